@@ -1,0 +1,88 @@
+/* The deck: one struct, filled from defaults, a YAML file and the command line, by the key table of config/table.c. */
+#ifndef DCMPI_CONFIG_H
+#define DCMPI_CONFIG_H
+
+#include "dcmpi/base.h"
+#include "dcmpi/data.h"
+#include "dcmpi/la.h"
+#include "dcmpi/nn.h"
+#include "dcmpi/optim.h"
+
+enum { DC_LIST_MAX = 14, DC_NAME_MAX = 64 };
+typedef struct {
+    int n;
+    int64_t v[DC_LIST_MAX];
+} dc_int_list;
+typedef enum { DC_PRETRAIN_NONE, DC_PRETRAIN_JOINT } dc_pretrain_mode;
+typedef enum { DC_Q_TOP1, DC_Q_FULL } dc_q_output;
+
+/* Struct path = deck key: cfg.cluster.max_iter is cluster.max_iter; optimizer keys lie in .opt (cluster.lr is
+ * cfg.cluster.opt.lr). Plain data: may be copied and compared byte by byte. Enums are stored as int. */
+typedef struct {
+    struct {
+        char output[DC_PATH_MAX];
+        int64_t seed;
+        double log_interval; /* s */
+    } run;
+    struct {
+        char data[DC_PATH_MAX];
+        int scale;           /* dc_scale_kind */
+        int64_t rows;        /* 0: all */
+    } input;
+    struct {
+        dc_int_list hidden;
+        int64_t latent;
+        int activation, latent_activation, output_activation; /* dc_act */
+        int init;            /* dc_init */
+        char weights[DC_PATH_MAX];
+    } model;
+    struct {
+        int mode;            /* dc_pretrain_mode */
+        int64_t epochs, batch;
+        int loss;            /* dc_recon_loss */
+        dc_opt_config opt;
+    } pretrain;
+    struct {
+        char method[DC_NAME_MAX];
+        int64_t clusters;
+        double alpha;
+        int64_t n_init, kmeans_max_iter;
+        double kmeans_tol;
+        int64_t batch, update_interval, max_iter;
+        double tol;
+        dc_opt_config opt;
+    } cluster;
+    struct {
+        int64_t shards;
+        int gemm;            /* dc_gemm_backend */
+    } parallel;
+    struct {
+        bool embedding;
+        int q;               /* dc_q_output */
+        int64_t examples;    /* m of /clusters/nearest and /clusters/border */
+    } output;
+} dc_config;
+
+/* All functions here are local and know nothing of MPI. */
+void dc_config_defaults(dc_config *cfg);
+/* The built-in problem's deck (what `dcmpi` runs without arguments). */
+void dc_config_builtin(dc_config *cfg);
+
+/* text[bytes] is the deck as read by rank 0; `name` appears in messages as "name:line:col:". overrides[n]: "section.key=value"
+ * strings (without dashes). verb: "fit", "kmeans" ...: keys that this verb or cluster.method does not use are errors if
+ * they were set. Starts from what is in *cfg. Checks ranges and contradictions. Errors: DC_ERR_USAGE, one line. */
+DC_CHECKED dc_status dc_config_parse(dc_config *cfg, const char *name, const char *text, size_t bytes,
+                                     const char *const *overrides, int n_overrides, const char *verb);
+/* Reads a deck file whole, at most 1 MiB, into *text (dc_mem, caller frees). Errors: DC_ERR_USAGE. */
+DC_CHECKED dc_status dc_config_read_file(const char *path, char **text, size_t *bytes);
+
+/* Writes the effective deck as YAML: only keys in use if `verb` is given, all if NULL; comments: with documentation. */
+DC_CHECKED dc_status dc_config_dump(const dc_config *cfg, const char *verb, bool comments, FILE *out);
+/* Documentation of one key, or of a section; nearest names if unknown (DC_ERR_USAGE). */
+DC_CHECKED dc_status dc_config_explain(const char *key, FILE *out);
+/* The key reference as Markdown (input/README.md is made of it). */
+void dc_config_reference(FILE *out);
+/* XXH3 over all values that can change the result (not paths of output, not log_interval). */
+uint64_t dc_config_hash(const dc_config *cfg);
+
+#endif

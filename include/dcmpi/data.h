@@ -1,0 +1,75 @@
+/* The data of a job in memory: this rank's rows in their stored type, labels, scaling; batches; the built-in problem. */
+#ifndef DCMPI_DATA_H
+#define DCMPI_DATA_H
+
+#include "dcmpi/comm.h"
+#include "dcmpi/part.h"
+
+typedef enum { DC_SCALE_NONE, DC_SCALE_UNIT, DC_SCALE_DEC, DC_SCALE_STANDARD, DC_SCALE_MINMAX } dc_scale_kind;
+enum { DC_IMAGE_DIMS_MAX = 4 };
+
+typedef struct {
+    dc_part part;
+    int64_t D;
+    dc_dtype dtype;
+    void *X;        /* [n x D] stored type, local, owned */
+    int32_t *y;     /* [n] labels made dense 0..C-1, local, owned; NULL without labels. Only metrics may look. */
+    int64_t C;      /* number of classes, 0 without labels; global */
+    int n_image_dims;
+    int64_t image_shape[DC_IMAGE_DIMS_MAX];
+    dc_scale_kind scale_kind;
+    float *shift, *scale; /* [D], global, owned: a row enters the network as (x - shift) * scale */
+    char source[DC_PATH_MAX]; /* path, or "builtin:glyphs" */
+    uint64_t hash;            /* global checksum of X: XXH3 of each shard's bytes, hashed in shard order */
+    double min, max, mean;    /* of the stored values, global */
+    size_t bytes;             /* held by this rank */
+} dc_dataset;
+
+/* Facts that the header of a data file tells without reading rows. */
+typedef struct {
+    dc_gidx N;
+    int64_t D;
+    dc_dtype dtype;
+    bool has_labels;
+} dc_data_header;
+
+/* Local. Reads the header of `path` ("builtin:glyphs" needs rows > 0). rows: 0 = all, else the first `rows` rows.
+ * Errors: DC_ERR_DATA for files that are no data files of ours (names what is missing), DC_ERR_IO. */
+DC_CHECKED dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_header *out);
+
+/* Collective. Loads or generates this rank's rows, renumbers labels densely in ascending order of their values, audits
+ * (NaN/Inf: first row, column and count; constant columns: NOTE; fewer than K distinct rows: error), and computes the
+ * scaling by one reduction. `seed` is used by the built-in problem only. Errors: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx rows, int shards, dc_scale_kind scale,
+                                     uint64_t seed, int64_t K, dc_dataset **out);
+void dc_dataset_destroy(dc_dataset **data);
+
+/* Scaled rows as float: out[i*D + c] = (X[rows[i]][c] - shift[c]) * scale[c], local row numbers. Threaded when called
+ * outside a parallel region. */
+void dc_dataset_gather(const dc_dataset *data, const int64_t *rows, int64_t n, float *out);
+/* The same for consecutive local rows lo..lo+n-1. Safe inside parallel regions. */
+void dc_dataset_rows(const dc_dataset *data, int64_t lo, int64_t n, float *out);
+
+/* ---- Batches: which rows a step takes (design: the order is a function of seed, epoch, N, V, B) -------------------- */
+
+typedef struct {
+    const dc_part *part; /* borrowed */
+    uint64_t seed;
+    int64_t B;           /* global batch rows, clamped to N */
+    int64_t steps_per_epoch;
+    int64_t capacity;    /* no step gives this rank more rows than this */
+} dc_batcher;
+DC_CHECKED dc_status dc_batcher_init(dc_batcher *b, const dc_part *part, uint64_t seed, int64_t B);
+/* Local rows of step `step` (counted over epochs: epoch = step / steps_per_epoch) in shard order; rows[capacity].
+ * *n: rows of this rank, *n_global: rows over all ranks, *offset (may be NULL): rows of lower ranks in this batch.
+ * Not collective: every rank computes its own. */
+void dc_batcher_step(const dc_batcher *b, int64_t step, int64_t *rows, int64_t *n, int64_t *n_global, int64_t *offset);
+
+/* ---- Built-in problem ---------------------------------------------------------------------------------------------- */
+
+enum { DC_GLYPH_SIDE = 28, DC_GLYPH_PIXELS = 784, DC_GLYPH_CLASSES = 10, DC_GLYPH_ROWS_DEFAULT = 10000 };
+#define DC_BUILTIN_GLYPHS "builtin:glyphs"
+/* Image and class of global row `row`: a function of (seed, row). out[784] uint8. Returns the class 0..9. */
+int dc_glyph_row(uint64_t seed, dc_gidx row, uint8_t out[DC_GLYPH_PIXELS]);
+
+#endif

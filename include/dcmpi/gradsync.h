@@ -1,0 +1,13 @@
+/* The one place where gradients meet. First version: a blocking allreduce per step over [grad | ride-along values].
+ * Later versions (bits independent of P and T; overlapped) keep this interface. */
+#ifndef DCMPI_GRADSYNC_H
+#define DCMPI_GRADSYNC_H
+
+#include "dcmpi/comm.h"
+
+enum { DC_RIDE_MAX = 16 }; /* floats that ride along behind the gradient */
+
+/* grad[0..n) and ride[0..n_ride) lie in one array: ride == grad + n. Both come back as sums over all ranks. */
+void dc_gradsync(dc_comm *comm, float *grad, size_t n, size_t n_ride);
+
+#endif

@@ -1,0 +1,83 @@
+/* HDF5, parallel and serial, behind fixed-shape calls: the only place that knows the library.
+ *
+ * Reads keep the stored type (a conversion inside HDF5 breaks collective transfers). Collective reads and writes go in
+ * agreed rounds of at most 1 GiB per rank; a rank without rows, or with an error, stays in with an empty selection.
+ * Foreign files: hard links only, no external storage, no filter plugins. */
+#ifndef DCMPI_H5_H
+#define DCMPI_H5_H
+
+#include "dcmpi/comm.h"
+#include "dcmpi/part.h"
+
+/* ---- Serial: one process, no communication ---------------------------------------------------------------------- */
+
+typedef struct dc_h5 dc_h5;
+typedef enum { DC_H5_READ, DC_H5_CREATE, DC_H5_APPEND } dc_h5_mode;
+/* Element types of datasets beside dc_dtype. */
+typedef enum { DC_H5_U8, DC_H5_F16, DC_H5_F32, DC_H5_F64, DC_H5_I32, DC_H5_I64, DC_H5_OTHER } dc_h5_type;
+enum { DC_H5_MAX_DIMS = 8, DC_H5_NAME_MAX = 256 };
+typedef struct {
+    dc_h5_type type;
+    int n_dims;
+    dc_gidx dims[DC_H5_MAX_DIMS];
+} dc_h5_info;
+
+/* CREATE truncates. Errors: DC_ERR_IO (missing, unreadable, not creatable), DC_ERR_FORMAT (not HDF5, truncated). Every
+ * text names the file. Serial handles never touch MPI, so login-node verbs may use them. */
+DC_CHECKED dc_status dc_h5_open(dc_h5 **out, const char *path, dc_h5_mode mode);
+/* Closes; in a write mode failures of flush and close are errors (DC_ERR_IO). Accepts NULL. */
+DC_CHECKED dc_status dc_h5_close(dc_h5 **h5);
+
+bool dc_h5_exists(dc_h5 *h5, const char *name); /* dataset or group under hard links */
+DC_CHECKED dc_status dc_h5_dataset_info(dc_h5 *h5, const char *name, dc_h5_info *info);
+/* Rows [row, row+n) of the first dimension, all of the others; n = 0 is legal. `type` must be the stored type, or any
+ * integer/float pair HDF5 converts when serial. */
+DC_CHECKED dc_status dc_h5_read_rows(dc_h5 *h5, const char *name, dc_h5_type type, dc_gidx row, dc_gidx n, void *out);
+DC_CHECKED dc_status dc_h5_write_rows(dc_h5 *h5, const char *name, dc_h5_type type, dc_gidx row, dc_gidx n, const void *in);
+/* Contiguous, early allocation, never filled, little-endian; parents are created. extendible: chunked instead, first
+ * dimension may grow by dc_h5_extend (convert does not know N beforehand). */
+DC_CHECKED dc_status dc_h5_create_dataset(dc_h5 *h5, const char *name, dc_h5_type type, int n_dims, const dc_gidx *dims);
+DC_CHECKED dc_status dc_h5_create_group(dc_h5 *h5, const char *name);
+/* Whole small dataset in one call: create and write. */
+DC_CHECKED dc_status dc_h5_put(dc_h5 *h5, const char *name, dc_h5_type type, int n_dims, const dc_gidx *dims, const void *in);
+
+/* Attributes of `object` ("/" or a name). Strings are fixed-length UTF-8. */
+DC_CHECKED dc_status dc_h5_put_attr_str(dc_h5 *h5, const char *object, const char *attr, const char *value);
+DC_CHECKED dc_status dc_h5_put_attr_i64(dc_h5 *h5, const char *object, const char *attr, const int64_t *v, size_t n);
+DC_CHECKED dc_status dc_h5_put_attr_f64(dc_h5 *h5, const char *object, const char *attr, const double *v, size_t n);
+bool dc_h5_has_attr(dc_h5 *h5, const char *object, const char *attr);
+/* Reads at most cap bytes/values; *n (may be NULL) gets the count. Fixed and variable-length strings are accepted. */
+DC_CHECKED dc_status dc_h5_get_attr_str(dc_h5 *h5, const char *object, const char *attr, char *out, size_t cap);
+DC_CHECKED dc_status dc_h5_get_attr_i64(dc_h5 *h5, const char *object, const char *attr, int64_t *out, size_t cap, size_t *n);
+DC_CHECKED dc_status dc_h5_get_attr_f64(dc_h5 *h5, const char *object, const char *attr, double *out, size_t cap, size_t *n);
+/* Calls visit(ctx, full name, info) for each dataset below the root in name order. */
+typedef dc_status (*dc_h5_visitor)(void *ctx, const char *name, const dc_h5_info *info);
+DC_CHECKED dc_status dc_h5_visit(dc_h5 *h5, dc_h5_visitor visit, void *ctx);
+
+/* ---- Collective: row blocks of one dataset over all ranks -------------------------------------------------------- */
+
+/* This rank's rows [part->row_lo, part->row_hi) (+ row_offset) of dataset `name` [rows x width] in its stored type. */
+DC_CHECKED dc_status dc_h5_read_part(dc_comm *comm, const char *path, const char *name, dc_h5_type type,
+                                     const dc_part *part, size_t width, void *out);
+
+/* One array of a result file that is spread over ranks by rows. */
+typedef struct {
+    const char *name;
+    dc_h5_type type;
+    size_t width;      /* elements per row: dataset is [N x width], or [N] if width is 1 and vector is true */
+    bool vector;
+    const void *local; /* this rank's rows; NULL only if it has none */
+} dc_h5_rows;
+
+/* Writes `path` by the safe sequence: rank 0 makes path.part serially: skeleton of the row arrays, then whatever
+ * fill(ctx, h5) adds (small arrays and attributes); space is reserved (posix_fallocate) and fsynced, so that a full disk
+ * is seen before any parallel call; then all ranks write their rows, collectively, data only; then rank 0 sets the root
+ * attribute complete=1, fsyncs and renames path.part to path. On any error path.part is removed, an older `path` is
+ * left alone, and all ranks return the same status. */
+DC_CHECKED dc_status dc_h5_write_result(dc_comm *comm, const char *path, const dc_part *part, const dc_h5_rows *rows,
+                                        size_t n_rows_arrays, dc_status (*fill)(void *ctx, dc_h5 *h5), void *ctx);
+
+/* Version of the library, "1.10.8". */
+const char *dc_h5_version(void);
+
+#endif

@@ -1,0 +1,30 @@
+/* Dense linear algebra of one rank: row-major single-precision GEMM through oneDNN, or CBLAS behind the same call. */
+#ifndef DCMPI_LA_H
+#define DCMPI_LA_H
+
+#include "dcmpi/base.h"
+
+typedef enum { DC_GEMM_ONEDNN, DC_GEMM_CBLAS } dc_gemm_backend;
+typedef enum { DC_N = 0, DC_T = 1 } dc_trans;
+
+/* Global choice, once at start. */
+void dc_gemm_set_backend(dc_gemm_backend backend);
+dc_gemm_backend dc_gemm_get_backend(void);
+
+/* C[m x n] = alpha * op(A)[m x k] * op(B)[k x n] + beta * C, row-major, leading dimensions in elements. Called outside
+ * a parallel region it uses all OpenMP threads; called inside one it runs in the calling thread alone. C is not read if
+ * beta is 0. Any of m, n, k may be 0. */
+void dc_gemm(dc_trans ta, dc_trans tb, int64_t m, int64_t n, int64_t k, float alpha, const float *A, int64_t lda,
+             const float *B, int64_t ldb, float beta, float *C, int64_t ldc);
+
+/* Names for the banner: "oneDNN 2.6.3 (avx512_core)", "OpenBLAS 0.3.21 (SkylakeX)". */
+void dc_la_describe(char *out, size_t cap);
+/* True if OpenBLAS fell back to kernels older than this CPU; *advice is a core type to set, "" otherwise. */
+bool dc_la_blas_core_is_old(const char **advice);
+
+/* Single-precision FMA peak of this process in FLOP/s: `threads` threads, about 0.1 s of independent FMAs. */
+double dc_la_measure_peak_flops(int threads);
+/* Counter of floating-point operations spent in dc_gemm since the start (main thread's calls only). */
+double dc_gemm_flops(void);
+
+#endif

@@ -1,0 +1,28 @@
+/* The log: rank 0 prints lines for people to stdout and, once dc_log_open() was called, to log.txt. Other ranks print
+ * nothing; their errors travel through dc_agree(). */
+#ifndef DCMPI_LOG_H
+#define DCMPI_LOG_H
+
+#include "dcmpi/base.h"
+
+/* true on the rank that prints; true before MPI starts. */
+void dc_log_set_active(bool active);
+bool dc_log_is_active(void);
+/* Also append every line to `path` (active rank only). Errors: DC_ERR_IO. */
+DC_CHECKED dc_status dc_log_open(const char *path);
+void dc_log_close(void);
+
+/* A line with the ISO time in front. */
+void dc_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* A line as it is: tables, the RESULT line. */
+void dc_log_plain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* "NOTE    ..." and "WARNING ..." with time in front; warnings are counted. */
+void dc_log_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void dc_log_warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+int dc_log_warning_count(void);
+/* "dcmpi: ERROR: ..." to stderr and to the log file; the one line of a failed run. */
+void dc_log_error(const char *text);
+/* A line that overwrites itself if stdout is a terminal; nothing otherwise. */
+void dc_log_bar(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

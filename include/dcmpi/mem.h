@@ -1,0 +1,27 @@
+/* Counted, 64-byte aligned heap memory. All big memory of the program goes through here, so that tests find leftovers,
+ * steps can be proved free of allocations, and the report can print the peak. */
+#ifndef DCMPI_MEM_H
+#define DCMPI_MEM_H
+
+#include "dcmpi/base.h"
+
+enum { DC_MEM_ALIGN = 64 };
+
+/* *out = count*size bytes, zeroed by the calling thread unless dc_mem_alloc_raw; count 0 gives a valid unique pointer.
+ * `what` names the array in the error text. Errors: DC_ERR_MEMORY (also when count*size overflows). */
+DC_CHECKED dc_status dc_mem_alloc(void *out, size_t count, size_t size, const char *what);
+/* The same, not zeroed: for arrays that the threads of a kernel touch first. */
+DC_CHECKED dc_status dc_mem_alloc_raw(void *out, size_t count, size_t size, const char *what);
+/* Frees *p and sets it to NULL; p points to the caller's pointer. NULL is legal. */
+void dc_mem_free(void *p);
+
+size_t dc_mem_current_bytes(void);
+size_t dc_mem_peak_bytes(void);
+/* Number of allocations ever made: equal before and after code that must not allocate. */
+uint64_t dc_mem_alloc_count(void);
+/* Number of arrays now held. */
+uint64_t dc_mem_live_count(void);
+/* Physical memory of this node in bytes that is available now (0 if unknown). */
+size_t dc_mem_available_bytes(void);
+
+#endif

@@ -1,0 +1,63 @@
+/* Status codes, this rank's error record, and the macros that carry errors to one exit label.
+ *
+ * A status is the program's exit code. The first error of a rank is kept (later ones are consequences); dc_agree() of
+ * comm.h makes the error of the worst rank the error of all ranks, so that main() prints exactly one line. */
+#ifndef DCMPI_STATUS_H
+#define DCMPI_STATUS_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef enum {
+    DC_OK = 0,
+    DC_ERR_USAGE = 2,     /* command line or deck */
+    DC_ERR_DATA = 3,      /* input data */
+    DC_ERR_IO = 4,        /* file system, disk full */
+    DC_ERR_NUMERIC = 5,   /* diverged */
+    DC_ERR_FORMAT = 6,    /* bad result, model or checkpoint file */
+    DC_ERR_BUSY = 7,      /* output directory in use */
+    DC_ERR_MEMORY = 8,    /* not enough memory */
+    DC_ERR_INTERNAL = 70, /* a bug of ours */
+    DC_STOPPED = 75       /* stopped early, run the same command again */
+} dc_status_code;
+
+/* Every function that returns a status must have it looked at. */
+typedef dc_status_code dc_status;
+#define DC_CHECKED __attribute__((warn_unused_result))
+
+/* Record this rank's first error and return `code`. The text says what failed, with which value, where, and what to do. */
+dc_status dc_fail_at(const char *file, int line, dc_status code, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Text of the recorded error ("" if none); valid until dc_error_clear(). */
+const char *dc_error_text(void);
+/* Source position of the recorded error, as "file.c:12" ("" if none). */
+const char *dc_error_where(void);
+dc_status dc_error_code(void);
+/* Replace the record by that of another rank (used by dc_agree only). */
+void dc_error_set(dc_status code, const char *where, const char *text);
+void dc_error_clear(void);
+/* One word for a status: "usage", "data", ... */
+const char *dc_status_name(dc_status code);
+
+enum { DC_ERROR_TEXT_MAX = 2048 };
+
+#define DC_FAIL(code, ...) dc_fail_at(__FILE__, __LINE__, (code), __VA_ARGS__)
+
+/* Use in functions with `dc_status st = DC_OK;` and one label `out:`. */
+#define DC_TRY(call)                  \
+    do {                              \
+        st = (call);                  \
+        if (st != DC_OK) goto out;    \
+    } while (0)
+
+/* For our own bugs only: prints and aborts the whole job. */
+#define DC_ASSERT(cond)                                              \
+    do {                                                             \
+        if (!(cond)) dc_assert_failed(__FILE__, __LINE__, #cond);    \
+    } while (0)
+_Noreturn void dc_assert_failed(const char *file, int line, const char *cond);
+/* What dc_assert_failed() calls instead of abort(): comm/ sets it to MPI_Abort(70). */
+void dc_assert_set_handler(void (*handler)(void));
+
+#endif
