@@ -14,7 +14,10 @@
 
 static int check_rank_, check_count_, check_failed_;
 
-static inline void check_init(int rank) { check_rank_ = rank; }
+static inline void check_init(int rank)
+{
+    check_rank_ = rank;
+}
 
 static inline bool check_report_(bool ok, const char *file, int line, const char *what)
 {
@@ -28,45 +31,48 @@ static inline bool check_report_(bool ok, const char *file, int line, const char
 
 #define CHECK(cond) check_report_((cond), __FILE__, __LINE__, #cond)
 /* Values are printed when it fails. */
-#define CHECK_INT(actual, expected)                                                                            \
-    do {                                                                                                       \
-        const long long a_ = (long long)(actual), e_ = (long long)(expected);                                  \
-        if (!check_report_(a_ == e_, __FILE__, __LINE__, #actual " == " #expected))                            \
-            printf("#   actual %lld, expected %lld\n", a_, e_);                                                \
+#define CHECK_INT(actual, expected)                                                                                    \
+    do {                                                                                                               \
+        const long long a_ = (long long)(actual), e_ = (long long)(expected);                                          \
+        if (!check_report_(a_ == e_, __FILE__, __LINE__, #actual " == " #expected))                                    \
+            printf("#   actual %lld, expected %lld\n", a_, e_);                                                        \
     } while (0)
-#define CHECK_NEAR(actual, expected, tol)                                                                      \
-    do {                                                                                                       \
-        const double a_ = (double)(actual), e_ = (double)(expected), t_ = (double)(tol);                       \
-        if (!check_report_(fabs(a_ - e_) <= t_, __FILE__, __LINE__, #actual " ~ " #expected))                  \
-            printf("#   actual %.17g, expected %.17g, tolerance %g\n", a_, e_, t_);                            \
+#define CHECK_NEAR(actual, expected, tol)                                                                              \
+    do {                                                                                                               \
+        const double a_ = (double)(actual), e_ = (double)(expected), t_ = (double)(tol);                               \
+        if (!check_report_(fabs(a_ - e_) <= t_, __FILE__, __LINE__, #actual " ~ " #expected))                          \
+            printf("#   actual %.17g, expected %.17g, tolerance %g\n", a_, e_, t_);                                    \
     } while (0)
 /* Arrays of float/double against a reference; prints the worst index. */
-#define CHECK_ARRAY_NEAR(actual, expected, n, tol)                                                             \
-    do {                                                                                                       \
-        size_t worst_ = 0;                                                                                     \
-        double diff_ = 0;                                                                                      \
-        for (size_t i_ = 0; i_ < (size_t)(n); i_++) {                                                          \
-            const double d_ = fabs((double)(actual)[i_] - (double)(expected)[i_]);                             \
-            if (!(d_ <= diff_)) diff_ = d_, worst_ = i_;                                                       \
-        }                                                                                                      \
-        if (!check_report_(diff_ <= (tol), __FILE__, __LINE__, #actual " ~ " #expected))                       \
-            printf("#   index %zu: actual %.9g, expected %.9g, tolerance %g\n", worst_,                        \
-                   (double)(actual)[worst_], (double)(expected)[worst_], (double)(tol));                       \
+#define CHECK_ARRAY_NEAR(actual, expected, n, tol)                                                                     \
+    do {                                                                                                               \
+        size_t worst_ = 0;                                                                                             \
+        double diff_ = 0;                                                                                              \
+        for (size_t i_ = 0; i_ < (size_t)(n); i_++) {                                                                  \
+            const double d_ = fabs((double)(actual)[i_] - (double)(expected)[i_]);                                     \
+            if (!(d_ <= diff_)) diff_ = d_, worst_ = i_;                                                               \
+        }                                                                                                              \
+        if (!check_report_(diff_ <= (tol), __FILE__, __LINE__, #actual " ~ " #expected))                               \
+            printf("#   index %zu: actual %.9g, expected %.9g, tolerance %g\n", worst_, (double)(actual)[worst_],      \
+                   (double)(expected)[worst_], (double)(tol));                                                         \
     } while (0)
-#define CHECK_STATUS(call, expected)                                                                           \
-    do {                                                                                                       \
-        const dc_status s_ = (call);                                                                           \
-        if (!check_report_(s_ == (expected), __FILE__, __LINE__, #call " -> " #expected))                      \
-            printf("#   actual %s: %s\n", dc_status_name(s_), dc_error_text());                                \
+#define CHECK_STATUS(call, expected)                                                                                   \
+    do {                                                                                                               \
+        const dc_status s_ = (call);                                                                                   \
+        if (!check_report_(s_ == (expected), __FILE__, __LINE__, #call " -> " #expected))                              \
+            printf("#   actual %s: %s\n", dc_status_name(s_), dc_error_text());                                        \
     } while (0)
 #define CHECK_OK(call) CHECK_STATUS(call, DC_OK)
-#define CHECK_TEXT_HAS(text, part)                                                                             \
-    do {                                                                                                       \
-        if (!check_report_(strstr((text), (part)) != NULL, __FILE__, __LINE__, #text " has " #part))           \
-            printf("#   actual \"%s\"\n", (text));                                                             \
+#define CHECK_TEXT_HAS(text, part)                                                                                     \
+    do {                                                                                                               \
+        if (!check_report_(strstr((text), (part)) != NULL, __FILE__, __LINE__, #text " has " #part))                   \
+            printf("#   actual \"%s\"\n", (text));                                                                     \
     } while (0)
 
-static inline void check_skip_all(const char *reason) { printf("1..0 # SKIP %s\n", reason); }
+static inline void check_skip_all(const char *reason)
+{
+    printf("1..0 # SKIP %s\n", reason);
+}
 
 /* Ends a serial test; also fails on memory of ours that is still held. */
 static inline int check_done(void)

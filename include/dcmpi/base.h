@@ -19,7 +19,10 @@ enum { DC_PATH_MAX = 4096 };
 
 /* Element types that data files and datasets use. */
 typedef enum { DC_U8, DC_F16, DC_F32, DC_F64 } dc_dtype;
-static inline size_t dc_dtype_bytes(dc_dtype t) { return t == DC_U8 ? 1 : t == DC_F16 ? 2 : t == DC_F32 ? 4 : 8; }
+static inline size_t dc_dtype_bytes(dc_dtype t)
+{
+    return t == DC_U8 ? 1 : t == DC_F16 ? 2 : t == DC_F32 ? 4 : 8;
+}
 const char *dc_dtype_name(dc_dtype t);
 
 /* a*b, or a status DC_ERR_MEMORY text-free failure as SIZE_MAX when the product does not fit. */

@@ -7,12 +7,12 @@
 
 /* One stream per purpose. Never renumber: results would change. */
 typedef enum {
-    DC_STREAM_INIT = 1,     /* initial weights: step = layer, index = element */
-    DC_STREAM_SHUFFLE = 2,  /* order of rows: step = epoch, index = shard */
-    DC_STREAM_KMEANS = 3,   /* seeding: step = restart and centre, index = draw */
-    DC_STREAM_SYNTH = 4,    /* built-in problem: step = draw block, index = global row */
-    DC_STREAM_SAMPLE = 5,   /* fixed samples for reports */
-    DC_STREAM_DROPOUT = 6,  /* step = training step and layer, index = global row and unit */
+    DC_STREAM_INIT = 1,    /* initial weights: step = layer, index = element */
+    DC_STREAM_SHUFFLE = 2, /* order of rows: step = epoch, index = shard */
+    DC_STREAM_KMEANS = 3,  /* seeding: step = restart and centre, index = draw */
+    DC_STREAM_SYNTH = 4,   /* built-in problem: step = draw block, index = global row */
+    DC_STREAM_SAMPLE = 5,  /* fixed samples for reports */
+    DC_STREAM_DROPOUT = 6, /* step = training step and layer, index = global row and unit */
     DC_STREAM_TEST = 99
 } dc_stream;
 
@@ -20,7 +20,10 @@ typedef enum {
 void dc_rng4(uint64_t seed, dc_stream stream, uint64_t step, uint64_t index, uint32_t out[4]);
 
 /* Uniform in the open interval (0, 1) from one 32-bit word, and from two (53 bits). */
-static inline double dc_rng_unit(uint32_t w) { return ((double)w + 0.5) * 0x1p-32; }
+static inline double dc_rng_unit(uint32_t w)
+{
+    return ((double)w + 0.5) * 0x1p-32;
+}
 static inline double dc_rng_unit53(uint32_t hi, uint32_t lo)
 {
     return ((double)((((uint64_t)hi << 32) | lo) >> 12) + 0.5) * 0x1p-52;
@@ -38,7 +41,8 @@ void dc_perm_init(dc_perm *perm, uint64_t seed, dc_stream stream, uint64_t step,
 /* The i-th element; i < n. */
 uint64_t dc_perm_at(const dc_perm *perm, uint64_t i);
 
-/* Fill x[0..n) with independent uniforms in (-bound, bound), element e a function of (seed, INIT, step, e); threaded. */
+/* Fill x[0..n) with independent uniforms in (-bound, bound), element e a function of (seed, INIT, step, e); threaded.
+ */
 void dc_rng_fill_uniform(float *x, size_t n, uint64_t seed, uint64_t step, double bound);
 /* Fill x[0..n) with N(0, sigma^2), likewise. */
 void dc_rng_fill_normal(float *x, size_t n, uint64_t seed, uint64_t step, double sigma);

@@ -25,7 +25,8 @@ typedef enum {
 typedef dc_status_code dc_status;
 #define DC_CHECKED __attribute__((warn_unused_result))
 
-/* Record this rank's first error and return `code`. The text says what failed, with which value, where, and what to do. */
+/* Record this rank's first error and return `code`. The text says what failed, with which value, where, and what to do.
+ */
 dc_status dc_fail_at(const char *file, int line, dc_status code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
@@ -45,16 +46,16 @@ enum { DC_ERROR_TEXT_MAX = 2048 };
 #define DC_FAIL(code, ...) dc_fail_at(__FILE__, __LINE__, (code), __VA_ARGS__)
 
 /* Use in functions with `dc_status st = DC_OK;` and one label `out:`. */
-#define DC_TRY(call)                  \
-    do {                              \
-        st = (call);                  \
-        if (st != DC_OK) goto out;    \
+#define DC_TRY(call)                                                                                                   \
+    do {                                                                                                               \
+        st = (call);                                                                                                   \
+        if (st != DC_OK) goto out;                                                                                     \
     } while (0)
 
 /* For our own bugs only: prints and aborts the whole job. */
-#define DC_ASSERT(cond)                                              \
-    do {                                                             \
-        if (!(cond)) dc_assert_failed(__FILE__, __LINE__, #cond);    \
+#define DC_ASSERT(cond)                                                                                                \
+    do {                                                                                                               \
+        if (!(cond)) dc_assert_failed(__FILE__, __LINE__, #cond);                                                      \
     } while (0)
 _Noreturn void dc_assert_failed(const char *file, int line, const char *cond);
 /* What dc_assert_failed() calls instead of abort(): comm/ sets it to MPI_Abort(70). */

@@ -4,10 +4,10 @@
 
 #include "dcmpi/base.h"
 
-const char *dc_version(void);        /* "0.1.0" */
-const char *dc_version_git(void);    /* short commit id, "-dirty" appended, or "unknown" */
-const char *dc_version_build(void);  /* several lines: what `make info` prints */
-const char *dc_version_arch(void);   /* -march value */
+const char *dc_version(void);       /* "0.1.0" */
+const char *dc_version_git(void);   /* short commit id, "-dirty" appended, or "unknown" */
+const char *dc_version_build(void); /* several lines: what `make info` prints */
+const char *dc_version_arch(void);  /* -march value */
 /* Compares the instruction sets that the program was compiled for with this CPU. Errors: DC_ERR_USAGE with advice. */
 DC_CHECKED dc_status dc_version_check_cpu(void);
 

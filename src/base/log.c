@@ -1,0 +1,118 @@
+/* Lines for people. Each line goes to stdout and to the log file; a failing stdout (closed pipe, full disk) never stops
+ * a run. The bar is only for terminals and never reaches the file. */
+#include "dcmpi/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dcmpi/clock.h"
+
+static bool active = true;
+static FILE *file;
+static int warning_count;
+static bool bar_shown;
+
+void dc_log_set_active(bool on)
+{
+    active = on;
+}
+bool dc_log_is_active(void)
+{
+    return active;
+}
+int dc_log_warning_count(void)
+{
+    return warning_count;
+}
+
+dc_status dc_log_open(const char *path)
+{
+    if (!active) return DC_OK;
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    file = fopen(path, "a");
+    if (!file) return DC_FAIL(DC_ERR_IO, "cannot open %s: %s; check run.output", path, strerror(errno));
+    setvbuf(file, NULL, _IOLBF, 0);
+    return DC_OK;
+}
+
+void dc_log_close(void)
+{
+    if (file) fclose(file);
+    file = NULL;
+}
+
+static void erase_bar(void)
+{
+    if (bar_shown) fputs("\r\033[K", stdout);
+    bar_shown = false;
+}
+
+static void emit(FILE *to, const char *time, const char *prefix, const char *fmt, va_list args)
+{
+    if (time) fprintf(to, "%s  ", time);
+    if (prefix) fputs(prefix, to);
+    vfprintf(to, fmt, args);
+    fputc('\n', to);
+}
+
+static void line(bool with_time, const char *prefix, const char *fmt, va_list args)
+{
+    if (!active) return;
+    char time[DC_ISO_MAX];
+    dc_clock_iso(time);
+    erase_bar();
+    va_list again;
+    va_copy(again, args);
+    emit(stdout, with_time ? time : NULL, prefix, fmt, args);
+    if (file) emit(file, with_time ? time : NULL, prefix, fmt, again);
+    va_end(again);
+}
+
+#define FORWARD(with_time, prefix)                                                                                     \
+    do {                                                                                                               \
+        va_list args;                                                                                                  \
+        va_start(args, fmt);                                                                                           \
+        line((with_time), (prefix), fmt, args);                                                                        \
+        va_end(args);                                                                                                  \
+    } while (0)
+
+void dc_log(const char *fmt, ...)
+{
+    FORWARD(true, NULL);
+}
+void dc_log_plain(const char *fmt, ...)
+{
+    FORWARD(false, NULL);
+}
+void dc_log_note(const char *fmt, ...)
+{
+    FORWARD(true, "NOTE    ");
+}
+
+void dc_log_warning(const char *fmt, ...)
+{
+    warning_count++;
+    FORWARD(true, "WARNING ");
+}
+
+void dc_log_error(const char *text)
+{
+    erase_bar();
+    fflush(stdout);
+    fprintf(stderr, "dcmpi: ERROR: %s\n", text);
+    if (file) fprintf(file, "dcmpi: ERROR: %s\n", text);
+}
+
+void dc_log_bar(const char *fmt, ...)
+{
+    if (!active || !isatty(STDOUT_FILENO)) return;
+    va_list args;
+    va_start(args, fmt);
+    fputs("\r\033[K", stdout);
+    vprintf(fmt, args);
+    fflush(stdout);
+    va_end(args);
+    bar_shown = true;
+}

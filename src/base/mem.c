@@ -1,0 +1,92 @@
+/* Counted aligned memory. A header of one alignment unit in front of each block keeps its size, so that the totals stay
+ * right without a table. Counters are atomic: tests may allocate from threads. */
+#include "dcmpi/mem.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+static _Atomic size_t current_bytes, peak_bytes;
+static _Atomic uint64_t alloc_count, live_count;
+
+static void count_in(size_t bytes)
+{
+    const size_t now = atomic_fetch_add(&current_bytes, bytes) + bytes;
+    size_t peak = atomic_load(&peak_bytes);
+    while (now > peak && !atomic_compare_exchange_weak(&peak_bytes, &peak, now)) {
+    }
+    atomic_fetch_add(&alloc_count, 1);
+    atomic_fetch_add(&live_count, 1);
+}
+
+/* Payload bytes rounded up to the alignment; SIZE_MAX if that overflows. */
+static size_t padded(size_t count, size_t size)
+{
+    const size_t bytes = dc_mul_size(count, size);
+    if (bytes > SIZE_MAX / 2) return SIZE_MAX;
+    return (bytes + DC_MEM_ALIGN - 1) / DC_MEM_ALIGN * DC_MEM_ALIGN;
+}
+
+dc_status dc_mem_alloc_raw(void *out, size_t count, size_t size, const char *what)
+{
+    void **slot = out;
+    *slot = NULL;
+    const size_t bytes = padded(count, size);
+    char *raw = bytes == SIZE_MAX ? NULL : aligned_alloc(DC_MEM_ALIGN, bytes + DC_MEM_ALIGN);
+    if (!raw)
+        return DC_FAIL(DC_ERR_MEMORY,
+                       "not enough memory for %s: %zu x %zu bytes; use more nodes or fewer rows per rank", what, count,
+                       size);
+    memcpy(raw, &bytes, sizeof bytes);
+    count_in(bytes);
+    *slot = raw + DC_MEM_ALIGN;
+    return DC_OK;
+}
+
+dc_status dc_mem_alloc(void *out, size_t count, size_t size, const char *what)
+{
+    const dc_status st = dc_mem_alloc_raw(out, count, size, what);
+    if (st == DC_OK) memset(*(void **)out, 0, padded(count, size));
+    return st;
+}
+
+void dc_mem_free(void *p)
+{
+    void **slot = p;
+    if (!*slot) return;
+    char *raw = (char *)*slot - DC_MEM_ALIGN;
+    size_t bytes;
+    memcpy(&bytes, raw, sizeof bytes);
+    atomic_fetch_sub(&current_bytes, bytes);
+    atomic_fetch_sub(&live_count, 1);
+    free(raw);
+    *slot = NULL;
+}
+
+size_t dc_mem_current_bytes(void)
+{
+    return atomic_load(&current_bytes);
+}
+size_t dc_mem_peak_bytes(void)
+{
+    return atomic_load(&peak_bytes);
+}
+uint64_t dc_mem_alloc_count(void)
+{
+    return atomic_load(&alloc_count);
+}
+uint64_t dc_mem_live_count(void)
+{
+    return atomic_load(&live_count);
+}
+
+size_t dc_mem_available_bytes(void)
+{
+    FILE *f = fopen("/proc/meminfo", "r");
+    if (!f) return 0;
+    char line[256];
+    size_t kib = 0;
+    while (fgets(line, sizeof line, f))
+        if (sscanf(line, "MemAvailable: %zu kB", &kib) == 1) break;
+    fclose(f);
+    return kib * 1024;
+}

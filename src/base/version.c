@@ -1,0 +1,71 @@
+/* What this binary is, and whether this CPU can run it. dcmpi_build_info.h is written by the Makefile. */
+#include "dcmpi/version.h"
+
+#include "dcmpi_build_info.h"
+
+const char *dc_version(void)
+{
+    return DC_BUILD_VERSION;
+}
+const char *dc_version_git(void)
+{
+    return DC_BUILD_GIT;
+}
+const char *dc_version_build(void)
+{
+    return DC_BUILD_INFO;
+}
+const char *dc_version_arch(void)
+{
+    return DC_BUILD_ARCH;
+}
+
+/* Instruction sets that the compiler was allowed to use and that login and compute nodes are known to differ in. */
+#define NEED(name)                                                                                                     \
+    if (!__builtin_cpu_supports(name)) return name
+
+static const char *missing_instruction_set(void)
+{
+    __builtin_cpu_init();
+#ifdef __SSE4_2__
+    NEED("sse4.2");
+#endif
+#ifdef __AVX__
+    NEED("avx");
+#endif
+#ifdef __AVX2__
+    NEED("avx2");
+#endif
+#ifdef __FMA__
+    NEED("fma");
+#endif
+#ifdef __BMI2__
+    NEED("bmi2");
+#endif
+#ifdef __AVX512F__
+    NEED("avx512f");
+#endif
+#ifdef __AVX512BW__
+    NEED("avx512bw");
+#endif
+#ifdef __AVX512VL__
+    NEED("avx512vl");
+#endif
+#ifdef __AVX512DQ__
+    NEED("avx512dq");
+#endif
+#ifdef __AVX512VNNI__
+    NEED("avx512vnni");
+#endif
+    return NULL;
+}
+
+dc_status dc_version_check_cpu(void)
+{
+    const char *name = missing_instruction_set();
+    if (!name) return DC_OK;
+    return DC_FAIL(DC_ERR_USAGE,
+                   "this program was built for ARCH=%s, but this CPU has no %s; build it on the compute node or with "
+                   "`make ARCH=x86-64-v3`",
+                   DC_BUILD_ARCH, name);
+}
