@@ -1,0 +1,17 @@
+# How tests start MPI: read by run.sh and lib.sh.
+# One node only, so that mpirun looks for no other launcher and no network (a third of the start-up time); more ranks than
+# cores; root, as in containers; and no cross-memory attach, which containers forbid.
+export MPIRUN_FLAGS="--oversubscribe --bind-to none"
+export OMPI_MCA_plm=isolated OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader OMPI_MCA_btl_vader_single_copy_mechanism=none
+if [ "$(id -u)" = 0 ]; then
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+fi
+# A leak report at exit of a library is not our finding.
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0}
+cores=$(nproc)
+
+# P T: threads that wait must not spin when there are more of them than cores.
+passive_if_oversubscribed() {
+    unset OMP_WAIT_POLICY
+    if [ $((($1 > 0 ? $1 : 1) * $2)) -gt "$cores" ]; then export OMP_WAIT_POLICY=passive; fi
+}
