@@ -1,7 +1,26 @@
-# dcmpi: the only makefile. `make help` lists the targets, `make info` the effective configuration.
-# Modes never mix: every combination of DEBUG, SAN, FAULT and ARCH builds in a folder of its own under build/.
+# dcmpi: the only makefile. Modes never mix: every combination of DEBUG, SAN, FAULT and ARCH builds in a folder of its own.
+#
+#: make              build the program: build/dcmpi
+#: make demo         install what is missing, build, run the built-in problem on 2 ranks
+#: make check        install what is missing, build, run the tests;  check-long: the long ones too
+#: make setup        install what is missing (Debian packages; root or sudo)
+#: make info         the effective configuration, which is also compiled into the program
+#: make install      to PREFIX (/usr/local) below DESTDIR;  uninstall: remove it again
+#: make bench        measure the kernels
+#: make lint         warnings as errors, clang-format, clang-tidy, cppcheck, shellcheck, layers;  format: rewrite the sources
+#: make check-valgrind    serial tests under valgrind
+#: make clean        remove build/
+#:
+#: Variables (make VARIABLE=value):
+#:   ARCH=native     instruction set, as gcc's -march; x86-64-v3 for a binary that also runs on other nodes
+#:   DEBUG=1         checks of collective calls, -O1
+#:   SAN=address,undefined    sanitizers
+#:   FAULT=1         fault points
+#:   WERROR=1        warnings are errors
+#:   CC, MPIRUN, PKG_CONFIG, HDF5_PC, EXTRA_CFLAGS    other compilers and libraries
 
-# ---------------------------------------------------------------- user variables (make VARIABLE=value)
+
+# ---------------------------------------------------------------- user variables
 ARCH    ?= native
 CC       = mpicc
 MPIRUN  ?= mpirun
@@ -41,6 +60,8 @@ CFLAGS   = $(CODEGEN) $(WARNINGS) $(EXTRA_CFLAGS)
 LIBS     = $(HDF5_LIBS) -ldnnl -lopenblas -lscalapack-openmpi -lyaml -lz -lxxhash -lhwloc -lm
 # Asked once, and only when a recipe needs the answer: `make setup` may have to install pkg-config first.
 HDF5_CFLAGS = $(eval HDF5_CFLAGS := $$(shell $$(PKG_CONFIG) --cflags $$(HDF5_PC)))$(HDF5_CFLAGS)
+# clang-tidy is no mpicc: it needs the include folders that mpicc adds.
+MPI_CFLAGS  = $(eval MPI_CFLAGS := $$(shell $$(CC) --showme:compile))$(MPI_CFLAGS)
 HDF5_LIBS   = $(eval HDF5_LIBS := $$(shell $$(PKG_CONFIG) --libs $$(HDF5_PC)))$(HDF5_LIBS)
 
 # ---------------------------------------------------------------- sources
@@ -48,7 +69,11 @@ MAIN_SRC = src/app/main.c
 LIB_SRC  = $(filter-out $(MAIN_SRC),$(wildcard src/*/*.c))
 LIB_OBJ  = $(LIB_SRC:%.c=$(BUILD)/%.o)
 REF_OBJ  = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/ref/*.c))
+BENCHES  = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench_*.c))
+FORMATTED = $(wildcard src/*/*.[ch] include/dcmpi/*.h tests/*.[ch] tests/ref/*.[ch])
 TESTS    = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/t*.c))
+
+SCRIPTS  = $(wildcard tests/*.sh tools/*.sh jobs/*.sh jobs/*.slurm) .ci/run
 
 all: $(BUILD)/dcmpi
 
@@ -64,7 +89,7 @@ $(BUILD)/tests/libref.a: $(REF_OBJ) | $(BUILD)/tests/
 	@rm -f $@
 	@ar rcs $@ $^
 
-$(BUILD)/%.o: %.c $(BUILD)/gen/flags.txt | $(BUILD)/gen/dcmpi_build_info.h
+$(BUILD)/%.o: %.c $(BUILD)/gen/flags.txt | $(BUILD)/gen/dcmpi_build_info.h $(BUILD)/gen/libraries.ok
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(if $(filter tests/%,$<),-Itests) $(CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -75,6 +100,12 @@ tests: $(TESTS)
 
 $(BUILD)/ $(BUILD)/tests/ $(BUILD)/gen/:
 	@mkdir -p $@
+
+# Before the first compilation: what is missing is named with its Debian package.
+export CC PKG_CONFIG HDF5_PC
+$(BUILD)/gen/libraries.ok: tools/setup.sh | $(BUILD)/gen/
+	@tools/setup.sh --check
+	@touch $@
 
 # ---------------------------------------------------------------- what the program knows about its build
 GIT_ID = $(shell git describe --always --dirty --abbrev=10 --exclude='*' 2>/dev/null || echo unknown)
@@ -106,9 +137,86 @@ $(BUILD)/gen/dcmpi_build_info.h: FORCE | $(BUILD)/gen/
 info:
 	@:$(info $(BUILD_INFO))
 
+# ---------------------------------------------------------------- one command each: see it run, check it
+# Recursive, because setup may install what the variables above ask for.
+MAKE_ALL = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+RUN_TESTS = tests/run.sh --build $(BUILD)
+
+setup:
+	@tools/setup.sh
+
+demo: setup
+	@$(MAKE_ALL) all
+	@. tests/mpi_env.sh; $(MPIRUN) --oversubscribe -n 2 $(BUILD)/dcmpi
+	@echo; echo "Results: runs/glyphs/ (run.h5 for h5py, summary.json, log.txt, config.used.yaml)"
+
+check: setup
+	@$(MAKE_ALL) WERROR=1 all tests
+	@$(RUN_TESTS)
+
+check-long: setup
+	@$(MAKE_ALL) WERROR=1 all tests
+	@$(RUN_TESTS) --long
+
+# valgrind 3.19 does not know AVX-512.
+VALGRIND = valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite \
+           --suppressions=tests/valgrind.supp
+check-valgrind: setup
+	@$(MAKE_ALL) ARCH=x86-64-v3 all tests
+	@tests/run.sh --build $$($(MAKE) -s ARCH=x86-64-v3 print-build) --serial --wrap "$(VALGRIND)"
+
+print-build:
+	@echo $(BUILD)
+
+bench: setup
+	@$(MAKE_ALL) all $(BENCHES)
+	@for bench in $(BENCHES); do echo "== $$bench"; OMP_PROC_BIND=true $$bench || exit 1; done
+
+# ---------------------------------------------------------------- style and static checks
+layers:
+	@tools/check_layers.sh
+
+format:
+	clang-format -i $(FORMATTED)
+
+lint: setup layers
+	@clang-format --dry-run -Werror $(FORMATTED)
+	@shellcheck -x $(SCRIPTS)
+	@$(MAKE_ALL) WERROR=1 BUILD=$(BUILD)/lint all tests
+	@$(MAKE_ALL) tidy cppcheck
+	@echo "lint: no findings"
+
+TIDY = $(patsubst %,tidy-%,$(LIB_SRC) $(MAIN_SRC))
+tidy: $(TIDY)
+$(TIDY): tidy-%: $(BUILD)/gen/dcmpi_build_info.h
+	@clang-tidy --quiet $* -- $(CPPFLAGS) -std=c11 -fopenmp $(MPI_CFLAGS) 2>&1 | \
+	    { grep -vE '^[0-9]+ warnings? generated' || true; } | { ! grep . ; }
+
+cppcheck: $(BUILD)/gen/dcmpi_build_info.h
+	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+	    -j$(shell nproc) --suppressions-list=tests/cppcheck.supp -Iinclude -Isrc -I$(BUILD)/gen $(LIB_SRC) $(MAIN_SRC)
+
+# ---------------------------------------------------------------- install
+SHARE = $(DESTDIR)$(PREFIX)/share/dcmpi
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/decks $(SHARE)/jobs $(DESTDIR)$(PREFIX)/share/doc/dcmpi
+	install -m 755 $(BUILD)/dcmpi $(DESTDIR)$(PREFIX)/bin/dcmpi
+	install -m 644 $(wildcard input/*) $(SHARE)/decks
+	install -m 755 $(wildcard jobs/*) $(SHARE)/jobs
+	install -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/dcmpi
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/dcmpi
+	rm -rf $(SHARE) $(DESTDIR)$(PREFIX)/share/doc/dcmpi
+
 clean:
 	rm -rf build
 
--include $(LIB_OBJ:.o=.d) $(BUILD)/src/app/main.d $(REF_OBJ:.o=.d) $(TESTS:=.d)
+help:
+	@sed -n 's/^#: //p' Makefile
+
+-include $(LIB_OBJ:.o=.d) $(BUILD)/src/app/main.d $(REF_OBJ:.o=.d) $(TESTS:=.d) $(BENCHES:=.d)
 .SECONDARY:
-.PHONY: all tests info clean FORCE
+.DELETE_ON_ERROR:
+.PHONY: all tests info setup demo check check-long check-valgrind print-build bench layers format lint tidy $(TIDY) \
+        cppcheck install uninstall clean help FORCE

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Helpers for whole-program tests (tests/t8NN_*.sh, bash). A test reads this file first, checks, and ends with done_testing:
 #
 #     #!/usr/bin/env bash
@@ -175,7 +176,9 @@ skip_test() {
     echo "1..0 # SKIP $*"
     exit 0
 }
-need_data() { [ -n "$data" ] && [ -e "$data/$1" ] || skip_test "no real data: DCMPI_DATA names no folder with $1"; }
+need_data() {
+    if [ -z "$data" ] || [ ! -e "$data/$1" ]; then skip_test "no real data: DCMPI_DATA names no folder with $1"; fi
+}
 need_command() { command -v "$1" >/dev/null || skip_test "$1 is not installed"; }
 
 done_testing() {

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # How tests start MPI: read by run.sh and lib.sh.
 # One node only, so that mpirun looks for no other launcher and no network (a third of the start-up time); more ranks than
 # cores; root, as in containers; and no cross-memory attach, which containers forbid.

@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# Runs the tests with prove; `make check` calls it after building.
+#   tests/run.sh [--build DIR] [--long] [--serial] [--wrap COMMAND] [PATTERN ...]
+#     --build DIR      where the program and the C tests are (default: build)
+#     --long           also the tests whose first comment says "long: yes"
+#     --serial         only C tests without mpirun, and those under mpirun on 1 rank x 1 thread
+#     --wrap COMMAND   put COMMAND (say, valgrind with options) in front of every C test
+#     PATTERN          only tests whose name contains one of the patterns
+# A test is a C program tests/tNNN_*.c or a script tests/t[89]NN_*.sh; it prints TAP. The first comment of a C test says how it is
+# started: "ranks: 1 2 3 5" (0, the default: without mpirun), "threads: 1 2" (default 1). Each combination is one entry for
+# prove: a small script in DIR/tests/run/ that can be run by hand, with its output beside it. A combination that does not end
+# in time has failed ("limit: SECONDS" in the first comment; 120, long tests 1800).
+# Last line: "N passed, N failed", with ", N skipped" if there are any; test programs are counted, per combination.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+. tests/mpi_env.sh
+
+build=build long=no serial=no wrap='' patterns=()
+while [ $# -gt 0 ]; do
+    case $1 in
+    --build) build=$2 && shift ;;
+    --wrap) wrap=$2 && shift ;;
+    --long) long=yes ;;
+    --serial) serial=yes ;;
+    *) patterns+=("$1") ;;
+    esac
+    shift
+done
+build=$(realpath -m "$build")
+entries=$build/tests/run
+rm -rf "$entries" && mkdir -p "$entries" || exit 1
+export BUILD=$build
+
+first_comment() { # of a C file up to "*/", of a script the lines that start with "#"
+    case $1 in
+    *.c) sed -n '1,/\*\//p' "$1" ;;
+    *) sed -n '/^#/!q;p' "$1" ;;
+    esac
+}
+setting() { # FILE NAME DEFAULT
+    local value
+    value=$(first_comment "$1" | sed -nE "s/.*\b$2: *([a-z0-9]+( +[0-9]+)*).*/\1/p" | head -n 1)
+    echo "${value:-$3}"
+}
+
+wanted() { # NAME
+    local pattern
+    [ ${#patterns[@]} -gt 0 ] || return 0
+    for pattern in "${patterns[@]}"; do [[ $1 == *$pattern* ]] && return 0; done
+    return 1
+}
+
+# NAME RANKS THREADS LIMIT COMMAND: writes the entry.
+write_entry() {
+    local name=$1 ranks=$2 threads=$3 limit=$4 command=$5 entry=$entries/$1
+    cat >"$entry" <<ENTRY
+#!/usr/bin/env bash
+cd "$PWD" && . tests/mpi_env.sh
+export BUILD="$build" OMP_NUM_THREADS=$threads
+passive_if_oversubscribed $ranks $threads
+timeout -k 10 $limit $command </dev/null 2>&1 | tee "$entry.log"
+status=\${PIPESTATUS[0]}
+if [ \$status = 124 ] || [ \$status = 137 ]; then echo "# $name: no end after $limit s" | tee -a "$entry.log"; fi
+exit \$status
+ENTRY
+    chmod +x "$entry"
+    echo "$entry"
+}
+
+entries_of_c_test() { # SOURCE
+    local source=$1 name ranks threads seconds program
+    name=$(basename "$source" .c)
+    program=$build/tests/$name
+    seconds=$(setting "$source" limit "$([ "$(setting "$source" long no)" = yes ] && echo 1800 || echo 120)")
+    for ranks in $(setting "$source" ranks 0); do
+        for threads in $(setting "$source" threads 1); do
+            if [ $serial = yes ] && [ "$ranks$threads" != 01 ] && [ "$ranks$threads" != 11 ]; then continue; fi
+            if [ "$ranks" = 0 ]; then
+                write_entry "$name.t$threads" 0 "$threads" "$seconds" "$wrap $program"
+            else
+                write_entry "$name.p$ranks.t$threads" "$ranks" "$threads" "$seconds" \
+                    "mpirun $MPIRUN_FLAGS -n $ranks $wrap $program"
+            fi
+        done
+    done
+}
+
+all_entries() {
+    local source
+    for source in tests/t[0-9]*.c tests/t[0-9]*.sh; do
+        if [ ! -e "$source" ] || ! wanted "$(basename "$source")"; then continue; fi
+        [ $long = yes ] || [ "$(setting "$source" long no)" = no ] || continue
+        case $source in
+        *.c) entries_of_c_test "$source" ;;
+        *) [ $serial = yes ] || write_entry "$(basename "$source" .sh)" 0 1 \
+            "$(setting "$source" limit 600)" "bash $source" ;;
+        esac
+    done
+}
+
+mapfile -t list < <(all_entries)
+if [ ${#list[@]} -eq 0 ]; then
+    echo "tests/run.sh: no test matches" >&2
+    echo "0 passed, 0 failed"
+    exit 1
+fi
+
+(cd "$entries" && prove --exec '' --timer "${list[@]##*/}") | tee "$entries.prove"
+status=${PIPESTATUS[0]}
+
+# prove lists the programs that did not pass in its summary; what they printed is in their logs.
+mapfile -t failed < <(sed -nE 's/^([^ ]+) +\(Wstat: .*/\1/p' "$entries.prove")
+for name in "${failed[@]}"; do
+    echo
+    echo "FAILED $name (run $entries/$name)"
+    grep -vE '^ok ' "$entries/$name.log" | tail -n 40
+done
+
+skipped=0
+for name in "${list[@]##*/}"; do
+    reasons=$(sed -nE 's/^(1\.\.0|ok [0-9]+.*) # (SKIP|skip) *//p' "$entries/$name.log" | sort -u)
+    [ -z "$reasons" ] || printf 'SKIPPED %s: %s\n' "$name" "${reasons//$'\n'/; }"
+    if grep -q '^1\.\.0 # SKIP' "$entries/$name.log"; then skipped=$((skipped + 1)); fi
+done
+
+passed=$((${#list[@]} - ${#failed[@]} - skipped))
+if [ "$status" != 0 ] && [ ${#failed[@]} -eq 0 ]; then
+    echo "tests/run.sh: prove failed"
+    passed=0 failed=(prove)
+fi
+echo
+summary="$passed passed, ${#failed[@]} failed"
+[ $skipped -eq 0 ] || summary="$summary, $skipped skipped"
+echo "$summary"
+[ ${#failed[@]} -eq 0 ]
