@@ -1,7 +1,11 @@
 /* The ranks of a job: one handle over a duplicated communicator, with counted collectives and error agreement.
  *
- * A function is collective if and only if its first parameter is `dc_comm *` (except the four queries below).
- * Only the main thread calls these, never inside a parallel region. An MPI error ends the job (MPI_Abort). */
+ * A function is collective if and only if its first parameter is `dc_comm *` (except the queries below). Only the main
+ * thread calls these, never inside a parallel region. An MPI error ends the job: the rank, the call and MPI's text on
+ * stderr, then MPI_Abort(70). After dc_comm_create() a failed DC_ASSERT ends the whole job in the same way.
+ *
+ * In debug builds (-DDC_DEBUG) each collective first compares source line, call and count over all ranks, and ends the
+ * job with both positions if they differ: a deadlock or a mixed-up message becomes an error message. */
 #ifndef DCMPI_COMM_H
 #define DCMPI_COMM_H
 
@@ -9,7 +13,9 @@
 
 typedef struct dc_comm dc_comm;
 
-/* Starts MPI (THREAD_FUNNELED) and duplicates the world; sets the log active on rank 0 only. Call once per process. */
+/* Starts MPI (THREAD_FUNNELED) and duplicates the world; sets the log active on rank 0 only. Call once per process.
+ * *out: owned by the caller, given back with dc_comm_destroy(). Errors: DC_ERR_MEMORY, DC_ERR_USAGE (an MPI library
+ * without thread support). */
 DC_CHECKED dc_status dc_comm_create(dc_comm **out);
 /* Ends MPI; accepts NULL. Collective. */
 void dc_comm_destroy(dc_comm **comm);
@@ -22,7 +28,8 @@ int dc_comm_node_size(const dc_comm *comm); /* ranks on this node */
 int dc_comm_node_count(const dc_comm *comm);
 const char *dc_comm_host(const dc_comm *comm);
 
-/* In place over all ranks; counts may exceed 2^31. Sums of floats in the order of the MPI library. */
+/* In place over all ranks; n is equal on all ranks and may exceed 2^31, 0 is legal. Sums of floats in the order of the
+ * MPI library: their bits depend on the number of ranks (sum.h has sums that do not). */
 void dc_comm_sum_f32(dc_comm *comm, float *x, size_t n);
 void dc_comm_sum_f64(dc_comm *comm, double *x, size_t n);
 void dc_comm_sum_i64(dc_comm *comm, int64_t *x, size_t n);
@@ -32,40 +39,76 @@ void dc_comm_max_i64(dc_comm *comm, int64_t *x, size_t n);
 void dc_comm_min_i64(dc_comm *comm, int64_t *x, size_t n);
 void dc_comm_bcast(dc_comm *comm, void *data, size_t bytes, int root);
 void dc_comm_barrier(dc_comm *comm);
-/* Every rank gets the concatenation in rank order. counts[P] in bytes, equal on all ranks; recv holds their sum. */
+/* Every rank gets the concatenation in rank order. counts[P] in bytes, equal on all ranks; recv holds their sum; send
+ * holds counts[rank] and may lie at its own place in recv. */
 void dc_comm_allgatherv(dc_comm *comm, const void *send, void *recv, const size_t *counts);
-/* send_counts[P], recv_counts[P] in bytes; both buffers packed in rank order. */
-void dc_comm_alltoallv(dc_comm *comm, const void *send, const size_t *send_counts, void *recv, const size_t *recv_counts);
+/* send_counts[P], recv_counts[P] in bytes; both buffers packed in rank order, not overlapping. */
+void dc_comm_alltoallv(dc_comm *comm, const void *send, const size_t *send_counts, void *recv,
+                       const size_t *recv_counts);
 
-/* Traffic so far, for the report. */
+/* Traffic of this rank so far, for the report. */
+typedef enum {
+    DC_COMM_ALLREDUCE,
+    DC_COMM_BCAST,
+    DC_COMM_BARRIER,
+    DC_COMM_ALLGATHERV,
+    DC_COMM_ALLTOALLV,
+    DC_COMM_OP_COUNT
+} dc_comm_op;
 typedef struct {
     uint64_t calls;
-    uint64_t bytes;  /* payload handed to MPI by this rank */
-    double seconds;  /* time spent inside MPI by this rank */
+    uint64_t bytes; /* payload handed to MPI by this rank */
+    double seconds; /* time spent inside MPI by this rank, waiting included */
 } dc_comm_traffic;
+const char *dc_comm_op_name(dc_comm_op op);
+dc_comm_traffic dc_comm_traffic_of(const dc_comm *comm, dc_comm_op op);
 dc_comm_traffic dc_comm_traffic_total(const dc_comm *comm);
 
 /* ---- Agreement ------------------------------------------------------------------------------------------------ */
 
-/* Collective. Every rank brings its own status; all ranks return the same: DC_OK, or the highest code (ties: lowest
- * rank), with that rank's error text, prefixed "[rank r host] " if P > 1 and not all ranks failed alike, recorded
- * everywhere. One small reduction when all is well. */
+/* Collective. Every rank brings its own status; all ranks return the same: DC_OK, or the worst (highest code, ties:
+ * lowest rank; DC_STOPPED yields to every error), with that rank's error text recorded everywhere, prefixed
+ * "[rank r host] " if P > 1 and not all ranks failed alike. One reduction of 8 bytes when all is well. */
 DC_CHECKED dc_status dc_agree(dc_comm *comm, dc_status local);
 #define DC_TRY_ALL(comm, call) DC_TRY(dc_agree((comm), (call)))
-/* Collective. DC_OK if `hash` is the same on all ranks, else DC_ERR_NUMERIC naming an odd rank (the minority) and `what`. */
+/* Collective. DC_OK if `hash` is the same on all ranks, else DC_ERR_NUMERIC naming an odd rank (of the minority; of two
+ * equal halves the one without rank 0) and `what`. One reduction of 16 bytes when all is well. */
 DC_CHECKED dc_status dc_agree_hash(dc_comm *comm, uint64_t hash, const char *what);
 
 /* ---- Start-up -------------------------------------------------------------------------------------------------- */
 
-/* Launch checks without MPI: N processes of a launcher that each would be rank 0 of 1 (wrong mpirun, srun without
- * PMIx). Errors: DC_ERR_USAGE "N processes but MPI size 1". Call after dc_comm_create(). */
+/* Launch check: N processes of a launcher that are each rank 0 of 1 (wrong mpirun, srun without PMIx). Looks at the
+ * environment only. Errors: DC_ERR_USAGE "N processes but MPI size 1"; the log then is active in the launcher's first
+ * process only, so that one line is printed. Call after dc_comm_create(). */
 DC_CHECKED dc_status dc_comm_check_launch(dc_comm *comm);
-/* Cores this process may run on (hwloc / sched affinity) and the OpenMP threads that will run. */
+/* Cores this process may run on (hwloc) and the OpenMP threads that will run. Not collective. */
 typedef struct {
-    int cores_allowed; /* this rank */
+    int cores_allowed; /* physical cores this rank may use */
     int threads;       /* OpenMP threads of this rank */
-    int cores_machine; /* cores of this node */
+    int cores_machine; /* physical cores of this node */
 } dc_binding;
 dc_binding dc_comm_binding(const dc_comm *comm);
+
+/* ---- Debug builds: who called ------------------------------------------------------------------------------------ */
+
+/* Notes the caller's position for the next collective and returns `comm`. */
+dc_comm *dc_comm_at(dc_comm *comm, const char *file, int line);
+#if defined DC_DEBUG && !defined DC_COMM_NO_POSITION
+#define DC_HERE(comm) dc_comm_at((comm), __FILE__, __LINE__)
+#define dc_comm_sum_f32(comm, x, n) dc_comm_sum_f32(DC_HERE(comm), x, n)
+#define dc_comm_sum_f64(comm, x, n) dc_comm_sum_f64(DC_HERE(comm), x, n)
+#define dc_comm_sum_i64(comm, x, n) dc_comm_sum_i64(DC_HERE(comm), x, n)
+#define dc_comm_max_f64(comm, x, n) dc_comm_max_f64(DC_HERE(comm), x, n)
+#define dc_comm_min_f64(comm, x, n) dc_comm_min_f64(DC_HERE(comm), x, n)
+#define dc_comm_max_i64(comm, x, n) dc_comm_max_i64(DC_HERE(comm), x, n)
+#define dc_comm_min_i64(comm, x, n) dc_comm_min_i64(DC_HERE(comm), x, n)
+#define dc_comm_bcast(comm, data, bytes, root) dc_comm_bcast(DC_HERE(comm), data, bytes, root)
+#define dc_comm_barrier(comm) dc_comm_barrier(DC_HERE(comm))
+#define dc_comm_allgatherv(comm, send, recv, counts) dc_comm_allgatherv(DC_HERE(comm), send, recv, counts)
+#define dc_comm_alltoallv(comm, send, scounts, recv, rcounts)                                                          \
+    dc_comm_alltoallv(DC_HERE(comm), send, scounts, recv, rcounts)
+#define dc_agree(comm, local) dc_agree(DC_HERE(comm), local)
+#define dc_agree_hash(comm, hash, what) dc_agree_hash(DC_HERE(comm), hash, what)
+#endif
 
 #endif

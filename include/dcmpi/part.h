@@ -21,23 +21,27 @@ typedef struct {
     size_t n_blocks;        /* blocks of this rank's rows */
 } dc_part;
 
-/* Errors: DC_ERR_USAGE if V is no power of two or P > V (names parallel.shards). No memory is held. */
+/* *part for rank `rank` of P: N >= 0 rows in V shards. Holds no memory. Errors: DC_ERR_USAGE if V is no power of two
+ * in 1..DC_MAX_SHARDS or P > V (names parallel.shards). */
 DC_CHECKED dc_status dc_part_init(dc_part *part, dc_gidx N, int V, int P, int rank);
 static inline int64_t dc_part_rows(const dc_part *part) { return part->row_hi - part->row_lo; }
-/* First global row of shard s, 0 <= s <= V (V gives N). O(log V). */
+/* First global row of shard s, 0 <= s <= V (V gives N). O(log^2 V). */
 dc_gidx dc_part_shard_begin(const dc_part *part, int s);
-/* Shards of rank r are [dc_part_rank_shard(r), dc_part_rank_shard(r+1)). */
+/* Shards of rank r are [dc_part_rank_shard(r), dc_part_rank_shard(r+1)), 0 <= r <= P: floor(r*V/P). */
 int dc_part_rank_shard(const dc_part *part, int r);
+/* The log2(V) bits of s in reverse order, 0 <= s < V. */
 unsigned dc_bitrev(unsigned s, int V);
 
-/* Block b of this rank, 0 <= b < n_blocks: local rows [lo, hi) (0 is row_lo). Iterate in order; O(1) amortised through
- * the cursor: start with {0} and call until it returns false. */
+/* Block `index` of this rank, 0 <= index < n_blocks: local rows [lo, hi) (0 is row_lo), never empty. */
 typedef struct {
-    int shard;     /* shard of the current block */
-    int64_t lo, hi; /* local rows of the current block */
-    size_t index;  /* number of the current block within this rank */
-    bool started;
+    int shard;      /* shard of the block */
+    int64_t lo, hi; /* local rows of the block */
+    size_t index;   /* number of the block within this rank */
+    bool started;   /* of the cursor */
 } dc_block;
+/* All blocks in order: start with {0} and call until it returns false. */
 bool dc_part_next_block(const dc_part *part, dc_block *block);
+/* The same block by its number: for threads that share out the blocks. */
+dc_block dc_part_block(const dc_part *part, size_t index);
 
 #endif

@@ -1,0 +1,140 @@
+/* Start and end of MPI, what a rank knows about its place, and the error policy.
+ *
+ * The world is duplicated, so that no library's messages meet ours, and set to MPI_ERRORS_RETURN, so that a failing
+ * call can be named. An MPI error cannot be agreed on (agreement needs MPI): print and abort the job. The collectives
+ * are in collective.c. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "comm_priv.h"
+#include "dcmpi/log.h"
+#include "dcmpi/mem.h"
+
+enum { PIECE_BYTES = 1 << 30 };
+
+static void abort_job(void)
+{
+    MPI_Abort(MPI_COMM_WORLD, DC_ERR_INTERNAL);
+}
+
+static dc_status start_mpi(void)
+{
+    int running = 0, level = 0;
+    MPI_Initialized(&running);
+    if (running) return DC_FAIL(DC_ERR_INTERNAL, "MPI was started twice in one process");
+    MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level);
+    if (level >= MPI_THREAD_FUNNELED) return DC_OK;
+    MPI_Finalize();
+    return DC_FAIL(DC_ERR_USAGE,
+                   "this MPI library gives thread level %d, needed is MPI_THREAD_FUNNELED (%d): "
+                   "use an MPI that is built with thread support",
+                   level, MPI_THREAD_FUNNELED);
+}
+
+/* Place of this rank among the ranks that share memory, and the number of such groups. */
+static void find_node(dc_comm *comm)
+{
+    MPI_Comm node;
+    DC_MPI(comm, MPI_Comm_split_type(comm->mpi, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &node));
+    DC_MPI(comm, MPI_Comm_rank(node, &comm->node_rank));
+    DC_MPI(comm, MPI_Comm_size(node, &comm->node_size));
+    DC_MPI(comm, MPI_Comm_free(&node));
+    comm->node_count = comm->node_rank == 0;
+    DC_MPI(comm, MPI_Allreduce(MPI_IN_PLACE, &comm->node_count, 1, MPI_INT, MPI_SUM, comm->mpi));
+}
+
+static dc_status take_tables(dc_comm *comm)
+{
+    const size_t P = (size_t)comm->size;
+    dc_status st = DC_OK;
+    DC_TRY(dc_mem_alloc(&comm->per_rank, P, sizeof *comm->per_rank, "rank table"));
+    DC_TRY(dc_mem_alloc(&comm->counts, 2 * P, sizeof *comm->counts, "rank table"));
+out:
+    return st;
+}
+
+dc_status dc_comm_create(dc_comm **out)
+{
+    dc_comm *comm = NULL;
+    dc_status st = DC_OK;
+    *out = NULL;
+    DC_TRY(dc_mem_alloc(&comm, 1, sizeof *comm, "communicator"));
+    comm->mpi = MPI_COMM_NULL;
+    comm->piece_bytes = PIECE_BYTES;
+    comm->file = "?";
+    gethostname(comm->host, sizeof comm->host - 1);
+    DC_TRY(start_mpi());
+    MPI_Comm_dup(MPI_COMM_WORLD, &comm->mpi);
+    MPI_Comm_set_errhandler(comm->mpi, MPI_ERRORS_RETURN);
+    dc_assert_set_handler(abort_job);
+    DC_MPI(comm, MPI_Comm_rank(comm->mpi, &comm->rank));
+    DC_MPI(comm, MPI_Comm_size(comm->mpi, &comm->size));
+    dc_log_set_active(comm->rank == 0);
+    find_node(comm);
+    st = dc_agree(comm, take_tables(comm));
+    if (st != DC_OK) dc_comm_destroy(&comm);
+    *out = comm;
+    return st;
+out:
+    dc_mem_free(&comm);
+    return st;
+}
+
+void dc_comm_destroy(dc_comm **comm)
+{
+    if (*comm == NULL) return;
+    MPI_Comm_free(&(*comm)->mpi);
+    MPI_Finalize();
+    dc_assert_set_handler(NULL);
+    dc_mem_free(&(*comm)->per_rank);
+    dc_mem_free(&(*comm)->counts);
+    dc_mem_free(comm);
+}
+
+int dc_comm_rank(const dc_comm *comm)
+{
+    return comm->rank;
+}
+int dc_comm_size(const dc_comm *comm)
+{
+    return comm->size;
+}
+int dc_comm_node_rank(const dc_comm *comm)
+{
+    return comm->node_rank;
+}
+int dc_comm_node_size(const dc_comm *comm)
+{
+    return comm->node_size;
+}
+int dc_comm_node_count(const dc_comm *comm)
+{
+    return comm->node_count;
+}
+const char *dc_comm_host(const dc_comm *comm)
+{
+    return comm->host;
+}
+MPI_Comm dc_comm_mpi(const dc_comm *comm)
+{
+    return comm->mpi;
+}
+
+void dc_comm_set_piece_bytes(dc_comm *comm, size_t bytes)
+{
+    DC_ASSERT(bytes >= 16 && bytes <= PIECE_BYTES);
+    comm->piece_bytes = bytes;
+}
+
+void dc_mpi_failed(const dc_comm *comm, int mpi_code, const char *call, const char *file, int line)
+{
+    char text[MPI_MAX_ERROR_STRING] = "unknown MPI error";
+    int length = 0;
+    MPI_Error_string(mpi_code, text, &length);
+    fprintf(stderr, "dcmpi: ERROR: [rank %d %s] %.*s failed: %s (%s:%d)\n", comm->rank, comm->host,
+            (int)strcspn(call, "("), call, text, file, line);
+    fflush(stderr);
+    MPI_Abort(comm->mpi, DC_ERR_INTERNAL);
+    _Exit(DC_ERR_INTERNAL);
+}

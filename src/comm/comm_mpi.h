@@ -1,0 +1,24 @@
+/* Private: the MPI communicator behind a dc_comm, for comm/ itself, io/ (parallel HDF5) and la/dla.c (ScaLAPACK). */
+#ifndef DCMPI_COMM_MPI_H
+#define DCMPI_COMM_MPI_H
+
+#include <mpi.h>
+
+#include "dcmpi/comm.h"
+
+/* The duplicated communicator; borrowed, lives as long as `comm`. */
+MPI_Comm dc_comm_mpi(const dc_comm *comm);
+
+/* Runs an MPI call; if it fails, prints rank, call and MPI's text and ends the job. */
+#define DC_MPI(comm, call)                                                                                             \
+    do {                                                                                                               \
+        const int rc_ = (call);                                                                                        \
+        if (rc_ != MPI_SUCCESS) dc_mpi_failed((comm), rc_, #call, __FILE__, __LINE__);                                 \
+    } while (0)
+_Noreturn void dc_mpi_failed(const dc_comm *comm, int mpi_code, const char *call, const char *file, int line);
+
+/* Largest message in bytes that goes to MPI in one piece, at least 16; tests lower it to walk the path of big counts.
+ * Equal on all ranks. */
+void dc_comm_set_piece_bytes(dc_comm *comm, size_t bytes);
+
+#endif

@@ -1,0 +1,27 @@
+/* Private to comm/: what a dc_comm holds. */
+#ifndef DCMPI_COMM_PRIV_H
+#define DCMPI_COMM_PRIV_H
+
+/* Our own calls keep the position that our caller left (comm.h, debug builds). */
+#define DC_COMM_NO_POSITION
+#include "comm_mpi.h"
+
+enum { DC_HOST_MAX = 64 };
+
+struct dc_comm {
+    MPI_Comm mpi;
+    int rank, size;
+    int node_rank, node_size, node_count;
+    char host[DC_HOST_MAX];
+    size_t piece_bytes;
+    int64_t *per_rank; /* [size], scratch of the error paths, which must not allocate */
+    int *counts;       /* [2*size], int counts and displacements for MPI */
+    dc_comm_traffic traffic[DC_COMM_OP_COUNT];
+    const char *file; /* debug builds: where the current collective was called */
+    int line;
+};
+
+/* Ends the job if not all ranks are in the same call, from the same source line, with the same count. Collective. */
+void dc_comm_check_same_call(dc_comm *comm, const char *call, size_t count);
+
+#endif
