@@ -17,9 +17,13 @@ typedef enum { DC_H5_READ, DC_H5_CREATE, DC_H5_APPEND } dc_h5_mode;
 typedef enum { DC_H5_U8, DC_H5_F16, DC_H5_F32, DC_H5_F64, DC_H5_I32, DC_H5_I64, DC_H5_OTHER } dc_h5_type;
 enum { DC_H5_MAX_DIMS = 8, DC_H5_NAME_MAX = 256 };
 typedef struct {
-    dc_h5_type type;
-    int n_dims;
+    dc_h5_type type;   /* DC_H5_OTHER: look at integer and floating; dc_h5_read_rows converts such numbers */
+    int n_dims;        /* 0: a scalar, which counts as one row */
     dc_gidx dims[DC_H5_MAX_DIMS];
+    bool integer;      /* any integer (or enum), any size and byte order */
+    bool floating;     /* any floating-point type */
+    bool exact;        /* stored as `type` in little-endian order: dc_h5_read_part takes it */
+    size_t item_bytes; /* bytes per stored element */
 } dc_h5_info;
 
 /* CREATE truncates. Errors: DC_ERR_IO (missing, unreadable, not creatable), DC_ERR_FORMAT (not HDF5, truncated). Every
@@ -50,7 +54,8 @@ DC_CHECKED dc_status dc_h5_put_attr_str(dc_h5 *h5, const char *object, const cha
 DC_CHECKED dc_status dc_h5_put_attr_i64(dc_h5 *h5, const char *object, const char *attr, const int64_t *v, size_t n);
 DC_CHECKED dc_status dc_h5_put_attr_f64(dc_h5 *h5, const char *object, const char *attr, const double *v, size_t n);
 bool dc_h5_has_attr(dc_h5 *h5, const char *object, const char *attr);
-/* Reads at most cap bytes/values; *n (may be NULL) gets the count. Fixed and variable-length strings are accepted. */
+/* Numbers: at most cap are stored; *n (may be NULL) gets how many the attribute has. Text, fixed or variable length: cut to
+ * cap - 1 bytes. Errors: DC_ERR_FORMAT (missing, another type). */
 DC_CHECKED dc_status dc_h5_get_attr_str(dc_h5 *h5, const char *object, const char *attr, char *out, size_t cap);
 DC_CHECKED dc_status dc_h5_get_attr_i64(dc_h5 *h5, const char *object, const char *attr, int64_t *out, size_t cap, size_t *n);
 DC_CHECKED dc_status dc_h5_get_attr_f64(dc_h5 *h5, const char *object, const char *attr, double *out, size_t cap, size_t *n);

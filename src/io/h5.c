@@ -1,0 +1,312 @@
+/* Serial HDF5 files: open, datasets by rows, names. One process, no communication; works without MPI_Init, so that
+ * login-node verbs may use it although the library is the parallel one.
+ *
+ * Every dataset we make is little-endian, carries no time stamps (equal runs give equal files) and is never filled. */
+#include "h5_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dcmpi/mem.h"
+
+enum { CHUNK_BYTES = 1 << 20, ALIGN_BYTES = 1 << 20 };
+
+/* ---- Open and close ---------------------------------------------------------------------------------------------- */
+
+static dc_status create_file(const char *path, hid_t *file)
+{
+    const hid_t fapl = dc_h5_access(), fcpl = H5Pcreate(H5P_FILE_CREATE);
+    dc_status st = DC_OK;
+    /* Large arrays start at stripe borders of parallel file systems. */
+    H5Pset_alignment(fapl, ALIGN_BYTES, ALIGN_BYTES);
+    H5Pset_obj_track_times(fcpl, false);
+    *file = H5Fcreate(path, H5F_ACC_TRUNC, fcpl, fapl);
+    if (*file < 0)
+        st = DC_FAIL(DC_ERR_IO, "cannot create %s: %s; check directory, permissions and disk", path, dc_h5_error());
+    dc_h5_drop(fcpl);
+    dc_h5_drop(fapl);
+    return st;
+}
+
+static dc_status open_file(const char *path, unsigned flags, hid_t *file)
+{
+    int64_t bytes = 0;
+    dc_status st = dc_h5_check_regular(path, &bytes);
+    if (st != DC_OK) return st;
+    if (H5Fis_hdf5(path) <= 0)
+        return DC_FAIL(DC_ERR_FORMAT, "%s (%lld bytes) is not an HDF5 file; make one with: dcmpi convert IN OUT.h5",
+                       path, (long long)bytes);
+    const hid_t fapl = dc_h5_access();
+    *file = H5Fopen(path, flags, fapl);
+    if (*file < 0)
+        st = DC_FAIL(DC_ERR_FORMAT, "cannot open %s: %s; the file is damaged or incomplete, make it anew", path,
+                     dc_h5_error());
+    dc_h5_drop(fapl);
+    return st;
+}
+
+dc_status dc_h5_open(dc_h5 **out, const char *path, dc_h5_mode mode)
+{
+    dc_status st = DC_OK;
+    dc_h5 *h5 = NULL;
+    *out = NULL;
+    dc_h5_setup();
+    DC_TRY(dc_mem_alloc(&h5, 1, sizeof *h5, "HDF5 handle"));
+    h5->mode = mode;
+    DC_TRY(dc_mem_alloc(&h5->path, strlen(path) + 1, 1, "file name"));
+    memcpy(h5->path, path, strlen(path) + 1);
+    if (mode == DC_H5_CREATE)
+        DC_TRY(create_file(path, &h5->file));
+    else
+        DC_TRY(open_file(path, mode == DC_H5_APPEND ? H5F_ACC_RDWR : H5F_ACC_RDONLY, &h5->file));
+    *out = h5;
+out:
+    if (st != DC_OK && h5) {
+        dc_mem_free(&h5->path);
+        dc_mem_free(&h5);
+    }
+    return st;
+}
+
+/* The library does not fsync; a full disk or a lost connection may show only here. */
+static dc_status sync_file(const char *path)
+{
+    const int fd = open(path, O_RDWR | O_CLOEXEC);
+    const bool ok = fd >= 0 && fsync(fd) == 0;
+    const int cause = errno;
+    if (fd >= 0) close(fd);
+    return ok ? DC_OK : DC_FAIL(DC_ERR_IO, "cannot write %s to disk: %s", path, strerror(cause));
+}
+
+dc_status dc_h5_close(dc_h5 **p)
+{
+    dc_h5 *h5 = *p;
+    if (!h5) return DC_OK;
+    dc_status st = DC_OK;
+    const bool writes = h5->mode != DC_H5_READ;
+    if (writes && H5Fflush(h5->file, H5F_SCOPE_LOCAL) < 0)
+        st = DC_FAIL(DC_ERR_IO, "cannot write %s: %s; check the free space", h5->path, dc_h5_error());
+    if (H5Fclose(h5->file) < 0 && writes && st == DC_OK)
+        st = DC_FAIL(DC_ERR_IO, "cannot close %s: %s; check the free space", h5->path, dc_h5_error());
+    if (writes && st == DC_OK) st = sync_file(h5->path);
+    dc_mem_free(&h5->path);
+    dc_mem_free(p);
+    return st;
+}
+
+/* ---- Datasets ---------------------------------------------------------------------------------------------------- */
+
+bool dc_h5_exists(dc_h5 *h5, const char *name)
+{
+    return dc_h5_link_kind(h5->file, name) == 1;
+}
+
+dc_status dc_h5_dataset_info(dc_h5 *h5, const char *name, dc_h5_info *info)
+{
+    hid_t dset = -1;
+    dc_status st = dc_h5_open_dataset(h5, name, &dset);
+    if (st == DC_OK) st = dc_h5_describe(h5, name, dset, info);
+    if (st == DC_OK) st = dc_h5_check_storage(h5, name, dset, info);
+    dc_h5_drop(dset);
+    return st;
+}
+
+static dc_status check_rows(dc_h5 *h5, const char *name, const dc_h5_info *info, dc_gidx row, dc_gidx n)
+{
+    const dc_gidx rows = info->n_dims == 0 ? 1 : info->dims[0];
+    if (row >= 0 && n >= 0 && row <= rows && n <= rows - row) return DC_OK;
+    return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' has %lld rows; rows %lld to %lld do not exist", h5->path, name,
+                   (long long)rows, (long long)row, (long long)(row + n));
+}
+
+/* Either direction: exactly one of `in` and `out` is used. */
+static dc_status transfer_rows(dc_h5 *h5, const char *name, dc_h5_type type, dc_gidx row, dc_gidx n, void *out,
+                               const void *in)
+{
+    dc_status st = DC_OK;
+    dc_h5_info info;
+    hid_t dset = -1, file_space = -1, mem_space = -1;
+    const hid_t mem_type = dc_h5_type_id(type);
+    if (mem_type < 0) return DC_FAIL(DC_ERR_INTERNAL, "%s: '%s' asked for as no type of ours", h5->path, name);
+    DC_TRY(dc_h5_open_dataset(h5, name, &dset));
+    DC_TRY(dc_h5_describe(h5, name, dset, &info));
+    DC_TRY(dc_h5_check_storage(h5, name, dset, &info));
+    DC_TRY(check_rows(h5, name, &info, row, n));
+    file_space = H5Dget_space(dset);
+    DC_TRY(dc_h5_select_rows(file_space, row, n, &mem_space));
+    if (in && H5Dwrite(dset, mem_type, mem_space, file_space, H5P_DEFAULT, in) < 0)
+        st = DC_FAIL(DC_ERR_IO, "cannot write '%s' to %s: %s", name, h5->path, dc_h5_error());
+    else if (!in && H5Dread(dset, mem_type, mem_space, file_space, H5P_DEFAULT, out) < 0)
+        st = DC_FAIL(DC_ERR_FORMAT,
+                     "cannot read '%s' (rows from %lld) of %s: %s; the file is damaged or its type does not fit", name,
+                     (long long)row, h5->path, dc_h5_error());
+out:
+    dc_h5_drop(mem_space);
+    dc_h5_drop(file_space);
+    dc_h5_drop(dset);
+    dc_h5_drop(mem_type);
+    return st;
+}
+
+dc_status dc_h5_read_rows(dc_h5 *h5, const char *name, dc_h5_type type, dc_gidx row, dc_gidx n, void *out)
+{
+    return transfer_rows(h5, name, type, row, n, out, NULL);
+}
+
+dc_status dc_h5_write_rows(dc_h5 *h5, const char *name, dc_h5_type type, dc_gidx row, dc_gidx n, const void *in)
+{
+    static const char nothing[1];
+    return transfer_rows(h5, name, type, row, n, NULL, in ? in : nothing);
+}
+
+/* Chunks of about 1 MiB: they fit the library's cache, so that rows may be appended in small pieces. */
+static void chunk_shape(dc_h5_type type, int n_dims, const hsize_t *dims, hsize_t *chunk)
+{
+    size_t row_bytes = dc_h5_type_bytes(type);
+    for (int i = 1; i < n_dims; i++) {
+        chunk[i] = dims[i];
+        row_bytes = dc_mul_size(row_bytes, (size_t)dims[i]);
+    }
+    chunk[0] = DC_MAX((hsize_t)1, (hsize_t)(CHUNK_BYTES / DC_MAX(row_bytes, (size_t)1)));
+}
+
+static hid_t creation_list(bool extendible, int n_dims, const hsize_t *chunk)
+{
+    const hid_t dcpl = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_obj_track_times(dcpl, false);
+    H5Pset_fill_time(dcpl, H5D_FILL_TIME_NEVER);
+    if (extendible) {
+        if (H5Pset_chunk(dcpl, n_dims, chunk) < 0) return dc_h5_drop(dcpl), -1;
+    } else {
+        H5Pset_alloc_time(dcpl, H5D_ALLOC_TIME_EARLY);
+    }
+    return dcpl;
+}
+
+/* Groups above `name`, one by one: those that HDF5 would create on the way carry time stamps. */
+static dc_status create_parents(dc_h5 *h5, const char *name)
+{
+    char prefix[DC_H5_NAME_MAX];
+    if (strlen(name) >= sizeof prefix) return DC_FAIL(DC_ERR_INTERNAL, "%s: name too long: '%s'", h5->path, name);
+    for (const char *slash = strchr(name + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        memcpy(prefix, name, (size_t)(slash - name));
+        prefix[slash - name] = '\0';
+        if (dc_h5_link_kind(h5->file, prefix) == 1) continue;
+        const dc_status st = dc_h5_create_group(h5, prefix);
+        if (st != DC_OK) return st;
+    }
+    return DC_OK;
+}
+
+static dc_status create(dc_h5 *h5, const char *name, dc_h5_type type, int n_dims, const dc_gidx *dims, bool extendible)
+{
+    hsize_t size[DC_H5_MAX_DIMS], limit[DC_H5_MAX_DIMS], chunk[DC_H5_MAX_DIMS];
+    bool legal = n_dims >= (extendible ? 1 : 0) && n_dims <= DC_H5_MAX_DIMS;
+    for (int i = 0; legal && i < n_dims; i++) {
+        legal = dims[i] >= 0;
+        size[i] = limit[i] = (hsize_t)dims[i];
+    }
+    if (!legal) return DC_FAIL(DC_ERR_INTERNAL, "%s: illegal shape for '%s'", h5->path, name);
+    if (extendible) {
+        limit[0] = H5S_UNLIMITED;
+        chunk_shape(type, n_dims, size, chunk);
+    }
+    dc_status st = create_parents(h5, name);
+    if (st != DC_OK) return st;
+    const hid_t type_id = dc_h5_type_id(type), dcpl = creation_list(extendible, n_dims, chunk);
+    const hid_t space = n_dims == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(n_dims, size, extendible ? limit : NULL);
+    const hid_t dset = H5Dcreate2(h5->file, name, type_id, space, H5P_DEFAULT, dcpl, H5P_DEFAULT);
+    if (dset < 0) st = DC_FAIL(DC_ERR_IO, "cannot create '%s' in %s: %s", name, h5->path, dc_h5_error());
+    dc_h5_drop(dset);
+    dc_h5_drop(space);
+    dc_h5_drop(dcpl);
+    dc_h5_drop(type_id);
+    return st;
+}
+
+dc_status dc_h5_create_dataset(dc_h5 *h5, const char *name, dc_h5_type type, int n_dims, const dc_gidx *dims)
+{
+    return create(h5, name, type, n_dims, dims, false);
+}
+
+dc_status dc_h5_create_extendible(dc_h5 *h5, const char *name, dc_h5_type type, int n_dims, const dc_gidx *dims)
+{
+    return create(h5, name, type, n_dims, dims, true);
+}
+
+dc_status dc_h5_extend(dc_h5 *h5, const char *name, dc_gidx rows)
+{
+    dc_status st = DC_OK;
+    dc_h5_info info;
+    hid_t dset = -1;
+    hsize_t size[DC_H5_MAX_DIMS];
+    DC_TRY(dc_h5_open_dataset(h5, name, &dset));
+    DC_TRY(dc_h5_describe(h5, name, dset, &info));
+    for (int i = 0; i < info.n_dims; i++) size[i] = (hsize_t)info.dims[i];
+    size[0] = (hsize_t)rows;
+    if (H5Dset_extent(dset, size) < 0)
+        st = DC_FAIL(DC_ERR_IO, "cannot extend '%s' of %s to %lld rows: %s", name, h5->path, (long long)rows,
+                     dc_h5_error());
+out:
+    dc_h5_drop(dset);
+    return st;
+}
+
+dc_status dc_h5_create_group(dc_h5 *h5, const char *name)
+{
+    dc_status st = create_parents(h5, name);
+    if (st != DC_OK) return st;
+    const hid_t gcpl = H5Pcreate(H5P_GROUP_CREATE);
+    H5Pset_obj_track_times(gcpl, false);
+    const hid_t group = H5Gcreate2(h5->file, name, H5P_DEFAULT, gcpl, H5P_DEFAULT);
+    if (group < 0) st = DC_FAIL(DC_ERR_IO, "cannot create group '%s' in %s: %s", name, h5->path, dc_h5_error());
+    dc_h5_drop(group);
+    dc_h5_drop(gcpl);
+    return st;
+}
+
+dc_status dc_h5_put(dc_h5 *h5, const char *name, dc_h5_type type, int n_dims, const dc_gidx *dims, const void *in)
+{
+    dc_status st = DC_OK;
+    DC_TRY(dc_h5_create_dataset(h5, name, type, n_dims, dims));
+    DC_TRY(dc_h5_write_rows(h5, name, type, 0, n_dims == 0 ? 1 : dims[0], in));
+out:
+    return st;
+}
+
+/* ---- Names ------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    dc_h5 *h5;
+    dc_h5_visitor visit;
+    void *ctx;
+    dc_status st;
+} visit_state;
+
+static herr_t visit_one(hid_t root, const char *name, const H5O_info_t *object, void *ctx)
+{
+    visit_state *s = ctx;
+    (void)root;
+    if (object->type != H5O_TYPE_DATASET) return 0;
+    char full[DC_PATH_MAX];
+    dc_h5_info info;
+    snprintf(full, sizeof full, "/%s", name);
+    const hid_t dset = H5Dopen2(s->h5->file, full, H5P_DEFAULT);
+    if (dset < 0)
+        s->st = DC_FAIL(DC_ERR_FORMAT, "%s: cannot open '%s': %s", s->h5->path, full, dc_h5_error());
+    else
+        s->st = dc_h5_describe(s->h5, full, dset, &info);
+    if (s->st == DC_OK) s->st = s->visit(s->ctx, full, &info);
+    dc_h5_drop(dset);
+    return s->st == DC_OK ? 0 : 1;
+}
+
+dc_status dc_h5_visit(dc_h5 *h5, dc_h5_visitor visit, void *ctx)
+{
+    visit_state s = {.h5 = h5, .visit = visit, .ctx = ctx, .st = DC_OK};
+    const herr_t rc = H5Ovisit2(h5->file, H5_INDEX_NAME, H5_ITER_INC, visit_one, &s, H5O_INFO_BASIC);
+    if (rc < 0 && s.st == DC_OK) s.st = DC_FAIL(DC_ERR_FORMAT, "cannot list %s: %s", h5->path, dc_h5_error());
+    return s.st;
+}

@@ -1,0 +1,323 @@
+/* What every file of src/io needs of the HDF5 library: quiet errors turned into text, element types, access lists, and
+ * a lookup that does not trust the file.
+ *
+ * A file from elsewhere may point outside itself (soft and external links, external storage, virtual datasets), ask for
+ * code to be loaded (filter plugins), or claim a shape that it does not hold. All of these are refused here, before any
+ * data is read or memory is taken. Not done: HDF5's own parser is trusted; files of unknown origin belong in a sandbox.
+ */
+#include "h5_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Deflate expands at most 1032:1; more than this is no compressed data. */
+enum { MAX_EXPANSION = 1100 };
+
+static char error_text[512];
+
+static herr_t keep_first(unsigned n, const H5E_error2_t *error, void *ctx)
+{
+    (void)ctx;
+    if (n == 0) snprintf(error_text, sizeof error_text, "%s", error->desc ? error->desc : "no description");
+    return 0;
+}
+
+const char *dc_h5_error(void)
+{
+    snprintf(error_text, sizeof error_text, "no description");
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, NULL);
+    return error_text;
+}
+
+void dc_h5_setup(void)
+{
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    H5PLset_loading_state(0);
+}
+
+void dc_h5_drop(hid_t id)
+{
+    if (id >= 0) H5Idec_ref(id);
+}
+
+hid_t dc_h5_access(void)
+{
+    const hid_t fapl = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_libver_bounds(fapl, H5F_LIBVER_V18, H5F_LIBVER_LATEST);
+    /* Nobody opens our files under their temporary names, and many cluster file systems have no locks. */
+    H5Pset_file_locking(fapl, false, true);
+    /* A library object that was forgotten must not keep the file open behind our back. */
+    H5Pset_fclose_degree(fapl, H5F_CLOSE_STRONG);
+    return fapl;
+}
+
+const char *dc_h5_version(void)
+{
+    static char text[32];
+    unsigned major = 0, minor = 0, release = 0;
+    H5get_libversion(&major, &minor, &release);
+    snprintf(text, sizeof text, "%u.%u.%u", major, minor, release);
+    return text;
+}
+
+/* ---- Types ------------------------------------------------------------------------------------------------------ */
+
+/* IEEE 754 binary16, which HDF5 1.10 does not predefine: sign bit 15, exponent bits 10-14, mantissa bits 0-9. */
+static hid_t half_type(void)
+{
+    const hid_t t = H5Tcopy(H5T_IEEE_F32LE);
+    H5Tset_fields(t, 15, 10, 5, 0, 10);
+    H5Tset_size(t, 2);
+    H5Tset_ebias(t, 15);
+    return t;
+}
+
+hid_t dc_h5_type_id(dc_h5_type type)
+{
+    switch (type) {
+    case DC_H5_U8:
+        return H5Tcopy(H5T_STD_U8LE);
+    case DC_H5_F16:
+        return half_type();
+    case DC_H5_F32:
+        return H5Tcopy(H5T_IEEE_F32LE);
+    case DC_H5_F64:
+        return H5Tcopy(H5T_IEEE_F64LE);
+    case DC_H5_I32:
+        return H5Tcopy(H5T_STD_I32LE);
+    case DC_H5_I64:
+        return H5Tcopy(H5T_STD_I64LE);
+    case DC_H5_OTHER:
+        break;
+    }
+    return -1;
+}
+
+static const struct {
+    const char *name;
+    size_t bytes;
+} type_table[] = {
+    [DC_H5_U8] = {"uint8", 1},           [DC_H5_F16] = {"float16", 2}, [DC_H5_F32] = {"float32", 4},
+    [DC_H5_F64] = {"float64", 8},        [DC_H5_I32] = {"int32", 4},   [DC_H5_I64] = {"int64", 8},
+    [DC_H5_OTHER] = {"another type", 0},
+};
+
+const char *dc_h5_type_name(dc_h5_type type)
+{
+    return type_table[type].name;
+}
+size_t dc_h5_type_bytes(dc_h5_type type)
+{
+    return type_table[type].bytes;
+}
+
+static dc_h5_type integer_kind(hid_t t)
+{
+    const bool is_signed = H5Tget_sign(t) == H5T_SGN_2;
+    switch (H5Tget_size(t)) {
+    case 1:
+        return is_signed ? DC_H5_OTHER : DC_H5_U8;
+    case 4:
+        return is_signed ? DC_H5_I32 : DC_H5_OTHER;
+    case 8:
+        return is_signed ? DC_H5_I64 : DC_H5_OTHER;
+    default:
+        return DC_H5_OTHER;
+    }
+}
+
+static dc_h5_type float_kind(hid_t t)
+{
+    switch (H5Tget_size(t)) {
+    case 2:
+        return DC_H5_F16;
+    case 4:
+        return DC_H5_F32;
+    case 8:
+        return DC_H5_F64;
+    default:
+        return DC_H5_OTHER;
+    }
+}
+
+static void describe_type(hid_t t, dc_h5_info *info)
+{
+    const H5T_class_t kind = H5Tget_class(t);
+    info->integer = kind == H5T_INTEGER || kind == H5T_ENUM;
+    info->floating = kind == H5T_FLOAT;
+    info->type = kind == H5T_INTEGER ? integer_kind(t) : kind == H5T_FLOAT ? float_kind(t) : DC_H5_OTHER;
+    info->item_bytes = H5Tget_size(t);
+    const hid_t ours = dc_h5_type_id(info->type);
+    info->exact = ours >= 0 && H5Tequal(t, ours) > 0;
+    dc_h5_drop(ours);
+}
+
+/* ---- Lookup ----------------------------------------------------------------------------------------------------- */
+
+static const char *kind_of(mode_t mode)
+{
+    return S_ISDIR(mode) ? "a directory" : S_ISFIFO(mode) ? "a pipe" : S_ISSOCK(mode) ? "a socket" : "a device";
+}
+
+dc_status dc_h5_check_regular(const char *path, int64_t *bytes)
+{
+    struct stat s;
+    if (stat(path, &s) != 0) return DC_FAIL(DC_ERR_IO, "cannot open %s: %s; check the path", path, strerror(errno));
+    if (!S_ISREG(s.st_mode)) return DC_FAIL(DC_ERR_FORMAT, "%s is %s, not an HDF5 file", path, kind_of(s.st_mode));
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return DC_FAIL(DC_ERR_IO, "cannot read %s: %s; check its permissions", path, strerror(errno));
+    close(fd);
+    *bytes = (int64_t)s.st_size;
+    return DC_OK;
+}
+
+int dc_h5_link_kind(hid_t file, const char *name)
+{
+    char prefix[1024];
+    while (*name == '/') name++;
+    const size_t length = strlen(name);
+    if (length == 0) return 1;
+    if (length >= sizeof prefix) return 0;
+    memcpy(prefix, name, length + 1);
+    for (size_t end = 1; end <= length; end++) {
+        if (prefix[end] != '/' && prefix[end] != '\0') continue;
+        const char separator = prefix[end];
+        prefix[end] = '\0';
+        H5L_info_t link;
+        if (H5Lget_info(file, prefix, &link, H5P_DEFAULT) < 0) return 0;
+        if (link.type != H5L_TYPE_HARD) return -1;
+        prefix[end] = separator;
+    }
+    return 1;
+}
+
+dc_status dc_h5_open_object(dc_h5 *h5, const char *name, hid_t *object)
+{
+    const int kind = dc_h5_link_kind(h5->file, name);
+    if (kind == 0) return DC_FAIL(DC_ERR_FORMAT, "%s has no '%s'", h5->path, name);
+    if (kind < 0)
+        return DC_FAIL(DC_ERR_FORMAT,
+                       "%s: '%s' is a soft or external link, which is refused; copy the data into one file "
+                       "(h5copy, or dcmpi convert)",
+                       h5->path, name);
+    *object = H5Oopen(h5->file, name, H5P_DEFAULT);
+    if (*object < 0) return DC_FAIL(DC_ERR_FORMAT, "%s: cannot open '%s': %s", h5->path, name, dc_h5_error());
+    return DC_OK;
+}
+
+static dc_status check_filters(const char *path, const char *name, hid_t dcpl)
+{
+    const int n = H5Pget_nfilters(dcpl);
+    for (int i = 0; i < n; i++) {
+        unsigned flags, config;
+        size_t n_values = 0;
+        char filter[64] = "";
+        const H5Z_filter_t id =
+            H5Pget_filter2(dcpl, (unsigned)i, &flags, &n_values, NULL, sizeof filter, filter, &config);
+        if (id >= 0 && H5Zfilter_avail(id) > 0) continue;
+        return DC_FAIL(DC_ERR_FORMAT,
+                       "%s: '%s' is compressed by filter %d (%s), which is not built in; rewrite the file with "
+                       "h5repack -f GZIP=1 or -f NONE",
+                       path, name, (int)id, filter);
+    }
+    return DC_OK;
+}
+
+static dc_status check_layout(const char *path, const char *name, hid_t dset)
+{
+    dc_status st = DC_OK;
+    const hid_t dcpl = H5Dget_create_plist(dset);
+    if (dcpl < 0) return DC_FAIL(DC_ERR_FORMAT, "%s: cannot read the layout of '%s': %s", path, name, dc_h5_error());
+    if (H5Pget_layout(dcpl) == H5D_VIRTUAL || H5Pget_external_count(dcpl) > 0)
+        st = DC_FAIL(DC_ERR_FORMAT,
+                     "%s: '%s' keeps its data in other files, which is refused; copy it into one file with "
+                     "h5repack",
+                     path, name);
+    else
+        st = check_filters(path, name, dcpl);
+    dc_h5_drop(dcpl);
+    return st;
+}
+
+dc_status dc_h5_open_dataset(dc_h5 *h5, const char *name, hid_t *dset)
+{
+    hid_t object = -1;
+    dc_status st = dc_h5_open_object(h5, name, &object);
+    if (st != DC_OK) return st;
+    if (H5Iget_type(object) != H5I_DATASET)
+        st = DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is a group, not a dataset", h5->path, name);
+    else
+        st = check_layout(h5->path, name, object);
+    if (st == DC_OK)
+        *dset = object;
+    else
+        dc_h5_drop(object);
+    return st;
+}
+
+dc_status dc_h5_describe(dc_h5 *h5, const char *name, hid_t dset, dc_h5_info *info)
+{
+    memset(info, 0, sizeof *info);
+    const hid_t type = H5Dget_type(dset), space = H5Dget_space(dset);
+    hsize_t dims[H5S_MAX_RANK];
+    const int n_dims =
+        space < 0 || H5Sget_simple_extent_type(space) == H5S_NULL ? -1 : H5Sget_simple_extent_ndims(space);
+    const bool ok =
+        type >= 0 && n_dims >= 0 && n_dims <= DC_H5_MAX_DIMS && H5Sget_simple_extent_dims(space, dims, NULL) >= 0;
+    if (ok) {
+        info->n_dims = n_dims;
+        for (int i = 0; i < n_dims; i++) info->dims[i] = dims[i] > INT64_MAX ? INT64_MAX : (dc_gidx)dims[i];
+        describe_type(type, info);
+    }
+    dc_h5_drop(type);
+    dc_h5_drop(space);
+    if (ok) return DC_OK;
+    return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' has no shape with 0 to %d dimensions", h5->path, name, DC_H5_MAX_DIMS);
+}
+
+/* Bytes that the shape claims, SIZE_MAX if beyond size_t. */
+static size_t claimed_bytes(const dc_h5_info *info)
+{
+    size_t bytes = info->item_bytes;
+    for (int i = 0; i < info->n_dims; i++) {
+        if (info->dims[i] == 0) return 0;
+        if (bytes != SIZE_MAX) bytes = dc_mul_size(bytes, (size_t)info->dims[i]);
+    }
+    return bytes;
+}
+
+dc_status dc_h5_check_storage(dc_h5 *h5, const char *name, hid_t dset, const dc_h5_info *info)
+{
+    if (h5->mode != DC_H5_READ) return DC_OK;
+    int64_t file_bytes = 0;
+    const dc_status st = dc_h5_check_regular(h5->path, &file_bytes);
+    if (st != DC_OK) return st;
+    const size_t claimed = claimed_bytes(info);
+    const hid_t dcpl = H5Dget_create_plist(dset);
+    const bool filtered = H5Pget_layout(dcpl) == H5D_CHUNKED && H5Pget_nfilters(dcpl) > 0;
+    dc_h5_drop(dcpl);
+    const size_t stored = DC_MIN((size_t)H5Dget_storage_size(dset), (size_t)file_bytes);
+    const size_t possible = filtered ? dc_mul_size(stored, MAX_EXPANSION) : stored;
+    if (claimed <= possible && claimed != SIZE_MAX) return DC_OK;
+    return DC_FAIL(DC_ERR_FORMAT,
+                   "%s: '%s' claims %zu bytes but only %zu are stored: the file is incomplete; make it anew", h5->path,
+                   name, claimed, stored);
+}
+
+dc_status dc_h5_select_rows(hid_t file_space, dc_gidx row, dc_gidx n, hid_t *mem_space)
+{
+    hsize_t start[H5S_MAX_RANK] = {0}, count[H5S_MAX_RANK];
+    const int n_dims = H5Sget_simple_extent_ndims(file_space);
+    bool ok = n_dims >= 0 && H5Sget_simple_extent_dims(file_space, count, NULL) >= 0;
+    if (n_dims > 0) start[0] = (hsize_t)row, count[0] = (hsize_t)n;
+    *mem_space = ok ? n_dims > 0 ? H5Screate_simple(n_dims, count, NULL) : H5Screate(H5S_SCALAR) : -1;
+    ok = ok && *mem_space >= 0;
+    if (ok && n == 0)
+        ok = H5Sselect_none(file_space) >= 0 && H5Sselect_none(*mem_space) >= 0;
+    else if (ok && n_dims > 0)
+        ok = H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0;
+    return ok ? DC_OK : DC_FAIL(DC_ERR_INTERNAL, "HDF5 cannot select rows: %s", dc_h5_error());
+}

@@ -1,0 +1,49 @@
+/* Shared by the files of src/io only: library set-up, types, checked lookup. */
+#ifndef DCMPI_IO_H5_PRIVATE_H
+#define DCMPI_IO_H5_PRIVATE_H
+
+#include <hdf5.h>
+
+#include "dcmpi/h5.h"
+
+struct dc_h5 {
+    hid_t file;
+    dc_h5_mode mode;
+    char *path;
+};
+
+/* Error stack silent, filter plugins off. Cheap; called by every function that opens a file, because the library
+ * forgets its settings when MPI ends. */
+void dc_h5_setup(void);
+/* The innermost message of the last failed HDF5 call. Ask before the next HDF5 call; valid until the next question. */
+const char *dc_h5_error(void);
+/* Releases any identifier; negative ones are ignored. */
+void dc_h5_drop(hid_t id);
+
+/* Access list of all our files: layout version of HDF5 1.8 (checksummed headers, attributes above 64 KiB), no locks.
+ * The caller drops it. */
+hid_t dc_h5_access(void);
+/* Little-endian type of `type`, the same in memory and file; the caller drops it. -1 for DC_H5_OTHER. */
+hid_t dc_h5_type_id(dc_h5_type type);
+const char *dc_h5_type_name(dc_h5_type type);
+size_t dc_h5_type_bytes(dc_h5_type type);
+
+/* DC_OK if `path` is a regular file that this process can read; *bytes gets its size. Errors: DC_ERR_IO, DC_ERR_FORMAT.
+ */
+DC_CHECKED dc_status dc_h5_check_regular(const char *path, int64_t *bytes);
+/* Opens a dataset of our handle that is reached by hard links alone, holds its data in the same file, and needs no
+ * filter that is missing. The caller drops *dset. Errors: DC_ERR_FORMAT. */
+DC_CHECKED dc_status dc_h5_open_dataset(dc_h5 *h5, const char *name, hid_t *dset);
+/* Shape and type of an open dataset. */
+DC_CHECKED dc_status dc_h5_describe(dc_h5 *h5, const char *name, hid_t dset, dc_h5_info *info);
+/* Whether the file can hold what the shape claims, asked before anybody allocates. Errors: DC_ERR_FORMAT. */
+DC_CHECKED dc_status dc_h5_check_storage(dc_h5 *h5, const char *name, hid_t dset, const dc_h5_info *info);
+/* A selection of rows [row, row + n) of `file_space` and the memory space that fits; n = 0 selects nothing. */
+DC_CHECKED dc_status dc_h5_select_rows(hid_t file_space, dc_gidx row, dc_gidx n, hid_t *mem_space);
+
+/* 1: reached by hard links alone, 0: missing, -1: by a soft, external or user-defined link. */
+int dc_h5_link_kind(hid_t file, const char *name);
+/* Opens "/" or an object under hard links. The caller drops *object. Errors: DC_ERR_FORMAT. */
+DC_CHECKED dc_status dc_h5_open_object(dc_h5 *h5, const char *name, hid_t *object);
+
+#endif
