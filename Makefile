@@ -174,7 +174,7 @@ bench: setup
 
 # ---------------------------------------------------------------- style and static checks
 layers:
-	@tools/check_layers.sh
+	@tools/check_layers.py
 
 format:
 	clang-format -i $(FORMATTED)

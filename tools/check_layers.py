@@ -1,0 +1,215 @@
+#!/usr/bin/env python3
+"""Checks the rules of the house that no compiler checks: who may include whom, where MPI, HDF5, BLAS, OpenMP and memory
+calls may appear, how collective functions are declared, and that only src/method/ knows the methods by name.
+
+    tools/check_layers.py [--tap] [ROOT]
+
+One line per finding, "file:line: text"; exit 1 if there is any. --tap prints one TAP line per rule instead."""
+
+import re
+import sys
+from pathlib import Path
+
+# Layer -> layers whose headers it may include. A header of include/dcmpi/ belongs to the layer of HEADERS, else to the
+# layer of its own name; a file of src/x/ belongs to layer x.
+ALLOWED = {
+    "base": set(),
+    "comm": {"base"},
+    "io": {"comm", "base"},
+    "la": {"base"},
+    "convert": {"io", "base"},
+    "data": {"io", "comm", "base"},
+    "nn": {"la", "base"},
+    "metrics": {"comm", "base"},
+    "cluster": {"la", "comm", "base"},
+    "graph": {"la", "comm", "base"},
+    "config": {"data", "nn", "la", "base"},  # for their enumerations only
+    "method": {"cluster", "graph", "nn", "la", "comm", "base"},
+    "train": {"method", "cluster", "data", "metrics", "nn", "la", "io", "comm", "base"},
+    "report": {"config", "train", "method", "cluster", "data", "metrics", "nn", "la", "io", "comm", "base"},
+}
+ALLOWED["app"] = set(ALLOWED)
+HEADERS = {
+    "base": "base status mem log rng clock timer version",
+    "comm": "comm part sum gradsync",
+    "io": "h5",
+    "la": "la dla",
+    "nn": "nn optim",
+    "train": "train ckpt",
+}
+LAYER_OF_HEADER = {h: layer for layer, names in HEADERS.items() for h in names.split()}
+
+# What -> (regex on a line of code, regex on the files that may contain it).
+PLACES = {
+    "MPI only in src/comm": (r'#\s*include\s*[<"]mpi\.h|\bMPI_[A-Z]\w+\s*\(', r"src/comm/|src/(io/h5\w*|la/dla)\.c"),
+    "comm_mpi.h only in src/comm, io/h5, la/dla": (r'#\s*include\s*"(comm/)?comm_mpi\.h"', r"src/comm/|src/(io/h5\w*|la/dla)\.[ch]"),
+    "HDF5 only in src/io": (r"#\s*include\s*<hdf5|\bH5[A-Z]+[a-z_]\w*\s*\(", r"src/io/"),
+    "oneDNN and CBLAS only in la/gemm.c": (r"#\s*include\s*<(oneapi/dnnl|dnnl|cblas|openblas)|\b(cblas|dnnl|openblas)_\w+\s*\(", r"src/la/gemm\.c"),
+    "ScaLAPACK only in la/dla.c": (r"\b(Cblacs_\w+|Csys2blacs_handle|p[sd][a-z]{4,7}_)\s*\(", r"src/la/(dla\.c|scalapack_decl\.h)"),
+    "libyaml only in src/config": (r"#\s*include\s*<yaml", r"src/config/"),
+    "zlib only in src/convert": (r"#\s*include\s*<zlib", r"src/convert/"),
+    "OpenMP loops only in kernels, la, rng": (r"#\s*pragma\s+omp\b", r"src/\w+/\w*_kern\.[ch]|src/la/|src/base/rng\.c"),
+    "memory only through dcmpi/mem.h": (r"(?<![\w.>])(malloc|calloc|realloc|aligned_alloc|posix_memalign|strn?dup|v?asprintf)\s*\(", r"src/base/mem\.c"),
+    "the process ends only in main, status and comm": (r"(?<![\w.>])(_?exit|abort|quick_exit)\s*\(", r"src/base/status\.c|src/comm/|src/app/"),
+}
+
+# Files that are mathematics: they must not see comm.h, not even through another header.
+WITHOUT_COMM = r"src/nn/|src/la/(?!dla)|src/metrics/(scores|hungarian)\.c|src/\w+/\w*_kern\.[ch]"
+WITHOUT_COMM_EXCEPT = r"src/comm/"
+
+FAST_MATH = r"-ffast-math|-Ofast|-funsafe-math|-fassociative-math|-freciprocal-math"
+
+
+def code_lines(path):
+    """Lines with comments and the contents of text literals blanked, so that rules look at code only."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    blank = lambda m: re.sub(r"[^\n]", " ", m.group(0))
+    include = r'(?m)^[ \t]*#[ \t]*include[^\n]*$'
+    token = r'(?P<inc>%s)|(?P<com>/\*.*?\*/|//[^\n]*)|(?P<str>"(?:\\.|[^"\\\n])*")' % include.replace("(?m)", "")
+    return re.sub(token, lambda m: m.group(0) if m.group("inc") else blank(m), text, flags=re.S | re.M).split("\n")
+
+
+class Tree:
+    def __init__(self, root):
+        self.root = root
+        paths = sorted(root.glob("src/*/*.[ch]")) + sorted(root.glob("include/dcmpi/*.h"))
+        self.code = {p.relative_to(root).as_posix(): code_lines(p) for p in paths}
+        self.includes = {name: list(self._includes_of(name)) for name in self.code}
+
+    def _includes_of(self, name):
+        for number, line in enumerate(self.code[name], 1):
+            found = re.match(r'\s*#\s*include\s*"([^"]+)"', line)
+            if found:
+                yield number, self._resolve(name, found.group(1))
+
+    def _resolve(self, name, header):
+        folder = name.rsplit("/", 1)[0]
+        for candidate in (f"{folder}/{header}", f"include/{header}", f"src/{header}"):
+            if (self.root / candidate).exists():
+                return candidate
+        return header
+
+    def layer(self, name):
+        if name.startswith("src/"):
+            return name.split("/")[1]
+        header = Path(name).stem
+        return LAYER_OF_HEADER.get(header, header)
+
+    def chain_to(self, name, target, seen=None):
+        """The includes that lead from a file to the target header, or None."""
+        seen = seen if seen is not None else set()
+        for number, other in self.includes.get(name, []):
+            if other == target:
+                return [(name, number)]
+            if other not in seen:
+                seen.add(other)
+                rest = self.chain_to(other, target, seen)
+                if rest:
+                    return [(name, number)] + rest
+        return None
+
+
+def check_includes(tree):
+    for name, includes in tree.includes.items():
+        layer = tree.layer(name)
+        for number, other in includes:
+            target = tree.layer(other) if other in tree.code else None
+            if target is None or target == layer:
+                continue
+            if layer not in ALLOWED or target not in ALLOWED[layer]:
+                yield name, number, f"{layer} must not include {target} ({other})"
+            elif other.startswith("src/") and not other.endswith("comm_mpi.h"):
+                yield name, number, f"{other} is private to src/{target}"
+
+
+def check_without_comm(tree):
+    target = "include/dcmpi/comm.h"
+    for name in tree.code:
+        if re.match(WITHOUT_COMM, name) and not re.match(WITHOUT_COMM_EXCEPT, name):
+            chain = tree.chain_to(name, target)
+            if chain:
+                via = " -> ".join(f for f, _ in chain[1:])
+                yield name, chain[0][1], "mathematics must not see comm.h" + (f" (through {via})" if via else "")
+
+
+def check_place(tree, what, pattern, where):
+    for name, lines in tree.code.items():
+        if re.match(where, name):
+            continue
+        for number, line in enumerate(lines, 1):
+            if re.search(pattern, line):
+                yield name, number, what
+
+
+def check_collectives(tree):
+    """dc_comm * comes first or not at all, and no struct of a header hides one."""
+    for name, lines in tree.code.items():
+        text = "\n".join(lines)
+        for found in re.finditer(r"\b(\w+|\(\*\w+\))\s*\(((?:[^()]|\([^()]*\))*)\)", text):
+            parameters = [p.strip() for p in found.group(2).split(",")]
+            is_comm = [bool(re.match(r"dc_comm\s*\*\s*\w*$", p)) for p in parameters]
+            if any(is_comm[1:]):
+                number = text.count("\n", 0, found.start()) + 1
+                yield name, number, f"{found.group(1)}: a collective function takes dc_comm * first"
+        if name.startswith("include/") and not name.endswith("comm.h"):
+            for number, line in enumerate(lines, 1):
+                if re.match(r"\s*(const\s+)?dc_comm\s*\*\s*\w+\s*;", line):
+                    yield name, number, "a struct must not hide a communicator"
+
+
+def method_names(tree):
+    for name in tree.code:
+        if name.startswith("src/method/"):
+            text = (tree.root / name).read_text(encoding="utf-8", errors="replace")
+            yield from re.findall(r'\.name\s*=\s*"(\w+)"', text)
+
+
+def check_method_names(tree):
+    """A method's name as a literal; src/config has the keys of methods, and "dec" is also a scaling (src/data)."""
+    names = sorted(set(method_names(tree)))
+    for name in tree.code if names else []:
+        if re.match(r"src/(method|config)/", name):
+            continue
+        text = (tree.root / name).read_text(encoding="utf-8", errors="replace")
+        for number, line in enumerate(text.split("\n"), 1):
+            found = re.search(r'"(%s)"|\bdc_(%s)_' % ("|".join(names), "|".join(names)), line)
+            if found and not (name.startswith("src/data/") and found.group(1) == "dec"):
+                yield name, number, f"only src/method/ knows the method {found.group(1) or found.group(2)}"
+
+
+def check_fast_math(tree):
+    for path in [tree.root / "Makefile", *tree.root.glob("src/*/*.[ch]")]:
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").split("\n"), 1):
+            if re.search(FAST_MATH, line):
+                yield path.relative_to(tree.root).as_posix(), number, "fast-math breaks equal bits"
+
+
+def rules(tree):
+    yield "layers include only what is below them", check_includes(tree)
+    yield "mathematics does not see comm.h", check_without_comm(tree)
+    for what, (pattern, where) in PLACES.items():
+        yield what, check_place(tree, what, pattern, where)
+    yield "collective functions take dc_comm * first", check_collectives(tree)
+    yield "methods are known by name only to src/method", check_method_names(tree)
+    yield "no fast-math", check_fast_math(tree)
+
+
+def main(arguments):
+    tap = "--tap" in arguments
+    roots = [a for a in arguments if not a.startswith("-")]
+    tree = Tree(Path(roots[0]) if roots else Path(__file__).resolve().parent.parent)
+    failed = count = 0
+    for count, (what, findings) in enumerate(rules(tree), 1):
+        findings = list(findings)
+        failed += bool(findings)
+        if tap:
+            print(f"{'not ok' if findings else 'ok'} {count} - {what}")
+        for name, number, text in findings:
+            print(f"{'# ' if tap else ''}{name}:{number}: {text}")
+    if tap:
+        print(f"1..{count}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
