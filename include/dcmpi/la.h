@@ -17,14 +17,16 @@ dc_gemm_backend dc_gemm_get_backend(void);
 void dc_gemm(dc_trans ta, dc_trans tb, int64_t m, int64_t n, int64_t k, float alpha, const float *A, int64_t lda,
              const float *B, int64_t ldb, float beta, float *C, int64_t ldc);
 
-/* Names for the banner: "oneDNN 2.6.3 (avx512_core)", "OpenBLAS 0.3.21 (SkylakeX)". */
+/* Names for the banner: "oneDNN 2.6.3 (avx512_core), OpenBLAS 0.3.21 (SkylakeX)"; with CBLAS as GEMM only the second.
+ */
 void dc_la_describe(char *out, size_t cap);
-/* True if OpenBLAS fell back to kernels older than this CPU; *advice is a core type to set, "" otherwise. */
+/* True if OpenBLAS runs kernels older than this CPU; *advice is a value for OPENBLAS_CORETYPE (read when the library is
+ * loaded, so only a new process image sees it), "" otherwise. */
 bool dc_la_blas_core_is_old(const char **advice);
 
 /* Single-precision FMA peak of this process in FLOP/s: `threads` threads, about 0.1 s of independent FMAs. */
 double dc_la_measure_peak_flops(int threads);
-/* Counter of floating-point operations spent in dc_gemm since the start (main thread's calls only). */
+/* Counter of floating-point operations spent in dc_gemm since the start (calls of all threads). */
 double dc_gemm_flops(void);
 
 #endif

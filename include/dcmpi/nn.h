@@ -10,24 +10,25 @@
 
 typedef enum { DC_ACT_LINEAR, DC_ACT_RELU, DC_ACT_LEAKY_RELU, DC_ACT_TANH, DC_ACT_SIGMOID } dc_act;
 typedef enum {
-    DC_INIT_FAN_IN, /* U(+-sqrt(1/fan_in)): DEC-keras, VarianceScaling(1/3, fan_in, uniform) */
-    DC_INIT_GLOROT, /* U(+-sqrt(6/(fan_in+fan_out))) */
+    DC_INIT_FAN_IN,       /* U(+-sqrt(1/fan_in)): DEC-keras, VarianceScaling(1/3, fan_in, uniform) */
+    DC_INIT_GLOROT,       /* U(+-sqrt(6/(fan_in+fan_out))) */
     DC_INIT_XAVIER_SQRT2, /* glorot with gain sqrt(2): pt-sdae */
-    DC_INIT_NORMAL  /* N(0, 0.01^2): Caffe DEC */
+    DC_INIT_NORMAL        /* N(0, 0.01^2): Caffe DEC */
 } dc_init;
 /* Reconstruction losses, per element e = xhat - x; B is the global batch. */
 typedef enum {
-    DC_LOSS_MSE,          /* sum e^2 / (B D): Keras, PyTorch */
-    DC_LOSS_MSE_SUM,      /* sum e^2 / B: ClustPy, DKM, DCN */
-    DC_LOSS_MSE_HALF_SUM  /* sum e^2 / (2 B): Caffe */
+    DC_LOSS_MSE,         /* sum e^2 / (B D): Keras, PyTorch */
+    DC_LOSS_MSE_SUM,     /* sum e^2 / B: ClustPy, DKM, DCN */
+    DC_LOSS_MSE_HALF_SUM /* sum e^2 / (2 B): Caffe */
 } dc_recon_loss;
 
 enum { DC_MAX_LAYERS = 32, DC_LAYER_NAME_MAX = 32 };
+#define DC_LEAKY_SLOPE 0.01f /* of DC_ACT_LEAKY_RELU below 0 */
 
 typedef struct {
     int64_t in, out;
     dc_act act;
-    size_t weight, bias; /* offsets into the slab, floats */
+    size_t weight, bias;          /* offsets into the slab, floats */
     char name[DC_LAYER_NAME_MAX]; /* "encoder_0" ... "decoder_3": names in run.h5 */
 } dc_layer;
 
@@ -39,22 +40,25 @@ typedef struct {
     size_t n_params;                    /* their sum */
 } dc_net;
 
-/* hidden[n_hidden] widths of the encoder; the decoder mirrors them. Errors: DC_ERR_USAGE for too many layers or widths < 1. */
-DC_CHECKED dc_status dc_net_init(dc_net *net, int64_t D, const int64_t *hidden, int n_hidden, int64_t L, dc_act hidden_act,
-                                 dc_act latent_act, dc_act output_act);
+/* hidden[n_hidden] widths of the encoder; the decoder mirrors them. Errors: DC_ERR_USAGE for too many layers or widths
+ * < 1. */
+DC_CHECKED dc_status dc_net_init(dc_net *net, int64_t D, const int64_t *hidden, int n_hidden, int64_t L,
+                                 dc_act hidden_act, dc_act latent_act, dc_act output_act);
 /* Weights by the scheme, biases 0; a function of (seed, layer, element). */
 void dc_net_init_weights(const dc_net *net, dc_init scheme, uint64_t seed, float *value);
-/* FLOP of forward + backward per row for layers [first, last). */
+/* FLOP of forward + backward per row for layers [first, last): three GEMMs a layer, but two for layer `first`, whose
+ * input gradient nobody needs. */
 double dc_net_train_flops(const dc_net *net, int first, int last);
 double dc_net_forward_flops(const dc_net *net, int first, int last);
 
-/* Parameter slab: value, grad and two moments, n = net params + extra; the gradient has DC_RIDE_MAX floats more behind
- * the last one, for what rides along with the reduction. */
+/* Parameter slab: value, grad and two moments, n = net params + extra; the gradient has DC_GRAD_TAIL floats more behind
+ * the last one, for what rides along with its reduction. All zeroed by create. */
+enum { DC_GRAD_TAIL = 16 };
 typedef struct {
     size_t n, n_extra;
     float *value, *grad, *m1, *m2;
 } dc_params;
-DC_CHECKED dc_status dc_params_create(dc_params *p, const dc_net *net, size_t n_extra);
+DC_CHECKED dc_status dc_params_create(dc_params *p, const dc_net *net, size_t n_extra); /* DC_ERR_MEMORY */
 void dc_params_release(dc_params *p);
 void dc_params_reset_moments(dc_params *p);
 
@@ -66,18 +70,22 @@ typedef struct {
     float *slab;
 } dc_net_work;
 /* first/last: only these layers' buffers are made; backward: also the deltas. */
-DC_CHECKED dc_status dc_net_work_create(dc_net_work *w, const dc_net *net, int first, int last, int64_t n_max, bool backward);
+DC_CHECKED dc_status dc_net_work_create(dc_net_work *w, const dc_net *net, int first, int last, int64_t n_max,
+                                        bool backward);
 void dc_net_work_release(dc_net_work *w);
 
 /* Layers [first, last) on n <= n_max rows whose input is already in w->act[first]. Output in w->act[last]. */
 void dc_net_forward(const dc_net *net, const float *value, dc_net_work *w, int first, int last, int64_t n);
 /* Backward through layers [first, last). dout [n x out of layer last-1] = dLoss/d(output of layer last-1) and is
  * overwritten; gradients of the layers' parameters are written (not added) into grad. dx [n x in of layer first]
- * gets dLoss/d(input); NULL: not wanted. dout may be w->delta[0]. n = 0 writes zero gradients. */
+ * gets dLoss/d(input); NULL: not wanted. dout may be w->delta[0]; dx must lie outside w. n = 0 writes zero gradients.
+ */
 void dc_net_backward(const dc_net *net, const float *value, float *grad, dc_net_work *w, int first, int last, int64_t n,
                      float *dout, float *dx);
 
-/* Reconstruction: dxhat [n x D] = dLoss/dxhat for a global batch of B rows; returns this rank's part of the loss. */
-double dc_recon_loss_grad(dc_recon_loss kind, const float *x, const float *xhat, int64_t n, int64_t D, int64_t B, float *dxhat);
+/* Reconstruction: dxhat [n x D] = dLoss/dxhat for a global batch of B > 0 rows, of which x, xhat [n x D] are local;
+ * returns this rank's part of the loss. The same bits for every number of threads. dxhat may be xhat. */
+double dc_recon_loss_grad(dc_recon_loss kind, const float *x, const float *xhat, int64_t n, int64_t D, int64_t B,
+                          float *dxhat);
 
 #endif

@@ -1,0 +1,68 @@
+/* Row-major single-precision GEMM of one rank.
+ *
+ * oneDNN's dnnl_sgemm is row-major itself and brings its own kernels for every x86-64 CPU. CBLAS (OpenBLAS) stands
+ * behind the same function as an alternative. Both are threaded by the OpenMP runtime of the program and both run in
+ * the calling thread alone inside a parallel region, so tiles can be shared out by the caller. Not here: linear algebra
+ * over ranks (dla.c), kernels that are no matrix product. */
+#include <cblas.h>
+#include <oneapi/dnnl/dnnl.h>
+#include <stdatomic.h>
+
+#include "dcmpi/la.h"
+
+static dc_gemm_backend backend_now = DC_GEMM_ONEDNN;
+/* Multiply-add pairs so far: an integer, so that threads may add to it in any order. */
+static _Atomic uint64_t mac_count;
+
+void dc_gemm_set_backend(dc_gemm_backend backend)
+{
+    backend_now = backend;
+}
+
+dc_gemm_backend dc_gemm_get_backend(void)
+{
+    return backend_now;
+}
+
+double dc_gemm_flops(void)
+{
+    return 2.0 * (double)atomic_load(&mac_count);
+}
+
+/* C = beta * C: what is left of the product when k = 0. */
+static void scale_rows(int64_t m, int64_t n, float beta, float *C, int64_t ldc)
+{
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) C[i * ldc + j] = beta == 0 ? 0 : beta * C[i * ldc + j];
+}
+
+static void gemm_onednn(dc_trans ta, dc_trans tb, int64_t m, int64_t n, int64_t k, float alpha, const float *A,
+                        int64_t lda, const float *B, int64_t ldb, float beta, float *C, int64_t ldc)
+{
+    static const char code[] = {[DC_N] = 'N', [DC_T] = 'T'};
+    const dnnl_status_t st = dnnl_sgemm(code[ta], code[tb], m, n, k, alpha, A, lda, B, ldb, beta, C, ldc);
+    DC_ASSERT(st == dnnl_success);
+}
+
+static void gemm_cblas(dc_trans ta, dc_trans tb, int64_t m, int64_t n, int64_t k, float alpha, const float *A,
+                       int64_t lda, const float *B, int64_t ldb, float beta, float *C, int64_t ldc)
+{
+    static const enum CBLAS_TRANSPOSE code[] = {[DC_N] = CblasNoTrans, [DC_T] = CblasTrans};
+    cblas_sgemm(CblasRowMajor, code[ta], code[tb], dc_int(m), dc_int(n), dc_int(k), alpha, A, dc_int(lda), B,
+                dc_int(ldb), beta, C, dc_int(ldc));
+}
+
+void dc_gemm(dc_trans ta, dc_trans tb, int64_t m, int64_t n, int64_t k, float alpha, const float *A, int64_t lda,
+             const float *B, int64_t ldb, float beta, float *C, int64_t ldc)
+{
+    if (m == 0 || n == 0) return;
+    if (k == 0) {
+        scale_rows(m, n, beta, C, ldc);
+        return;
+    }
+    atomic_fetch_add_explicit(&mac_count, (uint64_t)m * (uint64_t)n * (uint64_t)k, memory_order_relaxed);
+    if (backend_now == DC_GEMM_ONEDNN)
+        gemm_onednn(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc);
+    else
+        gemm_cblas(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc);
+}

@@ -1,0 +1,39 @@
+/* Initial weights: a function of (seed, layer, element) alone, so every rank makes the same ones without a message.
+ * Biases are 0 in all schemes. */
+#include <math.h>
+#include <string.h>
+
+#include "dcmpi/nn.h"
+#include "dcmpi/rng.h"
+
+static const double normal_sigma = 0.01;
+
+/* Bound of the uniform schemes; 0 for the normal one. */
+static double uniform_bound(dc_init scheme, const dc_layer *layer)
+{
+    const double in = (double)layer->in, out = (double)layer->out;
+    switch (scheme) {
+    case DC_INIT_FAN_IN:
+        return sqrt(1 / in);
+    case DC_INIT_GLOROT:
+        return sqrt(6 / (in + out));
+    case DC_INIT_XAVIER_SQRT2:
+        return sqrt(2) * sqrt(6 / (in + out));
+    case DC_INIT_NORMAL:
+        return 0;
+    }
+    DC_ASSERT(!"unknown scheme of initial weights");
+}
+
+void dc_net_init_weights(const dc_net *net, dc_init scheme, uint64_t seed, float *value)
+{
+    for (int l = 0; l < net->n_layers; l++) {
+        const dc_layer *layer = &net->layer[l];
+        const size_t n = (size_t)(layer->in * layer->out);
+        if (scheme == DC_INIT_NORMAL)
+            dc_rng_fill_normal(value + layer->weight, n, seed, (uint64_t)l, normal_sigma);
+        else
+            dc_rng_fill_uniform(value + layer->weight, n, seed, (uint64_t)l, uniform_bound(scheme, layer));
+        memset(value + layer->bias, 0, (size_t)layer->out * sizeof *value);
+    }
+}

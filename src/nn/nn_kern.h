@@ -1,0 +1,26 @@
+/* Kernels of the network: threaded outside a parallel region, results independent of the number of threads and, row by
+ * row, of a row's place in the batch. */
+#ifndef DCMPI_NN_KERN_H
+#define DCMPI_NN_KERN_H
+
+#include "dcmpi/nn.h"
+
+/* Y = act(Y + b) in place; Y [n x width], b [width]. */
+void dc_dense_bias_act(dc_act act, const float *b, int64_t n, int64_t width, float *Y);
+/* dY *= act'(.) in place, taken from the layer's output Y [n x width]; db[j] = sum_i dY[i][j] afterwards, row by row.
+ */
+void dc_dense_act_grad(dc_act act, const float *Y, int64_t n, int64_t width, float *dY, float *db);
+
+/* x[0..n) = 0, each part by the thread that will update it. */
+void dc_param_zero(float *x, size_t n);
+/* v = m v - lr g; w += v. */
+void dc_sgd_update(size_t n, float lr, float momentum, const float *g, float *v, float *w);
+/* v = m v + g; w -= lr v. */
+void dc_sgd_torch_update(size_t n, float lr, float momentum, const float *g, float *v, float *w);
+/* m1 = b1 m1 + (1-b1) g; m2 = b2 m2 + (1-b2) g^2; w -= lr m1 / (sqrt(m2) + epsilon); lr holds the bias correction. */
+typedef struct {
+    float lr, beta1, one_minus_beta1, beta2, one_minus_beta2, epsilon;
+} dc_adam_step;
+void dc_adam_update(size_t n, const dc_adam_step *s, const float *g, float *m1, float *m2, float *w);
+
+#endif

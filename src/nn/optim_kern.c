@@ -1,0 +1,46 @@
+/* Parameter updates, fused: each array is read and written once per step.
+ *
+ * The fused multiply-adds are written out: they fix the rounding of every element, so that neither the vector tail nor
+ * the bounds of a thread's part change a bit. */
+#include <math.h>
+
+#include "nn/nn_kern.h"
+
+void dc_param_zero(float *x, size_t n)
+{
+#pragma omp parallel for simd schedule(static)
+    for (size_t i = 0; i < n; i++) x[i] = 0;
+}
+
+void dc_sgd_update(size_t n, float lr, float momentum, const float *g, float *v, float *w)
+{
+#pragma omp parallel for simd schedule(static)
+    for (size_t i = 0; i < n; i++) {
+        const float step = fmaf(momentum, v[i], -lr * g[i]);
+        v[i] = step;
+        w[i] += step;
+    }
+}
+
+void dc_sgd_torch_update(size_t n, float lr, float momentum, const float *g, float *v, float *w)
+{
+#pragma omp parallel for simd schedule(static)
+    for (size_t i = 0; i < n; i++) {
+        const float velocity = fmaf(momentum, v[i], g[i]);
+        v[i] = velocity;
+        w[i] = fmaf(-lr, velocity, w[i]);
+    }
+}
+
+void dc_adam_update(size_t n, const dc_adam_step *s, const float *g, float *m1, float *m2, float *w)
+{
+    const dc_adam_step c = *s;
+#pragma omp parallel for simd schedule(static)
+    for (size_t i = 0; i < n; i++) {
+        const float mean = fmaf(c.beta1, m1[i], c.one_minus_beta1 * g[i]);
+        const float square = fmaf(c.beta2, m2[i], (c.one_minus_beta2 * g[i]) * g[i]);
+        m1[i] = mean;
+        m2[i] = square;
+        w[i] -= (c.lr * mean) / (sqrtf(square) + c.epsilon);
+    }
+}
