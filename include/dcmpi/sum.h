@@ -11,21 +11,30 @@
 
 typedef struct dc_sum dc_sum;
 
-/* An accumulator of m doubles; `part` is borrowed and must outlive it. All memory is taken here. */
+/* *out: an accumulator of m >= 0 doubles; `part` is borrowed and must outlive it, as must the number of OpenMP threads
+ * not grow. All memory is taken here: one leaf per thread and about log2(blocks) + 2*log2(V) vectors. m is equal on all
+ * ranks. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_sum_create(dc_sum **out, const dc_part *part, size_t m);
 void dc_sum_destroy(dc_sum **sum);
-/* Forget everything, m may shrink. */
+/* Forget everything that was pushed. */
 void dc_sum_reset(dc_sum *sum);
-/* Add the partial of the next block. Local; call for this rank's blocks in order, all of them, before the total. */
+/* Add the partial of the next block; leaf[m] is copied. Local; call for this rank's blocks in order, all of them, before
+ * the total. */
 void dc_sum_push(dc_sum *sum, int shard, const double *leaf);
-/* total[m], equal on all ranks. Collective; afterwards the accumulator is empty. */
+/* total[m], equal on all ranks; zeros if N is 0. Collective; afterwards the accumulator is empty. */
 void dc_sum_total(dc_comm *comm, dc_sum *sum, double *total);
 
-/* Runs `kernel(ctx, block, leaf)` for all blocks of this rank, blocks shared out over the threads, and pushes the leaves
- * in order; leaf[m] comes zeroed. `kernel` must not depend on the thread it runs in. Local. */
+/* Runs `kernel(ctx, block, thread, leaf)` for all blocks of this rank, blocks shared out over the threads, and pushes
+ * the leaves in order; leaf[m] comes zeroed. What a kernel writes must not depend on the thread it runs in; `thread`,
+ * 0 <= thread < omp_get_max_threads() at creation, only picks its scratch. Local. */
 typedef void (*dc_block_kernel)(void *ctx, const dc_block *block, int thread, double *leaf);
 void dc_sum_blocks(dc_sum *sum, dc_block_kernel kernel, void *ctx);
 /* The two together. Collective. */
 void dc_sum_over_blocks(dc_comm *comm, dc_sum *sum, dc_block_kernel kernel, void *ctx, double *total);
+
+#ifdef DC_HERE
+#define dc_sum_total(comm, sum, total) dc_sum_total(DC_HERE(comm), sum, total)
+#define dc_sum_over_blocks(comm, sum, kernel, ctx, total) dc_sum_over_blocks(DC_HERE(comm), sum, kernel, ctx, total)
+#endif
 
 #endif

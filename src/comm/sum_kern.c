@@ -1,0 +1,21 @@
+/* The parallel loop over blocks of rows: threads take blocks as they come free and hand in the partial sums in block
+ * order, so that the tree sees the same leaves in the same order for every number of threads. */
+#include <omp.h>
+#include <string.h>
+
+#include "sum_priv.h"
+
+void dc_sum_blocks(dc_sum *sum, dc_block_kernel kernel, void *ctx)
+{
+    const int64_t n = (int64_t)sum->part->n_blocks;
+#pragma omp parallel for ordered schedule(dynamic, 1) num_threads(sum->threads) if (n > 1)
+    for (int64_t b = 0; b < n; b++) {
+        const int thread = omp_get_thread_num();
+        const dc_block block = dc_part_block(sum->part, (size_t)b);
+        double *leaf = sum->leaves + (size_t)thread * sum->leaf_stride;
+        memset(leaf, 0, sum->m * sizeof *leaf);
+        kernel(ctx, &block, thread, leaf);
+#pragma omp ordered
+        dc_sum_push(sum, block.shard, leaf);
+    }
+}

@@ -1,0 +1,34 @@
+/* Private to comm/: what a dc_sum holds. */
+#ifndef DCMPI_SUM_PRIV_H
+#define DCMPI_SUM_PRIV_H
+
+#define DC_COMM_NO_POSITION
+#include "dcmpi/sum.h"
+#include "tree.h"
+
+struct dc_sum {
+    const dc_part *part;
+    size_t m;
+    int threads;
+    size_t leaf_stride; /* doubles between the leaves of two threads: whole cache lines */
+    double *leaves;     /* [threads * leaf_stride] */
+
+    int shard;            /* shard of the last leaf; all before are in `shards` */
+    int64_t shard_blocks; /* leaves of this shard so far */
+    size_t pushed;        /* leaves so far */
+    dc_tree blocks;       /* sums over the blocks of this shard */
+    dc_tree shards;       /* sums over the shards of this rank, later over all */
+    double *slab;         /* vectors of both trees */
+
+    bool gathers;       /* roots go to everybody whole (short vectors), else in slices */
+    size_t *roots;      /* [P] subtrees with rows at the top of each rank's range of shards */
+    size_t *send_bytes; /* [P] */
+    size_t *recv_bytes; /* [P] */
+    double *packed;     /* own roots, slice by slice */
+    double *received;   /* roots of all ranks, whole or one slice */
+};
+
+/* dc_sum_create() with another limit, in bytes, up to which the roots of all ranks are gathered whole. */
+DC_CHECKED dc_status dc_sum_create_limit(dc_sum **out, const dc_part *part, size_t m, size_t gather_limit_bytes);
+
+#endif

@@ -1,0 +1,39 @@
+/* Private to comm/: a binary tree of vector sums, built from left to right on a stack (a binary counter).
+ *
+ * Leaves have numbers; a subtree covers `size` leaves from `first`, size a power of two that divides first. Two
+ * neighbours that are the halves of one aligned subtree become one at once, so the order of additions follows from the
+ * leaf numbers alone and the stack holds at most 2*log2(leaves) vectors. A subtree without rows has no vector: it is
+ * the exact zero and costs nothing. */
+#ifndef DCMPI_TREE_H
+#define DCMPI_TREE_H
+
+#include "dcmpi/base.h"
+
+enum { DC_TREE_DEPTH_MAX = 128 };
+
+typedef struct {
+    int64_t first, size;
+    bool empty;
+} dc_tree_node;
+
+typedef struct {
+    dc_tree_node node[DC_TREE_DEPTH_MAX];
+    int depth, capacity; /* vectors in use, vectors in the slab */
+    size_t m;            /* length of a vector */
+    double *slab;        /* [capacity*m], borrowed; vector i belongs to node[i] */
+} dc_tree;
+
+void dc_tree_init(dc_tree *tree, double *slab, int capacity, size_t m);
+void dc_tree_clear(dc_tree *tree);
+/* Adds the subtree of `size` leaves from `first`, right of all before; v[m] is copied, NULL if it has no rows. */
+void dc_tree_append(dc_tree *tree, int64_t first, int64_t size, const double *v);
+/* Adds up what is left on the stack, from the right; the sum (NULL without rows) is valid until the next call. The
+ * stack is empty afterwards. */
+const double *dc_tree_fold(dc_tree *tree);
+/* Copies values [begin, begin+length) of each vector on the stack, those without rows left out, to `out`, and returns
+ * the end of what it wrote. */
+double *dc_tree_pack(const dc_tree *tree, double *out, size_t begin, size_t length);
+/* Vectors that a stack needs for the leaves [lo, hi), one by one. */
+int dc_tree_depth(int64_t lo, int64_t hi);
+
+#endif
