@@ -1,0 +1,153 @@
+/* The order of rows: every epoch visits every row once, batches do not depend on the number of ranks and are spread
+ * evenly over the shards. Ranks are simulated: nothing here communicates. */
+#include <stdlib.h>
+
+#include "check.h"
+#include "dcmpi/data.h"
+#include "dcmpi/rng.h"
+
+enum { MAX_N = 5000 };
+
+/* The definition, word by word: rows of a step in shard order. Returns their number. */
+static int64_t step_ref(const dc_part *whole, uint64_t seed, int64_t B, int64_t epoch, int64_t t, int64_t *rows)
+{
+    int64_t count = 0;
+    for (int s = 0; s < whole->V; s++) {
+        const int64_t begin = dc_part_shard_begin(whole, s), size = dc_part_shard_begin(whole, s + 1) - begin;
+        for (int64_t j = t * B; j < DC_MIN((t + 1) * B, whole->N); j++) {
+            if ((int)dc_bitrev((unsigned)(j % whole->V), whole->V) != s) continue;
+            dc_perm perm;
+            dc_perm_init(&perm, seed, DC_STREAM_SHUFFLE, (uint64_t)epoch, (uint64_t)s, (uint64_t)size);
+            rows[count++] = begin + (int64_t)dc_perm_at(&perm, (uint64_t)(j / whole->V));
+        }
+    }
+    return count;
+}
+
+/* Global rows of a step as P ranks find them, concatenated; checks each rank's counts. */
+static bool step_of_ranks(int64_t N, int V, int P, uint64_t seed, int64_t B, int64_t step, int64_t *rows,
+                          int64_t *total)
+{
+    *total = 0;
+    bool ok = true;
+    for (int r = 0; r < P; r++) {
+        dc_part part;
+        dc_batcher b;
+        int64_t n = -1, n_global = -1, offset = -1;
+        if (dc_part_init(&part, N, V, P, r) != DC_OK || dc_batcher_init(&b, &part, seed, B) != DC_OK) return false;
+        dc_batcher_step(&b, step, rows + *total, &n, &n_global, &offset);
+        const int64_t t = step % b.steps_per_epoch;
+        ok = ok && n >= 0 && n <= b.capacity && offset == *total && n_global == DC_MIN(b.B, N - t * b.B);
+        for (int64_t i = 0; i < n; i++) {
+            int64_t *row = &rows[*total + i];
+            ok = ok && *row >= 0 && *row < dc_part_rows(&part);
+            *row += part.row_lo;
+        }
+        *total += n;
+    }
+    return ok;
+}
+
+static bool evenly_spread(const dc_part *whole, const int64_t *rows, int64_t n)
+{
+    int64_t lowest = INT64_MAX, highest = 0, i = 0;
+    for (int s = 0; s < whole->V; s++) {
+        int64_t count = 0;
+        for (const int64_t end = dc_part_shard_begin(whole, s + 1); i < n && rows[i] < end; i++) count++;
+        lowest = DC_MIN(lowest, count);
+        highest = DC_MAX(highest, count);
+    }
+    return i == n && highest - lowest <= 1;
+}
+
+/* One case over two epochs; returns whether all holds. */
+static bool check_case(int64_t N, int V, int P, int64_t B, uint64_t seed)
+{
+    static int64_t rows[MAX_N], expected[MAX_N];
+    static uint8_t seen[MAX_N];
+    dc_part whole;
+    dc_batcher b;
+    if (dc_part_init(&whole, N, V, 1, 0) != DC_OK || dc_batcher_init(&b, &whole, seed, B) != DC_OK) return false;
+    bool ok = b.steps_per_epoch == (N + b.B - 1) / b.B;
+    for (int64_t epoch = 0; epoch < 2 && ok; epoch++) {
+        memset(seen, 0, sizeof seen);
+        int64_t visited = 0;
+        for (int64_t t = 0; t < b.steps_per_epoch && ok; t++) {
+            int64_t n = 0;
+            ok = step_of_ranks(N, V, P, seed, B, epoch * b.steps_per_epoch + t, rows, &n) &&
+                 evenly_spread(&whole, rows, n);
+            ok = ok && n == step_ref(&whole, seed, b.B, epoch, t, expected) &&
+                 memcmp(rows, expected, (size_t)n * sizeof *rows) == 0;
+            for (int64_t i = 0; i < n && ok; i++) ok = seen[rows[i]]++ == 0;
+            visited += n;
+        }
+        ok = ok && visited == N;
+    }
+    if (!ok) printf("# N=%lld V=%d P=%d B=%lld\n", (long long)N, V, P, (long long)B);
+    return ok;
+}
+
+static void test_all_cases(void)
+{
+    static const int64_t n_list[] = {1, 2, 3, 5, 7, 16, 31, 64, 65, 100, 127, 257};
+    static const int64_t b_list[] = {1, 2, 3, 7, 16, 37, 64, 100, 1000};
+    bool ok = true;
+    int cases = 0;
+    for (size_t i = 0; i < DC_COUNT_OF(n_list); i++)
+        for (size_t j = 0; j < DC_COUNT_OF(b_list); j++)
+            for (int V = 1; V <= 64; V *= 4)
+                for (int P = 1; P <= DC_MIN(V, 7); P++, cases++) ok = check_case(n_list[i], V, P, b_list[j], 5) && ok;
+    printf("# %d cases\n", cases);
+    CHECK(ok);
+    CHECK(check_case(4999, 64, 5, 256, 1));
+    CHECK(check_case(4096, 64, 64, 256, 2));
+    CHECK(check_case(4097, 8, 3, 4000, 3));
+}
+
+/* Another seed, another epoch: another order. */
+static void test_orders_differ(void)
+{
+    enum { N = 1000, B = 100 };
+    int64_t a[B], b[B], n, all;
+    dc_part part;
+    dc_batcher one, two;
+    CHECK_OK(dc_part_init(&part, N, 8, 1, 0));
+    CHECK_OK(dc_batcher_init(&one, &part, 1, B));
+    CHECK_OK(dc_batcher_init(&two, &part, 2, B));
+    dc_batcher_step(&one, 0, a, &n, &all, NULL);
+    dc_batcher_step(&two, 0, b, &n, &all, NULL);
+    CHECK(memcmp(a, b, sizeof a) != 0);
+    dc_batcher_step(&one, one.steps_per_epoch, b, &n, &all, NULL);
+    CHECK(memcmp(a, b, sizeof a) != 0);
+}
+
+/* A step far into training of a set that no machine holds: numbers above 2^32, no allocation. */
+static void test_huge(void)
+{
+    enum { B = 4096 };
+    static int64_t rows[B];
+    const int64_t N = (INT64_C(1) << 40) + 12345;
+    dc_part part;
+    dc_batcher b;
+    int64_t n, all, offset;
+    CHECK_OK(dc_part_init(&part, N, 1 << 12, 100, 99));
+    CHECK_OK(dc_batcher_init(&b, &part, 1, B));
+    const uint64_t allocations = dc_mem_alloc_count();
+    dc_batcher_step(&b, 3 * b.steps_per_epoch - 1, rows, &n, &all, &offset);
+    CHECK_INT(all, N % B);
+    CHECK(n <= b.capacity && offset + n == all);
+    dc_batcher_step(&b, 2 * b.steps_per_epoch + 5, rows, &n, &all, &offset);
+    CHECK_INT(n, part.shard_hi - part.shard_lo);
+    CHECK_INT(offset, part.shard_lo);
+    CHECK_INT(dc_mem_alloc_count(), allocations);
+    CHECK_STATUS(dc_batcher_init(&b, &part, 1, 0), DC_ERR_USAGE);
+    dc_error_clear();
+}
+
+int main(void)
+{
+    test_all_cases();
+    test_orders_differ();
+    test_huge();
+    return check_done();
+}
