@@ -101,7 +101,7 @@ static dc_status name_odd_rank(dc_comm *comm, uint64_t hash, const char *what)
     memcpy(host, comm->host, sizeof host);
     dc_comm_bcast(comm, host, sizeof host, odd);
     return DC_FAIL(DC_ERR_NUMERIC,
-                   "%s differs between ranks: rank %d on %s has %016" PRIx64 ", %d of %d ranks have %016" PRIx64
+                   "%s differ between ranks: rank %d on %s has %016" PRIx64 ", %d of %d ranks have %016" PRIx64
                    ": look for other libraries, another CPU type or a memory fault on that node",
                    what, odd, host, (uint64_t)comm->per_rank[odd], same, comm->size, (uint64_t)usual);
 }
