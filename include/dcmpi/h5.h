@@ -65,9 +65,13 @@ DC_CHECKED dc_status dc_h5_visit(dc_h5 *h5, dc_h5_visitor visit, void *ctx);
 
 /* ---- Collective: row blocks of one dataset over all ranks -------------------------------------------------------- */
 
-/* This rank's rows [part->row_lo, part->row_hi) (+ row_offset) of dataset `name` [rows x width] in its stored type. */
+/* out[n x width] = this rank's rows [part->row_lo, part->row_hi) of dataset `name` of `path`, in its stored type. The dataset
+ * has at least part->N rows; width (global) is the product of its other dims. Errors: DC_ERR_IO, DC_ERR_FORMAT (damaged,
+ * other type or shape), agreed. */
 DC_CHECKED dc_status dc_h5_read_part(dc_comm *comm, const char *path, const char *name, dc_h5_type type,
                                      const dc_part *part, size_t width, void *out);
+/* Bytes that a rank moves per collective call, 1 GiB unless set; tests make it small to see many rounds. Global. */
+void dc_h5_set_round_bytes(size_t bytes);
 
 /* One array of a result file that is spread over ranks by rows. */
 typedef struct {
@@ -82,7 +86,9 @@ typedef struct {
  * fill(ctx, h5) adds (small arrays and attributes); space is reserved (posix_fallocate) and fsynced, so that a full disk
  * is seen before any parallel call; then all ranks write their rows, collectively, data only; then rank 0 sets the root
  * attribute complete=1, fsyncs and renames path.part to path. On any error path.part is removed, an older `path` is
- * left alone, and all ranks return the same status. */
+ * left alone, and all ranks return the same status. Only if the parallel phase itself fails, which the reservation makes
+ * a matter of broken hardware, the job ends here with one error line and exit code 4: HDF5 cannot leave that state.
+ * fill runs on rank 0 only. path is global and must not be longer than DC_PATH_MAX - 6. */
 DC_CHECKED dc_status dc_h5_write_result(dc_comm *comm, const char *path, const dc_part *part, const dc_h5_rows *rows,
                                         size_t n_rows_arrays, dc_status (*fill)(void *ctx, dc_h5 *h5), void *ctx);
 

@@ -1,0 +1,177 @@
+/* Row blocks of one dataset, read or written by all ranks together through MPI-IO.
+ *
+ * Rules that keep ranks together: the trip count is agreed before the loop, status is agreed before and after every
+ * call of the library, a rank that has run out of rows stays in with an empty selection. Memory type and stored type
+ * are equal, because a conversion inside HDF5 would silently turn the collective transfer into an independent one.
+ *
+ * Compressed or checksummed chunks are read independently: HDF5 would read them chunk by chunk anyway, and an error in
+ * one chunk, which only its reader sees, must not leave the others waiting inside the library. */
+#include "h5_block.h"
+
+#include <mpi.h>
+
+#include "comm/comm_mpi.h"
+#include "dcmpi/log.h"
+
+/* MPI-IO counts are ints in units of the element type; 1 GiB is below their limit for every type and bounds the
+ * library's own buffers. */
+static size_t round_bytes = (size_t)1 << 30;
+
+void dc_h5_set_round_bytes(size_t bytes)
+{
+    round_bytes = bytes;
+}
+
+_Noreturn void dc_h5_abandon(dc_comm *comm, dc_status st)
+{
+    if (dc_comm_rank(comm) == 0) dc_log_error(dc_error_text());
+    dc_comm_barrier(comm);
+    MPI_Abort(dc_comm_mpi(comm), (int)st);
+    abort();
+}
+
+dc_status dc_h5_open_all(dc_comm *comm, const char *path, bool write, hid_t *file)
+{
+    dc_status st = DC_OK;
+    dc_h5_setup();
+    const hid_t fapl = dc_h5_access();
+    H5Pset_fapl_mpio(fapl, dc_comm_mpi(comm), MPI_INFO_NULL);
+    *file = H5Fopen(path, write ? H5F_ACC_RDWR : H5F_ACC_RDONLY, fapl);
+    if (*file < 0)
+        st = DC_FAIL(write ? DC_ERR_IO : DC_ERR_FORMAT, "cannot open %s through MPI-IO: %s", path, dc_h5_error());
+    dc_h5_drop(fapl);
+    int64_t opened = *file >= 0;
+    st = dc_agree(comm, st);
+    if (st == DC_OK) return DC_OK;
+    /* A file that only some ranks opened cannot be closed: closing is collective. */
+    dc_comm_sum_i64(comm, &opened, 1);
+    if (opened > 0) dc_h5_abandon(comm, st);
+    return st;
+}
+
+dc_status dc_h5_close_all(dc_comm *comm, const char *path, hid_t file)
+{
+    dc_status st = DC_OK;
+    if (H5Fclose(file) < 0) st = DC_FAIL(DC_ERR_IO, "cannot close %s: %s", path, dc_h5_error());
+    return dc_agree(comm, st);
+}
+
+static hid_t transfer_list(bool collective)
+{
+    const hid_t dxpl = H5Pcreate(H5P_DATASET_XFER);
+    H5Pset_dxpl_mpio(dxpl, collective ? H5FD_MPIO_COLLECTIVE : H5FD_MPIO_INDEPENDENT);
+    return dxpl;
+}
+
+static bool has_filters(hid_t dset)
+{
+    const hid_t dcpl = H5Dget_create_plist(dset);
+    const bool has = dcpl >= 0 && H5Pget_nfilters(dcpl) > 0;
+    dc_h5_drop(dcpl);
+    return has;
+}
+
+/* One round: rows [row, row + n) of the dataset, n = 0 to take part only. */
+static dc_status transfer_round(dc_comm *comm, const dc_h5_block *b, hid_t dset, hid_t mem_type, hid_t dxpl,
+                                dc_gidx row, dc_gidx n, char *out, const char *in)
+{
+    hid_t mem_space = -1;
+    const hid_t file_space = H5Dget_space(dset);
+    dc_status st = dc_agree(comm, dc_h5_select_rows(file_space, row, n, &mem_space));
+    if (st == DC_OK) {
+        const herr_t rc = in ? H5Dwrite(dset, mem_type, mem_space, file_space, dxpl, in)
+                             : H5Dread(dset, mem_type, mem_space, file_space, dxpl, out);
+        if (rc < 0)
+            st = DC_FAIL(in ? DC_ERR_IO : DC_ERR_FORMAT, "cannot %s rows %lld to %lld of '%s' %s %s: %s%s",
+                         in ? "write" : "read", (long long)row, (long long)(row + n - 1), b->name, in ? "to" : "of",
+                         b->path, dc_h5_error(), in ? "" : "; the file is damaged, make it anew");
+        st = dc_agree(comm, st);
+    }
+    dc_h5_drop(mem_space);
+    dc_h5_drop(file_space);
+    return st;
+}
+
+dc_status dc_h5_transfer_all(dc_comm *comm, const dc_h5_block *b, hid_t file, void *out, const void *in)
+{
+    static char nothing[1];
+    dc_status st = DC_OK;
+    hid_t dset = -1, mem_type = -1, dxpl = -1;
+    const size_t row_bytes = dc_mul_size(b->width, dc_h5_type_bytes(b->type));
+    const dc_gidx n = dc_part_rows(b->part);
+    const dc_gidx rows_per_round = DC_MAX((dc_gidx)1, (dc_gidx)(round_bytes / DC_MAX(row_bytes, (size_t)1)));
+    int64_t rounds = (n + rows_per_round - 1) / rows_per_round;
+    dc_comm_max_i64(comm, &rounds, 1);
+
+    dset = H5Dopen2(file, b->name, H5P_DEFAULT);
+    if (dset < 0) st = DC_FAIL(DC_ERR_FORMAT, "cannot open '%s' in %s: %s", b->name, b->path, dc_h5_error());
+    DC_TRY_ALL(comm, st);
+    mem_type = dc_h5_type_id(b->type);
+    dxpl = transfer_list(!has_filters(dset));
+    for (int64_t r = 0; r < rounds; r++) {
+        const dc_gidx lo = DC_MIN(r * rows_per_round, n), hi = DC_MIN(lo + rows_per_round, n);
+        char *to = out ? (char *)out + (size_t)lo * row_bytes : nothing;
+        const char *from = in ? (const char *)in + (size_t)lo * row_bytes : b->write ? nothing : NULL;
+        DC_TRY(transfer_round(comm, b, dset, mem_type, dxpl, b->part->row_lo + lo, hi - lo, to, from));
+    }
+out:
+    dc_h5_drop(dxpl);
+    dc_h5_drop(mem_type);
+    dc_h5_drop(dset);
+    return st;
+}
+
+/* Rank 0's look at the header: everything that may be wrong with it is found before MPI-IO sees the file. */
+static dc_status check_header(const dc_h5_block *b)
+{
+    dc_status st = DC_OK;
+    dc_h5 *h5 = NULL;
+    dc_h5_info info;
+    dc_gidx width = 1;
+    DC_TRY(dc_h5_open(&h5, b->path, DC_H5_READ));
+    DC_TRY(dc_h5_dataset_info(h5, b->name, &info));
+    for (int i = 1; i < info.n_dims; i++) width *= info.dims[i];
+    if (info.type != b->type || !info.exact)
+        st = DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is not stored as little-endian %s; run it through dcmpi convert", b->path,
+                     b->name, dc_h5_type_name(b->type));
+    else if (info.n_dims < 1 || info.dims[0] < b->part->N || width != (dc_gidx)b->width)
+        st = DC_FAIL(DC_ERR_FORMAT, "%s: '%s' has %lld rows of %lld elements, %lld of %lld are needed", b->path,
+                     b->name, (long long)(info.n_dims ? info.dims[0] : 0), (long long)width, (long long)b->part->N,
+                     (long long)b->width);
+out:
+    if (st == DC_OK)
+        st = dc_h5_close(&h5);
+    else
+        (void)!dc_h5_close(&h5);
+    return st;
+}
+
+/* Every node must see the same file. Collective. */
+static dc_status check_visible(dc_comm *comm, const char *path)
+{
+    int64_t bytes = 0;
+    dc_status st = dc_agree(comm, dc_h5_check_regular(path, &bytes));
+    if (st != DC_OK) return st;
+    int64_t extremes[2] = {bytes, -bytes};
+    dc_comm_max_i64(comm, extremes, 2);
+    if (extremes[0] == -extremes[1]) return DC_OK;
+    return DC_FAIL(DC_ERR_IO,
+                   "%s has %lld bytes on one node and %lld on another; use a file system that all nodes share", path,
+                   (long long)extremes[0], (long long)-extremes[1]);
+}
+
+dc_status dc_h5_read_part(dc_comm *comm, const char *path, const char *name, dc_h5_type type, const dc_part *part,
+                          size_t width, void *out)
+{
+    dc_status st = DC_OK;
+    hid_t file = -1;
+    const dc_h5_block block = {.path = path, .name = name, .type = type, .part = part, .width = width, .write = false};
+    DC_TRY(check_visible(comm, path));
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_header(&block) : DC_OK);
+    DC_TRY(dc_h5_open_all(comm, path, false, &file));
+    st = dc_h5_transfer_all(comm, &block, file, out, NULL);
+    const dc_status closed = dc_h5_close_all(comm, path, file);
+    if (st == DC_OK) st = closed;
+out:
+    return st;
+}
