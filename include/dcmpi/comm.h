@@ -88,6 +88,10 @@ typedef struct {
     int cores_machine; /* physical cores of this node */
 } dc_binding;
 dc_binding dc_comm_binding(const dc_comm *comm);
+/* Whether a launcher of MPI jobs started this process; works without MPI. */
+bool dc_comm_is_launched(void);
+/* "Open MPI 4.1.4"; works without MPI. */
+const char *dc_comm_library(void);
 
 /* ---- Debug builds: who called ------------------------------------------------------------------------------------ */
 

@@ -10,6 +10,7 @@
 
 typedef enum {
     DC_OK = 0,
+    DC_DIFFERENT = 1,     /* compare: the files differ; no error text */
     DC_ERR_USAGE = 2,     /* command line or deck */
     DC_ERR_DATA = 3,      /* input data */
     DC_ERR_IO = 4,        /* file system, disk full */

@@ -61,6 +61,8 @@ const char *dc_status_name(dc_status code)
     switch (code) {
     case DC_OK:
         return "ok";
+    case DC_DIFFERENT:
+        return "different";
     case DC_ERR_USAGE:
         return "usage";
     case DC_ERR_DATA:

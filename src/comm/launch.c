@@ -6,6 +6,7 @@
 #include <hwloc.h>
 #include <omp.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "comm_priv.h"
 #include "dcmpi/log.h"
@@ -46,6 +47,23 @@ dc_status dc_comm_check_launch(dc_comm *comm)
                        size, size, launchers[i].launcher, launchers[i].size, size, launchers[i].advice);
     }
     return DC_OK;
+}
+
+bool dc_comm_is_launched(void)
+{
+    for (size_t i = 0; i < DC_COUNT_OF(launchers); i++)
+        if (number_in(launchers[i].size) >= 0 && number_in(launchers[i].rank) >= 0) return true;
+    return false;
+}
+
+const char *dc_comm_library(void)
+{
+    static char name[MPI_MAX_LIBRARY_VERSION_STRING];
+    int length;
+    if (MPI_Get_library_version(name, &length) != MPI_SUCCESS) return "unknown MPI";
+    name[strcspn(name, ",\n")] = '\0'; /* Open MPI appends its build host and date */
+    if (strncmp(name, "Open MPI v", 10) == 0) memmove(name + 9, name + 10, strlen(name + 10) + 1);
+    return name;
 }
 
 /* Physical cores of which this process may use at least one hardware thread. */

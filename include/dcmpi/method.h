@@ -1,0 +1,78 @@
+/* Clustering methods over one trainer: a table of hooks. The trainer owns network, optimizer, batches, gradient sync,
+ * stop rules and timing; a method owns its target and the meaning of its extra trainable parameters (cluster centres
+ * first).
+ *
+ * A new method is one file in src/method/, one row in registry.c, its keys in the key table, one gradient test, one
+ * deck. What the hooks were tried on: DCN (centres by counts in after_step, no extra gradient), VaDE (extra parameters
+ * pi, mu, log var; noise from the row numbers and the step of the batch), DCAN (second network in the extra range, its
+ * own statistics in batch_stats), convolutional encoders (invisible here: a method sees Z only). */
+#ifndef DCMPI_METHOD_H
+#define DCMPI_METHOD_H
+
+#include "dcmpi/cluster.h"
+
+/* Values from the deck that methods use; no deck here. */
+typedef struct {
+    const dc_part *part;
+    int64_t K, L;
+    int64_t batch_rows; /* no step gives this rank more rows than this */
+    double alpha;
+    dc_kmeans_config kmeans;
+} dc_method_env;
+
+enum {
+    DC_METHOD_TRAINS = 1 /* has a loss: the trainer takes steps; without it one refresh gives the labels */
+};
+
+/* What a refresh tells the trainer; global values. */
+typedef struct {
+    int64_t changed;    /* rows whose label is another one than at the last refresh */
+    double loss;        /* clustering loss over all rows with the fresh target */
+    double sum_check;   /* max |sum_j q_ij - 1| */
+    double f_sum;       /* sum_j f_j: N if all is well */
+    double k_effective; /* exp of the entropy of f/N */
+    int64_t largest;    /* rows of the largest cluster */
+    int empty;          /* clusters without rows */
+} dc_refresh;
+
+/* One step's rows of this rank. */
+typedef struct {
+    const int64_t *rows; /* [n] local row numbers */
+    int64_t n;           /* may be 0 */
+    int64_t B;           /* rows of the batch over all ranks */
+    int64_t step;
+} dc_method_batch;
+
+typedef struct dc_method_state dc_method_state;
+
+typedef struct {
+    const char *name, *summary;
+    unsigned flags;
+    /* Floats of trainable parameters beside the network; centres [K x L] come first. */
+    size_t (*n_extra)(const dc_method_env *env);
+    /* From the embedding Z [n x L] (local): state, first value of extra (global), labels [n] (local). */
+    dc_status (*init)(dc_comm *comm, const dc_method_env *env, const float *Z, float *extra, int32_t *labels,
+                      dc_method_state **out);
+    /* New target from Z; labels updated. */
+    dc_status (*refresh)(dc_comm *comm, dc_method_state *state, const float *Z, const float *extra, int32_t *labels,
+                         dc_refresh *out);
+    /* Loss of the batch and its gradients: dZ [n x L], dextra (this rank's part); both are written. Local. */
+    double (*loss_grad)(dc_method_state *state, const dc_method_batch *batch, const float *Z, const float *extra,
+                        float *dZ, float *dextra);
+    /* Statistics of the global batch within a step, before loss_grad. Optional. */
+    void (*batch_stats)(dc_comm *comm, dc_method_state *state, const dc_method_batch *batch, const float *Z);
+    /* Updates outside the gradient. Optional. */
+    void (*after_step)(dc_comm *comm, dc_method_state *state, const dc_method_batch *batch, const float *Z,
+                       float *extra);
+    /* Soft assignment q [n x K] of any rows. Local. */
+    void (*assign_local)(const dc_method_env *env, const float *extra, const float *Z, int64_t n, float *q);
+    void (*destroy)(dc_method_state **state);
+} dc_method;
+
+/* NULL if unknown. */
+const dc_method *dc_method_find(const char *name);
+/* Names in table order; *n gets the count. */
+const char *const *dc_method_names(int *n);
+const dc_method *dc_method_at(int i);
+
+#endif

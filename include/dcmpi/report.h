@@ -1,0 +1,112 @@
+/* What a run leaves behind: result file, summary, end table, RESULT line. */
+#ifndef DCMPI_REPORT_H
+#define DCMPI_REPORT_H
+
+#include "dcmpi/config.h"
+#include "dcmpi/metrics.h"
+#include "dcmpi/train.h"
+
+/* ---- Timing over ranks ------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    int64_t calls; /* of rank 0 */
+    double min_s, avg_s, max_s;
+    int slowest;                     /* rank of max_s */
+    double flops_per_s, bytes_per_s; /* over all ranks, by avg_s; 0 where nothing was counted */
+} dc_section_stats;
+typedef struct {
+    dc_section_stats section[DC_T_COUNT];
+    double wall_s;                   /* slowest rank */
+    double memory_peak;              /* bytes of the rank that held most */
+    double comm_seconds, comm_bytes; /* average over ranks */
+} dc_timing;
+/* Collective; equal on all ranks. */
+DC_CHECKED dc_status dc_timing_collect(dc_comm *comm, const dc_timers *timers, dc_timing *out);
+/* The table of the log; peak_flops: measured FMA peak over all ranks, 0 if unknown. */
+void dc_timing_print(const dc_timing *t, double peak_flops);
+
+/* ---- Result ---------------------------------------------------------------------------------------------------------
+ */
+
+/* Facts about how the run was started. */
+typedef struct {
+    char created[DC_ISO_MAX];
+    char command_line[DC_PATH_MAX];
+    char libraries[512]; /* versions, BLAS core, ISA */
+    const char *deck;    /* effective deck, YAML */
+    const char *verb;
+    int ranks, threads, nodes;
+    double peak_flops; /* measured over all ranks */
+} dc_provenance;
+
+enum { DC_RESULT_HISTORIES_MAX = 4 };
+/* Everything that is written at the end. Borrowed pointers; NULL or 0 where a verb has no such thing. */
+typedef struct {
+    const dc_config *cfg;
+    const dc_provenance *from;
+    const dc_dataset *data;
+    const dc_net *net;               /* NULL: raw k-means */
+    const float *params;             /* parameter slab of net */
+    int64_t K, center_width;         /* L, or D for raw k-means */
+    const float *centers;            /* [K x center_width] */
+    const int32_t *labels;           /* [n] local */
+    const float *confidence;         /* [n] local or NULL */
+    const float *embedding;          /* [n x L] local or NULL */
+    const float *q;                  /* [n x K] local or NULL */
+    const int64_t *size;             /* [K] */
+    const int64_t *nearest, *border; /* [K x examples] or NULL */
+    const dc_history *history[DC_RESULT_HISTORIES_MAX];
+    int n_histories;
+    dc_stop stop;
+    int64_t iterations;
+    double delta;   /* share of labels changed at the last refresh */
+    double inertia; /* raw k-means; NaN elsewhere */
+    bool has_scores;
+    dc_scores scores;
+    const int64_t *confusion; /* [C x K] or NULL */
+    const dc_timing *timing;
+} dc_result;
+
+/* ---- Self-checks ---------------------------------------------------------------------------------------------------
+ */
+
+typedef struct {
+    const char *name;
+    bool passed;
+    double value; /* the figure that was judged */
+} dc_self_check;
+enum { DC_SELF_CHECKS_MAX = 8 };
+/* Judges a finished run: sizes sum to N, finite weights, and, with a soft assignment, rows of q and sum of f. Local,
+ * global values in. Returns the number of checks. */
+int dc_self_checks(const dc_result *r, const dc_refresh *last, dc_self_check out[DC_SELF_CHECKS_MAX]);
+/* One line; a WARNING if one failed. */
+void dc_self_checks_print(const dc_self_check *checks, int n);
+
+/* ---- Files ------------------------------------------------------------------------------------------ */
+
+/* Collective: writes run.h5 by the safe sequence of h5.h. */
+DC_CHECKED dc_status dc_result_write(dc_comm *comm, const char *path, const dc_result *r);
+/* Rank 0's part: summary.json. Errors: DC_ERR_IO. */
+DC_CHECKED dc_status dc_result_summary(const char *path, const dc_result *r, const dc_self_check *checks, int n_checks);
+/* The RESULT line, without "RESULT  ". */
+void dc_result_line(const dc_result *r, char *out, size_t cap);
+
+/* ---- JSON
+ * ------------------------------------------------------------------------------------------------------------ */
+
+typedef struct {
+    FILE *file;
+    int depth;
+    bool first;
+} dc_json;
+void dc_json_begin(dc_json *j, FILE *file);
+void dc_json_end(dc_json *j);
+/* key NULL inside an array. */
+void dc_json_open(dc_json *j, const char *key, char bracket);
+void dc_json_close(dc_json *j, char bracket);
+void dc_json_str(dc_json *j, const char *key, const char *value);
+void dc_json_num(dc_json *j, const char *key, double value); /* null if not finite */
+void dc_json_int(dc_json *j, const char *key, int64_t value);
+void dc_json_bool(dc_json *j, const char *key, bool value);
+
+#endif

@@ -1,0 +1,131 @@
+/* Training phases: pretraining of the autoencoder, embedding of all rows, the clustering loop. */
+#ifndef DCMPI_TRAIN_H
+#define DCMPI_TRAIN_H
+
+#include "dcmpi/data.h"
+#include "dcmpi/gradsync.h"
+#include "dcmpi/h5.h"
+#include "dcmpi/method.h"
+#include "dcmpi/nn.h"
+#include "dcmpi/optim.h"
+#include "dcmpi/timer.h"
+
+/* Why a phase ended. */
+typedef enum {
+    DC_STOP_NONE,
+    DC_STOP_CONVERGED, /* fewer than tol N labels changed between two refreshes */
+    DC_STOP_MAX_ITER,
+    DC_STOP_EPOCHS,    /* all epochs done */
+    DC_STOP_ASSIGNED,  /* the method does not train: labels are those of k-means */
+    DC_STOP_COLLAPSED, /* nearly all rows in one cluster, or half of the clusters' weight gone */
+    DC_STOP_DIVERGED   /* loss not finite: no update was applied */
+} dc_stop;
+const char *dc_stop_name(dc_stop s);
+
+/* ---- Records of a phase -------------------------------------------------------------------------------------------
+ */
+
+enum { DC_HISTORY_COLUMNS_MAX = 8 };
+/* A table of doubles, one row per epoch or refresh; rank 0 keeps it, every rank may append. */
+typedef struct {
+    const char *phase;
+    int n_columns;
+    const char *column[DC_HISTORY_COLUMNS_MAX];
+    size_t n, capacity;
+    double *value; /* [capacity x n_columns], owned */
+} dc_history;
+DC_CHECKED dc_status dc_history_create(dc_history *h, const char *phase, int n_columns, const char *const *columns,
+                                       size_t capacity);
+void dc_history_add(dc_history *h, const double *row);
+void dc_history_release(dc_history *h);
+
+/* Progress: decides when a line is due (log_interval, growing to 5 min) and appends every record to metrics.jsonl. */
+typedef struct {
+    double interval_s, next_s;
+    double phase_start_s, phase_rows, phase_flops; /* global, since the start of the phase */
+    FILE *jsonl;                                   /* rank 0 only, NULL elsewhere */
+} dc_progress;
+DC_CHECKED dc_status dc_progress_open(dc_progress *p, const char *jsonl_path, double interval_s);
+void dc_progress_close(dc_progress *p);
+void dc_progress_phase(dc_progress *p);
+/* Count work done. rows, flops over all ranks. */
+void dc_progress_count(dc_progress *p, double rows, double flops);
+/* The last row of `h` as one JSON object, and, if a line is due or `force`, as a log line with share done and ETA. */
+void dc_progress_record(dc_progress *p, const dc_history *h, double done, bool force);
+
+/* ---- The model in training ------------------------------------------------------------------------------------------
+ */
+
+/* What all phases work on. Borrowed: data, net, timers, progress. Owned: params, works, buffers. */
+typedef struct {
+    const dc_dataset *data;
+    const dc_net *net;
+    dc_timers *timers;
+    dc_progress *progress;
+    dc_params params;
+    uint64_t seed;
+} dc_model;
+
+/* Creates the parameter slab with weights by `init`. */
+DC_CHECKED dc_status dc_model_create(dc_model *m, const dc_dataset *data, const dc_net *net, dc_init init,
+                                     uint64_t seed, dc_timers *timers, dc_progress *progress);
+/* Makes room for n_extra more parameters; network weights are kept, moments and extra are zero. */
+DC_CHECKED dc_status dc_model_grow(dc_model *m, size_t n_extra);
+void dc_model_release(dc_model *m);
+/* Proves that all ranks hold the same weights. Errors: DC_ERR_NUMERIC naming the odd rank. */
+DC_CHECKED dc_status dc_model_check_replicas(dc_comm *comm, const dc_model *m);
+
+/* Serial: weights under /model. */
+DC_CHECKED dc_status dc_model_save(dc_h5 *h5, const dc_net *net, const float *value);
+/* Collective: rank 0 reads /model of `path`, all ranks get the weights. `scaling_shift/scale` of that file are compared
+ * with the data's: a difference is a WARNING. Errors: DC_ERR_FORMAT (no model, other widths), DC_ERR_IO. */
+DC_CHECKED dc_status dc_model_load(dc_comm *comm, const char *path, dc_model *m);
+
+/* ---- Phases
+ * ---------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    int64_t epochs, batch;
+    dc_recon_loss loss;
+    dc_opt_config opt;
+} dc_pretrain_config;
+/* Joint training of encoder and decoder. *stop is EPOCHS or DIVERGED, equal on all ranks. */
+DC_CHECKED dc_status dc_pretrain(dc_comm *comm, dc_model *m, const dc_pretrain_config *cfg, dc_history *history,
+                                 dc_stop *stop);
+
+/* Forward passes over all local rows in tiles that follow from the partition alone; threaded. */
+typedef struct dc_embedder dc_embedder;
+DC_CHECKED dc_status dc_embedder_create(dc_embedder **out, const dc_model *m);
+void dc_embedder_destroy(dc_embedder **e);
+/* Z [n x L] local. */
+void dc_embed(dc_embedder *e, const dc_model *m, float *Z);
+
+typedef struct {
+    const dc_method *method;
+    dc_method_env env;
+    int64_t batch, update_interval, max_iter;
+    double tol;
+    dc_opt_config opt;
+} dc_cluster_config;
+typedef struct {
+    float *Z;          /* [n x L] local, owned */
+    int32_t *labels;   /* [n] local, owned */
+    float *confidence; /* [n] local, owned: max_j q_ij */
+    float *q;          /* [n x K] local, owned */
+    dc_stop stop;
+    int64_t iterations; /* steps taken */
+    dc_refresh last;    /* at the last refresh */
+} dc_cluster_result;
+/* Embedding, first centres, refresh/step loop of cfg->method. Afterwards m->params holds the trained weights and, as
+ * extra, the centres. */
+DC_CHECKED dc_status dc_train_cluster(dc_comm *comm, dc_model *m, const dc_cluster_config *cfg, dc_history *history,
+                                      dc_cluster_result *out);
+void dc_cluster_result_release(dc_cluster_result *r);
+
+/* Members of each cluster with the highest (nearest) and lowest (border) confidence: global row numbers [K x m], -1
+ * where a cluster has fewer. Ties: lowest row. Collective. */
+DC_CHECKED dc_status dc_cluster_examples(dc_comm *comm, const dc_part *part, const int32_t *labels,
+                                         const float *confidence, int64_t K, int64_t m, int64_t *nearest,
+                                         int64_t *border);
+
+#endif

@@ -1,0 +1,159 @@
+/* Start of an MPI verb. Rank 0 reads the deck's bytes, one broadcast spreads them, every rank parses the same text, so
+ * that ranks without access to the deck work and all of them fail alike. */
+#include "output.h"
+
+#include <string.h>
+
+#include "dcmpi/log.h"
+#include "dcmpi/mem.h"
+#include "dcmpi/version.h"
+
+/* ---- Deck -------------------------------------------------------------------------------------------------------- */
+
+/* The deck's bytes on every rank; text is NULL without a deck. */
+static dc_status spread_deck(dc_comm *comm, const char *path, char **text, size_t *bytes)
+{
+    dc_status st = DC_OK;
+    *text = NULL;
+    *bytes = 0;
+    if (!path) return DC_OK;
+    const bool root = dc_comm_rank(comm) == 0;
+    DC_TRY_ALL(comm, root ? dc_config_read_file(path, text, bytes) : DC_OK);
+    dc_comm_bcast(comm, bytes, sizeof *bytes, 0);
+    DC_TRY_ALL(comm, root ? DC_OK : dc_mem_alloc(text, *bytes + 1, 1, "deck"));
+    dc_comm_bcast(comm, *text, *bytes, 0);
+out:
+    return st;
+}
+
+/* The effective deck as text, for the result file and config.used.yaml. */
+static dc_status dump_deck(dc_job *job)
+{
+    char *buffer = NULL;
+    size_t bytes = 0;
+    FILE *f = open_memstream(&buffer, &bytes);
+    if (!f) return DC_FAIL(DC_ERR_MEMORY, "not enough memory for the deck");
+    dc_status st = dc_config_dump(&job->cfg, job->cli->verb, false, f);
+    fclose(f);
+    if (st == DC_OK) st = dc_mem_alloc(&job->deck, bytes + 1, 1, "deck");
+    if (st == DC_OK) memcpy(job->deck, buffer, bytes);
+    free(buffer);
+    return st;
+}
+
+static dc_status read_config(dc_comm *comm, dc_job *job)
+{
+    dc_status st = DC_OK;
+    const dc_cli *cli = job->cli;
+    char *text = NULL;
+    size_t bytes;
+    DC_TRY(spread_deck(comm, cli->deck, &text, &bytes));
+    if (cli->deck)
+        dc_config_defaults(&job->cfg);
+    else
+        dc_config_builtin(&job->cfg);
+    DC_TRY_ALL(comm, dc_config_parse(&job->cfg, cli->deck ? cli->deck : "builtin", text ? text : "", bytes,
+                                     cli->overrides, cli->n_overrides, cli->verb));
+    DC_TRY(dc_agree_hash(comm, dc_config_hash(&job->cfg), "deck"));
+    DC_TRY_ALL(comm, dump_deck(job));
+out:
+    dc_mem_free(&text);
+    return st;
+}
+
+/* ---- Provenance ---------------------------------------------------------------------------------------------------
+ */
+
+static void join_command_line(const dc_cli *cli, char *out, size_t cap)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (int i = 0; i < cli->argc && used < cap; i++) {
+        const int n = snprintf(out + used, cap - used, "%s%s", i ? " " : "", cli->argv[i]);
+        used += n > 0 ? (size_t)n : 0;
+    }
+}
+
+static void describe_start(dc_comm *comm, dc_job *job)
+{
+    dc_provenance *p = &job->from;
+    char la[256];
+    dc_clock_iso(p->created);
+    join_command_line(job->cli, p->command_line, sizeof p->command_line);
+    dc_la_describe(la, sizeof la);
+    snprintf(p->libraries, sizeof p->libraries, "%s; HDF5 %s; %s", la, dc_h5_version(), dc_comm_library());
+    p->deck = job->deck;
+    p->verb = job->cli->verb;
+    p->ranks = dc_comm_size(comm);
+    p->nodes = dc_comm_node_count(comm);
+    p->threads = job->binding.threads;
+}
+
+dc_status dc_job_start(dc_comm *comm, const dc_cli *cli, dc_job *job)
+{
+    dc_status st = DC_OK;
+    *job = (dc_job){.cli = cli};
+    job->timers.started = dc_clock_now_s();
+    DC_TRY(dc_comm_check_launch(comm));
+    DC_TRY_ALL(comm, dc_version_check_cpu());
+    DC_TRY(read_config(comm, job));
+    dc_gemm_set_backend((dc_gemm_backend)job->cfg.parallel.gemm);
+    job->binding = dc_comm_binding(comm);
+    describe_start(comm, job);
+out:
+    return st;
+}
+
+void dc_job_end(dc_job *job)
+{
+    dc_progress_close(&job->progress);
+    dc_log_close();
+    dc_mem_free(&job->deck);
+}
+
+/* ---- Banner -------------------------------------------------------------------------------------------------------
+ */
+
+static void advise(const dc_job *job, int ranks_here)
+{
+    const char *core = "";
+    const dc_binding *b = &job->binding;
+    if (b->cores_allowed == 1 && b->cores_machine > ranks_here)
+        dc_log_note(
+            "each rank is bound to one core of %d, so OpenMP has one thread; start with `mpirun --bind-to none` and "
+            "OMP_NUM_THREADS, or with --map-by slot:PE=n",
+            b->cores_machine);
+    if (b->threads > b->cores_allowed)
+        dc_log_warning("%d threads per rank on %d allowed cores; set OMP_NUM_THREADS=%d", b->threads, b->cores_allowed,
+                       b->cores_allowed);
+    else if (ranks_here * b->threads > b->cores_machine)
+        dc_log_note("%d ranks x %d threads on %d cores of this node: oversubscribed; set OMP_WAIT_POLICY=passive",
+                    ranks_here, b->threads, b->cores_machine);
+    if (dc_la_blas_core_is_old(&core))
+        dc_log_note(
+            "OpenBLAS took kernels older than this CPU; set OPENBLAS_CORETYPE=%s before mpirun (parallel.gemm is %s)",
+            core, dc_gemm_get_backend() == DC_GEMM_CBLAS ? "cblas" : "onednn, so the network is not slowed");
+}
+
+static void print_banner(const dc_job *job, int ranks_here)
+{
+    const dc_provenance *p = &job->from;
+    dc_log("dcmpi %s (%s, ARCH=%s)  %s", dc_version(), dc_version_git(), dc_version_arch(), p->libraries);
+    dc_log("%d node%s x %d rank%s x %d thread%s, %d of %d cores allowed per rank; FMA peak %.0f GF/s measured",
+           p->nodes, p->nodes == 1 ? "" : "s", ranks_here, ranks_here == 1 ? "" : "s", p->threads,
+           p->threads == 1 ? "" : "s", job->binding.cores_allowed, job->binding.cores_machine, 1e-9 * p->peak_flops);
+    dc_log("deck %s -> %s, seed %lld", job->cli->deck ? job->cli->deck : "built-in problem", job->cfg.run.output,
+           (long long)job->cfg.run.seed);
+    advise(job, ranks_here);
+}
+
+dc_status dc_job_open_output(dc_comm *comm, dc_job *job)
+{
+    dc_status st = DC_OK;
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_output_open(job) : DC_OK);
+    job->from.peak_flops = dc_la_measure_peak_flops(job->binding.threads);
+    dc_comm_sum_f64(comm, &job->from.peak_flops, 1);
+    print_banner(job, dc_comm_node_size(comm));
+out:
+    return st;
+}

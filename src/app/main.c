@@ -1,0 +1,35 @@
+/* dcmpi: one binary, several verbs. Verbs of a login node never start MPI; under mpirun rank 0 does their work. */
+#include "cli.h"
+#include "dcmpi/log.h"
+#include "verbs.h"
+
+static dc_status run_under_mpi(const dc_verb *verb, const dc_cli *cli)
+{
+    dc_comm *comm = NULL;
+    dc_status st = DC_OK;
+    DC_TRY(dc_comm_create(&comm));
+    if (verb->mpi)
+        st = verb->mpi(comm, cli);
+    else
+        st = dc_agree(comm, dc_comm_rank(comm) == 0 ? verb->serial(cli->rest_argc, cli->rest_argv) : DC_OK);
+out:
+    if (st != DC_OK && dc_error_text()[0] && dc_log_is_active()) dc_log_error(dc_error_text());
+    dc_comm_destroy(&comm);
+    return st;
+}
+
+int main(int argc, char **argv)
+{
+    dc_cli cli;
+    dc_status st = dc_cli_parse(argc, argv, &cli);
+    if (st == DC_OK && cli.help) return dc_cli_help(&cli, stdout);
+    const dc_verb *verb = st == DC_OK ? dc_verb_find(cli.verb) : NULL;
+    if (verb && (verb->mpi || dc_comm_is_launched()))
+        st = run_under_mpi(verb, &cli);
+    else {
+        if (verb) st = verb->serial(cli.rest_argc, cli.rest_argv);
+        if (st != DC_OK && dc_error_text()[0]) dc_log_error(dc_error_text());
+    }
+    dc_cli_release(&cli);
+    return (int)st;
+}

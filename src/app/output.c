@@ -1,0 +1,109 @@
+/* The output directory: made, probed and opened before work starts, so that a wrong path costs seconds and not hours.
+ */
+#include "output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "dcmpi/log.h"
+
+bool dc_job_path(const dc_job *job, const char *name, char out[DC_PATH_MAX])
+{
+    return snprintf(out, DC_PATH_MAX, "%s/%s", job->cfg.run.output, name) < DC_PATH_MAX;
+}
+
+static dc_status make_directories(const char *path)
+{
+    char partial[DC_PATH_MAX];
+    snprintf(partial, sizeof partial, "%s", path);
+    for (char *p = partial + 1; *p; p++) {
+        if (*p != '/') continue;
+        *p = '\0';
+        (void)mkdir(partial, 0777); /* the last mkdir reports what is wrong */
+        *p = '/';
+    }
+    struct stat s;
+    if (mkdir(partial, 0777) != 0 && errno != EEXIST)
+        return DC_FAIL(DC_ERR_IO, "cannot create the output directory %s: %s; set run.output", path, strerror(errno));
+    if (stat(path, &s) != 0 || !S_ISDIR(s.st_mode))
+        return DC_FAIL(DC_ERR_IO, "the output path %s is not a directory; set run.output", path);
+    return DC_OK;
+}
+
+/* A file that can be made and removed proves the directory before hours of training do. */
+static dc_status probe_directory(const char *path)
+{
+    char probe[DC_PATH_MAX];
+    if (snprintf(probe, sizeof probe, "%s/.dcmpi-probe-%ld", path, (long)getpid()) >= DC_PATH_MAX)
+        return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path: %s", path);
+    const int fd = open(probe, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return DC_FAIL(DC_ERR_IO, "cannot write to the output directory %s: %s; set run.output", path, strerror(errno));
+    close(fd);
+    unlink(probe);
+    return DC_OK;
+}
+
+static dc_status write_deck(const dc_job *job)
+{
+    char path[DC_PATH_MAX];
+    if (!dc_job_path(job, "config.used.yaml", path)) return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
+    FILE *f = fopen(path, "w");
+    if (!f) return DC_FAIL(DC_ERR_IO, "cannot write %s: %s", path, strerror(errno));
+    const bool bad = fputs(job->deck, f) < 0;
+    if (fclose(f) != 0 || bad) return DC_FAIL(DC_ERR_IO, "cannot write %s: %s", path, strerror(errno));
+    return DC_OK;
+}
+
+dc_status dc_output_open(dc_job *job)
+{
+    dc_status st = DC_OK;
+    char log[DC_PATH_MAX], jsonl[DC_PATH_MAX];
+    DC_TRY(make_directories(job->cfg.run.output));
+    DC_TRY(probe_directory(job->cfg.run.output));
+    if (!dc_job_path(job, "log.txt", log) || !dc_job_path(job, "metrics.jsonl", jsonl))
+        return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
+    DC_TRY(dc_log_open(log));
+    DC_TRY(dc_progress_open(&job->progress, jsonl, job->cfg.run.log_interval));
+    DC_TRY(write_deck(job));
+out:
+    return st;
+}
+
+/* Longest existing directory at or above `path`. */
+static void existing_parent(const char *path, char out[DC_PATH_MAX])
+{
+    struct stat s;
+    snprintf(out, DC_PATH_MAX, "%s", path);
+    while (stat(out, &s) != 0) {
+        char *slash = strrchr(out, '/');
+        if (!slash || slash == out) {
+            snprintf(out, DC_PATH_MAX, "%s", slash ? "/" : ".");
+            return;
+        }
+        *slash = '\0';
+    }
+}
+
+dc_status dc_output_check(const dc_job *job, double bytes)
+{
+    char parent[DC_PATH_MAX];
+    struct stat s;
+    struct statvfs disk;
+    existing_parent(job->cfg.run.output, parent);
+    if (stat(parent, &s) != 0 || !S_ISDIR(s.st_mode))
+        return DC_FAIL(DC_ERR_IO, "%s is not a directory; set run.output", parent);
+    if (access(parent, W_OK | X_OK) != 0)
+        return DC_FAIL(DC_ERR_IO, "cannot write to %s: %s; set run.output", parent, strerror(errno));
+    if (statvfs(parent, &disk) != 0)
+        return DC_FAIL(DC_ERR_IO, "cannot ask for the free space of %s: %s", parent, strerror(errno));
+    const double left = (double)disk.f_bavail * (double)disk.f_frsize;
+    if (left < bytes)
+        return DC_FAIL(DC_ERR_IO, "%s has %.3f GiB left, the result needs %.3f GiB; free space or set run.output",
+                       parent, left / 1073741824.0, bytes / 1073741824.0);
+    return DC_OK;
+}

@@ -1,0 +1,179 @@
+/* `dcmpi fit`: one straight list of phases, from the deck to the result. Each phase takes what the ones before it made.
+ */
+#include "run.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "dcmpi/log.h"
+#include "dcmpi/mem.h"
+
+typedef struct {
+    dc_job job;
+    dc_dataset *data;
+    dc_net net;
+    dc_model model;
+    dc_history pretraining, clustering;
+    dc_cluster_result clusters;
+    int64_t *size, *nearest, *border, *confusion;
+} fit;
+
+static void release(fit *f)
+{
+    dc_history_release(&f->pretraining);
+    dc_history_release(&f->clustering);
+    dc_cluster_result_release(&f->clusters);
+    dc_model_release(&f->model);
+    dc_dataset_destroy(&f->data);
+    dc_mem_free(&f->size);
+    dc_mem_free(&f->nearest);
+    dc_mem_free(&f->border);
+    dc_mem_free(&f->confusion);
+    dc_job_end(&f->job);
+}
+
+static dc_status build_model(fit *f)
+{
+    const dc_config *cfg = &f->job.cfg;
+    const dc_status st = dc_net_init(&f->net, f->data->D, cfg->model.hidden.v, cfg->model.hidden.n, cfg->model.latent,
+                                     (dc_act)cfg->model.activation, (dc_act)cfg->model.latent_activation,
+                                     (dc_act)cfg->model.output_activation);
+    if (st != DC_OK) return st;
+    return dc_model_create(&f->model, f->data, &f->net, (dc_init)cfg->model.init, (uint64_t)cfg->run.seed,
+                           &f->job.timers, &f->job.progress);
+}
+
+/* A phase that diverged is a result that nobody wants in a file. */
+static dc_status refuse_divergence(dc_stop stop, const char *phase, const char *key)
+{
+    if (stop != DC_STOP_DIVERGED) return DC_OK;
+    return DC_FAIL(DC_ERR_NUMERIC, "%s diverged: the loss is not finite; lower %s", phase, key);
+}
+
+static dc_status pretrain(dc_comm *comm, fit *f)
+{
+    const dc_config *cfg = &f->job.cfg;
+    if (cfg->model.weights[0]) {
+        dc_log("pretrain  weights of %s", cfg->model.weights);
+        return dc_model_load(comm, cfg->model.weights, &f->model);
+    }
+    if (cfg->pretrain.mode == DC_PRETRAIN_NONE) return DC_OK;
+    const dc_pretrain_config pre = {.epochs = cfg->pretrain.epochs,
+                                    .batch = cfg->pretrain.batch,
+                                    .loss = (dc_recon_loss)cfg->pretrain.loss,
+                                    .opt = cfg->pretrain.opt};
+    dc_stop stop;
+    const dc_status st = dc_pretrain(comm, &f->model, &pre, &f->pretraining, &stop);
+    return st == DC_OK ? refuse_divergence(stop, "pretraining", "pretrain.lr") : st;
+}
+
+static dc_status cluster(dc_comm *comm, fit *f)
+{
+    const dc_config *cfg = &f->job.cfg;
+    const dc_cluster_config c = {.method = dc_method_find(cfg->cluster.method),
+                                 .env = {.part = &f->data->part,
+                                         .K = cfg->cluster.clusters,
+                                         .L = f->net.L,
+                                         .alpha = cfg->cluster.alpha,
+                                         .kmeans = {.K = cfg->cluster.clusters,
+                                                    .n_init = dc_int(cfg->cluster.n_init),
+                                                    .max_iter = dc_int(cfg->cluster.kmeans_max_iter),
+                                                    .tol = cfg->cluster.kmeans_tol,
+                                                    .seed = (uint64_t)cfg->run.seed}},
+                                 .batch = cfg->cluster.batch,
+                                 .update_interval = cfg->cluster.update_interval,
+                                 .max_iter = cfg->cluster.max_iter,
+                                 .tol = cfg->cluster.tol,
+                                 .opt = cfg->cluster.opt};
+    const dc_status st = dc_train_cluster(comm, &f->model, &c, &f->clustering, &f->clusters);
+    return st == DC_OK ? refuse_divergence(f->clusters.stop, "clustering", "cluster.lr") : st;
+}
+
+static dc_status count_sizes(dc_comm *comm, fit *f)
+{
+    const int64_t K = f->job.cfg.cluster.clusters;
+    const dc_status st = dc_agree(comm, dc_mem_alloc(&f->size, (size_t)K, sizeof *f->size, "cluster sizes"));
+    if (st != DC_OK) return st;
+    for (int64_t i = 0; i < dc_part_rows(&f->data->part); i++) f->size[f->clusters.labels[i]]++;
+    dc_comm_sum_i64(comm, f->size, (size_t)K);
+    return DC_OK;
+}
+
+static dc_status pick_examples(dc_comm *comm, fit *f)
+{
+    dc_status st = DC_OK;
+    const int64_t K = f->job.cfg.cluster.clusters, m = f->job.cfg.output.examples;
+    if (m == 0) return DC_OK;
+    DC_TRY_ALL(comm, dc_mem_alloc(&f->nearest, (size_t)(K * m), sizeof *f->nearest, "cluster examples"));
+    DC_TRY_ALL(comm, dc_mem_alloc(&f->border, (size_t)(K * m), sizeof *f->border, "cluster examples"));
+    DC_TRY(dc_cluster_examples(comm, &f->data->part, f->clusters.labels, f->clusters.confidence, K, m, f->nearest,
+                               f->border));
+out:
+    return st;
+}
+
+static void describe(const fit *f, dc_result *r)
+{
+    const dc_config *cfg = &f->job.cfg;
+    const dc_history *const phases[] = {&f->pretraining, &f->clustering};
+    *r = (dc_result){.cfg = cfg,
+                     .from = &f->job.from,
+                     .data = f->data,
+                     .net = &f->net,
+                     .params = f->model.params.value,
+                     .K = cfg->cluster.clusters,
+                     .center_width = f->net.L,
+                     .centers = f->model.params.value + f->net.n_params,
+                     .labels = f->clusters.labels,
+                     .confidence = f->clusters.confidence,
+                     .embedding = cfg->output.embedding ? f->clusters.Z : NULL,
+                     .q = cfg->output.q == DC_Q_FULL ? f->clusters.q : NULL,
+                     .size = f->size,
+                     .nearest = f->nearest,
+                     .border = f->border,
+                     .stop = f->clusters.stop,
+                     .iterations = f->clusters.iterations,
+                     .delta = (double)f->clusters.last.changed / (double)f->data->part.N,
+                     .inertia = NAN};
+    for (size_t i = 0; i < DC_COUNT_OF(phases); i++)
+        if (phases[i]->n) r->history[r->n_histories++] = phases[i];
+}
+
+static void report_stop(const fit *f)
+{
+    const dc_refresh *last = &f->clusters.last;
+    dc_log("cluster   stop: %s after %lld steps", dc_stop_name(f->clusters.stop), (long long)f->clusters.iterations);
+    if (f->clusters.stop == DC_STOP_COLLAPSED)
+        dc_log_warning(
+            "collapsed: the largest cluster holds %lld of %lld rows, %.1f clusters are effective; lower cluster.lr, or "
+            "pretrain longer",
+            (long long)last->largest, (long long)f->data->part.N, last->k_effective);
+    if (f->clusters.stop == DC_STOP_MAX_ITER)
+        dc_log_warning("cluster.max_iter was reached before fewer than cluster.tol of the labels changed");
+}
+
+dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
+{
+    dc_status st = DC_OK;
+    dc_result result;
+    fit f = {0};
+    DC_TRY(dc_job_start(comm, cli, &f.job));
+    if (cli->dry_run) {
+        st = dc_run_dry(comm, &f.job);
+        goto out;
+    }
+    DC_TRY(dc_job_open_output(comm, &f.job));
+    DC_TRY(dc_run_load(comm, &f.job, &f.data));
+    DC_TRY_ALL(comm, build_model(&f));
+    DC_TRY(pretrain(comm, &f));
+    DC_TRY(cluster(comm, &f));
+    report_stop(&f);
+    DC_TRY(count_sizes(comm, &f));
+    DC_TRY(pick_examples(comm, &f));
+    describe(&f, &result);
+    DC_TRY(dc_run_score(comm, &f.job, &result, &f.confusion));
+    DC_TRY(dc_run_finish(comm, &f.job, &result, &f.clusters.last));
+out:
+    release(&f);
+    return st;
+}

@@ -1,0 +1,21 @@
+/* The MPI verbs that do work. Private to app/. */
+#ifndef DCMPI_APP_RUN_H
+#define DCMPI_APP_RUN_H
+
+#include "job.h"
+
+/* Collective. `fit`: the whole pipeline. */
+DC_CHECKED dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli);
+/* Collective. `kmeans`: distributed k-means on the scaled rows. */
+DC_CHECKED dc_status dc_run_kmeans(dc_comm *comm, const dc_cli *cli);
+
+/* What both share: data in, scores and files out. */
+DC_CHECKED dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data);
+/* Contingency table [C x K] (owned by the caller) and scores, if there are labels. */
+DC_CHECKED dc_status dc_run_score(dc_comm *comm, dc_job *job, dc_result *r, int64_t **confusion);
+/* run.h5, end table, self-checks, summary.json, RESULT line. last: NULL without soft assignment. */
+DC_CHECKED dc_status dc_run_finish(dc_comm *comm, dc_job *job, dc_result *r, const dc_refresh *last);
+/* --dry-run: layout and estimate instead of work. */
+DC_CHECKED dc_status dc_run_dry(dc_comm *comm, const dc_job *job);
+
+#endif

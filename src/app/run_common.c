@@ -1,0 +1,130 @@
+/* The phases that all working verbs share: load, score, finish, dry run. */
+#include <string.h>
+
+#include "dcmpi/log.h"
+#include "dcmpi/mem.h"
+#include "output.h"
+#include "run.h"
+
+static double gib(double bytes)
+{
+    return bytes / (1024.0 * 1024.0 * 1024.0);
+}
+
+/* Estimate on every rank from the header that rank 0 read. */
+static dc_status estimate(dc_comm *comm, const dc_job *job, dc_data_header *head, dc_estimate *e)
+{
+    dc_status st = DC_OK;
+    const dc_config *cfg = &job->cfg;
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_dataset_header(cfg->input.data, cfg->input.rows, head) : DC_OK);
+    dc_comm_bcast(comm, head, sizeof *head, 0);
+    DC_TRY_ALL(comm, dc_job_estimate(job, head, dc_comm_size(comm), e));
+out:
+    return st;
+}
+
+static dc_status check_memory(dc_comm *comm, const dc_estimate *e)
+{
+    const double here = e->total_bytes * dc_comm_node_size(comm), free_bytes = (double)dc_mem_available_bytes();
+    if (free_bytes == 0 || here <= free_bytes) return DC_OK;
+    return DC_FAIL(DC_ERR_MEMORY,
+                   "this run needs about %.1f GiB on node %s, which has %.1f GiB left; use more nodes, fewer "
+                   "ranks per node, or fewer rows (input.rows)",
+                   gib(here), dc_comm_host(comm), gib(free_bytes));
+}
+
+dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
+{
+    dc_status st = DC_OK;
+    const dc_config *cfg = &job->cfg;
+    dc_data_header head;
+    dc_estimate e;
+    DC_TRY(estimate(comm, job, &head, &e));
+    DC_TRY_ALL(comm, check_memory(comm, &e));
+    const double start = dc_timer_start();
+    DC_TRY(dc_dataset_load(comm, cfg->input.data, cfg->input.rows, dc_int(cfg->parallel.shards),
+                           (dc_scale_kind)cfg->input.scale, (uint64_t)cfg->run.seed, cfg->cluster.clusters, data));
+    dc_timer_stop(&job->timers, DC_T_LOAD, start, 0, (double)(*data)->bytes);
+    const dc_dataset *d = *data;
+    dc_log("input     %s: %lld rows x %lld %s, range [%g, %g], mean %.4g, hash %016llx, %s", d->source,
+           (long long)d->part.N, (long long)d->D, dc_dtype_name(d->dtype), d->min, d->max, d->mean,
+           (unsigned long long)d->hash, d->y ? "labels for the report only" : "no labels");
+    dc_log("memory    about %.2f GiB per rank (data %.2f, model %.2f, work %.2f); result about %.3f GiB on disk",
+           gib(e.total_bytes), gib(e.data_bytes), gib(e.model_bytes), gib(e.work_bytes), gib(e.disk_bytes));
+out:
+    return st;
+}
+
+dc_status dc_run_score(dc_comm *comm, dc_job *job, dc_result *r, int64_t **confusion)
+{
+    dc_status st = DC_OK;
+    const dc_dataset *d = r->data;
+    if (d->C == 0) return DC_OK;
+    const double start = dc_timer_start();
+    DC_TRY_ALL(comm,
+               dc_mem_alloc(confusion, dc_mul_size((size_t)d->C, (size_t)r->K), sizeof **confusion, "confusion table"));
+    dc_contingency(comm, r->labels, d->y, dc_part_rows(&d->part), r->K, d->C, *confusion);
+    DC_TRY_ALL(comm, dc_scores_compute(*confusion, r->K, d->C, &r->scores));
+    r->confusion = *confusion;
+    r->has_scores = true;
+    dc_timer_stop(&job->timers, DC_T_METRICS, start, 0, 0);
+out:
+    return st;
+}
+
+static dc_status write_files(dc_comm *comm, dc_job *job, dc_result *r)
+{
+    char path[DC_PATH_MAX];
+    if (!dc_job_path(job, "run.h5", path)) return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
+    const double start = dc_timer_start();
+    const dc_status st = dc_result_write(comm, path, r);
+    dc_timer_stop(&job->timers, DC_T_WRITE, start, 0, 0);
+    return st;
+}
+
+dc_status dc_run_finish(dc_comm *comm, dc_job *job, dc_result *r, const dc_refresh *last)
+{
+    dc_status st = DC_OK;
+    dc_timing timing;
+    dc_self_check checks[DC_SELF_CHECKS_MAX];
+    char path[DC_PATH_MAX], line[512];
+    DC_TRY(dc_timing_collect(comm, &job->timers, &timing));
+    r->timing = &timing;
+    DC_TRY(write_files(comm, job, r));
+    DC_TRY(dc_timing_collect(comm, &job->timers, &timing));
+    const int n = dc_self_checks(r, last, checks);
+    if (dc_log_is_active()) {
+        dc_timing_print(&timing, job->from.peak_flops);
+        dc_self_checks_print(checks, n);
+        st = dc_job_path(job, "summary.json", path) ? dc_result_summary(path, r, checks, n) : DC_OK;
+    }
+    DC_TRY_ALL(comm, st);
+    dc_result_line(r, line, sizeof line);
+    dc_log("results   %s/run.h5", job->cfg.run.output);
+    dc_log_plain("RESULT  %s", line);
+out:
+    return st;
+}
+
+dc_status dc_run_dry(dc_comm *comm, const dc_job *job)
+{
+    dc_status st = DC_OK;
+    dc_data_header head;
+    dc_estimate e;
+    dc_part part;
+    const int P = dc_comm_size(comm);
+    DC_TRY(estimate(comm, job, &head, &e));
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_output_check(job, e.disk_bytes) : DC_OK);
+    DC_TRY_ALL(comm, dc_part_init(&part, head.N, dc_int(job->cfg.parallel.shards), P, 0));
+    dc_log_plain("input     %s: %lld rows x %lld %s, %s", job->cfg.input.data, (long long)head.N, (long long)head.D,
+                 dc_dtype_name(head.dtype), head.has_labels ? "labels" : "no labels");
+    dc_log_plain("layout    %d ranks x %d threads on %d nodes; %d shards, rank 0 holds %lld rows", P, job->from.threads,
+                 job->from.nodes, part.V, (long long)dc_part_rows(&part));
+    dc_log_plain("memory    about %.2f GiB per rank (data %.2f, model %.2f, work %.2f)", gib(e.total_bytes),
+                 gib(e.data_bytes), gib(e.model_bytes), gib(e.work_bytes));
+    dc_log_plain("disk      about %.3f GiB in %s", gib(e.disk_bytes), job->cfg.run.output);
+    DC_TRY_ALL(comm, check_memory(comm, &e));
+    dc_log_plain("dry run: deck, input, output directory, disk and memory are fine; nothing was written");
+out:
+    return st;
+}

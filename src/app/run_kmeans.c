@@ -1,0 +1,78 @@
+/* `dcmpi kmeans`: the baseline everyone asks for, on the scaled rows as they are. */
+#include "dcmpi/log.h"
+#include "dcmpi/mem.h"
+#include "run.h"
+
+typedef struct {
+    dc_job job;
+    dc_dataset *data;
+    dc_kmeans_result km;
+    int64_t *confusion;
+} raw_kmeans;
+
+static void release(raw_kmeans *r)
+{
+    dc_kmeans_result_release(&r->km);
+    dc_dataset_destroy(&r->data);
+    dc_mem_free(&r->confusion);
+    dc_job_end(&r->job);
+}
+
+static void scaled_rows(const void *ctx, int64_t lo, int64_t n, float *out)
+{
+    dc_dataset_rows(ctx, lo, n, out);
+}
+
+static dc_status cluster(dc_comm *comm, raw_kmeans *r)
+{
+    const dc_config *cfg = &r->job.cfg;
+    const dc_rows rows = {.part = &r->data->part, .d = r->data->D, .rows = scaled_rows, .ctx = r->data};
+    const dc_kmeans_config c = {.K = cfg->cluster.clusters,
+                                .n_init = dc_int(cfg->cluster.n_init),
+                                .max_iter = dc_int(cfg->cluster.kmeans_max_iter),
+                                .tol = cfg->cluster.kmeans_tol,
+                                .seed = (uint64_t)cfg->run.seed};
+    const double start = dc_timer_start();
+    const dc_status st = dc_kmeans(comm, &rows, &c, &r->km);
+    dc_timer_stop(&r->job.timers, DC_T_KMEANS, start, 0, 0);
+    if (st == DC_OK)
+        dc_log("k-means   best of %d restarts: number %d, %d iterations, inertia %.9g, %lld empty clusters re-seeded",
+               c.n_init, r->km.best + 1, r->km.iterations, r->km.inertia, (long long)r->km.reseeded);
+    return st;
+}
+
+static void describe(const raw_kmeans *k, dc_result *r)
+{
+    *r = (dc_result){.cfg = &k->job.cfg,
+                     .from = &k->job.from,
+                     .data = k->data,
+                     .K = k->job.cfg.cluster.clusters,
+                     .center_width = k->data->D,
+                     .centers = k->km.centers,
+                     .labels = k->km.labels,
+                     .size = k->km.size,
+                     .stop = k->km.converged ? DC_STOP_CONVERGED : DC_STOP_MAX_ITER,
+                     .iterations = k->km.iterations,
+                     .inertia = k->km.inertia};
+}
+
+dc_status dc_run_kmeans(dc_comm *comm, const dc_cli *cli)
+{
+    dc_status st = DC_OK;
+    dc_result result;
+    raw_kmeans r = {0};
+    DC_TRY(dc_job_start(comm, cli, &r.job));
+    if (cli->dry_run) {
+        st = dc_run_dry(comm, &r.job);
+        goto out;
+    }
+    DC_TRY(dc_job_open_output(comm, &r.job));
+    DC_TRY(dc_run_load(comm, &r.job, &r.data));
+    DC_TRY(cluster(comm, &r));
+    describe(&r, &result);
+    DC_TRY(dc_run_score(comm, &r.job, &result, &r.confusion));
+    DC_TRY(dc_run_finish(comm, &r.job, &result, NULL));
+out:
+    release(&r);
+    return st;
+}

@@ -1,0 +1,200 @@
+/* `dcmpi compare A B`: are the datasets of two files equal bit by bit? If not: the largest difference of each, and how
+ * much the two labellings agree whatever the numbers of their clusters. Attributes and /timing differ between equal
+ * runs and are left out. Rows are streamed, so the files may be larger than the memory. */
+#include <math.h>
+#include <string.h>
+
+#include "dcmpi/h5.h"
+#include "dcmpi/log.h"
+#include "dcmpi/mem.h"
+#include "dcmpi/metrics.h"
+#include "verbs.h"
+
+enum { PIECE_BYTES = 8 << 20 };
+
+typedef struct {
+    const char *path[2];
+    dc_h5 *h5[2];
+    void *buffer[2];
+    bool other_way; /* walking B to find what A lacks */
+    int differ, equal;
+} comparison;
+
+static size_t type_bytes(dc_h5_type t)
+{
+    static const size_t bytes[] = {[DC_H5_U8] = 1,  [DC_H5_F16] = 2, [DC_H5_F32] = 4,  [DC_H5_F64] = 8,
+                                   [DC_H5_I32] = 4, [DC_H5_I64] = 8, [DC_H5_OTHER] = 0};
+    return bytes[t];
+}
+
+static double element(const void *p, dc_h5_type t, size_t i)
+{
+    switch (t) {
+    case DC_H5_U8:
+        return ((const uint8_t *)p)[i];
+    case DC_H5_F16:
+        return (double)((const _Float16 *)p)[i];
+    case DC_H5_F32:
+        return (double)((const float *)p)[i];
+    case DC_H5_F64:
+        return ((const double *)p)[i];
+    case DC_H5_I32:
+        return ((const int32_t *)p)[i];
+    case DC_H5_I64:
+        return (double)((const int64_t *)p)[i];
+    case DC_H5_OTHER:
+        break;
+    }
+    return NAN;
+}
+
+typedef struct {
+    int64_t count, first; /* elements that differ, first of them */
+    double largest;
+} difference;
+
+static void compare_piece(const comparison *c, dc_h5_type type, size_t n, int64_t offset, difference *d)
+{
+    const size_t size = type_bytes(type);
+    const char *a = c->buffer[0], *b = c->buffer[1];
+    if (memcmp(a, b, n * size) == 0) return;
+    for (size_t i = 0; i < n; i++) {
+        if (memcmp(a + i * size, b + i * size, size) == 0) continue;
+        if (d->count++ == 0) d->first = offset + (int64_t)i;
+        d->largest = fmax(d->largest, fabs(element(a, type, i) - element(b, type, i)));
+    }
+}
+
+static dc_status compare_values(comparison *c, const char *name, const dc_h5_info *info, difference *d)
+{
+    dc_status st = DC_OK;
+    const dc_gidx rows = info->n_dims ? info->dims[0] : 1;
+    dc_gidx width = 1;
+    for (int i = 1; i < info->n_dims; i++) width *= info->dims[i];
+    const dc_gidx row_bytes = DC_MAX(width, 1) * (dc_gidx)type_bytes(info->type);
+    const dc_gidx step = DC_MAX((dc_gidx)PIECE_BYTES / row_bytes, 1);
+    for (int i = 0; i < 2; i++) {
+        dc_mem_free(&c->buffer[i]);
+        DC_TRY(dc_mem_alloc_raw(&c->buffer[i], (size_t)(DC_MIN(step, rows) * row_bytes), 1, "compare buffer"));
+    }
+    for (dc_gidx row = 0; row < rows; row += step) {
+        const dc_gidx n = DC_MIN(step, rows - row);
+        for (int i = 0; i < 2; i++) DC_TRY(dc_h5_read_rows(c->h5[i], name, info->type, row, n, c->buffer[i]));
+        compare_piece(c, info->type, (size_t)(n * width), row * width, d);
+    }
+out:
+    return st;
+}
+
+static bool same_shape(const dc_h5_info *a, const dc_h5_info *b)
+{
+    if (a->type != b->type || a->n_dims != b->n_dims) return false;
+    for (int i = 0; i < a->n_dims; i++)
+        if (a->dims[i] != b->dims[i]) return false;
+    return true;
+}
+
+static dc_status visit(void *ctx, const char *name, const dc_h5_info *info)
+{
+    dc_status st = DC_OK;
+    comparison *c = ctx;
+    dc_h5_info other;
+    difference d = {0};
+    if (strncmp(name, "/timing/", 8) == 0) return DC_OK;
+    if (!dc_h5_exists(c->h5[c->other_way ? 0 : 1], name)) {
+        printf("%-36s only in %s\n", name, c->path[c->other_way]);
+        c->differ++;
+        return DC_OK;
+    }
+    if (c->other_way) return DC_OK;
+    DC_TRY(dc_h5_dataset_info(c->h5[1], name, &other));
+    if (!same_shape(info, &other) || info->type == DC_H5_OTHER) {
+        printf("%-36s types or shapes differ\n", name);
+        c->differ++;
+        return DC_OK;
+    }
+    DC_TRY(compare_values(c, name, info, &d));
+    if (d.count == 0) {
+        c->equal++;
+        return DC_OK;
+    }
+    c->differ++;
+    printf("%-36s %lld elements differ, first at %lld, largest difference %g\n", name, (long long)d.count,
+           (long long)d.first, d.largest);
+out:
+    return st;
+}
+
+/* Labels of one file renumbered 0..count-1; the values are small integers by construction. */
+static dc_status read_labels(dc_h5 *h5, const char *path, int32_t **labels, int64_t *n, int64_t *count)
+{
+    dc_status st = DC_OK;
+    dc_h5_info info;
+    *count = 0;
+    DC_TRY(dc_h5_dataset_info(h5, "/labels", &info));
+    *n = info.dims[0];
+    DC_TRY(dc_mem_alloc(labels, (size_t)*n, sizeof **labels, "labels"));
+    DC_TRY(dc_h5_read_rows(h5, "/labels", DC_H5_I32, 0, *n, *labels));
+    for (int64_t i = 0; i < *n; i++) {
+        if ((*labels)[i] < 0) {
+            st = DC_FAIL(DC_ERR_FORMAT, "%s: /labels has the negative value %d in row %lld", path, (*labels)[i],
+                         (long long)i);
+            break;
+        }
+        *count = DC_MAX(*count, (int64_t)(*labels)[i] + 1);
+    }
+out:
+    return st;
+}
+
+static dc_status compare_labels(const comparison *c)
+{
+    dc_status st = DC_OK;
+    int32_t *labels[2] = {NULL, NULL};
+    int64_t n[2], count[2], *table = NULL;
+    dc_scores s;
+    for (int i = 0; i < 2; i++)
+        if (!dc_h5_exists(c->h5[i], "/labels")) return DC_OK;
+    for (int i = 0; i < 2; i++) DC_TRY(read_labels(c->h5[i], c->path[i], &labels[i], &n[i], &count[i]));
+    if (n[0] != n[1] || n[0] == 0) goto out;
+    DC_TRY(dc_mem_alloc(&table, dc_mul_size((size_t)count[0], (size_t)count[1]), sizeof *table, "table of labels"));
+    dc_contingency_local(labels[0], labels[1], n[0], count[0], count[1], table);
+    DC_TRY(dc_scores_compute(table, count[0], count[1], &s));
+    printf("labels: ARI %.6f  NMI %.6f  matched %.6f\n", s.ari, s.nmi, s.acc);
+out:
+    dc_mem_free(&labels[0]);
+    dc_mem_free(&labels[1]);
+    dc_mem_free(&table);
+    return st;
+}
+
+static dc_status compare_files(comparison *c)
+{
+    dc_status st = DC_OK;
+    for (int i = 0; i < 2; i++) DC_TRY(dc_h5_open(&c->h5[i], c->path[i], DC_H5_READ));
+    DC_TRY(dc_h5_visit(c->h5[0], visit, c));
+    c->other_way = true;
+    DC_TRY(dc_h5_visit(c->h5[1], visit, c));
+    if (c->differ == 0) {
+        printf("equal: %d datasets, bit by bit\n", c->equal);
+        return DC_OK;
+    }
+    printf("different: %d of %d datasets\n", c->differ, c->differ + c->equal);
+    DC_TRY(compare_labels(c));
+    st = DC_DIFFERENT;
+out:
+    return st;
+}
+
+dc_status dc_verb_compare(int argc, char **argv)
+{
+    if (argc != 3) return DC_FAIL(DC_ERR_USAGE, "usage: dcmpi compare A.h5 B.h5");
+    comparison c = {.path = {argv[1], argv[2]}};
+    dc_status st = compare_files(&c);
+    for (int i = 0; i < 2; i++) {
+        const dc_status closed = dc_h5_close(&c.h5[i]);
+        if (st == DC_OK) st = closed;
+        dc_mem_free(&c.buffer[i]);
+    }
+    return st;
+}

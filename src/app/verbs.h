@@ -1,0 +1,24 @@
+/* What each verb is. Private to app/. */
+#ifndef DCMPI_APP_VERBS_H
+#define DCMPI_APP_VERBS_H
+
+#include "cli.h"
+#include "dcmpi/comm.h"
+
+typedef struct {
+    const char *name;
+    dc_status (*mpi)(dc_comm *comm, const dc_cli *cli); /* a job on all ranks, or */
+    dc_status (*serial)(int argc, char **argv);         /* one process; argv[0] is the verb */
+} dc_verb;
+
+/* NULL if unknown. */
+const dc_verb *dc_verb_find(const char *name);
+
+/* Serial verbs parse their own arguments. Errors: DC_ERR_USAGE and those of what they do. */
+dc_status dc_verb_convert(int argc, char **argv);
+dc_status dc_verb_info(int argc, char **argv);
+/* DC_DIFFERENT if the files differ. */
+dc_status dc_verb_compare(int argc, char **argv);
+dc_status dc_verb_config(int argc, char **argv);
+
+#endif

@@ -1,0 +1,13 @@
+/* aekm: autoencoder, then k-means on the embedding (algorithms: A3). No training after the first centres. */
+#include "methods.h"
+
+const dc_method dc_method_aekm = {
+    .name = "aekm",
+    .summary = "autoencoder + k-means: clusters the embedding of the pretrained autoencoder",
+    .flags = 0,
+    .n_extra = dc_centers_n_extra,
+    .init = dc_centers_init,
+    .refresh = dc_centers_refresh,
+    .assign_local = dc_centers_assign_local,
+    .destroy = dc_centers_destroy,
+};

@@ -1,0 +1,90 @@
+/* What the centre-based methods share: k-means on the embedding gives the first centres, Student-t assignment gives q.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "dcmpi/mem.h"
+#include "methods.h"
+
+size_t dc_centers_n_extra(const dc_method_env *env)
+{
+    return (size_t)(env->K * env->L);
+}
+
+static dc_status create_state(const dc_method_env *env, dc_method_state **out)
+{
+    dc_status st = DC_OK;
+    dc_method_state *s = NULL;
+    const size_t n = (size_t)dc_part_rows(env->part), K = (size_t)env->K;
+    DC_TRY(dc_mem_alloc(&s, 1, sizeof *s, "method state"));
+    s->env = *env;
+    DC_TRY(dc_mem_alloc(&s->P, n * K, sizeof *s->P, "target P"));
+    DC_TRY(dc_mem_alloc(&s->scratch, dc_mul_size(2 * K, (size_t)env->batch_rows), sizeof *s->scratch, "batch scratch"));
+    DC_TRY(dc_mem_alloc(&s->f, K, sizeof *s->f, "soft cluster frequencies"));
+    DC_TRY(dc_mem_alloc(&s->size, K, sizeof *s->size, "cluster sizes"));
+    DC_TRY(dc_sum_create(&s->loss, env->part, 1));
+out:
+    if (st != DC_OK) dc_centers_destroy(&s);
+    *out = s;
+    return st;
+}
+
+dc_status dc_centers_init(dc_comm *comm, const dc_method_env *env, const float *Z, float *extra, int32_t *labels,
+                          dc_method_state **out)
+{
+    dc_status st = DC_OK;
+    dc_kmeans_result km = {0};
+    *out = NULL;
+    const dc_rows rows = dc_rows_of_array(env->part, Z, &env->L);
+    DC_TRY_ALL(comm, create_state(env, out));
+    DC_TRY(dc_kmeans(comm, &rows, &env->kmeans, &km));
+    memcpy(extra, km.centers, dc_centers_n_extra(env) * sizeof *extra);
+    const size_t n = (size_t)dc_part_rows(env->part);
+    if (n) memcpy(labels, km.labels, n * sizeof *labels);
+out:
+    dc_kmeans_result_release(&km);
+    if (st != DC_OK) dc_centers_destroy(out);
+    return st;
+}
+
+static void summarize(const dc_method_state *s, const dc_soft_stats *stats, dc_refresh *out)
+{
+    *out = (dc_refresh){.changed = stats->changed, .sum_check = stats->sum_check};
+    double entropy = 0;
+    for (int64_t j = 0; j < s->env.K; j++) out->f_sum += s->f[j];
+    for (int64_t j = 0; j < s->env.K; j++) {
+        const double share = s->f[j] / out->f_sum;
+        if (share > 0) entropy -= share * log(share);
+        if (s->size[j] > out->largest) out->largest = s->size[j];
+        out->empty += s->size[j] == 0;
+    }
+    out->k_effective = exp(entropy);
+}
+
+dc_status dc_centers_refresh(dc_comm *comm, dc_method_state *state, const float *Z, const float *extra, int32_t *labels,
+                             dc_refresh *out)
+{
+    const dc_method_env *env = &state->env;
+    dc_soft_stats stats = {.f = state->f, .size = state->size};
+    const dc_status st =
+        dc_softassign_refresh(comm, env->part, Z, extra, env->K, env->L, env->alpha, state->P, labels, &stats);
+    if (st == DC_OK) summarize(state, &stats, out);
+    return st;
+}
+
+void dc_centers_assign_local(const dc_method_env *env, const float *extra, const float *Z, int64_t n, float *q)
+{
+    dc_softassign(Z, extra, n, env->K, env->L, env->alpha, q);
+}
+
+void dc_centers_destroy(dc_method_state **state)
+{
+    dc_method_state *s = *state;
+    if (!s) return;
+    dc_mem_free(&s->P);
+    dc_mem_free(&s->scratch);
+    dc_mem_free(&s->f);
+    dc_mem_free(&s->size);
+    dc_sum_destroy(&s->loss);
+    dc_mem_free(state);
+}

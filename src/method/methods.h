@@ -1,0 +1,30 @@
+/* The rows of the method table, and what methods share. Private to this folder. */
+#ifndef DCMPI_METHOD_METHODS_H
+#define DCMPI_METHOD_METHODS_H
+
+#include "dcmpi/method.h"
+
+extern const dc_method dc_method_aekm;
+extern const dc_method dc_method_dec;
+
+/* Methods whose extra parameters are K centres in the latent space and whose q is the Student-t assignment: state,
+ * k-means start, refresh without a target. Used by embedding them as the whole state. */
+struct dc_method_state {
+    dc_method_env env;
+    float *P;       /* [n x K] local: q after dc_centers_refresh, target after that */
+    float *scratch; /* for loss_grad */
+    double *f;      /* [K] global */
+    int64_t *size;  /* [K] global */
+    dc_sum *loss;   /* one double per block */
+};
+
+size_t dc_centers_n_extra(const dc_method_env *env);
+dc_status dc_centers_init(dc_comm *comm, const dc_method_env *env, const float *Z, float *extra, int32_t *labels,
+                          dc_method_state **out);
+/* Soft assignment of all rows: P = q, f, sizes, labels, and all of `out` but the loss. */
+dc_status dc_centers_refresh(dc_comm *comm, dc_method_state *state, const float *Z, const float *extra, int32_t *labels,
+                             dc_refresh *out);
+void dc_centers_assign_local(const dc_method_env *env, const float *extra, const float *Z, int64_t n, float *q);
+void dc_centers_destroy(dc_method_state **state);
+
+#endif

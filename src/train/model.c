@@ -1,0 +1,137 @@
+/* The model in training: parameter slab, proof of equal replicas, weights in and out of result files. */
+#include <math.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "dcmpi/log.h"
+#include "dcmpi/mem.h"
+#include "dcmpi/train.h"
+
+dc_status dc_model_create(dc_model *m, const dc_dataset *data, const dc_net *net, dc_init init, uint64_t seed,
+                          dc_timers *timers, dc_progress *progress)
+{
+    *m = (dc_model){.data = data, .net = net, .timers = timers, .progress = progress, .seed = seed};
+    const dc_status st = dc_params_create(&m->params, net, 0);
+    if (st == DC_OK) dc_net_init_weights(net, init, seed, m->params.value);
+    return st;
+}
+
+dc_status dc_model_grow(dc_model *m, size_t n_extra)
+{
+    dc_params larger = {0};
+    const dc_status st = dc_params_create(&larger, m->net, n_extra);
+    if (st != DC_OK) return st;
+    memcpy(larger.value, m->params.value, m->net->n_params * sizeof *larger.value);
+    dc_params_release(&m->params);
+    m->params = larger;
+    return DC_OK;
+}
+
+void dc_model_release(dc_model *m)
+{
+    dc_params_release(&m->params);
+}
+
+dc_status dc_model_check_replicas(dc_comm *comm, const dc_model *m)
+{
+    return dc_agree_hash(comm, XXH3_64bits(m->params.value, m->params.n * sizeof *m->params.value), "model weights");
+}
+
+static void array_name(char out[DC_H5_NAME_MAX], const dc_layer *layer, const char *array)
+{
+    snprintf(out, DC_H5_NAME_MAX, "/model/%s/%s", layer->name, array);
+}
+
+dc_status dc_model_save(dc_h5 *h5, const dc_net *net, const float *value)
+{
+    dc_status st = DC_OK;
+    for (int l = 0; l < net->n_layers; l++) {
+        const dc_layer *layer = &net->layer[l];
+        char name[DC_H5_NAME_MAX];
+        array_name(name, layer, "weight");
+        DC_TRY(dc_h5_put(h5, name, DC_H5_F32, 2, (dc_gidx[]){layer->in, layer->out}, value + layer->weight));
+        array_name(name, layer, "bias");
+        DC_TRY(dc_h5_put(h5, name, DC_H5_F32, 1, (dc_gidx[]){layer->out}, value + layer->bias));
+    }
+out:
+    return st;
+}
+
+/* Reads one array after comparing its shape with the deck's network. */
+static dc_status load_array(dc_h5 *h5, const char *path, const char *name, int n_dims, const dc_gidx *dims, float *out)
+{
+    dc_h5_info info;
+    if (!dc_h5_exists(h5, name))
+        return DC_FAIL(DC_ERR_FORMAT, "%s has no %s: not a result of dcmpi with this network (model.weights)", path,
+                       name);
+    const dc_status st = dc_h5_dataset_info(h5, name, &info);
+    if (st != DC_OK) return st;
+    bool same = info.type == DC_H5_F32 && info.n_dims == n_dims;
+    for (int i = 0; same && i < n_dims; i++) same = info.dims[i] == dims[i];
+    if (!same)
+        return DC_FAIL(DC_ERR_FORMAT,
+                       "%s: %s has another shape than the deck's network; compare model.hidden and "
+                       "model.latent with config.used.yaml of that run",
+                       path, name);
+    return dc_h5_read_rows(h5, name, DC_H5_F32, 0, dims[0], out);
+}
+
+static dc_status load_layers(dc_h5 *h5, const char *path, const dc_net *net, float *value)
+{
+    dc_status st = DC_OK;
+    for (int l = 0; l < net->n_layers; l++) {
+        const dc_layer *layer = &net->layer[l];
+        char name[DC_H5_NAME_MAX];
+        array_name(name, layer, "weight");
+        DC_TRY(load_array(h5, path, name, 2, (dc_gidx[]){layer->in, layer->out}, value + layer->weight));
+        array_name(name, layer, "bias");
+        DC_TRY(load_array(h5, path, name, 1, (dc_gidx[]){layer->out}, value + layer->bias));
+    }
+    for (size_t i = 0; i < net->n_params; i++)
+        if (!isfinite(value[i])) {
+            st = DC_FAIL(DC_ERR_FORMAT, "%s: the weights contain NaN or Inf (model.weights)", path);
+            break;
+        }
+out:
+    return st;
+}
+
+/* A model sees its data through the scaling it was trained with: another one is legal, but worth a warning. */
+static dc_status compare_scaling(dc_h5 *h5, const char *path, const dc_dataset *data)
+{
+    dc_status st = DC_OK;
+    float *stored = NULL;
+    const float *const mine[] = {data->shift, data->scale};
+    const char *const name[] = {"/scaling/shift", "/scaling/scale"};
+    DC_TRY(dc_mem_alloc(&stored, (size_t)data->D, sizeof *stored, "scaling"));
+    for (int i = 0; i < 2; i++) {
+        DC_TRY(load_array(h5, path, name[i], 1, (dc_gidx[]){data->D}, stored));
+        if (memcmp(stored, mine[i], (size_t)data->D * sizeof *stored) == 0) continue;
+        dc_log_warning("%s was trained with another %s than this run uses (input.scale, input.data)", path, name[i]);
+        break;
+    }
+out:
+    dc_mem_free(&stored);
+    return st;
+}
+
+static dc_status load_on_root(const char *path, dc_model *m)
+{
+    dc_status st = DC_OK;
+    dc_h5 *h5 = NULL;
+    DC_TRY(dc_h5_open(&h5, path, DC_H5_READ));
+    DC_TRY(load_layers(h5, path, m->net, m->params.value));
+    DC_TRY(compare_scaling(h5, path, m->data));
+out:;
+    const dc_status closed = dc_h5_close(&h5);
+    return st == DC_OK ? closed : st;
+}
+
+dc_status dc_model_load(dc_comm *comm, const char *path, dc_model *m)
+{
+    dc_status st = DC_OK;
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? load_on_root(path, m) : DC_OK);
+    dc_comm_bcast(comm, m->params.value, m->net->n_params * sizeof *m->params.value, 0);
+out:
+    return st;
+}

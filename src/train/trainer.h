@@ -1,0 +1,26 @@
+/* Private to train/: one training step of a clustering method. */
+#ifndef DCMPI_TRAIN_TRAINER_H
+#define DCMPI_TRAIN_TRAINER_H
+
+#include "dcmpi/train.h"
+
+typedef struct {
+    dc_model *model;              /* borrowed */
+    const dc_cluster_config *cfg; /* borrowed */
+    dc_method_state *state;       /* owned, made by the method */
+    dc_embedder *embedder;        /* owned */
+    dc_net_work work;             /* encoder activations of a batch */
+    dc_batcher batcher;
+    int64_t *rows; /* [batcher.capacity] */
+} dc_trainer;
+
+/* Local. */
+dc_status dc_trainer_create(dc_trainer *t, dc_model *m, const dc_cluster_config *cfg);
+void dc_trainer_release(dc_trainer *t);
+/* The method's parameters: centres [K x L] first. */
+float *dc_trainer_extra(const dc_trainer *t);
+/* Step number `step`; returns the loss of the global batch. Collective. Nothing is updated if the loss is not finite.
+ */
+double dc_trainer_step(dc_comm *comm, dc_trainer *t, int64_t step);
+
+#endif
