@@ -74,9 +74,11 @@ static void check_without_record(dc_comm *comm)
 {
     const int last = dc_comm_size(comm) - 1;
     dc_error_clear();
-    if (last == 0) return; /* one rank keeps its record as it is */
     CHECK_STATUS(dc_agree(comm, dc_comm_rank(comm) == last ? DC_ERR_MEMORY : DC_OK), DC_ERR_MEMORY);
     CHECK_TEXT_HAS(dc_error_text(), "\"memory\" without a message");
+    dc_error_clear();
+    CHECK_STATUS(dc_agree(comm, dc_comm_rank(comm) == last ? DC_STOPPED : DC_OK), DC_STOPPED);
+    CHECK_INT(strlen(dc_error_text()), 0);
 }
 
 static void check_long_text(dc_comm *comm)

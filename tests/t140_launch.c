@@ -38,7 +38,7 @@ static void check_wrong_launchers(dc_comm *comm)
         CHECK_STATUS(dc_comm_check_launch(comm), DC_ERR_USAGE);
         CHECK_TEXT_HAS(dc_error_text(), "4 processes but MPI size 1");
         CHECK_TEXT_HAS(dc_error_text(), variables[i]);
-        CHECK(dc_log_is_active());
+        CHECK(dc_log_is_active() && dc_comm_is_launched());
         setenv(variables[i + 1], "3", 1);
         dc_error_clear();
         CHECK_STATUS(dc_comm_check_launch(comm), DC_ERR_USAGE);
@@ -50,8 +50,10 @@ static void check_right_launchers(dc_comm *comm)
 {
     forget_launchers();
     CHECK_OK(dc_comm_check_launch(comm));
+    CHECK(!dc_comm_is_launched());
     claim("SLURM_NTASKS", "8", "SLURM_PROCID", "0"); /* a batch script */
     CHECK_OK(dc_comm_check_launch(comm));
+    CHECK(!dc_comm_is_launched());
     forget_launchers();
     claim("SLURM_STEP_NUM_TASKS", "1", "SLURM_PROCID", "0");
     CHECK_OK(dc_comm_check_launch(comm));
@@ -81,6 +83,7 @@ int main(void)
     forget_launchers();
     if (dc_comm_create(&comm) != DC_OK) return 1;
     CHECK_INT(dc_comm_size(comm), 1);
+    CHECK_TEXT_HAS(dc_comm_library(), "Open MPI");
     check_wrong_launchers(comm);
     check_right_launchers(comm);
     check_binding(comm);

@@ -17,7 +17,7 @@ static void fail_as(dc_comm *comm, const char *how)
     const int me = dc_comm_rank(comm);
     int64_t x[8] = {0};
     if (strcmp(how, "assert") == 0) DC_ASSERT(me != 1);
-    if (strcmp(how, "mpi") == 0 && me == 1) dc_comm_bcast(comm, x, sizeof x, RANKS + 7);
+    if (strcmp(how, "mpi") == 0) dc_comm_bcast(comm, x, sizeof x, me == 1 ? RANKS + 7 : 0);
     if (strcmp(how, "line") == 0 && me == 2) dc_comm_barrier(comm);
     if (strcmp(how, "count") == 0) dc_comm_sum_i64(comm, x, me == 0 ? 8 : 7);
     dc_comm_barrier(comm);

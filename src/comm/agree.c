@@ -16,26 +16,28 @@ typedef struct {
     char host[DC_HOST_MAX], where[WHERE_MAX], text[DC_ERROR_TEXT_MAX];
 } error_message;
 
-/* Being stopped is no error: it must not hide one, though its exit code is the highest. */
+/* Being stopped is no error: it must not hide one, though its exit code is the highest. Errors keep the order of their
+ * codes above it. */
 static int64_t severity(dc_status st)
 {
-    return st == DC_STOPPED ? SEVERITY_OF_STOP : (int64_t)st;
+    return st == DC_OK ? 0 : st == DC_STOPPED ? SEVERITY_OF_STOP : SEVERITY_OF_STOP + (int64_t)st;
 }
 static dc_status status_of(int64_t severity)
 {
-    return severity == SEVERITY_OF_STOP ? DC_STOPPED : (dc_status)severity;
+    return severity == 0 ? DC_OK : severity == SEVERITY_OF_STOP ? DC_STOPPED : (dc_status)(severity - SEVERITY_OF_STOP);
 }
 
-/* This rank's record, if it belongs to `local`: a status may come without a record, or beside an older one. */
+/* This rank's record, if it belongs to `local`: a status may come without a record, or beside an older one. Statuses
+ * that are no errors have no text. */
 static void own_message(const dc_comm *comm, dc_status local, error_message *message)
 {
-    const bool recorded = dc_error_code() == local;
+    const bool recorded = dc_error_code() == local, needs_text = local != DC_STOPPED && local != DC_DIFFERENT;
     memset(message, 0, sizeof *message);
     snprintf(message->host, sizeof message->host, "%s", comm->host);
     snprintf(message->where, sizeof message->where, "%s", recorded ? dc_error_where() : "");
     if (recorded)
         snprintf(message->text, sizeof message->text, "%s", dc_error_text());
-    else
+    else if (needs_text)
         snprintf(message->text, sizeof message->text, "status \"%s\" without a message", dc_status_name(local));
 }
 
@@ -61,7 +63,8 @@ static void record_error_of(dc_comm *comm, int worst, dc_status local, dc_status
     own_message(comm, local, &message);
     const bool alike = same_everywhere(comm, text_key(local, message.text));
     dc_comm_bcast(comm, &message, sizeof message, worst);
-    int used = alike ? 0 : snprintf(text, sizeof text, "[rank %d %s] ", worst, message.host);
+    const bool prefixed = !alike && message.text[0] != '\0';
+    const int used = !prefixed ? 0 : snprintf(text, sizeof text, "[rank %d %s] ", worst, message.host);
     snprintf(text + used, sizeof text - (size_t)used, "%s", message.text);
     dc_error_set(agreed, message.where, text);
 }
@@ -71,8 +74,7 @@ dc_status dc_agree(dc_comm *comm, dc_status local)
     int64_t key = (severity(local) << 32) + (comm->size - 1 - comm->rank); /* of equals the lowest rank wins */
     dc_comm_max_i64(comm, &key, 1);
     const dc_status agreed = status_of(key >> 32);
-    if (agreed != DC_OK && comm->size > 1)
-        record_error_of(comm, comm->size - 1 - (int)(key & INT32_MAX), local, agreed);
+    if (agreed != DC_OK) record_error_of(comm, comm->size - 1 - (int)(key & INT32_MAX), local, agreed);
     return agreed;
 }
 
