@@ -1,4 +1,16 @@
-/* Foreign formats to the data file of dcmpi, streamed: IDX(.gz), CSV/TSV/blank-separated (.gz), NPY, HDF5. Serial. */
+/* Foreign formats to the data file of dcmpi, streamed: IDX, NPY and comma, semicolon, tab or blank separated text (each
+ * also as .gz), and HDF5. Serial: one process, no MPI. Memory is a few pieces of some MiB whatever the size of the input.
+ *
+ * The data file: /X [N, D] uint8, float16, float32 or float64; /y [N] int32 if there are labels; attributes of the root:
+ *   format         "dcmpi-data", and format_version (int64)
+ *   source         the inputs, one per line
+ *   checksum       XXH3 (64 bits, seed 0) of the stored bytes of /X in row order, 16 hex digits
+ *   min, max, mean of all values (float64)
+ *   image_shape    int64, all dimensions but the first of pictures (2 to 4 of them)
+ *   feature_names  names from the header line of text, one per line
+ *   n_classes      number of different labels (int64)
+ *   classes        one line per class, in ascending order of the labels: the name or number that the label stands for
+ * Integer labels that fit keep their values in /y; names, and integers beyond int32, are numbered 0..C-1 in that order. */
 #ifndef DCMPI_CONVERT_H
 #define DCMPI_CONVERT_H
 
@@ -6,16 +18,25 @@
 
 typedef enum { DC_LABEL_NONE = -1, DC_LABEL_LAST = -2 } dc_label_column; /* >= 0: column number; 0 is "first" */
 
+/* Limits of what is accepted, so that a hostile file cannot take the memory of the machine. */
+enum {
+    DC_CONVERT_MAX_COLUMNS = 1 << 24,    /* values per row */
+    DC_CONVERT_MAX_LINE_BYTES = 1 << 26, /* one line of text */
+    DC_CONVERT_MAX_CLASSES = 1 << 20,    /* different labels */
+    DC_CONVERT_MAX_CLASS_BYTES = 255     /* name of a class */
+};
+
 typedef struct {
     const char *const *inputs;  /* [n_inputs], concatenated in order */
     int n_inputs;
     const char *const *labels;  /* [n_labels], 0 or n_inputs files of labels */
     int n_labels;
     long label_column;          /* text formats: dc_label_column or a number from 0 */
-    bool label_column_given;
-    const char *dataset;        /* HDF5 inputs: path of the matrix, NULL: "/X" or the only 2-D dataset */
+    bool label_column_given;    /* false: as DC_LABEL_NONE, but an HDF5 input's own /y is taken */
+    const char *dataset;        /* HDF5 inputs: path of the matrix, NULL: "/X" or the only dataset of 2 or more dimensions */
     const char *output;
-    size_t max_input_bytes;     /* refuse inputs that expand beyond; 0: no limit */
+    bool force;                 /* replace an output that exists and is no HDF5 file */
+    uint64_t max_input_bytes;   /* refuse inputs that expand beyond; 0: no limit */
 } dc_convert_config;
 
 typedef struct {
@@ -28,8 +49,11 @@ typedef struct {
     uint64_t checksum;
 } dc_convert_result;
 
-/* Writes cfg->output (through a temporary name, removed on any error). Errors: DC_ERR_DATA with file, place and cause;
- * DC_ERR_IO; DC_ERR_USAGE. */
+/* Writes cfg->output through the temporary name "<output>.part", which is removed on any error; an HDF5 file that has the
+ * output's name is replaced when the new one is complete. Numbers that are neither uint8 nor floating point become
+ * float32, with a NOTE if that loses digits; inputs of different types meet in the widest of them.
+ * Errors: DC_ERR_DATA with file, place (byte, or line and column) and cause; DC_ERR_IO (output, disk); DC_ERR_USAGE;
+ * DC_ERR_BUSY (another process writes this output); DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_convert(const dc_convert_config *cfg, dc_convert_result *result);
 
 #endif

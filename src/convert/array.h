@@ -1,0 +1,29 @@
+/* Binary arrays behind a header: IDX (MNIST) and NPY (numpy). */
+#ifndef DCMPI_CONVERT_ARRAY_H
+#define DCMPI_CONVERT_ARRAY_H
+
+#include "convert/number.h"
+#include "convert/stream.h"
+
+enum { DC_ARRAY_MAX_DIMS = 8 };
+
+typedef struct {
+    dc_element element;
+    int n_dims; /* 1..DC_ARRAY_MAX_DIMS */
+    uint64_t dims[DC_ARRAY_MAX_DIMS];
+} dc_array;
+
+bool dc_idx_recognise(const dc_stream *s);
+bool dc_npy_recognise(const dc_stream *s);
+/* Read the header at the start of the stream and leave the stream at the first element. Errors: DC_ERR_DATA with the
+ * byte at fault. Neither allocates; sizes are not yet compared with the file. */
+DC_CHECKED dc_status dc_idx_header(dc_stream *s, dc_array *a);
+DC_CHECKED dc_status dc_npy_header(dc_stream *s, dc_array *a);
+
+/* Rows and values per row of an array whose header has been read. Errors: DC_ERR_DATA if a dimension is 0, products
+ * overflow, rows are too wide, or the file cannot hold what the header claims. */
+DC_CHECKED dc_status dc_array_check(const dc_stream *s, const dc_array *a, dc_gidx *rows, int64_t *width);
+/* The next n elements as double. */
+DC_CHECKED dc_status dc_array_read(dc_stream *s, const dc_array *a, size_t n, double *out);
+
+#endif

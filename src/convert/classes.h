@@ -1,0 +1,35 @@
+/* The set of different labels of all inputs, and the int32 code that stands for each in /y. */
+#ifndef DCMPI_CONVERT_CLASSES_H
+#define DCMPI_CONVERT_CLASSES_H
+
+#include "dcmpi/base.h"
+
+typedef struct dc_classes dc_classes;
+
+DC_CHECKED dc_status dc_classes_create(dc_classes **out);
+void dc_classes_destroy(dc_classes **c);
+
+/* First pass: adds the label text[0..n). `name` is the file, for messages. Errors: DC_ERR_DATA (too many classes, or a
+ * text that is no name: empty, too long, control characters), DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_classes_add(dc_classes *c, const char *name, const char *text, size_t n);
+/* Between the passes: numbers the classes. All labels integers of int32: the code is the value. Otherwise codes are
+ * 0..C-1 in ascending order of the values (all integers) or of the names' bytes. */
+DC_CHECKED dc_status dc_classes_number(dc_classes *c);
+/* Second pass: code of a label. Errors: DC_ERR_DATA if it was not there in the first pass (the file changed). */
+DC_CHECKED dc_status dc_classes_code(const dc_classes *c, const char *name, const char *text, size_t n, int32_t *code);
+
+/* Number of classes after dc_classes_number(). */
+int64_t dc_classes_count(const dc_classes *c);
+/* *out = names in ascending order, one per line without a last newline; NULL if they need more than max_bytes. The
+ * caller frees it with dc_mem_free(). */
+DC_CHECKED dc_status dc_classes_join(const dc_classes *c, size_t max_bytes, char **out);
+
+/* Where a reader puts the labels it meets: into the set (first pass, y is NULL) or as codes into y[n++]. */
+typedef struct {
+    dc_classes *classes;
+    int32_t *y;
+    size_t n;
+} dc_label_sink;
+DC_CHECKED dc_status dc_label_put(dc_label_sink *sink, const char *name, const char *text, size_t n);
+
+#endif

@@ -1,0 +1,115 @@
+/* Inputs of any format to one data file: check the request, reserve the output, plan, copy, describe, rename. */
+#include "dcmpi/convert.h"
+
+#include <string.h>
+
+#include "convert/job.h"
+#include "dcmpi/log.h"
+#include "dcmpi/mem.h"
+#include "dcmpi/version.h"
+
+enum { DATA_FORMAT_VERSION = 1 };
+
+static dc_status check_config(const dc_convert_config *cfg)
+{
+    const bool column = cfg->label_column_given && cfg->label_column != DC_LABEL_NONE;
+    if (cfg->n_inputs < 1 || !cfg->output)
+        return DC_FAIL(DC_ERR_USAGE, "convert needs at least one input and an output");
+    if (cfg->n_labels != 0 && cfg->n_labels != cfg->n_inputs)
+        return DC_FAIL(DC_ERR_USAGE, "%d inputs but %d --labels; give one for each input, in the same order",
+                       cfg->n_inputs, cfg->n_labels);
+    if (cfg->n_labels > 0 && column) return DC_FAIL(DC_ERR_USAGE, "--labels and --label-column exclude each other");
+    if (column && cfg->label_column < DC_LABEL_LAST)
+        return DC_FAIL(DC_ERR_USAGE, "--label-column=%ld: use first, last, none or a number from 0", cfg->label_column);
+    return DC_OK;
+}
+
+/* The inputs' names, one per line. */
+static dc_status put_source(dc_job *j)
+{
+    dc_status st = DC_OK;
+    size_t bytes = 1;
+    char *text = NULL;
+    for (int i = 0; i < j->cfg->n_inputs; i++) bytes += strlen(j->cfg->inputs[i]) + 1;
+    DC_TRY(dc_mem_alloc(&text, bytes, 1, "names of the inputs"));
+    for (int i = 0; i < j->cfg->n_inputs; i++) {
+        if (i > 0) strcat(text, "\n");
+        strcat(text, j->cfg->inputs[i]);
+    }
+    DC_TRY(dc_h5_put_attr_str(j->out.h5, "/", "source", text));
+out:
+    dc_mem_free(&text);
+    return st;
+}
+
+static dc_status put_classes(dc_job *j)
+{
+    dc_status st = DC_OK;
+    char *text = NULL;
+    if (!j->result->has_labels) return DC_OK;
+    DC_TRY(dc_h5_put_attr_i64(j->out.h5, "/", "n_classes", &j->result->n_classes, 1));
+    DC_TRY(dc_classes_join(j->classes, DC_ATTRIBUTE_MAX_BYTES, &text));
+    if (text)
+        DC_TRY(dc_h5_put_attr_str(j->out.h5, "/", "classes", text));
+    else
+        dc_log_note("%s: names of %lld classes are too long for an attribute: classes is left out", j->cfg->output,
+                    (long long)j->result->n_classes);
+out:
+    dc_mem_free(&text);
+    return st;
+}
+
+static dc_status put_attributes(dc_job *j)
+{
+    dc_status st = DC_OK;
+    dc_h5 *h5 = j->out.h5;
+    const dc_convert_result *r = j->result;
+    const int64_t version = DATA_FORMAT_VERSION;
+    char checksum[24];
+    snprintf(checksum, sizeof checksum, "%016llx", (unsigned long long)r->checksum);
+    DC_TRY(dc_h5_put_attr_str(h5, "/", "format", "dcmpi-data"));
+    DC_TRY(dc_h5_put_attr_i64(h5, "/", "format_version", &version, 1));
+    DC_TRY(dc_h5_put_attr_str(h5, "/", "writer", dc_version()));
+    DC_TRY(put_source(j));
+    DC_TRY(dc_h5_put_attr_str(h5, "/", "checksum", checksum));
+    DC_TRY(dc_h5_put_attr_f64(h5, "/", "min", &r->min, 1));
+    DC_TRY(dc_h5_put_attr_f64(h5, "/", "max", &r->max, 1));
+    DC_TRY(dc_h5_put_attr_f64(h5, "/", "mean", &r->mean, 1));
+    if (j->n_image_dims > 0)
+        DC_TRY(dc_h5_put_attr_i64(h5, "/", "image_shape", j->image_shape, (size_t)j->n_image_dims));
+    if (j->names) DC_TRY(dc_h5_put_attr_str(h5, "/", "feature_names", j->names));
+    DC_TRY(put_classes(j));
+out:
+    return st;
+}
+
+static void release(dc_job *j)
+{
+    dc_output_abort(&j->out);
+    dc_classes_destroy(&j->classes);
+    dc_mem_free(&j->plan);
+    dc_mem_free(&j->names);
+    dc_mem_free(&j->x);
+    dc_mem_free(&j->packed);
+    dc_mem_free(&j->y);
+    XXH3_freeState(j->hash);
+}
+
+dc_status dc_convert(const dc_convert_config *cfg, dc_convert_result *result)
+{
+    dc_status st = DC_OK;
+    dc_job j = {.cfg = cfg, .result = result, .out = {.lock = -1}};
+    memset(result, 0, sizeof *result);
+    DC_TRY(check_config(cfg));
+    DC_TRY(dc_mem_alloc(&j.plan, (size_t)cfg->n_inputs, sizeof *j.plan, "list of inputs"));
+    DC_TRY(dc_classes_create(&j.classes));
+    DC_TRY(dc_output_begin(&j.out, cfg));
+    DC_TRY(dc_job_plan(&j));
+    DC_TRY(dc_output_create(&j.out, result->N, result->D, result->dtype, result->has_labels));
+    DC_TRY(dc_job_copy(&j));
+    DC_TRY(put_attributes(&j));
+    DC_TRY(dc_output_commit(&j.out));
+out:
+    release(&j);
+    return st;
+}

@@ -1,0 +1,121 @@
+/* Second pass: each input piece by piece through check, statistics, conversion to the stored type, checksum and output.
+ * An input that is not what the first pass saw is an error. */
+#include <math.h>
+#include <string.h>
+
+#include "convert/job.h"
+#include "dcmpi/log.h"
+
+/* Smallest and largest value of one input. */
+typedef struct {
+    double min, max;
+} range;
+
+static dc_status fail_value(const dc_job *j, const dc_source *s, dc_gidx first_row, size_t i, const char *cause)
+{
+    const int64_t D = j->result->D;
+    return DC_FAIL(DC_ERR_DATA, "%s: row %lld, column %lld: %.9g %s (rows and columns count from 0)", s->name,
+                   (long long)(first_row + (int64_t)i / D), (long long)((int64_t)i % D), j->x[i], cause);
+}
+
+static dc_status fail_changed(const dc_source *s)
+{
+    return DC_FAIL(DC_ERR_DATA, "%s: changed while it was read; convert it again", s->name);
+}
+
+/* Values of a piece must be finite and fit the stored type; on the way they enter the statistics. */
+static dc_status check_values(dc_job *j, const dc_source *s, dc_gidx first_row, size_t n, range *r)
+{
+    const dc_dtype dtype = j->result->dtype;
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double v = j->x[i];
+        if (!isfinite(v)) return fail_value(j, s, first_row, i, "is not finite; replace it or leave the row out");
+        r->min = DC_MIN(r->min, v);
+        r->max = DC_MAX(r->max, v);
+        sum += v;
+    }
+    j->sum += sum;
+    if (dtype == DC_U8 && s->kind == DC_SOURCE_TEXT)
+        for (size_t i = 0; i < n; i++)
+            if (!dc_is_integer(j->x[i], 0, 255)) return fail_changed(s);
+    if (dtype == DC_F32 && s->narrowed)
+        for (size_t i = 0; i < n; i++)
+            if (isinf((float)j->x[i])) return fail_value(j, s, first_row, i, "does not fit float32");
+    return DC_OK;
+}
+
+/* One piece; *got = 0 at the end of the input. */
+static dc_status copy_piece(dc_job *j, dc_source *s, dc_source *labels, range *r, size_t *got)
+{
+    dc_status st = DC_OK;
+    const dc_gidx first_row = s->next_row;
+    size_t got_labels = 0;
+    dc_label_sink sink = {.classes = j->classes, .y = j->y};
+    DC_TRY(dc_source_read(s, j->piece_rows, j->x, &sink, got));
+    const size_t values = *got * (size_t)j->result->D;
+    if (*got == 0) return DC_OK;
+    DC_TRY(check_values(j, s, first_row, values, r));
+    dc_element_encode(j->result->dtype, j->x, values, j->packed);
+    XXH3_64bits_update(j->hash, j->packed, values * dc_dtype_bytes(j->result->dtype));
+    if (labels) {
+        DC_TRY(dc_source_read_labels(labels, *got, j->x, &sink, &got_labels));
+        if (got_labels != *got) return fail_changed(labels);
+    }
+    DC_TRY(dc_output_append(&j->out, *got, j->packed, j->result->has_labels ? j->y : NULL));
+out:
+    return st;
+}
+
+static dc_status copy_rows(dc_job *j, int i, dc_source *s, dc_source *labels)
+{
+    dc_status st = DC_OK;
+    range r = {INFINITY, -INFINITY};
+    for (size_t got = 1; got > 0;) {
+        DC_TRY(copy_piece(j, s, labels, &r, &got));
+        if (s->next_row > j->plan[i].rows) return fail_changed(s);
+    }
+    if (s->next_row != j->plan[i].rows) return fail_changed(s);
+    DC_TRY(dc_source_expect_end(s));
+    if (labels) DC_TRY(dc_source_expect_end(labels));
+    const double largest = DC_MAX(-r.min, r.max);
+    if (j->result->dtype == DC_F32 && j->plan[i].narrowed && largest > 0x1p24)
+        dc_log_note("%s: values up to %.9g become float32, which is exact for integers up to 16777216 only", s->name,
+                    largest);
+    j->result->min = DC_MIN(j->result->min, r.min);
+    j->result->max = DC_MAX(j->result->max, r.max);
+out:
+    return st;
+}
+
+static dc_status copy_input(dc_job *j, int i)
+{
+    dc_status st = DC_OK;
+    dc_source s, labels;
+    const bool with_labels = dc_job_has_label_source(j, i);
+    const dc_source_request request = dc_job_matrix(j, i), labels_request = dc_job_labels(j, i);
+    DC_TRY(dc_source_open(&s, &request));
+    if (with_labels) st = dc_source_open(&labels, &labels_request);
+    if (st == DC_OK) {
+        st = s.width == j->result->D ? copy_rows(j, i, &s, with_labels ? &labels : NULL) : fail_changed(&s);
+        if (with_labels) dc_source_close(&labels);
+    }
+    dc_source_close(&s);
+out:
+    return st;
+}
+
+dc_status dc_job_copy(dc_job *j)
+{
+    dc_status st = DC_OK;
+    dc_convert_result *r = j->result;
+    r->min = INFINITY;
+    r->max = -INFINITY;
+    j->hash = XXH3_createState();
+    if (!j->hash || XXH3_64bits_reset(j->hash) != XXH_OK) return DC_FAIL(DC_ERR_MEMORY, "no memory for a checksum");
+    for (int i = 0; i < j->cfg->n_inputs; i++) DC_TRY(copy_input(j, i));
+    r->mean = j->sum / ((double)r->N * (double)r->D);
+    r->checksum = XXH3_64bits_digest(j->hash);
+out:
+    return st;
+}

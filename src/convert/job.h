@@ -1,0 +1,63 @@
+/* The state of one conversion, shared by plan.c (first pass), copy.c (second pass) and convert.c. */
+#ifndef DCMPI_CONVERT_JOB_H
+#define DCMPI_CONVERT_JOB_H
+
+#include <xxhash.h>
+
+#include "convert/output.h"
+#include "convert/source.h"
+
+enum { DC_PIECE_VALUES = 1 << 19, DC_ATTRIBUTE_MAX_BYTES = 1 << 20 };
+
+/* What the first pass knows of one input. */
+typedef struct {
+    dc_gidx rows;
+    bool narrowed;   /* its numbers may lose digits as float32 */
+    bool own_labels; /* HDF5 with /y */
+} dc_input_plan;
+
+typedef struct {
+    const dc_convert_config *cfg;
+    dc_convert_result *result; /* filled in on the way */
+    dc_input_plan *plan;       /* [n_inputs] */
+    dc_classes *classes;
+    char *names; /* of the features, one per line; NULL: none */
+    int n_image_dims;
+    int64_t image_shape[DC_SOURCE_IMAGE_DIMS_MAX];
+    size_t piece_rows; /* rows that are worked on at a time */
+    double *x;         /* [piece_rows x D] */
+    void *packed;      /* [piece_rows x D], room for any type */
+    int32_t *y;        /* [piece_rows] */
+    dc_output out;
+    double sum;
+    XXH3_state_t *hash;
+} dc_job;
+
+static inline dc_source_request dc_job_matrix(const dc_job *j, int i)
+{
+    const dc_convert_config *cfg = j->cfg;
+    return (dc_source_request){.path = cfg->inputs[i],
+                               .dataset = cfg->dataset,
+                               .column = cfg->label_column_given ? cfg->label_column : DC_LABEL_NONE,
+                               .max_bytes = cfg->max_input_bytes};
+}
+
+/* Labels come from a file of their own, or from the /y of an HDF5 input; text has them in the matrix instead. */
+static inline bool dc_job_has_label_source(const dc_job *j, int i)
+{
+    return j->cfg->n_labels > 0 || j->plan[i].own_labels;
+}
+
+static inline dc_source_request dc_job_labels(const dc_job *j, int i)
+{
+    const dc_convert_config *cfg = j->cfg;
+    return (dc_source_request){
+        .path = cfg->n_labels > 0 ? cfg->labels[i] : cfg->inputs[i], .labels = true, .max_bytes = cfg->max_input_bytes};
+}
+
+/* Opens each input once: N, D, type, classes, names; allocates the pieces. */
+DC_CHECKED dc_status dc_job_plan(dc_job *j);
+/* Reads each input again and writes its rows; min, max, mean and checksum of the result. */
+DC_CHECKED dc_status dc_job_copy(dc_job *j);
+
+#endif

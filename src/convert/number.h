@@ -1,0 +1,28 @@
+/* Numbers as foreign files spell them: binary elements of any size and byte order, halves, decimal text. */
+#ifndef DCMPI_CONVERT_NUMBER_H
+#define DCMPI_CONVERT_NUMBER_H
+
+#include "dcmpi/base.h"
+
+typedef struct {
+    char kind; /* 'b' bool, 'u' unsigned, 'i' signed, 'f' IEEE floating point */
+    int bytes; /* 1, 2, 4 or 8 */
+    bool big_endian;
+} dc_element;
+
+/* Type in which values of this element are stored: uint8 and floating point stay, all others become float32. */
+dc_dtype dc_element_stored(dc_element e);
+/* out[n] = in[n]; 64-bit integers beyond 2^53 are rounded. in: n elements, any alignment. */
+void dc_element_decode(dc_element e, const uint8_t *in, size_t n, double *out);
+/* out[n] of type t = in[n]; the caller has checked that uint8 and float16 hold the values exactly. */
+void dc_element_encode(dc_dtype t, const double *in, size_t n, void *out);
+
+/* A decimal number that fills text[0..n): sign, digits, point, exponent; nothing else ("nan", hex, blanks are none).
+ * Correctly rounded whatever the locale. A value too large for double gives infinity. */
+bool dc_number_parse(const char *text, size_t n, double *value);
+static inline bool dc_is_integer(double v, double low, double high)
+{
+    return v >= low && v <= high && v == (double)(int64_t)v;
+}
+
+#endif

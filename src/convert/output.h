@@ -1,0 +1,31 @@
+/* The data file that convert writes, under a temporary name until it is complete. */
+#ifndef DCMPI_CONVERT_OUTPUT_H
+#define DCMPI_CONVERT_OUTPUT_H
+
+#include "dcmpi/convert.h"
+#include "dcmpi/h5.h"
+
+typedef struct {
+    char path[DC_PATH_MAX]; /* final name, symbolic links resolved */
+    char part[DC_PATH_MAX]; /* path + ".part" */
+    int lock;               /* held on the part while we live, -1: none */
+    dc_h5 *h5;              /* owned, NULL until dc_output_create() */
+    dc_gidx next_row;
+    int64_t D;
+    dc_dtype dtype;
+} dc_output;
+
+/* Checks the name and reserves the temporary file, so that an output that cannot be written is known before inputs are
+ * read. Errors: DC_ERR_USAGE (an input, name too long, exists and is no HDF5 file and force is not set), DC_ERR_IO,
+ * DC_ERR_BUSY. On an error nothing is held. */
+DC_CHECKED dc_status dc_output_begin(dc_output *o, const dc_convert_config *cfg);
+/* Makes /X [N x D] and, if labels, /y [N], and claims their space on disk. */
+DC_CHECKED dc_status dc_output_create(dc_output *o, dc_gidx N, int64_t D, dc_dtype dtype, bool labels);
+/* Appends n rows; y is NULL without labels. */
+DC_CHECKED dc_status dc_output_append(dc_output *o, size_t n, const void *X, const int32_t *y);
+/* Closes, moves the file to its final name. */
+DC_CHECKED dc_status dc_output_commit(dc_output *o);
+/* Removes the temporary file unless it was committed. */
+void dc_output_abort(dc_output *o);
+
+#endif

@@ -1,0 +1,286 @@
+/* Which reader an input needs, and the one face that all readers show. What a matrix and a list of labels may look like
+ * is decided here; how bytes become numbers is decided in array.c, text.c and io/h5.c. */
+#include "convert/source.h"
+
+#include <string.h>
+
+#include "dcmpi/convert.h"
+
+/* ---- Shape ------------------------------------------------------------------------------------------------------- */
+
+/* A matrix has rows of one or more dimensions; labels are a vector or a matrix of one column. */
+static dc_status check_shape(const dc_source *s, int n_dims, bool labels)
+{
+    if (labels && s->width != 1)
+        return DC_FAIL(DC_ERR_DATA, "%s: labels must be one per row, but rows have %lld values", s->name,
+                       (long long)s->width);
+    if (!labels && n_dims < 2)
+        return DC_FAIL(DC_ERR_DATA,
+                       "%s: has 1 dimension; a matrix needs 2 (if these are labels, give them with --labels)", s->name);
+    return DC_OK;
+}
+
+/* Pictures have 2 to 4 dimensions beside the row; more are flattened and forgotten. */
+static void keep_image_shape(dc_source *s, int n_dims, const int64_t *dims)
+{
+    if (n_dims < 3 || n_dims - 1 > DC_SOURCE_IMAGE_DIMS_MAX) return;
+    s->n_image_dims = n_dims - 1;
+    for (int i = 1; i < n_dims; i++) s->image_shape[i - 1] = dims[i];
+}
+
+/* ---- IDX and NPY ------------------------------------------------------------------------------------------------- */
+
+static dc_status open_array(dc_source *s, bool labels)
+{
+    dc_stream *stream = &s->text.stream;
+    dc_status st = DC_OK;
+    int64_t dims[DC_ARRAY_MAX_DIMS];
+    s->kind = DC_SOURCE_ARRAY;
+    DC_TRY(dc_npy_recognise(stream) ? dc_npy_header(stream, &s->array) : dc_idx_header(stream, &s->array));
+    DC_TRY(dc_array_check(stream, &s->array, &s->rows, &s->width));
+    DC_TRY(check_shape(s, s->array.n_dims, labels));
+    for (int i = 0; i < s->array.n_dims; i++) dims[i] = (int64_t)s->array.dims[i];
+    keep_image_shape(s, s->array.n_dims, dims);
+    s->stored = dc_element_stored(s->array.element);
+    s->narrowed = s->stored == DC_F32 && s->array.element.kind != 'f';
+out:
+    return st;
+}
+
+/* ---- Text -------------------------------------------------------------------------------------------------------- */
+
+static dc_status open_text(dc_source *s, const dc_source_request *r)
+{
+    dc_stream_close(&s->text.stream);
+    s->kind = DC_SOURCE_TEXT;
+    const dc_status st = r->labels ? dc_text_open_labels(&s->text, r->path, r->max_bytes)
+                                   : dc_text_open(&s->text, r->path, r->column, r->max_bytes);
+    if (st != DC_OK) return st;
+    s->rows = DC_SOURCE_ROWS_UNKNOWN;
+    s->width = s->text.n_features;
+    s->stored = DC_U8;
+    s->narrowed = true;
+    s->has_labels = s->text.label >= 0;
+    if (s->width == 0 && !r->labels) return DC_FAIL(DC_ERR_DATA, "%s: has no column beside the label", s->name);
+    return DC_OK;
+}
+
+/* ---- HDF5 -------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    dc_source *s;
+    bool labels;
+    int found;
+} choice;
+
+static dc_status consider(void *ctx, const char *name, const dc_h5_info *info)
+{
+    choice *c = ctx;
+    if ((info->n_dims >= 2) == c->labels || info->n_dims < 1) return DC_OK;
+    if (c->found++ == 0) snprintf(c->s->dataset, sizeof c->s->dataset, "%s", name);
+    return DC_OK;
+}
+
+/* The dataset that the user named, else /X (or /y), else the only one of fitting dimensions. */
+static dc_status choose_dataset(dc_source *s, const dc_source_request *r)
+{
+    const char *usual = r->labels ? "/y" : "/X";
+    choice c = {.s = s, .labels = r->labels};
+    if (r->dataset || dc_h5_exists(s->h5, usual)) {
+        const char *name = r->dataset ? r->dataset : usual;
+        if (strlen(name) >= sizeof s->dataset)
+            return DC_FAIL(DC_ERR_USAGE, "%s: --dataset is longer than %zu bytes", s->name, sizeof s->dataset - 1);
+        snprintf(s->dataset, sizeof s->dataset, "%s", name);
+        return DC_OK;
+    }
+    const dc_status st = dc_h5_visit(s->h5, consider, &c);
+    if (st != DC_OK || c.found == 1) return st;
+    return DC_FAIL(DC_ERR_DATA, "%s: has no %s and %d datasets of %s; choose one with --dataset", s->name, usual,
+                   c.found, r->labels ? "1 dimension" : "2 or more dimensions");
+}
+
+static dc_status shape_of_dataset(dc_source *s, const dc_h5_info *info, bool labels)
+{
+    int64_t wide = 1;
+    if (info->n_dims < 1) return DC_FAIL(DC_ERR_DATA, "%s: dataset %s is a scalar", s->name, s->dataset);
+    for (int i = 1; i < info->n_dims; i++) {
+        if (__builtin_mul_overflow(wide, info->dims[i], &wide) || wide > DC_CONVERT_MAX_COLUMNS)
+            return DC_FAIL(DC_ERR_DATA, "%s: dataset %s: more than %d values per row", s->name, s->dataset,
+                           DC_CONVERT_MAX_COLUMNS);
+    }
+    if (wide < 1 || info->dims[0] < 1)
+        return DC_FAIL(DC_ERR_DATA, "%s: dataset %s has no values (a dimension is 0)", s->name, s->dataset);
+    s->rows = info->dims[0];
+    s->width = wide;
+    keep_image_shape(s, info->n_dims, info->dims);
+    return check_shape(s, info->n_dims, labels);
+}
+
+/* A flat matrix of ours remembers its pictures in an attribute of the root. */
+static void adopt_image_shape(dc_source *s)
+{
+    size_t n = 0;
+    int64_t shape[DC_SOURCE_IMAGE_DIMS_MAX], product = 1;
+    if (s->n_image_dims > 0 || !dc_h5_has_attr(s->h5, "/", "image_shape")) return;
+    if (dc_h5_get_attr_i64(s->h5, "/", "image_shape", shape, DC_SOURCE_IMAGE_DIMS_MAX, &n) != DC_OK) {
+        dc_error_clear();
+        return;
+    }
+    if (n < 2 || n > DC_SOURCE_IMAGE_DIMS_MAX) return;
+    for (size_t i = 0; i < n; i++)
+        if (shape[i] < 1 || __builtin_mul_overflow(product, shape[i], &product)) return;
+    if (product != s->width) return;
+    s->n_image_dims = (int)n;
+    memcpy(s->image_shape, shape, n * sizeof *shape);
+}
+
+static dc_dtype stored_of_h5(dc_h5_type type)
+{
+    switch (type) {
+    case DC_H5_U8:
+        return DC_U8;
+    case DC_H5_F16:
+        return DC_F16;
+    case DC_H5_F64:
+        return DC_F64;
+    case DC_H5_F32:
+    case DC_H5_I32:
+    case DC_H5_I64:
+    case DC_H5_OTHER:
+        return DC_F32;
+    }
+    return DC_F32;
+}
+
+/* For this module a bad HDF5 file is bad input, whatever io/ calls it. */
+static dc_status as_data_error(dc_status st)
+{
+    char where[128], text[DC_ERROR_TEXT_MAX];
+    if (st != DC_ERR_FORMAT && st != DC_ERR_IO) return st;
+    snprintf(where, sizeof where, "%s", dc_error_where());
+    snprintf(text, sizeof text, "%s", dc_error_text());
+    dc_error_set(DC_ERR_DATA, where, text);
+    return DC_ERR_DATA;
+}
+
+static dc_status open_h5(dc_source *s, const dc_source_request *r)
+{
+    dc_status st = DC_OK;
+    dc_h5_info info;
+    if (s->text.stream.gz)
+        return DC_FAIL(DC_ERR_DATA, "%s: HDF5 inside gzip is not supported; run gunzip first", s->name);
+    dc_stream_close(&s->text.stream);
+    s->kind = DC_SOURCE_H5;
+    DC_TRY(dc_h5_open(&s->h5, r->path, DC_H5_READ));
+    DC_TRY(choose_dataset(s, r));
+    DC_TRY(dc_h5_dataset_info(s->h5, s->dataset, &info));
+    DC_TRY(shape_of_dataset(s, &info, r->labels));
+    adopt_image_shape(s);
+    s->h5_type = info.type;
+    s->stored = stored_of_h5(info.type);
+    s->narrowed = s->stored == DC_F32 && info.type != DC_H5_F32;
+    if (r->max_bytes && (uint64_t)s->rows > r->max_bytes / (uint64_t)s->width)
+        st = DC_FAIL(DC_ERR_DATA,
+                     "%s: dataset %s holds more than the limit of %llu bytes; raise --max-input if that is right",
+                     s->name, s->dataset, (unsigned long long)r->max_bytes);
+out:
+    return as_data_error(st);
+}
+
+/* HDF5 converts to double, but does not know halves. */
+static dc_status read_h5(dc_source *s, size_t n, double *x)
+{
+    const bool half = s->h5_type == DC_H5_F16;
+    const size_t count = n * (size_t)s->width;
+    /* Halves are widened in place: they are read into the last quarter of x. */
+    uint8_t *raw = half ? (uint8_t *)(x + count) - count * 2 : (uint8_t *)x;
+    const dc_status st = dc_h5_read_rows(s->h5, s->dataset, half ? DC_H5_F16 : DC_H5_F64, s->next_row, (dc_gidx)n, raw);
+    if (st != DC_OK) return as_data_error(st);
+    if (half) dc_element_decode((dc_element){'f', 2, false}, raw, count, x);
+    return DC_OK;
+}
+
+/* ---- One face ---------------------------------------------------------------------------------------------------- */
+
+static bool is_hdf5(const dc_stream *s)
+{
+    return dc_stream_available(s) >= 8 && memcmp(dc_stream_data(s), "\x89HDF\r\n\x1a\n", 8) == 0;
+}
+
+static bool is_zip(const dc_stream *s)
+{
+    return dc_stream_available(s) >= 4 && memcmp(dc_stream_data(s), "PK\3\4", 4) == 0;
+}
+
+dc_status dc_source_open(dc_source *s, const dc_source_request *r)
+{
+    dc_status st = DC_OK;
+    memset(s, 0, sizeof *s);
+    s->text.stream.fd = -1;
+    dc_stream *stream = &s->text.stream;
+    DC_TRY(dc_stream_open(stream, r->path, r->max_bytes));
+    snprintf(s->name, sizeof s->name, "%s", stream->name);
+    if (is_zip(stream)) DC_TRY(DC_FAIL(DC_ERR_DATA, "%s: is a zip archive (.npz?); unpack it first", s->name));
+    if (is_hdf5(stream))
+        DC_TRY(open_h5(s, r));
+    else if (dc_idx_recognise(stream) || dc_npy_recognise(stream))
+        DC_TRY(open_array(s, r->labels));
+    else
+        DC_TRY(open_text(s, r));
+out:
+    if (st != DC_OK) dc_source_close(s);
+    return st;
+}
+
+void dc_source_close(dc_source *s)
+{
+    /* A file that was only read has nothing to lose by a failing close. */
+    if (dc_h5_close(&s->h5) != DC_OK) dc_error_clear();
+    dc_text_close(&s->text);
+}
+
+dc_status dc_source_read(dc_source *s, size_t n, double *x, dc_label_sink *sink, size_t *got)
+{
+    dc_status st = DC_OK;
+    *got = 0;
+    if (s->kind == DC_SOURCE_TEXT) {
+        DC_TRY(dc_text_read(&s->text, n, x, sink, got));
+    } else {
+        const size_t take = (size_t)DC_MIN((dc_gidx)n, s->rows - s->next_row);
+        if (s->kind == DC_SOURCE_H5)
+            DC_TRY(read_h5(s, take, x));
+        else
+            DC_TRY(dc_array_read(&s->text.stream, &s->array, take * (size_t)s->width, x));
+        *got = take;
+    }
+    s->next_row += (dc_gidx)*got;
+out:
+    return st;
+}
+
+dc_status dc_source_read_labels(dc_source *s, size_t n, double *scratch, dc_label_sink *sink, size_t *got)
+{
+    const dc_gidx first = s->next_row;
+    dc_status st = dc_source_read(s, n, scratch, sink, got);
+    if (st != DC_OK || s->kind == DC_SOURCE_TEXT) return st;
+    for (size_t i = 0; i < *got; i++) {
+        char text[32];
+        if (!dc_is_integer(scratch[i], -0x1p53, 0x1p53))
+            return DC_FAIL(DC_ERR_DATA, "%s: row %lld: label %.9g is no integer (rows count from 0)", s->name,
+                           (long long)(first + (dc_gidx)i), scratch[i]);
+        const int length = snprintf(text, sizeof text, "%lld", (long long)scratch[i]);
+        st = dc_label_put(sink, s->name, text, (size_t)length);
+        if (st != DC_OK) return st;
+    }
+    return DC_OK;
+}
+
+dc_status dc_source_expect_end(dc_source *s)
+{
+    return s->kind == DC_SOURCE_ARRAY ? dc_stream_expect_end(&s->text.stream) : DC_OK;
+}
+
+bool dc_source_has_own_labels(const dc_source *s)
+{
+    return s->kind == DC_SOURCE_H5 && strcmp(s->dataset, "/X") == 0 && dc_h5_exists(s->h5, "/y");
+}

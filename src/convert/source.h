@@ -1,0 +1,54 @@
+/* One input of any format as a stream of rows of double. */
+#ifndef DCMPI_CONVERT_SOURCE_H
+#define DCMPI_CONVERT_SOURCE_H
+
+#include "convert/array.h"
+#include "convert/text.h"
+#include "dcmpi/h5.h"
+
+enum { DC_SOURCE_IMAGE_DIMS_MAX = 4, DC_SOURCE_ROWS_UNKNOWN = -1 };
+
+typedef struct {
+    const char *path;    /* borrowed */
+    const char *dataset; /* HDF5 only, NULL: chosen by role; borrowed */
+    long column;         /* text only: label column or dc_label_column */
+    uint64_t max_bytes;  /* 0: no limit */
+    bool labels;         /* role: a list of labels instead of a matrix */
+} dc_source_request;
+
+typedef enum { DC_SOURCE_ARRAY, DC_SOURCE_TEXT, DC_SOURCE_H5 } dc_source_kind;
+
+typedef struct {
+    dc_source_kind kind;
+    char name[512];   /* for messages */
+    dc_gidx rows;     /* DC_SOURCE_ROWS_UNKNOWN for text */
+    int64_t width;    /* values per row; 0 for text that is labels only */
+    dc_dtype stored;  /* type that keeps the values best; for text DC_U8 until a value says otherwise */
+    bool narrowed;    /* `stored` may hold fewer digits than the file */
+    bool has_labels;  /* text with a label column: labels come with the rows */
+    int n_image_dims; /* 0 unless rows are pictures */
+    int64_t image_shape[DC_SOURCE_IMAGE_DIMS_MAX];
+    dc_gidx next_row;
+    /* by kind */
+    dc_text text; /* its stream also serves DC_SOURCE_ARRAY */
+    dc_array array;
+    dc_h5 *h5;
+    char dataset[DC_H5_NAME_MAX];
+    dc_h5_type h5_type;
+} dc_source;
+
+/* Recognises the format by its first bytes, reads the header and compares it with the size of the file; allocates no
+ * more than the windows of the readers. Errors: DC_ERR_DATA, DC_ERR_USAGE, DC_ERR_IO, DC_ERR_MEMORY; nothing is held
+ * then. */
+DC_CHECKED dc_status dc_source_open(dc_source *s, const dc_source_request *request);
+void dc_source_close(dc_source *s);
+/* Up to n rows into x[rows][width] and, from text with a label column, labels into sink; *got < n only at the end. */
+DC_CHECKED dc_status dc_source_read(dc_source *s, size_t n, double *x, dc_label_sink *sink, size_t *got);
+/* A list of labels: up to n of them into sink; scratch[n]. */
+DC_CHECKED dc_status dc_source_read_labels(dc_source *s, size_t n, double *scratch, dc_label_sink *sink, size_t *got);
+/* After the last row: DC_ERR_DATA if the input goes on; checks the gzip trailer. */
+DC_CHECKED dc_status dc_source_expect_end(dc_source *s);
+/* True if an HDF5 input holds a vector /y beside its matrix /X, as data files of ours do. */
+bool dc_source_has_own_labels(const dc_source *s);
+
+#endif
