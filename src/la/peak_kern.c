@@ -16,7 +16,7 @@ enum { VEC_BYTES = 32 };
 #else
 enum { VEC_BYTES = 16 };
 #endif
-enum { CHAINS = 12, LANES = VEC_BYTES / 4, ROUNDS = 25, ROUND_FMAS = 1 << 18 };
+enum { CHAINS = 12, LANES = VEC_BYTES / 4, ROUNDS = 25, ROUND_FMAS = 1 << 20 };
 
 typedef float vec __attribute__((vector_size(VEC_BYTES)));
 

@@ -14,11 +14,16 @@ static int64_t width_before(const dc_net *net, int l)
     return l == 0 ? net->D : net->layer[l - 1].out;
 }
 
-/* Floats of a buffer of n_max rows, rounded up to whole cache lines. */
+/* Floats of a buffer of n_max rows, rounded up to whole cache lines; SIZE_MAX if that does not fit. */
 static size_t buffer_floats(int64_t n_max, int64_t width)
 {
-    const size_t line = DC_MEM_ALIGN / sizeof(float);
-    return dc_mul_size((dc_mul_size((size_t)n_max, (size_t)width) + line - 1) / line, line);
+    const size_t line = DC_MEM_ALIGN / sizeof(float), floats = dc_mul_size((size_t)n_max, (size_t)width);
+    return floats > SIZE_MAX - line ? SIZE_MAX : (floats + line - 1) / line * line;
+}
+
+static size_t add_size(size_t a, size_t b)
+{
+    return a > SIZE_MAX - b ? SIZE_MAX : a + b;
 }
 
 static int64_t widest(const dc_net *net, int first, int last)
@@ -32,8 +37,8 @@ dc_status dc_net_work_create(dc_net_work *w, const dc_net *net, int first, int l
 {
     *w = (dc_net_work){.n_max = n_max};
     const size_t delta = backward ? buffer_floats(n_max, widest(net, first, last)) : 0;
-    size_t total = 2 * delta;
-    for (int l = first; l <= last; l++) total += buffer_floats(n_max, width_before(net, l));
+    size_t total = add_size(delta, delta);
+    for (int l = first; l <= last; l++) total = add_size(total, buffer_floats(n_max, width_before(net, l)));
     const dc_status st = dc_mem_alloc(&w->slab, total, sizeof(float), "activations");
     if (st != DC_OK) return st;
     float *next = w->slab;

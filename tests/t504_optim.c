@@ -1,0 +1,137 @@
+/* Updates against their twins over odd sizes, ranges that leave the rest alone, the same bits for every cut of the
+ * range and every number of threads; learning-rate schedules. Fixed seed 504. */
+#include <omp.h>
+
+#include "check.h"
+#include "dcmpi/optim.h"
+#include "dcmpi/rng.h"
+#include "ref/nn_ref.h"
+
+static const dc_opt_config opts[] = {
+    {.kind = DC_OPT_SGD, .lr = 0.1, .momentum = 0.9},
+    {.kind = DC_OPT_SGD, .lr = 0.1, .momentum = 0},
+    {.kind = DC_OPT_SGD_TORCH, .lr = 0.1, .momentum = 0.9},
+    {.kind = DC_OPT_ADAM, .lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-7},
+};
+
+static void step_ref(const dc_opt_config *o, size_t n, int64_t t, const float *g, double *m1, double *m2, double *w)
+{
+    if (o->kind == DC_OPT_SGD)
+        sgd_ref(n, o->lr, o->momentum, g, m1, w);
+    else if (o->kind == DC_OPT_SGD_TORCH)
+        sgd_torch_ref(n, o->lr, o->momentum, g, m1, w);
+    else
+        adam_ref(n, o->lr, o->beta1, o->beta2, o->epsilon, t, g, m1, m2, w);
+}
+
+static dc_params make_params(size_t n)
+{
+    dc_params p;
+    const dc_net empty = {0};
+    CHECK_OK(dc_params_create(&p, &empty, n));
+    dc_rng_fill_uniform(p.value, n, 504, 0, 1);
+    return p;
+}
+
+static void new_gradient(dc_params *p, int64_t t)
+{
+    dc_rng_fill_uniform(p->grad, p->n, 504, (uint64_t)t + 1, 1);
+}
+
+static double twin_error(const dc_opt_config *o, size_t n)
+{
+    dc_params p = make_params(n);
+    double *w = malloc((n + 1) * sizeof *w), *m1 = calloc(n + 1, sizeof *m1), *m2 = calloc(n + 1, sizeof *m2),
+           worst = 0;
+    for (size_t i = 0; i < n; i++) w[i] = (double)p.value[i];
+    for (int64_t t = 0; t < 5; t++) {
+        new_gradient(&p, t);
+        dc_opt_step(o, &p, 0, n, t, 5);
+        step_ref(o, n, t, p.grad, m1, m2, w);
+    }
+    for (size_t i = 0; i < n; i++) worst = worse_of(worst, fabs((double)p.value[i] - w[i]));
+    free(w), free(m1), free(m2);
+    dc_params_release(&p);
+    return worst;
+}
+
+static void test_twins(void)
+{
+    static const size_t sizes[] = {0, 1, 15, 16, 17, 101, 4096, 4097};
+    for (size_t o = 0; o < DC_COUNT_OF(opts); o++)
+        for (size_t s = 0; s < DC_COUNT_OF(sizes); s++) CHECK_NEAR(twin_error(&opts[o], sizes[s]), 0, 1e-6);
+}
+
+static void test_range_only(const dc_opt_config *o)
+{
+    enum { N = 1000, LO = 123, HI = 777 };
+    dc_params p = make_params(N);
+    float before[N];
+    memcpy(before, p.value, sizeof before);
+    new_gradient(&p, 0);
+    dc_opt_step(o, &p, LO, HI, 0, 1);
+    CHECK(memcmp(before, p.value, LO * sizeof *before) == 0);
+    CHECK(memcmp(before + HI, p.value + HI, (N - HI) * sizeof *before) == 0);
+    bool all_moved = true;
+    for (int i = LO; i < HI; i++) all_moved = all_moved && (p.value[i] < before[i]) == (p.grad[i] > 0);
+    CHECK(all_moved);
+    dc_params_reset_moments(&p);
+    bool zero = true;
+    for (int i = 0; i < N; i++) zero = zero && p.m1[i] == 0 && p.m2[i] == 0;
+    CHECK(zero);
+    dc_params_release(&p);
+}
+
+/* One range with one thread against pieces of uneven length with two. */
+static void test_same_bits(const dc_opt_config *o)
+{
+    enum { N = 50021, CUT1 = 7, CUT2 = 20011 };
+    dc_params a = make_params(N), b = make_params(N);
+    for (int64_t t = 0; t < 3; t++) {
+        new_gradient(&a, t), new_gradient(&b, t);
+        omp_set_num_threads(1);
+        dc_opt_step(o, &a, 0, N, t, 3);
+        omp_set_num_threads(2);
+        dc_opt_step(o, &b, 0, CUT1, t, 3);
+        dc_opt_step(o, &b, CUT1, CUT2, t, 3);
+        dc_opt_step(o, &b, CUT2, N, t, 3);
+    }
+    CHECK(memcmp(a.value, b.value, N * sizeof *a.value) == 0);
+    CHECK(memcmp(a.m1, b.m1, N * sizeof *a.m1) == 0);
+    CHECK(memcmp(a.m2, b.m2, N * sizeof *a.m2) == 0);
+    dc_params_release(&a);
+    dc_params_release(&b);
+}
+
+static void test_schedules(void)
+{
+    dc_opt_config o = {.kind = DC_OPT_SGD, .lr = 0.2, .schedule = DC_SCHED_CONSTANT};
+    CHECK_NEAR(dc_opt_lr(&o, 12345, 0), 0.2, 0);
+    o.schedule = DC_SCHED_STEP, o.lr_step = 20, o.lr_factor = 0.1;
+    CHECK_NEAR(dc_opt_lr(&o, 19, 100), 0.2, 0);
+    CHECK_NEAR(dc_opt_lr(&o, 20, 100), 0.02, 1e-15);
+    CHECK_NEAR(dc_opt_lr(&o, 59, 100), 0.002, 1e-15);
+    o.lr_step = 0;
+    CHECK_NEAR(dc_opt_lr(&o, 50, 100), 0.2, 0);
+    o.schedule = DC_SCHED_COSINE, o.lr_factor = 0.1;
+    CHECK_NEAR(dc_opt_lr(&o, 0, 100), 0.2, 1e-15);
+    CHECK_NEAR(dc_opt_lr(&o, 50, 100), 0.11, 1e-15);
+    CHECK_NEAR(dc_opt_lr(&o, 100, 100), 0.02, 1e-15);
+    CHECK_NEAR(dc_opt_lr(&o, 500, 100), 0.02, 1e-15);
+    CHECK_NEAR(dc_opt_lr(&o, 5, 0), 0.2, 0);
+    o.schedule = DC_SCHED_CONSTANT, o.warmup = 4;
+    CHECK_NEAR(dc_opt_lr(&o, 0, 100), 0.05, 1e-15);
+    CHECK_NEAR(dc_opt_lr(&o, 3, 100), 0.2, 0);
+    CHECK_NEAR(dc_opt_lr(&o, 4, 100), 0.2, 0);
+}
+
+int main(void)
+{
+    test_twins();
+    for (size_t o = 0; o < DC_COUNT_OF(opts); o++) {
+        test_range_only(&opts[o]);
+        test_same_bits(&opts[o]);
+    }
+    test_schedules();
+    return check_done();
+}
