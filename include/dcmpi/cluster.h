@@ -6,60 +6,80 @@
 #include "dcmpi/part.h"
 #include "dcmpi/sum.h"
 
-/* ---- k-means ------------------------------------------------------------------------------------------------------ */
+/* ---- k-means ------------------------------------------------------------------------------------------------------
+ */
 
-/* Rows to cluster: writes local rows [lo, lo+n) as floats [n x d] to out. Must be safe to call from several threads. */
+/* Rows to cluster, as a function that writes local rows [lo, lo+n) as floats [n x d] to out; it must be safe to call
+ * from several threads. So data of any stored type streams through tiles of a few hundred rows. If X is not NULL the
+ * rows are that array [n x d] and `rows` is not called. Everything is borrowed. */
 typedef struct {
     const dc_part *part;
     int64_t d;
     void (*rows)(const void *ctx, int64_t lo, int64_t n, float *out);
     const void *ctx;
+    const float *X;
 } dc_rows;
-/* View of a float array [n x d]. */
+/* View of this rank's float array [n x *d]. */
 dc_rows dc_rows_of_array(const dc_part *part, const float *X, const int64_t *d);
 
 typedef struct {
-    int64_t K;
-    int n_init;      /* restarts, advanced together */
-    int max_iter;    /* Lloyd iterations */
-    double tol;      /* stop a restart when the squared shift of its centres <= tol * mean feature variance */
+    int64_t K;    /* clusters, 1 <= K <= N */
+    int n_init;   /* restarts, >= 1, advanced together */
+    int max_iter; /* Lloyd iterations, >= 0 */
+    double tol;   /* a restart stops when the squared shift of its centres <= tol * mean feature variance */
     uint64_t seed;
 } dc_kmeans_config;
 
 typedef struct {
-    float *centers;      /* [K x d], global, owned */
-    int32_t *labels;     /* [n] local, owned */
-    int64_t *size;       /* [K] global, owned */
-    double inertia;      /* of the best restart, global */
-    int best;            /* restart */
-    int iterations;      /* of the best restart */
-    bool converged;
-    int64_t changed;     /* sum over restarts of empty clusters that were re-seeded */
+    float *centers;   /* [K x d], global, owned */
+    int32_t *labels;  /* [n] local, owned: the nearest of these centres (ties: lowest) */
+    int64_t *size;    /* [K] global, owned */
+    double inertia;   /* sum over all rows of the squared distance to their centre, in double; global */
+    int best;         /* restart that won */
+    int iterations;   /* of the best restart */
+    bool converged;   /* the best restart stopped by tol */
+    int64_t reseeded; /* empty clusters that were given a new centre, over all restarts */
 } dc_kmeans_result;
 
-/* Collective; the same bits for every P and T. Greedy k-means++ (2 + ln K trials) per restart, then Lloyd; an empty
- * cluster takes the row farthest from its own centre (ties: lowest row), largest first. Lowest inertia wins (ties: first
- * restart). Errors: DC_ERR_DATA if K > N, DC_ERR_MEMORY. */
+/* k-means of N rows (Lloyd 1982) from n_init restarts, seeded by greedy k-means++ (Arthur and Vassilvitskii 2007, best
+ * of 2 + floor(ln K) trials per centre). All restarts advance in one pass over the rows and one reduction per
+ * iteration. Collective; the same bits for every number of ranks and threads.
+ *
+ * The lowest inertia wins (ties: first restart). An empty cluster moves its centre to the row that is farthest from its
+ * nearest centre (ties: lowest row), several of them to the farthest rows in order; if all rows lie on centres it stays
+ * where it is, so data with fewer than K distinct rows ends with clusters of size 0. A seed drawn when all rows lie on
+ * centres already is a uniform draw.
+ *
+ * Rows are shifted by the global mean, products are in float: two centres whose distances to a row agree to about
+ * 1e-7 |x - mean|^2 count as a tie. Sums, counts and inertia are in double.
+ *
+ * Memory of a rank: n_init*n floats while seeding; per thread a tile of 256 rows and their scores; the sums of one pass
+ * are K*(d+1) doubles per restart, at most 32 MiB of them (at least one restart) per pass, held about (threads +
+ * log2(blocks)) times: with K*(d+1)*n_init beyond 4M an iteration takes several passes.
+ * Errors: DC_ERR_DATA if K > N; DC_ERR_MEMORY. `out` needs no initial value and is empty after an error. */
 DC_CHECKED dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg, dc_kmeans_result *out);
 void dc_kmeans_result_release(dc_kmeans_result *r);
 
-/* ---- Student-t soft assignment (algorithms: A5, F1, F2) -------------------------------------------------------------- */
+/* ---- Student-t soft assignment (algorithms: A5, F1, F2)
+ * -------------------------------------------------------------- */
 
-/* q[i][j] for n rows: log q = -(a+1)/2 log1p(d/a) - logsumexp, squared distances d computed without cancellation (directly
- * over d components). q [n x K]. Threaded over rows outside a parallel region; row results do not depend on position. */
+/* q[i][j] for n rows: log q = -(a+1)/2 log1p(d/a) - logsumexp, squared distances d computed without cancellation
+ * (directly over d components). q [n x K]. Threaded over rows outside a parallel region; row results do not depend on
+ * position. */
 void dc_softassign(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q);
 
 /* One pass over all rows: q (local, [n x K], may be NULL: not kept), f[K] = sum_i q_ij (global, double, canonical sum),
  * new labels = argmax_j q_ij (ties: lowest), and the number of rows (global) whose label differs from label[] before;
  * size[K] (global). Collective, one float reduction and one integer reduction. */
 typedef struct {
-    double *f;        /* [K] */
-    int64_t *size;    /* [K] */
+    double *f;     /* [K] */
+    int64_t *size; /* [K] */
     int64_t changed;
     double sum_check; /* max over rows of |sum_j q_ij - 1|, global */
 } dc_soft_stats;
-DC_CHECKED dc_status dc_softassign_refresh(dc_comm *comm, const dc_part *part, const float *Z, const float *M, int64_t K,
-                                           int64_t L, double alpha, float *q, int32_t *labels, dc_soft_stats *stats);
+DC_CHECKED dc_status dc_softassign_refresh(dc_comm *comm, const dc_part *part, const float *Z, const float *M,
+                                           int64_t K, int64_t L, double alpha, float *q, int32_t *labels,
+                                           dc_soft_stats *stats);
 
 /* p_ij = (q_ij^2/f_j) / sum_k(q_ik^2/f_k), in log form, f floored at 1e-12 N. p may be q. Local. Threaded. */
 void dc_target(const float *q, const double *f, int64_t n, int64_t K, dc_gidx N, float *p);
@@ -67,7 +87,7 @@ void dc_target(const float *q, const double *f, int64_t n, int64_t K, dc_gidx N,
 /* KL loss of a batch and its gradients for a global batch of B rows; P constant.
  * rows[i] is the local row whose p is P[rows[i]*K]. dZ [n x L] written; dM [K x L] written (this rank's part).
  * Returns this rank's part of (1/B) sum KL(p_i || q_i). scratch: n*K*2 floats. */
-double dc_student_kl_grad(const float *Z, const float *M, const float *P, const int64_t *rows, int64_t n, int64_t K, int64_t L,
-                          double alpha, int64_t B, float *dZ, float *dM, float *scratch);
+double dc_student_kl_grad(const float *Z, const float *M, const float *P, const int64_t *rows, int64_t n, int64_t K,
+                          int64_t L, double alpha, int64_t B, float *dZ, float *dM, float *scratch);
 
 #endif
