@@ -4,6 +4,8 @@
 # cores; root, as in containers; and no cross-memory attach, which containers forbid.
 export MPIRUN_FLAGS="--oversubscribe --bind-to none"
 export OMPI_MCA_plm=isolated OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader OMPI_MCA_btl_vader_single_copy_mechanism=none
+# A job that failed ends in 0.2 s instead of 2 s.
+export OMPI_MCA_odls_base_sigkill_timeout=0
 if [ "$(id -u)" = 0 ]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi

@@ -105,7 +105,7 @@ if [ ${#list[@]} -eq 0 ]; then
     exit 1
 fi
 
-(cd "$entries" && prove --exec '' --timer "${list[@]##*/}") | tee "$entries.prove"
+(cd "$entries" && prove --exec bash --timer "${list[@]##*/}") | tee "$entries.prove"
 status=${PIPESTATUS[0]}
 
 # prove lists the programs that did not pass in its summary; what they printed is in their logs.
