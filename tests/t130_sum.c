@@ -93,9 +93,11 @@ static void check_many_rows(dc_comm *comm)
     CHECK_INT(wrong_sums(comm, 5000, 1024, 4, 4, sliced), 0);
 }
 
-/* Through the public creation: its own limit decides, 1e5 doubles go in slices. */
+/* Through the public creation: its own limit decides, 1e5 doubles go in slices. No rank sends more than its roots once
+ * and its slice of the total once. */
 static void check_long_vector(dc_comm *comm)
 {
+    const uint64_t before = dc_comm_traffic_total(comm).bytes;
     dc_part part;
     dc_sum *sum;
     static double total[COLUMNS_MAX];
@@ -105,6 +107,10 @@ static void check_long_vector(dc_comm *comm)
     table t = {&part, COLUMNS_MAX, 97};
     dc_sum_over_blocks(comm, sum, add_rows, &t, total);
     CHECK_INT(wrong_bits(total, &t), 0);
+    const size_t P = (size_t)part.P, sent = dc_comm_traffic_total(comm).bytes - before;
+    const size_t slice = (COLUMNS_MAX + P - 1) / P * sizeof(double), roots = sum->roots[part.rank];
+    CHECK(sent <= (P == 1 ? 0 : (roots * (P - 1) + 1) * slice));
+    CHECK(roots <= 2 * 4 && (P != 2 || roots == 1));
     dc_sum_destroy(&sum);
 }
 

@@ -13,8 +13,8 @@
 enum { DC_BLOCK_ROWS = 4096, DC_MAX_SHARDS = 1 << 20 };
 
 typedef struct {
-    dc_gidx N;         /* rows over all ranks */
-    int V;             /* virtual shards, a power of two */
+    dc_gidx N; /* rows over all ranks */
+    int V;     /* virtual shards, a power of two */
     int P, rank;
     int shard_lo, shard_hi; /* this rank's shards [lo, hi) */
     dc_gidx row_lo, row_hi; /* this rank's rows [lo, hi) */
@@ -24,7 +24,10 @@ typedef struct {
 /* *part for rank `rank` of P: N >= 0 rows in V shards. Holds no memory. Errors: DC_ERR_USAGE if V is no power of two
  * in 1..DC_MAX_SHARDS or P > V (names parallel.shards). */
 DC_CHECKED dc_status dc_part_init(dc_part *part, dc_gidx N, int V, int P, int rank);
-static inline int64_t dc_part_rows(const dc_part *part) { return part->row_hi - part->row_lo; }
+static inline int64_t dc_part_rows(const dc_part *part)
+{
+    return part->row_hi - part->row_lo;
+}
 /* First global row of shard s, 0 <= s <= V (V gives N). O(log^2 V). */
 dc_gidx dc_part_shard_begin(const dc_part *part, int s);
 /* Shards of rank r are [dc_part_rank_shard(r), dc_part_rank_shard(r+1)), 0 <= r <= P: floor(r*V/P). */

@@ -18,8 +18,8 @@ DC_CHECKED dc_status dc_sum_create(dc_sum **out, const dc_part *part, size_t m);
 void dc_sum_destroy(dc_sum **sum);
 /* Forget everything that was pushed. */
 void dc_sum_reset(dc_sum *sum);
-/* Add the partial of the next block; leaf[m] is copied. Local; call for this rank's blocks in order, all of them, before
- * the total. */
+/* Add the partial of the next block; leaf[m] is copied. Local; call for this rank's blocks in order, all of them,
+ * before the total. */
 void dc_sum_push(dc_sum *sum, int shard, const double *leaf);
 /* total[m], equal on all ranks; zeros if N is 0. Collective; afterwards the accumulator is empty. */
 void dc_sum_total(dc_comm *comm, dc_sum *sum, double *total);

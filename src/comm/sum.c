@@ -64,7 +64,7 @@ static dc_status take_trees(dc_sum *sum)
     const int64_t blocks = (part->N / part->V + DC_BLOCK_ROWS) / DC_BLOCK_ROWS;
     const int in_shard = dc_tree_depth(0, blocks);
     const int over_shards = DC_MAX(dc_tree_depth(part->shard_lo, part->shard_hi), dc_tree_depth(0, part->V));
-    const size_t vectors = (size_t)(in_shard + over_shards);
+    const size_t vectors = (size_t)in_shard + (size_t)over_shards;
     dc_status st = DC_OK;
     DC_TRY(dc_mem_alloc_raw(&sum->slab, vectors, dc_mul_size(sum->m, sizeof *sum->slab), "sums over rows"));
     dc_tree_init(&sum->blocks, sum->slab, in_shard, sum->m);
