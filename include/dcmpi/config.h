@@ -64,25 +64,42 @@ typedef struct {
 } dc_config;
 
 /* All functions here are local and know nothing of MPI. */
+
+/* Names that cluster.method may have; the array is borrowed for ever. Call once, before anything is parsed or explained. */
+void dc_config_set_methods(const char *const *names, int n);
+
 void dc_config_defaults(dc_config *cfg);
-/* The built-in problem's deck (what `dcmpi` runs without arguments). */
+/* The built-in problem's deck, what `dcmpi` runs without a deck; for dc_config_parse() to start from. */
 void dc_config_builtin(dc_config *cfg);
 
-/* text[bytes] is the deck as read by rank 0; `name` appears in messages as "name:line:col:". overrides[n]: "section.key=value"
- * strings (without dashes). verb: "fit", "kmeans" ...: keys that this verb or cluster.method does not use are errors if
- * they were set. Starts from what is in *cfg. Checks ranges and contradictions. Errors: DC_ERR_USAGE, one line. */
+/* text[bytes] is the deck as read by rank 0 (NULL or no bytes: no deck); `name` appears in messages as "name:line:col:".
+ * overrides[n]: "section.key=value" strings, with or without the leading dashes; they win over the deck. verb: "fit",
+ * "kmeans" ...: keys that this verb or cluster.method does not use are errors if they were set. Starts from what is in
+ * *cfg. Checks ranges and contradictions and fills in what follows from other keys: model.weights turns pretraining
+ * off, input.rows of the built-in problem gets its number. Errors: DC_ERR_USAGE, one line. */
 DC_CHECKED dc_status dc_config_parse(dc_config *cfg, const char *name, const char *text, size_t bytes,
                                      const char *const *overrides, int n_overrides, const char *verb);
 /* Reads a deck file whole, at most 1 MiB, into *text (dc_mem, caller frees). Errors: DC_ERR_USAGE. */
 DC_CHECKED dc_status dc_config_read_file(const char *path, char **text, size_t *bytes);
 
-/* Writes the effective deck as YAML: only keys in use if `verb` is given, all if NULL; comments: with documentation. */
+/* Writes the effective deck as YAML that dc_config_parse() reads back to the same bits. With `verb`: only keys in use;
+ * NULL: all, those not in use as comments. comments: with documentation. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_config_dump(const dc_config *cfg, const char *verb, bool comments, FILE *out);
-/* Documentation of one key, or of a section; nearest names if unknown (DC_ERR_USAGE). */
+/* Documentation of "section.key", of a section, or of every key of that name; nearest names if unknown (DC_ERR_USAGE). */
 DC_CHECKED dc_status dc_config_explain(const char *key, FILE *out);
 /* The key reference as Markdown (input/README.md is made of it). */
 void dc_config_reference(FILE *out);
-/* XXH3 over all values that can change the result (not paths of output, not log_interval). */
+/* The sections with their documentation, one line each, for --help. */
+void dc_config_list_sections(FILE *out);
+/* XXH3 over all values in use that can change the result (not paths of output, not log_interval). */
 uint64_t dc_config_hash(const dc_config *cfg);
+
+/* ---- Words in messages, for the command line too ------------------------------------------------------------------- */
+
+enum { DC_QUOTE_MAX = 96 };
+/* `text` for a message: one line, control characters and bad UTF-8 as \xNN, cut with "..." if long. Returns out. */
+const char *dc_quote(char out[DC_QUOTE_MAX], const char *text);
+/* Index of the name that `word` is most likely a typing error of, by edit distance, or -1. */
+int dc_nearest_name(const char *word, const char *const *names, int n);
 
 #endif

@@ -1,0 +1,236 @@
+/* The command line. `dcmpi [VERB] [DECK] [--section.key=VALUE ...]`; verbs that take no deck parse the rest themselves.
+ * Nothing here starts MPI: --help and --version work on a login node. */
+#include "cli.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "dcmpi/config.h"
+#include "dcmpi/mem.h"
+#include "dcmpi/method.h"
+#include "dcmpi/version.h"
+
+typedef struct {
+    const char *name, *arguments;
+    bool takes_deck;
+    const char *summary;
+    const char *details; /* further lines of `dcmpi VERB --help` */
+} verb_help;
+
+static const verb_help verbs[] = {
+    {"fit", "[DECK] [--section.key=VALUE ...] [--dry-run]", true,
+     "pretrain, initialise, cluster and write; without a deck the built-in problem",
+     "`dcmpi DECK` means the same. --dry-run checks deck, input and output, prints layout and estimate, and stops.\n"},
+    {"kmeans", "[DECK] [--section.key=VALUE ...] [--dry-run]", true, "k-means on the scaled data itself: the baseline",
+     "The deck must hold no keys that k-means does not use.\n"},
+    {"convert", "IN... OUT.h5 [--labels=FILE ...] [--label-column=COLUMN] [--dataset=/PATH]", false,
+     "IDX, CSV, NPY, HDF5 to a data file",
+     "Several inputs are concatenated in order.\n"
+     "  --labels=FILE            labels, once per input in the same order\n"
+     "  --label-column=COLUMN    of text: first, last, none, or a number from 0\n"
+     "  --dataset=/PATH          of HDF5 input\n"},
+    {"info", "FILE", false, "what is in a data or result file", ""},
+    {"compare", "A.h5 B.h5", false, "equal bit by bit? else how far apart", "Exit code 0: equal, 1: different.\n"},
+    {"config", "--default | --explain KEY | --reference", false, "documentation of the deck's keys",
+     "  --default      a deck with all keys, commented\n"
+     "  --explain KEY  one key, all keys of that name, or a section\n"
+     "  --reference    all keys as Markdown\n"},
+};
+
+static const verb_help *find_verb(const char *name)
+{
+    for (size_t i = 0; i < DC_COUNT_OF(verbs); i++)
+        if (strcmp(verbs[i].name, name) == 0) return &verbs[i];
+    return NULL;
+}
+
+/* ", did you mean 'x'?" or "". */
+static const char *suggest(const char *word, const char *const *names, int n, char *out, size_t cap)
+{
+    const int near = dc_nearest_name(word, names, n);
+    out[0] = 0;
+    if (near >= 0) snprintf(out, cap, ", did you mean '%s'?", names[near]);
+    return out;
+}
+
+/* ---- Words --------------------------------------------------------------------------------------------------------
+ */
+
+static bool has_suffix(const char *text, const char *suffix)
+{
+    const size_t n = strlen(text), m = strlen(suffix);
+    return n > m && strcmp(text + n - m, suffix) == 0;
+}
+
+static bool is_deck(const char *word)
+{
+    struct stat info;
+    return has_suffix(word, ".yaml") || has_suffix(word, ".yml") || has_suffix(word, ".json") ||
+           (stat(word, &info) == 0 && S_ISREG(info.st_mode));
+}
+
+static dc_status fail_unknown_verb(const char *word)
+{
+    const char *names[DC_COUNT_OF(verbs)];
+    char quoted[DC_QUOTE_MAX], hint[128];
+    const int n = (int)DC_COUNT_OF(verbs);
+    for (int i = 0; i < n; i++) names[i] = verbs[i].name;
+    return DC_FAIL(DC_ERR_USAGE, "command line: '%s' is no verb and no deck file%s", dc_quote(quoted, word),
+                   *suggest(word, names, n, hint, sizeof hint) ? hint : "; see dcmpi --help");
+}
+
+/* --section.key or --section.key=VALUE */
+static bool is_override(const char *word)
+{
+    const size_t name = strcspn(word, "=");
+    const char *dot = strchr(word, '.');
+    return strncmp(word, "--", 2) == 0 && dot && (size_t)(dot - word) < name;
+}
+
+/* Without '=' the next word could be the value or the deck: there is one way to write it. */
+static dc_status check_override(const char *word)
+{
+    char quoted[DC_QUOTE_MAX];
+    if (strchr(word, '=')) return DC_OK;
+    dc_quote(quoted, word);
+    return DC_FAIL(DC_ERR_USAGE, "command line: %s needs its value in the same word: %s=VALUE", quoted, quoted);
+}
+
+/* The first word that is no option: a verb, or a deck. */
+static dc_status find_command(dc_cli *cli, int *at)
+{
+    dc_status st = DC_OK;
+    cli->verb = "fit";
+    for (*at = 1; *at < cli->argc && cli->argv[*at][0] == '-'; ++*at)
+        if (is_override(cli->argv[*at])) DC_TRY(check_override(cli->argv[*at]));
+    if (*at == cli->argc) return DC_OK;
+    char *word = cli->argv[*at];
+    if (find_verb(word)) {
+        cli->verb = word;
+        return DC_OK;
+    }
+    if (strcmp(word, "help") == 0) {
+        cli->help = true;
+        if (*at + 1 < cli->argc) word = cli->argv[++*at];
+        if (find_verb(word)) cli->verb = word;
+        return find_verb(word) || strcmp(word, "help") == 0 ? DC_OK : fail_unknown_verb(word);
+    }
+    if (!is_deck(word)) return fail_unknown_verb(word);
+    *at = 0; /* nothing to skip: the word is read as the deck */
+out:
+    return st;
+}
+
+static dc_status take_option(dc_cli *cli, const char *word)
+{
+    static const char *const names[] = {"--dry-run", "--help", "--version"};
+    dc_status st = DC_OK;
+    char quoted[DC_QUOTE_MAX], hint[128];
+    if (strcmp(word, "--dry-run") == 0) {
+        cli->dry_run = true;
+        return DC_OK;
+    }
+    if (!is_override(word))
+        return DC_FAIL(DC_ERR_USAGE, "command line: unknown option %s%s", dc_quote(quoted, word),
+                       *suggest(word, names, (int)DC_COUNT_OF(names), hint, sizeof hint)
+                           ? hint
+                           : "; deck keys are --section.key=VALUE");
+    DC_TRY(check_override(word));
+    cli->overrides[cli->n_overrides++] = word;
+out:
+    return st;
+}
+
+static dc_status take_word(dc_cli *cli, const char *word)
+{
+    char quoted[DC_QUOTE_MAX];
+    if (word[0] == '-') return take_option(cli, word);
+    if (strchr(word, '=') && !is_deck(word))
+        return DC_FAIL(DC_ERR_USAGE, "command line: write --%s, with two dashes", dc_quote(quoted, word));
+    if (cli->deck)
+        return DC_FAIL(DC_ERR_USAGE, "command line: '%s' is one word too many, the deck is given already",
+                       dc_quote(quoted, word));
+    cli->deck = word;
+    return DC_OK;
+}
+
+/* --help and --version hold wherever they stand. */
+static void find_help(dc_cli *cli)
+{
+    for (int i = 1; i < cli->argc; i++) {
+        if (strcmp(cli->argv[i], "--version") == 0) cli->version = true;
+        if (strcmp(cli->argv[i], "--help") == 0 || strcmp(cli->argv[i], "-h") == 0) cli->help = true;
+    }
+    cli->help = cli->help || cli->version;
+}
+
+dc_status dc_cli_parse(int argc, char **argv, dc_cli *cli)
+{
+    dc_status st = DC_OK;
+    int n_methods, command;
+    *cli = (dc_cli){.argc = argc, .argv = argv};
+    const char *const *names = dc_method_names(&n_methods);
+    dc_config_set_methods(names, n_methods);
+    find_help(cli);
+    DC_TRY(find_command(cli, &command));
+    if (cli->help) return DC_OK;
+    if (!find_verb(cli->verb)->takes_deck) {
+        cli->rest_argc = argc - command;
+        cli->rest_argv = argv + command;
+        return DC_OK;
+    }
+    DC_TRY(dc_mem_alloc(&cli->overrides, (size_t)argc, sizeof *cli->overrides, "command line"));
+    for (int i = 1; i < argc; i++)
+        if (i != command) DC_TRY(take_word(cli, argv[i]));
+out:
+    if (st != DC_OK) dc_cli_release(cli);
+    return st;
+}
+
+void dc_cli_release(dc_cli *cli)
+{
+    dc_mem_free(&cli->overrides);
+    cli->n_overrides = 0;
+}
+
+/* ---- Help ---------------------------------------------------------------------------------------------------------
+ */
+
+static void print_verb(const verb_help *verb, FILE *out)
+{
+    fprintf(out, "usage: dcmpi %s %s\n\n%s\n%s", verb->name, verb->arguments, verb->summary, verb->details);
+    if (!verb->takes_deck) return;
+    fprintf(out, "\nKeys of the deck, also --section.key=VALUE (`dcmpi config --explain SECTION` shows them):\n");
+    dc_config_list_sections(out);
+}
+
+static void print_program(FILE *out)
+{
+    fprintf(out, "dcmpi %s: deep embedded clustering with MPI and OpenMP\n\n", dc_version());
+    fprintf(out, "usage: mpirun -n RANKS dcmpi [VERB] [DECK] [--section.key=VALUE ...]\n\n");
+    for (size_t i = 0; i < DC_COUNT_OF(verbs); i++) fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].summary);
+    fprintf(out,
+            "\n`dcmpi VERB --help` shows the arguments of a verb; --version prints the version. Sections of a deck:\n");
+    dc_config_list_sections(out);
+    fprintf(out,
+            "\nExit codes: 0 done, 2 usage or deck, 3 input data, 4 I/O, 5 diverged, 6 bad file, 7 output in use,\n"
+            "8 memory, 70 internal, 75 stopped early (run the same command again).\n");
+}
+
+static bool verb_was_given(const dc_cli *cli)
+{
+    for (int i = 1; i < cli->argc; i++)
+        if (strcmp(cli->argv[i], cli->verb) == 0) return true;
+    return false;
+}
+
+dc_status dc_cli_help(const dc_cli *cli, FILE *out)
+{
+    if (cli->version)
+        fprintf(out, "dcmpi %s (%s)\n", dc_version(), dc_version_git());
+    else if (verb_was_given(cli))
+        print_verb(find_verb(cli->verb), out);
+    else
+        print_program(out);
+    return DC_OK;
+}

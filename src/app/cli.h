@@ -1,0 +1,30 @@
+/* The command line: verb, deck, overrides. Private to app/. */
+#ifndef DCMPI_APP_CLI_H
+#define DCMPI_APP_CLI_H
+
+#include "dcmpi/base.h"
+
+/* Views into argv but for the array `overrides`. */
+typedef struct {
+    int argc;
+    char **argv;            /* the whole command line */
+    const char *verb;       /* a name of the table in cli.c */
+    const char *deck;       /* path; NULL: the built-in problem, or a verb that takes no deck */
+    const char **overrides; /* [n_overrides] "--section.key=value", owned */
+    int n_overrides;
+    bool dry_run;
+    bool help; /* --help or --version: print dc_cli_help() and end */
+    bool version;
+    int rest_argc;    /* verbs without a deck: what they parse themselves */
+    char **rest_argv; /* [rest_argc], [0] is the verb */
+} dc_cli;
+
+/* Parses argv, starts nothing, and makes the methods' names known to dc_config. `dcmpi DECK` means `fit`, no deck the
+ * built-in problem. Errors: DC_ERR_USAGE (one line, with the nearest known word), DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_cli_parse(int argc, char **argv, dc_cli *cli);
+void dc_cli_release(dc_cli *cli);
+
+/* What --help or --version asks for: of the program, or of cli->verb if one was given. Returns DC_OK. */
+dc_status dc_cli_help(const dc_cli *cli, FILE *out);
+
+#endif

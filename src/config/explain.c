@@ -1,0 +1,151 @@
+/* Documentation of keys for people: one key, a section, the whole reference as Markdown. All of it is the key table. */
+#include "key.h"
+
+#include <string.h>
+
+/* "fit predict; methods dec; if cluster.optimizer is adam" */
+static void describe_use(const dc_key *key, char *out, size_t cap)
+{
+    char verbs[64];
+    dc_verb_names(key->verbs, verbs, sizeof verbs);
+    const int n =
+        snprintf(out, cap, "%s%s%s", verbs, key->methods ? ", method " : "", key->methods ? key->methods : "");
+    if (!key->when) return;
+    snprintf(out + n, cap - (size_t)n, ", if %s is ", key->when);
+    for (const char *at = key->when_is; *at; at++) {
+        const char one[] = {*at, 0};
+        strncat(out, *at == ' ' ? " or " : one, cap - strlen(out) - 1);
+    }
+}
+
+/* "integer, 1..4096 steps" */
+static void describe_value(const dc_key *key, char *out, size_t cap)
+{
+    char type[256], range[128];
+    dc_key_describe_type(key, type, sizeof type);
+    dc_key_describe_range(key, range, sizeof range);
+    snprintf(out, cap, "%s%s%s%s%s", type, *range ? ", " : "", range, key->unit ? " " : "", key->unit ? key->unit : "");
+}
+
+static void explain_key(const dc_key *key, FILE *out)
+{
+    char value[512], use[256];
+    describe_value(key, value, sizeof value);
+    describe_use(key, use, sizeof use);
+    fprintf(out, "%s.%s\n", key->section, key->name);
+    fprintf(out, "  %s\n", key->doc);
+    fprintf(out, "  value    %s\n", value);
+    fprintf(out, "  default  %s%s%s%s\n", *key->fallback ? key->fallback : "none", key->source ? " (" : "",
+            key->source ? key->source : "", key->source ? ")" : "");
+    fprintf(out, "  used by  %s\n", use);
+    fprintf(out, "  result   %s\n", key->result ? "can change what is computed" : "does not change what is computed");
+}
+
+static void explain_section(const dc_key_section *section, FILE *out)
+{
+    const dc_key *key;
+    fprintf(out, "%s: %s\n", section->name, section->doc);
+    for (int i = 0; (key = dc_key_at(i)); i++)
+        if (strcmp(key->section, section->name) == 0)
+            fprintf(out, "  %s.%-18s %s\n", key->section, key->name, key->doc);
+}
+
+static dc_status fail_unknown(const char *name)
+{
+    char hint[256], quoted[DC_QUOTE_MAX], section[DC_NAME_MAX];
+    const char *dot = strchr(name, '.');
+    snprintf(section, sizeof section, "%.*s", dot ? (int)DC_MIN(dot - name, DC_NAME_MAX - 1) : 0, name);
+    if (dot && dc_section_find(section))
+        dc_suggest_key(section, dot + 1, hint, sizeof hint);
+    else
+        dc_suggest_key("", name, hint, sizeof hint);
+    if (!*hint) dc_suggest_section(dot ? section : name, hint, sizeof hint);
+    return DC_FAIL(DC_ERR_USAGE, "no key or section is named '%s'%s", dc_quote(quoted, name), hint);
+}
+
+dc_status dc_config_explain(const char *name, FILE *out)
+{
+    char full[2 * DC_NAME_MAX];
+    const dc_key *key;
+    int found = 0;
+    const dc_key_section *section = dc_section_find(name);
+    if (section) {
+        explain_section(section, out);
+        return DC_OK;
+    }
+    for (int i = 0; (key = dc_key_at(i)); i++) {
+        snprintf(full, sizeof full, "%s.%s", key->section, key->name);
+        if (strcmp(full, name) != 0 && strcmp(key->name, name) != 0) continue;
+        if (found++) fputc('\n', out);
+        explain_key(key, out);
+    }
+    return found ? DC_OK : fail_unknown(name);
+}
+
+void dc_config_list_sections(FILE *out)
+{
+    for (int i = 0; dc_section_at(i); i++) fprintf(out, "  %-10s %s\n", dc_section_at(i)->name, dc_section_at(i)->doc);
+}
+
+static const char reference_intro[] =
+    "# Decks and their keys\n"
+    "\n"
+    "A deck is a YAML file of sections, single values and lists in one line. Defaults are overridden by the deck, the "
+    "deck\n"
+    "by `--section.key=VALUE` on the command line. Paths are relative to the working directory. An unknown key, a key "
+    "given\n"
+    "twice, a value out of range and a key that the run would not use are errors, found before any data is read.\n"
+    "\n"
+    "    mpirun -n 2 dcmpi input/mnist-dec.yaml --run.seed=2 --run.output=runs/mnist-2\n"
+    "\n"
+    "| deck | configuration |\n"
+    "|---|---|\n"
+    "| `mnist-kmeans.yaml` | k-means on the pixels, the baseline: `dcmpi kmeans input/mnist-kmeans.yaml` |\n"
+    "| `mnist-aekm.yaml` | autoencoder, then k-means on the embedding |\n"
+    "| `mnist-dec.yaml` | DEC with the constants of DEC-keras |\n"
+    "| `usps-dec.yaml` | the same for USPS |\n"
+    "| `optdigits-dec.yaml` | DEC on a small set, about a minute on two cores |\n"
+    "\n"
+    "Each deck says where its constants come from, what to expect and how to make its data file.\n"
+    "\n"
+    "Truth values are `true` and `false`; durations are numbers with `s`, `m`, `h` or `d`; numbers are decimal. Block "
+    "lists,\n"
+    "block texts, anchors, aliases and tags of YAML are not allowed. This file is the output of `dcmpi config "
+    "--reference`;\n"
+    "`dcmpi config --explain KEY` shows one key, `dcmpi config --default` a deck with all of them.\n";
+
+/* A text in a table cell: | would end the cell, < could start a tag. */
+static void print_cell(FILE *out, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '|' || *text == '<' || *text == '*') fputc('\\', out);
+        fputc(*text, out);
+    }
+}
+
+static void print_row(const dc_key *key, FILE *out)
+{
+    char value[512], use[256];
+    describe_value(key, value, sizeof value);
+    describe_use(key, use, sizeof use);
+    fprintf(out, "| `%s` | %s | %s%s%s | %s%s | ", key->name, value, *key->fallback ? "`" : "",
+            *key->fallback ? key->fallback : "none", *key->fallback ? "`" : "", use,
+            key->result ? "" : " (not the result)");
+    print_cell(out, key->doc);
+    if (key->source) fprintf(out, " Default: %s.", key->source);
+    fprintf(out, " |\n");
+}
+
+void dc_config_reference(FILE *out)
+{
+    const dc_key *key;
+    const char *last = NULL;
+    fputs(reference_intro, out);
+    for (int i = 0; (key = dc_key_at(i)); i++) {
+        if (last != key->section)
+            fprintf(out, "\n## %s\n%s.\n\n| key | value | default | used by | meaning |\n|---|---|---|---|---|\n",
+                    key->section, dc_section_find(key->section)->doc);
+        last = key->section;
+        print_row(key, out);
+    }
+}

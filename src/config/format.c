@@ -1,0 +1,144 @@
+/* Values of deck keys as text, and their types and ranges in words. */
+#include "key.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+
+/* Words that other YAML readers take for something else than text. */
+static bool is_yaml_word(const char *text)
+{
+    static const char *const words[] = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"};
+    for (size_t i = 0; i < DC_COUNT_OF(words); i++)
+        if (strcasecmp(text, words[i]) == 0) return true;
+    return false;
+}
+
+static bool is_plain(const char *text)
+{
+    if (!isalpha((unsigned char)text[0]) && text[0] != '/') return false;
+    const size_t len = strlen(text);
+    const size_t safe = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:+-");
+    return safe == len && text[len - 1] != ':' && !is_yaml_word(text);
+}
+
+static void format_text(const char *text, char out[DC_VALUE_TEXT_MAX])
+{
+    if (is_plain(text)) {
+        strcpy(out, text);
+        return;
+    }
+    char *to = out;
+    *to++ = '"';
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\') *to++ = '\\';
+        *to++ = *text;
+    }
+    *to++ = '"';
+    *to = 0;
+}
+
+static const void *member_const(const dc_config *cfg, const dc_key *key)
+{
+    return (const char *)cfg + key->offset;
+}
+
+static void format_list(const dc_int_list *list, char *out, size_t cap)
+{
+    size_t at = (size_t)snprintf(out, cap, "[");
+    for (int i = 0; i < list->n; i++)
+        at += (size_t)snprintf(out + at, cap - at, "%s%lld", i ? ", " : "", (long long)list->v[i]);
+    snprintf(out + at, cap - at, "]");
+}
+
+static const char *choice_name(const dc_key *key, int value)
+{
+    const dc_key_choice *c = key->choices;
+    while (c->name && c->value != value) c++;
+    DC_ASSERT(c->name);
+    return c->name;
+}
+
+void dc_key_format(const dc_config *cfg, const dc_key *key, char out[DC_VALUE_TEXT_MAX])
+{
+    const void *from = member_const(cfg, key);
+    switch (key->type) {
+    case DC_KEY_INT:
+        snprintf(out, DC_VALUE_TEXT_MAX, "%lld", (long long)*(const int64_t *)from);
+        break;
+    case DC_KEY_FLOAT:
+        dc_format_double(*(const double *)from, out, DC_VALUE_TEXT_MAX);
+        break;
+    case DC_KEY_DURATION:
+        dc_format_double(*(const double *)from, out, DC_VALUE_TEXT_MAX);
+        strcat(out, "s");
+        break;
+    case DC_KEY_BOOL:
+        strcpy(out, *(const bool *)from ? "true" : "false");
+        break;
+    case DC_KEY_PATH:
+    case DC_KEY_METHOD:
+        format_text(from, out);
+        break;
+    case DC_KEY_CHOICE:
+        strcpy(out, choice_name(key, *(const int *)from));
+        break;
+    case DC_KEY_LIST:
+        format_list(from, out, DC_VALUE_TEXT_MAX);
+        break;
+    }
+}
+
+/* ---- Descriptions -------------------------------------------------------------------------------------------------
+ */
+
+static void join_names(const char *const *names, int n, char *out, size_t cap)
+{
+    size_t at = 0;
+    if (cap) out[0] = 0;
+    for (int i = 0; i < n && at < cap; i++) at += (size_t)snprintf(out + at, cap - at, "%s%s", i ? ", " : "", names[i]);
+}
+
+void dc_key_describe_type(const dc_key *key, char *out, size_t cap)
+{
+    static const char *const plain[] = {[DC_KEY_INT] = "integer",
+                                        [DC_KEY_FLOAT] = "number",
+                                        [DC_KEY_BOOL] = "truth value (true, false)",
+                                        [DC_KEY_PATH] = "path",
+                                        [DC_KEY_METHOD] = "method",
+                                        [DC_KEY_CHOICE] = "choice",
+                                        [DC_KEY_LIST] = "list of integers",
+                                        [DC_KEY_DURATION] = "duration (10s, 15m, 2h, 1d)"};
+    const char *names[DC_CHOICES_MAX];
+    int n_methods;
+    const char *const *methods = dc_key_methods(&n_methods);
+    if (key->type == DC_KEY_CHOICE)
+        join_names(names, dc_key_choice_names(key, names), out, cap);
+    else if (key->type == DC_KEY_METHOD && n_methods > 0)
+        join_names(methods, n_methods, out, cap);
+    else
+        snprintf(out, cap, "%s", plain[key->type]);
+}
+
+static void format_bound(double v, char *out, size_t cap)
+{
+    if (v >= 0x1p63)
+        snprintf(out, cap, "2^63-1");
+    else if (v == floor(v) && fabs(v) < 1e16)
+        snprintf(out, cap, "%lld", (long long)v);
+    else
+        dc_format_double(v, out, cap);
+}
+
+void dc_key_describe_range(const dc_key *key, char *out, size_t cap)
+{
+    char lo[32], hi[32];
+    out[0] = 0;
+    if (key->min == key->max) return;
+    format_bound(key->min, lo, sizeof lo);
+    format_bound(key->max, hi, sizeof hi);
+    snprintf(out, cap, "%s%s%s..%s%s%s", key->range & DC_POWER_OF_TWO ? "powers of two in " : "",
+             key->range & DC_OPEN_MIN ? "above " : "", lo, key->range & DC_OPEN_MAX ? "below " : "", hi,
+             key->type == DC_KEY_DURATION ? " s" : "");
+}

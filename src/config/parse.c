@@ -1,0 +1,105 @@
+/* dc_config from defaults, a deck and command-line overrides, in this order; every key remembers where it was set. */
+#include "key.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "dcmpi/mem.h"
+
+static dc_status fail_unknown_key(const char *place, const char *section, const char *name)
+{
+    char hint[256], quoted[DC_QUOTE_MAX];
+    dc_suggest_key(section, name, hint, sizeof hint);
+    return DC_FAIL(DC_ERR_USAGE, "%s: unknown key '%s.%s'%s", place, section, dc_quote(quoted, name),
+                   *hint ? hint : "; `dcmpi config --default` shows all keys");
+}
+
+dc_status dc_fail_unknown_section(const char *place, const char *name)
+{
+    char hint[256], quoted[DC_QUOTE_MAX];
+    dc_suggest_section(name, hint, sizeof hint);
+    return DC_FAIL(DC_ERR_USAGE, "%s: unknown section '%s'%s", place, dc_quote(quoted, name), hint);
+}
+
+dc_status dc_key_claim(dc_origins *from, const char *section, const char *name, const char *place, int line, int col,
+                       const dc_key **out)
+{
+    const dc_key *key = dc_key_find(section, name);
+    if (!key) return fail_unknown_key(place, section, name);
+    dc_key_origin *at = &from->key[dc_key_index(key)];
+    if (at->set && (at->line == 0) == (line == 0)) {
+        char first[DC_PLACE_MAX];
+        dc_place_format(from, key, first);
+        return DC_FAIL(DC_ERR_USAGE, "%s: key %s.%s is given twice%s%s", place, section, name,
+                       line ? ", first at " : "", line ? first : "");
+    }
+    *at = (dc_key_origin){.set = true, .line = line, .col = col};
+    *out = key;
+    return DC_OK;
+}
+
+/* "section.key=value" or "--section.key=value". */
+static dc_status apply_override(dc_config *cfg, dc_origins *from, const char *text)
+{
+    dc_status st = DC_OK;
+    char name[128], quoted[DC_QUOTE_MAX], place[DC_PLACE_MAX];
+    const dc_key *key;
+    if (strncmp(text, "--", 2) == 0) text += 2;
+    const size_t len = strcspn(text, "=");
+    snprintf(name, sizeof name, "%.*s", (int)DC_MIN(len, sizeof name - 1), text);
+    snprintf(place, sizeof place, "command line: --%s", dc_quote(quoted, name));
+    char *dot = strchr(name, '.');
+    if (!text[len] || !dot) return DC_FAIL(DC_ERR_USAGE, "%s: write --section.key=VALUE", place);
+    *dot = 0;
+    if (!dc_section_find(name)) return dc_fail_unknown_section(place, name);
+    DC_TRY(dc_key_claim(from, name, dot + 1, place, 0, 0, &key));
+    DC_TRY(dc_key_set(cfg, key, text + len + 1, place));
+out:
+    return st;
+}
+
+/* The deck's name for messages: long paths by their last part, so that the message itself is not cut. */
+static void set_name(dc_origins *from, const char *name)
+{
+    const char *slash = strlen(name) < DC_QUOTE_MAX - 8 ? NULL : strrchr(name, '/');
+    dc_quote(from->name, slash ? slash + 1 : name);
+}
+
+dc_status dc_config_parse(dc_config *cfg, const char *name, const char *text, size_t bytes,
+                          const char *const *overrides, int n_overrides, const char *verb)
+{
+    dc_status st = DC_OK;
+    dc_origins from = {0};
+    set_name(&from, name ? name : "command line");
+    if (bytes > 0) DC_TRY(dc_deck_read(cfg, &from, text, bytes));
+    for (int i = 0; i < n_overrides; i++) DC_TRY(apply_override(cfg, &from, overrides[i]));
+    DC_TRY(dc_config_check(cfg, &from, dc_verb_bit(verb)));
+out:
+    return st;
+}
+
+dc_status dc_config_read_file(const char *path, char **text, size_t *bytes)
+{
+    dc_status st = DC_OK;
+    char quoted[DC_QUOTE_MAX];
+    struct stat info;
+    FILE *in = NULL;
+    *text = NULL;
+    *bytes = 0;
+    dc_quote(quoted, path);
+    if (stat(path, &info) != 0) return DC_FAIL(DC_ERR_USAGE, "%s: cannot read the deck: %s", quoted, strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return DC_FAIL(DC_ERR_USAGE, "%s: the deck is %s", quoted,
+                       S_ISDIR(info.st_mode) ? "a directory" : "no regular file");
+    if (info.st_size > DC_DECK_BYTES_MAX) return DC_FAIL(DC_ERR_USAGE, "%s: a deck has at most 1 MiB", quoted);
+    in = fopen(path, "rb");
+    if (!in) return DC_FAIL(DC_ERR_USAGE, "%s: cannot read the deck: %s", quoted, strerror(errno));
+    DC_TRY(dc_mem_alloc(text, DC_DECK_BYTES_MAX + 1, 1, "deck"));
+    *bytes = fread(*text, 1, DC_DECK_BYTES_MAX, in);
+    if (ferror(in)) st = DC_FAIL(DC_ERR_USAGE, "%s: cannot read the deck: %s", quoted, strerror(errno));
+out:
+    if (st != DC_OK) dc_mem_free(text);
+    if (in) fclose(in);
+    return st;
+}

@@ -1,0 +1,302 @@
+/* The key table: every deck key with its type, place in dc_config, default, range, use and documentation.
+ *
+ * Rows of a section are neighbours, in the order in which a deck shows them. The defaults together are the published
+ * configuration "DEC-keras, MNIST" (Guo's re-implementation of Xie et al., ICML 2016). No parsing and no checks here.
+ */
+#include "key.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define AT(member) offsetof(dc_config, member)
+#define MAX_COUNT 1e15 /* counts beyond this are typing errors, and doubles still hold them exactly */
+#define GUO "DEC-keras"
+
+static const dc_key_section sections[] = {
+    {"run", "where a run writes, its random seed, how often it reports"},
+    {"input", "the data and its scaling"},
+    {"model", "the autoencoder: widths, activations, first weights"},
+    {"pretrain", "training of the autoencoder on the reconstruction error"},
+    {"cluster", "the clustering method and its training"},
+    {"parallel", "how work is cut and which library multiplies matrices"},
+    {"output", "what run.h5 holds"},
+};
+
+static const dc_key_choice scales[] = {{"unit", DC_SCALE_UNIT},         {"dec", DC_SCALE_DEC},
+                                       {"standard", DC_SCALE_STANDARD}, {"minmax", DC_SCALE_MINMAX},
+                                       {"none", DC_SCALE_NONE},         {NULL, 0}};
+static const dc_key_choice activations[] = {
+    {"relu", DC_ACT_RELU}, {"linear", DC_ACT_LINEAR},   {"leaky_relu", DC_ACT_LEAKY_RELU},
+    {"tanh", DC_ACT_TANH}, {"sigmoid", DC_ACT_SIGMOID}, {NULL, 0}};
+static const dc_key_choice inits[] = {{"fan_in", DC_INIT_FAN_IN},
+                                      {"glorot", DC_INIT_GLOROT},
+                                      {"xavier_sqrt2", DC_INIT_XAVIER_SQRT2},
+                                      {"normal", DC_INIT_NORMAL},
+                                      {NULL, 0}};
+static const dc_key_choice modes[] = {{"joint", DC_PRETRAIN_JOINT}, {"none", DC_PRETRAIN_NONE}, {NULL, 0}};
+static const dc_key_choice losses[] = {
+    {"mse", DC_LOSS_MSE}, {"mse_sum", DC_LOSS_MSE_SUM}, {"mse_half_sum", DC_LOSS_MSE_HALF_SUM}, {NULL, 0}};
+static const dc_key_choice optimizers[] = {
+    {"sgd", DC_OPT_SGD}, {"sgd_torch", DC_OPT_SGD_TORCH}, {"adam", DC_OPT_ADAM}, {NULL, 0}};
+static const dc_key_choice schedules[] = {
+    {"constant", DC_SCHED_CONSTANT}, {"step", DC_SCHED_STEP}, {"cosine", DC_SCHED_COSINE}, {NULL, 0}};
+static const dc_key_choice gemms[] = {{"onednn", DC_GEMM_ONEDNN}, {"cblas", DC_GEMM_CBLAS}, {NULL, 0}};
+static const dc_key_choice q_outputs[] = {{"top1", DC_Q_TOP1}, {"full", DC_Q_FULL}, {NULL, 0}};
+
+#define KEY(s, n, t, member, def) .section = s, .name = n, .type = t, .offset = AT(member), .fallback = def
+
+/* The rows that both training phases have; `who` are the methods, `first` and `first_is` the condition of all of them.
+ */
+#define OPTIMIZER_ROWS(s, member, who, first, first_is, lr_default, lr_source)                                         \
+    {KEY(s, "optimizer", DC_KEY_CHOICE, member.kind, "sgd"),                                                           \
+     .choices = optimizers,                                                                                            \
+     .verbs = DC_USE_FIT,                                                                                              \
+     .methods = who,                                                                                                   \
+     .when = first,                                                                                                    \
+     .when_is = first_is,                                                                                              \
+     .result = true,                                                                                                   \
+     .also = "optim solver",                                                                                           \
+     .source = GUO,                                                                                                    \
+     .doc = "Update rule. sgd: v = m v - lr g; w += v (Keras, Caffe). sgd_torch: v = m v + g; w -= lr v (PyTorch). "   \
+            "adam: Kingma and Ba 2015 with bias correction."},                                                         \
+        {KEY(s, "lr", DC_KEY_FLOAT, member.lr, lr_default),                                                            \
+         .min = 0,                                                                                                     \
+         .max = 1e6,                                                                                                   \
+         .range = DC_OPEN_MIN,                                                                                         \
+         .verbs = DC_USE_FIT,                                                                                          \
+         .methods = who,                                                                                               \
+         .when = first,                                                                                                \
+         .when_is = first_is,                                                                                          \
+         .result = true,                                                                                               \
+         .also = "learning_rate eta",                                                                                  \
+         .source = lr_source,                                                                                          \
+         .doc = "Learning rate. It belongs to the scaling of the loss and never depends on the number of ranks."},     \
+        {KEY(s, "momentum", DC_KEY_FLOAT, member.momentum, "0.9"),                                                     \
+         .min = 0,                                                                                                     \
+         .max = 1,                                                                                                     \
+         .range = DC_OPEN_MAX,                                                                                         \
+         .verbs = DC_USE_FIT,                                                                                          \
+         .methods = who,                                                                                               \
+         .when = "optimizer",                                                                                          \
+         .when_is = "sgd sgd_torch",                                                                                   \
+         .result = true,                                                                                               \
+         .also = "mu",                                                                                                 \
+         .source = GUO,                                                                                                \
+         .doc = "Momentum of sgd and sgd_torch; 0 turns it off."},                                                     \
+        {KEY(s, "beta1", DC_KEY_FLOAT, member.beta1, "0.9"),                                                           \
+         .min = 0,                                                                                                     \
+         .max = 1,                                                                                                     \
+         .range = DC_OPEN_MAX,                                                                                         \
+         .verbs = DC_USE_FIT,                                                                                          \
+         .methods = who,                                                                                               \
+         .when = "optimizer",                                                                                          \
+         .when_is = "adam",                                                                                            \
+         .result = true,                                                                                               \
+         .source = "Keras",                                                                                            \
+         .doc = "Adam: decay of the mean of the gradient."},                                                           \
+        {KEY(s, "beta2", DC_KEY_FLOAT, member.beta2, "0.999"),                                                         \
+         .min = 0,                                                                                                     \
+         .max = 1,                                                                                                     \
+         .range = DC_OPEN_MAX,                                                                                         \
+         .verbs = DC_USE_FIT,                                                                                          \
+         .methods = who,                                                                                               \
+         .when = "optimizer",                                                                                          \
+         .when_is = "adam",                                                                                            \
+         .result = true,                                                                                               \
+         .source = "Keras",                                                                                            \
+         .doc = "Adam: decay of the mean of the squared gradient."},                                                   \
+        {KEY(s, "epsilon", DC_KEY_FLOAT, member.epsilon, "1e-7"),                                                      \
+         .min = 0,                                                                                                     \
+         .max = 1,                                                                                                     \
+         .range = DC_OPEN_MIN,                                                                                         \
+         .verbs = DC_USE_FIT,                                                                                          \
+         .methods = who,                                                                                               \
+         .when = "optimizer",                                                                                          \
+         .when_is = "adam",                                                                                            \
+         .result = true,                                                                                               \
+         .also = "eps",                                                                                                \
+         .source = "Keras (PyTorch: 1e-8)",                                                                            \
+         .doc = "Adam: added to the root of the second moment."},                                                      \
+        {KEY(s, "schedule", DC_KEY_CHOICE, member.schedule, "constant"),                                               \
+         .choices = schedules,                                                                                         \
+         .verbs = DC_USE_FIT,                                                                                          \
+         .methods = who,                                                                                               \
+         .when = first,                                                                                                \
+         .when_is = first_is,                                                                                          \
+         .result = true,                                                                                               \
+         .also = "lr_schedule lr_policy scheduler",                                                                    \
+         .source = GUO,                                                                                                \
+         .doc =                                                                                                        \
+             "Learning rate over the steps of this phase. step: times lr_factor every lr_step steps. cosine: half a "  \
+             "cosine from lr to lr * lr_factor at the last step."},                                                    \
+        {KEY(s, "lr_step", DC_KEY_INT, member.lr_step, "20000"),                                                       \
+         .min = 1,                                                                                                     \
+         .max = MAX_COUNT,                                                                                             \
+         .unit = "steps",                                                                                              \
+         .verbs = DC_USE_FIT,                                                                                          \
+         .methods = who,                                                                                               \
+         .when = "schedule",                                                                                           \
+         .when_is = "step",                                                                                            \
+         .result = true,                                                                                               \
+         .also = "step_size",                                                                                          \
+         .source = "Xie et al. 2016, Caffe solver",                                                                    \
+         .doc = "Steps between two changes of the learning rate."},                                                    \
+        {KEY(s, "lr_factor", DC_KEY_FLOAT, member.lr_factor, "0.1"),                                                   \
+         .min = 0,                                                                                                     \
+         .max = 1,                                                                                                     \
+         .verbs = DC_USE_FIT,                                                                                          \
+         .methods = who,                                                                                               \
+         .when = "schedule",                                                                                           \
+         .when_is = "step cosine",                                                                                     \
+         .result = true,                                                                                               \
+         .also = "gamma decay",                                                                                        \
+         .source = "Xie et al. 2016, Caffe solver",                                                                    \
+         .doc = "step: factor of each change. cosine: final fraction of lr."},                                         \
+    {                                                                                                                  \
+        KEY(s, "warmup", DC_KEY_INT, member.warmup, "0"),                                                              \
+            .min = 0, .max = MAX_COUNT, .unit = "steps", .verbs = DC_USE_FIT, .methods = who, .when = first,           \
+            .when_is = first_is, .result = true, .source = GUO,                                                        \
+            .doc = "Steps over which the learning rate first rises linearly from 0; 0: none."                          \
+    }
+
+static const dc_key table[] = {
+    {KEY("run", "output", DC_KEY_PATH, run.output, "runs/dcmpi"), .verbs = DC_USE_FIT | DC_USE_KMEANS,
+     .also = "output_dir save_dir dir",
+     .doc = "Directory of the run: run.h5, log, metrics, report. It is made with its parents."},
+    {KEY("run", "seed", DC_KEY_INT, run.seed, "1"), .min = 0, .max = 0x1p63, .verbs = DC_USE_FIT | DC_USE_KMEANS,
+     .result = true, .also = "random_state random_seed",
+     .doc = "Seed of all random numbers. The same seed gives the same result on any number of ranks and threads."},
+    {KEY("run", "log_interval", DC_KEY_DURATION, run.log_interval, "10s"), .min = 0, .max = 86400, .range = DC_OPEN_MIN,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS,
+     .doc = "First interval between progress lines; it grows to 5 minutes in long runs."},
+
+    {KEY("input", "data", DC_KEY_PATH, input.data, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
+     .also = "dataset file path",
+     .doc = "HDF5 file with /X [N, D] and, if there are labels, /y [N]; `dcmpi convert` makes it from other formats. "
+            "builtin:glyphs is the built-in problem, generated in memory. Labels only score the result."},
+    {KEY("input", "scale", DC_KEY_CHOICE, input.scale, "unit"), .choices = scales, .verbs = DC_USE_FIT | DC_USE_KMEANS,
+     .result = true, .also = "scaling normalize", .source = GUO ", x/255",
+     .doc = "unit: the range of the whole matrix to [0, 1] (0..255 for uint8). dec: times a factor that makes the mean "
+            "of |x|^2/D one. standard: each column to mean 0 and variance 1. minmax: each column to [0, 1]. none: "
+            "values as they are."},
+    {KEY("input", "rows", DC_KEY_INT, input.rows, "0"), .min = 0, .max = MAX_COUNT, .unit = "rows",
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_samples max_rows",
+     .doc = "Use the first so many rows; 0: all (of the built-in problem: 10000)."},
+
+    {KEY("model", "hidden", DC_KEY_LIST, model.hidden, "[500, 500, 2000]"), .min = 1, .max = 1 << 20,
+     .verbs = DC_USE_FIT, .result = true, .also = "dims layers encoder_layers", .source = "Xie et al. 2016",
+     .doc = "Widths of the encoder's hidden layers, at most 14; the decoder mirrors them. []: one linear map."},
+    {KEY("model", "latent", DC_KEY_INT, model.latent, "10"), .min = 1, .max = 1 << 16, .verbs = DC_USE_FIT,
+     .result = true, .also = "latent_dim embedding_dim bottleneck", .source = "Xie et al. 2016",
+     .doc = "Width of the embedding, in which rows are clustered."},
+    {KEY("model", "activation", DC_KEY_CHOICE, model.activation, "relu"), .choices = activations, .verbs = DC_USE_FIT,
+     .result = true, .also = "act", .source = "Xie et al. 2016", .doc = "Activation of the hidden layers."},
+    {KEY("model", "latent_activation", DC_KEY_CHOICE, model.latent_activation, "linear"), .choices = activations,
+     .verbs = DC_USE_FIT, .result = true, .source = "Xie et al. 2016", .doc = "Activation of the embedding."},
+    {KEY("model", "output_activation", DC_KEY_CHOICE, model.output_activation, "linear"), .choices = activations,
+     .verbs = DC_USE_FIT, .result = true, .source = "Xie et al. 2016", .doc = "Activation of the reconstruction."},
+    {KEY("model", "init", DC_KEY_CHOICE, model.init, "fan_in"), .choices = inits, .verbs = DC_USE_FIT, .result = true,
+     .also = "initializer weight_init", .source = GUO ", VarianceScaling(1/3, fan_in, uniform)",
+     .doc = "First weights; biases start at 0. fan_in: U(+-sqrt(1/fan_in)). glorot: U(+-sqrt(6/(fan_in+fan_out))). "
+            "xavier_sqrt2: glorot times sqrt(2). normal: N(0, 0.01^2)."},
+    {KEY("model", "weights", DC_KEY_PATH, model.weights, ""), .verbs = DC_USE_FIT, .result = true,
+     .also = "ae_weights pretrained checkpoint",
+     .doc = "run.h5 of an earlier run with the same widths: start from its autoencoder and skip pretraining. The "
+            "pretrain keys may stay in the deck; they are not used then."},
+
+    {KEY("pretrain", "mode", DC_KEY_CHOICE, pretrain.mode, "joint"), .choices = modes, .verbs = DC_USE_FIT,
+     .result = true, .source = GUO,
+     .doc =
+         "joint: all layers of the autoencoder together. none: no pretraining; with model.weights it is always none."},
+    {KEY("pretrain", "epochs", DC_KEY_INT, pretrain.epochs, "300"), .min = 1, .max = 1e9, .unit = "epochs",
+     .verbs = DC_USE_FIT, .when = "mode", .when_is = "joint", .result = true, .also = "pretrain_epochs n_epochs",
+     .source = GUO ", MNIST", .doc = "Passes over the data. Every epoch visits every row once, in a new order."},
+    {KEY("pretrain", "batch", DC_KEY_INT, pretrain.batch, "256"), .min = 1, .max = 1e9, .unit = "rows",
+     .verbs = DC_USE_FIT, .when = "mode", .when_is = "joint", .result = true, .also = "batch_size",
+     .source = "Xie et al. 2016", .doc = "Rows per step over all ranks together; at most the rows of the data."},
+    {KEY("pretrain", "loss", DC_KEY_CHOICE, pretrain.loss, "mse"), .choices = losses, .verbs = DC_USE_FIT,
+     .when = "mode", .when_is = "joint", .result = true, .also = "reconstruction_loss", .source = GUO,
+     .doc = "Reconstruction error. mse: mean over batch and columns (Keras, PyTorch). mse_sum: sum over columns, mean "
+            "over the batch (DCN, DKM). mse_half_sum: half of that (Caffe). Learning rates do not carry over."},
+    OPTIMIZER_ROWS("pretrain", pretrain.opt, NULL, "mode", "joint", "1.0", GUO ", for loss mse and data in [0, 1]"),
+
+    {KEY("cluster", "method", DC_KEY_METHOD, cluster.method, "dec"), .verbs = DC_USE_FIT, .result = true,
+     .also = "algorithm",
+     .doc = "What is done after pretraining. aekm: k-means on the embedding. dec: deep embedded "
+            "clustering, Xie et al. 2016."},
+    {KEY("cluster", "clusters", DC_KEY_INT, cluster.clusters, "10"), .min = 1, .max = 1 << 20,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_clusters k num_clusters", .source = "MNIST",
+     .doc = "Number of clusters K."},
+    {KEY("cluster", "alpha", DC_KEY_FLOAT, cluster.alpha, "1.0"), .min = 0, .max = 1e6, .range = DC_OPEN_MIN,
+     .verbs = DC_USE_FIT, .result = true, .also = "dof degrees_of_freedom", .source = "Xie et al. 2016",
+     .doc = "Degrees of freedom of Student's t in the soft assignment q, from which confidence is written too."},
+    {KEY("cluster", "n_init", DC_KEY_INT, cluster.n_init, "20"), .min = 1, .max = 10000, .unit = "restarts",
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "restarts", .source = "Xie et al. 2016",
+     .doc = "k-means++ starts, advanced together; the lowest inertia wins."},
+    {KEY("cluster", "kmeans_max_iter", DC_KEY_INT, cluster.kmeans_max_iter, "300"), .min = 1, .max = 1e9,
+     .unit = "iterations", .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .source = "scikit-learn",
+     .doc = "Most Lloyd iterations per start."},
+    {KEY("cluster", "kmeans_tol", DC_KEY_FLOAT, cluster.kmeans_tol, "1e-4"), .min = 0, .max = 1,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .source = "scikit-learn",
+     .doc = "A start has converged when the squared shift of its centres is at most this times the mean variance of a "
+            "column."},
+    {KEY("cluster", "batch", DC_KEY_INT, cluster.batch, "256"), .min = 1, .max = 1e9, .unit = "rows",
+     .verbs = DC_USE_FIT, .methods = "dec", .result = true, .also = "batch_size", .source = "Xie et al. 2016",
+     .doc = "Rows per step over all ranks together; at most the rows of the data."},
+    {KEY("cluster", "update_interval", DC_KEY_INT, cluster.update_interval, "140"), .min = 1, .max = MAX_COUNT,
+     .unit = "steps", .verbs = DC_USE_FIT, .methods = "dec", .result = true, .also = "T interval",
+     .source = GUO ", MNIST (30 for USPS, Reuters, STL)",
+     .doc = "Steps between two refreshes of the target distribution, at which labels are compared too."},
+    {KEY("cluster", "max_iter", DC_KEY_INT, cluster.max_iter, "20000"), .min = 0, .max = MAX_COUNT, .unit = "steps",
+     .verbs = DC_USE_FIT, .methods = "dec", .result = true, .also = "maxiter iterations epochs", .source = GUO,
+     .doc = "Most steps of the clustering phase; 0: the k-means start is the result."},
+    {KEY("cluster", "tol", DC_KEY_FLOAT, cluster.tol, "0.001"), .min = 0, .max = 1, .verbs = DC_USE_FIT,
+     .methods = "dec", .result = true, .also = "tolerance delta", .source = "Xie et al. 2016",
+     .doc = "Stop when fewer than this fraction of rows change their label between refreshes; 0: only max_iter stops."},
+    OPTIMIZER_ROWS("cluster", cluster.opt, "dec", NULL, NULL, "0.01", "Xie et al. 2016"),
+
+    {KEY("parallel", "shards", DC_KEY_INT, parallel.shards, "64"), .min = 1, .max = DC_MAX_SHARDS,
+     .range = DC_POWER_OF_TWO, .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
+     .doc = "Virtual shards of the rows, a power of two. The order of rows in batches and sums follows from it and not "
+            "from the ranks; there can be no more ranks than shards."},
+    {KEY("parallel", "gemm", DC_KEY_CHOICE, parallel.gemm, "onednn"), .choices = gemms,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "blas",
+     .doc = "Library for matrix products: oneDNN, or the CBLAS the program is linked with."},
+
+    {KEY("output", "embedding", DC_KEY_BOOL, output.embedding, "true"), .verbs = DC_USE_FIT,
+     .doc = "Write the embedding of every row, float32 [N, latent]."},
+    {KEY("output", "q", DC_KEY_CHOICE, output.q, "top1"), .choices = q_outputs, .verbs = DC_USE_FIT,
+     .doc = "Soft assignment: top1 writes each row's largest value (confidence), full the whole [N, clusters] too."},
+    {KEY("output", "examples", DC_KEY_INT, output.examples, "10"), .min = 0, .max = 1000, .unit = "rows",
+     .verbs = DC_USE_FIT, .doc = "Rows listed per cluster as nearest to its centre and as closest to its border."},
+};
+
+const dc_key *dc_key_at(int i)
+{
+    static_assert(DC_COUNT_OF(table) <= DC_KEY_COUNT_MAX, "dc_origins has no room for all keys");
+    return i >= 0 && (size_t)i < DC_COUNT_OF(table) ? &table[i] : NULL;
+}
+
+int dc_key_index(const dc_key *key)
+{
+    return (int)(key - table);
+}
+
+const dc_key *dc_key_find(const char *section, const char *name)
+{
+    for (size_t i = 0; i < DC_COUNT_OF(table); i++)
+        if (strcmp(table[i].section, section) == 0 && strcmp(table[i].name, name) == 0) return &table[i];
+    return NULL;
+}
+
+const dc_key_section *dc_section_at(int i)
+{
+    return i >= 0 && (size_t)i < DC_COUNT_OF(sections) ? &sections[i] : NULL;
+}
+
+const dc_key_section *dc_section_find(const char *name)
+{
+    for (size_t i = 0; i < DC_COUNT_OF(sections); i++)
+        if (strcmp(sections[i].name, name) == 0) return &sections[i];
+    return NULL;
+}

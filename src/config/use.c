@@ -1,0 +1,76 @@
+/* Which keys a run looks at: by verb, by method, by the value of another key of the section. A key that nobody looks at
+ * must not be set, or its author would believe that it did something. */
+#include "key.h"
+
+#include <string.h>
+
+static const struct {
+    const char *name;
+    unsigned bit;
+} verbs[] = {{"fit", DC_USE_FIT}, {"kmeans", DC_USE_KMEANS}};
+
+unsigned dc_verb_bit(const char *verb)
+{
+    for (size_t i = 0; verb && i < DC_COUNT_OF(verbs); i++)
+        if (strcmp(verbs[i].name, verb) == 0) return verbs[i].bit;
+    return 0;
+}
+
+void dc_verb_names(unsigned mask, char *out, size_t cap)
+{
+    size_t at = 0;
+    out[0] = 0;
+    for (size_t i = 0; i < DC_COUNT_OF(verbs) && at < cap; i++)
+        if (mask & verbs[i].bit) at += (size_t)snprintf(out + at, cap - at, "%s%s", at ? " " : "", verbs[i].name);
+}
+
+/* "sgd sgd_torch" as "sgd or sgd_torch". */
+static void format_alternatives(const char *list, char *out, size_t cap)
+{
+    size_t at = 0;
+    out[0] = 0;
+    for (; *list && at < cap; list += *list == ' ') {
+        const size_t len = strcspn(list, " ");
+        at += (size_t)snprintf(out + at, cap - at, "%s%.*s", at ? " or " : "", (int)len, list);
+        list += len;
+    }
+}
+
+static bool used_by_verb(const dc_key *key, unsigned verb, char *why, size_t cap)
+{
+    char who[64];
+    if (verb == 0 || (key->verbs & verb)) return true;
+    dc_verb_names(verb, who, sizeof who);
+    snprintf(why, cap, "the verb is %s", who);
+    return false;
+}
+
+static bool used_by_method(const dc_config *cfg, const dc_key *key, unsigned verb, char *why, size_t cap)
+{
+    if (!key->methods || (verb && verb != DC_USE_FIT) || dc_has_word(key->methods, cfg->cluster.method)) return true;
+    char names[128];
+    format_alternatives(key->methods, names, sizeof names);
+    snprintf(why, cap, "cluster.method is %s, not %s", cfg->cluster.method, names);
+    return false;
+}
+
+/* A condition's key may have a condition itself: momentum needs an optimizer, which needs pretraining. */
+static bool condition_holds(const dc_config *cfg, const dc_key *key, unsigned verb, char *why, size_t cap)
+{
+    if (!key->when) return true;
+    const dc_key *other = dc_key_find(key->section, key->when);
+    DC_ASSERT(other);
+    if (!dc_key_in_use(cfg, other, verb, why, cap)) return false;
+    char value[DC_VALUE_TEXT_MAX], names[128];
+    dc_key_format(cfg, other, value);
+    if (dc_has_word(key->when_is, value)) return true;
+    format_alternatives(key->when_is, names, sizeof names);
+    snprintf(why, cap, "%s.%s is %.64s, not %s", other->section, other->name, value, names);
+    return false;
+}
+
+bool dc_key_in_use(const dc_config *cfg, const dc_key *key, unsigned verb, char *why, size_t cap)
+{
+    return used_by_verb(key, verb, why, cap) && used_by_method(cfg, key, verb, why, cap) &&
+           condition_holds(cfg, key, verb, why, cap);
+}

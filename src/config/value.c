@@ -1,0 +1,207 @@
+/* Values of deck keys from text and to text. Strict: a number is the whole text, in decimal, with a point whatever the
+ * locale says; nothing is cut, rounded into range or guessed. Every error names the place, the key, the value and what
+ * is allowed. */
+#include "key.h"
+
+#include <string.h>
+
+static const char *const *methods;
+static int n_methods;
+
+void dc_config_set_methods(const char *const *names, int n)
+{
+    methods = names;
+    n_methods = n;
+}
+
+const char *const *dc_key_methods(int *n)
+{
+    *n = n_methods;
+    return methods;
+}
+
+static void *member(dc_config *cfg, const dc_key *key)
+{
+    return (char *)cfg + key->offset;
+}
+/* ---- One value ----------------------------------------------------------------------------------------------------
+ */
+
+static bool in_range(const dc_key *key, double v)
+{
+    if (!(key->range & DC_OPEN_MIN ? v > key->min : v >= key->min)) return false;
+    if (!(key->range & DC_OPEN_MAX ? v < key->max : v <= key->max)) return false;
+    return !(key->range & DC_POWER_OF_TWO) || ((int64_t)v & ((int64_t)v - 1)) == 0;
+}
+
+static dc_status set_number(dc_config *cfg, const dc_key *key, double v, const char *text, const char *place)
+{
+    if (!in_range(key, v)) {
+        char range[128], quoted[DC_QUOTE_MAX];
+        dc_key_describe_range(key, range, sizeof range);
+        return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s = %s is out of range, allowed: %s", place, key->section, key->name,
+                       dc_quote(quoted, text), range);
+    }
+    *(double *)member(cfg, key) = v;
+    return DC_OK;
+}
+
+static dc_status fail_type(const dc_key *key, const char *text, const char *place)
+{
+    char type[256], range[128], quoted[DC_QUOTE_MAX];
+    dc_key_describe_type(key, type, sizeof type);
+    dc_key_describe_range(key, range, sizeof range);
+    return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s = '%s' is no %s%s%s", place, key->section, key->name,
+                   dc_quote(quoted, text), type, *range ? ", allowed: " : "", range);
+}
+
+static dc_status set_int(int64_t *to, const dc_key *key, const char *text, const char *place)
+{
+    int64_t v;
+    if (!dc_read_int(text, &v)) return fail_type(key, text, place);
+    if (!in_range(key, (double)v)) {
+        char range[128];
+        dc_key_describe_range(key, range, sizeof range);
+        return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s = %lld is out of range, allowed: %s", place, key->section, key->name,
+                       (long long)v, range);
+    }
+    *to = v;
+    return DC_OK;
+}
+
+static dc_status set_bool(dc_config *cfg, const dc_key *key, const char *text, const char *place)
+{
+    const bool yes = strcmp(text, "true") == 0;
+    if (!yes && strcmp(text, "false") != 0) return fail_type(key, text, place);
+    *(bool *)member(cfg, key) = yes;
+    return DC_OK;
+}
+
+/* cap bytes at `to` are overwritten whole, so that configs compare byte by byte. */
+static dc_status set_text(char *to, size_t cap, const dc_key *key, const char *text, const char *place)
+{
+    char quoted[DC_QUOTE_MAX];
+    const size_t len = strlen(text);
+    if (len >= cap)
+        return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s has %zu bytes, at most %zu are allowed", place, key->section, key->name,
+                       len, cap - 1);
+    if (len == 0 && *key->fallback) return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s is empty", place, key->section, key->name);
+    if (!dc_text_is_clean(text))
+        return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s = '%s' has control characters or is not UTF-8", place, key->section,
+                       key->name, dc_quote(quoted, text));
+    if (text[0] == '~')
+        return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s = '%s': ~ is not expanded here, write the whole path", place,
+                       key->section, key->name, dc_quote(quoted, text));
+    memset(to, 0, cap);
+    memcpy(to, text, len);
+    return DC_OK;
+}
+
+/* `names` is what is allowed; returns the index of `text` or fails with the nearest name. */
+static dc_status find_name(const dc_key *key, const char *text, const char *const *names, int n, const char *place,
+                           int *index)
+{
+    for (*index = 0; *index < n; ++*index)
+        if (strcmp(names[*index], text) == 0) return DC_OK;
+    char type[256], quoted[DC_QUOTE_MAX];
+    dc_key_describe_type(key, type, sizeof type);
+    const int near = dc_nearest_name(text, names, n);
+    return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s = '%s' is unknown%s%s%s, allowed: %s", place, key->section, key->name,
+                   dc_quote(quoted, text), near < 0 ? "" : ", did you mean '", near < 0 ? "" : names[near],
+                   near < 0 ? "" : "'?", type);
+}
+
+int dc_key_choice_names(const dc_key *key, const char *names[DC_CHOICES_MAX])
+{
+    int n = 0;
+    for (; key->choices[n].name; n++) {
+        DC_ASSERT(n < DC_CHOICES_MAX);
+        names[n] = key->choices[n].name;
+    }
+    return n;
+}
+
+static dc_status set_choice(dc_config *cfg, const dc_key *key, const char *text, const char *place)
+{
+    dc_status st = DC_OK;
+    const char *names[DC_CHOICES_MAX];
+    int i;
+    DC_TRY(find_name(key, text, names, dc_key_choice_names(key, names), place, &i));
+    *(int *)member(cfg, key) = key->choices[i].value;
+out:
+    return st;
+}
+
+static dc_status set_method(dc_config *cfg, const dc_key *key, const char *text, const char *place)
+{
+    dc_status st = DC_OK;
+    int i;
+    if (n_methods > 0) DC_TRY(find_name(key, text, methods, n_methods, place, &i));
+    DC_TRY(set_text(member(cfg, key), DC_NAME_MAX, key, text, place));
+out:
+    return st;
+}
+
+dc_status dc_key_set_list(dc_config *cfg, const dc_key *key, const char *const *items, int n, const char *place)
+{
+    dc_status st = DC_OK;
+    dc_int_list list = {.n = n};
+    if (n > DC_LIST_MAX)
+        return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s has more than %d items", place, key->section, key->name, DC_LIST_MAX);
+    for (int i = 0; i < n; i++) DC_TRY(set_int(&list.v[i], key, items[i], place));
+    memset(member(cfg, key), 0, sizeof list); /* padding too */
+    ((dc_int_list *)member(cfg, key))->n = n;
+    memcpy(((dc_int_list *)member(cfg, key))->v, list.v, sizeof list.v);
+out:
+    return st;
+}
+
+/* "[500, 500]" or "500,500": brackets need quotes in some shells. */
+static dc_status set_list_text(dc_config *cfg, const dc_key *key, const char *text, const char *place)
+{
+    char copy[1024], *items[DC_LIST_MAX + 1];
+    const size_t len = strlen(text);
+    const bool brackets = len >= 2 && text[0] == '[' && text[len - 1] == ']';
+    if (len == 0 || len >= sizeof copy) return fail_type(key, text, place);
+    snprintf(copy, sizeof copy, "%.*s", (int)len - 2 * brackets, text + brackets);
+    int n = 0;
+    for (char *at = copy; at && n <= DC_LIST_MAX && (copy[0] || !brackets); n++) {
+        at += strspn(at, " ");
+        items[n] = at;
+        at = strchr(at, ',');
+        if (at) *at++ = 0;
+        for (size_t end = strlen(items[n]); end > 0 && items[n][end - 1] == ' '; end--) items[n][end - 1] = 0;
+    }
+    return dc_key_set_list(cfg, key, (const char *const *)items, n, place);
+}
+
+dc_status dc_key_set(dc_config *cfg, const dc_key *key, const char *text, const char *place)
+{
+    double v;
+    switch (key->type) {
+    case DC_KEY_INT:
+        return set_int(member(cfg, key), key, text, place);
+    case DC_KEY_FLOAT:
+        return dc_read_float(text, &v) ? set_number(cfg, key, v, text, place) : fail_type(key, text, place);
+    case DC_KEY_DURATION:
+        return dc_read_duration(text, &v) ? set_number(cfg, key, v, text, place) : fail_type(key, text, place);
+    case DC_KEY_BOOL:
+        return set_bool(cfg, key, text, place);
+    case DC_KEY_PATH:
+        return set_text(member(cfg, key), DC_PATH_MAX, key, text, place);
+    case DC_KEY_METHOD:
+        return set_method(cfg, key, text, place);
+    case DC_KEY_CHOICE:
+        return set_choice(cfg, key, text, place);
+    case DC_KEY_LIST:
+        return set_list_text(cfg, key, text, place);
+    }
+    return DC_FAIL(DC_ERR_INTERNAL, "key %s.%s has no type", key->section, key->name);
+}
+
+void dc_config_defaults(dc_config *cfg)
+{
+    memset(cfg, 0, sizeof *cfg);
+    const dc_key *key;
+    for (int i = 0; (key = dc_key_at(i)); i++) DC_ASSERT(dc_key_set(cfg, key, key->fallback, "default") == DC_OK);
+}

@@ -1,0 +1,135 @@
+/* What depends on more than one key: precedence, unused keys, contradictions, what follows from other keys (faults D5).
+ */
+#include "check.h"
+#include "deck_help.h"
+
+static const struct {
+    const char *deck, *verb, *place, *text;
+} unused[] = {
+    {"cluster:\n  beta1: 0.5\n", "fit",
+     "deck.yaml:2:3: ", "cluster.beta1 is not used: cluster.optimizer is sgd, not adam"},
+    {"cluster: {optimizer: adam, momentum: 0.5}\n", "fit",
+     "deck.yaml:2:28: ", "cluster.optimizer is adam, not sgd or sgd_torch"},
+    {"pretrain: {lr_step: 5}\n", "fit", "deck.yaml:2:12: ", "pretrain.schedule is constant, not step"},
+    {"pretrain: {mode: none, momentum: 0.5}\n", "fit", "deck.yaml:2:24: ", "pretrain.mode is none, not joint"},
+    {"cluster: {method: aekm, tol: 0.1}\n", "fit", "deck.yaml:2:25: ", "cluster.method is aekm, not dec"},
+    {"cluster: {method: aekm, momentum: 0.1}\n", "fit", "deck.yaml:2:25: ", "cluster.method is aekm, not dec"},
+    {"model: {latent: 5}\n", "kmeans", "deck.yaml:2:9: ", "the verb is kmeans"},
+    {"model: {latent: 600}\n", "fit", "deck.yaml:2:9: ", "narrowest of model.hidden, 500"},
+    {"model: {hidden: [9, 5]}\n", "fit", "deck.yaml:2:9: ", "latent = 10 is wider"},
+    {"cluster: {warmup: 21000}\n", "fit", "deck.yaml:2:11: ", "cluster.max_iter = 20000"},
+};
+
+static dc_status parse_with_data(dc_config *cfg, const char *rest, const char *verb)
+{
+    char deck[512];
+    snprintf(deck, sizeof deck, "input: {data: x.h5}\n%s", rest);
+    if (strcmp(rest, "cluster:\n  beta1: 0.5\n") == 0) snprintf(deck, sizeof deck, "%sinput: {data: x.h5}\n", rest);
+    return deck_parse(cfg, deck, verb);
+}
+
+static void test_unused(void)
+{
+    dc_config cfg;
+    for (size_t i = 0; i < DC_COUNT_OF(unused); i++) {
+        CHECK_STATUS(parse_with_data(&cfg, unused[i].deck, unused[i].verb), DC_ERR_USAGE);
+        if (!CHECK(deck_error_at(unused[i].place))) printf("#   %s\n", dc_error_text());
+        CHECK_TEXT_HAS(dc_error_text(), unused[i].text);
+    }
+    CHECK_OK(parse_with_data(&cfg, "cluster: {clusters: 3, n_init: 2}\n", "kmeans"));
+    CHECK_OK(parse_with_data(&cfg, "cluster: {method: aekm, alpha: 2}\n", "fit"));
+    CHECK_OK(parse_with_data(&cfg, "pretrain: {schedule: cosine, lr_factor: 0}\n", "fit"));
+}
+
+static void test_overrides(void)
+{
+    static const char deck[] = "input: {data: x.h5}\ncluster: {lr: 0.5, momentum: 0.8}\n";
+    const char *lr[] = {"--cluster.lr=0.25"}, *adam[] = {"cluster.optimizer=adam"};
+    const char *twice[] = {"--run.seed=1", "--run.seed=1"};
+    dc_config cfg;
+    dc_config_defaults(&cfg);
+    dc_error_clear();
+    CHECK_OK(dc_config_parse(&cfg, "deck.yaml", deck, strlen(deck), lr, 1, "fit"));
+    CHECK(cfg.cluster.opt.lr == 0.25 && cfg.cluster.opt.momentum == 0.8 && cfg.pretrain.opt.lr == 1.0);
+    dc_config_defaults(&cfg);
+    CHECK_STATUS(dc_config_parse(&cfg, "deck.yaml", deck, strlen(deck), adam, 1, "fit"), DC_ERR_USAGE);
+    CHECK(deck_error_at("deck.yaml:2:20: key cluster.momentum is not used"));
+    dc_error_clear();
+    dc_config_defaults(&cfg);
+    CHECK_STATUS(dc_config_parse(&cfg, "deck.yaml", deck, strlen(deck), twice, 2, "fit"), DC_ERR_USAGE);
+    CHECK(deck_error_at("command line: --run.seed: key run.seed is given twice"));
+}
+
+static const struct {
+    const char *override, *place, *text;
+} wrong[] = {
+    {"--cluster.clusters=0", "command line: --cluster.clusters: ", "allowed: 1..1048576"},
+    {"--cluster.clusters=", "command line: --cluster.clusters: ", "integer"},
+    {"--cluster.clusters", "command line: --cluster.clusters: ", "=VALUE"},
+    {"--clusters=3", "command line: --clusters: ", "--section.key=VALUE"},
+    {"--clutser.tol=3", "command line: --clutser.tol: ", "did you mean 'cluster'?"},
+    {"--cluster.tool=3", "command line: --cluster.tool: ", "did you mean 'tol'?"},
+    {"--cluster.beta1=0.5", "command line: --cluster.beta1: ", "not used"},
+    {"--run.output=", "command line: --run.output: ", "empty"},
+    {"--run.output=a\nb", "command line: --run.output: ", "a\\x0Ab"},
+    {"--run.output=\xff", "command line: --run.output: ", "\\xFF"},
+    {"--model.hidden=", "command line: --model.hidden: ", "list"},
+    {"--model.hidden=5,,6", "command line: --model.hidden: ", "list"},
+    {"--a\nb.c=1", "command line: --a\\x0Ab.c: ", "unknown section"},
+    {"--.=1", "command line: --.: ", "unknown section"},
+    {"", "command line: --: ", "=VALUE"},
+    {"=", "command line: --: ", "=VALUE"},
+    {"--%n%s.%n=%n", "command line: --%n%s.%n: ", "unknown section"},
+};
+
+static void test_wrong_overrides(void)
+{
+    dc_config cfg;
+    for (size_t i = 0; i < DC_COUNT_OF(wrong); i++) {
+        CHECK_STATUS(deck_override(&cfg, wrong[i].override), DC_ERR_USAGE);
+        if (!CHECK(deck_error_at(wrong[i].place))) printf("#   %s\n", dc_error_text());
+        CHECK_TEXT_HAS(dc_error_text(), wrong[i].text);
+    }
+}
+
+static void test_weights(void)
+{
+    dc_config cfg;
+    CHECK_OK(parse_with_data(&cfg, "pretrain: {epochs: 3}\nmodel: {weights: a.h5, init: glorot}\n", "fit"));
+    CHECK_INT(cfg.pretrain.mode, DC_PRETRAIN_NONE);
+    CHECK_OK(parse_with_data(&cfg, "pretrain: {mode: none}\nmodel: {weights: a.h5}\n", "fit"));
+    CHECK_INT(cfg.pretrain.mode, DC_PRETRAIN_NONE);
+    CHECK_OK(parse_with_data(&cfg, "model: {weights: ''}\n", "fit"));
+    CHECK_INT(cfg.pretrain.mode, DC_PRETRAIN_JOINT);
+}
+
+static void test_builtin(void)
+{
+    dc_config cfg;
+    const char *rows[] = {"--input.rows=500"}, *data[] = {"--input.data=x.h5"}, *few[] = {"--input.rows=5"};
+    dc_error_clear();
+    dc_config_builtin(&cfg);
+    CHECK_OK(dc_config_parse(&cfg, "builtin", "", 0, NULL, 0, "fit"));
+    CHECK_INT(cfg.input.rows, DC_GLYPH_ROWS_DEFAULT);
+    CHECK(strcmp(cfg.input.data, DC_BUILTIN_GLYPHS) == 0 && strcmp(cfg.run.output, "runs/glyphs") == 0);
+    dc_config_builtin(&cfg);
+    CHECK_OK(dc_config_parse(&cfg, "builtin", NULL, 0, rows, 1, "fit"));
+    CHECK_INT(cfg.input.rows, 500);
+    dc_config_builtin(&cfg);
+    CHECK_OK(dc_config_parse(&cfg, "builtin", NULL, 0, data, 1, "kmeans"));
+    CHECK_INT(cfg.input.rows, 0);
+    dc_config_builtin(&cfg);
+    CHECK_STATUS(dc_config_parse(&cfg, "builtin", NULL, 0, few, 1, "fit"), DC_ERR_USAGE);
+    CHECK(deck_error_at("builtin: cluster.clusters = 10 is more than input.rows = 5"));
+}
+
+int main(void)
+{
+    deck_methods();
+    test_unused();
+    test_overrides();
+    test_wrong_overrides();
+    test_weights();
+    test_builtin();
+    return check_done();
+}
