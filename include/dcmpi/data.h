@@ -33,21 +33,25 @@ typedef struct {
     bool has_labels;
 } dc_data_header;
 
-/* Local. Reads the header of `path` ("builtin:glyphs" needs rows > 0). rows: 0 = all, else the first `rows` rows.
- * Errors: DC_ERR_DATA for files that are no data files of ours (names what is missing), DC_ERR_IO. */
+/* Reads the header of `path`; not collective. rows (global): 0 = all, else the first `rows` rows; the built-in problem has
+ * DC_GLYPH_ROWS_DEFAULT rows unless told. Errors: DC_ERR_DATA for files that are no data files of ours (names what is
+ * missing), more rows asked for than there are, no rows or no columns; DC_ERR_IO. */
 DC_CHECKED dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_header *out);
 
-/* Collective. Loads or generates this rank's rows, renumbers labels densely in ascending order of their values, audits
- * (NaN/Inf: first row, column and count; constant columns: NOTE; fewer than K distinct rows: error), and computes the
- * scaling by one reduction. `seed` is used by the built-in problem only. Errors: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY. */
+/* Collective. Loads or generates this rank's rows (none is legal), renumbers labels densely in ascending order of their
+ * values, audits, and computes the scaling; all arguments are global. NaN and Inf are errors (first row and column, count),
+ * so are fewer than K distinct rows; constant columns get a NOTE and are only shifted. shift, scale, hash, min, max and mean
+ * have the same bits for every number of ranks and threads. `seed` is used by the built-in problem only. *out is owned by
+ * the caller. Errors, agreed: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY, DC_ERR_USAGE (more ranks than shards). */
 DC_CHECKED dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx rows, int shards, dc_scale_kind scale,
                                      uint64_t seed, int64_t K, dc_dataset **out);
+/* Accepts NULL. */
 void dc_dataset_destroy(dc_dataset **data);
 
-/* Scaled rows as float: out[i*D + c] = (X[rows[i]][c] - shift[c]) * scale[c], local row numbers. Threaded when called
- * outside a parallel region. */
+/* Scaled rows as float: out[i*D + c] = (X[rows[i]][c] - shift[c]) * scale[c] for n local row numbers, in any order and with
+ * repeats. Threaded unless called inside a parallel region, where it is safe. */
 void dc_dataset_gather(const dc_dataset *data, const int64_t *rows, int64_t n, float *out);
-/* The same for consecutive local rows lo..lo+n-1. Safe inside parallel regions. */
+/* The same for consecutive local rows lo..lo+n-1. */
 void dc_dataset_rows(const dc_dataset *data, int64_t lo, int64_t n, float *out);
 
 /* ---- Batches: which rows a step takes (design: the order is a function of seed, epoch, N, V, B) -------------------- */
@@ -59,6 +63,7 @@ typedef struct {
     int64_t steps_per_epoch;
     int64_t capacity;    /* no step gives this rank more rows than this */
 } dc_batcher;
+/* B >= 1; holds no memory. Errors: DC_ERR_USAGE (B < 1), DC_ERR_DATA (no rows). */
 DC_CHECKED dc_status dc_batcher_init(dc_batcher *b, const dc_part *part, uint64_t seed, int64_t B);
 /* Local rows of step `step` (counted over epochs: epoch = step / steps_per_epoch) in shard order; rows[capacity].
  * *n: rows of this rank, *n_global: rows over all ranks, *offset (may be NULL): rows of lower ranks in this batch.

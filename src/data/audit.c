@@ -1,0 +1,266 @@
+/* What a job must know of its data before it starts: statistics of the stored values, NaN and Inf, constant columns,
+ * too few distinct rows, a checksum.
+ *
+ * Sums go over the canonical blocks (sum.h), minima and counts are free of order, hashes are combined in shard order:
+ * all of it is the same for every number of ranks and threads. Rows count as distinct by the 64-bit hash of their
+ * bytes. */
+#include <float.h>
+#include <math.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "data_priv.h"
+#include "dcmpi/log.h"
+#include "dcmpi/mem.h"
+#include "dcmpi/sum.h"
+#include "u64set.h"
+
+/* ---- One pass over the rows -------------------------------------------------------------------------------------- */
+
+/* Scratch of one thread; minima and maxima are joined after the pass, because their order does not matter. */
+typedef struct {
+    double *row, *min, *max; /* [D] each */
+    int64_t bad_count, bad_first;
+} scratch;
+
+typedef struct {
+    const dc_dataset *data;
+    scratch *threads;
+} pass;
+
+static void note_bad(scratch *t, const pass *p, int64_t row)
+{
+    const int64_t D = p->data->D;
+    for (int64_t c = 0; c < D; c++) {
+        if (isfinite(t->row[c])) continue;
+        t->bad_count++;
+        t->bad_first = DC_MIN(t->bad_first, (p->data->part.row_lo + row) * D + c);
+    }
+}
+
+/* Sum of squares in eight interleaved partial sums: a fixed order that still fills the vector units. */
+static double sum_squares(const double *x, int64_t D)
+{
+    double lane[8] = {0};
+    int64_t c = 0;
+    for (; c + 8 <= D; c += 8)
+        for (int l = 0; l < 8; l++) lane[l] += x[c + l] * x[c + l];
+    for (int l = 0; c < D; c++, l++) lane[l] += x[c] * x[c];
+    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+}
+
+/* leaf[0..D) += column sums, leaf[D] += sum of squares. */
+static void block_pass(void *ctx, const dc_block *block, int thread, double *leaf)
+{
+    const pass *p = ctx;
+    scratch *t = &p->threads[thread];
+    const int64_t D = p->data->D;
+    double *restrict x = t->row, *restrict lowest = t->min, *restrict highest = t->max;
+    for (int64_t i = block->lo; i < block->hi; i++) {
+        dc_data_row_f64(p->data, i, x);
+        int64_t bad = 0;
+        for (int64_t c = 0; c < D; c++) {
+            bad += !(fabs(x[c]) <= DBL_MAX);
+            leaf[c] += x[c];
+            lowest[c] = x[c] < lowest[c] ? x[c] : lowest[c];
+            highest[c] = x[c] > highest[c] ? x[c] : highest[c];
+        }
+        leaf[D] += sum_squares(x, D);
+        if (bad) note_bad(t, p, i);
+    }
+}
+
+static dc_status create_scratch(pass *p, int n_threads, double **slab)
+{
+    dc_status st = DC_OK;
+    const size_t D = (size_t)p->data->D, n = (size_t)n_threads;
+    DC_TRY(dc_mem_alloc(&p->threads, n, sizeof *p->threads, "statistics"));
+    DC_TRY(dc_mem_alloc(slab, dc_mul_size(3 * n, D), sizeof **slab, "statistics"));
+    for (size_t t = 0; t < n; t++) {
+        double *base = *slab + 3 * t * D;
+        p->threads[t] = (scratch){.row = base, .min = base + D, .max = base + 2 * D, .bad_first = INT64_MAX};
+        for (size_t c = 0; c < D; c++) base[D + c] = INFINITY, base[2 * D + c] = -INFINITY;
+    }
+out:
+    return st;
+}
+
+static void join_scratch(const pass *p, int n_threads, dc_data_stats *s)
+{
+    const size_t D = (size_t)p->data->D;
+    for (size_t c = 0; c < D; c++) s->col_min[c] = INFINITY, s->col_max[c] = -INFINITY;
+    s->bad_first = INT64_MAX;
+    for (int i = 0; i < n_threads; i++) {
+        const scratch *t = &p->threads[i];
+        for (size_t c = 0; c < D; c++) {
+            s->col_min[c] = DC_MIN(s->col_min[c], t->min[c]);
+            s->col_max[c] = DC_MAX(s->col_max[c], t->max[c]);
+        }
+        s->bad_count += t->bad_count;
+        s->bad_first = DC_MIN(s->bad_first, t->bad_first);
+    }
+}
+
+static void reduce(dc_comm *comm, const dc_dataset *data, dc_data_stats *s)
+{
+    const size_t D = (size_t)data->D;
+    dc_comm_min_f64(comm, s->col_min, D);
+    dc_comm_max_f64(comm, s->col_max, D);
+    dc_comm_sum_i64(comm, &s->bad_count, 1);
+    dc_comm_min_i64(comm, &s->bad_first, 1);
+    s->sum_squares = s->col_sum[D];
+    for (size_t c = 0; c < D; c++) s->n_constant += s->col_min[c] == s->col_max[c];
+}
+
+dc_status dc_data_stats_create(dc_comm *comm, const dc_dataset *data, dc_data_stats *s)
+{
+    dc_status st = DC_OK;
+    const size_t D = (size_t)data->D;
+    const int n_threads = dc_data_threads();
+    dc_sum *sum = NULL;
+    double *slab = NULL;
+    pass p = {.data = data};
+    *s = (dc_data_stats){0};
+    DC_TRY_ALL(comm, create_scratch(&p, n_threads, &slab));
+    DC_TRY_ALL(comm, dc_mem_alloc(&s->col_min, D, sizeof *s->col_min, "statistics"));
+    DC_TRY_ALL(comm, dc_mem_alloc(&s->col_max, D, sizeof *s->col_max, "statistics"));
+    DC_TRY_ALL(comm, dc_mem_alloc(&s->col_sum, D + 1, sizeof *s->col_sum, "statistics"));
+    DC_TRY_ALL(comm, dc_sum_create(&sum, &data->part, D + 1));
+    dc_sum_over_blocks(comm, sum, block_pass, &p, s->col_sum);
+    join_scratch(&p, n_threads, s);
+    reduce(comm, data, s);
+out:
+    dc_sum_destroy(&sum);
+    dc_mem_free(&slab);
+    dc_mem_free(&p.threads);
+    return st;
+}
+
+void dc_data_stats_release(dc_data_stats *s)
+{
+    dc_mem_free(&s->col_min);
+    dc_mem_free(&s->col_max);
+    dc_mem_free(&s->col_sum);
+}
+
+/* ---- Judgement --------------------------------------------------------------------------------------------------- */
+
+static dc_status check_finite(const dc_dataset *d, const dc_data_stats *s)
+{
+    if (s->bad_count == 0) return DC_OK;
+    return DC_FAIL(DC_ERR_DATA,
+                   "%s: %lld NaN or infinite value(s), the first in row %lld, column %lld (counted from 0); "
+                   "remove or replace them",
+                   d->source, (long long)s->bad_count, (long long)(s->bad_first / d->D),
+                   (long long)(s->bad_first % d->D));
+}
+
+static void summarize(dc_dataset *d, const dc_data_stats *s)
+{
+    double sum = 0;
+    d->min = INFINITY;
+    d->max = -INFINITY;
+    for (int64_t c = 0; c < d->D; c++) {
+        d->min = DC_MIN(d->min, s->col_min[c]);
+        d->max = DC_MAX(d->max, s->col_max[c]);
+        sum += s->col_sum[c];
+    }
+    d->mean = sum / ((double)d->part.N * (double)d->D);
+    if (s->n_constant > 0)
+        dc_log_note("%lld of %lld columns are constant; they carry no information", (long long)s->n_constant,
+                    (long long)d->D);
+}
+
+static size_t row_bytes(const dc_dataset *d)
+{
+    return (size_t)d->D * dc_dtype_bytes(d->dtype);
+}
+
+/* Hashes of this rank's rows until K distinct ones are found. */
+static dc_status collect_rows(const dc_dataset *d, int64_t K, dc_u64set *set)
+{
+    dc_status st = DC_OK;
+    const size_t bytes = row_bytes(d);
+    const int64_t n = dc_part_rows(&d->part);
+    for (int64_t i = 0; i < n && (int64_t)set->count < K; i++)
+        DC_TRY(dc_u64set_add(set, XXH3_64bits((const char *)d->X + (size_t)i * bytes, bytes)));
+out:
+    return st;
+}
+
+/* Distinct members of all ranks' sets, each of fewer than K members. */
+static dc_status count_union(dc_comm *comm, dc_u64set *set, int64_t *distinct)
+{
+    dc_status st = DC_OK;
+    uint64_t *members = NULL;
+    const size_t P = (size_t)dc_comm_size(comm), me = (size_t)dc_comm_rank(comm);
+    /* One rank's members at a time: memory stays that of one set. */
+    for (size_t r = 0; r < P; r++) {
+        int64_t n = r == me ? (int64_t)set->count : 0;
+        dc_comm_bcast(comm, &n, sizeof n, (int)r);
+        DC_TRY_ALL(comm, dc_mem_alloc(&members, (size_t)n, sizeof *members, "row hashes"));
+        if (r == me) dc_u64set_members(set, members);
+        dc_comm_bcast(comm, members, (size_t)n * sizeof *members, (int)r);
+        dc_status added = DC_OK;
+        for (int64_t i = 0; i < n && r != me && added == DC_OK; i++) added = dc_u64set_add(set, members[i]);
+        dc_mem_free(&members);
+        DC_TRY_ALL(comm, added);
+    }
+    *distinct = (int64_t)set->count;
+out:
+    dc_mem_free(&members);
+    return st;
+}
+
+static dc_status check_distinct(dc_comm *comm, const dc_dataset *d, int64_t K)
+{
+    dc_status st = DC_OK;
+    dc_u64set set = {0};
+    int64_t distinct = 0;
+    if (d->part.N < K)
+        return DC_FAIL(DC_ERR_DATA, "%s: %lld rows < %lld clusters; lower cluster.clusters or use more rows", d->source,
+                       (long long)d->part.N, (long long)K);
+    DC_TRY_ALL(comm, dc_u64set_init(&set));
+    DC_TRY_ALL(comm, collect_rows(d, K, &set));
+    distinct = (int64_t)set.count;
+    dc_comm_max_i64(comm, &distinct, 1);
+    if (distinct < K) DC_TRY(count_union(comm, &set, &distinct));
+    if (distinct < K)
+        st = DC_FAIL(DC_ERR_DATA, "%s: %lld distinct row%s < %lld clusters; lower cluster.clusters", d->source,
+                     (long long)distinct, distinct == 1 ? "" : "s", (long long)K);
+out:
+    dc_u64set_release(&set);
+    return st;
+}
+
+static dc_status compute_hash(dc_comm *comm, dc_dataset *d)
+{
+    dc_status st = DC_OK;
+    const dc_part *part = &d->part;
+    const size_t bytes = row_bytes(d);
+    int64_t *hash = NULL;
+    DC_TRY_ALL(comm, dc_mem_alloc(&hash, (size_t)part->V, sizeof *hash, "shard hashes"));
+    dc_gidx lo = part->row_lo;
+    for (int s = part->shard_lo; s < part->shard_hi; s++) {
+        const dc_gidx hi = dc_part_shard_begin(part, s + 1);
+        const char *rows = (const char *)d->X + (size_t)(lo - part->row_lo) * bytes;
+        hash[s] = (int64_t)XXH3_64bits(rows, (size_t)(hi - lo) * bytes);
+        lo = hi;
+    }
+    dc_comm_sum_i64(comm, hash, (size_t)part->V); /* zeros elsewhere: each shard has one owner */
+    d->hash = XXH3_64bits(hash, (size_t)part->V * sizeof *hash);
+out:
+    dc_mem_free(&hash);
+    return st;
+}
+
+dc_status dc_data_audit(dc_comm *comm, dc_dataset *data, const dc_data_stats *stats, int64_t K)
+{
+    dc_status st = DC_OK;
+    DC_TRY(check_finite(data, stats));
+    summarize(data, stats);
+    DC_TRY(check_distinct(comm, data, K));
+    DC_TRY(compute_hash(comm, data));
+out:
+    return st;
+}

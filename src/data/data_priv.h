@@ -1,0 +1,53 @@
+/* Private to src/data: the steps of loading, in their order. */
+#ifndef DCMPI_DATA_DATA_PRIV_H
+#define DCMPI_DATA_DATA_PRIV_H
+
+#include "dcmpi/data.h"
+#include "dcmpi/h5.h"
+
+/* More than dc_data_header tells: what loading needs. */
+typedef struct {
+    dc_data_header head;
+    bool builtin;
+    dc_h5_type label_type;
+    int n_image_dims;
+    int64_t image_shape[DC_IMAGE_DIMS_MAX];
+} dc_data_shape;
+DC_CHECKED dc_status dc_data_describe(const char *path, dc_gidx rows, dc_data_shape *shape);
+
+dc_h5_type dc_data_h5_type(dc_dtype dtype);
+/* DC_ERR_FORMAT of the HDF5 layer is DC_ERR_DATA here: a damaged input is a matter of input. Keeps the text. */
+dc_status dc_data_status(dc_status st);
+
+/* data->y = dense numbers 0..C-1 of raw[n] in ascending order of the values over all ranks; sets data->C. Errors:
+ * DC_ERR_DATA (more than a million values), DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_data_number_labels(dc_comm *comm, dc_dataset *data, const int64_t *raw);
+
+/* Statistics of the stored values over all ranks; equal bits for every number of ranks and threads. */
+typedef struct {
+    double *col_min, *col_max, *col_sum; /* [D], owned */
+    double sum_squares;
+    int64_t n_constant; /* columns with one value */
+    int64_t bad_count;  /* NaN and Inf */
+    int64_t bad_first;  /* row*D + column of the first of them, global; INT64_MAX if none */
+} dc_data_stats;
+DC_CHECKED dc_status dc_data_stats_create(dc_comm *comm, const dc_dataset *data, dc_data_stats *stats);
+void dc_data_stats_release(dc_data_stats *stats);
+/* Refuses NaN and Inf and fewer than K distinct rows, notes constant columns; sets data->min, max, mean, hash. */
+DC_CHECKED dc_status dc_data_audit(dc_comm *comm, dc_dataset *data, const dc_data_stats *stats, int64_t K);
+
+/* Sets data->shift and data->scale. Errors: DC_ERR_DATA (values that float cannot hold). */
+DC_CHECKED dc_status dc_data_scaling(dc_comm *comm, dc_dataset *data, const dc_data_stats *stats);
+
+/* ---- Kernels (data_kern.c, gather_kern.c) ------------------------------------------------------------------------ */
+
+/* Rows in double: out[D] = row `row` (local) as it is stored. */
+void dc_data_row_f64(const dc_dataset *data, int64_t row, double *out);
+/* Rows and classes of the built-in problem, each a function of (seed, global row); threaded. */
+void dc_data_generate(uint64_t seed, const dc_part *part, uint8_t *X, int32_t *y);
+/* Touches memory with the threads that will use it, so that it lies near them. */
+void dc_data_touch(void *memory, size_t bytes);
+/* Threads that a kernel may use: how many scratch rows the block kernels need. */
+int dc_data_threads(void);
+
+#endif

@@ -1,0 +1,98 @@
+/* Labels made dense: the distinct values of all ranks in ascending order become 0..C-1. Any integers are legal labels;
+ * only the metrics ever look at them. */
+#include <string.h>
+
+#include "data_priv.h"
+#include "dcmpi/mem.h"
+#include "u64set.h"
+
+enum { MAX_CLASSES = 1000000 };
+
+static int compare_i64(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static size_t sort_unique(int64_t *v, size_t n)
+{
+    size_t kept = 0;
+    if (n > 0) qsort(v, n, sizeof *v, compare_i64);
+    for (size_t i = 0; i < n; i++)
+        if (kept == 0 || v[i] != v[kept - 1]) v[kept++] = v[i];
+    return kept;
+}
+
+static dc_status collect(const int64_t *raw, int64_t n, dc_u64set *set)
+{
+    dc_status st = DC_OK;
+    for (int64_t i = 0; i < n; i++) {
+        DC_TRY(dc_u64set_add(set, (uint64_t)raw[i]));
+        if (set->count > MAX_CLASSES)
+            return DC_FAIL(DC_ERR_DATA,
+                           "/y holds more than %d different values: it cannot be class labels; remove it from the "
+                           "data file",
+                           MAX_CLASSES);
+    }
+out:
+    return st;
+}
+
+/* values[*n] = distinct values of all ranks, ascending; the caller frees it. */
+static dc_status gather_values(dc_comm *comm, const dc_u64set *set, int64_t **values, size_t *n)
+{
+    dc_status st = DC_OK;
+    const size_t P = (size_t)dc_comm_size(comm), rank = (size_t)dc_comm_rank(comm);
+    int64_t *counts = NULL;
+    size_t *bytes = NULL, total = 0;
+    uint64_t *mine = NULL;
+    DC_TRY_ALL(comm, dc_mem_alloc(&counts, P, sizeof *counts, "label counts"));
+    DC_TRY_ALL(comm, dc_mem_alloc(&bytes, P, sizeof *bytes, "label counts"));
+    counts[rank] = (int64_t)set->count;
+    dc_comm_sum_i64(comm, counts, P);
+    for (size_t r = 0; r < P; r++) {
+        bytes[r] = (size_t)counts[r] * sizeof(uint64_t);
+        total += (size_t)counts[r];
+    }
+    DC_TRY_ALL(comm, dc_mem_alloc(&mine, set->count, sizeof *mine, "labels"));
+    DC_TRY_ALL(comm, dc_mem_alloc(values, total, sizeof **values, "labels"));
+    dc_u64set_members(set, mine);
+    dc_comm_allgatherv(comm, mine, *values, bytes);
+    *n = sort_unique(*values, total);
+out:
+    dc_mem_free(&mine);
+    dc_mem_free(&bytes);
+    dc_mem_free(&counts);
+    return st;
+}
+
+static int32_t number_of(const int64_t *values, size_t n, int64_t value)
+{
+    size_t lo = 0, hi = n;
+    while (hi - lo > 1) {
+        const size_t mid = lo + (hi - lo) / 2;
+        if (values[mid] <= value)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return (int32_t)lo;
+}
+
+dc_status dc_data_number_labels(dc_comm *comm, dc_dataset *data, const int64_t *raw)
+{
+    dc_status st = DC_OK;
+    dc_u64set set = {0};
+    int64_t *values = NULL;
+    size_t C = 0;
+    const int64_t n = dc_part_rows(&data->part);
+    DC_TRY_ALL(comm, dc_u64set_init(&set));
+    DC_TRY_ALL(comm, collect(raw, n, &set));
+    DC_TRY(gather_values(comm, &set, &values, &C));
+    for (int64_t i = 0; i < n; i++) data->y[i] = number_of(values, C, raw[i]);
+    data->C = (int64_t)C;
+out:
+    dc_mem_free(&values);
+    dc_u64set_release(&set);
+    return st;
+}

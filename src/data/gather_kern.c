@@ -1,0 +1,116 @@
+/* Stored rows to scaled float rows, and the other loops over rows that threads share: conversion to double for
+ * statistics, the built-in problem, first touch.
+ *
+ * Every output element is a function of one input element, so threads and order do not matter. Values of float64 are
+ * shifted in double: columns such as times have a large offset and small differences. */
+#include <omp.h>
+#include <string.h>
+
+#include "data_priv.h"
+
+/* Fewer elements than this are not worth waking the threads for. */
+enum { THREAD_ELEMENTS = 1 << 15 };
+
+static void convert_u8(const uint8_t *restrict x, const float *restrict shift, const float *restrict scale, int64_t D,
+                       float *restrict out)
+{
+#pragma omp simd
+    for (int64_t c = 0; c < D; c++) out[c] = ((float)x[c] - shift[c]) * scale[c];
+}
+
+static void convert_f16(const _Float16 *restrict x, const float *restrict shift, const float *restrict scale, int64_t D,
+                        float *restrict out)
+{
+#pragma omp simd
+    for (int64_t c = 0; c < D; c++) out[c] = ((float)x[c] - shift[c]) * scale[c];
+}
+
+static void convert_f32(const float *restrict x, const float *restrict shift, const float *restrict scale, int64_t D,
+                        float *restrict out)
+{
+#pragma omp simd
+    for (int64_t c = 0; c < D; c++) out[c] = (x[c] - shift[c]) * scale[c];
+}
+
+static void convert_f64(const double *restrict x, const float *restrict shift, const float *restrict scale, int64_t D,
+                        float *restrict out)
+{
+#pragma omp simd
+    for (int64_t c = 0; c < D; c++) out[c] = (float)((x[c] - (double)shift[c]) * (double)scale[c]);
+}
+
+static void convert_row(const dc_dataset *d, int64_t row, float *out)
+{
+    const int64_t D = d->D;
+    switch (d->dtype) {
+    case DC_U8:
+        convert_u8((const uint8_t *)d->X + row * D, d->shift, d->scale, D, out);
+        break;
+    case DC_F16:
+        convert_f16((const _Float16 *)d->X + row * D, d->shift, d->scale, D, out);
+        break;
+    case DC_F32:
+        convert_f32((const float *)d->X + row * D, d->shift, d->scale, D, out);
+        break;
+    case DC_F64:
+        convert_f64((const double *)d->X + row * D, d->shift, d->scale, D, out);
+        break;
+    }
+}
+
+void dc_dataset_gather(const dc_dataset *data, const int64_t *rows, int64_t n, float *out)
+{
+#pragma omp parallel for schedule(static) if (!omp_in_parallel() && n * data->D >= THREAD_ELEMENTS)
+    for (int64_t i = 0; i < n; i++) convert_row(data, rows[i], out + i * data->D);
+}
+
+void dc_dataset_rows(const dc_dataset *data, int64_t lo, int64_t n, float *out)
+{
+#pragma omp parallel for schedule(static) if (!omp_in_parallel() && n * data->D >= THREAD_ELEMENTS)
+    for (int64_t i = 0; i < n; i++) convert_row(data, lo + i, out + i * data->D);
+}
+
+void dc_data_row_f64(const dc_dataset *data, int64_t row, double *restrict out)
+{
+    const int64_t D = data->D;
+    const uint8_t *restrict u8 = (const uint8_t *)data->X + row * D;
+    const _Float16 *restrict f16 = (const _Float16 *)data->X + row * D;
+    const float *restrict f32 = (const float *)data->X + row * D;
+    switch (data->dtype) {
+    case DC_U8:
+        for (int64_t c = 0; c < D; c++) out[c] = (double)u8[c];
+        break;
+    case DC_F16:
+        for (int64_t c = 0; c < D; c++) out[c] = (double)(float)f16[c];
+        break;
+    case DC_F32:
+        for (int64_t c = 0; c < D; c++) out[c] = (double)f32[c];
+        break;
+    case DC_F64:
+        memcpy(out, (const double *)data->X + row * D, (size_t)D * sizeof *out);
+        break;
+    }
+}
+
+void dc_data_generate(uint64_t seed, const dc_part *part, uint8_t *X, int32_t *y)
+{
+    const int64_t n = dc_part_rows(part);
+#pragma omp parallel for schedule(static)
+    for (int64_t i = 0; i < n; i++) y[i] = dc_glyph_row(seed, part->row_lo + i, X + i * DC_GLYPH_PIXELS);
+}
+
+void dc_data_touch(void *memory, size_t bytes)
+{
+    enum { PIECE = 1 << 20 };
+    const int64_t pieces = (int64_t)((bytes + PIECE - 1) / PIECE);
+#pragma omp parallel for schedule(static)
+    for (int64_t i = 0; i < pieces; i++) {
+        const size_t lo = (size_t)i * PIECE;
+        memset((char *)memory + lo, 0, DC_MIN((size_t)PIECE, bytes - lo));
+    }
+}
+
+int dc_data_threads(void)
+{
+    return omp_get_max_threads();
+}
