@@ -60,33 +60,38 @@ typedef struct {
 DC_CHECKED dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg, dc_kmeans_result *out);
 void dc_kmeans_result_release(dc_kmeans_result *r);
 
-/* ---- Student-t soft assignment (algorithms: A5, F1, F2)
- * -------------------------------------------------------------- */
+/* ---- Student-t soft assignment ---- */
 
-/* q[i][j] for n rows: log q = -(a+1)/2 log1p(d/a) - logsumexp, squared distances d computed without cancellation
- * (directly over d components). q [n x K]. Threaded over rows outside a parallel region; row results do not depend on
- * position. */
+/* q[n x K]: log q_ij = -(alpha+1)/2 log1p(d_ij/alpha) - logsumexp_k, d_ij = |z_i - mu_j|^2 summed from the differences
+ * (Xie et al. 2016, equation 1). Z [n x L] and M [K x L] finite, K >= 1, alpha > 0; n and L may be 0. Finite for every
+ * such input. Local, threaded outside a parallel region; a row's result does not depend on its position. */
 void dc_softassign(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q);
 
-/* One pass over all rows: q (local, [n x K], may be NULL: not kept), f[K] = sum_i q_ij (global, double, canonical sum),
- * new labels = argmax_j q_ij (ties: lowest), and the number of rows (global) whose label differs from label[] before;
- * size[K] (global). Collective, one float reduction and one integer reduction. */
+/* What all ranks learn from one pass of dc_softassign over all rows. The arrays are the caller's. */
 typedef struct {
-    double *f;     /* [K] */
-    int64_t *size; /* [K] */
-    int64_t changed;
-    double sum_check; /* max over rows of |sum_j q_ij - 1|, global */
+    double *f;        /* [K] f_j = sum_i q_ij over all N rows, in double */
+    int64_t *size;    /* [K] rows with label j */
+    int64_t changed;  /* rows whose label is another one than before */
+    double sum_check; /* max over rows of |sum_j q_ij - 1|; NaN if this rank made one */
 } dc_soft_stats;
+/* q[n x K] (local; NULL: not kept) and labels[n] (local; in: old, out: argmax_j q_ij, ties: lowest) of this rank's rows
+ * Z[n x L], and the global stats, the same bits for every number of ranks and threads. Collective: one reduction of
+ * 2K+1 doubles and one maximum. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_softassign_refresh(dc_comm *comm, const dc_part *part, const float *Z, const float *M,
                                            int64_t K, int64_t L, double alpha, float *q, int32_t *labels,
                                            dc_soft_stats *stats);
 
-/* p_ij = (q_ij^2/f_j) / sum_k(q_ik^2/f_k), in log form, f floored at 1e-12 N. p may be q. Local. Threaded. */
+/* p_ij = (q_ij^2/f_j) / sum_k(q_ik^2/f_k), f floored at 1e-12 N (Xie et al. 2016, equation 3). q, p [n x K]; p may be
+ * q. Local, threaded outside a parallel region. */
 void dc_target(const float *q, const double *f, int64_t n, int64_t K, dc_gidx N, float *p);
+/* The same in place for all rows: p holds q on entry. Returns (1/N) sum_i KL(p_i || q_i). `loss`: an accumulator of one
+ * value. Collective: one reduction. */
+double dc_target_refresh(dc_comm *comm, const dc_part *part, const double *f, int64_t K, dc_sum *loss, float *p);
 
-/* KL loss of a batch and its gradients for a global batch of B rows; P constant.
- * rows[i] is the local row whose p is P[rows[i]*K]. dZ [n x L] written; dM [K x L] written (this rank's part).
- * Returns this rank's part of (1/B) sum KL(p_i || q_i). scratch: n*K*2 floats. */
+/* Loss of a batch and its gradients, P constant: this rank's part of L = (1/B) sum_i sum_j p_ij log(p_ij/q_ij), B the
+ * rows of the batch over all ranks. Z [n x L]: the batch's rows of this rank as they are now; the target of row i is
+ * P[rows[i]*K ...]. Written: dZ [n x L], dM [K x L] (this rank's part). scratch: 2*n*K floats. n may be 0: dM = 0.
+ * Local, threaded outside a parallel region, the same bits for every number of threads. */
 double dc_student_kl_grad(const float *Z, const float *M, const float *P, const int64_t *rows, int64_t n, int64_t K,
                           int64_t L, double alpha, int64_t B, float *dZ, float *dM, float *scratch);
 

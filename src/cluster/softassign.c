@@ -1,0 +1,73 @@
+/* The two passes over all rows that renew a target: soft assignment with its sums, then the target with its loss.
+ * Counts travel as doubles beside the sums: they are exact below 2^53. */
+#include "softassign_impl.h"
+
+#include "dcmpi/mem.h"
+
+#include <omp.h>
+
+static dc_status pass_init(dc_soft_pass *a, size_t K, dc_sum **sum, const dc_part *part, double **total)
+{
+    dc_status st = DC_OK;
+    const size_t threads = (size_t)omp_get_max_threads();
+    DC_TRY(dc_mem_alloc(&a->error, threads, sizeof *a->error, "soft assignment check"));
+    if (!a->q) DC_TRY(dc_mem_alloc(&a->tile, threads * DC_SOFT_TILE, K * sizeof *a->tile, "soft assignment tiles"));
+    DC_TRY(dc_mem_alloc(total, 2 * K + 1, sizeof **total, "soft assignment sums"));
+    DC_TRY(dc_sum_create(sum, part, 2 * K + 1));
+out:
+    return st;
+}
+
+static void take_stats(const double *total, int64_t K, dc_soft_stats *stats)
+{
+    for (int64_t k = 0; k < K; k++) {
+        stats->f[k] = total[k];
+        stats->size[k] = (int64_t)total[K + k];
+    }
+    stats->changed = (int64_t)total[2 * K];
+}
+
+dc_status dc_softassign_refresh(dc_comm *comm, const dc_part *part, const float *Z, const float *M, int64_t K,
+                                int64_t L, double alpha, float *q, int32_t *labels, dc_soft_stats *stats)
+{
+    dc_status st = DC_OK;
+    dc_sum *sum = NULL;
+    double *total = NULL;
+    dc_soft_pass pass = {.Z = Z, .M = M, .K = K, .L = L, .alpha = alpha, .q = q, .label = labels};
+    DC_TRY_ALL(comm, pass_init(&pass, (size_t)K, &sum, part, &total));
+    dc_sum_over_blocks(comm, sum, dc_soft_block, &pass, total);
+    take_stats(total, K, stats);
+    stats->sum_check = 0;
+    for (int t = 0; t < omp_get_max_threads(); t++)
+        if (!(pass.error[t] <= stats->sum_check)) stats->sum_check = pass.error[t];
+    dc_comm_max_f64(comm, &stats->sum_check, 1);
+out:
+    dc_mem_free(&pass.error);
+    dc_mem_free(&pass.tile);
+    dc_mem_free(&total);
+    dc_sum_destroy(&sum);
+    return st;
+}
+
+typedef struct {
+    float *p;
+    const double *f;
+    int64_t K;
+    dc_gidx N;
+} target_pass;
+
+static void target_block(void *ctx, const dc_block *block, int thread, double *leaf)
+{
+    const target_pass *a = ctx;
+    float *p = a->p + block->lo * a->K;
+    (void)thread;
+    leaf[0] = dc_target_rows(p, a->f, block->hi - block->lo, a->K, a->N, p);
+}
+
+double dc_target_refresh(dc_comm *comm, const dc_part *part, const double *f, int64_t K, dc_sum *loss, float *p)
+{
+    double total;
+    target_pass pass = {p, f, K, part->N};
+    dc_sum_over_blocks(comm, loss, target_block, &pass, &total);
+    return part->N > 0 ? total / (double)part->N : 0;
+}

@@ -1,0 +1,37 @@
+/* What the files of the soft assignment share; not for other modules. */
+#ifndef DCMPI_CLUSTER_SOFTASSIGN_IMPL_H
+#define DCMPI_CLUSTER_SOFTASSIGN_IMPL_H
+
+#include "dcmpi/cluster.h"
+
+/* Rows go in groups of LANES, one row per vector lane, against CENTERS centres at a time, COLUMNS components at a time:
+ * buffers on the stack whatever K and L are, and a row's result does not depend on its lane. */
+enum { DC_SOFT_LANES = 16, DC_SOFT_CENTERS = 64, DC_SOFT_COLUMNS = 64, DC_SOFT_TILE = 256 };
+
+typedef double dc_soft_lane[DC_SOFT_LANES];
+
+/* z[c][l] = component c0 + c of row l; lanes from n on are zero. */
+void dc_soft_load(const float *Z, int64_t n, int64_t L, int64_t c0, int64_t width, dc_soft_lane *z);
+/* d[k][l] = squared distance of row l, l < n <= LANES, to centre k0 + k, k < m <= CENTERS. */
+void dc_soft_distances(const float *Z, int64_t n, const float *M, int64_t k0, int64_t m, int64_t L, dc_soft_lane *d);
+/* least[l] = min over all K of (a+1)/2 log1p(d/a), the exponent of the nearest centre. */
+void dc_soft_least(const float *Z, int64_t n, const float *M, int64_t K, int64_t L, double alpha, dc_soft_lane least);
+/* dc_softassign in the calling thread. */
+void dc_softassign_rows(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q);
+
+/* Block kernel of dc_softassign_refresh. leaf[K]: sums of q, leaf[K]: sizes, leaf[1]: changed labels. */
+typedef struct {
+    const float *Z, *M;
+    int64_t K, L;
+    double alpha;
+    float *q;       /* [n x K] local, or NULL */
+    float *tile;    /* [threads x TILE x K] if q is NULL */
+    int32_t *label; /* [n] local, before and after */
+    double *error;  /* [threads] largest |sum q - 1| so far */
+} dc_soft_pass;
+void dc_soft_block(void *ctx, const dc_block *block, int thread, double *leaf);
+
+/* Target of n rows in the calling thread; returns sum KL(p_i || q_i). p may be q. */
+double dc_target_rows(const float *q, const double *f, int64_t n, int64_t K, dc_gidx N, float *p);
+
+#endif

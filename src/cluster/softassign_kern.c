@@ -1,0 +1,128 @@
+/* Soft assignment of embedded rows to centres with a Student-t kernel (van der Maaten and Hinton 2008; Xie et al.
+ * 2016).
+ *
+ *   log q_ij = -(a+1)/2 log1p(d_ij/a) - log sum_k exp(-(a+1)/2 log1p(d_ik/a)),  d_ij = |z_i - mu_j|^2
+ *
+ * Distances are sums of squared differences, exponents are taken relative to the nearest centre's, so the largest term
+ * is exp(0) = 1: nothing overflows, no sum is 0, whatever a and d are. All arithmetic is in double; only q is float. */
+#include "softassign_impl.h"
+
+#include "lanes.h"
+
+#include <math.h>
+#include <omp.h>
+
+void dc_soft_load(const float *Z, int64_t n, int64_t L, int64_t c0, int64_t width, dc_soft_lane *z)
+{
+    for (int64_t c = 0; c < width; c++)
+        for (int64_t l = 0; l < DC_SOFT_LANES; l++) z[c][l] = l < n ? (double)Z[l * L + c0 + c] : 0;
+}
+
+static void add_squares(const dc_soft_lane *z, const float *mu, int64_t width, double *restrict d)
+{
+    dc_soft_lane sum = {0};
+    for (int64_t c = 0; c < width; c++) {
+        const double m = (double)mu[c];
+        for (int l = 0; l < DC_SOFT_LANES; l++) sum[l] += (z[c][l] - m) * (z[c][l] - m);
+    }
+    for (int l = 0; l < DC_SOFT_LANES; l++) d[l] += sum[l];
+}
+
+void dc_soft_distances(const float *Z, int64_t n, const float *M, int64_t k0, int64_t m, int64_t L, dc_soft_lane *d)
+{
+    dc_soft_lane z[DC_SOFT_COLUMNS];
+    memset(d, 0, (size_t)m * sizeof *d);
+    for (int64_t c = 0; c < L; c += DC_SOFT_COLUMNS) {
+        const int64_t width = DC_MIN(L - c, (int64_t)DC_SOFT_COLUMNS);
+        dc_soft_load(Z, n, L, c, width, z);
+        for (int64_t k = 0; k < m; k++) add_squares(z, M + (k0 + k) * L + c, width, d[k]);
+    }
+}
+
+void dc_soft_least(const float *Z, int64_t n, const float *M, int64_t K, int64_t L, double alpha, dc_soft_lane least)
+{
+    dc_soft_lane d[DC_SOFT_CENTERS], nearest;
+    for (int l = 0; l < DC_SOFT_LANES; l++) nearest[l] = INFINITY;
+    for (int64_t k0 = 0; k0 < K; k0 += DC_SOFT_CENTERS) {
+        const int64_t m = DC_MIN(K - k0, (int64_t)DC_SOFT_CENTERS);
+        dc_soft_distances(Z, n, M, k0, m, L, d);
+        for (int64_t k = 0; k < m; k++)
+            for (int l = 0; l < DC_SOFT_LANES; l++) nearest[l] = d[k][l] < nearest[l] ? d[k][l] : nearest[l];
+    }
+    for (int l = 0; l < DC_SOFT_LANES; l++) least[l] = (alpha + 1) / 2 * dc_lane_log1p(nearest[l] / alpha);
+}
+
+/* e[k][l] = exp(least[l] - exponent of centre k0 + k), also added to sum[l]. */
+static void add_terms(const dc_soft_lane *d, int64_t m, double alpha, const dc_soft_lane least, dc_soft_lane *e,
+                      double *restrict sum)
+{
+    const double half = (alpha + 1) / 2;
+    for (int64_t k = 0; k < m; k++) {
+        for (int l = 0; l < DC_SOFT_LANES; l++) {
+            e[k][l] = dc_lane_exp(least[l] - half * dc_lane_log1p(d[k][l] / alpha));
+            sum[l] += e[k][l];
+        }
+    }
+}
+
+/* At most LANES rows. */
+static void softassign_group(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q)
+{
+    dc_soft_lane least, sum = {0}, d[DC_SOFT_CENTERS];
+    dc_soft_least(Z, n, M, K, L, alpha, least);
+    for (int64_t k0 = 0; k0 < K; k0 += DC_SOFT_CENTERS) {
+        const int64_t m = DC_MIN(K - k0, (int64_t)DC_SOFT_CENTERS);
+        dc_soft_distances(Z, n, M, k0, m, L, d);
+        add_terms(d, m, alpha, least, d, sum);
+        for (int64_t l = 0; l < n; l++)
+            for (int64_t k = 0; k < m; k++) q[l * K + k0 + k] = (float)d[k][l];
+    }
+    for (int64_t l = 0; l < n; l++)
+        for (int64_t k = 0; k < K; k++) q[l * K + k] = (float)((double)q[l * K + k] / sum[l]);
+}
+
+void dc_softassign_rows(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q)
+{
+    for (int64_t i = 0; i < n; i += DC_SOFT_LANES)
+        softassign_group(Z + i * L, M, DC_MIN(n - i, (int64_t)DC_SOFT_LANES), K, L, alpha, q + i * K);
+}
+
+void dc_softassign(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q)
+{
+#pragma omp parallel for schedule(static)
+    for (int64_t i = 0; i < n; i += DC_SOFT_TILE)
+        dc_softassign_rows(Z + i * L, M, DC_MIN(n - i, (int64_t)DC_SOFT_TILE), K, L, alpha, q + i * K);
+}
+
+/* Adds a row of q to the sums f; returns the first largest and |sum q - 1|. */
+static int32_t add_row(const float *q, int64_t K, double *restrict f, double *error)
+{
+    double sum = 0;
+    int32_t best = 0;
+    for (int64_t k = 0; k < K; k++) {
+        f[k] += (double)q[k];
+        sum += (double)q[k];
+        if (q[k] > q[best]) best = (int32_t)k;
+    }
+    *error = fabs(sum - 1);
+    return best;
+}
+
+void dc_soft_block(void *ctx, const dc_block *block, int thread, double *leaf)
+{
+    const dc_soft_pass *a = ctx;
+    const int64_t K = a->K;
+    for (int64_t lo = block->lo; lo < block->hi; lo += DC_SOFT_TILE) {
+        const int64_t n = DC_MIN(block->hi - lo, (int64_t)DC_SOFT_TILE);
+        float *q = a->q ? a->q + lo * K : a->tile + thread * DC_SOFT_TILE * K;
+        dc_softassign_rows(a->Z + lo * a->L, a->M, n, K, a->L, a->alpha, q);
+        for (int64_t i = 0; i < n; i++) {
+            double error;
+            const int32_t k = add_row(q + i * K, K, leaf, &error);
+            leaf[K + k] += 1;
+            leaf[2 * K] += k != a->label[lo + i];
+            a->label[lo + i] = k;
+            if (!(error <= a->error[thread])) a->error[thread] = error; /* NaN stays */
+        }
+    }
+}

@@ -1,0 +1,48 @@
+/* Target distribution of deep embedded clustering (Xie et al. 2016, equation 3): p_ij ~ q_ij^2 / f_j, rows summing
+ * to 1.
+ *
+ * In double q^2/f neither overflows nor underflows: q is a float, 0 or at least 1e-45, and f lies between its floor
+ * 1e-12 N and N; the largest q of a row is at least 1/K, so no row sums to 0. The floor keeps a cluster that has lost
+ * all its rows out of the target instead of dividing by 0. */
+#include "softassign_impl.h"
+
+#include "lanes.h"
+
+#include <omp.h>
+
+static double floored(double f, dc_gidx N)
+{
+    const double floor_ = 1e-12 * (double)N;
+    return f < floor_ ? floor_ : f;
+}
+
+/* Target of one row; returns KL(p || q). */
+static double target_row(const float *q, const double *f, int64_t K, dc_gidx N, float *p)
+{
+    double sum = 0, loss = 0, term[DC_SOFT_CENTERS];
+    for (int64_t k = 0; k < K; k++) sum += (double)q[k] * (double)q[k] / floored(f[k], N);
+    for (int64_t k0 = 0; k0 < K; k0 += DC_SOFT_CENTERS) {
+        const int64_t m = DC_MIN(K - k0, (int64_t)DC_SOFT_CENTERS);
+        for (int64_t k = 0; k < m; k++) {
+            const double qk = (double)q[k0 + k], ratio = qk / (floored(f[k0 + k], N) * sum); /* p/q */
+            term[k] = qk * ratio * dc_lane_log(ratio);                                       /* 0 for q = 0 */
+            p[k0 + k] = (float)(qk * ratio);
+        }
+        for (int64_t k = 0; k < m; k++) loss += term[k];
+    }
+    return loss;
+}
+
+double dc_target_rows(const float *q, const double *f, int64_t n, int64_t K, dc_gidx N, float *p)
+{
+    double loss = 0;
+    for (int64_t i = 0; i < n; i++) loss += target_row(q + i * K, f, K, N, p + i * K);
+    return loss;
+}
+
+void dc_target(const float *q, const double *f, int64_t n, int64_t K, dc_gidx N, float *p)
+{
+#pragma omp parallel for schedule(static)
+    for (int64_t i = 0; i < n; i += DC_SOFT_TILE)
+        (void)dc_target_rows(q + i * K, f, DC_MIN(n - i, (int64_t)DC_SOFT_TILE), K, N, p + i * K);
+}
