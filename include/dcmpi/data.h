@@ -2,8 +2,9 @@
 #ifndef DCMPI_DATA_H
 #define DCMPI_DATA_H
 
-#include "dcmpi/comm.h"
 #include "dcmpi/part.h"
+
+typedef struct dc_comm dc_comm;
 
 typedef enum { DC_SCALE_NONE, DC_SCALE_UNIT, DC_SCALE_DEC, DC_SCALE_STANDARD, DC_SCALE_MINMAX } dc_scale_kind;
 enum { DC_IMAGE_DIMS_MAX = 4 };

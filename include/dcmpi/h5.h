@@ -6,8 +6,9 @@
 #ifndef DCMPI_H5_H
 #define DCMPI_H5_H
 
-#include "dcmpi/comm.h"
 #include "dcmpi/part.h"
+
+typedef struct dc_comm dc_comm;
 
 /* ---- Serial: one process, no communication ---------------------------------------------------------------------- */
 

@@ -10,6 +10,7 @@
 #include <xxhash.h>
 
 #include "data_priv.h"
+#include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/sum.h"

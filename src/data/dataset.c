@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "data_priv.h"
+#include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
 
 static const struct {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "data_priv.h"
+#include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
 #include "u64set.h"
 

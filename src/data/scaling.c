@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "data_priv.h"
+#include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/sum.h"

@@ -2,6 +2,7 @@
 #ifndef DCMPI_IO_H5_BLOCK_H
 #define DCMPI_IO_H5_BLOCK_H
 
+#include "dcmpi/comm.h"
 #include "h5_private.h"
 
 /* This rank's rows [part->row_lo, part->row_hi) of a dataset; all fields but part's rank and rows are global. */
