@@ -33,23 +33,26 @@ static int64_t widest(const dc_net *net, int first, int last)
     return width;
 }
 
+/* The next buffer of the slab, zeroed row block by row block by the threads that will fill it. */
+static float *take_buffer(float **next, size_t floats)
+{
+    float *buffer = *next;
+    *next += floats;
+    dc_zero_floats(buffer, floats);
+    return buffer;
+}
+
 dc_status dc_net_work_create(dc_net_work *w, const dc_net *net, int first, int last, int64_t n_max, bool backward)
 {
     *w = (dc_net_work){.n_max = n_max};
     const size_t delta = backward ? buffer_floats(n_max, widest(net, first, last)) : 0;
     size_t total = add_size(delta, delta);
     for (int l = first; l <= last; l++) total = add_size(total, buffer_floats(n_max, width_before(net, l)));
-    const dc_status st = dc_mem_alloc(&w->slab, total, sizeof(float), "activations");
+    const dc_status st = dc_mem_alloc_raw(&w->slab, total, sizeof(float), "activations");
     if (st != DC_OK) return st;
     float *next = w->slab;
-    for (int l = first; l <= last; l++) {
-        w->act[l] = next;
-        next += buffer_floats(n_max, width_before(net, l));
-    }
-    if (backward) {
-        w->delta[0] = next;
-        w->delta[1] = next + delta;
-    }
+    for (int l = first; l <= last; l++) w->act[l] = take_buffer(&next, buffer_floats(n_max, width_before(net, l)));
+    for (int i = 0; backward && i < 2; i++) w->delta[i] = take_buffer(&next, delta);
     return DC_OK;
 }
 

@@ -13,7 +13,10 @@
 /* Share of the configured rate that the schedule leaves at step t. */
 static double schedule_factor(const dc_opt_config *opt, int64_t t, int64_t total)
 {
-    if (opt->schedule == DC_SCHED_STEP && opt->lr_step > 0) return pow(opt->lr_factor, (double)(t / opt->lr_step));
+    if (opt->schedule == DC_SCHED_STEP && opt->lr_step > 0) {
+        const int64_t drops = t / opt->lr_step;
+        return pow(opt->lr_factor, (double)drops);
+    }
     if (opt->schedule == DC_SCHED_COSINE && total > 0) {
         const double done = (double)DC_MIN(t, total) / (double)total;
         return opt->lr_factor + (1 - opt->lr_factor) * 0.5 * (1 + cos(3.14159265358979323846 * done));

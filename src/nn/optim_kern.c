@@ -6,7 +6,7 @@
 
 #include "nn/nn_kern.h"
 
-void dc_param_zero(float *x, size_t n)
+void dc_zero_floats(float *x, size_t n)
 {
 #pragma omp parallel for simd schedule(static)
     for (size_t i = 0; i < n; i++) x[i] = 0;

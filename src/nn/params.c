@@ -6,7 +6,7 @@
 static dc_status alloc_zeroed(float **out, size_t n, const char *what)
 {
     const dc_status st = dc_mem_alloc_raw(out, n, sizeof **out, what);
-    if (st == DC_OK) dc_param_zero(*out, n);
+    if (st == DC_OK) dc_zero_floats(*out, n);
     return st;
 }
 
@@ -34,6 +34,6 @@ void dc_params_release(dc_params *p)
 
 void dc_params_reset_moments(dc_params *p)
 {
-    dc_param_zero(p->m1, p->n);
-    dc_param_zero(p->m2, p->n);
+    dc_zero_floats(p->m1, p->n);
+    dc_zero_floats(p->m2, p->n);
 }
