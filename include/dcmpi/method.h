@@ -15,7 +15,7 @@
 typedef struct {
     const dc_part *part;
     int64_t K, L;
-    int64_t batch_rows; /* no step gives this rank more rows than this */
+    int64_t batch_rows; /* no step gives this rank more rows than this; the trainer fills it in */
     double alpha;
     dc_kmeans_config kmeans;
 } dc_method_env;

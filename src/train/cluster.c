@@ -86,7 +86,7 @@ static dc_status start_method(dc_comm *comm, dc_trainer *t, dc_cluster_result *o
     const dc_cluster_config *cfg = t->cfg;
     dc_embed(t->embedder, t->model, out->Z);
     const double start = dc_timer_start();
-    const dc_status st = cfg->method->init(comm, &cfg->env, out->Z, dc_trainer_extra(t), out->labels, &t->state);
+    const dc_status st = cfg->method->init(comm, &t->env, out->Z, dc_trainer_extra(t), out->labels, &t->state);
     dc_timer_stop(t->model->timers, DC_T_KMEANS, start, 0, 0);
     return st;
 }
@@ -94,7 +94,7 @@ static dc_status start_method(dc_comm *comm, dc_trainer *t, dc_cluster_result *o
 static void assign(const dc_trainer *t, dc_cluster_result *out)
 {
     const int64_t n = dc_part_rows(&t->model->data->part), K = t->cfg->env.K;
-    t->cfg->method->assign_local(&t->cfg->env, dc_trainer_extra(t), out->Z, n, out->q);
+    t->cfg->method->assign_local(&t->env, dc_trainer_extra(t), out->Z, n, out->q);
     for (int64_t i = 0; i < n; i++) {
         float best = 0;
         for (int64_t j = 0; j < K; j++) best = DC_MAX(best, out->q[i * K + j]);

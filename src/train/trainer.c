@@ -9,10 +9,11 @@
 dc_status dc_trainer_create(dc_trainer *t, dc_model *m, const dc_cluster_config *cfg)
 {
     dc_status st = DC_OK;
-    *t = (dc_trainer){.model = m, .cfg = cfg};
+    *t = (dc_trainer){.model = m, .cfg = cfg, .env = cfg->env};
     DC_TRY(dc_embedder_create(&t->embedder, m));
     if (!(cfg->method->flags & DC_METHOD_TRAINS)) return DC_OK;
     DC_TRY(dc_batcher_init(&t->batcher, &m->data->part, m->seed, cfg->batch));
+    t->env.batch_rows = t->batcher.capacity;
     DC_TRY(dc_mem_alloc(&t->rows, (size_t)t->batcher.capacity, sizeof *t->rows, "batch rows"));
     DC_TRY(dc_net_work_create(&t->work, m->net, 0, m->net->n_encoder, t->batcher.capacity, true));
 out:

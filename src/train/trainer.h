@@ -7,6 +7,7 @@
 typedef struct {
     dc_model *model;              /* borrowed */
     const dc_cluster_config *cfg; /* borrowed */
+    dc_method_env env;            /* cfg->env with batch_rows filled in */
     dc_method_state *state;       /* owned, made by the method */
     dc_embedder *embedder;        /* owned */
     dc_net_work work;             /* encoder activations of a batch */
