@@ -51,7 +51,7 @@ OPT      = $(if $(filter 1,$(DEBUG))$(SAN),-O1 -fno-omit-frame-pointer,-O3)
 DEFINES  = -D_GNU_SOURCE $(if $(filter 1,$(DEBUG)),-DDC_DEBUG) $(if $(filter 1,$(FAULT)),-DDC_FAULT) \
            $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 SANITIZE = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
-# c11 alone would turn FMA contraction off and hide POSIX; fast-math would break the promise of equal bits.
+# c11 alone would turn FMA contraction off and hide POSIX; reordered sums would break the promise of equal bits.
 CODEGEN  = -std=c11 $(OPT) -march=$(ARCH) -ffp-contract=fast -fno-math-errno -fopenmp -g \
            -fstack-protector-strong -fPIE $(SANITIZE)
 LDFLAGS  = -pie -Wl,-z,relro,-z,now -Wl,--as-needed
@@ -89,7 +89,7 @@ $(BUILD)/tests/libref.a: $(REF_OBJ) | $(BUILD)/tests/
 	@rm -f $@
 	@ar rcs $@ $^
 
-$(BUILD)/%.o: %.c $(BUILD)/gen/flags.txt | $(BUILD)/gen/dcmpi_build_info.h $(BUILD)/gen/libraries.ok
+$(BUILD)/%.o: %.c $(BUILD)/gen/flags.txt | $(BUILD)/gen/dcmpi_build_info.h
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(if $(filter tests/%,$<),-Itests) $(CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -123,10 +123,10 @@ endef
 # A generated file is replaced only if its text changed, so nothing is built again for nothing.
 replace_if_changed = if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
-$(BUILD)/gen/flags.txt: FORCE | $(BUILD)/gen/
+$(BUILD)/gen/flags.txt: FORCE | $(BUILD)/gen/libraries.ok
 	@$(file >$@.new,$(CC) $(CPPFLAGS) $(filter-out -Werror,$(CFLAGS)))$(replace_if_changed)
 
-$(BUILD)/gen/dcmpi_build_info.h: FORCE | $(BUILD)/gen/
+$(BUILD)/gen/dcmpi_build_info.h: FORCE | $(BUILD)/gen/libraries.ok
 	@$(file >$@.txt,$(BUILD_INFO)) \
 	{ echo '#define DC_BUILD_VERSION "$(VERSION)"'; \
 	  echo '#define DC_BUILD_GIT "$(GIT_ID)"'; \
@@ -145,6 +145,9 @@ RUN_TESTS = tests/run.sh --build $(BUILD)
 setup:
 	@tools/setup.sh
 
+setup-developer:
+	@tools/setup.sh --developer
+
 demo: setup
 	@$(MAKE_ALL) all
 	@. tests/mpi_env.sh; $(MPIRUN) --oversubscribe -n 2 $(BUILD)/dcmpi
@@ -161,7 +164,7 @@ check-long: setup
 # valgrind 3.19 does not know AVX-512.
 VALGRIND = valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite \
            --suppressions=tests/valgrind.supp
-check-valgrind: setup
+check-valgrind: setup-developer
 	@$(MAKE_ALL) ARCH=x86-64-v3 all tests
 	@tests/run.sh --build $$($(MAKE) -s ARCH=x86-64-v3 print-build) --serial --wrap "$(VALGRIND)"
 
@@ -179,7 +182,7 @@ layers:
 format:
 	clang-format -i $(FORMATTED)
 
-lint: setup layers
+lint: setup-developer layers
 	@clang-format --dry-run -Werror $(FORMATTED)
 	@shellcheck -x $(SCRIPTS)
 	@$(MAKE_ALL) WERROR=1 BUILD=$(BUILD)/lint all tests
@@ -218,5 +221,5 @@ help:
 -include $(LIB_OBJ:.o=.d) $(BUILD)/src/app/main.d $(REF_OBJ:.o=.d) $(TESTS:=.d) $(BENCHES:=.d)
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all tests info setup demo check check-long check-valgrind print-build bench layers format lint tidy $(TIDY) \
+.PHONY: all tests info setup setup-developer demo check check-long check-valgrind print-build bench layers format lint tidy $(TIDY) \
         cppcheck install uninstall clean help FORCE

@@ -13,8 +13,8 @@ fi
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0}
 cores=$(nproc)
 
-# P T: threads that wait must not spin when there are more of them than cores.
+# P T: threads that wait must not spin when all cores are taken, least of all when there are more threads than cores.
 passive_if_oversubscribed() {
     unset OMP_WAIT_POLICY
-    if [ $((($1 > 0 ? $1 : 1) * $2)) -gt "$cores" ]; then export OMP_WAIT_POLICY=passive; fi
+    if [ $((($1 > 0 ? $1 : 1) * $2)) -ge "$cores" ]; then export OMP_WAIT_POLICY=passive; fi
 }

@@ -44,29 +44,30 @@ PLACES = {
     "MPI only in src/comm": (r'#\s*include\s*[<"]mpi\.h|\bMPI_[A-Z]\w+\s*\(', r"src/comm/|src/(io/h5\w*|la/dla)\.c"),
     "comm_mpi.h only in src/comm, io/h5, la/dla": (r'#\s*include\s*"(comm/)?comm_mpi\.h"', r"src/comm/|src/(io/h5\w*|la/dla)\.[ch]"),
     "HDF5 only in src/io": (r"#\s*include\s*<hdf5|\bH5[A-Z]+[a-z_]\w*\s*\(", r"src/io/"),
-    "oneDNN and CBLAS only in la/gemm.c": (r"#\s*include\s*<(oneapi/dnnl|dnnl|cblas|openblas)|\b(cblas|dnnl|openblas)_\w+\s*\(", r"src/la/gemm\.c"),
+    "oneDNN and CBLAS only in la/gemm.c, la/blas_info.c": (r"#\s*include\s*<(oneapi/dnnl|dnnl|cblas|openblas)|\b(cblas|dnnl|openblas)_\w+\s*\(", r"src/la/(gemm|blas_info)\.c"),
     "ScaLAPACK only in la/dla.c": (r"\b(Cblacs_\w+|Csys2blacs_handle|p[sd][a-z]{4,7}_)\s*\(", r"src/la/(dla\.c|scalapack_decl\.h)"),
     "libyaml only in src/config": (r"#\s*include\s*<yaml", r"src/config/"),
     "zlib only in src/convert": (r"#\s*include\s*<zlib", r"src/convert/"),
     "OpenMP loops only in kernels, la, rng": (r"#\s*pragma\s+omp\b", r"src/\w+/\w*_kern\.[ch]|src/la/|src/base/rng\.c"),
     "memory only through dcmpi/mem.h": (r"(?<![\w.>])(malloc|calloc|realloc|aligned_alloc|posix_memalign|strn?dup|v?asprintf)\s*\(", r"src/base/mem\.c"),
-    "the process ends only in main, status and comm": (r"(?<![\w.>])(_?exit|abort|quick_exit)\s*\(", r"src/base/status\.c|src/comm/|src/app/"),
+    "the process ends only in main, status, comm and h5_block": (r"(?<![\w.>])(_?exit|abort|quick_exit)\s*\(", r"src/base/status\.c|src/comm/|src/io/h5_block\.c|src/app/"),
 }
 
 # Files that are mathematics: they must not see comm.h, not even through another header.
 WITHOUT_COMM = r"src/nn/|src/la/(?!dla)|src/metrics/(scores|hungarian)\.c|src/\w+/\w*_kern\.[ch]"
 WITHOUT_COMM_EXCEPT = r"src/comm/"
 
-FAST_MATH = r"-ffast-math|-Ofast|-funsafe-math|-fassociative-math|-freciprocal-math"
+FAST_MATH = r"fast-math|-Ofast|-funsafe-math|-fassociative-math|-freciprocal-math"
 
 
-def code_lines(path):
-    """Lines with comments and the contents of text literals blanked, so that rules look at code only."""
+def code_lines(path, with_texts=False):
+    """Lines with comments and (if not asked for) text literals blanked, so that rules look at code only."""
     text = path.read_text(encoding="utf-8", errors="replace")
     blank = lambda m: re.sub(r"[^\n]", " ", m.group(0))
     include = r'(?m)^[ \t]*#[ \t]*include[^\n]*$'
     token = r'(?P<inc>%s)|(?P<com>/\*.*?\*/|//[^\n]*)|(?P<str>"(?:\\.|[^"\\\n])*")' % include.replace("(?m)", "")
-    return re.sub(token, lambda m: m.group(0) if m.group("inc") else blank(m), text, flags=re.S | re.M).split("\n")
+    kept = ("inc", "str") if with_texts else ("inc",)
+    return re.sub(token, lambda m: m.group(0) if m.lastgroup in kept else blank(m), text, flags=re.S | re.M).split("\n")
 
 
 class Tree:
@@ -170,8 +171,7 @@ def check_method_names(tree):
     for name in tree.code if names else []:
         if re.match(r"src/(method|config)/", name):
             continue
-        text = (tree.root / name).read_text(encoding="utf-8", errors="replace")
-        for number, line in enumerate(text.split("\n"), 1):
+        for number, line in enumerate(code_lines(tree.root / name, with_texts=True), 1):
             found = re.search(r'"(%s)"|\bdc_(%s)_' % ("|".join(names), "|".join(names)), line)
             if found and not (name.startswith("src/data/") and found.group(1) == "dec"):
                 yield name, number, f"only src/method/ knows the method {found.group(1) or found.group(2)}"
@@ -179,7 +179,7 @@ def check_method_names(tree):
 
 def check_fast_math(tree):
     for path in [tree.root / "Makefile", *tree.root.glob("src/*/*.[ch]")]:
-        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").split("\n"), 1):
+        for number, line in enumerate(code_lines(path, with_texts=True), 1):
             if re.search(FAST_MATH, line):
                 yield path.relative_to(tree.root).as_posix(), number, "fast-math breaks equal bits"
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Finds out what is missing on this machine and installs it with apt (Debian 12 names).
-#   tools/setup.sh             install what is missing (root or sudo); does nothing, at once, if all is there
-#   tools/setup.sh --check     only what the build needs: name what is missing with its package, exit 1 if anything is
-#   tools/setup.sh --list      all packages
+#   tools/setup.sh                install what is missing (root or sudo); does nothing, at once, if all is there
+#   tools/setup.sh --developer    also what make lint and make check-valgrind need
+#   tools/setup.sh --check        only what the build needs: name what is missing with its package, exit 1 if anything is
+#   tools/setup.sh --list         all packages
 # CC, PKG_CONFIG and HDF5_PC are taken from the environment, so a cluster's modules count as well as Debian's packages.
 set -eu
 CC=${CC:-mpicc}
@@ -32,11 +33,11 @@ run   py:h5py                     python3-h5py            reports and tests
 run   py:matplotlib               python3-matplotlib      reports
 test  cmd:prove                   perl                    running the tests
 test  cmd:git                     git                     the build's commit id
-test  cmd:valgrind                valgrind                make check-valgrind
-test  cmd:clang-format            clang-format            make format, make lint
-test  cmd:clang-tidy              clang-tidy              make lint
-test  cmd:cppcheck                cppcheck                make lint
-test  cmd:shellcheck              shellcheck              make lint
+devel cmd:valgrind                valgrind                make check-valgrind
+devel cmd:clang-format            clang-format            make format, make lint
+devel cmd:clang-tidy              clang-tidy              make lint
+devel cmd:cppcheck                cppcheck                make lint
+devel cmd:shellcheck              shellcheck              make lint
 TABLE
 }
 
@@ -93,9 +94,10 @@ apt_knows() {
     for package; do apt-cache show "$package" >/dev/null 2>&1 || return 1; done
 }
 
+# $1: regex for the groups of the table
 install_missing() {
     local packages still
-    mapfile -t packages < <(missing 'build|run|test' | awk '{ print $3 }' | sort -u)
+    mapfile -t packages < <(missing "$1" | awk '{ print $3 }' | sort -u)
     [ ${#packages[@]} -gt 0 ] || return 0
     if ! command -v apt-get >/dev/null; then
         echo "dcmpi: this machine has no apt; install what corresponds to Debian's ${packages[*]}" >&2
@@ -105,13 +107,14 @@ install_missing() {
     apt_knows "${packages[@]}" || as_root apt-get update -q
     # Old lists name files that the archive no longer has: fetch new ones and try once more.
     apt_install "${packages[@]}" || { as_root apt-get update -q && apt_install "${packages[@]}"; }
-    still=$(missing 'build|run|test')
+    still=$(missing "$1")
     [ -z "$still" ] || { printf 'dcmpi: still missing after the installation:\n%s\n' "$still" >&2; return 1; }
 }
 
 case ${1:-} in
 --check) check_build ;;
 --list) table | awk '{ print $3 }' | sort -u ;;
-'') install_missing ;;
-*) echo "usage: tools/setup.sh [--check | --list]" >&2; exit 2 ;;
+--developer) install_missing 'build|run|test|devel' ;;
+'') install_missing 'build|run|test' ;;
+*) echo "usage: tools/setup.sh [--developer | --check | --list]" >&2; exit 2 ;;
 esac
