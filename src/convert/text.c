@@ -165,7 +165,7 @@ static dc_status parse_number(const dc_text *t, int64_t column, span cell, doubl
     span inner = cell;
     if (!dc_number_parse(cell.p, cell.n, x) && !(unquote(&inner) && dc_number_parse(inner.p, inner.n, x)))
         return fail_number(t, column, cell);
-    if (!isfinite(*x)) return fail_cell(t, column, cell, "is too large for a floating point number");
+    if (!isfinite((float)*x)) return fail_cell(t, column, cell, "is too large for float32");
     return DC_OK;
 }
 
