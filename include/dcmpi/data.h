@@ -55,6 +55,10 @@ void dc_dataset_gather(const dc_dataset *data, const int64_t *rows, int64_t n, f
 /* The same for consecutive local rows lo..lo+n-1. */
 void dc_dataset_rows(const dc_dataset *data, int64_t lo, int64_t n, float *out);
 
+/* Stored (unscaled) rows by global number, on every rank: out[n x D] in the stored type; a negative number gives a row of
+ * zeros. Collective. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_dataset_fetch(dc_comm *comm, const dc_dataset *data, const dc_gidx *rows, int64_t n, void *out);
+
 /* ---- Batches: which rows a step takes (design: the order is a function of seed, epoch, N, V, B) -------------------- */
 
 typedef struct {

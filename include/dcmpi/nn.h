@@ -9,6 +9,9 @@
 #include "dcmpi/base.h"
 
 typedef enum { DC_ACT_LINEAR, DC_ACT_RELU, DC_ACT_LEAKY_RELU, DC_ACT_TANH, DC_ACT_SIGMOID } dc_act;
+/* "relu" and so on; find: false if there is no such activation. */
+const char *dc_act_name(dc_act act);
+bool dc_act_find(const char *name, dc_act *act);
 typedef enum {
     DC_INIT_FAN_IN,       /* U(+-sqrt(1/fan_in)): DEC-keras, VarianceScaling(1/3, fan_in, uniform) */
     DC_INIT_GLOROT,       /* U(+-sqrt(6/(fan_in+fan_out))) */

@@ -55,6 +55,7 @@ typedef struct {
     const float *q;                  /* [n x K] local or NULL */
     const int64_t *size;             /* [K] */
     const int64_t *nearest, *border; /* [K x examples] or NULL */
+    const void *nearest_rows, *border_rows; /* [K x examples x D] stored type, or NULL */
     const dc_history *history[DC_RESULT_HISTORIES_MAX];
     int n_histories;
     dc_stop stop;

@@ -16,6 +16,7 @@ typedef struct {
     dc_history pretraining, clustering;
     dc_cluster_result clusters;
     int64_t *size, *nearest, *border, *confusion;
+    void *nearest_rows, *border_rows; /* stored type, or NULL */
 } fit;
 
 static void release(fit *f)
@@ -28,6 +29,8 @@ static void release(fit *f)
     dc_mem_free(&f->size);
     dc_mem_free(&f->nearest);
     dc_mem_free(&f->border);
+    dc_mem_free(&f->nearest_rows);
+    dc_mem_free(&f->border_rows);
     dc_mem_free(&f->confusion);
     dc_job_end(&f->job);
 }
@@ -99,15 +102,32 @@ static dc_status count_sizes(dc_comm *comm, fit *f)
     return DC_OK;
 }
 
+/* The rows of the examples are kept in the result if they are small against the rest of it. */
+enum { EXAMPLE_ROWS_MAX_BYTES = 16 << 20 };
+
+static dc_status fetch_examples(dc_comm *comm, fit *f, int64_t count)
+{
+    dc_status st = DC_OK;
+    const size_t bytes = (size_t)(count * f->data->D) * dc_dtype_bytes(f->data->dtype);
+    if (bytes > EXAMPLE_ROWS_MAX_BYTES) return DC_OK;
+    DC_TRY_ALL(comm, dc_mem_alloc(&f->nearest_rows, bytes, 1, "example rows"));
+    DC_TRY_ALL(comm, dc_mem_alloc(&f->border_rows, bytes, 1, "example rows"));
+    DC_TRY(dc_dataset_fetch(comm, f->data, f->nearest, count, f->nearest_rows));
+    DC_TRY(dc_dataset_fetch(comm, f->data, f->border, count, f->border_rows));
+out:
+    return st;
+}
+
 static dc_status pick_examples(dc_comm *comm, fit *f)
 {
     dc_status st = DC_OK;
+    const dc_cluster_result *c = &f->clusters;
     const int64_t K = f->job.cfg.cluster.clusters, m = f->job.cfg.output.examples;
     if (m == 0) return DC_OK;
     DC_TRY_ALL(comm, dc_mem_alloc(&f->nearest, (size_t)(K * m), sizeof *f->nearest, "cluster examples"));
     DC_TRY_ALL(comm, dc_mem_alloc(&f->border, (size_t)(K * m), sizeof *f->border, "cluster examples"));
-    DC_TRY(dc_cluster_examples(comm, &f->data->part, f->clusters.labels, f->clusters.confidence, K, m, f->nearest,
-                               f->border));
+    DC_TRY(dc_cluster_examples(comm, &f->data->part, c->labels, c->confidence, K, m, f->nearest, f->border));
+    DC_TRY(fetch_examples(comm, f, K * m));
 out:
     return st;
 }
@@ -131,6 +151,8 @@ static void describe(const fit *f, dc_result *r)
                      .size = f->size,
                      .nearest = f->nearest,
                      .border = f->border,
+                     .nearest_rows = f->nearest_rows,
+                     .border_rows = f->border_rows,
                      .stop = f->clusters.stop,
                      .iterations = f->clusters.iterations,
                      .delta = (double)f->clusters.last.changed / (double)f->data->part.N,

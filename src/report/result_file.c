@@ -53,6 +53,18 @@ out:
     return st;
 }
 
+/* The examples themselves, so that a picture needs no data file. */
+static dc_status fill_example_rows(dc_h5 *h5, const dc_result *r)
+{
+    static const dc_h5_type type[] = {
+        [DC_U8] = DC_H5_U8, [DC_F16] = DC_H5_F16, [DC_F32] = DC_H5_F32, [DC_F64] = DC_H5_F64};
+    const dc_gidx dims[] = {r->K, r->cfg->output.examples, r->data->D};
+    if (!r->nearest_rows) return DC_OK;
+    const dc_status st = dc_h5_put(h5, "/clusters/nearest_rows", type[r->data->dtype], 3, dims, r->nearest_rows);
+    if (st != DC_OK) return st;
+    return dc_h5_put(h5, "/clusters/border_rows", type[r->data->dtype], 3, dims, r->border_rows);
+}
+
 static dc_status fill_clusters(dc_h5 *h5, const dc_result *r)
 {
     dc_status st = DC_OK;
@@ -61,6 +73,7 @@ static dc_status fill_clusters(dc_h5 *h5, const dc_result *r)
     DC_TRY(dc_h5_put(h5, "/clusters/size", DC_H5_I64, 1, (dc_gidx[]){r->K}, r->size));
     if (r->nearest) DC_TRY(dc_h5_put(h5, "/clusters/nearest", DC_H5_I64, 2, examples, r->nearest));
     if (r->border) DC_TRY(dc_h5_put(h5, "/clusters/border", DC_H5_I64, 2, examples, r->border));
+    DC_TRY(fill_example_rows(h5, r));
 out:
     return st;
 }

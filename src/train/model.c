@@ -52,6 +52,8 @@ dc_status dc_model_save(dc_h5 *h5, const dc_net *net, const float *value)
         DC_TRY(dc_h5_put(h5, name, DC_H5_F32, 2, (dc_gidx[]){layer->in, layer->out}, value + layer->weight));
         array_name(name, layer, "bias");
         DC_TRY(dc_h5_put(h5, name, DC_H5_F32, 1, (dc_gidx[]){layer->out}, value + layer->bias));
+        snprintf(name, sizeof name, "/model/%s", layer->name);
+        DC_TRY(dc_h5_put_attr_str(h5, name, "activation", dc_act_name(layer->act)));
     }
 out:
     return st;

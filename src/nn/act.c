@@ -1,0 +1,22 @@
+/* Names of the activations, as decks and model files write them. */
+#include <string.h>
+
+#include "dcmpi/nn.h"
+
+static const char *const names[] = {[DC_ACT_LINEAR] = "linear",
+                                    [DC_ACT_RELU] = "relu",
+                                    [DC_ACT_LEAKY_RELU] = "leaky_relu",
+                                    [DC_ACT_TANH] = "tanh",
+                                    [DC_ACT_SIGMOID] = "sigmoid"};
+
+const char *dc_act_name(dc_act act) { return names[act]; }
+
+bool dc_act_find(const char *name, dc_act *act)
+{
+    for (size_t i = 0; i < DC_COUNT_OF(names); i++)
+        if (strcmp(names[i], name) == 0) {
+            *act = (dc_act)i;
+            return true;
+        }
+    return false;
+}
