@@ -7,36 +7,19 @@
 
 #include <math.h>
 #include <string.h>
-#include <strings.h>
 
+#include "convert/cell.h"
 #include "convert/number.h"
 #include "dcmpi/convert.h"
 #include "dcmpi/mem.h"
 
 enum { LINE_STEP_BYTES = 1 << 16 };
 
-typedef struct {
-    const char *p;
-    size_t n;
-} span;
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static span trim(const char *p, const char *end, char separator)
-{
-    while (p < end && is_blank(*p) && *p != separator) p++;
-    while (end > p && is_blank(end[-1]) && end[-1] != separator) end--;
-    return (span){p, (size_t)(end - p)};
-}
-
 /* ---- Lines ------------------------------------------------------------------------------------------------------- */
 
 /* Bytes up to and without the next LF, or up to the end of the file; the line stays visible until the stream is read
  * again. *found is false at the end of the file. */
-static dc_status raw_line(dc_stream *s, span *line, bool *found, int64_t number)
+static dc_status raw_line(dc_stream *s, dc_span *line, bool *found, int64_t number)
 {
     size_t searched = 0;
     for (;;) {
@@ -44,7 +27,7 @@ static dc_status raw_line(dc_stream *s, span *line, bool *found, int64_t number)
         const size_t have = dc_stream_available(s);
         const char *lf = have > searched ? memchr(p + searched, '\n', have - searched) : NULL;
         if (lf || (s->end && have == searched)) {
-            *line = (span){p, lf ? (size_t)(lf - p) : have};
+            *line = (dc_span){p, lf ? (size_t)(lf - p) : have};
             *found = lf || have > 0;
             dc_stream_skip(s, lf ? line->n + 1 : have);
             return DC_OK;
@@ -59,7 +42,7 @@ static dc_status raw_line(dc_stream *s, span *line, bool *found, int64_t number)
 }
 
 /* The next line that is neither comment nor empty, without blanks at its ends unless a tab separates. */
-static dc_status next_line(dc_text *t, span *line, bool *found)
+static dc_status next_line(dc_text *t, dc_span *line, bool *found)
 {
     for (;;) {
         const dc_status st = raw_line(&t->stream, line, found, t->line + 1);
@@ -68,7 +51,7 @@ static dc_status next_line(dc_text *t, span *line, bool *found)
         if (line->n > 0 && line->p[line->n - 1] == '\r') line->n--;
         if (t->line == 1 && line->n >= 3 && memcmp(line->p, "\xEF\xBB\xBF", 3) == 0) line->p += 3, line->n -= 3;
         if (line->n > 0 && line->p[0] == '#') continue;
-        if (trim(line->p, line->p + line->n, '\0').n > 0) break;
+        if (dc_span_trim(line->p, line->p + line->n, '\0').n > 0) break;
         if (t->blank_line == 0) t->blank_line = t->line;
     }
     if (t->blank_line != 0)
@@ -79,34 +62,7 @@ static dc_status next_line(dc_text *t, span *line, bool *found)
 
 /* ---- Cells ------------------------------------------------------------------------------------------------------- */
 
-/* Takes the next cell off `rest`; false when there is none. rest->p is NULL after the last cell. */
-static bool next_cell(span *rest, char separator, span *cell)
-{
-    if (!rest->p) return false;
-    const char *p = rest->p, *end = p + rest->n;
-    if (separator == ' ')
-        while (p < end && is_blank(*p)) p++;
-    const char *stop = p;
-    if (separator == ' ')
-        while (stop < end && !is_blank(*stop)) stop++;
-    else if (separator == '\0' || !(stop = memchr(p, separator, (size_t)(end - p))))
-        stop = end;
-    *cell = trim(p, stop, separator);
-    const bool more = separator == ' ' ? trim(stop, end, '\0').n > 0 : stop < end;
-    *rest = more ? (span){stop + 1, (size_t)(end - stop - 1)} : (span){NULL, 0};
-    return true;
-}
-
-/* "text" becomes text; false if quotes are used in any other way. */
-static bool unquote(span *cell)
-{
-    if (cell->n == 0 || !memchr(cell->p, '"', cell->n)) return true;
-    if (cell->n < 2 || cell->p[0] != '"' || cell->p[cell->n - 1] != '"') return false;
-    *cell = (span){cell->p + 1, cell->n - 2};
-    return cell->n == 0 || !memchr(cell->p, '"', cell->n);
-}
-
-static dc_status fail_cell(const dc_text *t, int64_t column, span cell, const char *cause)
+static dc_status fail_cell(const dc_text *t, int64_t column, dc_span cell, const char *cause)
 {
     char shown[40];
     const size_t n = DC_MIN(cell.n, sizeof shown - 8);
@@ -115,84 +71,47 @@ static dc_status fail_cell(const dc_text *t, int64_t column, span cell, const ch
                    (long long)column + 1, shown, n < cell.n ? "..." : "", cause);
 }
 
-static bool is_word(span cell, const char *word)
-{
-    if (cell.n > 0 && (cell.p[0] == '-' || cell.p[0] == '+')) cell = (span){cell.p + 1, cell.n - 1};
-    return cell.n == strlen(word) && strncasecmp(cell.p, word, cell.n) == 0;
-}
-
-static bool is_nan_or_inf(span cell)
-{
-    return is_word(cell, "nan") || is_word(cell, "inf") || is_word(cell, "infinity");
-}
-
-static bool is_number(span cell)
-{
-    double v;
-    return unquote(&cell) && (is_nan_or_inf(cell) || dc_number_parse(cell.p, cell.n, &v));
-}
-
-static bool has_decimal_comma(span cell)
-{
-    char copy[64];
-    double v;
-    char *comma;
-    if (cell.n >= sizeof copy) return false;
-    memcpy(copy, cell.p, cell.n);
-    copy[cell.n] = '\0';
-    if (!(comma = strchr(copy, ','))) return false;
-    *comma = '.';
-    return dc_number_parse(copy, cell.n, &v);
-}
-
 /* Why a cell is no number, in the words of the user's file. */
-static dc_status fail_number(const dc_text *t, int64_t column, span cell)
+static dc_status fail_number(const dc_text *t, int64_t column, dc_span cell)
 {
-    span inner = cell;
+    dc_span inner = cell;
     if (cell.n == 0) return fail_cell(t, column, cell, "is an empty cell; every cell needs a number");
-    if (!unquote(&inner))
+    if (!dc_cell_unquote(&inner))
         return fail_cell(t, column, cell, "has quotes around a separator or inside; they are not supported");
-    if (is_nan_or_inf(inner)) return fail_cell(t, column, cell, "is not finite; replace it or leave the row out");
+    if (dc_cell_is_nan_or_inf(inner))
+        return fail_cell(t, column, cell, "is not finite; replace it or leave the row out");
     if (memchr(cell.p, '\r', cell.n))
         return fail_cell(t, column, cell, "has a carriage return inside; lines must end in LF");
-    if (has_decimal_comma(inner)) return fail_cell(t, column, cell, "has a decimal comma; write a point");
+    if (dc_cell_has_decimal_comma(inner)) return fail_cell(t, column, cell, "has a decimal comma; write a point");
     if (memchr(cell.p, ':', cell.n)) return fail_cell(t, column, cell, "looks like svmlight, which is not supported");
     return fail_cell(t, column, cell, "is not a number; if it is a label, say --label-column");
 }
 
-static dc_status parse_number(const dc_text *t, int64_t column, span cell, double *x)
+static dc_status parse_number(const dc_text *t, int64_t column, dc_span cell, double *x)
 {
-    span inner = cell;
-    if (!dc_number_parse(cell.p, cell.n, x) && !(unquote(&inner) && dc_number_parse(inner.p, inner.n, x)))
+    dc_span inner = cell;
+    if (!dc_number_parse(cell.p, cell.n, x) && !(dc_cell_unquote(&inner) && dc_number_parse(inner.p, inner.n, x)))
         return fail_number(t, column, cell);
     if (!isfinite((float)*x)) return fail_cell(t, column, cell, "is too large for float32");
     return DC_OK;
 }
 
-static char find_separator(span line)
+static dc_status parse_label(const dc_text *t, int64_t column, dc_span cell, dc_label_sink *sink)
 {
-    static const char candidates[] = {'\t', ';', ','};
-    for (size_t i = 0; i < sizeof candidates; i++)
-        if (memchr(line.p, candidates[i], line.n)) return candidates[i];
-    return ' ';
-}
-
-static dc_status parse_label(const dc_text *t, int64_t column, span cell, dc_label_sink *sink)
-{
-    span inner = cell;
-    if (!unquote(&inner))
+    dc_span inner = cell;
+    if (!dc_cell_unquote(&inner))
         return fail_cell(t, column, cell, "has quotes around a separator or inside; they are not supported");
     if (inner.n == 0) return fail_cell(t, column, cell, "is an empty label");
-    if (t->separator == '\0' && find_separator(inner) != ' ')
+    if (t->separator == '\0' && dc_cell_separator(inner) != ' ')
         return fail_cell(t, column, cell, "has a separator; a file of labels has one label per line");
     return dc_label_put(sink, t->stream.name, inner.p, inner.n);
 }
 
-static dc_status parse_row(const dc_text *t, span line, double *x, dc_label_sink *sink)
+static dc_status parse_row(const dc_text *t, dc_span line, double *x, dc_label_sink *sink)
 {
-    span cell;
+    dc_span cell;
     int64_t column = 0;
-    for (; next_cell(&line, t->separator, &cell); column++) {
+    for (; dc_cell_next(&line, t->separator, &cell); column++) {
         if (column == t->n_columns)
             return DC_FAIL(DC_ERR_DATA, "%s:%lld: column %lld: the line has more than the %lld columns of the first",
                            t->stream.name, (long long)t->line, (long long)column + 1, (long long)t->n_columns);
@@ -208,7 +127,7 @@ static dc_status parse_row(const dc_text *t, span line, double *x, dc_label_sink
 dc_status dc_text_read(dc_text *t, size_t n, double *x, dc_label_sink *sink, size_t *got)
 {
     dc_status st = DC_OK;
-    span line;
+    dc_span line;
     bool found;
     for (*got = 0; *got < n; ++*got) {
         DC_TRY(next_line(t, &line, &found));
@@ -223,7 +142,7 @@ out:
  */
 
 /* Binary data that no format claimed ends here, with the first byte that text cannot have. */
-static dc_status check_is_text(const dc_text *t, span line)
+static dc_status check_is_text(const dc_text *t, dc_span line)
 {
     for (size_t i = 0; i < line.n; i++) {
         const unsigned char c = (unsigned char)line.p[i];
@@ -235,30 +154,14 @@ static dc_status check_is_text(const dc_text *t, span line)
     return DC_OK;
 }
 
-static int64_t count_cells(span line, char separator)
-{
-    span cell;
-    int64_t n = 0;
-    while (next_cell(&line, separator, &cell)) n++;
-    return n;
-}
-
-static span cell_at(span line, char separator, int64_t column)
-{
-    span cell = {NULL, 0};
-    for (int64_t i = 0; i <= column; i++)
-        if (!next_cell(&line, separator, &cell)) return (span){NULL, 0};
-    return cell;
-}
-
 /* True if no feature of the line is a number and at least one is not empty. */
-static bool has_no_numbers(const dc_text *t, span line)
+static bool has_no_numbers(const dc_text *t, dc_span line)
 {
     bool any = false;
-    span cell;
-    for (int64_t i = 0; next_cell(&line, t->separator, &cell); i++) {
+    dc_span cell;
+    for (int64_t i = 0; dc_cell_next(&line, t->separator, &cell); i++) {
         if (i == t->label) continue;
-        if (is_number(cell)) return false;
+        if (dc_cell_is_number(cell)) return false;
         any |= cell.n > 0;
     }
     return any;
@@ -281,19 +184,19 @@ static dc_status resolve_label(dc_text *t, long column)
 static dc_status inspect(dc_text *t, long column, bool only_labels)
 {
     dc_status st = DC_OK;
-    span line;
+    dc_span line;
     bool found, label_is_number = true;
     DC_TRY(next_line(t, &line, &found));
     if (!found) return DC_FAIL(DC_ERR_DATA, "%s: has no rows", t->stream.name);
     DC_TRY(check_is_text(t, line));
-    t->separator = only_labels ? '\0' : find_separator(line);
-    t->n_columns = count_cells(line, t->separator);
+    t->separator = only_labels ? '\0' : dc_cell_separator(line);
+    t->n_columns = dc_cell_count(line, t->separator);
     DC_TRY(resolve_label(t, column));
     t->header = has_no_numbers(t, line);
-    if (t->label >= 0) label_is_number = is_number(cell_at(line, t->separator, t->label));
+    if (t->label >= 0) label_is_number = dc_cell_is_number(dc_cell_at(line, t->separator, t->label));
     if (t->header || label_is_number) return DC_OK;
     DC_TRY(next_line(t, &line, &found));
-    t->header = found && is_number(cell_at(line, t->separator, t->label));
+    t->header = found && dc_cell_is_number(dc_cell_at(line, t->separator, t->label));
 out:
     return st;
 }
@@ -301,7 +204,7 @@ out:
 static dc_status open_text(dc_text *t, const char *path, long column, bool only_labels, uint64_t limit)
 {
     dc_status st = DC_OK;
-    span line;
+    dc_span line;
     bool found;
     memset(t, 0, sizeof *t);
     DC_TRY(dc_stream_open(&t->stream, path, limit));
@@ -332,13 +235,13 @@ void dc_text_close(dc_text *t)
 }
 
 /* Header cells of the features, one per line, into out[line.n + 1]; returns the bytes used. */
-static size_t join_names(const dc_text *t, span line, char *out)
+static size_t join_names(const dc_text *t, dc_span line, char *out)
 {
-    span cell;
+    dc_span cell;
     size_t used = 0;
-    for (int64_t i = 0; next_cell(&line, t->separator, &cell); i++) {
+    for (int64_t i = 0; dc_cell_next(&line, t->separator, &cell); i++) {
         if (i == t->label) continue;
-        (void)unquote(&cell);
+        (void)dc_cell_unquote(&cell);
         if (used > 0) out[used++] = '\n';
         memcpy(out + used, cell.p, cell.n);
         used += cell.n;
@@ -350,7 +253,7 @@ dc_status dc_text_names(const char *path, const dc_text *t, size_t max_bytes, ch
 {
     dc_status st = DC_OK;
     dc_text head = *t;
-    span line;
+    dc_span line;
     bool found;
     *names = NULL;
     if (!t->header) return DC_OK;
