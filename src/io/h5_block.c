@@ -4,8 +4,9 @@
  * call of the library, a rank that has run out of rows stays in with an empty selection. Memory type and stored type
  * are equal, because a conversion inside HDF5 would silently turn the collective transfer into an independent one.
  *
- * Compressed or checksummed chunks are read independently: HDF5 would read them chunk by chunk anyway, and an error in
- * one chunk, which only its reader sees, must not leave the others waiting inside the library. */
+ * Chunked data are read independently: with filters HDF5 goes chunk by chunk anyway, an error in one chunk, which only its
+ * reader sees, must not leave the others waiting inside the library, and the collective path of HDF5 1.10 writes beyond its
+ * chunk table when the file's chunk index is damaged. Contiguous data, what we write ourselves, move collectively. */
 #include "h5_block.h"
 
 #include <mpi.h>
@@ -63,12 +64,12 @@ static hid_t transfer_list(bool collective)
     return dxpl;
 }
 
-static bool has_filters(hid_t dset)
+static bool is_chunked(hid_t dset)
 {
     const hid_t dcpl = H5Dget_create_plist(dset);
-    const bool has = dcpl >= 0 && H5Pget_nfilters(dcpl) > 0;
+    const bool chunked = dcpl < 0 || H5Pget_layout(dcpl) == H5D_CHUNKED;
     dc_h5_drop(dcpl);
-    return has;
+    return chunked;
 }
 
 /* One round: rows [row, row + n) of the dataset, n = 0 to take part only. */
@@ -107,7 +108,7 @@ dc_status dc_h5_transfer_all(dc_comm *comm, const dc_h5_block *b, hid_t file, vo
     if (dset < 0) st = DC_FAIL(DC_ERR_FORMAT, "cannot open '%s' in %s: %s", b->name, b->path, dc_h5_error());
     DC_TRY_ALL(comm, st);
     mem_type = dc_h5_type_id(b->type);
-    dxpl = transfer_list(!has_filters(dset));
+    dxpl = transfer_list(!is_chunked(dset));
     for (int64_t r = 0; r < rounds; r++) {
         const dc_gidx lo = DC_MIN(r * rows_per_round, n), hi = DC_MIN(lo + rows_per_round, n);
         char *to = out ? (char *)out + (size_t)lo * row_bytes : nothing;
