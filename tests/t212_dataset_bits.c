@@ -1,0 +1,98 @@
+/* The promise for data: statistics, scaling, checksum and labels have the same bits for every number of ranks and
+ * threads. Starts itself under mpirun ("t212_... digest FILE"), because one job has one number of ranks. limit: 300 */
+#include <stdlib.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "check.h"
+#include "dcmpi/data.h"
+#include "dcmpi/h5.h"
+#include "dcmpi/rng.h"
+
+enum { N = 5003, D = 37, SHARDS = 16 };
+
+/* ---- Child: one line "digest ..." -------------------------------------------------------------------------------- */
+
+static uint64_t digest_of(const dc_dataset *d)
+{
+    const double numbers[3] = {d->min, d->max, d->mean};
+    const uint64_t parts[] = {d->hash, (uint64_t)d->C, XXH3_64bits(numbers, sizeof numbers),
+                              XXH3_64bits(d->shift, (size_t)d->D * sizeof *d->shift),
+                              XXH3_64bits(d->scale, (size_t)d->D * sizeof *d->scale)};
+    return XXH3_64bits(parts, sizeof parts);
+}
+
+static int print_digest(const char *path)
+{
+    dc_comm *comm = NULL;
+    if (dc_comm_create(&comm) != DC_OK) return 1;
+    uint64_t digest[2 * (DC_SCALE_MINMAX + 1)];
+    size_t n = 0;
+    for (dc_scale_kind k = DC_SCALE_NONE; k <= DC_SCALE_MINMAX; k++) {
+        const char *source[2] = {path, DC_BUILTIN_GLYPHS};
+        for (int i = 0; i < 2; i++) {
+            dc_dataset *d = NULL;
+            if (dc_dataset_load(comm, source[i], i == 0 ? 0 : 300, SHARDS, k, 7, 2, &d) != DC_OK) {
+                fprintf(stderr, "%s\n", dc_error_text());
+                return 1;
+            }
+            digest[n++] = digest_of(d);
+            dc_dataset_destroy(&d);
+        }
+    }
+    if (dc_comm_rank(comm) == 0) printf("digest %016llx\n", (unsigned long long)XXH3_64bits(digest, sizeof digest));
+    dc_comm_destroy(&comm);
+    return 0;
+}
+
+/* ---- Parent ------------------------------------------------------------------------------------------------------ */
+
+static void make_file(const char *path)
+{
+    static float x[N * D];
+    static int32_t y[N];
+    dc_h5 *h5 = NULL;
+    for (int i = 0; i < N * D; i++) {
+        uint32_t w[4];
+        dc_rng4(11, DC_STREAM_TEST, 0, (uint64_t)i, w);
+        x[i] = (float)(dc_rng_unit(w[0]) * (double)(i % D + 1) + 0.1);
+    }
+    for (int i = 0; i < N; i++) y[i] = i * i % 23;
+    CHECK_OK(dc_h5_open(&h5, path, DC_H5_CREATE));
+    CHECK_OK(dc_h5_put(h5, "X", DC_H5_F32, 2, (dc_gidx[]){N, D}, x));
+    CHECK_OK(dc_h5_put(h5, "y", DC_H5_I32, 1, (dc_gidx[]){N}, y));
+    CHECK_OK(dc_h5_close(&h5));
+}
+
+/* The digest that P ranks of T threads print; "" if there is none. */
+static void run(const char *self, const char *path, int P, int T, char out[32])
+{
+    char command[1024], line[256];
+    const char *flags = getenv("MPIRUN_FLAGS");
+    snprintf(command, sizeof command, "OMP_NUM_THREADS=%d mpirun %s -n %d '%s' digest '%s' </dev/null 2>&1", T,
+             flags ? flags : "--oversubscribe --bind-to none", P, self, path);
+    out[0] = '\0';
+    FILE *f = popen(command, "r");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "digest %31s", out) != 1) printf("# %s", line);
+    if (f) pclose(f);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], "digest") == 0) return print_digest(argv[2]);
+    char path[] = "/tmp/dcmpi-t212-XXXXXX", first[32], other[32];
+    const int fd = mkstemp(path);
+    CHECK(fd >= 0 && close(fd) == 0);
+    make_file(path);
+    run(argv[0], path, 1, 1, first);
+    CHECK(strlen(first) == 16);
+    static const int P[] = {1, 2, 3, 5, 7, 3}, T[] = {2, 1, 1, 1, 1, 2};
+    for (size_t i = 0; i < DC_COUNT_OF(P); i++) {
+        run(argv[0], path, P[i], T[i], other);
+        printf("# %d ranks x %d threads: %s\n", P[i], T[i], other);
+        CHECK(first[0] && strcmp(first, other) == 0);
+    }
+    CHECK(unlink(path) == 0);
+    return check_done();
+}
