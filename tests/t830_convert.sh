@@ -112,7 +112,10 @@ expect_error 2 'no HDF5 file' "-- ends the options: the last name is the output"
 LC_ALL=de_DE.UTF-8 LC_NUMERIC=de_DE.UTF-8 run 0 1 convert a.csv out.h5
 expect_out 'mean 3.5,' "the locale changes nothing"
 
-# ---- a full disk
+# ---- a file size limit, a full disk
+run_cmd bash -c 'ulimit -f 100; exec "$0" convert a.csv out3.h5' "$dcmpi"
+expect_error 4 'no room for .* File too large' "file size limit"
+expect_no_file out3.h5.part "nothing stays"
 if mkdir tiny && mount -t tmpfs -o size=4m tmpfs tiny 2>/dev/null; then
     seq 1000000 | awk '{ print $1 % 256, 1, 2, 3, 4, 5, 6, 7 }' >big.txt
     run 0 1 convert big.txt tiny/out.h5

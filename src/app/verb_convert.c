@@ -1,5 +1,6 @@
 /* `dcmpi convert`: command line to dc_convert_config, one line about what was written. */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "dcmpi/convert.h"
@@ -161,6 +162,7 @@ dc_status dc_verb_convert(int argc, char **argv)
         fputs(help, stdout);
         goto out;
     }
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit then is an error of the write, with a message */
     c.cfg.inputs = c.files;
     c.cfg.n_inputs = c.n_files - 1;
     c.cfg.output = c.files[c.n_files - 1];

@@ -111,16 +111,26 @@ out:
     return st;
 }
 
-/* Disk space for the whole file; a file system that cannot promise it (EOPNOTSUPP) may still do. */
-static dc_status claim_space(const dc_output *o)
+/* Reserves `bytes` of disk for the part; a file system that cannot promise them (EOPNOTSUPP) may still have them. */
+static dc_status claim_space(const dc_output *o, off_t bytes)
 {
-    struct stat info;
-    if (fstat(o->lock, &info) != 0) return fail_io(o->part, "cannot look at the output");
-    if (fallocate(o->lock, 0, 0, info.st_size) == 0 || errno == EOPNOTSUPP || errno == ENOSYS || errno == EINTR)
-        return DC_OK;
+    if (fallocate(o->lock, 0, 0, bytes) == 0 || errno == EOPNOTSUPP || errno == ENOSYS || errno == EINTR) return DC_OK;
     if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)
-        return DC_FAIL(DC_ERR_IO, "%s: no room for %lld bytes: %s", o->part, (long long)info.st_size, strerror(errno));
+        return DC_FAIL(DC_ERR_IO, "%s: no room for %lld bytes: %s", o->part, (long long)bytes, strerror(errno));
     return fail_io(o->part, "cannot claim disk space");
+}
+
+/* Upper bound of the file's size: arrays, headers, and the alignment that io/ gives to large arrays. */
+static dc_status size_of_file(const dc_output *o, dc_gidx N, bool labels, off_t *bytes)
+{
+    const int64_t row = o->D * (int64_t)dc_dtype_bytes(o->dtype) + (labels ? (int64_t)sizeof(int32_t) : 0);
+    const int64_t header = 256 << 10, alignment = 2 << 20;
+    int64_t all;
+    if (__builtin_mul_overflow(N, row, &all) || __builtin_add_overflow(all, header + DC_MIN(all, alignment), &all))
+        return DC_FAIL(DC_ERR_DATA, "%s: %lld rows of %lld bytes are more than a file can hold", o->part, (long long)N,
+                       (long long)row);
+    *bytes = all;
+    return DC_OK;
 }
 
 static dc_h5_type h5_type_of(dc_dtype t)
@@ -133,15 +143,21 @@ static dc_h5_type h5_type_of(dc_dtype t)
 dc_status dc_output_create(dc_output *o, dc_gidx N, int64_t D, dc_dtype dtype, bool labels)
 {
     dc_status st = DC_OK;
+    struct stat info;
+    off_t bytes = 0;
     const dc_gidx dims[2] = {N, D};
     o->D = D;
     o->dtype = dtype;
+    /* A disk that is too small must not be found by HDF5 1.10, which crashes at exit after a failed close. */
+    DC_TRY(size_of_file(o, N, labels, &bytes));
+    DC_TRY(claim_space(o, bytes));
     DC_TRY(dc_h5_open(&o->h5, o->part, DC_H5_CREATE));
     DC_TRY(dc_h5_create_dataset(o->h5, "/X", h5_type_of(dtype), 2, dims));
     if (labels) DC_TRY(dc_h5_create_dataset(o->h5, "/y", DC_H5_I32, 1, dims));
-    /* The library gives the file its full length at close; only then can the space be claimed. */
+    /* Creating the file gave the space back; now that it has its full length, it is claimed for good. */
     DC_TRY(dc_h5_close(&o->h5));
-    DC_TRY(claim_space(o));
+    if (fstat(o->lock, &info) != 0) return fail_io(o->part, "cannot look at the output");
+    DC_TRY(claim_space(o, info.st_size));
     DC_TRY(dc_h5_open(&o->h5, o->part, DC_H5_APPEND));
 out:
     return st;
