@@ -20,8 +20,7 @@ typedef struct {
     int section_line[SECTIONS_MAX]; /* 0: not seen */
 } deck_reader;
 
-/* ---- Bytes --------------------------------------------------------------------------------------------------------
- */
+/* ---- Bytes ----------------------------------------------------------------------------------------------- */
 
 static dc_status fail_byte(const char *name, int line, int col, const char *what)
 {
@@ -50,8 +49,7 @@ static dc_status check_bytes(const char *name, const char *text, size_t bytes)
     return DC_OK;
 }
 
-/* ---- Events -------------------------------------------------------------------------------------------------------
- */
+/* ---- Events ---------------------------------------------------------------------------------------------- */
 
 static dc_status fail_mark(const deck_reader *r, const yaml_mark_t *mark, const char *what)
 {
@@ -127,8 +125,7 @@ static void event_place(const deck_reader *r, char out[DC_PLACE_MAX])
              r->event.start_mark.column + 1);
 }
 
-/* ---- Structure ----------------------------------------------------------------------------------------------------
- */
+/* ---- Structure ------------------------------------------------------------------------------------------- */
 
 /* Items of a flow list; the event is its start, and its end when the function returns. The items' texts die with their
  * events, so they are copied; anything longer than a number's text is wrong anyhow and keeps enough for the message. */

@@ -90,8 +90,7 @@ void dc_key_format(const dc_config *cfg, const dc_key *key, char out[DC_VALUE_TE
     }
 }
 
-/* ---- Descriptions -------------------------------------------------------------------------------------------------
- */
+/* ---- Descriptions ---------------------------------------------------------------------------------------- */
 
 static void join_names(const char *const *names, int n, char *out, size_t cap)
 {

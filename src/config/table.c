@@ -45,119 +45,50 @@ static const dc_key_choice q_outputs[] = {{"top1", DC_Q_TOP1}, {"full", DC_Q_FUL
 
 #define KEY(s, n, t, member, def) .section = s, .name = n, .type = t, .offset = AT(member), .fallback = def
 
-/* The rows that both training phases have; `who` are the methods, `first` and `first_is` the condition of all of them.
- */
-#define OPTIMIZER_ROWS(s, member, who, first, first_is, lr_default, lr_source)                                         \
-    {KEY(s, "optimizer", DC_KEY_CHOICE, member.kind, "sgd"),                                                           \
-     .choices = optimizers,                                                                                            \
-     .verbs = DC_USE_FIT,                                                                                              \
-     .methods = who,                                                                                                   \
-     .when = first,                                                                                                    \
-     .when_is = first_is,                                                                                              \
-     .result = true,                                                                                                   \
-     .also = "optim solver",                                                                                           \
-     .source = GUO,                                                                                                    \
-     .doc = "Update rule. sgd: v = m v - lr g; w += v (Keras, Caffe). sgd_torch: v = m v + g; w -= lr v (PyTorch). "   \
-            "adam: Kingma and Ba 2015 with bias correction."},                                                         \
-        {KEY(s, "lr", DC_KEY_FLOAT, member.lr, lr_default),                                                            \
-         .min = 0,                                                                                                     \
-         .max = 1e6,                                                                                                   \
-         .range = DC_OPEN_MIN,                                                                                         \
-         .verbs = DC_USE_FIT,                                                                                          \
-         .methods = who,                                                                                               \
-         .when = first,                                                                                                \
-         .when_is = first_is,                                                                                          \
-         .result = true,                                                                                               \
-         .also = "learning_rate eta",                                                                                  \
-         .source = lr_source,                                                                                          \
-         .doc = "Learning rate. It belongs to the scaling of the loss and never depends on the number of ranks."},     \
-        {KEY(s, "momentum", DC_KEY_FLOAT, member.momentum, "0.9"),                                                     \
-         .min = 0,                                                                                                     \
-         .max = 1,                                                                                                     \
-         .range = DC_OPEN_MAX,                                                                                         \
-         .verbs = DC_USE_FIT,                                                                                          \
-         .methods = who,                                                                                               \
-         .when = "optimizer",                                                                                          \
-         .when_is = "sgd sgd_torch",                                                                                   \
-         .result = true,                                                                                               \
-         .also = "mu",                                                                                                 \
-         .source = GUO,                                                                                                \
-         .doc = "Momentum of sgd and sgd_torch; 0 turns it off."},                                                     \
-        {KEY(s, "beta1", DC_KEY_FLOAT, member.beta1, "0.9"),                                                           \
-         .min = 0,                                                                                                     \
-         .max = 1,                                                                                                     \
-         .range = DC_OPEN_MAX,                                                                                         \
-         .verbs = DC_USE_FIT,                                                                                          \
-         .methods = who,                                                                                               \
-         .when = "optimizer",                                                                                          \
-         .when_is = "adam",                                                                                            \
-         .result = true,                                                                                               \
-         .source = "Keras",                                                                                            \
-         .doc = "Adam: decay of the mean of the gradient."},                                                           \
-        {KEY(s, "beta2", DC_KEY_FLOAT, member.beta2, "0.999"),                                                         \
-         .min = 0,                                                                                                     \
-         .max = 1,                                                                                                     \
-         .range = DC_OPEN_MAX,                                                                                         \
-         .verbs = DC_USE_FIT,                                                                                          \
-         .methods = who,                                                                                               \
-         .when = "optimizer",                                                                                          \
-         .when_is = "adam",                                                                                            \
-         .result = true,                                                                                               \
-         .source = "Keras",                                                                                            \
-         .doc = "Adam: decay of the mean of the squared gradient."},                                                   \
-        {KEY(s, "epsilon", DC_KEY_FLOAT, member.epsilon, "1e-7"),                                                      \
-         .min = 0,                                                                                                     \
-         .max = 1,                                                                                                     \
-         .range = DC_OPEN_MIN,                                                                                         \
-         .verbs = DC_USE_FIT,                                                                                          \
-         .methods = who,                                                                                               \
-         .when = "optimizer",                                                                                          \
-         .when_is = "adam",                                                                                            \
-         .result = true,                                                                                               \
-         .also = "eps",                                                                                                \
-         .source = "Keras (PyTorch: 1e-8)",                                                                            \
-         .doc = "Adam: added to the root of the second moment."},                                                      \
-        {KEY(s, "schedule", DC_KEY_CHOICE, member.schedule, "constant"),                                               \
-         .choices = schedules,                                                                                         \
-         .verbs = DC_USE_FIT,                                                                                          \
-         .methods = who,                                                                                               \
-         .when = first,                                                                                                \
-         .when_is = first_is,                                                                                          \
-         .result = true,                                                                                               \
-         .also = "lr_schedule lr_policy scheduler",                                                                    \
-         .source = GUO,                                                                                                \
-         .doc =                                                                                                        \
-             "Learning rate over the steps of this phase. step: times lr_factor every lr_step steps. cosine: half a "  \
-             "cosine from lr to lr * lr_factor at the last step."},                                                    \
-        {KEY(s, "lr_step", DC_KEY_INT, member.lr_step, "20000"),                                                       \
-         .min = 1,                                                                                                     \
-         .max = MAX_COUNT,                                                                                             \
-         .unit = "steps",                                                                                              \
-         .verbs = DC_USE_FIT,                                                                                          \
-         .methods = who,                                                                                               \
-         .when = "schedule",                                                                                           \
-         .when_is = "step",                                                                                            \
-         .result = true,                                                                                               \
-         .also = "step_size",                                                                                          \
-         .source = "Xie et al. 2016, Caffe solver",                                                                    \
-         .doc = "Steps between two changes of the learning rate."},                                                    \
-        {KEY(s, "lr_factor", DC_KEY_FLOAT, member.lr_factor, "0.1"),                                                   \
-         .min = 0,                                                                                                     \
-         .max = 1,                                                                                                     \
-         .verbs = DC_USE_FIT,                                                                                          \
-         .methods = who,                                                                                               \
-         .when = "schedule",                                                                                           \
-         .when_is = "step cosine",                                                                                     \
-         .result = true,                                                                                               \
-         .also = "gamma decay",                                                                                        \
-         .source = "Xie et al. 2016, Caffe solver",                                                                    \
-         .doc = "step: factor of each change. cosine: final fraction of lr."},                                         \
-    {                                                                                                                  \
-        KEY(s, "warmup", DC_KEY_INT, member.warmup, "0"),                                                              \
-            .min = 0, .max = MAX_COUNT, .unit = "steps", .verbs = DC_USE_FIT, .methods = who, .when = first,           \
-            .when_is = first_is, .result = true, .source = GUO,                                                        \
-            .doc = "Steps over which the learning rate first rises linearly from 0; 0: none."                          \
-    }
+/* clang-format off */
+#define USED_BY(who) .verbs = DC_USE_FIT, .methods = who, .result = true
+
+/* The rows that both training phases have; `who` are the methods, `first` and `first_is` the condition of all of them. */
+#define OPTIMIZER_ROWS(s, member, who, first, first_is, lr_default, lr_source)                                        \
+    {USED_BY(who), KEY(s, "optimizer", DC_KEY_CHOICE, member.kind, "sgd"),                                            \
+     .choices = optimizers, .when = first, .when_is = first_is, .also = "optim solver", .source = GUO,                \
+     .doc = "Update rule. sgd: v = m v - lr g; w += v (Keras, Caffe). sgd_torch: v = m v + g; w -= lr v (PyTorch). "  \
+            "adam: Kingma and Ba 2015 with bias correction."},                                                        \
+    {USED_BY(who), KEY(s, "lr", DC_KEY_FLOAT, member.lr, lr_default),                                                 \
+     .min = 0, .max = 1e6, .range = DC_OPEN_MIN, .when = first, .when_is = first_is,                                  \
+     .also = "learning_rate eta", .source = lr_source,                                                                \
+     .doc = "Learning rate. It belongs to the scaling of the loss and never depends on the number of ranks."},        \
+    {USED_BY(who), KEY(s, "momentum", DC_KEY_FLOAT, member.momentum, "0.9"),                                          \
+     .min = 0, .max = 1, .range = DC_OPEN_MAX, .when = "optimizer", .when_is = "sgd sgd_torch",                       \
+     .also = "mu", .source = GUO,                                                                                     \
+     .doc = "Momentum of sgd and sgd_torch; 0 turns it off."},                                                        \
+    {USED_BY(who), KEY(s, "beta1", DC_KEY_FLOAT, member.beta1, "0.9"),                                                \
+     .min = 0, .max = 1, .range = DC_OPEN_MAX, .when = "optimizer", .when_is = "adam", .source = "Keras",             \
+     .doc = "Adam: decay of the mean of the gradient."},                                                              \
+    {USED_BY(who), KEY(s, "beta2", DC_KEY_FLOAT, member.beta2, "0.999"),                                              \
+     .min = 0, .max = 1, .range = DC_OPEN_MAX, .when = "optimizer", .when_is = "adam", .source = "Keras",             \
+     .doc = "Adam: decay of the mean of the squared gradient."},                                                      \
+    {USED_BY(who), KEY(s, "epsilon", DC_KEY_FLOAT, member.epsilon, "1e-7"),                                           \
+     .min = 0, .max = 1, .range = DC_OPEN_MIN, .when = "optimizer", .when_is = "adam",                                \
+     .also = "eps", .source = "Keras (PyTorch: 1e-8)",                                                                \
+     .doc = "Adam: added to the root of the second moment."},                                                         \
+    {USED_BY(who), KEY(s, "schedule", DC_KEY_CHOICE, member.schedule, "constant"),                                    \
+     .choices = schedules, .when = first, .when_is = first_is,                                                        \
+     .also = "lr_schedule lr_policy scheduler", .source = GUO,                                                        \
+     .doc = "Learning rate over the steps of this phase. step: times lr_factor every lr_step steps. cosine: half a "  \
+            "cosine from lr to lr * lr_factor at the last step."},                                                    \
+    {USED_BY(who), KEY(s, "lr_step", DC_KEY_INT, member.lr_step, "20000"),                                            \
+     .min = 1, .max = MAX_COUNT, .unit = "steps", .when = "schedule", .when_is = "step",                              \
+     .also = "step_size", .source = "Xie et al. 2016, Caffe solver",                                                  \
+     .doc = "Steps between two changes of the learning rate."},                                                       \
+    {USED_BY(who), KEY(s, "lr_factor", DC_KEY_FLOAT, member.lr_factor, "0.1"),                                        \
+     .min = 0, .max = 1, .when = "schedule", .when_is = "step cosine",                                                \
+     .also = "gamma decay", .source = "Xie et al. 2016, Caffe solver",                                                \
+     .doc = "step: factor of each change. cosine: final fraction of lr."},                                            \
+    {USED_BY(who), KEY(s, "warmup", DC_KEY_INT, member.warmup, "0"),                                                  \
+     .min = 0, .max = MAX_COUNT, .unit = "steps", .when = first, .when_is = first_is, .source = GUO,                  \
+     .doc = "Steps over which the learning rate first rises linearly from 0; 0: none."}
+/* clang-format on */
 
 static const dc_key table[] = {
     {KEY("run", "output", DC_KEY_PATH, run.output, "runs/dcmpi"), .verbs = DC_USE_FIT | DC_USE_KMEANS,

@@ -24,8 +24,6 @@ static void *member(dc_config *cfg, const dc_key *key)
 {
     return (char *)cfg + key->offset;
 }
-/* ---- One value ----------------------------------------------------------------------------------------------------
- */
 
 static bool in_range(const dc_key *key, double v)
 {
