@@ -39,7 +39,7 @@ first_comment() { # of a C file up to "*/", of a script the lines that start wit
 }
 setting() { # FILE NAME DEFAULT
     local value
-    value=$(first_comment "$1" | sed -nE "s/.*\b$2: *([a-z0-9]+( +[0-9]+)*).*/\1/p" | head -n 1)
+    value=$(first_comment "$1" | sed -nE "s/.*\b$2: *(yes|[0-9]+( +[0-9]+)*).*/\1/p" | head -n 1)
     echo "${value:-$3}"
 }
 
