@@ -33,6 +33,7 @@ typedef struct {
     float *norm;    /* [R x K] */
     slot *slots;    /* [R] */
     int64_t active;
+    int64_t pass_doubles; /* most doubles in one reduction */
     int64_t per_pass;     /* restarts in one reduction */
     dc_sum *sum;          /* [per_pass*K*(d+1)] */
     double *total;        /* [per_pass*K*(d+1)], at least [d] */
@@ -80,13 +81,14 @@ static void kmeans_release(kmeans *a)
     dc_sum_destroy(&a->sum_assign);
 }
 
-static dc_status kmeans_init(kmeans *a, const dc_rows *rows, const dc_kmeans_config *cfg)
+static dc_status kmeans_init(kmeans *a, const dc_rows *rows, const dc_kmeans_config *cfg, int64_t pass_doubles)
 {
     dc_status st = DC_OK;
     const dc_part *part = rows->part;
     *a = (kmeans){.cfg = cfg, .K = cfg->K, .d = rows->d, .R = cfg->n_init, .active = cfg->n_init};
+    a->pass_doubles = pass_doubles;
     const size_t R = (size_t)a->R, K = (size_t)a->K, d = (size_t)a->d;
-    const size_t one = dc_mul_size(K, d + 1), pass = DC_MAX(one, DC_MIN(dc_mul_size(R, one), (size_t)PASS_DOUBLES));
+    const size_t one = dc_mul_size(K, d + 1), pass = DC_MAX(one, DC_MIN(dc_mul_size(R, one), (size_t)pass_doubles));
     DC_TRY(dc_km_tiles_init(&a->tiles, rows, a->K, cfg->n_init));
     DC_TRY(dc_mem_alloc(&a->centers, R * K, d * sizeof *a->centers, "k-means centres of all restarts"));
     DC_TRY(dc_mem_alloc(&a->norm, R * K, sizeof *a->norm, "k-means norms"));
@@ -291,7 +293,7 @@ static dc_status resize_pass(dc_comm *comm, kmeans *a, int64_t restarts)
 {
     dc_status st = DC_OK;
     const int64_t doubles = a->K * (a->d + 1);
-    a->per_pass = DC_MAX(1, DC_MIN(restarts, PASS_DOUBLES / doubles));
+    a->per_pass = DC_MAX(1, DC_MIN(restarts, a->pass_doubles / doubles));
     dc_sum_destroy(&a->sum);
     DC_TRY_ALL(comm, dc_sum_create(&a->sum, a->tiles.rows->part, (size_t)(a->per_pass * doubles)));
 out:
@@ -362,17 +364,32 @@ static dc_status check_config(const dc_rows *rows, const dc_kmeans_config *cfg)
     return DC_OK;
 }
 
-dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg, dc_kmeans_result *out)
+/* Collective. */
+static dc_status start_centers(dc_comm *comm, kmeans *a, const float *start)
+{
+    dc_status st = DC_OK;
+    if (!start) {
+        DC_TRY(dc_km_seed(comm, &a->tiles, a->cfg, a->centers));
+    } else {
+        for (int64_t j = 0; j < a->R * a->K; j++)
+            for (int64_t c = 0; c < a->d; c++) a->centers[j * a->d + c] = start[j * a->d + c] - a->tiles.shift[c];
+    }
+    for (int64_t s = 0; s < a->R; s++) update_norms(a, s);
+out:
+    return st;
+}
+
+dc_status dc_kmeans_from(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg, int64_t pass_doubles,
+                         const float *start, dc_kmeans_result *out)
 {
     dc_status st = DC_OK;
     kmeans a = {0};
     *out = (dc_kmeans_result){0};
     DC_TRY_ALL(comm, check_config(rows, cfg));
     DC_TRY_ALL(comm, result_init(out, rows, cfg->K));
-    DC_TRY_ALL(comm, kmeans_init(&a, rows, cfg));
+    DC_TRY_ALL(comm, kmeans_init(&a, rows, cfg, pass_doubles));
     DC_TRY(center_rows(comm, &a));
-    DC_TRY(dc_km_seed(comm, &a.tiles, cfg, a.centers));
-    for (int64_t s = 0; s < a.R; s++) update_norms(&a, s);
+    DC_TRY(start_centers(comm, &a, start));
     DC_TRY(resize_pass(comm, &a, a.R));
     DC_TRY(iterate_all(comm, &a));
     DC_TRY(fill_result(comm, &a, out));
@@ -380,4 +397,9 @@ out:
     kmeans_release(&a);
     if (st != DC_OK) dc_kmeans_result_release(out);
     return st;
+}
+
+dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg, dc_kmeans_result *out)
+{
+    return dc_kmeans_from(comm, rows, cfg, PASS_DOUBLES, NULL, out);
 }

@@ -83,4 +83,9 @@ void dc_km_lower(const dc_km_tiles *tiles, const float *newest, const float *nor
 /* Fills centers [n_init x K x d], shifted. Collective. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_km_seed(dc_comm *comm, const dc_km_tiles *tiles, const dc_kmeans_config *cfg, float *centers);
 
+/* dc_kmeans with another limit on the doubles of one reduction, from the given centres [n_init x K x d] unless `start`
+ * is NULL. */
+DC_CHECKED dc_status dc_kmeans_from(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg,
+                                    int64_t pass_doubles, const float *start, dc_kmeans_result *out);
+
 #endif

@@ -1,0 +1,135 @@
+/* Kernels of k-means against naive loops, over odd sizes. Rows lie near one of the centres, which lie far apart, so
+ * that rounding decides nothing. Seed 1. */
+#include "../src/cluster/kmeans_impl.h"
+#include "check.h"
+#include "ref/cluster_ref.h"
+#include "t6_help.h"
+
+/* Row i of restart-independent data: centre (7 i mod K) of the first restart plus noise. */
+static void make_rows(float *X, const float *M, int64_t n, int64_t K, int64_t d)
+{
+    t6_normal(X, n * d, 1, 0, 0.1);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t c = 0; c < d; c++) X[i * d + c] += M[7 * i % K * d + c];
+}
+
+/* Centres 10 apart in the first component. */
+static void make_centers(float *M, int64_t K, int64_t d)
+{
+    t6_normal(M, K * d, 2, 0, 1);
+    for (int64_t k = 0; k < K; k++) M[k * d] = 10 * (float)(k * 11 % K) - 5 * (float)K;
+}
+
+static void check_lloyd(const dc_km_tiles *t, const dc_block *block, const float *X, const float *M, const float *norm,
+                        int64_t groups)
+{
+    const int64_t K = t->K, d = t->d, m = groups * K;
+    double *leaf = t6_alloc(m * (d + 1), sizeof *leaf), *expected = t6_alloc(m * (d + 1), sizeof *expected);
+    int32_t *label = t6_alloc(block->hi, sizeof *label);
+    for (int64_t g = 0; g < groups; g++) {
+        ref_nearest(X, M + g * K * d, block->hi, K, d, label);
+        for (int64_t i = block->lo; i < block->hi; i++) {
+            expected[m * d + g * K + label[i]] += 1;
+            for (int64_t c = 0; c < d; c++) expected[(g * K + label[i]) * d + c] += (double)X[i * d + c];
+        }
+    }
+    dc_km_lloyd ctx = {t, M, norm, groups};
+    dc_km_block_lloyd(&ctx, block, 0, leaf);
+    CHECK_ARRAY_NEAR(leaf, expected, m * (d + 1), 1e-9);
+    free(leaf), free(expected), free(label);
+}
+
+static void check_assign(const dc_km_tiles *t, const dc_block *block, const float *X, const float *M, const float *norm)
+{
+    const int64_t K = t->K, d = t->d, n = block->hi;
+    double *leaf = t6_alloc(K + 1, sizeof *leaf), inertia = 0;
+    int32_t *label = t6_alloc(n, sizeof *label), *expected = t6_alloc(n, sizeof *expected);
+    float *distance = t6_alloc(n, sizeof *distance);
+    int wrong = 0;
+    dc_km_assign ctx = {t, M, norm, label, distance};
+    dc_km_block_assign(&ctx, block, 0, leaf);
+    ref_nearest(X, M, n, K, d, expected);
+    for (int64_t i = block->lo; i < n; i++) {
+        const double v = ref_distance(X + i * d, M + expected[i] * d, d);
+        wrong += label[i] != expected[i] || distance[i] != (float)v;
+        inertia += v;
+    }
+    CHECK(wrong <= (int)(n / 1000)); /* a distance may round to the next float */
+    CHECK_NEAR(leaf[0], inertia, 1e-12 * inertia);
+    free(leaf), free(label), free(expected), free(distance);
+}
+
+static void check_seeding(const dc_km_tiles *t, const float *X, const float *M, const float *norm, int64_t restarts)
+{
+    const int64_t d = t->d, n = dc_part_rows(t->rows->part), trials = 3;
+    float *d_min = t6_alloc(restarts * n, sizeof *d_min);
+    double *mass = t6_alloc((int64_t)t->rows->part->n_blocks * restarts, sizeof *mass), worst = 0, sum = 0, all = 0;
+    float *zero = t6_alloc(d, sizeof *zero);
+    for (int64_t i = 0; i < restarts * n; i++) d_min[i] = INFINITY;
+    dc_km_lower(t, M, norm, restarts, d_min, mass);
+    for (int64_t i = 0; i < restarts * n; i++) {
+        const float *x = X + i % n * d, *c = M + i / n * d;
+        /* |x|^2 - 2 x.c + |c|^2 in float. */
+        const double rounding = 0x1p-22 * (4 + sqrt((double)d)) * (ref_distance(x, zero, d) + (double)norm[i / n]);
+        worst = fmax(worst, fabs((double)d_min[i] - ref_distance(x, c, d)) / rounding);
+        sum += (double)d_min[i];
+    }
+    CHECK(worst < 1);
+    for (int64_t i = 0; i < (int64_t)t->rows->part->n_blocks * restarts; i++) all += mass[i];
+    CHECK_NEAR(all, sum, 1e-12 * sum);
+    /* A candidate that is the centre itself changes nothing; a row of its own has no mass. */
+    dc_block block = {0};
+    double leaf[64 * 3] = {0}, expected[64] = {0};
+    float *candidates = t6_alloc(restarts * trials * d, sizeof *candidates), *norms = t6_alloc(restarts * trials, 4);
+    for (int64_t j = 0; j < restarts * trials; j++)
+        memcpy(candidates + j * d, M + j / trials * d, (size_t)d * sizeof *candidates);
+    dc_km_norms(candidates, restarts * trials, d, norms);
+    dc_km_potential ctx = {t, candidates, norms, d_min, restarts, trials};
+    while (dc_part_next_block(t->rows->part, &block)) {
+        dc_km_block_potential(&ctx, &block, 0, leaf);
+        for (int64_t r = 0; r < restarts; r++) expected[r] += mass[(int64_t)block.index * restarts + r];
+    }
+    for (int64_t j = 0; j < restarts * trials; j++)
+        CHECK_NEAR(leaf[j], expected[j / trials], 1e-6 * expected[j / trials]);
+    if (n > 0) {
+        float norm0;
+        dc_km_norms(X, 1, d, &norm0);
+        dc_km_lower(t, X, &norm0, 1, d_min, mass);
+        CHECK(d_min[0] == 0);
+    }
+    free(d_min), free(mass), free(zero), free(candidates), free(norms);
+}
+
+static void sizes(int64_t n, int64_t K, int64_t d, int64_t groups)
+{
+    float *X = t6_alloc(n * d, sizeof *X), *M = t6_alloc(groups * K * d, sizeof *M), *norm = t6_alloc(groups * K, 4);
+    dc_part part;
+    dc_km_tiles tiles;
+    printf("# n %lld K %lld d %lld groups %lld\n", (long long)n, (long long)K, (long long)d, (long long)groups);
+    make_centers(M, K, d);
+    make_rows(X, M, n, K, d);
+    for (int64_t g = 1; g < groups; g++)
+        for (int64_t k = 0; k < K; k++) memcpy(M + (g * K + k) * d, M + (k + g) % K * d, (size_t)d * sizeof *M);
+    dc_km_norms(M, groups * K, d, norm);
+    CHECK_OK(dc_part_init(&part, n, 1, 1, 0));
+    const dc_rows rows = dc_rows_of_array(&part, X, &d);
+    CHECK_OK(dc_km_tiles_init(&tiles, &rows, K, (int)groups));
+    const dc_block block = {.lo = n / 3, .hi = n};
+    check_lloyd(&tiles, &block, X, M, norm, groups);
+    check_assign(&tiles, &block, X, M, norm);
+    check_seeding(&tiles, X, M, norm, groups);
+    dc_km_tiles_release(&tiles);
+    free(X), free(M), free(norm);
+}
+
+int main(void)
+{
+    static const int64_t rows[] = {0, 1, 2, 255, 256, 257, 1021, 4097};
+    for (size_t i = 0; i < DC_COUNT_OF(rows); i++) sizes(rows[i], 10, 7, 3);
+    sizes(300, 1, 1, 1);
+    sizes(300, 3, 1, 40);
+    sizes(300, 7, 16, 20);
+    sizes(300, 100, 785, 12);
+    sizes(500, 1031, 17, 2);
+    return check_done();
+}
