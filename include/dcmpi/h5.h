@@ -85,11 +85,11 @@ typedef struct {
 
 /* Writes `path` by the safe sequence: rank 0 makes path.part serially: skeleton of the row arrays, then whatever
  * fill(ctx, h5) adds (small arrays and attributes); space is reserved (posix_fallocate) and fsynced, so that a full disk
- * is seen before any parallel call; then all ranks write their rows, collectively, data only; then rank 0 sets the root
- * attribute complete=1, fsyncs and renames path.part to path. On any error path.part is removed, an older `path` is
- * left alone, and all ranks return the same status. Only if the parallel phase itself fails, which the reservation makes
- * a matter of broken hardware, the job ends here with one error line and exit code 4: HDF5 cannot leave that state.
- * fill runs on rank 0 only. path is global and must not be longer than DC_PATH_MAX - 6. */
+ * is seen before any parallel call; then all ranks write their rows, collectively, data only, and read them back; then
+ * rank 0 sets the root attribute complete=1, fsyncs and renames path.part to path. On any error path.part is removed, an
+ * older `path` is left alone, and all ranks return the same status. Only if MPI-IO reports a failed write, which the
+ * reservation makes a matter of broken hardware, the job ends here with one error line and exit code 4: HDF5 cannot
+ * leave that state. fill runs on rank 0 only. path is global and not longer than DC_PATH_MAX - 6. */
 DC_CHECKED dc_status dc_h5_write_result(dc_comm *comm, const char *path, const dc_part *part, const dc_h5_rows *rows,
                                         size_t n_rows_arrays, dc_status (*fill)(void *ctx, dc_h5 *h5), void *ctx);
 

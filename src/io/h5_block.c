@@ -4,9 +4,10 @@
  * call of the library, a rank that has run out of rows stays in with an empty selection. Memory type and stored type
  * are equal, because a conversion inside HDF5 would silently turn the collective transfer into an independent one.
  *
- * Chunked data are read independently: with filters HDF5 goes chunk by chunk anyway, an error in one chunk, which only its
- * reader sees, must not leave the others waiting inside the library, and the collective path of HDF5 1.10 writes beyond its
- * chunk table when the file's chunk index is damaged. Contiguous data, what we write ourselves, move collectively. */
+ * Chunked data are read independently: with filters HDF5 goes chunk by chunk anyway, an error in one chunk, which only
+ * its reader sees, must not leave the others waiting inside the library, and the collective path of HDF5 1.10 writes
+ * beyond its chunk table when the file's chunk index is damaged. Contiguous data, what we write ourselves, move
+ * collectively. */
 #include "h5_block.h"
 
 #include <mpi.h>

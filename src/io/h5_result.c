@@ -12,6 +12,10 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "dcmpi/mem.h"
+
+enum { VERIFY_BYTES = 4 << 20 };
+
 typedef struct {
     const char *path;       /* final name */
     char part[DC_PATH_MAX]; /* path.part */
@@ -150,6 +154,42 @@ static void write_parallel(dc_comm *comm, const result *r, hid_t file)
     dc_h5_abandon(comm, st);
 }
 
+/* Whether the file holds what this rank wrote, asked through the ordinary file system in pieces of bounded size. */
+static dc_status verify_rows(const result *r, dc_h5 *h5, const dc_h5_rows *a, char *piece, size_t piece_bytes)
+{
+    const size_t row_bytes = a->width * dc_h5_type_bytes(a->type);
+    const dc_gidx n = dc_part_rows(r->rows_part), step = (dc_gidx)(piece_bytes / row_bytes);
+    for (dc_gidx lo = 0; lo < n; lo += step) {
+        const dc_gidx rows = DC_MIN(step, n - lo), first = r->rows_part->row_lo + lo;
+        const dc_status st = dc_h5_read_rows(h5, a->name, a->type, first, rows, piece);
+        if (st != DC_OK) return st;
+        if (memcmp(piece, (const char *)a->local + (size_t)lo * row_bytes, (size_t)rows * row_bytes) == 0) continue;
+        return DC_FAIL(DC_ERR_IO,
+                       "%s: rows %lld to %lld of '%s' were not written although MPI-IO reported no error; check "
+                       "the file system, or try another MPI-IO (OMPI_MCA_io=romio321)",
+                       r->part, (long long)first, (long long)(first + rows - 1), a->name);
+    }
+    return DC_OK;
+}
+
+static dc_status verify(const result *r)
+{
+    dc_status st = DC_OK;
+    dc_h5 *h5 = NULL;
+    char *piece = NULL;
+    size_t piece_bytes = VERIFY_BYTES;
+    for (size_t i = 0; i < r->n_rows; i++)
+        piece_bytes = DC_MAX(piece_bytes, r->rows[i].width * dc_h5_type_bytes(r->rows[i].type));
+    if (dc_part_rows(r->rows_part) == 0 || r->n_rows == 0) return DC_OK;
+    DC_TRY(dc_mem_alloc(&piece, piece_bytes, 1, "rows read back"));
+    DC_TRY(dc_h5_open(&h5, r->part, DC_H5_READ));
+    for (size_t i = 0; i < r->n_rows; i++) DC_TRY(verify_rows(r, h5, &r->rows[i], piece, piece_bytes));
+out:
+    (void)!dc_h5_close(&h5);
+    dc_mem_free(&piece);
+    return st;
+}
+
 dc_status dc_h5_write_result(dc_comm *comm, const char *path, const dc_part *part, const dc_h5_rows *rows,
                              size_t n_rows_arrays, dc_status (*fill)(void *ctx, dc_h5 *h5), void *ctx)
 {
@@ -163,6 +203,7 @@ dc_status dc_h5_write_result(dc_comm *comm, const char *path, const dc_part *par
     DC_TRY_ALL(comm, dc_h5_check_regular(r.part, &bytes));
     DC_TRY(dc_h5_open_all(comm, r.part, true, &file));
     write_parallel(comm, &r, file);
+    DC_TRY_ALL(comm, verify(&r));
     DC_TRY_ALL(comm, first ? publish(&r) : DC_OK);
 out:
     if (st != DC_OK) {
