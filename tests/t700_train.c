@@ -49,6 +49,7 @@ static dc_cluster_config clustering(const setup *s, const char *method, int64_t 
                                .update_interval = 7,
                                .max_iter = max_iter,
                                .tol = 0,
+                               .weight = 1,
                                .opt = {.kind = DC_OPT_SGD, .lr = 0.01, .momentum = 0.9}};
 }
 

@@ -21,7 +21,8 @@ typedef struct {
 } dc_method_env;
 
 enum {
-    DC_METHOD_TRAINS = 1 /* has a loss: the trainer takes steps; without it one refresh gives the labels */
+    DC_METHOD_TRAINS = 1,      /* has a loss: the trainer takes steps; without it one refresh gives the labels */
+    DC_METHOD_RECONSTRUCTS = 2 /* trains the decoder, too: reconstruction + weight * loss of the method */
 };
 
 /* What a refresh tells the trainer; global values. */

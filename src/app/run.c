@@ -87,6 +87,7 @@ static dc_status cluster(dc_comm *comm, fit *f)
                                  .update_interval = cfg->cluster.update_interval,
                                  .max_iter = cfg->cluster.max_iter,
                                  .tol = cfg->cluster.tol,
+                                 .weight = 1,
                                  .opt = cfg->cluster.opt};
     const dc_status st = dc_train_cluster(comm, &f->model, &c, &f->clustering, &f->clusters);
     return st == DC_OK ? refuse_divergence(f->clusters.stop, "clustering", "cluster.lr") : st;

@@ -72,6 +72,24 @@ dc_status dc_centers_refresh(dc_comm *comm, dc_method_state *state, const float 
     return st;
 }
 
+dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const float *Z, const float *extra,
+                                    int32_t *labels, dc_refresh *out)
+{
+    const dc_method_env *env = &state->env;
+    const dc_status st = dc_centers_refresh(comm, state, Z, extra, labels, out);
+    if (st != DC_OK) return st;
+    out->loss = dc_target_refresh(comm, env->part, state->f, env->K, state->loss, state->P);
+    return DC_OK;
+}
+
+double dc_centers_kl_grad(dc_method_state *state, const dc_method_batch *batch, const float *Z, const float *extra,
+                          float *dZ, float *dextra)
+{
+    const dc_method_env *env = &state->env;
+    return dc_student_kl_grad(Z, extra, state->P, batch->rows, batch->n, env->K, env->L, env->alpha, batch->B, dZ,
+                              dextra, state->scratch);
+}
+
 void dc_centers_assign_local(const dc_method_env *env, const float *extra, const float *Z, int64_t n, float *q)
 {
     dc_softassign(Z, extra, n, env->K, env->L, env->alpha, q);

@@ -6,6 +6,7 @@
 
 extern const dc_method dc_method_aekm;
 extern const dc_method dc_method_dec;
+extern const dc_method dc_method_idec;
 
 /* Methods whose extra parameters are K centres in the latent space and whose q is the Student-t assignment: state,
  * k-means start, refresh without a target. Used by embedding them as the whole state. */
@@ -24,6 +25,11 @@ dc_status dc_centers_init(dc_comm *comm, const dc_method_env *env, const float *
 /* Soft assignment of all rows: P = q, f, sizes, labels, and all of `out` but the loss. */
 dc_status dc_centers_refresh(dc_comm *comm, dc_method_state *state, const float *Z, const float *extra, int32_t *labels,
                              dc_refresh *out);
+/* The same with the sharpened target in P and its KL loss, and the gradient of that loss: DEC and what extends it. */
+dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const float *Z, const float *extra,
+                                    int32_t *labels, dc_refresh *out);
+double dc_centers_kl_grad(dc_method_state *state, const dc_method_batch *batch, const float *Z, const float *extra,
+                          float *dZ, float *dextra);
 void dc_centers_assign_local(const dc_method_env *env, const float *extra, const float *Z, int64_t n, float *q);
 void dc_centers_destroy(dc_method_state **state);
 

@@ -7,11 +7,13 @@
 #include "trainer.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Largest share of rows in one cluster, and smallest share of effective clusters, that is not called a collapse. */
 static const double COLLAPSE_LARGEST = 0.95, COLLAPSE_EFFECTIVE = 0.5;
 
-static const char *const columns[] = {"iter", "loss", "step_loss", "changed", "k_effective", "largest", "empty"};
+static const char *const columns[] = {"iter",    "loss",        "step_loss", "step_recon",
+                                      "changed", "k_effective", "largest",   "empty"};
 
 static bool collapsed(const dc_cluster_config *cfg, const dc_refresh *r, dc_gidx N)
 {
@@ -30,7 +32,8 @@ static dc_stop decide(const dc_cluster_config *cfg, const dc_refresh *r, dc_gidx
 }
 
 /* Embedding of all rows, new target, one record; sets out->stop. */
-static dc_status refresh(dc_comm *comm, dc_trainer *t, dc_history *history, double step_loss, dc_cluster_result *out)
+static dc_status refresh(dc_comm *comm, dc_trainer *t, dc_history *history, const dc_step_loss *step,
+                         dc_cluster_result *out)
 {
     dc_status st = DC_OK;
     const dc_cluster_config *cfg = t->cfg;
@@ -41,9 +44,9 @@ static dc_status refresh(dc_comm *comm, dc_trainer *t, dc_history *history, doub
     DC_TRY(cfg->method->refresh(comm, t->state, out->Z, dc_trainer_extra(t), out->labels, &out->last));
     dc_timer_stop(t->model->timers, DC_T_REFRESH, start, 0, 0);
     out->stop = decide(cfg, &out->last, N, out->iterations);
-    dc_history_add(history,
-                   (double[]){(double)out->iterations, out->last.loss, step_loss, (double)out->last.changed / (double)N,
-                              out->last.k_effective, (double)out->last.largest / (double)N, out->last.empty});
+    dc_history_add(history, (double[]){(double)out->iterations, out->last.loss, step->total, step->recon,
+                                       (double)out->last.changed / (double)N, out->last.k_effective,
+                                       (double)out->last.largest / (double)N, out->last.empty});
     dc_progress_count(t->model->progress, (double)N,
                       (double)N * dc_net_forward_flops(t->model->net, 0, t->model->net->n_encoder));
     dc_progress_record(t->model->progress, history, (double)out->iterations / (double)DC_MAX(cfg->max_iter, 1),
@@ -52,20 +55,19 @@ out:
     return st;
 }
 
-/* Steps up to the next refresh; returns the loss of the last one. */
-static double interval(dc_comm *comm, dc_trainer *t, dc_cluster_result *out)
+/* Steps up to the next refresh; *loss is that of the last one. */
+static void interval(dc_comm *comm, dc_trainer *t, dc_step_loss *loss, dc_cluster_result *out)
 {
     const dc_cluster_config *cfg = t->cfg;
     const int64_t end = DC_MIN(cfg->max_iter, (out->iterations / cfg->update_interval + 1) * cfg->update_interval);
-    double loss = 0;
     for (; out->iterations < end; out->iterations++) {
-        loss = dc_trainer_step(comm, t, out->iterations);
-        if (isfinite(loss)) continue;
-        dc_log_warning("clustering diverged at step %lld: loss %g; lower cluster.lr", (long long)out->iterations, loss);
+        dc_trainer_step(comm, t, out->iterations, loss);
+        if (isfinite(loss->total)) continue;
+        dc_log_warning("clustering diverged at step %lld: loss %g; lower cluster.lr", (long long)out->iterations,
+                       loss->total);
         out->stop = DC_STOP_DIVERGED;
         break;
     }
-    return loss;
 }
 
 static dc_status create_result(dc_cluster_result *out, const dc_model *m, int64_t K)
@@ -91,6 +93,22 @@ static dc_status start_method(dc_comm *comm, dc_trainer *t, dc_cluster_result *o
     return st;
 }
 
+/* k-means on the final embedding takes the place of the trained centres. */
+static dc_status final_kmeans(dc_comm *comm, dc_trainer *t, dc_cluster_result *out)
+{
+    const dc_method_env *env = &t->env;
+    const dc_rows rows = dc_rows_of_array(env->part, out->Z, &env->L);
+    dc_kmeans_result km;
+    const double start = dc_timer_start();
+    const dc_status st = dc_kmeans(comm, &rows, &env->kmeans, &km);
+    if (st != DC_OK) return st;
+    memcpy(dc_trainer_extra(t), km.centers, (size_t)(env->K * env->L) * sizeof *km.centers);
+    memcpy(out->labels, km.labels, (size_t)dc_part_rows(env->part) * sizeof *km.labels);
+    dc_kmeans_result_release(&km);
+    dc_timer_stop(t->model->timers, DC_T_KMEANS, start, 0, 0);
+    return DC_OK;
+}
+
 static void assign(const dc_trainer *t, dc_cluster_result *out)
 {
     const int64_t n = dc_part_rows(&t->model->data->part), K = t->cfg->env.K;
@@ -109,7 +127,7 @@ dc_status dc_train_cluster(dc_comm *comm, dc_model *m, const dc_cluster_config *
     dc_trainer t = {0};
     *out = (dc_cluster_result){.stop = DC_STOP_NONE};
     const size_t records = (size_t)(cfg->max_iter / cfg->update_interval + 2);
-    double step_loss = 0;
+    dc_step_loss loss = {0};
     DC_TRY_ALL(comm, dc_history_create(history, "cluster", (int)DC_COUNT_OF(columns), columns, records));
     DC_TRY_ALL(comm, dc_model_grow(m, cfg->method->n_extra(&cfg->env)));
     DC_TRY_ALL(comm, create_result(out, m, cfg->env.K));
@@ -117,11 +135,12 @@ dc_status dc_train_cluster(dc_comm *comm, dc_model *m, const dc_cluster_config *
     DC_TRY(start_method(comm, &t, out));
     dc_progress_phase(m->progress);
     for (;;) {
-        DC_TRY(refresh(comm, &t, history, step_loss, out));
+        DC_TRY(refresh(comm, &t, history, &loss, out));
         if (out->stop != DC_STOP_NONE) break;
-        step_loss = interval(comm, &t, out);
+        interval(comm, &t, &loss, out);
         if (out->stop != DC_STOP_NONE) break;
     }
+    if (cfg->final_kmeans && out->stop != DC_STOP_DIVERGED) DC_TRY(final_kmeans(comm, &t, out));
     assign(&t, out);
 out:
     dc_trainer_release(&t);

@@ -10,7 +10,8 @@ typedef struct {
     dc_method_env env;            /* cfg->env with batch_rows filled in */
     dc_method_state *state;       /* owned, made by the method */
     dc_embedder *embedder;        /* owned */
-    dc_net_work work;             /* encoder activations of a batch */
+    dc_net_work work;             /* activations of a batch */
+    float *dZ[2];                 /* [batcher.capacity x L] dLoss/dZ of the method, and of the decoder */
     dc_batcher batcher;
     int64_t *rows; /* [batcher.capacity] */
 } dc_trainer;
@@ -20,8 +21,12 @@ dc_status dc_trainer_create(dc_trainer *t, dc_model *m, const dc_cluster_config 
 void dc_trainer_release(dc_trainer *t);
 /* The method's parameters: centres [K x L] first. */
 float *dc_trainer_extra(const dc_trainer *t);
-/* Step number `step`; returns the loss of the global batch. Collective. Nothing is updated if the loss is not finite.
+typedef struct {
+    double total; /* what is minimised */
+    double recon; /* reconstruction part, 0 for methods without */
+} dc_step_loss;
+/* Step number `step`; *loss is that of the global batch. Collective. Nothing is updated if the loss is not finite.
  */
-double dc_trainer_step(dc_comm *comm, dc_trainer *t, int64_t step);
+void dc_trainer_step(dc_comm *comm, dc_trainer *t, int64_t step, dc_step_loss *loss);
 
 #endif
