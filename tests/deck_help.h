@@ -6,8 +6,8 @@
 
 static inline void deck_methods(void)
 {
-    static const char *const methods[] = {"aekm", "dec"};
-    dc_config_set_methods(methods, 2);
+    static const dc_config_method methods[] = {{"aekm", ""}, {"dec", "training"}, {"idec", "training reconstruction"}};
+    dc_config_set_methods(methods, 3);
 }
 
 static inline dc_status deck_parse_bytes(dc_config *cfg, const char *text, size_t bytes, const char *verb)

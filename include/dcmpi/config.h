@@ -26,20 +26,20 @@ typedef struct {
     } run;
     struct {
         char data[DC_PATH_MAX];
-        int scale;           /* dc_scale_kind */
-        int64_t rows;        /* 0: all */
+        int scale;    /* dc_scale_kind */
+        int64_t rows; /* 0: all */
     } input;
     struct {
         dc_int_list hidden;
         int64_t latent;
         int activation, latent_activation, output_activation; /* dc_act */
-        int init;            /* dc_init */
+        int init;                                             /* dc_init */
         char weights[DC_PATH_MAX];
     } model;
     struct {
-        int mode;            /* dc_pretrain_mode */
+        int mode; /* dc_pretrain_mode */
         int64_t epochs, batch;
-        int loss;            /* dc_recon_loss */
+        int loss; /* dc_recon_loss */
         dc_opt_config opt;
     } pretrain;
     struct {
@@ -50,33 +50,43 @@ typedef struct {
         double kmeans_tol;
         int64_t batch, update_interval, max_iter;
         double tol;
+        double gamma; /* weight of the clustering loss beside the reconstruction loss */
+        int loss;     /* dc_recon_loss */
+        bool final_kmeans;
         dc_opt_config opt;
     } cluster;
     struct {
         int64_t shards;
-        int gemm;            /* dc_gemm_backend */
+        int gemm; /* dc_gemm_backend */
     } parallel;
     struct {
         bool embedding;
-        int q;               /* dc_q_output */
-        int64_t examples;    /* m of /clusters/nearest and /clusters/border */
+        int q;                /* dc_q_output */
+        int64_t examples;     /* m of /clusters/nearest and /clusters/border */
+        double outlier_below; /* confidence */
     } output;
 } dc_config;
 
 /* All functions here are local and know nothing of MPI. */
 
-/* Names that cluster.method may have; the array is borrowed for ever. Call once, before anything is parsed or explained. */
-void dc_config_set_methods(const char *const *names, int n);
+/* What cluster.method may be: names, and traits ("training reconstruction") that decide which keys a method uses. The
+ * array is borrowed for ever. Call once, before anything is parsed or explained. */
+enum { DC_METHODS_MAX = 64 };
+typedef struct {
+    const char *name, *traits;
+} dc_config_method;
+void dc_config_set_methods(const dc_config_method *methods, int n);
 
 void dc_config_defaults(dc_config *cfg);
 /* The built-in problem's deck, what `dcmpi` runs without a deck; for dc_config_parse() to start from. */
 void dc_config_builtin(dc_config *cfg);
 
-/* text[bytes] is the deck as read by rank 0 (NULL or no bytes: no deck); `name` appears in messages as "name:line:col:".
- * overrides[n]: "section.key=value" strings, with or without the leading dashes; they win over the deck. verb: "fit",
- * "kmeans" ...: keys that this verb or cluster.method does not use are errors if they were set. Starts from what is in
- * *cfg. Checks ranges and contradictions and fills in what follows from other keys: model.weights turns pretraining
- * off, input.rows of the built-in problem gets its number. Errors: DC_ERR_USAGE, one line. */
+/* text[bytes] is the deck as read by rank 0 (NULL or no bytes: no deck); `name` appears in messages as
+ * "name:line:col:". overrides[n]: "section.key=value" strings, with or without the leading dashes; they win over the
+ * deck. verb: "fit", "kmeans" ...: keys that this verb or cluster.method does not use are errors if they were set.
+ * Starts from what is in *cfg. Checks ranges and contradictions and fills in what follows from other keys:
+ * model.weights turns pretraining off, input.rows of the built-in problem gets its number. Errors: DC_ERR_USAGE, one
+ * line. */
 DC_CHECKED dc_status dc_config_parse(dc_config *cfg, const char *name, const char *text, size_t bytes,
                                      const char *const *overrides, int n_overrides, const char *verb);
 /* Reads a deck file whole, at most 1 MiB, into *text (dc_mem, caller frees). Errors: DC_ERR_USAGE. */
@@ -85,7 +95,8 @@ DC_CHECKED dc_status dc_config_read_file(const char *path, char **text, size_t *
 /* Writes the effective deck as YAML that dc_config_parse() reads back to the same bits. With `verb`: only keys in use;
  * NULL: all, those not in use as comments. comments: with documentation. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_config_dump(const dc_config *cfg, const char *verb, bool comments, FILE *out);
-/* Documentation of "section.key", of a section, or of every key of that name; nearest names if unknown (DC_ERR_USAGE). */
+/* Documentation of "section.key", of a section, or of every key of that name; nearest names if unknown (DC_ERR_USAGE).
+ */
 DC_CHECKED dc_status dc_config_explain(const char *key, FILE *out);
 /* The key reference as Markdown (input/README.md is made of it). */
 void dc_config_reference(FILE *out);
@@ -94,7 +105,8 @@ void dc_config_list_sections(FILE *out);
 /* XXH3 over all values in use that can change the result (not paths of output, not log_interval). */
 uint64_t dc_config_hash(const dc_config *cfg);
 
-/* ---- Words in messages, for the command line too ------------------------------------------------------------------- */
+/* ---- Words in messages, for the command line too -------------------------------------------------------------------
+ */
 
 enum { DC_QUOTE_MAX = 96 };
 /* `text` for a message: one line, control characters and bad UTF-8 as \xNN, cut with "..." if long. Returns out. */

@@ -1,8 +1,9 @@
 /* HDF5, parallel and serial, behind fixed-shape calls: the only place that knows the library.
  *
- * Reads keep the stored type (a conversion inside HDF5 breaks collective transfers). Collective reads and writes go in
- * agreed rounds of at most 1 GiB per rank; a rank without rows, or with an error, stays in with an empty selection.
- * Foreign files: hard links only, no external storage, no filter plugins. */
+ * Collective reads and writes keep the stored type (a conversion inside HDF5 breaks collective transfers) and go in agreed
+ * rounds of at most 1 GiB per rank; a rank without rows stays in with an empty selection, and the status is agreed before
+ * and after every call of the library. Foreign files: hard links only, no external storage or virtual datasets, no filter
+ * plugins, no shape larger than what is stored. */
 #ifndef DCMPI_H5_H
 #define DCMPI_H5_H
 

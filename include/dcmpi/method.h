@@ -72,8 +72,7 @@ typedef struct {
 
 /* NULL if unknown. */
 const dc_method *dc_method_find(const char *name);
-/* Names in table order; *n gets the count. */
-const char *const *dc_method_names(int *n);
+/* In table order; NULL behind the last. */
 const dc_method *dc_method_at(int i);
 
 #endif

@@ -105,7 +105,7 @@ typedef struct {
     dc_method_env env;
     int64_t batch, update_interval, max_iter;
     double tol;
-    double weight;            /* of the method's loss; the reconstruction loss, if any, has weight 1 */
+    double weight;            /* methods that reconstruct: of their own loss; the reconstruction loss has weight 1 */
     dc_recon_loss recon_loss; /* methods that reconstruct */
     bool final_kmeans;        /* labels and centres of k-means on the final embedding instead of the trained centres */
     dc_opt_config opt;

@@ -9,40 +9,7 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/method.h"
 #include "dcmpi/version.h"
-
-typedef struct {
-    const char *name, *arguments;
-    bool takes_deck;
-    const char *summary;
-    const char *details; /* further lines of `dcmpi VERB --help` */
-} verb_help;
-
-static const verb_help verbs[] = {
-    {"fit", "[DECK] [--section.key=VALUE ...] [--dry-run]", true,
-     "pretrain, initialise, cluster and write; without a deck the built-in problem",
-     "`dcmpi DECK` means the same. --dry-run checks deck, input and output, prints layout and estimate, and stops.\n"},
-    {"kmeans", "[DECK] [--section.key=VALUE ...] [--dry-run]", true, "k-means on the scaled data itself: the baseline",
-     "The deck must hold no keys that k-means does not use.\n"},
-    {"convert", "IN... OUT.h5 [--labels=FILE ...] [--label-column=COLUMN] [--dataset=/PATH]", false,
-     "IDX, CSV, NPY, HDF5 to a data file",
-     "Several inputs are concatenated in order.\n"
-     "  --labels=FILE            labels, once per input in the same order\n"
-     "  --label-column=COLUMN    of text: first, last, none, or a number from 0\n"
-     "  --dataset=/PATH          of HDF5 input\n"},
-    {"info", "FILE", false, "what is in a data or result file", ""},
-    {"compare", "A.h5 B.h5", false, "equal bit by bit? else how far apart", "Exit code 0: equal, 1: different.\n"},
-    {"config", "--default | --explain KEY | --reference", false, "documentation of the deck's keys",
-     "  --default      a deck with all keys, commented\n"
-     "  --explain KEY  one key, all keys of that name, or a section\n"
-     "  --reference    all keys as Markdown\n"},
-};
-
-static const verb_help *find_verb(const char *name)
-{
-    for (size_t i = 0; i < DC_COUNT_OF(verbs); i++)
-        if (strcmp(verbs[i].name, name) == 0) return &verbs[i];
-    return NULL;
-}
+#include "verbs.h"
 
 /* ", did you mean 'x'?" or "". */
 static const char *suggest(const char *word, const char *const *names, int n, char *out, size_t cap)
@@ -70,10 +37,11 @@ static bool is_deck(const char *word)
 
 static dc_status fail_unknown_verb(const char *word)
 {
-    const char *names[DC_COUNT_OF(verbs)];
+    enum { VERBS_MAX = 32 };
+    const char *names[VERBS_MAX];
     char quoted[DC_QUOTE_MAX], hint[128];
-    const int n = (int)DC_COUNT_OF(verbs);
-    for (int i = 0; i < n; i++) names[i] = verbs[i].name;
+    int n = 0;
+    for (const dc_verb *v; n < VERBS_MAX && (v = dc_verb_at(n)) != NULL;) names[n++] = v->name;
     return DC_FAIL(DC_ERR_USAGE, "command line: '%s' is no verb and no deck file%s", dc_quote(quoted, word),
                    *suggest(word, names, n, hint, sizeof hint) ? hint : "; see dcmpi --help");
 }
@@ -104,15 +72,15 @@ static dc_status find_command(dc_cli *cli, int *at)
         if (is_override(cli->argv[*at])) DC_TRY(check_override(cli->argv[*at]));
     if (*at == cli->argc) return DC_OK;
     char *word = cli->argv[*at];
-    if (find_verb(word)) {
+    if (dc_verb_find(word)) {
         cli->verb = word;
         return DC_OK;
     }
     if (strcmp(word, "help") == 0) {
         cli->help = true;
         if (*at + 1 < cli->argc) word = cli->argv[++*at];
-        if (find_verb(word)) cli->verb = word;
-        return find_verb(word) || strcmp(word, "help") == 0 ? DC_OK : fail_unknown_verb(word);
+        if (dc_verb_find(word)) cli->verb = word;
+        return dc_verb_find(word) || strcmp(word, "help") == 0 ? DC_OK : fail_unknown_verb(word);
     }
     if (!is_deck(word)) return fail_unknown_verb(word);
     *at = 0; /* nothing to skip: the word is read as the deck */
@@ -163,17 +131,28 @@ static void find_help(dc_cli *cli)
     cli->help = cli->help || cli->version;
 }
 
+/* The deck's view of the method table: names, and traits that decide which keys a method uses. */
+static void register_methods(void)
+{
+    static dc_config_method list[DC_METHODS_MAX];
+    int n = 0;
+    for (const dc_method *m; n < DC_METHODS_MAX && (m = dc_method_at(n)) != NULL; n++)
+        list[n] = (dc_config_method){m->name, m->flags & DC_METHOD_RECONSTRUCTS ? "training reconstruction"
+                                              : m->flags & DC_METHOD_TRAINS     ? "training"
+                                                                                : ""};
+    dc_config_set_methods(list, n);
+}
+
 dc_status dc_cli_parse(int argc, char **argv, dc_cli *cli)
 {
     dc_status st = DC_OK;
-    int n_methods, command;
+    int command;
     *cli = (dc_cli){.argc = argc, .argv = argv};
-    const char *const *names = dc_method_names(&n_methods);
-    dc_config_set_methods(names, n_methods);
+    register_methods();
     find_help(cli);
     DC_TRY(find_command(cli, &command));
     if (cli->help) return DC_OK;
-    if (!find_verb(cli->verb)->takes_deck) {
+    if (!dc_verb_find(cli->verb)->takes_deck) {
         cli->rest_argc = argc - command;
         cli->rest_argv = argv + command;
         return DC_OK;
@@ -194,10 +173,13 @@ void dc_cli_release(dc_cli *cli)
 
 /* ---- Help ------------------------------------------------------------------------------------------------ */
 
-static void print_verb(const verb_help *verb, FILE *out)
+static void print_verb(const dc_verb *verb, FILE *out)
 {
     fprintf(out, "usage: dcmpi %s %s\n\n%s\n%s", verb->name, verb->arguments, verb->summary, verb->details);
     if (!verb->takes_deck) return;
+    fprintf(out, "\nMethods (cluster.method):\n");
+    const dc_method *m;
+    for (int i = 0; (m = dc_method_at(i)) != NULL; i++) fprintf(out, "  %-10s %s\n", m->name, m->summary);
     fprintf(out, "\nKeys of the deck, also --section.key=VALUE (`dcmpi config --explain SECTION` shows them):\n");
     dc_config_list_sections(out);
 }
@@ -206,7 +188,8 @@ static void print_program(FILE *out)
 {
     fprintf(out, "dcmpi %s: deep embedded clustering with MPI and OpenMP\n\n", dc_version());
     fprintf(out, "usage: mpirun -n RANKS dcmpi [VERB] [DECK] [--section.key=VALUE ...]\n\n");
-    for (size_t i = 0; i < DC_COUNT_OF(verbs); i++) fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].summary);
+    const dc_verb *v;
+    for (int i = 0; (v = dc_verb_at(i)) != NULL; i++) fprintf(out, "  %-10s %s\n", v->name, v->summary);
     fprintf(out,
             "\n`dcmpi VERB --help` shows the arguments of a verb; --version prints the version. Sections of a deck:\n");
     dc_config_list_sections(out);
@@ -227,7 +210,7 @@ dc_status dc_cli_help(const dc_cli *cli, FILE *out)
     if (cli->version)
         fprintf(out, "dcmpi %s (%s)\n", dc_version(), dc_version_git());
     else if (verb_was_given(cli))
-        print_verb(find_verb(cli->verb), out);
+        print_verb(dc_verb_find(cli->verb), out);
     else
         print_program(out);
     return DC_OK;

@@ -8,7 +8,7 @@
 typedef struct {
     int argc;
     char **argv;            /* the whole command line */
-    const char *verb;       /* a name of the table in cli.c */
+    const char *verb;       /* a name of the table in verbs.c */
     const char *deck;       /* path; NULL: the built-in problem, or a verb that takes no deck */
     const char **overrides; /* [n_overrides] "--section.key=value", owned */
     int n_overrides;

@@ -1,4 +1,6 @@
 /* dcmpi: one binary, several verbs. Verbs of a login node never start MPI; under mpirun rank 0 does their work. */
+#include <signal.h>
+
 #include "cli.h"
 #include "dcmpi/log.h"
 #include "verbs.h"
@@ -21,6 +23,8 @@ out:
 int main(int argc, char **argv)
 {
     dc_cli cli;
+    signal(SIGPIPE, SIG_IGN); /* a closed stdout or a file-size limit is an error code, not the end of a run */
+    signal(SIGXFSZ, SIG_IGN);
     dc_status st = dc_cli_parse(argc, argv, &cli);
     if (st == DC_OK && cli.help) return dc_cli_help(&cli, stdout);
     const dc_verb *verb = st == DC_OK ? dc_verb_find(cli.verb) : NULL;

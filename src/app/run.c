@@ -17,6 +17,8 @@ typedef struct {
     dc_cluster_result clusters;
     int64_t *size, *nearest, *border, *confusion;
     void *nearest_rows, *border_rows; /* stored type, or NULL */
+    uint8_t *outlier;
+    int64_t n_outliers;
 } fit;
 
 static void release(fit *f)
@@ -31,6 +33,7 @@ static void release(fit *f)
     dc_mem_free(&f->border);
     dc_mem_free(&f->nearest_rows);
     dc_mem_free(&f->border_rows);
+    dc_mem_free(&f->outlier);
     dc_mem_free(&f->confusion);
     dc_job_end(&f->job);
 }
@@ -73,7 +76,8 @@ static dc_status pretrain(dc_comm *comm, fit *f)
 static dc_status cluster(dc_comm *comm, fit *f)
 {
     const dc_config *cfg = &f->job.cfg;
-    const dc_cluster_config c = {.method = dc_method_find(cfg->cluster.method),
+    const dc_method *method = dc_method_find(cfg->cluster.method);
+    const dc_cluster_config c = {.method = method,
                                  .env = {.part = &f->data->part,
                                          .K = cfg->cluster.clusters,
                                          .L = f->net.L,
@@ -87,7 +91,9 @@ static dc_status cluster(dc_comm *comm, fit *f)
                                  .update_interval = cfg->cluster.update_interval,
                                  .max_iter = cfg->cluster.max_iter,
                                  .tol = cfg->cluster.tol,
-                                 .weight = 1,
+                                 .weight = cfg->cluster.gamma,
+                                 .recon_loss = (dc_recon_loss)cfg->cluster.loss,
+                                 .final_kmeans = cfg->cluster.final_kmeans,
                                  .opt = cfg->cluster.opt};
     const dc_status st = dc_train_cluster(comm, &f->model, &c, &f->clustering, &f->clusters);
     return st == DC_OK ? refuse_divergence(f->clusters.stop, "clustering", "cluster.lr") : st;
@@ -133,6 +139,21 @@ out:
     return st;
 }
 
+/* Doubtful rows are reported, never dropped. */
+static dc_status flag_outliers(dc_comm *comm, fit *f)
+{
+    const float below = (float)f->job.cfg.output.outlier_below;
+    const int64_t n = dc_part_rows(&f->data->part);
+    if (below <= 0) return DC_OK;
+    const dc_status st = dc_agree(comm, dc_mem_alloc(&f->outlier, (size_t)n, sizeof *f->outlier, "outlier flags"));
+    if (st != DC_OK) return st;
+    for (int64_t i = 0; i < n; i++) f->n_outliers += f->outlier[i] = f->clusters.confidence[i] < below;
+    dc_comm_sum_i64(comm, &f->n_outliers, 1);
+    dc_log("outliers  %lld of %lld rows have a confidence below %g", (long long)f->n_outliers,
+           (long long)f->data->part.N, (double)below);
+    return DC_OK;
+}
+
 static void describe(const fit *f, dc_result *r)
 {
     const dc_config *cfg = &f->job.cfg;
@@ -149,6 +170,8 @@ static void describe(const fit *f, dc_result *r)
                      .confidence = f->clusters.confidence,
                      .embedding = cfg->output.embedding ? f->clusters.Z : NULL,
                      .q = cfg->output.q == DC_Q_FULL ? f->clusters.q : NULL,
+                     .outlier = f->outlier,
+                     .n_outliers = f->n_outliers,
                      .size = f->size,
                      .nearest = f->nearest,
                      .border = f->border,
@@ -193,6 +216,7 @@ dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
     report_stop(&f);
     DC_TRY(count_sizes(comm, &f));
     DC_TRY(pick_examples(comm, &f));
+    DC_TRY(flag_outliers(comm, &f));
     describe(&f, &result);
     DC_TRY(dc_run_score(comm, &f.job, &result, &f.confusion));
     DC_TRY(dc_run_finish(comm, &f.job, &result, &f.clusters.last));

@@ -1,19 +1,55 @@
-/* The table of verbs: name, whether it starts MPI, function. */
+/* The table of verbs. */
 #include "verbs.h"
 
 #include <string.h>
 
-#include "dcmpi/log.h"
 #include "run.h"
 
 static const dc_verb table[] = {
-    {.name = "fit", .mpi = dc_run_fit},
-    {.name = "kmeans", .mpi = dc_run_kmeans},
-    {.name = "convert", .serial = dc_verb_convert},
-    {.name = "info", .serial = dc_verb_info},
-    {.name = "compare", .serial = dc_verb_compare},
-    {.name = "config", .serial = dc_verb_config},
+    {.name = "fit",
+     .arguments = "[DECK] [--section.key=VALUE ...] [--dry-run]",
+     .takes_deck = true,
+     .mpi = dc_run_fit,
+     .summary = "pretrain, initialise, cluster and write; without a deck the built-in problem",
+     .details = "`dcmpi DECK` means the same. --dry-run checks deck, input and output, prints layout and estimate, and "
+                "stops.\n"},
+    {.name = "kmeans",
+     .arguments = "[DECK] [--section.key=VALUE ...] [--dry-run]",
+     .takes_deck = true,
+     .mpi = dc_run_kmeans,
+     .summary = "k-means on the scaled data itself: the baseline",
+     .details = "The deck must hold no keys that k-means does not use.\n"},
+    {.name = "convert",
+     .arguments = "IN... OUT.h5 [--labels=FILE ...] [--label-column=COLUMN] [--dataset=/PATH]",
+     .serial = dc_verb_convert,
+     .summary = "IDX, CSV, NPY, HDF5 to a data file",
+     .details = "Several inputs are concatenated in order.\n"
+                "  --labels=FILE            labels, once per input in the same order\n"
+                "  --label-column=COLUMN    of text: first, last, none, or a number from 0\n"
+                "  --dataset=/PATH          of HDF5 input\n"},
+    {.name = "info",
+     .arguments = "FILE",
+     .serial = dc_verb_info,
+     .summary = "what is in a data or result file",
+     .details = ""},
+    {.name = "compare",
+     .arguments = "A.h5 B.h5",
+     .serial = dc_verb_compare,
+     .summary = "equal bit by bit? else how far apart",
+     .details = "Exit code 0: equal, 1: different.\n"},
+    {.name = "config",
+     .arguments = "--default | --explain KEY | --reference",
+     .serial = dc_verb_config,
+     .summary = "documentation of the deck's keys",
+     .details = "  --default      a deck with all keys, commented\n"
+                "  --explain KEY  one key, all keys of that name, or a section\n"
+                "  --reference    all keys as Markdown\n"},
 };
+
+const dc_verb *dc_verb_at(int i)
+{
+    return i >= 0 && (size_t)i < DC_COUNT_OF(table) ? &table[i] : NULL;
+}
 
 const dc_verb *dc_verb_find(const char *name)
 {

@@ -1,18 +1,24 @@
-/* What each verb is. Private to app/. */
+/* The verbs. Private to app/. */
 #ifndef DCMPI_APP_VERBS_H
 #define DCMPI_APP_VERBS_H
 
 #include "cli.h"
 #include "dcmpi/comm.h"
 
+/* One row of the table that parsing, help and dispatch read. */
 typedef struct {
-    const char *name;
+    const char *name, *arguments;
+    const char *summary;
+    const char *details; /* further lines of `dcmpi VERB --help` */
+    bool takes_deck;
     dc_status (*mpi)(dc_comm *comm, const dc_cli *cli); /* a job on all ranks, or */
     dc_status (*serial)(int argc, char **argv);         /* one process; argv[0] is the verb */
 } dc_verb;
 
 /* NULL if unknown. */
 const dc_verb *dc_verb_find(const char *name);
+/* In table order; NULL behind the last. */
+const dc_verb *dc_verb_at(int i);
 
 /* Serial verbs parse their own arguments. Errors: DC_ERR_USAGE and those of what they do. */
 dc_status dc_verb_convert(int argc, char **argv);

@@ -3,13 +3,13 @@
 
 #include <string.h>
 
-/* "fit predict; methods dec; if cluster.optimizer is adam" */
+/* "fit, methods with training, if cluster.optimizer is adam" */
 static void describe_use(const dc_key *key, char *out, size_t cap)
 {
     char verbs[64];
     dc_verb_names(key->verbs, verbs, sizeof verbs);
     const int n =
-        snprintf(out, cap, "%s%s%s", verbs, key->methods ? ", method " : "", key->methods ? key->methods : "");
+        snprintf(out, cap, "%s%s%s", verbs, key->trait ? ", methods with " : "", key->trait ? key->trait : "");
     if (!key->when) return;
     snprintf(out + n, cap - (size_t)n, ", if %s is ", key->when);
     for (const char *at = key->when_is; *at; at++) {
@@ -103,7 +103,9 @@ static const char reference_intro[] =
     "| `mnist-kmeans.yaml` | k-means on the pixels, the baseline: `dcmpi kmeans input/mnist-kmeans.yaml` |\n"
     "| `mnist-aekm.yaml` | autoencoder, then k-means on the embedding |\n"
     "| `mnist-dec.yaml` | DEC with the constants of DEC-keras |\n"
-    "| `usps-dec.yaml` | the same for USPS |\n"
+    "| `mnist-idec.yaml` | IDEC: the decoder is kept |\n"
+    "| `usps-dec.yaml`, `usps-idec.yaml` | the same for USPS |\n"
+    "| `fashion-dec.yaml`, `fashion-idec.yaml` | the same for Fashion-MNIST |\n"
     "| `optdigits-dec.yaml` | DEC on a small set, about a minute on two cores |\n"
     "\n"
     "Each deck says where its constants come from, what to expect and how to make its data file.\n"

@@ -38,7 +38,7 @@ typedef struct {
     const dc_key_choice *choices; /* DC_KEY_CHOICE: ends with a NULL name */
     const char *unit;             /* NULL: a plain number */
     unsigned verbs;               /* DC_USE_FIT ... */
-    const char *methods;          /* NULL: all; else names with blanks between; matters for `fit` only */
+    const char *trait;            /* NULL: all methods use it; else those with this trait; matters for `fit` only */
     const char *when, *when_is;   /* used only if the key `when` of this section has one of these values ("a b") */
     bool result;                  /* can change what is computed */
     const char *also;             /* names that other programs use, blanks between; for suggestions only */
@@ -66,8 +66,10 @@ DC_CHECKED dc_status dc_key_set_list(dc_config *cfg, const dc_key *key, const ch
 /* Names of a key's choices; returns their number. */
 enum { DC_CHOICES_MAX = 16 };
 int dc_key_choice_names(const dc_key *key, const char *names[DC_CHOICES_MAX]);
-/* Names registered by dc_config_set_methods(). */
-const char *const *dc_key_methods(int *n);
+/* What dc_config_set_methods() registered. */
+int dc_key_method_names(const char *names[DC_METHODS_MAX]);
+/* Whether the method has the trait; true if no methods are registered. */
+bool dc_key_method_has(const char *method, const char *trait);
 
 /* number.c */
 /* -?(0|[1-9][0-9]*) that fits int64_t, and nothing else. */

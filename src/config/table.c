@@ -46,9 +46,9 @@ static const dc_key_choice q_outputs[] = {{"top1", DC_Q_TOP1}, {"full", DC_Q_FUL
 #define KEY(s, n, t, member, def) .section = s, .name = n, .type = t, .offset = AT(member), .fallback = def
 
 /* clang-format off */
-#define USED_BY(who) .verbs = DC_USE_FIT, .methods = who, .result = true
+#define USED_BY(who) .verbs = DC_USE_FIT, .trait = who, .result = true
 
-/* The rows that both training phases have; `who` are the methods, `first` and `first_is` the condition of all of them. */
+/* The rows that both training phases have; `who` is the trait of methods that use them, `first` and `first_is` the condition of all of them. */
 #define OPTIMIZER_ROWS(s, member, who, first, first_is, lr_default, lr_source)                                        \
     {USED_BY(who), KEY(s, "optimizer", DC_KEY_CHOICE, member.kind, "sgd"),                                            \
      .choices = optimizers, .when = first, .when_is = first_is, .also = "optim solver", .source = GUO,                \
@@ -153,8 +153,7 @@ static const dc_key table[] = {
 
     {KEY("cluster", "method", DC_KEY_METHOD, cluster.method, "dec"), .verbs = DC_USE_FIT, .result = true,
      .also = "algorithm",
-     .doc = "What is done after pretraining. aekm: k-means on the embedding. dec: deep embedded "
-            "clustering, Xie et al. 2016."},
+     .doc = "What is done after pretraining; `dcmpi fit --help` lists the methods."},
     {KEY("cluster", "clusters", DC_KEY_INT, cluster.clusters, "10"), .min = 1, .max = 1 << 20,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_clusters k num_clusters", .source = "MNIST",
      .doc = "Number of clusters K."},
@@ -172,19 +171,29 @@ static const dc_key table[] = {
      .doc = "A start has converged when the squared shift of its centres is at most this times the mean variance of a "
             "column."},
     {KEY("cluster", "batch", DC_KEY_INT, cluster.batch, "256"), .min = 1, .max = 1e9, .unit = "rows",
-     .verbs = DC_USE_FIT, .methods = "dec", .result = true, .also = "batch_size", .source = "Xie et al. 2016",
+     .verbs = DC_USE_FIT, .trait = "training", .result = true, .also = "batch_size", .source = "Xie et al. 2016",
      .doc = "Rows per step over all ranks together; at most the rows of the data."},
     {KEY("cluster", "update_interval", DC_KEY_INT, cluster.update_interval, "140"), .min = 1, .max = MAX_COUNT,
-     .unit = "steps", .verbs = DC_USE_FIT, .methods = "dec", .result = true, .also = "T interval",
+     .unit = "steps", .verbs = DC_USE_FIT, .trait = "training", .result = true, .also = "T interval",
      .source = GUO ", MNIST (30 for USPS, Reuters, STL)",
      .doc = "Steps between two refreshes of the target distribution, at which labels are compared too."},
     {KEY("cluster", "max_iter", DC_KEY_INT, cluster.max_iter, "20000"), .min = 0, .max = MAX_COUNT, .unit = "steps",
-     .verbs = DC_USE_FIT, .methods = "dec", .result = true, .also = "maxiter iterations epochs", .source = GUO,
+     .verbs = DC_USE_FIT, .trait = "training", .result = true, .also = "maxiter iterations epochs", .source = GUO,
      .doc = "Most steps of the clustering phase; 0: the k-means start is the result."},
     {KEY("cluster", "tol", DC_KEY_FLOAT, cluster.tol, "0.001"), .min = 0, .max = 1, .verbs = DC_USE_FIT,
-     .methods = "dec", .result = true, .also = "tolerance delta", .source = "Xie et al. 2016",
+     .trait = "training", .result = true, .also = "tolerance delta", .source = "Xie et al. 2016",
      .doc = "Stop when fewer than this fraction of rows change their label between refreshes; 0: only max_iter stops."},
-    OPTIMIZER_ROWS("cluster", cluster.opt, "dec", NULL, NULL, "0.01", "Xie et al. 2016"),
+    {KEY("cluster", "gamma", DC_KEY_FLOAT, cluster.gamma, "0.1"), .min = 0, .max = 1e6, .verbs = DC_USE_FIT,
+     .trait = "reconstruction", .result = true, .also = "weight coefficient", .source = "Guo et al. 2017",
+     .doc = "Weight of the clustering loss; the reconstruction loss has weight 1. 0.1 belongs to cluster.loss mse: with "
+            "mse_sum the same balance needs 0.1 times the columns."},
+    {KEY("cluster", "loss", DC_KEY_CHOICE, cluster.loss, "mse"), .choices = losses, .verbs = DC_USE_FIT,
+     .trait = "reconstruction", .result = true, .also = "reconstruction_loss", .source = "Guo et al. 2017",
+     .doc = "Reconstruction loss of the clustering phase, as pretrain.loss."},
+    {KEY("cluster", "final_kmeans", DC_KEY_BOOL, cluster.final_kmeans, "false"), .verbs = DC_USE_FIT,
+     .trait = "training", .result = true,
+     .doc = "Replace labels and centres at the end by those of k-means on the trained embedding."},
+    OPTIMIZER_ROWS("cluster", cluster.opt, "training", NULL, NULL, "0.01", "Xie et al. 2016"),
 
     {KEY("parallel", "shards", DC_KEY_INT, parallel.shards, "64"), .min = 1, .max = DC_MAX_SHARDS,
      .range = DC_POWER_OF_TWO, .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
@@ -200,6 +209,9 @@ static const dc_key table[] = {
      .doc = "Soft assignment: top1 writes each row's largest value (confidence), full the whole [N, clusters] too."},
     {KEY("output", "examples", DC_KEY_INT, output.examples, "10"), .min = 0, .max = 1000, .unit = "rows",
      .verbs = DC_USE_FIT, .doc = "Rows listed per cluster as nearest to its centre and as closest to its border."},
+    {KEY("output", "outlier_below", DC_KEY_FLOAT, output.outlier_below, "0"), .min = 0, .max = 1, .verbs = DC_USE_FIT,
+     .also = "outlier_threshold min_confidence",
+     .doc = "Flag rows whose confidence is below this as outliers in /outlier; 0: none. They keep their labels."},
 };
 
 const dc_key *dc_key_at(int i)

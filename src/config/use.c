@@ -47,10 +47,8 @@ static bool used_by_verb(const dc_key *key, unsigned verb, char *why, size_t cap
 
 static bool used_by_method(const dc_config *cfg, const dc_key *key, unsigned verb, char *why, size_t cap)
 {
-    if (!key->methods || (verb && verb != DC_USE_FIT) || dc_has_word(key->methods, cfg->cluster.method)) return true;
-    char names[128];
-    format_alternatives(key->methods, names, sizeof names);
-    snprintf(why, cap, "cluster.method is %s, not %s", cfg->cluster.method, names);
+    if (!key->trait || (verb && verb != DC_USE_FIT) || dc_key_method_has(cfg->cluster.method, key->trait)) return true;
+    snprintf(why, cap, "cluster.method is %s, which has no %s", cfg->cluster.method, key->trait);
     return false;
 }
 

@@ -5,19 +5,27 @@
 
 #include <string.h>
 
-static const char *const *methods;
+static const dc_config_method *methods;
 static int n_methods;
 
-void dc_config_set_methods(const char *const *names, int n)
+void dc_config_set_methods(const dc_config_method *list, int n)
 {
-    methods = names;
+    DC_ASSERT(n <= DC_METHODS_MAX);
+    methods = list;
     n_methods = n;
 }
 
-const char *const *dc_key_methods(int *n)
+int dc_key_method_names(const char *names[DC_METHODS_MAX])
 {
-    *n = n_methods;
-    return methods;
+    for (int i = 0; i < n_methods; i++) names[i] = methods[i].name;
+    return n_methods;
+}
+
+bool dc_key_method_has(const char *method, const char *trait)
+{
+    for (int i = 0; i < n_methods; i++)
+        if (strcmp(methods[i].name, method) == 0) return dc_has_word(methods[i].traits, trait);
+    return true;
 }
 
 static void *member(dc_config *cfg, const dc_key *key)
@@ -133,8 +141,9 @@ out:
 static dc_status set_method(dc_config *cfg, const dc_key *key, const char *text, const char *place)
 {
     dc_status st = DC_OK;
+    const char *names[DC_METHODS_MAX];
     int i;
-    if (n_methods > 0) DC_TRY(find_name(key, text, methods, n_methods, place, &i));
+    if (n_methods > 0) DC_TRY(find_name(key, text, names, dc_key_method_names(names), place, &i));
     DC_TRY(set_text(member(cfg, key), DC_NAME_MAX, key, text, place));
 out:
     return st;

@@ -154,7 +154,7 @@ out:
 
 dc_status dc_result_write(dc_comm *comm, const char *path, const dc_result *r)
 {
-    dc_h5_rows rows[4];
+    dc_h5_rows rows[5];
     size_t n = 0;
     rows[n++] = (dc_h5_rows){.name = "/labels", .type = DC_H5_I32, .width = 1, .vector = true, .local = r->labels};
     if (r->confidence)
@@ -164,6 +164,8 @@ dc_status dc_result_write(dc_comm *comm, const char *path, const dc_result *r)
         rows[n++] =
             (dc_h5_rows){.name = "/embedding", .type = DC_H5_F32, .width = (size_t)r->net->L, .local = r->embedding};
     if (r->q) rows[n++] = (dc_h5_rows){.name = "/q", .type = DC_H5_F32, .width = (size_t)r->K, .local = r->q};
+    if (r->outlier)
+        rows[n++] = (dc_h5_rows){.name = "/outlier", .type = DC_H5_U8, .width = 1, .vector = true, .local = r->outlier};
     dc_result copy = *r;
     return dc_h5_write_result(comm, path, &r->data->part, rows, n, fill, &copy);
 }

@@ -45,6 +45,7 @@ static void write_result(dc_json *j, const dc_result *r)
         dc_json_num(j, "ari", r->scores.ari);
     }
     if (isfinite(r->inertia)) dc_json_num(j, "inertia", r->inertia);
+    if (r->outlier) dc_json_int(j, "outliers", r->n_outliers);
     dc_json_int(j, "clusters", r->K);
     dc_json_int(j, "empty", count_empty(r));
     dc_json_num(j, "wall_s", r->timing->wall_s);

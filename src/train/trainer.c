@@ -87,7 +87,7 @@ static void local_gradient(dc_comm *comm, dc_trainer *t, const dc_method_batch *
     const dc_net *net = m->net;
     const dc_method *method = t->cfg->method;
     dc_net_work *w = &t->work;
-    double start = dc_timer_start(), recon = 0;
+    double start = dc_timer_start();
     dc_dataset_gather(m->data, batch->rows, batch->n, w->act[0]);
     dc_timer_stop(m->timers, DC_T_CLUSTER_GATHER, start, 0, 0);
 
@@ -96,9 +96,9 @@ static void local_gradient(dc_comm *comm, dc_trainer *t, const dc_method_batch *
     dc_net_forward(net, p->value, w, 0, last_layer(t), batch->n);
     if (method->batch_stats) method->batch_stats(comm, t->state, batch, Z);
     const double loss = method->loss_grad(t->state, batch, Z, dc_trainer_extra(t), t->dZ[0], p->grad + net->n_params);
-    if (reconstructs(t)) recon = decoder_gradient(t, batch->n, batch->B);
+    const double recon = reconstructs(t) ? decoder_gradient(t, batch->n, batch->B) : 0;
     dc_net_backward(net, p->value, p->grad, w, 0, net->n_encoder, batch->n, t->dZ[reconstructs(t)], NULL);
-    p->grad[p->n] = (float)(recon + t->cfg->weight * loss);
+    p->grad[p->n] = (float)(reconstructs(t) ? recon + t->cfg->weight * loss : loss);
     p->grad[p->n + 1] = (float)recon;
     dc_timer_stop(m->timers, DC_T_CLUSTER_NETWORK, start, (double)batch->n * step_flops(t), 0);
 }
