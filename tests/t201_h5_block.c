@@ -213,7 +213,8 @@ out:
     return st;
 }
 
-/* A disk of 4 MiB: the rows do not fit, then what fill writes does not, then all fits; the older file survives. */
+/* A disk of 4 MiB: the rows do not fit, then what fill writes does not, then all fits; then it turns read-only. The
+ * older file survives each failure. */
 static void test_full_disk(void)
 {
     int64_t mounted = 0;
@@ -241,6 +242,13 @@ static void test_full_disk(void)
     check_result(path, 10, 2, 5);
     dc_comm_barrier(comm);
     CHECK_OK(write_result(path, 1000, 2, 6));
+    check_result(path, 1000, 2, 6);
+    dc_comm_barrier(comm);
+    if (on_rank0()) CHECK(mount(NULL, path_of("tiny"), NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0);
+    dc_comm_barrier(comm);
+    CHECK_STATUS(write_result(path, 10, 2, 0), DC_ERR_IO);
+    CHECK_TEXT_HAS(dc_error_text(), "Read-only file system");
+    dc_error_clear();
     check_result(path, 1000, 2, 6);
     dc_comm_barrier(comm);
     if (on_rank0()) CHECK(umount(path_of("tiny")) == 0);

@@ -30,14 +30,13 @@ static dc_status create_file(const char *path, hid_t *file)
     return st;
 }
 
-static dc_status open_file(const char *path, unsigned flags, hid_t *file)
+static dc_status open_file(const char *path, unsigned flags, hid_t *file, int64_t *bytes)
 {
-    int64_t bytes = 0;
-    dc_status st = dc_h5_check_regular(path, &bytes);
+    dc_status st = dc_h5_check_regular(path, bytes);
     if (st != DC_OK) return st;
     if (H5Fis_hdf5(path) <= 0)
         return DC_FAIL(DC_ERR_FORMAT, "%s (%lld bytes) is not an HDF5 file; make one with: dcmpi convert IN OUT.h5",
-                       path, (long long)bytes);
+                       path, (long long)*bytes);
     const hid_t fapl = dc_h5_access();
     *file = H5Fopen(path, flags, fapl);
     if (*file < 0)
@@ -60,7 +59,7 @@ dc_status dc_h5_open(dc_h5 **out, const char *path, dc_h5_mode mode)
     if (mode == DC_H5_CREATE)
         DC_TRY(create_file(path, &h5->file));
     else
-        DC_TRY(open_file(path, mode == DC_H5_APPEND ? H5F_ACC_RDWR : H5F_ACC_RDONLY, &h5->file));
+        DC_TRY(open_file(path, mode == DC_H5_APPEND ? H5F_ACC_RDWR : H5F_ACC_RDONLY, &h5->file, &h5->bytes));
     *out = h5;
 out:
     if (st != DC_OK && h5) {

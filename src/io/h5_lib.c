@@ -292,14 +292,11 @@ static size_t claimed_bytes(const dc_h5_info *info)
 dc_status dc_h5_check_storage(dc_h5 *h5, const char *name, hid_t dset, const dc_h5_info *info)
 {
     if (h5->mode != DC_H5_READ) return DC_OK;
-    int64_t file_bytes = 0;
-    const dc_status st = dc_h5_check_regular(h5->path, &file_bytes);
-    if (st != DC_OK) return st;
     const size_t claimed = claimed_bytes(info);
     const hid_t dcpl = H5Dget_create_plist(dset);
     const bool filtered = H5Pget_layout(dcpl) == H5D_CHUNKED && H5Pget_nfilters(dcpl) > 0;
     dc_h5_drop(dcpl);
-    const size_t stored = DC_MIN((size_t)H5Dget_storage_size(dset), (size_t)file_bytes);
+    const size_t stored = DC_MIN((size_t)H5Dget_storage_size(dset), (size_t)h5->bytes);
     const size_t possible = filtered ? dc_mul_size(stored, MAX_EXPANSION) : stored;
     if (claimed <= possible && claimed != SIZE_MAX) return DC_OK;
     return DC_FAIL(DC_ERR_FORMAT,
