@@ -17,6 +17,7 @@
 #:   SAN=address,undefined    sanitizers
 #:   FAULT=1         fault points
 #:   WERROR=1        warnings are errors
+#:   V=1             show whole commands
 #:   CC, MPIRUN, PKG_CONFIG, HDF5_PC, EXTRA_CFLAGS    other compilers and libraries
 
 
@@ -33,6 +34,7 @@ SAN     ?=
 FAULT   ?= 0
 WERROR  ?= 0
 EXTRA_CFLAGS ?=
+V       ?= 0
 
 VERSION = 0.1.0
 
@@ -78,8 +80,11 @@ SCRIPTS  = $(wildcard tests/*.sh tools/*.sh jobs/*.sh jobs/*.slurm) .ci/run
 all: $(BUILD)/dcmpi
 
 # ---------------------------------------------------------------- program, library, tests
+# $(call run,WORD,COMMAND): shows the command if V=1, else one short line.
+run = @$(if $(filter 1,$(V)),echo '$(2)',echo '  $(1)  $@'); $(2)
+
 $(BUILD)/dcmpi: $(BUILD)/src/app/main.o $(BUILD)/libdcmpi.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call run,LD,$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS))
 
 $(BUILD)/libdcmpi.a: $(LIB_OBJ)
 	@rm -f $@
@@ -91,10 +96,10 @@ $(BUILD)/tests/libref.a: $(REF_OBJ) | $(BUILD)/tests/
 
 $(BUILD)/%.o: %.c $(BUILD)/gen/flags.txt | $(BUILD)/gen/dcmpi_build_info.h
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(if $(filter tests/%,$<),-Itests) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call run,CC,$(CC) $(CPPFLAGS) $(if $(filter tests/%,$<),-Itests) $(CFLAGS) -MMD -MP -c -o $@ $<)
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/libref.a $(BUILD)/libdcmpi.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call run,LD,$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS))
 
 tests: $(TESTS)
 
@@ -189,15 +194,16 @@ lint: setup-developer layers
 	@$(MAKE_ALL) tidy cppcheck
 	@echo "lint: no findings"
 
+# clang 14 has _Float16 only for the newest CPUs; nothing is run.
 TIDY = $(patsubst %,tidy-%,$(LIB_SRC) $(MAIN_SRC))
 tidy: $(TIDY)
 $(TIDY): tidy-%: $(BUILD)/gen/dcmpi_build_info.h
-	@clang-tidy --quiet $* -- $(CPPFLAGS) -std=c11 -fopenmp $(MPI_CFLAGS) 2>&1 | \
+	@clang-tidy --quiet $* -- $(CPPFLAGS) -std=c11 -fopenmp -march=sapphirerapids $(MPI_CFLAGS) 2>&1 | \
 	    { grep -vE '^[0-9]+ warnings? generated' || true; } | { ! grep . ; }
 
 cppcheck: $(BUILD)/gen/dcmpi_build_info.h
 	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
-	    -j$(shell nproc) --suppressions-list=tests/cppcheck.supp -Iinclude -Isrc -I$(BUILD)/gen $(LIB_SRC) $(MAIN_SRC)
+	    -j$(shell nproc) --library=tests/cppcheck.cfg -Iinclude -Isrc -I$(BUILD)/gen $(LIB_SRC) $(MAIN_SRC)
 
 # ---------------------------------------------------------------- install
 SHARE = $(DESTDIR)$(PREFIX)/share/dcmpi
