@@ -70,7 +70,11 @@ dc_comm_traffic dc_comm_traffic_total(const dc_comm *comm);
  * lowest rank; DC_STOPPED yields to every error), with that rank's error text recorded everywhere, prefixed
  * "[rank r host] " if P > 1 and not all ranks failed alike. One reduction of 8 bytes when all is well. */
 DC_CHECKED dc_status dc_agree(dc_comm *comm, dc_status local);
+#ifdef __clang_analyzer__ /* does not know that a rank whose call failed never gets DC_OK */
+#define DC_TRY_ALL(comm, call) DC_TRY(call)
+#else
 #define DC_TRY_ALL(comm, call) DC_TRY(dc_agree((comm), (call)))
+#endif
 /* Collective. DC_OK if `hash` is the same on all ranks, else DC_ERR_NUMERIC naming an odd rank (of the minority; of two
  * equal halves the one without rank 0) and `what`. One reduction of 16 bytes when all is well. */
 DC_CHECKED dc_status dc_agree_hash(dc_comm *comm, uint64_t hash, const char *what);

@@ -6,7 +6,7 @@
 #include "dcmpi/base.h"
 
 /* true on the rank that prints; true before MPI starts. */
-void dc_log_set_active(bool active);
+void dc_log_set_active(bool on);
 bool dc_log_is_active(void);
 /* Also append every line to `path` (active rank only). Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_log_open(const char *path);

@@ -44,7 +44,8 @@ const char *dc_status_name(dc_status code);
 
 enum { DC_ERROR_TEXT_MAX = 2048 };
 
-#define DC_FAIL(code, ...) dc_fail_at(__FILE__, __LINE__, (code), __VA_ARGS__)
+/* The code is repeated as the value so that compilers and analysers see that a failure is never DC_OK. */
+#define DC_FAIL(code, ...) ((void)dc_fail_at(__FILE__, __LINE__, (code), __VA_ARGS__), (code))
 
 /* Use in functions with `dc_status st = DC_OK;` and one label `out:`. */
 #define DC_TRY(call)                                                                                                   \

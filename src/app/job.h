@@ -13,6 +13,7 @@ typedef struct {
     dc_provenance from;
     dc_binding binding;
     dc_timers timers;
+    dc_timing timing; /* of all ranks, for the result */
     dc_progress progress;
 } dc_job;
 

@@ -85,16 +85,15 @@ static dc_status write_files(dc_comm *comm, dc_job *job, dc_result *r)
 dc_status dc_run_finish(dc_comm *comm, dc_job *job, dc_result *r, const dc_refresh *last)
 {
     dc_status st = DC_OK;
-    dc_timing timing;
     dc_self_check checks[DC_SELF_CHECKS_MAX];
     char path[DC_PATH_MAX], line[512];
-    DC_TRY(dc_timing_collect(comm, &job->timers, &timing));
-    r->timing = &timing;
+    DC_TRY(dc_timing_collect(comm, &job->timers, &job->timing));
+    r->timing = &job->timing;
     DC_TRY(write_files(comm, job, r));
-    DC_TRY(dc_timing_collect(comm, &job->timers, &timing));
+    DC_TRY(dc_timing_collect(comm, &job->timers, &job->timing));
     const int n = dc_self_checks(r, last, checks);
     if (dc_log_is_active()) {
-        dc_timing_print(&timing, job->from.peak_flops);
+        dc_timing_print(&job->timing, job->from.peak_flops);
         dc_self_checks_print(checks, n);
         st = dc_job_path(job, "summary.json", path) ? dc_result_summary(path, r, checks, n) : DC_OK;
     }

@@ -109,10 +109,11 @@ void dc_key_describe_type(const dc_key *key, char *out, size_t cap)
                                         [DC_KEY_CHOICE] = "choice",
                                         [DC_KEY_LIST] = "list of integers",
                                         [DC_KEY_DURATION] = "duration (10s, 15m, 2h, 1d)"};
-    const char *names[DC_CHOICES_MAX], *methods[DC_METHODS_MAX];
+    const char *choices[DC_CHOICES_MAX], *methods[DC_METHODS_MAX];
+    const int n_choices = key->type == DC_KEY_CHOICE ? dc_key_choice_names(key, choices) : 0;
     const int n_methods = dc_key_method_names(methods);
     if (key->type == DC_KEY_CHOICE)
-        join_names(names, dc_key_choice_names(key, names), out, cap);
+        join_names(choices, n_choices, out, cap);
     else if (key->type == DC_KEY_METHOD && n_methods > 0)
         join_names(methods, n_methods, out, cap);
     else

@@ -120,10 +120,8 @@ static dc_status find_name(const dc_key *key, const char *text, const char *cons
 int dc_key_choice_names(const dc_key *key, const char *names[DC_CHOICES_MAX])
 {
     int n = 0;
-    for (; key->choices[n].name; n++) {
-        DC_ASSERT(n < DC_CHOICES_MAX);
-        names[n] = key->choices[n].name;
-    }
+    for (; n < DC_CHOICES_MAX && key->choices[n].name; n++) names[n] = key->choices[n].name;
+    DC_ASSERT(n < DC_CHOICES_MAX);
     return n;
 }
 
@@ -132,7 +130,8 @@ static dc_status set_choice(dc_config *cfg, const dc_key *key, const char *text,
     dc_status st = DC_OK;
     const char *names[DC_CHOICES_MAX];
     int i;
-    DC_TRY(find_name(key, text, names, dc_key_choice_names(key, names), place, &i));
+    const int n = dc_key_choice_names(key, names);
+    DC_TRY(find_name(key, text, names, n, place, &i));
     *(int *)member(cfg, key) = key->choices[i].value;
 out:
     return st;
@@ -143,7 +142,8 @@ static dc_status set_method(dc_config *cfg, const dc_key *key, const char *text,
     dc_status st = DC_OK;
     const char *names[DC_METHODS_MAX];
     int i;
-    if (n_methods > 0) DC_TRY(find_name(key, text, names, dc_key_method_names(names), place, &i));
+    const int n = dc_key_method_names(names);
+    if (n > 0) DC_TRY(find_name(key, text, names, n, place, &i));
     DC_TRY(set_text(member(cfg, key), DC_NAME_MAX, key, text, place));
 out:
     return st;

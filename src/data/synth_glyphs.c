@@ -6,7 +6,7 @@
 
 /* Straight piece from the point before to (x, y): its control point is the middle. */
 #define LINE(x0, y0, x1, y1)                                                                                           \
-    {((x0) + (x1)) / 2, ((y0) + (y1)) / 2},                                                                            \
+    {((x0) + (x1)) / 2.0, ((y0) + (y1)) / 2.0},                                                                        \
     {                                                                                                                  \
         (x1), (y1)                                                                                                     \
     }
