@@ -1,0 +1,148 @@
+#!/usr/bin/python3
+"""Embedding, labels and confidence of a run for other programs.
+
+usage: export.py RUN.h5 OUT.{h5ad,npy,csv} [--data FILE]
+
+  OUT.h5ad       anndata: X = embedding, obs = label, confidence, class; uns = centres, scores, provenance
+  OUT.npy        embedding [N, L], float32, in input order
+  OUT.csv        row, label, confidence, class, z0, z1, ...: the columns that the run has
+  --data FILE    the run's data file: adds the true class of each row (csv, h5ad)
+
+Rows and labels count from 0. Needs python3-h5py; .h5ad also python3-anndata. Exit codes are those of dcmpi: 2 usage,
+3 data file, 4 cannot read or write, 6 not a complete result.
+"""
+import argparse
+import csv
+import os
+import sys
+
+import numpy as np
+
+from report_data import DATA, IO, USAGE, DataFile, RunError, as_text, blocks, dataset, open_result
+
+
+class Columns:
+    """What a result has per row; embedding, confidence and truth may be None."""
+
+    def __init__(self, path, data_path):
+        self.h5 = open_result(path)
+        self.labels = self.h5["labels"]
+        self.N, self.K = self.labels.shape[0], self.h5["clusters/size"].shape[0]
+        self.embedding = dataset(self.h5, "embedding", 2)
+        self.confidence = dataset(self.h5, "confidence", 1)
+        self.data = DataFile(data_path, self.N) if data_path else None
+        if self.data and self.data.y is None:
+            raise RunError(DATA, "%s has no labels /y" % data_path)
+        if self.data and self.data.X.shape[0] != self.N:
+            raise RunError(DATA, "%s has %d rows, the run has %d" % (data_path, self.data.X.shape[0], self.N))
+
+    def need_embedding(self, kind):
+        """The embedding, or the reason why there is no such export."""
+        if self.embedding is None:
+            raise RunError(USAGE, "this run has no embedding for %s (k-means, or output.embedding: false); use .csv" % kind)
+        return self.embedding
+
+    def classes(self, lo, hi):
+        """Names of the true classes of some rows; a row without a label has an empty name."""
+        names = self.data.classes
+        return [names[y] if 0 <= y < len(names) else str(y) if y >= 0 else "" for y in self.data.y[lo:hi].tolist()]
+
+
+def write_npy(columns, path):
+    """The embedding, block by block."""
+    embedding = columns.need_embedding(".npy")
+    out = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=embedding.shape)
+    for lo, hi in blocks(columns.N):
+        out[lo:hi] = embedding[lo:hi]
+    out.flush()
+
+
+def write_csv(columns, path):
+    """Text, block by block; nine digits give a float32 back exactly."""
+    head = ["row", "label"]
+    head += ["confidence"] if columns.confidence is not None else []
+    head += ["class"] if columns.data else []
+    head += ["z%d" % j for j in range(columns.embedding.shape[1])] if columns.embedding is not None else []
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow(head)
+        for lo, hi in blocks(columns.N):
+            parts = [range(lo, hi), columns.labels[lo:hi].tolist()]
+            if columns.confidence is not None:
+                parts.append(["%.9g" % v for v in columns.confidence[lo:hi]])
+            if columns.data:
+                parts.append(columns.classes(lo, hi))
+            if columns.embedding is not None:
+                parts += [["%.9g" % v for v in z] for z in columns.embedding[lo:hi].T]
+            out.writerows(zip(*parts))
+
+
+def provenance(columns):
+    """Everything of the run that is not per row."""
+    attrs = columns.h5.attrs
+    out = {name: as_text(attrs[name]) for name in ("version", "git", "created", "data", "data_hash", "deck", "seed",
+                                                   "stop_reason") if name in attrs}
+    metrics = columns.h5.get("metrics")
+    out["metrics"] = {} if metrics is None else {as_text(k): float(v) for k, v in metrics.attrs.items()}
+    centers = dataset(columns.h5, "cluster_centers", 2)
+    if centers is not None:
+        out["cluster_centers"] = centers[:]
+    return out
+
+
+def write_h5ad(columns, path):
+    """anndata: one observation per row, one variable per latent dimension."""
+    try:
+        import anndata
+        import pandas as pd
+    except ImportError:
+        raise RunError(USAGE, ".h5ad needs the package python3-anndata; .npy and .csv need nothing more") from None
+    Z = columns.need_embedding(".h5ad")[:].astype(np.float32)
+    names = [str(k) for k in range(columns.K)]
+    obs = pd.DataFrame({"label": pd.Categorical.from_codes(columns.labels[:], names)},
+                       index=[str(i) for i in range(columns.N)])
+    if columns.confidence is not None:
+        obs["confidence"] = columns.confidence[:]
+    if columns.data:
+        obs["class"] = pd.Categorical(columns.classes(0, columns.N))
+    var = pd.DataFrame(index=["z%d" % j for j in range(Z.shape[1])])
+    anndata.AnnData(X=Z, obs=obs, var=var, uns={"dcmpi": provenance(columns)}, dtype=np.float32).write_h5ad(path)
+
+
+WRITERS = {".h5ad": write_h5ad, ".npy": write_npy, ".csv": write_csv}
+
+
+def export(result, output, data):
+    """Write beside the output, then rename: a reader never sees half a file."""
+    kind = os.path.splitext(output)[1]
+    if kind not in WRITERS:
+        raise RunError(USAGE, "%s: use .h5ad, .npy or .csv" % output)
+    columns = Columns(result, data)
+    part = output + ".part"
+    try:
+        WRITERS[kind](columns, part)
+        os.replace(part, output)
+    except OSError as error:
+        raise RunError(IO, "cannot write %s: %s" % (output, error.strerror or error)) from error
+    finally:
+        if os.path.exists(part):
+            os.remove(part)
+    print("wrote %s: %d rows" % (output, columns.N))
+
+
+def main():
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="export.py", description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("result", metavar="RUN.h5", help="result of a run")
+    parser.add_argument("output", metavar="OUT", help="file to write: .h5ad, .npy or .csv")
+    parser.add_argument("--data", metavar="FILE", help="the run's data file: adds the true classes")
+    args = parser.parse_args()
+    try:
+        export(args.result, args.output, args.data)
+    except RunError as error:
+        print("export.py: ERROR: %s" % " ".join(str(error).split()), file=sys.stderr)
+        sys.exit(error.code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+#!/usr/bin/python3
+"""Pictures of a run: writes RUNDIR/report.html, one file without scripts that needs no network.
+
+usage: report.py RUNDIR [--data FILE] [--output FILE]
+
+  RUNDIR         folder of a finished run (with run.h5)
+  --data FILE    the run's data file, if it is not where the run found it: images, class names, true classes
+  --output FILE  instead of RUNDIR/report.html
+
+Needs python3-h5py and python3-matplotlib. Exit codes are those of dcmpi: 2 usage, 3 data file, 4 cannot read or write,
+6 not a complete result. Whatever a run does not have is left out of the page.
+"""
+import argparse
+import os
+import sys
+import warnings
+
+from report_data import IO, Run, RunError
+
+SIZE_MAX = 5_000_000
+BROKEN = (OSError, KeyError, ValueError, IndexError, TypeError, AttributeError, ArithmeticError)
+
+
+def contents(sections):
+    """[(anchor, short name)] of the sections."""
+    names = {"clusters": "Clusters", "confusion": "True classes", "map": "Map", "images": "Images",
+             "training": "Training", "time": "Time", "checks": "Checks", "configuration": "Configuration",
+             "loading": "Loading"}
+    return [(anchor, names[anchor]) for anchor in sections]
+
+
+def build_sections(run):
+    """{anchor: HTML} of the parts that have something to show. A damaged part costs its section, not the page."""
+    import report_html as page
+    import report_images
+    import report_sections as parts
+    makers = {"clusters": parts.clusters, "confusion": parts.confusion, "map": parts.embedding,
+              "images": report_images.images, "training": parts.training, "time": parts.timing,
+              "checks": parts.checks, "configuration": parts.configuration, "loading": parts.loading}
+    out = {}
+    for anchor, make in makers.items():
+        try:
+            out[anchor] = make(run)
+        except BROKEN as error:
+            print("report.py: WARNING: part '%s' is left out: %s" % (anchor, error), file=sys.stderr)
+            out[anchor] = page.section(anchor, anchor.capitalize(), page.paragraph(
+                "This part is left out, its data are damaged: %s" % error))
+    return {anchor: text for anchor, text in out.items() if text}
+
+
+def build(run):
+    """The page."""
+    import report_html as page
+    import report_sections as parts
+    sections = build_sections(run)
+    body = "<header>\n%s</header>\n<main>\n%s</main>\n<footer>Made by tools/report.py from run.h5, summary.json and " \
+           "log.txt.</footer>\n" % (parts.header(run), "".join(sections.values()))
+    return page.page("%s \u2013 dcmpi report" % run.name, contents(sections), body).encode("utf-8", "replace")
+
+
+def write(path, content):
+    """Replace the file in one step: a reader sees the old page or the new one."""
+    part = path + ".part"
+    try:
+        with open(part, "wb") as file:
+            file.write(content)
+        os.replace(part, path)
+    except OSError as error:
+        raise RunError(IO, "cannot write %s: %s" % (path, error.strerror)) from error
+
+
+def main():
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="report.py", description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("run", metavar="RUNDIR", help="folder of a finished run")
+    parser.add_argument("--data", metavar="FILE", help="the run's data file")
+    parser.add_argument("--output", metavar="FILE", help="instead of RUNDIR/report.html")
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")  # missing glyphs and the like: nothing the reader of the page can act on
+    try:
+        run = Run(args.run, args.data)
+        content = build(run)
+        output = args.output or os.path.join(args.run, "report.html")
+        write(output, content)
+    except RunError as error:
+        sys.exit(fail(error))
+    if len(content) > SIZE_MAX:
+        print("report.py: WARNING: the page has %.1f MB" % (1e-6 * len(content)), file=sys.stderr)
+    print("wrote %s (%.2f MB)" % (output, 1e-6 * len(content)))
+
+
+def fail(error):
+    """The one line of a failure; returns the exit code."""
+    print("report.py: ERROR: %s" % " ".join(str(error).split()), file=sys.stderr)
+    return error.code
+
+
+if __name__ == "__main__":
+    main()

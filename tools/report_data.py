@@ -1,0 +1,251 @@
+"""A finished run, seen from Python: opens run.h5 and its companions, finds the data file, draws fixed samples.
+
+Used by report.py and export.py. Every problem of a file that the user can mend is a RunError with the exit code that
+dcmpi itself uses; whatever a run does not have (no embedding, no labels, no log) is None or empty, not an error.
+"""
+import json
+import os
+import re
+
+# Results are only read: a lock would fail on read-only and on some parallel file systems.
+os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
+import h5py  # noqa: E402
+import numpy as np  # noqa: E402
+
+USAGE, DATA, IO, FORMAT = 2, 3, 4, 6  # exit codes, as in dcmpi
+SEED = 1  # of every sample
+LOG_TAIL_BYTES = 1 << 22  # a log that grew over many restarts: its end is enough
+BLOCK_ROWS = 1 << 16  # rows in memory at a time
+
+
+class RunError(Exception):
+    """What is wrong with which file, and the exit code."""
+
+    def __init__(self, code, text):
+        super().__init__(text)
+        self.code = code
+
+
+def as_text(value):
+    """An HDF5 or Python string as printable text: no control characters but newline and tab."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in str(value))
+
+
+def open_hdf5(path):
+    """The file, open for reading."""
+    if not os.path.exists(path):
+        raise RunError(IO, "cannot open %s: no such file; check the path" % path)
+    if not os.path.isfile(path) or not h5py.is_hdf5(path):
+        raise RunError(FORMAT, "%s is not an HDF5 file" % path)
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise RunError(FORMAT, "cannot open %s: %s" % (path, str(error).splitlines()[0])) from error
+
+
+def is_dataset(h5, name, ndim):
+    """Is there a dataset of numbers with this name and dimension?"""
+    item = h5.get(name)
+    return isinstance(item, h5py.Dataset) and item.ndim == ndim and item.dtype.kind in "iuf"
+
+
+def dataset(h5, name, ndim):
+    """The dataset, or None."""
+    return h5[name] if is_dataset(h5, name, ndim) else None
+
+
+def open_result(path):
+    """run.h5, proved to be a complete result of dcmpi."""
+    h5 = open_hdf5(path)
+    found = as_text(h5.attrs.get("format", "nothing"))
+    if found != "dcmpi-result":
+        raise RunError(FORMAT, "%s is not a result of dcmpi (format: %s)" % (path, found[:40]))
+    if int(h5.attrs.get("complete", 0)) != 1:
+        raise RunError(FORMAT, "%s is incomplete; run the job again" % path)
+    for name, ndim in (("labels", 1), ("clusters/size", 1)):
+        if not is_dataset(h5, name, ndim):
+            raise RunError(FORMAT, "%s has no /%s; it is damaged" % (path, name))
+    return h5
+
+
+def take_rows(data, rows):
+    """data[rows] for few rows in any order; reads only those rows. Row -1 gives zeros."""
+    out = np.zeros((len(rows),) + data.shape[1:], data.dtype)
+    for i, row in enumerate(rows):
+        if row >= 0:
+            out[i] = data[row]
+    return out
+
+
+def blocks(n):
+    """(first, end) of consecutive blocks of rows."""
+    return ((lo, min(lo + BLOCK_ROWS, n)) for lo in range(0, n, BLOCK_ROWS))
+
+
+def read_lines(path):
+    """The last lines of a text file; none if it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - LOG_TAIL_BYTES))
+            return [as_text(line) for line in file.read().splitlines()]
+    except OSError:
+        return []
+
+
+def read_json(path):
+    """A JSON object; empty if there is none."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            value = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def since_last_start(log):
+    """The lines of the last of several starts of one job; each start begins with the program's banner."""
+    first = [i for i, line in enumerate(log) if re.match(r"\S+  dcmpi \d", line)]
+    return log[first[-1]:] if first else log
+
+
+class DataFile:
+    """The rows a run was made from."""
+
+    def __init__(self, path, rows):
+        self.path = path
+        self.h5 = open_hdf5(path)
+        self.X = dataset(self.h5, "X", 2)
+        self.y = dataset(self.h5, "y", 1)
+        if self.X is None:
+            raise RunError(DATA, "%s has no dataset /X of numbers; make one with: dcmpi convert" % path)
+        if self.X.shape[0] < rows or (self.y is not None and self.y.shape[0] != self.X.shape[0]):
+            raise RunError(DATA, "%s has %d rows, the run has %d" % (path, self.X.shape[0], rows))
+        names = as_text(self.h5.attrs.get("classes", ""))
+        self.classes = names.split("\n") if names else []
+
+
+class Run:
+    """The folder of a run. Attributes that may be None: embedding, confidence, confusion, data."""
+
+    def __init__(self, folder, data_path=None):
+        self.folder = folder
+        self.name = as_text(os.path.basename(os.path.abspath(folder)))
+        self.h5 = self._open(folder)
+        self.labels = self.h5["labels"]
+        self.size = self.h5["clusters/size"][:]
+        self.N, self.K = self.labels.shape[0], len(self.size)
+        self.embedding = self._rows("embedding", 2)
+        self.confidence = self._rows("confidence", 1)
+        self.outlier = self._rows("outlier", 1)
+        confusion = dataset(self.h5, "confusion", 2)
+        self.confusion = None if confusion is None or confusion.shape[1] != self.K else confusion[:]
+        self.summary = read_json(os.path.join(folder, "summary.json"))
+        self.log = since_last_start(read_lines(os.path.join(folder, "log.txt")))
+        self.data, self.data_note = self._find_data(data_path)
+
+    @staticmethod
+    def _open(folder):
+        path = os.path.join(folder, "run.h5")
+        if not os.path.isdir(folder):
+            raise RunError(IO, "cannot open %s: no such folder; give the folder of a run" % folder)
+        if not os.path.exists(path) and os.path.exists(path + ".part"):
+            raise RunError(FORMAT, "%s is incomplete (run.h5.part); the job is still writing or was killed" % folder)
+        return open_result(path)
+
+    def _rows(self, name, ndim):
+        found = dataset(self.h5, name, ndim)
+        return found if found is not None and found.shape[0] == self.N else None
+
+    def _find_data(self, path):
+        """The data file: as given, or where the run says, seen from here or from the run's folder and above."""
+        if path:
+            return DataFile(path, self.N), ""
+        name = self.attr("data")
+        if name.startswith("builtin:"):
+            return None, "The rows of the built-in problem are computed, not stored."
+        above = [os.path.join(self.folder, *[".."] * up) for up in range(4)]
+        for folder in [""] + above:
+            try:
+                return DataFile(os.path.join(folder, name), self.N), ""
+            except (RunError, ValueError):
+                continue
+        return None, "The data file %s was not found here; name it with --data." % name
+
+    def attr(self, name, default=""):
+        """A root attribute as text."""
+        return as_text(self.h5.attrs.get(name, default))
+
+    def metrics(self):
+        """Scores against the labels; empty without labels."""
+        group = self.h5.get("metrics")
+        return {} if group is None else {as_text(k): float(v) for k, v in group.attrs.items()}
+
+    def deck_value(self, section, key):
+        """A value of the deck's text; the deck is the program's own dump: two levels, one key per line."""
+        match = re.search(r"^%s:\n(?:[ ]+.*\n)*?[ ]+%s: *(.*)$" % (section, key), self.attr("deck"), re.M)
+        return match.group(1).strip() if match else ""
+
+    def method(self):
+        """The method's name."""
+        return "k-means" if self.attr("verb") == "kmeans" else self.deck_value("cluster", "method") or "clustering"
+
+    def histories(self):
+        """[(phase, {column: values})], pretraining first, the phase that knows changed labels last."""
+        group = self.h5.get("history", {})
+        phases = [(as_text(name), {as_text(c): item[c][:] for c in item if is_dataset(item, c, 1)})
+                  for name, item in group.items() if isinstance(item, h5py.Group)]
+
+        def order(phase):
+            number = re.search(r"\d+", phase[0])
+            return ("changed" in phase[1], not number, int(number.group()) if number else 0, phase[0])
+        return sorted([p for p in phases if p[1]], key=order)
+
+    def class_names(self):
+        """Names of the classes, or their numbers."""
+        count = 0 if self.confusion is None else self.confusion.shape[0]
+        names = self.data.classes if self.data else []
+        return names if len(names) == count else [str(c) for c in range(count)]
+
+    def sample(self, count):
+        """Sorted row numbers: all, or a sample without replacement that depends on N and the fixed seed alone."""
+        if self.N <= count:
+            return np.arange(self.N)
+        return np.sort(np.random.default_rng(SEED).choice(self.N, count, replace=False))
+
+    def scaling(self):
+        """(shift, scale) of x' = (x - shift) * scale, or None."""
+        found = [dataset(self.h5, "scaling/" + name, 1) for name in ("shift", "scale")]
+        return None if None in found else tuple(np.asarray(part, np.float64) for part in found)
+
+    def points(self, rows):
+        """What the clusters were formed on: the embedding; without one, the scaled rows of the data file; or None."""
+        if self.embedding is not None:
+            return take_rows(self.embedding, rows).astype(np.float64)
+        scaling = self.scaling()
+        if self.data is None or scaling is None or self.data.X.shape[1] != len(scaling[0]):
+            return None
+        return (take_rows(self.data.X, rows) - scaling[0]) * scaling[1]
+
+    def image_shape(self):
+        """(height, width) or (height, width, channels) of a row, or None."""
+        shape = tuple(int(d) for d in np.atleast_1d(self.h5.attrs.get("image_shape", ())))
+        if self.data is not None and not shape:
+            shape = tuple(int(d) for d in np.atleast_1d(self.data.h5.attrs.get("image_shape", ())))
+        return shape if len(shape) in (2, 3) and all(d > 0 for d in shape) else None
+
+    def examples(self, kind):
+        """(row numbers [K, m], rows [K, m, D]) of 'nearest' or 'border' members; rows or both may be None."""
+        numbers = dataset(self.h5, "clusters/" + kind, 2)
+        if numbers is None or numbers.shape[0] != self.K:
+            return None, None
+        numbers = numbers[:]
+        stored = dataset(self.h5, "clusters/%s_rows" % kind, 3)
+        if stored is not None and stored.shape[:2] == numbers.shape:
+            return numbers, stored
+        if self.data is None:
+            return numbers, None
+        rows = take_rows(self.data.X, numbers.ravel())
+        return numbers, rows.reshape(numbers.shape + rows.shape[1:])

@@ -1,0 +1,131 @@
+"""Sheets of image data: each cluster's typical and doubtful members, and what the network makes of them."""
+import numpy as np
+
+import report_charts as charts
+import report_html as page
+from report_html import number
+from report_math import Network, majority
+
+BUDGET_BYTES = 3 << 20  # of all sheets, so that the page stays below its 5 MB
+OUTLIERS_MAX = 30
+
+
+def pixel_range(run, shown):
+    """Black and white: 0 and 255 for bytes that use them, else the range of what is shown."""
+    pixels = [np.asarray(rows) for rows in shown if rows is not None]
+    if not pixels:
+        return 0.0, 1.0
+    low, high = min(p.min() for p in pixels), max(p.max() for p in pixels)
+    return (0.0, 255.0) if pixels[0].dtype == np.uint8 and high > 127 else (float(low), float(high))
+
+
+class Sheets:
+    """What all cards share: pictures of rows, their range, and the bytes that are left."""
+
+    def __init__(self, run, shape, network, rows):
+        self.run, self.shape, self.network = run, shape, network
+        self.low, self.high = pixel_range(run, rows)
+        self.left = BUDGET_BYTES
+
+    def strip(self, rows, show, alt):
+        """One line of images, or "" if the rows are no images of this shape."""
+        images = charts.as_images(rows, self.shape)
+        if images is None:
+            return ""
+        uri = charts.strip(images, self.low, self.high, show)
+        self.left -= len(uri)
+        h, w = images.shape[1:3]
+        return page.image(uri, alt, len(images) * (w + charts.GAP) - charts.GAP, h)
+
+    def pair(self, rows, numbers, what, cluster):
+        """A line of images with their reconstructions below."""
+        show = numbers >= 0
+        if not show.any():
+            return ""
+        listed = ", ".join(str(n) for n in numbers[show])
+        out = page.Html('<p class="label">%s</p>\n' % page.esc(what)) + self.strip(
+            rows, show, "%s of cluster %d: rows %s" % (what, cluster, listed))
+        if self.network.can_decode() and self.network.encoder:
+            out += self.strip(self.network.reconstruct(rows.astype(np.float64)), show,
+                              "Reconstructions of rows %s by the autoencoder" % listed)
+        return out
+
+    def centre(self, k):
+        """The cluster's centre as an image: decoded, or itself if it lives in the space of the data."""
+        centre = self.run.h5["cluster_centers"][k:k + 1]
+        if self.network.can_decode() and centre.shape[1] == len(self.network.decoder[0][0]):
+            rows = self.network.decode(centre)
+        elif self.network.scaling is not None and centre.shape[1] == len(self.network.scaling[0]):
+            shift, scale = self.network.scaling
+            rows = centre / np.where(scale != 0, scale, np.inf) + shift
+        else:
+            return ""
+        return self.strip(rows, [True], "Centre of cluster %d as an image" % k)
+
+
+def describe(run, k):
+    """Size and largest class of a cluster."""
+    text = number(run.size[k]) + (" row" if run.size[k] == 1 else " rows")
+    if run.confusion is not None and run.size[k]:
+        best, purity = majority(run.confusion)
+        text += ", %.0f %% \u201c%s\u201d" % (100 * purity[k], run.class_names()[best[k]][:30])
+    return text
+
+
+def card(run, sheets, k, nearest, border):
+    """One cluster."""
+    head = '<header>%s<div><h3>Cluster %d</h3><p class="note">%s</p></div></header>\n' % (
+        sheets.centre(k), k, page.esc(describe(run, k)))
+    body = "".join(sheets.pair(rows[k], numbers[k], what, k) for (numbers, rows), what in
+                   ((nearest, "Nearest"), (border, "Least certain")) if rows is not None)
+    return page.Html('<div class="card">%s%s</div>\n' % (head, body))
+
+
+def cards(run, sheets, nearest, border):
+    """Cards of the clusters, as many as fit."""
+    out = []
+    for k in range(run.K):
+        if sheets.left <= 0:
+            break
+        out.append(card(run, sheets, k, nearest, border))
+    text = page.Html('<div class="cards">\n%s</div>\n' % "".join(out))
+    if len(out) < run.K:
+        text += page.paragraph("The first %d of %d clusters are shown, so that this page stays small." %
+                               (len(out), run.K), "note")
+    return text
+
+
+def outlier_sheet(run, sheets):
+    """The first rows that carry the outlier flag."""
+    if run.outlier is None or run.data is None:
+        return ""
+    rows = np.flatnonzero(run.outlier[:])[:OUTLIERS_MAX]
+    if not len(rows):
+        return ""
+    picture = sheets.strip(np.stack([run.data.X[r] for r in rows]), np.ones(len(rows), bool),
+                           "Outliers: rows " + ", ".join(str(r) for r in rows))
+    return page.Html('<div class="card"><h3>Outliers</h3><p class="note">The first %d rows with the flag.</p>%s</div>\n'
+                     % (len(rows), picture))
+
+
+def images(run):
+    """The section; "" if the data are no images."""
+    shape = run.image_shape()
+    if shape is None:
+        return ""
+    nearest, border = run.examples("nearest"), run.examples("border")
+    network = Network(run)
+    sheets = Sheets(run, shape, network, (nearest[1], border[1]))
+    missing = nearest[1] is None and nearest[0] is not None
+    decoded = network.can_decode() and nearest[1] is not None
+    if missing and not network.can_decode():
+        return page.section("images", "Images", page.paragraph("No images can be shown: " + run.data_note))
+    text = "Beside each name: the cluster's centre%s." % (", decoded by the network" if network.can_decode() else "")
+    if nearest[1] is not None:
+        text += " Nearest: the members with the highest confidence. Least certain: those with the lowest."
+    if decoded:
+        text += " Below each line of images: what the autoencoder makes of them."
+    if missing:
+        text += " Members are not shown. " + run.data_note
+    return page.section("images", "Images", page.paragraph(text), cards(run, sheets, nearest, border),
+                        outlier_sheet(run, sheets))

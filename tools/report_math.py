@@ -1,0 +1,119 @@
+"""The numbers behind the pictures: principal components, silhouettes, the decoder, statistics per cluster."""
+import re
+
+import numpy as np
+
+from report_data import as_text, blocks, dataset
+
+PCA_COLUMNS_MAX = 4096  # the covariance is a dense matrix
+SILHOUETTE_BLOCK = 256
+
+ACTIVATIONS = {
+    "linear": lambda x: x,
+    "relu": lambda x: np.maximum(x, 0),
+    "tanh": np.tanh,
+    "sigmoid": lambda x: 0.5 * (1 + np.tanh(0.5 * x)),
+}
+
+
+def pca(points):
+    """(coordinates [n, 2], share of variance of the two components). The largest entry of a component is positive."""
+    centred = points - points.mean(axis=0)
+    values, vectors = np.linalg.eigh(centred.T @ centred)
+    top = vectors[:, ::-1][:, :2]
+    top = top * np.sign(top[np.abs(top).argmax(axis=0), np.arange(top.shape[1])])
+    xy = np.zeros((len(points), 2))
+    xy[:, :top.shape[1]] = centred @ top
+    share = values[::-1][:2] / max(values.sum(), np.finfo(float).tiny)
+    return xy, np.pad(share, (0, 2 - len(share)))
+
+
+def silhouettes(points, labels, K):
+    """(b - a) / max(a, b) of every point, with a and b the mean distances to the own and the nearest other cluster.
+
+    Rousseeuw (1987). A point alone in its cluster has 0. None if fewer than two clusters have points.
+    """
+    member = (labels[:, None] == np.arange(K)).astype(float)
+    count = member.sum(axis=0)
+    if (count > 0).sum() < 2:
+        return None
+    square = (points ** 2).sum(axis=1)
+    out = np.zeros(len(points))
+    for lo in range(0, len(points), SILHOUETTE_BLOCK):
+        own = labels[lo:lo + SILHOUETTE_BLOCK]
+        here = np.arange(len(own))
+        d2 = square[lo:lo + SILHOUETTE_BLOCK, None] + square - 2 * points[lo:lo + SILHOUETTE_BLOCK] @ points.T
+        d2[here, lo + here] = 0
+        total = np.sqrt(np.maximum(d2, 0)) @ member
+        a = total[here, own] / np.maximum(count[own] - 1, 1)
+        mean = np.where(count > 0, total / np.maximum(count, 1), np.inf)
+        mean[here, own] = np.inf
+        b = mean.min(axis=1)
+        out[lo:lo + SILHOUETTE_BLOCK] = np.where(count[own] > 1, (b - a) / np.maximum(np.maximum(a, b), 1e-300), 0)
+    return out
+
+
+class Network:
+    """Forward passes of the autoencoder in run.h5: Y = act(X W + b), layer by layer."""
+
+    def __init__(self, run):
+        group = run.h5.get("model", {})
+        self.scaling = run.scaling()
+        self.encoder = self._layers(group, "encoder")
+        self.decoder = self._layers(group, "decoder")
+
+    @staticmethod
+    def _layers(group, part):
+        names = [n for n in group if re.fullmatch(part + r"_\d+", n)]
+        names.sort(key=lambda n: int(n.rpartition("_")[2]))
+        return [Network._layer(group[n], n == names[-1]) for n in names]
+
+    @staticmethod
+    def _layer(layer, last):
+        act = as_text(layer.attrs.get("activation", "linear" if last else "relu"))
+        if act not in ACTIVATIONS or dataset(layer, "weight", 2) is None or dataset(layer, "bias", 1) is None:
+            raise ValueError("%s: unknown activation or missing weights" % as_text(layer.name))
+        return layer["weight"][:].astype(np.float32), layer["bias"][:].astype(np.float32), ACTIVATIONS[act]
+
+    @staticmethod
+    def _forward(layers, x):
+        for weight, bias, act in layers:
+            x = act(x @ weight + bias)
+        return x
+
+    def can_decode(self):
+        """Is there a decoder?"""
+        return bool(self.decoder) and self.scaling is not None
+
+    def decode(self, z):
+        """Rows in the data's own units, from latent rows."""
+        shift, scale = self.scaling
+        with np.errstate(all="ignore"):
+            out = self._forward(self.decoder, z.astype(np.float32)) / np.where(scale != 0, scale, np.inf) + shift
+        return np.nan_to_num(out)
+
+    def reconstruct(self, x):
+        """Rows in the data's own units: decoder(encoder(x))."""
+        shift, scale = self.scaling
+        return self.decode(self._forward(self.encoder, ((x - shift) * scale).astype(np.float32)))
+
+
+def cluster_means(run):
+    """Mean confidence [K] (None without confidence), outliers [K] (None without), histogram of confidence."""
+    total, outliers, bins = np.zeros(run.K), np.zeros(run.K, np.int64), np.zeros(20, np.int64)
+    for lo, hi in blocks(run.N):
+        label = run.labels[lo:hi]
+        if run.confidence is not None:
+            value = run.confidence[lo:hi].astype(np.float64)
+            total += np.bincount(label, value, run.K)
+            bins += np.histogram(value, len(bins), (0, 1))[0]
+        if run.outlier is not None:
+            outliers += np.bincount(label, run.outlier[lo:hi] != 0, run.K).astype(np.int64)
+    mean = None if run.confidence is None else np.divide(total, run.size, np.full(run.K, np.nan), where=run.size > 0)
+    return mean, None if run.outlier is None else outliers, bins
+
+
+def majority(confusion):
+    """(most frequent class [K], its share [K]) of each cluster; share 0 for an empty cluster."""
+    total = np.maximum(confusion.sum(axis=0), 1)
+    return confusion.argmax(axis=0), confusion.max(axis=0) / total
