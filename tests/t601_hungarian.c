@@ -84,7 +84,7 @@ static void thousands_of_clusters(void)
     CHECK_OK(dc_hungarian_max(w, K, K, match, &total));
     const double seconds = dc_clock_now_s() - start;
     printf("# K = %d: %.2f s\n", K, seconds);
-    CHECK(seconds < 20);
+    CHECK(seconds < 60);
     CHECK(is_matching(w, K, K, match, total));
 }
 
