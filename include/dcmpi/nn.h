@@ -20,9 +20,10 @@ typedef enum {
 } dc_init;
 /* Reconstruction losses, per element e = xhat - x; B is the global batch. */
 typedef enum {
-    DC_LOSS_MSE,         /* sum e^2 / (B D): Keras, PyTorch */
-    DC_LOSS_MSE_SUM,     /* sum e^2 / B: ClustPy, DKM, DCN */
-    DC_LOSS_MSE_HALF_SUM /* sum e^2 / (2 B): Caffe */
+    DC_LOSS_MSE,          /* sum e^2 / (B D): Keras, PyTorch */
+    DC_LOSS_MSE_SUM,      /* sum e^2 / B: ClustPy, DKM, DCN */
+    DC_LOSS_MSE_HALF_SUM, /* sum e^2 / (2 B): Caffe */
+    DC_LOSS_BCE           /* -sum x log p + (1-x) log(1-p) / (B D), p = sigmoid(logit): Keras, PyTorch. x in [0, 1] */
 } dc_recon_loss;
 
 enum { DC_MAX_LAYERS = 32, DC_LAYER_NAME_MAX = 32 };
@@ -47,6 +48,9 @@ typedef struct {
  * < 1. */
 DC_CHECKED dc_status dc_net_init(dc_net *net, int64_t D, const int64_t *hidden, int n_hidden, int64_t L,
                                  dc_act hidden_act, dc_act latent_act, dc_act output_act);
+/* The network that training passes run with this loss: `net` itself, but for DC_LOSS_BCE a sigmoid output layer stops
+ * at its logits, because the loss of a saturated sigmoid cannot be had from its value. Same parameters. */
+dc_net dc_net_for_loss(const dc_net *net, dc_recon_loss loss);
 /* Weights by the scheme, biases 0; a function of (seed, layer, element). */
 void dc_net_init_weights(const dc_net *net, dc_init scheme, uint64_t seed, float *value);
 /* FLOP of forward + backward per row for layers [first, last): three GEMMs a layer, but two for layer `first`, whose
@@ -60,6 +64,10 @@ enum { DC_GRAD_TAIL = 16 };
 typedef struct {
     size_t n, n_extra;
     float *value, *grad, *m1, *m2;
+    int n_biases;
+    struct {
+        size_t lo, hi;
+    } bias[DC_MAX_LAYERS]; /* floats [lo, hi) of the slab are biases; ascending */
 } dc_params;
 DC_CHECKED dc_status dc_params_create(dc_params *p, const dc_net *net, size_t n_extra); /* DC_ERR_MEMORY */
 void dc_params_release(dc_params *p);
@@ -87,8 +95,25 @@ void dc_net_backward(const dc_net *net, const float *value, float *grad, dc_net_
                      float *dout, float *dx);
 
 /* Reconstruction: dxhat [n x D] = dLoss/dxhat for a global batch of B > 0 rows, of which x, xhat [n x D] are local;
- * returns this rank's part of the loss. The same bits for every number of threads. dxhat may be xhat. */
+ * returns this rank's part of the loss. For DC_LOSS_BCE xhat are the logits and dxhat is their gradient
+ * (dc_net_for_loss). The same bits for every number of threads. dxhat may be xhat. */
 double dc_recon_loss_grad(dc_recon_loss kind, const float *x, const float *xhat, int64_t n, int64_t D, int64_t B,
                           float *dxhat);
+
+/* ---- Dropout ------------------------------------------------------------------------------------------------------
+ */
+
+/* Inverted dropout (Srivastava et al., JMLR 2014): a unit is 0 with probability `rate`, else times 1/(1-rate). The mask
+ * is a function of (seed, step, site, global row, unit). */
+typedef struct {
+    double rate; /* in [0, 1) */
+    uint64_t seed;
+    int64_t step;
+    int site;          /* which of the network's dropouts, 0 <= site < DC_MAX_LAYERS */
+    dc_gidx first_row; /* global number of local row 0 */
+} dc_dropout;
+/* Y = mask * X for n local rows [n x width] with local row numbers rows[n]; Y may be X. The gradient of dropout is
+ * dropout: dX = mask * dY. A NaN stays a NaN. Threaded, the same bits for every number of threads. */
+void dc_dropout_apply(const dc_dropout *mask, const int64_t *rows, int64_t n, int64_t width, const float *X, float *Y);
 
 #endif

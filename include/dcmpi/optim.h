@@ -17,6 +17,8 @@ typedef struct {
     int kind; /* dc_opt_kind */
     double lr;
     double momentum;
+    int64_t burnin; /* SGD: the momentum rises linearly from 0 over the first `burnin` steps (Caffe DEC); 0: never */
+    double bias_lr; /* factor of the rate for biases (Caffe: 2); 0: as 1 */
     double beta1, beta2, epsilon;
     int schedule;     /* dc_sched_kind */
     int64_t lr_step;  /* steps between factors (DC_SCHED_STEP) */
@@ -26,6 +28,8 @@ typedef struct {
 
 /* Learning rate of step t (0-based) of `total` steps (cosine). */
 double dc_opt_lr(const dc_opt_config *opt, int64_t t, int64_t total);
+/* Momentum of step t. */
+double dc_opt_momentum(const dc_opt_config *opt, int64_t t);
 /* Update value[lo, hi) from grad with moments m1, m2; t is 0-based (Adam's bias correction uses t+1). An
  * element's result depends neither on the range nor on the number of threads. */
 void dc_opt_step(const dc_opt_config *opt, dc_params *p, size_t lo, size_t hi, int64_t t, int64_t total);

@@ -19,6 +19,9 @@ typedef enum {
 /* Four independent 32-bit words. step < 2^48. */
 void dc_rng4(uint64_t seed, dc_stream stream, uint64_t step, uint64_t index, uint32_t out[4]);
 
+/* The same for the indices first .. first + count - 1, out[4 * count]: several at a time in vector registers. */
+void dc_rng4_many(uint64_t seed, dc_stream stream, uint64_t step, uint64_t first, size_t count, uint32_t *out);
+
 /* Uniform in the open interval (0, 1) from one 32-bit word, and from two (53 bits). */
 static inline double dc_rng_unit(uint32_t w)
 {

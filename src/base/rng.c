@@ -5,13 +5,26 @@
 #include <Random123/philox.h>
 #include <math.h>
 
-void dc_rng4(uint64_t seed, dc_stream stream, uint64_t step, uint64_t index, uint32_t out[4])
+static inline philox4x32_ctr_t draw(uint64_t seed, dc_stream stream, uint64_t step, uint64_t index)
 {
     const philox4x32_ctr_t counter = {{(uint32_t)index, (uint32_t)(index >> 32), (uint32_t)step,
                                        ((uint32_t)(step >> 32) & 0xffffu) | ((uint32_t)stream << 16)}};
     const philox4x32_key_t key = {{(uint32_t)seed, (uint32_t)(seed >> 32)}};
-    const philox4x32_ctr_t r = philox4x32(counter, key);
+    return philox4x32(counter, key);
+}
+
+void dc_rng4(uint64_t seed, dc_stream stream, uint64_t step, uint64_t index, uint32_t out[4])
+{
+    const philox4x32_ctr_t r = draw(seed, stream, step, index);
     for (int i = 0; i < 4; i++) out[i] = r.v[i];
+}
+
+void dc_rng4_many(uint64_t seed, dc_stream stream, uint64_t step, uint64_t first, size_t count, uint32_t *restrict out)
+{
+    for (size_t i = 0; i < count; i++) {
+        const philox4x32_ctr_t r = draw(seed, stream, step, first + i);
+        for (size_t w = 0; w < 4; w++) out[4 * i + w] = r.v[w];
+    }
 }
 
 void dc_rng_normal2(uint32_t a, uint32_t b, double out[2])

@@ -9,7 +9,10 @@ static const char *const names[] = {[DC_ACT_LINEAR] = "linear",
                                     [DC_ACT_TANH] = "tanh",
                                     [DC_ACT_SIGMOID] = "sigmoid"};
 
-const char *dc_act_name(dc_act act) { return names[act]; }
+const char *dc_act_name(dc_act act)
+{
+    return names[act];
+}
 
 bool dc_act_find(const char *name, dc_act *act)
 {

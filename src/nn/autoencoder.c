@@ -62,6 +62,14 @@ dc_status dc_net_init(dc_net *net, int64_t D, const int64_t *hidden, int n_hidde
     return DC_OK;
 }
 
+dc_net dc_net_for_loss(const dc_net *net, dc_recon_loss loss)
+{
+    dc_net trained = *net;
+    dc_layer *output = &trained.layer[net->n_layers - 1];
+    if (loss == DC_LOSS_BCE && output->act == DC_ACT_SIGMOID) output->act = DC_ACT_LINEAR;
+    return trained;
+}
+
 double dc_net_forward_flops(const dc_net *net, int first, int last)
 {
     double flops = 0;

@@ -10,10 +10,22 @@ static dc_status alloc_zeroed(float **out, size_t n, const char *what)
     return st;
 }
 
+/* In the order of the slab: decoder first. */
+static void list_biases(dc_params *p, const dc_net *net)
+{
+    p->n_biases = net->n_layers;
+    for (int i = 0; i < net->n_layers; i++) {
+        const dc_layer *layer = &net->layer[(i + net->n_encoder) % net->n_layers];
+        p->bias[i].lo = layer->bias;
+        p->bias[i].hi = layer->bias + (size_t)layer->out;
+    }
+}
+
 dc_status dc_params_create(dc_params *p, const dc_net *net, size_t n_extra)
 {
     dc_status st = DC_OK;
     *p = (dc_params){.n = net->n_params + n_extra, .n_extra = n_extra};
+    list_biases(p, net);
     DC_TRY(alloc_zeroed(&p->value, p->n, "network parameters"));
     DC_TRY(alloc_zeroed(&p->grad, p->n + DC_GRAD_TAIL, "gradients"));
     DC_TRY(alloc_zeroed(&p->m1, p->n, "first moments of the optimizer"));
