@@ -85,13 +85,31 @@ DC_CHECKED dc_status dc_model_load(dc_comm *comm, const char *path, dc_model *m)
  * ---------------------------------------------------------------------------------------------------------- */
 
 typedef struct {
-    int64_t epochs, batch;
+    int64_t epochs; /* length, unless steps > 0 */
+    int64_t steps;  /* length in steps; the last epoch may be cut short */
+    int64_t batch;
     dc_recon_loss loss;
     dc_opt_config opt;
+    const char *phase; /* name in history and log; NULL: "pretrain" */
 } dc_pretrain_config;
-/* Joint training of encoder and decoder. *stop is EPOCHS or DIVERGED, equal on all ranks. */
+/* Joint training of encoder and decoder, also the fine-tuning of a stack. One record per epoch begun: epochs done, mean
+ * loss, rate. *stop is EPOCHS (MAX_ITER for a length in steps) or DIVERGED, equal on all ranks. Errors, agreed: for
+ * DC_LOSS_BCE DC_ERR_USAGE without sigmoid output and DC_ERR_DATA for values outside [0, 1]; DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_pretrain(dc_comm *comm, dc_model *m, const dc_pretrain_config *cfg, dc_history *history,
                                  dc_stop *stop);
+
+enum { DC_MAX_PAIRS = DC_MAX_LAYERS / 2 };
+typedef struct {
+    dc_pretrain_config layer; /* of each layer pair; phase is not used */
+    double input_dropout;     /* rate for the data, input of the first pair; [0, 1) */
+    double dropout;           /* rate for the inputs of the other pairs and for hidden outputs, not for the embedding */
+    size_t cache_bytes;       /* what a rank may spend on outputs of frozen layers; changes the speed alone */
+} dc_layerwise_config;
+/* Greedy denoising pretraining, pair by pair from the data upwards: phases "layer_1", "layer_2" ... with one history
+ * each, owned by the caller (zeroed before). The stack then wants fine-tuning: dc_pretrain. With DC_LOSS_BCE pairs that
+ * do not end in a sigmoid train on DC_LOSS_MSE. A pair that diverged ends all; *stop and errors as in dc_pretrain. */
+DC_CHECKED dc_status dc_pretrain_layerwise(dc_comm *comm, dc_model *m, const dc_layerwise_config *cfg,
+                                           dc_history history[DC_MAX_PAIRS], dc_stop *stop);
 
 /* Forward passes over all local rows in tiles that follow from the partition alone; threaded. */
 typedef struct dc_embedder dc_embedder;

@@ -1,0 +1,74 @@
+/* The outputs of frozen layers: computed once and kept, or computed for each batch, with the same bits. That they are
+ * the same rests on the GEMM giving a row the same bits wherever it lies in a tile of fixed shape (a test asserts it).
+ */
+#include "frozen.h"
+
+#include "dcmpi/mem.h"
+
+static dc_status create_works(dc_frozen *f)
+{
+    dc_status st = DC_OK;
+    DC_TRY(dc_mem_alloc(&f->work, (size_t)f->n_threads, sizeof *f->work, "tile workspaces"));
+    for (int t = 0; t < f->n_threads; t++)
+        DC_TRY(dc_net_work_create(&f->work[t], f->net, 0, f->depth, DC_FROZEN_TILE_ROWS, false));
+out:
+    return st;
+}
+
+static void release_works(dc_frozen *f)
+{
+    for (int t = 0; f->work && t < f->n_threads; t++) dc_net_work_release(&f->work[t]);
+    dc_mem_free(&f->work);
+}
+
+static dc_status fill_cache(dc_frozen *f, dc_timers *timers)
+{
+    const int64_t n = dc_part_rows(&f->data->part);
+    const dc_status st = dc_mem_alloc_raw(&f->cache, dc_mul_size((size_t)n, (size_t)dc_frozen_width(f)),
+                                          sizeof *f->cache, "outputs of frozen layers");
+    if (st != DC_OK) return st;
+    const double start = dc_timer_start();
+    dc_frozen_forward(f, NULL, n, f->cache);
+    dc_timer_stop(timers, DC_T_PRETRAIN_GATHER, start, (double)n * dc_net_forward_flops(f->net, 0, f->depth), 0);
+    release_works(f);
+    return DC_OK;
+}
+
+/* Equal on all ranks. */
+static bool fits(dc_comm *comm, const dc_frozen *f, size_t cache_bytes)
+{
+    const size_t row_bytes = dc_mul_size((size_t)dc_frozen_width(f), sizeof(float));
+    int64_t fit = dc_mul_size((size_t)dc_part_rows(&f->data->part), row_bytes) <= cache_bytes;
+    dc_comm_min_i64(comm, &fit, 1);
+    return fit != 0;
+}
+
+dc_status dc_frozen_create(dc_comm *comm, dc_frozen *f, const dc_model *m, int depth, size_t cache_bytes)
+{
+    dc_status st = DC_OK;
+    *f = (dc_frozen){
+        .data = m->data, .net = m->net, .value = m->params.value, .depth = depth, .n_threads = dc_frozen_threads()};
+    if (depth == 0) return DC_OK;
+    const bool keep = fits(comm, f, cache_bytes);
+    DC_TRY_ALL(comm, create_works(f));
+    if (keep) DC_TRY_ALL(comm, fill_cache(f, m->timers));
+out:
+    return st;
+}
+
+void dc_frozen_release(dc_frozen *f)
+{
+    release_works(f);
+    dc_mem_free(&f->cache);
+}
+
+void dc_frozen_gather(const void *frozen, const int64_t *rows, int64_t n, float *out)
+{
+    const dc_frozen *f = frozen;
+    if (f->depth == 0)
+        dc_dataset_gather(f->data, rows, n, out);
+    else if (f->cache)
+        dc_frozen_copy(f, rows, n, out);
+    else
+        dc_frozen_forward(f, rows, n, out);
+}

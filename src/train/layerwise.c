@@ -1,0 +1,123 @@
+/* Greedy layer-wise pretraining of a stack of denoising autoencoders (Vincent et al., JMLR 2010; constants of Xie et
+ * al., ICML 2016; algorithms: A4).
+ *
+ * Pair l is encoder layer l with its mirror in the decoder, a network of its own on the outputs x of the encoder layers
+ * below, which are frozen:  x~ = Dropout(x), h = act(x~ W1 + b1), h~ = Dropout(h), y = act2(h~ W2 + b2), min loss(x,
+ * y). Each layer keeps the activation it has in the stack, so the last pair has a linear h and the first a linear y if
+ * embedding and output are linear, and all others end in the hidden activation. The data and the embedding have no
+ * dropout by default.
+ *
+ * The weights of a pair start from those of the stack (model.init) and replace them. The stack that is fine-tuned
+ * afterwards consists of trained pairs alone, so that no other first weights are drawn for it. */
+#include <string.h>
+
+#include "dcmpi/log.h"
+#include "frozen.h"
+#include "recon.h"
+
+static const char *const phases[DC_MAX_PAIRS] = {"layer_1",  "layer_2",  "layer_3",  "layer_4",  "layer_5",  "layer_6",
+                                                 "layer_7",  "layer_8",  "layer_9",  "layer_10", "layer_11", "layer_12",
+                                                 "layer_13", "layer_14", "layer_15", "layer_16"};
+
+typedef struct {
+    dc_net net;     /* two layers */
+    dc_model model; /* of net; borrows what it can from the stack */
+    dc_frozen below;
+} pair;
+
+static void release(pair *p)
+{
+    dc_frozen_release(&p->below);
+    dc_model_release(&p->model);
+}
+
+static void copy_layer(const dc_layer *from, const float *source, const dc_layer *to, float *target)
+{
+    memcpy(target + to->weight, source + from->weight, (size_t)(from->in * from->out) * sizeof *target);
+    memcpy(target + to->bias, source + from->bias, (size_t)from->out * sizeof *target);
+}
+
+/* Layers of the stack that pair l consists of. */
+static const dc_layer *encoder_of(const dc_model *stack, int l)
+{
+    return &stack->net->layer[l];
+}
+static const dc_layer *decoder_of(const dc_model *stack, int l)
+{
+    return &stack->net->layer[stack->net->n_layers - 1 - l];
+}
+
+static dc_status create(pair *p, const dc_model *stack, int l)
+{
+    dc_status st = DC_OK;
+    const dc_layer *encoder = encoder_of(stack, l), *decoder = decoder_of(stack, l);
+    DC_TRY(dc_net_init(&p->net, encoder->in, NULL, 0, encoder->out, encoder->act, encoder->act, decoder->act));
+    p->model = *stack;
+    p->model.net = &p->net;
+    p->model.params = (dc_params){0};
+    DC_TRY(dc_params_create(&p->model.params, &p->net, 0));
+    copy_layer(encoder, stack->params.value, &p->net.layer[0], p->model.params.value);
+    copy_layer(decoder, stack->params.value, &p->net.layer[1], p->model.params.value);
+out:
+    return st;
+}
+
+static void keep(const pair *p, dc_model *stack, int l)
+{
+    copy_layer(&p->net.layer[0], p->model.params.value, encoder_of(stack, l), stack->params.value);
+    copy_layer(&p->net.layer[1], p->model.params.value, decoder_of(stack, l), stack->params.value);
+}
+
+/* Cross-entropy is a loss of values in [0, 1]: pairs that do not end in a sigmoid have the mean square instead. */
+static dc_recon_loss loss_of(const pair *p, dc_recon_loss wanted)
+{
+    return wanted == DC_LOSS_BCE && p->net.layer[1].act != DC_ACT_SIGMOID ? DC_LOSS_MSE : wanted;
+}
+
+static dc_noise noise_of(const dc_model *stack, const dc_layerwise_config *cfg, int l)
+{
+    return (dc_noise){.input = l == 0 ? cfg->input_dropout : cfg->dropout,
+                      .hidden = l == stack->net->n_encoder - 1 ? 0 : cfg->dropout,
+                      .site = 2 * l + 1};
+}
+
+static void describe(const pair *p, int l)
+{
+    const int64_t in = p->net.D, out = p->net.L;
+    const char *how = p->below.depth == 0 ? "the data" : p->below.cache ? "kept in memory" : "computed for each batch";
+    dc_log("%-9s %lld -> %lld -> %lld; its input: %s", phases[l], (long long)in, (long long)out, (long long)in, how);
+}
+
+static dc_status train_pair(dc_comm *comm, dc_model *stack, const dc_layerwise_config *cfg, int l, dc_history *history,
+                            dc_stop *stop)
+{
+    dc_status st = DC_OK;
+    pair p = {0};
+    const dc_noise noise = noise_of(stack, cfg, l);
+    dc_pretrain_config training = cfg->layer;
+    DC_TRY_ALL(comm, create(&p, stack, l));
+    DC_TRY(dc_frozen_create(comm, &p.below, stack, l, cfg->cache_bytes));
+    describe(&p, l);
+    training.phase = phases[l];
+    training.loss = loss_of(&p, cfg->layer.loss);
+    const dc_row_source source = {.gather = dc_frozen_gather,
+                                  .from = &p.below,
+                                  .flops = p.below.cache ? 0 : dc_net_forward_flops(stack->net, 0, l)};
+    DC_TRY(dc_recon_train(comm, &p.model, &training, &source, &noise, history, stop));
+    keep(&p, stack, l);
+out:
+    release(&p);
+    return st;
+}
+
+dc_status dc_pretrain_layerwise(dc_comm *comm, dc_model *m, const dc_layerwise_config *cfg,
+                                dc_history history[DC_MAX_PAIRS], dc_stop *stop)
+{
+    dc_status st = DC_OK;
+    *stop = DC_STOP_NONE;
+    DC_TRY(dc_recon_check(comm, m, cfg->layer.loss));
+    for (int l = 0; l < m->net->n_encoder && *stop != DC_STOP_DIVERGED; l++)
+        DC_TRY(train_pair(comm, m, cfg, l, &history[l], stop));
+out:
+    return st;
+}

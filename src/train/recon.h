@@ -1,0 +1,33 @@
+/* Private to train/: training of an autoencoder on its reconstruction loss, the part that joint pretraining, layer-wise
+ * pretraining and fine-tuning share. */
+#ifndef DCMPI_TRAIN_RECON_H
+#define DCMPI_TRAIN_RECON_H
+
+#include "dcmpi/train.h"
+
+/* Where batches come from: `gather` writes out[n x D of the network] for n local row numbers. */
+typedef struct {
+    void (*gather)(const void *from, const int64_t *rows, int64_t n, float *out);
+    const void *from;
+    double flops; /* that it costs per row */
+} dc_row_source;
+
+/* Dropout during training: of the network's input (the loss compares with the clean input) and of its encoder's output.
+ */
+typedef struct {
+    double input, hidden; /* rates in [0, 1), 0: none */
+    int site;             /* hidden has this dropout site, input the one before */
+} dc_noise;
+
+/* Trains all of m->net for the length in *cfg. Makes *history; *stop is EPOCHS, MAX_ITER (a length in steps) or
+ * DIVERGED. Collective. */
+DC_CHECKED dc_status dc_recon_train(dc_comm *comm, dc_model *m, const dc_pretrain_config *cfg,
+                                    const dc_row_source *source, const dc_noise *noise, dc_history *history,
+                                    dc_stop *stop);
+/* The rows of m->data themselves. */
+dc_row_source dc_row_source_of_data(const dc_model *m);
+/* DC_LOSS_BCE takes a sigmoid output (DC_ERR_USAGE) and data in [0, 1] (DC_ERR_DATA); reads all rows once. Collective.
+ */
+DC_CHECKED dc_status dc_recon_check(dc_comm *comm, const dc_model *m, dc_recon_loss loss);
+
+#endif
