@@ -50,8 +50,8 @@ typedef struct {
  * where it is, so data with fewer than K distinct rows ends with clusters of size 0. A seed drawn when all rows lie on
  * centres already is a uniform draw.
  *
- * Rows are shifted by the global mean, products are in float: two centres whose distances to a row agree to about
- * 1e-7 |x - mean|^2 count as a tie. Sums, counts and inertia are in double.
+ * In the iterations rows are shifted by the global mean and products are in float: two centres whose distances to a row
+ * agree to about 1e-7 |x - mean|^2 count as a tie. Sums, counts, inertia and the final labels are in double.
  *
  * Memory of a rank: n_init*n floats while seeding; per thread a tile of 256 rows and their scores; the sums of one pass
  * are K*(d+1) doubles per restart, at most 32 MiB of them (at least one restart) per pass, held about (threads +
@@ -59,6 +59,11 @@ typedef struct {
  * Errors: DC_ERR_DATA if K > N; DC_ERR_MEMORY. `out` needs no initial value and is empty after an error. */
 DC_CHECKED dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg, dc_kmeans_result *out);
 void dc_kmeans_result_release(dc_kmeans_result *r);
+
+/* label[n]: the nearest of the centres M [K x d] to each row of X [n x d], distances summed from the differences in
+ * double, ties to the lowest centre. What dc_kmeans labels its own rows with. Local, threaded outside a parallel region;
+ * a row's label does not depend on its position. */
+void dc_nearest(const float *X, const float *M, int64_t n, int64_t K, int64_t d, int32_t *label);
 
 /* ---- Student-t soft assignment ---- */
 

@@ -144,10 +144,10 @@ static void lloyd_pass(dc_comm *comm, kmeans *a, int64_t s, int64_t groups)
     dc_sum_over_blocks(comm, a->sum, dc_km_block_lloyd, &ctx, a->total);
 }
 
-/* Nearest centres of slot s. Collective; a->total_assign: inertia, sizes. */
-static void assign_pass(dc_comm *comm, kmeans *a, int64_t s, int32_t *label, float *distance)
+/* Distances of all rows to the nearest centre of slot s. Collective. */
+static void distance_pass(dc_comm *comm, kmeans *a, int64_t s)
 {
-    dc_km_assign ctx = {&a->tiles, slot_centers(a, s), a->norm + s * a->K, label, distance};
+    dc_km_assign ctx = {&a->tiles, slot_centers(a, s), a->norm + s * a->K, NULL, a->distance};
     dc_sum_over_blocks(comm, a->sum_assign, dc_km_block_assign, &ctx, a->total_assign);
 }
 
@@ -225,7 +225,7 @@ static int64_t reseed(dc_comm *comm, kmeans *a, int64_t s, const double *counts)
 {
     int64_t moved = 0;
     update_norms(a, s);
-    assign_pass(comm, a, s, NULL, a->distance);
+    distance_pass(comm, a, s);
     for (int64_t k = 0; k < a->K; k++) {
         if (counts[k] > 0) continue;
         const dc_gidx row = farthest_row(comm, a);
@@ -335,22 +335,28 @@ static int64_t best_slot(dc_comm *comm, kmeans *a)
     return best;
 }
 
+/* Centres as they are given out, and labels by these very centres: whoever has them gets the same labels again with
+ * dc_nearest(). Collective. */
+static void label_rows(dc_comm *comm, kmeans *a, int64_t s, dc_kmeans_result *out)
+{
+    for (int64_t j = 0; j < a->K * a->d; j++) out->centers[j] = slot_centers(a, s)[j] + a->tiles.shift[j % a->d];
+    memset(a->tiles.shift, 0, (size_t)a->d * sizeof *a->tiles.shift);
+    dc_km_label ctx = {&a->tiles, out->centers, out->labels};
+    dc_sum_over_blocks(comm, a->sum_assign, dc_km_block_label, &ctx, a->total_assign);
+    out->inertia = a->total_assign[0];
+    for (int64_t k = 0; k < a->K; k++) out->size[k] = (int64_t)a->total_assign[1 + k];
+}
+
 static dc_status fill_result(dc_comm *comm, kmeans *a, dc_kmeans_result *out)
 {
     dc_status st = DC_OK;
     DC_TRY(resize_pass(comm, a, a->R));
     const int64_t s = best_slot(comm, a);
-    assign_pass(comm, a, s, out->labels, NULL);
-    out->inertia = a->total_assign[0];
     out->best = a->slots[s].id;
     out->iterations = a->slots[s].iterations;
     out->converged = a->slots[s].converged;
     out->reseeded = a->reseeded;
-    for (int64_t k = 0; k < a->K; k++) {
-        out->size[k] = (int64_t)a->total_assign[1 + k];
-        for (int64_t c = 0; c < a->d; c++)
-            out->centers[k * a->d + c] = slot_centers(a, s)[k * a->d + c] + a->tiles.shift[c];
-    }
+    label_rows(comm, a, s, out);
 out:
     return st;
 }

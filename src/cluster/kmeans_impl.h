@@ -63,6 +63,14 @@ typedef struct {
 } dc_km_assign;
 void dc_km_block_assign(void *ctx, const dc_block *block, int thread, double *leaf);
 
+/* Labels by the final centres, in double (dc_nearest). leaf[0]: inertia, leaf[1 + k]: rows of cluster k. */
+typedef struct {
+    const dc_km_tiles *tiles;
+    const float *centers; /* [K x d], in the same shift as the tiles */
+    int32_t *label;       /* [n] local */
+} dc_km_label;
+void dc_km_block_label(void *ctx, const dc_block *block, int thread, double *leaf);
+
 /* Potentials of seeding candidates. leaf[r*trials + j] = sum over rows of min(d_min of restart r, distance to its
  * candidate j). */
 typedef struct {

@@ -8,6 +8,7 @@
 
 #include "dcmpi/la.h"
 #include "dcmpi/mem.h"
+#include "softassign_impl.h"
 
 #include <math.h>
 #include <omp.h>
@@ -252,6 +253,18 @@ void dc_km_block_assign(void *ctx, const dc_block *block, int thread, double *le
             if (a->label) a->label[lo + i] = k;
             if (a->distance) a->distance[lo + i] = (float)distance;
         }
+    }
+}
+
+void dc_km_block_label(void *ctx, const dc_block *block, int thread, double *leaf)
+{
+    const dc_km_label *a = ctx;
+    const dc_km_tiles *t = a->tiles;
+    const dc_km_scratch *s = &t->scratch[thread];
+    for (int64_t lo = block->lo; lo < block->hi; lo += DC_KM_TILE) {
+        const int64_t n = load_tile(t, lo, block->hi, s->x);
+        leaf[0] += dc_nearest_rows(s->x, a->centers, n, t->K, t->d, a->label + lo);
+        for (int64_t i = 0; i < n; i++) leaf[1 + a->label[lo + i]] += 1;
     }
 }
 

@@ -19,6 +19,9 @@ void dc_soft_least(const float *Z, int64_t n, const float *M, int64_t K, int64_t
 /* dc_softassign in the calling thread. */
 void dc_softassign_rows(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q);
 
+/* dc_nearest in the calling thread; returns the sum of the squared distances. */
+double dc_nearest_rows(const float *X, const float *M, int64_t n, int64_t K, int64_t d, int32_t *label);
+
 /* Block kernel of dc_softassign_refresh. leaf[K]: sums of q, leaf[K]: sizes, leaf[1]: changed labels. */
 typedef struct {
     const float *Z, *M;
