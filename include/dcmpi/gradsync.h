@@ -3,7 +3,9 @@
 #ifndef DCMPI_GRADSYNC_H
 #define DCMPI_GRADSYNC_H
 
-#include "dcmpi/comm.h"
+#include "dcmpi/base.h"
+
+typedef struct dc_comm dc_comm;
 
 enum { DC_RIDE_MAX = 16 }; /* floats that ride along behind the gradient */
 

@@ -3,7 +3,9 @@
 #ifndef DCMPI_METRICS_H
 #define DCMPI_METRICS_H
 
-#include "dcmpi/comm.h"
+#include "dcmpi/base.h"
+
+typedef struct dc_comm dc_comm;
 
 /* Clusters and classes without rows do not count: a clustering is its non-empty cells. Without rows all scores are 0.
  */

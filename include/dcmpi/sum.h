@@ -6,8 +6,9 @@
 #ifndef DCMPI_SUM_H
 #define DCMPI_SUM_H
 
-#include "dcmpi/comm.h"
 #include "dcmpi/part.h"
+
+typedef struct dc_comm dc_comm;
 
 typedef struct dc_sum dc_sum;
 

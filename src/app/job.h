@@ -4,6 +4,7 @@
 #define DCMPI_APP_JOB_H
 
 #include "cli.h"
+#include "dcmpi/comm.h"
 #include "dcmpi/report.h"
 
 typedef struct {

@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include "cli.h"
+#include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "verbs.h"
 

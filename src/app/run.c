@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 

@@ -1,6 +1,7 @@
 /* The phases that all working verbs share: load, score, finish, dry run. */
 #include <string.h>
 
+#include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "output.h"

@@ -10,6 +10,7 @@
  * reduction of candidate rows, one of potentials, each for all restarts. */
 #include "kmeans_impl.h"
 
+#include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/rng.h"
 

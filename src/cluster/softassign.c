@@ -2,6 +2,7 @@
  * Counts travel as doubles beside the sums: they are exact below 2^53. */
 #include "softassign_impl.h"
 
+#include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
 
 #include <omp.h>

@@ -3,6 +3,8 @@
 #define DC_COMM_NO_POSITION
 #include "dcmpi/gradsync.h"
 
+#include "dcmpi/comm.h"
+
 void dc_gradsync(dc_comm *comm, float *grad, size_t n, size_t n_ride)
 {
     DC_ASSERT(n_ride <= DC_RIDE_MAX);

@@ -14,6 +14,8 @@
 #include "dcmpi/mem.h"
 #include "sum_priv.h"
 
+#include "dcmpi/comm.h"
+
 enum { GATHER_LIMIT_BYTES = 1 << 16, LINE_DOUBLES = DC_MEM_ALIGN / sizeof(double) };
 
 /* Slice j of m values is [slice_begin(j), slice_begin(j+1)). */

@@ -6,6 +6,8 @@
 #include "dcmpi/mem.h"
 #include "methods.h"
 
+#include "dcmpi/comm.h"
+
 size_t dc_centers_n_extra(const dc_method_env *env)
 {
     return (size_t)(env->K * env->L);

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "dcmpi/comm.h"
+
 void dc_contingency_local(const int32_t *labels, const int32_t *y, int64_t n, int64_t K, int64_t C, int64_t *table)
 {
     memset(table, 0, (size_t)(K * C) * sizeof *table);

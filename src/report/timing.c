@@ -1,4 +1,5 @@
 /* Section clocks of all ranks, brought together: min, average, max, the slowest rank, rates. */
+#include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/report.h"

@@ -2,6 +2,7 @@
  * parameters on mini-batches (algorithms: A5). Stop rules, collapse and divergence are decided from reduced values
  * alone, so all ranks decide alike. The stop rule of the papers needs a finished interval: the first refresh never
  * stops as converged. */
+#include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "trainer.h"

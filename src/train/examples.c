@@ -3,6 +3,7 @@
  * same way. */
 #include <string.h>
 
+#include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/train.h"
 

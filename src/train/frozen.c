@@ -3,6 +3,7 @@
  */
 #include "frozen.h"
 
+#include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
 
 static dc_status create_works(dc_frozen *f)

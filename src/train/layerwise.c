@@ -15,6 +15,8 @@
 #include "frozen.h"
 #include "recon.h"
 
+#include "dcmpi/comm.h"
+
 static const char *const phases[DC_MAX_PAIRS] = {"layer_1",  "layer_2",  "layer_3",  "layer_4",  "layer_5",  "layer_6",
                                                  "layer_7",  "layer_8",  "layer_9",  "layer_10", "layer_11", "layer_12",
                                                  "layer_13", "layer_14", "layer_15", "layer_16"};

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/train.h"

@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 
