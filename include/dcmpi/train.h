@@ -111,6 +111,8 @@ typedef struct {
 DC_CHECKED dc_status dc_pretrain_layerwise(dc_comm *comm, dc_model *m, const dc_layerwise_config *cfg,
                                            dc_history history[DC_MAX_PAIRS], dc_stop *stop);
 
+/* Rows of the tiles in which rows of this partition are embedded: part of what decides the bits. Global. */
+int64_t dc_embed_tile_rows(const dc_part *part);
 /* Forward passes over all local rows in tiles that follow from the partition alone; threaded. */
 typedef struct dc_embedder dc_embedder;
 DC_CHECKED dc_status dc_embedder_create(dc_embedder **out, const dc_model *m);

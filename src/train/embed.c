@@ -1,43 +1,66 @@
-/* Embedding of all rows of this rank. Tiles of at most TILE_ROWS rows start anew at each block of the partition, and
- * one thread computes a tile, so that shapes, and with them the bits, do not depend on the numbers of ranks and
- * threads. */
+/* Embedding of all rows of this rank. Tiles start anew at each block of the partition, all have the same number of rows
+ * (short ones are padded), and one thread computes a tile, so that shapes, and with them the bits, do not depend on the
+ * numbers of ranks and threads, and a result file can say which shape its embedding came from. */
 #include <string.h>
 
 #include "dcmpi/mem.h"
 #include "embed_kern.h"
 
-static size_t count_tiles(const dc_part *part)
+/* The longest block in equal parts: padding wastes less than a row per tile. */
+int64_t dc_embed_tile_rows(const dc_part *part)
+{
+    const int64_t longest = DC_MIN((part->N + part->V - 1) / part->V, (int64_t)DC_BLOCK_ROWS);
+    const int64_t tiles = DC_MAX((longest + DC_EMBED_TILE_MAX - 1) / DC_EMBED_TILE_MAX, (int64_t)1);
+    return DC_MAX((longest + tiles - 1) / tiles, (int64_t)DC_EMBED_TILE_MIN);
+}
+
+bool dc_embed_next_tile(const dc_part *part, int64_t tile_rows, dc_tile_cursor *cursor, dc_embed_tile *tile)
+{
+    if (cursor->next == cursor->block.hi && !dc_part_next_block(part, &cursor->block)) return false;
+    tile->lo = DC_MAX(cursor->next, cursor->block.lo);
+    tile->n = DC_MIN(tile_rows, cursor->block.hi - tile->lo);
+    cursor->next = tile->lo + tile->n;
+    return true;
+}
+
+static size_t count_tiles(const dc_part *part, int64_t tile_rows)
 {
     size_t n = 0;
-    for (dc_block b = {0}; dc_part_next_block(part, &b);)
-        n += (size_t)((b.hi - b.lo + DC_EMBED_TILE_ROWS - 1) / DC_EMBED_TILE_ROWS);
+    dc_embed_tile tile;
+    for (dc_tile_cursor c = {0}; dc_embed_next_tile(part, tile_rows, &c, &tile);) n++;
     return n;
 }
 
-static void cut_tiles(const dc_part *part, dc_embed_tile *tile)
-{
-    for (dc_block b = {0}; dc_part_next_block(part, &b);)
-        for (int64_t lo = b.lo; lo < b.hi; lo += DC_EMBED_TILE_ROWS)
-            *tile++ = (dc_embed_tile){lo, DC_MIN((int64_t)DC_EMBED_TILE_ROWS, b.hi - lo)};
-}
-
-dc_status dc_embedder_create(dc_embedder **out, const dc_model *m)
+dc_status dc_embedder_alloc(dc_embedder **out, const dc_net *net, int64_t tile_rows, size_t max_tiles)
 {
     dc_status st = DC_OK;
     dc_embedder *e = NULL;
-    const dc_part *part = &m->data->part;
     DC_TRY(dc_mem_alloc(&e, 1, sizeof *e, "embedder"));
-    e->n_tiles = count_tiles(part);
+    e->tile_rows = tile_rows;
     e->n_threads = dc_embed_threads();
-    DC_TRY(dc_mem_alloc(&e->tile, e->n_tiles, sizeof *e->tile, "tiles"));
+    DC_TRY(dc_mem_alloc(&e->tile, max_tiles, sizeof *e->tile, "tiles"));
     DC_TRY(dc_mem_alloc(&e->work, (size_t)e->n_threads, sizeof *e->work, "tile workspaces"));
-    cut_tiles(part, e->tile);
     for (int t = 0; t < e->n_threads; t++)
-        DC_TRY(dc_net_work_create(&e->work[t], m->net, 0, m->net->n_encoder, DC_EMBED_TILE_ROWS, false));
+        DC_TRY(dc_net_work_create(&e->work[t], net, 0, net->n_encoder, tile_rows, false));
 out:
     if (st != DC_OK) dc_embedder_destroy(&e);
     *out = e;
     return st;
+}
+
+dc_status dc_embedder_create(dc_embedder **out, const dc_model *m)
+{
+    const dc_part *part = &m->data->part;
+    const int64_t tile_rows = dc_embed_tile_rows(part);
+    const dc_status st = dc_embedder_alloc(out, m->net, tile_rows, count_tiles(part, tile_rows));
+    if (st != DC_OK) return st;
+    dc_embedder *e = *out;
+    dc_embed_tile tile;
+    for (dc_tile_cursor c = {0}; dc_embed_next_tile(part, tile_rows, &c, &tile);) {
+        e->tile[e->n_tiles++] = tile;
+        e->n_rows += tile.n;
+    }
+    return DC_OK;
 }
 
 void dc_embedder_destroy(dc_embedder **embedder)
@@ -54,6 +77,6 @@ void dc_embed(dc_embedder *e, const dc_model *m, float *Z)
 {
     const double start = dc_timer_start();
     dc_embed_tiles(e, m, Z);
-    dc_timer_stop(m->timers, DC_T_EMBED, start,
-                  (double)dc_part_rows(&m->data->part) * dc_net_forward_flops(m->net, 0, m->net->n_encoder), 0);
+    dc_timer_stop(m->timers, DC_T_EMBED, start, (double)e->n_rows * dc_net_forward_flops(m->net, 0, m->net->n_encoder),
+                  0);
 }

@@ -1,23 +1,38 @@
-/* Private to train/: the embedder and its threaded loop. */
+/* Private to train/: tiles of rows through the encoder. */
 #ifndef DCMPI_TRAIN_EMBED_KERN_H
 #define DCMPI_TRAIN_EMBED_KERN_H
 
 #include "dcmpi/train.h"
 
-enum { DC_EMBED_TILE_ROWS = 256 };
+/* Every product has as many rows as the model's tiles have; a short tile is padded with zero rows. A row's bits then
+ * follow from its place in its tile at most (with oneDNN not even from that), whatever tiles the other rows are in. */
+enum { DC_EMBED_TILE_MIN = 16, DC_EMBED_TILE_MAX = 256 };
 
 typedef struct {
     int64_t lo, n; /* local rows [lo, lo + n) */
 } dc_embed_tile;
 
+/* Tiles of this rank's rows, in order; they start anew at each block of the partition. Start with {0}. */
+typedef struct {
+    dc_block block;
+    int64_t next; /* local row */
+} dc_tile_cursor;
+bool dc_embed_next_tile(const dc_part *part, int64_t tile_rows, dc_tile_cursor *cursor, dc_embed_tile *tile);
+
 struct dc_embedder {
+    int64_t tile_rows;
     size_t n_tiles;
+    int64_t n_rows; /* of all tiles */
     int n_threads;
     dc_embed_tile *tile; /* [n_tiles], owned */
     dc_net_work *work;   /* [n_threads], owned */
 };
 
+/* Memory for at most max_tiles tiles; none are set. */
+DC_CHECKED dc_status dc_embedder_alloc(dc_embedder **out, const dc_net *net, int64_t tile_rows, size_t max_tiles);
+
 int dc_embed_threads(void);
+/* Z[tile rows] for all tiles. */
 void dc_embed_tiles(dc_embedder *e, const dc_model *m, float *Z);
 
 #endif
