@@ -75,7 +75,7 @@ enum { DC_METHODS_MAX = 64 };
 typedef struct {
     const char *name, *traits;
 } dc_config_method;
-void dc_config_set_methods(const dc_config_method *methods, int n);
+void dc_config_set_methods(const dc_config_method *list, int n);
 
 void dc_config_defaults(dc_config *cfg);
 /* The built-in problem's deck, what `dcmpi` runs without a deck; for dc_config_parse() to start from. */

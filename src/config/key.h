@@ -92,7 +92,7 @@ void dc_key_describe_range(const dc_key *key, char *out, size_t cap);
 /* Bit of a verb's name; 0 if the verb reads no deck keys. */
 unsigned dc_verb_bit(const char *verb);
 /* Blank-separated names of the verbs in a mask. */
-void dc_verb_names(unsigned verbs, char *out, size_t cap);
+void dc_verb_names(unsigned mask, char *out, size_t cap);
 /* Is the key looked at? verb 0: leave the verb out of the question. If not, why[cap] says so ("cluster.optimizer is
  * sgd, not adam"). */
 bool dc_key_in_use(const dc_config *cfg, const dc_key *key, unsigned verb, char *why, size_t cap);

@@ -99,7 +99,7 @@ static dc_status set_text(char *to, size_t cap, const dc_key *key, const char *t
         return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s = '%s': ~ is not expanded here, write the whole path", place,
                        key->section, key->name, dc_quote(quoted, text));
     memset(to, 0, cap);
-    memcpy(to, text, len);
+    memcpy(to, text, len + 1);
     return DC_OK;
 }
 

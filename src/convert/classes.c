@@ -79,7 +79,7 @@ dc_status dc_classes_create(dc_classes **out)
     DC_TRY(dc_mem_alloc(out, 1, sizeof **out, "classes"));
     c = *out;
     c->capacity = FIRST_CAPACITY;
-    c->slab_capacity = FIRST_CAPACITY * 16;
+    c->slab_capacity = (size_t)FIRST_CAPACITY * 16;
     DC_TRY(resize(&c->entries, 0, c->capacity, sizeof *c->entries));
     DC_TRY(resize(&c->slots, 0, 2 * c->capacity, sizeof *c->slots));
     DC_TRY(resize(&c->slab, 0, c->slab_capacity, 1));

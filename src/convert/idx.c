@@ -38,7 +38,7 @@ dc_status dc_idx_header(dc_stream *s, dc_array *a)
     *a = (dc_array){.element = *type, .n_dims = magic[3]};
     DC_TRY(dc_stream_read(s, dims, (size_t)a->n_dims * IDX_DIM_BYTES));
     for (int i = 0; i < a->n_dims; i++) {
-        const uint8_t *p = dims + i * IDX_DIM_BYTES;
+        const uint8_t *p = dims + (size_t)i * IDX_DIM_BYTES;
         a->dims[i] = (uint64_t)p[0] << 24 | (uint64_t)p[1] << 16 | (uint64_t)p[2] << 8 | p[3];
     }
 out:

@@ -90,7 +90,7 @@ static dc_status take_shape(cursor *c, dc_array *a)
 
 static dc_status take_descr(cursor *c, dc_array *a)
 {
-    char descr[32];
+    char descr[32] = "";
     const dc_status st = take_string(c, descr, sizeof descr);
     if (st != DC_OK) return st;
     if (strchr(descr, 'O')) return fail(c, "object arrays are refused; save numbers (allow_pickle=False)");

@@ -53,11 +53,12 @@ static dc_status create(pair *p, const dc_model *stack, int l)
 {
     dc_status st = DC_OK;
     const dc_layer *encoder = encoder_of(stack, l), *decoder = decoder_of(stack, l);
+    dc_params params = {0};
     DC_TRY(dc_net_init(&p->net, encoder->in, NULL, 0, encoder->out, encoder->act, encoder->act, decoder->act));
+    DC_TRY(dc_params_create(&params, &p->net, 0));
     p->model = *stack;
     p->model.net = &p->net;
-    p->model.params = (dc_params){0};
-    DC_TRY(dc_params_create(&p->model.params, &p->net, 0));
+    p->model.params = params;
     copy_layer(encoder, stack->params.value, &p->net.layer[0], p->model.params.value);
     copy_layer(decoder, stack->params.value, &p->net.layer[1], p->model.params.value);
 out:
