@@ -84,15 +84,46 @@ typedef struct {
     const void *local; /* this rank's rows; NULL only if it has none */
 } dc_h5_rows;
 
+/* Runs on rank 0 alone. */
+typedef dc_status (*dc_h5_fill)(void *ctx, dc_h5 *h5);
+
 /* Writes `path` by the safe sequence: rank 0 makes path.part serially: skeleton of the row arrays, then whatever
- * fill(ctx, h5) adds (small arrays and attributes); space is reserved (posix_fallocate) and fsynced, so that a full disk
- * is seen before any parallel call; then all ranks write their rows, collectively, data only, and read them back; then
- * rank 0 sets the root attribute complete=1, fsyncs and renames path.part to path. On any error path.part is removed, an
- * older `path` is left alone, and all ranks return the same status. Only if MPI-IO reports a failed write, which the
- * reservation makes a matter of broken hardware, the job ends here with one error line and exit code 4: HDF5 cannot
- * leave that state. fill runs on rank 0 only. path is global and not longer than DC_PATH_MAX - 6. */
+ * fill(ctx, h5) adds (small arrays and attributes), then checksums; space is reserved (posix_fallocate) and fsynced, so
+ * that a full disk is seen before any parallel call; then all ranks write their rows, collectively, data only, and read
+ * them back; then rank 0 sets the root attribute complete=1, fsyncs and renames path.part to path. On any error path.part
+ * is removed, an older `path` is left alone, and all ranks return the same status. Only if MPI-IO reports a failed write,
+ * which the reservation makes a matter of broken hardware, the job ends here with one error line and exit code 4: HDF5
+ * cannot leave that state. path is global and not longer than DC_PATH_MAX - 6. */
 DC_CHECKED dc_status dc_h5_write_result(dc_comm *comm, const char *path, const dc_part *part, const dc_h5_rows *rows,
-                                        size_t n_rows_arrays, dc_status (*fill)(void *ctx, dc_h5 *h5), void *ctx);
+                                        size_t n_rows_arrays, dc_h5_fill fill, void *ctx);
+
+/* The same in pieces, for rows that no rank holds at once. `local` of the arrays is not used, their names are borrowed. A
+ * stream that was created ends with commit or abort. */
+typedef struct dc_h5_stream dc_h5_stream;
+DC_CHECKED dc_status dc_h5_stream_create(dc_comm *comm, dc_h5_stream **out, const char *path, const dc_part *part,
+                                         const dc_h5_rows *rows, size_t n_rows_arrays, dc_h5_fill fill, void *ctx);
+/* This rank's next n rows of array `index`; n may be 0, and the number of calls per array is equal on all ranks. A failed
+ * write ends the job, see above. */
+void dc_h5_stream_append(dc_comm *comm, dc_h5_stream *stream, size_t index, dc_gidx n, const void *local);
+/* All rows have been appended: read back, checksums, complete=1, rename. finish(ctx, h5), or NULL, may give datasets and
+ * attributes that `fill` made their last values, but must not make new ones. *stream is NULL afterwards, also on error. */
+DC_CHECKED dc_status dc_h5_stream_commit(dc_comm *comm, dc_h5_stream **stream, dc_h5_fill finish, void *ctx);
+/* Removes path.part; accepts NULL. */
+void dc_h5_stream_abort(dc_comm *comm, dc_h5_stream **stream);
+
+/* ---- Checksums ---------------------------------------------------------------------------------------------------- */
+
+/* Every dataset of a result has the attribute `xxh3`, 16 hex digits: the sum modulo 2^64 over its rows (first dimension;
+ * a scalar is one row) of XXH3 (64 bits) of the row's stored bytes with the row's number as seed. In Python:
+ *   sum(xxhash.xxh3_64_intdigest(row.tobytes(), seed=i) for i, row in enumerate(dataset[:])) % 2**64
+ * These are local. */
+uint64_t dc_h5_hash_rows(size_t row_bytes, dc_gidx first, dc_gidx n, const void *rows);
+/* Of rows [first, first + n) of a stored dataset, and of all of them; read in pieces. Errors: DC_ERR_FORMAT. */
+DC_CHECKED dc_status dc_h5_hash_range(dc_h5 *h5, const char *name, dc_gidx first, dc_gidx n, uint64_t *hash);
+DC_CHECKED dc_status dc_h5_hash_dataset(dc_h5 *h5, const char *name, uint64_t *hash);
+DC_CHECKED dc_status dc_h5_put_hash(dc_h5 *h5, const char *name, uint64_t hash);
+/* Compares the attribute with the data. Errors: DC_ERR_FORMAT (no checksum, another one, unreadable). */
+DC_CHECKED dc_status dc_h5_check_hash(dc_h5 *h5, const char *name);
 
 /* Version of the library, "1.10.8". */
 const char *dc_h5_version(void);

@@ -1,0 +1,304 @@
+/* Files of results: complete under their final name, or not there at all.
+ *
+ * A full disk inside a parallel write makes HDF5 1.10 over MPI-IO hang, crash in MPI_Finalize, or (worst) report
+ * success. So everything that can fail for lack of space happens serially on rank 0 first: the file with all arrays
+ * allocated, its blocks reserved by posix_fallocate, fsync. The parallel phase then overwrites reserved bytes, creates
+ * no metadata, and is followed by reading back, checksums, complete=1, fsync and rename. */
+#include "h5_block.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "dcmpi/mem.h"
+
+typedef struct {
+    dc_h5_rows spec;
+    dc_gidx done;  /* rows that this rank has written */
+    uint64_t hash; /* of these; of all ranks' rows once they are joined */
+} array;
+
+struct dc_h5_stream {
+    char path[DC_PATH_MAX]; /* final name */
+    char part[DC_PATH_MAX]; /* path.part */
+    char dir[DC_PATH_MAX];
+    dc_part rows;
+    array *arrays; /* [n_arrays], owned */
+    size_t n_arrays;
+    hid_t file;
+};
+
+static dc_status name_files(dc_h5_stream *s, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const int dir_length = slash == path ? 1 : slash ? (int)(slash - path) : 1;
+    const bool fits = (size_t)snprintf(s->part, sizeof s->part, "%s.part", path) < sizeof s->part;
+    if (!fits) {
+        s->part[0] = '\0';
+        return DC_FAIL(DC_ERR_USAGE, "file name too long: %s", path);
+    }
+    snprintf(s->path, sizeof s->path, "%s", path);
+    snprintf(s->dir, sizeof s->dir, "%.*s", dir_length, slash ? path : ".");
+    return DC_OK;
+}
+
+/* ---- Space ------------------------------------------------------------------------------------------------------- */
+
+static dc_status fail_space(const dc_h5_stream *s, int64_t bytes, int cause)
+{
+    struct statvfs fs;
+    const double free_mib = statvfs(s->dir, &fs) == 0 ? (double)fs.f_bavail * (double)fs.f_frsize / 0x1p20 : 0;
+    return DC_FAIL(DC_ERR_IO,
+                   "cannot write %s: %s: %.1f MiB needed, %.1f MiB free in %s; free some space or choose another "
+                   "output directory",
+                   s->path, strerror(cause), (double)bytes / 0x1p20, free_mib, s->dir);
+}
+
+/* Reserves blocks for the first `bytes` bytes (< 0: for the whole file) and makes sure that the disk has them. */
+static dc_status reserve(const dc_h5_stream *s, int flags, int64_t bytes)
+{
+    const int fd = open(s->part, flags | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (fd < 0) return DC_FAIL(DC_ERR_IO, "cannot create %s: %s; check the output directory", s->part, strerror(errno));
+    if (bytes < 0) bytes = (int64_t)lseek(fd, 0, SEEK_END);
+    int rc;
+    do rc = bytes > 0 ? posix_fallocate(fd, 0, bytes) : 0;
+    while (rc == EINTR);
+    if (rc == 0 && fsync(fd) != 0) rc = errno;
+    if (close(fd) != 0 && rc == 0) rc = errno;
+    return rc == 0 ? DC_OK : fail_space(s, bytes, rc);
+}
+
+static size_t row_bytes(const array *a)
+{
+    return dc_mul_size(a->spec.width, dc_h5_type_bytes(a->spec.type));
+}
+
+static int64_t bytes_of_rows(const dc_h5_stream *s)
+{
+    double bytes = 0;
+    for (size_t i = 0; i < s->n_arrays; i++) bytes += (double)s->rows.N * (double)row_bytes(&s->arrays[i]);
+    return bytes < 0x1p62 ? (int64_t)bytes : INT64_C(1) << 62;
+}
+
+/* ---- Rank 0: before and after ------------------------------------------------------------------------------------ */
+
+typedef struct {
+    const dc_h5_stream *s;
+    dc_h5 *h5;
+} stamping;
+
+/* Checksum of a small dataset; those of row arrays come at the end. */
+static dc_status stamp(void *ctx, const char *name, const dc_h5_info *info)
+{
+    const stamping *t = ctx;
+    uint64_t hash;
+    (void)info;
+    for (size_t i = 0; i < t->s->n_arrays; i++)
+        if (strcmp(t->s->arrays[i].spec.name, name) == 0) return DC_OK;
+    const dc_status st = dc_h5_hash_dataset(t->h5, name, &hash);
+    return st == DC_OK ? dc_h5_put_hash(t->h5, name, hash) : st;
+}
+
+/* The attributes get their place now, so that their values need no more space later. */
+static dc_status create_arrays(dc_h5 *h5, const dc_h5_stream *s)
+{
+    dc_status st = DC_OK;
+    DC_TRY(dc_h5_put_attr_i64(h5, "/", "complete", (int64_t[]){0}, 1));
+    for (size_t i = 0; i < s->n_arrays; i++) {
+        const dc_h5_rows *a = &s->arrays[i].spec;
+        const dc_gidx dims[2] = {s->rows.N, (dc_gidx)a->width};
+        DC_TRY(dc_h5_create_dataset(h5, a->name, a->type, a->vector ? 1 : 2, dims));
+        DC_TRY(dc_h5_put_hash(h5, a->name, 0));
+    }
+out:
+    return st;
+}
+
+/* Everything but the rows. The first reservation finds most full disks before HDF5 meets them. */
+static dc_status make_skeleton(const dc_h5_stream *s, dc_h5_fill fill, void *ctx)
+{
+    dc_status st = DC_OK;
+    dc_h5 *h5 = NULL;
+    if (unlink(s->part) != 0 && errno != ENOENT)
+        return DC_FAIL(DC_ERR_IO, "cannot replace %s: %s; check the output directory", s->part, strerror(errno));
+    DC_TRY(reserve(s, O_CREAT | O_EXCL, bytes_of_rows(s)));
+    DC_TRY(dc_h5_open(&h5, s->part, DC_H5_CREATE));
+    DC_TRY(create_arrays(h5, s));
+    if (fill) DC_TRY(fill(ctx, h5));
+    DC_TRY(dc_h5_visit(h5, stamp, &(stamping){s, h5}));
+    DC_TRY(dc_h5_close(&h5));
+    DC_TRY(reserve(s, 0, -1));
+out:
+    if (st != DC_OK) (void)!dc_h5_close(&h5);
+    return st;
+}
+
+static dc_status sync_directory(const char *dir)
+{
+    const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* Some file systems know no fsync of directories; only a real error counts. */
+    const bool ok = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP);
+    const int cause = errno;
+    if (fd >= 0) close(fd);
+    return ok ? DC_OK : DC_FAIL(DC_ERR_IO, "cannot write directory %s to disk: %s", dir, strerror(cause));
+}
+
+static dc_status publish(const dc_h5_stream *s, dc_h5_fill finish, void *ctx)
+{
+    dc_status st = DC_OK;
+    dc_h5 *h5 = NULL;
+    DC_TRY(dc_h5_open(&h5, s->part, DC_H5_APPEND));
+    for (size_t i = 0; i < s->n_arrays; i++) DC_TRY(dc_h5_put_hash(h5, s->arrays[i].spec.name, s->arrays[i].hash));
+    if (finish) {
+        DC_TRY(finish(ctx, h5));
+        DC_TRY(dc_h5_visit(h5, stamp, &(stamping){s, h5}));
+    }
+    DC_TRY(dc_h5_put_attr_i64(h5, "/", "complete", (int64_t[]){1}, 1));
+    DC_TRY(dc_h5_close(&h5));
+    if (rename(s->part, s->path) != 0)
+        DC_TRY(DC_FAIL(DC_ERR_IO, "cannot rename %s to %s: %s", s->part, s->path, strerror(errno)));
+    DC_TRY(sync_directory(s->dir));
+out:
+    if (st != DC_OK) (void)!dc_h5_close(&h5);
+    return st;
+}
+
+/* ---- All ranks --------------------------------------------------------------------------------------------------- */
+
+static void stream_free(dc_h5_stream **stream)
+{
+    if (*stream) dc_mem_free(&(*stream)->arrays);
+    dc_mem_free(stream);
+}
+
+/* Collective. */
+static void discard(dc_comm *comm, dc_h5_stream **stream)
+{
+    if (dc_comm_rank(comm) == 0 && *stream) unlink((*stream)->part);
+    dc_comm_barrier(comm); /* nobody returns while the remains are still there */
+    stream_free(stream);
+}
+
+static dc_status stream_alloc(dc_h5_stream **out, const char *path, const dc_part *part, const dc_h5_rows *rows,
+                              size_t n)
+{
+    dc_status st = DC_OK;
+    dc_h5_stream *s = NULL;
+    DC_TRY(dc_mem_alloc(&s, 1, sizeof *s, "result file"));
+    s->rows = *part;
+    s->file = -1;
+    s->n_arrays = n;
+    DC_TRY(dc_mem_alloc(&s->arrays, n, sizeof *s->arrays, "result arrays"));
+    for (size_t i = 0; i < n; i++) s->arrays[i].spec = rows[i];
+    DC_TRY(name_files(s, path));
+out:
+    if (st != DC_OK) stream_free(&s);
+    *out = s;
+    return st;
+}
+
+dc_status dc_h5_stream_create(dc_comm *comm, dc_h5_stream **out, const char *path, const dc_part *part,
+                              const dc_h5_rows *rows, size_t n_rows_arrays, dc_h5_fill fill, void *ctx)
+{
+    dc_status st = DC_OK;
+    int64_t bytes = 0;
+    DC_TRY_ALL(comm, stream_alloc(out, path, part, rows, n_rows_arrays));
+    dc_h5_stream *s = *out;
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? make_skeleton(s, fill, ctx) : DC_OK);
+    DC_TRY_ALL(comm, dc_h5_check_regular(s->part, &bytes));
+    DC_TRY(dc_h5_open_all(comm, s->part, true, &s->file));
+out:
+    if (st != DC_OK) discard(comm, out);
+    return st;
+}
+
+/* After a failed parallel write the library can neither continue nor end: it crashes in MPI_Finalize. The job stops
+ * here. */
+static void abandon_if(dc_comm *comm, const dc_h5_stream *s, dc_status st)
+{
+    if (st == DC_OK) return;
+    if (dc_comm_rank(comm) == 0) unlink(s->part);
+    dc_h5_abandon(comm, st);
+}
+
+void dc_h5_stream_append(dc_comm *comm, dc_h5_stream *s, size_t index, dc_gidx n, const void *local)
+{
+    array *a = &s->arrays[index];
+    dc_part rows = s->rows;
+    rows.row_lo = s->rows.row_lo + a->done;
+    rows.row_hi = rows.row_lo + n;
+    DC_ASSERT(rows.row_hi <= s->rows.row_hi);
+    const dc_h5_block block = {.path = s->part,
+                               .name = a->spec.name,
+                               .type = a->spec.type,
+                               .part = &rows,
+                               .width = a->spec.width,
+                               .write = true};
+    abandon_if(comm, s, dc_h5_transfer_all(comm, &block, s->file, NULL, local));
+    a->hash += dc_h5_hash_rows(row_bytes(a), rows.row_lo, n, local);
+    a->done += n;
+}
+
+static dc_status close_file(dc_comm *comm, dc_h5_stream *s)
+{
+    const hid_t file = s->file;
+    s->file = -1;
+    return dc_h5_close_all(comm, s->part, file);
+}
+
+/* Whether the file holds what this rank wrote, asked through the ordinary file system. */
+static dc_status verify(const dc_h5_stream *s)
+{
+    dc_status st = DC_OK;
+    dc_h5 *h5 = NULL;
+    if (dc_part_rows(&s->rows) == 0 || s->n_arrays == 0) return DC_OK;
+    DC_TRY(dc_h5_open(&h5, s->part, DC_H5_READ));
+    for (size_t i = 0; i < s->n_arrays; i++) {
+        const array *a = &s->arrays[i];
+        uint64_t hash;
+        DC_ASSERT(a->done == dc_part_rows(&s->rows));
+        DC_TRY(dc_h5_hash_range(h5, a->spec.name, s->rows.row_lo, a->done, &hash));
+        if (hash == a->hash) continue;
+        st = DC_FAIL(DC_ERR_IO,
+                     "%s: rows %lld to %lld of '%s' were not written although MPI-IO reported no error; check "
+                     "the file system, or try another MPI-IO (OMPI_MCA_io=romio321)",
+                     s->part, (long long)s->rows.row_lo, (long long)(s->rows.row_hi - 1), a->spec.name);
+        break;
+    }
+out:
+    (void)!dc_h5_close(&h5);
+    return st;
+}
+
+/* Sums modulo 2^64 from sums of halves, which do not overflow. */
+static void join_hashes(dc_comm *comm, dc_h5_stream *s)
+{
+    for (size_t i = 0; i < s->n_arrays; i++) {
+        int64_t half[2] = {(int64_t)(s->arrays[i].hash & UINT32_MAX), (int64_t)(s->arrays[i].hash >> 32)};
+        dc_comm_sum_i64(comm, half, 2);
+        s->arrays[i].hash = (uint64_t)half[0] + ((uint64_t)half[1] << 32);
+    }
+}
+
+dc_status dc_h5_stream_commit(dc_comm *comm, dc_h5_stream **stream, dc_h5_fill finish, void *ctx)
+{
+    dc_status st = DC_OK;
+    dc_h5_stream *s = *stream;
+    abandon_if(comm, s, close_file(comm, s));
+    DC_TRY_ALL(comm, verify(s));
+    join_hashes(comm, s);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? publish(s, finish, ctx) : DC_OK);
+    stream_free(stream);
+out:
+    if (st != DC_OK) discard(comm, stream);
+    return st;
+}
+
+void dc_h5_stream_abort(dc_comm *comm, dc_h5_stream **stream)
+{
+    if (!*stream) return;
+    abandon_if(comm, *stream, close_file(comm, *stream));
+    discard(comm, stream);
+}
