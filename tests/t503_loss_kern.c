@@ -6,7 +6,7 @@
 #include "dcmpi/rng.h"
 #include "ref/nn_ref.h"
 
-static const dc_recon_loss kinds[] = {DC_LOSS_MSE, DC_LOSS_MSE_SUM, DC_LOSS_MSE_HALF_SUM};
+static const dc_recon_loss kinds[] = {DC_LOSS_MSE, DC_LOSS_MSE_SUM, DC_LOSS_MSE_HALF_SUM, DC_LOSS_BCE};
 
 typedef struct {
     float *x, *xhat, *grad;
@@ -43,7 +43,8 @@ static void test_twin(dc_recon_loss kind)
             loss_error = worse_of(loss_error, fabs(loss - expected) / DC_MAX(1, expected));
             for (int64_t i = 0; i < n * D; i++)
                 grad_error =
-                    worse_of(grad_error, fabs((double)a.grad[i] - a.expected[i]) / (fabs(a.expected[i]) + 1e-30));
+                    worse_of(grad_error, fabs((double)a.grad[i] - a.expected[i]) /
+                                             (kind == DC_LOSS_BCE ? 1 / (double)(B * D) : fabs(a.expected[i]) + 1e-30));
             arrays_free(&a);
         }
     CHECK_NEAR(loss_error, 0, 1e-7);
@@ -61,29 +62,49 @@ static void test_parts_add_up(dc_recon_loss kind)
     arrays_free(&a);
 }
 
-static void test_threads_and_place(void)
+static void test_threads_and_place(dc_recon_loss kind)
 {
     enum { N = 333, D = 784 };
     arrays a = arrays_make(N, D);
     float *two = malloc(N * D * sizeof *two);
     omp_set_num_threads(1);
-    const double loss1 = dc_recon_loss_grad(DC_LOSS_MSE, a.x, a.xhat, N, D, N, a.grad);
+    const double loss1 = dc_recon_loss_grad(kind, a.x, a.xhat, N, D, N, a.grad);
     omp_set_num_threads(2);
-    const double loss2 = dc_recon_loss_grad(DC_LOSS_MSE, a.x, a.xhat, N, D, N, two);
+    const double loss2 = dc_recon_loss_grad(kind, a.x, a.xhat, N, D, N, two);
     CHECK(memcmp(&loss1, &loss2, sizeof loss1) == 0);
     CHECK(memcmp(a.grad, two, N * D * sizeof *two) == 0);
-    const double in_place = dc_recon_loss_grad(DC_LOSS_MSE, a.x, a.xhat, N, D, N, a.xhat);
+    const double in_place = dc_recon_loss_grad(kind, a.x, a.xhat, N, D, N, a.xhat);
     CHECK(memcmp(&loss1, &in_place, sizeof loss1) == 0);
     CHECK(memcmp(a.xhat, two, N * D * sizeof *two) == 0);
     free(two);
     arrays_free(&a);
 }
 
-static void test_nan_shows(void)
+static void test_nan_shows(dc_recon_loss kind)
 {
     const float x[3] = {0, 0, 0}, xhat[3] = {1, NAN, 2};
     float grad[3];
-    CHECK(isnan(dc_recon_loss_grad(DC_LOSS_MSE, x, xhat, 1, 3, 1, grad)));
+    CHECK(isnan(dc_recon_loss_grad(kind, x, xhat, 1, 3, 1, grad)));
+    CHECK(isnan(grad[1]) && isfinite(grad[0]) && isfinite(grad[2]));
+}
+
+/* Cross-entropy over the whole range of logits against log1p in double: tiny losses keep their digits, saturated ones
+ * stay finite and keep their gradient. */
+static void test_bce_range(void)
+{
+    double loss_error = 0, grad_error = 0;
+    for (int i = -20000; i <= 20000; i++)
+        for (int k = 0; k <= 4; k++) {
+            const float t = (float)i * 0.005f, x = (float)k / 4;
+            float grad;
+            const double wide = (double)t, target = (double)x, u = exp(-fabs(wide));
+            const double loss = dc_recon_loss_grad(DC_LOSS_BCE, &x, &t, 1, 1, 1, &grad);
+            const double expected = fmax(wide, 0) - wide * target + log1p(u);
+            loss_error = worse_of(loss_error, fabs(loss - expected) / fmax(expected, 1e-30));
+            grad_error = worse_of(grad_error, fabs((double)grad - (act_ref(DC_ACT_SIGMOID, wide) - target)));
+        }
+    CHECK_NEAR(loss_error, 0, 5e-7);
+    CHECK_NEAR(grad_error, 0, 1.5e-7);
 }
 
 int main(void)
@@ -92,7 +113,10 @@ int main(void)
         test_twin(kinds[k]);
         test_parts_add_up(kinds[k]);
     }
-    test_threads_and_place();
-    test_nan_shows();
+    for (size_t k = 0; k < DC_COUNT_OF(kinds); k++) {
+        test_threads_and_place(kinds[k]);
+        test_nan_shows(kinds[k]);
+    }
+    test_bce_range();
     return check_done();
 }

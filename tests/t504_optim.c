@@ -1,5 +1,5 @@
 /* Updates against their twins over odd sizes, ranges that leave the rest alone, the same bits for every cut of the
- * range and every number of threads; learning-rate schedules. Fixed seed 504. */
+ * range and every number of threads; learning-rate schedules, momentum burn-in, rate of biases. Fixed seed 504. */
 #include <omp.h>
 
 #include "check.h"
@@ -125,6 +125,61 @@ static void test_schedules(void)
     CHECK_NEAR(dc_opt_lr(&o, 4, 100), 0.2, 0);
 }
 
+static void test_burnin(void)
+{
+    enum { N = 37, BURNIN = 4 };
+    dc_opt_config o = {.kind = DC_OPT_SGD, .lr = 0.1, .momentum = 0.8};
+    CHECK_NEAR(dc_opt_momentum(&o, 0), 0.8, 0);
+    o.burnin = BURNIN;
+    CHECK_NEAR(dc_opt_momentum(&o, 0), 0, 0);
+    CHECK_NEAR(dc_opt_momentum(&o, 1), 0.2, 1e-15);
+    CHECK_NEAR(dc_opt_momentum(&o, BURNIN - 1), 0.6, 1e-15);
+    CHECK_NEAR(dc_opt_momentum(&o, BURNIN), 0.8, 0);
+    dc_params p = make_params(N);
+    double w[N], v[N] = {0};
+    for (int i = 0; i < N; i++) w[i] = (double)p.value[i];
+    for (int64_t t = 0; t < 7; t++) {
+        new_gradient(&p, t);
+        dc_opt_step(&o, &p, 0, N, t, 7);
+        sgd_ref(N, 0.1, 0.8 * fmin(1, (double)t / BURNIN), p.grad, v, w);
+    }
+    CHECK_ARRAY_NEAR(p.value, w, N, 1e-6);
+    dc_params_release(&p);
+}
+
+/* Three steps on [lo, hi) of a network's slab, biases by a factor faster, against a step of each element alone with its
+ * own rate: the same bits, and nothing outside the range. */
+static void test_bias_rate(dc_opt_config o, size_t lo, size_t cut_end)
+{
+    enum { EXTRA = 11 };
+    const double factor = 2;
+    dc_net net;
+    dc_params a, b;
+    CHECK_OK(dc_net_init(&net, 7, (int64_t[]){5, 4}, 2, 3, DC_ACT_RELU, DC_ACT_LINEAR, DC_ACT_LINEAR));
+    CHECK_OK(dc_params_create(&a, &net, EXTRA));
+    CHECK_OK(dc_params_create(&b, &net, EXTRA));
+    const size_t n = a.n, hi = n - cut_end;
+    int biases = 0;
+    for (int64_t t = 0; t < 3; t++) {
+        new_gradient(&a, t), new_gradient(&b, t);
+        o.bias_lr = factor;
+        dc_opt_step(&o, &a, lo, hi, t, 3);
+        o.bias_lr = 0;
+        for (size_t i = lo; i < hi; i++) {
+            dc_opt_config own = o;
+            for (int l = 0; l < net.n_layers; l++)
+                if (i >= net.layer[l].bias && i < net.layer[l].bias + (size_t)net.layer[l].out)
+                    own.lr *= factor, biases++;
+            dc_opt_step(&own, &b, i, i + 1, t, 3);
+        }
+    }
+    CHECK(memcmp(a.value, b.value, n * sizeof *a.value) == 0);
+    CHECK(memcmp(a.m1, b.m1, n * sizeof *a.m1) == 0);
+    if (lo == 0 && cut_end == 0) CHECK_INT(biases, 3 * (5 + 4 + 3 + 4 + 5 + 7));
+    dc_params_release(&a);
+    dc_params_release(&b);
+}
+
 int main(void)
 {
     test_twins();
@@ -133,5 +188,10 @@ int main(void)
         test_same_bits(&opts[o]);
     }
     test_schedules();
+    test_burnin();
+    for (size_t o = 0; o < DC_COUNT_OF(opts); o++) {
+        test_bias_rate(opts[o], 0, 0);
+        test_bias_rate(opts[o], 25, 14); /* from within the first bias to within the last but the extra ones */
+    }
     return check_done();
 }

@@ -32,6 +32,7 @@ static void problem_make(problem *q, dc_act hid, dc_act lat, dc_act out, int fir
 {
     *q = (problem){.first = first, .last = last, .loss = loss};
     CHECK_OK(dc_net_init(&q->net, D, hidden, 2, 3, hid, lat, out));
+    q->net = dc_net_for_loss(&q->net, loss);
     CHECK_OK(dc_params_create(&q->p, &q->net, 0));
     CHECK_OK(dc_net_work_create(&q->work, &q->net, first, last, ROWS, true));
     dc_rng_fill_uniform(q->p.value, q->p.n, 506, 1, 0.9); /* biases too: no unit sits on a kink */
@@ -124,6 +125,19 @@ static void test_own_dout(void)
     problem_free(&q);
 }
 
+/* Only a sigmoid output under cross-entropy changes; parameters stay where they are. */
+static void test_loss_net(void)
+{
+    dc_net net, trained;
+    CHECK_OK(dc_net_init(&net, D, hidden, 2, 3, DC_ACT_SIGMOID, DC_ACT_LINEAR, DC_ACT_SIGMOID));
+    trained = dc_net_for_loss(&net, DC_LOSS_MSE);
+    CHECK(memcmp(&net, &trained, sizeof net) == 0);
+    trained = dc_net_for_loss(&net, DC_LOSS_BCE);
+    CHECK_INT(trained.layer[5].act, DC_ACT_LINEAR);
+    trained.layer[5].act = DC_ACT_SIGMOID;
+    CHECK(memcmp(&net, &trained, sizeof net) == 0);
+}
+
 int main(void)
 {
     static const dc_act acts[] = {DC_ACT_LINEAR, DC_ACT_RELU, DC_ACT_LEAKY_RELU, DC_ACT_TANH, DC_ACT_SIGMOID};
@@ -136,6 +150,9 @@ int main(void)
     check_gradient(DC_ACT_TANH, DC_ACT_LINEAR, DC_ACT_LINEAR, 0, 3, DC_LOSS_MSE);
     check_gradient(DC_ACT_TANH, DC_ACT_LINEAR, DC_ACT_LINEAR, 3, 6, DC_LOSS_MSE);
     check_gradient(DC_ACT_TANH, DC_ACT_LINEAR, DC_ACT_LINEAR, 2, 3, DC_LOSS_MSE);
+    check_gradient(DC_ACT_RELU, DC_ACT_LINEAR, DC_ACT_SIGMOID, 0, 6, DC_LOSS_BCE);
+    check_gradient(DC_ACT_TANH, DC_ACT_SIGMOID, DC_ACT_SIGMOID, 3, 6, DC_LOSS_BCE);
+    test_loss_net();
     test_own_dout();
     return check_done();
 }

@@ -30,9 +30,11 @@ typedef struct {
     float *golden; /* a slab to compare with */
 } model;
 
-static void model_make(model *m, dc_act act)
+static void model_make(model *m, dc_act act, dc_recon_loss loss)
 {
-    CHECK_OK(dc_net_init(&m->net, D, hidden, 2, 3, act, DC_ACT_LINEAR, DC_ACT_LINEAR));
+    const dc_act output = loss == DC_LOSS_BCE ? DC_ACT_SIGMOID : DC_ACT_LINEAR;
+    CHECK_OK(dc_net_init(&m->net, D, hidden, 2, 3, act, DC_ACT_LINEAR, output));
+    m->net = dc_net_for_loss(&m->net, loss);
     CHECK_OK(dc_params_create(&m->p, &m->net, 0));
     CHECK_OK(dc_net_work_create(&m->work, &m->net, 0, N_LAYERS, ROWS, true));
     m->golden = malloc(m->p.n * sizeof *m->golden);
@@ -58,7 +60,7 @@ static double forward_backward(model *m, dc_recon_loss loss, int64_t B, float *d
 static void test_forward(void)
 {
     model m;
-    model_make(&m, DC_ACT_RELU);
+    model_make(&m, DC_ACT_RELU, DC_LOSS_MSE);
     dc_net_forward(&m.net, m.p.value, &m.work, 0, N_LAYERS, ROWS);
     for (int l = 0; l < N_LAYERS; l++) {
         float expected[ROWS * D];
@@ -74,7 +76,7 @@ static void test_forward(void)
 static void test_gradients(dc_act act, dc_recon_loss loss, const char *prefix)
 {
     model m;
-    model_make(&m, act);
+    model_make(&m, act, loss);
     char name[64];
     double B, expected;
     float dx[ROWS * D], expected_dx[ROWS * D];
@@ -93,7 +95,7 @@ static void test_gradients(dc_act act, dc_recon_loss loss, const char *prefix)
 static void test_ten_steps(const dc_opt_config *opt, const char *prefix)
 {
     model m;
-    model_make(&m, DC_ACT_RELU);
+    model_make(&m, DC_ACT_RELU, DC_LOSS_MSE);
     for (int t = 0; t < 10; t++) {
         forward_backward(&m, DC_LOSS_MSE, ROWS, NULL);
         dc_opt_step(opt, &m.p, 0, m.p.n, t, 10);
@@ -114,6 +116,7 @@ int main(void)
     test_gradients(DC_ACT_TANH, DC_LOSS_MSE, "tanh/mse");
     test_gradients(DC_ACT_SIGMOID, DC_LOSS_MSE, "sigmoid/mse");
     test_gradients(DC_ACT_LINEAR, DC_LOSS_MSE, "linear/mse");
+    test_gradients(DC_ACT_RELU, DC_LOSS_BCE, "relu/bce");
 
     dc_opt_config sgd = {.kind = DC_OPT_SGD, .lr = 0.3, .momentum = 0.9};
     sgd.schedule = DC_SCHED_STEP, sgd.lr_step = 5, sgd.lr_factor = 0.5;

@@ -8,7 +8,9 @@ Format: '#' starts a comment line; an array is a line "name rows cols" followed 
 """
 import os
 import sys
+from dataclasses import dataclass
 
+import numpy
 import torch
 import torch.nn.functional as F
 
@@ -84,8 +86,10 @@ WIDTHS = [12, 7, 5, 3]
 SLOPE = 0.01  # of the leaky ReLU
 ACT = {"linear": lambda x: x, "relu": torch.relu, "leaky_relu": lambda x: F.leaky_relu(x, SLOPE),
        "tanh": torch.tanh, "sigmoid": torch.sigmoid}
-LOSS = {"mse": lambda e, B, D: (e ** 2).sum() / (B * D), "mse_sum": lambda e, B, D: (e ** 2).sum() / B,
-        "mse_half_sum": lambda e, B, D: (e ** 2).sum() / (2 * B)}
+# y: output of the network before its sigmoid for bce, else the output; x: what it should be; B: rows of the global batch.
+LOSS = {"mse": lambda y, x, B: ((y - x) ** 2).sum() / (B * x.shape[1]), "mse_sum": lambda y, x, B: ((y - x) ** 2).sum() / B,
+        "mse_half_sum": lambda y, x, B: ((y - x) ** 2).sum() / (2 * B),
+        "bce": lambda y, x, B: F.binary_cross_entropy_with_logits(y, x, reduction="sum") / (B * x.shape[1])}
 
 
 def layer_names():
@@ -116,7 +120,7 @@ def forward(par, x, hidden):
 def gradients(par, x, hidden, loss, B):
     leaf = {k: v.clone().requires_grad_() for k, v in par.items()}
     acts = forward(leaf, x, hidden)
-    value = LOSS[loss](acts[-1] - x, B, x.shape[1])
+    value = LOSS[loss](acts[-1], x, B)
     value.backward()
     return acts, value, {k: v.grad for k, v in leaf.items()}
 
@@ -151,7 +155,7 @@ def ten_steps_torch_sgd(par, x, lr=0.3, momentum=0.9):
         for group in opt.param_groups:
             group["lr"] = lr * (0.5 if t >= 5 else 1.0)  # a drop of the rate tells the two conventions apart
         opt.zero_grad()
-        LOSS["mse"](forward(leaf, x, "relu")[-1] - x, x.shape[0], x.shape[1]).backward()
+        LOSS["mse"](forward(leaf, x, "relu")[-1], x, x.shape[0]).backward()
         opt.step()
     return leaf
 
@@ -161,6 +165,7 @@ def write_autoencoder():
         "Autoencoder 12-7-5-3-5-7-12, embedding and output linear; weights are [in x out].",
         "x: batch; start/*: parameters; act_<i>: outputs of the layers for ReLU hidden layers;",
         "<activation>/<loss>/...: loss for a global batch of 11 rows and its gradients; dx through the network only;",
+        "  for bce the output is a sigmoid and xhat are its logits;",
         "sgd/*, sgd_torch/*, adam/*: parameters after ten full-batch steps on the mse loss (global batch = rows of x):",
         "  Keras SGD lr 0.3 momentum 0.9, halved from step 5 on; PyTorch SGD the same;",
         "  Adam Keras form lr 0.01 betas .9 .999 eps 1e-7."])
@@ -172,11 +177,11 @@ def write_autoencoder():
     for i, a in enumerate(forward(par, x, "relu")):
         out.put("act_%d" % i, a)
     for hidden, loss in [("relu", "mse"), ("relu", "mse_sum"), ("relu", "mse_half_sum"), ("leaky_relu", "mse"),
-                         ("tanh", "mse"), ("sigmoid", "mse"), ("linear", "mse")]:
+                         ("tanh", "mse"), ("sigmoid", "mse"), ("linear", "mse"), ("relu", "bce")]:
         prefix = hidden + "/" + loss + "/"
         acts, value, grad = gradients(par, x, hidden, loss, B)
         xv = x.clone().requires_grad_()
-        LOSS[loss](forward(par, xv, hidden)[-1] - x, B, x.shape[1]).backward()
+        LOSS[loss](forward(par, xv, hidden)[-1], x, B).backward()
         out.put(prefix + "loss", value)
         out.put(prefix + "xhat", acts[-1])
         out.put(prefix + "dx", xv.grad)
@@ -190,8 +195,121 @@ def write_autoencoder():
     out.close()
 
 
+# ---- layer-wise pretraining ---------------------------------------------------------------------------------------
+
+SEED = 0x123456789ABCD
+MAX_LAYERS, STREAM_DROPOUT = 32, 6  # of nn.h and rng.h
+
+
+def philox(seed, stream, step, index):
+    """Philox4x32-10 (Salmon et al., SC11): four 32-bit words for each index; counter {index, step, stream}, key seed."""
+    low = numpy.uint64(0xFFFFFFFF)
+    index = numpy.asarray(index, dtype=numpy.uint64)
+    c = [index & low, index >> numpy.uint64(32), numpy.full_like(index, step & 0xFFFFFFFF),
+         numpy.full_like(index, (step >> 32 & 0xFFFF) | stream << 16)]
+    key = [seed & 0xFFFFFFFF, seed >> 32]
+    for _ in range(10):
+        a, b = c[0] * numpy.uint64(0xD2511F53), c[2] * numpy.uint64(0xCD9E8D57)
+        c = [(b >> numpy.uint64(32)) ^ c[1] ^ numpy.uint64(key[0]), b & low,
+             (a >> numpy.uint64(32)) ^ c[3] ^ numpy.uint64(key[1]), a & low]
+        key = [key[0] + 0x9E3779B9 & 0xFFFFFFFF, key[1] + 0xBB67AE85 & 0xFFFFFFFF]
+    return numpy.stack(c, axis=-1)
+
+
+def dropout_mask(rate, step, site, rows, width):
+    """0 or 1/(1-rate) for each (row, unit), as dc_dropout_apply() makes it."""
+    blocks = (width + 3) // 4
+    index = numpy.asarray(rows)[:, None] * blocks + numpy.arange(blocks)
+    words = philox(SEED, STREAM_DROPOUT, step * MAX_LAYERS + site, index).reshape(len(rows), -1)[:, :width]
+    return torch.as_tensor((words >= int(rate * 2 ** 32)) / (1 - rate))
+
+
+@dataclass
+class Sgd:
+    """SGD with momentum burn-in, step schedule and a rate of its own for biases."""
+    rate_in_velocity: bool  # Keras, Caffe; else PyTorch
+    lr: float
+    momentum: float
+    burnin: int
+    bias_lr: float
+    lr_step: int
+    lr_factor: float
+
+    def update(self, par, velocity, t):
+        momentum = self.momentum * min(1, t / self.burnin)
+        for k in par:
+            rate = self.lr * self.lr_factor ** (t // self.lr_step) * (self.bias_lr if k.endswith("bias") else 1)
+            inside, outside = (rate, 1) if self.rate_in_velocity else (1, rate)
+            velocity[k] = momentum * velocity.get(k, 0) + inside * par[k].grad
+            par[k] = (par[k] - outside * velocity[k]).detach().requires_grad_()
+
+
+def train(par, names, steps, loss_of, sgd):
+    """`steps` updates of the named parameters; returns the losses before them."""
+    sub, velocity, losses = {k: par[k].clone().requires_grad_() for k in names}, {}, []
+    for t in range(steps):
+        loss = loss_of(sub, t)
+        loss.backward()
+        losses.append(loss.item())
+        sgd.update(sub, velocity, t)
+    par.update({k: v.detach() for k, v in sub.items()})
+    return losses
+
+
+def dense(par, name, x, act):
+    return ACT[act](x @ par[name + "/weight"] + par[name + "/bias"])
+
+
+def layerwise(out, prefix, x, par, hidden, loss, rates, steps, sgd):
+    """rates: dropout of the data and of all else; steps: per pair and of the fine-tuning."""
+    par, n, rows = dict(par), len(WIDTHS) - 1, numpy.arange(len(x))
+    clean = x
+    for l in range(n):
+        enc, dec = "encoder_%d" % l, "decoder_%d" % (n - 1 - l)
+        enc_act, dec_act = "linear" if l == n - 1 else hidden, "linear" if l == 0 else hidden
+        kind = "mse" if loss == "bce" and l > 0 else loss
+
+        def noisy_loss(sub, t):
+            damaged = clean * dropout_mask(rates[l > 0], t, 2 * l, rows, clean.shape[1])
+            h = dense(sub, enc, damaged, enc_act)
+            if l < n - 1:
+                h = h * dropout_mask(rates[1], t, 2 * l + 1, rows, h.shape[1])
+            return LOSS[kind](dense(sub, dec, h, dec_act), clean, len(x))
+
+        names = [k for k in par if k.startswith((enc, dec))]
+        out.put("%s/layer_%d/loss" % (prefix, l + 1), train(par, names, steps[0], noisy_loss, sgd))
+        clean = dense(par, enc, clean, enc_act).detach()
+    for k, v in par.items():
+        out.put("%s/stacked/%s" % (prefix, k), v)
+    whole = lambda sub, t: LOSS[loss](forward(sub, x, hidden)[-1], x, len(x))
+    out.put(prefix + "/finetune/loss", train(par, list(par), steps[1], whole, sgd))
+    for k, v in par.items():
+        out.put("%s/final/%s" % (prefix, k), v)
+
+
+def write_layerwise():
+    out = Writer("layerwise.txt", [
+        "Greedy layer-wise pretraining of the autoencoder of autoencoder.txt, all rows in every batch, seed 0x123456789abcd.",
+        "mask: dropout at rate .25 of rows 0, 3, 70000, 5000000000 x 7 units, step 5, site 3.",
+        "x: data; start/*: parameters; caffe, torch: two runs, each with the losses of all steps of all phases,",
+        "stacked/*: parameters after the pairs, final/*: after fine-tuning.",
+        "caffe: ReLU, loss mse_half_sum, dropout 0 and .2; SGD lr .05 momentum .9 burn-in 4, biases twice the rate, halved",
+        "  every 5 steps; 9 steps per pair, 7 of fine-tuning.",
+        "torch: tanh, loss bce (mse for hidden pairs), dropout .3 and .4; PyTorch's SGD lr .2 momentum .8 burn-in 3, biases",
+        "  half the rate, a tenth every 6 steps; 8 steps per pair, 5 of fine-tuning."])
+    x, par = single(torch.rand(13, WIDTHS[0])), make_parameters()
+    out.put("mask", dropout_mask(0.25, 5, 3, [0, 3, 70000, 5000000000], 7))
+    out.put("x", x)
+    for k, v in par.items():
+        out.put("start/" + k, v)
+    layerwise(out, "caffe", x, par, "relu", "mse_half_sum", (0, 0.2), (9, 7), Sgd(True, 0.05, 0.9, 4, 2, 5, 0.5))
+    layerwise(out, "torch", x, par, "tanh", "bce", (0.3, 0.4), (8, 5), Sgd(False, 0.2, 0.8, 3, 0.5, 6, 0.1))
+    out.close()
+
+
 if __name__ == "__main__":
     os.makedirs(OUT, exist_ok=True)
     write_dec()
     write_autoencoder()
+    write_layerwise()
     sys.exit(0)

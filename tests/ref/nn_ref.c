@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dcmpi/rng.h"
+
 void gemm_ref(dc_trans ta, dc_trans tb, int64_t m, int64_t n, int64_t k, double alpha, const float *A, int64_t lda,
               const float *B, int64_t ldb, double beta, double *C, int64_t ldc)
 {
@@ -62,9 +64,22 @@ void act_grad_ref(dc_act act, const float *Y, int64_t n, int64_t width, const fl
     }
 }
 
+/* Straight from the definition, so good for moderate logits only. */
+static double bce_ref(const float *x, const double *logit, int64_t n, int64_t D, int64_t B, double *dlogit)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n * D; i++) {
+        const double p = act_ref(DC_ACT_SIGMOID, logit[i]), target = (double)x[i];
+        sum -= (target * log(p) + (1 - target) * log(1 - p)) / (double)(B * D);
+        if (dlogit) dlogit[i] = (p - target) / (double)(B * D);
+    }
+    return sum;
+}
+
 double recon_loss_ref(dc_recon_loss kind, const float *x, const double *xhat, int64_t n, int64_t D, int64_t B,
                       double *dxhat)
 {
+    if (kind == DC_LOSS_BCE) return bce_ref(x, xhat, n, D, B, dxhat);
     const double scale = kind == DC_LOSS_MSE       ? 1.0 / (double)(B * D)
                          : kind == DC_LOSS_MSE_SUM ? 1.0 / (double)B
                                                    : 0.5 / (double)B;
@@ -100,6 +115,14 @@ void net_forward_ref(const dc_net *net, const double *value, int first, int last
     }
     memcpy(y, from, (size_t)(n * net->layer[last - 1].out) * sizeof *y);
     free(from);
+}
+
+double dropout_ref(double rate, uint64_t seed, int64_t step, int site, int64_t row, int64_t unit, int64_t width)
+{
+    uint32_t word[4];
+    dc_rng4(seed, DC_STREAM_DROPOUT, (uint64_t)(step * DC_MAX_LAYERS + site),
+            (uint64_t)(row * ((width + 3) / 4) + unit / 4), word);
+    return (double)word[unit % 4] < floor(rate * 0x1p32) ? 0 : 1 / (1 - rate);
 }
 
 void sgd_ref(size_t n, double lr, double momentum, const float *g, double *v, double *w)

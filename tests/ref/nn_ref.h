@@ -23,13 +23,17 @@ double act_slope_ref(dc_act act, double y);
 void bias_act_ref(dc_act act, const float *b, int64_t n, int64_t width, const float *T, double *Y);
 void act_grad_ref(dc_act act, const float *Y, int64_t n, int64_t width, const float *dY, double *dT, double *db);
 
-/* This rank's part of the loss for a global batch of B rows, and its gradient (NULL: not wanted). */
+/* This rank's part of the loss for a global batch of B rows, and its gradient (NULL: not wanted). xhat are logits for
+ * DC_LOSS_BCE. */
 double recon_loss_ref(dc_recon_loss kind, const float *x, const double *xhat, int64_t n, int64_t D, int64_t B,
                       double *dxhat);
 
 /* Output of layers [first, last) for x [n x in of layer first], parameters in double; y [n x out of layer last-1]. */
 void net_forward_ref(const dc_net *net, const double *value, int first, int last, int64_t n, const double *x,
                      double *y);
+
+/* 0 or 1/(1-rate) for one unit of one global row. */
+double dropout_ref(double rate, uint64_t seed, int64_t step, int site, int64_t row, int64_t unit, int64_t width);
 
 void sgd_ref(size_t n, double lr, double momentum, const float *g, double *v, double *w);
 void sgd_torch_ref(size_t n, double lr, double momentum, const float *g, double *v, double *w);

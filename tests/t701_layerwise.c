@@ -1,0 +1,308 @@
+/* Layer-wise pretraining: against PyTorch (tests/golden/layerwise.txt, full batches, our dropout masks), cached against
+ * recomputed outputs of frozen layers (same bits), histories, divergence, no allocation in steps. ranks: 1 2 3 5
+ * threads: 1 2 */
+#include "check.h"
+#include "dcmpi/log.h"
+#include "dcmpi/rng.h"
+#include "dcmpi/train.h"
+#include "golden/golden.h"
+
+enum { ROWS = 13, D = 12, SHARDS = 8, PAIRS = 3 };
+static const char file[] = "layerwise.txt";
+static const uint64_t seed = 0x123456789abcd;
+static const size_t plenty = SIZE_MAX;
+
+typedef struct {
+    dc_dataset data;
+    dc_net net;
+    dc_timers timers;
+    dc_progress progress;
+    dc_model model;
+    dc_history pairs[DC_MAX_PAIRS], finetune;
+} setup;
+
+/* The golden data (13 rows) or, for another N, random rows in [0, 1); this rank holds its own part. */
+static void make_data(dc_comm *comm, dc_dataset *data, dc_gidx N)
+{
+    *data = (dc_dataset){.D = D, .dtype = DC_F32, .source = "made up"};
+    CHECK_OK(dc_part_init(&data->part, N, SHARDS, dc_comm_size(comm), dc_comm_rank(comm)));
+    float *all = malloc((size_t)(N * D) * sizeof *all);
+    if (N == ROWS)
+        CHECK(golden_read_f32(file, "x", all, ROWS * D));
+    else
+        dc_rng_fill_uniform(all, (size_t)(N * D), 701, 1, 0.5);
+    const int64_t n = dc_part_rows(&data->part);
+    CHECK_OK(dc_mem_alloc(&data->X, (size_t)(n * D), sizeof(float), "X"));
+    memcpy(data->X, all + data->part.row_lo * D, (size_t)(n * D) * sizeof *all);
+    CHECK_OK(dc_mem_alloc(&data->shift, D, sizeof(float), "shift"));
+    CHECK_OK(dc_mem_alloc(&data->scale, D, sizeof(float), "scale"));
+    for (int c = 0; c < D; c++) data->shift[c] = N == ROWS ? 0 : -0.5f, data->scale[c] = 1;
+    free(all);
+}
+
+/* Parameters "<prefix>/<layer>/weight|bias" of the golden file. */
+static void read_slab(const dc_net *net, const char *prefix, float *slab)
+{
+    bool ok = true;
+    for (int l = 0; l < net->n_layers; l++) {
+        const dc_layer *layer = &net->layer[l];
+        char name[128];
+        snprintf(name, sizeof name, "%s/%s/weight", prefix, layer->name);
+        ok = ok && golden_read_f32(file, name, slab + layer->weight, (size_t)(layer->in * layer->out));
+        snprintf(name, sizeof name, "%s/%s/bias", prefix, layer->name);
+        ok = ok && golden_read_f32(file, name, slab + layer->bias, (size_t)layer->out);
+    }
+    CHECK(ok);
+}
+
+static void open_setup(dc_comm *comm, setup *s, dc_gidx N, dc_act hidden, dc_act output)
+{
+    memset(s, 0, sizeof *s);
+    make_data(comm, &s->data, N);
+    CHECK_OK(dc_net_init(&s->net, D, (int64_t[]){7, 5}, 2, 3, hidden, DC_ACT_LINEAR, output));
+    CHECK_OK(dc_progress_open(&s->progress, NULL, 1e9));
+    CHECK_OK(dc_model_create(&s->model, &s->data, &s->net, DC_INIT_FAN_IN, seed, &s->timers, &s->progress));
+    read_slab(&s->net, "start", s->model.params.value);
+}
+
+static void close_setup(setup *s)
+{
+    for (int l = 0; l < DC_MAX_PAIRS; l++) dc_history_release(&s->pairs[l]);
+    dc_history_release(&s->finetune);
+    dc_model_release(&s->model);
+    dc_progress_close(&s->progress);
+    dc_mem_free(&s->data.X);
+    dc_mem_free(&s->data.shift);
+    dc_mem_free(&s->data.scale);
+}
+
+/* ---- PyTorch ------------------------------------------------------------------------------------------------------
+ */
+
+/* Full batches: a step is an epoch, and a record. */
+static void check_losses(const char *run, const dc_history *h, int steps, double tolerance)
+{
+    char name[64];
+    double expected[16];
+    bool near = true;
+    snprintf(name, sizeof name, "%s/%s/loss", run, h->phase);
+    CHECK(golden_read(file, name, expected, (size_t)steps));
+    CHECK_INT(h->n, steps);
+    for (int t = 0; t < steps; t++) near = near && fabs(h->value[t * h->n_columns + 1] - expected[t]) < tolerance;
+    CHECK(near);
+}
+
+static void check_parameters(const setup *s, const char *run, const char *when)
+{
+    char prefix[32];
+    float *expected = malloc(s->net.n_params * sizeof *expected);
+    snprintf(prefix, sizeof prefix, "%s/%s", run, when);
+    printf("# %s\n", prefix);
+    read_slab(&s->net, prefix, expected);
+    CHECK_ARRAY_NEAR(s->model.params.value, expected, s->net.n_params, 3e-6);
+    free(expected);
+}
+
+static void check_golden(dc_comm *comm, const char *run, dc_act hidden, dc_act output, const dc_layerwise_config *cfg,
+                         int finetune_steps)
+{
+    setup s;
+    dc_stop stop;
+    open_setup(comm, &s, ROWS, hidden, output);
+    CHECK_OK(dc_pretrain_layerwise(comm, &s.model, cfg, s.pairs, &stop));
+    CHECK_INT(stop, DC_STOP_MAX_ITER);
+    for (int l = 0; l < PAIRS; l++) check_losses(run, &s.pairs[l], (int)cfg->layer.steps, 1e-6);
+    CHECK_INT(s.pairs[PAIRS].n, 0);
+    check_parameters(&s, run, "stacked");
+    dc_pretrain_config finetune = cfg->layer;
+    finetune.steps = finetune_steps;
+    finetune.phase = "finetune";
+    CHECK_OK(dc_pretrain(comm, &s.model, &finetune, &s.finetune, &stop));
+    CHECK_INT(stop, DC_STOP_MAX_ITER);
+    check_losses(run, &s.finetune, finetune_steps, 1e-6);
+    check_parameters(&s, run, "final");
+    close_setup(&s);
+}
+
+static void test_golden(dc_comm *comm)
+{
+    dc_layerwise_config cfg = {
+        .layer = {.steps = 9, .batch = ROWS, .loss = DC_LOSS_MSE_HALF_SUM}, .dropout = 0.2, .cache_bytes = plenty};
+    cfg.layer.opt = (dc_opt_config){.kind = DC_OPT_SGD, .lr = 0.05, .momentum = 0.9, .burnin = 4, .bias_lr = 2};
+    cfg.layer.opt.schedule = DC_SCHED_STEP, cfg.layer.opt.lr_step = 5, cfg.layer.opt.lr_factor = 0.5;
+    check_golden(comm, "caffe", DC_ACT_RELU, DC_ACT_LINEAR, &cfg, 7);
+
+    cfg = (dc_layerwise_config){.layer = {.steps = 8, .batch = ROWS, .loss = DC_LOSS_BCE},
+                                .input_dropout = 0.3,
+                                .dropout = 0.4,
+                                .cache_bytes = 0};
+    cfg.layer.opt = (dc_opt_config){.kind = DC_OPT_SGD_TORCH, .lr = 0.2, .momentum = 0.8, .burnin = 3, .bias_lr = 0.5};
+    cfg.layer.opt.schedule = DC_SCHED_STEP, cfg.layer.opt.lr_step = 6, cfg.layer.opt.lr_factor = 0.1;
+    check_golden(comm, "torch", DC_ACT_TANH, DC_ACT_SIGMOID, &cfg, 5);
+}
+
+/* ---- Mini-batches -------------------------------------------------------------------------------------------------
+ */
+
+enum { MANY = 331, BATCH = 32, PER_EPOCH = 11 };
+
+static dc_layerwise_config small_batches(int64_t epochs, int64_t steps, size_t cache_bytes)
+{
+    return (dc_layerwise_config){.layer = {.epochs = epochs,
+                                           .steps = steps,
+                                           .batch = BATCH,
+                                           .loss = DC_LOSS_MSE,
+                                           .opt = {.kind = DC_OPT_SGD, .lr = 0.3, .momentum = 0.9}},
+                                 .dropout = 0.2,
+                                 .cache_bytes = cache_bytes};
+}
+
+/* Trains a copy of the same start; returns the allocations. */
+static uint64_t run(dc_comm *comm, setup *s, const dc_layerwise_config *cfg, dc_stop *stop)
+{
+    open_setup(comm, s, MANY, DC_ACT_RELU, DC_ACT_LINEAR);
+    const uint64_t before = dc_mem_alloc_count();
+    CHECK_OK(dc_pretrain_layerwise(comm, &s->model, cfg, s->pairs, stop));
+    return dc_mem_alloc_count() - before;
+}
+
+static bool same_weights(const setup *a, const setup *b)
+{
+    return memcmp(a->model.params.value, b->model.params.value, a->net.n_params * sizeof(float)) == 0;
+}
+
+/* Everything kept, nothing kept, and a limit between the widths 7 and 5 of what lies below the second and third pair.
+ */
+static void test_cache(dc_comm *comm)
+{
+    setup kept, computed, mixed;
+    dc_stop stop;
+    int64_t largest = 0;
+    dc_layerwise_config cfg = small_batches(3, 0, plenty);
+    run(comm, &kept, &cfg, &stop);
+    CHECK_INT(stop, DC_STOP_EPOCHS);
+    cfg.cache_bytes = 0;
+    run(comm, &computed, &cfg, &stop);
+    largest = dc_part_rows(&kept.data.part);
+    dc_comm_max_i64(comm, &largest, 1);
+    cfg.cache_bytes = (size_t)largest * 6 * sizeof(float);
+    run(comm, &mixed, &cfg, &stop);
+    CHECK(same_weights(&kept, &computed));
+    CHECK(same_weights(&kept, &mixed));
+    close_setup(&kept), close_setup(&computed), close_setup(&mixed);
+}
+
+/* Losses of 1 rank x 1 thread, whatever the ranks and threads; 25 steps are two epochs and three steps. */
+static void test_histories(dc_comm *comm)
+{
+    static const double expected[PAIRS] = {0.0890666, 0.000291731, 0.00448037};
+    setup s;
+    dc_stop stop;
+    const dc_layerwise_config cfg = small_batches(1, 25, plenty);
+    run(comm, &s, &cfg, &stop);
+    CHECK_INT(stop, DC_STOP_MAX_ITER);
+    for (int l = 0; l < PAIRS; l++) {
+        const dc_history *h = &s.pairs[l];
+        char name[16];
+        snprintf(name, sizeof name, "layer_%d", l + 1);
+        CHECK_TEXT_HAS(h->phase, name);
+        CHECK_INT(h->n, 3);
+        CHECK_NEAR(h->value[0], 1, 0);
+        CHECK_NEAR(h->value[2 * 3], 25.0 / PER_EPOCH, 1e-15);
+        CHECK(h->value[2 * 3 + 1] < h->value[1]);
+        CHECK_NEAR(h->value[2 * 3 + 1], expected[l], 2e-7);
+    }
+    close_setup(&s);
+}
+
+static void test_no_allocation(dc_comm *comm, size_t cache_bytes)
+{
+    setup a, b;
+    dc_stop stop;
+    dc_layerwise_config cfg = small_batches(0, 5, cache_bytes);
+    cfg.input_dropout = 0.1;
+    const uint64_t few = run(comm, &a, &cfg, &stop);
+    cfg.layer.steps = 50;
+    CHECK_INT(run(comm, &b, &cfg, &stop), few);
+    CHECK(!same_weights(&a, &b));
+    close_setup(&a), close_setup(&b);
+}
+
+/* Dropout acts where it should: each rate changes the result, and without any, pairs are plain autoencoders. */
+static void test_rates(dc_comm *comm)
+{
+    setup none, input, others, again;
+    dc_stop stop;
+    dc_layerwise_config cfg = small_batches(1, 0, plenty);
+    run(comm, &others, &cfg, &stop);
+    run(comm, &again, &cfg, &stop);
+    cfg.dropout = 0;
+    run(comm, &none, &cfg, &stop);
+    cfg.input_dropout = 0.2;
+    run(comm, &input, &cfg, &stop);
+    CHECK(same_weights(&others, &again));
+    CHECK(!same_weights(&none, &others) && !same_weights(&none, &input) && !same_weights(&input, &others));
+    CHECK(none.pairs[0].value[1] < input.pairs[0].value[1]);
+    CHECK(none.pairs[0].value[1] < others.pairs[0].value[1]);
+    close_setup(&none), close_setup(&input), close_setup(&others), close_setup(&again);
+}
+
+/* The second pair diverges: the first keeps what it learnt, the third never starts, no weight is spoilt. */
+static void test_divergence(dc_comm *comm)
+{
+    setup s;
+    dc_stop stop;
+    dc_layerwise_config cfg = small_batches(3, 0, plenty);
+    open_setup(comm, &s, MANY, DC_ACT_RELU, DC_ACT_LINEAR);
+    const float huge = 1e30f;
+    s.model.params.value[s.net.layer[1].weight] = huge;
+    CHECK_OK(dc_pretrain_layerwise(comm, &s.model, &cfg, s.pairs, &stop));
+    CHECK_INT(stop, DC_STOP_DIVERGED);
+    CHECK_INT(s.pairs[0].n, 3);
+    CHECK_INT(s.pairs[1].n, 1);
+    CHECK_INT(s.pairs[2].n, 0);
+    bool finite = true;
+    for (size_t i = 0; i < s.model.params.n; i++) finite = finite && isfinite(s.model.params.value[i]);
+    CHECK(finite);
+    close_setup(&s);
+}
+
+/* Cross-entropy refuses a linear output, and data outside [0, 1] by row and column. */
+static void test_bce_refusals(dc_comm *comm)
+{
+    setup s;
+    dc_stop stop;
+    dc_layerwise_config cfg = small_batches(1, 0, plenty);
+    cfg.layer.loss = DC_LOSS_BCE;
+    open_setup(comm, &s, MANY, DC_ACT_RELU, DC_ACT_LINEAR);
+    CHECK_STATUS(dc_pretrain_layerwise(comm, &s.model, &cfg, s.pairs, &stop), DC_ERR_USAGE);
+    CHECK_TEXT_HAS(dc_error_text(), "output_activation");
+    close_setup(&s);
+    dc_error_clear();
+
+    open_setup(comm, &s, MANY, DC_ACT_RELU, DC_ACT_SIGMOID);
+    enum { BAD_ROW = 200, BAD_COLUMN = 7 };
+    if (s.data.part.row_lo <= BAD_ROW && BAD_ROW < s.data.part.row_hi)
+        ((float *)s.data.X)[(BAD_ROW - s.data.part.row_lo) * D + BAD_COLUMN] = 0.75f;
+    CHECK_STATUS(dc_pretrain(comm, &s.model, &cfg.layer, &s.finetune, &stop), DC_ERR_DATA);
+    CHECK_TEXT_HAS(dc_error_text(), "row 200, column 7 is 1.25");
+    close_setup(&s);
+    dc_error_clear();
+}
+
+int main(void)
+{
+    dc_comm *comm;
+    if (dc_comm_create(&comm) != DC_OK) return 1;
+    check_init(dc_comm_rank(comm));
+    dc_log_set_active(false);
+    test_golden(comm);
+    test_cache(comm);
+    test_histories(comm);
+    test_no_allocation(comm, plenty);
+    test_no_allocation(comm, 0);
+    test_rates(comm);
+    test_divergence(comm);
+    test_bce_refusals(comm);
+    return check_done_all(&comm);
+}
