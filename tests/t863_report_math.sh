@@ -32,7 +32,7 @@ def silhouette_ref(points, labels, i):
 
 
 def check(name, actual, expected, tolerance):
-    error = np.abs(np.asarray(actual) - np.asarray(expected)).max()
+    error = np.abs(np.asarray(actual, float) - np.asarray(expected, float)).max()
     print(name, "ok" if error <= tolerance else "off by %g" % error)
 
 

@@ -26,7 +26,7 @@ FADE = LinearSegmentedColormap.from_list("fade", [to_rgba(BLUE, 0), to_rgba(BLUE
 SIZE = (4.7, 2.9)  # inches of 72 units; the page scales it
 TALL = (4.7, 6.75)  # beside two charts above each other
 NUMBERS_MAX = 15  # rows and columns of a matrix that still shows its counts
-TICKS_MAX = 40  # names along an axis
+TICKS_MAX = 40  # groups that are named one by one
 IMAGE_SIDE_MAX = 64  # pixels; larger images are averaged down
 GAP = 2  # pixels between images of a strip
 
@@ -153,8 +153,8 @@ def matrix(name, counts, shade, row_names, column_names, ylabel, xlabel, alt):
         if count:
             axes.text(j, i, number(count), ha="center", va="center", fontsize=8.5,
                       color="#ffffff" if shade[i, j] > 0.55 else INK)
-    for axis, names in ((axes.yaxis, row_names), (axes.xaxis, column_names)):
-        step = -(-len(names) // TICKS_MAX)
+    for axis, names, room in ((axes.yaxis, row_names, size[1] / 0.18), (axes.xaxis, column_names, size[0] / 0.26)):
+        step = -(-len(names) // int(room))
         axis.set_ticks(np.arange(0, len(names), step), [plain(n) for n in names[::step]])
     if max(len(str(n)) for n in column_names) > 3:
         axes.tick_params(axis="x", labelrotation=60)

@@ -55,7 +55,7 @@ def table(head, rows, caption, text_columns=1):
 
     def row(tag, values):
         return "<tr>%s</tr>\n" % "".join(cell(tag, i, v) for i, v in enumerate(values))
-    return Html('<div class="scroll"><table>\n<caption>%s</caption>\n<thead>%s</thead>\n<tbody>\n%s</tbody>\n</table>'
+    return Html('<div class="scroll" tabindex="0"><table>\n<caption>%s</caption>\n<thead>%s</thead>\n<tbody>\n%s</tbody>\n</table>'
                 '</div>\n' % (esc(caption), row("th", head), "".join(row("td", r) for r in rows)))
 
 
@@ -140,7 +140,8 @@ figcaption { margin-top: .6rem; color: var(--muted); font-size: .88rem; line-hei
 .card header p { margin: 0; }
 .card .label { margin: .5rem 0 .15rem; color: var(--muted); font-size: .8rem; }
 .card img { display: block; width: 100%; height: auto; image-rendering: pixelated; margin-top: 2px; }
-.scroll { overflow-x: auto; margin: 1rem 0; }
+.scroll { overflow: auto; max-height: 34rem; margin: 1rem 0; }
+.grid > figure:only-child { max-width: 36rem; }
 table { border-collapse: collapse; width: 100%; font-size: .93rem; }
 caption { text-align: left; color: var(--muted); font-size: .88rem; padding-bottom: .4rem; }
 th, td { padding: .32rem .7rem; text-align: left; border-bottom: 1px solid var(--rule); white-space: nowrap; }
@@ -162,7 +163,7 @@ footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--rule);
 @media (max-width: 32rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; }
   th, td { padding: .3rem .45rem; } figure { padding: .7rem .6rem; } }
 @media print { :root { --page: #fff; } body { max-width: none; padding: 0; font-size: 10pt; } nav { display: none; }
-  section { margin-top: 1.4rem; } h2 { break-after: avoid; } .scroll { overflow: visible; }
+  section { margin-top: 1.4rem; } h2 { break-after: avoid; } .scroll { overflow: visible; max-height: none; }
   .bar, .tiles div, figure { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
   .grid { grid-template-columns: 1fr 1fr; } .cards { grid-template-columns: 1fr 1fr; } }
 """

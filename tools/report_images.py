@@ -12,7 +12,7 @@ OUTLIERS_MAX = 30
 
 def pixel_range(run, shown):
     """Black and white: 0 and 255 for bytes that use them, else the range of what is shown."""
-    pixels = [np.asarray(rows) for rows in shown if rows is not None]
+    pixels = [np.asarray(rows) for rows in shown if rows is not None and rows.size]
     if not pixels:
         return 0.0, 1.0
     low, high = min(p.min() for p in pixels), max(p.max() for p in pixels)

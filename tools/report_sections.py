@@ -49,7 +49,8 @@ def main_numbers(run):
     if "inertia" in run.h5.attrs:
         pairs.append(("inertia", "%.6g" % float(run.h5.attrs["inertia"])))
     seconds = float(run.summary.get("result", {}).get("wall_s") or run.h5.attrs.get("wall_seconds", 0))
-    pairs.append(("wall time", "%.1f s" % seconds if seconds < 600 else "%.1f min" % (seconds / 60)))
+    if seconds > 0:
+        pairs.append(("wall time", "%.1f s" % seconds if seconds < 600 else "%.1f min" % (seconds / 60)))
     return page.tiles(pairs)
 
 
@@ -140,7 +141,7 @@ def clusters(run):
         order = np.argsort(-run.size, kind="stable")[:TABLE_ROWS]
         rows = [rows[k] for k in order]
     caption = "One row per cluster." if run.K <= TABLE_ROWS else "The %d largest clusters." % TABLE_ROWS
-    body = page.grid(sizes_chart(run), silhouette_chart(run, found, mean is not None),
+    body = page.grid(sizes_chart(run), silhouette_chart(run, found, mean is not None and run.K <= charts.TICKS_MAX),
                      confidence_chart(run, mean, bins))
     if outliers is not None:
         body += page.paragraph("%s flagged as outliers by their low confidence; they keep their cluster." %
@@ -227,7 +228,7 @@ def curve(phase, columns, key, title, caption, label="", extra=None, colour=char
 def phase_figures(run, index, phase, columns):
     """The curves of one phase."""
     name = "phase%d" % index
-    title = PHASE_TITLES.get(phase, phase.replace("_", " "))
+    title = PHASE_TITLES.get(phase, phase.replace("_", " ").capitalize())
     if "changed" not in columns:
         x, last = x_column(columns), columns.get("loss", np.array([np.nan]))[-1:]
         return curve(name, columns, "loss", "reconstruction loss", "%s: mean loss per row of each %s; at the end %s."
@@ -243,7 +244,7 @@ def phase_figures(run, index, phase, columns):
               "before.", "changed rows", limit=limit if limit and limit[0] > 0 else None),
         curve(name, columns, "k_effective", "effective clusters", title + ": exp of the entropy of the cluster sizes; "
               "%d if all are equal." % run.K, colour=charts.GREEN),
-        curve(name, columns, "step_recon", "reconstruction loss", title + ": reconstruction loss of the last batch "
+        curve(name, later, "step_recon", "reconstruction loss", title + ": reconstruction loss of the last batch "
               "before each refresh.", colour=charts.RED) if np.any(columns.get("step_recon", 0) != 0) else "",
     ])
 
@@ -297,7 +298,8 @@ def checks(run):
         "This run left no summary.json, so its self-checks are not known.", "note")
     said = [line.split("  ", 1)[-1] for line in run.log if "  WARNING " in line or "  NOTE " in line]
     said = list(dict.fromkeys(said))
-    body += page.code("\n".join(said[:LINES_MAX])) if said else page.paragraph("The log has no warnings.")
+    body += page.code("\n".join(said[:LINES_MAX])) if said else page.paragraph(
+        "The log has no warnings." if run.log else "This run left no log.txt.", "note")
     if len(said) > LINES_MAX:
         body += page.paragraph("%d more are in log.txt." % (len(said) - LINES_MAX))
     return page.section("checks", "Checks and warnings", body)
