@@ -2,9 +2,10 @@
 #ifndef DCMPI_CLUSTER_H
 #define DCMPI_CLUSTER_H
 
-#include "dcmpi/comm.h"
 #include "dcmpi/part.h"
 #include "dcmpi/sum.h"
+
+typedef struct dc_comm dc_comm;
 
 /* ---- k-means ------------------------------------------------------------------------------------------------------
  */

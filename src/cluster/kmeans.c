@@ -9,6 +9,7 @@
  * winner. No acceleration by bounds (Elkan, Hamerly): at these K a GEMM is faster than the bookkeeping. */
 #include "kmeans_impl.h"
 
+#include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
 
 #include <math.h>
