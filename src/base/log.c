@@ -105,9 +105,28 @@ void dc_log_error(const char *text)
     if (file) fprintf(file, "dcmpi: ERROR: %s\n", text);
 }
 
+/* Open MPI gives each rank a pseudo-terminal whatever its own stdout is, so under mpirun (the parent process) that one
+ * counts. On other nodes the parent is a daemon without a terminal. */
+static bool find_terminal(void)
+{
+    char path[64], target[64] = "";
+    if (!isatty(STDOUT_FILENO)) return false;
+    if (!getenv("OMPI_COMM_WORLD_RANK")) return true;
+    snprintf(path, sizeof path, "/proc/%d/fd/1", (int)getppid());
+    if (readlink(path, target, sizeof target - 1) < 0) return false;
+    return strncmp(target, "/dev/pts/", 9) == 0 || strncmp(target, "/dev/tty", 8) == 0;
+}
+
+static bool has_terminal(void)
+{
+    static int known = -1;
+    if (known < 0) known = find_terminal();
+    return known;
+}
+
 void dc_log_bar(const char *fmt, ...)
 {
-    if (!active || !isatty(STDOUT_FILENO)) return;
+    if (!active || !has_terminal()) return;
     va_list args;
     va_start(args, fmt);
     fputs("\r\033[K", stdout);
