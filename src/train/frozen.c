@@ -1,6 +1,4 @@
-/* The outputs of frozen layers: computed once and kept, or computed for each batch, with the same bits. That they are
- * the same rests on the GEMM giving a row the same bits wherever it lies in a tile of fixed shape (a test asserts it).
- */
+/* The outputs of frozen layers: computed once and kept, or computed for each batch, with the same bits. */
 #include "frozen.h"
 
 #include "dcmpi/comm.h"
@@ -10,6 +8,7 @@ static dc_status create_works(dc_frozen *f)
 {
     dc_status st = DC_OK;
     DC_TRY(dc_mem_alloc(&f->work, (size_t)f->n_threads, sizeof *f->work, "tile workspaces"));
+    DC_TRY(dc_mem_alloc(&f->order, DC_FROZEN_CHUNK_ROWS, sizeof *f->order, "rows of a tile"));
     for (int t = 0; t < f->n_threads; t++)
         DC_TRY(dc_net_work_create(&f->work[t], f->net, 0, f->depth, DC_FROZEN_TILE_ROWS, false));
 out:
@@ -20,16 +19,22 @@ static void release_works(dc_frozen *f)
 {
     for (int t = 0; f->work && t < f->n_threads; t++) dc_net_work_release(&f->work[t]);
     dc_mem_free(&f->work);
+    dc_mem_free(&f->order);
 }
 
 static dc_status fill_cache(dc_frozen *f, dc_timers *timers)
 {
-    const int64_t n = dc_part_rows(&f->data->part);
-    const dc_status st = dc_mem_alloc_raw(&f->cache, dc_mul_size((size_t)n, (size_t)dc_frozen_width(f)),
-                                          sizeof *f->cache, "outputs of frozen layers");
+    const int64_t n = dc_part_rows(&f->data->part), width = dc_frozen_width(f);
+    const dc_status st = dc_mem_alloc_raw(&f->cache, dc_mul_size((size_t)n, (size_t)width), sizeof *f->cache,
+                                          "outputs of frozen layers");
     if (st != DC_OK) return st;
     const double start = dc_timer_start();
-    dc_frozen_forward(f, NULL, n, f->cache);
+    int64_t rows[DC_FROZEN_CHUNK_ROWS];
+    for (int64_t lo = 0; lo < n; lo += DC_FROZEN_CHUNK_ROWS) {
+        const int64_t count = DC_MIN((int64_t)DC_FROZEN_CHUNK_ROWS, n - lo);
+        for (int64_t i = 0; i < count; i++) rows[i] = lo + i;
+        dc_frozen_forward(f, rows, count, f->cache + lo * width);
+    }
     dc_timer_stop(timers, DC_T_PRETRAIN_GATHER, start, (double)n * dc_net_forward_flops(f->net, 0, f->depth), 0);
     release_works(f);
     return DC_OK;

@@ -1,35 +1,67 @@
-/* Tiles of rows through the frozen layers, one thread a tile; copies of cached rows. */
+/* Rows through the frozen layers, with bits that depend on the row alone.
+ *
+ * GEMM libraries may round a row differently at another place of a matrix or in a matrix of another shape. So all tiles
+ * have the same shape, a row has its place in every tile that it may come in, its global number modulo the rows of a
+ * tile, and places without a row hold zeros. The rows of a call are sorted by place; tile k takes the k-th of each
+ * place. Consecutive rows fill their tiles, the rows of a shuffled batch about half of them. */
 #include "frozen_kern.h"
 
 #include <omp.h>
 #include <string.h>
+
+enum { TILE = DC_FROZEN_TILE_ROWS };
 
 int dc_frozen_threads(void)
 {
     return omp_get_max_threads();
 }
 
-/* Local rows rows[0..n), or lo..lo+n-1 if rows is NULL. */
-static void forward_tile(const dc_frozen *f, const int64_t *rows, int64_t lo, int64_t n, dc_net_work *w, float *out)
+static int place_of(const dc_frozen *f, int64_t row)
 {
-    const int64_t D = f->net->D;
-    float *input = w->act[0];
-    if (rows)
-        dc_dataset_gather(f->data, rows, n, input);
-    else
-        dc_dataset_rows(f->data, lo, n, input);
-    memset(input + n * D, 0, (size_t)((DC_FROZEN_TILE_ROWS - n) * D) * sizeof *input);
-    dc_net_forward(f->net, f->value, w, 0, f->depth, DC_FROZEN_TILE_ROWS);
-    memcpy(out, w->act[f->depth], (size_t)(n * dc_frozen_width(f)) * sizeof *out);
+    return (int)((f->data->part.row_lo + row) % TILE);
+}
+
+/* f->order: indices into `rows` by place; those of place p begin at first[p], and first[TILE] = n. Returns the largest
+ * number of rows at one place: the number of tiles. */
+static int32_t sort_by_place(const dc_frozen *f, const int64_t *rows, int32_t n, int32_t first[TILE + 1])
+{
+    int32_t count[TILE] = {0}, most = 0;
+    for (int32_t i = 0; i < n; i++) count[place_of(f, rows[i])]++;
+    first[0] = 0;
+    for (int p = 0; p < TILE; p++) {
+        first[p + 1] = first[p] + count[p];
+        most = DC_MAX(most, count[p]);
+        count[p] = first[p];
+    }
+    for (int32_t i = 0; i < n; i++) f->order[count[place_of(f, rows[i])]++] = i;
+    return most;
+}
+
+static void forward_tile(const dc_frozen *f, const int64_t *rows, const int32_t first[TILE + 1], int32_t k, float *out)
+{
+    const int64_t D = f->net->D, width = dc_frozen_width(f);
+    dc_net_work *w = &f->work[omp_get_thread_num()];
+    for (int p = 0; p < TILE; p++)
+        if (first[p] + k < first[p + 1])
+            dc_dataset_gather(f->data, &rows[f->order[first[p] + k]], 1, w->act[0] + p * D);
+        else
+            memset(w->act[0] + p * D, 0, (size_t)D * sizeof(float));
+    dc_net_forward(f->net, f->value, w, 0, f->depth, TILE);
+    for (int p = 0; p < TILE; p++)
+        if (first[p] + k < first[p + 1])
+            memcpy(out + f->order[first[p] + k] * width, w->act[f->depth] + p * width, (size_t)width * sizeof *out);
 }
 
 void dc_frozen_forward(const dc_frozen *f, const int64_t *rows, int64_t n, float *out)
 {
     const int64_t width = dc_frozen_width(f);
+    int32_t first[TILE + 1];
+    for (int64_t lo = 0; lo < n; lo += DC_FROZEN_CHUNK_ROWS) {
+        const int32_t tiles =
+            sort_by_place(f, rows + lo, (int32_t)DC_MIN((int64_t)DC_FROZEN_CHUNK_ROWS, n - lo), first);
 #pragma omp parallel for schedule(static) num_threads(f->n_threads)
-    for (int64_t lo = 0; lo < n; lo += DC_FROZEN_TILE_ROWS)
-        forward_tile(f, rows ? rows + lo : NULL, lo, DC_MIN((int64_t)DC_FROZEN_TILE_ROWS, n - lo),
-                     &f->work[omp_get_thread_num()], out + lo * width);
+        for (int32_t k = 0; k < tiles; k++) forward_tile(f, rows + lo, first, k, out + lo * width);
+    }
 }
 
 void dc_frozen_copy(const dc_frozen *f, const int64_t *rows, int64_t n, float *out)

@@ -5,9 +5,8 @@
 #include "dcmpi/data.h"
 #include "dcmpi/nn.h"
 
-/* Rows of a tile. Every product has this many, short tiles are padded with zero rows: a row then has the same bits
- * whether all rows or those of a batch are computed. */
-enum { DC_FROZEN_TILE_ROWS = 64 };
+/* Rows that go through the layers together, by one thread, and rows that are sorted into such tiles at a time. */
+enum { DC_FROZEN_TILE_ROWS = 16, DC_FROZEN_CHUNK_ROWS = 1024 };
 
 typedef struct {
     const dc_dataset *data; /* borrowed, as are the next two; they must not change meanwhile */
@@ -16,11 +15,12 @@ typedef struct {
     int depth; /* layers [0, depth) are frozen; 0: the data themselves */
     int n_threads;
     dc_net_work *work; /* [n_threads], owned; NULL if cached */
+    int32_t *order;    /* [DC_FROZEN_CHUNK_ROWS] scratch, owned; likewise */
     float *cache;      /* [n x width] outputs of all local rows, owned; NULL: computed when asked for */
 } dc_frozen;
 
-/* Outputs of the frozen layers (depth > 0) for n local row numbers, or rows 0..n-1 if `rows` is NULL: out[n x width].
- */
+/* Outputs of the frozen layers (depth > 0) for n local row numbers: out[n x width]. A row has the same bits in every
+ * call and on every rank and thread. */
 void dc_frozen_forward(const dc_frozen *f, const int64_t *rows, int64_t n, float *out);
 /* out[i] = cache[rows[i]]. */
 void dc_frozen_copy(const dc_frozen *f, const int64_t *rows, int64_t n, float *out);
