@@ -267,6 +267,21 @@ static void test_divergence(dc_comm *comm)
     close_setup(&s);
 }
 
+/* The first layer gives 0 for every row: the second pair would have a loss of 0 for ever. */
+static void test_dead_layer(dc_comm *comm)
+{
+    setup s;
+    dc_stop stop;
+    dc_layerwise_config cfg = small_batches(1, 0, plenty);
+    open_setup(comm, &s, MANY, DC_ACT_RELU, DC_ACT_LINEAR);
+    for (int64_t j = 0; j < s.net.layer[0].out; j++) s.model.params.value[s.net.layer[0].bias + (size_t)j] = -100;
+    CHECK_OK(dc_pretrain_layerwise(comm, &s.model, &cfg, s.pairs, &stop));
+    CHECK_INT(stop, DC_STOP_DIVERGED);
+    CHECK_INT(s.pairs[0].n, 1);
+    CHECK_INT(s.pairs[1].n, 0);
+    close_setup(&s);
+}
+
 /* Cross-entropy refuses a linear output, and data outside [0, 1] by row and column. */
 static void test_bce_refusals(dc_comm *comm)
 {
@@ -303,6 +318,7 @@ int main(void)
     test_no_allocation(comm, 0);
     test_rates(comm);
     test_divergence(comm);
+    test_dead_layer(comm);
     test_bce_refusals(comm);
     return check_done_all(&comm);
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "dcmpi/log.h"
+#include "dcmpi/mem.h"
 #include "frozen.h"
 #include "recon.h"
 
@@ -84,6 +85,38 @@ static dc_noise noise_of(const dc_model *stack, const dc_layerwise_config *cfg, 
                       .site = 2 * l + 1};
 }
 
+/* Rows of each rank that are looked at; usually the first one decides. */
+enum { ALIVE_ROWS = 1024 };
+
+static bool has_output(const dc_frozen *below, float *row)
+{
+    const int64_t n = DC_MIN(dc_part_rows(&below->data->part), (int64_t)ALIVE_ROWS);
+    for (int64_t i = 0; i < n; i++) {
+        dc_frozen_gather(below, &i, 1, row);
+        for (int64_t c = 0; c < dc_frozen_width(below); c++)
+            if (row[c] != 0) return true;
+    }
+    return false;
+}
+
+/* A layer of rectifiers can die: too large a step leaves all of its units at 0 for every row. The loss above it is then
+ * 0 and finite for ever. Such a stack has diverged: *stop says so. */
+static dc_status check_alive(dc_comm *comm, const dc_frozen *below, dc_stop *stop)
+{
+    dc_status st = DC_OK;
+    float *row = NULL;
+    DC_TRY_ALL(comm, dc_mem_alloc(&row, (size_t)dc_frozen_width(below), sizeof *row, "row"));
+    int64_t alive = has_output(below, row);
+    dc_comm_max_i64(comm, &alive, 1);
+    if (!alive) {
+        *stop = DC_STOP_DIVERGED;
+        dc_log_warning("%s diverged: its outputs are 0 for all rows; lower pretrain.lr", phases[below->depth - 1]);
+    }
+out:
+    dc_mem_free(&row);
+    return st;
+}
+
 static void describe(const pair *p, int l)
 {
     const int64_t in = p->net.D, out = p->net.L;
@@ -100,6 +133,8 @@ static dc_status train_pair(dc_comm *comm, dc_model *stack, const dc_layerwise_c
     dc_pretrain_config training = cfg->layer;
     DC_TRY_ALL(comm, create(&p, stack, l));
     DC_TRY(dc_frozen_create(comm, &p.below, stack, l, cfg->cache_bytes));
+    if (l > 0) DC_TRY(check_alive(comm, &p.below, stop));
+    if (*stop == DC_STOP_DIVERGED) goto out;
     describe(&p, l);
     training.phase = phases[l];
     training.loss = loss_of(&p, cfg->layer.loss);
