@@ -59,6 +59,30 @@ void dc_dataset_rows(const dc_dataset *data, int64_t lo, int64_t n, float *out);
  * zeros. Collective. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_dataset_fetch(dc_comm *comm, const dc_dataset *data, const dc_gidx *rows, int64_t n, void *out);
 
+/* ---- Rows in pieces: data of any size in bounded memory ----------------------------------------------------------- */
+
+typedef struct {
+    char source[DC_PATH_MAX];
+    dc_data_header head;
+    int label_type;    /* dc_h5_type of /y */
+    dc_part part;
+    int64_t capacity;  /* rows of a piece at most */
+    dc_gidx next;      /* first local row of the next piece */
+    int64_t n;         /* rows of this piece */
+    void *X;           /* [capacity x D] of which n are there, stored type, owned */
+    int32_t *y;        /* [capacity] dense labels 0..C-1, owned; NULL without labels. Only metrics may look. */
+    int64_t C;         /* classes of the whole file, 0 without labels; global */
+    int64_t *raw, *value; /* [capacity] labels as stored, [C] their values; owned */
+} dc_row_stream;
+/* Collective: the header alone. Errors as of dc_dataset_load, but the built-in problem is no file. */
+DC_CHECKED dc_status dc_row_stream_open(dc_comm *comm, const char *path, dc_row_stream *s);
+/* Collective: memory for pieces of this rank's rows of `part`, which covers all rows; classes of all labels (in one pass
+ * over /y). capacity >= 1, global. */
+DC_CHECKED dc_status dc_row_stream_start(dc_comm *comm, dc_row_stream *s, const dc_part *part, int64_t capacity);
+/* Collective: this rank's next n <= capacity rows, 0 is legal. NaN and Inf are errors (DC_ERR_DATA, names the row). */
+DC_CHECKED dc_status dc_row_stream_read(dc_comm *comm, dc_row_stream *s, int64_t n);
+void dc_row_stream_close(dc_row_stream *s);
+
 /* ---- Batches: which rows a step takes (design: the order is a function of seed, epoch, N, V, B) -------------------- */
 
 typedef struct {

@@ -5,6 +5,7 @@
 #include "dcmpi/data.h"
 #include "dcmpi/gradsync.h"
 #include "dcmpi/h5.h"
+#include "dcmpi/la.h"
 #include "dcmpi/method.h"
 #include "dcmpi/nn.h"
 #include "dcmpi/optim.h"
@@ -147,6 +148,43 @@ void dc_cluster_result_release(dc_cluster_result *r);
 
 /* Members of each cluster with the highest (nearest) and lowest (border) confidence: global row numbers [K x m], -1
  * where a cluster has fewer. Ties: lowest row. Collective. */
+/* ---- A trained model --------------------------------------------------------------------------------------------- */
+
+/* What a result file tells about its model, the same on all ranks. Owned: the arrays. */
+typedef struct {
+    bool has_net;      /* false: k-means on the scaled data */
+    bool nearest;      /* labels are those of the nearest centre, not of the largest soft assignment */
+    dc_net net;        /* if has_net */
+    int64_t D;         /* width of the data */
+    int64_t K, width;  /* centres [K x width] in the embedding, or in the scaled data */
+    int shards;        /* of the run's partition, */
+    int64_t tile_rows; /* rows of its tiles, */
+    int gemm;          /* dc_gemm_backend: what decides the bits */
+    double alpha;
+    char method[32];
+    float *value, *centers, *shift, *scale;
+} dc_trained;
+/* Serial; checksums included. Errors: DC_ERR_FORMAT (no result, incomplete, damaged, no model in it), DC_ERR_IO,
+ * DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_trained_read(const char *path, dc_trained *t);
+/* The same, collective: rank 0 reads. Errors are agreed. */
+DC_CHECKED dc_status dc_trained_load(dc_comm *comm, const char *path, dc_trained *t);
+void dc_trained_release(dc_trained *t);
+
+/* Any rows through a trained model, in pieces of at most `capacity` >= tile_rows rows. A piece is as many whole tiles
+ * of `part`, in which the rows lie, as fit. Local. */
+typedef struct dc_predictor dc_predictor;
+DC_CHECKED dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_part *part, dc_dtype dtype,
+                                         int64_t capacity);
+void dc_predictor_destroy(dc_predictor **p);
+/* Pieces that this rank's rows make. */
+int64_t dc_predict_pieces(const dc_trained *t, const dc_part *part, int64_t capacity);
+/* Goes to the next piece; returns its rows, 0 behind the last. */
+int64_t dc_predictor_next(dc_predictor *p);
+/* The piece's rows X [n x D] in their stored type: embedding Z [n x L], labels and confidence [n]. Without a network
+ * only labels; the others may be NULL. Threaded. The bits are those the training run gave the same row. */
+void dc_predictor_run(dc_predictor *p, const void *X, float *Z, int32_t *label, float *confidence);
+
 DC_CHECKED dc_status dc_cluster_examples(dc_comm *comm, const dc_part *part, const int32_t *labels,
                                          const float *confidence, int64_t K, int64_t m, int64_t *nearest,
                                          int64_t *border);

@@ -9,7 +9,10 @@ DC_CHECKED dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli);
 /* Collective. `kmeans`: distributed k-means on the scaled rows. */
 DC_CHECKED dc_status dc_run_kmeans(dc_comm *comm, const dc_cli *cli);
 
-/* What both share: data in, scores and files out. */
+/* Collective. `predict`: rows through a finished model. */
+DC_CHECKED dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli);
+
+/* What fit and kmeans share: data in, scores and files out. */
 DC_CHECKED dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data);
 /* Contingency table [C x K] (owned by the caller) and scores, if there are labels. */
 DC_CHECKED dc_status dc_run_score(dc_comm *comm, dc_job *job, dc_result *r, int64_t **confusion);

@@ -26,5 +26,6 @@ dc_status dc_verb_info(int argc, char **argv);
 /* DC_DIFFERENT if the files differ. */
 dc_status dc_verb_compare(int argc, char **argv);
 dc_status dc_verb_config(int argc, char **argv);
+dc_status dc_verb_check(int argc, char **argv);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "dcmpi/data.h"
 #include "dcmpi/h5.h"
+#include "u64set.h"
 
 /* More than dc_data_header tells: what loading needs. */
 typedef struct {
@@ -22,6 +23,15 @@ dc_status dc_data_status(dc_status st);
 /* data->y = dense numbers 0..C-1 of raw[n] in ascending order of the values over all ranks; sets data->C. Errors:
  * DC_ERR_DATA (more than a million values), DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_number_labels(dc_comm *comm, dc_dataset *data, const int64_t *raw);
+
+/* Its steps, for labels that are read in pieces. Adds raw[n] to the set; errors as above. */
+DC_CHECKED dc_status dc_data_collect_labels(const int64_t *raw, int64_t n, dc_u64set *set);
+/* values[*n] = distinct values of all ranks, ascending; the caller frees it. Collective. */
+DC_CHECKED dc_status dc_data_join_labels(dc_comm *comm, const dc_u64set *set, int64_t **values, size_t *n);
+/* Number of a value that is one of values[n]. */
+int32_t dc_data_label_number(const int64_t *values, size_t n, int64_t value);
+/* n labels of a narrower type, packed at the start of raw, become int64 in place. */
+void dc_data_widen_labels(int64_t *raw, int64_t n, dc_h5_type type);
 
 /* Statistics of the stored values over all ranks; equal bits for every number of ranks and threads. */
 typedef struct {

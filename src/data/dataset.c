@@ -178,8 +178,7 @@ out:
     return st;
 }
 
-/* n numbers of a narrower type, packed at the start of raw, become int64 in place, from the end. */
-static void widen(int64_t *raw, int64_t n, dc_h5_type type)
+void dc_data_widen_labels(int64_t *raw, int64_t n, dc_h5_type type)
 {
     const char *packed = (const char *)raw;
     for (int64_t i = n; i-- > 0;) {
@@ -205,7 +204,7 @@ static dc_status load_labels(dc_comm *comm, dc_dataset *d, const dc_data_shape *
         for (int64_t i = 0; i < n; i++) raw[i] = d->y[i];
     } else {
         DC_TRY(dc_data_status(dc_h5_read_part(comm, d->source, "/y", s->label_type, &d->part, 1, raw)));
-        widen(raw, n, s->label_type);
+        dc_data_widen_labels(raw, n, s->label_type);
     }
     st = dc_data_number_labels(comm, d, raw);
 out:

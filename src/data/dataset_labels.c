@@ -24,7 +24,7 @@ static size_t sort_unique(int64_t *v, size_t n)
     return kept;
 }
 
-static dc_status collect(const int64_t *raw, int64_t n, dc_u64set *set)
+dc_status dc_data_collect_labels(const int64_t *raw, int64_t n, dc_u64set *set)
 {
     dc_status st = DC_OK;
     for (int64_t i = 0; i < n; i++) {
@@ -39,8 +39,7 @@ out:
     return st;
 }
 
-/* values[*n] = distinct values of all ranks, ascending; the caller frees it. */
-static dc_status gather_values(dc_comm *comm, const dc_u64set *set, int64_t **values, size_t *n)
+dc_status dc_data_join_labels(dc_comm *comm, const dc_u64set *set, int64_t **values, size_t *n)
 {
     dc_status st = DC_OK;
     const size_t P = (size_t)dc_comm_size(comm), rank = (size_t)dc_comm_rank(comm);
@@ -67,7 +66,7 @@ out:
     return st;
 }
 
-static int32_t number_of(const int64_t *values, size_t n, int64_t value)
+int32_t dc_data_label_number(const int64_t *values, size_t n, int64_t value)
 {
     size_t lo = 0, hi = n;
     while (hi - lo > 1) {
@@ -88,9 +87,9 @@ dc_status dc_data_number_labels(dc_comm *comm, dc_dataset *data, const int64_t *
     size_t C = 0;
     const int64_t n = dc_part_rows(&data->part);
     DC_TRY_ALL(comm, dc_u64set_init(&set));
-    DC_TRY_ALL(comm, collect(raw, n, &set));
-    DC_TRY(gather_values(comm, &set, &values, &C));
-    for (int64_t i = 0; i < n; i++) data->y[i] = number_of(values, C, raw[i]);
+    DC_TRY_ALL(comm, dc_data_collect_labels(raw, n, &set));
+    DC_TRY(dc_data_join_labels(comm, &set, &values, &C));
+    for (int64_t i = 0; i < n; i++) data->y[i] = dc_data_label_number(values, C, raw[i]);
     data->C = (int64_t)C;
 out:
     dc_mem_free(&values);

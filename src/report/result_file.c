@@ -78,9 +78,26 @@ out:
     return st;
 }
 
+/* What predict needs beside weights and centres to give the same bits again. */
+static dc_status fill_model_attributes(dc_h5 *h5, const dc_result *r)
+{
+    dc_status st = DC_OK;
+    const bool nearest = !r->net || r->cfg->cluster.final_kmeans;
+    DC_TRY(put_str(h5, "assignment", nearest ? "nearest" : "soft"));
+    DC_TRY(put_i64(h5, "/", "shards", r->data->part.V));
+    if (!r->net) goto out;
+    DC_TRY(put_str(h5, "method", r->cfg->cluster.method));
+    DC_TRY(put_f64(h5, "/", "alpha", r->cfg->cluster.alpha));
+    DC_TRY(put_i64(h5, "/", "tile_rows", dc_embed_tile_rows(&r->data->part)));
+    DC_TRY(put_str(h5, "gemm", r->cfg->parallel.gemm == DC_GEMM_CBLAS ? "cblas" : "onednn"));
+out:
+    return st;
+}
+
 static dc_status fill_model(dc_h5 *h5, const dc_result *r)
 {
     dc_status st = DC_OK;
+    DC_TRY(fill_model_attributes(h5, r));
     const dc_gidx D = r->data->D;
     DC_TRY(dc_h5_put(h5, "/scaling/shift", DC_H5_F32, 1, &D, r->data->shift));
     DC_TRY(dc_h5_put(h5, "/scaling/scale", DC_H5_F32, 1, &D, r->data->scale));

@@ -1,0 +1,217 @@
+/* `dcmpi predict`: rows of any number through a finished model, in rounds of bounded memory. Rank r takes the rows that
+ * a training run's rank r would take; all ranks do the same number of rounds, those that have run out of rows with
+ * none.
+ */
+#include "run_predict.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "dcmpi/clock.h"
+#include "dcmpi/log.h"
+#include "dcmpi/mem.h"
+#include "dcmpi/version.h"
+#include "run.h"
+
+enum { ROUND_BYTES = 64 << 20 };
+
+/* ---- Command line ------------------------------------------------------------------------------------------------ */
+
+/* --name=VALUE, or --name VALUE with the value in the next word; false if argv[*i] is another option. */
+static bool take_value(int argc, char **argv, int *i, const char *name, const char **value)
+{
+    const size_t length = strlen(name);
+    if (strncmp(argv[*i], name, length) != 0) return false;
+    if (argv[*i][length] == '=') {
+        *value = argv[*i] + length + 1;
+        return true;
+    }
+    if (argv[*i][length] != '\0' || *i + 1 >= argc) return false;
+    *value = argv[++*i];
+    return true;
+}
+
+static dc_status parse_rows(const char *text, int64_t *rows)
+{
+    char *end;
+    errno = 0;
+    *rows = strtoll(text, &end, 10);
+    if (*text != '\0' && *end == '\0' && errno == 0 && *rows >= 1) return DC_OK;
+    return DC_FAIL(DC_ERR_USAGE, "command line: --rows-per-round=%s is no number of rows", text);
+}
+
+static dc_status parse(int argc, char **argv, dc_prediction *p)
+{
+    dc_status st = DC_OK;
+    const char *rows = NULL;
+    char quoted[DC_QUOTE_MAX];
+    for (int i = 1; i < argc; i++)
+        if (!take_value(argc, argv, &i, "--model", &p->model) && !take_value(argc, argv, &i, "--input", &p->input) &&
+            !take_value(argc, argv, &i, "--output", &p->output) &&
+            !take_value(argc, argv, &i, "--rows-per-round", &rows))
+            return DC_FAIL(DC_ERR_USAGE,
+                           "command line: '%s' is no option of predict, or lacks its value; see dcmpi "
+                           "predict --help",
+                           dc_quote(quoted, argv[i]));
+    if (!p->model || !p->input || !p->output)
+        return DC_FAIL(DC_ERR_USAGE, "command line: predict needs --model=RUN.h5 --input=X.h5 --output=Y.h5");
+    if (rows) DC_TRY(parse_rows(rows, &p->rows_per_round));
+out:
+    return st;
+}
+
+/* The output takes the place of what has its name, which must be neither of the other two. */
+static dc_status check_output(const dc_prediction *p)
+{
+    struct stat output, other;
+    const char *const read[] = {p->model, p->input};
+    if (stat(p->output, &output) != 0) return DC_OK;
+    if (!S_ISREG(output.st_mode)) return DC_FAIL(DC_ERR_IO, "cannot write %s: it is no regular file", p->output);
+    for (size_t i = 0; i < DC_COUNT_OF(read); i++)
+        if (stat(read[i], &other) == 0 && other.st_dev == output.st_dev && other.st_ino == output.st_ino)
+            return DC_FAIL(DC_ERR_USAGE, "command line: --output=%s is the file of --%s", p->output,
+                           i == 0 ? "model" : "input");
+    return DC_OK;
+}
+
+/* ---- Set-up ------------------------------------------------------------------------------------------------------ */
+
+static dc_status open_input(dc_comm *comm, dc_prediction *p)
+{
+    dc_status st = DC_OK;
+    DC_TRY(dc_row_stream_open(comm, p->input, &p->stream));
+    if (p->stream.head.D != p->trained.D)
+        st = DC_FAIL(DC_ERR_DATA, "%s has %lld columns, the model of %s was trained on %lld", p->input,
+                     (long long)p->stream.head.D, p->model, (long long)p->trained.D);
+out:
+    return st;
+}
+
+/* The run's own shards, so that its own rows lie in their own tiles; more of them only for more ranks. */
+static dc_status cut_rows(dc_comm *comm, dc_prediction *p)
+{
+    const int P = dc_comm_size(comm);
+    int shards = p->trained.shards;
+    while (shards < P && shards < DC_MAX_SHARDS) shards *= 2;
+    return dc_part_init(&p->part, p->stream.head.N, shards, P, dc_comm_rank(comm));
+}
+
+/* Rows of a round: what fits into ROUND_BYTES, at least a tile. */
+static int64_t choose_capacity(const dc_prediction *p)
+{
+    const dc_trained *t = &p->trained;
+    const size_t row = (size_t)t->D * dc_dtype_bytes(p->stream.head.dtype) + 4 * (size_t)(t->width + t->K + 6);
+    const int64_t fit = p->rows_per_round ? p->rows_per_round : (int64_t)(ROUND_BYTES / row);
+    return DC_MAX(DC_MIN(fit, p->part.N), t->tile_rows);
+}
+
+static dc_status take_memory(dc_prediction *p)
+{
+    dc_status st = DC_OK;
+    const dc_trained *t = &p->trained;
+    const size_t n = (size_t)p->capacity, K = (size_t)t->K, C = (size_t)p->stream.C;
+    DC_TRY(dc_predictor_create(&p->predictor, t, &p->part, p->stream.head.dtype, p->capacity));
+    DC_TRY(dc_mem_alloc(&p->labels, n, sizeof *p->labels, "labels"));
+    DC_TRY(dc_mem_alloc(&p->size, K, sizeof *p->size, "cluster sizes"));
+    if (C > 0) DC_TRY(dc_mem_alloc(&p->confusion, dc_mul_size(C, K), sizeof *p->confusion, "confusion table"));
+    if (!t->has_net) goto out;
+    DC_TRY(dc_mem_alloc(&p->Z, dc_mul_size(n, (size_t)t->width), sizeof *p->Z, "embedding"));
+    DC_TRY(dc_mem_alloc(&p->confidence, n, sizeof *p->confidence, "confidence"));
+out:
+    return st;
+}
+
+static void print_plan(const dc_prediction *p, int P)
+{
+    const dc_trained *t = &p->trained;
+    dc_log("model     %s: %lld columns, %s%s, %lld clusters", p->model, (long long)t->D,
+           t->has_net ? "method " : "k-means on the data", t->method, (long long)t->K);
+    dc_log("input     %s: %lld rows of %s, %s; %d rank%s, at most %lld rows each at a time", p->input,
+           (long long)p->part.N, dc_dtype_name(p->stream.head.dtype),
+           p->stream.C ? "labels for the scores only" : "no labels", P, P == 1 ? "" : "s", (long long)p->capacity);
+}
+
+static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
+{
+    dc_status st = DC_OK;
+    DC_TRY(dc_comm_check_launch(comm));
+    DC_TRY_ALL(comm, parse(cli->rest_argc, cli->rest_argv, p));
+    DC_TRY_ALL(comm, dc_version_check_cpu());
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_output(p) : DC_OK);
+    DC_TRY(dc_trained_load(comm, p->model, &p->trained));
+    if (p->trained.has_net) dc_gemm_set_backend((dc_gemm_backend)p->trained.gemm);
+    DC_TRY(open_input(comm, p));
+    DC_TRY_ALL(comm, cut_rows(comm, p));
+    p->capacity = choose_capacity(p);
+    DC_TRY(dc_row_stream_start(comm, &p->stream, &p->part, p->capacity));
+    DC_TRY_ALL(comm, take_memory(p));
+    print_plan(p, dc_comm_size(comm));
+out:
+    return st;
+}
+
+/* ---- Rounds ------------------------------------------------------------------------------------------------------ */
+
+static void count(dc_prediction *p, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) p->size[p->labels[i]]++;
+    for (int64_t i = 0; p->confusion && i < n; i++) p->confusion[p->stream.y[i] * p->trained.K + p->labels[i]]++;
+}
+
+static dc_status run_rounds(dc_comm *comm, dc_prediction *p)
+{
+    dc_status st = DC_OK;
+    int64_t rounds = dc_predict_pieces(&p->trained, &p->part, p->capacity);
+    dc_comm_max_i64(comm, &rounds, 1);
+    for (int64_t r = 0; r < rounds; r++) {
+        const int64_t n = dc_predictor_next(p->predictor);
+        DC_TRY(dc_row_stream_read(comm, &p->stream, n));
+        dc_predictor_run(p->predictor, p->stream.X, p->Z, p->labels, p->confidence);
+        count(p, n);
+        dc_prediction_append(comm, p, n);
+        dc_log_bar("predict   %.0f%%", 100.0 * (double)(r + 1) / (double)rounds);
+    }
+out:
+    return st;
+}
+
+static void print_result(const dc_prediction *p, double wall_s)
+{
+    const dc_scores *s = &p->scores;
+    char scores[96] = "";
+    int64_t used = 0;
+    for (int64_t k = 0; k < p->trained.K; k++) used += p->size[k] > 0;
+    if (p->confusion) snprintf(scores, sizeof scores, " acc=%.3f nmi=%.3f ari=%.3f", s->acc, s->nmi, s->ari);
+    dc_log("results   %s", p->output);
+    dc_log_plain("RESULT  rows=%lld%s clusters=%lld used=%lld wall=%.1fs", (long long)p->part.N, scores,
+                 (long long)p->trained.K, (long long)used, wall_s);
+}
+
+static void release(dc_prediction *p)
+{
+    dc_predictor_destroy(&p->predictor);
+    dc_row_stream_close(&p->stream);
+    dc_trained_release(&p->trained);
+    dc_mem_free(&p->Z);
+    dc_mem_free(&p->confidence);
+    dc_mem_free(&p->labels);
+    dc_mem_free(&p->size);
+    dc_mem_free(&p->confusion);
+}
+
+dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli)
+{
+    dc_status st = DC_OK;
+    dc_prediction p = {0};
+    const double start = dc_clock_now_s();
+    DC_TRY(prepare(comm, cli, &p));
+    DC_TRY(dc_prediction_create(comm, &p));
+    DC_TRY(run_rounds(comm, &p));
+    DC_TRY(dc_prediction_commit(comm, &p));
+    print_result(&p, dc_clock_now_s() - start);
+out:
+    dc_h5_stream_abort(comm, &p.file);
+    release(&p);
+    return st;
+}

@@ -1,0 +1,33 @@
+/* Private to `dcmpi predict`: its state, and the file it writes. */
+#ifndef DCMPI_APP_RUN_PREDICT_H
+#define DCMPI_APP_RUN_PREDICT_H
+
+#include "cli.h"
+#include "dcmpi/comm.h"
+#include "dcmpi/metrics.h"
+#include "dcmpi/train.h"
+
+typedef struct {
+    const char *model, *input, *output; /* paths, borrowed */
+    int64_t rows_per_round;             /* of a rank; 0: what fits into 64 MiB */
+    dc_trained trained;
+    dc_row_stream stream;
+    dc_part part;
+    int64_t capacity; /* rows of a piece */
+    dc_predictor *predictor;
+    dc_h5_stream *file;
+    float *Z, *confidence; /* [capacity x L], [capacity]; NULL without a network */
+    int32_t *labels;       /* [capacity] */
+    int64_t *size;         /* [K], global at the end */
+    int64_t *confusion;    /* [C x K], global at the end; NULL without labels */
+    dc_scores scores;
+} dc_prediction;
+
+/* Collective. Creates the file, of which `labels` is array 0, then confidence, then embedding. */
+DC_CHECKED dc_status dc_prediction_create(dc_comm *comm, dc_prediction *p);
+/* Collective. This rank's n rows of a piece. */
+void dc_prediction_append(dc_comm *comm, dc_prediction *p, int64_t n);
+/* Collective. Sizes and scores, then the file gets its name. */
+DC_CHECKED dc_status dc_prediction_commit(dc_comm *comm, dc_prediction *p);
+
+#endif

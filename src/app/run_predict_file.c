@@ -1,0 +1,97 @@
+/* The file that `dcmpi predict` writes: arrays like those of run.h5, sizes, scores, and where it all came from. */
+#include <math.h>
+
+#include "dcmpi/clock.h"
+#include "dcmpi/version.h"
+#include "run_predict.h"
+
+enum { FORMAT_VERSION = 1, LABELS = 0, CONFIDENCE = 1, EMBEDDING = 2 };
+
+static const char *const score_names[] = {"acc", "nmi", "nmi_arithmetic", "ari"};
+
+static dc_status put_scores(dc_h5 *h5, const double *v)
+{
+    for (size_t i = 0; i < DC_COUNT_OF(score_names); i++) {
+        const dc_status st = dc_h5_put_attr_f64(h5, "/metrics", score_names[i], &v[i], 1);
+        if (st != DC_OK) return st;
+    }
+    return DC_OK;
+}
+
+static dc_status fill_provenance(dc_h5 *h5, const dc_prediction *p)
+{
+    dc_status st = DC_OK;
+    char created[DC_ISO_MAX];
+    const int64_t version = FORMAT_VERSION;
+    dc_clock_iso(created);
+    DC_TRY(dc_h5_put_attr_str(h5, "/", "format", "dcmpi-prediction"));
+    DC_TRY(dc_h5_put_attr_i64(h5, "/", "format_version", &version, 1));
+    DC_TRY(dc_h5_put_attr_str(h5, "/", "created", created));
+    DC_TRY(dc_h5_put_attr_str(h5, "/", "version", dc_version()));
+    DC_TRY(dc_h5_put_attr_str(h5, "/", "git", dc_version_git()));
+    DC_TRY(dc_h5_put_attr_str(h5, "/", "model", p->model));
+    DC_TRY(dc_h5_put_attr_str(h5, "/", "data", p->input));
+    DC_TRY(dc_h5_put_attr_i64(h5, "/", "clusters", &p->trained.K, 1));
+out:
+    return st;
+}
+
+/* Sizes and scores are not known yet, but get their place. */
+static dc_status fill(void *ctx, dc_h5 *h5)
+{
+    dc_status st = DC_OK;
+    const dc_prediction *p = ctx;
+    DC_TRY(fill_provenance(h5, p));
+    DC_TRY(dc_h5_put(h5, "/clusters/size", DC_H5_I64, 1, &p->trained.K, p->size));
+    if (!p->confusion) goto out;
+    DC_TRY(dc_h5_put(h5, "/confusion", DC_H5_I64, 2, (dc_gidx[]){p->stream.C, p->trained.K}, p->confusion));
+    DC_TRY(dc_h5_create_group(h5, "/metrics"));
+    DC_TRY(put_scores(h5, (double[]){NAN, NAN, NAN, NAN}));
+out:
+    return st;
+}
+
+static dc_status finish(void *ctx, dc_h5 *h5)
+{
+    dc_status st = DC_OK;
+    const dc_prediction *p = ctx;
+    const dc_scores *s = &p->scores;
+    DC_TRY(dc_h5_write_rows(h5, "/clusters/size", DC_H5_I64, 0, p->trained.K, p->size));
+    if (!p->confusion) goto out;
+    DC_TRY(dc_h5_write_rows(h5, "/confusion", DC_H5_I64, 0, p->stream.C, p->confusion));
+    DC_TRY(put_scores(h5, (double[]){s->acc, s->nmi, s->nmi_arithmetic, s->ari}));
+out:
+    return st;
+}
+
+dc_status dc_prediction_create(dc_comm *comm, dc_prediction *p)
+{
+    const dc_h5_rows rows[] = {
+        [LABELS] = {.name = "/labels", .type = DC_H5_I32, .width = 1, .vector = true},
+        [CONFIDENCE] = {.name = "/confidence", .type = DC_H5_F32, .width = 1, .vector = true},
+        [EMBEDDING] = {.name = "/embedding", .type = DC_H5_F32, .width = (size_t)p->trained.width}};
+    const size_t n = p->trained.has_net ? DC_COUNT_OF(rows) : 1;
+    return dc_h5_stream_create(comm, &p->file, p->output, &p->part, rows, n, fill, p);
+}
+
+void dc_prediction_append(dc_comm *comm, dc_prediction *p, int64_t n)
+{
+    dc_h5_stream_append(comm, p->file, LABELS, n, p->labels);
+    if (!p->trained.has_net) return;
+    dc_h5_stream_append(comm, p->file, CONFIDENCE, n, p->confidence);
+    dc_h5_stream_append(comm, p->file, EMBEDDING, n, p->Z);
+}
+
+dc_status dc_prediction_commit(dc_comm *comm, dc_prediction *p)
+{
+    dc_status st = DC_OK;
+    const int64_t K = p->trained.K, C = p->stream.C;
+    dc_comm_sum_i64(comm, p->size, (size_t)K);
+    if (p->confusion) {
+        dc_comm_sum_i64(comm, p->confusion, (size_t)(C * K));
+        DC_TRY_ALL(comm, dc_scores_compute(p->confusion, K, C, &p->scores));
+    }
+    DC_TRY(dc_h5_stream_commit(comm, &p->file, finish, p));
+out:
+    return st;
+}

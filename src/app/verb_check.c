@@ -1,0 +1,295 @@
+/* `dcmpi check FILE`: is a data, result or prediction file whole? Format and version, datasets and shapes that must fit
+ * each other, checksums, ranges. All findings are printed; the first of them is the error. Rows are streamed. */
+#include <math.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "dcmpi/h5.h"
+#include "dcmpi/mem.h"
+#include "dcmpi/train.h"
+#include "verbs.h"
+
+enum { PIECE_BYTES = 8 << 20 };
+
+typedef struct {
+    const char *path;
+    dc_h5 *h5;
+    int findings, datasets;
+    char first[DC_ERROR_TEXT_MAX];
+} check;
+
+/* A finding is printed and the check goes on; errors that are not the file's end it. */
+static dc_status note(check *c, dc_status st)
+{
+    if (st != DC_ERR_FORMAT && st != DC_ERR_DATA) return st;
+    printf("%s: finding: %s\n", c->path, dc_error_text());
+    if (c->findings++ == 0) snprintf(c->first, sizeof c->first, "%s", dc_error_text());
+    dc_error_clear();
+    return DC_OK;
+}
+
+#define FINDING(...) DC_FAIL(DC_ERR_FORMAT, __VA_ARGS__)
+
+/* ---- Rows in pieces ---------------------------------------------------------------------------------------------- */
+
+typedef dc_status (*piece_visitor)(void *ctx, const dc_h5_info *info, dc_gidx row, size_t count, const void *values);
+
+/* Calls visit for all values of a dataset in order, `count` of them from row `row` on. */
+static dc_status each_piece(const check *c, const char *name, piece_visitor visit, void *ctx)
+{
+    static const size_t bytes[] = {[DC_H5_U8] = 1,  [DC_H5_F16] = 2, [DC_H5_F32] = 4,  [DC_H5_F64] = 8,
+                                   [DC_H5_I32] = 4, [DC_H5_I64] = 8, [DC_H5_OTHER] = 0};
+    dc_status st = DC_OK;
+    dc_h5_info info;
+    void *piece = NULL;
+    size_t width = 1;
+    DC_TRY(dc_h5_dataset_info(c->h5, name, &info));
+    if (!info.exact) return FINDING("%s: '%s' is stored in a type that is not ours", c->path, name);
+    for (int i = 1; i < info.n_dims; i++) width *= (size_t)info.dims[i];
+    const dc_gidx rows = info.n_dims ? info.dims[0] : 1;
+    const size_t row_bytes = width * bytes[info.type];
+    const dc_gidx step = DC_MAX((dc_gidx)(PIECE_BYTES / DC_MAX(row_bytes, (size_t)1)), (dc_gidx)1);
+    DC_TRY(dc_mem_alloc_raw(&piece, (size_t)DC_MIN(step, rows), row_bytes, "piece of rows"));
+    for (dc_gidx row = 0; row < rows; row += step) {
+        const dc_gidx n = DC_MIN(step, rows - row);
+        DC_TRY(dc_h5_read_rows(c->h5, name, info.type, row, n, piece));
+        DC_TRY(visit(ctx, &info, row, (size_t)n * width, piece));
+    }
+out:
+    dc_mem_free(&piece);
+    return st;
+}
+
+/* Number of the first value that is NaN or infinite, or count. */
+static size_t first_bad(dc_h5_type type, size_t count, const void *values)
+{
+    size_t i = 0;
+    if (type == DC_H5_F16)
+        for (const _Float16 *v = values; i < count && isfinite((float)v[i]);) i++;
+    else if (type == DC_H5_F32)
+        for (const float *v = values; i < count && isfinite(v[i]);) i++;
+    else if (type == DC_H5_F64)
+        for (const double *v = values; i < count && isfinite(v[i]);) i++;
+    else
+        i = count;
+    return i;
+}
+
+typedef struct {
+    const check *c;
+    const char *name;
+    XXH3_state_t *hash; /* NULL: not wanted */
+} finite_pass;
+
+static dc_status finite_piece(void *ctx, const dc_h5_info *info, dc_gidx row, size_t count, const void *values)
+{
+    static const size_t bytes[] = {[DC_H5_U8] = 1,  [DC_H5_F16] = 2, [DC_H5_F32] = 4,  [DC_H5_F64] = 8,
+                                   [DC_H5_I32] = 4, [DC_H5_I64] = 8, [DC_H5_OTHER] = 0};
+    const finite_pass *p = ctx;
+    const size_t bad = first_bad(info->type, count, values);
+    if (p->hash) XXH3_64bits_update(p->hash, values, count * bytes[info->type]);
+    if (bad == count) return DC_OK;
+    return FINDING("%s: '%s' has a NaN or infinite value at or behind row %lld", p->c->path, p->name, (long long)row);
+}
+
+static dc_status check_finite(const check *c, const char *name)
+{
+    return each_piece(c, name, finite_piece, &(finite_pass){c, name, NULL});
+}
+
+/* ---- Data files -------------------------------------------------------------------------------------------------- */
+
+static dc_status compare_checksum(const check *c, XXH3_state_t *state)
+{
+    dc_status st = DC_OK;
+    char stored[32], found[32];
+    XXH3_64bits_reset(state);
+    DC_TRY(each_piece(c, "/X", finite_piece, &(finite_pass){c, "/X", state}));
+    if (!dc_h5_has_attr(c->h5, "/", "checksum")) goto out;
+    DC_TRY(dc_h5_get_attr_str(c->h5, "/", "checksum", stored, sizeof stored));
+    snprintf(found, sizeof found, "%016llx", (unsigned long long)XXH3_64bits_digest(state));
+    if (strcmp(stored, found) != 0)
+        st = FINDING("%s: '/X' is damaged: its checksum is %s, stored is %s", c->path, found, stored);
+out:
+    return st;
+}
+
+static dc_status check_rows(const check *c)
+{
+    XXH3_state_t *state = XXH3_createState();
+    if (!state) return DC_FAIL(DC_ERR_MEMORY, "no memory for a checksum");
+    const dc_status st = compare_checksum(c, state);
+    XXH3_freeState(state);
+    return st;
+}
+
+static dc_status check_data(check *c)
+{
+    dc_status st = DC_OK;
+    dc_data_header head;
+    DC_TRY(dc_dataset_header(c->path, 0, &head));
+    DC_TRY(note(c, check_rows(c)));
+    if (head.has_labels && dc_h5_has_attr(c->h5, "/y", "xxh3")) DC_TRY(note(c, dc_h5_check_hash(c->h5, "/y")));
+    if (c->findings) goto out;
+    printf("%s: whole: data, %lld rows x %lld %s, %s, %s\n", c->path, (long long)head.N, (long long)head.D,
+           dc_dtype_name(head.dtype), head.has_labels ? "labels" : "no labels",
+           dc_h5_has_attr(c->h5, "/", "checksum") ? "checksum agrees" : "no checksum stored");
+out:
+    return st;
+}
+
+/* ---- Results and predictions ------------------------------------------------------------------------------------- */
+
+typedef enum { SIZE_N, SIZE_K, SIZE_L, SIZE_COUNT } size_symbol;
+static const char *const symbol_names[] = {"rows", "clusters", "latent dimensions"};
+
+/* Datasets whose shapes hang together. */
+static const struct {
+    const char *name;
+    dc_h5_type type;
+    int n_dims;
+    size_symbol dim[2];
+    bool required;
+} shapes[] = {
+    {"/labels", DC_H5_I32, 1, {SIZE_N}, true},      {"/clusters/size", DC_H5_I64, 1, {SIZE_K}, true},
+    {"/confidence", DC_H5_F32, 1, {SIZE_N}, false}, {"/embedding", DC_H5_F32, 2, {SIZE_N, SIZE_L}, false},
+    {"/q", DC_H5_F32, 2, {SIZE_N, SIZE_K}, false},  {"/outlier", DC_H5_U8, 1, {SIZE_N}, false},
+};
+
+static dc_status check_shape(const check *c, size_t i, int64_t size[SIZE_COUNT])
+{
+    const char *name = shapes[i].name;
+    dc_h5_info info;
+    if (!dc_h5_exists(c->h5, name)) return shapes[i].required ? FINDING("%s: '%s' is missing", c->path, name) : DC_OK;
+    const dc_status st = dc_h5_dataset_info(c->h5, name, &info);
+    if (st != DC_OK) return st;
+    if (info.type != shapes[i].type || !info.exact || info.n_dims != shapes[i].n_dims)
+        return FINDING("%s: '%s' has another type or number of dimensions than it must have", c->path, name);
+    for (int k = 0; k < info.n_dims; k++) {
+        int64_t *known = &size[shapes[i].dim[k]];
+        if (*known < 0) *known = info.dims[k];
+        if (*known != info.dims[k])
+            return FINDING("%s: '%s' has %lld %s, other datasets %lld", c->path, name, (long long)info.dims[k],
+                           symbol_names[shapes[i].dim[k]], (long long)*known);
+    }
+    return DC_OK;
+}
+
+typedef struct {
+    const check *c;
+    int64_t K;
+    int64_t *count; /* [K] */
+} label_pass;
+
+static dc_status label_piece(void *ctx, const dc_h5_info *info, dc_gidx row, size_t count, const void *values)
+{
+    const label_pass *p = ctx;
+    const int32_t *label = values;
+    (void)info;
+    for (size_t i = 0; i < count; i++) {
+        if (label[i] < 0 || label[i] >= p->K)
+            return FINDING("%s: '/labels' has %d in row %lld; there are %lld clusters", p->c->path, label[i],
+                           (long long)row + (long long)i, (long long)p->K);
+        p->count[label[i]]++;
+    }
+    return DC_OK;
+}
+
+/* Labels in range, and as many of each as /clusters/size says. */
+static dc_status check_labels(const check *c, int64_t K)
+{
+    dc_status st = DC_OK;
+    int64_t *count = NULL, *size = NULL;
+    DC_TRY(dc_mem_alloc(&count, (size_t)K, sizeof *count, "cluster sizes"));
+    DC_TRY(dc_mem_alloc(&size, (size_t)K, sizeof *size, "cluster sizes"));
+    DC_TRY(each_piece(c, "/labels", label_piece, &(label_pass){c, K, count}));
+    DC_TRY(dc_h5_read_rows(c->h5, "/clusters/size", DC_H5_I64, 0, K, size));
+    for (int64_t k = 0; k < K && st == DC_OK; k++)
+        if (size[k] != count[k])
+            st = FINDING("%s: '/clusters/size' says %lld rows for cluster %lld, '/labels' %lld", c->path,
+                         (long long)size[k], (long long)k, (long long)count[k]);
+out:
+    dc_mem_free(&count);
+    dc_mem_free(&size);
+    return st;
+}
+
+static dc_status check_checksum(void *ctx, const char *name, const dc_h5_info *info)
+{
+    check *c = ctx;
+    (void)info;
+    c->datasets++;
+    return note(c, dc_h5_check_hash(c->h5, name));
+}
+
+static dc_status check_completion(const check *c)
+{
+    int64_t complete, version;
+    dc_status st = DC_OK;
+    DC_TRY(dc_h5_get_attr_i64(c->h5, "/", "format_version", &version, 1, NULL));
+    if (version != 1) return FINDING("%s: format version %lld; this program knows 1", c->path, (long long)version);
+    DC_TRY(dc_h5_get_attr_i64(c->h5, "/", "complete", &complete, 1, NULL));
+    if (complete != 1) st = FINDING("%s is incomplete: its run did not finish", c->path);
+out:
+    return st;
+}
+
+static dc_status check_model(const check *c)
+{
+    dc_trained t;
+    const dc_status st = dc_trained_read(c->path, &t);
+    if (st == DC_OK) dc_trained_release(&t);
+    return st;
+}
+
+static dc_status check_result(check *c, bool has_model)
+{
+    dc_status st = DC_OK;
+    int64_t size[SIZE_COUNT] = {-1, -1, -1};
+    DC_TRY(note(c, check_completion(c)));
+    DC_TRY(note(c, dc_h5_visit(c->h5, check_checksum, c)));
+    for (size_t i = 0; i < DC_COUNT_OF(shapes); i++) DC_TRY(note(c, check_shape(c, i, size)));
+    if (c->findings) goto out; /* values of damaged datasets say nothing more */
+    DC_TRY(note(c, check_labels(c, size[SIZE_K])));
+    for (size_t i = 0; i < DC_COUNT_OF(shapes); i++)
+        if (shapes[i].type == DC_H5_F32 && dc_h5_exists(c->h5, shapes[i].name))
+            DC_TRY(note(c, check_finite(c, shapes[i].name)));
+    if (has_model) DC_TRY(note(c, check_model(c)));
+    if (c->findings == 0)
+        printf("%s: whole: %s, %lld rows, %lld clusters, checksums of %d datasets agree\n", c->path,
+               has_model ? "result" : "prediction", (long long)size[SIZE_N], (long long)size[SIZE_K], c->datasets);
+out:
+    return st;
+}
+
+/* ---- The verb ---------------------------------------------------------------------------------------------------- */
+
+static dc_status check_file(check *c)
+{
+    dc_status st = DC_OK;
+    char format[64] = "dcmpi-data";
+    DC_TRY(dc_h5_open(&c->h5, c->path, DC_H5_READ));
+    if (dc_h5_has_attr(c->h5, "/", "format"))
+        DC_TRY(dc_h5_get_attr_str(c->h5, "/", "format", format, sizeof format));
+    else if (!dc_h5_exists(c->h5, "/X"))
+        return FINDING("%s is no file of dcmpi: it has neither the attribute format nor a dataset /X", c->path);
+    if (strcmp(format, "dcmpi-data") == 0) return note(c, check_data(c));
+    if (strcmp(format, "dcmpi-result") == 0) return check_result(c, true);
+    if (strcmp(format, "dcmpi-prediction") == 0) return check_result(c, false);
+    st = FINDING("%s: unknown format '%s'", c->path, format);
+out:
+    return st;
+}
+
+dc_status dc_verb_check(int argc, char **argv)
+{
+    if (argc != 2) return DC_FAIL(DC_ERR_USAGE, "usage: dcmpi check FILE");
+    check c = {.path = argv[1]};
+    dc_status st = check_file(&c);
+    (void)!dc_h5_close(&c.h5);
+    if (st == DC_OK && c.findings) {
+        dc_error_clear();
+        st = DC_FAIL(DC_ERR_FORMAT, "not whole, %d finding%s: %s", c.findings, c.findings == 1 ? "" : "s", c.first);
+    }
+    return st;
+}

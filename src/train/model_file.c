@@ -1,0 +1,267 @@
+/* A trained model as a result file tells it: shapes from the datasets, the rest from attributes; never from the deck's
+ * text. Rank 0 reads and checks, the others get copies. */
+#include <math.h>
+#include <string.h>
+
+#include "dcmpi/comm.h"
+#include "dcmpi/mem.h"
+#include "embed_kern.h"
+
+enum { RESULT_VERSION = 1, WIDTH_MAX = 1 << 24 };
+
+/* ---- Header ------------------------------------------------------------------------------------------------------ */
+
+static dc_status check_kind(dc_h5 *h5, const char *path)
+{
+    dc_status st = DC_OK;
+    char format[32];
+    int64_t complete, version;
+    if (!dc_h5_has_attr(h5, "/", "format"))
+        return DC_FAIL(DC_ERR_FORMAT, "%s is no result of dcmpi: it has no attribute format", path);
+    DC_TRY(dc_h5_get_attr_str(h5, "/", "format", format, sizeof format));
+    if (strcmp(format, "dcmpi-result") != 0)
+        return DC_FAIL(DC_ERR_FORMAT, "%s holds no model: its format is %s, not dcmpi-result", path, format);
+    DC_TRY(dc_h5_get_attr_i64(h5, "/", "format_version", &version, 1, NULL));
+    if (version != RESULT_VERSION)
+        return DC_FAIL(DC_ERR_FORMAT, "%s has format version %lld; this program reads %d", path, (long long)version,
+                       RESULT_VERSION);
+    DC_TRY(dc_h5_get_attr_i64(h5, "/", "complete", &complete, 1, NULL));
+    if (complete != 1) st = DC_FAIL(DC_ERR_FORMAT, "%s is incomplete: its run did not finish", path);
+out:
+    return st;
+}
+
+/* Dims of a float32 array with n_dims dimensions, all of them 1 or more. */
+static dc_status float_dims(dc_h5 *h5, const char *path, const char *name, int n_dims, int64_t *dims)
+{
+    dc_h5_info info;
+    const dc_status st = dc_h5_dataset_info(h5, name, &info);
+    if (st != DC_OK) return st;
+    bool ok = info.type == DC_H5_F32 && info.exact && info.n_dims == n_dims;
+    for (int i = 0; ok && i < n_dims; i++) {
+        dims[i] = info.dims[i];
+        ok = dims[i] >= 1 && dims[i] <= WIDTH_MAX;
+    }
+    return ok ? DC_OK : DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is no float32 array of %d dimension(s)", path, name, n_dims);
+}
+
+/* Whether `name` holds float32[dims...]. */
+static dc_status expect_dims(dc_h5 *h5, const char *path, const char *name, int n_dims, const int64_t *dims)
+{
+    int64_t found[2];
+    const dc_status st = float_dims(h5, path, name, n_dims, found);
+    if (st != DC_OK) return st;
+    for (int i = 0; i < n_dims; i++)
+        if (found[i] != dims[i])
+            return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' has %lld elements in dimension %d, the model needs %lld", path,
+                           name, (long long)found[i], i, (long long)dims[i]);
+    return DC_OK;
+}
+
+static void layer_name(char out[DC_H5_NAME_MAX], const dc_layer *layer, const char *array)
+{
+    snprintf(out, DC_H5_NAME_MAX, "/model/%s%s%s", layer->name, *array ? "/" : "", array);
+}
+
+static dc_status read_activations(dc_h5 *h5, const char *path, dc_net *net)
+{
+    dc_status st = DC_OK;
+    for (int l = 0; l < net->n_layers; l++) {
+        char name[DC_H5_NAME_MAX], act[32];
+        layer_name(name, &net->layer[l], "");
+        DC_TRY(dc_h5_get_attr_str(h5, name, "activation", act, sizeof act));
+        if (!dc_act_find(act, &net->layer[l].act))
+            return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' has the unknown activation %s", path, name, act);
+    }
+out:
+    return st;
+}
+
+/* The network from the shapes of /model/encoder_0, encoder_1 ...; the decoder mirrors them. */
+static dc_status read_net(dc_h5 *h5, const char *path, dc_net *net)
+{
+    enum { MAX_ENCODER = DC_MAX_LAYERS / 2 };
+    dc_status st = DC_OK;
+    int64_t dims[2], D = 0, width[MAX_ENCODER];
+    int n = 0;
+    for (; n < MAX_ENCODER; n++) {
+        char name[DC_H5_NAME_MAX];
+        snprintf(name, sizeof name, "/model/encoder_%d/weight", n);
+        if (!dc_h5_exists(h5, name)) break;
+        DC_TRY(float_dims(h5, path, name, 2, dims));
+        if (n == 0) D = dims[0];
+        if (n > 0 && dims[0] != width[n - 1])
+            return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' takes %lld inputs, the layer before gives %lld", path, name,
+                           (long long)dims[0], (long long)width[n - 1]);
+        width[n] = dims[1];
+    }
+    if (n == 0) return DC_FAIL(DC_ERR_FORMAT, "%s: /model has no encoder_0", path);
+    if (dc_net_init(net, D, width, n - 1, width[n - 1], DC_ACT_LINEAR, DC_ACT_LINEAR, DC_ACT_LINEAR) != DC_OK) {
+        dc_error_clear();
+        return DC_FAIL(DC_ERR_FORMAT, "%s: the shapes under /model make no network", path);
+    }
+    DC_TRY(read_activations(h5, path, net));
+out:
+    return st;
+}
+
+static dc_status read_how_embedded(dc_h5 *h5, const char *path, dc_trained *t)
+{
+    dc_status st = DC_OK;
+    char gemm[16];
+    DC_TRY(dc_h5_get_attr_f64(h5, "/", "alpha", &t->alpha, 1, NULL));
+    DC_TRY(dc_h5_get_attr_i64(h5, "/", "tile_rows", &t->tile_rows, 1, NULL));
+    DC_TRY(dc_h5_get_attr_str(h5, "/", "method", t->method, sizeof t->method));
+    DC_TRY(dc_h5_get_attr_str(h5, "/", "gemm", gemm, sizeof gemm));
+    t->gemm = strcmp(gemm, "cblas") == 0 ? DC_GEMM_CBLAS : DC_GEMM_ONEDNN;
+    if (!dc_method_find(t->method))
+        return DC_FAIL(DC_ERR_FORMAT, "%s was made by method %s, which this program does not know", path, t->method);
+    if (!(t->alpha > 0) || !isfinite(t->alpha) || t->tile_rows < 1 || t->tile_rows > DC_BLOCK_ROWS)
+        st = DC_FAIL(DC_ERR_FORMAT, "%s: attribute alpha (%g) or tile_rows (%lld) is out of range", path, t->alpha,
+                     (long long)t->tile_rows);
+out:
+    return st;
+}
+
+static dc_status read_attributes(dc_h5 *h5, const char *path, dc_trained *t)
+{
+    dc_status st = DC_OK;
+    char assignment[16];
+    int64_t shards;
+    DC_TRY(dc_h5_get_attr_str(h5, "/", "assignment", assignment, sizeof assignment));
+    DC_TRY(dc_h5_get_attr_i64(h5, "/", "shards", &shards, 1, NULL));
+    t->nearest = strcmp(assignment, "nearest") == 0;
+    if (!t->nearest && (strcmp(assignment, "soft") != 0 || !t->has_net))
+        return DC_FAIL(DC_ERR_FORMAT, "%s: attribute assignment is %s", path, assignment);
+    if (shards < 1 || shards > DC_MAX_SHARDS || (shards & (shards - 1)))
+        return DC_FAIL(DC_ERR_FORMAT, "%s: attribute shards is %lld", path, (long long)shards);
+    t->shards = dc_int(shards);
+    t->tile_rows = DC_EMBED_TILE_MAX;
+    if (t->has_net) DC_TRY(read_how_embedded(h5, path, t));
+out:
+    return st;
+}
+
+static dc_status read_header(dc_h5 *h5, const char *path, dc_trained *t)
+{
+    dc_status st = DC_OK;
+    int64_t dims[2];
+    DC_TRY(check_kind(h5, path));
+    DC_TRY(float_dims(h5, path, "/cluster_centers", 2, dims));
+    t->K = dims[0];
+    t->width = t->D = dims[1];
+    t->has_net = dc_h5_exists(h5, "/model");
+    if (t->has_net) DC_TRY(read_net(h5, path, &t->net));
+    if (t->has_net) t->D = t->net.D;
+    if (t->has_net && t->width != t->net.L)
+        return DC_FAIL(DC_ERR_FORMAT, "%s: '/cluster_centers' has %lld columns, the embedding %lld", path,
+                       (long long)t->width, (long long)t->net.L);
+    DC_TRY(read_attributes(h5, path, t));
+out:
+    return st;
+}
+
+/* ---- Arrays ------------------------------------------------------------------------------------------------------ */
+
+static dc_status read_array(dc_h5 *h5, const char *path, const char *name, int n_dims, const int64_t *dims, float *out)
+{
+    dc_status st = DC_OK;
+    DC_TRY(expect_dims(h5, path, name, n_dims, dims));
+    DC_TRY(dc_h5_check_hash(h5, name));
+    DC_TRY(dc_h5_read_rows(h5, name, DC_H5_F32, 0, dims[0], out));
+    for (int64_t i = 0; i < dims[0] * (n_dims == 2 ? dims[1] : 1); i++)
+        if (!isfinite(out[i])) return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' contains NaN or Inf", path, name);
+out:
+    return st;
+}
+
+static dc_status read_layers(dc_h5 *h5, const char *path, dc_trained *t)
+{
+    dc_status st = DC_OK;
+    for (int l = 0; l < t->net.n_layers; l++) {
+        const dc_layer *layer = &t->net.layer[l];
+        char name[DC_H5_NAME_MAX];
+        layer_name(name, layer, "weight");
+        DC_TRY(read_array(h5, path, name, 2, (int64_t[]){layer->in, layer->out}, t->value + layer->weight));
+        layer_name(name, layer, "bias");
+        DC_TRY(read_array(h5, path, name, 1, (int64_t[]){layer->out}, t->value + layer->bias));
+    }
+out:
+    return st;
+}
+
+static dc_status read_arrays(dc_h5 *h5, const char *path, dc_trained *t)
+{
+    dc_status st = DC_OK;
+    DC_TRY(read_layers(h5, path, t));
+    DC_TRY(read_array(h5, path, "/cluster_centers", 2, (int64_t[]){t->K, t->width}, t->centers));
+    DC_TRY(read_array(h5, path, "/scaling/shift", 1, &t->D, t->shift));
+    DC_TRY(read_array(h5, path, "/scaling/scale", 1, &t->D, t->scale));
+out:
+    return st;
+}
+
+/* ---- Whole model ------------------------------------------------------------------------------------------------- */
+
+static dc_status open_header(const char *path, dc_h5 **h5, dc_trained *t)
+{
+    const dc_status st = dc_h5_open(h5, path, DC_H5_READ);
+    return st == DC_OK ? read_header(*h5, path, t) : st;
+}
+
+static dc_status take_memory(dc_trained *t)
+{
+    dc_status st = DC_OK;
+    DC_TRY(dc_mem_alloc(&t->value, t->net.n_params, sizeof *t->value, "network parameters"));
+    DC_TRY(dc_mem_alloc(&t->centers, (size_t)(t->K * t->width), sizeof *t->centers, "cluster centres"));
+    DC_TRY(dc_mem_alloc(&t->shift, (size_t)t->D, sizeof *t->shift, "scaling"));
+    DC_TRY(dc_mem_alloc(&t->scale, (size_t)t->D, sizeof *t->scale, "scaling"));
+out:
+    return st;
+}
+
+dc_status dc_trained_read(const char *path, dc_trained *t)
+{
+    dc_status st = DC_OK;
+    dc_h5 *h5 = NULL;
+    *t = (dc_trained){0};
+    DC_TRY(open_header(path, &h5, t));
+    DC_TRY(take_memory(t));
+    DC_TRY(read_arrays(h5, path, t));
+out:
+    (void)!dc_h5_close(&h5);
+    if (st != DC_OK) dc_trained_release(t);
+    return st;
+}
+
+/* The struct on all ranks, with memory of their own behind its pointers. */
+static dc_status spread_header(dc_comm *comm, dc_trained *t)
+{
+    float *const mine[] = {t->value, t->centers, t->shift, t->scale};
+    dc_comm_bcast(comm, t, sizeof *t, 0);
+    t->value = mine[0], t->centers = mine[1], t->shift = mine[2], t->scale = mine[3];
+    return dc_agree(comm, dc_comm_rank(comm) == 0 ? DC_OK : take_memory(t));
+}
+
+dc_status dc_trained_load(dc_comm *comm, const char *path, dc_trained *t)
+{
+    dc_status st = DC_OK;
+    *t = (dc_trained){0};
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_trained_read(path, t) : DC_OK);
+    DC_TRY(spread_header(comm, t));
+    dc_comm_bcast(comm, t->value, t->net.n_params * sizeof *t->value, 0);
+    dc_comm_bcast(comm, t->centers, (size_t)(t->K * t->width) * sizeof *t->centers, 0);
+    dc_comm_bcast(comm, t->shift, (size_t)t->D * sizeof *t->shift, 0);
+    dc_comm_bcast(comm, t->scale, (size_t)t->D * sizeof *t->scale, 0);
+out:
+    if (st != DC_OK) dc_trained_release(t);
+    return st;
+}
+
+void dc_trained_release(dc_trained *t)
+{
+    dc_mem_free(&t->value);
+    dc_mem_free(&t->centers);
+    dc_mem_free(&t->shift);
+    dc_mem_free(&t->scale);
+}
