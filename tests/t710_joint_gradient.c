@@ -19,15 +19,19 @@ typedef struct {
     int32_t *labels;
 } setup;
 
-/* A step of learning rate 0: the loss at these weights, and their gradient in the slab. */
+/* A step of learning rate 0: the loss at these weights, and their gradient in the slab: of a strict step each rank has
+ * its slice, brought together here. */
 static double loss_at(dc_comm *comm, setup *s)
 {
     dc_step_loss loss;
+    dc_params *p = &s->model.params;
+    memset(p->grad, 0, p->n * sizeof *p->grad);
     dc_trainer_step(comm, &s->trainer, 0, &loss);
+    if (s->model.strict) dc_comm_sum_f32(comm, p->grad, s->net.n_params);
     return loss.total;
 }
 
-static void open_setup(dc_comm *comm, const dc_method *method, setup *s)
+static void open_setup(dc_comm *comm, const dc_method *method, bool strict, int64_t gather_rows, setup *s)
 {
     memset(s, 0, sizeof *s);
     CHECK_OK(dc_dataset_load(comm, DC_BUILTIN_GLYPHS, N, 8, DC_SCALE_UNIT, 1, K, &s->data));
@@ -35,6 +39,8 @@ static void open_setup(dc_comm *comm, const dc_method *method, setup *s)
     CHECK_OK(dc_net_init(&s->net, s->data->D, (int64_t[]){6}, 1, L, DC_ACT_TANH, DC_ACT_LINEAR, DC_ACT_LINEAR));
     CHECK_OK(dc_progress_open(&s->progress, NULL, 1e9));
     CHECK_OK(dc_model_create(&s->model, s->data, &s->net, DC_INIT_GLOROT, 3, &s->timers, &s->progress));
+    s->model.strict = strict;
+    s->model.gather_rows = gather_rows;
     s->cfg = (dc_cluster_config){
         .method = method,
         .env = {.part = part, .K = K, .L = L, .alpha = 1.7, .kmeans = {.K = K, .n_init = 1, .max_iter = 9, .seed = 1}},
@@ -72,10 +78,10 @@ static size_t parameter(const setup *s, size_t lo, int i)
     return lo + ((size_t)i - extra) * (n - extra - lo) / SAMPLES;
 }
 
-static void test_method(dc_comm *comm, const dc_method *method)
+static void test_method(dc_comm *comm, const dc_method *method, bool strict, int64_t gather_rows)
 {
     setup s;
-    open_setup(comm, method, &s);
+    open_setup(comm, method, strict, gather_rows, &s);
     const size_t lo = method->flags & DC_METHOD_RECONSTRUCTS ? 0 : s.net.n_decoder;
     float *value = s.model.params.value;
     static float grad[SAMPLES + K * L];
@@ -109,6 +115,7 @@ int main(void)
     dc_log_set_active(false);
     const dc_method *m;
     for (int i = 0; (m = dc_method_at(i)) != NULL; i++)
-        if (m->flags & DC_METHOD_TRAINS) test_method(comm, m);
+        if (m->flags & DC_METHOD_TRAINS)
+            for (int way = 0; way < 3; way++) test_method(comm, m, way > 0, way == 1 ? 64 : 0);
     return check_done_all(&comm);
 }

@@ -14,6 +14,7 @@ typedef struct {
     int64_t v[DC_LIST_MAX];
 } dc_int_list;
 typedef enum { DC_PRETRAIN_NONE, DC_PRETRAIN_JOINT } dc_pretrain_mode;
+typedef enum { DC_REPRODUCIBLE_STRICT, DC_REPRODUCIBLE_OFF } dc_reproducible;
 typedef enum { DC_Q_TOP1, DC_Q_FULL } dc_q_output;
 
 /* Struct path = deck key: cfg.cluster.max_iter is cluster.max_iter; optimizer keys lie in .opt (cluster.lr is
@@ -57,6 +58,8 @@ typedef struct {
     } cluster;
     struct {
         int64_t shards;
+        int reproducible; /* dc_reproducible */
+        int64_t gather_rows;
         int gemm; /* dc_gemm_backend */
     } parallel;
     struct {

@@ -99,11 +99,17 @@ DC_CHECKED dc_status dc_batcher_init(dc_batcher *b, const dc_part *part, uint64_
  * Not collective: every rank computes its own. */
 void dc_batcher_step(const dc_batcher *b, int64_t step, int64_t *rows, int64_t *n, int64_t *n_global, int64_t *offset);
 
+/* Rows of step `step` on the ranks below `rank` (P gives the rows of the batch), and of one shard. */
+int64_t dc_batcher_offset(const dc_batcher *b, int64_t step, int rank);
+int64_t dc_batcher_shard_rows(const dc_batcher *b, int64_t step, int shard);
+
 /* ---- Built-in problem ---------------------------------------------------------------------------------------------- */
 
 enum { DC_GLYPH_SIDE = 28, DC_GLYPH_PIXELS = 784, DC_GLYPH_CLASSES = 10, DC_GLYPH_ROWS_DEFAULT = 10000 };
 #define DC_BUILTIN_GLYPHS "builtin:glyphs"
-/* Image and class of global row `row`: a function of (seed, row). out[784] uint8. Returns the class 0..9. */
+/* One row of the built-in problem: a drawn glyph of random class, pose, pen and brightness, white on black. A function of
+ * (seed, row) alone, whatever rank, thread or order asks for it; safe inside parallel regions; about 10 us.
+ * row: global, >= 0. out[784]: row-major 28 x 28 grey values. Returns the class 0..9; classes are equally likely. */
 int dc_glyph_row(uint64_t seed, dc_gidx row, uint8_t out[DC_GLYPH_PIXELS]);
 
 #endif

@@ -3,9 +3,11 @@
  * first).
  *
  * A new method is one file in src/method/, one row in registry.c, its keys in the key table, one gradient test, one
- * deck. What the hooks were tried on: DCN (centres by counts in after_step, no extra gradient), VaDE (extra parameters
- * pi, mu, log var; noise from the row numbers and the step of the batch), DCAN (second network in the extra range, its
- * own statistics in batch_stats), convolutional encoders (invisible here: a method sees Z only). */
+ * deck. On paper the hooks were tried on methods to come: VaDE fits as it is (extra parameters pi, mu, log var; noise
+ * as a function of rows and step of the batch); DCN needs one more, for centres that move outside the gradient after a
+ * step; DCAN one that sees the whole batch within a step. A convolutional encoder is invisible here: a method sees Z
+ * only.
+ */
 #ifndef DCMPI_METHOD_H
 #define DCMPI_METHOD_H
 
@@ -60,11 +62,6 @@ typedef struct {
     /* Loss of the batch and its gradients: dZ [n x L], dextra (this rank's part); both are written. Local. */
     double (*loss_grad)(dc_method_state *state, const dc_method_batch *batch, const float *Z, const float *extra,
                         float *dZ, float *dextra);
-    /* Statistics of the global batch within a step, before loss_grad. Optional. */
-    void (*batch_stats)(dc_comm *comm, dc_method_state *state, const dc_method_batch *batch, const float *Z);
-    /* Updates outside the gradient. Optional. */
-    void (*after_step)(dc_comm *comm, dc_method_state *state, const dc_method_batch *batch, const float *Z,
-                       float *extra);
     /* Soft assignment q [n x K] of any rows. Local. */
     void (*assign_local)(const dc_method_env *env, const float *extra, const float *Z, int64_t n, float *q);
     void (*destroy)(dc_method_state **state);

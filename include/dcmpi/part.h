@@ -34,6 +34,8 @@ dc_gidx dc_part_shard_begin(const dc_part *part, int s);
 int dc_part_rank_shard(const dc_part *part, int r);
 /* The log2(V) bits of s in reverse order, 0 <= s < V. */
 unsigned dc_bitrev(unsigned s, int V);
+/* Size of the largest aligned subtree of shards that starts at shard s and ends at or before `end`. */
+int dc_part_root_size(int s, int end);
 
 /* Block `index` of this rank, 0 <= index < n_blocks: local rows [lo, hi) (0 is row_lo), never empty. */
 typedef struct {

@@ -65,6 +65,8 @@ typedef struct {
     dc_progress *progress;
     dc_params params;
     uint64_t seed;
+    bool strict;         /* gradients with the same bits on any number of ranks and threads (parallel.reproducible) */
+    int64_t gather_rows; /* strict: largest batch whose rows are gathered instead of its gradients */
 } dc_model;
 
 /* Creates the parameter slab with weights by `init`. */
@@ -146,8 +148,6 @@ DC_CHECKED dc_status dc_train_cluster(dc_comm *comm, dc_model *m, const dc_clust
                                       dc_cluster_result *out);
 void dc_cluster_result_release(dc_cluster_result *r);
 
-/* Members of each cluster with the highest (nearest) and lowest (border) confidence: global row numbers [K x m], -1
- * where a cluster has fewer. Ties: lowest row. Collective. */
 /* ---- A trained model --------------------------------------------------------------------------------------------- */
 
 /* What a result file tells about its model, the same on all ranks. Owned: the arrays. */
@@ -185,6 +185,8 @@ int64_t dc_predictor_next(dc_predictor *p);
  * only labels; the others may be NULL. Threaded. The bits are those the training run gave the same row. */
 void dc_predictor_run(dc_predictor *p, const void *X, float *Z, int32_t *label, float *confidence);
 
+/* Members of each cluster with the highest (nearest) and lowest (border) confidence: global row numbers [K x m], -1
+ * where a cluster has fewer. Ties: lowest row. Collective. */
 DC_CHECKED dc_status dc_cluster_examples(dc_comm *comm, const dc_part *part, const int32_t *labels,
                                          const float *confidence, int64_t K, int64_t m, int64_t *nearest,
                                          int64_t *border);

@@ -42,12 +42,15 @@ static void release(fit *f)
 static dc_status build_model(fit *f)
 {
     const dc_config *cfg = &f->job.cfg;
-    const dc_status st = dc_net_init(&f->net, f->data->D, cfg->model.hidden.v, cfg->model.hidden.n, cfg->model.latent,
-                                     (dc_act)cfg->model.activation, (dc_act)cfg->model.latent_activation,
-                                     (dc_act)cfg->model.output_activation);
+    dc_status st = dc_net_init(&f->net, f->data->D, cfg->model.hidden.v, cfg->model.hidden.n, cfg->model.latent,
+                               (dc_act)cfg->model.activation, (dc_act)cfg->model.latent_activation,
+                               (dc_act)cfg->model.output_activation);
     if (st != DC_OK) return st;
-    return dc_model_create(&f->model, f->data, &f->net, (dc_init)cfg->model.init, (uint64_t)cfg->run.seed,
-                           &f->job.timers, &f->job.progress);
+    st = dc_model_create(&f->model, f->data, &f->net, (dc_init)cfg->model.init, (uint64_t)cfg->run.seed, &f->job.timers,
+                         &f->job.progress);
+    f->model.strict = cfg->parallel.reproducible == DC_REPRODUCIBLE_STRICT;
+    f->model.gather_rows = cfg->parallel.gather_rows;
+    return st;
 }
 
 /* A phase that diverged is a result that nobody wants in a file. */

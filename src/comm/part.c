@@ -115,3 +115,10 @@ dc_block dc_part_block(const dc_part *part, size_t index)
     cut_block(part, &block, dc_part_shard_begin(part, lo) - part->row_lo + within * DC_BLOCK_ROWS);
     return block;
 }
+
+int dc_part_root_size(int s, int end)
+{
+    int size = s == 0 ? DC_MAX_SHARDS : s & -s;
+    while (size > end - s) size >>= 1;
+    return size;
+}

@@ -28,14 +28,6 @@ static size_t slice_length(const dc_sum *sum, int j)
     return slice_begin(sum, j + 1) - slice_begin(sum, j);
 }
 
-/* Size of the largest aligned subtree that starts at shard s and ends at or before `end`. */
-static int root_size(int s, int end)
-{
-    int size = s == 0 ? DC_MAX_SHARDS : s & -s;
-    while (size > end - s) size >>= 1;
-    return size;
-}
-
 static bool has_rows(const dc_part *part, int s, int size)
 {
     return dc_part_shard_begin(part, s) < dc_part_shard_begin(part, s + size);
@@ -47,7 +39,7 @@ static size_t count_roots(const dc_part *part, int r)
     const int end = dc_part_rank_shard(part, r + 1);
     size_t count = 0;
     for (int s = dc_part_rank_shard(part, r), size; s < end; s += size) {
-        size = root_size(s, end);
+        size = dc_part_root_size(s, end);
         count += has_rows(part, s, size);
     }
     return count;
@@ -167,7 +159,7 @@ static void combine_roots(dc_sum *sum, const double *values, size_t length)
     for (int r = 0; r < part->P; r++) {
         const int end = dc_part_rank_shard(part, r + 1);
         for (int s = dc_part_rank_shard(part, r), size; s < end; s += size) {
-            size = root_size(s, end);
+            size = dc_part_root_size(s, end);
             const bool rows = has_rows(part, s, size);
             dc_tree_append(&sum->shards, s, size, rows ? values : NULL);
             if (rows) values += length;

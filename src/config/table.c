@@ -41,6 +41,8 @@ static const dc_key_choice optimizers[] = {
 static const dc_key_choice schedules[] = {
     {"constant", DC_SCHED_CONSTANT}, {"step", DC_SCHED_STEP}, {"cosine", DC_SCHED_COSINE}, {NULL, 0}};
 static const dc_key_choice gemms[] = {{"onednn", DC_GEMM_ONEDNN}, {"cblas", DC_GEMM_CBLAS}, {NULL, 0}};
+static const dc_key_choice reproducible[] = {
+    {"strict", DC_REPRODUCIBLE_STRICT}, {"off", DC_REPRODUCIBLE_OFF}, {NULL, 0}};
 static const dc_key_choice q_outputs[] = {{"top1", DC_Q_TOP1}, {"full", DC_Q_FULL}, {NULL, 0}};
 
 #define KEY(s, n, t, member, def) .section = s, .name = n, .type = t, .offset = AT(member), .fallback = def
@@ -199,6 +201,14 @@ static const dc_key table[] = {
      .range = DC_POWER_OF_TWO, .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .doc = "Virtual shards of the rows, a power of two. The order of rows in batches and sums follows from it and not "
             "from the ranks; there can be no more ranks than shards."},
+    {KEY("parallel", "reproducible", DC_KEY_CHOICE, parallel.reproducible, "strict"), .choices = reproducible,
+     .verbs = DC_USE_FIT, .result = true, .also = "deterministic",
+     .doc = "strict: the same bits on any number of ranks, threads and nodes of one CPU type. off: gradients are added "
+            "in the order of the MPI library, and products are cut by threads."},
+    {KEY("parallel", "gather_rows", DC_KEY_INT, parallel.gather_rows, "2048"), .min = 0, .max = MAX_COUNT, .unit = "rows",
+     .verbs = DC_USE_FIT, .when = "reproducible", .when_is = "strict", .result = true,
+     .doc = "Batches up to this size are gathered over ranks to compute slices of the gradient; larger ones add partial "
+            "gradients of the shards by a fixed tree, which moves less. The two give other bits."},
     {KEY("parallel", "gemm", DC_KEY_CHOICE, parallel.gemm, "onednn"), .choices = gemms,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "blas",
      .doc = "Library for matrix products: oneDNN, or the CBLAS the program is linked with."},

@@ -45,6 +45,20 @@ dc_status dc_batcher_init(dc_batcher *b, const dc_part *part, uint64_t seed, int
     return DC_OK;
 }
 
+int64_t dc_batcher_offset(const dc_batcher *b, int64_t step, int rank)
+{
+    const int64_t lo = step % b->steps_per_epoch * b->B, hi = DC_MIN(lo + b->B, b->part->N);
+    return positions_below(b->part, lo, hi, dc_part_rank_shard(b->part, rank));
+}
+
+int64_t dc_batcher_shard_rows(const dc_batcher *b, int64_t step, int shard)
+{
+    const dc_part *part = b->part;
+    const int64_t lo = step % b->steps_per_epoch * b->B, hi = DC_MIN(lo + b->B, part->N);
+    const int64_t u = dc_bitrev((unsigned)shard, part->V);
+    return count_congruent(hi, u, part->V) - count_congruent(lo, u, part->V);
+}
+
 void dc_batcher_step(const dc_batcher *b, int64_t step, int64_t *rows, int64_t *n, int64_t *n_global, int64_t *offset)
 {
     const dc_part *part = b->part;

@@ -7,8 +7,8 @@
 
 /* Y = act(Y + b) in place; Y [n x width], b [width]. */
 void dc_dense_bias_act(dc_act act, const float *b, int64_t n, int64_t width, float *Y);
-/* dY *= act'(.) in place, taken from the layer's output Y [n x width]; db[j] = sum_i dY[i][j] afterwards, row by row.
- */
+/* dY *= act'(.) in place, taken from the layer's output Y [n x width]; db[j] = sum_i dY[i][j] afterwards, row by row;
+ * NULL: not wanted. */
 void dc_dense_act_grad(dc_act act, const float *Y, int64_t n, int64_t width, float *dY, float *db);
 
 /* x[0..n) = 0, each thread the part that it will work on: the first touch of a large array. */

@@ -10,6 +10,7 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "gradient.h"
 
 typedef struct {
     dc_model *model; /* borrowed, as are the next three */
@@ -17,38 +18,34 @@ typedef struct {
     const dc_row_source *source;
     const dc_noise *noise;
     dc_net net; /* model->net as this loss trains it */
-    dc_net_work work;
-    dc_batcher batcher;
-    int64_t *rows;         /* [batcher.capacity] */
-    float *clean;          /* [batcher.capacity x D] input before dropout; NULL if there is none */
-    float *noisy, *dnoisy; /* [batcher.capacity x L] encoder output after dropout and its gradient; NULL likewise */
-    int64_t total;         /* steps of the phase */
+    dc_gradient *gradient;
+    float *clean;  /* input before dropout, in the places of the activations; NULL if there is none */
+    int64_t total; /* steps of the phase */
 } trainer;
 
 static void release(trainer *t)
 {
-    dc_net_work_release(&t->work);
-    dc_mem_free(&t->rows);
+    dc_gradient_destroy(&t->gradient);
     dc_mem_free(&t->clean);
-    dc_mem_free(&t->noisy);
-    dc_mem_free(&t->dnoisy);
 }
 
 static dc_status create(trainer *t)
 {
     dc_status st = DC_OK;
-    const dc_model *m = t->model;
+    dc_model *m = t->model;
     t->net = dc_net_for_loss(m->net, t->cfg->loss);
-    DC_TRY(dc_batcher_init(&t->batcher, &m->data->part, m->seed, t->cfg->batch));
-    t->total = t->cfg->steps > 0 ? t->cfg->steps : t->cfg->epochs * t->batcher.steps_per_epoch;
-    const size_t capacity = (size_t)t->batcher.capacity, D = (size_t)t->net.D, L = (size_t)t->net.L;
-    DC_TRY(dc_mem_alloc(&t->rows, capacity, sizeof *t->rows, "batch rows"));
-    DC_TRY(dc_net_work_create(&t->work, &t->net, 0, t->net.n_layers, t->batcher.capacity, true));
-    if (t->noise->input > 0) DC_TRY(dc_mem_alloc(&t->clean, dc_mul_size(capacity, D), sizeof *t->clean, "clean batch"));
-    if (t->noise->hidden > 0) {
-        DC_TRY(dc_mem_alloc(&t->noisy, dc_mul_size(capacity, L), sizeof *t->noisy, "dropout"));
-        DC_TRY(dc_mem_alloc(&t->dnoisy, dc_mul_size(capacity, L), sizeof *t->dnoisy, "gradient of dropout"));
-    }
+    const dc_gradient_config gradient = {.model = m,
+                                         .net = &t->net,
+                                         .params = &m->params,
+                                         .last = t->net.n_layers,
+                                         .noisy_layer = t->noise->hidden > 0 ? t->net.n_encoder : 0,
+                                         .n_losses = 1,
+                                         .B = t->cfg->batch};
+    DC_TRY(dc_gradient_create(&t->gradient, &gradient));
+    t->total = t->cfg->steps > 0 ? t->cfg->steps : t->cfg->epochs * dc_gradient_batcher(t->gradient)->steps_per_epoch;
+    const size_t rows = (size_t)dc_gradient_max_rows(t->gradient);
+    if (t->noise->input > 0)
+        DC_TRY(dc_mem_alloc(&t->clean, dc_mul_size(rows, (size_t)t->net.D), sizeof *t->clean, "clean batch"));
 out:
     return st;
 }
@@ -59,90 +56,91 @@ static dc_dropout mask_of(const trainer *t, double rate, int site, int64_t step)
         .rate = rate, .seed = t->model->seed, .step = step, .site = site, .first_row = t->model->data->part.row_lo};
 }
 
-/* The batch into the input of the network; returns the clean rows. */
-static const float *load_batch(trainer *t, int64_t step, int64_t n)
+/* The batch into the input of the network, through dropout if there is any. */
+static void load_batch(trainer *t, const dc_plan *plan)
 {
-    float *input = t->work.act[0], *rows = t->clean ? t->clean : input;
-    t->source->gather(t->source->from, t->rows, n, rows);
-    if (t->clean) {
-        const dc_dropout mask = mask_of(t, t->noise->input, t->noise->site - 1, step);
-        dc_dropout_apply(&mask, t->rows, n, t->net.D, rows, input);
+    const int64_t D = t->net.D;
+    float *input = dc_gradient_act(t->gradient, 0), *rows = t->clean ? t->clean : input;
+    const dc_dropout mask = mask_of(t, t->noise->input, t->noise->site - 1, plan->step);
+    for (int i = 0; i < plan->n_leaves; i++) {
+        const dc_leaf *leaf = &plan->leaf[i];
+        t->source->gather(t->source->from, leaf->rows, leaf->n, rows + leaf->at * D);
+        if (t->clean) dc_dropout_apply(&mask, leaf->rows, leaf->n, D, rows + leaf->at * D, input + leaf->at * D);
     }
-    return rows;
 }
 
-/* The activation of the embedding and its noisy copy trade places. */
-static void swap_hidden(trainer *t)
+/* Dropout of the embedding: from -> to, in place for its gradient. */
+static void drop_hidden(trainer *t, const dc_plan *plan, const float *from, float *to)
 {
-    float **act = &t->work.act[t->net.n_encoder], *kept = *act;
-    *act = t->noisy;
-    t->noisy = kept;
+    const int64_t L = t->net.L;
+    const dc_dropout mask = mask_of(t, t->noise->hidden, t->noise->site, plan->step);
+    for (int i = 0; i < plan->n_leaves; i++) {
+        const dc_leaf *leaf = &plan->leaf[i];
+        dc_dropout_apply(&mask, leaf->rows, leaf->n, L, from + leaf->at * L, to + leaf->at * L);
+    }
 }
 
-/* While the decoder runs, forward and backward, its input is the noisy copy; the encoder's activation gradient needs
- * the clean one. */
-static double pass_with_dropout(trainer *t, const float *x, int64_t step, int64_t n, int64_t B)
+static void forward(trainer *t, const dc_plan *plan)
 {
-    const dc_net *net = &t->net;
-    dc_net_work *w = &t->work;
-    dc_params *p = &t->model->params;
-    const int mid = net->n_encoder, last = net->n_layers;
-    const dc_dropout mask = mask_of(t, t->noise->hidden, t->noise->site, step);
-    dc_net_forward(net, p->value, w, 0, mid, n);
-    dc_dropout_apply(&mask, t->rows, n, net->L, w->act[mid], t->noisy);
-    swap_hidden(t);
-    dc_net_forward(net, p->value, w, mid, last, n);
-    const double loss = dc_recon_loss_grad(t->cfg->loss, x, w->act[last], n, net->D, B, w->delta[0]);
-    dc_net_backward(net, p->value, p->grad, w, mid, last, n, w->delta[0], t->dnoisy);
-    swap_hidden(t);
-    dc_dropout_apply(&mask, t->rows, n, net->L, t->dnoisy, t->dnoisy);
-    dc_net_backward(net, p->value, p->grad, w, 0, mid, n, t->dnoisy, NULL);
-    return loss;
+    const int mid = t->net.n_encoder;
+    dc_gradient_forward(t->gradient, 0, mid);
+    if (t->noise->hidden > 0) drop_hidden(t, plan, dc_gradient_act(t->gradient, mid), dc_gradient_noisy(t->gradient));
+    dc_gradient_forward(t->gradient, mid, t->net.n_layers);
 }
 
-static double pass(trainer *t, const float *x, int64_t n, int64_t B)
+/* Loss against the clean rows, leaf by leaf, and its gradient at the output. */
+static void compare(trainer *t, const dc_plan *plan)
 {
-    const dc_net *net = &t->net;
-    dc_net_work *w = &t->work;
-    dc_params *p = &t->model->params;
-    dc_net_forward(net, p->value, w, 0, net->n_layers, n);
-    const double loss = dc_recon_loss_grad(t->cfg->loss, x, w->act[net->n_layers], n, net->D, B, w->delta[0]);
-    dc_net_backward(net, p->value, p->grad, w, 0, net->n_layers, n, w->delta[0], NULL);
-    return loss;
+    const int64_t D = t->net.D;
+    const int last = t->net.n_layers;
+    const float *x = t->clean ? t->clean : dc_gradient_act(t->gradient, 0), *y = dc_gradient_act(t->gradient, last);
+    float *delta = dc_gradient_delta(t->gradient, last - 1);
+    dc_gradient_clear_delta(t->gradient, last - 1);
+    for (int i = 0; i < plan->n_leaves; i++) {
+        const int64_t at = plan->leaf[i].at * D, n = plan->leaf[i].n;
+        const double loss = dc_recon_loss_grad(t->cfg->loss, x + at, y + at, n, D, plan->n_global, delta + at);
+        dc_gradient_leaf(t->gradient, i, &loss, NULL);
+    }
 }
 
-/* Gradient of this rank's rows into params.grad, with the loss behind it. */
-static void local_gradient(trainer *t, int64_t step, int64_t n, int64_t B)
+static void backward(trainer *t, const dc_plan *plan)
 {
-    dc_timers *timers = t->model->timers;
-    dc_params *p = &t->model->params;
-    double start = dc_timer_start();
-    const float *x = load_batch(t, step, n);
-    dc_timer_stop(timers, DC_T_PRETRAIN_GATHER, start, (double)n * t->source->flops, 0);
-
-    start = dc_timer_start();
-    p->grad[p->n] = (float)(t->noisy ? pass_with_dropout(t, x, step, n, B) : pass(t, x, n, B));
-    dc_timer_stop(timers, DC_T_PRETRAIN_NETWORK, start, (double)n * dc_net_train_flops(&t->net, 0, t->net.n_layers), 0);
+    const int mid = t->net.n_encoder, last = t->net.n_layers;
+    if (t->noise->hidden > 0) {
+        dc_gradient_backward(t->gradient, mid, last);
+        float *delta = dc_gradient_delta(t->gradient, mid - 1);
+        drop_hidden(t, plan, delta, delta);
+        dc_gradient_backward(t->gradient, 0, mid);
+    } else {
+        dc_gradient_backward(t->gradient, 0, last);
+    }
 }
 
 /* One step; returns the loss of the global batch. The weights stay as they are if it is not finite. */
 static double take_step(dc_comm *comm, trainer *t, int64_t step, int64_t *B)
 {
-    dc_model *m = t->model;
-    dc_params *p = &m->params;
-    int64_t n;
-    dc_batcher_step(&t->batcher, step, t->rows, &n, B, NULL);
-    local_gradient(t, step, n, *B);
+    dc_timers *timers = t->model->timers;
+    const dc_plan *plan = dc_gradient_plan(t->gradient, step);
+    double loss, start = dc_timer_start();
+    load_batch(t, plan);
+    dc_timer_stop(timers, DC_T_PRETRAIN_GATHER, start, (double)plan->n * t->source->flops, 0);
 
-    double start = dc_timer_start();
-    dc_gradsync(comm, p->grad, p->n, 1);
-    dc_timer_stop(m->timers, DC_T_PRETRAIN_SYNC, start, 0, (double)((p->n + 1) * sizeof *p->grad));
-
-    const double loss = p->grad[p->n];
-    if (!isfinite(loss)) return loss;
     start = dc_timer_start();
-    dc_opt_step(&t->cfg->opt, p, 0, p->n, step, t->total);
-    dc_timer_stop(m->timers, DC_T_PRETRAIN_UPDATE, start, 0, 0);
+    forward(t, plan);
+    compare(t, plan);
+    backward(t, plan);
+    dc_timer_stop(timers, DC_T_PRETRAIN_NETWORK, start,
+                  (double)plan->n * dc_net_train_flops(&t->net, 0, t->net.n_layers), 0);
+
+    start = dc_timer_start();
+    dc_gradient_sync(comm, t->gradient, &loss);
+    dc_timer_stop(timers, DC_T_PRETRAIN_SYNC, start, 0, 0);
+    *B = plan->n_global;
+    if (!isfinite(loss)) return loss;
+
+    start = dc_timer_start();
+    dc_gradient_update(comm, t->gradient, &t->cfg->opt, step, t->total);
+    dc_timer_stop(timers, DC_T_PRETRAIN_UPDATE, start, 0, 0);
     return loss;
 }
 
@@ -174,7 +172,8 @@ dc_status dc_recon_train(dc_comm *comm, dc_model *m, const dc_pretrain_config *c
     const char *phase = cfg->phase ? cfg->phase : "pretrain";
     *stop = cfg->steps > 0 ? DC_STOP_MAX_ITER : DC_STOP_EPOCHS;
     DC_TRY_ALL(comm, create(&t));
-    const int64_t per_epoch = t.batcher.steps_per_epoch, records = (t.total + per_epoch - 1) / per_epoch;
+    const int64_t per_epoch = dc_gradient_batcher(t.gradient)->steps_per_epoch,
+                  records = (t.total + per_epoch - 1) / per_epoch;
     DC_TRY_ALL(comm, dc_history_create(history, phase, (int)DC_COUNT_OF(columns), columns, (size_t)records));
     dc_params_reset_moments(&m->params);
     dc_progress_phase(m->progress);

@@ -2,7 +2,7 @@
 #ifndef DCMPI_TRAIN_TRAINER_H
 #define DCMPI_TRAIN_TRAINER_H
 
-#include "dcmpi/train.h"
+#include "gradient.h"
 
 typedef struct {
     dc_model *model;              /* borrowed */
@@ -10,10 +10,10 @@ typedef struct {
     dc_method_env env;            /* cfg->env with batch_rows filled in */
     dc_method_state *state;       /* owned, made by the method */
     dc_embedder *embedder;        /* owned */
-    dc_net_work work;             /* activations of a batch */
-    float *dZ[2];                 /* [batcher.capacity x L] dLoss/dZ of the method, and of the decoder */
-    dc_batcher batcher;
-    int64_t *rows; /* [batcher.capacity] */
+    dc_gradient *gradient;        /* owned */
+    float *dZ;                    /* [leaf rows x L] dLoss/dZ of the method, where the decoder has one, too */
+    double *recon;                /* [leaves] reconstruction loss, where there is one */
+    float *dextra;                /* [n_extra] of one leaf */
 } dc_trainer;
 
 /* Local. */

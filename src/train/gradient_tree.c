@@ -1,0 +1,199 @@
+/* Strict gradients of large batches: one partial gradient per shard, added by the perfect binary tree over the shards.
+ *
+ * A rank's shards are the union of aligned subtrees (part.h); it computes the sums at their roots, tile by tile, so
+ * that the partial sums of a tile stay in the cache. Slice r of all roots goes to rank r, which finishes the tree for
+ * the weights it owns. The rows of a leaf are padded to ceil(B/V) with zero deltas, so every leaf is a product of the
+ * same shape. */
+#include <string.h>
+
+#include "gradient_tree.h"
+
+/* All ranks know the subtrees of all: they follow from V and P. */
+static int count_roots(const dc_part *part, int r, dc_subtree *out)
+{
+    const int end = dc_part_rank_shard(part, r + 1);
+    int n = 0;
+    for (int s = dc_part_rank_shard(part, r), size; s < end; s += size) {
+        size = dc_part_root_size(s, end);
+        if (out) out[n] = (dc_subtree){.first = s, .size = size};
+        n++;
+    }
+    return n;
+}
+
+static dc_status take_roots(dc_tree_way *t, const dc_part *part)
+{
+    dc_status st = DC_OK;
+    DC_TRY(dc_mem_alloc(&t->root_of, (size_t)part->P + 1, sizeof *t->root_of, "rank table"));
+    for (int r = 0; r < part->P; r++) t->root_of[r + 1] = t->root_of[r] + count_roots(part, r, NULL);
+    DC_TRY(dc_mem_alloc(&t->root, (size_t)t->root_of[part->P], sizeof *t->root, "subtrees"));
+    for (int r = 0; r < part->P; r++) count_roots(part, r, t->root + t->root_of[r]);
+out:
+    return st;
+}
+
+static int own_roots(const dc_gradient *g)
+{
+    const dc_tree_way *t = g->tree;
+    return t->root_of[g->owners.rank + 1] - t->root_of[g->owners.rank];
+}
+
+/* Floats that rank r owns. */
+static size_t owned_floats(const dc_gradient *g, int r)
+{
+    size_t floats = 0;
+    for (int l = 0; l < g->cfg.last; l++) floats += dc_owned_lo(g, l, r + 1) - dc_owned_lo(g, l, r);
+    return floats;
+}
+
+static size_t layer_floats(const dc_layer *layer)
+{
+    return (size_t)(layer->in * layer->out + layer->out);
+}
+
+/* Tiles of all layers, and where each layer's gradient starts in a root's vector. */
+static dc_status cut_tiles(dc_gradient *g)
+{
+    dc_tree_way *t = g->tree;
+    for (int pass = 0; pass < 2; pass++) {
+        size_t start = 0;
+        t->n_tiles = 0;
+        for (int l = 0; l < g->cfg.last; l++) {
+            const dc_layer *layer = &g->cfg.net->layer[l];
+            for (int64_t row = 0; row <= layer->in;
+                 row = row < layer->in ? DC_MIN(row + DC_PANEL_ROWS, layer->in) : row + 1)
+                for (int64_t column = 0; column < layer->out; column += DC_TREE_COLUMNS) {
+                    const int64_t rows = row < layer->in ? DC_MIN((int64_t)DC_PANEL_ROWS, layer->in - row) : 0;
+                    if (pass)
+                        t->tile[t->n_tiles] =
+                            (dc_tree_tile){.layer = l,
+                                           .row = row,
+                                           .rows = rows,
+                                           .column = column,
+                                           .columns = DC_MIN((int64_t)DC_TREE_COLUMNS, layer->out - column),
+                                           .start = start};
+                    t->n_tiles++;
+                }
+            start += layer_floats(layer);
+        }
+        t->floats = start;
+        if (pass) break;
+        const dc_status st = dc_mem_alloc(&t->tile, (size_t)t->n_tiles, sizeof *t->tile, "tiles");
+        if (st != DC_OK) return st;
+    }
+    return DC_OK;
+}
+
+dc_status dc_tree_way_create(dc_gradient *g)
+{
+    dc_status st = DC_OK;
+    const dc_part *part = g->batcher.part;
+    const size_t P = (size_t)part->P, tile = (size_t)DC_PANEL_ROWS * DC_TREE_COLUMNS;
+    DC_TRY(dc_mem_alloc(&g->tree, 1, sizeof *g->tree, "gradient tree"));
+    dc_tree_way *t = g->tree;
+    t->threads = dc_tree_threads();
+    DC_TRY(take_roots(t, part));
+    DC_TRY(cut_tiles(g));
+    t->scratch_floats = tile * (size_t)(dc_tree_levels(part->V) + 1);
+    DC_TRY(dc_mem_alloc(&t->scratch, (size_t)t->threads, t->scratch_floats * sizeof *t->scratch, "partial tiles"));
+    DC_TRY(dc_mem_alloc(&t->partial, (size_t)own_roots(g), dc_mul_size(t->floats, sizeof *t->partial),
+                        "partial gradients"));
+    DC_TRY(dc_mem_alloc(&g->recv_bytes, P, sizeof *g->recv_bytes, "rank table"));
+    if (P == 1) goto out;
+    DC_TRY(dc_mem_alloc(&g->send_bytes, P, sizeof *g->send_bytes, "rank table"));
+    DC_TRY(
+        dc_mem_alloc(&g->packed, (size_t)own_roots(g), dc_mul_size(t->floats, sizeof *g->packed), "partial gradients"));
+    DC_TRY(dc_mem_alloc(&g->received, (size_t)t->root_of[P],
+                        dc_mul_size(owned_floats(g, part->rank), sizeof *g->received),
+                        "partial gradients of other ranks"));
+    DC_TRY(dc_mem_alloc(&t->stack, (size_t)t->root_of[P], sizeof *t->stack, "subtrees"));
+out:
+    return st;
+}
+
+void dc_tree_way_release(dc_gradient *g)
+{
+    dc_tree_way *t = g->tree;
+    if (!t) return;
+    dc_mem_free(&t->root_of);
+    dc_mem_free(&t->root);
+    dc_mem_free(&t->tile);
+    dc_mem_free(&t->scratch);
+    dc_mem_free(&t->partial);
+    dc_mem_free(&t->stack);
+    dc_mem_free(&g->tree);
+}
+
+/* Own roots, for each rank its slices of all layers. */
+static void pack(dc_gradient *g)
+{
+    const dc_tree_way *t = g->tree;
+    float *next = g->packed;
+    for (int r = 0; r < g->owners.P; r++) {
+        const float *begin = next;
+        for (int k = 0; k < own_roots(g); k++) {
+            const float *layer = t->partial + (size_t)k * t->floats;
+            for (int l = 0; l < g->cfg.last; l++) {
+                const size_t weight = g->cfg.net->layer[l].weight, lo = dc_owned_lo(g, l, r),
+                             hi = dc_owned_lo(g, l, r + 1);
+                memcpy(next, layer + (lo - weight), (hi - lo) * sizeof *next);
+                next += hi - lo;
+                layer += layer_floats(&g->cfg.net->layer[l]);
+            }
+        }
+        g->send_bytes[r] = (size_t)(next - begin) * sizeof *next;
+    }
+}
+
+/* Adds up the roots of all ranks by the tree; they lie in g->received in shard order. Returns the sum. */
+static const float *finish_tree(dc_gradient *g, size_t floats)
+{
+    dc_tree_way *t = g->tree;
+    int depth = 0;
+    for (int k = 0; k < t->root_of[g->owners.P]; k++) {
+        t->stack[depth++] = (dc_subtree){t->root[k].first, t->root[k].size, g->received + (size_t)k * floats};
+        while (depth > 1 && dc_subtree_pair(&t->stack[depth - 2], &t->stack[depth - 1])) {
+            dc_tree_add(t->stack[depth - 2].sum, t->stack[depth - 1].sum, floats);
+            t->stack[depth - 2].size *= 2;
+            depth--;
+        }
+    }
+    DC_ASSERT(depth == 1);
+    return t->stack[0].sum;
+}
+
+static void exchange(dc_comm *comm, dc_gradient *g)
+{
+    const dc_tree_way *t = g->tree;
+    const int rank = g->owners.rank;
+    const size_t floats = owned_floats(g, rank);
+    pack(g);
+    for (int r = 0; r < g->owners.P; r++)
+        g->recv_bytes[r] = (size_t)(t->root_of[r + 1] - t->root_of[r]) * floats * sizeof(float);
+    dc_comm_alltoallv(comm, g->packed, g->send_bytes, g->received, g->recv_bytes);
+    const float *sum = finish_tree(g, floats);
+    for (int l = 0; l < g->cfg.last; l++) {
+        const size_t lo = dc_owned_lo(g, l, rank), hi = dc_owned_lo(g, l, rank + 1);
+        memcpy(g->cfg.params->grad + lo, sum, (hi - lo) * sizeof *sum);
+        sum += hi - lo;
+    }
+}
+
+static void copy_layers(const dc_gradient *g)
+{
+    const float *next = g->tree->partial;
+    for (int l = 0; l < g->cfg.last; l++) {
+        const dc_layer *layer = &g->cfg.net->layer[l];
+        memcpy(g->cfg.params->grad + layer->weight, next, layer_floats(layer) * sizeof *next);
+        next += layer_floats(layer);
+    }
+}
+
+void dc_tree_way_sync(dc_comm *comm, dc_gradient *g)
+{
+    dc_tree_way_partials(g, g->tree->root + g->tree->root_of[g->owners.rank], own_roots(g));
+    if (g->owners.P == 1)
+        copy_layers(g);
+    else
+        exchange(comm, g);
+}

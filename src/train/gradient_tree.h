@@ -1,0 +1,53 @@
+/* Private to gradient_tree*.c. */
+#ifndef DCMPI_TRAIN_GRADIENT_TREE_H
+#define DCMPI_TRAIN_GRADIENT_TREE_H
+
+#include "gradient_impl.h"
+
+enum { DC_TREE_COLUMNS = 512 };
+
+/* Shards [first, first + size), size a power of two that divides first. */
+typedef struct {
+    int first, size;
+    float *sum;
+} dc_subtree;
+
+/* Rows [row, row + rows) x columns of a weight gradient; rows = 0: of a bias gradient. */
+typedef struct {
+    int layer;
+    int64_t row, rows, column, columns;
+    size_t start; /* of the layer in a root's vector */
+} dc_tree_tile;
+
+typedef struct dc_tree_way {
+    int *root_of;       /* [P+1] roots [root_of[r], root_of[r+1]) are those of rank r */
+    dc_subtree *root;   /* of all ranks, in shard order */
+    dc_tree_tile *tile; /* [n_tiles] */
+    int64_t n_tiles;
+    size_t floats;  /* gradient of all layers */
+    float *partial; /* [own roots x floats] */
+    int threads;
+    float *scratch; /* [threads x scratch_floats] */
+    size_t scratch_floats;
+    dc_subtree *stack; /* [roots of all ranks] */
+} dc_tree_way;
+
+static inline bool dc_subtree_pair(const dc_subtree *left, const dc_subtree *right)
+{
+    return left->size == right->size && left->first % (2 * left->size) == 0;
+}
+static inline int dc_tree_levels(int V)
+{
+    int levels = 0;
+    while (1 << levels < V) levels++;
+    return levels;
+}
+
+/* gradient_tree_kern.c */
+int dc_tree_threads(void);
+/* t->partial: the sums at this rank's roots. */
+void dc_tree_way_partials(dc_gradient *g, const dc_subtree *root, int n_roots);
+/* a += b. */
+void dc_tree_add(float *a, const float *b, size_t n);
+
+#endif
