@@ -11,12 +11,13 @@ typedef struct {
 
 /* A stroke is a chain of quadratic Bezier arcs: on-curve points at even places, control points at odd ones, so that
  * arc a is point[2a], point[2a+1], point[2a+2]. n = 2 arcs + 1. */
-enum { DC_STROKE_POINTS_MAX = 17, DC_GLYPH_STROKES_MAX = 3 };
+enum { DC_STROKE_POINTS_MAX = 11, DC_GLYPH_STROKES_MAX = 2 };
 typedef struct {
     int n;
     dc_point point[DC_STROKE_POINTS_MAX];
 } dc_stroke;
 typedef struct {
+    const char *name;
     int n;
     dc_stroke stroke[DC_GLYPH_STROKES_MAX];
 } dc_glyph;
@@ -25,7 +26,7 @@ typedef struct {
 extern const dc_glyph dc_glyphs[DC_GLYPH_CLASSES];
 
 /* Each arc is drawn as this many straight pieces. */
-enum { DC_ARC_PIECES = 5 };
+enum { DC_ARC_PIECES = 6 };
 
 /* Squared distance of each pixel centre to the nearest of the strokes: d2[784] = min(d2, distance^2), exact where the
  * distance is at most `reach` pixels, otherwise any larger value. d2 must be set by the caller before the first stroke.
