@@ -203,7 +203,7 @@ static void test_histories(dc_comm *comm)
     CHECK_INT(stop, DC_STOP_MAX_ITER);
     for (int l = 0; l < PAIRS; l++) {
         const dc_history *h = &s.pairs[l];
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "layer_%d", l + 1);
         CHECK_TEXT_HAS(h->phase, name);
         CHECK_INT(h->n, 3);
