@@ -13,7 +13,7 @@ typedef struct {
     int n;
     int64_t v[DC_LIST_MAX];
 } dc_int_list;
-typedef enum { DC_PRETRAIN_NONE, DC_PRETRAIN_JOINT } dc_pretrain_mode;
+typedef enum { DC_PRETRAIN_NONE, DC_PRETRAIN_JOINT, DC_PRETRAIN_LAYERWISE } dc_pretrain_mode;
 typedef enum { DC_REPRODUCIBLE_STRICT, DC_REPRODUCIBLE_OFF } dc_reproducible;
 typedef enum { DC_Q_TOP1, DC_Q_FULL } dc_q_output;
 
@@ -39,7 +39,9 @@ typedef struct {
     } model;
     struct {
         int mode; /* dc_pretrain_mode */
-        int64_t epochs, batch;
+        int64_t epochs, steps, batch;
+        int64_t layer_steps;
+        double input_dropout, dropout;
         int loss; /* dc_recon_loss */
         dc_opt_config opt;
     } pretrain;

@@ -39,7 +39,7 @@ typedef struct {
     double peak_flops; /* measured over all ranks */
 } dc_provenance;
 
-enum { DC_RESULT_HISTORIES_MAX = 4 };
+enum { DC_RESULT_HISTORIES_MAX = DC_MAX_PAIRS + 2 };
 /* Everything that is written at the end. Borrowed pointers; NULL or 0 where a verb has no such thing. */
 typedef struct {
     const dc_config *cfg;

@@ -14,7 +14,7 @@ typedef struct {
     dc_dataset *data;
     dc_net net;
     dc_model model;
-    dc_history pretraining, clustering;
+    dc_history layers[DC_MAX_PAIRS], pretraining, clustering;
     dc_cluster_result clusters;
     int64_t *size, *nearest, *border, *confusion;
     void *nearest_rows, *border_rows; /* stored type, or NULL */
@@ -24,6 +24,7 @@ typedef struct {
 
 static void release(fit *f)
 {
+    for (int l = 0; l < DC_MAX_PAIRS; l++) dc_history_release(&f->layers[l]);
     dc_history_release(&f->pretraining);
     dc_history_release(&f->clustering);
     dc_cluster_result_release(&f->clusters);
@@ -60,8 +61,28 @@ static dc_status refuse_divergence(dc_stop stop, const char *phase, const char *
     return DC_FAIL(DC_ERR_NUMERIC, "%s diverged: the loss is not finite; lower %s", phase, key);
 }
 
+/* A quarter of what the node has left, shared by its ranks, may hold outputs of frozen layers. */
+static size_t cache_budget(const dc_comm *comm)
+{
+    return dc_mem_available_bytes() / 4 / (size_t)dc_comm_node_size(comm);
+}
+
+static dc_status pretrain_layers(dc_comm *comm, fit *f, dc_pretrain_config layer)
+{
+    const dc_config *cfg = &f->job.cfg;
+    dc_stop stop;
+    layer.steps = cfg->pretrain.layer_steps;
+    const dc_layerwise_config layerwise = {.layer = layer,
+                                           .input_dropout = cfg->pretrain.input_dropout,
+                                           .dropout = cfg->pretrain.dropout,
+                                           .cache_bytes = cache_budget(comm)};
+    const dc_status st = dc_pretrain_layerwise(comm, &f->model, &layerwise, f->layers, &stop);
+    return st == DC_OK ? refuse_divergence(stop, "layer-wise pretraining", "pretrain.lr") : st;
+}
+
 static dc_status pretrain(dc_comm *comm, fit *f)
 {
+    dc_status st = DC_OK;
     const dc_config *cfg = &f->job.cfg;
     if (cfg->model.weights[0]) {
         dc_log("pretrain  weights of %s", cfg->model.weights);
@@ -69,12 +90,17 @@ static dc_status pretrain(dc_comm *comm, fit *f)
     }
     if (cfg->pretrain.mode == DC_PRETRAIN_NONE) return DC_OK;
     const dc_pretrain_config pre = {.epochs = cfg->pretrain.epochs,
+                                    .steps = cfg->pretrain.steps,
                                     .batch = cfg->pretrain.batch,
                                     .loss = (dc_recon_loss)cfg->pretrain.loss,
-                                    .opt = cfg->pretrain.opt};
+                                    .opt = cfg->pretrain.opt,
+                                    .phase = cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE ? "finetune" : "pretrain"};
     dc_stop stop;
-    const dc_status st = dc_pretrain(comm, &f->model, &pre, &f->pretraining, &stop);
-    return st == DC_OK ? refuse_divergence(stop, "pretraining", "pretrain.lr") : st;
+    if (cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE) DC_TRY(pretrain_layers(comm, f, pre));
+    DC_TRY(dc_pretrain(comm, &f->model, &pre, &f->pretraining, &stop));
+    DC_TRY(refuse_divergence(stop, "pretraining", "pretrain.lr"));
+out:
+    return st;
 }
 
 static dc_status cluster(dc_comm *comm, fit *f)
@@ -185,6 +211,8 @@ static void describe(const fit *f, dc_result *r)
                      .iterations = f->clusters.iterations,
                      .delta = (double)f->clusters.last.changed / (double)f->data->part.N,
                      .inertia = NAN};
+    for (int l = 0; l < DC_MAX_PAIRS; l++)
+        if (f->layers[l].n) r->history[r->n_histories++] = &f->layers[l];
     for (size_t i = 0; i < DC_COUNT_OF(phases); i++)
         if (phases[i]->n) r->history[r->n_histories++] = phases[i];
 }

@@ -103,6 +103,7 @@ static const char reference_intro[] =
     "| `mnist-kmeans.yaml` | k-means on the pixels, the baseline: `dcmpi kmeans input/mnist-kmeans.yaml` |\n"
     "| `mnist-aekm.yaml` | autoencoder, then k-means on the embedding |\n"
     "| `mnist-dec.yaml` | DEC with the constants of DEC-keras |\n"
+    "| `mnist-dec-2016.yaml` | DEC with layer-wise pretraining and all constants of the paper |\n"
     "| `mnist-idec.yaml` | IDEC: the decoder is kept |\n"
     "| `usps-dec.yaml`, `usps-idec.yaml` | the same for USPS |\n"
     "| `fashion-dec.yaml`, `fashion-idec.yaml` | the same for Fashion-MNIST |\n"

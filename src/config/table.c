@@ -33,9 +33,15 @@ static const dc_key_choice inits[] = {{"fan_in", DC_INIT_FAN_IN},
                                       {"xavier_sqrt2", DC_INIT_XAVIER_SQRT2},
                                       {"normal", DC_INIT_NORMAL},
                                       {NULL, 0}};
-static const dc_key_choice modes[] = {{"joint", DC_PRETRAIN_JOINT}, {"none", DC_PRETRAIN_NONE}, {NULL, 0}};
-static const dc_key_choice losses[] = {
+static const dc_key_choice modes[] = {
+    {"joint", DC_PRETRAIN_JOINT}, {"layerwise", DC_PRETRAIN_LAYERWISE}, {"none", DC_PRETRAIN_NONE}, {NULL, 0}};
+static const dc_key_choice squares[] = {
     {"mse", DC_LOSS_MSE}, {"mse_sum", DC_LOSS_MSE_SUM}, {"mse_half_sum", DC_LOSS_MSE_HALF_SUM}, {NULL, 0}};
+static const dc_key_choice losses[] = {{"mse", DC_LOSS_MSE},
+                                       {"mse_sum", DC_LOSS_MSE_SUM},
+                                       {"mse_half_sum", DC_LOSS_MSE_HALF_SUM},
+                                       {"bce", DC_LOSS_BCE},
+                                       {NULL, 0}};
 static const dc_key_choice optimizers[] = {
     {"sgd", DC_OPT_SGD}, {"sgd_torch", DC_OPT_SGD_TORCH}, {"adam", DC_OPT_ADAM}, {NULL, 0}};
 static const dc_key_choice schedules[] = {
@@ -64,6 +70,14 @@ static const dc_key_choice q_outputs[] = {{"top1", DC_Q_TOP1}, {"full", DC_Q_FUL
      .min = 0, .max = 1, .range = DC_OPEN_MAX, .when = "optimizer", .when_is = "sgd sgd_torch",                       \
      .also = "mu", .source = GUO,                                                                                     \
      .doc = "Momentum of sgd and sgd_torch; 0 turns it off."},                                                        \
+    {USED_BY(who), KEY(s, "burnin", DC_KEY_INT, member.burnin, "0"),                                                  \
+     .min = 0, .max = MAX_COUNT, .unit = "steps", .when = "optimizer", .when_is = "sgd sgd_torch",                    \
+     .also = "momentum_burnin", .source = GUO " (Xie et al. 2016: 1000)",                                             \
+     .doc = "Steps over which the momentum first rises linearly from 0; 0: none."},                                   \
+    {USED_BY(who), KEY(s, "bias_lr", DC_KEY_FLOAT, member.bias_lr, "1"),                                              \
+     .min = 0, .max = 100, .range = DC_OPEN_MIN, .when = first, .when_is = first_is,                                  \
+     .source = GUO " (Xie et al. 2016: 2)",                                                                           \
+     .doc = "Learning rate of biases as a multiple of lr."},                                                          \
     {USED_BY(who), KEY(s, "beta1", DC_KEY_FLOAT, member.beta1, "0.9"),                                                \
      .min = 0, .max = 1, .range = DC_OPEN_MAX, .when = "optimizer", .when_is = "adam", .source = "Keras",             \
      .doc = "Adam: decay of the mean of the gradient."},                                                              \
@@ -140,18 +154,33 @@ static const dc_key table[] = {
     {KEY("pretrain", "mode", DC_KEY_CHOICE, pretrain.mode, "joint"), .choices = modes, .verbs = DC_USE_FIT,
      .result = true, .source = GUO,
      .doc =
-         "joint: all layers of the autoencoder together. none: no pretraining; with model.weights it is always none."},
+         "joint: all layers of the autoencoder together. layerwise: one layer pair after the other as denoising "
+         "autoencoders, then joint without noise. none: no pretraining; with model.weights it is always none."},
     {KEY("pretrain", "epochs", DC_KEY_INT, pretrain.epochs, "300"), .min = 1, .max = 1e9, .unit = "epochs",
-     .verbs = DC_USE_FIT, .when = "mode", .when_is = "joint", .result = true, .also = "pretrain_epochs n_epochs",
+     .verbs = DC_USE_FIT, .when = "mode", .when_is = "joint layerwise", .result = true, .also = "pretrain_epochs n_epochs",
      .source = GUO ", MNIST", .doc = "Passes over the data. Every epoch visits every row once, in a new order."},
+    {KEY("pretrain", "steps", DC_KEY_INT, pretrain.steps, "0"), .min = 0, .max = MAX_COUNT, .unit = "steps",
+     .verbs = DC_USE_FIT, .when = "mode", .when_is = "joint layerwise", .result = true, .also = "iterations",
+     .doc = "Length of the joint training in steps instead of epochs; 0: epochs count."},
+    {KEY("pretrain", "layer_steps", DC_KEY_INT, pretrain.layer_steps, "50000"), .min = 1, .max = MAX_COUNT,
+     .unit = "steps", .verbs = DC_USE_FIT, .when = "mode", .when_is = "layerwise", .result = true,
+     .source = "Xie et al. 2016", .doc = "Steps that each layer pair is trained for before the joint training."},
+    {KEY("pretrain", "input_dropout", DC_KEY_FLOAT, pretrain.input_dropout, "0"), .min = 0, .max = 1,
+     .range = DC_OPEN_MAX, .verbs = DC_USE_FIT, .when = "mode", .when_is = "layerwise", .result = true,
+     .source = "Xie et al. 2016, Caffe", .doc = "Dropout of the data themselves while the first pair is trained."},
+    {KEY("pretrain", "dropout", DC_KEY_FLOAT, pretrain.dropout, "0.2"), .min = 0, .max = 1, .range = DC_OPEN_MAX,
+     .verbs = DC_USE_FIT, .when = "mode", .when_is = "layerwise", .result = true, .also = "corruption noise",
+     .source = "Xie et al. 2016",
+     .doc = "Dropout of the inputs of the other pairs and of all hidden outputs but the embedding."},
     {KEY("pretrain", "batch", DC_KEY_INT, pretrain.batch, "256"), .min = 1, .max = 1e9, .unit = "rows",
-     .verbs = DC_USE_FIT, .when = "mode", .when_is = "joint", .result = true, .also = "batch_size",
+     .verbs = DC_USE_FIT, .when = "mode", .when_is = "joint layerwise", .result = true, .also = "batch_size",
      .source = "Xie et al. 2016", .doc = "Rows per step over all ranks together; at most the rows of the data."},
     {KEY("pretrain", "loss", DC_KEY_CHOICE, pretrain.loss, "mse"), .choices = losses, .verbs = DC_USE_FIT,
-     .when = "mode", .when_is = "joint", .result = true, .also = "reconstruction_loss", .source = GUO,
+     .when = "mode", .when_is = "joint layerwise", .result = true, .also = "reconstruction_loss", .source = GUO,
      .doc = "Reconstruction error. mse: mean over batch and columns (Keras, PyTorch). mse_sum: sum over columns, mean "
-            "over the batch (DCN, DKM). mse_half_sum: half of that (Caffe). Learning rates do not carry over."},
-    OPTIMIZER_ROWS("pretrain", pretrain.opt, NULL, "mode", "joint", "1.0", GUO ", for loss mse and data in [0, 1]"),
+            "over the batch (DCN, DKM). mse_half_sum: half of that (Caffe). bce: cross-entropy, mean over batch and columns, for data in "
+            "[0, 1] and model.output_activation sigmoid. Learning rates do not carry over."},
+    OPTIMIZER_ROWS("pretrain", pretrain.opt, NULL, "mode", "joint layerwise", "1.0", GUO ", for loss mse and data in [0, 1]"),
 
     {KEY("cluster", "method", DC_KEY_METHOD, cluster.method, "dec"), .verbs = DC_USE_FIT, .result = true,
      .also = "algorithm",
@@ -189,7 +218,7 @@ static const dc_key table[] = {
      .trait = "reconstruction", .result = true, .also = "weight coefficient", .source = "Guo et al. 2017",
      .doc = "Weight of the clustering loss; the reconstruction loss has weight 1. 0.1 belongs to cluster.loss mse: with "
             "mse_sum the same balance needs 0.1 times the columns."},
-    {KEY("cluster", "loss", DC_KEY_CHOICE, cluster.loss, "mse"), .choices = losses, .verbs = DC_USE_FIT,
+    {KEY("cluster", "loss", DC_KEY_CHOICE, cluster.loss, "mse"), .choices = squares, .verbs = DC_USE_FIT,
      .trait = "reconstruction", .result = true, .also = "reconstruction_loss", .source = "Guo et al. 2017",
      .doc = "Reconstruction loss of the clustering phase, as pretrain.loss."},
     {KEY("cluster", "final_kmeans", DC_KEY_BOOL, cluster.final_kmeans, "false"), .verbs = DC_USE_FIT,
