@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "advice.h"
+#include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/version.h"
@@ -116,23 +118,13 @@ void dc_job_end(dc_job *job)
 
 static void advise(const dc_job *job, int ranks_here)
 {
-    const char *core = "";
-    const dc_binding *b = &job->binding;
-    if (b->cores_allowed == 1 && b->cores_machine > ranks_here)
-        dc_log_note(
-            "each rank is bound to one core of %d, so OpenMP has one thread; start with `mpirun --bind-to none` and "
-            "OMP_NUM_THREADS, or with --map-by slot:PE=n",
-            b->cores_machine);
-    if (b->threads > b->cores_allowed)
-        dc_log_warning("%d threads per rank on %d allowed cores; set OMP_NUM_THREADS=%d", b->threads, b->cores_allowed,
-                       b->cores_allowed);
-    else if (ranks_here * b->threads > b->cores_machine)
-        dc_log_note("%d ranks x %d threads on %d cores of this node: oversubscribed; set OMP_WAIT_POLICY=passive",
-                    ranks_here, b->threads, b->cores_machine);
-    if (dc_la_blas_core_is_old(&core))
-        dc_log_note(
-            "OpenBLAS took kernels older than this CPU; set OPENBLAS_CORETYPE=%s before mpirun (parallel.gemm is %s)",
-            core, dc_gemm_get_backend() == DC_GEMM_CBLAS ? "cblas" : "onednn, so the network is not slowed");
+    char line[512];
+    if (dc_advise_cores(&job->binding, ranks_here, line, sizeof line))
+        dc_log_warning("%s", line);
+    else if (line[0])
+        dc_log_note("%s", line);
+    dc_advise_blas(line, sizeof line);
+    if (line[0]) dc_log_note("%s", line);
 }
 
 static void print_banner(const dc_job *job, int ranks_here)

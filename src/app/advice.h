@@ -1,0 +1,13 @@
+/* What a user should change about how a job was started; for the banner and the self-test. Private to app/. */
+#ifndef DCMPI_APP_ADVICE_H
+#define DCMPI_APP_ADVICE_H
+
+#include "dcmpi/comm.h"
+
+/* Cores against ranks and threads: one line, "" if all is well. ranks_here: ranks on this node. True: the line is a
+ * warning. Local. */
+bool dc_advise_cores(const dc_binding *binding, int ranks_here, char *out, size_t cap);
+/* OpenBLAS kernels older than the CPU: one line, or "". Local. */
+void dc_advise_blas(char *out, size_t cap);
+
+#endif
