@@ -48,6 +48,14 @@ static const dc_verb table[] = {
      .serial = dc_verb_compare,
      .summary = "equal bit by bit? else how far apart",
      .details = "Exit code 0: equal, 1: different.\n"},
+    {.name = "selftest",
+     .arguments = "[--dir=DIR] [--full-disk=DIR]",
+     .mpi = dc_verb_selftest,
+     .summary = "checks of this machine and this build on it, half a minute",
+     .details = "Start it as the job will be started: the same ranks, threads, nodes. Leaves nothing behind.\n"
+                "  --dir=DIR        directory for the file checks (default: the current one)\n"
+                "  --full-disk=DIR  a file system of at most 1 GiB that may be filled for a moment\n"
+                "Exit code 0: all checks passed; else that of the worst: 5 numbers, 4 files, 2 machine or start.\n"},
     {.name = "config",
      .arguments = "--default | --explain KEY | --reference",
      .serial = dc_verb_config,

@@ -15,6 +15,9 @@ typedef struct {
     dc_status (*serial)(int argc, char **argv);         /* one process; argv[0] is the verb */
 } dc_verb;
 
+/* Checks of the machine and of this build on it. Collective. Errors: those of the rows that failed, DC_ERR_USAGE. */
+dc_status dc_verb_selftest(dc_comm *comm, const dc_cli *cli);
+
 /* NULL if unknown. */
 const dc_verb *dc_verb_find(const char *name);
 /* In table order; NULL behind the last. */

@@ -1,0 +1,141 @@
+/* Self-test, the machine: is it the same on all ranks, and was the job started so that it can use it? Nothing here is
+ * wrong by being slow: what costs speed is advice. */
+#include <math.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "advice.h"
+#include "dcmpi/clock.h"
+#include "dcmpi/la.h"
+#include "dcmpi/mem.h"
+#include "dcmpi/version.h"
+#include "selftest.h"
+
+enum { TEXT_MAX = 4096 };
+static const double GIB = 0x1p30, MIB = 0x1p20;
+
+/* DC_OK if `text` is the same on all ranks. Collective. */
+static dc_status agree_text(dc_comm *comm, const char *what, const char *text)
+{
+    char first[TEXT_MAX];
+    snprintf(first, sizeof first, "%s", text);
+    dc_comm_bcast(comm, first, sizeof first, 0);
+    const bool same = strncmp(first, text, sizeof first - 1) == 0;
+    return dc_agree(comm, same ? DC_OK
+                               : DC_FAIL(DC_ERR_USAGE,
+                                         "%s here: %.400s; on rank 0: %.400s; results may then depend on which rank "
+                                         "does the work",
+                                         what, text, first));
+}
+
+dc_status dc_selftest_program(dc_comm *comm, dc_selftest *t)
+{
+    dc_selftest_figure(t, "%s, commit %s, compiled for %s: the same on all ranks", dc_version(), dc_version_git(),
+                       dc_version_arch());
+    return agree_text(comm, "the program", dc_version_build());
+}
+
+/* "model name" of Linux on x86; empty if the kernel does not tell. */
+static void read_cpu_model(char *out, size_t cap)
+{
+    char line[256];
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    out[0] = '\0';
+    while (f && !out[0] && fgets(line, sizeof line, f)) {
+        const char *colon = strchr(line, ':');
+        if (strncmp(line, "model name", 10) != 0 || !colon) continue;
+        snprintf(out, cap, "%s", colon + 1 + strspn(colon + 1, " "));
+        out[strcspn(out, "\n")] = '\0';
+    }
+    if (f) fclose(f);
+}
+
+dc_status dc_selftest_cpu(dc_comm *comm, dc_selftest *t)
+{
+    char model[200], kernels[200], both[TEXT_MAX];
+    read_cpu_model(model, sizeof model);
+    dc_la_describe(kernels, sizeof kernels);
+    snprintf(both, sizeof both, "%s with %s", model[0] ? model : "unknown model", kernels);
+    dc_selftest_figure(t, "%s on all ranks", model[0] ? model : "unknown model");
+    return agree_text(comm, "CPU", both);
+}
+
+dc_status dc_selftest_cores(dc_comm *comm, dc_selftest *t)
+{
+    const dc_binding *b = &t->binding;
+    const int ranks = dc_comm_node_size(comm);
+    dc_selftest_figure(t, "%d rank%s x %d thread%s on a node of %d cores, %d allowed per rank", ranks,
+                       ranks == 1 ? "" : "s", b->threads, b->threads == 1 ? "" : "s", b->cores_machine,
+                       b->cores_allowed);
+    dc_advise_cores(b, ranks, t->advice, sizeof t->advice);
+    return DC_OK;
+}
+
+dc_status dc_selftest_clock(dc_comm *comm, dc_selftest *t)
+{
+    enum { READINGS = 200000 };
+    double last = dc_clock_now_s(), step = INFINITY;
+    int backwards = 0;
+    for (int i = 0; i < READINGS; i++) {
+        const double now = dc_clock_now_s();
+        backwards += now < last;
+        if (now > last) step = fmin(step, now - last);
+        last = now;
+    }
+    dc_selftest_figure(t, "never goes back, smallest step %.0f ns", 1e9 * step);
+    return dc_agree(comm, backwards == 0 && isfinite(step)
+                              ? DC_OK
+                              : DC_FAIL(DC_ERR_USAGE, "CLOCK_MONOTONIC went back %d times in %d readings", backwards,
+                                        (int)READINGS));
+}
+
+dc_status dc_selftest_memory(dc_comm *comm, dc_selftest *t)
+{
+    const double available = (double)dc_mem_available_bytes();
+    const double least = dc_selftest_min(comm, available / dc_comm_node_size(comm));
+    if (least == 0) return dc_selftest_skip(t, "the system does not tell");
+    dc_selftest_figure(t, "%.1f GiB available per rank (least), %.1f GiB on the node of rank 0", least / GIB,
+                       available / GIB);
+    return DC_OK;
+}
+
+/* Open MPI keeps messages between the ranks of a node there, about 4 MiB per rank; containers often have 64 MiB. */
+dc_status dc_selftest_shm(dc_comm *comm, dc_selftest *t)
+{
+    static const double NEEDED = 4 * 0x1p20;
+    struct statvfs s;
+    const bool there = statvfs("/dev/shm", &s) == 0;
+    const double size = there ? (double)s.f_blocks * (double)s.f_frsize : 0;
+    const double free_bytes = there ? (double)s.f_bavail * (double)s.f_frsize : 0;
+    const double least = dc_selftest_min(comm, free_bytes / dc_comm_node_size(comm));
+    if (dc_comm_size(comm) == 1) return dc_selftest_skip(t, "one rank sends no messages");
+    dc_selftest_figure(t, "%.0f of %.0f MiB free on the node of rank 0, %.0f MiB per rank (least)", free_bytes / MIB,
+                       size / MIB, least / MIB);
+    if (least < NEEDED)
+        dc_selftest_advise(t, "small: Open MPI may fail with a bus error; make it larger (docker run --shm-size=1g) or "
+                              "put its files elsewhere (OMPI_MCA_btl_vader_backing_directory=/tmp)");
+    return DC_OK;
+}
+
+dc_status dc_selftest_blas(dc_comm *comm, dc_selftest *t)
+{
+    char la[200];
+    (void)comm;
+    dc_la_describe(la, sizeof la);
+    dc_selftest_figure(t, "%s", la);
+    dc_advise_blas(t->advice, sizeof t->advice);
+    return DC_OK;
+}
+
+dc_status dc_selftest_peak(dc_comm *comm, dc_selftest *t)
+{
+    dc_comm_barrier(comm); /* clocks differ with the number of busy cores: all ranks at once */
+    t->peak_flops = dc_la_measure_peak_flops(t->binding.threads);
+    const double least = dc_selftest_min(comm, t->peak_flops), all = dc_selftest_sum(comm, t->peak_flops);
+    const double average = all / dc_comm_size(comm);
+    dc_selftest_figure(t, "%.0f GF/s per rank, slowest rank %.0f GF/s; %.0f GF/s in all", 1e-9 * average, 1e-9 * least,
+                       1e-9 * all);
+    if (least < 0.7 * average)
+        dc_selftest_advise(t, "one rank is much slower than the others: every step waits for it; is its core shared?");
+    return dc_agree(comm, t->peak_flops > 0 ? DC_OK : DC_FAIL(DC_ERR_USAGE, "no FMA rate could be measured"));
+}
