@@ -1,6 +1,7 @@
 /* One gradient step over all ranks: the row plan, the passes, and what the ways share. See gradient.h. */
 #include <string.h>
 
+#include "dcmpi/comm.h"
 #include "gradient_impl.h"
 
 static int64_t round_up(int64_t n, int64_t to)

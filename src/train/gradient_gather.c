@@ -3,6 +3,7 @@
  * The rows of a batch lie in rank order, because a rank's shards are contiguous. All ranks get the deltas of the whole
  * batch, and of the activations the columns of the panels they own; a weight gradient then is one product over all rows
  * of the batch per panel, the same wherever it is computed. With one rank nothing is copied. */
+#include "dcmpi/comm.h"
 #include "gradient_impl.h"
 
 static const dc_layer *layer_of(const dc_gradient *g, int l)

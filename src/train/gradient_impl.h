@@ -2,7 +2,6 @@
 #ifndef DCMPI_TRAIN_GRADIENT_IMPL_H
 #define DCMPI_TRAIN_GRADIENT_IMPL_H
 
-#include "dcmpi/comm.h"
 #include "dcmpi/la.h"
 #include "dcmpi/mem.h"
 #include "gradient.h"

@@ -6,6 +6,7 @@
  * same shape. */
 #include <string.h>
 
+#include "dcmpi/comm.h"
 #include "gradient_tree.h"
 
 /* All ranks know the subtrees of all: they follow from V and P. */
