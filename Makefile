@@ -153,10 +153,14 @@ setup:
 setup-developer:
 	@tools/setup.sh --developer
 
+# In containers one is root, which mpirun refuses unless told twice.
+ALLOW_ROOT = $(if $(filter 0,$(shell id -u)),OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1)
+
 demo: setup
 	@$(MAKE_ALL) all
-	@. tests/mpi_env.sh; $(MPIRUN) --oversubscribe -n 2 $(BUILD)/dcmpi
-	@echo; echo "Results: runs/glyphs/ (run.h5 for h5py, summary.json, log.txt, config.used.yaml)"
+	@$(ALLOW_ROOT) $(MPIRUN) --oversubscribe -n 2 $(BUILD)/dcmpi
+	@tools/report.py runs/glyphs
+	@echo; echo "Results: runs/glyphs/ (report.html for a browser, run.h5 for h5py, summary.json, log.txt, config.used.yaml)"
 
 check: setup
 	@$(MAKE_ALL) WERROR=1 all tests
@@ -189,7 +193,7 @@ format:
 
 lint: setup-developer layers
 	@clang-format --dry-run -Werror $(FORMATTED)
-	@shellcheck -x $(SCRIPTS)
+	@shellcheck $(SCRIPTS)
 	@$(MAKE_ALL) WERROR=1 BUILD=$(BUILD)/lint all tests
 	@$(MAKE_ALL) tidy cppcheck
 	@echo "lint: no findings"
@@ -208,10 +212,11 @@ cppcheck: $(BUILD)/gen/dcmpi_build_info.h
 # ---------------------------------------------------------------- install
 SHARE = $(DESTDIR)$(PREFIX)/share/dcmpi
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/decks $(SHARE)/jobs $(DESTDIR)$(PREFIX)/share/doc/dcmpi
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/decks $(SHARE)/jobs $(SHARE)/tools $(DESTDIR)$(PREFIX)/share/doc/dcmpi
 	install -m 755 $(BUILD)/dcmpi $(DESTDIR)$(PREFIX)/bin/dcmpi
 	install -m 644 $(wildcard input/*) $(SHARE)/decks
 	install -m 755 $(wildcard jobs/*) $(SHARE)/jobs
+	install -m 755 $(wildcard tools/report*.py tools/export.py) $(SHARE)/tools
 	install -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/dcmpi
 
 uninstall:

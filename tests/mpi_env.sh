@@ -4,8 +4,9 @@
 # cores; root, as in containers; and no cross-memory attach, which containers forbid.
 export MPIRUN_FLAGS="--oversubscribe --bind-to none"
 export OMPI_MCA_plm=isolated OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader OMPI_MCA_btl_vader_single_copy_mechanism=none
-# A rank that waits lets others run: tests share the cores with each other and with whatever else the machine does.
-export OMPI_MCA_mpi_yield_when_idle=1
+# Ranks and threads that wait let others run: with more of them than cores, or on a busy machine, spinning takes ten times
+# as long.
+export OMPI_MCA_mpi_yield_when_idle=1 OMP_WAIT_POLICY=passive
 # A job that failed ends in 0.2 s instead of 2 s.
 export OMPI_MCA_odls_base_sigkill_timeout=0
 if [ "$(id -u)" = 0 ]; then
@@ -13,10 +14,3 @@ if [ "$(id -u)" = 0 ]; then
 fi
 # A leak report at exit of a library is not our finding.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0}
-cores=$(nproc)
-
-# P T: threads that wait must not spin when all cores are taken, least of all when there are more threads than cores.
-passive_if_oversubscribed() {
-    unset OMP_WAIT_POLICY
-    if [ $((($1 > 0 ? $1 : 1) * $2)) -ge "$cores" ]; then export OMP_WAIT_POLICY=passive; fi
-}

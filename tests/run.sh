@@ -50,14 +50,13 @@ wanted() { # NAME
     return 1
 }
 
-# NAME RANKS THREADS LIMIT COMMAND: writes the entry.
+# NAME THREADS LIMIT COMMAND: writes the entry.
 write_entry() {
-    local name=$1 ranks=$2 threads=$3 limit=$4 command=$5 entry=$entries/$1
+    local name=$1 threads=$2 limit=$3 command=$4 entry=$entries/$1
     cat >"$entry" <<ENTRY
 #!/usr/bin/env bash
 cd "$PWD" && . tests/mpi_env.sh
 export BUILD="$build" OMP_NUM_THREADS=$threads
-passive_if_oversubscribed $ranks $threads
 timeout -k 10 $limit $command </dev/null 2>&1 | tee "$entry.log"
 status=\${PIPESTATUS[0]}
 if [ \$status = 124 ] || [ \$status = 137 ]; then echo "# $name: no end after $limit s" | tee -a "$entry.log"; fi
@@ -76,9 +75,9 @@ entries_of_c_test() { # SOURCE
         for threads in $(setting "$source" threads 1); do
             if [ $serial = yes ] && [ "$ranks$threads" != 01 ] && [ "$ranks$threads" != 11 ]; then continue; fi
             if [ "$ranks" = 0 ]; then
-                write_entry "$name.t$threads" 0 "$threads" "$seconds" "$wrap $program"
+                write_entry "$name.t$threads" "$threads" "$seconds" "$wrap $program"
             else
-                write_entry "$name.p$ranks.t$threads" "$ranks" "$threads" "$seconds" \
+                write_entry "$name.p$ranks.t$threads" "$threads" "$seconds" \
                     "mpirun $MPIRUN_FLAGS -n $ranks $wrap $program"
             fi
         done
@@ -92,7 +91,7 @@ all_entries() {
         [ $long = yes ] || [ "$(setting "$source" long no)" = no ] || continue
         case $source in
         *.c) entries_of_c_test "$source" ;;
-        *) [ $serial = yes ] || write_entry "$(basename "$source" .sh)" 0 1 \
+        *) [ $serial = yes ] || write_entry "$(basename "$source" .sh)" 1 \
             "$(setting "$source" limit 600)" "bash $source" ;;
         esac
     done
