@@ -13,7 +13,7 @@ static void test_known_bits(void)
     static const int classes[8] = {9, 0, 7, 2, 4, 6, 6, 5};
     for (int i = 0; i < 8; i++) CHECK_INT(class_of[i], classes[i]);
     const uint64_t hash = XXH3_64bits(image, (size_t)100 * DC_GLYPH_PIXELS);
-    if (!CHECK(hash == UINT64_C(0xe4635de2596803a6))) printf("#   actual 0x%016llx\n", (unsigned long long)hash);
+    if (!CHECK(hash == UINT64_C(0x05dd4dc5411b77fe))) printf("#   actual 0x%016llx\n", (unsigned long long)hash);
 }
 
 /* A row does not know which rows were made before it. */
@@ -73,7 +73,7 @@ static void test_grey_values(void)
     }
     CHECK_INT(blank, 0);
     CHECK_INT(full, 0);
-    CHECK(darkest > 70 && darkest < 110);
+    CHECK(darkest > 60 && darkest < 110);
     CHECK_INT(brightest, 255);
     CHECK_NEAR(all / ((double)ROWS * DC_GLYPH_PIXELS), 24, 4);
     CHECK_NEAR(frame / ((double)ROWS * 4 * (DC_GLYPH_SIDE - 1)), 4.5, 1.5);

@@ -19,13 +19,13 @@ _Static_assert(BLOCK_JITTER + DC_GLYPH_STROKES_MAX * DC_STROKE_POINTS_MAX <= BLO
  * below 0.70 accuracy (a faint image is near every other faint image), yet an autoencoder tells the shapes apart. */
 static const double CENTRE = (DC_GLYPH_SIDE - 1) / 2.0;
 static const double SIZE = 8.0;                   /* half the height of an average glyph, pixels */
-static const double TURN_MAX = 0.04;              /* tan of half the rotation angle */
-static const double SHEAR_MAX = 0.12;             /* x per y */
-static const double STRETCH_MAX = 0.1;            /* relative, each axis */
+static const double TURN_MAX = 0.1;               /* tan of half the rotation angle */
+static const double SHEAR_MAX = 0.2;              /* x per y */
+static const double STRETCH_MAX = 0.15;           /* relative, each axis */
 static const double SHIFT_MAX = 1.5;              /* pixels, each axis */
 static const double JITTER_MAX = 0.2;             /* glyph units, each coordinate of each point */
 static const double PEN_MIN = 0.7, PEN_MAX = 1.7; /* half the pen width, pixels */
-static const double INK_MIN = 0.3;                /* grey value of full ink, 1 = white */
+static const double INK_MIN = 0.27;               /* grey value of full ink, 1 = white */
 static const double NOISE_MAX = 0.06;             /* grey value, uniform in +-, clipped */
 
 static const double DISTANCE2_FAR = 1e6; /* of a pixel before the first stroke: no ink */
