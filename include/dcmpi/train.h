@@ -182,7 +182,8 @@ int64_t dc_predict_pieces(const dc_trained *t, const dc_part *part, int64_t capa
 /* Goes to the next piece; returns its rows, 0 behind the last. */
 int64_t dc_predictor_next(dc_predictor *p);
 /* The piece's rows X [n x D] in their stored type: embedding Z [n x L], labels and confidence [n]. Without a network
- * only labels; the others may be NULL. Threaded. The bits are those the training run gave the same row. */
+ * only labels; the others may be NULL. Threaded. The bits are those the training run gave the same row on
+ * the same type of CPU. */
 void dc_predictor_run(dc_predictor *p, const void *X, float *Z, int32_t *label, float *confidence);
 
 /* Members of each cluster with the highest (nearest) and lowest (border) confidence: global row numbers [K x m], -1
