@@ -22,7 +22,7 @@ typedef enum {
 typedef enum {
     DC_LOSS_MSE,          /* sum e^2 / (B D): Keras, PyTorch */
     DC_LOSS_MSE_SUM,      /* sum e^2 / B: ClustPy, DKM, DCN */
-    DC_LOSS_MSE_HALF_SUM, /* sum e^2 / (2 B): Caffe */
+    DC_LOSS_MSE_HALF_SUM, /* sum e^2 / (2 B): Caffe; but the Caffe of the DEC authors has half of DC_LOSS_MSE */
     DC_LOSS_BCE           /* -sum x log p + (1-x) log(1-p) / (B D), p = sigmoid(logit): Keras, PyTorch. x in [0, 1] */
 } dc_recon_loss;
 
@@ -95,8 +95,9 @@ void dc_net_backward(const dc_net *net, const float *value, float *grad, dc_net_
                      float *dout, float *dx);
 
 /* The same passes on fixed tiles: n is a multiple of DC_ROW_TILE, and the bits of a row depend on its place modulo
- * DC_ROW_TILE alone, not on other rows, n or threads. delta[l] [n x out of layer l]: delta[last-1] comes as dLoss/d(output)
- * and goes, as all others, as dLoss/d(pre-activation); dx as in dc_net_backward. No weight gradients. */
+ * DC_ROW_TILE alone, not on other rows, n or threads. delta[l] [n x out of layer l]: delta[last-1] comes as
+ * dLoss/d(output) and goes, as all others, as dLoss/d(pre-activation); dx as in dc_net_backward. No weight gradients.
+ */
 enum { DC_ROW_TILE = 64 };
 void dc_net_forward_tiled(const dc_net *net, const float *value, dc_net_work *w, int first, int last, int64_t n);
 void dc_net_backward_tiled(const dc_net *net, const float *value, const dc_net_work *w, int first, int last, int64_t n,
