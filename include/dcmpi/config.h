@@ -107,6 +107,14 @@ DC_CHECKED dc_status dc_config_explain(const char *key, FILE *out);
 void dc_config_reference(FILE *out);
 /* The sections with their documentation, one line each, for --help. */
 void dc_config_list_sections(FILE *out);
+/* The same as .SS sections of a man page. */
+void dc_config_man(FILE *out);
+/* Words for a shell, a blank in front of each: " --section.key=" of all keys that the verb can use; " section" and
+ * " section.key". */
+void dc_config_words(const char *verb, FILE *out);
+void dc_config_names(FILE *out);
+/* Lines `--section.key) echo "word word" ;;` of a shell's case, for keys whose values are words; @file: a path. */
+void dc_config_value_words(FILE *out);
 /* XXH3 over all values in use that can change the result (not paths of output, not log_interval). */
 uint64_t dc_config_hash(const dc_config *cfg);
 
@@ -116,6 +124,9 @@ uint64_t dc_config_hash(const dc_config *cfg);
 enum { DC_QUOTE_MAX = 96 };
 /* `text` for a message: one line, control characters and bad UTF-8 as \xNN, cut with "..." if long. Returns out. */
 const char *dc_quote(char out[DC_QUOTE_MAX], const char *text);
+/* Text for a man page, escaped, sentences on lines of their own, a newline at the end; one word, without. */
+void dc_man_text(const char *text, FILE *out);
+void dc_man_word(const char *word, size_t len, FILE *out);
 /* Index of the name that `word` is most likely a typing error of, by edit distance, or -1. */
 int dc_nearest_name(const char *word, const char *const *names, int n);
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "dcmpi/config.h"
+#include "docs.h"
 #include "verbs.h"
 
 static dc_status print_default(FILE *out)
@@ -22,13 +23,20 @@ static const char *explained_key(int argc, char **argv)
     return NULL;
 }
 
+/* What needs no argument. Not in the usage: man page and completion, which `make install` asks for. */
+static const struct {
+    const char *option;
+    void (*print)(FILE *out);
+} documents[] = {{"--reference", dc_config_reference}, {"--man", dc_docs_man}, {"--completion", dc_docs_completion}};
+
 dc_status dc_verb_config(int argc, char **argv)
 {
     const char *key = explained_key(argc, argv);
     if (key) return dc_config_explain(key, stdout);
     if (argc == 2 && strcmp(argv[1], "--default") == 0) return print_default(stdout);
-    if (argc == 2 && strcmp(argv[1], "--reference") == 0) {
-        dc_config_reference(stdout);
+    for (size_t i = 0; argc == 2 && i < DC_COUNT_OF(documents); i++) {
+        if (strcmp(argv[1], documents[i].option) != 0) continue;
+        documents[i].print(stdout);
         return DC_OK;
     }
     return DC_FAIL(DC_ERR_USAGE, "usage: dcmpi config --default | --explain KEY | --reference");

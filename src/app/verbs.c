@@ -26,13 +26,16 @@ static const dc_verb table[] = {
      .details = "The scaling is that of the run. Labels /y of the input serve for the scores only.\n"
                 "  --rows-per-round=N  rows that a rank holds at a time; by default what fits into 64 MiB\n"},
     {.name = "convert",
-     .arguments = "IN... OUT.h5 [--labels=FILE ...] [--label-column=COLUMN] [--dataset=/PATH]",
+     .arguments =
+         "IN... OUT.h5 [--labels=FILE ...] [--label-column=COLUMN] [--dataset=/PATH] [--max-input=SIZE] [--force]",
      .serial = dc_verb_convert,
      .summary = "IDX, CSV, NPY, HDF5 to a data file",
      .details = "Several inputs are concatenated in order.\n"
                 "  --labels=FILE            labels, once per input in the same order\n"
                 "  --label-column=COLUMN    of text: first, last, none, or a number from 0\n"
-                "  --dataset=/PATH          of HDF5 input\n"},
+                "  --dataset=/PATH          of HDF5 input\n"
+                "  --max-input=SIZE         refuse inputs that expand beyond this, such as 64GiB (default 1TiB)\n"
+                "  --force                  replace an output that is no HDF5 file\n"},
     {.name = "info",
      .arguments = "FILE",
      .serial = dc_verb_info,

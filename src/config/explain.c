@@ -18,8 +18,7 @@ static void describe_use(const dc_key *key, char *out, size_t cap)
     }
 }
 
-/* "integer, 1..4096 steps" */
-static void describe_value(const dc_key *key, char *out, size_t cap)
+void dc_key_describe_value(const dc_key *key, char *out, size_t cap)
 {
     char type[256], range[128];
     dc_key_describe_type(key, type, sizeof type);
@@ -30,7 +29,7 @@ static void describe_value(const dc_key *key, char *out, size_t cap)
 static void explain_key(const dc_key *key, FILE *out)
 {
     char value[512], use[256];
-    describe_value(key, value, sizeof value);
+    dc_key_describe_value(key, value, sizeof value);
     describe_use(key, use, sizeof use);
     fprintf(out, "%s.%s\n", key->section, key->name);
     fprintf(out, "  %s\n", key->doc);
@@ -129,7 +128,7 @@ static void print_cell(FILE *out, const char *text)
 static void print_row(const dc_key *key, FILE *out)
 {
     char value[512], use[256];
-    describe_value(key, value, sizeof value);
+    dc_key_describe_value(key, value, sizeof value);
     describe_use(key, use, sizeof use);
     fprintf(out, "| `%s` | %s | %s%s%s | %s%s | ", key->name, value, *key->fallback ? "`" : "",
             *key->fallback ? key->fallback : "none", *key->fallback ? "`" : "", use,

@@ -88,6 +88,10 @@ void dc_key_format(const dc_config *cfg, const dc_key *key, char out[DC_VALUE_TE
 void dc_key_describe_type(const dc_key *key, char *out, size_t cap);
 void dc_key_describe_range(const dc_key *key, char *out, size_t cap);
 
+/* explain.c */
+/* Both with the unit: "integer, 1..4096 steps". */
+void dc_key_describe_value(const dc_key *key, char *out, size_t cap);
+
 /* use.c */
 /* Bit of a verb's name; 0 if the verb reads no deck keys. */
 unsigned dc_verb_bit(const char *verb);
