@@ -6,6 +6,7 @@
 #: make setup        install what is missing (Debian packages; root or sudo)
 #: make info         the effective configuration, which is also compiled into the program
 #: make install      to PREFIX (/usr/local) below DESTDIR;  uninstall: remove it again
+#: make dist         dcmpi-VERSION.tar.gz of the last commit, for packages
 #: make bench        measure the kernels
 #: make lint         warnings as errors, clang-format, clang-tidy, cppcheck, shellcheck, layers;  format: rewrite the sources
 #: make check-valgrind    serial tests under valgrind
@@ -18,7 +19,7 @@
 #:   FAULT=1         fault points
 #:   WERROR=1        warnings are errors
 #:   V=1             show whole commands
-#:   CC, MPIRUN, PKG_CONFIG, HDF5_PC, EXTRA_CFLAGS    other compilers and libraries
+#:   CC, MPIRUN, PKG_CONFIG, HDF5_PC, SCALAPACK, EXTRA_CFLAGS    other compilers and libraries
 
 
 # ---------------------------------------------------------------- user variables
@@ -27,6 +28,7 @@ CC       = mpicc
 MPIRUN  ?= mpirun
 PKG_CONFIG ?= pkg-config
 HDF5_PC ?= hdf5-openmpi
+SCALAPACK ?= scalapack-openmpi
 PREFIX  ?= /usr/local
 DESTDIR ?=
 DEBUG   ?= 0
@@ -59,7 +61,7 @@ CODEGEN  = -std=c11 $(OPT) -march=$(ARCH) -ffp-contract=fast -fno-math-errno -fo
 LDFLAGS  = -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 CPPFLAGS = -Iinclude -Isrc -I$(BUILD)/gen $(DEFINES) $(HDF5_CFLAGS)
 CFLAGS   = $(CODEGEN) $(WARNINGS) $(EXTRA_CFLAGS)
-LIBS     = $(HDF5_LIBS) -ldnnl -lopenblas -lscalapack-openmpi -lyaml -lz -lxxhash -lhwloc -lm
+LIBS     = $(HDF5_LIBS) -ldnnl -lopenblas -l$(SCALAPACK) -lyaml -lz -lxxhash -lhwloc -lm
 # Asked once, and only when a recipe needs the answer: `make setup` may have to install pkg-config first.
 HDF5_CFLAGS = $(eval HDF5_CFLAGS := $$(shell $$(PKG_CONFIG) --cflags $$(HDF5_PC)))$(HDF5_CFLAGS)
 # clang-tidy is no mpicc: it needs the include folders that mpicc adds.
@@ -107,7 +109,7 @@ $(BUILD)/ $(BUILD)/tests/ $(BUILD)/gen/:
 	@mkdir -p $@
 
 # Before the first compilation: what is missing is named with its Debian package.
-export CC PKG_CONFIG HDF5_PC
+export CC PKG_CONFIG HDF5_PC SCALAPACK
 $(BUILD)/gen/libraries.ok: tools/setup.sh | $(BUILD)/gen/
 	@tools/setup.sh --check
 	@touch $@
@@ -210,18 +212,39 @@ cppcheck: $(BUILD)/gen/dcmpi_build_info.h
 	    -j$(shell nproc) --library=tests/cppcheck.cfg -Iinclude -Isrc -I$(BUILD)/gen $(LIB_SRC) $(MAIN_SRC)
 
 # ---------------------------------------------------------------- install
-SHARE = $(DESTDIR)$(PREFIX)/share/dcmpi
-install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/decks $(SHARE)/jobs $(SHARE)/tools $(DESTDIR)$(PREFIX)/share/doc/dcmpi
+SHARE     = $(DESTDIR)$(PREFIX)/share
+INSTALLED = $(DESTDIR)$(PREFIX)/bin/dcmpi $(SHARE)/man/man1/dcmpi.1 $(SHARE)/bash-completion/completions/dcmpi \
+            $(SHARE)/modulefiles/dcmpi/$(VERSION)
+
+# Man page and completion are printed by the program: its tables of verbs and keys are their text.
+$(BUILD)/gen/dcmpi.1 $(BUILD)/gen/completion: $(BUILD)/gen/%: $(BUILD)/dcmpi
+	@$< config --$(if $(filter %.1,$*),man,completion) >$@
+
+$(BUILD)/gen/modulefile: packaging/modulefile.in Makefile | $(BUILD)/gen/
+	@sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@PREFIX@|$(PREFIX)|g' $< >$@.new; $(replace_if_changed)
+
+# PREFIX may be another one than at the last installation.
+.PHONY: $(BUILD)/gen/modulefile
+
+install: all $(BUILD)/gen/dcmpi.1 $(BUILD)/gen/completion $(BUILD)/gen/modulefile
+	install -d $(dir $(INSTALLED)) $(addprefix $(SHARE)/,dcmpi/decks dcmpi/jobs dcmpi/tools doc/dcmpi)
 	install -m 755 $(BUILD)/dcmpi $(DESTDIR)$(PREFIX)/bin/dcmpi
-	install -m 644 $(wildcard input/*) $(SHARE)/decks
-	install -m 755 $(wildcard jobs/*) $(SHARE)/jobs
-	install -m 755 $(wildcard tools/report*.py tools/export.py) $(SHARE)/tools
-	install -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/dcmpi
+	install -m 644 $(BUILD)/gen/dcmpi.1 $(SHARE)/man/man1/dcmpi.1
+	install -m 644 $(BUILD)/gen/completion $(SHARE)/bash-completion/completions/dcmpi
+	install -m 644 $(BUILD)/gen/modulefile $(SHARE)/modulefiles/dcmpi/$(VERSION)
+	install -m 644 $(wildcard input/*) $(SHARE)/dcmpi/decks
+	install -m 755 $(wildcard jobs/*) $(SHARE)/dcmpi/jobs
+	install -m 755 $(wildcard tools/report*.py tools/export.py) $(SHARE)/dcmpi/tools
+	cp -R packaging $(SHARE)/dcmpi/
+	install -m 644 README.md $(SHARE)/doc/dcmpi
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/dcmpi
-	rm -rf $(SHARE) $(DESTDIR)$(PREFIX)/share/doc/dcmpi
+	rm -f $(INSTALLED)
+	rm -rf $(SHARE)/dcmpi $(SHARE)/doc/dcmpi
+	-rmdir $(SHARE)/modulefiles/dcmpi
+
+dist:
+	git archive --prefix=dcmpi-$(VERSION)/ -o dcmpi-$(VERSION).tar.gz HEAD
 
 clean:
 	rm -rf build
@@ -233,4 +256,4 @@ help:
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all tests info setup setup-developer demo check check-long check-valgrind print-build bench layers format lint tidy $(TIDY) \
-        cppcheck install uninstall clean help FORCE
+        cppcheck install uninstall dist clean help FORCE

@@ -4,11 +4,13 @@
 #   tools/setup.sh --developer    also what make lint and make check-valgrind need
 #   tools/setup.sh --check        only what the build needs: name what is missing with its package, exit 1 if anything is
 #   tools/setup.sh --list         all packages
-# CC, PKG_CONFIG and HDF5_PC are taken from the environment, so a cluster's modules count as well as Debian's packages.
+# CC, PKG_CONFIG, HDF5_PC and SCALAPACK are taken from the environment: a cluster's modules count as well as Debian's
+# packages.
 set -eu
 CC=${CC:-mpicc}
 PKG_CONFIG=${PKG_CONFIG:-pkg-config}
 HDF5_PC=${HDF5_PC:-hdf5-openmpi}
+SCALAPACK=${SCALAPACK:-scalapack-openmpi}
 
 # when  probe  package  for what.   Probes: cmd:NAME  pc:PKG-CONFIG-NAME  inc:HEADER  py:MODULE  so:LIBRARY
 table() {
@@ -21,7 +23,7 @@ build cmd:$CC                     libopenmpi-dev          MPI
 build pc:$HDF5_PC                 libhdf5-openmpi-dev     parallel HDF5
 build inc:oneapi/dnnl/dnnl.h      libdnnl-dev             oneDNN, the network's matrix products
 build pc:openblas                 libopenblas-openmp-dev  OpenBLAS
-build so:scalapack-openmpi        libscalapack-openmpi-dev ScaLAPACK
+build so:$SCALAPACK                libscalapack-openmpi-dev ScaLAPACK
 build inc:yaml.h                  libyaml-dev             decks
 build inc:zlib.h                  zlib1g-dev              .gz input
 build inc:xxhash.h                libxxhash-dev           checksums
@@ -33,6 +35,7 @@ run   py:h5py                     python3-h5py            reports and tests
 run   py:matplotlib               python3-matplotlib      reports
 test  cmd:prove                   perl                    running the tests
 test  cmd:git                     git                     the build's commit id
+test  cmd:mandoc                  mandoc                  checking the man page
 devel cmd:valgrind                valgrind                make check-valgrind
 devel cmd:clang-format            clang-format            make format, make lint
 devel cmd:clang-tidy              clang-tidy              make lint
