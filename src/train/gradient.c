@@ -280,8 +280,14 @@ static void sync_sums(dc_comm *comm, dc_gradient *g, double *loss)
         p->grad[p->n - p->n_extra + k] = (float)g->vector[(size_t)g->cfg.n_losses + k];
 }
 
+double dc_gradient_product_s(const dc_gradient *g)
+{
+    return g->product_s;
+}
+
 void dc_gradient_sync(dc_comm *comm, dc_gradient *g, double *loss)
 {
+    g->product_s = 0;
     if (!strict(g)) {
         sync_free(comm, g, loss);
         return;

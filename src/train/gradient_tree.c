@@ -192,7 +192,9 @@ static void copy_layers(const dc_gradient *g)
 
 void dc_tree_way_sync(dc_comm *comm, dc_gradient *g)
 {
+    const double start = dc_clock_now_s();
     dc_tree_way_partials(g, g->tree->root + g->tree->root_of[g->owners.rank], own_roots(g));
+    g->product_s = dc_clock_now_s() - start;
     if (g->owners.P == 1)
         copy_layers(g);
     else

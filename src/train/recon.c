@@ -135,6 +135,7 @@ static double take_step(dc_comm *comm, trainer *t, int64_t step, int64_t *B)
     start = dc_timer_start();
     dc_gradient_sync(comm, t->gradient, &loss);
     dc_timer_stop(timers, DC_T_PRETRAIN_SYNC, start, 0, 0);
+    dc_timer_move(timers, DC_T_PRETRAIN_SYNC, DC_T_PRETRAIN_NETWORK, dc_gradient_product_s(t->gradient));
     *B = plan->n_global;
     if (!isfinite(loss)) return loss;
 

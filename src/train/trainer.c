@@ -137,6 +137,7 @@ void dc_trainer_step(dc_comm *comm, dc_trainer *t, int64_t step, dc_step_loss *l
     double start = dc_timer_start();
     dc_gradient_sync(comm, t->gradient, losses);
     dc_timer_stop(m->timers, DC_T_CLUSTER_SYNC, start, 0, 0);
+    dc_timer_move(m->timers, DC_T_CLUSTER_SYNC, DC_T_CLUSTER_NETWORK, dc_gradient_product_s(t->gradient));
     dc_progress_count(m->progress, (double)plan->n_global, (double)plan->n_global * step_flops(t));
 
     *loss = (dc_step_loss){.total = losses[LOSS_TOTAL], .recon = losses[LOSS_RECON]};
