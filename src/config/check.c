@@ -51,6 +51,18 @@ static dc_status check_model(const dc_config *cfg, const dc_origins *from)
                    (long long)cfg->model.latent, (long long)narrowest);
 }
 
+/* Whether pretraining runs with this loss is decided by the key table; here only what the loss needs. */
+static dc_status check_loss(const dc_config *cfg, const dc_origins *from, unsigned verb)
+{
+    char place[DC_PLACE_MAX], why[256];
+    const dc_key *loss = dc_key_find("pretrain", "loss");
+    if (cfg->pretrain.loss != DC_LOSS_BCE || cfg->model.output_activation == DC_ACT_SIGMOID ||
+        !dc_key_in_use(cfg, loss, verb, why, sizeof why))
+        return DC_OK;
+    dc_place_format(from, loss, place);
+    return DC_FAIL(DC_ERR_USAGE, "%s: pretrain.loss = bce needs model.output_activation = sigmoid", place);
+}
+
 static dc_status check_input(const dc_config *cfg, const dc_origins *from)
 {
     static const char *const known[] = {DC_BUILTIN_GLYPHS};
@@ -100,6 +112,7 @@ dc_status dc_config_check(dc_config *cfg, const dc_origins *from, unsigned verb)
     if (verb & (DC_USE_FIT | DC_USE_KMEANS)) DC_TRY(check_input(cfg, from));
     fill_in(cfg);
     if (verb & DC_USE_FIT) DC_TRY(check_model(cfg, from));
+    if (verb & DC_USE_FIT) DC_TRY(check_loss(cfg, from, verb));
     if (verb & (DC_USE_FIT | DC_USE_KMEANS)) DC_TRY(check_counts(cfg, from, verb));
 out:
     return st;

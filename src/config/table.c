@@ -178,8 +178,8 @@ static const dc_key table[] = {
     {KEY("pretrain", "loss", DC_KEY_CHOICE, pretrain.loss, "mse"), .choices = losses, .verbs = DC_USE_FIT,
      .when = "mode", .when_is = "joint layerwise", .result = true, .also = "reconstruction_loss", .source = GUO,
      .doc = "Reconstruction error. mse: mean over batch and columns (Keras, PyTorch). mse_sum: sum over columns, mean "
-            "over the batch (DCN, DKM). mse_half_sum: half of that (Caffe). bce: cross-entropy, mean over batch and columns, for data in "
-            "[0, 1] and model.output_activation sigmoid. Learning rates do not carry over."},
+            "over the batch (DCN, DKM). mse_half_sum: half of that (Caffe). bce: cross-entropy, mean over batch and columns, for "
+            "data in [0, 1] and model.output_activation sigmoid. Learning rates do not carry over."},
     OPTIMIZER_ROWS("pretrain", pretrain.opt, NULL, "mode", "joint layerwise", "1.0", GUO ", for loss mse and data in [0, 1]"),
 
     {KEY("cluster", "method", DC_KEY_METHOD, cluster.method, "dec"), .verbs = DC_USE_FIT, .result = true,
