@@ -61,7 +61,8 @@ static inline double dc_lane_exp(double x)
     const double magic = 0x1.8p52; /* added, it leaves an integer in the low bits */
     const double y = x < -700 ? -700 : x;
     const double t = y * 1.4426950408889634 + magic, n = t - magic;
-    const double r = y - n * 0x1.62e42fefa39efp-1 - n * 0x1.abc9e3b39803fp-56;
+    /* ln 2 in two parts; the first has zeros at its end, so that n times it is exact with and without FMA. */
+    const double r = y - n * 0x1.62e42feep-1 - n * 0x1.a39ef35793c76p-33;
     double p = 1.0 / 479001600;
     p = p * r + 1.0 / 39916800;
     p = p * r + 1.0 / 3628800;
