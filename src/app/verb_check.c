@@ -1,10 +1,14 @@
 /* `dcmpi check FILE`: is a data, result or prediction file whole? Format and version, datasets and shapes that must fit
  * each other, checksums, ranges. All findings are printed; the first of them is the error. Rows are streamed. */
+#include <errno.h>
 #include <math.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "dcmpi/h5.h"
+#include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/train.h"
 #include "verbs.h"
@@ -37,8 +41,6 @@ typedef dc_status (*piece_visitor)(void *ctx, const dc_h5_info *info, dc_gidx ro
 /* Calls visit for all values of a dataset in order, `count` of them from row `row` on. */
 static dc_status each_piece(const check *c, const char *name, piece_visitor visit, void *ctx)
 {
-    static const size_t bytes[] = {[DC_H5_U8] = 1,  [DC_H5_F16] = 2, [DC_H5_F32] = 4,  [DC_H5_F64] = 8,
-                                   [DC_H5_I32] = 4, [DC_H5_I64] = 8, [DC_H5_OTHER] = 0};
     dc_status st = DC_OK;
     dc_h5_info info;
     void *piece = NULL;
@@ -47,7 +49,7 @@ static dc_status each_piece(const check *c, const char *name, piece_visitor visi
     if (!info.exact) return FINDING("%s: '%s' is stored in a type that is not ours", c->path, name);
     for (int i = 1; i < info.n_dims; i++) width *= (size_t)info.dims[i];
     const dc_gidx rows = info.n_dims ? info.dims[0] : 1;
-    const size_t row_bytes = width * bytes[info.type];
+    const size_t row_bytes = width * info.item_bytes;
     const dc_gidx step = DC_MAX((dc_gidx)(PIECE_BYTES / DC_MAX(row_bytes, (size_t)1)), (dc_gidx)1);
     DC_TRY(dc_mem_alloc_raw(&piece, (size_t)DC_MIN(step, rows), row_bytes, "piece of rows"));
     for (dc_gidx row = 0; row < rows; row += step) {
@@ -83,11 +85,9 @@ typedef struct {
 
 static dc_status finite_piece(void *ctx, const dc_h5_info *info, dc_gidx row, size_t count, const void *values)
 {
-    static const size_t bytes[] = {[DC_H5_U8] = 1,  [DC_H5_F16] = 2, [DC_H5_F32] = 4,  [DC_H5_F64] = 8,
-                                   [DC_H5_I32] = 4, [DC_H5_I64] = 8, [DC_H5_OTHER] = 0};
     const finite_pass *p = ctx;
     const size_t bad = first_bad(info->type, count, values);
-    if (p->hash) XXH3_64bits_update(p->hash, values, count * bytes[info->type]);
+    if (p->hash) XXH3_64bits_update(p->hash, values, count * info->item_bytes);
     if (bad == count) return DC_OK;
     return FINDING("%s: '%s' has a NaN or infinite value at or behind row %lld", p->c->path, p->name, (long long)row);
 }
@@ -281,10 +281,9 @@ out:
     return st;
 }
 
-dc_status dc_verb_check(int argc, char **argv)
+static dc_status check_here(const char *path)
 {
-    if (argc != 2) return DC_FAIL(DC_ERR_USAGE, "usage: dcmpi check FILE");
-    check c = {.path = argv[1]};
+    check c = {.path = path};
     dc_status st = check_file(&c);
     (void)!dc_h5_close(&c.h5);
     if (st == DC_OK && c.findings) {
@@ -292,4 +291,31 @@ dc_status dc_verb_check(int argc, char **argv)
         st = DC_FAIL(DC_ERR_FORMAT, "not whole, %d finding%s: %s", c.findings, c.findings == 1 ? "" : "s", c.first);
     }
     return st;
+}
+
+/* The HDF5 library crashes on some damaged files of other programs. In a process of its own that is a finding, too; it
+ * prints its own error. */
+static dc_status check_apart(const char *path)
+{
+    int result = 0;
+    fflush(NULL);
+    const pid_t child = fork();
+    if (child < 0) return check_here(path);
+    if (child == 0) {
+        const dc_status st = check_here(path);
+        if (st != DC_OK) dc_log_error(dc_error_text());
+        fflush(NULL);
+        _exit((int)st);
+    }
+    while (waitpid(child, &result, 0) < 0)
+        if (errno != EINTR) return DC_FAIL(DC_ERR_INTERNAL, "cannot wait for the check: %s", strerror(errno));
+    if (WIFEXITED(result)) return (dc_status)WEXITSTATUS(result);
+    return DC_FAIL(DC_ERR_FORMAT, "%s is damaged: the HDF5 library crashes on it (%s); make it anew", path,
+                   strsignal(WTERMSIG(result)));
+}
+
+dc_status dc_verb_check(int argc, char **argv)
+{
+    if (argc != 2) return DC_FAIL(DC_ERR_USAGE, "usage: dcmpi check FILE");
+    return dc_comm_is_launched() ? check_here(argv[1]) : check_apart(argv[1]); /* MPI does not like to be forked */
 }

@@ -11,7 +11,15 @@
 
 #include "dcmpi/mem.h"
 
-enum { CHUNK_BYTES = 1 << 20, ALIGN_BYTES = 1 << 20 };
+enum { CHUNK_BYTES = 1 << 20, ALIGN_BYTES = 1 << 20, COMPACT_MAX = 65535 };
+
+/* Links and attributes of a group stay in its object header, which has a checksum. Beyond 8 of them the library would
+ * move them to a heap without one, and HDF5 1.10 crashes when links there are damaged. */
+static void keep_compact(hid_t plist)
+{
+    H5Pset_link_phase_change(plist, COMPACT_MAX, 0);
+    H5Pset_attr_phase_change(plist, COMPACT_MAX, 0);
+}
 
 /* ---- Open and close ---------------------------------------------------------------------------------------------- */
 
@@ -22,6 +30,7 @@ static dc_status create_file(const char *path, hid_t *file)
     /* Large arrays start at stripe borders of parallel file systems. */
     H5Pset_alignment(fapl, ALIGN_BYTES, ALIGN_BYTES);
     H5Pset_obj_track_times(fcpl, false);
+    keep_compact(fcpl);
     *file = H5Fcreate(path, H5F_ACC_TRUNC, fcpl, fapl);
     if (*file < 0)
         st = DC_FAIL(DC_ERR_IO, "cannot create %s: %s; check directory, permissions and disk", path, dc_h5_error());
@@ -259,6 +268,7 @@ dc_status dc_h5_create_group(dc_h5 *h5, const char *name)
     if (st != DC_OK) return st;
     const hid_t gcpl = H5Pcreate(H5P_GROUP_CREATE);
     H5Pset_obj_track_times(gcpl, false);
+    keep_compact(gcpl);
     const hid_t group = H5Gcreate2(h5->file, name, H5P_DEFAULT, gcpl, H5P_DEFAULT);
     if (group < 0) st = DC_FAIL(DC_ERR_IO, "cannot create group '%s' in %s: %s", name, h5->path, dc_h5_error());
     dc_h5_drop(group);
