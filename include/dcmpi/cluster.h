@@ -62,8 +62,8 @@ DC_CHECKED dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmea
 void dc_kmeans_result_release(dc_kmeans_result *r);
 
 /* label[n]: the nearest of the centres M [K x d] to each row of X [n x d], distances summed from the differences in
- * double, ties to the lowest centre. What dc_kmeans labels its own rows with. Local, threaded outside a parallel region;
- * a row's label does not depend on its position. */
+ * double, ties to the lowest centre. What dc_kmeans labels its own rows with. Local, threaded outside a parallel
+ * region; a row's label does not depend on its position. */
 void dc_nearest(const float *X, const float *M, int64_t n, int64_t K, int64_t d, int32_t *label);
 
 /* ---- Student-t soft assignment ---- */

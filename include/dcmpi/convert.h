@@ -1,17 +1,17 @@
 /* Foreign formats to the data file of dcmpi, streamed: IDX, NPY and comma, semicolon, tab or blank separated text (each
- * also as .gz), and HDF5. Serial: one process, no MPI. Memory is a few pieces of some MiB whatever the size of the input.
+ * also as .gz), and HDF5. Serial: one process, no MPI. Memory is a few pieces of some MiB whatever the size of the
+ * input.
  *
- * The data file: /X [N, D] uint8, float16, float32 or float64; /y [N] int32 if there are labels; attributes of the root:
- *   format         "dcmpi-data", and format_version (int64)
- *   source         the inputs, one per line
- *   checksum       XXH3 (64 bits, seed 0) of the stored bytes of /X in row order, 16 hex digits
- *   min, max, mean of all values (float64)
+ * The data file: /X [N, D] uint8, float16, float32 or float64; /y [N] int32 if there are labels; attributes of the
+ * root: format         "dcmpi-data", and format_version (int64) source         the inputs, one per line checksum XXH3
+ * (64 bits, seed 0) of the stored bytes of /X in row order, 16 hex digits min, max, mean of all values (float64)
  *   image_shape    int64, all dimensions but the first of pictures (2 to 4 of them)
  *   feature_names  names from the header line of text, one per line
  *   n_classes      number of different labels (int64)
  *   classes        one line per class, in ascending order of the labels: the name or number that the label stands for
  * /y has the attribute `xxh3` (Checksums in h5.h).
- * Integer labels that fit keep their values in /y; names, and integers beyond int32, are numbered 0..C-1 in that order. */
+ * Integer labels that fit keep their values in /y; names, and integers beyond int32, are numbered 0..C-1 in that order.
+ */
 #ifndef DCMPI_CONVERT_H
 #define DCMPI_CONVERT_H
 
@@ -28,16 +28,16 @@ enum {
 };
 
 typedef struct {
-    const char *const *inputs;  /* [n_inputs], concatenated in order */
+    const char *const *inputs; /* [n_inputs], concatenated in order */
     int n_inputs;
-    const char *const *labels;  /* [n_labels], 0 or n_inputs files of labels */
+    const char *const *labels; /* [n_labels], 0 or n_inputs files of labels */
     int n_labels;
-    long label_column;          /* text formats: dc_label_column or a number from 0 */
-    bool label_column_given;    /* false: as DC_LABEL_NONE, but an HDF5 input's own /y is taken */
-    const char *dataset;        /* HDF5 inputs: path of the matrix, NULL: "/X" or the only dataset of 2 or more dimensions */
+    long label_column;       /* text formats: dc_label_column or a number from 0 */
+    bool label_column_given; /* false: as DC_LABEL_NONE, but an HDF5 input's own /y is taken */
+    const char *dataset; /* HDF5 inputs: path of the matrix, NULL: "/X" or the only dataset of 2 or more dimensions */
     const char *output;
-    bool force;                 /* replace an output that exists and is no HDF5 file */
-    uint64_t max_input_bytes;   /* refuse inputs that expand beyond; 0: no limit */
+    bool force;               /* replace an output that exists and is no HDF5 file */
+    uint64_t max_input_bytes; /* refuse inputs that expand beyond; 0: no limit */
 } dc_convert_config;
 
 typedef struct {
@@ -50,8 +50,8 @@ typedef struct {
     uint64_t checksum;
 } dc_convert_result;
 
-/* Writes cfg->output through the temporary name "<output>.part", which is removed on any error; an HDF5 file that has the
- * output's name is replaced when the new one is complete. Numbers that are neither uint8 nor floating point become
+/* Writes cfg->output through the temporary name "<output>.part", which is removed on any error; an HDF5 file that has
+ * the output's name is replaced when the new one is complete. Numbers that are neither uint8 nor floating point become
  * float32, with a NOTE if that loses digits; inputs of different types meet in the widest of them.
  * Errors: DC_ERR_DATA with file, place (byte, or line and column) and cause; DC_ERR_IO (output, disk); DC_ERR_USAGE;
  * DC_ERR_BUSY (another process writes this output); DC_ERR_MEMORY. */

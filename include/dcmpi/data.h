@@ -1,4 +1,5 @@
-/* The data of a job in memory: this rank's rows in their stored type, labels, scaling; batches; the built-in problem. */
+/* The data of a job in memory: this rank's rows in their stored type, labels, scaling; batches; the built-in problem.
+ */
 #ifndef DCMPI_DATA_H
 #define DCMPI_DATA_H
 
@@ -13,13 +14,13 @@ typedef struct {
     dc_part part;
     int64_t D;
     dc_dtype dtype;
-    void *X;        /* [n x D] stored type, local, owned */
-    int32_t *y;     /* [n] labels made dense 0..C-1, local, owned; NULL without labels. Only metrics may look. */
-    int64_t C;      /* number of classes, 0 without labels; global */
+    void *X;    /* [n x D] stored type, local, owned */
+    int32_t *y; /* [n] labels made dense 0..C-1, local, owned; NULL without labels. Only metrics may look. */
+    int64_t C;  /* number of classes, 0 without labels; global */
     int n_image_dims;
     int64_t image_shape[DC_IMAGE_DIMS_MAX];
     dc_scale_kind scale_kind;
-    float *shift, *scale; /* [D], global, owned: a row enters the network as (x - shift) * scale */
+    float *shift, *scale;     /* [D], global, owned: a row enters the network as (x - shift) * scale */
     char source[DC_PATH_MAX]; /* path, or "builtin:glyphs" */
     uint64_t hash;            /* global checksum of X: XXH3 of each shard's bytes, hashed in shard order */
     double min, max, mean;    /* of the stored values, global */
@@ -34,63 +35,66 @@ typedef struct {
     bool has_labels;
 } dc_data_header;
 
-/* Reads the header of `path`; not collective. rows (global): 0 = all, else the first `rows` rows; the built-in problem has
- * DC_GLYPH_ROWS_DEFAULT rows unless told. Errors: DC_ERR_DATA for files that are no data files of ours (names what is
- * missing), more rows asked for than there are, no rows or no columns; DC_ERR_IO. */
+/* Reads the header of `path`; not collective. rows (global): 0 = all, else the first `rows` rows; the built-in problem
+ * has DC_GLYPH_ROWS_DEFAULT rows unless told. Errors: DC_ERR_DATA for files that are no data files of ours (names what
+ * is missing), more rows asked for than there are, no rows or no columns; DC_ERR_IO. */
 DC_CHECKED dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_header *out);
 
 /* Collective. Loads or generates this rank's rows (none is legal), renumbers labels densely in ascending order of their
- * values, audits, and computes the scaling; all arguments are global. NaN and Inf are errors (first row and column, count),
- * so are fewer than K distinct rows; constant columns get a NOTE and are only shifted. shift, scale, hash, min, max and mean
- * have the same bits for every number of ranks and threads. `seed` is used by the built-in problem only. *out is owned by
- * the caller. Errors, agreed: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY, DC_ERR_USAGE (more ranks than shards). */
+ * values, audits, and computes the scaling; all arguments are global. NaN and Inf are errors (first row and column,
+ * count), so are fewer than K distinct rows; constant columns get a NOTE and are only shifted. shift, scale, hash, min,
+ * max and mean have the same bits for every number of ranks and threads. `seed` is used by the built-in problem only.
+ * *out is owned by the caller. Errors, agreed: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY, DC_ERR_USAGE (more ranks than
+ * shards). */
 DC_CHECKED dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx rows, int shards, dc_scale_kind scale,
                                      uint64_t seed, int64_t K, dc_dataset **out);
 /* Accepts NULL. */
 void dc_dataset_destroy(dc_dataset **data);
 
-/* Scaled rows as float: out[i*D + c] = (X[rows[i]][c] - shift[c]) * scale[c] for n local row numbers, in any order and with
- * repeats. Threaded unless called inside a parallel region, where it is safe. */
+/* Scaled rows as float: out[i*D + c] = (X[rows[i]][c] - shift[c]) * scale[c] for n local row numbers, in any order and
+ * with repeats. Threaded unless called inside a parallel region, where it is safe. */
 void dc_dataset_gather(const dc_dataset *data, const int64_t *rows, int64_t n, float *out);
 /* The same for consecutive local rows lo..lo+n-1. */
 void dc_dataset_rows(const dc_dataset *data, int64_t lo, int64_t n, float *out);
 
-/* Stored (unscaled) rows by global number, on every rank: out[n x D] in the stored type; a negative number gives a row of
- * zeros. Collective. Errors: DC_ERR_MEMORY. */
+/* Stored (unscaled) rows by global number, on every rank: out[n x D] in the stored type; a negative number gives a row
+ * of zeros. Collective. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_dataset_fetch(dc_comm *comm, const dc_dataset *data, const dc_gidx *rows, int64_t n, void *out);
 
-/* ---- Rows in pieces: data of any size in bounded memory ----------------------------------------------------------- */
+/* ---- Rows in pieces: data of any size in bounded memory -----------------------------------------------------------
+ */
 
 typedef struct {
     char source[DC_PATH_MAX];
     dc_data_header head;
-    int label_type;    /* dc_h5_type of /y */
+    int label_type; /* dc_h5_type of /y */
     dc_part part;
-    int64_t capacity;  /* rows of a piece at most */
-    dc_gidx next;      /* first local row of the next piece */
-    int64_t n;         /* rows of this piece */
-    void *X;           /* [capacity x D] of which n are there, stored type, owned */
-    int32_t *y;        /* [capacity] dense labels 0..C-1, owned; NULL without labels. Only metrics may look. */
-    int64_t C;         /* classes of the whole file, 0 without labels; global */
+    int64_t capacity;     /* rows of a piece at most */
+    dc_gidx next;         /* first local row of the next piece */
+    int64_t n;            /* rows of this piece */
+    void *X;              /* [capacity x D] of which n are there, stored type, owned */
+    int32_t *y;           /* [capacity] dense labels 0..C-1, owned; NULL without labels. Only metrics may look. */
+    int64_t C;            /* classes of the whole file, 0 without labels; global */
     int64_t *raw, *value; /* [capacity] labels as stored, [C] their values; owned */
 } dc_row_stream;
 /* Collective: the header alone. Errors as of dc_dataset_load, but the built-in problem is no file. */
 DC_CHECKED dc_status dc_row_stream_open(dc_comm *comm, const char *path, dc_row_stream *s);
-/* Collective: memory for pieces of this rank's rows of `part`, which covers all rows; classes of all labels (in one pass
- * over /y). capacity >= 1, global. */
+/* Collective: memory for pieces of this rank's rows of `part`, which covers all rows; classes of all labels (in one
+ * pass over /y). capacity >= 1, global. */
 DC_CHECKED dc_status dc_row_stream_start(dc_comm *comm, dc_row_stream *s, const dc_part *part, int64_t capacity);
 /* Collective: this rank's next n <= capacity rows, 0 is legal. NaN and Inf are errors (DC_ERR_DATA, names the row). */
 DC_CHECKED dc_status dc_row_stream_read(dc_comm *comm, dc_row_stream *s, int64_t n);
 void dc_row_stream_close(dc_row_stream *s);
 
-/* ---- Batches: which rows a step takes (design: the order is a function of seed, epoch, N, V, B) -------------------- */
+/* ---- Batches: which rows a step takes (design: the order is a function of seed, epoch, N, V, B) --------------------
+ */
 
 typedef struct {
     const dc_part *part; /* borrowed */
     uint64_t seed;
-    int64_t B;           /* global batch rows, clamped to N */
+    int64_t B; /* global batch rows, clamped to N */
     int64_t steps_per_epoch;
-    int64_t capacity;    /* no step gives this rank more rows than this */
+    int64_t capacity; /* no step gives this rank more rows than this */
 } dc_batcher;
 /* B >= 1; holds no memory. Errors: DC_ERR_USAGE (B < 1), DC_ERR_DATA (no rows). */
 DC_CHECKED dc_status dc_batcher_init(dc_batcher *b, const dc_part *part, uint64_t seed, int64_t B);
@@ -103,13 +107,14 @@ void dc_batcher_step(const dc_batcher *b, int64_t step, int64_t *rows, int64_t *
 int64_t dc_batcher_offset(const dc_batcher *b, int64_t step, int rank);
 int64_t dc_batcher_shard_rows(const dc_batcher *b, int64_t step, int shard);
 
-/* ---- Built-in problem ---------------------------------------------------------------------------------------------- */
+/* ---- Built-in problem ----------------------------------------------------------------------------------------------
+ */
 
 enum { DC_GLYPH_SIDE = 28, DC_GLYPH_PIXELS = 784, DC_GLYPH_CLASSES = 10, DC_GLYPH_ROWS_DEFAULT = 10000 };
 #define DC_BUILTIN_GLYPHS "builtin:glyphs"
-/* One row of the built-in problem: a drawn glyph of random class, pose, pen and brightness, white on black. A function of
- * (seed, row) alone, whatever rank, thread or order asks for it; safe inside parallel regions; about 10 us.
- * row: global, >= 0. out[784]: row-major 28 x 28 grey values. Returns the class 0..9; classes are equally likely. */
+/* One row of the built-in problem: a drawn glyph of random class, pose, pen and brightness, white on black. A function
+ * of (seed, row) alone, whatever rank, thread or order asks for it; safe inside parallel regions; about 10 us. row:
+ * global, >= 0. out[784]: row-major 28 x 28 grey values. Returns the class 0..9; classes are equally likely. */
 int dc_glyph_row(uint64_t seed, dc_gidx row, uint8_t out[DC_GLYPH_PIXELS]);
 
 #endif

@@ -1,9 +1,9 @@
 /* HDF5, parallel and serial, behind fixed-shape calls: the only place that knows the library.
  *
- * Collective reads and writes keep the stored type (a conversion inside HDF5 breaks collective transfers) and go in agreed
- * rounds of at most 1 GiB per rank; a rank without rows stays in with an empty selection, and the status is agreed before
- * and after every call of the library. Foreign files: hard links only, no external storage or virtual datasets, no filter
- * plugins, no shape larger than what is stored. */
+ * Collective reads and writes keep the stored type (a conversion inside HDF5 breaks collective transfers) and go in
+ * agreed rounds of at most 1 GiB per rank; a rank without rows stays in with an empty selection, and the status is
+ * agreed before and after every call of the library. Foreign files: hard links only, no external storage or virtual
+ * datasets, no filter plugins, no shape larger than what is stored. */
 #ifndef DCMPI_H5_H
 #define DCMPI_H5_H
 
@@ -19,8 +19,8 @@ typedef enum { DC_H5_READ, DC_H5_CREATE, DC_H5_APPEND } dc_h5_mode;
 typedef enum { DC_H5_U8, DC_H5_F16, DC_H5_F32, DC_H5_F64, DC_H5_I32, DC_H5_I64, DC_H5_OTHER } dc_h5_type;
 enum { DC_H5_MAX_DIMS = 8, DC_H5_NAME_MAX = 256 };
 typedef struct {
-    dc_h5_type type;   /* DC_H5_OTHER: look at integer and floating; dc_h5_read_rows converts such numbers */
-    int n_dims;        /* 0: a scalar, which counts as one row */
+    dc_h5_type type; /* DC_H5_OTHER: look at integer and floating; dc_h5_read_rows converts such numbers */
+    int n_dims;      /* 0: a scalar, which counts as one row */
     dc_gidx dims[DC_H5_MAX_DIMS];
     bool integer;      /* any integer (or enum), any size and byte order */
     bool floating;     /* any floating-point type */
@@ -39,37 +39,43 @@ DC_CHECKED dc_status dc_h5_dataset_info(dc_h5 *h5, const char *name, dc_h5_info 
 /* Rows [row, row+n) of the first dimension, all of the others; n = 0 is legal. `type` must be the stored type, or any
  * integer/float pair HDF5 converts when serial. */
 DC_CHECKED dc_status dc_h5_read_rows(dc_h5 *h5, const char *name, dc_h5_type type, dc_gidx row, dc_gidx n, void *out);
-DC_CHECKED dc_status dc_h5_write_rows(dc_h5 *h5, const char *name, dc_h5_type type, dc_gidx row, dc_gidx n, const void *in);
+DC_CHECKED dc_status dc_h5_write_rows(dc_h5 *h5, const char *name, dc_h5_type type, dc_gidx row, dc_gidx n,
+                                      const void *in);
 /* Contiguous, early allocation, never filled, little-endian; parents are created. */
-DC_CHECKED dc_status dc_h5_create_dataset(dc_h5 *h5, const char *name, dc_h5_type type, int n_dims, const dc_gidx *dims);
+DC_CHECKED dc_status dc_h5_create_dataset(dc_h5 *h5, const char *name, dc_h5_type type, int n_dims,
+                                          const dc_gidx *dims);
 /* The same, chunked, for writers that do not know the number of rows beforehand: dims[0] is the rows it starts with
  * (usually 0), the other dims are fixed and > 0. */
-DC_CHECKED dc_status dc_h5_create_extendible(dc_h5 *h5, const char *name, dc_h5_type type, int n_dims, const dc_gidx *dims);
+DC_CHECKED dc_status dc_h5_create_extendible(dc_h5 *h5, const char *name, dc_h5_type type, int n_dims,
+                                             const dc_gidx *dims);
 /* Sets the number of rows of an extendible dataset; rows that exist keep their values. */
 DC_CHECKED dc_status dc_h5_extend(dc_h5 *h5, const char *name, dc_gidx rows);
 DC_CHECKED dc_status dc_h5_create_group(dc_h5 *h5, const char *name);
 /* Whole small dataset in one call: create and write. */
-DC_CHECKED dc_status dc_h5_put(dc_h5 *h5, const char *name, dc_h5_type type, int n_dims, const dc_gidx *dims, const void *in);
+DC_CHECKED dc_status dc_h5_put(dc_h5 *h5, const char *name, dc_h5_type type, int n_dims, const dc_gidx *dims,
+                               const void *in);
 
 /* Attributes of `object` ("/" or a name). Strings are fixed-length UTF-8. */
 DC_CHECKED dc_status dc_h5_put_attr_str(dc_h5 *h5, const char *object, const char *attr, const char *value);
 DC_CHECKED dc_status dc_h5_put_attr_i64(dc_h5 *h5, const char *object, const char *attr, const int64_t *v, size_t n);
 DC_CHECKED dc_status dc_h5_put_attr_f64(dc_h5 *h5, const char *object, const char *attr, const double *v, size_t n);
 bool dc_h5_has_attr(dc_h5 *h5, const char *object, const char *attr);
-/* Numbers: at most cap are stored; *n (may be NULL) gets how many the attribute has. Text, fixed or variable length: cut to
- * cap - 1 bytes. Errors: DC_ERR_FORMAT (missing, another type). */
+/* Numbers: at most cap are stored; *n (may be NULL) gets how many the attribute has. Text, fixed or variable length:
+ * cut to cap - 1 bytes. Errors: DC_ERR_FORMAT (missing, another type). */
 DC_CHECKED dc_status dc_h5_get_attr_str(dc_h5 *h5, const char *object, const char *attr, char *out, size_t cap);
-DC_CHECKED dc_status dc_h5_get_attr_i64(dc_h5 *h5, const char *object, const char *attr, int64_t *out, size_t cap, size_t *n);
-DC_CHECKED dc_status dc_h5_get_attr_f64(dc_h5 *h5, const char *object, const char *attr, double *out, size_t cap, size_t *n);
+DC_CHECKED dc_status dc_h5_get_attr_i64(dc_h5 *h5, const char *object, const char *attr, int64_t *out, size_t cap,
+                                        size_t *n);
+DC_CHECKED dc_status dc_h5_get_attr_f64(dc_h5 *h5, const char *object, const char *attr, double *out, size_t cap,
+                                        size_t *n);
 /* Calls visit(ctx, full name, info) for each dataset below the root in name order. */
 typedef dc_status (*dc_h5_visitor)(void *ctx, const char *name, const dc_h5_info *info);
 DC_CHECKED dc_status dc_h5_visit(dc_h5 *h5, dc_h5_visitor visit, void *ctx);
 
 /* ---- Collective: row blocks of one dataset over all ranks -------------------------------------------------------- */
 
-/* out[n x width] = this rank's rows [part->row_lo, part->row_hi) of dataset `name` of `path`, in its stored type. The dataset
- * has at least part->N rows; width (global) is the product of its other dims. Errors: DC_ERR_IO, DC_ERR_FORMAT (damaged,
- * other type or shape), agreed. */
+/* out[n x width] = this rank's rows [part->row_lo, part->row_hi) of dataset `name` of `path`, in its stored type. The
+ * dataset has at least part->N rows; width (global) is the product of its other dims. Errors: DC_ERR_IO, DC_ERR_FORMAT
+ * (damaged, other type or shape), agreed. */
 DC_CHECKED dc_status dc_h5_read_part(dc_comm *comm, const char *path, const char *name, dc_h5_type type,
                                      const dc_part *part, size_t width, void *out);
 /* Bytes that a rank moves per collective call, 1 GiB unless set; tests make it small to see many rounds. Global. */
@@ -79,7 +85,7 @@ void dc_h5_set_round_bytes(size_t bytes);
 typedef struct {
     const char *name;
     dc_h5_type type;
-    size_t width;      /* elements per row: dataset is [N x width], or [N] if width is 1 and vector is true */
+    size_t width; /* elements per row: dataset is [N x width], or [N] if width is 1 and vector is true */
     bool vector;
     const void *local; /* this rank's rows; NULL only if it has none */
 } dc_h5_rows;
@@ -90,31 +96,33 @@ typedef dc_status (*dc_h5_fill)(void *ctx, dc_h5 *h5);
 /* Writes `path` by the safe sequence: rank 0 makes path.part serially: skeleton of the row arrays, then whatever
  * fill(ctx, h5) adds (small arrays and attributes), then checksums; space is reserved (posix_fallocate) and fsynced, so
  * that a full disk is seen before any parallel call; then all ranks write their rows, collectively, data only, and read
- * them back; then rank 0 sets the root attribute complete=1, fsyncs and renames path.part to path. On any error path.part
- * is removed, an older `path` is left alone, and all ranks return the same status. Only if MPI-IO reports a failed write,
- * which the reservation makes a matter of broken hardware, the job ends here with one error line and exit code 4: HDF5
- * cannot leave that state. path is global and not longer than DC_PATH_MAX - 6. */
+ * them back; then rank 0 sets the root attribute complete=1, fsyncs and renames path.part to path. On any error
+ * path.part is removed, an older `path` is left alone, and all ranks return the same status. Only if MPI-IO reports a
+ * failed write, which the reservation makes a matter of broken hardware, the job ends here with one error line and exit
+ * code 4: HDF5 cannot leave that state. path is global and not longer than DC_PATH_MAX - 6. */
 DC_CHECKED dc_status dc_h5_write_result(dc_comm *comm, const char *path, const dc_part *part, const dc_h5_rows *rows,
                                         size_t n_rows_arrays, dc_h5_fill fill, void *ctx);
 
-/* The same in pieces, for rows that no rank holds at once. `local` of the arrays is not used, their names are borrowed. A
- * stream that was created ends with commit or abort. */
+/* The same in pieces, for rows that no rank holds at once. `local` of the arrays is not used, their names are borrowed.
+ * A stream that was created ends with commit or abort. */
 typedef struct dc_h5_stream dc_h5_stream;
 DC_CHECKED dc_status dc_h5_stream_create(dc_comm *comm, dc_h5_stream **out, const char *path, const dc_part *part,
                                          const dc_h5_rows *rows, size_t n_rows_arrays, dc_h5_fill fill, void *ctx);
-/* This rank's next n rows of array `index`; n may be 0, and the number of calls per array is equal on all ranks. A failed
- * write ends the job, see above. */
+/* This rank's next n rows of array `index`; n may be 0, and the number of calls per array is equal on all ranks. A
+ * failed write ends the job, see above. */
 void dc_h5_stream_append(dc_comm *comm, dc_h5_stream *stream, size_t index, dc_gidx n, const void *local);
-/* All rows have been appended: read back, checksums, complete=1, rename. finish(ctx, h5), or NULL, may give datasets and
- * attributes that `fill` made their last values, but must not make new ones. *stream is NULL afterwards, also on error. */
+/* All rows have been appended: read back, checksums, complete=1, rename. finish(ctx, h5), or NULL, may give datasets
+ * and attributes that `fill` made their last values, but must not make new ones. *stream is NULL afterwards, also on
+ * error. */
 DC_CHECKED dc_status dc_h5_stream_commit(dc_comm *comm, dc_h5_stream **stream, dc_h5_fill finish, void *ctx);
 /* Removes path.part; accepts NULL. */
 void dc_h5_stream_abort(dc_comm *comm, dc_h5_stream **stream);
 
-/* ---- Checksums ---------------------------------------------------------------------------------------------------- */
+/* ---- Checksums ----------------------------------------------------------------------------------------------------
+ */
 
-/* Every dataset of a result has the attribute `xxh3`, 16 hex digits: the sum modulo 2^64 over its rows (first dimension;
- * a scalar is one row) of XXH3 (64 bits) of the row's stored bytes with the row's number as seed. In Python:
+/* Every dataset of a result has the attribute `xxh3`, 16 hex digits: the sum modulo 2^64 over its rows (first
+ * dimension; a scalar is one row) of XXH3 (64 bits) of the row's stored bytes with the row's number as seed. In Python:
  *   sum(xxhash.xxh3_64_intdigest(row.tobytes(), seed=i) for i, row in enumerate(dataset[:])) % 2**64
  * These are local. */
 uint64_t dc_h5_hash_rows(size_t row_bytes, dc_gidx first, dc_gidx n, const void *rows);

@@ -53,8 +53,8 @@ typedef struct {
     const float *confidence;         /* [n] local or NULL */
     const float *embedding;          /* [n x L] local or NULL */
     const float *q;                  /* [n x K] local or NULL */
-    const uint8_t *outlier; /* [n] local: 1 where confidence < output.outlier_below; NULL if that is 0 */
-    int64_t n_outliers;     /* global */
+    const uint8_t *outlier;          /* [n] local: 1 where confidence < output.outlier_below; NULL if that is 0 */
+    int64_t n_outliers;              /* global */
     const int64_t *size;             /* [K] */
     const int64_t *nearest, *border; /* [K x examples] or NULL */
     const void *nearest_rows, *border_rows; /* [K x examples x D] stored type, or NULL */

@@ -153,12 +153,12 @@ static const dc_key table[] = {
 
     {KEY("pretrain", "mode", DC_KEY_CHOICE, pretrain.mode, "joint"), .choices = modes, .verbs = DC_USE_FIT,
      .result = true, .source = GUO,
-     .doc =
-         "joint: all layers of the autoencoder together. layerwise: one layer pair after the other as denoising "
-         "autoencoders, then joint without noise. none: no pretraining; with model.weights it is always none."},
+     .doc = "joint: all layers of the autoencoder together. layerwise: one layer pair after the other as denoising "
+            "autoencoders, then joint without noise. none: no pretraining; with model.weights it is always none."},
     {KEY("pretrain", "epochs", DC_KEY_INT, pretrain.epochs, "300"), .min = 1, .max = 1e9, .unit = "epochs",
-     .verbs = DC_USE_FIT, .when = "mode", .when_is = "joint layerwise", .result = true, .also = "pretrain_epochs n_epochs",
-     .source = GUO ", MNIST", .doc = "Passes over the data. Every epoch visits every row once, in a new order."},
+     .verbs = DC_USE_FIT, .when = "mode", .when_is = "joint layerwise", .result = true,
+     .also = "pretrain_epochs n_epochs", .source = GUO ", MNIST",
+     .doc = "Passes over the data. Every epoch visits every row once, in a new order."},
     {KEY("pretrain", "steps", DC_KEY_INT, pretrain.steps, "0"), .min = 0, .max = MAX_COUNT, .unit = "steps",
      .verbs = DC_USE_FIT, .when = "mode", .when_is = "joint layerwise", .result = true, .also = "iterations",
      .doc = "Length of the joint training in steps instead of epochs; 0: epochs count."},
@@ -178,13 +178,14 @@ static const dc_key table[] = {
     {KEY("pretrain", "loss", DC_KEY_CHOICE, pretrain.loss, "mse"), .choices = losses, .verbs = DC_USE_FIT,
      .when = "mode", .when_is = "joint layerwise", .result = true, .also = "reconstruction_loss", .source = GUO,
      .doc = "Reconstruction error. mse: mean over batch and columns (Keras, PyTorch). mse_sum: sum over columns, mean "
-            "over the batch (DCN, DKM). mse_half_sum: half of that (Caffe). bce: cross-entropy, mean over batch and columns, for "
+            "over the batch (DCN, DKM). mse_half_sum: half of that (Caffe). bce: cross-entropy, mean over batch and "
+            "columns, for "
             "data in [0, 1] and model.output_activation sigmoid. Learning rates do not carry over."},
-    OPTIMIZER_ROWS("pretrain", pretrain.opt, NULL, "mode", "joint layerwise", "1.0", GUO ", for loss mse and data in [0, 1]"),
+    OPTIMIZER_ROWS("pretrain", pretrain.opt, NULL, "mode", "joint layerwise", "1.0",
+                   GUO ", for loss mse and data in [0, 1]"),
 
     {KEY("cluster", "method", DC_KEY_METHOD, cluster.method, "dec"), .verbs = DC_USE_FIT, .result = true,
-     .also = "algorithm",
-     .doc = "What is done after pretraining; `dcmpi fit --help` lists the methods."},
+     .also = "algorithm", .doc = "What is done after pretraining; `dcmpi fit --help` lists the methods."},
     {KEY("cluster", "clusters", DC_KEY_INT, cluster.clusters, "10"), .min = 1, .max = 1 << 20,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_clusters k num_clusters", .source = "MNIST",
      .doc = "Number of clusters K."},
@@ -216,8 +217,9 @@ static const dc_key table[] = {
      .doc = "Stop when fewer than this fraction of rows change their label between refreshes; 0: only max_iter stops."},
     {KEY("cluster", "gamma", DC_KEY_FLOAT, cluster.gamma, "0.1"), .min = 0, .max = 1e6, .verbs = DC_USE_FIT,
      .trait = "reconstruction", .result = true, .also = "weight coefficient", .source = "Guo et al. 2017",
-     .doc = "Weight of the clustering loss; the reconstruction loss has weight 1. 0.1 belongs to cluster.loss mse: with "
-            "mse_sum the same balance needs 0.1 times the columns."},
+     .doc =
+         "Weight of the clustering loss; the reconstruction loss has weight 1. 0.1 belongs to cluster.loss mse: with "
+         "mse_sum the same balance needs 0.1 times the columns."},
     {KEY("cluster", "loss", DC_KEY_CHOICE, cluster.loss, "mse"), .choices = squares, .verbs = DC_USE_FIT,
      .trait = "reconstruction", .result = true, .also = "reconstruction_loss", .source = "Guo et al. 2017",
      .doc = "Reconstruction loss of the clustering phase, as pretrain.loss."},
@@ -234,10 +236,11 @@ static const dc_key table[] = {
      .verbs = DC_USE_FIT, .result = true, .also = "deterministic",
      .doc = "strict: the same bits on any number of ranks, threads and nodes of one CPU type. off: gradients are added "
             "in the order of the MPI library, and products are cut by threads."},
-    {KEY("parallel", "gather_rows", DC_KEY_INT, parallel.gather_rows, "2048"), .min = 0, .max = MAX_COUNT, .unit = "rows",
-     .verbs = DC_USE_FIT, .when = "reproducible", .when_is = "strict", .result = true,
-     .doc = "Batches up to this size are gathered over ranks to compute slices of the gradient; larger ones add partial "
-            "gradients of the shards by a fixed tree, which moves less. The two give other bits."},
+    {KEY("parallel", "gather_rows", DC_KEY_INT, parallel.gather_rows, "2048"), .min = 0, .max = MAX_COUNT,
+     .unit = "rows", .verbs = DC_USE_FIT, .when = "reproducible", .when_is = "strict", .result = true,
+     .doc =
+         "Batches up to this size are gathered over ranks to compute slices of the gradient; larger ones add partial "
+         "gradients of the shards by a fixed tree, which moves less. The two give other bits."},
     {KEY("parallel", "gemm", DC_KEY_CHOICE, parallel.gemm, "onednn"), .choices = gemms,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "blas",
      .doc = "Library for matrix products: oneDNN, or the CBLAS the program is linked with."},

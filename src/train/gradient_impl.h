@@ -29,7 +29,7 @@ struct dc_gradient {
     int64_t used;      /* rows of the buffers in use, gaps included */
     int64_t leaf_rows; /* tree: rows per leaf, gaps included */
     double product_s;
-    int64_t pad;       /* strict: rows before the first leaf */
+    int64_t pad; /* strict: rows before the first leaf */
     /* losses and extra gradient: a canonical sum over the shards */
     dc_part leaf_part; /* one row per shard */
     dc_sum *sum;
