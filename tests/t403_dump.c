@@ -80,6 +80,7 @@ static void random_config(dc_config *cfg)
     CHECK_INT(refused, 0);
     cfg->input.rows = 0;
     cfg->cluster.opt.warmup = 0;
+    if (cfg->pretrain.loss == DC_LOSS_BCE) cfg->model.output_activation = DC_ACT_SIGMOID;
 }
 
 /* Choices that conditions hang on may have been overwritten by later ones: then unused keys differ, which do not count.
