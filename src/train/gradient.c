@@ -307,12 +307,19 @@ static void update_slices(dc_comm *comm, dc_gradient *g, const dc_opt_config *op
     for (int l = 0; l < g->cfg.last; l++)
         dc_opt_step(opt, p, dc_owned_lo(g, l, rank), dc_owned_lo(g, l, rank + 1), t, total);
     dc_opt_step(opt, p, p->n - p->n_extra, p->n, t, total);
+    const double start = dc_clock_now_s();
     for (int l = 0; g->owners.P > 1 && l < g->cfg.last; l++) {
         for (int r = 0; r < g->owners.P; r++)
             g->recv_bytes[r] = (dc_owned_lo(g, l, r + 1) - dc_owned_lo(g, l, r)) * sizeof *p->value;
         dc_comm_allgatherv(comm, p->value + dc_owned_lo(g, l, rank), p->value + g->cfg.net->layer[l].weight,
                            g->recv_bytes);
     }
+    g->message_s = dc_clock_now_s() - start;
+}
+
+double dc_gradient_message_s(const dc_gradient *g)
+{
+    return g->message_s;
 }
 
 void dc_gradient_update(dc_comm *comm, dc_gradient *g, const dc_opt_config *opt, int64_t t, int64_t total)

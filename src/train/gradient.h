@@ -72,6 +72,8 @@ void dc_gradient_leaf(dc_gradient *g, int i, const double *losses, const float *
 void dc_gradient_sync(dc_comm *comm, dc_gradient *g, double *loss);
 /* Seconds of the last sync that were products of this rank, not messages. */
 double dc_gradient_product_s(const dc_gradient *g);
+/* Seconds of the last update that were messages. */
+double dc_gradient_message_s(const dc_gradient *g);
 /* Collective: update by the optimizer, equal weights on all ranks. */
 void dc_gradient_update(dc_comm *comm, dc_gradient *g, const dc_opt_config *opt, int64_t t, int64_t total);
 #endif

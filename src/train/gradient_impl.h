@@ -25,11 +25,11 @@ struct dc_gradient {
     dc_net_work work;
     float *delta[DC_MAX_LAYERS + 1]; /* strict: own buffers; off: see dc_gradient_delta */
     float *delta_slab;
-    float *noisy;      /* [rows x width] or NULL */
-    int64_t used;      /* rows of the buffers in use, gaps included */
-    int64_t leaf_rows; /* tree: rows per leaf, gaps included */
-    double product_s;
-    int64_t pad; /* strict: rows before the first leaf */
+    float *noisy;                /* [rows x width] or NULL */
+    int64_t used;                /* rows of the buffers in use, gaps included */
+    int64_t leaf_rows;           /* tree: rows per leaf, gaps included */
+    double product_s, message_s; /* of the last step */
+    int64_t pad;                 /* strict: rows before the first leaf */
     /* losses and extra gradient: a canonical sum over the shards */
     dc_part leaf_part; /* one row per shard */
     dc_sum *sum;

@@ -142,6 +142,7 @@ static double take_step(dc_comm *comm, trainer *t, int64_t step, int64_t *B)
     start = dc_timer_start();
     dc_gradient_update(comm, t->gradient, &t->cfg->opt, step, t->total);
     dc_timer_stop(timers, DC_T_PRETRAIN_UPDATE, start, 0, 0);
+    dc_timer_move(timers, DC_T_PRETRAIN_UPDATE, DC_T_PRETRAIN_SYNC, dc_gradient_message_s(t->gradient));
     return loss;
 }
 

@@ -145,4 +145,5 @@ void dc_trainer_step(dc_comm *comm, dc_trainer *t, int64_t step, dc_step_loss *l
     start = dc_timer_start();
     dc_gradient_update(comm, t->gradient, &t->cfg->opt, step, t->cfg->max_iter);
     dc_timer_stop(m->timers, DC_T_CLUSTER_UPDATE, start, 0, 0);
+    dc_timer_move(m->timers, DC_T_CLUSTER_UPDATE, DC_T_CLUSTER_SYNC, dc_gradient_message_s(t->gradient));
 }
