@@ -4,7 +4,7 @@
 #     --build DIR      where the program and the C tests are (default: build)
 #     --long           also the tests whose first comment says "long: yes"
 #     --serial         only C tests without mpirun, and those under mpirun on 1 rank x 1 thread
-#     --wrap COMMAND   put COMMAND (say, valgrind with options) in front of every C test
+#     --wrap COMMAND   put COMMAND (say, valgrind with options) in front of every C test but those that say "timed: yes"
 #     PATTERN          only tests whose name contains one of the patterns
 # A test is a C program tests/tNNN_*.c or a script tests/t[89]NN_*.sh; it prints TAP. The first comment of a C test says how it is
 # started: "ranks: 1 2 3 5" (0, the default: without mpirun), "threads: 1 2" (default 1). Each combination is one entry for
@@ -68,9 +68,11 @@ ENTRY
 
 entries_of_c_test() { # SOURCE
     local source=$1 name ranks threads seconds program
+    [ -z "$wrap" ] || [ "$(setting "$source" timed no)" = no ] || return 0
     name=$(basename "$source" .c)
     program=$build/tests/$name
     seconds=$(setting "$source" limit "$([ "$(setting "$source" long no)" = yes ] && echo 1800 || echo 120)")
+    [ -z "$wrap" ] || seconds=$((10 * seconds))
     for ranks in $(setting "$source" ranks 0); do
         for threads in $(setting "$source" threads 1); do
             if [ $serial = yes ] && [ "$ranks$threads" != 01 ] && [ "$ranks$threads" != 11 ]; then continue; fi

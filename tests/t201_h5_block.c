@@ -244,7 +244,7 @@ static void test_full_disk(void)
     CHECK_OK(write_result(path, 1000, 2, 6));
     check_result(path, 1000, 2, 6);
     dc_comm_barrier(comm);
-    if (on_rank0()) CHECK(mount(NULL, path_of("tiny"), NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0);
+    if (on_rank0()) CHECK(mount("tmpfs", path_of("tiny"), "tmpfs", MS_REMOUNT | MS_RDONLY, NULL) == 0);
     dc_comm_barrier(comm);
     CHECK_STATUS(write_result(path, 10, 2, 0), DC_ERR_IO);
     CHECK_TEXT_HAS(dc_error_text(), "Read-only file system");

@@ -235,7 +235,7 @@ static void bad_labels(const char *labels, const char *words)
 
 static void check_labels(void)
 {
-    uint8_t idx[32];
+    uint8_t idx[32] = {0};
     const size_t n = idx_header(idx, 0x08, 2, (const uint32_t[]){1, 3});
     write_file("wide.idx", idx, n + 3);
     write_text("x.csv", "1,2\n3,4\n5,6\n");

@@ -1,5 +1,5 @@
 /* Library names, the check for outdated OpenBLAS kernels, and the FMA peak. OpenBLAS reads OPENBLAS_CORETYPE when it is
- * loaded, so the test starts itself again with the core types it wants to see. */
+ * loaded, so the test starts itself again with the core types it wants to see. timed: yes */
 #include <omp.h>
 #include <sys/wait.h>
 #include <unistd.h>

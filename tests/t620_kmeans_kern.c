@@ -63,7 +63,8 @@ static void check_seeding(const dc_km_tiles *t, const float *X, const float *M, 
 {
     const int64_t d = t->d, n = dc_part_rows(t->rows->part), trials = 3;
     float *d_min = t6_alloc(restarts * n, sizeof *d_min);
-    double *mass = t6_alloc((int64_t)t->rows->part->n_blocks * restarts, sizeof *mass), worst = 0, sum = 0, all = 0;
+    double *mass = t6_alloc((int64_t)t->rows->part->n_blocks * restarts, sizeof *mass), worst = 0, sum = 0, all = 0,
+           slack = 0;
     float *zero = t6_alloc(d, sizeof *zero);
     for (int64_t i = 0; i < restarts * n; i++) d_min[i] = INFINITY;
     dc_km_lower(t, M, norm, restarts, d_min, mass);
@@ -73,11 +74,13 @@ static void check_seeding(const dc_km_tiles *t, const float *X, const float *M, 
         const double rounding = 0x1p-22 * (4 + sqrt((double)d)) * (ref_distance(x, zero, d) + (double)norm[i / n]);
         worst = fmax(worst, fabs((double)d_min[i] - ref_distance(x, c, d)) / rounding);
         sum += (double)d_min[i];
+        slack += rounding;
     }
     CHECK(worst < 1);
     for (int64_t i = 0; i < (int64_t)t->rows->part->n_blocks * restarts; i++) all += mass[i];
     CHECK_NEAR(all, sum, 1e-12 * sum);
-    /* A candidate that is the centre itself changes nothing; a row of its own has no mass. */
+    /* A candidate that is the centre itself changes nothing but the rounding (some kernels of oneDNN round by the
+     * number of columns); a row of its own has no mass. */
     dc_block block = {0};
     double leaf[64 * 3] = {0}, expected[64] = {0};
     float *candidates = t6_alloc(restarts * trials * d, sizeof *candidates), *norms = t6_alloc(restarts * trials, 4);
@@ -89,8 +92,7 @@ static void check_seeding(const dc_km_tiles *t, const float *X, const float *M, 
         dc_km_block_potential(&ctx, &block, 0, leaf);
         for (int64_t r = 0; r < restarts; r++) expected[r] += mass[(int64_t)block.index * restarts + r];
     }
-    for (int64_t j = 0; j < restarts * trials; j++)
-        CHECK_NEAR(leaf[j], expected[j / trials], 1e-6 * expected[j / trials]);
+    for (int64_t j = 0; j < restarts * trials; j++) CHECK_NEAR(leaf[j], expected[j / trials], slack);
     if (n > 0) {
         float norm0;
         dc_km_norms(X, 1, d, &norm0);
