@@ -30,7 +30,7 @@ ALLOWED = {
 }
 ALLOWED["app"] = set(ALLOWED)
 HEADERS = {
-    "base": "base status mem log rng clock timer version",
+    "base": "base status mem log rng clock timer version fault",
     "comm": "comm part sum gradsync",
     "io": "h5",
     "la": "la dla",
