@@ -95,7 +95,7 @@ dc_status dc_mem_alloc_pages(void *out, size_t count, size_t size, const char *w
     void **slot = out;
     *slot = NULL;
     const size_t bytes = padded(count, size);
-    if (bytes == SIZE_MAX) return refuse(count, size, what);
+    if (bytes == SIZE_MAX || dc_fault(DC_FAULT_MEM_ALLOC)) return refuse(count, size, what);
     void *raw = mmap(NULL, bytes + DC_MEM_ALIGN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (raw == MAP_FAILED) return refuse(count, size, what);
     (void)madvise(raw, bytes + DC_MEM_ALIGN, MADV_NOHUGEPAGE); /* a kernel without huge pages refuses: as well */
