@@ -21,6 +21,8 @@ dc_status dc_model_create(dc_model *m, const dc_dataset *data, const dc_net *net
 dc_status dc_model_grow(dc_model *m, size_t n_extra)
 {
     dc_params larger = {0};
+    dc_params_reset_moments(&m->params); /* they end here: two sets of values are enough at a time */
+    dc_mem_zero_pages(m->params.grad);
     const dc_status st = dc_params_create(&larger, m->net, n_extra);
     if (st != DC_OK) return st;
     memcpy(larger.value, m->params.value, m->net->n_params * sizeof *larger.value);
