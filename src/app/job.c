@@ -110,6 +110,7 @@ void dc_job_end(dc_job *job)
 {
     dc_progress_close(&job->progress);
     dc_log_close();
+    dc_lock_release(&job->lock);
     dc_mem_free(&job->deck);
 }
 

@@ -6,6 +6,7 @@
 #include "cli.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/report.h"
+#include "lock.h"
 
 typedef struct {
     const dc_cli *cli; /* borrowed */
@@ -16,6 +17,7 @@ typedef struct {
     dc_timers timers;
     dc_timing timing; /* of all ranks, for the result */
     dc_progress progress;
+    dc_lock *lock; /* of the output directory, on rank 0; owned */
 } dc_job;
 
 /* Collective. Reads the deck on rank 0, spreads it, parses it on every rank, checks the launch. Errors: DC_ERR_USAGE.
