@@ -10,6 +10,7 @@
 #: make bench        measure the kernels
 #: make lint         warnings as errors, clang-format, clang-tidy, cppcheck, shellcheck, layers;  format: rewrite the sources
 #: make check-valgrind    serial tests under valgrind
+#: make check-cluster     job scripts on a virtual Slurm cluster (root; installs Slurm); check runs a part of it if Slurm is there
 #: make clean        remove build/
 #:
 #: Variables (make VARIABLE=value):
@@ -157,6 +158,9 @@ setup:
 setup-developer:
 	@tools/setup.sh --developer
 
+setup-cluster:
+	@tools/setup.sh --cluster
+
 # In containers one is root, which mpirun refuses unless told twice.
 ALLOW_ROOT = $(if $(filter 0,$(shell id -u)),OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1)
 
@@ -175,6 +179,10 @@ check-long: setup
 	@$(MAKE_ALL) WERROR=1 all tests
 	@$(MAKE_FAULT)
 	@$(RUN_TESTS) --long
+
+check-cluster: setup-cluster
+	@$(MAKE_ALL) WERROR=1 all
+	@$(RUN_TESTS) --long slurm
 
 # valgrind 3.19 does not know AVX-512; what oneDNN generates for AVX2 reads beyond its own buffers.
 VALGRIND = valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite \
@@ -238,7 +246,7 @@ install: all $(BUILD)/gen/dcmpi.1 $(BUILD)/gen/completion $(BUILD)/gen/modulefil
 	install -m 644 $(BUILD)/gen/modulefile $(SHARE)/modulefiles/dcmpi/$(VERSION)
 	install -m 644 $(wildcard input/*) $(SHARE)/dcmpi/decks
 	install -m 755 $(wildcard jobs/*) $(SHARE)/dcmpi/jobs
-	install -m 755 $(wildcard tools/report*.py tools/export.py) $(SHARE)/dcmpi/tools
+	install -m 755 $(wildcard tools/report*.py tools/export.py tools/sweep.py) $(SHARE)/dcmpi/tools
 	cp -R packaging $(SHARE)/dcmpi/
 	install -m 644 README.md $(SHARE)/doc/dcmpi
 
@@ -259,5 +267,5 @@ help:
 -include $(LIB_OBJ:.o=.d) $(BUILD)/src/app/main.d $(REF_OBJ:.o=.d) $(TESTS:=.d) $(BENCHES:=.d)
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all tests info setup setup-developer demo check check-long check-valgrind print-build bench layers format lint tidy $(TIDY) \
+.PHONY: all tests info setup setup-developer setup-cluster demo check check-long check-cluster check-valgrind print-build bench layers format lint tidy $(TIDY) \
         cppcheck install uninstall dist clean help FORCE
