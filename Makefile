@@ -267,5 +267,5 @@ help:
 -include $(LIB_OBJ:.o=.d) $(BUILD)/src/app/main.d $(REF_OBJ:.o=.d) $(TESTS:=.d) $(BENCHES:=.d)
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all tests info setup setup-developer setup-cluster demo check check-long check-cluster check-valgrind print-build bench layers format lint tidy $(TIDY) \
-        cppcheck install uninstall dist clean help FORCE
+.PHONY: all tests info setup setup-developer setup-cluster demo check check-long check-cluster check-valgrind print-build bench \
+        layers format lint tidy $(TIDY) cppcheck install uninstall dist clean help FORCE
