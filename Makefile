@@ -75,7 +75,7 @@ LIB_SRC  = $(filter-out $(MAIN_SRC),$(wildcard src/*/*.c))
 LIB_OBJ  = $(LIB_SRC:%.c=$(BUILD)/%.o)
 REF_OBJ  = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/ref/*.c))
 BENCHES  = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench_*.c))
-FORMATTED = $(wildcard src/*/*.[ch] include/dcmpi/*.h tests/*.[ch] tests/ref/*.[ch])
+FORMATTED = $(wildcard src/*/*.[ch] include/dcmpi/*.h tests/*.[ch] tests/ref/*.[ch] tests/shim/*.c)
 TESTS    = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/t*.c))
 
 SCRIPTS  = $(wildcard tests/*.sh tools/*.sh jobs/*.sh jobs/*.slurm) .ci/run
@@ -104,7 +104,11 @@ $(BUILD)/%.o: %.c $(BUILD)/gen/flags.txt | $(BUILD)/gen/dcmpi_build_info.h
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/libref.a $(BUILD)/libdcmpi.a
 	$(call run,LD,$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS))
 
-tests: $(TESTS)
+tests: $(TESTS) $(BUILD)/tests/failio.so
+
+# Preloaded by tests to let a system call fail.
+$(BUILD)/tests/failio.so: tests/shim/failio.c | $(BUILD)/tests/
+	$(call run,CC,$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARNINGS) -fPIC -shared -o $@ $<)
 
 $(BUILD)/ $(BUILD)/tests/ $(BUILD)/gen/:
 	@mkdir -p $@
