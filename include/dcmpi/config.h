@@ -63,6 +63,7 @@ typedef struct {
         int reproducible; /* dc_reproducible */
         int64_t gather_rows;
         int gemm; /* dc_gemm_backend */
+        int isa;  /* dc_isa */
     } parallel;
     struct {
         bool embedding;

@@ -14,6 +14,7 @@ typedef struct {
     char *deck; /* effective deck as YAML, owned */
     dc_provenance from;
     dc_binding binding;
+    char mixed[DC_ERROR_TEXT_MAX]; /* reproducible: off: which rank runs other kernels; "" if none */
     dc_timers timers;
     dc_timing timing; /* of all ranks, for the result */
     dc_progress progress;

@@ -47,6 +47,8 @@ static const dc_key_choice optimizers[] = {
 static const dc_key_choice schedules[] = {
     {"constant", DC_SCHED_CONSTANT}, {"step", DC_SCHED_STEP}, {"cosine", DC_SCHED_COSINE}, {NULL, 0}};
 static const dc_key_choice gemms[] = {{"onednn", DC_GEMM_ONEDNN}, {"cblas", DC_GEMM_CBLAS}, {NULL, 0}};
+static const dc_key_choice isas[] = {
+    {"native", DC_ISA_NATIVE}, {"avx2", DC_ISA_AVX2}, {"avx512", DC_ISA_AVX512}, {NULL, 0}};
 static const dc_key_choice reproducible[] = {
     {"strict", DC_REPRODUCIBLE_STRICT}, {"off", DC_REPRODUCIBLE_OFF}, {NULL, 0}};
 static const dc_key_choice q_outputs[] = {{"top1", DC_Q_TOP1}, {"full", DC_Q_FULL}, {NULL, 0}};
@@ -244,6 +246,11 @@ static const dc_key table[] = {
     {KEY("parallel", "gemm", DC_KEY_CHOICE, parallel.gemm, "onednn"), .choices = gemms,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "blas",
      .doc = "Library for matrix products: oneDNN, or the CBLAS the program is linked with."},
+    {KEY("parallel", "isa", DC_KEY_CHOICE, parallel.isa, "native"), .choices = isas,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "cpu instruction_set simd",
+     .doc = "Instruction set of the library's matrix products: native is the best of the CPU; avx2 or avx512 gives the "
+            "same bits on all CPUs that have it, for nodes of several types. With gemm: cblas OPENBLAS_CORETYPE must "
+            "say Haswell or SkylakeX before the start."},
 
     {KEY("output", "embedding", DC_KEY_BOOL, output.embedding, "true"), .verbs = DC_USE_FIT,
      .doc = "Write the embedding of every row, float32 [N, latent]."},
