@@ -98,7 +98,9 @@ start_controller() {
 
 start_node() {
     wait_for 20 ip link show eth0 >/dev/null || exit
-    ip addr add "$(address_of "$1")/24" dev eth0 && ip link set eth0 up || exit
+    # After a power failure the others still know the interface by its old hardware address.
+    ip link set eth0 address "$(printf '02:00:00:00:00:%02x' "${1#n}")" up &&
+        ip addr add "$(address_of "$1")/24" dev eth0 || exit
     start_munge "$1" || exit
     # A node without a disk: sockets and jobs of its life before a power failure would stand in the way.
     rm -rf --one-file-system "$dir/spool/$1"
