@@ -30,8 +30,8 @@ ALLOWED = {
 }
 ALLOWED["app"] = set(ALLOWED)
 HEADERS = {
-    "base": "base status mem log rng clock timer version",
-    "comm": "comm part sum gradsync",
+    "base": "base status mem log rng clock timer version signals file",
+    "comm": "comm part sum gradsync control",
     "io": "h5",
     "la": "la dla",
     "nn": "nn optim",
