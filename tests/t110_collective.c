@@ -93,6 +93,27 @@ static void check_allgatherv(dc_comm *comm)
     CHECK_INT(wrong, 0);
 }
 
+static void check_gatherv(dc_comm *comm)
+{
+    const int P = dc_comm_size(comm), me = dc_comm_rank(comm);
+    unsigned char send[200], recv[16 * 200];
+    size_t counts[16];
+    int wrong = 0;
+    for (int r = 0; r < P; r++) counts[r] = bytes_between(r, 1);
+    for (size_t i = 0; i < counts[me]; i++) send[i] = (unsigned char)value(me, i);
+    for (int root = 0; root < P; root++) {
+        const uint64_t sent = dc_comm_traffic_of(comm, DC_COMM_GATHERV).bytes;
+        size_t at = 0;
+        memset(recv, 0xee, sizeof recv);
+        dc_comm_gatherv(comm, send, me == root ? recv : NULL, counts, root);
+        for (int r = 0; me == root && r < P; r++)
+            for (size_t i = 0; i < counts[r]; i++) wrong += recv[at++] != (unsigned char)value(r, i);
+        wrong += recv[at] != 0xee;
+        wrong += dc_comm_traffic_of(comm, DC_COMM_GATHERV).bytes != sent + (me == root ? 0 : counts[me]);
+    }
+    CHECK_INT(wrong, 0);
+}
+
 static void check_alltoallv(dc_comm *comm)
 {
     const int P = dc_comm_size(comm), me = dc_comm_rank(comm);
@@ -119,6 +140,7 @@ static void check_all(dc_comm *comm)
         check_bcast(comm, sizes[i]);
     }
     check_allgatherv(comm);
+    check_gatherv(comm);
     check_alltoallv(comm);
     check_gradsync(comm);
 }

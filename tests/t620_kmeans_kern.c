@@ -59,47 +59,98 @@ static void check_assign(const dc_km_tiles *t, const dc_block *block, const floa
     free(leaf), free(label), free(expected), free(distance);
 }
 
-static void check_seeding(const dc_km_tiles *t, const float *X, const float *M, const float *norm, int64_t restarts)
+/* Where |x|^2 - 2 x.c + |c|^2 in float lies. With u = 2^-24 and s = |x|^2 + |c|^2 it is off by at most (d + 4) u s: d
+ * for the products, 1 for the two norms, 1 for their sum, 2 for the last addition, as |result| <= 2 s. Rounding errors
+ * of d products add up like sqrt(d) (Higham and Mary 2019), so twice (sqrt(d) + 4) u s holds for every order of
+ * summation; below d = 11 it is above the strict bound. What is not above it counts as 0. */
+typedef struct {
+    double low, high;
+} interval;
+
+static interval distance_range(const float *x, const float *c, int64_t d)
 {
-    const int64_t d = t->d, n = dc_part_rows(t->rows->part), trials = 3;
-    float *d_min = t6_alloc(restarts * n, sizeof *d_min);
-    double *mass = t6_alloc((int64_t)t->rows->part->n_blocks * restarts, sizeof *mass), worst = 0, sum = 0, all = 0,
-           slack = 0;
-    float *zero = t6_alloc(d, sizeof *zero);
+    const double exact = ref_distance(x, c, d);
+    double scale = 0;
+    for (int64_t i = 0; i < d; i++) scale += (double)x[i] * (double)x[i] + (double)c[i] * (double)c[i];
+    const double rounding = 0x1p-23 * (4 + sqrt((double)d)) * scale;
+    return (interval){exact > 2 * rounding ? exact - rounding : 0, exact + rounding};
+}
+
+static bool is_in(double v, interval range)
+{
+    const bool ok = range.low <= v && v <= range.high;
+    if (!ok) printf("# %.17g is not in [%.17g, %.17g]\n", v, range.low, range.high);
+    return ok;
+}
+
+/* One centre per restart: the first ones of M. */
+static void check_lower(const dc_km_tiles *t, const float *X, const float *M, const float *norm, int64_t restarts,
+                        float *d_min)
+{
+    const int64_t d = t->d, n = dc_part_rows(t->rows->part), blocks = (int64_t)t->rows->part->n_blocks;
+    double *mass = t6_alloc(blocks * restarts, sizeof *mass);
+    int64_t wrong = 0;
     for (int64_t i = 0; i < restarts * n; i++) d_min[i] = INFINITY;
     dc_km_lower(t, M, norm, restarts, d_min, mass);
-    for (int64_t i = 0; i < restarts * n; i++) {
-        const float *x = X + i % n * d, *c = M + i / n * d;
-        /* |x|^2 - 2 x.c + |c|^2 in float. */
-        const double rounding = 0x1p-22 * (4 + sqrt((double)d)) * (ref_distance(x, zero, d) + (double)norm[i / n]);
-        worst = fmax(worst, fabs((double)d_min[i] - ref_distance(x, c, d)) / rounding);
-        sum += (double)d_min[i];
-        slack += rounding;
+    for (int64_t r = 0; r < restarts; r++) {
+        double sum = 0, all = 0;
+        for (int64_t i = 0; i < n; i++) {
+            wrong += !is_in((double)d_min[r * n + i], distance_range(X + i * d, M + r * d, d));
+            sum += (double)d_min[r * n + i];
+        }
+        for (int64_t b = 0; b < blocks; b++) all += mass[b * restarts + r];
+        CHECK_NEAR(all, sum, 1e-12 * sum);
     }
-    CHECK(worst < 1);
-    for (int64_t i = 0; i < (int64_t)t->rows->part->n_blocks * restarts; i++) all += mass[i];
-    CHECK_NEAR(all, sum, 1e-12 * sum);
-    /* A candidate that is the centre itself changes nothing but the rounding (some kernels of oneDNN round by the
-     * number of columns); a row of its own has no mass. */
-    dc_block block = {0};
-    double leaf[64 * 3] = {0}, expected[64] = {0};
+    CHECK_INT(wrong, 0);
+    free(mass);
+}
+
+/* Candidate j of restart r is centre (trials r + j) mod m; that of j = r = 0 is the newest one again. */
+static void check_potential(const dc_km_tiles *t, const float *X, const float *M, int64_t m, int64_t restarts,
+                            const float *d_min)
+{
+    const int64_t d = t->d, n = dc_part_rows(t->rows->part), trials = 3;
+    double *leaf = t6_alloc(restarts * trials, sizeof *leaf);
     float *candidates = t6_alloc(restarts * trials * d, sizeof *candidates), *norms = t6_alloc(restarts * trials, 4);
+    dc_block block = {0};
     for (int64_t j = 0; j < restarts * trials; j++)
-        memcpy(candidates + j * d, M + j / trials * d, (size_t)d * sizeof *candidates);
+        memcpy(candidates + j * d, M + j % m * d, (size_t)d * sizeof *candidates);
     dc_km_norms(candidates, restarts * trials, d, norms);
     dc_km_potential ctx = {t, candidates, norms, d_min, restarts, trials};
-    while (dc_part_next_block(t->rows->part, &block)) {
-        dc_km_block_potential(&ctx, &block, 0, leaf);
-        for (int64_t r = 0; r < restarts; r++) expected[r] += mass[(int64_t)block.index * restarts + r];
+    while (dc_part_next_block(t->rows->part, &block)) dc_km_block_potential(&ctx, &block, 0, leaf);
+    for (int64_t j = 0; j < restarts * trials; j++) {
+        interval range = {0, 0};
+        for (int64_t i = 0; i < n; i++) {
+            const interval one = distance_range(X + i * d, candidates + j * d, d);
+            const double before = (double)d_min[j / trials * n + i];
+            range.low += fmin(before, one.low), range.high += fmin(before, one.high);
+        }
+        CHECK(is_in(leaf[j], (interval){range.low * (1 - 1e-12), range.high * (1 + 1e-12)}));
     }
-    for (int64_t j = 0; j < restarts * trials; j++) CHECK_NEAR(leaf[j], expected[j / trials], slack);
-    if (n > 0) {
-        float norm0;
-        dc_km_norms(X, 1, d, &norm0);
-        dc_km_lower(t, X, &norm0, 1, d_min, mass);
-        CHECK(d_min[0] == 0);
-    }
-    free(d_min), free(mass), free(zero), free(candidates), free(norms);
+    free(leaf), free(candidates), free(norms);
+}
+
+/* A row that is a centre itself has no mass. */
+static void check_copy(const dc_km_tiles *t, const float *X)
+{
+    const int64_t n = dc_part_rows(t->rows->part);
+    float *d_min = t6_alloc(n, sizeof *d_min), norm;
+    double *mass = t6_alloc((int64_t)t->rows->part->n_blocks, sizeof *mass);
+    for (int64_t i = 0; i < n; i++) d_min[i] = INFINITY;
+    dc_km_norms(X, 1, t->d, &norm);
+    dc_km_lower(t, X, &norm, 1, d_min, mass);
+    CHECK(d_min[0] == 0);
+    free(d_min), free(mass);
+}
+
+static void check_seeding(const dc_km_tiles *t, const float *X, const float *M, const float *norm, int64_t restarts)
+{
+    const int64_t n = dc_part_rows(t->rows->part);
+    float *d_min = t6_alloc(restarts * n, sizeof *d_min);
+    check_lower(t, X, M, norm, restarts, d_min);
+    check_potential(t, X, M, restarts * t->K, restarts, d_min);
+    if (n > 0) check_copy(t, X);
+    free(d_min);
 }
 
 static void sizes(int64_t n, int64_t K, int64_t d, int64_t groups)

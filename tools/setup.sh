@@ -2,6 +2,7 @@
 # Finds out what is missing on this machine and installs it with apt (Debian 12 names).
 #   tools/setup.sh                install what is missing (root or sudo); does nothing, at once, if all is there
 #   tools/setup.sh --developer    also what make lint and make check-valgrind need
+#   tools/setup.sh --cluster      also what the virtual Slurm cluster (tools/cluster.sh) needs
 #   tools/setup.sh --check        only what the build needs: name what is missing with its package, exit 1 if anything is
 #   tools/setup.sh --list         all packages
 # CC, PKG_CONFIG, HDF5_PC and SCALAPACK are taken from the environment: a cluster's modules count as well as Debian's
@@ -41,6 +42,11 @@ devel cmd:clang-format            clang-format            make format, make lint
 devel cmd:clang-tidy              clang-tidy              make lint
 devel cmd:cppcheck                cppcheck                make lint
 devel cmd:shellcheck              shellcheck              make lint
+slurm cmd:slurmctld               slurmctld               the virtual cluster
+slurm cmd:slurmd                  slurmd                  the virtual cluster
+slurm cmd:sbatch                  slurm-client            the virtual cluster
+slurm cmd:munged                  munge                   the virtual cluster
+slurm cmd:ip                      iproute2                the virtual cluster
 TABLE
 }
 
@@ -118,6 +124,7 @@ case ${1:-} in
 --check) check_build ;;
 --list) table | awk '{ print $3 }' | sort -u ;;
 --developer) install_missing 'build|run|test|devel' ;;
+--cluster) install_missing 'build|run|test|slurm' ;;
 '') install_missing 'build|run|test' ;;
-*) echo "usage: tools/setup.sh [--developer | --check | --list]" >&2; exit 2 ;;
+*) echo "usage: tools/setup.sh [--developer | --cluster | --check | --list]" >&2; exit 2 ;;
 esac

@@ -42,6 +42,8 @@ void dc_comm_barrier(dc_comm *comm);
 /* Every rank gets the concatenation in rank order. counts[P] in bytes, equal on all ranks; recv holds their sum; send
  * holds counts[rank] and may lie at its own place in recv. */
 void dc_comm_allgatherv(dc_comm *comm, const void *send, void *recv, const size_t *counts);
+/* The same for rank `root` alone: recv is untouched elsewhere and may be NULL there. */
+void dc_comm_gatherv(dc_comm *comm, const void *send, void *recv, const size_t *counts, int root);
 /* send_counts[P], recv_counts[P] in bytes; both buffers packed in rank order, not overlapping. */
 void dc_comm_alltoallv(dc_comm *comm, const void *send, const size_t *send_counts, void *recv,
                        const size_t *recv_counts);
@@ -52,6 +54,7 @@ typedef enum {
     DC_COMM_BCAST,
     DC_COMM_BARRIER,
     DC_COMM_ALLGATHERV,
+    DC_COMM_GATHERV,
     DC_COMM_ALLTOALLV,
     DC_COMM_OP_COUNT
 } dc_comm_op;
@@ -113,6 +116,7 @@ dc_comm *dc_comm_at(dc_comm *comm, const char *file, int line);
 #define dc_comm_bcast(comm, data, bytes, root) dc_comm_bcast(DC_HERE(comm), data, bytes, root)
 #define dc_comm_barrier(comm) dc_comm_barrier(DC_HERE(comm))
 #define dc_comm_allgatherv(comm, send, recv, counts) dc_comm_allgatherv(DC_HERE(comm), send, recv, counts)
+#define dc_comm_gatherv(comm, send, recv, counts, root) dc_comm_gatherv(DC_HERE(comm), send, recv, counts, root)
 #define dc_comm_alltoallv(comm, send, scounts, recv, rcounts)                                                          \
     dc_comm_alltoallv(DC_HERE(comm), send, scounts, recv, rcounts)
 #define dc_agree(comm, local) dc_agree(DC_HERE(comm), local)

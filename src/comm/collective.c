@@ -9,7 +9,8 @@
 #include "comm_priv.h"
 #include "dcmpi/clock.h"
 
-static const char *const op_names[DC_COMM_OP_COUNT] = {"allreduce", "bcast", "barrier", "allgatherv", "alltoallv"};
+static const char *const op_names[DC_COMM_OP_COUNT] = {"allreduce",  "bcast",   "barrier",
+                                                       "allgatherv", "gatherv", "alltoallv"};
 
 const char *dc_comm_op_name(dc_comm_op op)
 {
@@ -174,6 +175,25 @@ void dc_comm_allgatherv(dc_comm *comm, const void *send, void *recv, const size_
     else
         gather_pieces(comm, recv, counts);
     leave(comm, DC_COMM_ALLGATHERV, own, t);
+}
+
+/* The root takes the parts rank by rank: one receiver is the bottleneck in any order. */
+void dc_comm_gatherv(dc_comm *comm, const void *send, void *recv, const size_t *counts, int root)
+{
+    const size_t own = counts[comm->rank];
+    const double t = enter(comm, DC_COMM_GATHERV, sum_before(counts, comm->size));
+    if (comm->rank == root) {
+        char *part = recv;
+        for (int r = 0; r < comm->size; part += counts[r++]) {
+            if (r != root)
+                exchange(comm, NULL, 0, MPI_PROC_NULL, part, counts[r], r);
+            else if (own > 0)
+                memmove(part, send, own);
+        }
+    } else {
+        exchange(comm, send, own, root, NULL, 0, MPI_PROC_NULL);
+    }
+    leave(comm, DC_COMM_GATHERV, comm->rank == root ? 0 : own, t);
 }
 
 /* Pairwise exchange: in step s rank r sends to r+s and receives from r-s (modulo P). */

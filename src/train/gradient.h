@@ -76,4 +76,14 @@ double dc_gradient_product_s(const dc_gradient *g);
 double dc_gradient_message_s(const dc_gradient *g);
 /* Collective: update by the optimizer, equal weights on all ranks. */
 void dc_gradient_update(dc_comm *comm, dc_gradient *g, const dc_opt_config *opt, int64_t t, int64_t total);
+/* ---- Moments of the optimizer, for checkpoints: m is dc_params.m1 or m2 of cfg.params
+ * --------------------------------
+ */
+
+/* Collective: the whole slab m, brought together from the ranks that update it, into all[params->n] on rank 0; 0 for
+ * layers that are not trained. `all` is NULL elsewhere. */
+void dc_gradient_gather_moments(dc_comm *comm, const dc_gradient *g, const float *m, float *all);
+/* What this rank updates of a whole slab all[params->n] into m; the rest of m is left alone. Local. */
+void dc_gradient_take_moments(const dc_gradient *g, const float *all, float *m);
+
 #endif

@@ -11,7 +11,8 @@
  * each. */
 typedef struct {
     int P, rank;
-    int *first; /* [n_layers x (P+1)] units [first[l][r], first[l][r+1]) of layer l belong to rank r */
+    int *first;    /* [n_layers x (P+1)] units [first[l][r], first[l][r+1]) of layer l belong to rank r */
+    size_t *bytes; /* [P], see dc_owned_bytes */
 } dc_owners;
 
 typedef enum { DC_WAY_OFF, DC_WAY_GATHER, DC_WAY_TREE } dc_way;
@@ -73,6 +74,8 @@ static inline float *dc_layer_input(const dc_gradient *g, int l)
 
 dc_status dc_owners_init(dc_owners *o, const dc_net *net, int last, int P, int rank);
 void dc_owners_release(dc_owners *o);
+/* Bytes of layer l in a slab that each rank owns, [P], as messages want them. Valid until the next call. */
+const size_t *dc_owned_bytes(const dc_gradient *g, int l);
 
 dc_status dc_gather_create(dc_gradient *g);
 void dc_gather_release(dc_gradient *g);

@@ -17,7 +17,8 @@ static int rank_at(size_t begin, size_t size, size_t total, int P)
 dc_status dc_owners_init(dc_owners *o, const dc_net *net, int last, int P, int rank)
 {
     *o = (dc_owners){.P = P, .rank = rank};
-    const dc_status st = dc_mem_alloc(&o->first, (size_t)last * (size_t)(P + 1), sizeof *o->first, "owner table");
+    dc_status st = dc_mem_alloc(&o->bytes, (size_t)P, sizeof *o->bytes, "owner table");
+    if (st == DC_OK) st = dc_mem_alloc(&o->first, (size_t)last * (size_t)(P + 1), sizeof *o->first, "owner table");
     if (st != DC_OK) return st;
     size_t total = 0, begin = 0;
     for (int l = 0; l < last; l++) total += dc_unit_offset(&net->layer[l], dc_layer_panels(&net->layer[l]) + 1);
@@ -39,4 +40,12 @@ dc_status dc_owners_init(dc_owners *o, const dc_net *net, int last, int P, int r
 void dc_owners_release(dc_owners *o)
 {
     dc_mem_free(&o->first);
+    dc_mem_free(&o->bytes);
+}
+
+const size_t *dc_owned_bytes(const dc_gradient *g, int l)
+{
+    for (int r = 0; r < g->owners.P; r++)
+        g->owners.bytes[r] = (dc_owned_lo(g, l, r + 1) - dc_owned_lo(g, l, r)) * sizeof(float);
+    return g->owners.bytes;
 }
