@@ -69,8 +69,8 @@ DC_CHECKED dc_status dc_control_act(dc_comm *comm, dc_control *c);
 DC_CHECKED dc_status dc_control_poll(dc_comm *comm, dc_control *c);
 /* The same where nothing is worth saving or arrays are in motion: stops alone, saving can wait. */
 DC_CHECKED dc_status dc_control_poll_stop(dc_comm *comm, dc_control *c);
-/* Saves now, at the end of a phase. Collective. */
-DC_CHECKED dc_status dc_control_save(dc_comm *comm, dc_control *c);
+/* At the end of a phase: saves, and stops with DC_STOPPED if that was heard meanwhile. Collective. Errors: as act. */
+DC_CHECKED dc_status dc_control_end_phase(dc_comm *comm, dc_control *c);
 
 /* ---- Life -------------------------------------------------------------------------------------------------------- */
 

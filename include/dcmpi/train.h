@@ -109,7 +109,7 @@ typedef struct {
     int64_t batch;
     dc_recon_loss loss;
     dc_opt_config opt;
-    const char *phase; /* name in history and log; NULL: "pretrain" */
+    const char *phase; /* name in history and log; static text */
 } dc_pretrain_config;
 /* Joint training of encoder and decoder, also the fine-tuning of a stack. One record per epoch begun: epochs done, mean
  * loss, rate. *stop is EPOCHS (MAX_ITER for a length in steps) or DIVERGED, equal on all ranks. Errors, agreed: for

@@ -283,10 +283,9 @@ static void warn_not_saved(const dc_control *c)
     dc_error_clear();
 }
 
-dc_status dc_control_save(dc_comm *comm, dc_control *c)
+static dc_status save_and_go_on(dc_comm *comm, dc_control *c)
 {
     bool saved;
-    if (!c) return DC_OK;
     const dc_status st = save(comm, c, &saved);
     if (st == DC_OK && !saved) warn_not_saved(c);
     return st;
@@ -305,12 +304,17 @@ static dc_status save_and_stop(dc_comm *comm, dc_control *c)
                                   : DC_OK);
 }
 
-dc_status dc_control_act(dc_comm *comm, dc_control *c)
+dc_status dc_control_end_phase(dc_comm *comm, dc_control *c)
 {
-    if (!c || !c->heard_save) return DC_OK;
+    if (!c) return DC_OK;
     const bool stop = c->heard_stop;
     c->heard_save = c->heard_stop = false;
-    return stop ? save_and_stop(comm, c) : dc_control_save(comm, c);
+    return stop ? save_and_stop(comm, c) : save_and_go_on(comm, c);
+}
+
+dc_status dc_control_act(dc_comm *comm, dc_control *c)
+{
+    return c && c->heard_save ? dc_control_end_phase(comm, c) : DC_OK;
 }
 
 static void agree_on_wishes(dc_comm *comm, dc_control *c)

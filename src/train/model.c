@@ -39,8 +39,10 @@ out:
 
 void dc_model_release(dc_model *m)
 {
-    dc_control_drop(m->control, m->params.value);
-    dc_control_drop(m->control, m->params.value + m->net->n_params);
+    if (m->control) {
+        dc_control_drop(m->control, m->params.value);
+        dc_control_drop(m->control, m->params.value + m->net->n_params);
+    }
     dc_params_release(&m->params);
 }
 
