@@ -1,6 +1,9 @@
 /* Base layer: error record, counted memory, known answers of the generator, permutations, fills. threads: 1 2 */
 #include "check.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "dcmpi/rng.h"
 
 static void test_status(void)
@@ -34,6 +37,41 @@ static void test_memory(void)
     dc_mem_free(&a);
     dc_mem_free(&empty);
     CHECK(a == NULL);
+    CHECK_INT(dc_mem_current_bytes(), before);
+}
+
+/* Pages of [x, x + bytes) that take memory. */
+static int resident_pages(const void *x, size_t bytes)
+{
+    unsigned char state[64] = {0};
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)x / page * page;
+    const size_t n = ((uintptr_t)x + bytes - from + page - 1) / page;
+    int resident = 0;
+    CHECK(n <= sizeof state && mincore((void *)from, (uintptr_t)x + bytes - from, state) == 0);
+    for (size_t i = 0; i < n; i++) resident += state[i] & 1;
+    return resident;
+}
+
+static void test_pages(void)
+{
+    char *a = NULL, *huge = NULL;
+    const size_t before = dc_mem_current_bytes(), page = (size_t)sysconf(_SC_PAGESIZE), bytes = 32 * page;
+    CHECK_OK(dc_mem_alloc_pages(&a, bytes, 1, "pages"));
+    CHECK_INT((uintptr_t)a % DC_MEM_ALIGN, 0);
+    CHECK_INT(dc_mem_current_bytes(), before + bytes);
+    CHECK_INT(resident_pages(a, bytes), 1); /* ours, which holds the size */
+    a[0] = a[10 * page] = a[bytes - 1] = 7;
+    CHECK_INT(resident_pages(a, bytes), 3);
+    dc_mem_zero_pages(a);
+    CHECK_INT(resident_pages(a, bytes), 1);
+    CHECK(a[0] == 0 && a[10 * page] == 0 && a[bytes - 1] == 0);
+    CHECK_STATUS(dc_mem_alloc_pages(&huge, SIZE_MAX / 4, 8, "huge pages"), DC_ERR_MEMORY);
+    dc_error_clear();
+    CHECK_STATUS(dc_mem_alloc_pages(&huge, SIZE_MAX / 4, 1, "huge pages"), DC_ERR_MEMORY);
+    CHECK_TEXT_HAS(dc_error_text(), "huge pages");
+    dc_error_clear();
+    dc_mem_free(&a);
+    CHECK(a == NULL && huge == NULL);
     CHECK_INT(dc_mem_current_bytes(), before);
 }
 
@@ -90,6 +128,7 @@ int main(void)
 {
     test_status();
     test_memory();
+    test_pages();
     test_known_answers();
     test_permutation();
     test_fills();

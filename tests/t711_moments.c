@@ -1,13 +1,16 @@
-/* Moments of the optimizer: each float is held by the ranks that update it alone, and a run whose moments were brought
- * together and handed out again goes on with the same bits. Adam, all ways, methods with and without decoder.
- * ranks: 1 2 3 5 */
+/* Moments of the optimizer: each float is held by the ranks that update it alone, which is where it takes memory, and a
+ * run whose moments were brought together and handed out again goes on with the same bits. Adam, all ways, methods with
+ * and without decoder. ranks: 1 2 3 5 */
 #include "check.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "dcmpi/log.h"
 #include "train/gradient.h"
 #include "train/trainer.h"
 
-enum { N = 97, K = 4, L = 3, STEPS = 3 };
+enum { N = 97, K = 4, L = 3, STEPS = 3, WIDTH = 270 };
 
 typedef struct {
     dc_dataset *data;
@@ -26,7 +29,7 @@ static void open_setup(dc_comm *comm, const dc_method *method, bool strict, int6
     memset(s, 0, sizeof *s);
     CHECK_OK(dc_dataset_load(comm, DC_BUILTIN_GLYPHS, N, 8, DC_SCALE_UNIT, 1, K, &s->data));
     const dc_part *part = &s->data->part;
-    CHECK_OK(dc_net_init(&s->net, s->data->D, (int64_t[]){70}, 1, L, DC_ACT_TANH, DC_ACT_LINEAR, DC_ACT_LINEAR));
+    CHECK_OK(dc_net_init(&s->net, s->data->D, (int64_t[]){WIDTH}, 1, L, DC_ACT_TANH, DC_ACT_LINEAR, DC_ACT_LINEAR));
     CHECK_OK(dc_progress_open(&s->progress, NULL, 1e9));
     CHECK_OK(dc_model_create(&s->model, s->data, &s->net, DC_INIT_GLOROT, 3, &s->timers, &s->progress));
     s->model.strict = strict;
@@ -110,11 +113,38 @@ static void take_steps(dc_comm *comm, setup *s, int64_t from, int64_t to)
     for (int64_t t = from; t < to; t++) dc_trainer_step(comm, &s->trainer, t, &loss);
 }
 
+/* Bytes of a slab that take memory. */
+static size_t resident_bytes(const float *m, size_t n)
+{
+    static unsigned char state[1 << 12];
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)m / page * page,
+                    end = (uintptr_t)(m + n);
+    const size_t pages = (end - from + page - 1) / page;
+    size_t resident = 0;
+    CHECK(pages <= sizeof state && mincore((void *)from, end - from, state) == 0);
+    for (size_t i = 0; i < pages; i++) resident += state[i] & 1 ? page : 0;
+    return resident;
+}
+
+/* After some steps of a large network: a share of a slab is held, but for one unit and the ends of each layer. */
+static void check_memory(dc_comm *comm, const setup *s)
+{
+    const dc_params *p = &s->model.params;
+    const size_t share = s->model.strict ? (size_t)dc_comm_size(comm) : 1, page = (size_t)sysconf(_SC_PAGESIZE),
+                 unit = (size_t)(DC_PANEL_ROWS * WIDTH) * sizeof *p->m1,
+                 most = (s->net.n_params - trained_lo(s)) * sizeof *p->m1 / share + unit +
+                        2 * page * (size_t)(s->net.n_layers + 1);
+    CHECK(resident_bytes(p->m1, p->n) <= most);
+    CHECK(resident_bytes(p->m2, p->n) <= most);
+    if (s->model.strict) CHECK(resident_bytes(p->grad, p->n) <= most);
+}
+
 /* Interrupted: the moments leave and come back. */
 static void test_unbroken(dc_comm *comm, setup *s, setup *broken)
 {
     dc_params *p = &broken->model.params;
     take_steps(comm, s, 0, STEPS + 1);
+    check_memory(comm, s);
     take_steps(comm, broken, 0, STEPS);
     CHECK_INT(strays(broken, p->m1), 0);
     CHECK_INT(strays(broken, p->m2), 0);

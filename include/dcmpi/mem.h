@@ -12,6 +12,11 @@ enum { DC_MEM_ALIGN = 64 };
 DC_CHECKED dc_status dc_mem_alloc(void *out, size_t count, size_t size, const char *what);
 /* The same, not zeroed: for arrays that the threads of a kernel touch first. */
 DC_CHECKED dc_status dc_mem_alloc_raw(void *out, size_t count, size_t size, const char *what);
+/* Pages of zeros of which each takes memory only once somebody has written to it (reading does not count): for arrays
+ * of which every rank uses a part of its own. The counters below count them in full. */
+DC_CHECKED dc_status dc_mem_alloc_pages(void *out, size_t count, size_t size, const char *what);
+/* Makes a block of dc_mem_alloc_pages zero and gives its memory back until it is written to again. */
+void dc_mem_zero_pages(void *block);
 /* Frees *p and sets it to NULL; p points to the caller's pointer. NULL is legal. */
 void dc_mem_free(void *p);
 

@@ -59,7 +59,8 @@ double dc_net_train_flops(const dc_net *net, int first, int last);
 double dc_net_forward_flops(const dc_net *net, int first, int last);
 
 /* Parameter slab: value, grad and two moments, n = net params + extra; the gradient has DC_GRAD_TAIL floats more behind
- * the last one, for what rides along with its reduction. All zeroed by create. */
+ * the last one, for what rides along with its reduction. All zeroed by create. Gradient and moments take memory only
+ * where they are written to. */
 enum { DC_GRAD_TAIL = 16 };
 typedef struct {
     size_t n, n_extra;
@@ -71,6 +72,7 @@ typedef struct {
 } dc_params;
 DC_CHECKED dc_status dc_params_create(dc_params *p, const dc_net *net, size_t n_extra); /* DC_ERR_MEMORY */
 void dc_params_release(dc_params *p);
+/* Zeros both moments and gives their memory back until an update. */
 void dc_params_reset_moments(dc_params *p);
 
 /* Activations of up to n_max rows. act[l] is the input of layer l, act[n_layers] the output. */

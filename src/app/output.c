@@ -9,6 +9,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "dcmpi/fault.h"
 #include "dcmpi/log.h"
 
 bool dc_job_path(const dc_job *job, const char *name, char out[DC_PATH_MAX])
@@ -41,7 +42,7 @@ static dc_status probe_directory(const char *path)
     if (snprintf(probe, sizeof probe, "%s/.dcmpi-probe-%ld", path, (long)getpid()) >= DC_PATH_MAX)
         return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path: %s", path);
     const int fd = open(probe, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0666);
-    if (fd < 0)
+    if (fd < 0 || dc_fault(DC_FAULT_OUTPUT_PROBE))
         return DC_FAIL(DC_ERR_IO, "cannot write to the output directory %s: %s; set run.output", path, strerror(errno));
     close(fd);
     unlink(probe);
@@ -55,7 +56,8 @@ static dc_status write_deck(const dc_job *job)
     FILE *f = fopen(path, "w");
     if (!f) return DC_FAIL(DC_ERR_IO, "cannot write %s: %s", path, strerror(errno));
     const bool bad = fputs(job->deck, f) < 0;
-    if (fclose(f) != 0 || bad) return DC_FAIL(DC_ERR_IO, "cannot write %s: %s", path, strerror(errno));
+    if (fclose(f) != 0 || bad || dc_fault(DC_FAULT_OUTPUT_DECK))
+        return DC_FAIL(DC_ERR_IO, "cannot write %s: %s", path, strerror(errno));
     return DC_OK;
 }
 

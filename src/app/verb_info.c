@@ -1,6 +1,7 @@
 /* `dcmpi info FILE`: what is in a data or result file, as a table of attributes and datasets. */
 #include <string.h>
 
+#include "dcmpi/fault.h"
 #include "dcmpi/h5.h"
 #include "dcmpi/log.h"
 #include "verbs.h"
@@ -63,10 +64,17 @@ static void print_metrics(dc_h5 *h5)
     }
 }
 
+static dc_status print_faults(void)
+{
+    if (dc_fault_list(stdout)) return DC_OK;
+    return DC_FAIL(DC_ERR_USAGE, "this build has no fault points: build with make FAULT=1");
+}
+
 dc_status dc_verb_info(int argc, char **argv)
 {
     dc_status st = DC_OK;
     dc_h5 *h5 = NULL;
+    if (argc == 2 && strcmp(argv[1], "--faults") == 0) return print_faults();
     if (argc != 2) return DC_FAIL(DC_ERR_USAGE, "usage: dcmpi info FILE");
     DC_TRY(dc_h5_open(&h5, argv[1], DC_H5_READ));
     print_attributes(h5);

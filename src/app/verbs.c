@@ -40,7 +40,7 @@ static const dc_verb table[] = {
      .arguments = "FILE",
      .serial = dc_verb_info,
      .summary = "what is in a data or result file",
-     .details = ""},
+     .details = "dcmpi info --faults lists the fault points of a build with FAULT=1.\n"},
     {.name = "check",
      .arguments = "FILE",
      .serial = dc_verb_check,

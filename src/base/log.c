@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "dcmpi/clock.h"
+#include "dcmpi/fault.h"
 
 static bool active = true;
 static FILE *file;
@@ -32,7 +33,8 @@ dc_status dc_log_open(const char *path)
     if (!active) return DC_OK;
     setvbuf(stdout, NULL, _IOLBF, 0);
     file = fopen(path, "a");
-    if (!file) return DC_FAIL(DC_ERR_IO, "cannot open %s: %s; check run.output", path, strerror(errno));
+    if (!file || dc_fault(DC_FAULT_LOG_OPEN))
+        return DC_FAIL(DC_ERR_IO, "cannot open %s: %s; check run.output", path, strerror(errno));
     setvbuf(file, NULL, _IOLBF, 0);
     return DC_OK;
 }

@@ -1,9 +1,26 @@
-/* Counted aligned memory. A header of one alignment unit in front of each block keeps its size, so that the totals stay
- * right without a table. Counters are atomic: tests may allocate from threads. */
+/* Counted aligned memory. A header of one alignment unit in front of each block keeps its size and where it came from,
+ * so that the totals stay right without a table. Counters are atomic: tests may allocate from threads.
+ *
+ * Pages come from the kernel untouched: one takes memory when it is first written to, and gives it back when it is
+ * zeroed. Huge pages would bring the neighbours along, so they are refused. */
 #include "dcmpi/mem.h"
 
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#include "dcmpi/fault.h"
+
+typedef struct {
+    size_t bytes; /* payload */
+    bool pages;
+} header;
+_Static_assert(sizeof(header) <= DC_MEM_ALIGN, "the header lies in front of the block");
+
+static header *header_of(void *block)
+{
+    return (header *)((char *)block - DC_MEM_ALIGN);
+}
 
 static _Atomic size_t current_bytes, peak_bytes;
 static _Atomic uint64_t alloc_count, live_count;
@@ -26,19 +43,29 @@ static size_t padded(size_t count, size_t size)
     return (bytes + DC_MEM_ALIGN - 1) / DC_MEM_ALIGN * DC_MEM_ALIGN;
 }
 
+static dc_status refuse(size_t count, size_t size, const char *what)
+{
+    return DC_FAIL(DC_ERR_MEMORY, "not enough memory for %s: %zu x %zu bytes; use more nodes or fewer rows per rank",
+                   what, count, size);
+}
+
+/* The block behind the header that is written to `raw`. */
+static void *take(char *raw, header h)
+{
+    memcpy(raw, &h, sizeof h);
+    count_in(h.bytes);
+    return raw + DC_MEM_ALIGN;
+}
+
 dc_status dc_mem_alloc_raw(void *out, size_t count, size_t size, const char *what)
 {
     void **slot = out;
     *slot = NULL;
     const size_t bytes = padded(count, size);
-    char *raw = bytes == SIZE_MAX ? NULL : aligned_alloc(DC_MEM_ALIGN, bytes + DC_MEM_ALIGN);
-    if (!raw)
-        return DC_FAIL(DC_ERR_MEMORY,
-                       "not enough memory for %s: %zu x %zu bytes; use more nodes or fewer rows per rank", what, count,
-                       size);
-    memcpy(raw, &bytes, sizeof bytes);
-    count_in(bytes);
-    *slot = raw + DC_MEM_ALIGN;
+    const bool too_large = bytes == SIZE_MAX || dc_fault(DC_FAULT_MEM_ALLOC);
+    char *raw = too_large ? NULL : aligned_alloc(DC_MEM_ALIGN, bytes + DC_MEM_ALIGN);
+    if (!raw) return refuse(count, size, what);
+    *slot = take(raw, (header){.bytes = bytes});
     return DC_OK;
 }
 
@@ -53,13 +80,36 @@ void dc_mem_free(void *p)
 {
     void **slot = p;
     if (!*slot) return;
-    char *raw = (char *)*slot - DC_MEM_ALIGN;
-    size_t bytes;
-    memcpy(&bytes, raw, sizeof bytes);
-    atomic_fetch_sub(&current_bytes, bytes);
+    header *raw = header_of(*slot);
+    atomic_fetch_sub(&current_bytes, raw->bytes);
     atomic_fetch_sub(&live_count, 1);
-    free(raw);
+    if (raw->pages)
+        munmap(raw, raw->bytes + DC_MEM_ALIGN);
+    else
+        free(raw);
     *slot = NULL;
+}
+
+dc_status dc_mem_alloc_pages(void *out, size_t count, size_t size, const char *what)
+{
+    void **slot = out;
+    *slot = NULL;
+    const size_t bytes = padded(count, size);
+    if (bytes == SIZE_MAX || dc_fault(DC_FAULT_MEM_ALLOC)) return refuse(count, size, what);
+    void *raw = mmap(NULL, bytes + DC_MEM_ALIGN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (raw == MAP_FAILED) return refuse(count, size, what);
+    (void)madvise(raw, bytes + DC_MEM_ALIGN, MADV_NOHUGEPAGE); /* a kernel without huge pages refuses: as well */
+    *slot = take(raw, (header){.bytes = bytes, .pages = true});
+    return DC_OK;
+}
+
+void dc_mem_zero_pages(void *block)
+{
+    header *raw = header_of(block);
+    const header kept = *raw;
+    DC_ASSERT(kept.pages);
+    if (madvise(raw, kept.bytes + DC_MEM_ALIGN, MADV_DONTNEED) != 0) memset(block, 0, kept.bytes);
+    *raw = kept;
 }
 
 size_t dc_mem_current_bytes(void)

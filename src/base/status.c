@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "dcmpi/fault.h"
+
 static struct {
     dc_status code;
     char where[128];
@@ -28,6 +30,8 @@ dc_status dc_fail_at(const char *file, int line, dc_status code, const char *fmt
     va_start(args, fmt);
     vsnprintf(record.text, sizeof record.text, fmt, args);
     va_end(args);
+    const size_t used = strlen(record.text);
+    snprintf(record.text + used, sizeof record.text - used, "%s", dc_fault_mark());
     return code;
 }
 

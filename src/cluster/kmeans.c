@@ -10,10 +10,12 @@
 #include "kmeans_impl.h"
 
 #include "dcmpi/comm.h"
+#include "dcmpi/fault.h"
 #include "dcmpi/mem.h"
 
 #include <math.h>
 #include <string.h>
+#include <xxhash.h>
 
 /* Doubles of one reduction, 32 MiB: more restarts than fit take turns. */
 enum { PASS_DOUBLES = 1 << 22 };
@@ -358,6 +360,9 @@ static dc_status fill_result(dc_comm *comm, kmeans *a, dc_kmeans_result *out)
     out->converged = a->slots[s].converged;
     out->reseeded = a->reseeded;
     label_rows(comm, a, s, out);
+    if (dc_fault(DC_FAULT_KMEANS_FLIP)) out->centers[0] = nextafterf(out->centers[0], 1);
+    const size_t bytes = (size_t)(a->K * a->d) * sizeof *out->centers;
+    DC_TRY(dc_agree_hash(comm, XXH3_64bits(out->centers, bytes), "k-means centres"));
 out:
     return st;
 }

@@ -49,6 +49,7 @@ static dc_status take_tables(dc_comm *comm)
 {
     const size_t P = (size_t)comm->size;
     dc_status st = DC_OK;
+    DC_TRY(dc_fault_start(comm->rank));
     DC_TRY(dc_mem_alloc(&comm->per_rank, P, sizeof *comm->per_rank, "rank table"));
     DC_TRY(dc_mem_alloc(&comm->counts, 2 * P, sizeof *comm->counts, "rank table"));
 out:
@@ -142,8 +143,8 @@ void dc_mpi_failed(const dc_comm *comm, int mpi_code, const char *call, const ch
     char text[MPI_MAX_ERROR_STRING] = "unknown MPI error";
     int length = 0;
     MPI_Error_string(mpi_code, text, &length);
-    fprintf(stderr, "dcmpi: ERROR: [rank %d %s] %.*s failed: %s (%s:%d)\n", comm->rank, comm->host,
-            (int)strcspn(call, "("), call, text, file, line);
+    fprintf(stderr, "dcmpi: ERROR: [rank %d %s] %.*s failed: %s (%s:%d)%s\n", comm->rank, comm->host,
+            (int)strcspn(call, "("), call, text, file, line, dc_fault_mark());
     fflush(stderr);
     MPI_Abort(comm->mpi, DC_ERR_INTERNAL);
     _Exit(DC_ERR_INTERNAL);

@@ -5,6 +5,7 @@
 #include <mpi.h>
 
 #include "dcmpi/comm.h"
+#include "dcmpi/fault.h"
 
 /* The duplicated communicator; borrowed, lives as long as `comm`. */
 MPI_Comm dc_comm_mpi(const dc_comm *comm);
@@ -12,7 +13,7 @@ MPI_Comm dc_comm_mpi(const dc_comm *comm);
 /* Runs an MPI call; if it fails, prints rank, call and MPI's text and ends the job. */
 #define DC_MPI(comm, call)                                                                                             \
     do {                                                                                                               \
-        const int rc_ = (call);                                                                                        \
+        const int rc_ = dc_fault(DC_FAULT_MPI_CALL) ? MPI_ERR_OTHER : (call);                                          \
         if (rc_ != MPI_SUCCESS) dc_mpi_failed((comm), rc_, #call, __FILE__, __LINE__);                                 \
     } while (0)
 _Noreturn void dc_mpi_failed(const dc_comm *comm, int mpi_code, const char *call, const char *file, int line);

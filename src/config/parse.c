@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "dcmpi/fault.h"
 #include "dcmpi/mem.h"
 
 static dc_status fail_unknown_key(const char *place, const char *section, const char *name)
@@ -75,6 +76,7 @@ dc_status dc_config_parse(dc_config *cfg, const char *name, const char *text, si
     if (bytes > 0) DC_TRY(dc_deck_read(cfg, &from, text, bytes));
     for (int i = 0; i < n_overrides; i++) DC_TRY(apply_override(cfg, &from, overrides[i]));
     DC_TRY(dc_config_check(cfg, &from, dc_verb_bit(verb)));
+    if (dc_fault(DC_FAULT_DECK_PARSE)) st = DC_FAIL(DC_ERR_USAGE, "%s: cannot parse the deck", from.name);
 out:
     return st;
 }
@@ -97,7 +99,8 @@ dc_status dc_config_read_file(const char *path, char **text, size_t *bytes)
     if (!in) return DC_FAIL(DC_ERR_USAGE, "%s: cannot read the deck: %s", quoted, strerror(errno));
     DC_TRY(dc_mem_alloc(text, DC_DECK_BYTES_MAX + 1, 1, "deck"));
     *bytes = fread(*text, 1, DC_DECK_BYTES_MAX, in);
-    if (ferror(in)) st = DC_FAIL(DC_ERR_USAGE, "%s: cannot read the deck: %s", quoted, strerror(errno));
+    if (ferror(in) || dc_fault(DC_FAULT_DECK_READ))
+        st = DC_FAIL(DC_ERR_USAGE, "%s: cannot read the deck: %s", quoted, strerror(errno));
 out:
     if (st != DC_OK) dc_mem_free(text);
     if (in) fclose(in);

@@ -11,6 +11,7 @@
 
 #include "data_priv.h"
 #include "dcmpi/comm.h"
+#include "dcmpi/fault.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/sum.h"
@@ -105,6 +106,7 @@ static void join_scratch(const pass *p, int n_threads, dc_data_stats *s)
 static void reduce(dc_comm *comm, const dc_dataset *data, dc_data_stats *s)
 {
     const size_t D = (size_t)data->D;
+    if (dc_fault(DC_FAULT_DATA_NAN)) s->bad_count++, s->bad_first = data->part.row_lo * data->D;
     dc_comm_min_f64(comm, s->col_min, D);
     dc_comm_max_f64(comm, s->col_max, D);
     dc_comm_sum_i64(comm, &s->bad_count, 1);

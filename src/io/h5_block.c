@@ -13,6 +13,7 @@
 #include <mpi.h>
 
 #include "comm/comm_mpi.h"
+#include "dcmpi/fault.h"
 #include "dcmpi/log.h"
 
 /* MPI-IO counts are ints in units of the element type; 1 GiB is below their limit for every type and bounds the
@@ -39,8 +40,8 @@ dc_status dc_h5_open_all(dc_comm *comm, const char *path, bool write, hid_t *fil
     const hid_t fapl = dc_h5_access();
     H5Pset_fapl_mpio(fapl, dc_comm_mpi(comm), MPI_INFO_NULL);
     *file = H5Fopen(path, write ? H5F_ACC_RDWR : H5F_ACC_RDONLY, fapl);
-    if (*file < 0)
-        st = DC_FAIL(write ? DC_ERR_IO : DC_ERR_FORMAT, "cannot open %s through MPI-IO: %s", path, dc_h5_error());
+    if (*file >= 0 && dc_fault(write ? DC_FAULT_RESULT_OPEN : DC_FAULT_H5_OPEN)) *file = -1;
+    if (*file < 0) st = DC_FAIL(DC_ERR_IO, "cannot open %s through MPI-IO: %s", path, dc_h5_error());
     dc_h5_drop(fapl);
     int64_t opened = *file >= 0;
     st = dc_agree(comm, st);
@@ -54,7 +55,8 @@ dc_status dc_h5_open_all(dc_comm *comm, const char *path, bool write, hid_t *fil
 dc_status dc_h5_close_all(dc_comm *comm, const char *path, hid_t file)
 {
     dc_status st = DC_OK;
-    if (H5Fclose(file) < 0) st = DC_FAIL(DC_ERR_IO, "cannot close %s: %s", path, dc_h5_error());
+    if (H5Fclose(file) < 0 || dc_fault(DC_FAULT_H5_CLOSE))
+        st = DC_FAIL(DC_ERR_IO, "cannot close %s: %s", path, dc_h5_error());
     return dc_agree(comm, st);
 }
 
@@ -83,7 +85,7 @@ static dc_status transfer_round(dc_comm *comm, const dc_h5_block *b, hid_t dset,
     if (st == DC_OK) {
         const herr_t rc = in ? H5Dwrite(dset, mem_type, mem_space, file_space, dxpl, in)
                              : H5Dread(dset, mem_type, mem_space, file_space, dxpl, out);
-        if (rc < 0)
+        if (rc < 0 || dc_fault(in ? DC_FAULT_RESULT_WRITE : DC_FAULT_H5_READ))
             st = DC_FAIL(in ? DC_ERR_IO : DC_ERR_FORMAT, "cannot %s rows %lld to %lld of '%s' %s %s: %s%s",
                          in ? "write" : "read", (long long)row, (long long)(row + n - 1), b->name, in ? "to" : "of",
                          b->path, dc_h5_error(), in ? "" : "; the file is damaged, make it anew");

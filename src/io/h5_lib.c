@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dcmpi/fault.h"
+
 /* Deflate expands at most 1032:1; more than this is no compressed data. */
 enum { MAX_EXPANSION = 1100 };
 
@@ -165,7 +167,8 @@ static const char *kind_of(mode_t mode)
 dc_status dc_h5_check_regular(const char *path, int64_t *bytes)
 {
     struct stat s;
-    if (stat(path, &s) != 0) return DC_FAIL(DC_ERR_IO, "cannot open %s: %s; check the path", path, strerror(errno));
+    if (stat(path, &s) != 0 || dc_fault(DC_FAULT_FILE_STAT))
+        return DC_FAIL(DC_ERR_IO, "cannot open %s: %s; check the path", path, strerror(errno));
     if (!S_ISREG(s.st_mode)) return DC_FAIL(DC_ERR_FORMAT, "%s is %s, not an HDF5 file", path, kind_of(s.st_mode));
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return DC_FAIL(DC_ERR_IO, "cannot read %s: %s; check its permissions", path, strerror(errno));

@@ -12,6 +12,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "dcmpi/fault.h"
 #include "dcmpi/mem.h"
 
 typedef struct {
@@ -65,7 +66,7 @@ static dc_status reserve(const dc_h5_stream *s, int flags, int64_t bytes)
     int rc;
     do rc = bytes > 0 ? posix_fallocate(fd, 0, bytes) : 0;
     while (rc == EINTR);
-    if (rc == 0 && fsync(fd) != 0) rc = errno;
+    if (rc == 0 && (fsync(fd) != 0 || dc_fault(DC_FAULT_RESULT_RESERVE))) rc = errno;
     if (close(fd) != 0 && rc == 0) rc = errno;
     return rc == 0 ? DC_OK : fail_space(s, bytes, rc);
 }
@@ -139,7 +140,8 @@ static dc_status sync_directory(const char *dir)
 {
     const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     /* Some file systems know no fsync of directories; only a real error counts. */
-    const bool ok = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP);
+    const bool ok =
+        fd >= 0 && !dc_fault(DC_FAULT_RESULT_DIRSYNC) && (fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP);
     const int cause = errno;
     if (fd >= 0) close(fd);
     return ok ? DC_OK : DC_FAIL(DC_ERR_IO, "cannot write directory %s to disk: %s", dir, strerror(cause));
@@ -157,7 +159,7 @@ static dc_status publish(const dc_h5_stream *s, dc_h5_fill finish, void *ctx)
     }
     DC_TRY(dc_h5_put_attr_i64(h5, "/", "complete", (int64_t[]){1}, 1));
     DC_TRY(dc_h5_close(&h5));
-    if (rename(s->part, s->path) != 0)
+    if (dc_fault(DC_FAULT_RESULT_RENAME) || rename(s->part, s->path) != 0)
         DC_TRY(DC_FAIL(DC_ERR_IO, "cannot rename %s to %s: %s", s->part, s->path, strerror(errno)));
     DC_TRY(sync_directory(s->dir));
 out:
@@ -260,7 +262,7 @@ static dc_status verify(const dc_h5_stream *s)
         uint64_t hash;
         DC_ASSERT(a->done == dc_part_rows(&s->rows));
         DC_TRY(dc_h5_hash_range(h5, a->spec.name, s->rows.row_lo, a->done, &hash));
-        if (hash == a->hash) continue;
+        if (hash == a->hash && !dc_fault(DC_FAULT_RESULT_VERIFY)) continue;
         st = DC_FAIL(DC_ERR_IO,
                      "%s: rows %lld to %lld of '%s' were not written although MPI-IO reported no error; check "
                      "the file system, or try another MPI-IO (OMPI_MCA_io=romio321)",

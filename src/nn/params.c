@@ -1,14 +1,9 @@
-/* The parameter slab: values, gradients and two moments of all trainable floats, each one contiguous array. */
+/* The parameter slab: values, gradients and two moments of all trainable floats, each one contiguous array.
+ *
+ * Values are needed everywhere. Gradients and moments are needed where this rank computes and updates them, in strict
+ * mode a share of the slab: they are pages that take memory when the threads that use them write to them first. */
 #include "dcmpi/mem.h"
 #include "nn/nn_kern.h"
-
-/* Large arrays are first touched by the threads that will update them: their pages land on those threads' memory. */
-static dc_status alloc_zeroed(float **out, size_t n, const char *what)
-{
-    const dc_status st = dc_mem_alloc_raw(out, n, sizeof **out, what);
-    if (st == DC_OK) dc_zero_floats(*out, n);
-    return st;
-}
 
 /* In the order of the slab: decoder first. */
 static void list_biases(dc_params *p, const dc_net *net)
@@ -26,10 +21,11 @@ dc_status dc_params_create(dc_params *p, const dc_net *net, size_t n_extra)
     dc_status st = DC_OK;
     *p = (dc_params){.n = net->n_params + n_extra, .n_extra = n_extra};
     list_biases(p, net);
-    DC_TRY(alloc_zeroed(&p->value, p->n, "network parameters"));
-    DC_TRY(alloc_zeroed(&p->grad, p->n + DC_GRAD_TAIL, "gradients"));
-    DC_TRY(alloc_zeroed(&p->m1, p->n, "first moments of the optimizer"));
-    DC_TRY(alloc_zeroed(&p->m2, p->n, "second moments of the optimizer"));
+    DC_TRY(dc_mem_alloc_raw(&p->value, p->n, sizeof *p->value, "network parameters"));
+    dc_zero_floats(p->value, p->n);
+    DC_TRY(dc_mem_alloc_pages(&p->grad, p->n + DC_GRAD_TAIL, sizeof *p->grad, "gradients"));
+    DC_TRY(dc_mem_alloc_pages(&p->m1, p->n, sizeof *p->m1, "first moments of the optimizer"));
+    DC_TRY(dc_mem_alloc_pages(&p->m2, p->n, sizeof *p->m2, "second moments of the optimizer"));
 out:
     if (st != DC_OK) dc_params_release(p);
     return st;
@@ -46,6 +42,6 @@ void dc_params_release(dc_params *p)
 
 void dc_params_reset_moments(dc_params *p)
 {
-    dc_zero_floats(p->m1, p->n);
-    dc_zero_floats(p->m2, p->n);
+    dc_mem_zero_pages(p->m1);
+    dc_mem_zero_pages(p->m2);
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "dcmpi/fault.h"
 #include "dcmpi/log.h"
 #include "dcmpi/report.h"
 #include "dcmpi/version.h"
@@ -102,7 +103,7 @@ static void write_timing(dc_json *j, const dc_timing *t)
 dc_status dc_result_summary(const char *path, const dc_result *r, const dc_self_check *checks, int n_checks)
 {
     FILE *f = fopen(path, "w");
-    if (!f) return DC_FAIL(DC_ERR_IO, "cannot write %s: %s", path, strerror(errno));
+    if (!f || dc_fault(DC_FAULT_SUMMARY_WRITE)) return DC_FAIL(DC_ERR_IO, "cannot write %s: %s", path, strerror(errno));
     dc_json j;
     dc_json_begin(&j, f);
     write_result(&j, r);

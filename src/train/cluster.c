@@ -3,6 +3,7 @@
  * alone, so all ranks decide alike. The stop rule of the papers needs a finished interval: the first refresh never
  * stops as converged. */
 #include "dcmpi/comm.h"
+#include "dcmpi/fault.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "trainer.h"
@@ -41,6 +42,7 @@ static dc_status refresh(dc_comm *comm, dc_trainer *t, dc_history *history, cons
     const dc_gidx N = t->model->data->part.N;
     DC_TRY(dc_model_check_replicas(comm, t->model));
     dc_embed(t->embedder, t->model, out->Z);
+    if (dc_part_rows(&t->model->data->part) > 0 && dc_fault(DC_FAULT_REFRESH_NAN)) out->Z[0] = NAN;
     const double start = dc_timer_start();
     DC_TRY(cfg->method->refresh(comm, t->state, out->Z, dc_trainer_extra(t), out->labels, &out->last));
     dc_timer_stop(t->model->timers, DC_T_REFRESH, start, 0, 0);

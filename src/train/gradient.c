@@ -1,7 +1,9 @@
 /* One gradient step over all ranks: the row plan, the passes, and what the ways share. See gradient.h. */
+#include <math.h>
 #include <string.h>
 
 #include "dcmpi/comm.h"
+#include "dcmpi/fault.h"
 #include "gradient_impl.h"
 
 static int64_t round_up(int64_t n, int64_t to)
@@ -261,6 +263,8 @@ void dc_gradient_leaf(dc_gradient *g, int i, const double *losses, const float *
 {
     const dc_params *p = g->cfg.params;
     const int n_losses = g->cfg.n_losses;
+    static const double not_finite[DC_RIDE_MAX] = {NAN};
+    if (dc_fault(DC_FAULT_STEP_NAN)) losses = not_finite;
     if (!strict(g)) {
         for (int k = 0; k < n_losses; k++) p->grad[p->n + (size_t)k] = (float)losses[k];
         if (p->n_extra) memcpy(p->grad + p->n - p->n_extra, dextra, p->n_extra * sizeof *dextra);

@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include "dcmpi/comm.h"
+#include "dcmpi/fault.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/train.h"
@@ -48,6 +49,7 @@ void dc_model_release(dc_model *m)
 
 dc_status dc_model_check_replicas(dc_comm *comm, const dc_model *m)
 {
+    if (dc_fault(DC_FAULT_MODEL_FLIP)) m->params.value[0] = nextafterf(m->params.value[0], 1);
     return dc_agree_hash(comm, XXH3_64bits(m->params.value, m->params.n * sizeof *m->params.value), "model weights");
 }
 

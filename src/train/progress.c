@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "dcmpi/fault.h"
 #include "dcmpi/log.h"
 #include "dcmpi/train.h"
 
@@ -15,7 +16,8 @@ dc_status dc_progress_open(dc_progress *p, const char *jsonl_path, double interv
     *p = (dc_progress){.interval_s = interval_s};
     if (!dc_log_is_active() || !jsonl_path) return DC_OK;
     p->jsonl = fopen(jsonl_path, "a");
-    if (!p->jsonl) return DC_FAIL(DC_ERR_IO, "cannot open %s: %s; check run.output", jsonl_path, strerror(errno));
+    if (!p->jsonl || dc_fault(DC_FAULT_METRICS_OPEN))
+        return DC_FAIL(DC_ERR_IO, "cannot open %s: %s; check run.output", jsonl_path, strerror(errno));
     setvbuf(p->jsonl, NULL, _IOLBF, 0);
     return DC_OK;
 }
