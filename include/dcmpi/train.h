@@ -138,6 +138,8 @@ DC_CHECKED dc_status dc_embedder_create(dc_embedder **out, const dc_model *m);
 void dc_embedder_destroy(dc_embedder **e);
 /* Z [n x L] local. */
 void dc_embed(dc_embedder *e, const dc_model *m, float *Z);
+/* The same in pieces, between which the run may stop (DC_STOPPED), and, with may_save, save its state. Collective. */
+DC_CHECKED dc_status dc_embed_all(dc_comm *comm, dc_embedder *e, const dc_model *m, bool may_save, float *Z);
 
 typedef struct {
     const dc_method *method;
