@@ -22,8 +22,8 @@ typedef struct {
     uint64_t data_hash;
     int64_t N, D;
     int64_t ranks, threads;
-    int64_t part; /* how many times the run was started, this one included */
-    double wall_s; /* of all parts */
+    int64_t part;                     /* how many times the run was started, this one included */
+    double wall_s;                    /* of all parts */
     int64_t log_bytes, metrics_bytes; /* lengths of log.txt and metrics.jsonl */
 } dc_ckpt_header;
 

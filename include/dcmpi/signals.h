@@ -9,8 +9,7 @@
 
 #include "dcmpi/base.h"
 
-/* Installs the handlers; MPI must have been started before, if it is used. Closed pipes and file-size limits become
- * error codes of the calls that meet them. */
+/* Installs the handlers: for work that asks. */
 void dc_signals_install(void);
 /* Signals of the two kinds so far. */
 int dc_signals_stops(void);

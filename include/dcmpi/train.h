@@ -59,6 +59,8 @@ typedef struct {
 } dc_progress;
 DC_CHECKED dc_status dc_progress_open(dc_progress *p, const char *jsonl_path, double interval_s);
 void dc_progress_close(dc_progress *p);
+/* Length of metrics.jsonl now; 0 without one. */
+int64_t dc_progress_bytes(const dc_progress *p);
 /* A phase starts, or goes on with the share `done` behind it. */
 void dc_progress_phase(dc_progress *p, double done);
 /* Count work done. rows, flops over all ranks. */
@@ -88,7 +90,8 @@ DC_CHECKED dc_status dc_model_create(dc_model *m, const dc_dataset *data, const 
                                      uint64_t seed, dc_timers *timers, dc_progress *progress);
 /* Makes the network's weights part of the run's state, until release; a run that continues gets them back. */
 DC_CHECKED dc_status dc_model_keep(dc_model *m, dc_control *c);
-/* Makes room for n_extra more parameters, part of the state as "extra"; network weights are kept, moments and extra are zero. */
+/* Makes room for n_extra more parameters, part of the state as "extra"; network weights are kept, moments and extra are
+ * zero. */
 DC_CHECKED dc_status dc_model_grow(dc_model *m, size_t n_extra);
 void dc_model_release(dc_model *m);
 /* Proves that all ranks hold the same weights. Errors: DC_ERR_NUMERIC naming the odd rank. */

@@ -11,6 +11,7 @@
 
 #include "dcmpi/fault.h"
 #include "dcmpi/log.h"
+#include "resume.h"
 
 bool dc_job_path(const dc_job *job, const char *name, char out[DC_PATH_MAX])
 {
@@ -69,6 +70,9 @@ dc_status dc_output_open(dc_job *job)
     DC_TRY(probe_directory(job->cfg.run.output));
     if (!dc_job_path(job, "log.txt", log) || !dc_job_path(job, "metrics.jsonl", jsonl))
         return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
+    DC_TRY(dc_resume_find(job));
+    if (job->resume.complete) return DC_OK;
+    DC_TRY(dc_resume_prepare_files(job));
     DC_TRY(dc_log_open(log));
     DC_TRY(dc_progress_open(&job->progress, jsonl, job->cfg.run.log_interval));
     DC_TRY(write_deck(job));

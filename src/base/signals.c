@@ -38,10 +38,9 @@ static void handle(int signal_number, void (*handler)(int))
 
 void dc_signals_install(void)
 {
-    static const int stop[] = {SIGUSR1, SIGTERM, SIGINT}, save[] = {SIGUSR2, SIGCONT}, ignored[] = {SIGPIPE, SIGXFSZ};
+    static const int stop[] = {SIGUSR1, SIGTERM, SIGINT}, save[] = {SIGUSR2, SIGCONT};
     for (size_t i = 0; i < DC_COUNT_OF(stop); i++) handle(stop[i], note_stop);
     for (size_t i = 0; i < DC_COUNT_OF(save); i++) handle(save[i], note_save);
-    for (size_t i = 0; i < DC_COUNT_OF(ignored); i++) handle(ignored[i], SIG_IGN);
 }
 
 int dc_signals_stops(void)

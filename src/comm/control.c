@@ -300,8 +300,8 @@ static dc_status save_and_stop(dc_comm *comm, dc_control *c)
     char cause[DC_ERROR_TEXT_MAX];
     snprintf(cause, sizeof cause, "%.1900s", dc_error_text());
     dc_error_clear();
-    return dc_agree(comm, c->root ? DC_FAIL(DC_ERR_IO, "stopped by %s without a checkpoint: %s", c->reason, cause)
-                                  : DC_OK);
+    return dc_agree(comm,
+                    c->root ? DC_FAIL(DC_ERR_IO, "stopped by %s without a checkpoint: %s", c->reason, cause) : DC_OK);
 }
 
 dc_status dc_control_end_phase(dc_comm *comm, dc_control *c)

@@ -100,7 +100,7 @@ dc_status dc_h5_close(dc_h5 **p)
     dc_h5 *h5 = *p;
     if (!h5) return DC_OK;
     dc_status st = DC_OK;
-    const bool writes = h5->mode != DC_H5_READ;
+    const bool writes = h5->mode != DC_H5_READ && !h5->in_memory;
     if (writes && H5Fflush(h5->file, H5F_SCOPE_LOCAL) < 0)
         st = DC_FAIL(DC_ERR_IO, "cannot write %s: %s; check the free space", h5->path, dc_h5_error());
     if (H5Fclose(h5->file) < 0 && writes && st == DC_OK)

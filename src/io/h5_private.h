@@ -9,6 +9,7 @@
 struct dc_h5 {
     hid_t file;
     dc_h5_mode mode;
+    bool in_memory; /* nothing to force to disk */
     int64_t bytes; /* length of the file when it was opened for reading */
     char *path;
 };

@@ -64,11 +64,14 @@ static void note_refresh(dc_comm *comm, loop *l)
     const dc_params *p = &l->trainer.model->params;
     const dc_refresh *r = &l->out->last;
     memcpy(l->snapshot, p->value, p->n * sizeof *l->snapshot);
-    const int64_t count[] = {[AT_REFRESH] = l->out->iterations, [STOP] = l->out->stop, [CHANGED] = r->changed,
-                             [LARGEST] = r->largest,            [EMPTY] = r->empty,    [LABEL_HASH] = 0};
-    const double value[] = {[STEP_LOSS] = l->loss.total,     [STEP_RECON] = l->loss.recon,
-                            [LOSS] = r->loss,                [SUM_CHECK] = r->sum_check,
-                            [F_SUM] = r->f_sum,              [K_EFFECTIVE] = r->k_effective};
+    const int64_t count[] = {[AT_REFRESH] = l->out->iterations,
+                             [STOP] = l->out->stop,
+                             [CHANGED] = r->changed,
+                             [LARGEST] = r->largest,
+                             [EMPTY] = r->empty,
+                             [LABEL_HASH] = 0};
+    const double value[] = {[STEP_LOSS] = l->loss.total, [STEP_RECON] = l->loss.recon, [LOSS] = r->loss,
+                            [SUM_CHECK] = r->sum_check,  [F_SUM] = r->f_sum,           [K_EFFECTIVE] = r->k_effective};
     memcpy(l->count, count, sizeof count);
     memcpy(l->value, value, sizeof value);
     l->count[LABEL_HASH] = hash_labels(comm, l);

@@ -2,6 +2,8 @@
  * loss without noise (algorithms: A3, A4). */
 #include "recon.h"
 
+#include "dcmpi/comm.h"
+
 dc_status dc_pretrain(dc_comm *comm, dc_model *m, const dc_pretrain_config *cfg, dc_history *history, dc_stop *stop)
 {
     const dc_row_source source = dc_row_source_of_data(m);

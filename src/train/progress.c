@@ -22,6 +22,12 @@ dc_status dc_progress_open(dc_progress *p, const char *jsonl_path, double interv
     return DC_OK;
 }
 
+int64_t dc_progress_bytes(const dc_progress *p)
+{
+    if (!p->jsonl || fflush(p->jsonl) != 0 || fseek(p->jsonl, 0, SEEK_END) != 0) return 0;
+    return (int64_t)ftell(p->jsonl);
+}
+
 void dc_progress_close(dc_progress *p)
 {
     if (p->jsonl) fclose(p->jsonl);

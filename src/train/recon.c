@@ -153,7 +153,6 @@ static double train_step(dc_comm *comm, trainer *t, const dc_history *h)
 {
     const double flops = dc_net_train_flops(&t->net, 0, t->net.n_layers) + t->source->flops;
     int64_t B;
-    dc_control_at(t->model->control, h->phase, h->step);
     const double loss = take_step(comm, t, h->step, &B);
     dc_progress_count(t->model->progress, (double)B, (double)B * flops);
     t->sum[0] += loss * (double)B;
@@ -184,7 +183,7 @@ static dc_status train(dc_comm *comm, trainer *t, dc_history *h, dc_stop *stop)
     const int64_t per_epoch = dc_gradient_batcher(t->gradient)->steps_per_epoch;
     while (h->step < t->total && *stop != DC_STOP_DIVERGED) {
         if (!isfinite(train_step(comm, t, h))) *stop = DC_STOP_DIVERGED;
-        h->step++;
+        dc_control_at(m->control, h->phase, ++h->step);
         const bool last = h->step == t->total || *stop == DC_STOP_DIVERGED;
         if (last || h->step % per_epoch == 0)
             DC_TRY(end_epoch(comm, t, h, per_epoch, last));
