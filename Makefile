@@ -148,6 +148,8 @@ info:
 # Recursive, because setup may install what the variables above ask for.
 MAKE_ALL = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 RUN_TESTS = tests/run.sh --build $(BUILD)
+# The tests of fault points want a program that has them.
+MAKE_FAULT = $(MAKE_ALL) WERROR=1 FAULT=1 BUILD=$(BUILD)/fault all
 
 setup:
 	@tools/setup.sh
@@ -166,10 +168,12 @@ demo: setup
 
 check: setup
 	@$(MAKE_ALL) WERROR=1 all tests
+	@$(MAKE_FAULT)
 	@$(RUN_TESTS)
 
 check-long: setup
 	@$(MAKE_ALL) WERROR=1 all tests
+	@$(MAKE_FAULT)
 	@$(RUN_TESTS) --long
 
 # valgrind 3.19 does not know AVX-512; what oneDNN generates for AVX2 reads beyond its own buffers.

@@ -73,6 +73,8 @@ static void test_pages(void)
     dc_mem_free(&a);
     CHECK(a == NULL && huge == NULL);
     CHECK_INT(dc_mem_current_bytes(), before);
+    const size_t peak = dc_mem_resident_peak_bytes();
+    CHECK(peak > (size_t)1 << 20 && peak < (size_t)1 << 40);
 }
 
 /* Vectors of Random123's own known-answer file (kat_vectors, philox4x32 10). The stream shares a word with the step. */

@@ -2,32 +2,16 @@
  */
 #include "check.h"
 #include "dcmpi/optim.h"
-#include "golden/golden.h"
+#include "golden/golden_net.h"
 
 enum { ROWS = 8, D = 12, N_LAYERS = 6 };
 static const char file[] = "autoencoder.txt";
 static const int64_t hidden[] = {7, 5};
 
-/* Array "<prefix>/<layer>/weight" and ".../bias" of every layer into a slab. */
-static void read_slab(const dc_net *net, const char *prefix, float *slab)
-{
-    bool ok = true;
-    for (int l = 0; l < net->n_layers; l++) {
-        const dc_layer *layer = &net->layer[l];
-        char name[128];
-        snprintf(name, sizeof name, "%s/%s/weight", prefix, layer->name);
-        ok = ok && golden_read_f32(file, name, slab + layer->weight, (size_t)(layer->in * layer->out));
-        snprintf(name, sizeof name, "%s/%s/bias", prefix, layer->name);
-        ok = ok && golden_read_f32(file, name, slab + layer->bias, (size_t)layer->out);
-    }
-    CHECK(ok);
-}
-
 typedef struct {
     dc_net net;
     dc_params p;
     dc_net_work work;
-    float *golden; /* a slab to compare with */
 } model;
 
 static void model_make(model *m, dc_act act, dc_recon_loss loss)
@@ -37,8 +21,7 @@ static void model_make(model *m, dc_act act, dc_recon_loss loss)
     m->net = dc_net_for_loss(&m->net, loss);
     CHECK_OK(dc_params_create(&m->p, &m->net, 0));
     CHECK_OK(dc_net_work_create(&m->work, &m->net, 0, N_LAYERS, ROWS, true));
-    m->golden = malloc(m->p.n * sizeof *m->golden);
-    read_slab(&m->net, "start", m->p.value);
+    golden_read_slab(file, &m->net, "start", m->p.value);
     CHECK(golden_read_f32(file, "x", m->work.act[0], ROWS * D));
 }
 
@@ -46,7 +29,6 @@ static void model_free(model *m)
 {
     dc_net_work_release(&m->work);
     dc_params_release(&m->p);
-    free(m->golden);
 }
 
 static double forward_backward(model *m, dc_recon_loss loss, int64_t B, float *dx)
@@ -80,12 +62,10 @@ static void test_gradients(dc_act act, dc_recon_loss loss, const char *prefix)
     char name[64];
     double B, expected;
     float dx[ROWS * D], expected_dx[ROWS * D];
-    printf("# %s\n", prefix);
     snprintf(name, sizeof name, "%s/loss", prefix);
     CHECK(golden_read(file, "B", &B, 1) && golden_read(file, name, &expected, 1));
     CHECK_NEAR(forward_backward(&m, loss, (int64_t)B, dx), expected, 1e-6 * expected);
-    read_slab(&m.net, prefix, m.golden);
-    CHECK_ARRAY_NEAR(m.p.grad, m.golden, m.p.n, loss == DC_LOSS_MSE ? 2e-7 : 2e-6);
+    golden_check_slab(file, &m.net, prefix, m.p.grad, loss == DC_LOSS_MSE ? 2e-7 : 2e-6);
     snprintf(name, sizeof name, "%s/dx", prefix);
     CHECK(golden_read_f32(file, name, expected_dx, ROWS * D));
     CHECK_ARRAY_NEAR(dx, expected_dx, ROWS * D, loss == DC_LOSS_MSE ? 2e-7 : 2e-6);
@@ -100,9 +80,7 @@ static void test_ten_steps(const dc_opt_config *opt, const char *prefix)
         forward_backward(&m, DC_LOSS_MSE, ROWS, NULL);
         dc_opt_step(opt, &m.p, 0, m.p.n, t, 10);
     }
-    printf("# %s\n", prefix);
-    read_slab(&m.net, prefix, m.golden);
-    CHECK_ARRAY_NEAR(m.p.value, m.golden, m.p.n, 5e-6);
+    golden_check_slab(file, &m.net, prefix, m.p.value, 5e-6);
     model_free(&m);
 }
 

@@ -5,75 +5,37 @@
 #include "dcmpi/log.h"
 #include "dcmpi/rng.h"
 #include "dcmpi/train.h"
-#include "golden/golden.h"
+#include "golden/golden_net.h"
 
-enum { ROWS = 13, D = 12, SHARDS = 8, PAIRS = 3 };
+enum { ROWS = 13, D = GOLDEN_D, PAIRS = 3 };
 static const char file[] = "layerwise.txt";
 static const uint64_t seed = 0x123456789abcd;
 static const size_t plenty = SIZE_MAX;
 
 typedef struct {
-    dc_dataset data;
-    dc_net net;
-    dc_timers timers;
-    dc_progress progress;
-    dc_model model;
+    golden_setup base;
     dc_history pairs[DC_MAX_PAIRS], finetune;
 } setup;
 
-/* The golden data (13 rows) or, for another N, random rows in [0, 1); this rank holds its own part. */
-static void make_data(dc_comm *comm, dc_dataset *data, dc_gidx N)
+/* The golden data (13 rows) or, for another N, random rows in [0, 1). */
+static void open_setup(dc_comm *comm, setup *s, dc_gidx N, dc_act hidden, dc_act output)
 {
-    *data = (dc_dataset){.D = D, .dtype = DC_F32, .source = "made up"};
-    CHECK_OK(dc_part_init(&data->part, N, SHARDS, dc_comm_size(comm), dc_comm_rank(comm)));
     float *all = malloc((size_t)(N * D) * sizeof *all);
+    memset(s, 0, sizeof *s);
     if (N == ROWS)
         CHECK(golden_read_f32(file, "x", all, ROWS * D));
     else
         dc_rng_fill_uniform(all, (size_t)(N * D), 701, 1, 0.5);
-    const int64_t n = dc_part_rows(&data->part);
-    CHECK_OK(dc_mem_alloc(&data->X, (size_t)(n * D), sizeof(float), "X"));
-    memcpy(data->X, all + data->part.row_lo * D, (size_t)(n * D) * sizeof *all);
-    CHECK_OK(dc_mem_alloc(&data->shift, D, sizeof(float), "shift"));
-    CHECK_OK(dc_mem_alloc(&data->scale, D, sizeof(float), "scale"));
-    for (int c = 0; c < D; c++) data->shift[c] = N == ROWS ? 0 : -0.5f, data->scale[c] = 1;
+    golden_open(comm, &s->base, file, all, N, N == ROWS ? 0 : 0.5f, hidden, output);
+    s->base.model.seed = seed;
     free(all);
-}
-
-/* Parameters "<prefix>/<layer>/weight|bias" of the golden file. */
-static void read_slab(const dc_net *net, const char *prefix, float *slab)
-{
-    bool ok = true;
-    for (int l = 0; l < net->n_layers; l++) {
-        const dc_layer *layer = &net->layer[l];
-        char name[128];
-        snprintf(name, sizeof name, "%s/%s/weight", prefix, layer->name);
-        ok = ok && golden_read_f32(file, name, slab + layer->weight, (size_t)(layer->in * layer->out));
-        snprintf(name, sizeof name, "%s/%s/bias", prefix, layer->name);
-        ok = ok && golden_read_f32(file, name, slab + layer->bias, (size_t)layer->out);
-    }
-    CHECK(ok);
-}
-
-static void open_setup(dc_comm *comm, setup *s, dc_gidx N, dc_act hidden, dc_act output)
-{
-    memset(s, 0, sizeof *s);
-    make_data(comm, &s->data, N);
-    CHECK_OK(dc_net_init(&s->net, D, (int64_t[]){7, 5}, 2, 3, hidden, DC_ACT_LINEAR, output));
-    CHECK_OK(dc_progress_open(&s->progress, NULL, 1e9));
-    CHECK_OK(dc_model_create(&s->model, &s->data, &s->net, DC_INIT_FAN_IN, seed, &s->timers, &s->progress));
-    read_slab(&s->net, "start", s->model.params.value);
 }
 
 static void close_setup(setup *s)
 {
     for (int l = 0; l < DC_MAX_PAIRS; l++) dc_history_release(&s->pairs[l]);
     dc_history_release(&s->finetune);
-    dc_model_release(&s->model);
-    dc_progress_close(&s->progress);
-    dc_mem_free(&s->data.X);
-    dc_mem_free(&s->data.shift);
-    dc_mem_free(&s->data.scale);
+    golden_close(&s->base);
 }
 
 /* ---- PyTorch ------------------------------------------------------------------------------------------------------
@@ -95,12 +57,8 @@ static void check_losses(const char *run, const dc_history *h, int steps, double
 static void check_parameters(const setup *s, const char *run, const char *when)
 {
     char prefix[32];
-    float *expected = malloc(s->net.n_params * sizeof *expected);
     snprintf(prefix, sizeof prefix, "%s/%s", run, when);
-    printf("# %s\n", prefix);
-    read_slab(&s->net, prefix, expected);
-    CHECK_ARRAY_NEAR(s->model.params.value, expected, s->net.n_params, 3e-6);
-    free(expected);
+    golden_check_slab(file, &s->base.net, prefix, s->base.model.params.value, 3e-6);
 }
 
 static void check_golden(dc_comm *comm, const char *run, dc_act hidden, dc_act output, const dc_layerwise_config *cfg,
@@ -109,7 +67,7 @@ static void check_golden(dc_comm *comm, const char *run, dc_act hidden, dc_act o
     setup s;
     dc_stop stop;
     open_setup(comm, &s, ROWS, hidden, output);
-    CHECK_OK(dc_pretrain_layerwise(comm, &s.model, cfg, s.pairs, &stop));
+    CHECK_OK(dc_pretrain_layerwise(comm, &s.base.model, cfg, s.pairs, &stop));
     CHECK_INT(stop, DC_STOP_MAX_ITER);
     for (int l = 0; l < PAIRS; l++) check_losses(run, &s.pairs[l], (int)cfg->layer.steps, 1e-6);
     CHECK_INT(s.pairs[PAIRS].n, 0);
@@ -117,7 +75,7 @@ static void check_golden(dc_comm *comm, const char *run, dc_act hidden, dc_act o
     dc_pretrain_config finetune = cfg->layer;
     finetune.steps = finetune_steps;
     finetune.phase = "finetune";
-    CHECK_OK(dc_pretrain(comm, &s.model, &finetune, &s.finetune, &stop));
+    CHECK_OK(dc_pretrain(comm, &s.base.model, &finetune, &s.finetune, &stop));
     CHECK_INT(stop, DC_STOP_MAX_ITER);
     check_losses(run, &s.finetune, finetune_steps, 1e-6);
     check_parameters(&s, run, "final");
@@ -162,13 +120,13 @@ static uint64_t run(dc_comm *comm, setup *s, const dc_layerwise_config *cfg, dc_
 {
     open_setup(comm, s, MANY, DC_ACT_RELU, DC_ACT_LINEAR);
     const uint64_t before = dc_mem_alloc_count();
-    CHECK_OK(dc_pretrain_layerwise(comm, &s->model, cfg, s->pairs, stop));
+    CHECK_OK(dc_pretrain_layerwise(comm, &s->base.model, cfg, s->pairs, stop));
     return dc_mem_alloc_count() - before;
 }
 
 static bool same_weights(const setup *a, const setup *b)
 {
-    return memcmp(a->model.params.value, b->model.params.value, a->net.n_params * sizeof(float)) == 0;
+    return memcmp(a->base.model.params.value, b->base.model.params.value, a->base.net.n_params * sizeof(float)) == 0;
 }
 
 /* Everything kept, nothing kept, and a limit between the widths 7 and 5 of what lies below the second and third pair.
@@ -183,7 +141,7 @@ static void test_cache(dc_comm *comm)
     CHECK_INT(stop, DC_STOP_EPOCHS);
     cfg.cache_bytes = 0;
     run(comm, &computed, &cfg, &stop);
-    largest = dc_part_rows(&kept.data.part);
+    largest = dc_part_rows(&kept.base.data.part);
     dc_comm_max_i64(comm, &largest, 1);
     cfg.cache_bytes = (size_t)largest * 6 * sizeof(float);
     run(comm, &mixed, &cfg, &stop);
@@ -255,14 +213,14 @@ static void test_divergence(dc_comm *comm)
     dc_layerwise_config cfg = small_batches(3, 0, plenty);
     open_setup(comm, &s, MANY, DC_ACT_RELU, DC_ACT_LINEAR);
     const float huge = 1e30f;
-    s.model.params.value[s.net.layer[1].weight] = huge;
-    CHECK_OK(dc_pretrain_layerwise(comm, &s.model, &cfg, s.pairs, &stop));
+    s.base.model.params.value[s.base.net.layer[1].weight] = huge;
+    CHECK_OK(dc_pretrain_layerwise(comm, &s.base.model, &cfg, s.pairs, &stop));
     CHECK_INT(stop, DC_STOP_DIVERGED);
     CHECK_INT(s.pairs[0].n, 3);
     CHECK_INT(s.pairs[1].n, 1);
     CHECK_INT(s.pairs[2].n, 0);
     bool finite = true;
-    for (size_t i = 0; i < s.model.params.n; i++) finite = finite && isfinite(s.model.params.value[i]);
+    for (size_t i = 0; i < s.base.model.params.n; i++) finite = finite && isfinite(s.base.model.params.value[i]);
     CHECK(finite);
     close_setup(&s);
 }
@@ -274,8 +232,9 @@ static void test_dead_layer(dc_comm *comm)
     dc_stop stop;
     dc_layerwise_config cfg = small_batches(1, 0, plenty);
     open_setup(comm, &s, MANY, DC_ACT_RELU, DC_ACT_LINEAR);
-    for (int64_t j = 0; j < s.net.layer[0].out; j++) s.model.params.value[s.net.layer[0].bias + (size_t)j] = -100;
-    CHECK_OK(dc_pretrain_layerwise(comm, &s.model, &cfg, s.pairs, &stop));
+    for (int64_t j = 0; j < s.base.net.layer[0].out; j++)
+        s.base.model.params.value[s.base.net.layer[0].bias + (size_t)j] = -100;
+    CHECK_OK(dc_pretrain_layerwise(comm, &s.base.model, &cfg, s.pairs, &stop));
     CHECK_INT(stop, DC_STOP_DIVERGED);
     CHECK_INT(s.pairs[0].n, 1);
     CHECK_INT(s.pairs[1].n, 0);
@@ -290,16 +249,16 @@ static void test_bce_refusals(dc_comm *comm)
     dc_layerwise_config cfg = small_batches(1, 0, plenty);
     cfg.layer.loss = DC_LOSS_BCE;
     open_setup(comm, &s, MANY, DC_ACT_RELU, DC_ACT_LINEAR);
-    CHECK_STATUS(dc_pretrain_layerwise(comm, &s.model, &cfg, s.pairs, &stop), DC_ERR_USAGE);
+    CHECK_STATUS(dc_pretrain_layerwise(comm, &s.base.model, &cfg, s.pairs, &stop), DC_ERR_USAGE);
     CHECK_TEXT_HAS(dc_error_text(), "output_activation");
     close_setup(&s);
     dc_error_clear();
 
     open_setup(comm, &s, MANY, DC_ACT_RELU, DC_ACT_SIGMOID);
     enum { BAD_ROW = 200, BAD_COLUMN = 7 };
-    if (s.data.part.row_lo <= BAD_ROW && BAD_ROW < s.data.part.row_hi)
-        ((float *)s.data.X)[(BAD_ROW - s.data.part.row_lo) * D + BAD_COLUMN] = 0.75f;
-    CHECK_STATUS(dc_pretrain(comm, &s.model, &cfg.layer, &s.finetune, &stop), DC_ERR_DATA);
+    if (s.base.data.part.row_lo <= BAD_ROW && BAD_ROW < s.base.data.part.row_hi)
+        ((float *)s.base.data.X)[(BAD_ROW - s.base.data.part.row_lo) * D + BAD_COLUMN] = 0.75f;
+    CHECK_STATUS(dc_pretrain(comm, &s.base.model, &cfg.layer, &s.finetune, &stop), DC_ERR_DATA);
     CHECK_TEXT_HAS(dc_error_text(), "row 200, column 7 is 1.25");
     close_setup(&s);
     dc_error_clear();

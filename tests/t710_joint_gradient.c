@@ -1,5 +1,5 @@
 /* Gradient of a whole training step against central differences, for every method that trains: encoder, decoder,
- * centres. ranks: 1 3 */
+ * centres; of a full batch and of the short one that ends an epoch. ranks: 1 3 */
 #include "check.h"
 
 #include "dcmpi/log.h"
@@ -19,14 +19,14 @@ typedef struct {
     int32_t *labels;
 } setup;
 
-/* A step of learning rate 0: the loss at these weights, and their gradient in the slab: of a strict step each rank has
- * its slice, brought together here. */
-static double loss_at(dc_comm *comm, setup *s)
+/* A step of learning rate 0: the loss of its batch at these weights, and their gradient in the slab: of a strict step
+ * each rank has its slice, brought together here. */
+static double loss_at(dc_comm *comm, setup *s, int64_t step)
 {
     dc_step_loss loss;
     dc_params *p = &s->model.params;
     memset(p->grad, 0, p->n * sizeof *p->grad);
-    dc_trainer_step(comm, &s->trainer, 0, &loss);
+    dc_trainer_step(comm, &s->trainer, step, &loss);
     if (s->model.strict) dc_comm_sum_f32(comm, p->grad, s->net.n_params);
     return loss.total;
 }
@@ -78,7 +78,7 @@ static size_t parameter(const setup *s, size_t lo, int i)
     return lo + ((size_t)i - extra) * (n - extra - lo) / SAMPLES;
 }
 
-static void test_method(dc_comm *comm, const dc_method *method, bool strict, int64_t gather_rows)
+static void test_method(dc_comm *comm, const dc_method *method, bool strict, int64_t gather_rows, int64_t batch)
 {
     setup s;
     open_setup(comm, method, strict, gather_rows, &s);
@@ -86,18 +86,18 @@ static void test_method(dc_comm *comm, const dc_method *method, bool strict, int
     float *value = s.model.params.value;
     static float grad[SAMPLES + K * L];
     double worst = 0, largest = 0;
-    loss_at(comm, &s);
+    loss_at(comm, &s, batch);
     for (int i = 0; i < SAMPLES + K * L; i++) grad[i] = s.model.params.grad[parameter(&s, lo, i)];
     for (int i = 0; i < SAMPLES + K * L; i++) {
-        const float step = 0.02f;
+        const float h = 0.02f;
         float *w = &value[parameter(&s, lo, i)];
         const float kept = *w;
-        *w = kept + step;
-        const double above = loss_at(comm, &s);
-        *w = kept - step;
-        const double below = loss_at(comm, &s);
+        *w = kept + h;
+        const double above = loss_at(comm, &s, batch);
+        *w = kept - h;
+        const double below = loss_at(comm, &s, batch);
         *w = kept;
-        const double numeric = (above - below) / (2 * (double)step);
+        const double numeric = (above - below) / (2 * (double)h);
         worst = fmax(worst, fabs(numeric - (double)grad[i]));
         largest = fmax(largest, fabs((double)grad[i]));
     }
@@ -116,6 +116,7 @@ int main(void)
     const dc_method *m;
     for (int i = 0; (m = dc_method_at(i)) != NULL; i++)
         if (m->flags & DC_METHOD_TRAINS)
-            for (int way = 0; way < 3; way++) test_method(comm, m, way > 0, way == 1 ? 64 : 0);
+            for (int way = 0; way < 3; way++)
+                for (int64_t batch = 0; batch < 2; batch++) test_method(comm, m, way > 0, way == 1 ? 64 : 0, batch);
     return check_done_all(&comm);
 }

@@ -78,6 +78,9 @@ run 1 1 predict --model dec/run.h5 --input own.h5 --output p.h5
 expect_out '^RESULT  rows=1501 acc=[0-9.]+ nmi=[0-9.]+ ari=[0-9.-]+ clusters=6 used=[0-9] wall=[0-9.]+s$' "one round; the RESULT line with scores"
 acc=$(result_value acc)
 is "$(same dec/run.h5 p.h5)" ok "the same bits in one round"
+run 0 1 compare dec/run.h5 p.h5
+expect_exit 0 "compare finds what a prediction holds equal to the run's"
+expect_out '^equal: 5 datasets, bit by bit$' "labels, confidence, embedding, sizes, confusion table"
 run 0 1 check p.h5
 expect_out '^p.h5: whole: prediction, 1501 rows, 6 clusters' "check finds the prediction whole"
 
@@ -91,6 +94,9 @@ run 3 1 predict --model=dec/run.h5 --input=new.h5 --output=new-p.h5
 expect_exit 0 "held-back rows"
 number_between "$(result_value acc)" "$(awk "BEGIN { print $acc - .05 }")" "$(awk "BEGIN { print $acc + .05 }")" \
     "their accuracy is that of the run's rows"
+run 0 1 compare new-p.h5 dec/run.h5
+expect_exit 1 "compare tells other rows from the run's"
+expect_out '^/labels +types or shapes differ$' "by their labels"
 run 1 1 predict --model=dec/run.h5 --input=double.h5 --output=p.h5
 ok "float64 rows with the same values get the same labels" $python -c "
 import h5py

@@ -307,9 +307,110 @@ def write_layerwise():
     out.close()
 
 
+# ---- clustering -----------------------------------------------------------------------------------------------------
+
+K = 3
+
+
+@dataclass
+class Clustering:
+    """One run of DEC (gamma None) or IDEC: target refreshed every `interval` of ten steps, all rows in every batch."""
+    loss: str
+    gamma: float
+    alpha: float
+    interval: int
+    optimizer: str  # keras, torch, adam
+    lr: float
+    momentum: float = 0.9
+
+
+def embed(par, x):
+    return forward(par, x, "relu")[len(WIDTHS) - 2]
+
+
+def kmeans(z, group):
+    """Lloyd's iteration from the means of the groups that the rows were drawn from."""
+    for _ in range(50):
+        mu = torch.stack([z[group == k].mean(0) for k in range(K)])
+        group = ((z[:, None, :] - mu[None, :, :]) ** 2).sum(2).argmin(1)
+    return mu
+
+
+def joint_loss(leaf, x, p, run):
+    """Loss that is minimised, and its reconstruction part."""
+    q = soft_assign(embed(leaf, x), leaf["mu"], run.alpha)
+    kl = (p * (p.log() - q.log())).sum() / len(x)
+    if run.gamma is None:
+        return kl, torch.zeros(())
+    recon = LOSS[run.loss](forward(leaf, x, "relu")[-1], x, len(x))
+    return recon + run.gamma * kl, recon
+
+
+def optimizer_of(run):
+    if run.optimizer == "adam":
+        return lambda par, grad, state, t: keras_adam(par, grad, state, t, lr=run.lr)
+    if run.optimizer == "keras":
+        return lambda par, grad, state, t: keras_sgd(par, grad, state, t, lr=run.lr, momentum=run.momentum)
+
+    def torch_sgd(par, grad, state, t):
+        for k in par:
+            state[k] = run.momentum * state.get(k, 0) + grad[k]
+            par[k] = par[k] - run.lr * state[k]
+    return torch_sgd
+
+
+def cluster(out, prefix, x, group, par, run, steps=10):
+    par = dict(par, mu=kmeans(embed(par, x), group))
+    trained = [k for k in par if run.gamma is not None or not k.startswith("decoder")]
+    update, state, records, last = optimizer_of(run), {}, [], (0.0, 0.0)
+    out.put(prefix + "/start_mu", par["mu"])
+    for t in range(steps + 1):
+        if t % run.interval == 0 or t == steps:
+            q = soft_assign(embed(par, x), par["mu"], run.alpha)
+            p = target(q)
+            records.append([t, (p * (p.log() - q.log())).sum().item() / len(x), *last])
+        if t == steps:
+            break
+        leaf = {k: v.clone().requires_grad_() for k, v in par.items()}
+        total, recon = joint_loss(leaf, x, p, run)
+        total.backward()
+        last = (total.item(), recon.item())
+        sub = {k: par[k] for k in trained}
+        update(sub, {k: leaf[k].grad for k in trained}, state, t)
+        par.update(sub)
+    out.put(prefix + "/records", records)
+    out.put(prefix + "/q", q)
+    for k, v in par.items():
+        out.put("%s/final/%s" % (prefix, k), v)
+
+
+def write_clustering():
+    out = Writer("clustering.txt", [
+        "DEC and IDEC with the autoencoder of autoencoder.txt (ReLU), 3 clusters, ten steps, all rows in every batch.",
+        "x: data; start/*: parameters; then for each run:",
+        "start_mu: k-means on the embedding; records: one row per refresh of the target, at every interval and after the last",
+        "  step: step, KL(P || Q) / N with the fresh target, loss of the step before, its reconstruction part;",
+        "q, final/*: soft assignment, parameters and centres (mu) after the last step. Clusters are in any order.",
+        "adam: IDEC, mse + .1 KL, alpha 1, every 3 steps, Adam Keras form lr .01;",
+        "sum: IDEC, mse_sum + .7 KL, alpha 1.7, every 4 steps, Keras SGD lr .002 momentum .9;",
+        "half: IDEC, mse_half_sum + 3 KL, alpha 1, every step, PyTorch's SGD lr .005 momentum .8;",
+        "dec: DEC, alpha 1, every 5 steps, Keras SGD lr .1 momentum .9; the decoder keeps its weights."])
+    group = torch.arange(17) % K
+    x, par = single(2 * torch.eye(K).repeat_interleave(WIDTHS[0] // K, 1)[group] + 0.4 * torch.randn(17, WIDTHS[0])), make_parameters()
+    out.put("x", x)
+    for k, v in par.items():
+        out.put("start/" + k, v)
+    cluster(out, "adam", x, group, par, Clustering("mse", 0.1, 1, 3, "adam", 0.01))
+    cluster(out, "sum", x, group, par, Clustering("mse_sum", 0.7, 1.7, 4, "keras", 0.002))
+    cluster(out, "half", x, group, par, Clustering("mse_half_sum", 3, 1, 1, "torch", 0.005, 0.8))
+    cluster(out, "dec", x, group, par, Clustering("", None, 1, 5, "keras", 0.1))
+    out.close()
+
+
 if __name__ == "__main__":
     os.makedirs(OUT, exist_ok=True)
     write_dec()
     write_autoencoder()
     write_layerwise()
+    write_clustering()
     sys.exit(0)

@@ -14,8 +14,9 @@
 typedef struct dc_comm dc_comm;
 
 /* Starts MPI (THREAD_FUNNELED) and duplicates the world; sets the log active on rank 0 only. Call once per process.
- * *out: owned by the caller, given back with dc_comm_destroy(). Errors: DC_ERR_MEMORY, DC_ERR_USAGE (an MPI library
- * without thread support). */
+ * *out: owned by the caller, given back with dc_comm_destroy(), also after an error: ending MPI waits for all ranks, so
+ * that rank 0 has said what is wrong before the launcher sees an exit code and ends the others. Errors: DC_ERR_MEMORY,
+ * DC_ERR_USAGE (an MPI library without thread support). */
 DC_CHECKED dc_status dc_comm_create(dc_comm **out);
 /* Ends MPI; accepts NULL. Collective. */
 void dc_comm_destroy(dc_comm **comm);

@@ -26,6 +26,8 @@ size_t dc_mem_peak_bytes(void);
 uint64_t dc_mem_alloc_count(void);
 /* Number of arrays now held. */
 uint64_t dc_mem_live_count(void);
+/* Most physical memory that this process has held at a time, libraries included (0 if unknown). */
+size_t dc_mem_resident_peak_bytes(void);
 /* Physical memory of this node in bytes that is available now (0 if unknown). */
 size_t dc_mem_available_bytes(void);
 

@@ -17,7 +17,8 @@ typedef struct {
 typedef struct {
     dc_section_stats section[DC_T_COUNT];
     double wall_s;                   /* slowest rank */
-    double memory_peak;              /* bytes of the rank that held most */
+    double memory_peak;              /* most physical memory of a rank, bytes */
+    int memory_rank;                 /* which rank */
     double comm_seconds, comm_bytes; /* average over ranks */
 } dc_timing;
 /* Collective; equal on all ranks. */

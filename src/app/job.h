@@ -53,9 +53,12 @@ bool dc_job_path(const dc_job *job, const char *name, char out[DC_PATH_MAX]);
 
 /* Memory per rank and disk of a run, from the header of the data alone. */
 typedef struct {
-    double data_bytes, model_bytes, work_bytes, total_bytes; /* largest rank */
+    double base_bytes, data_bytes, model_bytes, work_bytes, total_bytes; /* largest rank, phase that needs most */
     double disk_bytes;
 } dc_estimate;
-DC_CHECKED dc_status dc_job_estimate(const dc_job *job, const dc_data_header *head, int ranks, dc_estimate *out);
+DC_CHECKED dc_status dc_job_estimate(const dc_job *job, const dc_data_header *head, int ranks, int ranks_here,
+                                     dc_estimate *out);
+/* What a rank may spend on outputs of frozen layers: a quarter of what the node has left, shared by its ranks. */
+size_t dc_job_cache_bytes(int ranks_here);
 
 #endif

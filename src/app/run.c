@@ -62,12 +62,6 @@ static dc_status refuse_divergence(dc_stop stop, const char *phase, const char *
     return DC_FAIL(DC_ERR_NUMERIC, "%s diverged: the loss is not finite; lower %s", phase, key);
 }
 
-/* A quarter of what the node has left, shared by its ranks, may hold outputs of frozen layers. */
-static size_t cache_budget(const dc_comm *comm)
-{
-    return dc_mem_available_bytes() / 4 / (size_t)dc_comm_node_size(comm);
-}
-
 static dc_status pretrain_layers(dc_comm *comm, fit *f, dc_pretrain_config layer)
 {
     const dc_config *cfg = &f->job.cfg;
@@ -76,7 +70,7 @@ static dc_status pretrain_layers(dc_comm *comm, fit *f, dc_pretrain_config layer
     const dc_layerwise_config layerwise = {.layer = layer,
                                            .input_dropout = cfg->pretrain.input_dropout,
                                            .dropout = cfg->pretrain.dropout,
-                                           .cache_bytes = cache_budget(comm)};
+                                           .cache_bytes = dc_job_cache_bytes(dc_comm_node_size(comm))};
     const dc_status st = dc_pretrain_layerwise(comm, &f->model, &layerwise, f->layers, &stop);
     return st == DC_OK ? refuse_divergence(stop, "layer-wise pretraining", "pretrain.lr") : st;
 }

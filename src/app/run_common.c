@@ -20,7 +20,7 @@ static dc_status estimate(dc_comm *comm, const dc_job *job, dc_data_header *head
     const dc_config *cfg = &job->cfg;
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_dataset_header(cfg->input.data, cfg->input.rows, head) : DC_OK);
     dc_comm_bcast(comm, head, sizeof *head, 0);
-    DC_TRY_ALL(comm, dc_job_estimate(job, head, dc_comm_size(comm), e));
+    DC_TRY_ALL(comm, dc_job_estimate(job, head, dc_comm_size(comm), dc_comm_node_size(comm), e));
 out:
     return st;
 }
@@ -53,8 +53,10 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     dc_log("input     %s: %lld rows x %lld %s, range [%g, %g], mean %.4g, hash %016llx, %s", d->source,
            (long long)d->part.N, (long long)d->D, dc_dtype_name(d->dtype), d->min, d->max, d->mean,
            (unsigned long long)d->hash, d->y ? "labels for the report only" : "no labels");
-    dc_log("memory    about %.2f GiB per rank (data %.2f, model %.2f, work %.2f); result about %.3f GiB on disk",
-           gib(e.total_bytes), gib(e.data_bytes), gib(e.model_bytes), gib(e.work_bytes), gib(e.disk_bytes));
+    dc_log("memory    about %.2f GiB per rank (program %.2f, data %.2f, model %.2f, work %.2f); result about %.3f GiB "
+           "on disk",
+           gib(e.total_bytes), gib(e.base_bytes), gib(e.data_bytes), gib(e.model_bytes), gib(e.work_bytes),
+           gib(e.disk_bytes));
 out:
     return st;
 }
@@ -129,8 +131,8 @@ dc_status dc_run_dry(dc_comm *comm, const dc_job *job)
                  dc_dtype_name(head.dtype), head.has_labels ? "labels" : "no labels");
     dc_log_plain("layout    %d ranks x %d threads on %d nodes; %d shards, rank 0 holds %lld rows", P, job->from.threads,
                  job->from.nodes, part.V, (long long)dc_part_rows(&part));
-    dc_log_plain("memory    about %.2f GiB per rank (data %.2f, model %.2f, work %.2f)", gib(e.total_bytes),
-                 gib(e.data_bytes), gib(e.model_bytes), gib(e.work_bytes));
+    dc_log_plain("memory    about %.2f GiB per rank (program %.2f, data %.2f, model %.2f, work %.2f)",
+                 gib(e.total_bytes), gib(e.base_bytes), gib(e.data_bytes), gib(e.model_bytes), gib(e.work_bytes));
     dc_log_plain("disk      about %.3f GiB in %s", gib(e.disk_bytes), job->cfg.run.output);
     DC_TRY_ALL(comm, check_memory(comm, &e));
     dc_log_plain("dry run: deck, input, output directory, disk and memory are fine; nothing was written");

@@ -127,9 +127,11 @@ static void print_plan(const dc_prediction *p, int P)
     const dc_trained *t = &p->trained;
     dc_log("model     %s: %lld columns, %s%s, %lld clusters", p->model, (long long)t->D,
            t->has_net ? "method " : "k-means on the data", t->method, (long long)t->K);
-    dc_log("input     %s: %lld rows of %s, %s; %d rank%s, at most %lld rows each at a time", p->input,
-           (long long)p->part.N, dc_dtype_name(p->stream.head.dtype),
-           p->stream.C ? "labels for the scores only" : "no labels", P, P == 1 ? "" : "s", (long long)p->capacity);
+    char rounds[64] = "";
+    if (p->capacity < p->part.N) snprintf(rounds, sizeof rounds, ", %lld rows at a time", (long long)p->capacity);
+    dc_log("input     %s: %lld rows of %s, %s; %d rank%s%s", p->input, (long long)p->part.N,
+           dc_dtype_name(p->stream.head.dtype), p->stream.C ? "labels for the scores only" : "no labels", P,
+           P == 1 ? "" : "s", rounds);
 }
 
 static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)

@@ -1,6 +1,7 @@
 /* `dcmpi compare A B`: are the datasets of two files equal bit by bit? If not: the largest difference of each, and how
  * much the two labellings agree whatever the numbers of their clusters. Attributes and /timing differ between equal
- * runs and are left out. Rows are streamed, so the files may be larger than the memory. */
+ * runs and are left out. A prediction has a part of what a result has: against a result, only that part counts. Rows
+ * are streamed, so the files may be larger than the memory. */
 #include <math.h>
 #include <string.h>
 
@@ -16,8 +17,10 @@ typedef struct {
     const char *path[2];
     dc_h5 *h5[2];
     void *buffer[2];
+    bool prediction[2];
     bool other_way; /* walking B to find what A lacks */
     int differ, equal;
+    int ignored; /* of a result, no part of the prediction that it is compared with */
 } comparison;
 
 static size_t type_bytes(dc_h5_type t)
@@ -94,6 +97,18 @@ static bool same_shape(const dc_h5_info *a, const dc_h5_info *b)
     return true;
 }
 
+/* A dataset that only one of the files has. */
+static void note_only(comparison *c, const char *name)
+{
+    const int in = c->other_way;
+    if (c->prediction[!in] && !c->prediction[in]) {
+        c->ignored++;
+        return;
+    }
+    printf("%-36s only in %s\n", name, c->path[in]);
+    c->differ++;
+}
+
 static dc_status visit(void *ctx, const char *name, const dc_h5_info *info)
 {
     dc_status st = DC_OK;
@@ -102,8 +117,7 @@ static dc_status visit(void *ctx, const char *name, const dc_h5_info *info)
     difference d = {0};
     if (strncmp(name, "/timing/", 8) == 0) return DC_OK;
     if (!dc_h5_exists(c->h5[c->other_way ? 0 : 1], name)) {
-        printf("%-36s only in %s\n", name, c->path[c->other_way]);
-        c->differ++;
+        note_only(c, name);
         return DC_OK;
     }
     if (c->other_way) return DC_OK;
@@ -168,13 +182,26 @@ out:
     return st;
 }
 
+static dc_status open_file(comparison *c, int i)
+{
+    char format[64];
+    dc_status st = DC_OK;
+    DC_TRY(dc_h5_open(&c->h5[i], c->path[i], DC_H5_READ));
+    if (!dc_h5_has_attr(c->h5[i], "/", "format")) return DC_OK;
+    DC_TRY(dc_h5_get_attr_str(c->h5[i], "/", "format", format, sizeof format));
+    c->prediction[i] = strcmp(format, "dcmpi-prediction") == 0;
+out:
+    return st;
+}
+
 static dc_status compare_files(comparison *c)
 {
     dc_status st = DC_OK;
-    for (int i = 0; i < 2; i++) DC_TRY(dc_h5_open(&c->h5[i], c->path[i], DC_H5_READ));
+    for (int i = 0; i < 2; i++) DC_TRY(open_file(c, i));
     DC_TRY(dc_h5_visit(c->h5[0], visit, c));
     c->other_way = true;
     DC_TRY(dc_h5_visit(c->h5[1], visit, c));
+    if (c->ignored) printf("a prediction and a result: %d datasets of the result alone do not count\n", c->ignored);
     if (c->differ == 0) {
         printf("equal: %d datasets, bit by bit\n", c->equal);
         return DC_OK;

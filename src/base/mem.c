@@ -129,14 +129,25 @@ uint64_t dc_mem_live_count(void)
     return atomic_load(&live_count);
 }
 
-size_t dc_mem_available_bytes(void)
+/* The figure of the line "NAME: n kB" of a file of the kernel, in bytes; 0 if there is none. */
+static size_t kernel_bytes(const char *path, const char *name)
 {
-    FILE *f = fopen("/proc/meminfo", "r");
+    FILE *f = fopen(path, "r");
     if (!f) return 0;
     char line[256];
     size_t kib = 0;
     while (fgets(line, sizeof line, f))
-        if (sscanf(line, "MemAvailable: %zu kB", &kib) == 1) break;
+        if (strncmp(line, name, strlen(name)) == 0 && sscanf(line + strlen(name), ": %zu kB", &kib) == 1) break;
     fclose(f);
     return kib * 1024;
+}
+
+size_t dc_mem_available_bytes(void)
+{
+    return kernel_bytes("/proc/meminfo", "MemAvailable");
+}
+
+size_t dc_mem_resident_peak_bytes(void)
+{
+    return kernel_bytes("/proc/self/status", "VmHWM");
 }

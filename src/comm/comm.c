@@ -74,10 +74,8 @@ dc_status dc_comm_create(dc_comm **out)
     DC_MPI(comm, MPI_Comm_size(comm->mpi, &comm->size));
     dc_log_set_active(comm->rank == 0);
     find_node(comm);
-    st = dc_agree(comm, take_tables(comm));
-    if (st != DC_OK) dc_comm_destroy(&comm);
     *out = comm;
-    return st;
+    return dc_agree(comm, take_tables(comm));
 out:
     dc_mem_free(&comm);
     return st;

@@ -11,6 +11,7 @@
 #include "h5_block.h"
 
 #include <mpi.h>
+#include <unistd.h>
 
 #include "comm/comm_mpi.h"
 #include "dcmpi/fault.h"
@@ -25,8 +26,9 @@ void dc_h5_set_round_bytes(size_t bytes)
     round_bytes = bytes;
 }
 
-_Noreturn void dc_h5_abandon(dc_comm *comm, dc_status st)
+_Noreturn void dc_h5_abandon(dc_comm *comm, const char *unfinished, dc_status st)
 {
+    if (dc_comm_rank(comm) == 0 && unfinished) unlink(unfinished);
     if (dc_comm_rank(comm) == 0) dc_log_error(dc_error_text());
     dc_comm_barrier(comm);
     MPI_Abort(dc_comm_mpi(comm), (int)st);
@@ -48,7 +50,7 @@ dc_status dc_h5_open_all(dc_comm *comm, const char *path, bool write, hid_t *fil
     if (st == DC_OK) return DC_OK;
     /* A file that only some ranks opened cannot be closed: closing is collective. */
     dc_comm_sum_i64(comm, &opened, 1);
-    if (opened > 0) dc_h5_abandon(comm, st);
+    if (opened > 0) dc_h5_abandon(comm, write ? path : NULL, st);
     return st;
 }
 

@@ -21,8 +21,8 @@ DC_CHECKED dc_status dc_h5_close_all(dc_comm *comm, const char *path, hid_t file
 /* Moves the block in agreed rounds: to `out`, or from `in` if block->write; either may be NULL on a rank without rows.
  * The status is agreed. */
 DC_CHECKED dc_status dc_h5_transfer_all(dc_comm *comm, const dc_h5_block *block, hid_t file, void *out, const void *in);
-/* Prints this rank 0's error and ends the job with its code: for states that the library can neither leave nor clean
- * up. */
-_Noreturn void dc_h5_abandon(dc_comm *comm, dc_status st);
+/* Removes the file `unfinished` (NULL: none), prints rank 0's error and ends the job with its code: for states that the
+ * library can neither leave nor clean up. Collective. */
+_Noreturn void dc_h5_abandon(dc_comm *comm, const char *unfinished, dc_status st);
 
 #endif

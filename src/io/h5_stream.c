@@ -220,9 +220,7 @@ out:
  * here. */
 static void abandon_if(dc_comm *comm, const dc_h5_stream *s, dc_status st)
 {
-    if (st == DC_OK) return;
-    if (dc_comm_rank(comm) == 0) unlink(s->part);
-    dc_h5_abandon(comm, st);
+    if (st != DC_OK) dc_h5_abandon(comm, s->part, st);
 }
 
 void dc_h5_stream_append(dc_comm *comm, dc_h5_stream *s, size_t index, dc_gidx n, const void *local)

@@ -25,12 +25,18 @@ const char *dc_section_name(dc_section s)
     return names[s];
 }
 
-static void reduce_section(const dc_timers *all, int P, dc_section s, dc_section_stats *out)
+/* What each rank brings. */
+typedef struct {
+    dc_timers timers;
+    double memory_peak;
+} rank_record;
+
+static void reduce_section(const rank_record *all, int P, dc_section s, dc_section_stats *out)
 {
     double flops = 0, bytes = 0;
-    *out = (dc_section_stats){.calls = all[0].section[s].calls, .min_s = all[0].section[s].seconds};
+    *out = (dc_section_stats){.calls = all[0].timers.section[s].calls, .min_s = all[0].timers.section[s].seconds};
     for (int r = 0; r < P; r++) {
-        const dc_timer *t = &all[r].section[s];
+        const dc_timer *t = &all[r].timers.section[s];
         out->avg_s += t->seconds / P;
         flops += t->flops;
         bytes += t->bytes;
@@ -43,23 +49,25 @@ static void reduce_section(const dc_timers *all, int P, dc_section s, dc_section
 dc_status dc_timing_collect(dc_comm *comm, const dc_timers *timers, dc_timing *out)
 {
     dc_status st = DC_OK;
-    dc_timers *all = NULL;
+    const rank_record own = {*timers, (double)dc_mem_resident_peak_bytes()};
+    rank_record *all = NULL;
     size_t *counts = NULL;
     const int P = dc_comm_size(comm);
     *out = (dc_timing){0};
     st = dc_mem_alloc(&all, (size_t)P, sizeof *all, "timers");
     if (st == DC_OK) st = dc_mem_alloc(&counts, (size_t)P, sizeof *counts, "timers");
     DC_TRY_ALL(comm, st);
-    for (int r = 0; r < P; r++) counts[r] = sizeof *timers;
+    for (int r = 0; r < P; r++) counts[r] = sizeof own;
     const dc_comm_traffic traffic = dc_comm_traffic_total(comm);
-    double most[] = {dc_clock_now_s() - timers->started, (double)dc_mem_peak_bytes()};
+    double wall_s = dc_clock_now_s() - timers->started;
     double sum[] = {traffic.seconds, (double)traffic.bytes};
-    dc_comm_allgatherv(comm, timers, all, counts);
-    dc_comm_max_f64(comm, most, 2);
+    dc_comm_allgatherv(comm, &own, all, counts);
+    dc_comm_max_f64(comm, &wall_s, 1);
     dc_comm_sum_f64(comm, sum, 2);
     for (int s = 0; s < DC_T_COUNT; s++) reduce_section(all, P, (dc_section)s, &out->section[s]);
-    out->wall_s = most[0];
-    out->memory_peak = most[1];
+    for (int r = 0; r < P; r++)
+        if (all[r].memory_peak > out->memory_peak) out->memory_peak = all[r].memory_peak, out->memory_rank = r;
+    out->wall_s = wall_s;
     out->comm_seconds = sum[0] / P;
     out->comm_bytes = sum[1] / P;
 out:
@@ -97,6 +105,6 @@ void dc_timing_print(const dc_timing *t, double peak_flops)
     dc_log_plain("%-18s %8s %9s %9.2f %9s %7.1f", "other", "", "", t->wall_s - listed, "",
                  100 * (1 - listed / t->wall_s));
     dc_log_plain("%-18s %8s %9s %9.2f", "total", "", "", t->wall_s);
-    dc_log_plain("messages: %.2f GB and %.2f s per rank; memory peak %.2f GB on the largest rank", 1e-9 * t->comm_bytes,
-                 t->comm_seconds, 1e-9 * t->memory_peak);
+    dc_log_plain("messages: %.2f GB and %.2f s per rank; memory: at most %.3f GiB, on rank %d", 1e-9 * t->comm_bytes,
+                 t->comm_seconds, t->memory_peak / 0x1p30, t->memory_rank);
 }

@@ -28,6 +28,8 @@ dc_status dc_model_grow(dc_model *m, size_t n_extra)
 {
     dc_status st = DC_OK;
     dc_params larger = {0};
+    dc_params_reset_moments(&m->params); /* they end here: two sets of values are enough at a time */
+    dc_mem_zero_pages(m->params.grad);
     DC_TRY(dc_params_create(&larger, m->net, n_extra));
     memcpy(larger.value, m->params.value, m->net->n_params * sizeof *larger.value);
     dc_model_release(m);

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# limit: 900
+# Every fault point on every rank that passes it: the run ends in time on all ranks with the code of the table and one error
+# line, nothing is left that blocks a rerun, and the rerun gives the result of an undisturbed run, bit by bit.
+. "$(dirname "$0")/lib.sh"
+. "$root/tests/fault_help.sh"
+
+while IFS=$'\t' read -r point who code what; do
+    case $point in ckpt.* | rank.* | lock.*) continue ;; esac
+    last=$([ "$who" = all ] && echo $((ranks - 1)) || echo 0)
+    for rank in $(seq 0 "$last"); do
+        run_with_fault "$point" "$rank" 1
+        is "$(verdict "$point" "$rank" 1 "$code")" "" "$point on rank $rank ends with $code: $what" || show_run
+    done
+    rerun "$point"
+done < <("$dcmpi" info --faults)
+
+DC_FAULT=no.such.point run 2 1 deck.yaml --run.output=bad
+expect_error 2 "DC_FAULT: 'no.such.point'" "an unknown point is a usage error"
+done_testing

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# long: yes  limit: 5400
+# Points that are passed many times, every time: each allocation of a run on one of three ranks in turn, each look at a file,
+# each parallel open, read, write and close. Always the code of the table, one error line, no hang, no leftover.
+. "$(dirname "$0")/lib.sh"
+. "$root/tests/fault_help.sh"
+
+sweep() { # POINT CODE RANK...
+    local point=$1 code=$2 n=0 found=''
+    shift 2
+    local on=("$@")
+    while :; do
+        n=$((n + 1))
+        rank=${on[n % ${#on[@]}]}
+        run_with_fault "$point" "$rank" "$n"
+        grep -aq "^dcmpi: FAULT" "$err" || break
+        found=$(verdict "$point" "$rank" "$n" "$code")
+        [ -z "$found" ] || { is "$found" "" "$point on rank $rank, time $n" || show_run; }
+    done
+    is "$rc" 0 "a run that passes $point on rank $rank less than $n times is a good one"
+    number_between $n 2 10000 "$point was made to fail as often as it was passed"
+}
+
+for point in mem.alloc file.stat h5.open h5.read h5.close result.write result.verify; do
+    read -r code < <("$dcmpi" info --faults | awk -F'\t' -v point=$point '$1 == point { print $3 }')
+    sweep $point "$code" 0 1 2
+done
+for point in h5.fsync result.reserve; do sweep $point 4 0; done
+rerun "the sweep"
+done_testing
