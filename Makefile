@@ -10,6 +10,7 @@
 #: make bench        measure the kernels
 #: make lint         warnings as errors, clang-format, clang-tidy, cppcheck, shellcheck, layers;  format: rewrite the sources
 #: make check-valgrind    serial tests under valgrind
+#: make check-cluster     job scripts on a virtual Slurm cluster (root; installs Slurm); check runs a part of it if Slurm is there
 #: make clean        remove build/
 #:
 #: Variables (make VARIABLE=value):
@@ -74,7 +75,7 @@ LIB_SRC  = $(filter-out $(MAIN_SRC),$(wildcard src/*/*.c))
 LIB_OBJ  = $(LIB_SRC:%.c=$(BUILD)/%.o)
 REF_OBJ  = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/ref/*.c))
 BENCHES  = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench_*.c))
-FORMATTED = $(wildcard src/*/*.[ch] include/dcmpi/*.h tests/*.[ch] tests/ref/*.[ch])
+FORMATTED = $(wildcard src/*/*.[ch] include/dcmpi/*.h tests/*.[ch] tests/ref/*.[ch] tests/shim/*.c)
 TESTS    = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/t*.c))
 
 SCRIPTS  = $(wildcard tests/*.sh tools/*.sh jobs/*.sh jobs/*.slurm) .ci/run
@@ -103,7 +104,11 @@ $(BUILD)/%.o: %.c $(BUILD)/gen/flags.txt | $(BUILD)/gen/dcmpi_build_info.h
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/libref.a $(BUILD)/libdcmpi.a
 	$(call run,LD,$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS))
 
-tests: $(TESTS)
+tests: $(TESTS) $(BUILD)/tests/failio.so
+
+# Preloaded by tests to let a system call fail.
+$(BUILD)/tests/failio.so: tests/shim/failio.c | $(BUILD)/tests/
+	$(call run,CC,$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARNINGS) -fPIC -shared -o $@ $<)
 
 $(BUILD)/ $(BUILD)/tests/ $(BUILD)/gen/:
 	@mkdir -p $@
@@ -157,6 +162,9 @@ setup:
 setup-developer:
 	@tools/setup.sh --developer
 
+setup-cluster:
+	@tools/setup.sh --cluster
+
 # In containers one is root, which mpirun refuses unless told twice.
 ALLOW_ROOT = $(if $(filter 0,$(shell id -u)),OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1)
 
@@ -175,6 +183,10 @@ check-long: setup
 	@$(MAKE_ALL) WERROR=1 all tests
 	@$(MAKE_FAULT)
 	@$(RUN_TESTS) --long
+
+check-cluster: setup-cluster
+	@$(MAKE_ALL) WERROR=1 all
+	@$(RUN_TESTS) --long slurm
 
 # valgrind 3.19 does not know AVX-512; what oneDNN generates for AVX2 reads beyond its own buffers.
 VALGRIND = valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite \
@@ -238,7 +250,7 @@ install: all $(BUILD)/gen/dcmpi.1 $(BUILD)/gen/completion $(BUILD)/gen/modulefil
 	install -m 644 $(BUILD)/gen/modulefile $(SHARE)/modulefiles/dcmpi/$(VERSION)
 	install -m 644 $(wildcard input/*) $(SHARE)/dcmpi/decks
 	install -m 755 $(wildcard jobs/*) $(SHARE)/dcmpi/jobs
-	install -m 755 $(wildcard tools/report*.py tools/export.py) $(SHARE)/dcmpi/tools
+	install -m 755 $(wildcard tools/report*.py tools/export.py tools/sweep.py) $(SHARE)/dcmpi/tools
 	cp -R packaging $(SHARE)/dcmpi/
 	install -m 644 README.md $(SHARE)/doc/dcmpi
 
@@ -259,5 +271,5 @@ help:
 -include $(LIB_OBJ:.o=.d) $(BUILD)/src/app/main.d $(REF_OBJ:.o=.d) $(TESTS:=.d) $(BENCHES:=.d)
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all tests info setup setup-developer demo check check-long check-valgrind print-build bench layers format lint tidy $(TIDY) \
-        cppcheck install uninstall dist clean help FORCE
+.PHONY: all tests info setup setup-developer setup-cluster demo check check-long check-cluster check-valgrind print-build bench \
+        layers format lint tidy $(TIDY) cppcheck install uninstall dist clean help FORCE

@@ -3,9 +3,8 @@
 # For the tests of fault points (t900, t901), after lib.sh: a small problem, the runs with a fault, and what is right after one.
 dcmpi=$build/fault/dcmpi
 [ -x "$dcmpi" ] || skip_test "no fault points: make FAULT=1 BUILD=$build/fault"
-limit=30
+limit=60
 ranks=3
-most_seconds=10
 
 # Three blobs of 100 rows in 6 columns and their numbers, the same every time.
 awk 'BEGIN { srand(1); for (i = 0; i < 300; i++) {
@@ -19,6 +18,8 @@ cluster: {clusters: 3, n_init: 2, batch: 64, update_interval: 10, max_iter: 60}
 DECK
 run $ranks 1 deck.yaml --run.output=good
 expect_exit 0 "the undisturbed run"
+# Ten seconds are plenty; on a busy machine everything takes longer.
+most_seconds=$((seconds > 2 ? 5 * seconds : 10))
 
 run_with_fault() { # POINT RANK N
     rm -rf bad

@@ -54,6 +54,13 @@ pid_of() {
 
 is_down() { ! pid_of "$1" >/dev/null; }
 host_names() { (cd "$dir/hosts" 2>/dev/null && for file in *.pid; do echo "${file%.pid}"; done) | grep -v '^\*$'; }
+# inside HOST COMMAND ...: in the host's root folder.
+inside() {
+    local pid
+    pid=$(pid_of "$1") || die "host $1 is not up"
+    shift
+    nsenter --target "$pid" --mount --uts --ipc --net --pid -- "$@"
+}
 address_of() { if [ "$1" = ctl ]; then echo $net.254; else echo $net."${1#n}"; fi; }
 
 check() {
@@ -71,6 +78,7 @@ check() {
 # First process of host NAME. Before /proc is mounted anew, it shows the ids that the machine outside uses.
 host_main() {
     local name=$1 pid
+    cd / || exit
     read -r pid _ </proc/self/stat
     echo "$pid $(start_time "$pid")" >"$dir/hosts/$name.new" && mv "$dir/hosts/$name.new" "$dir/hosts/$name.pid"
     hostname "$name" && mount -t proc proc /proc && mount -t tmpfs -o mode=1777 tmpfs /tmp &&
@@ -92,7 +100,9 @@ start_node() {
     wait_for 20 ip link show eth0 >/dev/null || exit
     ip addr add "$(address_of "$1")/24" dev eth0 && ip link set eth0 up || exit
     start_munge "$1" || exit
-    mkdir -p "$dir/spool/$1"
+    # A node without a disk: sockets and jobs of its life before a power failure would stand in the way.
+    rm -rf --one-file-system "$dir/spool/$1"
+    mkdir "$dir/spool/$1"
     slurmd -D -N "$1" &
 }
 
@@ -111,7 +121,7 @@ write_config() {
         echo "$(address_of ctl) ctl"
         for ((i = 1; i <= nodes; i++)); do echo "$(address_of n$i) n$i"; done
     } >"$dir/etc-hosts"
-    # A dead node is noticed within half a minute. Sockets and cores of the machine do not bind: two ranks per node always fit.
+    # A dead node is noticed within half a minute. Each has two CPUs, whatever the machine has.
     cat >"$SLURM_CONF" <<CONF
 ClusterName=dcmpi
 SlurmctldHost=ctl($(address_of ctl))
@@ -157,8 +167,11 @@ plug_in() {
     nsenter --target "$ctl" --net ip link set "v$name" master br0 up || die "no link to $name"
 }
 
-# After a short power failure the controller may not know yet that the node was away.
-is_ready() { grep -q "slurmd started" "$dir/log/$1.out" && [ "$(on ctl sinfo -h -n "$1" -o %T)" = idle ]; }
+# After a short power failure the controller may not know yet that the node was away; a job may be waiting for it already.
+is_ready() {
+    grep -q "slurmd started" "$dir/log/$1.out" &&
+        [[ $(inside ctl sinfo -h -n "$1" -o %T) =~ ^(idle|planned|mixed|allocated|completing)$ ]]
+}
 
 boot() {
     is_down "$1" || die "$1 is up"
@@ -179,7 +192,7 @@ up() {
     write_config "$nodes"
     [ -z "$owner" ] || { down_after "$owner" & }
     start_host ctl
-    wait_for 20 on ctl sinfo >/dev/null || die "slurmctld did not start: see $dir/log"
+    wait_for 20 inside ctl sinfo >/dev/null || die "slurmctld did not start: see $dir/log"
     for ((i = 1; i <= nodes; i++)); do
         start_host n$i
         plug_in n$i
@@ -216,10 +229,9 @@ down() {
 
 # on HOST COMMAND ...
 on() {
-    local host=$1 pid
+    local host=$1
     shift
-    pid=$(pid_of "$host") || die "host $host is not up"
-    nsenter --target "$pid" --mount --uts --ipc --net --pid -- bash -c 'cd "$0" && exec "$@"' "$PWD" "$@"
+    inside "$host" bash -c 'cd "$0" && exec "$@"' "$PWD" "$@"
 }
 
 verb=${1:-}

@@ -66,6 +66,7 @@ typedef struct {
         int64_t gather_rows;
         int64_t hash_steps;
         int gemm; /* dc_gemm_backend */
+        int isa;  /* dc_isa */
     } parallel;
     struct {
         double every; /* s; 0: not by the clock */

@@ -80,8 +80,8 @@ typedef struct {
     const char *stop_file; /* borrowed */
     /* Writes a checkpoint of these arrays, and whatever else belongs to it. Rank 0 only. */
     dc_status (*save)(void *ctx, const dc_control *c, const dc_state_array *array, int n);
-    /* Called about once a second while work goes on, rank 0 only; may be NULL. */
-    void (*beat)(void *ctx);
+    /* Called about once a second while work goes on, rank 0 only; an error makes the run stop. May be NULL. */
+    dc_status (*beat)(void *ctx);
     void *ctx;
 } dc_control_config;
 /* waiting[n]: arrays of a checkpoint, equal on all ranks, or none; their memory (dc_mem) is taken over. */

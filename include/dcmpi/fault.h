@@ -22,7 +22,7 @@
     X(OUTPUT_DECK, "output.deck", "root", 4, "writing config.used.yaml")                                               \
     X(LOG_OPEN, "log.open", "root", 4, "opening log.txt")                                                              \
     X(METRICS_OPEN, "metrics.open", "root", 4, "opening metrics.jsonl")                                                \
-    X(LOCK_TAKE, "lock.take", "root", 7, "taking the lock of the output directory")                                    \
+    X(LOCK_TAKE, "lock.take", "root", 4, "taking the lock of the output directory")                                    \
     X(DATA_HEADER, "data.header", "root", 3, "looking at the header of the data")                                      \
     X(FILE_STAT, "file.stat", "all", 4, "seeing the data or result file from this rank")                               \
     X(H5_OPEN, "h5.open", "all", 4, "the parallel open of the data file")                                              \

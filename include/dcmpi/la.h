@@ -11,6 +11,17 @@ typedef enum { DC_N = 0, DC_T = 1 } dc_trans;
 void dc_gemm_set_backend(dc_gemm_backend backend);
 dc_gemm_backend dc_gemm_get_backend(void);
 
+/* Keeps the kernels of all products to an instruction set that older and newer CPUs share, so that all compute the same
+ * bits; before the first product, after dc_gemm_set_backend. DC_ISA_NATIVE: the best of this CPU, or what the variable
+ * ONEDNN_MAX_CPU_ISA says. Errors: DC_ERR_USAGE if the CPU has no such instructions, or if CBLAS is the backend and
+ * was loaded with other kernels: only OPENBLAS_CORETYPE in the environment can choose those. */
+typedef enum { DC_ISA_NATIVE, DC_ISA_AVX2, DC_ISA_AVX512 } dc_isa;
+DC_CHECKED dc_status dc_la_set_isa(dc_isa isa);
+/* The kernels that products run: "avx512_core", or OpenBLAS's core type. */
+const char *dc_la_isa_name(void);
+/* Which setting gives kernels of that name; DC_ISA_NATIVE if none does. */
+dc_isa dc_la_isa_of(const char *name);
+
 /* C[m x n] = alpha * op(A)[m x k] * op(B)[k x n] + beta * C, row-major, leading dimensions in elements. Called outside
  * a parallel region it uses all OpenMP threads; called inside one it runs in the calling thread alone. C is not read if
  * beta is 0. Any of m, n, k may be 0. */
@@ -30,6 +41,8 @@ enum { DC_PANEL_ROWS = 64 };
 void dc_gemm_panels(int64_t first, int64_t last, int64_t m, int64_t n, int64_t k, const float *A, int64_t lda,
                     const float *B, int64_t ldb, float *C, int64_t ldc);
 
+/* All that decides the bits of products: "oneDNN 2.6.3 (avx512_core)" or "OpenBLAS 0.3.21 (SkylakeX)". */
+void dc_la_describe_gemm(char *out, size_t cap);
 /* Names for the banner: "oneDNN 2.6.3 (avx512_core), OpenBLAS 0.3.21 (SkylakeX)"; with CBLAS as GEMM only the second.
  */
 void dc_la_describe(char *out, size_t cap);

@@ -33,8 +33,9 @@ void dc_timing_print(const dc_timing *t, double peak_flops);
 typedef struct {
     char created[DC_ISO_MAX];
     char command_line[DC_PATH_MAX];
-    char libraries[512]; /* versions, BLAS core, ISA */
-    const char *deck;    /* effective deck, YAML */
+    char libraries[512];   /* versions, BLAS core, ISA */
+    const char *cpu, *isa; /* of rank 0: model; kernels of the matrix products */
+    const char *deck;      /* effective deck, YAML */
     const char *verb;
     int ranks, threads, nodes;
     double peak_flops; /* measured over all ranks */

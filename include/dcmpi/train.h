@@ -180,7 +180,8 @@ typedef struct {
     int64_t K, width;  /* centres [K x width] in the embedding, or in the scaled data */
     int shards;        /* of the run's partition, */
     int64_t tile_rows; /* rows of its tiles, */
-    int gemm;          /* dc_gemm_backend: what decides the bits */
+    int gemm;          /* dc_gemm_backend: what decides the bits, */
+    int isa;           /* with its dc_isa */
     double alpha;
     char method[32];
     float *value, *centers, *shift, *scale;

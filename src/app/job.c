@@ -2,6 +2,7 @@
  * that ranks without access to the deck work and all of them fail alike. */
 #include "output.h"
 
+#include <gnu/libc-version.h>
 #include <string.h>
 
 #include "advice.h"
@@ -90,6 +91,43 @@ static void describe_start(dc_comm *comm, dc_job *job)
     p->ranks = dc_comm_size(comm);
     p->nodes = dc_comm_node_count(comm);
     p->threads = job->binding.threads;
+    p->cpu = dc_version_cpu();
+    p->isa = dc_la_isa_name();
+}
+
+/* Whether products, and all other kernels, give the same bits on all ranks. */
+static dc_status compare_kernels(dc_comm *comm)
+{
+    char gemm[128];
+    struct {
+        char host[64], kernels[256];
+    } mine, first;
+    dc_la_describe_gemm(gemm, sizeof gemm);
+    memset(&mine, 0, sizeof mine);
+    snprintf(mine.host, sizeof mine.host, "%s", dc_comm_host(comm));
+    snprintf(mine.kernels, sizeof mine.kernels, "%s, glibc %s, program %016llx", gemm, gnu_get_libc_version(),
+             (unsigned long long)dc_version_program_hash());
+    first = mine;
+    dc_comm_bcast(comm, &first, sizeof first, 0);
+    return dc_agree(
+        comm, strcmp(mine.kernels, first.kernels) == 0
+                  ? DC_OK
+                  : DC_FAIL(DC_ERR_USAGE, "%s, but rank 0 on %s has %s", mine.kernels, first.host, first.kernels));
+}
+
+/* Strict refuses a mixture of kernels; otherwise the banner warns of it. */
+static dc_status check_kernels(dc_comm *comm, dc_job *job)
+{
+    const dc_status st = compare_kernels(comm);
+    if (st != DC_ERR_USAGE) return st;
+    snprintf(job->mixed, sizeof job->mixed, "%s", dc_error_text());
+    dc_error_clear();
+    if (job->cfg.parallel.reproducible == DC_REPRODUCIBLE_OFF) return DC_OK;
+    return DC_FAIL(
+        DC_ERR_USAGE,
+        "ranks run different kernels, which give other bits: %s; use nodes of one type and one program, pin the "
+        "kernels with parallel.isa, or set parallel.reproducible = off",
+        job->mixed);
 }
 
 dc_status dc_job_start(dc_comm *comm, const dc_cli *cli, dc_job *job)
@@ -101,6 +139,8 @@ dc_status dc_job_start(dc_comm *comm, const dc_cli *cli, dc_job *job)
     DC_TRY_ALL(comm, dc_version_check_cpu());
     DC_TRY(read_config(comm, job));
     dc_gemm_set_backend((dc_gemm_backend)job->cfg.parallel.gemm);
+    DC_TRY_ALL(comm, dc_la_set_isa((dc_isa)job->cfg.parallel.isa));
+    DC_TRY(check_kernels(comm, job));
     job->binding = dc_comm_binding(comm);
     describe_start(comm, job);
 out:
@@ -113,6 +153,7 @@ void dc_job_end(dc_comm *comm, dc_job *job, dc_status st)
     dc_resume_end(comm, job);
     dc_progress_close(&job->progress);
     dc_log_close();
+    dc_lock_release(&job->lock);
     dc_mem_free(&job->deck);
 }
 
@@ -122,6 +163,8 @@ void dc_job_end(dc_comm *comm, dc_job *job, dc_status st)
 static void advise(const dc_job *job, int ranks_here)
 {
     char line[512];
+    if (job->mixed[0])
+        dc_log_warning("ranks run different kernels, so another mapping of ranks gives other results: %s", job->mixed);
     if (dc_advise_cores(&job->binding, ranks_here, line, sizeof line))
         dc_log_warning("%s", line);
     else if (line[0])
@@ -134,9 +177,10 @@ static void print_banner(const dc_job *job, int ranks_here)
 {
     const dc_provenance *p = &job->from;
     dc_log("dcmpi %s (%s, ARCH=%s)  %s", dc_version(), dc_version_git(), dc_version_arch(), p->libraries);
-    dc_log("%d node%s x %d rank%s x %d thread%s, %d of %d cores allowed per rank; FMA peak %.0f GF/s measured",
+    dc_log("%d node%s x %d rank%s x %d thread%s on %s, %d of %d cores allowed per rank; FMA peak %.0f GF/s measured",
            p->nodes, p->nodes == 1 ? "" : "s", ranks_here, ranks_here == 1 ? "" : "s", p->threads,
-           p->threads == 1 ? "" : "s", job->binding.cores_allowed, job->binding.cores_machine, 1e-9 * p->peak_flops);
+           p->threads == 1 ? "" : "s", p->cpu, job->binding.cores_allowed, job->binding.cores_machine,
+           1e-9 * p->peak_flops);
     dc_log("deck %s -> %s, seed %lld", job->cli->deck ? job->cli->deck : "built-in problem", job->cfg.run.output,
            (long long)job->cfg.run.seed);
     advise(job, ranks_here);

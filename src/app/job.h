@@ -7,6 +7,7 @@
 #include "dcmpi/ckpt.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/report.h"
+#include "lock.h"
 
 /* What the output directory holds of earlier starts (resume.h). On all ranks: complete, continues, data_hash, number,
  * part. On rank 0: the rest. */
@@ -31,9 +32,11 @@ typedef struct {
     char *deck; /* effective deck as YAML, owned */
     dc_provenance from;
     dc_binding binding;
+    char mixed[DC_ERROR_TEXT_MAX]; /* reproducible: off: which rank runs other kernels; "" if none */
     dc_timers timers;
     dc_timing timing; /* of all ranks, for the result */
     dc_progress progress;
+    dc_lock *lock; /* of the output directory, on rank 0; owned */
     dc_resume resume;
     dc_control *control;    /* owned */
     const dc_dataset *data; /* borrowed; set when it is loaded */

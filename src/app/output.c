@@ -65,15 +65,19 @@ static dc_status write_deck(const dc_job *job)
 dc_status dc_output_open(dc_job *job)
 {
     dc_status st = DC_OK;
-    char log[DC_PATH_MAX], jsonl[DC_PATH_MAX];
+    char lock[DC_PATH_MAX], log[DC_PATH_MAX], jsonl[DC_PATH_MAX];
     DC_TRY(make_directories(job->cfg.run.output));
     DC_TRY(probe_directory(job->cfg.run.output));
-    if (!dc_job_path(job, "log.txt", log) || !dc_job_path(job, "metrics.jsonl", jsonl))
+    if (!dc_job_path(job, "log.txt", log) || !dc_job_path(job, "metrics.jsonl", jsonl) ||
+        !dc_job_path(job, "LOCK", lock))
         return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
+    DC_TRY(dc_lock_acquire(lock, &job->lock));
     DC_TRY(dc_resume_find(job));
     if (job->resume.complete) return DC_OK;
     DC_TRY(dc_resume_prepare_files(job));
     DC_TRY(dc_log_open(log));
+    if (dc_lock_previous_owner(job->lock)[0])
+        dc_log_warning("took over %s, left behind by %s", lock, dc_lock_previous_owner(job->lock));
     DC_TRY(dc_progress_open(&job->progress, jsonl, job->cfg.run.log_interval));
     DC_TRY(write_deck(job));
 out:

@@ -207,6 +207,12 @@ static dc_ckpt_header describe(const dc_job *job, const dc_control *c)
     return h;
 }
 
+static dc_status beat(void *ctx)
+{
+    const dc_job *job = ctx;
+    return dc_lock_beat(job->lock);
+}
+
 static dc_status save(void *ctx, const dc_control *c, const dc_state_array *array, int n)
 {
     dc_job *job = ctx;
@@ -217,7 +223,8 @@ static dc_status save(void *ctx, const dc_control *c, const dc_state_array *arra
     const dc_ckpt_header header = describe(job, c);
     path_in(job, folder, dir);
     if (!dc_ckpt_path(dir, r->next, path)) return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
-    const dc_status st = dc_ckpt_write(path, &header, array, n, &bytes);
+    dc_status st = dc_lock_beat(job->lock);
+    if (st == DC_OK) st = dc_ckpt_write(path, &header, array, n, &bytes);
     if (st != DC_OK) return st;
     r->number = r->next++;
     r->saved = true;
@@ -265,6 +272,7 @@ dc_status dc_resume_start(dc_comm *comm, dc_job *job)
                                    .stop_at_s = limit > 0 ? job->timers.started + limit : 0,
                                    .stop_file = r->stop_file,
                                    .save = save,
+                                   .beat = beat,
                                    .ctx = job};
     if (dc_log_is_active()) print_notes(job);
     DC_TRY(spread(comm, &r->ckpt));

@@ -134,6 +134,15 @@ static void print_plan(const dc_prediction *p, int P)
            P == 1 ? "" : "s", rounds);
 }
 
+/* The run's own kernels give the bits of the run. */
+static void use_kernels_of(const dc_trained *t)
+{
+    dc_gemm_set_backend((dc_gemm_backend)t->gemm);
+    if (dc_la_set_isa((dc_isa)t->isa) == DC_OK) return;
+    dc_log_note("the model was trained with other kernels than these: its embedding may differ in the last bits");
+    dc_error_clear();
+}
+
 static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
 {
     dc_status st = DC_OK;
@@ -142,7 +151,7 @@ static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
     DC_TRY_ALL(comm, dc_version_check_cpu());
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_output(p) : DC_OK);
     DC_TRY(dc_trained_load(comm, p->model, &p->trained));
-    if (p->trained.has_net) dc_gemm_set_backend((dc_gemm_backend)p->trained.gemm);
+    if (p->trained.has_net) use_kernels_of(&p->trained);
     DC_TRY(open_input(comm, p));
     DC_TRY_ALL(comm, cut_rows(comm, p));
     p->capacity = choose_capacity(p);

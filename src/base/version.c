@@ -1,6 +1,9 @@
 /* What this binary is, and whether this CPU can run it. dcmpi_build_info.h is written by the Makefile. */
 #include "dcmpi/version.h"
 
+#include <string.h>
+#include <xxhash.h>
+
 #include "dcmpi_build_info.h"
 
 const char *dc_version(void)
@@ -18,6 +21,35 @@ const char *dc_version_build(void)
 const char *dc_version_arch(void)
 {
     return DC_BUILD_ARCH;
+}
+
+uint64_t dc_version_program_hash(void)
+{
+    char piece[1 << 14];
+    FILE *f = fopen("/proc/self/exe", "rb");
+    XXH3_state_t *state = f ? XXH3_createState() : NULL;
+    uint64_t hash = 0;
+    if (state) {
+        XXH3_64bits_reset(state);
+        for (size_t n; (n = fread(piece, 1, sizeof piece, f)) > 0;) XXH3_64bits_update(state, piece, n);
+        if (!ferror(f)) hash = XXH3_64bits_digest(state);
+    }
+    XXH3_freeState(state);
+    if (f) fclose(f);
+    return hash;
+}
+
+const char *dc_version_cpu(void)
+{
+    static char name[128];
+    char line[256];
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    snprintf(name, sizeof name, "unknown CPU");
+    if (!f) return name;
+    while (fgets(line, sizeof line, f))
+        if (sscanf(line, "model name : %127[^\n]", name) == 1) break;
+    fclose(f);
+    return name;
 }
 
 /* Instruction sets that the compiler was allowed to use and that login and compute nodes are known to differ in. */

@@ -201,7 +201,10 @@ static void look_around(dc_control *c, double now)
         want_stop(c, "the file STOP", now);
     }
     if (time_is_up(c, now)) want_stop(c, "run.max_time", now);
-    if (c->cfg.beat) c->cfg.beat(c->cfg.ctx);
+    if (c->cfg.beat && c->cfg.beat(c->cfg.ctx) != DC_OK) {
+        dc_error_clear(); /* saving will meet it again, and tell */
+        want_stop(c, "another run", now);
+    }
 }
 
 double dc_control_ask(dc_control *c)

@@ -48,6 +48,8 @@ static const dc_key_choice optimizers[] = {
 static const dc_key_choice schedules[] = {
     {"constant", DC_SCHED_CONSTANT}, {"step", DC_SCHED_STEP}, {"cosine", DC_SCHED_COSINE}, {NULL, 0}};
 static const dc_key_choice gemms[] = {{"onednn", DC_GEMM_ONEDNN}, {"cblas", DC_GEMM_CBLAS}, {NULL, 0}};
+static const dc_key_choice isas[] = {
+    {"native", DC_ISA_NATIVE}, {"avx2", DC_ISA_AVX2}, {"avx512", DC_ISA_AVX512}, {NULL, 0}};
 static const dc_key_choice reproducible[] = {
     {"strict", DC_REPRODUCIBLE_STRICT}, {"off", DC_REPRODUCIBLE_OFF}, {NULL, 0}};
 static const dc_key_choice resumes[] = {
@@ -261,6 +263,11 @@ static const dc_key table[] = {
     {KEY("parallel", "gemm", DC_KEY_CHOICE, parallel.gemm, "onednn"), .choices = gemms,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "blas",
      .doc = "Library for matrix products: oneDNN, or the CBLAS the program is linked with."},
+    {KEY("parallel", "isa", DC_KEY_CHOICE, parallel.isa, "native"), .choices = isas,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "cpu instruction_set simd",
+     .doc = "Instruction set of the library's matrix products: native is the best of the CPU; avx2 or avx512 gives the "
+            "same bits on all CPUs that have it, for nodes of several types. With gemm: cblas OPENBLAS_CORETYPE must "
+            "say Haswell or SkylakeX before the start."},
 
     {KEY("checkpoint", "every", DC_KEY_DURATION, checkpoint.every, "15m"), .min = 0, .max = 1e9,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "interval save_interval",

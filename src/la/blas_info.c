@@ -1,4 +1,4 @@
-/* Which kernels the dense libraries picked for this CPU.
+/* Which kernels the dense libraries picked for this CPU, and holding them to older ones.
  *
  * OpenBLAS chooses its kernels from the CPU model when it is loaded. A CPU newer than the library is an unknown model
  * and gets the oldest kernels (SSE3, a fifth of the speed or less), silently; so the name it chose is compared with the
@@ -76,6 +76,45 @@ static const char *onednn_isa_name(void)
     }
 }
 
+/* Names as dc_la_isa_name gives them. `prefix`: of the oneDNN names of CPUs whose sgemm kernels are these. */
+static const struct {
+    dnnl_cpu_isa_t onednn;
+    const char *prefix, *core, *name;
+} isa_table[] = {
+    [DC_ISA_AVX2] = {dnnl_cpu_isa_avx2, "avx2", "Haswell", "avx2"},
+    [DC_ISA_AVX512] = {dnnl_cpu_isa_avx512_core, "avx512_core", "SkylakeX", "avx512"},
+};
+
+const char *dc_la_isa_name(void)
+{
+    return dc_gemm_get_backend() == DC_GEMM_ONEDNN ? onednn_isa_name() : openblas_get_corename();
+}
+
+dc_isa dc_la_isa_of(const char *name)
+{
+    for (int i = DC_ISA_AVX2; i <= DC_ISA_AVX512; i++)
+        if (strncmp(name, isa_table[i].prefix, strlen(isa_table[i].prefix)) == 0 ||
+            strcasecmp(name, isa_table[i].core) == 0)
+            return (dc_isa)i;
+    return DC_ISA_NATIVE;
+}
+
+dc_status dc_la_set_isa(dc_isa isa)
+{
+    if (isa == DC_ISA_NATIVE) return DC_OK;
+    if (dc_gemm_get_backend() == DC_GEMM_CBLAS) {
+        if (strcasecmp(openblas_get_corename(), isa_table[isa].core) == 0) return DC_OK;
+        return DC_FAIL(DC_ERR_USAGE,
+                       "parallel.isa = %s, but OpenBLAS was loaded with its %s kernels; set OPENBLAS_CORETYPE=%s "
+                       "before the start (mpirun -x OPENBLAS_CORETYPE=%s)",
+                       isa_table[isa].name, openblas_get_corename(), isa_table[isa].core, isa_table[isa].core);
+    }
+    (void)dnnl_set_max_cpu_isa(isa_table[isa].onednn); /* what counts is what it then has */
+    if (dnnl_get_effective_cpu_isa() == isa_table[isa].onednn) return DC_OK;
+    return DC_FAIL(DC_ERR_USAGE, "parallel.isa = %s: oneDNN has %s kernels for this CPU", isa_table[isa].name,
+                   onednn_isa_name());
+}
+
 /* "0.3.21" of "OpenBLAS 0.3.21 DYNAMIC_ARCH ...". */
 static void openblas_version(char *out, size_t cap)
 {
@@ -84,14 +123,29 @@ static void openblas_version(char *out, size_t cap)
     snprintf(out, cap, "%.*s", (int)strcspn(from, " "), from);
 }
 
-void dc_la_describe(char *out, size_t cap)
+static void describe_blas(char *out, size_t cap)
 {
-    char blas[32];
-    openblas_version(blas, sizeof blas);
+    char version[32];
+    openblas_version(version, sizeof version);
+    snprintf(out, cap, "OpenBLAS %s (%s)", version, openblas_get_corename());
+}
+
+void dc_la_describe_gemm(char *out, size_t cap)
+{
     const dnnl_version_t *v = dnnl_version();
     if (dc_gemm_get_backend() == DC_GEMM_ONEDNN)
-        snprintf(out, cap, "oneDNN %d.%d.%d (%s), OpenBLAS %s (%s)", v->major, v->minor, v->patch, onednn_isa_name(),
-                 blas, openblas_get_corename());
+        snprintf(out, cap, "oneDNN %d.%d.%d (%s)", v->major, v->minor, v->patch, onednn_isa_name());
     else
-        snprintf(out, cap, "OpenBLAS %s (%s)", blas, openblas_get_corename());
+        describe_blas(out, cap);
+}
+
+void dc_la_describe(char *out, size_t cap)
+{
+    char gemm[96], blas[96];
+    dc_la_describe_gemm(gemm, sizeof gemm);
+    describe_blas(blas, sizeof blas);
+    if (dc_gemm_get_backend() == DC_GEMM_ONEDNN)
+        snprintf(out, cap, "%s, %s", gemm, blas);
+    else
+        snprintf(out, cap, "%s", blas);
 }

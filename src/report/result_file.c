@@ -35,6 +35,8 @@ static dc_status fill_provenance(dc_h5 *h5, const dc_result *r)
     DC_TRY(put_str(h5, "git", dc_version_git()));
     DC_TRY(put_str(h5, "arch", dc_version_arch()));
     DC_TRY(put_str(h5, "libraries", r->from->libraries));
+    DC_TRY(put_str(h5, "cpu", r->from->cpu));
+    DC_TRY(put_str(h5, "isa", r->from->isa));
     DC_TRY(put_str(h5, "command_line", r->from->command_line));
     DC_TRY(put_str(h5, "verb", r->from->verb));
     DC_TRY(put_str(h5, "deck", r->from->deck));

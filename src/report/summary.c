@@ -64,6 +64,8 @@ static void write_start(dc_json *j, const dc_result *r)
     dc_json_str(j, "command_line", p->command_line);
     dc_json_str(j, "verb", p->verb);
     dc_json_str(j, "libraries", p->libraries);
+    dc_json_str(j, "cpu", p->cpu);
+    dc_json_str(j, "isa", p->isa);
     dc_json_int(j, "seed", r->cfg->run.seed);
     dc_json_int(j, "ranks", p->ranks);
     dc_json_int(j, "threads", p->threads);

@@ -108,12 +108,14 @@ out:
 static dc_status read_how_embedded(dc_h5 *h5, const char *path, dc_trained *t)
 {
     dc_status st = DC_OK;
-    char gemm[16];
+    char gemm[16], isa[32];
     DC_TRY(dc_h5_get_attr_f64(h5, "/", "alpha", &t->alpha, 1, NULL));
     DC_TRY(dc_h5_get_attr_i64(h5, "/", "tile_rows", &t->tile_rows, 1, NULL));
     DC_TRY(dc_h5_get_attr_str(h5, "/", "method", t->method, sizeof t->method));
     DC_TRY(dc_h5_get_attr_str(h5, "/", "gemm", gemm, sizeof gemm));
+    DC_TRY(dc_h5_get_attr_str(h5, "/", "isa", isa, sizeof isa));
     t->gemm = strcmp(gemm, "cblas") == 0 ? DC_GEMM_CBLAS : DC_GEMM_ONEDNN;
+    t->isa = (int)dc_la_isa_of(isa);
     if (!dc_method_find(t->method))
         return DC_FAIL(DC_ERR_FORMAT, "%s was made by method %s, which this program does not know", path, t->method);
     if (!(t->alpha > 0) || !isfinite(t->alpha) || t->tile_rows < 1 || t->tile_rows > DC_BLOCK_ROWS)

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# One run at a time in an output directory: starts in the same second, a lock left by a killed run, and file systems without
+# flock; the lock goes at the end, also of a failed run.
+. "$(dirname "$0")/lib.sh"
+failio=$build/tests/failio.so
+[ -f "$failio" ] || skip_test "no $failio: make tests"
+[ "${DCMPI_SAN:-}" = "" ] || skip_test "preloading does not go with sanitizers"
+export SLURM_JOB_ID=4711 OMP_NUM_THREADS=1
+quick=(kmeans --input.rows=300 --cluster.n_init=1)
+slow=(fit --input.rows=2000 --model.hidden=[64] --cluster.max_iter=1)
+
+start() { # NUMBER OPTIONS...: in the background, its output in NUMBER.txt
+    local number=$1
+    shift
+    # shellcheck disable=SC2086  # several options
+    timeout -k 5 60 mpirun $MPIRUN_FLAGS -n 1 "$@" >"$number.txt" 2>&1 </dev/null &
+}
+wait_for_lock() {
+    for _ in $(seq 300); do
+        grep -qs '^epoch' shared/LOCK && return
+        sleep 0.1
+    done
+}
+
+both_ways() { # WHAT PREFIX...: the checks with a command in front of the program
+    local what=$1 good=0 refused=0 odd=0 a b busy=1.txt
+    shift
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        rm -rf shared
+        start 1 "$@" "$dcmpi" "${slow[@]}" --pretrain.epochs=3 --run.output=shared
+        a=$!
+        start 2 "$@" "$dcmpi" "${slow[@]}" --pretrain.epochs=3 --run.output=shared
+        b=$!
+        wait $a
+        a=$?
+        wait $b
+        b=$?
+        [ "$a $b" = "0 7" ] && busy=2.txt
+        [ "$a $b" = "7 0" ] && busy=1.txt
+        case "$a $b" in
+        "0 7" | "7 0") good=$((good + 1)) ;;
+        *) odd="$a $b" ;;
+        esac
+        grep -qE "ERROR: .*in use by (host $(hostname), pid [0-9]+, job 4711, started 2.*ago|another run that starts)" "$busy" &&
+            refused=$((refused + 1))
+    done
+    is "$good $odd" "10 0" "$what: of two starts in the same second one runs, one ends with 7"
+    is "$refused" 10 "$what: it names host, process, job, and age"
+    ok "$what: the lock is gone at the end" test ! -e shared/LOCK -a ! -e shared/LOCK.guard
+
+    start 3 "$@" "$dcmpi" "${slow[@]}" --pretrain.epochs=100000 --run.output=shared
+    wait_for_lock
+    kill -9 "$(sed -n 's/^pid //p' shared/LOCK)"
+    wait $! 2>/dev/null
+    ok "$what: a killed run leaves its lock" test -s shared/LOCK
+    # shellcheck disable=SC2086
+    run_cmd mpirun $MPIRUN_FLAGS -n 1 "$@" "$dcmpi" "${quick[@]}" --run.output=shared
+    expect_exit 0 "$what: the next run takes it over"
+    expect_out "WARNING took over shared/LOCK, left behind by host $(hostname), pid [0-9]+, job 4711" "$what: with a warning"
+    ok "$what: and in the log" grep -q "WARNING took over" shared/log.txt
+    ok "$what: it removes it" test ! -e shared/LOCK
+}
+both_ways "flock"
+both_ways "no flock" env LD_PRELOAD="$failio" FAILIO_MATCH=LOCK FAILIO_CALL=flock FAILIO_AT=1+ FAILIO_ERROR=ENOLCK
+
+run 1 1 "${quick[@]}" --cluster.clusters=301 --run.output=failed
+expect_exit 2 "a run that fails"
+run 2 1 "${quick[@]}" --input.data=none.h5 --run.output=failed
+expect_exit 4 "a run that fails later"
+ok "leaves no lock" test ! -e failed/LOCK
+mkdir linked
+ln -s ../elsewhere linked/LOCK
+run 1 1 "${quick[@]}" --run.output=linked
+expect_error 4 "LOCK: Too many levels of symbolic links" "a lock that is a link is not followed"
+expect_no_file elsewhere "nothing is made behind it"
+done_testing
