@@ -30,8 +30,8 @@ ALLOWED = {
 }
 ALLOWED["app"] = set(ALLOWED)
 HEADERS = {
-    "base": "base status mem log rng clock timer version fault",
-    "comm": "comm part sum gradsync",
+    "base": "base status mem log rng clock timer version signals file fault",
+    "comm": "comm part sum gradsync control",
     "io": "h5",
     "la": "la dla",
     "nn": "nn optim",

@@ -15,6 +15,7 @@ typedef struct {
 } dc_int_list;
 typedef enum { DC_PRETRAIN_NONE, DC_PRETRAIN_JOINT, DC_PRETRAIN_LAYERWISE } dc_pretrain_mode;
 typedef enum { DC_REPRODUCIBLE_STRICT, DC_REPRODUCIBLE_OFF } dc_reproducible;
+typedef enum { DC_RESUME_AUTO, DC_RESUME_NEVER, DC_RESUME_MUST } dc_resume_mode;
 typedef enum { DC_Q_TOP1, DC_Q_FULL } dc_q_output;
 
 /* Struct path = deck key: cfg.cluster.max_iter is cluster.max_iter; optimizer keys lie in .opt (cluster.lr is
@@ -23,7 +24,8 @@ typedef struct {
     struct {
         char output[DC_PATH_MAX];
         int64_t seed;
-        double log_interval; /* s */
+        int resume;                    /* dc_resume_mode */
+        double max_time, log_interval; /* s */
     } run;
     struct {
         char data[DC_PATH_MAX];
@@ -62,9 +64,14 @@ typedef struct {
         int64_t shards;
         int reproducible; /* dc_reproducible */
         int64_t gather_rows;
+        int64_t hash_steps;
         int gemm; /* dc_gemm_backend */
         int isa;  /* dc_isa */
     } parallel;
+    struct {
+        double every; /* s; 0: not by the clock */
+        int64_t keep;
+    } checkpoint;
     struct {
         bool embedding;
         int q;                /* dc_q_output */
@@ -116,6 +123,9 @@ void dc_config_words(const char *verb, FILE *out);
 void dc_config_names(FILE *out);
 /* Lines `--section.key) echo "word word" ;;` of a shell's case, for keys whose values are words; @file: a path. */
 void dc_config_value_words(FILE *out);
+/* Number of keys that the verb uses, that can change the result, and that differ; out[cap]: "cluster.lr is 0.1, was
+ * 0.01; ...". The place of the data is not among them: whoever asks knows the hash of the data themselves. */
+int dc_config_differences(const dc_config *was, const dc_config *is, const char *verb, char *out, size_t cap);
 /* XXH3 over all values in use that can change the result (not paths of output, not log_interval). */
 uint64_t dc_config_hash(const dc_config *cfg);
 

@@ -11,6 +11,8 @@ bool dc_log_is_active(void);
 /* Also append every line to `path` (active rank only). Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_log_open(const char *path);
 void dc_log_close(void);
+/* Length of that file now; 0 without one. */
+int64_t dc_log_bytes(void);
 
 /* A line with the ISO time in front. */
 void dc_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -20,6 +20,7 @@ typedef struct {
     int64_t batch_rows; /* no step gives this rank more rows than this; the trainer fills it in */
     double alpha;
     dc_kmeans_config kmeans;
+    bool has_centers; /* the run continues: extra holds its centres, init leaves it and the labels alone */
 } dc_method_env;
 
 enum {

@@ -2,6 +2,7 @@
 #ifndef DCMPI_TRAIN_H
 #define DCMPI_TRAIN_H
 
+#include "dcmpi/control.h"
 #include "dcmpi/data.h"
 #include "dcmpi/gradsync.h"
 #include "dcmpi/h5.h"
@@ -33,22 +34,35 @@ typedef struct {
     int n_columns;
     const char *column[DC_HISTORY_COLUMNS_MAX];
     size_t n, capacity;
-    double *value; /* [capacity x n_columns], owned */
+    double *value;       /* [capacity x n_columns], owned */
+    int64_t step, total; /* steps of the phase that are done, and its length; 0 of 0 before it starts */
+    dc_control *control; /* whose state it is part of, or NULL */
 } dc_history;
 DC_CHECKED dc_status dc_history_create(dc_history *h, const char *phase, int n_columns, const char *const *columns,
                                        size_t capacity);
+/* Makes records and step part of the run's state, until release. If the run continues and its checkpoint knows the
+ * phase, they are as they were there. */
+DC_CHECKED dc_status dc_history_keep(dc_history *h, dc_control *c);
+/* The whole history of a phase that was finished before the run's checkpoint: *finished, and *h is made. Else nothing
+ * happens. */
+DC_CHECKED dc_status dc_history_recall(dc_history *h, dc_control *c, const char *phase, int n_columns,
+                                       const char *const *columns, bool *finished);
 void dc_history_add(dc_history *h, const double *row);
 void dc_history_release(dc_history *h);
 
 /* Progress: decides when a line is due (log_interval, growing to 5 min) and appends every record to metrics.jsonl. */
 typedef struct {
     double interval_s, next_s;
-    double phase_start_s, phase_rows, phase_flops; /* global, since the start of the phase */
+    double phase_start_s, phase_rows, phase_flops; /* global, since the start of the phase, */
+    double phase_done;                             /* of which this share was done then */
     FILE *jsonl;                                   /* rank 0 only, NULL elsewhere */
 } dc_progress;
 DC_CHECKED dc_status dc_progress_open(dc_progress *p, const char *jsonl_path, double interval_s);
 void dc_progress_close(dc_progress *p);
-void dc_progress_phase(dc_progress *p);
+/* Length of metrics.jsonl now; 0 without one. */
+int64_t dc_progress_bytes(const dc_progress *p);
+/* A phase starts, or goes on with the share `done` behind it. */
+void dc_progress_phase(dc_progress *p, double done);
 /* Count work done. rows, flops over all ranks. */
 void dc_progress_count(dc_progress *p, double rows, double flops);
 /* The last row of `h` as one JSON object, and, if a line is due or `force`, as a log line with share done and ETA. */
@@ -67,12 +81,17 @@ typedef struct {
     uint64_t seed;
     bool strict;         /* gradients with the same bits on any number of ranks and threads (parallel.reproducible) */
     int64_t gather_rows; /* strict: largest batch whose rows are gathered instead of its gradients */
+    int64_t hash_steps;  /* steps between two comparisons of the ranks' weights; 0: only with records */
+    dc_control *control; /* whose state the weights are part of, or NULL; borrowed */
 } dc_model;
 
 /* Creates the parameter slab with weights by `init`. */
 DC_CHECKED dc_status dc_model_create(dc_model *m, const dc_dataset *data, const dc_net *net, dc_init init,
                                      uint64_t seed, dc_timers *timers, dc_progress *progress);
-/* Makes room for n_extra more parameters; network weights are kept, moments and extra are zero. */
+/* Makes the network's weights part of the run's state, until release; a run that continues gets them back. */
+DC_CHECKED dc_status dc_model_keep(dc_model *m, dc_control *c);
+/* Makes room for n_extra more parameters, part of the state as "extra"; network weights are kept, moments and extra are
+ * zero. */
 DC_CHECKED dc_status dc_model_grow(dc_model *m, size_t n_extra);
 void dc_model_release(dc_model *m);
 /* Proves that all ranks hold the same weights. Errors: DC_ERR_NUMERIC naming the odd rank. */
@@ -93,7 +112,7 @@ typedef struct {
     int64_t batch;
     dc_recon_loss loss;
     dc_opt_config opt;
-    const char *phase; /* name in history and log; NULL: "pretrain" */
+    const char *phase; /* name in history and log; static text */
 } dc_pretrain_config;
 /* Joint training of encoder and decoder, also the fine-tuning of a stack. One record per epoch begun: epochs done, mean
  * loss, rate. *stop is EPOCHS (MAX_ITER for a length in steps) or DIVERGED, equal on all ranks. Errors, agreed: for
@@ -122,6 +141,8 @@ DC_CHECKED dc_status dc_embedder_create(dc_embedder **out, const dc_model *m);
 void dc_embedder_destroy(dc_embedder **e);
 /* Z [n x L] local. */
 void dc_embed(dc_embedder *e, const dc_model *m, float *Z);
+/* The same in pieces, between which the run may stop (DC_STOPPED), and, with may_save, save its state. Collective. */
+DC_CHECKED dc_status dc_embed_all(dc_comm *comm, dc_embedder *e, const dc_model *m, bool may_save, float *Z);
 
 typedef struct {
     const dc_method *method;

@@ -10,6 +10,7 @@
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/version.h"
+#include "resume.h"
 
 /* ---- Deck -------------------------------------------------------------------------------------------------------- */
 
@@ -146,8 +147,10 @@ out:
     return st;
 }
 
-void dc_job_end(dc_job *job)
+void dc_job_end(dc_comm *comm, dc_job *job, dc_status st)
 {
+    if (st == DC_STOPPED) dc_resume_report_stop(job);
+    dc_resume_end(comm, job);
     dc_progress_close(&job->progress);
     dc_log_close();
     dc_lock_release(&job->lock);
@@ -183,13 +186,28 @@ static void print_banner(const dc_job *job, int ranks_here)
     advise(job, ranks_here);
 }
 
+/* What all ranks must know of what rank 0 found. */
+static void spread_resume(dc_comm *comm, dc_resume *r)
+{
+    int64_t facts[] = {r->complete, r->continues, (int64_t)r->data_hash, r->number, r->part};
+    dc_comm_bcast(comm, facts, sizeof facts, 0);
+    r->complete = facts[0];
+    r->continues = facts[1];
+    r->data_hash = (uint64_t)facts[2];
+    r->number = facts[3];
+    r->part = facts[4];
+}
+
 dc_status dc_job_open_output(dc_comm *comm, dc_job *job)
 {
     dc_status st = DC_OK;
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_output_open(job) : DC_OK);
+    spread_resume(comm, &job->resume);
+    if (job->resume.complete) return DC_OK;
     job->from.peak_flops = dc_la_measure_peak_flops(job->binding.threads);
     dc_comm_sum_f64(comm, &job->from.peak_flops, 1);
     print_banner(job, dc_comm_node_size(comm));
+    DC_TRY(dc_resume_start(comm, job));
 out:
     return st;
 }

@@ -4,9 +4,27 @@
 #define DCMPI_APP_JOB_H
 
 #include "cli.h"
+#include "dcmpi/ckpt.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/report.h"
 #include "lock.h"
+
+/* What the output directory holds of earlier starts (resume.h). On all ranks: complete, continues, data_hash, number,
+ * part. On rank 0: the rest. */
+enum { DC_RESUME_NOTES_MAX = 8, DC_RESUME_DECK_MAX = 1 << 20 };
+typedef struct {
+    bool complete;  /* a result of this deck: nothing is left to do */
+    bool continues; /* from a checkpoint */
+    uint64_t data_hash;
+    int64_t number; /* of the newest checkpoint in use, 0: none */
+    int64_t part;   /* starts of this run, this one included */
+    int64_t next;   /* number of the next checkpoint */
+    bool saved;     /* this start has written one */
+    dc_ckpt ckpt;
+    int n_notes;
+    char notes[DC_RESUME_NOTES_MAX][512];
+    char stop_file[DC_PATH_MAX];
+} dc_resume;
 
 typedef struct {
     const dc_cli *cli; /* borrowed */
@@ -19,15 +37,20 @@ typedef struct {
     dc_timing timing; /* of all ranks, for the result */
     dc_progress progress;
     dc_lock *lock; /* of the output directory, on rank 0; owned */
+    dc_resume resume;
+    dc_control *control;    /* owned */
+    const dc_dataset *data; /* borrowed; set when it is loaded */
 } dc_job;
 
 /* Collective. Reads the deck on rank 0, spreads it, parses it on every rank, checks the launch. Errors: DC_ERR_USAGE.
  */
 DC_CHECKED dc_status dc_job_start(dc_comm *comm, const dc_cli *cli, dc_job *job);
-/* Collective. Creates and probes the output directory, opens log and metrics, writes config.used.yaml, prints the
- * banner. Errors: DC_ERR_IO before any work is done. */
+/* Collective. Creates and probes the output directory, looks for what earlier starts left there, opens log and metrics,
+ * writes config.used.yaml, prints the banner. With job->resume.complete nothing is opened or written. Errors: DC_ERR_IO
+ * before any work is done; those of resume.h. */
 DC_CHECKED dc_status dc_job_open_output(dc_comm *comm, dc_job *job);
-void dc_job_end(dc_job *job);
+/* Collective. st: how the job ended. */
+void dc_job_end(dc_comm *comm, dc_job *job, dc_status st);
 /* run.output/name into out; false if that is too long for a path. */
 bool dc_job_path(const dc_job *job, const char *name, char out[DC_PATH_MAX]);
 

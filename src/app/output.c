@@ -11,6 +11,7 @@
 
 #include "dcmpi/fault.h"
 #include "dcmpi/log.h"
+#include "resume.h"
 
 bool dc_job_path(const dc_job *job, const char *name, char out[DC_PATH_MAX])
 {
@@ -71,6 +72,9 @@ dc_status dc_output_open(dc_job *job)
         !dc_job_path(job, "LOCK", lock))
         return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
     DC_TRY(dc_lock_acquire(lock, &job->lock));
+    DC_TRY(dc_resume_find(job));
+    if (job->resume.complete) return DC_OK;
+    DC_TRY(dc_resume_prepare_files(job));
     DC_TRY(dc_log_open(log));
     if (dc_lock_previous_owner(job->lock)[0])
         dc_log_warning("took over %s, left behind by %s", lock, dc_lock_previous_owner(job->lock));

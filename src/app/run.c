@@ -22,7 +22,7 @@ typedef struct {
     int64_t n_outliers;
 } fit;
 
-static void release(fit *f)
+static void release(dc_comm *comm, fit *f, dc_status st)
 {
     for (int l = 0; l < DC_MAX_PAIRS; l++) dc_history_release(&f->layers[l]);
     dc_history_release(&f->pretraining);
@@ -37,7 +37,7 @@ static void release(fit *f)
     dc_mem_free(&f->border_rows);
     dc_mem_free(&f->outlier);
     dc_mem_free(&f->confusion);
-    dc_job_end(&f->job);
+    dc_job_end(comm, &f->job, st);
 }
 
 static dc_status build_model(fit *f)
@@ -51,7 +51,8 @@ static dc_status build_model(fit *f)
                          &f->job.progress);
     f->model.strict = cfg->parallel.reproducible == DC_REPRODUCIBLE_STRICT;
     f->model.gather_rows = cfg->parallel.gather_rows;
-    return st;
+    f->model.hash_steps = cfg->parallel.hash_steps;
+    return st == DC_OK ? dc_model_keep(&f->model, f->job.control) : st;
 }
 
 /* A phase that diverged is a result that nobody wants in a file. */
@@ -79,6 +80,7 @@ static dc_status pretrain(dc_comm *comm, fit *f)
     dc_status st = DC_OK;
     const dc_config *cfg = &f->job.cfg;
     if (cfg->model.weights[0]) {
+        if (dc_control_continues(f->job.control)) return DC_OK;
         dc_log("pretrain  weights of %s", cfg->model.weights);
         return dc_model_load(comm, cfg->model.weights, &f->model);
     }
@@ -236,6 +238,10 @@ dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
     }
     DC_TRY(dc_job_open_output(comm, &f.job));
     DC_TRY(dc_run_load(comm, &f.job, &f.data));
+    if (f.job.resume.complete) {
+        dc_run_tell_complete(&f.job);
+        goto out;
+    }
     DC_TRY_ALL(comm, build_model(&f));
     DC_TRY(pretrain(comm, &f));
     DC_TRY(cluster(comm, &f));
@@ -247,6 +253,6 @@ dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
     DC_TRY(dc_run_score(comm, &f.job, &result, &f.confusion));
     DC_TRY(dc_run_finish(comm, &f.job, &result, &f.clusters.last));
 out:
-    release(&f);
+    release(comm, &f, st);
     return st;
 }

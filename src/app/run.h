@@ -18,6 +18,8 @@ DC_CHECKED dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data);
 DC_CHECKED dc_status dc_run_score(dc_comm *comm, dc_job *job, dc_result *r, int64_t **confusion);
 /* run.h5, end table, self-checks, summary.json, RESULT line. last: NULL without soft assignment. */
 DC_CHECKED dc_status dc_run_finish(dc_comm *comm, dc_job *job, dc_result *r, const dc_refresh *last);
+/* For a run that is found finished. */
+void dc_run_tell_complete(const dc_job *job);
 /* --dry-run: layout and estimate instead of work. */
 DC_CHECKED dc_status dc_run_dry(dc_comm *comm, const dc_job *job);
 

@@ -5,6 +5,7 @@
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "output.h"
+#include "resume.h"
 #include "run.h"
 
 static double gib(double bytes)
@@ -47,6 +48,8 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
                            (dc_scale_kind)cfg->input.scale, (uint64_t)cfg->run.seed, cfg->cluster.clusters, data));
     dc_timer_stop(&job->timers, DC_T_LOAD, start, 0, (double)(*data)->bytes);
     const dc_dataset *d = *data;
+    job->data = d;
+    DC_TRY(dc_resume_check_data(job, d));
     dc_log("input     %s: %lld rows x %lld %s, range [%g, %g], mean %.4g, hash %016llx, %s", d->source,
            (long long)d->part.N, (long long)d->D, dc_dtype_name(d->dtype), d->min, d->max, d->mean,
            (unsigned long long)d->hash, d->y ? "labels for the report only" : "no labels");
@@ -106,6 +109,12 @@ dc_status dc_run_finish(dc_comm *comm, dc_job *job, dc_result *r, const dc_refre
     dc_log_plain("RESULT  %s", line);
 out:
     return st;
+}
+
+void dc_run_tell_complete(const dc_job *job)
+{
+    dc_log("%s/run.h5 is complete and of this deck and data: nothing is left to do; run.resume=never starts anew",
+           job->cfg.run.output);
 }
 
 dc_status dc_run_dry(dc_comm *comm, const dc_job *job)

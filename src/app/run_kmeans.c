@@ -10,12 +10,12 @@ typedef struct {
     int64_t *confusion;
 } raw_kmeans;
 
-static void release(raw_kmeans *r)
+static void release(dc_comm *comm, raw_kmeans *r, dc_status st)
 {
     dc_kmeans_result_release(&r->km);
     dc_dataset_destroy(&r->data);
     dc_mem_free(&r->confusion);
-    dc_job_end(&r->job);
+    dc_job_end(comm, &r->job, st);
 }
 
 static void scaled_rows(const void *ctx, int64_t lo, int64_t n, float *out)
@@ -33,6 +33,7 @@ static dc_status cluster(dc_comm *comm, raw_kmeans *r)
                                 .tol = cfg->cluster.kmeans_tol,
                                 .seed = (uint64_t)cfg->run.seed};
     const double start = dc_timer_start();
+    dc_control_at(r->job.control, "kmeans", 0);
     const dc_status st = dc_kmeans(comm, &rows, &c, &r->km);
     dc_timer_stop(&r->job.timers, DC_T_KMEANS, start, 0, 0);
     if (st == DC_OK)
@@ -68,11 +69,15 @@ dc_status dc_run_kmeans(dc_comm *comm, const dc_cli *cli)
     }
     DC_TRY(dc_job_open_output(comm, &r.job));
     DC_TRY(dc_run_load(comm, &r.job, &r.data));
+    if (r.job.resume.complete) {
+        dc_run_tell_complete(&r.job);
+        goto out;
+    }
     DC_TRY(cluster(comm, &r));
     describe(&r, &result);
     DC_TRY(dc_run_score(comm, &r.job, &result, &r.confusion));
     DC_TRY(dc_run_finish(comm, &r.job, &result, NULL));
 out:
-    release(&r);
+    release(comm, &r, st);
     return st;
 }

@@ -39,6 +39,12 @@ dc_status dc_log_open(const char *path)
     return DC_OK;
 }
 
+int64_t dc_log_bytes(void)
+{
+    if (!file || fflush(file) != 0 || fseek(file, 0, SEEK_END) != 0) return 0;
+    return (int64_t)ftell(file);
+}
+
 void dc_log_close(void)
 {
     if (file) fclose(file);

@@ -10,6 +10,7 @@
 #include "kmeans_impl.h"
 
 #include "dcmpi/comm.h"
+#include "dcmpi/control.h"
 #include "dcmpi/fault.h"
 #include "dcmpi/mem.h"
 
@@ -20,10 +21,9 @@
 /* Doubles of one reduction, 32 MiB: more restarts than fit take turns. */
 enum { PASS_DOUBLES = 1 << 22 };
 
+/* Of integers alone: part of the run's state. */
 typedef struct {
-    int id;
-    int iterations;
-    bool converged, finished;
+    int64_t id, iterations, converged, finished;
 } slot;
 
 typedef struct {
@@ -303,14 +303,25 @@ out:
     return st;
 }
 
+/* Active restarts have done the same number of iterations. */
+static bool unfinished(const kmeans *a)
+{
+    return a->active > 0 && a->slots[0].iterations < a->cfg->max_iter;
+}
+
 /* All restarts until they are finished. The reduction is shortened when half of its restarts are. Collective. */
 static dc_status iterate_all(dc_comm *comm, kmeans *a)
 {
     dc_status st = DC_OK;
-    for (int it = 0; it < a->cfg->max_iter && a->active > 0; it++) {
+    dc_control *control = dc_comm_control(comm);
+    if (!unfinished(a)) return DC_OK;
+    while (unfinished(a)) {
+        dc_control_at(control, dc_control_phase(control), a->slots[0].iterations);
         iterate(comm, a);
         if (a->active > 0 && a->active <= a->per_pass / 2) DC_TRY(resize_pass(comm, a, a->active));
+        if (unfinished(a)) DC_TRY(dc_control_poll(comm, control));
     }
+    DC_TRY(dc_control_end_phase(comm, control));
 out:
     return st;
 }
@@ -355,8 +366,8 @@ static dc_status fill_result(dc_comm *comm, kmeans *a, dc_kmeans_result *out)
     dc_status st = DC_OK;
     DC_TRY(resize_pass(comm, a, a->R));
     const int64_t s = best_slot(comm, a);
-    out->best = a->slots[s].id;
-    out->iterations = a->slots[s].iterations;
+    out->best = (int)a->slots[s].id;
+    out->iterations = (int)a->slots[s].iterations;
     out->converged = a->slots[s].converged;
     out->reseeded = a->reseeded;
     label_rows(comm, a, s, out);
@@ -376,13 +387,44 @@ static dc_status check_config(const dc_rows *rows, const dc_kmeans_config *cfg)
     return DC_OK;
 }
 
+/* Makes what moves part of the run's state, under the name of the phase; *resumed: it is that of a checkpoint. */
+static dc_status keep_state(kmeans *a, dc_control *c, bool *resumed)
+{
+    dc_status st = DC_OK;
+    const size_t R = (size_t)a->R, values = R * (size_t)(a->K * a->d);
+    char name[DC_STATE_NAME_MAX];
+    const struct {
+        const char *name;
+        dc_state_type type;
+        size_t n;
+        void *data;
+    } table[] = {{"slots", DC_STATE_I64, R * (sizeof *a->slots / sizeof(int64_t)), a->slots},
+                 {"active", DC_STATE_I64, 1, &a->active},
+                 {"reseeded", DC_STATE_I64, 1, &a->reseeded},
+                 {"centers", DC_STATE_F32, values, a->centers}};
+    for (size_t i = 0; i < DC_COUNT_OF(table); i++) {
+        snprintf(name, sizeof name, "%s/%s", dc_control_phase(c), table[i].name);
+        DC_TRY(dc_control_keep(c, name, table[i].type, table[i].n, table[i].data, resumed));
+    }
+out:
+    return st;
+}
+
+static void drop_state(const kmeans *a, dc_control *c)
+{
+    const void *const data[] = {a->slots, &a->active, &a->reseeded, a->centers};
+    for (size_t i = 0; i < DC_COUNT_OF(data); i++) dc_control_drop(c, data[i]);
+}
+
 /* Collective. */
 static dc_status start_centers(dc_comm *comm, kmeans *a, const float *start)
 {
     dc_status st = DC_OK;
-    if (!start) {
+    bool resumed;
+    DC_TRY(keep_state(a, dc_comm_control(comm), &resumed));
+    if (!start && !resumed) {
         DC_TRY(dc_km_seed(comm, &a->tiles, a->cfg, a->centers));
-    } else {
+    } else if (start) {
         for (int64_t j = 0; j < a->R * a->K; j++)
             for (int64_t c = 0; c < a->d; c++) a->centers[j * a->d + c] = start[j * a->d + c] - a->tiles.shift[c];
     }
@@ -406,6 +448,7 @@ dc_status dc_kmeans_from(dc_comm *comm, const dc_rows *rows, const dc_kmeans_con
     DC_TRY(iterate_all(comm, &a));
     DC_TRY(fill_result(comm, &a, out));
 out:
+    drop_state(&a, dc_comm_control(comm));
     kmeans_release(&a);
     if (st != DC_OK) dc_kmeans_result_release(out);
     return st;

@@ -11,6 +11,7 @@
 #include "kmeans_impl.h"
 
 #include "dcmpi/comm.h"
+#include "dcmpi/control.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/rng.h"
 
@@ -213,6 +214,7 @@ dc_status dc_km_seed(dc_comm *comm, const dc_km_tiles *tiles, const dc_kmeans_co
         }
         for (int64_t r = 0; r < s.R; r++)
             memcpy(centers + (r * s.K + c) * s.d, s.newest + r * s.d, (size_t)s.d * sizeof *centers);
+        DC_TRY(dc_control_poll_stop(comm, dc_comm_control(comm)));
     }
 out:
     seeding_release(&s);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "comm_priv.h"
+#include "dcmpi/control.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 
@@ -118,6 +119,15 @@ const char *dc_comm_host(const dc_comm *comm)
 MPI_Comm dc_comm_mpi(const dc_comm *comm)
 {
     return comm->mpi;
+}
+
+void dc_comm_set_control(dc_comm *comm, dc_control *c)
+{
+    comm->control = c;
+}
+dc_control *dc_comm_control(const dc_comm *comm)
+{
+    return comm->control;
 }
 
 void dc_comm_set_piece_bytes(dc_comm *comm, size_t bytes)

@@ -17,6 +17,7 @@ struct dc_comm {
     int64_t *per_rank; /* [size], scratch of the error paths, which must not allocate */
     int *counts;       /* [2*size], int counts and displacements for MPI */
     dc_comm_traffic traffic[DC_COMM_OP_COUNT];
+    struct dc_control *control; /* of the job, borrowed, or NULL */
     const char *file; /* debug builds: where the current collective was called */
     int line;
 };

@@ -80,3 +80,31 @@ uint64_t dc_config_hash(const dc_config *cfg)
     }
     return hash;
 }
+
+static bool is_compared(const dc_config *cfg, const dc_key *key, unsigned verb)
+{
+    char why[256];
+    return key->result && key->offset != offsetof(dc_config, input.data) &&
+           dc_key_in_use(cfg, key, verb, why, sizeof why);
+}
+
+int dc_config_differences(const dc_config *was, const dc_config *is, const char *verb, char *out, size_t cap)
+{
+    char old[DC_VALUE_TEXT_MAX], new[DC_VALUE_TEXT_MAX];
+    const unsigned bit = dc_verb_bit(verb);
+    size_t used = 0;
+    int n = 0;
+    const dc_key *key;
+    out[0] = '\0';
+    for (int i = 0; (key = dc_key_at(i)); i++) {
+        if (!is_compared(was, key, bit) && !is_compared(is, key, bit)) continue;
+        dc_key_format(was, key, old);
+        dc_key_format(is, key, new);
+        if (strcmp(old, new) == 0) continue;
+        if (used < cap)
+            used += (size_t)snprintf(out + used, cap - used, "%s%s.%s is %.64s, was %.64s", n ? "; " : "", key->section,
+                                     key->name, new, old);
+        n++;
+    }
+    return n;
+}

@@ -66,6 +66,27 @@ bool dc_read_float(const char *text, double *out)
     return true;
 }
 
+/* Slurm's MM:SS, HH:MM:SS and D-HH:MM:SS. */
+static bool read_clock(const char *text, double *out)
+{
+    unsigned days = 0, part[3] = {0};
+    int n = 0, used = 0;
+    if (text[strspn(text, "0123456789:-")]) return false;
+    if (strchr(text, '-')) {
+        if (sscanf(text, "%4u-%n", &days, &used) != 1 || used == 0) return false;
+        text += used;
+    }
+    for (; n < 3 && sscanf(text, "%6u%n", &part[n], &used) == 1; n++) {
+        text += used;
+        if (*text != ':') break;
+        text++;
+    }
+    if (*text || n < 1 || n > 2) return false;
+    const double s = part[n], m = part[n - 1], h = n == 2 ? part[0] : 0;
+    *out = 86400.0 * days + 3600 * h + 60 * m + s;
+    return true;
+}
+
 bool dc_read_duration(const char *text, double *out)
 {
     static const struct {
@@ -73,6 +94,7 @@ bool dc_read_duration(const char *text, double *out)
         double seconds;
     } units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
     const char *end = float_end(text);
+    if (read_clock(text, out)) return true;
     for (size_t i = 0; end && i < DC_COUNT_OF(units); i++)
         if (strcmp(end, units[i].name) == 0) {
             *out = read_double(text) * units[i].seconds;

@@ -19,6 +19,7 @@ static const dc_key_section sections[] = {
     {"pretrain", "training of the autoencoder on the reconstruction error"},
     {"cluster", "the clustering method and its training"},
     {"parallel", "how work is cut and which library multiplies matrices"},
+    {"checkpoint", "when the state of a run is saved, so that the same command continues it"},
     {"output", "what run.h5 holds"},
 };
 
@@ -51,6 +52,8 @@ static const dc_key_choice isas[] = {
     {"native", DC_ISA_NATIVE}, {"avx2", DC_ISA_AVX2}, {"avx512", DC_ISA_AVX512}, {NULL, 0}};
 static const dc_key_choice reproducible[] = {
     {"strict", DC_REPRODUCIBLE_STRICT}, {"off", DC_REPRODUCIBLE_OFF}, {NULL, 0}};
+static const dc_key_choice resumes[] = {
+    {"auto", DC_RESUME_AUTO}, {"never", DC_RESUME_NEVER}, {"must", DC_RESUME_MUST}, {NULL, 0}};
 static const dc_key_choice q_outputs[] = {{"top1", DC_Q_TOP1}, {"full", DC_Q_FULL}, {NULL, 0}};
 
 #define KEY(s, n, t, member, def) .section = s, .name = n, .type = t, .offset = AT(member), .fallback = def
@@ -115,6 +118,16 @@ static const dc_key table[] = {
     {KEY("run", "seed", DC_KEY_INT, run.seed, "1"), .min = 0, .max = 0x1p63, .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .result = true, .also = "random_state random_seed",
      .doc = "Seed of all random numbers. The same seed gives the same result on any number of ranks and threads."},
+    {KEY("run", "resume", DC_KEY_CHOICE, run.resume, "auto"), .choices = resumes, .verbs = DC_USE_FIT | DC_USE_KMEANS,
+     .also = "restart continue",
+     .doc =
+         "auto: go on from the newest checkpoint in run.output, if there is one. never: "
+         "start anew; an older result is replaced at the end. must: it is an error if there is nothing to continue."},
+    {KEY("run", "max_time", DC_KEY_DURATION, run.max_time, "0"), .min = 0, .max = 1e9,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "time_limit walltime",
+     .doc =
+         "Time from the start after which the job will be ended; the run stops with a checkpoint before that. Slurm's "
+         "D-HH:MM:SS is understood. 0: no limit."},
     {KEY("run", "log_interval", DC_KEY_DURATION, run.log_interval, "10s"), .min = 0, .max = 86400, .range = DC_OPEN_MIN,
      .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .doc = "First interval between progress lines; it grows to 5 minutes in long runs."},
@@ -243,6 +256,10 @@ static const dc_key table[] = {
      .doc =
          "Batches up to this size are gathered over ranks to compute slices of the gradient; larger ones add partial "
          "gradients of the shards by a fixed tree, which moves less. The two give other bits."},
+    {KEY("parallel", "hash_steps", DC_KEY_INT, parallel.hash_steps, "100"), .min = 0, .max = MAX_COUNT, .unit = "steps",
+     .verbs = DC_USE_FIT,
+     .doc = "Compare the weights of all ranks every so many steps, by a hash; 0: only at the ends of epochs and at "
+            "refreshes. A rank whose memory fails ends the run before it is saved."},
     {KEY("parallel", "gemm", DC_KEY_CHOICE, parallel.gemm, "onednn"), .choices = gemms,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "blas",
      .doc = "Library for matrix products: oneDNN, or the CBLAS the program is linked with."},
@@ -251,6 +268,13 @@ static const dc_key table[] = {
      .doc = "Instruction set of the library's matrix products: native is the best of the CPU; avx2 or avx512 gives the "
             "same bits on all CPUs that have it, for nodes of several types. With gemm: cblas OPENBLAS_CORETYPE must "
             "say Haswell or SkylakeX before the start."},
+
+    {KEY("checkpoint", "every", DC_KEY_DURATION, checkpoint.every, "15m"), .min = 0, .max = 1e9,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "interval save_interval",
+     .doc = "Time between two checkpoints. There is one at the end of each phase and at each stop besides; 0: only "
+            "these."},
+    {KEY("checkpoint", "keep", DC_KEY_INT, checkpoint.keep, "2"), .min = 1, .max = 1e6, .unit = "files",
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .doc = "Newest checkpoints that are kept."},
 
     {KEY("output", "embedding", DC_KEY_BOOL, output.embedding, "true"), .verbs = DC_USE_FIT,
      .doc = "Write the embedding of every row, float32 [N, latent]."},

@@ -24,14 +24,20 @@ static void keep_compact(hid_t plist)
 
 /* ---- Open and close ---------------------------------------------------------------------------------------------- */
 
+hid_t dc_h5_creation(void)
+{
+    const hid_t fcpl = H5Pcreate(H5P_FILE_CREATE);
+    H5Pset_obj_track_times(fcpl, false);
+    keep_compact(fcpl);
+    return fcpl;
+}
+
 static dc_status create_file(const char *path, hid_t *file)
 {
-    const hid_t fapl = dc_h5_access(), fcpl = H5Pcreate(H5P_FILE_CREATE);
+    const hid_t fapl = dc_h5_access(), fcpl = dc_h5_creation();
     dc_status st = DC_OK;
     /* Large arrays start at stripe borders of parallel file systems. */
     H5Pset_alignment(fapl, ALIGN_BYTES, ALIGN_BYTES);
-    H5Pset_obj_track_times(fcpl, false);
-    keep_compact(fcpl);
     *file = H5Fcreate(path, H5F_ACC_TRUNC, fcpl, fapl);
     if (*file < 0)
         st = DC_FAIL(DC_ERR_IO, "cannot create %s: %s; check directory, permissions and disk", path, dc_h5_error());
@@ -94,7 +100,7 @@ dc_status dc_h5_close(dc_h5 **p)
     dc_h5 *h5 = *p;
     if (!h5) return DC_OK;
     dc_status st = DC_OK;
-    const bool writes = h5->mode != DC_H5_READ;
+    const bool writes = h5->mode != DC_H5_READ && !h5->in_memory;
     if (writes && H5Fflush(h5->file, H5F_SCOPE_LOCAL) < 0)
         st = DC_FAIL(DC_ERR_IO, "cannot write %s: %s; check the free space", h5->path, dc_h5_error());
     if (H5Fclose(h5->file) < 0 && writes && st == DC_OK)

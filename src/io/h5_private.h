@@ -9,6 +9,7 @@
 struct dc_h5 {
     hid_t file;
     dc_h5_mode mode;
+    bool in_memory; /* nothing to force to disk */
     int64_t bytes; /* length of the file when it was opened for reading */
     char *path;
 };
@@ -24,6 +25,8 @@ void dc_h5_drop(hid_t id);
 /* Access list of all our files: layout version of HDF5 1.8 (checksummed headers, attributes above 64 KiB), no locks.
  * The caller drops it. */
 hid_t dc_h5_access(void);
+/* Creation list of all our files: no time stamps, links and attributes in checksummed headers. The caller drops it. */
+hid_t dc_h5_creation(void);
 /* Little-endian type of `type`, the same in memory and file; the caller drops it. -1 for DC_H5_OTHER. */
 hid_t dc_h5_type_id(dc_h5_type type);
 const char *dc_h5_type_name(dc_h5_type type);

@@ -39,6 +39,7 @@ dc_status dc_centers_init(dc_comm *comm, const dc_method_env *env, const float *
     *out = NULL;
     const dc_rows rows = dc_rows_of_array(env->part, Z, &env->L);
     DC_TRY_ALL(comm, create_state(env, out));
+    if (env->has_centers) goto out;
     DC_TRY(dc_kmeans(comm, &rows, &env->kmeans, &km));
     memcpy(extra, km.centers, dc_centers_n_extra(env) * sizeof *extra);
     const size_t n = (size_t)dc_part_rows(env->part);

@@ -33,44 +33,184 @@ static dc_stop decide(const dc_cluster_config *cfg, const dc_refresh *r, dc_gidx
     return iteration >= cfg->max_iter ? DC_STOP_MAX_ITER : DC_STOP_NONE;
 }
 
-/* Embedding of all rows, new target, one record; sets out->stop. */
-static dc_status refresh(dc_comm *comm, dc_trainer *t, dc_history *history, const dc_step_loss *step,
-                         dc_cluster_result *out)
+/* What a checkpoint keeps of the loop beside weights, moments and history. */
+enum { AT_REFRESH, STOP, CHANGED, LARGEST, EMPTY, LABEL_HASH, N_COUNTS };
+enum { STEP_LOSS, STEP_RECON, LOSS, SUM_CHECK, F_SUM, K_EFFECTIVE, N_VALUES };
+
+typedef struct {
+    dc_trainer trainer;
+    dc_history *history;
+    dc_cluster_result *out;
+    dc_step_loss loss;       /* of the last step */
+    float *snapshot;         /* [n] parameters at the last refresh: they give target and labels again */
+    int64_t count[N_COUNTS]; /* AT_REFRESH: step of the last refresh, -1 before the first */
+    double value[N_VALUES];
+} loop;
+
+/* ---- State ---------------------------------------------------------------------------------------------------------
+ */
+
+/* The same on any number of ranks, whatever order they add in. */
+static int64_t hash_labels(dc_comm *comm, const loop *l)
+{
+    const dc_part *part = &l->trainer.model->data->part;
+    int64_t sum = (int64_t)dc_h5_hash_rows(sizeof *l->out->labels, part->row_lo, dc_part_rows(part), l->out->labels);
+    dc_comm_sum_i64(comm, &sum, 1);
+    return sum;
+}
+
+static void note_refresh(dc_comm *comm, loop *l)
+{
+    const dc_params *p = &l->trainer.model->params;
+    const dc_refresh *r = &l->out->last;
+    memcpy(l->snapshot, p->value, p->n * sizeof *l->snapshot);
+    const int64_t count[] = {[AT_REFRESH] = l->out->iterations,
+                             [STOP] = l->out->stop,
+                             [CHANGED] = r->changed,
+                             [LARGEST] = r->largest,
+                             [EMPTY] = r->empty,
+                             [LABEL_HASH] = 0};
+    const double value[] = {[STEP_LOSS] = l->loss.total, [STEP_RECON] = l->loss.recon, [LOSS] = r->loss,
+                            [SUM_CHECK] = r->sum_check,  [F_SUM] = r->f_sum,           [K_EFFECTIVE] = r->k_effective};
+    memcpy(l->count, count, sizeof count);
+    memcpy(l->value, value, sizeof value);
+    l->count[LABEL_HASH] = hash_labels(comm, l);
+}
+
+static dc_status keep_state(loop *l, bool *continues)
 {
     dc_status st = DC_OK;
-    const dc_cluster_config *cfg = t->cfg;
-    const dc_gidx N = t->model->data->part.N;
-    DC_TRY(dc_model_check_replicas(comm, t->model));
-    dc_embed(t->embedder, t->model, out->Z);
-    if (dc_part_rows(&t->model->data->part) > 0 && dc_fault(DC_FAULT_REFRESH_NAN)) out->Z[0] = NAN;
-    const double start = dc_timer_start();
-    DC_TRY(cfg->method->refresh(comm, t->state, out->Z, dc_trainer_extra(t), out->labels, &out->last));
-    dc_timer_stop(t->model->timers, DC_T_REFRESH, start, 0, 0);
-    out->stop = decide(cfg, &out->last, N, out->iterations);
-    dc_history_add(history, (double[]){(double)out->iterations, out->last.loss, step->total, step->recon,
-                                       (double)out->last.changed / (double)N, out->last.k_effective,
-                                       (double)out->last.largest / (double)N, out->last.empty});
-    dc_progress_count(t->model->progress, (double)N,
-                      (double)N * dc_net_forward_flops(t->model->net, 0, t->model->net->n_encoder));
-    dc_progress_record(t->model->progress, history, (double)out->iterations / (double)DC_MAX(cfg->max_iter, 1),
-                       out->stop != DC_STOP_NONE || out->iterations == 0);
+    const dc_cluster_config *cfg = l->trainer.cfg;
+    dc_model *m = l->trainer.model;
+    l->count[AT_REFRESH] = -1;
+    l->history->total = cfg->max_iter;
+    DC_TRY(dc_mem_alloc(&l->snapshot, m->params.n, sizeof *l->snapshot, "parameters at a refresh"));
+    DC_TRY(dc_history_keep(l->history, m->control));
+    if (l->trainer.gradient) DC_TRY(dc_gradient_keep_moments(l->trainer.gradient, &cfg->opt));
+    DC_TRY(dc_control_keep(m->control, "cluster/snapshot", DC_STATE_F32, m->params.n, l->snapshot, NULL));
+    DC_TRY(dc_control_keep(m->control, "cluster/value", DC_STATE_F64, N_VALUES, l->value, NULL));
+    DC_TRY(dc_control_keep(m->control, "cluster/count", DC_STATE_I64, N_COUNTS, l->count, NULL));
+    *continues = l->count[AT_REFRESH] >= 0;
 out:
     return st;
 }
 
-/* Steps up to the next refresh; *loss is that of the last one. */
-static void interval(dc_comm *comm, dc_trainer *t, dc_step_loss *loss, dc_cluster_result *out)
+static void release(loop *l)
 {
-    const dc_cluster_config *cfg = t->cfg;
-    const int64_t end = DC_MIN(cfg->max_iter, (out->iterations / cfg->update_interval + 1) * cfg->update_interval);
-    for (; out->iterations < end; out->iterations++) {
-        dc_trainer_step(comm, t, out->iterations, loss);
-        if (isfinite(loss->total)) continue;
-        dc_log_warning("clustering diverged at step %lld: loss %g; lower cluster.lr", (long long)out->iterations,
-                       loss->total);
-        out->stop = DC_STOP_DIVERGED;
-        break;
+    dc_control *c = l->trainer.model->control;
+    dc_control_drop(c, l->snapshot);
+    dc_control_drop(c, l->value);
+    dc_control_drop(c, l->count);
+    dc_mem_free(&l->snapshot);
+    dc_trainer_release(&l->trainer);
+}
+
+static void swap_floats(float *a, float *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float t = a[i];
+        a[i] = b[i];
+        b[i] = t;
     }
+}
+
+static void check_labels(dc_comm *comm, const loop *l)
+{
+    if (hash_labels(comm, l) != l->count[LABEL_HASH])
+        dc_log_warning("the checkpoint's weights give other labels here than where it was written (another CPU type or "
+                       "library): the run goes on, but its bits are not those of an unbroken one");
+}
+
+/* Target and labels of the last refresh once more, from the parameters of then. */
+static dc_status repeat_refresh(dc_comm *comm, loop *l)
+{
+    dc_status st = DC_OK;
+    dc_trainer *t = &l->trainer;
+    dc_cluster_result *out = l->out;
+    dc_params *p = &t->model->params;
+    dc_refresh *r = &out->last;
+    swap_floats(p->value, l->snapshot, p->n);
+    DC_TRY(dc_embed_all(comm, t->embedder, t->model, false, out->Z));
+    DC_TRY(t->cfg->method->refresh(comm, t->state, out->Z, dc_trainer_extra(t), out->labels, r));
+    swap_floats(p->value, l->snapshot, p->n);
+    check_labels(comm, l);
+    r->changed = l->count[CHANGED];
+    out->iterations = l->history->step;
+    out->stop = (dc_stop)l->count[STOP];
+    l->loss = (dc_step_loss){.total = l->value[STEP_LOSS], .recon = l->value[STEP_RECON]};
+out:
+    return st;
+}
+
+/* ---- Loop ----------------------------------------------------------------------------------------------------------
+ */
+
+/* Embedding of all rows, new target, one record; sets out->stop. */
+static dc_status refresh(dc_comm *comm, loop *l)
+{
+    dc_status st = DC_OK;
+    dc_trainer *t = &l->trainer;
+    dc_cluster_result *out = l->out;
+    const dc_cluster_config *cfg = t->cfg;
+    const dc_gidx N = t->model->data->part.N;
+    const bool first = l->count[AT_REFRESH] < 0;
+    DC_TRY(dc_model_check_replicas(comm, t->model));
+    DC_TRY(dc_embed_all(comm, t->embedder, t->model, !first, out->Z));
+    const double start = dc_timer_start();
+    DC_TRY(cfg->method->refresh(comm, t->state, out->Z, dc_trainer_extra(t), out->labels, &out->last));
+    dc_timer_stop(t->model->timers, DC_T_REFRESH, start, 0, 0);
+    out->stop = decide(cfg, &out->last, N, out->iterations);
+    note_refresh(comm, l);
+    dc_history_add(l->history, (double[]){(double)out->iterations, out->last.loss, l->loss.total, l->loss.recon,
+                                          (double)out->last.changed / (double)N, out->last.k_effective,
+                                          (double)out->last.largest / (double)N, out->last.empty});
+    dc_progress_count(t->model->progress, (double)N,
+                      (double)N * dc_net_forward_flops(t->model->net, 0, t->model->net->n_encoder));
+    dc_progress_record(t->model->progress, l->history, (double)out->iterations / (double)DC_MAX(cfg->max_iter, 1),
+                       out->stop != DC_STOP_NONE || first);
+out:
+    return st;
+}
+
+static bool refresh_is_due(const loop *l)
+{
+    const dc_cluster_config *cfg = l->trainer.cfg;
+    const int64_t now = l->out->iterations;
+    if (now == l->count[AT_REFRESH]) return false;
+    return l->count[AT_REFRESH] < 0 || now % cfg->update_interval == 0 || now == cfg->max_iter;
+}
+
+static dc_status step(dc_comm *comm, loop *l)
+{
+    dc_status st = DC_OK;
+    dc_model *m = l->trainer.model;
+    dc_cluster_result *out = l->out;
+    dc_trainer_step(comm, &l->trainer, out->iterations, &l->loss);
+    if (!isfinite(l->loss.total)) {
+        dc_log_warning("clustering diverged at step %lld: loss %g; lower cluster.lr", (long long)out->iterations,
+                       l->loss.total);
+        out->stop = DC_STOP_DIVERGED;
+        return DC_OK;
+    }
+    l->history->step = ++out->iterations;
+    dc_control_at(m->control, "cluster", out->iterations);
+    if (m->hash_steps > 0 && out->iterations % m->hash_steps == 0) DC_TRY(dc_model_check_replicas(comm, m));
+    DC_TRY(dc_control_act(comm, m->control));
+out:
+    return st;
+}
+
+static dc_status run(dc_comm *comm, loop *l)
+{
+    dc_status st = DC_OK;
+    const dc_cluster_result *out = l->out;
+    dc_progress_phase(l->trainer.model->progress,
+                      (double)out->iterations / (double)DC_MAX(l->trainer.cfg->max_iter, 1));
+    if (out->stop != DC_STOP_NONE) return DC_OK; /* the checkpoint was written behind the loop */
+    while (out->stop == DC_STOP_NONE) DC_TRY(refresh_is_due(l) ? refresh(comm, l) : step(comm, l));
+    if (out->stop != DC_STOP_DIVERGED) DC_TRY(dc_control_end_phase(comm, l->trainer.model->control));
+out:
+    return st;
 }
 
 static dc_status create_result(dc_cluster_result *out, const dc_model *m, int64_t K)
@@ -85,31 +225,40 @@ out:
     return st;
 }
 
-/* First embedding, first centres, first labels. */
-static dc_status start_method(dc_comm *comm, dc_trainer *t, dc_cluster_result *out)
+/* First embedding, first centres, first labels; or those of the checkpoint. */
+static dc_status start(dc_comm *comm, loop *l, bool continues)
 {
-    const dc_cluster_config *cfg = t->cfg;
-    dc_embed(t->embedder, t->model, out->Z);
-    const double start = dc_timer_start();
-    const dc_status st = cfg->method->init(comm, &t->env, out->Z, dc_trainer_extra(t), out->labels, &t->state);
-    dc_timer_stop(t->model->timers, DC_T_KMEANS, start, 0, 0);
+    dc_status st = DC_OK;
+    dc_trainer *t = &l->trainer;
+    dc_cluster_result *out = l->out;
+    t->env.has_centers = continues;
+    dc_control_at(t->model->control, "kmeans", 0);
+    if (!continues) DC_TRY(dc_embed_all(comm, t->embedder, t->model, false, out->Z));
+    const double begin = dc_timer_start();
+    DC_TRY(t->cfg->method->init(comm, &t->env, out->Z, dc_trainer_extra(t), out->labels, &t->state));
+    if (!continues) dc_timer_stop(t->model->timers, DC_T_KMEANS, begin, 0, 0);
+    dc_control_at(t->model->control, "cluster", l->history->step);
+    if (continues) DC_TRY(repeat_refresh(comm, l));
+out:
     return st;
 }
 
 /* k-means on the final embedding takes the place of the trained centres. */
 static dc_status final_kmeans(dc_comm *comm, dc_trainer *t, dc_cluster_result *out)
 {
+    dc_status st = DC_OK;
     const dc_method_env *env = &t->env;
     const dc_rows rows = dc_rows_of_array(env->part, out->Z, &env->L);
-    dc_kmeans_result km;
-    const double start = dc_timer_start();
-    const dc_status st = dc_kmeans(comm, &rows, &env->kmeans, &km);
-    if (st != DC_OK) return st;
+    dc_kmeans_result km = {0};
+    const double begin = dc_timer_start();
+    dc_control_at(t->model->control, "final_kmeans", 0);
+    DC_TRY(dc_kmeans(comm, &rows, &env->kmeans, &km));
     memcpy(dc_trainer_extra(t), km.centers, (size_t)(env->K * env->L) * sizeof *km.centers);
     memcpy(out->labels, km.labels, (size_t)dc_part_rows(env->part) * sizeof *km.labels);
+    dc_timer_stop(t->model->timers, DC_T_KMEANS, begin, 0, 0);
+out:
     dc_kmeans_result_release(&km);
-    dc_timer_stop(t->model->timers, DC_T_KMEANS, start, 0, 0);
-    return DC_OK;
+    return st;
 }
 
 static void assign(const dc_trainer *t, dc_cluster_result *out)
@@ -127,26 +276,21 @@ dc_status dc_train_cluster(dc_comm *comm, dc_model *m, const dc_cluster_config *
                            dc_cluster_result *out)
 {
     dc_status st = DC_OK;
-    dc_trainer t = {0};
+    bool continues = false;
+    loop l = {.trainer = {.model = m}, .history = history, .out = out};
     *out = (dc_cluster_result){.stop = DC_STOP_NONE};
     const size_t records = (size_t)(cfg->max_iter / cfg->update_interval + 2);
-    dc_step_loss loss = {0};
     DC_TRY_ALL(comm, dc_history_create(history, "cluster", (int)DC_COUNT_OF(columns), columns, records));
     DC_TRY_ALL(comm, dc_model_grow(m, cfg->method->n_extra(&cfg->env)));
     DC_TRY_ALL(comm, create_result(out, m, cfg->env.K));
-    DC_TRY_ALL(comm, dc_trainer_create(&t, m, cfg));
-    DC_TRY(start_method(comm, &t, out));
-    dc_progress_phase(m->progress);
-    for (;;) {
-        DC_TRY(refresh(comm, &t, history, &loss, out));
-        if (out->stop != DC_STOP_NONE) break;
-        interval(comm, &t, &loss, out);
-        if (out->stop != DC_STOP_NONE) break;
-    }
-    if (cfg->final_kmeans && out->stop != DC_STOP_DIVERGED) DC_TRY(final_kmeans(comm, &t, out));
-    assign(&t, out);
+    DC_TRY_ALL(comm, dc_trainer_create(&l.trainer, m, cfg));
+    DC_TRY_ALL(comm, keep_state(&l, &continues));
+    DC_TRY(start(comm, &l, continues));
+    DC_TRY(run(comm, &l));
+    if (cfg->final_kmeans && out->stop != DC_STOP_DIVERGED) DC_TRY(final_kmeans(comm, &l.trainer, out));
+    assign(&l.trainer, out);
 out:
-    dc_trainer_release(&t);
+    release(&l);
     return st;
 }
 

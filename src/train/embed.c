@@ -56,10 +56,7 @@ dc_status dc_embedder_create(dc_embedder **out, const dc_model *m)
     if (st != DC_OK) return st;
     dc_embedder *e = *out;
     dc_embed_tile tile;
-    for (dc_tile_cursor c = {0}; dc_embed_next_tile(part, tile_rows, &c, &tile);) {
-        e->tile[e->n_tiles++] = tile;
-        e->n_rows += tile.n;
-    }
+    for (dc_tile_cursor c = {0}; dc_embed_next_tile(part, tile_rows, &c, &tile);) e->tile[e->n_tiles++] = tile;
     return DC_OK;
 }
 
@@ -73,10 +70,38 @@ void dc_embedder_destroy(dc_embedder **embedder)
     dc_mem_free(embedder);
 }
 
-void dc_embed(dc_embedder *e, const dc_model *m, float *Z)
+static void embed(dc_embedder *e, const dc_model *m, size_t lo, size_t hi, float *Z)
 {
     const double start = dc_timer_start();
-    dc_embed_tiles(e, m, Z);
-    dc_timer_stop(m->timers, DC_T_EMBED, start, (double)e->n_rows * dc_net_forward_flops(m->net, 0, m->net->n_encoder),
-                  0);
+    int64_t rows = 0;
+    for (size_t i = lo; i < hi; i++) rows += e->tile[i].n;
+    dc_embed_tiles(e, m, lo, hi, Z);
+    dc_timer_stop(m->timers, DC_T_EMBED, start, (double)rows * dc_net_forward_flops(m->net, 0, m->net->n_encoder), 0);
+}
+
+void dc_embed(dc_embedder *e, const dc_model *m, float *Z)
+{
+    embed(e, m, 0, e->n_tiles, Z);
+}
+
+/* Rows of a rank between two looks at the wishes. */
+enum { PIECE_ROWS = 65536 };
+
+/* The same on all ranks. */
+static size_t count_pieces(const dc_part *part)
+{
+    const int64_t shards = (part->V + part->P - 1) / part->P, rows = shards * (part->N / part->V + 1);
+    return (size_t)((rows + PIECE_ROWS - 1) / PIECE_ROWS);
+}
+
+dc_status dc_embed_all(dc_comm *comm, dc_embedder *e, const dc_model *m, bool may_save, float *Z)
+{
+    dc_status st = DC_OK;
+    const size_t pieces = count_pieces(&m->data->part);
+    for (size_t i = 0; i < pieces; i++) {
+        embed(e, m, e->n_tiles * i / pieces, e->n_tiles * (i + 1) / pieces, Z);
+        DC_TRY(may_save ? dc_control_poll(comm, m->control) : dc_control_poll_stop(comm, m->control));
+    }
+out:
+    return st;
 }

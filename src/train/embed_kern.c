@@ -18,8 +18,8 @@ static void embed_tile(const dc_embed_tile *tile, int64_t tile_rows, dc_net_work
     memcpy(Z + tile->lo * net->L, w->act[net->n_encoder], (size_t)(tile->n * net->L) * sizeof *Z);
 }
 
-void dc_embed_tiles(dc_embedder *e, const dc_model *m, float *Z)
+void dc_embed_tiles(dc_embedder *e, const dc_model *m, size_t lo, size_t hi, float *Z)
 {
 #pragma omp parallel for schedule(dynamic) num_threads(e->n_threads)
-    for (size_t i = 0; i < e->n_tiles; i++) embed_tile(&e->tile[i], e->tile_rows, &e->work[omp_get_thread_num()], m, Z);
+    for (size_t i = lo; i < hi; i++) embed_tile(&e->tile[i], e->tile_rows, &e->work[omp_get_thread_num()], m, Z);
 }

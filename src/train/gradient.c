@@ -77,7 +77,7 @@ static dc_status take_sum(dc_gradient *g)
 {
     dc_status st = DC_OK;
     const dc_part *part = g->batcher.part;
-    const size_t m = (size_t)g->cfg.n_losses + g->cfg.params->n_extra;
+    const size_t m = (size_t)g->cfg.n_losses + g->cfg.params->n_extra + 1; /* behind them the wishes, see control.h */
     DC_TRY(dc_part_init(&g->leaf_part, part->V, part->V, part->P, part->rank));
     DC_TRY(dc_sum_create(&g->sum, &g->leaf_part, m));
     DC_TRY(dc_mem_alloc(&g->vector, m, sizeof *g->vector, "losses"));
@@ -96,7 +96,7 @@ dc_status dc_gradient_create(dc_gradient **out, const dc_gradient_config *cfg)
     dc_status st = DC_OK;
     dc_gradient *g = NULL;
     const dc_part *part = &cfg->model->data->part;
-    DC_ASSERT(cfg->n_losses <= DC_GRAD_TAIL && cfg->n_losses <= DC_RIDE_MAX);
+    DC_ASSERT(cfg->n_losses < DC_GRAD_TAIL && cfg->n_losses < DC_RIDE_MAX);
     DC_TRY(dc_mem_alloc(&g, 1, sizeof *g, "gradient"));
     g->cfg = *cfg;
     DC_TRY(dc_batcher_init(&g->batcher, part, cfg->model->seed, cfg->B));
@@ -119,6 +119,7 @@ void dc_gradient_destroy(dc_gradient **gradient)
 {
     dc_gradient *g = *gradient;
     if (!g) return;
+    dc_gradient_drop_moments(g);
     dc_gather_release(g);
     dc_tree_way_release(g);
     dc_owners_release(&g->owners);
@@ -159,6 +160,7 @@ const dc_plan *dc_gradient_plan(dc_gradient *g, int64_t step)
 {
     int64_t offset;
     g->plan.step = step;
+    g->wish = dc_control_ask(g->cfg.model->control);
     dc_batcher_step(&g->batcher, step, g->rows, &g->plan.n, &g->plan.n_global, &offset);
     if (strict(g)) {
         plan_leaves(g, offset);
@@ -236,11 +238,25 @@ void dc_gradient_backward(dc_gradient *g, int first, int last)
 /* ---- Sums and update
  * -------------------------------------------------------------------------------------------------- */
 
+/* The place of the wishes in the sums that a step makes anyhow. */
+static size_t wish_at(const dc_gradient *g)
+{
+    return (size_t)g->cfg.n_losses + g->cfg.params->n_extra;
+}
+
+/* Pushes g->vector for the next shard. The first one of a step carries this rank's wish; each rank has a shard. */
+static void push(dc_gradient *g)
+{
+    g->vector[wish_at(g)] = g->wish;
+    g->wish = 0;
+    dc_sum_push(g->sum, g->next_shard++, g->vector);
+}
+
 /* Zeros for the shards before `shard` that have no rows in this step. */
 static void push_empty(dc_gradient *g, int shard)
 {
-    memset(g->vector, 0, ((size_t)g->cfg.n_losses + g->cfg.params->n_extra) * sizeof *g->vector);
-    for (; g->next_shard < shard; g->next_shard++) dc_sum_push(g->sum, g->next_shard, g->vector);
+    memset(g->vector, 0, wish_at(g) * sizeof *g->vector);
+    while (g->next_shard < shard) push(g);
 }
 
 void dc_gradient_leaf(dc_gradient *g, int i, const double *losses, const float *dextra)
@@ -257,7 +273,7 @@ void dc_gradient_leaf(dc_gradient *g, int i, const double *losses, const float *
     push_empty(g, g->plan.leaf[i].shard);
     for (int k = 0; k < n_losses; k++) g->vector[k] = losses[k];
     for (size_t k = 0; k < p->n_extra; k++) g->vector[(size_t)n_losses + k] = (double)dextra[k];
-    dc_sum_push(g->sum, g->next_shard++, g->vector);
+    push(g);
 }
 
 /* First float of the slab that is trained. */
@@ -269,9 +285,11 @@ static size_t trained_lo(const dc_gradient *g)
 static void sync_free(dc_comm *comm, dc_gradient *g, double *loss)
 {
     const dc_params *p = g->cfg.params;
-    const size_t lo = trained_lo(g);
-    dc_gradsync(comm, p->grad + lo, p->n - lo, (size_t)g->cfg.n_losses);
-    for (int k = 0; k < g->cfg.n_losses; k++) loss[k] = (double)p->grad[p->n + (size_t)k];
+    const size_t lo = trained_lo(g), n_losses = (size_t)g->cfg.n_losses;
+    p->grad[p->n + n_losses] = (float)g->wish;
+    dc_gradsync(comm, p->grad + lo, p->n - lo, n_losses + 1);
+    for (size_t k = 0; k < n_losses; k++) loss[k] = (double)p->grad[p->n + k];
+    dc_control_hear(g->cfg.model->control, (double)p->grad[p->n + n_losses]);
 }
 
 static void sync_sums(dc_comm *comm, dc_gradient *g, double *loss)
@@ -280,6 +298,7 @@ static void sync_sums(dc_comm *comm, dc_gradient *g, double *loss)
     push_empty(g, g->leaf_part.shard_hi);
     dc_sum_total(comm, g->sum, g->vector);
     memcpy(loss, g->vector, (size_t)g->cfg.n_losses * sizeof *loss);
+    dc_control_hear(g->cfg.model->control, g->vector[wish_at(g)]);
     for (size_t k = 0; k < p->n_extra; k++)
         p->grad[p->n - p->n_extra + k] = (float)g->vector[(size_t)g->cfg.n_losses + k];
 }

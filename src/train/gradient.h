@@ -68,7 +68,8 @@ void dc_gradient_forward(dc_gradient *g, int first, int last);
 void dc_gradient_backward(dc_gradient *g, int first, int last);
 /* Losses [n_losses] and gradient of the extra parameters [n_extra] of leaf i, in order, all leaves. */
 void dc_gradient_leaf(dc_gradient *g, int i, const double *losses, const float *dextra);
-/* Collective: loss[n_losses] over the batch. The gradient of this rank's slice is complete afterwards. */
+/* Collective: loss[n_losses] over the batch. Wishes of control.h ride along: dc_control_act() may follow. The gradient
+ * of this rank's slice is complete afterwards. */
 void dc_gradient_sync(dc_comm *comm, dc_gradient *g, double *loss);
 /* Seconds of the last sync that were products of this rank, not messages. */
 double dc_gradient_product_s(const dc_gradient *g);
@@ -85,5 +86,9 @@ void dc_gradient_update(dc_comm *comm, dc_gradient *g, const dc_opt_config *opt,
 void dc_gradient_gather_moments(dc_comm *comm, const dc_gradient *g, const float *m, float *all);
 /* What this rank updates of a whole slab all[params->n] into m; the rest of m is left alone. Local. */
 void dc_gradient_take_moments(const dc_gradient *g, const float *all, float *m);
+
+/* Makes the moments that this optimizer has part of the run's state, until the gradient is destroyed; a run that
+ * continues gets them back. */
+DC_CHECKED dc_status dc_gradient_keep_moments(dc_gradient *g, const dc_opt_config *opt);
 
 #endif

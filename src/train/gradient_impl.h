@@ -34,7 +34,8 @@ struct dc_gradient {
     /* losses and extra gradient: a canonical sum over the shards */
     dc_part leaf_part; /* one row per shard */
     dc_sum *sum;
-    double *vector; /* [n_losses + n_extra] */
+    double *vector; /* [n_losses + n_extra + 1] */
+    double wish;    /* of this rank, until it is pushed */
     int next_shard; /* of the sum */
     dc_owners owners;
     /* gather */
@@ -84,6 +85,9 @@ void dc_gather_sync(dc_comm *comm, dc_gradient *g);
 dc_status dc_tree_way_create(dc_gradient *g);
 void dc_tree_way_release(dc_gradient *g);
 void dc_tree_way_sync(dc_comm *comm, dc_gradient *g);
+
+/* gradient_moments.c */
+void dc_gradient_drop_moments(const dc_gradient *g);
 
 /* gradient_kern.c */
 typedef struct {

@@ -40,3 +40,31 @@ void dc_gradient_take_moments(const dc_gradient *g, const float *all, float *m)
     }
     copy_extra(p, all, m);
 }
+
+static void gather(dc_comm *comm, const void *ctx, const float *own, float *all)
+{
+    dc_gradient_gather_moments(comm, ctx, own, all);
+}
+
+static void take(const void *ctx, const float *all, float *own)
+{
+    dc_gradient_take_moments(ctx, all, own);
+}
+
+dc_status dc_gradient_keep_moments(dc_gradient *g, const dc_opt_config *opt)
+{
+    dc_status st = DC_OK;
+    const dc_params *p = g->cfg.params;
+    dc_control *c = g->cfg.model->control;
+    const dc_state_shares shares = {.gather = gather, .take = take, .ctx = g};
+    DC_TRY(dc_control_keep_shares(c, "moment1", p->n, p->m1, &shares));
+    if (opt->kind == DC_OPT_ADAM) DC_TRY(dc_control_keep_shares(c, "moment2", p->n, p->m2, &shares));
+out:
+    return st;
+}
+
+void dc_gradient_drop_moments(const dc_gradient *g)
+{
+    dc_control_drop(g->cfg.model->control, g->cfg.params->m1);
+    dc_control_drop(g->cfg.model->control, g->cfg.params->m2);
+}

@@ -62,6 +62,7 @@ static dc_status create(pair *p, const dc_model *stack, int l)
     p->model.params = params;
     copy_layer(encoder, stack->params.value, &p->net.layer[0], p->model.params.value);
     copy_layer(decoder, stack->params.value, &p->net.layer[1], p->model.params.value);
+    DC_TRY(dc_control_keep(stack->control, "pair", DC_STATE_F32, p->net.n_params, p->model.params.value, NULL));
 out:
     return st;
 }
@@ -129,8 +130,11 @@ static dc_status train_pair(dc_comm *comm, dc_model *stack, const dc_layerwise_c
 {
     dc_status st = DC_OK;
     pair p = {0};
+    bool finished;
     const dc_noise noise = noise_of(stack, cfg, l);
     dc_pretrain_config training = cfg->layer;
+    DC_TRY_ALL(comm, dc_recon_recall(stack, phases[l], history, &finished));
+    if (finished) goto out;
     DC_TRY_ALL(comm, create(&p, stack, l));
     DC_TRY(dc_frozen_create(comm, &p.below, stack, l, cfg->cache_bytes));
     if (l > 0) DC_TRY(check_alive(comm, &p.below, phases[l - 1], stop));
@@ -143,6 +147,8 @@ static dc_status train_pair(dc_comm *comm, dc_model *stack, const dc_layerwise_c
                                   .flops = p.below.cache ? 0 : dc_net_forward_flops(stack->net, 0, l)};
     DC_TRY(dc_recon_train(comm, &p.model, &training, &source, &noise, history, stop));
     keep(&p, stack, l);
+    release(&p);
+    if (*stop != DC_STOP_DIVERGED) DC_TRY(dc_control_end_phase(comm, stack->control));
 out:
     release(&p);
     return st;

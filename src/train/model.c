@@ -18,21 +18,34 @@ dc_status dc_model_create(dc_model *m, const dc_dataset *data, const dc_net *net
     return st;
 }
 
+dc_status dc_model_keep(dc_model *m, dc_control *c)
+{
+    m->control = c;
+    return dc_control_keep(c, "weights", DC_STATE_F32, m->net->n_params, m->params.value, NULL);
+}
+
 dc_status dc_model_grow(dc_model *m, size_t n_extra)
 {
+    dc_status st = DC_OK;
     dc_params larger = {0};
     dc_params_reset_moments(&m->params); /* they end here: two sets of values are enough at a time */
     dc_mem_zero_pages(m->params.grad);
-    const dc_status st = dc_params_create(&larger, m->net, n_extra);
-    if (st != DC_OK) return st;
+    DC_TRY(dc_params_create(&larger, m->net, n_extra));
     memcpy(larger.value, m->params.value, m->net->n_params * sizeof *larger.value);
-    dc_params_release(&m->params);
+    dc_model_release(m);
     m->params = larger;
-    return DC_OK;
+    DC_TRY(dc_model_keep(m, m->control));
+    DC_TRY(dc_control_keep(m->control, "extra", DC_STATE_F32, n_extra, m->params.value + m->net->n_params, NULL));
+out:
+    return st;
 }
 
 void dc_model_release(dc_model *m)
 {
+    if (m->control) {
+        dc_control_drop(m->control, m->params.value);
+        dc_control_drop(m->control, m->params.value + m->net->n_params);
+    }
     dc_params_release(&m->params);
 }
 

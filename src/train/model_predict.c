@@ -83,7 +83,6 @@ int64_t dc_predictor_next(dc_predictor *p)
     dc_embedder *e = p->embedder;
     if (e) e->n_tiles = 0;
     p->n = cut_piece(&p->part, p->trained->tile_rows, p->capacity, &p->cursor, e);
-    if (e) e->n_rows = p->n;
     return p->n;
 }
 

@@ -2,10 +2,20 @@
  * loss without noise (algorithms: A3, A4). */
 #include "recon.h"
 
+#include "dcmpi/comm.h"
+
 dc_status dc_pretrain(dc_comm *comm, dc_model *m, const dc_pretrain_config *cfg, dc_history *history, dc_stop *stop)
 {
     const dc_row_source source = dc_row_source_of_data(m);
     const dc_noise none = {0};
-    const dc_status st = dc_recon_check(comm, m, cfg->loss);
-    return st == DC_OK ? dc_recon_train(comm, m, cfg, &source, &none, history, stop) : st;
+    dc_status st = DC_OK;
+    bool finished;
+    *stop = cfg->steps > 0 ? DC_STOP_MAX_ITER : DC_STOP_EPOCHS;
+    DC_TRY_ALL(comm, dc_recon_recall(m, cfg->phase, history, &finished));
+    if (finished) goto out;
+    DC_TRY(dc_recon_check(comm, m, cfg->loss));
+    DC_TRY(dc_recon_train(comm, m, cfg, &source, &none, history, stop));
+    if (*stop != DC_STOP_DIVERGED) DC_TRY(dc_control_end_phase(comm, m->control));
+out:
+    return st;
 }

@@ -22,15 +22,22 @@ dc_status dc_progress_open(dc_progress *p, const char *jsonl_path, double interv
     return DC_OK;
 }
 
+int64_t dc_progress_bytes(const dc_progress *p)
+{
+    if (!p->jsonl || fflush(p->jsonl) != 0 || fseek(p->jsonl, 0, SEEK_END) != 0) return 0;
+    return (int64_t)ftell(p->jsonl);
+}
+
 void dc_progress_close(dc_progress *p)
 {
     if (p->jsonl) fclose(p->jsonl);
     p->jsonl = NULL;
 }
 
-void dc_progress_phase(dc_progress *p)
+void dc_progress_phase(dc_progress *p, double done)
 {
     p->phase_start_s = dc_clock_now_s();
+    p->phase_done = done;
     p->phase_rows = p->phase_flops = 0;
     p->next_s = p->phase_start_s;
 }
@@ -71,7 +78,8 @@ static void format_line(char *out, size_t cap, const dc_progress *p, const dc_hi
     for (int c = 0; c < h->n_columns && used < (int)cap; c++)
         used += snprintf(out + used, cap - (size_t)used, "  %s %.5g", h->column[c], row[c]);
     char eta[32];
-    format_duration(done > 0 ? elapsed * (1 - done) / done : 0, eta, sizeof eta);
+    const double here = done - p->phase_done;
+    format_duration(here > 0 ? elapsed * (1 - done) / here : 0, eta, sizeof eta);
     if (used < (int)cap && elapsed > 0)
         snprintf(out + used, cap - (size_t)used, "  | %.3g rows/s  %.0f GF/s  ETA %s", p->phase_rows / elapsed,
                  1e-9 * p->phase_flops / elapsed, eta);

@@ -21,10 +21,12 @@ typedef struct {
     dc_gradient *gradient;
     float *clean;  /* input before dropout, in the places of the activations; NULL if there is none */
     int64_t total; /* steps of the phase */
+    double sum[2]; /* of this epoch so far: loss times rows, and rows */
 } trainer;
 
 static void release(trainer *t)
 {
+    dc_control_drop(t->model->control, t->sum);
     dc_gradient_destroy(&t->gradient);
     dc_mem_free(&t->clean);
 }
@@ -146,52 +148,92 @@ static double take_step(dc_comm *comm, trainer *t, int64_t step, int64_t *B)
     return loss;
 }
 
-/* Steps [from, to); returns their mean loss per row, not finite if one diverged. */
-static double take_steps(dc_comm *comm, trainer *t, int64_t from, int64_t to, const char *phase)
+/* One step of the phase and what is counted of it; its loss is not finite if it diverged. */
+static double train_step(dc_comm *comm, trainer *t, const dc_history *h)
 {
     const double flops = dc_net_train_flops(&t->net, 0, t->net.n_layers) + t->source->flops;
-    double sum = 0, rows = 0;
-    for (int64_t step = from; step < to; step++) {
-        int64_t B;
-        const double loss = take_step(comm, t, step, &B);
-        dc_progress_count(t->model->progress, (double)B, (double)B * flops);
-        sum += loss * (double)B;
-        rows += (double)B;
-        if (isfinite(loss)) continue;
-        dc_log_warning("%s diverged at step %lld of %lld: loss %g; lower pretrain.lr", phase, (long long)step,
+    int64_t B;
+    const double loss = take_step(comm, t, h->step, &B);
+    dc_progress_count(t->model->progress, (double)B, (double)B * flops);
+    t->sum[0] += loss * (double)B;
+    t->sum[1] += (double)B;
+    if (!isfinite(loss))
+        dc_log_warning("%s diverged at step %lld of %lld: loss %g; lower pretrain.lr", h->phase, (long long)h->step,
                        (long long)t->total, loss);
-        return loss;
+    return loss;
+}
+
+/* One record, and a proof that all ranks still hold the same weights. Collective. */
+static dc_status end_epoch(dc_comm *comm, trainer *t, dc_history *h, int64_t per_epoch, bool last)
+{
+    const double row[] = {(double)h->step / (double)per_epoch, t->sum[0] / t->sum[1],
+                          dc_opt_lr(&t->cfg->opt, h->step - 1, t->total)};
+    dc_history_add(h, row);
+    dc_progress_record(t->model->progress, h, (double)h->step / (double)t->total, last);
+    t->sum[0] = t->sum[1] = 0;
+    return dc_model_check_replicas(comm, t->model);
+}
+
+/* From h->step to the end of the phase. Between two steps the state is whole: the run may save it, or stop. After the
+ * last one it is the caller's business: a layer pair must first find its way into the stack. */
+static dc_status train(dc_comm *comm, trainer *t, dc_history *h, dc_stop *stop)
+{
+    dc_status st = DC_OK;
+    dc_model *m = t->model;
+    const int64_t per_epoch = dc_gradient_batcher(t->gradient)->steps_per_epoch;
+    while (h->step < t->total && *stop != DC_STOP_DIVERGED) {
+        if (!isfinite(train_step(comm, t, h))) *stop = DC_STOP_DIVERGED;
+        dc_control_at(m->control, h->phase, ++h->step);
+        const bool last = h->step == t->total || *stop == DC_STOP_DIVERGED;
+        if (last || h->step % per_epoch == 0)
+            DC_TRY(end_epoch(comm, t, h, per_epoch, last));
+        else if (m->hash_steps > 0 && h->step % m->hash_steps == 0)
+            DC_TRY(dc_model_check_replicas(comm, m));
+        if (!last) DC_TRY(dc_control_act(comm, m->control));
     }
-    return sum / rows;
+out:
+    return st;
+}
+
+static const char *const columns[] = {"epoch", "loss", "lr"};
+
+/* Moments, sums and records: fresh ones, or those of the checkpoint. */
+static dc_status prepare(dc_comm *comm, trainer *t, const char *phase, dc_history *h)
+{
+    dc_status st = DC_OK;
+    dc_control *c = t->model->control;
+    const int64_t per_epoch = dc_gradient_batcher(t->gradient)->steps_per_epoch,
+                  records = (t->total + per_epoch - 1) / per_epoch;
+    char name[DC_STATE_NAME_MAX];
+    DC_TRY_ALL(comm, dc_history_create(h, phase, (int)DC_COUNT_OF(columns), columns, (size_t)records));
+    h->total = t->total;
+    DC_TRY(dc_history_keep(h, c));
+    dc_params_reset_moments(&t->model->params);
+    DC_TRY(dc_gradient_keep_moments(t->gradient, &t->cfg->opt));
+    snprintf(name, sizeof name, "%s/sum", phase);
+    DC_TRY(dc_control_keep(c, name, DC_STATE_F64, DC_COUNT_OF(t->sum), t->sum, NULL));
+    dc_progress_phase(t->model->progress, (double)h->step / (double)t->total);
+out:
+    return st;
 }
 
 dc_status dc_recon_train(dc_comm *comm, dc_model *m, const dc_pretrain_config *cfg, const dc_row_source *source,
                          const dc_noise *noise, dc_history *history, dc_stop *stop)
 {
-    static const char *const columns[] = {"epoch", "loss", "lr"};
     dc_status st = DC_OK;
     trainer t = {.model = m, .cfg = cfg, .source = source, .noise = noise};
-    const char *phase = cfg->phase ? cfg->phase : "pretrain";
     *stop = cfg->steps > 0 ? DC_STOP_MAX_ITER : DC_STOP_EPOCHS;
     DC_TRY_ALL(comm, create(&t));
-    const int64_t per_epoch = dc_gradient_batcher(t.gradient)->steps_per_epoch,
-                  records = (t.total + per_epoch - 1) / per_epoch;
-    DC_TRY_ALL(comm, dc_history_create(history, phase, (int)DC_COUNT_OF(columns), columns, (size_t)records));
-    dc_params_reset_moments(&m->params);
-    dc_progress_phase(m->progress);
-    for (int64_t step = 0; step < t.total && *stop != DC_STOP_DIVERGED;) {
-        const int64_t end = DC_MIN(step + per_epoch, t.total);
-        const double loss = take_steps(comm, &t, step, end, phase), done = (double)end / (double)t.total;
-        if (!isfinite(loss)) *stop = DC_STOP_DIVERGED;
-        step = end;
-        dc_history_add(history,
-                       (double[]){(double)end / (double)per_epoch, loss, dc_opt_lr(&cfg->opt, end - 1, t.total)});
-        dc_progress_record(m->progress, history, done, end == t.total || *stop == DC_STOP_DIVERGED);
-        DC_TRY(dc_model_check_replicas(comm, m));
-    }
+    DC_TRY(prepare(comm, &t, cfg->phase, history));
+    DC_TRY(train(comm, &t, history, stop));
 out:
     release(&t);
     return st;
+}
+
+dc_status dc_recon_recall(const dc_model *m, const char *phase, dc_history *history, bool *finished)
+{
+    return dc_history_recall(history, m->control, phase, (int)DC_COUNT_OF(columns), columns, finished);
 }
 
 static void gather_data(const void *from, const int64_t *rows, int64_t n, float *out)

@@ -19,11 +19,13 @@ typedef struct {
     int site;             /* hidden has this dropout site, input the one before */
 } dc_noise;
 
-/* Trains all of m->net for the length in *cfg. Makes *history; *stop is EPOCHS, MAX_ITER (a length in steps) or
- * DIVERGED. Collective. */
+/* Trains all of m->net for the length in *cfg, from where the run's checkpoint left it. Makes *history; *stop is
+ * EPOCHS, MAX_ITER (a length in steps) or DIVERGED. Collective. */
 DC_CHECKED dc_status dc_recon_train(dc_comm *comm, dc_model *m, const dc_pretrain_config *cfg,
                                     const dc_row_source *source, const dc_noise *noise, dc_history *history,
                                     dc_stop *stop);
+/* If the run's checkpoint has the whole phase behind it: its history, and *finished. */
+DC_CHECKED dc_status dc_recon_recall(const dc_model *m, const char *phase, dc_history *history, bool *finished);
 /* The rows of m->data themselves. */
 dc_row_source dc_row_source_of_data(const dc_model *m);
 /* DC_LOSS_BCE takes a sigmoid output (DC_ERR_USAGE) and data in [0, 1] (DC_ERR_DATA); reads all rows once. Collective.

@@ -1,0 +1,57 @@
+/* Checkpoint files: what they hold, how they are written and read, and the folder they lie in.
+ *
+ * A checkpoint is an HDF5 file with a trailer of TRAILER bytes behind it, which holds an XXH3 (128 bits) of all bytes
+ * before it: a file that is cut, or of which one bit is another, is refused before the HDF5 library sees it. h5py opens
+ * it as any other file. Its size depends on the model alone. Root attributes: the header below; datasets: one per
+ * registered array (control.h) under /state, vectors. All functions are serial: rank 0 calls them. */
+#ifndef DCMPI_CKPT_H
+#define DCMPI_CKPT_H
+
+#include "dcmpi/clock.h"
+#include "dcmpi/control.h"
+
+enum { DC_CKPT_VERSION = 1 };
+
+/* Whose state it is, and where that run was. */
+typedef struct {
+    char created[DC_ISO_MAX];
+    char verb[16], phase[32];
+    char version[64], git[64], arch[32], libraries[512];
+    char *deck; /* effective deck, YAML; dc_mem, owned after reading, borrowed for writing */
+    int64_t step;
+    uint64_t data_hash;
+    int64_t N, D;
+    int64_t ranks, threads;
+    int64_t part;                     /* how many times the run was started, this one included */
+    double wall_s;                    /* of all parts */
+    int64_t log_bytes, metrics_bytes; /* lengths of log.txt and metrics.jsonl */
+} dc_ckpt_header;
+
+typedef struct {
+    dc_ckpt_header header;
+    int n;
+    dc_state_array array[DC_STATE_ARRAYS_MAX]; /* their data: dc_mem, owned */
+} dc_ckpt;
+
+/* Replaces or makes `path` (file.h). *bytes: its size. Errors: DC_ERR_NUMERIC (a value is not finite), DC_ERR_MEMORY,
+ * DC_ERR_IO; the file that was there is then left as it was. */
+DC_CHECKED dc_status dc_ckpt_write(const char *path, const dc_ckpt_header *header, const dc_state_array *array, int n,
+                                   size_t *bytes);
+/* Errors: DC_ERR_FORMAT (damaged, no checkpoint, of a newer format, values not finite), DC_ERR_IO, DC_ERR_MEMORY; *out
+ * is then empty. */
+DC_CHECKED dc_status dc_ckpt_read(const char *path, dc_ckpt *out);
+/* The header alone; all is checked nevertheless. */
+DC_CHECKED dc_status dc_ckpt_read_header(const char *path, dc_ckpt_header *out);
+void dc_ckpt_release(dc_ckpt *c);
+
+/* ---- The folder: ckpt-000001.h5, ckpt-000002.h5 ... -------------------------------------------------------------- */
+
+/* Numbers of the checkpoints in `dir`, ascending; *number (dc_mem) is the caller's. No folder: none. */
+DC_CHECKED dc_status dc_ckpt_list(const char *dir, int64_t **number, int *n);
+/* dir/ckpt-NNNNNN.h5; false if that is too long for a path. */
+bool dc_ckpt_path(const char *dir, int64_t number, char out[DC_PATH_MAX]);
+/* Removes checkpoints below `number` but for the `keep` newest of them, and what an interrupted write left behind.
+ * Files of other names are never touched. */
+void dc_ckpt_prune(const char *dir, int64_t number, int64_t keep);
+
+#endif

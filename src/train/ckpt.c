@@ -1,0 +1,245 @@
+/* Checkpoint files. The image is made in memory, so that its checksum covers every byte and no disk error reaches the
+ * HDF5 library. */
+#include "dcmpi/ckpt.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "dcmpi/file.h"
+#include "dcmpi/h5.h"
+#include "dcmpi/mem.h"
+
+/* "dcmpi-ckpt xxh3-128 " + 32 hex digits + padding + newline */
+enum { TRAILER_BYTES = 64, DECK_MAX = 1 << 20 };
+static const size_t MAX_BYTES = (size_t)1 << 40;
+static const char trailer_format[] = "dcmpi-ckpt xxh3-128 %016" PRIx64 "%016" PRIx64;
+static const char format_name[] = "dcmpi-checkpoint", state_group[] = "/state";
+
+static void make_trailer(char out[TRAILER_BYTES], const void *data, size_t bytes)
+{
+    char text[TRAILER_BYTES + 1];
+    const XXH128_hash_t hash = XXH3_128bits(data, bytes);
+    const int n = snprintf(text, sizeof text, trailer_format, hash.high64, hash.low64);
+    memset(out, ' ', TRAILER_BYTES);
+    memcpy(out, text, (size_t)n);
+    out[TRAILER_BYTES - 1] = '\n';
+}
+
+/* ---- Header -------------------------------------------------------------------------------------------------------
+ */
+
+/* The table of the header: one row per attribute. */
+#define AT(member) offsetof(dc_ckpt_header, member), sizeof(((dc_ckpt_header *)0)->member)
+static const struct {
+    const char *name;
+    enum { TEXT, INTEGER, REAL } kind;
+    size_t at, bytes;
+} fields[] = {
+    {"created", TEXT, AT(created)},
+    {"verb", TEXT, AT(verb)},
+    {"phase", TEXT, AT(phase)},
+    {"version", TEXT, AT(version)},
+    {"git", TEXT, AT(git)},
+    {"arch", TEXT, AT(arch)},
+    {"libraries", TEXT, AT(libraries)},
+    {"step", INTEGER, AT(step)},
+    {"data_hash", INTEGER, AT(data_hash)},
+    {"rows", INTEGER, AT(N)},
+    {"columns", INTEGER, AT(D)},
+    {"ranks", INTEGER, AT(ranks)},
+    {"threads", INTEGER, AT(threads)},
+    {"part", INTEGER, AT(part)},
+    {"wall_seconds", REAL, AT(wall_s)},
+    {"log_bytes", INTEGER, AT(log_bytes)},
+    {"metrics_bytes", INTEGER, AT(metrics_bytes)},
+};
+
+static dc_status put_header(dc_h5 *h5, const dc_ckpt_header *header)
+{
+    dc_status st = DC_OK;
+    const int64_t version = DC_CKPT_VERSION;
+    DC_TRY(dc_h5_put_attr_str(h5, "/", "format", format_name));
+    DC_TRY(dc_h5_put_attr_i64(h5, "/", "format_version", &version, 1));
+    DC_TRY(dc_h5_put_attr_str(h5, "/", "deck", header->deck));
+    for (size_t i = 0; i < DC_COUNT_OF(fields); i++) {
+        const void *value = (const char *)header + fields[i].at;
+        if (fields[i].kind == TEXT) DC_TRY(dc_h5_put_attr_str(h5, "/", fields[i].name, value));
+        if (fields[i].kind == INTEGER) DC_TRY(dc_h5_put_attr_i64(h5, "/", fields[i].name, value, 1));
+        if (fields[i].kind == REAL) DC_TRY(dc_h5_put_attr_f64(h5, "/", fields[i].name, value, 1));
+    }
+out:
+    return st;
+}
+
+static dc_status check_format(dc_h5 *h5, const char *path)
+{
+    dc_status st = DC_OK;
+    char format[32];
+    int64_t version;
+    DC_TRY(dc_h5_get_attr_str(h5, "/", "format", format, sizeof format));
+    if (strcmp(format, format_name) != 0)
+        return DC_FAIL(DC_ERR_FORMAT, "%s is no checkpoint: its format is '%s'", path, format);
+    DC_TRY(dc_h5_get_attr_i64(h5, "/", "format_version", &version, 1, NULL));
+    if (version > DC_CKPT_VERSION)
+        st = DC_FAIL(DC_ERR_FORMAT, "%s has format version %lld, this program knows %d: use the newer dcmpi", path,
+                     (long long)version, DC_CKPT_VERSION);
+out:
+    return st;
+}
+
+static dc_status get_header(dc_h5 *h5, const char *path, dc_ckpt_header *header)
+{
+    dc_status st = DC_OK;
+    DC_TRY(check_format(h5, path));
+    DC_TRY(dc_mem_alloc(&header->deck, DECK_MAX, 1, "deck"));
+    DC_TRY(dc_h5_get_attr_str(h5, "/", "deck", header->deck, DECK_MAX));
+    for (size_t i = 0; i < DC_COUNT_OF(fields); i++) {
+        void *value = (char *)header + fields[i].at;
+        if (fields[i].kind == TEXT) DC_TRY(dc_h5_get_attr_str(h5, "/", fields[i].name, value, fields[i].bytes));
+        if (fields[i].kind == INTEGER) DC_TRY(dc_h5_get_attr_i64(h5, "/", fields[i].name, value, 1, NULL));
+        if (fields[i].kind == REAL) DC_TRY(dc_h5_get_attr_f64(h5, "/", fields[i].name, value, 1, NULL));
+    }
+out:
+    return st;
+}
+
+/* ---- Arrays -------------------------------------------------------------------------------------------------------
+ */
+
+static const dc_h5_type h5_type[] = {
+    [DC_STATE_F32] = DC_H5_F32, [DC_STATE_F64] = DC_H5_F64, [DC_STATE_I64] = DC_H5_I64};
+
+/* Weights that are not finite must neither be saved nor used. Columns of doubles may hold a NaN that means "none". */
+static bool is_finite(const dc_state_array *a)
+{
+    const float *v = a->data;
+    for (size_t i = 0; a->type == DC_STATE_F32 && i < a->n; i++)
+        if (!isfinite(v[i])) return false;
+    return true;
+}
+
+static dc_status put_arrays(dc_h5 *h5, const dc_state_array *array, int n)
+{
+    dc_status st = DC_OK;
+    DC_TRY(dc_h5_create_group(h5, state_group));
+    for (int i = 0; i < n; i++) {
+        char name[DC_H5_NAME_MAX];
+        const dc_gidx length = (dc_gidx)array[i].n;
+        if (!is_finite(&array[i]))
+            return DC_FAIL(DC_ERR_NUMERIC, "'%s' holds a value that is not finite", array[i].name);
+        snprintf(name, sizeof name, "%s/%s", state_group, array[i].name);
+        DC_TRY(dc_h5_put(h5, name, h5_type[array[i].type], 1, &length, array[i].data));
+    }
+out:
+    return st;
+}
+
+static bool find_type(dc_h5_type type, dc_state_type *out)
+{
+    for (size_t t = 0; t < DC_COUNT_OF(h5_type); t++)
+        if (h5_type[t] == type) return *out = (dc_state_type)t, true;
+    return false;
+}
+
+typedef struct {
+    dc_h5 *h5;
+    const char *path;
+    dc_ckpt *out;
+} reader;
+
+static dc_status get_array(void *ctx, const char *name, const dc_h5_info *info)
+{
+    const reader *r = ctx;
+    dc_ckpt *c = r->out;
+    const size_t prefix = sizeof state_group; /* with the slash behind it */
+    dc_state_array *a = &c->array[c->n];
+    if (strncmp(name, state_group, prefix - 1) != 0 || name[prefix - 1] != '/') return DC_OK;
+    if (c->n == DC_STATE_ARRAYS_MAX || strlen(name + prefix) >= sizeof a->name || info->n_dims != 1 ||
+        !find_type(info->type, &a->type))
+        return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is nothing that a checkpoint of dcmpi holds", r->path, name);
+    snprintf(a->name, sizeof a->name, "%s", name + prefix);
+    a->n = (size_t)info->dims[0];
+    dc_status st = dc_mem_alloc_raw(&a->data, a->n, dc_state_type_bytes(a->type), "checkpoint");
+    if (st != DC_OK) return st;
+    c->n++;
+    st = dc_h5_read_rows(r->h5, name, info->type, 0, info->dims[0], a->data);
+    if (st == DC_OK && !is_finite(a))
+        st = DC_FAIL(DC_ERR_FORMAT, "%s: '%s' holds a value that is not finite", r->path, name);
+    return st;
+}
+
+/* ---- Files --------------------------------------------------------------------------------------------------------
+ */
+
+dc_status dc_ckpt_write(const char *path, const dc_ckpt_header *header, const dc_state_array *array, int n,
+                        size_t *bytes)
+{
+    dc_status st = DC_OK;
+    dc_h5 *h5 = NULL;
+    void *image = NULL;
+    char trailer[TRAILER_BYTES];
+    DC_TRY(dc_h5_image_create(&h5, path));
+    DC_TRY(put_header(h5, header));
+    DC_TRY(put_arrays(h5, array, n));
+    DC_TRY(dc_h5_image_take(h5, &image, bytes));
+    make_trailer(trailer, image, *bytes);
+    DC_TRY(dc_file_replace(path, (const dc_file_piece[]){{image, *bytes}, {trailer, sizeof trailer}}, 2));
+    *bytes += sizeof trailer;
+out:
+    dc_mem_free(&image);
+    (void)!dc_h5_close(&h5);
+    return st;
+}
+
+/* The bytes before the trailer, if the trailer fits them. */
+static dc_status check_trailer(const char *path, const unsigned char *data, size_t *bytes)
+{
+    char expected[TRAILER_BYTES];
+    if (*bytes <= TRAILER_BYTES) return DC_FAIL(DC_ERR_FORMAT, "%s is cut: %zu bytes are no checkpoint", path, *bytes);
+    *bytes -= TRAILER_BYTES;
+    make_trailer(expected, data, *bytes);
+    if (memcmp(expected, data + *bytes, TRAILER_BYTES) != 0)
+        return DC_FAIL(DC_ERR_FORMAT, "%s is damaged: its checksum is another one", path);
+    return DC_OK;
+}
+
+static dc_status read_file(const char *path, bool arrays, dc_ckpt *out)
+{
+    dc_status st = DC_OK;
+    unsigned char *data = NULL;
+    size_t bytes;
+    reader r = {.path = path, .out = out};
+    *out = (dc_ckpt){0};
+    DC_TRY(dc_file_read(path, MAX_BYTES, &data, &bytes));
+    DC_TRY(check_trailer(path, data, &bytes));
+    DC_TRY(dc_h5_image_open(&r.h5, path, data, bytes));
+    DC_TRY(get_header(r.h5, path, &out->header));
+    if (arrays) DC_TRY(dc_h5_visit(r.h5, get_array, &r));
+out:
+    (void)!dc_h5_close(&r.h5);
+    dc_mem_free(&data);
+    if (st != DC_OK) dc_ckpt_release(out);
+    return st;
+}
+
+dc_status dc_ckpt_read(const char *path, dc_ckpt *out)
+{
+    return read_file(path, true, out);
+}
+
+dc_status dc_ckpt_read_header(const char *path, dc_ckpt_header *out)
+{
+    dc_ckpt c;
+    const dc_status st = read_file(path, false, &c);
+    *out = c.header;
+    return st;
+}
+
+void dc_ckpt_release(dc_ckpt *c)
+{
+    dc_mem_free(&c->header.deck);
+    for (int i = 0; i < c->n; i++) dc_mem_free(&c->array[i].data);
+    *c = (dc_ckpt){0};
+}

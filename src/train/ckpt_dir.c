@@ -1,0 +1,85 @@
+/* The folder of checkpoints. Only names of our own pattern are ever looked at or removed. */
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dcmpi/ckpt.h"
+#include "dcmpi/mem.h"
+
+bool dc_ckpt_path(const char *dir, int64_t number, char out[DC_PATH_MAX])
+{
+    return snprintf(out, DC_PATH_MAX, "%s/ckpt-%06" PRId64 ".h5", dir, number) < DC_PATH_MAX;
+}
+
+/* The number in "ckpt-<digits>.h5", or in that name with `suffix` behind it; -1 for all other names. */
+static int64_t number_of(const char *name, const char *suffix)
+{
+    char expected[64];
+    int64_t number = 0;
+    if (strncmp(name, "ckpt-", 5) != 0) return -1;
+    const size_t digits = strspn(name + 5, "0123456789");
+    if (digits < 6 || digits > 15) return -1;
+    for (size_t i = 0; i < digits; i++) number = 10 * number + (name[5 + i] - '0');
+    snprintf(expected, sizeof expected, "ckpt-%06" PRId64 ".h5%s", number, suffix);
+    return strcmp(name, expected) == 0 ? number : -1;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static int count_names(DIR *d)
+{
+    int n = 0;
+    for (const struct dirent *e; (e = readdir(d));) n += number_of(e->d_name, "") >= 0;
+    rewinddir(d);
+    return n;
+}
+
+dc_status dc_ckpt_list(const char *dir, int64_t **number, int *n)
+{
+    *number = NULL;
+    *n = 0;
+    DIR *d = opendir(dir);
+    if (!d && errno == ENOENT) return DC_OK;
+    if (!d) return DC_FAIL(DC_ERR_IO, "cannot read the folder %s: %s", dir, strerror(errno));
+    const int capacity = count_names(d);
+    const dc_status st = dc_mem_alloc(number, (size_t)capacity, sizeof **number, "list of checkpoints");
+    for (const struct dirent *e; st == DC_OK && *n < capacity && (e = readdir(d));) {
+        const int64_t x = number_of(e->d_name, "");
+        if (x >= 0) (*number)[(*n)++] = x;
+    }
+    closedir(d);
+    if (st == DC_OK) qsort(*number, (size_t)*n, sizeof **number, ascending);
+    return st;
+}
+
+static void remove_parts(const char *dir)
+{
+    DIR *d = opendir(dir);
+    if (!d) return;
+    for (const struct dirent *e; (e = readdir(d));)
+        if (number_of(e->d_name, ".part") >= 0) unlinkat(dirfd(d), e->d_name, 0);
+    closedir(d);
+}
+
+void dc_ckpt_prune(const char *dir, int64_t number, int64_t keep)
+{
+    int64_t *list;
+    int n;
+    char path[DC_PATH_MAX];
+    remove_parts(dir);
+    if (dc_ckpt_list(dir, &list, &n) != DC_OK) { /* a folder that cannot be read keeps what it has */
+        dc_error_clear();
+        return;
+    }
+    int below = 0;
+    while (below < n && list[below] < number) below++;
+    for (int i = 0; i < below - keep; i++)
+        if (dc_ckpt_path(dir, list[i], path)) unlink(path);
+    dc_mem_free(&list);
+}
