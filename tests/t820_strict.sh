@@ -23,6 +23,9 @@ compare_all() { # NAME ARGS...: the settings against 1 x 1
 compare_all dec --cluster.method=dec --pretrain.epochs=2 --pretrain.batch=64
 compare_all idec-tree --cluster.method=idec --pretrain.epochs=2 --pretrain.optimizer=sgd --pretrain.lr=0.5 --parallel.gather_rows=0
 compare_all layerwise --pretrain.mode=layerwise --pretrain.layer_steps=20 --pretrain.steps=30 --pretrain.batch=64 --pretrain.optimizer=sgd
+if grep -qw avx2 /proc/cpuinfo; then
+    compare_all idec-avx2 --cluster.method=idec --pretrain.epochs=2 --pretrain.batch=64 --pretrain.optimizer=adam --parallel.isa=avx2
+fi
 
 run 1 1 "${base[@]}" --pretrain.epochs=2 --pretrain.batch=64 --run.seed=2 --run.output="$tmp/seed"
 run 0 1 compare "$tmp/dec.h5" "$tmp/seed/run.h5"

@@ -105,7 +105,8 @@ typedef dc_status (*dc_h5_fill)(void *ctx, dc_h5 *h5);
  * them back; then rank 0 sets the root attribute complete=1, fsyncs and renames path.part to path. On any error
  * path.part is removed, an older `path` is left alone, and all ranks return the same status. Only if MPI-IO reports a
  * failed write, which the reservation makes a matter of broken hardware, the job ends here with one error line and exit
- * code 4: HDF5 cannot leave that state. path is global and not longer than DC_PATH_MAX - 6. */
+ * code 4: HDF5 cannot leave that state. Between two arrays the run may stop (DC_STOPPED): path.part is removed. path is
+ * global and not longer than DC_PATH_MAX - 6. */
 DC_CHECKED dc_status dc_h5_write_result(dc_comm *comm, const char *path, const dc_part *part, const dc_h5_rows *rows,
                                         size_t n_rows_arrays, dc_h5_fill fill, void *ctx);
 

@@ -38,7 +38,9 @@ typedef struct {
     const char *deck;      /* effective deck, YAML */
     const char *verb;
     int ranks, threads, nodes;
-    double peak_flops; /* measured over all ranks */
+    double peak_flops;    /* measured over all ranks */
+    int64_t parts;        /* starts of the run, this one included */
+    double wall_before_s; /* of the starts before this one */
 } dc_provenance;
 
 enum { DC_RESULT_HISTORIES_MAX = DC_MAX_PAIRS + 2 };

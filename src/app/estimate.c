@@ -8,6 +8,8 @@
 
 /* Program and libraries of one rank at work. */
 static const double BASE_BYTES = 48 << 20;
+/* Arrays of a checkpoint that are as long as the weights: these, two moments, the weights at a refresh. */
+static const double CHECKPOINT_ARRAYS = 4;
 
 typedef struct {
     const dc_config *cfg;
@@ -193,8 +195,9 @@ dc_status dc_job_estimate(const dc_job *job, const dc_data_header *head, int ran
         out->work_bytes = 4 * cluster_floats(&p);
     out->total_bytes = out->base_bytes + out->data_bytes + out->model_bytes + out->work_bytes;
     const phase stack = take_layers(&p, 0, encoder_layers(&p), true);
+    const double weights = p.has_net ? 4 * params_of(&stack) : 0;
     out->disk_bytes =
         (double)head->N * (8 + (cfg->output.embedding ? 4 * L : 0) + (cfg->output.q == DC_Q_FULL ? 4 * K : 0)) +
-        (p.has_net ? 4 * params_of(&stack) : 0);
+        weights + (double)(cfg->checkpoint.keep + 1) * CHECKPOINT_ARRAYS * weights;
     return DC_OK;
 }

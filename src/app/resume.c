@@ -275,6 +275,8 @@ dc_status dc_resume_start(dc_comm *comm, dc_job *job)
                                    .beat = beat,
                                    .ctx = job};
     if (dc_log_is_active()) print_notes(job);
+    job->from.parts = r->part;
+    job->from.wall_before_s = r->ckpt.header.wall_s;
     DC_TRY(spread(comm, &r->ckpt));
     DC_TRY(dc_control_create(comm, &job->control, &cfg, r->ckpt.array, r->ckpt.n));
     r->ckpt.n = 0; /* the control has them */

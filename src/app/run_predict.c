@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "dcmpi/clock.h"
+#include "dcmpi/control.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/version.h"
@@ -182,6 +183,7 @@ static dc_status run_rounds(dc_comm *comm, dc_prediction *p)
         count(p, n);
         dc_prediction_append(comm, p, n);
         dc_log_bar("predict   %.0f%%", 100.0 * (double)(r + 1) / (double)rounds);
+        DC_TRY(dc_control_poll_stop(comm, dc_comm_control(comm)));
     }
 out:
     return st;
@@ -215,7 +217,10 @@ dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli)
 {
     dc_status st = DC_OK;
     dc_prediction p = {0};
+    dc_control *control = NULL;
     const double start = dc_clock_now_s();
+    DC_TRY(dc_control_create(comm, &control, &(dc_control_config){0}, NULL, 0));
+    dc_comm_set_control(comm, control);
     DC_TRY(prepare(comm, cli, &p));
     DC_TRY(dc_prediction_create(comm, &p));
     DC_TRY(run_rounds(comm, &p));
@@ -223,6 +228,11 @@ dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli)
     print_result(&p, dc_clock_now_s() - start);
 out:
     dc_h5_stream_abort(comm, &p.file);
+    if (st == DC_STOPPED)
+        dc_log("stopped   by %s: no prediction is written; the same command starts anew",
+               dc_control_stop_reason(control));
+    dc_comm_set_control(comm, NULL);
+    dc_control_destroy(&control);
     release(&p);
     return st;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "dcmpi/ckpt.h"
 #include "dcmpi/h5.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
@@ -262,6 +263,19 @@ out:
     return st;
 }
 
+/* ---- Checkpoints ------------------------------------------------------------------------------------------------- */
+
+static dc_status check_ckpt(const char *path)
+{
+    dc_ckpt c;
+    const dc_status st = dc_ckpt_read(path, &c);
+    if (st != DC_OK) return st;
+    printf("%s: whole: checkpoint of %s, step %lld, %d arrays, the checksum agrees\n", path, c.header.phase,
+           (long long)c.header.step, c.n);
+    dc_ckpt_release(&c);
+    return DC_OK;
+}
+
 /* ---- The verb ---------------------------------------------------------------------------------------------------- */
 
 static dc_status check_file(check *c)
@@ -274,6 +288,7 @@ static dc_status check_file(check *c)
     else if (!dc_h5_exists(c->h5, "/X"))
         return FINDING("%s is no file of dcmpi: it has neither the attribute format nor a dataset /X", c->path);
     if (strcmp(format, "dcmpi-data") == 0) return note(c, check_data(c));
+    if (strcmp(format, "dcmpi-checkpoint") == 0) return note(c, check_ckpt(c->path));
     if (strcmp(format, "dcmpi-result") == 0) return check_result(c, true);
     if (strcmp(format, "dcmpi-prediction") == 0) return check_result(c, false);
     st = FINDING("%s: unknown format '%s'", c->path, format);

@@ -9,6 +9,7 @@ static const dc_verb table[] = {
     {.name = "fit",
      .arguments = "[DECK] [--section.key=VALUE ...] [--dry-run]",
      .takes_deck = true,
+     .can_stop = true,
      .mpi = dc_run_fit,
      .summary = "pretrain, initialise, cluster and write; without a deck the built-in problem",
      .details = "`dcmpi DECK` means the same. --dry-run checks deck, input and output, prints layout and estimate, and "
@@ -16,11 +17,13 @@ static const dc_verb table[] = {
     {.name = "kmeans",
      .arguments = "[DECK] [--section.key=VALUE ...] [--dry-run]",
      .takes_deck = true,
+     .can_stop = true,
      .mpi = dc_run_kmeans,
      .summary = "k-means on the scaled data itself: the baseline",
      .details = "The deck must hold no keys that k-means does not use.\n"},
     {.name = "predict",
      .arguments = "--model=RUN.h5 --input=X.h5 --output=Y.h5 [--rows-per-round=N]",
+     .can_stop = true,
      .mpi = dc_run_predict,
      .summary = "labels, confidence and embedding of new rows with the model of a run",
      .details = "The scaling is that of the run. Labels /y of the input serve for the scores only.\n"

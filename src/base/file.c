@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dcmpi/fault.h"
 #include "dcmpi/mem.h"
 
 enum { COMPARE_BYTES = 1 << 20 };
@@ -21,7 +22,7 @@ static dc_status write_all(int fd, const char *path, const dc_file_piece *piece)
 {
     const char *p = piece->data;
     for (size_t left = piece->bytes; left > 0;) {
-        const ssize_t n = write(fd, p, left);
+        const ssize_t n = dc_fault(DC_FAULT_CKPT_WRITE) ? -1 : write(fd, p, left);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return fail("write", path, n == 0 ? ENOSPC : errno);
         p += n;
@@ -76,7 +77,7 @@ static dc_status fill(int fd, const char *path, const dc_file_piece *piece, int 
     for (int i = 0; i < n; i++) bytes += piece[i].bytes;
     DC_TRY(reserve(fd, path, bytes));
     for (int i = 0; i < n; i++) DC_TRY(write_all(fd, path, &piece[i]));
-    if (fsync(fd) != 0) DC_TRY(fail("write to disk", path, errno));
+    if (dc_fault(DC_FAULT_CKPT_FSYNC) || fsync(fd) != 0) DC_TRY(fail("write to disk", path, errno));
     DC_TRY(verify(fd, path, piece, n));
 out:
     return st;
@@ -106,7 +107,7 @@ dc_status dc_file_replace(const char *path, const dc_file_piece *piece, int n)
     if (fd < 0) return fail("create", part, errno);
     dc_status st = fill(fd, part, piece, n);
     if (close(fd) != 0 && st == DC_OK) st = fail("close", part, errno);
-    if (st == DC_OK && rename(part, path) != 0) st = fail("rename", part, errno);
+    if (st == DC_OK && (dc_fault(DC_FAULT_CKPT_RENAME) || rename(part, path) != 0)) st = fail("rename", part, errno);
     if (st != DC_OK) {
         unlink(part);
         return st;
@@ -132,6 +133,10 @@ dc_status dc_file_read(const char *path, size_t max_bytes, unsigned char **data,
     *data = NULL;
     *bytes = 0;
     const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe must not make us wait */
+    if (fd >= 0 && dc_fault(DC_FAULT_CKPT_READ)) {
+        close(fd);
+        return fail("read", path, errno);
+    }
     if (fd < 0) return fail("open", path, errno);
     if (fstat(fd, &s) != 0) {
         st = fail("read", path, errno);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "comm/comm_mpi.h"
+#include "dcmpi/control.h"
 #include "dcmpi/fault.h"
 #include "dcmpi/log.h"
 
@@ -119,6 +120,7 @@ dc_status dc_h5_transfer_all(dc_comm *comm, const dc_h5_block *b, hid_t file, vo
         char *to = out ? (char *)out + (size_t)lo * row_bytes : nothing;
         const char *from = in ? (const char *)in + (size_t)lo * row_bytes : b->write ? nothing : NULL;
         DC_TRY(transfer_round(comm, b, dset, mem_type, dxpl, b->part->row_lo + lo, hi - lo, to, from));
+        if (!b->write) DC_TRY(dc_control_poll_stop(comm, dc_comm_control(comm)));
     }
 out:
     dc_h5_drop(dxpl);

@@ -47,7 +47,8 @@ static dc_status fill_provenance(dc_h5 *h5, const dc_result *r)
     DC_TRY(put_str(h5, "data_hash", hash));
     DC_TRY(put_str(h5, "stop_reason", dc_stop_name(r->stop)));
     DC_TRY(put_i64(h5, "/", "iterations", r->iterations));
-    DC_TRY(put_f64(h5, "/", "wall_seconds", r->timing->wall_s));
+    DC_TRY(put_f64(h5, "/", "wall_seconds", r->from->wall_before_s + r->timing->wall_s));
+    DC_TRY(put_i64(h5, "/", "parts", r->from->parts));
     if (isfinite(r->inertia)) DC_TRY(put_f64(h5, "/", "inertia", r->inertia));
     if (r->data->n_image_dims)
         DC_TRY(dc_h5_put_attr_i64(h5, "/", "image_shape", r->data->image_shape, (size_t)r->data->n_image_dims));

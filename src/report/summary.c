@@ -29,7 +29,7 @@ void dc_result_line(const dc_result *r, char *out, size_t cap)
                          r->scores.ari);
     if (isfinite(r->inertia)) used += snprintf(out + used, cap - (size_t)used, " inertia=%.9g", r->inertia);
     snprintf(out + used, cap - (size_t)used, " clusters=%lld empty=%d wall=%.1fs", (long long)r->K, count_empty(r),
-             r->timing->wall_s);
+             r->from->wall_before_s + r->timing->wall_s);
 }
 
 static void write_result(dc_json *j, const dc_result *r)
@@ -49,7 +49,9 @@ static void write_result(dc_json *j, const dc_result *r)
     if (r->outlier) dc_json_int(j, "outliers", r->n_outliers);
     dc_json_int(j, "clusters", r->K);
     dc_json_int(j, "empty", count_empty(r));
-    dc_json_num(j, "wall_s", r->timing->wall_s);
+    dc_json_num(j, "wall_s", r->from->wall_before_s + r->timing->wall_s);
+    dc_json_num(j, "wall_here_s", r->timing->wall_s);
+    dc_json_int(j, "parts", r->from->parts);
     dc_json_close(j, '}');
 }
 
