@@ -12,7 +12,7 @@ static const char *const bad_ints[] = {
 static const char *const bad_floats[] = {"10abc", "0x1p3", "nan",   "inf", ".inf",  "yes",  "1,5",  "1e", "e5",    ".",
                                          "-",     "''",    "1e999", "-1",  "0.5.5", "1e99", "%n%s", "1d", "-1e999"};
 static const char *const bad_bools[] = {"yes", "no", "on", "1", "0", "True", "TRUE", "''", "truee", "%n%s"};
-static const char *const bad_durations[] = {"10x", "s", "10 s", "-1s", "1e999d", "0", "0s", "''", "ms", "10ss", "%n%s"};
+static const char *const bad_durations[] = {"10x", "s", "10 s", "-1s", "1e999d", "''", "ms", "10ss", "%n%s"};
 static const char *const bad_names[] = {"''", "no_such_choice", "%n%s%s", "RELU", "0"};
 static const char *const bad_lists[] = {"[1, x]",
                                         "[0]",
@@ -133,6 +133,34 @@ static void test_good_values(void)
     CHECK_TEXT_HAS(dc_error_text(), "powers of two");
 }
 
+/* Durations as Slurm writes and takes them. */
+static void test_clock_durations(void)
+{
+    static const struct {
+        const char *text, *seconds;
+    } good[] = {{"0:07", "7s"},        {"15:30", "930s"},        {"90:00", "5400s"},         {"2:03:04", "7384s"},
+                {"00:00:01", "1s"},    {"1-02:03:04", "93784s"}, {"10-00:00:00", "864000s"}, {"0-00:10:00", "600s"},
+                {"1-02:03", "93780s"}, {"1-02", "93600s"}};
+    static const char *const not_good[] = {":30",   "5:",   "1:2:",       "1:2:3:4",   "-1:00",     "1-",     "1-:30",
+                                           "1--2",  "5:-3", "1-2:-3",     "1:+2",      "1: 2",      "1:2s",   "1.5:00",
+                                           "1-2-3", "::",   "1234567:00", "1-2:3:4:5", "UNLIMITED", "INVALID"};
+    const dc_key *key = dc_key_find("run", "max_time");
+    dc_config cfg;
+    for (size_t i = 0; i < DC_COUNT_OF(good); i++) CHECK(holds(key, good[i].text, good[i].seconds));
+    int accepted = 0;
+    for (size_t i = 0; i < DC_COUNT_OF(not_good); i++) {
+        dc_config_defaults(&cfg);
+        dc_error_clear();
+        const bool refused = dc_key_set(&cfg, key, not_good[i], "here") == DC_ERR_USAGE;
+        if (!refused) printf("# <%s> was accepted\n", not_good[i]);
+        accepted += !refused;
+    }
+    CHECK_INT(accepted, 0);
+    CHECK(holds(key, "0", "0s"));
+    CHECK(!holds(dc_key_find("run", "log_interval"), "0", "0s"));
+    CHECK(!holds(dc_key_find("run", "log_interval"), "0:00", "0s"));
+}
+
 static void test_long_text(void)
 {
     static char path[3 * DC_PATH_MAX];
@@ -168,6 +196,7 @@ int main(void)
     test_bad_values();
     test_bounds();
     test_good_values();
+    test_clock_durations();
     test_long_text();
     test_locale();
     return check_done();

@@ -66,24 +66,30 @@ bool dc_read_float(const char *text, double *out)
     return true;
 }
 
-/* Slurm's MM:SS, HH:MM:SS and D-HH:MM:SS. */
+/* A whole number of at most six digits at *text, which moves behind it. */
+static bool read_part(const char **text, double *out)
+{
+    const char *end = skip_digits(*text);
+    if (end == *text || end - *text > 6) return false;
+    *out = (double)strtoul(*text, NULL, 10);
+    *text = end;
+    return true;
+}
+
+/* Slurm's MM:SS, HH:MM:SS, D-HH, D-HH:MM and D-HH:MM:SS. */
 static bool read_clock(const char *text, double *out)
 {
-    unsigned days = 0, part[3] = {0};
-    int n = 0, used = 0;
-    if (text[strspn(text, "0123456789:-")]) return false;
-    if (strchr(text, '-')) {
-        if (sscanf(text, "%4u-%n", &days, &used) != 1 || used == 0) return false;
-        text += used;
-    }
-    for (; n < 3 && sscanf(text, "%6u%n", &part[n], &used) == 1; n++) {
-        text += used;
-        if (*text != ':') break;
-        text++;
-    }
-    if (*text || n < 1 || n > 2) return false;
-    const double s = part[n], m = part[n - 1], h = n == 2 ? part[0] : 0;
-    *out = 86400.0 * days + 3600 * h + 60 * m + s;
+    static const double unit[] = {3600, 60, 1};
+    double days = 0, part[3];
+    int n = 0;
+    const bool has_days = strchr(text, '-') != NULL;
+    if (has_days && (!read_part(&text, &days) || *text++ != '-')) return false;
+    do
+        if (n == 3 || !read_part(&text, &part[n++])) return false;
+    while (*text++ == ':');
+    if (text[-1] || (n == 1 && !has_days)) return false;
+    *out = 86400 * days;
+    for (int i = 0; i < n; i++) *out += part[i] * unit[(has_days ? 0 : 3 - n) + i];
     return true;
 }
 
