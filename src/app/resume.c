@@ -174,9 +174,9 @@ dc_status dc_resume_prepare_files(dc_job *job)
     path_in(job, folder, dir);
     if (mkdir(dir, 0777) != 0 && errno != EEXIST)
         return DC_FAIL(DC_ERR_IO, "cannot create the folder %s: %s", dir, strerror(errno));
-    if (!r->continues) return DC_OK;
-    DC_TRY(cut_file(job, "log.txt", r->ckpt.header.log_bytes));
-    DC_TRY(cut_file(job, "metrics.jsonl", r->ckpt.header.metrics_bytes));
+    /* A start from nothing keeps the log of the ones before: it may say why they ended. */
+    if (r->continues) DC_TRY(cut_file(job, "log.txt", r->ckpt.header.log_bytes));
+    DC_TRY(cut_file(job, "metrics.jsonl", r->continues ? r->ckpt.header.metrics_bytes : 0));
 out:
     return st;
 }

@@ -8,7 +8,8 @@
  * What people should know goes to job->resume.notes. Errors: DC_ERR_FORMAT (a result or checkpoint of another deck, all
  * checkpoints damaged), DC_ERR_USAGE (run.resume = must without anything to continue), DC_ERR_IO. */
 DC_CHECKED dc_status dc_resume_find(dc_job *job);
-/* Rank 0: cuts log and metrics to what they were when the checkpoint was written; removes a STOP of before. */
+/* Rank 0: cuts log and metrics to what they were when the checkpoint was written, or empties the metrics if there is
+ * none; removes a STOP of before. */
 DC_CHECKED dc_status dc_resume_prepare_files(dc_job *job);
 /* Collective: the checkpoint to all ranks, and the control that saves and stops this run. */
 DC_CHECKED dc_status dc_resume_start(dc_comm *comm, dc_job *job);
