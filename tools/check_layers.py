@@ -30,7 +30,7 @@ ALLOWED = {
 }
 ALLOWED["app"] = set(ALLOWED)
 HEADERS = {
-    "base": "base status mem log rng clock timer version signals file fault",
+    "base": "base status mem log rng clock timer threads version signals file fault",
     "comm": "comm part sum gradsync control",
     "io": "h5",
     "la": "la dla",

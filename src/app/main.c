@@ -5,6 +5,7 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/signals.h"
+#include "dcmpi/threads.h"
 #include "verbs.h"
 
 static dc_status run_under_mpi(const dc_verb *verb, const dc_cli *cli)
@@ -12,6 +13,7 @@ static dc_status run_under_mpi(const dc_verb *verb, const dc_cli *cli)
     dc_comm *comm = NULL;
     dc_status st = DC_OK;
     if (verb->can_stop) dc_signals_install();
+    dc_threads_init();
     DC_TRY(dc_comm_create(&comm));
     if (verb->mpi)
         st = verb->mpi(comm, cli);

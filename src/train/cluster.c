@@ -193,6 +193,8 @@ static dc_status step(dc_comm *comm, loop *l)
         return DC_OK;
     }
     l->history->step = ++out->iterations;
+    l->value[STEP_LOSS] = l->loss.total;
+    l->value[STEP_RECON] = l->loss.recon;
     dc_control_at(m->control, "cluster", out->iterations);
     if (m->hash_steps > 0 && out->iterations % m->hash_steps == 0) DC_TRY(dc_model_check_replicas(comm, m));
     DC_TRY(dc_control_act(comm, m->control));

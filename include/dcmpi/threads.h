@@ -1,0 +1,14 @@
+/* The OpenMP threads of this process. */
+#ifndef DCMPI_THREADS_H
+#define DCMPI_THREADS_H
+
+#include "dcmpi/base.h"
+
+/* Makes all threads alike, once, before the first kernel: denormal numbers count as 0 in every one (the FTZ and DAZ
+ * bits of x86), and a parallel region has the number of threads that omp_get_max_threads() says, whatever OMP_DYNAMIC
+ * and OMP_THREAD_LIMIT are. Threads that are started later take after the caller. */
+void dc_threads_init(void);
+/* Whether every thread counts denormal numbers as 0. */
+bool dc_threads_flush_denormals(void);
+
+#endif

@@ -1,0 +1,28 @@
+/* One floating-point mode in all threads.
+ *
+ * Moments of weights that get no gradient any more decay to denormal numbers and stay there: multiplying the smallest
+ * ones by 0.9 rounds back to them. Every update then takes a slow path of the CPU. Libraries may set the mode, too,
+ * when they are loaded, in the thread that loads them; so it is set here and not left to chance. */
+#include "dcmpi/threads.h"
+
+#include <omp.h>
+#include <pmmintrin.h>
+
+/* Results that are denormal become 0, operands that are denormal count as 0. */
+static const unsigned FLUSH = _MM_FLUSH_ZERO_ON | _MM_DENORMALS_ZERO_ON;
+
+void dc_threads_init(void)
+{
+    omp_set_dynamic(0);
+    omp_set_num_threads(DC_MIN(omp_get_max_threads(), omp_get_thread_limit()));
+#pragma omp parallel
+    _mm_setcsr(_mm_getcsr() | FLUSH);
+}
+
+bool dc_threads_flush_denormals(void)
+{
+    bool all = true;
+#pragma omp parallel reduction(&& : all)
+    all = (_mm_getcsr() & FLUSH) == FLUSH;
+    return all;
+}
