@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "dcmpi/mem.h"
+#include "dcmpi/signals.h"
 
 void dc_printable(char *out, size_t cap, const char *text, size_t n)
 {
@@ -150,6 +151,7 @@ dc_status dc_stream_fill(dc_stream *s, size_t want)
 {
     dc_status st = DC_OK;
     while (dc_stream_available(s) < want && !s->end) {
+        if (dc_signals_stops() > 0) return DC_STOPPED;
         if (s->len == s->capacity && s->pos > 0) {
             memmove(s->window, s->window + s->pos, dc_stream_available(s));
             s->len -= s->pos;
