@@ -20,6 +20,7 @@
 #:   FAULT=1         fault points
 #:   WERROR=1        warnings are errors
 #:   V=1             show whole commands
+#:   SLOW=1          time limits of the tests times this, for a slow or busy machine
 #:   CC, MPIRUN, PKG_CONFIG, HDF5_PC, SCALAPACK, EXTRA_CFLAGS    other compilers and libraries
 
 

@@ -15,7 +15,7 @@
 # Running the program:
 #     run P T ARGS...       run dcmpi on P ranks (0: without mpirun) x T threads. Sets $rc (exit code), $out and $err (files
 #                           with stdout and stderr), $seconds (whole seconds it took). A hang ends after $limit seconds
-#                           (default 60) with rc 124.
+#                           (default 60; SLOW times as many) with rc 124.
 #     run_cmd COMMAND ...   the same for any command (no shell function).
 # Checks; the last argument is the description, each is one TAP line, a failure prints what was seen:
 #     ok WHAT COMMAND ARGS...          the command succeeds (note the order: description first)
@@ -59,7 +59,7 @@ cd "$tmp" || exit 1
 run_cmd() {
     local begin=$SECONDS
     ran_with=$1
-    timeout -k 5 "$limit" "$@" >"$out" 2>"$err" </dev/null
+    timeout -k 5 $((limit * ${SLOW:-1})) "$@" >"$out" 2>"$err" </dev/null
     rc=$?
     # shellcheck disable=SC2034  # for the tests
     seconds=$((SECONDS - begin))

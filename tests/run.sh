@@ -9,7 +9,8 @@
 # A test is a C program tests/tNNN_*.c or a script tests/t[89]NN_*.sh; it prints TAP. The first comment of a C test says how it is
 # started: "ranks: 1 2 3 5" (0, the default: without mpirun), "threads: 1 2" (default 1). Each combination is one entry for
 # prove: a small script in DIR/tests/run/ that can be run by hand, with its output beside it. A combination that does not end
-# in time has failed ("limit: SECONDS" in the first comment; 120, long tests 1800).
+# in time has failed ("limit: SECONDS" in the first comment; 120, long tests 1800; ten times as long with --wrap). SLOW=N in
+# the environment makes all limits N times as long, for a machine that is slow or busy.
 # Last line: "N passed, N failed", with ", N skipped" if there are any; test programs are counted, per combination.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -30,6 +31,8 @@ build=$(realpath -m "$build")
 entries=$build/tests/run
 rm -rf "$entries" && mkdir -p "$entries" || exit 1
 export BUILD=$build
+slow=${SLOW:-1}
+[ -z "$wrap" ] || slow=$((10 * slow))
 
 first_comment() { # of a C file up to "*/", of a script the lines that start with "#"
     case $1 in
@@ -72,7 +75,7 @@ entries_of_c_test() { # SOURCE
     name=$(basename "$source" .c)
     program=$build/tests/$name
     seconds=$(setting "$source" limit "$([ "$(setting "$source" long no)" = yes ] && echo 1800 || echo 120)")
-    [ -z "$wrap" ] || seconds=$((10 * seconds))
+    seconds=$((slow * seconds))
     for ranks in $(setting "$source" ranks 0); do
         for threads in $(setting "$source" threads 1); do
             if [ $serial = yes ] && [ "$ranks$threads" != 01 ] && [ "$ranks$threads" != 11 ]; then continue; fi
@@ -94,7 +97,7 @@ all_entries() {
         case $source in
         *.c) entries_of_c_test "$source" ;;
         *) [ $serial = yes ] || write_entry "$(basename "$source" .sh)" 1 \
-            "$(setting "$source" limit 600)" "bash $source" ;;
+            $((slow * $(setting "$source" limit 600))) "bash $source" ;;
         esac
     done
 }

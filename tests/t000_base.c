@@ -15,6 +15,9 @@ static void test_status(void)
     CHECK_INT(dc_error_code(), DC_ERR_DATA);
     dc_error_clear();
     CHECK_INT(dc_error_code(), DC_OK);
+    CHECK_STATUS(DC_FAIL(DC_ERR_IO, "no file '%s'", "a\nb\x1b[31m\x7fß"), DC_ERR_IO);
+    CHECK(strcmp(dc_error_text(), "no file 'a?b?[31m?ß'") == 0);
+    dc_error_clear();
 }
 
 static void test_memory(void)

@@ -226,11 +226,16 @@ static void check_long_line(void)
 /* ---- Labels and several inputs --------------------------------------------------------------------------------------
  */
 
-static void bad_labels(const char *labels, const char *words)
+static void refused_labels(const char *labels, dc_status status, const char *words)
 {
     const char *const inputs[] = {"x.csv"}, *const files[] = {labels};
-    refused(labels, (dc_convert_config){.inputs = inputs, .n_inputs = 1, .labels = files, .n_labels = 1}, DC_ERR_DATA,
+    refused(labels, (dc_convert_config){.inputs = inputs, .n_inputs = 1, .labels = files, .n_labels = 1}, status,
             words);
+}
+
+static void bad_labels(const char *labels, const char *words)
+{
+    refused_labels(labels, DC_ERR_DATA, words);
 }
 
 static void check_labels(void)
@@ -251,7 +256,7 @@ static void check_labels(void)
     bad_labels("two.txt", "has a separator");
     bad_labels("wide.idx", "labels must be one per row");
     bad_labels("float.npy", "row 1: label 2.5 is no integer");
-    bad_labels("missing", "cannot open input");
+    refused_labels("missing", DC_ERR_IO, "cannot open input");
     write_text("e.csv", "1,2\n3,\n");
     refused("e.csv", (dc_convert_config){.label_column = DC_LABEL_LAST, .label_column_given = true}, DC_ERR_DATA,
             "e.csv:2: column 2: '' is an empty label");
@@ -295,7 +300,7 @@ static void check_kinds(void)
     bad(".", "is a directory");
     bad("/dev/zero", "is a character device");
     bad("/proc/self/status", "is empty");
-    bad("missing.csv", "cannot open input: No such file");
+    refused("missing.csv", (dc_convert_config){0}, DC_ERR_IO, "cannot open input: No such file");
 }
 
 static void check_hdf5(void)

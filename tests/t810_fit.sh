@@ -37,7 +37,7 @@ done
 
 for setting in "1 1" "1 2" "2 1" "3 2" "5 1"; do
     read -r p t <<<"$setting"
-    run "$p" "$t" kmeans --input.rows=1500 --cluster.n_init=4 --run.output="$tmp/km"
+    run "$p" "$t" kmeans --input.rows=1500 --cluster.n_init=4 --run.resume=never --run.output="$tmp/km"
     expect_exit 0 "kmeans on $p ranks x $t threads"
     if [ -e "$tmp/km.h5" ]; then
         run 0 1 compare "$tmp/km.h5" "$tmp/km/run.h5"
@@ -47,7 +47,7 @@ for setting in "1 1" "1 2" "2 1" "3 2" "5 1"; do
         inertia=$(result_value inertia)
     fi
 done
-run 5 1 kmeans --input.rows=1500 --cluster.n_init=4 --run.output="$tmp/km"
+run 5 1 kmeans --input.rows=1500 --cluster.n_init=4 --run.resume=never --run.output="$tmp/km"
 is "$(result_value inertia)" "$inertia" "the inertia, too"
 run 1 1 kmeans --input.rows=1500 --cluster.n_init=4 --run.seed=2 --run.output="$tmp/seed2"
 run 0 1 compare "$tmp/km.h5" "$tmp/seed2/run.h5"

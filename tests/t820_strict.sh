@@ -2,7 +2,7 @@
 # The same bits on any number of ranks and threads: one small run of each kind, compared with that of 1 rank x 1 thread.
 . "$(dirname "$0")/lib.sh"
 
-base=(--input.rows=509 --parallel.shards=8 --model.hidden=[70,33] --model.latent=5 --cluster.n_init=2 --cluster.max_iter=30
+base=(--run.resume=never --input.rows=509 --parallel.shards=8 --model.hidden=[70,33] --model.latent=5 --cluster.n_init=2 --cluster.max_iter=30
     --cluster.update_interval=10 --cluster.batch=100)
 
 compare_all() { # NAME ARGS...: the settings against 1 x 1

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 if grep -qa libasan "$dcmpi"; then skip_test "sanitizers take memory of their own"; fi
 
-short=(--parallel.shards=8 --pretrain.batch=64 --cluster.batch=64 --cluster.max_iter=2 --cluster.n_init=1)
+short=(--run.resume=never --parallel.shards=8 --pretrain.batch=64 --cluster.batch=64 --cluster.max_iter=2 --cluster.n_init=1)
 large=(--input.rows=200 --model.hidden=[1500,1500] --pretrain.epochs=1 --pretrain.optimizer=adam --cluster.optimizer=adam)
 
 peak_of() { # P NAME ARGS...: $peak, MiB; the estimate is compared with it

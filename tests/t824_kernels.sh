@@ -4,7 +4,7 @@
 grep -q avx512vl /proc/cpuinfo || skip_test "needs a CPU with AVX-512, which can run older kernels too"
 export OMP_NUM_THREADS=1
 
-small=(--input.rows=200 --parallel.shards=4 --model.hidden=[30] --pretrain.epochs=1 --cluster.max_iter=2 --cluster.n_init=1)
+small=(--run.resume=never --input.rows=200 --parallel.shards=4 --model.hidden=[30] --pretrain.epochs=1 --cluster.max_iter=2 --cluster.n_init=1)
 
 mixed() { # NAME ARGS...: rank 1 as on an older CPU
     local name=$1

@@ -93,8 +93,9 @@ folder|is a directory
 fifo|is a FIFO
 /dev/zero|is a character device
 empty|is empty
-missing|No such file
 END
+run 0 1 convert missing bad.h5
+expect_error 4 "missing: cannot open input: No such file" "input missing"
 expect_no_file bad.h5 "no output of bad inputs"
 odd=$'a b\n\xc3\xa9%n%s.csv'
 cp a.csv "$odd"

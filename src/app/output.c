@@ -84,12 +84,12 @@ out:
     return st;
 }
 
-/* Longest existing directory at or above `path`. */
+/* What exists at or above `path`, be it a link to nowhere. */
 static void existing_parent(const char *path, char out[DC_PATH_MAX])
 {
     struct stat s;
     snprintf(out, DC_PATH_MAX, "%s", path);
-    while (stat(out, &s) != 0) {
+    while (lstat(out, &s) != 0 && errno != ENAMETOOLONG) {
         char *slash = strrchr(out, '/');
         if (!slash || slash == out) {
             snprintf(out, DC_PATH_MAX, "%s", slash ? "/" : ".");
@@ -105,8 +105,9 @@ dc_status dc_output_check(const dc_job *job, double bytes)
     struct stat s;
     struct statvfs disk;
     existing_parent(job->cfg.run.output, parent);
-    if (stat(parent, &s) != 0 || !S_ISDIR(s.st_mode))
-        return DC_FAIL(DC_ERR_IO, "%s is not a directory; set run.output", parent);
+    if (stat(parent, &s) != 0)
+        return DC_FAIL(DC_ERR_IO, "cannot create the output directory %s: %s; set run.output", parent, strerror(errno));
+    if (!S_ISDIR(s.st_mode)) return DC_FAIL(DC_ERR_IO, "%s is not a directory; set run.output", parent);
     if (access(parent, W_OK | X_OK) != 0)
         return DC_FAIL(DC_ERR_IO, "cannot write to %s: %s; set run.output", parent, strerror(errno));
     if (statvfs(parent, &disk) != 0)

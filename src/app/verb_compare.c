@@ -116,12 +116,13 @@ static dc_status visit(void *ctx, const char *name, const dc_h5_info *info)
     dc_h5_info other;
     difference d = {0};
     if (strncmp(name, "/timing/", 8) == 0) return DC_OK;
-    if (!dc_h5_exists(c->h5[c->other_way ? 0 : 1], name)) {
+    dc_h5 *other_h5 = c->h5[!c->other_way];
+    if (!dc_h5_exists(other_h5, name)) {
         note_only(c, name);
         return DC_OK;
     }
+    DC_TRY(dc_h5_dataset_info(other_h5, name, &other));
     if (c->other_way) return DC_OK;
-    DC_TRY(dc_h5_dataset_info(c->h5[1], name, &other));
     if (!same_shape(info, &other) || info->type == DC_H5_OTHER) {
         printf("%-36s types or shapes differ\n", name);
         c->differ++;
@@ -139,46 +140,52 @@ out:
     return st;
 }
 
-/* Labels of one file renumbered 0..count-1; the values are small integers by construction. */
-static dc_status read_labels(dc_h5 *h5, const char *path, int32_t **labels, int64_t *n, int64_t *count)
+typedef struct {
+    int32_t *label;   /* [n], owned; NULL: the file has no labels in our sense */
+    int64_t n, count; /* labels lie in [0, count) */
+} labelling;
+
+static dc_status read_labels(dc_h5 *h5, labelling *l)
 {
     dc_status st = DC_OK;
     dc_h5_info info;
-    *count = 0;
+    if (!dc_h5_exists(h5, "/labels")) return DC_OK;
     DC_TRY(dc_h5_dataset_info(h5, "/labels", &info));
-    *n = info.dims[0];
-    DC_TRY(dc_mem_alloc(labels, (size_t)*n, sizeof **labels, "labels"));
-    DC_TRY(dc_h5_read_rows(h5, "/labels", DC_H5_I32, 0, *n, *labels));
-    for (int64_t i = 0; i < *n; i++) {
-        if ((*labels)[i] < 0) {
-            st = DC_FAIL(DC_ERR_FORMAT, "%s: /labels has the negative value %d in row %lld", path, (*labels)[i],
-                         (long long)i);
-            break;
-        }
-        *count = DC_MAX(*count, (int64_t)(*labels)[i] + 1);
+    if (info.type != DC_H5_I32 || info.n_dims != 1) return DC_OK;
+    l->n = info.dims[0];
+    DC_TRY(dc_mem_alloc(&l->label, (size_t)l->n, sizeof *l->label, "labels"));
+    DC_TRY(dc_h5_read_rows(h5, "/labels", DC_H5_I32, 0, l->n, l->label));
+    for (int64_t i = 0; i < l->n && l->label; i++) {
+        l->count = DC_MAX(l->count, (int64_t)l->label[i] + 1);
+        if (l->label[i] < 0) dc_mem_free(&l->label);
     }
 out:
+    return st;
+}
+
+static dc_status print_agreement(const labelling *a, const labelling *b)
+{
+    dc_status st = DC_OK;
+    int64_t *table = NULL;
+    dc_scores s;
+    if (!a->label || !b->label || a->n != b->n || a->n == 0) return DC_OK;
+    DC_TRY(dc_mem_alloc(&table, dc_mul_size((size_t)a->count, (size_t)b->count), sizeof *table, "table of labels"));
+    dc_contingency_local(a->label, b->label, a->n, a->count, b->count, table);
+    DC_TRY(dc_scores_compute(table, a->count, b->count, &s));
+    printf("labels: ARI %.6f  NMI %.6f  matched %.6f\n", s.ari, s.nmi, s.acc);
+out:
+    dc_mem_free(&table);
     return st;
 }
 
 static dc_status compare_labels(const comparison *c)
 {
     dc_status st = DC_OK;
-    int32_t *labels[2] = {NULL, NULL};
-    int64_t n[2], count[2], *table = NULL;
-    dc_scores s;
-    for (int i = 0; i < 2; i++)
-        if (!dc_h5_exists(c->h5[i], "/labels")) return DC_OK;
-    for (int i = 0; i < 2; i++) DC_TRY(read_labels(c->h5[i], c->path[i], &labels[i], &n[i], &count[i]));
-    if (n[0] != n[1] || n[0] == 0) goto out;
-    DC_TRY(dc_mem_alloc(&table, dc_mul_size((size_t)count[0], (size_t)count[1]), sizeof *table, "table of labels"));
-    dc_contingency_local(labels[0], labels[1], n[0], count[0], count[1], table);
-    DC_TRY(dc_scores_compute(table, count[0], count[1], &s));
-    printf("labels: ARI %.6f  NMI %.6f  matched %.6f\n", s.ari, s.nmi, s.acc);
+    labelling l[2] = {{0}, {0}};
+    for (int i = 0; i < 2; i++) DC_TRY(read_labels(c->h5[i], &l[i]));
+    DC_TRY(print_agreement(&l[0], &l[1]));
 out:
-    dc_mem_free(&labels[0]);
-    dc_mem_free(&labels[1]);
-    dc_mem_free(&table);
+    for (int i = 0; i < 2; i++) dc_mem_free(&l[i].label);
     return st;
 }
 
@@ -202,6 +209,8 @@ static dc_status compare_files(comparison *c)
     c->other_way = true;
     DC_TRY(dc_h5_visit(c->h5[1], visit, c));
     if (c->ignored) printf("a prediction and a result: %d datasets of the result alone do not count\n", c->ignored);
+    if (c->differ + c->equal == 0)
+        return DC_FAIL(DC_ERR_FORMAT, "neither %s nor %s holds a dataset to compare", c->path[0], c->path[1]);
     if (c->differ == 0) {
         printf("equal: %d datasets, bit by bit\n", c->equal);
         return DC_OK;

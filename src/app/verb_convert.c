@@ -6,6 +6,7 @@
 #include "dcmpi/convert.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "dcmpi/signals.h"
 #include "verbs.h"
 
 static const char help[] =
@@ -168,7 +169,11 @@ dc_status dc_verb_convert(int argc, char **argv)
     c.cfg.output = c.files[c.n_files - 1];
     c.cfg.labels = c.labels;
     c.cfg.n_labels = c.n_labels;
-    DC_TRY(dc_convert(&c.cfg, &result));
+    dc_signals_install();
+    st = dc_convert(&c.cfg, &result);
+    if (st == DC_STOPPED)
+        dc_log("stopped by %s: no output is left; the same command starts anew", dc_signals_stop_name());
+    if (st != DC_OK) goto out;
     print_result(c.cfg.output, &result);
 out:
     dc_mem_free(&c.files);

@@ -96,4 +96,44 @@ DC_CHECKED dc_status dc_km_seed(dc_comm *comm, const dc_km_tiles *tiles, const d
 DC_CHECKED dc_status dc_kmeans_from(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg,
                                     int64_t pass_doubles, const float *start, dc_kmeans_result *out);
 
+/* ---- kmeans_lloyd.c: the restarts and their iterations
+ * ----------------------------------------------------------------- */
+
+/* Of integers alone: part of the run's state. */
+typedef struct {
+    int64_t id, iterations, converged, finished;
+} dc_km_slot;
+
+typedef struct {
+    const dc_kmeans_config *cfg;
+    dc_km_tiles tiles;
+    int64_t K, d, R;
+    double squares;    /* sum over all rows of |x - mean|^2 */
+    double tol;        /* on the squared shift of the centres of one restart */
+    float *centers;    /* [R x K x d] by slot, minus the mean */
+    float *norm;       /* [R x K] */
+    dc_km_slot *slots; /* [R] */
+    int64_t active;
+    int64_t pass_doubles; /* most doubles in one reduction */
+    int64_t per_pass;     /* restarts in one reduction */
+    dc_sum *sum;          /* [per_pass*K*(d+1)] */
+    double *total;        /* [per_pass*K*(d+1)], at least [d] */
+    dc_sum *sum_assign;   /* [1 + K] */
+    double *total_assign; /* [1 + K] */
+    float *distance;      /* [n] of every row to its nearest centre, while empty clusters are re-seeded */
+    double *mass;         /* [n_blocks] its sums, not used */
+    int64_t reseeded;
+} dc_km_restarts;
+/* Centres [K x d] of slot s, and after they moved their norms. */
+float *dc_km_slot_centers(const dc_km_restarts *a, int64_t s);
+void dc_km_update_norms(dc_km_restarts *a, int64_t s);
+/* Brings sums and counts of slots [s, s + groups) into a->total. Collective. */
+void dc_km_lloyd_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t groups);
+/* sum |x|^2 - 2 sum c.S + sum n |c|^2 of one restart. */
+double dc_km_inertia(const dc_km_restarts *a, const float *centers, const double *sums, const double *counts);
+/* Makes room for `restarts` in one reduction. Collective. */
+DC_CHECKED dc_status dc_km_resize_pass(dc_comm *comm, dc_km_restarts *a, int64_t restarts);
+/* All restarts until they are finished, and the end of the phase. Collective. Errors: those of control.h. */
+DC_CHECKED dc_status dc_km_iterate_all(dc_comm *comm, dc_km_restarts *a);
+
 #endif

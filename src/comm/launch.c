@@ -66,13 +66,30 @@ const char *dc_comm_library(void)
     return name;
 }
 
+enum { PLACE_THREADS_MAX = 4096 };
+
+/* Adds the places of OpenMP: with OMP_PROC_BIND or OMP_PLACES the main thread is bound to the first of them when the
+ * program is loaded, and its binding says nothing of the others. */
+static void add_places(hwloc_cpuset_t allowed)
+{
+    int number[PLACE_THREADS_MAX]; /* of hardware threads, as the kernel counts them */
+    for (int place = 0; place < omp_get_num_places(); place++) {
+        const int n = omp_get_place_num_procs(place);
+        if (n > PLACE_THREADS_MAX) continue;
+        omp_get_place_proc_ids(place, number);
+        for (int i = 0; i < n; i++) hwloc_bitmap_set(allowed, (unsigned)number[i]);
+    }
+}
+
 /* Physical cores of which this process may use at least one hardware thread. */
 static int cores_in_reach(hwloc_topology_t topology)
 {
     hwloc_cpuset_t allowed = hwloc_bitmap_alloc();
     int cores = 0;
     if (allowed == NULL) return 0;
-    if (hwloc_get_cpubind(topology, allowed, HWLOC_CPUBIND_PROCESS) == 0)
+    const bool known = hwloc_get_cpubind(topology, allowed, HWLOC_CPUBIND_PROCESS) == 0;
+    add_places(allowed);
+    if (known)
         for (hwloc_obj_t core = NULL; (core = hwloc_get_next_obj_by_type(topology, HWLOC_OBJ_CORE, core)) != NULL;)
             cores += hwloc_bitmap_intersects(core->cpuset, allowed) != 0;
     hwloc_bitmap_free(allowed);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "dcmpi/mem.h"
+#include "dcmpi/signals.h"
 
 void dc_printable(char *out, size_t cap, const char *text, size_t n)
 {
@@ -41,12 +42,12 @@ static const char *file_type(mode_t mode)
 static dc_status open_regular(dc_stream *s, const char *path)
 {
     struct stat info;
-    if (stat(path, &info) != 0) return DC_FAIL(DC_ERR_DATA, "%s: cannot open input: %s", s->name, strerror(errno));
+    if (stat(path, &info) != 0) return DC_FAIL(DC_ERR_IO, "%s: cannot open input: %s", s->name, strerror(errno));
     if (!S_ISREG(info.st_mode))
         return DC_FAIL(DC_ERR_DATA, "%s: is %s; give a regular file", s->name, file_type(info.st_mode));
     s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (s->fd < 0 || fstat(s->fd, &info) != 0)
-        return DC_FAIL(DC_ERR_DATA, "%s: cannot open input: %s", s->name, strerror(errno));
+        return DC_FAIL(DC_ERR_IO, "%s: cannot open input: %s", s->name, strerror(errno));
     if (!S_ISREG(info.st_mode))
         return DC_FAIL(DC_ERR_DATA, "%s: is %s; give a regular file", s->name, file_type(info.st_mode));
     if (info.st_size == 0) return DC_FAIL(DC_ERR_DATA, "%s: is empty (0 bytes)", s->name);
@@ -150,6 +151,7 @@ dc_status dc_stream_fill(dc_stream *s, size_t want)
 {
     dc_status st = DC_OK;
     while (dc_stream_available(s) < want && !s->end) {
+        if (dc_signals_stops() > 0) return DC_STOPPED;
         if (s->len == s->capacity && s->pos > 0) {
             memmove(s->window, s->window + s->pos, dc_stream_available(s));
             s->len -= s->pos;

@@ -51,8 +51,8 @@ static dc_status open_file(const char *path, unsigned flags, hid_t *file, int64_
     dc_status st = dc_h5_check_regular(path, bytes);
     if (st != DC_OK) return st;
     if (H5Fis_hdf5(path) <= 0)
-        return DC_FAIL(DC_ERR_FORMAT, "%s (%lld bytes) is not an HDF5 file; make one with: dcmpi convert IN OUT.h5",
-                       path, (long long)*bytes);
+        return DC_FAIL(DC_ERR_FORMAT, "%s (%lld bytes) is not an HDF5 file; for data: dcmpi convert IN OUT.h5", path,
+                       (long long)*bytes);
     const hid_t fapl = dc_h5_access();
     *file = H5Fopen(path, flags, fapl);
     if (*file < 0)

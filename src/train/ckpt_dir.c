@@ -73,7 +73,7 @@ void dc_ckpt_prune(const char *dir, int64_t number, int64_t keep)
     int n;
     char path[DC_PATH_MAX];
     remove_parts(dir);
-    if (dc_ckpt_list(dir, &list, &n) != DC_OK) { /* a folder that cannot be read keeps what it has */
+    if (dc_ckpt_list(dir, &list, &n) != DC_OK || !list) { /* a folder that cannot be read keeps what it has */
         dc_error_clear();
         return;
     }

@@ -1,0 +1,213 @@
+/* The restarts of k-means and their iterations.
+ *
+ * Lloyd 1982. Restarts live in slots; slots [0, active) still move, a finished restart changes places with the last of
+ * them, so that the centres of all active restarts are one matrix and one pass over the rows serves them all. One
+ * reduction brings sums and counts of all clusters; every rank updates its copy of the centres alike. The inertia of a
+ * pass costs nothing: sum |x|^2 - 2 sum_k c_k.S_k + sum_k n_k |c_k|^2, S_k and n_k the sum and number of rows of k. No
+ * acceleration by bounds (Elkan, Hamerly): at these K a GEMM is faster than the bookkeeping. */
+#include "kmeans_impl.h"
+
+#include "dcmpi/comm.h"
+#include "dcmpi/control.h"
+
+#include <math.h>
+#include <string.h>
+
+float *dc_km_slot_centers(const dc_km_restarts *a, int64_t s)
+{
+    return a->centers + s * a->K * a->d;
+}
+
+void dc_km_update_norms(dc_km_restarts *a, int64_t s)
+{
+    dc_km_norms(dc_km_slot_centers(a, s), a->K, a->d, a->norm + s * a->K);
+}
+
+/* ---- One pass ------------------------------------------------------------------------------------------------------
+ */
+
+/* Brings sums and counts of slots [s, s + groups) into a->total. Collective. */
+void dc_km_lloyd_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t groups)
+{
+    dc_km_lloyd ctx = {&a->tiles, dc_km_slot_centers(a, s), a->norm + s * a->K, groups};
+    dc_sum_over_blocks(comm, a->sum, dc_km_block_lloyd, &ctx, a->total);
+}
+
+/* Distances of all rows to the nearest centre of slot s. Collective. */
+static void distance_pass(dc_comm *comm, dc_km_restarts *a, int64_t s)
+{
+    dc_km_assign ctx = {&a->tiles, dc_km_slot_centers(a, s), a->norm + s * a->K, NULL, a->distance};
+    dc_sum_over_blocks(comm, a->sum_assign, dc_km_block_assign, &ctx, a->total_assign);
+}
+
+/* sum |x|^2 - 2 sum c.S + sum n |c|^2 of one restart. */
+double dc_km_inertia(const dc_km_restarts *a, const float *centers, const double *sums, const double *counts)
+{
+    double inertia = a->squares;
+    for (int64_t k = 0; k < a->K; k++) {
+        for (int64_t c = 0; c < a->d; c++) {
+            const double mu = (double)centers[k * a->d + c];
+            inertia += mu * (counts[k] * mu - 2 * sums[k * a->d + c]);
+        }
+    }
+    return inertia;
+}
+
+/* Means of the non-empty clusters; returns the squared shift of all centres. */
+static double move_centers(const dc_km_restarts *a, float *centers, const double *sums, const double *counts)
+{
+    double shift = 0;
+    for (int64_t k = 0; k < a->K; k++) {
+        if (counts[k] == 0) continue;
+        for (int64_t c = 0; c < a->d; c++) {
+            float *mu = &centers[k * a->d + c];
+            const float mean = (float)(sums[k * a->d + c] / counts[k]);
+            const double diff = (double)mean - (double)*mu;
+            shift += diff * diff;
+            *mu = mean;
+        }
+    }
+    return shift;
+}
+
+/* ---- Empty clusters ------------------------------------------------------------------------------------------------
+ */
+
+/* Global row with the largest a->distance (ties: lowest row), -1 if all are 0. Collective. */
+static dc_gidx farthest_row(dc_comm *comm, const dc_km_restarts *a)
+{
+    const dc_part *part = a->tiles.rows->part;
+    const int64_t n = dc_part_rows(part);
+    int64_t local = -1;
+    double largest = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if ((double)a->distance[i] <= largest) continue;
+        largest = (double)a->distance[i];
+        local = i;
+    }
+    const double mine = largest;
+    dc_comm_max_f64(comm, &largest, 1);
+    if (largest <= 0) return -1;
+    dc_gidx row = local >= 0 && mine == largest ? part->row_lo + local : INT64_MAX;
+    dc_comm_min_i64(comm, &row, 1);
+    return row;
+}
+
+/* Moves centre k of slot s to a row, and lowers the distances of all rows to it. Collective. */
+static void move_to_row(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t k, dc_gidx row)
+{
+    const dc_part *part = a->tiles.rows->part;
+    const bool mine = row >= part->row_lo && row < part->row_hi;
+    float *mu = dc_km_slot_centers(a, s) + k * a->d;
+    memset(mu, 0, (size_t)a->d * sizeof *mu);
+    if (mine) dc_km_row(&a->tiles, row - part->row_lo, mu);
+    dc_comm_sum_f32(comm, mu, (size_t)a->d);
+    float norm;
+    dc_km_norms(mu, 1, a->d, &norm);
+    dc_km_lower(&a->tiles, mu, &norm, 1, a->distance, a->mass);
+    if (mine) a->distance[row - part->row_lo] = 0;
+}
+
+/* Gives the empty clusters of slot s, in order, the row that is then farthest from its nearest centre. Collective;
+ * returns how many. */
+static int64_t reseed(dc_comm *comm, dc_km_restarts *a, int64_t s, const double *counts)
+{
+    int64_t moved = 0;
+    dc_km_update_norms(a, s);
+    distance_pass(comm, a, s);
+    for (int64_t k = 0; k < a->K; k++) {
+        if (counts[k] > 0) continue;
+        const dc_gidx row = farthest_row(comm, a);
+        if (row < 0) break;
+        move_to_row(comm, a, s, k, row);
+        moved++;
+    }
+    return moved;
+}
+
+static bool any_empty(const double *counts, int64_t K)
+{
+    for (int64_t k = 0; k < K; k++)
+        if (counts[k] == 0) return true;
+    return false;
+}
+
+/* ---- Iterations ----------------------------------------------------------------------------------------------------
+ */
+
+static void update_slot(dc_comm *comm, dc_km_restarts *a, int64_t s, const double *sums, const double *counts)
+{
+    const double shift = move_centers(a, dc_km_slot_centers(a, s), sums, counts);
+    const int64_t moved = any_empty(counts, a->K) ? reseed(comm, a, s, counts) : 0;
+    dc_km_update_norms(a, s);
+    a->reseeded += moved;
+    a->slots[s].iterations++;
+    a->slots[s].converged = shift <= a->tol && moved == 0;
+    a->slots[s].finished = a->slots[s].converged || a->slots[s].iterations >= a->cfg->max_iter;
+}
+
+static void swap_bytes(void *a, void *b, size_t bytes)
+{
+    unsigned char *x = a, *y = b;
+    for (size_t i = 0; i < bytes; i++) {
+        const unsigned char t = x[i];
+        x[i] = y[i];
+        y[i] = t;
+    }
+}
+
+static void swap_slots(dc_km_restarts *a, int64_t s, int64_t t)
+{
+    if (s == t) return;
+    swap_bytes(&a->slots[s], &a->slots[t], sizeof *a->slots);
+    swap_bytes(dc_km_slot_centers(a, s), dc_km_slot_centers(a, t), (size_t)(a->K * a->d) * sizeof *a->centers);
+    swap_bytes(a->norm + s * a->K, a->norm + t * a->K, (size_t)a->K * sizeof *a->norm);
+}
+
+/* One iteration of all active restarts. Collective. */
+static void iterate(dc_comm *comm, dc_km_restarts *a)
+{
+    for (int64_t s = 0; s < a->active; s += a->per_pass) {
+        const int64_t groups = DC_MIN(a->per_pass, a->active - s), Kd = a->K * a->d;
+        dc_km_lloyd_pass(comm, a, s, groups);
+        for (int64_t g = 0; g < groups; g++)
+            update_slot(comm, a, s + g, a->total + g * Kd, a->total + groups * Kd + g * a->K);
+    }
+    for (int64_t s = a->active - 1; s >= 0; s--)
+        if (a->slots[s].finished) swap_slots(a, s, --a->active);
+}
+
+/* Makes room for `restarts` in one reduction. Collective. */
+dc_status dc_km_resize_pass(dc_comm *comm, dc_km_restarts *a, int64_t restarts)
+{
+    dc_status st = DC_OK;
+    const int64_t doubles = a->K * (a->d + 1);
+    a->per_pass = DC_MAX(1, DC_MIN(restarts, a->pass_doubles / doubles));
+    dc_sum_destroy(&a->sum);
+    DC_TRY_ALL(comm, dc_sum_create(&a->sum, a->tiles.rows->part, (size_t)(a->per_pass * doubles)));
+out:
+    return st;
+}
+
+/* Active restarts have done the same number of iterations. */
+static bool unfinished(const dc_km_restarts *a)
+{
+    return a->active > 0 && a->slots[0].iterations < a->cfg->max_iter;
+}
+
+/* All restarts until they are finished. The reduction is shortened when half of its restarts are. Collective. */
+dc_status dc_km_iterate_all(dc_comm *comm, dc_km_restarts *a)
+{
+    dc_status st = DC_OK;
+    dc_control *control = dc_comm_control(comm);
+    if (!unfinished(a)) return DC_OK;
+    while (unfinished(a)) {
+        dc_control_at(control, dc_control_phase(control), a->slots[0].iterations);
+        iterate(comm, a);
+        if (a->active > 0 && a->active <= a->per_pass / 2) DC_TRY(dc_km_resize_pass(comm, a, a->active));
+        if (unfinished(a)) DC_TRY(dc_control_poll(comm, control));
+    }
+    DC_TRY(dc_control_end_phase(comm, control));
+out:
+    return st;
+}
