@@ -1,0 +1,395 @@
+/* Control: state by name, wishes of one rank that become those of all, saves that fail, the clock, the file STOP.
+ * ranks: 1 2 3 */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "dcmpi/clock.h"
+#include "dcmpi/control.h"
+#include "dcmpi/log.h"
+#include "dcmpi/signals.h"
+
+static dc_comm *comm;
+static int rank, P;
+
+/* ---- A save function that remembers -------------------------------------------------------------------------------
+ */
+
+typedef struct {
+    int saves, beats;
+    dc_status answer, beat_answer;
+    char phase[32];
+    int64_t step;
+    int n;
+    char names[256]; /* of the arrays, with spaces between */
+    double first[8]; /* value of each array */
+    size_t length[8];
+} saved;
+
+static double first_value(const dc_state_array *a)
+{
+    if (a->type == DC_STATE_F32) return (double)*(const float *)a->data;
+    return a->type == DC_STATE_F64 ? *(const double *)a->data : (double)*(const int64_t *)a->data;
+}
+
+static dc_status save(void *ctx, const dc_control *c, const dc_state_array *array, int n)
+{
+    saved *s = ctx;
+    s->saves++;
+    if (s->answer != DC_OK) return DC_FAIL(s->answer, "the disk is full");
+    snprintf(s->phase, sizeof s->phase, "%s", dc_control_phase(c));
+    s->step = dc_control_step(c);
+    s->n = n;
+    s->names[0] = '\0';
+    for (int i = 0; i < n && i < 8; i++) {
+        snprintf(s->names + strlen(s->names), sizeof s->names - strlen(s->names), "%s ", array[i].name);
+        s->first[i] = first_value(&array[i]);
+        s->length[i] = array[i].n;
+    }
+    return DC_OK;
+}
+
+static dc_status beat(void *ctx)
+{
+    saved *s = ctx;
+    s->beats++;
+    return s->beat_answer == DC_OK ? DC_OK : DC_FAIL(s->beat_answer, "somebody else has the lock");
+}
+
+static dc_control *make(saved *s, double every, double stop_at, const char *stop_file)
+{
+    dc_control *c = NULL;
+    *s = (saved){0};
+    const dc_control_config cfg = {
+        .save_every_s = every, .stop_at_s = stop_at, .stop_file = stop_file, .save = save, .beat = beat, .ctx = s};
+    CHECK_OK(dc_control_create(comm, &c, &cfg, NULL, 0));
+    return c;
+}
+
+static int on_root(int value)
+{
+    return rank == 0 ? value : 0;
+}
+
+/* ---- State --------------------------------------------------------------------------------------------------------
+ */
+
+static dc_state_array waiting_array(const char *name, dc_state_type type, size_t n, const void *data)
+{
+    dc_state_array a = {.type = type, .n = n};
+    snprintf(a.name, sizeof a.name, "%s", name);
+    CHECK_OK(dc_mem_alloc(&a.data, n, dc_state_type_bytes(type), "waiting"));
+    memcpy(a.data, data, n * dc_state_type_bytes(type));
+    return a;
+}
+
+static dc_control *make_waiting(saved *s)
+{
+    const float w[] = {1, 2, 3};
+    const int64_t count[] = {42};
+    const double loss[] = {0.5, 0.25};
+    const dc_state_array waiting[] = {waiting_array("net/w", DC_STATE_F32, 3, w),
+                                      waiting_array("count", DC_STATE_I64, 1, count),
+                                      waiting_array("loss", DC_STATE_F64, 2, loss)};
+    dc_control *c = NULL;
+    *s = (saved){0};
+    const dc_control_config cfg = {.save = save, .ctx = s};
+    CHECK_OK(dc_control_create(comm, &c, &cfg, waiting, 3));
+    return c;
+}
+
+static void test_restore(void)
+{
+    saved s;
+    dc_control *c = make_waiting(&s);
+    float w[3] = {9, 9, 9};
+    int64_t count = 0, other = 7;
+    bool restored = true;
+    CHECK(dc_control_continues(c));
+    CHECK(dc_control_waiting(c, "loss") && dc_control_waiting(c, "loss")->n == 2);
+    CHECK(dc_control_waiting(c, "los") == NULL);
+    CHECK_OK(dc_control_keep(c, "other", DC_STATE_I64, 1, &other, &restored));
+    CHECK(!restored && other == 7);
+    CHECK_OK(dc_control_keep(c, "count", DC_STATE_I64, 1, &count, &restored));
+    CHECK(restored && count == 42);
+    CHECK_OK(dc_control_keep(c, "net/w", DC_STATE_F32, 3, w, NULL));
+    CHECK(w[0] == 1 && w[2] == 3);
+    /* Values are given once: the same name in a later phase starts fresh. */
+    CHECK(dc_control_waiting(c, "net/w") == NULL);
+    dc_control_drop(c, w);
+    w[0] = 5;
+    CHECK_OK(dc_control_keep(c, "net/w", DC_STATE_F32, 3, w, &restored));
+    CHECK(!restored && w[0] == 5);
+    CHECK_OK(dc_control_end_phase(comm, c));
+    CHECK_INT(s.n, on_root(3));
+    CHECK_TEXT_HAS(s.names, rank == 0 ? "other count net/w " : "");
+    dc_control_destroy(&c);
+}
+
+/* Another length or type is the checkpoint of another run. */
+static void test_misfit(void)
+{
+    saved s;
+    dc_control *c = make_waiting(&s);
+    float w[4] = {0};
+    double loss[2] = {0};
+    CHECK_STATUS(dc_control_keep(c, "net/w", DC_STATE_F32, 4, w, NULL), DC_ERR_FORMAT);
+    CHECK_TEXT_HAS(dc_error_text(), "3 values of 'net/w', this run 4");
+    dc_error_clear();
+    CHECK_STATUS(dc_control_keep(c, "loss", DC_STATE_I64, 2, loss, NULL), DC_ERR_FORMAT);
+    dc_error_clear();
+    CHECK(w[0] == 0 && loss[0] == 0);
+    dc_control_destroy(&c);
+    CHECK(c == NULL);
+}
+
+static void test_drop(void)
+{
+    saved s;
+    dc_control *c = make(&s, 0, 0, NULL);
+    int64_t a = 1, b = 2, d = 3;
+    CHECK(!dc_control_continues(c));
+    CHECK_OK(dc_control_keep(c, "a", DC_STATE_I64, 1, &a, NULL));
+    CHECK_OK(dc_control_keep(c, "b", DC_STATE_I64, 1, &b, NULL));
+    CHECK_OK(dc_control_keep(c, "d", DC_STATE_I64, 1, &d, NULL));
+    dc_control_drop(c, &b);
+    dc_control_drop(c, &s); /* unknown: nothing happens */
+    dc_control_at(c, "phase", 12);
+    a = 10;
+    CHECK_OK(dc_control_end_phase(comm, c));
+    CHECK_TEXT_HAS(s.names, rank == 0 ? "a d " : "");
+    CHECK_INT(s.first[0], on_root(10)); /* the values of the moment */
+    CHECK_INT(s.first[1], on_root(3));
+    CHECK_INT(s.step, on_root(12));
+    CHECK_TEXT_HAS(s.phase, rank == 0 ? "phase" : "");
+    dc_control_destroy(&c);
+}
+
+/* Shares: rank r holds value r of an array of P values. */
+static void gather(dc_comm *on, const void *ctx, const float *own, float *all)
+{
+    double v[8] = {0};
+    (void)ctx;
+    v[rank] = (double)own[rank];
+    dc_comm_sum_f64(on, v, (size_t)P);
+    for (int i = 0; all && i < P; i++) all[i] = (float)v[i];
+}
+static void take(const void *ctx, const float *all, float *own)
+{
+    (void)ctx;
+    own[rank] = all[rank];
+}
+
+static void test_shares(void)
+{
+    saved s;
+    float own[8] = {0}, whole[8];
+    const dc_state_shares shares = {.gather = gather, .take = take};
+    dc_control *c = make(&s, 0, 0, NULL);
+    own[rank] = (float)(rank + 5);
+    CHECK_OK(dc_control_keep_shares(c, "m", (size_t)P, own, &shares));
+    CHECK_OK(dc_control_end_phase(comm, c));
+    CHECK_INT(s.first[0], on_root(5));
+    CHECK_INT(s.length[0], on_root(P));
+    dc_control_destroy(&c);
+
+    for (int i = 0; i < 8; i++) whole[i] = (float)(100 + i);
+    const dc_state_array waiting = waiting_array("m", DC_STATE_F32, (size_t)P, whole);
+    const dc_control_config cfg = {.save = save, .ctx = &s};
+    CHECK_OK(dc_control_create(comm, &c, &cfg, &waiting, 1));
+    CHECK_OK(dc_control_keep_shares(c, "m", (size_t)P, own, &shares));
+    CHECK(own[rank] == (float)(100 + rank));
+    dc_control_destroy(&c);
+}
+
+/* ---- Wishes -------------------------------------------------------------------------------------------------------
+ */
+
+static void test_no_control(void)
+{
+    int64_t a = 1;
+    bool restored = true;
+    CHECK_OK(dc_control_keep(NULL, "a", DC_STATE_I64, 1, &a, &restored));
+    CHECK(!restored && !dc_control_continues(NULL) && !dc_control_waiting(NULL, "a"));
+    dc_control_drop(NULL, &a);
+    dc_control_at(NULL, "x", 1);
+    CHECK(dc_control_ask(NULL) == 0);
+    dc_control_hear(NULL, 1);
+    CHECK_OK(dc_control_act(comm, NULL));
+    CHECK_OK(dc_control_poll(comm, NULL));
+    CHECK_OK(dc_control_poll_stop(comm, NULL));
+    CHECK_OK(dc_control_end_phase(comm, NULL));
+}
+
+/* A wish to save of one rank is a save of all; the second poll finds nothing new. */
+static void test_save_wish(void)
+{
+    for (int who = 0; who < P; who++) {
+        saved s;
+        dc_control *c = make(&s, 0, 0, NULL);
+        CHECK_OK(dc_control_poll(comm, c));
+        CHECK_INT(s.saves, 0);
+        if (rank == who) raise(SIGUSR2);
+        CHECK_OK(dc_control_poll_stop(comm, c)); /* saving can wait ... */
+        CHECK_INT(s.saves, 0);
+        CHECK_OK(dc_control_poll(comm, c)); /* ... and is not forgotten */
+        CHECK_INT(s.saves, on_root(1));
+        CHECK_OK(dc_control_poll(comm, c));
+        CHECK_INT(s.saves, on_root(1));
+        dc_control_destroy(&c);
+    }
+}
+
+/* The same, with the wish in a sum that is made anyhow, in floats. */
+static void test_riding_along(void)
+{
+    saved s;
+    dc_control *c = make(&s, 0, 0, NULL);
+    for (int round = 0; round < 3; round++) {
+        if (round == 1) raise(SIGUSR2); /* on all ranks: still no stop */
+        float sum = (float)dc_control_ask(c);
+        dc_comm_sum_f32(comm, &sum, 1);
+        dc_control_hear(c, (double)sum);
+        CHECK_OK(dc_control_act(comm, c));
+        CHECK_INT(s.saves, on_root(round >= 1));
+    }
+    dc_control_hear(c, 0x1p-21 * (1 << 20)); /* as many ranks as there may be wish to save */
+    CHECK_OK(dc_control_act(comm, c));
+    CHECK_INT(s.saves, on_root(2));
+    dc_control_destroy(&c);
+}
+
+/* A failed save warns, work goes on, and the next wish tries again. */
+static void test_failed_save(void)
+{
+    saved s;
+    dc_control *c = make(&s, 0, 0, NULL);
+    int64_t a = 1;
+    CHECK_OK(dc_control_keep(c, "a", DC_STATE_I64, 1, &a, NULL));
+    s.answer = DC_ERR_IO;
+    CHECK_OK(dc_control_end_phase(comm, c));
+    CHECK_INT(s.saves, on_root(1));
+    CHECK_INT(dc_error_code(), DC_OK);
+    CHECK_OK(dc_control_poll(comm, c)); /* not at once */
+    CHECK_INT(s.saves, on_root(1));
+    s.answer = DC_OK;
+    CHECK_OK(dc_control_end_phase(comm, c));
+    CHECK_INT(s.n, on_root(1));
+    dc_control_destroy(&c);
+}
+
+static void test_clock(void)
+{
+    saved s;
+    dc_control *c = make(&s, 0.2, 0, NULL);
+    CHECK_OK(dc_control_poll(comm, c));
+    CHECK_INT(s.saves, 0);
+    usleep(250000);
+    CHECK_OK(dc_control_poll(comm, c));
+    CHECK_INT(s.saves, on_root(1));
+    CHECK_OK(dc_control_poll(comm, c));
+    CHECK(s.saves <= 2);
+    s.answer = DC_ERR_IO;
+    usleep(250000);
+    CHECK_OK(dc_control_poll(comm, c)); /* fails; the retry waits no longer than the interval */
+    const int before = s.saves;
+    usleep(250000);
+    CHECK_OK(dc_control_poll(comm, c));
+    CHECK_INT(s.saves - before, on_root(1));
+    dc_control_destroy(&c);
+}
+
+static void test_time_limit(void)
+{
+    saved s;
+    dc_control *c = make(&s, 0, dc_clock_now_s() + 1000, NULL);
+    CHECK_OK(dc_control_poll(comm, c));
+    dc_control_destroy(&c);
+    /* The time may only be up on rank 0: its clock counts. */
+    c = make(&s, 0, rank == 0 ? dc_clock_now_s() - 1 : 0, NULL);
+    CHECK_STATUS(dc_control_poll(comm, c), DC_STOPPED);
+    CHECK_INT(s.saves, on_root(1));
+    CHECK_TEXT_HAS(dc_control_stop_reason(c), rank == 0 ? "run.max_time" : "a signal to another rank");
+    CHECK(dc_control_stop_latency(c) >= 0 && dc_control_stop_latency(c) < 60);
+    dc_control_destroy(&c);
+}
+
+static void test_stop_file(void)
+{
+    saved s;
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/dcmpi-t121-%ld", (long)getpid());
+    dc_control *c = make(&s, 0, 0, path);
+    if (rank == 0) close(open(path, O_CREAT | O_WRONLY, 0666));
+    CHECK_STATUS(dc_control_poll_stop(comm, c), DC_STOPPED);
+    CHECK_INT(s.saves, 0);
+    if (rank == 0) CHECK_TEXT_HAS(dc_control_stop_reason(c), "the file STOP");
+    if (rank == 0) CHECK(access(path, F_OK) != 0);
+    dc_control_destroy(&c);
+}
+
+/* Another run has taken the lock: this one must stop, and cannot save. */
+static void test_lost_lock(void)
+{
+    saved s;
+    dc_control *c = make(&s, 0, 0, NULL);
+    s.beat_answer = DC_ERR_BUSY;
+    s.answer = DC_ERR_BUSY;
+    CHECK_STATUS(dc_control_poll(comm, c), DC_ERR_IO);
+    CHECK_TEXT_HAS(dc_error_text(), "stopped by another run without a checkpoint");
+    dc_error_clear();
+    dc_control_destroy(&c);
+}
+
+/* Last: a stop signal stays. */
+static void test_stop_signal(void)
+{
+    saved s;
+    dc_control *c = make(&s, 0, 0, NULL);
+    CHECK_OK(dc_control_poll(comm, c));
+    if (rank == P - 1) raise(SIGUSR1);
+    const double sum = dc_control_ask(c);
+    CHECK(sum == (rank == P - 1 ? 1 : 0));
+    dc_control_hear(c, 1);
+    CHECK_STATUS(dc_control_act(comm, c), DC_STOPPED);
+    CHECK_INT(s.saves, on_root(1));
+    CHECK_TEXT_HAS(dc_control_stop_reason(c), rank == P - 1 ? "SIGUSR1" : "a signal to another rank");
+    CHECK_STATUS(dc_control_poll(comm, c), DC_STOPPED); /* work that did not end is told again */
+    s.answer = DC_ERR_IO;
+    CHECK_STATUS(dc_control_poll(comm, c), DC_ERR_IO);
+    CHECK_TEXT_HAS(dc_error_text(), "without a checkpoint: the disk is full");
+    dc_error_clear();
+    dc_control_destroy(&c);
+    /* Heard before a phase ends, done at its end. */
+    c = make(&s, 0, 0, NULL);
+    dc_control_hear(c, 1);
+    CHECK_STATUS(dc_control_end_phase(comm, c), DC_STOPPED);
+    CHECK_INT(s.saves, on_root(1));
+    dc_control_destroy(&c);
+}
+
+int main(void)
+{
+    dc_signals_install();
+    if (dc_comm_create(&comm) != DC_OK) return 1;
+    rank = dc_comm_rank(comm);
+    P = dc_comm_size(comm);
+    check_init(rank);
+    dc_log_set_active(false);
+    test_no_control();
+    test_restore();
+    test_misfit();
+    test_drop();
+    test_shares();
+    test_save_wish();
+    test_riding_along();
+    test_failed_save();
+    test_clock();
+    test_time_limit();
+    test_stop_file();
+    test_lost_lock();
+    test_stop_signal();
+    return check_done_all(&comm);
+}
