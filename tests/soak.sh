@@ -46,6 +46,8 @@ declare -A options=(
             --cluster.optimizer=adam --cluster.lr=0.001 --cluster.max_iter=100 --cluster.update_interval=25"
     [kmeans]="kmeans --input.rows=3000 --parallel.shards=8 --cluster.n_init=40 --cluster.kmeans_tol=0"
 )
+declare -A first_phase=([dec]=pretrain [idec]=pretrain [layerwise]=layers [kmeans]=kmeans)
+declare -A last_step=([dec]=390 [idec]=200 [layerwise]=100 [kmeans]=none)
 phases=(start layers pretrain kmeans cluster final_kmeans writing)
 kinds=(KILL.rank KILL.mpirun KILL.all TERM.rank TERM.mpirun USR1.rank USR1.mpirun INT.mpirun STOPCONT.rank STOPCONT.mpirun
     USR2.mpirun STOP.file)
@@ -73,29 +75,44 @@ rank_pids() { pgrep -f -- "--run.output=$deck( |\$)" | grep -vx "$job"; }
 
 # Sets $phase: what the run is at, from the last line of its log that tells.
 find_phase() {
-    local lines i
+    local lines i begun=no
     phase=start
     [ -e "$deck/log.txt" ] || return
     mapfile -t lines <"$deck/log.txt"
     for ((i = ${#lines[@]} - 1; i >= 0; i--)); do
         case ${lines[i]} in
-        *' stop: '* | *' k-means   best '* | *' outliers '*) phase=writing ;;
-        *', final_kmeans step '* | *' cluster   100.0%'*) phase=final_kmeans ;;
-        *' cluster '*'%'* | *', cluster step '* | *'continues cluster'*) phase=cluster ;;
-        *', kmeans step '* | *'continues kmeans'* | *' pretrain  100.0%'* | *' finetune  100.0%'*) phase=kmeans ;;
-        *' pretrain '*'%'* | *' finetune '*'%'* | *', pretrain step '* | *', finetune step '*) phase=pretrain ;;
-        *'continues pretrain'* | *'continues finetune'*) phase=pretrain ;;
-        *' layer_'*) phase=layers ;;
         *' memory    about '*)
-            phase=pretrain
-            [ "$deck" = kmeans ] && phase=kmeans
-            [ "$deck" = layerwise ] && phase=layers
+            begun=yes
+            continue
             ;;
-        *'  dcmpi '*) phase=start ;;
+        *'  dcmpi '* | *' continues '*) [ $begun = yes ] || return ;;&
+        *'  dcmpi '*) phase=${first_phase[$deck]} ;;
+        *' stop: '* | *' k-means   best '*) phase=writing ;;
+        *', final_kmeans step '* | *' cluster   100.0%'* | *', cluster step '"${last_step[$deck]}":*) phase=final_kmeans ;;
+        *' cluster '*'%'* | *', cluster step '* | *' continues cluster,'*) phase=cluster ;;
+        *', kmeans step '* | *' continues kmeans,'* | *' pretrain  100.0%'* | *' finetune  100.0%'*) phase=kmeans ;;
+        *' continues pretrain,'* | *' continues finetune,'*)
+            phase=pretrain
+            # The records of a finished phase are still there.
+            [[ "${lines[*]}" != *' pretrain  100.0%'* && "${lines[*]}" != *' finetune  100.0%'* ]] || phase=kmeans
+            ;;
+        *' pretrain '*'%'* | *' finetune '*'%'* | *', pretrain step '* | *', finetune step '*) phase=pretrain ;;
+        *' layer_'*) phase=layers ;;
         *) continue ;;
         esac
         return
     done
+}
+
+# A moment of the part: half of them of all of it, half of them behind its start, which takes long.
+wait_for_moment() {
+    local share=$RANDOM behind_start=$((RANDOM % 2))
+    find_phase
+    while [ $behind_start = 1 ] && [ "$phase" = start ] && kill -0 "$job"; do
+        sleep 0.1
+        find_phase
+    done 2>/dev/null
+    sleep "$(awk -v t="${took[$deck]}" -v x="$share" 'BEGIN { print t * x / 32768 }')"
 }
 
 send() { # SIGNAL TARGET
@@ -213,6 +230,7 @@ compare_run() {
         cat compare.txt
         report_fault "the result differs"
     fi
+    rm -f "$deck/STOP" # it may have come too late
     cmp -s <(without_times "good.$deck/metrics.jsonl") <(without_times "$deck/metrics.jsonl") ||
         report_fault "metrics.jsonl differs"
     [ -z "$(find "$deck" -name '*.part' -o -name 'LOCK*' -o -name STOP)" ] || report_fault "files are left behind"
@@ -239,7 +257,7 @@ run_disturbed() {
         draw "${kinds[@]}" && kind=$drawn
         event='' phase=''
         start_part "$ranks" "$every"
-        sleep "$(awk -v t="${took[$deck]}" -v x="$RANDOM" 'BEGIN { print t * x / 32768 }')"
+        wait_for_moment
         disturb "$kind"
         wait_for_end
         judge_part
