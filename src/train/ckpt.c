@@ -161,7 +161,9 @@ static dc_status get_array(void *ctx, const char *name, const dc_h5_info *info)
         return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is nothing that a checkpoint of dcmpi holds", r->path, name);
     snprintf(a->name, sizeof a->name, "%s", name + prefix);
     a->n = (size_t)info->dims[0];
-    dc_status st = dc_mem_alloc_raw(&a->data, a->n, dc_state_type_bytes(a->type), "checkpoint");
+    dc_h5_info stored; /* asking for it refuses shapes larger than what is stored */
+    dc_status st = dc_h5_dataset_info(r->h5, name, &stored);
+    if (st == DC_OK) st = dc_mem_alloc_raw(&a->data, a->n, dc_state_type_bytes(a->type), "checkpoint");
     if (st != DC_OK) return st;
     c->n++;
     st = dc_h5_read_rows(r->h5, name, info->type, 0, info->dims[0], a->data);
@@ -217,6 +219,7 @@ static dc_status read_file(const char *path, bool arrays, dc_ckpt *out)
     DC_TRY(dc_h5_image_open(&r.h5, path, data, bytes));
     DC_TRY(get_header(r.h5, path, &out->header));
     if (arrays) DC_TRY(dc_h5_visit(r.h5, get_array, &r));
+    if (arrays && out->n == 0) st = DC_FAIL(DC_ERR_FORMAT, "%s holds no state", path);
 out:
     (void)!dc_h5_close(&r.h5);
     dc_mem_free(&data);
