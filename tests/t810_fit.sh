@@ -1,6 +1,5 @@
-#!/ usr / bin / env bash
-#Whole runs of the built - in problem, small : files, log, scores,                                                     \
-    the same k - means bits and nearly the same scores on any ranks.
+#!/usr/bin/env bash
+# Whole runs of the built-in problem, small: files, log, scores, the same k-means bits and nearly the same scores on any ranks.
 . "$(dirname "$0")/lib.sh"
 
 fast=(--model.hidden=[128,64] --pretrain.epochs=12 --cluster.n_init=4 --cluster.max_iter=200)
@@ -12,10 +11,7 @@ expect_out '^RESULT  converged=(yes|no) iter=[0-9]+ delta=[0-9.]+ acc=[0-9.]+ nm
     "the RESULT line"
 expect_out 'self-checks PASSED, 6 of 6: cluster sizes sum to N, .*rows of q sum to 1, rows of p sum to 1' "self-checks"
 expect_out '^section .*slowest' "the timing table"
-for file in run.h5 summary.json metrics.jsonl log.txt config.used.yaml;
-do
-    expect_file "$tmp/p2/$file"
-                "$file"; done
+for file in run.h5 summary.json metrics.jsonl log.txt config.used.yaml; do expect_file "$tmp/p2/$file" "$file"; done
 expect_no_file "$tmp/p2/run.h5.part" "no temporary file is left"
 ok "summary.json is JSON" python3 -m json.tool "$tmp/p2/summary.json" /dev/null
 ok "metrics.jsonl is JSON, line by line" python3 -c "import json,sys; [json.loads(l) for l in open(sys.argv[1])]" "$tmp/p2/metrics.jsonl"
@@ -32,26 +28,18 @@ expect_exit 0 "the effective deck runs"
 run 0 1 compare "$tmp/p2/run.h5" "$tmp/again/run.h5"
 expect_exit 0 "and gives the same bits on the same ranks"
 
-for p in 1 3 5;
-do
-    run $p 1 "${small[@]}" --run.output = "$tmp/p$p" expect_exit 0 "$p ranks" number_between "$(result_value acc)"
-                                                                   "$(awk " BEGIN
-    {
-        print $acc2 - .03
-    }
-")"
-    "$(awk " BEGIN
-{
-    print $acc2 + .03
-}")" \
+for p in 1 3 5; do
+    run $p 1 "${small[@]}" --run.output="$tmp/p$p"
+    expect_exit 0 "$p ranks"
+    number_between "$(result_value acc)" "$(awk "BEGIN { print $acc2 - .03 }")" "$(awk "BEGIN { print $acc2 + .03 }")" \
         "accuracy on $p ranks is that of 2 ranks"
 done
 
-for setting in "1 1" "1 2" "2 1" "3 2" "5 1";
-do
-    read - r p t < < < "$setting" run "$p"
-                       "$t" kmeans-- input.rows = 1500 --cluster.n_init = 4 --run.resume = never-- run.output =
-        "$tmp/km" expect_exit 0 "kmeans on $p ranks x $t threads" if[-e "$tmp/km.h5"]; then
+for setting in "1 1" "1 2" "2 1" "3 2" "5 1"; do
+    read -r p t <<<"$setting"
+    run "$p" "$t" kmeans --input.rows=1500 --cluster.n_init=4 --run.resume=never --run.output="$tmp/km"
+    expect_exit 0 "kmeans on $p ranks x $t threads"
+    if [ -e "$tmp/km.h5" ]; then
         run 0 1 compare "$tmp/km.h5" "$tmp/km/run.h5"
         expect_exit 0 "labels, centres and sizes have the same bits"
     else
@@ -71,7 +59,8 @@ expect_exit 0 "--dry-run"
 expect_out 'nothing was written' "--dry-run says so"
 expect_no_file "$tmp/dry" "--dry-run writes nothing"
 
-for n in 1 3;
-do
-run 3 1 "${fast[@]}" --input.rows = $n-- cluster.clusters = 1 --run.output =
-    "$tmp/n$n" expect_exit 0 "N = $n on 3 ranks" done done_testing
+for n in 1 3; do
+    run 3 1 "${fast[@]}" --input.rows=$n --cluster.clusters=1 --run.output="$tmp/n$n"
+    expect_exit 0 "N = $n on 3 ranks"
+done
+done_testing
