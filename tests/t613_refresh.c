@@ -13,6 +13,7 @@ typedef struct {
     float *q, *p;
     int32_t *label;
     double f[64], loss;
+    int64_t odd;
     int64_t size[64];
     dc_soft_stats stats;
 } refresh;
@@ -31,8 +32,8 @@ static void run(dc_comm *comm, int64_t N, int64_t K, int64_t L, const float *Z, 
         dc_softassign_refresh(comm, &r->part, Z + lo * L, M, K, L, 1.7, keep_q ? r->q : NULL, r->label, &r->stats));
     if (!keep_q) dc_softassign(Z + lo * L, M, n, K, L, 1.7, r->q);
     memcpy(r->p, r->q, (size_t)(n * K) * sizeof *r->p);
-    CHECK_OK(dc_sum_create(&sum, &r->part, 1));
-    r->loss = dc_target_refresh(comm, &r->part, r->f, K, sum, r->p);
+    CHECK_OK(dc_sum_create(&sum, &r->part, DC_TARGET_SUMS));
+    r->loss = dc_target_refresh(comm, &r->part, r->f, K, sum, r->p, &r->odd);
     dc_sum_destroy(&sum);
 }
 
@@ -67,6 +68,7 @@ static void check_meaning(const refresh *r, int64_t N, int64_t K)
     CHECK_NEAR(all, N, 1e-6 * (double)(N + 1));
     CHECK_NEAR(r->loss, N ? loss / (double)N : 0, 1e-6);
     CHECK(r->stats.sum_check < 1e-5);
+    CHECK_INT(r->odd, 0);
 }
 
 static bool same(const refresh *part, const refresh *whole, int64_t K)
@@ -77,7 +79,7 @@ static bool same(const refresh *part, const refresh *whole, int64_t K)
            memcmp(part->label, whole->label + lo, (size_t)n * sizeof(int32_t)) == 0 &&
            memcmp(part->f, whole->f, sizeof part->f) == 0 && memcmp(part->size, whole->size, sizeof part->size) == 0 &&
            part->loss == whole->loss && part->stats.changed == whole->stats.changed &&
-           part->stats.sum_check == whole->stats.sum_check;
+           part->stats.sum_check == whole->stats.sum_check && part->odd == whole->odd;
 }
 
 static void compare(dc_comm *comm, int64_t N, int64_t K, int64_t L, bool keep_q)
@@ -98,6 +100,24 @@ static void compare(dc_comm *comm, int64_t N, int64_t K, int64_t L, bool keep_q)
     free(Z), free(M);
 }
 
+/* Rows that a NaN has spoilt are counted over all ranks. */
+static void count_odd_rows(dc_comm *comm)
+{
+    enum { N = 41, K = 3 };
+    dc_part part;
+    dc_sum *sum;
+    int64_t odd = -1, expected = 0;
+    float p[N * K];
+    CHECK_OK(dc_part_init(&part, N, 8, dc_comm_size(comm), dc_comm_rank(comm)));
+    CHECK_OK(dc_sum_create(&sum, &part, DC_TARGET_SUMS));
+    for (int64_t i = 0; i < dc_part_rows(&part); i++)
+        for (int64_t k = 0; k < K; k++) p[i * K + k] = (part.row_lo + i) % 4 == 1 && k == 1 ? NAN : 0.25f;
+    for (int64_t i = 0; i < N; i++) expected += i % 4 == 1;
+    (void)dc_target_refresh(comm, &part, (double[]){10, 10, 21}, K, sum, p, &odd);
+    CHECK_INT(odd, expected);
+    dc_sum_destroy(&sum);
+}
+
 int main(void)
 {
     dc_comm *comm;
@@ -110,5 +130,6 @@ int main(void)
     }
     compare(comm, 40000, 10, 2, true);
     compare(comm, 3000, 64, 10, false);
+    count_odd_rows(comm);
     return check_done_all(&comm);
 }

@@ -9,7 +9,7 @@ run 2 1 "${small[@]}" --run.output="$tmp/p2"
 expect_exit 0 "a run without a deck on 2 ranks"
 expect_out '^RESULT  converged=(yes|no) iter=[0-9]+ delta=[0-9.]+ acc=[0-9.]+ nmi=[0-9.]+ ari=[0-9.-]+ clusters=10 empty=[0-9]+ wall=[0-9.]+s$' \
     "the RESULT line"
-expect_out 'self-checks PASSED \(4 of 4' "self-checks"
+expect_out 'self-checks PASSED, 6 of 6: cluster sizes sum to N, .*rows of q sum to 1, rows of p sum to 1' "self-checks"
 expect_out '^section .*slowest' "the timing table"
 for file in run.h5 summary.json metrics.jsonl log.txt config.used.yaml; do expect_file "$tmp/p2/$file" "$file"; done
 expect_no_file "$tmp/p2/run.h5.part" "no temporary file is left"

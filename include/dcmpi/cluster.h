@@ -73,6 +73,9 @@ void dc_nearest(const float *X, const float *M, int64_t n, int64_t K, int64_t d,
  * such input. Local, threaded outside a parallel region; a row's result does not depend on its position. */
 void dc_softassign(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q);
 
+/* Rows of q and p are float: their sums may be off by rounding, but not by more. */
+#define DC_ROW_SUM_TOLERANCE 1e-5
+
 /* What all ranks learn from one pass of dc_softassign over all rows. The arrays are the caller's. */
 typedef struct {
     double *f;        /* [K] f_j = sum_i q_ij over all N rows, in double */
@@ -90,9 +93,11 @@ DC_CHECKED dc_status dc_softassign_refresh(dc_comm *comm, const dc_part *part, c
 /* p_ij = (q_ij^2/f_j) / sum_k(q_ik^2/f_k), f floored at 1e-12 N (Xie et al. 2016, equation 3). q, p [n x K]; p may be
  * q. Local, threaded outside a parallel region. */
 void dc_target(const float *q, const double *f, int64_t n, int64_t K, dc_gidx N, float *p);
-/* The same in place for all rows: p holds q on entry. Returns (1/N) sum_i KL(p_i || q_i). `loss`: an accumulator of one
- * value. Collective: one reduction. */
-double dc_target_refresh(dc_comm *comm, const dc_part *part, const double *f, int64_t K, dc_sum *loss, float *p);
+/* The same in place for all rows: p holds q on entry. Returns (1/N) sum_i KL(p_i || q_i); *odd: rows of p over all
+ * ranks that do not sum to 1. `sum`: an accumulator of DC_TARGET_SUMS values. Collective: one reduction. */
+enum { DC_TARGET_SUMS = 2 };
+double dc_target_refresh(dc_comm *comm, const dc_part *part, const double *f, int64_t K, dc_sum *sum, float *p,
+                         int64_t *odd);
 
 /* Loss of a batch and its gradients, P constant: this rank's part of L = (1/B) sum_i sum_j p_ij log(p_ij/q_ij), B the
  * rows of the batch over all ranks. Z [n x L]: the batch's rows of this rank as they are now; the target of row i is

@@ -24,8 +24,9 @@ typedef struct {
     struct {
         char output[DC_PATH_MAX];
         int64_t seed;
-        int resume;                    /* dc_resume_mode */
-        double max_time, log_interval; /* s */
+        int resume;                        /* dc_resume_mode */
+        double max_time, log_interval;     /* s */
+        double stall_warning, stall_abort; /* s, 0: never */
     } run;
     struct {
         char data[DC_PATH_MAX];

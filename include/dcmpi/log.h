@@ -22,6 +22,8 @@ void dc_log_plain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void dc_log_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void dc_log_warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int dc_log_warning_count(void);
+/* A line with time in front from any rank and any thread; to the log file, too, where it is open. */
+void dc_log_alarm(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* "dcmpi: ERROR: ..." to stderr and to the log file; the one line of a failed run. */
 void dc_log_error(const char *text);
 /* A line that overwrites itself if stdout is a terminal; nothing otherwise. */

@@ -30,13 +30,14 @@ enum {
 
 /* What a refresh tells the trainer; global values. */
 typedef struct {
-    int64_t changed;    /* rows whose label is another one than at the last refresh */
-    double loss;        /* clustering loss over all rows with the fresh target */
-    double sum_check;   /* max |sum_j q_ij - 1| */
-    double f_sum;       /* sum_j f_j: N if all is well */
-    double k_effective; /* exp of the entropy of f/N */
-    int64_t largest;    /* rows of the largest cluster */
-    int empty;          /* clusters without rows */
+    int64_t changed;     /* rows whose label is another one than at the last refresh */
+    double loss;         /* clustering loss over all rows with the fresh target */
+    double sum_check;    /* max |sum_j q_ij - 1| */
+    int64_t odd_targets; /* rows of the target that do not sum to 1, -1 without a target */
+    double f_sum;        /* sum_j f_j: N if all is well */
+    double k_effective;  /* exp of the entropy of f/N */
+    int64_t largest;     /* rows of the largest cluster */
+    int empty;           /* clusters without rows */
 } dc_refresh;
 
 /* One step's rows of this rank. */

@@ -83,8 +83,8 @@ typedef struct {
     double value; /* the figure that was judged */
 } dc_self_check;
 enum { DC_SELF_CHECKS_MAX = 8 };
-/* Judges a finished run: sizes sum to N, finite weights, and, with a soft assignment, rows of q and sum of f. Local,
- * global values in. Returns the number of checks. */
+/* Judges a finished run: sizes sum to N, finite weights, and, with a soft assignment, replicas, rows of q and p, sum of
+ * f. Local, global values in. Returns the number of checks. */
 int dc_self_checks(const dc_result *r, const dc_refresh *last, dc_self_check out[DC_SELF_CHECKS_MAX]);
 /* One line; a WARNING if one failed. */
 void dc_self_checks_print(const dc_self_check *checks, int n);

@@ -17,6 +17,7 @@ typedef enum {
     DC_T_CLUSTER_NETWORK,
     DC_T_CLUSTER_SYNC,
     DC_T_CLUSTER_UPDATE,
+    DC_T_CHECKPOINT,
     DC_T_METRICS,
     DC_T_WRITE,
     DC_T_COUNT

@@ -10,6 +10,7 @@
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/version.h"
+#include "dcmpi/watchdog.h"
 #include "resume.h"
 
 /* ---- Deck -------------------------------------------------------------------------------------------------------- */
@@ -202,6 +203,7 @@ dc_status dc_job_open_output(dc_comm *comm, dc_job *job)
 {
     dc_status st = DC_OK;
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_output_open(job) : DC_OK);
+    DC_TRY(dc_watchdog_start(comm, job->cfg.run.stall_warning, job->cfg.run.stall_abort));
     spread_resume(comm, &job->resume);
     if (job->resume.complete) return DC_OK;
     job->from.peak_flops = dc_la_measure_peak_flops(job->binding.threads);

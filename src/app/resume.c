@@ -229,6 +229,7 @@ static dc_status save(void *ctx, const dc_control *c, const dc_state_array *arra
     r->number = r->next++;
     r->saved = true;
     dc_ckpt_prune(dir, r->number, job->cfg.checkpoint.keep - 1);
+    dc_timer_stop(&job->timers, DC_T_CHECKPOINT, start, 0, (double)bytes);
     dc_log("saved     %s, %s step %lld: %.1f MiB in %.2f s", path, header.phase, (long long)header.step,
            (double)bytes / 1048576.0, dc_clock_now_s() - start);
     return DC_OK;

@@ -4,6 +4,7 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "dcmpi/watchdog.h"
 #include "output.h"
 #include "resume.h"
 #include "run.h"
@@ -41,6 +42,7 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     const dc_config *cfg = &job->cfg;
     dc_data_header head;
     dc_estimate e;
+    dc_watchdog_note("reading", 0);
     DC_TRY(estimate(comm, job, &head, &e));
     DC_TRY_ALL(comm, check_memory(comm, &e));
     const double start = dc_timer_start();
@@ -83,6 +85,7 @@ static dc_status write_files(dc_comm *comm, dc_job *job, dc_result *r)
     char path[DC_PATH_MAX];
     if (!dc_job_path(job, "run.h5", path)) return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
     const double start = dc_timer_start();
+    dc_watchdog_note("writing", 0);
     const dc_status st = dc_result_write(comm, path, r);
     dc_timer_stop(&job->timers, DC_T_WRITE, start, 0, 0);
     return st;

@@ -13,9 +13,10 @@
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/version.h"
+#include "dcmpi/watchdog.h"
 #include "run.h"
 
-enum { ROUND_BYTES = 64 << 20 };
+enum { ROUND_BYTES = 64 << 20, STALL_WARNING_S = 60 };
 
 /* ---- Command line ------------------------------------------------------------------------------------------------ */
 
@@ -221,6 +222,7 @@ dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli)
     const double start = dc_clock_now_s();
     DC_TRY(dc_control_create(comm, &control, &(dc_control_config){0}, NULL, 0));
     dc_comm_set_control(comm, control);
+    DC_TRY(dc_watchdog_start(comm, STALL_WARNING_S, 0));
     DC_TRY(prepare(comm, cli, &p));
     DC_TRY(dc_prediction_create(comm, &p));
     DC_TRY(run_rounds(comm, &p));

@@ -57,12 +57,15 @@ static void erase_bar(void)
     bar_shown = false;
 }
 
+/* In one piece, for the watchdog's thread may print, too. */
 static void emit(FILE *to, const char *time, const char *prefix, const char *fmt, va_list args)
 {
+    flockfile(to);
     if (time) fprintf(to, "%s  ", time);
     if (prefix) fputs(prefix, to);
     vfprintf(to, fmt, args);
     fputc('\n', to);
+    funlockfile(to);
 }
 
 static void line(bool with_time, const char *prefix, const char *fmt, va_list args)
@@ -103,6 +106,20 @@ void dc_log_warning(const char *fmt, ...)
 {
     warning_count++;
     FORWARD(true, "WARNING ");
+}
+
+void dc_log_alarm(const char *fmt, ...)
+{
+    va_list args, again;
+    char time[DC_ISO_MAX];
+    dc_clock_iso(time);
+    va_start(args, fmt);
+    va_copy(again, args);
+    emit(stdout, time, NULL, fmt, args);
+    fflush(stdout);
+    if (file) emit(file, time, NULL, fmt, again);
+    va_end(again);
+    va_end(args);
 }
 
 void dc_log_error(const char *text)

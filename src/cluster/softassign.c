@@ -61,14 +61,18 @@ static void target_block(void *ctx, const dc_block *block, int thread, double *l
 {
     const target_pass *a = ctx;
     float *p = a->p + block->lo * a->K;
+    int64_t odd;
     (void)thread;
-    leaf[0] = dc_target_rows(p, a->f, block->hi - block->lo, a->K, a->N, p);
+    leaf[0] = dc_target_rows(p, a->f, block->hi - block->lo, a->K, a->N, p, &odd);
+    leaf[1] = (double)odd;
 }
 
-double dc_target_refresh(dc_comm *comm, const dc_part *part, const double *f, int64_t K, dc_sum *loss, float *p)
+double dc_target_refresh(dc_comm *comm, const dc_part *part, const double *f, int64_t K, dc_sum *sum, float *p,
+                         int64_t *odd)
 {
-    double total;
+    double total[DC_TARGET_SUMS];
     target_pass pass = {p, f, K, part->N};
-    dc_sum_over_blocks(comm, loss, target_block, &pass, &total);
-    return part->N > 0 ? total / (double)part->N : 0;
+    dc_sum_over_blocks(comm, sum, target_block, &pass, total);
+    *odd = (int64_t)total[1];
+    return part->N > 0 ? total[0] / (double)part->N : 0;
 }

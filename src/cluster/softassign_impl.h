@@ -34,7 +34,8 @@ typedef struct {
 } dc_soft_pass;
 void dc_soft_block(void *ctx, const dc_block *block, int thread, double *leaf);
 
-/* Target of n rows in the calling thread; returns sum KL(p_i || q_i). p may be q. */
-double dc_target_rows(const float *q, const double *f, int64_t n, int64_t K, dc_gidx N, float *p);
+/* Target of n rows in the calling thread; returns sum KL(p_i || q_i). p may be q. *odd counts rows of p that do not sum
+ * to 1 within DC_ROW_SUM_TOLERANCE, or hold a NaN. */
+double dc_target_rows(const float *q, const double *f, int64_t n, int64_t K, dc_gidx N, float *p, int64_t *odd);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "lanes.h"
 
+#include <math.h>
 #include <omp.h>
 
 static double floored(double f, dc_gidx N)
@@ -33,16 +34,29 @@ static double target_row(const float *q, const double *f, int64_t K, dc_gidx N, 
     return loss;
 }
 
-double dc_target_rows(const float *q, const double *f, int64_t n, int64_t K, dc_gidx N, float *p)
+static bool sums_to_one(const float *p, int64_t K)
+{
+    double sum = 0;
+    for (int64_t k = 0; k < K; k++) sum += (double)p[k];
+    return fabs(sum - 1) <= DC_ROW_SUM_TOLERANCE;
+}
+
+double dc_target_rows(const float *q, const double *f, int64_t n, int64_t K, dc_gidx N, float *p, int64_t *odd)
 {
     double loss = 0;
-    for (int64_t i = 0; i < n; i++) loss += target_row(q + i * K, f, K, N, p + i * K);
+    *odd = 0;
+    for (int64_t i = 0; i < n; i++) {
+        loss += target_row(q + i * K, f, K, N, p + i * K);
+        *odd += !sums_to_one(p + i * K, K);
+    }
     return loss;
 }
 
 void dc_target(const float *q, const double *f, int64_t n, int64_t K, dc_gidx N, float *p)
 {
 #pragma omp parallel for schedule(static)
-    for (int64_t i = 0; i < n; i += DC_SOFT_TILE)
-        (void)dc_target_rows(q + i * K, f, DC_MIN(n - i, (int64_t)DC_SOFT_TILE), K, N, p + i * K);
+    for (int64_t i = 0; i < n; i += DC_SOFT_TILE) {
+        int64_t odd;
+        (void)dc_target_rows(q + i * K, f, DC_MIN(n - i, (int64_t)DC_SOFT_TILE), K, N, p + i * K, &odd);
+    }
 }

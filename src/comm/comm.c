@@ -11,6 +11,7 @@
 #include "dcmpi/control.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "dcmpi/watchdog.h"
 
 enum { PIECE_BYTES = 1 << 30 };
 
@@ -84,6 +85,7 @@ out:
 void dc_comm_destroy(dc_comm **comm)
 {
     if (*comm == NULL) return;
+    dc_watchdog_stop(*comm);
     MPI_Comm_free(&(*comm)->mpi);
     MPI_Finalize();
     dc_assert_set_handler(NULL);

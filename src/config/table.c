@@ -131,6 +131,12 @@ static const dc_key table[] = {
     {KEY("run", "log_interval", DC_KEY_DURATION, run.log_interval, "10s"), .min = 0, .max = 86400, .range = DC_OPEN_MIN,
      .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .doc = "First interval between progress lines; it grows to 5 minutes in long runs."},
+    {KEY("run", "stall_warning", DC_KEY_DURATION, run.stall_warning, "60s"), .min = 0, .max = 86400 * 7,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "watchdog timeout",
+     .doc = "Without progress for so long a warning names the ranks that the others wait for; 0: none."},
+    {KEY("run", "stall_abort", DC_KEY_DURATION, run.stall_abort, "0s"), .min = 0, .max = 86400 * 7,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS,
+     .doc = "Without progress for so long the job ends with exit code 70; 0: never."},
 
     {KEY("input", "data", DC_KEY_PATH, input.data, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "dataset file path",

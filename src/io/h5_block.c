@@ -17,6 +17,7 @@
 #include "dcmpi/control.h"
 #include "dcmpi/fault.h"
 #include "dcmpi/log.h"
+#include "dcmpi/watchdog.h"
 
 /* MPI-IO counts are ints in units of the element type; 1 GiB is below their limit for every type and bounds the
  * library's own buffers. */
@@ -42,7 +43,9 @@ dc_status dc_h5_open_all(dc_comm *comm, const char *path, bool write, hid_t *fil
     dc_h5_setup();
     const hid_t fapl = dc_h5_access();
     H5Pset_fapl_mpio(fapl, dc_comm_mpi(comm), MPI_INFO_NULL);
+    dc_watchdog_waits(true);
     *file = H5Fopen(path, write ? H5F_ACC_RDWR : H5F_ACC_RDONLY, fapl);
+    dc_watchdog_waits(false);
     if (*file >= 0 && dc_fault(write ? DC_FAULT_RESULT_OPEN : DC_FAULT_H5_OPEN)) *file = -1;
     if (*file < 0) st = DC_FAIL(DC_ERR_IO, "cannot open %s through MPI-IO: %s", path, dc_h5_error());
     dc_h5_drop(fapl);
@@ -86,8 +89,10 @@ static dc_status transfer_round(dc_comm *comm, const dc_h5_block *b, hid_t dset,
     const hid_t file_space = H5Dget_space(dset);
     dc_status st = dc_agree(comm, dc_h5_select_rows(file_space, row, n, &mem_space));
     if (st == DC_OK) {
+        dc_watchdog_waits(true);
         const herr_t rc = in ? H5Dwrite(dset, mem_type, mem_space, file_space, dxpl, in)
                              : H5Dread(dset, mem_type, mem_space, file_space, dxpl, out);
+        dc_watchdog_waits(false);
         if (rc < 0 || dc_fault(in ? DC_FAULT_RESULT_WRITE : DC_FAULT_H5_READ))
             st = DC_FAIL(in ? DC_ERR_IO : DC_ERR_FORMAT, "cannot %s rows %lld to %lld of '%s' %s %s: %s%s",
                          in ? "write" : "read", (long long)row, (long long)(row + n - 1), b->name, in ? "to" : "of",

@@ -24,7 +24,7 @@ static dc_status create_state(const dc_method_env *env, dc_method_state **out)
     DC_TRY(dc_mem_alloc(&s->scratch, dc_mul_size(2 * K, (size_t)env->batch_rows), sizeof *s->scratch, "batch scratch"));
     DC_TRY(dc_mem_alloc(&s->f, K, sizeof *s->f, "soft cluster frequencies"));
     DC_TRY(dc_mem_alloc(&s->size, K, sizeof *s->size, "cluster sizes"));
-    DC_TRY(dc_sum_create(&s->loss, env->part, 1));
+    DC_TRY(dc_sum_create(&s->loss, env->part, DC_TARGET_SUMS));
 out:
     if (st != DC_OK) dc_centers_destroy(&s);
     *out = s;
@@ -52,7 +52,7 @@ out:
 
 static void summarize(const dc_method_state *s, const dc_soft_stats *stats, dc_refresh *out)
 {
-    *out = (dc_refresh){.changed = stats->changed, .sum_check = stats->sum_check};
+    *out = (dc_refresh){.changed = stats->changed, .sum_check = stats->sum_check, .odd_targets = -1};
     double entropy = 0;
     for (int64_t j = 0; j < s->env.K; j++) out->f_sum += s->f[j];
     for (int64_t j = 0; j < s->env.K; j++) {
@@ -81,7 +81,7 @@ dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const
     const dc_method_env *env = &state->env;
     const dc_status st = dc_centers_refresh(comm, state, Z, extra, labels, out);
     if (st != DC_OK) return st;
-    out->loss = dc_target_refresh(comm, env->part, state->f, env->K, state->loss, state->P);
+    out->loss = dc_target_refresh(comm, env->part, state->f, env->K, state->loss, state->P, &out->odd_targets);
     return DC_OK;
 }
 
