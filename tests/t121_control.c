@@ -73,6 +73,14 @@ static int on_root(int value)
     return rank == 0 ? value : 0;
 }
 
+/* As kill(1) does it; done when it has arrived. */
+static void get_signal(int number)
+{
+    const int before = dc_signals_stops() + dc_signals_saves();
+    kill(getpid(), number);
+    for (int i = 0; i < 5000 && dc_signals_stops() + dc_signals_saves() == before; i++) usleep(1000);
+}
+
 /* ---- State --------------------------------------------------------------------------------------------------------
  */
 
@@ -231,7 +239,7 @@ static void test_save_wish(void)
         dc_control *c = make(&s, 0, 0, NULL);
         CHECK_OK(dc_control_poll(comm, c));
         CHECK_INT(s.saves, 0);
-        if (rank == who) raise(SIGUSR2);
+        if (rank == who) get_signal(SIGUSR2);
         CHECK_OK(dc_control_poll_stop(comm, c)); /* saving can wait ... */
         CHECK_INT(s.saves, 0);
         CHECK_OK(dc_control_poll(comm, c)); /* ... and is not forgotten */
@@ -248,7 +256,7 @@ static void test_riding_along(void)
     saved s;
     dc_control *c = make(&s, 0, 0, NULL);
     for (int round = 0; round < 3; round++) {
-        if (round == 1) raise(SIGUSR2); /* on all ranks: still no stop */
+        if (round == 1) get_signal(SIGUSR2); /* on all ranks: still no stop */
         float sum = (float)dc_control_ask(c);
         dc_comm_sum_f32(comm, &sum, 1);
         dc_control_hear(c, (double)sum);
@@ -349,7 +357,7 @@ static void test_stop_signal(void)
     saved s;
     dc_control *c = make(&s, 0, 0, NULL);
     CHECK_OK(dc_control_poll(comm, c));
-    if (rank == P - 1) raise(SIGUSR1);
+    if (rank == P - 1) get_signal(SIGUSR1);
     const double sum = dc_control_ask(c);
     CHECK(sum == (rank == P - 1 ? 1 : 0));
     dc_control_hear(c, 1);

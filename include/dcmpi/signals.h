@@ -1,15 +1,16 @@
-/* Wishes that reach a process as signals. The handlers only count; whoever works asks between two pieces of work.
+/* Wishes that reach a process as signals. They are only counted; whoever works asks between two pieces of work.
  *
  *   SIGUSR1, SIGTERM, SIGINT   stop: save a checkpoint and end (the third SIGINT ends the process at once)
  *   SIGUSR2                    save a checkpoint and go on
- *   SIGCONT                    the same: mpirun sends it a second before SIGTERM, and to go on after SIGSTOP saving does
- *                              no harm */
+ *   SIGCONT                    the same: mpirun sends it a second before SIGTERM, and to go on after SIGSTOP saving
+ * does no harm */
 #ifndef DCMPI_SIGNALS_H
 #define DCMPI_SIGNALS_H
 
 #include "dcmpi/base.h"
 
-/* Installs the handlers: for work that asks. */
+/* From now on signals are counted: for work that asks. Before MPI starts and threads are made: they inherit that the
+ * signals are not for them. */
 void dc_signals_install(void);
 /* Signals of the two kinds so far. */
 int dc_signals_stops(void);

@@ -1,46 +1,69 @@
-/* Signal handlers: they set flags of type sig_atomic_t and read the clock, which POSIX allows them, and nothing else.
- * MPI must not be called in a handler. */
+/* Signals, taken by a thread of their own. All other threads block them, for a handler must not run in the middle of a
+ * matrix product: the kernels that oneDNN generates use the stack pointer as one more register for addresses, and the
+ * kernel of the system would store the frame of the handler wherever it points, into the matrices or the heap. */
 #include "dcmpi/signals.h"
 
+#include <pthread.h>
 #include <signal.h>
-#include <time.h>
+#include <stdatomic.h>
+
+#include "dcmpi/clock.h"
 
 enum { INTERRUPTS_TO_ABORT = 3 };
+static const int stop_signals[] = {SIGUSR1, SIGTERM, SIGINT}, save_signals[] = {SIGUSR2, SIGCONT};
 
-static volatile sig_atomic_t stops, saves, interrupts, first_stop;
-static struct timespec first_stop_time; /* written once, before first_stop */
+static sigset_t ours;
+static atomic_int stops, saves, first_stop;
+static double first_stop_time; /* written once, before first_stop */
+
+static void end_process(int signal_number)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, signal_number);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    raise(signal_number);
+}
 
 static void note_stop(int signal_number)
 {
+    static int interrupts;
     if (!first_stop) {
-        clock_gettime(CLOCK_MONOTONIC, &first_stop_time);
+        first_stop_time = dc_clock_now_s();
         first_stop = signal_number;
     }
     stops++;
-    if (signal_number == SIGINT && ++interrupts >= INTERRUPTS_TO_ABORT) {
-        signal(SIGINT, SIG_DFL);
-        raise(SIGINT);
-    }
+    if (signal_number == SIGINT && ++interrupts >= INTERRUPTS_TO_ABORT) end_process(SIGINT);
 }
 
-static void note_save(int signal_number)
+static void *take_signals(void *unused)
 {
-    (void)signal_number;
-    saves++;
+    int signal_number;
+    while (sigwait(&ours, &signal_number) == 0)
+        if (signal_number == SIGUSR2 || signal_number == SIGCONT)
+            saves++;
+        else
+            note_stop(signal_number);
+    return unused;
 }
 
-static void handle(int signal_number, void (*handler)(int))
+static void add_signal(int signal_number)
 {
-    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
-    sigemptyset(&action.sa_mask);
-    sigaction(signal_number, &action, NULL);
+    signal(signal_number, SIG_DFL); /* shells let background jobs ignore SIGINT */
+    sigaddset(&ours, signal_number);
 }
 
 void dc_signals_install(void)
 {
-    static const int stop[] = {SIGUSR1, SIGTERM, SIGINT}, save[] = {SIGUSR2, SIGCONT};
-    for (size_t i = 0; i < DC_COUNT_OF(stop); i++) handle(stop[i], note_stop);
-    for (size_t i = 0; i < DC_COUNT_OF(save); i++) handle(save[i], note_save);
+    pthread_t thread;
+    sigemptyset(&ours);
+    for (size_t i = 0; i < DC_COUNT_OF(stop_signals); i++) add_signal(stop_signals[i]);
+    for (size_t i = 0; i < DC_COUNT_OF(save_signals); i++) add_signal(save_signals[i]);
+    pthread_sigmask(SIG_BLOCK, &ours, NULL);
+    if (pthread_create(&thread, NULL, take_signals, NULL) == 0)
+        pthread_detach(thread);
+    else
+        pthread_sigmask(SIG_UNBLOCK, &ours, NULL); /* they end the process, as they would without us */
 }
 
 int dc_signals_stops(void)
@@ -59,5 +82,5 @@ const char *dc_signals_stop_name(void)
 
 double dc_signals_stop_time(void)
 {
-    return first_stop ? (double)first_stop_time.tv_sec + 1e-9 * (double)first_stop_time.tv_nsec : 0;
+    return first_stop ? first_stop_time : 0;
 }
