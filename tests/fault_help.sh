@@ -21,9 +21,19 @@ expect_exit 0 "the undisturbed run"
 # Ten seconds are plenty; on a busy machine everything takes longer.
 most_seconds=$((seconds > 2 ? 5 * seconds : 10))
 
+# A run that was killed after two checkpoints.
+DC_FAULT=rank.kill@1#24 run $ranks 1 deck.yaml --run.output=killed
+expect_exit 137 "a killed run"
+is "$(ls killed/ckpt)" "$(printf 'ckpt-%06d.h5\n' 1 2)" "leaves two checkpoints"
+
 run_with_fault() { # POINT RANK N
+    local options=(--run.output=bad)
     rm -rf bad
-    DC_FAULT=$1@$2#$3 run $ranks 1 deck.yaml --run.output=bad
+    case $1 in
+    ckpt.read) cp -r killed bad ;;
+    rank.hang) options+=(--run.stall_abort=2s) ;;
+    esac
+    DC_FAULT=$1@$2#$3 run $ranks 1 deck.yaml "${options[@]}"
 }
 
 # What is wrong with the run, "" if nothing is.

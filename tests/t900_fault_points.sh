@@ -6,7 +6,6 @@
 . "$root/tests/fault_help.sh"
 
 while IFS=$'\t' read -r point who code what; do
-    case $point in ckpt.* | rank.* | lock.*) continue ;; esac
     last=$([ "$who" = all ] && echo $((ranks - 1)) || echo 0)
     for rank in $(seq 0 "$last"); do
         run_with_fault "$point" "$rank" 1
