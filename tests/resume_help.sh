@@ -1,0 +1,60 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154  # set or used by lib.sh
+# For the tests of continuation (t960 ...), after lib.sh: a small run, runs in the background, and what must be equal at the end.
+export OMP_NUM_THREADS=1
+# Every record is a line of the log, so that tests see what the run is at.
+small="--input.rows=600 --parallel.shards=8 --model.latent=5 --run.log_interval=0.001s --cluster.n_init=3
+    --pretrain.batch=100 --cluster.batch=100 --cluster.tol=0"
+
+start() { # RANKS OPTIONS...: in the background; sets $job, the process of mpirun
+    local ranks=$1
+    shift
+    # shellcheck disable=SC2086  # several options
+    mpirun $MPIRUN_FLAGS ${mpirun_options:-} -n "$ranks" "$dcmpi" "$@" >"$out" 2>"$err" </dev/null &
+    job=$!
+}
+
+# Waits until a line of this part's output matches; a run that ended before is no error here.
+await() { # REGEX
+    local end=$((SECONDS + limit))
+    until grep -qE -- "$1" "$out" || ! kill -0 "$job" 2>/dev/null || [ $SECONDS -ge $end ]; do sleep 0.02; done
+}
+
+# Sends a signal to rank RANK of the job; ranks are its children in the order of their numbers.
+signal_rank() { # SIGNAL RANK
+    local pids
+    mapfile -t pids < <(pgrep -P "$job" -f "$dcmpi" | sort -n)
+    kill -"$1" "${pids[$2]:-none}" 2>/dev/null || note "no rank $2 to send SIG$1"
+}
+
+finish() { # sets $rc
+    local end=$((SECONDS + limit))
+    {
+        while kill -0 "$job" && [ $SECONDS -lt $end ]; do sleep 0.02; done
+        kill -KILL "$job" && note "no end after $limit s"
+        wait "$job"
+        rc=$?
+    } 2>/dev/null
+    # After SIGKILL of mpirun its ranks need a moment.
+    while pgrep -f "^$dcmpi .*--run.output" >/dev/null && [ $SECONDS -lt $end ]; do sleep 0.05; done
+    ran_with=mpirun
+}
+
+without_times() { sed 's/, "elapsed_s".*//' "$1"; }
+
+expect_same() { # DIR WHAT: result and records are those of the undisturbed run in good/
+    local rc
+    rc=$("$dcmpi" compare good/run.h5 "$1/run.h5" >compare.txt 2>&1 && echo 0 || echo $?)
+    is "$rc $(head -n 1 compare.txt)" "0 $(grep '^equal: ' compare.txt)" "$2: the bits of the undisturbed run"
+    is "$(without_times "$1/metrics.jsonl")" "$(without_times good/metrics.jsonl)" "$2: the same records"
+}
+
+# The content of a folder, for "nothing was changed".
+fingerprint() { (cd "$1" && find . -type f -printf '%p %s %T@\n' | sort && find . -type f -exec cat {} + | cksum); }
+
+flip_bit() { # FILE OFFSET
+    local byte
+    byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+    # shellcheck disable=SC2059  # an octal escape
+    printf "\\$(printf %03o $((byte ^ 4)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}

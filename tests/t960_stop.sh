@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# A run that is stopped again and again, each time in another way and on another number of ranks, ends with the bits and the
+# records of an undisturbed one. Prints how long it took from each signal to the end.
+. "$(dirname "$0")/lib.sh"
+. "$root/tests/resume_help.sh"
+# shellcheck disable=SC2206  # several options
+args=(fit $small --model.hidden=[40] --pretrain.epochs=60 --cluster.max_iter=600 --cluster.update_interval=30 --checkpoint.every=0)
+run 2 1 "${args[@]}" --run.output=good
+expect_exit 0 "the undisturbed run"
+
+stopped() { # REASON PHASE WHAT
+    expect_exit 75 "$3"
+    expect_out "stopped   by $1 in $2, step [0-9]+, .*: checkpoint [0-9]+ is written; the same command continues" "$3: says so"
+    note "$3: $(sed -nE 's/.* ([0-9.]+ s after it was wished).*/\1/p' "$out")"
+    expect_no_file bad/LOCK "$3: the lock is gone"
+}
+continued() { # WHAT
+    ok "$1: it continues" grep -qE "continues .* with checkpoint" bad/log.txt
+}
+
+start 4 "${args[@]}" --run.output=bad
+await 'pretrain .*%'
+kill -USR1 "$job"
+finish
+stopped "(SIGUSR1|a signal to another rank)" pretrain "SIGUSR1 to mpirun on 4 ranks"
+
+start 1 "${args[@]}" --run.output=bad
+await 'pretrain .*%'
+signal_rank TERM 0
+finish
+stopped SIGTERM pretrain "SIGTERM to the only rank"
+continued "on 1 rank"
+
+start 3 "${args[@]}" --run.output=bad
+await 'cluster .*%'
+signal_rank USR1 2
+finish
+stopped "a signal to another rank" cluster "SIGUSR1 to the last of 3 ranks"
+
+start 2 "${args[@]}" --run.output=bad
+await 'cluster .*%'
+signal_rank INT 0
+signal_rank INT 0
+finish
+stopped SIGINT cluster "SIGINT twice"
+
+start 2 "${args[@]}" --run.output=bad
+await 'cluster .*%'
+touch bad/STOP
+finish
+stopped "the file STOP" cluster "a file STOP"
+expect_no_file bad/STOP "it is removed"
+
+start 2 "${args[@]}" --run.output=bad
+await 'cluster .*%'
+for _ in 1 2 3; do signal_rank INT 1; done
+finish
+ok "the third SIGINT ends the run (exit $rc)" test "$rc" != 0 -a "$rc" != 75
+
+saved=$(grep -c ' saved ' bad/log.txt)
+touch bad/STOP
+start 2 "${args[@]}" --run.output=bad
+await 'cluster .*%'
+kill -USR2 "$job"
+finish
+expect_exit 0 "SIGUSR2, and a file STOP of before"
+expect_out "WARNING a file STOP of before this start was removed" "the old STOP is told"
+ok "SIGUSR2: a checkpoint more" test "$(grep -c ' saved ' bad/log.txt)" -ge $((saved + 2))
+expect_same bad "after six stops"
+is "$(find bad -name '*.part' -o -name STOP -o -name 'LOCK*')" "" "nothing is left behind"
+is "$(find bad/ckpt -name 'ckpt-*.h5' | wc -l)" 2 "two checkpoints are kept"
+
+before=$(fingerprint bad)
+run 1 1 "${args[@]}" --run.output=bad
+expect_exit 0 "once more"
+expect_out "bad/run.h5 is complete and of this deck and data: nothing is left to do" "it is complete, and says so"
+is "$(fingerprint bad)" "$before" "no file was touched"
+run 1 1 "${args[@]}" --run.output=bad --run.max_time=1h --checkpoint.keep=5 --run.resume=must
+expect_exit 0 "harmless keys do not matter"
+is "$(fingerprint bad)" "$before" "no file was touched either"
+done_testing
