@@ -131,6 +131,7 @@ send() { # SIGNAL TARGET
 
 # Sets $event, "" if it came too late.
 disturb() { # KIND
+    event=''
     kill -0 "$job" 2>/dev/null || return
     find_phase
     event=$1
@@ -247,18 +248,27 @@ run_good() {
     mv "$deck" "good.$deck"
 }
 
-# Parts with one event each until the run is done.
+# One event, or several if the run goes on after it.
+disturb_part() {
+    while :; do
+        draw "${kinds[@]}"
+        wait_for_moment
+        disturb "$drawn"
+        [ "$phase" != start ] || return
+        case $event in STOPCONT.* | USR2.*) ;; *) return ;; esac
+    done
+}
+
+# Parts until the run is done.
 run_disturbed() {
-    local ranks every kind
+    local ranks every
     rm -rf "$deck"
     while :; do
         draw $(seq "$most_ranks") && ranks=$drawn
         draw 0 0.2s 0.5s 2s && every=$drawn
-        draw "${kinds[@]}" && kind=$drawn
         event='' phase=''
         start_part "$ranks" "$every"
-        wait_for_moment
-        disturb "$kind"
+        disturb_part
         wait_for_end
         judge_part
         [ "$rc" != 0 ] || break
