@@ -9,6 +9,7 @@ small="--input.rows=600 --parallel.shards=8 --model.latent=5 --run.log_interval=
 start() { # RANKS OPTIONS...: in the background; sets $job, the process of mpirun
     local ranks=$1
     shift
+    : >"$out" # what await() looks at
     # shellcheck disable=SC2086  # several options
     mpirun $MPIRUN_FLAGS ${mpirun_options:-} -n "$ranks" "$dcmpi" "$@" >"$out" 2>"$err" </dev/null &
     job=$!
