@@ -47,6 +47,19 @@ static void reduce_section(const rank_record *all, int P, dc_section s, dc_secti
     if (out->avg_s > 0) out->flops_per_s = flops / out->avg_s, out->bytes_per_s = bytes / out->avg_s;
 }
 
+static void find_busiest(dc_comm *comm, const rank_record *all, dc_timing *out)
+{
+    out->ranks = dc_comm_size(comm);
+    for (int r = 0; r < out->ranks; r++) {
+        const dc_rank_work work = dc_timing_work(&all[r].timers);
+        out->busy.seconds += work.seconds / out->ranks;
+        out->busy.flops += work.flops / out->ranks;
+        if (work.seconds > out->busiest.seconds) out->busiest = work, out->busiest_rank = r;
+    }
+    snprintf(out->busiest_host, sizeof out->busiest_host, "%s", dc_comm_host(comm));
+    dc_comm_bcast(comm, out->busiest_host, sizeof out->busiest_host, out->busiest_rank);
+}
+
 dc_status dc_timing_collect(dc_comm *comm, const dc_timers *timers, dc_timing *out)
 {
     dc_status st = DC_OK;
@@ -68,6 +81,7 @@ dc_status dc_timing_collect(dc_comm *comm, const dc_timers *timers, dc_timing *o
     for (int s = 0; s < DC_T_COUNT; s++) reduce_section(all, P, (dc_section)s, &out->section[s]);
     for (int r = 0; r < P; r++)
         if (all[r].memory_peak > out->memory_peak) out->memory_peak = all[r].memory_peak, out->memory_rank = r;
+    find_busiest(comm, all, out);
     out->wall_s = wall_s;
     out->comm_seconds = sum[0] / P;
     out->comm_bytes = sum[1] / P;
@@ -83,6 +97,13 @@ static void format_rate(char *out, size_t cap, double rate)
         snprintf(out, cap, "%9.1f", 1e-9 * rate);
     else
         snprintf(out, cap, "%9s", "");
+}
+
+static void note(void (*advise)(const dc_timing *, char *, size_t), const dc_timing *t)
+{
+    char line[256];
+    advise(t, line, sizeof line);
+    if (line[0]) dc_log_note("%s", line);
 }
 
 void dc_timing_print(const dc_timing *t, double peak_flops)
@@ -108,4 +129,6 @@ void dc_timing_print(const dc_timing *t, double peak_flops)
     dc_log_plain("%-18s %8s %9s %9.2f", "total", "", "", t->wall_s);
     dc_log_plain("messages: %.2f GB and %.2f s per rank; memory: at most %.3f GiB, on rank %d", 1e-9 * t->comm_bytes,
                  t->comm_seconds, t->memory_peak / 0x1p30, t->memory_rank);
+    note(dc_advise_slow_rank, t);
+    note(dc_advise_messages, t);
 }
