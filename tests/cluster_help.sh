@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Helpers for tests on a virtual Slurm cluster (tools/cluster.sh); read after lib.sh.
-#     start_cluster N       N nodes that live as long as the test, else skip_test. The working directory is then on the cluster's
-#                           shared file system and has build/dcmpi, input/, jobs/ and tools/.
+#     start_cluster N       N nodes that live as long as the test, else skip_test. The working directory is then on the
+#                           cluster's shared file system and has build/dcmpi, input/, jobs/ and tools/.
 #     slurm COMMAND ...     a command on the login host
 #     submit NAME [VARIABLE=VALUE ...] [SBATCH OPTION ...]
 #                           jobs/$script (mnist.slurm) on the built-in problem, one rank on each of all nodes, output in
@@ -21,7 +21,8 @@
 
 script=mnist.slurm
 options=(--input.data=builtin:glyphs --input.rows=2000 --model.hidden=[70,33] --model.latent=5
-    --cluster.n_init=2 --cluster.update_interval=20 --cluster.max_iter=100 --cluster.tol=0 --run.log_interval=1s --checkpoint.every=2s)
+    --cluster.n_init=2 --cluster.update_interval=20 --cluster.max_iter=100 --cluster.tol=0
+    --run.log_interval=1s --checkpoint.every=2s)
 epochs=40
 cluster() { "$root/tools/cluster.sh" "$@"; }
 
@@ -30,7 +31,7 @@ start_cluster() {
     nodes=$1
     DCMPI_CLUSTER=$(mktemp -u /var/tmp/dcmpi-cluster.XXXXXX)
     export DCMPI_CLUSTER
-    why=$(cluster check 2>&1) || skip_test "$why"
+    why=$(cluster check 2>&1) || skip_test "${why#cluster.sh: }"
     trap 'cluster down; rm -rf "$tmp"' EXIT
     if ! cluster up --while $$ "$nodes"; then
         report_check 1 "a cluster of $nodes nodes is up"
@@ -43,8 +44,8 @@ start_cluster() {
 
 # A login shell's environment: tests/mpi_env.sh keeps mpirun on one node. The ranks share the cores of this machine.
 slurm() {
-    env -i PATH="$PATH" HOME="$HOME" DCMPI_CLUSTER="$DCMPI_CLUSTER" OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
-        OMPI_MCA_mpi_yield_when_idle=1 OMP_WAIT_POLICY=passive "$root/tools/cluster.sh" run "$@"
+    env -i PATH="$PATH" HOME="$HOME" DCMPI_CLUSTER="$DCMPI_CLUSTER" OMPI_ALLOW_RUN_AS_ROOT=1 \
+        OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=1 OMP_WAIT_POLICY=passive "$root/tools/cluster.sh" run "$@"
 }
 
 reference() {
