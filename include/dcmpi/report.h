@@ -25,10 +25,10 @@ typedef struct {
     dc_rank_work busy, busiest; /* average over ranks; the rank with most seconds */
     int busiest_rank;
     char busiest_host[DC_TIMING_HOST_MAX];
-    double wall_s;                   /* slowest rank */
-    double memory_peak;              /* most physical memory of a rank, bytes */
-    int memory_rank;                 /* which rank */
-    double comm_seconds, comm_bytes; /* average over ranks */
+    double wall_s;                    /* slowest rank */
+    double memory_peak, memory_least; /* most physical memory at a time, bytes: the largest and the smallest rank */
+    int memory_rank;                  /* the largest */
+    double comm_seconds, comm_bytes;  /* average over ranks */
 } dc_timing;
 /* Collective; equal on all ranks. */
 DC_CHECKED dc_status dc_timing_collect(dc_comm *comm, const dc_timers *timers, dc_timing *out);
