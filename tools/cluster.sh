@@ -70,8 +70,8 @@ check() {
         command -v $name >/dev/null || die "$name is not installed (tools/setup.sh --cluster)"
     done
     unshare --fork --pid --net --mount --uts --ipc sh -c 'mount -t proc proc /proc && mount -t tmpfs tmpfs /tmp &&
-        ip link add br0 type bridge && ip link add v0 type veth peer name v1' >/dev/null 2>&1 ||
-        die "this machine does not allow namespaces, mounts, bridges or veth pairs"
+        ip link add br0 type bridge && ip link add v0 type veth peer name v1 && runuser -u munge true' >/dev/null 2>&1 ||
+        die "this machine does not allow namespaces, mounts, bridges, veth pairs or other users"
 }
 
 # ---------------------------------------------------------------- the hosts, seen from inside

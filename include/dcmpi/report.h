@@ -14,16 +14,30 @@ typedef struct {
     int slowest;                     /* rank of max_s */
     double flops_per_s, bytes_per_s; /* over all ranks, by avg_s; 0 where nothing was counted */
 } dc_section_stats;
+/* Own work of a rank between messages, in the sections that all ranks do alike. */
+typedef struct {
+    double seconds, flops;
+} dc_rank_work;
+enum { DC_TIMING_HOST_MAX = 64 };
 typedef struct {
     dc_section_stats section[DC_T_COUNT];
-    double wall_s;                   /* slowest rank */
-    double memory_peak;              /* most physical memory of a rank, bytes */
-    int memory_rank;                 /* which rank */
-    double comm_seconds, comm_bytes; /* average over ranks */
+    int ranks;
+    dc_rank_work busy, busiest; /* average over ranks; the rank with most seconds */
+    int busiest_rank;
+    char busiest_host[DC_TIMING_HOST_MAX];
+    double wall_s;                    /* slowest rank */
+    double memory_peak, memory_least; /* most physical memory at a time, bytes: the largest and the smallest rank */
+    int memory_rank;                  /* the largest */
+    double comm_seconds, comm_bytes;  /* average over ranks */
 } dc_timing;
 /* Collective; equal on all ranks. */
 DC_CHECKED dc_status dc_timing_collect(dc_comm *comm, const dc_timers *timers, dc_timing *out);
-/* The table of the log; peak_flops: measured FMA peak over all ranks, 0 if unknown. */
+/* Own work of the rank with these clocks. */
+dc_rank_work dc_timing_work(const dc_timers *timers);
+/* A rank that the others waited for, and steps that were mostly messages: one line each, or "". */
+void dc_advise_slow_rank(const dc_timing *t, char *out, size_t cap);
+void dc_advise_messages(const dc_timing *t, char *out, size_t cap);
+/* The table of the log, and advice; peak_flops: measured FMA peak over all ranks, 0 if unknown. */
 void dc_timing_print(const dc_timing *t, double peak_flops);
 
 /* ---- Result ---------------------------------------------------------------------------------------------------------

@@ -1,7 +1,25 @@
 /* Advice about the start of a job: causes that a run can see and the option that mends them. */
 #include "advice.h"
 
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/statvfs.h>
+
 #include "dcmpi/la.h"
+
+/* Speed lost to an uneven distribution that is worth a line. */
+static const double UNEVEN = 1.2;
+/* Rows of a batch below which a rank's work takes less time than its messages. */
+static const double ROWS_LEAST = 8;
+/* What Open MPI takes per rank in shared memory; containers often have 64 MiB in all. */
+static const double SHM_PER_RANK = 4 * 0x1p20;
+
+/* Threads that wait do not keep their core busy. */
+static bool threads_sleep(void)
+{
+    const char *policy = getenv("OMP_WAIT_POLICY");
+    return policy && strcasecmp(policy, "passive") == 0;
+}
 
 bool dc_advise_cores(const dc_binding *b, int ranks_here, char *out, size_t cap)
 {
@@ -12,9 +30,9 @@ bool dc_advise_cores(const dc_binding *b, int ranks_here, char *out, size_t cap)
                  b->cores_allowed, b->cores_allowed == 1 ? "" : "s", b->cores_allowed,
                  b->cores_allowed < b->cores_machine ? ", or start with `mpirun --bind-to none`" : "");
     else if (ranks_here * b->threads > b->cores_machine)
-        snprintf(out, cap,
-                 "%d ranks x %d threads on %d cores of this node: oversubscribed; set OMP_WAIT_POLICY=passive",
-                 ranks_here, b->threads, b->cores_machine);
+        snprintf(out, cap, "%d ranks x %d thread%s on %d cores of this node: oversubscribed; use fewer%s", ranks_here,
+                 b->threads, b->threads == 1 ? "" : "s", b->cores_machine,
+                 threads_sleep() ? "" : ", or set OMP_WAIT_POLICY=passive");
     else if (b->cores_allowed == 1 && b->cores_machine > ranks_here)
         snprintf(out, cap,
                  "each rank is bound to one core of %d, so OpenMP has one thread; start with `mpirun --bind-to none` "
@@ -31,4 +49,47 @@ void dc_advise_blas(char *out, size_t cap)
     snprintf(out, cap,
              "OpenBLAS took kernels older than this CPU; set OPENBLAS_CORETYPE=%s before mpirun (parallel.gemm is %s)",
              core, dc_gemm_get_backend() == DC_GEMM_CBLAS ? "cblas" : "onednn, so the network is not slowed");
+}
+
+void dc_advise_shards(int shards, int ranks, char *out, size_t cap)
+{
+    const int most = (shards + ranks - 1) / ranks;
+    int fit = 1; /* largest power of two of ranks: it divides the shards */
+    while (2 * fit <= ranks) fit *= 2;
+    out[0] = '\0';
+    if ((double)most * ranks < UNEVEN * shards) return;
+    snprintf(out, cap,
+             "%d shards on %d ranks: some ranks hold %d, others %d, and the others wait; use %d or %d ranks, or more "
+             "parallel.shards (which gives other results)",
+             shards, ranks, most, shards / ranks, fit, DC_MIN(2 * fit, shards));
+}
+
+void dc_advise_batch(int64_t batch, int ranks, char *out, size_t cap)
+{
+    const double rows = (double)batch / ranks;
+    out[0] = '\0';
+    if (ranks == 1 || rows >= ROWS_LEAST) return;
+    snprintf(
+        out, cap,
+        "a batch of %lld gives each of %d ranks %.1f rows per step, so messages will take most of the time; use fewer "
+        "ranks with more threads, or a larger batch (which gives other results)",
+        (long long)batch, ranks, rows);
+}
+
+double dc_shm_free_bytes(void)
+{
+    struct statvfs s;
+    return statvfs("/dev/shm", &s) == 0 ? (double)s.f_bavail * (double)s.f_frsize : -1;
+}
+
+void dc_advise_shm(double free_bytes, int ranks_here, char *out, size_t cap)
+{
+    out[0] = '\0';
+    if (ranks_here == 1 || free_bytes < 0 || free_bytes >= ranks_here * SHM_PER_RANK) return;
+    snprintf(
+        out, cap,
+        "/dev/shm has %.1f MiB left for %d ranks, where Open MPI keeps messages between the ranks of a node and may "
+        "fail with a bus error; make it larger (docker run --shm-size=1g) or put its files elsewhere "
+        "(OMPI_MCA_btl_vader_backing_directory=/tmp)",
+        free_bytes / 0x1p20, ranks_here);
 }

@@ -9,5 +9,13 @@
 bool dc_advise_cores(const dc_binding *binding, int ranks_here, char *out, size_t cap);
 /* OpenBLAS kernels older than the CPU: one line, or "". Local. */
 void dc_advise_blas(char *out, size_t cap);
+/* Shards that the ranks cannot share evenly: one line, or "". Local. */
+void dc_advise_shards(int shards, int ranks, char *out, size_t cap);
+/* Too few rows of a batch for each rank: one line, or "". Local. */
+void dc_advise_batch(int64_t batch, int ranks, char *out, size_t cap);
+/* Free bytes in /dev/shm of this node, -1 if unknown. Local. */
+double dc_shm_free_bytes(void);
+/* Too little of it for the ranks of this node: one line, or "". Local. */
+void dc_advise_shm(double free_bytes, int ranks_here, char *out, size_t cap);
 
 #endif

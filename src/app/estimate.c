@@ -1,5 +1,6 @@
 /* Memory and disk of a run before it starts, from the header of the data and the deck alone: the rank with most rows,
- * in the phase that needs most. Counted is what grows with the data, the network, the batch or the ranks. */
+ * in the phase that needs most. Counted is what grows with the data, the network, the batch or the ranks; of
+ * checkpoints being written, the arrays that are made whole and two images of the file. */
 #include <math.h>
 #include <string.h>
 
@@ -70,11 +71,15 @@ static double params_of(const phase *f)
     return sum;
 }
 
+static double moments(const phase *f)
+{
+    return f->opt->kind == DC_OPT_ADAM ? 2 : 1;
+}
+
 /* Gradient and moments, where they are updated. */
 static double state_floats(const problem *p, const phase *f)
 {
-    const double slabs = f->opt->kind == DC_OPT_ADAM ? 3 : 2;
-    return slabs * params_of(f) / (strict(p) ? p->part.P : 1);
+    return (1 + moments(f)) * params_of(f) / (strict(p) ? p->part.P : 1);
 }
 
 /* Subtrees that the shards of ranks [first, last) make up. */
@@ -168,7 +173,8 @@ static void take_training(const problem *p, dc_estimate *out)
     phase last = take_layers(p, 0, encoder_layers(p), (method->flags & DC_METHOD_RECONSTRUCTS) != 0);
     last.batch = cfg->cluster.batch;
     last.opt = &cfg->cluster.opt;
-    take_phase(p, &last, beside, values, out);
+    take_phase(p, &last, beside, 2 * values, out); /* a copy of the last refresh */
+    out->root_bytes = 4 * values * (moments(&last) + 2 * CHECKPOINT_ARRAYS);
 }
 
 size_t dc_job_cache_bytes(int ranks_here)

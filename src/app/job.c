@@ -161,6 +161,31 @@ void dc_job_end(dc_comm *comm, dc_job *job, dc_status st)
 /* ---- Banner -------------------------------------------------------------------------------------------------------
  */
 
+static void note(const char *line)
+{
+    if (line[0]) dc_log_note("%s", line);
+}
+
+/* Rows of the smallest batch of a run that takes steps, 0 for one without. */
+static int64_t smallest_batch(const dc_job *job)
+{
+    const dc_config *cfg = &job->cfg;
+    if (strcmp(job->cli->verb, "fit") != 0) return 0;
+    return DC_MIN(cfg->pretrain.batch, cfg->cluster.batch);
+}
+
+static void advise_layout(const dc_job *job, int ranks_here)
+{
+    char line[512];
+    const int64_t batch = smallest_batch(job);
+    dc_advise_shards(dc_int(job->cfg.parallel.shards), job->from.ranks, line, sizeof line);
+    note(line);
+    if (batch) dc_advise_batch(batch, job->from.ranks, line, sizeof line);
+    if (batch) note(line);
+    dc_advise_shm(dc_shm_free_bytes(), ranks_here, line, sizeof line);
+    note(line);
+}
+
 static void advise(const dc_job *job, int ranks_here)
 {
     char line[512];
@@ -168,10 +193,11 @@ static void advise(const dc_job *job, int ranks_here)
         dc_log_warning("ranks run different kernels, so another mapping of ranks gives other results: %s", job->mixed);
     if (dc_advise_cores(&job->binding, ranks_here, line, sizeof line))
         dc_log_warning("%s", line);
-    else if (line[0])
-        dc_log_note("%s", line);
+    else
+        note(line);
     dc_advise_blas(line, sizeof line);
-    if (line[0]) dc_log_note("%s", line);
+    note(line);
+    advise_layout(job, ranks_here);
 }
 
 static void print_banner(const dc_job *job, int ranks_here)

@@ -57,6 +57,7 @@ bool dc_job_path(const dc_job *job, const char *name, char out[DC_PATH_MAX]);
 /* Memory per rank and disk of a run, from the header of the data alone. */
 typedef struct {
     double base_bytes, data_bytes, model_bytes, work_bytes, total_bytes; /* largest rank, phase that needs most */
+    double root_bytes;                                                   /* more on rank 0: a checkpoint in memory */
     double disk_bytes;
 } dc_estimate;
 DC_CHECKED dc_status dc_job_estimate(const dc_job *job, const dc_data_header *head, int ranks, int ranks_here,

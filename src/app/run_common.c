@@ -28,7 +28,8 @@ out:
 
 static dc_status check_memory(dc_comm *comm, const dc_estimate *e)
 {
-    const double here = e->total_bytes * dc_comm_node_size(comm), free_bytes = (double)dc_mem_available_bytes();
+    const double root = dc_comm_rank(comm) == 0 ? e->root_bytes : 0;
+    const double here = root + e->total_bytes * dc_comm_node_size(comm), free_bytes = (double)dc_mem_available_bytes();
     if (free_bytes == 0 || here <= free_bytes) return DC_OK;
     return DC_FAIL(DC_ERR_MEMORY,
                    "this run needs about %.1f GiB on node %s, which has %.1f GiB left; use more nodes, fewer "
@@ -55,10 +56,11 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     dc_log("input     %s: %lld rows x %lld %s, range [%g, %g], mean %.4g, hash %016llx, %s", d->source,
            (long long)d->part.N, (long long)d->D, dc_dtype_name(d->dtype), d->min, d->max, d->mean,
            (unsigned long long)d->hash, d->y ? "labels for the report only" : "no labels");
-    dc_log("memory    about %.2f GiB per rank (program %.2f, data %.2f, model %.2f, work %.2f); result about %.3f GiB "
+    dc_log("memory    about %.2f GiB per rank (program %.2f, data %.2f, model %.2f, work %.2f), %.2f more on rank 0; "
+           "result about %.3f GiB "
            "on disk",
            gib(e.total_bytes), gib(e.base_bytes), gib(e.data_bytes), gib(e.model_bytes), gib(e.work_bytes),
-           gib(e.disk_bytes));
+           gib(e.root_bytes), gib(e.disk_bytes));
 out:
     return st;
 }
@@ -134,8 +136,10 @@ dc_status dc_run_dry(dc_comm *comm, const dc_job *job)
                  dc_dtype_name(head.dtype), head.has_labels ? "labels" : "no labels");
     dc_log_plain("layout    %d ranks x %d threads on %d nodes; %d shards, rank 0 holds %lld rows", P, job->from.threads,
                  job->from.nodes, part.V, (long long)dc_part_rows(&part));
-    dc_log_plain("memory    about %.2f GiB per rank (program %.2f, data %.2f, model %.2f, work %.2f)",
-                 gib(e.total_bytes), gib(e.base_bytes), gib(e.data_bytes), gib(e.model_bytes), gib(e.work_bytes));
+    dc_log_plain(
+        "memory    about %.2f GiB per rank (program %.2f, data %.2f, model %.2f, work %.2f), %.2f more on rank 0",
+        gib(e.total_bytes), gib(e.base_bytes), gib(e.data_bytes), gib(e.model_bytes), gib(e.work_bytes),
+        gib(e.root_bytes));
     dc_log_plain("disk      about %.3f GiB in %s", gib(e.disk_bytes), job->cfg.run.output);
     DC_TRY_ALL(comm, check_memory(comm, &e));
     dc_log_plain("dry run: deck, input, output directory, disk and memory are fine; nothing was written");

@@ -2,7 +2,6 @@
  * wrong by being slow: what costs speed is advice. */
 #include <math.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "advice.h"
 #include "dcmpi/clock.h"
@@ -99,21 +98,15 @@ dc_status dc_selftest_memory(dc_comm *comm, dc_selftest *t)
     return DC_OK;
 }
 
-/* Open MPI keeps messages between the ranks of a node there, about 4 MiB per rank; containers often have 64 MiB. */
 dc_status dc_selftest_shm(dc_comm *comm, dc_selftest *t)
 {
-    static const double NEEDED = 4 * 0x1p20;
-    struct statvfs s;
-    const bool there = statvfs("/dev/shm", &s) == 0;
-    const double size = there ? (double)s.f_blocks * (double)s.f_frsize : 0;
-    const double free_bytes = there ? (double)s.f_bavail * (double)s.f_frsize : 0;
-    const double least = dc_selftest_min(comm, free_bytes / dc_comm_node_size(comm));
+    const int ranks = dc_comm_node_size(comm);
+    const double free_bytes = dc_shm_free_bytes(), least = dc_selftest_min(comm, free_bytes / ranks);
     if (dc_comm_size(comm) == 1) return dc_selftest_skip(t, "one rank sends no messages");
-    dc_selftest_figure(t, "%.0f of %.0f MiB free on the node of rank 0, %.0f MiB per rank (least)", free_bytes / MIB,
-                       size / MIB, least / MIB);
-    if (least < NEEDED)
-        dc_selftest_advise(t, "small: Open MPI may fail with a bus error; make it larger (docker run --shm-size=1g) or "
-                              "put its files elsewhere (OMPI_MCA_btl_vader_backing_directory=/tmp)");
+    if (least < 0) return dc_selftest_skip(t, "a node has no /dev/shm");
+    dc_selftest_figure(t, "%.0f MiB free on the node of rank 0, %.0f MiB per rank (least)", free_bytes / MIB,
+                       least / MIB);
+    dc_advise_shm(least * ranks, ranks, t->advice, sizeof t->advice);
     return DC_OK;
 }
 

@@ -101,6 +101,7 @@ static void write_timing(dc_json *j, const dc_timing *t)
     dc_json_close(j, '}');
     dc_json_num(j, "memory_peak_bytes", t->memory_peak);
     dc_json_int(j, "memory_peak_rank", t->memory_rank);
+    dc_json_num(j, "memory_peak_least_bytes", t->memory_least);
     dc_json_num(j, "message_bytes_per_rank", t->comm_bytes);
     dc_json_num(j, "message_seconds_per_rank", t->comm_seconds);
 }

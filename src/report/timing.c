@@ -47,6 +47,28 @@ static void reduce_section(const rank_record *all, int P, dc_section s, dc_secti
     if (out->avg_s > 0) out->flops_per_s = flops / out->avg_s, out->bytes_per_s = bytes / out->avg_s;
 }
 
+static void find_busiest(dc_comm *comm, const rank_record *all, dc_timing *out)
+{
+    out->ranks = dc_comm_size(comm);
+    for (int r = 0; r < out->ranks; r++) {
+        const dc_rank_work work = dc_timing_work(&all[r].timers);
+        out->busy.seconds += work.seconds / out->ranks;
+        out->busy.flops += work.flops / out->ranks;
+        if (work.seconds > out->busiest.seconds) out->busiest = work, out->busiest_rank = r;
+    }
+    snprintf(out->busiest_host, sizeof out->busiest_host, "%s", dc_comm_host(comm));
+    dc_comm_bcast(comm, out->busiest_host, sizeof out->busiest_host, out->busiest_rank);
+}
+
+static void reduce_memory(const rank_record *all, int P, dc_timing *out)
+{
+    out->memory_least = all[0].memory_peak;
+    for (int r = 0; r < P; r++) {
+        out->memory_least = DC_MIN(out->memory_least, all[r].memory_peak);
+        if (all[r].memory_peak > out->memory_peak) out->memory_peak = all[r].memory_peak, out->memory_rank = r;
+    }
+}
+
 dc_status dc_timing_collect(dc_comm *comm, const dc_timers *timers, dc_timing *out)
 {
     dc_status st = DC_OK;
@@ -66,8 +88,8 @@ dc_status dc_timing_collect(dc_comm *comm, const dc_timers *timers, dc_timing *o
     dc_comm_max_f64(comm, &wall_s, 1);
     dc_comm_sum_f64(comm, sum, 2);
     for (int s = 0; s < DC_T_COUNT; s++) reduce_section(all, P, (dc_section)s, &out->section[s]);
-    for (int r = 0; r < P; r++)
-        if (all[r].memory_peak > out->memory_peak) out->memory_peak = all[r].memory_peak, out->memory_rank = r;
+    reduce_memory(all, P, out);
+    find_busiest(comm, all, out);
     out->wall_s = wall_s;
     out->comm_seconds = sum[0] / P;
     out->comm_bytes = sum[1] / P;
@@ -83,6 +105,13 @@ static void format_rate(char *out, size_t cap, double rate)
         snprintf(out, cap, "%9.1f", 1e-9 * rate);
     else
         snprintf(out, cap, "%9s", "");
+}
+
+static void note(void (*advise)(const dc_timing *, char *, size_t), const dc_timing *t)
+{
+    char line[256];
+    advise(t, line, sizeof line);
+    if (line[0]) dc_log_note("%s", line);
 }
 
 void dc_timing_print(const dc_timing *t, double peak_flops)
@@ -106,6 +135,9 @@ void dc_timing_print(const dc_timing *t, double peak_flops)
     dc_log_plain("%-18s %8s %9s %9.2f %9s %7.1f", "other", "", "", t->wall_s - listed, "",
                  100 * (1 - listed / t->wall_s));
     dc_log_plain("%-18s %8s %9s %9.2f", "total", "", "", t->wall_s);
-    dc_log_plain("messages: %.2f GB and %.2f s per rank; memory: at most %.3f GiB, on rank %d", 1e-9 * t->comm_bytes,
-                 t->comm_seconds, t->memory_peak / 0x1p30, t->memory_rank);
+    dc_log_plain("messages: %.2f GB and %.2f s per rank; memory: %.3f to %.3f GiB, most on rank %d",
+                 1e-9 * t->comm_bytes, t->comm_seconds, t->memory_least / 0x1p30, t->memory_peak / 0x1p30,
+                 t->memory_rank);
+    note(dc_advise_slow_rank, t);
+    note(dc_advise_messages, t);
 }

@@ -156,6 +156,7 @@ static dc_status refresh(dc_comm *comm, loop *l)
     const bool first = l->count[AT_REFRESH] < 0;
     DC_TRY(dc_model_check_replicas(comm, t->model));
     DC_TRY(dc_embed_all(comm, t->embedder, t->model, !first, out->Z));
+    if (dc_part_rows(&t->model->data->part) > 0 && dc_fault(DC_FAULT_REFRESH_NAN)) out->Z[0] = NAN;
     const double start = dc_timer_start();
     DC_TRY(cfg->method->refresh(comm, t->state, out->Z, dc_trainer_extra(t), out->labels, &out->last));
     dc_timer_stop(t->model->timers, DC_T_REFRESH, start, 0, 0);
