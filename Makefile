@@ -10,6 +10,8 @@
 #: make bench        measure the kernels
 #: make lint         warnings as errors, clang-format, clang-tidy, cppcheck, shellcheck, layers;  format: rewrite the sources
 #: make check-valgrind    serial tests under valgrind
+#: make check-faults      the tests of faults alone: files, signals, kills, locks, fault points; a part of check
+#: make check-soak        kill and compare at random, for MINUTES=60; SEED=1 chooses the events
 #: make check-cluster     job scripts on a virtual Slurm cluster (root; installs Slurm); check runs a part of it if Slurm is there
 #: make clean        remove build/
 #:
@@ -185,6 +187,17 @@ check-long: setup
 	@$(MAKE_FAULT)
 	@$(RUN_TESTS) --long
 
+check-faults: setup
+	@$(MAKE_ALL) WERROR=1 all tests
+	@$(MAKE_FAULT)
+	@$(RUN_TESTS) t12 t76 t90 t91 t92 t93 t94 t96
+
+MINUTES ?= 60
+SEED    ?= 1
+check-soak: setup
+	@$(MAKE_ALL) WERROR=1 all
+	@tests/soak.sh --build $(BUILD) --minutes $(MINUTES) --seed $(SEED)
+
 check-cluster: setup-cluster
 	@$(MAKE_ALL) WERROR=1 all
 	@$(RUN_TESTS) --long slurm
@@ -272,5 +285,5 @@ help:
 -include $(LIB_OBJ:.o=.d) $(BUILD)/src/app/main.d $(REF_OBJ:.o=.d) $(TESTS:=.d) $(BENCHES:=.d)
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all tests info setup setup-developer setup-cluster demo check check-long check-cluster check-valgrind print-build bench \
+.PHONY: all tests info setup setup-developer setup-cluster demo check check-long check-faults check-soak check-cluster check-valgrind print-build bench \
         layers format lint tidy $(TIDY) cppcheck install uninstall dist clean help FORCE
