@@ -99,11 +99,12 @@ void dc_net_backward(const dc_net *net, const float *value, float *grad, dc_net_
 /* The same passes on fixed tiles: n is a multiple of DC_ROW_TILE, and the bits of a row depend on its place modulo
  * DC_ROW_TILE alone, not on other rows, n or threads. delta[l] [n x out of layer l]: delta[last-1] comes as
  * dLoss/d(output) and goes, as all others, as dLoss/d(pre-activation); dx as in dc_net_backward. No weight gradients.
- */
+ * transposed: scratch, dc_net_transposed_floats(net, last) floats. */
 enum { DC_ROW_TILE = 64 };
 void dc_net_forward_tiled(const dc_net *net, const float *value, dc_net_work *w, int first, int last, int64_t n);
 void dc_net_backward_tiled(const dc_net *net, const float *value, const dc_net_work *w, int first, int last, int64_t n,
-                           float *const *delta, float *dx);
+                           float *const *delta, float *dx, float *transposed);
+size_t dc_net_transposed_floats(const dc_net *net, int last);
 /* sum[j] = sum_i X[i][j] for X [n x width], rows added in order; the same bits for every number of threads. */
 void dc_column_sums(const float *X, int64_t n, int64_t width, float *sum);
 

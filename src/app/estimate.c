@@ -71,6 +71,14 @@ static double params_of(const phase *f)
     return sum;
 }
 
+/* Weights of the largest layer but the first: transposed for the backward pass. */
+static double transposed_floats(const phase *f)
+{
+    double largest = 0;
+    for (int l = 1; l < f->n; l++) largest = fmax(largest, (double)f->width[l] * (double)f->width[l + 1]);
+    return largest;
+}
+
 static double moments(const phase *f)
 {
     return f->opt->kind == DC_OPT_ADAM ? 2 : 1;
@@ -100,7 +108,7 @@ static double exchange_floats(const problem *p, const phase *f, double rows)
     const double P = part->P, inputs = sum_widths(f, 0, f->n), outputs = sum_widths(f, 1, f->n + 1);
     if (f->batch > p->cfg->parallel.gather_rows) {
         const double own = count_roots(part, part->rank, part->P), all = count_roots(part, 0, part->P);
-        return params_of(f) * (P == 1 ? 1 : 2 * own + all / P);
+        return P == 1 ? 0 : params_of(f) * (2 * own + all / P);
     }
     return P == 1 ? 0 : (double)f->batch * (inputs + outputs + inputs / P) + rows * inputs;
 }
@@ -111,7 +119,7 @@ static double step_floats(const problem *p, const phase *f)
     const double rows = fmin((double)f->batch, shards * per_shard), noise = f->noisy ? 2 * (double)f->width[0] : 0;
     const double activations = sum_widths(f, 0, f->n + 1) + noise, deltas = sum_widths(f, 1, f->n + 1);
     if (!strict(p)) return rows * (activations + deltas);
-    return (rows + 2 * DC_ROW_TILE) * (activations + deltas) + exchange_floats(p, f, rows);
+    return (rows + 2 * DC_ROW_TILE) * (activations + deltas) + transposed_floats(f) + exchange_floats(p, f, rows);
 }
 
 /* ---- Phases --------------------------------------------------------------------------------------------------------

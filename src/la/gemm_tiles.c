@@ -6,25 +6,29 @@
  * in the tile, and panels of fixed width for weight gradients. Nothing is chosen by timing. */
 #include "dcmpi/la.h"
 
-/* Columns per tile: wide layers are cut, so that few row tiles still feed all threads. */
-enum { TILE_COLUMNS = 1024 };
+/* Columns per tile: few row tiles shall still feed all threads. */
+static int64_t tile_columns(int64_t n)
+{
+    enum { WIDE = 512, NARROW = 256 };
+    return n > WIDE ? WIDE : NARROW;
+}
 
 static int64_t count_tiles(int64_t n, int64_t tile)
 {
     return (n + tile - 1) / tile;
 }
 
-void dc_gemm_rows(dc_trans tb, int64_t tile, int64_t m, int64_t n, int64_t k, const float *A, int64_t lda,
-                  const float *B, int64_t ldb, float *C, int64_t ldc)
+void dc_gemm_rows(int64_t tile, int64_t m, int64_t n, int64_t k, const float *A, int64_t lda, const float *B,
+                  int64_t ldb, float *C, int64_t ldc)
 {
     DC_ASSERT(m % tile == 0);
-    const int64_t down = m / tile, across = count_tiles(n, TILE_COLUMNS);
+    const int64_t down = m / tile, columns = tile_columns(n), across = count_tiles(n, columns);
 #pragma omp parallel for collapse(2) schedule(static)
     for (int64_t j = 0; j < across; j++)
         for (int64_t i = 0; i < down; i++) {
-            const int64_t column = j * TILE_COLUMNS, width = DC_MIN(n - column, (int64_t)TILE_COLUMNS);
-            dc_gemm(DC_N, tb, tile, width, k, 1, A + i * tile * lda, lda, tb == DC_N ? B + column : B + column * ldb,
-                    ldb, 0, C + i * tile * ldc + column, ldc);
+            const int64_t column = j * columns, width = DC_MIN(n - column, columns);
+            dc_gemm(DC_N, DC_N, tile, width, k, 1, A + i * tile * lda, lda, B + column, ldb, 0,
+                    C + i * tile * ldc + column, ldc);
         }
 }
 

@@ -65,6 +65,9 @@ static dc_status take_buffers(dc_gradient *g)
     DC_TRY(dc_mem_alloc(&g->plan.leaf, (size_t)dc_gradient_max_leaves(g), sizeof *g->plan.leaf, "leaves of a batch"));
     DC_TRY(dc_net_work_create(&g->work, g->cfg.net, 0, g->cfg.last, n_max, !strict(g)));
     DC_TRY(take_deltas(g, n_max));
+    if (strict(g))
+        DC_TRY(dc_mem_alloc(&g->transposed, dc_net_transposed_floats(g->cfg.net, g->cfg.last), sizeof *g->transposed,
+                            "transposed weights"));
     if (g->cfg.noisy_layer > 0)
         DC_TRY(dc_mem_alloc(&g->noisy, dc_mul_size((size_t)n_max, (size_t)g->cfg.net->layer[g->cfg.noisy_layer].in),
                             sizeof *g->noisy, "noisy activations"));
@@ -127,6 +130,7 @@ void dc_gradient_destroy(dc_gradient **gradient)
     dc_mem_free(&g->vector);
     dc_mem_free(&g->noisy);
     dc_mem_free(&g->delta_slab);
+    dc_mem_free(&g->transposed);
     dc_net_work_release(&g->work);
     dc_mem_free(&g->plan.leaf);
     dc_mem_free(&g->rows);
@@ -228,7 +232,7 @@ void dc_gradient_backward(dc_gradient *g, int first, int last)
     float *dx = first > 0 ? g->delta[first - 1] : NULL;
     swap_noisy(g, first);
     if (strict(g))
-        dc_net_backward_tiled(g->cfg.net, p->value, &g->work, first, last, g->used, g->delta, dx);
+        dc_net_backward_tiled(g->cfg.net, p->value, &g->work, first, last, g->used, g->delta, dx, g->transposed);
     else
         dc_net_backward(g->cfg.net, p->value, p->grad, &g->work, first, last, g->used, dc_gradient_delta(g, last - 1),
                         dx);

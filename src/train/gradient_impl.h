@@ -26,6 +26,7 @@ struct dc_gradient {
     dc_net_work work;
     float *delta[DC_MAX_LAYERS + 1]; /* strict: own buffers; off: see dc_gradient_delta */
     float *delta_slab;
+    float *transposed;           /* strict: weights of one layer */
     float *noisy;                /* [rows x width] or NULL */
     int64_t used;                /* rows of the buffers in use, gaps included */
     int64_t leaf_rows;           /* tree: rows per leaf, gaps included */

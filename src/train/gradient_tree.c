@@ -52,55 +52,65 @@ static size_t layer_floats(const dc_layer *layer)
     return (size_t)(layer->in * layer->out + layer->out);
 }
 
-/* Tiles of all layers, and where each layer's gradient starts in a root's vector. */
-static dc_status cut_tiles(dc_gradient *g)
+/* One rank writes its only root straight into the gradient. */
+static bool alone(const dc_gradient *g)
 {
-    dc_tree_way *t = g->tree;
-    for (int pass = 0; pass < 2; pass++) {
-        size_t start = 0;
-        t->n_tiles = 0;
-        for (int l = 0; l < g->cfg.last; l++) {
-            const dc_layer *layer = &g->cfg.net->layer[l];
-            for (int64_t row = 0; row <= layer->in;
-                 row = row < layer->in ? DC_MIN(row + DC_PANEL_ROWS, layer->in) : row + 1)
-                for (int64_t column = 0; column < layer->out; column += DC_TREE_COLUMNS) {
-                    const int64_t rows = row < layer->in ? DC_MIN((int64_t)DC_PANEL_ROWS, layer->in - row) : 0;
-                    if (pass)
-                        t->tile[t->n_tiles] =
-                            (dc_tree_tile){.layer = l,
-                                           .row = row,
-                                           .rows = rows,
-                                           .column = column,
-                                           .columns = DC_MIN((int64_t)DC_TREE_COLUMNS, layer->out - column),
-                                           .start = start};
-                    t->n_tiles++;
-                }
-            start += layer_floats(layer);
-        }
-        t->floats = start;
-        if (pass) break;
-        const dc_status st = dc_mem_alloc(&t->tile, (size_t)t->n_tiles, sizeof *t->tile, "tiles");
-        if (st != DC_OK) return st;
+    return g->owners.P == 1;
+}
+
+/* Tiles of rows [row, row + rows) of a layer, from *n on; only counted if `tile` is NULL. */
+static void cut_rows(dc_tree_tile *tile, int64_t *n, int l, const dc_layer *layer, int64_t row, int64_t rows,
+                     size_t start)
+{
+    for (int64_t column = 0; column < layer->out; column += DC_TREE_COLUMNS, ++*n)
+        if (tile)
+            tile[*n] = (dc_tree_tile){.layer = l,
+                                      .row = row,
+                                      .rows = rows,
+                                      .column = column,
+                                      .columns = DC_MIN((int64_t)DC_TREE_COLUMNS, layer->out - column),
+                                      .start = start};
+}
+
+/* All tiles of all layers, and where each layer's gradient starts in a root's vector. */
+static void cut_layers(const dc_gradient *g, dc_tree_way *t)
+{
+    t->n_tiles = 0;
+    t->floats = 0;
+    for (int l = 0; l < g->cfg.last; l++) {
+        const dc_layer *layer = &g->cfg.net->layer[l];
+        const size_t start = alone(g) ? layer->weight : t->floats;
+        for (int64_t row = 0; row < layer->in; row += DC_TREE_ROWS)
+            cut_rows(t->tile, &t->n_tiles, l, layer, row, DC_MIN((int64_t)DC_TREE_ROWS, layer->in - row), start);
+        cut_rows(t->tile, &t->n_tiles, l, layer, layer->in, 0, start);
+        t->floats += layer_floats(layer);
     }
-    return DC_OK;
+}
+
+static dc_status take_tiles(const dc_gradient *g, dc_tree_way *t)
+{
+    cut_layers(g, t);
+    const dc_status st = dc_mem_alloc(&t->tile, (size_t)t->n_tiles, sizeof *t->tile, "tiles");
+    if (st == DC_OK) cut_layers(g, t);
+    return st;
 }
 
 dc_status dc_tree_way_create(dc_gradient *g)
 {
     dc_status st = DC_OK;
     const dc_part *part = g->batcher.part;
-    const size_t P = (size_t)part->P, tile = (size_t)DC_PANEL_ROWS * DC_TREE_COLUMNS;
+    const size_t P = (size_t)part->P, tile = (size_t)DC_TREE_ROWS * DC_TREE_COLUMNS;
     DC_TRY(dc_mem_alloc(&g->tree, 1, sizeof *g->tree, "gradient tree"));
     dc_tree_way *t = g->tree;
     t->threads = dc_tree_threads();
     DC_TRY(take_roots(t, part));
-    DC_TRY(cut_tiles(g));
-    t->scratch_floats = tile * (size_t)(dc_tree_levels(part->V) + 1);
+    DC_TRY(take_tiles(g, t));
+    t->scratch_floats = tile * (size_t)dc_tree_scratch_tiles(part->V);
     DC_TRY(dc_mem_alloc(&t->scratch, (size_t)t->threads, t->scratch_floats * sizeof *t->scratch, "partial tiles"));
+    if (alone(g)) return DC_OK;
     DC_TRY(dc_mem_alloc(&t->partial, (size_t)own_roots(g), dc_mul_size(t->floats, sizeof *t->partial),
                         "partial gradients"));
     DC_TRY(dc_mem_alloc(&g->recv_bytes, P, sizeof *g->recv_bytes, "rank table"));
-    if (P == 1) goto out;
     DC_TRY(dc_mem_alloc(&g->send_bytes, P, sizeof *g->send_bytes, "rank table"));
     DC_TRY(
         dc_mem_alloc(&g->packed, (size_t)own_roots(g), dc_mul_size(t->floats, sizeof *g->packed), "partial gradients"));
@@ -180,23 +190,10 @@ static void exchange(dc_comm *comm, dc_gradient *g)
     }
 }
 
-static void copy_layers(const dc_gradient *g)
-{
-    const float *next = g->tree->partial;
-    for (int l = 0; l < g->cfg.last; l++) {
-        const dc_layer *layer = &g->cfg.net->layer[l];
-        memcpy(g->cfg.params->grad + layer->weight, next, layer_floats(layer) * sizeof *next);
-        next += layer_floats(layer);
-    }
-}
-
 void dc_tree_way_sync(dc_comm *comm, dc_gradient *g)
 {
     const double start = dc_clock_now_s();
     dc_tree_way_partials(g, g->tree->root + g->tree->root_of[g->owners.rank], own_roots(g));
     g->product_s = dc_clock_now_s() - start;
-    if (g->owners.P == 1)
-        copy_layers(g);
-    else
-        exchange(comm, g);
+    if (!alone(g)) exchange(comm, g);
 }

@@ -4,7 +4,8 @@
 
 #include "gradient_impl.h"
 
-enum { DC_TREE_COLUMNS = 512 };
+/* Tiles of the weight gradients. */
+enum { DC_TREE_ROWS = 128, DC_TREE_COLUMNS = 512 };
 
 /* Shards [first, first + size), size a power of two that divides first. */
 typedef struct {
@@ -16,7 +17,7 @@ typedef struct {
 typedef struct {
     int layer;
     int64_t row, rows, column, columns;
-    size_t start; /* of the layer in a root's vector */
+    size_t start; /* of the layer in a root's vector; one rank: in the gradient */
 } dc_tree_tile;
 
 typedef struct dc_tree_way {
@@ -25,7 +26,7 @@ typedef struct dc_tree_way {
     dc_tree_tile *tile; /* [n_tiles] */
     int64_t n_tiles;
     size_t floats;  /* gradient of all layers */
-    float *partial; /* [own roots x floats] */
+    float *partial; /* [own roots x floats]; NULL with one rank */
     int threads;
     float *scratch; /* [threads x scratch_floats] */
     size_t scratch_floats;
@@ -36,16 +37,11 @@ static inline bool dc_subtree_pair(const dc_subtree *left, const dc_subtree *rig
 {
     return left->size == right->size && left->first % (2 * left->size) == 0;
 }
-static inline int dc_tree_levels(int V)
-{
-    int levels = 0;
-    while (1 << levels < V) levels++;
-    return levels;
-}
-
 /* gradient_tree_kern.c */
 int dc_tree_threads(void);
-/* t->partial: the sums at this rank's roots. */
+/* Tiles of scratch that the sum over `size` leaves of one tile takes. */
+int dc_tree_scratch_tiles(int size);
+/* The sums at this rank's roots into t->partial, or into the gradient with one rank. */
 void dc_tree_way_partials(dc_gradient *g, const dc_subtree *root, int n_roots);
 /* a += b. */
 void dc_tree_add(float *a, const float *b, size_t n);
