@@ -1,8 +1,9 @@
 /* Assignment: all permutations of small tables, scipy's optimum on large ones, time at K = 2000. */
 #include "check.h"
 
-#include "dcmpi/clock.h"
 #include "dcmpi/metrics.h"
+
+#include <time.h>
 
 /* Weights 0..range-1 from Knuth's MMIX generator. */
 static void fill(int64_t *w, int64_t n, uint64_t seed, uint64_t range)
@@ -80,9 +81,9 @@ static void thousands_of_clusters(void)
     static int64_t w[K * K], match[K];
     int64_t total;
     fill(w, K * K, 1, 100000);
-    const double start = dc_clock_now_s();
+    const clock_t start = clock(); /* processor time: the machine may be busy */
     CHECK_OK(dc_hungarian_max(w, K, K, match, &total));
-    const double seconds = dc_clock_now_s() - start;
+    const double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
     printf("# K = %d: %.2f s\n", K, seconds);
     CHECK(seconds < 60);
     CHECK(is_matching(w, K, K, match, total));
