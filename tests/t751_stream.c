@@ -73,8 +73,8 @@ static void append_all(dc_h5_stream *s, const dc_part *part, int64_t pieces)
             label[k] = (int32_t)row;
             for (int c = 0; c < WIDTH; c++) z[k * WIDTH + c] = value_at(row, c);
         }
-        dc_h5_stream_append(comm, s, 0, n, label);
-        dc_h5_stream_append(comm, s, 1, n, z);
+        CHECK_OK(dc_h5_stream_append(comm, s, 0, n, label));
+        CHECK_OK(dc_h5_stream_append(comm, s, 1, n, z));
     }
 }
 

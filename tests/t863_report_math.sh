@@ -17,6 +17,7 @@ import numpy as np
 sys.path.insert(0, sys.argv[1])
 import report_data
 import report_math
+import report_sections
 
 
 def distance(a, b):
@@ -37,6 +38,11 @@ def check(name, actual, expected, tolerance):
 
 
 run = report_data.Run("glyphs")
+batch = {"step_loss": np.array([0, 0.6, 0.5]), "step_recon": np.array([0, 0.5, 0.45])}
+run.deck_value = lambda section, key: {"gamma": "0.1"}[key]
+check("batch-kl", report_sections.batch_divergence(run, batch), [0, 1, 0.5], 1e-12)
+check("batch-kl-alone", report_sections.batch_divergence(run, {"step_loss": np.array([0, 0.3])}), [0, 0.3], 0)
+del run.deck_value
 numbers, rows = run.examples("nearest")
 there = numbers.ravel() >= 0
 rows = rows[:].reshape(len(there), -1)[there].astype(float)
@@ -72,8 +78,8 @@ check("majority", share, [5 / 6, 1, 0], 1e-15)
 EOF
 run_cmd $python twins.py "$root/tools"
 expect_exit 0 "the comparison ran"
-for name in encoder reconstruct loss silhouettes-300 silhouettes-257 silhouettes-256 silhouettes-5 \
-    silhouettes-one-cluster pca pca-share pca-one-column mean-confidence histogram majority; do
+for name in batch-kl batch-kl-alone encoder reconstruct loss silhouettes-300 silhouettes-257 silhouettes-256 \
+    silhouettes-5 silhouettes-one-cluster pca pca-share pca-one-column mean-confidence histogram majority; do
     is "$(sed -n "s/^$name //p" "$out")" ok "$name"
 done
 done_testing

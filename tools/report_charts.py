@@ -101,7 +101,8 @@ def lines(name, x, series, xlabel, ylabel, log=False, limit=None):
     axes = new_axes()
     said = []
     for label, y, colour in series:
-        axes.plot(x, y, color=colour, label=label, marker="o" if len(x) < 3 else None, markersize=4)
+        axes.plot(x, y, color=colour, label=label, marker="o" if len(x) < 3 else None, markersize=4,
+                  clip_on=False)
         good = y[np.isfinite(y)]
         said.append("%s goes from %s to %s" % (label, number(good[0]), number(good[-1])) if len(good) else label)
     if limit:
@@ -113,6 +114,7 @@ def lines(name, x, series, xlabel, ylabel, log=False, limit=None):
     else:
         low, high = (pick([pick(y[np.isfinite(y)], initial=0) for _, y, _ in series]) for pick in (np.min, np.max))
         axes.set_ylim(1.08 * low, 1.08 * high if high > low else 1)
+    axes.set_xlim(0, max(x[-1], 1))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     if len(series) + bool(limit) > 1:
         legend(axes)

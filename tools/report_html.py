@@ -59,6 +59,11 @@ def table(head, rows, caption, text_columns=1):
                 '</div>\n' % (esc(caption), row("th", head), "".join(row("td", r) for r in rows)))
 
 
+def words(text):
+    """Text that is broken between its words and within one only if it is longer than the line: options keep their dashes."""
+    return Html(" ".join('<span class="word">%s</span>' % esc(word) for word in str(text).split()))
+
+
 def definitions(pairs):
     """Names and values below each other."""
     return Html("<dl>\n%s</dl>\n" % "".join(
@@ -94,7 +99,7 @@ def page(title, contents, body):
 
 
 __all__ = ["Html", "code", "definitions", "esc", "figure", "grid", "image", "number", "optional", "page", "paragraph",
-           "section", "share_bar", "table", "tiles"]
+           "section", "share_bar", "table", "tiles", "words"]
 
 STYLE = """
 :root { color-scheme: light dark; --font: system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans",
@@ -148,8 +153,9 @@ th, td { padding: .32rem .7rem; text-align: left; border-bottom: 1px solid var(-
 th { font-weight: 600; color: var(--muted); border-bottom-color: var(--muted); }
 td.n, th.n { text-align: right; }
 tbody tr:hover { background: var(--panel); }
-.bar { display: inline-block; min-width: 8rem; padding: 0 .35rem; border-radius: 2px;
-  background: linear-gradient(to right, var(--fill) var(--s), transparent 0); }
+.bar { display: inline-block; min-width: 9rem; padding: 0 .35rem;
+  background: linear-gradient(to right, var(--fill) var(--s), transparent 0) no-repeat left / calc(100% - 4rem) 100%; }
+.word { display: inline-block; max-width: 100%; }
 dl { display: grid; grid-template-columns: minmax(7rem, max-content) 1fr; gap: .3rem 1.2rem; margin: 1rem 0; }
 dt { color: var(--muted); } dd { margin: 0; overflow-wrap: anywhere; min-width: 0; }
 pre { margin: .6rem 0 1rem; padding: .8rem 1rem; background: var(--panel); border: 1px solid var(--rule);

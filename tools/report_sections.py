@@ -225,6 +225,15 @@ def curve(phase, columns, key, title, caption, label="", extra=None, colour=char
                                     log, limit), caption)
 
 
+def batch_divergence(run, columns):
+    """KL divergence of the last batches: methods that reconstruct minimise reconstruction + gamma * KL."""
+    total, recon = columns.get("step_loss", np.zeros(0)), columns.get("step_recon", np.zeros(0))
+    if not np.any(recon != 0):
+        return total
+    gamma = float(run.deck_value("cluster", "gamma") or 1)
+    return (total - recon) / gamma if gamma > 0 and len(total) == len(recon) else np.zeros(0)
+
+
 def phase_figures(run, index, phase, columns):
     """The curves of one phase."""
     name = "phase%d" % index
@@ -235,11 +244,12 @@ def phase_figures(run, index, phase, columns):
                      % (title, x[0], number(last[0]) if len(last) else "\u2013"))
     tol = run.deck_value("cluster", "tol")
     limit = (float(tol), "stop below %s" % tol) if tol.replace(".", "", 1).replace("e-", "", 1).isdigit() else None
+    columns = dict(columns, batch_kl=batch_divergence(run, columns))
     later = {key: value[1:] for key, value in columns.items()} if len(columns["changed"]) > 1 else columns
     return "".join([
-        curve(name, columns, "loss", "loss", title + ": loss (KL divergence to the target) over all rows at each "
+        curve(name, columns, "loss", "KL divergence", title + ": KL divergence to the target over all rows at each "
               "refresh of the target, and of the last batch before it.", "all rows",
-              ("step_loss", "last batch", charts.ORANGE)),
+              ("batch_kl", "last batch", charts.ORANGE)),
         curve(name, later, "changed", "share of rows", title + ": rows that changed their cluster since the refresh "
               "before.", "changed rows", limit=limit if limit and limit[0] > 0 else None),
         curve(name, columns, "k_effective", "effective clusters", title + ": exp of the entropy of the cluster sizes; "
@@ -312,7 +322,7 @@ def configuration(run):
                                          data.get("type", "")) if data else number(run.N) + " rows"
     return page.section("configuration", "Configuration", page.definitions([
         ("data", run.attr("data")), ("shape", shape), ("data hash", run.attr("data_hash")),
-        ("command", run.attr("command_line")), ("program", "dcmpi %s (%s, %s)" % (
+        ("command", page.words(run.attr("command_line"))), ("program", "dcmpi %s (%s, %s)" % (
             run.attr("version"), run.attr("git"), run.attr("arch"))),
         ("libraries", run.attr("libraries")), ("seed", run.attr("seed")),
         ("ranks \u00d7 threads", "%s \u00d7 %s" % (run.attr("ranks"), run.attr("threads"))),

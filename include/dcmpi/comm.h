@@ -21,6 +21,10 @@ DC_CHECKED dc_status dc_comm_create(dc_comm **out);
 /* Ends MPI; accepts NULL. Collective. */
 void dc_comm_destroy(dc_comm **comm);
 
+/* Ends the job with this exit code where MPI cannot be ended, because a library would crash in it. Rank 0 has said why.
+ * Collective. */
+_Noreturn void dc_comm_abort(dc_comm *comm, dc_status st);
+
 /* Queries, not collective. */
 int dc_comm_rank(const dc_comm *comm);
 int dc_comm_size(const dc_comm *comm);

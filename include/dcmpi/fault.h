@@ -27,7 +27,7 @@
     X(FILE_STAT, "file.stat", "all", 4, "seeing the data or result file from this rank")                               \
     X(H5_OPEN, "h5.open", "all", 4, "the parallel open of the data file")                                              \
     X(H5_READ, "h5.read", "all", 3, "a collective read of rows")                                                       \
-    X(H5_CLOSE, "h5.close", "all", 4, "the parallel close of the data file or of the result")                          \
+    X(H5_CLOSE, "h5.close", "all", 4, "the parallel close of the data file")                                           \
     X(DATA_MEMORY, "data.memory", "all", 8, "memory for the rows")                                                     \
     X(DATA_NAN, "data.nan", "all", 3, "a value of the data is not a number")                                           \
     X(KMEANS_FLIP, "kmeans.flip", "all", 5, "one bit of the centres of k-means flips")                                 \
@@ -41,8 +41,9 @@
     X(CKPT_RENAME, "ckpt.rename", "root", 0, "renaming a checkpoint")                                                  \
     X(CKPT_READ, "ckpt.read", "root", 0, "reading the newest checkpoint; the older one is taken")                      \
     X(RESULT_RESERVE, "result.reserve", "root", 4, "reserving space for the result")                                   \
-    X(RESULT_OPEN, "result.open", "all", 4, "the parallel open of the result")                                         \
-    X(RESULT_WRITE, "result.write", "all", 4, "a collective write of rows")                                            \
+    X(RESULT_OPEN, "result.open", "all", 4, "opening the result for the rows of this rank")                            \
+    X(RESULT_WRITE, "result.write", "all", 4, "a write of rows")                                                       \
+    X(RESULT_FSYNC, "result.fsync", "all", 4, "fsync of the rows of this rank")                                        \
     X(RESULT_VERIFY, "result.verify", "all", 4, "reading back what was written")                                       \
     X(H5_FSYNC, "h5.fsync", "root", 4, "fsync of the result")                                                          \
     X(RESULT_RENAME, "result.rename", "root", 4, "renaming the result")                                                \

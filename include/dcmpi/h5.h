@@ -101,12 +101,11 @@ typedef dc_status (*dc_h5_fill)(void *ctx, dc_h5 *h5);
 
 /* Writes `path` by the safe sequence: rank 0 makes path.part serially: skeleton of the row arrays, then whatever
  * fill(ctx, h5) adds (small arrays and attributes), then checksums; space is reserved (posix_fallocate) and fsynced, so
- * that a full disk is seen before any parallel call; then all ranks write their rows, collectively, data only, and read
- * them back; then rank 0 sets the root attribute complete=1, fsyncs and renames path.part to path. On any error
- * path.part is removed, an older `path` is left alone, and all ranks return the same status. Only if MPI-IO reports a
- * failed write, which the reservation makes a matter of broken hardware, the job ends here with one error line and exit
- * code 4: HDF5 cannot leave that state. Between two arrays the run may stop (DC_STOPPED): path.part is removed. path is
- * global and not longer than DC_PATH_MAX - 6. */
+ * that a full disk is seen before the rows are written; then each rank writes its rows, past the library, and reads
+ * them back; then rank 0 sets the root attribute complete=1, reads back what it wrote alone, fsyncs and renames
+ * path.part to path. On any error path.part is removed, an older `path` is left alone, and all ranks return the same
+ * status. Between two arrays the run may stop (DC_STOPPED): path.part is removed. path is global and not longer than
+ * DC_PATH_MAX - 6. */
 DC_CHECKED dc_status dc_h5_write_result(dc_comm *comm, const char *path, const dc_part *part, const dc_h5_rows *rows,
                                         size_t n_rows_arrays, dc_h5_fill fill, void *ctx);
 
@@ -115,9 +114,10 @@ DC_CHECKED dc_status dc_h5_write_result(dc_comm *comm, const char *path, const d
 typedef struct dc_h5_stream dc_h5_stream;
 DC_CHECKED dc_status dc_h5_stream_create(dc_comm *comm, dc_h5_stream **out, const char *path, const dc_part *part,
                                          const dc_h5_rows *rows, size_t n_rows_arrays, dc_h5_fill fill, void *ctx);
-/* This rank's next n rows of array `index`; n may be 0, and the number of calls per array is equal on all ranks. A
- * failed write ends the job, see above. */
-void dc_h5_stream_append(dc_comm *comm, dc_h5_stream *stream, size_t index, dc_gidx n, const void *local);
+/* This rank's next n rows of array `index`; n may be 0, and the number of calls per array is equal on all ranks.
+ * Errors: DC_ERR_IO; the stream then is to be aborted. */
+DC_CHECKED dc_status dc_h5_stream_append(dc_comm *comm, dc_h5_stream *stream, size_t index, dc_gidx n,
+                                         const void *local);
 /* All rows have been appended: read back, checksums, complete=1, rename. finish(ctx, h5), or NULL, may give datasets
  * and attributes that `fill` made their last values, but must not make new ones. *stream is NULL afterwards, also on
  * error. */
@@ -142,5 +142,8 @@ DC_CHECKED dc_status dc_h5_check_hash(dc_h5 *h5, const char *name);
 
 /* Version of the library, "1.10.8". */
 const char *dc_h5_version(void);
+/* Whether the library failed to let go of an object or a file of this process: it then crashes when it, or MPI, ends.
+ */
+bool dc_h5_is_damaged(void);
 
 #endif

@@ -3,10 +3,23 @@
 
 #include "cli.h"
 #include "dcmpi/comm.h"
+#include "dcmpi/h5.h"
 #include "dcmpi/log.h"
 #include "dcmpi/signals.h"
 #include "dcmpi/threads.h"
 #include "verbs.h"
+
+/* A file library that could not let go of a file crashes when it ends, and with it MPI. */
+static void end_now_if_damaged(dc_comm *comm, dc_status st)
+{
+    double damaged = dc_h5_is_damaged();
+    if (st == DC_OK) return;
+    if (comm) dc_comm_max_f64(comm, &damaged, 1);
+    if (damaged == 0) return;
+    fflush(stdout);
+    if (comm) dc_comm_abort(comm, st);
+    _Exit((int)st);
+}
 
 static dc_status run_under_mpi(const dc_verb *verb, const dc_cli *cli)
 {
@@ -21,6 +34,7 @@ static dc_status run_under_mpi(const dc_verb *verb, const dc_cli *cli)
         st = dc_agree(comm, dc_comm_rank(comm) == 0 ? verb->serial(cli->rest_argc, cli->rest_argv) : DC_OK);
 out:
     if (st != DC_OK && dc_error_text()[0] && dc_log_is_active()) dc_log_error(dc_error_text());
+    if (comm) end_now_if_damaged(comm, st);
     dc_comm_destroy(&comm);
     return st;
 }
@@ -38,6 +52,7 @@ int main(int argc, char **argv)
     else {
         if (verb) st = verb->serial(cli.rest_argc, cli.rest_argv);
         if (st != DC_OK && dc_error_text()[0]) dc_log_error(dc_error_text());
+        end_now_if_damaged(NULL, st);
     }
     dc_cli_release(&cli);
     return (int)st;

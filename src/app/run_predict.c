@@ -182,7 +182,7 @@ static dc_status run_rounds(dc_comm *comm, dc_prediction *p)
         DC_TRY(dc_row_stream_read(comm, &p->stream, n));
         dc_predictor_run(p->predictor, p->stream.X, p->Z, p->labels, p->confidence);
         count(p, n);
-        dc_prediction_append(comm, p, n);
+        DC_TRY(dc_prediction_append(comm, p, n));
         dc_log_bar("predict   %.0f%%", 100.0 * (double)(r + 1) / (double)rounds);
         DC_TRY(dc_control_poll_stop(comm, dc_comm_control(comm)));
     }

@@ -25,8 +25,8 @@ typedef struct {
 
 /* Collective. Creates the file, of which `labels` is array 0, then confidence, then embedding. */
 DC_CHECKED dc_status dc_prediction_create(dc_comm *comm, dc_prediction *p);
-/* Collective. This rank's n rows of a piece. */
-void dc_prediction_append(dc_comm *comm, dc_prediction *p, int64_t n);
+/* Collective. This rank's n rows of a piece. Errors: DC_ERR_IO. */
+DC_CHECKED dc_status dc_prediction_append(dc_comm *comm, dc_prediction *p, int64_t n);
 /* Collective. Sizes and scores, then the file gets its name. */
 DC_CHECKED dc_status dc_prediction_commit(dc_comm *comm, dc_prediction *p);
 

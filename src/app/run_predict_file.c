@@ -74,12 +74,15 @@ dc_status dc_prediction_create(dc_comm *comm, dc_prediction *p)
     return dc_h5_stream_create(comm, &p->file, p->output, &p->part, rows, n, fill, p);
 }
 
-void dc_prediction_append(dc_comm *comm, dc_prediction *p, int64_t n)
+dc_status dc_prediction_append(dc_comm *comm, dc_prediction *p, int64_t n)
 {
-    dc_h5_stream_append(comm, p->file, LABELS, n, p->labels);
-    if (!p->trained.has_net) return;
-    dc_h5_stream_append(comm, p->file, CONFIDENCE, n, p->confidence);
-    dc_h5_stream_append(comm, p->file, EMBEDDING, n, p->Z);
+    dc_status st = DC_OK;
+    DC_TRY(dc_h5_stream_append(comm, p->file, LABELS, n, p->labels));
+    if (!p->trained.has_net) goto out;
+    DC_TRY(dc_h5_stream_append(comm, p->file, CONFIDENCE, n, p->confidence));
+    DC_TRY(dc_h5_stream_append(comm, p->file, EMBEDDING, n, p->Z));
+out:
+    return st;
 }
 
 dc_status dc_prediction_commit(dc_comm *comm, dc_prediction *p)

@@ -96,6 +96,13 @@ void dc_comm_destroy(dc_comm **comm)
     dc_mem_free(comm);
 }
 
+_Noreturn void dc_comm_abort(dc_comm *comm, dc_status st)
+{
+    dc_comm_barrier(comm);
+    MPI_Abort(comm->mpi, (int)st);
+    _Exit((int)st);
+}
+
 int dc_comm_rank(const dc_comm *comm)
 {
     return comm->rank;

@@ -50,14 +50,18 @@ static dc_status open_file(const char *path, unsigned flags, hid_t *file, int64_
 {
     dc_status st = dc_h5_check_regular(path, bytes);
     if (st != DC_OK) return st;
-    if (H5Fis_hdf5(path) <= 0)
+    const htri_t is_hdf5 = H5Fis_hdf5(path);
+    if (is_hdf5 < 0) return DC_FAIL(DC_ERR_IO, "cannot read %s: %s", path, dc_h5_error());
+    if (is_hdf5 == 0)
         return DC_FAIL(DC_ERR_FORMAT, "%s (%lld bytes) is not an HDF5 file; for data: dcmpi convert IN OUT.h5", path,
                        (long long)*bytes);
     const hid_t fapl = dc_h5_access();
     *file = H5Fopen(path, flags, fapl);
-    if (*file < 0)
+    if (*file < 0 && flags == H5F_ACC_RDONLY)
         st = DC_FAIL(DC_ERR_FORMAT, "cannot open %s: %s; the file is damaged or incomplete, make it anew", path,
                      dc_h5_error());
+    else if (*file < 0)
+        st = DC_FAIL(DC_ERR_IO, "cannot write to %s: %s; check permissions and disk", path, dc_h5_error());
     dc_h5_drop(fapl);
     return st;
 }
@@ -70,6 +74,7 @@ dc_status dc_h5_open(dc_h5 **out, const char *path, dc_h5_mode mode)
     dc_h5_setup();
     DC_TRY(dc_mem_alloc(&h5, 1, sizeof *h5, "HDF5 handle"));
     h5->mode = mode;
+    h5->failed_drops = dc_h5_failed_drops();
     DC_TRY(dc_mem_alloc(&h5->path, strlen(path) + 1, 1, "file name"));
     memcpy(h5->path, path, strlen(path) + 1);
     if (mode == DC_H5_CREATE)
@@ -103,7 +108,8 @@ dc_status dc_h5_close(dc_h5 **p)
     const bool writes = h5->mode != DC_H5_READ && !h5->in_memory;
     if (writes && H5Fflush(h5->file, H5F_SCOPE_LOCAL) < 0)
         st = DC_FAIL(DC_ERR_IO, "cannot write %s: %s; check the free space", h5->path, dc_h5_error());
-    if (H5Fclose(h5->file) < 0 && writes && st == DC_OK)
+    const bool closed = dc_h5_drop_file(h5->file) && dc_h5_failed_drops() == h5->failed_drops;
+    if (!closed && writes && st == DC_OK)
         st = DC_FAIL(DC_ERR_IO, "cannot close %s: %s; check the free space", h5->path, dc_h5_error());
     if (writes && st == DC_OK) st = sync_file(h5->path);
     dc_mem_free(&h5->path);
@@ -160,7 +166,8 @@ static dc_status transfer_rows(dc_h5 *h5, const char *name, dc_h5_type type, dc_
 out:
     dc_h5_drop(mem_space);
     dc_h5_drop(file_space);
-    dc_h5_drop(dset);
+    if (!dc_h5_drop(dset) && in && st == DC_OK)
+        st = DC_FAIL(DC_ERR_IO, "cannot write '%s' to %s: %s", name, h5->path, dc_h5_error());
     dc_h5_drop(mem_type);
     return st;
 }

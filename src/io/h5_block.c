@@ -1,4 +1,4 @@
-/* Row blocks of one dataset, read or written by all ranks together through MPI-IO.
+/* Row blocks of one dataset, read by all ranks together through MPI-IO.
  *
  * Rules that keep ranks together: the trip count is agreed before the loop, status is agreed before and after every
  * call of the library, a rank that has run out of rows stays in with an empty selection. Memory type and stored type
@@ -8,10 +8,9 @@
  * its reader sees, must not leave the others waiting inside the library, and the collective path of HDF5 1.10 writes
  * beyond its chunk table when the file's chunk index is damaged. Contiguous data, what we write ourselves, move
  * collectively. */
-#include "h5_block.h"
+#include "h5_private.h"
 
 #include <mpi.h>
-#include <unistd.h>
 
 #include "comm/comm_mpi.h"
 #include "dcmpi/control.h"
@@ -28,25 +27,33 @@ void dc_h5_set_round_bytes(size_t bytes)
     round_bytes = bytes;
 }
 
-_Noreturn void dc_h5_abandon(dc_comm *comm, const char *unfinished, dc_status st)
+/* This rank's rows [part->row_lo, part->row_hi) of a dataset; all fields but part's rank and rows are global. */
+typedef struct {
+    const char *path, *name;
+    dc_h5_type type;
+    const dc_part *part;
+    size_t width; /* elements per row */
+} block;
+
+/* Prints rank 0's error and ends the job with its code: for a state that the library can neither leave nor clean up.
+ * Collective. */
+static _Noreturn void abandon(dc_comm *comm, dc_status st)
 {
-    if (dc_comm_rank(comm) == 0 && unfinished) unlink(unfinished);
     if (dc_comm_rank(comm) == 0) dc_log_error(dc_error_text());
-    dc_comm_barrier(comm);
-    MPI_Abort(dc_comm_mpi(comm), (int)st);
-    abort();
+    dc_comm_abort(comm, st);
 }
 
-dc_status dc_h5_open_all(dc_comm *comm, const char *path, bool write, hid_t *file)
+/* Collective. */
+static dc_status open_all(dc_comm *comm, const char *path, hid_t *file)
 {
     dc_status st = DC_OK;
     dc_h5_setup();
     const hid_t fapl = dc_h5_access();
     H5Pset_fapl_mpio(fapl, dc_comm_mpi(comm), MPI_INFO_NULL);
     dc_watchdog_waits(true);
-    *file = H5Fopen(path, write ? H5F_ACC_RDWR : H5F_ACC_RDONLY, fapl);
+    *file = H5Fopen(path, H5F_ACC_RDONLY, fapl);
     dc_watchdog_waits(false);
-    if (*file >= 0 && dc_fault(write ? DC_FAULT_RESULT_OPEN : DC_FAULT_H5_OPEN)) *file = -1;
+    if (*file >= 0 && dc_fault(DC_FAULT_H5_OPEN)) *file = -1;
     if (*file < 0) st = DC_FAIL(DC_ERR_IO, "cannot open %s through MPI-IO: %s", path, dc_h5_error());
     dc_h5_drop(fapl);
     int64_t opened = *file >= 0;
@@ -54,14 +61,15 @@ dc_status dc_h5_open_all(dc_comm *comm, const char *path, bool write, hid_t *fil
     if (st == DC_OK) return DC_OK;
     /* A file that only some ranks opened cannot be closed: closing is collective. */
     dc_comm_sum_i64(comm, &opened, 1);
-    if (opened > 0) dc_h5_abandon(comm, write ? path : NULL, st);
+    if (opened > 0) abandon(comm, st);
     return st;
 }
 
-dc_status dc_h5_close_all(dc_comm *comm, const char *path, hid_t file)
+/* Collective. */
+static dc_status close_all(dc_comm *comm, const char *path, hid_t file)
 {
     dc_status st = DC_OK;
-    if (H5Fclose(file) < 0 || dc_fault(DC_FAULT_H5_CLOSE))
+    if (!dc_h5_drop_file(file) || dc_fault(DC_FAULT_H5_CLOSE))
         st = DC_FAIL(DC_ERR_IO, "cannot close %s: %s", path, dc_h5_error());
     return dc_agree(comm, st);
 }
@@ -81,22 +89,21 @@ static bool is_chunked(hid_t dset)
     return chunked;
 }
 
-/* One round: rows [row, row + n) of the dataset, n = 0 to take part only. */
-static dc_status transfer_round(dc_comm *comm, const dc_h5_block *b, hid_t dset, hid_t mem_type, hid_t dxpl,
-                                dc_gidx row, dc_gidx n, char *out, const char *in)
+/* One round: rows [row, row + n) of the dataset, n = 0 to take part only. Collective. */
+static dc_status read_round(dc_comm *comm, const block *b, hid_t dset, hid_t mem_type, hid_t dxpl, dc_gidx row,
+                            dc_gidx n, char *out)
 {
     hid_t mem_space = -1;
     const hid_t file_space = H5Dget_space(dset);
     dc_status st = dc_agree(comm, dc_h5_select_rows(file_space, row, n, &mem_space));
     if (st == DC_OK) {
         dc_watchdog_waits(true);
-        const herr_t rc = in ? H5Dwrite(dset, mem_type, mem_space, file_space, dxpl, in)
-                             : H5Dread(dset, mem_type, mem_space, file_space, dxpl, out);
+        const herr_t rc = H5Dread(dset, mem_type, mem_space, file_space, dxpl, out);
         dc_watchdog_waits(false);
-        if (rc < 0 || dc_fault(in ? DC_FAULT_RESULT_WRITE : DC_FAULT_H5_READ))
-            st = DC_FAIL(in ? DC_ERR_IO : DC_ERR_FORMAT, "cannot %s rows %lld to %lld of '%s' %s %s: %s%s",
-                         in ? "write" : "read", (long long)row, (long long)(row + n - 1), b->name, in ? "to" : "of",
-                         b->path, dc_h5_error(), in ? "" : "; the file is damaged, make it anew");
+        if (rc < 0 || dc_fault(DC_FAULT_H5_READ))
+            st = DC_FAIL(DC_ERR_FORMAT,
+                         "cannot read rows %lld to %lld of '%s' of %s: %s; the file is damaged, make it anew",
+                         (long long)row, (long long)(row + n - 1), b->name, b->path, dc_h5_error());
         st = dc_agree(comm, st);
     }
     dc_h5_drop(mem_space);
@@ -104,7 +111,8 @@ static dc_status transfer_round(dc_comm *comm, const dc_h5_block *b, hid_t dset,
     return st;
 }
 
-dc_status dc_h5_transfer_all(dc_comm *comm, const dc_h5_block *b, hid_t file, void *out, const void *in)
+/* The block in agreed rounds to `out`, which may be NULL on a rank without rows. Collective. */
+static dc_status read_rounds(dc_comm *comm, const block *b, hid_t file, void *out)
 {
     static char nothing[1];
     dc_status st = DC_OK;
@@ -123,9 +131,8 @@ dc_status dc_h5_transfer_all(dc_comm *comm, const dc_h5_block *b, hid_t file, vo
     for (int64_t r = 0; r < rounds; r++) {
         const dc_gidx lo = DC_MIN(r * rows_per_round, n), hi = DC_MIN(lo + rows_per_round, n);
         char *to = out ? (char *)out + (size_t)lo * row_bytes : nothing;
-        const char *from = in ? (const char *)in + (size_t)lo * row_bytes : b->write ? nothing : NULL;
-        DC_TRY(transfer_round(comm, b, dset, mem_type, dxpl, b->part->row_lo + lo, hi - lo, to, from));
-        if (!b->write) DC_TRY(dc_control_poll_stop(comm, dc_comm_control(comm)));
+        DC_TRY(read_round(comm, b, dset, mem_type, dxpl, b->part->row_lo + lo, hi - lo, to));
+        DC_TRY(dc_control_poll_stop(comm, dc_comm_control(comm)));
     }
 out:
     dc_h5_drop(dxpl);
@@ -135,7 +142,7 @@ out:
 }
 
 /* Rank 0's look at the header: everything that may be wrong with it is found before MPI-IO sees the file. */
-static dc_status check_header(const dc_h5_block *b)
+static dc_status check_header(const block *b)
 {
     dc_status st = DC_OK;
     dc_h5 *h5 = NULL;
@@ -178,12 +185,12 @@ dc_status dc_h5_read_part(dc_comm *comm, const char *path, const char *name, dc_
 {
     dc_status st = DC_OK;
     hid_t file = -1;
-    const dc_h5_block block = {.path = path, .name = name, .type = type, .part = part, .width = width, .write = false};
+    const block b = {.path = path, .name = name, .type = type, .part = part, .width = width};
     DC_TRY(check_visible(comm, path));
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_header(&block) : DC_OK);
-    DC_TRY(dc_h5_open_all(comm, path, false, &file));
-    st = dc_h5_transfer_all(comm, &block, file, out, NULL);
-    const dc_status closed = dc_h5_close_all(comm, path, file);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_header(&b) : DC_OK);
+    DC_TRY(open_all(comm, path, &file));
+    st = read_rounds(comm, &b, file, out);
+    const dc_status closed = close_all(comm, path, file);
     if (st == DC_OK) st = closed;
 out:
     return st;

@@ -20,10 +20,23 @@ enum { MAX_EXPANSION = 1100 };
 
 static char error_text[512];
 
+/* "file write failed: time = ..., errno = 28, error message = 'No space left on device', buf = ...": the cause alone.
+ */
+static void keep_cause(const char *text)
+{
+    const char *cause = strstr(text, "error message = '");
+    if (!cause) {
+        snprintf(error_text, sizeof error_text, "%s", text);
+        return;
+    }
+    cause += strlen("error message = '");
+    snprintf(error_text, sizeof error_text, "%.*s", (int)strcspn(cause, "'"), cause);
+}
+
 static herr_t keep_first(unsigned n, const H5E_error2_t *error, void *ctx)
 {
     (void)ctx;
-    if (n == 0) snprintf(error_text, sizeof error_text, "%s", error->desc ? error->desc : "no description");
+    if (n == 0) keep_cause(error->desc ? error->desc : "no description");
     return 0;
 }
 
@@ -40,9 +53,30 @@ void dc_h5_setup(void)
     H5PLset_loading_state(0);
 }
 
-void dc_h5_drop(hid_t id)
+static int failed_drops;
+
+bool dc_h5_drop(hid_t id)
 {
-    if (id >= 0) H5Idec_ref(id);
+    const bool dropped = id < 0 || H5Idec_ref(id) >= 0;
+    failed_drops += !dropped;
+    return dropped;
+}
+
+bool dc_h5_drop_file(hid_t file)
+{
+    const bool dropped = H5Fclose(file) >= 0;
+    failed_drops += !dropped;
+    return dropped;
+}
+
+int dc_h5_failed_drops(void)
+{
+    return failed_drops;
+}
+
+bool dc_h5_is_damaged(void)
+{
+    return failed_drops > 0;
 }
 
 hid_t dc_h5_access(void)
@@ -51,6 +85,8 @@ hid_t dc_h5_access(void)
     H5Pset_libver_bounds(fapl, H5F_LIBVER_V18, H5F_LIBVER_LATEST);
     /* Nobody opens our files under their temporary names, and many cluster file systems have no locks. */
     H5Pset_file_locking(fapl, false, true);
+    /* What a write call could not write shall fail there, and not when the dataset is closed. */
+    H5Pset_sieve_buf_size(fapl, 0);
     /* A library object that was forgotten must not keep the file open behind our back. */
     H5Pset_fclose_degree(fapl, H5F_CLOSE_STRONG);
     return fapl;

@@ -10,8 +10,9 @@ struct dc_h5 {
     hid_t file;
     dc_h5_mode mode;
     bool in_memory; /* nothing to force to disk */
-    int64_t bytes; /* length of the file when it was opened for reading */
+    int64_t bytes;  /* length of the file when it was opened for reading */
     char *path;
+    int failed_drops; /* dc_h5_failed_drops() when it was opened */
 };
 
 /* Error stack silent, filter plugins off. Cheap; called by every function that opens a file, because the library
@@ -19,8 +20,12 @@ struct dc_h5 {
 void dc_h5_setup(void);
 /* The innermost message of the last failed HDF5 call. Ask before the next HDF5 call; valid until the next question. */
 const char *dc_h5_error(void);
-/* Releases any identifier; negative ones are ignored. */
-void dc_h5_drop(hid_t id);
+/* Releases any identifier; negative ones are ignored. false: what the object held back could not be written. */
+bool dc_h5_drop(hid_t id);
+/* The same for a file. */
+bool dc_h5_drop_file(hid_t file);
+/* How often that happened. */
+int dc_h5_failed_drops(void);
 
 /* Access list of all our files: layout version of HDF5 1.8 (checksummed headers, attributes above 64 KiB), no locks.
  * The caller drops it. */

@@ -10,7 +10,7 @@ dc_status dc_h5_write_result(dc_comm *comm, const char *path, const dc_part *par
     dc_status st = DC_OK;
     DC_TRY(dc_h5_stream_create(comm, &stream, path, part, rows, n_rows_arrays, fill, ctx));
     for (size_t i = 0; i < n_rows_arrays; i++) {
-        dc_h5_stream_append(comm, stream, i, dc_part_rows(part), rows[i].local);
+        DC_TRY(dc_h5_stream_append(comm, stream, i, dc_part_rows(part), rows[i].local));
         DC_TRY(dc_control_poll_stop(comm, dc_comm_control(comm)));
     }
     st = dc_h5_stream_commit(comm, &stream, NULL, NULL);

@@ -1,10 +1,9 @@
 /* Files of results: complete under their final name, or not there at all.
  *
- * A full disk inside a parallel write makes HDF5 1.10 over MPI-IO hang, crash in MPI_Finalize, or (worst) report
- * success. So everything that can fail for lack of space happens serially on rank 0 first: the file with all arrays
- * allocated, its blocks reserved by posix_fallocate, fsync. The parallel phase then overwrites reserved bytes, creates
- * no metadata, and is followed by reading back, checksums, complete=1, fsync and rename. */
-#include "h5_block.h"
+ * Rank 0 makes the file serially, with all arrays allocated, and reserves its blocks by posix_fallocate, so that a full
+ * disk is seen before the rows are written. Then each rank overwrites the bytes of its rows (h5_slab.c), which are read
+ * back; checksums, complete=1, reading back what rank 0 wrote, fsync and rename follow. */
+#include "h5_slab.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,11 +11,13 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "dcmpi/comm.h"
 #include "dcmpi/fault.h"
 #include "dcmpi/mem.h"
 
 typedef struct {
     dc_h5_rows spec;
+    int64_t place; /* first byte in the file */
     dc_gidx done;  /* rows that this rank has written */
     uint64_t hash; /* of these; of all ranks' rows once they are joined */
 } array;
@@ -28,7 +29,8 @@ struct dc_h5_stream {
     dc_part rows;
     array *arrays; /* [n_arrays], owned */
     size_t n_arrays;
-    hid_t file;
+    int64_t bytes; /* length of the file when rank 0 has made it */
+    int fd;        /* of this rank, -1 if none */
 };
 
 static dc_status name_files(dc_h5_stream *s, const char *path)
@@ -58,11 +60,12 @@ static dc_status fail_space(const dc_h5_stream *s, int64_t bytes, int cause)
 }
 
 /* Reserves blocks for the first `bytes` bytes (< 0: for the whole file) and makes sure that the disk has them. */
-static dc_status reserve(const dc_h5_stream *s, int flags, int64_t bytes)
+static dc_status reserve(dc_h5_stream *s, int flags, int64_t bytes)
 {
     const int fd = open(s->part, flags | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (fd < 0) return DC_FAIL(DC_ERR_IO, "cannot create %s: %s; check the output directory", s->part, strerror(errno));
     if (bytes < 0) bytes = (int64_t)lseek(fd, 0, SEEK_END);
+    s->bytes = bytes;
     int rc;
     do rc = bytes > 0 ? posix_fallocate(fd, 0, bytes) : 0;
     while (rc == EINTR);
@@ -90,14 +93,20 @@ typedef struct {
     dc_h5 *h5;
 } stamping;
 
+static bool is_row_array(const dc_h5_stream *s, const char *name)
+{
+    for (size_t i = 0; i < s->n_arrays; i++)
+        if (strcmp(s->arrays[i].spec.name, name) == 0) return true;
+    return false;
+}
+
 /* Checksum of a small dataset; those of row arrays come at the end. */
 static dc_status stamp(void *ctx, const char *name, const dc_h5_info *info)
 {
     const stamping *t = ctx;
     uint64_t hash;
     (void)info;
-    for (size_t i = 0; i < t->s->n_arrays; i++)
-        if (strcmp(t->s->arrays[i].spec.name, name) == 0) return DC_OK;
+    if (is_row_array(t->s, name)) return DC_OK;
     const dc_status st = dc_h5_hash_dataset(t->h5, name, &hash);
     return st == DC_OK ? dc_h5_put_hash(t->h5, name, hash) : st;
 }
@@ -118,7 +127,7 @@ out:
 }
 
 /* Everything but the rows. The first reservation finds most full disks before HDF5 meets them. */
-static dc_status make_skeleton(const dc_h5_stream *s, dc_h5_fill fill, void *ctx)
+static dc_status make_skeleton(dc_h5_stream *s, dc_h5_fill fill, void *ctx)
 {
     dc_status st = DC_OK;
     dc_h5 *h5 = NULL;
@@ -129,6 +138,7 @@ static dc_status make_skeleton(const dc_h5_stream *s, dc_h5_fill fill, void *ctx
     DC_TRY(create_arrays(h5, s));
     if (fill) DC_TRY(fill(ctx, h5));
     DC_TRY(dc_h5_visit(h5, stamp, &(stamping){s, h5}));
+    for (size_t i = 0; i < s->n_arrays; i++) DC_TRY(dc_h5_slab_place(h5, s->arrays[i].spec.name, &s->arrays[i].place));
     DC_TRY(dc_h5_close(&h5));
     DC_TRY(reserve(s, 0, -1));
 out:
@@ -147,6 +157,27 @@ static dc_status sync_directory(const char *dir)
     return ok ? DC_OK : DC_FAIL(DC_ERR_IO, "cannot write directory %s to disk: %s", dir, strerror(cause));
 }
 
+/* What the disk has of a dataset that this rank wrote alone; row arrays were read back by all. */
+static dc_status confirm(void *ctx, const char *name, const dc_h5_info *info)
+{
+    const stamping *t = ctx;
+    (void)info;
+    return is_row_array(t->s, name) ? DC_OK : dc_h5_check_hash(t->h5, name);
+}
+
+static dc_status confirm_all(const dc_h5_stream *s)
+{
+    dc_status st = DC_OK;
+    dc_h5 *h5 = NULL;
+    DC_TRY(dc_h5_open(&h5, s->part, DC_H5_READ));
+    DC_TRY(dc_h5_visit(h5, confirm, &(stamping){s, h5}));
+out:
+    (void)!dc_h5_close(&h5);
+    if (st != DC_ERR_FORMAT) return st;
+    dc_error_clear();
+    return DC_FAIL(DC_ERR_IO, "%s does not hold what was written to it; check the file system", s->part);
+}
+
 static dc_status publish(const dc_h5_stream *s, dc_h5_fill finish, void *ctx)
 {
     dc_status st = DC_OK;
@@ -159,6 +190,7 @@ static dc_status publish(const dc_h5_stream *s, dc_h5_fill finish, void *ctx)
     }
     DC_TRY(dc_h5_put_attr_i64(h5, "/", "complete", (int64_t[]){1}, 1));
     DC_TRY(dc_h5_close(&h5));
+    DC_TRY(confirm_all(s));
     if (dc_fault(DC_FAULT_RESULT_RENAME) || rename(s->part, s->path) != 0)
         DC_TRY(DC_FAIL(DC_ERR_IO, "cannot rename %s to %s: %s", s->part, s->path, strerror(errno)));
     DC_TRY(sync_directory(s->dir));
@@ -178,6 +210,7 @@ static void stream_free(dc_h5_stream **stream)
 /* Collective. */
 static void discard(dc_comm *comm, dc_h5_stream **stream)
 {
+    if (*stream && (*stream)->fd >= 0) close((*stream)->fd);
     if (dc_comm_rank(comm) == 0 && *stream) unlink((*stream)->part);
     dc_comm_barrier(comm); /* nobody returns while the remains are still there */
     stream_free(stream);
@@ -190,7 +223,7 @@ static dc_status stream_alloc(dc_h5_stream **out, const char *path, const dc_par
     dc_h5_stream *s = NULL;
     DC_TRY(dc_mem_alloc(&s, 1, sizeof *s, "result file"));
     s->rows = *part;
-    s->file = -1;
+    s->fd = -1;
     s->n_arrays = n;
     DC_TRY(dc_mem_alloc(&s->arrays, n, sizeof *s->arrays, "result arrays"));
     for (size_t i = 0; i < n; i++) s->arrays[i].spec = rows[i];
@@ -205,47 +238,26 @@ dc_status dc_h5_stream_create(dc_comm *comm, dc_h5_stream **out, const char *pat
                               const dc_h5_rows *rows, size_t n_rows_arrays, dc_h5_fill fill, void *ctx)
 {
     dc_status st = DC_OK;
-    int64_t bytes = 0;
     DC_TRY_ALL(comm, stream_alloc(out, path, part, rows, n_rows_arrays));
     dc_h5_stream *s = *out;
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? make_skeleton(s, fill, ctx) : DC_OK);
-    DC_TRY_ALL(comm, dc_h5_check_regular(s->part, &bytes));
-    DC_TRY(dc_h5_open_all(comm, s->part, true, &s->file));
+    dc_comm_bcast(comm, &s->bytes, sizeof s->bytes, 0);
+    for (size_t i = 0; i < n_rows_arrays; i++) dc_comm_bcast(comm, &s->arrays[i].place, sizeof s->arrays[i].place, 0);
+    DC_TRY_ALL(comm, dc_h5_slab_open(s->part, s->bytes, &s->fd));
 out:
     if (st != DC_OK) discard(comm, out);
     return st;
 }
 
-/* After a failed parallel write the library can neither continue nor end: it crashes in MPI_Finalize. The job stops
- * here. */
-static void abandon_if(dc_comm *comm, const dc_h5_stream *s, dc_status st)
-{
-    if (st != DC_OK) dc_h5_abandon(comm, s->part, st);
-}
-
-void dc_h5_stream_append(dc_comm *comm, dc_h5_stream *s, size_t index, dc_gidx n, const void *local)
+dc_status dc_h5_stream_append(dc_comm *comm, dc_h5_stream *s, size_t index, dc_gidx n, const void *local)
 {
     array *a = &s->arrays[index];
-    dc_part rows = s->rows;
-    rows.row_lo = s->rows.row_lo + a->done;
-    rows.row_hi = rows.row_lo + n;
-    DC_ASSERT(rows.row_hi <= s->rows.row_hi);
-    const dc_h5_block block = {.path = s->part,
-                               .name = a->spec.name,
-                               .type = a->spec.type,
-                               .part = &rows,
-                               .width = a->spec.width,
-                               .write = true};
-    abandon_if(comm, s, dc_h5_transfer_all(comm, &block, s->file, NULL, local));
-    a->hash += dc_h5_hash_rows(row_bytes(a), rows.row_lo, n, local);
+    const dc_gidx row = s->rows.row_lo + a->done;
+    const size_t each = row_bytes(a);
+    DC_ASSERT(row + n <= s->rows.row_hi);
+    a->hash += dc_h5_hash_rows(each, row, n, local);
     a->done += n;
-}
-
-static dc_status close_file(dc_comm *comm, dc_h5_stream *s)
-{
-    const hid_t file = s->file;
-    s->file = -1;
-    return dc_h5_close_all(comm, s->part, file);
+    return dc_agree(comm, dc_h5_slab_write(s->fd, s->part, a->place + row * (int64_t)each, local, (size_t)n * each));
 }
 
 /* Whether the file holds what this rank wrote, asked through the ordinary file system. */
@@ -262,8 +274,8 @@ static dc_status verify(const dc_h5_stream *s)
         DC_TRY(dc_h5_hash_range(h5, a->spec.name, s->rows.row_lo, a->done, &hash));
         if (hash == a->hash && !dc_fault(DC_FAULT_RESULT_VERIFY)) continue;
         st = DC_FAIL(DC_ERR_IO,
-                     "%s: rows %lld to %lld of '%s' were not written although MPI-IO reported no error; check "
-                     "the file system, or try another MPI-IO (OMPI_MCA_io=romio321)",
+                     "%s: rows %lld to %lld of '%s' were not written although no error was reported; check the file "
+                     "system",
                      s->part, (long long)s->rows.row_lo, (long long)(s->rows.row_hi - 1), a->spec.name);
         break;
     }
@@ -286,7 +298,7 @@ dc_status dc_h5_stream_commit(dc_comm *comm, dc_h5_stream **stream, dc_h5_fill f
 {
     dc_status st = DC_OK;
     dc_h5_stream *s = *stream;
-    abandon_if(comm, s, close_file(comm, s));
+    DC_TRY_ALL(comm, dc_h5_slab_close(s->part, &s->fd));
     DC_TRY_ALL(comm, verify(s));
     join_hashes(comm, s);
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? publish(s, finish, ctx) : DC_OK);
@@ -298,7 +310,5 @@ out:
 
 void dc_h5_stream_abort(dc_comm *comm, dc_h5_stream **stream)
 {
-    if (!*stream) return;
-    abandon_if(comm, *stream, close_file(comm, *stream));
-    discard(comm, stream);
+    if (*stream) discard(comm, stream);
 }
