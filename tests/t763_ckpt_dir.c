@@ -92,6 +92,24 @@ static void test_prune(void)
     remove_files(folder);
 }
 
+static void test_remove_between(void)
+{
+    for (int i = 1; i <= 5; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "ckpt-00000%d.h5", i);
+        touch(name);
+    }
+    touch("ckpt-000003.h5.mine");
+    dc_ckpt_remove_between(folder, 2, 3);
+    check_list(5, (int64_t[]){1, 2, 3, 4, 5});
+    dc_ckpt_remove_between(folder, 2, 5);
+    check_list(3, (int64_t[]){1, 2, 5});
+    CHECK(exists(path_of("ckpt-000003.h5.mine")));
+    dc_ckpt_remove_between(path_of("missing"), 0, 5);
+    CHECK_INT(dc_error_code(), DC_OK);
+    remove_files(folder);
+}
+
 static void test_ten_thousand(void)
 {
     char path[DC_PATH_MAX];
@@ -114,6 +132,7 @@ int main(void)
     test_names();
     test_list();
     test_prune();
+    test_remove_between();
     test_ten_thousand();
     rmdir(folder);
     return check_done();

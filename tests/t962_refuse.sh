@@ -84,6 +84,8 @@ damaged_newest "the newest checkpoint has another bit"
 unfinished bad
 truncate -s 4096 bad/$last
 damaged_newest "the newest checkpoint is cut"
+# A damaged one is none of those that are kept: there are always two that can be used.
+is "$(cd bad/ckpt && echo *)" "ckpt-000002.h5 ckpt-000004.h5" "the damaged one is gone, the good one stays"
 unfinished bad
 rm bad/$last
 mkdir bad/$last

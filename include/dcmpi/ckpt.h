@@ -53,5 +53,7 @@ bool dc_ckpt_path(const char *dir, int64_t number, char out[DC_PATH_MAX]);
 /* Removes checkpoints below `number` but for the `keep` newest of them, and what an interrupted write left behind.
  * Files of other names are never touched. */
 void dc_ckpt_prune(const char *dir, int64_t number, int64_t keep);
+/* Removes checkpoints with above < number < below. */
+void dc_ckpt_remove_between(const char *dir, int64_t above, int64_t below);
 
 #endif
