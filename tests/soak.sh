@@ -272,6 +272,7 @@ run_disturbed() {
         wait_for_end
         judge_part
         [ "$rc" != 0 ] || break
+        [ $faults -lt 10 ] || return
         [ $((RANDOM % 8)) != 0 ] || damage_newest
     done
     finished=$((finished + 1))
