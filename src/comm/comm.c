@@ -25,6 +25,8 @@ static dc_status start_mpi(void)
     int running = 0, level = 0;
     MPI_Initialized(&running);
     if (running) return DC_FAIL(DC_ERR_INTERNAL, "MPI was started twice in one process");
+    /* Shared file pointers are not used; this way of theirs ends the process on paths of 240 bytes (Open MPI 4.1). */
+    setenv("OMPI_MCA_sharedfp", "^lockedfile", 0);
     MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level);
     if (level >= MPI_THREAD_FUNNELED) return DC_OK;
     MPI_Finalize();
