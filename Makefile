@@ -7,7 +7,7 @@
 #: make info         the effective configuration, which is also compiled into the program
 #: make install      to PREFIX (/usr/local) below DESTDIR;  uninstall: remove it again
 #: make dist         dcmpi-VERSION.tar.gz of the last commit, for packages
-#: make bench        measure the kernels
+#: make bench        measure the kernels, and what equal bits cost; wants two idle cores
 #: make lint         warnings as errors, clang-format, clang-tidy, cppcheck, shellcheck, layers;  format: rewrite the sources
 #: make check-valgrind    serial tests under valgrind
 #: make check-faults      the tests of faults alone: files, signals, kills, locks, fault points; a part of check
@@ -214,7 +214,8 @@ print-build:
 
 bench: setup
 	@$(MAKE_ALL) all $(BENCHES)
-	@for bench in $(BENCHES); do echo "== $$bench"; OMP_PROC_BIND=true $$bench || exit 1; done
+	@OMP_PROC_BIND=true $(BUILD)/tests/bench_step
+	@$(ALLOW_ROOT) MPIRUN=$(MPIRUN) tests/bench_strict.sh $(BUILD)
 
 # ---------------------------------------------------------------- style and static checks
 layers:

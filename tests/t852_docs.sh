@@ -103,7 +103,7 @@ spack=$root/packaging/spack/packages/dcmpi/package.py
 easybuild=$(echo "$root"/packaging/easybuild/*.eb)
 version=$("$dcmpi" --version | cut -d' ' -f 2)
 ok "the Spack recipe is Python" env PYTHONPYCACHEPREFIX="$tmp/cache" $python -m py_compile "$spack"
-ok "the EasyBuild recipe is Python" $python -c 'import sys; exec(compile(open(sys.argv[1]).read(), sys.argv[1], "exec"))' \
+ok "the EasyBuild recipe is Python" $python -c 'import sys; exec(compile(open(sys.argv[1]).read(), sys.argv[1], "exec"), {"SYSTEM": {}})' \
     "$easybuild"
 ok "the Spack recipe has the version of the program" grep -q "version(\"$version\")" "$spack"
 ok "the EasyBuild recipe has it" grep -q "^version = '$version'" "$easybuild"

@@ -14,6 +14,11 @@ import os
 
 from spack.package import *
 
+try:
+    from spack_repo.builtin.build_systems.makefile import MakefilePackage
+except ImportError:
+    pass  # before Spack 1.0 it comes with spack.package
+
 
 class Dcmpi(MakefilePackage):
     """Deep embedded clustering of large data sets with MPI and OpenMP: an autoencoder and a clustering are trained
@@ -43,7 +48,7 @@ class Dcmpi(MakefilePackage):
     depends_on("libyaml")
     depends_on("zlib-api")
     depends_on("xxhash")
-    depends_on("random123", type="build")
+    depends_on("random123")
     depends_on("hwloc@2:")
 
     @property
