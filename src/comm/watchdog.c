@@ -225,14 +225,15 @@ static void *watch(void *unused)
 /* The table, in one piece at the first rank of the node. false: this MPI or this node cannot. */
 static bool share_table(dc_comm *comm)
 {
-    MPI_Aint bytes = dog.node_rank == 0 ? (MPI_Aint)(sizeof(cell) * (size_t)dog.n) : 0;
+    /* One cell more than needed: MPI aligns the table to less than a cell, but alike in all ranks. */
+    MPI_Aint bytes = dog.node_rank == 0 ? (MPI_Aint)(sizeof(cell) * ((size_t)dog.n + 1)) : 0;
     void *memory;
     int unit;
     MPI_Comm_set_errhandler(dog.node, MPI_ERRORS_RETURN);
     if (MPI_Win_allocate_shared(bytes, 1, MPI_INFO_NULL, dog.node, &memory, &dog.window) != MPI_SUCCESS) return false;
     DC_MPI(comm, MPI_Win_shared_query(dog.window, 0, &bytes, &unit, &memory));
     DC_MPI(comm, MPI_Win_lock_all(MPI_MODE_NOCHECK, dog.window));
-    dog.cells = memory;
+    dog.cells = (cell *)(((uintptr_t)memory + sizeof(cell) - 1) / sizeof(cell) * sizeof(cell));
     dog.own = &dog.cells[dog.node_rank];
     memset(dog.own, 0, sizeof *dog.own);
     atomic_store(&dog.own->rank, comm->rank);
