@@ -50,6 +50,8 @@ void dc_ckpt_release(dc_ckpt *c);
 DC_CHECKED dc_status dc_ckpt_list(const char *dir, int64_t **number, int *n);
 /* dir/ckpt-NNNNNN.h5; false if that is too long for a path. */
 bool dc_ckpt_path(const char *dir, int64_t number, char out[DC_PATH_MAX]);
+/* Removes the checkpoints between two numbers, which stay: those that were passed over when `above` was read. */
+void dc_ckpt_remove_between(const char *dir, int64_t above, int64_t below);
 /* Removes checkpoints below `number` but for the `keep` newest of them, and what an interrupted write left behind.
  * Files of other names are never touched. */
 void dc_ckpt_prune(const char *dir, int64_t number, int64_t keep);

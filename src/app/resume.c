@@ -226,6 +226,8 @@ static dc_status save(void *ctx, const dc_control *c, const dc_state_array *arra
     dc_status st = dc_lock_beat(job->lock);
     if (st == DC_OK) st = dc_ckpt_write(path, &header, array, n, &bytes);
     if (st != DC_OK) return st;
+    /* Damaged ones must not take the place of a good one among those that are kept; nor those of a run before. */
+    if (!r->saved) dc_ckpt_remove_between(dir, r->number, r->next);
     r->number = r->next++;
     r->saved = true;
     dc_ckpt_prune(dir, r->number, job->cfg.checkpoint.keep - 1);

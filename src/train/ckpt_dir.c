@@ -67,6 +67,17 @@ static void remove_parts(const char *dir)
     closedir(d);
 }
 
+void dc_ckpt_remove_between(const char *dir, int64_t above, int64_t below)
+{
+    int64_t *list;
+    int n;
+    char path[DC_PATH_MAX];
+    if (dc_ckpt_list(dir, &list, &n) != DC_OK) dc_error_clear();
+    for (int i = 0; list && i < n; i++)
+        if (list[i] > above && list[i] < below && dc_ckpt_path(dir, list[i], path)) unlink(path);
+    dc_mem_free(&list);
+}
+
 void dc_ckpt_prune(const char *dir, int64_t number, int64_t keep)
 {
     int64_t *list;
