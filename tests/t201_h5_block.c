@@ -6,25 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "check.h"
 #include "dcmpi/h5.h"
-
-static dc_comm *comm;
-static char dir[64] = "/tmp/dcmpi-t201-XXXXXX";
-
-static const char *path_of(const char *name)
-{
-    static char buffer[4][256];
-    static int next;
-    char *p = buffer[next++ % 4];
-    snprintf(p, sizeof buffer[0], "%s/%s", dir, name);
-    return p;
-}
-
-static bool on_rank0(void)
-{
-    return dc_comm_rank(comm) == 0;
-}
+#include "ranks_folder.h"
 
 /* Rank 0 makes the file, others wait. */
 static void make_data(const char *path, dc_gidx N, dc_gidx D, bool extendible)
@@ -256,18 +239,11 @@ static void test_full_disk(void)
 
 int main(void)
 {
-    if (dc_comm_create(&comm) != DC_OK) return 1;
-    check_init(dc_comm_rank(comm));
-    if (on_rank0() && !mkdtemp(dir)) return 1;
-    dc_comm_bcast(comm, dir, sizeof dir, 0);
+    if (!folder_open()) return 1;
     test_read();
     test_read_errors();
     test_result();
     test_result_errors();
     test_full_disk();
-    char command[300];
-    snprintf(command, sizeof command, "rm -r '%s'", dir);
-    dc_comm_barrier(comm);
-    if (on_rank0()) CHECK(system(command) == 0);
-    return check_done_all(&comm);
+    return folder_close();
 }

@@ -5,27 +5,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "check.h"
 #include "dcmpi/data.h"
 #include "dcmpi/h5.h"
+#include "ranks_folder.h"
 
-static dc_comm *comm;
-static char dir[64] = "/tmp/dcmpi-t202-XXXXXX";
 enum { N = 64, D = 6, SHARDS = 16 };
-
-static bool on_rank0(void)
-{
-    return dc_comm_rank(comm) == 0;
-}
-
-static const char *path_of(const char *name)
-{
-    static char buffer[4][256];
-    static int next;
-    char *p = buffer[next++ % 4];
-    snprintf(p, sizeof buffer[0], "%s/%s", dir, name);
-    return p;
-}
 
 static hid_t new_file(const char *name)
 {
@@ -256,10 +240,7 @@ static void test_flipped_bytes(void)
 
 int main(void)
 {
-    if (dc_comm_create(&comm) != DC_OK) return 1;
-    check_init(dc_comm_rank(comm));
-    if (on_rank0() && !mkdtemp(dir)) return 1;
-    dc_comm_bcast(comm, dir, sizeof dir, 0);
+    if (!folder_open()) return 1;
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     test_layouts();
     test_types();
@@ -268,9 +249,5 @@ int main(void)
     test_missing_filter();
     test_broken_checksum();
     test_flipped_bytes();
-    char command[300];
-    snprintf(command, sizeof command, "rm -r '%s'", dir);
-    dc_comm_barrier(comm);
-    if (on_rank0()) CHECK(system(command) == 0);
-    return check_done_all(&comm);
+    return folder_close();
 }

@@ -4,30 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "check.h"
 #include "dcmpi/data.h"
 #include "dcmpi/h5.h"
 #include "dcmpi/log.h"
 #include "dcmpi/rng.h"
+#include "ranks_folder.h"
 #include "ref/data_ref.h"
 
-static dc_comm *comm;
-static char dir[64] = "/tmp/dcmpi-t211-XXXXXX";
 enum { SHARDS = 16 };
-
-static bool on_rank0(void)
-{
-    return dc_comm_rank(comm) == 0;
-}
-
-static const char *path_of(const char *name)
-{
-    static char buffer[4][256];
-    static int next;
-    char *p = buffer[next++ % 4];
-    snprintf(p, sizeof buffer[0], "%s/%s", dir, name);
-    return p;
-}
 
 static const dc_h5_type h5_type[] = {
     [DC_U8] = DC_H5_U8, [DC_F16] = DC_H5_F16, [DC_F32] = DC_H5_F32, [DC_F64] = DC_H5_F64};
@@ -343,10 +327,7 @@ static void test_range(void)
 
 int main(void)
 {
-    if (dc_comm_create(&comm) != DC_OK) return 1;
-    check_init(dc_comm_rank(comm));
-    if (on_rank0() && !mkdtemp(dir)) return 1;
-    dc_comm_bcast(comm, dir, sizeof dir, 0);
+    if (!folder_open()) return 1;
     test_scalings();
     test_labels();
     test_header();
@@ -356,9 +337,5 @@ int main(void)
     test_nan();
     test_distinct();
     test_range();
-    char command[300];
-    snprintf(command, sizeof command, "rm -r '%s'", dir);
-    dc_comm_barrier(comm);
-    if (on_rank0()) CHECK(system(command) == 0);
-    return check_done_all(&comm);
+    return folder_close();
 }

@@ -5,28 +5,11 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "check.h"
 #include "dcmpi/data.h"
 #include "dcmpi/h5.h"
+#include "ranks_folder.h"
 
 enum { N = 1000, WIDTH = 3, SHARDS = 8 };
-
-static dc_comm *comm;
-static char dir[] = "/tmp/dcmpi-t751.XXXXXX";
-
-static bool on_rank0(void)
-{
-    return dc_comm_rank(comm) == 0;
-}
-
-static const char *path_of(const char *name)
-{
-    static char path[2][300];
-    static int turn;
-    turn = !turn;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", dir, name);
-    return path[turn];
-}
 
 static dc_part my_part(void)
 {
@@ -194,10 +177,7 @@ static void test_rows(int64_t capacity)
 
 int main(void)
 {
-    if (dc_comm_create(&comm) != DC_OK) return 1;
-    check_init(dc_comm_rank(comm));
-    if (on_rank0() && !mkdtemp(dir)) return 1;
-    dc_comm_bcast(comm, dir, sizeof dir, 0);
+    if (!folder_open()) return 1;
     test_pieces();
     test_damage();
     dc_comm_barrier(comm);
@@ -206,9 +186,5 @@ int main(void)
     dc_comm_barrier(comm);
     test_rows(1000);
     test_rows(77);
-    char command[300];
-    snprintf(command, sizeof command, "rm -r '%s'", dir);
-    dc_comm_barrier(comm);
-    if (on_rank0()) CHECK(system(command) == 0);
-    return check_done_all(&comm);
+    return folder_close();
 }

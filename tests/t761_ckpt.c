@@ -90,7 +90,7 @@ static void test_many(void)
     size_t bytes;
     for (int i = 0; i < DC_STATE_ARRAYS_MAX; i++) {
         array[i] = (dc_state_array){.type = DC_STATE_I64, .n = 1, .data = &numbers[i % 3]};
-        snprintf(array[i].name, sizeof array[i].name, "a/%d/%.*d", i % 7, DC_STATE_NAME_MAX - 5, i);
+        snprintf(array[i].name, sizeof array[i].name, "a/%d/%.*d", i % 7, DC_STATE_NAME_MAX - 8, i);
     }
     CHECK_OK(dc_ckpt_write(path_of("many.h5"), &header, array, DC_STATE_ARRAYS_MAX, &bytes));
     CHECK_OK(dc_ckpt_read(path_of("many.h5"), &c));

@@ -145,5 +145,7 @@ const char *dc_h5_version(void);
 /* Whether the library failed to let go of an object or a file of this process: it then crashes when it, or MPI, ends.
  */
 bool dc_h5_is_damaged(void);
+/* The same as a status: DC_OK or DC_ERR_IO. */
+DC_CHECKED dc_status dc_h5_check_library(void);
 
 #endif

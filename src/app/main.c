@@ -2,7 +2,6 @@
 #include <signal.h>
 
 #include "cli.h"
-#include "dcmpi/comm.h"
 #include "dcmpi/h5.h"
 #include "dcmpi/log.h"
 #include "dcmpi/signals.h"
@@ -13,7 +12,6 @@
 static void end_now_if_damaged(dc_comm *comm, dc_status st)
 {
     double damaged = dc_h5_is_damaged();
-    if (st == DC_OK) return;
     if (comm) dc_comm_max_f64(comm, &damaged, 1);
     if (damaged == 0) return;
     fflush(stdout);
@@ -32,6 +30,7 @@ static dc_status run_under_mpi(const dc_verb *verb, const dc_cli *cli)
         st = verb->mpi(comm, cli);
     else
         st = dc_agree(comm, dc_comm_rank(comm) == 0 ? verb->serial(cli->rest_argc, cli->rest_argv) : DC_OK);
+    if (st == DC_OK) st = dc_agree(comm, dc_h5_check_library());
 out:
     if (st != DC_OK && dc_error_text()[0] && dc_log_is_active()) dc_log_error(dc_error_text());
     if (comm) end_now_if_damaged(comm, st);
@@ -51,6 +50,7 @@ int main(int argc, char **argv)
         st = run_under_mpi(verb, &cli);
     else {
         if (verb) st = verb->serial(cli.rest_argc, cli.rest_argv);
+        if (st == DC_OK) st = dc_h5_check_library();
         if (st != DC_OK && dc_error_text()[0]) dc_log_error(dc_error_text());
         end_now_if_damaged(NULL, st);
     }

@@ -53,7 +53,8 @@ static const dc_verb table[] = {
      .arguments = "A.h5 B.h5",
      .serial = dc_verb_compare,
      .summary = "equal bit by bit? else how far apart",
-     .details = "Exit code 0: equal, 1: different.\n"},
+     .details =
+         "Of a result and a prediction only what a prediction holds counts.\nExit code 0: equal, 1: different.\n"},
     {.name = "selftest",
      .arguments = "[--dir=DIR] [--full-disk=DIR]",
      .mpi = dc_verb_selftest,

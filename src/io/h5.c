@@ -57,11 +57,11 @@ static dc_status open_file(const char *path, unsigned flags, hid_t *file, int64_
                        (long long)*bytes);
     const hid_t fapl = dc_h5_access();
     *file = H5Fopen(path, flags, fapl);
-    if (*file < 0 && flags == H5F_ACC_RDONLY)
+    if (*file < 0 && flags == H5F_ACC_RDONLY && dc_h5_read_error() == DC_ERR_FORMAT)
         st = DC_FAIL(DC_ERR_FORMAT, "cannot open %s: %s; the file is damaged or incomplete, make it anew", path,
                      dc_h5_error());
     else if (*file < 0)
-        st = DC_FAIL(DC_ERR_IO, "cannot write to %s: %s; check permissions and disk", path, dc_h5_error());
+        st = DC_FAIL(DC_ERR_IO, "cannot open %s: %s; check permissions and disk", path, dc_h5_error());
     dc_h5_drop(fapl);
     return st;
 }
@@ -107,10 +107,9 @@ dc_status dc_h5_close(dc_h5 **p)
     dc_status st = DC_OK;
     const bool writes = h5->mode != DC_H5_READ && !h5->in_memory;
     if (writes && H5Fflush(h5->file, H5F_SCOPE_LOCAL) < 0)
-        st = DC_FAIL(DC_ERR_IO, "cannot write %s: %s; check the free space", h5->path, dc_h5_error());
+        st = DC_FAIL(DC_ERR_IO, "cannot write %s: %s; check the disk", h5->path, dc_h5_error());
     const bool closed = dc_h5_drop_file(h5->file) && dc_h5_failed_drops() == h5->failed_drops;
-    if (!closed && writes && st == DC_OK)
-        st = DC_FAIL(DC_ERR_IO, "cannot close %s: %s; check the free space", h5->path, dc_h5_error());
+    if (!closed && st == DC_OK) st = DC_FAIL(DC_ERR_IO, "cannot close %s: %s; check the disk", h5->path, dc_h5_error());
     if (writes && st == DC_OK) st = sync_file(h5->path);
     dc_mem_free(&h5->path);
     dc_mem_free(p);
@@ -160,9 +159,11 @@ static dc_status transfer_rows(dc_h5 *h5, const char *name, dc_h5_type type, dc_
     if (in && H5Dwrite(dset, mem_type, mem_space, file_space, H5P_DEFAULT, in) < 0)
         st = DC_FAIL(DC_ERR_IO, "cannot write '%s' to %s: %s", name, h5->path, dc_h5_error());
     else if (!in && H5Dread(dset, mem_type, mem_space, file_space, H5P_DEFAULT, out) < 0)
-        st = DC_FAIL(DC_ERR_FORMAT,
-                     "cannot read '%s' (rows from %lld) of %s: %s; the file is damaged or its type does not fit", name,
-                     (long long)row, h5->path, dc_h5_error());
+        st = DC_FAIL(
+            dc_h5_read_error(),
+            "cannot read '%s' (rows from %lld) of %s: %s; the file is damaged, its type does not fit, or the disk "
+            "is ill",
+            name, (long long)row, h5->path, dc_h5_error());
 out:
     dc_h5_drop(mem_space);
     dc_h5_drop(file_space);

@@ -101,7 +101,7 @@ static dc_status read_round(dc_comm *comm, const block *b, hid_t dset, hid_t mem
         const herr_t rc = H5Dread(dset, mem_type, mem_space, file_space, dxpl, out);
         dc_watchdog_waits(false);
         if (rc < 0 || dc_fault(DC_FAULT_H5_READ))
-            st = DC_FAIL(DC_ERR_FORMAT,
+            st = DC_FAIL(dc_h5_read_error(),
                          "cannot read rows %lld to %lld of '%s' of %s: %s; the file is damaged, make it anew",
                          (long long)row, (long long)(row + n - 1), b->name, b->path, dc_h5_error());
         st = dc_agree(comm, st);

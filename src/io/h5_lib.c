@@ -19,12 +19,15 @@
 enum { MAX_EXPANSION = 1100 };
 
 static char error_text[512];
+/* The error came from the operating system and not from what is in the file. */
+static bool system_error;
 
 /* "file write failed: time = ..., errno = 28, error message = 'No space left on device', buf = ...": the cause alone.
  */
 static void keep_cause(const char *text)
 {
     const char *cause = strstr(text, "error message = '");
+    system_error = cause != NULL;
     if (!cause) {
         snprintf(error_text, sizeof error_text, "%s", text);
         return;
@@ -43,8 +46,15 @@ static herr_t keep_first(unsigned n, const H5E_error2_t *error, void *ctx)
 const char *dc_h5_error(void)
 {
     snprintf(error_text, sizeof error_text, "no description");
+    system_error = false;
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, NULL);
     return error_text;
+}
+
+dc_status dc_h5_read_error(void)
+{
+    (void)dc_h5_error();
+    return system_error ? DC_ERR_IO : DC_ERR_FORMAT;
 }
 
 void dc_h5_setup(void)
@@ -77,6 +87,12 @@ int dc_h5_failed_drops(void)
 bool dc_h5_is_damaged(void)
 {
     return failed_drops > 0;
+}
+
+dc_status dc_h5_check_library(void)
+{
+    if (failed_drops == 0) return DC_OK;
+    return DC_FAIL(DC_ERR_IO, "a file could not be closed: check the file system");
 }
 
 hid_t dc_h5_access(void)

@@ -20,6 +20,10 @@ struct dc_h5 {
 void dc_h5_setup(void);
 /* The innermost message of the last failed HDF5 call. Ask before the next HDF5 call; valid until the next question. */
 const char *dc_h5_error(void);
+/* Whether the last failed call found something wrong with the file (DC_ERR_FORMAT) or could not read it (DC_ERR_IO).
+ * Ask before the next HDF5 call. */
+dc_status dc_h5_read_error(void);
+
 /* Releases any identifier; negative ones are ignored. false: what the object held back could not be written. */
 bool dc_h5_drop(hid_t id);
 /* The same for a file. */

@@ -171,8 +171,9 @@ static dc_status confirm_all(const dc_h5_stream *s)
     dc_h5 *h5 = NULL;
     DC_TRY(dc_h5_open(&h5, s->part, DC_H5_READ));
     DC_TRY(dc_h5_visit(h5, confirm, &(stamping){s, h5}));
-out:
-    (void)!dc_h5_close(&h5);
+out:;
+    const dc_status closed = dc_h5_close(&h5);
+    if (st == DC_OK) return closed;
     if (st != DC_ERR_FORMAT) return st;
     dc_error_clear();
     return DC_FAIL(DC_ERR_IO, "%s does not hold what was written to it; check the file system", s->part);
@@ -279,9 +280,9 @@ static dc_status verify(const dc_h5_stream *s)
                      s->part, (long long)s->rows.row_lo, (long long)(s->rows.row_hi - 1), a->spec.name);
         break;
     }
-out:
-    (void)!dc_h5_close(&h5);
-    return st;
+out:;
+    const dc_status closed = dc_h5_close(&h5);
+    return st == DC_OK ? closed : st;
 }
 
 /* Sums modulo 2^64 from sums of halves, which do not overflow. */

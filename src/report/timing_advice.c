@@ -11,8 +11,10 @@ static const dc_section busy_sections[] = {
 
 /* A rank is slow if it takes this much longer for the same work, and if that costs this share of the run. */
 static const double SLOW_FACTOR = 1.25, SLOW_SHARE = 0.05;
-/* Messages are too much beyond this share of the steps, in runs that step for this long. */
-static const double MESSAGES_SHARE = 0.4, STEPS_LEAST_S = 1;
+/* Messages are too much beyond this share of the steps. */
+static const double MESSAGES_SHARE = 0.4;
+/* Shorter than this, times say nothing. */
+static const double LEAST_S = 1;
 
 dc_rank_work dc_timing_work(const dc_timers *t)
 {
@@ -29,7 +31,7 @@ void dc_advise_slow_rank(const dc_timing *t, char *out, size_t cap)
     const double excess_s = t->busiest.seconds - t->busy.seconds;
     const double more_work = t->busy.flops > 0 ? t->busiest.flops / t->busy.flops : 1;
     out[0] = '\0';
-    if (t->ranks < 2 || excess_s < SLOW_SHARE * t->wall_s) return;
+    if (t->ranks < 2 || excess_s < fmax(SLOW_SHARE * t->wall_s, LEAST_S)) return;
     if (t->busiest.seconds < SLOW_FACTOR * fmax(more_work, 1) * t->busy.seconds) return;
     snprintf(
         out, cap,
@@ -45,7 +47,7 @@ void dc_advise_messages(const dc_timing *t, char *out, size_t cap)
     const double sync_s = s[DC_T_PRETRAIN_SYNC].min_s + s[DC_T_CLUSTER_SYNC].min_s;
     const double steps_s = sync_s + t->busy.seconds - s[DC_T_EMBED].avg_s;
     out[0] = '\0';
-    if (t->ranks < 2 || steps_s < STEPS_LEAST_S || sync_s < MESSAGES_SHARE * steps_s) return;
+    if (t->ranks < 2 || steps_s < LEAST_S || sync_s < MESSAGES_SHARE * steps_s) return;
     snprintf(out, cap,
              "messages took %.0f %% of the training steps on %d ranks: use fewer ranks with more threads, or a larger "
              "batch (which gives other results)",

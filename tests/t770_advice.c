@@ -85,6 +85,10 @@ static void test_slow_rank(dc_comm *comm)
     dc_advise_messages(&t, line, sizeof line);
     CHECK_INT(line[0], 0); /* the others waited: that is no message */
 
+    t.busiest.seconds = 1.9, t.busy.seconds = 1, t.wall_s = 4;
+    dc_advise_slow_rank(&t, line, sizeof line);
+    CHECK_INT(line[0], 0); /* too short to tell */
+
     t = collect(comm, P - 1, 1.1, 1, 1);
     dc_advise_slow_rank(&t, line, sizeof line);
     CHECK_INT(line[0], 0);

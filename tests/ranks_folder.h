@@ -1,0 +1,47 @@
+/* For tests whose ranks share files: communicator and a temporary folder that all of them know. */
+#ifndef DCMPI_TESTS_RANKS_FOLDER_H
+#define DCMPI_TESTS_RANKS_FOLDER_H
+
+#include <stdlib.h>
+
+#include "check.h"
+
+static dc_comm *comm;
+static char dir[] = "/tmp/dcmpi-test-XXXXXX";
+
+static inline bool on_rank0(void)
+{
+    return dc_comm_rank(comm) == 0;
+}
+
+/* Path of a file in the folder; the last four stay valid. */
+static inline const char *path_of(const char *name)
+{
+    static char buffer[4][300];
+    static int next;
+    char *p = buffer[next++ % 4];
+    snprintf(p, sizeof buffer[0], "%s/%s", dir, name);
+    return p;
+}
+
+/* Starts the test on all ranks; false if it cannot. */
+static inline bool folder_open(void)
+{
+    if (dc_comm_create(&comm) != DC_OK) return false;
+    check_init(dc_comm_rank(comm));
+    if (on_rank0() && !mkdtemp(dir)) return false;
+    dc_comm_bcast(comm, dir, sizeof dir, 0);
+    return true;
+}
+
+/* Removes the folder and ends the test; the exit code of main. */
+static inline int folder_close(void)
+{
+    char command[300];
+    snprintf(command, sizeof command, "rm -r '%s'", dir);
+    dc_comm_barrier(comm);
+    if (on_rank0()) CHECK(system(command) == 0);
+    return check_done_all(&comm);
+}
+
+#endif
