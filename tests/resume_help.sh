@@ -28,16 +28,24 @@ signal_rank() { # SIGNAL RANK
     kill -"$1" "${pids[$2]:-none}" 2>/dev/null || note "no rank $2 to send SIG$1"
 }
 
+any_rank_left() {
+    local pid
+    for pid in $(pgrep -f "^$dcmpi .*--run.output"); do
+        [ "$(readlink "/proc/$pid/cwd")" != "$tmp" ] || return 0
+    done
+    return 1
+}
+
 finish() { # sets $rc
     local end=$((SECONDS + limit))
     {
         while kill -0 "$job" && [ $SECONDS -lt $end ]; do sleep 0.02; done
-        kill -KILL "$job" && note "no end after $limit s"
+        [ $SECONDS -lt $end ] || ! kill -KILL "$job" || note "no end after $limit s"
         wait "$job"
         rc=$?
     } 2>/dev/null
     # After SIGKILL of mpirun its ranks need a moment.
-    while pgrep -f "^$dcmpi .*--run.output" >/dev/null && [ $SECONDS -lt $end ]; do sleep 0.05; done
+    while any_rank_left && [ $SECONDS -lt $end ]; do sleep 0.05; done
     ran_with=mpirun
 }
 

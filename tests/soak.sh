@@ -59,7 +59,8 @@ parts=0 resumes=0 finished=0 events=0 saving=0 damaged=0 differences=0 faults=0 
 report_fault() { # WHAT: kept for whoever looks for the reason
     faults=$((faults + 1))
     echo "FAULT: $1 (deck $deck, event ${event:-none} in ${phase:-none}, exit $rc); kept in $work/fault$faults"
-    cp -R "$deck" "fault$faults"
+    mkdir "fault$faults"
+    cp -R "$deck" "fault$faults" 2>/dev/null # if it came so far
     cp part.txt "fault$faults/part.txt"
 }
 
@@ -70,8 +71,8 @@ draw() {
 }
 
 # ---- One part ------------------------------------------------------------------------------------------------------------
-# Processes of this run, mpirun not counted.
-rank_pids() { pgrep -f -- "--run.output=$deck( |\$)" | grep -vx "$job"; }
+# Processes of this run, mpirun not counted. Others may soak on this machine: the whole path is unique.
+rank_pids() { pgrep -f -- "--run.output=$work/$deck( |\$)" | grep -vx "$job"; }
 
 # Sets $phase: what the run is at, from the last line of its log that tells.
 find_phase() {
@@ -198,7 +199,7 @@ judge_part() {
 
 start_part() { # RANKS EVERY
     # shellcheck disable=SC2086  # several options
-    mpirun $MPIRUN_FLAGS -n "$1" "$dcmpi" ${options[$deck]} --checkpoint.every="$2" --run.output="$deck" \
+    mpirun $MPIRUN_FLAGS -n "$1" "$dcmpi" ${options[$deck]} --checkpoint.every="$2" --run.output="$work/$deck" \
         >part.txt 2>&1 </dev/null &
     job=$!
     parts=$((parts + 1))
@@ -243,7 +244,11 @@ run_good() {
     event='' phase=''
     start_part 2 0
     wait_for_end
-    [ "$rc" = 0 ] || { report_fault "the undisturbed run" && cat part.txt && exit 1; }
+    if [ "$rc" != 0 ]; then
+        report_fault "the undisturbed run"
+        cat part.txt
+        exit 1
+    fi
     took[$deck]=$(awk -v a="$begin" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }')
     mv "$deck" "good.$deck"
 }
