@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# limit: 300
+# limit: 900
 # The job script on a virtual Slurm cluster of two nodes, under mpirun and srun: a signal stops the run with a checkpoint, the
 # script requeues the job, and the second part ends with the bits of an undisturbed run. t951 is the long version.
 # shellcheck source=tests/lib.sh
@@ -8,7 +8,7 @@
 . "$root/tests/cluster_help.sh"
 
 start_cluster 2
-limit=90
+limit=200
 epochs=12
 reference
 

@@ -57,13 +57,13 @@ run 0 1 compare ref/run.h5 runs/sweep/seed-1/run.h5
 expect_exit 0 "the run of seed 1 is the undisturbed one"
 
 # Several parts of a minute each, as the steps go now.
-epochs=$((epochs * 150 / (wall + 1)))
+epochs=$((epochs * 300 / (wall + 1)))
 rm -r ref
 mkdir other-tools && mv tools/report*.py other-tools # on a busy machine a report takes longer than the minute has left
 reference
 for launcher in mpirun srun; do
     submit "limit-$launcher" LAUNCHER=$launcher --time=1 --signal=B:CONT@1
-    limit=900 wait_job
+    limit=1500 wait_job
     is "$state" COMPLETED "$launcher: time limits of a minute, completed" || show_job
     number_between "$restarts" 1 20 "$launcher: requeued at the time limit"
     same_bits "limit-$launcher" "$launcher in parts"

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/resume_help.sh"
 # shellcheck disable=SC2206  # several options
-args=(fit $small --model.hidden=[40] --pretrain.epochs=60 --cluster.max_iter=300 --cluster.update_interval=30
+args=(fit $small --model.hidden=[40] --pretrain.epochs=600 --cluster.max_iter=3000 --cluster.update_interval=30
     --checkpoint.every=0.3s)
 run 1 1 "${args[@]}" --run.output=good
 expect_exit 0 "the undisturbed run"

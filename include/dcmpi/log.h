@@ -11,7 +11,7 @@ bool dc_log_is_active(void);
 /* Also append every line to `path` (active rank only). Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_log_open(const char *path);
 void dc_log_close(void);
-/* Length of that file now; 0 without one. */
+/* Length of that file now; 0 without one, INT64_MAX if the disk does not take it. */
 int64_t dc_log_bytes(void);
 
 /* A line with the ISO time in front. */

@@ -56,10 +56,11 @@ typedef struct {
     double phase_start_s, phase_rows, phase_flops; /* global, since the start of the phase, */
     double phase_done;                             /* of which this share was done then */
     FILE *jsonl;                                   /* rank 0 only, NULL elsewhere */
+    bool warned;                                   /* that it cannot be written */
 } dc_progress;
 DC_CHECKED dc_status dc_progress_open(dc_progress *p, const char *jsonl_path, double interval_s);
 void dc_progress_close(dc_progress *p);
-/* Length of metrics.jsonl now; 0 without one. */
+/* Length of metrics.jsonl now; 0 without one, INT64_MAX if the disk does not take it. */
 int64_t dc_progress_bytes(const dc_progress *p);
 /* A phase starts, or goes on with the share `done` behind it. */
 void dc_progress_phase(dc_progress *p, double done);

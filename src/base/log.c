@@ -41,7 +41,8 @@ dc_status dc_log_open(const char *path)
 
 int64_t dc_log_bytes(void)
 {
-    if (!file || fflush(file) != 0 || fseek(file, 0, SEEK_END) != 0) return 0;
+    if (!file) return 0;
+    if (fflush(file) != 0 || fseek(file, 0, SEEK_END) != 0) return INT64_MAX;
     return (int64_t)ftell(file);
 }
 

@@ -24,7 +24,8 @@ dc_status dc_progress_open(dc_progress *p, const char *jsonl_path, double interv
 
 int64_t dc_progress_bytes(const dc_progress *p)
 {
-    if (!p->jsonl || fflush(p->jsonl) != 0 || fseek(p->jsonl, 0, SEEK_END) != 0) return 0;
+    if (!p->jsonl) return 0;
+    if (fflush(p->jsonl) != 0 || fseek(p->jsonl, 0, SEEK_END) != 0) return INT64_MAX;
     return (int64_t)ftell(p->jsonl);
 }
 
@@ -59,6 +60,14 @@ static void write_jsonl(FILE *f, const dc_history *h, const double *row, double 
     fprintf(f, ", \"elapsed_s\": %.3f}\n", elapsed);
 }
 
+/* A disk that is full for the metrics is no reason to stop. */
+static void warn_once(dc_progress *p)
+{
+    if (!p->jsonl || !ferror(p->jsonl) || p->warned) return;
+    dc_log_warning("cannot write metrics.jsonl: %s", strerror(errno));
+    p->warned = true;
+}
+
 /* "1h02m", "4m05s", "12s" */
 static void format_duration(double s, char *out, size_t cap)
 {
@@ -91,6 +100,7 @@ void dc_progress_record(dc_progress *p, const dc_history *h, double done, bool f
     const double *row = h->value + (h->n - 1) * (size_t)h->n_columns;
     const double now = dc_clock_now_s(), elapsed = now - p->phase_start_s;
     if (p->jsonl) write_jsonl(p->jsonl, h, row, elapsed);
+    warn_once(p);
     char line[LINE_MAX_CHARS];
     format_line(line, sizeof line, p, h, row, done, elapsed);
     if (!force && now < p->next_s) {
