@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Odd surroundings: closed stdout, file-size limit, few file descriptors, umask, links, odd names and inputs, many ranks, ranks
-# with different environments, little shared memory, read-only data, checkpoints read while they are replaced.
+# Odd surroundings: many ranks, ranks with different environments, few file descriptors, odd names and inputs, read-only data,
+# little shared memory, checkpoints read while they are replaced.
 # shellcheck disable=SC2086  # MPIRUN_FLAGS are several options
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/resume_help.sh"
@@ -23,14 +23,6 @@ same() { # DIR WHAT
 }
 
 # ---- Process
-mpirun $MPIRUN_FLAGS -n 2 "$dcmpi" deck.yaml --run.output=pipe 2>"$err" </dev/null | head -n 1 >/dev/null
-"$dcmpi" deck.yaml --run.output=pipe.alone 2>"$err" </dev/null | head -n 1 >/dev/null
-same pipe.alone "stdout closed"
-if [ -e pipe/run.h5 ]; then same pipe "stdout of mpirun closed"; else
-    run 2 1 deck.yaml --run.output=pipe # mpirun may end by it
-    same pipe "stdout of mpirun closed, once more"
-fi
-
 run 16 1 deck.yaml --run.output=many
 expect_exit 0 "16 ranks"
 same many "16 ranks"
@@ -41,35 +33,11 @@ expect_exit 0 "ranks with other threads and another language"
 same mixed "other threads and another language"
 
 # ---- Files
-run_cmd bash -c 'ulimit -n 64; exec "$@"' _ mpirun $MPIRUN_FLAGS -n 1 "$dcmpi" deck.yaml --run.output=few \
+run_cmd bash -c 'ulimit -n 48; exec "$@"' _ mpirun $MPIRUN_FLAGS -n 1 "$dcmpi" deck.yaml --run.output=few \
     --checkpoint.every=0.000001s
-expect_exit 0 "64 file descriptors"
-number_between "$(grep -c ' saved ' few/log.txt)" 70 1000 "and more checkpoints than that"
+expect_exit 0 "48 file descriptors"
+number_between "$(grep -c ' saved ' few/log.txt)" 50 1000 "and more checkpoints than that"
 same few "few file descriptors"
-
-# bash counts in KiB; checkpoints and the result are larger than that, logs are not. What MPI shares needs larger files.
-run_cmd env OMPI_MCA_btl=self mpirun $MPIRUN_FLAGS -n 1 bash -c 'ulimit -f 16; exec "$@"' _ "$dcmpi" deck.yaml --run.output=limit
-expect_error 4 "run.h5.*File too large" "a file-size limit: the result"
-expect_out "WARNING no checkpoint: cannot .*ckpt-000001.h5.part: File too large; the one before stays valid" "the checkpoints"
-is "$(find limit -name '*.part' -o -name '*.h5')" "" "nothing is left behind"
-run 2 1 deck.yaml --run.output=limit
-same limit "once more without the limit"
-
-for mask in 077 000; do
-    run_cmd bash -c "umask $mask; exec \"\$@\"" _ mpirun $MPIRUN_FLAGS -n 1 "$dcmpi" deck.yaml --run.output=mask$mask
-    is "$(find mask$mask -type f -printf '%m\n' | sort -u)" "$([ $mask = 077 ] && echo 600 || echo 666)" "umask $mask"
-done
-
-mkdir target
-ln -s target link
-ln -s nowhere dangling
-touch victim
-ln -s ../victim target/run.h5.part
-run 2 1 deck.yaml --run.output=link
-same target "an output folder behind a link"
-is "$(stat -c %s victim)" 0 "a link run.h5.part is not followed"
-run 1 1 deck.yaml --run.output=dangling
-expect_error 4 "dangling" "an output folder behind a dangling link"
 
 long=$(printf '%255s' '' | tr ' ' n)
 for name in "a b" "$(printf '\303\244\342\202\254')" "%n%s" "$long"; do
@@ -100,16 +68,13 @@ if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
         exec "$@"' _ mpirun $MPIRUN_FLAGS -n 2 "$dcmpi" deck.yaml --input.data=readonly/blobs.h5 --run.output=ro
     expect_exit 0 "data on a read-only file system"
     same ro "read-only data"
-    run_cmd unshare -m bash -c 'mount -t tmpfs -o ro none readonly && exec "$@"' _ \
-        mpirun $MPIRUN_FLAGS -n 2 "$dcmpi" deck.yaml --input.data=blobs.h5 --run.output=readonly/out
-    expect_error 4 "readonly/out: Read-only file system" "output on a read-only file system"
     run_cmd unshare -m bash -c 'mount -t tmpfs -o size=1m none /dev/shm && exec "$@"' _ \
         mpirun $MPIRUN_FLAGS -n 2 "$dcmpi" deck.yaml --input.data=blobs.h5 --run.output=shm
     if [ "$rc" = 0 ]; then same shm "little shared memory"; else
         ok "little shared memory: MPI says so (exit $rc)" grep -qiE "shared memory|backing file|/dev/shm|space" "$err"
     fi
 else
-    note "not root: no read-only file systems, no small /dev/shm"
+    note "not root: no read-only data, no small /dev/shm"
 fi
 
 # ---- A checkpoint that is read while it is replaced: the old one or the new one, never half of one
