@@ -42,7 +42,7 @@ same mixed "other threads and another language"
 
 # ---- Files
 run_cmd bash -c 'ulimit -n 64; exec "$@"' _ mpirun $MPIRUN_FLAGS -n 1 "$dcmpi" deck.yaml --run.output=few \
-    --checkpoint.every=0.000001s
+    --checkpoint.every=0.000001s --cluster.max_iter=160
 expect_exit 0 "64 file descriptors"
 number_between "$(grep -c ' saved ' few/log.txt)" 70 1000 "and more checkpoints than that"
 same few "few file descriptors"
