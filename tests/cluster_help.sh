@@ -91,7 +91,8 @@ is_in() { # STATE ...
     state=$(job_field JobState)
     [[ " $* " == *" $state "* ]]
 }
-is_over() { ! is_in PENDING CONFIGURING RUNNING COMPLETING REQUEUED; }
+# Not so if scontrol had no answer once, or if a node failed: Slurm puts the job back.
+is_over() { [ -z "$job" ] || is_in COMPLETED FAILED CANCELLED TIMEOUT OUT_OF_MEMORY; }
 # Nodes refuse a job that starts in the same second in which it was put back ("Job credential revoked").
 is_over_or_released() {
     if is_in PENDING; then
