@@ -11,7 +11,7 @@ typedef struct {
     const char *summary;
     const char *details; /* further lines of `dcmpi VERB --help` */
     bool takes_deck;
-    bool can_stop; /* asks for the signals of signals.h */
+    bool can_stop;                                      /* asks for the signals of signals.h */
     dc_status (*mpi)(dc_comm *comm, const dc_cli *cli); /* a job on all ranks, or */
     dc_status (*serial)(int argc, char **argv);         /* one process; argv[0] is the verb */
 } dc_verb;

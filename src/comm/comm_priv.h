@@ -18,7 +18,7 @@ struct dc_comm {
     int *counts;       /* [2*size], int counts and displacements for MPI */
     dc_comm_traffic traffic[DC_COMM_OP_COUNT];
     struct dc_control *control; /* of the job, borrowed, or NULL */
-    const char *file; /* debug builds: where the current collective was called */
+    const char *file;           /* debug builds: where the current collective was called */
     int line;
 };
 
