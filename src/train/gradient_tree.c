@@ -10,25 +10,18 @@
 #include "gradient_tree.h"
 
 /* All ranks know the subtrees of all: they follow from V and P. */
-static int count_roots(const dc_part *part, int r, dc_subtree *out)
+static int rank_roots(const dc_part *part, int r, dc_subtree *out)
 {
-    const int end = dc_part_rank_shard(part, r + 1);
-    int n = 0;
-    for (int s = dc_part_rank_shard(part, r), size; s < end; s += size) {
-        size = dc_part_root_size(s, end);
-        if (out) out[n] = (dc_subtree){.first = s, .size = size};
-        n++;
-    }
-    return n;
+    return dc_tree_roots(dc_part_rank_shard(part, r), dc_part_rank_shard(part, r + 1), out);
 }
 
 static dc_status take_roots(dc_tree_way *t, const dc_part *part)
 {
     dc_status st = DC_OK;
     DC_TRY(dc_mem_alloc(&t->root_of, (size_t)part->P + 1, sizeof *t->root_of, "rank table"));
-    for (int r = 0; r < part->P; r++) t->root_of[r + 1] = t->root_of[r] + count_roots(part, r, NULL);
+    for (int r = 0; r < part->P; r++) t->root_of[r + 1] = t->root_of[r] + rank_roots(part, r, NULL);
     DC_TRY(dc_mem_alloc(&t->root, (size_t)t->root_of[part->P], sizeof *t->root, "subtrees"));
-    for (int r = 0; r < part->P; r++) count_roots(part, r, t->root + t->root_of[r]);
+    for (int r = 0; r < part->P; r++) rank_roots(part, r, t->root + t->root_of[r]);
 out:
     return st;
 }
@@ -105,7 +98,7 @@ dc_status dc_tree_way_create(dc_gradient *g)
     t->threads = dc_tree_threads();
     DC_TRY(take_roots(t, part));
     DC_TRY(take_tiles(g, t));
-    t->scratch_floats = tile * (size_t)dc_tree_scratch_tiles(part->V);
+    t->scratch_floats = tile * (size_t)dc_tree_scratch(part->V);
     DC_TRY(dc_mem_alloc(&t->scratch, (size_t)t->threads, t->scratch_floats * sizeof *t->scratch, "partial tiles"));
     if (alone(g)) return DC_OK;
     DC_TRY(dc_mem_alloc(&t->partial, (size_t)own_roots(g), dc_mul_size(t->floats, sizeof *t->partial),
@@ -156,21 +149,14 @@ static void pack(dc_gradient *g)
     }
 }
 
-/* Adds up the roots of all ranks by the tree; they lie in g->received in shard order. Returns the sum. */
-static const float *finish_tree(dc_gradient *g, size_t floats)
+/* The sum over all shards of this rank's slices, from the roots of all ranks in g->received. */
+static const float *finish(dc_gradient *g, size_t floats)
 {
-    dc_tree_way *t = g->tree;
-    int depth = 0;
-    for (int k = 0; k < t->root_of[g->owners.P]; k++) {
-        t->stack[depth++] = (dc_subtree){t->root[k].first, t->root[k].size, g->received + (size_t)k * floats};
-        while (depth > 1 && dc_subtree_pair(&t->stack[depth - 2], &t->stack[depth - 1])) {
-            dc_tree_add(t->stack[depth - 2].sum, t->stack[depth - 1].sum, floats);
-            t->stack[depth - 2].size *= 2;
-            depth--;
-        }
-    }
-    DC_ASSERT(depth == 1);
-    return t->stack[0].sum;
+    const dc_tree_way *t = g->tree;
+    const int n = t->root_of[g->owners.P];
+    for (int k = 0; k < n; k++)
+        t->stack[k] = (dc_subtree){t->root[k].first, t->root[k].size, g->received + (size_t)k * floats};
+    return dc_tree_finish(t->stack, n, floats);
 }
 
 static void exchange(dc_comm *comm, dc_gradient *g)
@@ -182,7 +168,7 @@ static void exchange(dc_comm *comm, dc_gradient *g)
     for (int r = 0; r < g->owners.P; r++)
         g->recv_bytes[r] = (size_t)(t->root_of[r + 1] - t->root_of[r]) * floats * sizeof(float);
     dc_comm_alltoallv(comm, g->packed, g->send_bytes, g->received, g->recv_bytes);
-    const float *sum = finish_tree(g, floats);
+    const float *sum = finish(g, floats);
     for (int l = 0; l < g->cfg.last; l++) {
         const size_t lo = dc_owned_lo(g, l, rank), hi = dc_owned_lo(g, l, rank + 1);
         memcpy(g->cfg.params->grad + lo, sum, (hi - lo) * sizeof *sum);

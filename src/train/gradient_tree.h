@@ -3,15 +3,10 @@
 #define DCMPI_TRAIN_GRADIENT_TREE_H
 
 #include "gradient_impl.h"
+#include "shard_tree.h"
 
 /* Tiles of the weight gradients. */
 enum { DC_TREE_ROWS = 128, DC_TREE_COLUMNS = 512 };
-
-/* Shards [first, first + size), size a power of two that divides first. */
-typedef struct {
-    int first, size;
-    float *sum;
-} dc_subtree;
 
 /* Rows [row, row + rows) x columns of a weight gradient; rows = 0: of a bias gradient. */
 typedef struct {
@@ -33,17 +28,9 @@ typedef struct dc_tree_way {
     dc_subtree *stack; /* [roots of all ranks] */
 } dc_tree_way;
 
-static inline bool dc_subtree_pair(const dc_subtree *left, const dc_subtree *right)
-{
-    return left->size == right->size && left->first % (2 * left->size) == 0;
-}
 /* gradient_tree_kern.c */
 int dc_tree_threads(void);
-/* Tiles of scratch that the sum over `size` leaves of one tile takes. */
-int dc_tree_scratch_tiles(int size);
 /* The sums at this rank's roots into t->partial, or into the gradient with one rank. */
 void dc_tree_way_partials(dc_gradient *g, const dc_subtree *root, int n_roots);
-/* a += b. */
-void dc_tree_add(float *a, const float *b, size_t n);
 
 #endif

@@ -1,5 +1,5 @@
-/* The sums at the roots of a rank's subtrees, tile by tile, so that partial sums stay in the cache: leaves by one
- * product each, added by the binary tree, two of its levels in one pass over memory. */
+/* The sums at the roots of a rank's subtrees, tile by tile, so that partial sums stay in the cache; a leaf is one
+ * product over the rows of a shard. */
 #include <omp.h>
 #include <string.h>
 
@@ -10,15 +10,16 @@ int dc_tree_threads(void)
     return omp_get_max_threads();
 }
 
-void dc_tree_add(float *a, const float *b, size_t n)
-{
-#pragma omp parallel for simd schedule(static) if (n >= 1 << 15)
-    for (size_t i = 0; i < n; i++) a[i] += b[i];
-}
+typedef struct {
+    const dc_gradient *gradient;
+    const dc_tree_tile *tile;
+} leaf_place;
 
 /* The part of one shard's rows: out [rows x columns], or [columns] of a bias. */
-static void leaf_tile(const dc_gradient *g, const dc_tree_tile *t, int shard, float *out)
+static void leaf_tile(const void *place, int shard, float *out)
 {
+    const dc_gradient *g = ((const leaf_place *)place)->gradient;
+    const dc_tree_tile *t = ((const leaf_place *)place)->tile;
     const dc_layer *layer = &g->cfg.net->layer[t->layer];
     const int64_t at = g->pad + (shard - g->batcher.part->shard_lo) * g->leaf_rows;
     const float *delta = g->delta[t->layer] + at * layer->out + t->column;
@@ -32,54 +33,14 @@ static void leaf_tile(const dc_gradient *g, const dc_tree_tile *t, int shard, fl
         for (int64_t j = 0; j < t->columns; j++) out[j] += delta[i * layer->out + j];
 }
 
-static int64_t tile_floats(const dc_tree_tile *t)
-{
-    return DC_MAX(t->rows, (int64_t)1) * t->columns;
-}
-
-/* How many subtrees of a tree over `size` leaves are added at once: two levels where there are two. */
-static int fan_in(int size)
-{
-    return DC_MIN(size, 4);
-}
-
-int dc_tree_scratch_tiles(int size)
-{
-    return size == 1 ? 1 : fan_in(size) - 1 + dc_tree_scratch_tiles(size / fan_in(size));
-}
-
-/* x[0 .. n) = (x0 + x1) + (x2 + x3), or x0 + x1, of the sums that lie one behind the other. */
-static void add_subtrees(int parts, int64_t n, float *x)
-{
-    const float *x1 = x + n, *x2 = x1 + n, *x3 = x2 + n;
-    if (parts == 2) {
-#pragma omp simd
-        for (int64_t i = 0; i < n; i++) x[i] += x1[i];
-    } else {
-#pragma omp simd
-        for (int64_t i = 0; i < n; i++) x[i] = (x[i] + x1[i]) + (x2[i] + x3[i]);
-    }
-}
-
-/* Sum of shards [first, first + size) into scratch[0 .. tile); what lies behind it is for the levels below. */
-static void subtree_tile(const dc_gradient *g, const dc_tree_tile *t, int first, int size, float *scratch)
-{
-    if (size == 1) {
-        leaf_tile(g, t, first, scratch);
-        return;
-    }
-    const int parts = fan_in(size), part = size / parts;
-    const int64_t n = tile_floats(t);
-    for (int p = 0; p < parts; p++) subtree_tile(g, t, first + p * part, part, scratch + p * n);
-    add_subtrees(parts, n, scratch);
-}
-
+/* One tile of the sum at a root, into its place in the vector of all layers. */
 static void root_tile(const dc_gradient *g, const dc_tree_tile *t, const dc_subtree *root, float *scratch, float *out)
 {
-    const int64_t width = g->cfg.net->layer[t->layer].out;
-    subtree_tile(g, t, root->first, root->size, scratch);
+    const int64_t width = g->cfg.net->layer[t->layer].out, rows = DC_MAX(t->rows, (int64_t)1);
+    const leaf_place place = {g, t};
+    dc_tree_sum(leaf_tile, &place, rows * t->columns, root->first, root->size, scratch);
     out += t->start + (size_t)(t->row * width + t->column);
-    for (int64_t i = 0; i < DC_MAX(t->rows, (int64_t)1); i++)
+    for (int64_t i = 0; i < rows; i++)
         memcpy(out + i * width, scratch + i * t->columns, (size_t)t->columns * sizeof *out);
 }
 

@@ -1,0 +1,28 @@
+/* Private to train/: sums of float vectors over shards by the perfect binary tree, whose bits do not depend on who adds
+ * which part of it. A leaf is the vector of one shard. */
+#ifndef DCMPI_TRAIN_SHARD_TREE_H
+#define DCMPI_TRAIN_SHARD_TREE_H
+
+#include "dcmpi/base.h"
+
+/* Shards [first, first + size), size a power of two that divides first. */
+typedef struct {
+    int first, size;
+    float *sum; /* borrowed */
+} dc_subtree;
+
+/* The largest subtrees that shards [lo, hi) are made of, in shard order: writes their shards to out unless it is NULL,
+ * returns their number. */
+int dc_tree_roots(int lo, int hi, dc_subtree *out);
+
+/* The leaf of a shard: n floats. */
+typedef void (*dc_tree_leaf)(const void *ctx, int shard, float *out);
+/* Sum over a subtree into scratch[0 .. n); scratch has n * dc_tree_scratch(size) floats. Called by one thread. */
+void dc_tree_sum(dc_tree_leaf leaf, const void *ctx, int64_t n, int first, int size, float *scratch);
+int dc_tree_scratch(int size);
+
+/* The sum over all shards from the sums of subtrees that cover them in shard order. Threaded; overwrites `subtree` and
+ * the vectors; returns one of them. */
+const float *dc_tree_finish(dc_subtree *subtree, int count, size_t n);
+
+#endif
