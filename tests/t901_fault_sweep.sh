@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # long: yes  limit: 5400
 # Points that are passed many times, every time: each allocation of a run on one of three ranks in turn, each look at a file,
-# each parallel open, read, write and close. Always the code of the table, one error line, no hang, no leftover.
+# each parallel open, read and close, each write of rows. Always the code of the table, one error line, no hang, no leftover; or
+# the good result.
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/fault_help.sh"
 
 sweep() { # POINT CODE RANK...
-    local point=$1 code=$2 n=0 found=''
+    local point=$1 code=$2 n=0 harmless=0 found
     shift 2
     local on=("$@")
     while :; do
@@ -14,11 +15,16 @@ sweep() { # POINT CODE RANK...
         rank=${on[n % ${#on[@]}]}
         run_with_fault "$point" "$rank" "$n"
         grep -aq "^dcmpi: FAULT" "$err" || break
+        # A checkpoint that is not made, or an old one that is kept, does no harm.
+        if [ "$rc" = 0 ] && "$dcmpi" compare good/run.h5 bad/run.h5 >/dev/null; then
+            harmless=$((harmless + 1))
+            continue
+        fi
         found=$(verdict "$point" "$rank" "$n" "$code")
         [ -z "$found" ] || { is "$found" "" "$point on rank $rank, time $n" || show_run; }
     done
     is "$rc" 0 "a run that passes $point on rank $rank less than $n times is a good one"
-    number_between $n 2 10000 "$point was made to fail as often as it was passed"
+    number_between $n 2 10000 "$point was made to fail as often as it was passed; $harmless did no harm"
 }
 
 for point in mem.alloc file.stat h5.open h5.read h5.close result.write result.verify; do
