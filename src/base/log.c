@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "dcmpi/clock.h"
@@ -41,9 +42,10 @@ dc_status dc_log_open(const char *path)
 
 int64_t dc_log_bytes(void)
 {
+    struct stat now;
     if (!file) return 0;
-    if (fflush(file) != 0 || fseek(file, 0, SEEK_END) != 0) return INT64_MAX;
-    return (int64_t)ftell(file);
+    if (fflush(file) != 0 || fstat(fileno(file), &now) != 0) return INT64_MAX;
+    return (int64_t)now.st_size;
 }
 
 void dc_log_close(void)
