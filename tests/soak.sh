@@ -88,7 +88,8 @@ find_phase() {
             ;;
         *'  dcmpi '* | *' continues '*) [ $begun = yes ] || return ;;&
         *'  dcmpi '*) phase=${first_phase[$deck]} ;;
-        *' stop: '* | *' k-means   best '*) phase=writing ;;
+        *' stop: '*) phase=writing ;;
+        *' k-means   best '*) [ "$deck" = kmeans ] && phase=writing || continue ;;
         *', final_kmeans step '* | *' cluster   100.0%'* | *', cluster step '"${last_step[$deck]}":*) phase=final_kmeans ;;
         *' cluster '*'%'* | *', cluster step '* | *' continues cluster,'*) phase=cluster ;;
         *', kmeans step '* | *' continues kmeans,'* | *' pretrain  100.0%'* | *' finetune  100.0%'*) phase=kmeans ;;

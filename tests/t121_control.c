@@ -319,7 +319,7 @@ static void test_time_limit(void)
     c = make(&s, 0, rank == 0 ? dc_clock_now_s() - 1 : 0, NULL);
     CHECK_STATUS(dc_control_poll(comm, c), DC_STOPPED);
     CHECK_INT(s.saves, on_root(1));
-    CHECK_TEXT_HAS(dc_control_stop_reason(c), rank == 0 ? "run.max_time" : "a signal to another rank");
+    CHECK(strcmp(dc_control_stop_reason(c), "run.max_time") == 0);
     CHECK(dc_control_stop_latency(c) >= 0 && dc_control_stop_latency(c) < 60);
     dc_control_destroy(&c);
 }
@@ -333,7 +333,7 @@ static void test_stop_file(void)
     if (rank == 0) close(open(path, O_CREAT | O_WRONLY, 0666));
     CHECK_STATUS(dc_control_poll_stop(comm, c), DC_STOPPED);
     CHECK_INT(s.saves, 0);
-    if (rank == 0) CHECK_TEXT_HAS(dc_control_stop_reason(c), "the file STOP");
+    CHECK(strcmp(dc_control_stop_reason(c), "the file STOP") == 0);
     if (rank == 0) CHECK(access(path, F_OK) != 0);
     dc_control_destroy(&c);
 }
@@ -358,12 +358,14 @@ static void test_stop_signal(void)
     dc_control *c = make(&s, 0, 0, NULL);
     CHECK_OK(dc_control_poll(comm, c));
     if (rank == P - 1) get_signal(SIGUSR1);
+    char name[64] = "SIGUSR1";
+    if (P > 1) snprintf(name, sizeof name, "SIGUSR1 to rank %d", P - 1);
     const double sum = dc_control_ask(c);
     CHECK(sum == (rank == P - 1 ? 1 : 0));
     dc_control_hear(c, 1);
     CHECK_STATUS(dc_control_act(comm, c), DC_STOPPED);
     CHECK_INT(s.saves, on_root(1));
-    CHECK_TEXT_HAS(dc_control_stop_reason(c), rank == P - 1 ? "SIGUSR1" : "a signal to another rank");
+    CHECK(strcmp(dc_control_stop_reason(c), name) == 0);
     CHECK_STATUS(dc_control_poll(comm, c), DC_STOPPED); /* work that did not end is told again */
     s.answer = DC_ERR_IO;
     CHECK_STATUS(dc_control_poll(comm, c), DC_ERR_IO);
@@ -372,6 +374,7 @@ static void test_stop_signal(void)
     dc_control_destroy(&c);
     /* Heard before a phase ends, done at its end. */
     c = make(&s, 0, 0, NULL);
+    (void)dc_control_ask(c);
     dc_control_hear(c, 1);
     CHECK_STATUS(dc_control_end_phase(comm, c), DC_STOPPED);
     CHECK_INT(s.saves, on_root(1));

@@ -22,7 +22,7 @@ start 4 "${args[@]}" --run.output=bad
 await 'pretrain .*%'
 kill -USR1 "$job"
 finish
-stopped "(SIGUSR1|a signal to another rank)" pretrain "SIGUSR1 to mpirun on 4 ranks"
+stopped "SIGUSR1( to rank [123])?" pretrain "SIGUSR1 to mpirun on 4 ranks"
 
 start 1 "${args[@]}" --run.output=bad
 await 'pretrain .*%'
@@ -35,7 +35,7 @@ start 3 "${args[@]}" --run.output=bad
 await 'cluster .*%'
 signal_rank USR1 2
 finish
-stopped "a signal to another rank" cluster "SIGUSR1 to the last of 3 ranks"
+stopped "SIGUSR1 to rank 2" cluster "SIGUSR1 to the last of 3 ranks"
 
 start 2 "${args[@]}" --run.output=bad
 await 'cluster .*%'

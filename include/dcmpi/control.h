@@ -91,7 +91,8 @@ void dc_control_destroy(dc_control **c);
 /* The job's control is known to its communicator. */
 void dc_comm_set_control(dc_comm *comm, dc_control *c);
 dc_control *dc_comm_control(const dc_comm *comm);
-/* Why the run stops: "SIGUSR1", "run.max_time", "the file STOP"; and the seconds since that was wished. Rank 0. */
+/* Why the run stops: "SIGUSR1", "SIGTERM to rank 3", "run.max_time", "the file STOP"; and the seconds since that was
+ * wished. Known to all ranks after DC_STOPPED. */
 const char *dc_control_stop_reason(const dc_control *c);
 double dc_control_stop_latency(const dc_control *c);
 

@@ -19,4 +19,7 @@ DC_CHECKED dc_status dc_file_replace(const char *path, const dc_file_piece *piec
  * DC_ERR_FORMAT (no regular file, too large), DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_file_read(const char *path, size_t max_bytes, unsigned char **data, size_t *bytes);
 
+/* Bytes of the file that f writes, after its buffer has been written; INT64_MAX if they cannot be. */
+int64_t dc_file_written(FILE *f);
+
 #endif

@@ -36,9 +36,6 @@ static dc_status cluster(dc_comm *comm, raw_kmeans *r)
     dc_control_at(r->job.control, "kmeans", 0);
     const dc_status st = dc_kmeans(comm, &rows, &c, &r->km);
     dc_timer_stop(&r->job.timers, DC_T_KMEANS, start, 0, 0);
-    if (st == DC_OK)
-        dc_log("k-means   best of %d restarts: number %d, %d iterations, inertia %.9g, %lld empty clusters re-seeded",
-               c.n_init, r->km.best + 1, r->km.iterations, r->km.inertia, (long long)r->km.reseeded);
     return st;
 }
 

@@ -154,3 +154,9 @@ out:
     if (st != DC_OK) dc_mem_free(data);
     return st;
 }
+
+int64_t dc_file_written(FILE *f)
+{
+    struct stat now;
+    return fflush(f) == 0 && fstat(fileno(f), &now) == 0 ? (int64_t)now.st_size : INT64_MAX;
+}

@@ -5,11 +5,11 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "dcmpi/clock.h"
 #include "dcmpi/fault.h"
+#include "dcmpi/file.h"
 
 static bool active = true;
 static FILE *file;
@@ -42,10 +42,7 @@ dc_status dc_log_open(const char *path)
 
 int64_t dc_log_bytes(void)
 {
-    struct stat now;
-    if (!file) return 0;
-    if (fflush(file) != 0 || fstat(fileno(file), &now) != 0) return INT64_MAX;
-    return (int64_t)now.st_size;
+    return file ? dc_file_written(file) : 0;
 }
 
 void dc_log_close(void)

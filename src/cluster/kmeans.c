@@ -7,6 +7,7 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/control.h"
 #include "dcmpi/fault.h"
+#include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 
 #include <math.h>
@@ -226,5 +227,9 @@ out:
 
 dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg, dc_kmeans_result *out)
 {
-    return dc_kmeans_from(comm, rows, cfg, PASS_DOUBLES, NULL, out);
+    const dc_status st = dc_kmeans_from(comm, rows, cfg, PASS_DOUBLES, NULL, out);
+    if (st == DC_OK)
+        dc_log("k-means   best of %d restarts: number %d, %d iterations, inertia %.9g, %lld empty clusters re-seeded",
+               cfg->n_init, out->best + 1, out->iterations, out->inertia, (long long)out->reseeded);
+    return st;
 }

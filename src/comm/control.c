@@ -16,6 +16,8 @@
  * both are exact in floats, in which they may travel. */
 static const double WISH_STOP = 1, WISH_SAVE = 0x1p-21;
 
+enum { REASON_CHARS = 64 };
+
 /* Before the end of its time a run wants what a save took last, twice, and this long, but no more than this share. */
 static const double MARGIN_S = 60, MARGIN_SHARE = 0.25;
 /* The first wait after a failed save; it doubles up to save_every_s. */
@@ -41,8 +43,9 @@ struct dc_control {
     int saves_done;                         /* of dc_signals_saves() */
     double next_save_s, next_look_s;        /* rank 0 */
     double created_s, save_took_s, retry_s; /* rank 0 */
-    const char *reason;
+    char reason[REASON_CHARS]; /* why to stop; empty: this rank knows of no reason */
     double reason_s;
+    bool reason_agreed;
 };
 
 static const size_t type_bytes[] = {[DC_STATE_F32] = 4, [DC_STATE_F64] = 8, [DC_STATE_I64] = 8};
@@ -181,8 +184,8 @@ int64_t dc_control_step(const dc_control *c)
 
 static void want_stop(dc_control *c, const char *reason, double since_s)
 {
-    if (c->reason) return;
-    c->reason = reason;
+    if (c->reason[0]) return;
+    snprintf(c->reason, sizeof c->reason, "%s", reason);
     c->reason_s = since_s;
 }
 
@@ -219,7 +222,7 @@ double dc_control_ask(dc_control *c)
         look_around(c, now);
         save |= c->cfg.save_every_s > 0 && now >= c->next_save_s;
     }
-    return c->reason ? WISH_STOP : save ? WISH_SAVE : 0;
+    return c->reason[0] ? WISH_STOP : save ? WISH_SAVE : 0;
 }
 
 void dc_control_hear(dc_control *c, double sum)
@@ -227,7 +230,29 @@ void dc_control_hear(dc_control *c, double sum)
     if (!c) return;
     c->heard_stop = sum >= WISH_STOP;
     c->heard_save = sum > 0;
-    if (c->heard_stop) want_stop(c, "a signal to another rank", dc_clock_now_s());
+}
+
+/* The reason of the lowest rank that has one goes to all ranks, once. */
+static void agree_on_reason(dc_comm *comm, dc_control *c)
+{
+    struct {
+        char reason[REASON_CHARS];
+        double ago_s; /* clocks of nodes differ, so not when */
+    } shared = {.ago_s = dc_clock_now_s() - c->reason_s};
+    const int rank = dc_comm_rank(comm), size = dc_comm_size(comm);
+    if (c->reason_agreed) return;
+    double from_end = c->reason[0] ? size - rank : 0;
+    dc_comm_max_f64(comm, &from_end, 1);
+    const int root = size - (int)from_end;
+    DC_ASSERT(root < size);
+    if (rank == root) {
+        const int n = snprintf(shared.reason, sizeof shared.reason, "%s", c->reason);
+        if (root) snprintf(shared.reason + n, sizeof shared.reason - (size_t)n, " to rank %d", root);
+    }
+    dc_comm_bcast(comm, &shared, sizeof shared, root);
+    snprintf(c->reason, sizeof c->reason, "%s", shared.reason);
+    c->reason_s = dc_clock_now_s() - shared.ago_s;
+    c->reason_agreed = true;
 }
 
 /* ---- Saving ------------------------------------------------------------------------------------------------------ */
@@ -299,6 +324,7 @@ static dc_status save_and_go_on(dc_comm *comm, dc_control *c)
 static dc_status save_and_stop(dc_comm *comm, dc_control *c)
 {
     bool saved;
+    agree_on_reason(comm, c);
     const dc_status st = save(comm, c, &saved);
     if (st != DC_OK) return st;
     if (saved) return DC_STOPPED;
@@ -341,15 +367,17 @@ dc_status dc_control_poll_stop(dc_comm *comm, dc_control *c)
     if (!c) return DC_OK;
     agree_on_wishes(comm, c);
     c->heard_save = false;
-    return c->heard_stop ? DC_STOPPED : DC_OK;
+    if (!c->heard_stop) return DC_OK;
+    agree_on_reason(comm, c);
+    return DC_STOPPED;
 }
 
 const char *dc_control_stop_reason(const dc_control *c)
 {
-    return c && c->reason ? c->reason : "";
+    return c ? c->reason : "";
 }
 
 double dc_control_stop_latency(const dc_control *c)
 {
-    return c && c->reason ? dc_clock_now_s() - c->reason_s : 0;
+    return c && c->reason[0] ? dc_clock_now_s() - c->reason_s : 0;
 }

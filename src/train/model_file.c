@@ -113,6 +113,8 @@ static dc_status read_how_embedded(dc_h5 *h5, const char *path, dc_trained *t)
     DC_TRY(dc_h5_get_attr_i64(h5, "/", "tile_rows", &t->tile_rows, 1, NULL));
     DC_TRY(dc_h5_get_attr_str(h5, "/", "method", t->method, sizeof t->method));
     DC_TRY(dc_h5_get_attr_str(h5, "/", "gemm", gemm, sizeof gemm));
+    if (!dc_h5_has_attr(h5, "/", "isa"))
+        DC_TRY(DC_FAIL(DC_ERR_FORMAT, "%s has no attribute isa: an older version made it; run it again", path));
     DC_TRY(dc_h5_get_attr_str(h5, "/", "isa", isa, sizeof isa));
     t->gemm = strcmp(gemm, "cblas") == 0 ? DC_GEMM_CBLAS : DC_GEMM_ONEDNN;
     t->isa = (int)dc_la_isa_of(isa);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dcmpi/fault.h"
+#include "dcmpi/file.h"
 #include "dcmpi/log.h"
 #include "dcmpi/train.h"
 
@@ -24,9 +25,7 @@ dc_status dc_progress_open(dc_progress *p, const char *jsonl_path, double interv
 
 int64_t dc_progress_bytes(const dc_progress *p)
 {
-    if (!p->jsonl) return 0;
-    if (fflush(p->jsonl) != 0 || fseek(p->jsonl, 0, SEEK_END) != 0) return INT64_MAX;
-    return (int64_t)ftell(p->jsonl);
+    return p->jsonl ? dc_file_written(p->jsonl) : 0;
 }
 
 void dc_progress_close(dc_progress *p)
@@ -86,12 +85,14 @@ static void format_line(char *out, size_t cap, const dc_progress *p, const dc_hi
     int used = snprintf(out, cap, "%-9s %5.1f%%", h->phase, 100 * done);
     for (int c = 0; c < h->n_columns && used < (int)cap; c++)
         used += snprintf(out + used, cap - (size_t)used, "  %s %.5g", h->column[c], row[c]);
-    char eta[32];
     const double here = done - p->phase_done;
-    format_duration(here > 0 ? elapsed * (1 - done) / here : 0, eta, sizeof eta);
     if (used < (int)cap && elapsed > 0)
-        snprintf(out + used, cap - (size_t)used, "  | %.3g rows/s  %.0f GF/s  ETA %s", p->phase_rows / elapsed,
-                 1e-9 * p->phase_flops / elapsed, eta);
+        used += snprintf(out + used, cap - (size_t)used, "  | %.3g rows/s  %.0f GF/s", p->phase_rows / elapsed,
+                         1e-9 * p->phase_flops / elapsed);
+    if (used >= (int)cap || here <= 0 || done >= 1) return;
+    char eta[32];
+    format_duration(elapsed * (1 - done) / here, eta, sizeof eta);
+    snprintf(out + used, cap - (size_t)used, "  ETA %s", eta);
 }
 
 void dc_progress_record(dc_progress *p, const dc_history *h, double done, bool force)
