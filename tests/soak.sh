@@ -54,7 +54,8 @@ kinds=(KILL.rank KILL.mpirun KILL.all TERM.rank TERM.mpirun USR1.rank USR1.mpiru
 
 # ---- Counts --------------------------------------------------------------------------------------------------------------
 declare -A count
-parts=0 resumes=0 finished=0 events=0 saving=0 damaged=0 differences=0 faults=0 stops=0 latency_sum=0 latency_max=0
+parts=0 resumes=0 finished=0 events=0 saving=0 damaged=0 differences=0 faults=0 stops=0
+latency_sum=0 latency_max=0 latency_of_start=0
 
 report_fault() { # WHAT: kept for whoever looks for the reason
     faults=$((faults + 1))
@@ -74,22 +75,21 @@ draw() {
 # Processes of this run, mpirun not counted. Others may soak on this machine: the whole path is unique.
 rank_pids() { pgrep -f -- "--run.output=$work/$deck( |\$)" | grep -vx "$job"; }
 
-# Sets $phase: what the run is at, from the last line of its log that tells.
+# Sets $phase: what the run is at, from the last line of its log that tells. Until this part has read its data the log may
+# be that of the part before.
 find_phase() {
-    local lines i begun=no
+    local lines i
     phase=start
-    [ -e "$deck/log.txt" ] || return
+    grep -aq ' memory    about ' part.txt && [ -e "$deck/log.txt" ] || return
     mapfile -t lines <"$deck/log.txt"
     for ((i = ${#lines[@]} - 1; i >= 0; i--)); do
         case ${lines[i]} in
-        *' memory    about '*)
-            begun=yes
-            continue
-            ;;
-        *'  dcmpi '* | *' continues '*) [ $begun = yes ] || return ;;&
         *'  dcmpi '*) phase=${first_phase[$deck]} ;;
         *' stop: '*) phase=writing ;;
-        *' k-means   best '*) [ "$deck" = kmeans ] && phase=writing || continue ;;
+        *' k-means   best '*)
+            [ "$deck" = kmeans ] || continue
+            phase=writing
+            ;;
         *', final_kmeans step '* | *' cluster   100.0%'* | *', cluster step '"${last_step[$deck]}":*) phase=final_kmeans ;;
         *' cluster '*'%'* | *', cluster step '* | *' continues cluster,'*) phase=cluster ;;
         *', kmeans step '* | *' continues kmeans,'* | *' pretrain  100.0%'* | *' finetune  100.0%'*) phase=kmeans ;;
@@ -176,29 +176,37 @@ wait_for_end() {
     fi
 }
 
+larger() { awk -v a="$1" -v b="$2" 'BEGIN { print (a > b ? a : b) }'; }
+ends_after_result() { grep -aq '^RESULT' part.txt && [ -s "$deck/run.h5" ]; }
+
 # The end must be one that the event explains.
 judge_part() {
-    local line
+    local line where
     line=$(grep -a 'ERROR' part.txt | head -n 1)
     case $rc.$event in
     0.*) [ -s "$deck/run.h5" ] || report_fault "exit code 0 without a result" ;;
-    75.USR1.* | 75.TERM.* | 75.INT.* | 75.STOP.file) stops=$((stops + 1)) ;;
+    75.USR1.* | 75.TERM.* | 75.INT.* | 75.STOP.file) ;;
     75.*) report_fault "stopped by nobody" ;;
     # mpirun itself may be ended by a signal, and kills its ranks after SIGTERM and SIGINT.
     *.KILL.* | *.TERM.mpirun | *.INT.mpirun) line='' ;;
-    # Before the handlers are there a signal ends the process.
-    *.TERM.rank | *.USR?.*) [ "$phase" = start ] || report_fault "a bad end" ;;
+    # Before the handlers are there a signal ends the process; mpirun takes its own away before it ends.
+    *.TERM.rank | *.USR?.*) [ "$phase" = start ] || ends_after_result || report_fault "a bad end" ;;
+    138. | 140.) ends_after_result || report_fault "a bad end" ;;
     *) report_fault "a bad end" ;;
     esac
     [ -z "$line" ] || report_fault "$line"
     if grep -aq '  continues ' part.txt; then resumes=$((resumes + 1)); fi
-    line=$(sed -nE 's/.* stopped   by .* ([0-9.]+) s after it was wished.*/\1/p' part.txt)
+    read -r where line < <(sed -nE 's/.* stopped   by .* in ([a-z_0-9]+), .* ([0-9.]+) s after it was wished.*/\1 \2/p' part.txt)
     [ -n "$line" ] || return
-    read -r latency_sum latency_max < <(awk -v s="$latency_sum" -v m="$latency_max" -v x="$line" \
-        'BEGIN { print s + x, (x > m ? x : m) }')
+    # A wish from before there was work waits for MPI to start.
+    [ "$where" != reading ] || { latency_of_start=$(larger "$latency_of_start" "$line") && return; }
+    stops=$((stops + 1))
+    latency_sum=$(awk -v s="$latency_sum" -v x="$line" 'BEGIN { print s + x }')
+    latency_max=$(larger "$latency_max" "$line")
 }
 
 start_part() { # RANKS EVERY
+    : >part.txt
     # shellcheck disable=SC2086  # several options
     mpirun $MPIRUN_FLAGS -n "$1" "$dcmpi" ${options[$deck]} --checkpoint.every="$2" --run.output="$work/$deck" \
         >part.txt 2>&1 </dev/null &
@@ -318,8 +326,9 @@ report() {
     print_table
     echo "seed $seed, $((SECONDS / 60)) min $((SECONDS % 60)) s: $finished runs of $parts parts, $resumes resumes," \
         "$damaged damaged checkpoints, $saving events while a checkpoint was written"
-    awk -v n="$stops" -v s="$latency_sum" -v m="$latency_max" \
-        'BEGIN { printf "%d clean stops; from the signal to the exit %.2f s on average, %.2f s at most\n", n, n ? s / n : 0, m }'
+    awk -v n="$stops" -v s="$latency_sum" -v m="$latency_max" -v l="$latency_of_start" 'BEGIN {
+        printf "%d clean stops at work, %.2f s from the signal to the exit on average, %.2f s at most", n, n ? s / n : 0, m
+        printf "; before work, with the start of MPI, %.2f s at most\n", l }'
     echo "$differences differences, $faults faults"
 }
 
