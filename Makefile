@@ -155,7 +155,7 @@ info:
 # ---------------------------------------------------------------- one command each: see it run, check it
 # Recursive, because setup may install what the variables above ask for.
 MAKE_ALL = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
-RUN_TESTS = tests/run.sh --build $(BUILD)
+RUN_TESTS = DCMPI_SAN=$(SAN) tests/run.sh --build $(BUILD)
 # The tests of fault points want a program that has them.
 MAKE_FAULT = $(MAKE_ALL) WERROR=1 FAULT=1 BUILD=$(BUILD)/fault all
 

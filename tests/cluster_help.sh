@@ -27,6 +27,7 @@ epochs=40
 cluster() { "$root/tools/cluster.sh" "$@"; }
 
 start_cluster() {
+    skip_with_sanitizers "their options do not reach the nodes"
     local why
     nodes=$1
     DCMPI_CLUSTER=$(mktemp -u /var/tmp/dcmpi-cluster.XXXXXX)

@@ -31,7 +31,7 @@ run_with_fault() { # POINT RANK N
     rm -rf bad
     case $1 in
     ckpt.read) cp -r killed bad ;;
-    rank.hang) options+=(--run.stall_abort=2s) ;;
+    rank.hang) options+=(--run.stall_abort=$((2 * ${SLOW:-1}))s) ;;
     esac
     DC_FAULT=$1@$2#$3 run $ranks 1 deck.yaml "${options[@]}"
 }

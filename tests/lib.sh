@@ -175,6 +175,7 @@ skip_test() {
     echo "1..0 # SKIP $*"
     exit 0
 }
+skip_with_sanitizers() { [ -z "${DCMPI_SAN:-}" ] || skip_test "not with sanitizers: $*"; }
 need_data() {
     if [ -z "$data" ] || [ ! -e "$data/$1" ]; then skip_test "no real data: DCMPI_DATA names no folder with $1"; fi
 }

@@ -17,7 +17,7 @@ start() { # RANKS OPTIONS...: in the background; sets $job, the process of mpiru
 
 # Waits until a line of this part's output matches; a run that ended before is no error here.
 await() { # REGEX
-    local end=$((SECONDS + limit))
+    local end=$((SECONDS + limit * ${SLOW:-1}))
     until grep -qE -- "$1" "$out" || ! kill -0 "$job" 2>/dev/null || [ $SECONDS -ge $end ]; do sleep 0.02; done
 }
 
@@ -37,7 +37,7 @@ any_rank_left() {
 }
 
 finish() { # sets $rc
-    local end=$((SECONDS + limit))
+    local end=$((SECONDS + limit * ${SLOW:-1}))
     {
         while kill -0 "$job" && [ $SECONDS -lt $end ]; do sleep 0.02; done
         [ $SECONDS -lt $end ] || ! kill -KILL "$job" || note "no end after $limit s"

@@ -11,6 +11,7 @@
 # prove: a small script in DIR/tests/run/ that can be run by hand, with its output beside it. A combination that does not end
 # in time has failed ("limit: SECONDS" in the first comment; 120, long tests 1800; ten times as long with --wrap). SLOW=N in
 # the environment makes all limits N times as long, for a machine that is slow or busy.
+# DCMPI_SAN, set by `make check SAN=...`: tests that do not go with sanitizers are skipped.
 # Last line: "N passed, N failed", with ", N skipped" if there are any; test programs are counted, per combination.
 set -u
 cd "$(dirname "$0")/.." || exit 1

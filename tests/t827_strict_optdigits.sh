@@ -9,7 +9,7 @@ limit=600
 
 run 0 1 convert "$data/uci/optdigits-test.csv.gz" optdigits.h5 --label-column=last
 expect_exit 0 "optdigits"
-compare_all optdigits "${every_setting[@]}" -- --input.data="$tmp/optdigits.h5" --input.scale=minmax --model.hidden=[64,32] \
+compare_all idec "${every_setting[@]}" -- --input.data="$tmp/optdigits.h5" --input.scale=minmax --model.hidden=[64,32] \
     --model.latent=10 --cluster.method=idec --cluster.n_init=3 --cluster.update_interval=5 --cluster.max_iter=15 \
     --pretrain.epochs=2 --pretrain.optimizer=adam
 done_testing

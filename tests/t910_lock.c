@@ -66,14 +66,19 @@ static void pause_us(long us)
     nanosleep(&(struct timespec){.tv_nsec = us * 1000}, NULL);
 }
 
-static void write_lock(const char *host, long pid, int age_s)
+static void write_owner(const char *file, const char *host, long pid, int age_s)
 {
-    FILE *f = fopen(path, "w");
+    FILE *f = fopen(file, "w");
     fprintf(f, "dcmpi lock\nhost %s\npid %ld\nticks 1\njob 4711\nstarted 2026-01-01T00:00:00+0000\nepoch 1767225600\n",
             host, pid);
     fclose(f);
     const struct timespec then = {.tv_sec = time(NULL) - age_s};
-    utimensat(AT_FDCWD, path, (struct timespec[]){then, then}, 0);
+    utimensat(AT_FDCWD, file, (struct timespec[]){then, then}, 0);
+}
+
+static void write_lock(const char *host, long pid, int age_s)
+{
+    write_owner(path, host, pid, age_s);
 }
 
 static void start_together(int n)
@@ -198,6 +203,15 @@ static void check_guard(void)
     dc_error_clear();
     utimensat(AT_FDCWD, guard, (struct timespec[]){then, then}, 0);
     CHECK(!is_busy());
+    /* A fresh one with a name is as old as its owner is gone. */
+    char host[64];
+    gethostname(host, sizeof host);
+    write_owner(guard, "elsewhere", 1, 5);
+    CHECK(is_busy());
+    dc_error_clear();
+    write_owner(guard, host, 2147483000, 5);
+    CHECK(!is_busy());
+    CHECK_INT(count_files(), 0);
 }
 
 static time_t last_touched(void)

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 failio=$build/tests/failio.so
 [ -f "$failio" ] || skip_test "no $failio: make tests"
-[ "${DCMPI_SAN:-}" = "" ] || skip_test "preloading does not go with sanitizers"
+skip_with_sanitizers "they must be loaded first, and so must what makes flock fail"
 export SLURM_JOB_ID=4711 OMP_NUM_THREADS=1
 quick=(kmeans --run.resume=never --input.rows=300 --cluster.n_init=1)
 slow=(fit --run.resume=never --input.rows=2000 --model.hidden=[64] --cluster.max_iter=1)

@@ -79,7 +79,7 @@ static owner myself(void)
     return o;
 }
 
-static bool write_owner(int fd)
+static bool write_owner(int fd, bool to_disk)
 {
     char text[TEXT_MAX];
     const owner o = myself();
@@ -87,7 +87,7 @@ static bool write_owner(int fd)
         snprintf(text, sizeof text,
                  FIRST_LINE "host %s\npid %" PRId64 "\nticks %" PRId64 "\njob %s\nstarted %s\nepoch %" PRId64 "\n",
                  o.host, o.pid, o.ticks, o.job, o.started, o.epoch);
-    return ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) == n && fsync(fd) == 0;
+    return ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) == n && (!to_disk || fsync(fd) == 0);
 }
 
 /* What a lock file says. */
@@ -153,10 +153,10 @@ static int open_lock(const char *path, int flags)
 }
 
 /* Is the file that we hold still the one that others will find? */
-static bool is_current(const dc_lock *l)
+static bool is_current(int fd, const char *path)
 {
     struct stat held, found;
-    return fstat(l->fd, &held) == 0 && lstat(l->path, &found) == 0 && held.st_ino == found.st_ino &&
+    return fstat(fd, &held) == 0 && lstat(path, &found) == 0 && held.st_ino == found.st_ino &&
            held.st_dev == found.st_dev;
 }
 
@@ -164,7 +164,7 @@ static outcome take_by_flock(dc_lock *l)
 {
     l->fd = open_lock(l->path, O_CREAT);
     if (l->fd < 0 || dc_fault(DC_FAULT_LOCK_TAKE)) return BROKEN;
-    if (flock(l->fd, LOCK_EX | LOCK_NB) == 0) return is_current(l) ? TAKEN : AGAIN;
+    if (flock(l->fd, LOCK_EX | LOCK_NB) == 0) return is_current(l->fd, l->path) ? TAKEN : AGAIN;
     if (errno == EWOULDBLOCK) return BUSY;
     if (errno == ENOLCK || errno == ENOSYS || errno == EOPNOTSUPP) return NO_FLOCK;
     return errno == EINTR ? AGAIN : BROKEN;
@@ -184,14 +184,21 @@ static outcome take_guarded(dc_lock *l, int guard)
     if (l->fd < 0 || fstat(guard, &now) != 0 || fstat(l->fd, &touched) != 0) return BROKEN;
     if (read_owner(l->fd, &o) != SOMEBODY) return TAKEN;
     if (!is_gone(&o, seconds_between(&touched.st_mtim, &now.st_mtim))) return BUSY;
-    return is_current(l) ? TAKEN : AGAIN; /* its owner may have unlinked it before it went */
+    return is_current(l->fd, l->path) ? TAKEN : AGAIN; /* its owner may have unlinked it before it went */
 }
 
-/* A guard is held for milliseconds; an old one was left by a crash. */
+/* A guard is held for as long as a small file takes to reach the disk; its owner's name in it tells one that was left
+ * by a crash, its age one without a name. */
 static void remove_old_guard(const char *path)
 {
     struct stat s;
-    if (lstat(path, &s) == 0 && time(NULL) - s.st_mtime > STALE_S) unlink(path);
+    owner o;
+    const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) return;
+    const double age = fstat(fd, &s) == 0 ? (double)(time(NULL) - s.st_mtime) : 0;
+    const bool old = read_owner(fd, &o) == SOMEBODY ? is_gone(&o, age) : age > STALE_S;
+    if (old && is_current(fd, path)) unlink(path);
+    close(fd);
 }
 
 /* Ends with this process named in the file, or not held. */
@@ -212,7 +219,7 @@ static dc_status settle(dc_lock *l, outcome how)
                        "the output directory is in use by %s (%s); wait for that run, end it, or set run.output",
                        found == SOMEBODY ? text : "another run that starts just now", l->path);
     if (found == SOMEBODY) memcpy(l->previous, text, sizeof text);
-    if (!write_owner(l->fd)) return DC_FAIL(DC_ERR_IO, "cannot write %s: %s", l->path, strerror(errno));
+    if (!write_owner(l->fd, true)) return DC_FAIL(DC_ERR_IO, "cannot write %s: %s", l->path, strerror(errno));
     return DC_OK;
 }
 
@@ -228,7 +235,7 @@ static dc_status take_by_guard(dc_lock *l, bool *again)
         remove_old_guard(path);
         return DC_OK;
     }
-    const outcome how = guard < 0 ? BROKEN : take_guarded(l, guard);
+    const outcome how = guard < 0 || !write_owner(guard, false) ? BROKEN : take_guarded(l, guard);
     *again = how == AGAIN;
     const dc_status st = *again ? DC_OK : settle(l, how);
     if (guard >= 0) {
@@ -313,7 +320,7 @@ dc_status dc_lock_beat(dc_lock *lock)
 void dc_lock_release(dc_lock **lock)
 {
     if (!*lock) return;
-    if (is_current(*lock)) unlink((*lock)->path);
+    if (is_current((*lock)->fd, (*lock)->path)) unlink((*lock)->path);
     drop(*lock);
     dc_mem_free(lock);
 }
