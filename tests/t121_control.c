@@ -269,6 +269,22 @@ static void test_riding_along(void)
     dc_control_destroy(&c);
 }
 
+/* A value that changed on one rank must not get into a checkpoint, whichever rank it is. */
+static void test_odd_rank(void)
+{
+    for (int who = 0; who < P && P > 1; who++) {
+        saved s;
+        dc_control *c = make(&s, 0, 0, NULL);
+        float w[] = {1, 2, rank == who ? 4 : 3};
+        CHECK_OK(dc_control_keep(c, "net/w", DC_STATE_F32, 3, w, NULL));
+        CHECK_STATUS(dc_control_end_phase(comm, c), DC_ERR_NUMERIC);
+        CHECK_INT(s.saves, 0);
+        CHECK_TEXT_HAS(dc_error_text(), "values to save differ between ranks: rank ");
+        dc_error_clear();
+        dc_control_destroy(&c);
+    }
+}
+
 /* A failed save warns, work goes on, and the next wish tries again. */
 static void test_failed_save(void)
 {
@@ -396,6 +412,7 @@ int main(void)
     test_shares();
     test_save_wish();
     test_riding_along();
+    test_odd_rank();
     test_failed_save();
     test_clock();
     test_time_limit();
