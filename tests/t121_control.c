@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -66,6 +68,16 @@ static dc_control *make(saved *s, double every, double stop_at, const char *stop
         .save_every_s = every, .stop_at_s = stop_at, .stop_file = stop_file, .save = save, .beat = beat, .ctx = s};
     CHECK_OK(dc_control_create(comm, &c, &cfg, NULL, 0));
     return c;
+}
+
+static int later_s;
+
+/* Takes the place of the C library's. */
+int clock_gettime(clockid_t clock, struct timespec *t)
+{
+    const int rc = (int)syscall(SYS_clock_gettime, clock, t);
+    t->tv_sec += later_s;
+    return rc;
 }
 
 static int on_root(int value)
@@ -298,9 +310,16 @@ static void test_failed_save(void)
     CHECK_INT(dc_error_code(), DC_OK);
     CHECK_OK(dc_control_poll(comm, c)); /* not at once */
     CHECK_INT(s.saves, on_root(1));
+    later_s = 61;
+    CHECK_OK(dc_control_poll(comm, c)); /* but as the warning says, also without saves by the clock */
+    CHECK_INT(s.saves, on_root(2));
     s.answer = DC_OK;
     CHECK_OK(dc_control_end_phase(comm, c));
     CHECK_INT(s.n, on_root(1));
+    later_s = 1000;
+    CHECK_OK(dc_control_poll(comm, c)); /* and no more once it is saved */
+    CHECK_INT(s.saves, on_root(3));
+    later_s = 0;
     dc_control_destroy(&c);
 }
 

@@ -76,7 +76,7 @@ DC_CHECKED dc_status dc_control_end_phase(dc_comm *comm, dc_control *c);
 /* ---- Life -------------------------------------------------------------------------------------------------------- */
 
 typedef struct {
-    double save_every_s;   /* 0: never by the clock */
+    double save_every_s;   /* 0: by the clock only what failed before */
     double stop_at_s;      /* dc_clock_now_s() at which the job must have ended; 0: no limit */
     const char *stop_file; /* borrowed */
     /* Writes a checkpoint of these arrays, and whatever else belongs to it. Rank 0 only. */

@@ -221,7 +221,7 @@ double dc_control_ask(dc_control *c)
     if (c->root) {
         const double now = dc_clock_now_s();
         look_around(c, now);
-        save |= c->cfg.save_every_s > 0 && now >= c->next_save_s;
+        save |= (c->cfg.save_every_s > 0 || c->retry_s > 0) && now >= c->next_save_s;
     }
     return c->reason[0] ? WISH_STOP : save ? WISH_SAVE : 0;
 }
