@@ -305,9 +305,10 @@ void dc_resume_report_stop(const dc_job *job)
     char what[64] = "nothing to save yet";
     if (r->number)
         snprintf(what, sizeof what, "checkpoint %lld %s", (long long)r->number, r->saved ? "is written" : "stays");
-    dc_log("stopped   by %s in %s, step %lld, %.2f s after it was wished: %s; the same command continues",
+    dc_log("stopped   by %s in %s, step %lld, %.2f s after it was wished: %s; the same command %s",
            dc_control_stop_reason(c), dc_control_phase(c)[0] ? dc_control_phase(c) : "reading",
-           (long long)dc_control_step(c), dc_control_stop_latency(c), what);
+           (long long)dc_control_step(c), dc_control_stop_latency(c), what,
+           job->cfg.run.resume == DC_RESUME_NEVER ? "starts anew: run.resume is never" : "continues");
     if (strncmp(dc_control_stop_reason(c), "SIGTERM", 7) == 0 && getenv("OMPI_COMM_WORLD_SIZE"))
         dc_log_note("mpirun kills its ranks a second after SIGTERM; a clean stop has time with SIGUSR1, or with mpirun "
                     "--mca odls_base_sigkill_timeout 30");
