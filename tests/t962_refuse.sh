@@ -61,6 +61,15 @@ expect_same bad "continued"
 run 1 1 deck.yaml --run.output=bad --cluster.lr=0.02
 expect_error 6 "bad/run.h5 was made with another deck: .*cluster.lr" "a complete result of another deck"
 
+# ---- Programs
+unfinished bad
+run 1 1 deck.yaml --run.output=bad
+expect_no_out "NOTE .*the checkpoint was written by" "the same program: nothing to tell"
+unfinished bad
+DNNL_MAX_CPU_ISA=SSE41 run 2 1 deck.yaml --run.output=bad
+expect_exit 0 "other kernels of the library"
+expect_out "NOTE .*the checkpoint was written by dcmpi .*oneDNN" "it says so"
+
 # ---- Data
 unfinished bad
 mv blobs.h5 blobs.h5.old
