@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -66,6 +68,16 @@ static dc_control *make(saved *s, double every, double stop_at, const char *stop
         .save_every_s = every, .stop_at_s = stop_at, .stop_file = stop_file, .save = save, .beat = beat, .ctx = s};
     CHECK_OK(dc_control_create(comm, &c, &cfg, NULL, 0));
     return c;
+}
+
+static int later_s;
+
+/* Takes the place of the C library's. */
+int clock_gettime(clockid_t clock, struct timespec *t)
+{
+    const int rc = (int)syscall(SYS_clock_gettime, clock, t);
+    t->tv_sec += later_s;
+    return rc;
 }
 
 static int on_root(int value)
@@ -269,6 +281,22 @@ static void test_riding_along(void)
     dc_control_destroy(&c);
 }
 
+/* A value that changed on one rank must not get into a checkpoint, whichever rank it is. */
+static void test_odd_rank(void)
+{
+    for (int who = 0; who < P && P > 1; who++) {
+        saved s;
+        dc_control *c = make(&s, 0, 0, NULL);
+        float w[] = {1, 2, rank == who ? 4 : 3};
+        CHECK_OK(dc_control_keep(c, "net/w", DC_STATE_F32, 3, w, NULL));
+        CHECK_STATUS(dc_control_end_phase(comm, c), DC_ERR_NUMERIC);
+        CHECK_INT(s.saves, 0);
+        CHECK_TEXT_HAS(dc_error_text(), "values to save differ between ranks: rank ");
+        dc_error_clear();
+        dc_control_destroy(&c);
+    }
+}
+
 /* A failed save warns, work goes on, and the next wish tries again. */
 static void test_failed_save(void)
 {
@@ -282,9 +310,16 @@ static void test_failed_save(void)
     CHECK_INT(dc_error_code(), DC_OK);
     CHECK_OK(dc_control_poll(comm, c)); /* not at once */
     CHECK_INT(s.saves, on_root(1));
+    later_s = 61;
+    CHECK_OK(dc_control_poll(comm, c)); /* but as the warning says, also without saves by the clock */
+    CHECK_INT(s.saves, on_root(2));
     s.answer = DC_OK;
     CHECK_OK(dc_control_end_phase(comm, c));
     CHECK_INT(s.n, on_root(1));
+    later_s = 1000;
+    CHECK_OK(dc_control_poll(comm, c)); /* and no more once it is saved */
+    CHECK_INT(s.saves, on_root(3));
+    later_s = 0;
     dc_control_destroy(&c);
 }
 
@@ -396,6 +431,7 @@ int main(void)
     test_shares();
     test_save_wish();
     test_riding_along();
+    test_odd_rank();
     test_failed_save();
     test_clock();
     test_time_limit();

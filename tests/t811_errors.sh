@@ -10,6 +10,7 @@ cp "$tmp/good/run.h5" "$tmp/before.h5"
 
 run 3 1 "${small[@]}" --run.resume=never --pretrain.lr=1e6 --pretrain.optimizer=sgd --run.output="$tmp/good"
 expect_error 5 "pretraining diverged.*pretrain.lr" "diverged pretraining"
+ok "the log tells it, too" grep -q "ERROR: pretraining diverged" "$tmp/good/log.txt"
 ok "the older result is untouched" cmp "$tmp/before.h5" "$tmp/good/run.h5"
 run 2 1 "${small[@]}" --cluster.lr=1e6 --run.output="$tmp/collapsed"
 expect_exit 0 "a collapsed clustering is a result"

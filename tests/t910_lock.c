@@ -239,9 +239,13 @@ static void check_beat(void)
     CHECK_STATUS(dc_lock_beat(lock), DC_ERR_BUSY);
     CHECK_TEXT_HAS(dc_error_text(), "taken over by host elsewhere, pid 1");
     dc_error_clear();
+    CHECK_STATUS(dc_lock_beat(lock), DC_ERR_BUSY); /* before the next look is due */
+    dc_error_clear();
     later_s = 0;
     dc_lock_release(&lock);
     dc_lock_release(&lock);
+    CHECK(access(path, F_OK) == 0); /* it is another run's */
+    unlink(path);
 }
 
 static void check_odd_files(void)

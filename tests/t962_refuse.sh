@@ -61,6 +61,15 @@ expect_same bad "continued"
 run 1 1 deck.yaml --run.output=bad --cluster.lr=0.02
 expect_error 6 "bad/run.h5 was made with another deck: .*cluster.lr" "a complete result of another deck"
 
+# ---- Programs
+unfinished bad
+run 1 1 deck.yaml --run.output=bad
+expect_no_out "NOTE .*the checkpoint was written by" "the same program: nothing to tell"
+unfinished bad
+DNNL_MAX_CPU_ISA=SSE41 run 2 1 deck.yaml --run.output=bad
+expect_exit 0 "other kernels of the library"
+expect_out "NOTE .*the checkpoint was written by dcmpi .*oneDNN" "it says so"
+
 # ---- Data
 unfinished bad
 mv blobs.h5 blobs.h5.old
@@ -106,6 +115,9 @@ expect_same bad "started anew"
 # ---- run.resume
 run 1 1 deck.yaml --run.output=new --run.resume=must
 expect_error 2 "run.resume is must, but new holds nothing to continue" "run.resume=must without anything"
+run 1 1 deck.yaml --run.output=new --run.resume=never --run.max_time=0.01s
+expect_exit 75 "run.resume=never, stopped"
+expect_out "stopped   by run.max_time .*; the same command starts anew: run.resume is never" "it does not promise to continue"
 run 1 1 deck.yaml --run.output=good --run.resume=never --run.seed=3
 expect_exit 0 "run.resume=never replaces an older result"
 run 0 1 compare bad/run.h5 good/run.h5

@@ -190,8 +190,8 @@ up() {
     check
     [[ $dir/ != /tmp/* ]] || die "$dir: hosts have a /tmp of their own; choose another place"
     mkdir "$dir" 2>/dev/null || die "$dir exists: tools/cluster.sh down, or set DCMPI_CLUSTER"
+    write_config "$nodes" # first: by it `down` knows the folder
     { mkdir "$dir"/{hosts,log,state,spool,munge,work} && chown munge: "$dir/munge"; } || die "cannot write to $dir"
-    write_config "$nodes"
     [ -z "$owner" ] || { down_after "$owner" & }
     start_host ctl
     wait_for 20 inside ctl sinfo >/dev/null || die "slurmctld did not start: see $dir/log"
@@ -224,7 +224,9 @@ off() {
 # The controller goes last: it would write about nodes that died.
 down() {
     local name
-    [ -d "$dir/hosts" ] || return 0
+    [ -d "$dir" ] || return 0
+    # All of the folder goes: it must be one that `up` made.
+    grep -qs '^ClusterName=dcmpi$' "$SLURM_CONF" || die "$dir is no cluster's folder: nothing was removed"
     for name in $(host_names | sort -r) ctl; do kill_host "$name"; done
     rm -rf --one-file-system "$dir"
 }

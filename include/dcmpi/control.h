@@ -63,7 +63,8 @@ double dc_control_ask(dc_control *c);
 void dc_control_hear(dc_control *c, double sum);
 /* Does what was heard last: saves, and stops with DC_STOPPED. Call where the registered arrays are consistent.
  * Collective. Errors: DC_ERR_IO if a stop was wanted and no checkpoint could be written; a failure of any other
- * checkpoint is a WARNING, and the next is tried sooner. */
+ * checkpoint is a WARNING, and the next is tried sooner. DC_ERR_NUMERIC if an array that should be the same on all
+ * ranks is not; nothing is then saved. */
 DC_CHECKED dc_status dc_control_act(dc_comm *comm, dc_control *c);
 /* ask, sum, hear, act. */
 DC_CHECKED dc_status dc_control_poll(dc_comm *comm, dc_control *c);
@@ -75,7 +76,7 @@ DC_CHECKED dc_status dc_control_end_phase(dc_comm *comm, dc_control *c);
 /* ---- Life -------------------------------------------------------------------------------------------------------- */
 
 typedef struct {
-    double save_every_s;   /* 0: never by the clock */
+    double save_every_s;   /* 0: by the clock only what failed before */
     double stop_at_s;      /* dc_clock_now_s() at which the job must have ended; 0: no limit */
     const char *stop_file; /* borrowed */
     /* Writes a checkpoint of these arrays, and whatever else belongs to it. Rank 0 only. */

@@ -148,9 +148,18 @@ out:
     return st;
 }
 
+/* While the log is open: it is where people look for why a run of last night ended. */
+static void tell_error(dc_status st)
+{
+    if (st == DC_OK || st == DC_STOPPED || !dc_error_text()[0] || !dc_log_is_active()) return;
+    dc_log_error(dc_error_text());
+    dc_error_clear();
+}
+
 void dc_job_end(dc_comm *comm, dc_job *job, dc_status st)
 {
     if (st == DC_STOPPED) dc_resume_report_stop(job);
+    tell_error(st);
     dc_resume_end(comm, job);
     dc_progress_close(&job->progress);
     dc_log_close();

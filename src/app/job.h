@@ -49,7 +49,7 @@ DC_CHECKED dc_status dc_job_start(dc_comm *comm, const dc_cli *cli, dc_job *job)
  * writes config.used.yaml, prints the banner. With job->resume.complete nothing is opened or written. Errors: DC_ERR_IO
  * before any work is done; those of resume.h. */
 DC_CHECKED dc_status dc_job_open_output(dc_comm *comm, dc_job *job);
-/* Collective. st: how the job ended. */
+/* Collective. st: how the job ended; of an error rank 0 prints the text, and forgets it. */
 void dc_job_end(dc_comm *comm, dc_job *job, dc_status st);
 /* run.output/name into out; false if that is too long for a path. */
 bool dc_job_path(const dc_job *job, const char *name, char out[DC_PATH_MAX]);

@@ -33,6 +33,7 @@ struct dc_lock {
     int fd;
     double next_beat_s;
     char previous[TEXT_MAX];
+    char taker[TEXT_MAX]; /* who has taken it from this run; "": nobody */
 };
 
 /* ---- Owners ------------------------------------------------------------------------------------------------------ */
@@ -300,19 +301,27 @@ const char *dc_lock_previous_owner(const dc_lock *lock)
     return lock->previous;
 }
 
-dc_status dc_lock_beat(dc_lock *lock)
+/* The file names another owner: one that waited for a sign of life in vain has taken it. */
+static void look_for_taker(dc_lock *l)
 {
-    if (!lock || dc_clock_now_s() < lock->next_beat_s) return DC_OK;
-    lock->next_beat_s = dc_clock_now_s() + BEAT_S;
     owner o = {0};
     const owner me = myself();
-    const int found = open(lock->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    const bool named = found >= 0 && read_owner(found, &o) == SOMEBODY;
-    if (found >= 0) close(found);
+    const int fd = open(l->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    const bool named = fd >= 0 && read_owner(fd, &o) == SOMEBODY;
+    if (fd >= 0) close(fd);
     if (named && (o.pid != me.pid || strcmp(o.host, me.host) != 0))
-        return DC_FAIL(DC_ERR_BUSY,
-                       "%s was taken over by host %s, pid %" PRId64 ": this run gave no sign of life for %d minutes",
-                       lock->path, o.host, o.pid, STALE_S / 60);
+        snprintf(l->taker, sizeof l->taker, "host %s, pid %" PRId64, o.host, o.pid);
+}
+
+/* What is lost stays lost: a run that stops for it comes again at once, to save. */
+dc_status dc_lock_beat(dc_lock *lock)
+{
+    if (!lock || (!lock->taker[0] && dc_clock_now_s() < lock->next_beat_s)) return DC_OK;
+    lock->next_beat_s = dc_clock_now_s() + BEAT_S;
+    look_for_taker(lock);
+    if (lock->taker[0])
+        return DC_FAIL(DC_ERR_BUSY, "%s was taken over by %s: this run gave no sign of life for %d minutes", lock->path,
+                       lock->taker, STALE_S / 60);
     (void)futimens(lock->fd, NULL); /* a sign that cannot be given is no reason to stop */
     return DC_OK;
 }
@@ -320,7 +329,8 @@ dc_status dc_lock_beat(dc_lock *lock)
 void dc_lock_release(dc_lock **lock)
 {
     if (!*lock) return;
-    if (is_current((*lock)->fd, (*lock)->path)) unlink((*lock)->path);
+    look_for_taker(*lock); /* it may have the same file */
+    if (is_current((*lock)->fd, (*lock)->path) && !(*lock)->taker[0]) unlink((*lock)->path);
     drop(*lock);
     dc_mem_free(lock);
 }

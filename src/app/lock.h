@@ -13,9 +13,9 @@ DC_CHECKED dc_status dc_lock_acquire(const char *path, dc_lock **out);
 /* Who left the lock behind that was taken over, for a warning; "" if nobody did. Valid until release. */
 const char *dc_lock_previous_owner(const dc_lock *lock);
 /* Sign of life; call it as often as you like, about once a minute it touches the file. NULL is legal. Errors:
- * DC_ERR_BUSY (another run has taken the lock, for this one gave no sign of life for too long). */
+ * DC_ERR_BUSY (another run has taken the lock, for this one gave no sign of life for too long), then each time. */
 DC_CHECKED dc_status dc_lock_beat(dc_lock *lock);
-/* Removes the file and sets *lock to NULL; accepts NULL. */
+/* Removes the file, unless another run has it now, and sets *lock to NULL; accepts NULL. */
 void dc_lock_release(dc_lock **lock);
 
 #endif

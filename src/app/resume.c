@@ -256,6 +256,19 @@ out:
     return st;
 }
 
+/* Another program, library or type of CPU may round otherwise: the result is then none of the two. */
+static void note_other_program(const dc_job *job)
+{
+    const dc_ckpt_header *h = &job->resume.ckpt.header;
+    if (strcmp(h->version, dc_version()) == 0 && strcmp(h->git, dc_version_git()) == 0 &&
+        strcmp(h->arch, dc_version_arch()) == 0 && strcmp(h->libraries, job->from.libraries) == 0)
+        return;
+    dc_log_note(
+        "the checkpoint was written by dcmpi %s (%s, ARCH=%s) with %s: the bits of the result may be others than "
+        "those of one of the two alone",
+        h->version, h->git, h->arch, h->libraries);
+}
+
 static void print_notes(const dc_job *job)
 {
     const dc_resume *r = &job->resume;
@@ -264,6 +277,7 @@ static void print_notes(const dc_job *job)
         dc_log("continues %s, step %lld, with checkpoint %lld of %s on %lld x %lld; this is part %lld",
                r->ckpt.header.phase, (long long)r->ckpt.header.step, (long long)r->number, r->ckpt.header.created,
                (long long)r->ckpt.header.ranks, (long long)r->ckpt.header.threads, (long long)r->part);
+    if (r->continues) note_other_program(job);
 }
 
 dc_status dc_resume_start(dc_comm *comm, dc_job *job)
@@ -305,9 +319,10 @@ void dc_resume_report_stop(const dc_job *job)
     char what[64] = "nothing to save yet";
     if (r->number)
         snprintf(what, sizeof what, "checkpoint %lld %s", (long long)r->number, r->saved ? "is written" : "stays");
-    dc_log("stopped   by %s in %s, step %lld, %.2f s after it was wished: %s; the same command continues",
+    dc_log("stopped   by %s in %s, step %lld, %.2f s after it was wished: %s; the same command %s",
            dc_control_stop_reason(c), dc_control_phase(c)[0] ? dc_control_phase(c) : "reading",
-           (long long)dc_control_step(c), dc_control_stop_latency(c), what);
+           (long long)dc_control_step(c), dc_control_stop_latency(c), what,
+           job->cfg.run.resume == DC_RESUME_NEVER ? "starts anew: run.resume is never" : "continues");
     if (strncmp(dc_control_stop_reason(c), "SIGTERM", 7) == 0 && getenv("OMPI_COMM_WORLD_SIZE"))
         dc_log_note("mpirun kills its ranks a second after SIGTERM; a clean stop has time with SIGUSR1, or with mpirun "
                     "--mca odls_base_sigkill_timeout 30");

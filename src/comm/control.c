@@ -4,6 +4,7 @@
 
 #include <string.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "dcmpi/clock.h"
 #include "dcmpi/comm.h"
@@ -43,7 +44,7 @@ struct dc_control {
     int saves_done;                         /* of dc_signals_saves() */
     double next_save_s, next_look_s;        /* rank 0 */
     double created_s, save_took_s, retry_s; /* rank 0 */
-    char reason[REASON_CHARS]; /* why to stop; empty: this rank knows of no reason */
+    char reason[REASON_CHARS];              /* why to stop; empty: this rank knows of no reason */
     double reason_s;
     bool reason_agreed;
 };
@@ -220,7 +221,7 @@ double dc_control_ask(dc_control *c)
     if (c->root) {
         const double now = dc_clock_now_s();
         look_around(c, now);
-        save |= c->cfg.save_every_s > 0 && now >= c->next_save_s;
+        save |= (c->cfg.save_every_s > 0 || c->retry_s > 0) && now >= c->next_save_s;
     }
     return c->reason[0] ? WISH_STOP : save ? WISH_SAVE : 0;
 }
@@ -274,6 +275,17 @@ out:
     return st;
 }
 
+/* Of what must be the same on all ranks. */
+static uint64_t hash_kept(const dc_control *c)
+{
+    uint64_t hash = 0;
+    for (int i = 0; i < c->n_kept; i++) {
+        const dc_state_array *a = &c->kept[i].array;
+        if (!c->kept[i].has_shares) hash = XXH3_64bits_withSeed(a->data, a->n * type_bytes[a->type], hash);
+    }
+    return hash;
+}
+
 static void release_collected(const dc_control *c, dc_state_array *whole)
 {
     for (int i = 0; i < c->n_kept; i++)
@@ -289,13 +301,15 @@ static void plan_next(dc_control *c, double start, bool ok)
     if (ok) c->save_took_s = now - start;
 }
 
-/* Saves; *saved, equal on all ranks. Only rank 0 has the text of what went wrong. */
+/* Saves; *saved, equal on all ranks. Only rank 0 has the text of what went wrong. Its own values may be the odd ones,
+ * and all ranks would continue with them: what is not the same everywhere is no checkpoint. */
 static dc_status save(dc_comm *comm, dc_control *c, bool *saved)
 {
     dc_status st = DC_OK;
     dc_state_array whole[DC_STATE_ARRAYS_MAX] = {0};
     const double start = dc_clock_now_s();
     c->saves_done = dc_signals_saves();
+    DC_TRY(dc_agree_hash(comm, hash_kept(c), "values to save"));
     DC_TRY(collect(comm, c, whole));
     *saved = !c->root || c->cfg.save(c->cfg.ctx, c, whole, c->n_kept) == DC_OK;
     dc_comm_bcast(comm, saved, sizeof *saved, 0);
