@@ -39,6 +39,10 @@ run 3 1 "${small[@]}" --run.output="/proc/none/x"
 expect_error 4 "cannot create" "the output directory cannot be made"
 run 1 1 "${small[@]}" --dry-run --run.output=/proc/none/x
 expect_error 4 "" "--dry-run sees it, too"
+printf '1,2\n3,4\n' >two.csv
+run 0 1 convert two.csv two.h5
+run 1 1 --dry-run --input.data=two.h5 --cluster.clusters=3 --run.output="$tmp/x"
+expect_error 3 "two.h5: 2 rows < 3 clusters" "--dry-run sees what the header of the data shows"
 
 run 1 1 no_such_deck.yaml
 expect_error 2 "no_such_deck.yaml" "missing deck"
