@@ -26,9 +26,11 @@ int main(void)
     CHECK(!dc_threads_flush_denormals());
     CHECK_INT(flushing_threads(threads), 0);
     omp_set_dynamic(1);
+    omp_set_max_active_levels(0);
     dc_threads_init();
     CHECK(!omp_get_dynamic());
     CHECK_INT(omp_get_max_threads(), threads);
+    CHECK_INT(omp_get_max_active_levels(), 1);
     CHECK(dc_threads_flush_denormals());
     CHECK_INT(flushing_threads(threads), threads);
     CHECK_INT(flushing_threads(threads + 3), threads + 3);

@@ -47,6 +47,12 @@ static int print_digest(const char *path)
 
 /* ---- Parent ------------------------------------------------------------------------------------------------------ */
 
+/* Columns 0 and 1 have zeros of both signs as their smallest and largest values. */
+static float zero_of_row(int row)
+{
+    return row < N / 2 ? 0.0F : -0.0F;
+}
+
 static void make_file(const char *path)
 {
     static float x[N * D];
@@ -56,6 +62,8 @@ static void make_file(const char *path)
         uint32_t w[4];
         dc_rng4(11, DC_STREAM_TEST, 0, (uint64_t)i, w);
         x[i] = (float)(dc_rng_unit(w[0]) * (double)(i % D + 1) + 0.1);
+        if (i % D < 2 && i / D % 3 == 0) x[i] = zero_of_row(i / D);
+        if (i % D == 1) x[i] = -x[i];
     }
     for (int i = 0; i < N; i++) y[i] = i * i % 23;
     CHECK_OK(dc_h5_open(&h5, path, DC_H5_CREATE));

@@ -18,7 +18,8 @@ expect_out "WARNING collapsed: .*cluster.lr" "with a warning"
 run 2 1 "${small[@]}" --cluster.clusters=301 --run.output="$tmp/x"
 expect_error 2 "cluster.clusters = 301 is more than input.rows = 300" "more clusters than rows"
 run 2 1 "${small[@]}" --parallel.shards=1 --run.output="$tmp/x"
-expect_error 2 "parallel.shards" "more ranks than shards"
+expect_error 2 "2 ranks but parallel.shards=1" "more ranks than shards"
+expect_no_file "$tmp/x" "seen before anything is written"
 run 2 1 "${small[@]}" --input.data="$tmp/none.h5" --run.output="$tmp/x"
 expect_error 4 "none.h5" "missing data file"
 echo "not HDF5" >"$tmp/text.h5"
@@ -39,6 +40,10 @@ run 3 1 "${small[@]}" --run.output="/proc/none/x"
 expect_error 4 "cannot create" "the output directory cannot be made"
 run 1 1 "${small[@]}" --dry-run --run.output=/proc/none/x
 expect_error 4 "" "--dry-run sees it, too"
+printf '1,2\n3,4\n' >two.csv
+run 0 1 convert two.csv two.h5
+run 1 1 --dry-run --input.data=two.h5 --cluster.clusters=3 --run.output="$tmp/x"
+expect_error 3 "two.h5: 2 rows < 3 clusters" "--dry-run sees what the header of the data shows"
 
 run 1 1 no_such_deck.yaml
 expect_error 2 "no_such_deck.yaml" "missing deck"

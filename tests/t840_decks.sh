@@ -20,6 +20,8 @@ ok "input/README.md is the output of config --reference" cmp "$out" "$root/input
 # Words of the command line.
 run 0 1 ft;                           expect_error 2 "did you mean 'fit'" "unknown verb"
 run 0 1 fit --cluster.lr 0.1;         expect_error 2 "cluster.lr=VALUE" "value in a word of its own"
+run 3 1 ft;                           expect_error 2 "did you mean 'fit'" "unknown verb, one line for all ranks"
+run 3 1 fit --dryrun;                 expect_error 2 "did you mean '--dry-run'" "unknown option, one line for all ranks"
 run 0 1 fit --dryrun;                 expect_error 2 "did you mean '--dry-run'" "unknown option"
 run 0 1 none.yaml;                    expect_error 2 "none.yaml: cannot read the deck" "missing deck"
 mkdir folder.yaml

@@ -1,5 +1,5 @@
-/* The one place where gradients meet. First version: a blocking allreduce per step over [grad | ride-along values].
- * Later versions (bits independent of P and T; overlapped) keep this interface. */
+/* Where gradients meet with parallel.reproducible = off: a blocking allreduce per step over [grad | ride-along values].
+ * Strict gradients are made slice by slice in train/gradient.h. */
 #ifndef DCMPI_GRADSYNC_H
 #define DCMPI_GRADSYNC_H
 

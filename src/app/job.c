@@ -131,6 +131,13 @@ static dc_status check_kernels(dc_comm *comm, dc_job *job)
         job->mixed);
 }
 
+/* Each rank needs a shard: seen before the output directory is made. */
+static dc_status check_shards(const dc_config *cfg, int ranks)
+{
+    dc_part part;
+    return dc_part_init(&part, 0, dc_int(cfg->parallel.shards), ranks, 0);
+}
+
 dc_status dc_job_start(dc_comm *comm, const dc_cli *cli, dc_job *job)
 {
     dc_status st = DC_OK;
@@ -139,6 +146,7 @@ dc_status dc_job_start(dc_comm *comm, const dc_cli *cli, dc_job *job)
     DC_TRY(dc_comm_check_launch(comm));
     DC_TRY_ALL(comm, dc_version_check_cpu());
     DC_TRY(read_config(comm, job));
+    DC_TRY(check_shards(&job->cfg, dc_comm_size(comm)));
     dc_gemm_set_backend((dc_gemm_backend)job->cfg.parallel.gemm);
     DC_TRY_ALL(comm, dc_la_set_isa((dc_isa)job->cfg.parallel.isa));
     DC_TRY(check_kernels(comm, job));

@@ -1,4 +1,5 @@
-/* dcmpi: one binary, several verbs. Verbs of a login node never start MPI; under mpirun rank 0 does their work. */
+/* dcmpi: one binary, several verbs. Verbs of a login node never start MPI; under mpirun rank 0 does their work, and
+ * says for all what is wrong with the command line. */
 #include <signal.h>
 
 #include "cli.h"
@@ -19,13 +20,15 @@ static void end_now_if_damaged(dc_comm *comm, dc_status st)
     _Exit((int)st);
 }
 
-static dc_status run_under_mpi(const dc_verb *verb, const dc_cli *cli)
+/* `parsed`: of the command line; verb is NULL unless it is DC_OK. */
+static dc_status run_under_mpi(const dc_verb *verb, const dc_cli *cli, dc_status parsed)
 {
     dc_comm *comm = NULL;
     dc_status st = DC_OK;
-    if (verb->can_stop) dc_signals_install();
+    if (verb && verb->can_stop) dc_signals_install();
     dc_threads_init();
     DC_TRY(dc_comm_create(&comm));
+    DC_TRY(dc_agree(comm, parsed));
     if (verb->mpi)
         st = verb->mpi(comm, cli);
     else
@@ -46,8 +49,8 @@ int main(int argc, char **argv)
     dc_status st = dc_cli_parse(argc, argv, &cli);
     if (st == DC_OK && cli.help) return dc_cli_help(&cli, stdout);
     const dc_verb *verb = st == DC_OK ? dc_verb_find(cli.verb) : NULL;
-    if (verb && (verb->mpi || dc_comm_is_launched()))
-        st = run_under_mpi(verb, &cli);
+    if (dc_comm_is_launched() || (verb && verb->mpi))
+        st = run_under_mpi(verb, &cli, st);
     else {
         if (verb) st = verb->serial(cli.rest_argc, cli.rest_argv);
         if (st == DC_OK) st = dc_h5_check_library();

@@ -14,6 +14,14 @@ static double gib(double bytes)
     return bytes / (1024.0 * 1024.0 * 1024.0);
 }
 
+/* What the header shows need not wait until the rows are read. */
+static dc_status check_rows(const dc_config *cfg, const dc_data_header *head)
+{
+    if (cfg->cluster.clusters <= head->N) return DC_OK;
+    return DC_FAIL(DC_ERR_DATA, "%s: %lld rows < %lld clusters; lower cluster.clusters or use more rows",
+                   cfg->input.data, (long long)head->N, (long long)cfg->cluster.clusters);
+}
+
 /* Estimate on every rank from the header that rank 0 read. */
 static dc_status estimate(dc_comm *comm, const dc_job *job, dc_data_header *head, dc_estimate *e)
 {
@@ -21,6 +29,7 @@ static dc_status estimate(dc_comm *comm, const dc_job *job, dc_data_header *head
     const dc_config *cfg = &job->cfg;
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_dataset_header(cfg->input.data, cfg->input.rows, head) : DC_OK);
     dc_comm_bcast(comm, head, sizeof *head, 0);
+    DC_TRY_ALL(comm, check_rows(cfg, head));
     DC_TRY_ALL(comm, dc_job_estimate(job, head, dc_comm_size(comm), dc_comm_node_size(comm), e));
 out:
     return st;
@@ -134,8 +143,9 @@ dc_status dc_run_dry(dc_comm *comm, const dc_job *job)
     DC_TRY_ALL(comm, dc_part_init(&part, head.N, dc_int(job->cfg.parallel.shards), P, 0));
     dc_log_plain("input     %s: %lld rows x %lld %s, %s", job->cfg.input.data, (long long)head.N, (long long)head.D,
                  dc_dtype_name(head.dtype), head.has_labels ? "labels" : "no labels");
-    dc_log_plain("layout    %d ranks x %d threads on %d nodes; %d shards, rank 0 holds %lld rows", P, job->from.threads,
-                 job->from.nodes, part.V, (long long)dc_part_rows(&part));
+    dc_log_plain("layout    %d rank%s x %d thread%s on %d node%s; %d shards, rank 0 holds %lld rows", P,
+                 P == 1 ? "" : "s", job->from.threads, job->from.threads == 1 ? "" : "s", job->from.nodes,
+                 job->from.nodes == 1 ? "" : "s", part.V, (long long)dc_part_rows(&part));
     dc_log_plain(
         "memory    about %.2f GiB per rank (program %.2f, data %.2f, model %.2f, work %.2f), %.2f more on rank 0",
         gib(e.total_bytes), gib(e.base_bytes), gib(e.data_bytes), gib(e.model_bytes), gib(e.work_bytes),

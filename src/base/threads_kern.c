@@ -14,6 +14,7 @@ static const unsigned FLUSH = _MM_FLUSH_ZERO_ON | _MM_DENORMALS_ZERO_ON;
 void dc_threads_init(void)
 {
     omp_set_dynamic(0);
+    omp_set_max_active_levels(1);
     omp_set_num_threads(DC_MIN(omp_get_max_threads(), omp_get_thread_limit()));
 #pragma omp parallel
     _mm_setcsr(_mm_getcsr() | FLUSH);

@@ -89,6 +89,30 @@ static const char *missing_instruction_set(void)
 #ifdef __AVX512VNNI__
     NEED("avx512vnni");
 #endif
+#ifdef __AVX512CD__
+    NEED("avx512cd");
+#endif
+#ifdef __AVX512IFMA__
+    NEED("avx512ifma");
+#endif
+#ifdef __AVX512VBMI__
+    NEED("avx512vbmi");
+#endif
+#ifdef __AVX512VBMI2__
+    NEED("avx512vbmi2");
+#endif
+#ifdef __AVX512BITALG__
+    NEED("avx512bitalg");
+#endif
+#ifdef __AVX512VPOPCNTDQ__
+    NEED("avx512vpopcntdq");
+#endif
+#ifdef __AVX512BF16__
+    NEED("avx512bf16");
+#endif
+#if defined __AVX512FP16__ && !defined __clang__ /* clang 14 has no name for it */
+    NEED("avx512fp16");
+#endif
     return NULL;
 }
 

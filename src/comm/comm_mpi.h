@@ -1,4 +1,4 @@
-/* Private: the MPI communicator behind a dc_comm, for comm/ itself, io/ (parallel HDF5) and la/dla.c (ScaLAPACK). */
+/* Private: the MPI communicator behind a dc_comm, for comm/ itself and io/ (parallel HDF5). */
 #ifndef DCMPI_COMM_MPI_H
 #define DCMPI_COMM_MPI_H
 

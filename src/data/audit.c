@@ -1,9 +1,9 @@
 /* What a job must know of its data before it starts: statistics of the stored values, NaN and Inf, constant columns,
  * too few distinct rows, a checksum.
  *
- * Sums go over the canonical blocks (sum.h), minima and counts are free of order, hashes are combined in shard order:
- * all of it is the same for every number of ranks and threads. Rows count as distinct by the 64-bit hash of their
- * bytes. */
+ * Sums go over the canonical blocks (sum.h), minima and counts are free of order but for the sign of 0, hashes are
+ * combined in shard order: all of it is the same for every number of ranks and threads. Rows count as distinct by the
+ * 64-bit hash of their bytes. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -112,7 +112,11 @@ static void reduce(dc_comm *comm, const dc_dataset *data, dc_data_stats *s)
     dc_comm_sum_i64(comm, &s->bad_count, 1);
     dc_comm_min_i64(comm, &s->bad_first, 1);
     s->sum_squares = s->col_sum[D];
-    for (size_t c = 0; c < D; c++) s->n_constant += s->col_min[c] == s->col_max[c];
+    for (size_t c = 0; c < D; c++) {
+        s->col_min[c] += 0.0; /* -0 becomes 0: which of the two equal zeros was kept depends on order */
+        s->col_max[c] += 0.0;
+        s->n_constant += s->col_min[c] == s->col_max[c];
+    }
 }
 
 dc_status dc_data_stats_create(dc_comm *comm, const dc_dataset *data, dc_data_stats *s)
