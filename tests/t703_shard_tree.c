@@ -4,7 +4,7 @@
 #include "check.h"
 #include "dcmpi/part.h"
 #include "dcmpi/rng.h"
-#include "train/shard_tree.h"
+#include "dcmpi/shard_tree.h"
 
 enum { CASES = 1000, V_MAX = 256, N_MAX = 24, RANKS_MAX = 12 };
 

@@ -4,7 +4,7 @@
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 limit=150
-checks=25
+checks=28
 
 # Rank 0 is alone: no messages, no full disk.
 mkdir one two
@@ -15,6 +15,9 @@ expect_out '^selftest PASSED: [0-9]+ passed, 0 failed, [0-9]+ skipped, in [0-9.]
 expect_out 'SKIP  Allreduce 8 B +one rank' "what was not checked is said, with the reason"
 expect_out 'PASS  FMA peak +[1-9][0-9.]* GF/s' "FMA peak"
 expect_out 'PASS  layer 500-2000 +forward +[0-9]+ GF/s' "rates of matrix products"
+expect_out 'PASS  training tiles +forward and weight gradient: the same bits' "tiles of strict"
+expect_out 'PASS  shard tree +64 shards: the bits of one rank' "the tree of strict"
+expect_out 'PASS  cost +a step of 256 rows takes [0-9.]+ ms, [0-9]\.[0-9]+ of that' "what strict costs"
 expect_out 'PASS  parallel HDF5 +[1-9][0-9]* MiB .* same bits' "HDF5"
 is "$(ls -A one)" "" "nothing is left in the directory"
 

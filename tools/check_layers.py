@@ -31,7 +31,7 @@ ALLOWED = {
 ALLOWED["app"] = set(ALLOWED)
 HEADERS = {
     "base": "base status mem log rng clock timer threads version signals file fault",
-    "comm": "comm part sum gradsync control watchdog",
+    "comm": "comm part sum shard_tree gradsync control watchdog",
     "io": "h5",
     "la": "la dla",
     "nn": "nn optim",

@@ -17,6 +17,7 @@
 #define MACHINE "machine"
 #define GEMM "matrix products (784-500-500-2000-10, 256 rows per rank, all ranks at once)"
 #define NUMBERS "numbers"
+#define STRICT "parallel.reproducible = strict"
 #define MESSAGES "messages"
 #define FILES "files"
 
@@ -40,6 +41,9 @@ static const dc_selftest_check table[] = {
     {NUMBERS, "canonical sum", DC_ERR_NUMERIC, dc_selftest_canonical_sum, 0},
     {NUMBERS, "network gradient", DC_ERR_NUMERIC, dc_selftest_net_gradient, 0},
     {NUMBERS, "DEC gradient", DC_ERR_NUMERIC, dc_selftest_kl_gradient, 0},
+    {STRICT, "training tiles", DC_ERR_NUMERIC, dc_selftest_training_tiles, 0},
+    {STRICT, "shard tree", DC_ERR_NUMERIC, dc_selftest_shard_tree, 0},
+    {STRICT, "cost", DC_ERR_NUMERIC, dc_selftest_cost_of_strict, 0},
     {MESSAGES, "Allreduce 8 B", DC_ERR_NUMERIC, dc_selftest_latency, 0},
     {MESSAGES, "Allreduce 13.3 MB", DC_ERR_NUMERIC, dc_selftest_bandwidth, 0},
     {MESSAGES, "equal replicas", DC_ERR_NUMERIC, dc_selftest_replicas, 0},

@@ -75,6 +75,11 @@ dc_status dc_selftest_canonical_sum(dc_comm *comm, dc_selftest *t);
 dc_status dc_selftest_net_gradient(dc_comm *comm, dc_selftest *t);
 dc_status dc_selftest_kl_gradient(dc_comm *comm, dc_selftest *t);
 
+/* selftest_strict.c */
+dc_status dc_selftest_training_tiles(dc_comm *comm, dc_selftest *t);
+dc_status dc_selftest_shard_tree(dc_comm *comm, dc_selftest *t);
+dc_status dc_selftest_cost_of_strict(dc_comm *comm, dc_selftest *t);
+
 /* selftest_comm.c */
 dc_status dc_selftest_latency(dc_comm *comm, dc_selftest *t);
 dc_status dc_selftest_bandwidth(dc_comm *comm, dc_selftest *t);

@@ -1,4 +1,4 @@
-/* Self-test, threaded loop: the tiles of dc_embed() without a model around them. */
+/* Self-test, threads: the tiles of dc_embed() without a model around them; numbers of threads. */
 #include "selftest_kern.h"
 
 #include <omp.h>
@@ -17,4 +17,12 @@ void dc_selftest_tiles(const dc_net *net, const float *value, dc_net_work *work,
 #pragma omp parallel for schedule(dynamic) num_threads(n_threads)
     for (int64_t i = 0; i < n_tiles; i++)
         forward_tile(net, value, &work[omp_get_thread_num()], rows, X + i * rows * net->D, Z + i * rows * net->L);
+}
+
+void dc_selftest_with_threads(int n, void (*f)(void *ctx), void *ctx)
+{
+    const int before = omp_get_max_threads();
+    omp_set_num_threads(n);
+    f(ctx);
+    omp_set_num_threads(before);
 }

@@ -1,4 +1,4 @@
-/* Private to app/: the threaded loop of the self-test. */
+/* Private to app/: the threads of the self-test. */
 #ifndef DCMPI_APP_SELFTEST_KERN_H
 #define DCMPI_APP_SELFTEST_KERN_H
 
@@ -8,5 +8,8 @@
  * L]; work[n_threads] has room for `rows` rows. */
 void dc_selftest_tiles(const dc_net *net, const float *value, dc_net_work *work, int n_threads, int64_t n_tiles,
                        int64_t rows, const float *X, float *Z);
+
+/* Calls f with parallel regions of n threads. */
+void dc_selftest_with_threads(int n, void (*f)(void *ctx), void *ctx);
 
 #endif

@@ -2,8 +2,8 @@
 #ifndef DCMPI_TRAIN_GRADIENT_TREE_H
 #define DCMPI_TRAIN_GRADIENT_TREE_H
 
+#include "dcmpi/shard_tree.h"
 #include "gradient_impl.h"
-#include "shard_tree.h"
 
 /* Tiles of the weight gradients. */
 enum { DC_TREE_ROWS = 128, DC_TREE_COLUMNS = 512 };

@@ -1,7 +1,7 @@
 /* Sums over shards by a binary tree. The error of a sum of V terms grows with log V instead of V (pairwise summation;
  * Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 4.2), and any aligned part of the tree may
  * be added anywhere. Two levels are added in one pass over memory. */
-#include "shard_tree.h"
+#include "dcmpi/shard_tree.h"
 
 #include "dcmpi/part.h"
 

@@ -1,7 +1,7 @@
-/* Private to train/: sums of float vectors over shards by the perfect binary tree, whose bits do not depend on who adds
- * which part of it. A leaf is the vector of one shard. */
-#ifndef DCMPI_TRAIN_SHARD_TREE_H
-#define DCMPI_TRAIN_SHARD_TREE_H
+/* Sums of float vectors over shards by the perfect binary tree, whose bits do not depend on who adds which part of it. A
+ * leaf is the vector of one shard. */
+#ifndef DCMPI_SHARD_TREE_H
+#define DCMPI_SHARD_TREE_H
 
 #include "dcmpi/base.h"
 
