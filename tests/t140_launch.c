@@ -71,9 +71,9 @@ static void check_right_launchers(dc_comm *comm)
     CHECK_OK(dc_comm_check_launch(comm));
 }
 
-static void check_binding(dc_comm *comm)
+static void check_binding(void)
 {
-    const dc_binding binding = dc_comm_binding(comm);
+    const dc_binding binding = dc_comm_binding();
     CHECK(binding.cores_allowed >= 1);
     CHECK(binding.cores_machine >= binding.cores_allowed);
     CHECK_INT(binding.threads, omp_get_max_threads());
@@ -96,7 +96,7 @@ static int cores_with(const char *program, const char *variable, const char *val
 /* A main thread that is bound to one core has not lost the others. */
 static void check_bound_threads(const char *program)
 {
-    const int cores = DC_MIN(dc_comm_binding(NULL).cores_allowed, 255);
+    const int cores = DC_MIN(dc_comm_binding().cores_allowed, 255);
     CHECK_INT(cores_with(program, "OMP_PROC_BIND", "false"), cores);
     CHECK_INT(cores_with(program, "OMP_PROC_BIND", "true"), cores);
     CHECK_INT(cores_with(program, "OMP_PROC_BIND", "spread"), cores);
@@ -106,7 +106,7 @@ static void check_bound_threads(const char *program)
 int main(int argc, char **argv)
 {
     dc_comm *comm;
-    if (argc > 1) return DC_MIN(dc_comm_binding(NULL).cores_allowed, 255);
+    if (argc > 1) return DC_MIN(dc_comm_binding().cores_allowed, 255);
     check_bound_threads(argv[0]);
     forget_launchers();
     if (dc_comm_create(&comm) != DC_OK) return 1;
@@ -114,7 +114,7 @@ int main(int argc, char **argv)
     CHECK_TEXT_HAS(dc_comm_library(), "Open MPI");
     check_wrong_launchers(comm);
     check_right_launchers(comm);
-    check_binding(comm);
+    check_binding();
     forget_launchers();
     dc_comm_destroy(&comm);
     return check_done();

@@ -40,8 +40,6 @@ DC_CHECKED dc_status dc_ckpt_write(const char *path, const dc_ckpt_header *heade
 /* Errors: DC_ERR_FORMAT (damaged, no checkpoint, of a newer format, values not finite), DC_ERR_IO, DC_ERR_MEMORY; *out
  * is then empty. */
 DC_CHECKED dc_status dc_ckpt_read(const char *path, dc_ckpt *out);
-/* The header alone; all is checked nevertheless. */
-DC_CHECKED dc_status dc_ckpt_read_header(const char *path, dc_ckpt_header *out);
 void dc_ckpt_release(dc_ckpt *c);
 
 /* ---- The folder: ckpt-000001.h5, ckpt-000002.h5 ... -------------------------------------------------------------- */

@@ -68,7 +68,6 @@ typedef struct {
     uint64_t bytes; /* payload handed to MPI by this rank */
     double seconds; /* time spent inside MPI by this rank, waiting included */
 } dc_comm_traffic;
-const char *dc_comm_op_name(dc_comm_op op);
 dc_comm_traffic dc_comm_traffic_of(const dc_comm *comm, dc_comm_op op);
 dc_comm_traffic dc_comm_traffic_total(const dc_comm *comm);
 
@@ -99,7 +98,7 @@ typedef struct {
     int threads;       /* OpenMP threads of this rank */
     int cores_machine; /* physical cores of this node */
 } dc_binding;
-dc_binding dc_comm_binding(const dc_comm *comm);
+dc_binding dc_comm_binding(void);
 /* Whether a launcher of MPI jobs started this process; works without MPI. */
 bool dc_comm_is_launched(void);
 /* "Open MPI 4.1.4"; works without MPI. */

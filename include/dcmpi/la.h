@@ -55,7 +55,5 @@ bool dc_la_blas_core_is_old(const char **advice);
 
 /* Single-precision FMA peak of this process in FLOP/s: `threads` threads, about 0.1 s of independent FMAs. */
 double dc_la_measure_peak_flops(int threads);
-/* Counter of floating-point operations spent in dc_gemm since the start (calls of all threads). */
-double dc_gemm_flops(void);
 
 #endif

@@ -1,5 +1,5 @@
-/* Sums of float vectors over shards by the perfect binary tree, whose bits do not depend on who adds which part of it. A
- * leaf is the vector of one shard. */
+/* Sums of float vectors over shards by the perfect binary tree, whose bits do not depend on who adds which part of it.
+ * A leaf is the vector of one shard. */
 #ifndef DCMPI_SHARD_TREE_H
 #define DCMPI_SHARD_TREE_H
 

@@ -150,7 +150,7 @@ dc_status dc_job_start(dc_comm *comm, const dc_cli *cli, dc_job *job)
     dc_gemm_set_backend((dc_gemm_backend)job->cfg.parallel.gemm);
     DC_TRY_ALL(comm, dc_la_set_isa((dc_isa)job->cfg.parallel.isa));
     DC_TRY(check_kernels(comm, job));
-    job->binding = dc_comm_binding(comm);
+    job->binding = dc_comm_binding();
     describe_start(comm, job);
 out:
     return st;

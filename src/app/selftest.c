@@ -188,7 +188,7 @@ dc_status dc_verb_selftest(dc_comm *comm, const dc_cli *cli)
     DC_TRY_ALL(comm, parse(cli->rest_argc, cli->rest_argv, &t));
     const bool may_fill = dc_comm_rank(comm) == 0 && t.full_disk;
     DC_TRY_ALL(comm, may_fill ? dc_selftest_check_small(t.full_disk) : DC_OK);
-    t.binding = dc_comm_binding(comm);
+    t.binding = dc_comm_binding();
     print_head(comm, &t);
     st = dc_selftest_run(comm, &t, table, (int)DC_COUNT_OF(table));
 out:

@@ -10,13 +10,10 @@
 #include "dcmpi/clock.h"
 #include "dcmpi/watchdog.h"
 
+#ifdef DC_DEBUG
 static const char *const op_names[DC_COMM_OP_COUNT] = {"allreduce",  "bcast",   "barrier",
                                                        "allgatherv", "gatherv", "alltoallv"};
-
-const char *dc_comm_op_name(dc_comm_op op)
-{
-    return op_names[op];
-}
+#endif
 
 dc_comm_traffic dc_comm_traffic_of(const dc_comm *comm, dc_comm_op op)
 {

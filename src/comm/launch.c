@@ -96,9 +96,8 @@ static int cores_in_reach(hwloc_topology_t topology)
     return cores;
 }
 
-dc_binding dc_comm_binding(const dc_comm *comm)
+dc_binding dc_comm_binding(void)
 {
-    (void)comm;
     const int processors = omp_get_num_procs(); /* where hwloc finds no cores: hardware threads in reach */
     dc_binding binding = {.cores_allowed = processors, .threads = omp_get_max_threads(), .cores_machine = processors};
     hwloc_topology_t topology;

@@ -6,13 +6,10 @@
  * are no matrix product. */
 #include <cblas.h>
 #include <oneapi/dnnl/dnnl.h>
-#include <stdatomic.h>
 
 #include "dcmpi/la.h"
 
 static dc_gemm_backend backend_now = DC_GEMM_ONEDNN;
-/* Multiply-add pairs so far: an integer, so that threads may add to it in any order. */
-static _Atomic uint64_t mac_count;
 
 void dc_gemm_set_backend(dc_gemm_backend backend)
 {
@@ -22,11 +19,6 @@ void dc_gemm_set_backend(dc_gemm_backend backend)
 dc_gemm_backend dc_gemm_get_backend(void)
 {
     return backend_now;
-}
-
-double dc_gemm_flops(void)
-{
-    return 2.0 * (double)atomic_load(&mac_count);
 }
 
 /* C = beta * C: what is left of the product when k = 0. */
@@ -60,7 +52,6 @@ void dc_gemm(dc_trans ta, dc_trans tb, int64_t m, int64_t n, int64_t k, float al
         scale_rows(m, n, beta, C, ldc);
         return;
     }
-    atomic_fetch_add_explicit(&mac_count, (uint64_t)m * (uint64_t)n * (uint64_t)k, memory_order_relaxed);
     if (backend_now == DC_GEMM_ONEDNN)
         gemm_onednn(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc);
     else

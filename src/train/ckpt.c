@@ -207,7 +207,7 @@ static dc_status check_trailer(const char *path, const unsigned char *data, size
     return DC_OK;
 }
 
-static dc_status read_file(const char *path, bool arrays, dc_ckpt *out)
+dc_status dc_ckpt_read(const char *path, dc_ckpt *out)
 {
     dc_status st = DC_OK;
     unsigned char *data = NULL;
@@ -218,25 +218,12 @@ static dc_status read_file(const char *path, bool arrays, dc_ckpt *out)
     DC_TRY(check_trailer(path, data, &bytes));
     DC_TRY(dc_h5_image_open(&r.h5, path, data, bytes));
     DC_TRY(get_header(r.h5, path, &out->header));
-    if (arrays) DC_TRY(dc_h5_visit(r.h5, get_array, &r));
-    if (arrays && out->n == 0) st = DC_FAIL(DC_ERR_FORMAT, "%s holds no state", path);
+    DC_TRY(dc_h5_visit(r.h5, get_array, &r));
+    if (out->n == 0) st = DC_FAIL(DC_ERR_FORMAT, "%s holds no state", path);
 out:
     (void)!dc_h5_close(&r.h5);
     dc_mem_free(&data);
     if (st != DC_OK) dc_ckpt_release(out);
-    return st;
-}
-
-dc_status dc_ckpt_read(const char *path, dc_ckpt *out)
-{
-    return read_file(path, true, out);
-}
-
-dc_status dc_ckpt_read_header(const char *path, dc_ckpt_header *out)
-{
-    dc_ckpt c;
-    const dc_status st = read_file(path, false, &c);
-    *out = c.header;
     return st;
 }
 
