@@ -29,6 +29,8 @@ run 2 1 "${small[@]}" --model.weights="$tmp/text.h5" --run.output="$tmp/x"
 expect_error 6 "text.h5" "weights from no HDF5 file"
 run 2 1 --input.rows=300 --model.weights="$tmp/before.h5" --model.hidden=[33] --run.output="$tmp/x"
 expect_error 6 "another shape.*model.hidden" "weights of another network"
+run 2 1 --input.rows=300 --model.weights="$tmp/before.h5" --model.hidden=[33] --run.output="$tmp/x" --dry-run
+expect_error 6 "another shape.*model.hidden" "--dry-run sees it, too"
 run 2 1 "${small[@]}" --model.weights="$tmp/before.h5" --run.output="$tmp/weights"
 expect_exit 0 "weights of an earlier run"
 expect_no_out '^[^ ]+  pretrain +[0-9.]+%' "and no pretraining"

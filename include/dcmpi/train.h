@@ -103,6 +103,8 @@ DC_CHECKED dc_status dc_model_save(dc_h5 *h5, const dc_net *net, const float *va
 /* Collective: rank 0 reads /model of `path`, all ranks get the weights. `scaling_shift/scale` of that file are compared
  * with the data's: a difference is a WARNING. Errors: DC_ERR_FORMAT (no model, other widths), DC_ERR_IO. */
 DC_CHECKED dc_status dc_model_load(dc_comm *comm, const char *path, dc_model *m);
+/* Local: whether `path` has weights for this network, by their shapes. Errors: as dc_model_load. */
+DC_CHECKED dc_status dc_model_check_file(const char *path, const dc_net *net);
 
 /* ---- Phases
  * ---------------------------------------------------------------------------------------------------------- */

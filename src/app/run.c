@@ -43,9 +43,7 @@ static void release(dc_comm *comm, fit *f, dc_status st)
 static dc_status build_model(fit *f)
 {
     const dc_config *cfg = &f->job.cfg;
-    dc_status st = dc_net_init(&f->net, f->data->D, cfg->model.hidden.v, cfg->model.hidden.n, cfg->model.latent,
-                               (dc_act)cfg->model.activation, (dc_act)cfg->model.latent_activation,
-                               (dc_act)cfg->model.output_activation);
+    dc_status st = dc_run_net(cfg, f->data->D, &f->net);
     if (st != DC_OK) return st;
     st = dc_model_create(&f->model, f->data, &f->net, (dc_init)cfg->model.init, (uint64_t)cfg->run.seed, &f->job.timers,
                          &f->job.progress);

@@ -131,6 +131,22 @@ void dc_run_tell_complete(const dc_job *job)
            job->cfg.run.output);
 }
 
+dc_status dc_run_net(const dc_config *cfg, int64_t D, dc_net *net)
+{
+    return dc_net_init(net, D, cfg->model.hidden.v, cfg->model.hidden.n, cfg->model.latent,
+                       (dc_act)cfg->model.activation, (dc_act)cfg->model.latent_activation,
+                       (dc_act)cfg->model.output_activation);
+}
+
+static dc_status check_weights(const dc_job *job, int64_t D)
+{
+    dc_net net;
+    const dc_config *cfg = &job->cfg;
+    if (strcmp(job->cli->verb, "fit") != 0 || !cfg->model.weights[0]) return DC_OK;
+    const dc_status st = dc_run_net(cfg, D, &net);
+    return st == DC_OK ? dc_model_check_file(cfg->model.weights, &net) : st;
+}
+
 dc_status dc_run_dry(dc_comm *comm, const dc_job *job)
 {
     dc_status st = DC_OK;
@@ -139,6 +155,7 @@ dc_status dc_run_dry(dc_comm *comm, const dc_job *job)
     dc_part part;
     const int P = dc_comm_size(comm);
     DC_TRY(estimate(comm, job, &head, &e));
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_weights(job, head.D) : DC_OK);
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_output_check(job, e.disk_bytes) : DC_OK);
     DC_TRY_ALL(comm, dc_part_init(&part, head.N, dc_int(job->cfg.parallel.shards), P, 0));
     dc_log_plain("input     %s: %lld rows x %lld %s, %s", job->cfg.input.data, (long long)head.N, (long long)head.D,

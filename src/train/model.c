@@ -77,7 +77,7 @@ out:
     return st;
 }
 
-/* Reads one array after comparing its shape with the deck's network. */
+/* Reads one array after comparing its shape with the deck's network; with out = NULL only compares. */
 static dc_status load_array(dc_h5 *h5, const char *path, const char *name, int n_dims, const dc_gidx *dims, float *out)
 {
     dc_h5_info info;
@@ -93,20 +93,29 @@ static dc_status load_array(dc_h5 *h5, const char *path, const char *name, int n
                        "%s: %s has another shape than the deck's network; compare model.hidden and "
                        "model.latent with config.used.yaml of that run",
                        path, name);
-    return dc_h5_read_rows(h5, name, DC_H5_F32, 0, dims[0], out);
+    return out ? dc_h5_read_rows(h5, name, DC_H5_F32, 0, dims[0], out) : DC_OK;
 }
 
-static dc_status load_layers(dc_h5 *h5, const char *path, const dc_net *net, float *value)
+/* value: the slab of parameters, or NULL. */
+static dc_status visit_layers(dc_h5 *h5, const char *path, const dc_net *net, float *value)
 {
     dc_status st = DC_OK;
     for (int l = 0; l < net->n_layers; l++) {
         const dc_layer *layer = &net->layer[l];
         char name[DC_H5_NAME_MAX];
         array_name(name, layer, "weight");
-        DC_TRY(load_array(h5, path, name, 2, (dc_gidx[]){layer->in, layer->out}, value + layer->weight));
+        DC_TRY(load_array(h5, path, name, 2, (dc_gidx[]){layer->in, layer->out}, value ? value + layer->weight : NULL));
         array_name(name, layer, "bias");
-        DC_TRY(load_array(h5, path, name, 1, (dc_gidx[]){layer->out}, value + layer->bias));
+        DC_TRY(load_array(h5, path, name, 1, (dc_gidx[]){layer->out}, value ? value + layer->bias : NULL));
     }
+out:
+    return st;
+}
+
+static dc_status load_layers(dc_h5 *h5, const char *path, const dc_net *net, float *value)
+{
+    dc_status st = DC_OK;
+    DC_TRY(visit_layers(h5, path, net, value));
     for (size_t i = 0; i < net->n_params; i++)
         if (!isfinite(value[i])) {
             st = DC_FAIL(DC_ERR_FORMAT, "%s: the weights contain NaN or Inf (model.weights)", path);
@@ -132,6 +141,15 @@ static dc_status compare_scaling(dc_h5 *h5, const char *path, const dc_dataset *
     }
 out:
     dc_mem_free(&stored);
+    return st;
+}
+
+dc_status dc_model_check_file(const char *path, const dc_net *net)
+{
+    dc_h5 *h5 = NULL;
+    dc_status st = dc_h5_open(&h5, path, DC_H5_READ);
+    if (st == DC_OK) st = visit_layers(h5, path, net, NULL);
+    (void)!dc_h5_close(&h5);
     return st;
 }
 
