@@ -181,7 +181,7 @@ ends_after_result() { grep -aq '^RESULT' part.txt && [ -s "$deck/run.h5" ]; }
 
 # The end must be one that the event explains.
 judge_part() {
-    local line where
+    local line
     line=$(grep -a 'ERROR' part.txt | head -n 1)
     case $rc.$event in
     0.*) [ -s "$deck/run.h5" ] || report_fault "exit code 0 without a result" ;;
@@ -196,10 +196,10 @@ judge_part() {
     esac
     [ -z "$line" ] || report_fault "$line"
     if grep -aq '  continues ' part.txt; then resumes=$((resumes + 1)); fi
-    read -r where line < <(sed -nE 's/.* stopped   by .* in ([a-z_0-9]+), .* ([0-9.]+) s after it was wished.*/\1 \2/p' part.txt)
+    line=$(sed -nE 's/.* stopped   by .* ([0-9.]+) s after it was wished.*/\1/p' part.txt)
     [ -n "$line" ] || return
     # A wish from before there was work waits for MPI to start.
-    [ "$where" != reading ] || { latency_of_start=$(larger "$latency_of_start" "$line") && return; }
+    [ "$phase" != start ] || { latency_of_start=$(larger "$latency_of_start" "$line") && return; }
     stops=$((stops + 1))
     latency_sum=$(awk -v s="$latency_sum" -v x="$line" 'BEGIN { print s + x }')
     latency_max=$(larger "$latency_max" "$line")
