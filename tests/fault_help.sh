@@ -19,7 +19,7 @@ DECK
 run $ranks 1 deck.yaml --run.output=good
 expect_exit 0 "the undisturbed run"
 # Ten seconds are plenty; on a busy machine everything takes longer.
-most_seconds=$((seconds > 2 ? 5 * seconds : 10))
+most_seconds=$(((seconds > 2 ? 5 * seconds : 10) * ${SLOW:-1}))
 
 # A run that was killed after two checkpoints.
 DC_FAULT=rank.kill@1#24 run $ranks 1 deck.yaml --run.output=killed
