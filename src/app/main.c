@@ -28,7 +28,8 @@ static dc_status run_under_mpi(const dc_verb *verb, const dc_cli *cli, dc_status
     if (verb && verb->can_stop) dc_signals_install();
     dc_threads_init();
     DC_TRY(dc_comm_create(&comm));
-    DC_TRY(dc_agree(comm, parsed));
+    st = dc_agree(comm, parsed);
+    if (st != DC_OK || !verb) goto out;
     if (verb->mpi)
         st = verb->mpi(comm, cli);
     else
