@@ -36,6 +36,7 @@ run   py:h5py                     python3-h5py            reports and tests
 run   py:matplotlib               python3-matplotlib      reports
 test  cmd:prove                   perl                    running the tests
 test  cmd:git                     git                     the build's commit id
+test  cmd:pgrep                 procps                  finding the processes of a job
 test  cmd:mandoc                  mandoc                  checking the man page
 devel cmd:valgrind                valgrind                make check-valgrind
 devel cmd:clang-format            clang-format            make format, make lint
