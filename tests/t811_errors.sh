@@ -49,6 +49,9 @@ expect_error 3 "two.h5: 2 rows < 3 clusters" "--dry-run sees what the header of 
 
 run 1 1 no_such_deck.yaml
 expect_error 2 "no_such_deck.yaml" "missing deck"
+# shellcheck disable=SC2086  # several options
+run_cmd mpirun $MPIRUN_FLAGS -n 2 "$dcmpi" kmeans --input.rows=300 --run.output="$tmp/x" : -n 1 "$dcmpi" frobnicate
+expect_error 2 "frobnicate" "one rank has another command line"
 run 0 1 frobnicate
 expect_error 2 "frobnicate" "unknown verb, without MPI"
 run 0 1 info "$tmp/text.h5"

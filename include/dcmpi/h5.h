@@ -50,12 +50,6 @@ DC_CHECKED dc_status dc_h5_write_rows(dc_h5 *h5, const char *name, dc_h5_type ty
 /* Contiguous, early allocation, never filled, little-endian; parents are created. */
 DC_CHECKED dc_status dc_h5_create_dataset(dc_h5 *h5, const char *name, dc_h5_type type, int n_dims,
                                           const dc_gidx *dims);
-/* The same, chunked, for writers that do not know the number of rows beforehand: dims[0] is the rows it starts with
- * (usually 0), the other dims are fixed and > 0. */
-DC_CHECKED dc_status dc_h5_create_extendible(dc_h5 *h5, const char *name, dc_h5_type type, int n_dims,
-                                             const dc_gidx *dims);
-/* Sets the number of rows of an extendible dataset; rows that exist keep their values. */
-DC_CHECKED dc_status dc_h5_extend(dc_h5 *h5, const char *name, dc_gidx rows);
 DC_CHECKED dc_status dc_h5_create_group(dc_h5 *h5, const char *name);
 /* Whole small dataset in one call: create and write. */
 DC_CHECKED dc_status dc_h5_put(dc_h5 *h5, const char *name, dc_h5_type type, int n_dims, const dc_gidx *dims,

@@ -1,7 +1,7 @@
 /* log and exp that the compiler turns into vector code, the same bits in every lane.
  *
- * The C library's are scalar calls; its vector ones need -ffast-math. These are branch-free, in double, good to a few
- * 1e-16. Not for infinities. NaN stays NaN in dc_lane_exp and dc_lane_log1p. */
+ * The C library's are scalar calls; compilers use its vector ones only if they may forget about NaN. These are
+ * branch-free, in double, good to a few 1e-16. Not for infinities. NaN stays NaN in dc_lane_exp and dc_lane_log1p. */
 #ifndef DCMPI_CLUSTER_LANES_H
 #define DCMPI_CLUSTER_LANES_H
 

@@ -12,7 +12,7 @@
 #include "dcmpi/fault.h"
 #include "dcmpi/mem.h"
 
-enum { CHUNK_BYTES = 1 << 20, ALIGN_BYTES = 1 << 20, COMPACT_MAX = 65535 };
+enum { ALIGN_BYTES = 1 << 20, COMPACT_MAX = 65535 };
 
 /* Links and attributes of a group stay in its object header, which has a checksum. Beyond 8 of them the library would
  * move them to a heap without one, and HDF5 1.10 crashes when links there are damaged. */
@@ -184,27 +184,12 @@ dc_status dc_h5_write_rows(dc_h5 *h5, const char *name, dc_h5_type type, dc_gidx
     return transfer_rows(h5, name, type, row, n, NULL, in ? in : nothing);
 }
 
-/* Chunks of about 1 MiB: they fit the library's cache, so that rows may be appended in small pieces. */
-static void chunk_shape(dc_h5_type type, int n_dims, const hsize_t *dims, hsize_t *chunk)
-{
-    size_t row_bytes = dc_h5_type_bytes(type);
-    for (int i = 1; i < n_dims; i++) {
-        chunk[i] = dims[i];
-        row_bytes = dc_mul_size(row_bytes, (size_t)dims[i]);
-    }
-    chunk[0] = DC_MAX((hsize_t)1, (hsize_t)(CHUNK_BYTES / DC_MAX(row_bytes, (size_t)1)));
-}
-
-static hid_t creation_list(bool extendible, int n_dims, const hsize_t *chunk)
+static hid_t creation_list(void)
 {
     const hid_t dcpl = H5Pcreate(H5P_DATASET_CREATE);
     H5Pset_obj_track_times(dcpl, false);
     H5Pset_fill_time(dcpl, H5D_FILL_TIME_NEVER);
-    if (extendible) {
-        if (H5Pset_chunk(dcpl, n_dims, chunk) < 0) return dc_h5_drop(dcpl), -1;
-    } else {
-        H5Pset_alloc_time(dcpl, H5D_ALLOC_TIME_EARLY);
-    }
+    H5Pset_alloc_time(dcpl, H5D_ALLOC_TIME_EARLY);
     return dcpl;
 }
 
@@ -223,57 +208,25 @@ static dc_status create_parents(dc_h5 *h5, const char *name)
     return DC_OK;
 }
 
-static dc_status create(dc_h5 *h5, const char *name, dc_h5_type type, int n_dims, const dc_gidx *dims, bool extendible)
+dc_status dc_h5_create_dataset(dc_h5 *h5, const char *name, dc_h5_type type, int n_dims, const dc_gidx *dims)
 {
-    hsize_t size[DC_H5_MAX_DIMS], limit[DC_H5_MAX_DIMS], chunk[DC_H5_MAX_DIMS];
-    bool legal = n_dims >= (extendible ? 1 : 0) && n_dims <= DC_H5_MAX_DIMS;
+    hsize_t size[DC_H5_MAX_DIMS];
+    bool legal = n_dims >= 0 && n_dims <= DC_H5_MAX_DIMS;
     for (int i = 0; legal && i < n_dims; i++) {
         legal = dims[i] >= 0;
-        size[i] = limit[i] = (hsize_t)dims[i];
+        size[i] = (hsize_t)dims[i];
     }
     if (!legal) return DC_FAIL(DC_ERR_INTERNAL, "%s: illegal shape for '%s'", h5->path, name);
-    if (extendible) {
-        limit[0] = H5S_UNLIMITED;
-        chunk_shape(type, n_dims, size, chunk);
-    }
     dc_status st = create_parents(h5, name);
     if (st != DC_OK) return st;
-    const hid_t type_id = dc_h5_type_id(type), dcpl = creation_list(extendible, n_dims, chunk);
-    const hid_t space = n_dims == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(n_dims, size, extendible ? limit : NULL);
+    const hid_t type_id = dc_h5_type_id(type), dcpl = creation_list();
+    const hid_t space = n_dims == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(n_dims, size, NULL);
     const hid_t dset = H5Dcreate2(h5->file, name, type_id, space, H5P_DEFAULT, dcpl, H5P_DEFAULT);
     if (dset < 0) st = DC_FAIL(DC_ERR_IO, "cannot create '%s' in %s: %s", name, h5->path, dc_h5_error());
     dc_h5_drop(dset);
     dc_h5_drop(space);
     dc_h5_drop(dcpl);
     dc_h5_drop(type_id);
-    return st;
-}
-
-dc_status dc_h5_create_dataset(dc_h5 *h5, const char *name, dc_h5_type type, int n_dims, const dc_gidx *dims)
-{
-    return create(h5, name, type, n_dims, dims, false);
-}
-
-dc_status dc_h5_create_extendible(dc_h5 *h5, const char *name, dc_h5_type type, int n_dims, const dc_gidx *dims)
-{
-    return create(h5, name, type, n_dims, dims, true);
-}
-
-dc_status dc_h5_extend(dc_h5 *h5, const char *name, dc_gidx rows)
-{
-    dc_status st = DC_OK;
-    dc_h5_info info;
-    hid_t dset = -1;
-    hsize_t size[DC_H5_MAX_DIMS];
-    DC_TRY(dc_h5_open_dataset(h5, name, &dset));
-    DC_TRY(dc_h5_describe(h5, name, dset, &info));
-    for (int i = 0; i < info.n_dims; i++) size[i] = (hsize_t)info.dims[i];
-    size[0] = (hsize_t)rows;
-    if (H5Dset_extent(dset, size) < 0)
-        st = DC_FAIL(DC_ERR_IO, "cannot extend '%s' of %s to %lld rows: %s", name, h5->path, (long long)rows,
-                     dc_h5_error());
-out:
-    dc_h5_drop(dset);
     return st;
 }
 
