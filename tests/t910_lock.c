@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../src/app/lock.h"
 #include "check.h"
+#include "dcmpi/lock.h"
 
 static bool without_flock;
 static const char *leaves; /* the owner of this file unlinks it at the worst moment, once */
@@ -53,13 +53,19 @@ int clock_gettime(clockid_t clock, struct timespec *t)
     return rc;
 }
 
+static char dir[] = "/tmp/dcmpi-lock.XXXXXX", path[64], guard[80];
+
+static dc_status acquire(dc_lock **lock)
+{
+    return dc_lock_acquire(path, "output directory", "set run.output", lock);
+}
+
 enum { STARTERS = 8, ROUNDS = 40 };
 
 typedef struct {
     _Atomic int ready, inside, most, taken, busy, done;
 } board;
 static board *shared;
-static char dir[] = "/tmp/dcmpi-lock.XXXXXX", path[64], guard[80];
 
 static void pause_us(long us)
 {
@@ -92,7 +98,7 @@ static void starter(void)
 {
     dc_lock *lock;
     start_together(STARTERS);
-    const dc_status st = dc_lock_acquire(path, &lock);
+    const dc_status st = acquire(&lock);
     if (st == DC_OK) shared->taken++;
     if (st == DC_ERR_BUSY) shared->busy++;
     shared->done++;
@@ -106,7 +112,7 @@ static void visitor(void)
     start_together(STARTERS);
     for (int i = 0; i < ROUNDS; i++) {
         dc_lock *lock;
-        if (dc_lock_acquire(path, &lock) == DC_OK) {
+        if (acquire(&lock) == DC_OK) {
             const int inside = ++shared->inside;
             if (inside > shared->most) shared->most = inside;
             shared->taken++;
@@ -158,7 +164,7 @@ static void check_races(void)
 static bool is_busy(void)
 {
     dc_lock *lock;
-    const dc_status st = dc_lock_acquire(path, &lock);
+    const dc_status st = acquire(&lock);
     if (st == DC_OK) dc_lock_release(&lock);
     return st == DC_ERR_BUSY;
 }
@@ -188,7 +194,7 @@ static void check_leaving_owner(void)
     write_lock(host, 2147483000, 5);
     owner_ends = without_flock;
     leaves = path;
-    CHECK_OK(dc_lock_acquire(path, &lock));
+    CHECK_OK(acquire(&lock));
     CHECK(leaves == NULL);
     CHECK(access(path, F_OK) == 0);
     owner_ends = false;
@@ -225,7 +231,7 @@ static void check_beat(void)
     dc_lock *lock;
     const struct timespec long_ago = {.tv_sec = 1000};
     CHECK_OK(dc_lock_beat(NULL));
-    CHECK_OK(dc_lock_acquire(path, &lock));
+    CHECK_OK(acquire(&lock));
     utimensat(AT_FDCWD, path, (struct timespec[]){long_ago, long_ago}, 0);
     later_s = 50;
     CHECK_OK(dc_lock_beat(lock));
@@ -254,18 +260,18 @@ static void check_odd_files(void)
     char target[80];
     snprintf(target, sizeof target, "%s/target", dir);
     CHECK(symlink(target, path) == 0);
-    CHECK_STATUS(dc_lock_acquire(path, &lock), DC_ERR_IO);
+    CHECK_STATUS(acquire(&lock), DC_ERR_IO);
     dc_error_clear();
     CHECK(access(target, F_OK) != 0);
     unlink(path);
     CHECK(mkdir(path, 0700) == 0);
-    CHECK_STATUS(dc_lock_acquire(path, &lock), DC_ERR_IO);
+    CHECK_STATUS(acquire(&lock), DC_ERR_IO);
     dc_error_clear();
     rmdir(path);
     FILE *f = fopen(path, "w");
     fputs("notes of somebody\n", f);
     fclose(f);
-    CHECK_STATUS(dc_lock_acquire(path, &lock), DC_ERR_IO);
+    CHECK_STATUS(acquire(&lock), DC_ERR_IO);
     CHECK_TEXT_HAS(dc_error_text(), "no lock of dcmpi");
     dc_error_clear();
     unlink(path);

@@ -2,6 +2,8 @@
 #ifndef DCMPI_FILE_H
 #define DCMPI_FILE_H
 
+#include <sys/stat.h>
+
 #include "dcmpi/base.h"
 
 /* One piece of a file's bytes. */
@@ -18,6 +20,20 @@ DC_CHECKED dc_status dc_file_replace(const char *path, const dc_file_piece *piec
 /* A whole file of at most max_bytes in memory (dc_mem, owned by the caller). Errors: DC_ERR_IO (cannot be read),
  * DC_ERR_FORMAT (no regular file, too large), DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_file_read(const char *path, size_t max_bytes, unsigned char **data, size_t *bytes);
+
+/* ---- Which file, and of what kind -------------------------------------------------------------------------------- */
+
+/* Whether `path` is a name of the file that is open as fd; links are not followed. */
+bool dc_file_is(int fd, const char *path);
+/* Whether both paths lead to one file, by whatever names and links. */
+bool dc_file_same(const char *a, const char *b);
+/* "a symbolic link", "a folder", "a pipe" ...; NULL for a regular file. */
+const char *dc_file_kind(const struct stat *s);
+/* Opens or makes a file to append to: never through a link, never one with a second name, and without waiting for the
+ * other end of a pipe. *file is the caller's. Errors: DC_ERR_IO. */
+DC_CHECKED dc_status dc_file_append(const char *path, FILE **file);
+/* Shortens a file of that kind to at most `bytes`; one that is missing or shorter stays. Errors: DC_ERR_IO. */
+DC_CHECKED dc_status dc_file_cut(const char *path, int64_t bytes);
 
 /* Bytes of the file that f writes, after its buffer has been written; INT64_MAX if they cannot be. */
 int64_t dc_file_written(FILE *f);

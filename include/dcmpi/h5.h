@@ -93,13 +93,13 @@ typedef struct {
 /* Runs on rank 0 alone. */
 typedef dc_status (*dc_h5_fill)(void *ctx, dc_h5 *h5);
 
-/* Writes `path` by the safe sequence: rank 0 makes path.part serially: skeleton of the row arrays, then whatever
- * fill(ctx, h5) adds (small arrays and attributes), then checksums; space is reserved (posix_fallocate) and fsynced, so
- * that a full disk is seen before the rows are written; then each rank writes its rows, past the library, and reads
- * them back; then rank 0 sets the root attribute complete=1, reads back what it wrote alone, fsyncs and renames
- * path.part to path. On any error path.part is removed, an older `path` is left alone, and all ranks return the same
- * status. Between two arrays the run may stop (DC_STOPPED): path.part is removed. path is global and not longer than
- * DC_PATH_MAX - 6. */
+/* Writes `path` by the safe sequence: rank 0 makes path.part serially (an error if there is one): skeleton of the row
+ * arrays, then whatever fill(ctx, h5) adds (small arrays and attributes), then checksums; space is reserved
+ * (posix_fallocate) and fsynced, so that a full disk is seen before the rows are written; then each rank writes its
+ * rows, past the library, and reads them back; then rank 0 sets the root attribute complete=1, reads back what it wrote
+ * alone, fsyncs and renames path.part to path. On any error path.part is removed, an older `path` is left alone, and
+ * all ranks return the same status. Between two arrays the run may stop (DC_STOPPED): path.part is removed. path is
+ * global and not longer than DC_PATH_MAX - 6. */
 DC_CHECKED dc_status dc_h5_write_result(dc_comm *comm, const char *path, const dc_part *part, const dc_h5_rows *rows,
                                         size_t n_rows_arrays, dc_h5_fill fill, void *ctx);
 

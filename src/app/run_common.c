@@ -95,9 +95,11 @@ static dc_status write_files(dc_comm *comm, dc_job *job, dc_result *r)
 {
     char path[DC_PATH_MAX];
     if (!dc_job_path(job, "run.h5", path)) return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
+    dc_status st = dc_agree(comm, dc_lock_confirm(job->lock));
+    if (st != DC_OK) return st;
     const double start = dc_timer_start();
     dc_watchdog_note("writing", 0);
-    const dc_status st = dc_result_write(comm, path, r);
+    st = dc_result_write(comm, path, r);
     dc_timer_stop(&job->timers, DC_T_WRITE, start, 0, 0);
     return st;
 }

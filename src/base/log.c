@@ -31,13 +31,14 @@ int dc_log_warning_count(void)
 
 dc_status dc_log_open(const char *path)
 {
+    dc_status st = DC_OK;
     if (!active) return DC_OK;
     setvbuf(stdout, NULL, _IOLBF, 0);
-    file = fopen(path, "a");
-    if (!file || dc_fault(DC_FAULT_LOG_OPEN))
-        return DC_FAIL(DC_ERR_IO, "cannot open %s: %s; check run.output", path, strerror(errno));
+    DC_TRY(dc_file_append(path, &file));
     setvbuf(file, NULL, _IOLBF, 0);
-    return DC_OK;
+    if (dc_fault(DC_FAULT_LOG_OPEN)) st = DC_FAIL(DC_ERR_IO, "cannot open %s: %s", path, strerror(errno));
+out:
+    return st;
 }
 
 int64_t dc_log_bytes(void)

@@ -108,7 +108,7 @@ static void release(dc_job *j)
 dc_status dc_convert(const dc_convert_config *cfg, dc_convert_result *result)
 {
     dc_status st = DC_OK;
-    dc_job j = {.cfg = cfg, .result = result, .out = {.lock = -1}};
+    dc_job j = {.cfg = cfg, .result = result, .out = {.fd = -1}};
     memset(result, 0, sizeof *result);
     DC_TRY(check_config(cfg));
     DC_TRY(dc_mem_alloc(&j.plan, (size_t)cfg->n_inputs, sizeof *j.plan, "list of inputs"));
