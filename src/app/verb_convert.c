@@ -133,8 +133,6 @@ static dc_status parse_arguments(command *c)
             only_files = true;
         else if (!only_files && arg[0] == '-' && arg[1] != '\0')
             DC_TRY(parse_option(c, arg));
-        else if (arg[0] == '\0')
-            return DC_FAIL(DC_ERR_USAGE, "convert: a file name is empty");
         else
             c->files[c->n_files++] = arg;
     }

@@ -75,31 +75,48 @@ typedef enum {
     BROKEN   /* errno says why */
 } outcome;
 
-/* Text and age of the guard of others, which version 0.1.0 made as a file. */
-static bool read_guard(const char *path, dc_owner *o, double *age_s, struct stat *s)
+/* The guard of somebody else, open as `fd` (O_PATH); version 0.1.0 made it as a file. */
+static dc_owner_finding read_guard(int fd, const char *path, const struct stat *s, dc_owner *o)
 {
     char text[DC_OWNER_TEXT_MAX] = "";
-    const struct timespec now = {.tv_sec = time(NULL)};
-    if (lstat(path, s) != 0) return false;
-    *age_s = seconds_between(&s->st_mtim, &now);
-    if (S_ISLNK(s->st_mode)) return readlink(path, text, sizeof text - 1) >= 0 && (dc_owner_parse(text, o), true);
-    const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0) return false;
-    if (read_owner(fd, o) != DC_OWNER_SOMEBODY) *o = (dc_owner){0};
-    close(fd);
-    return true;
+    *o = (dc_owner){0};
+    if (S_ISLNK(s->st_mode))
+        return readlinkat(fd, "", text, sizeof text - 1) > 0 ? dc_owner_parse(text, o) : DC_OWNER_NOBODY;
+    if (!S_ISREG(s->st_mode)) return DC_OWNER_ANOTHER_FILE;
+    const int file = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    const dc_owner_finding found = file >= 0 ? read_owner(file, o) : DC_OWNER_NOBODY;
+    if (file >= 0) close(file);
+    return found;
 }
 
 /* A guard is held for as long as a small file takes to reach the disk; its owner's name in it tells one that was left
  * by a crash, its age one without a name. */
-static void remove_old_guard(const char *path)
+static outcome wait_for_guard(const char *path)
 {
-    struct stat before, now;
-    double age_s;
-    dc_owner o = {0};
-    if (!read_guard(path, &o, &age_s, &before)) return;
-    const bool old = o.host[0] ? dc_owner_is_gone(&o, age_s, false) : age_s > DC_OWNER_STALE_S;
-    if (old && lstat(path, &now) == 0 && now.st_ino == before.st_ino && now.st_dev == before.st_dev) unlink(path);
+    const struct timespec now = {.tv_sec = time(NULL)};
+    struct stat s;
+    dc_owner o;
+    outcome how = AGAIN;
+    const int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &s) != 0) goto out; /* just gone */
+    const dc_owner_finding found = read_guard(fd, path, &s, &o);
+    const double age_s = seconds_between(&s.st_mtim, &now);
+    const bool old = found == DC_OWNER_SOMEBODY ? dc_owner_is_gone(&o, age_s, false) : age_s > DC_OWNER_STALE_S;
+    if (found == DC_OWNER_ANOTHER_FILE)
+        how = ANOTHER;
+    else if (old && dc_file_is(fd, path))
+        unlink(path);
+out:
+    if (fd >= 0) close(fd);
+    return how;
+}
+
+/* One that waited for a crashed guard may have removed ours, which came in its place. */
+static bool is_guarded(const dc_lock *l)
+{
+    char text[DC_OWNER_TEXT_MAX] = "", own[DC_OWNER_TEXT_MAX];
+    dc_owner_format(&l->self, own);
+    return readlink(l->guard, text, sizeof text - 1) > 0 && strcmp(text, own) == 0;
 }
 
 /* *now: time of the file system. A file system without symbolic links has the flock alone. */
@@ -113,9 +130,7 @@ static outcome raise_guard(dc_lock *l, bool *raised, struct timespec *now)
     dc_owner_format(&l->self, text);
     if (symlink(text, l->guard) != 0) {
         if (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS) return TAKEN;
-        if (errno != EEXIST) return BROKEN;
-        remove_old_guard(l->guard);
-        return AGAIN;
+        return errno == EEXIST ? wait_for_guard(l->guard) : BROKEN;
     }
     *raised = true;
     if (lstat(l->guard, &s) != 0) return BROKEN;
@@ -164,7 +179,9 @@ static outcome look(dc_lock *l, const struct timespec *now, dc_owner *o, double 
         errno = cause;
         return BROKEN;
     }
-    const bool gone = found == DC_OWNER_NOBODY || dc_owner_is_gone(o, *silent_s, flock_is_free);
+    const bool gone = found == DC_OWNER_NOBODY ||
+                      dc_owner_equal(o, &l->self) || /* or an attempt before was disturbed */
+                      dc_owner_is_gone(o, *silent_s, flock_is_free);
     if (!dc_file_is(l->fd, l->path)) return AGAIN; /* its owner unlinked it before it went */
     return gone ? TAKEN : BUSY;
 }
@@ -196,12 +213,17 @@ static dc_status try_once(dc_lock *l, bool *again)
     outcome how = raise_guard(l, &raised, &now);
     *again = how == AGAIN;
     if (*again) return DC_OK;
+    if (how == ANOTHER)
+        return DC_FAIL(DC_ERR_IO, "%s is no guard of a lock of dcmpi; move it away, or %s", l->guard, l->advice);
     if (how == BROKEN && !raised)
         return DC_FAIL(DC_ERR_IO, "cannot write to the %s: %s (%s); %s", l->what, strerror(errno), l->guard, l->advice);
     if (how == TAKEN) how = look(l, &now, &o, &silent_s);
     *again = how == AGAIN;
     const dc_status st = *again ? DC_OK : settle(l, how, &o, silent_s);
-    if (raised) unlink(l->guard);
+    const bool guarded = raised && is_guarded(l);
+    if (guarded) unlink(l->guard);
+    /* Who has the guard by now reads our name, or has read the file before it was there: then both try again. */
+    if (raised && !guarded && st == DC_OK) *again = true;
     if (st != DC_OK || *again) drop(l);
     return st;
 }
