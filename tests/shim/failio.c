@@ -1,11 +1,13 @@
 /* A library to preload (LD_PRELOAD) that lets one call on one file fail, as a full disk, a lost connection or a file
  * system without locks would. Tests count the calls of a run first and then let each of them fail in turn.
  *
- *   FAILIO_MATCH=TEXT     files whose path contains TEXT (of rename: the old or the new one); without it nothing
- * happens FAILIO_CALL=NAME      open, write (and pwrite, writev, pwritev, aio_write), fsync, rename, fallocate,
- * truncate, flock, unlink, close; any of them if not given FAILIO_AT=N           the N-th such call fails, counted in
- * each process; 0: none; N+: also all that follow FAILIO_ERROR=NAME     ENOSPC, EDQUOT, EIO (default), EINTR, EROFS,
- * EFBIG, ENOLCK, EACCES, or SHORT: half is written FAILIO_RANK=R         only in this rank of an Open MPI job
+ *   FAILIO_MATCH=TEXT     files whose path contains TEXT (of rename: the old or the new one); not given: none
+ *   FAILIO_CALL=NAME      open, write (and pwrite, writev, pwritev, aio_write), fsync, rename, fallocate, truncate,
+ *                         flock, unlink, close; any of them if not given
+ *   FAILIO_AT=N           the N-th such call fails, counted in each process; 0: none; N+: also all that follow
+ *   FAILIO_ERROR=NAME     ENOSPC, EDQUOT, EIO (default), EINTR, EROFS, EFBIG, ENOLCK, EACCES; SHORT: half is written;
+ *                         LOCAL: flock succeeds, for whoever has the lock is on another node
+ *   FAILIO_RANK=R         only in this rank of an Open MPI job
  *   FAILIO_LOG=FILE       each such call is appended as "rank call path"
  */
 #include <aio.h>
@@ -22,13 +24,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 4096, SHORT_WRITE = -1 };
+enum { PATH_BYTES = 4096, SHORT_WRITE = -1, LOCAL_LOCK = -2 };
 
 static const struct {
     const char *name;
     int number;
-} errors[] = {{"ENOSPC", ENOSPC}, {"EDQUOT", EDQUOT}, {"EIO", EIO},       {"EINTR", EINTR},      {"EROFS", EROFS},
-              {"EFBIG", EFBIG},   {"ENOLCK", ENOLCK}, {"EACCES", EACCES}, {"SHORT", SHORT_WRITE}};
+} errors[] = {{"ENOSPC", ENOSPC},     {"EDQUOT", EDQUOT},   {"EIO", EIO},       {"EINTR", EINTR},
+              {"EROFS", EROFS},       {"EFBIG", EFBIG},     {"ENOLCK", ENOLCK}, {"EACCES", EACCES},
+              {"SHORT", SHORT_WRITE}, {"LOCAL", LOCAL_LOCK}};
 
 static const char *setting(const char *name, const char *fallback)
 {
@@ -215,5 +218,6 @@ TRUNCATE_LIKE(ftruncate64)
 int flock(int fd, int operation)
 {
     const int error = verdict_fd("flock", fd);
+    if (error == LOCAL_LOCK) return 0;
     return error ? fail(error) : (int)syscall(SYS_flock, fd, operation);
 }
