@@ -20,7 +20,7 @@ cp d.h5 d.before
 # ---- Two at once
 run_cmd bash -c '"$@" >1.txt 2>&1 & "$@" && wait $!' _ "${export[@]}" run/run.h5 twice.csv
 expect_exit 0 "two exports to one file"
-is "$(wc -l <twice.csv) $(ls -A | grep -c part)" "301 0" "the file is whole, nothing else is left"
+is "$(wc -l <twice.csv) $(find . -name '*part*')" "301 " "the file is whole, nothing else is left"
 run_cmd bash -c '"$@" >1.txt 2>&1 & "$@" && wait $!' _ "${report[@]}" run
 expect_exit 0 "two reports of one run"
 is "$(tail -n 1 run/report.html) $(find run -name '*part*')" "</html> " "the page is whole, nothing else is left"
@@ -30,7 +30,7 @@ echo precious >victim
 for name in run/report.html x.csv x.npy; do
     case $name in
     *.html) command=("${report[@]}" run) ;;
-    *) command=("${export[@]}" run/run.h5 $name) ;;
+    *) command=("${export[@]}" run/run.h5 "$name") ;;
     esac
     rm -f "$name"
     ln -s "$tmp/victim" "$name.part"
@@ -79,7 +79,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 from report_output import whole_file
 with whole_file('never.csv') as part:
     time.sleep(60)"
-    is "$(ls -A | grep -cE 'never|dcmpi-')" 0 "SIG$signal leaves nothing (exit $rc)"
+    is "$(find . -name 'never*' -o -name '.dcmpi-*')" "" "SIG$signal leaves nothing (exit $rc)"
 done
 
 # ---- Outputs that are inputs

@@ -54,11 +54,11 @@ for name in "${names[@]}"; do
         folder:ckpt) ;;                              # is what it should be
         folder:ckpt/ckpt-000001.h5) ;;               # passed over with a warning (t962)
         foreign:STOP) ;;                             # a wish of any content
-        second-name:log.txt | second-name:metrics.jsonl) refused $kind $name ;;
+        second-name:log.txt | second-name:metrics.jsonl) refused $kind "$name" ;;
         second-name:*) ;;                            # a new file takes the name
-        others:log.txt | others:run.h5 | others:summary.json) [ "$(id -u)" != 0 ] || refused $kind $name ;;
+        others:log.txt | others:run.h5 | others:summary.json) [ "$(id -u)" != 0 ] || refused $kind "$name" ;;
         others:*) ;;
-        *) refused $kind $name ;;
+        *) refused $kind "$name" ;;
         esac
     done
 done
@@ -100,9 +100,9 @@ clash() { # NAME KEY FILE
     done
 }
 for name in "${names[@]}"; do
-    [ $name = ckpt ] && continue
-    [ $name = STOP ] || clash $name input.data d.h5
-    clash $name model.weights good/run.h5
+    [ "$name" = ckpt ] && continue
+    [ "$name" = STOP ] || clash "$name" input.data d.h5
+    clash "$name" model.weights good/run.h5
 done
 is $wrong 0 "an input that is a file of the run by any name ends with 2, and is left alone"
 mkdir -p again
