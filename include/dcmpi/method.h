@@ -64,8 +64,9 @@ typedef struct {
     /* Loss of the batch and its gradients: dZ [n x L], dextra (this rank's part); both are written. Local. */
     double (*loss_grad)(dc_method_state *state, const dc_method_batch *batch, const float *Z, const float *extra,
                         float *dZ, float *dextra);
-    /* Soft assignment q [n x K] of any rows. Local. */
-    void (*assign_local)(const dc_method_env *env, const float *extra, const float *Z, int64_t n, float *q);
+    /* Soft assignment q [n x K] and labels [n] of any rows. Local. */
+    void (*assign_local)(const dc_method_env *env, const float *extra, const float *Z, int64_t n, float *q,
+                         int32_t *label);
     void (*destroy)(dc_method_state **state);
 } dc_method;
 

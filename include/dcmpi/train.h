@@ -160,7 +160,7 @@ typedef struct {
 typedef struct {
     float *Z;          /* [n x L] local, owned */
     int32_t *labels;   /* [n] local, owned */
-    float *confidence; /* [n] local, owned: max_j q_ij */
+    float *confidence; /* [n] local, owned: q of the label, the largest of the row */
     float *q;          /* [n x K] local, owned */
     dc_stop stop;
     int64_t iterations; /* steps taken */
@@ -177,7 +177,6 @@ void dc_cluster_result_release(dc_cluster_result *r);
 /* What a result file tells about its model, the same on all ranks. Owned: the arrays. */
 typedef struct {
     bool has_net;      /* false: k-means on the scaled data */
-    bool nearest;      /* labels are those of the nearest centre, not of the largest soft assignment */
     dc_net net;        /* if has_net */
     int64_t D;         /* width of the data */
     int64_t K, width;  /* centres [K x width] in the embedding, or in the scaled data */

@@ -93,9 +93,10 @@ double dc_centers_kl_grad(dc_method_state *state, const dc_method_batch *batch, 
                               dextra, state->scratch);
 }
 
-void dc_centers_assign_local(const dc_method_env *env, const float *extra, const float *Z, int64_t n, float *q)
+void dc_centers_assign_local(const dc_method_env *env, const float *extra, const float *Z, int64_t n, float *q,
+                             int32_t *label)
 {
-    dc_softassign(Z, extra, n, env->K, env->L, env->alpha, q);
+    dc_softassign(Z, extra, n, env->K, env->L, env->alpha, q, label);
 }
 
 void dc_centers_destroy(dc_method_state **state)

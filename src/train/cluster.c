@@ -246,7 +246,7 @@ out:
     return st;
 }
 
-/* k-means on the final embedding takes the place of the trained centres. */
+/* Centres of k-means on the final embedding take the place of the trained ones. */
 static dc_status final_kmeans(dc_comm *comm, dc_trainer *t, dc_cluster_result *out)
 {
     dc_status st = DC_OK;
@@ -257,7 +257,6 @@ static dc_status final_kmeans(dc_comm *comm, dc_trainer *t, dc_cluster_result *o
     dc_control_at(t->model->control, "final_kmeans", 0);
     DC_TRY(dc_kmeans(comm, &rows, &env->kmeans, &km));
     memcpy(dc_trainer_extra(t), km.centers, (size_t)(env->K * env->L) * sizeof *km.centers);
-    memcpy(out->labels, km.labels, (size_t)dc_part_rows(env->part) * sizeof *km.labels);
     dc_timer_stop(t->model->timers, DC_T_KMEANS, begin, 0, 0);
 out:
     dc_kmeans_result_release(&km);
@@ -267,12 +266,8 @@ out:
 static void assign(const dc_trainer *t, dc_cluster_result *out)
 {
     const int64_t n = dc_part_rows(&t->model->data->part), K = t->cfg->env.K;
-    t->cfg->method->assign_local(&t->env, dc_trainer_extra(t), out->Z, n, out->q);
-    for (int64_t i = 0; i < n; i++) {
-        float best = 0;
-        for (int64_t j = 0; j < K; j++) best = DC_MAX(best, out->q[i * K + j]);
-        out->confidence[i] = best;
-    }
+    t->cfg->method->assign_local(&t->env, dc_trainer_extra(t), out->Z, n, out->q, out->labels);
+    for (int64_t i = 0; i < n; i++) out->confidence[i] = out->q[i * K + out->labels[i]];
 }
 
 dc_status dc_train_cluster(dc_comm *comm, dc_model *m, const dc_cluster_config *cfg, dc_history *history,

@@ -130,13 +130,8 @@ out:
 static dc_status read_attributes(dc_h5 *h5, const char *path, dc_trained *t)
 {
     dc_status st = DC_OK;
-    char assignment[16];
     int64_t shards;
-    DC_TRY(dc_h5_get_attr_str(h5, "/", "assignment", assignment, sizeof assignment));
     DC_TRY(dc_h5_get_attr_i64(h5, "/", "shards", &shards, 1, NULL));
-    t->nearest = strcmp(assignment, "nearest") == 0;
-    if (!t->nearest && (strcmp(assignment, "soft") != 0 || !t->has_net))
-        return DC_FAIL(DC_ERR_FORMAT, "%s: attribute assignment is %s", path, assignment);
     if (shards < 1 || shards > DC_MAX_SHARDS || (shards & (shards - 1)))
         return DC_FAIL(DC_ERR_FORMAT, "%s: attribute shards is %lld", path, (long long)shards);
     t->shards = dc_int(shards);

@@ -86,26 +86,13 @@ int64_t dc_predictor_next(dc_predictor *p)
     return p->n;
 }
 
-/* Label and confidence of each row from q: the largest, ties to the lowest cluster. */
-static void take_best(const float *q, int64_t n, int64_t K, int32_t *label, float *confidence)
-{
-    for (int64_t i = 0; i < n; i++) {
-        int64_t best = 0;
-        for (int64_t k = 1; k < K; k++)
-            if (q[i * K + k] > q[i * K + best]) best = k;
-        label[i] = (int32_t)best;
-        confidence[i] = q[i * K + best];
-    }
-}
-
 static void predict_embedded(dc_predictor *p, float *Z, int32_t *label, float *confidence)
 {
     const dc_trained *t = p->trained;
     const dc_method_env env = {.K = t->K, .L = t->width, .alpha = t->alpha};
     dc_embed(p->embedder, &p->model, Z);
-    dc_method_find(t->method)->assign_local(&env, t->centers, Z, p->n, p->q);
-    take_best(p->q, p->n, t->K, label, confidence);
-    if (t->nearest) dc_nearest(Z, t->centers, p->n, t->K, t->width, label);
+    dc_method_find(t->method)->assign_local(&env, t->centers, Z, p->n, p->q, label);
+    for (int64_t i = 0; i < p->n; i++) confidence[i] = p->q[i * t->K + label[i]];
 }
 
 static void predict_raw(dc_predictor *p, int32_t *label)
