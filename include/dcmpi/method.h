@@ -36,6 +36,7 @@ typedef struct {
     int64_t odd_targets; /* rows of the target that do not sum to 1, -1 without a target */
     double f_sum;        /* sum_j f_j: N if all is well */
     double k_effective;  /* exp of the entropy of f/N */
+    double k_sized;      /* the same of the cluster sizes */
     int64_t largest;     /* rows of the largest cluster */
     int empty;           /* clusters without rows */
 } dc_refresh;

@@ -32,10 +32,11 @@ static void print_attributes(dc_h5 *h5)
                                        "libraries", "command_line", "verb",        "data",    "data_hash",
                                        "source",    "checksum",     "stop_reason", "classes", "model",
                                        "method",    "gemm",         "cpu",         "isa",     "phase"};
-    static const char *const number[] = {"format_version", "complete", "seed",   "ranks",     "threads", "iterations",
-                                         "wall_seconds",   "inertia",  "min",    "max",       "mean",    "image_shape",
-                                         "clusters",       "alpha",    "shards", "tile_rows", "step",    "rows",
-                                         "columns",        "parts",    "part"};
+    static const char *const number[] = {"format_version", "complete",     "seed",     "ranks",   "threads",
+                                         "iterations",     "wall_seconds", "inertia",  "min",     "max",
+                                         "mean",           "image_shape",  "clusters", "alpha",   "shards",
+                                         "tile_rows",      "step",         "rows",     "columns", "parts",
+                                         "part",           "scaled_range"};
     for (size_t i = 0; i < DC_COUNT_OF(text); i++) {
         char value[1024];
         if (!dc_h5_has_attr(h5, "/", text[i])) continue;

@@ -86,6 +86,7 @@ static dc_status fill_model_attributes(dc_h5 *h5, const dc_result *r)
 {
     dc_status st = DC_OK;
     DC_TRY(put_i64(h5, "/", "shards", r->data->part.V));
+    DC_TRY(dc_h5_put_attr_f64(h5, "/", "scaled_range", (double[]){r->data->scaled_min, r->data->scaled_max}, 2));
     if (!r->net) goto out;
     DC_TRY(put_str(h5, "method", r->cfg->cluster.method));
     DC_TRY(put_f64(h5, "/", "alpha", r->cfg->cluster.alpha));
