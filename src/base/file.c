@@ -180,7 +180,7 @@ bool dc_file_same(const char *a, const char *b)
     return stat(a, &x) == 0 && stat(b, &y) == 0 && same(&x, &y);
 }
 
-const char *dc_file_kind(const struct stat *s)
+const char *dc_file_kind_name(const struct stat *s)
 {
     switch (s->st_mode & S_IFMT) {
     case S_IFREG:
@@ -202,10 +202,10 @@ const char *dc_file_kind(const struct stat *s)
 static dc_status open_plain(const char *path, int flags, int *fd)
 {
     struct stat s;
-    const char *kind = lstat(path, &s) == 0 ? dc_file_kind(&s) : NULL;
+    const char *kind = lstat(path, &s) == 0 ? dc_file_kind_name(&s) : NULL;
     *fd = kind ? -1 : open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
     if (*fd < 0 && !kind) return fail("open", path, errno);
-    if (!kind && fstat(*fd, &s) == 0) kind = dc_file_kind(&s);
+    if (!kind && fstat(*fd, &s) == 0) kind = dc_file_kind_name(&s);
     if (!kind && s.st_nlink > 1) kind = "a file with a second name";
     if (!kind) return DC_OK;
     if (*fd >= 0) close(*fd);

@@ -92,7 +92,7 @@ static dc_status free_part(const dc_claim *c)
     struct stat s;
     if (lstat(c->part, &s) != 0) return errno == ENOENT ? DC_OK : fail_io(c->part, "cannot write output");
     if (!S_ISREG(s.st_mode))
-        return DC_FAIL(DC_ERR_IO, "%s is in the way: it is %s; move it away", c->part, dc_file_kind(&s));
+        return DC_FAIL(DC_ERR_IO, "%s is in the way: it is %s; move it away", c->part, dc_file_kind_name(&s));
     if (!dc_lock_was_left(c->lock) && s.st_size > 0)
         return DC_FAIL(DC_ERR_IO, "%s is in the way, and no killed job is known that left it; move it away", c->part);
     return unlink(c->part) == 0 ? DC_OK : fail_io(c->part, "cannot remove what an earlier job left");
