@@ -27,7 +27,7 @@ typedef struct {
 static dc_status note(check *c, dc_status st)
 {
     if (st != DC_ERR_FORMAT && st != DC_ERR_DATA) return st;
-    printf("%s: finding: %s\n", c->path, dc_error_text());
+    dc_log_plain("%s: finding: %s", c->path, dc_error_text());
     if (c->findings++ == 0) snprintf(c->first, sizeof c->first, "%s", dc_error_text());
     dc_error_clear();
     return DC_OK;
@@ -132,9 +132,9 @@ static dc_status check_data(check *c)
     DC_TRY(note(c, check_rows(c)));
     if (head.has_labels && dc_h5_has_attr(c->h5, "/y", "xxh3")) DC_TRY(note(c, dc_h5_check_hash(c->h5, "/y")));
     if (c->findings) goto out;
-    printf("%s: whole: data, %lld rows x %lld %s, %s, %s\n", c->path, (long long)head.N, (long long)head.D,
-           dc_dtype_name(head.dtype), head.has_labels ? "labels" : "no labels",
-           dc_h5_has_attr(c->h5, "/", "checksum") ? "checksum agrees" : "no checksum stored");
+    dc_log_plain("%s: whole: data, %lld rows x %lld %s, %s, %s", c->path, (long long)head.N, (long long)head.D,
+                 dc_dtype_name(head.dtype), head.has_labels ? "labels" : "no labels",
+                 dc_h5_has_attr(c->h5, "/", "checksum") ? "checksum agrees" : "no checksum stored");
 out:
     return st;
 }
@@ -257,8 +257,9 @@ static dc_status check_result(check *c, bool has_model)
             DC_TRY(note(c, check_finite(c, shapes[i].name)));
     if (has_model) DC_TRY(note(c, check_model(c)));
     if (c->findings == 0)
-        printf("%s: whole: %s, %lld rows, %lld clusters, checksums of %d datasets agree\n", c->path,
-               has_model ? "result" : "prediction", (long long)size[SIZE_N], (long long)size[SIZE_K], c->datasets);
+        dc_log_plain("%s: whole: %s, %lld rows, %lld clusters, checksums of %d datasets agree", c->path,
+                     has_model ? "result" : "prediction", (long long)size[SIZE_N], (long long)size[SIZE_K],
+                     c->datasets);
 out:
     return st;
 }
@@ -270,8 +271,8 @@ static dc_status check_ckpt(const char *path)
     dc_ckpt c;
     const dc_status st = dc_ckpt_read(path, &c);
     if (st != DC_OK) return st;
-    printf("%s: whole: checkpoint of %s, step %lld, %d arrays, the checksum agrees\n", path, c.header.phase,
-           (long long)c.header.step, c.n);
+    dc_log_plain("%s: whole: checkpoint of %s, step %lld, %d arrays, the checksum agrees", path, c.header.phase,
+                 (long long)c.header.step, c.n);
     dc_ckpt_release(&c);
     return DC_OK;
 }

@@ -105,7 +105,7 @@ static void note_only(comparison *c, const char *name)
         c->ignored++;
         return;
     }
-    printf("%-36s only in %s\n", name, c->path[in]);
+    dc_log_plain("%-36s only in %s", name, c->path[in]);
     c->differ++;
 }
 
@@ -124,7 +124,7 @@ static dc_status visit(void *ctx, const char *name, const dc_h5_info *info)
     DC_TRY(dc_h5_dataset_info(other_h5, name, &other));
     if (c->other_way) return DC_OK;
     if (!same_shape(info, &other) || info->type == DC_H5_OTHER) {
-        printf("%-36s types or shapes differ\n", name);
+        dc_log_plain("%-36s types or shapes differ", name);
         c->differ++;
         return DC_OK;
     }
@@ -134,8 +134,8 @@ static dc_status visit(void *ctx, const char *name, const dc_h5_info *info)
         return DC_OK;
     }
     c->differ++;
-    printf("%-36s %lld elements differ, first at %lld, largest difference %g\n", name, (long long)d.count,
-           (long long)d.first, d.largest);
+    dc_log_plain("%-36s %lld elements differ, first at %lld, largest difference %g", name, (long long)d.count,
+                 (long long)d.first, d.largest);
 out:
     return st;
 }
@@ -172,7 +172,7 @@ static dc_status print_agreement(const labelling *a, const labelling *b)
     DC_TRY(dc_mem_alloc(&table, dc_mul_size((size_t)a->count, (size_t)b->count), sizeof *table, "table of labels"));
     dc_contingency_local(a->label, b->label, a->n, a->count, b->count, table);
     DC_TRY(dc_scores_compute(table, a->count, b->count, &s));
-    printf("labels: ARI %.6f  NMI %.6f  matched %.6f\n", s.ari, s.nmi, s.acc);
+    dc_log_plain("labels: ARI %.6f  NMI %.6f  matched %.6f", s.ari, s.nmi, s.acc);
 out:
     dc_mem_free(&table);
     return st;
@@ -208,14 +208,14 @@ static dc_status compare_files(comparison *c)
     DC_TRY(dc_h5_visit(c->h5[0], visit, c));
     c->other_way = true;
     DC_TRY(dc_h5_visit(c->h5[1], visit, c));
-    if (c->ignored) printf("a prediction and a result: %d datasets of the result alone do not count\n", c->ignored);
+    if (c->ignored) dc_log_plain("a prediction and a result: %d datasets of the result alone do not count", c->ignored);
     if (c->differ + c->equal == 0)
         return DC_FAIL(DC_ERR_FORMAT, "neither %s nor %s holds a dataset to compare", c->path[0], c->path[1]);
     if (c->differ == 0) {
-        printf("equal: %d datasets, bit by bit\n", c->equal);
+        dc_log_plain("equal: %d datasets, bit by bit", c->equal);
         return DC_OK;
     }
-    printf("different: %d of %d datasets\n", c->differ, c->differ + c->equal);
+    dc_log_plain("different: %d of %d datasets", c->differ, c->differ + c->equal);
     DC_TRY(compare_labels(c));
     st = DC_DIFFERENT;
 out:

@@ -11,22 +11,7 @@
 
 #include "dcmpi/mem.h"
 #include "dcmpi/signals.h"
-
-void dc_printable(char *out, size_t cap, const char *text, size_t n)
-{
-    size_t used = 0;
-    if (n >= cap) {
-        text += n - (cap - 4);
-        n = cap - 4;
-        memcpy(out, "...", 3);
-        used = 3;
-    }
-    for (size_t i = 0; i < n; i++) {
-        const unsigned char c = (unsigned char)text[i];
-        out[used++] = c < 0x20 || c == 0x7f ? '?' : text[i];
-    }
-    out[used] = '\0';
-}
+#include "dcmpi/text.h"
 
 static const char *file_type(mode_t mode)
 {

@@ -56,7 +56,4 @@ DC_CHECKED dc_status dc_stream_expect_end(dc_stream *s);
  * reads: exact for plain files, an upper bound for gzip, which cannot expand more than 1032 times. */
 DC_CHECKED dc_status dc_stream_check_size(const dc_stream *s, uint64_t claimed);
 
-/* Copies text for a message: bytes that do not print become '?'; too long: the front is cut and replaced by "...". */
-void dc_printable(char *out, size_t cap, const char *text, size_t n);
-
 #endif
