@@ -62,9 +62,10 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     const dc_dataset *d = *data;
     job->data = d;
     DC_TRY(dc_resume_check_data(job, d));
-    dc_log("input     %s: %lld rows x %lld %s, range [%g, %g], mean %.4g, hash %016llx, %s", d->source,
+    dc_log("input     %s: %lld rows x %lld %s, range [%g, %g], mean %.4g, hash %016llx, %s, %s", d->source,
            (long long)d->part.N, (long long)d->D, dc_dtype_name(d->dtype), d->min, d->max, d->mean,
-           (unsigned long long)d->hash, d->y ? "labels for the report only" : "no labels");
+           (unsigned long long)d->hash, d->y ? "labels for the report only" : "no labels",
+           dc_checksum_text(d->checksum));
     dc_log("memory    about %.2f GiB per rank (program %.2f, data %.2f, model %.2f, work %.2f), %.2f more on rank 0; "
            "result about %.3f GiB "
            "on disk",

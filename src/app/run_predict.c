@@ -131,9 +131,9 @@ static void print_plan(const dc_prediction *p, int P)
            t->has_net ? "method " : "k-means on the data", t->method, (long long)t->K);
     char rounds[64] = "";
     if (p->capacity < p->part.N) snprintf(rounds, sizeof rounds, ", %lld rows at a time", (long long)p->capacity);
-    dc_log("input     %s: %lld rows of %s, %s; %d rank%s%s", p->input, (long long)p->part.N,
-           dc_dtype_name(p->stream.head.dtype), p->stream.C ? "labels for the scores only" : "no labels", P,
-           P == 1 ? "" : "s", rounds);
+    dc_log("input     %s: %lld rows of %s, %s, %s; %d rank%s%s", p->input, (long long)p->part.N,
+           dc_dtype_name(p->stream.head.dtype), p->stream.C ? "labels for the scores only" : "no labels",
+           dc_checksum_text(p->stream.checksum), P, P == 1 ? "" : "s", rounds);
 }
 
 /* The run's own kernels give the bits of the run. */
@@ -226,6 +226,7 @@ dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli)
     DC_TRY(prepare(comm, cli, &p));
     DC_TRY(dc_prediction_create(comm, &p));
     DC_TRY(run_rounds(comm, &p));
+    DC_TRY(dc_row_stream_end(comm, &p.stream));
     DC_TRY(dc_prediction_commit(comm, &p));
     print_result(&p, dc_clock_now_s() - start);
 out:

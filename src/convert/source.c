@@ -220,6 +220,7 @@ dc_status dc_source_open(dc_source *s, const dc_source_request *r)
     dc_stream *stream = &s->text.stream;
     DC_TRY(dc_stream_open(stream, r->path, r->max_bytes));
     snprintf(s->name, sizeof s->name, "%s", stream->name);
+    s->file = stream->state;
     if (is_zip(stream)) DC_TRY(DC_FAIL(DC_ERR_DATA, "%s: is a zip archive (.npz?); unpack it first", s->name));
     if (is_hdf5(stream))
         DC_TRY(open_h5(s, r));

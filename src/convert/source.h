@@ -29,6 +29,7 @@ typedef struct {
     int n_image_dims; /* 0 unless rows are pictures */
     int64_t image_shape[DC_SOURCE_IMAGE_DIMS_MAX];
     dc_gidx next_row;
+    dc_file_state file; /* when it was opened */
     /* by kind */
     dc_text text; /* its stream also serves DC_SOURCE_ARRAY */
     dc_array array;

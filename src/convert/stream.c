@@ -37,7 +37,7 @@ static dc_status open_regular(dc_stream *s, const char *path)
         return DC_FAIL(DC_ERR_DATA, "%s: is %s; give a regular file", s->name, file_type(info.st_mode));
     if (info.st_size == 0) return DC_FAIL(DC_ERR_DATA, "%s: is empty (0 bytes)", s->name);
     s->file_bytes = (uint64_t)info.st_size;
-    return DC_OK;
+    return dc_file_state_of(s->fd, s->name, &s->state);
 }
 
 /* One read() that survives signals; *got = 0 at the end of the file. */

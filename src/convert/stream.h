@@ -4,7 +4,7 @@
 
 #include <zlib.h>
 
-#include "dcmpi/base.h"
+#include "dcmpi/file.h"
 
 enum {
     DC_STREAM_WINDOW_BYTES = 1 << 20, /* decoded bytes that fill() can offer without growing */
@@ -15,6 +15,7 @@ typedef struct {
     int fd;
     char name[512];      /* path for messages: control characters replaced, shortened from the front */
     uint64_t file_bytes; /* size on disk */
+    dc_file_state state; /* of the file when it was opened */
     uint64_t limit;      /* decoded bytes allowed, UINT64_MAX: any number */
     bool gz, zlib_live, end;
     z_stream zlib;

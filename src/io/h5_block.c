@@ -169,10 +169,10 @@ out:
 /* Every node must see the same file. Collective. */
 static dc_status check_visible(dc_comm *comm, const char *path)
 {
-    int64_t bytes = 0;
-    dc_status st = dc_agree(comm, dc_h5_check_regular(path, &bytes));
+    dc_file_state state = {0};
+    dc_status st = dc_agree(comm, dc_h5_check_regular(path, &state));
     if (st != DC_OK) return st;
-    int64_t extremes[2] = {bytes, -bytes};
+    int64_t extremes[2] = {state.bytes, -state.bytes};
     dc_comm_max_i64(comm, extremes, 2);
     if (extremes[0] == -extremes[1]) return DC_OK;
     return DC_FAIL(DC_ERR_IO,

@@ -4,19 +4,10 @@
 #include "h5_private.h"
 
 #include <string.h>
-#include <xxhash.h>
 
 #include "dcmpi/mem.h"
 
 enum { PIECE_BYTES = 4 << 20, DIGITS = 16 };
-
-uint64_t dc_h5_hash_rows(size_t row_bytes, dc_gidx first, dc_gidx n, const void *rows)
-{
-    uint64_t sum = 0;
-    for (dc_gidx i = 0; i < n; i++)
-        sum += XXH3_64bits_withSeed((const char *)rows + (size_t)i * row_bytes, row_bytes, (uint64_t)(first + i));
-    return sum;
-}
 
 /* Rows of a dataset, and bytes of one of them. */
 static size_t shape_rows(const dc_h5_info *info, dc_gidx *rows)
@@ -66,17 +57,31 @@ dc_status dc_h5_put_hash(dc_h5 *h5, const char *name, uint64_t hash)
     return dc_h5_put_attr_str(h5, name, "xxh3", text);
 }
 
+dc_status dc_h5_get_attr_hash(dc_h5 *h5, const char *object, const char *attr, uint64_t *hash)
+{
+    char text[DIGITS + 2];
+    const dc_status st = dc_h5_get_attr_str(h5, object, attr, text, sizeof text);
+    if (st != DC_OK) return st;
+    if (strlen(text) != DIGITS || strspn(text, "0123456789abcdefABCDEF") != DIGITS)
+        return DC_FAIL(DC_ERR_FORMAT, "%s: attribute '%s' of '%s' is no checksum of 16 hex digits: %s", h5->path, attr,
+                       object, text);
+    *hash = strtoull(text, NULL, 16);
+    return DC_OK;
+}
+
+dc_status dc_h5_fail_hash(const char *path, const char *name, uint64_t found, uint64_t stored)
+{
+    return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is damaged: its checksum is %016llx, stored is %016llx", path, name,
+                   (unsigned long long)found, (unsigned long long)stored);
+}
+
 dc_status dc_h5_check_hash(dc_h5 *h5, const char *name)
 {
-    char stored[DIGITS + 2], found[DIGITS + 1];
-    uint64_t hash;
+    uint64_t stored, found;
     dc_status st = DC_OK;
-    DC_TRY(dc_h5_get_attr_str(h5, name, "xxh3", stored, sizeof stored));
-    DC_TRY(dc_h5_hash_dataset(h5, name, &hash));
-    snprintf(found, sizeof found, "%016llx", (unsigned long long)hash);
-    if (strcmp(stored, found) != 0)
-        st = DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is damaged: its checksum is %s, stored is %s", h5->path, name, found,
-                     stored);
+    DC_TRY(dc_h5_get_attr_hash(h5, name, "xxh3", &stored));
+    DC_TRY(dc_h5_hash_dataset(h5, name, &found));
+    if (stored != found) st = dc_h5_fail_hash(h5->path, name, found, stored);
 out:
     return st;
 }

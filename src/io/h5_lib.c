@@ -216,7 +216,7 @@ static const char *kind_of(mode_t mode)
     return S_ISDIR(mode) ? "a directory" : S_ISFIFO(mode) ? "a pipe" : S_ISSOCK(mode) ? "a socket" : "a device";
 }
 
-dc_status dc_h5_check_regular(const char *path, int64_t *bytes)
+dc_status dc_h5_check_regular(const char *path, dc_file_state *state)
 {
     struct stat s;
     if (stat(path, &s) != 0 || dc_fault(DC_FAULT_FILE_STAT))
@@ -224,9 +224,9 @@ dc_status dc_h5_check_regular(const char *path, int64_t *bytes)
     if (!S_ISREG(s.st_mode)) return DC_FAIL(DC_ERR_FORMAT, "%s is %s, not an HDF5 file", path, kind_of(s.st_mode));
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return DC_FAIL(DC_ERR_IO, "cannot read %s: %s; check its permissions", path, strerror(errno));
+    const dc_status st = dc_file_state_of(fd, path, state);
     close(fd);
-    *bytes = (int64_t)s.st_size;
-    return DC_OK;
+    return st;
 }
 
 int dc_h5_link_kind(hid_t file, const char *name)
@@ -351,7 +351,7 @@ dc_status dc_h5_check_storage(dc_h5 *h5, const char *name, hid_t dset, const dc_
     const hid_t dcpl = H5Dget_create_plist(dset);
     const bool filtered = H5Pget_layout(dcpl) == H5D_CHUNKED && H5Pget_nfilters(dcpl) > 0;
     dc_h5_drop(dcpl);
-    const size_t stored = DC_MIN((size_t)H5Dget_storage_size(dset), (size_t)h5->bytes);
+    const size_t stored = DC_MIN((size_t)H5Dget_storage_size(dset), (size_t)h5->state.bytes);
     const size_t possible = filtered ? dc_mul_size(stored, MAX_EXPANSION) : stored;
     if (claimed <= possible && claimed != SIZE_MAX) return DC_OK;
     return DC_FAIL(DC_ERR_FORMAT,
