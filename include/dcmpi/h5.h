@@ -18,17 +18,20 @@ typedef struct dc_h5 dc_h5;
 typedef enum { DC_H5_READ, DC_H5_CREATE, DC_H5_APPEND } dc_h5_mode;
 /* Element types of datasets beside dc_dtype. */
 typedef enum { DC_H5_U8, DC_H5_F16, DC_H5_F32, DC_H5_F64, DC_H5_I32, DC_H5_I64, DC_H5_OTHER } dc_h5_type;
-enum { DC_H5_MAX_DIMS = 8, DC_H5_NAME_MAX = 256 };
+enum { DC_H5_MAX_DIMS = 8, DC_H5_NAME_MAX = 256, DC_H5_TYPE_NAME_MAX = 64 };
 /* Bytes of an element; 0 of DC_H5_OTHER. */
 size_t dc_h5_type_bytes(dc_h5_type type);
 typedef struct {
     dc_h5_type type; /* DC_H5_OTHER: look at integer and floating; dc_h5_read_rows converts such numbers */
     int n_dims;      /* 0: a scalar, which counts as one row */
     dc_gidx dims[DC_H5_MAX_DIMS];
-    bool integer;      /* any integer (or enum), any size and byte order */
-    bool floating;     /* any floating-point type */
-    bool exact;        /* stored as `type` in little-endian order: dc_h5_read_part takes it */
-    size_t item_bytes; /* bytes per stored element */
+    bool integer;                        /* any integer (or enum), any size and byte order */
+    bool floating;                       /* any floating-point type */
+    bool fits_f32;                       /* floating: float32 holds all its values */
+    bool fits_f64;                       /* floating: float64 does */
+    bool exact;                          /* stored as `type` in little-endian order: dc_h5_read_part takes it */
+    size_t item_bytes;                   /* bytes per stored element */
+    char type_name[DC_H5_TYPE_NAME_MAX]; /* for people: "float32", "bfloat16", "text" */
 } dc_h5_info;
 
 /* CREATE truncates. Errors: DC_ERR_IO (missing, unreadable, not creatable), DC_ERR_FORMAT (not HDF5, truncated). Every

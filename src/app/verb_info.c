@@ -6,14 +6,6 @@
 #include "dcmpi/log.h"
 #include "verbs.h"
 
-static const char *type_name(dc_h5_type t)
-{
-    static const char *const names[] = {
-        [DC_H5_U8] = "uint8",  [DC_H5_F16] = "float16", [DC_H5_F32] = "float32", [DC_H5_F64] = "float64",
-        [DC_H5_I32] = "int32", [DC_H5_I64] = "int64",   [DC_H5_OTHER] = "other"};
-    return names[t];
-}
-
 static dc_status print_dataset(void *ctx, const char *name, const dc_h5_info *info)
 {
     (void)ctx;
@@ -21,7 +13,7 @@ static dc_status print_dataset(void *ctx, const char *name, const dc_h5_info *in
     size_t used = 0;
     for (int i = 0; i < info->n_dims && used < sizeof shape; i++)
         used += (size_t)snprintf(shape + used, sizeof shape - used, "%s%lld", i ? " x " : "", (long long)info->dims[i]);
-    dc_log_plain("  %-36s %-8s %s", name, type_name(info->type), info->n_dims ? shape : "scalar");
+    dc_log_plain("  %-36s %-8s %s", name, info->type_name, info->n_dims ? shape : "scalar");
     return DC_OK;
 }
 

@@ -84,6 +84,8 @@ static dc_status copy_rows(dc_job *j, int i, dc_source *s, dc_source *labels)
     if (j->result->dtype == DC_F32 && j->plan[i].narrowed && largest > 0x1p24)
         dc_log_note("%s: values up to %.9g become float32, which is exact for integers up to 16777216 only", s->name,
                     largest);
+    if (j->plan[i].rounded)
+        dc_log_note("%s: numbers become float64, which holds 15 digits of them up to 1.8e308", s->name);
     j->result->min = DC_MIN(j->result->min, r.min);
     j->result->max = DC_MAX(j->result->max, r.max);
 out:

@@ -13,6 +13,7 @@ enum { DC_PIECE_VALUES = 1 << 19, DC_ATTRIBUTE_MAX_BYTES = 1 << 20 };
 typedef struct {
     dc_gidx rows;
     bool narrowed;   /* its numbers may lose digits as float32 */
+    bool rounded;    /* and as float64 */
     bool own_labels; /* HDF5 with /y */
     dc_file_state file, label_file;
 } dc_input_plan;

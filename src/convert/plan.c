@@ -128,6 +128,7 @@ static dc_status plan_input_open(dc_job *j, dc_source *s, int i)
     if (s->kind == DC_SOURCE_TEXT) DC_TRY(scan_text(j, s));
     j->plan[i].rows = s->rows;
     j->plan[i].narrowed = s->narrowed;
+    j->plan[i].rounded = s->rounded;
     j->result->dtype = DC_MAX(j->result->dtype, s->stored);
     if (__builtin_add_overflow(j->result->N, s->rows, &j->result->N))
         st = DC_FAIL(DC_ERR_DATA, "%s: too many rows in all", s->name);

@@ -53,9 +53,9 @@ static dc_status describe_rows(const char *path, const dc_h5_info *info, dc_gidx
     }
     if (!known)
         return DC_FAIL(DC_ERR_DATA,
-                       "%s: /X must be uint8, float16, float32 or float64 in little-endian order; run: dcmpi "
+                       "%s: /X is %s; it must be uint8, float16, float32 or float64 in little-endian order; run: dcmpi "
                        "convert %s OUT.h5",
-                       path, path);
+                       path, info->type_name, path);
     s->head.N = info->dims[0];
     s->head.D = 1;
     for (int i = 1; i < info->n_dims; i++) s->head.D *= info->dims[i];

@@ -1,4 +1,4 @@
-/* What every file of src/io needs of the HDF5 library: quiet errors turned into text, element types, access lists, and
+/* What every file of src/io needs of the HDF5 library: quiet errors turned into text, access lists, and
  * a lookup that does not trust the file.
  *
  * A file from elsewhere may point outside itself (soft and external links, external storage, virtual datasets), ask for
@@ -117,98 +117,6 @@ const char *dc_h5_version(void)
     return text;
 }
 
-/* ---- Types ------------------------------------------------------------------------------------------------------ */
-
-/* IEEE 754 binary16, which HDF5 1.10 does not predefine: sign bit 15, exponent bits 10-14, mantissa bits 0-9. */
-static hid_t half_type(void)
-{
-    const hid_t t = H5Tcopy(H5T_IEEE_F32LE);
-    H5Tset_fields(t, 15, 10, 5, 0, 10);
-    H5Tset_size(t, 2);
-    H5Tset_ebias(t, 15);
-    return t;
-}
-
-hid_t dc_h5_type_id(dc_h5_type type)
-{
-    switch (type) {
-    case DC_H5_U8:
-        return H5Tcopy(H5T_STD_U8LE);
-    case DC_H5_F16:
-        return half_type();
-    case DC_H5_F32:
-        return H5Tcopy(H5T_IEEE_F32LE);
-    case DC_H5_F64:
-        return H5Tcopy(H5T_IEEE_F64LE);
-    case DC_H5_I32:
-        return H5Tcopy(H5T_STD_I32LE);
-    case DC_H5_I64:
-        return H5Tcopy(H5T_STD_I64LE);
-    case DC_H5_OTHER:
-        break;
-    }
-    return -1;
-}
-
-static const struct {
-    const char *name;
-    size_t bytes;
-} type_table[] = {
-    [DC_H5_U8] = {"uint8", 1},           [DC_H5_F16] = {"float16", 2}, [DC_H5_F32] = {"float32", 4},
-    [DC_H5_F64] = {"float64", 8},        [DC_H5_I32] = {"int32", 4},   [DC_H5_I64] = {"int64", 8},
-    [DC_H5_OTHER] = {"another type", 0},
-};
-
-const char *dc_h5_type_name(dc_h5_type type)
-{
-    return type_table[type].name;
-}
-size_t dc_h5_type_bytes(dc_h5_type type)
-{
-    return type_table[type].bytes;
-}
-
-static dc_h5_type integer_kind(hid_t t)
-{
-    const bool is_signed = H5Tget_sign(t) == H5T_SGN_2;
-    switch (H5Tget_size(t)) {
-    case 1:
-        return is_signed ? DC_H5_OTHER : DC_H5_U8;
-    case 4:
-        return is_signed ? DC_H5_I32 : DC_H5_OTHER;
-    case 8:
-        return is_signed ? DC_H5_I64 : DC_H5_OTHER;
-    default:
-        return DC_H5_OTHER;
-    }
-}
-
-static dc_h5_type float_kind(hid_t t)
-{
-    switch (H5Tget_size(t)) {
-    case 2:
-        return DC_H5_F16;
-    case 4:
-        return DC_H5_F32;
-    case 8:
-        return DC_H5_F64;
-    default:
-        return DC_H5_OTHER;
-    }
-}
-
-static void describe_type(hid_t t, dc_h5_info *info)
-{
-    const H5T_class_t kind = H5Tget_class(t);
-    info->integer = kind == H5T_INTEGER || kind == H5T_ENUM;
-    info->floating = kind == H5T_FLOAT;
-    info->type = kind == H5T_INTEGER ? integer_kind(t) : kind == H5T_FLOAT ? float_kind(t) : DC_H5_OTHER;
-    info->item_bytes = H5Tget_size(t);
-    const hid_t ours = dc_h5_type_id(info->type);
-    info->exact = ours >= 0 && H5Tequal(t, ours) > 0;
-    dc_h5_drop(ours);
-}
-
 /* ---- Lookup ----------------------------------------------------------------------------------------------------- */
 
 static const char *kind_of(mode_t mode)
@@ -325,7 +233,7 @@ dc_status dc_h5_describe(dc_h5 *h5, const char *name, hid_t dset, dc_h5_info *in
     if (ok) {
         info->n_dims = n_dims;
         for (int i = 0; i < n_dims; i++) info->dims[i] = dims[i] > INT64_MAX ? INT64_MAX : (dc_gidx)dims[i];
-        describe_type(type, info);
+        dc_h5_describe_type(type, info);
     }
     dc_h5_drop(type);
     dc_h5_drop(space);

@@ -40,6 +40,8 @@ hid_t dc_h5_creation(void);
 /* Little-endian type of `type`, the same in memory and file; the caller drops it. -1 for DC_H5_OTHER. */
 hid_t dc_h5_type_id(dc_h5_type type);
 const char *dc_h5_type_name(dc_h5_type type);
+/* Fills in all but the shape. */
+void dc_h5_describe_type(hid_t type, dc_h5_info *info);
 
 /* DC_OK if `path` is a regular file that this process can read. Errors: DC_ERR_IO, DC_ERR_FORMAT. */
 DC_CHECKED dc_status dc_h5_check_regular(const char *path, dc_file_state *state);

@@ -6,7 +6,8 @@
  *                       flock, unlink, close; any of them if not given; read (and its like) only if given
  *   FAILIO_AT=N         the N-th such call fails, counted in each process; 0: none; N+: also all that follow
  *   FAILIO_ERROR=NAME   ENOSPC, EDQUOT, EIO (default), EINTR, EROFS, EFBIG, ENOLCK, EACCES, or SHORT: half is written;
- *                       of read also SHRINK, TOUCH: somebody else shortens the file to half, or writes to it
+ *                       of read also SHRINK, TOUCH: somebody else shortens the file to half, or writes to it;
+ *                       TERM: the process is sent SIGTERM
  *   FAILIO_BYTES=N      only reads of at least N bytes
  *   FAILIO_RANK=R       only in this rank of an Open MPI job
  *   FAILIO_LOG=FILE     each such call is appended as "rank call path"
@@ -15,6 +16,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -26,14 +28,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 4096, SHORT_WRITE = -1, SHRINK = -2, TOUCH = -3 };
+enum { PATH_BYTES = 4096, SHORT_WRITE = -1, SHRINK = -2, TOUCH = -3, TERM = -4 };
 
 static const struct {
     const char *name;
     int number;
 } errors[] = {{"ENOSPC", ENOSPC},     {"EDQUOT", EDQUOT}, {"EIO", EIO},       {"EINTR", EINTR},
               {"EROFS", EROFS},       {"EFBIG", EFBIG},   {"ENOLCK", ENOLCK}, {"EACCES", EACCES},
-              {"SHORT", SHORT_WRITE}, {"SHRINK", SHRINK}, {"TOUCH", TOUCH}};
+              {"SHORT", SHORT_WRITE}, {"SHRINK", SHRINK}, {"TOUCH", TOUCH},   {"TERM", TERM}};
 
 static const char *setting(const char *name, const char *fallback)
 {
@@ -175,13 +177,14 @@ int aio_write(struct aiocb *request)
 
 /* ---- Calls that read --------------------------------------------------------------------------------------------- */
 
-/* What somebody else does to the file in this moment. */
+/* What somebody else does in this moment. */
 static void change(int fd, int how)
 {
     char link[64];
     struct stat s;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     if (how == SHRINK && fstat(fd, &s) == 0) (void)!truncate(link, s.st_size / 2);
+    if (how == TERM) kill(getpid(), SIGTERM);
     if (how == TOUCH) (void)!utimensat(AT_FDCWD, link, NULL, 0);
 }
 
@@ -191,7 +194,7 @@ static bool read_fails(int fd, size_t n)
     if (strcmp(setting("FAILIO_CALL", ""), "read") != 0 || n < strtoul(setting("FAILIO_BYTES", "0"), NULL, 10))
         return false;
     const int error = verdict_fd("read", fd);
-    if (error == SHRINK || error == TOUCH) change(fd, error);
+    if (error < SHORT_WRITE) change(fd, error);
     if (error > 0) fail(error);
     return error > 0;
 }
