@@ -54,6 +54,10 @@ DC_CHECKED dc_status dc_h5_image_open(dc_h5 **out, const char *name, const void 
 
 bool dc_h5_exists(dc_h5 *h5, const char *name); /* dataset or group under hard links */
 DC_CHECKED dc_status dc_h5_dataset_info(dc_h5 *h5, const char *name, dc_h5_info *info);
+/* *width = elements of a row, the product of all dimensions but the first; it and the bytes of a row fit 63 bits.
+ * Errors: DC_ERR_FORMAT (a shape that no file can hold, legal only where a dimension is 0). path and name are for
+ * messages. */
+DC_CHECKED dc_status dc_h5_row_width(const char *path, const char *name, const dc_h5_info *info, int64_t *width);
 /* Rows [row, row+n) of the first dimension, all of the others; n = 0 is legal. `type` must be the stored type, or any
  * integer/float pair HDF5 converts when serial. */
 DC_CHECKED dc_status dc_h5_read_rows(dc_h5 *h5, const char *name, dc_h5_type type, dc_gidx row, dc_gidx n, void *out);

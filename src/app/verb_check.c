@@ -45,18 +45,18 @@ static dc_status each_piece(const check *c, const char *name, piece_visitor visi
     dc_status st = DC_OK;
     dc_h5_info info;
     void *piece = NULL;
-    size_t width = 1;
+    int64_t width;
     DC_TRY(dc_h5_dataset_info(c->h5, name, &info));
     if (!info.exact) return FINDING("%s: '%s' is stored in a type that is not ours", c->path, name);
-    for (int i = 1; i < info.n_dims; i++) width *= (size_t)info.dims[i];
+    DC_TRY(dc_h5_row_width(c->path, name, &info, &width));
     const dc_gidx rows = info.n_dims ? info.dims[0] : 1;
-    const size_t row_bytes = width * info.item_bytes;
+    const size_t row_bytes = (size_t)width * info.item_bytes;
     const dc_gidx step = DC_MAX((dc_gidx)(PIECE_BYTES / DC_MAX(row_bytes, (size_t)1)), (dc_gidx)1);
     DC_TRY(dc_mem_alloc_raw(&piece, (size_t)DC_MIN(step, rows), row_bytes, "piece of rows"));
     for (dc_gidx row = 0; row < rows; row += step) {
         const dc_gidx n = DC_MIN(step, rows - row);
         DC_TRY(dc_h5_read_rows(c->h5, name, info.type, row, n, piece));
-        DC_TRY(visit(ctx, &info, row, (size_t)n * width, piece));
+        DC_TRY(visit(ctx, &info, row, (size_t)(n * width), piece));
     }
 out:
     dc_mem_free(&piece);

@@ -57,8 +57,8 @@ static dc_status describe_rows(const char *path, const dc_h5_info *info, dc_gidx
                        "convert %s OUT.h5",
                        path, info->type_name, path);
     s->head.N = info->dims[0];
-    s->head.D = 1;
-    for (int i = 1; i < info->n_dims; i++) s->head.D *= info->dims[i];
+    const dc_status st = dc_data_status(dc_h5_row_width(path, "/X", info, &s->head.D));
+    if (st != DC_OK) return st;
     if (s->head.N < 1 || s->head.D < 1)
         return DC_FAIL(DC_ERR_DATA, "%s: /X is empty (%lld rows, %lld columns)", path, (long long)s->head.N,
                        (long long)s->head.D);

@@ -9,25 +9,17 @@
 
 enum { PIECE_BYTES = 4 << 20, DIGITS = 16 };
 
-/* Rows of a dataset, and bytes of one of them. */
-static size_t shape_rows(const dc_h5_info *info, dc_gidx *rows)
-{
-    size_t row_bytes = dc_h5_type_bytes(info->type);
-    *rows = info->n_dims ? info->dims[0] : 1;
-    for (int i = 1; i < info->n_dims; i++) row_bytes = dc_mul_size(row_bytes, (size_t)info->dims[i]);
-    return row_bytes;
-}
-
 dc_status dc_h5_hash_range(dc_h5 *h5, const char *name, dc_gidx first, dc_gidx n, uint64_t *hash)
 {
     dc_status st = DC_OK;
     dc_h5_info info;
-    dc_gidx all;
+    int64_t width;
     char *piece = NULL;
     *hash = 0;
     DC_TRY(dc_h5_dataset_info(h5, name, &info));
     if (!info.exact) return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is stored in a type that is not ours", h5->path, name);
-    const size_t row_bytes = shape_rows(&info, &all);
+    DC_TRY(dc_h5_row_width(h5->path, name, &info, &width));
+    const size_t row_bytes = (size_t)width * info.item_bytes;
     const dc_gidx step = DC_MAX((dc_gidx)(PIECE_BYTES / DC_MAX(row_bytes, (size_t)1)), (dc_gidx)1);
     DC_TRY(dc_mem_alloc_raw(&piece, (size_t)DC_MIN(step, n), row_bytes, "rows to hash"));
     for (dc_gidx row = first; row < first + n; row += step) {
@@ -43,11 +35,8 @@ out:
 dc_status dc_h5_hash_dataset(dc_h5 *h5, const char *name, uint64_t *hash)
 {
     dc_h5_info info;
-    dc_gidx rows;
     const dc_status st = dc_h5_dataset_info(h5, name, &info);
-    if (st != DC_OK) return st;
-    (void)shape_rows(&info, &rows);
-    return dc_h5_hash_range(h5, name, 0, rows, hash);
+    return st == DC_OK ? dc_h5_hash_range(h5, name, 0, info.n_dims ? info.dims[0] : 1, hash) : st;
 }
 
 dc_status dc_h5_put_hash(dc_h5 *h5, const char *name, uint64_t hash)

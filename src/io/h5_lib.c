@@ -241,6 +241,19 @@ dc_status dc_h5_describe(dc_h5 *h5, const char *name, hid_t dset, dc_h5_info *in
     return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' has no shape with 0 to %d dimensions", h5->path, name, DC_H5_MAX_DIMS);
 }
 
+dc_status dc_h5_row_width(const char *path, const char *name, const dc_h5_info *info, int64_t *width)
+{
+    int64_t product = 1, bytes;
+    bool fits = true;
+    for (int i = 1; i < info->n_dims; i++) fits = fits && !__builtin_mul_overflow(product, info->dims[i], &product);
+    fits = fits && !__builtin_mul_overflow(product, (int64_t)DC_MAX(info->item_bytes, (size_t)1), &bytes);
+    *width = product;
+    return fits
+               ? DC_OK
+               : DC_FAIL(DC_ERR_FORMAT,
+                         "%s: '%s' has rows larger than any file: the product of its dimensions overflows", path, name);
+}
+
 /* Bytes that the shape claims, SIZE_MAX if beyond size_t. */
 static size_t claimed_bytes(const dc_h5_info *info)
 {
