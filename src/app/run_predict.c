@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "apart.h"
 #include "dcmpi/clock.h"
 #include "dcmpi/control.h"
 #include "dcmpi/log.h"
@@ -75,6 +76,12 @@ static dc_status check_output(const dc_prediction *p)
             return DC_FAIL(DC_ERR_USAGE, "command line: --output=%s is the file of --%s", p->output,
                            i == 0 ? "model" : "input");
     return DC_OK;
+}
+
+static dc_status probe_files(const dc_prediction *p)
+{
+    const dc_status st = dc_apart_probe(DC_PROBE_MODEL, p->model, DC_ERR_FORMAT);
+    return st == DC_OK ? dc_apart_probe(DC_PROBE_DATA, p->input, DC_ERR_DATA) : st;
 }
 
 /* ---- Set-up ------------------------------------------------------------------------------------------------------ */
@@ -152,6 +159,7 @@ static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
     DC_TRY_ALL(comm, parse(cli->rest_argc, cli->rest_argv, p));
     DC_TRY_ALL(comm, dc_version_check_cpu());
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_output(p) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_files(p) : DC_OK);
     DC_TRY(dc_trained_load(comm, p->model, &p->trained));
     if (p->trained.has_net) use_kernels_of(&p->trained);
     DC_TRY(open_input(comm, p));

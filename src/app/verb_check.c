@@ -1,10 +1,7 @@
 /* `dcmpi check FILE`: is a data, result or prediction file whole? Format and version, datasets and shapes that must fit
  * each other, checksums, ranges. All findings are printed; the first of them is the error. Rows are streamed. */
-#include <errno.h>
 #include <math.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 #include "dcmpi/ckpt.h"
@@ -307,7 +304,7 @@ out:
     return st;
 }
 
-static dc_status check_here(const char *path)
+static dc_status check_path(const char *path)
 {
     check c = {.path = path};
     dc_status st = dc_h5_open(&c.h5, path, DC_H5_READ);
@@ -320,29 +317,8 @@ static dc_status check_here(const char *path)
     return st;
 }
 
-/* The HDF5 library crashes on some damaged files of other programs. In a process of its own that is a finding, too; it
- * prints its own error. */
-static dc_status check_apart(const char *path)
-{
-    int result = 0;
-    fflush(NULL);
-    const pid_t child = fork();
-    if (child < 0) return check_here(path);
-    if (child == 0) {
-        const dc_status st = check_here(path);
-        if (st != DC_OK) dc_log_error(dc_error_text());
-        fflush(NULL);
-        _exit((int)st);
-    }
-    while (waitpid(child, &result, 0) < 0)
-        if (errno != EINTR) return DC_FAIL(DC_ERR_INTERNAL, "cannot wait for the check: %s", strerror(errno));
-    if (WIFEXITED(result)) return (dc_status)WEXITSTATUS(result);
-    return DC_FAIL(DC_ERR_FORMAT, "%s is damaged: the HDF5 library crashes on it (%s); make it anew", path,
-                   strsignal(WTERMSIG(result)));
-}
-
 dc_status dc_verb_check(int argc, char **argv)
 {
     if (argc != 2) return DC_FAIL(DC_ERR_USAGE, "usage: dcmpi check FILE");
-    return dc_comm_is_launched() ? check_here(argv[1]) : check_apart(argv[1]); /* MPI does not like to be forked */
+    return check_path(argv[1]);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dcmpi/h5.h"
+#include "dcmpi/heartbeat.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/metrics.h"
@@ -184,7 +185,6 @@ static dc_status read_labels(dc_h5 *h5, labelling *l)
     DC_TRY(dc_h5_read_rows(h5, "/labels", DC_H5_I32, 0, l->n, l->label));
     for (int64_t i = 0; i < l->n && l->label; i++)
         if (l->label[i] < 0) dc_mem_free(&l->label);
-    if (l->label) DC_TRY(number_densely(l));
 out:
     return st;
 }
@@ -214,6 +214,9 @@ static dc_status compare_labels(const comparison *c)
     dc_status st = DC_OK;
     labelling l[2] = {{0}, {0}};
     for (int i = 0; i < 2; i++) DC_TRY(read_labels(c->h5[i], &l[i]));
+    dc_heartbeat_stop();
+    for (int i = 0; i < 2; i++)
+        if (l[i].label) DC_TRY(number_densely(&l[i]));
     DC_TRY(print_agreement(&l[0], &l[1]));
 out:
     for (int i = 0; i < 2; i++) dc_mem_free(&l[i].label);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "dcmpi/fault.h"
+#include "dcmpi/heartbeat.h"
 #include "dcmpi/mem.h"
 
 enum { COMPARE_BYTES = 1 << 20 };
@@ -121,6 +122,7 @@ static dc_status read_all(int fd, const char *path, unsigned char *data, size_t 
         const ssize_t n = read(fd, data + at, bytes - at);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return fail("read", path, n == 0 ? EIO : errno);
+        dc_heartbeat();
         at += (size_t)n;
     }
     return DC_OK;

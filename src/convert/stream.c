@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dcmpi/heartbeat.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/signals.h"
 #include "dcmpi/text.h"
@@ -137,6 +138,7 @@ dc_status dc_stream_fill(dc_stream *s, size_t want)
     dc_status st = DC_OK;
     while (dc_stream_available(s) < want && !s->end) {
         if (dc_signals_stops() > 0) return DC_STOPPED;
+        dc_heartbeat();
         if (s->len == s->capacity && s->pos > 0) {
             memmove(s->window, s->window + s->pos, dc_stream_available(s));
             s->len -= s->pos;

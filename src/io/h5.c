@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "dcmpi/fault.h"
+#include "dcmpi/heartbeat.h"
 #include "dcmpi/mem.h"
 
 enum { ALIGN_BYTES = 1 << 20, COMPACT_MAX = 65535 };
@@ -170,6 +171,7 @@ static dc_status transfer_rows(dc_h5 *h5, const char *name, dc_h5_type type, dc_
     DC_TRY(check_rows(h5, name, &info, row, n));
     file_space = H5Dget_space(dset);
     DC_TRY(dc_h5_select_rows(file_space, row, n, &mem_space));
+    dc_heartbeat();
     if (in && H5Dwrite(dset, mem_type, mem_space, file_space, H5P_DEFAULT, in) < 0)
         st = DC_FAIL(DC_ERR_IO, "cannot write '%s' to %s: %s", name, h5->path, dc_h5_error());
     else if (!in && H5Dread(dset, mem_type, mem_space, file_space, H5P_DEFAULT, out) < 0)
@@ -280,6 +282,7 @@ static herr_t visit_one(hid_t root, const char *name, const H5O_info_t *object, 
 {
     visit_state *s = ctx;
     (void)root;
+    dc_heartbeat();
     if (object->type != H5O_TYPE_DATASET) return 0;
     char full[DC_PATH_MAX];
     dc_h5_info info;

@@ -7,7 +7,7 @@
  *   FAILIO_AT=N         the N-th such call fails, counted in each process; 0: none; N+: also all that follow
  *   FAILIO_ERROR=NAME   ENOSPC, EDQUOT, EIO (default), EINTR, EROFS, EFBIG, ENOLCK, EACCES, or SHORT: half is written;
  *                       of read also SHRINK, TOUCH: somebody else shortens the file to half, or writes to it;
- *                       TERM: the process is sent SIGTERM
+ *                       TERM, SEGV: the process is sent SIGTERM, or crashes
  *   FAILIO_BYTES=N      only reads of at least N bytes
  *   FAILIO_RANK=R       only in this rank of an Open MPI job
  *   FAILIO_LOG=FILE     each such call is appended as "rank call path"
@@ -28,14 +28,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 4096, SHORT_WRITE = -1, SHRINK = -2, TOUCH = -3, TERM = -4 };
+enum { PATH_BYTES = 4096, SHORT_WRITE = -1, SHRINK = -2, TOUCH = -3, TERM = -4, SEGV = -5 };
 
 static const struct {
     const char *name;
     int number;
-} errors[] = {{"ENOSPC", ENOSPC},     {"EDQUOT", EDQUOT}, {"EIO", EIO},       {"EINTR", EINTR},
-              {"EROFS", EROFS},       {"EFBIG", EFBIG},   {"ENOLCK", ENOLCK}, {"EACCES", EACCES},
-              {"SHORT", SHORT_WRITE}, {"SHRINK", SHRINK}, {"TOUCH", TOUCH},   {"TERM", TERM}};
+} errors[] = {{"ENOSPC", ENOSPC}, {"EDQUOT", EDQUOT}, {"EIO", EIO},       {"EINTR", EINTR},       {"EROFS", EROFS},
+              {"EFBIG", EFBIG},   {"ENOLCK", ENOLCK}, {"EACCES", EACCES}, {"SHORT", SHORT_WRITE}, {"SHRINK", SHRINK},
+              {"TOUCH", TOUCH},   {"TERM", TERM},     {"SEGV", SEGV}};
 
 static const char *setting(const char *name, const char *fallback)
 {
@@ -185,6 +185,7 @@ static void change(int fd, int how)
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     if (how == SHRINK && fstat(fd, &s) == 0) (void)!truncate(link, s.st_size / 2);
     if (how == TERM) kill(getpid(), SIGTERM);
+    if (how == SEGV) raise(SIGSEGV);
     if (how == TOUCH) (void)!utimensat(AT_FDCWD, link, NULL, 0);
 }
 
