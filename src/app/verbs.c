@@ -51,7 +51,9 @@ static const dc_verb table[] = {
      .serial = dc_verb_check,
      .apart = DC_ERR_FORMAT,
      .summary = "is a data, result or prediction file whole?",
-     .details = "Checksums, shapes, ranges. Exit code 0: whole, 6: not, with one line per finding.\n"},
+     .details = "Checksums, shapes, ranges. Exit code 0: whole, 6: not, with one line per finding. A file on which the "
+                "library crashes\nor does not get on for 6 s of processor time is not whole; DCMPI_READ_LIMIT in the "
+                "environment is another number.\n"},
     {.name = "compare",
      .arguments = "A.h5 B.h5",
      .serial = dc_verb_compare,
