@@ -46,6 +46,12 @@ expect_exit 0 "a result"
 
 # ---- Loops
 
+DCMPI_READ_LIMIT=soon run 0 1 info data.h5
+expect_error 2 "DCMPI_READ_LIMIT=soon in the environment is no number of seconds" "a limit that is none"
+"$dcmpi" info data.h5 >&- 2>"$err" <&-
+is $? 0 "info without stdin and stdout"
+"$dcmpi" info nothing.h5 >"$out" 2>"$err" <&-
+is "$(cat "$err")" "dcmpi: ERROR: cannot open nothing.h5: No such file or directory; check the path" "errors without stdin"
 export DCMPI_READ_LIMIT=1
 loops="reading .*loop.h5.* does not end: no progress in 1 s of processor time; the file is damaged"
 run 0 1 info loop.h5
