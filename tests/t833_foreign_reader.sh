@@ -9,6 +9,7 @@ python=/usr/bin/python3
 $python -c 'import h5py' 2>/dev/null || skip_test "python3-h5py is not installed"
 failio=$build/tests/failio.so
 [ -f "$failio" ] || skip_test "no $failio: make tests"
+skip_with_sanitizers "they must be loaded first, and so must what changes files"
 ulimit -c 0
 
 cat >loop.py <<'EOF'
@@ -45,6 +46,12 @@ expect_exit 0 "a result"
 
 # ---- Loops
 
+DCMPI_READ_LIMIT=soon run 0 1 info data.h5
+expect_error 2 "DCMPI_READ_LIMIT=soon in the environment is no number of seconds" "a limit that is none"
+"$dcmpi" info data.h5 >&- 2>"$err" <&-
+is $? 0 "info without stdin and stdout"
+"$dcmpi" info nothing.h5 >"$out" 2>"$err" <&-
+is "$(cat "$err")" "dcmpi: ERROR: cannot open nothing.h5: No such file or directory; check the path" "errors without stdin"
 export DCMPI_READ_LIMIT=1
 loops="reading .*loop.h5.* does not end: no progress in 1 s of processor time; the file is damaged"
 run 0 1 info loop.h5
@@ -116,29 +123,32 @@ expect_error 6 "$crashes" "predict with a model"
 # ---- Signals, and nobody is left
 
 readers() { pgrep -f "$dcmpi info $tmp/loop.h5" | wc -l; }
-gone() { # the reader ends with the process that started it
+wait_for_readers() { # N: until there are so many
     for _ in $(seq 100); do
-        [ "$(readers)" = 0 ] && return 0
+        if [ "$(readers)" = "$1" ]; then break; fi
         sleep 0.1
     done
-    return 1
 }
 export DCMPI_READ_LIMIT=600
 if command -v pgrep >/dev/null; then
     for signal in TERM USR1 KILL; do
         "$dcmpi" info "$tmp/loop.h5" >"$out" 2>"$err" &
-        for _ in $(seq 100); do [ "$(readers)" = 2 ] && break || sleep 0.1; done
+        wait_for_readers 2
         sleep 0.2
         kill -$signal $!
         wait $!
         rc=$?
         is $rc $((128 + $(kill -l $signal))) "info ends by SIG$signal"
-        ok "and its reader, too" gone
+        wait_for_readers 0
+        is "$(readers)" 0 "and its reader, too"
     done
 fi
 unset DCMPI_READ_LIMIT
 "$dcmpi" convert large.h5 out.h5 >"$out" 2>"$err" &
-for _ in $(seq 100); do [ -e out.h5.part ] && break || sleep 0.05; done
+for _ in $(seq 100); do
+    if [ -e out.h5.part ]; then break; fi
+    sleep 0.05
+done
 kill -TERM $!
 wait $!
 rc=$?

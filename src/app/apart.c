@@ -31,12 +31,14 @@ typedef struct {
 
 static int record_fd = -1; /* in the process that was started */
 
+/* Seconds of processor time without progress; 0: the environment asks for no number. */
 static int limit_s(void)
 {
     const char *text = getenv(LIMIT_VARIABLE);
     char *end;
-    const long s = text ? strtol(text, &end, 10) : 0;
-    return text && *text && *end == '\0' && s >= 1 && s <= LIMIT_MAX_S ? (int)s : LIMIT_S;
+    if (!text) return LIMIT_S;
+    const long s = strtol(text, &end, 10);
+    return *text && *end == '\0' && s >= 1 && s <= LIMIT_MAX_S ? (int)s : 0;
 }
 
 /* ---- The process that was started -------------------------------------------------------------------------------- */
@@ -191,6 +193,21 @@ static dc_status judge_end(int result, const char *what, dc_status code)
     return DC_FAIL(DC_ERR_IO, "the process that reads %s was ended by a signal: %s", what, strsignal(WTERMSIG(result)));
 }
 
+/* A pipe that is none of stdin, stdout and stderr, even if those are closed. */
+static bool open_pipe(int ends[2])
+{
+    int low[2];
+    if (pipe2(low, O_CLOEXEC) != 0) return false;
+    for (int i = 0; i < 2; i++) {
+        ends[i] = fcntl(low[i], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        close(low[i]);
+    }
+    if (ends[0] >= 0 && ends[1] >= 0) return true;
+    for (int i = 0; i < 2; i++)
+        if (ends[i] >= 0) close(ends[i]);
+    return false;
+}
+
 /* Starts it, waits for its end, and takes over its status. *started is false if no process could be had. signals: of
  * signalfd() to be passed on, or -1. */
 static dc_status run_apart(char *const *argv, int probe, int signals, const char *what, dc_status code, bool *started,
@@ -202,7 +219,10 @@ static dc_status run_apart(char *const *argv, int probe, int signals, const char
     int ends[2];
     pid_t child;
     *started = false;
-    if (pipe2(ends, O_CLOEXEC) != 0) return DC_OK;
+    if (limit_s() == 0)
+        return DC_FAIL(DC_ERR_USAGE, LIMIT_VARIABLE "=%s in the environment is no number of seconds from 1 to %d",
+                       getenv(LIMIT_VARIABLE), LIMIT_MAX_S);
+    if (!open_pipe(ends)) return DC_OK;
     snprintf(variable, sizeof variable, probe < 0 ? VARIABLE "%d" : VARIABLE "%d %d", ends[1], probe);
     fflush(NULL);
     dc_status st = make_environment(variable, probe >= 0, &environment);
@@ -255,7 +275,7 @@ dc_status dc_apart_run(const dc_verb *verb, const dc_cli *cli)
     if (signals >= 0) close(signals);
     sigprocmask(SIG_SETMASK, &before, NULL);
     if (started && WIFSIGNALED(result) && sigismember(&mine, WTERMSIG(result))) end_as(WTERMSIG(result));
-    return started ? st : verb->serial(cli->rest_argc, cli->rest_argv);
+    return started || st != DC_OK ? st : verb->serial(cli->rest_argc, cli->rest_argv);
 }
 
 dc_status dc_apart_probe(dc_probe probe, const char *path, dc_status code)

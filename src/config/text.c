@@ -1,5 +1,5 @@
-/* Words in messages: showing foreign text with what does not print, and guessing what a mistyped name was meant to be. The distance
- * is the edit distance with swaps of neighbours (optimal string alignment; Damerau 1964). */
+/* Words in messages: showing foreign text with what does not print, and guessing what a mistyped name was meant to be.
+ * The distance is the edit distance with swaps of neighbours (optimal string alignment; Damerau 1964). */
 #include "key.h"
 
 #include <string.h>
