@@ -16,7 +16,7 @@ expect_exit 0 "a model"
 cp rows.h5 rows.before
 cp km/run.h5 run.before
 
-owner() { # HOST PID [JOB RESTART]: text of a lock
+lock_of() { # HOST PID [JOB RESTART]: text of a lock
     printf 'dcmpi lock\nhost %s\npid %s\nticks 1\njob %s\nstarted 2026-01-01T00:00:00+0000\nepoch 1767225600\nrestart %s\nboot b\npidns p\nend\n' \
         "$1" "$2" "${3:-none}" "${4:-0}"
 }
@@ -24,15 +24,16 @@ predict=("$dcmpi" predict --model=km/run.h5 --input=rows.h5 --output=both.h5 --r
 convert=("$dcmpi" convert large.txt both.h5 --force)
 
 # ---- Two of one output. The first is stopped in the middle (SIGSTOP), so that the second comes while it works.
-start_first() { # COMMAND...: sets $first; returns when it has the lock and a part
+start_first() { # COMMAND...: sets $first, and $owner: convert works in a process of its own; returns when it has a part
     rm -f both.h5*
     "$@" >first.txt 2>&1 </dev/null &
     first=$!
     until [ -e both.h5.part ] || ! kill -0 $first 2>/dev/null; do :; done
-    kill -STOP $first
+    owner=$(sed -n 's/^pid //p' both.h5.lock)
+    kill -STOP "$owner"
 }
 end_first() {
-    kill -CONT $first
+    kill -CONT "$owner"
     wait $first
     first_rc=$?
 }
@@ -40,7 +41,7 @@ both() { # WHAT SECOND...
     local what=$1
     shift
     run_cmd "$@"
-    expect_error 7 "both.h5 is in use by host $(hostname), pid $first, job 4711, started .* ago, last sign of life .* ago" "$what: the second"
+    expect_error 7 "both.h5 is in use by host $(hostname), pid $owner, job 4711, started .* ago, last sign of life .* ago" "$what: the second"
     end_first
     is "$first_rc $(grep -c ERROR first.txt) $(echo both.h5*)" "0 0 both.h5" "$what: the first is not disturbed, nothing stays"
     run 0 1 check both.h5
@@ -63,7 +64,7 @@ for writer in predict convert; do
     is "$(echo both.h5*)" "both.h5.lock both.h5.part" "$writer, killed: lock and part stay"
     run_cmd "${command[@]}"
     expect_exit 0 "$writer, killed: the next takes over"
-    expect_out "WARNING took over both.h5.lock, left behind by host $(hostname), pid $first, job 4711" "$writer, killed: with a warning"
+    expect_out "WARNING took over both.h5.lock, left behind by host $(hostname), pid $owner, job 4711" "$writer, killed: with a warning"
     is "$(echo both.h5*)" "both.h5" "$writer, killed: and removes both"
 done
 : >other.h5
@@ -75,7 +76,7 @@ run 0 1 convert missing.csv fails.h5
 is "$rc $(echo fails.h5*)" "4 fails.h5*" "an error leaves nothing"
 
 # ---- Owners on other hosts (locks are files: what the other host's process would do is seen by its time alone)
-owner elsewhere 1 4712 >both.h5.lock
+lock_of elsewhere 1 4712 >both.h5.lock
 run_cmd "${predict[@]}"
 expect_error 7 "host elsewhere, pid 1, job 4712" "a fresh lock of another host"
 touch -d '5 minutes ago' both.h5.lock
@@ -85,12 +86,12 @@ touch -d '11 minutes ago' both.h5.lock
 run_cmd "${convert[@]}"
 expect_exit 0 "eleven minutes old"
 expect_out "WARNING took over both.h5.lock, left behind by host elsewhere.* last sign of life 11 min ago" "the true age"
-owner elsewhere 1 4711 >both.h5.lock
+lock_of elsewhere 1 4711 >both.h5.lock
 run_cmd "${predict[@]}"
 expect_error 7 "host elsewhere" "another start in this job, on another node"
 SLURM_RESTART_COUNT=1 run_cmd "${predict[@]}"
 expect_exit 0 "the requeued job: Slurm ended its earlier part"
-owner elsewhere 1 4711 1 >both.h5.lock
+lock_of elsewhere 1 4711 1 >both.h5.lock
 SLURM_RESTART_COUNT=1 run_cmd "${predict[@]}"
 expect_error 7 "host elsewhere" "two in the same part of a requeued job"
 rm both.h5.lock

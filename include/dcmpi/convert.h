@@ -9,7 +9,7 @@
  *   feature_names  names from the header line of text, one per line
  *   n_classes      number of different labels (int64)
  *   classes        one line per class, in ascending order of the labels: the name or number that the label stands for
- * /y has the attribute `xxh3` (Checksums in h5.h).
+ * /X and /y have the attribute `xxh3` (Checksums in h5.h), which every load compares.
  * Integer labels that fit keep their values in /y; names, and integers beyond int32, are numbered 0..C-1 in that order.
  */
 #ifndef DCMPI_CONVERT_H

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "apart.h"
 #include "dcmpi/clock.h"
 #include "dcmpi/control.h"
 #include "dcmpi/log.h"
@@ -79,6 +80,12 @@ out:
     return st;
 }
 
+static dc_status probe_files(const dc_prediction *p)
+{
+    const dc_status st = dc_apart_probe(DC_PROBE_MODEL, p->model, DC_ERR_FORMAT);
+    return st == DC_OK ? dc_apart_probe(DC_PROBE_DATA, p->input, DC_ERR_DATA) : st;
+}
+
 /* ---- Set-up ------------------------------------------------------------------------------------------------------ */
 
 static dc_status open_input(dc_comm *comm, dc_prediction *p)
@@ -133,9 +140,9 @@ static void print_plan(const dc_prediction *p, int P)
            t->has_net ? "method " : "k-means on the data", t->method, (long long)t->K);
     char rounds[64] = "";
     if (p->capacity < p->part.N) snprintf(rounds, sizeof rounds, ", %lld rows at a time", (long long)p->capacity);
-    dc_log("input     %s: %lld rows of %s, %s; %d rank%s%s", p->input, (long long)p->part.N,
-           dc_dtype_name(p->stream.head.dtype), p->stream.C ? "labels for the scores only" : "no labels", P,
-           P == 1 ? "" : "s", rounds);
+    dc_log("input     %s: %lld rows of %s, %s, %s; %d rank%s%s", p->input, (long long)p->part.N,
+           dc_dtype_name(p->stream.head.dtype), p->stream.C ? "labels for the scores only" : "no labels",
+           dc_checksum_text(p->stream.checksum), P, P == 1 ? "" : "s", rounds);
 }
 
 /* The run's own kernels give the bits of the run. */
@@ -154,6 +161,7 @@ static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
     DC_TRY_ALL(comm, parse(cli->rest_argc, cli->rest_argv, p));
     DC_TRY_ALL(comm, dc_version_check_cpu());
     DC_TRY(claim_output(comm, p));
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_files(p) : DC_OK);
     DC_TRY(dc_trained_load(comm, p->model, &p->trained));
     if (p->trained.has_net) use_kernels_of(&p->trained);
     DC_TRY(open_input(comm, p));
@@ -248,6 +256,7 @@ dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli)
     DC_TRY(prepare(comm, cli, &p));
     DC_TRY(dc_prediction_create(comm, &p));
     DC_TRY(run_rounds(comm, &p));
+    DC_TRY(dc_row_stream_end(comm, &p.stream));
     DC_TRY(dc_prediction_commit(comm, &p));
     warn_of_strange_rows(comm, &p);
     print_result(&p, dc_clock_now_s() - start);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "dcmpi/fault.h"
+#include "dcmpi/heartbeat.h"
 #include "dcmpi/mem.h"
 
 enum { COMPARE_BYTES = 1 << 20 };
@@ -127,6 +128,7 @@ static dc_status read_all(int fd, const char *path, unsigned char *data, size_t 
         const ssize_t n = read(fd, data + at, bytes - at);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return fail("read", path, n == 0 ? EIO : errno);
+        dc_heartbeat();
         at += (size_t)n;
     }
     return DC_OK;
@@ -234,6 +236,51 @@ dc_status dc_file_cut(const char *path, int64_t bytes)
     if (st != DC_OK) return st;
     if (fstat(fd, &s) != 0 || ((int64_t)s.st_size > bytes && ftruncate(fd, (off_t)bytes) != 0))
         st = fail("shorten", path, errno);
+    close(fd);
+    return st;
+}
+
+/* ---- Change while reading ----------------------------------------------------------------------------------------
+ */
+
+dc_status dc_file_state_of(int fd, const char *path, dc_file_state *state)
+{
+    struct stat s;
+    if (fstat(fd, &s) != 0) return fail("look at", path, errno);
+    *state = (dc_file_state){.device = (uint64_t)s.st_dev,
+                             .inode = (uint64_t)s.st_ino,
+                             .bytes = (int64_t)s.st_size,
+                             .changed_s = (int64_t)s.st_mtim.tv_sec,
+                             .changed_ns = (int64_t)s.st_mtim.tv_nsec};
+    return DC_OK;
+}
+
+static dc_status compare_states(const char *path, const dc_file_state *then, const dc_file_state *now, dc_status code)
+{
+    const char *what = then->device != now->device || then->inode != now->inode ? "another file has its name now"
+                       : then->bytes != now->bytes                              ? "it has another length"
+                       : then->changed_s != now->changed_s || then->changed_ns != now->changed_ns
+                           ? "somebody wrote to it"
+                           : NULL;
+    if (!what) return DC_OK;
+    return DC_FAIL(code, "%s changed while it was read: %s (%lld bytes, before %lld); start again when it is complete",
+                   path, what, (long long)now->bytes, (long long)then->bytes);
+}
+
+dc_status dc_file_unchanged_fd(int fd, const char *path, const dc_file_state *then, dc_status code)
+{
+    dc_file_state now;
+    const dc_status st = dc_file_state_of(fd, path, &now);
+    return st == DC_OK ? compare_states(path, then, &now, code) : st;
+}
+
+dc_status dc_file_unchanged(const char *path, const dc_file_state *then, dc_status code)
+{
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* network file systems ask the server at an open */
+    if (fd < 0)
+        return DC_FAIL(code, "%s changed while it was read: %s; start again when it is complete", path,
+                       strerror(errno));
+    const dc_status st = dc_file_unchanged_fd(fd, path, then, code);
     close(fd);
     return st;
 }
