@@ -23,6 +23,7 @@
 #include "dcmpi/clock.h"
 #include "dcmpi/fault.h"
 #include "dcmpi/mem.h"
+#include "queue.h"
 
 enum { ATTEMPTS = 200, PAUSE_NS = 10 * 1000 * 1000, BEAT_S = 60, STALE_S = 600, TEXT_MAX = 1024, WORD_MAX = 128 };
 #define WORD_FORMAT "%127s"
@@ -60,21 +61,11 @@ static int64_t start_ticks(int64_t pid)
     return ticks;
 }
 
-static const char *job_id(void)
-{
-    static const char *const variables[] = {"SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID"};
-    for (size_t i = 0; i < DC_COUNT_OF(variables); i++) {
-        const char *id = getenv(variables[i]);
-        if (id && *id && strcspn(id, " \t\n") == strlen(id)) return id;
-    }
-    return "none";
-}
-
 static owner myself(void)
 {
     owner o = {.pid = getpid(), .epoch = time(NULL)};
     gethostname(o.host, sizeof o.host - 1);
-    snprintf(o.job, sizeof o.job, "%s", job_id());
+    snprintf(o.job, sizeof o.job, "%s", *dc_queue_job() ? dc_queue_job() : "none");
     dc_clock_iso(o.started);
     o.ticks = start_ticks(o.pid);
     return o;

@@ -97,6 +97,12 @@ static dc_status sync_directory_of(const char *path)
     return cause == 0 || cause == EINVAL ? DC_OK : fail("write to disk", dir, cause);
 }
 
+dc_status dc_file_publish(const char *part, const char *path)
+{
+    if (rename(part, path) != 0) return fail("rename", part, errno);
+    return sync_directory_of(path);
+}
+
 dc_status dc_file_replace(const char *path, const dc_file_piece *piece, int n)
 {
     char part[DC_PATH_MAX];

@@ -133,8 +133,6 @@ void dc_suggest_key(const char *section, const char *name, char *out, size_t cap
 void dc_suggest_section(const char *name, char *out, size_t cap);
 
 /* text.c */
-/* Bytes of the UTF-8 character at s[0..n), or 0 if there is none; *code gets its number. */
-size_t dc_utf8_char(const char *s, size_t n, uint32_t *code);
 /* Printable UTF-8 in one line: no control characters, and no Unicode line breaks or byte order marks, which YAML folds
  * or drops. */
 bool dc_text_is_clean(const char *text);

@@ -61,9 +61,7 @@ dc_status dc_h5_hash_dataset(dc_h5 *h5, const char *name, uint64_t *hash)
 
 dc_status dc_h5_put_hash(dc_h5 *h5, const char *name, uint64_t hash)
 {
-    char text[DIGITS + 1];
-    snprintf(text, sizeof text, "%016llx", (unsigned long long)hash);
-    return dc_h5_put_attr_str(h5, name, "xxh3", text);
+    return dc_h5_put_attr_hash(h5, name, "xxh3", hash);
 }
 
 dc_status dc_h5_check_hash(dc_h5 *h5, const char *name)
