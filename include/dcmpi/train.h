@@ -47,6 +47,8 @@ DC_CHECKED dc_status dc_history_keep(dc_history *h, dc_control *c);
  * happens. */
 DC_CHECKED dc_status dc_history_recall(dc_history *h, dc_control *c, const char *phase, int n_columns,
                                        const char *const *columns, bool *finished);
+/* Whether it has the n records and the length that its step wants: a checkpoint may be odd. Errors: DC_ERR_FORMAT. */
+DC_CHECKED dc_status dc_history_check(const dc_history *h, size_t n, int64_t total);
 void dc_history_add(dc_history *h, const double *row);
 void dc_history_release(dc_history *h);
 

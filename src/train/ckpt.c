@@ -201,6 +201,21 @@ static dc_status get_array(void *ctx, const char *name, const dc_h5_info *info)
     return st;
 }
 
+/* Header and records of the phase tell the same step. */
+static dc_status check_step(const char *path, const dc_ckpt *c)
+{
+    char name[DC_STATE_NAME_MAX];
+    snprintf(name, sizeof name, "history/%s/step", c->header.phase);
+    for (int i = 0; i < c->n; i++) {
+        const dc_state_array *a = &c->array[i];
+        if (strcmp(a->name, name) != 0 || a->type != DC_STATE_I64 || a->n != 1) continue;
+        if (*(const int64_t *)a->data != c->header.step)
+            return DC_FAIL(DC_ERR_FORMAT, "%s: step %" PRId64 " of %s, but its records say %" PRId64, path,
+                           c->header.step, c->header.phase, *(const int64_t *)a->data);
+    }
+    return DC_OK;
+}
+
 /* ---- Files --------------------------------------------------------------------------------------------------------
  */
 
@@ -248,7 +263,8 @@ dc_status dc_ckpt_read(const char *path, dc_ckpt *out)
     DC_TRY(dc_h5_image_open(&r.h5, path, data, bytes));
     DC_TRY(get_header(r.h5, path, &out->header));
     DC_TRY(dc_h5_visit(r.h5, get_array, &r));
-    if (out->n == 0) st = DC_FAIL(DC_ERR_FORMAT, "%s holds no state", path);
+    if (out->n == 0) DC_TRY(DC_FAIL(DC_ERR_FORMAT, "%s holds no state", path));
+    DC_TRY(check_step(path, out));
 out:
     (void)!dc_h5_close(&r.h5);
     dc_mem_free(&data);

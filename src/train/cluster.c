@@ -77,6 +77,56 @@ static void note_refresh(dc_comm *comm, loop *l)
     l->count[LABEL_HASH] = hash_labels(comm, l);
 }
 
+/* Step of the refresh that is due at `step` or was due last before it. */
+static int64_t due_at(const dc_cluster_config *cfg, int64_t step)
+{
+    return step >= cfg->max_iter ? cfg->max_iter : step - step % cfg->update_interval;
+}
+
+/* Refreshes up to the one at step `at`. */
+static size_t refreshes(const dc_cluster_config *cfg, int64_t at)
+{
+    if (at < 0) return 0;
+    return (size_t)(at / cfg->update_interval + 1 + (at == cfg->max_iter && at % cfg->update_interval != 0));
+}
+
+/* The last refresh was the one that is due by now, or the one before that. */
+static bool is_possible(const loop *l)
+{
+    const dc_cluster_config *cfg = l->trainer.cfg;
+    const int64_t at = l->count[AT_REFRESH], step = l->history->step;
+    if (at < 0) return at == -1 && step == 0;
+    if (step < 0 || step > cfg->max_iter || at > step) return false;
+    return at == due_at(cfg, step) || (step > 0 && due_at(cfg, step) == step && at == due_at(cfg, step - 1));
+}
+
+/* The last record and the counts were made of the same refresh, and the stop follows from it. */
+static bool agrees(const loop *l)
+{
+    const dc_cluster_config *cfg = l->trainer.cfg;
+    const double N = (double)l->trainer.model->data->part.N;
+    const double *row = l->history->value + (l->history->n - 1) * (size_t)l->history->n_columns;
+    const dc_refresh r = {.changed = l->count[CHANGED],
+                          .largest = l->count[LARGEST],
+                          .loss = l->value[LOSS],
+                          .f_sum = l->value[F_SUM],
+                          .k_effective = l->value[K_EFFECTIVE]};
+    return row[0] == (double)l->count[AT_REFRESH] && row[1] == r.loss && row[4] == (double)r.changed / N &&
+           row[5] == r.k_effective && row[6] == (double)r.largest / N && row[7] == (double)l->count[EMPTY] &&
+           (int64_t)decide(cfg, &r, l->trainer.model->data->part.N, l->count[AT_REFRESH]) == l->count[STOP];
+}
+
+static dc_status check_state(const loop *l)
+{
+    const dc_status st =
+        dc_history_check(l->history, refreshes(l->trainer.cfg, l->count[AT_REFRESH]), l->trainer.cfg->max_iter);
+    if (st != DC_OK || (is_possible(l) && (l->history->n == 0 || agrees(l)))) return st;
+    return DC_FAIL(DC_ERR_FORMAT,
+                   "the checkpoint's state of 'cluster' fits no state of this run: step %lld, last refresh "
+                   "at %lld",
+                   (long long)l->history->step, (long long)l->count[AT_REFRESH]);
+}
+
 static dc_status keep_state(loop *l, bool *continues)
 {
     dc_status st = DC_OK;
@@ -90,6 +140,7 @@ static dc_status keep_state(loop *l, bool *continues)
     DC_TRY(dc_control_keep(m->control, "cluster/snapshot", DC_STATE_F32, m->params.n, l->snapshot, NULL));
     DC_TRY(dc_control_keep(m->control, "cluster/value", DC_STATE_F64, N_VALUES, l->value, NULL));
     DC_TRY(dc_control_keep(m->control, "cluster/count", DC_STATE_I64, N_COUNTS, l->count, NULL));
+    DC_TRY(check_state(l));
     *continues = l->count[AT_REFRESH] >= 0;
 out:
     return st;
