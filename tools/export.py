@@ -18,7 +18,7 @@ import sys
 
 import numpy as np
 
-from report_data import DATA, IO, USAGE, DataFile, RunError, as_text, blocks, dataset, open_result
+from report_data import DATA, IO, USAGE, DataFile, RunError, as_text, blocks, dataset, open_result, own_summary
 
 
 class Columns:
@@ -119,6 +119,9 @@ def export(result, output, data):
     if kind not in WRITERS:
         raise RunError(USAGE, "%s: use .h5ad, .npy or .csv" % output)
     columns = Columns(result, data)
+    note = own_summary(columns.h5, result)[1]
+    if note:
+        print("export.py: WARNING: %s" % note, file=sys.stderr)
     part = output + ".part"
     try:
         WRITERS[kind](columns, part)

@@ -79,6 +79,8 @@ def main():
     warnings.simplefilter("ignore")  # missing glyphs and the like: nothing the reader of the page can act on
     try:
         run = Run(args.run, args.data)
+        if run.summary_note:
+            print("report.py: WARNING: %s" % run.summary_note, file=sys.stderr)
         content = build(run)
         output = args.output or os.path.join(args.run, "report.html")
         write(output, content)

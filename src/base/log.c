@@ -50,6 +50,7 @@ static void change_file(FILE *to)
 void dc_log_hold(void)
 {
     if (!active) return;
+    setvbuf(stdout, NULL, _IOLBF, 0); /* before the first line */
     change_file(open_memstream(&held, &held_bytes)); /* without memory lines are not held */
     holding = file != NULL;
 }
@@ -57,7 +58,6 @@ void dc_log_hold(void)
 dc_status dc_log_open(const char *path)
 {
     if (!active) return DC_OK;
-    setvbuf(stdout, NULL, _IOLBF, 0);
     FILE *f = fopen(path, "a");
     if (f && dc_fault(DC_FAULT_LOG_OPEN)) {
         const int cause = errno;
