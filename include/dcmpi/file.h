@@ -10,10 +10,13 @@ typedef struct {
     size_t bytes;
 } dc_file_piece;
 
+/* What is written; only tests of faults make a difference. */
+typedef enum { DC_FILE_SMALL, DC_FILE_CHECKPOINT } dc_file_kind;
+
 /* Replaces or makes `path` from the pieces in order: `path`.part is made anew (never through a link), its space
  * reserved, written, forced to disk, read back and compared, renamed, and the directory forced to disk. After an error
  * `path` is what it was, and `path`.part is gone. Errors: DC_ERR_IO. */
-DC_CHECKED dc_status dc_file_replace(const char *path, const dc_file_piece *piece, int n);
+DC_CHECKED dc_status dc_file_replace(const char *path, const dc_file_piece *piece, int n, dc_file_kind kind);
 
 /* The last step alone: `part`, which is whole and on disk, gets the name `path`, and the directory is forced to disk.
  * Errors: DC_ERR_IO. */

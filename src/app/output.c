@@ -140,7 +140,7 @@ static dc_status write_deck(const dc_job *job)
     char path[DC_PATH_MAX];
     dc_output_path(job, job->resume.over_result ? DC_FILE_DECK_NEW : DC_FILE_DECK, path);
     if (dc_fault(DC_FAULT_OUTPUT_DECK)) return DC_FAIL(DC_ERR_IO, "cannot write %s: %s", path, strerror(errno));
-    return dc_file_replace(path, &(dc_file_piece){job->deck, strlen(job->deck)}, 1);
+    return dc_file_replace(path, &(dc_file_piece){job->deck, strlen(job->deck)}, 1, DC_FILE_SMALL);
 }
 
 /* The older result is gone by now (or there was none): what was begun beside it gets its names. */

@@ -18,11 +18,17 @@ static dc_status fail(const char *what, const char *path, int cause)
     return DC_FAIL(DC_ERR_IO, "cannot %s %s: %s", what, path, strerror(cause));
 }
 
-static dc_status write_all(int fd, const char *path, const dc_file_piece *piece)
+/* Fault points of each kind. */
+static const struct {
+    dc_fault_id write, fsync, rename;
+} faults[] = {[DC_FILE_SMALL] = {DC_FAULT_FILE_WRITE, DC_FAULT_FILE_FSYNC, DC_FAULT_FILE_RENAME},
+              [DC_FILE_CHECKPOINT] = {DC_FAULT_CKPT_WRITE, DC_FAULT_CKPT_FSYNC, DC_FAULT_CKPT_RENAME}};
+
+static dc_status write_all(int fd, const char *path, const dc_file_piece *piece, dc_file_kind kind)
 {
     const char *p = piece->data;
     for (size_t left = piece->bytes; left > 0;) {
-        const ssize_t n = dc_fault(DC_FAULT_CKPT_WRITE) ? -1 : write(fd, p, left);
+        const ssize_t n = dc_fault(faults[kind].write) ? -1 : write(fd, p, left);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return fail("write", path, n == 0 ? ENOSPC : errno);
         p += n;
@@ -70,14 +76,14 @@ out:
     return st;
 }
 
-static dc_status fill(int fd, const char *path, const dc_file_piece *piece, int n)
+static dc_status fill(int fd, const char *path, const dc_file_piece *piece, int n, dc_file_kind kind)
 {
     dc_status st = DC_OK;
     size_t bytes = 0;
     for (int i = 0; i < n; i++) bytes += piece[i].bytes;
     DC_TRY(reserve(fd, path, bytes));
-    for (int i = 0; i < n; i++) DC_TRY(write_all(fd, path, &piece[i]));
-    if (dc_fault(DC_FAULT_CKPT_FSYNC) || fsync(fd) != 0) DC_TRY(fail("write to disk", path, errno));
+    for (int i = 0; i < n; i++) DC_TRY(write_all(fd, path, &piece[i], kind));
+    if (dc_fault(faults[kind].fsync) || fsync(fd) != 0) DC_TRY(fail("write to disk", path, errno));
     DC_TRY(verify(fd, path, piece, n));
 out:
     return st;
@@ -103,7 +109,7 @@ dc_status dc_file_publish(const char *part, const char *path)
     return sync_directory_of(path);
 }
 
-dc_status dc_file_replace(const char *path, const dc_file_piece *piece, int n)
+dc_status dc_file_replace(const char *path, const dc_file_piece *piece, int n, dc_file_kind kind)
 {
     char part[DC_PATH_MAX];
     if (snprintf(part, sizeof part, "%s.part", path) >= DC_PATH_MAX)
@@ -111,9 +117,9 @@ dc_status dc_file_replace(const char *path, const dc_file_piece *piece, int n)
     if (unlink(part) != 0 && errno != ENOENT) return fail("remove", part, errno);
     const int fd = open(part, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (fd < 0) return fail("create", part, errno);
-    dc_status st = fill(fd, part, piece, n);
+    dc_status st = fill(fd, part, piece, n, kind);
     if (close(fd) != 0 && st == DC_OK) st = fail("close", part, errno);
-    if (st == DC_OK && (dc_fault(DC_FAULT_CKPT_RENAME) || rename(part, path) != 0)) st = fail("rename", part, errno);
+    if (st == DC_OK && (dc_fault(faults[kind].rename) || rename(part, path) != 0)) st = fail("rename", part, errno);
     if (st != DC_OK) {
         unlink(part);
         return st;
