@@ -115,6 +115,18 @@ out:
     return st;
 }
 
+/* k-means gives an empty cluster the farthest row, so it leaves one empty only where rows are too few or too alike;
+ * training empties some where it draws groups together. */
+static void warn_of_empty(const dc_result *r)
+{
+    int64_t empty = 0;
+    for (int64_t k = 0; k < r->K; k++) empty += r->size[k] == 0;
+    if (empty == 0) return;
+    dc_log_warning("%lld of %lld clusters are empty: the data show fewer groups than cluster.clusters; lower it%s",
+                   (long long)empty, (long long)r->K,
+                   r->net ? ", or, if training drew groups together, lower cluster.lr" : "");
+}
+
 static void describe_end(const dc_job *job, dc_result *r, const dc_refresh *last)
 {
     r->checkpoint = job->resume.next - 1;
@@ -141,6 +153,7 @@ dc_status dc_run_finish(dc_comm *comm, dc_job *job, dc_result *r, const dc_refre
     dc_status st = DC_OK;
     char path[DC_PATH_MAX];
     const bool root = dc_comm_rank(comm) == 0;
+    warn_of_empty(r);
     dc_watchdog_note("writing", 0);
     DC_TRY_ALL(comm, root ? dc_output_restore(job) : DC_OK);
     dc_output_path(job, DC_FILE_RESULT, path);
