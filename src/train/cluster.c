@@ -104,6 +104,7 @@ static bool is_possible(const loop *l)
 {
     const dc_cluster_config *cfg = l->trainer.cfg;
     const int64_t at = l->count[AT_REFRESH], step = l->history->step;
+    if (l->count[STOP] < DC_STOP_NONE || l->count[STOP] > DC_STOP_DIVERGED) return false;
     if (at < 0) return at == -1 && step == 0;
     if (step < 0 || step > cfg->max_iter || at > step) return false;
     return at == due_at(cfg, step) || (step > 0 && due_at(cfg, step) == step && at == due_at(cfg, step - 1));
