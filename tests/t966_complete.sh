@@ -195,13 +195,13 @@ expect_error 2 "elsewhere/run.h5 .model.weights. was trained with another scalin
 expect_no_file new/config.used.yaml "nothing was begun"
 
 # ---- Text that is no UTF-8
-odd=$(printf 'odd-\377\303-\303\244"\\')
+odd=$(printf 'odd-\377\303-\303\244\\"')
 mkdir odd && cp deck.yaml "odd/$odd.yaml"
 run 1 1 "odd/$odd.yaml" --run.output=odd/run
 expect_exit 0 "a deck whose name is no UTF-8"
 ok "summary.json is JSON in UTF-8" py 'import json
 text = json.loads(open("odd/run/summary.json", "rb").read().decode("utf-8"))["command_line"]
-assert "odd-\\xFF\\xC3-\u00e4\"\\" in text, text'
+assert "odd-\\xFF\\xC3-\u00e4\\\"" in text, text'
 ok "metrics.jsonl, too" py 'import json
 for line in open("odd/run/metrics.jsonl", "rb"): json.loads(line.decode("utf-8"))'
 run_cmd /usr/bin/python3 "$root/tools/sweep.py" odd

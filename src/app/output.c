@@ -55,13 +55,14 @@ static dc_status make_directories(const char *path)
     return DC_OK;
 }
 
-/* A file that can be made and removed proves the directory before hours of training do. */
+/* A file that can be made and removed proves the directory before hours of training do. Its name is always the same, so
+ * that the next start removes what a killed one has left. */
 static dc_status probe_directory(const char *path)
 {
     char probe[DC_PATH_MAX];
-    if (snprintf(probe, sizeof probe, "%s/.dcmpi-probe-%ld", path, (long)getpid()) >= DC_PATH_MAX)
+    if (snprintf(probe, sizeof probe, "%s/.dcmpi-probe", path) >= DC_PATH_MAX)
         return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path: %s", path);
-    const int fd = open(probe, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0666);
+    const int fd = open(probe, O_CREAT | O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
     if (fd < 0 || dc_fault(DC_FAULT_OUTPUT_PROBE))
         return DC_FAIL(DC_ERR_IO, "cannot write to the output directory %s: %s; set run.output", path, strerror(errno));
     close(fd);
