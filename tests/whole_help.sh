@@ -11,7 +11,7 @@ model: {hidden: [8], latent: 2}
 pretrain: {epochs: 2, batch: 64}
 cluster: {clusters: 3, n_init: 2, batch: 64, update_interval: 10, max_iter: 20, tol: 0}
 DECK
-same=("$dcmpi" deck.yaml --run.output=runs/k) # what is disturbed, and given again
+same=("$dcmpi" deck.yaml --run.output="$tmp/runs/k") # what is disturbed, and given again
 same_run() { run_cmd "${same[@]}"; }
 mkdir runs
 same_run
