@@ -6,7 +6,7 @@
 
 static dc_status replace(const char *path, const char *a, const char *b)
 {
-    return dc_file_replace(path, (const dc_file_piece[]){{a, strlen(a)}, {b, strlen(b)}}, 2, DC_FILE_CHECKPOINT);
+    return dc_file_replace(path, (const dc_file_piece[]){{a, strlen(a)}, {b, strlen(b)}}, 2);
 }
 
 static void check_content(const char *path, const char *expected)
@@ -28,7 +28,7 @@ static void test_replace(void)
     CHECK_INT(s.st_mode & 0777, 0640);
     CHECK_OK(replace(path_of("a"), "", "three"));
     check_content(path_of("a"), "three");
-    CHECK_OK(dc_file_replace(path_of("empty"), NULL, 0, DC_FILE_CHECKPOINT));
+    CHECK_OK(dc_file_replace(path_of("empty"), NULL, 0));
     check_content(path_of("empty"), "");
     CHECK_INT(count_files(folder), 2);
     remove_files(folder);
@@ -42,7 +42,7 @@ static void test_large(void)
     size_t bytes = 0;
     CHECK_OK(dc_mem_alloc(&data, BYTES, 1, "test"));
     for (size_t i = 0; i < BYTES; i++) data[i] = (unsigned char)(i * 31 + i / 4096);
-    CHECK_OK(dc_file_replace(path_of("large"), (const dc_file_piece[]){{data, BYTES}}, 1, DC_FILE_CHECKPOINT));
+    CHECK_OK(dc_file_replace(path_of("large"), (const dc_file_piece[]){{data, BYTES}}, 1));
     CHECK_OK(dc_file_read(path_of("large"), BYTES, &back, &bytes));
     CHECK(bytes == BYTES && memcmp(data, back, BYTES) == 0);
     dc_mem_free(&back);

@@ -32,7 +32,7 @@ static void seal(hid_t file)
     snprintf(line, sizeof line, "dcmpi-ckpt xxh3-128 %016" PRIx64 "%016" PRIx64 "%*s\n", h.high64, h.low64, 11, "");
     const dc_file_piece piece[] = {{data, bytes}, {line, TRAILER}};
     CHECK_INT(strlen(line), TRAILER);
-    CHECK_OK(dc_file_replace(path_of("a.h5"), piece, 2, DC_FILE_CHECKPOINT));
+    CHECK_OK(dc_file_replace(path_of("a.h5"), piece, 2));
     dc_mem_free(&data);
 }
 

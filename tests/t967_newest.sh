@@ -34,6 +34,10 @@ pair_of_a() { # WHAT
     local name
     for name in summary.json metrics.jsonl config.used.yaml; do ok "$1: $name is that of A" cmp a/$name ab/$name; done
 }
+begun() { # B, stopped behind its first step
+    run 2 1 deck.yaml --run.output=ab --run.seed=5 --run.resume=never --run.max_time=0.000001s
+    expect_exit 75 "B over what is there, stopped"
+}
 b_over_a() {
     rm -rf ab && cp -R a ab
     over "${long[@]}" --run.resume=never --checkpoint.every=0.1s
@@ -56,7 +60,7 @@ expect_error 6 "ab/ckpt/ckpt-[0-9]*.h5 was made with another deck: run.seed is 6
 
 # To the end: run.h5 of B, and everything beside it.
 rm -rf ab && cp -R a ab
-over --run.resume=never --checkpoint.every=0.000001s
+begun
 run 3 1 deck.yaml --run.output=ab --run.seed=5
 expect_exit 0 "B to its end"
 expect_same ab "B over A"
@@ -70,7 +74,7 @@ expect_exit 0 "config.used.yaml repeats the run"
 
 # The same deck anew: its newer checkpoints decide, too. Without any the result does.
 rm -rf ab && cp -R good ab
-over --run.resume=never --checkpoint.every=0.000001s
+begun
 run 2 1 deck.yaml --run.output=ab --run.seed=5
 expect_out " continues " "started anew with the same deck, killed: auto continues that"
 expect_same ab "the same deck anew"
@@ -170,13 +174,13 @@ done
 # ---- STOP
 mkdir -p stop/STOP
 run 2 1 deck.yaml --run.output=stop
-expect_error 4 "stop/STOP would stop the run at once, and cannot be removed: .*; remove it" "a folder STOP"
+expect_error 4 "stop/STOP is a folder, .*move it away" "a folder STOP"
 if [ "$(id -u)" = 0 ] && id nobody >/dev/null 2>&1 && command -v setpriv >/dev/null; then
     mkdir -m 1777 sticky && touch sticky/STOP
     chmod 755 "$tmp" && chmod a+r blobs.h5 deck.yaml
     run_cmd env HOME=/tmp TMPDIR=/tmp setpriv --reuid=nobody --regid=nogroup --clear-groups "$dcmpi" deck.yaml --run.output="$tmp/sticky" \
         --input.data="$tmp/blobs.h5"
-    ok "the STOP of another user in a sticky folder (exit $rc)" grep -q "STOP would stop the run at once" "$err"
+    ok "the STOP of another user in a sticky folder (exit $rc)" grep -q "STOP would stop the run at once, and cannot be removed" "$err"
 fi
 
 # ---- Folders that are removed under the run

@@ -147,14 +147,14 @@ def print_table(runs, keys):
 def main():
     """Command line."""
     parser = argparse.ArgumentParser(prog="sweep.py", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("folder", metavar="DIR", type=Path, help="folder of the runs")
+    parser.add_argument("folder", metavar="DIR", help="folder of the runs")
     parser.add_argument("--tsv", action="store_true", help="tab-separated, all digits, no means")
     args = parser.parse_args()
     try:
-        if not args.folder.is_dir():
-            raise SweepError(2, "%s is not a folder" % args.folder)
+        if not args.folder or not Path(args.folder).is_dir():  # Path("") is the current folder
+            raise SweepError(2, "'%s' is not a folder" % args.folder)
         try:
-            runs = read_runs(args.folder)
+            runs = read_runs(Path(args.folder))
         except OSError as error:
             raise SweepError(4, "cannot read %s: %s" % (args.folder, error.strerror)) from error
         keys = [key for key in COLUMNS if key == "stop_reason" or any(has_result(r) and key in r for r in runs.values())]

@@ -133,8 +133,6 @@ uint64_t dc_config_hash(const dc_config *cfg);
 /* ---- Words in messages, for the command line too -------------------------------------------------------------------
  */
 
-/* Bytes of the UTF-8 character at s[0..n), or 0 if there is none; *code gets its number. */
-size_t dc_utf8_char(const char *s, size_t n, uint32_t *code);
 enum { DC_QUOTE_MAX = 96 };
 /* `text` for a message: one line, control characters and bad UTF-8 as \xNN, cut with "..." if long. Returns out. */
 const char *dc_quote(char out[DC_QUOTE_MAX], const char *text);

@@ -9,9 +9,9 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "dcmpi/queue.h"
 #include "dcmpi/version.h"
 #include "dcmpi/watchdog.h"
-#include "queue.h"
 #include "resume.h"
 #include "saving.h"
 

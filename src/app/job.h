@@ -6,8 +6,8 @@
 #include "cli.h"
 #include "dcmpi/ckpt.h"
 #include "dcmpi/comm.h"
+#include "dcmpi/lock.h"
 #include "dcmpi/report.h"
-#include "lock.h"
 
 /* What the output directory holds of earlier starts (resume.h). On all ranks: complete, continues, the hashes, number,
  * part. On rank 0: the rest. */
@@ -50,7 +50,7 @@ typedef struct {
 /* Collective. Reads the deck on rank 0, spreads it, parses it on every rank, checks the launch. Errors: DC_ERR_USAGE.
  */
 DC_CHECKED dc_status dc_job_start(dc_comm *comm, const dc_cli *cli, dc_job *job);
-/* Collective. Creates, probes and locks the output directory, looks for what earlier starts left there, prints the
+/* Collective. Creates, checks and locks the output directory, looks for what earlier starts left there, prints the
  * banner; from now on the run can be stopped. No file of an earlier start is changed. Errors: DC_ERR_IO before any work
  * is done; those of resume.h. */
 DC_CHECKED dc_status dc_job_open_output(dc_comm *comm, dc_job *job);

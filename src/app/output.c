@@ -3,7 +3,6 @@
 #include "output.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -12,6 +11,7 @@
 #include "dcmpi/fault.h"
 #include "dcmpi/file.h"
 #include "dcmpi/log.h"
+#include "folder.h"
 #include "resume.h"
 #include "settle.h"
 
@@ -29,10 +29,14 @@ static const char *const names[] = {[DC_FILE_RESULT] = "run.h5",
 /* As long as the longest of them with what is put behind it for a moment. */
 enum { NAME_MAX_CHARS = 64 };
 
+bool dc_output_name(const dc_job *job, const char *name, char out[DC_PATH_MAX])
+{
+    return snprintf(out, DC_PATH_MAX, "%s/%s", job->cfg.run.output, name) < DC_PATH_MAX;
+}
+
 void dc_output_path(const dc_job *job, dc_output_file file, char out[DC_PATH_MAX])
 {
-    const int n = snprintf(out, DC_PATH_MAX, "%s/%s", job->cfg.run.output, names[file]);
-    DC_ASSERT(n < DC_PATH_MAX);
+    DC_ASSERT(dc_output_name(job, names[file], out));
 }
 
 /* ---- Folders ----------------------------------------------------------------------------------------------------- */
@@ -52,21 +56,6 @@ static dc_status make_directories(const char *path)
         return DC_FAIL(DC_ERR_IO, "cannot create the output directory %s: %s; set run.output", path, strerror(errno));
     if (stat(path, &s) != 0 || !S_ISDIR(s.st_mode))
         return DC_FAIL(DC_ERR_IO, "the output path %s is not a directory; set run.output", path);
-    return DC_OK;
-}
-
-/* A file that can be made and removed proves the directory before hours of training do. Its name is always the same, so
- * that the next start removes what a killed one has left. */
-static dc_status probe_directory(const char *path)
-{
-    char probe[DC_PATH_MAX];
-    if (snprintf(probe, sizeof probe, "%s/.dcmpi-probe", path) >= DC_PATH_MAX)
-        return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path: %s", path);
-    const int fd = open(probe, O_CREAT | O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
-    if (fd < 0 || dc_fault(DC_FAULT_OUTPUT_PROBE))
-        return DC_FAIL(DC_ERR_IO, "cannot write to the output directory %s: %s; set run.output", path, strerror(errno));
-    close(fd);
-    unlink(probe);
     return DC_OK;
 }
 
@@ -102,32 +91,33 @@ static void tell_takeover(const dc_job *job)
         dc_log_warning("took over %s, left behind by %s", path, dc_lock_previous_owner(job->lock));
 }
 
+/* The lock proves the directory, too: that a file can be made there is known before hours of training. */
+static dc_status take_lock(const dc_job *job, dc_lock **lock)
+{
+    char path[DC_PATH_MAX], what[DC_PATH_MAX + 32];
+    dc_output_path(job, DC_FILE_LOCK, path);
+    snprintf(what, sizeof what, "output directory %s", job->cfg.run.output);
+    return dc_lock_acquire(path, what, "set run.output", lock);
+}
+
 dc_status dc_output_open(dc_job *job)
 {
     dc_status st = DC_OK;
-    char lock[DC_PATH_MAX];
     if (strlen(job->cfg.run.output) + NAME_MAX_CHARS >= DC_PATH_MAX)
         return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
+    job->resume.refused = true; /* until it is not */
+    DC_TRY(dc_folder_check_inputs(job));
     DC_TRY(make_directories(job->cfg.run.output));
-    DC_TRY(probe_directory(job->cfg.run.output));
-    dc_output_path(job, DC_FILE_LOCK, lock);
-    DC_TRY(dc_lock_acquire(lock, &job->lock));
-    job->resume.refused = true;
+    DC_TRY(take_lock(job, &job->lock));
+    DC_TRY(dc_folder_check_files(job, job->lock));
     DC_TRY(dc_resume_find(job));
+    DC_TRY(dc_folder_remove_parts(job));
     job->resume.refused = false;
     dc_log_hold();
     tell_takeover(job);
     if (!job->resume.complete) DC_TRY(remove_stop(job));
 out:
     return st;
-}
-
-static dc_status cut_file(const char *path, int64_t bytes)
-{
-    struct stat s;
-    if (stat(path, &s) != 0 || (int64_t)s.st_size <= bytes) return DC_OK;
-    return truncate(path, (off_t)bytes) == 0 ? DC_OK
-                                             : DC_FAIL(DC_ERR_IO, "cannot shorten %s: %s", path, strerror(errno));
 }
 
 /* Records and deck of this run until its result is there. */
@@ -141,7 +131,7 @@ static dc_status write_deck(const dc_job *job)
     char path[DC_PATH_MAX];
     dc_output_path(job, job->resume.over_result ? DC_FILE_DECK_NEW : DC_FILE_DECK, path);
     if (dc_fault(DC_FAULT_OUTPUT_DECK)) return DC_FAIL(DC_ERR_IO, "cannot write %s: %s", path, strerror(errno));
-    return dc_file_replace(path, &(dc_file_piece){job->deck, strlen(job->deck)}, 1, DC_FILE_SMALL);
+    return dc_file_replace(path, &(dc_file_piece){job->deck, strlen(job->deck)}, 1);
 }
 
 /* The older result is gone by now (or there was none): what was begun beside it gets its names. */
@@ -180,8 +170,8 @@ dc_status dc_output_accept(dc_job *job)
     /* A start from nothing keeps the log of the ones before: it may say why they ended. */
     dc_output_path(job, DC_FILE_LOG, log);
     metrics_path(job, metrics);
-    if (r->continues) DC_TRY(cut_file(log, r->ckpt.header.log_bytes));
-    DC_TRY(cut_file(metrics, r->continues ? r->ckpt.header.metrics_bytes : 0));
+    if (r->continues) DC_TRY(dc_file_cut(log, r->ckpt.header.log_bytes));
+    DC_TRY(dc_file_cut(metrics, r->continues ? r->ckpt.header.metrics_bytes : 0));
     job->progress.interval_s = job->cfg.run.log_interval;
     DC_TRY(open_records(job));
 out:
@@ -196,13 +186,15 @@ dc_status dc_output_restore(dc_job *job)
     dc_output_path(job, DC_FILE_LOCK, path);
     if (access(path, F_OK) == 0) return make_checkpoint_folder(job);
     DC_TRY(make_directories(job->cfg.run.output));
-    DC_TRY(dc_lock_acquire(path, &lock));
+    DC_TRY(take_lock(job, &lock));
+    DC_TRY(dc_folder_check_files(job, lock));
     dc_lock_release(&job->lock);
     job->lock = lock;
     DC_TRY(make_checkpoint_folder(job));
     DC_TRY(open_records(job));
     dc_log_warning("%s was removed under this run, and was made anew", path);
 out:
+    if (lock != job->lock) dc_lock_release(&lock);
     return st;
 }
 
@@ -228,6 +220,9 @@ dc_status dc_output_check(const dc_job *job, double bytes)
     char parent[DC_PATH_MAX];
     struct stat s;
     struct statvfs disk;
+    dc_status st = DC_OK;
+    DC_TRY(dc_folder_check_inputs(job));
+    DC_TRY(dc_folder_check_files(job, NULL));
     existing_parent(job->cfg.run.output, parent);
     if (stat(parent, &s) != 0)
         return DC_FAIL(DC_ERR_IO, "cannot create the output directory %s: %s; set run.output", parent, strerror(errno));
@@ -240,5 +235,6 @@ dc_status dc_output_check(const dc_job *job, double bytes)
     if (left < bytes)
         return DC_FAIL(DC_ERR_IO, "%s has %.3f GiB left, the result needs %.3f GiB; free space or set run.output",
                        parent, left / 1073741824.0, bytes / 1073741824.0);
-    return DC_OK;
+out:
+    return st;
 }

@@ -8,12 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "apart.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "dcmpi/queue.h"
 #include "dcmpi/version.h"
 #include "output.h"
-#include "queue.h"
 
 static void note(dc_resume *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -83,7 +84,8 @@ static dc_status hash_weights(dc_job *job)
              path);
         return DC_OK;
     }
-    return dc_model_hash_file(path, &job->from.weights_hash);
+    const dc_status st = dc_apart_probe(DC_PROBE_MODEL, path, DC_ERR_FORMAT);
+    return st == DC_OK ? dc_model_hash_file(path, &job->from.weights_hash) : st;
 }
 
 /* ---- A result ------------------------------------------------------------------------------------------------------
@@ -269,7 +271,7 @@ static dc_status choose_own(dc_job *job, const list *l, const result *found)
 {
     dc_resume *r = &job->resume;
     checkpoint_kind kind;
-    if (!dc_queue_runs_again()) return DC_OK;
+    if (dc_queue_restarts() <= 0) return DC_OK;
     dc_status st = try_checkpoints(job, l, found->is_own ? last_of(found) : -1, &kind);
     if (st == DC_OK && kind == USABLE && strcmp(r->ckpt.header.job, dc_queue_job()) == 0)
         take_checkpoint(r);

@@ -1,6 +1,7 @@
 /* The phases that all working verbs share: load, score, finish, dry run. */
 #include <string.h>
 
+#include "apart.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
@@ -24,11 +25,17 @@ static dc_status check_rows(const dc_config *cfg, const dc_data_header *head)
                    cfg->input.data, (long long)head->N, (long long)cfg->cluster.clusters);
 }
 
+static dc_status probe_data(const char *path)
+{
+    return strcmp(path, DC_BUILTIN_GLYPHS) == 0 ? DC_OK : dc_apart_probe(DC_PROBE_DATA, path, DC_ERR_DATA);
+}
+
 /* Estimate on every rank from the header that rank 0 read. */
 static dc_status estimate(dc_comm *comm, const dc_job *job, dc_data_header *head, dc_estimate *e)
 {
     dc_status st = DC_OK;
     const dc_config *cfg = &job->cfg;
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_data(cfg->input.data) : DC_OK);
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_dataset_header(cfg->input.data, cfg->input.rows, head) : DC_OK);
     dc_comm_bcast(comm, head, sizeof *head, 0);
     DC_TRY_ALL(comm, check_rows(cfg, head));
@@ -53,7 +60,8 @@ static dc_status check_weights(const dc_job *job, int64_t D, const dc_dataset *d
     dc_net net;
     const dc_config *cfg = &job->cfg;
     if (strcmp(job->cli->verb, "fit") != 0 || !cfg->model.weights[0]) return DC_OK;
-    const dc_status st = dc_run_net(cfg, D, &net);
+    dc_status st = dc_run_net(cfg, D, &net);
+    if (st == DC_OK && !data) st = dc_apart_probe(DC_PROBE_MODEL, cfg->model.weights, DC_ERR_FORMAT);
     return st == DC_OK ? dc_model_check_file(cfg->model.weights, &net, data) : st;
 }
 
@@ -86,9 +94,10 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     const dc_dataset *d = *data;
     job->data = d;
     DC_TRY(accept(comm, job));
-    dc_log("input     %s: %lld rows x %lld %s, range [%g, %g], mean %.4g, hash %016llx, %s", d->source,
+    dc_log("input     %s: %lld rows x %lld %s, range [%g, %g], mean %.4g, hash %016llx, %s, %s", d->source,
            (long long)d->part.N, (long long)d->D, dc_dtype_name(d->dtype), d->min, d->max, d->mean,
-           (unsigned long long)d->hash, d->y ? "labels for the report only" : "no labels");
+           (unsigned long long)d->hash, d->y ? "labels for the report only" : "no labels",
+           dc_checksum_text(d->checksum));
     dc_log("memory    about %.2f GiB per rank (program %.2f, data %.2f, model %.2f, work %.2f), %.2f more on rank 0; "
            "result about %.3f GiB "
            "on disk",
@@ -155,6 +164,7 @@ dc_status dc_run_finish(dc_comm *comm, dc_job *job, dc_result *r, const dc_refre
     const bool root = dc_comm_rank(comm) == 0;
     warn_of_empty(r);
     dc_watchdog_note("writing", 0);
+    DC_TRY_ALL(comm, root ? dc_lock_confirm(job->lock) : DC_OK);
     DC_TRY_ALL(comm, root ? dc_output_restore(job) : DC_OK);
     dc_output_path(job, DC_FILE_RESULT, path);
     describe_end(job, r, last);

@@ -10,9 +10,9 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "dcmpi/queue.h"
 #include "dcmpi/version.h"
 #include "output.h"
-#include "queue.h"
 #include "resume.h"
 
 /* ---- Saving ---------------------------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ static dc_status settle_deck(const dc_job *job)
         DC_TRY(rename_file(job, DC_FILE_DECK_NEW, DC_FILE_DECK));
     } else if (!holds(job, DC_FILE_DECK, deck)) {
         dc_output_path(job, DC_FILE_DECK, path);
-        DC_TRY(dc_file_replace(path, &(dc_file_piece){deck, strlen(deck)}, 1, DC_FILE_SMALL));
+        DC_TRY(dc_file_replace(path, &(dc_file_piece){deck, strlen(deck)}, 1));
     }
 out:
     dc_mem_free(&deck);

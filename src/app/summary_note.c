@@ -1,6 +1,7 @@
 /* For verbs that meet a run.h5: whether the summary.json beside it is its own. */
 #include <string.h>
 
+#include "dcmpi/log.h"
 #include "dcmpi/report.h"
 #include "verbs.h"
 
@@ -23,6 +24,7 @@ void dc_note_summary(const char *path)
         return;
     }
     const char *state = dc_summary_state(summary, &o);
-    if (state) printf("%s: finding: %s: the command that made the run, given again, makes it anew\n", summary, state);
+    if (state)
+        dc_log_plain("%s: finding: %s: the command that made the run, given again, makes it anew", summary, state);
     dc_outcome_release(&o);
 }

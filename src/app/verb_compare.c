@@ -6,12 +6,14 @@
 #include <string.h>
 
 #include "dcmpi/h5.h"
+#include "dcmpi/heartbeat.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/metrics.h"
 #include "verbs.h"
 
-enum { PIECE_BYTES = 8 << 20 };
+/* Cells of a table of labels: what is more says nothing to people, and its matching would take minutes. */
+enum { PIECE_BYTES = 8 << 20, TABLE_MAX = 1 << 22 };
 
 typedef struct {
     const char *path[2];
@@ -72,8 +74,8 @@ static dc_status compare_values(comparison *c, const char *name, const dc_h5_inf
 {
     dc_status st = DC_OK;
     const dc_gidx rows = info->n_dims ? info->dims[0] : 1;
-    dc_gidx width = 1;
-    for (int i = 1; i < info->n_dims; i++) width *= info->dims[i];
+    int64_t width;
+    DC_TRY(dc_h5_row_width(c->path[0], name, info, &width));
     const dc_gidx row_bytes = DC_MAX(width, 1) * (dc_gidx)type_bytes(info->type);
     const dc_gidx step = DC_MAX((dc_gidx)PIECE_BYTES / row_bytes, 1);
     for (int i = 0; i < 2; i++) {
@@ -105,7 +107,7 @@ static void note_only(comparison *c, const char *name)
         c->ignored++;
         return;
     }
-    printf("%-36s only in %s\n", name, c->path[in]);
+    dc_log_plain("%-36s only in %s", name, c->path[in]);
     c->differ++;
 }
 
@@ -124,7 +126,7 @@ static dc_status visit(void *ctx, const char *name, const dc_h5_info *info)
     DC_TRY(dc_h5_dataset_info(other_h5, name, &other));
     if (c->other_way) return DC_OK;
     if (!same_shape(info, &other) || info->type == DC_H5_OTHER) {
-        printf("%-36s types or shapes differ\n", name);
+        dc_log_plain("%-36s types or shapes differ", name);
         c->differ++;
         return DC_OK;
     }
@@ -134,8 +136,8 @@ static dc_status visit(void *ctx, const char *name, const dc_h5_info *info)
         return DC_OK;
     }
     c->differ++;
-    printf("%-36s %lld elements differ, first at %lld, largest difference %g\n", name, (long long)d.count,
-           (long long)d.first, d.largest);
+    dc_log_plain("%-36s %lld elements differ, first at %lld, largest difference %g", name, (long long)d.count,
+                 (long long)d.first, d.largest);
 out:
     return st;
 }
@@ -144,6 +146,32 @@ typedef struct {
     int32_t *label;   /* [n], owned; NULL: the file has no labels in our sense */
     int64_t n, count; /* labels lie in [0, count) */
 } labelling;
+
+static int compare_i32(const void *a, const void *b)
+{
+    const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The different values, however large, become 0 .. count - 1 in their order. */
+static dc_status number_densely(labelling *l)
+{
+    dc_status st = DC_OK;
+    int32_t *value = NULL;
+    const size_t n = (size_t)l->n;
+    DC_TRY(dc_mem_alloc(&value, n, sizeof *value, "labels"));
+    if (n > 0) memcpy(value, l->label, n * sizeof *value);
+    if (n > 0) qsort(value, n, sizeof *value, compare_i32);
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || value[i] != value[i - 1]) value[l->count++] = value[i];
+    for (size_t i = 0; i < n; i++) {
+        const int32_t *found = bsearch(&l->label[i], value, (size_t)l->count, sizeof *value, compare_i32);
+        l->label[i] = (int32_t)(found - value);
+    }
+out:
+    dc_mem_free(&value);
+    return st;
+}
 
 static dc_status read_labels(dc_h5 *h5, labelling *l)
 {
@@ -155,10 +183,8 @@ static dc_status read_labels(dc_h5 *h5, labelling *l)
     l->n = info.dims[0];
     DC_TRY(dc_mem_alloc(&l->label, (size_t)l->n, sizeof *l->label, "labels"));
     DC_TRY(dc_h5_read_rows(h5, "/labels", DC_H5_I32, 0, l->n, l->label));
-    for (int64_t i = 0; i < l->n && l->label; i++) {
-        l->count = DC_MAX(l->count, (int64_t)l->label[i] + 1);
+    for (int64_t i = 0; i < l->n && l->label; i++)
         if (l->label[i] < 0) dc_mem_free(&l->label);
-    }
 out:
     return st;
 }
@@ -169,10 +195,15 @@ static dc_status print_agreement(const labelling *a, const labelling *b)
     int64_t *table = NULL;
     dc_scores s;
     if (!a->label || !b->label || a->n != b->n || a->n == 0) return DC_OK;
+    if (a->count > TABLE_MAX / b->count) {
+        dc_log_plain("labels: %lld and %lld different ones, too many to say how far they agree", (long long)a->count,
+                     (long long)b->count);
+        return DC_OK;
+    }
     DC_TRY(dc_mem_alloc(&table, dc_mul_size((size_t)a->count, (size_t)b->count), sizeof *table, "table of labels"));
     dc_contingency_local(a->label, b->label, a->n, a->count, b->count, table);
     DC_TRY(dc_scores_compute(table, a->count, b->count, &s));
-    printf("labels: ARI %.6f  NMI %.6f  matched %.6f\n", s.ari, s.nmi, s.acc);
+    dc_log_plain("labels: ARI %.6f  NMI %.6f  matched %.6f", s.ari, s.nmi, s.acc);
 out:
     dc_mem_free(&table);
     return st;
@@ -183,6 +214,9 @@ static dc_status compare_labels(const comparison *c)
     dc_status st = DC_OK;
     labelling l[2] = {{0}, {0}};
     for (int i = 0; i < 2; i++) DC_TRY(read_labels(c->h5[i], &l[i]));
+    dc_heartbeat_stop();
+    for (int i = 0; i < 2; i++)
+        if (l[i].label) DC_TRY(number_densely(&l[i]));
     DC_TRY(print_agreement(&l[0], &l[1]));
 out:
     for (int i = 0; i < 2; i++) dc_mem_free(&l[i].label);
@@ -208,14 +242,15 @@ static dc_status compare_files(comparison *c)
     DC_TRY(dc_h5_visit(c->h5[0], visit, c));
     c->other_way = true;
     DC_TRY(dc_h5_visit(c->h5[1], visit, c));
-    if (c->ignored) printf("a prediction and a result: %d datasets of the result alone do not count\n", c->ignored);
+    for (int i = 0; i < 2; i++) DC_TRY(dc_h5_check_unchanged(c->h5[i]));
+    if (c->ignored) dc_log_plain("a prediction and a result: %d datasets of the result alone do not count", c->ignored);
     if (c->differ + c->equal == 0)
         return DC_FAIL(DC_ERR_FORMAT, "neither %s nor %s holds a dataset to compare", c->path[0], c->path[1]);
     if (c->differ == 0) {
-        printf("equal: %d datasets, bit by bit\n", c->equal);
+        dc_log_plain("equal: %d datasets, bit by bit", c->equal);
         return DC_OK;
     }
-    printf("different: %d of %d datasets\n", c->differ, c->differ + c->equal);
+    dc_log_plain("different: %d of %d datasets", c->differ, c->differ + c->equal);
     DC_TRY(compare_labels(c));
     st = DC_DIFFERENT;
 out:

@@ -12,6 +12,9 @@
 #include "dcmpi/clock.h"
 #include "dcmpi/fault.h"
 #include "dcmpi/file.h"
+#include "dcmpi/text.h"
+
+enum { LINE_MAX_BYTES = 1 << 14 };
 
 static bool active = true;
 static FILE *file; /* the log file, or the lines that wait for it */
@@ -50,25 +53,22 @@ static void change_file(FILE *to)
 void dc_log_hold(void)
 {
     if (!active) return;
-    setvbuf(stdout, NULL, _IOLBF, 0); /* before the first line */
+    setvbuf(stdout, NULL, _IOLBF, 0);                /* before the first line */
     change_file(open_memstream(&held, &held_bytes)); /* without memory lines are not held */
     holding = file != NULL;
 }
 
 dc_status dc_log_open(const char *path)
 {
+    dc_status st = DC_OK;
     if (!active) return DC_OK;
-    FILE *f = fopen(path, "a");
-    if (f && dc_fault(DC_FAULT_LOG_OPEN)) {
-        const int cause = errno;
-        fclose(f);
-        errno = cause;
-        f = NULL;
-    }
-    if (!f) return DC_FAIL(DC_ERR_IO, "cannot open %s: %s; check run.output", path, strerror(errno));
+    FILE *f = NULL;
+    DC_TRY(dc_file_append(path, &f));
     setvbuf(f, NULL, _IOLBF, 0);
     change_file(f);
-    return DC_OK;
+    if (dc_fault(DC_FAULT_LOG_OPEN)) st = DC_FAIL(DC_ERR_IO, "cannot open %s: %s", path, strerror(errno));
+out:
+    return st;
 }
 
 int64_t dc_log_bytes(void)
@@ -87,15 +87,14 @@ static void erase_bar(void)
     bar_shown = false;
 }
 
-/* In one piece, for the watchdog's thread may print, too. */
+/* In one piece, for the watchdog's thread may print, too. Names and texts of files may hold anything; what would steer
+ * a terminal is not printed. */
 static void emit(FILE *to, const char *time, const char *prefix, const char *fmt, va_list args)
 {
-    flockfile(to);
-    if (time) fprintf(to, "%s  ", time);
-    if (prefix) fputs(prefix, to);
-    vfprintf(to, fmt, args);
-    fputc('\n', to);
-    funlockfile(to);
+    char text[LINE_MAX_BYTES];
+    vsnprintf(text, sizeof text, fmt, args);
+    dc_text_clean(text, "\n\t");
+    fprintf(to, "%s%s%s%s\n", time ? time : "", time ? "  " : "", prefix ? prefix : "", text);
 }
 
 static void emit_to_file(const char *time, const char *prefix, const char *fmt, va_list args)

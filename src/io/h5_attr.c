@@ -3,7 +3,6 @@
  * length is overwritten in place, so that setting complete=1 at the end of a result needs no further disk space. */
 #include "h5_private.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "dcmpi/mem.h"
@@ -77,15 +76,6 @@ dc_status dc_h5_put_attr_i64(dc_h5 *h5, const char *object, const char *attr, co
 dc_status dc_h5_put_attr_f64(dc_h5 *h5, const char *object, const char *attr, const double *v, size_t n)
 {
     return put_attr(h5, object, attr, dc_h5_type_id(DC_H5_F64), values_space(n), v);
-}
-
-enum { HASH_DIGITS = 16 };
-
-dc_status dc_h5_put_attr_hash(dc_h5 *h5, const char *object, const char *attr, uint64_t hash)
-{
-    char text[HASH_DIGITS + 1];
-    snprintf(text, sizeof text, "%016llx", (unsigned long long)hash);
-    return dc_h5_put_attr_str(h5, object, attr, text);
 }
 
 dc_status dc_h5_remove_attr(dc_h5 *h5, const char *object_name, const char *attr)
@@ -203,15 +193,4 @@ dc_status dc_h5_get_attr_i64(dc_h5 *h5, const char *object, const char *attr, in
 dc_status dc_h5_get_attr_f64(dc_h5 *h5, const char *object, const char *attr, double *out, size_t cap, size_t *n)
 {
     return get_numbers(h5, object, attr, DC_H5_F64, out, cap, n);
-}
-
-dc_status dc_h5_get_attr_hash(dc_h5 *h5, const char *object, const char *attr, uint64_t *hash)
-{
-    char text[HASH_DIGITS + 2];
-    const dc_status st = dc_h5_get_attr_str(h5, object, attr, text, sizeof text);
-    if (st != DC_OK) return st;
-    if (strlen(text) != HASH_DIGITS || strspn(text, "0123456789abcdef") != HASH_DIGITS)
-        return DC_FAIL(DC_ERR_FORMAT, "%s: attribute '%s' of '%s' is no hash", h5->path, attr, object);
-    *hash = strtoull(text, NULL, 16);
-    return DC_OK;
 }

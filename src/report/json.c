@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dcmpi/report.h"
+#include "dcmpi/text.h"
 
 static void newline(dc_json *j)
 {

@@ -310,5 +310,5 @@ const char *dc_summary_state(const char *path, const dc_outcome *o)
 dc_status dc_summary_write(const char *path, const dc_outcome *o)
 {
     if (dc_fault(DC_FAULT_SUMMARY_WRITE)) return DC_FAIL(DC_ERR_IO, "cannot write %s: %s", path, strerror(errno));
-    return dc_file_replace(path, &(dc_file_piece){o->summary, o->summary_bytes}, 1, DC_FILE_SMALL);
+    return dc_file_replace(path, &(dc_file_piece){o->summary, o->summary_bytes}, 1);
 }

@@ -231,8 +231,7 @@ dc_status dc_ckpt_write(const char *path, const dc_ckpt_header *header, const dc
     DC_TRY(put_arrays(h5, array, n));
     DC_TRY(dc_h5_image_take(h5, &image, bytes));
     make_trailer(trailer, image, *bytes);
-    DC_TRY(dc_file_replace(path, (const dc_file_piece[]){{image, *bytes}, {trailer, sizeof trailer}}, 2,
-                           DC_FILE_CHECKPOINT));
+    DC_TRY(dc_file_replace(path, (const dc_file_piece[]){{image, *bytes}, {trailer, sizeof trailer}}, 2));
     *bytes += sizeof trailer;
 out:
     dc_mem_free(&image);

@@ -218,6 +218,7 @@ static dc_status load_on_root(const char *path, dc_model *m)
     DC_TRY(dc_h5_open(&h5, path, DC_H5_READ));
     DC_TRY(check_all(h5, path, m->net, m->data));
     DC_TRY(load_layers(h5, path, m->net, m->params.value));
+    DC_TRY(dc_h5_check_unchanged(h5));
 out:;
     const dc_status closed = dc_h5_close(&h5);
     return st == DC_OK ? closed : st;

@@ -20,13 +20,14 @@ dc_status dc_progress_open(dc_progress *p, const char *jsonl_path, double interv
 
 dc_status dc_progress_reopen(dc_progress *p, const char *jsonl_path)
 {
+    dc_status st = DC_OK;
     if (!dc_log_is_active()) return DC_OK;
     dc_progress_close(p);
-    p->jsonl = fopen(jsonl_path, "a");
-    if (!p->jsonl || dc_fault(DC_FAULT_METRICS_OPEN))
-        return DC_FAIL(DC_ERR_IO, "cannot open %s: %s; check run.output", jsonl_path, strerror(errno));
+    DC_TRY(dc_file_append(jsonl_path, &p->jsonl));
     setvbuf(p->jsonl, NULL, _IOLBF, 0);
-    return DC_OK;
+    if (dc_fault(DC_FAULT_METRICS_OPEN)) st = DC_FAIL(DC_ERR_IO, "cannot open %s: %s", jsonl_path, strerror(errno));
+out:
+    return st;
 }
 
 int64_t dc_progress_bytes(const dc_progress *p)

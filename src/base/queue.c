@@ -1,5 +1,5 @@
-/* Batch systems, by the environment that they give a job. */
-#include "queue.h"
+/* Batch systems. */
+#include "dcmpi/queue.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +18,7 @@ const char *dc_queue_job(void)
     return "";
 }
 
-bool dc_queue_runs_again(void)
+int64_t dc_queue_restarts(void)
 {
-    return strtol(word("SLURM_RESTART_COUNT"), NULL, 10) > 0 || strcmp(word("LSB_RESTART"), "Y") == 0 ||
-           strcmp(word("RESTARTED"), "1") == 0;
+    return *word("SLURM_JOB_ID") ? strtoll(word("SLURM_RESTART_COUNT"), NULL, 10) : 0;
 }
