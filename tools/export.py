@@ -18,7 +18,7 @@ import sys
 
 import numpy as np
 
-from report_data import DATA, USAGE, DataFile, RunError, as_text, blocks, dataset, open_result
+from report_data import DATA, USAGE, DataFile, RunError, as_text, blocks, dataset, open_result, own_summary
 from report_output import check_output, refuse_empty, whole_file
 
 
@@ -122,6 +122,9 @@ def export(result, output, data):
     refuse_empty(result=result, output=output, data=data)
     check_output(output, [result, data])
     columns = Columns(result, data)
+    note = own_summary(columns.h5, result)[1]
+    if note:
+        print("export.py: WARNING: %s" % note, file=sys.stderr)
     with whole_file(output) as part:
         WRITERS[kind](columns, part)
     print("wrote %s: %d rows" % (output, columns.N))

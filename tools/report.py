@@ -96,6 +96,8 @@ def main():
         output = args.output or os.path.join(args.run, "report.html")
         check(output, args)
         run = Run(args.run, args.data)
+        if run.summary_note:
+            print("report.py: WARNING: %s" % run.summary_note, file=sys.stderr)
         content = build(run)
         write(output, content)
     except RunError as error:

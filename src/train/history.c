@@ -58,7 +58,17 @@ dc_status dc_history_recall(dc_history *h, dc_control *c, const char *phase, int
     *finished = rows && total > 0 && waiting_number(c, phase, "step") == total;
     if (!*finished) return DC_OK;
     const dc_status st = dc_history_create(h, phase, n_columns, columns, rows->n / (size_t)n_columns);
-    return st == DC_OK ? dc_history_keep(h, c) : st;
+    if (st != DC_OK) return st;
+    const dc_status kept = dc_history_keep(h, c);
+    return kept == DC_OK ? dc_history_check(h, h->capacity, total) : kept;
+}
+
+dc_status dc_history_check(const dc_history *h, size_t n, int64_t total)
+{
+    if (h->n == n && h->total == total) return DC_OK;
+    return DC_FAIL(DC_ERR_FORMAT,
+                   "the checkpoint's history of '%s' fits no state of this run: %zu records at step %lld of %lld",
+                   h->phase, h->n, (long long)h->step, (long long)h->total);
 }
 
 void dc_history_add(dc_history *h, const double *row)
