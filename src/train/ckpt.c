@@ -85,6 +85,10 @@ static dc_status check_format(dc_h5 *h5, const char *path)
     if (version > DC_CKPT_VERSION)
         st = DC_FAIL(DC_ERR_FORMAT, "%s has format version %lld, this program knows %d: use the newer dcmpi", path,
                      (long long)version, DC_CKPT_VERSION);
+    else if (version != DC_CKPT_VERSION)
+        st = DC_FAIL(DC_ERR_FORMAT,
+                     "%s has format version %lld, this program reads %d: let the dcmpi that wrote it finish the run",
+                     path, (long long)version, DC_CKPT_VERSION);
 out:
     return st;
 }
