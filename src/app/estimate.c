@@ -187,7 +187,7 @@ static void take_training(const problem *p, dc_estimate *out)
 
 size_t dc_job_cache_bytes(int ranks_here)
 {
-    return dc_mem_available_bytes() / 4 / (size_t)ranks_here;
+    return dc_mem_available_bytes(ranks_here) / 4;
 }
 
 dc_status dc_job_estimate(const dc_job *job, const dc_data_header *head, int ranks, int ranks_here, dc_estimate *out)

@@ -62,6 +62,15 @@ typedef struct {
 } dc_estimate;
 DC_CHECKED dc_status dc_job_estimate(const dc_job *job, const dc_data_header *head, int ranks, int ranks_here,
                                      dc_estimate *out);
+/* ---- memory.c: what a job needs against what is left ------------------------------------------------------------- */
+
+typedef struct {
+    double rank_bytes; /* of each rank, program and libraries included */
+    double root_bytes; /* more on rank 0 */
+} dc_memory_need;
+/* Collective. Errors: DC_ERR_MEMORY naming the limit that is passed: of a node and its groups by all ranks there
+ * together, of a process by one. `advice`: what else the user may do. */
+DC_CHECKED dc_status dc_job_check_memory(dc_comm *comm, const dc_memory_need *need, const char *advice);
 /* What a rank may spend on outputs of frozen layers: a quarter of what the node has left, shared by its ranks. */
 size_t dc_job_cache_bytes(int ranks_here);
 

@@ -11,7 +11,7 @@
 
 static double gib(double bytes)
 {
-    return bytes / (1024.0 * 1024.0 * 1024.0);
+    return bytes / 0x1p30;
 }
 
 /* What the header shows need not wait until the rows are read. */
@@ -35,15 +35,9 @@ out:
     return st;
 }
 
-static dc_status check_memory(dc_comm *comm, const dc_estimate *e)
+static dc_memory_need need_of(const dc_estimate *e)
 {
-    const double root = dc_comm_rank(comm) == 0 ? e->root_bytes : 0;
-    const double here = root + e->total_bytes * dc_comm_node_size(comm), free_bytes = (double)dc_mem_available_bytes();
-    if (free_bytes == 0 || here <= free_bytes) return DC_OK;
-    return DC_FAIL(DC_ERR_MEMORY,
-                   "this run needs about %.1f GiB on node %s, which has %.1f GiB left; use more nodes, fewer "
-                   "ranks per node, or fewer rows (input.rows)",
-                   gib(here), dc_comm_host(comm), gib(free_bytes));
+    return (dc_memory_need){.rank_bytes = e->total_bytes, .root_bytes = e->root_bytes};
 }
 
 dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
@@ -54,7 +48,8 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     dc_estimate e;
     dc_watchdog_note("reading", 0);
     DC_TRY(estimate(comm, job, &head, &e));
-    DC_TRY_ALL(comm, check_memory(comm, &e));
+    const dc_memory_need need = need_of(&e);
+    DC_TRY(dc_job_check_memory(comm, &need, "fewer rows (input.rows)"));
     const double start = dc_timer_start();
     DC_TRY(dc_dataset_load(comm, cfg->input.data, cfg->input.rows, dc_int(cfg->parallel.shards),
                            (dc_scale_kind)cfg->input.scale, (uint64_t)cfg->run.seed, cfg->cluster.clusters, data));
@@ -168,7 +163,8 @@ dc_status dc_run_dry(dc_comm *comm, const dc_job *job)
         gib(e.total_bytes), gib(e.base_bytes), gib(e.data_bytes), gib(e.model_bytes), gib(e.work_bytes),
         gib(e.root_bytes));
     dc_log_plain("disk      about %.3f GiB in %s", gib(e.disk_bytes), job->cfg.run.output);
-    DC_TRY_ALL(comm, check_memory(comm, &e));
+    const dc_memory_need need = need_of(&e);
+    DC_TRY(dc_job_check_memory(comm, &need, "fewer rows (input.rows)"));
     dc_log_plain("dry run: deck, input, output directory, disk and memory are fine; nothing was written");
 out:
     return st;

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "dcmpi/fault.h"
+#include "mem_kernel.h"
 
 typedef struct {
     size_t bytes; /* payload */
@@ -129,8 +130,7 @@ uint64_t dc_mem_live_count(void)
     return atomic_load(&live_count);
 }
 
-/* The figure of the line "NAME: n kB" of a file of the kernel, in bytes; 0 if there is none. */
-static size_t kernel_bytes(const char *path, const char *name)
+size_t dc_mem_kernel_bytes(const char *path, const char *name)
 {
     FILE *f = fopen(path, "r");
     if (!f) return 0;
@@ -142,12 +142,12 @@ static size_t kernel_bytes(const char *path, const char *name)
     return kib * 1024;
 }
 
-size_t dc_mem_available_bytes(void)
+size_t dc_mem_resident_bytes(void)
 {
-    return kernel_bytes("/proc/meminfo", "MemAvailable");
+    return dc_mem_kernel_bytes("/proc/self/status", "VmRSS");
 }
 
 size_t dc_mem_resident_peak_bytes(void)
 {
-    return kernel_bytes("/proc/self/status", "VmHWM");
+    return dc_mem_kernel_bytes("/proc/self/status", "VmHWM");
 }

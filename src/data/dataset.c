@@ -155,8 +155,8 @@ dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_header *out)
 /* Linux hands out memory that it does not have and ends the job later, so we ask first. */
 static dc_status check_memory(const dc_dataset *d, size_t bytes, int ranks_here)
 {
-    const size_t available = dc_mem_available_bytes() / (size_t)DC_MAX(ranks_here, 1);
-    if ((available == 0 || bytes <= available) && !dc_fault(DC_FAULT_DATA_MEMORY)) return DC_OK;
+    const size_t available = dc_mem_available_bytes(ranks_here);
+    if (bytes <= available && !dc_fault(DC_FAULT_DATA_MEMORY)) return DC_OK;
     return DC_FAIL(DC_ERR_MEMORY,
                    "%s: %.1f GiB of rows for each rank, but only %.1f GiB are free for it; use more nodes or "
                    "fewer rows (input.rows)",
