@@ -54,12 +54,16 @@ void dc_job_end(dc_comm *comm, dc_job *job, dc_status st);
 /* run.output/name into out; false if that is too long for a path. */
 bool dc_job_path(const dc_job *job, const char *name, char out[DC_PATH_MAX]);
 
+/* Rows of the examples are kept in the result up to this size, so that they are small against the rest of it. */
+enum { DC_EXAMPLE_ROWS_MAX_BYTES = 16 << 20 };
 /* Memory per rank and disk of a run, from the header of the data alone. */
 typedef struct {
-    double base_bytes, data_bytes, model_bytes, work_bytes, total_bytes; /* largest rank, phase that needs most */
+    double base_bytes, data_bytes, model_bytes, work_bytes, total_bytes; /* largest rank, moment that needs most */
     double root_bytes;                                                   /* more on rank 0: a checkpoint in memory */
     double disk_bytes;
 } dc_estimate;
+/* Program and libraries of this rank at work. */
+double dc_job_base_bytes(void);
 DC_CHECKED dc_status dc_job_estimate(const dc_job *job, const dc_data_header *head, int ranks, int ranks_here,
                                      dc_estimate *out);
 /* ---- memory.c: what a job needs against what is left ------------------------------------------------------------- */

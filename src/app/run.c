@@ -133,14 +133,11 @@ static dc_status count_sizes(dc_comm *comm, fit *f)
     return DC_OK;
 }
 
-/* The rows of the examples are kept in the result if they are small against the rest of it. */
-enum { EXAMPLE_ROWS_MAX_BYTES = 16 << 20 };
-
 static dc_status fetch_examples(dc_comm *comm, fit *f, int64_t count)
 {
     dc_status st = DC_OK;
     const size_t bytes = (size_t)(count * f->data->D) * dc_dtype_bytes(f->data->dtype);
-    if (bytes > EXAMPLE_ROWS_MAX_BYTES) return DC_OK;
+    if (bytes > DC_EXAMPLE_ROWS_MAX_BYTES) return DC_OK;
     DC_TRY_ALL(comm, dc_mem_alloc(&f->nearest_rows, bytes, 1, "example rows"));
     DC_TRY_ALL(comm, dc_mem_alloc(&f->border_rows, bytes, 1, "example rows"));
     DC_TRY(dc_dataset_fetch(comm, f->data, f->nearest, count, f->nearest_rows));
