@@ -38,7 +38,7 @@ static double worst_against_twin(int64_t n, int64_t K, int64_t L, double alpha, 
     t6_normal(M, K * L, 2, 0, sigma);
     double *Zd = t6_double(Z, n * L), *Md = t6_double(M, K * L);
     ref_softassign(Zd, Md, n, K, L, alpha, expected, NULL);
-    dc_softassign(Z, M, n, K, L, alpha, q);
+    dc_softassign(Z, M, n, K, L, alpha, q, NULL);
     for (int64_t i = 0; i < n * K; i++) {
         const double error = fabs((double)q[i] - expected[i]) / (expected[i] + 1e-30);
         if (!(error <= worst)) worst = error;
@@ -69,7 +69,7 @@ static void golden(const char *alpha_name, const char *q_name)
     double alpha, expected[36];
     CHECK(golden_read_f32("dec.txt", "z", z, 27) && golden_read_f32("dec.txt", "mu", mu, 12) &&
           golden_read("dec.txt", alpha_name, &alpha, 1) && golden_read("dec.txt", q_name, expected, 36));
-    dc_softassign(z, mu, 9, 4, 3, alpha, q);
+    dc_softassign(z, mu, 9, 4, 3, alpha, q, NULL);
     CHECK_ARRAY_NEAR(q, expected, 36, 2e-7);
 }
 
@@ -81,7 +81,7 @@ static void extremes(void)
     float q[16];
     for (size_t a = 0; a < DC_COUNT_OF(alphas); a++) {
         int bad = 0;
-        dc_softassign(Z, M, 4, 4, 2, alphas[a], q);
+        dc_softassign(Z, M, 4, 4, 2, alphas[a], q, NULL);
         for (int i = 0; i < 4; i++) {
             double sum = 0;
             for (int k = 0; k < 4; k++) {
@@ -94,7 +94,7 @@ static void extremes(void)
         CHECK(q[0] == q[1] && q[0] > q[2]);
         CHECK(q[4 + 2] >= q[4 + 0] && q[4 + 2] > q[4 + 3]);
     }
-    dc_softassign(Z, M, 4, 1, 2, 1, q);
+    dc_softassign(Z, M, 4, 1, 2, 1, q, NULL);
     CHECK(q[0] == 1 && q[1] == 1 && q[2] == 1 && q[3] == 1);
 }
 
@@ -104,12 +104,12 @@ static void place_and_threads(void)
     static float Z[(n + 5) * L], M[K * L], q[n * K], other[(n + 5) * K];
     t6_normal(Z, (n + 5) * L, 1, 0, 1);
     t6_normal(M, K * L, 2, 0, 1);
-    dc_softassign(Z + 5 * L, M, n, K, L, 1.7, q);
-    dc_softassign(Z, M, n + 5, K, L, 1.7, other);
+    dc_softassign(Z + 5 * L, M, n, K, L, 1.7, q, NULL);
+    dc_softassign(Z, M, n + 5, K, L, 1.7, other, NULL);
     CHECK(memcmp(q, other + 5 * K, sizeof q) == 0);
     for (int threads = 1; threads <= 3; threads++) {
         omp_set_num_threads(threads);
-        dc_softassign(Z + 5 * L, M, n, K, L, 1.7, other);
+        dc_softassign(Z + 5 * L, M, n, K, L, 1.7, other, NULL);
         CHECK(memcmp(q, other, sizeof q) == 0);
     }
 }

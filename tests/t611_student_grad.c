@@ -27,7 +27,7 @@ static batch make(int64_t n, int64_t K, int64_t L, double alpha, double sigma)
     t6_normal(b.M, K * L, 2, 0, sigma);
     double *f = t6_alloc(K, sizeof *f);
     for (int64_t k = 0; k < K; k++) f[k] = 1 + (double)(k % 3);
-    dc_softassign(b.Z, b.M, n, K, L, alpha, b.P);
+    dc_softassign(b.Z, b.M, n, K, L, alpha, b.P, NULL);
     for (int64_t i = 0; i < n && K > 2; i += 4) b.P[i * K + i % K] = 0;
     dc_target(b.P, f, n, K, n, b.P);
     t6_normal(b.Z, n * L, 1, 0, sigma);

@@ -18,7 +18,7 @@ static void against_twin(int64_t n, int64_t K)
     double *f = t6_alloc(K, sizeof *f), *expected = t6_alloc(n * K, sizeof *expected);
     t6_normal(Z, n * 3, 1, 0, 2);
     t6_normal(M, K * 3, 2, 0, 2);
-    dc_softassign(Z, M, n, K, 3, 1, q);
+    dc_softassign(Z, M, n, K, 3, 1, q, NULL);
     sum_columns(q, n, K, f);
     double *qd = t6_double(q, n * K);
     ref_target(qd, f, n, K, expected);

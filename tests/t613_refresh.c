@@ -30,7 +30,7 @@ static void run(dc_comm *comm, int64_t N, int64_t K, int64_t L, const float *Z, 
     r->stats = (dc_soft_stats){.f = r->f, .size = r->size};
     CHECK_OK(
         dc_softassign_refresh(comm, &r->part, Z + lo * L, M, K, L, 1.7, keep_q ? r->q : NULL, r->label, &r->stats));
-    if (!keep_q) dc_softassign(Z + lo * L, M, n, K, L, 1.7, r->q);
+    if (!keep_q) dc_softassign(Z + lo * L, M, n, K, L, 1.7, r->q, NULL);
     memcpy(r->p, r->q, (size_t)(n * K) * sizeof *r->p);
     CHECK_OK(dc_sum_create(&sum, &r->part, DC_TARGET_SUMS));
     r->loss = dc_target_refresh(comm, &r->part, r->f, K, sum, r->p, &r->odd);

@@ -20,37 +20,37 @@ static void make_centers(float *M, int64_t K, int64_t d)
     for (int64_t k = 0; k < K; k++) M[k * d] = 10 * (float)(k * 11 % K) - 5 * (float)K;
 }
 
-static void check_lloyd(const dc_km_tiles *t, const dc_block *block, const float *X, const float *M, const float *norm,
+static void check_lloyd(const dc_km_tiles *t, const dc_block *block, const float *X, const dc_km_centers *M,
                         int64_t groups)
 {
     const int64_t K = t->K, d = t->d, m = groups * K;
     double *leaf = t6_alloc(m * (d + 1), sizeof *leaf), *expected = t6_alloc(m * (d + 1), sizeof *expected);
     int32_t *label = t6_alloc(block->hi, sizeof *label);
     for (int64_t g = 0; g < groups; g++) {
-        ref_nearest(X, M + g * K * d, block->hi, K, d, label);
+        ref_nearest(X, M->at + g * K * d, block->hi, K, d, label);
         for (int64_t i = block->lo; i < block->hi; i++) {
             expected[m * d + g * K + label[i]] += 1;
             for (int64_t c = 0; c < d; c++) expected[(g * K + label[i]) * d + c] += (double)X[i * d + c];
         }
     }
-    dc_km_lloyd ctx = {t, M, norm, groups};
+    dc_km_lloyd ctx = {t, M, groups};
     dc_km_block_lloyd(&ctx, block, 0, leaf);
     CHECK_ARRAY_NEAR(leaf, expected, m * (d + 1), 1e-9);
     free(leaf), free(expected), free(label);
 }
 
-static void check_assign(const dc_km_tiles *t, const dc_block *block, const float *X, const float *M, const float *norm)
+static void check_assign(const dc_km_tiles *t, const dc_block *block, const float *X, const dc_km_centers *M)
 {
     const int64_t K = t->K, d = t->d, n = block->hi;
     double *leaf = t6_alloc(K + 1, sizeof *leaf), inertia = 0;
     int32_t *label = t6_alloc(n, sizeof *label), *expected = t6_alloc(n, sizeof *expected);
     float *distance = t6_alloc(n, sizeof *distance);
     int wrong = 0;
-    dc_km_assign ctx = {t, M, norm, label, distance};
+    dc_km_assign ctx = {t, M, label, distance};
     dc_km_block_assign(&ctx, block, 0, leaf);
-    ref_nearest(X, M, n, K, d, expected);
+    ref_nearest(X, M->at, n, K, d, expected);
     for (int64_t i = block->lo; i < n; i++) {
-        const double v = ref_distance(X + i * d, M + expected[i] * d, d);
+        const double v = ref_distance(X + i * d, M->at + expected[i] * d, d);
         wrong += label[i] != expected[i] || distance[i] != (float)v;
         inertia += v;
     }
@@ -84,18 +84,17 @@ static bool is_in(double v, interval range)
 }
 
 /* One centre per restart: the first ones of M. */
-static void check_lower(const dc_km_tiles *t, const float *X, const float *M, const float *norm, int64_t restarts,
-                        float *d_min)
+static void check_lower(const dc_km_tiles *t, const float *X, const dc_km_centers *M, int64_t restarts, float *d_min)
 {
     const int64_t d = t->d, n = dc_part_rows(t->rows->part), blocks = (int64_t)t->rows->part->n_blocks;
     double *mass = t6_alloc(blocks * restarts, sizeof *mass);
     int64_t wrong = 0;
     for (int64_t i = 0; i < restarts * n; i++) d_min[i] = INFINITY;
-    dc_km_lower(t, M, norm, restarts, d_min, mass);
+    dc_km_lower(t, M, restarts, d_min, mass);
     for (int64_t r = 0; r < restarts; r++) {
         double sum = 0, all = 0;
         for (int64_t i = 0; i < n; i++) {
-            wrong += !is_in((double)d_min[r * n + i], distance_range(X + i * d, M + r * d, d));
+            wrong += !is_in((double)d_min[r * n + i], distance_range(X + i * d, M->at + r * d, d));
             sum += (double)d_min[r * n + i];
         }
         for (int64_t b = 0; b < blocks; b++) all += mass[b * restarts + r];
@@ -111,12 +110,14 @@ static void check_potential(const dc_km_tiles *t, const float *X, const float *M
 {
     const int64_t d = t->d, n = dc_part_rows(t->rows->part), trials = 3;
     double *leaf = t6_alloc(restarts * trials, sizeof *leaf);
-    float *candidates = t6_alloc(restarts * trials * d, sizeof *candidates), *norms = t6_alloc(restarts * trials, 4);
+    float *candidates = t6_alloc(restarts * trials * d, sizeof *candidates);
+    dc_km_centers image;
     dc_block block = {0};
     for (int64_t j = 0; j < restarts * trials; j++)
         memcpy(candidates + j * d, M + j % m * d, (size_t)d * sizeof *candidates);
-    dc_km_norms(candidates, restarts * trials, d, norms);
-    dc_km_potential ctx = {t, candidates, norms, d_min, restarts, trials};
+    CHECK_OK(dc_km_centers_init(&image, restarts * trials, d));
+    dc_km_project(t, candidates, restarts * trials, &image);
+    dc_km_potential ctx = {t, &image, d_min, restarts, trials};
     while (dc_part_next_block(t->rows->part, &block)) dc_km_block_potential(&ctx, &block, 0, leaf);
     for (int64_t j = 0; j < restarts * trials; j++) {
         interval range = {0, 0};
@@ -127,52 +128,59 @@ static void check_potential(const dc_km_tiles *t, const float *X, const float *M
         }
         CHECK(is_in(leaf[j], (interval){range.low * (1 - 1e-12), range.high * (1 + 1e-12)}));
     }
-    free(leaf), free(candidates), free(norms);
+    dc_km_centers_release(&image);
+    free(leaf), free(candidates);
 }
 
 /* A row that is a centre itself has no mass. */
 static void check_copy(const dc_km_tiles *t, const float *X)
 {
     const int64_t n = dc_part_rows(t->rows->part);
-    float *d_min = t6_alloc(n, sizeof *d_min), norm;
+    float *d_min = t6_alloc(n, sizeof *d_min);
+    dc_km_centers image;
     double *mass = t6_alloc((int64_t)t->rows->part->n_blocks, sizeof *mass);
     for (int64_t i = 0; i < n; i++) d_min[i] = INFINITY;
-    dc_km_norms(X, 1, t->d, &norm);
-    dc_km_lower(t, X, &norm, 1, d_min, mass);
+    CHECK_OK(dc_km_centers_init(&image, 1, t->d));
+    dc_km_project(t, X, 1, &image);
+    dc_km_lower(t, &image, 1, d_min, mass);
     CHECK(d_min[0] == 0);
+    dc_km_centers_release(&image);
     free(d_min), free(mass);
 }
 
-static void check_seeding(const dc_km_tiles *t, const float *X, const float *M, const float *norm, int64_t restarts)
+static void check_seeding(const dc_km_tiles *t, const float *X, const dc_km_centers *M, int64_t restarts)
 {
     const int64_t n = dc_part_rows(t->rows->part);
     float *d_min = t6_alloc(restarts * n, sizeof *d_min);
-    check_lower(t, X, M, norm, restarts, d_min);
-    check_potential(t, X, M, restarts * t->K, restarts, d_min);
+    check_lower(t, X, M, restarts, d_min);
+    check_potential(t, X, M->at, restarts * t->K, restarts, d_min);
     if (n > 0) check_copy(t, X);
     free(d_min);
 }
 
 static void sizes(int64_t n, int64_t K, int64_t d, int64_t groups)
 {
-    float *X = t6_alloc(n * d, sizeof *X), *M = t6_alloc(groups * K * d, sizeof *M), *norm = t6_alloc(groups * K, 4);
+    float *X = t6_alloc(n * d, sizeof *X), *M = t6_alloc(groups * K * d, sizeof *M);
     dc_part part;
     dc_km_tiles tiles;
+    dc_km_centers image;
     printf("# n %lld K %lld d %lld groups %lld\n", (long long)n, (long long)K, (long long)d, (long long)groups);
     make_centers(M, K, d);
     make_rows(X, M, n, K, d);
     for (int64_t g = 1; g < groups; g++)
         for (int64_t k = 0; k < K; k++) memcpy(M + (g * K + k) * d, M + (k + g) % K * d, (size_t)d * sizeof *M);
-    dc_km_norms(M, groups * K, d, norm);
     CHECK_OK(dc_part_init(&part, n, 1, 1, 0));
     const dc_rows rows = dc_rows_of_array(&part, X, &d);
     CHECK_OK(dc_km_tiles_init(&tiles, &rows, K, (int)groups));
     const dc_block block = {.lo = n / 3, .hi = n};
-    check_lloyd(&tiles, &block, X, M, norm, groups);
-    check_assign(&tiles, &block, X, M, norm);
-    check_seeding(&tiles, X, M, norm, groups);
+    CHECK_OK(dc_km_centers_init(&image, groups * K, d));
+    dc_km_project(&tiles, M, groups * K, &image);
+    check_lloyd(&tiles, &block, X, &image, groups);
+    check_assign(&tiles, &block, X, &image);
+    check_seeding(&tiles, X, &image, groups);
+    dc_km_centers_release(&image);
     dc_km_tiles_release(&tiles);
-    free(X), free(M), free(norm);
+    free(X), free(M);
 }
 
 int main(void)

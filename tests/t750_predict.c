@@ -43,6 +43,7 @@ static void make_model(dc_trained *t, const dc_part *part)
                       .width = L,
                       .shards = part->V,
                       .alpha = 1,
+                      .range = {-INFINITY, INFINITY},
                       .method = "dec",
                       .tile_rows = dc_embed_tile_rows(part),
                       .centers = centers,
@@ -73,10 +74,11 @@ static void predict(const dc_trained *t, const dc_part *part, const float *X, in
 {
     dc_predictor *p = NULL;
     int64_t at = 0, pieces = 0;
-    CHECK_OK(dc_predictor_create(&p, t, part, DC_F32, capacity));
+    dc_strange_rows strange = {.row = INT64_MAX};
+    CHECK_OK(dc_predictor_create(&p, t, part, DC_F32, capacity, "rows"));
     const uint64_t allocations = dc_mem_alloc_count();
     for (int64_t n; (n = dc_predictor_next(p)) > 0; at += n, pieces++)
-        dc_predictor_run(p, X + at * D, out->Z + at * L, out->label + at, out->confidence + at);
+        CHECK_OK(dc_predictor_run(p, X + at * D, out->Z + at * L, out->label + at, out->confidence + at, &strange));
     CHECK_INT(dc_mem_alloc_count(), allocations);
     CHECK_INT(at, dc_part_rows(part));
     CHECK_INT(pieces, dc_predict_pieces(t, part, capacity));
@@ -127,6 +129,38 @@ static void test_position(dc_gidx N)
     dc_mem_free(&t.value);
 }
 
+/* Rows that float cannot hold, embeddings that are not finite, rows unlike those of training. */
+static void test_strange_rows(void)
+{
+    enum { N = 40 };
+    dc_part part;
+    dc_trained t;
+    dc_predictor *p = NULL;
+    dc_strange_rows strange = {.row = INT64_MAX};
+    if (dc_part_init(&part, N, 1, 1, 0) != DC_OK) abort();
+    make_model(&t, &part);
+    t.range[0] = -1, t.range[1] = 1;
+    make_rows(rows, 0, N, 1, N);
+    rows[7 * D + 3] = 100, rows[9 * D + 600] = -1e30F;
+    CHECK_OK(dc_predictor_create(&p, &t, &part, DC_F32, MAX_ROWS, "rows"));
+    CHECK_INT(dc_predictor_next(p), N);
+    CHECK_OK(dc_predictor_run(p, rows, whole.Z, whole.label, whole.confidence, &strange));
+    CHECK_INT(strange.count, 2);
+    CHECK_INT(strange.row, 7);
+    CHECK_INT(strange.column, 3);
+    rows[9 * D + 600] = INFINITY;
+    CHECK_STATUS(dc_predictor_run(p, rows, whole.Z, whole.label, whole.confidence, &strange), DC_ERR_DATA);
+    CHECK_TEXT_HAS(dc_error_text(), "rows: row 9, column 600");
+    dc_error_clear();
+    make_rows(rows, 0, N, 1, N);
+    for (size_t i = 0; i < t.net.n_params; i++) t.value[i] *= 1e30F;
+    CHECK_STATUS(dc_predictor_run(p, rows, whole.Z, whole.label, whole.confidence, &strange), DC_ERR_NUMERIC);
+    CHECK_TEXT_HAS(dc_error_text(), "rows: row 0 ");
+    dc_error_clear();
+    dc_predictor_destroy(&p);
+    dc_mem_free(&t.value);
+}
+
 static void test_nearest(void)
 {
     static float X[300 * D], M[70 * D];
@@ -158,6 +192,7 @@ int main(void)
     test_position(241); /* 15 tiles of 16 rows and one row more */
     test_position(1000);
     test_position(1999);
+    test_strange_rows();
     test_nearest();
     return check_done_all(&comm);
 }

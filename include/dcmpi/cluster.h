@@ -51,11 +51,12 @@ typedef struct {
  * where it is, so data with fewer than K distinct rows ends with clusters of size 0. A seed drawn when all rows lie on
  * centres already is a uniform draw.
  *
- * In the iterations rows are shifted by the global mean and products are in float: two centres whose distances to a row
- * agree to about 1e-7 |x - mean|^2 count as a tie. Sums, counts, inertia and the final labels are in double.
+ * Labels are those of dc_nearest in every iteration: decided by products in float where these can tell, by distances in
+ * double elsewhere. Sums, counts and inertia are in double. So rows far from the others, and any unit of measure that
+ * float can hold, cost no digits.
  *
- * Memory of a rank: n_init*n floats while seeding; per thread a tile of 256 rows and their scores; the sums of one pass
- * are K*(d+1) doubles per restart, at most 32 MiB of them (at least one restart) per pass, held about (threads +
+ * Memory of a rank: n_init*n floats while seeding; per thread two tiles of 256 rows and their scores; the sums of one
+ * pass are K*(d+1) doubles per restart, at most 32 MiB of them (at least one restart) per pass, held about (threads +
  * log2(blocks)) times: with K*(d+1)*n_init beyond 4M an iteration takes several passes.
  * Errors: DC_ERR_DATA if K > N; DC_ERR_MEMORY. `out` needs no initial value and is empty after an error. */
 DC_CHECKED dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg, dc_kmeans_result *out);
@@ -64,16 +65,18 @@ void dc_kmeans_result_release(dc_kmeans_result *r);
 double dc_kmeans_bytes(const dc_part *part, int64_t d, int64_t K, int n_init);
 
 /* label[n]: the nearest of the centres M [K x d] to each row of X [n x d], distances summed from the differences in
- * double, ties to the lowest centre. What dc_kmeans labels its own rows with. Local, threaded outside a parallel
- * region; a row's label does not depend on its position. */
+ * double, ties to the lowest centre: what a label is, here, in dc_kmeans and in the soft assignment alike. Local,
+ * threaded outside a parallel region; a row's label does not depend on its position. */
 void dc_nearest(const float *X, const float *M, int64_t n, int64_t K, int64_t d, int32_t *label);
 
 /* ---- Student-t soft assignment ---- */
 
 /* q[n x K]: log q_ij = -(alpha+1)/2 log1p(d_ij/alpha) - logsumexp_k, d_ij = |z_i - mu_j|^2 summed from the differences
- * (Xie et al. 2016, equation 1). Z [n x L] and M [K x L] finite, K >= 1, alpha > 0; n and L may be 0. Finite for every
- * such input. Local, threaded outside a parallel region; a row's result does not depend on its position. */
-void dc_softassign(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q);
+ * (Xie et al. 2016, equation 1). label[n] (NULL: not wanted): the nearest centre, that of dc_nearest; its q is the
+ * largest of the row. Z [n x L] and M [K x L] finite, K >= 1, alpha > 0; n and L may be 0. Finite for every such input.
+ * Local, threaded outside a parallel region; a row's result does not depend on its position. */
+void dc_softassign(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q,
+                   int32_t *label);
 
 /* Rows of q and p are float: their sums may be off by rounding, but not by more. */
 #define DC_ROW_SUM_TOLERANCE 1e-5
@@ -85,9 +88,9 @@ typedef struct {
     int64_t changed;  /* rows whose label is another one than before */
     double sum_check; /* max over rows of |sum_j q_ij - 1|; NaN if this rank made one */
 } dc_soft_stats;
-/* q[n x K] (local; NULL: not kept) and labels[n] (local; in: old, out: argmax_j q_ij, ties: lowest) of this rank's rows
- * Z[n x L], and the global stats, the same bits for every number of ranks and threads. Collective: one reduction of
- * 2K+1 doubles and one maximum. Errors: DC_ERR_MEMORY. */
+/* q[n x K] (local; NULL: not kept) and labels[n] (local; in: old, out: nearest centre, ties: lowest) of this rank's
+ * rows Z[n x L], and the global stats, the same bits for every number of ranks and threads. Collective: one reduction
+ * of 2K+1 doubles and one maximum. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_softassign_refresh(dc_comm *comm, const dc_part *part, const float *Z, const float *M,
                                            int64_t K, int64_t L, double alpha, float *q, int32_t *labels,
                                            dc_soft_stats *stats);

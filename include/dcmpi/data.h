@@ -20,11 +20,12 @@ typedef struct {
     int n_image_dims;
     int64_t image_shape[DC_IMAGE_DIMS_MAX];
     dc_scale_kind scale_kind;
-    float *shift, *scale;     /* [D], global, owned: a row enters the network as (x - shift) * scale */
-    char source[DC_PATH_MAX]; /* path, or "builtin:glyphs" */
-    uint64_t hash;            /* global checksum of X: XXH3 of each shard's bytes, hashed in shard order */
-    double min, max, mean;    /* of the stored values, global */
-    size_t bytes;             /* held by this rank */
+    float *shift, *scale;          /* [D], global, owned: a row enters the network as (x - shift) * scale */
+    char source[DC_PATH_MAX];      /* path, or "builtin:glyphs" */
+    uint64_t hash;                 /* global checksum of X: XXH3 of each shard's bytes, hashed in shard order */
+    double min, max, mean;         /* of the stored values, global */
+    double scaled_min, scaled_max; /* of what enters the network, global */
+    size_t bytes;                  /* held by this rank */
 } dc_dataset;
 
 /* Facts that the header of a data file tells without reading rows. */
@@ -56,6 +57,10 @@ void dc_dataset_destroy(dc_dataset **data);
 void dc_dataset_gather(const dc_dataset *data, const int64_t *rows, int64_t n, float *out);
 /* The same for consecutive local rows lo..lo+n-1. */
 void dc_dataset_rows(const dc_dataset *data, int64_t lo, int64_t n, float *out);
+
+/* How many of the first n local rows have a scaled value that is not in [lo, hi] (NaN is not); the first of them and
+ * its first such column, n and D if there is none. Local, threaded. */
+int64_t dc_dataset_outside(const dc_dataset *data, int64_t n, float lo, float hi, int64_t *row, int64_t *column);
 
 /* Stored (unscaled) rows by global number, on every rank: out[n x D] in the stored type; a negative number gives a row
  * of zeros. Collective. Errors: DC_ERR_MEMORY. */

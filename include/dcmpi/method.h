@@ -36,6 +36,7 @@ typedef struct {
     int64_t odd_targets; /* rows of the target that do not sum to 1, -1 without a target */
     double f_sum;        /* sum_j f_j: N if all is well */
     double k_effective;  /* exp of the entropy of f/N */
+    double k_sized;      /* the same of the cluster sizes */
     int64_t largest;     /* rows of the largest cluster */
     int empty;           /* clusters without rows */
 } dc_refresh;
@@ -64,8 +65,9 @@ typedef struct {
     /* Loss of the batch and its gradients: dZ [n x L], dextra (this rank's part); both are written. Local. */
     double (*loss_grad)(dc_method_state *state, const dc_method_batch *batch, const float *Z, const float *extra,
                         float *dZ, float *dextra);
-    /* Soft assignment q [n x K] of any rows. Local. */
-    void (*assign_local)(const dc_method_env *env, const float *extra, const float *Z, int64_t n, float *q);
+    /* Soft assignment q [n x K] and labels [n] of any rows. Local. */
+    void (*assign_local)(const dc_method_env *env, const float *extra, const float *Z, int64_t n, float *q,
+                         int32_t *label);
     void (*destroy)(dc_method_state **state);
 } dc_method;
 

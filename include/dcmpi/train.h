@@ -162,11 +162,13 @@ typedef struct {
 typedef struct {
     float *Z;          /* [n x L] local, owned */
     int32_t *labels;   /* [n] local, owned */
-    float *confidence; /* [n] local, owned: max_j q_ij */
+    float *confidence; /* [n] local, owned: q of the label, the largest of the row */
     float *q;          /* [n x K] local, owned */
     dc_stop stop;
-    int64_t iterations; /* steps taken */
-    dc_refresh last;    /* at the last refresh */
+    int64_t iterations;    /* steps taken */
+    dc_refresh last;       /* at the last refresh */
+    int64_t start_largest; /* rows of the largest cluster, */
+    double start_sized;    /* and effective clusters by size, at the first */
 } dc_cluster_result;
 /* Embedding, first centres, refresh/step loop of cfg->method. Afterwards m->params holds the trained weights and, as
  * extra, the centres. */
@@ -179,7 +181,6 @@ void dc_cluster_result_release(dc_cluster_result *r);
 /* What a result file tells about its model, the same on all ranks. Owned: the arrays. */
 typedef struct {
     bool has_net;      /* false: k-means on the scaled data */
-    bool nearest;      /* labels are those of the nearest centre, not of the largest soft assignment */
     dc_net net;        /* if has_net */
     int64_t D;         /* width of the data */
     int64_t K, width;  /* centres [K x width] in the embedding, or in the scaled data */
@@ -188,6 +189,7 @@ typedef struct {
     int gemm;          /* dc_gemm_backend: what decides the bits, */
     int isa;           /* with its dc_isa */
     double alpha;
+    double range[2]; /* least and greatest scaled value of the training data; infinite if the file does not tell */
     char method[32];
     float *value, *centers, *shift, *scale;
 } dc_trained;
@@ -199,19 +201,27 @@ DC_CHECKED dc_status dc_trained_load(dc_comm *comm, const char *path, dc_trained
 void dc_trained_release(dc_trained *t);
 
 /* Any rows through a trained model, in pieces of at most `capacity` >= tile_rows rows. A piece is as many whole tiles
- * of `part`, in which the rows lie, as fit. Local. */
+ * of `part`, in which the rows lie, as fit. source: where they come from, for messages. Local. */
 typedef struct dc_predictor dc_predictor;
 DC_CHECKED dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_part *part, dc_dtype dtype,
-                                         int64_t capacity);
+                                         int64_t capacity, const char *source);
 void dc_predictor_destroy(dc_predictor **p);
 /* Pieces that this rank's rows make. */
 int64_t dc_predict_pieces(const dc_trained *t, const dc_part *part, int64_t capacity);
 /* Goes to the next piece; returns its rows, 0 behind the last. */
 int64_t dc_predictor_next(dc_predictor *p);
+/* Rows whose values are none that the model can have learnt from. */
+typedef struct {
+    int64_t count; /* rows, local, with a value more than ten times the training data's range beyond it */
+    dc_gidx row;   /* the first of them, global; INT64_MAX if there is none */
+    int64_t column;
+} dc_strange_rows;
 /* The piece's rows X [n x D] in their stored type: embedding Z [n x L], labels and confidence [n]. Without a network
- * only labels; the others may be NULL. Threaded. The bits are those the training run gave the same row on
- * the same type of CPU. */
-void dc_predictor_run(dc_predictor *p, const void *X, float *Z, int32_t *label, float *confidence);
+ * only labels; the others may be NULL. Adds to *strange. Local, threaded. The bits are those the training run gave the
+ * same row on the same type of CPU. Errors: DC_ERR_DATA (a scaled value that float cannot hold), DC_ERR_NUMERIC (an
+ * embedding that is not finite); they name the row. */
+DC_CHECKED dc_status dc_predictor_run(dc_predictor *p, const void *X, float *Z, int32_t *label, float *confidence,
+                                      dc_strange_rows *strange);
 
 /* Members of each cluster with the highest (nearest) and lowest (border) confidence: global row numbers [K x m], -1
  * where a cluster has fewer. Ties: lowest row. Collective. */

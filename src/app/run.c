@@ -213,10 +213,11 @@ static void report_stop(const fit *f)
     const dc_refresh *last = &f->clusters.last;
     dc_log("cluster   stop: %s after %lld steps", dc_stop_name(f->clusters.stop), (long long)f->clusters.iterations);
     if (f->clusters.stop == DC_STOP_COLLAPSED)
-        dc_log_warning(
-            "collapsed: the largest cluster holds %lld of %lld rows, %.1f clusters are effective; lower cluster.lr, or "
-            "pretrain longer",
-            (long long)last->largest, (long long)f->data->part.N, last->k_effective);
+        dc_log_warning("collapsed: of %lld rows the largest cluster holds %lld, at the start %lld; %.1f clusters are "
+                       "effective, at "
+                       "the start %.1f; lower cluster.lr, or pretrain longer",
+                       (long long)f->data->part.N, (long long)last->largest, (long long)f->clusters.start_largest,
+                       last->k_sized, f->clusters.start_sized);
     if (f->clusters.stop == DC_STOP_MAX_ITER)
         dc_log_warning("cluster.max_iter was reached before fewer than cluster.tol of the labels changed");
 }

@@ -86,6 +86,18 @@ out:
     return st;
 }
 
+/* k-means gives an empty cluster the farthest row, so it leaves one empty only where rows are too few or too alike;
+ * training empties some where it draws groups together. */
+static void warn_of_empty(const dc_result *r)
+{
+    int64_t empty = 0;
+    for (int64_t k = 0; k < r->K; k++) empty += r->size[k] == 0;
+    if (empty == 0) return;
+    dc_log_warning("%lld of %lld clusters are empty: the data show fewer groups than cluster.clusters; lower it%s",
+                   (long long)empty, (long long)r->K,
+                   r->net ? ", or, if training drew groups together, lower cluster.lr" : "");
+}
+
 static dc_status write_files(dc_comm *comm, dc_job *job, dc_result *r)
 {
     char path[DC_PATH_MAX];
@@ -102,6 +114,7 @@ dc_status dc_run_finish(dc_comm *comm, dc_job *job, dc_result *r, const dc_refre
     dc_status st = DC_OK;
     dc_self_check checks[DC_SELF_CHECKS_MAX];
     char path[DC_PATH_MAX], line[512];
+    warn_of_empty(r);
     DC_TRY(dc_timing_collect(comm, &job->timers, &job->timing));
     r->timing = &job->timing;
     DC_TRY(write_files(comm, job, r));

@@ -71,6 +71,9 @@ dc_status dc_run_kmeans(dc_comm *comm, const dc_cli *cli)
         goto out;
     }
     DC_TRY(cluster(comm, &r));
+    if (!r.km.converged)
+        dc_log_warning("cluster.kmeans_max_iter=%lld was reached before the centres came to rest",
+                       (long long)r.job.cfg.cluster.kmeans_max_iter);
     describe(&r, &result);
     DC_TRY(dc_run_score(comm, &r.job, &result, &r.confusion));
     DC_TRY(dc_run_finish(comm, &r.job, &result, NULL));

@@ -113,7 +113,7 @@ static dc_status take_memory(dc_prediction *p)
     dc_status st = DC_OK;
     const dc_trained *t = &p->trained;
     const size_t n = (size_t)p->capacity, K = (size_t)t->K, C = (size_t)p->stream.C;
-    DC_TRY(dc_predictor_create(&p->predictor, t, &p->part, p->stream.head.dtype, p->capacity));
+    DC_TRY(dc_predictor_create(&p->predictor, t, &p->part, p->stream.head.dtype, p->capacity, p->input));
     DC_TRY(dc_mem_alloc(&p->labels, n, sizeof *p->labels, "labels"));
     DC_TRY(dc_mem_alloc(&p->size, K, sizeof *p->size, "cluster sizes"));
     if (C > 0) DC_TRY(dc_mem_alloc(&p->confusion, dc_mul_size(C, K), sizeof *p->confusion, "confusion table"));
@@ -180,7 +180,7 @@ static dc_status run_rounds(dc_comm *comm, dc_prediction *p)
     for (int64_t r = 0; r < rounds; r++) {
         const int64_t n = dc_predictor_next(p->predictor);
         DC_TRY(dc_row_stream_read(comm, &p->stream, n));
-        dc_predictor_run(p->predictor, p->stream.X, p->Z, p->labels, p->confidence);
+        DC_TRY_ALL(comm, dc_predictor_run(p->predictor, p->stream.X, p->Z, p->labels, p->confidence, &p->strange));
         count(p, n);
         DC_TRY(dc_prediction_append(comm, p, n));
         dc_log_bar("predict   %.0f%%", 100.0 * (double)(r + 1) / (double)rounds);
@@ -188,6 +188,19 @@ static dc_status run_rounds(dc_comm *comm, dc_prediction *p)
     }
 out:
     return st;
+}
+
+static void warn_of_strange_rows(dc_comm *comm, const dc_prediction *p)
+{
+    dc_strange_rows all = p->strange;
+    dc_comm_sum_i64(comm, &all.count, 1);
+    dc_comm_min_i64(comm, &all.row, 1);
+    int64_t column = all.row == p->strange.row ? p->strange.column : INT64_MAX;
+    dc_comm_min_i64(comm, &column, 1);
+    if (all.count)
+        dc_log_warning("%lld of %lld rows hold values far beyond those of the training data, the first in row %lld, "
+                       "column %lld (counted from 0): their labels mean little",
+                       (long long)all.count, (long long)p->part.N, (long long)all.row, (long long)column);
 }
 
 static void print_result(const dc_prediction *p, double wall_s)
@@ -217,7 +230,7 @@ static void release(dc_prediction *p)
 dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli)
 {
     dc_status st = DC_OK;
-    dc_prediction p = {0};
+    dc_prediction p = {.strange.row = INT64_MAX};
     dc_control *control = NULL;
     const double start = dc_clock_now_s();
     DC_TRY(dc_control_create(comm, &control, &(dc_control_config){0}, NULL, 0));
@@ -227,6 +240,7 @@ dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli)
     DC_TRY(dc_prediction_create(comm, &p));
     DC_TRY(run_rounds(comm, &p));
     DC_TRY(dc_prediction_commit(comm, &p));
+    warn_of_strange_rows(comm, &p);
     print_result(&p, dc_clock_now_s() - start);
 out:
     dc_h5_stream_abort(comm, &p.file);

@@ -19,7 +19,8 @@ typedef struct {
     float *Z, *confidence; /* [capacity x L], [capacity]; NULL without a network */
     int32_t *labels;       /* [capacity] */
     int64_t *size;         /* [K], global at the end */
-    int64_t *confusion;    /* [C x K], global at the end; NULL without labels */
+    dc_strange_rows strange;
+    int64_t *confusion; /* [C x K], global at the end; NULL without labels */
     dc_scores scores;
 } dc_prediction;
 

@@ -210,7 +210,7 @@ static void head_init(head *h)
     const double f[KL_CLUSTERS] = {3, 3, 3, 3};
     dc_rng_fill_uniform(h->M, KL_CLUSTERS * KL_LATENT, 1, 2, 1);
     dc_rng_fill_uniform(h->Z, KL_ROWS * KL_LATENT, 1, 3, 1);
-    dc_softassign(h->Z, h->M, KL_ROWS, KL_CLUSTERS, KL_LATENT, 1, h->P);
+    dc_softassign(h->Z, h->M, KL_ROWS, KL_CLUSTERS, KL_LATENT, 1, h->P, NULL);
     dc_target(h->P, f, KL_ROWS, KL_CLUSTERS, KL_ROWS, h->P);
     dc_rng_fill_uniform(h->Z, KL_ROWS * KL_LATENT, 1, 4, 1);
     for (int64_t i = 0; i < KL_ROWS; i++) h->rows[i] = i;

@@ -28,14 +28,15 @@ static dc_status print_dataset(void *ctx, const char *name, const dc_h5_info *in
 /* The root attributes that data files and results have, in reading order. */
 static void print_attributes(dc_h5 *h5)
 {
-    static const char *const text[] = {"format",       "created", "version", "git",       "arch",       "libraries",
-                                       "command_line", "verb",    "data",    "data_hash", "source",     "checksum",
-                                       "stop_reason",  "classes", "model",   "method",    "assignment", "gemm",
-                                       "cpu",          "isa",     "phase"};
-    static const char *const number[] = {"format_version", "complete", "seed",   "ranks",     "threads", "iterations",
-                                         "wall_seconds",   "inertia",  "min",    "max",       "mean",    "image_shape",
-                                         "clusters",       "alpha",    "shards", "tile_rows", "step",    "rows",
-                                         "columns",        "parts",    "part"};
+    static const char *const text[] = {"format",    "created",      "version",     "git",     "arch",
+                                       "libraries", "command_line", "verb",        "data",    "data_hash",
+                                       "source",    "checksum",     "stop_reason", "classes", "model",
+                                       "method",    "gemm",         "cpu",         "isa",     "phase"};
+    static const char *const number[] = {"format_version", "complete",     "seed",     "ranks",   "threads",
+                                         "iterations",     "wall_seconds", "inertia",  "min",     "max",
+                                         "mean",           "image_shape",  "clusters", "alpha",   "shards",
+                                         "tile_rows",      "step",         "rows",     "columns", "parts",
+                                         "part",           "scaled_range"};
     for (size_t i = 0; i < DC_COUNT_OF(text); i++) {
         char value[1024];
         if (!dc_h5_has_attr(h5, "/", text[i])) continue;

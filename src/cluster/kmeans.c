@@ -41,7 +41,7 @@ static void kmeans_release(dc_km_restarts *a)
 {
     dc_km_tiles_release(&a->tiles);
     dc_mem_free(&a->centers);
-    dc_mem_free(&a->norm);
+    dc_km_centers_release(&a->images);
     dc_mem_free(&a->slots);
     dc_mem_free(&a->total);
     dc_mem_free(&a->total_assign);
@@ -61,7 +61,7 @@ static dc_status kmeans_init(dc_km_restarts *a, const dc_rows *rows, const dc_km
     const size_t one = dc_mul_size(K, d + 1), pass = DC_MAX(one, DC_MIN(dc_mul_size(R, one), (size_t)pass_doubles));
     DC_TRY(dc_km_tiles_init(&a->tiles, rows, a->K, cfg->n_init));
     DC_TRY(dc_mem_alloc(&a->centers, R * K, d * sizeof *a->centers, "k-means centres of all restarts"));
-    DC_TRY(dc_mem_alloc(&a->norm, R * K, sizeof *a->norm, "k-means norms"));
+    DC_TRY(dc_km_centers_init(&a->images, (int64_t)(pass / (d + 1)), a->d));
     DC_TRY(dc_mem_alloc(&a->slots, R, sizeof *a->slots, "k-means restarts"));
     DC_TRY(dc_mem_alloc(&a->total, pass, sizeof *a->total, "k-means sums"));
     DC_TRY(dc_mem_alloc(&a->total_assign, 1 + K, sizeof *a->total_assign, "k-means sizes"));
@@ -76,7 +76,17 @@ out:
 /* ---- Mean and variance ---------------------------------------------------------------------------------------------
  */
 
-/* Sets the shift to the mean of all rows and the tolerance to cfg->tol times the mean feature variance. Collective. */
+/* The power of two that brings a number near 1, as far as float goes. */
+static float unit_of(double size)
+{
+    enum { EXPONENT_MAX = 120 };
+    int exponent = 0;
+    if (size > 0) (void)frexp(size, &exponent);
+    return ldexpf(1, DC_MIN(DC_MAX(-exponent, -EXPONENT_MAX), EXPONENT_MAX));
+}
+
+/* Sets the shift to the mean of all rows, the unit by their spread, and the tolerance to cfg->tol times the mean
+ * feature variance. Collective. */
 static dc_status center_rows(dc_comm *comm, dc_km_restarts *a)
 {
     dc_status st = DC_OK;
@@ -87,7 +97,9 @@ static dc_status center_rows(dc_comm *comm, dc_km_restarts *a)
     dc_sum_over_blocks(comm, columns, dc_km_block_columns, &a->tiles, a->total);
     for (int64_t c = 0; c < a->d; c++) a->tiles.shift[c] = (float)(a->total[c] / N);
     dc_sum_over_blocks(comm, squares, dc_km_block_squares, &a->tiles, &a->squares);
-    a->tol = a->cfg->tol * a->squares / (N * (double)a->d);
+    const double variance = a->squares / (N * (double)a->d);
+    a->tol = a->cfg->tol * variance;
+    a->tiles.unit = unit_of(sqrt(variance));
 out:
     dc_sum_destroy(&columns);
     dc_sum_destroy(&squares);
@@ -96,6 +108,18 @@ out:
 
 /* ---- Result --------------------------------------------------------------------------------------------------------
  */
+
+/* Below this share of the sum of all squares, an inertia that is the difference of such sums is summed anew. */
+static const double INERTIA_SHARE = 1e-7;
+
+/* Inertia of slot s, one of those of the last pass. Collective. */
+static double inertia_of(dc_comm *comm, dc_km_restarts *a, int64_t s, const double *sums, const double *counts)
+{
+    const double inertia = dc_km_inertia(a, dc_km_slot_centers(a, s), sums, counts);
+    if (inertia > INERTIA_SHARE * a->squares) return inertia;
+    dc_km_assign_pass(comm, a, s, NULL, NULL);
+    return a->total_assign[0];
+}
 
 /* The slot with the lowest inertia; ties go to the first restart. Collective. */
 static int64_t best_slot(dc_comm *comm, dc_km_restarts *a)
@@ -107,7 +131,7 @@ static int64_t best_slot(dc_comm *comm, dc_km_restarts *a)
         dc_km_lloyd_pass(comm, a, s, groups);
         for (int64_t g = 0; g < groups; g++) {
             const double *sums = a->total + g * Kd, *counts = a->total + groups * Kd + g * a->K;
-            const double inertia = dc_km_inertia(a, dc_km_slot_centers(a, s + g), sums, counts);
+            const double inertia = inertia_of(comm, a, s + g, sums, counts);
             const bool first = best >= 0 && inertia == lowest && a->slots[s + g].id < a->slots[best].id;
             if (best >= 0 && !(inertia < lowest) && !first) continue;
             best = s + g;
@@ -115,18 +139,6 @@ static int64_t best_slot(dc_comm *comm, dc_km_restarts *a)
         }
     }
     return best;
-}
-
-/* Centres as they are given out, and labels by these very centres: whoever has them gets the same labels again with
- * dc_nearest(). Collective. */
-static void label_rows(dc_comm *comm, dc_km_restarts *a, int64_t s, dc_kmeans_result *out)
-{
-    for (int64_t j = 0; j < a->K * a->d; j++) out->centers[j] = dc_km_slot_centers(a, s)[j] + a->tiles.shift[j % a->d];
-    memset(a->tiles.shift, 0, (size_t)a->d * sizeof *a->tiles.shift);
-    dc_km_label ctx = {&a->tiles, out->centers, out->labels};
-    dc_sum_over_blocks(comm, a->sum_assign, dc_km_block_label, &ctx, a->total_assign);
-    out->inertia = a->total_assign[0];
-    for (int64_t k = 0; k < a->K; k++) out->size[k] = (int64_t)a->total_assign[1 + k];
 }
 
 static dc_status fill_result(dc_comm *comm, dc_km_restarts *a, dc_kmeans_result *out)
@@ -138,7 +150,10 @@ static dc_status fill_result(dc_comm *comm, dc_km_restarts *a, dc_kmeans_result 
     out->iterations = (int)a->slots[s].iterations;
     out->converged = a->slots[s].converged;
     out->reseeded = a->reseeded;
-    label_rows(comm, a, s, out);
+    memcpy(out->centers, dc_km_slot_centers(a, s), (size_t)(a->K * a->d) * sizeof *out->centers);
+    dc_km_assign_pass(comm, a, s, out->labels, NULL);
+    out->inertia = a->total_assign[0];
+    for (int64_t k = 0; k < a->K; k++) out->size[k] = (int64_t)a->total_assign[1 + k];
     if (dc_fault(DC_FAULT_KMEANS_FLIP)) out->centers[0] = nextafterf(out->centers[0], 1);
     const size_t bytes = (size_t)(a->K * a->d) * sizeof *out->centers;
     DC_TRY(dc_agree_hash(comm, XXH3_64bits(out->centers, bytes), "k-means centres"));
@@ -193,10 +208,8 @@ static dc_status start_centers(dc_comm *comm, dc_km_restarts *a, const float *st
     if (!start && !resumed) {
         DC_TRY(dc_km_seed(comm, &a->tiles, a->cfg, a->centers));
     } else if (start) {
-        for (int64_t j = 0; j < a->R * a->K; j++)
-            for (int64_t c = 0; c < a->d; c++) a->centers[j * a->d + c] = start[j * a->d + c] - a->tiles.shift[c];
+        memcpy(a->centers, start, (size_t)(a->R * a->K * a->d) * sizeof *a->centers);
     }
-    for (int64_t s = 0; s < a->R; s++) dc_km_update_norms(a, s);
 out:
     return st;
 }

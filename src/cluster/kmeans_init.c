@@ -30,7 +30,7 @@ typedef struct {
     size_t *counts;      /* [P] bytes of shard_mass per rank */
     float *candidate;    /* [R*trials x d] */
     float *newest;       /* [R x d] the centre chosen last */
-    float *norm;         /* [R*trials] */
+    dc_km_centers image; /* of either */
     double *potential;   /* [R*trials] */
     dc_sum *sum;
 } seeding;
@@ -44,7 +44,7 @@ static void seeding_release(seeding *s)
     dc_mem_free(&s->counts);
     dc_mem_free(&s->candidate);
     dc_mem_free(&s->newest);
-    dc_mem_free(&s->norm);
+    dc_km_centers_release(&s->image);
     dc_mem_free(&s->potential);
     dc_sum_destroy(&s->sum);
 }
@@ -78,7 +78,7 @@ static dc_status seeding_init(seeding *s, const dc_km_tiles *tiles, const dc_kme
     DC_TRY(dc_mem_alloc(&s->counts, (size_t)part->P, sizeof *s->counts, "rank table"));
     DC_TRY(dc_mem_alloc(&s->candidate, dc_mul_size(draws, d), sizeof *s->candidate, "k-means++ candidates"));
     DC_TRY(dc_mem_alloc(&s->newest, dc_mul_size(R, d), sizeof *s->newest, "k-means++ newest centres"));
-    DC_TRY(dc_mem_alloc(&s->norm, draws, sizeof *s->norm, "k-means++ norms"));
+    DC_TRY(dc_km_centers_init(&s->image, (int64_t)draws, s->d));
     DC_TRY(dc_mem_alloc(&s->potential, draws, sizeof *s->potential, "k-means++ potentials"));
     DC_TRY(dc_sum_create(&s->sum, part, draws));
     for (size_t i = 0; i < R * n; i++) s->d_min[i] = INFINITY;
@@ -184,8 +184,8 @@ static void draw_candidates(dc_comm *comm, seeding *s, int64_t c)
 /* The candidate that leaves the lowest potential, per restart; ties go to the first. */
 static void choose(dc_comm *comm, seeding *s)
 {
-    dc_km_norms(s->candidate, s->R * s->trials, s->d, s->norm);
-    dc_km_potential ctx = {s->tiles, s->candidate, s->norm, s->d_min, s->R, s->trials};
+    dc_km_project(s->tiles, s->candidate, s->R * s->trials, &s->image);
+    dc_km_potential ctx = {s->tiles, &s->image, s->d_min, s->R, s->trials};
     dc_sum_over_blocks(comm, s->sum, dc_km_block_potential, &ctx, s->potential);
     for (int64_t r = 0; r < s->R; r++) {
         int64_t best = r * s->trials;
@@ -211,8 +211,8 @@ dc_status dc_km_seed(dc_comm *comm, const dc_km_tiles *tiles, const dc_kmeans_co
         if (c == 0) {
             first_centers(comm, &s);
         } else {
-            dc_km_norms(s.newest, s.R, s.d, s.norm);
-            dc_km_lower(tiles, s.newest, s.norm, s.R, s.d_min, s.block_mass);
+            dc_km_project(tiles, s.newest, s.R, &s.image);
+            dc_km_lower(tiles, &s.image, s.R, s.d_min, s.block_mass);
             gather_masses(comm, &s);
             draw_candidates(comm, &s, c);
             choose(comm, &s);

@@ -18,36 +18,30 @@ float *dc_km_slot_centers(const dc_km_restarts *a, int64_t s)
     return a->centers + s * a->K * a->d;
 }
 
-void dc_km_update_norms(dc_km_restarts *a, int64_t s)
-{
-    dc_km_norms(dc_km_slot_centers(a, s), a->K, a->d, a->norm + s * a->K);
-}
-
 /* ---- One pass ------------------------------------------------------------------------------------------------------
  */
 
-/* Brings sums and counts of slots [s, s + groups) into a->total. Collective. */
 void dc_km_lloyd_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t groups)
 {
-    dc_km_lloyd ctx = {&a->tiles, dc_km_slot_centers(a, s), a->norm + s * a->K, groups};
+    dc_km_project(&a->tiles, dc_km_slot_centers(a, s), groups * a->K, &a->images);
+    dc_km_lloyd ctx = {&a->tiles, &a->images, groups};
     dc_sum_over_blocks(comm, a->sum, dc_km_block_lloyd, &ctx, a->total);
 }
 
-/* Distances of all rows to the nearest centre of slot s. Collective. */
-static void distance_pass(dc_comm *comm, dc_km_restarts *a, int64_t s)
+void dc_km_assign_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int32_t *label, float *distance)
 {
-    dc_km_assign ctx = {&a->tiles, dc_km_slot_centers(a, s), a->norm + s * a->K, NULL, a->distance};
+    dc_km_project(&a->tiles, dc_km_slot_centers(a, s), a->K, &a->images);
+    dc_km_assign ctx = {&a->tiles, &a->images, label, distance};
     dc_sum_over_blocks(comm, a->sum_assign, dc_km_block_assign, &ctx, a->total_assign);
 }
 
-/* sum |x|^2 - 2 sum c.S + sum n |c|^2 of one restart. */
 double dc_km_inertia(const dc_km_restarts *a, const float *centers, const double *sums, const double *counts)
 {
     double inertia = a->squares;
     for (int64_t k = 0; k < a->K; k++) {
         for (int64_t c = 0; c < a->d; c++) {
-            const double mu = (double)centers[k * a->d + c];
-            inertia += mu * (counts[k] * mu - 2 * sums[k * a->d + c]);
+            const double shift = (double)a->tiles.shift[c], mu = (double)centers[k * a->d + c] - shift;
+            inertia += mu * (counts[k] * mu - 2 * (sums[k * a->d + c] - counts[k] * shift));
         }
     }
     return inertia;
@@ -102,9 +96,8 @@ static void move_to_row(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t k, 
     memset(mu, 0, (size_t)a->d * sizeof *mu);
     if (mine) dc_km_row(&a->tiles, row - part->row_lo, mu);
     dc_comm_sum_f32(comm, mu, (size_t)a->d);
-    float norm;
-    dc_km_norms(mu, 1, a->d, &norm);
-    dc_km_lower(&a->tiles, mu, &norm, 1, a->distance, a->mass);
+    dc_km_project(&a->tiles, mu, 1, &a->images);
+    dc_km_lower(&a->tiles, &a->images, 1, a->distance, a->mass);
     if (mine) a->distance[row - part->row_lo] = 0;
 }
 
@@ -113,8 +106,7 @@ static void move_to_row(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t k, 
 static int64_t reseed(dc_comm *comm, dc_km_restarts *a, int64_t s, const double *counts)
 {
     int64_t moved = 0;
-    dc_km_update_norms(a, s);
-    distance_pass(comm, a, s);
+    dc_km_assign_pass(comm, a, s, NULL, a->distance);
     for (int64_t k = 0; k < a->K; k++) {
         if (counts[k] > 0) continue;
         const dc_gidx row = farthest_row(comm, a);
@@ -139,7 +131,6 @@ static void update_slot(dc_comm *comm, dc_km_restarts *a, int64_t s, const doubl
 {
     const double shift = move_centers(a, dc_km_slot_centers(a, s), sums, counts);
     const int64_t moved = any_empty(counts, a->K) ? reseed(comm, a, s, counts) : 0;
-    dc_km_update_norms(a, s);
     a->reseeded += moved;
     a->slots[s].iterations++;
     a->slots[s].converged = shift <= a->tol && moved == 0;
@@ -161,7 +152,6 @@ static void swap_slots(dc_km_restarts *a, int64_t s, int64_t t)
     if (s == t) return;
     swap_bytes(&a->slots[s], &a->slots[t], sizeof *a->slots);
     swap_bytes(dc_km_slot_centers(a, s), dc_km_slot_centers(a, t), (size_t)(a->K * a->d) * sizeof *a->centers);
-    swap_bytes(a->norm + s * a->K, a->norm + t * a->K, (size_t)a->K * sizeof *a->norm);
 }
 
 /* One iteration of all active restarts. Collective. */

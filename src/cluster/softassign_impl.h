@@ -14,13 +14,13 @@ typedef double dc_soft_lane[DC_SOFT_LANES];
 void dc_soft_load(const float *Z, int64_t n, int64_t L, int64_t c0, int64_t width, dc_soft_lane *z);
 /* d[k][l] = squared distance of row l, l < n <= LANES, to centre k0 + k, k < m <= CENTERS. */
 void dc_soft_distances(const float *Z, int64_t n, const float *M, int64_t k0, int64_t m, int64_t L, dc_soft_lane *d);
-/* least[l] = min over all K of (a+1)/2 log1p(d/a), the exponent of the nearest centre. */
-void dc_soft_least(const float *Z, int64_t n, const float *M, int64_t K, int64_t L, double alpha, dc_soft_lane least);
+/* label[l], l < LANES: the nearest of all K centres, ties to the lowest; distance[l]: to that, squared. This alone
+ * decides labels. */
+void dc_soft_nearest(const float *Z, int64_t n, const float *M, int64_t K, int64_t L, dc_soft_lane distance,
+                     int32_t label[DC_SOFT_LANES]);
 /* dc_softassign in the calling thread. */
-void dc_softassign_rows(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q);
-
-/* dc_nearest in the calling thread; returns the sum of the squared distances. */
-double dc_nearest_rows(const float *X, const float *M, int64_t n, int64_t K, int64_t d, int32_t *label);
+void dc_softassign_rows(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q,
+                        int32_t *label);
 
 /* Block kernel of dc_softassign_refresh. leaf[K]: sums of q, leaf[K]: sizes, leaf[1]: changed labels. */
 typedef struct {

@@ -4,7 +4,9 @@
  *   log q_ij = -(a+1)/2 log1p(d_ij/a) - log sum_k exp(-(a+1)/2 log1p(d_ik/a)),  d_ij = |z_i - mu_j|^2
  *
  * Distances are sums of squared differences, exponents are taken relative to the nearest centre's, so the largest term
- * is exp(0) = 1: nothing overflows, no sum is 0, whatever a and d are. All arithmetic is in double; only q is float. */
+ * is exp(0) = 1: nothing overflows, no sum is 0, whatever a and d are. All arithmetic is in double; only q is float.
+ * The label of a row is its nearest centre: q falls with the distance, but as a float it cannot tell all of them apart.
+ */
 #include "softassign_impl.h"
 
 #include "lanes.h"
@@ -39,19 +41,6 @@ void dc_soft_distances(const float *Z, int64_t n, const float *M, int64_t k0, in
     }
 }
 
-void dc_soft_least(const float *Z, int64_t n, const float *M, int64_t K, int64_t L, double alpha, dc_soft_lane least)
-{
-    dc_soft_lane d[DC_SOFT_CENTERS], nearest;
-    for (int l = 0; l < DC_SOFT_LANES; l++) nearest[l] = INFINITY;
-    for (int64_t k0 = 0; k0 < K; k0 += DC_SOFT_CENTERS) {
-        const int64_t m = DC_MIN(K - k0, (int64_t)DC_SOFT_CENTERS);
-        dc_soft_distances(Z, n, M, k0, m, L, d);
-        for (int64_t k = 0; k < m; k++)
-            for (int l = 0; l < DC_SOFT_LANES; l++) nearest[l] = d[k][l] < nearest[l] ? d[k][l] : nearest[l];
-    }
-    for (int l = 0; l < DC_SOFT_LANES; l++) least[l] = (alpha + 1) / 2 * dc_lane_log1p(nearest[l] / alpha);
-}
-
 /* e[k][l] = exp(least[l] - exponent of centre k0 + k), also added to sum[l]. */
 static void add_terms(const dc_soft_lane *d, int64_t m, double alpha, const dc_soft_lane least, dc_soft_lane *e,
                       double *restrict sum)
@@ -66,10 +55,12 @@ static void add_terms(const dc_soft_lane *d, int64_t m, double alpha, const dc_s
 }
 
 /* At most LANES rows. */
-static void softassign_group(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q)
+static void softassign_group(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q,
+                             int32_t label[DC_SOFT_LANES])
 {
     dc_soft_lane least, sum = {0}, d[DC_SOFT_CENTERS];
-    dc_soft_least(Z, n, M, K, L, alpha, least);
+    dc_soft_nearest(Z, n, M, K, L, least, label);
+    for (int l = 0; l < DC_SOFT_LANES; l++) least[l] = (alpha + 1) / 2 * dc_lane_log1p(least[l] / alpha);
     for (int64_t k0 = 0; k0 < K; k0 += DC_SOFT_CENTERS) {
         const int64_t m = DC_MIN(K - k0, (int64_t)DC_SOFT_CENTERS);
         dc_soft_distances(Z, n, M, k0, m, L, d);
@@ -81,47 +72,51 @@ static void softassign_group(const float *Z, const float *M, int64_t n, int64_t 
         for (int64_t k = 0; k < K; k++) q[l * K + k] = (float)((double)q[l * K + k] / sum[l]);
 }
 
-void dc_softassign_rows(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q)
+void dc_softassign_rows(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q,
+                        int32_t *label)
 {
-    for (int64_t i = 0; i < n; i += DC_SOFT_LANES)
-        softassign_group(Z + i * L, M, DC_MIN(n - i, (int64_t)DC_SOFT_LANES), K, L, alpha, q + i * K);
+    int32_t nearest[DC_SOFT_LANES];
+    for (int64_t i = 0; i < n; i += DC_SOFT_LANES) {
+        const int64_t m = DC_MIN(n - i, (int64_t)DC_SOFT_LANES);
+        softassign_group(Z + i * L, M, m, K, L, alpha, q + i * K, nearest);
+        if (label) memcpy(label + i, nearest, (size_t)m * sizeof *label);
+    }
 }
 
-void dc_softassign(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q)
+void dc_softassign(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q,
+                   int32_t *label)
 {
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < n; i += DC_SOFT_TILE)
-        dc_softassign_rows(Z + i * L, M, DC_MIN(n - i, (int64_t)DC_SOFT_TILE), K, L, alpha, q + i * K);
+        dc_softassign_rows(Z + i * L, M, DC_MIN(n - i, (int64_t)DC_SOFT_TILE), K, L, alpha, q + i * K,
+                           label ? label + i : NULL);
 }
 
-/* Adds a row of q to the sums f; returns the first largest and |sum q - 1|. */
-static int32_t add_row(const float *q, int64_t K, double *restrict f, double *error)
+/* Adds a row of q to the sums f; returns |sum q - 1|. */
+static double add_row(const float *q, int64_t K, double *restrict f)
 {
     double sum = 0;
-    int32_t best = 0;
     for (int64_t k = 0; k < K; k++) {
         f[k] += (double)q[k];
         sum += (double)q[k];
-        if (q[k] > q[best]) best = (int32_t)k;
     }
-    *error = fabs(sum - 1);
-    return best;
+    return fabs(sum - 1);
 }
 
 void dc_soft_block(void *ctx, const dc_block *block, int thread, double *leaf)
 {
     const dc_soft_pass *a = ctx;
     const int64_t K = a->K;
+    int32_t label[DC_SOFT_TILE];
     for (int64_t lo = block->lo; lo < block->hi; lo += DC_SOFT_TILE) {
         const int64_t n = DC_MIN(block->hi - lo, (int64_t)DC_SOFT_TILE);
         float *q = a->q ? a->q + lo * K : a->tile + thread * DC_SOFT_TILE * K;
-        dc_softassign_rows(a->Z + lo * a->L, a->M, n, K, a->L, a->alpha, q);
+        dc_softassign_rows(a->Z + lo * a->L, a->M, n, K, a->L, a->alpha, q, label);
         for (int64_t i = 0; i < n; i++) {
-            double error;
-            const int32_t k = add_row(q + i * K, K, leaf, &error);
-            leaf[K + k] += 1;
-            leaf[2 * K] += k != a->label[lo + i];
-            a->label[lo + i] = k;
+            const double error = add_row(q + i * K, K, leaf);
+            leaf[K + label[i]] += 1;
+            leaf[2 * K] += label[i] != a->label[lo + i];
+            a->label[lo + i] = label[i];
             if (!(error <= a->error[thread])) a->error[thread] = error; /* NaN stays */
         }
     }

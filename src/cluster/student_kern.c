@@ -26,8 +26,10 @@ typedef struct {
 static void weigh(const student *a, int64_t i, int64_t n, double *sum)
 {
     dc_soft_lane least, d[DC_SOFT_CENTERS];
+    int32_t nearest[DC_SOFT_LANES];
     const double half = (a->alpha + 1) / 2;
-    dc_soft_least(a->Z + i * a->L, n, a->M, a->K, a->L, a->alpha, least);
+    dc_soft_nearest(a->Z + i * a->L, n, a->M, a->K, a->L, least, nearest);
+    for (int l = 0; l < DC_SOFT_LANES; l++) least[l] = half * dc_lane_log1p(least[l] / a->alpha);
     for (int64_t k0 = 0; k0 < a->K; k0 += DC_SOFT_CENTERS) {
         const int64_t m = DC_MIN(a->K - k0, (int64_t)DC_SOFT_CENTERS);
         dc_soft_distances(a->Z + i * a->L, n, a->M, k0, m, a->L, d);

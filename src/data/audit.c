@@ -15,7 +15,6 @@
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/sum.h"
-#include "u64set.h"
 
 /* ---- One pass over the rows -------------------------------------------------------------------------------------- */
 
@@ -178,73 +177,11 @@ static void summarize(dc_dataset *d, const dc_data_stats *s)
                     (long long)d->D);
 }
 
-static size_t row_bytes(const dc_dataset *d)
-{
-    return (size_t)d->D * dc_dtype_bytes(d->dtype);
-}
-
-/* Hashes of this rank's rows until K distinct ones are found. */
-static dc_status collect_rows(const dc_dataset *d, int64_t K, dc_u64set *set)
-{
-    dc_status st = DC_OK;
-    const size_t bytes = row_bytes(d);
-    const int64_t n = dc_part_rows(&d->part);
-    for (int64_t i = 0; i < n && (int64_t)set->count < K; i++)
-        DC_TRY(dc_u64set_add(set, XXH3_64bits((const char *)d->X + (size_t)i * bytes, bytes)));
-out:
-    return st;
-}
-
-/* Distinct members of all ranks' sets, each of fewer than K members. */
-static dc_status count_union(dc_comm *comm, dc_u64set *set, int64_t *distinct)
-{
-    dc_status st = DC_OK;
-    uint64_t *members = NULL;
-    const size_t P = (size_t)dc_comm_size(comm), me = (size_t)dc_comm_rank(comm);
-    /* One rank's members at a time: memory stays that of one set. */
-    for (size_t r = 0; r < P; r++) {
-        int64_t n = r == me ? (int64_t)set->count : 0;
-        dc_comm_bcast(comm, &n, sizeof n, (int)r);
-        DC_TRY_ALL(comm, dc_mem_alloc(&members, (size_t)n, sizeof *members, "row hashes"));
-        if (r == me) dc_u64set_members(set, members);
-        dc_comm_bcast(comm, members, (size_t)n * sizeof *members, (int)r);
-        dc_status added = DC_OK;
-        for (int64_t i = 0; i < n && r != me && added == DC_OK; i++) added = dc_u64set_add(set, members[i]);
-        dc_mem_free(&members);
-        DC_TRY_ALL(comm, added);
-    }
-    *distinct = (int64_t)set->count;
-out:
-    dc_mem_free(&members);
-    return st;
-}
-
-static dc_status check_distinct(dc_comm *comm, const dc_dataset *d, int64_t K)
-{
-    dc_status st = DC_OK;
-    dc_u64set set = {0};
-    int64_t distinct = 0;
-    if (d->part.N < K)
-        return DC_FAIL(DC_ERR_DATA, "%s: %lld rows < %lld clusters; lower cluster.clusters or use more rows", d->source,
-                       (long long)d->part.N, (long long)K);
-    DC_TRY_ALL(comm, dc_u64set_init(&set));
-    DC_TRY_ALL(comm, collect_rows(d, K, &set));
-    distinct = (int64_t)set.count;
-    dc_comm_max_i64(comm, &distinct, 1);
-    if (distinct < K) DC_TRY(count_union(comm, &set, &distinct));
-    if (distinct < K)
-        st = DC_FAIL(DC_ERR_DATA, "%s: %lld distinct row%s < %lld clusters; lower cluster.clusters", d->source,
-                     (long long)distinct, distinct == 1 ? "" : "s", (long long)K);
-out:
-    dc_u64set_release(&set);
-    return st;
-}
-
 static dc_status compute_hash(dc_comm *comm, dc_dataset *d)
 {
     dc_status st = DC_OK;
     const dc_part *part = &d->part;
-    const size_t bytes = row_bytes(d);
+    const size_t bytes = (size_t)d->D * dc_dtype_bytes(d->dtype);
     int64_t *hash = NULL;
     DC_TRY_ALL(comm, dc_mem_alloc(&hash, (size_t)part->V, sizeof *hash, "shard hashes"));
     dc_gidx lo = part->row_lo;
@@ -261,12 +198,11 @@ out:
     return st;
 }
 
-dc_status dc_data_audit(dc_comm *comm, dc_dataset *data, const dc_data_stats *stats, int64_t K)
+dc_status dc_data_audit(dc_comm *comm, dc_dataset *data, const dc_data_stats *stats)
 {
     dc_status st = DC_OK;
     DC_TRY(check_finite(data, stats));
     summarize(data, stats);
-    DC_TRY(check_distinct(comm, data, K));
     DC_TRY(compute_hash(comm, data));
 out:
     return st;

@@ -43,11 +43,15 @@ typedef struct {
 } dc_data_stats;
 DC_CHECKED dc_status dc_data_stats_create(dc_comm *comm, const dc_dataset *data, dc_data_stats *stats);
 void dc_data_stats_release(dc_data_stats *stats);
-/* Refuses NaN and Inf and fewer than K distinct rows, notes constant columns; sets data->min, max, mean, hash. */
-DC_CHECKED dc_status dc_data_audit(dc_comm *comm, dc_dataset *data, const dc_data_stats *stats, int64_t K);
+/* Refuses NaN and Inf, notes constant columns; sets data->min, max, mean, hash. */
+DC_CHECKED dc_status dc_data_audit(dc_comm *comm, dc_dataset *data, const dc_data_stats *stats);
 
-/* Sets data->shift and data->scale. Errors: DC_ERR_DATA (values that float cannot hold). */
+/* Sets data->shift, scale and scaled_min, scaled_max. Errors: DC_ERR_DATA (values or differences that float cannot
+ * hold). */
 DC_CHECKED dc_status dc_data_scaling(dc_comm *comm, dc_dataset *data, const dc_data_stats *stats);
+
+/* Refuses fewer than K distinct scaled rows. Errors: DC_ERR_DATA, DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_data_check_distinct(dc_comm *comm, const dc_dataset *data, int64_t K);
 
 /* ---- Kernels (data_kern.c, gather_kern.c) ------------------------------------------------------------------------ */
 

@@ -231,8 +231,9 @@ static dc_status examine(dc_comm *comm, dc_dataset *d, int64_t K)
     dc_status st = DC_OK;
     dc_data_stats stats = {0};
     DC_TRY(dc_data_stats_create(comm, d, &stats));
-    DC_TRY(dc_data_audit(comm, d, &stats, K));
+    DC_TRY(dc_data_audit(comm, d, &stats));
     DC_TRY(dc_data_scaling(comm, d, &stats));
+    DC_TRY(dc_data_check_distinct(comm, d, K));
 out:
     dc_data_stats_release(&stats);
     return st;

@@ -39,23 +39,29 @@ static void convert_f64(const double *restrict x, const float *restrict shift, c
     for (int64_t c = 0; c < D; c++) out[c] = (float)((x[c] - (double)shift[c]) * (double)scale[c]);
 }
 
-static void convert_row(const dc_dataset *d, int64_t row, float *out)
+/* Columns [c, c + width) of a row. */
+static void convert_piece(const dc_dataset *d, int64_t row, int64_t c, int64_t width, float *out)
 {
-    const int64_t D = d->D;
+    const int64_t at = row * d->D + c;
     switch (d->dtype) {
     case DC_U8:
-        convert_u8((const uint8_t *)d->X + row * D, d->shift, d->scale, D, out);
+        convert_u8((const uint8_t *)d->X + at, d->shift + c, d->scale + c, width, out);
         break;
     case DC_F16:
-        convert_f16((const _Float16 *)d->X + row * D, d->shift, d->scale, D, out);
+        convert_f16((const _Float16 *)d->X + at, d->shift + c, d->scale + c, width, out);
         break;
     case DC_F32:
-        convert_f32((const float *)d->X + row * D, d->shift, d->scale, D, out);
+        convert_f32((const float *)d->X + at, d->shift + c, d->scale + c, width, out);
         break;
     case DC_F64:
-        convert_f64((const double *)d->X + row * D, d->shift, d->scale, D, out);
+        convert_f64((const double *)d->X + at, d->shift + c, d->scale + c, width, out);
         break;
     }
+}
+
+static void convert_row(const dc_dataset *d, int64_t row, float *out)
+{
+    convert_piece(d, row, 0, d->D, out);
 }
 
 void dc_dataset_gather(const dc_dataset *data, const int64_t *rows, int64_t n, float *out)
@@ -68,6 +74,36 @@ void dc_dataset_rows(const dc_dataset *data, int64_t lo, int64_t n, float *out)
 {
 #pragma omp parallel for schedule(static) if (!omp_in_parallel() && n * data->D >= THREAD_ELEMENTS)
     for (int64_t i = 0; i < n; i++) convert_row(data, lo + i, out + i * data->D);
+}
+
+/* First column of a row whose value is not in [lo, hi], D if none is. */
+static int64_t column_outside(const dc_dataset *d, int64_t row, float lo, float hi)
+{
+    enum { PIECE = 256 };
+    float x[PIECE];
+    for (int64_t c0 = 0; c0 < d->D; c0 += PIECE) {
+        const int64_t width = DC_MIN(d->D - c0, (int64_t)PIECE);
+        int32_t outside = 0;
+        convert_piece(d, row, c0, width, x);
+        for (int64_t c = 0; c < width; c++) outside |= !(x[c] >= lo && x[c] <= hi);
+        for (int64_t c = 0; outside && c < width; c++)
+            if (!(x[c] >= lo && x[c] <= hi)) return c0 + c;
+    }
+    return d->D;
+}
+
+int64_t dc_dataset_outside(const dc_dataset *data, int64_t n, float lo, float hi, int64_t *row, int64_t *column)
+{
+    int64_t count = 0, first = n;
+#pragma omp parallel for schedule(static) reduction(+ : count) reduction(min : first)
+    for (int64_t i = 0; i < n; i++) {
+        if (column_outside(data, i, lo, hi) == data->D) continue;
+        count++;
+        first = DC_MIN(first, i);
+    }
+    *row = first;
+    *column = first < n ? column_outside(data, first, lo, hi) : data->D;
+    return count;
 }
 
 void dc_data_row_f64(const dc_dataset *data, int64_t row, double *restrict out)

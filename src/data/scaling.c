@@ -5,7 +5,8 @@
  *   dec       one factor that makes the mean over the rows of ||x||^2 / D equal 1 (Xie et al. 2016, section 4.3)
  *   standard  each column to mean 0 and variance 1 (divided by N)
  *   minmax    each column's [min, max] to [0, 1]
- * A column with one value is only shifted. The variance is summed about the mean, in a second pass. */
+ * A column with one value is only shifted. The variance is summed about the mean, in a second pass. What single
+ * precision cannot say is refused: factors, scaled values, differences. */
 #include <float.h>
 #include <math.h>
 
@@ -15,11 +16,29 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/sum.h"
 
-/* 1/range where float can say it, else 1: such a column counts as constant. */
-static float factor_of(double range)
+/* Smallest difference of scaled values that is still a hundred million times what float flushes to 0. */
+static const double LEAST_SPREAD = 0x1p-100;
+
+/* *factor = 1/range, 1 for a range of 0. False: float cannot say it. */
+static bool factor_of(double range, float *factor)
 {
     const double f = 1 / range;
-    return range > 0 && f >= FLT_MIN && f <= FLT_MAX ? (float)f : 1.0F;
+    *factor = 1;
+    if (range == 0) return true;
+    if (!(f >= FLT_MIN && f <= FLT_MAX)) return false;
+    *factor = (float)f;
+    return true;
+}
+
+/* column: -1 for all of them together. */
+static dc_status fail_range(const dc_dataset *d, int64_t column, double lo, double hi)
+{
+    char where[64] = "the data";
+    if (column >= 0) snprintf(where, sizeof where, "column %lld", (long long)column);
+    return DC_FAIL(DC_ERR_DATA,
+                   "%s: %s spans [%g, %g], a range that single precision cannot scale; multiply the data by a constant "
+                   "that brings them near 1",
+                   d->source, where, lo, hi);
 }
 
 /* Sets one column; returns 1 if its offset is so large beside its spread that float loses more than a hundredth of it.
@@ -38,23 +57,46 @@ static int64_t set_all(dc_dataset *d, double shift, float scale)
     return lost;
 }
 
-static int64_t scale_unit(dc_dataset *d)
+/* Bytes that are no grey values are common: bits, counts. */
+static void note_small_bytes(const dc_dataset *d)
 {
-    if (d->dtype == DC_U8) return set_all(d, 0, factor_of(255));
-    return set_all(d, d->min, factor_of(d->max - d->min));
+    enum { BYTE_MAX = 255, SHARE = 5 };
+    if (d->min == d->max || d->max >= (double)BYTE_MAX / SHARE) return;
+    dc_log_note("input.scale=unit divides uint8 by 255, but the data go from %g to %g only, so inputs stay below %.2g; "
+                "input.scale=minmax scales each column by its own range",
+                d->min, d->max, d->max / BYTE_MAX);
 }
 
-static int64_t scale_minmax(dc_dataset *d, const dc_data_stats *s)
+static dc_status scale_unit(dc_dataset *d, int64_t *lost)
 {
-    int64_t lost = 0;
-    for (int64_t c = 0; c < d->D; c++)
-        lost += set_column(d, c, s->col_min[c], factor_of(s->col_max[c] - s->col_min[c]));
-    return lost;
+    float factor;
+    if (d->dtype == DC_U8) {
+        note_small_bytes(d);
+        *lost = set_all(d, 0, (float)(1.0 / 255));
+        return DC_OK;
+    }
+    if (!factor_of(d->max - d->min, &factor)) return fail_range(d, -1, d->min, d->max);
+    *lost = set_all(d, d->min, factor);
+    return DC_OK;
 }
 
-static float dec_factor(const dc_dataset *d, const dc_data_stats *s)
+static dc_status scale_minmax(dc_dataset *d, const dc_data_stats *s, int64_t *lost)
 {
-    return factor_of(sqrt(s->sum_squares / ((double)d->part.N * (double)d->D)));
+    float factor;
+    for (int64_t c = 0; c < d->D; c++) {
+        if (!factor_of(s->col_max[c] - s->col_min[c], &factor)) return fail_range(d, c, s->col_min[c], s->col_max[c]);
+        *lost += set_column(d, c, s->col_min[c], factor);
+    }
+    return DC_OK;
+}
+
+static dc_status scale_dec(dc_dataset *d, const dc_data_stats *s, int64_t *lost)
+{
+    float factor;
+    if (!factor_of(sqrt(s->sum_squares / ((double)d->part.N * (double)d->D)), &factor))
+        return fail_range(d, -1, d->min, d->max);
+    *lost = set_all(d, 0, factor);
+    return DC_OK;
 }
 
 typedef struct {
@@ -90,8 +132,10 @@ static dc_status scale_standard(dc_comm *comm, dc_dataset *d, const dc_data_stat
     dc_sum_over_blocks(comm, sum, block_variance, &p, variance);
     for (size_t c = 0; c < D; c++) {
         const bool constant = s->col_min[c] == s->col_max[c]; /* rounding of the mean may leave a tiny variance */
-        const double shift = constant ? s->col_min[c] : mean[c];
-        *lost += set_column(d, (int64_t)c, shift, constant ? 1.0F : factor_of(sqrt(variance[c] / N)));
+        float factor;
+        if (!factor_of(constant ? 0 : sqrt(variance[c] / N), &factor))
+            DC_TRY(fail_range(d, (int64_t)c, s->col_min[c], s->col_max[c]));
+        *lost += set_column(d, (int64_t)c, constant ? s->col_min[c] : mean[c], factor);
     }
 out:
     dc_sum_destroy(&sum);
@@ -99,18 +143,21 @@ out:
     return st;
 }
 
-/* Statistics and scaled values must be numbers that float holds. */
-static dc_status check_range(const dc_dataset *d, const dc_data_stats *s)
+/* Scaled values must be numbers that float holds, and their differences such that it can tell them apart. */
+static dc_status check_range(dc_dataset *d, const dc_data_stats *s)
 {
+    double spread = 0;
+    d->scaled_min = INFINITY;
+    d->scaled_max = -INFINITY;
     for (int64_t c = 0; c < d->D; c++) {
         const double lo = (s->col_min[c] - d->shift[c]) * d->scale[c], hi = (s->col_max[c] - d->shift[c]) * d->scale[c];
-        if (fabs(lo) <= FLT_MAX && fabs(hi) <= FLT_MAX && isfinite(d->shift[c])) continue;
-        return DC_FAIL(DC_ERR_DATA,
-                       "%s: column %lld spans [%g, %g], too far for single precision; rescale the data or choose "
-                       "input.scale minmax",
-                       d->source, (long long)c, s->col_min[c], s->col_max[c]);
+        if (!(fabs(lo) <= FLT_MAX && fabs(hi) <= FLT_MAX && isfinite(d->shift[c])))
+            return fail_range(d, c, s->col_min[c], s->col_max[c]);
+        d->scaled_min = fmin(d->scaled_min, lo);
+        d->scaled_max = fmax(d->scaled_max, hi);
+        spread = fmax(spread, hi - lo);
     }
-    return DC_OK;
+    return spread == 0 || spread >= LEAST_SPREAD ? DC_OK : fail_range(d, -1, d->min, d->max);
 }
 
 dc_status dc_data_scaling(dc_comm *comm, dc_dataset *d, const dc_data_stats *s)
@@ -122,16 +169,16 @@ dc_status dc_data_scaling(dc_comm *comm, dc_dataset *d, const dc_data_stats *s)
         lost = set_all(d, 0, 1);
         break;
     case DC_SCALE_UNIT:
-        lost = scale_unit(d);
+        DC_TRY(scale_unit(d, &lost));
         break;
     case DC_SCALE_DEC:
-        lost = set_all(d, 0, dec_factor(d, s));
+        DC_TRY(scale_dec(d, s, &lost));
         break;
     case DC_SCALE_STANDARD:
         DC_TRY(scale_standard(comm, d, s, &lost));
         break;
     case DC_SCALE_MINMAX:
-        lost = scale_minmax(d, s);
+        DC_TRY(scale_minmax(d, s, &lost));
         break;
     }
     if (lost > 0)

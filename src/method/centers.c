@@ -50,18 +50,25 @@ out:
     return st;
 }
 
+/* Its part of an entropy. */
+static double entropy_of(double share)
+{
+    return share > 0 ? -share * log(share) : 0;
+}
+
 static void summarize(const dc_method_state *s, const dc_soft_stats *stats, dc_refresh *out)
 {
     *out = (dc_refresh){.changed = stats->changed, .sum_check = stats->sum_check, .odd_targets = -1};
-    double entropy = 0;
+    double soft = 0, sized = 0;
     for (int64_t j = 0; j < s->env.K; j++) out->f_sum += s->f[j];
     for (int64_t j = 0; j < s->env.K; j++) {
-        const double share = s->f[j] / out->f_sum;
-        if (share > 0) entropy -= share * log(share);
+        soft += entropy_of(s->f[j] / out->f_sum);
+        sized += entropy_of((double)s->size[j] / (double)s->env.part->N);
         if (s->size[j] > out->largest) out->largest = s->size[j];
         out->empty += s->size[j] == 0;
     }
-    out->k_effective = exp(entropy);
+    out->k_effective = exp(soft);
+    out->k_sized = exp(sized);
 }
 
 dc_status dc_centers_refresh(dc_comm *comm, dc_method_state *state, const float *Z, const float *extra, int32_t *labels,
@@ -93,9 +100,10 @@ double dc_centers_kl_grad(dc_method_state *state, const dc_method_batch *batch, 
                               dextra, state->scratch);
 }
 
-void dc_centers_assign_local(const dc_method_env *env, const float *extra, const float *Z, int64_t n, float *q)
+void dc_centers_assign_local(const dc_method_env *env, const float *extra, const float *Z, int64_t n, float *q,
+                             int32_t *label)
 {
-    dc_softassign(Z, extra, n, env->K, env->L, env->alpha, q);
+    dc_softassign(Z, extra, n, env->K, env->L, env->alpha, q, label);
 }
 
 void dc_centers_destroy(dc_method_state **state)

@@ -30,7 +30,8 @@ dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const
                                     int32_t *labels, dc_refresh *out);
 double dc_centers_kl_grad(dc_method_state *state, const dc_method_batch *batch, const float *Z, const float *extra,
                           float *dZ, float *dextra);
-void dc_centers_assign_local(const dc_method_env *env, const float *extra, const float *Z, int64_t n, float *q);
+void dc_centers_assign_local(const dc_method_env *env, const float *extra, const float *Z, int64_t n, float *q,
+                             int32_t *label);
 void dc_centers_destroy(dc_method_state **state);
 
 #endif

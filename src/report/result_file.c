@@ -85,9 +85,8 @@ out:
 static dc_status fill_model_attributes(dc_h5 *h5, const dc_result *r)
 {
     dc_status st = DC_OK;
-    const bool nearest = !r->net || r->cfg->cluster.final_kmeans;
-    DC_TRY(put_str(h5, "assignment", nearest ? "nearest" : "soft"));
     DC_TRY(put_i64(h5, "/", "shards", r->data->part.V));
+    DC_TRY(dc_h5_put_attr_f64(h5, "/", "scaled_range", (double[]){r->data->scaled_min, r->data->scaled_max}, 2));
     if (!r->net) goto out;
     DC_TRY(put_str(h5, "method", r->cfg->cluster.method));
     DC_TRY(put_f64(h5, "/", "alpha", r->cfg->cluster.alpha));

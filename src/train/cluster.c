@@ -11,31 +11,12 @@
 #include <math.h>
 #include <string.h>
 
-/* Largest share of rows in one cluster, and smallest share of effective clusters, that is not called a collapse. */
-static const double COLLAPSE_LARGEST = 0.95, COLLAPSE_EFFECTIVE = 0.5;
-
 static const char *const columns[] = {"iter",    "loss",        "step_loss", "step_recon",
                                       "changed", "k_effective", "largest",   "empty"};
 
-static bool collapsed(const dc_cluster_config *cfg, const dc_refresh *r, dc_gidx N)
-{
-    if (cfg->env.K == 1) return false;
-    return (double)r->largest > COLLAPSE_LARGEST * (double)N ||
-           r->k_effective < COLLAPSE_EFFECTIVE * (double)cfg->env.K;
-}
-
-static dc_stop decide(const dc_cluster_config *cfg, const dc_refresh *r, dc_gidx N, int64_t iteration)
-{
-    if (!isfinite(r->loss) || !isfinite(r->f_sum)) return DC_STOP_DIVERGED;
-    if (collapsed(cfg, r, N)) return DC_STOP_COLLAPSED;
-    if (!(cfg->method->flags & DC_METHOD_TRAINS)) return DC_STOP_ASSIGNED;
-    if (iteration > 0 && (double)r->changed < cfg->tol * (double)N) return DC_STOP_CONVERGED;
-    return iteration >= cfg->max_iter ? DC_STOP_MAX_ITER : DC_STOP_NONE;
-}
-
 /* What a checkpoint keeps of the loop beside weights, moments and history. */
-enum { AT_REFRESH, STOP, CHANGED, LARGEST, EMPTY, LABEL_HASH, N_COUNTS };
-enum { STEP_LOSS, STEP_RECON, LOSS, SUM_CHECK, F_SUM, K_EFFECTIVE, N_VALUES };
+enum { AT_REFRESH, STOP, CHANGED, LARGEST, EMPTY, LABEL_HASH, START_LARGEST, N_COUNTS };
+enum { STEP_LOSS, STEP_RECON, LOSS, SUM_CHECK, F_SUM, K_EFFECTIVE, START_SIZED, N_VALUES };
 
 typedef struct {
     dc_trainer trainer;
@@ -46,6 +27,31 @@ typedef struct {
     int64_t count[N_COUNTS]; /* AT_REFRESH: step of the last refresh, -1 before the first */
     double value[N_VALUES];
 } loop;
+
+/* ---- Stop rules ----------------------------------------------------------------------------------------------------
+ */
+
+/* Clusters that training has drawn together: rows beside the largest cluster of which few are left, of all and of those
+ * at the start, or few effective clusters. Uneven clusters that k-means found are no collapse. */
+static bool collapsed(const loop *l, const dc_refresh *r)
+{
+    static const double OF_ALL = 0.05, OF_START = 0.2, EFFECTIVE = 0.5;
+    const double N = (double)l->trainer.model->data->part.N, others = N - (double)r->largest;
+    return (others < OF_ALL * N && others < OF_START * (N - (double)l->out->start_largest)) ||
+           r->k_sized < EFFECTIVE * l->out->start_sized;
+}
+
+static dc_stop decide(const loop *l)
+{
+    const dc_cluster_config *cfg = l->trainer.cfg;
+    const dc_refresh *r = &l->out->last;
+    const double N = (double)l->trainer.model->data->part.N;
+    if (!isfinite(r->loss) || !isfinite(r->f_sum)) return DC_STOP_DIVERGED;
+    if (!(cfg->method->flags & DC_METHOD_TRAINS)) return DC_STOP_ASSIGNED;
+    if (collapsed(l, r)) return DC_STOP_COLLAPSED;
+    if (l->out->iterations > 0 && (double)r->changed < cfg->tol * N) return DC_STOP_CONVERGED;
+    return l->out->iterations >= cfg->max_iter ? DC_STOP_MAX_ITER : DC_STOP_NONE;
+}
 
 /* ---- State ---------------------------------------------------------------------------------------------------------
  */
@@ -69,9 +75,12 @@ static void note_refresh(dc_comm *comm, loop *l)
                              [CHANGED] = r->changed,
                              [LARGEST] = r->largest,
                              [EMPTY] = r->empty,
-                             [LABEL_HASH] = 0};
-    const double value[] = {[STEP_LOSS] = l->loss.total, [STEP_RECON] = l->loss.recon, [LOSS] = r->loss,
-                            [SUM_CHECK] = r->sum_check,  [F_SUM] = r->f_sum,           [K_EFFECTIVE] = r->k_effective};
+                             [LABEL_HASH] = 0,
+                             [START_LARGEST] = l->out->start_largest};
+    const double value[] = {
+        [STEP_LOSS] = l->loss.total,        [STEP_RECON] = l->loss.recon, [LOSS] = r->loss,
+        [SUM_CHECK] = r->sum_check,         [F_SUM] = r->f_sum,           [K_EFFECTIVE] = r->k_effective,
+        [START_SIZED] = l->out->start_sized};
     memcpy(l->count, count, sizeof count);
     memcpy(l->value, value, sizeof value);
     l->count[LABEL_HASH] = hash_labels(comm, l);
@@ -137,6 +146,8 @@ static dc_status repeat_refresh(dc_comm *comm, loop *l)
     r->changed = l->count[CHANGED];
     out->iterations = l->history->step;
     out->stop = (dc_stop)l->count[STOP];
+    out->start_largest = l->count[START_LARGEST];
+    out->start_sized = l->value[START_SIZED];
     l->loss = (dc_step_loss){.total = l->value[STEP_LOSS], .recon = l->value[STEP_RECON]};
 out:
     return st;
@@ -160,7 +171,11 @@ static dc_status refresh(dc_comm *comm, loop *l)
     const double start = dc_timer_start();
     DC_TRY(cfg->method->refresh(comm, t->state, out->Z, dc_trainer_extra(t), out->labels, &out->last));
     dc_timer_stop(t->model->timers, DC_T_REFRESH, start, 0, 0);
-    out->stop = decide(cfg, &out->last, N, out->iterations);
+    if (first) {
+        out->start_largest = out->last.largest;
+        out->start_sized = out->last.k_sized;
+    }
+    out->stop = decide(l);
     note_refresh(comm, l);
     DC_TRY(dc_history_add(comm, l->history,
                           (double[]){(double)out->iterations, out->last.loss, l->loss.total, l->loss.recon,
@@ -247,7 +262,7 @@ out:
     return st;
 }
 
-/* k-means on the final embedding takes the place of the trained centres. */
+/* Centres of k-means on the final embedding take the place of the trained ones. */
 static dc_status final_kmeans(dc_comm *comm, dc_trainer *t, dc_cluster_result *out)
 {
     dc_status st = DC_OK;
@@ -258,7 +273,6 @@ static dc_status final_kmeans(dc_comm *comm, dc_trainer *t, dc_cluster_result *o
     dc_control_at(t->model->control, "final_kmeans", 0);
     DC_TRY(dc_kmeans(comm, &rows, &env->kmeans, &km));
     memcpy(dc_trainer_extra(t), km.centers, (size_t)(env->K * env->L) * sizeof *km.centers);
-    memcpy(out->labels, km.labels, (size_t)dc_part_rows(env->part) * sizeof *km.labels);
     dc_timer_stop(t->model->timers, DC_T_KMEANS, begin, 0, 0);
 out:
     dc_kmeans_result_release(&km);
@@ -268,12 +282,8 @@ out:
 static void assign(const dc_trainer *t, dc_cluster_result *out)
 {
     const int64_t n = dc_part_rows(&t->model->data->part), K = t->cfg->env.K;
-    t->cfg->method->assign_local(&t->env, dc_trainer_extra(t), out->Z, n, out->q);
-    for (int64_t i = 0; i < n; i++) {
-        float best = 0;
-        for (int64_t j = 0; j < K; j++) best = DC_MAX(best, out->q[i * K + j]);
-        out->confidence[i] = best;
-    }
+    t->cfg->method->assign_local(&t->env, dc_trainer_extra(t), out->Z, n, out->q, out->labels);
+    for (int64_t i = 0; i < n; i++) out->confidence[i] = out->q[i * K + out->labels[i]];
 }
 
 dc_status dc_train_cluster(dc_comm *comm, dc_model *m, const dc_cluster_config *cfg, dc_history *history,

@@ -130,16 +130,13 @@ out:
 static dc_status read_attributes(dc_h5 *h5, const char *path, dc_trained *t)
 {
     dc_status st = DC_OK;
-    char assignment[16];
     int64_t shards;
-    DC_TRY(dc_h5_get_attr_str(h5, "/", "assignment", assignment, sizeof assignment));
     DC_TRY(dc_h5_get_attr_i64(h5, "/", "shards", &shards, 1, NULL));
-    t->nearest = strcmp(assignment, "nearest") == 0;
-    if (!t->nearest && (strcmp(assignment, "soft") != 0 || !t->has_net))
-        return DC_FAIL(DC_ERR_FORMAT, "%s: attribute assignment is %s", path, assignment);
     if (shards < 1 || shards > DC_MAX_SHARDS || (shards & (shards - 1)))
         return DC_FAIL(DC_ERR_FORMAT, "%s: attribute shards is %lld", path, (long long)shards);
     t->shards = dc_int(shards);
+    t->range[0] = -INFINITY, t->range[1] = INFINITY; /* version 0.1.0 did not store it */
+    if (dc_h5_has_attr(h5, "/", "scaled_range")) DC_TRY(dc_h5_get_attr_f64(h5, "/", "scaled_range", t->range, 2, NULL));
     t->tile_rows = DC_EMBED_TILE_MAX;
     if (t->has_net) DC_TRY(read_how_embedded(h5, path, t));
 out:

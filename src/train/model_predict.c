@@ -1,6 +1,8 @@
 /* Rows through a trained model: embedding, soft assignment, labels. Everything that decides the bits of a row is that
  * of the training run: tiles of the same number of rows, starting anew at each block of a partition into the same
  * shards, the same kernels. So a run's own rows get their own results again, on any number of ranks. */
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 #include "dcmpi/mem.h"
@@ -12,7 +14,7 @@ struct dc_predictor {
     dc_model model;  /* of view */
     dc_part part;
     dc_tile_cursor cursor;
-    int64_t first, n; /* local rows of this piece */
+    int64_t first, n; /* local rows of this piece: [first, first + n) */
     int64_t capacity;
     dc_embedder *embedder; /* NULL without a network */
     float *q;              /* [capacity x K], with a network */
@@ -44,7 +46,7 @@ int64_t dc_predict_pieces(const dc_trained *t, const dc_part *part, int64_t capa
 }
 
 dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_part *part, dc_dtype dtype,
-                              int64_t capacity)
+                              int64_t capacity, const char *source)
 {
     dc_status st = DC_OK;
     dc_predictor *p = NULL;
@@ -55,6 +57,7 @@ dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_
     p->part = *part;
     p->capacity = capacity;
     p->view = (dc_dataset){.D = t->D, .dtype = dtype, .shift = t->shift, .scale = t->scale};
+    snprintf(p->view.source, sizeof p->view.source, "%s", source);
     p->model = (dc_model){.data = &p->view, .net = &t->net, .timers = &p->timers, .params.value = t->value};
     if (t->has_net) {
         DC_TRY(dc_embedder_alloc(&p->embedder, &t->net, t->tile_rows, rows));
@@ -82,20 +85,9 @@ int64_t dc_predictor_next(dc_predictor *p)
 {
     dc_embedder *e = p->embedder;
     if (e) e->n_tiles = 0;
+    p->first += p->n;
     p->n = cut_piece(&p->part, p->trained->tile_rows, p->capacity, &p->cursor, e);
     return p->n;
-}
-
-/* Label and confidence of each row from q: the largest, ties to the lowest cluster. */
-static void take_best(const float *q, int64_t n, int64_t K, int32_t *label, float *confidence)
-{
-    for (int64_t i = 0; i < n; i++) {
-        int64_t best = 0;
-        for (int64_t k = 1; k < K; k++)
-            if (q[i * K + k] > q[i * K + best]) best = k;
-        label[i] = (int32_t)best;
-        confidence[i] = q[i * K + best];
-    }
 }
 
 static void predict_embedded(dc_predictor *p, float *Z, int32_t *label, float *confidence)
@@ -103,9 +95,8 @@ static void predict_embedded(dc_predictor *p, float *Z, int32_t *label, float *c
     const dc_trained *t = p->trained;
     const dc_method_env env = {.K = t->K, .L = t->width, .alpha = t->alpha};
     dc_embed(p->embedder, &p->model, Z);
-    dc_method_find(t->method)->assign_local(&env, t->centers, Z, p->n, p->q);
-    take_best(p->q, p->n, t->K, label, confidence);
-    if (t->nearest) dc_nearest(Z, t->centers, p->n, t->K, t->width, label);
+    dc_method_find(t->method)->assign_local(&env, t->centers, Z, p->n, p->q, label);
+    for (int64_t i = 0; i < p->n; i++) confidence[i] = p->q[i * t->K + label[i]];
 }
 
 static void predict_raw(dc_predictor *p, int32_t *label)
@@ -118,11 +109,46 @@ static void predict_raw(dc_predictor *p, int32_t *label)
     }
 }
 
-void dc_predictor_run(dc_predictor *p, const void *X, float *Z, int32_t *label, float *confidence)
+static dc_status look_at_rows(dc_predictor *p, dc_strange_rows *strange)
+{
+    const double *range = p->trained->range, margin = 10 * (range[1] - range[0]);
+    const float lo = (float)fmax(range[0] - margin, -FLT_MAX), hi = (float)fmin(range[1] + margin, FLT_MAX);
+    const dc_gidx first = p->part.row_lo + p->first;
+    int64_t row, column;
+    const int64_t count = dc_dataset_outside(&p->view, p->n, lo, hi, &row, &column);
+    if (count == 0) return DC_OK;
+    if (strange->row == INT64_MAX) strange->row = first + row, strange->column = column;
+    strange->count += count;
+    if (dc_dataset_outside(&p->view, p->n, -FLT_MAX, FLT_MAX, &row, &column) == 0) return DC_OK;
+    return DC_FAIL(
+        DC_ERR_DATA,
+        "%s: row %lld, column %lld (counted from 0): after the scaling of the run its value is beyond single "
+        "precision; remove or replace it",
+        p->view.source, (long long)(first + row), (long long)column);
+}
+
+static dc_status check_embedding(const dc_predictor *p, const float *Z)
+{
+    const int64_t L = p->trained->width;
+    for (int64_t i = 0; i < p->n * L; i++)
+        if (!isfinite(Z[i]))
+            return DC_FAIL(DC_ERR_NUMERIC,
+                           "%s: row %lld (counted from 0) has an embedding that is not finite: its values are too far "
+                           "from those that the model was trained on",
+                           p->view.source, (long long)(p->part.row_lo + p->first + i / L));
+    return DC_OK;
+}
+
+dc_status dc_predictor_run(dc_predictor *p, const void *X, float *Z, int32_t *label, float *confidence,
+                           dc_strange_rows *strange)
 {
     p->view.X = (void *)(uintptr_t)X;
-    if (p->trained->has_net)
-        predict_embedded(p, Z, label, confidence);
-    else
+    const dc_status st = look_at_rows(p, strange);
+    if (st != DC_OK) return st;
+    if (!p->trained->has_net) {
         predict_raw(p, label);
+        return DC_OK;
+    }
+    predict_embedded(p, Z, label, confidence);
+    return check_embedding(p, Z);
 }
