@@ -84,7 +84,7 @@ typedef struct {
     double inertia; /* raw k-means; NaN elsewhere */
     bool has_scores;
     dc_scores scores;
-    const int64_t *confusion; /* [C x K] or NULL */
+    const int64_t *confusion; /* [C x K] on rank 0, or NULL */
     const dc_timing *timing;
 } dc_result;
 

@@ -16,7 +16,8 @@ typedef struct {
     dc_model model;
     dc_history layers[DC_MAX_PAIRS], pretraining, clustering;
     dc_cluster_result clusters;
-    int64_t *size, *nearest, *border, *confusion;
+    int64_t *size, *nearest, *border;
+    dc_scoring scoring;
     void *nearest_rows, *border_rows; /* stored type, or NULL */
     uint8_t *outlier;
     int64_t n_outliers;
@@ -36,7 +37,7 @@ static void release(dc_comm *comm, fit *f, dc_status st)
     dc_mem_free(&f->nearest_rows);
     dc_mem_free(&f->border_rows);
     dc_mem_free(&f->outlier);
-    dc_mem_free(&f->confusion);
+    dc_scoring_release(&f->scoring);
     dc_job_end(comm, &f->job, st);
 }
 
@@ -246,7 +247,7 @@ dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
     DC_TRY(pick_examples(comm, &f));
     DC_TRY(flag_outliers(comm, &f));
     describe(&f, &result);
-    DC_TRY(dc_run_score(comm, &f.job, &result, &f.confusion));
+    DC_TRY(dc_run_score(comm, &f.job, &result, &f.scoring));
     DC_TRY(dc_run_finish(comm, &f.job, &result, &f.clusters.last));
 out:
     release(comm, &f, st);

@@ -60,6 +60,7 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     dc_log("input     %s: %lld rows x %lld %s, range [%g, %g], mean %.4g, hash %016llx, %s", d->source,
            (long long)d->part.N, (long long)d->D, dc_dtype_name(d->dtype), d->min, d->max, d->mean,
            (unsigned long long)d->hash, d->y ? "labels for the report only" : "no labels");
+    dc_scoring_announce(d->source, d->part.N, cfg->cluster.clusters, d->C);
     dc_log("memory    about %.3f GiB per rank (program %.3f, data %.3f, model %.3f, work %.3f), %.3f more on rank 0; "
            "result about %.3f GiB "
            "on disk",
@@ -69,18 +70,20 @@ out:
     return st;
 }
 
-dc_status dc_run_score(dc_comm *comm, dc_job *job, dc_result *r, int64_t **confusion)
+dc_status dc_run_score(dc_comm *comm, dc_job *job, dc_result *r, dc_scoring *s)
 {
     dc_status st = DC_OK;
     const dc_dataset *d = r->data;
+    const int64_t n = dc_part_rows(&d->part);
     if (d->C == 0) return DC_OK;
     const double start = dc_timer_start();
-    DC_TRY_ALL(comm,
-               dc_mem_alloc(confusion, dc_mul_size((size_t)d->C, (size_t)r->K), sizeof **confusion, "confusion table"));
-    dc_contingency(comm, r->labels, d->y, dc_part_rows(&d->part), r->K, d->C, *confusion);
-    DC_TRY_ALL(comm, dc_scores_compute(*confusion, r->K, d->C, &r->scores));
-    r->confusion = *confusion;
-    r->has_scores = true;
+    dc_watchdog_note("scores", 0);
+    dc_scoring_start(comm, s, n, d->part.N, r->K, d->C);
+    dc_scoring_add(s, r->labels, d->y, n);
+    DC_TRY(dc_scoring_finish(comm, s));
+    r->has_scores = s->has_scores;
+    r->scores = s->scores;
+    r->confusion = s->has_scores ? s->table : NULL;
     dc_timer_stop(&job->timers, DC_T_METRICS, start, 0, 0);
 out:
     return st;

@@ -5,6 +5,7 @@
 #include "run_predict.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -112,11 +113,10 @@ static dc_status take_memory(dc_prediction *p)
 {
     dc_status st = DC_OK;
     const dc_trained *t = &p->trained;
-    const size_t n = (size_t)p->capacity, K = (size_t)t->K, C = (size_t)p->stream.C;
+    const size_t n = (size_t)p->capacity, K = (size_t)t->K;
     DC_TRY(dc_predictor_create(&p->predictor, t, &p->part, p->stream.head.dtype, p->capacity, p->input));
     DC_TRY(dc_mem_alloc(&p->labels, n, sizeof *p->labels, "labels"));
     DC_TRY(dc_mem_alloc(&p->size, K, sizeof *p->size, "cluster sizes"));
-    if (C > 0) DC_TRY(dc_mem_alloc(&p->confusion, dc_mul_size(C, K), sizeof *p->confusion, "confusion table"));
     if (!t->has_net) goto out;
     DC_TRY(dc_mem_alloc(&p->Z, dc_mul_size(n, (size_t)t->width), sizeof *p->Z, "embedding"));
     DC_TRY(dc_mem_alloc(&p->confidence, n, sizeof *p->confidence, "confidence"));
@@ -159,6 +159,8 @@ static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
     p->capacity = choose_capacity(p);
     DC_TRY(dc_row_stream_start(comm, &p->stream, &p->part, p->capacity));
     DC_TRY_ALL(comm, take_memory(p));
+    dc_scoring_announce(p->input, p->part.N, p->trained.K, p->stream.C);
+    dc_scoring_start(comm, &p->scoring, dc_part_rows(&p->part), p->part.N, p->trained.K, p->stream.C);
     print_plan(p, dc_comm_size(comm));
 out:
     return st;
@@ -169,7 +171,7 @@ out:
 static void count(dc_prediction *p, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) p->size[p->labels[i]]++;
-    for (int64_t i = 0; p->confusion && i < n; i++) p->confusion[p->stream.y[i] * p->trained.K + p->labels[i]]++;
+    dc_scoring_add(&p->scoring, p->labels, p->stream.y, n);
 }
 
 static dc_status run_rounds(dc_comm *comm, dc_prediction *p)
@@ -205,11 +207,12 @@ static void warn_of_strange_rows(dc_comm *comm, const dc_prediction *p)
 
 static void print_result(const dc_prediction *p, double wall_s)
 {
-    const dc_scores *s = &p->scores;
-    char scores[96] = "";
+    const dc_scores *s = &p->scoring.scores;
+    char acc[32] = "", scores[96] = "";
     int64_t used = 0;
     for (int64_t k = 0; k < p->trained.K; k++) used += p->size[k] > 0;
-    if (p->confusion) snprintf(scores, sizeof scores, " acc=%.3f nmi=%.3f ari=%.3f", s->acc, s->nmi, s->ari);
+    if (isfinite(s->acc)) snprintf(acc, sizeof acc, " acc=%.3f", s->acc);
+    if (p->scoring.has_scores) snprintf(scores, sizeof scores, "%s nmi=%.3f ari=%.3f", acc, s->nmi, s->ari);
     dc_log("results   %s", p->output);
     dc_log_plain("RESULT  rows=%lld%s clusters=%lld used=%lld wall=%.1fs", (long long)p->part.N, scores,
                  (long long)p->trained.K, (long long)used, wall_s);
@@ -224,7 +227,7 @@ static void release(dc_prediction *p)
     dc_mem_free(&p->confidence);
     dc_mem_free(&p->labels);
     dc_mem_free(&p->size);
-    dc_mem_free(&p->confusion);
+    dc_scoring_release(&p->scoring);
 }
 
 dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli)

@@ -24,9 +24,10 @@ void dc_result_line(const dc_result *r, char *out, size_t cap)
 {
     int used = snprintf(out, cap, "converged=%s iter=%lld delta=%.4f", is_converged(r) ? "yes" : "no",
                         (long long)r->iterations, r->delta);
+    if (r->has_scores && isfinite(r->scores.acc))
+        used += snprintf(out + used, cap - (size_t)used, " acc=%.3f", r->scores.acc);
     if (r->has_scores)
-        used += snprintf(out + used, cap - (size_t)used, " acc=%.3f nmi=%.3f ari=%.3f", r->scores.acc, r->scores.nmi,
-                         r->scores.ari);
+        used += snprintf(out + used, cap - (size_t)used, " nmi=%.3f ari=%.3f", r->scores.nmi, r->scores.ari);
     if (isfinite(r->inertia)) used += snprintf(out + used, cap - (size_t)used, " inertia=%.9g", r->inertia);
     snprintf(out + used, cap - (size_t)used, " clusters=%lld empty=%d wall=%.1fs", (long long)r->K, count_empty(r),
              r->from->wall_before_s + r->timing->wall_s);
@@ -40,7 +41,7 @@ static void write_result(dc_json *j, const dc_result *r)
     dc_json_int(j, "iter", r->iterations);
     dc_json_num(j, "delta", r->delta);
     if (r->has_scores) {
-        dc_json_num(j, "acc", r->scores.acc);
+        if (isfinite(r->scores.acc)) dc_json_num(j, "acc", r->scores.acc);
         dc_json_num(j, "nmi", r->scores.nmi);
         dc_json_num(j, "nmi_arithmetic", r->scores.nmi_arithmetic);
         dc_json_num(j, "ari", r->scores.ari);
