@@ -3,11 +3,14 @@
  * ranks: 1 2 3 5 */
 #include "t60_help.h"
 
-#include <math.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include "dcmpi/comm.h"
+#include "dcmpi/control.h"
 #include "dcmpi/log.h"
 #include "dcmpi/rng.h"
+#include "dcmpi/signals.h"
 
 static dc_comm *comm;
 static int rank, P;
@@ -120,8 +123,30 @@ static void too_many(void)
     dc_counter_destroy(&c);
 }
 
+/* A stop that is wished while scores are made ends them on all ranks. Last: the wish stays. */
+static void stopped(void)
+{
+    dc_control *control = NULL;
+    dc_counter *c = NULL;
+    dc_counts counts;
+    dc_scores s;
+    CHECK_OK(dc_control_create(comm, &control, &(dc_control_config){0}, NULL, 0));
+    dc_comm_set_control(comm, control);
+    CHECK_OK(dc_counter_create(&c, 3, 5));
+    add(c, 0, 10, 3, 5);
+    CHECK_OK(dc_counter_counts(comm, c, &counts));
+    if (rank == P - 1) kill(getpid(), SIGUSR1);
+    for (int i = 0; rank == P - 1 && i < 5000 && dc_signals_stops() == 0; i++) usleep(1000);
+    CHECK_STATUS(dc_scores_compute(comm, &counts, &s), DC_STOPPED);
+    dc_counts_release(&counts);
+    dc_counter_destroy(&c);
+    dc_comm_set_control(comm, NULL);
+    dc_control_destroy(&control);
+}
+
 int main(void)
 {
+    dc_signals_install();
     if (dc_comm_create(&comm) != DC_OK) return 1;
     rank = dc_comm_rank(comm);
     P = dc_comm_size(comm);
@@ -137,6 +162,7 @@ int main(void)
     table();
     far_numbers();
     too_many();
+    stopped();
     CHECK_INT(dc_mem_live_count(), live);
     return check_done_all(&comm);
 }
