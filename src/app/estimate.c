@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dcmpi/mem.h"
+#include "dcmpi/metrics.h"
 #include "estimate_step.h"
 #include "job.h"
 
@@ -13,12 +14,17 @@
 static const double LIBRARY_BYTES = 14 << 20;
 /* Pieces in which files are written and read back; what an image of a file holds beside its values. */
 static const double PIECE_BYTES = 4 << 20, HEADERS_BYTES = 1 << 20;
+/* Buffers of MPI and what the C library rounds up, of all that we take. */
+static const double SLACK = 0.03;
+/* Where the header does not tell. */
+static const int64_t CLASSES_UNKNOWN = 1000;
 
 typedef struct {
     const dc_config *cfg;
     const dc_data_header *head;
     dc_part part; /* of the last rank, which holds as many shards as any other */
     double n, D, K, L;
+    int64_t C;
     int ranks_here, threads;
 } problem;
 
@@ -31,8 +37,9 @@ typedef struct {
 
 static void take(dc_estimate *out, moment m)
 {
+    m.work += SLACK * (m.model + m.work);
     const double all = m.model + m.work;
-    out->root_bytes = fmax(out->root_bytes, all + m.root);
+    out->root_bytes = fmax(out->root_bytes, all + (1 + SLACK) * m.root);
     if (all <= out->model_bytes + out->work_bytes) return;
     out->model_bytes = m.model;
     out->work_bytes = m.work;
@@ -147,6 +154,15 @@ static double example_bytes(const problem *p)
     return count * (16 * (1 + p->part.P) + 16) + (rows <= DC_EXAMPLE_ROWS_MAX_BYTES ? 3 * rows : 0);
 }
 
+/* Rows of a result at hand, and their scores. */
+static moment scoring(const problem *p, double model, double rows)
+{
+    if (p->C == 0) return (moment){.model = model, .work = rows};
+    return (moment){.model = model,
+                    .work = rows + dc_counts_bytes((int64_t)p->n, p->cfg->cluster.clusters, p->C),
+                    .root = dc_scores_bytes(p->head->N, p->cfg->cluster.clusters, p->C)};
+}
+
 /* First centres, steps, and what is left of them for the result. */
 static void take_clustering(const problem *p, dc_estimate *out)
 {
@@ -170,6 +186,7 @@ static void take_clustering(const problem *p, dc_estimate *out)
                        .root = checkpoint(saved, shared)});
     /* The trainer gives its memory back, the parameters stay. */
     take(out, (moment){.model = 4 * (params + state), .work = 4 * result_floats(p) + example_bytes(p) + PIECE_BYTES});
+    take(out, scoring(p, 4 * (params + state), 4 * result_floats(p)));
 }
 
 /* ---- Disk -------------------------------------------------------------------------------------------------------- */
@@ -184,7 +201,8 @@ static double disk_bytes(const problem *p, bool has_net)
     const double centers = p->K * width, restarts = (double)cfg->cluster.n_init * centers;
     /* Weights, those at a refresh, two moments; or the centres of all restarts. */
     const double saved = 4 * (has_net ? 4 * params : 0) + 4 * restarts;
-    return N * row + 4 * (params + centers) + (double)(cfg->checkpoint.keep + 1) * saved;
+    const double table = dc_counts_has_table(cfg->cluster.clusters, p->C) ? 8 * p->K * (double)p->C : 0;
+    return N * row + 4 * (params + centers) + table + (double)(cfg->checkpoint.keep + 1) * saved;
 }
 
 /* ---- All of it --------------------------------------------------------------------------------------------------- */
@@ -199,11 +217,19 @@ double dc_job_base_bytes(void)
     return (double)dc_mem_resident_bytes() + LIBRARY_BYTES;
 }
 
+/* Pages of the gradient and of two moments that this rank never writes to. */
+static double address_bytes(const problem *p)
+{
+    const dc_step_layers stack = whole_net(p);
+    return 12 * dc_step_params(&stack);
+}
+
 static void take_moments(const problem *p, bool has_net, dc_estimate *out)
 {
     take(out, loading(p));
     if (!has_net) {
         take(out, raw_kmeans(p));
+        take(out, scoring(p, 0, 4 * (p->n + p->K * p->D)));
         return;
     }
     take_pretraining(p, out);
@@ -224,7 +250,8 @@ dc_status dc_job_estimate(const dc_job *job, const dc_data_header *head, int ran
     const dc_status st = dc_part_init(&p.part, head->N, dc_int(cfg->parallel.shards), ranks, ranks - 1);
     if (st != DC_OK) return st;
     p.n = (double)dc_part_rows(&p.part);
-    *out = (dc_estimate){.base_bytes = dc_job_base_bytes()};
+    p.C = !head->has_labels ? 0 : head->C > 0 ? head->C : DC_MIN(head->N, CLASSES_UNKNOWN);
+    *out = (dc_estimate){.base_bytes = job->base_bytes, .address_bytes = has_net ? address_bytes(&p) : 0};
     out->data_bytes = p.n * (p.D * (double)dc_dtype_bytes(head->dtype) + (head->has_labels ? 4 : 0)) + 8 * p.D;
     take_moments(&p, has_net, out);
     out->total_bytes = out->base_bytes + out->data_bytes + out->model_bytes + out->work_bytes;

@@ -65,6 +65,7 @@ static double messages(const dc_step_layers *f, const dc_part *part)
 {
     const double P = part->P, inputs = dc_step_widths(f, 0, f->n), outputs = dc_step_widths(f, 1, f->n + 1);
     if (P == 1) return 0;
+    if (!f->strict) return dc_step_params(f) / P; /* within MPI */
     if (f->batch <= f->gather_rows)
         return (double)f->batch * (inputs + outputs + inputs / P) + step_rows(f, part) * inputs;
     const double own = count_roots(part, part->rank, part->P), all = count_roots(part, 0, part->P);
@@ -74,7 +75,7 @@ static double messages(const dc_step_layers *f, const dc_part *part)
 double dc_step_buffers(const dc_step_layers *f, const dc_part *part)
 {
     const double deltas = buffer_rows(f, part) * dc_step_widths(f, 1, f->n + 1);
-    return f->strict ? deltas + transposed(f) + messages(f, part) : deltas;
+    return deltas + messages(f, part) + (f->strict ? transposed(f) : 0);
 }
 
 double dc_step_activations(const dc_step_layers *f, const dc_part *part)

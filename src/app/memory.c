@@ -24,7 +24,9 @@ static dc_status check_here(dc_comm *comm, const dc_memory_need *need, const cha
     dc_mem_room_of_node(&node);
     dc_mem_room_of_process(&process);
     snprintf(what, sizeof what, "%s, more ranks, or a higher limit", advice);
-    const dc_status st = compare(need, root, 1, &process, "each rank needs", what);
+    const dc_memory_need mapped = {.rank_bytes = need->rank_bytes + need->address_bytes,
+                                   .root_bytes = need->root_bytes};
+    const dc_status st = compare(&mapped, root, 1, &process, "each rank needs", what);
     if (st != DC_OK) return st;
     snprintf(what, sizeof what, "%s, more nodes, fewer ranks per node, or more memory", advice);
     snprintf(who, sizeof who, "%d rank%s on node %.64s need%s", ranks, ranks == 1 ? "" : "s", dc_comm_host(comm),

@@ -37,7 +37,24 @@ out:
 
 static dc_memory_need need_of(const dc_estimate *e)
 {
-    return (dc_memory_need){.rank_bytes = e->total_bytes, .root_bytes = e->root_bytes};
+    return (dc_memory_need){
+        .rank_bytes = e->total_bytes, .root_bytes = e->root_bytes, .address_bytes = e->address_bytes};
+}
+
+static void note_batch(const char *key, int64_t batch, int64_t N)
+{
+    if (batch > N)
+        dc_log_note("%s=%lld is more than the rows there are: each step takes all %lld", key, (long long)batch,
+                    (long long)N);
+}
+
+static void note_batches(const dc_job *job, int64_t N)
+{
+    const dc_config *cfg = &job->cfg;
+    const dc_method *method = dc_method_find(cfg->cluster.method);
+    if (strcmp(job->cli->verb, "fit") != 0) return;
+    if (cfg->pretrain.mode != DC_PRETRAIN_NONE) note_batch("pretrain.batch", cfg->pretrain.batch, N);
+    if (method && (method->flags & DC_METHOD_TRAINS)) note_batch("cluster.batch", cfg->cluster.batch, N);
 }
 
 dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
@@ -61,6 +78,10 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
            (long long)d->part.N, (long long)d->D, dc_dtype_name(d->dtype), d->min, d->max, d->mean,
            (unsigned long long)d->hash, d->y ? "labels for the report only" : "no labels");
     dc_scoring_announce(d->source, d->part.N, cfg->cluster.clusters, d->C);
+    note_batches(job, d->part.N);
+    head.C = d->C;
+    head.has_labels = d->C > 0;
+    DC_TRY_ALL(comm, dc_job_estimate(job, &head, dc_comm_size(comm), dc_comm_node_size(comm), &e));
     dc_log("memory    about %.3f GiB per rank (program %.3f, data %.3f, model %.3f, work %.3f), %.3f more on rank 0; "
            "result about %.3f GiB "
            "on disk",

@@ -109,6 +109,27 @@ static int64_t choose_capacity(const dc_prediction *p)
     return DC_MAX(DC_MIN(fit, p->part.N), t->tile_rows);
 }
 
+/* What this rank is going to hold, whatever the length of the file. */
+static double bound_bytes(const dc_prediction *p, double base, int threads)
+{
+    enum { PIECE_BYTES = 4 << 20 };
+    const dc_trained *t = &p->trained;
+    const double D = (double)t->D, K = (double)t->K, width = (double)t->width, n = (double)p->capacity;
+    const double row = D * (double)dc_dtype_bytes(p->stream.head.dtype) + 16 + (t->has_net ? 4 * (width + K + 1) : 0);
+    double widths = D;
+    for (int l = 0; t->has_net && l < t->net.n_encoder; l++) widths += (double)t->net.layer[l].out;
+    const double tiles = t->has_net ? threads * (double)t->tile_rows * widths : 256 * D;
+    const double model = 4 * ((t->has_net ? (double)t->net.n_params : 0) + K * width + 2 * D);
+    return base + model + n * row + 4 * tiles + 16 * K + PIECE_BYTES;
+}
+
+static dc_status check_memory(dc_comm *comm, const dc_prediction *p, double base)
+{
+    const dc_memory_need need = {.rank_bytes = bound_bytes(p, base, dc_comm_binding().threads)};
+    dc_log("memory    about %.3f GiB per rank, %lld rows at a time", need.rank_bytes / 0x1p30, (long long)p->capacity);
+    return dc_job_check_memory(comm, &need, "a smaller --rows-per-round");
+}
+
 static dc_status take_memory(dc_prediction *p)
 {
     dc_status st = DC_OK;
@@ -129,11 +150,9 @@ static void print_plan(const dc_prediction *p, int P)
     const dc_trained *t = &p->trained;
     dc_log("model     %s: %lld columns, %s%s, %lld clusters", p->model, (long long)t->D,
            t->has_net ? "method " : "k-means on the data", t->method, (long long)t->K);
-    char rounds[64] = "";
-    if (p->capacity < p->part.N) snprintf(rounds, sizeof rounds, ", %lld rows at a time", (long long)p->capacity);
-    dc_log("input     %s: %lld rows of %s, %s; %d rank%s%s", p->input, (long long)p->part.N,
+    dc_log("input     %s: %lld rows of %s, %s; %d rank%s", p->input, (long long)p->part.N,
            dc_dtype_name(p->stream.head.dtype), p->stream.C ? "labels for the scores only" : "no labels", P,
-           P == 1 ? "" : "s", rounds);
+           P == 1 ? "" : "s");
 }
 
 /* The run's own kernels give the bits of the run. */
@@ -148,6 +167,7 @@ static void use_kernels_of(const dc_trained *t)
 static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
 {
     dc_status st = DC_OK;
+    const double base = dc_job_base_bytes();
     DC_TRY(dc_comm_check_launch(comm));
     DC_TRY_ALL(comm, parse(cli->rest_argc, cli->rest_argv, p));
     DC_TRY_ALL(comm, dc_version_check_cpu());
@@ -157,6 +177,7 @@ static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
     DC_TRY(open_input(comm, p));
     DC_TRY_ALL(comm, cut_rows(comm, p));
     p->capacity = choose_capacity(p);
+    DC_TRY(check_memory(comm, p, base));
     DC_TRY(dc_row_stream_start(comm, &p->stream, &p->part, p->capacity));
     DC_TRY_ALL(comm, take_memory(p));
     dc_scoring_announce(p->input, p->part.N, p->trained.K, p->stream.C);
