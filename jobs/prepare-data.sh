@@ -10,7 +10,7 @@
 # Exit code: 0 if at least one data file is there at the end, 3 if DIR has none of the sets, else that of dcmpi convert.
 set -u
 
-if [ $# != 2 ] || [ ! -d "$1" ]; then
+if [ $# != 2 ] || [ ! -d "$1" ] || [ -z "$2" ]; then
     echo "usage: $0 DIR OUTDIR   (DIR: folder with the files as they are distributed)" >&2
     exit 2
 fi

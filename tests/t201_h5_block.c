@@ -169,7 +169,14 @@ static void test_result(void)
     CHECK(access(path_of("r.h5.part"), F_OK) != 0);
     check_result(path_of("r.h5"), 1000, 10, 1);
     dc_comm_barrier(comm);
-    if (on_rank0()) CHECK(symlink("/nowhere", path_of("r.h5.part")) == 0);
+    if (on_rank0()) CHECK(symlink(path_of("nowhere"), path_of("r.h5.part")) == 0);
+    dc_comm_barrier(comm);
+    CHECK_STATUS(write_result(path_of("r.h5"), 3, 4, 2), DC_ERR_IO);
+    CHECK_TEXT_HAS(dc_error_text(), "r.h5.part is in the way");
+    dc_error_clear();
+    dc_comm_barrier(comm);
+    if (on_rank0()) CHECK(access(path_of("nowhere"), F_OK) != 0 && unlink(path_of("r.h5.part")) == 0);
+    dc_comm_barrier(comm);
     dc_h5_set_round_bytes(64);
     CHECK_OK(write_result(path_of("r.h5"), 3, 4, 2));
     dc_h5_set_round_bytes((size_t)1 << 30);

@@ -99,8 +99,18 @@ static void test_types(void)
     if (on_rank0()) {
         finish(new_file("be.h5"), H5T_IEEE_F32BE, H5P_DEFAULT, true);
         finish(new_file("i16.h5"), H5T_STD_I16LE, H5P_DEFAULT, true);
+        const hid_t t = H5Tcopy(H5T_IEEE_F32LE);
+        H5Tset_ebias(t, 120);
+        finish(new_file("bias.h5"), t, H5P_DEFAULT, true);
+        H5Tset_fields(t, 15, 7, 8, 0, 7);
+        H5Tset_size(t, 2);
+        H5Tset_ebias(t, 127);
+        finish(new_file("bfloat16.h5"), t, H5P_DEFAULT, true);
+        H5Tclose(t);
     }
     dc_comm_barrier(comm);
+    refuse("bias.h5", "/X is float of 32 bits (8 exponent bits, 23 mantissa bits)");
+    refuse("bfloat16.h5", "/X is bfloat16; it must be");
     refuse("be.h5", "little-endian");
     refuse("i16.h5", "must be uint8");
 }
@@ -153,6 +163,8 @@ static void test_claims(void)
                     (hsize_t[]){(hsize_t)1 << 31, (hsize_t)1 << 31, (hsize_t)1 << 31});
         H5Pclose(dcpl);
         create_only("null.h5", H5T_IEEE_F32LE, H5P_DEFAULT, 0, NULL);
+        /* No bytes, so that it claims none; a product of its dimensions fits no integer. */
+        create_only("flat.h5", H5T_IEEE_F32LE, H5P_DEFAULT, 3, (hsize_t[]){0, (hsize_t)1 << 40, (hsize_t)1 << 40});
     }
     dc_comm_barrier(comm);
     refuse("empty.h5", "claims");
@@ -160,6 +172,7 @@ static void test_claims(void)
     refuse("huge.h5", "claims");
     refuse("wrap.h5", "claims");
     refuse("null.h5", "no shape");
+    refuse("flat.h5", "product of its dimensions overflows");
 }
 
 /* A filter that this build knows but readers elsewhere would not: registered, used, and removed again. */

@@ -293,8 +293,8 @@ static void test_distinct(void)
     for (int distinct = 1; distinct <= 9; distinct += 4) {
         for (int i = 0; i < N * D; i++) x[i] = (uint8_t)(i / D % distinct);
         make_one("k.h5", "X", DC_H5_U8, 2, (dc_gidx[]){N, D}, x);
-        snprintf(text, sizeof text, "%d distinct row%s in single precision < %d clusters", distinct, distinct == 1 ? "" : "s",
-                 distinct + 1);
+        snprintf(text, sizeof text, "%d distinct row%s in single precision < %d clusters", distinct,
+                 distinct == 1 ? "" : "s", distinct + 1);
         refuse("k.h5", 0, distinct + 1, DC_ERR_DATA, text);
         CHECK_OK(dc_dataset_load(comm, path_of("k.h5"), 0, SHARDS, DC_SCALE_STANDARD, 0, distinct, &d));
         dc_dataset_destroy(&d);

@@ -285,7 +285,7 @@ static void check_requests(void)
             "is for text");
     refused("x.csv", (dc_convert_config){.output = "x.csv"}, DC_ERR_USAGE, "also an input");
     refused("x.csv", (dc_convert_config){.output = "y.csv"}, DC_ERR_USAGE, "--force");
-    refused("x.csv", (dc_convert_config){.output = "no/such/out.h5"}, DC_ERR_IO, "no/such/out.h5.part");
+    refused("x.csv", (dc_convert_config){.output = "no/such/out.h5"}, DC_ERR_IO, "no/such/out.h5");
     refused("x.csv", (dc_convert_config){.output = "."}, DC_ERR_IO, "no regular file");
     refused("x.csv", (dc_convert_config){.output = "/dev/null"}, DC_ERR_IO, "no regular file");
     CHECK_OK(convert_with((dc_convert_config){.output = "y.csv", .force = true}, "x.csv"));

@@ -18,6 +18,10 @@ save("floats.h5", "labels", np.zeros(60, "f4"))
 save("texts.h5", "labels", np.array([b"a"] * 60))
 save("negative.h5", "labels", np.full(60, -1, "i4"))
 save("other.h5", "labels", np.arange(60, dtype="i4"))
+save("far.h5", "labels", np.where(np.arange(60) < 20, 2**31 - 1, np.arange(60) % 2).astype("i4"))
+save("two.h5", "labels", np.where(np.arange(60) < 20, 5, np.arange(60) % 2).astype("i4"))
+save("rows.h5", "labels", np.arange(9000, dtype="i4"))
+save("rows2.h5", "labels", np.arange(9000, dtype="i4")[::-1].copy())
 with h5py.File("group.h5", "w") as f: f.create_group("labels")
 EOF
 run 1 1 --input.data=data.h5 --input.rows=0 --cluster.clusters=3 --model.hidden=[8] --model.latent=2 --pretrain.epochs=2 \
@@ -100,6 +104,12 @@ expect_error 3 "choose one with --dataset" "a result to convert"
 run 0 1 compare run/run.h5 data.h5
 expect_exit 1 "a result is not equal to data"
 expect_out '^/X +only in data.h5$' "and what differs is said"
+run 0 1 compare far.h5 two.h5
+expect_exit 1 "labels up to 2147483647 against others"
+expect_out '^labels: ARI 1.000000  NMI 1.000000  matched 1.000000$' "which say the same"
+run 0 1 compare rows.h5 rows2.h5
+expect_exit 1 "row numbers as labels"
+expect_out '^labels: ARI 1.000000  NMI 1.000000  matched 1.000000$' "are as good as any"
 for labels in floats texts negative; do
     run 0 1 compare other.h5 $labels.h5
     expect_exit 1 "labels against $labels"

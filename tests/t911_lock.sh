@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # One run at a time in an output directory: starts in the same second, a lock left by a killed run, and file systems without
-# flock; the lock goes at the end, also of a failed run.
+# flock or with one that a node keeps to itself; the lock goes at the end, also of a failed run.
 . "$(dirname "$0")/lib.sh"
 failio=$build/tests/failio.so
 [ -f "$failio" ] || skip_test "no $failio: make tests"
@@ -72,6 +72,51 @@ both_ways() { # WHAT PREFIX...: the checks with a command in front of the progra
 }
 both_ways "flock"
 both_ways "no flock" env LD_PRELOAD="$failio" FAILIO_MATCH=LOCK FAILIO_CALL=flock FAILIO_AT=1+ FAILIO_ERROR=ENOLCK
+
+# Two nodes: hosts of other names, and a flock that the other one does not see.
+both_nodes() {
+    local a local_flock=(env LD_PRELOAD="$failio" FAILIO_MATCH=LOCK FAILIO_CALL=flock FAILIO_AT=1+ FAILIO_ERROR=LOCAL)
+    rm -rf shared
+    # shellcheck disable=SC2016  # expanded by the inner shell
+    on() { run_cmd unshare --uts bash -c 'hostname "$0" && exec "$@"' "$1" "${local_flock[@]}" "$dcmpi" "${@:2}"; }
+    # shellcheck disable=SC2016
+    unshare --uts bash -c 'hostname nodeA && exec "$@"' _ "${local_flock[@]}" "$dcmpi" "${slow[@]}" --pretrain.epochs=100000 \
+        --run.output=shared >1.txt 2>&1 </dev/null &
+    a=$!
+    wait_for_lock
+    on nodeB "${quick[@]}" --run.output=shared
+    expect_error 7 "in use by host nodeA, pid $a, job 4711, .* last sign of life [0-9]+ s ago" "two nodes: the second is refused"
+    kill -STOP $a
+    touch -d '5 minutes ago' shared/LOCK
+    on nodeB "${quick[@]}" --run.output=shared
+    expect_error 7 "host nodeA, .* last sign of life 5 min ago" "two nodes: also after five minutes without a sign"
+    touch -d '11 minutes ago' shared/LOCK
+    on nodeB "${slow[@]}" --run.output=shared --pretrain.epochs=1
+    expect_exit 0 "two nodes: after ten minutes it is taken over"
+    expect_out "WARNING took over shared/LOCK, left behind by host nodeA, .* last sign of life 11 min ago" "two nodes: with the true age"
+    cp shared/run.h5 theirs.h5
+    printf 'dcmpi lock\nhost nodeB\npid 1\nticks 1\njob 1\nstarted now\nepoch 1\n' >shared/LOCK # as if it were still at work
+    kill -CONT $a
+    sleep 2
+    kill -USR1 $a
+    wait $a
+    # Whatever it does now, it must not touch what the other has made.
+    note "the first ended with $?: $(grep -a ERROR 1.txt)"
+    ok "two nodes: the result of the second stays" cmp theirs.h5 shared/run.h5
+    ok "two nodes: its lock, too" grep -q nodeB shared/LOCK
+}
+if [ "$(id -u)" = 0 ] && unshare --uts true 2>/dev/null; then both_nodes; else
+    report_check 0 "two nodes # SKIP other host names need root"
+fi
+# A job that the queue starts again on another node need not wait.
+printf 'dcmpi lock\nhost elsewhere\npid 1\nticks 1\njob 4711\nstarted now\nepoch 1\n' >requeued.lock
+mkdir -p requeued
+cp requeued.lock requeued/LOCK
+run 1 1 "${quick[@]}" --run.output=requeued
+expect_error 7 "in use by host elsewhere, pid 1, job 4711" "a second start in one job, on another node"
+SLURM_RESTART_COUNT=1 run 1 1 "${quick[@]}" --run.output=requeued
+expect_exit 0 "the same job after a requeue"
+expect_out "WARNING took over requeued/LOCK, left behind by host elsewhere, pid 1, job 4711" "with a warning"
 
 run 1 1 "${quick[@]}" --cluster.clusters=301 --run.output=failed
 expect_exit 2 "a run that fails"

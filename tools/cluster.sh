@@ -238,6 +238,8 @@ on() {
     inside "$host" bash -c 'cd "$0" && exec "$@"' "$PWD" "$@"
 }
 
+# The default is in a folder that everybody may write to, and what is in it is obeyed: process ids, a configuration.
+[ ! -e "$dir" ] || [ -O "$dir" ] || die "$dir is another user's: set DCMPI_CLUSTER"
 verb=${1:-}
 [ $# = 0 ] || shift
 case $verb in

@@ -18,7 +18,8 @@ import sys
 
 import numpy as np
 
-from report_data import DATA, IO, USAGE, DataFile, RunError, as_text, blocks, dataset, open_result
+from report_data import DATA, USAGE, DataFile, RunError, as_text, blocks, dataset, open_result
+from report_output import check_output, refuse_empty, whole_file
 
 
 class Columns:
@@ -118,16 +119,11 @@ def export(result, output, data):
     kind = os.path.splitext(output)[1]
     if kind not in WRITERS:
         raise RunError(USAGE, "%s: use .h5ad, .npy or .csv" % output)
+    refuse_empty(result=result, output=output, data=data)
+    check_output(output, [result, data])
     columns = Columns(result, data)
-    part = output + ".part"
-    try:
+    with whole_file(output) as part:
         WRITERS[kind](columns, part)
-        os.replace(part, output)
-    except OSError as error:
-        raise RunError(IO, "cannot write %s: %s" % (output, error.strerror or error)) from error
-    finally:
-        if os.path.exists(part):
-            os.remove(part)
     print("wrote %s: %d rows" % (output, columns.N))
 
 

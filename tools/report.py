@@ -11,11 +11,13 @@ Needs python3-h5py and python3-matplotlib. Exit codes are those of dcmpi: 2 usag
 6 not a complete result. Whatever a run does not have is left out of the page.
 """
 import argparse
+import contextlib
 import os
 import sys
 import warnings
 
-from report_data import IO, Run, RunError
+from report_data import USAGE, Run, RunError
+from report_output import check_output, files_of_run, refuse_empty, whole_file
 
 SIZE_MAX = 5_000_000
 BROKEN = (OSError, KeyError, ValueError, IndexError, TypeError, AttributeError, ArithmeticError)
@@ -58,15 +60,27 @@ def build(run):
     return page.page("%s \u2013 dcmpi report" % run.name, contents(sections), body).encode("utf-8", "replace")
 
 
+def is_page(path):
+    """What may be replaced: a page, or an empty file."""
+    with contextlib.suppress(OSError):
+        with open(path, "rb") as file:
+            head = file.read(64)
+        return not head or head.lower().startswith(b"<!doctype html")
+    return False
+
+
+def check(output, args):
+    """The output is no file of the run, and no file of somebody else."""
+    inputs = files_of_run(args.run) + [args.data]
+    check_output(output, inputs)
+    if os.path.exists(output) and not is_page(output):
+        raise RunError(USAGE, "%s exists and is no HTML page; move it away, or give another --output" % output)
+
+
 def write(path, content):
     """Replace the file in one step: a reader sees the old page or the new one."""
-    part = path + ".part"
-    try:
-        with open(part, "wb") as file:
-            file.write(content)
-        os.replace(part, path)
-    except OSError as error:
-        raise RunError(IO, "cannot write %s: %s" % (path, error.strerror)) from error
+    with whole_file(path) as part, open(part, "wb") as file:
+        file.write(content)
 
 
 def main():
@@ -78,9 +92,11 @@ def main():
     args = parser.parse_args()
     warnings.simplefilter("ignore")  # missing glyphs and the like: nothing the reader of the page can act on
     try:
+        refuse_empty(RUNDIR=args.run, data=args.data, output=args.output)
+        output = args.output or os.path.join(args.run, "report.html")
+        check(output, args)
         run = Run(args.run, args.data)
         content = build(run)
-        output = args.output or os.path.join(args.run, "report.html")
         write(output, content)
     except RunError as error:
         sys.exit(fail(error))

@@ -91,13 +91,13 @@ def print_table(runs, keys):
 def main():
     """Command line."""
     parser = argparse.ArgumentParser(prog="sweep.py", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("folder", metavar="DIR", type=Path, help="folder of the runs")
+    parser.add_argument("folder", metavar="DIR", help="folder of the runs")
     parser.add_argument("--tsv", action="store_true", help="tab-separated, all digits, no means")
     args = parser.parse_args()
     try:
-        if not args.folder.is_dir():
-            raise SweepError(2, "%s is not a folder" % args.folder)
-        runs = read_runs(args.folder)
+        if not args.folder or not Path(args.folder).is_dir():  # Path("") is the current folder
+            raise SweepError(2, "'%s' is not a folder" % args.folder)
+        runs = read_runs(Path(args.folder))
         keys = [key for key in COLUMNS if key == "stop_reason" or any(r and key in r for r in runs.values())]
         (print_tsv if args.tsv else print_table)(runs, keys)
     except SweepError as error:

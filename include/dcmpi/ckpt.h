@@ -47,6 +47,9 @@ void dc_ckpt_release(dc_ckpt *c);
 
 /* Numbers of the checkpoints in `dir`, ascending; *number (dc_mem) is the caller's. No folder: none. */
 DC_CHECKED dc_status dc_ckpt_list(const char *dir, int64_t **number, int *n);
+/* What a name in that folder is: of a checkpoint, of one that is being written, or another. */
+typedef enum { DC_CKPT_NONE, DC_CKPT_WHOLE, DC_CKPT_PART } dc_ckpt_name;
+dc_ckpt_name dc_ckpt_name_of(const char *name);
 /* dir/ckpt-NNNNNN.h5; false if that is too long for a path. */
 bool dc_ckpt_path(const char *dir, int64_t number, char out[DC_PATH_MAX]);
 /* Removes checkpoints below `number` but for the `keep` newest of them, and what an interrupted write left behind.

@@ -9,7 +9,7 @@
  *   feature_names  names from the header line of text, one per line
  *   n_classes      number of different labels (int64)
  *   classes        one line per class, in ascending order of the labels: the name or number that the label stands for
- * /y has the attribute `xxh3` (Checksums in h5.h).
+ * /X and /y have the attribute `xxh3` (Checksums in h5.h), which every load compares.
  * Integer labels that fit keep their values in /y; names, and integers beyond int32, are numbered 0..C-1 in that order.
  */
 #ifndef DCMPI_CONVERT_H
@@ -50,11 +50,11 @@ typedef struct {
     uint64_t checksum;
 } dc_convert_result;
 
-/* Writes cfg->output through the temporary name "<output>.part", which is removed on any error; an HDF5 file that has
- * the output's name is replaced when the new one is complete. Numbers that are neither uint8 nor floating point become
- * float32, with a NOTE if that loses digits; inputs of different types meet in the widest of them.
- * Errors: DC_ERR_DATA with file, place (byte, or line and column) and cause; DC_ERR_IO (output, disk); DC_ERR_USAGE;
- * DC_ERR_BUSY (another process writes this output); DC_ERR_MEMORY. */
+/* Writes cfg->output through the temporary name "<output>.part", which is removed on any error, under a lock (claim.h);
+ * an HDF5 file that has the output's name is replaced when the new one is complete. Numbers that are neither uint8 nor
+ * floating point become float32, with a NOTE if that loses digits; inputs of different types meet in the widest of
+ * them. Errors: DC_ERR_DATA with file, place (byte, or line and column) and cause; DC_ERR_IO (output, disk);
+ * DC_ERR_USAGE; DC_ERR_BUSY (another process writes this output); DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_convert(const dc_convert_config *cfg, dc_convert_result *result);
 
 #endif

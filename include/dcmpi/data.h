@@ -10,6 +10,17 @@ typedef struct dc_comm dc_comm;
 typedef enum { DC_SCALE_NONE, DC_SCALE_UNIT, DC_SCALE_DEC, DC_SCALE_STANDARD, DC_SCALE_MINMAX } dc_scale_kind;
 enum { DC_IMAGE_DIMS_MAX = 4 };
 
+/* What became of the checksum of a data file. */
+typedef enum {
+    DC_CHECKSUM_NO_FILE, /* the built-in problem */
+    DC_CHECKSUM_NONE,    /* the file has none */
+    DC_CHECKSUM_UNUSED,  /* not all rows are read, or it is one that these ranks cannot make */
+    DC_CHECKSUM_STORED,  /* to be compared when all rows are read */
+    DC_CHECKSUM_AGREES
+} dc_checksum;
+/* "no checksum stored", for messages. */
+const char *dc_checksum_text(dc_checksum c);
+
 typedef struct {
     dc_part part;
     int64_t D;
@@ -25,6 +36,7 @@ typedef struct {
     uint64_t hash;                 /* global checksum of X: XXH3 of each shard's bytes, hashed in shard order */
     double min, max, mean;         /* of the stored values, global */
     double scaled_min, scaled_max; /* of what enters the network, global */
+    dc_checksum checksum;          /* of the file */
     size_t bytes;                  /* held by this rank */
 } dc_dataset;
 
@@ -43,11 +55,11 @@ typedef struct {
 DC_CHECKED dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_header *out);
 
 /* Collective. Loads or generates this rank's rows (none is legal), renumbers labels densely in ascending order of their
- * values, audits, and computes the scaling; all arguments are global. NaN and Inf are errors (first row and column,
- * count), so are fewer than K distinct rows; constant columns get a NOTE and are only shifted. shift, scale, hash, min,
- * max and mean have the same bits for every number of ranks and threads. `seed` is used by the built-in problem only.
- * *out is owned by the caller. Errors, agreed: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY, DC_ERR_USAGE (more ranks than
- * shards). */
+ * values, compares the file's checksums, audits, and computes the scaling; all arguments are global. A file that
+ * changes while it is read is an error. NaN and Inf are errors (first row and column, count), so are fewer than K
+ * distinct rows; constant columns get a NOTE and are only shifted. shift, scale, hash, min, max and mean have the same
+ * bits for every number of ranks and threads. `seed` is used by the built-in problem only. *out is owned by the caller.
+ * Errors, agreed: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY, DC_ERR_USAGE (more ranks than shards). */
 DC_CHECKED dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx rows, int shards, dc_scale_kind scale,
                                      uint64_t seed, int64_t K, dc_dataset **out);
 /* Accepts NULL. */
@@ -75,13 +87,15 @@ typedef struct {
     dc_data_header head;
     int label_type; /* dc_h5_type of /y */
     dc_part part;
-    int64_t capacity;     /* rows of a piece at most */
-    dc_gidx next;         /* first local row of the next piece */
-    int64_t n;            /* rows of this piece */
-    void *X;              /* [capacity x D] of which n are there, stored type, owned */
-    int32_t *y;           /* [capacity] dense labels 0..C-1, owned; NULL without labels. Only metrics may look. */
-    int64_t C;            /* classes of the whole file, 0 without labels; global */
-    int64_t *raw, *value; /* [capacity] labels as stored, [C] their values; owned */
+    int64_t capacity;          /* rows of a piece at most */
+    dc_gidx next;              /* first local row of the next piece */
+    int64_t n;                 /* rows of this piece */
+    void *X;                   /* [capacity x D] of which n are there, stored type, owned */
+    int32_t *y;                /* [capacity] dense labels 0..C-1, owned; NULL without labels. Only metrics may look. */
+    int64_t C;                 /* classes of the whole file, 0 without labels; global */
+    int64_t *raw, *value;      /* [capacity] labels as stored, [C] their values; owned */
+    dc_checksum checksum;      /* what is done with that of the file */
+    struct dc_data_sums *sums; /* owned */
 } dc_row_stream;
 /* Collective: the header alone. Errors as of dc_dataset_load, but the built-in problem is no file. */
 DC_CHECKED dc_status dc_row_stream_open(dc_comm *comm, const char *path, dc_row_stream *s);
@@ -90,6 +104,9 @@ DC_CHECKED dc_status dc_row_stream_open(dc_comm *comm, const char *path, dc_row_
 DC_CHECKED dc_status dc_row_stream_start(dc_comm *comm, dc_row_stream *s, const dc_part *part, int64_t capacity);
 /* Collective: this rank's next n <= capacity rows, 0 is legal. NaN and Inf are errors (DC_ERR_DATA, names the row). */
 DC_CHECKED dc_status dc_row_stream_read(dc_comm *comm, dc_row_stream *s, int64_t n);
+/* Collective: all rows have been read. Errors: DC_ERR_DATA (the rows have another checksum than is stored, or the file
+ * changed while it was read). */
+DC_CHECKED dc_status dc_row_stream_end(dc_comm *comm, dc_row_stream *s);
 void dc_row_stream_close(dc_row_stream *s);
 
 /* ---- Batches: which rows a step takes (design: the order is a function of seed, epoch, N, V, B) --------------------

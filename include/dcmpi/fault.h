@@ -18,7 +18,6 @@
     X(MPI_CALL, "mpi.call", "all", 70, "an MPI call; nothing can be agreed after that, the job is aborted")            \
     X(DECK_READ, "deck.read", "root", 2, "reading the deck's bytes")                                                   \
     X(DECK_PARSE, "deck.parse", "all", 2, "parsing the deck")                                                          \
-    X(OUTPUT_PROBE, "output.probe", "root", 4, "the first file in the output directory")                               \
     X(OUTPUT_DECK, "output.deck", "root", 4, "writing config.used.yaml")                                               \
     X(LOG_OPEN, "log.open", "root", 4, "opening log.txt")                                                              \
     X(METRICS_OPEN, "metrics.open", "root", 4, "opening metrics.jsonl")                                                \

@@ -1,6 +1,9 @@
-/* Files that are whole or not there: written under another name, forced to disk, read back, renamed. */
+/* Files that are whole or not there: written under another name, forced to disk, read back, renamed. And whether a file
+ * stayed what it was while it was read. */
 #ifndef DCMPI_FILE_H
 #define DCMPI_FILE_H
+
+#include <sys/stat.h>
 
 #include "dcmpi/base.h"
 
@@ -18,6 +21,32 @@ DC_CHECKED dc_status dc_file_replace(const char *path, const dc_file_piece *piec
 /* A whole file of at most max_bytes in memory (dc_mem, owned by the caller). Errors: DC_ERR_IO (cannot be read),
  * DC_ERR_FORMAT (no regular file, too large), DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_file_read(const char *path, size_t max_bytes, unsigned char **data, size_t *bytes);
+
+/* ---- Which file, and of what kind -------------------------------------------------------------------------------- */
+
+/* Whether `path` is a name of the file that is open as fd; links are not followed. */
+bool dc_file_is(int fd, const char *path);
+/* Whether both paths lead to one file, by whatever names and links. */
+bool dc_file_same(const char *a, const char *b);
+/* "a symbolic link", "a folder", "a pipe" ...; NULL for a regular file. */
+const char *dc_file_kind_name(const struct stat *s);
+/* Opens or makes a file to append to: never through a link, never one with a second name, and without waiting for the
+ * other end of a pipe. *file is the caller's. Errors: DC_ERR_IO. */
+DC_CHECKED dc_status dc_file_append(const char *path, FILE **file);
+/* Shortens a file of that kind to at most `bytes`; one that is missing or shorter stays. Errors: DC_ERR_IO. */
+DC_CHECKED dc_status dc_file_cut(const char *path, int64_t bytes);
+
+/* Which file it is, how long, and when it was last changed: equal as long as nobody writes to it. */
+typedef struct {
+    uint64_t device, inode;
+    int64_t bytes, changed_s, changed_ns;
+} dc_file_state;
+/* Of an open file; path is for messages. Errors: DC_ERR_IO. */
+DC_CHECKED dc_status dc_file_state_of(int fd, const char *path, dc_file_state *state);
+/* DC_OK if `path` still names the file that it named `then`, in the same state, else `code`. */
+DC_CHECKED dc_status dc_file_unchanged(const char *path, const dc_file_state *then, dc_status code);
+/* The same of an open file, which may have lost its name. */
+DC_CHECKED dc_status dc_file_unchanged_fd(int fd, const char *path, const dc_file_state *then, dc_status code);
 
 /* Bytes of the file that f writes, after its buffer has been written; INT64_MAX if they cannot be. */
 int64_t dc_file_written(FILE *f);

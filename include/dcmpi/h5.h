@@ -7,6 +7,7 @@
 #ifndef DCMPI_H5_H
 #define DCMPI_H5_H
 
+#include "dcmpi/file.h"
 #include "dcmpi/part.h"
 
 typedef struct dc_comm dc_comm;
@@ -17,15 +18,20 @@ typedef struct dc_h5 dc_h5;
 typedef enum { DC_H5_READ, DC_H5_CREATE, DC_H5_APPEND } dc_h5_mode;
 /* Element types of datasets beside dc_dtype. */
 typedef enum { DC_H5_U8, DC_H5_F16, DC_H5_F32, DC_H5_F64, DC_H5_I32, DC_H5_I64, DC_H5_OTHER } dc_h5_type;
-enum { DC_H5_MAX_DIMS = 8, DC_H5_NAME_MAX = 256 };
+enum { DC_H5_MAX_DIMS = 8, DC_H5_NAME_MAX = 256, DC_H5_TYPE_NAME_MAX = 64 };
+/* Bytes of an element; 0 of DC_H5_OTHER. */
+size_t dc_h5_type_bytes(dc_h5_type type);
 typedef struct {
     dc_h5_type type; /* DC_H5_OTHER: look at integer and floating; dc_h5_read_rows converts such numbers */
     int n_dims;      /* 0: a scalar, which counts as one row */
     dc_gidx dims[DC_H5_MAX_DIMS];
-    bool integer;      /* any integer (or enum), any size and byte order */
-    bool floating;     /* any floating-point type */
-    bool exact;        /* stored as `type` in little-endian order: dc_h5_read_part takes it */
-    size_t item_bytes; /* bytes per stored element */
+    bool integer;                        /* any integer (or enum), any size and byte order */
+    bool floating;                       /* any floating-point type */
+    bool fits_f32;                       /* floating: float32 holds all its values */
+    bool fits_f64;                       /* floating: float64 does */
+    bool exact;                          /* stored as `type` in little-endian order: dc_h5_read_part takes it */
+    size_t item_bytes;                   /* bytes per stored element */
+    char type_name[DC_H5_TYPE_NAME_MAX]; /* for people: "float32", "bfloat16", "text" */
 } dc_h5_info;
 
 /* CREATE truncates. Errors: DC_ERR_IO (missing, unreadable, not creatable), DC_ERR_FORMAT (not HDF5, truncated). Every
@@ -33,6 +39,12 @@ typedef struct {
 DC_CHECKED dc_status dc_h5_open(dc_h5 **out, const char *path, dc_h5_mode mode);
 /* Closes; in a write mode failures of flush and close are errors (DC_ERR_IO). Accepts NULL. */
 DC_CHECKED dc_status dc_h5_close(dc_h5 **h5);
+
+/* State of a file when it was opened for reading. The library reads what is no longer there as zeros and says nothing,
+ * so that who has read all of a file asks whether it is still the same. Errors: DC_ERR_FORMAT (it changed), DC_ERR_IO.
+ */
+dc_file_state dc_h5_file_state(const dc_h5 *h5);
+DC_CHECKED dc_status dc_h5_check_unchanged(dc_h5 *h5);
 
 /* Files in memory; closed like all others. `name` is for messages. create: to write about `bytes` bytes into; take: all
  * of it as bytes
@@ -43,6 +55,10 @@ DC_CHECKED dc_status dc_h5_image_open(dc_h5 **out, const char *name, const void 
 
 bool dc_h5_exists(dc_h5 *h5, const char *name); /* dataset or group under hard links */
 DC_CHECKED dc_status dc_h5_dataset_info(dc_h5 *h5, const char *name, dc_h5_info *info);
+/* *width = elements of a row, the product of all dimensions but the first; it and the bytes of a row fit 63 bits.
+ * Errors: DC_ERR_FORMAT (a shape that no file can hold, legal only where a dimension is 0). path and name are for
+ * messages. */
+DC_CHECKED dc_status dc_h5_row_width(const char *path, const char *name, const dc_h5_info *info, int64_t *width);
 /* Rows [row, row+n) of the first dimension, all of the others; n = 0 is legal. `type` must be the stored type, or any
  * integer/float pair HDF5 converts when serial. */
 DC_CHECKED dc_status dc_h5_read_rows(dc_h5 *h5, const char *name, dc_h5_type type, dc_gidx row, dc_gidx n, void *out);
@@ -94,13 +110,13 @@ typedef struct {
 /* Runs on rank 0 alone. */
 typedef dc_status (*dc_h5_fill)(void *ctx, dc_h5 *h5);
 
-/* Writes `path` by the safe sequence: rank 0 makes path.part serially: skeleton of the row arrays, then whatever
- * fill(ctx, h5) adds (small arrays and attributes), then checksums; space is reserved (posix_fallocate) and fsynced, so
- * that a full disk is seen before the rows are written; then each rank writes its rows, past the library, and reads
- * them back; then rank 0 sets the root attribute complete=1, reads back what it wrote alone, fsyncs and renames
- * path.part to path. On any error path.part is removed, an older `path` is left alone, and all ranks return the same
- * status. Between two arrays the run may stop (DC_STOPPED): path.part is removed. path is global and not longer than
- * DC_PATH_MAX - 6. */
+/* Writes `path` by the safe sequence: rank 0 makes path.part serially (an error if there is one): skeleton of the row
+ * arrays, then whatever fill(ctx, h5) adds (small arrays and attributes), then checksums; space is reserved
+ * (posix_fallocate) and fsynced, so that a full disk is seen before the rows are written; then each rank writes its
+ * rows, past the library, and reads them back; then rank 0 sets the root attribute complete=1, reads back what it wrote
+ * alone, fsyncs and renames path.part to path. On any error path.part is removed, an older `path` is left alone, and
+ * all ranks return the same status. Between two arrays the run may stop (DC_STOPPED): path.part is removed. path is
+ * global and not longer than DC_PATH_MAX - 6. */
 DC_CHECKED dc_status dc_h5_write_result(dc_comm *comm, const char *path, const dc_part *part, const dc_h5_rows *rows,
                                         size_t n_rows_arrays, dc_h5_fill fill, void *ctx);
 
@@ -123,15 +139,19 @@ void dc_h5_stream_abort(dc_comm *comm, dc_h5_stream **stream);
 /* ---- Checksums ----------------------------------------------------------------------------------------------------
  */
 
-/* Every dataset of a result has the attribute `xxh3`, 16 hex digits: the sum modulo 2^64 over its rows (first
- * dimension; a scalar is one row) of XXH3 (64 bits) of the row's stored bytes with the row's number as seed. In Python:
- *   sum(xxhash.xxh3_64_intdigest(row.tobytes(), seed=i) for i, row in enumerate(dataset[:])) % 2**64
- * These are local. */
+/* Every dataset of a result and of a data file that convert made has the attribute `xxh3`, 16 hex digits: the sum
+ * modulo 2^64 over its rows (first dimension; a scalar is one row) of XXH3 (64 bits) of the row's stored bytes with the
+ * row's number as seed. In Python: sum(xxhash.xxh3_64_intdigest(row.tobytes(), seed=i) for i, row in
+ * enumerate(dataset[:])) % 2**64 These are local. */
 uint64_t dc_h5_hash_rows(size_t row_bytes, dc_gidx first, dc_gidx n, const void *rows);
 /* Of rows [first, first + n) of a stored dataset, and of all of them; read in pieces. Errors: DC_ERR_FORMAT. */
 DC_CHECKED dc_status dc_h5_hash_range(dc_h5 *h5, const char *name, dc_gidx first, dc_gidx n, uint64_t *hash);
 DC_CHECKED dc_status dc_h5_hash_dataset(dc_h5 *h5, const char *name, uint64_t *hash);
 DC_CHECKED dc_status dc_h5_put_hash(dc_h5 *h5, const char *name, uint64_t hash);
+/* The checksum that an attribute holds as 16 hex digits. Errors: DC_ERR_FORMAT (missing, or no checksum). */
+DC_CHECKED dc_status dc_h5_get_attr_hash(dc_h5 *h5, const char *object, const char *attr, uint64_t *hash);
+/* The error of a dataset with another checksum than is stored: DC_ERR_FORMAT. */
+DC_CHECKED dc_status dc_h5_fail_hash(const char *path, const char *name, uint64_t found, uint64_t stored);
 /* Compares the attribute with the data. Errors: DC_ERR_FORMAT (no checksum, another one, unreadable). */
 DC_CHECKED dc_status dc_h5_check_hash(dc_h5 *h5, const char *name);
 

@@ -121,6 +121,15 @@ static dc_status take_word(dc_cli *cli, const char *word)
     return DC_OK;
 }
 
+/* An empty variable of a script, mostly: no verb has a use for it. */
+static dc_status refuse_empty_words(const dc_cli *cli)
+{
+    for (int i = 1; i < cli->argc; i++)
+        if (cli->argv[i][0] == '\0')
+            return DC_FAIL(DC_ERR_USAGE, "command line: argument %d is empty (''); leave it out, or name a file", i);
+    return DC_OK;
+}
+
 /* --help and --version hold wherever they stand. */
 static void find_help(dc_cli *cli)
 {
@@ -150,6 +159,7 @@ dc_status dc_cli_parse(int argc, char **argv, dc_cli *cli)
     *cli = (dc_cli){.argc = argc, .argv = argv};
     register_methods();
     find_help(cli);
+    DC_TRY(refuse_empty_words(cli));
     DC_TRY(find_command(cli, &command));
     if (cli->help) return DC_OK;
     if (!dc_verb_find(cli->verb)->takes_deck) {

@@ -6,8 +6,8 @@
 #include "cli.h"
 #include "dcmpi/ckpt.h"
 #include "dcmpi/comm.h"
+#include "dcmpi/lock.h"
 #include "dcmpi/report.h"
-#include "lock.h"
 
 /* What the output directory holds of earlier starts (resume.h). On all ranks: complete, continues, data_hash, number,
  * part. On rank 0: the rest. */
@@ -46,7 +46,7 @@ typedef struct {
 /* Collective. Reads the deck on rank 0, spreads it, parses it on every rank, checks the launch. Errors: DC_ERR_USAGE.
  */
 DC_CHECKED dc_status dc_job_start(dc_comm *comm, const dc_cli *cli, dc_job *job);
-/* Collective. Creates and probes the output directory, looks for what earlier starts left there, opens log and metrics,
+/* Collective. Creates and locks the output directory, looks for what earlier starts left there, opens log and metrics,
  * writes config.used.yaml, prints the banner. With job->resume.complete nothing is opened or written. Errors: DC_ERR_IO
  * before any work is done; those of resume.h. */
 DC_CHECKED dc_status dc_job_open_output(dc_comm *comm, dc_job *job);

@@ -2,7 +2,7 @@
  * says for all what is wrong with the command line. */
 #include <signal.h>
 
-#include "cli.h"
+#include "apart.h"
 #include "dcmpi/h5.h"
 #include "dcmpi/log.h"
 #include "dcmpi/signals.h"
@@ -20,6 +20,12 @@ static void end_now_if_damaged(dc_comm *comm, dc_status st)
     _Exit((int)st);
 }
 
+/* A verb of one process. */
+static dc_status run_serial(const dc_verb *verb, const dc_cli *cli, bool inside)
+{
+    return verb->apart && !inside ? dc_apart_run(verb, cli) : verb->serial(cli->rest_argc, cli->rest_argv);
+}
+
 /* `parsed`: of the command line; verb is NULL unless it is DC_OK. */
 static dc_status run_under_mpi(const dc_verb *verb, const dc_cli *cli, dc_status parsed)
 {
@@ -33,7 +39,7 @@ static dc_status run_under_mpi(const dc_verb *verb, const dc_cli *cli, dc_status
     if (verb->mpi)
         st = verb->mpi(comm, cli);
     else
-        st = dc_agree(comm, dc_comm_rank(comm) == 0 ? verb->serial(cli->rest_argc, cli->rest_argv) : DC_OK);
+        st = dc_agree(comm, dc_comm_rank(comm) == 0 ? run_serial(verb, cli, false) : DC_OK);
     if (st == DC_OK) st = dc_agree(comm, dc_h5_check_library());
 out:
     if (st != DC_OK && dc_error_text()[0] && dc_log_is_active()) dc_log_error(dc_error_text());
@@ -47,15 +53,19 @@ int main(int argc, char **argv)
     dc_cli cli;
     signal(SIGPIPE, SIG_IGN); /* a closed stdout or a file-size limit is an error code, not the end of a run */
     signal(SIGXFSZ, SIG_IGN);
+    const bool inside = dc_apart_enter(argc, argv);
     dc_status st = dc_cli_parse(argc, argv, &cli);
     if (st == DC_OK && cli.help) return dc_cli_help(&cli, stdout);
     const dc_verb *verb = st == DC_OK ? dc_verb_find(cli.verb) : NULL;
-    if (dc_comm_is_launched() || (verb && verb->mpi))
+    if (!inside && (dc_comm_is_launched() || (verb && verb->mpi)))
         st = run_under_mpi(verb, &cli, st);
     else {
-        if (verb) st = verb->serial(cli.rest_argc, cli.rest_argv);
+        if (verb) st = run_serial(verb, &cli, inside);
         if (st == DC_OK) st = dc_h5_check_library();
-        if (st != DC_OK && dc_error_text()[0]) dc_log_error(dc_error_text());
+        if (inside)
+            dc_apart_leave(st);
+        else if (st != DC_OK && dc_error_text()[0])
+            dc_log_error(dc_error_text());
         end_now_if_damaged(NULL, st);
     }
     dc_cli_release(&cli);

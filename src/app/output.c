@@ -3,14 +3,15 @@
 #include "output.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "dcmpi/fault.h"
+#include "dcmpi/file.h"
 #include "dcmpi/log.h"
+#include "folder.h"
 #include "resume.h"
 
 bool dc_job_path(const dc_job *job, const char *name, char out[DC_PATH_MAX])
@@ -36,48 +37,41 @@ static dc_status make_directories(const char *path)
     return DC_OK;
 }
 
-/* A file that can be made and removed proves the directory before hours of training do. */
-static dc_status probe_directory(const char *path)
-{
-    char probe[DC_PATH_MAX];
-    if (snprintf(probe, sizeof probe, "%s/.dcmpi-probe-%ld", path, (long)getpid()) >= DC_PATH_MAX)
-        return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path: %s", path);
-    const int fd = open(probe, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0666);
-    if (fd < 0 || dc_fault(DC_FAULT_OUTPUT_PROBE))
-        return DC_FAIL(DC_ERR_IO, "cannot write to the output directory %s: %s; set run.output", path, strerror(errno));
-    close(fd);
-    unlink(probe);
-    return DC_OK;
-}
-
 static dc_status write_deck(const dc_job *job)
 {
     char path[DC_PATH_MAX];
+    const dc_file_piece piece = {job->deck, strlen(job->deck)};
     if (!dc_job_path(job, "config.used.yaml", path)) return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
-    FILE *f = fopen(path, "w");
-    if (!f) return DC_FAIL(DC_ERR_IO, "cannot write %s: %s", path, strerror(errno));
-    const bool bad = fputs(job->deck, f) < 0;
-    if (fclose(f) != 0 || bad || dc_fault(DC_FAULT_OUTPUT_DECK))
-        return DC_FAIL(DC_ERR_IO, "cannot write %s: %s", path, strerror(errno));
-    return DC_OK;
+    if (dc_fault(DC_FAULT_OUTPUT_DECK)) return DC_FAIL(DC_ERR_IO, "cannot write %s: %s", path, strerror(errno));
+    return dc_file_replace(path, &piece, 1);
+}
+
+/* The lock proves the directory, too: that a file can be made there is known before hours of training. */
+static dc_status take_lock(dc_job *job)
+{
+    char path[DC_PATH_MAX], what[DC_PATH_MAX + 32];
+    if (!dc_job_path(job, "LOCK", path)) return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
+    snprintf(what, sizeof what, "output directory %s", job->cfg.run.output);
+    return dc_lock_acquire(path, what, "set run.output", &job->lock);
 }
 
 dc_status dc_output_open(dc_job *job)
 {
     dc_status st = DC_OK;
-    char lock[DC_PATH_MAX], log[DC_PATH_MAX], jsonl[DC_PATH_MAX];
+    char log[DC_PATH_MAX], jsonl[DC_PATH_MAX];
+    DC_TRY(dc_folder_check_inputs(job));
     DC_TRY(make_directories(job->cfg.run.output));
-    DC_TRY(probe_directory(job->cfg.run.output));
-    if (!dc_job_path(job, "log.txt", log) || !dc_job_path(job, "metrics.jsonl", jsonl) ||
-        !dc_job_path(job, "LOCK", lock))
-        return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
-    DC_TRY(dc_lock_acquire(lock, &job->lock));
+    DC_TRY(take_lock(job));
+    DC_TRY(dc_folder_check_files(job, job->lock));
     DC_TRY(dc_resume_find(job));
+    DC_TRY(dc_folder_remove_parts(job));
     if (job->resume.complete) return DC_OK;
+    if (!dc_job_path(job, "log.txt", log) || !dc_job_path(job, "metrics.jsonl", jsonl))
+        return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
     DC_TRY(dc_resume_prepare_files(job));
     DC_TRY(dc_log_open(log));
     if (dc_lock_previous_owner(job->lock)[0])
-        dc_log_warning("took over %s, left behind by %s", lock, dc_lock_previous_owner(job->lock));
+        dc_log_warning("took over %s/LOCK, left behind by %s", job->cfg.run.output, dc_lock_previous_owner(job->lock));
     DC_TRY(dc_progress_open(&job->progress, jsonl, job->cfg.run.log_interval));
     DC_TRY(write_deck(job));
 out:
@@ -104,6 +98,9 @@ dc_status dc_output_check(const dc_job *job, double bytes)
     char parent[DC_PATH_MAX];
     struct stat s;
     struct statvfs disk;
+    dc_status st = DC_OK;
+    DC_TRY(dc_folder_check_inputs(job));
+    DC_TRY(dc_folder_check_files(job, NULL));
     existing_parent(job->cfg.run.output, parent);
     if (stat(parent, &s) != 0)
         return DC_FAIL(DC_ERR_IO, "cannot create the output directory %s: %s; set run.output", parent, strerror(errno));
@@ -116,5 +113,6 @@ dc_status dc_output_check(const dc_job *job, double bytes)
     if (left < bytes)
         return DC_FAIL(DC_ERR_IO, "%s has %.3f GiB left, the result needs %.3f GiB; free space or set run.output",
                        parent, left / 1073741824.0, bytes / 1073741824.0);
-    return DC_OK;
+out:
+    return st;
 }

@@ -4,7 +4,7 @@
 
 #include "job.h"
 
-/* Creates, probes and locks the directory, opens log.txt and metrics.jsonl, writes config.used.yaml. Errors: DC_ERR_IO,
+/* Creates, checks and locks the directory, opens log.txt and metrics.jsonl, writes config.used.yaml. Errors: DC_ERR_IO,
  * DC_ERR_BUSY (another run has it). */
 DC_CHECKED dc_status dc_output_open(dc_job *job);
 /* For --dry-run: could the directory be made, and does the disk hold `bytes`? Writes nothing. Errors: DC_ERR_IO. */

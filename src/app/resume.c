@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "dcmpi/comm.h"
+#include "dcmpi/file.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/version.h"
@@ -157,11 +158,8 @@ out:
 static dc_status cut_file(const dc_job *job, const char *name, int64_t bytes)
 {
     char path[DC_PATH_MAX];
-    struct stat s;
     path_in(job, name, path);
-    if (stat(path, &s) != 0 || (int64_t)s.st_size <= bytes) return DC_OK;
-    return truncate(path, (off_t)bytes) == 0 ? DC_OK
-                                             : DC_FAIL(DC_ERR_IO, "cannot shorten %s: %s", path, strerror(errno));
+    return dc_file_cut(path, bytes);
 }
 
 dc_status dc_resume_prepare_files(dc_job *job)

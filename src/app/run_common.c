@@ -1,6 +1,7 @@
 /* The phases that all working verbs share: load, score, finish, dry run. */
 #include <string.h>
 
+#include "apart.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
@@ -22,11 +23,17 @@ static dc_status check_rows(const dc_config *cfg, const dc_data_header *head)
                    cfg->input.data, (long long)head->N, (long long)cfg->cluster.clusters);
 }
 
+static dc_status probe_data(const char *path)
+{
+    return strcmp(path, DC_BUILTIN_GLYPHS) == 0 ? DC_OK : dc_apart_probe(DC_PROBE_DATA, path, DC_ERR_DATA);
+}
+
 /* Estimate on every rank from the header that rank 0 read. */
 static dc_status estimate(dc_comm *comm, const dc_job *job, dc_data_header *head, dc_estimate *e)
 {
     dc_status st = DC_OK;
     const dc_config *cfg = &job->cfg;
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_data(cfg->input.data) : DC_OK);
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_dataset_header(cfg->input.data, cfg->input.rows, head) : DC_OK);
     dc_comm_bcast(comm, head, sizeof *head, 0);
     DC_TRY_ALL(comm, check_rows(cfg, head));
@@ -74,9 +81,10 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     const dc_dataset *d = *data;
     job->data = d;
     DC_TRY(dc_resume_check_data(job, d));
-    dc_log("input     %s: %lld rows x %lld %s, range [%g, %g], mean %.4g, hash %016llx, %s", d->source,
+    dc_log("input     %s: %lld rows x %lld %s, range [%g, %g], mean %.4g, hash %016llx, %s, %s", d->source,
            (long long)d->part.N, (long long)d->D, dc_dtype_name(d->dtype), d->min, d->max, d->mean,
-           (unsigned long long)d->hash, d->y ? "labels for the report only" : "no labels");
+           (unsigned long long)d->hash, d->y ? "labels for the report only" : "no labels",
+           dc_checksum_text(d->checksum));
     dc_scoring_announce(d->source, d->part.N, cfg->cluster.clusters, d->C);
     note_batches(job, d->part.N);
     head.C = d->C;
@@ -126,9 +134,11 @@ static dc_status write_files(dc_comm *comm, dc_job *job, dc_result *r)
 {
     char path[DC_PATH_MAX];
     if (!dc_job_path(job, "run.h5", path)) return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
+    dc_status st = dc_agree(comm, dc_lock_confirm(job->lock));
+    if (st != DC_OK) return st;
     const double start = dc_timer_start();
     dc_watchdog_note("writing", 0);
-    const dc_status st = dc_result_write(comm, path, r);
+    st = dc_result_write(comm, path, r);
     dc_timer_stop(&job->timers, DC_T_WRITE, start, 0, 0);
     return st;
 }
@@ -175,7 +185,8 @@ static dc_status check_weights(const dc_job *job, int64_t D)
     dc_net net;
     const dc_config *cfg = &job->cfg;
     if (strcmp(job->cli->verb, "fit") != 0 || !cfg->model.weights[0]) return DC_OK;
-    const dc_status st = dc_run_net(cfg, D, &net);
+    dc_status st = dc_run_net(cfg, D, &net);
+    if (st == DC_OK) st = dc_apart_probe(DC_PROBE_MODEL, cfg->model.weights, DC_ERR_FORMAT);
     return st == DC_OK ? dc_model_check_file(cfg->model.weights, &net) : st;
 }
 

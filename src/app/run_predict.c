@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <math.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "apart.h"
 #include "dcmpi/clock.h"
 #include "dcmpi/control.h"
 #include "dcmpi/log.h"
@@ -59,23 +59,32 @@ static dc_status parse(int argc, char **argv, dc_prediction *p)
                            dc_quote(quoted, argv[i]));
     if (!p->model || !p->input || !p->output)
         return DC_FAIL(DC_ERR_USAGE, "command line: predict needs --model=RUN.h5 --input=X.h5 --output=Y.h5");
+    if (!*p->model || !*p->input || !*p->output)
+        return DC_FAIL(DC_ERR_USAGE, "command line: --%s is empty; name a file",
+                       !*p->model   ? "model"
+                       : !*p->input ? "input"
+                                    : "output");
     if (rows) DC_TRY(parse_rows(rows, &p->rows_per_round));
 out:
     return st;
 }
 
-/* The output takes the place of what has its name, which must be neither of the other two. */
-static dc_status check_output(const dc_prediction *p)
+/* Where the output goes, for all ranks; rank 0 holds the lock. */
+static dc_status claim_output(dc_comm *comm, dc_prediction *p)
 {
-    struct stat output, other;
-    const char *const read[] = {p->model, p->input};
-    if (stat(p->output, &output) != 0) return DC_OK;
-    if (!S_ISREG(output.st_mode)) return DC_FAIL(DC_ERR_IO, "cannot write %s: it is no regular file", p->output);
-    for (size_t i = 0; i < DC_COUNT_OF(read); i++)
-        if (stat(read[i], &other) == 0 && other.st_dev == output.st_dev && other.st_ino == output.st_ino)
-            return DC_FAIL(DC_ERR_USAGE, "command line: --output=%s is the file of --%s", p->output,
-                           i == 0 ? "model" : "input");
-    return DC_OK;
+    dc_status st = DC_OK;
+    const dc_claim_input inputs[] = {{"--model", p->model}, {"--input", p->input}};
+    const bool root = dc_comm_rank(comm) == 0;
+    DC_TRY_ALL(comm, root ? dc_claim_take(&p->claim, p->output, false, inputs, DC_COUNT_OF(inputs)) : DC_OK);
+    dc_comm_bcast(comm, p->claim.path, sizeof p->claim.path, 0);
+out:
+    return st;
+}
+
+static dc_status probe_files(const dc_prediction *p)
+{
+    const dc_status st = dc_apart_probe(DC_PROBE_MODEL, p->model, DC_ERR_FORMAT);
+    return st == DC_OK ? dc_apart_probe(DC_PROBE_DATA, p->input, DC_ERR_DATA) : st;
 }
 
 /* ---- Set-up ------------------------------------------------------------------------------------------------------ */
@@ -150,9 +159,9 @@ static void print_plan(const dc_prediction *p, int P)
     const dc_trained *t = &p->trained;
     dc_log("model     %s: %lld columns, %s%s, %lld clusters", p->model, (long long)t->D,
            t->has_net ? "method " : "k-means on the data", t->method, (long long)t->K);
-    dc_log("input     %s: %lld rows of %s, %s; %d rank%s", p->input, (long long)p->part.N,
-           dc_dtype_name(p->stream.head.dtype), p->stream.C ? "labels for the scores only" : "no labels", P,
-           P == 1 ? "" : "s");
+    dc_log("input     %s: %lld rows of %s, %s, %s; %d rank%s", p->input, (long long)p->part.N,
+           dc_dtype_name(p->stream.head.dtype), p->stream.C ? "labels for the scores only" : "no labels",
+           dc_checksum_text(p->stream.checksum), P, P == 1 ? "" : "s");
 }
 
 /* The run's own kernels give the bits of the run. */
@@ -171,7 +180,8 @@ static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
     DC_TRY(dc_comm_check_launch(comm));
     DC_TRY_ALL(comm, parse(cli->rest_argc, cli->rest_argv, p));
     DC_TRY_ALL(comm, dc_version_check_cpu());
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_output(p) : DC_OK);
+    DC_TRY(claim_output(comm, p));
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_files(p) : DC_OK);
     DC_TRY(dc_trained_load(comm, p->model, &p->trained));
     if (p->trained.has_net) use_kernels_of(&p->trained);
     DC_TRY(open_input(comm, p));
@@ -249,6 +259,13 @@ static void release(dc_prediction *p)
     dc_mem_free(&p->labels);
     dc_mem_free(&p->size);
     dc_scoring_release(&p->scoring);
+    dc_claim_release(&p->claim);
+}
+
+static dc_status beat(void *ctx)
+{
+    const dc_prediction *p = ctx;
+    return dc_lock_beat(p->claim.lock);
 }
 
 dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli)
@@ -257,17 +274,19 @@ dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli)
     dc_prediction p = {.strange.row = INT64_MAX};
     dc_control *control = NULL;
     const double start = dc_clock_now_s();
-    DC_TRY(dc_control_create(comm, &control, &(dc_control_config){0}, NULL, 0));
+    DC_TRY(dc_control_create(comm, &control, &(dc_control_config){.beat = beat, .ctx = &p}, NULL, 0));
     dc_comm_set_control(comm, control);
     DC_TRY(dc_watchdog_start(comm, STALL_WARNING_S, 0));
     DC_TRY(prepare(comm, cli, &p));
     DC_TRY(dc_prediction_create(comm, &p));
     DC_TRY(run_rounds(comm, &p));
+    DC_TRY(dc_row_stream_end(comm, &p.stream));
     DC_TRY(dc_prediction_commit(comm, &p));
     warn_of_strange_rows(comm, &p);
     print_result(&p, dc_clock_now_s() - start);
 out:
     dc_h5_stream_abort(comm, &p.file);
+    if (st == DC_STOPPED && dc_agree(comm, dc_lock_beat(p.claim.lock)) != DC_OK) st = DC_ERR_BUSY; /* it told why */
     if (st == DC_STOPPED)
         dc_log("stopped   by %s: no prediction is written; the same command starts anew",
                dc_control_stop_reason(control));

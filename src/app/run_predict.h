@@ -3,12 +3,14 @@
 #define DCMPI_APP_RUN_PREDICT_H
 
 #include "cli.h"
+#include "dcmpi/claim.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/train.h"
 #include "score.h"
 
 typedef struct {
     const char *model, *input, *output; /* paths, borrowed */
+    dc_claim claim;                     /* on the output; the lock is held by rank 0 */
     int64_t rows_per_round;             /* of a rank; 0: what fits into 64 MiB */
     dc_trained trained;
     dc_row_stream stream;

@@ -72,7 +72,7 @@ dc_status dc_prediction_create(dc_comm *comm, dc_prediction *p)
         [CONFIDENCE] = {.name = "/confidence", .type = DC_H5_F32, .width = 1, .vector = true},
         [EMBEDDING] = {.name = "/embedding", .type = DC_H5_F32, .width = (size_t)p->trained.width}};
     const size_t n = p->trained.has_net ? DC_COUNT_OF(rows) : 1;
-    return dc_h5_stream_create(comm, &p->file, p->output, &p->part, rows, n, fill, p);
+    return dc_h5_stream_create(comm, &p->file, p->claim.path, &p->part, rows, n, fill, p);
 }
 
 dc_status dc_prediction_append(dc_comm *comm, dc_prediction *p, int64_t n)
@@ -91,6 +91,7 @@ dc_status dc_prediction_commit(dc_comm *comm, dc_prediction *p)
     dc_status st = DC_OK;
     dc_comm_sum_i64(comm, p->size, (size_t)p->trained.K);
     DC_TRY(dc_scoring_finish(comm, &p->scoring));
+    DC_TRY_ALL(comm, dc_lock_confirm(p->claim.lock));
     DC_TRY(dc_h5_stream_commit(comm, &p->file, finish, p));
 out:
     return st;

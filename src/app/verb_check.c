@@ -1,10 +1,7 @@
 /* `dcmpi check FILE`: is a data, result or prediction file whole? Format and version, datasets and shapes that must fit
  * each other, checksums, ranges. All findings are printed; the first of them is the error. Rows are streamed. */
-#include <errno.h>
 #include <math.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 #include "dcmpi/ckpt.h"
@@ -27,7 +24,7 @@ typedef struct {
 static dc_status note(check *c, dc_status st)
 {
     if (st != DC_ERR_FORMAT && st != DC_ERR_DATA) return st;
-    printf("%s: finding: %s\n", c->path, dc_error_text());
+    dc_log_plain("%s: finding: %s", c->path, dc_error_text());
     if (c->findings++ == 0) snprintf(c->first, sizeof c->first, "%s", dc_error_text());
     dc_error_clear();
     return DC_OK;
@@ -45,18 +42,18 @@ static dc_status each_piece(const check *c, const char *name, piece_visitor visi
     dc_status st = DC_OK;
     dc_h5_info info;
     void *piece = NULL;
-    size_t width = 1;
+    int64_t width;
     DC_TRY(dc_h5_dataset_info(c->h5, name, &info));
     if (!info.exact) return FINDING("%s: '%s' is stored in a type that is not ours", c->path, name);
-    for (int i = 1; i < info.n_dims; i++) width *= (size_t)info.dims[i];
+    DC_TRY(dc_h5_row_width(c->path, name, &info, &width));
     const dc_gidx rows = info.n_dims ? info.dims[0] : 1;
-    const size_t row_bytes = width * info.item_bytes;
+    const size_t row_bytes = (size_t)width * info.item_bytes;
     const dc_gidx step = DC_MAX((dc_gidx)(PIECE_BYTES / DC_MAX(row_bytes, (size_t)1)), (dc_gidx)1);
     DC_TRY(dc_mem_alloc_raw(&piece, (size_t)DC_MIN(step, rows), row_bytes, "piece of rows"));
     for (dc_gidx row = 0; row < rows; row += step) {
         const dc_gidx n = DC_MIN(step, rows - row);
         DC_TRY(dc_h5_read_rows(c->h5, name, info.type, row, n, piece));
-        DC_TRY(visit(ctx, &info, row, (size_t)n * width, piece));
+        DC_TRY(visit(ctx, &info, row, (size_t)(n * width), piece));
     }
 out:
     dc_mem_free(&piece);
@@ -81,46 +78,55 @@ static size_t first_bad(dc_h5_type type, size_t count, const void *values)
 typedef struct {
     const check *c;
     const char *name;
-    XXH3_state_t *hash; /* NULL: not wanted */
+    XXH3_state_t *hash; /* of all bytes in order; NULL: not wanted */
+    size_t row_bytes;
+    uint64_t sum; /* over the rows; with hash */
 } finite_pass;
 
 static dc_status finite_piece(void *ctx, const dc_h5_info *info, dc_gidx row, size_t count, const void *values)
 {
-    const finite_pass *p = ctx;
-    const size_t bad = first_bad(info->type, count, values);
-    if (p->hash) XXH3_64bits_update(p->hash, values, count * info->item_bytes);
+    finite_pass *p = ctx;
+    const size_t bad = first_bad(info->type, count, values), bytes = count * info->item_bytes;
+    if (p->hash) {
+        XXH3_64bits_update(p->hash, values, bytes);
+        p->sum += dc_h5_hash_rows(p->row_bytes, row, (dc_gidx)(bytes / p->row_bytes), values);
+    }
     if (bad == count) return DC_OK;
     return FINDING("%s: '%s' has a NaN or infinite value at or behind row %lld", p->c->path, p->name, (long long)row);
 }
 
 static dc_status check_finite(const check *c, const char *name)
 {
-    return each_piece(c, name, finite_piece, &(finite_pass){c, name, NULL});
+    return each_piece(c, name, finite_piece, &(finite_pass){.c = c, .name = name});
 }
 
 /* ---- Data files -------------------------------------------------------------------------------------------------- */
 
-static dc_status compare_checksum(const check *c, XXH3_state_t *state)
+/* Both kinds: the sum over the rows that convert writes, and the checksum of all bytes that it also wrote before. */
+static bool has_checksum(const check *c)
 {
-    dc_status st = DC_OK;
-    char stored[32], found[32];
-    XXH3_64bits_reset(state);
-    DC_TRY(each_piece(c, "/X", finite_piece, &(finite_pass){c, "/X", state}));
-    if (!dc_h5_has_attr(c->h5, "/", "checksum")) goto out;
-    DC_TRY(dc_h5_get_attr_str(c->h5, "/", "checksum", stored, sizeof stored));
-    snprintf(found, sizeof found, "%016llx", (unsigned long long)XXH3_64bits_digest(state));
-    if (strcmp(stored, found) != 0)
-        st = FINDING("%s: '/X' is damaged: its checksum is %s, stored is %s", c->path, found, stored);
-out:
-    return st;
+    return dc_h5_has_attr(c->h5, "/X", "xxh3") || dc_h5_has_attr(c->h5, "/", "checksum");
 }
 
-static dc_status check_rows(const check *c)
+static dc_status compare_checksum(const check *c, const char *object, const char *attr, uint64_t found)
 {
-    XXH3_state_t *state = XXH3_createState();
-    if (!state) return DC_FAIL(DC_ERR_MEMORY, "no memory for a checksum");
-    const dc_status st = compare_checksum(c, state);
-    XXH3_freeState(state);
+    uint64_t stored;
+    if (!dc_h5_has_attr(c->h5, object, attr)) return DC_OK;
+    const dc_status st = dc_h5_get_attr_hash(c->h5, object, attr, &stored);
+    return st != DC_OK || stored == found ? st : dc_h5_fail_hash(c->path, "/X", found, stored);
+}
+
+static dc_status check_rows(const check *c, const dc_data_header *head)
+{
+    dc_status st = DC_OK;
+    finite_pass p = {.c = c, .name = "/X", .row_bytes = (size_t)head->D * dc_dtype_bytes(head->dtype)};
+    p.hash = XXH3_createState();
+    if (!p.hash || XXH3_64bits_reset(p.hash) != XXH_OK) DC_TRY(DC_FAIL(DC_ERR_MEMORY, "no memory for a checksum"));
+    DC_TRY(each_piece(c, "/X", finite_piece, &p));
+    DC_TRY(compare_checksum(c, "/X", "xxh3", p.sum));
+    DC_TRY(compare_checksum(c, "/", "checksum", XXH3_64bits_digest(p.hash)));
+out:
+    XXH3_freeState(p.hash);
     return st;
 }
 
@@ -129,12 +135,13 @@ static dc_status check_data(check *c)
     dc_status st = DC_OK;
     dc_data_header head;
     DC_TRY(dc_dataset_header(c->path, 0, &head));
-    DC_TRY(note(c, check_rows(c)));
+    DC_TRY(note(c, check_rows(c, &head)));
     if (head.has_labels && dc_h5_has_attr(c->h5, "/y", "xxh3")) DC_TRY(note(c, dc_h5_check_hash(c->h5, "/y")));
+    DC_TRY(note(c, dc_h5_check_unchanged(c->h5)));
     if (c->findings) goto out;
-    printf("%s: whole: data, %lld rows x %lld %s, %s, %s\n", c->path, (long long)head.N, (long long)head.D,
-           dc_dtype_name(head.dtype), head.has_labels ? "labels" : "no labels",
-           dc_h5_has_attr(c->h5, "/", "checksum") ? "checksum agrees" : "no checksum stored");
+    dc_log_plain("%s: whole: data, %lld rows x %lld %s, %s, %s", c->path, (long long)head.N, (long long)head.D,
+                 dc_dtype_name(head.dtype), head.has_labels ? "labels" : "no labels",
+                 dc_checksum_text(has_checksum(c) ? DC_CHECKSUM_AGREES : DC_CHECKSUM_NONE));
 out:
     return st;
 }
@@ -256,9 +263,11 @@ static dc_status check_result(check *c, bool has_model)
         if (shapes[i].type == DC_H5_F32 && dc_h5_exists(c->h5, shapes[i].name))
             DC_TRY(note(c, check_finite(c, shapes[i].name)));
     if (has_model) DC_TRY(note(c, check_model(c)));
+    DC_TRY(note(c, dc_h5_check_unchanged(c->h5)));
     if (c->findings == 0)
-        printf("%s: whole: %s, %lld rows, %lld clusters, checksums of %d datasets agree\n", c->path,
-               has_model ? "result" : "prediction", (long long)size[SIZE_N], (long long)size[SIZE_K], c->datasets);
+        dc_log_plain("%s: whole: %s, %lld rows, %lld clusters, checksums of %d datasets agree", c->path,
+                     has_model ? "result" : "prediction", (long long)size[SIZE_N], (long long)size[SIZE_K],
+                     c->datasets);
 out:
     return st;
 }
@@ -270,19 +279,18 @@ static dc_status check_ckpt(const char *path)
     dc_ckpt c;
     const dc_status st = dc_ckpt_read(path, &c);
     if (st != DC_OK) return st;
-    printf("%s: whole: checkpoint of %s, step %lld, %d arrays, the checksum agrees\n", path, c.header.phase,
-           (long long)c.header.step, c.n);
+    dc_log_plain("%s: whole: checkpoint of %s, step %lld, %d arrays, the checksum agrees", path, c.header.phase,
+                 (long long)c.header.step, c.n);
     dc_ckpt_release(&c);
     return DC_OK;
 }
 
 /* ---- The verb ---------------------------------------------------------------------------------------------------- */
 
-static dc_status check_file(check *c)
+static dc_status check_content(check *c)
 {
     dc_status st = DC_OK;
     char format[64] = "dcmpi-data";
-    DC_TRY(dc_h5_open(&c->h5, c->path, DC_H5_READ));
     if (dc_h5_has_attr(c->h5, "/", "format"))
         DC_TRY(dc_h5_get_attr_str(c->h5, "/", "format", format, sizeof format));
     else if (!dc_h5_exists(c->h5, "/X"))
@@ -296,10 +304,11 @@ out:
     return st;
 }
 
-static dc_status check_here(const char *path)
+static dc_status check_path(const char *path)
 {
     check c = {.path = path};
-    dc_status st = check_file(&c);
+    dc_status st = dc_h5_open(&c.h5, path, DC_H5_READ);
+    if (st == DC_OK) st = check_content(&c);
     (void)!dc_h5_close(&c.h5);
     if (st == DC_OK && c.findings) {
         dc_error_clear();
@@ -308,29 +317,8 @@ static dc_status check_here(const char *path)
     return st;
 }
 
-/* The HDF5 library crashes on some damaged files of other programs. In a process of its own that is a finding, too; it
- * prints its own error. */
-static dc_status check_apart(const char *path)
-{
-    int result = 0;
-    fflush(NULL);
-    const pid_t child = fork();
-    if (child < 0) return check_here(path);
-    if (child == 0) {
-        const dc_status st = check_here(path);
-        if (st != DC_OK) dc_log_error(dc_error_text());
-        fflush(NULL);
-        _exit((int)st);
-    }
-    while (waitpid(child, &result, 0) < 0)
-        if (errno != EINTR) return DC_FAIL(DC_ERR_INTERNAL, "cannot wait for the check: %s", strerror(errno));
-    if (WIFEXITED(result)) return (dc_status)WEXITSTATUS(result);
-    return DC_FAIL(DC_ERR_FORMAT, "%s is damaged: the HDF5 library crashes on it (%s); make it anew", path,
-                   strsignal(WTERMSIG(result)));
-}
-
 dc_status dc_verb_check(int argc, char **argv)
 {
     if (argc != 2) return DC_FAIL(DC_ERR_USAGE, "usage: dcmpi check FILE");
-    return dc_comm_is_launched() ? check_here(argv[1]) : check_apart(argv[1]); /* MPI does not like to be forked */
+    return check_path(argv[1]);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dcmpi/h5.h"
+#include "dcmpi/heartbeat.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/metrics.h"
@@ -72,8 +73,8 @@ static dc_status compare_values(comparison *c, const char *name, const dc_h5_inf
 {
     dc_status st = DC_OK;
     const dc_gidx rows = info->n_dims ? info->dims[0] : 1;
-    dc_gidx width = 1;
-    for (int i = 1; i < info->n_dims; i++) width *= info->dims[i];
+    int64_t width;
+    DC_TRY(dc_h5_row_width(c->path[0], name, info, &width));
     const dc_gidx row_bytes = DC_MAX(width, 1) * (dc_gidx)type_bytes(info->type);
     const dc_gidx step = DC_MAX((dc_gidx)PIECE_BYTES / row_bytes, 1);
     for (int i = 0; i < 2; i++) {
@@ -105,7 +106,7 @@ static void note_only(comparison *c, const char *name)
         c->ignored++;
         return;
     }
-    printf("%-36s only in %s\n", name, c->path[in]);
+    dc_log_plain("%-36s only in %s", name, c->path[in]);
     c->differ++;
 }
 
@@ -124,7 +125,7 @@ static dc_status visit(void *ctx, const char *name, const dc_h5_info *info)
     DC_TRY(dc_h5_dataset_info(other_h5, name, &other));
     if (c->other_way) return DC_OK;
     if (!same_shape(info, &other) || info->type == DC_H5_OTHER) {
-        printf("%-36s types or shapes differ\n", name);
+        dc_log_plain("%-36s types or shapes differ", name);
         c->differ++;
         return DC_OK;
     }
@@ -134,15 +135,15 @@ static dc_status visit(void *ctx, const char *name, const dc_h5_info *info)
         return DC_OK;
     }
     c->differ++;
-    printf("%-36s %lld elements differ, first at %lld, largest difference %g\n", name, (long long)d.count,
-           (long long)d.first, d.largest);
+    dc_log_plain("%-36s %lld elements differ, first at %lld, largest difference %g", name, (long long)d.count,
+                 (long long)d.first, d.largest);
 out:
     return st;
 }
 
 typedef struct {
-    int32_t *label;   /* [n], owned; NULL: the file has no labels in our sense */
-    int64_t n, count; /* labels lie in [0, count) */
+    int32_t *label; /* [n], owned; NULL: the file has no labels in our sense */
+    int64_t n;
 } labelling;
 
 static dc_status read_labels(dc_h5 *h5, labelling *l)
@@ -155,27 +156,29 @@ static dc_status read_labels(dc_h5 *h5, labelling *l)
     l->n = info.dims[0];
     DC_TRY(dc_mem_alloc(&l->label, (size_t)l->n, sizeof *l->label, "labels"));
     DC_TRY(dc_h5_read_rows(h5, "/labels", DC_H5_I32, 0, l->n, l->label));
-    for (int64_t i = 0; i < l->n && l->label; i++) {
-        l->count = DC_MAX(l->count, (int64_t)l->label[i] + 1);
+    for (int64_t i = 0; i < l->n && l->label; i++)
         if (l->label[i] < 0) dc_mem_free(&l->label);
-    }
 out:
     return st;
 }
 
 static dc_status print_agreement(const labelling *a, const labelling *b)
 {
+    static const int64_t LABELS = INT64_C(1) << 31; /* any number is one */
     dc_status st = DC_OK;
     dc_counter *counter = NULL;
     dc_counts counts = {0};
     dc_scores s;
     if (!a->label || !b->label || a->n != b->n || a->n == 0) return DC_OK;
-    DC_TRY(dc_counter_create(&counter, a->count, b->count));
+    DC_TRY(dc_counter_create(&counter, LABELS, LABELS));
     DC_TRY(dc_counter_add(counter, a->label, b->label, a->n));
     DC_TRY(dc_counter_counts_local(counter, &counts));
-    if (counts.too_many) goto out;
+    if (counts.too_many) {
+        dc_log_plain("labels: too many different pairs to say how far they agree");
+        goto out;
+    }
     DC_TRY(dc_scores_local(&counts, &s));
-    printf("labels: ARI %.6f  NMI %.6f  matched %.6f\n", s.ari, s.nmi, s.acc);
+    dc_log_plain("labels: ARI %.6f  NMI %.6f  matched %.6f", s.ari, s.nmi, s.acc);
 out:
     dc_counter_destroy(&counter);
     dc_counts_release(&counts);
@@ -187,11 +190,12 @@ static dc_status compare_labels(const comparison *c)
     dc_status st = DC_OK;
     labelling l[2] = {{0}, {0}};
     for (int i = 0; i < 2; i++) DC_TRY(read_labels(c->h5[i], &l[i]));
+    dc_heartbeat_stop();
     DC_TRY(print_agreement(&l[0], &l[1]));
 out:
     for (int i = 0; i < 2; i++) dc_mem_free(&l[i].label);
     if (st != DC_ERR_MEMORY) return st;
-    printf("labels: %s\n", dc_error_text()); /* that the files differ is known already */
+    dc_log_plain("labels: %s", dc_error_text()); /* that the files differ is known already */
     dc_error_clear();
     return DC_OK;
 }
@@ -215,14 +219,15 @@ static dc_status compare_files(comparison *c)
     DC_TRY(dc_h5_visit(c->h5[0], visit, c));
     c->other_way = true;
     DC_TRY(dc_h5_visit(c->h5[1], visit, c));
-    if (c->ignored) printf("a prediction and a result: %d datasets of the result alone do not count\n", c->ignored);
+    for (int i = 0; i < 2; i++) DC_TRY(dc_h5_check_unchanged(c->h5[i]));
+    if (c->ignored) dc_log_plain("a prediction and a result: %d datasets of the result alone do not count", c->ignored);
     if (c->differ + c->equal == 0)
         return DC_FAIL(DC_ERR_FORMAT, "neither %s nor %s holds a dataset to compare", c->path[0], c->path[1]);
     if (c->differ == 0) {
-        printf("equal: %d datasets, bit by bit\n", c->equal);
+        dc_log_plain("equal: %d datasets, bit by bit", c->equal);
         return DC_OK;
     }
-    printf("different: %d of %d datasets\n", c->differ, c->differ + c->equal);
+    dc_log_plain("different: %d of %d datasets", c->differ, c->differ + c->equal);
     DC_TRY(compare_labels(c));
     st = DC_DIFFERENT;
 out:

@@ -6,14 +6,6 @@
 #include "dcmpi/log.h"
 #include "verbs.h"
 
-static const char *type_name(dc_h5_type t)
-{
-    static const char *const names[] = {
-        [DC_H5_U8] = "uint8",  [DC_H5_F16] = "float16", [DC_H5_F32] = "float32", [DC_H5_F64] = "float64",
-        [DC_H5_I32] = "int32", [DC_H5_I64] = "int64",   [DC_H5_OTHER] = "other"};
-    return names[t];
-}
-
 static dc_status print_dataset(void *ctx, const char *name, const dc_h5_info *info)
 {
     (void)ctx;
@@ -21,8 +13,30 @@ static dc_status print_dataset(void *ctx, const char *name, const dc_h5_info *in
     size_t used = 0;
     for (int i = 0; i < info->n_dims && used < sizeof shape; i++)
         used += (size_t)snprintf(shape + used, sizeof shape - used, "%s%lld", i ? " x " : "", (long long)info->dims[i]);
-    printf("  %-36s %-8s %s\n", name, type_name(info->type), info->n_dims ? shape : "scalar");
+    dc_log_plain("  %-36s %-8s %s", name, info->type_name, info->n_dims ? shape : "scalar");
     return DC_OK;
+}
+
+/* A text in one line: lists have an entry per line. What is too long is cut. */
+static void print_text(dc_h5 *h5, const char *name)
+{
+    char value[1024];
+    if (dc_h5_get_attr_str(h5, "/", name, value, sizeof value) != DC_OK) return;
+    for (char *c = value; *c; c++)
+        if (*c == '\n') *c = ',';
+    dc_log_plain("%-15s %s%s", name, value, strlen(value) + 1 == sizeof value ? " ..." : "");
+}
+
+static void print_numbers(dc_h5 *h5, const char *name)
+{
+    enum { SHOWN = 8, DIGITS = 32 };
+    double v[SHOWN];
+    char text[SHOWN * DIGITS] = "";
+    size_t n = 0, used = 0;
+    if (dc_h5_get_attr_f64(h5, "/", name, v, SHOWN, &n) != DC_OK) return;
+    for (size_t k = 0; k < DC_MIN(n, (size_t)SHOWN); k++)
+        used += (size_t)snprintf(text + used, sizeof text - used, " %.10g", v[k]);
+    dc_log_plain("%-15s%s%s", name, text, n > SHOWN ? " ..." : "");
 }
 
 /* The root attributes that data files and results have, in reading order. */
@@ -38,20 +52,11 @@ static void print_attributes(dc_h5 *h5)
                                          "tile_rows",      "step",         "rows",     "columns", "parts",
                                          "part",           "scaled_range"};
     for (size_t i = 0; i < DC_COUNT_OF(text); i++) {
-        char value[1024];
-        if (!dc_h5_has_attr(h5, "/", text[i])) continue;
-        if (dc_h5_get_attr_str(h5, "/", text[i], value, sizeof value) == DC_OK) printf("%-15s %s\n", text[i], value);
+        if (dc_h5_has_attr(h5, "/", text[i])) print_text(h5, text[i]);
         dc_error_clear();
     }
     for (size_t i = 0; i < DC_COUNT_OF(number); i++) {
-        double v[8];
-        size_t n = 0;
-        if (!dc_h5_has_attr(h5, "/", number[i])) continue;
-        if (dc_h5_get_attr_f64(h5, "/", number[i], v, DC_COUNT_OF(v), &n) == DC_OK) {
-            printf("%-15s", number[i]);
-            for (size_t k = 0; k < n; k++) printf(" %.10g", v[k]);
-            putchar('\n');
-        }
+        if (dc_h5_has_attr(h5, "/", number[i])) print_numbers(h5, number[i]);
         dc_error_clear();
     }
 }
@@ -63,7 +68,7 @@ static void print_metrics(dc_h5 *h5)
         double v;
         if (dc_h5_has_attr(h5, "/metrics", names[i]) &&
             dc_h5_get_attr_f64(h5, "/metrics", names[i], &v, 1, NULL) == DC_OK)
-            printf("%-15s %.4f\n", names[i], v);
+            dc_log_plain("%-15s %.4f", names[i], v);
     }
 }
 
@@ -82,7 +87,7 @@ dc_status dc_verb_info(int argc, char **argv)
     DC_TRY(dc_h5_open(&h5, argv[1], DC_H5_READ));
     print_attributes(h5);
     print_metrics(h5);
-    printf("datasets\n");
+    dc_log_plain("datasets");
     DC_TRY(dc_h5_visit(h5, print_dataset, NULL));
 out:;
     const dc_status closed = dc_h5_close(&h5);

@@ -32,6 +32,7 @@ static const dc_verb table[] = {
      .arguments =
          "IN... OUT.h5 [--labels=FILE ...] [--label-column=COLUMN] [--dataset=/PATH] [--max-input=SIZE] [--force]",
      .serial = dc_verb_convert,
+     .apart = DC_ERR_DATA,
      .summary = "IDX, CSV, NPY, HDF5 to a data file",
      .details = "Several inputs are concatenated in order.\n"
                 "  --labels=FILE            labels, once per input in the same order\n"
@@ -42,16 +43,21 @@ static const dc_verb table[] = {
     {.name = "info",
      .arguments = "FILE",
      .serial = dc_verb_info,
+     .apart = DC_ERR_FORMAT,
      .summary = "what is in a data or result file",
      .details = "dcmpi info --faults lists the fault points of a build with FAULT=1.\n"},
     {.name = "check",
      .arguments = "FILE",
      .serial = dc_verb_check,
+     .apart = DC_ERR_FORMAT,
      .summary = "is a data, result or prediction file whole?",
-     .details = "Checksums, shapes, ranges. Exit code 0: whole, 6: not, with one line per finding.\n"},
+     .details = "Checksums, shapes, ranges. Exit code 0: whole, 6: not, with one line per finding. A file on which the "
+                "library crashes\nor does not get on for 6 s of processor time is not whole; DCMPI_READ_LIMIT in the "
+                "environment is another number.\n"},
     {.name = "compare",
      .arguments = "A.h5 B.h5",
      .serial = dc_verb_compare,
+     .apart = DC_ERR_FORMAT,
      .summary = "equal bit by bit? else how far apart",
      .details =
          "Of a result and a prediction only what a prediction holds counts.\nExit code 0: equal, 1: different.\n"},

@@ -14,6 +14,7 @@ typedef struct {
     bool can_stop;                                      /* asks for the signals of signals.h */
     dc_status (*mpi)(dc_comm *comm, const dc_cli *cli); /* a job on all ranks, or */
     dc_status (*serial)(int argc, char **argv);         /* one process; argv[0] is the verb */
+    dc_status apart; /* of a serial verb that reads foreign files, in a process of its own: what a crash there means */
 } dc_verb;
 
 /* Checks of the machine and of this build on it. Collective. Errors: those of the rows that failed, DC_ERR_USAGE. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "dcmpi/fault.h"
+#include "dcmpi/heartbeat.h"
 #include "dcmpi/mem.h"
 
 enum { COMPARE_BYTES = 1 << 20 };
@@ -18,11 +19,17 @@ static dc_status fail(const char *what, const char *path, int cause)
     return DC_FAIL(DC_ERR_IO, "cannot %s %s: %s", what, path, strerror(cause));
 }
 
+/* The points are those of checkpoints. */
+static bool fault(dc_fault_id id, const char *path)
+{
+    return strstr(path, "/ckpt-") && dc_fault(id);
+}
+
 static dc_status write_all(int fd, const char *path, const dc_file_piece *piece)
 {
     const char *p = piece->data;
     for (size_t left = piece->bytes; left > 0;) {
-        const ssize_t n = dc_fault(DC_FAULT_CKPT_WRITE) ? -1 : write(fd, p, left);
+        const ssize_t n = fault(DC_FAULT_CKPT_WRITE, path) ? -1 : write(fd, p, left);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return fail("write", path, n == 0 ? ENOSPC : errno);
         p += n;
@@ -77,7 +84,7 @@ static dc_status fill(int fd, const char *path, const dc_file_piece *piece, int 
     for (int i = 0; i < n; i++) bytes += piece[i].bytes;
     DC_TRY(reserve(fd, path, bytes));
     for (int i = 0; i < n; i++) DC_TRY(write_all(fd, path, &piece[i]));
-    if (dc_fault(DC_FAULT_CKPT_FSYNC) || fsync(fd) != 0) DC_TRY(fail("write to disk", path, errno));
+    if (fault(DC_FAULT_CKPT_FSYNC, path) || fsync(fd) != 0) DC_TRY(fail("write to disk", path, errno));
     DC_TRY(verify(fd, path, piece, n));
 out:
     return st;
@@ -107,7 +114,7 @@ dc_status dc_file_replace(const char *path, const dc_file_piece *piece, int n)
     if (fd < 0) return fail("create", part, errno);
     dc_status st = fill(fd, part, piece, n);
     if (close(fd) != 0 && st == DC_OK) st = fail("close", part, errno);
-    if (st == DC_OK && (dc_fault(DC_FAULT_CKPT_RENAME) || rename(part, path) != 0)) st = fail("rename", part, errno);
+    if (st == DC_OK && (fault(DC_FAULT_CKPT_RENAME, path) || rename(part, path) != 0)) st = fail("rename", part, errno);
     if (st != DC_OK) {
         unlink(part);
         return st;
@@ -121,6 +128,7 @@ static dc_status read_all(int fd, const char *path, unsigned char *data, size_t 
         const ssize_t n = read(fd, data + at, bytes - at);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return fail("read", path, n == 0 ? EIO : errno);
+        dc_heartbeat();
         at += (size_t)n;
     }
     return DC_OK;
@@ -133,7 +141,7 @@ dc_status dc_file_read(const char *path, size_t max_bytes, unsigned char **data,
     *data = NULL;
     *bytes = 0;
     const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe must not make us wait */
-    if (fd >= 0 && dc_fault(DC_FAULT_CKPT_READ)) {
+    if (fd >= 0 && fault(DC_FAULT_CKPT_READ, path)) {
         close(fd);
         return fail("read", path, errno);
     }
@@ -152,6 +160,128 @@ dc_status dc_file_read(const char *path, size_t max_bytes, unsigned char **data,
 out:
     close(fd);
     if (st != DC_OK) dc_mem_free(data);
+    return st;
+}
+
+/* ---- Which file, and of what kind -------------------------------------------------------------------------------- */
+
+static bool same(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
+}
+
+bool dc_file_is(int fd, const char *path)
+{
+    struct stat held, found;
+    return fstat(fd, &held) == 0 && lstat(path, &found) == 0 && same(&held, &found);
+}
+
+bool dc_file_same(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && same(&x, &y);
+}
+
+const char *dc_file_kind_name(const struct stat *s)
+{
+    switch (s->st_mode & S_IFMT) {
+    case S_IFREG:
+        return NULL;
+    case S_IFLNK:
+        return "a symbolic link";
+    case S_IFDIR:
+        return "a folder";
+    case S_IFIFO:
+        return "a pipe";
+    case S_IFSOCK:
+        return "a socket";
+    default:
+        return "a device";
+    }
+}
+
+/* The kind is looked at before open(), which may do something to a device, and again after it. */
+static dc_status open_plain(const char *path, int flags, int *fd)
+{
+    struct stat s;
+    const char *kind = lstat(path, &s) == 0 ? dc_file_kind_name(&s) : NULL;
+    *fd = kind ? -1 : open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    if (*fd < 0 && !kind) return fail("open", path, errno);
+    if (!kind && fstat(*fd, &s) == 0) kind = dc_file_kind_name(&s);
+    if (!kind && s.st_nlink > 1) kind = "a file with a second name";
+    if (!kind) return DC_OK;
+    if (*fd >= 0) close(*fd);
+    *fd = -1;
+    return DC_FAIL(DC_ERR_IO, "cannot write %s: it is %s", path, kind);
+}
+
+dc_status dc_file_append(const char *path, FILE **file)
+{
+    int fd;
+    *file = NULL;
+    const dc_status st = open_plain(path, O_WRONLY | O_APPEND | O_CREAT, &fd);
+    if (st != DC_OK) return st;
+    *file = fdopen(fd, "a");
+    if (*file) return DC_OK;
+    close(fd);
+    return fail("open", path, ENOMEM);
+}
+
+dc_status dc_file_cut(const char *path, int64_t bytes)
+{
+    struct stat s;
+    int fd;
+    if (lstat(path, &s) != 0 && errno == ENOENT) return DC_OK;
+    dc_status st = open_plain(path, O_WRONLY, &fd);
+    if (st != DC_OK) return st;
+    if (fstat(fd, &s) != 0 || ((int64_t)s.st_size > bytes && ftruncate(fd, (off_t)bytes) != 0))
+        st = fail("shorten", path, errno);
+    close(fd);
+    return st;
+}
+
+/* ---- Change while reading ----------------------------------------------------------------------------------------
+ */
+
+dc_status dc_file_state_of(int fd, const char *path, dc_file_state *state)
+{
+    struct stat s;
+    if (fstat(fd, &s) != 0) return fail("look at", path, errno);
+    *state = (dc_file_state){.device = (uint64_t)s.st_dev,
+                             .inode = (uint64_t)s.st_ino,
+                             .bytes = (int64_t)s.st_size,
+                             .changed_s = (int64_t)s.st_mtim.tv_sec,
+                             .changed_ns = (int64_t)s.st_mtim.tv_nsec};
+    return DC_OK;
+}
+
+static dc_status compare_states(const char *path, const dc_file_state *then, const dc_file_state *now, dc_status code)
+{
+    const char *what = then->device != now->device || then->inode != now->inode ? "another file has its name now"
+                       : then->bytes != now->bytes                              ? "it has another length"
+                       : then->changed_s != now->changed_s || then->changed_ns != now->changed_ns
+                           ? "somebody wrote to it"
+                           : NULL;
+    if (!what) return DC_OK;
+    return DC_FAIL(code, "%s changed while it was read: %s (%lld bytes, before %lld); start again when it is complete",
+                   path, what, (long long)now->bytes, (long long)then->bytes);
+}
+
+dc_status dc_file_unchanged_fd(int fd, const char *path, const dc_file_state *then, dc_status code)
+{
+    dc_file_state now;
+    const dc_status st = dc_file_state_of(fd, path, &now);
+    return st == DC_OK ? compare_states(path, then, &now, code) : st;
+}
+
+dc_status dc_file_unchanged(const char *path, const dc_file_state *then, dc_status code)
+{
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* network file systems ask the server at an open */
+    if (fd < 0)
+        return DC_FAIL(code, "%s changed while it was read: %s; start again when it is complete", path,
+                       strerror(errno));
+    const dc_status st = dc_file_unchanged_fd(fd, path, then, code);
+    close(fd);
     return st;
 }
 

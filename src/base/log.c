@@ -10,6 +10,9 @@
 #include "dcmpi/clock.h"
 #include "dcmpi/fault.h"
 #include "dcmpi/file.h"
+#include "dcmpi/text.h"
+
+enum { LINE_MAX_BYTES = 1 << 14 };
 
 static bool active = true;
 static FILE *file;
@@ -31,13 +34,14 @@ int dc_log_warning_count(void)
 
 dc_status dc_log_open(const char *path)
 {
+    dc_status st = DC_OK;
     if (!active) return DC_OK;
     setvbuf(stdout, NULL, _IOLBF, 0);
-    file = fopen(path, "a");
-    if (!file || dc_fault(DC_FAULT_LOG_OPEN))
-        return DC_FAIL(DC_ERR_IO, "cannot open %s: %s; check run.output", path, strerror(errno));
+    DC_TRY(dc_file_append(path, &file));
     setvbuf(file, NULL, _IOLBF, 0);
-    return DC_OK;
+    if (dc_fault(DC_FAULT_LOG_OPEN)) st = DC_FAIL(DC_ERR_IO, "cannot open %s: %s", path, strerror(errno));
+out:
+    return st;
 }
 
 int64_t dc_log_bytes(void)
@@ -57,15 +61,14 @@ static void erase_bar(void)
     bar_shown = false;
 }
 
-/* In one piece, for the watchdog's thread may print, too. */
+/* In one piece, for the watchdog's thread may print, too. Names and texts of files may hold anything; what would steer
+ * a terminal is not printed. */
 static void emit(FILE *to, const char *time, const char *prefix, const char *fmt, va_list args)
 {
-    flockfile(to);
-    if (time) fprintf(to, "%s  ", time);
-    if (prefix) fputs(prefix, to);
-    vfprintf(to, fmt, args);
-    fputc('\n', to);
-    funlockfile(to);
+    char text[LINE_MAX_BYTES];
+    vsnprintf(text, sizeof text, fmt, args);
+    dc_text_clean(text, "\n\t");
+    fprintf(to, "%s%s%s%s\n", time ? time : "", time ? "  " : "", prefix ? prefix : "", text);
 }
 
 static void line(bool with_time, const char *prefix, const char *fmt, va_list args)

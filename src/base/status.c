@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dcmpi/fault.h"
+#include "dcmpi/text.h"
 
 static struct {
     dc_status code;
@@ -21,13 +22,6 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* A message is one line whatever the names in it hold. */
-static void keep_to_one_line(char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 127) *text = '?';
-}
-
 dc_status dc_fail_at(const char *file, int line, dc_status code, const char *fmt, ...)
 {
     if (record.code != DC_OK) return code;
@@ -39,7 +33,7 @@ dc_status dc_fail_at(const char *file, int line, dc_status code, const char *fmt
     va_end(args);
     const size_t used = strlen(record.text);
     snprintf(record.text + used, sizeof record.text - used, "%s", dc_fault_mark());
-    keep_to_one_line(record.text);
+    dc_text_clean(record.text, ""); /* one line that prints, whatever the names in it hold */
     return code;
 }
 

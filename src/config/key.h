@@ -6,6 +6,7 @@
 #define DCMPI_CONFIG_KEY_H
 
 #include "dcmpi/config.h"
+#include "dcmpi/text.h"
 
 typedef enum {
     DC_KEY_INT,      /* int64_t */
@@ -133,12 +134,6 @@ void dc_suggest_key(const char *section, const char *name, char *out, size_t cap
 void dc_suggest_section(const char *name, char *out, size_t cap);
 
 /* text.c */
-/* Bytes of the UTF-8 character at s[0..n), or 0 if there is none; *code gets its number. */
-size_t dc_utf8_char(const char *s, size_t n, uint32_t *code);
-/* Printable UTF-8 in one line: no control characters, and no Unicode line breaks or byte order marks, which YAML folds
- * or drops. */
-bool dc_text_is_clean(const char *text);
-bool dc_char_is_printable(uint32_t code);
 /* Is `word` one of the blank-separated words of `list` (NULL: no words)? */
 bool dc_has_word(const char *list, const char *word);
 

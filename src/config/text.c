@@ -1,42 +1,8 @@
-/* Words in messages: making foreign text safe to print, and guessing what a mistyped name was meant to be. The distance
- * is the edit distance with swaps of neighbours (optimal string alignment; Damerau 1964). */
+/* Words in messages: showing foreign text with what does not print, and guessing what a mistyped name was meant to be.
+ * The distance is the edit distance with swaps of neighbours (optimal string alignment; Damerau 1964). */
 #include "key.h"
 
 #include <string.h>
-
-size_t dc_utf8_char(const char *s, size_t n, uint32_t *code)
-{
-    const unsigned char *b = (const unsigned char *)s;
-    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (n == 0) return 0;
-    const size_t len = b[0] < 0x80 ? 1 : b[0] >> 5 == 6 ? 2 : b[0] >> 4 == 14 ? 3 : b[0] >> 3 == 30 ? 4 : 0;
-    if (len == 0 || len > n) return 0;
-    uint32_t c = len == 1 ? b[0] : b[0] & (0x7FU >> len);
-    for (size_t i = 1; i < len; i++) {
-        if (b[i] >> 6 != 2) return 0;
-        c = c << 6 | (b[i] & 0x3FU);
-    }
-    if (c < smallest[len] || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF)) return 0;
-    *code = c;
-    return len;
-}
-
-bool dc_char_is_printable(uint32_t c)
-{
-    if (c < 0x20 || (c >= 0x7F && c < 0xA0)) return false;
-    return c != 0x2028 && c != 0x2029 && c != 0xFEFF && (c & 0xFFFE) != 0xFFFE;
-}
-
-bool dc_text_is_clean(const char *text)
-{
-    const char *end = text + strlen(text);
-    for (uint32_t code; text < end;) {
-        const size_t len = dc_utf8_char(text, (size_t)(end - text), &code);
-        if (len == 0 || !dc_char_is_printable(code)) return false;
-        text += len;
-    }
-    return true;
-}
 
 bool dc_has_word(const char *list, const char *word)
 {

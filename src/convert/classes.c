@@ -9,6 +9,7 @@
 #include "convert/stream.h"
 #include "dcmpi/convert.h"
 #include "dcmpi/mem.h"
+#include "dcmpi/text.h"
 
 typedef struct {
     size_t text; /* offset in the slab */

@@ -60,11 +60,12 @@ out:
 }
 
 /* X has its checksum from the rows as they came; the labels are read back. */
-static dc_status put_label_hash(dc_job *j)
+static dc_status put_hashes(dc_job *j)
 {
     uint64_t hash;
-    if (!j->result->has_labels) return DC_OK;
-    const dc_status st = dc_h5_hash_dataset(j->out.h5, "/y", &hash);
+    dc_status st = dc_h5_put_hash(j->out.h5, "/X", j->hash_rows);
+    if (st != DC_OK || !j->result->has_labels) return st;
+    st = dc_h5_hash_dataset(j->out.h5, "/y", &hash);
     return st == DC_OK ? dc_h5_put_hash(j->out.h5, "/y", hash) : st;
 }
 
@@ -88,7 +89,7 @@ static dc_status put_attributes(dc_job *j)
         DC_TRY(dc_h5_put_attr_i64(h5, "/", "image_shape", j->image_shape, (size_t)j->n_image_dims));
     if (j->names) DC_TRY(dc_h5_put_attr_str(h5, "/", "feature_names", j->names));
     DC_TRY(put_classes(j));
-    DC_TRY(put_label_hash(j));
+    DC_TRY(put_hashes(j));
 out:
     return st;
 }
@@ -108,7 +109,7 @@ static void release(dc_job *j)
 dc_status dc_convert(const dc_convert_config *cfg, dc_convert_result *result)
 {
     dc_status st = DC_OK;
-    dc_job j = {.cfg = cfg, .result = result, .out = {.lock = -1}};
+    dc_job j = {.cfg = cfg, .result = result, .out = {.fd = -1}};
     memset(result, 0, sizeof *result);
     DC_TRY(check_config(cfg));
     DC_TRY(dc_mem_alloc(&j.plan, (size_t)cfg->n_inputs, sizeof *j.plan, "list of inputs"));

@@ -50,6 +50,7 @@ static dc_status copy_piece(dc_job *j, dc_source *s, dc_source *labels, range *r
 {
     dc_status st = DC_OK;
     const dc_gidx first_row = s->next_row;
+    const size_t row_bytes = (size_t)j->result->D * dc_dtype_bytes(j->result->dtype);
     size_t got_labels = 0;
     dc_label_sink sink = {.classes = j->classes, .y = j->y};
     DC_TRY(dc_source_read(s, j->piece_rows, j->x, &sink, got));
@@ -57,7 +58,8 @@ static dc_status copy_piece(dc_job *j, dc_source *s, dc_source *labels, range *r
     if (*got == 0) return DC_OK;
     DC_TRY(check_values(j, s, first_row, values, r));
     dc_element_encode(j->result->dtype, j->x, values, j->packed);
-    XXH3_64bits_update(j->hash, j->packed, values * dc_dtype_bytes(j->result->dtype));
+    XXH3_64bits_update(j->hash, j->packed, *got * row_bytes);
+    j->hash_rows += dc_h5_hash_rows(row_bytes, j->out.next_row, (dc_gidx)*got, j->packed);
     if (labels) {
         DC_TRY(dc_source_read_labels(labels, *got, j->x, &sink, &got_labels));
         if (got_labels != *got) return fail_changed(labels);
@@ -82,6 +84,8 @@ static dc_status copy_rows(dc_job *j, int i, dc_source *s, dc_source *labels)
     if (j->result->dtype == DC_F32 && j->plan[i].narrowed && largest > 0x1p24)
         dc_log_note("%s: values up to %.9g become float32, which is exact for integers up to 16777216 only", s->name,
                     largest);
+    if (j->plan[i].rounded)
+        dc_log_note("%s: numbers become float64, which holds 15 digits of them up to 1.8e308", s->name);
     j->result->min = DC_MIN(j->result->min, r.min);
     j->result->max = DC_MAX(j->result->max, r.max);
 out:
@@ -101,6 +105,9 @@ static dc_status copy_input(dc_job *j, int i)
         if (with_labels) dc_source_close(&labels);
     }
     dc_source_close(&s);
+    DC_TRY(st);
+    DC_TRY(dc_file_unchanged(request.path, &j->plan[i].file, DC_ERR_DATA));
+    if (with_labels) DC_TRY(dc_file_unchanged(labels_request.path, &j->plan[i].label_file, DC_ERR_DATA));
 out:
     return st;
 }

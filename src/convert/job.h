@@ -13,7 +13,9 @@ enum { DC_PIECE_VALUES = 1 << 19, DC_ATTRIBUTE_MAX_BYTES = 1 << 20 };
 typedef struct {
     dc_gidx rows;
     bool narrowed;   /* its numbers may lose digits as float32 */
+    bool rounded;    /* and as float64 */
     bool own_labels; /* HDF5 with /y */
+    dc_file_state file, label_file;
 } dc_input_plan;
 
 typedef struct {
@@ -30,7 +32,8 @@ typedef struct {
     int32_t *y;        /* [piece_rows] */
     dc_output out;
     double sum;
-    XXH3_state_t *hash;
+    XXH3_state_t *hash; /* of all bytes of X in order */
+    uint64_t hash_rows; /* sum over the rows, as h5.h has it */
 } dc_job;
 
 static inline dc_source_request dc_job_matrix(const dc_job *j, int i)

@@ -2,14 +2,14 @@
 #ifndef DCMPI_CONVERT_OUTPUT_H
 #define DCMPI_CONVERT_OUTPUT_H
 
+#include "dcmpi/claim.h"
 #include "dcmpi/convert.h"
 #include "dcmpi/h5.h"
 
 typedef struct {
-    char path[DC_PATH_MAX]; /* final name, symbolic links resolved */
-    char part[DC_PATH_MAX]; /* path + ".part" */
-    int lock;               /* held on the part while we live, -1: none */
-    dc_h5 *h5;              /* owned, NULL until dc_output_create() */
+    dc_claim claim;
+    int fd;    /* of claim.part, -1: none */
+    dc_h5 *h5; /* owned, NULL until dc_output_create() */
     dc_gidx next_row;
     int64_t D;
     dc_dtype dtype;

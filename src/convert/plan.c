@@ -76,6 +76,7 @@ static dc_status scan_labels(dc_job *j, int i)
     dc_label_sink sink = {.classes = j->classes};
     const dc_source_request request = dc_job_labels(j, i);
     DC_TRY(dc_source_open(&s, &request));
+    j->plan[i].label_file = s.file;
     for (size_t got = 1; got > 0 && st == DC_OK;) st = dc_source_read_labels(&s, j->piece_rows, j->x, &sink, &got);
     if (st == DC_OK) st = dc_source_expect_end(&s);
     if (st == DC_OK && s.next_row != j->plan[i].rows)
@@ -118,6 +119,7 @@ static dc_status plan_labels(dc_job *j, const dc_source *s, int i)
 static dc_status plan_input_open(dc_job *j, dc_source *s, int i)
 {
     dc_status st = DC_OK;
+    j->plan[i].file = s->file;
     DC_TRY(check_label_column(j, s));
     DC_TRY(plan_columns(j, s, i));
     DC_TRY(plan_labels(j, s, i));
@@ -126,6 +128,7 @@ static dc_status plan_input_open(dc_job *j, dc_source *s, int i)
     if (s->kind == DC_SOURCE_TEXT) DC_TRY(scan_text(j, s));
     j->plan[i].rows = s->rows;
     j->plan[i].narrowed = s->narrowed;
+    j->plan[i].rounded = s->rounded;
     j->result->dtype = DC_MAX(j->result->dtype, s->stored);
     if (__builtin_add_overflow(j->result->N, s->rows, &j->result->N))
         st = DC_FAIL(DC_ERR_DATA, "%s: too many rows in all", s->name);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dcmpi/convert.h"
+#include "dcmpi/signals.h"
 
 /* ---- Shape ------------------------------------------------------------------------------------------------------- */
 
@@ -134,20 +135,23 @@ static void adopt_image_shape(dc_source *s)
     memcpy(s->image_shape, shape, n * sizeof *shape);
 }
 
-static dc_dtype stored_of_h5(dc_h5_type type)
+/* The type that keeps the values: floats of other formats, bfloat16 among them, go where all their values have a place.
+ */
+static dc_dtype stored_of_h5(const dc_h5_info *info)
 {
-    switch (type) {
+    switch (info->type) {
     case DC_H5_U8:
         return DC_U8;
     case DC_H5_F16:
         return DC_F16;
     case DC_H5_F64:
         return DC_F64;
+    case DC_H5_OTHER:
+        return info->floating && !info->fits_f32 ? DC_F64 : DC_F32;
     case DC_H5_F32:
     case DC_H5_I32:
     case DC_H5_I64:
-    case DC_H5_OTHER:
-        return DC_F32;
+        break;
     }
     return DC_F32;
 }
@@ -163,6 +167,12 @@ static dc_status as_data_error(dc_status st)
     return DC_ERR_DATA;
 }
 
+static dc_status check_numbers(const dc_source *s, const dc_h5_info *info)
+{
+    if (info->integer || info->floating) return DC_OK;
+    return DC_FAIL(DC_ERR_DATA, "%s: dataset %s holds no numbers, but %s", s->name, s->dataset, info->type_name);
+}
+
 static dc_status open_h5(dc_source *s, const dc_source_request *r)
 {
     dc_status st = DC_OK;
@@ -174,11 +184,12 @@ static dc_status open_h5(dc_source *s, const dc_source_request *r)
     DC_TRY(dc_h5_open(&s->h5, r->path, DC_H5_READ));
     DC_TRY(choose_dataset(s, r));
     DC_TRY(dc_h5_dataset_info(s->h5, s->dataset, &info));
+    DC_TRY(check_numbers(s, &info));
     DC_TRY(shape_of_dataset(s, &info, r->labels));
     adopt_image_shape(s);
-    s->h5_type = info.type;
-    s->stored = stored_of_h5(info.type);
-    s->narrowed = s->stored == DC_F32 && info.type != DC_H5_F32;
+    s->stored = stored_of_h5(&info);
+    s->narrowed = s->stored == DC_F32 && !info.fits_f32;
+    s->rounded = s->stored == DC_F64 && !info.fits_f64;
     if (r->max_bytes && (uint64_t)s->rows > r->max_bytes / (uint64_t)s->width)
         st = DC_FAIL(DC_ERR_DATA,
                      "%s: dataset %s holds more than the limit of %llu bytes; raise --max-input if that is right",
@@ -187,17 +198,11 @@ out:
     return as_data_error(st);
 }
 
-/* HDF5 converts to double, but does not know halves. */
+/* HDF5 converts to double whatever the stored format of the numbers is. */
 static dc_status read_h5(dc_source *s, size_t n, double *x)
 {
-    const bool half = s->h5_type == DC_H5_F16;
-    const size_t count = n * (size_t)s->width;
-    /* Halves are widened in place: they are read into the last quarter of x. */
-    uint8_t *raw = half ? (uint8_t *)(x + count) - count * 2 : (uint8_t *)x;
-    const dc_status st = dc_h5_read_rows(s->h5, s->dataset, half ? DC_H5_F16 : DC_H5_F64, s->next_row, (dc_gidx)n, raw);
-    if (st != DC_OK) return as_data_error(st);
-    if (half) dc_element_decode((dc_element){'f', 2, false}, raw, count, x);
-    return DC_OK;
+    if (dc_signals_stops() > 0) return DC_STOPPED;
+    return as_data_error(dc_h5_read_rows(s->h5, s->dataset, DC_H5_F64, s->next_row, (dc_gidx)n, x));
 }
 
 /* ---- One face ---------------------------------------------------------------------------------------------------- */
@@ -220,6 +225,7 @@ dc_status dc_source_open(dc_source *s, const dc_source_request *r)
     dc_stream *stream = &s->text.stream;
     DC_TRY(dc_stream_open(stream, r->path, r->max_bytes));
     snprintf(s->name, sizeof s->name, "%s", stream->name);
+    s->file = stream->state;
     if (is_zip(stream)) DC_TRY(DC_FAIL(DC_ERR_DATA, "%s: is a zip archive (.npz?); unpack it first", s->name));
     if (is_hdf5(stream))
         DC_TRY(open_h5(s, r));

@@ -24,17 +24,18 @@ typedef struct {
     dc_gidx rows;     /* DC_SOURCE_ROWS_UNKNOWN for text */
     int64_t width;    /* values per row; 0 for text that is labels only */
     dc_dtype stored;  /* type that keeps the values best; for text DC_U8 until a value says otherwise */
-    bool narrowed;    /* `stored` may hold fewer digits than the file */
+    bool narrowed;    /* `stored` is float32 and may hold fewer digits than the file */
+    bool rounded;     /* the same of float64 */
     bool has_labels;  /* text with a label column: labels come with the rows */
     int n_image_dims; /* 0 unless rows are pictures */
     int64_t image_shape[DC_SOURCE_IMAGE_DIMS_MAX];
     dc_gidx next_row;
+    dc_file_state file; /* when it was opened */
     /* by kind */
     dc_text text; /* its stream also serves DC_SOURCE_ARRAY */
     dc_array array;
     dc_h5 *h5;
     char dataset[DC_H5_NAME_MAX];
-    dc_h5_type h5_type;
 } dc_source;
 
 /* Recognises the format by its first bytes, reads the header and compares it with the size of the file; allocates no

@@ -9,24 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dcmpi/heartbeat.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/signals.h"
-
-void dc_printable(char *out, size_t cap, const char *text, size_t n)
-{
-    size_t used = 0;
-    if (n >= cap) {
-        text += n - (cap - 4);
-        n = cap - 4;
-        memcpy(out, "...", 3);
-        used = 3;
-    }
-    for (size_t i = 0; i < n; i++) {
-        const unsigned char c = (unsigned char)text[i];
-        out[used++] = c < 0x20 || c == 0x7f ? '?' : text[i];
-    }
-    out[used] = '\0';
-}
+#include "dcmpi/text.h"
 
 static const char *file_type(mode_t mode)
 {
@@ -52,7 +38,7 @@ static dc_status open_regular(dc_stream *s, const char *path)
         return DC_FAIL(DC_ERR_DATA, "%s: is %s; give a regular file", s->name, file_type(info.st_mode));
     if (info.st_size == 0) return DC_FAIL(DC_ERR_DATA, "%s: is empty (0 bytes)", s->name);
     s->file_bytes = (uint64_t)info.st_size;
-    return DC_OK;
+    return dc_file_state_of(s->fd, s->name, &s->state);
 }
 
 /* One read() that survives signals; *got = 0 at the end of the file. */
@@ -152,6 +138,7 @@ dc_status dc_stream_fill(dc_stream *s, size_t want)
     dc_status st = DC_OK;
     while (dc_stream_available(s) < want && !s->end) {
         if (dc_signals_stops() > 0) return DC_STOPPED;
+        dc_heartbeat();
         if (s->len == s->capacity && s->pos > 0) {
             memmove(s->window, s->window + s->pos, dc_stream_available(s));
             s->len -= s->pos;

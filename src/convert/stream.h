@@ -4,7 +4,7 @@
 
 #include <zlib.h>
 
-#include "dcmpi/base.h"
+#include "dcmpi/file.h"
 
 enum {
     DC_STREAM_WINDOW_BYTES = 1 << 20, /* decoded bytes that fill() can offer without growing */
@@ -15,6 +15,7 @@ typedef struct {
     int fd;
     char name[512];      /* path for messages: control characters replaced, shortened from the front */
     uint64_t file_bytes; /* size on disk */
+    dc_file_state state; /* of the file when it was opened */
     uint64_t limit;      /* decoded bytes allowed, UINT64_MAX: any number */
     bool gz, zlib_live, end;
     z_stream zlib;
@@ -55,8 +56,5 @@ DC_CHECKED dc_status dc_stream_expect_end(dc_stream *s);
 /* Compares a size that a header claims (header included) with what the file can hold, before anybody allocates or
  * reads: exact for plain files, an upper bound for gzip, which cannot expand more than 1032 times. */
 DC_CHECKED dc_status dc_stream_check_size(const dc_stream *s, uint64_t claimed);
-
-/* Copies text for a message: bytes that do not print become '?'; too long: the front is cut and replaced by "...". */
-void dc_printable(char *out, size_t cap, const char *text, size_t n);
 
 #endif

@@ -12,6 +12,7 @@
 #include "convert/number.h"
 #include "dcmpi/convert.h"
 #include "dcmpi/mem.h"
+#include "dcmpi/text.h"
 
 enum { LINE_STEP_BYTES = 1 << 16 };
 

@@ -6,9 +6,34 @@
 #include "dcmpi/h5.h"
 #include "u64set.h"
 
+/* What a data file says of its rows (sums.c). Errors: DC_ERR_FORMAT. */
+typedef struct {
+    bool there;
+    uint64_t value;
+} dc_stored_hash;
+typedef struct {
+    dc_file_state file; /* when the header was read */
+    dc_gidx rows;       /* that the checksums cover */
+    dc_stored_hash X, y;
+    dc_stored_hash whole; /* of an older version, instead of X */
+} dc_data_promise;
+DC_CHECKED dc_status dc_data_read_promise(dc_h5 *h5, dc_gidx rows, bool has_labels, dc_data_promise *p);
+/* What will be done with it if N rows are read by so many ranks. */
+dc_checksum dc_data_checksum_of(const dc_data_promise *p, dc_gidx N, int ranks);
+
+/* Checksums of the rows of this rank: created empty, each row added once and in order, then compared. */
+typedef struct dc_data_sums dc_data_sums;
+DC_CHECKED dc_status dc_data_sums_create(const dc_data_promise *p, dc_gidx N, int ranks, dc_data_sums **out);
+void dc_data_sums_destroy(dc_data_sums **sums);
+void dc_data_sums_add_rows(dc_data_sums *s, size_t row_bytes, dc_gidx first, dc_gidx n, const void *rows);
+void dc_data_sums_add_labels(dc_data_sums *s, size_t label_bytes, dc_gidx first, dc_gidx n, const void *labels);
+/* Collective: after all rows of all ranks. Errors: DC_ERR_DATA (another checksum, the file has changed). */
+DC_CHECKED dc_status dc_data_sums_compare(dc_comm *comm, const dc_data_sums *s, const char *path, dc_checksum *outcome);
+
 /* More than dc_data_header tells: what loading needs. */
 typedef struct {
     dc_data_header head;
+    dc_data_promise promise; /* not of the built-in problem */
     bool builtin;
     dc_h5_type label_type;
     int n_image_dims;

@@ -56,12 +56,12 @@ static dc_status describe_rows(const char *path, const dc_h5_info *info, dc_gidx
     }
     if (!known)
         return DC_FAIL(DC_ERR_DATA,
-                       "%s: /X must be uint8, float16, float32 or float64 in little-endian order; run: dcmpi "
+                       "%s: /X is %s; it must be uint8, float16, float32 or float64 in little-endian order; run: dcmpi "
                        "convert %s OUT.h5",
-                       path, path);
+                       path, info->type_name, path);
     s->head.N = info->dims[0];
-    s->head.D = 1;
-    for (int i = 1; i < info->n_dims; i++) s->head.D *= info->dims[i];
+    const dc_status st = dc_data_status(dc_h5_row_width(path, "/X", info, &s->head.D));
+    if (st != DC_OK) return st;
     if (s->head.N < 1 || s->head.D < 1)
         return DC_FAIL(DC_ERR_DATA, "%s: /X is empty (%lld rows, %lld columns)", path, (long long)s->head.N,
                        (long long)s->head.D);
@@ -141,6 +141,7 @@ static dc_status describe_file(const char *path, dc_gidx rows, dc_data_shape *s)
     DC_TRY(describe_rows(path, &info, rows, s));
     describe_image(h5, &info, s);
     DC_TRY(describe_labels(h5, path, s->head.N, s));
+    DC_TRY(dc_data_status(dc_data_read_promise(h5, s->head.N, s->head.has_labels, &s->promise)));
     if (rows > 0) s->head.N = rows;
 out:
     if (st == DC_OK)
@@ -208,7 +209,7 @@ void dc_data_widen_labels(int64_t *raw, int64_t n, dc_h5_type type)
     }
 }
 
-static dc_status load_labels(dc_comm *comm, dc_dataset *d, const dc_data_shape *s)
+static dc_status load_labels(dc_comm *comm, dc_dataset *d, const dc_data_shape *s, dc_data_sums *sums)
 {
     dc_status st = DC_OK;
     int64_t *raw = NULL;
@@ -218,6 +219,7 @@ static dc_status load_labels(dc_comm *comm, dc_dataset *d, const dc_data_shape *
         for (int64_t i = 0; i < n; i++) raw[i] = d->y[i];
     } else {
         DC_TRY(dc_data_status(dc_h5_read_part(comm, d->source, "/y", s->label_type, &d->part, 1, raw)));
+        dc_data_sums_add_labels(sums, dc_h5_type_bytes(s->label_type), d->part.row_lo, n, raw);
         dc_data_widen_labels(raw, n, s->label_type);
     }
     st = dc_data_number_labels(comm, d, raw);
@@ -226,16 +228,25 @@ out:
     return st;
 }
 
-static dc_status load_rows(dc_comm *comm, dc_dataset *d, const dc_data_shape *s, uint64_t seed)
+static dc_status generate_rows(dc_comm *comm, dc_dataset *d, const dc_data_shape *s, uint64_t seed)
+{
+    dc_data_generate(seed, &d->part, d->X, d->y);
+    return load_labels(comm, d, s, NULL);
+}
+
+static dc_status load_rows(dc_comm *comm, dc_dataset *d, const dc_data_shape *s)
 {
     dc_status st = DC_OK;
-    if (s->builtin)
-        dc_data_generate(seed, &d->part, d->X, d->y);
-    else
-        DC_TRY(dc_data_status(
-            dc_h5_read_part(comm, d->source, "/X", dc_data_h5_type(d->dtype), &d->part, (size_t)d->D, d->X)));
-    if (d->y) DC_TRY(load_labels(comm, d, s));
+    dc_data_sums *sums = NULL;
+    const size_t row_bytes = (size_t)d->D * dc_dtype_bytes(d->dtype);
+    DC_TRY_ALL(comm, dc_data_sums_create(&s->promise, d->part.N, dc_comm_size(comm), &sums));
+    DC_TRY(dc_data_status(
+        dc_h5_read_part(comm, d->source, "/X", dc_data_h5_type(d->dtype), &d->part, (size_t)d->D, d->X)));
+    dc_data_sums_add_rows(sums, row_bytes, d->part.row_lo, dc_part_rows(&d->part), d->X);
+    if (d->y) DC_TRY(load_labels(comm, d, s, sums));
+    DC_TRY(dc_data_sums_compare(comm, sums, d->source, &d->checksum));
 out:
+    dc_data_sums_destroy(&sums);
     return st;
 }
 
@@ -270,7 +281,7 @@ dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx rows, int sha
     memcpy(d->image_shape, shape.image_shape, sizeof d->image_shape);
     snprintf(d->source, sizeof d->source, "%s", path);
     DC_TRY_ALL(comm, take_memory(d, shape.head.has_labels, dc_comm_node_size(comm)));
-    DC_TRY(load_rows(comm, d, &shape, seed));
+    DC_TRY(shape.builtin ? generate_rows(comm, d, &shape, seed) : load_rows(comm, d, &shape));
     DC_TRY(examine(comm, d, K));
     *out = d;
 out:

@@ -24,6 +24,8 @@ dc_status dc_row_stream_open(dc_comm *comm, const char *path, dc_row_stream *s)
     dc_comm_bcast(comm, &shape, sizeof shape, 0);
     s->head = shape.head;
     s->label_type = (int)shape.label_type;
+    s->checksum = dc_data_checksum_of(&shape.promise, s->head.N, dc_comm_size(comm));
+    DC_TRY_ALL(comm, dc_data_sums_create(&shape.promise, s->head.N, dc_comm_size(comm), &s->sums));
 out:
     return st;
 }
@@ -37,13 +39,16 @@ static dc_part piece_of(const dc_row_stream *s, dc_gidx lo, int64_t n)
     return piece;
 }
 
-static dc_status read_labels(dc_comm *comm, dc_row_stream *s, dc_gidx lo, int64_t n)
+/* sums: NULL if these labels are read once more. */
+static dc_status read_labels(dc_comm *comm, dc_row_stream *s, dc_gidx lo, int64_t n, dc_data_sums *sums)
 {
     const dc_part piece = piece_of(s, lo, n);
     const dc_h5_type type = (dc_h5_type)s->label_type;
     const dc_status st = dc_data_status(dc_h5_read_part(comm, s->source, "/y", type, &piece, 1, s->raw));
-    if (st == DC_OK) dc_data_widen_labels(s->raw, n, type);
-    return st;
+    if (st != DC_OK) return st;
+    if (sums) dc_data_sums_add_labels(sums, dc_h5_type_bytes(type), piece.row_lo, n, s->raw);
+    dc_data_widen_labels(s->raw, n, type);
+    return DC_OK;
 }
 
 static dc_status find_classes(dc_comm *comm, dc_row_stream *s)
@@ -57,7 +62,7 @@ static dc_status find_classes(dc_comm *comm, dc_row_stream *s)
     DC_TRY_ALL(comm, dc_u64set_init(&set));
     for (int64_t r = 0; r < rounds; r++) {
         const int64_t lo = DC_MIN(r * s->capacity, n), rows = DC_MIN(s->capacity, n - lo);
-        DC_TRY(read_labels(comm, s, lo, rows));
+        DC_TRY(read_labels(comm, s, lo, rows, NULL));
         DC_TRY_ALL(comm, dc_data_collect_labels(s->raw, rows, &set));
     }
     DC_TRY(dc_data_join_labels(comm, &set, &s->value, &C));
@@ -133,9 +138,10 @@ dc_status dc_row_stream_read(dc_comm *comm, dc_row_stream *s, int64_t n)
     s->n = n;
     DC_TRY(dc_data_status(
         dc_h5_read_part(comm, s->source, "/X", dc_data_h5_type(s->head.dtype), &piece, (size_t)s->head.D, s->X)));
+    dc_data_sums_add_rows(s->sums, (size_t)s->head.D * dc_dtype_bytes(s->head.dtype), piece.row_lo, n, s->X);
     DC_TRY_ALL(comm, check_finite(s));
     if (s->y) {
-        DC_TRY(read_labels(comm, s, s->next, n));
+        DC_TRY(read_labels(comm, s, s->next, n, s->sums));
         for (int64_t i = 0; i < n; i++) s->y[i] = dc_data_label_number(s->value, (size_t)s->C, s->raw[i]);
     }
     s->next += n;
@@ -143,8 +149,15 @@ out:
     return st;
 }
 
+dc_status dc_row_stream_end(dc_comm *comm, dc_row_stream *s)
+{
+    DC_ASSERT(s->next == dc_part_rows(&s->part));
+    return dc_data_sums_compare(comm, s->sums, s->source, &s->checksum);
+}
+
 void dc_row_stream_close(dc_row_stream *s)
 {
+    dc_data_sums_destroy(&s->sums);
     dc_mem_free(&s->X);
     dc_mem_free(&s->y);
     dc_mem_free(&s->raw);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "dcmpi/fault.h"
+#include "dcmpi/heartbeat.h"
 #include "dcmpi/mem.h"
 
 enum { ALIGN_BYTES = 1 << 20, COMPACT_MAX = 65535 };
@@ -46,15 +47,15 @@ static dc_status create_file(const char *path, hid_t *file)
     return st;
 }
 
-static dc_status open_file(const char *path, unsigned flags, hid_t *file, int64_t *bytes)
+static dc_status open_file(const char *path, unsigned flags, hid_t *file, dc_file_state *state)
 {
-    dc_status st = dc_h5_check_regular(path, bytes);
+    dc_status st = dc_h5_check_regular(path, state);
     if (st != DC_OK) return st;
     const htri_t is_hdf5 = H5Fis_hdf5(path);
     if (is_hdf5 < 0) return DC_FAIL(DC_ERR_IO, "cannot read %s: %s", path, dc_h5_error());
     if (is_hdf5 == 0)
         return DC_FAIL(DC_ERR_FORMAT, "%s (%lld bytes) is not an HDF5 file; for data: dcmpi convert IN OUT.h5", path,
-                       (long long)*bytes);
+                       (long long)state->bytes);
     const hid_t fapl = dc_h5_access();
     *file = H5Fopen(path, flags, fapl);
     if (*file < 0 && flags == H5F_ACC_RDONLY && dc_h5_read_error() == DC_ERR_FORMAT)
@@ -80,7 +81,7 @@ dc_status dc_h5_open(dc_h5 **out, const char *path, dc_h5_mode mode)
     if (mode == DC_H5_CREATE)
         DC_TRY(create_file(path, &h5->file));
     else
-        DC_TRY(open_file(path, mode == DC_H5_APPEND ? H5F_ACC_RDWR : H5F_ACC_RDONLY, &h5->file, &h5->bytes));
+        DC_TRY(open_file(path, mode == DC_H5_APPEND ? H5F_ACC_RDWR : H5F_ACC_RDONLY, &h5->file, &h5->state));
     *out = h5;
 out:
     if (st != DC_OK && h5) {
@@ -114,6 +115,20 @@ dc_status dc_h5_close(dc_h5 **p)
     dc_mem_free(&h5->path);
     dc_mem_free(p);
     return st;
+}
+
+dc_file_state dc_h5_file_state(const dc_h5 *h5)
+{
+    return h5->state;
+}
+
+dc_status dc_h5_check_unchanged(dc_h5 *h5)
+{
+    void *fd = NULL; /* int, of the library's own driver */
+    if (h5->in_memory || h5->mode != DC_H5_READ) return DC_OK;
+    if (H5Fget_vfd_handle(h5->file, H5P_DEFAULT, &fd) < 0)
+        return DC_FAIL(DC_ERR_IO, "cannot look at %s: %s", h5->path, dc_h5_error());
+    return dc_file_unchanged_fd(*(const int *)fd, h5->path, &h5->state, DC_ERR_FORMAT);
 }
 
 /* ---- Datasets ---------------------------------------------------------------------------------------------------- */
@@ -156,6 +171,7 @@ static dc_status transfer_rows(dc_h5 *h5, const char *name, dc_h5_type type, dc_
     DC_TRY(check_rows(h5, name, &info, row, n));
     file_space = H5Dget_space(dset);
     DC_TRY(dc_h5_select_rows(file_space, row, n, &mem_space));
+    dc_heartbeat();
     if (in && H5Dwrite(dset, mem_type, mem_space, file_space, H5P_DEFAULT, in) < 0)
         st = DC_FAIL(DC_ERR_IO, "cannot write '%s' to %s: %s", name, h5->path, dc_h5_error());
     else if (!in && H5Dread(dset, mem_type, mem_space, file_space, H5P_DEFAULT, out) < 0)
@@ -266,6 +282,7 @@ static herr_t visit_one(hid_t root, const char *name, const H5O_info_t *object, 
 {
     visit_state *s = ctx;
     (void)root;
+    dc_heartbeat();
     if (object->type != H5O_TYPE_DATASET) return 0;
     char full[DC_PATH_MAX];
     dc_h5_info info;

@@ -147,14 +147,14 @@ static dc_status check_header(const block *b)
     dc_status st = DC_OK;
     dc_h5 *h5 = NULL;
     dc_h5_info info;
-    dc_gidx width = 1;
+    int64_t width;
     DC_TRY(dc_h5_open(&h5, b->path, DC_H5_READ));
     DC_TRY(dc_h5_dataset_info(h5, b->name, &info));
-    for (int i = 1; i < info.n_dims; i++) width *= info.dims[i];
+    DC_TRY(dc_h5_row_width(b->path, b->name, &info, &width));
     if (info.type != b->type || !info.exact)
         st = DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is not stored as little-endian %s; run it through dcmpi convert", b->path,
                      b->name, dc_h5_type_name(b->type));
-    else if (info.n_dims < 1 || info.dims[0] < b->part->N || width != (dc_gidx)b->width)
+    else if (info.n_dims < 1 || info.dims[0] < b->part->N || width != (int64_t)b->width)
         st = DC_FAIL(DC_ERR_FORMAT, "%s: '%s' has %lld rows of %lld elements, %lld of %lld are needed", b->path,
                      b->name, (long long)(info.n_dims ? info.dims[0] : 0), (long long)width, (long long)b->part->N,
                      (long long)b->width);
@@ -169,10 +169,10 @@ out:
 /* Every node must see the same file. Collective. */
 static dc_status check_visible(dc_comm *comm, const char *path)
 {
-    int64_t bytes = 0;
-    dc_status st = dc_agree(comm, dc_h5_check_regular(path, &bytes));
+    dc_file_state state = {0};
+    dc_status st = dc_agree(comm, dc_h5_check_regular(path, &state));
     if (st != DC_OK) return st;
-    int64_t extremes[2] = {bytes, -bytes};
+    int64_t extremes[2] = {state.bytes, -state.bytes};
     dc_comm_max_i64(comm, extremes, 2);
     if (extremes[0] == -extremes[1]) return DC_OK;
     return DC_FAIL(DC_ERR_IO,

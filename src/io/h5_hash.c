@@ -4,39 +4,22 @@
 #include "h5_private.h"
 
 #include <string.h>
-#include <xxhash.h>
 
 #include "dcmpi/mem.h"
 
 enum { PIECE_BYTES = 4 << 20, DIGITS = 16 };
 
-uint64_t dc_h5_hash_rows(size_t row_bytes, dc_gidx first, dc_gidx n, const void *rows)
-{
-    uint64_t sum = 0;
-    for (dc_gidx i = 0; i < n; i++)
-        sum += XXH3_64bits_withSeed((const char *)rows + (size_t)i * row_bytes, row_bytes, (uint64_t)(first + i));
-    return sum;
-}
-
-/* Rows of a dataset, and bytes of one of them. */
-static size_t shape_rows(const dc_h5_info *info, dc_gidx *rows)
-{
-    size_t row_bytes = dc_h5_type_bytes(info->type);
-    *rows = info->n_dims ? info->dims[0] : 1;
-    for (int i = 1; i < info->n_dims; i++) row_bytes = dc_mul_size(row_bytes, (size_t)info->dims[i]);
-    return row_bytes;
-}
-
 dc_status dc_h5_hash_range(dc_h5 *h5, const char *name, dc_gidx first, dc_gidx n, uint64_t *hash)
 {
     dc_status st = DC_OK;
     dc_h5_info info;
-    dc_gidx all;
+    int64_t width;
     char *piece = NULL;
     *hash = 0;
     DC_TRY(dc_h5_dataset_info(h5, name, &info));
     if (!info.exact) return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is stored in a type that is not ours", h5->path, name);
-    const size_t row_bytes = shape_rows(&info, &all);
+    DC_TRY(dc_h5_row_width(h5->path, name, &info, &width));
+    const size_t row_bytes = (size_t)width * info.item_bytes;
     const dc_gidx step = DC_MAX((dc_gidx)(PIECE_BYTES / DC_MAX(row_bytes, (size_t)1)), (dc_gidx)1);
     DC_TRY(dc_mem_alloc_raw(&piece, (size_t)DC_MIN(step, n), row_bytes, "rows to hash"));
     for (dc_gidx row = first; row < first + n; row += step) {
@@ -52,11 +35,8 @@ out:
 dc_status dc_h5_hash_dataset(dc_h5 *h5, const char *name, uint64_t *hash)
 {
     dc_h5_info info;
-    dc_gidx rows;
     const dc_status st = dc_h5_dataset_info(h5, name, &info);
-    if (st != DC_OK) return st;
-    (void)shape_rows(&info, &rows);
-    return dc_h5_hash_range(h5, name, 0, rows, hash);
+    return st == DC_OK ? dc_h5_hash_range(h5, name, 0, info.n_dims ? info.dims[0] : 1, hash) : st;
 }
 
 dc_status dc_h5_put_hash(dc_h5 *h5, const char *name, uint64_t hash)
@@ -66,17 +46,31 @@ dc_status dc_h5_put_hash(dc_h5 *h5, const char *name, uint64_t hash)
     return dc_h5_put_attr_str(h5, name, "xxh3", text);
 }
 
+dc_status dc_h5_get_attr_hash(dc_h5 *h5, const char *object, const char *attr, uint64_t *hash)
+{
+    char text[DIGITS + 2];
+    const dc_status st = dc_h5_get_attr_str(h5, object, attr, text, sizeof text);
+    if (st != DC_OK) return st;
+    if (strlen(text) != DIGITS || strspn(text, "0123456789abcdefABCDEF") != DIGITS)
+        return DC_FAIL(DC_ERR_FORMAT, "%s: attribute '%s' of '%s' is no checksum of 16 hex digits: %s", h5->path, attr,
+                       object, text);
+    *hash = strtoull(text, NULL, 16);
+    return DC_OK;
+}
+
+dc_status dc_h5_fail_hash(const char *path, const char *name, uint64_t found, uint64_t stored)
+{
+    return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is damaged: its checksum is %016llx, stored is %016llx", path, name,
+                   (unsigned long long)found, (unsigned long long)stored);
+}
+
 dc_status dc_h5_check_hash(dc_h5 *h5, const char *name)
 {
-    char stored[DIGITS + 2], found[DIGITS + 1];
-    uint64_t hash;
+    uint64_t stored, found;
     dc_status st = DC_OK;
-    DC_TRY(dc_h5_get_attr_str(h5, name, "xxh3", stored, sizeof stored));
-    DC_TRY(dc_h5_hash_dataset(h5, name, &hash));
-    snprintf(found, sizeof found, "%016llx", (unsigned long long)hash);
-    if (strcmp(stored, found) != 0)
-        st = DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is damaged: its checksum is %s, stored is %s", h5->path, name, found,
-                     stored);
+    DC_TRY(dc_h5_get_attr_hash(h5, name, "xxh3", &stored));
+    DC_TRY(dc_h5_hash_dataset(h5, name, &found));
+    if (stored != found) st = dc_h5_fail_hash(h5->path, name, found, stored);
 out:
     return st;
 }

@@ -18,7 +18,7 @@ static dc_status make_handle(dc_h5 **out, const char *name, dc_h5_mode mode, siz
     *out = NULL;
     dc_h5_setup();
     DC_TRY(dc_mem_alloc(&h5, 1, sizeof *h5, "HDF5 handle"));
-    *h5 = (dc_h5){.file = -1, .mode = mode, .in_memory = true, .bytes = (int64_t)bytes};
+    *h5 = (dc_h5){.file = -1, .mode = mode, .in_memory = true, .state.bytes = (int64_t)bytes};
     DC_TRY(dc_mem_alloc(&h5->path, strlen(name) + 1, 1, "file name"));
     memcpy(h5->path, name, strlen(name) + 1);
     *out = h5;

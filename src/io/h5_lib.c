@@ -1,4 +1,4 @@
-/* What every file of src/io needs of the HDF5 library: quiet errors turned into text, element types, access lists, and
+/* What every file of src/io needs of the HDF5 library: quiet errors turned into text, access lists, and
  * a lookup that does not trust the file.
  *
  * A file from elsewhere may point outside itself (soft and external links, external storage, virtual datasets), ask for
@@ -117,98 +117,6 @@ const char *dc_h5_version(void)
     return text;
 }
 
-/* ---- Types ------------------------------------------------------------------------------------------------------ */
-
-/* IEEE 754 binary16, which HDF5 1.10 does not predefine: sign bit 15, exponent bits 10-14, mantissa bits 0-9. */
-static hid_t half_type(void)
-{
-    const hid_t t = H5Tcopy(H5T_IEEE_F32LE);
-    H5Tset_fields(t, 15, 10, 5, 0, 10);
-    H5Tset_size(t, 2);
-    H5Tset_ebias(t, 15);
-    return t;
-}
-
-hid_t dc_h5_type_id(dc_h5_type type)
-{
-    switch (type) {
-    case DC_H5_U8:
-        return H5Tcopy(H5T_STD_U8LE);
-    case DC_H5_F16:
-        return half_type();
-    case DC_H5_F32:
-        return H5Tcopy(H5T_IEEE_F32LE);
-    case DC_H5_F64:
-        return H5Tcopy(H5T_IEEE_F64LE);
-    case DC_H5_I32:
-        return H5Tcopy(H5T_STD_I32LE);
-    case DC_H5_I64:
-        return H5Tcopy(H5T_STD_I64LE);
-    case DC_H5_OTHER:
-        break;
-    }
-    return -1;
-}
-
-static const struct {
-    const char *name;
-    size_t bytes;
-} type_table[] = {
-    [DC_H5_U8] = {"uint8", 1},           [DC_H5_F16] = {"float16", 2}, [DC_H5_F32] = {"float32", 4},
-    [DC_H5_F64] = {"float64", 8},        [DC_H5_I32] = {"int32", 4},   [DC_H5_I64] = {"int64", 8},
-    [DC_H5_OTHER] = {"another type", 0},
-};
-
-const char *dc_h5_type_name(dc_h5_type type)
-{
-    return type_table[type].name;
-}
-size_t dc_h5_type_bytes(dc_h5_type type)
-{
-    return type_table[type].bytes;
-}
-
-static dc_h5_type integer_kind(hid_t t)
-{
-    const bool is_signed = H5Tget_sign(t) == H5T_SGN_2;
-    switch (H5Tget_size(t)) {
-    case 1:
-        return is_signed ? DC_H5_OTHER : DC_H5_U8;
-    case 4:
-        return is_signed ? DC_H5_I32 : DC_H5_OTHER;
-    case 8:
-        return is_signed ? DC_H5_I64 : DC_H5_OTHER;
-    default:
-        return DC_H5_OTHER;
-    }
-}
-
-static dc_h5_type float_kind(hid_t t)
-{
-    switch (H5Tget_size(t)) {
-    case 2:
-        return DC_H5_F16;
-    case 4:
-        return DC_H5_F32;
-    case 8:
-        return DC_H5_F64;
-    default:
-        return DC_H5_OTHER;
-    }
-}
-
-static void describe_type(hid_t t, dc_h5_info *info)
-{
-    const H5T_class_t kind = H5Tget_class(t);
-    info->integer = kind == H5T_INTEGER || kind == H5T_ENUM;
-    info->floating = kind == H5T_FLOAT;
-    info->type = kind == H5T_INTEGER ? integer_kind(t) : kind == H5T_FLOAT ? float_kind(t) : DC_H5_OTHER;
-    info->item_bytes = H5Tget_size(t);
-    const hid_t ours = dc_h5_type_id(info->type);
-    info->exact = ours >= 0 && H5Tequal(t, ours) > 0;
-    dc_h5_drop(ours);
-}
-
 /* ---- Lookup ----------------------------------------------------------------------------------------------------- */
 
 static const char *kind_of(mode_t mode)
@@ -216,7 +124,7 @@ static const char *kind_of(mode_t mode)
     return S_ISDIR(mode) ? "a directory" : S_ISFIFO(mode) ? "a pipe" : S_ISSOCK(mode) ? "a socket" : "a device";
 }
 
-dc_status dc_h5_check_regular(const char *path, int64_t *bytes)
+dc_status dc_h5_check_regular(const char *path, dc_file_state *state)
 {
     struct stat s;
     if (stat(path, &s) != 0 || dc_fault(DC_FAULT_FILE_STAT))
@@ -224,9 +132,9 @@ dc_status dc_h5_check_regular(const char *path, int64_t *bytes)
     if (!S_ISREG(s.st_mode)) return DC_FAIL(DC_ERR_FORMAT, "%s is %s, not an HDF5 file", path, kind_of(s.st_mode));
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return DC_FAIL(DC_ERR_IO, "cannot read %s: %s; check its permissions", path, strerror(errno));
+    const dc_status st = dc_file_state_of(fd, path, state);
     close(fd);
-    *bytes = (int64_t)s.st_size;
-    return DC_OK;
+    return st;
 }
 
 int dc_h5_link_kind(hid_t file, const char *name)
@@ -325,12 +233,25 @@ dc_status dc_h5_describe(dc_h5 *h5, const char *name, hid_t dset, dc_h5_info *in
     if (ok) {
         info->n_dims = n_dims;
         for (int i = 0; i < n_dims; i++) info->dims[i] = dims[i] > INT64_MAX ? INT64_MAX : (dc_gidx)dims[i];
-        describe_type(type, info);
+        dc_h5_describe_type(type, info);
     }
     dc_h5_drop(type);
     dc_h5_drop(space);
     if (ok) return DC_OK;
     return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' has no shape with 0 to %d dimensions", h5->path, name, DC_H5_MAX_DIMS);
+}
+
+dc_status dc_h5_row_width(const char *path, const char *name, const dc_h5_info *info, int64_t *width)
+{
+    int64_t product = 1, bytes;
+    bool fits = true;
+    for (int i = 1; i < info->n_dims; i++) fits = fits && !__builtin_mul_overflow(product, info->dims[i], &product);
+    fits = fits && !__builtin_mul_overflow(product, (int64_t)DC_MAX(info->item_bytes, (size_t)1), &bytes);
+    *width = product;
+    return fits
+               ? DC_OK
+               : DC_FAIL(DC_ERR_FORMAT,
+                         "%s: '%s' has rows larger than any file: the product of its dimensions overflows", path, name);
 }
 
 /* Bytes that the shape claims, SIZE_MAX if beyond size_t. */
@@ -351,7 +272,7 @@ dc_status dc_h5_check_storage(dc_h5 *h5, const char *name, hid_t dset, const dc_
     const hid_t dcpl = H5Dget_create_plist(dset);
     const bool filtered = H5Pget_layout(dcpl) == H5D_CHUNKED && H5Pget_nfilters(dcpl) > 0;
     dc_h5_drop(dcpl);
-    const size_t stored = DC_MIN((size_t)H5Dget_storage_size(dset), (size_t)h5->bytes);
+    const size_t stored = DC_MIN((size_t)H5Dget_storage_size(dset), (size_t)h5->state.bytes);
     const size_t possible = filtered ? dc_mul_size(stored, MAX_EXPANSION) : stored;
     if (claimed <= possible && claimed != SIZE_MAX) return DC_OK;
     return DC_FAIL(DC_ERR_FORMAT,

@@ -4,13 +4,14 @@
 
 #include <hdf5.h>
 
+#include "dcmpi/file.h"
 #include "dcmpi/h5.h"
 
 struct dc_h5 {
     hid_t file;
     dc_h5_mode mode;
-    bool in_memory; /* nothing to force to disk */
-    int64_t bytes;  /* length of the file when it was opened for reading */
+    bool in_memory;      /* nothing to force to disk */
+    dc_file_state state; /* of the file when it was opened for reading; of an image its length */
     char *path;
     int failed_drops; /* dc_h5_failed_drops() when it was opened */
 };
@@ -39,11 +40,11 @@ hid_t dc_h5_creation(void);
 /* Little-endian type of `type`, the same in memory and file; the caller drops it. -1 for DC_H5_OTHER. */
 hid_t dc_h5_type_id(dc_h5_type type);
 const char *dc_h5_type_name(dc_h5_type type);
-size_t dc_h5_type_bytes(dc_h5_type type);
+/* Fills in all but the shape. */
+void dc_h5_describe_type(hid_t type, dc_h5_info *info);
 
-/* DC_OK if `path` is a regular file that this process can read; *bytes gets its size. Errors: DC_ERR_IO, DC_ERR_FORMAT.
- */
-DC_CHECKED dc_status dc_h5_check_regular(const char *path, int64_t *bytes);
+/* DC_OK if `path` is a regular file that this process can read. Errors: DC_ERR_IO, DC_ERR_FORMAT. */
+DC_CHECKED dc_status dc_h5_check_regular(const char *path, dc_file_state *state);
 /* Opens a dataset of our handle that is reached by hard links alone, holds its data in the same file, and needs no
  * filter that is missing. The caller drops *dset. Errors: DC_ERR_FORMAT. */
 DC_CHECKED dc_status dc_h5_open_dataset(dc_h5 *h5, const char *name, hid_t *dset);

@@ -13,6 +13,7 @@
 
 #include "dcmpi/comm.h"
 #include "dcmpi/fault.h"
+#include "dcmpi/file.h"
 #include "dcmpi/mem.h"
 
 typedef struct {
@@ -31,6 +32,7 @@ struct dc_h5_stream {
     size_t n_arrays;
     int64_t bytes; /* length of the file when rank 0 has made it */
     int fd;        /* of this rank, -1 if none */
+    int made;      /* rank 0: the file that it made, whoever has the name by now; -1 if none */
 };
 
 static dc_status name_files(dc_h5_stream *s, const char *path)
@@ -59,19 +61,32 @@ static dc_status fail_space(const dc_h5_stream *s, int64_t bytes, int cause)
                    s->path, strerror(cause), (double)bytes / 0x1p20, free_mib, s->dir);
 }
 
-/* Reserves blocks for the first `bytes` bytes (< 0: for the whole file) and makes sure that the disk has them. */
-static dc_status reserve(dc_h5_stream *s, int flags, int64_t bytes)
+/* The part is new: what has its name already is not ours to remove. */
+static dc_status make_part(dc_h5_stream *s)
 {
-    const int fd = open(s->part, flags | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0666);
-    if (fd < 0) return DC_FAIL(DC_ERR_IO, "cannot create %s: %s; check the output directory", s->part, strerror(errno));
-    if (bytes < 0) bytes = (int64_t)lseek(fd, 0, SEEK_END);
+    s->made = open(s->part, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (s->made >= 0) return DC_OK;
+    if (errno == EEXIST) return DC_FAIL(DC_ERR_IO, "%s is in the way; move it away", s->part);
+    return DC_FAIL(DC_ERR_IO, "cannot create %s: %s; check the output directory", s->part, strerror(errno));
+}
+
+/* Reserves blocks for the first `bytes` bytes (< 0: for the whole file) and makes sure that the disk has them. */
+static dc_status reserve(dc_h5_stream *s, int64_t bytes)
+{
+    if (bytes < 0) bytes = (int64_t)lseek(s->made, 0, SEEK_END);
     s->bytes = bytes;
     int rc;
-    do rc = bytes > 0 ? posix_fallocate(fd, 0, bytes) : 0;
+    do rc = bytes > 0 ? posix_fallocate(s->made, 0, bytes) : 0;
     while (rc == EINTR);
-    if (rc == 0 && (fsync(fd) != 0 || dc_fault(DC_FAULT_RESULT_RESERVE))) rc = errno;
-    if (close(fd) != 0 && rc == 0) rc = errno;
+    if (rc == 0 && (fsync(s->made) != 0 || dc_fault(DC_FAULT_RESULT_RESERVE))) rc = errno;
     return rc == 0 ? DC_OK : fail_space(s, bytes, rc);
+}
+
+/* Who took the lock from a writer that seemed dead may have made another file of this name. */
+static dc_status check_part(const dc_h5_stream *s)
+{
+    if (dc_file_is(s->made, s->part)) return DC_OK;
+    return DC_FAIL(DC_ERR_IO, "%s is not the file any more that was written: something else has replaced it", s->part);
 }
 
 static size_t row_bytes(const array *a)
@@ -131,16 +146,15 @@ static dc_status make_skeleton(dc_h5_stream *s, dc_h5_fill fill, void *ctx)
 {
     dc_status st = DC_OK;
     dc_h5 *h5 = NULL;
-    if (unlink(s->part) != 0 && errno != ENOENT)
-        return DC_FAIL(DC_ERR_IO, "cannot replace %s: %s; check the output directory", s->part, strerror(errno));
-    DC_TRY(reserve(s, O_CREAT | O_EXCL, bytes_of_rows(s)));
+    DC_TRY(make_part(s));
+    DC_TRY(reserve(s, bytes_of_rows(s)));
     DC_TRY(dc_h5_open(&h5, s->part, DC_H5_CREATE));
     DC_TRY(create_arrays(h5, s));
     if (fill) DC_TRY(fill(ctx, h5));
     DC_TRY(dc_h5_visit(h5, stamp, &(stamping){s, h5}));
     for (size_t i = 0; i < s->n_arrays; i++) DC_TRY(dc_h5_slab_place(h5, s->arrays[i].spec.name, &s->arrays[i].place));
     DC_TRY(dc_h5_close(&h5));
-    DC_TRY(reserve(s, 0, -1));
+    DC_TRY(reserve(s, -1));
 out:
     if (st != DC_OK) (void)!dc_h5_close(&h5);
     return st;
@@ -183,6 +197,7 @@ static dc_status publish(const dc_h5_stream *s, dc_h5_fill finish, void *ctx)
 {
     dc_status st = DC_OK;
     dc_h5 *h5 = NULL;
+    DC_TRY(check_part(s));
     DC_TRY(dc_h5_open(&h5, s->part, DC_H5_APPEND));
     for (size_t i = 0; i < s->n_arrays; i++) DC_TRY(dc_h5_put_hash(h5, s->arrays[i].spec.name, s->arrays[i].hash));
     if (finish) {
@@ -192,6 +207,7 @@ static dc_status publish(const dc_h5_stream *s, dc_h5_fill finish, void *ctx)
     DC_TRY(dc_h5_put_attr_i64(h5, "/", "complete", (int64_t[]){1}, 1));
     DC_TRY(dc_h5_close(&h5));
     DC_TRY(confirm_all(s));
+    DC_TRY(check_part(s));
     if (dc_fault(DC_FAULT_RESULT_RENAME) || rename(s->part, s->path) != 0)
         DC_TRY(DC_FAIL(DC_ERR_IO, "cannot rename %s to %s: %s", s->part, s->path, strerror(errno)));
     DC_TRY(sync_directory(s->dir));
@@ -204,7 +220,9 @@ out:
 
 static void stream_free(dc_h5_stream **stream)
 {
-    if (*stream) dc_mem_free(&(*stream)->arrays);
+    if (!*stream) return;
+    if ((*stream)->made >= 0) close((*stream)->made);
+    dc_mem_free(&(*stream)->arrays);
     dc_mem_free(stream);
 }
 
@@ -212,7 +230,7 @@ static void stream_free(dc_h5_stream **stream)
 static void discard(dc_comm *comm, dc_h5_stream **stream)
 {
     if (*stream && (*stream)->fd >= 0) close((*stream)->fd);
-    if (dc_comm_rank(comm) == 0 && *stream) unlink((*stream)->part);
+    if (*stream && (*stream)->made >= 0 && dc_file_is((*stream)->made, (*stream)->part)) unlink((*stream)->part);
     dc_comm_barrier(comm); /* nobody returns while the remains are still there */
     stream_free(stream);
 }
@@ -224,7 +242,7 @@ static dc_status stream_alloc(dc_h5_stream **out, const char *path, const dc_par
     dc_h5_stream *s = NULL;
     DC_TRY(dc_mem_alloc(&s, 1, sizeof *s, "result file"));
     s->rows = *part;
-    s->fd = -1;
+    s->fd = s->made = -1;
     s->n_arrays = n;
     DC_TRY(dc_mem_alloc(&s->arrays, n, sizeof *s->arrays, "result arrays"));
     for (size_t i = 0; i < n; i++) s->arrays[i].spec = rows[i];

@@ -26,6 +26,11 @@ static int64_t number_of(const char *name, const char *suffix)
     return strcmp(name, expected) == 0 ? number : -1;
 }
 
+dc_ckpt_name dc_ckpt_name_of(const char *name)
+{
+    return number_of(name, "") >= 0 ? DC_CKPT_WHOLE : number_of(name, ".part") >= 0 ? DC_CKPT_PART : DC_CKPT_NONE;
+}
+
 static int ascending(const void *a, const void *b)
 {
     const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -35,7 +40,7 @@ static int ascending(const void *a, const void *b)
 static int count_names(DIR *d)
 {
     int n = 0;
-    for (const struct dirent *e; (e = readdir(d));) n += number_of(e->d_name, "") >= 0;
+    for (const struct dirent *e; (e = readdir(d));) n += dc_ckpt_name_of(e->d_name) == DC_CKPT_WHOLE;
     rewinddir(d);
     return n;
 }
@@ -63,7 +68,7 @@ static void remove_parts(const char *dir)
     DIR *d = opendir(dir);
     if (!d) return;
     for (const struct dirent *e; (e = readdir(d));)
-        if (number_of(e->d_name, ".part") >= 0) unlinkat(dirfd(d), e->d_name, 0);
+        if (dc_ckpt_name_of(e->d_name) == DC_CKPT_PART) unlinkat(dirfd(d), e->d_name, 0);
     closedir(d);
 }
 

@@ -160,6 +160,7 @@ static dc_status load_on_root(const char *path, dc_model *m)
     DC_TRY(dc_h5_open(&h5, path, DC_H5_READ));
     DC_TRY(load_layers(h5, path, m->net, m->params.value));
     DC_TRY(compare_scaling(h5, path, m->data));
+    DC_TRY(dc_h5_check_unchanged(h5));
 out:;
     const dc_status closed = dc_h5_close(&h5);
     return st == DC_OK ? closed : st;

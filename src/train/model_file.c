@@ -229,6 +229,7 @@ dc_status dc_trained_read(const char *path, dc_trained *t)
     DC_TRY(open_header(path, &h5, t));
     DC_TRY(take_memory(t));
     DC_TRY(read_arrays(h5, path, t));
+    DC_TRY(dc_h5_check_unchanged(h5));
 out:
     (void)!dc_h5_close(&h5);
     if (st != DC_OK) dc_trained_release(t);

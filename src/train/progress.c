@@ -14,13 +14,14 @@ enum { INTERVAL_MAX_S = 300, LINE_MAX_CHARS = 512 };
 
 dc_status dc_progress_open(dc_progress *p, const char *jsonl_path, double interval_s)
 {
+    dc_status st = DC_OK;
     *p = (dc_progress){.interval_s = interval_s};
     if (!dc_log_is_active() || !jsonl_path) return DC_OK;
-    p->jsonl = fopen(jsonl_path, "a");
-    if (!p->jsonl || dc_fault(DC_FAULT_METRICS_OPEN))
-        return DC_FAIL(DC_ERR_IO, "cannot open %s: %s; check run.output", jsonl_path, strerror(errno));
+    DC_TRY(dc_file_append(jsonl_path, &p->jsonl));
     setvbuf(p->jsonl, NULL, _IOLBF, 0);
-    return DC_OK;
+    if (dc_fault(DC_FAULT_METRICS_OPEN)) st = DC_FAIL(DC_ERR_IO, "cannot open %s: %s", jsonl_path, strerror(errno));
+out:
+    return st;
 }
 
 int64_t dc_progress_bytes(const dc_progress *p)

@@ -1,34 +1,42 @@
 /* A library to preload (LD_PRELOAD) that lets one call on one file fail, as a full disk, a lost connection or a file
  * system without locks would. Tests count the calls of a run first and then let each of them fail in turn.
  *
- *   FAILIO_MATCH=TEXT     files whose path contains TEXT (of rename: the old or the new one); without it nothing
- * happens FAILIO_CALL=NAME      open, write (and pwrite, writev, pwritev, aio_write), fsync, rename, fallocate,
- * truncate, flock, unlink, close; any of them if not given FAILIO_AT=N           the N-th such call fails, counted in
- * each process; 0: none; N+: also all that follow FAILIO_ERROR=NAME     ENOSPC, EDQUOT, EIO (default), EINTR, EROFS,
- * EFBIG, ENOLCK, EACCES, or SHORT: half is written FAILIO_RANK=R         only in this rank of an Open MPI job
- *   FAILIO_LOG=FILE       each such call is appended as "rank call path"
+ *   FAILIO_MATCH=TEXT   files whose path contains TEXT (of rename: the old or the new one); not given: none
+ *   FAILIO_CALL=NAME    open, write (and pwrite, writev, pwritev, aio_write), fsync, rename, fallocate, truncate,
+ *                       flock, unlink, close; any of them if not given; read (and its like) only if given
+ *   FAILIO_AT=N         the N-th such call fails, counted in each process; 0: none; N+: also all that follow
+ *   FAILIO_ERROR=NAME   ENOSPC, EDQUOT, EIO (default), EINTR, EROFS, EFBIG, ENOLCK, EACCES; SHORT: half is written;
+ *                       LOCAL: flock succeeds, for whoever has the lock is on another node; of read also SHRINK, TOUCH:
+ *                       somebody else shortens the file to half, or writes to it; TERM, SEGV: the process is sent
+ *                       SIGTERM, or crashes
+ *   FAILIO_BYTES=N      only reads of at least N bytes
+ *   FAILIO_RANK=R       only in this rank of an Open MPI job
+ *   FAILIO_LOG=FILE     each such call is appended as "rank call path"
  */
 #include <aio.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 4096, SHORT_WRITE = -1 };
+enum { PATH_BYTES = 4096, SHORT_WRITE = -1, LOCAL_LOCK = -2, SHRINK = -3, TOUCH = -4, TERM = -5, SEGV = -6 };
 
 static const struct {
     const char *name;
     int number;
-} errors[] = {{"ENOSPC", ENOSPC}, {"EDQUOT", EDQUOT}, {"EIO", EIO},       {"EINTR", EINTR},      {"EROFS", EROFS},
-              {"EFBIG", EFBIG},   {"ENOLCK", ENOLCK}, {"EACCES", EACCES}, {"SHORT", SHORT_WRITE}};
+} errors[] = {{"ENOSPC", ENOSPC}, {"EDQUOT", EDQUOT}, {"EIO", EIO},       {"EINTR", EINTR},       {"EROFS", EROFS},
+              {"EFBIG", EFBIG},   {"ENOLCK", ENOLCK}, {"EACCES", EACCES}, {"SHORT", SHORT_WRITE}, {"LOCAL", LOCAL_LOCK},
+              {"SHRINK", SHRINK}, {"TOUCH", TOUCH},   {"TERM", TERM},     {"SEGV", SEGV}};
 
 static const char *setting(const char *name, const char *fallback)
 {
@@ -168,6 +176,57 @@ int aio_write(struct aiocb *request)
     return error ? fail(error) : NEXT(aio_write)(request);
 }
 
+/* ---- Calls that read --------------------------------------------------------------------------------------------- */
+
+/* What somebody else does in this moment. */
+static void change(int fd, int how)
+{
+    char link[64];
+    struct stat s;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    if (how == SHRINK && fstat(fd, &s) == 0) (void)!truncate(link, s.st_size / 2);
+    if (how == TERM) kill(getpid(), SIGTERM);
+    if (how == SEGV) raise(SIGSEGV);
+    if (how == TOUCH) (void)!utimensat(AT_FDCWD, link, NULL, 0);
+}
+
+/* Whether the call fails. */
+static bool read_fails(int fd, size_t n)
+{
+    if (strcmp(setting("FAILIO_CALL", ""), "read") != 0 || n < strtoul(setting("FAILIO_BYTES", "0"), NULL, 10))
+        return false;
+    const int error = verdict_fd("read", fd);
+    if (error < SHORT_WRITE) change(fd, error);
+    if (error > 0) fail(error);
+    return error > 0;
+}
+
+ssize_t read(int fd, void *data, size_t n)
+{
+    return read_fails(fd, n) ? -1 : NEXT(read)(fd, data, n);
+}
+
+#define PREAD_LIKE(name)                                                                                               \
+    ssize_t name(int fd, void *data, size_t n, off_t at)                                                               \
+    {                                                                                                                  \
+        return read_fails(fd, n) ? -1 : NEXT(name)(fd, data, n, at);                                                   \
+    }
+PREAD_LIKE(pread)
+PREAD_LIKE(pread64)
+
+ssize_t readv(int fd, const struct iovec *pieces, int n)
+{
+    return read_fails(fd, pieces[0].iov_len) ? -1 : NEXT(readv)(fd, pieces, n);
+}
+
+#define PREADV_LIKE(name)                                                                                              \
+    ssize_t name(int fd, const struct iovec *pieces, int n, off_t at)                                                  \
+    {                                                                                                                  \
+        return read_fails(fd, pieces[0].iov_len) ? -1 : NEXT(name)(fd, pieces, n, at);                                 \
+    }
+PREADV_LIKE(preadv)
+PREADV_LIKE(preadv64)
+
 /* ---- Other calls on an open file --------------------------------------------------------------------------------- */
 
 #define ON_FD(name, call)                                                                                              \
@@ -215,5 +274,6 @@ TRUNCATE_LIKE(ftruncate64)
 int flock(int fd, int operation)
 {
     const int error = verdict_fd("flock", fd);
+    if (error == LOCAL_LOCK) return 0;
     return error ? fail(error) : (int)syscall(SYS_flock, fd, operation);
 }

@@ -1,0 +1,41 @@
+/* Locks by files: one process at a time writes into a directory, or one output file.
+ *
+ * The lock file says who has it: host, process, job, since when. It is there for as long as its owner works; an owner
+ * that was killed leaves it behind, and the next one takes it over. While a lock is held a thread touches the file once
+ * a minute, whatever the program is busy with: that is the sign of life that other hosts go by. All functions are
+ * local; in a job rank 0 calls them. */
+#ifndef DCMPI_LOCK_H
+#define DCMPI_LOCK_H
+
+#include <sys/types.h>
+
+#include "dcmpi/base.h"
+
+typedef struct dc_lock dc_lock;
+
+/* Takes the lock file `path` (made if missing) for this process; *out is owned by the caller. `what` and `advice` are
+ * for messages: "output directory runs/x", "set run.output". A lock whose owner is gone is taken over (see
+ * dc_lock_previous_owner). Who is gone:
+ *   - on this host: a process that does not exist, or whose kernel says that nobody has the file's flock;
+ *   - on another host, or in another PID namespace without flock: one without a sign of life for 10 minutes by the
+ *     clock of the file system, whatever flock says, for some file systems keep it to a node;
+ *   - the earlier part of this very job: Slurm ended it before it started the job again (SLURM_RESTART_COUNT).
+ * Errors: DC_ERR_BUSY names the owner's host, process, job, age and last sign of life; DC_ERR_IO (the file cannot be
+ * made, is a link or somebody else's), DC_ERR_USAGE (path too long), DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_lock_acquire(const char *path, const char *what, const char *advice, dc_lock **out);
+/* Whether the lock file was there already: its owner was killed, and may have left unfinished files. */
+bool dc_lock_was_left(const dc_lock *lock);
+/* Who left it behind, for a warning; "" if nobody did. Valid until release. */
+const char *dc_lock_previous_owner(const dc_lock *lock);
+/* Whom new files in that directory belong to: not always this process's user (network file systems map users). */
+uid_t dc_lock_user(const dc_lock *lock);
+/* Whether the lock is still ours; call it as often as you like, about once a minute it looks and gives a sign of life.
+ * NULL is legal. Errors: DC_ERR_BUSY (another process has taken it, because this one gave no sign of life for too
+ * long), then each time. */
+DC_CHECKED dc_status dc_lock_beat(dc_lock *lock);
+/* Looks at once; else like dc_lock_beat: before a result gets its name. */
+DC_CHECKED dc_status dc_lock_confirm(dc_lock *lock);
+/* Removes the file, unless another process has it now, and sets *lock to NULL; accepts NULL. */
+void dc_lock_release(dc_lock **lock);
+
+#endif

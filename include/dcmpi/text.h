@@ -1,0 +1,20 @@
+/* Text that others wrote, made safe to print: names in files, attributes, paths. What does not print (control
+ * characters, so also escape sequences of terminals; bytes that are no UTF-8) becomes '?'. */
+#ifndef DCMPI_TEXT_H
+#define DCMPI_TEXT_H
+
+#include "dcmpi/base.h"
+
+/* Bytes of the UTF-8 character at s[0..n), or 0 if there is none; *code gets its number. */
+size_t dc_utf8_char(const char *s, size_t n, uint32_t *code);
+/* No control character, Unicode line break or byte order mark, which YAML folds or drops. */
+bool dc_char_is_printable(uint32_t code);
+/* Printable UTF-8 in one line. */
+bool dc_text_is_clean(const char *text);
+
+/* In place; the length stays. Characters of `keep` (such as "\n") are left. */
+void dc_text_clean(char *text, const char *keep);
+/* A copy of text[n] for a message, in one line; too long: the front is cut and replaced by "...". cap >= 8. */
+void dc_printable(char *out, size_t cap, const char *text, size_t n);
+
+#endif

@@ -1,0 +1,137 @@
+/* Are the rows that were read those that were written? convert stores checksums of /X and /y that are sums over the
+ * rows, so that each rank adds up its own and one reduction compares; and a file that changes while it is read is no
+ * longer the file whose header was read (the library gives zeros for what is gone).
+ *
+ * Files of older versions have one XXH3 of all bytes of /X in their order instead, which only a single rank can make.
+ */
+#include <string.h>
+#include <xxhash.h>
+
+#include "data_priv.h"
+#include "dcmpi/comm.h"
+#include "dcmpi/log.h"
+#include "dcmpi/mem.h"
+
+struct dc_data_sums {
+    dc_data_promise promise;
+    dc_gidx N;           /* rows that are read */
+    uint64_t X, y;       /* of this rank's rows so far */
+    XXH3_state_t *whole; /* NULL: not wanted */
+};
+
+static dc_status read_hash(dc_h5 *h5, const char *object, const char *attr, dc_stored_hash *hash)
+{
+    hash->there = dc_h5_has_attr(h5, object, attr);
+    return hash->there ? dc_h5_get_attr_hash(h5, object, attr, &hash->value) : DC_OK;
+}
+
+dc_status dc_data_read_promise(dc_h5 *h5, dc_gidx rows, bool has_labels, dc_data_promise *p)
+{
+    dc_status st = DC_OK;
+    *p = (dc_data_promise){.file = dc_h5_file_state(h5), .rows = rows};
+    DC_TRY(read_hash(h5, "/X", "xxh3", &p->X));
+    if (has_labels) DC_TRY(read_hash(h5, "/y", "xxh3", &p->y));
+    if (!p->X.there) DC_TRY(read_hash(h5, "/", "checksum", &p->whole));
+out:
+    return st;
+}
+
+static bool wants_whole(const dc_data_promise *p, int ranks)
+{
+    return p->whole.there && ranks == 1;
+}
+
+dc_checksum dc_data_checksum_of(const dc_data_promise *p, dc_gidx N, int ranks)
+{
+    if (!p->X.there && !p->whole.there) return DC_CHECKSUM_NONE;
+    return N == p->rows && (p->X.there || wants_whole(p, ranks)) ? DC_CHECKSUM_STORED : DC_CHECKSUM_UNUSED;
+}
+
+const char *dc_checksum_text(dc_checksum c)
+{
+    static const char *const texts[] = {[DC_CHECKSUM_NO_FILE] = "generated",
+                                        [DC_CHECKSUM_NONE] = "no checksum stored",
+                                        [DC_CHECKSUM_UNUSED] = "checksum not compared",
+                                        [DC_CHECKSUM_STORED] = "checksum compared at the end",
+                                        [DC_CHECKSUM_AGREES] = "checksum agrees"};
+    return texts[c];
+}
+
+dc_status dc_data_sums_create(const dc_data_promise *p, dc_gidx N, int ranks, dc_data_sums **out)
+{
+    const dc_status st = dc_mem_alloc(out, 1, sizeof **out, "checksums");
+    if (st != DC_OK) return st;
+    dc_data_sums *s = *out;
+    s->promise = *p;
+    s->N = N;
+    if (N != p->rows || !wants_whole(p, ranks)) return DC_OK;
+    s->whole = XXH3_createState();
+    if (s->whole && XXH3_64bits_reset(s->whole) == XXH_OK) return DC_OK;
+    dc_data_sums_destroy(out);
+    return DC_FAIL(DC_ERR_MEMORY, "no memory for a checksum");
+}
+
+void dc_data_sums_destroy(dc_data_sums **sums)
+{
+    if (*sums) XXH3_freeState((*sums)->whole);
+    dc_mem_free(sums);
+}
+
+void dc_data_sums_add_rows(dc_data_sums *s, size_t row_bytes, dc_gidx first, dc_gidx n, const void *rows)
+{
+    if (s->N != s->promise.rows) return;
+    if (s->promise.X.there) s->X += dc_h5_hash_rows(row_bytes, first, n, rows);
+    if (s->whole && n > 0) XXH3_64bits_update(s->whole, rows, (size_t)n * row_bytes);
+}
+
+void dc_data_sums_add_labels(dc_data_sums *s, size_t label_bytes, dc_gidx first, dc_gidx n, const void *labels)
+{
+    if (s->N == s->promise.rows && s->promise.y.there) s->y += dc_h5_hash_rows(label_bytes, first, n, labels);
+}
+
+static dc_status compare(const char *path, const char *name, const char *attr, dc_stored_hash stored, uint64_t found)
+{
+    if (!stored.there || stored.value == found) return DC_OK;
+    return DC_FAIL(
+        DC_ERR_DATA,
+        "%s: %s is damaged: its checksum is %016llx, stored is %016llx; copy or convert the file again, or, if "
+        "it was changed on purpose, delete the attribute %s",
+        path, name, (unsigned long long)found, (unsigned long long)stored.value, attr);
+}
+
+static void note_unused(const dc_data_sums *s, const char *path)
+{
+    if (s->N != s->promise.rows)
+        dc_log_note("%s: its checksum is that of all %lld rows and is not compared, for %lld are read (input.rows)",
+                    path, (long long)s->promise.rows, (long long)s->N);
+    else
+        dc_log_note("%s: its checksum is of an older kind, which one rank alone can compare; dcmpi check compares it, "
+                    "dcmpi convert makes one that every run compares",
+                    path);
+}
+
+static dc_status compare_all(const dc_data_sums *s, const char *path, const uint64_t sum[2])
+{
+    dc_status st = DC_OK;
+    const dc_data_promise *p = &s->promise;
+    DC_TRY(compare(path, "/X", "xxh3 of /X", p->X, sum[0]));
+    if (s->whole) DC_TRY(compare(path, "/X", "checksum", p->whole, XXH3_64bits_digest(s->whole)));
+    DC_TRY(compare(path, "/y", "xxh3 of /y", p->y, sum[1]));
+out:
+    return st;
+}
+
+dc_status dc_data_sums_compare(dc_comm *comm, const dc_data_sums *s, const char *path, dc_checksum *outcome)
+{
+    dc_status st = DC_OK;
+    const dc_data_promise *p = &s->promise;
+    int64_t sum[2] = {(int64_t)s->X, (int64_t)s->y};
+    dc_comm_sum_i64(comm, sum, DC_COUNT_OF(sum));
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_file_unchanged(path, &p->file, DC_ERR_DATA) : DC_OK);
+    *outcome = dc_data_checksum_of(p, s->N, dc_comm_size(comm));
+    if (s->N == p->rows) DC_TRY_ALL(comm, compare_all(s, path, (const uint64_t[]){(uint64_t)sum[0], (uint64_t)sum[1]}));
+    if (*outcome == DC_CHECKSUM_UNUSED) note_unused(s, path);
+    if (*outcome == DC_CHECKSUM_STORED) *outcome = DC_CHECKSUM_AGREES;
+out:
+    return st;
+}

@@ -1,0 +1,144 @@
+/* Element types: ours, and what a stored one is. A type of ours is taken for it only if it is exactly that: two bytes
+ * of a float may be a half or a bfloat16, and four a float with another bias. */
+#include "h5_private.h"
+
+#include <string.h>
+
+/* IEEE 754 binary16, which HDF5 1.10 does not predefine: sign bit 15, exponent bits 10-14, mantissa bits 0-9. */
+static hid_t half_type(void)
+{
+    const hid_t t = H5Tcopy(H5T_IEEE_F32LE);
+    H5Tset_fields(t, 15, 10, 5, 0, 10);
+    H5Tset_size(t, 2);
+    H5Tset_ebias(t, 15);
+    return t;
+}
+
+hid_t dc_h5_type_id(dc_h5_type type)
+{
+    switch (type) {
+    case DC_H5_U8:
+        return H5Tcopy(H5T_STD_U8LE);
+    case DC_H5_F16:
+        return half_type();
+    case DC_H5_F32:
+        return H5Tcopy(H5T_IEEE_F32LE);
+    case DC_H5_F64:
+        return H5Tcopy(H5T_IEEE_F64LE);
+    case DC_H5_I32:
+        return H5Tcopy(H5T_STD_I32LE);
+    case DC_H5_I64:
+        return H5Tcopy(H5T_STD_I64LE);
+    case DC_H5_OTHER:
+        break;
+    }
+    return -1;
+}
+
+static const struct {
+    const char *name;
+    size_t bytes;
+} type_table[] = {
+    [DC_H5_U8] = {"uint8", 1},           [DC_H5_F16] = {"float16", 2}, [DC_H5_F32] = {"float32", 4},
+    [DC_H5_F64] = {"float64", 8},        [DC_H5_I32] = {"int32", 4},   [DC_H5_I64] = {"int64", 8},
+    [DC_H5_OTHER] = {"another type", 0},
+};
+
+const char *dc_h5_type_name(dc_h5_type type)
+{
+    return type_table[type].name;
+}
+size_t dc_h5_type_bytes(dc_h5_type type)
+{
+    return type_table[type].bytes;
+}
+
+/* ---- What is stored ---------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    size_t sign, exponent_at, exponent, mantissa_at, mantissa; /* bit positions and numbers of bits */
+    size_t bias, bytes;
+    bool explicit_one; /* the leading 1 of the mantissa is stored */
+} float_format;
+
+static bool read_format(hid_t t, float_format *f)
+{
+    f->bias = H5Tget_ebias(t);
+    f->bytes = H5Tget_size(t);
+    f->explicit_one = H5Tget_norm(t) != H5T_NORM_IMPLIED;
+    return H5Tget_fields(t, &f->sign, &f->exponent_at, &f->exponent, &f->mantissa_at, &f->mantissa) >= 0;
+}
+
+/* Whether a format of IEEE's kind, whose largest exponent is `exponent` and smallest place 2^`place`, has all values of
+ * another, whose all-ones exponents are no numbers. */
+static bool holds(const float_format *f, int64_t digits, int64_t exponent, int64_t place)
+{
+    const int64_t stored = (int64_t)f->mantissa - f->explicit_one, bias = (int64_t)f->bias;
+    if (f->exponent > 15 || f->mantissa > 128 || f->bias > 1 << 15) return false;
+    return stored <= digits && (INT64_C(1) << f->exponent) - 2 - bias <= exponent && 1 - bias - stored >= place;
+}
+
+static bool is_bfloat16(const float_format *f)
+{
+    return f->bytes == 2 && f->sign == 15 && f->exponent_at == 7 && f->exponent == 8 && f->mantissa_at == 0 &&
+           f->mantissa == 7 && f->bias == 127 && !f->explicit_one;
+}
+
+/* Equal but for the order of the bytes. */
+static bool is_type(hid_t t, dc_h5_type type)
+{
+    const hid_t ours = dc_h5_type_id(type);
+    bool same = H5Tequal(t, ours) > 0;
+    if (!same && H5Tset_order(ours, H5T_ORDER_BE) >= 0) same = H5Tequal(t, ours) > 0;
+    dc_h5_drop(ours);
+    return same;
+}
+
+static dc_h5_type find_kind(hid_t t)
+{
+    static const dc_h5_type numbers[] = {DC_H5_U8, DC_H5_F16, DC_H5_F32, DC_H5_F64, DC_H5_I32, DC_H5_I64};
+    for (size_t i = 0; i < DC_COUNT_OF(numbers); i++)
+        if (is_type(t, numbers[i])) return numbers[i];
+    return DC_H5_OTHER;
+}
+
+static void describe_float(hid_t t, dc_h5_info *info)
+{
+    float_format f = {0};
+    const bool known = read_format(t, &f);
+    info->fits_f32 = known && holds(&f, 23, 127, -149);
+    info->fits_f64 = known && holds(&f, 52, 1023, -1074);
+    if (info->type != DC_H5_OTHER) return;
+    if (known && is_bfloat16(&f))
+        snprintf(info->type_name, sizeof info->type_name, "bfloat16");
+    else
+        snprintf(info->type_name, sizeof info->type_name, "float of %zu bits (%zu exponent bits, %zu mantissa bits)",
+                 8 * f.bytes, f.exponent, f.mantissa);
+}
+
+static const char *class_name(H5T_class_t kind)
+{
+    static const char *const names[] = {
+        [H5T_TIME] = "time",        [H5T_STRING] = "text",       [H5T_BITFIELD] = "bits",
+        [H5T_OPAQUE] = "opaque",    [H5T_COMPOUND] = "compound", [H5T_REFERENCE] = "reference",
+        [H5T_ENUM] = "enumeration", [H5T_VLEN] = "lists",        [H5T_ARRAY] = "arrays"};
+    return kind >= 0 && (size_t)kind < DC_COUNT_OF(names) && names[kind] ? names[kind] : "unknown";
+}
+
+void dc_h5_describe_type(hid_t t, dc_h5_info *info)
+{
+    const H5T_class_t kind = H5Tget_class(t);
+    info->integer = kind == H5T_INTEGER || kind == H5T_ENUM;
+    info->floating = kind == H5T_FLOAT;
+    info->type = kind == H5T_INTEGER || kind == H5T_FLOAT ? find_kind(t) : DC_H5_OTHER;
+    info->item_bytes = H5Tget_size(t);
+    snprintf(info->type_name, sizeof info->type_name, "%s",
+             info->type == DC_H5_OTHER ? class_name(kind) : dc_h5_type_name(info->type));
+    if (kind == H5T_INTEGER && info->type == DC_H5_OTHER)
+        snprintf(info->type_name, sizeof info->type_name, "%sint%zu", H5Tget_sign(t) == H5T_SGN_2 ? "" : "u",
+                 8 * info->item_bytes);
+    if (kind == H5T_FLOAT) describe_float(t, info);
+    const hid_t ours = dc_h5_type_id(info->type);
+    info->exact = ours >= 0 && H5Tequal(t, ours) > 0;
+    dc_h5_drop(ours);
+}
