@@ -15,8 +15,9 @@ Rows and labels count from 0. Needs python3-h5py; .h5ad also python3-anndata. Ex
 import argparse
 import csv
 import os
+import sys
 
-from report_data import DataFile, as_text, blocks, dataset, np, open_result
+from report_data import DataFile, as_text, blocks, dataset, np, open_result, own_summary
 from report_main import DATA, FORMAT, USAGE, RunError, run_tool
 from report_output import check_output, refuse_empty, whole_file
 
@@ -131,6 +132,9 @@ def export(result, output, data):
     refuse_empty(result=result, output=output, data=data)
     check_output(output, [result, data])
     columns = Columns(result, data)
+    note = own_summary(columns.h5, result)[1]
+    if note:
+        print("export.py: WARNING: %s" % note, file=sys.stderr)
     with whole_file(output) as part:
         WRITERS[kind](columns, part)
     print("wrote %s: %d rows" % (output, columns.N))

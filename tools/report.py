@@ -103,7 +103,10 @@ def report(args):
     refuse_empty(RUNDIR=args.run, data=args.data, output=args.output)
     output = args.output or os.path.join(args.run, "report.html")
     check(output, args)
-    content = build(Run(args.run, args.data))
+    run = Run(args.run, args.data)
+    if run.summary_note:
+        print("report.py: WARNING: %s" % run.summary_note, file=sys.stderr)
+    content = build(run)
     write(output, content)
     if len(content) > SIZE_MAX:
         print("report.py: WARNING: the page has %.1f MB" % (1e-6 * len(content)), file=sys.stderr)

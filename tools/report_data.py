@@ -102,9 +102,23 @@ def read_json(path):
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             value = json.load(file)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def own_summary(h5, path):
+    """(summary.json beside a run.h5, "") or ({}, what is wrong with it). Only an output directory has one."""
+    if os.path.basename(path) != "run.h5":
+        return {}, ""
+    name = os.path.join(os.path.dirname(path), "summary.json")
+    summary, own = read_json(name), as_text(h5.attrs.get("result_hash", ""))
+    again = "; the command that made the run, given again, makes it anew"
+    if not summary:
+        return {}, "%s is %s" % (name, "damaged" if os.path.exists(name) else "missing") + again
+    if own and summary.get("result_hash") != own:
+        return {}, "%s is of another run.h5" % name + again
+    return summary, ""
 
 
 def since_last_start(log):
@@ -149,7 +163,7 @@ class Run:
         self.outlier = self._rows("outlier", 1)
         self.confusion = self._confusion()
         self._names = None
-        self.summary = read_json(os.path.join(folder, "summary.json"))
+        self.summary, self.summary_note = own_summary(self.h5, os.path.join(folder, "run.h5"))
         self.log = since_last_start(read_lines(os.path.join(folder, "log.txt")))
         self.data, self.data_note = self._find_data(data_path)
 

@@ -279,9 +279,10 @@ def timing_rows(run):
     """Seconds and rates of each section, from summary.json or else from run.h5."""
     if isinstance(run.summary.get("timing"), dict):
         return run.summary["timing"]
-    keys = ("calls", "min_s", "avg_s", "max_s", "slowest_rank")
+    keys = ("calls", "min_s", "avg_s", "max_s", "slowest_rank")  # and two rates, in later versions
     group = run.h5.get("timing", {})
-    return {name: dict(zip(keys, item[:])) for name, item in group.items() if getattr(item, "shape", ()) == (5,)}
+    found = {name: item[:] for name, item in group.items() if getattr(item, "shape", ()) in ((5,), (7,))}
+    return {name: dict(zip(keys, values)) for name, values in found.items() if values[0] > 0}
 
 
 def timing(run):
@@ -314,7 +315,7 @@ def checks(run):
     items = ['<li><span class="%s">%s</span> %s</li>\n' % ("good" if good else "bad", "passed" if good else "FAILED",
                                                         page.esc(name)) for name, good in found.items()]
     body = page.Html('<ul class="checks">\n%s</ul>\n' % "".join(items)) if items else page.paragraph(
-        "This run left no summary.json, so its self-checks are not known.", "note")
+        "This run has no summary.json of its own, so its self-checks are not known.", "note")
     said = [line.split("  ", 1)[-1] for line in run.log if "  WARNING " in line or "  NOTE " in line]
     said = list(dict.fromkeys(said))
     body += page.code("\n".join(said[:LINES_MAX])) if said else page.paragraph(

@@ -26,6 +26,9 @@ typedef struct {
     int64_t part;                     /* how many times the run was started, this one included */
     double wall_s;                    /* of all parts */
     int64_t log_bytes, metrics_bytes; /* lengths of log.txt and metrics.jsonl */
+    /* What version 0.1.0 did not note; then "" and 0. Hashes as in dc_provenance. */
+    char job[128];
+    uint64_t labels_hash, weights_hash, deck_hash, program_hash;
 } dc_ckpt_header;
 
 typedef struct {

@@ -65,6 +65,9 @@ DC_CHECKED dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx ro
 /* Accepts NULL. */
 void dc_dataset_destroy(dc_dataset **data);
 
+/* Of the dense labels of all rows, whatever the number of ranks; 0 without labels. Collective. */
+uint64_t dc_dataset_hash_labels(dc_comm *comm, const dc_dataset *data);
+
 /* Scaled rows as float: out[i*D + c] = (X[rows[i]][c] - shift[c]) * scale[c] for n local row numbers, in any order and
  * with repeats. Threaded unless called inside a parallel region, where it is safe. */
 void dc_dataset_gather(const dc_dataset *data, const int64_t *rows, int64_t n, float *out);

@@ -9,21 +9,24 @@
 #include "dcmpi/lock.h"
 #include "dcmpi/report.h"
 
-/* What the output directory holds of earlier starts (resume.h). On all ranks: complete, continues, data_hash, number,
+/* What the output directory holds of earlier starts (resume.h). On all ranks: complete, continues, the hashes, number,
  * part. On rank 0: the rest. */
 enum { DC_RESUME_NOTES_MAX = 8, DC_RESUME_DECK_MAX = 1 << 20 };
 typedef struct {
     bool complete;  /* a result of this deck: nothing is left to do */
     bool continues; /* from a checkpoint */
-    uint64_t data_hash;
-    int64_t number; /* of the newest checkpoint in use, 0: none */
-    int64_t part;   /* starts of this run, this one included */
-    int64_t next;   /* number of the next checkpoint */
-    bool saved;     /* this start has written one */
+    uint64_t data_hash, labels_hash;
+    bool knows_labels; /* what labels_hash says; version 0.1.0 did not note it */
+    bool other_labels; /* than now */
+    bool refused;      /* this start: the files stay as they are */
+    int64_t number;    /* of the newest checkpoint in use, 0: none */
+    int64_t part;      /* starts of this run, this one included */
+    int64_t next;      /* number of the next checkpoint */
+    bool saved;        /* this start has written one */
+    bool over_result;  /* a run.h5 of before is there, which this run will replace */
     dc_ckpt ckpt;
     int n_notes;
     char notes[DC_RESUME_NOTES_MAX][512];
-    char stop_file[DC_PATH_MAX];
 } dc_resume;
 
 typedef struct {
@@ -39,6 +42,8 @@ typedef struct {
     dc_progress progress;
     dc_lock *lock; /* of the output directory, on rank 0; owned */
     dc_resume resume;
+    bool accepted; /* the files of the run are those of this start */
+    char stop_file[DC_PATH_MAX];
     dc_control *control;    /* owned */
     const dc_dataset *data; /* borrowed; set when it is loaded */
 } dc_job;
@@ -46,14 +51,16 @@ typedef struct {
 /* Collective. Reads the deck on rank 0, spreads it, parses it on every rank, checks the launch. Errors: DC_ERR_USAGE.
  */
 DC_CHECKED dc_status dc_job_start(dc_comm *comm, const dc_cli *cli, dc_job *job);
-/* Collective. Creates and locks the output directory, looks for what earlier starts left there, opens log and metrics,
- * writes config.used.yaml, prints the banner. With job->resume.complete nothing is opened or written. Errors: DC_ERR_IO
- * before any work is done; those of resume.h. */
+/* Collective. Creates, checks and locks the output directory, looks for what earlier starts left there, prints the
+ * banner; from now on the run can be stopped. No file of an earlier start is changed. Errors: DC_ERR_IO before any work
+ * is done; those of resume.h. */
 DC_CHECKED dc_status dc_job_open_output(dc_comm *comm, dc_job *job);
-/* Collective. st: how the job ended; of an error rank 0 prints the text, and forgets it. */
-void dc_job_end(dc_comm *comm, dc_job *job, dc_status st);
-/* run.output/name into out; false if that is too long for a path. */
-bool dc_job_path(const dc_job *job, const char *name, char out[DC_PATH_MAX]);
+/* Collective, when data and weights are known to be right: opens log and records, writes config.used.yaml. Errors:
+ * DC_ERR_IO. */
+DC_CHECKED dc_status dc_job_accept(dc_comm *comm, dc_job *job);
+/* Collective. st: how the job ended; of an error rank 0 prints the text, and forgets it. Returns how it ended after
+ * all: a stop may be one too many (saving.h). */
+DC_CHECKED dc_status dc_job_end(dc_comm *comm, dc_job *job, dc_status st);
 
 /* Rows of the examples are kept in the result up to this size, so that they are small against the rest of it. */
 enum { DC_EXAMPLE_ROWS_MAX_BYTES = 16 << 20 };

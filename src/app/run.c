@@ -5,10 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "apart.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "settle.h"
 
 typedef struct {
     dc_job job;
@@ -24,7 +24,7 @@ typedef struct {
     int64_t n_outliers;
 } fit;
 
-static void release(dc_comm *comm, fit *f, dc_status st)
+static dc_status release(dc_comm *comm, fit *f, dc_status st)
 {
     for (int l = 0; l < DC_MAX_PAIRS; l++) dc_history_release(&f->layers[l]);
     dc_history_release(&f->pretraining);
@@ -39,7 +39,7 @@ static void release(dc_comm *comm, fit *f, dc_status st)
     dc_mem_free(&f->border_rows);
     dc_mem_free(&f->outlier);
     dc_scoring_release(&f->scoring);
-    dc_job_end(comm, &f->job, st);
+    return dc_job_end(comm, &f->job, st);
 }
 
 static dc_status build_model(fit *f)
@@ -75,17 +75,32 @@ static dc_status pretrain_layers(dc_comm *comm, fit *f, dc_pretrain_config layer
     return st == DC_OK ? refuse_divergence(stop, "layer-wise pretraining", "pretrain.lr") : st;
 }
 
+/* The file is whole for itself at any time, but another run may have put its own there since this one looked. */
+static dc_status check_same_weights(const dc_job *job)
+{
+    uint64_t hash;
+    const dc_status st = dc_model_hash_file(job->cfg.model.weights, &hash);
+    if (st != DC_OK || hash == job->from.weights_hash) return st;
+    return DC_FAIL(DC_ERR_DATA, "%s (model.weights) was replaced while this run started; start it again",
+                   job->cfg.model.weights);
+}
+
+static dc_status load_weights(dc_comm *comm, fit *f)
+{
+    dc_status st = DC_OK;
+    const char *path = f->job.cfg.model.weights;
+    dc_log("pretrain  weights of %s", path);
+    DC_TRY(dc_model_load(comm, path, &f->model));
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_same_weights(&f->job) : DC_OK);
+out:
+    return st;
+}
+
 static dc_status pretrain(dc_comm *comm, fit *f)
 {
     dc_status st = DC_OK;
     const dc_config *cfg = &f->job.cfg;
-    if (cfg->model.weights[0]) {
-        if (dc_control_continues(f->job.control)) return DC_OK;
-        dc_log("pretrain  weights of %s", cfg->model.weights);
-        DC_TRY_ALL(comm,
-                   dc_comm_rank(comm) == 0 ? dc_apart_probe(DC_PROBE_MODEL, cfg->model.weights, DC_ERR_FORMAT) : DC_OK);
-        return dc_model_load(comm, cfg->model.weights, &f->model);
-    }
+    if (cfg->model.weights[0]) return dc_control_continues(f->job.control) ? DC_OK : load_weights(comm, f);
     if (cfg->pretrain.mode == DC_PRETRAIN_NONE) return DC_OK;
     const dc_pretrain_config pre = {.epochs = cfg->pretrain.epochs,
                                     .steps = cfg->pretrain.steps,
@@ -239,7 +254,7 @@ dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
     DC_TRY(dc_job_open_output(comm, &f.job));
     DC_TRY(dc_run_load(comm, &f.job, &f.data));
     if (f.job.resume.complete) {
-        dc_run_tell_complete(&f.job);
+        st = dc_settle_complete(comm, &f.job);
         goto out;
     }
     DC_TRY_ALL(comm, build_model(&f));
@@ -253,6 +268,5 @@ dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
     DC_TRY(dc_run_score(comm, &f.job, &result, &f.scoring));
     DC_TRY(dc_run_finish(comm, &f.job, &result, &f.clusters.last));
 out:
-    release(comm, &f, st);
-    return st;
+    return release(comm, &f, st);
 }

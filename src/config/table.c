@@ -121,8 +121,10 @@ static const dc_key table[] = {
     {KEY("run", "resume", DC_KEY_CHOICE, run.resume, "auto"), .choices = resumes, .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .also = "restart continue",
      .doc =
-         "auto: go on from the newest checkpoint in run.output, if there is one. never: "
-         "start anew; an older result is replaced at the end. must: it is an error if there is nothing to continue."},
+         "auto: go on from the newest checkpoint in run.output, if there is one. never: start anew; an older result is "
+         "replaced at the end; a job that the queue runs again continues its own part. must: it is an error if there "
+         "is "
+         "nothing to continue."},
     {KEY("run", "max_time", DC_KEY_DURATION, run.max_time, "0"), .min = 0, .max = 1e9,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "time_limit walltime",
      .doc =
@@ -169,8 +171,10 @@ static const dc_key table[] = {
             "xavier_sqrt2: glorot times sqrt(2). normal: N(0, 0.01^2)."},
     {KEY("model", "weights", DC_KEY_PATH, model.weights, ""), .verbs = DC_USE_FIT, .result = true,
      .also = "ae_weights pretrained checkpoint",
-     .doc = "run.h5 of an earlier run with the same widths: start from its autoencoder and skip pretraining. The "
-            "pretrain keys may stay in the deck; they are not used then."},
+     .doc =
+         "run.h5 of an earlier run with the same widths, activations and scaling: start from its autoencoder and skip "
+         "pretraining. The pretrain keys may stay in the deck; they are not used then. A run continues with the "
+         "weights it began with: other ones in this file are refused."},
 
     {KEY("pretrain", "mode", DC_KEY_CHOICE, pretrain.mode, "joint"), .choices = modes, .verbs = DC_USE_FIT,
      .result = true, .source = GUO,

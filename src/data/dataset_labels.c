@@ -106,3 +106,12 @@ out:
     dc_u64set_release(&set);
     return st;
 }
+
+uint64_t dc_dataset_hash_labels(dc_comm *comm, const dc_dataset *data)
+{
+    if (data->C == 0) return 0;
+    const dc_part *part = &data->part;
+    int64_t sum = (int64_t)dc_h5_hash_rows(sizeof *data->y, part->row_lo, dc_part_rows(part), data->y);
+    dc_comm_sum_i64(comm, &sum, 1);
+    return sum == 0 ? 1 : (uint64_t)sum;
+}

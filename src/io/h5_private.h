@@ -55,6 +55,9 @@ DC_CHECKED dc_status dc_h5_check_storage(dc_h5 *h5, const char *name, hid_t dset
 /* A selection of rows [row, row + n) of `file_space` and the memory space that fits; n = 0 selects nothing. */
 DC_CHECKED dc_status dc_h5_select_rows(hid_t file_space, dc_gidx row, dc_gidx n, hid_t *mem_space);
 
+/* The attribute result_hash of the root from all that the file holds now. */
+DC_CHECKED dc_status dc_h5_put_content_hash(dc_h5 *h5);
+
 /* 1: reached by hard links alone, 0: missing, -1: by a soft, external or user-defined link. */
 int dc_h5_link_kind(hid_t file, const char *name);
 /* Opens "/" or an object under hard links. The caller drops *object. Errors: DC_ERR_FORMAT. */

@@ -72,7 +72,16 @@ dc_status dc_history_recall(dc_history *h, dc_control *c, const char *phase, int
     *finished = rows && total > 0 && waiting_number(c, phase, "step") == total;
     if (!*finished) return DC_OK;
     dc_history_init(h, phase, n_columns, columns);
-    return dc_history_keep(h, c);
+    const dc_status st = dc_history_keep(h, c);
+    return st == DC_OK ? dc_history_check(h, DC_MAX(h->n, (size_t)1), total) : st;
+}
+
+dc_status dc_history_check(const dc_history *h, size_t n, int64_t total)
+{
+    if (h->n == n && h->total == total) return DC_OK;
+    return DC_FAIL(DC_ERR_FORMAT,
+                   "the checkpoint's history of '%s' fits no state of this run: %zu records at step %lld of %lld",
+                   h->phase, h->n, (long long)h->step, (long long)h->total);
 }
 
 dc_status dc_history_add(dc_comm *comm, dc_history *h, const double *row)
