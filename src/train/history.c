@@ -72,7 +72,8 @@ dc_status dc_history_recall(dc_history *h, dc_control *c, const char *phase, int
     *finished = rows && total > 0 && waiting_number(c, phase, "step") == total;
     if (!*finished) return DC_OK;
     dc_history_init(h, phase, n_columns, columns);
-    return dc_history_keep(h, c);
+    const dc_status st = dc_history_keep(h, c);
+    return st == DC_OK ? dc_history_check(h, DC_MAX(h->n, (size_t)1), total) : st;
 }
 
 dc_status dc_history_check(const dc_history *h, size_t n, int64_t total)

@@ -210,11 +210,12 @@ static dc_status prepare(dc_comm *comm, trainer *t, const char *phase, dc_histor
 {
     dc_status st = DC_OK;
     dc_control *c = t->model->control;
+    const int64_t per_epoch = dc_gradient_batcher(t->gradient)->steps_per_epoch;
     char name[DC_STATE_NAME_MAX];
     dc_history_init(h, phase, (int)DC_COUNT_OF(columns), columns);
     h->total = t->total;
     DC_TRY_ALL(comm, dc_history_keep(h, c));
-    DC_TRY(check_records(h, t->total, dc_gradient_batcher(t->gradient)->steps_per_epoch));
+    DC_TRY(check_records(h, t->total, per_epoch));
     dc_params_reset_moments(&t->model->params);
     DC_TRY(dc_gradient_keep_moments(t->gradient, &t->cfg->opt));
     snprintf(name, sizeof name, "%s/sum", phase);
