@@ -150,9 +150,6 @@ static dc_status check_file(finding *found, const char *path, const run_file *f)
     struct stat s;
     if (lstat(path, &s) != 0)
         return errno == ENOENT ? DC_OK : DC_FAIL(DC_ERR_IO, "cannot look at %s: %s", path, strerror(errno));
-    if (f->of_anybody && S_ISDIR(s.st_mode))
-        return DC_FAIL(DC_ERR_IO, "%s would stop the run at once, and cannot be removed: it is a folder; remove it",
-                       path);
     if (!S_ISREG(s.st_mode)) return refuse(path, dc_file_kind_name(&s));
     if (!f->of_anybody && !is_of_user(&s, found->lock)) return refuse(path, "another user's");
     if (f->in_place && s.st_nlink > 1) return refuse(path, "a file with a second name");
