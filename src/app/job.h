@@ -32,7 +32,8 @@ typedef struct {
 typedef struct {
     const dc_cli *cli; /* borrowed */
     dc_config cfg;
-    char *deck; /* effective deck as YAML, owned */
+    char *deck;                           /* effective deck as YAML, owned */
+    char unused_keys[DC_CONFIG_NOTE_MAX]; /* of the deck that was given; "" */
     dc_provenance from;
     dc_binding binding;
     double base_bytes;             /* memory of program and libraries at work */
@@ -58,6 +59,8 @@ DC_CHECKED dc_status dc_job_open_output(dc_comm *comm, dc_job *job);
 /* Collective, when data and weights are known to be right: opens log and records, writes config.used.yaml. Errors:
  * DC_ERR_IO. */
 DC_CHECKED dc_status dc_job_accept(dc_comm *comm, dc_job *job);
+/* What people should know of the deck, at a start and a dry run. */
+void dc_job_note_deck(const dc_job *job);
 /* Collective. st: how the job ended; of an error rank 0 prints the text, and forgets it. Returns how it ended after
  * all: a stop may be one too many (saving.h). */
 DC_CHECKED dc_status dc_job_end(dc_comm *comm, dc_job *job, dc_status st);

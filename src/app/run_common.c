@@ -27,7 +27,8 @@ static dc_status check_rows(const dc_config *cfg, const dc_data_header *head)
 
 static dc_status probe_data(const char *path)
 {
-    return strcmp(path, DC_BUILTIN_GLYPHS) == 0 ? DC_OK : dc_apart_probe(DC_PROBE_DATA, path, DC_ERR_DATA);
+    if (strcmp(path, DC_BUILTIN_GLYPHS) == 0) return DC_OK;
+    return dc_apart_probe(DC_PROBE_DATA, path, DC_ERR_DATA);
 }
 
 /* Estimate on every rank from the header that rank 0 read. */
@@ -211,6 +212,7 @@ dc_status dc_run_dry(dc_comm *comm, const dc_job *job)
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_weights(job, head.D, NULL) : DC_OK);
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_output_check(job, e.disk_bytes) : DC_OK);
     DC_TRY_ALL(comm, dc_part_init(&part, head.N, dc_int(job->cfg.parallel.shards), P, 0));
+    dc_job_note_deck(job);
     dc_log_plain("input     %s: %lld rows x %lld %s, %s", job->cfg.input.data, (long long)head.N, (long long)head.D,
                  dc_dtype_name(head.dtype), head.has_labels ? "labels" : "no labels");
     dc_log_plain("layout    %d rank%s x %d thread%s on %d node%s; %d shards, rank 0 holds %lld rows", P,
