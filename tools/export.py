@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 """Embedding, labels and confidence of a run for other programs.
 
-usage: export.py RUN.h5 OUT.{h5ad,npy,csv} [--data FILE]
+usage: export.py RUN.h5 OUT.{h5ad,npy,csv} [--data FILE] [--force]
 
   OUT.h5ad       anndata: X = embedding, obs = label, confidence, class; uns = centres, scores, provenance
   OUT.npy        embedding [N, L], float32, in input order
   OUT.csv        row, label, confidence, class, z0, z1, ...: the columns that the run has. A class that begins with = + -
                  @, a tab or a carriage return gets an apostrophe in front, so that no spreadsheet takes it for a formula
   --data FILE    the run's data file: adds the true class of each row (csv, h5ad)
+  --force        replace whatever OUT belongs to; without it only what is equal, or an .h5ad of the same result and data
 
 Rows and labels count from 0. Needs python3-h5py; .h5ad also python3-anndata. Exit codes are those of dcmpi: 2 usage,
 3 data file, 4 cannot read or write, 6 not a complete result.
@@ -20,6 +21,7 @@ import sys
 from report_data import DataFile, as_text, blocks, dataset, np, open_result, own_summary
 from report_main import DATA, FORMAT, USAGE, RunError, run_tool
 from report_output import check_output, refuse_empty, whole_file
+from report_recipe import Recipe, check_h5ad, check_same
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -55,7 +57,7 @@ class Columns:
         return [names[y] if 0 <= y < len(names) else str(y) if y >= 0 else "" for y in self.data.y[lo:hi].tolist()]
 
 
-def write_npy(columns, path):
+def write_npy(columns, path, _):
     """The embedding, block by block."""
     embedding = columns.need_embedding(".npy")
     out = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=embedding.shape)
@@ -69,7 +71,7 @@ def as_cell(name):
     return "'" + name if name.startswith(FORMULA) else name
 
 
-def write_csv(columns, path):
+def write_csv(columns, path, _):
     """Text, block by block; nine digits give a float32 back exactly."""
     head = ["row", "label"]
     head += ["confidence"] if columns.confidence is not None else []
@@ -89,11 +91,12 @@ def write_csv(columns, path):
             out.writerows(zip(*parts))
 
 
-def provenance(columns):
-    """Everything of the run that is not per row."""
+def provenance(columns, recipe):
+    """Everything of the run that is not per row, and of this file."""
     attrs = columns.h5.attrs
     out = {name: as_text(attrs[name]) for name in ("version", "git", "created", "data", "data_hash", "deck", "seed",
                                                    "stop_reason") if name in attrs}
+    out.update(recipe.attributes())
     metrics = columns.h5.get("metrics")
     out["metrics"] = {} if metrics is None else {as_text(k): float(v) for k, v in metrics.attrs.items()}
     centers = dataset(columns.h5, "cluster_centers", 2)
@@ -102,7 +105,7 @@ def provenance(columns):
     return out
 
 
-def write_h5ad(columns, path):
+def write_h5ad(columns, path, recipe):
     """anndata: one observation per row, one variable per latent dimension."""
     try:
         import anndata
@@ -118,25 +121,28 @@ def write_h5ad(columns, path):
     if columns.data:
         obs["class"] = pd.Categorical(columns.classes(0, columns.N))
     var = pd.DataFrame(index=["z%d" % j for j in range(Z.shape[1])])
-    anndata.AnnData(X=Z, obs=obs, var=var, uns={"dcmpi": provenance(columns)}, dtype=np.float32).write_h5ad(path)
+    anndata.AnnData(X=Z, obs=obs, var=var, uns={"dcmpi": provenance(columns, recipe)}, dtype=np.float32).write_h5ad(path)
 
 
 WRITERS = {".h5ad": write_h5ad, ".npy": write_npy, ".csv": write_csv}
 
 
-def export(result, output, data):
+def export(result, output, data, force):
     """Write beside the output, then rename: a reader never sees half a file."""
+    recipe = Recipe("export", [result, data], {})
     kind = os.path.splitext(output)[1]
     if kind not in WRITERS:
         raise RunError(USAGE, "%s: use .h5ad, .npy or .csv" % output)
     refuse_empty(result=result, output=output, data=data)
     check_output(output, [result, data])
     columns = Columns(result, data)
+    if kind == ".h5ad" and not force:
+        check_h5ad(output, recipe)
     note = own_summary(columns.h5, result)[1]
     if note:
         print("export.py: WARNING: %s" % note, file=sys.stderr)
-    with whole_file(output) as part:
-        WRITERS[kind](columns, part)
+    with whole_file(output, None if force or kind == ".h5ad" else check_same) as part:
+        WRITERS[kind](columns, part, recipe)
     print("wrote %s: %d rows" % (output, columns.N))
 
 
@@ -146,8 +152,9 @@ def main():
     parser.add_argument("result", metavar="RUN.h5", help="result of a run")
     parser.add_argument("output", metavar="OUT", help="file to write: .h5ad, .npy or .csv")
     parser.add_argument("--data", metavar="FILE", help="the run's data file: adds the true classes")
+    parser.add_argument("--force", action="store_true", help="replace whatever OUT belongs to")
     args = parser.parse_args()
-    run_tool(lambda: export(args.result, args.output, args.data))
+    run_tool(lambda: export(args.result, args.output, args.data, args.force))
 
 
 if __name__ == "__main__":

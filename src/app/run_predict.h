@@ -10,6 +10,9 @@
 
 typedef struct {
     const char *model, *input, *output; /* paths, borrowed */
+    bool force;                         /* replace whatever the output's name belongs to */
+    const char *files[2];               /* model and input, */
+    dc_recipe recipe;                   /* of which the output is made */
     dc_claim claim;                     /* on the output; the lock is held by rank 0 */
     int64_t rows_per_round;             /* of a rank; 0: what fits into 64 MiB */
     dc_trained trained;

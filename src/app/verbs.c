@@ -22,24 +22,26 @@ static const dc_verb table[] = {
      .summary = "k-means on the scaled data itself: the baseline",
      .details = "The deck must hold no keys that k-means does not use.\n"},
     {.name = "predict",
-     .arguments = "--model=RUN.h5 --input=X.h5 --output=Y.h5 [--rows-per-round=N]",
+     .arguments = "--model=RUN.h5 --input=X.h5 --output=Y.h5 [--rows-per-round=N] [--force]",
      .can_stop = true,
      .mpi = dc_run_predict,
      .summary = "labels, confidence and embedding of new rows with the model of a run",
      .details = "The scaling is that of the run. Labels /y of the input serve for the scores only.\n"
-                "  --rows-per-round=N  rows that a rank holds at a time; by default what fits into 64 MiB\n"},
+                "  --rows-per-round=N  rows that a rank holds at a time; by default what fits into 64 MiB\n"
+                "  --force             replace an output that another model or input made, or that is none of ours\n"},
     {.name = "convert",
      .arguments =
          "IN... OUT.h5 [--labels=FILE ...] [--label-column=COLUMN] [--dataset=/PATH] [--max-input=SIZE] [--force]",
      .serial = dc_verb_convert,
      .apart = DC_ERR_DATA,
      .summary = "IDX, CSV, NPY, HDF5 to a data file",
-     .details = "Several inputs are concatenated in order.\n"
-                "  --labels=FILE            labels, once per input in the same order\n"
-                "  --label-column=COLUMN    of text: first, last, none, or a number from 0\n"
-                "  --dataset=/PATH          of HDF5 input\n"
-                "  --max-input=SIZE         refuse inputs that expand beyond this, such as 64GiB (default 1TiB)\n"
-                "  --force                  replace an output that is no HDF5 file\n"},
+     .details =
+         "Several inputs are concatenated in order.\n"
+         "  --labels=FILE            labels, once per input in the same order\n"
+         "  --label-column=COLUMN    of text: first, last, none, or a number from 0\n"
+         "  --dataset=/PATH          of HDF5 input\n"
+         "  --max-input=SIZE         refuse inputs that expand beyond this, such as 64GiB (default 1TiB)\n"
+         "  --force                  replace an output that other inputs or options made, or that is none of ours\n"},
     {.name = "info",
      .arguments = "FILE",
      .serial = dc_verb_info,
