@@ -12,6 +12,7 @@
 #include "dcmpi/queue.h"
 #include "dcmpi/version.h"
 #include "dcmpi/watchdog.h"
+#include "expect.h"
 #include "resume.h"
 #include "saving.h"
 
@@ -26,6 +27,7 @@ static dc_status spread_deck(dc_comm *comm, const dc_cli *cli, char **text, size
     *bytes = 0;
     if (!path) return DC_OK;
     const bool root = dc_comm_rank(comm) == 0;
+    DC_TRY_ALL(comm, root ? dc_expect(DC_EXPECT_DECK, path, cli->verb) : DC_OK);
     DC_TRY_ALL(comm, root ? dc_config_read_file(path, text, bytes) : DC_OK);
     dc_comm_bcast(comm, bytes, sizeof *bytes, 0);
     DC_TRY_ALL(comm, root ? DC_OK : dc_mem_alloc(text, *bytes + 1, 1, "deck"));

@@ -14,6 +14,7 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/queue.h"
 #include "dcmpi/version.h"
+#include "expect.h"
 #include "output.h"
 
 static void note(dc_resume *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -84,7 +85,8 @@ static dc_status hash_weights(dc_job *job)
              path);
         return DC_OK;
     }
-    const dc_status st = dc_apart_probe(DC_PROBE_MODEL, path, DC_ERR_FORMAT);
+    dc_status st = dc_expect(DC_EXPECT_MODEL, path, job->cli->verb);
+    if (st == DC_OK) st = dc_apart_probe(DC_PROBE_MODEL, path, DC_ERR_FORMAT);
     return st == DC_OK ? dc_model_hash_file(path, &job->from.weights_hash) : st;
 }
 

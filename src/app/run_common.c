@@ -6,6 +6,7 @@
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/watchdog.h"
+#include "expect.h"
 #include "output.h"
 #include "resume.h"
 #include "run.h"
@@ -25,10 +26,11 @@ static dc_status check_rows(const dc_config *cfg, const dc_data_header *head)
                    cfg->input.data, (long long)head->N, (long long)cfg->cluster.clusters);
 }
 
-static dc_status probe_data(const char *path)
+static dc_status probe_data(const char *path, const char *verb)
 {
     if (strcmp(path, DC_BUILTIN_GLYPHS) == 0) return DC_OK;
-    return dc_apart_probe(DC_PROBE_DATA, path, DC_ERR_DATA);
+    const dc_status st = dc_expect(DC_EXPECT_DATA, path, verb);
+    return st == DC_OK ? dc_apart_probe(DC_PROBE_DATA, path, DC_ERR_DATA) : st;
 }
 
 /* Estimate on every rank from the header that rank 0 read. */
@@ -36,7 +38,7 @@ static dc_status estimate(dc_comm *comm, const dc_job *job, dc_data_header *head
 {
     dc_status st = DC_OK;
     const dc_config *cfg = &job->cfg;
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_data(cfg->input.data) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_data(cfg->input.data, job->cli->verb) : DC_OK);
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_dataset_header(cfg->input.data, cfg->input.rows, head) : DC_OK);
     dc_comm_bcast(comm, head, sizeof *head, 0);
     DC_TRY_ALL(comm, check_rows(cfg, head));
@@ -73,6 +75,7 @@ static dc_status check_weights(const dc_job *job, int64_t D, const dc_dataset *d
     const dc_config *cfg = &job->cfg;
     if (strcmp(job->cli->verb, "fit") != 0 || !cfg->model.weights[0]) return DC_OK;
     dc_status st = dc_run_net(cfg, D, &net);
+    if (st == DC_OK && !data) st = dc_expect(DC_EXPECT_MODEL, cfg->model.weights, job->cli->verb);
     if (st == DC_OK && !data) st = dc_apart_probe(DC_PROBE_MODEL, cfg->model.weights, DC_ERR_FORMAT);
     return st == DC_OK ? dc_model_check_file(cfg->model.weights, &net, data) : st;
 }

@@ -15,6 +15,7 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/version.h"
 #include "dcmpi/watchdog.h"
+#include "expect.h"
 #include "run.h"
 
 enum { ROUND_BYTES = 64 << 20, STALL_WARNING_S = 60 };
@@ -104,7 +105,9 @@ out:
 static dc_status probe_files(const dc_prediction *p)
 {
     dc_status st = DC_OK;
+    DC_TRY(dc_expect(DC_EXPECT_MODEL, p->model, "predict"));
     DC_TRY(dc_apart_probe(DC_PROBE_MODEL, p->model, DC_ERR_FORMAT));
+    DC_TRY(dc_expect(DC_EXPECT_DATA, p->input, "predict"));
     DC_TRY(dc_apart_probe(DC_PROBE_DATA, p->input, DC_ERR_DATA));
 out:
     return st;
