@@ -262,8 +262,9 @@ static void print_banner(const dc_job *job, int ranks_here)
 /* What all ranks must know of what rank 0 found. */
 static void spread_resume(dc_comm *comm, dc_resume *r)
 {
-    int64_t facts[] = {r->complete, r->continues, (int64_t)r->data_hash, (int64_t)r->labels_hash, r->knows_labels,
-                       r->number,   r->part};
+    int64_t facts[] = {
+        r->complete, r->continues, (int64_t)r->data_hash, (int64_t)r->labels_hash, r->knows_labels, r->number,
+        r->part,     r->longer};
     dc_comm_bcast(comm, facts, sizeof facts, 0);
     r->complete = facts[0];
     r->continues = facts[1];
@@ -272,6 +273,8 @@ static void spread_resume(dc_comm *comm, dc_resume *r)
     r->knows_labels = facts[4];
     r->number = facts[5];
     r->part = facts[6];
+    r->longer = facts[7];
+    if (r->longer) dc_comm_bcast(comm, &r->was, sizeof r->was, 0);
 }
 
 dc_status dc_job_open_output(dc_comm *comm, dc_job *job)

@@ -31,6 +31,7 @@ static dc_status cluster(dc_comm *comm, raw_kmeans *r)
     const dc_kmeans_config c = {.K = cfg->cluster.clusters,
                                 .n_init = dc_int(cfg->cluster.n_init),
                                 .max_iter = dc_int(cfg->cluster.kmeans_max_iter),
+                                .max_iter_before = dc_int(r->job.resume.was.cluster.kmeans_max_iter),
                                 .tol = cfg->cluster.kmeans_tol,
                                 .seed = (uint64_t)cfg->run.seed};
     const double start = dc_timer_start();
