@@ -7,23 +7,20 @@ import json
 import os
 import re
 
+from report_main import BROKEN, DATA, FORMAT, IO, RunError, described, fail_import
+
 # Results are only read: a lock would fail on read-only and on some parallel file systems.
 os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
-import h5py  # noqa: E402
-import numpy as np  # noqa: E402
+try:
+    import h5py
+    import numpy as np
+except (ImportError, ValueError, AttributeError) as missing:
+    fail_import("python3-h5py and python3-numpy are", missing)
 
-USAGE, DATA, IO, FORMAT = 2, 3, 4, 6  # exit codes, as in dcmpi
 SEED = 1  # of every sample
 LOG_TAIL_BYTES = 1 << 22  # a log that grew over many restarts: its end is enough
 BLOCK_ROWS = 1 << 16  # rows in memory at a time
-
-
-class RunError(Exception):
-    """What is wrong with which file, and the exit code."""
-
-    def __init__(self, code, text):
-        super().__init__(text)
-        self.code = code
+CELLS_MAX = 1 << 23  # of a table of classes and clusters: dcmpi writes none that is larger
 
 
 def as_text(value):
@@ -45,10 +42,15 @@ def open_hdf5(path):
         raise RunError(FORMAT, "cannot open %s: %s" % (path, str(error).splitlines()[0])) from error
 
 
+def is_stored(item):
+    """Does the file hold what the shape of a dataset claims? Deflate, the densest filter, saves a factor of 1032."""
+    return item.size * item.dtype.itemsize <= 1032 * item.id.get_storage_size()
+
+
 def is_dataset(h5, name, ndim):
     """Is there a dataset of numbers with this name and dimension?"""
     item = h5.get(name)
-    return isinstance(item, h5py.Dataset) and item.ndim == ndim and item.dtype.kind in "iuf"
+    return isinstance(item, h5py.Dataset) and item.ndim == ndim and item.dtype.kind in "iuf" and is_stored(item)
 
 
 def dataset(h5, name, ndim):
@@ -129,7 +131,12 @@ class DataFile:
     """The rows a run was made from."""
 
     def __init__(self, path, rows):
-        self.path = path
+        try:
+            self._open(path, rows)
+        except BROKEN as error:
+            raise RunError(DATA, "%s is damaged: %s" % (path, described(error))) from error
+
+    def _open(self, path, rows):
         self.h5 = open_hdf5(path)
         self.X = dataset(self.h5, "X", 2)
         self.y = dataset(self.h5, "y", 1)
@@ -142,7 +149,7 @@ class DataFile:
 
 
 class Run:
-    """The folder of a run. Attributes that may be None: embedding, confidence, confusion, data."""
+    """The folder of a run. Attributes that may be None: embedding, confidence, outlier, confusion, data."""
 
     def __init__(self, folder, data_path=None):
         self.folder = folder
@@ -154,8 +161,8 @@ class Run:
         self.embedding = self._rows("embedding", 2)
         self.confidence = self._rows("confidence", 1)
         self.outlier = self._rows("outlier", 1)
-        confusion = dataset(self.h5, "confusion", 2)
-        self.confusion = None if confusion is None or confusion.shape[1] != self.K else confusion[:]
+        self.confusion = self._confusion()
+        self._names = None
         self.summary, self.summary_note = own_summary(self.h5, os.path.join(folder, "run.h5"))
         self.log = since_last_start(read_lines(os.path.join(folder, "log.txt")))
         self.data, self.data_note = self._find_data(data_path)
@@ -168,6 +175,11 @@ class Run:
         if not os.path.exists(path) and os.path.exists(path + ".part"):
             raise RunError(FORMAT, "%s is incomplete (run.h5.part); the job is still writing or was killed" % folder)
         return open_result(path)
+
+    def _confusion(self):
+        found = dataset(self.h5, "confusion", 2)
+        fits = found is not None and found.shape[1] == self.K and found.size <= CELLS_MAX
+        return found[:] if fits else None
 
     def _rows(self, name, ndim):
         found = dataset(self.h5, name, ndim)
@@ -184,7 +196,7 @@ class Run:
         for folder in [""] + above:
             try:
                 return DataFile(os.path.join(folder, name), self.N), ""
-            except (RunError, ValueError):
+            except (RunError, *BROKEN):
                 continue
         return None, "The data file %s was not found here; name it with --data." % name
 
@@ -219,9 +231,11 @@ class Run:
 
     def class_names(self):
         """Names of the classes, or their numbers."""
-        count = 0 if self.confusion is None else self.confusion.shape[0]
-        names = self.data.classes if self.data else []
-        return names if len(names) == count else [str(c) for c in range(count)]
+        if self._names is None:
+            count = 0 if self.confusion is None else self.confusion.shape[0]
+            names = self.data.classes if self.data else []
+            self._names = names if len(names) == count else [str(c) for c in range(count)]
+        return self._names
 
     def sample(self, count):
         """Sorted row numbers: all, or a sample without replacement that depends on N and the fixed seed alone."""
@@ -250,15 +264,16 @@ class Run:
             shape = tuple(int(d) for d in np.atleast_1d(self.data.h5.attrs.get("image_shape", ())))
         return shape if len(shape) in (2, 3) and all(d > 0 for d in shape) else None
 
-    def examples(self, kind):
-        """(row numbers [K, m], rows [K, m, D]) of 'nearest' or 'border' members; rows or both may be None."""
-        numbers = dataset(self.h5, "clusters/" + kind, 2)
-        if numbers is None or numbers.shape[0] != self.K:
+    def examples(self, kind, count):
+        """(row numbers [k, m], rows [k, m, D]) of 'nearest' or 'border' members of the first k = min(K, count) clusters;
+        rows or both may be None."""
+        found = dataset(self.h5, "clusters/" + kind, 2)
+        if found is None or found.shape[0] != self.K:
             return None, None
-        numbers = numbers[:]
+        numbers = found[:count]
         stored = dataset(self.h5, "clusters/%s_rows" % kind, 3)
-        if stored is not None and stored.shape[:2] == numbers.shape:
-            return numbers, stored
+        if stored is not None and stored.shape[:2] == found.shape:
+            return numbers, stored[:count]
         if self.data is None:
             return numbers, None
         rows = take_rows(self.data.X, numbers.ravel())

@@ -46,6 +46,7 @@ typedef struct {
     int64_t D;
     dc_dtype dtype;
     bool has_labels;
+    int64_t C; /* classes, if the file tells; 0: unknown, or no labels */
 } dc_data_header;
 
 /* Reads the header of `path`; not collective. rows (global): 0 = all, else the first `rows` rows; the built-in problem

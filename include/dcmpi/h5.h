@@ -46,9 +46,10 @@ DC_CHECKED dc_status dc_h5_close(dc_h5 **h5);
 dc_file_state dc_h5_file_state(const dc_h5 *h5);
 DC_CHECKED dc_status dc_h5_check_unchanged(dc_h5 *h5);
 
-/* Files in memory; closed like all others. `name` is for messages. create: to write into; take: all of it as bytes
+/* Files in memory; closed like all others. `name` is for messages. create: to write about `bytes` bytes into; take: all
+ * of it as bytes
  * (dc_mem, owned by the caller). open: for reading; the bytes are copied. Errors: DC_ERR_FORMAT, DC_ERR_MEMORY. */
-DC_CHECKED dc_status dc_h5_image_create(dc_h5 **out, const char *name);
+DC_CHECKED dc_status dc_h5_image_create(dc_h5 **out, const char *name, size_t bytes);
 DC_CHECKED dc_status dc_h5_image_take(dc_h5 *h5, void **data, size_t *bytes);
 DC_CHECKED dc_status dc_h5_image_open(dc_h5 **out, const char *name, const void *data, size_t bytes);
 

@@ -98,7 +98,7 @@ typedef struct {
     double inertia; /* raw k-means; NaN elsewhere */
     bool has_scores;
     dc_scores scores;
-    const int64_t *confusion; /* [C x K] or NULL */
+    const int64_t *confusion; /* [C x K] on rank 0, or NULL */
     dc_self_check check[DC_SELF_CHECKS_MAX];
     int n_checks;
     int64_t checkpoint; /* number of the last one that was there when the run ended; 0: none */

@@ -28,7 +28,8 @@ const char *dc_stop_name(dc_stop s);
  */
 
 enum { DC_HISTORY_COLUMNS_MAX = 8 };
-/* A table of doubles, one row per epoch or refresh; rank 0 keeps it, every rank may append. */
+/* A table of doubles, one row per epoch or refresh, the same on all ranks. It grows with its rows: a phase may be
+ * allowed more of them than any memory holds. */
 typedef struct {
     const char *phase;
     int n_columns;
@@ -38,10 +39,10 @@ typedef struct {
     int64_t step, total; /* steps of the phase that are done, and its length; 0 of 0 before it starts */
     dc_control *control; /* whose state it is part of, or NULL */
 } dc_history;
-DC_CHECKED dc_status dc_history_create(dc_history *h, const char *phase, int n_columns, const char *const *columns,
-                                       size_t capacity);
+/* An empty one. `phase` and the names are static text. */
+void dc_history_init(dc_history *h, const char *phase, int n_columns, const char *const *columns);
 /* Makes records and step part of the run's state, until release. If the run continues and its checkpoint knows the
- * phase, they are as they were there. */
+ * phase, they are as they were there. Local. Errors: DC_ERR_MEMORY, DC_ERR_FORMAT. */
 DC_CHECKED dc_status dc_history_keep(dc_history *h, dc_control *c);
 /* The whole history of a phase that was finished before the run's checkpoint: *finished, and *h is made. Else nothing
  * happens. */
@@ -49,7 +50,8 @@ DC_CHECKED dc_status dc_history_recall(dc_history *h, dc_control *c, const char 
                                        const char *const *columns, bool *finished);
 /* Whether it has the n records and the length that its step wants: a checkpoint may be odd. Errors: DC_ERR_FORMAT. */
 DC_CHECKED dc_status dc_history_check(const dc_history *h, size_t n, int64_t total);
-void dc_history_add(dc_history *h, const double *row);
+/* Appends row[n_columns]. Collective: memory doubles when it is full, on all ranks or on none (DC_ERR_MEMORY). */
+DC_CHECKED dc_status dc_history_add(dc_comm *comm, dc_history *h, const double *row);
 void dc_history_release(dc_history *h);
 
 /* Progress: decides when a line is due (log_interval, growing to 5 min) and appends every record to metrics.jsonl. */

@@ -157,6 +157,7 @@ dc_status dc_job_start(dc_comm *comm, const dc_cli *cli, dc_job *job)
     DC_TRY(check_kernels(comm, job));
     job->binding = dc_comm_binding();
     describe_start(comm, job);
+    job->base_bytes = dc_job_base_bytes();
 out:
     return st;
 }

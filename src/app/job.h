@@ -35,6 +35,7 @@ typedef struct {
     char *deck; /* effective deck as YAML, owned */
     dc_provenance from;
     dc_binding binding;
+    double base_bytes;             /* memory of program and libraries at work */
     char mixed[DC_ERROR_TEXT_MAX]; /* reproducible: off: which rank runs other kernels; "" if none */
     dc_timers timers;
     dc_timing timing; /* of all ranks, for the result */
@@ -61,14 +62,29 @@ DC_CHECKED dc_status dc_job_accept(dc_comm *comm, dc_job *job);
  * all: a stop may be one too many (saving.h). */
 DC_CHECKED dc_status dc_job_end(dc_comm *comm, dc_job *job, dc_status st);
 
+/* Rows of the examples are kept in the result up to this size, so that they are small against the rest of it. */
+enum { DC_EXAMPLE_ROWS_MAX_BYTES = 16 << 20 };
 /* Memory per rank and disk of a run, from the header of the data alone. */
 typedef struct {
-    double base_bytes, data_bytes, model_bytes, work_bytes, total_bytes; /* largest rank, phase that needs most */
+    double base_bytes, data_bytes, model_bytes, work_bytes, total_bytes; /* largest rank, moment that needs most */
     double root_bytes;                                                   /* more on rank 0: a checkpoint in memory */
+    double address_bytes;                                                /* more address space than memory */
     double disk_bytes;
 } dc_estimate;
+/* Memory of program and libraries of this rank at work, while it holds nothing else. */
+double dc_job_base_bytes(void);
 DC_CHECKED dc_status dc_job_estimate(const dc_job *job, const dc_data_header *head, int ranks, int ranks_here,
                                      dc_estimate *out);
+/* ---- memory.c: what a job needs against what is left ------------------------------------------------------------- */
+
+typedef struct {
+    double rank_bytes;    /* of each rank, program and libraries included */
+    double root_bytes;    /* more on rank 0 */
+    double address_bytes; /* more address space of each rank, which takes no memory */
+} dc_memory_need;
+/* Collective. Errors: DC_ERR_MEMORY naming the limit that is passed: of a node and its groups by all ranks there
+ * together, of a process by one. `advice`: what else the user may do. */
+DC_CHECKED dc_status dc_job_check_memory(dc_comm *comm, const dc_memory_need *need, const char *advice);
 /* What a rank may spend on outputs of frozen layers: a quarter of what the node has left, shared by its ranks. */
 size_t dc_job_cache_bytes(int ranks_here);
 

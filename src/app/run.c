@@ -17,7 +17,8 @@ typedef struct {
     dc_model model;
     dc_history layers[DC_MAX_PAIRS], pretraining, clustering;
     dc_cluster_result clusters;
-    int64_t *size, *nearest, *border, *confusion;
+    int64_t *size, *nearest, *border;
+    dc_scoring scoring;
     void *nearest_rows, *border_rows; /* stored type, or NULL */
     uint8_t *outlier;
     int64_t n_outliers;
@@ -37,7 +38,7 @@ static dc_status release(dc_comm *comm, fit *f, dc_status st)
     dc_mem_free(&f->nearest_rows);
     dc_mem_free(&f->border_rows);
     dc_mem_free(&f->outlier);
-    dc_mem_free(&f->confusion);
+    dc_scoring_release(&f->scoring);
     return dc_job_end(comm, &f->job, st);
 }
 
@@ -151,14 +152,11 @@ static dc_status count_sizes(dc_comm *comm, fit *f)
     return DC_OK;
 }
 
-/* The rows of the examples are kept in the result if they are small against the rest of it. */
-enum { EXAMPLE_ROWS_MAX_BYTES = 16 << 20 };
-
 static dc_status fetch_examples(dc_comm *comm, fit *f, int64_t count)
 {
     dc_status st = DC_OK;
     const size_t bytes = (size_t)(count * f->data->D) * dc_dtype_bytes(f->data->dtype);
-    if (bytes > EXAMPLE_ROWS_MAX_BYTES) return DC_OK;
+    if (bytes > DC_EXAMPLE_ROWS_MAX_BYTES) return DC_OK;
     DC_TRY_ALL(comm, dc_mem_alloc(&f->nearest_rows, bytes, 1, "example rows"));
     DC_TRY_ALL(comm, dc_mem_alloc(&f->border_rows, bytes, 1, "example rows"));
     DC_TRY(dc_dataset_fetch(comm, f->data, f->nearest, count, f->nearest_rows));
@@ -267,7 +265,7 @@ dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
     DC_TRY(pick_examples(comm, &f));
     DC_TRY(flag_outliers(comm, &f));
     describe(&f, &result);
-    DC_TRY(dc_run_score(comm, &f.job, &result, &f.confusion));
+    DC_TRY(dc_run_score(comm, &f.job, &result, &f.scoring));
     DC_TRY(dc_run_finish(comm, &f.job, &result, &f.clusters.last));
 out:
     return release(comm, &f, st);

@@ -14,7 +14,7 @@
 
 static double gib(double bytes)
 {
-    return bytes / (1024.0 * 1024.0 * 1024.0);
+    return bytes / 0x1p30;
 }
 
 /* What the header shows need not wait until the rows are read. */
@@ -44,15 +44,26 @@ out:
     return st;
 }
 
-static dc_status check_memory(dc_comm *comm, const dc_estimate *e)
+static dc_memory_need need_of(const dc_estimate *e)
 {
-    const double root = dc_comm_rank(comm) == 0 ? e->root_bytes : 0;
-    const double here = root + e->total_bytes * dc_comm_node_size(comm), free_bytes = (double)dc_mem_available_bytes();
-    if (free_bytes == 0 || here <= free_bytes) return DC_OK;
-    return DC_FAIL(DC_ERR_MEMORY,
-                   "this run needs about %.1f GiB on node %s, which has %.1f GiB left; use more nodes, fewer "
-                   "ranks per node, or fewer rows (input.rows)",
-                   gib(here), dc_comm_host(comm), gib(free_bytes));
+    return (dc_memory_need){
+        .rank_bytes = e->total_bytes, .root_bytes = e->root_bytes, .address_bytes = e->address_bytes};
+}
+
+static void note_batch(const char *key, int64_t batch, int64_t N)
+{
+    if (batch > N)
+        dc_log_note("%s=%lld is more than the rows there are: each step takes all %lld", key, (long long)batch,
+                    (long long)N);
+}
+
+static void note_batches(const dc_job *job, int64_t N)
+{
+    const dc_config *cfg = &job->cfg;
+    const dc_method *method = dc_method_find(cfg->cluster.method);
+    if (strcmp(job->cli->verb, "fit") != 0) return;
+    if (cfg->pretrain.mode != DC_PRETRAIN_NONE) note_batch("pretrain.batch", cfg->pretrain.batch, N);
+    if (method && (method->flags & DC_METHOD_TRAINS)) note_batch("cluster.batch", cfg->cluster.batch, N);
 }
 
 static dc_status check_weights(const dc_job *job, int64_t D, const dc_dataset *data)
@@ -86,7 +97,8 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     dc_estimate e;
     dc_watchdog_note("reading", 0);
     DC_TRY(estimate(comm, job, &head, &e));
-    DC_TRY_ALL(comm, check_memory(comm, &e));
+    const dc_memory_need need = need_of(&e);
+    DC_TRY(dc_job_check_memory(comm, &need, "fewer rows (input.rows)"));
     const double start = dc_timer_start();
     DC_TRY(dc_dataset_load(comm, cfg->input.data, cfg->input.rows, dc_int(cfg->parallel.shards),
                            (dc_scale_kind)cfg->input.scale, (uint64_t)cfg->run.seed, cfg->cluster.clusters, data));
@@ -98,7 +110,12 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
            (long long)d->part.N, (long long)d->D, dc_dtype_name(d->dtype), d->min, d->max, d->mean,
            (unsigned long long)d->hash, d->y ? "labels for the report only" : "no labels",
            dc_checksum_text(d->checksum));
-    dc_log("memory    about %.2f GiB per rank (program %.2f, data %.2f, model %.2f, work %.2f), %.2f more on rank 0; "
+    dc_scoring_announce(d->source, d->part.N, cfg->cluster.clusters, d->C);
+    note_batches(job, d->part.N);
+    head.C = d->C;
+    head.has_labels = d->C > 0;
+    DC_TRY_ALL(comm, dc_job_estimate(job, &head, dc_comm_size(comm), dc_comm_node_size(comm), &e));
+    dc_log("memory    about %.3f GiB per rank (program %.3f, data %.3f, model %.3f, work %.3f), %.3f more on rank 0; "
            "result about %.3f GiB "
            "on disk",
            gib(e.total_bytes), gib(e.base_bytes), gib(e.data_bytes), gib(e.model_bytes), gib(e.work_bytes),
@@ -107,18 +124,20 @@ out:
     return st;
 }
 
-dc_status dc_run_score(dc_comm *comm, dc_job *job, dc_result *r, int64_t **confusion)
+dc_status dc_run_score(dc_comm *comm, dc_job *job, dc_result *r, dc_scoring *s)
 {
     dc_status st = DC_OK;
     const dc_dataset *d = r->data;
+    const int64_t n = dc_part_rows(&d->part);
     if (d->C == 0) return DC_OK;
     const double start = dc_timer_start();
-    DC_TRY_ALL(comm,
-               dc_mem_alloc(confusion, dc_mul_size((size_t)d->C, (size_t)r->K), sizeof **confusion, "confusion table"));
-    dc_contingency(comm, r->labels, d->y, dc_part_rows(&d->part), r->K, d->C, *confusion);
-    DC_TRY_ALL(comm, dc_scores_compute(*confusion, r->K, d->C, &r->scores));
-    r->confusion = *confusion;
-    r->has_scores = true;
+    dc_watchdog_note("scores", 0);
+    dc_scoring_start(comm, s, n, d->part.N, r->K, d->C);
+    dc_scoring_add(s, r->labels, d->y, n);
+    DC_TRY(dc_scoring_finish(comm, s));
+    r->has_scores = s->has_scores;
+    r->scores = s->scores;
+    r->confusion = s->has_scores ? s->table : NULL;
     dc_timer_stop(&job->timers, DC_T_METRICS, start, 0, 0);
 out:
     return st;
@@ -198,11 +217,12 @@ dc_status dc_run_dry(dc_comm *comm, const dc_job *job)
                  P == 1 ? "" : "s", job->from.threads, job->from.threads == 1 ? "" : "s", job->from.nodes,
                  job->from.nodes == 1 ? "" : "s", part.V, (long long)dc_part_rows(&part));
     dc_log_plain(
-        "memory    about %.2f GiB per rank (program %.2f, data %.2f, model %.2f, work %.2f), %.2f more on rank 0",
+        "memory    about %.3f GiB per rank (program %.3f, data %.3f, model %.3f, work %.3f), %.3f more on rank 0",
         gib(e.total_bytes), gib(e.base_bytes), gib(e.data_bytes), gib(e.model_bytes), gib(e.work_bytes),
         gib(e.root_bytes));
     dc_log_plain("disk      about %.3f GiB in %s", gib(e.disk_bytes), job->cfg.run.output);
-    DC_TRY_ALL(comm, check_memory(comm, &e));
+    const dc_memory_need need = need_of(&e);
+    DC_TRY(dc_job_check_memory(comm, &need, "fewer rows (input.rows)"));
     dc_log_plain("dry run: deck, input, output directory, disk and memory are fine; nothing was written");
 out:
     return st;

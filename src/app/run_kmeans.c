@@ -8,14 +8,14 @@ typedef struct {
     dc_job job;
     dc_dataset *data;
     dc_kmeans_result km;
-    int64_t *confusion;
+    dc_scoring scoring;
 } raw_kmeans;
 
 static dc_status release(dc_comm *comm, raw_kmeans *r, dc_status st)
 {
     dc_kmeans_result_release(&r->km);
     dc_dataset_destroy(&r->data);
-    dc_mem_free(&r->confusion);
+    dc_scoring_release(&r->scoring);
     return dc_job_end(comm, &r->job, st);
 }
 
@@ -76,7 +76,7 @@ dc_status dc_run_kmeans(dc_comm *comm, const dc_cli *cli)
         dc_log_warning("cluster.kmeans_max_iter=%lld was reached before the centres came to rest",
                        (long long)r.job.cfg.cluster.kmeans_max_iter);
     describe(&r, &result);
-    DC_TRY(dc_run_score(comm, &r.job, &result, &r.confusion));
+    DC_TRY(dc_run_score(comm, &r.job, &result, &r.scoring));
     DC_TRY(dc_run_finish(comm, &r.job, &result, NULL));
 out:
     return release(comm, &r, st);

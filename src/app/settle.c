@@ -112,13 +112,20 @@ static dc_status check_labels(const dc_result *r)
     return DC_OK;
 }
 
+/* A score that was not taken is NaN. */
+static bool equal(double a, double b)
+{
+    return a == b || (isnan(a) && isnan(b));
+}
+
 /* The scores of r, or their absence, are those that run.h5 has. Rank 0. */
 static dc_status compare_scores(const char *path, const dc_result *r, bool *same)
 {
     dc_outcome o;
     const dc_status st = dc_outcome_read(path, &o);
     if (st != DC_OK) return st;
-    *same = r->has_scores ? o.acc == r->scores.acc && o.nmi == r->scores.nmi && o.ari == r->scores.ari : isnan(o.acc);
+    *same = r->has_scores ? equal(o.acc, r->scores.acc) && equal(o.nmi, r->scores.nmi) && equal(o.ari, r->scores.ari)
+                          : isnan(o.nmi);
     dc_outcome_release(&o);
     return DC_OK;
 }
@@ -152,7 +159,7 @@ static dc_status score_anew(dc_comm *comm, dc_job *job)
     dc_status st = DC_OK;
     char path[DC_PATH_MAX];
     int32_t *labels = NULL;
-    int64_t *confusion = NULL;
+    dc_scoring scoring = {0};
     const dc_dataset *data = job->data;
     const bool root = dc_comm_rank(comm) == 0;
     dc_output_path(job, DC_FILE_RESULT, path);
@@ -162,11 +169,11 @@ static dc_status score_anew(dc_comm *comm, dc_job *job)
     dc_result r = {
         .cfg = &job->cfg, .from = &job->from, .data = data, .K = job->cfg.cluster.clusters, .labels = labels};
     DC_TRY_ALL(comm, check_labels(&r));
-    DC_TRY(dc_run_score(comm, job, &r, &confusion));
+    DC_TRY(dc_run_score(comm, job, &r, &scoring));
     DC_TRY_ALL(comm, root ? replace_scores(job, path, &r) : DC_OK);
 out:
     dc_mem_free(&labels);
-    dc_mem_free(&confusion);
+    dc_scoring_release(&scoring);
     return st;
 }
 

@@ -14,9 +14,6 @@
 #include <string.h>
 #include <xxhash.h>
 
-/* Doubles of one reduction, 32 MiB: more restarts than fit take turns. */
-enum { PASS_DOUBLES = 1 << 22 };
-
 dc_rows dc_rows_of_array(const dc_part *part, const float *X, const int64_t *d)
 {
     return (dc_rows){.part = part, .d = *d, .X = X};
@@ -260,7 +257,7 @@ out:
 
 dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg, dc_kmeans_result *out)
 {
-    const dc_status st = dc_kmeans_from(comm, rows, cfg, PASS_DOUBLES, NULL, out);
+    const dc_status st = dc_kmeans_from(comm, rows, cfg, DC_KM_PASS_DOUBLES, NULL, out);
     if (st == DC_OK)
         dc_log("k-means   best of %d restarts: number %d, %d iterations, inertia %.9g, %lld empty clusters re-seeded",
                cfg->n_init, out->best + 1, out->iterations, out->inertia, (long long)out->reseeded);

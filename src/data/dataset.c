@@ -37,8 +37,11 @@ dc_status dc_data_status(dc_status st)
 static dc_status describe_builtin(dc_gidx rows, dc_data_shape *s)
 {
     *s = (dc_data_shape){.builtin = true, .n_image_dims = 2, .image_shape = {DC_GLYPH_SIDE, DC_GLYPH_SIDE}};
-    s->head = (dc_data_header){
-        .N = rows > 0 ? rows : DC_GLYPH_ROWS_DEFAULT, .D = DC_GLYPH_PIXELS, .dtype = DC_U8, .has_labels = true};
+    s->head = (dc_data_header){.N = rows > 0 ? rows : DC_GLYPH_ROWS_DEFAULT,
+                               .D = DC_GLYPH_PIXELS,
+                               .dtype = DC_U8,
+                               .has_labels = true,
+                               .C = DC_GLYPH_CLASSES};
     return DC_OK;
 }
 
@@ -94,6 +97,15 @@ static void describe_image(dc_h5 *h5, const dc_h5_info *info, dc_data_shape *s)
     memcpy(s->image_shape, shape, sizeof shape);
 }
 
+/* A hint, like that on pictures. */
+static void describe_classes(dc_h5 *h5, dc_data_shape *s)
+{
+    int64_t C = 0;
+    if (!dc_h5_has_attr(h5, "/", "n_classes")) return;
+    if (dc_h5_get_attr_i64(h5, "/", "n_classes", &C, 1, NULL) != DC_OK) dc_error_clear();
+    s->head.C = DC_MAX(C, 0);
+}
+
 static dc_status describe_labels(dc_h5 *h5, const char *path, dc_gidx rows_of_X, dc_data_shape *s)
 {
     dc_h5_info info;
@@ -102,6 +114,7 @@ static dc_status describe_labels(dc_h5 *h5, const char *path, dc_gidx rows_of_X,
     const dc_status st = dc_h5_dataset_info(h5, "/y", &info);
     if (st != DC_OK) return dc_data_status(st);
     s->label_type = info.type;
+    describe_classes(h5, s);
     const bool is_vector = info.n_dims == 1 || (info.n_dims == 2 && info.dims[1] == 1);
     if (!is_vector || info.dims[0] != rows_of_X)
         return DC_FAIL(DC_ERR_DATA, "%s: /y must hold one label for each of the %lld rows of /X, but has %lld", path,
@@ -156,8 +169,8 @@ dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_header *out)
 /* Linux hands out memory that it does not have and ends the job later, so we ask first. */
 static dc_status check_memory(const dc_dataset *d, size_t bytes, int ranks_here)
 {
-    const size_t available = dc_mem_available_bytes() / (size_t)DC_MAX(ranks_here, 1);
-    if ((available == 0 || bytes <= available) && !dc_fault(DC_FAULT_DATA_MEMORY)) return DC_OK;
+    const size_t available = dc_mem_available_bytes(ranks_here);
+    if (bytes <= available && !dc_fault(DC_FAULT_DATA_MEMORY)) return DC_OK;
     return DC_FAIL(DC_ERR_MEMORY,
                    "%s: %.1f GiB of rows for each rank, but only %.1f GiB are free for it; use more nodes or "
                    "fewer rows (input.rows)",

@@ -67,6 +67,7 @@ static dc_status find_classes(dc_comm *comm, dc_row_stream *s)
     }
     DC_TRY(dc_data_join_labels(comm, &set, &s->value, &C));
     s->C = (int64_t)C;
+    if (C == 0) dc_mem_free(&s->y);
 out:
     dc_u64set_release(&set);
     return st;

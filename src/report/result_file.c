@@ -176,11 +176,11 @@ static dc_status fill_scores(dc_h5 *h5, const dc_result *r)
     dc_status st = DC_OK;
     if (!dc_h5_exists(h5, "/metrics")) DC_TRY(dc_h5_create_group(h5, "/metrics"));
     if (!r->has_scores) goto out;
-    DC_TRY(put_f64(h5, "/metrics", "acc", r->scores.acc));
+    if (isfinite(r->scores.acc)) DC_TRY(put_f64(h5, "/metrics", "acc", r->scores.acc));
     DC_TRY(put_f64(h5, "/metrics", "nmi", r->scores.nmi));
     DC_TRY(put_f64(h5, "/metrics", "nmi_arithmetic", r->scores.nmi_arithmetic));
     DC_TRY(put_f64(h5, "/metrics", "ari", r->scores.ari));
-    DC_TRY(dc_h5_put(h5, "/confusion", DC_H5_I64, 2, (dc_gidx[]){r->data->C, r->K}, r->confusion));
+    if (r->confusion) DC_TRY(dc_h5_put(h5, "/confusion", DC_H5_I64, 2, (dc_gidx[]){r->data->C, r->K}, r->confusion));
 out:
     return st;
 }

@@ -134,8 +134,8 @@ void dc_outcome_line(const dc_outcome *o, char *out, size_t cap)
 {
     int used = snprintf(out, cap, "converged=%s iter=%lld", o->converged ? "yes" : "no", (long long)o->iterations);
     if (isfinite(o->delta)) used += snprintf(out + used, cap - (size_t)used, " delta=%.4f", o->delta);
-    if (isfinite(o->acc))
-        used += snprintf(out + used, cap - (size_t)used, " acc=%.3f nmi=%.3f ari=%.3f", o->acc, o->nmi, o->ari);
+    if (isfinite(o->acc)) used += snprintf(out + used, cap - (size_t)used, " acc=%.3f", o->acc);
+    if (isfinite(o->nmi)) used += snprintf(out + used, cap - (size_t)used, " nmi=%.3f ari=%.3f", o->nmi, o->ari);
     if (isfinite(o->inertia)) used += snprintf(out + used, cap - (size_t)used, " inertia=%.9g", o->inertia);
     snprintf(out + used, cap - (size_t)used, " clusters=%lld empty=%lld wall=%.1fs", (long long)o->K,
              (long long)o->empty, o->wall_s);

@@ -95,6 +95,10 @@ static dc_status check_format(dc_h5 *h5, const char *path)
     if (version > DC_CKPT_VERSION)
         st = DC_FAIL(DC_ERR_FORMAT, "%s has format version %lld, this program knows %d: use the newer dcmpi", path,
                      (long long)version, DC_CKPT_VERSION);
+    else if (version != DC_CKPT_VERSION)
+        st = DC_FAIL(DC_ERR_FORMAT,
+                     "%s has format version %lld, this program reads %d: let the dcmpi that wrote it finish the run",
+                     path, (long long)version, DC_CKPT_VERSION);
 out:
     return st;
 }
@@ -219,6 +223,13 @@ static dc_status check_step(const char *path, const dc_ckpt *c)
 /* ---- Files --------------------------------------------------------------------------------------------------------
  */
 
+static size_t content_bytes(const dc_ckpt_header *header, const dc_state_array *array, int n)
+{
+    size_t bytes = strlen(header->deck);
+    for (int i = 0; i < n; i++) bytes += array[i].n * dc_state_type_bytes(array[i].type);
+    return bytes;
+}
+
 dc_status dc_ckpt_write(const char *path, const dc_ckpt_header *header, const dc_state_array *array, int n,
                         size_t *bytes)
 {
@@ -226,7 +237,7 @@ dc_status dc_ckpt_write(const char *path, const dc_ckpt_header *header, const dc
     dc_h5 *h5 = NULL;
     void *image = NULL;
     char trailer[TRAILER_BYTES];
-    DC_TRY(dc_h5_image_create(&h5, path));
+    DC_TRY(dc_h5_image_create(&h5, path, content_bytes(header, array, n)));
     DC_TRY(put_header(h5, header));
     DC_TRY(put_arrays(h5, array, n));
     DC_TRY(dc_h5_image_take(h5, &image, bytes));

@@ -231,9 +231,10 @@ static dc_status refresh(dc_comm *comm, loop *l)
     }
     out->stop = decide(l);
     note_refresh(comm, l);
-    dc_history_add(l->history, (double[]){(double)out->iterations, out->last.loss, l->loss.total, l->loss.recon,
-                                          (double)out->last.changed / (double)N, out->last.k_effective,
-                                          (double)out->last.largest / (double)N, out->last.empty});
+    DC_TRY(dc_history_add(comm, l->history,
+                          (double[]){(double)out->iterations, out->last.loss, l->loss.total, l->loss.recon,
+                                     (double)out->last.changed / (double)N, out->last.k_effective,
+                                     (double)out->last.largest / (double)N, out->last.empty}));
     dc_progress_count(t->model->progress, (double)N,
                       (double)N * dc_net_forward_flops(t->model->net, 0, t->model->net->n_encoder));
     dc_progress_record(t->model->progress, l->history, (double)out->iterations / (double)DC_MAX(cfg->max_iter, 1),
@@ -346,8 +347,7 @@ dc_status dc_train_cluster(dc_comm *comm, dc_model *m, const dc_cluster_config *
     bool continues = false;
     loop l = {.trainer = {.model = m}, .history = history, .out = out};
     *out = (dc_cluster_result){.stop = DC_STOP_NONE};
-    const size_t records = (size_t)(cfg->max_iter / cfg->update_interval + 2);
-    DC_TRY_ALL(comm, dc_history_create(history, "cluster", (int)DC_COUNT_OF(columns), columns, records));
+    dc_history_init(history, "cluster", (int)DC_COUNT_OF(columns), columns);
     DC_TRY_ALL(comm, dc_model_grow(m, cfg->method->n_extra(&cfg->env)));
     DC_TRY_ALL(comm, create_result(out, m, cfg->env.K));
     DC_TRY_ALL(comm, dc_trainer_create(&l.trainer, m, cfg));
