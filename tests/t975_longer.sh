@@ -115,10 +115,36 @@ is "$(find x -name '*.new' -o -name '*.part' -o -name 'LOCK*')" "" "nothing is l
 
 # ---- A run in progress
 rm -rf good x
+within=(deck.yaml --cluster.update_interval=50)
+run 1 1 "${within[@]}" --cluster.max_iter=20007 --run.output=good
+start 2 "${within[@]}" --cluster.max_iter=20000 --checkpoint.every=0.05s --run.log_interval=0.001s --run.output=x
+await ' saved .* cluster step'
+signal_rank KILL 1
+finish
+ok "killed within clustering" test ! -e x/run.h5
+run 3 1 "${within[@]}" --cluster.max_iter=20007 --run.output=x
+expect_out " longer .*cluster.max_iter is 20007, was 20000: goes on behind cluster, step [1-9]" "from the step it had come to"
+expect_same x "max_iter while it clusters"
+rm -rf good x
 run 1 1 deck.yaml --pretrain.epochs=5 --cluster.max_iter=25 --run.output=good
 run 2 1 deck.yaml --run.output=x
 rm x/run.h5 x/summary.json x/ckpt/ckpt-000003.h5 x/ckpt/last-cluster.h5
 run 2 1 deck.yaml --pretrain.epochs=5 --cluster.max_iter=25 --run.output=x
 expect_out " longer .*: goes on behind pretrain, step 8; all that came after it is made anew$" "while it clusters: back to pretraining"
 expect_same x "in progress"
+
+# ---- A damaged end of a phase: from that of the one before
+rm -rf x
+run 2 1 deck.yaml --run.output=x
+for file in x/ckpt/ckpt-000003.h5 x/ckpt/last-cluster.h5; do
+    cp $file copy # no second name of another
+    flip_bit copy 5000
+    mv copy $file
+done
+run 2 1 deck.yaml --pretrain.epochs=2 --cluster.max_iter=25 --run.output=x
+expect_out "WARNING x/ckpt/ckpt-000003.h5 .*; trying the one before" "damaged: told"
+expect_out " longer .*: goes on behind kmeans, step" "from the end of k-means"
+rm -rf good
+run 1 1 deck.yaml --cluster.max_iter=25 --run.output=good
+expect_same x "damaged"
 done_testing

@@ -186,14 +186,16 @@ static void drop_checkpoint(dc_resume *r)
     dc_error_clear();
 }
 
-static dc_status refuse_damaged(const list *l)
+static int last_phase(void)
 {
-    char cause[DC_ERROR_TEXT_MAX];
-    snprintf(cause, sizeof cause, "%.1800s", dc_error_text());
-    dc_error_clear();
-    return DC_FAIL(DC_ERR_FORMAT,
-                   "no checkpoint in %s can be used, and nothing was changed: %s; run.resume=never starts anew", l->dir,
-                   cause);
+    int phases = 0;
+    while (dc_ckpt_phase_at(phases)) phases++;
+    return phases - 1;
+}
+
+static bool is_last_there(const list *l, int place, char path[DC_PATH_MAX])
+{
+    return dc_ckpt_last_path(l->dir, dc_ckpt_phase_at(place), path) && access(path, F_OK) == 0;
 }
 
 /* Checkpoints above this number are newer than the result. Version 0.1.0 did not note it: then a result of this deck
@@ -223,15 +225,52 @@ static void take_checkpoint(dc_resume *r)
     r->part = r->ckpt.header.part + 1;
 }
 
+/* This run's last checkpoint of the latest phase that can be used. */
+static bool take_last(dc_job *job, const list *l)
+{
+    dc_resume *r = &job->resume;
+    char path[DC_PATH_MAX];
+    dc_comparison c;
+    for (int i = last_phase(); i >= 0; i--) {
+        if (!is_last_there(l, i, path) || dc_ckpt_read(path, &r->ckpt) != DC_OK) continue;
+        compare_checkpoint(job, path, &c);
+        r->number = r->ckpt.header.number;
+        if (c.likeness == DC_SAME_RUN) {
+            take_checkpoint(r);
+            return true;
+        }
+        drop_checkpoint(r);
+    }
+    return false;
+}
+
+/* All with numbers are damaged; the text says how the oldest is. */
+static dc_status go_on_damaged(dc_job *job, const list *l)
+{
+    char cause[DC_ERROR_TEXT_MAX];
+    snprintf(cause, sizeof cause, "%.1800s", dc_error_text());
+    const bool taken = take_last(job, l);
+    dc_error_clear();
+    if (!taken)
+        return DC_FAIL(DC_ERR_FORMAT,
+                       "no checkpoint in %s can be used, and nothing was changed: %s; run.resume=never starts anew",
+                       l->dir, cause);
+    note(&job->resume, "%.300s; going on from the last checkpoint of the phase %s", cause,
+         job->resume.ckpt.header.phase);
+    return DC_OK;
+}
+
 /* ---- Longer runs --------------------------------------------------------------------------------------------------
  */
 
-/* Takes the checkpoint in `path` if it is of these data, and this run passes through it. */
+/* Takes the checkpoint in `path` if it is of these data, and this run passes through it. A damaged one is passed over.
+ */
 static bool take_if_passed(dc_job *job, const char *path, uint64_t data_hash)
 {
     dc_resume *r = &job->resume;
     dc_comparison c;
-    if (access(path, F_OK) != 0 || dc_ckpt_read(path, &r->ckpt) != DC_OK) {
+    if (dc_ckpt_read(path, &r->ckpt) != DC_OK) {
+        note(r, "%s; trying the one before", dc_error_text());
         drop_checkpoint(r);
         return false;
     }
@@ -255,16 +294,14 @@ static dc_status go_longer(dc_job *job, const list *l, const char *differing, ui
 {
     dc_resume *r = &job->resume;
     char path[DC_PATH_MAX];
-    int phases = 0;
     drop_checkpoint(r);
     for (int i = l->n - 1; i >= 0; i--)
         if (dc_ckpt_path(l->dir, l->number[i], path) && take_if_passed(job, path, data_hash)) {
             r->number = l->number[i];
             return DC_OK;
         }
-    while (dc_ckpt_phase_at(phases)) phases++;
-    for (int i = phases - 1; i >= 0; i--)
-        if (dc_ckpt_last_path(l->dir, dc_ckpt_phase_at(i), path) && take_if_passed(job, path, data_hash)) {
+    for (int i = last_phase(); i >= 0; i--)
+        if (is_last_there(l, i, path) && take_if_passed(job, path, data_hash)) {
             r->number = r->ckpt.header.number;
             return DC_OK;
         }
@@ -325,7 +362,7 @@ static dc_status choose(dc_job *job, const list *l, const result *found)
     }
     if (kind == READABLE && newest.likeness == DC_LONGER_RUN) return go_longer_from_checkpoint(job, l, &newest);
     if (kind == READABLE) return DC_FAIL(DC_ERR_FORMAT, "%s", newest.text);
-    if (kind == ALL_DAMAGED) return refuse_damaged(l);
+    if (kind == ALL_DAMAGED) return go_on_damaged(job, l);
     if (is(found, DC_LONGER_RUN)) return go_longer_from_result(job, l, found);
     return found->is_there ? DC_FAIL(DC_ERR_FORMAT, "%s", found->comparison.text) : DC_OK;
 }
