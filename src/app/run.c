@@ -247,7 +247,10 @@ static void report_stop(const fit *f)
                        (long long)f->data->part.N, (long long)last->largest, (long long)f->clusters.start_largest,
                        last->k_sized, f->clusters.start_sized);
     if (f->clusters.stop == DC_STOP_MAX_ITER)
-        dc_log_warning("cluster.max_iter was reached before fewer than cluster.tol of the labels changed");
+        dc_log_warning("cluster.max_iter was reached before fewer than cluster.tol of the labels changed%s",
+                       f->job.cfg.cluster.opt.schedule == DC_SCHED_COSINE
+                           ? ""
+                           : "; the same command with a larger one goes on from here");
 }
 
 dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
