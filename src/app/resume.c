@@ -15,6 +15,7 @@
 #include "dcmpi/queue.h"
 #include "dcmpi/version.h"
 #include "expect.h"
+#include "found.h"
 #include "origin.h"
 #include "output.h"
 
@@ -43,98 +44,6 @@ static dc_status hash_weights(dc_job *job)
     dc_status st = dc_expect(DC_EXPECT_MODEL, path, job->cli->verb);
     if (st == DC_OK) st = dc_apart_probe(DC_PROBE_MODEL, path, DC_ERR_FORMAT);
     return st == DC_OK ? dc_model_hash_file(path, &job->from.weights_hash) : st;
-}
-
-/* ---- A result ------------------------------------------------------------------------------------------------------
- */
-
-typedef struct {
-    bool is_there;
-    dc_comparison comparison;
-    bool is_own; /* of this job of the queue */
-    int64_t N;
-    dc_run_end end;
-    uint64_t data_hash, labels_hash;
-    bool knows_labels;
-    int64_t checkpoint; /* -1: version 0.1.0 did not note it */
-} result;
-
-static bool is(const result *found, dc_likeness likeness)
-{
-    return found->is_there && found->comparison.likeness == likeness;
-}
-
-/* Where it ended; of no result of `fit` there is a need to know. */
-static dc_status read_end(dc_h5 *h5, result *found)
-{
-    dc_status st = DC_OK;
-    dc_h5_info labels;
-    DC_TRY(dc_h5_dataset_info(h5, "/labels", &labels));
-    found->N = labels.dims[0];
-    DC_TRY(dc_h5_get_attr_str(h5, "/", "stop_reason", found->end.stop_reason, sizeof found->end.stop_reason));
-    DC_TRY(dc_h5_get_attr_i64(h5, "/", "iterations", &found->end.iterations, 1, NULL));
-    DC_TRY(dc_h5_get_attr_f64(h5, "/", "delta", &found->end.delta, 1, NULL));
-out:
-    return st;
-}
-
-static dc_status read_optional(dc_h5 *h5, result *found)
-{
-    dc_status st = DC_OK;
-    char job[DC_JOB_NAME_MAX] = "";
-    found->checkpoint = -1;
-    found->knows_labels = dc_h5_has_attr(h5, "/", "labels_hash");
-    if (found->knows_labels) DC_TRY(dc_h5_get_attr_hash(h5, "/", "labels_hash", &found->labels_hash));
-    if (dc_h5_has_attr(h5, "/", "checkpoint"))
-        DC_TRY(dc_h5_get_attr_i64(h5, "/", "checkpoint", &found->checkpoint, 1, NULL));
-    if (dc_h5_has_attr(h5, "/", "job")) DC_TRY(dc_h5_get_attr_str(h5, "/", "job", job, sizeof job));
-    found->is_own = job[0] && strcmp(job, dc_queue_job()) == 0;
-out:
-    return st;
-}
-
-static dc_status read_result(const dc_job *job, const char *path, dc_h5 *h5, result *found)
-{
-    dc_status st = DC_OK;
-    char format[32], verb[16], *deck = NULL;
-    dc_origin o = {.where = path};
-    int64_t complete;
-    DC_TRY(dc_mem_alloc(&deck, DC_RESUME_DECK_MAX, 1, "deck"));
-    DC_TRY(dc_h5_get_attr_str(h5, "/", "format", format, sizeof format));
-    DC_TRY(dc_h5_get_attr_i64(h5, "/", "complete", &complete, 1, NULL));
-    if (strcmp(format, "dcmpi-result") != 0 || complete != 1)
-        DC_TRY(DC_FAIL(DC_ERR_FORMAT, "%s is no complete result", path));
-    DC_TRY(dc_h5_get_attr_str(h5, "/", "verb", verb, sizeof verb));
-    DC_TRY(dc_h5_get_attr_hash(h5, "/", "data_hash", &found->data_hash));
-    DC_TRY(dc_h5_get_attr_str(h5, "/", "deck", deck, DC_RESUME_DECK_MAX));
-    if (dc_h5_has_attr(h5, "/", "weights_hash")) DC_TRY(dc_h5_get_attr_hash(h5, "/", "weights_hash", &o.weights_hash));
-    DC_TRY(read_optional(h5, found));
-    DC_TRY(read_end(h5, found));
-    DC_TRY(dc_h5_check_content(h5));
-    o.verb = verb;
-    o.deck = deck;
-    o.N = found->N;
-    dc_origin_compare(job, &o, &found->comparison);
-out:
-    dc_mem_free(&deck);
-    return st;
-}
-
-static dc_status find_result(dc_job *job, result *found)
-{
-    char path[DC_PATH_MAX];
-    dc_h5 *h5 = NULL;
-    *found = (result){.checkpoint = -1};
-    dc_output_path(job, DC_FILE_RESULT, path);
-    found->is_there = job->resume.over_result = access(path, F_OK) == 0;
-    if (!found->is_there) return DC_OK;
-    dc_status st = dc_h5_open(&h5, path, DC_H5_READ);
-    if (st == DC_OK) st = read_result(job, path, h5, found);
-    (void)!dc_h5_close(&h5);
-    if (st == DC_OK || job->cfg.run.resume != DC_RESUME_NEVER) return st;
-    dc_error_clear(); /* it will be replaced, whatever it is */
-    found->comparison.likeness = DC_OTHER_RUN;
-    return DC_OK;
 }
 
 /* ---- Checkpoints ---------------------------------------------------------------------------------------------------
@@ -200,14 +109,14 @@ static bool is_last_there(const list *l, int place, char path[DC_PATH_MAX])
 
 /* Checkpoints above this number are newer than the result. Version 0.1.0 did not note it: then a result of this deck
  * counts as the newest, one of another deck as the oldest. */
-static int64_t last_of(const result *found)
+static int64_t last_of(const dc_found *found)
 {
     if (!found->is_there) return -1;
     if (found->checkpoint >= 0) return found->checkpoint;
-    return is(found, DC_SAME_RUN) ? INT64_MAX : -1;
+    return dc_found_is(found, DC_SAME_RUN) ? INT64_MAX : -1;
 }
 
-static void take_result(dc_resume *r, const result *found)
+static void take_result(dc_resume *r, const dc_found *found)
 {
     drop_checkpoint(r);
     r->complete = true;
@@ -322,7 +231,7 @@ static dc_status go_longer_from_checkpoint(dc_job *job, const list *l, const dc_
 }
 
 /* From the result of a shorter run, unless it is that of the longer one, too. */
-static dc_status go_longer_from_result(dc_job *job, const list *l, const result *found)
+static dc_status go_longer_from_result(dc_job *job, const list *l, const dc_found *found)
 {
     const dc_longer longer = dc_origin_longer(job, &found->comparison.was, found->N);
     const dc_status st = dc_longer_check(&longer);
@@ -344,7 +253,7 @@ static dc_status go_longer_from_result(dc_job *job, const list *l, const result 
 /* ---- The choice ----------------------------------------------------------------------------------------------------
  */
 
-static dc_status choose(dc_job *job, const list *l, const result *found)
+static dc_status choose(dc_job *job, const list *l, const dc_found *found)
 {
     dc_resume *r = &job->resume;
     checkpoint_kind kind;
@@ -355,7 +264,7 @@ static dc_status choose(dc_job *job, const list *l, const result *found)
         take_checkpoint(r);
         return DC_OK;
     }
-    if (is(found, DC_SAME_RUN)) {
+    if (dc_found_is(found, DC_SAME_RUN)) {
         if (kind != NONE) note(r, "%s holds newer checkpoints, which are not of this run", l->dir);
         take_result(r, found);
         return DC_OK;
@@ -363,13 +272,13 @@ static dc_status choose(dc_job *job, const list *l, const result *found)
     if (kind == READABLE && newest.likeness == DC_LONGER_RUN) return go_longer_from_checkpoint(job, l, &newest);
     if (kind == READABLE) return DC_FAIL(DC_ERR_FORMAT, "%s", newest.text);
     if (kind == ALL_DAMAGED) return go_on_damaged(job, l);
-    if (is(found, DC_LONGER_RUN)) return go_longer_from_result(job, l, found);
+    if (dc_found_is(found, DC_LONGER_RUN)) return go_longer_from_result(job, l, found);
     return found->is_there ? DC_FAIL(DC_ERR_FORMAT, "%s", found->comparison.text) : DC_OK;
 }
 
 /* run.resume = never means this job, not each of its parts: one that the queue runs again goes on where its own part
  * before stopped, and never from a state of another job. */
-static dc_status choose_own(dc_job *job, const list *l, const result *found)
+static dc_status choose_own(dc_job *job, const list *l, const dc_found *found)
 {
     dc_resume *r = &job->resume;
     checkpoint_kind kind;
@@ -381,7 +290,7 @@ static dc_status choose_own(dc_job *job, const list *l, const result *found)
         take_checkpoint(r);
     else
         drop_checkpoint(r);
-    if (!r->continues && found->is_own && is(found, DC_SAME_RUN)) take_result(r, found);
+    if (!r->continues && found->is_own && dc_found_is(found, DC_SAME_RUN)) take_result(r, found);
     if (r->continues || r->complete)
         note(r, "run.resume is never, but the queue runs job %s again: it goes on with its own part", dc_queue_job());
     return st;
@@ -392,12 +301,12 @@ dc_status dc_resume_find(dc_job *job)
     dc_status st = DC_OK;
     dc_resume *r = &job->resume;
     list l = {.number = NULL};
-    result found;
+    dc_found found;
     const bool never = job->cfg.run.resume == DC_RESUME_NEVER;
     r->part = 1;
     dc_output_path(job, DC_FILE_CHECKPOINTS, l.dir);
     DC_TRY(hash_weights(job));
-    DC_TRY(find_result(job, &found));
+    DC_TRY(dc_found_read(job, &found));
     DC_TRY(dc_ckpt_list(l.dir, &l.number, &l.n));
     r->next = DC_MAX(l.n ? l.number[l.n - 1] : 0, found.checkpoint) + 1;
     DC_TRY(never ? choose_own(job, &l, &found) : choose(job, &l, &found));
