@@ -13,13 +13,20 @@ bool dc_found_is(const dc_found *found, dc_likeness likeness)
     return found->is_there && found->comparison.likeness == likeness;
 }
 
-/* Where it ended; of no result of `fit` there is a need to know. */
+static bool tells_end(dc_h5 *h5)
+{
+    return dc_h5_has_attr(h5, "/", "stop_reason") && dc_h5_has_attr(h5, "/", "iterations") &&
+           dc_h5_has_attr(h5, "/", "delta");
+}
+
+/* Version 0.1.0 did not always tell how it ended: then a longer run goes on. */
 static dc_status read_end(dc_h5 *h5, dc_found *found)
 {
     dc_status st = DC_OK;
     dc_h5_info labels;
     DC_TRY(dc_h5_dataset_info(h5, "/labels", &labels));
     found->N = labels.dims[0];
+    if (!tells_end(h5)) return DC_OK;
     DC_TRY(dc_h5_get_attr_str(h5, "/", "stop_reason", found->end.stop_reason, sizeof found->end.stop_reason));
     DC_TRY(dc_h5_get_attr_i64(h5, "/", "iterations", &found->end.iterations, 1, NULL));
     DC_TRY(dc_h5_get_attr_f64(h5, "/", "delta", &found->end.delta, 1, NULL));
