@@ -11,6 +11,7 @@
 #include "apart.h"
 #include "dcmpi/clock.h"
 #include "dcmpi/control.h"
+#include "dcmpi/cores.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/version.h"
@@ -134,7 +135,7 @@ static double bound_bytes(const dc_prediction *p, double base, int threads)
 
 static dc_status check_memory(dc_comm *comm, const dc_prediction *p, double base)
 {
-    const dc_memory_need need = {.rank_bytes = bound_bytes(p, base, dc_comm_binding().threads)};
+    const dc_memory_need need = {.rank_bytes = bound_bytes(p, base, dc_cores_binding(comm).threads)};
     dc_log("memory    about %.3f GiB per rank, %lld rows at a time", need.rank_bytes / 0x1p30, (long long)p->capacity);
     return dc_job_check_memory(comm, &need, "a smaller --rows-per-round");
 }
