@@ -271,7 +271,7 @@ install: all $(BUILD)/gen/dcmpi.1 $(BUILD)/gen/completion $(BUILD)/gen/modulefil
 	install -m 755 $(wildcard jobs/*) $(SHARE)/dcmpi/jobs
 	install -m 755 $(wildcard tools/report*.py tools/export.py tools/sweep.py) $(SHARE)/dcmpi/tools
 	cp -R packaging $(SHARE)/dcmpi/
-	install -m 644 README.md $(SHARE)/doc/dcmpi
+	install -m 644 README.md LICENSE CITATION.cff $(SHARE)/doc/dcmpi
 
 uninstall:
 	rm -f $(INSTALLED)

@@ -1,9 +1,6 @@
-/* Launch check and binding. The process is started alone and then told, through its environment, that a launcher has
- * started more. OpenMP binds its threads when the program is loaded, so for that it is started again. */
-#include <omp.h>
+/* Launch check. The process is started alone and then told, through its environment, that a launcher has started more.
+ */
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "check.h"
 #include "dcmpi/log.h"
@@ -71,50 +68,15 @@ static void check_right_launchers(dc_comm *comm)
     CHECK_OK(dc_comm_check_launch(comm));
 }
 
-static void check_binding(void)
-{
-    const dc_binding binding = dc_comm_binding();
-    CHECK(binding.cores_allowed >= 1);
-    CHECK(binding.cores_machine >= binding.cores_allowed);
-    CHECK_INT(binding.threads, omp_get_max_threads());
-}
-
-/* Cores that this program sees when `variable` has this value. */
-static int cores_with(const char *program, const char *variable, const char *value)
-{
-    int status = 0;
-    const pid_t pid = fork();
-    if (pid == 0) {
-        setenv(variable, value, 1);
-        execl(program, program, "cores", (char *)NULL);
-        _exit(0);
-    }
-    waitpid(pid, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-}
-
-/* A main thread that is bound to one core has not lost the others. */
-static void check_bound_threads(const char *program)
-{
-    const int cores = DC_MIN(dc_comm_binding().cores_allowed, 255);
-    CHECK_INT(cores_with(program, "OMP_PROC_BIND", "false"), cores);
-    CHECK_INT(cores_with(program, "OMP_PROC_BIND", "true"), cores);
-    CHECK_INT(cores_with(program, "OMP_PROC_BIND", "spread"), cores);
-    CHECK_INT(cores_with(program, "OMP_PLACES", "cores"), cores);
-}
-
-int main(int argc, char **argv)
+int main(void)
 {
     dc_comm *comm;
-    if (argc > 1) return DC_MIN(dc_comm_binding().cores_allowed, 255);
-    check_bound_threads(argv[0]);
     forget_launchers();
     if (dc_comm_create(&comm) != DC_OK) return 1;
     CHECK_INT(dc_comm_size(comm), 1);
     CHECK_TEXT_HAS(dc_comm_library(), "Open MPI");
     check_wrong_launchers(comm);
     check_right_launchers(comm);
-    check_binding();
     forget_launchers();
     dc_comm_destroy(&comm);
     return check_done();

@@ -44,16 +44,39 @@ static void test_shm(void)
 
 static void test_cores(void)
 {
-    dc_binding b = {.cores_allowed = 8, .threads = 8, .cores_machine = 8};
+    dc_binding b = {.cores_allowed = 8, .threads = 8, .cores_machine = 8, .sharers = 1, .quota = INFINITY};
     CHECK(!dc_advise_cores(&b, 1, line, sizeof line) && line[0] == '\0');
     CHECK(!dc_advise_cores(&b, 2, line, sizeof line));
     CHECK_TEXT_HAS(line, "2 ranks x 8 threads on 8 cores of this node: oversubscribed");
-    b = (dc_binding){.cores_allowed = 1, .threads = 1, .cores_machine = 8};
+    b = (dc_binding){.cores_allowed = 1, .threads = 1, .cores_machine = 8, .sharers = 1, .quota = INFINITY};
     CHECK(!dc_advise_cores(&b, 2, line, sizeof line));
     CHECK_TEXT_HAS(line, "each rank is bound to one core of 8");
     b.threads = 4;
     CHECK(dc_advise_cores(&b, 2, line, sizeof line));
     CHECK_TEXT_HAS(line, "4 threads per rank on 1 allowed core; set OMP_NUM_THREADS=1, or start with");
+    b = (dc_binding){.cores_allowed = 8, .threads = 8, .cores_machine = 8, .sharers = 1, .quota = 2};
+    CHECK(!dc_advise_cores(&b, 1, line, sizeof line));
+    CHECK_TEXT_HAS(line, "1 rank x 8 threads, of which control groups let 2 run at a time");
+}
+
+static void test_threads(void)
+{
+    dc_binding b = {
+        .cores_allowed = 8, .threads = 8, .cores_machine = 8, .sharers = 1, .quota = INFINITY, .chosen = true};
+    dc_advise_threads(&b, 1, line, sizeof line);
+    CHECK_INT(line[0], 0);
+    b.sharers = 4, b.threads = 2;
+    dc_advise_threads(&b, 4, line, sizeof line);
+    CHECK_TEXT_HAS(line, "OMP_NUM_THREADS is not set: 2 threads per rank, as 4 ranks share 8 cores");
+    b.quota = 6, b.threads = 1;
+    dc_advise_threads(&b, 4, line, sizeof line);
+    CHECK_TEXT_HAS(line, "1 thread per rank, as control groups grant this node's 4 ranks 6 cores");
+    b.chosen = false;
+    dc_advise_threads(&b, 4, line, sizeof line);
+    CHECK_INT(line[0], 0);
+    b.piled_up = b.pinned = true;
+    dc_advise_threads(&b, 4, line, sizeof line);
+    CHECK_TEXT_HAS(line, "put the threads of 4 ranks on the same cores; they were bound to cores of their own");
 }
 
 /* Clocks of a run on these ranks where rank `slow` takes `factor` times as long, with `sync_s` of messages each. */
@@ -120,6 +143,7 @@ int main(void)
     test_layout();
     test_shm();
     test_cores();
+    test_threads();
     test_slow_rank(comm);
     test_messages(comm);
     return check_done_all(&comm);

@@ -163,4 +163,15 @@ run 2 1 predict --model=dec/run.h5 --input=new.h5 --output=p.h5 --outlier
 expect_error 2 "'--outlier' is no option" "an unknown option"
 run 1 1 predict --model=dec/run.h5 --input=new.h5 --output=p.h5 --rows-per-round=0
 expect_error 2 "rows-per-round" "no rows per round"
+# A result of before isa was stored: who wrote it is said, and its rows are embedded all the same.
+cp dec/run.h5 old.h5
+$python -c "
+import h5py
+f = h5py.File('old.h5', 'r+')
+del f.attrs['isa']
+f.attrs['version'], f.attrs['git'] = b'0.0.9', b'abc1234'"
+run 1 1 predict --model=old.h5 --input=own.h5 --output=old-p.h5
+expect_exit 0 "a model that does not tell its instruction set"
+expect_out "NOTE +the model was written by dcmpi 0.0.9, commit abc1234, which did not store the instruction set" "says who wrote it"
+is "$(same dec/run.h5 old-p.h5)" ok "and gives the same bits on the same CPU"
 done_testing

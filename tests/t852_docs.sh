@@ -14,7 +14,7 @@ run_cmd "${install[@]}" install
 expect_exit 0 "make install"
 prefix=$stage/opt/dcmpi
 for file in bin/dcmpi share/man/man1/dcmpi.1 share/bash-completion/completions/dcmpi share/dcmpi/decks/mnist-dec.yaml \
-    share/dcmpi/jobs/mnist.slurm share/dcmpi/packaging/spack/packages/dcmpi/package.py share/doc/dcmpi/README.md; do
+    share/dcmpi/jobs/mnist.slurm share/dcmpi/packaging/spack/packages/dcmpi/package.py share/doc/dcmpi/README.md share/doc/dcmpi/LICENSE; do
     expect_file "$prefix/$file" "installs $file"
 done
 page=$prefix/share/man/man1/dcmpi.1
@@ -114,6 +114,24 @@ for name in $(grep -ohE '\b[A-Z_0-9]+=' "$spack" "$easybuild" | tr -d = | sort -
     grep -qE "^$name +\??=" "$root/Makefile" || missing="$missing $name"
 done
 is "$missing" "" "recipes set variables that the Makefile has"
+
+# ---- container
+container=$root/packaging/apptainer.def
+is "$(sed -nE 's/^(Bootstrap|From): //p' "$container" | tr '\n' ' ')" "docker debian:12 " "it starts from Debian 12, whose packages make setup knows"
+is "$(grep -oE 'dcmpi-[0-9.]+[0-9]\.tar' "$container" | sort -u)" "dcmpi-$version.tar" "it takes what make dist writes"
+is "$(sed -nE 's/^ +version //p' "$container")" "$version" "and has the version of the program"
+is "$(sed -nE 's/^ +license //p' "$container")" "$(sed -nE 's/^license: //p' "$root/CITATION.cff")" "and the licence of CITATION.cff"
+ok "whose version is that of the program, too" grep -qx "version: $version" "$root/CITATION.cff"
+post=$(sed -n '/^%post/,/^%environment/{/^%/!s/^    //p}' "$container")
+ok "%post is a shell script" bash -n <(echo "$post")
+is "$(sed -nE 's/^make +//p' <<<"$post" | tr '\n' ';')" "setup;ARCH=x86-64-v3;ARCH=x86-64-v3 install PREFIX=/usr/local;" \
+    "it installs packages, builds and installs, with goals and variables of the Makefile"
+ok "that the Makefile has" test "$(grep -cE '^(setup|install|ARCH|PREFIX) *(:|\??=)' "$root/Makefile")" = 4
+while read -r arguments; do
+    # shellcheck disable=SC2086  # several words
+    run 0 1 $arguments
+    expect_exit 0 "its test: dcmpi $arguments"
+done < <(sed -nE '/^%test/,/^%labels/s/^ +dcmpi ([^>]*[^> ]).*/\1/p' "$container")
 
 run_cmd "${install[@]}" uninstall
 expect_exit 0 "make uninstall"

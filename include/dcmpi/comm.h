@@ -92,13 +92,6 @@ DC_CHECKED dc_status dc_agree_hash(dc_comm *comm, uint64_t hash, const char *wha
  * environment only. Errors: DC_ERR_USAGE "N processes but MPI size 1"; the log then is active in the launcher's first
  * process only, so that one line is printed. Call after dc_comm_create(). */
 DC_CHECKED dc_status dc_comm_check_launch(dc_comm *comm);
-/* Cores this process may run on (hwloc) and the OpenMP threads that will run. Not collective. */
-typedef struct {
-    int cores_allowed; /* physical cores this rank may use */
-    int threads;       /* OpenMP threads of this rank */
-    int cores_machine; /* physical cores of this node */
-} dc_binding;
-dc_binding dc_comm_binding(void);
 /* Whether a launcher of MPI jobs started this process; works without MPI. */
 bool dc_comm_is_launched(void);
 /* "Open MPI 4.1.4"; works without MPI. */

@@ -15,6 +15,7 @@ typedef struct {
 } dc_int_list;
 typedef enum { DC_PRETRAIN_NONE, DC_PRETRAIN_JOINT, DC_PRETRAIN_LAYERWISE } dc_pretrain_mode;
 typedef enum { DC_REPRODUCIBLE_STRICT, DC_REPRODUCIBLE_OFF } dc_reproducible;
+typedef enum { DC_PIN_AUTO, DC_PIN_OFF } dc_pin;
 typedef enum { DC_RESUME_AUTO, DC_RESUME_NEVER, DC_RESUME_MUST } dc_resume_mode;
 typedef enum { DC_Q_TOP1, DC_Q_FULL } dc_q_output;
 
@@ -64,6 +65,7 @@ typedef struct {
     struct {
         int64_t shards;
         int reproducible; /* dc_reproducible */
+        int pin;          /* dc_pin */
         int64_t gather_rows;
         int64_t hash_steps;
         int gemm; /* dc_gemm_backend */

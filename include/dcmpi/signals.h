@@ -9,6 +9,8 @@
 
 #include "dcmpi/base.h"
 
+/* From now on signals wait, also for a program that this process goes on with (exec). */
+void dc_signals_hold(void);
 /* From now on signals are counted: for work that asks. Before MPI starts and threads are made: they inherit that the
  * signals are not for them. */
 void dc_signals_install(void);

@@ -11,5 +11,11 @@
 void dc_threads_init(void);
 /* Whether every thread counts denormal numbers as 0. */
 bool dc_threads_flush_denormals(void);
+/* Binds thread t to the hardware threads of sets[t] of sets[n], each a mask of `words` 64-bit words; threads from n on
+ * stay where they are. False if the system refused one. */
+bool dc_threads_bind(const uint64_t *sets, int n, size_t words);
+/* Cores that control groups grant this process by time ("--cpus" of containers), INFINITY without a quota. `root`: "",
+ * or a folder with files of the kernel, for tests. */
+double dc_threads_quota_under(const char *root);
 
 #endif

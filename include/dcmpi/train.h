@@ -199,14 +199,16 @@ void dc_cluster_result_release(dc_cluster_result *r);
 
 /* What a result file tells about its model, the same on all ranks. Owned: the arrays. */
 typedef struct {
-    bool has_net;      /* false: k-means on the scaled data */
-    dc_net net;        /* if has_net */
-    int64_t D;         /* width of the data */
-    int64_t K, width;  /* centres [K x width] in the embedding, or in the scaled data */
-    int shards;        /* of the run's partition, */
-    int64_t tile_rows; /* rows of its tiles, */
-    int gemm;          /* dc_gemm_backend: what decides the bits, */
-    int isa;           /* with its dc_isa */
+    bool has_net;        /* false: k-means on the scaled data */
+    dc_net net;          /* if has_net */
+    int64_t D;           /* width of the data */
+    int64_t K, width;    /* centres [K x width] in the embedding, or in the scaled data */
+    int shards;          /* of the run's partition, */
+    int64_t tile_rows;   /* rows of its tiles, */
+    int gemm;            /* dc_gemm_backend: what decides the bits, */
+    int isa;             /* with its dc_isa, */
+    bool knows_isa;      /* if the file tells */
+    char written_by[80]; /* version and commit of the program */
     double alpha;
     double range[2]; /* least and greatest scaled value of the training data; infinite if the file does not tell */
     char method[32];

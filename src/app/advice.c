@@ -29,6 +29,11 @@ bool dc_advise_cores(const dc_binding *b, int ranks_here, char *out, size_t cap)
         snprintf(out, cap, "%d threads per rank on %d allowed core%s; set OMP_NUM_THREADS=%d%s", b->threads,
                  b->cores_allowed, b->cores_allowed == 1 ? "" : "s", b->cores_allowed,
                  b->cores_allowed < b->cores_machine ? ", or start with `mpirun --bind-to none`" : "");
+    else if (ranks_here * b->threads > b->quota + 1)
+        snprintf(
+            out, cap,
+            "%d rank%s x %d thread%s, of which control groups let %.3g run at a time: use fewer, or a larger quota",
+            ranks_here, ranks_here == 1 ? "" : "s", b->threads, b->threads == 1 ? "" : "s", b->quota);
     else if (ranks_here * b->threads > b->cores_machine)
         snprintf(out, cap, "%d ranks x %d thread%s on %d cores of this node: oversubscribed; use fewer%s", ranks_here,
                  b->threads, b->threads == 1 ? "" : "s", b->cores_machine,
@@ -39,6 +44,22 @@ bool dc_advise_cores(const dc_binding *b, int ranks_here, char *out, size_t cap)
                  "and OMP_NUM_THREADS, or with --map-by slot:PE=n",
                  b->cores_machine);
     return too_many_threads;
+}
+
+void dc_advise_threads(const dc_binding *b, int ranks_here, char *out, size_t cap)
+{
+    out[0] = '\0';
+    if (b->piled_up)
+        snprintf(out, cap, "OMP_PROC_BIND or OMP_PLACES put the threads of %d ranks on the same cores; they %s",
+                 b->sharers, b->pinned ? "were bound to cores of their own" : "may use all of these now");
+    else if (b->chosen && b->quota / ranks_here < (double)b->cores_allowed / b->sharers)
+        snprintf(out, cap,
+                 "OMP_NUM_THREADS is not set: %d thread%s per rank, as control groups grant this node's %d rank%s "
+                 "%.3g cores",
+                 b->threads, b->threads == 1 ? "" : "s", ranks_here, ranks_here == 1 ? "" : "s", b->quota);
+    else if (b->chosen && b->sharers > 1)
+        snprintf(out, cap, "OMP_NUM_THREADS is not set: %d thread%s per rank, as %d ranks share %d core%s", b->threads,
+                 b->threads == 1 ? "" : "s", b->sharers, b->cores_allowed, b->cores_allowed == 1 ? "" : "s");
 }
 
 void dc_advise_blas(char *out, size_t cap)

@@ -2,11 +2,13 @@
 #ifndef DCMPI_APP_ADVICE_H
 #define DCMPI_APP_ADVICE_H
 
-#include "dcmpi/comm.h"
+#include "dcmpi/cores.h"
 
 /* Cores against ranks and threads: one line, "" if all is well. ranks_here: ranks on this node. True: the line is a
  * warning. Local. */
 bool dc_advise_cores(const dc_binding *binding, int ranks_here, char *out, size_t cap);
+/* Threads that were chosen for the user, or bound anew: one line, or "". Local. */
+void dc_advise_threads(const dc_binding *binding, int ranks_here, char *out, size_t cap);
 /* OpenBLAS kernels older than the CPU: one line, or "". Local. */
 void dc_advise_blas(char *out, size_t cap);
 /* Shards that the ranks cannot share evenly: one line, or "". Local. */

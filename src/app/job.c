@@ -158,7 +158,8 @@ dc_status dc_job_start(dc_comm *comm, const dc_cli *cli, dc_job *job)
     dc_gemm_set_backend((dc_gemm_backend)job->cfg.parallel.gemm);
     DC_TRY_ALL(comm, dc_la_set_isa((dc_isa)job->cfg.parallel.isa));
     DC_TRY(check_kernels(comm, job));
-    job->binding = dc_comm_binding();
+    DC_TRY(dc_cores_pin(comm, job->cfg.parallel.pin == DC_PIN_AUTO));
+    job->binding = dc_cores_binding(comm);
     describe_start(comm, job);
     job->base_bytes = dc_job_base_bytes();
 out:
@@ -241,6 +242,8 @@ static void advise(const dc_job *job, int ranks_here)
         dc_log_warning("%s", line);
     else
         note(line);
+    dc_advise_threads(&job->binding, ranks_here, line, sizeof line);
+    note(line);
     dc_advise_blas(line, sizeof line);
     note(line);
     advise_layout(job, ranks_here);
@@ -250,10 +253,10 @@ static void print_banner(const dc_job *job, int ranks_here)
 {
     const dc_provenance *p = &job->from;
     dc_log("dcmpi %s (%s, ARCH=%s)  %s", dc_version(), dc_version_git(), dc_version_arch(), p->libraries);
-    dc_log("%d node%s x %d rank%s x %d thread%s on %s, %d of %d cores allowed per rank; FMA peak %.0f GF/s measured",
+    dc_log("%d node%s x %d rank%s x %d thread%s%s on %s, %d of %d cores allowed per rank; FMA peak %.0f GF/s measured",
            p->nodes, p->nodes == 1 ? "" : "s", ranks_here, ranks_here == 1 ? "" : "s", p->threads,
-           p->threads == 1 ? "" : "s", p->cpu, job->binding.cores_allowed, job->binding.cores_machine,
-           1e-9 * p->peak_flops);
+           p->threads == 1 ? "" : "s", job->binding.pinned ? " (pinned)" : "", p->cpu, job->binding.cores_allowed,
+           job->binding.cores_machine, 1e-9 * p->peak_flops);
     dc_log("deck %s -> %s, seed %lld", job->cli->deck ? job->cli->deck : "built-in problem", job->cfg.run.output,
            (long long)job->cfg.run.seed);
     advise(job, ranks_here);

@@ -5,7 +5,7 @@
 
 #include "cli.h"
 #include "dcmpi/ckpt.h"
-#include "dcmpi/comm.h"
+#include "dcmpi/cores.h"
 #include "dcmpi/lock.h"
 #include "dcmpi/report.h"
 

@@ -3,10 +3,12 @@
 #include <signal.h>
 
 #include "apart.h"
+#include "dcmpi/cores.h"
 #include "dcmpi/h5.h"
 #include "dcmpi/log.h"
 #include "dcmpi/signals.h"
 #include "dcmpi/threads.h"
+#include "dcmpi/waiting.h"
 #include "verbs.h"
 
 /* A file library that could not let go of a file crashes when it ends, and with it MPI. */
@@ -31,9 +33,11 @@ static dc_status run_under_mpi(const dc_verb *verb, const dc_cli *cli, dc_status
 {
     dc_comm *comm = NULL;
     dc_status st = DC_OK;
+    dc_waiting_prepare(cli->argv);
     if (verb && verb->can_stop) dc_signals_install();
-    dc_threads_init();
     DC_TRY(dc_comm_create(&comm));
+    DC_TRY(dc_cores_share(comm));
+    dc_threads_init();
     st = dc_agree(comm, parsed);
     if (st != DC_OK || !verb) goto out;
     if (verb->mpi)

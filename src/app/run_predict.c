@@ -11,6 +11,7 @@
 #include "apart.h"
 #include "dcmpi/clock.h"
 #include "dcmpi/control.h"
+#include "dcmpi/cores.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/version.h"
@@ -160,7 +161,7 @@ static double bound_bytes(const dc_prediction *p, double base, int threads)
 
 static dc_status check_memory(dc_comm *comm, const dc_prediction *p, double base)
 {
-    const dc_memory_need need = {.rank_bytes = bound_bytes(p, base, dc_comm_binding().threads)};
+    const dc_memory_need need = {.rank_bytes = bound_bytes(p, base, dc_cores_binding(comm).threads)};
     dc_log("memory    about %.3f GiB per rank, %lld rows at a time", need.rank_bytes / 0x1p30, (long long)p->capacity);
     return dc_job_check_memory(comm, &need, "a smaller --rows-per-round");
 }
@@ -193,6 +194,11 @@ static void print_plan(const dc_prediction *p, int P)
 /* The run's own kernels give the bits of the run. */
 static void use_kernels_of(const dc_trained *t)
 {
+    if (!t->knows_isa)
+        dc_log_note(
+            "the model was written by dcmpi %s, which did not store the instruction set (attribute isa): that of this "
+            "CPU is used, and on another one than its own the embedding may differ in the last bits",
+            t->written_by);
     dc_gemm_set_backend((dc_gemm_backend)t->gemm);
     if (dc_la_set_isa((dc_isa)t->isa) == DC_OK) return;
     dc_log_note("the model was trained with other kernels than these: its embedding may differ in the last bits");

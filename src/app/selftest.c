@@ -188,7 +188,8 @@ dc_status dc_verb_selftest(dc_comm *comm, const dc_cli *cli)
     DC_TRY_ALL(comm, parse(cli->rest_argc, cli->rest_argv, &t));
     const bool may_fill = dc_comm_rank(comm) == 0 && t.full_disk;
     DC_TRY_ALL(comm, may_fill ? dc_selftest_check_small(t.full_disk) : DC_OK);
-    t.binding = dc_comm_binding();
+    DC_TRY(dc_cores_pin(comm, true));
+    t.binding = dc_cores_binding(comm);
     print_head(comm, &t);
     st = dc_selftest_run(comm, &t, table, (int)DC_COUNT_OF(table));
 out:

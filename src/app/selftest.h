@@ -6,7 +6,7 @@
 #define DCMPI_APP_SELFTEST_H
 
 #include "cli.h"
-#include "dcmpi/comm.h"
+#include "dcmpi/cores.h"
 
 enum { DC_SELFTEST_TEXT_MAX = 512 };
 

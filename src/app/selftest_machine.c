@@ -67,6 +67,7 @@ dc_status dc_selftest_cores(dc_comm *comm, dc_selftest *t)
                        ranks == 1 ? "" : "s", b->threads, b->threads == 1 ? "" : "s", b->cores_machine,
                        b->cores_allowed);
     dc_advise_cores(b, ranks, t->advice, sizeof t->advice);
+    if (!t->advice[0]) dc_advise_threads(b, ranks, t->advice, sizeof t->advice);
     return DC_OK;
 }
 

@@ -53,13 +53,18 @@ static void stop_ignoring(const int *signals, size_t n)
     for (size_t i = 0; i < n; i++) signal(signals[i], SIG_DFL);
 }
 
-void dc_signals_install(void)
+void dc_signals_hold(void)
 {
-    pthread_t thread;
     sigemptyset(&ours);
     for (size_t i = 0; i < DC_COUNT_OF(stop_signals); i++) sigaddset(&ours, stop_signals[i]);
     for (size_t i = 0; i < DC_COUNT_OF(save_signals); i++) sigaddset(&ours, save_signals[i]);
     pthread_sigmask(SIG_BLOCK, &ours, NULL);
+}
+
+void dc_signals_install(void)
+{
+    pthread_t thread;
+    dc_signals_hold();
     /* Shells let background jobs ignore SIGINT, job scripts start ranks with SIGUSR1 ignored. */
     stop_ignoring(stop_signals, DC_COUNT_OF(stop_signals));
     stop_ignoring(save_signals, DC_COUNT_OF(save_signals));

@@ -7,6 +7,7 @@
 
 #include <omp.h>
 #include <pmmintrin.h>
+#include <sched.h>
 
 /* Results that are denormal become 0, operands that are denormal count as 0. */
 static const unsigned FLUSH = _MM_FLUSH_ZERO_ON | _MM_DENORMALS_ZERO_ON;
@@ -18,6 +19,17 @@ void dc_threads_init(void)
     omp_set_num_threads(DC_MIN(omp_get_max_threads(), omp_get_thread_limit()));
 #pragma omp parallel
     _mm_setcsr(_mm_getcsr() | FLUSH);
+}
+
+bool dc_threads_bind(const uint64_t *sets, int n, size_t words)
+{
+    bool all = true;
+#pragma omp parallel reduction(&& : all)
+    {
+        const int t = omp_get_thread_num();
+        if (t < n) all = sched_setaffinity(0, words * sizeof *sets, (const cpu_set_t *)(sets + (size_t)t * words)) == 0;
+    }
+    return all;
 }
 
 bool dc_threads_flush_denormals(void)

@@ -26,7 +26,7 @@ void dc_soft_nearest(const float *Z, int64_t n, const float *M, int64_t K, int64
 
 void dc_nearest(const float *X, const float *M, int64_t n, int64_t K, int64_t d, int32_t *label)
 {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(dynamic, 16)
     for (int64_t i = 0; i < n; i += DC_SOFT_LANES) {
         dc_soft_lane distance;
         int32_t nearest[DC_SOFT_LANES];

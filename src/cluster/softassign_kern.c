@@ -86,7 +86,7 @@ void dc_softassign_rows(const float *Z, const float *M, int64_t n, int64_t K, in
 void dc_softassign(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q,
                    int32_t *label)
 {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(dynamic)
     for (int64_t i = 0; i < n; i += DC_SOFT_TILE)
         dc_softassign_rows(Z + i * L, M, DC_MIN(n - i, (int64_t)DC_SOFT_TILE), K, L, alpha, q + i * K,
                            label ? label + i : NULL);

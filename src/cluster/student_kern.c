@@ -108,7 +108,7 @@ double dc_student_kl_grad(const float *Z, const float *M, const float *P, const 
     const double c = (alpha + 1) / (alpha * (double)B);
 #pragma omp parallel
     {
-#pragma omp for schedule(static)
+#pragma omp for schedule(dynamic, 4)
         for (int64_t i = 0; i < n; i += DC_SOFT_LANES) {
             const int64_t m = DC_MIN(n - i, (int64_t)DC_SOFT_LANES);
             dc_soft_lane sum = {0};
@@ -116,7 +116,7 @@ double dc_student_kl_grad(const float *Z, const float *M, const float *P, const 
             for (int64_t l = 0; l < m; l++) factors(&a, i + l, dc_lane_log(sum[l]));
             row_gradients(&a, i, m, c, dZ);
         }
-#pragma omp for schedule(static)
+#pragma omp for schedule(dynamic)
         for (int64_t k = 0; k < K; k++) center_gradient(&a, k, -c, dM);
     }
     double loss = 0;

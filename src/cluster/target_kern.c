@@ -54,7 +54,7 @@ double dc_target_rows(const float *q, const double *f, int64_t n, int64_t K, dc_
 
 void dc_target(const float *q, const double *f, int64_t n, int64_t K, dc_gidx N, float *p)
 {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(dynamic)
     for (int64_t i = 0; i < n; i += DC_SOFT_TILE) {
         int64_t odd;
         (void)dc_target_rows(q + i * K, f, DC_MIN(n - i, (int64_t)DC_SOFT_TILE), K, N, p + i * K, &odd);

@@ -5,6 +5,7 @@
 /* Our own calls keep the position that our caller left (comm.h, debug builds). */
 #define DC_COMM_NO_POSITION
 #include "comm_mpi.h"
+#include "dcmpi/cores.h"
 
 enum { DC_HOST_MAX = 64 };
 
@@ -13,6 +14,7 @@ struct dc_comm {
     int rank, size;
     int node_rank, node_size, node_count;
     char host[DC_HOST_MAX];
+    dc_binding binding;
     size_t piece_bytes;
     int64_t *per_rank; /* [size], scratch of the error paths, which must not allocate */
     int *counts;       /* [2*size], int counts and displacements for MPI */

@@ -50,6 +50,7 @@ static const dc_key_choice schedules[] = {
 static const dc_key_choice gemms[] = {{"onednn", DC_GEMM_ONEDNN}, {"cblas", DC_GEMM_CBLAS}, {NULL, 0}};
 static const dc_key_choice isas[] = {
     {"native", DC_ISA_NATIVE}, {"avx2", DC_ISA_AVX2}, {"avx512", DC_ISA_AVX512}, {NULL, 0}};
+static const dc_key_choice pins[] = {{"auto", DC_PIN_AUTO}, {"off", DC_PIN_OFF}, {NULL, 0}};
 static const dc_key_choice reproducible[] = {
     {"strict", DC_REPRODUCIBLE_STRICT}, {"off", DC_REPRODUCIBLE_OFF}, {NULL, 0}};
 static const dc_key_choice resumes[] = {
@@ -278,6 +279,13 @@ static const dc_key table[] = {
      .doc = "Instruction set of the library's matrix products: native is the best of the CPU; avx2 or avx512 gives the "
             "same bits on all CPUs that have it, for nodes of several types. With gemm: cblas OPENBLAS_CORETYPE must "
             "say Haswell or SkylakeX before the start."},
+    {KEY("parallel", "pin", DC_KEY_CHOICE, parallel.pin, "auto"), .choices = pins, .verbs = DC_USE_FIT | DC_USE_KMEANS,
+     .also = "affinity bind",
+     .doc =
+         "auto: each thread is bound to a core of its own if the launcher, a container or the queue gave the ranks as "
+         "many cores as they have threads, and OMP_PROC_BIND does not say otherwise. off: threads stay where the "
+         "system "
+         "puts them."},
 
     {KEY("checkpoint", "every", DC_KEY_DURATION, checkpoint.every, "15m"), .min = 0, .max = 1e9,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "interval save_interval",

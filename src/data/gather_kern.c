@@ -66,13 +66,13 @@ static void convert_row(const dc_dataset *d, int64_t row, float *out)
 
 void dc_dataset_gather(const dc_dataset *data, const int64_t *rows, int64_t n, float *out)
 {
-#pragma omp parallel for schedule(static) if (!omp_in_parallel() && n * data->D >= THREAD_ELEMENTS)
+#pragma omp parallel for schedule(dynamic, 16) if (!omp_in_parallel() && n * data->D >= THREAD_ELEMENTS)
     for (int64_t i = 0; i < n; i++) convert_row(data, rows[i], out + i * data->D);
 }
 
 void dc_dataset_rows(const dc_dataset *data, int64_t lo, int64_t n, float *out)
 {
-#pragma omp parallel for schedule(static) if (!omp_in_parallel() && n * data->D >= THREAD_ELEMENTS)
+#pragma omp parallel for schedule(dynamic, 16) if (!omp_in_parallel() && n * data->D >= THREAD_ELEMENTS)
     for (int64_t i = 0; i < n; i++) convert_row(data, lo + i, out + i * data->D);
 }
 

@@ -23,7 +23,7 @@ void dc_gemm_rows(int64_t tile, int64_t m, int64_t n, int64_t k, const float *A,
 {
     DC_ASSERT(m % tile == 0);
     const int64_t down = m / tile, columns = tile_columns(n), across = count_tiles(n, columns);
-#pragma omp parallel for collapse(2) schedule(static)
+#pragma omp parallel for collapse(2) schedule(dynamic)
     for (int64_t j = 0; j < across; j++)
         for (int64_t i = 0; i < down; i++) {
             const int64_t column = j * columns, width = DC_MIN(n - column, columns);

@@ -36,7 +36,7 @@ static void transpose_edge(int64_t rows, int64_t columns, const float *A, int64_
 
 void dc_transpose(int64_t rows, int64_t columns, const float *A, float *B)
 {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(dynamic)
     for (int64_t i = 0; i < rows; i += SIDE)
         for (int64_t j = 0; j < columns; j += SIDE) {
             const int64_t down = DC_MIN(rows - i, (int64_t)SIDE), across = DC_MIN(columns - j, (int64_t)SIDE);

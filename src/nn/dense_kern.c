@@ -16,7 +16,7 @@ static inline void bias_act_row(dc_act act, const float *b, int64_t width, float
 
 void dc_dense_bias_act(dc_act act, const float *b, int64_t n, int64_t width, float *Y)
 {
-#pragma omp parallel for schedule(static) if (n * width >= PARALLEL_MIN)
+#pragma omp parallel for schedule(dynamic, 16) if (n * width >= PARALLEL_MIN)
     for (int64_t i = 0; i < n; i++) bias_act_row(act, b, width, Y + i * width);
 }
 
@@ -43,7 +43,7 @@ static void act_grad_strip(dc_act act, const float *Y, int64_t n, int64_t width,
 
 void dc_dense_act_grad(dc_act act, const float *Y, int64_t n, int64_t width, float *dY, float *db)
 {
-#pragma omp parallel for schedule(static) if (n * width >= PARALLEL_MIN)
+#pragma omp parallel for schedule(dynamic) if (n * width >= PARALLEL_MIN)
     for (int64_t j = 0; j < width; j += STRIP)
         act_grad_strip(act, Y + j, n, width, DC_MIN((int64_t)STRIP, width - j), dY + j, db ? db + j : NULL);
 }
@@ -59,6 +59,6 @@ static void sum_strip(const float *X, int64_t n, int64_t width, int64_t count, f
 
 void dc_column_sums(const float *X, int64_t n, int64_t width, float *sum)
 {
-#pragma omp parallel for schedule(static) if (n * width >= PARALLEL_MIN)
+#pragma omp parallel for schedule(dynamic) if (n * width >= PARALLEL_MIN)
     for (int64_t j = 0; j < width; j += STRIP) sum_strip(X + j, n, width, DC_MIN((int64_t)STRIP, width - j), sum + j);
 }

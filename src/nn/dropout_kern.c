@@ -22,7 +22,7 @@ void dc_dropout_apply(const dc_dropout *mask, const int64_t *rows, int64_t n, in
 {
     const uint64_t step = (uint64_t)mask->step * DC_MAX_LAYERS + (uint64_t)mask->site;
     const uint64_t blocks = (uint64_t)(width + 3) / 4;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(dynamic, 16)
     for (int64_t i = 0; i < n; i++)
         dropout_row(mask, step, (uint64_t)(mask->first_row + rows[i]) * blocks, width, X + i * width, Y + i * width);
 }

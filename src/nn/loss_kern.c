@@ -84,7 +84,7 @@ double dc_recon_loss_grad(dc_recon_loss kind, const float *x, const float *xhat,
     if (n == 0) return 0;
     const double s = loss_scale(kind, D, B);
     double part[LOSS_PARTS];
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(dynamic)
     for (int64_t p = 0; p < LOSS_PARTS; p++) {
         dc_dvec sum = {0};
         for (int64_t i = n * p / LOSS_PARTS; i < n * (p + 1) / LOSS_PARTS; i++)

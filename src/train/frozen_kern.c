@@ -59,7 +59,7 @@ void dc_frozen_forward(const dc_frozen *f, const int64_t *rows, int64_t n, float
     for (int64_t lo = 0; lo < n; lo += DC_FROZEN_CHUNK_ROWS) {
         const int32_t tiles =
             sort_by_place(f, rows + lo, (int32_t)DC_MIN((int64_t)DC_FROZEN_CHUNK_ROWS, n - lo), first);
-#pragma omp parallel for schedule(static) num_threads(f->n_threads)
+#pragma omp parallel for schedule(dynamic) num_threads(f->n_threads)
         for (int32_t k = 0; k < tiles; k++) forward_tile(f, rows + lo, first, k, out + lo * width);
     }
 }

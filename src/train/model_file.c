@@ -105,21 +105,33 @@ out:
     return st;
 }
 
+static dc_status read_writer(dc_h5 *h5, dc_trained *t)
+{
+    dc_status st = DC_OK;
+    char version[32] = "of an unknown version", git[32] = "unknown";
+    if (dc_h5_has_attr(h5, "/", "version")) DC_TRY(dc_h5_get_attr_str(h5, "/", "version", version, sizeof version));
+    if (dc_h5_has_attr(h5, "/", "git")) DC_TRY(dc_h5_get_attr_str(h5, "/", "git", git, sizeof git));
+    snprintf(t->written_by, sizeof t->written_by, "%s, commit %s", version, git);
+out:
+    return st;
+}
+
 static dc_status read_how_embedded(dc_h5 *h5, const char *path, dc_trained *t)
 {
     dc_status st = DC_OK;
     char gemm[16], isa[32];
+    DC_TRY(read_writer(h5, t));
     DC_TRY(dc_h5_get_attr_f64(h5, "/", "alpha", &t->alpha, 1, NULL));
     DC_TRY(dc_h5_get_attr_i64(h5, "/", "tile_rows", &t->tile_rows, 1, NULL));
     DC_TRY(dc_h5_get_attr_str(h5, "/", "method", t->method, sizeof t->method));
     DC_TRY(dc_h5_get_attr_str(h5, "/", "gemm", gemm, sizeof gemm));
-    if (!dc_h5_has_attr(h5, "/", "isa"))
-        DC_TRY(DC_FAIL(DC_ERR_FORMAT, "%s has no attribute isa: an older version made it; run it again", path));
-    DC_TRY(dc_h5_get_attr_str(h5, "/", "isa", isa, sizeof isa));
+    t->knows_isa = dc_h5_has_attr(h5, "/", "isa"); /* the first results of version 0.1.0 did not tell */
+    if (t->knows_isa) DC_TRY(dc_h5_get_attr_str(h5, "/", "isa", isa, sizeof isa));
     t->gemm = strcmp(gemm, "cblas") == 0 ? DC_GEMM_CBLAS : DC_GEMM_ONEDNN;
-    t->isa = (int)dc_la_isa_of(isa);
+    t->isa = t->knows_isa ? (int)dc_la_isa_of(isa) : DC_ISA_NATIVE;
     if (!dc_method_find(t->method))
-        return DC_FAIL(DC_ERR_FORMAT, "%s was made by method %s, which this program does not know", path, t->method);
+        return DC_FAIL(DC_ERR_FORMAT, "%s was made by method %s of dcmpi %s, which this program does not know", path,
+                       t->method, t->written_by);
     if (!(t->alpha > 0) || !isfinite(t->alpha) || t->tile_rows < 1 || t->tile_rows > DC_BLOCK_ROWS)
         st = DC_FAIL(DC_ERR_FORMAT, "%s: attribute alpha (%g) or tile_rows (%lld) is out of range", path, t->alpha,
                      (long long)t->tile_rows);

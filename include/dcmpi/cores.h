@@ -1,0 +1,32 @@
+/* The cores of a node: which ones this rank may use, how many threads it has, and where they are bound. */
+#ifndef DCMPI_CORES_H
+#define DCMPI_CORES_H
+
+#include "dcmpi/comm.h"
+
+typedef struct {
+    int cores_allowed; /* physical cores this rank may use */
+    int cores_machine; /* physical cores of this node */
+    int sharers;       /* ranks of this node that may use one of these cores, this one included */
+    int before;        /* of them, those of a lower rank */
+    bool alike;        /* all of them may use the same cores */
+    double quota;      /* cores that control groups grant the ranks of this node by time; INFINITY: all */
+    int threads;       /* OpenMP threads of this rank */
+    bool chosen;       /* by dc_cores_share(): OMP_NUM_THREADS is not set */
+    bool piled_up;     /* OpenMP had bound the threads of several ranks to the same cores; they were bound anew */
+    bool pinned;       /* by us: each thread to a core of its own */
+} dc_binding;
+
+/* Collective. Finds out what this rank may use (hwloc, places of OpenMP) and who shares it. Without OMP_NUM_THREADS a
+ * rank gets its share of the cores as threads, at least one; no more than the quota. Once, behind dc_comm_create(),
+ * before threads are used. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_cores_share(dc_comm *comm);
+/* Collective. Binds each thread to a core of its own if the rank owns as many cores as it has threads (given by the
+ * launcher, a control group or the queue) and nobody else has bound them; so too if OpenMP (OMP_PROC_BIND, OMP_PLACES)
+ * has bound the threads of several ranks to the same cores, which it cannot see. automatic: false leaves all but the
+ * latter. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_cores_pin(dc_comm *comm, bool automatic);
+/* What the two found and did. Local. */
+dc_binding dc_cores_binding(const dc_comm *comm);
+
+#endif

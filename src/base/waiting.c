@@ -1,0 +1,69 @@
+/* How threads and ranks wait for each other, which their libraries read when they are loaded.
+ *
+ * Threads of libgomp that wait spin: 300,000 rounds, which is 1 ms on some processors and 15 ms on others. Where
+ * something else wants the core - a neighbour, the ranks of an unbound job - they keep it from those that they wait
+ * for. They sleep after SPIN_S instead, longer than the pauses between the loops of a step, so that on free cores they
+ * are awake when work comes. */
+#include "dcmpi/waiting.h"
+
+#include <math.h>
+#include <omp.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dcmpi/clock.h"
+#include "dcmpi/signals.h"
+
+static const double SPIN_S = 100e-6;
+
+/* Rounds of libgomp's loop, which asks the processor to pause, in SPIN_S. */
+static long rounds(void)
+{
+    enum { TRIED = 200, TIMES = 5 };
+    double least = INFINITY;
+    for (int t = 0; t < TIMES; t++) {
+        const double began = dc_clock_now_s();
+        for (int i = 0; i < TRIED; i++) __builtin_ia32_pause();
+        least = fmin(least, dc_clock_now_s() - began);
+    }
+    return lround(SPIN_S * TRIED / fmax(least, 1e-9));
+}
+
+/* Under a debugger of memory, which a new start of the program would leave behind. */
+static bool is_watched(void)
+{
+    const char *preloaded = getenv("LD_PRELOAD");
+    return preloaded && strstr(preloaded, "vgpreload");
+}
+
+/* With OMP_PROC_BIND this thread is bound to the first place already, and the new start would see no other. */
+static void leave_place(void)
+{
+    cpu_set_t all;
+    CPU_ZERO(&all);
+    for (int place = 0; place < omp_get_num_places(); place++) {
+        int number[CPU_SETSIZE];
+        const int n = omp_get_place_num_procs(place);
+        if (n > CPU_SETSIZE) continue;
+        omp_get_place_proc_ids(place, number);
+        for (int i = 0; i < n; i++) CPU_SET((size_t)number[i], &all);
+    }
+    if (CPU_COUNT(&all) > 0) sched_setaffinity(0, sizeof all, &all);
+}
+
+void dc_waiting_prepare(char **argv)
+{
+    char program[DC_PATH_MAX], number[32];
+    if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT") || is_watched()) return;
+    const ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (n <= 0 || (size_t)n >= sizeof program - 1) return;
+    program[n] = '\0';
+    snprintf(number, sizeof number, "%ld", rounds());
+    if (setenv("GOMP_SPINCOUNT", number, 1) != 0) return;
+    dc_signals_hold();
+    leave_place();
+    execv(program, argv);
+}
