@@ -5,7 +5,6 @@
 
 #include "../src/comm/comm_mpi.h"
 #include "check.h"
-#include "dcmpi/gradsync.h"
 
 enum { N_MAX = 1001 };
 
@@ -48,17 +47,6 @@ static void check_reductions(dc_comm *comm, size_t n)
     CHECK_REDUCTION(double, dc_comm_min_f64, extreme_of(P, i, -1));
     CHECK_REDUCTION(int64_t, dc_comm_max_i64, extreme_of(P, i, 1));
     CHECK_REDUCTION(int64_t, dc_comm_min_i64, extreme_of(P, i, -1));
-}
-
-static void check_gradsync(dc_comm *comm)
-{
-    const int P = dc_comm_size(comm), me = dc_comm_rank(comm);
-    float x[100 + DC_RIDE_MAX];
-    int wrong = 0;
-    for (size_t i = 0; i < DC_COUNT_OF(x); i++) x[i] = (float)value(me, i);
-    dc_gradsync(comm, x, 100, 3);
-    for (size_t i = 0; i < DC_COUNT_OF(x); i++) wrong += x[i] != (float)(i < 103 ? sum_of(P, i) : value(me, i));
-    CHECK_INT(wrong, 0);
 }
 
 static void check_bcast(dc_comm *comm, size_t bytes)
@@ -142,7 +130,6 @@ static void check_all(dc_comm *comm)
     check_allgatherv(comm);
     check_gatherv(comm);
     check_alltoallv(comm);
-    check_gradsync(comm);
 }
 
 static void check_place(dc_comm *comm)

@@ -1,9 +1,6 @@
 /* Shapes, slab layout and names of the autoencoder, wrong shapes, initial weights, work buffers. Fixed seed 505. */
 #include "check.h"
-#include "dcmpi/gradsync.h"
 #include "dcmpi/nn.h"
-
-_Static_assert((int)DC_GRAD_TAIL >= (int)DC_RIDE_MAX, "what rides along must fit behind the gradient");
 
 static const int64_t mnist[] = {500, 500, 2000};
 

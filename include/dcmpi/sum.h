@@ -33,7 +33,11 @@ void dc_sum_total(dc_comm *comm, dc_sum *sum, double *total);
 typedef void (*dc_block_kernel)(void *ctx, const dc_block *block, int thread, double *leaf);
 void dc_sum_blocks(dc_sum *sum, dc_block_kernel kernel, void *ctx);
 /* The two together. Collective. */
-void dc_sum_over_blocks(dc_comm *comm, dc_sum *sum, dc_block_kernel kernel, void *ctx, double *total);
+static inline void dc_sum_over_blocks(dc_comm *comm, dc_sum *sum, dc_block_kernel kernel, void *ctx, double *total)
+{
+    dc_sum_blocks(sum, kernel, ctx);
+    dc_sum_total(comm, sum, total);
+}
 
 #ifdef DC_HERE
 #define dc_sum_total(comm, sum, total) dc_sum_total(DC_HERE(comm), sum, total)

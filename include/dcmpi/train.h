@@ -4,7 +4,6 @@
 
 #include "dcmpi/control.h"
 #include "dcmpi/data.h"
-#include "dcmpi/gradsync.h"
 #include "dcmpi/h5.h"
 #include "dcmpi/la.h"
 #include "dcmpi/method.h"

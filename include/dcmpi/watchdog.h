@@ -15,9 +15,4 @@ DC_CHECKED dc_status dc_watchdog_start(dc_comm *comm, double warn_s, double abor
 /* dc_comm_destroy() calls it. Collective. */
 void dc_watchdog_stop(dc_comm *comm);
 
-/* This rank is at `step` of `phase` (static text). Local, two stores. Fault points rank.kill, rank.hang. */
-void dc_watchdog_note(const char *phase, int64_t step);
-/* This rank enters or leaves a call that waits for others; leaving counts as progress. Local, two stores. */
-void dc_watchdog_waits(bool waits);
-
 #endif

@@ -2,10 +2,10 @@
 #include <string.h>
 
 #include "apart.h"
+#include "dcmpi/beat.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
-#include "dcmpi/watchdog.h"
 #include "expect.h"
 #include "output.h"
 #include "resume.h"
@@ -99,7 +99,7 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     const dc_config *cfg = &job->cfg;
     dc_data_header head;
     dc_estimate e;
-    dc_watchdog_note("reading", 0);
+    dc_beat_at("reading", 0);
     DC_TRY(estimate(comm, job, &head, &e));
     const dc_memory_need need = need_of(&e);
     DC_TRY(dc_job_check_memory(comm, &need, "fewer rows (input.rows)"));
@@ -135,7 +135,7 @@ dc_status dc_run_score(dc_comm *comm, dc_job *job, dc_result *r, dc_scoring *s)
     const int64_t n = dc_part_rows(&d->part);
     if (d->C == 0) return DC_OK;
     const double start = dc_timer_start();
-    dc_watchdog_note("scores", 0);
+    dc_beat_at("scores", 0);
     dc_scoring_start(comm, s, n, d->part.N, r->K, d->C);
     dc_scoring_add(s, r->labels, d->y, n);
     DC_TRY(dc_scoring_finish(comm, s));
@@ -186,7 +186,7 @@ dc_status dc_run_finish(dc_comm *comm, dc_job *job, dc_result *r, const dc_refre
     char path[DC_PATH_MAX];
     const bool root = dc_comm_rank(comm) == 0;
     warn_of_empty(r);
-    dc_watchdog_note("writing", 0);
+    dc_beat_at("writing", 0);
     DC_TRY_ALL(comm, root ? dc_lock_confirm(job->lock) : DC_OK);
     DC_TRY_ALL(comm, root ? dc_output_restore(job) : DC_OK);
     dc_output_path(job, DC_FILE_RESULT, path);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "dcmpi/clock.h"
-#include "dcmpi/gradsync.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/rng.h"
 #include "selftest.h"
@@ -81,7 +80,7 @@ dc_status dc_selftest_replicas(dc_comm *comm, dc_selftest *t)
     DC_TRY_ALL(comm, dc_mem_alloc(&grad, N, sizeof *grad, "gradient"));
     DC_TRY_ALL(comm, dc_mem_alloc(&of_rank_0, N, sizeof *of_rank_0, "gradient"));
     dc_rng_fill_uniform(grad, N, 1, (uint64_t)dc_comm_rank(comm), 1);
-    dc_gradsync(comm, grad, N, 0);
+    dc_comm_sum_f32(comm, grad, N);
     memcpy(of_rank_0, grad, N * sizeof *grad);
     dc_comm_bcast(comm, of_rank_0, N * sizeof *grad, 0);
     dc_selftest_figure(t, "all ranks have the same bits after the sum of their gradients");

@@ -14,33 +14,6 @@
 #include <math.h>
 #include <omp.h>
 
-void dc_soft_load(const float *Z, int64_t n, int64_t L, int64_t c0, int64_t width, dc_soft_lane *z)
-{
-    for (int64_t c = 0; c < width; c++)
-        for (int64_t l = 0; l < DC_SOFT_LANES; l++) z[c][l] = l < n ? (double)Z[l * L + c0 + c] : 0;
-}
-
-static void add_squares(const dc_soft_lane *z, const float *mu, int64_t width, double *restrict d)
-{
-    dc_soft_lane sum = {0};
-    for (int64_t c = 0; c < width; c++) {
-        const double m = (double)mu[c];
-        for (int l = 0; l < DC_SOFT_LANES; l++) sum[l] += (z[c][l] - m) * (z[c][l] - m);
-    }
-    for (int l = 0; l < DC_SOFT_LANES; l++) d[l] += sum[l];
-}
-
-void dc_soft_distances(const float *Z, int64_t n, const float *M, int64_t k0, int64_t m, int64_t L, dc_soft_lane *d)
-{
-    dc_soft_lane z[DC_SOFT_COLUMNS];
-    memset(d, 0, (size_t)m * sizeof *d);
-    for (int64_t c = 0; c < L; c += DC_SOFT_COLUMNS) {
-        const int64_t width = DC_MIN(L - c, (int64_t)DC_SOFT_COLUMNS);
-        dc_soft_load(Z, n, L, c, width, z);
-        for (int64_t k = 0; k < m; k++) add_squares(z, M + (k0 + k) * L + c, width, d[k]);
-    }
-}
-
 /* e[k][l] = exp(least[l] - exponent of centre k0 + k), also added to sum[l]. */
 static void add_terms(const dc_soft_lane *d, int64_t m, double alpha, const dc_soft_lane least, dc_soft_lane *e,
                       double *restrict sum)

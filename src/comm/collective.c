@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "comm_priv.h"
+#include "dcmpi/beat.h"
 #include "dcmpi/clock.h"
-#include "dcmpi/watchdog.h"
 
 #ifdef DC_DEBUG
 static const char *const op_names[DC_COMM_OP_COUNT] = {"allreduce",  "bcast",   "barrier",
@@ -42,7 +42,7 @@ dc_comm *dc_comm_at(dc_comm *comm, const char *file, int line)
 /* Enters a collective; returns the time. `count` is what all ranks must have alike. */
 static double enter(dc_comm *comm, dc_comm_op op, size_t count)
 {
-    dc_watchdog_waits(true);
+    dc_beat_waits(true);
 #ifdef DC_DEBUG
     dc_comm_check_same_call(comm, op_names[op], count);
 #else
@@ -57,7 +57,7 @@ static void leave(dc_comm *comm, dc_comm_op op, size_t bytes, double entered_s)
     traffic->calls++;
     traffic->bytes += bytes;
     traffic->seconds += dc_clock_now_s() - entered_s;
-    dc_watchdog_waits(false);
+    dc_beat_waits(false);
 }
 
 static void allreduce(dc_comm *comm, void *x, size_t n, size_t size, MPI_Datatype type, MPI_Op op)

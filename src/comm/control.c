@@ -6,12 +6,12 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "dcmpi/beat.h"
 #include "dcmpi/clock.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/signals.h"
-#include "dcmpi/watchdog.h"
 
 /* A wish to save counts less than one wish to stop, however many ranks have it (DC_MAX_SHARDS is the most there are);
  * both are exact in floats, in which they may travel. */
@@ -196,7 +196,7 @@ void dc_control_drop(dc_control *c, const void *data)
 
 void dc_control_at(dc_control *c, const char *phase, int64_t step)
 {
-    dc_watchdog_note(phase, step);
+    dc_beat_at(phase, step);
     if (!c) return;
     c->phase = phase;
     c->step = step;

@@ -15,19 +15,16 @@
 #include <unistd.h>
 
 #include "comm_priv.h"
+#include "dcmpi/beat.h"
 #include "dcmpi/clock.h"
-#include "dcmpi/fault.h"
 #include "dcmpi/log.h"
 
-enum { PHASE_MAX = 24, CELL_BYTES = 64, WATCHERS = 2, NAMED_MAX = 8, TEXT_MAX = 1024 };
+enum { CELL_BYTES = 64, WATCHERS = 2, NAMED_MAX = 8, TEXT_MAX = 1024 };
 static const double LOOK_S = 5, LOOKS_PER_LIMIT = 5;
 
 typedef struct {
-    _Alignas(CELL_BYTES) _Atomic uint64_t moves; /* grows with every step and every call that ends */
-    _Atomic int64_t step;
-    char phase[PHASE_MAX];
+    _Alignas(CELL_BYTES) dc_beat beat;
     _Atomic int rank, pid;
-    _Atomic bool waits;
     _Atomic uint64_t looks; /* of this rank's thread, if it has one */
 } cell;
 
@@ -37,7 +34,6 @@ static struct {
     MPI_Win window;
     cell *cells; /* [n] of this node */
     cell *own;
-    const char *own_phase; /* the text that own->phase holds */
     int n, node_rank;
     bool more_nodes;
     char host[DC_HOST_MAX];
@@ -47,32 +43,6 @@ static struct {
     pthread_mutex_t mutex;
     pthread_cond_t wake;
 } dog = {.node = MPI_COMM_NULL, .window = MPI_WIN_NULL, .mutex = PTHREAD_MUTEX_INITIALIZER};
-
-/* ---- Notes ------------------------------------------------------------------------------------------------------- */
-
-static void move(cell *c)
-{
-    atomic_store_explicit(&c->moves, atomic_load_explicit(&c->moves, memory_order_relaxed) + 1, memory_order_relaxed);
-}
-
-void dc_watchdog_note(const char *phase, int64_t step)
-{
-    dc_fault_step();
-    if (!dog.own) return;
-    if (phase != dog.own_phase) {
-        snprintf(dog.own->phase, sizeof dog.own->phase, "%s", phase);
-        dog.own_phase = phase;
-    }
-    atomic_store_explicit(&dog.own->step, step, memory_order_relaxed);
-    move(dog.own);
-}
-
-void dc_watchdog_waits(bool waits)
-{
-    if (!dog.own) return;
-    atomic_store_explicit(&dog.own->waits, waits, memory_order_relaxed);
-    if (!waits) move(dog.own);
-}
 
 /* ---- Looking ----------------------------------------------------------------------------------------------------- */
 
@@ -86,7 +56,7 @@ typedef struct {
 static uint64_t all_moves(void)
 {
     uint64_t sum = 0;
-    for (int i = 0; i < dog.n; i++) sum += atomic_load_explicit(&dog.cells[i].moves, memory_order_relaxed);
+    for (int i = 0; i < dog.n; i++) sum += atomic_load_explicit(&dog.cells[i].beat.moves, memory_order_relaxed);
     return sum;
 }
 
@@ -103,9 +73,9 @@ static int append(char *text, int used, const char *fmt, ...)
 /* "rank 2 in cluster, step 140" */
 static const char *place_of(const cell *c, char text[TEXT_MAX])
 {
-    if (c->phase[0])
-        append(text, 0, "rank %d in %.*s, step %lld", atomic_load(&c->rank), PHASE_MAX - 1, c->phase,
-               (long long)atomic_load(&c->step));
+    if (c->beat.phase[0])
+        append(text, 0, "rank %d in %.*s, step %lld", atomic_load(&c->rank), DC_BEAT_PHASE_CHARS - 1, c->beat.phase,
+               (long long)atomic_load(&c->beat.step));
     else
         append(text, 0, "rank %d at the start", atomic_load(&c->rank));
     return text;
@@ -134,7 +104,7 @@ static int name_late_ranks(char text[TEXT_MAX])
     for (int i = 0; i < dog.n; i++) {
         const cell *c = &dog.cells[i];
         const char *trouble = trouble_of(atomic_load(&c->pid));
-        if ((atomic_load(&c->waits) && !trouble[0]) || ++late > NAMED_MAX) continue;
+        if ((atomic_load(&c->beat.waits) && !trouble[0]) || ++late > NAMED_MAX) continue;
         used = append(text, used, "%s%s%s", late > 1 ? "; " : "", place_of(c, place), trouble);
     }
     if (late > NAMED_MAX) append(text, used, "; and %d more", late - NAMED_MAX);
@@ -238,6 +208,7 @@ static bool share_table(dc_comm *comm)
     memset(dog.own, 0, sizeof *dog.own);
     atomic_store(&dog.own->rank, comm->rank);
     atomic_store(&dog.own->pid, getpid());
+    dc_beat_to(&dog.own->beat);
     DC_MPI(comm, MPI_Barrier(dog.node)); /* nobody looks at cells that are not yet cleared */
     return true;
 }
@@ -291,8 +262,8 @@ void dc_watchdog_stop(dc_comm *comm)
         pthread_cond_destroy(&dog.wake);
         dog.threaded = false;
     }
+    dc_beat_to(NULL);
     dog.cells = dog.own = NULL;
-    dog.own_phase = NULL;
     if (dog.window != MPI_WIN_NULL) {
         DC_MPI(comm, MPI_Win_unlock_all(dog.window));
         DC_MPI(comm, MPI_Win_free(&dog.window));

@@ -13,10 +13,10 @@
 #include <mpi.h>
 
 #include "comm/comm_mpi.h"
+#include "dcmpi/beat.h"
 #include "dcmpi/control.h"
 #include "dcmpi/fault.h"
 #include "dcmpi/log.h"
-#include "dcmpi/watchdog.h"
 
 /* MPI-IO counts are ints in units of the element type; 1 GiB is below their limit for every type and bounds the
  * library's own buffers. */
@@ -50,9 +50,9 @@ static dc_status open_all(dc_comm *comm, const char *path, hid_t *file)
     dc_h5_setup();
     const hid_t fapl = dc_h5_access();
     H5Pset_fapl_mpio(fapl, dc_comm_mpi(comm), MPI_INFO_NULL);
-    dc_watchdog_waits(true);
+    dc_beat_waits(true);
     *file = H5Fopen(path, H5F_ACC_RDONLY, fapl);
-    dc_watchdog_waits(false);
+    dc_beat_waits(false);
     if (*file >= 0 && dc_fault(DC_FAULT_H5_OPEN)) *file = -1;
     if (*file < 0) st = DC_FAIL(DC_ERR_IO, "cannot open %s through MPI-IO: %s", path, dc_h5_error());
     dc_h5_drop(fapl);
@@ -97,9 +97,9 @@ static dc_status read_round(dc_comm *comm, const block *b, hid_t dset, hid_t mem
     const hid_t file_space = H5Dget_space(dset);
     dc_status st = dc_agree(comm, dc_h5_select_rows(file_space, row, n, &mem_space));
     if (st == DC_OK) {
-        dc_watchdog_waits(true);
+        dc_beat_waits(true);
         const herr_t rc = H5Dread(dset, mem_type, mem_space, file_space, dxpl, out);
-        dc_watchdog_waits(false);
+        dc_beat_waits(false);
         if (rc < 0 || dc_fault(DC_FAULT_H5_READ))
             st = DC_FAIL(dc_h5_read_error(),
                          "cannot read rows %lld to %lld of '%s' of %s: %s; the file is damaged, make it anew",

@@ -99,7 +99,7 @@ dc_status dc_gradient_create(dc_gradient **out, const dc_gradient_config *cfg)
     dc_status st = DC_OK;
     dc_gradient *g = NULL;
     const dc_part *part = &cfg->model->data->part;
-    DC_ASSERT(cfg->n_losses < DC_GRAD_TAIL && cfg->n_losses < DC_RIDE_MAX);
+    DC_ASSERT(cfg->n_losses < DC_GRAD_TAIL);
     DC_TRY(dc_mem_alloc(&g, 1, sizeof *g, "gradient"));
     g->cfg = *cfg;
     DC_TRY(dc_batcher_init(&g->batcher, part, cfg->model->seed, cfg->B));
@@ -267,7 +267,7 @@ void dc_gradient_leaf(dc_gradient *g, int i, const double *losses, const float *
 {
     const dc_params *p = g->cfg.params;
     const int n_losses = g->cfg.n_losses;
-    static const double not_finite[DC_RIDE_MAX] = {NAN};
+    static const double not_finite[DC_GRAD_TAIL] = {NAN};
     if (dc_fault(DC_FAULT_STEP_NAN)) losses = not_finite;
     if (!strict(g)) {
         for (int k = 0; k < n_losses; k++) p->grad[p->n + (size_t)k] = (float)losses[k];
@@ -291,7 +291,7 @@ static void sync_free(dc_comm *comm, dc_gradient *g, double *loss)
     const dc_params *p = g->cfg.params;
     const size_t lo = trained_lo(g), n_losses = (size_t)g->cfg.n_losses;
     p->grad[p->n + n_losses] = (float)g->wish;
-    dc_gradsync(comm, p->grad + lo, p->n - lo, n_losses + 1);
+    dc_comm_sum_f32(comm, p->grad + lo, p->n - lo + n_losses + 1);
     for (size_t k = 0; k < n_losses; k++) loss[k] = (double)p->grad[p->n + k];
     dc_control_hear(g->cfg.model->control, (double)p->grad[p->n + n_losses]);
 }

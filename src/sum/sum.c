@@ -233,9 +233,3 @@ void dc_sum_total(dc_comm *comm, dc_sum *sum, double *total)
         exchange_and_combine(comm, sum, total);
     dc_sum_reset(sum);
 }
-
-void dc_sum_over_blocks(dc_comm *comm, dc_sum *sum, dc_block_kernel kernel, void *ctx, double *total)
-{
-    dc_sum_blocks(sum, kernel, ctx);
-    dc_sum_total(comm, sum, total);
-}

@@ -1,4 +1,4 @@
-/* Private to comm/: what a dc_sum holds. */
+/* Private to sum/: what a dc_sum holds. */
 #ifndef DCMPI_SUM_PRIV_H
 #define DCMPI_SUM_PRIV_H
 

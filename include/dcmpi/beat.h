@@ -1,0 +1,25 @@
+/* What this process is at, for whoever looks on (watchdog.h): two stores a step. */
+#ifndef DCMPI_BEAT_H
+#define DCMPI_BEAT_H
+
+#include <stdatomic.h>
+
+#include "dcmpi/base.h"
+
+enum { DC_BEAT_PHASE_CHARS = 24 };
+/* Written by its process alone and read by others without a lock: a torn phase name is the worst that can happen. */
+typedef struct {
+    _Atomic uint64_t moves; /* grows with every step and every wait that ends */
+    _Atomic int64_t step;
+    char phase[DC_BEAT_PHASE_CHARS];
+    _Atomic bool waits;
+} dc_beat;
+
+/* From now on it is told here; NULL: nobody looks. Borrowed. */
+void dc_beat_to(dc_beat *beat);
+/* This process is at `step` of `phase` (static text). Fault points rank.kill, rank.hang. */
+void dc_beat_at(const char *phase, int64_t step);
+/* It enters or leaves a call that waits for others; leaving counts as progress. */
+void dc_beat_waits(bool waits);
+
+#endif
