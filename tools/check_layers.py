@@ -30,7 +30,7 @@ ALLOWED = {
 }
 ALLOWED["app"] = set(ALLOWED)
 HEADERS = {
-    "base": "base status mem log rng clock timer threads version signals file fault lock text heartbeat queue",
+    "base": "base status mem log rng clock timer threads version signals file fault lock text heartbeat queue waiting",
     "comm": "comm part sum shard_tree gradsync control watchdog",
     "io": "h5 claim",
     "la": "la dla",
