@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "convert/foreign.h"
 #include "dcmpi/convert.h"
 #include "dcmpi/signals.h"
 
@@ -177,8 +178,9 @@ static dc_status open_h5(dc_source *s, const dc_source_request *r)
 {
     dc_status st = DC_OK;
     dc_h5_info info;
-    if (s->text.stream.gz)
-        return DC_FAIL(DC_ERR_DATA, "%s: HDF5 inside gzip is not supported; run gunzip first", s->name);
+    if (s->text.stream.unpack)
+        return DC_FAIL(DC_ERR_DATA, "%s: HDF5 inside %s is not supported; expand it first", s->name,
+                       dc_unpack_kind(s->text.stream.unpack));
     dc_stream_close(&s->text.stream);
     s->kind = DC_SOURCE_H5;
     DC_TRY(dc_h5_open(&s->h5, r->path, DC_H5_READ));
@@ -212,11 +214,6 @@ static bool is_hdf5(const dc_stream *s)
     return dc_stream_available(s) >= 8 && memcmp(dc_stream_data(s), "\x89HDF\r\n\x1a\n", 8) == 0;
 }
 
-static bool is_zip(const dc_stream *s)
-{
-    return dc_stream_available(s) >= 4 && memcmp(dc_stream_data(s), "PK\3\4", 4) == 0;
-}
-
 dc_status dc_source_open(dc_source *s, const dc_source_request *r)
 {
     dc_status st = DC_OK;
@@ -226,7 +223,7 @@ dc_status dc_source_open(dc_source *s, const dc_source_request *r)
     DC_TRY(dc_stream_open(stream, r->path, r->max_bytes));
     snprintf(s->name, sizeof s->name, "%s", stream->name);
     s->file = stream->state;
-    if (is_zip(stream)) DC_TRY(DC_FAIL(DC_ERR_DATA, "%s: is a zip archive (.npz?); unpack it first", s->name));
+    DC_TRY(dc_foreign_refuse(stream));
     if (is_hdf5(stream))
         DC_TRY(open_h5(s, r));
     else if (dc_idx_recognise(stream) || dc_npy_recognise(stream))
