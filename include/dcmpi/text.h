@@ -17,4 +17,7 @@ void dc_text_clean(char *text, const char *keep);
 /* A copy of text[n] for a message, in one line; too long: the front is cut and replaced by "...". cap >= 8. */
 void dc_printable(char *out, size_t cap, const char *text, size_t n);
 
+/* Whether a label says that there is none: "", -1, ?, NA, N/A, #N/A, <NA>, None, or nan or null in any case. */
+bool dc_label_is_missing(const char *text, size_t n);
+
 #endif

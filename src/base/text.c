@@ -3,6 +3,7 @@
 #include "dcmpi/text.h"
 
 #include <string.h>
+#include <strings.h>
 
 size_t dc_utf8_char(const char *s, size_t n, uint32_t *code)
 {
@@ -69,4 +70,15 @@ void dc_printable(char *out, size_t cap, const char *text, size_t n)
     for (size_t i = 0; i < n; i++) out[used + i] = text[i] ? text[i] : '?';
     out[used + n] = '\0';
     dc_text_clean(out, "");
+}
+
+bool dc_label_is_missing(const char *text, size_t n)
+{
+    static const char *const exact[] = {"", "-1", "?", "NA", "N/A", "#N/A", "<NA>", "None"};
+    static const char *const any_case[] = {"nan", "null"};
+    for (size_t i = 0; i < DC_COUNT_OF(exact); i++)
+        if (strlen(exact[i]) == n && memcmp(exact[i], text, n) == 0) return true;
+    for (size_t i = 0; i < DC_COUNT_OF(any_case); i++)
+        if (strlen(any_case[i]) == n && strncasecmp(any_case[i], text, n) == 0) return true;
+    return false;
 }

@@ -59,14 +59,27 @@ out:
     return st;
 }
 
-/* X has its checksum from the rows as they came; the labels are read back. */
+/* X and the ids have their checksums from the rows as they came; the labels are read back. */
 static dc_status put_hashes(dc_job *j)
 {
     uint64_t hash;
-    dc_status st = dc_h5_put_hash(j->out.h5, "/X", j->hash_rows);
-    if (st != DC_OK || !j->result->has_labels) return st;
-    st = dc_h5_hash_dataset(j->out.h5, "/y", &hash);
-    return st == DC_OK ? dc_h5_put_hash(j->out.h5, "/y", hash) : st;
+    dc_status st = DC_OK;
+    DC_TRY(dc_h5_put_hash(j->out.h5, "/X", j->hash_rows));
+    if (j->out.id_bytes) DC_TRY(dc_h5_put_hash(j->out.h5, "/ids", j->out.ids_hash));
+    if (!j->result->has_labels) goto out;
+    DC_TRY(dc_h5_hash_dataset(j->out.h5, "/y", &hash));
+    DC_TRY(dc_h5_put_hash(j->out.h5, "/y", hash));
+out:
+    return st;
+}
+
+static dc_status put_feature_names(dc_job *j)
+{
+    bool stored;
+    if (!j->names) return DC_OK;
+    const dc_status st = dc_h5_put_names(j->out.h5, "feature_names", j->names, &stored);
+    if (st == DC_OK && !stored) dc_log_note("%s: names of the columns are too long: left out", j->cfg->output);
+    return st;
 }
 
 static dc_status put_attributes(dc_job *j)
@@ -87,7 +100,7 @@ static dc_status put_attributes(dc_job *j)
     DC_TRY(dc_h5_put_attr_f64(h5, "/", "mean", &r->mean, 1));
     if (j->n_image_dims > 0)
         DC_TRY(dc_h5_put_attr_i64(h5, "/", "image_shape", j->image_shape, (size_t)j->n_image_dims));
-    if (j->names) DC_TRY(dc_h5_put_attr_str(h5, "/", "feature_names", j->names));
+    DC_TRY(put_feature_names(j));
     DC_TRY(put_classes(j));
     DC_TRY(put_hashes(j));
 out:
@@ -103,6 +116,7 @@ static void release(dc_job *j)
     dc_mem_free(&j->x);
     dc_mem_free(&j->packed);
     dc_mem_free(&j->y);
+    dc_mem_free(&j->ids);
     XXH3_freeState(j->hash);
 }
 
@@ -116,7 +130,7 @@ dc_status dc_convert(const dc_convert_config *cfg, dc_convert_result *result)
     DC_TRY(dc_classes_create(&j.classes));
     DC_TRY(dc_output_begin(&j.out, cfg));
     DC_TRY(dc_job_plan(&j));
-    DC_TRY(dc_output_create(&j.out, result->N, result->D, result->dtype, result->has_labels));
+    DC_TRY(dc_output_create(&j.out, result->N, result->D, result->dtype, result->has_labels, j.id_bytes));
     DC_TRY(dc_job_copy(&j));
     DC_TRY(put_attributes(&j));
     DC_TRY(dc_output_commit(&j.out));

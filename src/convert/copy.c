@@ -64,7 +64,7 @@ static dc_status copy_piece(dc_job *j, dc_source *s, dc_source *labels, range *r
         DC_TRY(dc_source_read_labels(labels, *got, j->x, &sink, &got_labels));
         if (got_labels != *got) return fail_changed(labels);
     }
-    DC_TRY(dc_output_append(&j->out, *got, j->packed, j->result->has_labels ? j->y : NULL));
+    DC_TRY(dc_output_append(&j->out, *got, j->packed, j->result->has_labels ? j->y : NULL, j->ids));
 out:
     return st;
 }

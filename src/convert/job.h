@@ -30,6 +30,8 @@ typedef struct {
     double *x;         /* [piece_rows x D] */
     void *packed;      /* [piece_rows x D], room for any type */
     int32_t *y;        /* [piece_rows] */
+    char *ids;         /* [piece_rows x id_bytes], padded with zeros; NULL without ids */
+    size_t id_bytes;   /* of the longest id of all inputs, 0: none */
     dc_output out;
     double sum;
     XXH3_state_t *hash; /* of all bytes of X in order */

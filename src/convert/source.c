@@ -152,6 +152,7 @@ static dc_dtype stored_of_h5(const dc_h5_info *info)
     case DC_H5_F32:
     case DC_H5_I32:
     case DC_H5_I64:
+    case DC_H5_TEXT:
         break;
     }
     return DC_F32;

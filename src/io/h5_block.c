@@ -126,7 +126,7 @@ static dc_status read_rounds(dc_comm *comm, const block *b, hid_t file, void *ou
     dset = H5Dopen2(file, b->name, H5P_DEFAULT);
     if (dset < 0) st = DC_FAIL(DC_ERR_FORMAT, "cannot open '%s' in %s: %s", b->name, b->path, dc_h5_error());
     DC_TRY_ALL(comm, st);
-    mem_type = dc_h5_type_id(b->type);
+    mem_type = dc_h5_memory_type(dset, b->type);
     dxpl = transfer_list(!is_chunked(dset));
     for (int64_t r = 0; r < rounds; r++) {
         const dc_gidx lo = DC_MIN(r * rows_per_round, n), hi = DC_MIN(lo + rows_per_round, n);
@@ -151,6 +151,7 @@ static dc_status check_header(const block *b)
     DC_TRY(dc_h5_open(&h5, b->path, DC_H5_READ));
     DC_TRY(dc_h5_dataset_info(h5, b->name, &info));
     DC_TRY(dc_h5_row_width(b->path, b->name, &info, &width));
+    if (b->type == DC_H5_TEXT && info.type == DC_H5_TEXT) width = (int64_t)info.item_bytes;
     if (info.type != b->type || !info.exact)
         st = DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is not stored as little-endian %s; run it through dcmpi convert", b->path,
                      b->name, dc_h5_type_name(b->type));

@@ -37,8 +37,14 @@ int dc_h5_failed_drops(void);
 hid_t dc_h5_access(void);
 /* Creation list of all our files: no time stamps, links and attributes in checksummed headers. The caller drops it. */
 hid_t dc_h5_creation(void);
-/* Little-endian type of `type`, the same in memory and file; the caller drops it. -1 for DC_H5_OTHER. */
+/* Little-endian type of `type`, the same in memory and file; the caller drops it. -1 for DC_H5_OTHER and DC_H5_TEXT. */
 hid_t dc_h5_type_id(dc_h5_type type);
+/* The same, and for DC_H5_TEXT the strings of `dset` as they are stored. */
+hid_t dc_h5_memory_type(hid_t dset, dc_h5_type type);
+/* Creation list of all our datasets: contiguous, allocated early, never filled, no time stamps. The caller drops it. */
+hid_t dc_h5_dataset_creation(void);
+/* Makes a dataset and its parents. Takes over `type`. */
+DC_CHECKED dc_status dc_h5_make_dataset(dc_h5 *h5, const char *name, hid_t type, int n_dims, const hsize_t *dims);
 const char *dc_h5_type_name(dc_h5_type type);
 /* Fills in all but the shape. */
 void dc_h5_describe_type(hid_t type, dc_h5_info *info);
