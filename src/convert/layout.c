@@ -239,11 +239,13 @@ static bool is_sparse_cell(dc_span cell)
     return dc_number_parse(colon + 1, (size_t)(cell.p + cell.n - colon - 1), &v);
 }
 
+/* A label, then nothing but such cells. */
 static dc_status check_dense(const dc_lines *l, dc_span line)
 {
     dc_span cell = {NULL, 0};
-    while (dc_cell_next(&line, ' ', &cell)) continue;
-    if (!is_sparse_cell(cell)) return DC_OK;
+    int64_t sparse = 0, cells = 0;
+    for (; dc_cell_next(&line, ' ', &cell); cells++) sparse += is_sparse_cell(cell);
+    if (sparse == 0 || sparse + 1 < cells) return DC_OK;
     return DC_FAIL(
         DC_ERR_DATA,
         "%s:%lld: looks like svmlight, which is sparse and not supported; make it dense: python3 -c \"import "
@@ -251,10 +253,9 @@ static dc_status check_dense(const dc_lines *l, dc_span line)
         l->stream.name, (long long)l->line, l->stream.name);
 }
 
-static dc_status check_has_numbers(const dc_layout *y, const dc_lines *l, const facts *first, const behind *b)
+static dc_status check_has_numbers(const dc_lines *l, const facts *first, const behind *b)
 {
     if (b->lines == 0 || !b->no_numbers || first->numbers > 0) return DC_OK;
-    (void)y;
     return DC_FAIL(DC_ERR_DATA,
                    "%s: no line has a number among its features: it looks like raw text or categories; make vectors "
                    "first (documents: TF-IDF, such as TfidfVectorizer of scikit-learn; categories: "
@@ -281,8 +282,8 @@ static dc_status read_first(dc_layout *y, const dc_table_options *o, dc_lines *l
     DC_TRY(dc_lines_next(l, &line, &found));
     if (!found) return DC_FAIL(DC_ERR_DATA, "%s: has no rows", l->stream.name);
     DC_TRY(check_is_text(l, line));
-    DC_TRY(check_dense(l, line));
-    y->separator = o->separator ? o->separator : dc_cell_separator(line, o->decimal_comma);
+    y->separator = o->separator ? o->separator : l->declared ? l->declared : dc_cell_separator(line, o->decimal_comma);
+    if (y->separator != ':') DC_TRY(check_dense(l, line));
     l->separator = y->separator;
     DC_TRY(copy_line(line, &y->first, &y->first_line));
     DC_TRY(dc_lines_next(l, &line, &found));
@@ -347,7 +348,7 @@ static dc_status decide(dc_layout *y, const dc_table_options *o, dc_lines *l)
         y->header = o->header != DC_HEADER_NO;
     else if (!y->short_header)
         decide_header(y, &first, &next, &b);
-    DC_TRY(check_has_numbers(y, l, &first, &b));
+    DC_TRY(check_has_numbers(l, &first, &b));
     DC_TRY(decide_id(y, o, l, &b));
     DC_TRY(check_columns(y, l));
 out:

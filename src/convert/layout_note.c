@@ -16,9 +16,10 @@ static dc_span name_cell(const dc_layout *y, int64_t column)
 /* A cell's text for a message, shortened. */
 static void show_cell(dc_span cell, char out[SHOWN_BYTES])
 {
-    (void)dc_cell_unquote(&cell);
+    char text[256];
+    if (cell.n <= sizeof text) cell = (dc_span){text, cell.n > 0 ? dc_cell_text(cell, text) : 0};
     const size_t n = DC_MIN(cell.n, (size_t)SHOWN_BYTES - 8);
-    dc_printable(out, SHOWN_BYTES, cell.p ? cell.p : "", n);
+    dc_printable(out, SHOWN_BYTES, cell.p, n);
     if (n < cell.n) strcat(out, "...");
 }
 
@@ -103,7 +104,8 @@ void dc_layout_note(const dc_layout *y, const char *name)
     show_dropped(y, dropped);
     if (y->unnamed_dropped >= 0) show_column(y, y->unnamed_dropped, "of row numbers is left out", numbers);
     if (!y->header && y->id < 0 && y->label < 0 && !dropped[0]) return;
-    dc_log_note("%s: line 1 %s%s%s%s%s%s%s%s", name, y->header ? "holds names: " : "is a row", y->header ? names : "",
-                ids, labels, dropped, numbers, y->header && y->header_by_rule ? " (if it is a row: --header=no)" : "",
-                y->id_by_rule && y->id == 0 ? " (if column 0 is a feature: --id-column=none)" : "");
+    const bool header = y->header && y->header_by_rule && !y->short_header, id = y->id_by_rule && y->id == 0;
+    dc_log_note("%s: line 1 %s%s%s%s%s%s%s%s%s%s", name, y->header ? "holds names: " : "is a row",
+                y->header ? names : "", ids, labels, dropped, numbers, header || id ? "; otherwise say " : "",
+                header ? "--header=no" : "", header && id ? ", " : "", id ? "--id-column=none" : "");
 }

@@ -1,5 +1,6 @@
 /* Lines end in LF or CR LF, the last one in nothing if it likes. Lines that begin with '#' are comments, unless it is
- * the word for a missing value such as #N/A; empty lines may only come last; a byte order mark is skipped. */
+ * the word for a missing value such as #N/A; empty lines may only come last; a byte order mark is skipped, and so is
+ * Excel's first line that names the separator. */
 #include "convert/lines.h"
 
 #include <string.h>
@@ -93,6 +94,10 @@ dc_status dc_lines_next(dc_lines *l, dc_span *line, bool *found)
         if (st != DC_OK || !*found) return st;
         if (line->n > 0 && line->p[line->n - 1] == '\r') line->n--;
         if (l->line == 1 && line->n >= 3 && memcmp(line->p, "\xEF\xBB\xBF", 3) == 0) line->p += 3, line->n -= 3;
+        if (l->line == 1 && line->n == 5 && memcmp(line->p, "sep=", 4) == 0) {
+            l->declared = line->p[4];
+            continue;
+        }
         if (is_comment(*line) && !is_missing_word(l, *line)) {
             l->comments++;
             continue;

@@ -11,6 +11,7 @@ enum { DC_SEPARATOR_UNKNOWN = 1 };
 typedef struct {
     dc_stream stream;
     char separator;     /* as cell.h has it, or DC_SEPARATOR_UNKNOWN: a quoted cell may hold line ends */
+    char declared;      /* by a first line "sep=;", as Excel writes it, 0: none */
     int64_t line;       /* number of the line that was given last, from 1 */
     int64_t last;       /* the same of its last line, where a quoted cell goes over several */
     int64_t blank_line; /* first empty line, 0: none so far */

@@ -105,7 +105,6 @@ void dc_missing_text(const dc_missing *m, char *out, size_t cap)
 
 void dc_missing_note(const dc_missing *m, const char *output)
 {
-    static const char *const done[] = {"", "left out", "given the mean of the column", "given the value"};
     char kinds[DC_WORD_COUNT * 24] = "";
     size_t used = 0;
     if (m->cells == 0) return;
@@ -114,9 +113,9 @@ void dc_missing_note(const dc_missing *m, const char *output)
             used += (size_t)snprintf(kinds + used, sizeof kinds - used, "%s%s %lld", used ? ", " : "",
                                      dc_missing_word(k), (long long)m->kinds[k]);
     if (m->options.action == DC_MISSING_DROP)
-        dc_log_note("%s: %lld rows %s, because %lld values are missing (%s)", output, (long long)m->rows,
-                    done[m->options.action], (long long)m->cells, kinds);
+        dc_log_note("%s: rows left out for missing values: %lld (%s)", output, (long long)m->rows, kinds);
     else
-        dc_log_note("%s: %lld missing values in %lld rows (%s) are %s", output, (long long)m->cells, (long long)m->rows,
-                    kinds, done[m->options.action]);
+        dc_log_note("%s: missing values given %s: %lld in %lld rows (%s)", output,
+                    m->options.action == DC_MISSING_MEAN ? "the mean of their column" : "the value of --missing",
+                    (long long)m->cells, (long long)m->rows, kinds);
 }

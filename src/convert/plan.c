@@ -127,6 +127,8 @@ static dc_status scan_labels(dc_job *j, int i)
     const dc_source_request request = dc_job_labels(j, i), matrix_request = dc_job_matrix(j, i);
     DC_TRY(dc_source_open(&s, &request));
     j->plan[i].label_file = s.file;
+    if (s.kind == DC_SOURCE_TEXT && s.text.layout.header)
+        dc_log_note("%s: line 1 is taken as a name, the labels follow it", s.name);
     if (lockstep) st = dc_source_open(&matrix, &matrix_request);
     if (st == DC_OK) {
         st = scan_label_pieces(j, &s, lockstep ? &matrix : NULL);
@@ -225,12 +227,14 @@ static void plan_type(dc_job *j)
     const bool fits_u8 = o->action == DC_MISSING_VALUE && dc_is_integer(o->value, 0, 255);
     if (replaced && !(r->dtype == DC_U8 && fits_u8)) r->dtype = DC_MAX(r->dtype, DC_F32);
     if (r->dtype != DC_F32 || !j->precision.low) return;
+    if (j->precision.beyond_f64)
+        dc_log_note("%s: integers beyond 2^53 are rounded; if they are identifiers, say --id-column", j->cfg->output);
     const int64_t first = dc_precision_find(&j->precision, &columns);
     if (first < 0) return;
-    dc_log_note("%s: numbers that float32 cannot tell apart are kept as float64: %lld columns, the first is feature "
-                "%lld, %.9g to %.9g",
-                j->cfg->output, (long long)columns, (long long)first, j->precision.low[first],
-                j->precision.high[first]);
+    dc_log_note(
+        "%s: numbers that float32 cannot tell apart are kept as float64: feature %lld (from 0), %.12g to %.12g; "
+        "columns like it: %lld",
+        j->cfg->output, (long long)first, j->precision.low[first], j->precision.high[first], (long long)columns);
     r->dtype = DC_F64;
 }
 
@@ -258,7 +262,7 @@ static dc_status plan_classes(dc_job *j)
     if (!r->has_labels)
         dc_log_note("%s: no row has a label: labels are left out", j->cfg->output);
     else if (r->unlabelled > 0)
-        dc_log_note("%s: %lld rows have no label (empty, -1, or a word such as NA or ?): their label is -1",
+        dc_log_note("%s: rows without a label (empty, -1, or a word such as NA or ?), which is -1: %lld",
                     j->cfg->output, (long long)r->unlabelled);
     if (r->n_classes == r->N && r->N > 2)
         dc_log_note("%s: labels are as many as rows: are they identifiers? Then say --id-column", j->cfg->output);

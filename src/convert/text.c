@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 #include "dcmpi/mem.h"
 #include "dcmpi/text.h"
@@ -68,6 +69,12 @@ static int64_t count_words(dc_span cell)
     return dc_cell_count(cell, ' ');
 }
 
+static bool is_truth(dc_span cell)
+{
+    return (cell.n == 4 && strncasecmp(cell.p, "true", 4) == 0) ||
+           (cell.n == 5 && strncasecmp(cell.p, "false", 5) == 0);
+}
+
 /* Why a cell is no number, in the words of the user's file. */
 static dc_status fail_number(const dc_text *t, int64_t column, dc_span cell)
 {
@@ -85,6 +92,7 @@ static dc_status fail_number(const dc_text *t, int64_t column, dc_span cell)
         return fail_cell(t, column, cell, "has a point, but --decimal=comma is said; take points of thousands away");
     if (memchr(cell.p, ':', cell.n))
         return fail_cell(t, column, cell, "looks like svmlight, which is sparse and not supported");
+    if (is_truth(inner)) return fail_cell(t, column, cell, "is a truth value; write 1 or 0");
     if (count_words(inner) > 1 && dc_cell_number(dc_cell_at(inner, ' ', 0), false, &v))
         return fail_cell(t, column, cell,
                          "has blanks inside; if they separate cells, say --separator=blank (and --decimal=comma)");
