@@ -164,6 +164,7 @@ static dc_status fill_names(dc_h5 *h5, const dc_result *r)
     bool stored;
     if (r->data->classes) DC_TRY(dc_h5_put_names(h5, "classes", r->data->classes, &stored));
     if (r->data->feature_names) DC_TRY(dc_h5_put_names(h5, "feature_names", r->data->feature_names, &stored));
+    if (r->cfg->input.label_dataset[0]) DC_TRY(put_str(h5, "label_dataset", r->cfg->input.label_dataset));
     if (r->data->y) DC_TRY(put_i64(h5, "/", "unlabelled", r->data->unlabelled));
 out:
     return st;
