@@ -81,8 +81,7 @@ int main(void)
             mutate(&s);
             write_file("m", s.bytes, s.n);
             const bool column = k >= 4 && i % 2;
-            const dc_status st =
-                convert_with((dc_convert_config){.label_column = DC_LABEL_LAST, .label_column_given = column}, "m");
+            const dc_status st = convert_with((dc_convert_config){.table.label_column = column ? "last" : NULL}, "m");
             converted += st == DC_OK;
             refused += st == DC_ERR_DATA || st == DC_ERR_USAGE;
             if (st != DC_OK && st != DC_ERR_DATA && st != DC_ERR_USAGE && other++ < 5)

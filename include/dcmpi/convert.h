@@ -17,14 +17,37 @@
 
 #include "dcmpi/base.h"
 
-typedef enum { DC_LABEL_NONE = -1, DC_LABEL_LAST = -2 } dc_label_column; /* >= 0: column number; 0 is "first" */
+/* How a table in text is read. NULL, 0: decided by the rules of the table itself (convert/layout.h).
+ * A column is "first", "last", "none", a number from 0, or a name from line 1, in double quotes if it looks like one of
+ * the others. */
+typedef enum { DC_HEADER_AUTO, DC_HEADER_YES, DC_HEADER_NO } dc_header;
+typedef struct {
+    const char *label_column, *id_column;
+    const char *drop_columns; /* several, commas between; a name with a comma in double quotes */
+    dc_header header;
+    char separator; /* ' ': runs of blanks and tabs */
+    bool decimal_comma;
+    bool transposed; /* rows are features: ids of the table are names, names are ids */
+} dc_table_options;
+
+/* What happens to missing values: NaN, infinities, and in text the words for them. DROP leaves the row out, MEAN puts
+ * the mean of the other values of the column in its place, VALUE a number. */
+typedef enum { DC_MISSING_ERROR, DC_MISSING_DROP, DC_MISSING_MEAN, DC_MISSING_VALUE } dc_missing_action;
+typedef struct {
+    dc_missing_action action;
+    double value;
+} dc_missing_options;
+
+/* Whether features are in the rows of the inputs; AUTO: the format says. */
+typedef enum { DC_TRANSPOSE_AUTO, DC_TRANSPOSE_YES, DC_TRANSPOSE_NO } dc_transpose_choice;
 
 /* Limits of what is accepted, so that a hostile file cannot take the memory of the machine. */
 enum {
     DC_CONVERT_MAX_COLUMNS = 1 << 24,    /* values per row */
     DC_CONVERT_MAX_LINE_BYTES = 1 << 26, /* one line of text */
     DC_CONVERT_MAX_CLASSES = 1 << 20,    /* different labels */
-    DC_CONVERT_MAX_CLASS_BYTES = 255     /* name of a class */
+    DC_CONVERT_MAX_CLASS_BYTES = 255,    /* name of a class */
+    DC_CONVERT_MAX_ID_BYTES = 1023       /* id of a row */
 };
 
 typedef struct {
@@ -32,8 +55,9 @@ typedef struct {
     int n_inputs;
     const char *const *labels; /* [n_labels], 0 or n_inputs files of labels */
     int n_labels;
-    long label_column;       /* text formats: dc_label_column or a number from 0 */
-    bool label_column_given; /* false: as DC_LABEL_NONE, but an HDF5 input's own /y is taken */
+    dc_table_options table; /* label_column "none" also means that an HDF5 input's own /y is not taken */
+    dc_missing_options missing;
+    dc_transpose_choice transpose;
     const char *dataset; /* HDF5 inputs: path of the matrix, NULL: "/X" or the only dataset of 2 or more dimensions */
     const char *output;
     bool force;               /* replace an output that exists and is no HDF5 file */
@@ -46,6 +70,7 @@ typedef struct {
     dc_dtype dtype;
     bool has_labels;
     int64_t n_classes;
+    int64_t unlabelled; /* rows whose label says that there is none: -1 in /y */
     double min, max, mean;
     uint64_t checksum;
 } dc_convert_result;

@@ -1,4 +1,5 @@
 /* `dcmpi convert`: command line to dc_convert_config, one line about what was written. */
+#include <ctype.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -12,15 +13,48 @@
 static const char help[] =
     "usage: dcmpi convert IN... OUT.h5 [options]\n"
     "\n"
-    "Writes one data file from IDX, NPY, text (comma, semicolon, tab or blank separated; each also as .gz) or HDF5.\n"
-    "Several inputs are concatenated in order. OUT.h5 appears only when it is complete.\n"
+    "Writes one data file from IDX, NPY, text (tab, semicolon, comma, bar or blank separated; UTF-8 or UTF-16; each "
+    "of\n"
+    "these also compressed by gzip, xz or zstd) or HDF5. Several inputs are concatenated in order. OUT.h5 appears "
+    "only\n"
+    "when it is complete.\n"
     "\n"
-    "  --labels FILE          labels of an input; once per input, in the same order\n"
-    "  --label-column COLUMN  text: first, last, none (default) or a number that counts from 0\n"
+    "  --labels FILE          labels of an input; once per input, in the same order. Empty, -1, NA, ? and their like "
+    "are\n"
+    "                         no label: -1\n"
     "  --dataset /PATH        HDF5: the matrix (default: /X, or the only dataset of 2 or more dimensions)\n"
+    "  --transpose            features are in the rows (R, Matlab, 10x); of text, line 1 then holds the ids of the "
+    "samples\n"
+    "                         and column 0 the names of the features\n"
+    "  --missing ACTION       NaN, infinities, and in text empty cells, NA, NULL, ?, - and their like: error "
+    "(default), drop\n"
+    "                         (the row), mean (of the column's other values) or value:X\n"
     "  --max-input SIZE       refuse inputs that expand beyond this: bytes, or with KiB, MiB, GiB, TiB (default 1TiB)\n"
     "  --force                replace an output that exists and is no HDF5 file\n"
     "  --help                 this text\n"
+    "\n"
+    "Text:\n"
+    "  --header yes|no        line 1 holds names, or a row; without it the rules below decide\n"
+    "  --label-column COLUMN  first, last, none (default), a number that counts from 0, or a name from line 1\n"
+    "  --id-column COLUMN     the same; ids are kept beside the rows as /ids\n"
+    "  --drop-columns LIST    columns to leave out, commas between; a name with a comma, or one that is a number, in\n"
+    "                         double quotes: --drop-columns='3,\"a, b\"'\n"
+    "  --separator C          one character, or tab, comma, semicolon, bar, blank (runs of blanks); without it the "
+    "first of\n"
+    "                         tab ; , | that line 1 has outside of quotes, else blank\n"
+    "  --decimal comma|point  1,5 is a number (then ',' separates cells only beside quotes)\n"
+    "\n"
+    "Line 1 holds names if none of its features is a number; if it has one cell less than the others (R); if its "
+    "numbers\n"
+    "are in quotes and those of line 2 are not; if it counts 0, 1, 2, ... or 1, 2, 3, ... and the others do not (with "
+    "fewer\n"
+    "than 3 features only if the others have no integers); or if it has 8 or more numbers in equal steps and no other "
+    "line\n"
+    "has. Otherwise it is a row. Column 0 holds ids if it has no name in such a line (pandas, R), or a name and "
+    "counts\n"
+    "through all lines, at least 10. Each decision is told in a NOTE. Numbers that float32 cannot tell apart "
+    "(integers\n"
+    "beyond 2^24; a range of fewer than 4096 of its steps) become float64.\n"
     "\n"
     "example: dcmpi convert train-images-idx3-ubyte.gz t10k-images-idx3-ubyte.gz mnist.h5 \\\n"
     "             --labels train-labels-idx1-ubyte.gz --labels t10k-labels-idx1-ubyte.gz\n";
@@ -49,19 +83,85 @@ static dc_status set_dataset(command *c, const char *value)
 
 static dc_status set_label_column(command *c, const char *value)
 {
-    char *end;
-    errno = 0;
-    long column = strtol(value, &end, 10);
-    if (strcmp(value, "first") == 0)
-        column = 0;
-    else if (strcmp(value, "last") == 0)
-        column = DC_LABEL_LAST;
-    else if (strcmp(value, "none") == 0)
-        column = DC_LABEL_NONE;
-    else if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno != 0)
-        return DC_FAIL(DC_ERR_USAGE, "--label-column=%s: use first, last, none or a number that counts from 0", value);
-    c->cfg.label_column = column;
-    c->cfg.label_column_given = true;
+    c->cfg.table.label_column = value;
+    return DC_OK;
+}
+
+static dc_status set_id_column(command *c, const char *value)
+{
+    c->cfg.table.id_column = value;
+    return DC_OK;
+}
+
+static dc_status set_drop_columns(command *c, const char *value)
+{
+    c->cfg.table.drop_columns = value;
+    return DC_OK;
+}
+
+/* Index of `value` in words[n], or DC_ERR_USAGE. */
+static dc_status choose(const char *option, const char *value, const char *const *words, int n, int *choice)
+{
+    for (*choice = 0; *choice < n; ++*choice)
+        if (strcmp(value, words[*choice]) == 0) return DC_OK;
+    return DC_FAIL(DC_ERR_USAGE, "%s=%s: use %s or %s", option, value, words[0], words[1]);
+}
+
+static dc_status set_header(command *c, const char *value)
+{
+    int choice;
+    const dc_status st = choose("--header", value, (const char *const[]){"yes", "no"}, 2, &choice);
+    c->cfg.table.header = choice == 0 ? DC_HEADER_YES : DC_HEADER_NO;
+    return st;
+}
+
+static dc_status set_transpose(command *c, const char *value)
+{
+    int choice;
+    const dc_status st = choose("--transpose", value, (const char *const[]){"yes", "no"}, 2, &choice);
+    c->cfg.transpose = choice == 0 ? DC_TRANSPOSE_YES : DC_TRANSPOSE_NO;
+    return st;
+}
+
+static dc_status set_decimal(command *c, const char *value)
+{
+    int choice;
+    const dc_status st = choose("--decimal", value, (const char *const[]){"comma", "point"}, 2, &choice);
+    c->cfg.table.decimal_comma = choice == 0;
+    return st;
+}
+
+static dc_status set_separator(command *c, const char *value)
+{
+    static const struct {
+        const char *name;
+        char separator;
+    } names[] = {{"tab", '\t'}, {"\\t", '\t'}, {"comma", ','}, {"semicolon", ';'}, {"bar", '|'}, {"blank", ' '}};
+    for (size_t i = 0; i < DC_COUNT_OF(names); i++)
+        if (strcmp(value, names[i].name) == 0) c->cfg.table.separator = names[i].separator;
+    /* What may be part of a number, or opens a cell, cannot end one. */
+    if (value[1] == '\0' && !isalnum((unsigned char)value[0]) && !strchr("+-.\"", value[0]))
+        c->cfg.table.separator = value[0];
+    if (c->cfg.table.separator) return DC_OK;
+    return DC_FAIL(DC_ERR_USAGE,
+                   "--separator=%s: use one character that is no letter, digit, sign, point or quote, or tab, comma, "
+                   "semicolon, bar or blank",
+                   value);
+}
+
+static dc_status set_missing(command *c, const char *value)
+{
+    static const char *const words[] = {"error", "drop", "mean"};
+    char *end = NULL;
+    for (size_t i = 0; i < DC_COUNT_OF(words); i++) {
+        if (strcmp(value, words[i]) != 0) continue;
+        c->cfg.missing.action = (dc_missing_action)i;
+        return DC_OK;
+    }
+    if (strncmp(value, "value:", 6) == 0) c->cfg.missing.value = strtod(value + 6, &end);
+    if (!end || end == value + 6 || *end != '\0')
+        return DC_FAIL(DC_ERR_USAGE, "--missing=%s: use error, drop, mean or value:X with a number", value);
+    c->cfg.missing.action = DC_MISSING_VALUE;
     return DC_OK;
 }
 
@@ -99,12 +199,22 @@ static dc_status set_help(command *c, const char *value)
 
 static const struct option_row {
     const char *name;
-    bool has_value;
+    const char *unsaid; /* the value that the option has without one; NULL: it needs one */
     dc_status (*set)(command *c, const char *value);
 } options[] = {
-    {"--labels", true, set_labels},   {"--label-column", true, set_label_column},
-    {"--dataset", true, set_dataset}, {"--max-input", true, set_max_input},
-    {"--force", false, set_force},    {"--help", false, set_help},
+    {"--labels", NULL, set_labels},
+    {"--label-column", NULL, set_label_column},
+    {"--id-column", NULL, set_id_column},
+    {"--drop-columns", NULL, set_drop_columns},
+    {"--header", NULL, set_header},
+    {"--separator", NULL, set_separator},
+    {"--decimal", NULL, set_decimal},
+    {"--missing", NULL, set_missing},
+    {"--transpose", "yes", set_transpose},
+    {"--dataset", NULL, set_dataset},
+    {"--max-input", NULL, set_max_input},
+    {"--force", "", set_force},
+    {"--help", "", set_help},
 };
 
 /* --name=value or --name value. */
@@ -114,10 +224,11 @@ static dc_status parse_option(command *c, const char *arg)
     for (size_t i = 0; i < DC_COUNT_OF(options); i++) {
         const struct option_row *o = &options[i];
         if (strlen(o->name) != n || strncmp(arg, o->name, n) != 0) continue;
-        const char *value = arg[n] == '=' ? arg + n + 1 : NULL;
-        if (!o->has_value && value) return DC_FAIL(DC_ERR_USAGE, "convert: %s takes no value", o->name);
-        if (o->has_value && !value) value = c->at < c->argc ? c->argv[c->at++] : "";
-        if (o->has_value && value[0] == '\0') return DC_FAIL(DC_ERR_USAGE, "convert: %s needs a value", o->name);
+        const char *value = arg[n] == '=' ? arg + n + 1 : o->unsaid;
+        if (value && value != o->unsaid && o->unsaid && !o->unsaid[0])
+            return DC_FAIL(DC_ERR_USAGE, "convert: %s takes no value", o->name);
+        if (!value) value = c->at < c->argc ? c->argv[c->at++] : "";
+        if (value != o->unsaid && value[0] == '\0') return DC_FAIL(DC_ERR_USAGE, "convert: %s needs a value", o->name);
         return o->set(c, value);
     }
     return DC_FAIL(DC_ERR_USAGE, "convert: unknown option %s; see dcmpi convert --help", arg);

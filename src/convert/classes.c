@@ -5,6 +5,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "convert/cell.h"
 #include "convert/number.h"
 #include "convert/stream.h"
 #include "dcmpi/convert.h"
@@ -16,7 +17,9 @@ typedef struct {
     uint32_t length;
     int32_t code;
     int64_t value; /* valid if is_integer */
+    int64_t count; /* labels of the first pass */
     bool is_integer;
+    bool none; /* the word for no label */
 } entry;
 
 struct dc_classes {
@@ -25,7 +28,8 @@ struct dc_classes {
     uint32_t *order; /* [count] after numbering: entries in ascending order */
     char *slab;
     size_t count, capacity, slab_bytes, slab_capacity;
-    int64_t n_classes;
+    size_t n_ordered;
+    int64_t n_classes, unlabelled;
     bool all_integers;
 };
 
@@ -113,6 +117,18 @@ static dc_status check_name(const char *name, const char *text, size_t n)
     return DC_OK;
 }
 
+static bool is_no_label(const char *text, size_t n)
+{
+    double v;
+    if (dc_number_parse(text, n, &v)) return v == DC_NO_LABEL;
+    return dc_label_is_missing(text, n) || dc_cell_missing((dc_span){text, n}) != DC_WORD_NONE;
+}
+
+static bool is_dash(const char *text, size_t n)
+{
+    return n == 1 && text[0] == '-';
+}
+
 static dc_status add_entry(dc_classes *c, size_t slot, const char *text, size_t n)
 {
     dc_status st = DC_OK;
@@ -122,7 +138,7 @@ static dc_status add_entry(dc_classes *c, size_t slot, const char *text, size_t 
     }
     entry *e = &c->entries[c->count];
     double v;
-    *e = (entry){.text = c->slab_bytes, .length = (uint32_t)n};
+    *e = (entry){.text = c->slab_bytes, .length = (uint32_t)n, .count = 1};
     e->is_integer = dc_number_parse(text, n, &v) && dc_is_integer(v, -0x1p53, 0x1p53);
     if (e->is_integer) e->value = (int64_t)v;
     memcpy(c->slab + c->slab_bytes, text, n);
@@ -135,8 +151,15 @@ out:
 dc_status dc_classes_add(dc_classes *c, const char *name, const char *text, size_t n)
 {
     dc_status st = DC_OK;
+    if (is_no_label(text, n) && !is_dash(text, n)) {
+        c->unlabelled++;
+        return DC_OK;
+    }
     const size_t slot = find_slot(c, text, n);
-    if (c->slots[slot] != 0) return DC_OK;
+    if (c->slots[slot] != 0) {
+        c->entries[c->slots[slot] - 1].count++;
+        return DC_OK;
+    }
     DC_TRY(check_name(name, text, n));
     if (c->count == DC_CONVERT_MAX_CLASSES)
         return DC_FAIL(DC_ERR_DATA, "%s: more than %d different labels; is the label column right?", name,
@@ -162,21 +185,34 @@ static bool starts_class(const dc_classes *c, size_t i)
     return i == 0 || !c->all_integers || c->entries[c->order[i]].value != c->entries[c->order[i - 1]].value;
 }
 
+/* A dash is the word for no label unless there is a plus, too. */
+static void decide_dash(dc_classes *c)
+{
+    const uint32_t dash = c->slots[find_slot(c, "-", 1)];
+    if (dash == 0 || c->slots[find_slot(c, "+", 1)] != 0) return;
+    entry *e = &c->entries[dash - 1];
+    e->code = DC_NO_LABEL;
+    e->none = true;
+    c->unlabelled += e->count;
+}
+
 dc_status dc_classes_number(dc_classes *c)
 {
     dc_status st = DC_OK;
     DC_TRY(resize(&c->order, 0, c->count, sizeof *c->order));
     bool keep = true;
     c->all_integers = true;
+    decide_dash(c);
     for (size_t i = 0; i < c->count; i++) {
         const entry *e = &c->entries[i];
-        c->order[i] = (uint32_t)i;
+        if (e->none) continue;
+        c->order[c->n_ordered++] = (uint32_t)i;
         c->all_integers &= e->is_integer;
         keep &= e->is_integer && e->value >= INT32_MIN && e->value <= INT32_MAX;
     }
-    qsort_r(c->order, c->count, sizeof *c->order, compare, c);
+    qsort_r(c->order, c->n_ordered, sizeof *c->order, compare, c);
     c->n_classes = 0;
-    for (size_t i = 0; i < c->count; i++) {
+    for (size_t i = 0; i < c->n_ordered; i++) {
         entry *e = &c->entries[c->order[i]];
         c->n_classes += starts_class(c, i);
         e->code = keep ? (int32_t)e->value : (int32_t)(c->n_classes - 1);
@@ -187,6 +223,8 @@ out:
 
 dc_status dc_classes_code(const dc_classes *c, const char *name, const char *text, size_t n, int32_t *code)
 {
+    *code = DC_NO_LABEL;
+    if (is_no_label(text, n) && !is_dash(text, n)) return DC_OK;
     const uint32_t found = c->slots[find_slot(c, text, n)];
     if (found == 0) return DC_FAIL(DC_ERR_DATA, "%s: changed while it was read; convert it again", name);
     *code = c->entries[found - 1].code;
@@ -198,6 +236,11 @@ int64_t dc_classes_count(const dc_classes *c)
     return c->n_classes;
 }
 
+int64_t dc_classes_unlabelled(const dc_classes *c)
+{
+    return c->unlabelled;
+}
+
 dc_status dc_classes_join(const dc_classes *c, size_t max_bytes, char **out)
 {
     enum { ROOM = DC_CONVERT_MAX_CLASS_BYTES + 2 };
@@ -206,7 +249,7 @@ dc_status dc_classes_join(const dc_classes *c, size_t max_bytes, char **out)
     const dc_status st = dc_mem_alloc(&text, max_bytes + ROOM, 1, "class names");
     if (st != DC_OK) return st;
     size_t used = 0;
-    for (size_t i = 0; i < c->count && used <= max_bytes; i++) {
+    for (size_t i = 0; i < c->n_ordered && used <= max_bytes; i++) {
         const entry *e = &c->entries[c->order[i]];
         if (!starts_class(c, i)) continue;
         if (used > 0) text[used++] = '\n';
@@ -222,8 +265,17 @@ dc_status dc_classes_join(const dc_classes *c, size_t max_bytes, char **out)
 
 dc_status dc_label_put(dc_label_sink *sink, const char *name, const char *text, size_t n)
 {
+    const size_t i = sink->n++;
+    if (sink->skip && sink->skip[i]) {
+        if (sink->y) sink->y[i] = DC_NO_LABEL;
+        return DC_OK;
+    }
     if (!sink->y) return dc_classes_add(sink->classes, name, text, n);
-    const dc_status st = dc_classes_code(sink->classes, name, text, n, &sink->y[sink->n]);
+    return dc_classes_code(sink->classes, name, text, n, &sink->y[i]);
+}
+
+void dc_label_skip(dc_label_sink *sink)
+{
+    if (sink->y) sink->y[sink->n] = DC_NO_LABEL;
     sink->n++;
-    return st;
 }

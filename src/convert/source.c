@@ -4,7 +4,9 @@
 
 #include <string.h>
 
+#include "convert/foreign.h"
 #include "dcmpi/convert.h"
+#include "dcmpi/mem.h"
 #include "dcmpi/signals.h"
 
 /* ---- Shape ------------------------------------------------------------------------------------------------------- */
@@ -33,7 +35,7 @@ static void keep_image_shape(dc_source *s, int n_dims, const int64_t *dims)
 
 static dc_status open_array(dc_source *s, bool labels)
 {
-    dc_stream *stream = &s->text.stream;
+    dc_stream *stream = &s->text.lines.stream;
     dc_status st = DC_OK;
     int64_t dims[DC_ARRAY_MAX_DIMS];
     s->kind = DC_SOURCE_ARRAY;
@@ -50,20 +52,29 @@ out:
 
 /* ---- Text -------------------------------------------------------------------------------------------------------- */
 
+/* Rows that transposition will turn keep their missing values: which samples they belong to is not known yet. */
+static dc_missing_action action_of(const dc_source_request *r)
+{
+    return r->transpose && r->missing != DC_MISSING_ERROR ? DC_MISSING_VALUE : r->missing;
+}
+
 static dc_status open_text(dc_source *s, const dc_source_request *r)
 {
-    dc_stream_close(&s->text.stream);
+    dc_status st = DC_OK;
+    dc_stream_close(&s->text.lines.stream);
     s->kind = DC_SOURCE_TEXT;
-    const dc_status st = r->labels ? dc_text_open_labels(&s->text, r->path, r->max_bytes)
-                                   : dc_text_open(&s->text, r->path, r->column, r->max_bytes);
-    if (st != DC_OK) return st;
     s->rows = DC_SOURCE_ROWS_UNKNOWN;
-    s->width = s->text.n_features;
     s->stored = DC_U8;
     s->narrowed = true;
-    s->has_labels = s->text.label >= 0;
-    if (s->width == 0 && !r->labels) return DC_FAIL(DC_ERR_DATA, "%s: has no column beside the label", s->name);
-    return DC_OK;
+    if (r->labels) return dc_text_open_labels(&s->text, r->path, r->rows, r->max_bytes);
+    DC_TRY(dc_text_open(&s->text, r->path, &r->table, action_of(r), r->max_bytes));
+    const dc_layout *y = &s->text.layout;
+    s->width = y->n_features;
+    s->has_labels = y->label >= 0;
+    s->has_ids = y->id >= 0;
+    DC_TRY(dc_layout_names(y, DC_COLUMN_FEATURE, &s->names));
+out:
+    return st;
 }
 
 /* ---- HDF5 -------------------------------------------------------------------------------------------------------- */
@@ -178,9 +189,10 @@ static dc_status open_h5(dc_source *s, const dc_source_request *r)
 {
     dc_status st = DC_OK;
     dc_h5_info info;
-    if (s->text.stream.gz)
-        return DC_FAIL(DC_ERR_DATA, "%s: HDF5 inside gzip is not supported; run gunzip first", s->name);
-    dc_stream_close(&s->text.stream);
+    if (s->text.lines.stream.unpack)
+        return DC_FAIL(DC_ERR_DATA, "%s: HDF5 inside %s is not supported; expand it first", s->name,
+                       dc_unpack_kind(s->text.lines.stream.unpack));
+    dc_stream_close(&s->text.lines.stream);
     s->kind = DC_SOURCE_H5;
     DC_TRY(dc_h5_open(&s->h5, r->path, DC_H5_READ));
     DC_TRY(choose_dataset(s, r));
@@ -213,21 +225,14 @@ static bool is_hdf5(const dc_stream *s)
     return dc_stream_available(s) >= 8 && memcmp(dc_stream_data(s), "\x89HDF\r\n\x1a\n", 8) == 0;
 }
 
-static bool is_zip(const dc_stream *s)
-{
-    return dc_stream_available(s) >= 4 && memcmp(dc_stream_data(s), "PK\3\4", 4) == 0;
-}
-
-dc_status dc_source_open(dc_source *s, const dc_source_request *r)
+static dc_status open_kind(dc_source *s, const dc_source_request *r)
 {
     dc_status st = DC_OK;
-    memset(s, 0, sizeof *s);
-    s->text.stream.fd = -1;
-    dc_stream *stream = &s->text.stream;
+    dc_stream *stream = &s->text.lines.stream;
     DC_TRY(dc_stream_open(stream, r->path, r->max_bytes));
     snprintf(s->name, sizeof s->name, "%s", stream->name);
     s->file = stream->state;
-    if (is_zip(stream)) DC_TRY(DC_FAIL(DC_ERR_DATA, "%s: is a zip archive (.npz?); unpack it first", s->name));
+    DC_TRY(dc_foreign_refuse(stream));
     if (is_hdf5(stream))
         DC_TRY(open_h5(s, r));
     else if (dc_idx_recognise(stream) || dc_npy_recognise(stream))
@@ -235,6 +240,15 @@ dc_status dc_source_open(dc_source *s, const dc_source_request *r)
     else
         DC_TRY(open_text(s, r));
 out:
+    return st;
+}
+
+dc_status dc_source_open(dc_source *s, const dc_source_request *r)
+{
+    memset(s, 0, sizeof *s);
+    s->text.lines.stream.fd = -1;
+    dc_status st = open_kind(s, r);
+    if (st == DC_OK && r->transpose && !r->labels) st = dc_source_turn(s, r->output);
     if (st != DC_OK) dc_source_close(s);
     return st;
 }
@@ -244,9 +258,12 @@ void dc_source_close(dc_source *s)
     /* A file that was only read has nothing to lose by a failing close. */
     if (dc_h5_close(&s->h5) != DC_OK) dc_error_clear();
     dc_text_close(&s->text);
+    dc_transpose_destroy(&s->turned);
+    dc_mem_free(&s->names);
+    dc_mem_free(&s->row_ids);
 }
 
-dc_status dc_source_read(dc_source *s, size_t n, double *x, dc_label_sink *sink, size_t *got)
+dc_status dc_source_read_file(dc_source *s, size_t n, double *x, dc_row_sink *sink, size_t *got)
 {
     dc_status st = DC_OK;
     *got = 0;
@@ -257,7 +274,7 @@ dc_status dc_source_read(dc_source *s, size_t n, double *x, dc_label_sink *sink,
         if (s->kind == DC_SOURCE_H5)
             DC_TRY(read_h5(s, take, x));
         else
-            DC_TRY(dc_array_read(&s->text.stream, &s->array, take * (size_t)s->width, x));
+            DC_TRY(dc_array_read(&s->text.lines.stream, &s->array, take * (size_t)s->width, x));
         *got = take;
     }
     s->next_row += (dc_gidx)*got;
@@ -265,7 +282,15 @@ out:
     return st;
 }
 
-dc_status dc_source_read_labels(dc_source *s, size_t n, double *scratch, dc_label_sink *sink, size_t *got)
+dc_status dc_source_read(dc_source *s, size_t n, double *x, dc_row_sink *sink, size_t *got)
+{
+    if (!s->turned) return dc_source_read_file(s, n, x, sink, got);
+    const dc_status st = dc_source_read_turned(s, n, x, sink, got);
+    s->next_row += (dc_gidx)*got;
+    return st;
+}
+
+dc_status dc_source_read_labels(dc_source *s, size_t n, double *scratch, dc_row_sink *sink, size_t *got)
 {
     const dc_gidx first = s->next_row;
     dc_status st = dc_source_read(s, n, scratch, sink, got);
@@ -276,7 +301,7 @@ dc_status dc_source_read_labels(dc_source *s, size_t n, double *scratch, dc_labe
             return DC_FAIL(DC_ERR_DATA, "%s: row %lld: label %.9g is no integer (rows count from 0)", s->name,
                            (long long)(first + (dc_gidx)i), scratch[i]);
         const int length = snprintf(text, sizeof text, "%lld", (long long)scratch[i]);
-        st = dc_label_put(sink, s->name, text, (size_t)length);
+        st = dc_label_put(&sink->labels, s->name, text, (size_t)length);
         if (st != DC_OK) return st;
     }
     return DC_OK;
@@ -284,7 +309,7 @@ dc_status dc_source_read_labels(dc_source *s, size_t n, double *scratch, dc_labe
 
 dc_status dc_source_expect_end(dc_source *s)
 {
-    return s->kind == DC_SOURCE_ARRAY ? dc_stream_expect_end(&s->text.stream) : DC_OK;
+    return s->kind == DC_SOURCE_ARRAY ? dc_stream_expect_end(&s->text.lines.stream) : DC_OK;
 }
 
 bool dc_source_has_own_labels(const dc_source *s)
