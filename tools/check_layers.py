@@ -30,9 +30,9 @@ ALLOWED = {
 }
 ALLOWED["app"] = set(ALLOWED)
 HEADERS = {
-    "base": "base status mem log rng clock timer threads version signals file fault lock text heartbeat",
+    "base": "base status mem nameset log rng clock timer threads version signals file fault lock text heartbeat",
     "comm": "comm part sum shard_tree gradsync control watchdog",
-    "io": "h5 claim",
+    "io": "h5 h5_column claim",
     "la": "la dla",
     "nn": "nn optim",
     "train": "train ckpt",

@@ -12,6 +12,8 @@ os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
 import h5py  # noqa: E402
 import numpy as np  # noqa: E402
 
+from report_labels import Labels, lines_of  # noqa: E402
+
 USAGE, DATA, IO, FORMAT = 2, 3, 4, 6  # exit codes, as in dcmpi
 SEED = 1  # of every sample
 LOG_TAIL_BYTES = 1 << 22  # a log that grew over many restarts: its end is enough
@@ -56,11 +58,11 @@ def dataset(h5, name, ndim):
     return h5[name] if is_dataset(h5, name, ndim) else None
 
 
-def open_result(path):
-    """run.h5, proved to be a complete result of dcmpi."""
+def open_result(path, formats=("dcmpi-result",)):
+    """run.h5, or a file of another of these formats, proved to be complete."""
     h5 = open_hdf5(path)
     found = as_text(h5.attrs.get("format", "nothing"))
-    if found != "dcmpi-result":
+    if found not in formats:
         raise RunError(FORMAT, "%s is not a result of dcmpi (format: %s)" % (path, found[:40]))
     if int(h5.attrs.get("complete", 0)) != 1:
         raise RunError(FORMAT, "%s is incomplete; run the job again" % path)
@@ -68,6 +70,15 @@ def open_result(path):
         if not is_dataset(h5, name, ndim):
             raise RunError(FORMAT, "%s has no /%s; it is damaged" % (path, name))
     return h5
+
+
+def take_ids(h5, rows, count):
+    """Ids of a slice of rows or of few row numbers of a file with `count` rows; None if it has none."""
+    ids = h5.get("ids")
+    if not isinstance(ids, h5py.Dataset) or ids.shape != (count,):
+        return None
+    values = ids[rows] if isinstance(rows, slice) else [ids[row] for row in rows]
+    return [as_text(value) for value in values]
 
 
 def take_rows(data, rows):
@@ -114,24 +125,30 @@ def since_last_start(log):
 class DataFile:
     """The rows a run was made from."""
 
-    def __init__(self, path, rows):
+    def __init__(self, path, rows, labels="y"):
         self.path = path
         self.h5 = open_hdf5(path)
         self.X = dataset(self.h5, "X", 2)
-        self.y = dataset(self.h5, "y", 1)
         if self.X is None:
             raise RunError(DATA, "%s has no dataset /X of numbers; make one with: dcmpi convert" % path)
-        if self.X.shape[0] < rows or (self.y is not None and self.y.shape[0] != self.X.shape[0]):
+        self.labels = self._labels(labels)
+        if self.X.shape[0] < rows or (self.labels is not None and len(self.labels) != self.X.shape[0]):
             raise RunError(DATA, "%s has %d rows, the run has %d" % (path, self.X.shape[0], rows))
-        names = as_text(self.h5.attrs.get("classes", ""))
-        self.classes = names.split("\n") if names else []
+        self.classes = lines_of(self.h5, "classes")
+
+    def _labels(self, name):
+        try:
+            return Labels(self.h5, name)
+        except (KeyError, ValueError, TypeError, AttributeError):
+            return None
 
 
 class Run:
     """The folder of a run. Attributes that may be None: embedding, confidence, confusion, data."""
 
-    def __init__(self, folder, data_path=None):
+    def __init__(self, folder, data_path=None, shape=()):
         self.folder = folder
+        self.shape = shape
         self.name = as_text(os.path.basename(os.path.abspath(folder)))
         self.h5 = self._open(folder)
         self.labels = self.h5["labels"]
@@ -161,15 +178,16 @@ class Run:
 
     def _find_data(self, path):
         """The data file: as given, or where the run says, seen from here or from the run's folder and above."""
+        labels = self.attr("label_dataset") or "y"
         if path:
-            return DataFile(path, self.N), ""
+            return DataFile(path, self.N, labels), ""
         name = self.attr("data")
         if name.startswith("builtin:"):
             return None, "The rows of the built-in problem are computed, not stored."
         above = [os.path.join(self.folder, *[".."] * up) for up in range(4)]
         for folder in [""] + above:
             try:
-                return DataFile(os.path.join(folder, name), self.N), ""
+                return DataFile(os.path.join(folder, name), self.N, labels), ""
             except (RunError, ValueError):
                 continue
         return None, "The data file %s was not found here; name it with --data." % name
@@ -206,8 +224,21 @@ class Run:
     def class_names(self):
         """Names of the classes, or their numbers."""
         count = 0 if self.confusion is None else self.confusion.shape[0]
-        names = self.data.classes if self.data else []
-        return names if len(names) == count else [str(c) for c in range(count)]
+        for names in (lines_of(self.h5, "classes"), self.data.classes if self.data else []):
+            if len(names) == count:
+                return [as_text(name) for name in names]
+        return [str(c) for c in range(count)]
+
+    def truth(self, rows):
+        """Classes of some sorted rows as numbers of class_names(), -1 for those without a label; or None."""
+        if self.confusion is None or self.data is None or self.data.labels is None:
+            return None
+        number = {name: c for c, name in enumerate(self.class_names())}
+        return np.array([number.get(as_text(name), -1) for name in self.data.labels.names(rows)])
+
+    def ids(self, rows):
+        """Ids of some rows, or None."""
+        return take_ids(self.h5, rows, self.N)
 
     def sample(self, count):
         """Sorted row numbers: all, or a sample without replacement that depends on N and the fixed seed alone."""
@@ -231,7 +262,7 @@ class Run:
 
     def image_shape(self):
         """(height, width) or (height, width, channels) of a row, or None."""
-        shape = tuple(int(d) for d in np.atleast_1d(self.h5.attrs.get("image_shape", ())))
+        shape = self.shape or tuple(int(d) for d in np.atleast_1d(self.h5.attrs.get("image_shape", ())))
         if self.data is not None and not shape:
             shape = tuple(int(d) for d in np.atleast_1d(self.data.h5.attrs.get("image_shape", ())))
         return shape if len(shape) in (2, 3) and all(d > 0 for d in shape) else None

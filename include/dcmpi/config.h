@@ -32,6 +32,8 @@ typedef struct {
         char data[DC_PATH_MAX];
         int scale;    /* dc_scale_kind */
         int64_t rows; /* 0: all */
+        char label_dataset[DC_PATH_MAX];
+        dc_int_list image_shape;
     } input;
     struct {
         dc_int_list hidden;

@@ -8,7 +8,7 @@
 typedef struct dc_comm dc_comm;
 
 typedef enum { DC_SCALE_NONE, DC_SCALE_UNIT, DC_SCALE_DEC, DC_SCALE_STANDARD, DC_SCALE_MINMAX } dc_scale_kind;
-enum { DC_IMAGE_DIMS_MAX = 4 };
+enum { DC_IMAGE_DIMS_MAX = 4, DC_ID_MAX_BYTES = 1024, DC_LABEL_NAME_MAX = 256 };
 
 /* What became of the checksum of a data file. */
 typedef enum {
@@ -25,9 +25,15 @@ typedef struct {
     dc_part part;
     int64_t D;
     dc_dtype dtype;
-    void *X;    /* [n x D] stored type, local, owned */
-    int32_t *y; /* [n] labels made dense 0..C-1, local, owned; NULL without labels. Only metrics may look. */
-    int64_t C;  /* number of classes, 0 without labels; global */
+    void *X; /* [n x D] stored type, local, owned */
+    int32_t
+        *y; /* [n] labels made dense 0..C-1, -1: no label; local, owned; NULL without labels. Only metrics may look. */
+    int64_t C;           /* number of classes, 0 without labels; global */
+    int64_t unlabelled;  /* rows without a label, though others may have one; global */
+    char *classes;       /* names of the classes in their order, one per line; rank 0, owned; NULL without labels */
+    char *ids;           /* [n x id_bytes] names of the rows, padded with zeros; local, owned; NULL without */
+    size_t id_bytes;     /* 0 without ids; global */
+    char *feature_names; /* one per line; rank 0, owned; NULL without */
     int n_image_dims;
     int64_t image_shape[DC_IMAGE_DIMS_MAX];
     dc_scale_kind scale_kind;
@@ -46,11 +52,24 @@ typedef struct {
     int64_t D;
     dc_dtype dtype;
     bool has_labels;
+    bool has_ids;
+    size_t id_bytes; /* of a stored id, 0: not known before they are read */
 } dc_data_header;
 
-/* Reads the header of `path`; not collective. rows (global): 0 = all, else the first `rows` rows; the built-in problem
- * has DC_GLYPH_ROWS_DEFAULT rows unless told. Errors: DC_ERR_DATA for files that are no data files of ours (names what
- * is missing), more rows asked for than there are, no rows or no columns; DC_ERR_IO. */
+/* Which data, and what the deck says of it beside the file. */
+typedef struct {
+    const char *path;
+    dc_gidx rows;       /* 0: all, else the first so many; the built-in problem has DC_GLYPH_ROWS_DEFAULT unless told */
+    const char *labels; /* column of labels (h5_column.h), NULL or "": /y if there is one */
+    int n_image_dims;   /* 0: as the file says */
+    int64_t image_shape[DC_IMAGE_DIMS_MAX]; /* height, width[, channels]; their product is D, or it is an error */
+} dc_data_request;
+
+/* Reads the header of the file; not collective. Errors: DC_ERR_DATA for files that are no data files of ours (names
+ * what is missing), more rows asked for than there are, no rows or no columns, labels that are none, an image shape
+ * that does not fit; DC_ERR_IO. */
+DC_CHECKED dc_status dc_dataset_inspect(const dc_data_request *request, dc_data_header *out);
+/* The same of a file as it is. */
 DC_CHECKED dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_header *out);
 
 /* Collective. Loads or generates this rank's rows (none is legal), renumbers labels densely in ascending order of their
@@ -59,6 +78,9 @@ DC_CHECKED dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_h
  * distinct rows; constant columns get a NOTE and are only shifted. shift, scale, hash, min, max and mean have the same
  * bits for every number of ranks and threads. `seed` is used by the built-in problem only. *out is owned by the caller.
  * Errors, agreed: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY, DC_ERR_USAGE (more ranks than shards). */
+DC_CHECKED dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int shards, dc_scale_kind scale,
+                                     uint64_t seed, int64_t K, dc_dataset **out);
+/* The same of a file as it is. */
 DC_CHECKED dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx rows, int shards, dc_scale_kind scale,
                                      uint64_t seed, int64_t K, dc_dataset **out);
 /* Accepts NULL. */
@@ -84,20 +106,27 @@ DC_CHECKED dc_status dc_dataset_fetch(dc_comm *comm, const dc_dataset *data, con
 typedef struct {
     char source[DC_PATH_MAX];
     dc_data_header head;
-    int label_type; /* dc_h5_type of /y */
     dc_part part;
-    int64_t capacity;          /* rows of a piece at most */
-    dc_gidx next;              /* first local row of the next piece */
-    int64_t n;                 /* rows of this piece */
-    void *X;                   /* [capacity x D] of which n are there, stored type, owned */
-    int32_t *y;                /* [capacity] dense labels 0..C-1, owned; NULL without labels. Only metrics may look. */
-    int64_t C;                 /* classes of the whole file, 0 without labels; global */
-    int64_t *raw, *value;      /* [capacity] labels as stored, [C] their values; owned */
-    dc_checksum checksum;      /* what is done with that of the file */
-    struct dc_data_sums *sums; /* owned */
+    int64_t capacity;    /* rows of a piece at most */
+    dc_gidx next;        /* first local row of the next piece */
+    int64_t n;           /* rows of this piece */
+    void *X;             /* [capacity x D] of which n are there, stored type, owned */
+    int32_t *y;          /* [capacity] dense labels 0..C-1, -1: none; owned; NULL without. Only metrics may look. */
+    int64_t C;           /* classes of the whole file, 0 without labels; global */
+    int64_t unlabelled;  /* rows without a label; global */
+    char *classes;       /* names as in dc_dataset; rank 0, owned */
+    char *ids;           /* [capacity x id_bytes], padded with zeros, owned; NULL without ids */
+    size_t id_bytes;     /* 0 without ids; global */
+    char *feature_names; /* as in dc_dataset; rank 0, owned */
+    struct dc_data_shape *shape;         /* owned */
+    struct dc_data_labels *label_reader; /* owned; NULL without labels */
+    struct dc_data_ids *id_reader;       /* owned; NULL without ids */
+    dc_checksum checksum;                /* what is done with that of the file */
+    struct dc_data_sums *sums;           /* owned */
 } dc_row_stream;
-/* Collective: the header alone. Errors as of dc_dataset_load, but the built-in problem is no file. */
-DC_CHECKED dc_status dc_row_stream_open(dc_comm *comm, const char *path, dc_row_stream *s);
+/* Collective: the header alone. labels: as in dc_data_request. Errors as of dc_dataset_load, but the built-in problem
+ * is no file. */
+DC_CHECKED dc_status dc_row_stream_open(dc_comm *comm, const char *path, const char *labels, dc_row_stream *s);
 /* Collective: memory for pieces of this rank's rows of `part`, which covers all rows; classes of all labels (in one
  * pass over /y). capacity >= 1, global. */
 DC_CHECKED dc_status dc_row_stream_start(dc_comm *comm, dc_row_stream *s, const dc_part *part, int64_t capacity);

@@ -16,7 +16,8 @@ typedef struct {
     double ari;            /* Hubert and Arabie 1985; identical trivial partitions (one set, or all singletons): 1 */
 } dc_scores;
 
-/* table[C*K]: table[c*K + k] = rows of class c in cluster k, this rank's rows. Labels outside 0..K-1, 0..C-1 assert. */
+/* table[C*K]: table[c*K + k] = rows of class c in cluster k, this rank's rows; a row without a label (y = -1) does not
+ * count. Labels outside 0..K-1, 0..C-1 assert. */
 void dc_contingency_local(const int32_t *labels, const int32_t *y, int64_t n, int64_t K, int64_t C, int64_t *table);
 /* The global table: local part, then one integer reduction. Collective. */
 void dc_contingency(dc_comm *comm, const int32_t *labels, const int32_t *y, int64_t n, int64_t K, int64_t C,

@@ -190,6 +190,13 @@ size_t dc_job_cache_bytes(int ranks_here)
     return dc_mem_available_bytes() / 4 / (size_t)ranks_here;
 }
 
+/* Of a row; ids of other programs are not looked at before they are read. */
+static double id_bytes(const dc_data_header *head)
+{
+    enum { GUESS = 32 };
+    return !head->has_ids ? 0 : head->id_bytes ? (double)head->id_bytes : GUESS;
+}
+
 dc_status dc_job_estimate(const dc_job *job, const dc_data_header *head, int ranks, int ranks_here, dc_estimate *out)
 {
     const dc_config *cfg = &job->cfg;
@@ -202,7 +209,8 @@ dc_status dc_job_estimate(const dc_job *job, const dc_data_header *head, int ran
     if (st != DC_OK) return st;
     const double n = (double)dc_part_rows(&p.part), K = (double)cfg->cluster.clusters, L = (double)cfg->model.latent;
     *out = (dc_estimate){.base_bytes = BASE_BYTES};
-    out->data_bytes = n * ((double)head->D * (double)dc_dtype_bytes(head->dtype) + (head->has_labels ? 4 : 0));
+    out->data_bytes =
+        n * ((double)head->D * (double)dc_dtype_bytes(head->dtype) + (head->has_labels ? 4 : 0) + id_bytes(head));
     if (p.has_net)
         take_training(&p, out);
     else
@@ -210,8 +218,8 @@ dc_status dc_job_estimate(const dc_job *job, const dc_data_header *head, int ran
     out->total_bytes = out->base_bytes + out->data_bytes + out->model_bytes + out->work_bytes;
     const phase stack = take_layers(&p, 0, encoder_layers(&p), true);
     const double weights = p.has_net ? 4 * params_of(&stack) : 0;
-    out->disk_bytes =
-        (double)head->N * (8 + (cfg->output.embedding ? 4 * L : 0) + (cfg->output.q == DC_Q_FULL ? 4 * K : 0)) +
-        weights + (double)(cfg->checkpoint.keep + 1) * CHECKPOINT_ARRAYS * weights;
+    out->disk_bytes = (double)head->N * (8 + id_bytes(head) + (cfg->output.embedding ? 4 * L : 0) +
+                                         (cfg->output.q == DC_Q_FULL ? 4 * K : 0)) +
+                      weights + (double)(cfg->checkpoint.keep + 1) * CHECKPOINT_ARRAYS * weights;
     return DC_OK;
 }

@@ -28,13 +28,25 @@ static dc_status probe_data(const char *path)
     return strcmp(path, DC_BUILTIN_GLYPHS) == 0 ? DC_OK : dc_apart_probe(DC_PROBE_DATA, path, DC_ERR_DATA);
 }
 
+/* The data of the deck. */
+static dc_data_request request_of(const dc_config *cfg)
+{
+    dc_data_request r = {.path = cfg->input.data,
+                         .rows = cfg->input.rows,
+                         .labels = cfg->input.label_dataset,
+                         .n_image_dims = cfg->input.image_shape.n};
+    for (int i = 0; i < r.n_image_dims; i++) r.image_shape[i] = cfg->input.image_shape.v[i];
+    return r;
+}
+
 /* Estimate on every rank from the header that rank 0 read. */
 static dc_status estimate(dc_comm *comm, const dc_job *job, dc_data_header *head, dc_estimate *e)
 {
     dc_status st = DC_OK;
     const dc_config *cfg = &job->cfg;
+    const dc_data_request request = request_of(cfg);
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_data(cfg->input.data) : DC_OK);
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_dataset_header(cfg->input.data, cfg->input.rows, head) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_dataset_inspect(&request, head) : DC_OK);
     dc_comm_bcast(comm, head, sizeof *head, 0);
     DC_TRY_ALL(comm, check_rows(cfg, head));
     DC_TRY_ALL(comm, dc_job_estimate(job, head, dc_comm_size(comm), dc_comm_node_size(comm), e));
@@ -53,6 +65,13 @@ static dc_status check_memory(dc_comm *comm, const dc_estimate *e)
                    gib(here), dc_comm_host(comm), gib(free_bytes));
 }
 
+static void note_unlabelled(const dc_dataset *d)
+{
+    if (d->unlabelled)
+        dc_log_note("%lld of %lld rows have no label: they are clustered, and the scores are those of the others",
+                    (long long)d->unlabelled, (long long)d->part.N);
+}
+
 dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
 {
     dc_status st = DC_OK;
@@ -63,8 +82,9 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     DC_TRY(estimate(comm, job, &head, &e));
     DC_TRY_ALL(comm, check_memory(comm, &e));
     const double start = dc_timer_start();
-    DC_TRY(dc_dataset_load(comm, cfg->input.data, cfg->input.rows, dc_int(cfg->parallel.shards),
-                           (dc_scale_kind)cfg->input.scale, (uint64_t)cfg->run.seed, cfg->cluster.clusters, data));
+    const dc_data_request request = request_of(cfg);
+    DC_TRY(dc_dataset_open(comm, &request, dc_int(cfg->parallel.shards), (dc_scale_kind)cfg->input.scale,
+                           (uint64_t)cfg->run.seed, cfg->cluster.clusters, data));
     dc_timer_stop(&job->timers, DC_T_LOAD, start, 0, (double)(*data)->bytes);
     const dc_dataset *d = *data;
     job->data = d;
@@ -73,6 +93,7 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
            (long long)d->part.N, (long long)d->D, dc_dtype_name(d->dtype), d->min, d->max, d->mean,
            (unsigned long long)d->hash, d->y ? "labels for the report only" : "no labels",
            dc_checksum_text(d->checksum));
+    note_unlabelled(d);
     dc_log("memory    about %.2f GiB per rank (program %.2f, data %.2f, model %.2f, work %.2f), %.2f more on rank 0; "
            "result about %.3f GiB "
            "on disk",

@@ -51,6 +51,7 @@ static dc_status parse(int argc, char **argv, dc_prediction *p)
     for (int i = 1; i < argc; i++)
         if (!take_value(argc, argv, &i, "--model", &p->model) && !take_value(argc, argv, &i, "--input", &p->input) &&
             !take_value(argc, argv, &i, "--output", &p->output) &&
+            !take_value(argc, argv, &i, "--label-dataset", &p->label_dataset) &&
             !take_value(argc, argv, &i, "--rows-per-round", &rows))
             return DC_FAIL(DC_ERR_USAGE,
                            "command line: '%s' is no option of predict, or lacks its value; see dcmpi "
@@ -91,7 +92,7 @@ static dc_status probe_files(const dc_prediction *p)
 static dc_status open_input(dc_comm *comm, dc_prediction *p)
 {
     dc_status st = DC_OK;
-    DC_TRY(dc_row_stream_open(comm, p->input, &p->stream));
+    DC_TRY(dc_row_stream_open(comm, p->input, p->label_dataset, &p->stream));
     if (p->stream.head.D != p->trained.D)
         st = DC_FAIL(DC_ERR_DATA, "%s has %lld columns, the model of %s was trained on %lld", p->input,
                      (long long)p->stream.head.D, p->model, (long long)p->trained.D);
@@ -179,7 +180,8 @@ out:
 static void count(dc_prediction *p, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) p->size[p->labels[i]]++;
-    for (int64_t i = 0; p->confusion && i < n; i++) p->confusion[p->stream.y[i] * p->trained.K + p->labels[i]]++;
+    for (int64_t i = 0; p->confusion && i < n; i++)
+        if (p->stream.y[i] >= 0) p->confusion[p->stream.y[i] * p->trained.K + p->labels[i]]++;
 }
 
 static dc_status run_rounds(dc_comm *comm, dc_prediction *p)
@@ -216,12 +218,14 @@ static void warn_of_strange_rows(dc_comm *comm, const dc_prediction *p)
 static void print_result(const dc_prediction *p, double wall_s)
 {
     const dc_scores *s = &p->scores;
-    char scores[96] = "";
+    char scores[96] = "", unlabelled[48] = "";
     int64_t used = 0;
     for (int64_t k = 0; k < p->trained.K; k++) used += p->size[k] > 0;
     if (p->confusion) snprintf(scores, sizeof scores, " acc=%.3f nmi=%.3f ari=%.3f", s->acc, s->nmi, s->ari);
+    if (p->stream.unlabelled)
+        snprintf(unlabelled, sizeof unlabelled, " unlabelled=%lld", (long long)p->stream.unlabelled);
     dc_log("results   %s", p->output);
-    dc_log_plain("RESULT  rows=%lld%s clusters=%lld used=%lld wall=%.1fs", (long long)p->part.N, scores,
+    dc_log_plain("RESULT  rows=%lld%s%s clusters=%lld used=%lld wall=%.1fs", (long long)p->part.N, scores, unlabelled,
                  (long long)p->trained.K, (long long)used, wall_s);
 }
 

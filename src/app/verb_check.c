@@ -180,6 +180,7 @@ static const struct {
     {"/labels", DC_H5_I32, 1, {SIZE_N}, true},      {"/clusters/size", DC_H5_I64, 1, {SIZE_K}, true},
     {"/confidence", DC_H5_F32, 1, {SIZE_N}, false}, {"/embedding", DC_H5_F32, 2, {SIZE_N, SIZE_L}, false},
     {"/q", DC_H5_F32, 2, {SIZE_N, SIZE_K}, false},  {"/outlier", DC_H5_U8, 1, {SIZE_N}, false},
+    {"/ids", DC_H5_TEXT, 1, {SIZE_N}, false},
 };
 
 static dc_status check_shape(const check *c, size_t i, int64_t size[SIZE_COUNT])

@@ -22,11 +22,12 @@ static const dc_verb table[] = {
      .summary = "k-means on the scaled data itself: the baseline",
      .details = "The deck must hold no keys that k-means does not use.\n"},
     {.name = "predict",
-     .arguments = "--model=RUN.h5 --input=X.h5 --output=Y.h5 [--rows-per-round=N]",
+     .arguments = "--model=RUN.h5 --input=X.h5 --output=Y.h5 [--label-dataset=/PATH] [--rows-per-round=N]",
      .can_stop = true,
      .mpi = dc_run_predict,
      .summary = "labels, confidence and embedding of new rows with the model of a run",
-     .details = "The scaling is that of the run. Labels /y of the input serve for the scores only.\n"
+     .details = "The scaling is that of the run. Labels of the input serve for the scores only.\n"
+                "  --label-dataset=/PATH  labels that are not in /y, such as /obs/cell_type\n"
                 "  --rows-per-round=N  rows that a rank holds at a time; by default what fits into 64 MiB\n"},
     {.name = "convert",
      .arguments =

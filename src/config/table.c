@@ -150,6 +150,15 @@ static const dc_key table[] = {
     {KEY("input", "rows", DC_KEY_INT, input.rows, "0"), .min = 0, .max = MAX_COUNT, .unit = "rows",
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_samples max_rows",
      .doc = "Use the first so many rows; 0: all (of the built-in problem: 10000)."},
+    {KEY("input", "label_dataset", DC_KEY_PATH, input.label_dataset, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS,
+     .result = true, .also = "labels y label_column target obs",
+     .doc = "Where the file has its labels, if not in /y: a vector of integers or names, or a categorical of AnnData, such "
+            "as /obs/cell_type. -1, NaN, an empty text, NA, None and ? are no label: such rows are clustered and not "
+            "scored."},
+    {KEY("input", "image_shape", DC_KEY_LIST, input.image_shape, "[]"), .min = 1, .max = 1 << 20,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "shape image_size height width",
+     .doc = "Rows are pictures of [height, width] or [height, width, channels], row by row, channels together: for the "
+            "report. []: as the file says."},
 
     {KEY("model", "hidden", DC_KEY_LIST, model.hidden, "[500, 500, 2000]"), .min = 1, .max = 1 << 20,
      .verbs = DC_USE_FIT, .result = true, .also = "dims layers encoder_layers", .source = "Xie et al. 2016",

@@ -14,10 +14,12 @@ typedef struct {
 typedef struct {
     dc_file_state file; /* when the header was read */
     dc_gidx rows;       /* that the checksums cover */
-    dc_stored_hash X, y;
+    dc_stored_hash X, y, ids;
     dc_stored_hash whole; /* of an older version, instead of X */
 } dc_data_promise;
-DC_CHECKED dc_status dc_data_read_promise(dc_h5 *h5, dc_gidx rows, bool has_labels, dc_data_promise *p);
+/* labels: their dataset, NULL: none. */
+DC_CHECKED dc_status dc_data_read_promise(dc_h5 *h5, dc_gidx rows, const char *labels, bool has_ids,
+                                          dc_data_promise *p);
 /* What will be done with it if N rows are read by so many ranks. */
 dc_checksum dc_data_checksum_of(const dc_data_promise *p, dc_gidx N, int ranks);
 
@@ -27,19 +29,22 @@ DC_CHECKED dc_status dc_data_sums_create(const dc_data_promise *p, dc_gidx N, in
 void dc_data_sums_destroy(dc_data_sums **sums);
 void dc_data_sums_add_rows(dc_data_sums *s, size_t row_bytes, dc_gidx first, dc_gidx n, const void *rows);
 void dc_data_sums_add_labels(dc_data_sums *s, size_t label_bytes, dc_gidx first, dc_gidx n, const void *labels);
+void dc_data_sums_add_ids(dc_data_sums *s, size_t id_bytes, dc_gidx first, dc_gidx n, const void *ids);
 /* Collective: after all rows of all ranks. Errors: DC_ERR_DATA (another checksum, the file has changed). */
 DC_CHECKED dc_status dc_data_sums_compare(dc_comm *comm, const dc_data_sums *s, const char *path, dc_checksum *outcome);
 
 /* More than dc_data_header tells: what loading needs. */
-typedef struct {
+typedef struct dc_data_shape {
     dc_data_header head;
     dc_data_promise promise; /* not of the built-in problem */
     bool builtin;
-    dc_h5_type label_type;
+    char labels[DC_LABEL_NAME_MAX]; /* dataset or group of the labels */
+    dc_h5_type label_type;          /* DC_H5_OTHER: labels are read by name */
+    size_t id_bytes;                /* of a stored id with a checksum, else 0 */
     int n_image_dims;
     int64_t image_shape[DC_IMAGE_DIMS_MAX];
 } dc_data_shape;
-DC_CHECKED dc_status dc_data_describe(const char *path, dc_gidx rows, dc_data_shape *shape);
+DC_CHECKED dc_status dc_data_describe(const dc_data_request *request, dc_data_shape *shape);
 
 dc_h5_type dc_data_h5_type(dc_dtype dtype);
 /* DC_ERR_FORMAT of the HDF5 layer is DC_ERR_DATA here: a damaged input is a matter of input. Keeps the text. */
@@ -49,14 +54,45 @@ dc_status dc_data_status(dc_status st);
  * DC_ERR_DATA (more than a million values), DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_number_labels(dc_comm *comm, dc_dataset *data, const int64_t *raw);
 
-/* Its steps, for labels that are read in pieces. Adds raw[n] to the set; errors as above. */
-DC_CHECKED dc_status dc_data_collect_labels(const int64_t *raw, int64_t n, dc_u64set *set);
+/* Its steps, for labels that are read in pieces. Adds raw[n] to the set, but for those that are -1 (no label), which
+ * are added to *unlabelled; errors as above. */
+DC_CHECKED dc_status dc_data_collect_labels(const int64_t *raw, int64_t n, dc_u64set *set, int64_t *unlabelled);
 /* values[*n] = distinct values of all ranks, ascending; the caller frees it. Collective. */
 DC_CHECKED dc_status dc_data_join_labels(dc_comm *comm, const dc_u64set *set, int64_t **values, size_t *n);
 /* Number of a value that is one of values[n]. */
 int32_t dc_data_label_number(const int64_t *values, size_t n, int64_t value);
 /* n labels of a narrower type, packed at the start of raw, become int64 in place. */
 void dc_data_widen_labels(int64_t *raw, int64_t n, dc_h5_type type);
+
+/* *text = names of the classes with these values in labels `name` of the file (NULL: of no file), one per line; the
+ * caller frees it. */
+DC_CHECKED dc_status dc_data_class_names(const char *path, const char *name, const int64_t *values, size_t C,
+                                         char **text);
+
+/* Labels of a file (labels.c). Collective: classes of all rows of `part`, in pieces of `capacity` rows; *out is to be
+ * ended also after an error. */
+typedef struct dc_data_labels dc_data_labels;
+DC_CHECKED dc_status dc_data_labels_start(dc_comm *comm, const dc_data_shape *shape, const char *path,
+                                          const dc_part *part, int64_t capacity, dc_data_labels **out);
+int64_t dc_data_labels_classes(const dc_data_labels *labels, int64_t *unlabelled);
+/* The names of the classes, one per line, on rank 0 at least; the caller frees them. */
+char *dc_data_labels_take_names(dc_data_labels *labels);
+/* Collective: y[n] = numbers of this rank's rows of the piece, at most `capacity`. */
+DC_CHECKED dc_status dc_data_labels_read(dc_comm *comm, dc_data_labels *labels, const dc_part *piece,
+                                         dc_data_sums *sums, int32_t *y);
+void dc_data_labels_end(dc_data_labels **labels);
+
+/* *text = names of the D columns, one per line, NULL without; the caller frees it. */
+DC_CHECKED dc_status dc_data_feature_names(const char *path, int64_t D, char **text);
+
+/* Ids of rows (ids.c), likewise. */
+typedef struct dc_data_ids dc_data_ids;
+DC_CHECKED dc_status dc_data_ids_start(dc_comm *comm, const dc_data_shape *shape, const char *path, const dc_part *part,
+                                       dc_data_ids **out);
+size_t dc_data_ids_bytes(const dc_data_ids *ids);
+DC_CHECKED dc_status dc_data_ids_read(dc_comm *comm, dc_data_ids *ids, const dc_part *piece, dc_data_sums *sums,
+                                      char *out);
+void dc_data_ids_end(dc_data_ids **ids);
 
 /* Statistics of the stored values over all ranks; equal bits for every number of ranks and threads. */
 typedef struct {

@@ -8,6 +8,7 @@
 #include "data_priv.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/fault.h"
+#include "dcmpi/h5_column.h"
 #include "dcmpi/mem.h"
 
 static const struct {
@@ -94,42 +95,107 @@ static void describe_image(dc_h5 *h5, const dc_h5_info *info, dc_data_shape *s)
     memcpy(s->image_shape, shape, sizeof shape);
 }
 
-static dc_status describe_labels(dc_h5 *h5, const char *path, dc_gidx rows_of_X, dc_data_shape *s)
+/* The image shape that the deck gives is no hint. */
+static dc_status force_image(const dc_data_request *r, dc_data_shape *s)
 {
-    dc_h5_info info;
-    s->head.has_labels = dc_h5_exists(h5, "/y");
-    if (!s->head.has_labels) return DC_OK;
-    const dc_status st = dc_h5_dataset_info(h5, "/y", &info);
-    if (st != DC_OK) return dc_data_status(st);
-    s->label_type = info.type;
-    const bool is_vector = info.n_dims == 1 || (info.n_dims == 2 && info.dims[1] == 1);
-    if (!is_vector || info.dims[0] != rows_of_X)
-        return DC_FAIL(DC_ERR_DATA, "%s: /y must hold one label for each of the %lld rows of /X, but has %lld", path,
-                       (long long)rows_of_X, (long long)(info.n_dims > 0 ? info.dims[0] : 1));
-    if (!info.integer || !info.exact)
+    char shape[96] = "";
+    size_t used = 0;
+    int64_t pixels = 1;
+    bool fits = true;
+    if (r->n_image_dims == 0) return DC_OK;
+    for (int i = 0; i < r->n_image_dims; i++) {
+        used +=
+            (size_t)snprintf(shape + used, sizeof shape - used, "%s%lld", i ? " x " : "", (long long)r->image_shape[i]);
+        fits = fits && !__builtin_mul_overflow(pixels, r->image_shape[i], &pixels);
+    }
+    if (!fits || pixels != s->head.D)
         return DC_FAIL(DC_ERR_DATA,
-                       "%s: /y must be int32 (or uint8, int64) in little-endian order; run: dcmpi convert %s "
-                       "OUT.h5",
-                       path, path);
+                       "%s: rows have %lld columns, which are no image of %s (input.image_shape: height, width, and "
+                       "channels if there are any)",
+                       r->path, (long long)s->head.D, shape);
+    s->n_image_dims = r->n_image_dims;
+    memcpy(s->image_shape, r->image_shape, sizeof s->image_shape);
     return DC_OK;
 }
 
-static dc_status describe_file(const char *path, dc_gidx rows, dc_data_shape *s)
+/* Labels in our own layout are read by all ranks together. */
+static bool is_our_vector(const dc_h5_info *info)
+{
+    return info->integer && info->exact && (info->n_dims == 1 || (info->n_dims == 2 && info->dims[1] == 1));
+}
+
+static dc_status count_labels(dc_h5 *h5, const dc_data_shape *s, dc_gidx *rows)
+{
+    dc_h5_column *column = NULL;
+    const dc_status st = dc_h5_column_open(h5, s->labels, &column);
+    if (st == DC_OK) *rows = dc_h5_column_rows(column);
+    dc_h5_column_close(&column);
+    return dc_data_status(st);
+}
+
+static dc_status describe_labels(dc_h5 *h5, const dc_data_request *r, dc_gidx rows_of_X, dc_data_shape *s)
+{
+    dc_status st = DC_OK;
+    dc_h5_info info;
+    dc_gidx rows = 0;
+    const bool given = r->labels && r->labels[0];
+    const char *name = given ? r->labels : "/y";
+    s->label_type = DC_H5_OTHER;
+    if ((size_t)snprintf(s->labels, sizeof s->labels, "%s%s", name[0] == '/' ? "" : "/", name) >= sizeof s->labels)
+        return DC_FAIL(DC_ERR_DATA, "%s: the name of the labels is longer than %zu bytes", r->path,
+                       sizeof s->labels - 1);
+    s->head.has_labels = given || dc_h5_exists(h5, "/y");
+    if (!s->head.has_labels) return DC_OK;
+    DC_TRY(count_labels(h5, s, &rows));
+    if (rows != rows_of_X)
+        return DC_FAIL(DC_ERR_DATA, "%s: %s must hold one label for each of the %lld rows of /X, but has %lld", r->path,
+                       s->labels, (long long)rows_of_X, (long long)rows);
+    if (dc_h5_dataset_info(h5, s->labels, &info) == DC_OK && is_our_vector(&info)) s->label_type = info.type;
+    dc_error_clear();
+out:
+    return st;
+}
+
+static dc_status describe_ids(dc_h5 *h5, const char *path, dc_gidx rows_of_X, dc_data_shape *s)
+{
+    dc_status st = DC_OK;
+    dc_h5_column *column = NULL;
+    dc_h5_info info;
+    s->head.has_ids = dc_h5_exists(h5, "/ids");
+    if (!s->head.has_ids) return DC_OK;
+    DC_TRY(dc_h5_column_open(h5, "/ids", &column));
+    if (dc_h5_column_rows(column) != rows_of_X)
+        DC_TRY(DC_FAIL(DC_ERR_DATA, "%s: /ids must hold one id for each of the %lld rows of /X, but has %lld", path,
+                       (long long)rows_of_X, (long long)dc_h5_column_rows(column)));
+    if (dc_h5_dataset_info(h5, "/ids", &info) == DC_OK && info.type == DC_H5_TEXT) {
+        s->head.id_bytes = info.item_bytes;
+        if (dc_h5_has_attr(h5, "/ids", "xxh3")) s->id_bytes = info.item_bytes;
+    }
+    dc_error_clear();
+out:
+    dc_h5_column_close(&column);
+    return dc_data_status(st);
+}
+
+static dc_status describe_file(const dc_data_request *r, dc_data_shape *s)
 {
     dc_status st = DC_OK;
     dc_h5 *h5 = NULL;
     dc_h5_info info;
+    const char *path = r->path;
     memset(s, 0, sizeof *s);
     DC_TRY(dc_data_status(dc_h5_open(&h5, path, DC_H5_READ)));
     if (!dc_h5_exists(h5, "/X"))
         DC_TRY(DC_FAIL(DC_ERR_DATA,
                        "%s has no dataset /X [rows, columns]; make a data file with: dcmpi convert IN OUT.h5", path));
     DC_TRY(dc_data_status(dc_h5_dataset_info(h5, "/X", &info)));
-    DC_TRY(describe_rows(path, &info, rows, s));
+    DC_TRY(describe_rows(path, &info, r->rows, s));
     describe_image(h5, &info, s);
-    DC_TRY(describe_labels(h5, path, s->head.N, s));
-    DC_TRY(dc_data_status(dc_data_read_promise(h5, s->head.N, s->head.has_labels, &s->promise)));
-    if (rows > 0) s->head.N = rows;
+    DC_TRY(describe_labels(h5, r, s->head.N, s));
+    DC_TRY(describe_ids(h5, path, s->head.N, s));
+    const char *labels = s->head.has_labels && s->label_type != DC_H5_OTHER ? s->labels : NULL;
+    DC_TRY(dc_data_status(dc_data_read_promise(h5, s->head.N, labels, s->id_bytes > 0, &s->promise)));
+    if (r->rows > 0) s->head.N = r->rows;
 out:
     if (st == DC_OK)
         st = dc_h5_close(&h5);
@@ -138,17 +204,26 @@ out:
     return st;
 }
 
-dc_status dc_data_describe(const char *path, dc_gidx rows, dc_data_shape *shape)
+dc_status dc_data_describe(const dc_data_request *r, dc_data_shape *shape)
 {
-    return strcmp(path, DC_BUILTIN_GLYPHS) == 0 ? describe_builtin(rows, shape) : describe_file(path, rows, shape);
+    dc_status st = DC_OK;
+    DC_TRY(strcmp(r->path, DC_BUILTIN_GLYPHS) == 0 ? describe_builtin(r->rows, shape) : describe_file(r, shape));
+    DC_TRY(force_image(r, shape));
+out:
+    return st;
+}
+
+dc_status dc_dataset_inspect(const dc_data_request *request, dc_data_header *out)
+{
+    dc_data_shape shape;
+    const dc_status st = dc_data_describe(request, &shape);
+    if (st == DC_OK) *out = shape.head;
+    return st;
 }
 
 dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_header *out)
 {
-    dc_data_shape shape;
-    const dc_status st = dc_data_describe(path, rows, &shape);
-    if (st == DC_OK) *out = shape.head;
-    return st;
+    return dc_dataset_inspect(&(dc_data_request){.path = path, .rows = rows}, out);
 }
 
 /* ---- Rows -------------------------------------------------------------------------------------------------------- */
@@ -199,26 +274,51 @@ void dc_data_widen_labels(int64_t *raw, int64_t n, dc_h5_type type)
 static dc_status load_labels(dc_comm *comm, dc_dataset *d, const dc_data_shape *s, dc_data_sums *sums)
 {
     dc_status st = DC_OK;
+    dc_data_labels *labels = NULL;
+    DC_TRY(dc_data_labels_start(comm, s, d->source, &d->part, dc_part_rows(&d->part), &labels));
+    d->C = dc_data_labels_classes(labels, &d->unlabelled);
+    d->classes = dc_data_labels_take_names(labels);
+    st = dc_data_labels_read(comm, labels, &d->part, sums, d->y);
+out:
+    dc_data_labels_end(&labels);
+    return st;
+}
+
+static dc_status load_ids(dc_comm *comm, dc_dataset *d, const dc_data_shape *s, dc_data_sums *sums)
+{
+    dc_status st = DC_OK;
+    dc_data_ids *ids = NULL;
+    DC_TRY(dc_data_ids_start(comm, s, d->source, &d->part, &ids));
+    d->id_bytes = dc_data_ids_bytes(ids);
+    d->bytes += dc_mul_size(d->id_bytes, (size_t)dc_part_rows(&d->part));
+    DC_TRY_ALL(comm, dc_mem_alloc_raw(&d->ids, (size_t)dc_part_rows(&d->part), d->id_bytes, "ids"));
+    st = dc_data_ids_read(comm, ids, &d->part, sums, d->ids);
+out:
+    dc_data_ids_end(&ids);
+    return st;
+}
+
+static dc_status generate_rows(dc_comm *comm, dc_dataset *d, uint64_t seed)
+{
+    dc_status st = DC_OK;
     int64_t *raw = NULL;
     const int64_t n = dc_part_rows(&d->part);
     DC_TRY_ALL(comm, dc_mem_alloc(&raw, (size_t)n, sizeof *raw, "raw labels"));
-    if (s->builtin) {
-        for (int64_t i = 0; i < n; i++) raw[i] = d->y[i];
-    } else {
-        DC_TRY(dc_data_status(dc_h5_read_part(comm, d->source, "/y", s->label_type, &d->part, 1, raw)));
-        dc_data_sums_add_labels(sums, dc_h5_type_bytes(s->label_type), d->part.row_lo, n, raw);
-        dc_data_widen_labels(raw, n, s->label_type);
-    }
+    dc_data_generate(seed, &d->part, d->X, d->y);
+    for (int64_t i = 0; i < n; i++) raw[i] = d->y[i];
     st = dc_data_number_labels(comm, d, raw);
 out:
     dc_mem_free(&raw);
     return st;
 }
 
-static dc_status generate_rows(dc_comm *comm, dc_dataset *d, const dc_data_shape *s, uint64_t seed)
+dc_status dc_data_feature_names(const char *path, int64_t D, char **text)
 {
-    dc_data_generate(seed, &d->part, d->X, d->y);
-    return load_labels(comm, d, s, NULL);
+    dc_h5 *h5 = NULL;
+    dc_status st = dc_h5_open(&h5, path, DC_H5_READ);
+    if (st == DC_OK) st = dc_h5_get_names(h5, "feature_names", D, text);
+    const dc_status closed = dc_h5_close(&h5);
+    return dc_data_status(st == DC_OK ? closed : st);
 }
 
 static dc_status load_rows(dc_comm *comm, dc_dataset *d, const dc_data_shape *s)
@@ -231,6 +331,8 @@ static dc_status load_rows(dc_comm *comm, dc_dataset *d, const dc_data_shape *s)
         dc_h5_read_part(comm, d->source, "/X", dc_data_h5_type(d->dtype), &d->part, (size_t)d->D, d->X)));
     dc_data_sums_add_rows(sums, row_bytes, d->part.row_lo, dc_part_rows(&d->part), d->X);
     if (d->y) DC_TRY(load_labels(comm, d, s, sums));
+    if (s->head.has_ids) DC_TRY(load_ids(comm, d, s, sums));
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_feature_names(d->source, d->D, &d->feature_names) : DC_OK);
     DC_TRY(dc_data_sums_compare(comm, sums, d->source, &d->checksum));
 out:
     dc_data_sums_destroy(&sums);
@@ -250,14 +352,14 @@ out:
     return st;
 }
 
-dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx rows, int shards, dc_scale_kind scale, uint64_t seed,
+dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int shards, dc_scale_kind scale, uint64_t seed,
                           int64_t K, dc_dataset **out)
 {
     dc_status st = DC_OK;
     dc_dataset *d = NULL;
     dc_data_shape shape = {0};
     *out = NULL;
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_describe(path, rows, &shape) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_describe(request, &shape) : DC_OK);
     dc_comm_bcast(comm, &shape, sizeof shape, 0);
     DC_TRY_ALL(comm, dc_mem_alloc(&d, 1, sizeof *d, "dataset"));
     DC_TRY_ALL(comm, dc_part_init(&d->part, shape.head.N, shards, dc_comm_size(comm), dc_comm_rank(comm)));
@@ -266,14 +368,20 @@ dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx rows, int sha
     d->scale_kind = scale;
     d->n_image_dims = shape.n_image_dims;
     memcpy(d->image_shape, shape.image_shape, sizeof d->image_shape);
-    snprintf(d->source, sizeof d->source, "%s", path);
+    snprintf(d->source, sizeof d->source, "%s", request->path);
     DC_TRY_ALL(comm, take_memory(d, shape.head.has_labels, dc_comm_node_size(comm)));
-    DC_TRY(shape.builtin ? generate_rows(comm, d, &shape, seed) : load_rows(comm, d, &shape));
+    DC_TRY(shape.builtin ? generate_rows(comm, d, seed) : load_rows(comm, d, &shape));
     DC_TRY(examine(comm, d, K));
     *out = d;
 out:
     if (st != DC_OK) dc_dataset_destroy(&d);
     return st;
+}
+
+dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx rows, int shards, dc_scale_kind scale, uint64_t seed,
+                          int64_t K, dc_dataset **out)
+{
+    return dc_dataset_open(comm, &(dc_data_request){.path = path, .rows = rows}, shards, scale, seed, K, out);
 }
 
 void dc_dataset_destroy(dc_dataset **data)
@@ -282,6 +390,9 @@ void dc_dataset_destroy(dc_dataset **data)
     if (!d) return;
     dc_mem_free(&d->X);
     dc_mem_free(&d->y);
+    dc_mem_free(&d->classes);
+    dc_mem_free(&d->ids);
+    dc_mem_free(&d->feature_names);
     dc_mem_free(&d->shift);
     dc_mem_free(&d->scale);
     dc_mem_free(data);

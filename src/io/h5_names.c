@@ -56,12 +56,7 @@ dc_status dc_h5_put_names(dc_h5 *h5, const char *name, const char *text, bool *s
 
 /* ---- Reading ----------------------------------------------------------------------------------------------------- */
 
-typedef struct {
-    char *text; /* owned */
-    size_t used, capacity;
-} joining;
-
-static dc_status grow(joining *j, size_t more)
+static dc_status grow(dc_h5_lines *j, size_t more)
 {
     char *bigger;
     if (more <= j->capacity - j->used) return DC_OK;
@@ -76,9 +71,9 @@ static dc_status grow(joining *j, size_t more)
 }
 
 /* Names may hold anything; a line break in one would make two of it. */
-static dc_status join(void *ctx, const char *text, size_t n)
+dc_status dc_h5_add_line(void *lines, const char *text, size_t n)
 {
-    joining *j = ctx;
+    dc_h5_lines *j = lines;
     const dc_status st = grow(j, n + 2);
     if (st != DC_OK) return st;
     for (size_t i = 0; i < n; i++) j->text[j->used + i] = text[i] == '\n' ? ' ' : text[i];
@@ -90,10 +85,10 @@ static dc_status join(void *ctx, const char *text, size_t n)
 dc_status dc_h5_join_text(dc_h5 *h5, const char *name, dc_gidx n, char **text)
 {
     dc_status st = DC_OK;
-    joining j = {0};
+    dc_h5_lines j = {0};
     *text = NULL;
     DC_TRY(grow(&j, 2));
-    DC_TRY(dc_h5_read_text(h5, name, 0, n, join, &j));
+    DC_TRY(dc_h5_read_text(h5, name, 0, n, dc_h5_add_line, &j));
     if (j.used) j.text[j.used - 1] = '\0';
     *text = j.text;
     return DC_OK;

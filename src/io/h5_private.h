@@ -61,6 +61,15 @@ DC_CHECKED dc_status dc_h5_check_storage(dc_h5 *h5, const char *name, hid_t dset
 /* A selection of rows [row, row + n) of `file_space` and the memory space that fits; n = 0 selects nothing. */
 DC_CHECKED dc_status dc_h5_select_rows(hid_t file_space, dc_gidx row, dc_gidx n, hid_t *mem_space);
 
+/* A text with a line for each of the texts that were added; a zero byte has to take the place of the last line break.
+ */
+typedef struct {
+    char *text; /* dc_mem, NULL at first; owned by the caller */
+    size_t used, capacity;
+} dc_h5_lines;
+/* A dc_h5_text_visitor with dc_h5_lines as ctx. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_h5_add_line(void *lines, const char *text, size_t n);
+
 /* 1: reached by hard links alone, 0: missing, -1: by a soft, external or user-defined link. */
 int dc_h5_link_kind(hid_t file, const char *name);
 /* Opens "/" or an object under hard links. The caller drops *object. Errors: DC_ERR_FORMAT. */

@@ -21,23 +21,26 @@ dc_status dc_h5_create_text(dc_h5 *h5, const char *name, size_t bytes, dc_gidx N
 
 /* ---- Reading ----------------------------------------------------------------------------------------------------- */
 
-/* Memory for strings of variable length, up to PIECE_BYTES in all. */
+/* Memory for the strings of variable length of one piece: taken from the front, given back as a whole, also after a
+ * read that failed half-way. */
 typedef struct {
+    char *memory; /* [PIECE_BYTES] pages */
     size_t used;
 } heap;
 
 static void *take(size_t bytes, void *ctx)
 {
     heap *h = ctx;
-    if (bytes > PIECE_BYTES - h->used) return NULL;
-    h->used += bytes;
-    return malloc(DC_MAX(bytes, (size_t)1));
+    const size_t rounded = (bytes + 7) / 8 * 8;
+    if (rounded < bytes || rounded > PIECE_BYTES - h->used) return NULL;
+    h->used += rounded;
+    return h->memory + h->used - rounded;
 }
 
 static void give_back(void *p, void *ctx)
 {
+    (void)p;
     (void)ctx;
-    free(p);
 }
 
 typedef struct {
@@ -49,6 +52,7 @@ typedef struct {
     H5T_str_t padding;
     dc_h5_text_visitor visit;
     void *ctx;
+    heap strings;
 } reading;
 
 static size_t length_of(const reading *r, const char *text)
@@ -71,12 +75,12 @@ static dc_status visit_piece(const reading *r, dc_gidx n, const char *items)
     return DC_OK;
 }
 
-static dc_status read_piece(const reading *r, dc_gidx row, dc_gidx n, char *items)
+static dc_status read_piece(reading *r, dc_gidx row, dc_gidx n, char *items)
 {
-    heap memory = {0};
     hid_t mem_space = -1;
     const hid_t file_space = H5Dget_space(r->dset), dxpl = H5Pcreate(H5P_DATASET_XFER);
-    H5Pset_vlen_mem_manager(dxpl, take, &memory, give_back, &memory);
+    H5Pset_vlen_mem_manager(dxpl, take, &r->strings, give_back, NULL);
+    r->strings.used = 0;
     dc_status st = dc_h5_select_rows(file_space, row, n, &mem_space);
     memset(items, 0, (size_t)n * r->item);
     dc_heartbeat();
@@ -84,7 +88,6 @@ static dc_status read_piece(const reading *r, dc_gidx row, dc_gidx n, char *item
         st = DC_FAIL(dc_h5_read_error(), "cannot read text of '%s' (rows from %lld) of %s: %s; the file is damaged",
                      r->name, (long long)row, r->h5->path, dc_h5_error());
     if (st == DC_OK) st = visit_piece(r, n, items);
-    if (r->variable) (void)!H5Dvlen_reclaim(r->type, mem_space, dxpl, items);
     dc_h5_drop(mem_space);
     dc_h5_drop(file_space);
     dc_h5_drop(dxpl);
@@ -124,10 +127,12 @@ dc_status dc_h5_read_text(dc_h5 *h5, const char *name, dc_gidx row, dc_gidx n, d
     r.variable = H5Tis_variable_str(r.type) > 0;
     r.padding = H5Tget_strpad(r.type);
     const dc_gidx step = rows_at_a_time(&r);
+    if (r.variable) DC_TRY(dc_mem_alloc_pages(&r.strings.memory, PIECE_BYTES, 1, "texts"));
     DC_TRY(dc_mem_alloc_raw(&items, (size_t)DC_MIN(step, DC_MAX(n, (dc_gidx)1)), r.item, "texts"));
     for (dc_gidx at = 0; at < n; at += step) DC_TRY(read_piece(&r, row + at, DC_MIN(step, n - at), items));
 out:
     dc_mem_free(&items);
+    dc_mem_free(&r.strings.memory);
     dc_h5_drop(r.type);
     dc_h5_drop(r.dset);
     return st;

@@ -11,8 +11,8 @@ void dc_contingency_local(const int32_t *labels, const int32_t *y, int64_t n, in
 {
     memset(table, 0, (size_t)(K * C) * sizeof *table);
     for (int64_t i = 0; i < n; i++) {
-        DC_ASSERT(labels[i] >= 0 && labels[i] < K && y[i] >= 0 && y[i] < C);
-        table[y[i] * K + labels[i]]++;
+        DC_ASSERT(labels[i] >= 0 && labels[i] < K && y[i] >= -1 && y[i] < C);
+        if (y[i] >= 0) table[y[i] * K + labels[i]]++;
     }
 }
 

@@ -157,11 +157,25 @@ out:
     return st;
 }
 
+/* Names of classes and columns; lists of more than a GiB are left out. */
+static dc_status fill_names(dc_h5 *h5, const dc_result *r)
+{
+    dc_status st = DC_OK;
+    bool stored;
+    if (r->data->classes) DC_TRY(dc_h5_put_names(h5, "classes", r->data->classes, &stored));
+    if (r->data->feature_names) DC_TRY(dc_h5_put_names(h5, "feature_names", r->data->feature_names, &stored));
+    if (r->cfg->input.label_dataset[0]) DC_TRY(put_str(h5, "label_dataset", r->cfg->input.label_dataset));
+    if (r->data->y) DC_TRY(put_i64(h5, "/", "unlabelled", r->data->unlabelled));
+out:
+    return st;
+}
+
 static dc_status fill(void *ctx, dc_h5 *h5)
 {
     dc_status st = DC_OK;
     const dc_result *r = ctx;
     DC_TRY(fill_provenance(h5, r));
+    DC_TRY(fill_names(h5, r));
     DC_TRY(fill_clusters(h5, r));
     DC_TRY(fill_model(h5, r));
     for (int i = 0; i < r->n_histories; i++) DC_TRY(fill_history(h5, r->history[i]));
@@ -173,7 +187,7 @@ out:
 
 dc_status dc_result_write(dc_comm *comm, const char *path, const dc_result *r)
 {
-    dc_h5_rows rows[5];
+    dc_h5_rows rows[6];
     size_t n = 0;
     rows[n++] = (dc_h5_rows){.name = "/labels", .type = DC_H5_I32, .width = 1, .vector = true, .local = r->labels};
     if (r->confidence)
@@ -185,6 +199,10 @@ dc_status dc_result_write(dc_comm *comm, const char *path, const dc_result *r)
     if (r->q) rows[n++] = (dc_h5_rows){.name = "/q", .type = DC_H5_F32, .width = (size_t)r->K, .local = r->q};
     if (r->outlier)
         rows[n++] = (dc_h5_rows){.name = "/outlier", .type = DC_H5_U8, .width = 1, .vector = true, .local = r->outlier};
+    const dc_dataset *d = r->data;
+    if (d->id_bytes)
+        rows[n++] =
+            (dc_h5_rows){.name = "/ids", .type = DC_H5_TEXT, .width = d->id_bytes, .vector = true, .local = d->ids};
     dc_result copy = *r;
     return dc_h5_write_result(comm, path, &r->data->part, rows, n, fill, &copy);
 }

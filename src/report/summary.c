@@ -27,6 +27,8 @@ void dc_result_line(const dc_result *r, char *out, size_t cap)
     if (r->has_scores)
         used += snprintf(out + used, cap - (size_t)used, " acc=%.3f nmi=%.3f ari=%.3f", r->scores.acc, r->scores.nmi,
                          r->scores.ari);
+    if (r->data->unlabelled)
+        used += snprintf(out + used, cap - (size_t)used, " unlabelled=%lld", (long long)r->data->unlabelled);
     if (isfinite(r->inertia)) used += snprintf(out + used, cap - (size_t)used, " inertia=%.9g", r->inertia);
     snprintf(out + used, cap - (size_t)used, " clusters=%lld empty=%d wall=%.1fs", (long long)r->K, count_empty(r),
              r->from->wall_before_s + r->timing->wall_s);
@@ -45,6 +47,7 @@ static void write_result(dc_json *j, const dc_result *r)
         dc_json_num(j, "nmi_arithmetic", r->scores.nmi_arithmetic);
         dc_json_num(j, "ari", r->scores.ari);
     }
+    if (r->data->unlabelled) dc_json_int(j, "unlabelled", r->data->unlabelled);
     if (isfinite(r->inertia)) dc_json_num(j, "inertia", r->inertia);
     if (r->outlier) dc_json_int(j, "outliers", r->n_outliers);
     dc_json_int(j, "clusters", r->K);
