@@ -47,6 +47,12 @@ static dc_status create_file(const char *path, hid_t *file)
     return st;
 }
 
+bool dc_h5_recognise(const char *path)
+{
+    dc_h5_setup();
+    return H5Fis_hdf5(path) > 0;
+}
+
 static dc_status open_file(const char *path, unsigned flags, hid_t *file, dc_file_state *state)
 {
     dc_status st = dc_h5_check_regular(path, state);
