@@ -16,7 +16,7 @@ static dc_span name_cell(const dc_layout *y, int64_t column)
 /* A cell's text for a message, shortened. */
 static void show_cell(dc_span cell, char out[SHOWN_BYTES])
 {
-    char text[256];
+    char text[256] = "";
     if (cell.n <= sizeof text) cell = (dc_span){text, cell.n > 0 ? dc_cell_text(cell, text) : 0};
     const size_t n = DC_MIN(cell.n, (size_t)SHOWN_BYTES - 8);
     dc_printable(out, SHOWN_BYTES, cell.p, n);
