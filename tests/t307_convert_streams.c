@@ -197,6 +197,9 @@ static void check_utf16_long(void)
 
 /* ---- Named ------------------------------------------------------------------------------------------------------- */
 
+/* Both: the bytes of a literal, without its end, and how many. */
+#define BYTES(literal) literal, sizeof literal - 1
+
 static void check_foreign(void)
 {
     static const struct {
@@ -204,28 +207,28 @@ static void check_foreign(void)
         size_t n;
         const char *words;
     } table[] = {
-        {"PAR1\x15\4", 6, "Parquet"},
-        {"ARROW1\0\0", 8, "Feather"},
-        {"FEA1\0\0", 6, "Feather"},
-        {"SQLite format 3\0x", 17, "SQLite"},
-        {"MATLAB 5.0 MAT-file, x", 22, "Matlab file of version 5"},
-        {"RDX3\nX\n", 7, "RData"},
-        {"X\n\0\0\0\3", 6, ".rds"},
-        {"BZh91AY&SYxx", 12, "bunzip2"},
-        {"\x80\4\x95xxx", 6, "pickle"},
-        {"PK\3\4xxxxxxxxxxxxxxxxxxxxxx\5\0\0\0x.npy", 35, "npz"},
-        {"PK\3\4xxxxxxxxxxxxxxxxxxxxxx\7\0\0\0xl/book", 37, "xlsx"},
-        {"CDF\1xxxx", 8, "NetCDF"},
-        {"% a comment\n\n@RELATION iris\n@data\n1,2\n", 40, "ARFF"},
-        {"{\"a\": 1}\n", 9, "JSON"},
-        {"[[1, 2]]\n", 9, "JSON"},
-        {"<!DOCTYPE html>", 15, "web page"},
-        {"%%MatrixMarket matrix coordinate\n1 1 1\n", 39, "sparse matrix (Matrix Market)"},
-        {"version https://git-lfs.github.com/spec/v1\n", 43, "git lfs pull"},
-        {"\x89PNG\r\n", 6, "picture"},
-        {"\xff\xfe\0\0"
-         "1\0\0\0",
-         8, "UTF-32"},
+        {BYTES("PAR1\x15\4"), "Parquet"},
+        {BYTES("ARROW1\0\0"), "Feather"},
+        {BYTES("FEA1\0\0"), "Feather"},
+        {BYTES("SQLite format 3\0x"), "SQLite"},
+        {BYTES("MATLAB 5.0 MAT-file, x"), "Matlab file of version 5"},
+        {BYTES("RDX3\nX\n"), "RData"},
+        {BYTES("X\n\0\0\0\3"), ".rds"},
+        {BYTES("BZh91AY&SYxx"), "bunzip2"},
+        {BYTES("\x80\4\x95xxx"), "pickle"},
+        {BYTES("PK\3\4xxxxxxxxxxxxxxxxxxxxxx\5\0\0\0x.npy"), "npz"},
+        {BYTES("PK\3\4xxxxxxxxxxxxxxxxxxxxxx\7\0\0\0xl/book"), "xlsx"},
+        {BYTES("CDF\1xxxx"), "NetCDF"},
+        {BYTES("% a comment\n\n@RELATION iris\n@data\n1,2\n"), "ARFF"},
+        {BYTES("{\"a\": 1}\n"), "JSON"},
+        {BYTES("[[1, 2]]\n"), "JSON"},
+        {BYTES("<!DOCTYPE html>"), "web page"},
+        {BYTES("%%MatrixMarket matrix coordinate\n1 1 1\n"), "sparse matrix (Matrix Market)"},
+        {BYTES("version https://git-lfs.github.com/spec/v1\n"), "git lfs pull"},
+        {BYTES("\x89PNG\r\n"), "picture"},
+        {BYTES("\xff\xfe\0\0"
+               "1\0\0\0"),
+         "UTF-32"},
     };
     for (size_t i = 0; i < DC_COUNT_OF(table); i++) {
         write_file("f", table[i].bytes, table[i].n);
