@@ -245,8 +245,8 @@ static void check_foreign(void)
 /* Tables whose first words are signatures of others. */
 static void check_not_foreign(void)
 {
-    static const char *const table[] = {"PAR1,CDF\n1,2\n", "A\n1\n",        "X\n1\n",
-                                        "RDX,ORC\n1,2\n",  "BZh,MM\n1,2\n", "<NA>,x\n1,2\n"};
+    static const char *const table[] = {"PAR1,CDF\n1,2\n", "A\n1\n",        "X\n1\n",           "RDX,ORC\n1,2\n",
+                                        "BZh,MM\n1,2\n",   "<NA>,x\n1,2\n", "[Fe/H],{x}\n1,2\n"};
     for (size_t i = 0; i < DC_COUNT_OF(table); i++) {
         write_text("n.csv", table[i]);
         CHECK_OK(convert_with((dc_convert_config){.table.header = DC_HEADER_YES}, "n.csv"));
