@@ -160,7 +160,6 @@ with h5py.File("huge.h5", "w") as f:
 with h5py.File("group.h5", "w") as f:
     f.create_group("X").create_dataset("data", data=x)
 np.savez("arrays.npz", x=x)
-np.save("fortran.npy", np.asfortranarray(x))
 np.save("object.npy", x.astype(object), allow_pickle=True)
 END
     head -c 1500 labelled.h5 >cut.h5
@@ -197,7 +196,6 @@ huge.h5|huge.h5
 group.h5|group.h5
 cut.h5|cut.h5
 arrays.npz|zip archive
-fortran.npy|fortran_order is True
 object.npy|object arrays
 END
     run 0 1 convert two.h5 two-a.h5 --dataset=/a

@@ -48,11 +48,13 @@ typedef enum { DC_TRANSPOSE_AUTO, DC_TRANSPOSE_YES, DC_TRANSPOSE_NO } dc_transpo
 
 /* Limits of what is accepted, so that a hostile file cannot take the memory of the machine. */
 enum {
-    DC_CONVERT_MAX_COLUMNS = 1 << 24,    /* values per row */
-    DC_CONVERT_MAX_LINE_BYTES = 1 << 26, /* one line of text */
-    DC_CONVERT_MAX_CLASSES = 1 << 20,    /* different labels */
-    DC_CONVERT_MAX_CLASS_BYTES = 255,    /* name of a class */
-    DC_CONVERT_MAX_ID_BYTES = 1023       /* id of a row */
+    DC_CONVERT_MAX_COLUMNS = 1 << 24,     /* values per row */
+    DC_CONVERT_MAX_LINE_BYTES = 1 << 26,  /* one line of text */
+    DC_CONVERT_MAX_CLASSES = 1 << 20,     /* different labels */
+    DC_CONVERT_MAX_CLASS_BYTES = 255,     /* name of a class */
+    DC_CONVERT_MAX_ID_BYTES = 1023,       /* id of a row */
+    DC_CONVERT_MAX_TURNED_ROWS = 1 << 27, /* rows of an input that is transposed */
+    DC_CONVERT_IMAGE_DIMS = 3
 };
 
 typedef struct {
@@ -64,6 +66,10 @@ typedef struct {
     dc_missing_options missing;
     dc_transpose_choice transpose;
     const char *dataset; /* HDF5 inputs: path of the matrix, NULL: "/X" or the only dataset of 2 or more dimensions */
+    const char *label_dataset; /* HDF5 inputs: column of labels (h5_column.h), NULL: /y beside /X */
+    const char *id_dataset;    /* HDF5 inputs: names of the samples, NULL: by convention, "none": none */
+    int n_image_dims;          /* 0: as the inputs say */
+    int64_t image_shape[DC_CONVERT_IMAGE_DIMS]; /* height, width[, channels]; their product is D, or it is an error */
     const char *output;
     bool force;               /* replace an output that exists and is no HDF5 file */
     uint64_t max_input_bytes; /* refuse inputs that expand beyond; 0: no limit */

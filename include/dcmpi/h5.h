@@ -36,6 +36,9 @@ typedef struct {
     char type_name[DC_H5_TYPE_NAME_MAX]; /* for people: "float32", "bfloat16", "text" */
 } dc_h5_info;
 
+/* Whether it is HDF5, also behind a user block of 512 bytes or twice, four times, ... as many. */
+bool dc_h5_recognise(const char *path);
+
 /* CREATE truncates. Errors: DC_ERR_IO (missing, unreadable, not creatable), DC_ERR_FORMAT (not HDF5, truncated). Every
  * text names the file. Serial handles never touch MPI, so login-node verbs may use them. */
 DC_CHECKED dc_status dc_h5_open(dc_h5 **out, const char *path, dc_h5_mode mode);

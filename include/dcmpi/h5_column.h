@@ -22,6 +22,9 @@ DC_CHECKED dc_status dc_h5_column_read(dc_h5_column *column, dc_gidx row, dc_gid
 /* Bytes of the longest of rows [row, row + n). */
 DC_CHECKED dc_status dc_h5_column_longest(dc_h5_column *column, dc_gidx row, dc_gidx n, size_t *longest);
 
+/* All of them in one text, one per line, NULL for none; the caller frees it with dc_mem_free(). */
+DC_CHECKED dc_status dc_h5_column_join(dc_h5_column *column, char **text);
+
 /* What the integers of /y stand for in a file with the root attribute `classes`, a line for each class in ascending
  * order: if all lines are int32 numbers, labels are their own names; otherwise label i has line i. */
 typedef struct {

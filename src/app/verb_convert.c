@@ -23,9 +23,15 @@ static const char help[] =
     "are\n"
     "                         no label: -1\n"
     "  --dataset /PATH        HDF5: the matrix (default: /X, or the only dataset of 2 or more dimensions)\n"
-    "  --transpose            features are in the rows (R, Matlab, 10x); of text, line 1 then holds the ids of the "
-    "samples\n"
-    "                         and column 0 the names of the features\n"
+    "  --label-dataset /PATH  HDF5: labels: integers, texts or a categorical of AnnData (default: /y beside /X)\n"
+    "  --id-dataset /PATH     HDF5: names of the samples, or none (default: /ids; of h5ad and loom the names they "
+    "have)\n"
+    "  --image-shape HxW[xC]  rows are pictures of this height, width and number of channels\n"
+    "  --transpose            features are in the rows (R, 10x); of text, line 1 then holds the ids of the samples "
+    "and\n"
+    "                         column 0 the names of the features; of loom and of matrices of Matlab 7.3 this is "
+    "known,\n"
+    "                         and --transpose=no reads them as they are\n"
     "  --missing ACTION       NaN, infinities, and in text empty cells, NA, NULL, ?, - and their like: error "
     "(default), drop\n"
     "                         (the row), mean (of the column's other values) or value:X\n"
@@ -79,6 +85,36 @@ static dc_status set_dataset(command *c, const char *value)
 {
     c->cfg.dataset = value;
     return DC_OK;
+}
+
+static dc_status set_label_dataset(command *c, const char *value)
+{
+    c->cfg.label_dataset = value;
+    return DC_OK;
+}
+
+static dc_status set_id_dataset(command *c, const char *value)
+{
+    c->cfg.id_dataset = value;
+    return DC_OK;
+}
+
+/* "16x16" or "32x32x3". */
+static dc_status set_image_shape(command *c, const char *value)
+{
+    int n = 0;
+    const char *p = value;
+    for (char *end; n < DC_CONVERT_IMAGE_DIMS && *p >= '1' && *p <= '9'; p = end + 1) {
+        errno = 0;
+        c->cfg.image_shape[n++] = strtoll(p, &end, 10);
+        if (errno == 0 && *end == '\0' && n >= 2) {
+            c->cfg.n_image_dims = n;
+            return DC_OK;
+        }
+        if (errno != 0 || *end != 'x') break;
+    }
+    return DC_FAIL(DC_ERR_USAGE,
+                   "--image-shape=%s: use HEIGHTxWIDTH or HEIGHTxWIDTHxCHANNELS, such as 28x28 or 32x32x3", value);
 }
 
 static dc_status set_label_column(command *c, const char *value)
@@ -212,6 +248,9 @@ static const struct option_row {
     {"--missing", NULL, set_missing},
     {"--transpose", "yes", set_transpose},
     {"--dataset", NULL, set_dataset},
+    {"--label-dataset", NULL, set_label_dataset},
+    {"--id-dataset", NULL, set_id_dataset},
+    {"--image-shape", NULL, set_image_shape},
     {"--max-input", NULL, set_max_input},
     {"--force", "", set_force},
     {"--help", "", set_help},

@@ -22,6 +22,16 @@ size_t dc_utf8_char(const char *s, size_t n, uint32_t *code)
     return len;
 }
 
+size_t dc_utf8_put(uint32_t c, char *out)
+{
+    if (c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF)) c = '?';
+    const size_t len = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    static const unsigned char lead[] = {0, 0, 0xC0, 0xE0, 0xF0};
+    for (size_t i = len; i-- > 1; c >>= 6) out[i] = (char)(0x80 | (c & 0x3F));
+    out[0] = (char)(lead[len] | c);
+    return len;
+}
+
 bool dc_char_is_printable(uint32_t c)
 {
     if (c < 0x20 || (c >= 0x7F && c < 0xA0)) return false;

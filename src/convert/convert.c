@@ -22,6 +22,8 @@ static dc_status check_config(const dc_convert_config *cfg)
     if (cfg->n_labels > 0 && column) return DC_FAIL(DC_ERR_USAGE, "--labels and --label-column exclude each other");
     if (column && cfg->transpose == DC_TRANSPOSE_YES)
         return DC_FAIL(DC_ERR_USAGE, "--label-column and --transpose exclude each other; give labels with --labels");
+    if (cfg->label_dataset && (cfg->n_labels > 0 || cfg->table.label_column))
+        return DC_FAIL(DC_ERR_USAGE, "--label-dataset excludes --labels and --label-column");
     if (cfg->missing.action == DC_MISSING_VALUE && !isfinite((float)cfg->missing.value))
         return DC_FAIL(DC_ERR_USAGE, "--missing=value:%g: use a number that fits float32", cfg->missing.value);
     return DC_OK;

@@ -121,7 +121,7 @@ static dc_status copy_input(dc_job *j, int i)
     dc_status st = DC_OK;
     dc_source s, labels;
     const bool with_labels = dc_job_has_label_source(j, i);
-    const dc_source_request request = dc_job_matrix(j, i), labels_request = dc_job_labels(j, i);
+    const dc_source_request request = dc_job_matrix(j, i, true), labels_request = dc_job_labels(j, i);
     DC_TRY(dc_source_open(&s, &request));
     if (with_labels) st = dc_source_open(&labels, &labels_request);
     if (st == DC_OK) {

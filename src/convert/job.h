@@ -15,7 +15,7 @@ enum { DC_PIECE_VALUES = 1 << 19, DC_ATTRIBUTE_MAX_BYTES = 1 << 20 };
 typedef struct {
     dc_gidx rows;
     bool rounded;    /* its numbers may lose digits as float64 */
-    bool own_labels; /* HDF5 with /y */
+    bool own_labels; /* HDF5 with /y, or another column that was named */
     dc_file_state file, label_file;
 } dc_input_plan;
 
@@ -37,13 +37,15 @@ typedef struct {
     dc_missing missing;
     dc_precision precision; /* of inputs whose numbers may lose digits as float32 */
     bool has_ids;
+    bool turned; /* an input's columns are the rows */
     dc_output out;
     double sum;
     XXH3_state_t *hash; /* of all bytes of X in order */
     uint64_t hash_rows; /* sum over the rows, as h5.h has it */
 } dc_job;
 
-static inline dc_source_request dc_job_matrix(const dc_job *j, int i)
+/* again: decisions were told before. */
+static inline dc_source_request dc_job_matrix(const dc_job *j, int i, bool again)
 {
     const dc_convert_config *cfg = j->cfg;
     dc_source_request r = {.path = cfg->inputs[i],
@@ -51,13 +53,15 @@ static inline dc_source_request dc_job_matrix(const dc_job *j, int i)
                            .table = cfg->table,
                            .missing = cfg->missing.action,
                            .max_bytes = cfg->max_input_bytes,
-                           .transpose = cfg->transpose == DC_TRANSPOSE_YES,
+                           .ids = cfg->id_dataset,
+                           .transpose = cfg->transpose,
+                           .again = again,
                            .output = cfg->output};
-    r.table.transposed = r.transpose;
+    r.table.transposed = r.transpose == DC_TRANSPOSE_YES;
     return r;
 }
 
-/* Labels come from a file of their own, or from the /y of an HDF5 input; text has them in the matrix instead. */
+/* Labels come from a file of their own, or from a column of an HDF5 input; text has them in the matrix instead. */
 static inline bool dc_job_has_label_source(const dc_job *j, int i)
 {
     return j->cfg->n_labels > 0 || j->plan[i].own_labels;
@@ -67,6 +71,7 @@ static inline dc_source_request dc_job_labels(const dc_job *j, int i)
 {
     const dc_convert_config *cfg = j->cfg;
     return (dc_source_request){.path = cfg->n_labels > 0 ? cfg->labels[i] : cfg->inputs[i],
+                               .dataset = cfg->label_dataset,
                                .labels = true,
                                .rows = j->plan[i].rows,
                                .max_bytes = cfg->max_input_bytes};

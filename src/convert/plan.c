@@ -27,6 +27,7 @@ out:
 
 static void plan_image_shape(dc_job *j, const dc_source *s, int i)
 {
+    if (j->cfg->n_image_dims > 0) return;
     const size_t bytes = sizeof *s->image_shape * (size_t)s->n_image_dims;
     const bool same = j->n_image_dims == s->n_image_dims && memcmp(j->image_shape, s->image_shape, bytes) == 0;
     if (i == 0) {
@@ -124,7 +125,7 @@ static dc_status scan_labels(dc_job *j, int i)
     dc_status st = DC_OK;
     dc_source s, matrix;
     const bool lockstep = j->cfg->missing.action == DC_MISSING_DROP && j->missing.rows > 0;
-    const dc_source_request request = dc_job_labels(j, i), matrix_request = dc_job_matrix(j, i);
+    const dc_source_request request = dc_job_labels(j, i), matrix_request = dc_job_matrix(j, i, true);
     DC_TRY(dc_source_open(&s, &request));
     j->plan[i].label_file = s.file;
     if (s.kind == DC_SOURCE_TEXT && s.text.layout.header)
@@ -164,9 +165,27 @@ static dc_status check_table_options(const dc_job *j, const dc_source *s)
     return DC_OK;
 }
 
+/* The shape that the user gives is no hint. */
+static dc_status force_image_shape(dc_job *j, const dc_source *s)
+{
+    const dc_convert_config *cfg = j->cfg;
+    int64_t product = 1;
+    bool fits = true;
+    for (int i = 0; i < cfg->n_image_dims; i++)
+        fits = fits && !__builtin_mul_overflow(product, cfg->image_shape[i], &product);
+    j->n_image_dims = cfg->n_image_dims;
+    memcpy(j->image_shape, cfg->image_shape, sizeof cfg->image_shape);
+    if (cfg->n_image_dims == 0 || (fits && product == s->width)) return DC_OK;
+    return DC_FAIL(DC_ERR_DATA, "%s: rows have %lld columns, which are no image of --image-shape (%lld pixels)",
+                   s->name, (long long)s->width, (long long)product);
+}
+
 static dc_status plan_columns(dc_job *j, const dc_source *s, int i)
 {
-    if (i == 0) return plan_buffers(j, s->width);
+    if (i == 0) {
+        const dc_status st = force_image_shape(j, s);
+        return st == DC_OK ? plan_buffers(j, s->width) : st;
+    }
     if (s->width == j->result->D) return DC_OK;
     return DC_FAIL(DC_ERR_DATA, "%s: %lld columns, but %s has %lld", s->name, (long long)s->width, j->cfg->inputs[0],
                    (long long)j->result->D);
@@ -175,7 +194,9 @@ static dc_status plan_columns(dc_job *j, const dc_source *s, int i)
 static dc_status plan_labels(dc_job *j, const dc_source *s, int i)
 {
     const bool given = j->cfg->table.label_column || j->cfg->n_labels > 0;
-    j->plan[i].own_labels = !given && dc_source_has_own_labels(s);
+    const bool named = j->cfg->label_dataset && j->cfg->n_labels == 0;
+    if (named && s->kind != DC_SOURCE_H5) return DC_FAIL(DC_ERR_USAGE, "%s: --label-dataset is for HDF5", s->name);
+    j->plan[i].own_labels = named || (!given && dc_source_has_own_labels(s));
     const bool has = s->has_labels || dc_job_has_label_source(j, i);
     if (i == 0) j->result->has_labels = has;
     if (has != j->result->has_labels)
@@ -184,11 +205,18 @@ static dc_status plan_labels(dc_job *j, const dc_source *s, int i)
     return DC_OK;
 }
 
-static dc_status plan_ids(dc_job *j, const dc_source *s, int i)
+static dc_status plan_ids(dc_job *j, dc_source *s, int i)
 {
+    size_t longest;
+    const bool named = j->cfg->id_dataset && strcmp(j->cfg->id_dataset, "none") != 0;
+    if (named && s->kind != DC_SOURCE_H5) return DC_FAIL(DC_ERR_USAGE, "%s: --id-dataset is for HDF5", s->name);
     if (i == 0) j->has_ids = s->has_ids;
-    if (s->has_ids == j->has_ids) return DC_OK;
-    return DC_FAIL(DC_ERR_DATA, "%s: has %s ids, but %s has %s; use --id-column=none", s->name,
+    if (s->has_ids == j->has_ids) {
+        const dc_status st = dc_source_longest_id(s, &longest);
+        j->id_bytes = DC_MAX(j->id_bytes, longest);
+        return st;
+    }
+    return DC_FAIL(DC_ERR_DATA, "%s: has %s ids, but %s has %s; use --id-column=none or --id-dataset=none", s->name,
                    s->has_ids ? "own" : "no", j->cfg->inputs[0], j->has_ids ? "some" : "none");
 }
 
@@ -210,6 +238,7 @@ static dc_status plan_input_open(dc_job *j, dc_source *s, int i)
         dc_log_note("%s: lines that begin with '#' are left out: %lld", s->name, (long long)s->text.lines.comments);
     j->plan[i].rows = s->rows;
     j->plan[i].rounded = s->rounded;
+    j->turned |= s->turned != NULL;
     j->result->dtype = DC_MAX(j->result->dtype, s->stored);
     if (__builtin_add_overflow(j->result->N, s->rows, &j->result->N))
         st = DC_FAIL(DC_ERR_DATA, "%s: too many rows in all", s->name);
@@ -236,6 +265,17 @@ static void plan_type(dc_job *j)
         "columns like it: %lld",
         j->cfg->output, (long long)first, j->precision.low[first], j->precision.high[first], (long long)columns);
     r->dtype = DC_F64;
+}
+
+/* Few samples of many features, or many samples of few features that stand in rows. */
+static void note_orientation(const dc_job *j)
+{
+    enum { FEW_ROWS = 1000, TIMES = 10 };
+    const dc_convert_result *r = j->result;
+    if (j->cfg->transpose != DC_TRANSPOSE_AUTO || j->n_image_dims > 0) return;
+    if (r->N >= FEW_ROWS || r->D <= TIMES * r->N || j->turned) return;
+    dc_log_note("%s: %lld rows of %lld columns: if features are in the rows, say --transpose", j->cfg->output,
+                (long long)r->N, (long long)r->D);
 }
 
 static dc_status plan_missing(dc_job *j)
@@ -283,13 +323,14 @@ dc_status dc_job_plan(dc_job *j)
     dc_status st = DC_OK;
     dc_source s;
     for (int i = 0; i < j->cfg->n_inputs; i++) {
-        const dc_source_request request = dc_job_matrix(j, i);
+        const dc_source_request request = dc_job_matrix(j, i, false);
         DC_TRY(dc_source_open(&s, &request));
         st = plan_input_open(j, &s, i);
         dc_source_close(&s);
         if (st == DC_OK && dc_job_has_label_source(j, i)) st = scan_labels(j, i);
         if (st != DC_OK) return st;
     }
+    note_orientation(j);
     DC_TRY(plan_missing(j));
     plan_type(j);
     DC_TRY(plan_classes(j));

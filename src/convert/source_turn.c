@@ -1,4 +1,5 @@
-/* --transpose: a source whose rows are features, read to its end, becomes one whose rows are samples. The ids of the
+/* A source whose rows are features (--transpose, loom, Matlab, Fortran order), read to its end, becomes one whose rows
+ * are samples. The ids of the
  * table are then names, its names are ids. */
 #include <string.h>
 
@@ -86,7 +87,7 @@ dc_status dc_source_turn(dc_source *s, const char *beside)
     s->rows = N;
     s->width = D;
     s->next_row = 0;
-    s->n_image_dims = 0;
+    if (s->order) DC_TRY(dc_mem_alloc_raw(&s->scratch, (size_t)D, sizeof *s->scratch, "a row"));
 out:
     dc_transpose_destroy(&t);
     dc_mem_free(&names.text);
@@ -102,9 +103,17 @@ static dc_status put_next_id(dc_source *s, dc_id_sink *sink)
     return st;
 }
 
+static void put_in_order(const dc_source *s, double *row)
+{
+    const size_t D = (size_t)s->width;
+    memcpy(s->scratch, row, D * sizeof *row);
+    for (size_t c = 0; c < D; c++) row[c] = s->scratch[s->order[c]];
+}
+
 dc_status dc_source_read_turned(dc_source *s, size_t n, double *x, dc_row_sink *sink, size_t *got)
 {
     dc_status st = dc_transpose_get(s->turned, n, x, got);
+    for (size_t i = 0; st == DC_OK && s->order && i < *got; i++) put_in_order(s, x + i * (size_t)s->width);
     for (size_t i = 0; st == DC_OK && s->has_ids && i < *got; i++) st = put_next_id(s, &sink->ids);
     return st;
 }

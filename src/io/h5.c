@@ -47,6 +47,12 @@ static dc_status create_file(const char *path, hid_t *file)
     return st;
 }
 
+bool dc_h5_recognise(const char *path)
+{
+    dc_h5_setup();
+    return H5Fis_hdf5(path) > 0;
+}
+
 static dc_status open_file(const char *path, unsigned flags, hid_t *file, dc_file_state *state)
 {
     dc_status st = dc_h5_check_regular(path, state);
@@ -58,11 +64,11 @@ static dc_status open_file(const char *path, unsigned flags, hid_t *file, dc_fil
                        (long long)state->bytes);
     const hid_t fapl = dc_h5_access();
     *file = H5Fopen(path, flags, fapl);
+    const char *error = *file < 0 ? dc_h5_error() : "";
     if (*file < 0 && flags == H5F_ACC_RDONLY && dc_h5_read_error() == DC_ERR_FORMAT)
-        st = DC_FAIL(DC_ERR_FORMAT, "cannot open %s: %s; the file is damaged or incomplete, make it anew", path,
-                     dc_h5_error());
+        st = DC_FAIL(DC_ERR_FORMAT, "cannot open %s: %s%s", path, error, dc_h5_advice(error));
     else if (*file < 0)
-        st = DC_FAIL(DC_ERR_IO, "cannot open %s: %s; check permissions and disk", path, dc_h5_error());
+        st = DC_FAIL(DC_ERR_IO, "cannot open %s: %s; check permissions and disk", path, error);
     dc_h5_drop(fapl);
     return st;
 }
@@ -287,6 +293,12 @@ typedef struct {
     dc_status st;
 } visit_state;
 
+static dc_status fail_open(const char *path, const char *name)
+{
+    const char *error = dc_h5_error();
+    return DC_FAIL(DC_ERR_FORMAT, "%s: cannot open '%s': %s%s", path, name, error, dc_h5_advice(error));
+}
+
 static herr_t visit_one(hid_t root, const char *name, const H5O_info_t *object, void *ctx)
 {
     visit_state *s = ctx;
@@ -298,7 +310,7 @@ static herr_t visit_one(hid_t root, const char *name, const H5O_info_t *object, 
     snprintf(full, sizeof full, "/%s", name);
     const hid_t dset = H5Dopen2(s->h5->file, full, H5P_DEFAULT);
     if (dset < 0)
-        s->st = DC_FAIL(DC_ERR_FORMAT, "%s: cannot open '%s': %s", s->h5->path, full, dc_h5_error());
+        s->st = fail_open(s->h5->path, full);
     else
         s->st = dc_h5_describe(s->h5, full, dset, &info);
     if (s->st == DC_OK) s->st = s->visit(s->ctx, full, &info);

@@ -8,7 +8,7 @@
 #include "dcmpi/mem.h"
 #include "h5_private.h"
 
-enum { PIECE_ROWS = 1 << 16, MAX_CATEGORIES = 1 << 20, DIGITS = 24 };
+enum { PIECE_ROWS = 1 << 16, LYING_MAX = 1 << 27, MAX_CATEGORIES = 1 << 20, DIGITS = 24 };
 
 typedef enum { INTEGERS, FLOATS, TEXTS, CODES } column_kind;
 
@@ -16,11 +16,12 @@ struct dc_h5_column {
     dc_h5 *h5;
     column_kind kind;
     dc_gidx rows;
+    bool lying;               /* 1 x n: read as a whole */
     bool is_unsigned;         /* 64 bits without a sign */
     char values[DC_PATH_MAX]; /* dataset of numbers, codes or texts */
     char mask[DC_PATH_MAX];   /* "" without one */
     dc_h5_classes names;      /* of CODES: category i is line i; of INTEGERS those of the file */
-    void *piece;              /* int64 or double [PIECE_ROWS] */
+    void *piece;              /* int64 or double [PIECE_ROWS], of a lying column [rows] */
     uint8_t *masked;          /* [PIECE_ROWS] */
 };
 
@@ -101,11 +102,16 @@ static dc_status fail_kind(const dc_h5 *h5, const char *name, const char *what)
                    name, what);
 }
 
-static bool is_vector(const dc_h5_info *info)
+/* Which dimension has the rows, if all others are 1; else -1. Matlab has vectors of 1 x n. */
+static int axis_of(const dc_h5_info *info)
 {
-    int64_t wide = 1;
-    for (int i = 1; i < info->n_dims; i++) wide = info->dims[i] == 1 ? wide : 0;
-    return info->n_dims >= 1 && wide == 1;
+    int axis = 0, wide = 0;
+    for (int i = 0; i < info->n_dims; i++) {
+        if (info->dims[i] == 1) continue;
+        axis = i;
+        wide++;
+    }
+    return info->n_dims >= 1 && wide <= 1 ? axis : -1;
 }
 
 /* A dataset of numbers or texts. */
@@ -115,7 +121,8 @@ static dc_status open_vector(dc_h5_column *c, const char *name)
     char what[128];
     const dc_status st = dc_h5_dataset_info(c->h5, name, &info);
     if (st != DC_OK) return st;
-    if (!is_vector(&info)) {
+    const int axis = axis_of(&info);
+    if (axis < 0 || (axis > 0 && (info.text || info.dims[axis] > LYING_MAX))) {
         size_t used = (size_t)snprintf(what, sizeof what, "%s", info.n_dims ? "an array of " : "a scalar");
         for (int i = 0; i < info.n_dims && used < sizeof what; i++)
             used +=
@@ -125,7 +132,8 @@ static dc_status open_vector(dc_h5_column *c, const char *name)
     if (!info.text && !info.integer && !info.floating) return fail_kind(c->h5, name, info.type_name);
     c->kind = info.text ? TEXTS : info.integer ? INTEGERS : FLOATS;
     c->is_unsigned = info.integer && strcmp(info.type_name, "uint64") == 0;
-    c->rows = info.dims[0];
+    c->rows = info.dims[axis];
+    c->lying = axis > 0;
     return (size_t)snprintf(c->values, sizeof c->values, "%s", name) < sizeof c->values
                ? DC_OK
                : fail_kind(c->h5, "...", "too long a name");
@@ -135,20 +143,14 @@ static dc_status open_vector(dc_h5_column *c, const char *name)
 static dc_status load_categories(dc_h5_column *c, const char *name)
 {
     dc_status st = DC_OK;
-    dc_h5_lines l = {0};
     dc_h5_column list = {.h5 = c->h5};
     DC_TRY(open_vector(&list, name));
     if (list.rows > MAX_CATEGORIES)
         DC_TRY(DC_FAIL(DC_ERR_FORMAT, "%s: '%s' has %lld categories; the limit is %d", c->h5->path, name,
                        (long long)list.rows, MAX_CATEGORIES));
-    DC_TRY(dc_h5_column_read(&list, 0, list.rows, dc_h5_add_line, &l));
-    if (l.used == 0) goto out;
-    l.text[l.used - 1] = '\0';
-    c->names.text = l.text;
-    l.text = NULL;
-    st = cut_lines(&c->names);
+    DC_TRY(dc_h5_column_join(&list, &c->names.text));
+    if (c->names.text) st = cut_lines(&c->names);
 out:
-    dc_mem_free(&l.text);
     dc_mem_free(&list.piece);
     return st;
 }
@@ -277,16 +279,30 @@ static dc_status unmask(void *ctx, const char *text, size_t n)
     return u->visit(u->ctx, masked ? "" : text, masked ? 0 : n);
 }
 
+static dc_h5_type number_type(const dc_h5_column *c)
+{
+    return c->kind == FLOATS ? DC_H5_F64 : DC_H5_I64;
+}
+
+static dc_status take_piece(dc_h5_column *c)
+{
+    const dc_gidx rows = c->lying ? c->rows : PIECE_ROWS;
+    if (c->piece || c->kind == TEXTS) return DC_OK;
+    const dc_status st = dc_mem_alloc_raw(&c->piece, (size_t)rows, sizeof(int64_t), "column");
+    return st == DC_OK && c->lying ? dc_h5_read_rows(c->h5, c->values, number_type(c), 0, 1, c->piece) : st;
+}
+
 static dc_status read_piece(dc_h5_column *c, dc_gidx row, dc_gidx n, dc_h5_text_visitor visit, void *ctx)
 {
     dc_status st = DC_OK;
     unmasking u = {.masked = c->masked, .visit = visit, .ctx = ctx};
     if (c->masked) DC_TRY(dc_h5_read_rows(c->h5, c->mask, DC_H5_U8, row, n, c->masked));
     if (c->kind == TEXTS) return dc_h5_read_text(c->h5, c->values, row, n, unmask, &u);
-    DC_TRY(dc_h5_read_rows(c->h5, c->values, c->kind == FLOATS ? DC_H5_F64 : DC_H5_I64, row, n, c->piece));
+    if (!c->lying) DC_TRY(dc_h5_read_rows(c->h5, c->values, number_type(c), row, n, c->piece));
+    const dc_gidx first = c->lying ? row : 0;
     for (dc_gidx i = 0; i < n; i++)
-        DC_TRY(c->kind == FLOATS ? visit_float(c, row + i, ((const double *)c->piece)[i], unmask, &u)
-                                 : visit_integer(c, row + i, ((const int64_t *)c->piece)[i], unmask, &u));
+        DC_TRY(c->kind == FLOATS ? visit_float(c, row + i, ((const double *)c->piece)[first + i], unmask, &u)
+                                 : visit_integer(c, row + i, ((const int64_t *)c->piece)[first + i], unmask, &u));
 out:
     return st;
 }
@@ -294,7 +310,7 @@ out:
 dc_status dc_h5_column_read(dc_h5_column *c, dc_gidx row, dc_gidx n, dc_h5_text_visitor visit, void *ctx)
 {
     dc_status st = DC_OK;
-    if (!c->piece && c->kind != TEXTS) DC_TRY(dc_mem_alloc_raw(&c->piece, PIECE_ROWS, sizeof(int64_t), "column"));
+    DC_TRY(take_piece(c));
     for (dc_gidx at = 0; at < n; at += PIECE_ROWS)
         DC_TRY(read_piece(c, row + at, DC_MIN((dc_gidx)PIECE_ROWS, n - at), visit, ctx));
 out:
@@ -313,4 +329,18 @@ dc_status dc_h5_column_longest(dc_h5_column *c, dc_gidx row, dc_gidx n, size_t *
 {
     *longest = 0;
     return dc_h5_column_read(c, row, n, take_longest, longest);
+}
+
+dc_status dc_h5_column_join(dc_h5_column *c, char **text)
+{
+    dc_h5_lines l = {0};
+    *text = NULL;
+    const dc_status st = dc_h5_column_read(c, 0, c->rows, dc_h5_add_line, &l);
+    if (st == DC_OK && l.used > 0) {
+        l.text[l.used - 1] = '\0';
+        *text = l.text;
+        return DC_OK;
+    }
+    dc_mem_free(&l.text);
+    return st;
 }

@@ -25,6 +25,9 @@ const char *dc_h5_error(void);
  * Ask before the next HDF5 call. */
 dc_status dc_h5_read_error(void);
 
+/* What to do about this error of opening something, with "; " in front. */
+const char *dc_h5_advice(const char *error);
+
 /* Releases any identifier; negative ones are ignored. false: what the object held back could not be written. */
 bool dc_h5_drop(hid_t id);
 /* The same for a file. */
