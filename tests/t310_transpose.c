@@ -1,5 +1,7 @@
 /* ranks: 0. Lines in, rows out: shapes that fit one panel and that need many, blocks that do not divide, memory that
  * stays within its bound, twice the same. */
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -68,6 +70,15 @@ int main(void)
     CHECK_OK(dc_transpose_put(t, 1, line));
     CHECK_STATUS(dc_transpose_put(t, 1, line), DC_ERR_IO);
     CHECK_TEXT_HAS(dc_error_text(), "no/such: cannot make the temporary file");
+    dc_transpose_destroy(&t);
+    signal(SIGXFSZ, SIG_IGN);
+    DC_ASSERT(setrlimit(RLIMIT_FSIZE, &(struct rlimit){1200, 1200}) == 0);
+    dc_error_clear();
+    CHECK_OK(dc_transpose_create(&t, 100, "out.h5", 800));
+    CHECK_OK(dc_transpose_put(t, 1, line));
+    CHECK_OK(dc_transpose_put(t, 1, line));
+    CHECK_STATUS(dc_transpose_put(t, 1, line), DC_ERR_IO);
+    CHECK_TEXT_HAS(dc_error_text(), ": cannot write the temporary file of --transpose");
     dc_transpose_destroy(&t);
     DC_ASSERT(chdir("/") == 0 && rmdir(folder) == 0);
     return check_done();

@@ -1,15 +1,20 @@
-/* Foreign formats to the data file of dcmpi, streamed: IDX, NPY and comma, semicolon, tab or blank separated text (each
- * also as .gz), and HDF5. Serial: one process, no MPI. Memory is a few pieces of some MiB whatever the size of the
- * input.
+/* Foreign formats to the data file of dcmpi, streamed: IDX, NPY and tables in text (each also compressed by gzip, xz or
+ * zstd), and HDF5. Serial: one process, no MPI. Memory is a few pieces of some MiB whatever the size of the input; a
+ * transposition adds DC_TRANSPOSE_BYTES and, beyond them, a temporary file beside the output.
  *
- * The data file: /X [N, D] uint8, float16, float32 or float64; /y [N] int32 if there are labels; attributes of the
- * root: format         "dcmpi-data", and format_version (int64) source         the inputs, one per line checksum XXH3
- * (64 bits, seed 0) of the stored bytes of /X in row order, 16 hex digits min, max, mean of all values (float64)
+ * The data file: /X [N, D] uint8, float16, float32 or float64; /y [N] int32 if there are labels, -1 for a row without
+ * one; /ids [N] texts if there are ids. Attributes of the root:
+ *   format         "dcmpi-data", and format_version (int64)
+ *   source         the inputs, one per line
+ *   checksum       XXH3 (64 bits, seed 0) of the stored bytes of /X in row order, 16 hex digits
+ *   min, max, mean of all values (float64)
  *   image_shape    int64, all dimensions but the first of pictures (2 to 4 of them)
- *   feature_names  names from the header line of text, one per line
+ *   feature_names  names of the columns, one per line; a dataset of that name if they are more than 1 MiB
  *   n_classes      number of different labels (int64)
  *   classes        one line per class, in ascending order of the labels: the name or number that the label stands for
- * /X and /y have the attribute `xxh3` (Checksums in h5.h), which every load compares.
+ *   missing        what was done about missing values, if there were any: lines of key=value, action, cells, rows, and
+ *                  how many of each kind
+ * /X, /y and /ids have the attribute `xxh3` (Checksums in h5.h), which every load compares.
  * Integer labels that fit keep their values in /y; names, and integers beyond int32, are numbered 0..C-1 in that order.
  */
 #ifndef DCMPI_CONVERT_H
@@ -83,9 +88,10 @@ typedef struct {
 
 /* Writes cfg->output through the temporary name "<output>.part", which is removed on any error, under a lock (claim.h);
  * an HDF5 file that has the output's name is replaced when the new one is complete. Numbers that are neither uint8 nor
- * floating point become float32, with a NOTE if that loses digits; inputs of different types meet in the widest of
- * them. Errors: DC_ERR_DATA with file, place (byte, or line and column) and cause; DC_ERR_IO (output, disk);
- * DC_ERR_USAGE; DC_ERR_BUSY (another process writes this output); DC_ERR_MEMORY. */
+ * floating point become float32, or float64 where float32 would not tell them apart (convert/precision.h), with a NOTE;
+ * inputs of different types meet in the widest of them. Errors: DC_ERR_DATA with file, place (byte, or line and column)
+ * and cause; DC_ERR_IO (output, disk); DC_ERR_USAGE; DC_ERR_BUSY (another process writes this output); DC_ERR_MEMORY.
+ */
 DC_CHECKED dc_status dc_convert(const dc_convert_config *cfg, dc_convert_result *result);
 
 #endif

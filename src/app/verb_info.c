@@ -42,10 +42,10 @@ static void print_numbers(dc_h5 *h5, const char *name)
 /* The root attributes that data files and results have, in reading order. */
 static void print_attributes(dc_h5 *h5)
 {
-    static const char *const text[] = {"format",       "created", "version",      "git",       "arch",   "libraries",
-                                       "command_line", "verb",    "data",         "data_hash", "source", "checksum",
-                                       "stop_reason",  "classes", "model",        "method",    "gemm",   "cpu",
-                                       "isa",          "phase",   "feature_names"};
+    static const char *const text[] = {"format",       "created", "version",       "git",       "arch",   "libraries",
+                                       "command_line", "verb",    "data",          "data_hash", "source", "checksum",
+                                       "stop_reason",  "classes", "model",         "method",    "gemm",   "cpu",
+                                       "isa",          "phase",   "feature_names", "missing"};
     static const char *const number[] = {"format_version", "complete",     "seed",        "ranks",   "threads",
                                          "iterations",     "wall_seconds", "inertia",     "min",     "max",
                                          "mean",           "image_shape",  "clusters",    "alpha",   "shards",

@@ -30,14 +30,22 @@ static const dc_verb table[] = {
                 "  --label-dataset=/PATH  labels that are not in /y, such as /obs/cell_type\n"
                 "  --rows-per-round=N  rows that a rank holds at a time; by default what fits into 64 MiB\n"},
     {.name = "convert",
-     .arguments =
-         "IN... OUT.h5 [--labels=FILE ...] [--label-column=COLUMN] [--dataset=/PATH] [--max-input=SIZE] [--force]",
+     .arguments = "IN... OUT.h5 [--labels=FILE ...] [--label-column=COLUMN] [--id-column=COLUMN] [--drop-columns=LIST] "
+                  "[--header=WORD] [--separator=C] [--decimal=WORD] [--missing=ACTION] [--transpose] [--dataset=/PATH] "
+                  "[--max-input=SIZE] [--force]",
      .serial = dc_verb_convert,
      .apart = DC_ERR_DATA,
      .summary = "IDX, CSV, NPY, HDF5 to a data file",
-     .details = "Several inputs are concatenated in order.\n"
+     .details = "Several inputs are concatenated in order. dcmpi convert --help has the rules for tables in text.\n"
                 "  --labels=FILE            labels, once per input in the same order\n"
-                "  --label-column=COLUMN    of text: first, last, none, or a number from 0\n"
+                "  --label-column=COLUMN    of text: first, last, none, a number from 0, or a name from line 1\n"
+                "  --id-column=COLUMN       of text, the same: kept beside the rows as /ids\n"
+                "  --drop-columns=LIST      of text: numbers and names, commas between\n"
+                "  --header=WORD            of text: yes, line 1 holds names, or no, it is a row\n"
+                "  --separator=C            of text: a character, or tab, comma, semicolon, bar, blank\n"
+                "  --decimal=WORD           of text: comma or point\n"
+                "  --missing=ACTION         NaN, NA, empty and their like: error (default), drop, mean or value:X\n"
+                "  --transpose              features are in the rows\n"
                 "  --dataset=/PATH          of HDF5 input\n"
                 "  --max-input=SIZE         refuse inputs that expand beyond this, such as 64GiB (default 1TiB)\n"
                 "  --force                  replace an output that is no HDF5 file\n"},

@@ -41,21 +41,20 @@ bool dc_columns_need_names(const dc_table_options *o)
 /* ", did you mean 'x' or 'y'?" of up to three names, or the first names of the table. */
 static void suggest(const dc_layout *y, const char *wanted, char *out, size_t cap)
 {
-    char name[SHOWN_MAX];
-    size_t used = 0;
+    char name[SHOWN_MAX], first[256] = "";
+    dc_span rest = y->first_line, cell;
+    size_t used = 0, shown = 0;
     int found = 0;
-    for (int64_t c = 0; c < y->n_columns && found < 3; c++) {
-        dc_layout_name(y, c, name, sizeof name);
+    for (int64_t c = 0; dc_cell_next(&rest, y->separator, &cell) && found < 3; c++) {
+        (void)dc_cell_unquote(&cell);
+        if (cell.n >= sizeof name / 2) continue;
+        dc_printable(name, sizeof name, cell.p, cell.n);
         const char *const names[] = {name};
-        if (dc_nearest_name(wanted, names, 1) < 0) continue;
-        used += (size_t)snprintf(out + used, cap - used, "%s'%s'", found++ ? " or " : ", did you mean ", name);
+        if (dc_nearest_name(wanted, names, 1) == 0)
+            used += (size_t)snprintf(out + used, cap - used, "%s'%s'", found++ ? " or " : ", did you mean ", name);
+        if (c < 5) shown += (size_t)snprintf(first + shown, sizeof first - shown, "%s'%s'", c ? ", " : "", name);
     }
-    if (found > 0) return;
-    for (int64_t c = 0; c < y->n_columns && c < 5; c++) {
-        dc_layout_name(y, c, name, sizeof name);
-        used += (size_t)snprintf(out + used, cap - used, "%s'%s'", c ? ", " : "; line 1 has ", name);
-    }
-    if (y->n_columns > 5) snprintf(out + used, cap - used, ", ...");
+    if (found == 0) snprintf(out, cap, "; line 1 has %s, ...", first);
 }
 
 /* The column of that name; the name of a cell is compared as text, without quotes. */

@@ -91,6 +91,13 @@ static bool is_pickle(const unsigned char *p, size_t n)
     return n >= 3 && p[0] == 0x80 && p[1] >= 2 && p[1] <= 5 && strchr("\x95}]c(q\x8a\x8cKXU", p[2]) && p[2];
 }
 
+/* The first character that is no blank, 0 at the end. */
+static char after_blanks(const char *p, const char *end)
+{
+    while (p < end && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n')) p++;
+    return p < end ? *p : '\0';
+}
+
 /* Text that is no table: the first word that is neither blank nor a comment of ARFF. */
 static dc_status refuse_text(const dc_stream *s, const char *p, size_t n)
 {
@@ -106,8 +113,10 @@ static dc_status refuse_text(const dc_stream *s, const char *p, size_t n)
         return fail(s, "an ARFF table (Weka)",
                     "python3 -c \"import pandas, scipy.io.arff as a; "
                     "pandas.DataFrame(a.loadarff('%1$s')[0]).to_csv('new.csv', index=False)\"");
-    if (left >= 1 && *p == '{') return fail(s, "JSON", PANDAS("read_json('%1$s', lines=True)"));
-    if (left >= 2 && *p == '[') return fail(s, "JSON", PANDAS("read_json('%1$s')"));
+    const char next = after_blanks(p + 1, end);
+    if (left >= 2 && *p == '{' && (next == '"' || next == '}'))
+        return fail(s, "JSON", PANDAS("read_json('%1$s', lines=True)"));
+    if (left >= 2 && *p == '[' && (next == '[' || next == '{')) return fail(s, "JSON", PANDAS("read_json('%1$s')"));
     if (left >= 2 && *p == '<' && (p[1] == '?' || p[1] == '!' || (left >= 5 && strncasecmp(p, "<html", 5) == 0)))
         return fail(s, "XML or HTML (a web page in place of the file?)", "download it again, or save the table as CSV");
     return DC_OK;

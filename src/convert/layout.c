@@ -202,6 +202,7 @@ static dc_status decide_id(dc_layout *y, const dc_table_options *o, dc_lines *l,
         DC_TRY(counts_to_end(y, l, b));
         is_id = b->counts;
     }
+    y->sample_in_doubt = !is_id && o->transposed && y->id < 0;
     if (!is_id) return DC_OK;
     y->role[0] = y->id < 0 ? DC_COLUMN_ID : DC_COLUMN_DROPPED;
     y->id_by_rule = true;

@@ -13,7 +13,8 @@
  *
  * Column 0 holds ids (--id-column not given) if
  *   - its name in line 1 is empty, missing (R) or "Unnamed: 0"; or
- *   - it has a name and counts 0, 1, 2, ... or 1, 2, 3, ... through all lines, at least 10. */
+ *   - it has a name and counts 0, 1, 2, ... or 1, 2, 3, ... through all lines, at least 10; or
+ *   - the table is transposed, and it holds words. */
 #ifndef DCMPI_CONVERT_LAYOUT_H
 #define DCMPI_CONVERT_LAYOUT_H
 
@@ -37,6 +38,7 @@ typedef struct {
     bool header_by_rule;          /* not said by the user */
     bool header_in_doubt;
     bool id_by_rule;
+    bool sample_in_doubt;    /* transposed, with names in line 1, and column 0 holds numbers under a name */
     int64_t unnamed_dropped; /* column of row numbers that is left out because another holds the ids, -1 */
 } dc_layout;
 

@@ -16,7 +16,7 @@ static dc_span name_cell(const dc_layout *y, int64_t column)
 /* A cell's text for a message, shortened. */
 static void show_cell(dc_span cell, char out[SHOWN_BYTES])
 {
-    char text[256];
+    char text[256] = "";
     if (cell.n <= sizeof text) cell = (dc_span){text, cell.n > 0 ? dc_cell_text(cell, text) : 0};
     const size_t n = DC_MIN(cell.n, (size_t)SHOWN_BYTES - 8);
     dc_printable(out, SHOWN_BYTES, cell.p, n);
@@ -99,6 +99,10 @@ void dc_layout_note(const dc_layout *y, const char *name)
     show_names(y, names);
     if (y->header_in_doubt)
         dc_log_note("%s: line 1 (%s) is taken as a row; if it holds names, say --header=yes", name, names);
+    if (y->sample_in_doubt) {
+        show_column(y, 0, "is taken as a sample", ids);
+        dc_log_note("%s: %s; if it holds names of features, say --id-column=first", name, ids + strlen("; "));
+    }
     show_column(y, y->id, "holds ids", ids);
     show_column(y, y->label, "holds labels", labels);
     show_dropped(y, dropped);

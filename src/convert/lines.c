@@ -94,7 +94,7 @@ dc_status dc_lines_next(dc_lines *l, dc_span *line, bool *found)
         if (st != DC_OK || !*found) return st;
         if (line->n > 0 && line->p[line->n - 1] == '\r') line->n--;
         if (l->line == 1 && line->n >= 3 && memcmp(line->p, "\xEF\xBB\xBF", 3) == 0) line->p += 3, line->n -= 3;
-        if (l->line == 1 && line->n == 5 && memcmp(line->p, "sep=", 4) == 0) {
+        if (l->line == 1 && line->n == 5 && memcmp(line->p, "sep=", 4) == 0 && memchr("\t;,|", line->p[4], 4)) {
             l->declared = line->p[4];
             continue;
         }

@@ -60,7 +60,8 @@ static dc_status read_some(dc_stream *s, void *out, size_t n, size_t *got)
 /* Decoded bytes so far, for messages. */
 static unsigned long long expanded(const dc_stream *s)
 {
-    return (unsigned long long)(s->offset + dc_stream_available(s));
+    const uint64_t all = s->offset + dc_stream_available(s);
+    return all;
 }
 
 static dc_status refill_packed(dc_stream *s)
