@@ -67,7 +67,7 @@ touch deck.yaml data.h5
 is "$(complete_words dcmpi de)" "deck.yaml " "a deck"
 is "$(complete_words dcmpi --input.data = da)" "data.h5 " "a file as a value"
 is "$(complete_words dcmpi info da)" "data.h5 " "a file for a verb"
-is "$(complete_words dcmpi convert --lab)" "--label-column= --labels= " "options of a verb"
+is "$(complete_words dcmpi convert --lab)" "--label-column= --label-dataset= --labels= " "options of a verb"
 is "$(complete_words dcmpi selftest --dir = da)" "data.h5 " "a path of an option"
 is "$(complete_words dcmpi config --explain cluster.to)" "cluster.tol " "keys to explain"
 is "$(complete_words dcmpi help sel)" "selftest " "help VERB"
