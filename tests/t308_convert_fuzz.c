@@ -40,8 +40,9 @@ static void read_mutated(sample s, dc_convert_config cfg, outcome *o)
     dc_source source;
     dc_source_request r = {
         .path = "m", .table = cfg.table, .missing = cfg.missing.action, .max_bytes = 1 << 24, .output = "out.h5"};
-    r.table.transposed = r.transpose = cfg.transpose == DC_TRANSPOSE_YES;
-    if (r.transpose) r.table.label_column = NULL;
+    r.transpose = cfg.transpose;
+    r.table.transposed = r.transpose == DC_TRANSPOSE_YES;
+    if (r.table.transposed) r.table.label_column = NULL;
     mutate(&s);
     write_file("m", s.bytes, s.n);
     dc_error_clear();
