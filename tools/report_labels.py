@@ -47,8 +47,12 @@ class Labels:
     """A column of labels. Raises KeyError, ValueError or TypeError if there is none that can be read."""
 
     def __init__(self, h5, name):
+        self.mask, self.lines, self.field = None, [], None
+        table, _, field = name.rpartition("/")
+        if name not in h5 and isinstance(h5.get(table or "/"), h5py.Dataset):
+            self._open_field(h5, h5[table], field)
+            return
         item = h5[name]
-        self.mask, self.lines = None, []
         if isinstance(item, h5py.Group):
             if "codes" in item:
                 self.lines = [as_name(v) for v in item["categories"][:]]
@@ -74,12 +78,22 @@ class Labels:
             raise TypeError("no labels")
         self.count = item.shape[0]
 
+    def _open_field(self, h5, table, field):
+        """A column of a table, as early AnnData has obs."""
+        if table.ndim != 1 or table.dtype.names is None or field not in table.dtype.names:
+            raise KeyError(field)
+        names = h5.get("uns/%s_categories" % field)
+        self.coded = isinstance(names, h5py.Dataset) and table.dtype[field].kind in "iu"
+        self.lines = [as_name(v) for v in names[:]] if self.coded else []
+        self.values, self.field, self.count = table, field, table.shape[0]
+
     def __len__(self):
         return self.count
 
     def names(self, rows):
         """Names of a slice of rows, or of sorted row numbers."""
-        values = self.values[rows].ravel()
+        values = self.values[rows] if self.field is None else self.values[rows][self.field]
+        values = values.ravel()
         if self.coded:
             return [self.lines[v] if 0 <= v < len(self.lines) else as_name(v) for v in values.tolist()]
         out = [as_name(v) for v in values.tolist()]

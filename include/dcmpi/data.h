@@ -72,6 +72,10 @@ DC_CHECKED dc_status dc_dataset_inspect(const dc_data_request *request, dc_data_
 /* The same of a file as it is. */
 DC_CHECKED dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_header *out);
 
+/* Not collective: the header, and all that is stored in strings of variable length and the like, which the library
+ * reads from anywhere in the file. Errors: as above. */
+DC_CHECKED dc_status dc_dataset_probe(const dc_data_request *request);
+
 /* Collective. Loads or generates this rank's rows (none is legal), renumbers labels densely in ascending order of their
  * values, compares the file's checksums, audits, and computes the scaling; all arguments are global. A file that
  * changes while it is read is an error. NaN and Inf are errors (first row and column, count), so are fewer than K

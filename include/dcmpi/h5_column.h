@@ -2,8 +2,9 @@
  *
  * A column is a vector (or a matrix of one column) of integers, floats that are integers, or strings of any kind; a
  * categorical of AnnData, that is a group with `codes` and `categories`, or, as before 0.8, codes in `x` with their
- * names in `__categories/x`; or a nullable array, a group with `values` and `mask`. Numbers come as decimal digits, a
- * row without a value (NaN, code -1, masked) as "". Local; no communication. */
+ * names in `__categories/x`; a nullable array, a group with `values` and `mask`; or field `f` of a dataset of records
+ * `t`, called t/f, as AnnData before 0.7 has obs, with the names of codes in /uns/f_categories. Numbers come as decimal
+ * digits, a row without a value (NaN, code -1, masked) as "". Local; no communication. */
 #ifndef DCMPI_H5_COLUMN_H
 #define DCMPI_H5_COLUMN_H
 

@@ -81,8 +81,9 @@ static dc_status pretrain(dc_comm *comm, fit *f)
     if (cfg->model.weights[0]) {
         if (dc_control_continues(f->job.control)) return DC_OK;
         dc_log("pretrain  weights of %s", cfg->model.weights);
-        DC_TRY_ALL(comm,
-                   dc_comm_rank(comm) == 0 ? dc_apart_probe(DC_PROBE_MODEL, cfg->model.weights, DC_ERR_FORMAT) : DC_OK);
+        DC_TRY_ALL(comm, dc_comm_rank(comm) == 0
+                             ? dc_apart_probe(DC_PROBE_MODEL, cfg->model.weights, NULL, DC_ERR_FORMAT)
+                             : DC_OK);
         return dc_model_load(comm, cfg->model.weights, &f->model);
     }
     if (cfg->pretrain.mode == DC_PRETRAIN_NONE) return DC_OK;

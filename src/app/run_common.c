@@ -23,9 +23,11 @@ static dc_status check_rows(const dc_config *cfg, const dc_data_header *head)
                    cfg->input.data, (long long)head->N, (long long)cfg->cluster.clusters);
 }
 
-static dc_status probe_data(const char *path)
+static dc_status probe_data(const dc_config *cfg)
 {
-    return strcmp(path, DC_BUILTIN_GLYPHS) == 0 ? DC_OK : dc_apart_probe(DC_PROBE_DATA, path, DC_ERR_DATA);
+    const char *path = cfg->input.data;
+    if (strcmp(path, DC_BUILTIN_GLYPHS) == 0) return DC_OK;
+    return dc_apart_probe(DC_PROBE_DATA, path, cfg->input.label_dataset, DC_ERR_DATA);
 }
 
 /* The data of the deck. */
@@ -45,7 +47,7 @@ static dc_status estimate(dc_comm *comm, const dc_job *job, dc_data_header *head
     dc_status st = DC_OK;
     const dc_config *cfg = &job->cfg;
     const dc_data_request request = request_of(cfg);
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_data(cfg->input.data) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_data(cfg) : DC_OK);
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_dataset_inspect(&request, head) : DC_OK);
     dc_comm_bcast(comm, head, sizeof *head, 0);
     DC_TRY_ALL(comm, check_rows(cfg, head));
@@ -188,7 +190,7 @@ static dc_status check_weights(const dc_job *job, int64_t D)
     const dc_config *cfg = &job->cfg;
     if (strcmp(job->cli->verb, "fit") != 0 || !cfg->model.weights[0]) return DC_OK;
     dc_status st = dc_run_net(cfg, D, &net);
-    if (st == DC_OK) st = dc_apart_probe(DC_PROBE_MODEL, cfg->model.weights, DC_ERR_FORMAT);
+    if (st == DC_OK) st = dc_apart_probe(DC_PROBE_MODEL, cfg->model.weights, NULL, DC_ERR_FORMAT);
     return st == DC_OK ? dc_model_check_file(cfg->model.weights, &net) : st;
 }
 

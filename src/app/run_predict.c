@@ -83,8 +83,8 @@ out:
 
 static dc_status probe_files(const dc_prediction *p)
 {
-    const dc_status st = dc_apart_probe(DC_PROBE_MODEL, p->model, DC_ERR_FORMAT);
-    return st == DC_OK ? dc_apart_probe(DC_PROBE_DATA, p->input, DC_ERR_DATA) : st;
+    const dc_status st = dc_apart_probe(DC_PROBE_MODEL, p->model, NULL, DC_ERR_FORMAT);
+    return st == DC_OK ? dc_apart_probe(DC_PROBE_DATA, p->input, p->label_dataset, DC_ERR_DATA) : st;
 }
 
 /* ---- Set-up ------------------------------------------------------------------------------------------------------ */

@@ -90,10 +90,17 @@ static bool is_matrix(dc_h5 *h5, const char *name, dc_h5_info *info)
     return there && info->n_dims >= 2 && (info->integer || info->floating);
 }
 
-/* /obs/<name that its attribute _index holds>, if it is there. */
+/* /obs/<name that its attribute _index holds>, if it is there; of a table its field `index`. */
 static void find_index(dc_h5 *h5, const char *group, char out[PATH_MAX_BYTES])
 {
     char name[PATH_MAX_BYTES] = "_index";
+    dc_h5_info info;
+    const bool table = dc_h5_dataset_info(h5, group, &info) == DC_OK;
+    dc_error_clear();
+    if (table) {
+        snprintf(out, PATH_MAX_BYTES, "%s/index", group);
+        return;
+    }
     out[0] = '\0';
     if (dc_h5_has_attr(h5, group, "_index") && dc_h5_get_attr_str(h5, group, "_index", name, sizeof name) != DC_OK)
         dc_error_clear();

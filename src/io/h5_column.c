@@ -8,7 +8,7 @@
 #include "dcmpi/mem.h"
 #include "h5_private.h"
 
-enum { PIECE_ROWS = 1 << 16, LYING_MAX = 1 << 27, MAX_CATEGORIES = 1 << 20, DIGITS = 24 };
+enum { PIECE_ROWS = 1 << 16, LYING_MAX = 1 << 27, MAX_CATEGORIES = 1 << 20, DIGITS = 24, FIELD_MAX = 128 };
 
 typedef enum { INTEGERS, FLOATS, TEXTS, CODES } column_kind;
 
@@ -20,6 +20,8 @@ struct dc_h5_column {
     bool is_unsigned;         /* 64 bits without a sign */
     char values[DC_PATH_MAX]; /* dataset of numbers, codes or texts */
     char mask[DC_PATH_MAX];   /* "" without one */
+    char field[FIELD_MAX];    /* of the records of `values`, "" without */
+    size_t item;              /* bytes of a text of such a field */
     dc_h5_classes names;      /* of CODES: category i is line i; of INTEGERS those of the file */
     void *piece;              /* int64 or double [PIECE_ROWS], of a lying column [rows] */
     uint8_t *masked;          /* [PIECE_ROWS] */
@@ -119,10 +121,12 @@ static dc_status open_vector(dc_h5_column *c, const char *name)
 {
     dc_h5_info info;
     char what[128];
-    const dc_status st = dc_h5_dataset_info(c->h5, name, &info);
+    const dc_status st =
+        c->field[0] ? dc_h5_field_info(c->h5, name, c->field, &info) : dc_h5_dataset_info(c->h5, name, &info);
     if (st != DC_OK) return st;
     const int axis = axis_of(&info);
-    if (axis < 0 || (axis > 0 && (info.text || info.dims[axis] > LYING_MAX))) {
+    const bool lying = axis > 0 && !info.text && !c->field[0] && info.dims[axis] <= LYING_MAX;
+    if (axis != 0 && !lying) {
         size_t used = (size_t)snprintf(what, sizeof what, "%s", info.n_dims ? "an array of " : "a scalar");
         for (int i = 0; i < info.n_dims && used < sizeof what; i++)
             used +=
@@ -130,10 +134,13 @@ static dc_status open_vector(dc_h5_column *c, const char *name)
         return fail_kind(c->h5, name, what);
     }
     if (!info.text && !info.integer && !info.floating) return fail_kind(c->h5, name, info.type_name);
+    if (c->field[0] && info.text && info.type != DC_H5_TEXT)
+        return fail_kind(c->h5, name, "a table with texts of variable length");
+    c->item = info.item_bytes;
     c->kind = info.text ? TEXTS : info.integer ? INTEGERS : FLOATS;
     c->is_unsigned = info.integer && strcmp(info.type_name, "uint64") == 0;
     c->rows = info.dims[axis];
-    c->lying = axis > 0;
+    c->lying = lying;
     return (size_t)snprintf(c->values, sizeof c->values, "%s", name) < sizeof c->values
                ? DC_OK
                : fail_kind(c->h5, "...", "too long a name");
@@ -189,12 +196,41 @@ static bool is_group(dc_h5 *h5, const char *name)
     return group;
 }
 
+/* Whether the part of the name in front of its last slash is a dataset. */
+static bool is_dataset(dc_h5 *h5, const char *name, int folder)
+{
+    char table[DC_PATH_MAX];
+    dc_h5_info info;
+    snprintf(table, sizeof table, "%.*s", folder, name);
+    const bool there = folder > 0 && dc_h5_exists(h5, table) && dc_h5_dataset_info(h5, table, &info) == DC_OK;
+    dc_error_clear();
+    return there;
+}
+
+/* A field of a table; codes if there are names for them. */
+static dc_status open_field(dc_h5_column *c, const char *name, int folder)
+{
+    dc_status st = DC_OK;
+    char table[DC_PATH_MAX], categories[DC_PATH_MAX];
+    snprintf(table, sizeof table, "%.*s", folder, name);
+    if ((size_t)snprintf(c->field, sizeof c->field, "%s", name + folder + 1) >= sizeof c->field)
+        return fail_kind(c->h5, "...", "too long a name");
+    DC_TRY(open_vector(c, table));
+    snprintf(categories, sizeof categories, "/uns/%s_categories", c->field);
+    if (c->kind != INTEGERS || !dc_h5_exists(c->h5, categories)) goto out;
+    c->kind = CODES;
+    st = load_categories(c, categories);
+out:
+    return st;
+}
+
 static dc_status open_named(dc_h5_column *c, const char *name)
 {
     char categories[DC_PATH_MAX];
     const char *leaf = strrchr(name, '/');
     const int folder = leaf ? (int)(leaf - name) : 0;
     if (is_group(c->h5, name)) return open_group(c, name);
+    if (!dc_h5_exists(c->h5, name) && leaf && is_dataset(c->h5, name, folder)) return open_field(c, name, folder);
     if ((size_t)snprintf(categories, sizeof categories, "%.*s/__categories/%s", folder, name, leaf ? leaf + 1 : name) <
             sizeof categories &&
         dc_h5_exists(c->h5, categories))
@@ -287,9 +323,28 @@ static dc_h5_type number_type(const dc_h5_column *c)
 static dc_status take_piece(dc_h5_column *c)
 {
     const dc_gidx rows = c->lying ? c->rows : PIECE_ROWS;
-    if (c->piece || c->kind == TEXTS) return DC_OK;
-    const dc_status st = dc_mem_alloc_raw(&c->piece, (size_t)rows, sizeof(int64_t), "column");
+    if (c->piece || (c->kind == TEXTS && !c->field[0])) return DC_OK;
+    const dc_status st = dc_mem_alloc_raw(&c->piece, (size_t)rows, DC_MAX(sizeof(int64_t), c->item), "column");
     return st == DC_OK && c->lying ? dc_h5_read_rows(c->h5, c->values, number_type(c), 0, 1, c->piece) : st;
+}
+
+static dc_status read_numbers(dc_h5_column *c, dc_gidx row, dc_gidx n)
+{
+    if (c->lying) return DC_OK;
+    if (c->field[0]) return dc_h5_read_field(c->h5, c->values, c->field, number_type(c), row, n, c->piece);
+    return dc_h5_read_rows(c->h5, c->values, number_type(c), row, n, c->piece);
+}
+
+static dc_status read_text_field(dc_h5_column *c, dc_gidx row, dc_gidx n, unmasking *u)
+{
+    dc_status st = DC_OK;
+    DC_TRY(dc_h5_read_field(c->h5, c->values, c->field, DC_H5_TEXT, row, n, c->piece));
+    for (dc_gidx i = 0; i < n; i++) {
+        const char *text = (const char *)c->piece + (size_t)i * c->item;
+        DC_TRY(unmask(u, text, strnlen(text, c->item)));
+    }
+out:
+    return st;
 }
 
 static dc_status read_piece(dc_h5_column *c, dc_gidx row, dc_gidx n, dc_h5_text_visitor visit, void *ctx)
@@ -297,8 +352,9 @@ static dc_status read_piece(dc_h5_column *c, dc_gidx row, dc_gidx n, dc_h5_text_
     dc_status st = DC_OK;
     unmasking u = {.masked = c->masked, .visit = visit, .ctx = ctx};
     if (c->masked) DC_TRY(dc_h5_read_rows(c->h5, c->mask, DC_H5_U8, row, n, c->masked));
+    if (c->kind == TEXTS && c->field[0]) return read_text_field(c, row, n, &u);
     if (c->kind == TEXTS) return dc_h5_read_text(c->h5, c->values, row, n, unmask, &u);
-    if (!c->lying) DC_TRY(dc_h5_read_rows(c->h5, c->values, number_type(c), row, n, c->piece));
+    DC_TRY(read_numbers(c, row, n));
     const dc_gidx first = c->lying ? row : 0;
     for (dc_gidx i = 0; i < n; i++)
         DC_TRY(c->kind == FLOATS ? visit_float(c, row + i, ((const double *)c->piece)[first + i], unmask, &u)

@@ -73,6 +73,12 @@ typedef struct {
 /* A dc_h5_text_visitor with dc_h5_lines as ctx. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_h5_add_line(void *lines, const char *text, size_t n);
 
+/* A field of a dataset of records: shape of the dataset, type of the field; and its rows as I64, F64 or, strings of a
+ * fixed length, as they are stored. Errors: DC_ERR_FORMAT (no such field, another type). */
+DC_CHECKED dc_status dc_h5_field_info(dc_h5 *h5, const char *name, const char *field, dc_h5_info *info);
+DC_CHECKED dc_status dc_h5_read_field(dc_h5 *h5, const char *name, const char *field, dc_h5_type type, dc_gidx row,
+                                      dc_gidx n, void *out);
+
 /* 1: reached by hard links alone, 0: missing, -1: by a soft, external or user-defined link. */
 int dc_h5_link_kind(hid_t file, const char *name);
 /* Opens "/" or an object under hard links. The caller drops *object. Errors: DC_ERR_FORMAT. */
