@@ -51,6 +51,9 @@ km() { # P T NAME FILE OPTIONS: k-means into the folder NAME
     shift 4
     run "$p" "$t" kmeans --input.data="$file" --cluster.clusters=3 --run.output="$to" "$@"
 }
+cp vlen.h5 v
+km 1 1 letter v
+expect_exit 0 "a file whose name is one letter"
 root_attr() { $python -c "import h5py, sys; print(repr(h5py.File(sys.argv[1]).attrs[sys.argv[2]]))" "$1" "$2"; }
 names="b'B cell\\nNK\\xc3\\xa4\\nT cell'"
 

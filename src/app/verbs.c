@@ -28,11 +28,11 @@ static const dc_verb table[] = {
      .summary = "labels, confidence and embedding of new rows with the model of a run",
      .details = "The scaling is that of the run. Labels of the input serve for the scores only.\n"
                 "  --label-dataset=/PATH  labels that are not in /y, such as /obs/cell_type\n"
-                "  --rows-per-round=N  rows that a rank holds at a time; by default what fits into 64 MiB\n"},
+                "  --rows-per-round=N     rows that a rank holds at a time; by default what fits into 64 MiB\n"},
     {.name = "convert",
      .arguments = "IN... OUT.h5 [--labels=FILE ...] [--label-column=COLUMN] [--id-column=COLUMN] [--drop-columns=LIST] "
                   "[--header=WORD] [--separator=C] [--decimal=WORD] [--missing=ACTION] [--transpose] [--dataset=/PATH] "
-                  "[--max-input=SIZE] [--force]",
+                  "[--label-dataset=/PATH] [--id-dataset=/PATH] [--image-shape=HxW[xC]] [--max-input=SIZE] [--force]",
      .serial = dc_verb_convert,
      .apart = DC_ERR_DATA,
      .summary = "IDX, CSV, NPY, HDF5 to a data file",
@@ -46,7 +46,10 @@ static const dc_verb table[] = {
                 "  --decimal=WORD           of text: comma or point\n"
                 "  --missing=ACTION         NaN, NA, empty and their like: error (default), drop, mean or value:X\n"
                 "  --transpose              features are in the rows\n"
-                "  --dataset=/PATH          of HDF5 input\n"
+                "  --dataset=/PATH          of HDF5: the matrix\n"
+                "  --label-dataset=/PATH    of HDF5: labels, numbers, texts or a categorical of AnnData\n"
+                "  --id-dataset=/PATH       of HDF5: names of the samples, or none\n"
+                "  --image-shape=HxW[xC]    rows are pictures of this height, width and number of channels\n"
                 "  --max-input=SIZE         refuse inputs that expand beyond this, such as 64GiB (default 1TiB)\n"
                 "  --force                  replace an output that is no HDF5 file\n"},
     {.name = "info",

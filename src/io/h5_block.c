@@ -11,6 +11,7 @@
 #include "h5_private.h"
 
 #include <mpi.h>
+#include <string.h>
 
 #include "comm/comm_mpi.h"
 #include "dcmpi/control.h"
@@ -50,8 +51,11 @@ static dc_status open_all(dc_comm *comm, const char *path, hid_t *file)
     dc_h5_setup();
     const hid_t fapl = dc_h5_access();
     H5Pset_fapl_mpio(fapl, dc_comm_mpi(comm), MPI_INFO_NULL);
+    /* Open MPI 4.1 refuses names of one letter. */
+    char name[DC_PATH_MAX + 2];
+    snprintf(name, sizeof name, "%s%s", strchr(path, '/') ? "" : "./", path);
     dc_watchdog_waits(true);
-    *file = H5Fopen(path, H5F_ACC_RDONLY, fapl);
+    *file = H5Fopen(name, H5F_ACC_RDONLY, fapl);
     dc_watchdog_waits(false);
     if (*file >= 0 && dc_fault(DC_FAULT_H5_OPEN)) *file = -1;
     if (*file < 0) st = DC_FAIL(DC_ERR_IO, "cannot open %s through MPI-IO: %s", path, dc_h5_error());
