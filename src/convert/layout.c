@@ -178,7 +178,10 @@ static void decide_header(dc_layout *y, const facts *first, const facts *next, c
     y->header_by_rule = true;
     y->header = first->numbers == 0 ? first->words > 0 : numbers_are_names(y, first, next, b);
     if (y->header || first->numbers < features || b->lines == 0) return;
-    y->header_in_doubt = !b->grows && first->grows && (counts_up(first) || first->numbers >= MIN_EQUAL_STEPS);
+    if (features == 1)
+        y->header_in_doubt = first->integers && !b->any_integer; /* a series of pandas has the name 0 */
+    else
+        y->header_in_doubt = !b->grows && first->grows && (counts_up(first) || first->numbers >= MIN_EQUAL_STEPS);
 }
 
 /* ---- Column 0 ---------------------------------------------------------------------------------------------------- */

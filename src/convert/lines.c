@@ -50,6 +50,13 @@ static bool is_comment(dc_span line)
     return line.n > 0 && line.p[0] == '#';
 }
 
+/* "sep=;" */
+static bool declares_separator(dc_span line)
+{
+    const bool said = line.n == 5 && memcmp(line.p, "sep=", 4) == 0;
+    return said && (line.p[4] == ';' || line.p[4] == ',' || line.p[4] == '|' || line.p[4] == '\t');
+}
+
 static char separator_of(const dc_lines *l, dc_span line)
 {
     return l->separator == DC_SEPARATOR_UNKNOWN ? dc_cell_separator(line, false) : l->separator;
@@ -94,7 +101,7 @@ dc_status dc_lines_next(dc_lines *l, dc_span *line, bool *found)
         if (st != DC_OK || !*found) return st;
         if (line->n > 0 && line->p[line->n - 1] == '\r') line->n--;
         if (l->line == 1 && line->n >= 3 && memcmp(line->p, "\xEF\xBB\xBF", 3) == 0) line->p += 3, line->n -= 3;
-        if (l->line == 1 && line->n == 5 && memcmp(line->p, "sep=", 4) == 0 && memchr("\t;,|", line->p[4], 4)) {
+        if (l->line == 1 && declares_separator(*line)) {
             l->declared = line->p[4];
             continue;
         }

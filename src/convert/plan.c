@@ -228,9 +228,9 @@ static dc_status plan_input_open(dc_job *j, dc_source *s, int i)
     j->plan[i].file = s->file;
     DC_TRY(check_table_options(j, s));
     if (text) dc_layout_note(&s->text.layout, s->name);
+    DC_TRY(plan_ids(j, s, i));
     DC_TRY(plan_columns(j, s, i));
     DC_TRY(plan_labels(j, s, i));
-    DC_TRY(plan_ids(j, s, i));
     DC_TRY(plan_names(j, s));
     plan_image_shape(j, s, i);
     if (read) DC_TRY(scan_values(j, s));

@@ -27,6 +27,8 @@ convert '0,1,2\n0.5,0.25,1\n1,2,3.5\n' --header=no
 is "$(grep -c NOTE "$out"),$(row_count)" "0,3 x 3" "what the user says needs no NOTE"
 convert '0,1\n3,1\n1,0\n'
 expect_out 'NOTE .*line 1 \(0, 1\) is taken as a row; if it holds names, say --header=yes$' "what cannot be known is a row, and that is said"
+convert '0\n0.5\n0.25\n'
+expect_out 'NOTE .*line 1 \(0\) is taken as a row' "one column"
 convert '400.1,402.5,404,406,408,410,412,414\n1,2,3,2,2,5,6,7\n4,5,6,2,2,3,4,4\n'
 expect_out 'NOTE .*line 1 \(400.1, 402.5, 404, 406, ...\) is taken as a row' "uneven wavelengths"
 convert '0.1,0.2,0.3,?\n0.2,0.1,0.4,1\n0.5,0.2,0.1,2\n' --label-column=last
