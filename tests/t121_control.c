@@ -224,6 +224,44 @@ static void test_shares(void)
     dc_control_destroy(&c);
 }
 
+/* An array that grows is saved with what it holds at that moment, and comes back with its length. */
+static void test_rows(void)
+{
+    saved s;
+    dc_control *c = make(&s, 0, 0, NULL);
+    double room[6] = {1, 2, 3, 4, 5, 6}, elsewhere[8] = {7, 8};
+    double *value = room;
+    size_t n = 1;
+    CHECK_OK(dc_control_keep_rows(c, "rows", DC_STATE_F64, 2, &n, (void *const *)&value, 3));
+    CHECK_OK(dc_control_end_phase(comm, c));
+    CHECK_INT(s.length[0], on_root(2));
+    CHECK_INT(s.first[0], on_root(1));
+    value = elsewhere;
+    n = 4;
+    CHECK_OK(dc_control_end_phase(comm, c));
+    CHECK_INT(s.length[0], on_root(8));
+    CHECK_INT(s.first[0], on_root(7));
+    dc_control_drop(c, &n);
+    CHECK_OK(dc_control_end_phase(comm, c));
+    CHECK_INT(s.n, 0);
+    dc_control_destroy(&c);
+
+    const dc_control_config cfg = {.save = save, .ctx = &s};
+    const dc_state_array waiting[] = {waiting_array("rows", DC_STATE_F64, 6, room),
+                                      waiting_array("odd", DC_STATE_F64, 5, room),
+                                      waiting_array("other", DC_STATE_F32, 4, room)};
+    CHECK_OK(dc_control_create(comm, &c, &cfg, waiting, 3));
+    n = 0;
+    CHECK_OK(dc_control_keep_rows(c, "rows", DC_STATE_F64, 2, &n, (void *const *)&value, 4));
+    CHECK_INT(n, 3);
+    CHECK(memcmp(elsewhere, room, sizeof room) == 0);
+    CHECK_STATUS(dc_control_keep_rows(c, "odd", DC_STATE_F64, 2, &n, (void *const *)&value, 4), DC_ERR_FORMAT);
+    dc_error_clear();
+    CHECK_STATUS(dc_control_keep_rows(c, "other", DC_STATE_F64, 2, &n, (void *const *)&value, 4), DC_ERR_FORMAT);
+    dc_error_clear();
+    dc_control_destroy(&c);
+}
+
 /* ---- Wishes -------------------------------------------------------------------------------------------------------
  */
 
@@ -429,6 +467,7 @@ int main(void)
     test_misfit();
     test_drop();
     test_shares();
+    test_rows();
     test_save_wish();
     test_riding_along();
     test_odd_rank();

@@ -1,5 +1,6 @@
 /* Signals: which count as what, the name and time of the first, that the third SIGINT ends the process, and that a
- * thousand of them leave matrix products and the heap alone. */
+ * thousand of them leave matrix products and the heap alone; those that come before, while they are blocked or ignored,
+ * as job scripts start ranks, count or are harmless. */
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -61,6 +62,63 @@ static int status_of_child(const expectation *e)
     return status;
 }
 
+/* A wish that came before the program could listen. */
+static int take_pending(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    kill(getpid(), SIGUSR1);
+    dc_signals_install();
+    for (int i = 0; i < 5000 && dc_signals_stops() == 0; i++) usleep(1000);
+    return dc_signals_stops() == 1 && strcmp(dc_signals_stop_name(), "SIGUSR1") == 0 ? 0 : 1;
+}
+
+static int take_ignored(void)
+{
+    signal(SIGUSR1, SIG_IGN);
+    dc_signals_install();
+    get_signal(SIGUSR1);
+    return dc_signals_stops() == 1 ? 0 : 1;
+}
+
+/* While another process sends one after the other, there is no moment at which one of them is deadly. */
+static int install_in_a_storm(void)
+{
+    signal(SIGUSR1, SIG_IGN);
+    const pid_t me = getpid(), sender = fork();
+    if (sender == 0) {
+        while (getppid() == me) kill(me, SIGUSR1);
+        _exit(0);
+    }
+    usleep(2000);
+    dc_signals_install();
+    for (int i = 0; i < 5000 && dc_signals_stops() == 0; i++) usleep(100);
+    kill(sender, SIGKILL);
+    waitpid(sender, NULL, 0);
+    return dc_signals_stops() > 0 ? 0 : 1;
+}
+
+static int status_of(int (*what)(void))
+{
+    int status = -1;
+    fflush(stdout);
+    const pid_t child = fork();
+    if (child == 0) _exit(what());
+    waitpid(child, &status, 0);
+    return status;
+}
+
+static void test_before_start(void)
+{
+    CHECK_INT(status_of(take_pending), 0);
+    CHECK_INT(status_of(take_ignored), 0);
+    int deadly = 0;
+    for (int i = 0; i < 40; i++) deadly += status_of(install_in_a_storm) != 0;
+    CHECK_INT(deadly, 0);
+}
+
 enum { M = 200, N = 256, K = 300, SIGNALS = 1000 };
 
 static void send_signals(pid_t to)
@@ -109,6 +167,7 @@ int main(void)
         else
             CHECK_INT(status, 0);
     }
+    test_before_start();
     test_products();
     return check_done();
 }

@@ -206,7 +206,8 @@ static void test_header(void)
                                       "part",   "wall_seconds",   "log_bytes", "metrics_bytes", "libraries"};
     for (size_t i = 0; i < DC_COUNT_OF(all); i++) refuse(without(all[i]), all[i]);
     refuse(with_text("format", "dcmpi-result"), "is no checkpoint: its format is 'dcmpi-result'");
-    refuse(with_number("format_version", 2), "use the newer dcmpi");
+    refuse(with_number("format_version", DC_CKPT_VERSION + 1), "use the newer dcmpi");
+    refuse(with_number("format_version", DC_CKPT_VERSION - 1), "let the dcmpi that wrote it finish the run");
     refuse(with_number("deck", 5), "deck");
     refuse(with_text("step", "five"), "step");
     char text[3000];

@@ -33,8 +33,29 @@ is "$(wc -l <"$out")" 5 "no means in it"
 
 sweep nothing
 expect_exit 2 "no such folder"
-echo '{"result"' >sweep/seed-2/summary.json
-sweep sweep
-expect_exit 6 "a damaged summary"
-expect_err '^sweep\.py: ERROR: sweep/seed-2/summary\.json is damaged' "is named in one line"
+# ---- One damaged run is marked, the others stay
+sweep_marks() { # RUN WORD WARNING WHAT
+    sweep sweep
+    expect_exit 0 "$4"
+    expect_out "^$1 +$2( +-)*\$" "$4: marked in the table"
+    expect_err "^sweep\.py: WARNING: .*$3" "$4: a warning names it"
+    expect_out '^mean +200\.0 +0\.750 +2\.5$' "$4: the others are counted"
+    is "$(grep -c . "$err")" 1 "$4: in one line"
+}
+for text in '{"result"' '' '[]' '{"result": 3}' '{"result": {"stop_reason": "converged", "acc": "x"}}' \
+    '{"result": {"stop_reason": "converged", "iter": NaN}}' "$(printf '%99999s' '' | tr ' ' '[')" "$(printf '{"a": "\377"}')"; do
+    echo "$text" >sweep/seed-2/summary.json
+    sweep_marks seed-2 damaged 'sweep/seed-2/summary\.json is damaged' "a summary that begins with ${text::30}"
+done
+rm sweep/seed-2/summary.json
+mkdir sweep/seed-2/summary.json
+sweep_marks seed-2 damaged 'sweep/seed-2/summary\.json is damaged' "a folder in its place"
+rmdir sweep/seed-2/summary.json
+echo nonsense >sweep/seed-2/run.h5
+sweep_marks seed-2 damaged 'sweep/seed-2/run\.h5 is damaged' "a run.h5 that is none"
+python() { /usr/bin/python3 -c "import h5py; f = h5py.File('sweep/seed-2/run.h5', 'w'); f.attrs['result_hash'] = '0123456789abcdef'"; }
+rm sweep/seed-2/run.h5 && python
+sweep_marks seed-2 no-summary 'sweep/seed-2/summary\.json is missing' "a run.h5 without summary"
+make_run seed-2 '"iter": 5'
+sweep_marks seed-2 no-summary 'sweep/seed-2/summary\.json is of another run\.h5' "a summary of another run.h5"
 done_testing

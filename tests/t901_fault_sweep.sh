@@ -31,6 +31,6 @@ for point in mem.alloc file.stat h5.open h5.read h5.close result.write result.ve
     read -r code < <("$dcmpi" info --faults | awk -F'\t' -v point=$point '$1 == point { print $3 }')
     sweep $point "$code" 0 1 2
 done
-for point in h5.fsync result.reserve; do sweep $point 4 0; done
+for point in h5.fsync result.reserve file.write file.fsync file.rename; do sweep $point 4 0; done
 rerun "the sweep"
 done_testing

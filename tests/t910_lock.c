@@ -310,6 +310,15 @@ static void check_guard(void)
     dc_error_clear();
     write_owner(guard, host, 2147483000, 5);
     CHECK(!is_busy());
+    /* As this version makes it: a link that holds the text. */
+    char text[512];
+    write_owner(guard, host, 2147483000, 5);
+    FILE *f = fopen(guard, "r");
+    text[fread(text, 1, sizeof text - 1, f)] = '\0';
+    fclose(f);
+    unlink(guard);
+    CHECK_INT(symlink(text, guard), 0);
+    CHECK(!is_busy());
     CHECK_INT(count_files(), 0);
 }
 

@@ -30,7 +30,7 @@ ALLOWED = {
 }
 ALLOWED["app"] = set(ALLOWED)
 HEADERS = {
-    "base": "base status mem nameset log rng clock timer threads version signals file fault lock text heartbeat",
+    "base": "base status mem nameset log rng clock timer threads version signals file fault lock text heartbeat queue",
     "comm": "comm part sum shard_tree gradsync control watchdog",
     "io": "h5 h5_column claim",
     "la": "la dla",
@@ -54,7 +54,7 @@ PLACES = {
 }
 
 # Files that are mathematics: they must not see comm.h, not even through another header.
-WITHOUT_COMM = r"src/nn/|src/la/(?!dla)|src/metrics/(scores|hungarian)\.c|src/\w+/\w*_kern\.[ch]"
+WITHOUT_COMM = r"src/nn/|src/la/(?!dla)|src/metrics/(scores|matching)\.c|src/\w+/\w*_kern\.[ch]"
 WITHOUT_COMM_EXCEPT = r"src/comm/"
 
 FAST_MATH = r"fast-math|-Ofast|-funsafe-math|-fassociative-math|-freciprocal-math"

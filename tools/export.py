@@ -7,7 +7,9 @@ usage: export.py RUN.h5 OUT.{h5ad,npy,csv} [--data FILE]
   OUT.h5ad       anndata: X = embedding, obs = label, confidence, class, named by the ids of the rows; uns = centres,
                  scores, names of the columns, provenance
   OUT.npy        embedding [N, L], float32, in input order
-  OUT.csv        id, row, label, confidence, class, z0, z1, ...: the columns that the run has
+  OUT.csv        id, row, label, confidence, class, z0, z1, ...: the columns that the run has. An id or class that begins
+                 with = + - @, a tab or a carriage return gets an apostrophe in front, so that no spreadsheet takes it for
+                 a formula
   --data FILE    the run's data file: adds the true class of each row (csv, h5ad)
 
 Rows and labels count from 0. Needs python3-h5py; .h5ad also python3-anndata. Exit codes are those of dcmpi: 2 usage,
@@ -18,11 +20,12 @@ import csv
 import os
 import sys
 
-import numpy as np
-
-from report_data import DATA, USAGE, DataFile, RunError, as_text, blocks, dataset, open_result, take_ids
+from report_data import DataFile, as_text, blocks, dataset, np, open_result, own_summary, take_ids
 from report_labels import lines_of
+from report_main import DATA, FORMAT, USAGE, RunError, run_tool
 from report_output import check_output, refuse_empty, whole_file
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Columns:
@@ -34,6 +37,9 @@ class Columns:
         self.N, self.K = self.labels.shape[0], self.h5["clusters/size"].shape[0]
         self.embedding = dataset(self.h5, "embedding", 2)
         self.confidence = dataset(self.h5, "confidence", 1)
+        for name, found in (("embedding", self.embedding), ("confidence", self.confidence)):
+            if found is not None and found.shape[0] != self.N:
+                raise RunError(FORMAT, "%s: /%s has %d rows, /labels %d; it is damaged" % (path, name, found.shape[0], self.N))
         labels = as_text(self.h5.attrs.get("label_dataset", "")) or "y"
         self.data = DataFile(data_path, self.N, labels) if data_path else None
         if self.data and self.data.labels is None:
@@ -66,6 +72,11 @@ def write_npy(columns, path):
     out.flush()
 
 
+def as_cell(name):
+    """A name for a table that people open in a spreadsheet."""
+    return "'" + name if name.startswith(FORMULA) else name
+
+
 def write_csv(columns, path):
     """Text, block by block; nine digits give a float32 back exactly."""
     head = ["id"] if columns.ids(0, 0) is not None else []
@@ -78,12 +89,12 @@ def write_csv(columns, path):
         out.writerow(head)
         for lo, hi in blocks(columns.N):
             ids = columns.ids(lo, hi)
-            parts = [] if ids is None else [ids]
+            parts = [] if ids is None else [[as_cell(name) for name in ids]]
             parts += [range(lo, hi), columns.labels[lo:hi].tolist()]
             if columns.confidence is not None:
                 parts.append(["%.9g" % v for v in columns.confidence[lo:hi]])
             if columns.data:
-                parts.append(columns.classes(lo, hi))
+                parts.append([as_cell(name) for name in columns.classes(lo, hi)])
             if columns.embedding is not None:
                 parts += [["%.9g" % v for v in z] for z in columns.embedding[lo:hi].T]
             out.writerows(zip(*parts))
@@ -135,6 +146,9 @@ def export(result, output, data):
     refuse_empty(result=result, output=output, data=data)
     check_output(output, [result, data])
     columns = Columns(result, data)
+    note = own_summary(columns.h5, result)[1]
+    if note:
+        print("export.py: WARNING: %s" % note, file=sys.stderr)
     with whole_file(output) as part:
         WRITERS[kind](columns, part)
     print("wrote %s: %d rows" % (output, columns.N))
@@ -147,11 +161,7 @@ def main():
     parser.add_argument("output", metavar="OUT", help="file to write: .h5ad, .npy or .csv")
     parser.add_argument("--data", metavar="FILE", help="the run's data file: adds the true classes")
     args = parser.parse_args()
-    try:
-        export(args.result, args.output, args.data)
-    except RunError as error:
-        print("export.py: ERROR: %s" % " ".join(str(error).split()), file=sys.stderr)
-        sys.exit(error.code)
+    run_tool(lambda: export(args.result, args.output, args.data))
 
 
 if __name__ == "__main__":

@@ -17,11 +17,11 @@ import os
 import sys
 import warnings
 
-from report_data import USAGE, Run, RunError
+from report_data import Run
+from report_main import BROKEN, USAGE, RunError, described, fail_import, run_tool
 from report_output import check_output, files_of_run, refuse_empty, whole_file
 
 SIZE_MAX = 5_000_000
-BROKEN = (OSError, KeyError, ValueError, IndexError, TypeError, AttributeError, ArithmeticError)
 
 
 def contents(sections):
@@ -45,16 +45,20 @@ def build_sections(run):
         try:
             out[anchor] = make(run)
         except BROKEN as error:
-            print("report.py: WARNING: part '%s' is left out: %s" % (anchor, error), file=sys.stderr)
+            text = " ".join(described(error).split())
+            print("report.py: WARNING: part '%s' is left out: %s" % (anchor, text), file=sys.stderr)
             out[anchor] = page.section(anchor, anchor.capitalize(), page.paragraph(
-                "This part is left out, its data are damaged: %s" % error))
+                "This part is left out, its data are damaged: %s" % text))
     return {anchor: text for anchor, text in out.items() if text}
 
 
 def build(run):
     """The page."""
-    import report_html as page
-    import report_sections as parts
+    try:
+        import report_html as page
+        import report_sections as parts
+    except ImportError as error:
+        fail_import("python3-matplotlib and python3-pil are", error)
     sections = build_sections(run)
     body = "<header>\n%s</header>\n<main>\n%s</main>\n<footer>Made by tools/report.py from run.h5, summary.json and " \
            "log.txt.</footer>\n" % (parts.header(run), "".join(sections.values()))
@@ -101,24 +105,22 @@ def main():
     parser.add_argument("--image-shape", metavar="HxW[xC]", type=image_shape, default=(), help="rows are pictures")
     args = parser.parse_args()
     warnings.simplefilter("ignore")  # missing glyphs and the like: nothing the reader of the page can act on
-    try:
-        refuse_empty(RUNDIR=args.run, data=args.data, output=args.output)
-        output = args.output or os.path.join(args.run, "report.html")
-        check(output, args)
-        run = Run(args.run, args.data, args.image_shape)
-        content = build(run)
-        write(output, content)
-    except RunError as error:
-        sys.exit(fail(error))
+    run_tool(lambda: report(args))
+
+
+def report(args):
+    """The page of a run, written."""
+    refuse_empty(RUNDIR=args.run, data=args.data, output=args.output)
+    output = args.output or os.path.join(args.run, "report.html")
+    check(output, args)
+    run = Run(args.run, args.data, args.image_shape)
+    if run.summary_note:
+        print("report.py: WARNING: %s" % run.summary_note, file=sys.stderr)
+    content = build(run)
+    write(output, content)
     if len(content) > SIZE_MAX:
         print("report.py: WARNING: the page has %.1f MB" % (1e-6 * len(content)), file=sys.stderr)
     print("wrote %s (%.2f MB)" % (output, 1e-6 * len(content)))
-
-
-def fail(error):
-    """The one line of a failure; returns the exit code."""
-    print("report.py: ERROR: %s" % " ".join(str(error).split()), file=sys.stderr)
-    return error.code
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ SIZE = (4.7, 2.9)  # inches of 72 units; the page scales it
 TALL = (4.7, 6.75)  # beside two charts above each other
 NUMBERS_MAX = 15  # rows and columns of a matrix that still shows its counts
 TICKS_MAX = 40  # groups that are named one by one
+BARS_MAX, POINTS_MAX, GROUPS_MAX = 400, 2000, 50  # of a chart; what is more is thinned out, or grey
 IMAGE_SIDE_MAX = 64  # pixels; larger images are averaged down
 GAP = 2  # pixels between images of a strip
 
@@ -96,12 +97,17 @@ def number(value):
     return "{:,.0f}".format(value) if value == int(value) and abs(value) < 1e15 else "{:.4g}".format(value)
 
 
+def thinned(n, most):
+    """Indices of all of n values, or of `most` of them at equal distances, the first and the last included."""
+    return np.arange(n) if n <= most else np.linspace(0, n - 1, most).astype(int)
+
+
 def lines(name, x, series, xlabel, ylabel, log=False, limit=None):
     """Curves over one x. series: [(label, y, colour)]; limit: (value, label) of a horizontal line."""
     axes = new_axes()
-    said = []
+    said, shown = [], thinned(len(x), POINTS_MAX)
     for label, y, colour in series:
-        axes.plot(x, y, color=colour, label=label, marker="o" if len(x) < 3 else None, markersize=4,
+        axes.plot(x[shown], y[shown], color=colour, label=label, marker="o" if len(x) < 3 else None, markersize=4,
                   clip_on=False)
         good = y[np.isfinite(y)]
         said.append("%s goes from %s to %s" % (label, number(good[0]), number(good[-1])) if len(good) else label)
@@ -124,7 +130,9 @@ def lines(name, x, series, xlabel, ylabel, log=False, limit=None):
 def bars(name, values, xlabel, ylabel, alt):
     """One bar per group, in the order of the groups."""
     axes = new_axes()
-    axes.bar(np.arange(len(values)), values, width=0.75 if len(values) <= TICKS_MAX else 1.0, color=BLUE)
+    at = thinned(len(values), BARS_MAX)
+    step = len(values) / max(len(at), 1)
+    axes.bar(at, values[at], width=0.75 if len(values) <= TICKS_MAX else step, color=BLUE)
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: number(v)))
@@ -167,13 +175,19 @@ def matrix(name, counts, shade, row_names, column_names, ylabel, xlabel, alt):
 
 
 def scatter(name, xy, group, names, labels, alt):
-    """Points coloured by group, each group's name at its median. labels: of the two axes."""
+    """Points coloured by group, each group's name at its median; of many groups the largest. labels: of the two axes."""
     axes = new_axes((5.2, 4.5), grid=None)
-    for g in range(len(names)):
+    known = (group >= 0) & (group < len(names))
+    present, count = np.unique(group[known], return_counts=True)
+    coloured = np.sort(present[np.argsort(-count, kind="stable")[:GROUPS_MAX]])
+    rest = xy[known & ~np.isin(group, coloured)]
+    if len(rest):
+        axes.scatter(rest[:, 0], rest[:, 1], s=6, color=MUTED, alpha=0.3, linewidths=0, rasterized=True)
+    for g in coloured:
         mine = xy[group == g]
         axes.scatter(mine[:, 0], mine[:, 1], s=6, color=group_colour(g), alpha=0.65, linewidths=0,
                      marker=MARKERS[g // len(PALETTE) % len(MARKERS)], rasterized=True)
-        if len(mine) and len(names) <= TICKS_MAX:
+        if len(names) <= TICKS_MAX:
             x, y = np.median(mine, axis=0)
             axes.text(x, y, plain(names[g], 12), ha="center", va="center", fontsize=8.5, fontweight="bold", color=INK,
                       bbox={"boxstyle": "round,pad=0.2", "facecolor": PANEL, "edgecolor": MUTED, "linewidth": 0.5,
@@ -185,9 +199,9 @@ def scatter(name, xy, group, names, labels, alt):
 
 def silhouette(name, value, group, K, alt, tall):
     """The sorted silhouettes of each cluster as a band, its mean as a number; above TICKS_MAX clusters only means."""
-    means = np.array([value[group == k].mean() if np.any(group == k) else np.nan for k in range(K)])
     if K > TICKS_MAX:
-        return bars(name, np.nan_to_num(np.sort(means)[::-1]), "clusters, best first", "mean silhouette", alt)
+        means = [value[group == k].mean() for k in np.unique(group)]
+        return bars(name, np.sort(means)[::-1], "clusters, best first", "mean silhouette", alt)
     axes = new_axes(TALL if tall else SIZE, grid="x")
     at, ticks, gap = 0, [], max(1, len(value) // 100)
     for k in range(K):

@@ -7,25 +7,22 @@ import json
 import os
 import re
 
+from report_main import BROKEN, DATA, FORMAT, IO, RunError, described, fail_import
+
 # Results are only read: a lock would fail on read-only and on some parallel file systems.
 os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
-import h5py  # noqa: E402
-import numpy as np  # noqa: E402
+try:
+    import h5py
+    import numpy as np
+except (ImportError, ValueError, AttributeError) as missing:
+    fail_import("python3-h5py and python3-numpy are", missing)
 
 from report_labels import Labels, lines_of  # noqa: E402
 
-USAGE, DATA, IO, FORMAT = 2, 3, 4, 6  # exit codes, as in dcmpi
 SEED = 1  # of every sample
 LOG_TAIL_BYTES = 1 << 22  # a log that grew over many restarts: its end is enough
 BLOCK_ROWS = 1 << 16  # rows in memory at a time
-
-
-class RunError(Exception):
-    """What is wrong with which file, and the exit code."""
-
-    def __init__(self, code, text):
-        super().__init__(text)
-        self.code = code
+CELLS_MAX = 1 << 23  # of a table of classes and clusters: dcmpi writes none that is larger
 
 
 def as_text(value):
@@ -47,10 +44,15 @@ def open_hdf5(path):
         raise RunError(FORMAT, "cannot open %s: %s" % (path, str(error).splitlines()[0])) from error
 
 
+def is_stored(item):
+    """Does the file hold what the shape of a dataset claims? Deflate, the densest filter, saves a factor of 1032."""
+    return item.size * item.dtype.itemsize <= 1032 * item.id.get_storage_size()
+
+
 def is_dataset(h5, name, ndim):
     """Is there a dataset of numbers with this name and dimension?"""
     item = h5.get(name)
-    return isinstance(item, h5py.Dataset) and item.ndim == ndim and item.dtype.kind in "iuf"
+    return isinstance(item, h5py.Dataset) and item.ndim == ndim and item.dtype.kind in "iuf" and is_stored(item)
 
 
 def dataset(h5, name, ndim):
@@ -75,7 +77,7 @@ def open_result(path, formats=("dcmpi-result",)):
 def take_ids(h5, rows, count):
     """Ids of a slice of rows or of few row numbers of a file with `count` rows; None if it has none."""
     ids = h5.get("ids")
-    if not isinstance(ids, h5py.Dataset) or ids.shape != (count,):
+    if not isinstance(ids, h5py.Dataset) or ids.shape != (count,) or not h5py.check_string_dtype(ids.dtype):
         return None
     values = ids[rows] if isinstance(rows, slice) else [ids[row] for row in rows]
     return [as_text(value) for value in values]
@@ -111,9 +113,23 @@ def read_json(path):
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             value = json.load(file)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def own_summary(h5, path):
+    """(summary.json beside a run.h5, "") or ({}, what is wrong with it). Only an output directory has one."""
+    if os.path.basename(path) != "run.h5":
+        return {}, ""
+    name = os.path.join(os.path.dirname(path), "summary.json")
+    summary, own = read_json(name), as_text(h5.attrs.get("result_hash", ""))
+    again = "; the command that made the run, given again, makes it anew"
+    if not summary:
+        return {}, "%s is %s" % (name, "damaged" if os.path.exists(name) else "missing") + again
+    if own and summary.get("result_hash") != own:
+        return {}, "%s is of another run.h5" % name + again
+    return summary, ""
 
 
 def since_last_start(log):
@@ -126,6 +142,12 @@ class DataFile:
     """The rows a run was made from."""
 
     def __init__(self, path, rows, labels="y"):
+        try:
+            self._open(path, rows, labels)
+        except BROKEN as error:
+            raise RunError(DATA, "%s is damaged: %s" % (path, described(error))) from error
+
+    def _open(self, path, rows, labels):
         self.path = path
         self.h5 = open_hdf5(path)
         self.X = dataset(self.h5, "X", 2)
@@ -144,7 +166,7 @@ class DataFile:
 
 
 class Run:
-    """The folder of a run. Attributes that may be None: embedding, confidence, confusion, data."""
+    """The folder of a run. Attributes that may be None: embedding, confidence, outlier, confusion, data."""
 
     def __init__(self, folder, data_path=None, shape=()):
         self.folder = folder
@@ -157,9 +179,9 @@ class Run:
         self.embedding = self._rows("embedding", 2)
         self.confidence = self._rows("confidence", 1)
         self.outlier = self._rows("outlier", 1)
-        confusion = dataset(self.h5, "confusion", 2)
-        self.confusion = None if confusion is None or confusion.shape[1] != self.K else confusion[:]
-        self.summary = read_json(os.path.join(folder, "summary.json"))
+        self.confusion = self._confusion()
+        self._names = None
+        self.summary, self.summary_note = own_summary(self.h5, os.path.join(folder, "run.h5"))
         self.log = since_last_start(read_lines(os.path.join(folder, "log.txt")))
         self.data, self.data_note = self._find_data(data_path)
 
@@ -171,6 +193,11 @@ class Run:
         if not os.path.exists(path) and os.path.exists(path + ".part"):
             raise RunError(FORMAT, "%s is incomplete (run.h5.part); the job is still writing or was killed" % folder)
         return open_result(path)
+
+    def _confusion(self):
+        found = dataset(self.h5, "confusion", 2)
+        fits = found is not None and found.shape[1] == self.K and found.size <= CELLS_MAX
+        return found[:] if fits else None
 
     def _rows(self, name, ndim):
         found = dataset(self.h5, name, ndim)
@@ -188,7 +215,7 @@ class Run:
         for folder in [""] + above:
             try:
                 return DataFile(os.path.join(folder, name), self.N, labels), ""
-            except (RunError, ValueError):
+            except (RunError, *BROKEN):
                 continue
         return None, "The data file %s was not found here; name it with --data." % name
 
@@ -223,11 +250,12 @@ class Run:
 
     def class_names(self):
         """Names of the classes, or their numbers."""
-        count = 0 if self.confusion is None else self.confusion.shape[0]
-        for names in (lines_of(self.h5, "classes"), self.data.classes if self.data else []):
-            if len(names) == count:
-                return [as_text(name) for name in names]
-        return [str(c) for c in range(count)]
+        if self._names is None:
+            count = 0 if self.confusion is None else self.confusion.shape[0]
+            found = [names for names in (lines_of(self.h5, "classes"), self.data.classes if self.data else [])
+                     if len(names) == count]
+            self._names = [as_text(name) for name in found[0]] if found else [str(c) for c in range(count)]
+        return self._names
 
     def truth(self, rows):
         """Classes of some sorted rows as numbers of class_names(), -1 for those without a label; or None."""
@@ -267,15 +295,16 @@ class Run:
             shape = tuple(int(d) for d in np.atleast_1d(self.data.h5.attrs.get("image_shape", ())))
         return shape if len(shape) in (2, 3) and all(d > 0 for d in shape) else None
 
-    def examples(self, kind):
-        """(row numbers [K, m], rows [K, m, D]) of 'nearest' or 'border' members; rows or both may be None."""
-        numbers = dataset(self.h5, "clusters/" + kind, 2)
-        if numbers is None or numbers.shape[0] != self.K:
+    def examples(self, kind, count):
+        """(row numbers [k, m], rows [k, m, D]) of 'nearest' or 'border' members of the first k = min(K, count) clusters;
+        rows or both may be None."""
+        found = dataset(self.h5, "clusters/" + kind, 2)
+        if found is None or found.shape[0] != self.K:
             return None, None
-        numbers = numbers[:]
+        numbers = found[:count]
         stored = dataset(self.h5, "clusters/%s_rows" % kind, 3)
-        if stored is not None and stored.shape[:2] == numbers.shape:
-            return numbers, stored
+        if stored is not None and stored.shape[:2] == found.shape:
+            return numbers, stored[:count]
         if self.data is None:
             return numbers, None
         rows = take_rows(self.data.X, numbers.ravel())

@@ -7,7 +7,7 @@ from report_html import number
 from report_math import Network, majority
 
 BUDGET_BYTES = 3 << 20  # of all sheets, so that the page stays below its 5 MB
-OUTLIERS_MAX = 30
+OUTLIERS_MAX, CARDS_MAX = 30, 500
 
 
 def pixel_range(run, shown):
@@ -63,19 +63,19 @@ class Sheets:
         return self.strip(rows, [True], "Centre of cluster %d as an image" % k)
 
 
-def describe(run, k):
-    """Size and largest class of a cluster."""
+def describe(run, k, classes):
+    """Size and largest class of a cluster. classes: what majority() says, or None."""
     text = number(run.size[k]) + (" row" if run.size[k] == 1 else " rows")
-    if run.confusion is not None and run.size[k]:
-        best, purity = majority(run.confusion)
+    if classes is not None and run.size[k]:
+        best, purity = classes
         text += ", %.0f %% \u201c%s\u201d" % (100 * purity[k], run.class_names()[best[k]][:30])
     return text
 
 
-def card(run, sheets, k, nearest, border):
+def card(run, sheets, k, classes, nearest, border):
     """One cluster."""
     head = '<header>%s<div><h3>Cluster %d</h3><p class="note">%s</p></div></header>\n' % (
-        sheets.centre(k), k, page.esc(describe(run, k)))
+        sheets.centre(k), k, page.esc(describe(run, k, classes)))
     body = "".join(sheets.pair(rows[k], numbers[k], what, k) for (numbers, rows), what in
                    ((nearest, "Nearest"), (border, "Least certain")) if rows is not None)
     return page.Html('<div class="card">%s%s</div>\n' % (head, body))
@@ -84,10 +84,11 @@ def card(run, sheets, k, nearest, border):
 def cards(run, sheets, nearest, border):
     """Cards of the clusters, as many as fit."""
     out = []
-    for k in range(run.K):
+    classes = None if run.confusion is None else majority(run.confusion)
+    for k in range(min(run.K, CARDS_MAX)):
         if sheets.left <= 0:
             break
-        out.append(card(run, sheets, k, nearest, border))
+        out.append(card(run, sheets, k, classes, nearest, border))
     text = page.Html('<div class="cards">\n%s</div>\n' % "".join(out))
     if len(out) < run.K:
         text += page.paragraph("The first %d of %d clusters are shown, so that this page stays small." %
@@ -113,7 +114,7 @@ def images(run):
     shape = run.image_shape()
     if shape is None:
         return ""
-    nearest, border = run.examples("nearest"), run.examples("border")
+    nearest, border = run.examples("nearest", CARDS_MAX), run.examples("border", CARDS_MAX)
     network = Network(run)
     sheets = Sheets(run, shape, network, (nearest[1], border[1]))
     missing = nearest[1] is None and nearest[0] is not None

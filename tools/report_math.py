@@ -28,15 +28,16 @@ def pca(points):
     return xy, np.pad(share, (0, 2 - len(share)))
 
 
-def silhouettes(points, labels, K):
+def silhouettes(points, labels):
     """(b - a) / max(a, b) of every point, with a and b the mean distances to the own and the nearest other cluster.
 
     Rousseeuw (1987). A point alone in its cluster has 0. None if fewer than two clusters have points.
     """
-    member = (labels[:, None] == np.arange(K)).astype(float)
-    count = member.sum(axis=0)
-    if (count > 0).sum() < 2:
+    present, labels = np.unique(labels, return_inverse=True)
+    if len(present) < 2:
         return None
+    member = (labels[:, None] == np.arange(len(present))).astype(float)
+    count = member.sum(axis=0)
     square = (points ** 2).sum(axis=1)
     out = np.zeros(len(points))
     for lo in range(0, len(points), SILHOUETTE_BLOCK):
@@ -46,7 +47,7 @@ def silhouettes(points, labels, K):
         d2[here, lo + here] = 0
         total = np.sqrt(np.maximum(d2, 0)) @ member
         a = total[here, own] / np.maximum(count[own] - 1, 1)
-        mean = np.where(count > 0, total / np.maximum(count, 1), np.inf)
+        mean = total / count
         mean[here, own] = np.inf
         b = mean.min(axis=1)
         out[lo:lo + SILHOUETTE_BLOCK] = np.where(count[own] > 1, (b - a) / np.maximum(np.maximum(a, b), 1e-300), 0)
@@ -111,6 +112,17 @@ def cluster_means(run):
             outliers += np.bincount(label, run.outlier[lo:hi] != 0, run.K).astype(np.int64)
     mean = None if run.confidence is None else np.divide(total, run.size, np.full(run.K, np.nan), where=run.size > 0)
     return mean, None if run.outlier is None else outliers, bins
+
+
+def largest(values, count):
+    """Indices of the largest values, in descending order; of equal ones the first."""
+    return np.argsort(-np.asarray(values), kind="stable")[:count]
+
+
+def means_of(labels, values, K):
+    """Mean of the values of each label [K]; NaN where there are none."""
+    count = np.bincount(labels, minlength=K)
+    return np.divide(np.bincount(labels, values, K), count, np.full(K, np.nan), where=count > 0)
 
 
 def majority(confusion):

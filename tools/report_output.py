@@ -15,7 +15,7 @@ import stat
 import sys
 import time
 
-from report_data import IO, USAGE, RunError
+from report_main import IO, USAGE, RunError
 
 PART = re.compile(r"\.dcmpi-[0-9a-f]{16}\.part")
 OLD_SECONDS = 600  # a lock of another node may not be seen from here; what changed lately may be in use
@@ -94,6 +94,8 @@ def whole_file(output):
         os.replace(part, output)
         sync(folder)
     except OSError as error:
+        if error.errno is None:  # of HDF5: what is read is damaged
+            raise
         raise RunError(IO, "cannot write %s: %s" % (output, error.strerror or error)) from error
     finally:
         if file is not None:

@@ -7,9 +7,10 @@ import report_charts as charts
 import report_html as page
 from report_data import SEED, take_rows
 from report_html import number, optional
-from report_math import PCA_COLUMNS_MAX, cluster_means, majority, pca, silhouettes
+from report_math import PCA_COLUMNS_MAX, cluster_means, largest, majority, means_of, pca, silhouettes
 
-MAP_ROWS, SILHOUETTE_ROWS, TABLE_ROWS, LINES_MAX = 5000, 3000, 200, 50
+MAP_ROWS, SILHOUETTE_ROWS, LINES_MAX = 5000, 3000, 50
+TABLE_ROWS, TOP = 200, 50  # a table of more clusters, or of more classes than TOP, shows the largest TOP of them
 
 STOPS = {
     "converged": "It converged after %s.",
@@ -64,7 +65,10 @@ def sizes_chart(run):
     """Rows per cluster."""
     alt = "Bar chart of rows per cluster: smallest %s, largest %s, mean %s." % (
         number(run.size.min()), number(run.size.max()), number(run.size.mean()))
-    return page.figure(charts.bars("sizes", run.size, "cluster", "rows", alt),
+    sizes, xlabel = run.size, "cluster"
+    if run.K > charts.BARS_MAX:
+        sizes, xlabel = np.sort(run.size)[::-1], "clusters, largest first"
+    return page.figure(charts.bars("sizes", sizes, xlabel, "rows", alt),
                        "Cluster sizes. The mean is %s rows." % number(round(run.size.mean(), 1)))
 
 
@@ -86,7 +90,7 @@ def silhouette_of(run):
     if points is None or not len(rows) or not np.isfinite(points).all():
         return None
     labels = take_rows(run.labels, rows)
-    value = silhouettes(points, labels, run.K)
+    value = silhouettes(points, labels)
     return None if value is None else (value, labels)
 
 
@@ -108,27 +112,27 @@ def sampled(run, n):
     return "all %s rows" % number(n) if n == run.N else "%s rows drawn at random (seed %d)" % (number(n), SEED)
 
 
-def cluster_rows(run, mean, outliers, found):
-    """The table's columns: names, and a row per cluster."""
-    head, columns = ["cluster", "rows", "share"], [range(run.K), [number(s) for s in run.size],
-                                                   [page.share_bar(s / max(run.N, 1)) for s in run.size]]
+def cluster_rows(run, shown, mean, outliers, found):
+    """The table's columns: names, and a row per cluster that is shown."""
+    size = run.size[shown]
+    head, columns = ["cluster", "rows", "share"], [shown, [number(s) for s in size],
+                                                   [page.share_bar(s / max(run.N, 1)) for s in size]]
     if mean is not None:
         head.append("mean confidence")
-        columns.append([optional(v) for v in mean])
+        columns.append([optional(v) for v in mean[shown]])
     if found is not None:
         value, labels = found
         head.append("mean silhouette")
-        columns.append([optional(value[labels == k].mean()) if np.any(labels == k) else "\u2013"
-                        for k in range(run.K)])
+        columns.append([optional(v) for v in means_of(labels, value, run.K)[shown]])
     if run.confusion is not None:
-        best, purity = majority(run.confusion)
+        best, purity = majority(run.confusion[:, shown])
         names = run.class_names()
         head += ["largest class", "its share"]
-        columns += [[names[c][:30] if s else "\u2013" for c, s in zip(best, run.size)], ["%.1f %%" % (100 * p)
-                                                                                   for p in purity]]
+        columns += [[names[c][:30] if s else "\u2013" for c, s in zip(best, size)], ["%.1f %%" % (100 * p)
+                                                                               for p in purity]]
     if outliers is not None:
         head.append("outliers")
-        columns.append([number(v) for v in outliers])
+        columns.append([number(v) for v in outliers[shown]])
     return head, list(zip(*columns))
 
 
@@ -136,11 +140,9 @@ def clusters(run):
     """Sizes, confidence, silhouettes, and the table of clusters."""
     mean, outliers, bins = cluster_means(run)
     found = silhouette_of(run)
-    head, rows = cluster_rows(run, mean, outliers, found)
-    if run.K > TABLE_ROWS:
-        order = np.argsort(-run.size, kind="stable")[:TABLE_ROWS]
-        rows = [rows[k] for k in order]
-    caption = "One row per cluster." if run.K <= TABLE_ROWS else "The %d largest clusters." % TABLE_ROWS
+    shown = np.arange(run.K) if run.K <= TABLE_ROWS else largest(run.size, TOP)
+    head, rows = cluster_rows(run, shown, mean, outliers, found)
+    caption = "One row per cluster." if run.K <= TABLE_ROWS else "The %d largest clusters." % TOP
     body = page.grid(sizes_chart(run), silhouette_chart(run, found, mean is not None and run.K <= charts.TICKS_MAX),
                      confidence_chart(run, mean, bins))
     if outliers is not None:
@@ -162,25 +164,32 @@ def members(run):
 
 
 def confusion(run):
-    """Classes against clusters."""
+    """Classes against clusters; of many the largest."""
     if run.confusion is None or not run.confusion.size:
         return ""
-    best, purity = majority(run.confusion)
-    order = np.lexsort((-run.size, best))
-    counts = run.confusion[:, order]
-    shade = counts / np.maximum(counts.sum(axis=0), 1)
+    best, _ = majority(run.confusion)
+    classes = np.sort(largest(run.confusion.sum(axis=1), TOP))
+    shown = largest(run.size, TOP) if run.K > TOP else np.arange(run.K)
+    order = shown[np.lexsort((-run.size[shown], best[shown]))]
+    counts = run.confusion[np.ix_(classes, order)]
+    shade = counts / np.maximum(run.confusion[:, order].sum(axis=0), 1)
     pure = run.confusion.max(axis=0).sum() / max(run.confusion.sum(), 1)
     alt = ("Matrix of %d classes by %d clusters; on average %.0f %% of a cluster's rows belong to its largest class." %
-           (counts.shape[0], run.K, 100 * pure))
-    picture = charts.matrix("confusion", counts, shade, run.class_names(), [str(k) for k in order], "true class",
-                            "cluster, ordered by its largest class", alt)
+           (run.confusion.shape[0], run.K, 100 * pure))
+    names = run.class_names()
+    picture = charts.matrix("confusion", counts, shade, [names[c] for c in classes], [str(k) for k in order],
+                            "true class", "cluster, ordered by its largest class", alt)
+    caption = "Rows of each true class in each cluster; the colour is the share of the cluster."
+    if len(classes) < len(names) or len(shown) < run.K:
+        caption += " Shown are the %s and %s with the most rows." % (
+            count_of(len(classes), "class", "classes"), count_of(len(shown), "cluster", "clusters"))
     scores = run.metrics()
     text = "The labels were used for this comparison only, never for training. Scores: " + ", ".join(
         "%s %s" % (name, optional(scores[key], "%.4f")) for key, name in
         (("acc", "accuracy"), ("nmi", "NMI (geometric)"), ("nmi_arithmetic", "NMI (arithmetic)"),
          ("ari", "adjusted Rand index")) if key in scores) + "."
     return page.section("confusion", "Clusters and true classes", page.paragraph(text), page.figure(
-        picture, "Rows of each true class in each cluster; the colour is the share of the cluster.", shape="wide"))
+        picture, caption, shape="wide"))
 
 
 def embedding(run):
@@ -283,9 +292,10 @@ def timing_rows(run):
     """Seconds and rates of each section, from summary.json or else from run.h5."""
     if isinstance(run.summary.get("timing"), dict):
         return run.summary["timing"]
-    keys = ("calls", "min_s", "avg_s", "max_s", "slowest_rank")
+    keys = ("calls", "min_s", "avg_s", "max_s", "slowest_rank")  # and two rates, in later versions
     group = run.h5.get("timing", {})
-    return {name: dict(zip(keys, item[:])) for name, item in group.items() if getattr(item, "shape", ()) == (5,)}
+    found = {name: item[:] for name, item in group.items() if getattr(item, "shape", ()) in ((5,), (7,))}
+    return {name: dict(zip(keys, values)) for name, values in found.items() if values[0] > 0}
 
 
 def timing(run):
@@ -318,7 +328,7 @@ def checks(run):
     items = ['<li><span class="%s">%s</span> %s</li>\n' % ("good" if good else "bad", "passed" if good else "FAILED",
                                                         page.esc(name)) for name, good in found.items()]
     body = page.Html('<ul class="checks">\n%s</ul>\n' % "".join(items)) if items else page.paragraph(
-        "This run left no summary.json, so its self-checks are not known.", "note")
+        "This run has no summary.json of its own, so its self-checks are not known.", "note")
     said = [line.split("  ", 1)[-1] for line in run.log if "  WARNING " in line or "  NOTE " in line]
     said = list(dict.fromkeys(said))
     body += page.code("\n".join(said[:LINES_MAX])) if said else page.paragraph(

@@ -45,6 +45,7 @@ devel cmd:clang-format            clang-format            make format, make lint
 devel cmd:clang-tidy              clang-tidy              make lint
 devel cmd:cppcheck                cppcheck                make lint
 devel cmd:shellcheck              shellcheck              make lint
+devel cmd:strace                  strace                  make check-long
 slurm cmd:slurmctld               slurmctld               the virtual cluster
 slurm cmd:slurmd                  slurmd                  the virtual cluster
 slurm cmd:sbatch                  slurm-client            the virtual cluster

@@ -6,12 +6,15 @@ usage: sweep.py DIR [--tsv]
   DIR      folder whose subfolders are output directories of runs
   --tsv    columns separated by tabs, all digits, without means
 
-One line per run, in the order of the numbers in their names, from its summary.json; a run without one is named as
-unfinished. Then mean and standard deviation (of a sample: n - 1) over the finished runs. Exit codes are those of dcmpi:
-2 usage, 3 no runs in DIR, 6 a damaged summary.json.
+One line per run, in the order of the numbers in their names, from its summary.json. A run that has not ended is named as
+unfinished, one whose summary.json is missing, damaged or of another run.h5 as such; a warning says what to do. Then mean
+and standard deviation (of a sample: n - 1) over the others. Exit codes are those of dcmpi: 2 usage, 3 no runs in DIR, 4
+cannot read it.
 """
 import argparse
 import json
+import math
+import os
 import re
 import statistics
 import sys
@@ -36,23 +39,76 @@ def natural(path):
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
 
 
+def is_run(path):
+    """Whether a folder is the output of a run; what may not be looked at is none."""
+    return any(os.path.exists(path / name) for name in ("log.txt", "run.h5"))
+
+
+def stored_hash(path):
+    """What run.h5 calls itself; None if it has no name (version 0.1.0), or without h5py to read it."""
+    try:
+        import h5py
+    except ImportError:
+        return None
+    with h5py.File(path, "r") as h5:
+        found = h5.attrs.get("result_hash")
+    return found.decode("utf-8", "replace") if isinstance(found, bytes) else found
+
+
+def checked_result(summary):
+    """The result in a summary, if it is what the program writes; else ValueError."""
+    result = summary.get("result") if isinstance(summary, dict) else None
+    if not isinstance(result, dict) or not isinstance(result.get("stop_reason"), str):
+        raise ValueError("no result in it")
+    for key in COLUMNS:
+        value = result.get(key)
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        if key != "stop_reason" and value is not None and not is_number:
+            raise ValueError("%s is %.40r" % (key, value))
+    return result
+
+
+def read_run(path):
+    """(result, None) of a run, or (None, (word for the table, what is wrong))."""
+    run, summary = path / "run.h5", path / "summary.json"
+    try:
+        own = stored_hash(run) if os.path.exists(run) else None
+    except (OSError, ValueError, RuntimeError) as error:
+        return None, ("damaged", "%s is damaged: %s" % (run, error))
+    try:
+        found = json.loads(summary.read_text("utf-8"))
+        result = checked_result(found)
+    except FileNotFoundError:
+        return None, ("no-summary", "%s is missing" % summary) if os.path.exists(run) else ("unfinished", None)
+    except (OSError, ValueError, RecursionError) as error:
+        return None, ("damaged", "%s is damaged: %s" % (summary, error))
+    if own and found.get("result_hash") != own:
+        return None, ("no-summary", "%s is of another run.h5" % summary)
+    return result, None
+
+
 def read_runs(folder):
-    """Name -> result of each run below the folder; None for one that has not ended."""
+    """Name -> result of each run below the folder, or the word for why there is none."""
     runs = {}
-    for path in sorted((p for p in folder.iterdir() if (p / "log.txt").exists()), key=natural):
-        summary = path / "summary.json"
-        try:
-            runs[path.name] = json.loads(summary.read_text("utf-8"))["result"] if summary.exists() else None
-        except (ValueError, KeyError, TypeError) as error:
-            raise SweepError(6, "%s is damaged: %s" % (summary, error)) from error
+    for path in sorted(filter(is_run, folder.iterdir()), key=natural):
+        result, wrong = read_run(path)
+        runs[path.name] = result or wrong[0]
+        if wrong and wrong[1]:
+            print("sweep.py: WARNING: %s; the command that made the run, given again, says what is wrong or makes it anew"
+                  % " ".join(wrong[1].split()), file=sys.stderr)
     if not runs:
         raise SweepError(3, "%s has no output directories of runs" % folder)
     return runs
 
 
+def has_result(run):
+    """A run with a result, not the word for why there is none."""
+    return isinstance(run, dict)
+
+
 def cell(result, key, form):
     """Text of one value; a value that a run does not have is a dash."""
-    value = result.get(key)
+    value = result.get(key) if has_result(result) else result if key == "stop_reason" else None
     return "-" if value is None else form % value
 
 
@@ -68,15 +124,15 @@ def print_tsv(runs, keys):
     """Every digit, for other programs."""
     print("\t".join(["run", *keys]))
     for name, result in runs.items():
-        print("\t".join([name] + [cell(result or {"stop_reason": "unfinished"}, key, "%s") for key in keys]))
+        print("\t".join([name] + [cell(result, key, "%s") for key in keys]))
 
 
 def print_table(runs, keys):
     """Aligned columns for readers, with means below."""
     lines = [["run", *keys]]
     for name, result in runs.items():
-        lines.append([name] + [cell(result or {"stop_reason": "unfinished"}, key, COLUMNS[key]) for key in keys])
-    finished = [r for r in runs.values() if r]
+        lines.append([name] + [cell(result, key, COLUMNS[key]) for key in keys])
+    finished = [r for r in runs.values() if has_result(r)]
     if len(finished) > 1:
         for row, label in enumerate(("mean", "deviation")):
             spreads = [spread(finished, key) for key in keys]
@@ -97,8 +153,11 @@ def main():
     try:
         if not args.folder or not Path(args.folder).is_dir():  # Path("") is the current folder
             raise SweepError(2, "'%s' is not a folder" % args.folder)
-        runs = read_runs(Path(args.folder))
-        keys = [key for key in COLUMNS if key == "stop_reason" or any(r and key in r for r in runs.values())]
+        try:
+            runs = read_runs(Path(args.folder))
+        except OSError as error:
+            raise SweepError(4, "cannot read %s: %s" % (args.folder, error.strerror)) from error
+        keys = [key for key in COLUMNS if key == "stop_reason" or any(has_result(r) and key in r for r in runs.values())]
         (print_tsv if args.tsv else print_table)(runs, keys)
     except SweepError as error:
         print("sweep.py: ERROR: %s" % error, file=sys.stderr)

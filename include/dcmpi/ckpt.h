@@ -10,7 +10,8 @@
 #include "dcmpi/clock.h"
 #include "dcmpi/control.h"
 
-enum { DC_CKPT_VERSION = 1 };
+/* 2: histories hold the rows that are there, not those that may come. */
+enum { DC_CKPT_VERSION = 2 };
 
 /* Whose state it is, and where that run was. */
 typedef struct {
@@ -25,6 +26,9 @@ typedef struct {
     int64_t part;                     /* how many times the run was started, this one included */
     double wall_s;                    /* of all parts */
     int64_t log_bytes, metrics_bytes; /* lengths of log.txt and metrics.jsonl */
+    /* What version 0.1.0 did not note; then "" and 0. Hashes as in dc_provenance. */
+    char job[128];
+    uint64_t labels_hash, weights_hash, deck_hash, program_hash;
 } dc_ckpt_header;
 
 typedef struct {
@@ -37,7 +41,7 @@ typedef struct {
  * DC_ERR_IO; the file that was there is then left as it was. */
 DC_CHECKED dc_status dc_ckpt_write(const char *path, const dc_ckpt_header *header, const dc_state_array *array, int n,
                                    size_t *bytes);
-/* Errors: DC_ERR_FORMAT (damaged, no checkpoint, of a newer format, values not finite), DC_ERR_IO, DC_ERR_MEMORY; *out
+/* Errors: DC_ERR_FORMAT (damaged, no checkpoint, of another format, values not finite), DC_ERR_IO, DC_ERR_MEMORY; *out
  * is then empty. */
 DC_CHECKED dc_status dc_ckpt_read(const char *path, dc_ckpt *out);
 void dc_ckpt_release(dc_ckpt *c);

@@ -61,6 +61,8 @@ typedef struct {
  * Errors: DC_ERR_DATA if K > N; DC_ERR_MEMORY. `out` needs no initial value and is empty after an error. */
 DC_CHECKED dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg, dc_kmeans_result *out);
 void dc_kmeans_result_release(dc_kmeans_result *r);
+/* Most memory that dc_kmeans() takes at a time on this rank for rows of width d, the result included. */
+double dc_kmeans_bytes(const dc_part *part, int64_t d, int64_t K, int n_init);
 
 /* label[n]: the nearest of the centres M [K x d] to each row of X [n x d], distances summed from the differences in
  * double, ties to the lowest centre: what a label is, here, in dc_kmeans and in the soft assignment alike. Local,

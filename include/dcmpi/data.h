@@ -54,6 +54,7 @@ typedef struct {
     bool has_labels;
     bool has_ids;
     size_t id_bytes; /* of a stored id, 0: not known before they are read */
+    int64_t C;       /* classes, if the file tells; 0: unknown, or no labels */
 } dc_data_header;
 
 /* Which data, and what the deck says of it beside the file. */
@@ -89,6 +90,9 @@ DC_CHECKED dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx ro
                                      uint64_t seed, int64_t K, dc_dataset **out);
 /* Accepts NULL. */
 void dc_dataset_destroy(dc_dataset **data);
+
+/* Of the dense labels of all rows, whatever the number of ranks; 0 without labels. Collective. */
+uint64_t dc_dataset_hash_labels(dc_comm *comm, const dc_dataset *data);
 
 /* Scaled rows as float: out[i*D + c] = (X[rows[i]][c] - shift[c]) * scale[c] for n local row numbers, in any order and
  * with repeats. Threaded unless called inside a parallel region, where it is safe. */

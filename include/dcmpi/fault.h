@@ -35,6 +35,9 @@
     X(MODEL_FLIP, "model.flip", "all", 5, "one bit of the weights flips")                                              \
     X(RANK_KILL, "rank.kill", "all", 137, "the process is killed at a step")                                           \
     X(RANK_HANG, "rank.hang", "all", 70, "the process sleeps at a step; run.stall_abort ends the job")                 \
+    X(FILE_WRITE, "file.write", "root", 4, "writing config.used.yaml or summary.json")                                 \
+    X(FILE_FSYNC, "file.fsync", "root", 4, "fsync of one of them")                                                     \
+    X(FILE_RENAME, "file.rename", "root", 4, "renaming one of them")                                                   \
     X(CKPT_WRITE, "ckpt.write", "root", 0, "writing a checkpoint")                                                     \
     X(CKPT_FSYNC, "ckpt.fsync", "root", 0, "fsync of a checkpoint")                                                    \
     X(CKPT_RENAME, "ckpt.rename", "root", 0, "renaming a checkpoint")                                                  \

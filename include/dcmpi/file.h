@@ -18,6 +18,10 @@ typedef struct {
  * `path` is what it was, and `path`.part is gone. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_file_replace(const char *path, const dc_file_piece *piece, int n);
 
+/* The last step alone: `part`, which is whole and on disk, gets the name `path`, and the directory is forced to disk.
+ * Errors: DC_ERR_IO. */
+DC_CHECKED dc_status dc_file_publish(const char *part, const char *path);
+
 /* A whole file of at most max_bytes in memory (dc_mem, owned by the caller). Errors: DC_ERR_IO (cannot be read),
  * DC_ERR_FORMAT (no regular file, too large), DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_file_read(const char *path, size_t max_bytes, unsigned char **data, size_t *bytes);

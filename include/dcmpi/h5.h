@@ -51,9 +51,10 @@ DC_CHECKED dc_status dc_h5_close(dc_h5 **h5);
 dc_file_state dc_h5_file_state(const dc_h5 *h5);
 DC_CHECKED dc_status dc_h5_check_unchanged(dc_h5 *h5);
 
-/* Files in memory; closed like all others. `name` is for messages. create: to write into; take: all of it as bytes
+/* Files in memory; closed like all others. `name` is for messages. create: to write about `bytes` bytes into; take: all
+ * of it as bytes
  * (dc_mem, owned by the caller). open: for reading; the bytes are copied. Errors: DC_ERR_FORMAT, DC_ERR_MEMORY. */
-DC_CHECKED dc_status dc_h5_image_create(dc_h5 **out, const char *name);
+DC_CHECKED dc_status dc_h5_image_create(dc_h5 **out, const char *name, size_t bytes);
 DC_CHECKED dc_status dc_h5_image_take(dc_h5 *h5, void **data, size_t *bytes);
 DC_CHECKED dc_status dc_h5_image_open(dc_h5 **out, const char *name, const void *data, size_t bytes);
 
@@ -105,6 +106,9 @@ DC_CHECKED dc_status dc_h5_get_attr_i64(dc_h5 *h5, const char *object, const cha
                                         size_t *n);
 DC_CHECKED dc_status dc_h5_get_attr_f64(dc_h5 *h5, const char *object, const char *attr, double *out, size_t cap,
                                         size_t *n);
+/* Nothing happens to what is not there. Errors: DC_ERR_IO. */
+DC_CHECKED dc_status dc_h5_remove_attr(dc_h5 *h5, const char *object, const char *attr);
+DC_CHECKED dc_status dc_h5_remove(dc_h5 *h5, const char *name);
 /* Calls visit(ctx, full name, info) for each dataset below the root in name order. */
 typedef dc_status (*dc_h5_visitor)(void *ctx, const char *name, const dc_h5_info *info);
 DC_CHECKED dc_status dc_h5_visit(dc_h5 *h5, dc_h5_visitor visit, void *ctx);
@@ -158,6 +162,11 @@ DC_CHECKED dc_status dc_h5_stream_commit(dc_comm *comm, dc_h5_stream **stream, d
 /* Removes path.part; accepts NULL. */
 void dc_h5_stream_abort(dc_comm *comm, dc_h5_stream **stream);
 
+/* Serial: changes a complete result in a copy, path.part, that then takes its place: edit(ctx, h5), checksums of what
+ * it made, result_hash, everything read back, fsync, rename. On any error `path` is what it was and path.part is gone.
+ * Errors: DC_ERR_IO, DC_ERR_FORMAT. */
+DC_CHECKED dc_status dc_h5_revise(const char *path, dc_h5_fill edit, void *ctx);
+
 /* ---- Checksums ----------------------------------------------------------------------------------------------------
  */
 
@@ -170,12 +179,19 @@ uint64_t dc_h5_hash_rows(size_t row_bytes, dc_gidx first, dc_gidx n, const void 
 DC_CHECKED dc_status dc_h5_hash_range(dc_h5 *h5, const char *name, dc_gidx first, dc_gidx n, uint64_t *hash);
 DC_CHECKED dc_status dc_h5_hash_dataset(dc_h5 *h5, const char *name, uint64_t *hash);
 DC_CHECKED dc_status dc_h5_put_hash(dc_h5 *h5, const char *name, uint64_t hash);
-/* The checksum that an attribute holds as 16 hex digits. Errors: DC_ERR_FORMAT (missing, or no checksum). */
+/* An attribute that holds a hash as 16 hex digits. Errors: DC_ERR_IO; DC_ERR_FORMAT (missing, or no hash). */
+DC_CHECKED dc_status dc_h5_put_attr_hash(dc_h5 *h5, const char *object, const char *attr, uint64_t hash);
 DC_CHECKED dc_status dc_h5_get_attr_hash(dc_h5 *h5, const char *object, const char *attr, uint64_t *hash);
 /* The error of a dataset with another checksum than is stored: DC_ERR_FORMAT. */
 DC_CHECKED dc_status dc_h5_fail_hash(const char *path, const char *name, uint64_t found, uint64_t stored);
 /* Compares the attribute with the data. Errors: DC_ERR_FORMAT (no checksum, another one, unreadable). */
 DC_CHECKED dc_status dc_h5_check_hash(dc_h5 *h5, const char *name);
+
+/* Every result has the root attribute `result_hash`: XXH3 of names, shapes and checksums of its datasets and of all
+ * other attributes but `complete`. hash: as the file is now. check: compares it with the attribute; a file without one
+ * (version 0.1.0) is DC_OK. Headers alone are read. Errors: DC_ERR_FORMAT. */
+DC_CHECKED dc_status dc_h5_hash_content(dc_h5 *h5, uint64_t *hash);
+DC_CHECKED dc_status dc_h5_check_content(dc_h5 *h5);
 
 /* Version of the library, "1.10.8". */
 const char *dc_h5_version(void);

@@ -8,6 +8,9 @@
 /* true on the rank that prints; true before MPI starts. */
 void dc_log_set_active(bool on);
 bool dc_log_is_active(void);
+/* Lines are kept in memory from now on, for the file that dc_log_open() names; dc_log_close() without it forgets them.
+ */
+void dc_log_hold(void);
 /* Also append every line to `path` (active rank only). Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_log_open(const char *path);
 void dc_log_close(void);

@@ -26,9 +26,25 @@ size_t dc_mem_peak_bytes(void);
 uint64_t dc_mem_alloc_count(void);
 /* Number of arrays now held. */
 uint64_t dc_mem_live_count(void);
-/* Most physical memory that this process has held at a time, libraries included (0 if unknown). */
+/* Physical memory that this process holds now, and most that it has held at a time; libraries included (0: unknown). */
+size_t dc_mem_resident_bytes(void);
 size_t dc_mem_resident_peak_bytes(void);
-/* Physical memory of this node in bytes that is available now (0 if unknown). */
-size_t dc_mem_available_bytes(void);
+
+/* ---- Memory that is left ----------------------------------------------------------------------------------------- */
+
+enum { DC_MEM_LIMIT_MAX = 512 };
+typedef struct {
+    size_t bytes;                 /* that can still be taken; SIZE_MAX: no limit is known */
+    char limit[DC_MEM_LIMIT_MAX]; /* of what: "on the node", "within ulimit -v"; goes behind "1 GiB is left" */
+} dc_mem_room;
+/* To all processes of the job on this node together: the least of MemAvailable and, for the control group of this
+ * process (version 1 or 2) and all above it, limit minus use. */
+void dc_mem_room_of_node(dc_mem_room *out);
+/* To this process alone: address space (ulimit -v) and data (ulimit -d) that are not mapped yet. */
+void dc_mem_room_of_process(dc_mem_room *out);
+/* To one of `sharers` equal processes on this node, by both. */
+size_t dc_mem_available_bytes(int sharers);
+/* dc_mem_room_of_node() of a machine whose /proc and /sys lie in the folder `root`: for tests. */
+void dc_mem_room_under(const char *root, dc_mem_room *out);
 
 #endif

@@ -3,6 +3,7 @@
 #define DCMPI_REPORT_H
 
 #include "dcmpi/config.h"
+#include "dcmpi/h5.h"
 #include "dcmpi/metrics.h"
 #include "dcmpi/train.h"
 
@@ -30,6 +31,8 @@ typedef struct {
     int memory_rank;                  /* the largest */
     double comm_seconds, comm_bytes;  /* average over ranks */
 } dc_timing;
+/* Of /timing/<section> in run.h5: calls, min_s, avg_s, max_s, slowest_rank, flops_per_s, bytes_per_s. */
+enum { DC_TIMING_COLUMNS = 7 };
 /* Collective; equal on all ranks. */
 DC_CHECKED dc_status dc_timing_collect(dc_comm *comm, const dc_timers *timers, dc_timing *out);
 /* Own work of the rank with these clocks. */
@@ -44,6 +47,7 @@ void dc_timing_print(const dc_timing *t, double peak_flops);
  */
 
 /* Facts about how the run was started. */
+enum { DC_JOB_NAME_MAX = 128 };
 typedef struct {
     char created[DC_ISO_MAX];
     char command_line[DC_PATH_MAX];
@@ -52,10 +56,20 @@ typedef struct {
     const char *deck;      /* effective deck, YAML */
     const char *verb;
     int ranks, threads, nodes;
-    double peak_flops;    /* measured over all ranks */
-    int64_t parts;        /* starts of the run, this one included */
-    double wall_before_s; /* of the starts before this one */
+    double peak_flops;         /* measured over all ranks */
+    int64_t parts;             /* starts of the run, this one included */
+    double wall_before_s;      /* of the starts before this one */
+    char job[DC_JOB_NAME_MAX]; /* of the queue, "" outside of one */
+    /* labels: dc_dataset_hash_labels; weights: dc_model_hash_file of model.weights; 0: there are none */
+    uint64_t labels_hash, weights_hash, deck_hash, program_hash;
 } dc_provenance;
+
+typedef struct {
+    const char *name;
+    bool passed;
+    double value; /* the figure that was judged */
+} dc_self_check;
+enum { DC_SELF_CHECKS_MAX = 8, DC_SELF_CHECK_NAME_MAX = 64 };
 
 enum { DC_RESULT_HISTORIES_MAX = DC_MAX_PAIRS + 2 };
 /* Everything that is written at the end. Borrowed pointers; NULL or 0 where a verb has no such thing. */
@@ -84,19 +98,16 @@ typedef struct {
     double inertia; /* raw k-means; NaN elsewhere */
     bool has_scores;
     dc_scores scores;
-    const int64_t *confusion; /* [C x K] or NULL */
+    const int64_t *confusion; /* [C x K] on rank 0, or NULL */
+    dc_self_check check[DC_SELF_CHECKS_MAX];
+    int n_checks;
+    int64_t checkpoint; /* number of the last one that was there when the run ended; 0: none */
     const dc_timing *timing;
 } dc_result;
 
 /* ---- Self-checks ---------------------------------------------------------------------------------------------------
  */
 
-typedef struct {
-    const char *name;
-    bool passed;
-    double value; /* the figure that was judged */
-} dc_self_check;
-enum { DC_SELF_CHECKS_MAX = 8 };
 /* Judges a finished run: sizes sum to N, finite weights, and, with a soft assignment, replicas, rows of q and p, sum of
  * f. Local, global values in. Returns the number of checks. */
 int dc_self_checks(const dc_result *r, const dc_refresh *last, dc_self_check out[DC_SELF_CHECKS_MAX]);
@@ -105,12 +116,35 @@ void dc_self_checks_print(const dc_self_check *checks, int n);
 
 /* ---- Files ------------------------------------------------------------------------------------------ */
 
-/* Collective: writes run.h5 by the safe sequence of h5.h. */
-DC_CHECKED dc_status dc_result_write(dc_comm *comm, const char *path, const dc_result *r);
-/* Rank 0's part: summary.json. Errors: DC_ERR_IO. */
-DC_CHECKED dc_status dc_result_summary(const char *path, const dc_result *r, const dc_self_check *checks, int n_checks);
+/* Collective: writes run.h5 by the safe sequence of h5.h, with the clocks as they are when all rows are written;
+ * *timing gets them, and r->timing points to it. */
+DC_CHECKED dc_status dc_result_write(dc_comm *comm, const char *path, dc_result *r, dc_timers *timers,
+                                     dc_timing *timing);
+/* Serial: the scores (none if r has none) and the hash of the labels of r take the place of those in `path`. All else
+ * stays; h5.h says how. Of r only K, cfg, from, what data says of labels, scores and confusion are used. */
+DC_CHECKED dc_status dc_result_rescore(const char *path, dc_result *r);
+
+/* What the RESULT line and summary.json tell, read from run.h5. NaN: run.h5 does not tell. */
+typedef struct {
+    bool converged;
+    int64_t iterations, K, empty;
+    double delta, inertia, acc, nmi, ari, wall_s;
+    int64_t unlabelled; /* rows without a label */
+    bool names_itself;  /* run.h5 has a result_hash; version 0.1.0 made none */
+    uint64_t result_hash;
+    char *summary; /* [summary_bytes] text of summary.json, owned */
+    size_t summary_bytes;
+} dc_outcome;
+/* Serial. Errors: those of dc_h5_open, DC_ERR_FORMAT, DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_outcome_read(const char *run_h5, dc_outcome *out);
+void dc_outcome_release(dc_outcome *o);
 /* The RESULT line, without "RESULT  ". */
-void dc_result_line(const dc_result *r, char *out, size_t cap);
+void dc_outcome_line(const dc_outcome *o, char *out, size_t cap);
+enum { DC_SUMMARY_MAX = 1 << 20 };
+/* NULL: the summary.json at `path` is whole and of this run.h5; else what it is: "missing", "empty", "not whole" ... */
+const char *dc_summary_state(const char *path, const dc_outcome *o);
+/* By .part and rename. Errors: DC_ERR_IO. */
+DC_CHECKED dc_status dc_summary_write(const char *path, const dc_outcome *o);
 
 /* ---- JSON
  * ------------------------------------------------------------------------------------------------------------ */

@@ -17,6 +17,8 @@ typedef struct dc_sum dc_sum;
  * ranks. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_sum_create(dc_sum **out, const dc_part *part, size_t m);
 void dc_sum_destroy(dc_sum **sum);
+/* Memory that dc_sum_create() would take. */
+double dc_sum_bytes(const dc_part *part, size_t m);
 /* Forget everything that was pushed. */
 void dc_sum_reset(dc_sum *sum);
 /* Add the partial of the next block; leaf[m] is copied. Local; call for this rank's blocks in order, all of them,

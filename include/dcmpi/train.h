@@ -28,7 +28,8 @@ const char *dc_stop_name(dc_stop s);
  */
 
 enum { DC_HISTORY_COLUMNS_MAX = 8 };
-/* A table of doubles, one row per epoch or refresh; rank 0 keeps it, every rank may append. */
+/* A table of doubles, one row per epoch or refresh, the same on all ranks. It grows with its rows: a phase may be
+ * allowed more of them than any memory holds. */
 typedef struct {
     const char *phase;
     int n_columns;
@@ -38,16 +39,19 @@ typedef struct {
     int64_t step, total; /* steps of the phase that are done, and its length; 0 of 0 before it starts */
     dc_control *control; /* whose state it is part of, or NULL */
 } dc_history;
-DC_CHECKED dc_status dc_history_create(dc_history *h, const char *phase, int n_columns, const char *const *columns,
-                                       size_t capacity);
+/* An empty one. `phase` and the names are static text. */
+void dc_history_init(dc_history *h, const char *phase, int n_columns, const char *const *columns);
 /* Makes records and step part of the run's state, until release. If the run continues and its checkpoint knows the
- * phase, they are as they were there. */
+ * phase, they are as they were there. Local. Errors: DC_ERR_MEMORY, DC_ERR_FORMAT. */
 DC_CHECKED dc_status dc_history_keep(dc_history *h, dc_control *c);
 /* The whole history of a phase that was finished before the run's checkpoint: *finished, and *h is made. Else nothing
  * happens. */
 DC_CHECKED dc_status dc_history_recall(dc_history *h, dc_control *c, const char *phase, int n_columns,
                                        const char *const *columns, bool *finished);
-void dc_history_add(dc_history *h, const double *row);
+/* Whether it has the n records and the length that its step wants: a checkpoint may be odd. Errors: DC_ERR_FORMAT. */
+DC_CHECKED dc_status dc_history_check(const dc_history *h, size_t n, int64_t total);
+/* Appends row[n_columns]. Collective: memory doubles when it is full, on all ranks or on none (DC_ERR_MEMORY). */
+DC_CHECKED dc_status dc_history_add(dc_comm *comm, dc_history *h, const double *row);
 void dc_history_release(dc_history *h);
 
 /* Progress: decides when a line is due (log_interval, growing to 5 min) and appends every record to metrics.jsonl. */
@@ -59,6 +63,8 @@ typedef struct {
     bool warned;                                   /* that it cannot be written */
 } dc_progress;
 DC_CHECKED dc_status dc_progress_open(dc_progress *p, const char *jsonl_path, double interval_s);
+/* The records go to this file from now on. */
+DC_CHECKED dc_status dc_progress_reopen(dc_progress *p, const char *jsonl_path);
 void dc_progress_close(dc_progress *p);
 /* Length of metrics.jsonl now; 0 without one, INT64_MAX if the disk does not take it. */
 int64_t dc_progress_bytes(const dc_progress *p);
@@ -100,11 +106,13 @@ DC_CHECKED dc_status dc_model_check_replicas(dc_comm *comm, const dc_model *m);
 
 /* Serial: weights under /model. */
 DC_CHECKED dc_status dc_model_save(dc_h5 *h5, const dc_net *net, const float *value);
-/* Collective: rank 0 reads /model of `path`, all ranks get the weights. `scaling_shift/scale` of that file are compared
- * with the data's: a difference is a WARNING. Errors: DC_ERR_FORMAT (no model, other widths), DC_ERR_IO. */
+/* Collective: rank 0 reads /model of `path`, all ranks get the weights. Errors: DC_ERR_FORMAT (no model, other widths),
+ * DC_ERR_USAGE (other activations; another scaling than the data's), DC_ERR_IO. */
 DC_CHECKED dc_status dc_model_load(dc_comm *comm, const char *path, dc_model *m);
-/* Local: whether `path` has weights for this network, by their shapes. Errors: as dc_model_load. */
-DC_CHECKED dc_status dc_model_check_file(const char *path, const dc_net *net);
+/* Local: whether `path` has weights for this network and these data (NULL: not known yet). Errors: as dc_model_load. */
+DC_CHECKED dc_status dc_model_check_file(const char *path, const dc_net *net, const dc_dataset *data);
+/* Local: of all arrays under /model, their names and values; 0 without any. Errors: DC_ERR_FORMAT, DC_ERR_IO. */
+DC_CHECKED dc_status dc_model_hash_file(const char *path, uint64_t *hash);
 
 /* ---- Phases
  * ---------------------------------------------------------------------------------------------------------- */

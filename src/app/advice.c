@@ -76,6 +76,15 @@ void dc_advise_batch(int64_t batch, int ranks, char *out, size_t cap)
         (long long)batch, ranks, rows);
 }
 
+void dc_advise_labels(const char *source, int64_t rows, int64_t classes, char *out, size_t cap)
+{
+    out[0] = '\0';
+    if (classes <= 2 || 2 * classes <= rows) return;
+    snprintf(out, cap,
+             "%s: %lld different labels in %lld rows: are they identifiers? They score the result and do nothing else",
+             source, (long long)classes, (long long)rows);
+}
+
 double dc_shm_free_bytes(void)
 {
     struct statvfs s;

@@ -13,6 +13,8 @@ void dc_advise_blas(char *out, size_t cap);
 void dc_advise_shards(int shards, int ranks, char *out, size_t cap);
 /* Too few rows of a batch for each rank: one line, or "". Local. */
 void dc_advise_batch(int64_t batch, int ranks, char *out, size_t cap);
+/* Labels of which there are about as many as rows: one line, or "". Local. */
+void dc_advise_labels(const char *source, int64_t rows, int64_t classes, char *out, size_t cap);
 /* Free bytes in /dev/shm of this node, -1 if unknown. Local. */
 double dc_shm_free_bytes(void);
 /* Too little of it for the ranks of this node: one line, or "". Local. */

@@ -1,44 +1,63 @@
 /* Memory and disk of a run before it starts, from the header of the data and the deck alone: the rank with most rows,
- * in the phase that needs most. Counted is what grows with the data, the network, the batch or the ranks; of
- * checkpoints being written, the arrays that are made whole and two images of the file. */
+ * at the moment that needs most. A run is a list of moments; what is counted in each is what grows with the data, the
+ * network, the batch, the clusters or the ranks. On rank 0 a checkpoint comes on top: the arrays of which each rank
+ * has a share, made whole, and two images of the file. */
 #include <math.h>
 #include <string.h>
 
 #include "dcmpi/mem.h"
+#include "dcmpi/metrics.h"
+#include "estimate_step.h"
 #include "job.h"
 
-/* Program and libraries of one rank at work. */
-static const double BASE_BYTES = 48 << 20;
-/* Arrays of a checkpoint that are as long as the weights: these, two moments, the weights at a refresh. */
-static const double CHECKPOINT_ARRAYS = 4;
+/* What libraries take once they work: kernels that oneDNN makes, HDF5, the code that is read in. */
+static const double LIBRARY_BYTES = 14 << 20;
+/* Pieces in which files are written and read back; what an image of a file holds beside its values. */
+static const double PIECE_BYTES = 4 << 20, HEADERS_BYTES = 1 << 20;
+/* Buffers of MPI and what the C library rounds up, of all that we take. */
+static const double SLACK = 0.03;
+/* Where the header does not tell. */
+static const int64_t CLASSES_UNKNOWN = 1000;
 
 typedef struct {
     const dc_config *cfg;
+    const dc_data_header *head;
     dc_part part; /* of the last rank, which holds as many shards as any other */
-    int64_t D;
+    double n, D, K, L;
+    int64_t C;
     int ranks_here, threads;
-    bool has_net;
 } problem;
 
-/* Layers that are trained together. */
+/* What is held at some point, in bytes, beside program and data. */
 typedef struct {
-    int n; /* layers */
-    int64_t width[2 * (DC_LIST_MAX + 1) + 1];
-    int64_t batch;
-    const dc_opt_config *opt;
-    bool noisy;
-} phase;
+    double model; /* parameters, gradient, moments */
+    double work;
+    double root; /* more on rank 0 */
+} moment;
 
-static bool strict(const problem *p)
+static void take(dc_estimate *out, moment m)
 {
-    return p->cfg->parallel.reproducible == DC_REPRODUCIBLE_STRICT;
+    m.work += SLACK * (m.model + m.work);
+    const double all = m.model + m.work;
+    out->root_bytes = fmax(out->root_bytes, all + (1 + SLACK) * m.root);
+    if (all <= out->model_bytes + out->work_bytes) return;
+    out->model_bytes = m.model;
+    out->work_bytes = m.work;
 }
+
+/* Rank 0 while it saves: `whole` bytes of arrays that all ranks hold, `shared` of those that must be gathered. */
+static double checkpoint(double whole, double shared)
+{
+    return shared + 2 * (whole + shared + HEADERS_BYTES);
+}
+
+/* ---- Layers ------------------------------------------------------------------------------------------------------ */
 
 /* Width behind encoder layer l; that of the data for l = 0. */
 static int64_t encoder_width(const problem *p, int l)
 {
     const dc_int_list *hidden = &p->cfg->model.hidden;
-    return l == 0 ? p->D : l <= hidden->n ? hidden->v[l - 1] : p->cfg->model.latent;
+    return l == 0 ? p->head->D : l <= hidden->n ? hidden->v[l - 1] : p->cfg->model.latent;
 }
 
 static int encoder_layers(const problem *p)
@@ -47,147 +66,174 @@ static int encoder_layers(const problem *p)
 }
 
 /* Encoder layers from `first` on, `n` of them, and their mirrors, if wanted. */
-static phase take_layers(const problem *p, int first, int n, bool mirrored)
+static dc_step_layers layers(const problem *p, int first, int n, bool mirrored, int64_t batch, const dc_opt_config *opt)
 {
-    phase f = {.n = mirrored ? 2 * n : n};
+    dc_step_layers f = {.n = mirrored ? 2 * n : n,
+                        .batch = DC_MIN(batch, p->head->N),
+                        .opt = opt,
+                        .strict = p->cfg->parallel.reproducible == DC_REPRODUCIBLE_STRICT,
+                        .gather_rows = p->cfg->parallel.gather_rows};
     for (int l = 0; l <= f.n; l++) f.width[l] = encoder_width(p, first + (l <= n ? l : 2 * n - l));
     return f;
 }
 
-/* ---- Floats --------------------------------------------------------------------------------------------------------
- */
-
-static double sum_widths(const phase *f, int from, int to)
+static dc_step_layers whole_net(const problem *p)
 {
-    double sum = 0;
-    for (int l = from; l < to; l++) sum += (double)f->width[l];
-    return sum;
+    return layers(p, 0, encoder_layers(p), true, p->cfg->pretrain.batch, &p->cfg->pretrain.opt);
 }
 
-static double params_of(const phase *f)
+/* ---- Moments ----------------------------------------------------------------------------------------------------- */
+
+/* Statistics of the columns; labels as they are stored. */
+static moment loading(const problem *p)
 {
-    double sum = 0;
-    for (int l = 0; l < f->n; l++) sum += (double)(f->width[l] + 1) * (double)f->width[l + 1];
-    return sum;
+    const double audit = 8 * p->D * (3 * p->threads + 3) + dc_sum_bytes(&p->part, (size_t)p->head->D + 1);
+    return (moment){.work = audit + (p->head->has_labels ? 8 * p->n : 0)};
 }
 
-/* Weights of the largest layer but the first: transposed for the backward pass. */
-static double transposed_floats(const phase *f)
+static double kmeans_bytes(const problem *p, int64_t width)
 {
-    double largest = 0;
-    for (int l = 1; l < f->n; l++) largest = fmax(largest, (double)f->width[l] * (double)f->width[l + 1]);
-    return largest;
+    return dc_kmeans_bytes(&p->part, width, p->cfg->cluster.clusters, dc_int(p->cfg->cluster.n_init));
 }
 
-static double moments(const phase *f)
+static moment raw_kmeans(const problem *p)
 {
-    return f->opt->kind == DC_OPT_ADAM ? 2 : 1;
+    return (moment){.work = kmeans_bytes(p, p->head->D),
+                    .root = checkpoint(4 * (double)p->cfg->cluster.n_init * p->K * p->D, 0)};
 }
 
-/* Gradient and moments, where they are updated. */
-static double state_floats(const problem *p, const phase *f)
+/* Training of the whole autoencoder, or, within `stack` floats of parameters, of a pair of its layers. */
+static moment pretraining(const problem *p, const dc_step_layers *f, double stack, double cache)
 {
-    return (1 + moments(f)) * params_of(f) / (strict(p) ? p->part.P : 1);
-}
-
-/* Subtrees that the shards of ranks [first, last) make up. */
-static double count_roots(const dc_part *part, int first, int last)
-{
-    int n = 0;
-    for (int r = first; r < last; r++) {
-        const int end = dc_part_rank_shard(part, r + 1);
-        for (int s = dc_part_rank_shard(part, r); s < end; s += dc_part_root_size(s, end)) n++;
-    }
-    return n;
-}
-
-/* What the ranks exchange for the gradient: gradient.h. */
-static double exchange_floats(const problem *p, const phase *f, double rows)
-{
-    const dc_part *part = &p->part;
-    const double P = part->P, inputs = sum_widths(f, 0, f->n), outputs = sum_widths(f, 1, f->n + 1);
-    if (f->batch > p->cfg->parallel.gather_rows) {
-        const double own = count_roots(part, part->rank, part->P), all = count_roots(part, 0, part->P);
-        return P == 1 ? 0 : params_of(f) * (2 * own + all / P);
-    }
-    return P == 1 ? 0 : (double)f->batch * (inputs + outputs + inputs / P) + rows * inputs;
-}
-
-static double step_floats(const problem *p, const phase *f)
-{
-    const double shards = p->part.shard_hi - p->part.shard_lo, per_shard = ceil((double)f->batch / p->part.V);
-    const double rows = fmin((double)f->batch, shards * per_shard), noise = f->noisy ? 2 * (double)f->width[0] : 0;
-    const double activations = sum_widths(f, 0, f->n + 1) + noise, deltas = sum_widths(f, 1, f->n + 1);
-    if (!strict(p)) return rows * (activations + deltas);
-    return (rows + 2 * DC_ROW_TILE) * (activations + deltas) + transposed_floats(f) + exchange_floats(p, f, rows);
-}
-
-/* ---- Phases --------------------------------------------------------------------------------------------------------
- */
-
-/* Work and model of the phase that needs most so far; `beside`: floats that are held all the time. */
-static void take_phase(const problem *p, const phase *f, double beside, double model, dc_estimate *out)
-{
-    const double state = 4 * (model + state_floats(p, f)), work = 4 * (step_floats(p, f) + beside);
-    if (state + work <= out->model_bytes + out->work_bytes) return;
-    out->model_bytes = state;
-    out->work_bytes = work;
+    const double params = dc_step_params(f), pair = stack > params ? params : 0;
+    return (moment){.model = 4 * (stack + pair + dc_step_state(f, &p->part)),
+                    .work = 4 * (dc_step_buffers(f, &p->part) + dc_step_activations(f, &p->part) + cache),
+                    .root = checkpoint(4 * (stack + pair), 4 * dc_step_moments(f) * params)};
 }
 
 /* Outputs of frozen layers that are kept for a pair. */
 static double cache_floats(const problem *p, int pair)
 {
-    const double all = (double)dc_part_rows(&p->part) * (double)encoder_width(p, pair);
+    const double all = p->n * (double)encoder_width(p, pair);
     return pair == 0 || 4 * all > (double)dc_job_cache_bytes(p->ranks_here) ? 0 : all;
 }
 
-static void take_pairs(const problem *p, double values, dc_estimate *out)
+static void take_pretraining(const problem *p, dc_estimate *out)
 {
-    for (int l = 0; l < encoder_layers(p); l++) {
-        phase pair = take_layers(p, l, 1, true);
-        pair.batch = p->cfg->pretrain.batch;
-        pair.opt = &p->cfg->pretrain.opt;
+    const dc_config *cfg = p->cfg;
+    const dc_step_layers stack = whole_net(p);
+    const double params = dc_step_params(&stack);
+    for (int l = 0; cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE && l < encoder_layers(p); l++) {
+        dc_step_layers pair = layers(p, l, 1, true, cfg->pretrain.batch, &cfg->pretrain.opt);
         pair.noisy = true;
-        take_phase(p, &pair, cache_floats(p, l), values + params_of(&pair), out);
+        take(out, pretraining(p, &pair, params, cache_floats(p, l)));
     }
+    if (cfg->pretrain.mode != DC_PRETRAIN_NONE) take(out, pretraining(p, &stack, params, 0));
 }
 
-/* Labels, confidence, q and target, embedding, and, while seeding, distances of all restarts. */
-static double cluster_floats(const problem *p)
+/* Embedding, labels, confidence, q. */
+static double result_floats(const problem *p)
 {
-    const double K = (double)p->cfg->cluster.clusters, L = p->has_net ? (double)p->cfg->model.latent : 0;
-    return (double)dc_part_rows(&p->part) * (4 + L + (p->has_net ? 2 * K : 0) + 2 * (double)p->cfg->cluster.n_init);
+    return p->n * (p->L + 2 + p->K);
 }
 
-static double tile_floats(const problem *p)
+/* All that the clustering phase holds but what is made for a step: results, target, tiles of the embedding, the
+ * parameters at a refresh, centres and their gradient. */
+static double cluster_floats(const problem *p, double params)
 {
-    const phase encoder = take_layers(p, 0, encoder_layers(p), false);
-    return (double)p->threads * (double)dc_embed_tile_rows(&p->part) * sum_widths(&encoder, 0, encoder.n + 1);
+    const dc_step_layers encoder = layers(p, 0, encoder_layers(p), false, 1, NULL);
+    const double tiles = p->threads * (double)dc_embed_tile_rows(&p->part) * dc_step_widths(&encoder, 0, encoder.n + 1);
+    return result_floats(p) + p->n * p->K + tiles + params + 2 * p->K * p->L;
 }
 
-static void take_training(const problem *p, dc_estimate *out)
+/* Lists of the surest and least sure rows, of all ranks at once, and those rows as long as they are small. */
+static double example_bytes(const problem *p)
+{
+    const double count = p->K * (double)p->cfg->output.examples;
+    const double rows = count * p->D * (double)dc_dtype_bytes(p->head->dtype);
+    return count * (16 * (1 + p->part.P) + 16) + (rows <= DC_EXAMPLE_ROWS_MAX_BYTES ? 3 * rows : 0);
+}
+
+/* Rows of a result at hand, and their scores. */
+static moment scoring(const problem *p, double model, double rows)
+{
+    if (p->C == 0) return (moment){.model = model, .work = rows};
+    return (moment){.model = model,
+                    .work = rows + dc_counts_bytes((int64_t)p->n, p->cfg->cluster.clusters, p->C),
+                    .root = dc_scores_bytes(p->head->N, p->cfg->cluster.clusters, p->C)};
+}
+
+/* First centres, steps, and what is left of them for the result. */
+static void take_clustering(const problem *p, dc_estimate *out)
 {
     const dc_config *cfg = p->cfg;
     const dc_method *method = dc_method_find(cfg->cluster.method);
-    phase stack = take_layers(p, 0, encoder_layers(p), true);
-    const double values = params_of(&stack), beside = cluster_floats(p) + tile_floats(p);
-    out->model_bytes = 4 * 2 * values; /* while room is made for the centres */
-    out->work_bytes = 4 * beside;
-    stack.batch = cfg->pretrain.batch;
-    stack.opt = &cfg->pretrain.opt;
-    if (cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE) take_pairs(p, values, out);
-    if (cfg->pretrain.mode != DC_PRETRAIN_NONE) take_phase(p, &stack, 0, values, out);
-    if (!method || !(method->flags & DC_METHOD_TRAINS)) return;
-    phase last = take_layers(p, 0, encoder_layers(p), (method->flags & DC_METHOD_RECONSTRUCTS) != 0);
-    last.batch = cfg->cluster.batch;
-    last.opt = &cfg->cluster.opt;
-    take_phase(p, &last, beside, 2 * values, out); /* a copy of the last refresh */
-    out->root_bytes = 4 * values * (moments(&last) + 2 * CHECKPOINT_ARRAYS);
+    const unsigned flags = method ? method->flags : 0;
+    const bool trains = flags & DC_METHOD_TRAINS, again = cfg->cluster.final_kmeans;
+    const dc_step_layers stack = whole_net(p), f = layers(p, 0, encoder_layers(p), flags & DC_METHOD_RECONSTRUCTS,
+                                                          cfg->cluster.batch, &cfg->cluster.opt);
+    const double params = dc_step_params(&stack), centers = p->K * p->L;
+    const double state = trains ? dc_step_state(&f, &p->part) : 0;
+    const double activations = trains ? dc_step_activations(&f, &p->part) : 0;
+    const double held = cluster_floats(p, params) + (trains ? dc_step_buffers(&f, &p->part) : 0);
+    const double saved = 4 * (2 * params + centers), shared = trains ? 4 * dc_step_moments(&f) * params : 0;
+    take(out, (moment){.model = 8 * params}); /* while room is made for the centres */
+    take(out, (moment){.model = 4 * (params + (again ? state : 0)),
+                       .work = 4 * (held + (again ? activations : 0)) + kmeans_bytes(p, cfg->model.latent),
+                       .root = checkpoint(saved + 4 * (double)cfg->cluster.n_init * centers, shared)});
+    take(out, (moment){.model = 4 * (params + state),
+                       .work = 4 * (held + activations) + dc_sum_bytes(&p->part, 2 * (size_t)p->K + 1),
+                       .root = checkpoint(saved, shared)});
+    /* The trainer gives its memory back, the parameters stay. */
+    take(out, (moment){.model = 4 * (params + state), .work = 4 * result_floats(p) + example_bytes(p) + PIECE_BYTES});
+    take(out, scoring(p, 4 * (params + state), 4 * result_floats(p)));
 }
+
+/* ---- Disk -------------------------------------------------------------------------------------------------------- */
+
+static double disk_bytes(const problem *p, bool has_net)
+{
+    const dc_config *cfg = p->cfg;
+    const dc_step_layers stack = whole_net(p);
+    const double N = (double)p->head->N, params = has_net ? dc_step_params(&stack) : 0, width = has_net ? p->L : p->D;
+    const double row = 4 + (has_net ? 4 + (cfg->output.embedding ? 4 * p->L : 0) : 0) +
+                       (has_net && cfg->output.q == DC_Q_FULL ? 4 * p->K : 0);
+    const double centers = p->K * width, restarts = (double)cfg->cluster.n_init * centers;
+    /* Weights, those at a refresh, two moments; or the centres of all restarts. */
+    const double saved = 4 * (has_net ? 4 * params : 0) + 4 * restarts;
+    const double table = dc_counts_has_table(cfg->cluster.clusters, p->C) ? 8 * p->K * (double)p->C : 0;
+    return N * row + 4 * (params + centers) + table + (double)(cfg->checkpoint.keep + 1) * saved;
+}
+
+/* ---- All of it --------------------------------------------------------------------------------------------------- */
 
 size_t dc_job_cache_bytes(int ranks_here)
 {
-    return dc_mem_available_bytes() / 4 / (size_t)ranks_here;
+    return dc_mem_available_bytes(ranks_here) / 4;
+}
+
+double dc_job_base_bytes(void)
+{
+    return (double)dc_mem_resident_bytes() + LIBRARY_BYTES;
+}
+
+/* Pages of the gradient and of two moments that this rank never writes to. */
+static double address_bytes(const problem *p)
+{
+    const dc_step_layers stack = whole_net(p);
+    return 12 * dc_step_params(&stack);
+}
+
+static void take_moments(const problem *p, bool has_net, dc_estimate *out)
+{
+    take(out, loading(p));
+    if (!has_net) {
+        take(out, raw_kmeans(p));
+        take(out, scoring(p, 0, 4 * (p->n + p->K * p->D)));
+        return;
+    }
+    take_pretraining(p, out);
+    take_clustering(p, out);
 }
 
 /* Of a row; ids of other programs are not looked at before they are read. */
@@ -200,26 +246,24 @@ static double id_bytes(const dc_data_header *head)
 dc_status dc_job_estimate(const dc_job *job, const dc_data_header *head, int ranks, int ranks_here, dc_estimate *out)
 {
     const dc_config *cfg = &job->cfg;
+    const bool has_net = strcmp(job->cli->verb, "kmeans") != 0;
     problem p = {.cfg = cfg,
-                 .D = head->D,
+                 .head = head,
+                 .D = (double)head->D,
+                 .K = (double)cfg->cluster.clusters,
+                 .L = (double)cfg->model.latent,
                  .ranks_here = ranks_here,
-                 .threads = job->binding.threads,
-                 .has_net = strcmp(job->cli->verb, "kmeans") != 0};
+                 .threads = job->binding.threads};
     const dc_status st = dc_part_init(&p.part, head->N, dc_int(cfg->parallel.shards), ranks, ranks - 1);
     if (st != DC_OK) return st;
-    const double n = (double)dc_part_rows(&p.part), K = (double)cfg->cluster.clusters, L = (double)cfg->model.latent;
-    *out = (dc_estimate){.base_bytes = BASE_BYTES};
+    p.n = (double)dc_part_rows(&p.part);
+    p.C = !head->has_labels ? 0 : head->C > 0 ? head->C : DC_MIN(head->N, CLASSES_UNKNOWN);
+    *out = (dc_estimate){.base_bytes = job->base_bytes, .address_bytes = has_net ? address_bytes(&p) : 0};
     out->data_bytes =
-        n * ((double)head->D * (double)dc_dtype_bytes(head->dtype) + (head->has_labels ? 4 : 0) + id_bytes(head));
-    if (p.has_net)
-        take_training(&p, out);
-    else
-        out->work_bytes = 4 * cluster_floats(&p);
+        p.n * (p.D * (double)dc_dtype_bytes(head->dtype) + (head->has_labels ? 4 : 0) + id_bytes(head)) + 8 * p.D;
+    take_moments(&p, has_net, out);
     out->total_bytes = out->base_bytes + out->data_bytes + out->model_bytes + out->work_bytes;
-    const phase stack = take_layers(&p, 0, encoder_layers(&p), true);
-    const double weights = p.has_net ? 4 * params_of(&stack) : 0;
-    out->disk_bytes = (double)head->N * (8 + id_bytes(head) + (cfg->output.embedding ? 4 * L : 0) +
-                                         (cfg->output.q == DC_Q_FULL ? 4 * K : 0)) +
-                      weights + (double)(cfg->checkpoint.keep + 1) * CHECKPOINT_ARRAYS * weights;
+    out->root_bytes -= out->model_bytes + out->work_bytes;
+    out->disk_bytes = disk_bytes(&p, has_net) + (double)head->N * id_bytes(head);
     return DC_OK;
 }

@@ -15,6 +15,7 @@
 
 #include "dcmpi/claim.h"
 #include "dcmpi/file.h"
+#include "output.h"
 
 enum { HEAD_BYTES = 1 << 16 };
 
@@ -26,6 +27,7 @@ typedef struct {
     bool in_place;   /* written without a new file: a second name of it would be written, too */
     bool of_anybody; /* whoever may make files there may ask for a stop */
     bool part;
+    bool empty;  /* a mark: its name is all it says */
     bool proves; /* that all checkpoints are ours, too */
 } run_file;
 
@@ -38,7 +40,11 @@ static const run_file files[] = {
     {.name = "config.used.yaml", .sign = deck_sign, .proves = true},
     {.name = "config.used.yaml.part", .sign = deck_sign, .part = true},
     {.name = "metrics.jsonl", .sign = "{\"phase\": \"", .in_place = true},
+    {.name = "metrics.jsonl.new", .sign = "{\"phase\": \"", .in_place = true},
+    {.name = "config.used.yaml.new", .sign = deck_sign},
+    {.name = "config.used.yaml.new.part", .sign = deck_sign, .part = true},
     {.name = "log.txt", .sign = "####-##-##T##:##:##", .other_sign = "dcmpi: ERROR: ", .in_place = true},
+    {.name = "ckpt/in-vain", .empty = true},
     {.name = "STOP", .of_anybody = true},
 };
 static const run_file checkpoint = {.sign = "dcmpi-checkpoint", .within = true};
@@ -51,7 +57,7 @@ static dc_status each_checkpoint(const dc_job *job, dc_status (*visit)(void *ctx
 {
     dc_status st = DC_OK;
     char dir[DC_PATH_MAX], path[DC_PATH_MAX];
-    if (!dc_job_path(job, folder, dir)) return DC_OK;
+    if (!dc_output_name(job, folder, dir)) return DC_OK;
     DIR *d = opendir(dir);
     for (const struct dirent *e; d && st == DC_OK && (e = readdir(d));) {
         const dc_ckpt_name kind = dc_ckpt_name_of(e->d_name);
@@ -92,10 +98,10 @@ dc_status dc_folder_check_inputs(const dc_job *job)
     const int data = in.n;
     add(&in, "the deck", job->cli->deck);
     for (size_t i = 0; i < DC_COUNT_OF(files); i++)
-        if (dc_job_path(job, files[i].name, path))
+        if (dc_output_name(job, files[i].name, path))
             DC_TRY(dc_claim_refuse_input(path, in.input, files[i].sign == deck_sign && !files[i].part ? data : in.n));
     for (size_t i = 0; i < DC_COUNT_OF(lock_files); i++)
-        if (dc_job_path(job, lock_files[i], path)) DC_TRY(dc_claim_refuse_input(path, in.input, in.n));
+        if (dc_output_name(job, lock_files[i], path)) DC_TRY(dc_claim_refuse_input(path, in.input, in.n));
     st = each_checkpoint(job, refuse_input, &in);
 out:
     return st;
@@ -149,6 +155,7 @@ static dc_status check_file(finding *found, const char *path, const run_file *f)
     if (!S_ISREG(s.st_mode)) return refuse(path, dc_file_kind_name(&s));
     if (!f->of_anybody && !is_of_user(&s, found->lock)) return refuse(path, "another user's");
     if (f->in_place && s.st_nlink > 1) return refuse(path, "a file with a second name");
+    if (f->empty && s.st_size > 0) return refuse(path, "no file that dcmpi made");
     if (found->left || !f->sign || s.st_size == 0) return DC_OK;
     if (!is_ours(path, f)) return refuse(path, "no file that dcmpi made");
     found->known |= f->proves;
@@ -160,8 +167,7 @@ static dc_status check_checkpoint(void *ctx, const char *path, bool part)
 {
     finding *found = ctx;
     struct stat s;
-    (void)part;
-    if (lstat(path, &s) == 0 && S_ISDIR(s.st_mode)) return DC_OK;
+    if (!part && lstat(path, &s) == 0 && S_ISDIR(s.st_mode)) return DC_OK;
     finding here = {.lock = found->lock, .left = found->left || found->known};
     return check_file(&here, path, &checkpoint);
 }
@@ -182,8 +188,8 @@ dc_status dc_folder_check_files(const dc_job *job, const dc_lock *lock)
     char path[DC_PATH_MAX];
     finding found = {.lock = lock, .left = lock && dc_lock_was_left(lock)};
     for (size_t i = 0; i < DC_COUNT_OF(files); i++)
-        if (dc_job_path(job, files[i].name, path)) DC_TRY(check_file(&found, path, &files[i]));
-    if (dc_job_path(job, folder, path)) DC_TRY(check_folder(path, &found));
+        if (dc_output_name(job, files[i].name, path)) DC_TRY(check_file(&found, path, &files[i]));
+    if (dc_output_name(job, folder, path)) DC_TRY(check_folder(path, &found));
     st = each_checkpoint(job, check_checkpoint, &found);
 out:
     return st;
@@ -203,7 +209,7 @@ dc_status dc_folder_remove_parts(const dc_job *job)
     dc_status st = DC_OK;
     char path[DC_PATH_MAX];
     for (size_t i = 0; i < DC_COUNT_OF(files); i++)
-        if (dc_job_path(job, files[i].name, path)) DC_TRY(remove_part(NULL, path, files[i].part));
+        if (dc_output_name(job, files[i].name, path)) DC_TRY(remove_part(NULL, path, files[i].part));
     st = each_checkpoint(job, remove_part, NULL);
 out:
     return st;

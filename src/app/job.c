@@ -9,9 +9,11 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "dcmpi/queue.h"
 #include "dcmpi/version.h"
 #include "dcmpi/watchdog.h"
 #include "resume.h"
+#include "saving.h"
 
 /* ---- Deck -------------------------------------------------------------------------------------------------------- */
 
@@ -94,6 +96,9 @@ static void describe_start(dc_comm *comm, dc_job *job)
     p->threads = job->binding.threads;
     p->cpu = dc_version_cpu();
     p->isa = dc_la_isa_name();
+    p->deck_hash = dc_config_hash(&job->cfg);
+    p->program_hash = dc_version_program_hash();
+    snprintf(p->job, sizeof p->job, "%s", dc_queue_job());
 }
 
 /* Whether products, and all other kernels, give the same bits on all ranks. */
@@ -152,6 +157,7 @@ dc_status dc_job_start(dc_comm *comm, const dc_cli *cli, dc_job *job)
     DC_TRY(check_kernels(comm, job));
     job->binding = dc_comm_binding();
     describe_start(comm, job);
+    job->base_bytes = dc_job_base_bytes();
 out:
     return st;
 }
@@ -164,15 +170,30 @@ static void tell_error(dc_status st)
     dc_error_clear();
 }
 
-void dc_job_end(dc_comm *comm, dc_job *job, dc_status st)
+/* The log is where people look for why a run of last night ended, also if it did not come far; lines behind those that
+ * a checkpoint knows harm nobody. */
+static void log_early_end(const dc_job *job, dc_status st)
 {
-    if (st == DC_STOPPED) dc_resume_report_stop(job);
+    char path[DC_PATH_MAX];
+    if (st == DC_OK || job->accepted || job->resume.refused || !job->lock) return;
+    dc_output_path(job, DC_FILE_LOG, path);
+    if (dc_log_open(path) != DC_OK) dc_error_clear();
+}
+
+dc_status dc_job_end(dc_comm *comm, dc_job *job, dc_status st)
+{
+    if (st == DC_STOPPED) {
+        const dc_status stop = dc_saving_report_stop(comm, job);
+        if (stop != DC_OK) st = stop;
+    }
     tell_error(st);
-    dc_resume_end(comm, job);
+    log_early_end(job, st);
+    dc_saving_end(comm, job);
     dc_progress_close(&job->progress);
     dc_log_close();
     dc_lock_release(&job->lock);
     dc_mem_free(&job->deck);
+    return st;
 }
 
 /* ---- Banner -------------------------------------------------------------------------------------------------------
@@ -233,13 +254,16 @@ static void print_banner(const dc_job *job, int ranks_here)
 /* What all ranks must know of what rank 0 found. */
 static void spread_resume(dc_comm *comm, dc_resume *r)
 {
-    int64_t facts[] = {r->complete, r->continues, (int64_t)r->data_hash, r->number, r->part};
+    int64_t facts[] = {r->complete, r->continues, (int64_t)r->data_hash, (int64_t)r->labels_hash, r->knows_labels,
+                       r->number,   r->part};
     dc_comm_bcast(comm, facts, sizeof facts, 0);
     r->complete = facts[0];
     r->continues = facts[1];
     r->data_hash = (uint64_t)facts[2];
-    r->number = facts[3];
-    r->part = facts[4];
+    r->labels_hash = (uint64_t)facts[3];
+    r->knows_labels = facts[4];
+    r->number = facts[5];
+    r->part = facts[6];
 }
 
 dc_status dc_job_open_output(dc_comm *comm, dc_job *job)
@@ -248,11 +272,22 @@ dc_status dc_job_open_output(dc_comm *comm, dc_job *job)
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_output_open(job) : DC_OK);
     DC_TRY(dc_watchdog_start(comm, job->cfg.run.stall_warning, job->cfg.run.stall_abort));
     spread_resume(comm, &job->resume);
-    if (job->resume.complete) return DC_OK;
-    job->from.peak_flops = dc_la_measure_peak_flops(job->binding.threads);
-    dc_comm_sum_f64(comm, &job->from.peak_flops, 1);
-    print_banner(job, dc_comm_node_size(comm));
-    DC_TRY(dc_resume_start(comm, job));
+    if (!job->resume.complete) {
+        job->from.peak_flops = dc_la_measure_peak_flops(job->binding.threads);
+        dc_comm_sum_f64(comm, &job->from.peak_flops, 1);
+        print_banner(job, dc_comm_node_size(comm));
+    }
+    if (dc_log_is_active()) dc_resume_print(job);
+    if (!job->resume.complete) DC_TRY(dc_saving_start(comm, job));
+out:
+    return st;
+}
+
+dc_status dc_job_accept(dc_comm *comm, dc_job *job)
+{
+    dc_status st = DC_OK;
+    job->accepted = true;
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_output_accept(job) : DC_OK);
 out:
     return st;
 }

@@ -9,21 +9,24 @@
 #include "dcmpi/lock.h"
 #include "dcmpi/report.h"
 
-/* What the output directory holds of earlier starts (resume.h). On all ranks: complete, continues, data_hash, number,
+/* What the output directory holds of earlier starts (resume.h). On all ranks: complete, continues, the hashes, number,
  * part. On rank 0: the rest. */
 enum { DC_RESUME_NOTES_MAX = 8, DC_RESUME_DECK_MAX = 1 << 20 };
 typedef struct {
     bool complete;  /* a result of this deck: nothing is left to do */
     bool continues; /* from a checkpoint */
-    uint64_t data_hash;
-    int64_t number; /* of the newest checkpoint in use, 0: none */
-    int64_t part;   /* starts of this run, this one included */
-    int64_t next;   /* number of the next checkpoint */
-    bool saved;     /* this start has written one */
+    uint64_t data_hash, labels_hash;
+    bool knows_labels; /* what labels_hash says; version 0.1.0 did not note it */
+    bool other_labels; /* than now */
+    bool refused;      /* this start: the files stay as they are */
+    int64_t number;    /* of the newest checkpoint in use, 0: none */
+    int64_t part;      /* starts of this run, this one included */
+    int64_t next;      /* number of the next checkpoint */
+    bool saved;        /* this start has written one */
+    bool over_result;  /* a run.h5 of before is there, which this run will replace */
     dc_ckpt ckpt;
     int n_notes;
     char notes[DC_RESUME_NOTES_MAX][512];
-    char stop_file[DC_PATH_MAX];
 } dc_resume;
 
 typedef struct {
@@ -32,12 +35,15 @@ typedef struct {
     char *deck; /* effective deck as YAML, owned */
     dc_provenance from;
     dc_binding binding;
+    double base_bytes;             /* memory of program and libraries at work */
     char mixed[DC_ERROR_TEXT_MAX]; /* reproducible: off: which rank runs other kernels; "" if none */
     dc_timers timers;
     dc_timing timing; /* of all ranks, for the result */
     dc_progress progress;
     dc_lock *lock; /* of the output directory, on rank 0; owned */
     dc_resume resume;
+    bool accepted; /* the files of the run are those of this start */
+    char stop_file[DC_PATH_MAX];
     dc_control *control;    /* owned */
     const dc_dataset *data; /* borrowed; set when it is loaded */
 } dc_job;
@@ -45,23 +51,40 @@ typedef struct {
 /* Collective. Reads the deck on rank 0, spreads it, parses it on every rank, checks the launch. Errors: DC_ERR_USAGE.
  */
 DC_CHECKED dc_status dc_job_start(dc_comm *comm, const dc_cli *cli, dc_job *job);
-/* Collective. Creates and locks the output directory, looks for what earlier starts left there, opens log and metrics,
- * writes config.used.yaml, prints the banner. With job->resume.complete nothing is opened or written. Errors: DC_ERR_IO
- * before any work is done; those of resume.h. */
+/* Collective. Creates, checks and locks the output directory, looks for what earlier starts left there, prints the
+ * banner; from now on the run can be stopped. No file of an earlier start is changed. Errors: DC_ERR_IO before any work
+ * is done; those of resume.h. */
 DC_CHECKED dc_status dc_job_open_output(dc_comm *comm, dc_job *job);
-/* Collective. st: how the job ended; of an error rank 0 prints the text, and forgets it. */
-void dc_job_end(dc_comm *comm, dc_job *job, dc_status st);
-/* run.output/name into out; false if that is too long for a path. */
-bool dc_job_path(const dc_job *job, const char *name, char out[DC_PATH_MAX]);
+/* Collective, when data and weights are known to be right: opens log and records, writes config.used.yaml. Errors:
+ * DC_ERR_IO. */
+DC_CHECKED dc_status dc_job_accept(dc_comm *comm, dc_job *job);
+/* Collective. st: how the job ended; of an error rank 0 prints the text, and forgets it. Returns how it ended after
+ * all: a stop may be one too many (saving.h). */
+DC_CHECKED dc_status dc_job_end(dc_comm *comm, dc_job *job, dc_status st);
 
+/* Rows of the examples are kept in the result up to this size, so that they are small against the rest of it. */
+enum { DC_EXAMPLE_ROWS_MAX_BYTES = 16 << 20 };
 /* Memory per rank and disk of a run, from the header of the data alone. */
 typedef struct {
-    double base_bytes, data_bytes, model_bytes, work_bytes, total_bytes; /* largest rank, phase that needs most */
+    double base_bytes, data_bytes, model_bytes, work_bytes, total_bytes; /* largest rank, moment that needs most */
     double root_bytes;                                                   /* more on rank 0: a checkpoint in memory */
+    double address_bytes;                                                /* more address space than memory */
     double disk_bytes;
 } dc_estimate;
+/* Memory of program and libraries of this rank at work, while it holds nothing else. */
+double dc_job_base_bytes(void);
 DC_CHECKED dc_status dc_job_estimate(const dc_job *job, const dc_data_header *head, int ranks, int ranks_here,
                                      dc_estimate *out);
+/* ---- memory.c: what a job needs against what is left ------------------------------------------------------------- */
+
+typedef struct {
+    double rank_bytes;    /* of each rank, program and libraries included */
+    double root_bytes;    /* more on rank 0 */
+    double address_bytes; /* more address space of each rank, which takes no memory */
+} dc_memory_need;
+/* Collective. Errors: DC_ERR_MEMORY naming the limit that is passed: of a node and its groups by all ranks there
+ * together, of a process by one. `advice`: what else the user may do. */
+DC_CHECKED dc_status dc_job_check_memory(dc_comm *comm, const dc_memory_need *need, const char *advice);
 /* What a rank may spend on outputs of frozen layers: a quarter of what the node has left, shared by its ranks. */
 size_t dc_job_cache_bytes(int ranks_here);
 

@@ -13,11 +13,33 @@
 #include "dcmpi/log.h"
 #include "folder.h"
 #include "resume.h"
+#include "settle.h"
 
-bool dc_job_path(const dc_job *job, const char *name, char out[DC_PATH_MAX])
+static const char *const names[] = {[DC_FILE_RESULT] = "run.h5",
+                                    [DC_FILE_SUMMARY] = "summary.json",
+                                    [DC_FILE_METRICS] = "metrics.jsonl",
+                                    [DC_FILE_METRICS_NEW] = "metrics.jsonl.new",
+                                    [DC_FILE_DECK] = "config.used.yaml",
+                                    [DC_FILE_DECK_NEW] = "config.used.yaml.new",
+                                    [DC_FILE_LOG] = "log.txt",
+                                    [DC_FILE_LOCK] = "LOCK",
+                                    [DC_FILE_STOP] = "STOP",
+                                    [DC_FILE_CHECKPOINTS] = "ckpt",
+                                    [DC_FILE_IN_VAIN] = "ckpt/in-vain"};
+/* As long as the longest of them with what is put behind it for a moment. */
+enum { NAME_MAX_CHARS = 64 };
+
+bool dc_output_name(const dc_job *job, const char *name, char out[DC_PATH_MAX])
 {
     return snprintf(out, DC_PATH_MAX, "%s/%s", job->cfg.run.output, name) < DC_PATH_MAX;
 }
+
+void dc_output_path(const dc_job *job, dc_output_file file, char out[DC_PATH_MAX])
+{
+    DC_ASSERT(dc_output_name(job, names[file], out));
+}
+
+/* ---- Folders ----------------------------------------------------------------------------------------------------- */
 
 static dc_status make_directories(const char *path)
 {
@@ -37,46 +59,146 @@ static dc_status make_directories(const char *path)
     return DC_OK;
 }
 
-static dc_status write_deck(const dc_job *job)
+static dc_status make_checkpoint_folder(const dc_job *job)
+{
+    char dir[DC_PATH_MAX];
+    dc_output_path(job, DC_FILE_CHECKPOINTS, dir);
+    if (mkdir(dir, 0777) == 0 || errno == EEXIST) return DC_OK;
+    return DC_FAIL(DC_ERR_IO, "cannot create the folder %s: %s", dir, strerror(errno));
+}
+
+/* ---- Start ------------------------------------------------------------------------------------------------------- */
+
+/* A wish of before this start. One that cannot be removed would stop this start, and each that the queue makes of it.
+ */
+static dc_status remove_stop(const dc_job *job)
 {
     char path[DC_PATH_MAX];
-    const dc_file_piece piece = {job->deck, strlen(job->deck)};
-    if (!dc_job_path(job, "config.used.yaml", path)) return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
-    if (dc_fault(DC_FAULT_OUTPUT_DECK)) return DC_FAIL(DC_ERR_IO, "cannot write %s: %s", path, strerror(errno));
-    return dc_file_replace(path, &piece, 1);
+    dc_output_path(job, DC_FILE_STOP, path);
+    if (unlink(path) == 0)
+        dc_log_warning("a file STOP of before this start was removed");
+    else if (errno != ENOENT)
+        return DC_FAIL(DC_ERR_IO, "%s would stop the run at once, and cannot be removed: %s; remove it", path,
+                       strerror(errno));
+    return DC_OK;
+}
+
+static void tell_takeover(const dc_job *job)
+{
+    char path[DC_PATH_MAX];
+    dc_output_path(job, DC_FILE_LOCK, path);
+    if (dc_lock_previous_owner(job->lock)[0])
+        dc_log_warning("took over %s, left behind by %s", path, dc_lock_previous_owner(job->lock));
 }
 
 /* The lock proves the directory, too: that a file can be made there is known before hours of training. */
-static dc_status take_lock(dc_job *job)
+static dc_status take_lock(const dc_job *job, dc_lock **lock)
 {
     char path[DC_PATH_MAX], what[DC_PATH_MAX + 32];
-    if (!dc_job_path(job, "LOCK", path)) return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
+    dc_output_path(job, DC_FILE_LOCK, path);
     snprintf(what, sizeof what, "output directory %s", job->cfg.run.output);
-    return dc_lock_acquire(path, what, "set run.output", &job->lock);
+    return dc_lock_acquire(path, what, "set run.output", lock);
 }
 
 dc_status dc_output_open(dc_job *job)
 {
     dc_status st = DC_OK;
-    char log[DC_PATH_MAX], jsonl[DC_PATH_MAX];
+    if (strlen(job->cfg.run.output) + NAME_MAX_CHARS >= DC_PATH_MAX)
+        return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
+    job->resume.refused = true; /* until it is not */
     DC_TRY(dc_folder_check_inputs(job));
     DC_TRY(make_directories(job->cfg.run.output));
-    DC_TRY(take_lock(job));
+    DC_TRY(take_lock(job, &job->lock));
     DC_TRY(dc_folder_check_files(job, job->lock));
     DC_TRY(dc_resume_find(job));
     DC_TRY(dc_folder_remove_parts(job));
-    if (job->resume.complete) return DC_OK;
-    if (!dc_job_path(job, "log.txt", log) || !dc_job_path(job, "metrics.jsonl", jsonl))
-        return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
-    DC_TRY(dc_resume_prepare_files(job));
+    job->resume.refused = false;
+    dc_log_hold();
+    tell_takeover(job);
+    if (!job->resume.complete) DC_TRY(remove_stop(job));
+out:
+    return st;
+}
+
+/* Records and deck of this run until its result is there. */
+static void metrics_path(const dc_job *job, char out[DC_PATH_MAX])
+{
+    dc_output_path(job, job->resume.over_result ? DC_FILE_METRICS_NEW : DC_FILE_METRICS, out);
+}
+
+static dc_status write_deck(const dc_job *job)
+{
+    char path[DC_PATH_MAX];
+    dc_output_path(job, job->resume.over_result ? DC_FILE_DECK_NEW : DC_FILE_DECK, path);
+    if (dc_fault(DC_FAULT_OUTPUT_DECK)) return DC_FAIL(DC_ERR_IO, "cannot write %s: %s", path, strerror(errno));
+    return dc_file_replace(path, &(dc_file_piece){job->deck, strlen(job->deck)}, 1);
+}
+
+/* The older result is gone by now (or there was none): what was begun beside it gets its names. */
+static void take_new_names(const dc_job *job)
+{
+    char from[DC_PATH_MAX], to[DC_PATH_MAX];
+    if (job->resume.over_result) return;
+    dc_output_path(job, DC_FILE_METRICS_NEW, from);
+    dc_output_path(job, DC_FILE_METRICS, to);
+    (void)rename(from, to);
+    dc_output_path(job, DC_FILE_DECK_NEW, from);
+    (void)unlink(from);
+}
+
+static dc_status open_records(dc_job *job)
+{
+    dc_status st = DC_OK;
+    char log[DC_PATH_MAX], metrics[DC_PATH_MAX];
+    dc_output_path(job, DC_FILE_LOG, log);
+    metrics_path(job, metrics);
     DC_TRY(dc_log_open(log));
-    if (dc_lock_previous_owner(job->lock)[0])
-        dc_log_warning("took over %s/LOCK, left behind by %s", job->cfg.run.output, dc_lock_previous_owner(job->lock));
-    DC_TRY(dc_progress_open(&job->progress, jsonl, job->cfg.run.log_interval));
+    DC_TRY(dc_progress_reopen(&job->progress, metrics));
     DC_TRY(write_deck(job));
 out:
     return st;
 }
+
+dc_status dc_output_accept(dc_job *job)
+{
+    dc_status st = DC_OK;
+    const dc_resume *r = &job->resume;
+    char log[DC_PATH_MAX], metrics[DC_PATH_MAX];
+    DC_TRY(make_checkpoint_folder(job));
+    if (r->over_result) DC_TRY(dc_settle_older(job));
+    take_new_names(job);
+    /* A start from nothing keeps the log of the ones before: it may say why they ended. */
+    dc_output_path(job, DC_FILE_LOG, log);
+    metrics_path(job, metrics);
+    if (r->continues) DC_TRY(dc_file_cut(log, r->ckpt.header.log_bytes));
+    DC_TRY(dc_file_cut(metrics, r->continues ? r->ckpt.header.metrics_bytes : 0));
+    job->progress.interval_s = job->cfg.run.log_interval;
+    DC_TRY(open_records(job));
+out:
+    return st;
+}
+
+dc_status dc_output_restore(dc_job *job)
+{
+    dc_status st = DC_OK;
+    dc_lock *lock = NULL;
+    char path[DC_PATH_MAX];
+    dc_output_path(job, DC_FILE_LOCK, path);
+    if (access(path, F_OK) == 0) return make_checkpoint_folder(job);
+    DC_TRY(make_directories(job->cfg.run.output));
+    DC_TRY(take_lock(job, &lock));
+    DC_TRY(dc_folder_check_files(job, lock));
+    dc_lock_release(&job->lock);
+    job->lock = lock;
+    DC_TRY(make_checkpoint_folder(job));
+    DC_TRY(open_records(job));
+    dc_log_warning("%s was removed under this run, and was made anew", path);
+out:
+    if (lock != job->lock) dc_lock_release(&lock);
+    return st;
+}
+
+/* ---- Dry run ----------------------------------------------------------------------------------------------------- */
 
 /* What exists at or above `path`, be it a link to nowhere. */
 static void existing_parent(const char *path, char out[DC_PATH_MAX])

@@ -5,10 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "apart.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "settle.h"
 
 typedef struct {
     dc_job job;
@@ -17,13 +17,14 @@ typedef struct {
     dc_model model;
     dc_history layers[DC_MAX_PAIRS], pretraining, clustering;
     dc_cluster_result clusters;
-    int64_t *size, *nearest, *border, *confusion;
+    int64_t *size, *nearest, *border;
+    dc_scoring scoring;
     void *nearest_rows, *border_rows; /* stored type, or NULL */
     uint8_t *outlier;
     int64_t n_outliers;
 } fit;
 
-static void release(dc_comm *comm, fit *f, dc_status st)
+static dc_status release(dc_comm *comm, fit *f, dc_status st)
 {
     for (int l = 0; l < DC_MAX_PAIRS; l++) dc_history_release(&f->layers[l]);
     dc_history_release(&f->pretraining);
@@ -37,8 +38,8 @@ static void release(dc_comm *comm, fit *f, dc_status st)
     dc_mem_free(&f->nearest_rows);
     dc_mem_free(&f->border_rows);
     dc_mem_free(&f->outlier);
-    dc_mem_free(&f->confusion);
-    dc_job_end(comm, &f->job, st);
+    dc_scoring_release(&f->scoring);
+    return dc_job_end(comm, &f->job, st);
 }
 
 static dc_status build_model(fit *f)
@@ -74,18 +75,32 @@ static dc_status pretrain_layers(dc_comm *comm, fit *f, dc_pretrain_config layer
     return st == DC_OK ? refuse_divergence(stop, "layer-wise pretraining", "pretrain.lr") : st;
 }
 
+/* The file is whole for itself at any time, but another run may have put its own there since this one looked. */
+static dc_status check_same_weights(const dc_job *job)
+{
+    uint64_t hash;
+    const dc_status st = dc_model_hash_file(job->cfg.model.weights, &hash);
+    if (st != DC_OK || hash == job->from.weights_hash) return st;
+    return DC_FAIL(DC_ERR_DATA, "%s (model.weights) was replaced while this run started; start it again",
+                   job->cfg.model.weights);
+}
+
+static dc_status load_weights(dc_comm *comm, fit *f)
+{
+    dc_status st = DC_OK;
+    const char *path = f->job.cfg.model.weights;
+    dc_log("pretrain  weights of %s", path);
+    DC_TRY(dc_model_load(comm, path, &f->model));
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_same_weights(&f->job) : DC_OK);
+out:
+    return st;
+}
+
 static dc_status pretrain(dc_comm *comm, fit *f)
 {
     dc_status st = DC_OK;
     const dc_config *cfg = &f->job.cfg;
-    if (cfg->model.weights[0]) {
-        if (dc_control_continues(f->job.control)) return DC_OK;
-        dc_log("pretrain  weights of %s", cfg->model.weights);
-        DC_TRY_ALL(comm, dc_comm_rank(comm) == 0
-                             ? dc_apart_probe(DC_PROBE_MODEL, cfg->model.weights, NULL, DC_ERR_FORMAT)
-                             : DC_OK);
-        return dc_model_load(comm, cfg->model.weights, &f->model);
-    }
+    if (cfg->model.weights[0]) return dc_control_continues(f->job.control) ? DC_OK : load_weights(comm, f);
     if (cfg->pretrain.mode == DC_PRETRAIN_NONE) return DC_OK;
     const dc_pretrain_config pre = {.epochs = cfg->pretrain.epochs,
                                     .steps = cfg->pretrain.steps,
@@ -137,14 +152,11 @@ static dc_status count_sizes(dc_comm *comm, fit *f)
     return DC_OK;
 }
 
-/* The rows of the examples are kept in the result if they are small against the rest of it. */
-enum { EXAMPLE_ROWS_MAX_BYTES = 16 << 20 };
-
 static dc_status fetch_examples(dc_comm *comm, fit *f, int64_t count)
 {
     dc_status st = DC_OK;
     const size_t bytes = (size_t)(count * f->data->D) * dc_dtype_bytes(f->data->dtype);
-    if (bytes > EXAMPLE_ROWS_MAX_BYTES) return DC_OK;
+    if (bytes > DC_EXAMPLE_ROWS_MAX_BYTES) return DC_OK;
     DC_TRY_ALL(comm, dc_mem_alloc(&f->nearest_rows, bytes, 1, "example rows"));
     DC_TRY_ALL(comm, dc_mem_alloc(&f->border_rows, bytes, 1, "example rows"));
     DC_TRY(dc_dataset_fetch(comm, f->data, f->nearest, count, f->nearest_rows));
@@ -242,7 +254,7 @@ dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
     DC_TRY(dc_job_open_output(comm, &f.job));
     DC_TRY(dc_run_load(comm, &f.job, &f.data));
     if (f.job.resume.complete) {
-        dc_run_tell_complete(&f.job);
+        st = dc_settle_complete(comm, &f.job);
         goto out;
     }
     DC_TRY_ALL(comm, build_model(&f));
@@ -253,9 +265,8 @@ dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
     DC_TRY(pick_examples(comm, &f));
     DC_TRY(flag_outliers(comm, &f));
     describe(&f, &result);
-    DC_TRY(dc_run_score(comm, &f.job, &result, &f.confusion));
+    DC_TRY(dc_run_score(comm, &f.job, &result, &f.scoring));
     DC_TRY(dc_run_finish(comm, &f.job, &result, &f.clusters.last));
 out:
-    release(comm, &f, st);
-    return st;
+    return release(comm, &f, st);
 }

@@ -3,6 +3,7 @@
 #define DCMPI_APP_RUN_H
 
 #include "job.h"
+#include "score.h"
 
 /* Collective. `fit`: the whole pipeline. */
 DC_CHECKED dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli);
@@ -14,12 +15,10 @@ DC_CHECKED dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli);
 
 /* What fit and kmeans share: data in, scores and files out. */
 DC_CHECKED dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data);
-/* Contingency table [C x K] (owned by the caller) and scores, if there are labels. */
-DC_CHECKED dc_status dc_run_score(dc_comm *comm, dc_job *job, dc_result *r, int64_t **confusion);
+/* Scores and table of counts, if there are labels; s is the caller's, who releases it. Errors: DC_STOPPED. */
+DC_CHECKED dc_status dc_run_score(dc_comm *comm, dc_job *job, dc_result *r, dc_scoring *s);
 /* run.h5, end table, self-checks, summary.json, RESULT line. last: NULL without soft assignment. */
 DC_CHECKED dc_status dc_run_finish(dc_comm *comm, dc_job *job, dc_result *r, const dc_refresh *last);
-/* For a run that is found finished. */
-void dc_run_tell_complete(const dc_job *job);
 /* The deck's network for rows of D columns. Local. Errors: those of dc_net_init. */
 DC_CHECKED dc_status dc_run_net(const dc_config *cfg, int64_t D, dc_net *net);
 /* --dry-run: layout and estimate instead of work. */

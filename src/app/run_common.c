@@ -9,10 +9,12 @@
 #include "output.h"
 #include "resume.h"
 #include "run.h"
+#include "saving.h"
+#include "settle.h"
 
 static double gib(double bytes)
 {
-    return bytes / (1024.0 * 1024.0 * 1024.0);
+    return bytes / 0x1p30;
 }
 
 /* What the header shows need not wait until the rows are read. */
@@ -56,15 +58,49 @@ out:
     return st;
 }
 
-static dc_status check_memory(dc_comm *comm, const dc_estimate *e)
+static dc_memory_need need_of(const dc_estimate *e)
 {
-    const double root = dc_comm_rank(comm) == 0 ? e->root_bytes : 0;
-    const double here = root + e->total_bytes * dc_comm_node_size(comm), free_bytes = (double)dc_mem_available_bytes();
-    if (free_bytes == 0 || here <= free_bytes) return DC_OK;
-    return DC_FAIL(DC_ERR_MEMORY,
-                   "this run needs about %.1f GiB on node %s, which has %.1f GiB left; use more nodes, fewer "
-                   "ranks per node, or fewer rows (input.rows)",
-                   gib(here), dc_comm_host(comm), gib(free_bytes));
+    return (dc_memory_need){
+        .rank_bytes = e->total_bytes, .root_bytes = e->root_bytes, .address_bytes = e->address_bytes};
+}
+
+static void note_batch(const char *key, int64_t batch, int64_t N)
+{
+    if (batch > N)
+        dc_log_note("%s=%lld is more than the rows there are: each step takes all %lld", key, (long long)batch,
+                    (long long)N);
+}
+
+static void note_batches(const dc_job *job, int64_t N)
+{
+    const dc_config *cfg = &job->cfg;
+    const dc_method *method = dc_method_find(cfg->cluster.method);
+    if (strcmp(job->cli->verb, "fit") != 0) return;
+    if (cfg->pretrain.mode != DC_PRETRAIN_NONE) note_batch("pretrain.batch", cfg->pretrain.batch, N);
+    if (method && (method->flags & DC_METHOD_TRAINS)) note_batch("cluster.batch", cfg->cluster.batch, N);
+}
+
+static dc_status check_weights(const dc_job *job, int64_t D, const dc_dataset *data)
+{
+    dc_net net;
+    const dc_config *cfg = &job->cfg;
+    if (strcmp(job->cli->verb, "fit") != 0 || !cfg->model.weights[0]) return DC_OK;
+    dc_status st = dc_run_net(cfg, D, &net);
+    if (st == DC_OK && !data) st = dc_apart_probe(DC_PROBE_MODEL, cfg->model.weights, NULL, DC_ERR_FORMAT);
+    return st == DC_OK ? dc_model_check_file(cfg->model.weights, &net, data) : st;
+}
+
+/* Of a start that is refused for its data or weights every file stays as it was. */
+static dc_status accept(dc_comm *comm, dc_job *job)
+{
+    dc_status st = DC_OK;
+    DC_TRY(dc_resume_check_data(comm, job, job->data));
+    if (job->resume.complete) goto out;
+    if (!job->resume.continues)
+        DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_weights(job, job->data->D, job->data) : DC_OK);
+    DC_TRY(dc_job_accept(comm, job));
+out:
+    return st;
 }
 
 static void note_unlabelled(const dc_dataset *d)
@@ -82,7 +118,8 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     dc_estimate e;
     dc_watchdog_note("reading", 0);
     DC_TRY(estimate(comm, job, &head, &e));
-    DC_TRY_ALL(comm, check_memory(comm, &e));
+    const dc_memory_need need = need_of(&e);
+    DC_TRY(dc_job_check_memory(comm, &need, "fewer rows (input.rows)"));
     const double start = dc_timer_start();
     const dc_data_request request = request_of(cfg);
     DC_TRY(dc_dataset_open(comm, &request, dc_int(cfg->parallel.shards), (dc_scale_kind)cfg->input.scale,
@@ -90,13 +127,18 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     dc_timer_stop(&job->timers, DC_T_LOAD, start, 0, (double)(*data)->bytes);
     const dc_dataset *d = *data;
     job->data = d;
-    DC_TRY(dc_resume_check_data(job, d));
+    DC_TRY(accept(comm, job));
     dc_log("input     %s: %lld rows x %lld %s, range [%g, %g], mean %.4g, hash %016llx, %s, %s", d->source,
            (long long)d->part.N, (long long)d->D, dc_dtype_name(d->dtype), d->min, d->max, d->mean,
            (unsigned long long)d->hash, d->y ? "labels for the report only" : "no labels",
            dc_checksum_text(d->checksum));
     note_unlabelled(d);
-    dc_log("memory    about %.2f GiB per rank (program %.2f, data %.2f, model %.2f, work %.2f), %.2f more on rank 0; "
+    dc_scoring_announce(d->source, d->part.N, cfg->cluster.clusters, d->C);
+    note_batches(job, d->part.N);
+    head.C = d->C;
+    head.has_labels = d->C > 0;
+    DC_TRY_ALL(comm, dc_job_estimate(job, &head, dc_comm_size(comm), dc_comm_node_size(comm), &e));
+    dc_log("memory    about %.3f GiB per rank (program %.3f, data %.3f, model %.3f, work %.3f), %.3f more on rank 0; "
            "result about %.3f GiB "
            "on disk",
            gib(e.total_bytes), gib(e.base_bytes), gib(e.data_bytes), gib(e.model_bytes), gib(e.work_bytes),
@@ -105,18 +147,20 @@ out:
     return st;
 }
 
-dc_status dc_run_score(dc_comm *comm, dc_job *job, dc_result *r, int64_t **confusion)
+dc_status dc_run_score(dc_comm *comm, dc_job *job, dc_result *r, dc_scoring *s)
 {
     dc_status st = DC_OK;
     const dc_dataset *d = r->data;
+    const int64_t n = dc_part_rows(&d->part);
     if (d->C == 0) return DC_OK;
     const double start = dc_timer_start();
-    DC_TRY_ALL(comm,
-               dc_mem_alloc(confusion, dc_mul_size((size_t)d->C, (size_t)r->K), sizeof **confusion, "confusion table"));
-    dc_contingency(comm, r->labels, d->y, dc_part_rows(&d->part), r->K, d->C, *confusion);
-    DC_TRY_ALL(comm, dc_scores_compute(*confusion, r->K, d->C, &r->scores));
-    r->confusion = *confusion;
-    r->has_scores = true;
+    dc_watchdog_note("scores", 0);
+    dc_scoring_start(comm, s, n, d->part.N, r->K, d->C);
+    dc_scoring_add(s, r->labels, d->y, n);
+    DC_TRY(dc_scoring_finish(comm, s));
+    r->has_scores = s->has_scores;
+    r->scores = s->scores;
+    r->confusion = s->has_scores ? s->table : NULL;
     dc_timer_stop(&job->timers, DC_T_METRICS, start, 0, 0);
 out:
     return st;
@@ -134,47 +178,42 @@ static void warn_of_empty(const dc_result *r)
                    r->net ? ", or, if training drew groups together, lower cluster.lr" : "");
 }
 
-static dc_status write_files(dc_comm *comm, dc_job *job, dc_result *r)
+static void describe_end(const dc_job *job, dc_result *r, const dc_refresh *last)
 {
-    char path[DC_PATH_MAX];
-    if (!dc_job_path(job, "run.h5", path)) return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
-    dc_status st = dc_agree(comm, dc_lock_confirm(job->lock));
+    r->checkpoint = job->resume.next - 1;
+    r->n_checks = dc_self_checks(r, last, r->check);
+}
+
+/* Rank 0's part behind run.h5. */
+static dc_status tell_end(const dc_job *job, const dc_result *r)
+{
+    char line[DC_RESULT_LINE_MAX];
+    const char *was;
+    dc_timing_print(&job->timing, job->from.peak_flops);
+    dc_self_checks_print(r->check, r->n_checks);
+    const dc_status st = dc_settle(job, &was, line);
     if (st != DC_OK) return st;
-    const double start = dc_timer_start();
-    dc_watchdog_note("writing", 0);
-    st = dc_result_write(comm, path, r);
-    dc_timer_stop(&job->timers, DC_T_WRITE, start, 0, 0);
-    return st;
+    dc_saving_not_in_vain(job);
+    dc_log("results   %s/run.h5", job->cfg.run.output);
+    dc_log_plain("RESULT  %s", line);
+    return DC_OK;
 }
 
 dc_status dc_run_finish(dc_comm *comm, dc_job *job, dc_result *r, const dc_refresh *last)
 {
     dc_status st = DC_OK;
-    dc_self_check checks[DC_SELF_CHECKS_MAX];
-    char path[DC_PATH_MAX], line[512];
+    char path[DC_PATH_MAX];
+    const bool root = dc_comm_rank(comm) == 0;
     warn_of_empty(r);
-    DC_TRY(dc_timing_collect(comm, &job->timers, &job->timing));
-    r->timing = &job->timing;
-    DC_TRY(write_files(comm, job, r));
-    DC_TRY(dc_timing_collect(comm, &job->timers, &job->timing));
-    const int n = dc_self_checks(r, last, checks);
-    if (dc_log_is_active()) {
-        dc_timing_print(&job->timing, job->from.peak_flops);
-        dc_self_checks_print(checks, n);
-        st = dc_job_path(job, "summary.json", path) ? dc_result_summary(path, r, checks, n) : DC_OK;
-    }
-    DC_TRY_ALL(comm, st);
-    dc_result_line(r, line, sizeof line);
-    dc_log("results   %s/run.h5", job->cfg.run.output);
-    dc_log_plain("RESULT  %s", line);
+    dc_watchdog_note("writing", 0);
+    DC_TRY_ALL(comm, root ? dc_lock_confirm(job->lock) : DC_OK);
+    DC_TRY_ALL(comm, root ? dc_output_restore(job) : DC_OK);
+    dc_output_path(job, DC_FILE_RESULT, path);
+    describe_end(job, r, last);
+    DC_TRY(dc_result_write(comm, path, r, &job->timers, &job->timing));
+    DC_TRY_ALL(comm, root ? tell_end(job, r) : DC_OK);
 out:
     return st;
-}
-
-void dc_run_tell_complete(const dc_job *job)
-{
-    dc_log("%s/run.h5 is complete and of this deck and data: nothing is left to do; run.resume=never starts anew",
-           job->cfg.run.output);
 }
 
 dc_status dc_run_net(const dc_config *cfg, int64_t D, dc_net *net)
@@ -182,16 +221,6 @@ dc_status dc_run_net(const dc_config *cfg, int64_t D, dc_net *net)
     return dc_net_init(net, D, cfg->model.hidden.v, cfg->model.hidden.n, cfg->model.latent,
                        (dc_act)cfg->model.activation, (dc_act)cfg->model.latent_activation,
                        (dc_act)cfg->model.output_activation);
-}
-
-static dc_status check_weights(const dc_job *job, int64_t D)
-{
-    dc_net net;
-    const dc_config *cfg = &job->cfg;
-    if (strcmp(job->cli->verb, "fit") != 0 || !cfg->model.weights[0]) return DC_OK;
-    dc_status st = dc_run_net(cfg, D, &net);
-    if (st == DC_OK) st = dc_apart_probe(DC_PROBE_MODEL, cfg->model.weights, NULL, DC_ERR_FORMAT);
-    return st == DC_OK ? dc_model_check_file(cfg->model.weights, &net) : st;
 }
 
 dc_status dc_run_dry(dc_comm *comm, const dc_job *job)
@@ -202,7 +231,7 @@ dc_status dc_run_dry(dc_comm *comm, const dc_job *job)
     dc_part part;
     const int P = dc_comm_size(comm);
     DC_TRY(estimate(comm, job, &head, &e));
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_weights(job, head.D) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_weights(job, head.D, NULL) : DC_OK);
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_output_check(job, e.disk_bytes) : DC_OK);
     DC_TRY_ALL(comm, dc_part_init(&part, head.N, dc_int(job->cfg.parallel.shards), P, 0));
     dc_log_plain("input     %s: %lld rows x %lld %s, %s", job->cfg.input.data, (long long)head.N, (long long)head.D,
@@ -211,11 +240,12 @@ dc_status dc_run_dry(dc_comm *comm, const dc_job *job)
                  P == 1 ? "" : "s", job->from.threads, job->from.threads == 1 ? "" : "s", job->from.nodes,
                  job->from.nodes == 1 ? "" : "s", part.V, (long long)dc_part_rows(&part));
     dc_log_plain(
-        "memory    about %.2f GiB per rank (program %.2f, data %.2f, model %.2f, work %.2f), %.2f more on rank 0",
+        "memory    about %.3f GiB per rank (program %.3f, data %.3f, model %.3f, work %.3f), %.3f more on rank 0",
         gib(e.total_bytes), gib(e.base_bytes), gib(e.data_bytes), gib(e.model_bytes), gib(e.work_bytes),
         gib(e.root_bytes));
     dc_log_plain("disk      about %.3f GiB in %s", gib(e.disk_bytes), job->cfg.run.output);
-    DC_TRY_ALL(comm, check_memory(comm, &e));
+    const dc_memory_need need = need_of(&e);
+    DC_TRY(dc_job_check_memory(comm, &need, "fewer rows (input.rows)"));
     dc_log_plain("dry run: deck, input, output directory, disk and memory are fine; nothing was written");
 out:
     return st;

@@ -2,20 +2,21 @@
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "run.h"
+#include "settle.h"
 
 typedef struct {
     dc_job job;
     dc_dataset *data;
     dc_kmeans_result km;
-    int64_t *confusion;
+    dc_scoring scoring;
 } raw_kmeans;
 
-static void release(dc_comm *comm, raw_kmeans *r, dc_status st)
+static dc_status release(dc_comm *comm, raw_kmeans *r, dc_status st)
 {
     dc_kmeans_result_release(&r->km);
     dc_dataset_destroy(&r->data);
-    dc_mem_free(&r->confusion);
-    dc_job_end(comm, &r->job, st);
+    dc_scoring_release(&r->scoring);
+    return dc_job_end(comm, &r->job, st);
 }
 
 static void scaled_rows(const void *ctx, int64_t lo, int64_t n, float *out)
@@ -67,7 +68,7 @@ dc_status dc_run_kmeans(dc_comm *comm, const dc_cli *cli)
     DC_TRY(dc_job_open_output(comm, &r.job));
     DC_TRY(dc_run_load(comm, &r.job, &r.data));
     if (r.job.resume.complete) {
-        dc_run_tell_complete(&r.job);
+        st = dc_settle_complete(comm, &r.job);
         goto out;
     }
     DC_TRY(cluster(comm, &r));
@@ -75,9 +76,8 @@ dc_status dc_run_kmeans(dc_comm *comm, const dc_cli *cli)
         dc_log_warning("cluster.kmeans_max_iter=%lld was reached before the centres came to rest",
                        (long long)r.job.cfg.cluster.kmeans_max_iter);
     describe(&r, &result);
-    DC_TRY(dc_run_score(comm, &r.job, &result, &r.confusion));
+    DC_TRY(dc_run_score(comm, &r.job, &result, &r.scoring));
     DC_TRY(dc_run_finish(comm, &r.job, &result, NULL));
 out:
-    release(comm, &r, st);
-    return st;
+    return release(comm, &r, st);
 }

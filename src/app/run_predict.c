@@ -5,6 +5,7 @@
 #include "run_predict.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "apart.h"
@@ -118,15 +119,35 @@ static int64_t choose_capacity(const dc_prediction *p)
     return DC_MAX(DC_MIN(fit, p->part.N), t->tile_rows);
 }
 
+/* What this rank is going to hold, whatever the length of the file. */
+static double bound_bytes(const dc_prediction *p, double base, int threads)
+{
+    enum { PIECE_BYTES = 4 << 20 };
+    const dc_trained *t = &p->trained;
+    const double D = (double)t->D, K = (double)t->K, width = (double)t->width, n = (double)p->capacity;
+    const double row = D * (double)dc_dtype_bytes(p->stream.head.dtype) + 16 + (t->has_net ? 4 * (width + K + 1) : 0);
+    double widths = D;
+    for (int l = 0; t->has_net && l < t->net.n_encoder; l++) widths += (double)t->net.layer[l].out;
+    const double tiles = t->has_net ? threads * (double)t->tile_rows * widths : 256 * D;
+    const double model = 4 * ((t->has_net ? (double)t->net.n_params : 0) + K * width + 2 * D);
+    return base + model + n * row + 4 * tiles + 16 * K + PIECE_BYTES;
+}
+
+static dc_status check_memory(dc_comm *comm, const dc_prediction *p, double base)
+{
+    const dc_memory_need need = {.rank_bytes = bound_bytes(p, base, dc_comm_binding().threads)};
+    dc_log("memory    about %.3f GiB per rank, %lld rows at a time", need.rank_bytes / 0x1p30, (long long)p->capacity);
+    return dc_job_check_memory(comm, &need, "a smaller --rows-per-round");
+}
+
 static dc_status take_memory(dc_prediction *p)
 {
     dc_status st = DC_OK;
     const dc_trained *t = &p->trained;
-    const size_t n = (size_t)p->capacity, K = (size_t)t->K, C = (size_t)p->stream.C;
+    const size_t n = (size_t)p->capacity, K = (size_t)t->K;
     DC_TRY(dc_predictor_create(&p->predictor, t, &p->part, p->stream.head.dtype, p->capacity, p->input));
     DC_TRY(dc_mem_alloc(&p->labels, n, sizeof *p->labels, "labels"));
     DC_TRY(dc_mem_alloc(&p->size, K, sizeof *p->size, "cluster sizes"));
-    if (C > 0) DC_TRY(dc_mem_alloc(&p->confusion, dc_mul_size(C, K), sizeof *p->confusion, "confusion table"));
     if (!t->has_net) goto out;
     DC_TRY(dc_mem_alloc(&p->Z, dc_mul_size(n, (size_t)t->width), sizeof *p->Z, "embedding"));
     DC_TRY(dc_mem_alloc(&p->confidence, n, sizeof *p->confidence, "confidence"));
@@ -139,11 +160,9 @@ static void print_plan(const dc_prediction *p, int P)
     const dc_trained *t = &p->trained;
     dc_log("model     %s: %lld columns, %s%s, %lld clusters", p->model, (long long)t->D,
            t->has_net ? "method " : "k-means on the data", t->method, (long long)t->K);
-    char rounds[64] = "";
-    if (p->capacity < p->part.N) snprintf(rounds, sizeof rounds, ", %lld rows at a time", (long long)p->capacity);
-    dc_log("input     %s: %lld rows of %s, %s, %s; %d rank%s%s", p->input, (long long)p->part.N,
+    dc_log("input     %s: %lld rows of %s, %s, %s; %d rank%s", p->input, (long long)p->part.N,
            dc_dtype_name(p->stream.head.dtype), p->stream.C ? "labels for the scores only" : "no labels",
-           dc_checksum_text(p->stream.checksum), P, P == 1 ? "" : "s", rounds);
+           dc_checksum_text(p->stream.checksum), P, P == 1 ? "" : "s");
 }
 
 /* The run's own kernels give the bits of the run. */
@@ -158,6 +177,7 @@ static void use_kernels_of(const dc_trained *t)
 static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
 {
     dc_status st = DC_OK;
+    const double base = dc_job_base_bytes();
     DC_TRY(dc_comm_check_launch(comm));
     DC_TRY_ALL(comm, parse(cli->rest_argc, cli->rest_argv, p));
     DC_TRY_ALL(comm, dc_version_check_cpu());
@@ -168,8 +188,11 @@ static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
     DC_TRY(open_input(comm, p));
     DC_TRY_ALL(comm, cut_rows(comm, p));
     p->capacity = choose_capacity(p);
+    DC_TRY(check_memory(comm, p, base));
     DC_TRY(dc_row_stream_start(comm, &p->stream, &p->part, p->capacity));
     DC_TRY_ALL(comm, take_memory(p));
+    dc_scoring_announce(p->input, p->part.N, p->trained.K, p->stream.C);
+    dc_scoring_start(comm, &p->scoring, dc_part_rows(&p->part), p->part.N, p->trained.K, p->stream.C);
     print_plan(p, dc_comm_size(comm));
 out:
     return st;
@@ -180,8 +203,7 @@ out:
 static void count(dc_prediction *p, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) p->size[p->labels[i]]++;
-    for (int64_t i = 0; p->confusion && i < n; i++)
-        if (p->stream.y[i] >= 0) p->confusion[p->stream.y[i] * p->trained.K + p->labels[i]]++;
+    dc_scoring_add(&p->scoring, p->labels, p->stream.y, n);
 }
 
 static dc_status run_rounds(dc_comm *comm, dc_prediction *p)
@@ -217,11 +239,12 @@ static void warn_of_strange_rows(dc_comm *comm, const dc_prediction *p)
 
 static void print_result(const dc_prediction *p, double wall_s)
 {
-    const dc_scores *s = &p->scores;
-    char scores[96] = "", unlabelled[48] = "";
+    const dc_scores *s = &p->scoring.scores;
+    char acc[32] = "", scores[96] = "", unlabelled[48] = "";
     int64_t used = 0;
     for (int64_t k = 0; k < p->trained.K; k++) used += p->size[k] > 0;
-    if (p->confusion) snprintf(scores, sizeof scores, " acc=%.3f nmi=%.3f ari=%.3f", s->acc, s->nmi, s->ari);
+    if (isfinite(s->acc)) snprintf(acc, sizeof acc, " acc=%.3f", s->acc);
+    if (p->scoring.has_scores) snprintf(scores, sizeof scores, "%s nmi=%.3f ari=%.3f", acc, s->nmi, s->ari);
     if (p->stream.unlabelled)
         snprintf(unlabelled, sizeof unlabelled, " unlabelled=%lld", (long long)p->stream.unlabelled);
     dc_log("results   %s", p->output);
@@ -238,7 +261,7 @@ static void release(dc_prediction *p)
     dc_mem_free(&p->confidence);
     dc_mem_free(&p->labels);
     dc_mem_free(&p->size);
-    dc_mem_free(&p->confusion);
+    dc_scoring_release(&p->scoring);
     dc_claim_release(&p->claim);
 }
 

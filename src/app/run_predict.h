@@ -5,8 +5,8 @@
 #include "cli.h"
 #include "dcmpi/claim.h"
 #include "dcmpi/comm.h"
-#include "dcmpi/metrics.h"
 #include "dcmpi/train.h"
+#include "score.h"
 
 typedef struct {
     const char *model, *input, *output; /* paths, borrowed */
@@ -23,8 +23,7 @@ typedef struct {
     int32_t *labels;       /* [capacity] */
     int64_t *size;         /* [K], global at the end */
     dc_strange_rows strange;
-    int64_t *confusion; /* [C x K], global at the end; NULL without labels */
-    dc_scores scores;
+    dc_scoring scoring;
     size_t ids_array; /* place of the ids in the file */
 } dc_prediction;
 

@@ -34,7 +34,7 @@ static dc_status fill_provenance(dc_h5 *h5, const dc_prediction *p)
     DC_TRY(dc_h5_put_attr_str(h5, "/", "data", p->input));
     DC_TRY(dc_h5_put_attr_i64(h5, "/", "clusters", &p->trained.K, 1));
     if (p->label_dataset) DC_TRY(dc_h5_put_attr_str(h5, "/", "label_dataset", p->label_dataset));
-    if (p->stream.y) DC_TRY(dc_h5_put_attr_i64(h5, "/", "unlabelled", &p->stream.unlabelled, 1));
+    if (p->stream.unlabelled) DC_TRY(dc_h5_put_attr_i64(h5, "/", "unlabelled", &p->stream.unlabelled, 1));
     if (p->stream.classes) DC_TRY(dc_h5_put_names(h5, "classes", p->stream.classes, &stored));
     if (p->stream.feature_names) DC_TRY(dc_h5_put_names(h5, "feature_names", p->stream.feature_names, &stored));
 out:
@@ -48,8 +48,9 @@ static dc_status fill(void *ctx, dc_h5 *h5)
     const dc_prediction *p = ctx;
     DC_TRY(fill_provenance(h5, p));
     DC_TRY(dc_h5_put(h5, "/clusters/size", DC_H5_I64, 1, &p->trained.K, p->size));
-    if (!p->confusion) goto out;
-    DC_TRY(dc_h5_put(h5, "/confusion", DC_H5_I64, 2, (dc_gidx[]){p->stream.C, p->trained.K}, p->confusion));
+    if (p->scoring.C == 0) goto out;
+    const dc_gidx table[] = {p->stream.C, p->trained.K};
+    if (p->scoring.table) DC_TRY(dc_h5_put(h5, "/confusion", DC_H5_I64, 2, table, p->scoring.table));
     DC_TRY(dc_h5_create_group(h5, "/metrics"));
     DC_TRY(put_scores(h5, (double[]){NAN, NAN, NAN, NAN}));
 out:
@@ -60,10 +61,10 @@ static dc_status finish(void *ctx, dc_h5 *h5)
 {
     dc_status st = DC_OK;
     const dc_prediction *p = ctx;
-    const dc_scores *s = &p->scores;
+    const dc_scores *s = &p->scoring.scores;
     DC_TRY(dc_h5_write_rows(h5, "/clusters/size", DC_H5_I64, 0, p->trained.K, p->size));
-    if (!p->confusion) goto out;
-    DC_TRY(dc_h5_write_rows(h5, "/confusion", DC_H5_I64, 0, p->stream.C, p->confusion));
+    if (p->scoring.table) DC_TRY(dc_h5_write_rows(h5, "/confusion", DC_H5_I64, 0, p->stream.C, p->scoring.table));
+    if (!p->scoring.has_scores) goto out;
     DC_TRY(put_scores(h5, (double[]){s->acc, s->nmi, s->nmi_arithmetic, s->ari}));
 out:
     return st;
@@ -97,12 +98,8 @@ out:
 dc_status dc_prediction_commit(dc_comm *comm, dc_prediction *p)
 {
     dc_status st = DC_OK;
-    const int64_t K = p->trained.K, C = p->stream.C;
-    dc_comm_sum_i64(comm, p->size, (size_t)K);
-    if (p->confusion) {
-        dc_comm_sum_i64(comm, p->confusion, (size_t)(C * K));
-        DC_TRY_ALL(comm, dc_scores_compute(p->confusion, K, C, &p->scores));
-    }
+    dc_comm_sum_i64(comm, p->size, (size_t)p->trained.K);
+    DC_TRY(dc_scoring_finish(comm, &p->scoring));
     DC_TRY_ALL(comm, dc_lock_confirm(p->claim.lock));
     DC_TRY(dc_h5_stream_commit(comm, &p->file, finish, p));
 out:

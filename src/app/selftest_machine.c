@@ -90,11 +90,12 @@ dc_status dc_selftest_clock(dc_comm *comm, dc_selftest *t)
 
 dc_status dc_selftest_memory(dc_comm *comm, dc_selftest *t)
 {
-    const double available = (double)dc_mem_available_bytes();
-    const double least = dc_selftest_min(comm, available / dc_comm_node_size(comm));
-    if (least == 0) return dc_selftest_skip(t, "the system does not tell");
-    dc_selftest_figure(t, "%.1f GiB available per rank (least), %.1f GiB on the node of rank 0", least / GIB,
-                       available / GIB);
+    dc_mem_room node;
+    dc_mem_room_of_node(&node);
+    const double least = dc_selftest_min(comm, (double)dc_mem_available_bytes(dc_comm_node_size(comm)));
+    if (least >= (double)SIZE_MAX) return dc_selftest_skip(t, "the system does not tell");
+    dc_selftest_figure(t, "%.1f GiB available per rank (least), for rank 0 %.1f GiB %s", least / GIB,
+                       (double)node.bytes / GIB, node.limit);
     return DC_OK;
 }
 

@@ -277,6 +277,7 @@ static dc_status check_result(check *c, bool has_model)
     DC_TRY(note(c, dc_h5_visit(c->h5, check_checksum, c)));
     for (size_t i = 0; i < DC_COUNT_OF(shapes); i++) DC_TRY(note(c, check_shape(c, i, size)));
     if (c->findings) goto out; /* values of damaged datasets say nothing more */
+    DC_TRY(note(c, dc_h5_check_content(c->h5)));
     DC_TRY(note(c, check_labels(c, size[SIZE_K])));
     for (size_t i = 0; i < DC_COUNT_OF(shapes); i++)
         if (shapes[i].type == DC_H5_F32 && dc_h5_exists(c->h5, shapes[i].name))
@@ -287,6 +288,7 @@ static dc_status check_result(check *c, bool has_model)
         dc_log_plain("%s: whole: %s, %lld rows, %lld clusters, checksums of %d datasets agree", c->path,
                      has_model ? "result" : "prediction", (long long)size[SIZE_N], (long long)size[SIZE_K],
                      c->datasets);
+    if (c->findings == 0 && has_model) dc_note_summary(c->path);
 out:
     return st;
 }

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "advice.h"
 #include "dcmpi/convert.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
@@ -299,6 +300,9 @@ static void print_result(const char *output, const dc_convert_result *r)
     dc_log_plain("wrote %s: %lld x %lld %s, %s, min %.6g max %.6g mean %.6g, checksum %016llx", output, (long long)r->N,
                  (long long)r->D, dc_dtype_name(r->dtype), labels, r->min, r->max, r->mean,
                  (unsigned long long)r->checksum);
+    char line[512];
+    dc_advise_labels(output, r->N, r->has_labels ? r->n_classes : 0, line, sizeof line);
+    if (line[0]) dc_log_warning("%s", line);
 }
 
 dc_status dc_verb_convert(int argc, char **argv)

@@ -42,15 +42,17 @@ static void print_numbers(dc_h5 *h5, const char *name)
 /* The root attributes that data files and results have, in reading order. */
 static void print_attributes(dc_h5 *h5)
 {
-    static const char *const text[] = {"format",       "created", "version",       "git",       "arch",   "libraries",
-                                       "command_line", "verb",    "data",          "data_hash", "source", "checksum",
-                                       "stop_reason",  "classes", "model",         "method",    "gemm",   "cpu",
-                                       "isa",          "phase",   "feature_names", "missing"};
-    static const char *const number[] = {"format_version", "complete",     "seed",        "ranks",   "threads",
-                                         "iterations",     "wall_seconds", "inertia",     "min",     "max",
-                                         "mean",           "image_shape",  "clusters",    "alpha",   "shards",
-                                         "tile_rows",      "step",         "rows",        "columns", "parts",
-                                         "unlabelled",     "part",         "scaled_range"};
+    static const char *const text[] = {
+        "format",       "created",      "version",   "git",           "arch",        "libraries",
+        "command_line", "verb",         "data",      "data_hash",     "source",      "checksum",
+        "stop_reason",  "classes",      "model",     "method",        "gemm",        "cpu",
+        "isa",          "phase",        "job",       "result_hash",   "labels_hash", "weights_hash",
+        "deck_hash",    "program_hash", "data_type", "feature_names", "missing",     "label_dataset"};
+    static const char *const number[] = {
+        "format_version", "complete",  "seed",     "ranks",    "threads",     "iterations",   "wall_seconds",
+        "inertia",        "min",       "max",      "mean",     "image_shape", "clusters",     "alpha",
+        "shards",         "tile_rows", "step",     "rows",     "columns",     "parts",        "part",
+        "nodes",          "delta",     "outliers", "warnings", "checkpoint",  "scaled_range", "unlabelled"};
     for (size_t i = 0; i < DC_COUNT_OF(text); i++) {
         if (dc_h5_has_attr(h5, "/", text[i])) print_text(h5, text[i]);
         dc_error_clear();
@@ -89,6 +91,7 @@ dc_status dc_verb_info(int argc, char **argv)
     print_metrics(h5);
     dc_log_plain("datasets");
     DC_TRY(dc_h5_visit(h5, print_dataset, NULL));
+    dc_note_summary(argv[1]);
 out:;
     const dc_status closed = dc_h5_close(&h5);
     return st == DC_OK ? closed : st;

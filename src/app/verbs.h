@@ -33,4 +33,7 @@ dc_status dc_verb_compare(int argc, char **argv);
 dc_status dc_verb_config(int argc, char **argv);
 dc_status dc_verb_check(int argc, char **argv);
 
+/* Prints a line if `path` is named run.h5 and the summary.json beside it is missing, not whole or of another run.h5. */
+void dc_note_summary(const char *path);
+
 #endif

@@ -19,17 +19,17 @@ static dc_status fail(const char *what, const char *path, int cause)
     return DC_FAIL(DC_ERR_IO, "cannot %s %s: %s", what, path, strerror(cause));
 }
 
-/* The points are those of checkpoints. */
-static bool fault(dc_fault_id id, const char *path)
+/* Checkpoints have points of their own. */
+static bool fault(dc_fault_id of_checkpoint, dc_fault_id of_other, const char *path)
 {
-    return strstr(path, "/ckpt-") && dc_fault(id);
+    return dc_fault(strstr(path, "/ckpt-") ? of_checkpoint : of_other);
 }
 
 static dc_status write_all(int fd, const char *path, const dc_file_piece *piece)
 {
     const char *p = piece->data;
     for (size_t left = piece->bytes; left > 0;) {
-        const ssize_t n = fault(DC_FAULT_CKPT_WRITE, path) ? -1 : write(fd, p, left);
+        const ssize_t n = fault(DC_FAULT_CKPT_WRITE, DC_FAULT_FILE_WRITE, path) ? -1 : write(fd, p, left);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return fail("write", path, n == 0 ? ENOSPC : errno);
         p += n;
@@ -84,7 +84,8 @@ static dc_status fill(int fd, const char *path, const dc_file_piece *piece, int 
     for (int i = 0; i < n; i++) bytes += piece[i].bytes;
     DC_TRY(reserve(fd, path, bytes));
     for (int i = 0; i < n; i++) DC_TRY(write_all(fd, path, &piece[i]));
-    if (fault(DC_FAULT_CKPT_FSYNC, path) || fsync(fd) != 0) DC_TRY(fail("write to disk", path, errno));
+    if (fault(DC_FAULT_CKPT_FSYNC, DC_FAULT_FILE_FSYNC, path) || fsync(fd) != 0)
+        DC_TRY(fail("write to disk", path, errno));
     DC_TRY(verify(fd, path, piece, n));
 out:
     return st;
@@ -104,6 +105,12 @@ static dc_status sync_directory_of(const char *path)
     return cause == 0 || cause == EINVAL ? DC_OK : fail("write to disk", dir, cause);
 }
 
+dc_status dc_file_publish(const char *part, const char *path)
+{
+    if (rename(part, path) != 0) return fail("rename", part, errno);
+    return sync_directory_of(path);
+}
+
 dc_status dc_file_replace(const char *path, const dc_file_piece *piece, int n)
 {
     char part[DC_PATH_MAX];
@@ -114,7 +121,8 @@ dc_status dc_file_replace(const char *path, const dc_file_piece *piece, int n)
     if (fd < 0) return fail("create", part, errno);
     dc_status st = fill(fd, part, piece, n);
     if (close(fd) != 0 && st == DC_OK) st = fail("close", part, errno);
-    if (st == DC_OK && (fault(DC_FAULT_CKPT_RENAME, path) || rename(part, path) != 0)) st = fail("rename", part, errno);
+    if (st == DC_OK && (fault(DC_FAULT_CKPT_RENAME, DC_FAULT_FILE_RENAME, path) || rename(part, path) != 0))
+        st = fail("rename", part, errno);
     if (st != DC_OK) {
         unlink(part);
         return st;
@@ -141,7 +149,7 @@ dc_status dc_file_read(const char *path, size_t max_bytes, unsigned char **data,
     *data = NULL;
     *bytes = 0;
     const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe must not make us wait */
-    if (fd >= 0 && fault(DC_FAULT_CKPT_READ, path)) {
+    if (fd >= 0 && strstr(path, "/ckpt-") && dc_fault(DC_FAULT_CKPT_READ)) {
         close(fd);
         return fail("read", path, errno);
     }

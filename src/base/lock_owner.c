@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "dcmpi/clock.h"
+#include "dcmpi/queue.h"
 
 #define WORD "%127s"
 #define FIRST_LINE "dcmpi lock\n"
@@ -47,30 +48,13 @@ static void take_word(const char *text, char out[DC_OWNER_WORD_MAX])
              n > 0 ? text : "unknown");
 }
 
-static const char *job_id(void)
-{
-    static const char *const variables[] = {"SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID"};
-    for (size_t i = 0; i < DC_COUNT_OF(variables); i++) {
-        const char *id = getenv(variables[i]);
-        if (id && *id && strcspn(id, " \t\n") == strlen(id)) return id;
-    }
-    return "none";
-}
-
-/* Slurm counts the starts of a job after the first, by `scontrol requeue` and after the failure of a node. */
-static int64_t restart_count(void)
-{
-    const char *count = getenv("SLURM_RESTART_COUNT");
-    return getenv("SLURM_JOB_ID") && count ? strtoll(count, NULL, 10) : 0;
-}
-
 dc_owner dc_owner_self(void)
 {
-    dc_owner o = {.pid = getpid(), .epoch = time(NULL), .restart = restart_count()};
+    dc_owner o = {.pid = getpid(), .epoch = time(NULL), .restart = dc_queue_restarts()};
     char text[DC_OWNER_WORD_MAX] = "";
     gethostname(text, sizeof text - 1);
     take_word(text, o.host);
-    take_word(job_id(), o.job);
+    take_word(*dc_queue_job() ? dc_queue_job() : "none", o.job);
     dc_clock_iso(o.started);
     o.ticks = start_ticks(o.pid);
     read_start("/proc/sys/kernel/random/boot_id", text, sizeof text);

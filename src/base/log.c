@@ -3,7 +3,9 @@
 #include "dcmpi/log.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,7 +17,11 @@
 enum { LINE_MAX_BYTES = 1 << 14 };
 
 static bool active = true;
-static FILE *file;
+static FILE *file; /* the log file, or the lines that wait for it */
+static char *held;
+static size_t held_bytes;
+static bool holding;
+static pthread_mutex_t file_lock = PTHREAD_MUTEX_INITIALIZER; /* the watchdog's thread may print, too */
 static int warning_count;
 static bool bar_shown;
 
@@ -32,13 +38,34 @@ int dc_log_warning_count(void)
     return warning_count;
 }
 
+/* Lines go to `to` from now on; those that were held come first. */
+static void change_file(FILE *to)
+{
+    pthread_mutex_lock(&file_lock);
+    if (file) fclose(file);
+    if (to && holding) fwrite(held, 1, held_bytes, to);
+    if (holding) free(held);
+    file = to;
+    holding = false;
+    pthread_mutex_unlock(&file_lock);
+}
+
+void dc_log_hold(void)
+{
+    if (!active) return;
+    setvbuf(stdout, NULL, _IOLBF, 0);                /* before the first line */
+    change_file(open_memstream(&held, &held_bytes)); /* without memory lines are not held */
+    holding = file != NULL;
+}
+
 dc_status dc_log_open(const char *path)
 {
     dc_status st = DC_OK;
     if (!active) return DC_OK;
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    DC_TRY(dc_file_append(path, &file));
-    setvbuf(file, NULL, _IOLBF, 0);
+    FILE *f = NULL;
+    DC_TRY(dc_file_append(path, &f));
+    setvbuf(f, NULL, _IOLBF, 0);
+    change_file(f);
     if (dc_fault(DC_FAULT_LOG_OPEN)) st = DC_FAIL(DC_ERR_IO, "cannot open %s: %s", path, strerror(errno));
 out:
     return st;
@@ -46,13 +73,12 @@ out:
 
 int64_t dc_log_bytes(void)
 {
-    return file ? dc_file_written(file) : 0;
+    return file && !holding ? dc_file_written(file) : 0;
 }
 
 void dc_log_close(void)
 {
-    if (file) fclose(file);
-    file = NULL;
+    change_file(NULL);
 }
 
 static void erase_bar(void)
@@ -71,6 +97,13 @@ static void emit(FILE *to, const char *time, const char *prefix, const char *fmt
     fprintf(to, "%s%s%s%s\n", time ? time : "", time ? "  " : "", prefix ? prefix : "", text);
 }
 
+static void emit_to_file(const char *time, const char *prefix, const char *fmt, va_list args)
+{
+    pthread_mutex_lock(&file_lock);
+    if (file) emit(file, time, prefix, fmt, args);
+    pthread_mutex_unlock(&file_lock);
+}
+
 static void line(bool with_time, const char *prefix, const char *fmt, va_list args)
 {
     if (!active) return;
@@ -80,7 +113,7 @@ static void line(bool with_time, const char *prefix, const char *fmt, va_list ar
     va_list again;
     va_copy(again, args);
     emit(stdout, with_time ? time : NULL, prefix, fmt, args);
-    if (file) emit(file, with_time ? time : NULL, prefix, fmt, again);
+    emit_to_file(with_time ? time : NULL, prefix, fmt, again);
     va_end(again);
 }
 
@@ -120,7 +153,7 @@ void dc_log_alarm(const char *fmt, ...)
     va_copy(again, args);
     emit(stdout, time, NULL, fmt, args);
     fflush(stdout);
-    if (file) emit(file, time, NULL, fmt, again);
+    emit_to_file(time, NULL, fmt, again);
     va_end(again);
     va_end(args);
 }

@@ -1,6 +1,10 @@
 /* Counted aligned memory. A header of one alignment unit in front of each block keeps its size and where it came from,
  * so that the totals stay right without a table. Counters are atomic: tests may allocate from threads.
  *
+ * Large blocks are mappings of their own: they go back to the kernel when they are freed, while the C library keeps
+ * freed blocks of tens of MiB in a heap with holes, which nobody can foresee. Nothing is allocated inside a step, so
+ * that the price of a mapping does not matter.
+ *
  * Pages come from the kernel untouched: one takes memory when it is first written to, and gives it back when it is
  * zeroed. Huge pages would bring the neighbours along, so they are refused. */
 #include "dcmpi/mem.h"
@@ -10,6 +14,7 @@
 #include <sys/mman.h>
 
 #include "dcmpi/fault.h"
+#include "mem_kernel.h"
 
 typedef struct {
     size_t bytes; /* payload */
@@ -57,15 +62,30 @@ static void *take(char *raw, header h)
     return raw + DC_MEM_ALIGN;
 }
 
+/* Blocks from this size on are mappings. Sanitizers look for errors in what the C library gives out alone. */
+#ifdef __SANITIZE_ADDRESS__
+static const size_t MAPPED_FROM = SIZE_MAX;
+#else
+static const size_t MAPPED_FROM = (size_t)1 << 20;
+#endif
+
+static void *map_pages(size_t bytes)
+{
+    void *raw = mmap(NULL, bytes + DC_MEM_ALIGN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return raw == MAP_FAILED ? NULL : raw;
+}
+
 dc_status dc_mem_alloc_raw(void *out, size_t count, size_t size, const char *what)
 {
     void **slot = out;
+    char *raw = NULL;
     *slot = NULL;
     const size_t bytes = padded(count, size);
-    const bool too_large = bytes == SIZE_MAX || dc_fault(DC_FAULT_MEM_ALLOC);
-    char *raw = too_large ? NULL : aligned_alloc(DC_MEM_ALIGN, bytes + DC_MEM_ALIGN);
+    const bool mapped = bytes >= MAPPED_FROM;
+    if (bytes != SIZE_MAX && !dc_fault(DC_FAULT_MEM_ALLOC))
+        raw = mapped ? map_pages(bytes) : aligned_alloc(DC_MEM_ALIGN, bytes + DC_MEM_ALIGN);
     if (!raw) return refuse(count, size, what);
-    *slot = take(raw, (header){.bytes = bytes});
+    *slot = take(raw, (header){.bytes = bytes, .pages = mapped});
     return DC_OK;
 }
 
@@ -95,9 +115,8 @@ dc_status dc_mem_alloc_pages(void *out, size_t count, size_t size, const char *w
     void **slot = out;
     *slot = NULL;
     const size_t bytes = padded(count, size);
-    if (bytes == SIZE_MAX || dc_fault(DC_FAULT_MEM_ALLOC)) return refuse(count, size, what);
-    void *raw = mmap(NULL, bytes + DC_MEM_ALIGN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (raw == MAP_FAILED) return refuse(count, size, what);
+    void *raw = bytes == SIZE_MAX || dc_fault(DC_FAULT_MEM_ALLOC) ? NULL : map_pages(bytes);
+    if (!raw) return refuse(count, size, what);
     (void)madvise(raw, bytes + DC_MEM_ALIGN, MADV_NOHUGEPAGE); /* a kernel without huge pages refuses: as well */
     *slot = take(raw, (header){.bytes = bytes, .pages = true});
     return DC_OK;
@@ -129,8 +148,7 @@ uint64_t dc_mem_live_count(void)
     return atomic_load(&live_count);
 }
 
-/* The figure of the line "NAME: n kB" of a file of the kernel, in bytes; 0 if there is none. */
-static size_t kernel_bytes(const char *path, const char *name)
+size_t dc_mem_kernel_bytes(const char *path, const char *name)
 {
     FILE *f = fopen(path, "r");
     if (!f) return 0;
@@ -142,12 +160,12 @@ static size_t kernel_bytes(const char *path, const char *name)
     return kib * 1024;
 }
 
-size_t dc_mem_available_bytes(void)
+size_t dc_mem_resident_bytes(void)
 {
-    return kernel_bytes("/proc/meminfo", "MemAvailable");
+    return dc_mem_kernel_bytes("/proc/self/status", "VmRSS");
 }
 
 size_t dc_mem_resident_peak_bytes(void)
 {
-    return kernel_bytes("/proc/self/status", "VmHWM");
+    return dc_mem_kernel_bytes("/proc/self/status", "VmHWM");
 }

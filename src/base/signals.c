@@ -47,19 +47,22 @@ static void *take_signals(void *unused)
     return unused;
 }
 
-static void add_signal(int signal_number)
+/* After they are blocked: in between they would end the process. */
+static void stop_ignoring(const int *signals, size_t n)
 {
-    signal(signal_number, SIG_DFL); /* shells let background jobs ignore SIGINT */
-    sigaddset(&ours, signal_number);
+    for (size_t i = 0; i < n; i++) signal(signals[i], SIG_DFL);
 }
 
 void dc_signals_install(void)
 {
     pthread_t thread;
     sigemptyset(&ours);
-    for (size_t i = 0; i < DC_COUNT_OF(stop_signals); i++) add_signal(stop_signals[i]);
-    for (size_t i = 0; i < DC_COUNT_OF(save_signals); i++) add_signal(save_signals[i]);
+    for (size_t i = 0; i < DC_COUNT_OF(stop_signals); i++) sigaddset(&ours, stop_signals[i]);
+    for (size_t i = 0; i < DC_COUNT_OF(save_signals); i++) sigaddset(&ours, save_signals[i]);
     pthread_sigmask(SIG_BLOCK, &ours, NULL);
+    /* Shells let background jobs ignore SIGINT, job scripts start ranks with SIGUSR1 ignored. */
+    stop_ignoring(stop_signals, DC_COUNT_OF(stop_signals));
+    stop_ignoring(save_signals, DC_COUNT_OF(save_signals));
     if (pthread_create(&thread, NULL, take_signals, NULL) == 0)
         pthread_detach(thread);
     else

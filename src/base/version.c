@@ -23,7 +23,7 @@ const char *dc_version_arch(void)
     return DC_BUILD_ARCH;
 }
 
-uint64_t dc_version_program_hash(void)
+static uint64_t hash_program(void)
 {
     char piece[1 << 14];
     FILE *f = fopen("/proc/self/exe", "rb");
@@ -36,6 +36,13 @@ uint64_t dc_version_program_hash(void)
     }
     XXH3_freeState(state);
     if (f) fclose(f);
+    return hash;
+}
+
+uint64_t dc_version_program_hash(void)
+{
+    static uint64_t hash;
+    if (hash == 0) hash = hash_program();
     return hash;
 }
 

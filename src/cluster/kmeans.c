@@ -14,9 +14,6 @@
 #include <string.h>
 #include <xxhash.h>
 
-/* Doubles of one reduction, 32 MiB: more restarts than fit take turns. */
-enum { PASS_DOUBLES = 1 << 22 };
-
 dc_rows dc_rows_of_array(const dc_part *part, const float *X, const int64_t *d)
 {
     return (dc_rows){.part = part, .d = *d, .X = X};
@@ -173,6 +170,24 @@ static dc_status check_config(const dc_rows *rows, const dc_kmeans_config *cfg)
     return DC_OK;
 }
 
+/* Whether the slots of a checkpoint are those of restarts that this run could have: a permutation, those that still
+ * move first and equally far, the others finished. */
+static bool slots_fit(const dc_km_restarts *a)
+{
+    const int64_t most = a->cfg->max_iter;
+    if (a->active < 0 || a->active > a->R || a->reseeded < 0) return false;
+    for (int64_t s = 0; s < a->R; s++) {
+        const dc_km_slot *x = &a->slots[s];
+        for (int64_t t = 0; t < s; t++)
+            if (a->slots[t].id == x->id) return false;
+        const bool moves = s < a->active, ends = x->converged == 1 || x->iterations == most;
+        if (x->id < 0 || x->id >= a->R || x->iterations < 0 || x->iterations > most || (x->converged & ~1))
+            return false;
+        if (x->finished != !moves || moves == ends || (moves && x->iterations != a->slots[0].iterations)) return false;
+    }
+    return true;
+}
+
 /* Makes what moves part of the run's state, under the name of the phase; *resumed: it is that of a checkpoint. */
 static dc_status keep_state(dc_km_restarts *a, dc_control *c, bool *resumed)
 {
@@ -192,6 +207,8 @@ static dc_status keep_state(dc_km_restarts *a, dc_control *c, bool *resumed)
         snprintf(name, sizeof name, "%s/%s", dc_control_phase(c), table[i].name);
         DC_TRY(dc_control_keep(c, name, table[i].type, table[i].n, table[i].data, resumed));
     }
+    if (*resumed && !slots_fit(a))
+        st = DC_FAIL(DC_ERR_FORMAT, "the checkpoint's restarts of k-means fit no state of this run");
 out:
     return st;
 }
@@ -240,7 +257,7 @@ out:
 
 dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg, dc_kmeans_result *out)
 {
-    const dc_status st = dc_kmeans_from(comm, rows, cfg, PASS_DOUBLES, NULL, out);
+    const dc_status st = dc_kmeans_from(comm, rows, cfg, DC_KM_PASS_DOUBLES, NULL, out);
     if (st == DC_OK)
         dc_log("k-means   best of %d restarts: number %d, %d iterations, inertia %.9g, %lld empty clusters re-seeded",
                cfg->n_init, out->best + 1, out->iterations, out->inertia, (long long)out->reseeded);

@@ -7,6 +7,10 @@
 /* Rows of a tile, and how many centres are scored at once unless K is larger. Both shape the GEMM and hence the bits:
  * they are constants. */
 enum { DC_KM_TILE = 256, DC_KM_PANEL = 1024 };
+/* Doubles of one reduction, 32 MiB: more restarts than fit take turns. */
+enum { DC_KM_PASS_DOUBLES = 1 << 22 };
+/* Candidates that are drawn for each centre. */
+int64_t dc_km_trials(int64_t K);
 
 /* ---- Rows and centres as the kernels see them (kmeans_tiles_kern.c) ---------------------------------------------- */
 

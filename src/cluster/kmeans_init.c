@@ -58,12 +58,17 @@ static void index_blocks(seeding *s)
         s->first_block[i - s->part->shard_lo + 1] += s->first_block[i - s->part->shard_lo];
 }
 
+int64_t dc_km_trials(int64_t K)
+{
+    return 2 + (int64_t)log((double)K);
+}
+
 static dc_status seeding_init(seeding *s, const dc_km_tiles *tiles, const dc_kmeans_config *cfg)
 {
     dc_status st = DC_OK;
     const dc_part *part = tiles->rows->part;
     *s = (seeding){.tiles = tiles, .part = part, .seed = cfg->seed, .R = cfg->n_init, .K = cfg->K, .d = tiles->d};
-    s->trials = 2 + (int64_t)log((double)cfg->K);
+    s->trials = dc_km_trials(cfg->K);
     const size_t R = (size_t)s->R, d = (size_t)s->d, n = (size_t)dc_part_rows(part), draws = R * (size_t)s->trials;
     DC_TRY(dc_mem_alloc_raw(&s->d_min, dc_mul_size(R, n), sizeof *s->d_min, "k-means++ distances"));
     DC_TRY(dc_mem_alloc(&s->block_mass, part->n_blocks * R, sizeof *s->block_mass, "k-means++ block masses"));

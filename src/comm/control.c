@@ -28,6 +28,9 @@ typedef struct {
     dc_state_array array;
     bool has_shares;
     dc_state_shares shares;
+    size_t *rows; /* of an array that grows, else NULL: its n and data are not in `array`, but these */
+    size_t width;
+    void *const *data;
 } kept;
 
 struct dc_control {
@@ -107,19 +110,30 @@ bool dc_control_continues(const dc_control *c)
     return c && c->continues;
 }
 
+/* The array as it is now. */
+static dc_state_array array_now(const kept *k)
+{
+    dc_state_array now = k->array;
+    if (!k->rows) return now;
+    now.n = *k->rows * k->width;
+    now.data = *k->data;
+    return now;
+}
+
 /* Gives the kept array the values that wait for it, once. */
 static dc_status restore(dc_control *c, kept *k, bool *restored)
 {
-    const dc_state_array *array = &k->array;
-    dc_state_array *from = find_waiting(c, array->name);
+    dc_state_array *from = find_waiting(c, k->array.name);
     if (!from) return DC_OK;
-    if (from->type != array->type || from->n != array->n)
+    if (k->rows && from->n % k->width == 0) *k->rows = from->n / k->width;
+    const dc_state_array array = array_now(k);
+    if (from->type != array.type || from->n != array.n)
         return DC_FAIL(DC_ERR_FORMAT, "the checkpoint has %zu values of '%s', this run %zu: it belongs to another run",
-                       from->n, array->name, array->n);
+                       from->n, array.name, array.n);
     if (k->has_shares)
-        k->shares.take(k->shares.ctx, from->data, array->data);
-    else
-        memcpy(array->data, from->data, array->n * type_bytes[array->type]);
+        k->shares.take(k->shares.ctx, from->data, array.data);
+    else if (array.n)
+        memcpy(array.data, from->data, array.n * type_bytes[array.type]);
     dc_mem_free(&from->data);
     *from = c->waiting[--c->n_waiting];
     if (restored) *restored = true;
@@ -157,11 +171,23 @@ dc_status dc_control_keep_shares(dc_control *c, const char *name, size_t n, floa
     return keep(c, &k, NULL);
 }
 
+dc_status dc_control_keep_rows(dc_control *c, const char *name, dc_state_type type, size_t width, size_t *rows,
+                               void *const *data, size_t capacity)
+{
+    kept k = make_kept(name, type, 0, NULL);
+    const dc_state_array *from = dc_control_waiting(c, name);
+    DC_ASSERT(!from || from->n / width <= capacity);
+    k.rows = rows;
+    k.width = width;
+    k.data = data;
+    return keep(c, &k, NULL);
+}
+
 void dc_control_drop(dc_control *c, const void *data)
 {
     int left = 0;
     for (int i = 0; c && i < c->n_kept; i++)
-        if (c->kept[i].array.data != data) c->kept[left++] = c->kept[i];
+        if (c->kept[i].rows ? c->kept[i].rows != data : c->kept[i].array.data != data) c->kept[left++] = c->kept[i];
     if (c) c->n_kept = left;
 }
 
@@ -264,7 +290,7 @@ static dc_status collect(dc_comm *comm, dc_control *c, dc_state_array *whole)
     dc_status st = DC_OK;
     for (int i = 0; i < c->n_kept; i++) {
         const kept *k = &c->kept[i];
-        whole[i] = k->array;
+        whole[i] = array_now(k);
         if (!k->has_shares) continue;
         whole[i].data = NULL;
         DC_TRY_ALL(comm, c->root ? dc_mem_alloc_raw(&whole[i].data, k->array.n, type_bytes[k->array.type], "checkpoint")
@@ -280,8 +306,8 @@ static uint64_t hash_kept(const dc_control *c)
 {
     uint64_t hash = 0;
     for (int i = 0; i < c->n_kept; i++) {
-        const dc_state_array *a = &c->kept[i].array;
-        if (!c->kept[i].has_shares) hash = XXH3_64bits_withSeed(a->data, a->n * type_bytes[a->type], hash);
+        const dc_state_array a = array_now(&c->kept[i]);
+        if (!c->kept[i].has_shares) hash = XXH3_64bits_withSeed(a.data, a.n * type_bytes[a.type], hash);
     }
     return hash;
 }

@@ -52,12 +52,19 @@ static size_t total_roots(const dc_sum *sum)
     return total;
 }
 
+/* Vectors that the trees need: over the blocks of a shard, over the shards. */
+static int depth_in_shard(const dc_part *part)
+{
+    return dc_tree_depth(0, (part->N / part->V + DC_BLOCK_ROWS) / DC_BLOCK_ROWS);
+}
+static int depth_over_shards(const dc_part *part)
+{
+    return DC_MAX(dc_tree_depth(part->shard_lo, part->shard_hi), dc_tree_depth(0, part->V));
+}
+
 static dc_status take_trees(dc_sum *sum)
 {
-    const dc_part *part = sum->part;
-    const int64_t blocks = (part->N / part->V + DC_BLOCK_ROWS) / DC_BLOCK_ROWS;
-    const int in_shard = dc_tree_depth(0, blocks);
-    const int over_shards = DC_MAX(dc_tree_depth(part->shard_lo, part->shard_hi), dc_tree_depth(0, part->V));
+    const int in_shard = depth_in_shard(sum->part), over_shards = depth_over_shards(sum->part);
     const size_t vectors = (size_t)in_shard + (size_t)over_shards;
     dc_status st = DC_OK;
     DC_TRY(dc_mem_alloc_raw(&sum->slab, vectors, dc_mul_size(sum->m, sizeof *sum->slab), "sums over rows"));
@@ -111,6 +118,15 @@ out:
 dc_status dc_sum_create(dc_sum **out, const dc_part *part, size_t m)
 {
     return dc_sum_create_limit(out, part, m, GATHER_LIMIT_BYTES);
+}
+
+double dc_sum_bytes(const dc_part *part, size_t m)
+{
+    double vectors = omp_get_max_threads() + depth_in_shard(part) + depth_over_shards(part), all = 0;
+    for (int r = 0; part->P > 1 && r < part->P; r++) all += (double)count_roots(part, r);
+    const bool gathers = all * (double)m * sizeof(double) <= GATHER_LIMIT_BYTES;
+    if (part->P > 1) vectors += gathers ? all : all / part->P + (double)count_roots(part, part->rank);
+    return vectors * (double)m * sizeof(double);
 }
 
 void dc_sum_destroy(dc_sum **sum)

@@ -121,8 +121,10 @@ static const dc_key table[] = {
     {KEY("run", "resume", DC_KEY_CHOICE, run.resume, "auto"), .choices = resumes, .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .also = "restart continue",
      .doc =
-         "auto: go on from the newest checkpoint in run.output, if there is one. never: "
-         "start anew; an older result is replaced at the end. must: it is an error if there is nothing to continue."},
+         "auto: go on from the newest checkpoint in run.output, if there is one. never: start anew; an older result is "
+         "replaced at the end; a job that the queue runs again continues its own part. must: it is an error if there "
+         "is "
+         "nothing to continue."},
     {KEY("run", "max_time", DC_KEY_DURATION, run.max_time, "0"), .min = 0, .max = 1e9,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "time_limit walltime",
      .doc =
@@ -151,8 +153,9 @@ static const dc_key table[] = {
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_samples max_rows",
      .doc = "Use the first so many rows; 0: all (of the built-in problem: 10000)."},
     {KEY("input", "label_dataset", DC_KEY_PATH, input.label_dataset, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS,
-     .result = true, .also = "labels y label_column target obs",
-     .doc = "Where the file has its labels, if not in /y: a vector of integers or names, or a categorical of AnnData, such "
+     .also = "labels y label_column target obs",
+     .doc = "Where the file has its labels, if not in /y: a vector of integers or names, or a categorical of AnnData, "
+            "such "
             "as /obs/cell_type. -1, NaN, an empty text, NA, None and ? are no label: such rows are clustered and not "
             "scored."},
     {KEY("input", "image_shape", DC_KEY_LIST, input.image_shape, "[]"), .min = 1, .max = 1 << 20,
@@ -178,8 +181,10 @@ static const dc_key table[] = {
             "xavier_sqrt2: glorot times sqrt(2). normal: N(0, 0.01^2)."},
     {KEY("model", "weights", DC_KEY_PATH, model.weights, ""), .verbs = DC_USE_FIT, .result = true,
      .also = "ae_weights pretrained checkpoint",
-     .doc = "run.h5 of an earlier run with the same widths: start from its autoencoder and skip pretraining. The "
-            "pretrain keys may stay in the deck; they are not used then."},
+     .doc =
+         "run.h5 of an earlier run with the same widths, activations and scaling: start from its autoencoder and skip "
+         "pretraining. The pretrain keys may stay in the deck; they are not used then. A run continues with the "
+         "weights it began with: other ones in this file are refused."},
 
     {KEY("pretrain", "mode", DC_KEY_CHOICE, pretrain.mode, "joint"), .choices = modes, .verbs = DC_USE_FIT,
      .result = true, .source = GUO,

@@ -50,14 +50,14 @@ dc_h5_type dc_data_h5_type(dc_dtype dtype);
 /* DC_ERR_FORMAT of the HDF5 layer is DC_ERR_DATA here: a damaged input is a matter of input. Keeps the text. */
 dc_status dc_data_status(dc_status st);
 
-/* data->y = dense numbers 0..C-1 of raw[n] in ascending order of the values over all ranks; sets data->C. Errors:
- * DC_ERR_DATA (more than a million values), DC_ERR_MEMORY. */
+/* data->y = dense numbers 0..C-1 of raw[n] in ascending order of the values over all ranks; sets data->C. Of more than
+ * a million values there are no labels: data->y is NULL. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_number_labels(dc_comm *comm, dc_dataset *data, const int64_t *raw);
 
-/* Its steps, for labels that are read in pieces. Adds raw[n] to the set, but for those that are -1 (no label), which
- * are added to *unlabelled; errors as above. */
+/* Its steps, for labels that are read in pieces. Adds raw[n] to the set, until it holds too many, but for those that
+ * are -1 (no label), which are added to *unlabelled; errors as above. */
 DC_CHECKED dc_status dc_data_collect_labels(const int64_t *raw, int64_t n, dc_u64set *set, int64_t *unlabelled);
-/* values[*n] = distinct values of all ranks, ascending; the caller frees it. Collective. */
+/* values[*n] = distinct values of all ranks, ascending; the caller frees it. *n = 0: none, or too many. Collective. */
 DC_CHECKED dc_status dc_data_join_labels(dc_comm *comm, const dc_u64set *set, int64_t **values, size_t *n);
 /* Number of a value that is one of values[n]. */
 int32_t dc_data_label_number(const int64_t *values, size_t n, int64_t value);

@@ -15,8 +15,8 @@
 /* Linux hands out memory that it does not have and ends the job later, so we ask first. */
 static dc_status check_memory(const dc_dataset *d, size_t bytes, int ranks_here)
 {
-    const size_t available = dc_mem_available_bytes() / (size_t)DC_MAX(ranks_here, 1);
-    if ((available == 0 || bytes <= available) && !dc_fault(DC_FAULT_DATA_MEMORY)) return DC_OK;
+    const size_t available = dc_mem_available_bytes(ranks_here);
+    if (bytes <= available && !dc_fault(DC_FAULT_DATA_MEMORY)) return DC_OK;
     return DC_FAIL(DC_ERR_MEMORY,
                    "%s: %.1f GiB of rows for each rank, but only %.1f GiB are free for it; use more nodes or "
                    "fewer rows (input.rows)",
@@ -62,7 +62,8 @@ static dc_status load_labels(dc_comm *comm, dc_dataset *d, const dc_data_shape *
     DC_TRY(dc_data_labels_start(comm, s, d->source, &d->part, dc_part_rows(&d->part), &labels));
     d->C = dc_data_labels_classes(labels, &d->unlabelled);
     d->classes = dc_data_labels_take_names(labels);
-    st = dc_data_labels_read(comm, labels, &d->part, sums, d->y);
+    DC_TRY(dc_data_labels_read(comm, labels, &d->part, sums, d->y));
+    if (d->C == 0) dc_mem_free(&d->y);
 out:
     dc_data_labels_end(&labels);
     return st;

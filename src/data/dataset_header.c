@@ -33,8 +33,11 @@ dc_status dc_data_status(dc_status st)
 static dc_status describe_builtin(dc_gidx rows, dc_data_shape *s)
 {
     *s = (dc_data_shape){.builtin = true, .n_image_dims = 2, .image_shape = {DC_GLYPH_SIDE, DC_GLYPH_SIDE}};
-    s->head = (dc_data_header){
-        .N = rows > 0 ? rows : DC_GLYPH_ROWS_DEFAULT, .D = DC_GLYPH_PIXELS, .dtype = DC_U8, .has_labels = true};
+    s->head = (dc_data_header){.N = rows > 0 ? rows : DC_GLYPH_ROWS_DEFAULT,
+                               .D = DC_GLYPH_PIXELS,
+                               .dtype = DC_U8,
+                               .has_labels = true,
+                               .C = DC_GLYPH_CLASSES};
     return DC_OK;
 }
 
@@ -128,6 +131,15 @@ static dc_status count_labels(dc_h5 *h5, const dc_data_shape *s, dc_gidx *rows)
     return dc_data_status(st);
 }
 
+/* A hint, like that on pictures. */
+static void describe_classes(dc_h5 *h5, dc_data_shape *s)
+{
+    int64_t C = 0;
+    if (!dc_h5_has_attr(h5, "/", "n_classes")) return;
+    if (dc_h5_get_attr_i64(h5, "/", "n_classes", &C, 1, NULL) != DC_OK) dc_error_clear();
+    s->head.C = DC_MAX(C, 0);
+}
+
 static dc_status describe_labels(dc_h5 *h5, const dc_data_request *r, dc_gidx rows_of_X, dc_data_shape *s)
 {
     dc_status st = DC_OK;
@@ -142,6 +154,7 @@ static dc_status describe_labels(dc_h5 *h5, const dc_data_request *r, dc_gidx ro
     s->head.has_labels = given || dc_h5_exists(h5, "/y");
     if (!s->head.has_labels) return DC_OK;
     DC_TRY(count_labels(h5, s, &rows));
+    if (!given) describe_classes(h5, s);
     if (rows != rows_of_X)
         return DC_FAIL(DC_ERR_DATA, "%s: %s must hold one label for each of the %lld rows of /X, but has %lld", r->path,
                        s->labels, (long long)rows_of_X, (long long)rows);

@@ -1,10 +1,12 @@
 /* Labels made dense: the distinct values of all ranks in ascending order become 0..C-1. Any integers are legal labels,
- * but -1, which says that there is none; only the metrics ever look at them. */
+ * but -1, which says that there is none; only the metrics ever look at them. More than a million different ones are no
+ * classes: they are passed over with a warning, for labels must not cost anybody a result. */
 #include <string.h>
 
 #include "data_priv.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/h5_column.h"
+#include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "u64set.h"
 
@@ -28,20 +30,19 @@ static size_t sort_unique(int64_t *v, size_t n)
 dc_status dc_data_collect_labels(const int64_t *raw, int64_t n, dc_u64set *set, int64_t *unlabelled)
 {
     dc_status st = DC_OK;
-    for (int64_t i = 0; i < n; i++) {
-        if (raw[i] == -1) {
+    for (int64_t i = 0; i < n && set->count <= MAX_CLASSES; i++)
+        if (raw[i] == -1)
             ++*unlabelled;
-            continue;
-        }
-        DC_TRY(dc_u64set_add(set, (uint64_t)raw[i]));
-        if (set->count > MAX_CLASSES)
-            return DC_FAIL(DC_ERR_DATA,
-                           "/y holds more than %d different values: it cannot be class labels; remove it from the "
-                           "data file",
-                           MAX_CLASSES);
-    }
+        else
+            DC_TRY(dc_u64set_add(set, (uint64_t)raw[i]));
 out:
     return st;
+}
+
+static void pass_over(size_t *n)
+{
+    dc_log_warning("/y holds more than %d different values: they are no class labels, and score nothing", MAX_CLASSES);
+    *n = 0;
 }
 
 dc_status dc_data_join_labels(dc_comm *comm, const dc_u64set *set, int64_t **values, size_t *n)
@@ -51,6 +52,13 @@ dc_status dc_data_join_labels(dc_comm *comm, const dc_u64set *set, int64_t **val
     int64_t *counts = NULL;
     size_t *bytes = NULL, total = 0;
     uint64_t *mine = NULL;
+    int64_t most = (int64_t)set->count;
+    *values = NULL;
+    dc_comm_max_i64(comm, &most, 1);
+    if (most > MAX_CLASSES) {
+        pass_over(n);
+        return DC_OK;
+    }
     DC_TRY_ALL(comm, dc_mem_alloc(&counts, P, sizeof *counts, "label counts"));
     DC_TRY_ALL(comm, dc_mem_alloc(&bytes, P, sizeof *bytes, "label counts"));
     counts[rank] = (int64_t)set->count;
@@ -64,6 +72,7 @@ dc_status dc_data_join_labels(dc_comm *comm, const dc_u64set *set, int64_t **val
     dc_u64set_members(set, mine);
     dc_comm_allgatherv(comm, mine, *values, bytes);
     *n = sort_unique(*values, total);
+    if (*n > MAX_CLASSES) pass_over(n);
 out:
     dc_mem_free(&mine);
     dc_mem_free(&bytes);
@@ -123,11 +132,23 @@ dc_status dc_data_number_labels(dc_comm *comm, dc_dataset *data, const int64_t *
     DC_TRY_ALL(comm, dc_u64set_init(&set));
     DC_TRY_ALL(comm, dc_data_collect_labels(raw, n, &set, &data->unlabelled));
     DC_TRY(dc_data_join_labels(comm, &set, &values, &C));
-    for (int64_t i = 0; i < n; i++) data->y[i] = dc_data_label_number(values, C, raw[i]);
+    if (C == 0 && data->part.N > 0) dc_mem_free(&data->y);
+    for (int64_t i = 0; data->y && i < n; i++) data->y[i] = dc_data_label_number(values, C, raw[i]);
     data->C = (int64_t)C;
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_class_names(NULL, NULL, values, C, &data->classes) : DC_OK);
 out:
     dc_mem_free(&values);
     dc_u64set_release(&set);
     return st;
+}
+
+uint64_t dc_dataset_hash_labels(dc_comm *comm, const dc_dataset *data)
+{
+    if (data->C == 0) return 0;
+    const dc_part *part = &data->part;
+    int64_t sum = (int64_t)dc_h5_hash_rows(sizeof *data->y, part->row_lo, dc_part_rows(part), data->y);
+    if (dc_comm_rank(comm) == 0 && data->classes)
+        sum = (int64_t)((uint64_t)sum + dc_h5_hash_rows(strlen(data->classes), 0, 1, data->classes));
+    dc_comm_sum_i64(comm, &sum, 1);
+    return sum == 0 ? 1 : (uint64_t)sum;
 }

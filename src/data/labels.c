@@ -9,6 +9,7 @@
 #include "data_priv.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/h5_column.h"
+#include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/nameset.h"
 #include "dcmpi/text.h"
@@ -66,10 +67,7 @@ static dc_status collect_name(void *ctx, const char *text, size_t n)
         return DC_FAIL(DC_ERR_DATA, "%s: label '%s' has %zu bytes, the limit is %d; is '%s' the right dataset?",
                        l->path, shown, n, MAX_NAME_BYTES, l->name);
     }
-    const dc_status st = dc_nameset_add(l->names, text, n);
-    if (st != DC_OK || dc_nameset_count(l->names) <= MAX_CLASSES) return st;
-    return DC_FAIL(DC_ERR_DATA, "%s: '%s' holds more than %d different labels: it cannot be class labels", l->path,
-                   l->name, MAX_CLASSES);
+    return dc_nameset_count(l->names) > MAX_CLASSES ? DC_OK : dc_nameset_add(l->names, text, n);
 }
 
 /* Length and text of each name, one behind the other. */
@@ -100,19 +98,22 @@ static dc_status unpack_names(const uint8_t *blob, size_t bytes, dc_nameset **se
     DC_TRY(dc_nameset_create(set));
     for (size_t at = 0; at < bytes; at += 1 + blob[at])
         DC_TRY(dc_nameset_add(*set, (const char *)blob + at + 1, blob[at]));
-    if (dc_nameset_count(*set) > MAX_CLASSES)
-        st = DC_FAIL(DC_ERR_DATA, "more than %d different labels: they cannot be class labels", MAX_CLASSES);
 out:
     return st;
 }
 
-static dc_status join_names(dc_comm *comm, dc_data_labels *l)
+/* More than a million are no classes: they are passed over. *many is the same on all ranks. Collective. */
+static dc_status join_names(dc_comm *comm, dc_data_labels *l, bool *many)
 {
     dc_status st = DC_OK;
+    int64_t most = (int64_t)dc_nameset_count(l->names);
     uint8_t *mine = NULL, *all = NULL;
     int64_t *sizes = NULL;
     size_t *counts = NULL, bytes = 0, total = 0;
     const size_t P = (size_t)dc_comm_size(comm), rank = (size_t)dc_comm_rank(comm);
+    dc_comm_max_i64(comm, &most, 1);
+    *many = most > MAX_CLASSES;
+    if (*many) return DC_OK;
     DC_TRY_ALL(comm, pack_names(l->names, &mine, &bytes));
     DC_TRY_ALL(comm, dc_mem_alloc(&sizes, P, sizeof *sizes, "label counts"));
     DC_TRY_ALL(comm, dc_mem_alloc(&counts, P, sizeof *counts, "label counts"));
@@ -122,6 +123,7 @@ static dc_status join_names(dc_comm *comm, dc_data_labels *l)
     DC_TRY_ALL(comm, dc_mem_alloc(&all, total, 1, "names of classes"));
     dc_comm_allgatherv(comm, mine, all, counts);
     DC_TRY_ALL(comm, unpack_names(all, total, &l->names));
+    *many = dc_nameset_count(l->names) > MAX_CLASSES;
 out:
     dc_mem_free(&mine);
     dc_mem_free(&all);
@@ -212,8 +214,15 @@ out:
 static dc_status find_names(dc_comm *comm, dc_data_labels *l, const dc_part *part)
 {
     dc_status st = DC_OK;
+    bool many = false;
     DC_TRY_ALL(comm, dc_data_status(dc_h5_column_read(l->column, part->row_lo, dc_part_rows(part), collect_name, l)));
-    DC_TRY(join_names(comm, l));
+    DC_TRY(join_names(comm, l, &many));
+    if (many) {
+        dc_log_warning("%s holds more than %d different names: they are no class labels, and score nothing", l->name,
+                       MAX_CLASSES);
+        l->unlabelled = 0;
+        return DC_OK;
+    }
     DC_TRY_ALL(comm, number_names(l));
 out:
     return st;
@@ -240,13 +249,17 @@ dc_status dc_data_labels_read(dc_comm *comm, dc_data_labels *l, const dc_part *p
 {
     dc_status st = DC_OK;
     const int64_t n = dc_part_rows(piece);
+    if (l->type == DC_H5_OTHER && l->C == 0) {
+        for (int64_t i = 0; i < n; i++) y[i] = -1;
+        return DC_OK;
+    }
     if (l->type == DC_H5_OTHER) {
         DC_TRY_ALL(comm, dc_data_status(dc_h5_column_read(l->column, piece->row_lo, n, code_name, &(coding){l, y})));
         return DC_OK;
     }
     DC_TRY(read_numbers(comm, l, piece, sums));
     for (int64_t i = 0; i < n; i++)
-        y[i] = l->raw[i] == -1 ? -1 : dc_data_label_number(l->value, (size_t)l->C, l->raw[i]);
+        y[i] = l->raw[i] == -1 || l->C == 0 ? -1 : dc_data_label_number(l->value, (size_t)l->C, l->raw[i]);
 out:
     return st;
 }

@@ -16,10 +16,11 @@ void dc_u64set_release(dc_u64set *set)
     dc_mem_free(&set->slot);
 }
 
-/* Fibonacci hashing: labels are small and regular. */
+/* Fibonacci hashing: the high bits of the product, as many as the capacity has. Labels are small, or regular, or both.
+ */
 static size_t home(const dc_u64set *set, uint64_t x)
 {
-    return (size_t)((x * UINT64_C(0x9E3779B97F4A7C15)) >> 20) & (set->capacity - 1);
+    return (size_t)((x * UINT64_C(0x9E3779B97F4A7C15)) >> (__builtin_clzll(set->capacity) + 1));
 }
 
 /* Slot of x, or the empty one where it belongs. */

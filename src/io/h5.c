@@ -284,6 +284,13 @@ out:
     return st;
 }
 
+dc_status dc_h5_remove(dc_h5 *h5, const char *name)
+{
+    if (!dc_h5_exists(h5, name)) return DC_OK;
+    if (H5Ldelete(h5->file, name, H5P_DEFAULT) >= 0) return DC_OK;
+    return DC_FAIL(DC_ERR_IO, "cannot remove '%s' from %s: %s", name, h5->path, dc_h5_error());
+}
+
 /* ---- Names ------------------------------------------------------------------------------------------------------- */
 
 typedef struct {

@@ -78,6 +78,18 @@ dc_status dc_h5_put_attr_f64(dc_h5 *h5, const char *object, const char *attr, co
     return put_attr(h5, object, attr, dc_h5_type_id(DC_H5_F64), values_space(n), v);
 }
 
+dc_status dc_h5_remove_attr(dc_h5 *h5, const char *object_name, const char *attr)
+{
+    hid_t object = -1;
+    if (!dc_h5_has_attr(h5, object_name, attr)) return DC_OK;
+    dc_status st = dc_h5_open_object(h5, object_name, &object);
+    if (st == DC_OK && H5Adelete(object, attr) < 0)
+        st = DC_FAIL(DC_ERR_IO, "cannot remove attribute '%s' of '%s' in %s: %s", attr, object_name, h5->path,
+                     dc_h5_error());
+    dc_h5_drop(object);
+    return st;
+}
+
 /* ---- Read -------------------------------------------------------------------------------------------------------- */
 
 bool dc_h5_has_attr(dc_h5 *h5, const char *object, const char *attr)

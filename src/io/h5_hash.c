@@ -39,11 +39,16 @@ dc_status dc_h5_hash_dataset(dc_h5 *h5, const char *name, uint64_t *hash)
     return st == DC_OK ? dc_h5_hash_range(h5, name, 0, info.n_dims ? info.dims[0] : 1, hash) : st;
 }
 
-dc_status dc_h5_put_hash(dc_h5 *h5, const char *name, uint64_t hash)
+dc_status dc_h5_put_attr_hash(dc_h5 *h5, const char *object, const char *attr, uint64_t hash)
 {
     char text[DIGITS + 1];
     snprintf(text, sizeof text, "%016llx", (unsigned long long)hash);
-    return dc_h5_put_attr_str(h5, name, "xxh3", text);
+    return dc_h5_put_attr_str(h5, object, attr, text);
+}
+
+dc_status dc_h5_put_hash(dc_h5 *h5, const char *name, uint64_t hash)
+{
+    return dc_h5_put_attr_hash(h5, name, "xxh3", hash);
 }
 
 dc_status dc_h5_get_attr_hash(dc_h5 *h5, const char *object, const char *attr, uint64_t *hash)

@@ -6,7 +6,8 @@
 
 #include "dcmpi/mem.h"
 
-enum { GROW_BYTES = 8 << 20 };
+/* Beside the values: headers of objects and attributes. */
+enum { HEADERS_BYTES = 256 << 10 };
 /* The library wants a name, and minds a file of that name. */
 static const char nowhere[] = "/dev/null/dcmpi";
 
@@ -36,19 +37,20 @@ static void release_handle(dc_h5 **h5)
 
 /* Access list of a file that stays in memory. The caller drops it. The oldest layout: HDF5 1.10 hands out images of
  * newer ones with a superblock whose checksum is wrong. */
-static hid_t memory_access(void)
+static hid_t memory_access(size_t grow_bytes)
 {
     const hid_t fapl = dc_h5_access();
     H5Pset_libver_bounds(fapl, H5F_LIBVER_EARLIEST, H5F_LIBVER_LATEST);
-    H5Pset_fapl_core(fapl, GROW_BYTES, false);
+    H5Pset_fapl_core(fapl, grow_bytes, false);
     return fapl;
 }
 
-dc_status dc_h5_image_create(dc_h5 **out, const char *name)
+/* The library takes memory in steps of one size, and moves all it has with each: the first step should be the last. */
+dc_status dc_h5_image_create(dc_h5 **out, const char *name, size_t bytes)
 {
     dc_status st = make_handle(out, name, DC_H5_CREATE, 0);
     if (st != DC_OK) return st;
-    const hid_t fapl = memory_access(), fcpl = dc_h5_creation();
+    const hid_t fapl = memory_access(bytes + HEADERS_BYTES), fcpl = dc_h5_creation();
     (*out)->file = H5Fcreate(nowhere, H5F_ACC_TRUNC, fcpl, fapl);
     if ((*out)->file < 0) {
         st = DC_FAIL(DC_ERR_MEMORY, "cannot make the image of %s: %s", name, dc_h5_error());
@@ -81,7 +83,7 @@ dc_status dc_h5_image_open(dc_h5 **out, const char *name, const void *data, size
 {
     dc_status st = make_handle(out, name, DC_H5_READ, bytes);
     if (st != DC_OK) return st;
-    const hid_t fapl = memory_access();
+    const hid_t fapl = memory_access(HEADERS_BYTES);
     /* The library copies the bytes and leaves them alone: its prototype forgot the const. */
     H5Pset_file_image(fapl, (void *)(uintptr_t)data, bytes);
     (*out)->file = H5Fopen(nowhere, H5F_ACC_RDONLY, fapl);

@@ -78,6 +78,8 @@ DC_CHECKED dc_status dc_h5_add_line(void *lines, const char *text, size_t n);
 DC_CHECKED dc_status dc_h5_field_info(dc_h5 *h5, const char *name, const char *field, dc_h5_info *info);
 DC_CHECKED dc_status dc_h5_read_field(dc_h5 *h5, const char *name, const char *field, dc_h5_type type, dc_gidx row,
                                       dc_gidx n, void *out);
+/* The attribute result_hash of the root from all that the file holds now. */
+DC_CHECKED dc_status dc_h5_put_content_hash(dc_h5 *h5);
 
 /* 1: reached by hard links alone, 0: missing, -1: by a soft, external or user-defined link. */
 int dc_h5_link_kind(hid_t file, const char *name);

@@ -131,6 +131,7 @@ static dc_status create_arrays(dc_h5 *h5, const dc_h5_stream *s)
 {
     dc_status st = DC_OK;
     DC_TRY(dc_h5_put_attr_i64(h5, "/", "complete", (int64_t[]){0}, 1));
+    DC_TRY(dc_h5_put_content_hash(h5));
     for (size_t i = 0; i < s->n_arrays; i++) {
         const dc_h5_rows *a = &s->arrays[i].spec;
         const dc_gidx dims[2] = {s->rows.N, (dc_gidx)a->width};
@@ -188,6 +189,7 @@ static dc_status confirm_all(const dc_h5_stream *s)
     dc_h5 *h5 = NULL;
     DC_TRY(dc_h5_open(&h5, s->part, DC_H5_READ));
     DC_TRY(dc_h5_visit(h5, confirm, &(stamping){s, h5}));
+    DC_TRY(dc_h5_check_content(h5));
 out:;
     const dc_status closed = dc_h5_close(&h5);
     if (st == DC_OK) return closed;
@@ -207,6 +209,7 @@ static dc_status publish(const dc_h5_stream *s, dc_h5_fill finish, void *ctx)
         DC_TRY(finish(ctx, h5));
         DC_TRY(dc_h5_visit(h5, stamp, &(stamping){s, h5}));
     }
+    DC_TRY(dc_h5_put_content_hash(h5));
     DC_TRY(dc_h5_put_attr_i64(h5, "/", "complete", (int64_t[]){1}, 1));
     DC_TRY(dc_h5_close(&h5));
     DC_TRY(confirm_all(s));

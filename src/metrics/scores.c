@@ -1,30 +1,75 @@
-/* Accuracy, normalised mutual information and adjusted Rand index of a table of counts.
+/* Normalised mutual information and adjusted Rand index of counts, and the accuracy of their matching.
  *
  * ACC: Yang et al. 2010. NMI: Strehl and Ghosh 2002 (geometric mean), and the arithmetic mean that scikit-learn uses
  * since 0.22. ARI: Hubert and Arabie 1985. Sums of logarithms and pair counts are in long double: with N = 1e8 the pair
- * counts are exact and their product, 1e31, loses nothing that shows in a score. */
+ * counts are exact and their product, 1e31, loses nothing that shows in a score. Sums go over classes, clusters and
+ * cells in ascending order. */
 #include "dcmpi/metrics.h"
 
 #include "dcmpi/mem.h"
 
 #include <math.h>
+#include <string.h>
 
-/* Row and column sums of a table. */
+/* Rows of the classes and of the clusters that have some, in ascending order. */
 typedef struct {
-    int64_t *cluster; /* [K] */
-    int64_t *class_;  /* [C] */
-    int64_t N;
+    int64_t n_classes, n_clusters, N;
+    int64_t *class_, *cluster;
+    int32_t *number; /* [n_clusters] of each cluster */
 } margins;
 
-static void margins_sum(const int64_t *table, int64_t K, int64_t C, margins *m)
+static void margins_release(margins *m)
 {
-    for (int64_t c = 0; c < C; c++) {
-        for (int64_t k = 0; k < K; k++) {
-            m->cluster[k] += table[c * K + k];
-            m->class_[c] += table[c * K + k];
-        }
-        m->N += m->class_[c];
+    dc_mem_free(&m->class_);
+    dc_mem_free(&m->cluster);
+    dc_mem_free(&m->number);
+}
+
+static int compare_i32(const void *a, const void *b)
+{
+    const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
+static int64_t rows_of_cluster(const margins *m, int32_t number)
+{
+    const int32_t *found = bsearch(&number, m->number, (size_t)m->n_clusters, sizeof number, compare_i32);
+    return m->cluster[found - m->number];
+}
+
+static void add_classes(const dc_counts *c, margins *m)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        m->n_classes += i == 0 || c->cell[i].class_ != c->cell[i - 1].class_;
+        m->class_[m->n_classes - 1] += c->cell[i].rows;
+        m->N += c->cell[i].rows;
     }
+}
+
+static void add_clusters(const dc_counts *c, margins *m)
+{
+    for (size_t i = 0; i < c->n; i++) m->number[i] = c->cell[i].cluster;
+    if (c->n > 0) qsort(m->number, c->n, sizeof *m->number, compare_i32);
+    for (size_t i = 0; i < c->n; i++)
+        if (m->n_clusters == 0 || m->number[i] != m->number[m->n_clusters - 1])
+            m->number[m->n_clusters++] = m->number[i];
+    for (size_t i = 0; i < c->n; i++) {
+        const int32_t *found =
+            bsearch(&c->cell[i].cluster, m->number, (size_t)m->n_clusters, sizeof *m->number, compare_i32);
+        m->cluster[found - m->number] += c->cell[i].rows;
+    }
+}
+
+static dc_status margins_sum(const dc_counts *c, margins *m)
+{
+    dc_status st = DC_OK;
+    DC_TRY(dc_mem_alloc(&m->class_, c->n, sizeof *m->class_, "class sizes"));
+    DC_TRY(dc_mem_alloc(&m->cluster, c->n, sizeof *m->cluster, "cluster sizes"));
+    DC_TRY(dc_mem_alloc(&m->number, c->n, sizeof *m->number, "cluster numbers"));
+    add_classes(c, m);
+    add_clusters(c, m);
+out:
+    return st;
 }
 
 static long double entropy(const int64_t *count, int64_t n, int64_t N)
@@ -38,29 +83,28 @@ static long double entropy(const int64_t *count, int64_t n, int64_t N)
     return h;
 }
 
-static long double mutual_information(const int64_t *table, int64_t K, int64_t C, const margins *m)
+static long double mutual_information(const dc_counts *c, const margins *m)
 {
     long double info = 0;
     const long double N = (long double)m->N;
-    for (int64_t c = 0; c < C; c++) {
-        for (int64_t k = 0; k < K; k++) {
-            const int64_t n = table[c * K + k];
-            if (n == 0) continue;
-            const long double by_chance = (long double)m->cluster[k] * (long double)m->class_[c];
-            info += (long double)n / N * logl((long double)n * N / by_chance);
-        }
+    int64_t k = -1;
+    for (size_t i = 0; i < c->n; i++) {
+        const dc_cell *cell = &c->cell[i];
+        k += i == 0 || cell->class_ != c->cell[i - 1].class_;
+        const long double by_chance = (long double)rows_of_cluster(m, cell->cluster) * (long double)m->class_[k];
+        info += (long double)cell->rows / N * logl((long double)cell->rows * N / by_chance);
     }
     return info;
 }
 
-static void score_nmi(const int64_t *table, int64_t K, int64_t C, const margins *m, dc_scores *out)
+static void score_nmi(const dc_counts *c, const margins *m, dc_scores *out)
 {
-    const long double hk = entropy(m->cluster, K, m->N), hc = entropy(m->class_, C, m->N);
+    const long double hk = entropy(m->cluster, m->n_clusters, m->N), hc = entropy(m->class_, m->n_classes, m->N);
     if (hk == 0 || hc == 0) {
         out->nmi = out->nmi_arithmetic = hk == hc ? 1 : 0;
         return;
     }
-    const long double info = fmaxl(0, mutual_information(table, K, C, m));
+    const long double info = fmaxl(0, mutual_information(c, m));
     out->nmi = (double)fminl(1, info / sqrtl(hk * hc));
     out->nmi_arithmetic = (double)fminl(1, 2 * info / (hk + hc));
 }
@@ -77,11 +121,12 @@ static long double pairs_sum(const int64_t *count, int64_t n)
     return sum;
 }
 
-static double score_ari(const int64_t *table, int64_t K, int64_t C, const margins *m)
+static double score_ari(const dc_counts *c, const margins *m)
 {
-    const long double both = pairs_sum(table, K * C), in_cluster = pairs_sum(m->cluster, K);
-    const long double in_class = pairs_sum(m->class_, C), all = pairs(m->N);
-    const long double most = (in_cluster + in_class) / 2;
+    long double both = 0;
+    for (size_t i = 0; i < c->n; i++) both += pairs(c->cell[i].rows);
+    const long double in_cluster = pairs_sum(m->cluster, m->n_clusters), in_class = pairs_sum(m->class_, m->n_classes);
+    const long double all = pairs(m->N), most = (in_cluster + in_class) / 2;
     /* Two trivial partitions of the same kind; with N = 1 there are no pairs at all. */
     if (all == 0 || (in_cluster == in_class && (in_class == 0 || in_class == all))) return 1;
     /* Dividing first keeps the score of a single cluster exactly 0. */
@@ -89,33 +134,37 @@ static double score_ari(const int64_t *table, int64_t K, int64_t C, const margin
     return (double)((both - expected) / (most - expected));
 }
 
-static dc_status score_acc(const int64_t *table, int64_t K, int64_t C, int64_t N, double *acc)
+dc_status dc_scores_of_pairs(const dc_counts *c, dc_scores *out)
 {
-    dc_status st = DC_OK;
-    int64_t *match = NULL, matched;
-    DC_TRY(dc_mem_alloc_raw(&match, (size_t)C, sizeof *match, "matching of clusters and classes"));
-    DC_TRY(dc_hungarian_max(table, C, K, match, &matched));
-    *acc = (double)matched / (double)N;
-out:
-    dc_mem_free(&match);
+    margins m = {0};
+    const dc_status st = margins_sum(c, &m);
+    if (st == DC_OK && m.N > 0) {
+        score_nmi(c, &m, out);
+        out->ari = score_ari(c, &m);
+    }
+    margins_release(&m);
     return st;
 }
 
-dc_status dc_scores_compute(const int64_t *table, int64_t K, int64_t C, dc_scores *out)
+double dc_scores_acc(const dc_counts *c, const dc_matching *m, bool whole)
+{
+    int64_t N = 0;
+    for (size_t i = 0; i < c->n; i++) N += c->cell[i].rows;
+    if (!whole) return NAN;
+    return N > 0 ? (double)dc_matching_rows(m) / (double)N : 0;
+}
+
+dc_status dc_scores_local(const dc_counts *c, dc_scores *out)
 {
     dc_status st = DC_OK;
-    margins m = {0};
+    dc_matching *m = NULL;
     *out = (dc_scores){0};
-    DC_TRY(dc_mem_alloc(&m.cluster, (size_t)K, sizeof *m.cluster, "cluster sizes"));
-    DC_TRY(dc_mem_alloc(&m.class_, (size_t)C, sizeof *m.class_, "class sizes"));
-    margins_sum(table, K, C, &m);
-    if (m.N > 0) {
-        DC_TRY(score_acc(table, K, C, m.N, &out->acc));
-        score_nmi(table, K, C, &m, out);
-        out->ari = score_ari(table, K, C, &m);
-    }
+    DC_TRY(dc_scores_of_pairs(c, out));
+    DC_TRY(dc_matching_create(&m, c));
+    bool more = true;
+    while (more && dc_matching_work(m) < DC_SCORES_WORK_MAX) more = dc_matching_step(m);
+    out->acc = dc_scores_acc(c, m, !more);
 out:
-    dc_mem_free(&m.cluster);
-    dc_mem_free(&m.class_);
+    dc_matching_destroy(&m);
     return st;
 }

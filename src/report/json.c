@@ -1,8 +1,10 @@
 /* A small JSON writer: indentation, commas, escapes. Numbers that JSON cannot say are null. */
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 #include "dcmpi/report.h"
+#include "dcmpi/text.h"
 
 static void newline(dc_json *j)
 {
@@ -10,17 +12,24 @@ static void newline(dc_json *j)
     for (int i = 0; i < j->depth; i++) fputs("  ", j->file);
 }
 
+/* Bytes that are no UTF-8 (a file name, a locale of old) stand as the text \xNN, as in messages. */
 static void put_string(FILE *f, const char *s)
 {
+    const char *end = s + strlen(s);
     fputc('"', f);
-    for (; *s; s++) {
+    while (s < end) {
         const unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\')
+        uint32_t code;
+        const size_t length = dc_utf8_char(s, (size_t)(end - s), &code);
+        if (length == 0)
+            fprintf(f, "\\\\x%02X", c);
+        else if (c == '"' || c == '\\')
             fprintf(f, "\\%c", c);
         else if (c < 0x20)
             fprintf(f, "\\u%04x", c);
         else
-            fputc(c, f);
+            fwrite(s, 1, length, f);
+        s += length ? length : 1;
     }
     fputc('"', f);
 }

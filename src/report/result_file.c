@@ -2,6 +2,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "dcmpi/comm.h"
+#include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/report.h"
 #include "dcmpi/version.h"
@@ -23,11 +25,22 @@ static dc_status put_f64(dc_h5 *h5, const char *object, const char *attr, double
     return dc_h5_put_attr_f64(h5, object, attr, &v, 1);
 }
 
+/* What the result was made of; 0: none. */
+static dc_status fill_hashes(dc_h5 *h5, const dc_provenance *from, const dc_dataset *data)
+{
+    dc_status st = DC_OK;
+    DC_TRY(dc_h5_put_attr_hash(h5, "/", "data_hash", data->hash));
+    DC_TRY(dc_h5_put_attr_hash(h5, "/", "labels_hash", from->labels_hash));
+    DC_TRY(dc_h5_put_attr_hash(h5, "/", "weights_hash", from->weights_hash));
+    DC_TRY(dc_h5_put_attr_hash(h5, "/", "deck_hash", from->deck_hash));
+    DC_TRY(dc_h5_put_attr_hash(h5, "/", "program_hash", from->program_hash));
+out:
+    return st;
+}
+
 static dc_status fill_provenance(dc_h5 *h5, const dc_result *r)
 {
     dc_status st = DC_OK;
-    char hash[32];
-    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)r->data->hash);
     DC_TRY(put_str(h5, "format", "dcmpi-result"));
     DC_TRY(put_i64(h5, "/", "format_version", FORMAT_VERSION));
     DC_TRY(put_str(h5, "created", r->from->created));
@@ -43,15 +56,47 @@ static dc_status fill_provenance(dc_h5 *h5, const dc_result *r)
     DC_TRY(put_i64(h5, "/", "seed", r->cfg->run.seed));
     DC_TRY(put_i64(h5, "/", "ranks", r->from->ranks));
     DC_TRY(put_i64(h5, "/", "threads", r->from->threads));
+    DC_TRY(put_i64(h5, "/", "nodes", r->from->nodes));
+    DC_TRY(put_f64(h5, "/", "peak_flops", r->from->peak_flops));
+    DC_TRY(put_str(h5, "job", r->from->job));
     DC_TRY(put_str(h5, "data", r->data->source));
-    DC_TRY(put_str(h5, "data_hash", hash));
+    DC_TRY(put_str(h5, "data_type", dc_dtype_name(r->data->dtype)));
+    DC_TRY(fill_hashes(h5, r->from, r->data));
+    DC_TRY(put_i64(h5, "/", "parts", r->from->parts));
+    DC_TRY(put_i64(h5, "/", "checkpoint", r->checkpoint));
+out:
+    return st;
+}
+
+static dc_status fill_outcome(dc_h5 *h5, const dc_result *r)
+{
+    dc_status st = DC_OK;
     DC_TRY(put_str(h5, "stop_reason", dc_stop_name(r->stop)));
     DC_TRY(put_i64(h5, "/", "iterations", r->iterations));
-    DC_TRY(put_f64(h5, "/", "wall_seconds", r->from->wall_before_s + r->timing->wall_s));
-    DC_TRY(put_i64(h5, "/", "parts", r->from->parts));
+    DC_TRY(put_f64(h5, "/", "delta", r->delta));
+    if (r->outlier) DC_TRY(put_i64(h5, "/", "outliers", r->n_outliers));
     if (isfinite(r->inertia)) DC_TRY(put_f64(h5, "/", "inertia", r->inertia));
     if (r->data->n_image_dims)
         DC_TRY(dc_h5_put_attr_i64(h5, "/", "image_shape", r->data->image_shape, (size_t)r->data->n_image_dims));
+out:
+    return st;
+}
+
+/* The checks' names in one text, a line each, and in the same order whether they were passed. */
+static dc_status fill_checks(dc_h5 *h5, const dc_result *r)
+{
+    dc_status st = DC_OK;
+    char names[DC_SELF_CHECKS_MAX * DC_SELF_CHECK_NAME_MAX] = "";
+    int64_t passed[DC_SELF_CHECKS_MAX] = {0}, failed = 0;
+    for (int i = 0; i < r->n_checks; i++) {
+        const size_t used = strlen(names);
+        snprintf(names + used, sizeof names - used, "%s%s", i ? "\n" : "", r->check[i].name);
+        passed[i] = r->check[i].passed;
+        failed += !r->check[i].passed;
+    }
+    DC_TRY(put_str(h5, "self_checks", names));
+    DC_TRY(dc_h5_put_attr_i64(h5, "/", "self_checks_passed", passed, (size_t)r->n_checks));
+    DC_TRY(put_i64(h5, "/", "warnings", dc_log_warning_count() + failed));
 out:
     return st;
 }
@@ -129,43 +174,80 @@ out:
 static dc_status fill_scores(dc_h5 *h5, const dc_result *r)
 {
     dc_status st = DC_OK;
-    DC_TRY(dc_h5_create_group(h5, "/metrics"));
+    if (!dc_h5_exists(h5, "/metrics")) DC_TRY(dc_h5_create_group(h5, "/metrics"));
     if (!r->has_scores) goto out;
-    DC_TRY(put_f64(h5, "/metrics", "acc", r->scores.acc));
+    if (isfinite(r->scores.acc)) DC_TRY(put_f64(h5, "/metrics", "acc", r->scores.acc));
     DC_TRY(put_f64(h5, "/metrics", "nmi", r->scores.nmi));
     DC_TRY(put_f64(h5, "/metrics", "nmi_arithmetic", r->scores.nmi_arithmetic));
     DC_TRY(put_f64(h5, "/metrics", "ari", r->scores.ari));
-    DC_TRY(dc_h5_put(h5, "/confusion", DC_H5_I64, 2, (dc_gidx[]){r->data->C, r->K}, r->confusion));
+    if (r->confusion) DC_TRY(dc_h5_put(h5, "/confusion", DC_H5_I64, 2, (dc_gidx[]){r->data->C, r->K}, r->confusion));
 out:
     return st;
 }
 
-static dc_status fill_timing(dc_h5 *h5, const dc_result *r)
+/* The last values of the clocks, when all rows are written. */
+static dc_status fill_timing(void *ctx, dc_h5 *h5)
 {
     dc_status st = DC_OK;
-    DC_TRY(dc_h5_create_group(h5, "/timing"));
+    const dc_result *r = ctx;
+    const dc_timing *t = r->timing;
     for (int s = 0; s < DC_T_COUNT; s++) {
-        const dc_section_stats *x = &r->timing->section[s];
-        if (x->calls == 0) continue;
-        const double v[] = {(double)x->calls, x->min_s, x->avg_s, x->max_s, x->slowest};
+        const dc_section_stats *x = &t->section[s];
+        const double v[DC_TIMING_COLUMNS] = {(double)x->calls, x->min_s,       x->avg_s,      x->max_s,
+                                             x->slowest,       x->flops_per_s, x->bytes_per_s};
         char name[DC_H5_NAME_MAX];
         snprintf(name, sizeof name, "/timing/%s", dc_section_name((dc_section)s));
-        DC_TRY(dc_h5_put(h5, name, DC_H5_F64, 1, (dc_gidx[]){DC_COUNT_OF(v)}, v));
+        DC_TRY(dc_h5_write_rows(h5, name, DC_H5_F64, 0, DC_TIMING_COLUMNS, v));
     }
-    DC_TRY(dc_h5_put_attr_str(h5, "/timing", "columns", "calls, min_s, avg_s, max_s, slowest_rank"));
+    DC_TRY(put_f64(h5, "/", "wall_seconds", r->from->wall_before_s + t->wall_s));
+    DC_TRY(put_f64(h5, "/timing", "wall_here_s", t->wall_s));
+    DC_TRY(put_f64(h5, "/timing", "memory_peak_bytes", t->memory_peak));
+    DC_TRY(put_i64(h5, "/timing", "memory_peak_rank", t->memory_rank));
+    DC_TRY(put_f64(h5, "/timing", "memory_peak_least_bytes", t->memory_least));
+    DC_TRY(put_f64(h5, "/timing", "message_bytes_per_rank", t->comm_bytes));
+    DC_TRY(put_f64(h5, "/timing", "message_seconds_per_rank", t->comm_seconds));
 out:
     return st;
 }
 
-/* Names of classes and columns; lists of more than a GiB are left out. */
+/* Their place in the file, for then there may be no more space. */
+static dc_status create_timing(dc_h5 *h5, dc_result *r)
+{
+    dc_status st = DC_OK;
+    static const dc_gidx n = DC_TIMING_COLUMNS;
+    DC_TRY(dc_h5_create_group(h5, "/timing"));
+    for (int s = 0; s < DC_T_COUNT; s++) {
+        char name[DC_H5_NAME_MAX];
+        snprintf(name, sizeof name, "/timing/%s", dc_section_name((dc_section)s));
+        DC_TRY(dc_h5_create_dataset(h5, name, DC_H5_F64, 1, &n));
+    }
+    DC_TRY(dc_h5_put_attr_str(h5, "/timing", "columns",
+                              "calls, min_s, avg_s, max_s, slowest_rank, flops_per_s, bytes_per_s"));
+    DC_TRY(fill_timing(r, h5));
+out:
+    return st;
+}
+
+/* What the labels are; names of more than a GiB are left out. */
+static dc_status fill_labels(dc_h5 *h5, const dc_result *r)
+{
+    dc_status st = DC_OK;
+    bool stored;
+    const dc_dataset *d = r->data;
+    if (d->classes) DC_TRY(dc_h5_put_names(h5, "classes", d->classes, &stored));
+    if (r->cfg->input.label_dataset[0]) DC_TRY(put_str(h5, "label_dataset", r->cfg->input.label_dataset));
+    if (d->unlabelled > 0) DC_TRY(put_i64(h5, "/", "unlabelled", d->unlabelled));
+out:
+    return st;
+}
+
+/* Names of columns, and of classes. */
 static dc_status fill_names(dc_h5 *h5, const dc_result *r)
 {
     dc_status st = DC_OK;
     bool stored;
-    if (r->data->classes) DC_TRY(dc_h5_put_names(h5, "classes", r->data->classes, &stored));
     if (r->data->feature_names) DC_TRY(dc_h5_put_names(h5, "feature_names", r->data->feature_names, &stored));
-    if (r->cfg->input.label_dataset[0]) DC_TRY(put_str(h5, "label_dataset", r->cfg->input.label_dataset));
-    if (r->data->y) DC_TRY(put_i64(h5, "/", "unlabelled", r->data->unlabelled));
+    DC_TRY(fill_labels(h5, r));
 out:
     return st;
 }
@@ -173,21 +255,26 @@ out:
 static dc_status fill(void *ctx, dc_h5 *h5)
 {
     dc_status st = DC_OK;
-    const dc_result *r = ctx;
+    dc_result *r = ctx;
     DC_TRY(fill_provenance(h5, r));
     DC_TRY(fill_names(h5, r));
+    DC_TRY(fill_outcome(h5, r));
+    DC_TRY(fill_checks(h5, r));
     DC_TRY(fill_clusters(h5, r));
     DC_TRY(fill_model(h5, r));
     for (int i = 0; i < r->n_histories; i++) DC_TRY(fill_history(h5, r->history[i]));
     DC_TRY(fill_scores(h5, r));
-    DC_TRY(fill_timing(h5, r));
+    DC_TRY(create_timing(h5, r));
 out:
     return st;
 }
 
-dc_status dc_result_write(dc_comm *comm, const char *path, const dc_result *r)
+/* ---- Files ------------------------------------------------------------------------------------------------------- */
+
+enum { ROW_ARRAYS_MAX = 6 };
+
+static size_t list_rows(const dc_result *r, dc_h5_rows rows[ROW_ARRAYS_MAX])
 {
-    dc_h5_rows rows[6];
     size_t n = 0;
     rows[n++] = (dc_h5_rows){.name = "/labels", .type = DC_H5_I32, .width = 1, .vector = true, .local = r->labels};
     if (r->confidence)
@@ -199,10 +286,52 @@ dc_status dc_result_write(dc_comm *comm, const char *path, const dc_result *r)
     if (r->q) rows[n++] = (dc_h5_rows){.name = "/q", .type = DC_H5_F32, .width = (size_t)r->K, .local = r->q};
     if (r->outlier)
         rows[n++] = (dc_h5_rows){.name = "/outlier", .type = DC_H5_U8, .width = 1, .vector = true, .local = r->outlier};
-    const dc_dataset *d = r->data;
-    if (d->id_bytes)
-        rows[n++] =
-            (dc_h5_rows){.name = "/ids", .type = DC_H5_TEXT, .width = d->id_bytes, .vector = true, .local = d->ids};
-    dc_result copy = *r;
-    return dc_h5_write_result(comm, path, &r->data->part, rows, n, fill, &copy);
+    if (r->data->id_bytes)
+        rows[n++] = (dc_h5_rows){
+            .name = "/ids", .type = DC_H5_TEXT, .width = r->data->id_bytes, .vector = true, .local = r->data->ids};
+    return n;
+}
+
+dc_status dc_result_write(dc_comm *comm, const char *path, dc_result *r, dc_timers *timers, dc_timing *timing)
+{
+    dc_status st = DC_OK;
+    dc_h5_stream *stream = NULL;
+    dc_h5_rows rows[ROW_ARRAYS_MAX];
+    const size_t n = list_rows(r, rows);
+    const double start = dc_timer_start();
+    r->timing = timing;
+    DC_TRY(dc_timing_collect(comm, timers, timing));
+    DC_TRY(dc_h5_stream_create(comm, &stream, path, &r->data->part, rows, n, fill, r));
+    for (size_t i = 0; i < n; i++) {
+        DC_TRY(dc_h5_stream_append(comm, stream, i, dc_part_rows(&r->data->part), rows[i].local));
+        DC_TRY(dc_control_poll_stop(comm, dc_comm_control(comm)));
+    }
+    dc_timer_stop(timers, DC_T_WRITE, start, 0, 0);
+    DC_TRY(dc_timing_collect(comm, timers, timing));
+    st = dc_h5_stream_commit(comm, &stream, fill_timing, r);
+out:
+    dc_h5_stream_abort(comm, &stream);
+    return st;
+}
+
+static dc_status replace_scores(void *ctx, dc_h5 *h5)
+{
+    static const char *const scores[] = {"acc", "nmi", "nmi_arithmetic", "ari"};
+    static const char *const labels[] = {"classes", "label_dataset", "unlabelled"};
+    dc_status st = DC_OK;
+    const dc_result *r = ctx;
+    for (size_t i = 0; i < DC_COUNT_OF(scores); i++) DC_TRY(dc_h5_remove_attr(h5, "/metrics", scores[i]));
+    for (size_t i = 0; i < DC_COUNT_OF(labels); i++) DC_TRY(dc_h5_remove_attr(h5, "/", labels[i]));
+    DC_TRY(dc_h5_remove(h5, "/confusion"));
+    DC_TRY(dc_h5_remove(h5, "/classes"));
+    DC_TRY(fill_labels(h5, r));
+    DC_TRY(fill_scores(h5, r));
+    DC_TRY(dc_h5_put_attr_hash(h5, "/", "labels_hash", r->from->labels_hash));
+out:
+    return st;
+}
+
+dc_status dc_result_rescore(const char *path, dc_result *r)
+{
+    return dc_h5_revise(path, replace_scores, r);
 }

@@ -32,28 +32,37 @@ static void make_trailer(char out[TRAILER_BYTES], const void *data, size_t bytes
 
 /* The table of the header: one row per attribute. */
 #define AT(member) offsetof(dc_ckpt_header, member), sizeof(((dc_ckpt_header *)0)->member)
+#define COUNT_MAX ((int64_t)1 << 53) /* steps, rows: what a double holds exactly */
+#define PLACES_MAX (1 << 20)         /* ranks, threads, parts */
 static const struct {
     const char *name;
     enum { TEXT, INTEGER, REAL } kind;
     size_t at, bytes;
+    int64_t min, max; /* of an INTEGER */
+    bool later;       /* version 0.1.0 did not write it */
 } fields[] = {
-    {"created", TEXT, AT(created)},
-    {"verb", TEXT, AT(verb)},
-    {"phase", TEXT, AT(phase)},
-    {"version", TEXT, AT(version)},
-    {"git", TEXT, AT(git)},
-    {"arch", TEXT, AT(arch)},
-    {"libraries", TEXT, AT(libraries)},
-    {"step", INTEGER, AT(step)},
-    {"data_hash", INTEGER, AT(data_hash)},
-    {"rows", INTEGER, AT(N)},
-    {"columns", INTEGER, AT(D)},
-    {"ranks", INTEGER, AT(ranks)},
-    {"threads", INTEGER, AT(threads)},
-    {"part", INTEGER, AT(part)},
-    {"wall_seconds", REAL, AT(wall_s)},
-    {"log_bytes", INTEGER, AT(log_bytes)},
-    {"metrics_bytes", INTEGER, AT(metrics_bytes)},
+    {"created", TEXT, AT(created), 0, 0, false},
+    {"verb", TEXT, AT(verb), 0, 0, false},
+    {"phase", TEXT, AT(phase), 0, 0, false},
+    {"version", TEXT, AT(version), 0, 0, false},
+    {"git", TEXT, AT(git), 0, 0, false},
+    {"arch", TEXT, AT(arch), 0, 0, false},
+    {"libraries", TEXT, AT(libraries), 0, 0, false},
+    {"job", TEXT, AT(job), 0, 0, true},
+    {"step", INTEGER, AT(step), 0, COUNT_MAX, false},
+    {"data_hash", INTEGER, AT(data_hash), INT64_MIN, INT64_MAX, false},
+    {"labels_hash", INTEGER, AT(labels_hash), INT64_MIN, INT64_MAX, true},
+    {"weights_hash", INTEGER, AT(weights_hash), INT64_MIN, INT64_MAX, true},
+    {"deck_hash", INTEGER, AT(deck_hash), INT64_MIN, INT64_MAX, true},
+    {"program_hash", INTEGER, AT(program_hash), INT64_MIN, INT64_MAX, true},
+    {"rows", INTEGER, AT(N), 1, COUNT_MAX, false},
+    {"columns", INTEGER, AT(D), 1, COUNT_MAX, false},
+    {"ranks", INTEGER, AT(ranks), 1, PLACES_MAX, false},
+    {"threads", INTEGER, AT(threads), 1, PLACES_MAX, false},
+    {"part", INTEGER, AT(part), 1, PLACES_MAX, false},
+    {"wall_seconds", REAL, AT(wall_s), 0, 0, false},
+    {"log_bytes", INTEGER, AT(log_bytes), 0, INT64_MAX, false},
+    {"metrics_bytes", INTEGER, AT(metrics_bytes), 0, INT64_MAX, false},
 };
 
 static dc_status put_header(dc_h5 *h5, const dc_ckpt_header *header)
@@ -82,11 +91,33 @@ static dc_status check_format(dc_h5 *h5, const char *path)
     if (strcmp(format, format_name) != 0)
         return DC_FAIL(DC_ERR_FORMAT, "%s is no checkpoint: its format is '%s'", path, format);
     DC_TRY(dc_h5_get_attr_i64(h5, "/", "format_version", &version, 1, NULL));
+    if (version < 1) return DC_FAIL(DC_ERR_FORMAT, "%s has format version %lld", path, (long long)version);
     if (version > DC_CKPT_VERSION)
         st = DC_FAIL(DC_ERR_FORMAT, "%s has format version %lld, this program knows %d: use the newer dcmpi", path,
                      (long long)version, DC_CKPT_VERSION);
+    else if (version != DC_CKPT_VERSION)
+        st = DC_FAIL(DC_ERR_FORMAT,
+                     "%s has format version %lld, this program reads %d: let the dcmpi that wrote it finish the run",
+                     path, (long long)version, DC_CKPT_VERSION);
 out:
     return st;
+}
+
+static dc_status check_value(const char *path, size_t i, const void *value)
+{
+    int64_t integer;
+    double real;
+    if (fields[i].kind == INTEGER) {
+        memcpy(&integer, value, sizeof integer);
+        if (integer < fields[i].min || integer > fields[i].max)
+            return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is %" PRId64 ", which no run writes", path, fields[i].name,
+                           integer);
+    } else if (fields[i].kind == REAL) {
+        memcpy(&real, value, sizeof real);
+        if (!isfinite(real) || real < 0)
+            return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is %g, which no run writes", path, fields[i].name, real);
+    }
+    return DC_OK;
 }
 
 static dc_status get_header(dc_h5 *h5, const char *path, dc_ckpt_header *header)
@@ -97,9 +128,11 @@ static dc_status get_header(dc_h5 *h5, const char *path, dc_ckpt_header *header)
     DC_TRY(dc_h5_get_attr_str(h5, "/", "deck", header->deck, DECK_MAX));
     for (size_t i = 0; i < DC_COUNT_OF(fields); i++) {
         void *value = (char *)header + fields[i].at;
+        if (fields[i].later && !dc_h5_has_attr(h5, "/", fields[i].name)) continue;
         if (fields[i].kind == TEXT) DC_TRY(dc_h5_get_attr_str(h5, "/", fields[i].name, value, fields[i].bytes));
         if (fields[i].kind == INTEGER) DC_TRY(dc_h5_get_attr_i64(h5, "/", fields[i].name, value, 1, NULL));
         if (fields[i].kind == REAL) DC_TRY(dc_h5_get_attr_f64(h5, "/", fields[i].name, value, 1, NULL));
+        DC_TRY(check_value(path, i, value));
     }
 out:
     return st;
@@ -172,8 +205,30 @@ static dc_status get_array(void *ctx, const char *name, const dc_h5_info *info)
     return st;
 }
 
+/* Header and records of the phase tell the same step. */
+static dc_status check_step(const char *path, const dc_ckpt *c)
+{
+    char name[DC_STATE_NAME_MAX];
+    snprintf(name, sizeof name, "history/%s/step", c->header.phase);
+    for (int i = 0; i < c->n; i++) {
+        const dc_state_array *a = &c->array[i];
+        if (strcmp(a->name, name) != 0 || a->type != DC_STATE_I64 || a->n != 1) continue;
+        if (*(const int64_t *)a->data != c->header.step)
+            return DC_FAIL(DC_ERR_FORMAT, "%s: step %" PRId64 " of %s, but its records say %" PRId64, path,
+                           c->header.step, c->header.phase, *(const int64_t *)a->data);
+    }
+    return DC_OK;
+}
+
 /* ---- Files --------------------------------------------------------------------------------------------------------
  */
+
+static size_t content_bytes(const dc_ckpt_header *header, const dc_state_array *array, int n)
+{
+    size_t bytes = strlen(header->deck);
+    for (int i = 0; i < n; i++) bytes += array[i].n * dc_state_type_bytes(array[i].type);
+    return bytes;
+}
 
 dc_status dc_ckpt_write(const char *path, const dc_ckpt_header *header, const dc_state_array *array, int n,
                         size_t *bytes)
@@ -182,7 +237,7 @@ dc_status dc_ckpt_write(const char *path, const dc_ckpt_header *header, const dc
     dc_h5 *h5 = NULL;
     void *image = NULL;
     char trailer[TRAILER_BYTES];
-    DC_TRY(dc_h5_image_create(&h5, path));
+    DC_TRY(dc_h5_image_create(&h5, path, content_bytes(header, array, n)));
     DC_TRY(put_header(h5, header));
     DC_TRY(put_arrays(h5, array, n));
     DC_TRY(dc_h5_image_take(h5, &image, bytes));
@@ -219,7 +274,8 @@ dc_status dc_ckpt_read(const char *path, dc_ckpt *out)
     DC_TRY(dc_h5_image_open(&r.h5, path, data, bytes));
     DC_TRY(get_header(r.h5, path, &out->header));
     DC_TRY(dc_h5_visit(r.h5, get_array, &r));
-    if (out->n == 0) st = DC_FAIL(DC_ERR_FORMAT, "%s holds no state", path);
+    if (out->n == 0) DC_TRY(DC_FAIL(DC_ERR_FORMAT, "%s holds no state", path));
+    DC_TRY(check_step(path, out));
 out:
     (void)!dc_h5_close(&r.h5);
     dc_mem_free(&data);

@@ -86,6 +86,52 @@ static void note_refresh(dc_comm *comm, loop *l)
     l->count[LABEL_HASH] = hash_labels(comm, l);
 }
 
+/* Step of the refresh that is due at `step` or was due last before it. */
+static int64_t due_at(const dc_cluster_config *cfg, int64_t step)
+{
+    return step >= cfg->max_iter ? cfg->max_iter : step - step % cfg->update_interval;
+}
+
+/* Refreshes up to the one at step `at`. */
+static size_t refreshes(const dc_cluster_config *cfg, int64_t at)
+{
+    if (at < 0) return 0;
+    return (size_t)(at / cfg->update_interval + 1 + (at == cfg->max_iter && at % cfg->update_interval != 0));
+}
+
+/* The last refresh was the one that is due by now, or the one before that. */
+static bool is_possible(const loop *l)
+{
+    const dc_cluster_config *cfg = l->trainer.cfg;
+    const int64_t at = l->count[AT_REFRESH], step = l->history->step;
+    if (l->count[STOP] < DC_STOP_NONE || l->count[STOP] > DC_STOP_DIVERGED) return false;
+    if (at < 0) return at == -1 && step == 0;
+    if (step < 0 || step > cfg->max_iter || at > step) return false;
+    return at == due_at(cfg, step) || (step > 0 && due_at(cfg, step) == step && at == due_at(cfg, step - 1));
+}
+
+/* The counts are those of the first and of the last record. */
+static bool agrees(const loop *l)
+{
+    const double N = (double)l->trainer.model->data->part.N;
+    const double *first = l->history->value, *last = first + (l->history->n - 1) * (size_t)l->history->n_columns;
+    return last[0] == (double)l->count[AT_REFRESH] && last[1] == l->value[LOSS] &&
+           last[4] == (double)l->count[CHANGED] / N && last[5] == l->value[K_EFFECTIVE] &&
+           last[6] == (double)l->count[LARGEST] / N && last[7] == (double)l->count[EMPTY] &&
+           first[6] == (double)l->count[START_LARGEST] / N;
+}
+
+static dc_status check_state(const loop *l)
+{
+    const dc_status st =
+        dc_history_check(l->history, refreshes(l->trainer.cfg, l->count[AT_REFRESH]), l->trainer.cfg->max_iter);
+    if (st != DC_OK || (is_possible(l) && (l->history->n == 0 || agrees(l)))) return st;
+    return DC_FAIL(DC_ERR_FORMAT,
+                   "the checkpoint's state of 'cluster' fits no state of this run: step %lld, last refresh "
+                   "at %lld",
+                   (long long)l->history->step, (long long)l->count[AT_REFRESH]);
+}
+
 static dc_status keep_state(loop *l, bool *continues)
 {
     dc_status st = DC_OK;
@@ -99,6 +145,7 @@ static dc_status keep_state(loop *l, bool *continues)
     DC_TRY(dc_control_keep(m->control, "cluster/snapshot", DC_STATE_F32, m->params.n, l->snapshot, NULL));
     DC_TRY(dc_control_keep(m->control, "cluster/value", DC_STATE_F64, N_VALUES, l->value, NULL));
     DC_TRY(dc_control_keep(m->control, "cluster/count", DC_STATE_I64, N_COUNTS, l->count, NULL));
+    DC_TRY(check_state(l));
     *continues = l->count[AT_REFRESH] >= 0;
 out:
     return st;
@@ -123,11 +170,18 @@ static void swap_floats(float *a, float *b, size_t n)
     }
 }
 
-static void check_labels(dc_comm *comm, const loop *l)
+/* Where the labels are those of then, the loop must stop, or go on, as then. */
+static dc_status check_labels(dc_comm *comm, loop *l)
 {
-    if (hash_labels(comm, l) != l->count[LABEL_HASH])
+    if (hash_labels(comm, l) != l->count[LABEL_HASH]) {
         dc_log_warning("the checkpoint's weights give other labels here than where it was written (another CPU type or "
                        "library): the run goes on, but its bits are not those of an unbroken one");
+        return DC_OK;
+    }
+    l->out->iterations = l->count[AT_REFRESH];
+    if ((int64_t)decide(l) == l->count[STOP]) return DC_OK;
+    return DC_FAIL(DC_ERR_FORMAT, "the checkpoint's state of 'cluster' fits no state of this run: stop %lld",
+                   (long long)l->count[STOP]);
 }
 
 /* Target and labels of the last refresh once more, from the parameters of then. */
@@ -142,12 +196,12 @@ static dc_status repeat_refresh(dc_comm *comm, loop *l)
     DC_TRY(dc_embed_all(comm, t->embedder, t->model, false, out->Z));
     DC_TRY(t->cfg->method->refresh(comm, t->state, out->Z, dc_trainer_extra(t), out->labels, r));
     swap_floats(p->value, l->snapshot, p->n);
-    check_labels(comm, l);
     r->changed = l->count[CHANGED];
-    out->iterations = l->history->step;
-    out->stop = (dc_stop)l->count[STOP];
     out->start_largest = l->count[START_LARGEST];
     out->start_sized = l->value[START_SIZED];
+    DC_TRY_ALL(comm, check_labels(comm, l));
+    out->iterations = l->history->step;
+    out->stop = (dc_stop)l->count[STOP];
     l->loss = (dc_step_loss){.total = l->value[STEP_LOSS], .recon = l->value[STEP_RECON]};
 out:
     return st;
@@ -177,9 +231,10 @@ static dc_status refresh(dc_comm *comm, loop *l)
     }
     out->stop = decide(l);
     note_refresh(comm, l);
-    dc_history_add(l->history, (double[]){(double)out->iterations, out->last.loss, l->loss.total, l->loss.recon,
-                                          (double)out->last.changed / (double)N, out->last.k_effective,
-                                          (double)out->last.largest / (double)N, out->last.empty});
+    DC_TRY(dc_history_add(comm, l->history,
+                          (double[]){(double)out->iterations, out->last.loss, l->loss.total, l->loss.recon,
+                                     (double)out->last.changed / (double)N, out->last.k_effective,
+                                     (double)out->last.largest / (double)N, out->last.empty}));
     dc_progress_count(t->model->progress, (double)N,
                       (double)N * dc_net_forward_flops(t->model->net, 0, t->model->net->n_encoder));
     dc_progress_record(t->model->progress, l->history, (double)out->iterations / (double)DC_MAX(cfg->max_iter, 1),
@@ -292,8 +347,7 @@ dc_status dc_train_cluster(dc_comm *comm, dc_model *m, const dc_cluster_config *
     bool continues = false;
     loop l = {.trainer = {.model = m}, .history = history, .out = out};
     *out = (dc_cluster_result){.stop = DC_STOP_NONE};
-    const size_t records = (size_t)(cfg->max_iter / cfg->update_interval + 2);
-    DC_TRY_ALL(comm, dc_history_create(history, "cluster", (int)DC_COUNT_OF(columns), columns, records));
+    dc_history_init(history, "cluster", (int)DC_COUNT_OF(columns), columns);
     DC_TRY_ALL(comm, dc_model_grow(m, cfg->method->n_extra(&cfg->env)));
     DC_TRY_ALL(comm, create_result(out, m, cfg->env.K));
     DC_TRY_ALL(comm, dc_trainer_create(&l.trainer, m, cfg));

@@ -1,17 +1,31 @@
-/* The table of records of one phase. All memory is taken at creation: phases know their largest number of records. */
-#include <assert.h>
+/* The table of records of one phase. */
 #include <string.h>
 
+#include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/train.h"
 
-dc_status dc_history_create(dc_history *h, const char *phase, int n_columns, const char *const *columns,
-                            size_t capacity)
+enum { ROWS_AT_FIRST = 64 };
+
+void dc_history_init(dc_history *h, const char *phase, int n_columns, const char *const *columns)
 {
     DC_ASSERT(n_columns <= DC_HISTORY_COLUMNS_MAX);
-    *h = (dc_history){.phase = phase, .n_columns = n_columns, .capacity = capacity};
+    *h = (dc_history){.phase = phase, .n_columns = n_columns};
     for (int c = 0; c < n_columns; c++) h->column[c] = columns[c];
-    return dc_mem_alloc(&h->value, dc_mul_size(capacity, (size_t)n_columns), sizeof *h->value, "history");
+}
+
+/* Room for `rows` rows; those that are there stay. */
+static dc_status reserve(dc_history *h, size_t rows)
+{
+    double *value;
+    const size_t columns = (size_t)h->n_columns;
+    const dc_status st = dc_mem_alloc(&value, rows, dc_mul_size(columns, sizeof *value), "history");
+    if (st != DC_OK) return st;
+    if (h->n) memcpy(value, h->value, h->n * columns * sizeof *value);
+    dc_mem_free(&h->value);
+    h->value = value;
+    h->capacity = rows;
+    return DC_OK;
 }
 
 static void format_name(char out[DC_STATE_NAME_MAX], const char *phase, const char *what)
@@ -24,17 +38,17 @@ dc_status dc_history_keep(dc_history *h, dc_control *c)
 {
     dc_status st = DC_OK;
     char name[DC_STATE_NAME_MAX];
-    static_assert(sizeof h->n == sizeof(int64_t), "counts are kept as 64-bit integers");
+    const size_t width = (size_t)h->n_columns;
     h->control = c;
     format_name(name, h->phase, "rows");
-    DC_TRY(dc_control_keep(c, name, DC_STATE_F64, h->capacity * (size_t)h->n_columns, h->value, NULL));
-    format_name(name, h->phase, "count");
-    DC_TRY(dc_control_keep(c, name, DC_STATE_I64, 1, &h->n, NULL));
+    const dc_state_array *waiting = dc_control_waiting(c, name);
+    if (waiting) DC_TRY(reserve(h, waiting->n / width));
+    DC_TRY(dc_control_keep_rows(c, name, DC_STATE_F64, width, &h->n, (void *const *)&h->value, h->capacity));
     format_name(name, h->phase, "step");
     DC_TRY(dc_control_keep(c, name, DC_STATE_I64, 1, &h->step, NULL));
     format_name(name, h->phase, "total");
     DC_TRY(dc_control_keep(c, name, DC_STATE_I64, 1, &h->total, NULL));
-    if (h->n > h->capacity || h->step < 0 || h->step > h->total)
+    if (h->step < 0 || h->step > h->total)
         st = DC_FAIL(DC_ERR_FORMAT, "the checkpoint's history of '%s' does not fit this run", h->phase);
 out:
     return st;
@@ -57,19 +71,31 @@ dc_status dc_history_recall(dc_history *h, dc_control *c, const char *phase, int
     const int64_t total = waiting_number(c, phase, "total");
     *finished = rows && total > 0 && waiting_number(c, phase, "step") == total;
     if (!*finished) return DC_OK;
-    const dc_status st = dc_history_create(h, phase, n_columns, columns, rows->n / (size_t)n_columns);
-    return st == DC_OK ? dc_history_keep(h, c) : st;
+    dc_history_init(h, phase, n_columns, columns);
+    const dc_status st = dc_history_keep(h, c);
+    return st == DC_OK ? dc_history_check(h, DC_MAX(h->n, (size_t)1), total) : st;
 }
 
-void dc_history_add(dc_history *h, const double *row)
+dc_status dc_history_check(const dc_history *h, size_t n, int64_t total)
 {
-    DC_ASSERT(h->n < h->capacity);
+    if (h->n == n && h->total == total) return DC_OK;
+    return DC_FAIL(DC_ERR_FORMAT,
+                   "the checkpoint's history of '%s' fits no state of this run: %zu records at step %lld of %lld",
+                   h->phase, h->n, (long long)h->step, (long long)h->total);
+}
+
+dc_status dc_history_add(dc_comm *comm, dc_history *h, const double *row)
+{
+    if (h->n == h->capacity) {
+        const dc_status st = dc_agree(comm, reserve(h, h->n ? 2 * h->n : ROWS_AT_FIRST));
+        if (st != DC_OK) return st;
+    }
     memcpy(h->value + h->n++ * (size_t)h->n_columns, row, (size_t)h->n_columns * sizeof *row);
+    return DC_OK;
 }
 
 void dc_history_release(dc_history *h)
 {
-    dc_control_drop(h->control, h->value);
     dc_control_drop(h->control, &h->n);
     dc_control_drop(h->control, &h->step);
     dc_control_drop(h->control, &h->total);

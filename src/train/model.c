@@ -125,7 +125,24 @@ out:
     return st;
 }
 
-/* A model sees its data through the scaling it was trained with: another one is legal, but worth a warning. */
+static dc_status compare_activations(dc_h5 *h5, const char *path, const dc_net *net)
+{
+    dc_status st = DC_OK;
+    for (int l = 0; l < net->n_layers; l++) {
+        char name[DC_H5_NAME_MAX], act[32];
+        snprintf(name, sizeof name, "/model/%s", net->layer[l].name);
+        DC_TRY(dc_h5_get_attr_str(h5, name, "activation", act, sizeof act));
+        if (strcmp(act, dc_act_name(net->layer[l].act)) != 0)
+            return DC_FAIL(DC_ERR_USAGE,
+                           "%s (model.weights): layer %s was trained with the activation %s, the deck says %s; set "
+                           "model.activation, model.latent_activation, model.output_activation as that run had them",
+                           path, net->layer[l].name, act, dc_act_name(net->layer[l].act));
+    }
+out:
+    return st;
+}
+
+/* A model sees its data through the scaling it was trained with: through another one its weights mean nothing. */
 static dc_status compare_scaling(dc_h5 *h5, const char *path, const dc_dataset *data)
 {
     dc_status st = DC_OK;
@@ -135,21 +152,62 @@ static dc_status compare_scaling(dc_h5 *h5, const char *path, const dc_dataset *
     DC_TRY(dc_mem_alloc(&stored, (size_t)data->D, sizeof *stored, "scaling"));
     for (int i = 0; i < 2; i++) {
         DC_TRY(load_array(h5, path, name[i], 1, (dc_gidx[]){data->D}, stored));
-        if (memcmp(stored, mine[i], (size_t)data->D * sizeof *stored) == 0) continue;
-        dc_log_warning("%s was trained with another %s than this run uses (input.scale, input.data)", path, name[i]);
-        break;
+        for (int64_t c = 0; c < data->D; c++)
+            if (memcmp(&stored[c], &mine[i][c], sizeof *stored) != 0)
+                DC_TRY(DC_FAIL(DC_ERR_USAGE,
+                               "%s (model.weights) was trained with another scaling: %s[%lld] is %.9g there and %.9g "
+                               "here; use the input.scale and input.data of that run, or train anew",
+                               path, name[i], (long long)c, (double)stored[c], (double)mine[i][c]));
     }
 out:
     dc_mem_free(&stored);
     return st;
 }
 
-dc_status dc_model_check_file(const char *path, const dc_net *net)
+static dc_status check_all(dc_h5 *h5, const char *path, const dc_net *net, const dc_dataset *data)
+{
+    dc_status st = DC_OK;
+    DC_TRY(visit_layers(h5, path, net, NULL));
+    DC_TRY(compare_activations(h5, path, net));
+    if (data) DC_TRY(compare_scaling(h5, path, data));
+out:
+    return st;
+}
+
+dc_status dc_model_check_file(const char *path, const dc_net *net, const dc_dataset *data)
 {
     dc_h5 *h5 = NULL;
     dc_status st = dc_h5_open(&h5, path, DC_H5_READ);
-    if (st == DC_OK) st = visit_layers(h5, path, net, NULL);
+    if (st == DC_OK) st = check_all(h5, path, net, data);
     (void)!dc_h5_close(&h5);
+    return st;
+}
+
+typedef struct {
+    dc_h5 *h5;
+    uint64_t hash;
+} hashing;
+
+static dc_status hash_array(void *ctx, const char *name, const dc_h5_info *info)
+{
+    hashing *h = ctx;
+    uint64_t one;
+    (void)info;
+    if (strncmp(name, "/model/", strlen("/model/")) != 0) return DC_OK;
+    const dc_status st = dc_h5_hash_dataset(h->h5, name, &one);
+    if (st != DC_OK) return st;
+    h->hash = XXH3_64bits_withSeed(name, strlen(name), h->hash);
+    h->hash = XXH3_64bits_withSeed(&one, sizeof one, h->hash);
+    return DC_OK;
+}
+
+dc_status dc_model_hash_file(const char *path, uint64_t *hash)
+{
+    hashing h = {0};
+    dc_status st = dc_h5_open(&h.h5, path, DC_H5_READ);
+    if (st == DC_OK) st = dc_h5_visit(h.h5, hash_array, &h);
+    *hash = h.hash;
+    (void)!dc_h5_close(&h.h5);
     return st;
 }
 
@@ -158,8 +216,8 @@ static dc_status load_on_root(const char *path, dc_model *m)
     dc_status st = DC_OK;
     dc_h5 *h5 = NULL;
     DC_TRY(dc_h5_open(&h5, path, DC_H5_READ));
+    DC_TRY(check_all(h5, path, m->net, m->data));
     DC_TRY(load_layers(h5, path, m->net, m->params.value));
-    DC_TRY(compare_scaling(h5, path, m->data));
     DC_TRY(dc_h5_check_unchanged(h5));
 out:;
     const dc_status closed = dc_h5_close(&h5);

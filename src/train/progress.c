@@ -14,9 +14,15 @@ enum { INTERVAL_MAX_S = 300, LINE_MAX_CHARS = 512 };
 
 dc_status dc_progress_open(dc_progress *p, const char *jsonl_path, double interval_s)
 {
-    dc_status st = DC_OK;
     *p = (dc_progress){.interval_s = interval_s};
-    if (!dc_log_is_active() || !jsonl_path) return DC_OK;
+    return jsonl_path ? dc_progress_reopen(p, jsonl_path) : DC_OK;
+}
+
+dc_status dc_progress_reopen(dc_progress *p, const char *jsonl_path)
+{
+    dc_status st = DC_OK;
+    if (!dc_log_is_active()) return DC_OK;
+    dc_progress_close(p);
     DC_TRY(dc_file_append(jsonl_path, &p->jsonl));
     setvbuf(p->jsonl, NULL, _IOLBF, 0);
     if (dc_fault(DC_FAULT_METRICS_OPEN)) st = DC_FAIL(DC_ERR_IO, "cannot open %s: %s", jsonl_path, strerror(errno));

@@ -168,7 +168,8 @@ static dc_status end_epoch(dc_comm *comm, trainer *t, dc_history *h, int64_t per
 {
     const double row[] = {(double)h->step / (double)per_epoch, t->sum[0] / t->sum[1],
                           dc_opt_lr(&t->cfg->opt, h->step - 1, t->total)};
-    dc_history_add(h, row);
+    const dc_status st = dc_history_add(comm, h, row);
+    if (st != DC_OK) return st;
     dc_progress_record(t->model->progress, h, (double)h->step / (double)t->total, last);
     t->sum[0] = t->sum[1] = 0;
     return dc_model_check_replicas(comm, t->model);
@@ -197,17 +198,24 @@ out:
 
 static const char *const columns[] = {"epoch", "loss", "lr"};
 
+/* Records at the ends of epochs, and at that of the phase. */
+static dc_status check_records(const dc_history *h, int64_t total, int64_t per_epoch)
+{
+    const bool cut = h->step == total && total % per_epoch != 0;
+    return dc_history_check(h, (size_t)(h->step / per_epoch) + cut, total);
+}
+
 /* Moments, sums and records: fresh ones, or those of the checkpoint. */
 static dc_status prepare(dc_comm *comm, trainer *t, const char *phase, dc_history *h)
 {
     dc_status st = DC_OK;
     dc_control *c = t->model->control;
-    const int64_t per_epoch = dc_gradient_batcher(t->gradient)->steps_per_epoch,
-                  records = (t->total + per_epoch - 1) / per_epoch;
+    const int64_t per_epoch = dc_gradient_batcher(t->gradient)->steps_per_epoch;
     char name[DC_STATE_NAME_MAX];
-    DC_TRY_ALL(comm, dc_history_create(h, phase, (int)DC_COUNT_OF(columns), columns, (size_t)records));
+    dc_history_init(h, phase, (int)DC_COUNT_OF(columns), columns);
     h->total = t->total;
-    DC_TRY(dc_history_keep(h, c));
+    DC_TRY_ALL(comm, dc_history_keep(h, c));
+    DC_TRY(check_records(h, t->total, per_epoch));
     dc_params_reset_moments(&t->model->params);
     DC_TRY(dc_gradient_keep_moments(t->gradient, &t->cfg->opt));
     snprintf(name, sizeof name, "%s/sum", phase);

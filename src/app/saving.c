@@ -1,0 +1,191 @@
+/* Checkpoints of a run, its stops, and what it says then. */
+#include "saving.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "dcmpi/comm.h"
+#include "dcmpi/log.h"
+#include "dcmpi/mem.h"
+#include "dcmpi/queue.h"
+#include "dcmpi/version.h"
+#include "output.h"
+#include "resume.h"
+
+/* ---- Saving ---------------------------------------------------------------------------------------------------------
+ */
+
+static dc_ckpt_header describe(const dc_job *job, const dc_control *c)
+{
+    dc_ckpt_header h = {.deck = job->deck,
+                        .step = dc_control_step(c),
+                        .data_hash = job->data->hash,
+                        .labels_hash = job->from.labels_hash,
+                        .weights_hash = job->from.weights_hash,
+                        .deck_hash = job->from.deck_hash,
+                        .program_hash = job->from.program_hash,
+                        .N = job->data->part.N,
+                        .D = job->data->D,
+                        .ranks = job->from.ranks,
+                        .threads = job->from.threads,
+                        .part = job->resume.part,
+                        .wall_s = job->resume.ckpt.header.wall_s + dc_clock_now_s() - job->timers.started,
+                        .log_bytes = dc_log_bytes(),
+                        .metrics_bytes = dc_progress_bytes(&job->progress)};
+    dc_clock_iso(h.created);
+    snprintf(h.verb, sizeof h.verb, "%s", job->cli->verb);
+    snprintf(h.phase, sizeof h.phase, "%s", dc_control_phase(c));
+    snprintf(h.version, sizeof h.version, "%s", dc_version());
+    snprintf(h.git, sizeof h.git, "%s", dc_version_git());
+    snprintf(h.arch, sizeof h.arch, "%s", dc_version_arch());
+    snprintf(h.libraries, sizeof h.libraries, "%s", job->from.libraries);
+    snprintf(h.job, sizeof h.job, "%s", job->from.job);
+    return h;
+}
+
+static dc_status beat(void *ctx)
+{
+    const dc_job *job = ctx;
+    return dc_lock_beat(job->lock);
+}
+
+void dc_saving_not_in_vain(const dc_job *job)
+{
+    char path[DC_PATH_MAX];
+    dc_output_path(job, DC_FILE_IN_VAIN, path);
+    (void)unlink(path);
+}
+
+static dc_status save(void *ctx, const dc_control *c, const dc_state_array *array, int n)
+{
+    dc_status st = DC_OK;
+    dc_job *job = ctx;
+    dc_resume *r = &job->resume;
+    char dir[DC_PATH_MAX], path[DC_PATH_MAX];
+    size_t bytes;
+    const double start = dc_clock_now_s();
+    DC_TRY(dc_lock_beat(job->lock));
+    DC_TRY(dc_output_restore(job));
+    const dc_ckpt_header header = describe(job, c);
+    dc_output_path(job, DC_FILE_CHECKPOINTS, dir);
+    if (!dc_ckpt_path(dir, r->next, path)) return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
+    DC_TRY(dc_ckpt_write(path, &header, array, n, &bytes));
+    /* What cannot be used, or is not wanted (run.resume = never), must not count as one of those that are kept. */
+    if (!r->saved) dc_ckpt_remove_between(dir, r->number, r->next);
+    if (!r->saved) dc_saving_not_in_vain(job);
+    r->number = r->next++;
+    r->saved = true;
+    dc_ckpt_prune(dir, r->number, job->cfg.checkpoint.keep - 1);
+    dc_timer_stop(&job->timers, DC_T_CHECKPOINT, start, 0, (double)bytes);
+    dc_log("saved     %s, %s step %lld: %.1f MiB in %.2f s", path, header.phase, (long long)header.step,
+           (double)bytes / 1048576.0, dc_clock_now_s() - start);
+out:
+    return st;
+}
+
+/* ---- Start and end -------------------------------------------------------------------------------------------------
+ */
+
+/* Arrays of the checkpoint to all ranks, into memory that the control will own. */
+static dc_status spread(dc_comm *comm, dc_ckpt *ckpt)
+{
+    dc_status st = DC_OK;
+    const bool root = dc_comm_rank(comm) == 0;
+    dc_comm_bcast(comm, &ckpt->n, sizeof ckpt->n, 0);
+    for (int i = 0; i < ckpt->n; i++) {
+        dc_state_array *a = &ckpt->array[i];
+        void *data = a->data;
+        dc_comm_bcast(comm, a, sizeof *a, 0);
+        a->data = data;
+        const size_t bytes = a->n * dc_state_type_bytes(a->type);
+        DC_TRY_ALL(comm, root ? DC_OK : dc_mem_alloc_raw(&a->data, bytes, 1, "checkpoint"));
+        dc_comm_bcast(comm, a->data, bytes, 0);
+    }
+out:
+    return st;
+}
+
+dc_status dc_saving_start(dc_comm *comm, dc_job *job)
+{
+    dc_status st = DC_OK;
+    dc_resume *r = &job->resume;
+    const double limit = job->cfg.run.max_time;
+    dc_output_path(job, DC_FILE_STOP, job->stop_file);
+    const dc_control_config cfg = {.save_every_s = job->cfg.checkpoint.every,
+                                   .stop_at_s = limit > 0 ? job->timers.started + limit : 0,
+                                   .stop_file = job->stop_file,
+                                   .save = save,
+                                   .beat = beat,
+                                   .ctx = job};
+    job->from.parts = r->part;
+    job->from.wall_before_s = r->ckpt.header.wall_s;
+    DC_TRY(spread(comm, &r->ckpt));
+    DC_TRY(dc_control_create(comm, &job->control, &cfg, r->ckpt.array, r->ckpt.n));
+    r->ckpt.n = 0; /* the control has them */
+    dc_comm_set_control(comm, job->control);
+out:
+    return st;
+}
+
+void dc_saving_end(dc_comm *comm, dc_job *job)
+{
+    dc_comm_set_control(comm, NULL);
+    dc_control_destroy(&job->control);
+    dc_ckpt_release(&job->resume.ckpt);
+}
+
+/* ---- Stops ----------------------------------------------------------------------------------------------------------
+ */
+
+/* Of a part that the queue would run again and again. What people ask for by hand they also see. */
+static bool counts(const dc_job *job)
+{
+    const char *reason = dc_control_stop_reason(job->control);
+    return !job->resume.saved && strncmp(reason, "SIGINT", 6) != 0 && strcmp(reason, "the file STOP") != 0;
+}
+
+/* Notes that a part ended with nothing saved; whether the one before did, too. The mark goes with the next save. */
+static bool mark_in_vain(const dc_job *job)
+{
+    char path[DC_PATH_MAX];
+    dc_output_path(job, DC_FILE_CHECKPOINTS, path);
+    (void)mkdir(path, 0777); /* this part may have ended before it was made */
+    dc_output_path(job, DC_FILE_IN_VAIN, path);
+    if (unlink(path) == 0) return true; /* and whoever tries again has two parts again */
+    const int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (fd >= 0) close(fd);
+    return false;
+}
+
+static const char *what_next(const dc_job *job)
+{
+    if (job->cfg.run.resume != DC_RESUME_NEVER) return "the same command continues";
+    return job->from.job[0] ? "this job continues if the queue runs it again; the same command otherwise starts anew: "
+                              "run.resume is never"
+                            : "the same command starts anew: run.resume is never";
+}
+
+dc_status dc_saving_report_stop(dc_comm *comm, dc_job *job)
+{
+    const dc_resume *r = &job->resume;
+    const dc_control *c = job->control;
+    const char *where = dc_control_phase(c)[0] ? dc_control_phase(c) : "reading";
+    char what[64] = "nothing to save yet";
+    if (r->number)
+        snprintf(what, sizeof what, "checkpoint %lld %s", (long long)r->number, r->saved ? "is written" : "stays");
+    dc_log("stopped   by %s in %s, step %lld, %.2f s after it was wished: %s; %s", dc_control_stop_reason(c), where,
+           (long long)dc_control_step(c), dc_control_stop_latency(c), what, what_next(job));
+    if (strncmp(dc_control_stop_reason(c), "SIGTERM", 7) == 0 && getenv("OMPI_COMM_WORLD_SIZE"))
+        dc_log_note("mpirun kills its ranks a second after SIGTERM; a clean stop has time with SIGUSR1, or with mpirun "
+                    "--mca odls_base_sigkill_timeout 30");
+    const bool in_vain = dc_comm_rank(comm) == 0 && counts(job) && mark_in_vain(job);
+    return dc_agree(comm, in_vain ? DC_FAIL(DC_ERR_USAGE,
+                                            "two parts in a row were stopped before anything could be saved, this one "
+                                            "by %s in %s after %.0f s: the time limit is shorter than the start takes; "
+                                            "give the job more time or more nodes",
+                                            dc_control_stop_reason(c), where, dc_clock_now_s() - job->timers.started)
+                                  : DC_OK);
+}

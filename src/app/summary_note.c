@@ -1,0 +1,30 @@
+/* For verbs that meet a run.h5: whether the summary.json beside it is its own. */
+#include <string.h>
+
+#include "dcmpi/log.h"
+#include "dcmpi/report.h"
+#include "verbs.h"
+
+/* summary.json in the folder of `path`; false if the file is not named as in an output directory. */
+static bool beside(const char *path, char out[DC_PATH_MAX])
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const int folder = (int)(name - path);
+    if (strcmp(name, "run.h5") != 0) return false;
+    return snprintf(out, DC_PATH_MAX, "%.*ssummary.json", folder, path) < DC_PATH_MAX;
+}
+
+void dc_note_summary(const char *path)
+{
+    char summary[DC_PATH_MAX];
+    dc_outcome o;
+    if (!beside(path, summary)) return;
+    if (dc_outcome_read(path, &o) != DC_OK) { /* a damaged file is the business of the verb */
+        dc_error_clear();
+        return;
+    }
+    const char *state = dc_summary_state(summary, &o);
+    if (state)
+        dc_log_plain("%s: finding: %s: the command that made the run, given again, makes it anew", summary, state);
+    dc_outcome_release(&o);
+}

@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# The memory that a run announces before it starts is what it takes, at most a quarter more and never less, whatever takes most:
+# centres and sums of many clusters or restarts, the network, its optimizer, outputs of frozen layers, wide rows, many rows, large
+# batches, soft assignments, examples, messages, checkpoints. So that each has its most, a checkpoint follows every few steps.
+# limit: 400
+. "$(dirname "$0")/lib.sh"
+if grep -qa libasan "$dcmpi"; then skip_test "sanitizers take memory of their own"; fi
+py=/usr/bin/python3
+$py -c "import h5py, numpy" 2>/dev/null || skip_test "no h5py for $py"
+limit=120
+
+$py -c "
+import h5py, numpy as np
+g = np.random.default_rng(0)
+def save(name, n, d, classes):
+    with h5py.File(name, 'w') as f:
+        f['X'] = g.random((n, d), dtype='f4')
+        f['y'] = (np.arange(n) % classes).astype('i4')
+save('clusters.h5', 700, 3000, 7)
+save('restarts.h5', 60000, 20, 5)
+save('some.h5', 20000, 200, 10)
+save('wide.h5', 400, 30000, 4)
+save('many.h5', 3000000, 2, 8)
+save('q.h5', 50000, 20, 10)
+"
+always=(--run.resume=never --checkpoint.every=0.01 --cluster.kmeans_max_iter=2)
+short=(--model.latent=10 --cluster.n_init=2 --cluster.max_iter=2)
+
+announced() { # in MiB, for rank 0 and for the others
+    sed -nE 's/.*memory +about ([0-9.]+) GiB per rank.*\), ([0-9.]+) more on rank 0.*/\1 \2/p' "$out" |
+        awk '{ printf "%.0f %.0f\n", 1024 * ($1 + $2), 1024 * $1 }'
+}
+taken() { # in MiB, by the rank that took most and by the one that took least
+    $py -c "
+import json
+s = json.load(open('$1/summary.json'))
+print('%.0f %.0f' % (s['memory_peak_bytes'] / 2**20, s['memory_peak_least_bytes'] / 2**20))"
+}
+fits() { # ANNOUNCED TAKEN WHAT
+    number_between "$1" "$2" "$(awk -v x="$2" 'BEGIN { print 1.25 * x }')" "$3: MiB announced for $2"
+}
+
+deck() { # P NAME ARGS...
+    local p=$1 name=$2 say have
+    shift 2
+    run "$p" 1 "$@" "${always[@]}" --run.output="$name"
+    expect_exit 0 "$name" || return
+    read -r -a say < <(announced)
+    read -r -a have < <(taken "$name")
+    fits "${say[0]}" "${have[0]}" "$name"
+    [ "$p" = 1 ] || fits "${say[1]}" "${have[1]}" "$name, the smallest rank"
+    rm -rf "$name"
+}
+
+deck 1 clusters kmeans --input.data=clusters.h5 --cluster.clusters=600 --cluster.n_init=2
+deck 1 restarts kmeans --input.data=restarts.h5 --cluster.clusters=30 --cluster.n_init=100
+deck 2 ranks kmeans --input.data=clusters.h5 --cluster.clusters=300 --cluster.n_init=5
+deck 1 many kmeans --input.data=many.h5 --cluster.clusters=8 --cluster.n_init=2
+deck 1 dec fit --input.data=many.h5 --input.rows=300000 --model.hidden=[30] --pretrain.steps=3 --pretrain.batch=4096 "${short[@]}" \
+    --cluster.clusters=10 --cluster.batch=1000
+deck 1 idec fit --input.data=some.h5 --cluster.method=idec --model.hidden=[500,500,2000] --pretrain.steps=3 "${short[@]}" \
+    --cluster.clusters=10
+deck 1 layers fit --input.data=some.h5 --model.hidden=[1200,600] --pretrain.mode=layerwise --pretrain.layer_steps=3 \
+    --pretrain.steps=3 --pretrain.optimizer=adam "${short[@]}" --cluster.clusters=10
+deck 1 wide fit --input.data=wide.h5 --model.hidden=[100] --pretrain.epochs=1 "${short[@]}" --cluster.clusters=5
+deck 1 batch fit --input.data=some.h5 --model.hidden=[500,500] --pretrain.batch=20000 --pretrain.steps=3 "${short[@]}" \
+    --cluster.clusters=10 --cluster.batch=1000000000
+expect_out "NOTE +cluster.batch=1000000000 is more than the rows there are: each step takes all 20000" "what the batch is"
+expect_no_out "NOTE +pretrain.batch" "the other is as given"
+deck 1 q fit --input.data=q.h5 --model.hidden=[50] --pretrain.steps=3 "${short[@]}" --cluster.clusters=300 \
+    --output.q=full --output.examples=300
+deck 2 strict fit --input.data=some.h5 --model.hidden=[1000,1000] --pretrain.steps=3 --pretrain.optimizer=adam "${short[@]}" \
+    --cluster.optimizer=adam --cluster.clusters=10
+deck 2 off fit --input.data=some.h5 --model.hidden=[1000,1000] --pretrain.steps=3 "${short[@]}" --cluster.clusters=10 \
+    --parallel.reproducible=off
+deck 2 tree fit --input.data=some.h5 --model.hidden=[600,600] --pretrain.steps=3 --pretrain.batch=8192 "${short[@]}" \
+    --cluster.clusters=10 --cluster.batch=8192
+
+# predict: a bound that does not grow with the file, and an end before rows are read that nothing could hold.
+run 1 1 fit --input.data=q.h5 --model.hidden=[50] --pretrain.steps=3 "${short[@]}" --cluster.clusters=10 --run.output=model
+expect_exit 0 "a model"
+run 1 1 predict --model=model/run.h5 --input=q.h5 --output=y.h5
+expect_out "memory +about 0\.0[0-9]+ GiB per rank, 50000 rows at a time" "predict tells its bound"
+$py -c "
+import h5py, numpy as np
+g = np.random.default_rng(0)
+with h5py.File('long.h5', 'w') as f:
+    f['X'] = g.integers(0, 2, (3000000, 20), 'u1')"
+run 1 1 predict --model=model/run.h5 --input=long.h5 --output=y.h5 --rows-per-round=1000
+expect_exit 0 "predict in small pieces"
+ulimit -v 600000
+run 1 1 predict --model=model/run.h5 --input=long.h5 --output=z.h5 --rows-per-round=100000000
+expect_error 8 "each rank needs about .* within ulimit -v; use a smaller --rows-per-round" "predict in one piece that nothing could hold"
+expect_no_file z.h5 "nothing is written"
+run 1 1 predict --model=model/run.h5 --input=long.h5 --output=z.h5
+expect_exit 0 "the pieces that predict chooses fit"
+done_testing

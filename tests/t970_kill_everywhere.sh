@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# long: yes  limit: 5400
+# A short run is killed at each of its system calls that changes a file of its own, in an empty directory and over the result of
+# another deck (run.resume=never, then auto). Then the same command, dcmpi check, sweep.py and report.py: all is whole, with the
+# bits, records and RESULT line of the undisturbed run, and nothing is left over.
+. "$(dirname "$0")/lib.sh"
+. "$root/tests/resume_help.sh"
+need_command strace
+skip_with_sanitizers "they do not like to be traced"
+strace -o /dev/null true 2>"$err" || skip_test "processes cannot be traced here"
+. "$root/tests/whole_help.sh"
+calls=rename,renameat,renameat2,fsync,fallocate,ftruncate,pwrite64,pwritev,unlink,unlinkat,write,mkdir,mkdirat,truncate,copy_file_range
+run_cmd "$dcmpi" deck.yaml --run.output=older --run.seed=2
+expect_exit 0 "an older run of another deck"
+
+# What belongs to the run; calls on other files, those of MPI, do not count.
+own=(-P "$tmp/runs/k")
+for name in run.h5 summary.json config.used.yaml metrics.jsonl log.txt LOCK STOP .dcmpi-probe ckpt ckpt/in-vain ckpt/ckpt-00000{1..9}.h5; do
+    for suffix in "" .part .new .new.part; do own+=(-P "$tmp/runs/k/$name$suffix"); done
+done
+
+fresh() {
+    rm -rf runs/k
+    [ "$1" = alone ] || cp -R older runs/k
+}
+
+campaign() { # alone or over
+    local how=$1 options=() call total n killed=0 bad=0 found
+    [ "$how" = alone ] || options=(--run.resume=never)
+    fresh "$how"
+    strace -f -o calls.txt "${own[@]}" -e trace=$calls "${same[@]}" "${options[@]}" >"$out" 2>"$err" </dev/null
+    sed -nE 's/^[0-9]+ +([a-z0-9_]+)\(.*/\1/p' calls.txt | sort | uniq -c >counts.txt
+    while read -r total call; do
+        for n in $(seq 1 "$total"); do
+            fresh "$how"
+            { run_cmd strace -f -o /dev/null "${own[@]}" -e trace="$call" -e inject="$call:signal=SIGKILL:when=$n" \
+                "${same[@]}" "${options[@]}"; } 2>/dev/null # where the shell would tell each of the dead
+            [ "$rc" = 0 ] || killed=$((killed + 1))
+            /usr/bin/python3 "$root/tools/sweep.py" runs >sweep.txt 2>&1 || grep -q 'has no output directories' sweep.txt || cat sweep.txt
+            same_run
+            # Over an older result a start may have been killed before it left anything of its own: refused, until it is begun.
+            [ "$how" = alone ] || [ "$rc" != 6 ] || run_cmd "${same[@]}" --run.resume=never
+            found=$(what_is_wrong "$([ $((n % 20)) = 0 ] || [ "$call" = rename ] && echo yes || echo no)")
+            [ -z "$found" ] && continue
+            bad=$((bad + 1))
+            is "$found" "" "$how: killed at $call $n of $total"
+        done
+    done <counts.txt
+    note "$how: $(tr -s ' \n' ' ' <counts.txt)"
+    number_between $killed 150 2000 "$how: kills"
+    is $bad 0 "$how: after each the same command ends with all of it"
+}
+campaign alone
+campaign over
+done_testing
