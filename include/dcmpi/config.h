@@ -32,6 +32,7 @@ typedef struct {
         char data[DC_PATH_MAX];
         int scale;    /* dc_scale_kind */
         int64_t rows; /* 0: all */
+        dc_clip clip;
     } input;
     struct {
         dc_int_list hidden;

@@ -7,7 +7,22 @@
 
 typedef struct dc_comm dc_comm;
 
-typedef enum { DC_SCALE_NONE, DC_SCALE_UNIT, DC_SCALE_DEC, DC_SCALE_STANDARD, DC_SCALE_MINMAX } dc_scale_kind;
+typedef enum {
+    DC_SCALE_NONE,
+    DC_SCALE_UNIT,
+    DC_SCALE_DEC,
+    DC_SCALE_STANDARD,
+    DC_SCALE_MINMAX,
+    DC_SCALE_ROBUST
+} dc_scale_kind;
+
+/* Values beyond two bounds take the bound's place, before they are scaled. Plain data without padding. */
+enum { DC_CLIP_NONE, DC_CLIP_QUANTILES, DC_CLIP_RANGE };
+typedef struct {
+    int64_t kind;
+    double lo, hi; /* range: the bounds of all columns; quantiles: each column's own, at lo = q and 1 - q; hi is 0 */
+} dc_clip;
+
 enum { DC_IMAGE_DIMS_MAX = 4 };
 
 /* What became of the checksum of a data file. */
@@ -31,10 +46,11 @@ typedef struct {
     int n_image_dims;
     int64_t image_shape[DC_IMAGE_DIMS_MAX];
     dc_scale_kind scale_kind;
+    double *clip_lo, *clip_hi;     /* [D], global, owned: values beyond them count as them; NULL: all count as stored */
     float *shift, *scale;          /* [D], global, owned: a row enters the network as (x - shift) * scale */
     char source[DC_PATH_MAX];      /* path, or "builtin:glyphs" */
     uint64_t hash;                 /* global checksum of X: XXH3 of each shard's bytes, hashed in shard order */
-    double min, max, mean;         /* of the stored values, global */
+    double min, max, mean;         /* of the values, clipped if they are, global */
     double scaled_min, scaled_max; /* of what enters the network, global */
     dc_checksum checksum;          /* of the file */
     size_t bytes;                  /* held by this rank */
@@ -54,12 +70,22 @@ typedef struct {
  * is missing), more rows asked for than there are, no rows or no columns; DC_ERR_IO. */
 DC_CHECKED dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_header *out);
 
+/* Which data, and what is done to their values. */
+typedef struct {
+    const char *path;
+    dc_gidx rows; /* 0: all, else the first so many */
+    dc_clip clip;
+} dc_data_request;
+
 /* Collective. Loads or generates this rank's rows (none is legal), renumbers labels densely in ascending order of their
  * values, compares the file's checksums, audits, and computes the scaling; all arguments are global. A file that
  * changes while it is read is an error. NaN and Inf are errors (first row and column, count), so are fewer than K
  * distinct rows; constant columns get a NOTE and are only shifted. shift, scale, hash, min, max and mean have the same
  * bits for every number of ranks and threads. `seed` is used by the built-in problem only. *out is owned by the caller.
  * Errors, agreed: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY, DC_ERR_USAGE (more ranks than shards). */
+DC_CHECKED dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int shards, dc_scale_kind scale,
+                                     uint64_t seed, int64_t K, dc_dataset **out);
+/* The same of a file as it is. */
 DC_CHECKED dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx rows, int shards, dc_scale_kind scale,
                                      uint64_t seed, int64_t K, dc_dataset **out);
 /* Accepts NULL. */
@@ -68,8 +94,8 @@ void dc_dataset_destroy(dc_dataset **data);
 /* Of the dense labels of all rows, whatever the number of ranks; 0 without labels. Collective. */
 uint64_t dc_dataset_hash_labels(dc_comm *comm, const dc_dataset *data);
 
-/* Scaled rows as float: out[i*D + c] = (X[rows[i]][c] - shift[c]) * scale[c] for n local row numbers, in any order and
- * with repeats. Threaded unless called inside a parallel region, where it is safe. */
+/* Scaled rows as float: out[i*D + c] = (clip(X[rows[i]][c]) - shift[c]) * scale[c] for n local row numbers, in any
+ * order and with repeats. Threaded unless called inside a parallel region, where it is safe. */
 void dc_dataset_gather(const dc_dataset *data, const int64_t *rows, int64_t n, float *out);
 /* The same for consecutive local rows lo..lo+n-1. */
 void dc_dataset_rows(const dc_dataset *data, int64_t lo, int64_t n, float *out);

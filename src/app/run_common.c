@@ -100,8 +100,9 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     const dc_memory_need need = need_of(&e);
     DC_TRY(dc_job_check_memory(comm, &need, "fewer rows (input.rows)"));
     const double start = dc_timer_start();
-    DC_TRY(dc_dataset_load(comm, cfg->input.data, cfg->input.rows, dc_int(cfg->parallel.shards),
-                           (dc_scale_kind)cfg->input.scale, (uint64_t)cfg->run.seed, cfg->cluster.clusters, data));
+    const dc_data_request request = {.path = cfg->input.data, .rows = cfg->input.rows, .clip = cfg->input.clip};
+    DC_TRY(dc_dataset_open(comm, &request, dc_int(cfg->parallel.shards), (dc_scale_kind)cfg->input.scale,
+                           (uint64_t)cfg->run.seed, cfg->cluster.clusters, data));
     dc_timer_stop(&job->timers, DC_T_LOAD, start, 0, (double)(*data)->bytes);
     const dc_dataset *d = *data;
     job->data = d;

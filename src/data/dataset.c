@@ -250,10 +250,11 @@ out:
     return st;
 }
 
-static dc_status examine(dc_comm *comm, dc_dataset *d, int64_t K)
+static dc_status examine(dc_comm *comm, dc_dataset *d, const dc_clip *clip, int64_t K)
 {
     dc_status st = DC_OK;
     dc_data_stats stats = {0};
+    DC_TRY(dc_data_set_clip(comm, d, clip));
     DC_TRY(dc_data_stats_create(comm, d, &stats));
     DC_TRY(dc_data_audit(comm, d, &stats));
     DC_TRY(dc_data_scaling(comm, d, &stats));
@@ -263,14 +264,14 @@ out:
     return st;
 }
 
-dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx rows, int shards, dc_scale_kind scale, uint64_t seed,
+dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int shards, dc_scale_kind scale, uint64_t seed,
                           int64_t K, dc_dataset **out)
 {
     dc_status st = DC_OK;
     dc_dataset *d = NULL;
     dc_data_shape shape = {0};
     *out = NULL;
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_describe(path, rows, &shape) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_describe(request->path, request->rows, &shape) : DC_OK);
     dc_comm_bcast(comm, &shape, sizeof shape, 0);
     DC_TRY_ALL(comm, dc_mem_alloc(&d, 1, sizeof *d, "dataset"));
     DC_TRY_ALL(comm, dc_part_init(&d->part, shape.head.N, shards, dc_comm_size(comm), dc_comm_rank(comm)));
@@ -279,14 +280,20 @@ dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx rows, int sha
     d->scale_kind = scale;
     d->n_image_dims = shape.n_image_dims;
     memcpy(d->image_shape, shape.image_shape, sizeof d->image_shape);
-    snprintf(d->source, sizeof d->source, "%s", path);
+    snprintf(d->source, sizeof d->source, "%s", request->path);
     DC_TRY_ALL(comm, take_memory(d, shape.head.has_labels, dc_comm_node_size(comm)));
     DC_TRY(shape.builtin ? generate_rows(comm, d, &shape, seed) : load_rows(comm, d, &shape));
-    DC_TRY(examine(comm, d, K));
+    DC_TRY(examine(comm, d, &request->clip, K));
     *out = d;
 out:
     if (st != DC_OK) dc_dataset_destroy(&d);
     return st;
+}
+
+dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx rows, int shards, dc_scale_kind scale, uint64_t seed,
+                          int64_t K, dc_dataset **out)
+{
+    return dc_dataset_open(comm, &(dc_data_request){.path = path, .rows = rows}, shards, scale, seed, K, out);
 }
 
 void dc_dataset_destroy(dc_dataset **data)
@@ -295,6 +302,8 @@ void dc_dataset_destroy(dc_dataset **data)
     if (!d) return;
     dc_mem_free(&d->X);
     dc_mem_free(&d->y);
+    dc_mem_free(&d->clip_lo);
+    dc_mem_free(&d->clip_hi);
     dc_mem_free(&d->shift);
     dc_mem_free(&d->scale);
     dc_mem_free(data);
