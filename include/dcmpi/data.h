@@ -53,6 +53,7 @@ typedef struct {
     double min, max, mean;         /* of the values, clipped if they are, global */
     double scaled_min, scaled_max; /* of what enters the network, global */
     dc_checksum checksum;          /* of the file */
+    char outlying[128];            /* values far outside their columns, in a few words; "" without any; global */
     size_t bytes;                  /* held by this rank */
 } dc_dataset;
 
@@ -64,6 +65,10 @@ typedef struct {
     bool has_labels;
     int64_t C; /* classes, if the file tells; 0: unknown, or no labels */
 } dc_data_header;
+
+/* Warns of values far outside their columns, as dc_dataset_open() does; serial, in bounded memory, by one pass over the
+ * file and a second one where it is needed. Errors: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_dataset_tell_range(const char *path);
 
 /* Reads the header of `path`; not collective. rows (global): 0 = all, else the first `rows` rows; the built-in problem
  * has DC_GLYPH_ROWS_DEFAULT rows unless told. Errors: DC_ERR_DATA for files that are no data files of ours (names what

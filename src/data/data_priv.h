@@ -82,6 +82,15 @@ DC_CHECKED dc_status dc_data_quantiles(dc_comm *comm, const dc_dataset *data, in
 /* Memory that it takes beside out. */
 double dc_data_quantiles_bytes(void);
 
+/* Warns of values far outside their columns (range.h), and says in data->outlying what rules them. Collective. Errors:
+ * DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_data_check_range(dc_comm *comm, dc_dataset *data, const dc_data_stats *stats);
+/* Memory that it takes. */
+double dc_data_range_bytes(dc_gidx N, int64_t D, int ranks);
+/* *text: the attribute feature_names of a data file, a line for each of D columns; NULL if there is none that fits.
+ * dc_mem, the caller frees. Errors: DC_ERR_MEMORY, DC_ERR_IO. */
+DC_CHECKED dc_status dc_data_feature_names(const char *path, int64_t D, char **text);
+
 /* Sets data->shift, scale and scaled_min, scaled_max. Errors: DC_ERR_DATA (values or differences that float cannot
  * hold). */
 DC_CHECKED dc_status dc_data_scaling(dc_comm *comm, dc_dataset *data, const dc_data_stats *stats);

@@ -257,6 +257,7 @@ static dc_status examine(dc_comm *comm, dc_dataset *d, const dc_clip *clip, int6
     DC_TRY(dc_data_set_clip(comm, d, clip));
     DC_TRY(dc_data_stats_create(comm, d, &stats));
     DC_TRY(dc_data_audit(comm, d, &stats));
+    DC_TRY(dc_data_check_range(comm, d, &stats));
     DC_TRY(dc_data_scaling(comm, d, &stats));
     DC_TRY(dc_data_check_distinct(comm, d, K));
 out:

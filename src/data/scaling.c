@@ -37,6 +37,12 @@ static dc_status fail_range(const dc_dataset *d, int64_t column, double lo, doub
 {
     char where[64] = "the data";
     if (column >= 0) snprintf(where, sizeof where, "column %lld", (long long)column);
+    if (d->outlying[0])
+        return DC_FAIL(
+            DC_ERR_DATA,
+            "%s: %s spans [%g, %g], a range that single precision cannot scale; there are values far outside "
+            "(%s): correct them, or clip them (input.clip)",
+            d->source, where, lo, hi, d->outlying);
     return DC_FAIL(DC_ERR_DATA,
                    "%s: %s spans [%g, %g], a range that single precision cannot scale; multiply the data by a constant "
                    "that brings them near 1",
