@@ -95,6 +95,13 @@ DC_CHECKED dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx ro
                                      uint64_t seed, int64_t K, dc_dataset **out);
 /* Accepts NULL. */
 void dc_dataset_destroy(dc_dataset **data);
+/* Memory of the rank with this part for what is made of the columns on the way, beside the rows. */
+double dc_dataset_audit_bytes(const dc_part *part, int64_t D, int threads, dc_scale_kind scale, const dc_clip *clip);
+
+/* What a user should mend first where training went wrong: values far outside, if there are any, else `otherwise`.
+ * Local, the same on all ranks. */
+enum { DC_DATA_ADVICE_MAX = 320 };
+const char *dc_dataset_advice(const dc_dataset *data, const char *otherwise, char out[DC_DATA_ADVICE_MAX]);
 
 /* Of the dense labels of all rows, whatever the number of ranks; 0 without labels. Collective. */
 uint64_t dc_dataset_hash_labels(dc_comm *comm, const dc_dataset *data);

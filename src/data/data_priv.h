@@ -58,6 +58,10 @@ int32_t dc_data_label_number(const int64_t *values, size_t n, int64_t value);
 /* n labels of a narrower type, packed at the start of raw, become int64 in place. */
 void dc_data_widen_labels(int64_t *raw, int64_t n, dc_h5_type type);
 
+/* Collective, when all rows are there: bounds, audit, scaling; refuses fewer than K distinct rows. Errors: DC_ERR_DATA,
+ * DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_data_examine(dc_comm *comm, dc_dataset *data, const dc_clip *clip, int64_t K);
+
 /* Statistics of the stored values over all ranks; equal bits for every number of ranks and threads. */
 typedef struct {
     double *col_min, *col_max, *col_sum; /* [D], owned */
@@ -79,8 +83,8 @@ DC_CHECKED dc_status dc_data_set_clip(dc_comm *comm, dc_dataset *data, const dc_
  * column where k = p (N-1), straight lines in between (numpy's default). Exact: the column is never sorted, but the
  * bytes of its values are counted, from the first to the last. Collective. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_quantiles(dc_comm *comm, const dc_dataset *data, int n, const double *p, double *out);
-/* Memory that it takes beside out. */
-double dc_data_quantiles_bytes(void);
+/* Memory that it takes, out included. */
+double dc_data_quantiles_bytes(int64_t D, int n);
 
 /* Warns of values far outside their columns (range.h), and says in data->outlying what rules them. Collective. Errors:
  * DC_ERR_MEMORY. */

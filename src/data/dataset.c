@@ -250,21 +250,6 @@ out:
     return st;
 }
 
-static dc_status examine(dc_comm *comm, dc_dataset *d, const dc_clip *clip, int64_t K)
-{
-    dc_status st = DC_OK;
-    dc_data_stats stats = {0};
-    DC_TRY(dc_data_set_clip(comm, d, clip));
-    DC_TRY(dc_data_stats_create(comm, d, &stats));
-    DC_TRY(dc_data_audit(comm, d, &stats));
-    DC_TRY(dc_data_check_range(comm, d, &stats));
-    DC_TRY(dc_data_scaling(comm, d, &stats));
-    DC_TRY(dc_data_check_distinct(comm, d, K));
-out:
-    dc_data_stats_release(&stats);
-    return st;
-}
-
 dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int shards, dc_scale_kind scale, uint64_t seed,
                           int64_t K, dc_dataset **out)
 {
@@ -284,7 +269,7 @@ dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int sha
     snprintf(d->source, sizeof d->source, "%s", request->path);
     DC_TRY_ALL(comm, take_memory(d, shape.head.has_labels, dc_comm_node_size(comm)));
     DC_TRY(shape.builtin ? generate_rows(comm, d, &shape, seed) : load_rows(comm, d, &shape));
-    DC_TRY(examine(comm, d, &request->clip, K));
+    DC_TRY(dc_data_examine(comm, d, &request->clip, K));
     *out = d;
 out:
     if (st != DC_OK) dc_dataset_destroy(&d);

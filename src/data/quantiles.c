@@ -101,7 +101,8 @@ out:
     return st;
 }
 
-double dc_data_quantiles_bytes(void)
+double dc_data_quantiles_bytes(int64_t D, int n)
 {
-    return (double)COUNTS_MAX * (sizeof(int64_t) + (double)sizeof(dc_order_target) / DC_BYTE_VALUES);
+    const double targets = (double)(2 * n * DC_MIN(D, (int64_t)(COUNTS_MAX / (2 * n * DC_BYTE_VALUES))));
+    return targets * (sizeof(dc_order_target) + DC_BYTE_VALUES * sizeof(int64_t)) + 8.0 * n * (double)D;
 }
