@@ -70,7 +70,7 @@ bool dc_range_is_code(double v)
     return false;
 }
 
-static bool is_type_limit(double v)
+bool dc_range_is_type_limit(double v)
 {
     static const double limits[] = {255, 65535, 32767, -32768, 2147483647, -2147483648.0, 4294967295, -0x1p63, 0x1p63};
     for (size_t i = 0; i < DC_COUNT_OF(limits); i++)
@@ -80,7 +80,7 @@ static bool is_type_limit(double v)
 
 static double limit_of(double v)
 {
-    return dc_range_is_code(v) || is_type_limit(v) ? CODE_LIMIT : LIMIT;
+    return dc_range_is_code(v) || dc_range_is_type_limit(v) ? CODE_LIMIT : LIMIT;
 }
 
 /* ---- Suspects ---------------------------------------------------------------------------------------------------- */
@@ -105,7 +105,7 @@ static double usual_distance(const dc_range_sketch *s)
 static bool needs_context(const dc_range_sketch *s, int64_t end, double v)
 {
     const int64_t wanted = DC_RANGE_DENSE | DC_RANGE_MINORITY;
-    return (s->traits[end] & wanted) != wanted || (is_type_limit(v) && !dc_range_is_code(v));
+    return (s->traits[end] & wanted) != wanted || (dc_range_is_type_limit(v) && !dc_range_is_code(v));
 }
 
 static bool is_suspect(const dc_range_sketch *s, int64_t end, double usual, double *severity)
@@ -247,19 +247,17 @@ bool dc_range_judge(const dc_range_sketch *s, const dc_range_suspect *suspect, c
     return true;
 }
 
-int64_t dc_range_coded_columns(const dc_range_sketch *s, dc_range_finding *list, int cap)
+int dc_range_coded_columns(const dc_range_sketch *s, dc_range_finding *list, int cap)
 {
-    int64_t n = 0;
+    int n = 0;
     double largest = 0;
     for (int64_t c = 0; c < s->D; c++)
         if (s->min[c] < s->max[c]) largest = fmax(largest, fmax(fabs(s->min[c]), fabs(s->max[c])));
-    for (int64_t c = 0; c < s->D; c++) {
+    for (int64_t c = 0; c < s->D && n < cap; c++) {
         const double v = s->min[c];
         if (v != s->max[c] || !dc_range_is_code(v) || !(fabs(v) > LIMIT * largest)) continue;
-        if (n < cap)
-            list[n] = (dc_range_finding){
-                .column = c, .count = s->N, .distinct = 1, .value = v, .last = v, .rest = v, .constant = true};
-        n++;
+        list[n++] = (dc_range_finding){
+            .column = c, .count = s->N, .distinct = 1, .value = v, .last = v, .rest = v, .constant = true};
     }
     return n;
 }

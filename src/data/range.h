@@ -38,6 +38,8 @@ int64_t dc_range_block(int64_t D, int64_t rows);
 
 /* Whether people write such a number where they have none. */
 bool dc_range_is_code(double v);
+/* Whether it is the largest or smallest number of an integer type: a fill value, or saturation. */
+bool dc_range_is_type_limit(double v);
 
 /* An end that stands out from the sample. */
 typedef struct {
@@ -73,8 +75,8 @@ typedef struct {
 /* Whether the outermost values of a suspect are far outside, and which of them. */
 bool dc_range_judge(const dc_range_sketch *s, const dc_range_suspect *suspect, const dc_range_tail *tail,
                     dc_range_finding *f);
-/* Columns that hold nothing but a code for missing values: list[cap]; returns how many there are, which may be more. */
-int64_t dc_range_coded_columns(const dc_range_sketch *s, dc_range_finding *list, int cap);
+/* Columns that hold nothing but a code for missing values: list[cap]; returns how many are in it. */
+int dc_range_coded_columns(const dc_range_sketch *s, dc_range_finding *list, int cap);
 
 /* One WARNING for each kind of them. scale: DC_RANGE_NO_SCALE where none is known. Sets about[cap] to a few words on
  * the worst, "" if there are none. names: of the columns, one per line, or NULL. */

@@ -159,8 +159,7 @@ static int find_coded_columns(const dc_dataset *d, const dc_range_sketch *sk, dc
 {
     const dc_scale_kind k = d->scale_kind;
     const bool common = k == DC_SCALE_NONE || k == DC_SCALE_DEC || (k == DC_SCALE_UNIT && d->dtype != DC_U8);
-    const int64_t found = common ? dc_range_coded_columns(sk, list + n, DC_RANGE_FINDINGS_MAX - n) : 0;
-    return n + (int)DC_MIN(found, (int64_t)(DC_RANGE_FINDINGS_MAX - n));
+    return n + (common ? dc_range_coded_columns(sk, list + n, DC_RANGE_FINDINGS_MAX - n) : 0);
 }
 
 dc_status dc_data_check_range(dc_comm *comm, dc_dataset *d, const dc_data_stats *stats)

@@ -104,14 +104,14 @@ static dc_status judge(reader *r, const dc_range_sketch *sk, const dc_range_susp
     dc_range_finding *list = NULL;
     char *names = NULL, about[128];
     int found = 0;
-    if (n == 0) return DC_OK;
     DC_TRY(dc_mem_alloc(&tail, (size_t)n, sizeof *tail, "outermost values"));
-    DC_TRY(dc_mem_alloc(&list, (size_t)n, sizeof *list, "outermost values"));
-    for (int64_t lo = 0; lo < r->N; lo += r->piece_rows) {
+    DC_TRY(dc_mem_alloc(&list, DC_RANGE_FINDINGS_MAX, sizeof *list, "outermost values"));
+    for (int64_t lo = 0; n > 0 && lo < r->N; lo += r->piece_rows) {
         DC_TRY(read_rows(r, lo, DC_MIN(r->piece_rows, r->N - lo)));
         dc_range_tails(&r->view, suspect, n, tail);
     }
     for (int k = 0; k < n; k++) found += dc_range_judge(sk, &suspect[k], &tail[k], &list[found]);
+    found += dc_range_coded_columns(sk, list + found, DC_RANGE_FINDINGS_MAX - found);
     if (found > 0) DC_TRY(dc_data_feature_names(r->path, r->D, &names));
     const dc_range_context with = {
         .source = r->path, .names = names, .scale = DC_RANGE_NO_SCALE, .dtype = r->view.dtype};

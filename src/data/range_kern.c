@@ -42,14 +42,15 @@ static int bin_of(double distance)
     return DC_MIN(DC_MAX(exponent + DC_RANGE_MAGNITUDES / 2, 0), DC_RANGE_MAGNITUDES - 1);
 }
 
-/* Distances of all values but codes and single ends. */
+/* Distances of all values but codes, limits of types, and single ends. */
 static void count_distances(const dc_range_sketch *s, int64_t c, const double *x, int64_t n, int64_t *magnitude)
 {
     const double median = s->median[DC_RANGE_ENDS * c + DC_RANGE_HIGH];
     const bool low = n > 1 && x[0] < x[1] && x[0] == s->min[c],
                high = n > 1 && x[n - 2] < x[n - 1] && x[n - 1] == s->max[c];
     for (int64_t i = low; i < n - high; i++)
-        if (x[i] != median && !dc_range_is_code(x[i])) magnitude[bin_of(x[i] - median)]++;
+        if (x[i] != median && !dc_range_is_code(x[i]) && !dc_range_is_type_limit(x[i]))
+            magnitude[bin_of(x[i] - median)]++;
 }
 
 void dc_range_describe(dc_range_sketch *s, const double *sample, int64_t rows, int64_t c, int64_t width, int64_t first,
