@@ -27,6 +27,7 @@ typedef struct {
     bool in_place;   /* written without a new file: a second name of it would be written, too */
     bool of_anybody; /* whoever may make files there may ask for a stop */
     bool part;
+    bool empty;  /* a mark: its name is all it says */
     bool proves; /* that all checkpoints are ours, too */
 } run_file;
 
@@ -43,6 +44,7 @@ static const run_file files[] = {
     {.name = "config.used.yaml.new", .sign = deck_sign},
     {.name = "config.used.yaml.new.part", .sign = deck_sign, .part = true},
     {.name = "log.txt", .sign = "####-##-##T##:##:##", .other_sign = "dcmpi: ERROR: ", .in_place = true},
+    {.name = "ckpt/in-vain", .empty = true},
     {.name = "STOP", .of_anybody = true},
 };
 static const run_file checkpoint = {.sign = "dcmpi-checkpoint", .within = true};
@@ -150,12 +152,10 @@ static dc_status check_file(finding *found, const char *path, const run_file *f)
     struct stat s;
     if (lstat(path, &s) != 0)
         return errno == ENOENT ? DC_OK : DC_FAIL(DC_ERR_IO, "cannot look at %s: %s", path, strerror(errno));
-    if (f->of_anybody && S_ISDIR(s.st_mode))
-        return DC_FAIL(DC_ERR_IO, "%s would stop the run at once, and cannot be removed: it is a folder; remove it",
-                       path);
     if (!S_ISREG(s.st_mode)) return refuse(path, dc_file_kind_name(&s));
     if (!f->of_anybody && !is_of_user(&s, found->lock)) return refuse(path, "another user's");
     if (f->in_place && s.st_nlink > 1) return refuse(path, "a file with a second name");
+    if (f->empty && s.st_size > 0) return refuse(path, "no file that dcmpi made");
     if (found->left || !f->sign || s.st_size == 0) return DC_OK;
     if (!is_ours(path, f)) return refuse(path, "no file that dcmpi made");
     found->known |= f->proves;

@@ -140,11 +140,14 @@ void dc_saving_end(dc_comm *comm, dc_job *job)
 /* ---- Stops ----------------------------------------------------------------------------------------------------------
  */
 
-/* Of a part that the queue would run again and again. What people ask for by hand they also see. */
+/* A part that the queue would run again and again: it was stopped by its time limit, or by the queue's warning of it.
+ * What people ask for by hand they also see. */
 static bool counts(const dc_job *job)
 {
     const char *reason = dc_control_stop_reason(job->control);
-    return !job->resume.saved && strncmp(reason, "SIGINT", 6) != 0 && strcmp(reason, "the file STOP") != 0;
+    const bool limit = strcmp(reason, "run.max_time") == 0,
+               warning = job->from.job[0] && strncmp(reason, "SIG", 3) == 0;
+    return !job->resume.saved && (limit || warning);
 }
 
 /* Notes that a part ended with nothing saved; whether the one before did, too. The mark goes with the next save. */

@@ -235,6 +235,7 @@ dc_status dc_model_hash_file(const char *path, uint64_t *hash)
     hashing h = {0};
     dc_status st = dc_h5_open(&h.h5, path, DC_H5_READ);
     if (st == DC_OK) st = dc_h5_visit(h.h5, hash_array, &h);
+    if (st == DC_OK) st = dc_h5_check_unchanged(h.h5);
     *hash = h.hash;
     (void)!dc_h5_close(&h.h5);
     return st;
