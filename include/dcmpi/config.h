@@ -34,6 +34,7 @@ typedef struct {
         int64_t rows; /* 0: all */
         char label_dataset[DC_PATH_MAX];
         dc_int_list image_shape;
+        dc_clip clip;
     } input;
     struct {
         dc_int_list hidden;

@@ -7,7 +7,22 @@
 
 typedef struct dc_comm dc_comm;
 
-typedef enum { DC_SCALE_NONE, DC_SCALE_UNIT, DC_SCALE_DEC, DC_SCALE_STANDARD, DC_SCALE_MINMAX } dc_scale_kind;
+typedef enum {
+    DC_SCALE_NONE,
+    DC_SCALE_UNIT,
+    DC_SCALE_DEC,
+    DC_SCALE_STANDARD,
+    DC_SCALE_MINMAX,
+    DC_SCALE_ROBUST
+} dc_scale_kind;
+
+/* Values beyond two bounds take the bound's place, before they are scaled. Plain data without padding. */
+enum { DC_CLIP_NONE, DC_CLIP_QUANTILES, DC_CLIP_RANGE };
+typedef struct {
+    int64_t kind;
+    double lo, hi; /* range: the bounds of all columns; quantiles: each column's own, at lo = q and 1 - q; hi is 0 */
+} dc_clip;
+
 enum { DC_IMAGE_DIMS_MAX = 4, DC_ID_MAX_BYTES = 1024, DC_LABEL_NAME_MAX = 256 };
 
 /* What became of the checksum of a data file. */
@@ -37,12 +52,14 @@ typedef struct {
     int n_image_dims;
     int64_t image_shape[DC_IMAGE_DIMS_MAX];
     dc_scale_kind scale_kind;
+    double *clip_lo, *clip_hi;     /* [D], global, owned: values beyond them count as them; NULL: all count as stored */
     float *shift, *scale;          /* [D], global, owned: a row enters the network as (x - shift) * scale */
     char source[DC_PATH_MAX];      /* path, or "builtin:glyphs" */
     uint64_t hash;                 /* global checksum of X: XXH3 of each shard's bytes, hashed in shard order */
-    double min, max, mean;         /* of the stored values, global */
+    double min, max, mean;         /* of the values, clipped if they are, global */
     double scaled_min, scaled_max; /* of what enters the network, global */
     dc_checksum checksum;          /* of the file */
+    char outlying[128];            /* values far outside their columns, in a few words; "" without any; global */
     size_t bytes;                  /* held by this rank */
 } dc_dataset;
 
@@ -57,13 +74,14 @@ typedef struct {
     int64_t C;       /* classes, if the file tells; 0: unknown, or no labels */
 } dc_data_header;
 
-/* Which data, and what the deck says of it beside the file. */
+/* Which data, what the deck says of it beside the file, and what is done to its values. */
 typedef struct {
     const char *path;
     dc_gidx rows;       /* 0: all, else the first so many; the built-in problem has DC_GLYPH_ROWS_DEFAULT unless told */
     const char *labels; /* column of labels (h5_column.h), NULL or "": /y if there is one */
     int n_image_dims;   /* 0: as the file says */
     int64_t image_shape[DC_IMAGE_DIMS_MAX]; /* height, width[, channels]; their product is D, or it is an error */
+    dc_clip clip;
 } dc_data_request;
 
 /* Reads the header of the file; not collective. Errors: DC_ERR_DATA for files that are no data files of ours (names
@@ -76,6 +94,10 @@ DC_CHECKED dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_h
 /* Not collective: the header, and all that is stored in strings of variable length and the like, which the library
  * reads from anywhere in the file. Errors: as above. */
 DC_CHECKED dc_status dc_dataset_probe(const dc_data_request *request);
+
+/* Warns of values far outside their columns, as dc_dataset_open() does; serial, in bounded memory, by one pass over the
+ * file and a second one where it is needed. Errors: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_dataset_tell_range(const char *path);
 
 /* Collective. Loads or generates this rank's rows (none is legal), renumbers labels densely in ascending order of their
  * values, compares the file's checksums, audits, and computes the scaling; all arguments are global. A file that
@@ -90,12 +112,19 @@ DC_CHECKED dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx ro
                                      uint64_t seed, int64_t K, dc_dataset **out);
 /* Accepts NULL. */
 void dc_dataset_destroy(dc_dataset **data);
+/* Memory of the rank with this part for what is made of the columns on the way, beside the rows. */
+double dc_dataset_audit_bytes(const dc_part *part, int64_t D, int threads, dc_scale_kind scale, const dc_clip *clip);
+
+/* What a user should mend first where training went wrong: values far outside, if there are any, else `otherwise`.
+ * Local, the same on all ranks. */
+enum { DC_DATA_ADVICE_MAX = 320 };
+const char *dc_dataset_advice(const dc_dataset *data, const char *otherwise, char out[DC_DATA_ADVICE_MAX]);
 
 /* Of the dense labels of all rows, whatever the number of ranks; 0 without labels. Collective. */
 uint64_t dc_dataset_hash_labels(dc_comm *comm, const dc_dataset *data);
 
-/* Scaled rows as float: out[i*D + c] = (X[rows[i]][c] - shift[c]) * scale[c] for n local row numbers, in any order and
- * with repeats. Threaded unless called inside a parallel region, where it is safe. */
+/* Scaled rows as float: out[i*D + c] = (clip(X[rows[i]][c]) - shift[c]) * scale[c] for n local row numbers, in any
+ * order and with repeats. Threaded unless called inside a parallel region, where it is safe. */
 void dc_dataset_gather(const dc_dataset *data, const int64_t *rows, int64_t n, float *out);
 /* The same for consecutive local rows lo..lo+n-1. */
 void dc_dataset_rows(const dc_dataset *data, int64_t lo, int64_t n, float *out);

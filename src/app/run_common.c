@@ -38,7 +38,8 @@ static dc_data_request request_of(const dc_config *cfg)
     dc_data_request r = {.path = cfg->input.data,
                          .rows = cfg->input.rows,
                          .labels = cfg->input.label_dataset,
-                         .n_image_dims = cfg->input.image_shape.n};
+                         .n_image_dims = cfg->input.image_shape.n,
+                         .clip = cfg->input.clip};
     for (int i = 0; i < r.n_image_dims; i++) r.image_shape[i] = cfg->input.image_shape.v[i];
     return r;
 }
@@ -170,12 +171,16 @@ out:
  * training empties some where it draws groups together. */
 static void warn_of_empty(const dc_result *r)
 {
+    static const char few[] = "the data show fewer groups than cluster.clusters; lower it";
+    static const char drawn[] =
+        "the data show fewer groups than cluster.clusters; lower it, or, if training drew groups "
+        "together, lower cluster.lr";
+    char advice[DC_DATA_ADVICE_MAX];
     int64_t empty = 0;
     for (int64_t k = 0; k < r->K; k++) empty += r->size[k] == 0;
     if (empty == 0) return;
-    dc_log_warning("%lld of %lld clusters are empty: the data show fewer groups than cluster.clusters; lower it%s",
-                   (long long)empty, (long long)r->K,
-                   r->net ? ", or, if training drew groups together, lower cluster.lr" : "");
+    dc_log_warning("%lld of %lld clusters are empty: %s", (long long)empty, (long long)r->K,
+                   dc_dataset_advice(r->data, r->net ? drawn : few, advice));
 }
 
 static void describe_end(const dc_job *job, dc_result *r, const dc_refresh *last)

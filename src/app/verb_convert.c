@@ -6,6 +6,7 @@
 
 #include "advice.h"
 #include "dcmpi/convert.h"
+#include "dcmpi/data.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/signals.h"
@@ -329,6 +330,7 @@ dc_status dc_verb_convert(int argc, char **argv)
         dc_log("stopped by %s: no output is left; the same command starts anew", dc_signals_stop_name());
     if (st != DC_OK) goto out;
     print_result(c.cfg.output, &result);
+    st = dc_dataset_tell_range(c.cfg.output);
 out:
     dc_mem_free(&c.files);
     dc_mem_free(&c.labels);

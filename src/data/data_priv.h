@@ -94,11 +94,16 @@ DC_CHECKED dc_status dc_data_ids_read(dc_comm *comm, dc_data_ids *ids, const dc_
                                       char *out);
 void dc_data_ids_end(dc_data_ids **ids);
 
+/* Collective, when all rows are there: bounds, audit, scaling; refuses fewer than K distinct rows. Errors: DC_ERR_DATA,
+ * DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_data_examine(dc_comm *comm, dc_dataset *data, const dc_clip *clip, int64_t K);
+
 /* Statistics of the stored values over all ranks; equal bits for every number of ranks and threads. */
 typedef struct {
     double *col_min, *col_max, *col_sum; /* [D], owned */
     double sum_squares;
     int64_t n_constant; /* columns with one value */
+    int64_t n_clipped;  /* values */
     int64_t bad_count;  /* NaN and Inf */
     int64_t bad_first;  /* row*D + column of the first of them, global; INT64_MAX if none */
 } dc_data_stats;
@@ -106,6 +111,22 @@ DC_CHECKED dc_status dc_data_stats_create(dc_comm *comm, const dc_dataset *data,
 void dc_data_stats_release(dc_data_stats *stats);
 /* Refuses NaN and Inf, notes constant columns; sets data->min, max, mean, hash. */
 DC_CHECKED dc_status dc_data_audit(dc_comm *comm, dc_dataset *data, const dc_data_stats *stats);
+
+/* Sets data->clip_lo, clip_hi. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_data_set_clip(dc_comm *comm, dc_dataset *data, const dc_clip *clip);
+
+/* out[i*D + c] = quantile p[i], 0..1, of column c of all rows as data->clip_lo and clip_hi leave it: x[k] of the sorted
+ * column where k = p (N-1), straight lines in between (numpy's default). Exact: the column is never sorted, but the
+ * bytes of its values are counted, from the first to the last. Collective. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_data_quantiles(dc_comm *comm, const dc_dataset *data, int n, const double *p, double *out);
+/* Memory that it takes, out included. */
+double dc_data_quantiles_bytes(int64_t D, int n);
+
+/* Warns of values far outside their columns (range.h), and says in data->outlying what rules them. Collective. Errors:
+ * DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_data_check_range(dc_comm *comm, dc_dataset *data, const dc_data_stats *stats);
+/* Memory that it takes. */
+double dc_data_range_bytes(dc_gidx N, int64_t D, int ranks);
 
 /* Sets data->shift, scale and scaled_min, scaled_max. Errors: DC_ERR_DATA (values or differences that float cannot
  * hold). */
@@ -116,8 +137,27 @@ DC_CHECKED dc_status dc_data_check_distinct(dc_comm *comm, const dc_dataset *dat
 
 /* ---- Kernels (data_kern.c, gather_kern.c) ------------------------------------------------------------------------ */
 
-/* Rows in double: out[D] = row `row` (local) as it is stored. */
+/* Values in double: out[width] = columns [c, c + width) of row `row` (local) as they are stored. */
+void dc_data_piece_f64(const dc_dataset *data, int64_t row, int64_t c, int64_t width, double *out);
+/* Brings such values within the bounds, if there are any; NaN stays. Returns how many it changed. */
+int64_t dc_data_clip_f64(const dc_dataset *data, int64_t c, int64_t width, double *x);
+/* The two for a whole row. */
 void dc_data_row_f64(const dc_dataset *data, int64_t row, double *out);
+
+/* Values as unsigned integers of 1, 2, 4 or 8 bytes in the same order. */
+double dc_data_value_of_key(dc_dtype dtype, uint64_t key);
+/* One value of a sorted column that is looked for: its key as far as it is known, and its number among those that begin
+ * so. */
+typedef struct {
+    uint64_t key;
+    int64_t rank;
+} dc_order_target;
+enum { DC_BYTE_VALUES = 256 };
+/* Local rows, columns [c, c + width), n targets each: count[(column*n + target)*256 + b] += keys that begin like the
+ * target's and have b in the byte at bit `shift`. A target with the key of the one before it is not counted again.
+ * Threaded. */
+void dc_data_count_bytes(const dc_dataset *data, int64_t c, int64_t width, int n, const dc_order_target *target,
+                         int shift, int64_t *count);
 /* Rows and classes of the built-in problem, each a function of (seed, global row); threaded. */
 void dc_data_generate(uint64_t seed, const dc_part *part, uint8_t *X, int32_t *y);
 /* Touches memory with the threads that will use it, so that it lies near them. */

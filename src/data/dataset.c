@@ -115,19 +115,6 @@ out:
     return st;
 }
 
-static dc_status examine(dc_comm *comm, dc_dataset *d, int64_t K)
-{
-    dc_status st = DC_OK;
-    dc_data_stats stats = {0};
-    DC_TRY(dc_data_stats_create(comm, d, &stats));
-    DC_TRY(dc_data_audit(comm, d, &stats));
-    DC_TRY(dc_data_scaling(comm, d, &stats));
-    DC_TRY(dc_data_check_distinct(comm, d, K));
-out:
-    dc_data_stats_release(&stats);
-    return st;
-}
-
 dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int shards, dc_scale_kind scale, uint64_t seed,
                           int64_t K, dc_dataset **out)
 {
@@ -147,7 +134,7 @@ dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int sha
     snprintf(d->source, sizeof d->source, "%s", request->path);
     DC_TRY_ALL(comm, take_memory(d, shape.head.has_labels, dc_comm_node_size(comm)));
     DC_TRY(shape.builtin ? generate_rows(comm, d, seed) : load_rows(comm, d, &shape));
-    DC_TRY(examine(comm, d, K));
+    DC_TRY(dc_data_examine(comm, d, &request->clip, K));
     *out = d;
 out:
     if (st != DC_OK) dc_dataset_destroy(&d);
@@ -169,6 +156,8 @@ void dc_dataset_destroy(dc_dataset **data)
     dc_mem_free(&d->classes);
     dc_mem_free(&d->ids);
     dc_mem_free(&d->feature_names);
+    dc_mem_free(&d->clip_lo);
+    dc_mem_free(&d->clip_hi);
     dc_mem_free(&d->shift);
     dc_mem_free(&d->scale);
     dc_mem_free(data);

@@ -148,6 +148,8 @@ static dc_status fill_model(dc_h5 *h5, const dc_result *r)
     const dc_gidx D = r->data->D;
     DC_TRY(dc_h5_put(h5, "/scaling/shift", DC_H5_F32, 1, &D, r->data->shift));
     DC_TRY(dc_h5_put(h5, "/scaling/scale", DC_H5_F32, 1, &D, r->data->scale));
+    if (r->data->clip_lo) DC_TRY(dc_h5_put(h5, "/scaling/clip_lo", DC_H5_F64, 1, &D, r->data->clip_lo));
+    if (r->data->clip_lo) DC_TRY(dc_h5_put(h5, "/scaling/clip_hi", DC_H5_F64, 1, &D, r->data->clip_hi));
     if (r->net) DC_TRY(dc_model_save(h5, r->net, r->params));
 out:
     return st;
