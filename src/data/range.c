@@ -7,7 +7,8 @@
  *   - and, where the column alone cannot tell (nearly all its values are equal; counts, which come in bursts; zeros),
  *     the distance is more than LIMIT times that of 999 in 1000 sampled values of all columns that are off their
  * median. Codes that people write for missing values (-9999, 999 ...) and the ends of integer types need less,
- * CODE_LIMIT. So pictures, counts and heavy tails are not told, and a wild cell or a fill value is. */
+ * CODE_LIMIT. Of a handful of rows only codes are told. So pictures, counts and heavy tails are not told, and a wild
+ * cell or a fill value is. */
 #include "range.h"
 
 #include <math.h>
@@ -17,7 +18,7 @@
 
 static const double LIMIT = 10, CODE_LIMIT = 3;
 static const double CHANCE = 1e-3;
-enum { SAMPLE_VALUES = 1 << 22, SAMPLE_MIN = 64, BLOCK_VALUES = 1 << 20, TAIL_ROWS = 16 };
+enum { SAMPLE_VALUES = 1 << 22, SAMPLE_MIN = 64, BLOCK_VALUES = 1 << 20, TAIL_ROWS = 16, FEW_ROWS = 8 };
 
 /* ---- Sketch ------------------------------------------------------------------------------------------------------ */
 
@@ -112,6 +113,7 @@ static bool is_suspect(const dc_range_sketch *s, int64_t end, double usual, doub
 {
     const double v = value_of_end(s, end), distance = fabs(v - s->median[end]), spread = s->spread[end];
     if (s->min[end / DC_RANGE_ENDS] == s->max[end / DC_RANGE_ENDS]) return false;
+    if (s->N < FEW_ROWS && !dc_range_is_code(v)) return false;
     if (!(distance > limit_of(v) * spread)) return false;
     if (needs_context(s, end, v) && !(distance > limit_of(v) * usual)) return false;
     *severity = distance / (spread > 0 ? spread : usual > 0 ? usual : 1);
