@@ -279,6 +279,14 @@ class Run:
         found = [dataset(self.h5, "scaling/" + name, 1) for name in ("shift", "scale")]
         return None if None in found else tuple(np.asarray(part, np.float64) for part in found)
 
+    def scaled(self, x):
+        """Rows as they enter the network: within the bounds of input.clip, shifted and scaled."""
+        shift, scale = self.scaling()
+        bounds = [dataset(self.h5, "scaling/clip_" + name, 1) for name in ("lo", "hi")]
+        if all(part is not None and part.shape == shift.shape for part in bounds):
+            x = np.clip(x, bounds[0][:], bounds[1][:])
+        return (x - shift) * scale
+
     def points(self, rows):
         """What the clusters were formed on: the embedding; without one, the scaled rows of the data file; or None."""
         if self.embedding is not None:
@@ -286,7 +294,7 @@ class Run:
         scaling = self.scaling()
         if self.data is None or scaling is None or self.data.X.shape[1] != len(scaling[0]):
             return None
-        return (take_rows(self.data.X, rows) - scaling[0]) * scaling[1]
+        return self.scaled(take_rows(self.data.X, rows))
 
     def image_shape(self):
         """(height, width) or (height, width, channels) of a row, or None."""
@@ -295,11 +303,16 @@ class Run:
             shape = tuple(int(d) for d in np.atleast_1d(self.data.h5.attrs.get("image_shape", ())))
         return shape if len(shape) in (2, 3) and all(d > 0 for d in shape) else None
 
+    def members(self, kind):
+        """Row numbers [K, m] of the 'nearest' or 'border' members of all clusters as a dataset, or None."""
+        found = dataset(self.h5, "clusters/" + kind, 2)
+        return None if found is None or found.shape[0] != self.K else found
+
     def examples(self, kind, count):
         """(row numbers [k, m], rows [k, m, D]) of 'nearest' or 'border' members of the first k = min(K, count) clusters;
         rows or both may be None."""
-        found = dataset(self.h5, "clusters/" + kind, 2)
-        if found is None or found.shape[0] != self.K:
+        found = self.members(kind)
+        if found is None:
             return None, None
         numbers = found[:count]
         stored = dataset(self.h5, "clusters/%s_rows" % kind, 3)

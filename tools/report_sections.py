@@ -153,11 +153,11 @@ def clusters(run):
 
 def members(run):
     """Ids of each cluster's surest and least sure rows; "" if rows have no ids."""
-    kinds = [(title, run.examples(kind)[0]) for title, kind in (("nearest", "nearest"), ("least certain", "border"))]
+    kinds = [(title, run.members(kind)) for title, kind in (("nearest", "nearest"), ("least certain", "border"))]
     kinds = [(title, rows) for title, rows in kinds if rows is not None]
     if not kinds or run.ids([0]) is None:
         return ""
-    shown = np.argsort(-run.size, kind="stable")[:TABLE_ROWS]
+    shown = largest(run.size, TABLE_ROWS)
     table = [[str(k)] + [", ".join(run.ids([row for row in rows[k] if row >= 0])) for _, rows in kinds] for k in shown]
     caption = "Rows by their ids, with the highest and the lowest confidence."
     return page.section("members", "Members", page.table(["cluster"] + [title for title, _ in kinds], table, caption))
