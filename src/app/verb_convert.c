@@ -12,68 +12,12 @@
 #include "dcmpi/signals.h"
 #include "verbs.h"
 
-static const char help[] =
-    "usage: dcmpi convert IN... OUT.h5 [options]\n"
-    "\n"
-    "Writes one data file from IDX, NPY, text (tab, semicolon, comma, bar or blank separated; UTF-8 or UTF-16; each "
-    "of\n"
-    "these also compressed by gzip, xz or zstd) or HDF5. Several inputs are concatenated in order. OUT.h5 appears "
-    "only\n"
-    "when it is complete.\n"
-    "\n"
-    "  --labels FILE          labels of an input; once per input, in the same order. Empty, -1, NA, ? and their like "
-    "are\n"
-    "                         no label: -1\n"
-    "  --dataset /PATH        HDF5: the matrix (default: /X, or the only dataset of 2 or more dimensions)\n"
-    "  --label-dataset /PATH  HDF5: labels: integers, texts or a categorical of AnnData (default: /y beside /X)\n"
-    "  --id-dataset /PATH     HDF5: names of the samples, or none (default: /ids; of h5ad and loom the names they "
-    "have)\n"
-    "  --image-shape HxW[xC]  rows are pictures of this height, width and number of channels\n"
-    "  --transpose            features are in the rows (R, 10x); of text, line 1 then holds the ids of the samples "
-    "and\n"
-    "                         column 0 the names of the features; of loom and of matrices of Matlab 7.3 this is "
-    "known,\n"
-    "                         and --transpose=no reads them as they are\n"
-    "  --missing ACTION       NaN, infinities, and in text empty cells, NA, NULL, ?, - and their like: error "
-    "(default), drop\n"
-    "                         (the row), mean (of the column's other values) or value:X\n"
-    "  --max-input SIZE       refuse inputs that expand beyond this: bytes, or with KiB, MiB, GiB, TiB (default 1TiB)\n"
-    "  --force                replace an output that exists and is no HDF5 file\n"
-    "  --help                 this text\n"
-    "\n"
-    "Text:\n"
-    "  --header yes|no        line 1 holds names, or a row; without it the rules below decide\n"
-    "  --label-column COLUMN  first, last, none (default), a number that counts from 0, or a name from line 1\n"
-    "  --id-column COLUMN     the same; ids are kept beside the rows as /ids\n"
-    "  --drop-columns LIST    columns to leave out, commas between; a name with a comma, or one that is a number, in\n"
-    "                         double quotes: --drop-columns='3,\"a, b\"'\n"
-    "  --separator C          one character, or tab, comma, semicolon, bar, blank (runs of blanks); without it the "
-    "first of\n"
-    "                         tab ; , | that line 1 has outside of quotes, else blank\n"
-    "  --decimal comma|point  1,5 is a number (then ',' separates cells only beside quotes)\n"
-    "\n"
-    "Line 1 holds names if none of its features is a number; if it has one cell less than the others (R); if its "
-    "numbers\n"
-    "are in quotes and those of line 2 are not; if it counts 0, 1, 2, ... or 1, 2, 3, ... and the others do not (with "
-    "fewer\n"
-    "than 3 features only if the others have no integers); or if it has 8 or more numbers in equal steps and no other "
-    "line\n"
-    "has. Otherwise it is a row. Column 0 holds ids if it has no name in such a line (pandas, R), or a name and "
-    "counts\n"
-    "through all lines, at least 10. Each decision is told in a NOTE. Numbers that float32 cannot tell apart "
-    "(integers\n"
-    "beyond 2^24; a range of fewer than 4096 of its steps) become float64.\n"
-    "\n"
-    "example: dcmpi convert train-images-idx3-ubyte.gz t10k-images-idx3-ubyte.gz mnist.h5 \\\n"
-    "             --labels train-labels-idx1-ubyte.gz --labels t10k-labels-idx1-ubyte.gz\n";
-
 /* The command line while it is read. */
 typedef struct {
     int argc, at;
     char **argv;
     const char **files, **labels; /* [argc] */
     int n_files, n_labels;
-    bool help;
     dc_convert_config cfg;
 } command;
 
@@ -228,13 +172,6 @@ static dc_status set_force(command *c, const char *value)
     return DC_OK;
 }
 
-static dc_status set_help(command *c, const char *value)
-{
-    (void)value;
-    c->help = true;
-    return DC_OK;
-}
-
 static const struct option_row {
     const char *name;
     const char *unsaid; /* the value that the option has without one; NULL: it needs one */
@@ -255,7 +192,6 @@ static const struct option_row {
     {"--image-shape", NULL, set_image_shape},
     {"--max-input", NULL, set_max_input},
     {"--force", "", set_force},
-    {"--help", "", set_help},
 };
 
 /* --name=value or --name value. */
@@ -288,7 +224,7 @@ static dc_status parse_arguments(command *c)
         else
             c->files[c->n_files++] = arg;
     }
-    if (!c->help && c->n_files < 2)
+    if (c->n_files < 2)
         st = DC_FAIL(DC_ERR_USAGE, "convert: give at least one input and the output; see dcmpi convert --help");
 out:
     return st;
@@ -314,10 +250,6 @@ dc_status dc_verb_convert(int argc, char **argv)
     DC_TRY(dc_mem_alloc(&c.files, (size_t)argc, sizeof *c.files, "command line"));
     DC_TRY(dc_mem_alloc(&c.labels, (size_t)argc, sizeof *c.labels, "command line"));
     DC_TRY(parse_arguments(&c));
-    if (c.help) {
-        fputs(help, stdout);
-        goto out;
-    }
     signal(SIGXFSZ, SIG_IGN); /* a file size limit then is an error of the write, with a message */
     c.cfg.inputs = c.files;
     c.cfg.n_inputs = c.n_files - 1;

@@ -47,7 +47,7 @@ static void suggest(const dc_layout *y, const char *wanted, char *out, size_t ca
     int found = 0;
     for (int64_t c = 0; dc_cell_next(&rest, y->separator, &cell) && found < 3; c++) {
         (void)dc_cell_unquote(&cell);
-        if (cell.n >= sizeof name / 2) continue;
+        if (cell.n == 0 || cell.n >= sizeof name / 2) continue;
         dc_printable(name, sizeof name, cell.p, cell.n);
         const char *const names[] = {name};
         if (dc_nearest_name(wanted, names, 1) == 0)

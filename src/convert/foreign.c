@@ -15,11 +15,11 @@ typedef struct {
 } signature;
 
 static const signature signatures[] = {
-    {0, 5, "PAR1\x15", "a Parquet table", PANDAS("read_parquet('%1$s')")},
+    {0, 4, "PAR1", "a Parquet table", PANDAS("read_parquet('%1$s')")},
     {0, 7, "ARROW1\0", "an Arrow (Feather) table", PANDAS("read_feather('%1$s')")},
     {0, 5, "FEA1\0", "a Feather table", PANDAS("read_feather('%1$s')")},
     {0, 4, "Obj\1", "an Avro file", "python3 with fastavro and pandas: write a CSV file"},
-    {0, 16, "SQLite format 3\0", "an SQLite database", "sqlite3 -csv -header %1$s 'select * from TABLE' >new.csv"},
+    {0, 16, "SQLite format 3\0", "an SQLite database", "sqlite3 -csv -header '%1$s' 'select * from TABLE' >new.csv"},
     {0, 10, "MATLAB 5.0", "a Matlab file of version 5 to 7",
      SCIPY("loadmat('%1$s')['NAME']") ", or in Matlab save -v7.3"},
     {0, 5, "RDX2\n", "an R workspace (.RData)", "Rscript -e 'load(\"%1$s\"); write.csv(NAME, \"new.csv\")'"},
@@ -62,8 +62,7 @@ static dc_status fail(const dc_stream *s, const char *what, const char *cure)
         snprintf(command, sizeof command, "%.*s%s%s", (int)(mark - cure), cure, s->name, mark + 4);
     else
         snprintf(command, sizeof command, "%s", cure);
-    return DC_FAIL(DC_ERR_DATA, "%s: is %s, which is not read; make a CSV, NPY or HDF5 file of it: %s", s->name, what,
-                   command);
+    return DC_FAIL(DC_ERR_DATA, "%s: is %s, which is not read; make a file that is read: %s", s->name, what, command);
 }
 
 /* The name of a zip archive's first member tells what it is. */

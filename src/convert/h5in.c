@@ -367,13 +367,22 @@ out:
     return st;
 }
 
+static void note_names(const dc_source *s, const dc_source_request *r, const char *ids, const char *names)
+{
+    if (r->again || !(ids[0] || names[0])) return;
+    dc_log_note("%s: ids of the rows: %s; names of the columns: %s", s->name, ids[0] ? ids : "none",
+                names[0] ? names : "none");
+}
+
 /* What the user names are the samples: the rows that come out. */
 static dc_status open_names(dc_source *s, const dc_source_request *r, const meaning *m, bool turn)
 {
     dc_status st = DC_OK;
     const char *given = r->ids && strcmp(r->ids, "none") == 0 ? "" : r->ids;
-    DC_TRY(open_ids(s, given && !turn ? given : m->rows));
-    DC_TRY(load_names(s, given && turn ? given : m->columns));
+    const char *ids = given && !turn ? given : m->rows, *names = given && turn ? given : m->columns;
+    DC_TRY(open_ids(s, ids));
+    DC_TRY(load_names(s, names));
+    if (m->kind != PLAIN) note_names(s, r, turn ? names : ids, turn ? ids : names);
     if (m->kind == PLAIN && !turn && strcmp(s->dataset, "/X") == 0)
         DC_TRY(dc_h5_get_names(s->h5, "feature_names", s->width, &s->names));
 out:

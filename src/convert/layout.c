@@ -292,6 +292,11 @@ static dc_status read_first(dc_layout *y, const dc_table_options *o, dc_lines *l
     DC_TRY(copy_line(line, &y->first, &y->first_line));
     DC_TRY(dc_lines_next(l, &line, &found));
     if (found) DC_TRY(copy_line(line, &y->next, &y->next_line));
+    if (!found && memchr(y->first_line.p, '\r', y->first_line.n))
+        st = DC_FAIL(
+            DC_ERR_DATA,
+            "%s: lines end in CR alone, as on old Macs, so that all are one; run: tr '\\r' '\\n' <'%s' >new.csv",
+            l->stream.name, l->stream.name);
 out:
     return st;
 }

@@ -85,12 +85,23 @@ static void show_column(const dc_layout *y, int64_t column, const char *what, ch
              what, value);
 }
 
+/* "; columns left out: 3 (1 day, 4 night, ...)" */
 static void show_dropped(const dc_layout *y, char out[PART_BYTES])
 {
+    char shown[SHOWN_BYTES] = "", list[PART_BYTES - 64] = "";
+    size_t used = 0;
     int64_t n = 0;
-    for (int64_t c = 0; c < y->n_columns; c++) n += y->role[c] == DC_COLUMN_DROPPED;
     out[0] = '\0';
-    if (n > 0) snprintf(out, PART_BYTES, "; columns left out: %lld", (long long)n);
+    for (int64_t c = 0; c < y->n_columns; c++) {
+        if (y->role[c] != DC_COLUMN_DROPPED || c == y->unnamed_dropped || n++ > SHOWN_NAMES) continue;
+        if (y->header) show_cell(name_cell(y, c), shown);
+        if (n > SHOWN_NAMES)
+            used += (size_t)snprintf(list + used, sizeof list - used, ", ...");
+        else
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s%lld%s%s", n > 1 ? ", " : "", (long long)c,
+                                     shown[0] ? " " : "", shown);
+    }
+    if (n > 0) snprintf(out, PART_BYTES, "; columns left out: %lld (%s)", (long long)n, list);
 }
 
 void dc_layout_note(const dc_layout *y, const char *name)

@@ -24,13 +24,14 @@ static dc_status fail_cell(const dc_text *t, int64_t column, dc_span cell, const
 
 static dc_status fail_missing(const dc_text *t, int64_t column, dc_span cell, int kind)
 {
-    char cause[256], last[96] = "";
+    char cause[256];
     const char *what = kind == 0  ? "is an empty cell, a missing value"
                        : kind < 4 ? "is not finite, a missing value"
                                   : "looks like a missing value";
-    if (kind == 0 && column == t->layout.n_columns - 1)
-        snprintf(last, sizeof last, "; if all lines end in a separator, --drop-columns=%lld", (long long)column);
-    snprintf(cause, sizeof cause, "%s; say --missing=drop, mean or value:X, or leave the column out%s", what, last);
+    const bool at_end = kind == 0 && column == t->layout.n_columns - 1;
+    snprintf(cause, sizeof cause,
+             "%s; say --missing=drop, mean or value:X, or leave the column out: --drop-columns=%lld%s", what,
+             (long long)column, at_end ? " (do all lines end in a separator?)" : "");
     return fail_cell(t, column, cell, cause);
 }
 
