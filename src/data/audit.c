@@ -159,7 +159,7 @@ static dc_status check_finite(const dc_dataset *d, const dc_data_stats *s)
     if (s->bad_count == 0) return DC_OK;
     return DC_FAIL(DC_ERR_DATA,
                    "%s: %lld NaN or infinite value(s), the first in row %lld, column %lld (counted from 0); "
-                   "remove or replace them",
+                   "dcmpi convert --missing leaves such rows out or replaces the values",
                    d->source, (long long)s->bad_count, (long long)(s->bad_first / d->D),
                    (long long)(s->bad_first % d->D));
 }

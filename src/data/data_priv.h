@@ -30,6 +30,8 @@ void dc_data_sums_destroy(dc_data_sums **sums);
 void dc_data_sums_add_rows(dc_data_sums *s, size_t row_bytes, dc_gidx first, dc_gidx n, const void *rows);
 void dc_data_sums_add_labels(dc_data_sums *s, size_t label_bytes, dc_gidx first, dc_gidx n, const void *labels);
 void dc_data_sums_add_ids(dc_data_sums *s, size_t id_bytes, dc_gidx first, dc_gidx n, const void *ids);
+/* Collective: what all ranks return for a read that failed: DC_ERR_DATA if the file has changed, else st as it is. */
+DC_CHECKED dc_status dc_data_sums_blame(dc_comm *comm, const dc_data_sums *s, const char *path, dc_status st);
 /* Collective: after all rows of all ranks. Errors: DC_ERR_DATA (another checksum, the file has changed). */
 DC_CHECKED dc_status dc_data_sums_compare(dc_comm *comm, const dc_data_sums *s, const char *path, dc_checksum *outcome);
 

@@ -111,6 +111,7 @@ static dc_status load_rows(dc_comm *comm, dc_dataset *d, const dc_data_shape *s)
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_feature_names(d->source, d->D, &d->feature_names) : DC_OK);
     DC_TRY(dc_data_sums_compare(comm, sums, d->source, &d->checksum));
 out:
+    if (st != DC_OK) st = dc_data_sums_blame(comm, sums, d->source, st);
     dc_data_sums_destroy(&sums);
     return st;
 }

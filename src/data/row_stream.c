@@ -106,9 +106,11 @@ static dc_status check_finite(const dc_row_stream *s)
 {
     for (int64_t i = 0; s->head.dtype != DC_U8 && i < s->n; i++)
         if (!row_is_finite(s, i))
-            return DC_FAIL(DC_ERR_DATA,
-                           "%s: row %lld (counted from 0) has NaN or infinite values; remove or replace it", s->source,
-                           (long long)(s->part.row_lo + s->next + i));
+            return DC_FAIL(
+                DC_ERR_DATA,
+                "%s: row %lld (counted from 0) has NaN or infinite values; dcmpi convert --missing leaves such rows "
+                "out or replaces the values",
+                s->source, (long long)(s->part.row_lo + s->next + i));
     return DC_OK;
 }
 
@@ -126,6 +128,7 @@ dc_status dc_row_stream_read(dc_comm *comm, dc_row_stream *s, int64_t n)
     if (s->ids) DC_TRY(dc_data_ids_read(comm, s->id_reader, &piece, s->sums, s->ids));
     s->next += n;
 out:
+    if (st != DC_OK) st = dc_data_sums_blame(comm, s->sums, s->source, st);
     return st;
 }
 

@@ -128,6 +128,20 @@ out:
     return st;
 }
 
+dc_status dc_data_sums_blame(dc_comm *comm, const dc_data_sums *s, const char *path, dc_status st)
+{
+    char text[DC_ERROR_TEXT_MAX], where[256];
+    if (!s || (st != DC_ERR_DATA && st != DC_ERR_IO)) return st;
+    snprintf(text, sizeof text, "%s", dc_error_text());
+    snprintf(where, sizeof where, "%s", dc_error_where());
+    dc_error_clear();
+    const dc_status changed =
+        dc_agree(comm, dc_comm_rank(comm) == 0 ? dc_file_unchanged(path, &s->promise.file, DC_ERR_DATA) : DC_OK);
+    if (changed != DC_OK) return changed;
+    dc_error_set(st, where, text);
+    return st;
+}
+
 dc_status dc_data_sums_compare(dc_comm *comm, const dc_data_sums *s, const char *path, dc_checksum *outcome)
 {
     dc_status st = DC_OK;
