@@ -1,5 +1,5 @@
 /* Quantiles, clipping and the robust scaling against sorting, exactly, for every stored type, with ties, both zeros,
- * extreme values, more columns than a block holds, and as many rows as a block or none on a rank. ranks: 1 2 3 5
+ * extreme values, more columns than a block holds, and as many rows as a block or none on a rank. ranks: 1 3
  * threads: 1 2 */
 #include <float.h>
 #include <stdlib.h>

@@ -11,7 +11,7 @@ quiet() { # NAME CONVERT ARGS...
     run 0 1 convert "${@:2}" "$1.h5"
     expect_exit 0 "convert $1"
     expect_no_out "WARNING" "no warning of convert"
-    run 2 1 kmeans --input.data="$1.h5" --input.scale=none --cluster.clusters=2 --cluster.n_init=1 --cluster.kmeans_max_iter=1 \
+    run 1 1 kmeans --input.data="$1.h5" --input.scale=none --cluster.clusters=2 --cluster.n_init=1 --cluster.kmeans_max_iter=1 \
         --run.output="$1"
     expect_exit 0 "k-means of $1"
     expect_no_out "WARNING .*(column|far outside)" "no warning of a run"
@@ -31,7 +31,7 @@ with h5py.File("usps.h5", "a") as f:
     f["X"].attrs.pop("xxh3", None)
     f.attrs.pop("checksum", None)
 EOF2
-    run 3 1 kmeans --input.data=usps.h5 --cluster.clusters=10 --cluster.n_init=1 --run.output="u$value"
+    run 1 1 kmeans --input.data=usps.h5 --cluster.clusters=10 --cluster.n_init=1 --run.output="u$value"
     expect_out "WARNING .*row 1500, column 100: $value is " "USPS with one cell of $value"
 done
 done_testing
