@@ -52,7 +52,7 @@ static void suggest(const dc_layout *y, const char *wanted, char *out, size_t ca
         const char *const names[] = {name};
         if (dc_nearest_name(wanted, names, 1) == 0)
             used += (size_t)snprintf(out + used, cap - used, "%s'%s'", found++ ? " or " : ", did you mean ", name);
-        if (c < 5) shown += (size_t)snprintf(first + shown, sizeof first - shown, "%s'%s'", c ? ", " : "", name);
+        if (c < 5) shown += (size_t)snprintf(first + shown, sizeof first - shown, "%s'%s'", shown ? ", " : "", name);
     }
     if (found == 0) snprintf(out, cap, "; line 1 has %s, ...", first);
 }

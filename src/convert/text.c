@@ -59,9 +59,12 @@ static dc_status fail_word(const dc_text *t, int64_t column, dc_span cell)
                  "is not a number; if it is a label, say --label-column=%s; if it is the name of the row, "
                  "--id-column=%s",
                  first ? "first" : "last", first ? "first" : "last");
+    else if (t->lines.line == 1)
+        snprintf(cause, sizeof cause, "is not a number; if line 1 holds names, say --header=yes");
     else
-        snprintf(cause, sizeof cause, "is not a number%s",
-                 t->lines.line == 1 ? "; if line 1 holds names, say --header=yes" : "");
+        snprintf(cause, sizeof cause,
+                 "is not a number; write NA if it is missing, or leave the column out: --drop-columns=%lld",
+                 (long long)column);
     return fail_cell(t, column, cell, cause);
 }
 
