@@ -16,6 +16,7 @@ typedef struct {
 
 static const signature signatures[] = {
     {0, 5, "PAR1\x15", "a Parquet table", PANDAS("read_parquet('%1$s')")},
+    {0, 5, "PAR1\0", "a Parquet table", PANDAS("read_parquet('%1$s')")},
     {0, 7, "ARROW1\0", "an Arrow (Feather) table", PANDAS("read_feather('%1$s')")},
     {0, 5, "FEA1\0", "a Feather table", PANDAS("read_feather('%1$s')")},
     {0, 4, "Obj\1", "an Avro file", "python3 with fastavro and pandas: write a CSV file"},
