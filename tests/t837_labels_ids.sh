@@ -57,8 +57,9 @@ expect_exit 0 "a file whose name is one letter"
 root_attr() { $python -c "import h5py, sys; print(repr(h5py.File(sys.argv[1]).attrs[sys.argv[2]]))" "$1" "$2"; }
 names="b'B cell\\nNK\\xc3\\xa4\\nT cell'"
 
-for kind in vlen fixed int float big; do
-    km $([ $kind = vlen ] || [ $kind = int ] && echo 2 || echo 1) 1 "$kind" $kind.h5
+for at in "vlen 2" "fixed 1" "int 2" "float 1" "big 1"; do
+    read -r kind ranks <<<"$at"
+    km "$ranks" 1 "$kind" "$kind.h5"
     expect_exit 0 "$kind labels"
     expect_out "^RESULT .* unlabelled=4 " "$kind: rows without a label are counted"
     is "$(result_value acc)" 1.000 "$kind: the others are scored"
@@ -84,15 +85,17 @@ km 1 1 ann_empty anndata.h5 --input.label_dataset=obs/empty
 expect_out "^RESULT .* unlabelled=300 " "labels that are all empty: no scores"
 expect_no_out "^RESULT .* acc=" "labels that are all empty: no accuracy"
 
-refuse() { # FILE REGEX WHAT OPTIONS
+refuse() { # FILE REGEX WHAT OPTIONS, on `ranks` ranks
     local file=$1 regex=$2 what=$3
     shift 3
-    km $([ "$file" = short.h5 ] || [ "$file" = half.h5 ] && echo 2 || echo 1) 1 refused "$file" "$@"
+    km "$ranks" 1 refused "$file" "$@"
     expect_error 3 "$regex" "$what"
 }
+ranks=2
 refuse half.h5 "row 0 .*label .*[.]5 is no integer" "labels that are no integers"
-refuse onehot.h5 "/y.* is an array of 300 x 3" "a matrix of labels"
 refuse short.h5 "/y must hold one label for each of the 300 rows of /X, but has 7" "too few labels"
+ranks=1
+refuse onehot.h5 "/y.* is an array of 300 x 3" "a matrix of labels"
 refuse anndata.h5 "has no '/obs/none'" "labels that are not there" --input.label_dataset=/obs/none
 refuse anndata.h5 "'/obs' is a group without codes and categories" "a group" --input.label_dataset=/obs
 refuse anndata.h5 "code [0-9]+ has none of 3 categories" "codes without categories" --input.label_dataset=/obs/bad

@@ -50,6 +50,7 @@ with h5py.File("newer.h5", "w", libver="earliest") as f: f["X"] = A
 data = bytearray(open("newer.h5", "rb").read()); at = data.index(bytes([0x11, 0x20, 0x1f, 0x00])); data[at] = 0x51
 open("newer.h5", "wb").write(data)
 EOF
+# shellcheck disable=SC2317  # called by ok
 same() { # FILE: /X is the matrix that was meant
     $python -c "
 import h5py, numpy as np, sys

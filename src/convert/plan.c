@@ -177,8 +177,8 @@ static dc_status force_image_shape(dc_job *j, const dc_source *s)
     memcpy(j->image_shape, cfg->image_shape, sizeof cfg->image_shape);
     if (cfg->n_image_dims == 0 || (fits && product == s->width)) return DC_OK;
     const bool one_more = fits && s->width - 1 == product && s->kind == DC_SOURCE_TEXT && s->text.layout.label < 0;
-    return DC_FAIL(DC_ERR_DATA, "%s: rows have %lld columns, which are no image of --image-shape (%lld pixels)%s",
-                   s->name, (long long)s->width, (long long)product,
+    return DC_FAIL(DC_ERR_DATA, "%s: rows have %lld columns, which are no image of --image-shape (%s%lld pixels)%s",
+                   s->name, (long long)s->width, fits ? "" : "more than ", (long long)(fits ? product : INT64_MAX),
                    one_more ? "; if the first or last column holds labels, say --label-column=first or last" : "");
 }
 
