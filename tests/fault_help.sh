@@ -18,7 +18,7 @@ cluster: {clusters: 3, n_init: 2, batch: 64, update_interval: 10, max_iter: 60}
 DECK
 run $ranks 1 deck.yaml --run.output=good
 expect_exit 0 "the undisturbed run"
-# Ten seconds are plenty; on a busy machine everything takes longer.
+# Ten seconds of the machine are plenty.
 most_seconds=$(((seconds > 2 ? 5 * seconds : 10) * ${SLOW:-1}))
 
 # A run that was killed after two checkpoints.

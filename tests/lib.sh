@@ -14,8 +14,8 @@
 #     $tmp      temporary folder         $data    real data sets (DCMPI_DATA), empty if there are none
 # Running the program:
 #     run P T ARGS...       run dcmpi on P ranks (0: without mpirun) x T threads. Sets $rc (exit code), $out and $err (files
-#                           with stdout and stderr), $seconds (whole seconds it took). A hang ends after $limit seconds
-#                           (default 60; SLOW times as many) with rc 124.
+#                           with stdout and stderr), $seconds (whole seconds of the machine that it took). A hang ends after
+#                           $limit of them (default 60; SLOW times as many) with rc 124: see tests/shim/within.c.
 #     run_cmd COMMAND ...   the same for any command (no shell function).
 # Checks; the last argument is the description, each is one TAP line, a failure prints what was seen:
 #     ok WHAT COMMAND ARGS...          the command succeeds (note the order: description first)
@@ -41,6 +41,7 @@ build=$(realpath -m "${BUILD:-$root/build}")
 dcmpi=${DCMPI:-$build/dcmpi}
 data=${DCMPI_DATA:-}
 [ -z "$data" ] || data=$(realpath -m "$data")
+within=$build/tests/within
 limit=60
 check_count=0
 check_failed=0
@@ -57,12 +58,11 @@ err=$tmp/.err
 cd "$tmp" || exit 1
 
 run_cmd() {
-    local begin=$SECONDS
     ran_with=$1
-    timeout -k 5 $((limit * ${SLOW:-1})) "$@" >"$out" 2>"$err" </dev/null
+    WITHIN_SECONDS=$tmp/.seconds "$within" $((limit * ${SLOW:-1})) "$@" >"$out" 2>"$err" </dev/null
     rc=$?
     # shellcheck disable=SC2034  # for the tests
-    seconds=$((SECONDS - begin))
+    seconds=$(<"$tmp/.seconds")
 }
 
 run() {

@@ -3,26 +3,29 @@
 #   tests/run.sh [--build DIR] [--long] [--serial] [--wrap COMMAND] [PATTERN ...]
 #     --build DIR      where the program and the C tests are (default: build)
 #     --long           also the tests whose first comment says "long: yes"
+#     --jobs N         tests that run at a time (default: one per core, at most 8)
 #     --serial         only C tests without mpirun, and those under mpirun on 1 rank x 1 thread
 #     --wrap COMMAND   put COMMAND (say, valgrind with options) in front of every C test but those that say "timed: yes"
 #     PATTERN          only tests whose name contains one of the patterns
 # A test is a C program tests/tNNN_*.c or a script tests/t[89]NN_*.sh; it prints TAP. The first comment of a C test says how it is
 # started: "ranks: 1 2 3 5" (0, the default: without mpirun), "threads: 1 2" (default 1). Each combination is one entry for
 # prove: a small script in DIR/tests/run/ that can be run by hand, with its output beside it. A combination that does not end
-# in time has failed ("limit: SECONDS" in the first comment; 120, long tests 1800; ten times as long with --wrap). SLOW=N in
-# the environment makes all limits N times as long, for a machine that is slow or busy.
+# in time has failed ("limit: SECONDS" in the first comment; C tests 120, scripts 600, long C tests 1800; ten times as long with
+# --wrap). Seconds in which other work had the machine do not count (tests/shim/within.c). All limits are SLOW times as long, by
+# default what is measured at the start.
 # DCMPI_SAN, set by `make check SAN=...`: tests that do not go with sanitizers are skipped.
 # Last line: "N passed, N failed", with ", N skipped" if there are any; test programs are counted, per combination.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/mpi_env.sh
 
-build=build long=no serial=no wrap='' patterns=()
+build=build long=no jobs=$(($(nproc) < 8 ? $(nproc) : 8)) serial=no wrap='' patterns=()
 while [ $# -gt 0 ]; do
     case $1 in
     --build) build=$2 && shift ;;
     --wrap) wrap=$2 && shift ;;
     --long) long=yes ;;
+    --jobs) jobs=$2 && shift ;;
     --serial) serial=yes ;;
     *) patterns+=("$1") ;;
     esac
@@ -30,9 +33,12 @@ while [ $# -gt 0 ]; do
 done
 build=$(realpath -m "$build")
 entries=$build/tests/run
-rm -rf "$entries" && mkdir -p "$entries" || exit 1
+mkdir -p "$entries" || exit 1
+summary_file=$(mktemp) || exit 1
+trap 'rm -f "$summary_file"' EXIT
 export BUILD=$build
-slow=${SLOW:-1}
+export SLOW=${SLOW:-$("$build/tests/within" --slow)}
+slow=$SLOW
 [ -z "$wrap" ] || slow=$((10 * slow))
 
 first_comment() { # of a C file up to "*/", of a script the lines that start with "#"
@@ -61,10 +67,8 @@ write_entry() {
 #!/usr/bin/env bash
 cd "$PWD" && . tests/mpi_env.sh
 export BUILD="$build" OMP_NUM_THREADS=$threads
-timeout -k 10 $limit $command </dev/null 2>&1 | tee "$entry.log"
-status=\${PIPESTATUS[0]}
-if [ \$status = 124 ] || [ \$status = 137 ]; then echo "# $name: no end after $limit s" | tee -a "$entry.log"; fi
-exit \$status
+"$build/tests/within" $limit $command </dev/null 2>&1 | tee "$entry.log"
+exit \${PIPESTATUS[0]}
 ENTRY
     chmod +x "$entry"
     echo "$entry"
@@ -110,11 +114,11 @@ if [ ${#list[@]} -eq 0 ]; then
     exit 1
 fi
 
-(cd "$entries" && prove --exec bash --timer "${list[@]##*/}") | tee "$entries.prove"
+(cd "$entries" && prove --exec bash --jobs "$jobs" --timer "${list[@]##*/}") | tee "$summary_file"
 status=${PIPESTATUS[0]}
 
 # prove lists the programs that did not pass in its summary; what they printed is in their logs.
-mapfile -t failed < <(sed -nE 's/^([^ ]+) +\(Wstat: .*/\1/p' "$entries.prove")
+mapfile -t failed < <(sed -nE 's/^([^ ]+) +\(Wstat: .*/\1/p' "$summary_file")
 for name in "${failed[@]}"; do
     echo
     echo "FAILED $name (run $entries/$name)"

@@ -119,9 +119,9 @@ meanwhile() { # ERROR FILE RANKS ARGS...
     (
         export LD_PRELOAD=$failio FAILIO_MATCH=$file FAILIO_CALL=read FAILIO_AT=${at:-1} FAILIO_BYTES=${bytes:-4000} \
             FAILIO_ERROR="$error"
-        if [ "$ranks" = 0 ]; then exec timeout -k 5 $((limit * ${SLOW:-1})) "$dcmpi" "$@"; fi
+        if [ "$ranks" = 0 ]; then exec "$within" $((limit * ${SLOW:-1})) "$dcmpi" "$@"; fi
         # shellcheck disable=SC2086
-        exec timeout -k 5 $((limit * ${SLOW:-1})) mpirun $MPIRUN_FLAGS -n "$ranks" "$dcmpi" "$@"
+        exec "$within" $((limit * ${SLOW:-1})) mpirun $MPIRUN_FLAGS -n "$ranks" "$dcmpi" "$@"
     ) >"$out" 2>"$err" </dev/null
     rc=$?
     ran_with=$([ "$ranks" = 0 ] && echo "$dcmpi" || echo mpirun)

@@ -14,9 +14,10 @@ run_cmd "${install[@]}" install
 expect_exit 0 "make install"
 prefix=$stage/opt/dcmpi
 for file in bin/dcmpi share/man/man1/dcmpi.1 share/bash-completion/completions/dcmpi share/dcmpi/decks/mnist-dec.yaml \
-    share/dcmpi/jobs/mnist.slurm share/dcmpi/packaging/spack/packages/dcmpi/package.py share/doc/dcmpi/README.md; do
+    share/dcmpi/jobs/mnist.slurm share/dcmpi/tools/report.py share/dcmpi/packaging/spack/packages/dcmpi/package.py share/doc/dcmpi/README.md; do
     expect_file "$prefix/$file" "installs $file"
 done
+ok "the installed program starts" "$prefix/bin/dcmpi" --version
 page=$prefix/share/man/man1/dcmpi.1
 completion=$prefix/share/bash-completion/completions/dcmpi
 modulefile=$(find "$prefix/share/modulefiles/dcmpi" -type f)

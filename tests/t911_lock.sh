@@ -13,13 +13,10 @@ start() { # NUMBER OPTIONS...: in the background, its output in NUMBER.txt
     local number=$1
     shift
     # shellcheck disable=SC2086  # several options
-    timeout -k 5 60 mpirun $MPIRUN_FLAGS -n 1 "$@" >"$number.txt" 2>&1 </dev/null &
+    "$within" 60 mpirun $MPIRUN_FLAGS -n 1 "$@" >"$number.txt" 2>&1 </dev/null &
 }
 wait_for_lock() {
-    for _ in $(seq 300); do
-        grep -qs '^epoch' shared/LOCK && return
-        sleep 0.1
-    done
+    until grep -qs '^epoch' shared/LOCK; do sleep 0.1; done
 }
 
 # One of the starts $a and $b ends by itself, however late the other was; then the other is told to. Their exit codes.

@@ -11,12 +11,9 @@ stopped() {
     shift 2
     rm -rf run
     # shellcheck disable=SC2086  # several options
-    timeout -k 5 "$limit" mpirun $MPIRUN_FLAGS -n 3 "$dcmpi" "${deck[@]}" --run.output=run "$@" >"$out" 2>"$err" </dev/null &
+    "$within" "$limit" mpirun $MPIRUN_FLAGS -n 3 "$dcmpi" "${deck[@]}" --run.output=run "$@" >"$out" 2>"$err" </dev/null &
     job=$!
-    for _ in $(seq 200); do
-        grep -qs '"epoch": 2,' run/metrics.jsonl && break
-        sleep 0.1
-    done
+    until grep -qs '"epoch": 2,' run/metrics.jsonl || ! kill -0 $job 2>/dev/null; do sleep 0.1; done
     pid=$(rank_pid "$rank" $job)
     kill -STOP "$pid"
     sleep "$pause"

@@ -33,7 +33,7 @@ failing() { # MATCH CALL N ERROR: a run over the older result, in which this cal
     cp older/run.h5 bad
     # shellcheck disable=SC2086  # several options
     env FAILIO_MATCH="$1" FAILIO_CALL="$2" FAILIO_AT="$3" FAILIO_ERROR="$4" FAILIO_RANK="${rank:-0}" FAILIO_LOG="$tmp/calls" \
-        timeout -k 5 $limit mpirun ${MPIRUN_FLAGS?} -x LD_PRELOAD="$failio" -n $ranks "$dcmpi" deck.yaml --run.resume=never \
+        "$within" $limit mpirun ${MPIRUN_FLAGS?} -x LD_PRELOAD="$failio" -n $ranks "$dcmpi" deck.yaml --run.resume=never \
         --run.output=bad >"$out" 2>"$err" </dev/null
     rc=$?
 }

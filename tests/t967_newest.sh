@@ -4,6 +4,7 @@
 # the last; a STOP that stays; folders that are removed under the run.
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/resume_help.sh"
+[ -x "$build/fault/dcmpi" ] || skip_test "no fault points: make FAULT=1 BUILD=$build/fault"
 py() { /usr/bin/python3 -c "import h5py, numpy as np
 $1"; }
 
@@ -21,13 +22,11 @@ expect_exit 0 "run A"
 run 2 1 deck.yaml --run.output=good --run.seed=5
 expect_exit 0 "run B, undisturbed"
 
-# B over the result of A, ended behind its first checkpoint: SIGKILL when the log says that it was saved.
+# B over the result of A, killed in its clustering: it has saved the end of its pretraining at least.
 long=(--cluster.max_iter=1000000)
-over() { # OPTIONS...: sets $rc
-    start 2 deck.yaml --run.output=ab --run.seed=5 "$@"
-    await ' saved .* pretrain step'
-    kill -KILL "$job"
-    finish
+over() { # OPTIONS...
+    dcmpi=$build/fault/dcmpi DC_FAULT=rank.kill@0#60 run 2 1 deck.yaml --run.output=ab --run.seed=5 "$@"
+    expect_exit 137 "killed over another result"
 }
 pair_of_a() { # WHAT
     ok "$1: run.h5 is that of A" cmp a/run.h5 ab/run.h5
