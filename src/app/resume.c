@@ -84,7 +84,7 @@ static dc_status hash_weights(dc_job *job)
              path);
         return DC_OK;
     }
-    const dc_status st = dc_apart_probe(DC_PROBE_MODEL, path, DC_ERR_FORMAT);
+    const dc_status st = dc_apart_probe(DC_PROBE_MODEL, path, NULL, DC_ERR_FORMAT);
     return st == DC_OK ? dc_model_hash_file(path, &job->from.weights_hash) : st;
 }
 

@@ -80,6 +80,17 @@ static dc_status check_input(const dc_config *cfg, const dc_origins *from)
     return DC_OK;
 }
 
+static dc_status check_image_shape(const dc_config *cfg, const dc_origins *from)
+{
+    char place[DC_PLACE_MAX];
+    const int n = cfg->input.image_shape.n;
+    if (n == 0 || n == 2 || n == 3) return DC_OK;
+    dc_place_format(from, dc_key_find("input", "image_shape"), place);
+    return DC_FAIL(DC_ERR_USAGE,
+                   "%s: input.image_shape has %d number%s: give [height, width] or [height, width, channels]", place, n,
+                   n == 1 ? "" : "s");
+}
+
 static dc_status check_counts(const dc_config *cfg, const dc_origins *from, unsigned verb)
 {
     char place[DC_PLACE_MAX], why[256];
@@ -110,6 +121,7 @@ dc_status dc_config_check(dc_config *cfg, const dc_origins *from, unsigned verb)
     dc_status st = DC_OK;
     DC_TRY(check_unused(cfg, from, verb));
     if (verb & (DC_USE_FIT | DC_USE_KMEANS)) DC_TRY(check_input(cfg, from));
+    if (verb & (DC_USE_FIT | DC_USE_KMEANS)) DC_TRY(check_image_shape(cfg, from));
     fill_in(cfg);
     if (verb & DC_USE_FIT) DC_TRY(check_model(cfg, from));
     if (verb & DC_USE_FIT) DC_TRY(check_loss(cfg, from, verb));
