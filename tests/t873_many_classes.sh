@@ -18,7 +18,7 @@ save('row.h5', x, np.arange($rows, dtype='i8') * 2**30)
 save('few.h5', x, (np.arange($rows) % 7).astype('i4'))
 save('most.h5', np.zeros((1100000, 1), 'u1') + np.arange(1100000, dtype='u1')[:, None] % 5, np.arange(1100000, dtype='i4'))
 "
-kmeans=(kmeans --cluster.clusters=$clusters --cluster.n_init=1 --cluster.kmeans_max_iter=2)
+kmeans=(kmeans --cluster.clusters="$clusters" --cluster.n_init=1 --cluster.kmeans_max_iter=2)
 limit=120
 
 score_of() { $py -c "

@@ -46,7 +46,8 @@ DC_CHECKED dc_status dc_control_keep_shares(dc_control *c, const char *name, siz
                                             const dc_state_shares *shares);
 /* The same for an array that grows while it is kept: whenever the run saves, the first *rows rows of `width` values at
  * *data are what it holds. Both pointers are borrowed. A run that continues makes room for what waits first
- * (dc_control_waiting); `capacity`: rows that *data has room for. Errors: DC_ERR_FORMAT (another type, no whole rows). */
+ * (dc_control_waiting); `capacity`: rows that *data has room for. Errors: DC_ERR_FORMAT (another type, no whole rows).
+ */
 DC_CHECKED dc_status dc_control_keep_rows(dc_control *c, const char *name, dc_state_type type, size_t width,
                                           size_t *rows, void *const *data, size_t capacity);
 /* Forgets the array at `data`, or the one that grows with its number of rows there; before its memory goes. */
