@@ -1,13 +1,17 @@
 #!/usr/bin/python3
-"""Embedding, labels and confidence of a run for other programs.
+"""Embedding, labels and confidence of a run or a prediction for other programs.
 
-usage: export.py RUN.h5 OUT.{h5ad,npy,csv} [--data FILE]
+usage: export.py RUN.h5 OUT.{h5ad,npy,csv} [--data FILE] [--force]
 
-  OUT.h5ad       anndata: X = embedding, obs = label, confidence, class; uns = centres, scores, provenance
+  RUN.h5         run.h5, or what `dcmpi predict` wrote
+  OUT.h5ad       anndata: X = embedding, obs = label, confidence, class, named by the ids of the rows; uns = centres,
+                 scores, names of the columns, provenance
   OUT.npy        embedding [N, L], float32, in input order
-  OUT.csv        row, label, confidence, class, z0, z1, ...: the columns that the run has. A class that begins with = + -
-                 @, a tab or a carriage return gets an apostrophe in front, so that no spreadsheet takes it for a formula
+  OUT.csv        id, row, label, confidence, class, z0, z1, ...: the columns that the run has. An id or class that begins
+                 with = + - @, a tab or a carriage return gets an apostrophe in front, so that no spreadsheet takes it for
+                 a formula
   --data FILE    the run's data file: adds the true class of each row (csv, h5ad)
+  --force        replace whatever OUT belongs to; without it only what is equal, or an .h5ad of the same result and data
 
 Rows and labels count from 0. Needs python3-h5py; .h5ad also python3-anndata. Exit codes are those of dcmpi: 2 usage,
 3 data file, 4 cannot read or write, 6 not a complete result.
@@ -17,9 +21,11 @@ import csv
 import os
 import sys
 
-from report_data import DataFile, as_text, blocks, dataset, np, open_result, own_summary
+from report_data import DataFile, as_text, blocks, dataset, np, open_result, own_summary, take_ids
+from report_labels import lines_of
 from report_main import DATA, FORMAT, USAGE, RunError, run_tool
 from report_output import check_output, refuse_empty, whole_file
+from report_recipe import Recipe, check_h5ad, check_same
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -28,7 +34,7 @@ class Columns:
     """What a result has per row; embedding, confidence and truth may be None."""
 
     def __init__(self, path, data_path):
-        self.h5 = open_result(path)
+        self.h5 = open_result(path, ("dcmpi-result", "dcmpi-prediction"))
         self.labels = self.h5["labels"]
         self.N, self.K = self.labels.shape[0], self.h5["clusters/size"].shape[0]
         self.embedding = dataset(self.h5, "embedding", 2)
@@ -36,9 +42,10 @@ class Columns:
         for name, found in (("embedding", self.embedding), ("confidence", self.confidence)):
             if found is not None and found.shape[0] != self.N:
                 raise RunError(FORMAT, "%s: /%s has %d rows, /labels %d; it is damaged" % (path, name, found.shape[0], self.N))
-        self.data = DataFile(data_path, self.N) if data_path else None
-        if self.data and self.data.y is None:
-            raise RunError(DATA, "%s has no labels /y" % data_path)
+        labels = as_text(self.h5.attrs.get("label_dataset", "")) or "y"
+        self.data = DataFile(data_path, self.N, labels) if data_path else None
+        if self.data and self.data.labels is None:
+            raise RunError(DATA, "%s has no labels %s" % (data_path, "/y" if labels == "y" else labels))
         if self.data and self.data.X.shape[0] != self.N:
             raise RunError(DATA, "%s has %d rows, the run has %d" % (data_path, self.data.X.shape[0], self.N))
 
@@ -51,11 +58,14 @@ class Columns:
 
     def classes(self, lo, hi):
         """Names of the true classes of some rows; a row without a label has an empty name."""
-        names = self.data.classes
-        return [names[y] if 0 <= y < len(names) else str(y) if y >= 0 else "" for y in self.data.y[lo:hi].tolist()]
+        return [as_text(name) for name in self.data.labels.names(slice(lo, hi))]
+
+    def ids(self, lo, hi):
+        """Ids of some rows, or None."""
+        return take_ids(self.h5, slice(lo, hi), self.N)
 
 
-def write_npy(columns, path):
+def write_npy(columns, path, _):
     """The embedding, block by block."""
     embedding = columns.need_embedding(".npy")
     out = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=embedding.shape)
@@ -65,13 +75,14 @@ def write_npy(columns, path):
 
 
 def as_cell(name):
-    """The name of a class for a table that people open in a spreadsheet."""
+    """A name for a table that people open in a spreadsheet."""
     return "'" + name if name.startswith(FORMULA) else name
 
 
-def write_csv(columns, path):
+def write_csv(columns, path, _):
     """Text, block by block; nine digits give a float32 back exactly."""
-    head = ["row", "label"]
+    head = ["id"] if columns.ids(0, 0) is not None else []
+    head += ["row", "label"]
     head += ["confidence"] if columns.confidence is not None else []
     head += ["class"] if columns.data else []
     head += ["z%d" % j for j in range(columns.embedding.shape[1])] if columns.embedding is not None else []
@@ -79,7 +90,9 @@ def write_csv(columns, path):
         out = csv.writer(file, lineterminator="\n")
         out.writerow(head)
         for lo, hi in blocks(columns.N):
-            parts = [range(lo, hi), columns.labels[lo:hi].tolist()]
+            ids = columns.ids(lo, hi)
+            parts = [] if ids is None else [[as_cell(name) for name in ids]]
+            parts += [range(lo, hi), columns.labels[lo:hi].tolist()]
             if columns.confidence is not None:
                 parts.append(["%.9g" % v for v in columns.confidence[lo:hi]])
             if columns.data:
@@ -89,20 +102,24 @@ def write_csv(columns, path):
             out.writerows(zip(*parts))
 
 
-def provenance(columns):
-    """Everything of the run that is not per row."""
+def provenance(columns, recipe):
+    """Everything of the run that is not per row, and of this file."""
     attrs = columns.h5.attrs
     out = {name: as_text(attrs[name]) for name in ("version", "git", "created", "data", "data_hash", "deck", "seed",
                                                    "stop_reason") if name in attrs}
+    out.update(recipe.attributes())
     metrics = columns.h5.get("metrics")
     out["metrics"] = {} if metrics is None else {as_text(k): float(v) for k, v in metrics.attrs.items()}
+    names = lines_of(columns.h5, "feature_names")
+    if names:
+        out["feature_names"] = np.array([as_text(name) for name in names], object)
     centers = dataset(columns.h5, "cluster_centers", 2)
     if centers is not None:
         out["cluster_centers"] = centers[:]
     return out
 
 
-def write_h5ad(columns, path):
+def write_h5ad(columns, path, recipe):
     """anndata: one observation per row, one variable per latent dimension."""
     try:
         import anndata
@@ -112,42 +129,46 @@ def write_h5ad(columns, path):
     Z = columns.need_embedding(".h5ad")[:].astype(np.float32)
     names = [str(k) for k in range(columns.K)]
     obs = pd.DataFrame({"label": pd.Categorical.from_codes(columns.labels[:], names)},
-                       index=[str(i) for i in range(columns.N)])
+                       index=columns.ids(0, columns.N) or [str(i) for i in range(columns.N)])
     if columns.confidence is not None:
         obs["confidence"] = columns.confidence[:]
     if columns.data:
         obs["class"] = pd.Categorical(columns.classes(0, columns.N))
     var = pd.DataFrame(index=["z%d" % j for j in range(Z.shape[1])])
-    anndata.AnnData(X=Z, obs=obs, var=var, uns={"dcmpi": provenance(columns)}, dtype=np.float32).write_h5ad(path)
+    anndata.AnnData(X=Z, obs=obs, var=var, uns={"dcmpi": provenance(columns, recipe)}, dtype=np.float32).write_h5ad(path)
 
 
 WRITERS = {".h5ad": write_h5ad, ".npy": write_npy, ".csv": write_csv}
 
 
-def export(result, output, data):
+def export(result, output, data, force):
     """Write beside the output, then rename: a reader never sees half a file."""
+    recipe = Recipe("export", [result, data], {})
     kind = os.path.splitext(output)[1]
     if kind not in WRITERS:
         raise RunError(USAGE, "%s: use .h5ad, .npy or .csv" % output)
     refuse_empty(result=result, output=output, data=data)
     check_output(output, [result, data])
     columns = Columns(result, data)
+    if kind == ".h5ad" and not force:
+        check_h5ad(output, recipe)
     note = own_summary(columns.h5, result)[1]
     if note:
         print("export.py: WARNING: %s" % note, file=sys.stderr)
-    with whole_file(output) as part:
-        WRITERS[kind](columns, part)
+    with whole_file(output, None if force or kind == ".h5ad" else check_same) as part:
+        WRITERS[kind](columns, part, recipe)
     print("wrote %s: %d rows" % (output, columns.N))
 
 
 def main():
     """Command line."""
     parser = argparse.ArgumentParser(prog="export.py", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("result", metavar="RUN.h5", help="result of a run")
+    parser.add_argument("result", metavar="RUN.h5", help="result of a run, or a prediction")
     parser.add_argument("output", metavar="OUT", help="file to write: .h5ad, .npy or .csv")
     parser.add_argument("--data", metavar="FILE", help="the run's data file: adds the true classes")
+    parser.add_argument("--force", action="store_true", help="replace whatever OUT belongs to")
     args = parser.parse_args()
-    run_tool(lambda: export(args.result, args.output, args.data))
+    run_tool(lambda: export(args.result, args.output, args.data, args.force))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
  * is allowed. */
 #include "key.h"
 
+#include <math.h>
 #include <string.h>
 
 static const dc_config_method *methods;
@@ -83,11 +84,36 @@ static dc_status set_bool(dc_config *cfg, const dc_key *key, const char *text, c
     return DC_OK;
 }
 
+/* $NAME and ${NAME} as a shell has them: names of the environment, in capitals. */
+static bool has_variable(const char *text)
+{
+    for (const char *at = text; (at = strchr(at, '$')); at++)
+        if (at[1] == '{' || at[1] == '_' || (at[1] >= 'A' && at[1] <= 'Z')) return true;
+    return false;
+}
+
+/* What only a shell expands would become a file or folder of that very name. */
+static dc_status check_path(const dc_key *key, const char *text, const char *place)
+{
+    char quoted[DC_QUOTE_MAX];
+    dc_quote(quoted, text);
+    if (text[0] == '~')
+        return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s = '%s': ~ is not expanded here, write the whole path", place,
+                       key->section, key->name, quoted);
+    if (has_variable(text))
+        return DC_FAIL(DC_ERR_USAGE,
+                       "%s: %s.%s = '%s': variables are not expanded here, write the whole path, or let the shell do "
+                       "it: --%s.%s=\"...\" on the command line",
+                       place, key->section, key->name, quoted, key->section, key->name);
+    return DC_OK;
+}
+
 /* cap bytes at `to` are overwritten whole, so that configs compare byte by byte. */
 static dc_status set_text(char *to, size_t cap, const dc_key *key, const char *text, const char *place)
 {
     char quoted[DC_QUOTE_MAX];
     const size_t len = strlen(text);
+    dc_status st = DC_OK;
     if (len >= cap)
         return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s has %zu bytes, at most %zu are allowed", place, key->section, key->name,
                        len, cap - 1);
@@ -95,12 +121,11 @@ static dc_status set_text(char *to, size_t cap, const dc_key *key, const char *t
     if (!dc_text_is_clean(text))
         return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s = '%s' has control characters or is not UTF-8", place, key->section,
                        key->name, dc_quote(quoted, text));
-    if (text[0] == '~')
-        return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s = '%s': ~ is not expanded here, write the whole path", place,
-                       key->section, key->name, dc_quote(quoted, text));
+    if (key->type == DC_KEY_PATH) DC_TRY(check_path(key, text, place));
     memset(to, 0, cap);
     memcpy(to, text, len + 1);
-    return DC_OK;
+out:
+    return st;
 }
 
 /* `names` is what is allowed; returns the index of `text` or fails with the nearest name. */
@@ -149,10 +174,34 @@ out:
     return st;
 }
 
+static dc_status fail_clip(const dc_key *key, const char *place, const char *why)
+{
+    return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s %s; it is none, a quantile above 0 and below 0.5, or a range [a, b]", place,
+                   key->section, key->name, why);
+}
+
+static dc_status set_clip_range(dc_config *cfg, const dc_key *key, const char *const *items, int n, const char *place)
+{
+    dc_clip *clip = member(cfg, key);
+    double lo, hi;
+    if (n != 2) return fail_clip(key, place, "has a list that is no pair");
+    if (!dc_read_float(items[0], &lo) || !dc_read_float(items[1], &hi) || !isfinite(lo) || !isfinite(hi))
+        return fail_clip(key, place, "has a bound that is no number");
+    if (!(lo < hi)) return fail_clip(key, place, "has a lower bound that is not below the upper one");
+    *clip = (dc_clip){DC_CLIP_RANGE, lo, hi};
+    return DC_OK;
+}
+
+bool dc_key_takes_list(const dc_key *key)
+{
+    return key->type == DC_KEY_LIST || key->type == DC_KEY_CLIP;
+}
+
 dc_status dc_key_set_list(dc_config *cfg, const dc_key *key, const char *const *items, int n, const char *place)
 {
     dc_status st = DC_OK;
     dc_int_list list = {.n = n};
+    if (key->type == DC_KEY_CLIP) return set_clip_range(cfg, key, items, n, place);
     if (n > DC_LIST_MAX)
         return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s has more than %d items", place, key->section, key->name, DC_LIST_MAX);
     for (int i = 0; i < n; i++) DC_TRY(set_int(&list.v[i], key, items[i], place));
@@ -182,6 +231,21 @@ static dc_status set_list_text(dc_config *cfg, const dc_key *key, const char *te
     return dc_key_set_list(cfg, key, (const char *const *)items, n, place);
 }
 
+static dc_status set_clip(dc_config *cfg, const dc_key *key, const char *text, const char *place)
+{
+    dc_clip *clip = member(cfg, key);
+    double q;
+    if (strchr(text, ',')) return set_list_text(cfg, key, text, place);
+    if (strcmp(text, "none") != 0 && !dc_read_float(text, &q)) return fail_clip(key, place, "is no number");
+    if (strcmp(text, "none") == 0)
+        *clip = (dc_clip){.kind = DC_CLIP_NONE};
+    else if (q > 0 && q < 0.5)
+        *clip = (dc_clip){.kind = DC_CLIP_QUANTILES, .lo = q};
+    else
+        return fail_clip(key, place, "is out of range");
+    return DC_OK;
+}
+
 dc_status dc_key_set(dc_config *cfg, const dc_key *key, const char *text, const char *place)
 {
     double v;
@@ -202,6 +266,8 @@ dc_status dc_key_set(dc_config *cfg, const dc_key *key, const char *text, const 
         return set_choice(cfg, key, text, place);
     case DC_KEY_LIST:
         return set_list_text(cfg, key, text, place);
+    case DC_KEY_CLIP:
+        return set_clip(cfg, key, text, place);
     }
     return DC_FAIL(DC_ERR_INTERNAL, "key %s.%s has no type", key->section, key->name);
 }
