@@ -7,7 +7,7 @@ from report_html import number
 from report_math import Network, majority
 
 BUDGET_BYTES = 3 << 20  # of all sheets, so that the page stays below its 5 MB
-OUTLIERS_MAX, CARDS_MAX = 30, 500
+OUTLIERS_MAX, CARDS_MAX = 30, 200
 
 
 def pixel_range(run, shown):
@@ -42,7 +42,7 @@ class Sheets:
         show = numbers >= 0
         if not show.any():
             return ""
-        listed = ", ".join(str(n) for n in numbers[show])
+        listed = ", ".join(self.run.ids(numbers[show]) or [str(n) for n in numbers[show]])
         out = page.Html('<p class="label">%s</p>\n' % page.esc(what)) + self.strip(
             rows, show, "%s of cluster %d: rows %s" % (what, cluster, listed))
         if self.network.can_decode() and self.network.encoder:
