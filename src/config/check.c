@@ -5,17 +5,6 @@
 
 #include <string.h>
 
-void dc_place_format(const dc_origins *from, const dc_key *key, char out[DC_PLACE_MAX])
-{
-    const dc_key_origin *at = &from->key[dc_key_index(key)];
-    if (!at->set)
-        snprintf(out, DC_PLACE_MAX, "%s", from->name);
-    else if (at->line == 0)
-        snprintf(out, DC_PLACE_MAX, "command line: --%s.%s", key->section, key->name);
-    else
-        snprintf(out, DC_PLACE_MAX, "%s:%d:%d", from->name, at->line, at->col);
-}
-
 /* Place of the first of two keys that was set: where a contradiction between them is reported. */
 static void place_of_either(const dc_origins *from, const char *section, const char *a, const char *b,
                             char out[DC_PLACE_MAX])

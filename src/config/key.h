@@ -67,6 +67,7 @@ DC_CHECKED dc_status dc_key_set(dc_config *cfg, const dc_key *key, const char *t
 bool dc_key_takes_list(const dc_key *key);
 DC_CHECKED dc_status dc_key_set_list(dc_config *cfg, const dc_key *key, const char *const *items, int n,
                                      const char *place);
+/* names.c */
 /* Names of a key's choices; returns their number. */
 enum { DC_CHOICES_MAX = 16 };
 int dc_key_choice_names(const dc_key *key, const char *names[DC_CHOICES_MAX]);
@@ -105,7 +106,7 @@ void dc_verb_names(unsigned mask, char *out, size_t cap);
  * sgd, not adam"). */
 bool dc_key_in_use(const dc_config *cfg, const dc_key *key, unsigned verb, char *why, size_t cap);
 
-/* check.c */
+/* origins.c */
 /* Where keys were set. Line 0 is the command line. */
 typedef struct {
     bool set;
@@ -125,13 +126,6 @@ typedef struct {
 } dc_origins;
 /* "deck.yaml:12:3", "command line: --run.seed", or the deck's name for keys that were not set. */
 void dc_place_format(const dc_origins *from, const dc_key *key, char out[DC_PLACE_MAX]);
-/* Problems: unused keys that were set, required keys, and, if nothing is wrong so far, keys that contradict each other;
- * then fills in what follows from other keys. deck: as it was before the command line; a key of it that only verb or
- * command line put out of use is no problem, but goes to note[cap]. */
-DC_CHECKED dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *from, unsigned verb, char *note,
-                                     size_t cap);
-
-/* parse.c */
 /* Puts the recorded error to the problems if st is DC_ERR_USAGE, and returns DC_OK then; else st. */
 DC_CHECKED dc_status dc_problem_add(dc_origins *from, dc_status st);
 /* All problems as one error; DC_OK without any. */
@@ -141,6 +135,13 @@ DC_CHECKED dc_status dc_problems_fail(const dc_origins *from);
 DC_CHECKED dc_status dc_key_claim(dc_origins *from, const char *section, const char *name, const char *place, int line,
                                   int col, const dc_key **out);
 dc_status dc_fail_unknown_section(const char *place, const char *name);
+
+/* check.c */
+/* Problems: unused keys that were set, required keys, and, if nothing is wrong so far, keys that contradict each other;
+ * then fills in what follows from other keys. deck: as it was before the command line; a key of it that only verb or
+ * command line put out of use is no problem, but goes to note[cap]. */
+DC_CHECKED dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *from, unsigned verb, char *note,
+                                     size_t cap);
 
 /* deck.c */
 enum { DC_DECK_BYTES_MAX = 1 << 20 };

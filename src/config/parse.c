@@ -8,68 +8,6 @@
 #include "dcmpi/fault.h"
 #include "dcmpi/mem.h"
 
-/* ---- Problems ---------------------------------------------------------------------------------------------------- */
-
-enum { PROBLEMS_SHOWN = 10, TAIL_BYTES = 64 };
-
-dc_status dc_problem_add(dc_origins *from, dc_status st)
-{
-    dc_problems *p = &from->problems;
-    if (st != DC_ERR_USAGE) return st;
-    const char *text = dc_error_text(), *separator = p->n ? "; " : "";
-    const size_t room = sizeof p->text - TAIL_BYTES - p->used;
-    if (p->n == 0 || (p->shown == p->n && p->n < PROBLEMS_SHOWN && strlen(text) + 2 < room)) {
-        snprintf(p->text + p->used, room, "%s%s", separator, text);
-        p->used = strlen(p->text);
-        p->shown++;
-    }
-    p->n++;
-    dc_error_clear();
-    return DC_OK;
-}
-
-dc_status dc_problems_fail(const dc_origins *from)
-{
-    const dc_problems *p = &from->problems;
-    if (p->n == 0) return DC_OK;
-    if (p->shown == p->n) return DC_FAIL(DC_ERR_USAGE, "%s", p->text);
-    return DC_FAIL(DC_ERR_USAGE, "%s; and %d more", p->text, p->n - p->shown);
-}
-
-/* ---- Keys -------------------------------------------------------------------------------------------------------- */
-
-static dc_status fail_unknown_key(const char *place, const char *section, const char *name)
-{
-    char hint[256], quoted[DC_QUOTE_MAX];
-    dc_suggest_key(section, name, hint, sizeof hint);
-    return DC_FAIL(DC_ERR_USAGE, "%s: unknown key '%s.%s'%s", place, section, dc_quote(quoted, name),
-                   *hint ? hint : "; `dcmpi config --default` shows all keys");
-}
-
-dc_status dc_fail_unknown_section(const char *place, const char *name)
-{
-    char hint[256], quoted[DC_QUOTE_MAX];
-    dc_suggest_section(name, hint, sizeof hint);
-    return DC_FAIL(DC_ERR_USAGE, "%s: unknown section '%s'%s", place, dc_quote(quoted, name), hint);
-}
-
-dc_status dc_key_claim(dc_origins *from, const char *section, const char *name, const char *place, int line, int col,
-                       const dc_key **out)
-{
-    const dc_key *key = dc_key_find(section, name);
-    if (!key) return fail_unknown_key(place, section, name);
-    dc_key_origin *at = &from->key[dc_key_index(key)];
-    if (at->set && (at->line == 0) == (line == 0)) {
-        char first[DC_PLACE_MAX];
-        dc_place_format(from, key, first);
-        return DC_FAIL(DC_ERR_USAGE, "%s: key %s.%s is given twice%s%s", place, section, name,
-                       line ? ", first at " : "", line ? first : "");
-    }
-    *at = (dc_key_origin){.set = true, .line = line, .col = col};
-    *out = key;
-    return DC_OK;
-}
-
 /* "section.key=value" or "--section.key=value". */
 static dc_status apply_override(dc_config *cfg, dc_origins *from, const char *text)
 {

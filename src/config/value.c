@@ -6,29 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-static const dc_config_method *methods;
-static int n_methods;
-
-void dc_config_set_methods(const dc_config_method *list, int n)
-{
-    DC_ASSERT(n <= DC_METHODS_MAX);
-    methods = list;
-    n_methods = n;
-}
-
-int dc_key_method_names(const char *names[DC_METHODS_MAX])
-{
-    for (int i = 0; i < n_methods; i++) names[i] = methods[i].name;
-    return n_methods;
-}
-
-bool dc_key_method_has(const char *method, const char *trait)
-{
-    for (int i = 0; i < n_methods; i++)
-        if (strcmp(methods[i].name, method) == 0) return dc_has_word(methods[i].traits, trait);
-    return true;
-}
-
 static void *member(dc_config *cfg, const dc_key *key)
 {
     return (char *)cfg + key->offset;
@@ -140,14 +117,6 @@ static dc_status find_name(const dc_key *key, const char *text, const char *cons
     return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s = '%s' is unknown%s%s%s, allowed: %s", place, key->section, key->name,
                    dc_quote(quoted, text), near < 0 ? "" : ", did you mean '", near < 0 ? "" : names[near],
                    near < 0 ? "" : "'?", type);
-}
-
-int dc_key_choice_names(const dc_key *key, const char *names[DC_CHOICES_MAX])
-{
-    int n = 0;
-    for (; n < DC_CHOICES_MAX && key->choices[n].name; n++) names[n] = key->choices[n].name;
-    DC_ASSERT(n < DC_CHOICES_MAX);
-    return n;
 }
 
 static dc_status set_choice(dc_config *cfg, const dc_key *key, const char *text, const char *place)

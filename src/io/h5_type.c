@@ -151,3 +151,23 @@ void dc_h5_describe_type(hid_t t, dc_h5_info *info)
     info->exact = info->type == DC_H5_TEXT || (ours >= 0 && H5Tequal(t, ours) > 0);
     dc_h5_drop(ours);
 }
+
+dc_status dc_h5_describe(dc_h5 *h5, const char *name, hid_t dset, dc_h5_info *info)
+{
+    memset(info, 0, sizeof *info);
+    const hid_t type = H5Dget_type(dset), space = H5Dget_space(dset);
+    hsize_t dims[H5S_MAX_RANK];
+    const int n_dims =
+        space < 0 || H5Sget_simple_extent_type(space) == H5S_NULL ? -1 : H5Sget_simple_extent_ndims(space);
+    const bool ok =
+        type >= 0 && n_dims >= 0 && n_dims <= DC_H5_MAX_DIMS && H5Sget_simple_extent_dims(space, dims, NULL) >= 0;
+    if (ok) {
+        info->n_dims = n_dims;
+        for (int i = 0; i < n_dims; i++) info->dims[i] = dims[i] > INT64_MAX ? INT64_MAX : (dc_gidx)dims[i];
+        dc_h5_describe_type(type, info);
+    }
+    dc_h5_drop(type);
+    dc_h5_drop(space);
+    if (ok) return DC_OK;
+    return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' has no shape with 0 to %d dimensions", h5->path, name, DC_H5_MAX_DIMS);
+}
