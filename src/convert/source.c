@@ -1,5 +1,5 @@
-/* Which reader an input needs, and the one face that all readers show. What a matrix and a list of labels may look like
- * is decided here; how bytes become numbers is decided in array.c, text.c and io/h5.c. */
+/* Which reader an input needs, and the one face that all readers show. How bytes become numbers is decided in array.c,
+ * text.c and io/h5.c. */
 #include "convert/source.h"
 
 #include <math.h>
@@ -9,28 +9,6 @@
 #include "convert/h5in.h"
 #include "dcmpi/convert.h"
 #include "dcmpi/mem.h"
-
-/* ---- Shape ------------------------------------------------------------------------------------------------------- */
-
-/* A matrix has rows of one or more dimensions; labels are a vector or a matrix of one column. */
-dc_status dc_source_check_shape(const dc_source *s, int n_dims, bool labels)
-{
-    if (labels && s->width != 1)
-        return DC_FAIL(DC_ERR_DATA, "%s: labels must be one per row, but rows have %lld values", s->name,
-                       (long long)s->width);
-    if (!labels && n_dims < 2)
-        return DC_FAIL(DC_ERR_DATA,
-                       "%s: has 1 dimension; a matrix needs 2 (if these are labels, give them with --labels)", s->name);
-    return DC_OK;
-}
-
-/* Pictures have 2 to 4 dimensions beside the row; more are flattened and forgotten. */
-void dc_source_keep_image_shape(dc_source *s, int n_dims, const int64_t *dims)
-{
-    if (n_dims < 3 || n_dims - 1 > DC_SOURCE_IMAGE_DIMS_MAX) return;
-    s->n_image_dims = n_dims - 1;
-    for (int i = 1; i < n_dims; i++) s->image_shape[i - 1] = dims[i];
-}
 
 /* ---- IDX and NPY ------------------------------------------------------------------------------------------------- */
 
@@ -151,25 +129,6 @@ void dc_source_close(dc_source *s)
     dc_mem_free(&s->scratch);
 }
 
-dc_status dc_source_read_file(dc_source *s, size_t n, double *x, dc_row_sink *sink, size_t *got)
-{
-    dc_status st = DC_OK;
-    *got = 0;
-    if (s->kind == DC_SOURCE_TEXT) {
-        DC_TRY(dc_text_read(&s->text, n, x, sink, got));
-    } else {
-        const size_t take = (size_t)DC_MIN((dc_gidx)n, s->rows - s->next_row);
-        if (s->kind == DC_SOURCE_H5)
-            DC_TRY(dc_h5in_read(s, take, x, sink));
-        else
-            DC_TRY(dc_array_read(&s->text.lines.stream, &s->array, take * (size_t)s->width, x));
-        *got = take;
-    }
-    s->next_row += (dc_gidx)*got;
-out:
-    return st;
-}
-
 dc_status dc_source_read(dc_source *s, size_t n, double *x, dc_row_sink *sink, size_t *got)
 {
     if (!s->turned) return dc_source_read_file(s, n, x, sink, got);
@@ -224,11 +183,6 @@ dc_status dc_source_longest_id(dc_source *s, size_t *longest)
         p = p[n] ? p + n + 1 : NULL;
     }
     return s->ids && !s->turned ? dc_h5_column_longest(s->ids, 0, s->rows, longest) : DC_OK;
-}
-
-dc_status dc_source_expect_end(dc_source *s)
-{
-    return s->kind == DC_SOURCE_ARRAY ? dc_stream_expect_end(&s->text.lines.stream) : DC_OK;
 }
 
 bool dc_source_has_own_labels(const dc_source *s)

@@ -63,8 +63,6 @@ DC_CHECKED dc_status dc_data_collect_labels(const int64_t *raw, int64_t n, dc_u6
 DC_CHECKED dc_status dc_data_join_labels(dc_comm *comm, const dc_u64set *set, int64_t **values, size_t *n);
 /* Number of a value that is one of values[n]. */
 int32_t dc_data_label_number(const int64_t *values, size_t n, int64_t value);
-/* n labels of a narrower type, packed at the start of raw, become int64 in place. */
-void dc_data_widen_labels(int64_t *raw, int64_t n, dc_h5_type type);
 
 /* *text = names of the classes with these values in labels `name` of the file (NULL: of no file), one per line; the
  * caller frees it. */

@@ -39,22 +39,6 @@ out:
     return st;
 }
 
-void dc_data_widen_labels(int64_t *raw, int64_t n, dc_h5_type type)
-{
-    const char *packed = (const char *)raw;
-    for (int64_t i = n; i-- > 0;) {
-        uint8_t u8;
-        int32_t i32;
-        if (type == DC_H5_U8) {
-            memcpy(&u8, packed + i, sizeof u8);
-            raw[i] = u8;
-        } else if (type == DC_H5_I32) {
-            memcpy(&i32, packed + (size_t)i * sizeof i32, sizeof i32);
-            raw[i] = i32;
-        }
-    }
-}
-
 static dc_status load_labels(dc_comm *comm, dc_dataset *d, const dc_data_shape *s, dc_data_sums *sums)
 {
     dc_status st = DC_OK;

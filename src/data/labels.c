@@ -32,6 +32,23 @@ struct dc_data_labels {
 
 /* ---- Numbers ----------------------------------------------------------------------------------------------------- */
 
+/* n labels of a narrower type, packed at the start of raw, become int64 in place. */
+static void widen(int64_t *raw, int64_t n, dc_h5_type type)
+{
+    const char *packed = (const char *)raw;
+    for (int64_t i = n; i-- > 0;) {
+        uint8_t u8;
+        int32_t i32;
+        if (type == DC_H5_U8) {
+            memcpy(&u8, packed + i, sizeof u8);
+            raw[i] = u8;
+        } else if (type == DC_H5_I32) {
+            memcpy(&i32, packed + (size_t)i * sizeof i32, sizeof i32);
+            raw[i] = i32;
+        }
+    }
+}
+
 /* sums: NULL if these labels are read once more. */
 static dc_status read_numbers(dc_comm *comm, dc_data_labels *l, const dc_part *piece, dc_data_sums *sums)
 {
@@ -39,7 +56,7 @@ static dc_status read_numbers(dc_comm *comm, dc_data_labels *l, const dc_part *p
     const dc_status st = dc_data_status(dc_h5_read_part(comm, l->path, l->name, l->type, piece, 1, l->raw));
     if (st != DC_OK) return st;
     if (sums) dc_data_sums_add_labels(sums, dc_h5_type_bytes(l->type), piece->row_lo, n, l->raw);
-    dc_data_widen_labels(l->raw, n, l->type);
+    widen(l->raw, n, l->type);
     return DC_OK;
 }
 
