@@ -39,6 +39,12 @@ breach src/train/a.c 'void f(void) { exit(1); }' "the process ends only in"
 breach src/train/a.c 'int dc_f(int x, dc_comm *comm);' "dc_f: a collective function takes dc_comm . first"
 breach Makefile 'CFLAGS = -ffast-math' "fast-math"
 touch Makefile
+printf 'void dc_b(void)\n{\n    dc_c();\n}\n' >src/nn/b.c
+printf 'int dc_c(int x)\n{\n    return x; /* dc_b() */\n}\n' >src/nn/c.c
+layers "$tmp" >"$out"
+is "$?" 0 "calls in one direction"
+breach src/nn/c.c $'static void dc_e(void)\n{\n    dc_b();\n}\nint dc_c(int x)\n{\n    return x;\n}' "dc_b closes a circle with src/nn/b.c"
+rm src/nn/b.c
 echo 'm = { .name = "xyz" };' >src/method/xyz.c
 breach src/train/a.c 'bool f(s) { return !strcmp(s, "xyz"); }' "only src/method/ knows the method xyz"
 echo '/* MPI_Send( */ const char *s = "malloc("; int dc_g(dc_comm *comm, int x);' >src/train/a.c

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Checks the rules of the house that no compiler checks: who may include whom, where MPI, HDF5, BLAS, OpenMP and memory
-calls may appear, how collective functions are declared, and that only src/method/ knows the methods by name.
+calls may appear, how collective functions are declared, that files of a folder call each other in one direction, and that only
+src/method/ knows the methods by name.
 
     tools/check_layers.py [--tap] [ROOT]
 
@@ -179,6 +180,43 @@ def check_method_names(tree):
                 yield name, number, f"only src/method/ knows the method {found.group(1) or found.group(2)}"
 
 
+DEFINITION = re.compile(r"^(?!static)[A-Za-z_][\w \t*]*?\b(dc_\w+)\s*\([^;{]*\)\s*\n\{", re.M)
+
+
+def users_in_folders(tree):
+    """For each file of src/: the files of its folder whose functions it names, with one of them and its line."""
+    where, named = {}, {}
+    for name in tree.code:
+        if name.endswith(".c") and name.startswith("src/"):
+            text = "\n".join(line if not line.lstrip().startswith("#") else "" for line in tree.code[name])
+            text = re.sub(r'"(?:\\.|[^"\\\n])*"', '""', text)
+            where.update((function, name) for function in DEFINITION.findall(text))
+            named[name] = [(m.group(), text.count("\n", 0, m.start()) + 1) for m in re.finditer(r"\bdc_\w+", text)]
+    folder = lambda name: name.rsplit("/", 1)[0]
+    uses = {}
+    for name, functions in named.items():
+        uses[name] = {}
+        for function, number in functions:
+            other = where.get(function, name)
+            if other != name and folder(other) == folder(name):
+                uses[name].setdefault(other, (function, number))
+    return uses
+
+
+def check_circles(tree):
+    """Files of a folder call each other in one direction: what a file needs can be read without reading the file."""
+    uses = users_in_folders(tree)
+    reach = {name: set(others) for name, others in uses.items()}
+    for middle in reach:
+        for name in reach:
+            if middle in reach[name]:
+                reach[name] |= reach[middle]
+    for name in uses:
+        for other, (function, number) in uses[name].items():
+            if name in reach[other]:
+                yield name, number, f"{function} closes a circle with {other}"
+
+
 def check_fast_math(tree):
     for path in [tree.root / "Makefile", *tree.root.glob("src/*/*.[ch]")]:
         for number, line in enumerate(code_lines(path, with_texts=True), 1):
@@ -193,6 +231,7 @@ def rules(tree):
         yield what, check_place(tree, what, pattern, where)
     yield "collective functions take dc_comm * first", check_collectives(tree)
     yield "methods are known by name only to src/method", check_method_names(tree)
+    yield "no circle between the files of a folder", check_circles(tree)
     yield "no fast-math", check_fast_math(tree)
 
 

@@ -10,7 +10,7 @@
 #include "dcmpi/method.h"
 #include "dcmpi/text.h"
 #include "dcmpi/version.h"
-#include "verbs.h"
+#include "verb_help.h"
 
 /* ", did you mean 'x'?" or "". */
 static const char *suggest(const char *word, const char *const *names, int n, char *out, size_t cap)
@@ -42,7 +42,7 @@ static dc_status fail_unknown_verb(const char *word)
     const char *names[VERBS_MAX];
     char quoted[DC_QUOTE_MAX], hint[128];
     int n = 0;
-    for (const dc_verb *v; n < VERBS_MAX && (v = dc_verb_at(n)) != NULL;) names[n++] = v->name;
+    for (const dc_verb_help *v; n < VERBS_MAX && (v = dc_verb_help_at(n)) != NULL;) names[n++] = v->name;
     return DC_FAIL(DC_ERR_USAGE, "command line: '%s' is no verb and no deck file%s", dc_quote(quoted, word),
                    *suggest(word, names, n, hint, sizeof hint) ? hint : "; see dcmpi --help");
 }
@@ -73,15 +73,15 @@ static dc_status find_command(dc_cli *cli, int *at)
         if (is_override(cli->argv[*at])) DC_TRY(check_override(cli->argv[*at]));
     if (*at == cli->argc) return DC_OK;
     char *word = cli->argv[*at];
-    if (dc_verb_find(word)) {
+    if (dc_verb_help_find(word)) {
         cli->verb = word;
         return DC_OK;
     }
     if (strcmp(word, "help") == 0) {
         cli->help = true;
         if (*at + 1 < cli->argc) word = cli->argv[++*at];
-        if (dc_verb_find(word)) cli->verb = word;
-        return dc_verb_find(word) || strcmp(word, "help") == 0 ? DC_OK : fail_unknown_verb(word);
+        if (dc_verb_help_find(word)) cli->verb = word;
+        return dc_verb_help_find(word) || strcmp(word, "help") == 0 ? DC_OK : fail_unknown_verb(word);
     }
     if (!is_deck(word)) return fail_unknown_verb(word);
     *at = 0; /* nothing to skip: the word is read as the deck */
@@ -163,7 +163,7 @@ dc_status dc_cli_parse(int argc, char **argv, dc_cli *cli)
     DC_TRY(refuse_empty_words(cli));
     DC_TRY(find_command(cli, &command));
     if (cli->help) return DC_OK;
-    if (!dc_verb_find(cli->verb)->takes_deck) {
+    if (!dc_verb_help_find(cli->verb)->takes_deck) {
         cli->rest_argc = argc - command;
         cli->rest_argv = argv + command;
         return DC_OK;
@@ -184,7 +184,7 @@ void dc_cli_release(dc_cli *cli)
 
 /* ---- Help ------------------------------------------------------------------------------------------------ */
 
-static void print_verb(const dc_verb *verb, FILE *out)
+static void print_verb(const dc_verb_help *verb, FILE *out)
 {
     fprintf(out, "usage: dcmpi %s %s\n\n%s\n%s", verb->name, verb->arguments, verb->summary, verb->details);
     if (!verb->takes_deck) return;
@@ -199,8 +199,8 @@ static void print_program(FILE *out)
 {
     fprintf(out, "dcmpi %s: deep embedded clustering with MPI and OpenMP\n\n", dc_version());
     fprintf(out, "usage: mpirun -n RANKS dcmpi [VERB] [DECK] [--section.key=VALUE ...]\n\n");
-    const dc_verb *v;
-    for (int i = 0; (v = dc_verb_at(i)) != NULL; i++) fprintf(out, "  %-10s %s\n", v->name, v->summary);
+    const dc_verb_help *v;
+    for (int i = 0; (v = dc_verb_help_at(i)) != NULL; i++) fprintf(out, "  %-10s %s\n", v->name, v->summary);
     fprintf(out,
             "\n`dcmpi VERB --help` shows the arguments of a verb; --version prints the version. Sections of a deck:\n");
     dc_config_list_sections(out);
@@ -221,7 +221,7 @@ dc_status dc_cli_help(const dc_cli *cli, FILE *out)
     if (cli->version)
         fprintf(out, "dcmpi %s (%s)\n", dc_version(), dc_version_git());
     else if (verb_was_given(cli))
-        print_verb(dc_verb_find(cli->verb), out);
+        print_verb(dc_verb_help_find(cli->verb), out);
     else
         print_program(out);
     return DC_OK;

@@ -5,7 +5,7 @@
 #include "dcmpi/config.h"
 #include "dcmpi/version.h"
 #include "docs.h"
-#include "verbs.h"
+#include "verb_help.h"
 
 /* Length of an option "--word" or "--word=" at the start of `text`, or 0. */
 static size_t option_length(const char *text)
@@ -29,11 +29,11 @@ static void print_options(const char *text, const char *known, FILE *out)
 
 static void print_verbs(FILE *out)
 {
-    const dc_verb *v;
+    const dc_verb_help *v;
     fputs("_dcmpi_verbs='help", out);
-    for (int i = 0; (v = dc_verb_at(i)) != NULL; i++) fprintf(out, " %s", v->name);
+    for (int i = 0; (v = dc_verb_help_at(i)) != NULL; i++) fprintf(out, " %s", v->name);
     fputs("'\n\n_dcmpi_options() { # VERB\n    case $1 in\n", out);
-    for (int i = 0; (v = dc_verb_at(i)) != NULL; i++) {
+    for (int i = 0; (v = dc_verb_help_at(i)) != NULL; i++) {
         fprintf(out, "    %s) echo \"--help", v->name);
         print_options(v->arguments, "", out);
         print_options(v->details, v->arguments, out);

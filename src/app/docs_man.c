@@ -7,7 +7,7 @@
 #include "dcmpi/method.h"
 #include "dcmpi/version.h"
 #include "docs.h"
-#include "verbs.h"
+#include "verb_help.h"
 
 /* ---- Pieces ------------------------------------------------------------------------------------------------------ */
 
@@ -52,11 +52,11 @@ static void print_name(FILE *out)
 
 static void print_synopsis(FILE *out)
 {
-    const dc_verb *v;
+    const dc_verb_help *v;
     section("SYNOPSIS", out);
-    for (int i = 0; (v = dc_verb_at(i)) != NULL; i++) {
+    for (int i = 0; (v = dc_verb_help_at(i)) != NULL; i++) {
         if (i > 0) fputs(".br\n", out);
-        fprintf(out, "%s.B dcmpi %s\n", v->mpi ? ".RB [ \"mpirun \\-n \" \\fIRANKS\\fR ]\n" : "", v->name);
+        fprintf(out, "%s.B dcmpi %s\n", v->on_ranks ? ".RB [ \"mpirun \\-n \" \\fIRANKS\\fR ]\n" : "", v->name);
         dc_man_text(v->arguments, out);
     }
 }
@@ -80,7 +80,7 @@ static void print_detail(const char *line, bool goes_on, FILE *out)
     entry(term, gap, out);
 }
 
-static void print_verb(const dc_verb *verb, FILE *out)
+static void print_verb(const dc_verb_help *verb, FILE *out)
 {
     char line[512];
     bool sentence = false;
@@ -96,10 +96,10 @@ static void print_verb(const dc_verb *verb, FILE *out)
 
 static void print_verbs(FILE *out)
 {
-    const dc_verb *v;
+    const dc_verb_help *v;
     const dc_method *m;
     section("VERBS", out);
-    for (int i = 0; (v = dc_verb_at(i)) != NULL; i++) print_verb(v, out);
+    for (int i = 0; (v = dc_verb_help_at(i)) != NULL; i++) print_verb(v, out);
     section("METHODS", out);
     dc_man_text("Values of cluster.method.", out);
     for (int i = 0; (m = dc_method_at(i)) != NULL; i++) entry(m->name, m->summary, out);

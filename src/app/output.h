@@ -19,11 +19,13 @@ typedef enum {
     DC_FILE_CHECKPOINTS, /* a folder */
     DC_FILE_IN_VAIN      /* there since a part ended before it could save anything */
 } dc_output_file;
+/* paths.c */
 /* run.output/name; false if that is too long for a path. */
 bool dc_output_name(const dc_job *job, const char *name, char out[DC_PATH_MAX]);
 /* DC_ASSERT: dc_output_open has seen that the names are not too long. */
 void dc_output_path(const dc_job *job, dc_output_file file, char out[DC_PATH_MAX]);
 
+/* output.c */
 /* Creates, checks and locks the directory, looks for what earlier starts left (resume.h), removes a STOP of before.
  * No file of an earlier start is changed; the lines of the log are held. Errors: DC_ERR_IO, DC_ERR_BUSY (another run
  * has it), those of resume.h. */

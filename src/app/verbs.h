@@ -5,12 +5,9 @@
 #include "cli.h"
 #include "dcmpi/comm.h"
 
-/* One row of the table that parsing, help and dispatch read. */
+/* What a verb does; what it is for stands in verb_help.h. */
 typedef struct {
-    const char *name, *arguments;
-    const char *summary;
-    const char *details; /* further lines of `dcmpi VERB --help` */
-    bool takes_deck;
+    const char *name;
     bool can_stop;                                      /* asks for the signals of signals.h */
     dc_status (*mpi)(dc_comm *comm, const dc_cli *cli); /* a job on all ranks, or */
     dc_status (*serial)(int argc, char **argv);         /* one process; argv[0] is the verb */
@@ -22,8 +19,6 @@ dc_status dc_verb_selftest(dc_comm *comm, const dc_cli *cli);
 
 /* NULL if unknown. */
 const dc_verb *dc_verb_find(const char *name);
-/* In table order; NULL behind the last. */
-const dc_verb *dc_verb_at(int i);
 
 /* Serial verbs parse their own arguments. Errors: DC_ERR_USAGE and those of what they do. */
 dc_status dc_verb_convert(int argc, char **argv);
