@@ -4,7 +4,7 @@
  * threads: 1 2 */
 #include <stdlib.h>
 
-#include "../src/comm/sum_priv.h"
+#include "../src/sum/sum_priv.h"
 #include "check.h"
 #include "ref/comm_ref.h"
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "dcmpi/comm.h"
-#include "dcmpi/control.h"
+#include "dcmpi/wish.h"
 #include "dcmpi/log.h"
 #include "dcmpi/rng.h"
 #include "dcmpi/signals.h"
@@ -126,12 +126,12 @@ static void too_many(void)
 /* A stop that is wished while scores are made ends them on all ranks. Last: the wish stays. */
 static void stopped(void)
 {
-    dc_control *control = NULL;
+    dc_wish *wish = NULL;
     dc_counter *c = NULL;
     dc_counts counts;
     dc_scores s;
-    CHECK_OK(dc_control_create(comm, &control, &(dc_control_config){0}, NULL, 0));
-    dc_comm_set_control(comm, control);
+    CHECK_OK(dc_wish_create(comm, &wish, &(dc_wish_config){0}));
+    dc_comm_set_wish(comm, wish);
     CHECK_OK(dc_counter_create(&c, 3, 5));
     add(c, 0, 10, 3, 5);
     CHECK_OK(dc_counter_counts(comm, c, &counts));
@@ -140,8 +140,8 @@ static void stopped(void)
     CHECK_STATUS(dc_scores_compute(comm, &counts, &s), DC_STOPPED);
     dc_counts_release(&counts);
     dc_counter_destroy(&c);
-    dc_comm_set_control(comm, NULL);
-    dc_control_destroy(&control);
+    dc_comm_set_wish(comm, NULL);
+    dc_wish_destroy(&wish);
 }
 
 int main(void)

@@ -18,27 +18,29 @@ ALLOWED = {
     "comm": {"base"},
     "sum": {"comm", "base"},
     "io": {"sum", "comm", "base"},
+    "state": {"io", "sum", "comm", "base"},
     "la": {"base"},
     "convert": {"io", "base"},
     "data": {"io", "sum", "comm", "base"},
     "nn": {"la", "base"},
     "metrics": {"sum", "comm", "base"},
-    "cluster": {"la", "sum", "comm", "base"},
+    "cluster": {"la", "state", "sum", "comm", "base"},
     "graph": {"la", "sum", "comm", "base"},
     "config": {"data", "nn", "la", "base"},  # for their enumerations only
-    "method": {"cluster", "graph", "nn", "la", "sum", "comm", "base"},
-    "train": {"method", "cluster", "data", "metrics", "nn", "la", "io", "sum", "comm", "base"},
-    "report": {"config", "train", "method", "cluster", "data", "metrics", "nn", "la", "io", "sum", "comm", "base"},
+    "method": {"cluster", "graph", "nn", "la", "state", "sum", "comm", "base"},
+    "train": {"method", "cluster", "data", "metrics", "nn", "la", "state", "io", "sum", "comm", "base"},
+    "report": {"config", "train", "method", "cluster", "data", "metrics", "nn", "la", "state", "io", "sum", "comm", "base"},
 }
 ALLOWED["app"] = set(ALLOWED)
 HEADERS = {
     "base": "base status mem nameset log rng clock timer threads version signals file fault lock text heartbeat queue waiting beat",
-    "comm": "comm control cores watchdog",
+    "comm": "comm cores watchdog wish",
     "sum": "part sum shard_tree",
     "io": "h5 h5_column claim recipe",
     "la": "la dla",
     "nn": "nn optim",
-    "train": "train ckpt",
+    "train": "train",
+    "state": "state ckpt history progress",
 }
 LAYER_OF_HEADER = {h: layer for layer, names in HEADERS.items() for h in names.split()}
 

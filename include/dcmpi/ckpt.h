@@ -3,12 +3,12 @@
  * A checkpoint is an HDF5 file with a trailer of TRAILER bytes behind it, which holds an XXH3 (128 bits) of all bytes
  * before it: a file that is cut, or of which one bit is another, is refused before the HDF5 library sees it. h5py opens
  * it as any other file. Its size depends on the model alone. Root attributes: the header below; datasets: one per
- * registered array (control.h) under /state, vectors. All functions are serial: rank 0 calls them. */
+ * registered array (state.h) under /state, vectors. All functions are serial: rank 0 calls them. */
 #ifndef DCMPI_CKPT_H
 #define DCMPI_CKPT_H
 
 #include "dcmpi/clock.h"
-#include "dcmpi/control.h"
+#include "dcmpi/state.h"
 
 /* 2: histories hold the rows that are there, not those that may come. */
 enum { DC_CKPT_VERSION = 2 };

@@ -3,6 +3,7 @@
 #define DCMPI_CLUSTER_H
 
 #include "dcmpi/part.h"
+#include "dcmpi/state.h"
 #include "dcmpi/sum.h"
 
 typedef struct dc_comm dc_comm;
@@ -30,6 +31,7 @@ typedef struct {
     double tol;   /* a restart stops when the squared shift of its centres <= tol * mean feature variance */
     uint64_t seed;
     int max_iter_before; /* of the run that the checkpoint is of, at most max_iter; 0: the same */
+    dc_state *state;     /* of which what moves is part, under the name of the phase; NULL: none; borrowed */
 } dc_kmeans_config;
 
 typedef struct {

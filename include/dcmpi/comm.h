@@ -18,7 +18,12 @@ typedef struct dc_comm dc_comm;
  * that rank 0 has said what is wrong before the launcher sees an exit code and ends the others. Errors: DC_ERR_MEMORY,
  * DC_ERR_USAGE (an MPI library without thread support). */
 DC_CHECKED dc_status dc_comm_create(dc_comm **out);
-/* Ends MPI; accepts NULL. Collective. */
+/* Groups of ranks that work on something of their own at the same time: the ranks that give the same number group >= 0
+ * are one, in the order of their ranks here. What runs on *out has the bits that it has on any ranks. A group has no
+ * wishes (wish.h) unless they are set; log lines are those of rank 0 of the job. *out is given back with
+ * dc_comm_destroy(), before the communicator it comes from. Collective over comm. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_comm_split(dc_comm *comm, int group, dc_comm **out);
+/* Ends MPI, or a group; accepts NULL. Collective. */
 void dc_comm_destroy(dc_comm **comm);
 
 /* Ends the job with this exit code where MPI cannot be ended, because a library would crash in it. Rank 0 has said why.

@@ -2,13 +2,14 @@
 #ifndef DCMPI_TRAIN_H
 #define DCMPI_TRAIN_H
 
-#include "dcmpi/control.h"
 #include "dcmpi/data.h"
 #include "dcmpi/h5.h"
 #include "dcmpi/la.h"
 #include "dcmpi/method.h"
 #include "dcmpi/nn.h"
 #include "dcmpi/optim.h"
+#include "dcmpi/progress.h"
+#include "dcmpi/state.h"
 #include "dcmpi/timer.h"
 
 /* Why a phase ended. */
@@ -22,57 +23,6 @@ typedef enum {
     DC_STOP_DIVERGED   /* loss not finite: no update was applied */
 } dc_stop;
 const char *dc_stop_name(dc_stop s);
-
-/* ---- Records of a phase -------------------------------------------------------------------------------------------
- */
-
-enum { DC_HISTORY_COLUMNS_MAX = 8 };
-/* A table of doubles, one row per epoch or refresh, the same on all ranks. It grows with its rows: a phase may be
- * allowed more of them than any memory holds. */
-typedef struct {
-    const char *phase;
-    int n_columns;
-    const char *column[DC_HISTORY_COLUMNS_MAX];
-    size_t n, capacity;
-    double *value;       /* [capacity x n_columns], owned */
-    int64_t step, total; /* steps of the phase that are done, and its length; 0 of 0 before it starts */
-    dc_control *control; /* whose state it is part of, or NULL */
-} dc_history;
-/* An empty one. `phase` and the names are static text. */
-void dc_history_init(dc_history *h, const char *phase, int n_columns, const char *const *columns);
-/* Makes records and step part of the run's state, until release. If the run continues and its checkpoint knows the
- * phase, they are as they were there. Local. Errors: DC_ERR_MEMORY, DC_ERR_FORMAT. */
-DC_CHECKED dc_status dc_history_keep(dc_history *h, dc_control *c);
-/* The whole history of a phase that was finished before the run's checkpoint: *finished, and *h is made. Else nothing
- * happens. */
-DC_CHECKED dc_status dc_history_recall(dc_history *h, dc_control *c, const char *phase, int n_columns,
-                                       const char *const *columns, bool *finished);
-/* Whether it has the n records and the length that its step wants: a checkpoint may be odd. Errors: DC_ERR_FORMAT. */
-DC_CHECKED dc_status dc_history_check(const dc_history *h, size_t n, int64_t total);
-/* Appends row[n_columns]. Collective: memory doubles when it is full, on all ranks or on none (DC_ERR_MEMORY). */
-DC_CHECKED dc_status dc_history_add(dc_comm *comm, dc_history *h, const double *row);
-void dc_history_release(dc_history *h);
-
-/* Progress: decides when a line is due (log_interval, growing to 5 min) and appends every record to metrics.jsonl. */
-typedef struct {
-    double interval_s, next_s;
-    double phase_start_s, phase_rows, phase_flops; /* global, since the start of the phase, */
-    double phase_done;                             /* of which this share was done then */
-    FILE *jsonl;                                   /* rank 0 only, NULL elsewhere */
-    bool warned;                                   /* that it cannot be written */
-} dc_progress;
-DC_CHECKED dc_status dc_progress_open(dc_progress *p, const char *jsonl_path, double interval_s);
-/* The records go to this file from now on. */
-DC_CHECKED dc_status dc_progress_reopen(dc_progress *p, const char *jsonl_path);
-void dc_progress_close(dc_progress *p);
-/* Length of metrics.jsonl now; 0 without one, INT64_MAX if the disk does not take it. */
-int64_t dc_progress_bytes(const dc_progress *p);
-/* A phase starts, or goes on with the share `done` behind it. */
-void dc_progress_phase(dc_progress *p, double done);
-/* Count work done. rows, flops over all ranks. */
-void dc_progress_count(dc_progress *p, double rows, double flops);
-/* The last row of `h` as one JSON object, and, if a line is due or `force`, as a log line with share done and ETA. */
-void dc_progress_record(dc_progress *p, const dc_history *h, double done, bool force);
 
 /* ---- The model in training ------------------------------------------------------------------------------------------
  */
@@ -88,14 +38,14 @@ typedef struct {
     bool strict;         /* gradients with the same bits on any number of ranks and threads (parallel.reproducible) */
     int64_t gather_rows; /* strict: largest batch whose rows are gathered instead of its gradients */
     int64_t hash_steps;  /* steps between two comparisons of the ranks' weights; 0: only with records */
-    dc_control *control; /* whose state the weights are part of, or NULL; borrowed */
+    dc_state *state;     /* whose state the weights are part of, or NULL; borrowed */
 } dc_model;
 
 /* Creates the parameter slab with weights by `init`. */
 DC_CHECKED dc_status dc_model_create(dc_model *m, const dc_dataset *data, const dc_net *net, dc_init init,
                                      uint64_t seed, dc_timers *timers, dc_progress *progress);
 /* Makes the network's weights part of the run's state, until release; a run that continues gets them back. */
-DC_CHECKED dc_status dc_model_keep(dc_model *m, dc_control *c);
+DC_CHECKED dc_status dc_model_keep(dc_model *m, dc_state *c);
 /* Makes room for n_extra more parameters, part of the state as "extra"; network weights are kept, moments and extra are
  * zero. */
 DC_CHECKED dc_status dc_model_grow(dc_model *m, size_t n_extra);

@@ -8,6 +8,7 @@
 #include "dcmpi/cores.h"
 #include "dcmpi/lock.h"
 #include "dcmpi/report.h"
+#include "dcmpi/wish.h"
 
 /* What the output directory holds of earlier starts (resume.h). On all ranks: complete, continues, longer, was, the
  * hashes, number, part. On rank 0: the rest. */
@@ -49,7 +50,8 @@ typedef struct {
     dc_resume resume;
     bool accepted; /* the files of the run are those of this start */
     char stop_file[DC_PATH_MAX];
-    dc_control *control;    /* owned */
+    dc_wish *wish;          /* owned */
+    dc_state *state;        /* owned */
     const dc_dataset *data; /* borrowed; set when it is loaded */
 } dc_job;
 

@@ -52,7 +52,7 @@ static dc_status build_model(fit *f)
     f->model.strict = cfg->parallel.reproducible == DC_REPRODUCIBLE_STRICT;
     f->model.gather_rows = cfg->parallel.gather_rows;
     f->model.hash_steps = cfg->parallel.hash_steps;
-    return st == DC_OK ? dc_model_keep(&f->model, f->job.control) : st;
+    return st == DC_OK ? dc_model_keep(&f->model, f->job.state) : st;
 }
 
 /* A phase that diverged is a result that nobody wants in a file. */
@@ -104,7 +104,7 @@ static dc_status pretrain(dc_comm *comm, fit *f)
 {
     dc_status st = DC_OK;
     const dc_config *cfg = &f->job.cfg;
-    if (cfg->model.weights[0]) return dc_control_continues(f->job.control) ? DC_OK : load_weights(comm, f);
+    if (cfg->model.weights[0]) return dc_state_continues(f->job.state) ? DC_OK : load_weights(comm, f);
     if (cfg->pretrain.mode == DC_PRETRAIN_NONE) return DC_OK;
     const dc_config *was = &f->job.resume.was;
     const dc_pretrain_length before = {was->pretrain.epochs, was->pretrain.steps};
@@ -139,7 +139,8 @@ static dc_status cluster(dc_comm *comm, fit *f)
                                                     .max_iter = dc_int(cfg->cluster.kmeans_max_iter),
                                                     .max_iter_before = dc_int(was->cluster.kmeans_max_iter),
                                                     .tol = cfg->cluster.kmeans_tol,
-                                                    .seed = (uint64_t)cfg->run.seed}},
+                                                    .seed = (uint64_t)cfg->run.seed,
+                                                    .state = f->job.state}},
                                  .batch = cfg->cluster.batch,
                                  .update_interval = cfg->cluster.update_interval,
                                  .max_iter = cfg->cluster.max_iter,

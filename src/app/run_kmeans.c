@@ -33,9 +33,10 @@ static dc_status cluster(dc_comm *comm, raw_kmeans *r)
                                 .max_iter = dc_int(cfg->cluster.kmeans_max_iter),
                                 .max_iter_before = dc_int(r->job.resume.was.cluster.kmeans_max_iter),
                                 .tol = cfg->cluster.kmeans_tol,
-                                .seed = (uint64_t)cfg->run.seed};
+                                .seed = (uint64_t)cfg->run.seed,
+                                .state = r->job.state};
     const double start = dc_timer_start();
-    dc_control_at(r->job.control, "kmeans", 0);
+    dc_state_at(r->job.state, "kmeans", 0);
     const dc_status st = dc_kmeans(comm, &rows, &c, &r->km);
     dc_timer_stop(&r->job.timers, DC_T_KMEANS, start, 0, 0);
     return st;

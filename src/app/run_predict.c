@@ -10,12 +10,12 @@
 
 #include "apart.h"
 #include "dcmpi/clock.h"
-#include "dcmpi/control.h"
 #include "dcmpi/cores.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/version.h"
 #include "dcmpi/watchdog.h"
+#include "dcmpi/wish.h"
 #include "expect.h"
 #include "run.h"
 
@@ -251,7 +251,7 @@ static dc_status run_rounds(dc_comm *comm, dc_prediction *p)
         count(p, n);
         DC_TRY(dc_prediction_append(comm, p, n));
         dc_log_bar("predict   %.0f%%", 100.0 * (double)(r + 1) / (double)rounds);
-        DC_TRY(dc_control_poll_stop(comm, dc_comm_control(comm)));
+        DC_TRY(dc_wish_poll_stop(comm));
     }
 out:
     return st;
@@ -308,10 +308,10 @@ dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli)
 {
     dc_status st = DC_OK;
     dc_prediction p = {.strange.row = INT64_MAX};
-    dc_control *control = NULL;
+    dc_wish *wish = NULL;
     const double start = dc_clock_now_s();
-    DC_TRY(dc_control_create(comm, &control, &(dc_control_config){.beat = beat, .ctx = &p}, NULL, 0));
-    dc_comm_set_control(comm, control);
+    DC_TRY(dc_wish_create(comm, &wish, &(dc_wish_config){.beat = beat, .ctx = &p}));
+    dc_comm_set_wish(comm, wish);
     DC_TRY(dc_watchdog_start(comm, STALL_WARNING_S, 0));
     DC_TRY(prepare(comm, cli, &p));
     DC_TRY(dc_prediction_create(comm, &p));
@@ -324,10 +324,9 @@ out:
     dc_h5_stream_abort(comm, &p.file);
     if (st == DC_STOPPED && dc_agree(comm, dc_lock_beat(p.claim.lock)) != DC_OK) st = DC_ERR_BUSY; /* it told why */
     if (st == DC_STOPPED)
-        dc_log("stopped   by %s: no prediction is written; the same command starts anew",
-               dc_control_stop_reason(control));
-    dc_comm_set_control(comm, NULL);
-    dc_control_destroy(&control);
+        dc_log("stopped   by %s: no prediction is written; the same command starts anew", dc_wish_reason(wish));
+    dc_comm_set_wish(comm, NULL);
+    dc_wish_destroy(&wish);
     release(&p);
     return st;
 }

@@ -12,17 +12,18 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/queue.h"
 #include "dcmpi/version.h"
+#include "dcmpi/wish.h"
 #include "output.h"
 #include "resume.h"
 
 /* ---- Saving ---------------------------------------------------------------------------------------------------------
  */
 
-static dc_ckpt_header describe(const dc_job *job, const dc_control *c)
+static dc_ckpt_header describe(const dc_job *job, const dc_state *c)
 {
     dc_ckpt_header h = {.deck = job->deck,
                         .number = job->resume.next,
-                        .step = dc_control_step(c),
+                        .step = dc_state_step(c),
                         .data_hash = job->data->hash,
                         .labels_hash = job->from.labels_hash,
                         .weights_hash = job->from.weights_hash,
@@ -38,7 +39,7 @@ static dc_ckpt_header describe(const dc_job *job, const dc_control *c)
                         .metrics_bytes = dc_progress_bytes(&job->progress)};
     dc_clock_iso(h.created);
     snprintf(h.verb, sizeof h.verb, "%s", job->cli->verb);
-    snprintf(h.phase, sizeof h.phase, "%s", dc_control_phase(c));
+    snprintf(h.phase, sizeof h.phase, "%s", dc_state_phase(c));
     snprintf(h.version, sizeof h.version, "%s", dc_version());
     snprintf(h.git, sizeof h.git, "%s", dc_version_git());
     snprintf(h.arch, sizeof h.arch, "%s", dc_version_arch());
@@ -69,15 +70,15 @@ static void forget_last(const dc_job *job, const char *dir)
 }
 
 /* That of a phase's end stays for a run that wants the phase to be longer. */
-static void keep_last(const dc_control *c, const char *dir, const char *path, const char *phase)
+static void keep_last(const dc_state *c, const char *dir, const char *path, const char *phase)
 {
-    if (!dc_control_ends_phase(c) || dc_ckpt_phase_place(phase) < 0) return;
+    if (!dc_state_ends_phase(c) || dc_ckpt_phase_place(phase) < 0) return;
     if (dc_ckpt_keep_last(dir, path, phase) == DC_OK) return;
     dc_log_warning("%s; a run with a longer phase '%s' could not go on from there", dc_error_text(), phase);
     dc_error_clear();
 }
 
-static dc_status save(void *ctx, const dc_control *c, const dc_state_array *array, int n)
+static dc_status save(void *ctx, const dc_state *c, const dc_state_array *array, int n)
 {
     dc_status st = DC_OK;
     dc_job *job = ctx;
@@ -109,7 +110,7 @@ out:
 /* ---- Start and end -------------------------------------------------------------------------------------------------
  */
 
-/* Arrays of the checkpoint to all ranks, into memory that the control will own. */
+/* Arrays of the checkpoint to all ranks, into memory that the register will own. */
 static dc_status spread(dc_comm *comm, dc_ckpt *ckpt)
 {
     dc_status st = DC_OK;
@@ -134,26 +135,27 @@ dc_status dc_saving_start(dc_comm *comm, dc_job *job)
     dc_resume *r = &job->resume;
     const double limit = job->cfg.run.max_time;
     dc_output_path(job, DC_FILE_STOP, job->stop_file);
-    const dc_control_config cfg = {.save_every_s = job->cfg.checkpoint.every,
+    const dc_wish_config wishes = {.save_every_s = job->cfg.checkpoint.every,
                                    .stop_at_s = limit > 0 ? job->timers.started + limit : 0,
                                    .stop_file = job->stop_file,
-                                   .save = save,
                                    .beat = beat,
                                    .ctx = job};
     job->from.parts = r->part;
     job->from.wall_before_s = r->ckpt.header.wall_s;
     DC_TRY(spread(comm, &r->ckpt));
-    DC_TRY(dc_control_create(comm, &job->control, &cfg, r->ckpt.array, r->ckpt.n));
-    r->ckpt.n = 0; /* the control has them */
-    dc_comm_set_control(comm, job->control);
+    DC_TRY(dc_wish_create(comm, &job->wish, &wishes));
+    dc_comm_set_wish(comm, job->wish);
+    DC_TRY(dc_state_create(comm, &job->state, &(dc_state_config){.save = save, .ctx = job}, r->ckpt.array, r->ckpt.n));
+    r->ckpt.n = 0; /* the register has them */
 out:
     return st;
 }
 
 void dc_saving_end(dc_comm *comm, dc_job *job)
 {
-    dc_comm_set_control(comm, NULL);
-    dc_control_destroy(&job->control);
+    dc_comm_set_wish(comm, NULL);
+    dc_state_destroy(&job->state);
+    dc_wish_destroy(&job->wish);
     dc_ckpt_release(&job->resume.ckpt);
 }
 
@@ -164,7 +166,7 @@ void dc_saving_end(dc_comm *comm, dc_job *job)
  * What people ask for by hand they also see. */
 static bool counts(const dc_job *job)
 {
-    const char *reason = dc_control_stop_reason(job->control);
+    const char *reason = dc_wish_reason(job->wish);
     const bool limit = strcmp(reason, "run.max_time") == 0,
                warning = job->from.job[0] && strncmp(reason, "SIG", 3) == 0;
     return !job->resume.saved && (limit || warning);
@@ -194,14 +196,14 @@ static const char *what_next(const dc_job *job)
 dc_status dc_saving_report_stop(dc_comm *comm, dc_job *job)
 {
     const dc_resume *r = &job->resume;
-    const dc_control *c = job->control;
-    const char *where = dc_control_phase(c)[0] ? dc_control_phase(c) : "reading";
+    const dc_state *c = job->state;
+    const char *where = dc_state_phase(c)[0] ? dc_state_phase(c) : "reading";
     char what[64] = "nothing to save yet";
     if (r->number)
         snprintf(what, sizeof what, "checkpoint %lld %s", (long long)r->number, r->saved ? "is written" : "stays");
-    dc_log("stopped   by %s in %s, step %lld, %.2f s after it was wished: %s; %s", dc_control_stop_reason(c), where,
-           (long long)dc_control_step(c), dc_control_stop_latency(c), what, what_next(job));
-    if (strncmp(dc_control_stop_reason(c), "SIGTERM", 7) == 0 && getenv("OMPI_COMM_WORLD_SIZE"))
+    dc_log("stopped   by %s in %s, step %lld, %.2f s after it was wished: %s; %s", dc_wish_reason(job->wish), where,
+           (long long)dc_state_step(c), dc_wish_latency(job->wish), what, what_next(job));
+    if (strncmp(dc_wish_reason(job->wish), "SIGTERM", 7) == 0 && getenv("OMPI_COMM_WORLD_SIZE"))
         dc_log_note("mpirun kills its ranks a second after SIGTERM; a clean stop has time with SIGUSR1, or with mpirun "
                     "--mca odls_base_sigkill_timeout 30");
     const bool in_vain = dc_comm_rank(comm) == 0 && counts(job) && mark_in_vain(job);
@@ -209,6 +211,6 @@ dc_status dc_saving_report_stop(dc_comm *comm, dc_job *job)
                                             "two parts in a row were stopped before anything could be saved, this one "
                                             "by %s in %s after %.0f s: the time limit is shorter than the start takes; "
                                             "give the job more time or more nodes",
-                                            dc_control_stop_reason(c), where, dc_clock_now_s() - job->timers.started)
+                                            dc_wish_reason(job->wish), where, dc_clock_now_s() - job->timers.started)
                                   : DC_OK);
 }

@@ -5,10 +5,10 @@
 #include "kmeans_impl.h"
 
 #include "dcmpi/comm.h"
-#include "dcmpi/control.h"
 #include "dcmpi/fault.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "dcmpi/state.h"
 
 #include <math.h>
 #include <string.h>
@@ -189,7 +189,7 @@ static bool slots_fit(const dc_km_restarts *a)
 }
 
 /* Makes what moves part of the run's state, under the name of the phase; *resumed: it is that of a checkpoint. */
-static dc_status keep_state(dc_km_restarts *a, dc_control *c, bool *resumed)
+static dc_status keep_state(dc_km_restarts *a, dc_state *state, bool *resumed)
 {
     dc_status st = DC_OK;
     const size_t R = (size_t)a->R, values = R * (size_t)(a->K * a->d);
@@ -204,8 +204,8 @@ static dc_status keep_state(dc_km_restarts *a, dc_control *c, bool *resumed)
                  {"reseeded", DC_STATE_I64, 1, &a->reseeded},
                  {"centers", DC_STATE_F32, values, a->centers}};
     for (size_t i = 0; i < DC_COUNT_OF(table); i++) {
-        snprintf(name, sizeof name, "%s/%s", dc_control_phase(c), table[i].name);
-        DC_TRY(dc_control_keep(c, name, table[i].type, table[i].n, table[i].data, resumed));
+        snprintf(name, sizeof name, "%s/%s", dc_state_phase(state), table[i].name);
+        DC_TRY(dc_state_keep(state, name, table[i].type, table[i].n, table[i].data, resumed));
     }
     if (*resumed && slots_fit(a))
         dc_km_wake(a);
@@ -215,10 +215,10 @@ out:
     return st;
 }
 
-static void drop_state(const dc_km_restarts *a, dc_control *c)
+static void drop_state(const dc_km_restarts *a, dc_state *state)
 {
     const void *const data[] = {a->slots, &a->active, &a->reseeded, a->centers};
-    for (size_t i = 0; i < DC_COUNT_OF(data); i++) dc_control_drop(c, data[i]);
+    for (size_t i = 0; i < DC_COUNT_OF(data); i++) dc_state_drop(state, data[i]);
 }
 
 /* Collective. */
@@ -226,7 +226,7 @@ static dc_status start_centers(dc_comm *comm, dc_km_restarts *a, const float *st
 {
     dc_status st = DC_OK;
     bool resumed;
-    DC_TRY(keep_state(a, dc_comm_control(comm), &resumed));
+    DC_TRY(keep_state(a, a->cfg->state, &resumed));
     if (!start && !resumed) {
         DC_TRY(dc_km_seed(comm, &a->tiles, a->cfg, a->centers));
     } else if (start) {
@@ -251,7 +251,7 @@ dc_status dc_kmeans_from(dc_comm *comm, const dc_rows *rows, const dc_kmeans_con
     DC_TRY(dc_km_iterate_all(comm, &a));
     DC_TRY(fill_result(comm, &a, out));
 out:
-    drop_state(&a, dc_comm_control(comm));
+    drop_state(&a, cfg->state);
     kmeans_release(&a);
     if (st != DC_OK) dc_kmeans_result_release(out);
     return st;

@@ -11,9 +11,9 @@
 #include "kmeans_impl.h"
 
 #include "dcmpi/comm.h"
-#include "dcmpi/control.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/rng.h"
+#include "dcmpi/wish.h"
 
 #include <math.h>
 #include <string.h>
@@ -219,7 +219,7 @@ dc_status dc_km_seed(dc_comm *comm, const dc_km_tiles *tiles, const dc_kmeans_co
         }
         for (int64_t r = 0; r < s.R; r++)
             memcpy(centers + (r * s.K + c) * s.d, s.newest + r * s.d, (size_t)s.d * sizeof *centers);
-        DC_TRY(dc_control_poll_stop(comm, dc_comm_control(comm)));
+        DC_TRY(dc_wish_poll_stop(comm));
     }
 out:
     seeding_release(&s);

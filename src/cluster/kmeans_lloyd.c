@@ -8,7 +8,7 @@
 #include "kmeans_impl.h"
 
 #include "dcmpi/comm.h"
-#include "dcmpi/control.h"
+#include "dcmpi/state.h"
 
 #include <math.h>
 #include <string.h>
@@ -199,15 +199,15 @@ static bool unfinished(const dc_km_restarts *a)
 dc_status dc_km_iterate_all(dc_comm *comm, dc_km_restarts *a)
 {
     dc_status st = DC_OK;
-    dc_control *control = dc_comm_control(comm);
+    dc_state *state = a->cfg->state;
     if (!unfinished(a)) return DC_OK;
     while (unfinished(a)) {
-        dc_control_at(control, dc_control_phase(control), a->slots[0].iterations);
+        dc_state_at(state, dc_state_phase(state), a->slots[0].iterations);
         iterate(comm, a);
         if (a->active > 0 && a->active <= a->per_pass / 2) DC_TRY(dc_km_resize_pass(comm, a, a->active));
-        if (unfinished(a)) DC_TRY(dc_control_poll(comm, control));
+        if (unfinished(a)) DC_TRY(dc_state_poll(comm, state));
     }
-    DC_TRY(dc_control_end_phase(comm, control));
+    DC_TRY(dc_state_end_phase(comm, state));
 out:
     return st;
 }

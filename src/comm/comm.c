@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "comm_priv.h"
-#include "dcmpi/control.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/watchdog.h"
@@ -52,11 +51,34 @@ static dc_status take_tables(dc_comm *comm)
 {
     const size_t P = (size_t)comm->size;
     dc_status st = DC_OK;
-    DC_TRY(dc_fault_start(comm->rank));
+    if (comm->is_world) DC_TRY(dc_fault_start(comm->rank));
     DC_TRY(dc_mem_alloc(&comm->per_rank, P, sizeof *comm->per_rank, "rank table"));
     DC_TRY(dc_mem_alloc(&comm->counts, 2 * P, sizeof *comm->counts, "rank table"));
 out:
     return st;
+}
+
+static dc_status allocate(dc_comm **out)
+{
+    const dc_status st = dc_mem_alloc(out, 1, sizeof **out, "communicator");
+    if (st != DC_OK) return st;
+    dc_comm *comm = *out;
+    comm->mpi = MPI_COMM_NULL;
+    comm->piece_bytes = PIECE_BYTES;
+    comm->file = "?";
+    gethostname(comm->host, sizeof comm->host - 1);
+    return DC_OK;
+}
+
+/* The place of this rank in comm->mpi, which is ours. */
+static dc_status settle(dc_comm *comm)
+{
+    MPI_Comm_set_errhandler(comm->mpi, MPI_ERRORS_RETURN);
+    DC_MPI(comm, MPI_Comm_rank(comm->mpi, &comm->rank));
+    DC_MPI(comm, MPI_Comm_size(comm->mpi, &comm->size));
+    if (comm->is_world) dc_log_set_active(comm->rank == 0);
+    find_node(comm);
+    return dc_agree(comm, take_tables(comm));
 }
 
 dc_status dc_comm_create(dc_comm **out)
@@ -64,35 +86,44 @@ dc_status dc_comm_create(dc_comm **out)
     dc_comm *comm = NULL;
     dc_status st = DC_OK;
     *out = NULL;
-    DC_TRY(dc_mem_alloc(&comm, 1, sizeof *comm, "communicator"));
-    comm->mpi = MPI_COMM_NULL;
-    comm->piece_bytes = PIECE_BYTES;
-    comm->file = "?";
-    gethostname(comm->host, sizeof comm->host - 1);
+    DC_TRY(allocate(&comm));
     DC_TRY(start_mpi());
+    comm->is_world = true;
     MPI_Comm_dup(MPI_COMM_WORLD, &comm->mpi);
-    MPI_Comm_set_errhandler(comm->mpi, MPI_ERRORS_RETURN);
     dc_assert_set_handler(abort_job);
-    DC_MPI(comm, MPI_Comm_rank(comm->mpi, &comm->rank));
-    DC_MPI(comm, MPI_Comm_size(comm->mpi, &comm->size));
-    dc_log_set_active(comm->rank == 0);
-    find_node(comm);
     *out = comm;
-    return dc_agree(comm, take_tables(comm));
+    return settle(comm);
 out:
     dc_mem_free(&comm);
     return st;
 }
 
+dc_status dc_comm_split(dc_comm *comm, int group, dc_comm **out)
+{
+    dc_comm *part = NULL;
+    const dc_status st = dc_agree(comm, allocate(&part));
+    *out = NULL;
+    if (st != DC_OK) {
+        dc_mem_free(&part);
+        return st;
+    }
+    DC_MPI(comm, MPI_Comm_split(comm->mpi, group, comm->rank, &part->mpi));
+    part->binding = comm->binding;
+    part->piece_bytes = comm->piece_bytes;
+    *out = part;
+    return dc_agree(comm, settle(part));
+}
+
 void dc_comm_destroy(dc_comm **comm)
 {
-    if (*comm == NULL) return;
-    dc_watchdog_stop(*comm);
-    MPI_Comm_free(&(*comm)->mpi);
-    MPI_Finalize();
-    dc_assert_set_handler(NULL);
-    dc_mem_free(&(*comm)->per_rank);
-    dc_mem_free(&(*comm)->counts);
+    dc_comm *c = *comm;
+    if (!c) return;
+    if (c->is_world) dc_watchdog_stop(c);
+    MPI_Comm_free(&c->mpi);
+    if (c->is_world) MPI_Finalize();
+    if (c->is_world) dc_assert_set_handler(NULL);
+    dc_mem_free(&c->per_rank);
+    dc_mem_free(&c->counts);
     dc_mem_free(comm);
 }
 
@@ -130,15 +161,6 @@ const char *dc_comm_host(const dc_comm *comm)
 MPI_Comm dc_comm_mpi(const dc_comm *comm)
 {
     return comm->mpi;
-}
-
-void dc_comm_set_control(dc_comm *comm, dc_control *c)
-{
-    comm->control = c;
-}
-dc_control *dc_comm_control(const dc_comm *comm)
-{
-    return comm->control;
 }
 
 void dc_comm_set_piece_bytes(dc_comm *comm, size_t bytes)

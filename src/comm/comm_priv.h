@@ -11,6 +11,7 @@ enum { DC_HOST_MAX = 64 };
 
 struct dc_comm {
     MPI_Comm mpi;
+    bool is_world; /* all ranks of the job; else a group of them */
     int rank, size;
     int node_rank, node_size, node_count;
     char host[DC_HOST_MAX];
@@ -19,8 +20,8 @@ struct dc_comm {
     int64_t *per_rank; /* [size], scratch of the error paths, which must not allocate */
     int *counts;       /* [2*size], int counts and displacements for MPI */
     dc_comm_traffic traffic[DC_COMM_OP_COUNT];
-    struct dc_control *control; /* of the job, borrowed, or NULL */
-    const char *file;           /* debug builds: where the current collective was called */
+    struct dc_wish *wish; /* about this job, borrowed, or NULL */
+    const char *file;     /* debug builds: where the current collective was called */
     int line;
 };
 

@@ -15,9 +15,9 @@
 
 #include "comm/comm_mpi.h"
 #include "dcmpi/beat.h"
-#include "dcmpi/control.h"
 #include "dcmpi/fault.h"
 #include "dcmpi/log.h"
+#include "dcmpi/wish.h"
 
 /* MPI-IO counts are ints in units of the element type; 1 GiB is below their limit for every type and bounds the
  * library's own buffers. */
@@ -136,7 +136,7 @@ static dc_status read_rounds(dc_comm *comm, const block *b, hid_t file, void *ou
         const dc_gidx lo = DC_MIN(r * rows_per_round, n), hi = DC_MIN(lo + rows_per_round, n);
         char *to = out ? (char *)out + (size_t)lo * row_bytes : nothing;
         DC_TRY(read_round(comm, b, dset, mem_type, dxpl, b->part->row_lo + lo, hi - lo, to));
-        DC_TRY(dc_control_poll_stop(comm, dc_comm_control(comm)));
+        DC_TRY(dc_wish_poll_stop(comm));
     }
 out:
     dc_h5_drop(dxpl);

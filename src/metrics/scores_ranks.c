@@ -3,8 +3,8 @@
 #include <math.h>
 
 #include "dcmpi/comm.h"
-#include "dcmpi/control.h"
 #include "dcmpi/metrics.h"
+#include "dcmpi/wish.h"
 
 /* Collective; *whole: nothing is left to do. m is that of rank 0. */
 static dc_status match(dc_comm *comm, dc_matching *m, bool *whole)
@@ -15,7 +15,7 @@ static dc_status match(dc_comm *comm, dc_matching *m, bool *whole)
         if (m) *whole = !dc_matching_step(m);
         more = m && !*whole && dc_matching_work(m) < DC_SCORES_WORK_MAX;
         dc_comm_max_i64(comm, &more, 1);
-        DC_TRY(dc_control_poll_stop(comm, dc_comm_control(comm)));
+        DC_TRY(dc_wish_poll_stop(comm));
     }
 out:
     return st;

@@ -7,6 +7,7 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/report.h"
 #include "dcmpi/version.h"
+#include "dcmpi/wish.h"
 
 enum { FORMAT_VERSION = 1 };
 
@@ -306,7 +307,7 @@ dc_status dc_result_write(dc_comm *comm, const char *path, dc_result *r, dc_time
     DC_TRY(dc_h5_stream_create(comm, &stream, path, &r->data->part, rows, n, fill, r));
     for (size_t i = 0; i < n; i++) {
         DC_TRY(dc_h5_stream_append(comm, stream, i, dc_part_rows(&r->data->part), rows[i].local));
-        DC_TRY(dc_control_poll_stop(comm, dc_comm_control(comm)));
+        DC_TRY(dc_wish_poll_stop(comm));
     }
     dc_timer_stop(timers, DC_T_WRITE, start, 0, 0);
     DC_TRY(dc_timing_collect(comm, timers, timing));

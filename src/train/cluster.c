@@ -142,11 +142,11 @@ static dc_status keep_state(loop *l, bool *continues)
     if (cfg->before) l->was.max_iter = cfg->before->max_iter, l->was.tol = cfg->before->tol;
     l->history->total = l->was.max_iter;
     DC_TRY(dc_mem_alloc(&l->snapshot, m->params.n, sizeof *l->snapshot, "parameters at a refresh"));
-    DC_TRY(dc_history_keep(l->history, m->control));
+    DC_TRY(dc_history_keep(l->history, m->state));
     if (l->trainer.gradient) DC_TRY(dc_gradient_keep_moments(l->trainer.gradient, &cfg->opt));
-    DC_TRY(dc_control_keep(m->control, "cluster/snapshot", DC_STATE_F32, m->params.n, l->snapshot, NULL));
-    DC_TRY(dc_control_keep(m->control, "cluster/value", DC_STATE_F64, N_VALUES, l->value, NULL));
-    DC_TRY(dc_control_keep(m->control, "cluster/count", DC_STATE_I64, N_COUNTS, l->count, NULL));
+    DC_TRY(dc_state_keep(m->state, "cluster/snapshot", DC_STATE_F32, m->params.n, l->snapshot, NULL));
+    DC_TRY(dc_state_keep(m->state, "cluster/value", DC_STATE_F64, N_VALUES, l->value, NULL));
+    DC_TRY(dc_state_keep(m->state, "cluster/count", DC_STATE_I64, N_COUNTS, l->count, NULL));
     DC_TRY(check_state(l));
     l->history->total = cfg->max_iter;
     *continues = l->count[AT_REFRESH] >= 0;
@@ -156,10 +156,10 @@ out:
 
 static void release(loop *l)
 {
-    dc_control *c = l->trainer.model->control;
-    dc_control_drop(c, l->snapshot);
-    dc_control_drop(c, l->value);
-    dc_control_drop(c, l->count);
+    dc_state *c = l->trainer.model->state;
+    dc_state_drop(c, l->snapshot);
+    dc_state_drop(c, l->value);
+    dc_state_drop(c, l->count);
     dc_mem_free(&l->snapshot);
     dc_trainer_release(&l->trainer);
 }
@@ -273,9 +273,9 @@ static dc_status step(dc_comm *comm, loop *l)
     l->moved = true;
     l->value[STEP_LOSS] = l->loss.total;
     l->value[STEP_RECON] = l->loss.recon;
-    dc_control_at(m->control, "cluster", out->iterations);
+    dc_state_at(m->state, "cluster", out->iterations);
     if (m->hash_steps > 0 && out->iterations % m->hash_steps == 0) DC_TRY(dc_model_check_replicas(comm, m));
-    DC_TRY(dc_control_act(comm, m->control));
+    DC_TRY(dc_state_act(comm, m->state));
 out:
     return st;
 }
@@ -289,7 +289,7 @@ static bool is_extra(const loop *l)
 
 static dc_status end_phase(dc_comm *comm, loop *l)
 {
-    return l->moved ? dc_control_end_phase(comm, l->trainer.model->control) : DC_OK;
+    return l->moved ? dc_state_end_phase(comm, l->trainer.model->state) : DC_OK;
 }
 
 /* The checkpoint of the end is written before a refresh that a longer run would not make. */
@@ -305,7 +305,7 @@ static dc_status run(dc_comm *comm, loop *l)
         if (due && is_extra(l)) DC_TRY(end_phase(comm, l));
         DC_TRY(due ? refresh(comm, l) : step(comm, l));
     }
-    if (out->stop != DC_STOP_DIVERGED && !is_extra(l)) DC_TRY(dc_control_end_phase(comm, l->trainer.model->control));
+    if (out->stop != DC_STOP_DIVERGED && !is_extra(l)) DC_TRY(dc_state_end_phase(comm, l->trainer.model->state));
 out:
     return st;
 }
@@ -329,12 +329,12 @@ static dc_status start(dc_comm *comm, loop *l, bool continues)
     dc_trainer *t = &l->trainer;
     dc_cluster_result *out = l->out;
     t->env.has_centers = continues;
-    dc_control_at(t->model->control, "kmeans", 0);
+    dc_state_at(t->model->state, "kmeans", 0);
     if (!continues) DC_TRY(dc_embed_all(comm, t->embedder, t->model, false, out->Z));
     const double begin = dc_timer_start();
     DC_TRY(t->cfg->method->init(comm, &t->env, out->Z, dc_trainer_extra(t), out->labels, &t->state));
     if (!continues) dc_timer_stop(t->model->timers, DC_T_KMEANS, begin, 0, 0);
-    dc_control_at(t->model->control, "cluster", l->history->step);
+    dc_state_at(t->model->state, "cluster", l->history->step);
     if (continues) DC_TRY(repeat_refresh(comm, l));
 out:
     return st;
@@ -348,7 +348,7 @@ static dc_status final_kmeans(dc_comm *comm, dc_trainer *t, dc_cluster_result *o
     const dc_rows rows = dc_rows_of_array(env->part, out->Z, &env->L);
     dc_kmeans_result km = {0};
     const double begin = dc_timer_start();
-    dc_control_at(t->model->control, "final_kmeans", 0);
+    dc_state_at(t->model->state, "final_kmeans", 0);
     DC_TRY(dc_kmeans(comm, &rows, &env->kmeans, &km));
     memcpy(dc_trainer_extra(t), km.centers, (size_t)(env->K * env->L) * sizeof *km.centers);
     dc_timer_stop(t->model->timers, DC_T_KMEANS, begin, 0, 0);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dcmpi/mem.h"
+#include "dcmpi/wish.h"
 #include "embed_kern.h"
 
 /* The longest block in equal parts: padding wastes less than a row per tile. */
@@ -100,7 +101,7 @@ dc_status dc_embed_all(dc_comm *comm, dc_embedder *e, const dc_model *m, bool ma
     const size_t pieces = count_pieces(&m->data->part);
     for (size_t i = 0; i < pieces; i++) {
         embed(e, m, e->n_tiles * i / pieces, e->n_tiles * (i + 1) / pieces, Z);
-        DC_TRY(may_save ? dc_control_poll(comm, m->control) : dc_control_poll_stop(comm, m->control));
+        DC_TRY(may_save ? dc_state_poll(comm, m->state) : dc_wish_poll_stop(comm));
     }
 out:
     return st;

@@ -164,7 +164,7 @@ const dc_plan *dc_gradient_plan(dc_gradient *g, int64_t step)
 {
     int64_t offset;
     g->plan.step = step;
-    g->wish = dc_control_ask(g->cfg.model->control);
+    g->wish = dc_state_ask(g->cfg.model->state);
     dc_batcher_step(&g->batcher, step, g->rows, &g->plan.n, &g->plan.n_global, &offset);
     if (strict(g)) {
         plan_leaves(g, offset);
@@ -293,7 +293,7 @@ static void sync_free(dc_comm *comm, dc_gradient *g, double *loss)
     p->grad[p->n + n_losses] = (float)g->wish;
     dc_comm_sum_f32(comm, p->grad + lo, p->n - lo + n_losses + 1);
     for (size_t k = 0; k < n_losses; k++) loss[k] = (double)p->grad[p->n + k];
-    dc_control_hear(g->cfg.model->control, (double)p->grad[p->n + n_losses]);
+    dc_state_hear(g->cfg.model->state, (double)p->grad[p->n + n_losses]);
 }
 
 static void sync_sums(dc_comm *comm, dc_gradient *g, double *loss)
@@ -302,7 +302,7 @@ static void sync_sums(dc_comm *comm, dc_gradient *g, double *loss)
     push_empty(g, g->leaf_part.shard_hi);
     dc_sum_total(comm, g->sum, g->vector);
     memcpy(loss, g->vector, (size_t)g->cfg.n_losses * sizeof *loss);
-    dc_control_hear(g->cfg.model->control, g->vector[wish_at(g)]);
+    dc_state_hear(g->cfg.model->state, g->vector[wish_at(g)]);
     for (size_t k = 0; k < p->n_extra; k++)
         p->grad[p->n - p->n_extra + k] = (float)g->vector[(size_t)g->cfg.n_losses + k];
 }

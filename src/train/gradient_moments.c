@@ -55,16 +55,16 @@ dc_status dc_gradient_keep_moments(dc_gradient *g, const dc_opt_config *opt)
 {
     dc_status st = DC_OK;
     const dc_params *p = g->cfg.params;
-    dc_control *c = g->cfg.model->control;
+    dc_state *c = g->cfg.model->state;
     const dc_state_shares shares = {.gather = gather, .take = take, .ctx = g};
-    DC_TRY(dc_control_keep_shares(c, "moment1", p->n, p->m1, &shares));
-    if (opt->kind == DC_OPT_ADAM) DC_TRY(dc_control_keep_shares(c, "moment2", p->n, p->m2, &shares));
+    DC_TRY(dc_state_keep_shares(c, "moment1", p->n, p->m1, &shares));
+    if (opt->kind == DC_OPT_ADAM) DC_TRY(dc_state_keep_shares(c, "moment2", p->n, p->m2, &shares));
 out:
     return st;
 }
 
 void dc_gradient_drop_moments(const dc_gradient *g)
 {
-    dc_control_drop(g->cfg.model->control, g->cfg.params->m1);
-    dc_control_drop(g->cfg.model->control, g->cfg.params->m2);
+    dc_state_drop(g->cfg.model->state, g->cfg.params->m1);
+    dc_state_drop(g->cfg.model->state, g->cfg.params->m2);
 }

@@ -62,7 +62,7 @@ static dc_status create(pair *p, const dc_model *stack, int l)
     p->model.params = params;
     copy_layer(encoder, stack->params.value, &p->net.layer[0], p->model.params.value);
     copy_layer(decoder, stack->params.value, &p->net.layer[1], p->model.params.value);
-    DC_TRY(dc_control_keep(stack->control, "pair", DC_STATE_F32, p->net.n_params, p->model.params.value, NULL));
+    DC_TRY(dc_state_keep(stack->state, "pair", DC_STATE_F32, p->net.n_params, p->model.params.value, NULL));
 out:
     return st;
 }

@@ -18,10 +18,10 @@ dc_status dc_model_create(dc_model *m, const dc_dataset *data, const dc_net *net
     return st;
 }
 
-dc_status dc_model_keep(dc_model *m, dc_control *c)
+dc_status dc_model_keep(dc_model *m, dc_state *c)
 {
-    m->control = c;
-    return dc_control_keep(c, "weights", DC_STATE_F32, m->net->n_params, m->params.value, NULL);
+    m->state = c;
+    return dc_state_keep(c, "weights", DC_STATE_F32, m->net->n_params, m->params.value, NULL);
 }
 
 dc_status dc_model_grow(dc_model *m, size_t n_extra)
@@ -34,17 +34,17 @@ dc_status dc_model_grow(dc_model *m, size_t n_extra)
     memcpy(larger.value, m->params.value, m->net->n_params * sizeof *larger.value);
     dc_model_release(m);
     m->params = larger;
-    DC_TRY(dc_model_keep(m, m->control));
-    DC_TRY(dc_control_keep(m->control, "extra", DC_STATE_F32, n_extra, m->params.value + m->net->n_params, NULL));
+    DC_TRY(dc_model_keep(m, m->state));
+    DC_TRY(dc_state_keep(m->state, "extra", DC_STATE_F32, n_extra, m->params.value + m->net->n_params, NULL));
 out:
     return st;
 }
 
 void dc_model_release(dc_model *m)
 {
-    if (m->control) {
-        dc_control_drop(m->control, m->params.value);
-        dc_control_drop(m->control, m->params.value + m->net->n_params);
+    if (m->state) {
+        dc_state_drop(m->state, m->params.value);
+        dc_state_drop(m->state, m->params.value + m->net->n_params);
     }
     dc_params_release(&m->params);
 }

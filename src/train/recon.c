@@ -27,7 +27,7 @@ typedef struct {
 
 static void release(trainer *t)
 {
-    dc_control_drop(t->model->control, t->sum);
+    dc_state_drop(t->model->state, t->sum);
     dc_gradient_destroy(&t->gradient);
     dc_mem_free(&t->clean);
 }
@@ -191,7 +191,7 @@ static dc_status end_epoch(dc_comm *comm, trainer *t, dc_history *h, int64_t per
 static dc_status end_phase(dc_comm *comm, trainer *t, dc_history *h, int64_t per_epoch, bool moved)
 {
     dc_status st = DC_OK;
-    if (moved) DC_TRY(dc_control_end_phase(comm, t->model->control));
+    if (moved) DC_TRY(dc_state_end_phase(comm, t->model->state));
     if (h->step % per_epoch != 0) DC_TRY(end_epoch(comm, t, h, per_epoch, true));
 out:
     return st;
@@ -205,13 +205,13 @@ static dc_status train(dc_comm *comm, trainer *t, dc_history *h, dc_stop *stop)
     const int64_t per_epoch = dc_gradient_batcher(t->gradient)->steps_per_epoch, start = h->step;
     while (h->step < t->total && *stop != DC_STOP_DIVERGED) {
         if (!isfinite(train_step(comm, t, h))) *stop = DC_STOP_DIVERGED;
-        dc_control_at(m->control, h->phase, ++h->step);
+        dc_state_at(m->state, h->phase, ++h->step);
         const bool last = h->step == t->total || *stop == DC_STOP_DIVERGED;
         if (*stop == DC_STOP_DIVERGED || h->step % per_epoch == 0)
             DC_TRY(end_epoch(comm, t, h, per_epoch, last));
         else if (m->hash_steps > 0 && h->step % m->hash_steps == 0)
             DC_TRY(dc_model_check_replicas(comm, m));
-        if (!last) DC_TRY(dc_control_act(comm, m->control));
+        if (!last) DC_TRY(dc_state_act(comm, m->state));
     }
     if (*stop != DC_STOP_DIVERGED) DC_TRY(end_phase(comm, t, h, per_epoch, h->step > start));
 out:
@@ -229,7 +229,7 @@ static void name_sum(char out[DC_STATE_NAME_MAX], const char *phase)
 static dc_status prepare(dc_comm *comm, trainer *t, const char *phase, dc_history *h)
 {
     dc_status st = DC_OK;
-    dc_control *c = t->model->control;
+    dc_state *c = t->model->state;
     const int64_t per_epoch = dc_gradient_batcher(t->gradient)->steps_per_epoch;
     char name[DC_STATE_NAME_MAX];
     dc_history_init(h, phase, (int)DC_COUNT_OF(columns), columns);
@@ -240,7 +240,7 @@ static dc_status prepare(dc_comm *comm, trainer *t, const char *phase, dc_histor
     dc_params_reset_moments(&t->model->params);
     DC_TRY(dc_gradient_keep_moments(t->gradient, &t->cfg->opt));
     name_sum(name, phase);
-    DC_TRY(dc_control_keep(c, name, DC_STATE_F64, DC_COUNT_OF(t->sum), t->sum, NULL));
+    DC_TRY(dc_state_keep(c, name, DC_STATE_F64, DC_COUNT_OF(t->sum), t->sum, NULL));
     dc_progress_phase(t->model->progress, (double)h->step / (double)t->total);
 out:
     return st;
@@ -265,8 +265,8 @@ dc_status dc_recon_recall(const dc_model *m, const char *phase, dc_history *hist
     char name[DC_STATE_NAME_MAX];
     name_sum(name, phase);
     *finished = false;
-    if (dc_control_waiting(m->control, name)) return DC_OK; /* written within the phase, be it at its end */
-    return dc_history_recall(history, m->control, phase, (int)DC_COUNT_OF(columns), columns, finished);
+    if (dc_state_waiting(m->state, name)) return DC_OK; /* written within the phase, be it at its end */
+    return dc_history_recall(history, m->state, phase, (int)DC_COUNT_OF(columns), columns, finished);
 }
 
 static void gather_data(const void *from, const int64_t *rows, int64_t n, float *out)

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "dcmpi/comm.h"
+#include "dcmpi/history.h"
 #include "dcmpi/mem.h"
-#include "dcmpi/train.h"
 
 enum { ROWS_AT_FIRST = 64 };
 
@@ -34,40 +34,40 @@ static void format_name(char out[DC_STATE_NAME_MAX], const char *phase, const ch
     DC_ASSERT(n < DC_STATE_NAME_MAX);
 }
 
-dc_status dc_history_keep(dc_history *h, dc_control *c)
+dc_status dc_history_keep(dc_history *h, dc_state *c)
 {
     dc_status st = DC_OK;
     char name[DC_STATE_NAME_MAX];
     const size_t width = (size_t)h->n_columns;
-    h->control = c;
+    h->state = c;
     format_name(name, h->phase, "rows");
-    const dc_state_array *waiting = dc_control_waiting(c, name);
+    const dc_state_array *waiting = dc_state_waiting(c, name);
     if (waiting) DC_TRY(reserve(h, waiting->n / width));
-    DC_TRY(dc_control_keep_rows(c, name, DC_STATE_F64, width, &h->n, (void *const *)&h->value, h->capacity));
+    DC_TRY(dc_state_keep_rows(c, name, DC_STATE_F64, width, &h->n, (void *const *)&h->value, h->capacity));
     format_name(name, h->phase, "step");
-    DC_TRY(dc_control_keep(c, name, DC_STATE_I64, 1, &h->step, NULL));
+    DC_TRY(dc_state_keep(c, name, DC_STATE_I64, 1, &h->step, NULL));
     format_name(name, h->phase, "total");
-    DC_TRY(dc_control_keep(c, name, DC_STATE_I64, 1, &h->total, NULL));
+    DC_TRY(dc_state_keep(c, name, DC_STATE_I64, 1, &h->total, NULL));
     if (h->step < 0 || h->step > h->total)
         st = DC_FAIL(DC_ERR_FORMAT, "the checkpoint's history of '%s' does not fit this run", h->phase);
 out:
     return st;
 }
 
-static int64_t waiting_number(const dc_control *c, const char *phase, const char *what)
+static int64_t waiting_number(const dc_state *c, const char *phase, const char *what)
 {
     char name[DC_STATE_NAME_MAX];
     format_name(name, phase, what);
-    const dc_state_array *a = dc_control_waiting(c, name);
+    const dc_state_array *a = dc_state_waiting(c, name);
     return a && a->type == DC_STATE_I64 && a->n == 1 ? *(const int64_t *)a->data : 0;
 }
 
-dc_status dc_history_recall(dc_history *h, dc_control *c, const char *phase, int n_columns, const char *const *columns,
+dc_status dc_history_recall(dc_history *h, dc_state *c, const char *phase, int n_columns, const char *const *columns,
                             bool *finished)
 {
     char name[DC_STATE_NAME_MAX];
     format_name(name, phase, "rows");
-    const dc_state_array *rows = dc_control_waiting(c, name);
+    const dc_state_array *rows = dc_state_waiting(c, name);
     const int64_t total = waiting_number(c, phase, "total");
     *finished = rows && total > 0 && waiting_number(c, phase, "step") == total;
     if (!*finished) return DC_OK;
@@ -96,9 +96,9 @@ dc_status dc_history_add(dc_comm *comm, dc_history *h, const double *row)
 
 void dc_history_release(dc_history *h)
 {
-    dc_control_drop(h->control, &h->n);
-    dc_control_drop(h->control, &h->step);
-    dc_control_drop(h->control, &h->total);
+    dc_state_drop(h->state, &h->n);
+    dc_state_drop(h->state, &h->step);
+    dc_state_drop(h->state, &h->total);
     dc_mem_free(&h->value);
     h->n = h->capacity = 0;
 }

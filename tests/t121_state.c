@@ -1,4 +1,4 @@
-/* Control: state by name, wishes of one rank that become those of all, saves that fail, the clock, the file STOP.
+/* State by name, wishes of one rank that become those of all, saves that fail, the clock, the file STOP.
  * ranks: 1 2 3 */
 #include <fcntl.h>
 #include <signal.h>
@@ -9,9 +9,10 @@
 
 #include "check.h"
 #include "dcmpi/clock.h"
-#include "dcmpi/control.h"
 #include "dcmpi/log.h"
 #include "dcmpi/signals.h"
+#include "dcmpi/state.h"
+#include "dcmpi/wish.h"
 
 static dc_comm *comm;
 static int rank, P;
@@ -36,13 +37,13 @@ static double first_value(const dc_state_array *a)
     return a->type == DC_STATE_F64 ? *(const double *)a->data : (double)*(const int64_t *)a->data;
 }
 
-static dc_status save(void *ctx, const dc_control *c, const dc_state_array *array, int n)
+static dc_status save(void *ctx, const dc_state *c, const dc_state_array *array, int n)
 {
     saved *s = ctx;
     s->saves++;
     if (s->answer != DC_OK) return DC_FAIL(s->answer, "the disk is full");
-    snprintf(s->phase, sizeof s->phase, "%s", dc_control_phase(c));
-    s->step = dc_control_step(c);
+    snprintf(s->phase, sizeof s->phase, "%s", dc_state_phase(c));
+    s->step = dc_state_step(c);
     s->n = n;
     s->names[0] = '\0';
     for (int i = 0; i < n && i < 8; i++) {
@@ -60,14 +61,30 @@ static dc_status beat(void *ctx)
     return s->beat_answer == DC_OK ? DC_OK : DC_FAIL(s->beat_answer, "somebody else has the lock");
 }
 
-static dc_control *make(saved *s, double every, double stop_at, const char *stop_file)
+static dc_state *make(saved *s, double every, double stop_at, const char *stop_file)
 {
-    dc_control *c = NULL;
+    dc_wish *w = NULL;
+    dc_state *c = NULL;
     *s = (saved){0};
-    const dc_control_config cfg = {
-        .save_every_s = every, .stop_at_s = stop_at, .stop_file = stop_file, .save = save, .beat = beat, .ctx = s};
-    CHECK_OK(dc_control_create(comm, &c, &cfg, NULL, 0));
+    const dc_wish_config wishes = {
+        .save_every_s = every, .stop_at_s = stop_at, .stop_file = stop_file, .beat = beat, .ctx = s};
+    CHECK_OK(dc_wish_create(comm, &w, &wishes));
+    dc_comm_set_wish(comm, w);
+    CHECK_OK(dc_state_create(comm, &c, &(dc_state_config){.save = save, .ctx = s}, NULL, 0));
     return c;
+}
+
+static void end(dc_state **c)
+{
+    dc_wish *w = dc_comm_wish(comm);
+    dc_comm_set_wish(comm, NULL);
+    dc_state_destroy(c);
+    dc_wish_destroy(&w);
+}
+
+static const char *reason(void)
+{
+    return dc_wish_reason(dc_comm_wish(comm));
 }
 
 static int later_s;
@@ -105,7 +122,7 @@ static dc_state_array waiting_array(const char *name, dc_state_type type, size_t
     return a;
 }
 
-static dc_control *make_waiting(saved *s)
+static dc_state *make_waiting(saved *s)
 {
     const float w[] = {1, 2, 3};
     const int64_t count[] = {42};
@@ -113,78 +130,78 @@ static dc_control *make_waiting(saved *s)
     const dc_state_array waiting[] = {waiting_array("net/w", DC_STATE_F32, 3, w),
                                       waiting_array("count", DC_STATE_I64, 1, count),
                                       waiting_array("loss", DC_STATE_F64, 2, loss)};
-    dc_control *c = NULL;
+    dc_state *c = NULL;
     *s = (saved){0};
-    const dc_control_config cfg = {.save = save, .ctx = s};
-    CHECK_OK(dc_control_create(comm, &c, &cfg, waiting, 3));
+    const dc_state_config cfg = {.save = save, .ctx = s};
+    CHECK_OK(dc_state_create(comm, &c, &cfg, waiting, 3));
     return c;
 }
 
 static void test_restore(void)
 {
     saved s;
-    dc_control *c = make_waiting(&s);
+    dc_state *c = make_waiting(&s);
     float w[3] = {9, 9, 9};
     int64_t count = 0, other = 7;
     bool restored = true;
-    CHECK(dc_control_continues(c));
-    CHECK(dc_control_waiting(c, "loss") && dc_control_waiting(c, "loss")->n == 2);
-    CHECK(dc_control_waiting(c, "los") == NULL);
-    CHECK_OK(dc_control_keep(c, "other", DC_STATE_I64, 1, &other, &restored));
+    CHECK(dc_state_continues(c));
+    CHECK(dc_state_waiting(c, "loss") && dc_state_waiting(c, "loss")->n == 2);
+    CHECK(dc_state_waiting(c, "los") == NULL);
+    CHECK_OK(dc_state_keep(c, "other", DC_STATE_I64, 1, &other, &restored));
     CHECK(!restored && other == 7);
-    CHECK_OK(dc_control_keep(c, "count", DC_STATE_I64, 1, &count, &restored));
+    CHECK_OK(dc_state_keep(c, "count", DC_STATE_I64, 1, &count, &restored));
     CHECK(restored && count == 42);
-    CHECK_OK(dc_control_keep(c, "net/w", DC_STATE_F32, 3, w, NULL));
+    CHECK_OK(dc_state_keep(c, "net/w", DC_STATE_F32, 3, w, NULL));
     CHECK(w[0] == 1 && w[2] == 3);
     /* Values are given once: the same name in a later phase starts fresh. */
-    CHECK(dc_control_waiting(c, "net/w") == NULL);
-    dc_control_drop(c, w);
+    CHECK(dc_state_waiting(c, "net/w") == NULL);
+    dc_state_drop(c, w);
     w[0] = 5;
-    CHECK_OK(dc_control_keep(c, "net/w", DC_STATE_F32, 3, w, &restored));
+    CHECK_OK(dc_state_keep(c, "net/w", DC_STATE_F32, 3, w, &restored));
     CHECK(!restored && w[0] == 5);
-    CHECK_OK(dc_control_end_phase(comm, c));
+    CHECK_OK(dc_state_end_phase(comm, c));
     CHECK_INT(s.n, on_root(3));
     CHECK_TEXT_HAS(s.names, rank == 0 ? "other count net/w " : "");
-    dc_control_destroy(&c);
+    end(&c);
 }
 
 /* Another length or type is the checkpoint of another run. */
 static void test_misfit(void)
 {
     saved s;
-    dc_control *c = make_waiting(&s);
+    dc_state *c = make_waiting(&s);
     float w[4] = {0};
     double loss[2] = {0};
-    CHECK_STATUS(dc_control_keep(c, "net/w", DC_STATE_F32, 4, w, NULL), DC_ERR_FORMAT);
+    CHECK_STATUS(dc_state_keep(c, "net/w", DC_STATE_F32, 4, w, NULL), DC_ERR_FORMAT);
     CHECK_TEXT_HAS(dc_error_text(), "3 values of 'net/w', this run 4");
     dc_error_clear();
-    CHECK_STATUS(dc_control_keep(c, "loss", DC_STATE_I64, 2, loss, NULL), DC_ERR_FORMAT);
+    CHECK_STATUS(dc_state_keep(c, "loss", DC_STATE_I64, 2, loss, NULL), DC_ERR_FORMAT);
     dc_error_clear();
     CHECK(w[0] == 0 && loss[0] == 0);
-    dc_control_destroy(&c);
+    end(&c);
     CHECK(c == NULL);
 }
 
 static void test_drop(void)
 {
     saved s;
-    dc_control *c = make(&s, 0, 0, NULL);
+    dc_state *c = make(&s, 0, 0, NULL);
     int64_t a = 1, b = 2, d = 3;
-    CHECK(!dc_control_continues(c));
-    CHECK_OK(dc_control_keep(c, "a", DC_STATE_I64, 1, &a, NULL));
-    CHECK_OK(dc_control_keep(c, "b", DC_STATE_I64, 1, &b, NULL));
-    CHECK_OK(dc_control_keep(c, "d", DC_STATE_I64, 1, &d, NULL));
-    dc_control_drop(c, &b);
-    dc_control_drop(c, &s); /* unknown: nothing happens */
-    dc_control_at(c, "phase", 12);
+    CHECK(!dc_state_continues(c));
+    CHECK_OK(dc_state_keep(c, "a", DC_STATE_I64, 1, &a, NULL));
+    CHECK_OK(dc_state_keep(c, "b", DC_STATE_I64, 1, &b, NULL));
+    CHECK_OK(dc_state_keep(c, "d", DC_STATE_I64, 1, &d, NULL));
+    dc_state_drop(c, &b);
+    dc_state_drop(c, &s); /* unknown: nothing happens */
+    dc_state_at(c, "phase", 12);
     a = 10;
-    CHECK_OK(dc_control_end_phase(comm, c));
+    CHECK_OK(dc_state_end_phase(comm, c));
     CHECK_TEXT_HAS(s.names, rank == 0 ? "a d " : "");
     CHECK_INT(s.first[0], on_root(10)); /* the values of the moment */
     CHECK_INT(s.first[1], on_root(3));
     CHECK_INT(s.step, on_root(12));
     CHECK_TEXT_HAS(s.phase, rank == 0 ? "phase" : "");
-    dc_control_destroy(&c);
+    end(&c);
 }
 
 /* Shares: rank r holds value r of an array of P values. */
@@ -207,59 +224,59 @@ static void test_shares(void)
     saved s;
     float own[8] = {0}, whole[8];
     const dc_state_shares shares = {.gather = gather, .take = take};
-    dc_control *c = make(&s, 0, 0, NULL);
+    dc_state *c = make(&s, 0, 0, NULL);
     own[rank] = (float)(rank + 5);
-    CHECK_OK(dc_control_keep_shares(c, "m", (size_t)P, own, &shares));
-    CHECK_OK(dc_control_end_phase(comm, c));
+    CHECK_OK(dc_state_keep_shares(c, "m", (size_t)P, own, &shares));
+    CHECK_OK(dc_state_end_phase(comm, c));
     CHECK_INT(s.first[0], on_root(5));
     CHECK_INT(s.length[0], on_root(P));
-    dc_control_destroy(&c);
+    end(&c);
 
     for (int i = 0; i < 8; i++) whole[i] = (float)(100 + i);
     const dc_state_array waiting = waiting_array("m", DC_STATE_F32, (size_t)P, whole);
-    const dc_control_config cfg = {.save = save, .ctx = &s};
-    CHECK_OK(dc_control_create(comm, &c, &cfg, &waiting, 1));
-    CHECK_OK(dc_control_keep_shares(c, "m", (size_t)P, own, &shares));
+    const dc_state_config cfg = {.save = save, .ctx = &s};
+    CHECK_OK(dc_state_create(comm, &c, &cfg, &waiting, 1));
+    CHECK_OK(dc_state_keep_shares(c, "m", (size_t)P, own, &shares));
     CHECK(own[rank] == (float)(100 + rank));
-    dc_control_destroy(&c);
+    end(&c);
 }
 
 /* An array that grows is saved with what it holds at that moment, and comes back with its length. */
 static void test_rows(void)
 {
     saved s;
-    dc_control *c = make(&s, 0, 0, NULL);
+    dc_state *c = make(&s, 0, 0, NULL);
     double room[6] = {1, 2, 3, 4, 5, 6}, elsewhere[8] = {7, 8};
     double *value = room;
     size_t n = 1;
-    CHECK_OK(dc_control_keep_rows(c, "rows", DC_STATE_F64, 2, &n, (void *const *)&value, 3));
-    CHECK_OK(dc_control_end_phase(comm, c));
+    CHECK_OK(dc_state_keep_rows(c, "rows", DC_STATE_F64, 2, &n, (void *const *)&value, 3));
+    CHECK_OK(dc_state_end_phase(comm, c));
     CHECK_INT(s.length[0], on_root(2));
     CHECK_INT(s.first[0], on_root(1));
     value = elsewhere;
     n = 4;
-    CHECK_OK(dc_control_end_phase(comm, c));
+    CHECK_OK(dc_state_end_phase(comm, c));
     CHECK_INT(s.length[0], on_root(8));
     CHECK_INT(s.first[0], on_root(7));
-    dc_control_drop(c, &n);
-    CHECK_OK(dc_control_end_phase(comm, c));
+    dc_state_drop(c, &n);
+    CHECK_OK(dc_state_end_phase(comm, c));
     CHECK_INT(s.n, 0);
-    dc_control_destroy(&c);
+    end(&c);
 
-    const dc_control_config cfg = {.save = save, .ctx = &s};
+    const dc_state_config cfg = {.save = save, .ctx = &s};
     const dc_state_array waiting[] = {waiting_array("rows", DC_STATE_F64, 6, room),
                                       waiting_array("odd", DC_STATE_F64, 5, room),
                                       waiting_array("other", DC_STATE_F32, 4, room)};
-    CHECK_OK(dc_control_create(comm, &c, &cfg, waiting, 3));
+    CHECK_OK(dc_state_create(comm, &c, &cfg, waiting, 3));
     n = 0;
-    CHECK_OK(dc_control_keep_rows(c, "rows", DC_STATE_F64, 2, &n, (void *const *)&value, 4));
+    CHECK_OK(dc_state_keep_rows(c, "rows", DC_STATE_F64, 2, &n, (void *const *)&value, 4));
     CHECK_INT(n, 3);
     CHECK(memcmp(elsewhere, room, sizeof room) == 0);
-    CHECK_STATUS(dc_control_keep_rows(c, "odd", DC_STATE_F64, 2, &n, (void *const *)&value, 4), DC_ERR_FORMAT);
+    CHECK_STATUS(dc_state_keep_rows(c, "odd", DC_STATE_F64, 2, &n, (void *const *)&value, 4), DC_ERR_FORMAT);
     dc_error_clear();
-    CHECK_STATUS(dc_control_keep_rows(c, "other", DC_STATE_F64, 2, &n, (void *const *)&value, 4), DC_ERR_FORMAT);
+    CHECK_STATUS(dc_state_keep_rows(c, "other", DC_STATE_F64, 2, &n, (void *const *)&value, 4), DC_ERR_FORMAT);
     dc_error_clear();
-    dc_control_destroy(&c);
+    end(&c);
 }
 
 /* ---- Wishes -------------------------------------------------------------------------------------------------------
@@ -269,16 +286,16 @@ static void test_no_control(void)
 {
     int64_t a = 1;
     bool restored = true;
-    CHECK_OK(dc_control_keep(NULL, "a", DC_STATE_I64, 1, &a, &restored));
-    CHECK(!restored && !dc_control_continues(NULL) && !dc_control_waiting(NULL, "a"));
-    dc_control_drop(NULL, &a);
-    dc_control_at(NULL, "x", 1);
-    CHECK(dc_control_ask(NULL) == 0);
-    dc_control_hear(NULL, 1);
-    CHECK_OK(dc_control_act(comm, NULL));
-    CHECK_OK(dc_control_poll(comm, NULL));
-    CHECK_OK(dc_control_poll_stop(comm, NULL));
-    CHECK_OK(dc_control_end_phase(comm, NULL));
+    CHECK_OK(dc_state_keep(NULL, "a", DC_STATE_I64, 1, &a, &restored));
+    CHECK(!restored && !dc_state_continues(NULL) && !dc_state_waiting(NULL, "a"));
+    dc_state_drop(NULL, &a);
+    dc_state_at(NULL, "x", 1);
+    CHECK(dc_state_ask(NULL) == 0);
+    dc_state_hear(NULL, 1);
+    CHECK_OK(dc_state_act(comm, NULL));
+    CHECK_OK(dc_state_poll(comm, NULL));
+    CHECK_OK(dc_wish_poll_stop(comm));
+    CHECK_OK(dc_state_end_phase(comm, NULL));
 }
 
 /* A wish to save of one rank is a save of all; the second poll finds nothing new. */
@@ -286,17 +303,17 @@ static void test_save_wish(void)
 {
     for (int who = 0; who < P; who++) {
         saved s;
-        dc_control *c = make(&s, 0, 0, NULL);
-        CHECK_OK(dc_control_poll(comm, c));
+        dc_state *c = make(&s, 0, 0, NULL);
+        CHECK_OK(dc_state_poll(comm, c));
         CHECK_INT(s.saves, 0);
         if (rank == who) get_signal(SIGUSR2);
-        CHECK_OK(dc_control_poll_stop(comm, c)); /* saving can wait ... */
+        CHECK_OK(dc_wish_poll_stop(comm)); /* saving can wait ... */
         CHECK_INT(s.saves, 0);
-        CHECK_OK(dc_control_poll(comm, c)); /* ... and is not forgotten */
+        CHECK_OK(dc_state_poll(comm, c)); /* ... and is not forgotten */
         CHECK_INT(s.saves, on_root(1));
-        CHECK_OK(dc_control_poll(comm, c));
+        CHECK_OK(dc_state_poll(comm, c));
         CHECK_INT(s.saves, on_root(1));
-        dc_control_destroy(&c);
+        end(&c);
     }
 }
 
@@ -304,19 +321,19 @@ static void test_save_wish(void)
 static void test_riding_along(void)
 {
     saved s;
-    dc_control *c = make(&s, 0, 0, NULL);
+    dc_state *c = make(&s, 0, 0, NULL);
     for (int round = 0; round < 3; round++) {
         if (round == 1) get_signal(SIGUSR2); /* on all ranks: still no stop */
-        float sum = (float)dc_control_ask(c);
+        float sum = (float)dc_state_ask(c);
         dc_comm_sum_f32(comm, &sum, 1);
-        dc_control_hear(c, (double)sum);
-        CHECK_OK(dc_control_act(comm, c));
+        dc_state_hear(c, (double)sum);
+        CHECK_OK(dc_state_act(comm, c));
         CHECK_INT(s.saves, on_root(round >= 1));
     }
-    dc_control_hear(c, 0x1p-21 * (1 << 20)); /* as many ranks as there may be wish to save */
-    CHECK_OK(dc_control_act(comm, c));
+    dc_state_hear(c, 0x1p-21 * (1 << 20)); /* as many ranks as there may be wish to save */
+    CHECK_OK(dc_state_act(comm, c));
     CHECK_INT(s.saves, on_root(2));
-    dc_control_destroy(&c);
+    end(&c);
 }
 
 /* A value that changed on one rank must not get into a checkpoint, whichever rank it is. */
@@ -324,14 +341,14 @@ static void test_odd_rank(void)
 {
     for (int who = 0; who < P && P > 1; who++) {
         saved s;
-        dc_control *c = make(&s, 0, 0, NULL);
+        dc_state *c = make(&s, 0, 0, NULL);
         float w[] = {1, 2, rank == who ? 4 : 3};
-        CHECK_OK(dc_control_keep(c, "net/w", DC_STATE_F32, 3, w, NULL));
-        CHECK_STATUS(dc_control_end_phase(comm, c), DC_ERR_NUMERIC);
+        CHECK_OK(dc_state_keep(c, "net/w", DC_STATE_F32, 3, w, NULL));
+        CHECK_STATUS(dc_state_end_phase(comm, c), DC_ERR_NUMERIC);
         CHECK_INT(s.saves, 0);
         CHECK_TEXT_HAS(dc_error_text(), "values to save differ between ranks: rank ");
         dc_error_clear();
-        dc_control_destroy(&c);
+        end(&c);
     }
 }
 
@@ -339,62 +356,62 @@ static void test_odd_rank(void)
 static void test_failed_save(void)
 {
     saved s;
-    dc_control *c = make(&s, 0, 0, NULL);
+    dc_state *c = make(&s, 0, 0, NULL);
     int64_t a = 1;
-    CHECK_OK(dc_control_keep(c, "a", DC_STATE_I64, 1, &a, NULL));
+    CHECK_OK(dc_state_keep(c, "a", DC_STATE_I64, 1, &a, NULL));
     s.answer = DC_ERR_IO;
-    CHECK_OK(dc_control_end_phase(comm, c));
+    CHECK_OK(dc_state_end_phase(comm, c));
     CHECK_INT(s.saves, on_root(1));
     CHECK_INT(dc_error_code(), DC_OK);
-    CHECK_OK(dc_control_poll(comm, c)); /* not at once */
+    CHECK_OK(dc_state_poll(comm, c)); /* not at once */
     CHECK_INT(s.saves, on_root(1));
     later_s = 61;
-    CHECK_OK(dc_control_poll(comm, c)); /* but as the warning says, also without saves by the clock */
+    CHECK_OK(dc_state_poll(comm, c)); /* but as the warning says, also without saves by the clock */
     CHECK_INT(s.saves, on_root(2));
     s.answer = DC_OK;
-    CHECK_OK(dc_control_end_phase(comm, c));
+    CHECK_OK(dc_state_end_phase(comm, c));
     CHECK_INT(s.n, on_root(1));
     later_s = 1000;
-    CHECK_OK(dc_control_poll(comm, c)); /* and no more once it is saved */
+    CHECK_OK(dc_state_poll(comm, c)); /* and no more once it is saved */
     CHECK_INT(s.saves, on_root(3));
     later_s = 0;
-    dc_control_destroy(&c);
+    end(&c);
 }
 
 static void test_clock(void)
 {
     saved s;
-    dc_control *c = make(&s, 0.2, 0, NULL);
-    CHECK_OK(dc_control_poll(comm, c));
+    dc_state *c = make(&s, 0.2, 0, NULL);
+    CHECK_OK(dc_state_poll(comm, c));
     CHECK_INT(s.saves, 0);
     usleep(250000);
-    CHECK_OK(dc_control_poll(comm, c));
+    CHECK_OK(dc_state_poll(comm, c));
     CHECK_INT(s.saves, on_root(1));
-    CHECK_OK(dc_control_poll(comm, c));
+    CHECK_OK(dc_state_poll(comm, c));
     CHECK(s.saves <= 2);
     s.answer = DC_ERR_IO;
     usleep(250000);
-    CHECK_OK(dc_control_poll(comm, c)); /* fails; the retry waits no longer than the interval */
+    CHECK_OK(dc_state_poll(comm, c)); /* fails; the retry waits no longer than the interval */
     const int before = s.saves;
     usleep(250000);
-    CHECK_OK(dc_control_poll(comm, c));
+    CHECK_OK(dc_state_poll(comm, c));
     CHECK_INT(s.saves - before, on_root(1));
-    dc_control_destroy(&c);
+    end(&c);
 }
 
 static void test_time_limit(void)
 {
     saved s;
-    dc_control *c = make(&s, 0, dc_clock_now_s() + 1000, NULL);
-    CHECK_OK(dc_control_poll(comm, c));
-    dc_control_destroy(&c);
+    dc_state *c = make(&s, 0, dc_clock_now_s() + 1000, NULL);
+    CHECK_OK(dc_state_poll(comm, c));
+    end(&c);
     /* The time may only be up on rank 0: its clock counts. */
     c = make(&s, 0, rank == 0 ? dc_clock_now_s() - 1 : 0, NULL);
-    CHECK_STATUS(dc_control_poll(comm, c), DC_STOPPED);
+    CHECK_STATUS(dc_state_poll(comm, c), DC_STOPPED);
     CHECK_INT(s.saves, on_root(1));
-    CHECK(strcmp(dc_control_stop_reason(c), "run.max_time") == 0);
-    CHECK(dc_control_stop_latency(c) >= 0 && dc_control_stop_latency(c) < 60);
-    dc_control_destroy(&c);
+    CHECK(strcmp(reason(), "run.max_time") == 0);
+    CHECK(dc_wish_latency(dc_comm_wish(comm)) >= 0 && dc_wish_latency(dc_comm_wish(comm)) < 60);
+    end(&c);
 }
 
 static void test_stop_file(void)
@@ -402,56 +419,56 @@ static void test_stop_file(void)
     saved s;
     char path[64];
     snprintf(path, sizeof path, "/tmp/dcmpi-t121-%ld", (long)getpid());
-    dc_control *c = make(&s, 0, 0, path);
+    dc_state *c = make(&s, 0, 0, path);
     if (rank == 0) close(open(path, O_CREAT | O_WRONLY, 0666));
-    CHECK_STATUS(dc_control_poll_stop(comm, c), DC_STOPPED);
+    CHECK_STATUS(dc_wish_poll_stop(comm), DC_STOPPED);
     CHECK_INT(s.saves, 0);
-    CHECK(strcmp(dc_control_stop_reason(c), "the file STOP") == 0);
+    CHECK(strcmp(reason(), "the file STOP") == 0);
     if (rank == 0) CHECK(access(path, F_OK) != 0);
-    dc_control_destroy(&c);
+    end(&c);
 }
 
 /* Another run has taken the lock: this one must stop, and cannot save. */
 static void test_lost_lock(void)
 {
     saved s;
-    dc_control *c = make(&s, 0, 0, NULL);
+    dc_state *c = make(&s, 0, 0, NULL);
     s.beat_answer = DC_ERR_BUSY;
     s.answer = DC_ERR_BUSY;
-    CHECK_STATUS(dc_control_poll(comm, c), DC_ERR_IO);
+    CHECK_STATUS(dc_state_poll(comm, c), DC_ERR_IO);
     CHECK_TEXT_HAS(dc_error_text(), "stopped by another run without a checkpoint");
     dc_error_clear();
-    dc_control_destroy(&c);
+    end(&c);
 }
 
 /* Last: a stop signal stays. */
 static void test_stop_signal(void)
 {
     saved s;
-    dc_control *c = make(&s, 0, 0, NULL);
-    CHECK_OK(dc_control_poll(comm, c));
+    dc_state *c = make(&s, 0, 0, NULL);
+    CHECK_OK(dc_state_poll(comm, c));
     if (rank == P - 1) get_signal(SIGUSR1);
     char name[64] = "SIGUSR1";
     if (P > 1) snprintf(name, sizeof name, "SIGUSR1 to rank %d", P - 1);
-    const double sum = dc_control_ask(c);
+    const double sum = dc_state_ask(c);
     CHECK(sum == (rank == P - 1 ? 1 : 0));
-    dc_control_hear(c, 1);
-    CHECK_STATUS(dc_control_act(comm, c), DC_STOPPED);
+    dc_state_hear(c, 1);
+    CHECK_STATUS(dc_state_act(comm, c), DC_STOPPED);
     CHECK_INT(s.saves, on_root(1));
-    CHECK(strcmp(dc_control_stop_reason(c), name) == 0);
-    CHECK_STATUS(dc_control_poll(comm, c), DC_STOPPED); /* work that did not end is told again */
+    CHECK(strcmp(reason(), name) == 0);
+    CHECK_STATUS(dc_state_poll(comm, c), DC_STOPPED); /* work that did not end is told again */
     s.answer = DC_ERR_IO;
-    CHECK_STATUS(dc_control_poll(comm, c), DC_ERR_IO);
+    CHECK_STATUS(dc_state_poll(comm, c), DC_ERR_IO);
     CHECK_TEXT_HAS(dc_error_text(), "without a checkpoint: the disk is full");
     dc_error_clear();
-    dc_control_destroy(&c);
+    end(&c);
     /* Heard before a phase ends, done at its end. */
     c = make(&s, 0, 0, NULL);
-    (void)dc_control_ask(c);
-    dc_control_hear(c, 1);
-    CHECK_STATUS(dc_control_end_phase(comm, c), DC_STOPPED);
+    (void)dc_state_ask(c);
+    dc_state_hear(c, 1);
+    CHECK_STATUS(dc_state_end_phase(comm, c), DC_STOPPED);
     CHECK_INT(s.saves, on_root(1));
-    dc_control_destroy(&c);
+    end(&c);
 }
 
 int main(void)

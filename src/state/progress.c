@@ -5,10 +5,11 @@
 #include <math.h>
 #include <string.h>
 
+#include "dcmpi/clock.h"
 #include "dcmpi/fault.h"
 #include "dcmpi/file.h"
 #include "dcmpi/log.h"
-#include "dcmpi/train.h"
+#include "dcmpi/progress.h"
 
 enum { INTERVAL_MAX_S = 300, LINE_MAX_CHARS = 512 };
 
