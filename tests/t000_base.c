@@ -84,11 +84,11 @@ static void test_pages(void)
 static void test_known_answers(void)
 {
     uint32_t w[4];
-    dc_rng4(0, (dc_stream)0, 0, 0, w);
+    dc_rng4(0, (dc_rng_stream)0, 0, 0, w);
     CHECK(w[0] == 0x6627e8d5 && w[1] == 0xe169c58d && w[2] == 0xbc57ac4c && w[3] == 0x9b00dbd8);
-    dc_rng4(UINT64_MAX, (dc_stream)0xffff, 0xffffffffffff, UINT64_MAX, w);
+    dc_rng4(UINT64_MAX, (dc_rng_stream)0xffff, 0xffffffffffff, UINT64_MAX, w);
     CHECK(w[0] == 0x408f276d && w[1] == 0x41c83b0e && w[2] == 0xa20bc7c6 && w[3] == 0x6d5451fd);
-    dc_rng4(0x299f31d0a4093822, (dc_stream)0x0370, 0x734413198a2e, 0x85a308d3243f6a88, w);
+    dc_rng4(0x299f31d0a4093822, (dc_rng_stream)0x0370, 0x734413198a2e, 0x85a308d3243f6a88, w);
     CHECK(w[0] == 0xd16cfe09 && w[1] == 0x94fdcceb && w[2] == 0x5001e420 && w[3] == 0x24126ea1);
 }
 

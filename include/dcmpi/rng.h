@@ -14,13 +14,13 @@ typedef enum {
     DC_STREAM_SAMPLE = 5,  /* fixed samples for reports */
     DC_STREAM_DROPOUT = 6, /* step = training step and layer, index = global row and unit */
     DC_STREAM_TEST = 99
-} dc_stream;
+} dc_rng_stream;
 
 /* Four independent 32-bit words. step < 2^48. */
-void dc_rng4(uint64_t seed, dc_stream stream, uint64_t step, uint64_t index, uint32_t out[4]);
+void dc_rng4(uint64_t seed, dc_rng_stream stream, uint64_t step, uint64_t index, uint32_t out[4]);
 
 /* The same for the indices first .. first + count - 1, out[4 * count]: several at a time in vector registers. */
-void dc_rng4_many(uint64_t seed, dc_stream stream, uint64_t step, uint64_t first, size_t count, uint32_t *out);
+void dc_rng4_many(uint64_t seed, dc_rng_stream stream, uint64_t step, uint64_t first, size_t count, uint32_t *out);
 
 /* Uniform in the open interval (0, 1) from one 32-bit word, and from two (53 bits). */
 static inline double dc_rng_unit(uint32_t w)
@@ -40,7 +40,7 @@ typedef struct {
     uint64_t key[4];
     unsigned half_bits;
 } dc_perm;
-void dc_perm_init(dc_perm *perm, uint64_t seed, dc_stream stream, uint64_t step, uint64_t index, uint64_t n);
+void dc_perm_init(dc_perm *perm, uint64_t seed, dc_rng_stream stream, uint64_t step, uint64_t index, uint64_t n);
 /* The i-th element; i < n. */
 uint64_t dc_perm_at(const dc_perm *perm, uint64_t i);
 

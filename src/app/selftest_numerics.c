@@ -29,7 +29,7 @@ static dc_status check_vectors(void)
 {
     for (size_t i = 0; i < DC_COUNT_OF(vectors); i++) {
         uint32_t w[4];
-        dc_rng4(vectors[i].seed, (dc_stream)vectors[i].stream, vectors[i].step, vectors[i].index, w);
+        dc_rng4(vectors[i].seed, (dc_rng_stream)vectors[i].stream, vectors[i].step, vectors[i].index, w);
         if (memcmp(w, vectors[i].answer, sizeof w) != 0)
             return DC_FAIL(DC_ERR_NUMERIC, "Philox4x32-10, vector %zu: %08x %08x %08x %08x, not %08x ...", i, w[0],
                            w[1], w[2], w[3], vectors[i].answer[0]);

@@ -5,7 +5,7 @@
 #include <Random123/philox.h>
 #include <math.h>
 
-static inline philox4x32_ctr_t draw(uint64_t seed, dc_stream stream, uint64_t step, uint64_t index)
+static inline philox4x32_ctr_t draw(uint64_t seed, dc_rng_stream stream, uint64_t step, uint64_t index)
 {
     const philox4x32_ctr_t counter = {{(uint32_t)index, (uint32_t)(index >> 32), (uint32_t)step,
                                        ((uint32_t)(step >> 32) & 0xffffu) | ((uint32_t)stream << 16)}};
@@ -13,13 +13,14 @@ static inline philox4x32_ctr_t draw(uint64_t seed, dc_stream stream, uint64_t st
     return philox4x32(counter, key);
 }
 
-void dc_rng4(uint64_t seed, dc_stream stream, uint64_t step, uint64_t index, uint32_t out[4])
+void dc_rng4(uint64_t seed, dc_rng_stream stream, uint64_t step, uint64_t index, uint32_t out[4])
 {
     const philox4x32_ctr_t r = draw(seed, stream, step, index);
     for (int i = 0; i < 4; i++) out[i] = r.v[i];
 }
 
-void dc_rng4_many(uint64_t seed, dc_stream stream, uint64_t step, uint64_t first, size_t count, uint32_t *restrict out)
+void dc_rng4_many(uint64_t seed, dc_rng_stream stream, uint64_t step, uint64_t first, size_t count,
+                  uint32_t *restrict out)
 {
     for (size_t i = 0; i < count; i++) {
         const philox4x32_ctr_t r = draw(seed, stream, step, first + i);
@@ -44,7 +45,7 @@ static uint64_t mix(uint64_t x, uint64_t key)
     return x ^ (x >> 31);
 }
 
-void dc_perm_init(dc_perm *perm, uint64_t seed, dc_stream stream, uint64_t step, uint64_t index, uint64_t n)
+void dc_perm_init(dc_perm *perm, uint64_t seed, dc_rng_stream stream, uint64_t step, uint64_t index, uint64_t n)
 {
     *perm = (dc_perm){.n = n, .half_bits = 1};
     while (perm->half_bits < 32 && (UINT64_C(1) << (2 * perm->half_bits)) < n) perm->half_bits++;

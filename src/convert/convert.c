@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "convert/job.h"
+#include "convert/conversion.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/version.h"
@@ -29,7 +29,7 @@ static dc_status check_config(const dc_convert_config *cfg)
     return DC_OK;
 }
 
-static dc_status make_recipe(dc_job *j)
+static dc_status make_recipe(dc_conversion *j)
 {
     const dc_convert_config *cfg = j->cfg;
     const int n = cfg->n_inputs + cfg->n_labels;
@@ -41,7 +41,7 @@ static dc_status make_recipe(dc_job *j)
 }
 
 /* The inputs' names, one per line. */
-static dc_status put_source(dc_job *j)
+static dc_status put_source(dc_conversion *j)
 {
     dc_status st = DC_OK;
     size_t bytes = 1;
@@ -58,7 +58,7 @@ out:
     return st;
 }
 
-static dc_status put_classes(dc_job *j)
+static dc_status put_classes(dc_conversion *j)
 {
     dc_status st = DC_OK;
     char *text = NULL;
@@ -76,7 +76,7 @@ out:
 }
 
 /* X and the ids have their checksums from the rows as they came; the labels are read back. */
-static dc_status put_hashes(dc_job *j)
+static dc_status put_hashes(dc_conversion *j)
 {
     uint64_t hash;
     dc_status st = DC_OK;
@@ -89,7 +89,7 @@ out:
     return st;
 }
 
-static dc_status put_feature_names(dc_job *j)
+static dc_status put_feature_names(dc_conversion *j)
 {
     bool stored;
     if (!j->names) return DC_OK;
@@ -99,7 +99,7 @@ static dc_status put_feature_names(dc_job *j)
 }
 
 /* What was done about missing values; nothing if there were none. */
-static dc_status put_missing(dc_job *j)
+static dc_status put_missing(dc_conversion *j)
 {
     char text[1024];
     if (j->missing.cells == 0) return DC_OK;
@@ -107,7 +107,7 @@ static dc_status put_missing(dc_job *j)
     return dc_h5_put_attr_str(j->out.h5, "/", "missing", text);
 }
 
-static dc_status put_attributes(dc_job *j)
+static dc_status put_attributes(dc_conversion *j)
 {
     dc_status st = DC_OK;
     dc_h5 *h5 = j->out.h5;
@@ -134,7 +134,7 @@ out:
     return st;
 }
 
-static void release(dc_job *j)
+static void release(dc_conversion *j)
 {
     dc_output_abort(&j->out);
     dc_classes_destroy(&j->classes);
@@ -154,7 +154,7 @@ static void release(dc_job *j)
 dc_status dc_convert(const dc_convert_config *cfg, dc_convert_result *result)
 {
     dc_status st = DC_OK;
-    dc_job j = {.cfg = cfg, .result = result, .out = {.fd = -1}};
+    dc_conversion j = {.cfg = cfg, .result = result, .out = {.fd = -1}};
     memset(result, 0, sizeof *result);
     DC_TRY(check_config(cfg));
     DC_TRY(dc_mem_alloc(&j.plan, (size_t)cfg->n_inputs, sizeof *j.plan, "list of inputs"));

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "convert/job.h"
+#include "convert/conversion.h"
 #include "dcmpi/log.h"
 
 /* Smallest and largest value of one input. */
@@ -11,7 +11,7 @@ typedef struct {
     double min, max;
 } range;
 
-static dc_status fail_value(const dc_job *j, const dc_source *s, dc_gidx first_row, size_t i, const char *cause)
+static dc_status fail_value(const dc_conversion *j, const dc_source *s, dc_gidx first_row, size_t i, const char *cause)
 {
     const int64_t D = j->result->D;
     return DC_FAIL(DC_ERR_DATA, "%s: row %lld, column %lld: %.9g %s (rows and columns count from 0)", s->name,
@@ -24,7 +24,7 @@ static dc_status fail_changed(const dc_source *s)
 }
 
 /* Values of a piece must be finite and fit the stored type; on the way they enter the statistics. */
-static dc_status check_values(dc_job *j, const dc_source *s, dc_gidx first_row, size_t n, range *r)
+static dc_status check_values(dc_conversion *j, const dc_source *s, dc_gidx first_row, size_t n, range *r)
 {
     const dc_dtype dtype = j->result->dtype;
     double sum = 0;
@@ -48,7 +48,7 @@ static dc_status check_values(dc_job *j, const dc_source *s, dc_gidx first_row, 
 }
 
 /* Moves the rows that stay to the front; returns how many they are. */
-static size_t leave_out(dc_job *j, size_t n, bool labels)
+static size_t leave_out(dc_conversion *j, size_t n, bool labels)
 {
     size_t kept = 0;
     const size_t D = (size_t)j->result->D;
@@ -64,7 +64,7 @@ static size_t leave_out(dc_job *j, size_t n, bool labels)
     return kept;
 }
 
-static dc_status write_piece(dc_job *j, size_t n)
+static dc_status write_piece(dc_conversion *j, size_t n)
 {
     const size_t row_bytes = (size_t)j->result->D * dc_dtype_bytes(j->result->dtype);
     if (n == 0) return DC_OK;
@@ -75,7 +75,7 @@ static dc_status write_piece(dc_job *j, size_t n)
 }
 
 /* One piece; *got = 0 at the end of the input. */
-static dc_status copy_piece(dc_job *j, dc_source *s, dc_source *labels, range *r, size_t *got)
+static dc_status copy_piece(dc_conversion *j, dc_source *s, dc_source *labels, range *r, size_t *got)
 {
     dc_status st = DC_OK;
     const dc_gidx first_row = s->next_row;
@@ -97,7 +97,7 @@ out:
     return st;
 }
 
-static dc_status copy_rows(dc_job *j, int i, dc_source *s, dc_source *labels)
+static dc_status copy_rows(dc_conversion *j, int i, dc_source *s, dc_source *labels)
 {
     dc_status st = DC_OK;
     range r = {INFINITY, -INFINITY};
@@ -116,7 +116,7 @@ out:
     return st;
 }
 
-static dc_status copy_input(dc_job *j, int i)
+static dc_status copy_input(dc_conversion *j, int i)
 {
     dc_status st = DC_OK;
     dc_source s, labels;
@@ -136,7 +136,7 @@ out:
     return st;
 }
 
-dc_status dc_job_copy(dc_job *j)
+dc_status dc_job_copy(dc_conversion *j)
 {
     dc_status st = DC_OK;
     dc_convert_result *r = j->result;

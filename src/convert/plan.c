@@ -5,11 +5,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "convert/job.h"
+#include "convert/conversion.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 
-static dc_status plan_buffers(dc_job *j, int64_t D)
+static dc_status plan_buffers(dc_conversion *j, int64_t D)
 {
     dc_status st = DC_OK;
     j->result->D = D;
@@ -25,7 +25,7 @@ out:
     return st;
 }
 
-static void plan_image_shape(dc_job *j, const dc_source *s, int i)
+static void plan_image_shape(dc_conversion *j, const dc_source *s, int i)
 {
     if (j->cfg->n_image_dims > 0) return;
     const size_t bytes = sizeof *s->image_shape * (size_t)s->n_image_dims;
@@ -39,7 +39,7 @@ static void plan_image_shape(dc_job *j, const dc_source *s, int i)
     }
 }
 
-static dc_status plan_names(dc_job *j, dc_source *s)
+static dc_status plan_names(dc_conversion *j, dc_source *s)
 {
     if (!s->names) return DC_OK;
     if (j->names && strcmp(j->names, s->names) != 0)
@@ -64,7 +64,7 @@ static void note_row_numbers(const dc_source *s, bool counts)
 
 /* First pass over the values of an input: counts rows, collects labels, finds out which type holds all values and what
  * is missing. */
-static dc_status scan_values(dc_job *j, dc_source *s)
+static dc_status scan_values(dc_conversion *j, dc_source *s)
 {
     dc_status st = DC_OK;
     const bool lossy = s->stored == DC_F32 || s->kind == DC_SOURCE_TEXT;
@@ -97,7 +97,7 @@ out:
 }
 
 /* Which of the next n rows the second pass will leave out: their labels make no class. */
-static dc_status find_skipped(dc_job *j, dc_source *matrix, size_t n)
+static dc_status find_skipped(dc_conversion *j, dc_source *matrix, size_t n)
 {
     size_t got = 0;
     dc_row_sink ignored = {.labels = {.classes = NULL}};
@@ -106,7 +106,7 @@ static dc_status find_skipped(dc_job *j, dc_source *matrix, size_t n)
     return st;
 }
 
-static dc_status scan_label_pieces(dc_job *j, dc_source *labels, dc_source *matrix)
+static dc_status scan_label_pieces(dc_conversion *j, dc_source *labels, dc_source *matrix)
 {
     dc_status st = DC_OK;
     for (size_t got = 1; got > 0;) {
@@ -120,7 +120,7 @@ out:
 }
 
 /* First pass over labels; they must be as many as the rows of their input. */
-static dc_status scan_labels(dc_job *j, int i)
+static dc_status scan_labels(dc_conversion *j, int i)
 {
     dc_status st = DC_OK;
     dc_source s, matrix;
@@ -149,7 +149,7 @@ static bool is_named(const char *column)
 }
 
 /* Columns are a matter of text alone; asking for one elsewhere is a mistake worth saying. */
-static dc_status check_table_options(const dc_job *j, const dc_source *s)
+static dc_status check_table_options(const dc_conversion *j, const dc_source *s)
 {
     const dc_table_options *o = &j->cfg->table;
     if (s->kind == DC_SOURCE_TEXT) return DC_OK;
@@ -166,7 +166,7 @@ static dc_status check_table_options(const dc_job *j, const dc_source *s)
 }
 
 /* The shape that the user gives is no hint. */
-static dc_status force_image_shape(dc_job *j, const dc_source *s)
+static dc_status force_image_shape(dc_conversion *j, const dc_source *s)
 {
     const dc_convert_config *cfg = j->cfg;
     int64_t product = 1;
@@ -182,7 +182,7 @@ static dc_status force_image_shape(dc_job *j, const dc_source *s)
                    one_more ? "; if the first or last column holds labels, say --label-column=first or last" : "");
 }
 
-static dc_status plan_columns(dc_job *j, const dc_source *s, int i)
+static dc_status plan_columns(dc_conversion *j, const dc_source *s, int i)
 {
     if (i == 0) {
         const dc_status st = force_image_shape(j, s);
@@ -193,7 +193,7 @@ static dc_status plan_columns(dc_job *j, const dc_source *s, int i)
                    (long long)j->result->D);
 }
 
-static dc_status plan_labels(dc_job *j, const dc_source *s, int i)
+static dc_status plan_labels(dc_conversion *j, const dc_source *s, int i)
 {
     const bool given = j->cfg->table.label_column || j->cfg->n_labels > 0;
     const bool named = j->cfg->label_dataset && j->cfg->n_labels == 0;
@@ -207,7 +207,7 @@ static dc_status plan_labels(dc_job *j, const dc_source *s, int i)
     return DC_OK;
 }
 
-static dc_status plan_ids(dc_job *j, dc_source *s, int i)
+static dc_status plan_ids(dc_conversion *j, dc_source *s, int i)
 {
     size_t longest;
     const bool named = j->cfg->id_dataset && strcmp(j->cfg->id_dataset, "none") != 0;
@@ -222,7 +222,7 @@ static dc_status plan_ids(dc_job *j, dc_source *s, int i)
                    s->has_ids ? "own" : "no", j->cfg->inputs[0], j->has_ids ? "some" : "none");
 }
 
-static dc_status plan_input_open(dc_job *j, dc_source *s, int i)
+static dc_status plan_input_open(dc_conversion *j, dc_source *s, int i)
 {
     dc_status st = DC_OK;
     const bool text = s->kind == DC_SOURCE_TEXT;
@@ -249,7 +249,7 @@ out:
 }
 
 /* The type that keeps what replaces missing values, and numbers that float32 would not tell apart. */
-static void plan_type(dc_job *j)
+static void plan_type(dc_conversion *j)
 {
     dc_convert_result *r = j->result;
     const dc_missing_options *o = &j->cfg->missing;
@@ -270,7 +270,7 @@ static void plan_type(dc_job *j)
 }
 
 /* Few samples of many features, or many samples of few features that stand in rows. */
-static void note_orientation(const dc_job *j)
+static void note_orientation(const dc_conversion *j)
 {
     enum { FEW_ROWS = 1000, TIMES = 10 };
     const dc_convert_result *r = j->result;
@@ -280,7 +280,7 @@ static void note_orientation(const dc_job *j)
                 (long long)r->N, (long long)r->D);
 }
 
-static dc_status plan_missing(dc_job *j)
+static dc_status plan_missing(dc_conversion *j)
 {
     dc_status st = DC_OK;
     DC_TRY(dc_missing_finish(&j->missing, j->names));
@@ -292,7 +292,7 @@ out:
     return st;
 }
 
-static dc_status plan_classes(dc_job *j)
+static dc_status plan_classes(dc_conversion *j)
 {
     dc_convert_result *r = j->result;
     if (!r->has_labels) return DC_OK;
@@ -311,7 +311,7 @@ static dc_status plan_classes(dc_job *j)
     return DC_OK;
 }
 
-static dc_status plan_id_room(dc_job *j)
+static dc_status plan_id_room(dc_conversion *j)
 {
     enum { ROOM_BYTES = 32 << 20 };
     if (!j->has_ids) return DC_OK;
@@ -320,7 +320,7 @@ static dc_status plan_id_room(dc_job *j)
     return dc_mem_alloc(&j->ids, j->piece_rows, j->id_bytes, "piece of ids");
 }
 
-dc_status dc_job_plan(dc_job *j)
+dc_status dc_job_plan(dc_conversion *j)
 {
     dc_status st = DC_OK;
     dc_source s;

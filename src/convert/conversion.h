@@ -1,6 +1,6 @@
 /* The state of one conversion, shared by plan.c (first pass), copy.c (second pass) and convert.c. */
-#ifndef DCMPI_CONVERT_JOB_H
-#define DCMPI_CONVERT_JOB_H
+#ifndef DCMPI_CONVERT_CONVERSION_H
+#define DCMPI_CONVERT_CONVERSION_H
 
 #include <xxhash.h>
 
@@ -44,10 +44,10 @@ typedef struct {
     double sum;
     XXH3_state_t *hash; /* of all bytes of X in order */
     uint64_t hash_rows; /* sum over the rows, as h5.h has it */
-} dc_job;
+} dc_conversion;
 
 /* again: decisions were told before. */
-static inline dc_source_request dc_job_matrix(const dc_job *j, int i, bool again)
+static inline dc_source_request dc_job_matrix(const dc_conversion *j, int i, bool again)
 {
     const dc_convert_config *cfg = j->cfg;
     dc_source_request r = {.path = cfg->inputs[i],
@@ -64,12 +64,12 @@ static inline dc_source_request dc_job_matrix(const dc_job *j, int i, bool again
 }
 
 /* Labels come from a file of their own, or from a column of an HDF5 input; text has them in the matrix instead. */
-static inline bool dc_job_has_label_source(const dc_job *j, int i)
+static inline bool dc_job_has_label_source(const dc_conversion *j, int i)
 {
     return j->cfg->n_labels > 0 || j->plan[i].own_labels;
 }
 
-static inline dc_source_request dc_job_labels(const dc_job *j, int i)
+static inline dc_source_request dc_job_labels(const dc_conversion *j, int i)
 {
     const dc_convert_config *cfg = j->cfg;
     return (dc_source_request){.path = cfg->n_labels > 0 ? cfg->labels[i] : cfg->inputs[i],
@@ -80,8 +80,8 @@ static inline dc_source_request dc_job_labels(const dc_job *j, int i)
 }
 
 /* Opens each input once: N, D, type, classes, names; allocates the pieces. */
-DC_CHECKED dc_status dc_job_plan(dc_job *j);
+DC_CHECKED dc_status dc_job_plan(dc_conversion *j);
 /* Reads each input again and writes its rows; min, max, mean and checksum of the result. */
-DC_CHECKED dc_status dc_job_copy(dc_job *j);
+DC_CHECKED dc_status dc_job_copy(dc_conversion *j);
 
 #endif
