@@ -63,6 +63,12 @@ static inline bool check_report_(bool ok, const char *file, int line, const char
             printf("#   actual %s: %s\n", dc_status_name(s_), dc_error_text());                                        \
     } while (0)
 #define CHECK_OK(call) CHECK_STATUS(call, DC_OK)
+#define CHECK_TEXT(actual, expected)                                                                                   \
+    do {                                                                                                               \
+        const char *const a_ = (actual), *const e_ = (expected);                                                       \
+        if (!check_report_(strcmp(a_, e_) == 0, __FILE__, __LINE__, #actual " is " #expected))                         \
+            printf("#   actual \"%s\", expected \"%s\"\n", a_, e_);                                                    \
+    } while (0)
 #define CHECK_TEXT_HAS(text, part)                                                                                     \
     do {                                                                                                               \
         if (!check_report_(strstr((text), (part)) != NULL, __FILE__, __LINE__, #text " has " #part))                   \

@@ -33,7 +33,9 @@ while [ $# -gt 0 ]; do
 done
 build=$(realpath -m "$build")
 entries=$build/tests/run
-rm -rf "$entries" && mkdir -p "$entries" || exit 1
+mkdir -p "$entries" || exit 1
+summary_file=$(mktemp) || exit 1
+trap 'rm -f "$summary_file"' EXIT
 export BUILD=$build
 export SLOW=${SLOW:-$("$build/tests/within" --slow)}
 slow=$SLOW
@@ -112,11 +114,11 @@ if [ ${#list[@]} -eq 0 ]; then
     exit 1
 fi
 
-(cd "$entries" && prove --exec bash --jobs "$jobs" --timer "${list[@]##*/}") | tee "$entries.prove"
+(cd "$entries" && prove --exec bash --jobs "$jobs" --timer "${list[@]##*/}") | tee "$summary_file"
 status=${PIPESTATUS[0]}
 
 # prove lists the programs that did not pass in its summary; what they printed is in their logs.
-mapfile -t failed < <(sed -nE 's/^([^ ]+) +\(Wstat: .*/\1/p' "$entries.prove")
+mapfile -t failed < <(sed -nE 's/^([^ ]+) +\(Wstat: .*/\1/p' "$summary_file")
 for name in "${failed[@]}"; do
     echo
     echo "FAILED $name (run $entries/$name)"

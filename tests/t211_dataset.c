@@ -126,7 +126,7 @@ static void test_scalings(void)
     for (size_t s = 0; s < DC_COUNT_OF(shape); s++)
         for (dc_dtype t = DC_U8; t <= DC_F64; t++) {
             void *X = make_file(path_of("x.h5"), t, shape[s].N, shape[s].D, DC_H5_OTHER, NULL);
-            for (dc_scale_kind k = DC_SCALE_NONE; k <= DC_SCALE_MINMAX; k++) {
+            for (dc_scale_kind k = DC_SCALE_NONE; k <= DC_SCALE_ROBUST; k++) {
                 if (k == DC_SCALE_NONE && t == DC_F64) continue;
                 check_scale(path_of("x.h5"), t, X, shape[s].N, shape[s].D, k);
             }
@@ -150,9 +150,14 @@ static void test_labels(void)
         dc_dataset *d = NULL;
         void *X = make_file(path_of("y.h5"), DC_F32, 12, 3, type[k], stored[k]);
         CHECK_OK(dc_dataset_load(comm, path_of("y.h5"), 0, SHARDS, DC_SCALE_UNIT, 0, 1, &d));
-        CHECK_INT(d->C, 5);
+        const bool gap = k == 0; /* -1, but not its multiples, is no label */
+        CHECK_INT(d->C, gap ? 4 : 5);
+        CHECK_INT(d->unlabelled, gap ? 3 : 0);
         bool ok = true;
-        for (int64_t i = 0; i < dc_part_rows(&d->part); i++) ok = ok && d->y[i] == dense[d->part.row_lo + i];
+        for (int64_t i = 0; i < dc_part_rows(&d->part); i++) {
+            const int32_t want = dense[d->part.row_lo + i];
+            ok = ok && d->y[i] == (!gap || want < 1 ? want : want == 1 ? -1 : want - 1);
+        }
         CHECK(ok);
         dc_dataset_destroy(&d);
         CHECK_OK(dc_dataset_load(comm, path_of("y.h5"), 2, SHARDS, DC_SCALE_UNIT, 0, 1, &d));
@@ -252,17 +257,19 @@ static void test_refused_files(void)
 
 static void test_refused_labels(void)
 {
+    static const char *const why[] = {"row 0 (counted from 0): label 0.5 is no integer", "is a scalar",
+                                      "one label for each of the 3 rows"};
     for (int k = 0; k < 3; k++) {
         if (on_rank0()) {
             dc_h5 *h5 = NULL;
             CHECK_OK(dc_h5_open(&h5, path_of("l.h5"), DC_H5_CREATE));
             CHECK_OK(dc_h5_put(h5, "X", DC_H5_U8, 2, (dc_gidx[]){3, 1}, "abc"));
             CHECK_OK(dc_h5_put(h5, "y", k == 0 ? DC_H5_F32 : DC_H5_I32, k == 1 ? 0 : 1, (dc_gidx[]){k == 2 ? 2 : 3},
-                               (int32_t[3]){0}));
+                               (int32_t[3]){0x3f000000}));
             CHECK_OK(dc_h5_close(&h5));
         }
         dc_comm_barrier(comm);
-        refuse("l.h5", 0, 1, DC_ERR_DATA, k == 0 ? "/y must be int32" : "one label for each of the 3 rows");
+        refuse("l.h5", 0, 1, DC_ERR_DATA, why[k]);
     }
 }
 

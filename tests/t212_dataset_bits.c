@@ -16,9 +16,14 @@ enum { N = 5003, D = 37, SHARDS = 16 };
 static uint64_t digest_of(const dc_dataset *d)
 {
     const double numbers[3] = {d->min, d->max, d->mean};
-    const uint64_t parts[] = {d->hash, (uint64_t)d->C, XXH3_64bits(numbers, sizeof numbers),
+    const size_t bounds = d->clip_lo ? (size_t)d->D * sizeof *d->clip_lo : 0;
+    const uint64_t parts[] = {d->hash,
+                              (uint64_t)d->C,
+                              XXH3_64bits(numbers, sizeof numbers),
                               XXH3_64bits(d->shift, (size_t)d->D * sizeof *d->shift),
-                              XXH3_64bits(d->scale, (size_t)d->D * sizeof *d->scale)};
+                              XXH3_64bits(d->scale, (size_t)d->D * sizeof *d->scale),
+                              XXH3_64bits(d->clip_lo, bounds),
+                              XXH3_64bits(d->clip_hi, bounds)};
     return XXH3_64bits(parts, sizeof parts);
 }
 
@@ -26,13 +31,15 @@ static int print_digest(const char *path)
 {
     dc_comm *comm = NULL;
     if (dc_comm_create(&comm) != DC_OK) return 1;
-    uint64_t digest[2 * (DC_SCALE_MINMAX + 1)];
+    static const dc_clip clips[] = {{.kind = DC_CLIP_NONE}, {DC_CLIP_QUANTILES, 0.01, 0}};
+    uint64_t digest[2 * DC_COUNT_OF(clips) * (DC_SCALE_ROBUST + 1)];
     size_t n = 0;
-    for (dc_scale_kind k = DC_SCALE_NONE; k <= DC_SCALE_MINMAX; k++) {
+    for (dc_scale_kind k = DC_SCALE_NONE; k <= DC_SCALE_ROBUST; k++) {
         const char *source[2] = {path, DC_BUILTIN_GLYPHS};
-        for (int i = 0; i < 2; i++) {
+        for (size_t i = 0; i < 2 * DC_COUNT_OF(clips); i++) {
             dc_dataset *d = NULL;
-            if (dc_dataset_load(comm, source[i], i == 0 ? 0 : 300, SHARDS, k, 7, 2, &d) != DC_OK) {
+            const dc_data_request request = {.path = source[i % 2], .rows = i % 2 == 0 ? 0 : 300, .clip = clips[i / 2]};
+            if (dc_dataset_open(comm, &request, SHARDS, k, 7, 2, &d) != DC_OK) {
                 fprintf(stderr, "%s\n", dc_error_text());
                 return 1;
             }

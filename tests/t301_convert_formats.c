@@ -116,37 +116,35 @@ static void check_text(void)
 {
     static const struct {
         const char *text;
-        long label;
+        const char *label;
         int N, D;
         dc_dtype dtype;
         double x0, x_last;
         int y0, y_last;
         const char *classes, *names;
     } table[] = {
-        {"1,2,3\n4,5,6\n", DC_LABEL_NONE, 2, 3, DC_U8, 1, 6, 0, 0, "", ""},
-        {"1;2.5\r\n4;-5\r\n", DC_LABEL_NONE, 2, 2, DC_F32, 1, -5, 0, 0, "", ""},
-        {"1\t2\n3\t256", DC_LABEL_NONE, 2, 2, DC_F32, 1, 256, 0, 0, "", ""},
-        {"  1   2 \n 3 4\t\n\n\n", DC_LABEL_NONE, 2, 2, DC_U8, 1, 4, 0, 0, "", ""},
+        {"1,2,3\n4,5,6\n", "none", 2, 3, DC_U8, 1, 6, 0, 0, "", ""},
+        {"1;2.5\r\n4;-5\r\n", "none", 2, 2, DC_F32, 1, -5, 0, 0, "", ""},
+        {"1\t2\n3\t256", "none", 2, 2, DC_F32, 1, 256, 0, 0, "", ""},
+        {"  1   2 \n 3 4\t\n\n\n", "none", 2, 2, DC_U8, 1, 4, 0, 0, "", ""},
         {"\xEF\xBB\xBF"
          "a,b\n1,2\n",
-         DC_LABEL_NONE, 1, 2, DC_U8, 1, 2, 0, 0, "", "a\nb"},
-        {"# comment\n1,2\n# more\n3,4\n", DC_LABEL_NONE, 2, 2, DC_U8, 1, 4, 0, 0, "", ""},
-        {"6.0000 0.5\n5.0000 1\n", 0, 2, 1, DC_F32, 0.5, 1, 6, 5, "5\n6", ""},
-        {"0,1,9\n1,2,8\n", DC_LABEL_LAST, 2, 2, DC_U8, 0, 2, 9, 8, "8\n9", ""},
-        {"0,-3,1\n1,7,2\n", 1, 2, 2, DC_U8, 0, 2, -3, 7, "-3\n7", ""},
-        {"5.1,setosa\n4.9,\"virginica\"\n5,setosa\n", DC_LABEL_LAST, 3, 1, DC_F32, 5.1f, 5, 0, 0, "setosa\nvirginica",
-         ""},
-        {"label,\"p 0\",p1\n3,1,2\n", 0, 1, 2, DC_U8, 1, 2, 3, 3, "3", "p 0\np1"},
-        {"label,0,1\n3,8,9\n", 0, 1, 2, DC_U8, 8, 9, 3, 3, "3", "0\n1"},
-        {"1,4294967296\n2,5\n", DC_LABEL_LAST, 2, 1, DC_U8, 1, 2, 1, 0, "5\n4294967296", ""},
-        {"1,6.0\n2,6\n3,b\n", DC_LABEL_LAST, 3, 1, DC_U8, 1, 3, 1, 2, "6\n6.0\nb", ""},
+         "none", 1, 2, DC_U8, 1, 2, 0, 0, "", "a\nb"},
+        {"# comment\n1,2\n# more\n3,4\n", "none", 2, 2, DC_U8, 1, 4, 0, 0, "", ""},
+        {"6.0000 0.5\n5.0000 1\n", "0", 2, 1, DC_F32, 0.5, 1, 6, 5, "5\n6", ""},
+        {"0,1,9\n1,2,8\n", "last", 2, 2, DC_U8, 0, 2, 9, 8, "8\n9", ""},
+        {"0,-3,1\n1,7,2\n", "1", 2, 2, DC_U8, 0, 2, -3, 7, "-3\n7", ""},
+        {"5.1,setosa\n4.9,\"virginica\"\n5,setosa\n", "last", 3, 1, DC_F32, 5.1f, 5, 0, 0, "setosa\nvirginica", ""},
+        {"label,\"p 0\",p1\n3,1,2\n", "0", 1, 2, DC_U8, 1, 2, 3, 3, "3", "p 0\np1"},
+        {"label,0,1\n3,8,9\n", "0", 1, 2, DC_U8, 8, 9, 3, 3, "3", "0\n1"},
+        {"1,4294967296\n2,5\n", "last", 2, 1, DC_U8, 1, 2, 1, 0, "5\n4294967296", ""},
+        {"1,6.0\n2,6\n3,b\n", "last", 3, 1, DC_U8, 1, 3, 1, 2, "6\n6.0\nb", ""},
     };
     for (size_t t = 0; t < DC_COUNT_OF(table); t++) {
         write_text("t.csv", table[t].text);
         printf("# %s", table[t].text);
         puts("");
-        CHECK_OK(
-            convert_with((dc_convert_config){.label_column = table[t].label, .label_column_given = true}, "t.csv"));
+        CHECK_OK(convert_with((dc_convert_config){.table.label_column = table[t].label}, "t.csv"));
         CHECK_INT(result.N, table[t].N);
         CHECK_INT(result.D, table[t].D);
         CHECK_INT(result.dtype, table[t].dtype);
@@ -182,13 +180,13 @@ static void check_concatenation(void)
 static void check_hdf5(void)
 {
     write_text("t.csv", "1,2,9\n3,4,8\n");
-    CHECK_OK(convert_with((dc_convert_config){.label_column = DC_LABEL_LAST, .label_column_given = true}, "t.csv"));
+    CHECK_OK(convert_with((dc_convert_config){.table.label_column = "last"}, "t.csv"));
     const uint64_t checksum = result.checksum;
     CHECK_INT(rename("out.h5", "in.h5"), 0);
     CHECK_OK(convert_one("in.h5"));
     CHECK(result.checksum == checksum && result.has_labels && result.dtype == DC_U8);
     CHECK(read_output(X, 4, y, 2) && X[0] == 1 && X[3] == 4 && y[0] == 9 && y[1] == 8);
-    CHECK_OK(convert_with((dc_convert_config){.label_column = DC_LABEL_NONE, .label_column_given = true}, "in.h5"));
+    CHECK_OK(convert_with((dc_convert_config){.table.label_column = "none"}, "in.h5"));
     CHECK(!result.has_labels);
     dc_h5 *h5 = NULL;
     const dc_gidx dims[3] = {2, 2, 2};
@@ -201,8 +199,8 @@ static void check_hdf5(void)
     CHECK_STATUS(convert_one("many.h5"), DC_ERR_DATA);
     CHECK_TEXT_HAS(dc_error_text(), "--dataset");
     CHECK_OK(convert_with((dc_convert_config){.dataset = "/set/train"}, "many.h5"));
-    CHECK(result.N == 2 && result.D == 4 && result.dtype == DC_F32);
-    CHECK(read_output(X, 8, NULL, 0) && X[0] == 1 && X[6] == 7 && X[7] == 16777216);
+    CHECK(result.N == 2 && result.D == 4 && result.dtype == DC_F64);
+    CHECK(read_output(X, 8, NULL, 0) && X[0] == 1 && X[6] == 7 && X[7] == 16777217);
     CHECK_OK(convert_with((dc_convert_config){.dataset = "/set/half"}, "many.h5"));
     CHECK(result.dtype == DC_F16 && result.max == 2 && result.min == -2);
 }

@@ -3,7 +3,7 @@
 
 typedef struct {
     const char *inputs[2], *labels[2];
-    long column; /* DC_LABEL_NONE: labels from files */
+    const char *column; /* of labels; NULL: labels from files */
     int N, D;
     dc_dtype dtype;
     double min, max, mean, mean_tol;
@@ -13,7 +13,7 @@ typedef struct {
 static const real_set sets[] = {
     {{"mnist/train-images-idx3-ubyte.gz", "mnist/t10k-images-idx3-ubyte.gz"},
      {"mnist/train-labels-idx1-ubyte.gz", "mnist/t10k-labels-idx1-ubyte.gz"},
-     DC_LABEL_NONE,
+     NULL,
      70000,
      784,
      DC_U8,
@@ -24,7 +24,7 @@ static const real_set sets[] = {
      {6903, 7877, 6990, 7141, 6824, 6313, 6876, 7293, 6825, 6958}},
     {{"usps/zip.train.gz", "usps/zip.test.gz"},
      {NULL},
-     0,
+     "first",
      9298,
      256,
      DC_F32,
@@ -35,7 +35,7 @@ static const real_set sets[] = {
      {1553, 1269, 929, 824, 852, 716, 834, 792, 708, 821}},
     {{"uci/optdigits-train.csv.gz", "uci/optdigits-test.csv.gz"},
      {NULL},
-     DC_LABEL_LAST,
+     "last",
      5620,
      64,
      DC_U8,
@@ -74,13 +74,12 @@ static void check_set(const char *data, const real_set *set)
         snprintf(path[2 + i], sizeof path[2 + i], "%s/%s", data, set->labels[i] ? set->labels[i] : "");
         labels[i] = path[2 + i];
     }
-    const bool column = set->column != DC_LABEL_NONE;
+    const bool column = set->column;
     CHECK_OK(convert_with((dc_convert_config){.inputs = inputs,
                                               .n_inputs = 2,
                                               .labels = labels,
                                               .n_labels = column ? 0 : 2,
-                                              .label_column = set->column,
-                                              .label_column_given = column},
+                                              .table.label_column = set->column},
                           NULL));
     CHECK_INT(result.N, set->N);
     CHECK_INT(result.D, set->D);

@@ -13,6 +13,9 @@ static const char *const bad_floats[] = {"10abc", "0x1p3", "nan",   "inf", ".inf
                                          "-",     "''",    "1e999", "-1",  "0.5.5", "1e99", "%n%s", "1d", "-1e999"};
 static const char *const bad_bools[] = {"yes", "no", "on", "1", "0", "True", "TRUE", "''", "truee", "%n%s"};
 static const char *const bad_durations[] = {"10x", "s", "10 s", "-1s", "1e999d", "''", "ms", "10ss", "%n%s"};
+static const char *const bad_clips[] = {"0",      "0.5",     "-0.1",     "1",   "[1]",     "[1, 2, 3]",
+                                        "[2, 1]", "[1, 1]",  "[a, 1]",   "[]",  "true",    "[0, 1e999]",
+                                        "'0.1,'", "'[0, 1'", "[[0, 1]]", "nan", "'0,1,2'", "%n%s"};
 static const char *const bad_names[] = {"''", "no_such_choice", "%n%s%s", "RELU", "0"};
 static const char *const bad_lists[] = {"[1, x]",
                                         "[0]",
@@ -42,6 +45,7 @@ static const struct {
     [DC_KEY_CHOICE] = {bad_names, DC_COUNT_OF(bad_names)},
     [DC_KEY_LIST] = {bad_lists, DC_COUNT_OF(bad_lists)},
     [DC_KEY_DURATION] = {bad_durations, DC_COUNT_OF(bad_durations)},
+    [DC_KEY_CLIP] = {bad_clips, DC_COUNT_OF(bad_clips)},
 };
 
 static const char *const bad_for_all[] = {"", "{}", "{a: 1}", "*a", "|\n    x", "- 1"};
@@ -70,7 +74,7 @@ static void test_bad_values(void)
         int accepted = 0;
         for (size_t i = 0; i < bad[key->type].n; i++) accepted += !is_refused(key, bad[key->type].values[i]);
         for (size_t i = 0; i < DC_COUNT_OF(bad_for_all); i++) accepted += !is_refused(key, bad_for_all[i]);
-        if (key->type != DC_KEY_LIST) accepted += !is_refused(key, "[1]");
+        if (!dc_key_takes_list(key)) accepted += !is_refused(key, "[1]");
         CHECK_INT(accepted, 0);
     }
 }

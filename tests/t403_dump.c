@@ -49,6 +49,12 @@ static void random_value(const dc_key *key, char *text, size_t cap)
     case DC_KEY_LIST:
         snprintf(text, cap, "[%llu, %llu]", (unsigned long long)next(50) + 50, (unsigned long long)next(50) + 50);
         break;
+    case DC_KEY_CLIP:
+        if (next(2))
+            snprintf(text, cap, "[%.17g, %.17g]", -u, 1e30 * u + 1);
+        else
+            snprintf(text, cap, "%.17g", u / 2 + 1e-9);
+        break;
     case DC_KEY_PATH: {
         static const char *const paths[] = {
             "a.h5", "/data/x y.h5", "#",  "true", "a: b", "\"q\\\"", "\xc3\xa4", "-", "12", "'", "[a]", "{",

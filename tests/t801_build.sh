@@ -1,21 +1,8 @@
 #!/usr/bin/env bash
-# What the makefile promises around the program: install, uninstall, info, and a missing library named with its package.
+# What the makefile promises around the program: info, and a missing library named with its package. (install: t852_docs)
 . "$(dirname "$0")/lib.sh"
 
-# -o: take the program as it is built.
-make_here=(make --no-print-directory -C "$root" -o "$build/dcmpi" BUILD="$build")
-
-run_cmd "${make_here[@]}" install PREFIX=/usr DESTDIR="$tmp/stage"
-expect_exit 0 "make install"
-ok "the installed program starts" "$tmp/stage/usr/bin/dcmpi" --version
-expect_file stage/usr/share/dcmpi/decks/mnist-dec.yaml "decks are installed"
-expect_file stage/usr/share/dcmpi/jobs/mnist.slurm "job scripts are installed"
-expect_file stage/usr/share/dcmpi/tools/report.py "tools are installed"
-expect_file stage/usr/share/doc/dcmpi/README.md "the README is installed"
-run_cmd "${make_here[@]}" uninstall PREFIX=/usr DESTDIR="$tmp/stage"
-expect_exit 0 "make uninstall"
-is "$(find stage -type f)" "" "nothing is left"
-
+make_here=(make --no-print-directory -C "$root" BUILD="$build")
 run_cmd "${make_here[@]}" info
 expect_exit 0 "make info"
 expect_out "^flags .*-ffp-contract=fast" "it shows the flags"

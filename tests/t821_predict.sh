@@ -13,7 +13,7 @@ r = np.random.default_rng(1)
 centres = r.normal(0, 4, (6, 20))
 def blobs(n):
     y = r.integers(0, 6, n)
-    return centres[y] + r.normal(0, 1, (n, 20)), (3 * y - 4).astype("i4")
+    return centres[y] + r.normal(0, 1, (n, 20)), (3 * y - 5).astype("i4")
 def save(path, X, y=None):
     with h5py.File(path, "w") as f:
         f["X"] = X

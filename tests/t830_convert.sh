@@ -33,7 +33,7 @@ a.csv out.h5 --label-column|needs a value
 a.csv out.h5 --label-column=|needs a value
 a.csv out.h5 --label-column=-1|--label-column=-1
 a.csv out.h5 --label-column=2x|--label-column=2x
-a.csv out.h5 --label-column=99999999999999999999|use first, last
+a.csv new.h5 --label-column=99999999999999999999|has 3 columns
 a.csv new.h5 --label-column=3|has 3 columns
 a.csv out.h5 --max-input=0|--max-input=0
 a.csv out.h5 --max-input=9999999999TiB|--max-input
@@ -160,7 +160,6 @@ with h5py.File("huge.h5", "w") as f:
 with h5py.File("group.h5", "w") as f:
     f.create_group("X").create_dataset("data", data=x)
 np.savez("arrays.npz", x=x)
-np.save("fortran.npy", np.asfortranarray(x))
 np.save("object.npy", x.astype(object), allow_pickle=True)
 END
     head -c 1500 labelled.h5 >cut.h5
@@ -174,7 +173,7 @@ zipped|6 x 4 uint8, no labels, min 0 max 23
 image|6 x 4 float32.*max 23
 big_endian|6 x 4 float32.*max 23
 small_int|6 x 4 float32.*max 23
-big_int|NOTE .*become float32
+big_int|NOTE .*kept as float64
 bool|6 x 4 float32.*max 1
 named|6 x 4 uint8
 labelled|labels 3 classes
@@ -198,7 +197,6 @@ huge.h5|huge.h5
 group.h5|group.h5
 cut.h5|cut.h5
 arrays.npz|zip archive
-fortran.npy|fortran_order is True
 object.npy|object arrays
 END
     run 0 1 convert two.h5 two-a.h5 --dataset=/a

@@ -14,9 +14,10 @@ run_cmd "${install[@]}" install
 expect_exit 0 "make install"
 prefix=$stage/opt/dcmpi
 for file in bin/dcmpi share/man/man1/dcmpi.1 share/bash-completion/completions/dcmpi share/dcmpi/decks/mnist-dec.yaml \
-    share/dcmpi/jobs/mnist.slurm share/dcmpi/packaging/spack/packages/dcmpi/package.py share/doc/dcmpi/README.md; do
+    share/dcmpi/jobs/mnist.slurm share/dcmpi/tools/report.py share/dcmpi/packaging/spack/packages/dcmpi/package.py share/doc/dcmpi/README.md; do
     expect_file "$prefix/$file" "installs $file"
 done
+ok "the installed program starts" "$prefix/bin/dcmpi" --version
 page=$prefix/share/man/man1/dcmpi.1
 completion=$prefix/share/bash-completion/completions/dcmpi
 modulefile=$(find "$prefix/share/modulefiles/dcmpi" -type f)
@@ -31,7 +32,7 @@ if command -v mandoc >/dev/null; then
     for word in $keys; do grep -qE "^ +[a-z]+\.$word$" page.txt || missing="$missing $word"; done
     is "$missing" "" "every key has an entry"
     expect_match page.txt '^ +--full-disk=DIR$' "options of verbs have entries"
-    expect_match page.txt '^ +Value: unit, dec, standard, minmax, none$' "values that can be chosen"
+    expect_match page.txt '^ +Value: unit, dec, standard, minmax, robust, none$' "values that can be chosen"
     expect_match page.txt '^ +75 +Stopped early' "exit codes"
 else
     note "mandoc is not installed: the man page is not checked"
@@ -58,7 +59,7 @@ is "$(complete_words dcmpi kme)" "kmeans " "a verb"
 is "$(complete_words dcmpi --cluster.upd)" "--cluster.update_interval= " "a key without a verb"
 is "$(complete_words dcmpi kmeans deck.yaml --pretrain)" " " "k-means has no keys of pretraining"
 is "$(complete_words dcmpi fit --input.scale = m)" "minmax " "a value, the words cut at ="
-is "$(complete_words dcmpi fit --input.scale =)" "dec minmax none standard unit " "all values"
+is "$(complete_words dcmpi fit --input.scale =)" "dec minmax none robust standard unit " "all values"
 is "$(complete_words dcmpi fit --input.scale=m)" "--input.scale=minmax " "a value, the words not cut"
 is "$(complete_words dcmpi --run.seed = 1)" " " "a number has no words"
 is "$(complete_words dcmpi --output.embedding = t)" "true " "truth values"
@@ -67,7 +68,7 @@ touch deck.yaml data.h5
 is "$(complete_words dcmpi de)" "deck.yaml " "a deck"
 is "$(complete_words dcmpi --input.data = da)" "data.h5 " "a file as a value"
 is "$(complete_words dcmpi info da)" "data.h5 " "a file for a verb"
-is "$(complete_words dcmpi convert --lab)" "--label-column= --labels= " "options of a verb"
+is "$(complete_words dcmpi convert --lab)" "--label-column= --label-dataset= --labels= " "options of a verb"
 is "$(complete_words dcmpi selftest --dir = da)" "data.h5 " "a path of an option"
 is "$(complete_words dcmpi config --explain cluster.to)" "cluster.tol " "keys to explain"
 is "$(complete_words dcmpi help sel)" "selftest " "help VERB"

@@ -33,12 +33,13 @@ rm -rf out
 # The real thing: version 1 of control groups, as root, for instance on the machine that builds.
 top=/sys/fs/cgroup/memory
 group=$top/dcmpi-test-$$
+# shellcheck disable=SC2317  # called by trap
 leave() {
     for d in "$group/inner" "$group"; do if [ -d "$d" ]; then rmdir "$d"; fi; done
     rm -rf "$tmp"
 }
 if [ "$(id -u)" != 0 ] || ! mkdir "$group" 2>/dev/null; then
-    note "SKIP: no control group can be made in $top; tests/t002_mem_room.c reads made-up ones"
+    note "SKIP: no control group can be made in $top; tests/t003_mem_room.c reads made-up ones"
     done_testing
 fi
 trap leave EXIT

@@ -30,9 +30,9 @@ ALLOWED = {
 }
 ALLOWED["app"] = set(ALLOWED)
 HEADERS = {
-    "base": "base status mem log rng clock timer threads version signals file fault lock text heartbeat queue",
+    "base": "base status mem nameset log rng clock timer threads version signals file fault lock text heartbeat queue",
     "comm": "comm part sum shard_tree gradsync control watchdog",
-    "io": "h5 claim recipe",
+    "io": "h5 h5_column claim recipe",
     "la": "la dla",
     "nn": "nn optim",
     "train": "train ckpt",
@@ -47,7 +47,7 @@ PLACES = {
     "oneDNN and CBLAS only in la/gemm.c, la/blas_info.c": (r"#\s*include\s*<(oneapi/dnnl|dnnl|cblas|openblas)|\b(cblas|dnnl|openblas)_\w+\s*\(", r"src/la/(gemm|blas_info)\.c"),
     "ScaLAPACK only in la/dla.c": (r"\b(Cblacs_\w+|Csys2blacs_handle|p[sd][a-z]{4,7}_)\s*\(", r"src/la/(dla\.c|scalapack_decl\.h)"),
     "libyaml only in src/config": (r"#\s*include\s*<yaml", r"src/config/"),
-    "zlib only in src/convert": (r"#\s*include\s*<zlib", r"src/convert/"),
+    "zlib, liblzma, libzstd only in convert/unpack.c": (r"#\s*include\s*<(zlib|lzma|zstd)", r"src/convert/unpack\.c"),
     "OpenMP loops only in kernels, la, rng": (r"#\s*pragma\s+omp\b", r"src/\w+/\w*_kern\.[ch]|src/la/|src/base/rng\.c"),
     "memory only through dcmpi/mem.h": (r"(?<![\w.>])(malloc|calloc|realloc|aligned_alloc|posix_memalign|strn?dup|v?asprintf)\s*\(", r"src/base/mem\.c"),
     "the process ends only in main, status, comm and h5_block": (r"(?<![\w.>])(_?exit|abort|quick_exit)\s*\(", r"src/base/status\.c|src/comm/|src/io/h5_block\.c|src/app/"),

@@ -1,12 +1,15 @@
 #!/usr/bin/python3
-"""Embedding, labels and confidence of a run for other programs.
+"""Embedding, labels and confidence of a run or a prediction for other programs.
 
 usage: export.py RUN.h5 OUT.{h5ad,npy,csv} [--data FILE] [--force]
 
-  OUT.h5ad       anndata: X = embedding, obs = label, confidence, class; uns = centres, scores, provenance
+  RUN.h5         run.h5, or what `dcmpi predict` wrote
+  OUT.h5ad       anndata: X = embedding, obs = label, confidence, class, named by the ids of the rows; uns = centres,
+                 scores, names of the columns, provenance
   OUT.npy        embedding [N, L], float32, in input order
-  OUT.csv        row, label, confidence, class, z0, z1, ...: the columns that the run has. A class that begins with = + -
-                 @, a tab or a carriage return gets an apostrophe in front, so that no spreadsheet takes it for a formula
+  OUT.csv        id, row, label, confidence, class, z0, z1, ...: the columns that the run has. An id or class that begins
+                 with = + - @, a tab or a carriage return gets an apostrophe in front, so that no spreadsheet takes it for
+                 a formula
   --data FILE    the run's data file: adds the true class of each row (csv, h5ad)
   --force        replace whatever OUT belongs to; without it only what is equal, or an .h5ad of the same result and data
 
@@ -18,7 +21,8 @@ import csv
 import os
 import sys
 
-from report_data import DataFile, as_text, blocks, dataset, np, open_result, own_summary
+from report_data import DataFile, as_text, blocks, dataset, np, open_result, own_summary, take_ids
+from report_labels import lines_of
 from report_main import DATA, FORMAT, USAGE, RunError, run_tool
 from report_output import check_output, refuse_empty, whole_file
 from report_recipe import Recipe, check_h5ad, check_same
@@ -30,7 +34,7 @@ class Columns:
     """What a result has per row; embedding, confidence and truth may be None."""
 
     def __init__(self, path, data_path):
-        self.h5 = open_result(path)
+        self.h5 = open_result(path, ("dcmpi-result", "dcmpi-prediction"))
         self.labels = self.h5["labels"]
         self.N, self.K = self.labels.shape[0], self.h5["clusters/size"].shape[0]
         self.embedding = dataset(self.h5, "embedding", 2)
@@ -38,9 +42,10 @@ class Columns:
         for name, found in (("embedding", self.embedding), ("confidence", self.confidence)):
             if found is not None and found.shape[0] != self.N:
                 raise RunError(FORMAT, "%s: /%s has %d rows, /labels %d; it is damaged" % (path, name, found.shape[0], self.N))
-        self.data = DataFile(data_path, self.N) if data_path else None
-        if self.data and self.data.y is None:
-            raise RunError(DATA, "%s has no labels /y" % data_path)
+        labels = as_text(self.h5.attrs.get("label_dataset", "")) or "y"
+        self.data = DataFile(data_path, self.N, labels) if data_path else None
+        if self.data and self.data.labels is None:
+            raise RunError(DATA, "%s has no labels %s" % (data_path, "/y" if labels == "y" else labels))
         if self.data and self.data.X.shape[0] != self.N:
             raise RunError(DATA, "%s has %d rows, the run has %d" % (data_path, self.data.X.shape[0], self.N))
 
@@ -53,8 +58,11 @@ class Columns:
 
     def classes(self, lo, hi):
         """Names of the true classes of some rows; a row without a label has an empty name."""
-        names = self.data.classes
-        return [names[y] if 0 <= y < len(names) else str(y) if y >= 0 else "" for y in self.data.y[lo:hi].tolist()]
+        return [as_text(name) for name in self.data.labels.names(slice(lo, hi))]
+
+    def ids(self, lo, hi):
+        """Ids of some rows, or None."""
+        return take_ids(self.h5, slice(lo, hi), self.N)
 
 
 def write_npy(columns, path, _):
@@ -67,13 +75,14 @@ def write_npy(columns, path, _):
 
 
 def as_cell(name):
-    """The name of a class for a table that people open in a spreadsheet."""
+    """A name for a table that people open in a spreadsheet."""
     return "'" + name if name.startswith(FORMULA) else name
 
 
 def write_csv(columns, path, _):
     """Text, block by block; nine digits give a float32 back exactly."""
-    head = ["row", "label"]
+    head = ["id"] if columns.ids(0, 0) is not None else []
+    head += ["row", "label"]
     head += ["confidence"] if columns.confidence is not None else []
     head += ["class"] if columns.data else []
     head += ["z%d" % j for j in range(columns.embedding.shape[1])] if columns.embedding is not None else []
@@ -81,7 +90,9 @@ def write_csv(columns, path, _):
         out = csv.writer(file, lineterminator="\n")
         out.writerow(head)
         for lo, hi in blocks(columns.N):
-            parts = [range(lo, hi), columns.labels[lo:hi].tolist()]
+            ids = columns.ids(lo, hi)
+            parts = [] if ids is None else [[as_cell(name) for name in ids]]
+            parts += [range(lo, hi), columns.labels[lo:hi].tolist()]
             if columns.confidence is not None:
                 parts.append(["%.9g" % v for v in columns.confidence[lo:hi]])
             if columns.data:
@@ -99,6 +110,9 @@ def provenance(columns, recipe):
     out.update(recipe.attributes())
     metrics = columns.h5.get("metrics")
     out["metrics"] = {} if metrics is None else {as_text(k): float(v) for k, v in metrics.attrs.items()}
+    names = lines_of(columns.h5, "feature_names")
+    if names:
+        out["feature_names"] = np.array([as_text(name) for name in names], object)
     centers = dataset(columns.h5, "cluster_centers", 2)
     if centers is not None:
         out["cluster_centers"] = centers[:]
@@ -115,7 +129,7 @@ def write_h5ad(columns, path, recipe):
     Z = columns.need_embedding(".h5ad")[:].astype(np.float32)
     names = [str(k) for k in range(columns.K)]
     obs = pd.DataFrame({"label": pd.Categorical.from_codes(columns.labels[:], names)},
-                       index=[str(i) for i in range(columns.N)])
+                       index=columns.ids(0, columns.N) or [str(i) for i in range(columns.N)])
     if columns.confidence is not None:
         obs["confidence"] = columns.confidence[:]
     if columns.data:
@@ -149,7 +163,7 @@ def export(result, output, data, force):
 def main():
     """Command line."""
     parser = argparse.ArgumentParser(prog="export.py", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("result", metavar="RUN.h5", help="result of a run")
+    parser.add_argument("result", metavar="RUN.h5", help="result of a run, or a prediction")
     parser.add_argument("output", metavar="OUT", help="file to write: .h5ad, .npy or .csv")
     parser.add_argument("--data", metavar="FILE", help="the run's data file: adds the true classes")
     parser.add_argument("--force", action="store_true", help="replace whatever OUT belongs to")

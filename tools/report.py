@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 """Pictures of a run: writes RUNDIR/report.html, one file without scripts that needs no network.
 
-usage: report.py RUNDIR [--data FILE] [--output FILE] [--force]
+usage: report.py RUNDIR [--data FILE] [--output FILE] [--image-shape HxW[xC]] [--force]
 
   RUNDIR         folder of a finished run (with run.h5)
   --data FILE    the run's data file, if it is not where the run found it: images, class names, true classes
   --output FILE  instead of RUNDIR/report.html
+  --image-shape  of rows that are pictures, if neither the run nor the data say so: 16x16, 32x32x3
   --force        replace whatever the output's name belongs to; without it only a page of the same run and options
 
 Needs python3-h5py and python3-matplotlib. Exit codes are those of dcmpi: 2 usage, 3 data file, 4 cannot read or write,
@@ -27,7 +28,7 @@ SIZE_MAX = 5_000_000
 def contents(sections):
     """[(anchor, short name)] of the sections."""
     names = {"clusters": "Clusters", "confusion": "True classes", "map": "Map", "images": "Images",
-             "training": "Training", "time": "Time", "checks": "Checks", "configuration": "Configuration",
+             "training": "Training", "time": "Time", "checks": "Checks", "members": "Members", "configuration": "Configuration",
              "loading": "Loading"}
     return [(anchor, names[anchor]) for anchor in sections]
 
@@ -38,7 +39,7 @@ def build_sections(run):
     import report_images
     import report_sections as parts
     makers = {"clusters": parts.clusters, "confusion": parts.confusion, "map": parts.embedding,
-              "images": report_images.images, "training": parts.training, "time": parts.timing,
+              "members": parts.members, "images": report_images.images, "training": parts.training, "time": parts.timing,
               "checks": parts.checks, "configuration": parts.configuration, "loading": parts.loading}
     out = {}
     for anchor, make in makers.items():
@@ -77,12 +78,21 @@ def write(path, content):
         file.write(content)
 
 
+def image_shape(text):
+    """"16x16" as (16, 16)."""
+    parts = text.split("x")
+    if len(parts) not in (2, 3) or not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise argparse.ArgumentTypeError("'%s': give HEIGHTxWIDTH or HEIGHTxWIDTHxCHANNELS, such as 16x16" % text)
+    return tuple(int(part) for part in parts)
+
+
 def main():
     """Command line."""
     parser = argparse.ArgumentParser(prog="report.py", description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("run", metavar="RUNDIR", help="folder of a finished run")
     parser.add_argument("--data", metavar="FILE", help="the run's data file")
     parser.add_argument("--output", metavar="FILE", help="instead of RUNDIR/report.html")
+    parser.add_argument("--image-shape", metavar="HxW[xC]", type=image_shape, default=(), help="rows are pictures")
     parser.add_argument("--force", action="store_true", help="replace whatever the output's name belongs to")
     args = parser.parse_args()
     warnings.simplefilter("ignore")  # missing glyphs and the like: nothing the reader of the page can act on
@@ -95,7 +105,7 @@ def report(args):
     output = args.output or os.path.join(args.run, "report.html")
     recipe = recipe_of(args)
     check_output(output, files_of_run(args.run) + [args.data])
-    run = Run(args.run, args.data)
+    run = Run(args.run, args.data, args.image_shape)
     if run.summary_note:
         print("report.py: WARNING: %s" % run.summary_note, file=sys.stderr)
     if not args.force:

@@ -17,6 +17,8 @@ try:
 except (ImportError, ValueError, AttributeError) as missing:
     fail_import("python3-h5py and python3-numpy are", missing)
 
+from report_labels import Labels, lines_of  # noqa: E402
+
 SEED = 1  # of every sample
 LOG_TAIL_BYTES = 1 << 22  # a log that grew over many restarts: its end is enough
 BLOCK_ROWS = 1 << 16  # rows in memory at a time
@@ -58,11 +60,11 @@ def dataset(h5, name, ndim):
     return h5[name] if is_dataset(h5, name, ndim) else None
 
 
-def open_result(path):
-    """run.h5, proved to be a complete result of dcmpi."""
+def open_result(path, formats=("dcmpi-result",)):
+    """run.h5, or a file of another of these formats, proved to be complete."""
     h5 = open_hdf5(path)
     found = as_text(h5.attrs.get("format", "nothing"))
-    if found != "dcmpi-result":
+    if found not in formats:
         raise RunError(FORMAT, "%s is not a result of dcmpi (format: %s)" % (path, found[:40]))
     if int(h5.attrs.get("complete", 0)) != 1:
         raise RunError(FORMAT, "%s is incomplete; run the job again" % path)
@@ -70,6 +72,15 @@ def open_result(path):
         if not is_dataset(h5, name, ndim):
             raise RunError(FORMAT, "%s has no /%s; it is damaged" % (path, name))
     return h5
+
+
+def take_ids(h5, rows, count):
+    """Ids of a slice of rows or of few row numbers of a file with `count` rows; None if it has none."""
+    ids = h5.get("ids")
+    if not isinstance(ids, h5py.Dataset) or ids.shape != (count,) or not h5py.check_string_dtype(ids.dtype):
+        return None
+    values = ids[rows] if isinstance(rows, slice) else [ids[row] for row in rows]
+    return [as_text(value) for value in values]
 
 
 def take_rows(data, rows):
@@ -130,29 +141,36 @@ def since_last_start(log):
 class DataFile:
     """The rows a run was made from."""
 
-    def __init__(self, path, rows):
+    def __init__(self, path, rows, labels="y"):
         try:
-            self._open(path, rows)
+            self._open(path, rows, labels)
         except BROKEN as error:
             raise RunError(DATA, "%s is damaged: %s" % (path, described(error))) from error
 
-    def _open(self, path, rows):
+    def _open(self, path, rows, labels):
+        self.path = path
         self.h5 = open_hdf5(path)
         self.X = dataset(self.h5, "X", 2)
-        self.y = dataset(self.h5, "y", 1)
         if self.X is None:
             raise RunError(DATA, "%s has no dataset /X of numbers; make one with: dcmpi convert" % path)
-        if self.X.shape[0] < rows or (self.y is not None and self.y.shape[0] != self.X.shape[0]):
+        self.labels = self._labels(labels)
+        if self.X.shape[0] < rows or (self.labels is not None and len(self.labels) != self.X.shape[0]):
             raise RunError(DATA, "%s has %d rows, the run has %d" % (path, self.X.shape[0], rows))
-        names = as_text(self.h5.attrs.get("classes", ""))
-        self.classes = names.split("\n") if names else []
+        self.classes = lines_of(self.h5, "classes")
+
+    def _labels(self, name):
+        try:
+            return Labels(self.h5, name)
+        except (KeyError, ValueError, TypeError, AttributeError):
+            return None
 
 
 class Run:
     """The folder of a run. Attributes that may be None: embedding, confidence, outlier, confusion, data."""
 
-    def __init__(self, folder, data_path=None):
+    def __init__(self, folder, data_path=None, shape=()):
         self.folder = folder
+        self.shape = shape
         self.name = as_text(os.path.basename(os.path.abspath(folder)))
         self.h5 = self._open(folder)
         self.labels = self.h5["labels"]
@@ -187,15 +205,16 @@ class Run:
 
     def _find_data(self, path):
         """The data file: as given, or where the run says, seen from here or from the run's folder and above."""
+        labels = self.attr("label_dataset") or "y"
         if path:
-            return DataFile(path, self.N), ""
+            return DataFile(path, self.N, labels), ""
         name = self.attr("data")
         if name.startswith("builtin:"):
             return None, "The rows of the built-in problem are computed, not stored."
         above = [os.path.join(self.folder, *[".."] * up) for up in range(4)]
         for folder in [""] + above:
             try:
-                return DataFile(os.path.join(folder, name), self.N), ""
+                return DataFile(os.path.join(folder, name), self.N, labels), ""
             except (RunError, *BROKEN):
                 continue
         return None, "The data file %s was not found here; name it with --data." % name
@@ -233,9 +252,21 @@ class Run:
         """Names of the classes, or their numbers."""
         if self._names is None:
             count = 0 if self.confusion is None else self.confusion.shape[0]
-            names = self.data.classes if self.data else []
-            self._names = names if len(names) == count else [str(c) for c in range(count)]
+            found = [names for names in (lines_of(self.h5, "classes"), self.data.classes if self.data else [])
+                     if len(names) == count]
+            self._names = [as_text(name) for name in found[0]] if found else [str(c) for c in range(count)]
         return self._names
+
+    def truth(self, rows):
+        """Classes of some sorted rows as numbers of class_names(), -1 for those without a label; or None."""
+        if self.confusion is None or self.data is None or self.data.labels is None:
+            return None
+        number = {name: c for c, name in enumerate(self.class_names())}
+        return np.array([number.get(as_text(name), -1) for name in self.data.labels.names(rows)])
+
+    def ids(self, rows):
+        """Ids of some rows, or None."""
+        return take_ids(self.h5, rows, self.N)
 
     def sample(self, count):
         """Sorted row numbers: all, or a sample without replacement that depends on N and the fixed seed alone."""
@@ -248,6 +279,14 @@ class Run:
         found = [dataset(self.h5, "scaling/" + name, 1) for name in ("shift", "scale")]
         return None if None in found else tuple(np.asarray(part, np.float64) for part in found)
 
+    def scaled(self, x):
+        """Rows as they enter the network: within the bounds of input.clip, shifted and scaled."""
+        shift, scale = self.scaling()
+        bounds = [dataset(self.h5, "scaling/clip_" + name, 1) for name in ("lo", "hi")]
+        if all(part is not None and part.shape == shift.shape for part in bounds):
+            x = np.clip(x, bounds[0][:], bounds[1][:])
+        return (x - shift) * scale
+
     def points(self, rows):
         """What the clusters were formed on: the embedding; without one, the scaled rows of the data file; or None."""
         if self.embedding is not None:
@@ -255,20 +294,25 @@ class Run:
         scaling = self.scaling()
         if self.data is None or scaling is None or self.data.X.shape[1] != len(scaling[0]):
             return None
-        return (take_rows(self.data.X, rows) - scaling[0]) * scaling[1]
+        return self.scaled(take_rows(self.data.X, rows))
 
     def image_shape(self):
         """(height, width) or (height, width, channels) of a row, or None."""
-        shape = tuple(int(d) for d in np.atleast_1d(self.h5.attrs.get("image_shape", ())))
+        shape = self.shape or tuple(int(d) for d in np.atleast_1d(self.h5.attrs.get("image_shape", ())))
         if self.data is not None and not shape:
             shape = tuple(int(d) for d in np.atleast_1d(self.data.h5.attrs.get("image_shape", ())))
         return shape if len(shape) in (2, 3) and all(d > 0 for d in shape) else None
 
+    def members(self, kind):
+        """Row numbers [K, m] of the 'nearest' or 'border' members of all clusters as a dataset, or None."""
+        found = dataset(self.h5, "clusters/" + kind, 2)
+        return None if found is None or found.shape[0] != self.K else found
+
     def examples(self, kind, count):
         """(row numbers [k, m], rows [k, m, D]) of 'nearest' or 'border' members of the first k = min(K, count) clusters;
         rows or both may be None."""
-        found = dataset(self.h5, "clusters/" + kind, 2)
-        if found is None or found.shape[0] != self.K:
+        found = self.members(kind)
+        if found is None:
             return None, None
         numbers = found[:count]
         stored = dataset(self.h5, "clusters/%s_rows" % kind, 3)

@@ -42,7 +42,7 @@ class Sheets:
         show = numbers >= 0
         if not show.any():
             return ""
-        listed = ", ".join(str(n) for n in numbers[show])
+        listed = ", ".join(self.run.ids(numbers[show]) or [str(n) for n in numbers[show]])
         out = page.Html('<p class="label">%s</p>\n' % page.esc(what)) + self.strip(
             rows, show, "%s of cluster %d: rows %s" % (what, cluster, listed))
         if self.network.can_decode() and self.network.encoder:

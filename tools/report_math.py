@@ -59,7 +59,7 @@ class Network:
 
     def __init__(self, run):
         group = run.h5.get("model", {})
-        self.scaling = run.scaling()
+        self.run, self.scaling = run, run.scaling()
         self.encoder = self._layers(group, "encoder")
         self.decoder = self._layers(group, "decoder")
 
@@ -93,10 +93,13 @@ class Network:
             out = self._forward(self.decoder, z.astype(np.float32)) / np.where(scale != 0, scale, np.inf) + shift
         return np.nan_to_num(out)
 
+    def encode(self, x):
+        """Latent rows, from rows in the data's own units."""
+        return self._forward(self.encoder, self.run.scaled(x).astype(np.float32))
+
     def reconstruct(self, x):
         """Rows in the data's own units: decoder(encoder(x))."""
-        shift, scale = self.scaling
-        return self.decode(self._forward(self.encoder, ((x - shift) * scale).astype(np.float32)))
+        return self.decode(self.encode(x))
 
 
 def cluster_means(run):

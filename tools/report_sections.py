@@ -151,6 +151,18 @@ def clusters(run):
     return page.section("clusters", "Clusters", body, page.table(head, rows, caption))
 
 
+def members(run):
+    """Ids of each cluster's surest and least sure rows; "" if rows have no ids."""
+    kinds = [(title, run.members(kind)) for title, kind in (("nearest", "nearest"), ("least certain", "border"))]
+    kinds = [(title, rows) for title, rows in kinds if rows is not None]
+    if not kinds or run.ids([0]) is None:
+        return ""
+    shown = largest(run.size, TABLE_ROWS)
+    table = [[str(k)] + [", ".join(run.ids([row for row in rows[k] if row >= 0])) for _, rows in kinds] for k in shown]
+    caption = "Rows by their ids, with the highest and the lowest confidence."
+    return page.section("members", "Members", page.table(["cluster"] + [title for title, _ in kinds], table, caption))
+
+
 def confusion(run):
     """Classes against clusters; of many the largest."""
     if run.confusion is None or not run.confusion.size:
@@ -193,10 +205,11 @@ def embedding(run):
     names = [str(k) for k in range(run.K)]
     body = [page.figure(charts.scatter("map-cluster", xy, label, names, axes, alt % "cluster"),
                         "Coloured by cluster; numbers at the clusters' medians.")]
-    if run.confusion is not None and run.data is not None and run.data.y is not None:
-        truth = take_rows(run.data.y, rows)
-        body.append(page.figure(charts.scatter("map-class", xy, truth, run.class_names(), axes, alt % "true class"),
-                                "The same points, coloured by true class."))
+    truth = run.truth(rows)
+    if truth is not None and (truth >= 0).any():
+        known = truth >= 0
+        body.append(page.figure(charts.scatter("map-class", xy[known], truth[known], run.class_names(), axes,
+                                               alt % "true class"), "The same points, coloured by true class."))
     what = ("the %d-dimensional embedding" % points.shape[1] if run.embedding is not None
             else "the scaled data, %d columns" % points.shape[1])
     return page.section("map", "Map", page.paragraph("Two principal components of %s: %s." % (

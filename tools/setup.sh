@@ -27,6 +27,8 @@ build pc:openblas                 libopenblas-openmp-dev  OpenBLAS
 build so:$SCALAPACK                libscalapack-openmpi-dev ScaLAPACK
 build inc:yaml.h                  libyaml-dev             decks
 build inc:zlib.h                  zlib1g-dev              .gz input
+build inc:lzma.h                  liblzma-dev             .xz input
+build inc:zstd.h                  libzstd-dev             .zst input
 build inc:xxhash.h                libxxhash-dev           checksums
 build inc:Random123/philox.h      librandom123-dev        random numbers
 build inc:hwloc.h                 libhwloc-dev            core binding

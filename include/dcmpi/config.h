@@ -32,6 +32,9 @@ typedef struct {
         char data[DC_PATH_MAX];
         int scale;    /* dc_scale_kind */
         int64_t rows; /* 0: all */
+        char label_dataset[DC_PATH_MAX];
+        dc_int_list image_shape;
+        dc_clip clip;
     } input;
     struct {
         dc_int_list hidden;
@@ -147,7 +150,5 @@ const char *dc_quote(char out[DC_QUOTE_MAX], const char *text);
 /* Text for a man page, escaped, sentences on lines of their own, a newline at the end; one word, without. */
 void dc_man_text(const char *text, FILE *out);
 void dc_man_word(const char *word, size_t len, FILE *out);
-/* Index of the name that `word` is most likely a typing error of, by edit distance, or -1. */
-int dc_nearest_name(const char *word, const char *const *names, int n);
 
 #endif

@@ -1,15 +1,20 @@
-/* Foreign formats to the data file of dcmpi, streamed: IDX, NPY and comma, semicolon, tab or blank separated text (each
- * also as .gz), and HDF5. Serial: one process, no MPI. Memory is a few pieces of some MiB whatever the size of the
- * input.
+/* Foreign formats to the data file of dcmpi, streamed: IDX, NPY and tables in text (each also compressed by gzip, xz or
+ * zstd), and HDF5. Serial: one process, no MPI. Memory is a few pieces of some MiB whatever the size of the input; a
+ * transposition adds DC_TRANSPOSE_BYTES and, beyond them, a temporary file beside the output.
  *
- * The data file: /X [N, D] uint8, float16, float32 or float64; /y [N] int32 if there are labels; attributes of the
- * root: format         "dcmpi-data", and format_version (int64) source         the inputs, one per line checksum XXH3
- * (64 bits, seed 0) of the stored bytes of /X in row order, 16 hex digits min, max, mean of all values (float64)
+ * The data file: /X [N, D] uint8, float16, float32 or float64; /y [N] int32 if there are labels, -1 for a row without
+ * one; /ids [N] texts if there are ids. Attributes of the root:
+ *   format         "dcmpi-data", and format_version (int64)
+ *   source         the inputs, one per line
+ *   checksum       XXH3 (64 bits, seed 0) of the stored bytes of /X in row order, 16 hex digits
+ *   min, max, mean of all values (float64)
  *   image_shape    int64, all dimensions but the first of pictures (2 to 4 of them)
- *   feature_names  names from the header line of text, one per line
+ *   feature_names  names of the columns, one per line; a dataset of that name if they are more than 1 MiB
  *   n_classes      number of different labels (int64)
  *   classes        one line per class, in ascending order of the labels: the name or number that the label stands for
- * /X and /y have the attribute `xxh3` (Checksums in h5.h), which every load compares.
+ *   missing        what was done about missing values, if there were any: lines of key=value, action, cells, rows, and
+ *                  how many of each kind
+ * /X, /y and /ids have the attribute `xxh3` (Checksums in h5.h), which every load compares.
  * Integer labels that fit keep their values in /y; names, and integers beyond int32, are numbered 0..C-1 in that order.
  */
 #ifndef DCMPI_CONVERT_H
@@ -17,14 +22,39 @@
 
 #include "dcmpi/base.h"
 
-typedef enum { DC_LABEL_NONE = -1, DC_LABEL_LAST = -2 } dc_label_column; /* >= 0: column number; 0 is "first" */
+/* How a table in text is read. NULL, 0: decided by the rules of the table itself (convert/layout.h).
+ * A column is "first", "last", "none", a number from 0, or a name from line 1, in double quotes if it looks like one of
+ * the others. */
+typedef enum { DC_HEADER_AUTO, DC_HEADER_YES, DC_HEADER_NO } dc_header;
+typedef struct {
+    const char *label_column, *id_column;
+    const char *drop_columns; /* several, commas between; a name with a comma in double quotes */
+    dc_header header;
+    char separator; /* ' ': runs of blanks and tabs */
+    bool decimal_comma;
+    bool transposed; /* rows are features: ids of the table are names, names are ids */
+} dc_table_options;
+
+/* What happens to missing values: NaN, infinities, and in text the words for them. DROP leaves the row out, MEAN puts
+ * the mean of the other values of the column in its place, VALUE a number. */
+typedef enum { DC_MISSING_ERROR, DC_MISSING_DROP, DC_MISSING_MEAN, DC_MISSING_VALUE } dc_missing_action;
+typedef struct {
+    dc_missing_action action;
+    double value;
+} dc_missing_options;
+
+/* Whether features are in the rows of the inputs; AUTO: the format says. */
+typedef enum { DC_TRANSPOSE_AUTO, DC_TRANSPOSE_YES, DC_TRANSPOSE_NO } dc_transpose_choice;
 
 /* Limits of what is accepted, so that a hostile file cannot take the memory of the machine. */
 enum {
-    DC_CONVERT_MAX_COLUMNS = 1 << 24,    /* values per row */
-    DC_CONVERT_MAX_LINE_BYTES = 1 << 26, /* one line of text */
-    DC_CONVERT_MAX_CLASSES = 1 << 20,    /* different labels */
-    DC_CONVERT_MAX_CLASS_BYTES = 255     /* name of a class */
+    DC_CONVERT_MAX_COLUMNS = 1 << 24,     /* values per row */
+    DC_CONVERT_MAX_LINE_BYTES = 1 << 26,  /* one line of text */
+    DC_CONVERT_MAX_CLASSES = 1 << 20,     /* different labels */
+    DC_CONVERT_MAX_CLASS_BYTES = 255,     /* name of a class */
+    DC_CONVERT_MAX_ID_BYTES = 1023,       /* id of a row */
+    DC_CONVERT_MAX_TURNED_ROWS = 1 << 27, /* rows of an input that is transposed */
+    DC_CONVERT_IMAGE_DIMS = 3
 };
 
 typedef struct {
@@ -32,9 +62,14 @@ typedef struct {
     int n_inputs;
     const char *const *labels; /* [n_labels], 0 or n_inputs files of labels */
     int n_labels;
-    long label_column;       /* text formats: dc_label_column or a number from 0 */
-    bool label_column_given; /* false: as DC_LABEL_NONE, but an HDF5 input's own /y is taken */
+    dc_table_options table; /* label_column "none" also means that an HDF5 input's own /y is not taken */
+    dc_missing_options missing;
+    dc_transpose_choice transpose;
     const char *dataset; /* HDF5 inputs: path of the matrix, NULL: "/X" or the only dataset of 2 or more dimensions */
+    const char *label_dataset; /* HDF5 inputs: column of labels (h5_column.h), NULL: /y beside /X */
+    const char *id_dataset;    /* HDF5 inputs: names of the samples, NULL: by convention, "none": none */
+    int n_image_dims;          /* 0: as the inputs say */
+    int64_t image_shape[DC_CONVERT_IMAGE_DIMS]; /* height, width[, channels]; their product is D, or it is an error */
     const char *output;
     bool force;               /* replace whatever output exists */
     const char *options;      /* what decides on the content beside the inputs, as in recipe.h; NULL: nothing */
@@ -47,15 +82,17 @@ typedef struct {
     dc_dtype dtype;
     bool has_labels;
     int64_t n_classes;
+    int64_t unlabelled; /* rows whose label says that there is none: -1 in /y */
     double min, max, mean;
     uint64_t checksum;
 } dc_convert_result;
 
 /* Writes cfg->output through the temporary name "<output>.part", which is removed on any error, under a lock (claim.h);
  * a file of the output's name that this request made (recipe.h) is replaced when the new one is complete. Numbers that
- * are neither uint8 nor floating point become float32, with a NOTE if that loses digits; inputs of different types meet
- * in the widest of them. Errors: DC_ERR_DATA with file, place (byte, or line and column) and cause; DC_ERR_IO (output,
- * disk); DC_ERR_USAGE; DC_ERR_BUSY (another process writes this output); DC_ERR_MEMORY. */
+ * are neither uint8 nor floating point become float32, or float64 where float32 would not tell them apart
+ * (convert/precision.h), with a NOTE; inputs of different types meet in the widest of them. Errors: DC_ERR_DATA with
+ * file, place (byte, or line and column) and cause; DC_ERR_IO (output, disk); DC_ERR_USAGE; DC_ERR_BUSY (another
+ * process writes this output); DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_convert(const dc_convert_config *cfg, dc_convert_result *result);
 
 #endif

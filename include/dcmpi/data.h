@@ -7,8 +7,23 @@
 
 typedef struct dc_comm dc_comm;
 
-typedef enum { DC_SCALE_NONE, DC_SCALE_UNIT, DC_SCALE_DEC, DC_SCALE_STANDARD, DC_SCALE_MINMAX } dc_scale_kind;
-enum { DC_IMAGE_DIMS_MAX = 4 };
+typedef enum {
+    DC_SCALE_NONE,
+    DC_SCALE_UNIT,
+    DC_SCALE_DEC,
+    DC_SCALE_STANDARD,
+    DC_SCALE_MINMAX,
+    DC_SCALE_ROBUST
+} dc_scale_kind;
+
+/* Values beyond two bounds take the bound's place, before they are scaled. Plain data without padding. */
+enum { DC_CLIP_NONE, DC_CLIP_QUANTILES, DC_CLIP_RANGE };
+typedef struct {
+    int64_t kind;
+    double lo, hi; /* range: the bounds of all columns; quantiles: each column's own, at lo = q and 1 - q; hi is 0 */
+} dc_clip;
+
+enum { DC_IMAGE_DIMS_MAX = 4, DC_ID_MAX_BYTES = 1024, DC_LABEL_NAME_MAX = 256 };
 
 /* What became of the checksum of a data file. */
 typedef enum {
@@ -25,18 +40,26 @@ typedef struct {
     dc_part part;
     int64_t D;
     dc_dtype dtype;
-    void *X;    /* [n x D] stored type, local, owned */
-    int32_t *y; /* [n] labels made dense 0..C-1, local, owned; NULL without labels. Only metrics may look. */
-    int64_t C;  /* number of classes, 0 without labels; global */
+    void *X; /* [n x D] stored type, local, owned */
+    int32_t
+        *y; /* [n] labels made dense 0..C-1, -1: no label; local, owned; NULL without labels. Only metrics may look. */
+    int64_t C;           /* number of classes, 0 without labels; global */
+    int64_t unlabelled;  /* rows without a label, though others may have one; global */
+    char *classes;       /* names of the classes in their order, one per line; rank 0, owned; NULL without labels */
+    char *ids;           /* [n x id_bytes] names of the rows, padded with zeros; local, owned; NULL without */
+    size_t id_bytes;     /* 0 without ids; global */
+    char *feature_names; /* one per line; rank 0, owned; NULL without */
     int n_image_dims;
     int64_t image_shape[DC_IMAGE_DIMS_MAX];
     dc_scale_kind scale_kind;
+    double *clip_lo, *clip_hi;     /* [D], global, owned: values beyond them count as them; NULL: all count as stored */
     float *shift, *scale;          /* [D], global, owned: a row enters the network as (x - shift) * scale */
     char source[DC_PATH_MAX];      /* path, or "builtin:glyphs" */
     uint64_t hash;                 /* global checksum of X: XXH3 of each shard's bytes, hashed in shard order */
-    double min, max, mean;         /* of the stored values, global */
+    double min, max, mean;         /* of the values, clipped if they are, global */
     double scaled_min, scaled_max; /* of what enters the network, global */
     dc_checksum checksum;          /* of the file */
+    char outlying[128];            /* values far outside their columns, in a few words; "" without any; global */
     size_t bytes;                  /* held by this rank */
 } dc_dataset;
 
@@ -46,13 +69,35 @@ typedef struct {
     int64_t D;
     dc_dtype dtype;
     bool has_labels;
-    int64_t C; /* classes, if the file tells; 0: unknown, or no labels */
+    bool has_ids;
+    size_t id_bytes; /* of a stored id, 0: not known before they are read */
+    int64_t C;       /* classes, if the file tells; 0: unknown, or no labels */
 } dc_data_header;
 
-/* Reads the header of `path`; not collective. rows (global): 0 = all, else the first `rows` rows; the built-in problem
- * has DC_GLYPH_ROWS_DEFAULT rows unless told. Errors: DC_ERR_DATA for files that are no data files of ours (names what
- * is missing), more rows asked for than there are, no rows or no columns; DC_ERR_IO. */
+/* Which data, what the deck says of it beside the file, and what is done to its values. */
+typedef struct {
+    const char *path;
+    dc_gidx rows;       /* 0: all, else the first so many; the built-in problem has DC_GLYPH_ROWS_DEFAULT unless told */
+    const char *labels; /* column of labels (h5_column.h), NULL or "": /y if there is one */
+    int n_image_dims;   /* 0: as the file says */
+    int64_t image_shape[DC_IMAGE_DIMS_MAX]; /* height, width[, channels]; their product is D, or it is an error */
+    dc_clip clip;
+} dc_data_request;
+
+/* Reads the header of the file; not collective. Errors: DC_ERR_DATA for files that are no data files of ours (names
+ * what is missing), more rows asked for than there are, no rows or no columns, labels that are none, an image shape
+ * that does not fit; DC_ERR_IO. */
+DC_CHECKED dc_status dc_dataset_inspect(const dc_data_request *request, dc_data_header *out);
+/* The same of a file as it is. */
 DC_CHECKED dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_header *out);
+
+/* Not collective: the header, and all that is stored in strings of variable length and the like, which the library
+ * reads from anywhere in the file. Errors: as above. */
+DC_CHECKED dc_status dc_dataset_probe(const dc_data_request *request);
+
+/* Warns of values far outside their columns, as dc_dataset_open() does; serial, in bounded memory, by one pass over the
+ * file and a second one where it is needed. Errors: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_dataset_tell_range(const char *path);
 
 /* Collective. Loads or generates this rank's rows (none is legal), renumbers labels densely in ascending order of their
  * values, compares the file's checksums, audits, and computes the scaling; all arguments are global. A file that
@@ -60,16 +105,26 @@ DC_CHECKED dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_h
  * distinct rows; constant columns get a NOTE and are only shifted. shift, scale, hash, min, max and mean have the same
  * bits for every number of ranks and threads. `seed` is used by the built-in problem only. *out is owned by the caller.
  * Errors, agreed: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY, DC_ERR_USAGE (more ranks than shards). */
+DC_CHECKED dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int shards, dc_scale_kind scale,
+                                     uint64_t seed, int64_t K, dc_dataset **out);
+/* The same of a file as it is. */
 DC_CHECKED dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx rows, int shards, dc_scale_kind scale,
                                      uint64_t seed, int64_t K, dc_dataset **out);
 /* Accepts NULL. */
 void dc_dataset_destroy(dc_dataset **data);
+/* Memory of the rank with this part for what is made of the columns on the way, beside the rows. */
+double dc_dataset_audit_bytes(const dc_part *part, int64_t D, int threads, dc_scale_kind scale, const dc_clip *clip);
+
+/* What a user should mend first where training went wrong: values far outside, if there are any, else `otherwise`.
+ * Local, the same on all ranks. */
+enum { DC_DATA_ADVICE_MAX = 320 };
+const char *dc_dataset_advice(const dc_dataset *data, const char *otherwise, char out[DC_DATA_ADVICE_MAX]);
 
 /* Of the dense labels of all rows, whatever the number of ranks; 0 without labels. Collective. */
 uint64_t dc_dataset_hash_labels(dc_comm *comm, const dc_dataset *data);
 
-/* Scaled rows as float: out[i*D + c] = (X[rows[i]][c] - shift[c]) * scale[c] for n local row numbers, in any order and
- * with repeats. Threaded unless called inside a parallel region, where it is safe. */
+/* Scaled rows as float: out[i*D + c] = (clip(X[rows[i]][c]) - shift[c]) * scale[c] for n local row numbers, in any
+ * order and with repeats. Threaded unless called inside a parallel region, where it is safe. */
 void dc_dataset_gather(const dc_dataset *data, const int64_t *rows, int64_t n, float *out);
 /* The same for consecutive local rows lo..lo+n-1. */
 void dc_dataset_rows(const dc_dataset *data, int64_t lo, int64_t n, float *out);
@@ -88,20 +143,27 @@ DC_CHECKED dc_status dc_dataset_fetch(dc_comm *comm, const dc_dataset *data, con
 typedef struct {
     char source[DC_PATH_MAX];
     dc_data_header head;
-    int label_type; /* dc_h5_type of /y */
     dc_part part;
-    int64_t capacity;          /* rows of a piece at most */
-    dc_gidx next;              /* first local row of the next piece */
-    int64_t n;                 /* rows of this piece */
-    void *X;                   /* [capacity x D] of which n are there, stored type, owned */
-    int32_t *y;                /* [capacity] dense labels 0..C-1, owned; NULL without labels. Only metrics may look. */
-    int64_t C;                 /* classes of the whole file, 0 without labels; global */
-    int64_t *raw, *value;      /* [capacity] labels as stored, [C] their values; owned */
-    dc_checksum checksum;      /* what is done with that of the file */
-    struct dc_data_sums *sums; /* owned */
+    int64_t capacity;    /* rows of a piece at most */
+    dc_gidx next;        /* first local row of the next piece */
+    int64_t n;           /* rows of this piece */
+    void *X;             /* [capacity x D] of which n are there, stored type, owned */
+    int32_t *y;          /* [capacity] dense labels 0..C-1, -1: none; owned; NULL without. Only metrics may look. */
+    int64_t C;           /* classes of the whole file, 0 without labels; global */
+    int64_t unlabelled;  /* rows without a label; global */
+    char *classes;       /* names as in dc_dataset; rank 0, owned */
+    char *ids;           /* [capacity x id_bytes], padded with zeros, owned; NULL without ids */
+    size_t id_bytes;     /* 0 without ids; global */
+    char *feature_names; /* as in dc_dataset; rank 0, owned */
+    struct dc_data_shape *shape;         /* owned */
+    struct dc_data_labels *label_reader; /* owned; NULL without labels */
+    struct dc_data_ids *id_reader;       /* owned; NULL without ids */
+    dc_checksum checksum;                /* what is done with that of the file */
+    struct dc_data_sums *sums;           /* owned */
 } dc_row_stream;
-/* Collective: the header alone. Errors as of dc_dataset_load, but the built-in problem is no file. */
-DC_CHECKED dc_status dc_row_stream_open(dc_comm *comm, const char *path, dc_row_stream *s);
+/* Collective: the header alone. labels: as in dc_data_request. Errors as of dc_dataset_load, but the built-in problem
+ * is no file. */
+DC_CHECKED dc_status dc_row_stream_open(dc_comm *comm, const char *path, const char *labels, dc_row_stream *s);
 /* Collective: memory for pieces of this rank's rows of `part`, which covers all rows; classes of all labels (in one
  * pass over /y). capacity >= 1, global. */
 DC_CHECKED dc_status dc_row_stream_start(dc_comm *comm, dc_row_stream *s, const dc_part *part, int64_t capacity);

@@ -16,15 +16,17 @@ typedef struct dc_comm dc_comm;
 
 typedef struct dc_h5 dc_h5;
 typedef enum { DC_H5_READ, DC_H5_CREATE, DC_H5_APPEND } dc_h5_mode;
-/* Element types of datasets beside dc_dtype. */
-typedef enum { DC_H5_U8, DC_H5_F16, DC_H5_F32, DC_H5_F64, DC_H5_I32, DC_H5_I64, DC_H5_OTHER } dc_h5_type;
+/* Element types of datasets beside dc_dtype. TEXT: strings of a fixed length, whose element is one byte in what
+ * follows: a dataset of N strings of 12 bytes is a vector of rows 12 elements wide. */
+typedef enum { DC_H5_U8, DC_H5_F16, DC_H5_F32, DC_H5_F64, DC_H5_I32, DC_H5_I64, DC_H5_TEXT, DC_H5_OTHER } dc_h5_type;
 enum { DC_H5_MAX_DIMS = 8, DC_H5_NAME_MAX = 256, DC_H5_TYPE_NAME_MAX = 64 };
-/* Bytes of an element; 0 of DC_H5_OTHER. */
+/* Bytes of an element; 0 of DC_H5_OTHER, 1 of DC_H5_TEXT. */
 size_t dc_h5_type_bytes(dc_h5_type type);
 typedef struct {
     dc_h5_type type; /* DC_H5_OTHER: look at integer and floating; dc_h5_read_rows converts such numbers */
     int n_dims;      /* 0: a scalar, which counts as one row */
     dc_gidx dims[DC_H5_MAX_DIMS];
+    bool text;                           /* strings, of fixed or variable length: dc_h5_read_text takes both */
     bool integer;                        /* any integer (or enum), any size and byte order */
     bool floating;                       /* any floating-point type */
     bool fits_f32;                       /* floating: float32 holds all its values */
@@ -33,6 +35,9 @@ typedef struct {
     size_t item_bytes;                   /* bytes per stored element */
     char type_name[DC_H5_TYPE_NAME_MAX]; /* for people: "float32", "bfloat16", "text" */
 } dc_h5_info;
+
+/* Whether it is HDF5, also behind a user block of 512 bytes or twice, four times, ... as many. */
+bool dc_h5_recognise(const char *path);
 
 /* CREATE truncates. Errors: DC_ERR_IO (missing, unreadable, not creatable), DC_ERR_FORMAT (not HDF5, truncated). Every
  * text names the file. Serial handles never touch MPI, so login-node verbs may use them. */
@@ -68,9 +73,26 @@ DC_CHECKED dc_status dc_h5_write_rows(dc_h5 *h5, const char *name, dc_h5_type ty
 DC_CHECKED dc_status dc_h5_create_dataset(dc_h5 *h5, const char *name, dc_h5_type type, int n_dims,
                                           const dc_gidx *dims);
 DC_CHECKED dc_status dc_h5_create_group(dc_h5 *h5, const char *name);
+/* N strings of `bytes` bytes, UTF-8, padded with zeros: type DC_H5_TEXT, one dimension. */
+DC_CHECKED dc_status dc_h5_create_text(dc_h5 *h5, const char *name, size_t bytes, dc_gidx N);
 /* Whole small dataset in one call: create and write. */
 DC_CHECKED dc_status dc_h5_put(dc_h5 *h5, const char *name, dc_h5_type type, int n_dims, const dc_gidx *dims,
                                const void *in);
+
+/* Texts [row, row+n) of a list of strings of fixed or variable length, in order, without their padding; text[length]
+ * need not end with a zero byte and is gone after the call. Errors: DC_ERR_FORMAT (no text, no such rows, damaged, more
+ * than 64 MiB in 16384 rows), what visit returns. */
+typedef dc_status (*dc_h5_text_visitor)(void *ctx, const char *text, size_t length);
+DC_CHECKED dc_status dc_h5_read_text(dc_h5 *h5, const char *name, dc_gidx row, dc_gidx n, dc_h5_text_visitor visit,
+                                     void *ctx);
+/* The first n of them in one text, one per line without a last line break; the caller frees it with dc_mem_free(). */
+DC_CHECKED dc_status dc_h5_join_text(dc_h5 *h5, const char *name, dc_gidx n, char **text);
+
+/* Names of columns or classes, one per line: the root attribute `name` up to 1 MiB, beyond it a dataset of strings
+ * /name with a checksum. put: *stored is false if they are more than a GiB, and left out. get: *text (the caller frees
+ * it with dc_mem_free()) is NULL if there are none, or, n >= 0, not n of them. */
+DC_CHECKED dc_status dc_h5_put_names(dc_h5 *h5, const char *name, const char *text, bool *stored);
+DC_CHECKED dc_status dc_h5_get_names(dc_h5 *h5, const char *name, int64_t n, char **text);
 
 /* Attributes of `object` ("/" or a name). Strings are fixed-length UTF-8. */
 DC_CHECKED dc_status dc_h5_put_attr_str(dc_h5 *h5, const char *object, const char *attr, const char *value);
@@ -105,7 +127,8 @@ void dc_h5_set_round_bytes(size_t bytes);
 typedef struct {
     const char *name;
     dc_h5_type type;
-    size_t width; /* elements per row: dataset is [N x width], or [N] if width is 1 and vector is true */
+    size_t width; /* elements per row: dataset is [N x width], or [N] if width is 1 and vector is true; of DC_H5_TEXT
+                     the bytes of a string: dataset is [N] */
     bool vector;
     const void *local; /* this rank's rows; NULL only if it has none */
 } dc_h5_rows;

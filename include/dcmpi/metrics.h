@@ -36,7 +36,7 @@ double dc_scores_bytes(int64_t N, int64_t K, int64_t C);
 typedef struct dc_counter dc_counter;
 DC_CHECKED dc_status dc_counter_create(dc_counter **out, int64_t K, int64_t C);
 void dc_counter_destroy(dc_counter **c);
-/* Local. Labels outside 0..K-1, 0..C-1 assert. Errors: DC_ERR_MEMORY. */
+/* A row without a label (y = -1) does not count. Local. Labels outside 0..K-1, 0..C-1 assert. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_counter_add(dc_counter *c, const int32_t *labels, const int32_t *y, int64_t n);
 /* The counts of this rank. Local. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_counter_counts_local(const dc_counter *c, dc_counts *out);

@@ -121,7 +121,7 @@ void dc_self_checks_print(const dc_self_check *checks, int n);
 DC_CHECKED dc_status dc_result_write(dc_comm *comm, const char *path, dc_result *r, dc_timers *timers,
                                      dc_timing *timing);
 /* Serial: the scores (none if r has none) and the hash of the labels of r take the place of those in `path`. All else
- * stays; h5.h says how. Of r only K, from, data->C, scores and confusion are used. */
+ * stays; h5.h says how. Of r only K, cfg, from, what data says of labels, scores and confusion are used. */
 DC_CHECKED dc_status dc_result_rescore(const char *path, dc_result *r);
 
 /* What the RESULT line and summary.json tell, read from run.h5. NaN: run.h5 does not tell. */
@@ -129,7 +129,8 @@ typedef struct {
     bool converged;
     int64_t iterations, K, empty;
     double delta, inertia, acc, nmi, ari, wall_s;
-    bool names_itself; /* run.h5 has a result_hash; version 0.1.0 made none */
+    int64_t unlabelled; /* rows without a label */
+    bool names_itself;  /* run.h5 has a result_hash; version 0.1.0 made none */
     uint64_t result_hash;
     char *summary; /* [summary_bytes] text of summary.json, owned */
     size_t summary_bytes;

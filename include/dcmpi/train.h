@@ -210,7 +210,9 @@ typedef struct {
     double alpha;
     double range[2]; /* least and greatest scaled value of the training data; infinite if the file does not tell */
     char method[32];
+    bool has_clip; /* of the data, before they are scaled */
     float *value, *centers, *shift, *scale;
+    double *clip_lo, *clip_hi; /* NULL if the run did not clip */
 } dc_trained;
 /* Serial; checksums included. Errors: DC_ERR_FORMAT (no result, incomplete, damaged, no model in it), DC_ERR_IO,
  * DC_ERR_MEMORY. */

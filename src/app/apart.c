@@ -53,8 +53,9 @@ static dc_status check_array(void *ctx, const char *name, const dc_h5_info *info
     return st == DC_ERR_IO ? st : DC_OK;
 }
 
-static void probe_model(const char *path)
+static void probe_model(const char *path, const char *labels)
 {
+    (void)labels;
     dc_trained t;
     dc_h5 *h5 = NULL;
     if (dc_trained_read(path, &t) == DC_OK) dc_trained_release(&t);
@@ -63,19 +64,19 @@ static void probe_model(const char *path)
     (void)!dc_h5_close(&h5);
 }
 
-static void probe_data(const char *path)
+static void probe_data(const char *path, const char *labels)
 {
-    dc_data_header head;
-    (void)!dc_dataset_header(path, 0, &head);
+    (void)!dc_dataset_probe(&(dc_data_request){.path = path, .labels = labels});
 }
 
-static void probe_output(const char *path)
+static void probe_output(const char *path, const char *labels)
 {
     char made[256];
+    (void)labels;
     (void)!dc_recipe_made(&(dc_recipe){.verb = "", .options = ""}, path, made, sizeof made);
 }
 
-static void (*const probes[])(const char *path) = {
+static void (*const probes[])(const char *path, const char *labels) = {
     [DC_PROBE_DATA] = probe_data, [DC_PROBE_MODEL] = probe_model, [DC_PROBE_OUTPUT] = probe_output};
 
 bool dc_apart_enter(int argc, char **argv)
@@ -89,7 +90,7 @@ bool dc_apart_enter(int argc, char **argv)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dc_heartbeat_start(limit_s());
     if (probe < 0) return true;
-    if (argc == 2 && (size_t)probe < DC_COUNT_OF(probes)) probes[probe](argv[1]);
+    if (argc == 3 && (size_t)probe < DC_COUNT_OF(probes)) probes[probe](argv[1], argv[2]);
     dc_error_clear();
     dc_apart_leave(DC_OK);
     _exit(0); /* nothing that the library may have broken is touched any more */
@@ -286,11 +287,12 @@ dc_status dc_apart_run(const dc_verb *verb, const dc_cli *cli)
     return started || st != DC_OK ? st : verb->serial(cli->rest_argc, cli->rest_argv);
 }
 
-dc_status dc_apart_probe(dc_probe probe, const char *path, dc_status code)
+dc_status dc_apart_probe(dc_probe probe, const char *path, const char *labels, dc_status code)
 {
     bool started;
     int result = 0;
-    char program[] = "dcmpi", copy[DC_PATH_MAX];
+    char program[] = "dcmpi", copy[DC_PATH_MAX], name[DC_PATH_MAX];
     if (snprintf(copy, sizeof copy, "%s", path) >= DC_PATH_MAX) return DC_OK; /* the reader refuses it */
-    return run_apart((char *[]){program, copy, NULL}, (int)probe, -1, path, code, &started, &result);
+    snprintf(name, sizeof name, "%s", labels ? labels : "");
+    return run_apart((char *[]){program, copy, name, NULL}, (int)probe, -1, path, code, &started, &result);
 }

@@ -8,6 +8,7 @@
 #include "dcmpi/config.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/method.h"
+#include "dcmpi/text.h"
 #include "dcmpi/version.h"
 #include "verbs.h"
 

@@ -63,15 +63,17 @@ static void print_synopsis(FILE *out)
 
 /* ---- Verbs ------------------------------------------------------------------------------------------------------- */
 
-/* "  --name=VALUE  text" of a verb's details as an entry, other lines as text. */
-static void print_detail(const char *line, FILE *out)
+/* "  --name=VALUE  text" of a verb's details as an entry, other lines as text; what is indented farther goes on with
+ * the entry, and so does a line without indent with a sentence. */
+static void print_detail(const char *line, bool goes_on, FILE *out)
 {
+    enum { CONTINUED = 8 };
     char term[256];
-    const size_t indent = strspn(line, " "), len = strcspn(line + indent, "\n");
+    const size_t indent = strspn(line, " "), len = strlen(line + indent);
     const char *gap = strstr(line + indent, "  ");
-    if (indent == 0 || !gap) {
-        fputs(".PP\n", out);
-        dc_man_text(line, out);
+    if (indent == 0 || indent >= CONTINUED || !gap) {
+        if (indent < CONTINUED && !goes_on) fputs(".PP\n", out);
+        dc_man_text(line + indent, out);
         return;
     }
     snprintf(term, sizeof term, "%.*s", (int)DC_MIN((size_t)(gap - line) - indent, len), line + indent);
@@ -81,11 +83,14 @@ static void print_detail(const char *line, FILE *out)
 static void print_verb(const dc_verb *verb, FILE *out)
 {
     char line[512];
+    bool sentence = false;
     fprintf(out, ".SS %s\n", verb->name);
     dc_man_text(verb->summary, out);
     for (const char *at = verb->details; *at; at += strcspn(at, "\n") + 1) {
-        snprintf(line, sizeof line, "%.*s", (int)strcspn(at, "\n"), at);
-        print_detail(line, out);
+        const size_t n = strcspn(at, "\n");
+        snprintf(line, sizeof line, "%.*s", (int)n, at);
+        print_detail(line, sentence, out);
+        sentence = *at != ' ' && n > 0 && !strchr(".:", at[n - 1]);
     }
 }
 

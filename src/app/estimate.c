@@ -84,11 +84,27 @@ static dc_step_layers whole_net(const problem *p)
 
 /* ---- Moments ----------------------------------------------------------------------------------------------------- */
 
-/* Statistics of the columns; labels as they are stored. */
+/* Labels as they are stored; what is made of the columns (input.clip and input.scale included). */
 static moment loading(const problem *p)
 {
-    const double audit = 8 * p->D * (3 * p->threads + 3) + dc_sum_bytes(&p->part, (size_t)p->head->D + 1);
-    return (moment){.work = audit + (p->head->has_labels ? 8 * p->n : 0)};
+    const double columns = dc_dataset_audit_bytes(&p->part, p->head->D, p->threads, (dc_scale_kind)p->cfg->input.scale,
+                                                  &p->cfg->input.clip);
+    return (moment){.work = columns + (p->head->has_labels ? 8 * p->n : 0)};
+}
+
+/* Of a row; ids of other programs are not looked at before they are read. */
+static double id_bytes(const dc_data_header *head)
+{
+    enum { GUESS = 32 };
+    return !head->has_ids ? 0 : head->id_bytes ? (double)head->id_bytes : GUESS;
+}
+
+/* Rows, labels, ids, scaling, bounds. */
+static double data_bytes(const problem *p)
+{
+    const double row =
+        p->D * (double)dc_dtype_bytes(p->head->dtype) + (p->head->has_labels ? 4 : 0) + id_bytes(p->head);
+    return p->n * row + (p->cfg->input.clip.kind == DC_CLIP_NONE ? 8 : 24) * p->D;
 }
 
 static double kmeans_bytes(const problem *p, int64_t width)
@@ -255,10 +271,10 @@ dc_status dc_job_estimate(const dc_job *job, const dc_data_header *head, int ran
     p.n = (double)dc_part_rows(&p.part);
     p.C = !head->has_labels ? 0 : head->C > 0 ? head->C : DC_MIN(head->N, CLASSES_UNKNOWN);
     *out = (dc_estimate){.base_bytes = job->base_bytes, .address_bytes = has_net ? address_bytes(&p) : 0};
-    out->data_bytes = p.n * (p.D * (double)dc_dtype_bytes(head->dtype) + (head->has_labels ? 4 : 0)) + 8 * p.D;
+    out->data_bytes = data_bytes(&p);
     take_moments(&p, has_net, out);
     out->total_bytes = out->base_bytes + out->data_bytes + out->model_bytes + out->work_bytes;
     out->root_bytes -= out->model_bytes + out->work_bytes;
-    out->disk_bytes = disk_bytes(&p, has_net);
+    out->disk_bytes = disk_bytes(&p, has_net) + (double)head->N * id_bytes(head);
     return DC_OK;
 }

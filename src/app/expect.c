@@ -33,8 +33,8 @@ static finding look_into_hdf5(const char *path)
     finding found = {OTHER_HDF5, "an HDF5 file"};
     char format[32] = "";
     dc_h5 *h5 = NULL;
-    if (dc_apart_probe(DC_PROBE_OUTPUT, path, DC_ERR_FORMAT) == DC_OK && dc_h5_open(&h5, path, DC_H5_READ) == DC_OK &&
-        dc_h5_has_attr(h5, "/", "format"))
+    if (dc_apart_probe(DC_PROBE_OUTPUT, path, NULL, DC_ERR_FORMAT) == DC_OK &&
+        dc_h5_open(&h5, path, DC_H5_READ) == DC_OK && dc_h5_has_attr(h5, "/", "format"))
         (void)!dc_h5_get_attr_str(h5, "/", "format", format, sizeof format);
     (void)!dc_h5_close(&h5);
     dc_error_clear();

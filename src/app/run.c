@@ -56,10 +56,12 @@ static dc_status build_model(fit *f)
 }
 
 /* A phase that diverged is a result that nobody wants in a file. */
-static dc_status refuse_divergence(dc_stop stop, const char *phase, const char *key)
+static dc_status refuse_divergence(const fit *f, dc_stop stop, const char *phase, const char *advice)
 {
+    char text[DC_DATA_ADVICE_MAX];
     if (stop != DC_STOP_DIVERGED) return DC_OK;
-    return DC_FAIL(DC_ERR_NUMERIC, "%s diverged: the loss is not finite; lower %s", phase, key);
+    return DC_FAIL(DC_ERR_NUMERIC, "%s diverged: the loss is not finite; %s", phase,
+                   dc_dataset_advice(f->data, advice, text));
 }
 
 static dc_status pretrain_layers(dc_comm *comm, fit *f, dc_pretrain_config layer)
@@ -74,7 +76,7 @@ static dc_status pretrain_layers(dc_comm *comm, fit *f, dc_pretrain_config layer
                                            .dropout = cfg->pretrain.dropout,
                                            .cache_bytes = dc_job_cache_bytes(dc_comm_node_size(comm))};
     const dc_status st = dc_pretrain_layerwise(comm, &f->model, &layerwise, f->layers, &stop);
-    return st == DC_OK ? refuse_divergence(stop, "layer-wise pretraining", "pretrain.lr") : st;
+    return st == DC_OK ? refuse_divergence(f, stop, "layer-wise pretraining", "lower pretrain.lr") : st;
 }
 
 /* The file is whole for itself at any time, but another run may have put its own there since this one looked. */
@@ -116,7 +118,7 @@ static dc_status pretrain(dc_comm *comm, fit *f)
     dc_stop stop;
     if (cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE) DC_TRY(pretrain_layers(comm, f, pre));
     DC_TRY(dc_pretrain(comm, &f->model, &pre, &f->pretraining, &stop));
-    DC_TRY(refuse_divergence(stop, "pretraining", "pretrain.lr"));
+    DC_TRY(refuse_divergence(f, stop, "pretraining", "lower pretrain.lr"));
 out:
     return st;
 }
@@ -148,7 +150,7 @@ static dc_status cluster(dc_comm *comm, fit *f)
                                  .final_kmeans = cfg->cluster.final_kmeans,
                                  .opt = cfg->cluster.opt};
     const dc_status st = dc_train_cluster(comm, &f->model, &c, &f->clustering, &f->clusters);
-    return st == DC_OK ? refuse_divergence(f->clusters.stop, "clustering", "cluster.lr") : st;
+    return st == DC_OK ? refuse_divergence(f, f->clusters.stop, "clustering", "lower cluster.lr") : st;
 }
 
 static dc_status count_sizes(dc_comm *comm, fit *f)
@@ -239,13 +241,15 @@ static void describe(const fit *f, dc_result *r)
 static void report_stop(const fit *f)
 {
     const dc_refresh *last = &f->clusters.last;
+    char advice[DC_DATA_ADVICE_MAX];
     dc_log("cluster   stop: %s after %lld steps", dc_stop_name(f->clusters.stop), (long long)f->clusters.iterations);
     if (f->clusters.stop == DC_STOP_COLLAPSED)
         dc_log_warning("collapsed: of %lld rows the largest cluster holds %lld, at the start %lld; %.1f clusters are "
                        "effective, at "
-                       "the start %.1f; lower cluster.lr, or pretrain longer",
+                       "the start %.1f; %s",
                        (long long)f->data->part.N, (long long)last->largest, (long long)f->clusters.start_largest,
-                       last->k_sized, f->clusters.start_sized);
+                       last->k_sized, f->clusters.start_sized,
+                       dc_dataset_advice(f->data, "lower cluster.lr, or pretrain longer", advice));
     if (f->clusters.stop == DC_STOP_MAX_ITER)
         dc_log_warning("cluster.max_iter was reached before fewer than cluster.tol of the labels changed%s",
                        f->job.cfg.cluster.opt.schedule == DC_SCHED_COSINE

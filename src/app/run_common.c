@@ -26,11 +26,24 @@ static dc_status check_rows(const dc_config *cfg, const dc_data_header *head)
                    cfg->input.data, (long long)head->N, (long long)cfg->cluster.clusters);
 }
 
-static dc_status probe_data(const char *path, const char *verb)
+static dc_status probe_data(const dc_config *cfg, const char *verb)
 {
+    const char *path = cfg->input.data;
     if (strcmp(path, DC_BUILTIN_GLYPHS) == 0) return DC_OK;
     const dc_status st = dc_expect(DC_EXPECT_DATA, path, verb);
-    return st == DC_OK ? dc_apart_probe(DC_PROBE_DATA, path, DC_ERR_DATA) : st;
+    return st == DC_OK ? dc_apart_probe(DC_PROBE_DATA, path, cfg->input.label_dataset, DC_ERR_DATA) : st;
+}
+
+/* The data of the deck. */
+static dc_data_request request_of(const dc_config *cfg)
+{
+    dc_data_request r = {.path = cfg->input.data,
+                         .rows = cfg->input.rows,
+                         .labels = cfg->input.label_dataset,
+                         .n_image_dims = cfg->input.image_shape.n,
+                         .clip = cfg->input.clip};
+    for (int i = 0; i < r.n_image_dims; i++) r.image_shape[i] = cfg->input.image_shape.v[i];
+    return r;
 }
 
 /* Estimate on every rank from the header that rank 0 read. */
@@ -38,8 +51,9 @@ static dc_status estimate(dc_comm *comm, const dc_job *job, dc_data_header *head
 {
     dc_status st = DC_OK;
     const dc_config *cfg = &job->cfg;
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_data(cfg->input.data, job->cli->verb) : DC_OK);
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_dataset_header(cfg->input.data, cfg->input.rows, head) : DC_OK);
+    const dc_data_request request = request_of(cfg);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_data(cfg, job->cli->verb) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_dataset_inspect(&request, head) : DC_OK);
     dc_comm_bcast(comm, head, sizeof *head, 0);
     DC_TRY_ALL(comm, check_rows(cfg, head));
     DC_TRY_ALL(comm, dc_job_estimate(job, head, dc_comm_size(comm), dc_comm_node_size(comm), e));
@@ -76,7 +90,7 @@ static dc_status check_weights(const dc_job *job, int64_t D, const dc_dataset *d
     if (strcmp(job->cli->verb, "fit") != 0 || !cfg->model.weights[0]) return DC_OK;
     dc_status st = dc_run_net(cfg, D, &net);
     if (st == DC_OK && !data) st = dc_expect(DC_EXPECT_MODEL, cfg->model.weights, job->cli->verb);
-    if (st == DC_OK && !data) st = dc_apart_probe(DC_PROBE_MODEL, cfg->model.weights, DC_ERR_FORMAT);
+    if (st == DC_OK && !data) st = dc_apart_probe(DC_PROBE_MODEL, cfg->model.weights, NULL, DC_ERR_FORMAT);
     return st == DC_OK ? dc_model_check_file(cfg->model.weights, &net, data) : st;
 }
 
@@ -93,6 +107,13 @@ out:
     return st;
 }
 
+static void note_unlabelled(const dc_dataset *d)
+{
+    if (d->unlabelled)
+        dc_log_note("%lld of %lld rows have no label: they are clustered, and the scores are those of the others",
+                    (long long)d->unlabelled, (long long)d->part.N);
+}
+
 dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
 {
     dc_status st = DC_OK;
@@ -104,8 +125,9 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     const dc_memory_need need = need_of(&e);
     DC_TRY(dc_job_check_memory(comm, &need, "fewer rows (input.rows)"));
     const double start = dc_timer_start();
-    DC_TRY(dc_dataset_load(comm, cfg->input.data, cfg->input.rows, dc_int(cfg->parallel.shards),
-                           (dc_scale_kind)cfg->input.scale, (uint64_t)cfg->run.seed, cfg->cluster.clusters, data));
+    const dc_data_request request = request_of(cfg);
+    DC_TRY(dc_dataset_open(comm, &request, dc_int(cfg->parallel.shards), (dc_scale_kind)cfg->input.scale,
+                           (uint64_t)cfg->run.seed, cfg->cluster.clusters, data));
     dc_timer_stop(&job->timers, DC_T_LOAD, start, 0, (double)(*data)->bytes);
     const dc_dataset *d = *data;
     job->data = d;
@@ -114,6 +136,7 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
            (long long)d->part.N, (long long)d->D, dc_dtype_name(d->dtype), d->min, d->max, d->mean,
            (unsigned long long)d->hash, d->y ? "labels for the report only" : "no labels",
            dc_checksum_text(d->checksum));
+    note_unlabelled(d);
     dc_scoring_announce(d->source, d->part.N, cfg->cluster.clusters, d->C);
     note_batches(job, d->part.N);
     head.C = d->C;
@@ -151,12 +174,16 @@ out:
  * training empties some where it draws groups together. */
 static void warn_of_empty(const dc_result *r)
 {
+    static const char few[] = "the data show fewer groups than cluster.clusters; lower it";
+    static const char drawn[] =
+        "the data show fewer groups than cluster.clusters; lower it, or, if training drew groups "
+        "together, lower cluster.lr";
+    char advice[DC_DATA_ADVICE_MAX];
     int64_t empty = 0;
     for (int64_t k = 0; k < r->K; k++) empty += r->size[k] == 0;
     if (empty == 0) return;
-    dc_log_warning("%lld of %lld clusters are empty: the data show fewer groups than cluster.clusters; lower it%s",
-                   (long long)empty, (long long)r->K,
-                   r->net ? ", or, if training drew groups together, lower cluster.lr" : "");
+    dc_log_warning("%lld of %lld clusters are empty: %s", (long long)empty, (long long)r->K,
+                   dc_dataset_advice(r->data, r->net ? drawn : few, advice));
 }
 
 static void describe_end(const dc_job *job, dc_result *r, const dc_refresh *last)

@@ -60,6 +60,7 @@ static dc_status parse(int argc, char **argv, dc_prediction *p)
     for (int i = 1; i < argc; i++)
         if (!take_value(argc, argv, &i, "--model", &p->model) && !take_value(argc, argv, &i, "--input", &p->input) &&
             !take_value(argc, argv, &i, "--output", &p->output) &&
+            !take_value(argc, argv, &i, "--label-dataset", &p->label_dataset) &&
             !take_value(argc, argv, &i, "--rows-per-round", &rows) && !take_word(argv[i], "--force", &p->force))
             return DC_FAIL(DC_ERR_USAGE,
                            "command line: '%s' is no option of predict, or lacks its value; see dcmpi "
@@ -83,8 +84,9 @@ static dc_status claim_on_root(dc_prediction *p)
     const dc_claim_input inputs[] = {{"--model", p->model}, {"--input", p->input}};
     p->files[0] = p->model;
     p->files[1] = p->input;
-    p->recipe = (dc_recipe){"predict", p->files, DC_COUNT_OF(p->files), ""};
-    if (!p->force && dc_apart_probe(DC_PROBE_OUTPUT, p->output, DC_ERR_FORMAT) != DC_OK) {
+    if (p->label_dataset) snprintf(p->options, sizeof p->options, "label-dataset=%s", p->label_dataset);
+    p->recipe = (dc_recipe){"predict", p->files, DC_COUNT_OF(p->files), p->options};
+    if (!p->force && dc_apart_probe(DC_PROBE_OUTPUT, p->output, NULL, DC_ERR_FORMAT) != DC_OK) {
         dc_error_clear();
         return DC_FAIL(DC_ERR_USAGE, "%s: output exists and is damaged; give another name, or --force to replace it",
                        p->output);
@@ -106,9 +108,9 @@ static dc_status probe_files(const dc_prediction *p)
 {
     dc_status st = DC_OK;
     DC_TRY(dc_expect(DC_EXPECT_MODEL, p->model, "predict"));
-    DC_TRY(dc_apart_probe(DC_PROBE_MODEL, p->model, DC_ERR_FORMAT));
+    DC_TRY(dc_apart_probe(DC_PROBE_MODEL, p->model, NULL, DC_ERR_FORMAT));
     DC_TRY(dc_expect(DC_EXPECT_DATA, p->input, "predict"));
-    DC_TRY(dc_apart_probe(DC_PROBE_DATA, p->input, DC_ERR_DATA));
+    DC_TRY(dc_apart_probe(DC_PROBE_DATA, p->input, p->label_dataset, DC_ERR_DATA));
 out:
     return st;
 }
@@ -118,7 +120,7 @@ out:
 static dc_status open_input(dc_comm *comm, dc_prediction *p)
 {
     dc_status st = DC_OK;
-    DC_TRY(dc_row_stream_open(comm, p->input, &p->stream));
+    DC_TRY(dc_row_stream_open(comm, p->input, p->label_dataset, &p->stream));
     if (p->stream.head.D != p->trained.D)
         st = DC_FAIL(DC_ERR_DATA, "%s has %lld columns, the model of %s was trained on %lld", p->input,
                      (long long)p->stream.head.D, p->model, (long long)p->trained.D);
@@ -265,13 +267,15 @@ static void warn_of_strange_rows(dc_comm *comm, const dc_prediction *p)
 static void print_result(const dc_prediction *p, double wall_s)
 {
     const dc_scores *s = &p->scoring.scores;
-    char acc[32] = "", scores[96] = "";
+    char acc[32] = "", scores[96] = "", unlabelled[48] = "";
     int64_t used = 0;
     for (int64_t k = 0; k < p->trained.K; k++) used += p->size[k] > 0;
     if (isfinite(s->acc)) snprintf(acc, sizeof acc, " acc=%.3f", s->acc);
     if (p->scoring.has_scores) snprintf(scores, sizeof scores, "%s nmi=%.3f ari=%.3f", acc, s->nmi, s->ari);
+    if (p->stream.unlabelled)
+        snprintf(unlabelled, sizeof unlabelled, " unlabelled=%lld", (long long)p->stream.unlabelled);
     dc_log("results   %s", p->output);
-    dc_log_plain("RESULT  rows=%lld%s clusters=%lld used=%lld wall=%.1fs", (long long)p->part.N, scores,
+    dc_log_plain("RESULT  rows=%lld%s%s clusters=%lld used=%lld wall=%.1fs", (long long)p->part.N, scores, unlabelled,
                  (long long)p->trained.K, (long long)used, wall_s);
 }
 

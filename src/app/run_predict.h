@@ -10,8 +10,10 @@
 
 typedef struct {
     const char *model, *input, *output; /* paths, borrowed */
+    const char *label_dataset;          /* borrowed; NULL: /y if there is one */
     bool force;                         /* replace whatever the output's name belongs to */
     const char *files[2];               /* model and input, */
+    char options[DC_PATH_MAX];          /* and what else decides on the content, */
     dc_recipe recipe;                   /* of which the output is made */
     dc_claim claim;                     /* on the output; the lock is held by rank 0 */
     int64_t rows_per_round;             /* of a rank; 0: what fits into 64 MiB */
@@ -26,9 +28,10 @@ typedef struct {
     int64_t *size;         /* [K], global at the end */
     dc_strange_rows strange;
     dc_scoring scoring;
+    size_t ids_array; /* place of the ids in the file */
 } dc_prediction;
 
-/* Collective. Creates the file, of which `labels` is array 0, then confidence, then embedding. */
+/* Collective. Creates the file: labels, confidence and embedding with a network, ids if the input has them. */
 DC_CHECKED dc_status dc_prediction_create(dc_comm *comm, dc_prediction *p);
 /* Collective. This rank's n rows of a piece. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_prediction_append(dc_comm *comm, dc_prediction *p, int64_t n);

@@ -5,7 +5,7 @@
 #include "dcmpi/version.h"
 #include "run_predict.h"
 
-enum { FORMAT_VERSION = 1, LABELS = 0, CONFIDENCE = 1, EMBEDDING = 2 };
+enum { FORMAT_VERSION = 1, LABELS = 0, CONFIDENCE = 1, EMBEDDING = 2, ARRAYS = 4 };
 
 static const char *const score_names[] = {"acc", "nmi", "nmi_arithmetic", "ari"};
 
@@ -23,6 +23,7 @@ static dc_status fill_provenance(dc_h5 *h5, const dc_prediction *p)
     dc_status st = DC_OK;
     char created[DC_ISO_MAX];
     const int64_t version = FORMAT_VERSION;
+    bool stored; /* lists of more than a GiB are left out */
     dc_clock_iso(created);
     DC_TRY(dc_h5_put_attr_str(h5, "/", "format", "dcmpi-prediction"));
     DC_TRY(dc_h5_put_attr_i64(h5, "/", "format_version", &version, 1));
@@ -33,6 +34,10 @@ static dc_status fill_provenance(dc_h5 *h5, const dc_prediction *p)
     DC_TRY(dc_h5_put_attr_str(h5, "/", "model", p->model));
     DC_TRY(dc_h5_put_attr_str(h5, "/", "data", p->input));
     DC_TRY(dc_h5_put_attr_i64(h5, "/", "clusters", &p->trained.K, 1));
+    if (p->label_dataset) DC_TRY(dc_h5_put_attr_str(h5, "/", "label_dataset", p->label_dataset));
+    if (p->stream.unlabelled) DC_TRY(dc_h5_put_attr_i64(h5, "/", "unlabelled", &p->stream.unlabelled, 1));
+    if (p->stream.classes) DC_TRY(dc_h5_put_names(h5, "classes", p->stream.classes, &stored));
+    if (p->stream.feature_names) DC_TRY(dc_h5_put_names(h5, "feature_names", p->stream.feature_names, &stored));
 out:
     return st;
 }
@@ -68,11 +73,14 @@ out:
 
 dc_status dc_prediction_create(dc_comm *comm, dc_prediction *p)
 {
-    const dc_h5_rows rows[] = {
+    dc_h5_rows rows[ARRAYS] = {
         [LABELS] = {.name = "/labels", .type = DC_H5_I32, .width = 1, .vector = true},
         [CONFIDENCE] = {.name = "/confidence", .type = DC_H5_F32, .width = 1, .vector = true},
         [EMBEDDING] = {.name = "/embedding", .type = DC_H5_F32, .width = (size_t)p->trained.width}};
-    const size_t n = p->trained.has_net ? DC_COUNT_OF(rows) : 1;
+    size_t n = p->trained.has_net ? EMBEDDING + 1 : LABELS + 1;
+    p->ids_array = n;
+    if (p->stream.ids)
+        rows[n++] = (dc_h5_rows){.name = "/ids", .type = DC_H5_TEXT, .width = p->stream.id_bytes, .vector = true};
     return dc_h5_stream_create(comm, &p->file, p->claim.path, &p->part, rows, n, fill, p);
 }
 
@@ -80,6 +88,7 @@ dc_status dc_prediction_append(dc_comm *comm, dc_prediction *p, int64_t n)
 {
     dc_status st = DC_OK;
     DC_TRY(dc_h5_stream_append(comm, p->file, LABELS, n, p->labels));
+    if (p->stream.ids) DC_TRY(dc_h5_stream_append(comm, p->file, p->ids_array, n, p->stream.ids));
     if (!p->trained.has_net) goto out;
     DC_TRY(dc_h5_stream_append(comm, p->file, CONFIDENCE, n, p->confidence));
     DC_TRY(dc_h5_stream_append(comm, p->file, EMBEDDING, n, p->Z));

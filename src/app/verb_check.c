@@ -130,6 +130,23 @@ out:
     return st;
 }
 
+/* Ids of rows and names of columns, where the file has them as datasets. */
+static dc_status check_ids(const check *c, dc_gidx N)
+{
+    static const char *const names[] = {"/ids", "/feature_names"};
+    dc_status st = DC_OK;
+    dc_h5_info info;
+    for (size_t i = 0; i < DC_COUNT_OF(names); i++)
+        if (dc_h5_exists(c->h5, names[i]) && dc_h5_has_attr(c->h5, names[i], "xxh3"))
+            DC_TRY(dc_h5_check_hash(c->h5, names[i]));
+    if (!dc_h5_exists(c->h5, "/ids")) goto out;
+    DC_TRY(dc_h5_dataset_info(c->h5, "/ids", &info));
+    if (!info.text || info.n_dims != 1 || info.dims[0] != N)
+        st = FINDING("%s: '/ids' is no list of %lld texts, one for each row", c->path, (long long)N);
+out:
+    return st;
+}
+
 static dc_status check_data(check *c)
 {
     dc_status st = DC_OK;
@@ -137,6 +154,7 @@ static dc_status check_data(check *c)
     DC_TRY(dc_dataset_header(c->path, 0, &head));
     DC_TRY(note(c, check_rows(c, &head)));
     if (head.has_labels && dc_h5_has_attr(c->h5, "/y", "xxh3")) DC_TRY(note(c, dc_h5_check_hash(c->h5, "/y")));
+    DC_TRY(note(c, check_ids(c, head.N)));
     DC_TRY(note(c, dc_h5_check_unchanged(c->h5)));
     if (c->findings) goto out;
     dc_log_plain("%s: whole: data, %lld rows x %lld %s, %s, %s", c->path, (long long)head.N, (long long)head.D,
@@ -162,6 +180,7 @@ static const struct {
     {"/labels", DC_H5_I32, 1, {SIZE_N}, true},      {"/clusters/size", DC_H5_I64, 1, {SIZE_K}, true},
     {"/confidence", DC_H5_F32, 1, {SIZE_N}, false}, {"/embedding", DC_H5_F32, 2, {SIZE_N, SIZE_L}, false},
     {"/q", DC_H5_F32, 2, {SIZE_N, SIZE_K}, false},  {"/outlier", DC_H5_U8, 1, {SIZE_N}, false},
+    {"/ids", DC_H5_TEXT, 1, {SIZE_N}, false},
 };
 
 static dc_status check_shape(const check *c, size_t i, int64_t size[SIZE_COUNT])

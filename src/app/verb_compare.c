@@ -24,13 +24,6 @@ typedef struct {
     int ignored; /* of a result, no part of the prediction that it is compared with */
 } comparison;
 
-static size_t type_bytes(dc_h5_type t)
-{
-    static const size_t bytes[] = {[DC_H5_U8] = 1,  [DC_H5_F16] = 2, [DC_H5_F32] = 4,  [DC_H5_F64] = 8,
-                                   [DC_H5_I32] = 4, [DC_H5_I64] = 8, [DC_H5_OTHER] = 0};
-    return bytes[t];
-}
-
 static double element(const void *p, dc_h5_type t, size_t i)
 {
     switch (t) {
@@ -46,6 +39,7 @@ static double element(const void *p, dc_h5_type t, size_t i)
         return ((const int32_t *)p)[i];
     case DC_H5_I64:
         return (double)((const int64_t *)p)[i];
+    case DC_H5_TEXT:
     case DC_H5_OTHER:
         break;
     }
@@ -57,15 +51,15 @@ typedef struct {
     double largest;
 } difference;
 
-static void compare_piece(const comparison *c, dc_h5_type type, size_t n, int64_t offset, difference *d)
+static void compare_piece(const comparison *c, const dc_h5_info *info, size_t n, int64_t offset, difference *d)
 {
-    const size_t size = type_bytes(type);
+    const size_t size = info->item_bytes;
     const char *a = c->buffer[0], *b = c->buffer[1];
     if (memcmp(a, b, n * size) == 0) return;
     for (size_t i = 0; i < n; i++) {
         if (memcmp(a + i * size, b + i * size, size) == 0) continue;
         if (d->count++ == 0) d->first = offset + (int64_t)i;
-        d->largest = fmax(d->largest, fabs(element(a, type, i) - element(b, type, i)));
+        d->largest = fmax(d->largest, fabs(element(a, info->type, i) - element(b, info->type, i)));
     }
 }
 
@@ -75,7 +69,7 @@ static dc_status compare_values(comparison *c, const char *name, const dc_h5_inf
     const dc_gidx rows = info->n_dims ? info->dims[0] : 1;
     int64_t width;
     DC_TRY(dc_h5_row_width(c->path[0], name, info, &width));
-    const dc_gidx row_bytes = DC_MAX(width, 1) * (dc_gidx)type_bytes(info->type);
+    const dc_gidx row_bytes = DC_MAX(width, 1) * (dc_gidx)info->item_bytes;
     const dc_gidx step = DC_MAX((dc_gidx)PIECE_BYTES / row_bytes, 1);
     for (int i = 0; i < 2; i++) {
         dc_mem_free(&c->buffer[i]);
@@ -84,7 +78,7 @@ static dc_status compare_values(comparison *c, const char *name, const dc_h5_inf
     for (dc_gidx row = 0; row < rows; row += step) {
         const dc_gidx n = DC_MIN(step, rows - row);
         for (int i = 0; i < 2; i++) DC_TRY(dc_h5_read_rows(c->h5[i], name, info->type, row, n, c->buffer[i]));
-        compare_piece(c, info->type, (size_t)(n * width), row * width, d);
+        compare_piece(c, info, (size_t)(n * width), row * width, d);
     }
 out:
     return st;
@@ -92,7 +86,7 @@ out:
 
 static bool same_shape(const dc_h5_info *a, const dc_h5_info *b)
 {
-    if (a->type != b->type || a->n_dims != b->n_dims) return false;
+    if (a->type != b->type || a->n_dims != b->n_dims || a->item_bytes != b->item_bytes) return false;
     for (int i = 0; i < a->n_dims; i++)
         if (a->dims[i] != b->dims[i]) return false;
     return true;
@@ -135,8 +129,11 @@ static dc_status visit(void *ctx, const char *name, const dc_h5_info *info)
         return DC_OK;
     }
     c->differ++;
-    dc_log_plain("%-36s %lld elements differ, first at %lld, largest difference %g", name, (long long)d.count,
-                 (long long)d.first, d.largest);
+    if (info->type == DC_H5_TEXT)
+        dc_log_plain("%-36s %lld texts differ, first at %lld", name, (long long)d.count, (long long)d.first);
+    else
+        dc_log_plain("%-36s %lld elements differ, first at %lld, largest difference %g", name, (long long)d.count,
+                     (long long)d.first, d.largest);
 out:
     return st;
 }

@@ -1,31 +1,16 @@
 /* `dcmpi convert`: command line to dc_convert_config, one line about what was written. */
+#include <ctype.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 
 #include "advice.h"
 #include "dcmpi/convert.h"
+#include "dcmpi/data.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/signals.h"
 #include "verbs.h"
-
-static const char help[] =
-    "usage: dcmpi convert IN... OUT.h5 [options]\n"
-    "\n"
-    "Writes one data file from IDX, NPY, text (comma, semicolon, tab or blank separated; each also as .gz) or HDF5.\n"
-    "Several inputs are concatenated in order. OUT.h5 appears only when it is complete.\n"
-    "\n"
-    "  --labels FILE          labels of an input; once per input, in the same order\n"
-    "  --label-column COLUMN  text: first, last, none (default) or a number that counts from 0\n"
-    "  --dataset /PATH        HDF5: the matrix (default: /X, or the only dataset of 2 or more dimensions)\n"
-    "  --max-input SIZE       refuse inputs that expand beyond this: bytes, or with KiB, MiB, GiB, TiB (default 1TiB)\n"
-    "  --force                replace whatever the output's name belongs to; without it only what the\n"
-    "                         same inputs and options made\n"
-    "  --help                 this text\n"
-    "\n"
-    "example: dcmpi convert train-images-idx3-ubyte.gz t10k-images-idx3-ubyte.gz mnist.h5 \\\n"
-    "             --labels train-labels-idx1-ubyte.gz --labels t10k-labels-idx1-ubyte.gz\n";
 
 /* An option as it was given: row of the table, value. */
 typedef struct {
@@ -41,7 +26,6 @@ typedef struct {
     int n_files, n_labels;
     given *given; /* [n_given], room for argc */
     int n_given;
-    bool help;
     dc_convert_config cfg;
 } command;
 
@@ -57,21 +41,117 @@ static dc_status set_dataset(command *c, const char *value)
     return DC_OK;
 }
 
+static dc_status set_label_dataset(command *c, const char *value)
+{
+    c->cfg.label_dataset = value;
+    return DC_OK;
+}
+
+static dc_status set_id_dataset(command *c, const char *value)
+{
+    c->cfg.id_dataset = value;
+    return DC_OK;
+}
+
+/* "16x16" or "32x32x3". */
+static dc_status set_image_shape(command *c, const char *value)
+{
+    int n = 0;
+    const char *p = value;
+    for (char *end; n < DC_CONVERT_IMAGE_DIMS && *p >= '1' && *p <= '9'; p = end + 1) {
+        errno = 0;
+        c->cfg.image_shape[n++] = strtoll(p, &end, 10);
+        if (errno == 0 && *end == '\0' && n >= 2) {
+            c->cfg.n_image_dims = n;
+            return DC_OK;
+        }
+        if (errno != 0 || *end != 'x') break;
+    }
+    return DC_FAIL(DC_ERR_USAGE,
+                   "--image-shape=%s: use HEIGHTxWIDTH or HEIGHTxWIDTHxCHANNELS, such as 28x28 or 32x32x3", value);
+}
+
 static dc_status set_label_column(command *c, const char *value)
 {
-    char *end;
-    errno = 0;
-    long column = strtol(value, &end, 10);
-    if (strcmp(value, "first") == 0)
-        column = 0;
-    else if (strcmp(value, "last") == 0)
-        column = DC_LABEL_LAST;
-    else if (strcmp(value, "none") == 0)
-        column = DC_LABEL_NONE;
-    else if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno != 0)
-        return DC_FAIL(DC_ERR_USAGE, "--label-column=%s: use first, last, none or a number that counts from 0", value);
-    c->cfg.label_column = column;
-    c->cfg.label_column_given = true;
+    c->cfg.table.label_column = value;
+    return DC_OK;
+}
+
+static dc_status set_id_column(command *c, const char *value)
+{
+    c->cfg.table.id_column = value;
+    return DC_OK;
+}
+
+static dc_status set_drop_columns(command *c, const char *value)
+{
+    c->cfg.table.drop_columns = value;
+    return DC_OK;
+}
+
+/* Index of `value` in words[n], or DC_ERR_USAGE. */
+static dc_status choose(const char *option, const char *value, const char *const *words, int n, int *choice)
+{
+    for (*choice = 0; *choice < n; ++*choice)
+        if (strcmp(value, words[*choice]) == 0) return DC_OK;
+    return DC_FAIL(DC_ERR_USAGE, "%s=%s: use %s or %s", option, value, words[0], words[1]);
+}
+
+static dc_status set_header(command *c, const char *value)
+{
+    int choice;
+    const dc_status st = choose("--header", value, (const char *const[]){"yes", "no"}, 2, &choice);
+    c->cfg.table.header = choice == 0 ? DC_HEADER_YES : DC_HEADER_NO;
+    return st;
+}
+
+static dc_status set_transpose(command *c, const char *value)
+{
+    int choice;
+    const dc_status st = choose("--transpose", value, (const char *const[]){"yes", "no"}, 2, &choice);
+    c->cfg.transpose = choice == 0 ? DC_TRANSPOSE_YES : DC_TRANSPOSE_NO;
+    return st;
+}
+
+static dc_status set_decimal(command *c, const char *value)
+{
+    int choice;
+    const dc_status st = choose("--decimal", value, (const char *const[]){"comma", "point"}, 2, &choice);
+    c->cfg.table.decimal_comma = choice == 0;
+    return st;
+}
+
+static dc_status set_separator(command *c, const char *value)
+{
+    static const struct {
+        const char *name;
+        char separator;
+    } names[] = {{"tab", '\t'}, {"\\t", '\t'}, {"comma", ','}, {"semicolon", ';'}, {"bar", '|'}, {"blank", ' '}};
+    for (size_t i = 0; i < DC_COUNT_OF(names); i++)
+        if (strcmp(value, names[i].name) == 0) c->cfg.table.separator = names[i].separator;
+    /* What may be part of a number, or opens a cell, cannot end one. */
+    if (value[1] == '\0' && !isalnum((unsigned char)value[0]) && !strchr("+-.\"", value[0]))
+        c->cfg.table.separator = value[0];
+    if (c->cfg.table.separator) return DC_OK;
+    return DC_FAIL(DC_ERR_USAGE,
+                   "--separator=%s: use one character that is no letter, digit, sign, point or quote, or tab, comma, "
+                   "semicolon, bar or blank",
+                   value);
+}
+
+static dc_status set_missing(command *c, const char *value)
+{
+    static const char *const words[] = {"error", "drop", "mean"};
+    char *end = NULL;
+    for (size_t i = 0; i < DC_COUNT_OF(words); i++) {
+        if (strcmp(value, words[i]) != 0) continue;
+        c->cfg.missing.action = (dc_missing_action)i;
+        return DC_OK;
+    }
+    if (strncmp(value, "value:", 6) == 0) c->cfg.missing.value = strtod(value + 6, &end);
+    if (!end || end == value + 6 || *end != '\0')
+        return DC_FAIL(DC_ERR_USAGE, "--missing=%s: use error, drop, mean or value:X with a number", value);
+    c->cfg.missing.action = DC_MISSING_VALUE;
     return DC_OK;
 }
 
@@ -100,21 +180,26 @@ static dc_status set_force(command *c, const char *value)
     return DC_OK;
 }
 
-static dc_status set_help(command *c, const char *value)
-{
-    (void)value;
-    c->help = true;
-    return DC_OK;
-}
-
 static const struct option_row {
     const char *name;
-    bool has_value;
+    const char *unsaid; /* the value that the option has without one; NULL: it needs one */
     dc_status (*set)(command *c, const char *value);
 } options[] = {
-    {"--labels", true, set_labels},   {"--label-column", true, set_label_column},
-    {"--dataset", true, set_dataset}, {"--max-input", true, set_max_input},
-    {"--force", false, set_force},    {"--help", false, set_help},
+    {"--labels", NULL, set_labels},
+    {"--label-column", NULL, set_label_column},
+    {"--id-column", NULL, set_id_column},
+    {"--drop-columns", NULL, set_drop_columns},
+    {"--header", NULL, set_header},
+    {"--separator", NULL, set_separator},
+    {"--decimal", NULL, set_decimal},
+    {"--missing", NULL, set_missing},
+    {"--transpose", "yes", set_transpose},
+    {"--dataset", NULL, set_dataset},
+    {"--label-dataset", NULL, set_label_dataset},
+    {"--id-dataset", NULL, set_id_dataset},
+    {"--image-shape", NULL, set_image_shape},
+    {"--max-input", NULL, set_max_input},
+    {"--force", "", set_force},
 };
 
 /* --name=value or --name value. */
@@ -124,10 +209,11 @@ static dc_status parse_option(command *c, const char *arg)
     for (size_t i = 0; i < DC_COUNT_OF(options); i++) {
         const struct option_row *o = &options[i];
         if (strlen(o->name) != n || strncmp(arg, o->name, n) != 0) continue;
-        const char *value = arg[n] == '=' ? arg + n + 1 : NULL;
-        if (!o->has_value && value) return DC_FAIL(DC_ERR_USAGE, "convert: %s takes no value", o->name);
-        if (o->has_value && !value) value = c->at < c->argc ? c->argv[c->at++] : "";
-        if (o->has_value && value[0] == '\0') return DC_FAIL(DC_ERR_USAGE, "convert: %s needs a value", o->name);
+        const char *value = arg[n] == '=' ? arg + n + 1 : o->unsaid;
+        if (value && value != o->unsaid && o->unsaid && !o->unsaid[0])
+            return DC_FAIL(DC_ERR_USAGE, "convert: %s takes no value", o->name);
+        if (!value) value = c->at < c->argc ? c->argv[c->at++] : "";
+        if (value != o->unsaid && value[0] == '\0') return DC_FAIL(DC_ERR_USAGE, "convert: %s needs a value", o->name);
         c->given[c->n_given++] = (given){i, value};
         return o->set(c, value);
     }
@@ -171,7 +257,7 @@ static dc_status parse_arguments(command *c)
         else
             c->files[c->n_files++] = arg;
     }
-    if (!c->help && c->n_files < 2)
+    if (c->n_files < 2)
         st = DC_FAIL(DC_ERR_USAGE, "convert: give at least one input and the output; see dcmpi convert --help");
 out:
     return st;
@@ -199,10 +285,6 @@ dc_status dc_verb_convert(int argc, char **argv)
     DC_TRY(dc_mem_alloc(&c.labels, (size_t)argc, sizeof *c.labels, "command line"));
     DC_TRY(dc_mem_alloc(&c.given, (size_t)argc, sizeof *c.given, "command line"));
     DC_TRY(parse_arguments(&c));
-    if (c.help) {
-        fputs(help, stdout);
-        goto out;
-    }
     DC_TRY(list_options(&c, &written));
     c.cfg.options = written;
     signal(SIGXFSZ, SIG_IGN); /* a file size limit then is an error of the write, with a message */
@@ -217,6 +299,7 @@ dc_status dc_verb_convert(int argc, char **argv)
         dc_log("stopped by %s: no output is left; the same command starts anew", dc_signals_stop_name());
     if (st != DC_OK) goto out;
     print_result(c.cfg.output, &result);
+    st = dc_dataset_tell_range(c.cfg.output);
 out:
     dc_mem_free(&c.files);
     dc_mem_free(&c.labels);

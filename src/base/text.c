@@ -3,6 +3,7 @@
 #include "dcmpi/text.h"
 
 #include <string.h>
+#include <strings.h>
 
 size_t dc_utf8_char(const char *s, size_t n, uint32_t *code)
 {
@@ -18,6 +19,16 @@ size_t dc_utf8_char(const char *s, size_t n, uint32_t *code)
     }
     if (c < smallest[len] || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF)) return 0;
     *code = c;
+    return len;
+}
+
+size_t dc_utf8_put(uint32_t c, char *out)
+{
+    if (c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF)) c = '?';
+    const size_t len = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    static const unsigned char lead[] = {0, 0, 0xC0, 0xE0, 0xF0};
+    for (size_t i = len; i-- > 1; c >>= 6) out[i] = (char)(0x80 | (c & 0x3F));
+    out[0] = (char)(lead[len] | c);
     return len;
 }
 
@@ -69,4 +80,15 @@ void dc_printable(char *out, size_t cap, const char *text, size_t n)
     for (size_t i = 0; i < n; i++) out[used + i] = text[i] ? text[i] : '?';
     out[used + n] = '\0';
     dc_text_clean(out, "");
+}
+
+bool dc_label_is_missing(const char *text, size_t n)
+{
+    static const char *const exact[] = {"", "-1", "?", "NA", "N/A", "#N/A", "<NA>", "None"};
+    static const char *const any_case[] = {"nan", "null"};
+    for (size_t i = 0; i < DC_COUNT_OF(exact); i++)
+        if (strlen(exact[i]) == n && memcmp(exact[i], text, n) == 0) return true;
+    for (size_t i = 0; i < DC_COUNT_OF(any_case); i++)
+        if (strlen(any_case[i]) == n && strncasecmp(any_case[i], text, n) == 0) return true;
+    return false;
 }

@@ -136,6 +136,17 @@ static dc_status check_input(const dc_config *cfg, const dc_origins *from)
     return DC_OK;
 }
 
+static dc_status check_image_shape(const dc_config *cfg, const dc_origins *from)
+{
+    char place[DC_PLACE_MAX];
+    const int n = cfg->input.image_shape.n;
+    if (n == 0 || n == 2 || n == 3) return DC_OK;
+    dc_place_format(from, dc_key_find("input", "image_shape"), place);
+    return DC_FAIL(DC_ERR_USAGE,
+                   "%s: input.image_shape has %d number%s: give [height, width] or [height, width, channels]", place, n,
+                   n == 1 ? "" : "s");
+}
+
 static dc_status check_counts(const dc_config *cfg, const dc_origins *from, unsigned verb)
 {
     char place[DC_PLACE_MAX], why[256];
@@ -170,6 +181,7 @@ dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *fro
     const bool reads_data = verb & (DC_USE_FIT | DC_USE_KMEANS);
     if (reads_data && !from->key[dc_key_index(dc_key_find("input", "data"))].failed)
         DC_TRY(dc_problem_add(from, check_input(cfg, from)));
+    if (reads_data) DC_TRY(dc_problem_add(from, check_image_shape(cfg, from)));
     if (from->problems.n > 0) return DC_OK;
     fill_in(cfg);
     if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_model(cfg, from)));

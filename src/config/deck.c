@@ -167,7 +167,7 @@ static dc_status read_list(deck_reader *r, const dc_key *key, const char *place)
     char text[DC_LIST_MAX + 1][64];
     const char *items[DC_LIST_MAX + 1];
     int n = 0;
-    if (key->type != DC_KEY_LIST) return fail_event(r, "a list where one value is wanted");
+    if (!dc_key_takes_list(key)) return fail_event(r, "a list where one value is wanted");
     if (r->event.data.sequence_start.style != YAML_FLOW_SEQUENCE_STYLE)
         return fail_event(r, "write lists in one line: [500, 500, 2000]");
     for (;;) {

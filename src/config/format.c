@@ -52,6 +52,17 @@ static void format_list(const dc_int_list *list, char *out, size_t cap)
     snprintf(out + at, cap - at, "]");
 }
 
+static void format_clip(const dc_clip *clip, char out[DC_VALUE_TEXT_MAX])
+{
+    char lo[32], hi[32];
+    dc_format_double(clip->lo, lo, sizeof lo);
+    dc_format_double(clip->hi, hi, sizeof hi);
+    if (clip->kind == DC_CLIP_RANGE)
+        snprintf(out, DC_VALUE_TEXT_MAX, "[%s, %s]", lo, hi);
+    else
+        strcpy(out, clip->kind == DC_CLIP_NONE ? "none" : lo);
+}
+
 static const char *choice_name(const dc_key *key, int value)
 {
     const dc_key_choice *c = key->choices;
@@ -87,6 +98,9 @@ void dc_key_format(const dc_config *cfg, const dc_key *key, char out[DC_VALUE_TE
     case DC_KEY_LIST:
         format_list(from, out, DC_VALUE_TEXT_MAX);
         break;
+    case DC_KEY_CLIP:
+        format_clip(from, out);
+        break;
     }
 }
 
@@ -108,7 +122,8 @@ void dc_key_describe_type(const dc_key *key, char *out, size_t cap)
                                         [DC_KEY_METHOD] = "method",
                                         [DC_KEY_CHOICE] = "choice",
                                         [DC_KEY_LIST] = "list of integers",
-                                        [DC_KEY_DURATION] = "duration (10s, 15m, 2h, 1d)"};
+                                        [DC_KEY_DURATION] = "duration (10s, 15m, 2h, 1d)",
+                                        [DC_KEY_CLIP] = "none, a quantile above 0 and below 0.5, or a range [a, b]"};
     const char *choices[DC_CHOICES_MAX], *methods[DC_METHODS_MAX];
     const int n_choices = key->type == DC_KEY_CHOICE ? dc_key_choice_names(key, choices) : 0;
     const int n_methods = dc_key_method_names(methods);

@@ -17,6 +17,7 @@ typedef enum {
     DC_KEY_CHOICE,   /* int: value of one of `choices` */
     DC_KEY_LIST,     /* dc_int_list: [a, b, c]; min and max hold for each item */
     DC_KEY_DURATION, /* double, seconds: number with s, m, h or d */
+    DC_KEY_CLIP,     /* dc_clip: none, a quantile, or [a, b] */
 } dc_key_type;
 
 typedef struct {
@@ -62,6 +63,8 @@ enum { DC_KEY_COUNT_MAX = 128 };
 /* value.c. `place` is "deck.yaml:12:3" or "command line", for messages. */
 enum { DC_PLACE_MAX = 256, DC_VALUE_TEXT_MAX = 2 * DC_PATH_MAX + 8 };
 DC_CHECKED dc_status dc_key_set(dc_config *cfg, const dc_key *key, const char *text, const char *place);
+/* The same for keys that may be lists. */
+bool dc_key_takes_list(const dc_key *key);
 DC_CHECKED dc_status dc_key_set_list(dc_config *cfg, const dc_key *key, const char *const *items, int n,
                                      const char *place);
 /* Names of a key's choices; returns their number. */

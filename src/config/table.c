@@ -23,9 +23,13 @@ static const dc_key_section sections[] = {
     {"output", "what run.h5 holds"},
 };
 
-static const dc_key_choice scales[] = {{"unit", DC_SCALE_UNIT},         {"dec", DC_SCALE_DEC},
-                                       {"standard", DC_SCALE_STANDARD}, {"minmax", DC_SCALE_MINMAX},
-                                       {"none", DC_SCALE_NONE},         {NULL, 0}};
+static const dc_key_choice scales[] = {{"unit", DC_SCALE_UNIT},
+                                       {"dec", DC_SCALE_DEC},
+                                       {"standard", DC_SCALE_STANDARD},
+                                       {"minmax", DC_SCALE_MINMAX},
+                                       {"robust", DC_SCALE_ROBUST},
+                                       {"none", DC_SCALE_NONE},
+                                       {NULL, 0}};
 static const dc_key_choice activations[] = {
     {"relu", DC_ACT_RELU}, {"linear", DC_ACT_LINEAR},   {"leaky_relu", DC_ACT_LEAKY_RELU},
     {"tanh", DC_ACT_TANH}, {"sigmoid", DC_ACT_SIGMOID}, {NULL, 0}};
@@ -147,11 +151,26 @@ static const dc_key table[] = {
     {KEY("input", "scale", DC_KEY_CHOICE, input.scale, "unit"), .choices = scales, .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .result = true, .also = "scaling normalize", .source = GUO ", x/255",
      .doc = "unit: the range of the whole matrix to [0, 1] (0..255 for uint8). dec: times a factor that makes the mean "
-            "of |x|^2/D one. standard: each column to mean 0 and variance 1. minmax: each column to [0, 1]. none: "
-            "values as they are."},
+            "of |x|^2/D one. standard: each column to mean 0 and variance 1. minmax: each column to [0, 1]. robust: "
+            "each column to median 0 and distance 1 between its quartiles, which single wild values do not move; "
+            "it suits data that are not zero for the most part. none: values as they are."},
+    {KEY("input", "clip", DC_KEY_CLIP, input.clip, "none"), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
+     .also = "winsorize outliers clip_range",
+     .doc = "Bring values beyond two bounds to the bound before scaling. 0.001: each column's quantiles 0.001 and "
+            "0.999. [a, b]: all columns to this range. The bounds are kept in run.h5, and predict uses them."},
     {KEY("input", "rows", DC_KEY_INT, input.rows, "0"), .min = 0, .max = MAX_COUNT, .unit = "rows",
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_samples max_rows",
      .doc = "Use the first so many rows; 0: all (of the built-in problem: 10000)."},
+    {KEY("input", "label_dataset", DC_KEY_PATH, input.label_dataset, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS,
+     .also = "labels y label_column target obs",
+     .doc = "Where the file has its labels, if not in /y: a vector of integers or names, or a categorical of AnnData, "
+            "such "
+            "as /obs/cell_type. -1, NaN, an empty text, NA, None and ? are no label: such rows are clustered and not "
+            "scored."},
+    {KEY("input", "image_shape", DC_KEY_LIST, input.image_shape, "[]"), .min = 1, .max = 1 << 20,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "shape image_size height width",
+     .doc = "Rows are pictures of [height, width] or [height, width, channels], row by row, channels together: for the "
+            "report. []: as the file says."},
 
     {KEY("model", "hidden", DC_KEY_LIST, model.hidden, "[500, 500, 2000]"), .min = 1, .max = 1 << 20,
      .verbs = DC_USE_FIT, .result = true, .also = "dims layers encoder_layers", .source = "Xie et al. 2016",

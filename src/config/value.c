@@ -3,6 +3,7 @@
  * is allowed. */
 #include "key.h"
 
+#include <math.h>
 #include <string.h>
 
 static const dc_config_method *methods;
@@ -173,10 +174,34 @@ out:
     return st;
 }
 
+static dc_status fail_clip(const dc_key *key, const char *place, const char *why)
+{
+    return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s %s; it is none, a quantile above 0 and below 0.5, or a range [a, b]", place,
+                   key->section, key->name, why);
+}
+
+static dc_status set_clip_range(dc_config *cfg, const dc_key *key, const char *const *items, int n, const char *place)
+{
+    dc_clip *clip = member(cfg, key);
+    double lo, hi;
+    if (n != 2) return fail_clip(key, place, "has a list that is no pair");
+    if (!dc_read_float(items[0], &lo) || !dc_read_float(items[1], &hi) || !isfinite(lo) || !isfinite(hi))
+        return fail_clip(key, place, "has a bound that is no number");
+    if (!(lo < hi)) return fail_clip(key, place, "has a lower bound that is not below the upper one");
+    *clip = (dc_clip){DC_CLIP_RANGE, lo, hi};
+    return DC_OK;
+}
+
+bool dc_key_takes_list(const dc_key *key)
+{
+    return key->type == DC_KEY_LIST || key->type == DC_KEY_CLIP;
+}
+
 dc_status dc_key_set_list(dc_config *cfg, const dc_key *key, const char *const *items, int n, const char *place)
 {
     dc_status st = DC_OK;
     dc_int_list list = {.n = n};
+    if (key->type == DC_KEY_CLIP) return set_clip_range(cfg, key, items, n, place);
     if (n > DC_LIST_MAX)
         return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s has more than %d items", place, key->section, key->name, DC_LIST_MAX);
     for (int i = 0; i < n; i++) DC_TRY(set_int(&list.v[i], key, items[i], place));
@@ -206,6 +231,21 @@ static dc_status set_list_text(dc_config *cfg, const dc_key *key, const char *te
     return dc_key_set_list(cfg, key, (const char *const *)items, n, place);
 }
 
+static dc_status set_clip(dc_config *cfg, const dc_key *key, const char *text, const char *place)
+{
+    dc_clip *clip = member(cfg, key);
+    double q;
+    if (strchr(text, ',')) return set_list_text(cfg, key, text, place);
+    if (strcmp(text, "none") != 0 && !dc_read_float(text, &q)) return fail_clip(key, place, "is no number");
+    if (strcmp(text, "none") == 0)
+        *clip = (dc_clip){.kind = DC_CLIP_NONE};
+    else if (q > 0 && q < 0.5)
+        *clip = (dc_clip){.kind = DC_CLIP_QUANTILES, .lo = q};
+    else
+        return fail_clip(key, place, "is out of range");
+    return DC_OK;
+}
+
 dc_status dc_key_set(dc_config *cfg, const dc_key *key, const char *text, const char *place)
 {
     double v;
@@ -226,6 +266,8 @@ dc_status dc_key_set(dc_config *cfg, const dc_key *key, const char *text, const 
         return set_choice(cfg, key, text, place);
     case DC_KEY_LIST:
         return set_list_text(cfg, key, text, place);
+    case DC_KEY_CLIP:
+        return set_clip(cfg, key, text, place);
     }
     return DC_FAIL(DC_ERR_INTERNAL, "key %s.%s has no type", key->section, key->name);
 }

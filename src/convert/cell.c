@@ -1,10 +1,13 @@
 /* Cells of one line, and what a cell may be taken for. */
 #include "convert/cell.h"
 
+#include <math.h>
 #include <string.h>
 #include <strings.h>
 
 #include "convert/number.h"
+
+/* ---- Cutting ----------------------------------------------------------------------------------------------------- */
 
 static bool is_blank(char c)
 {
@@ -18,25 +21,39 @@ dc_span dc_span_trim(const char *p, const char *end, char separator)
     return (dc_span){p, (size_t)(end - p)};
 }
 
-char dc_cell_separator(dc_span line)
+/* Behind the quote that closes the cell at p, or NULL if there is none. */
+static const char *closing_quote(const char *p, const char *end)
 {
-    static const char candidates[] = {'\t', ';', ','};
-    for (size_t i = 0; i < sizeof candidates; i++)
-        if (memchr(line.p, candidates[i], line.n)) return candidates[i];
-    return ' ';
+    for (p++; p < end && (p = memchr(p, '"', (size_t)(end - p))); p += 2)
+        if (p + 1 == end || p[1] != '"') return p + 1;
+    return NULL;
+}
+
+/* Where the cell at p, which begins with no blank, ends. */
+static const char *cell_end(const char *p, const char *end, char separator)
+{
+    const char *from = p;
+    if (p < end && *p == '"') {
+        from = closing_quote(p, end);
+        if (!from) return end;
+    }
+    if (separator == '\0') return end;
+    if (separator != ' ') {
+        const char *stop = memchr(from, separator, (size_t)(end - from));
+        return stop ? stop : end;
+    }
+    while (from < end && !is_blank(*from)) from++;
+    return from;
 }
 
 bool dc_cell_next(dc_span *rest, char separator, dc_span *cell)
 {
     if (!rest->p) return false;
     const char *p = rest->p, *end = p + rest->n;
+    while (p < end && is_blank(*p) && *p != separator) p++;
     if (separator == ' ')
         while (p < end && is_blank(*p)) p++;
-    const char *stop = p;
-    if (separator == ' ')
-        while (stop < end && !is_blank(*stop)) stop++;
-    else if (separator == '\0' || !(stop = memchr(p, separator, (size_t)(end - p))))
-        stop = end;
+    const char *stop = cell_end(p, end, separator);
     *cell = dc_span_trim(p, stop, separator);
     const bool more = separator == ' ' ? dc_span_trim(stop, end, '\0').n > 0 : stop < end;
     *rest = more ? (dc_span){stop + 1, (size_t)(end - stop - 1)} : (dc_span){NULL, 0};
@@ -59,6 +76,50 @@ dc_span dc_cell_at(dc_span line, char separator, int64_t column)
     return cell;
 }
 
+bool dc_cell_is_open(dc_span line, char separator)
+{
+    dc_span cell = {NULL, 0};
+    if (!memchr(line.p, '"', line.n)) return false;
+    while (dc_cell_next(&line, separator, &cell)) continue;
+    return cell.n > 0 && cell.p[0] == '"' && !closing_quote(cell.p, cell.p + cell.n);
+}
+
+bool dc_cell_stays_open(dc_span line, char separator)
+{
+    const char *end = line.p + line.n, *behind = closing_quote(line.p - 1, end);
+    if (!behind) return true;
+    const char *stop = cell_end(behind, end, separator);
+    return stop < end && dc_cell_is_open((dc_span){stop + 1, (size_t)(end - stop - 1)}, separator);
+}
+
+/* Whether a character of the line outside of quoted cells is c; a quote opens a cell behind anything that may separate
+ * cells. */
+static bool has_outside(dc_span line, char c)
+{
+    bool start = true;
+    for (const char *p = line.p, *end = p + line.n; p < end; p++) {
+        if (start && *p == '"') {
+            const char *behind = closing_quote(p, end);
+            if (!behind) return false;
+            if (behind == end) return false;
+            p = behind;
+        }
+        if (*p == c) return true;
+        start = is_blank(*p) || strchr(";,|", *p);
+    }
+    return false;
+}
+
+char dc_cell_separator(dc_span line, bool decimal_comma)
+{
+    static const char candidates[] = {'\t', ';', ',', '|'};
+    for (size_t i = 0; i < sizeof candidates; i++)
+        if (has_outside(line, candidates[i]) && !(decimal_comma && candidates[i] == ',')) return candidates[i];
+    return decimal_comma && memchr(line.p, '"', line.n) && has_outside(line, ',') ? ',' : ' ';
+}
+
+/* ---- Quotes ------------------------------------------------------------------------------------------------------ */
+
 bool dc_cell_unquote(dc_span *cell)
 {
     if (cell->n == 0 || !memchr(cell->p, '"', cell->n)) return true;
@@ -67,32 +128,110 @@ bool dc_cell_unquote(dc_span *cell)
     return cell->n == 0 || !memchr(cell->p, '"', cell->n);
 }
 
+size_t dc_cell_text(dc_span cell, char *out)
+{
+    size_t used = 0;
+    const bool quoted = cell.n >= 2 && cell.p[0] == '"' && closing_quote(cell.p, cell.p + cell.n) == cell.p + cell.n;
+    if (!quoted) {
+        memcpy(out, cell.p, cell.n);
+        return cell.n;
+    }
+    for (size_t i = 1; i + 1 < cell.n; i++) {
+        out[used++] = cell.p[i];
+        if (cell.p[i] == '"') i++;
+    }
+    return used;
+}
+
+/* ---- Numbers ----------------------------------------------------------------------------------------------------- */
+
+/* cell with `from` replaced by `to`; false if it is too long for a number that is written so. */
+static bool replaced(dc_span cell, char from, char to, char out[64])
+{
+    if (cell.n >= 64) return false;
+    for (size_t i = 0; i < cell.n; i++) out[i] = cell.p[i] == from ? to : cell.p[i];
+    return true;
+}
+
+static bool parse_number(dc_span cell, bool decimal_comma, double *value)
+{
+    char copy[64];
+    if (!decimal_comma || !memchr(cell.p, ',', cell.n))
+        return (!decimal_comma || !memchr(cell.p, '.', cell.n)) && dc_number_parse(cell.p, cell.n, value);
+    if (memchr(cell.p, '.', cell.n) || !replaced(cell, ',', '.', copy)) return false;
+    return dc_number_parse(copy, cell.n, value);
+}
+
+bool dc_cell_number(dc_span cell, bool decimal_comma, double *value)
+{
+    if (cell.n == 0) return false;
+    if (cell.p[0] == '"' && !dc_cell_unquote(&cell)) return false;
+    return cell.n > 0 && parse_number(cell, decimal_comma, value);
+}
+
+dc_comma dc_cell_comma(dc_span cell)
+{
+    char copy[64];
+    size_t commas = 0, groups = 0, plain = 0;
+    double v;
+    if (!dc_cell_unquote(&cell) || cell.n == 0 || cell.n >= sizeof copy) return DC_COMMA_NONE;
+    for (size_t i = 0; i < cell.n; i++) {
+        if (cell.p[i] != ',') {
+            copy[plain++] = cell.p[i];
+            continue;
+        }
+        commas++;
+        size_t digits = 0;
+        while (i + digits + 1 < cell.n && cell.p[i + digits + 1] >= '0' && cell.p[i + digits + 1] <= '9') digits++;
+        groups += digits == 3;
+    }
+    if (commas == 0) return DC_COMMA_NONE;
+    const char *point = memchr(cell.p, '.', cell.n), *comma = memchr(cell.p, ',', cell.n);
+    if (point && point < comma && commas == 1) return DC_COMMA_BOTH;
+    if (!dc_number_parse(copy, plain, &v)) return DC_COMMA_NONE;
+    if (commas == groups && (commas > 1 || point)) return DC_COMMA_THOUSANDS;
+    if (commas > 1 || point) return DC_COMMA_NONE;
+    return groups == 1 ? DC_COMMA_EITHER : DC_COMMA_DECIMAL;
+}
+
+/* ---- Missing values ---------------------------------------------------------------------------------------------- */
+
+/* In any case of letters. What Excel, R, pandas, SQL and people write. */
+static const char *const missing_words[DC_WORD_COUNT] = {
+    "",     "nan", "inf", "-inf", "NA", "N/A",     "#N/A",    "#NA",   "<NA>",  "NaT",    "null",   "(null)",  "nil",
+    "none", "?",   "-",   "--",   ".",  "missing", "#DIV/0!", "#REF!", "#NUM!", "#NAME?", "#NULL!", "#VALUE!", "\\N",
+};
+
+/* The same under other names. */
+static const struct {
+    const char *word;
+    int kind;
+} spellings[] = {{"+nan", 1},      {"-nan", 1},    {"infinity", 2}, {"-infinity", 3}, {"+inf", 2},
+                 {"+infinity", 2}, {"1.#IND", 1},  {"-1.#IND", 1},  {"1.#QNAN", 1},   {"-1.#QNAN", 1},
+                 {"1.#INF", 2},    {"-1.#INF", 3}, {"#N/A N/A", 6}};
+
 static bool is_word(dc_span cell, const char *word)
 {
-    if (cell.n > 0 && (cell.p[0] == '-' || cell.p[0] == '+')) cell = (dc_span){cell.p + 1, cell.n - 1};
     return cell.n == strlen(word) && strncasecmp(cell.p, word, cell.n) == 0;
 }
 
-bool dc_cell_is_nan_or_inf(dc_span cell)
+int dc_cell_missing(dc_span cell)
 {
-    return is_word(cell, "nan") || is_word(cell, "inf") || is_word(cell, "infinity");
+    if (!dc_cell_unquote(&cell)) return DC_WORD_NONE;
+    cell = dc_span_trim(cell.p, cell.p + cell.n, '\0');
+    for (int i = 0; i < DC_WORD_COUNT; i++)
+        if (is_word(cell, missing_words[i])) return i;
+    for (size_t i = 0; i < DC_COUNT_OF(spellings); i++)
+        if (is_word(cell, spellings[i].word)) return spellings[i].kind;
+    return DC_WORD_NONE;
 }
 
-bool dc_cell_is_number(dc_span cell)
+const char *dc_missing_word(int kind)
 {
-    double v;
-    return dc_cell_unquote(&cell) && (dc_cell_is_nan_or_inf(cell) || dc_number_parse(cell.p, cell.n, &v));
+    return kind == 0 ? "empty" : missing_words[kind];
 }
 
-bool dc_cell_has_decimal_comma(dc_span cell)
+int dc_missing_kind(double value)
 {
-    char copy[64];
-    double v;
-    char *comma;
-    if (cell.n >= sizeof copy) return false;
-    memcpy(copy, cell.p, cell.n);
-    copy[cell.n] = '\0';
-    if (!(comma = strchr(copy, ','))) return false;
-    *comma = '.';
-    return dc_number_parse(copy, cell.n, &v);
+    return isnan(value) ? 1 : value > 0 ? 2 : 3;
 }

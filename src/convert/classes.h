@@ -9,6 +9,9 @@ typedef struct dc_classes dc_classes;
 DC_CHECKED dc_status dc_classes_create(dc_classes **out);
 void dc_classes_destroy(dc_classes **c);
 
+/* Code of "no label": an empty label, -1, or a word for a missing value (cell.h). "-" is one unless there is "+". */
+enum { DC_NO_LABEL = -1 };
+
 /* First pass: adds the label text[0..n). `name` is the file, for messages. Errors: DC_ERR_DATA (too many classes, or a
  * text that is no name: empty, too long, control characters), DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_classes_add(dc_classes *c, const char *name, const char *text, size_t n);
@@ -20,16 +23,21 @@ DC_CHECKED dc_status dc_classes_code(const dc_classes *c, const char *name, cons
 
 /* Number of classes after dc_classes_number(). */
 int64_t dc_classes_count(const dc_classes *c);
+/* Labels of the first pass that said there is none. */
+int64_t dc_classes_unlabelled(const dc_classes *c);
 /* *out = names in ascending order, one per line without a last newline; NULL if they need more than max_bytes. The
  * caller frees it with dc_mem_free(). */
 DC_CHECKED dc_status dc_classes_join(const dc_classes *c, size_t max_bytes, char **out);
 
-/* Where a reader puts the labels it meets: into the set (first pass, y is NULL) or as codes into y[n++]. */
+/* Where a reader puts the labels it meets: into the set (first pass, y is NULL) or as codes into y. */
 typedef struct {
     dc_classes *classes;
     int32_t *y;
-    size_t n;
+    const bool *skip; /* rows that will be left out, NULL: none */
+    size_t n;         /* put so far */
 } dc_label_sink;
 DC_CHECKED dc_status dc_label_put(dc_label_sink *sink, const char *name, const char *text, size_t n);
+/* For a row that will be left out. */
+void dc_label_skip(dc_label_sink *sink);
 
 #endif

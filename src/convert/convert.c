@@ -1,6 +1,7 @@
 /* Inputs of any format to one data file: check the request, reserve the output, plan, copy, describe, rename. */
 #include "dcmpi/convert.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "convert/job.h"
@@ -12,15 +13,19 @@ enum { DATA_FORMAT_VERSION = 1 };
 
 static dc_status check_config(const dc_convert_config *cfg)
 {
-    const bool column = cfg->label_column_given && cfg->label_column != DC_LABEL_NONE;
+    const bool column = cfg->table.label_column && strcmp(cfg->table.label_column, "none") != 0;
     if (cfg->n_inputs < 1 || !cfg->output)
         return DC_FAIL(DC_ERR_USAGE, "convert needs at least one input and an output");
     if (cfg->n_labels != 0 && cfg->n_labels != cfg->n_inputs)
         return DC_FAIL(DC_ERR_USAGE, "%d inputs but %d --labels; give one for each input, in the same order",
                        cfg->n_inputs, cfg->n_labels);
     if (cfg->n_labels > 0 && column) return DC_FAIL(DC_ERR_USAGE, "--labels and --label-column exclude each other");
-    if (column && cfg->label_column < DC_LABEL_LAST)
-        return DC_FAIL(DC_ERR_USAGE, "--label-column=%ld: use first, last, none or a number from 0", cfg->label_column);
+    if (column && cfg->transpose == DC_TRANSPOSE_YES)
+        return DC_FAIL(DC_ERR_USAGE, "--label-column and --transpose exclude each other; give labels with --labels");
+    if (cfg->label_dataset && (cfg->n_labels > 0 || cfg->table.label_column))
+        return DC_FAIL(DC_ERR_USAGE, "--label-dataset excludes --labels and --label-column");
+    if (cfg->missing.action == DC_MISSING_VALUE && !isfinite((float)cfg->missing.value))
+        return DC_FAIL(DC_ERR_USAGE, "--missing=value:%g: use a number that fits float32", cfg->missing.value);
     return DC_OK;
 }
 
@@ -70,14 +75,36 @@ out:
     return st;
 }
 
-/* X has its checksum from the rows as they came; the labels are read back. */
+/* X and the ids have their checksums from the rows as they came; the labels are read back. */
 static dc_status put_hashes(dc_job *j)
 {
     uint64_t hash;
-    dc_status st = dc_h5_put_hash(j->out.h5, "/X", j->hash_rows);
-    if (st != DC_OK || !j->result->has_labels) return st;
-    st = dc_h5_hash_dataset(j->out.h5, "/y", &hash);
-    return st == DC_OK ? dc_h5_put_hash(j->out.h5, "/y", hash) : st;
+    dc_status st = DC_OK;
+    DC_TRY(dc_h5_put_hash(j->out.h5, "/X", j->hash_rows));
+    if (j->out.id_bytes) DC_TRY(dc_h5_put_hash(j->out.h5, "/ids", j->out.ids_hash));
+    if (!j->result->has_labels) goto out;
+    DC_TRY(dc_h5_hash_dataset(j->out.h5, "/y", &hash));
+    DC_TRY(dc_h5_put_hash(j->out.h5, "/y", hash));
+out:
+    return st;
+}
+
+static dc_status put_feature_names(dc_job *j)
+{
+    bool stored;
+    if (!j->names) return DC_OK;
+    const dc_status st = dc_h5_put_names(j->out.h5, "feature_names", j->names, &stored);
+    if (st == DC_OK && !stored) dc_log_note("%s: names of the columns are too long: left out", j->cfg->output);
+    return st;
+}
+
+/* What was done about missing values; nothing if there were none. */
+static dc_status put_missing(dc_job *j)
+{
+    char text[1024];
+    if (j->missing.cells == 0) return DC_OK;
+    dc_missing_text(&j->missing, text, sizeof text);
+    return dc_h5_put_attr_str(j->out.h5, "/", "missing", text);
 }
 
 static dc_status put_attributes(dc_job *j)
@@ -99,8 +126,9 @@ static dc_status put_attributes(dc_job *j)
     DC_TRY(dc_h5_put_attr_f64(h5, "/", "mean", &r->mean, 1));
     if (j->n_image_dims > 0)
         DC_TRY(dc_h5_put_attr_i64(h5, "/", "image_shape", j->image_shape, (size_t)j->n_image_dims));
-    if (j->names) DC_TRY(dc_h5_put_attr_str(h5, "/", "feature_names", j->names));
+    DC_TRY(put_feature_names(j));
     DC_TRY(put_classes(j));
+    DC_TRY(put_missing(j));
     DC_TRY(put_hashes(j));
 out:
     return st;
@@ -116,6 +144,10 @@ static void release(dc_job *j)
     dc_mem_free(&j->x);
     dc_mem_free(&j->packed);
     dc_mem_free(&j->y);
+    dc_mem_free(&j->ids);
+    dc_mem_free(&j->skip);
+    dc_missing_destroy(&j->missing);
+    dc_precision_destroy(&j->precision);
     XXH3_freeState(j->hash);
 }
 
@@ -130,7 +162,7 @@ dc_status dc_convert(const dc_convert_config *cfg, dc_convert_result *result)
     DC_TRY(make_recipe(&j));
     DC_TRY(dc_output_begin(&j.out, cfg, &j.recipe));
     DC_TRY(dc_job_plan(&j));
-    DC_TRY(dc_output_create(&j.out, result->N, result->D, result->dtype, result->has_labels));
+    DC_TRY(dc_output_create(&j.out, result->N, result->D, result->dtype, result->has_labels, j.id_bytes));
     DC_TRY(dc_job_copy(&j));
     DC_TRY(put_attributes(&j));
     DC_TRY(dc_output_commit(&j.out));

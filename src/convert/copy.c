@@ -30,7 +30,9 @@ static dc_status check_values(dc_job *j, const dc_source *s, dc_gidx first_row, 
     double sum = 0;
     for (size_t i = 0; i < n; i++) {
         const double v = j->x[i];
-        if (!isfinite(v)) return fail_value(j, s, first_row, i, "is not finite; replace it or leave the row out");
+        if (!isfinite(v))
+            return fail_value(j, s, first_row, i,
+                              "is not finite, a missing value; say --missing=drop, mean or value:X");
         r->min = DC_MIN(r->min, v);
         r->max = DC_MAX(r->max, v);
         sum += v;
@@ -45,26 +47,52 @@ static dc_status check_values(dc_job *j, const dc_source *s, dc_gidx first_row, 
     return DC_OK;
 }
 
+/* Moves the rows that stay to the front; returns how many they are. */
+static size_t leave_out(dc_job *j, size_t n, bool labels)
+{
+    size_t kept = 0;
+    const size_t D = (size_t)j->result->D;
+    for (size_t i = 0; i < n; i++) {
+        if (j->skip[i]) continue;
+        if (kept < i) {
+            memmove(j->x + kept * D, j->x + i * D, D * sizeof *j->x);
+            if (labels) j->y[kept] = j->y[i];
+            if (j->ids) memmove(j->ids + kept * j->id_bytes, j->ids + i * j->id_bytes, j->id_bytes);
+        }
+        kept++;
+    }
+    return kept;
+}
+
+static dc_status write_piece(dc_job *j, size_t n)
+{
+    const size_t row_bytes = (size_t)j->result->D * dc_dtype_bytes(j->result->dtype);
+    if (n == 0) return DC_OK;
+    dc_element_encode(j->result->dtype, j->x, n * (size_t)j->result->D, j->packed);
+    XXH3_64bits_update(j->hash, j->packed, n * row_bytes);
+    j->hash_rows += dc_h5_hash_rows(row_bytes, j->out.next_row, (dc_gidx)n, j->packed);
+    return dc_output_append(&j->out, n, j->packed, j->result->has_labels ? j->y : NULL, j->ids);
+}
+
 /* One piece; *got = 0 at the end of the input. */
 static dc_status copy_piece(dc_job *j, dc_source *s, dc_source *labels, range *r, size_t *got)
 {
     dc_status st = DC_OK;
     const dc_gidx first_row = s->next_row;
-    const size_t row_bytes = (size_t)j->result->D * dc_dtype_bytes(j->result->dtype);
     size_t got_labels = 0;
-    dc_label_sink sink = {.classes = j->classes, .y = j->y};
+    dc_row_sink sink = {.labels = {.classes = j->classes, .y = j->y}, .ids = {.ids = j->ids, .bytes = j->id_bytes}};
     DC_TRY(dc_source_read(s, j->piece_rows, j->x, &sink, got));
-    const size_t values = *got * (size_t)j->result->D;
     if (*got == 0) return DC_OK;
-    DC_TRY(check_values(j, s, first_row, values, r));
-    dc_element_encode(j->result->dtype, j->x, values, j->packed);
-    XXH3_64bits_update(j->hash, j->packed, *got * row_bytes);
-    j->hash_rows += dc_h5_hash_rows(row_bytes, j->out.next_row, (dc_gidx)*got, j->packed);
+    if (j->skip) dc_missing_apply(&j->missing, *got, j->x, j->skip);
     if (labels) {
-        DC_TRY(dc_source_read_labels(labels, *got, j->x, &sink, &got_labels));
+        dc_row_sink own = {.labels = {.classes = j->classes, .y = j->y, .skip = j->skip}};
+        DC_TRY(dc_source_read_labels(labels, *got, j->packed, &own, &got_labels));
         if (got_labels != *got) return fail_changed(labels);
     }
-    DC_TRY(dc_output_append(&j->out, *got, j->packed, j->result->has_labels ? j->y : NULL));
+    const size_t kept = j->skip ? leave_out(j, *got, s->has_labels || labels) : *got;
+    if (j->out.next_row + (dc_gidx)kept > j->result->N) return fail_changed(s);
+    DC_TRY(check_values(j, s, first_row, kept * (size_t)j->result->D, r));
+    DC_TRY(write_piece(j, kept));
 out:
     return st;
 }
@@ -80,10 +108,6 @@ static dc_status copy_rows(dc_job *j, int i, dc_source *s, dc_source *labels)
     if (s->next_row != j->plan[i].rows) return fail_changed(s);
     DC_TRY(dc_source_expect_end(s));
     if (labels) DC_TRY(dc_source_expect_end(labels));
-    const double largest = DC_MAX(-r.min, r.max);
-    if (j->result->dtype == DC_F32 && j->plan[i].narrowed && largest > 0x1p24)
-        dc_log_note("%s: values up to %.9g become float32, which is exact for integers up to 16777216 only", s->name,
-                    largest);
     if (j->plan[i].rounded)
         dc_log_note("%s: numbers become float64, which holds 15 digits of them up to 1.8e308", s->name);
     j->result->min = DC_MIN(j->result->min, r.min);
@@ -97,7 +121,7 @@ static dc_status copy_input(dc_job *j, int i)
     dc_status st = DC_OK;
     dc_source s, labels;
     const bool with_labels = dc_job_has_label_source(j, i);
-    const dc_source_request request = dc_job_matrix(j, i), labels_request = dc_job_labels(j, i);
+    const dc_source_request request = dc_job_matrix(j, i, true), labels_request = dc_job_labels(j, i);
     DC_TRY(dc_source_open(&s, &request));
     if (with_labels) st = dc_source_open(&labels, &labels_request);
     if (st == DC_OK) {
@@ -121,6 +145,8 @@ dc_status dc_job_copy(dc_job *j)
     j->hash = XXH3_createState();
     if (!j->hash || XXH3_64bits_reset(j->hash) != XXH_OK) return DC_FAIL(DC_ERR_MEMORY, "no memory for a checksum");
     for (int i = 0; i < j->cfg->n_inputs; i++) DC_TRY(copy_input(j, i));
+    if (j->out.next_row != r->N)
+        DC_TRY(DC_FAIL(DC_ERR_DATA, "%s: an input changed while it was read; convert it again", j->cfg->output));
     r->mean = j->sum / ((double)r->N * (double)r->D);
     r->checksum = XXH3_64bits_digest(j->hash);
 out:

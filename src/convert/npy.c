@@ -1,6 +1,6 @@
 /* The NPY header (NEP 1, versions 1.0 to 3.0): magic, version, length, and a Python dictionary with exactly the keys
- * 'descr', 'fortran_order' and 'shape'. The text is matched token by token and never evaluated. Object, structured and
- * Fortran-ordered arrays are refused. */
+ * 'descr', 'fortran_order' and 'shape'. The text is matched token by token and never evaluated. Object and structured
+ * arrays are refused. */
 #include <string.h>
 
 #include "convert/array.h"
@@ -88,13 +88,27 @@ static dc_status take_shape(cursor *c, dc_array *a)
     return a->n_dims > 0 ? DC_OK : fail(c, "an array of 0 dimensions has no rows");
 }
 
+/* "<U12", "|S8": texts of a fixed length. */
+static dc_status take_text(cursor *c, const char *descr, dc_array *a)
+{
+    char *end;
+    const long n = strtol(descr + 2, &end, 10);
+    const long bytes = descr[1] == 'U' ? 4 * n : n;
+    if (descr[2] < '1' || descr[2] > '9' || *end || n > DC_ARRAY_MAX_TEXT_BYTES || bytes > DC_ARRAY_MAX_TEXT_BYTES)
+        return fail(c, "texts must have 1 to 255 characters");
+    a->element = (dc_element){descr[1], (int)bytes, descr[0] == '>'};
+    return DC_OK;
+}
+
 static dc_status take_descr(cursor *c, dc_array *a)
 {
     char descr[32] = "";
     const dc_status st = take_string(c, descr, sizeof descr);
     if (st != DC_OK) return st;
+    const bool ordered = strlen(descr) >= 3 && strchr("<>|=", descr[0]);
+    if (ordered && (descr[1] == 'U' || descr[1] == 'S')) return take_text(c, descr, a);
     if (strchr(descr, 'O')) return fail(c, "object arrays are refused; save numbers (allow_pickle=False)");
-    const bool shaped = strlen(descr) == 3 && strchr("<>|=", descr[0]);
+    const bool shaped = ordered && strlen(descr) == 3;
     const char kind = shaped ? descr[1] : '\0';
     const int bytes = shaped ? descr[2] - '0' : 0;
     const bool size_ok = kind == 'f'
@@ -106,10 +120,10 @@ static dc_status take_descr(cursor *c, dc_array *a)
     return DC_OK;
 }
 
-static dc_status take_order(cursor *c)
+static dc_status take_order(cursor *c, dc_array *a)
 {
-    if (take_word(c, "False")) return DC_OK;
-    if (take_word(c, "True")) return fail(c, "fortran_order is True; save numpy.ascontiguousarray(x)");
+    a->fortran = take_word(c, "True");
+    if (a->fortran || take_word(c, "False")) return DC_OK;
     return fail(c, "fortran_order must be True or False");
 }
 
@@ -129,7 +143,7 @@ static dc_status parse_dictionary(cursor *c, dc_array *a)
                                                         : 0;
         if (bit == 0 || (seen & bit)) return fail(c, "unknown or repeated key");
         seen |= bit;
-        DC_TRY(bit == DESCR ? take_descr(c, a) : bit == ORDER ? take_order(c) : take_shape(c, a));
+        DC_TRY(bit == DESCR ? take_descr(c, a) : bit == ORDER ? take_order(c, a) : take_shape(c, a));
         if (!take(c, ',') && (c->p == c->end || *c->p != '}')) return fail(c, "',' or '}' was expected");
     }
     blanks(c);
@@ -171,6 +185,7 @@ dc_status dc_npy_header(dc_stream *s, dc_array *a)
     cursor c = {.begin = text, .p = text, .end = text + length, .base = s->offset, .name = s->name};
     DC_TRY(parse_dictionary(&c, a));
     dc_stream_skip(s, length);
+    a->fortran = a->fortran && a->n_dims > 1; /* a vector has one order */
 out:
     return st;
 }

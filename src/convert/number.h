@@ -5,10 +5,15 @@
 #include "dcmpi/base.h"
 
 typedef struct {
-    char kind; /* 'b' bool, 'u' unsigned, 'i' signed, 'f' IEEE floating point */
-    int bytes; /* 1, 2, 4 or 8 */
+    char kind; /* 'b' bool, 'u' unsigned, 'i' signed, 'f' IEEE floating point; text: 'S' bytes, 'U' UTF-32 */
+    int bytes; /* 1, 2, 4 or 8; of text any number */
     bool big_endian;
 } dc_element;
+
+static inline bool dc_element_is_text(dc_element e)
+{
+    return e.kind == 'S' || e.kind == 'U';
+}
 
 /* Type in which values of this element are stored: uint8 and floating point stay, all others become float32. */
 dc_dtype dc_element_stored(dc_element e);

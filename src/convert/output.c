@@ -62,7 +62,8 @@ static dc_status claim_space(const dc_output *o, off_t bytes)
 /* Upper bound of the file's size: arrays, headers, and the alignment that io/ gives to large arrays. */
 static dc_status size_of_file(const dc_output *o, dc_gidx N, bool labels, off_t *bytes)
 {
-    const int64_t row = o->D * (int64_t)dc_dtype_bytes(o->dtype) + (labels ? (int64_t)sizeof(int32_t) : 0);
+    const int64_t row =
+        o->D * (int64_t)dc_dtype_bytes(o->dtype) + (labels ? (int64_t)sizeof(int32_t) : 0) + (int64_t)o->id_bytes;
     const int64_t header = 256 << 10, alignment = 2 << 20;
     int64_t all;
     if (__builtin_mul_overflow(N, row, &all) || __builtin_add_overflow(all, header + DC_MIN(all, alignment), &all))
@@ -79,7 +80,7 @@ static dc_h5_type h5_type_of(dc_dtype t)
     return types[t];
 }
 
-dc_status dc_output_create(dc_output *o, dc_gidx N, int64_t D, dc_dtype dtype, bool labels)
+dc_status dc_output_create(dc_output *o, dc_gidx N, int64_t D, dc_dtype dtype, bool labels, size_t id_bytes)
 {
     dc_status st = DC_OK;
     struct stat info;
@@ -87,12 +88,14 @@ dc_status dc_output_create(dc_output *o, dc_gidx N, int64_t D, dc_dtype dtype, b
     const dc_gidx dims[2] = {N, D};
     o->D = D;
     o->dtype = dtype;
+    o->id_bytes = id_bytes;
     /* A disk that is too small must not be found by HDF5 1.10, which crashes at exit after a failed close. */
     DC_TRY(size_of_file(o, N, labels, &bytes));
     DC_TRY(claim_space(o, bytes));
     DC_TRY(dc_h5_open(&o->h5, o->claim.part, DC_H5_CREATE));
     DC_TRY(dc_h5_create_dataset(o->h5, "/X", h5_type_of(dtype), 2, dims));
     if (labels) DC_TRY(dc_h5_create_dataset(o->h5, "/y", DC_H5_I32, 1, dims));
+    if (id_bytes) DC_TRY(dc_h5_create_text(o->h5, "/ids", id_bytes, N));
     /* Creating the file gave the space back; now that it has its full length, it is claimed for good. */
     DC_TRY(dc_h5_close(&o->h5));
     if (fstat(o->fd, &info) != 0) return fail_io(o->claim.part, "cannot look at the output");
@@ -102,12 +105,16 @@ out:
     return st;
 }
 
-dc_status dc_output_append(dc_output *o, size_t n, const void *X, const int32_t *y)
+dc_status dc_output_append(dc_output *o, size_t n, const void *X, const int32_t *y, const char *ids)
 {
     dc_status st = DC_OK;
     DC_TRY(dc_lock_beat(o->claim.lock));
     DC_TRY(dc_h5_write_rows(o->h5, "/X", h5_type_of(o->dtype), o->next_row, (dc_gidx)n, X));
     if (y) DC_TRY(dc_h5_write_rows(o->h5, "/y", DC_H5_I32, o->next_row, (dc_gidx)n, y));
+    if (ids) {
+        DC_TRY(dc_h5_write_rows(o->h5, "/ids", DC_H5_TEXT, o->next_row, (dc_gidx)n, ids));
+        o->ids_hash += dc_h5_hash_rows(o->id_bytes, o->next_row, (dc_gidx)n, ids);
+    }
     o->next_row += (dc_gidx)n;
 out:
     return st;

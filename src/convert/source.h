@@ -4,16 +4,23 @@
 
 #include "convert/array.h"
 #include "convert/text.h"
-#include "dcmpi/h5.h"
+#include "convert/transpose.h"
+#include "dcmpi/h5_column.h"
 
 enum { DC_SOURCE_IMAGE_DIMS_MAX = 4, DC_SOURCE_ROWS_UNKNOWN = -1 };
 
 typedef struct {
-    const char *path;    /* borrowed */
-    const char *dataset; /* HDF5 only, NULL: chosen by role; borrowed */
-    long column;         /* text only: label column or dc_label_column */
-    uint64_t max_bytes;  /* 0: no limit */
-    bool labels;         /* role: a list of labels instead of a matrix */
+    const char *path;              /* borrowed */
+    const char *dataset;           /* HDF5 only, NULL: chosen by role; borrowed */
+    const char *ids;               /* HDF5 only: names of the samples, NULL: by convention, "none": none; borrowed */
+    dc_table_options table;        /* text only */
+    dc_missing_action missing;     /* text only: whether words for missing values are taken */
+    uint64_t max_bytes;            /* 0: no limit */
+    bool labels;                   /* role: a list of labels instead of a matrix */
+    dc_gidx rows;                  /* labels: of the matrix they belong to */
+    dc_transpose_choice transpose; /* whether the rows of a matrix are features */
+    const char *output;            /* the temporary file of a transposition is made beside it; borrowed */
+    bool again;                    /* decisions were told before */
 } dc_source_request;
 
 typedef enum { DC_SOURCE_ARRAY, DC_SOURCE_TEXT, DC_SOURCE_H5 } dc_source_kind;
@@ -27,15 +34,24 @@ typedef struct {
     bool narrowed;    /* `stored` is float32 and may hold fewer digits than the file */
     bool rounded;     /* the same of float64 */
     bool has_labels;  /* text with a label column: labels come with the rows */
+    bool has_ids;     /* ids come with the rows */
+    char *names;      /* of the columns, one per line, NULL: none; owned */
     int n_image_dims; /* 0 unless rows are pictures */
     int64_t image_shape[DC_SOURCE_IMAGE_DIMS_MAX];
     dc_gidx next_row;
     dc_file_state file; /* when it was opened */
     /* by kind */
-    dc_text text; /* its stream also serves DC_SOURCE_ARRAY */
+    dc_text text; /* its lines.stream also serves DC_SOURCE_ARRAY */
     dc_array array;
     dc_h5 *h5;
+    dc_h5_column *ids, *labels; /* owned; NULL: none, or another role */
     char dataset[DC_H5_NAME_MAX];
+    /* transposed */
+    dc_transpose *turned; /* owned; NULL: rows come from the file */
+    uint32_t *order;      /* [width] column that comes next, of Fortran order; owned; NULL: as they are */
+    double *scratch;      /* [width], with order */
+    char *row_ids;        /* one per line, owned */
+    const char *next_id;
 } dc_source;
 
 /* Recognises the format by its first bytes, reads the header and compares it with the size of the file; allocates no
@@ -43,12 +59,24 @@ typedef struct {
  * then. */
 DC_CHECKED dc_status dc_source_open(dc_source *s, const dc_source_request *request);
 void dc_source_close(dc_source *s);
-/* Up to n rows into x[rows][width] and, from text with a label column, labels into sink; *got < n only at the end. */
-DC_CHECKED dc_status dc_source_read(dc_source *s, size_t n, double *x, dc_label_sink *sink, size_t *got);
+/* Up to n rows into x[rows][width], labels and ids that come with them into sink; *got < n only at the end. */
+DC_CHECKED dc_status dc_source_read(dc_source *s, size_t n, double *x, dc_row_sink *sink, size_t *got);
+/* The same of the file itself, turned or not. */
+DC_CHECKED dc_status dc_source_read_file(dc_source *s, size_t n, double *x, dc_row_sink *sink, size_t *got);
+/* source_turn.c: reads all rows of a source that stands at its first one; its columns are the rows from then on.
+ * beside: see transpose.h. */
+DC_CHECKED dc_status dc_source_turn(dc_source *s, const char *beside);
+DC_CHECKED dc_status dc_source_read_turned(dc_source *s, size_t n, double *x, dc_row_sink *sink, size_t *got);
 /* A list of labels: up to n of them into sink; scratch[n]. */
-DC_CHECKED dc_status dc_source_read_labels(dc_source *s, size_t n, double *scratch, dc_label_sink *sink, size_t *got);
+DC_CHECKED dc_status dc_source_read_labels(dc_source *s, size_t n, double *scratch, dc_row_sink *sink, size_t *got);
+/* Bytes of the longest id, where ids are known without reading the rows; else 0. */
+DC_CHECKED dc_status dc_source_longest_id(dc_source *s, size_t *longest);
 /* After the last row: DC_ERR_DATA if the input goes on; checks the gzip trailer. */
 DC_CHECKED dc_status dc_source_expect_end(dc_source *s);
+/* What a matrix of n_dims dimensions and a list of labels may look like. Errors: DC_ERR_DATA. */
+DC_CHECKED dc_status dc_source_check_shape(const dc_source *s, int n_dims, bool labels);
+/* Keeps the shape of pictures, which have 2 to 4 dimensions beside the row. */
+void dc_source_keep_image_shape(dc_source *s, int n_dims, const int64_t *dims);
 /* True if an HDF5 input holds a vector /y beside its matrix /X, as data files of ours do. */
 bool dc_source_has_own_labels(const dc_source *s);
 

@@ -1,6 +1,5 @@
-/* Input bytes with a sliding window. A plain file is read straight into the window; a gzip file (RFC 1952) goes through
- * zlib's inflate, member by member, so that truncation, damage and bytes behind the last member are found: gzread()
- * would pass over some of them. Does not know any format. */
+/* Input bytes with a sliding window. A plain file is read straight into the window; a compressed one goes through
+ * unpack.c, UTF-16 through utf16.c. Does not know any format of data. */
 #include "convert/stream.h"
 
 #include <errno.h>
@@ -13,6 +12,12 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/signals.h"
 #include "dcmpi/text.h"
+
+/* Bytes that tell what a file is: of its beginning as it is, and expanded. */
+enum { MAGIC_BYTES = 8, PEEKED_BYTES = 512 };
+
+/* Room in the window that each stage can use: a character of UTF-8. */
+enum { MIN_ROOM = 4 };
 
 static const char *file_type(mode_t mode)
 {
@@ -52,45 +57,76 @@ static dc_status read_some(dc_stream *s, void *out, size_t n, size_t *got)
     return DC_OK;
 }
 
-static dc_status refill_packed(dc_stream *s)
+/* Decoded bytes so far, for messages. */
+static unsigned long long expanded(const dc_stream *s)
 {
-    size_t got = 0;
-    const dc_status st = read_some(s, s->packed, DC_STREAM_PACKED_BYTES, &got);
-    s->zlib.next_in = s->packed;
-    s->zlib.avail_in = (uInt)got;
-    return st;
+    const uint64_t all = s->offset + dc_stream_available(s);
+    return all;
 }
 
-/* Called at the end of a member: starts the next one or ends the stream. */
+static dc_status refill_packed(dc_stream *s)
+{
+    s->packed.pos = 0;
+    return read_some(s, s->packed.p, DC_STREAM_PACKED_BYTES, &s->packed.len);
+}
+
+/* Called at the end of a member: starts the next one or ends the data. */
 static dc_status next_member(dc_stream *s)
 {
     dc_status st = DC_OK;
-    if (s->zlib.avail_in == 0) DC_TRY(refill_packed(s));
-    s->end = s->zlib.avail_in == 0;
-    if (!s->end && inflateReset(&s->zlib) != Z_OK) st = DC_FAIL(DC_ERR_INTERNAL, "%s: inflateReset failed", s->name);
+    if (s->packed.pos == s->packed.len) DC_TRY(refill_packed(s));
+    s->packed_end = s->packed.pos == s->packed.len;
+    if (!s->packed_end) DC_TRY(dc_unpack_again(s->unpack));
 out:
     return st;
 }
 
-static dc_status inflate_some(dc_stream *s, void *out, size_t n, size_t *got)
+/* Up to n expanded bytes; *got = 0 only at the end. */
+static dc_status unpack_some(dc_stream *s, uint8_t *out, size_t n, size_t *got)
 {
     dc_status st = DC_OK;
-    *got = 0;
-    while (*got == 0 && !s->end) {
-        if (s->zlib.avail_in == 0) DC_TRY(refill_packed(s));
-        if (s->zlib.avail_in == 0)
-            return DC_FAIL(DC_ERR_DATA, "%s: gzip data end too early, after %llu expanded bytes; copy the file again",
-                           s->name, (unsigned long long)(s->offset + dc_stream_available(s)));
-        s->zlib.next_out = out;
-        s->zlib.avail_out = (uInt)n;
-        const int rc = inflate(&s->zlib, Z_NO_FLUSH);
-        if (rc == Z_MEM_ERROR) return DC_FAIL(DC_ERR_MEMORY, "%s: not enough memory to expand gzip data", s->name);
-        if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR)
-            return DC_FAIL(DC_ERR_DATA, "%s: gzip data damaged (%s) after %llu expanded bytes; copy the file again",
-                           s->name, s->zlib.msg ? s->zlib.msg : "unknown cause",
-                           (unsigned long long)(s->offset + dc_stream_available(s)));
-        *got = n - s->zlib.avail_out;
-        if (rc == Z_STREAM_END) DC_TRY(next_member(s));
+    for (*got = 0; *got == 0 && !s->packed_end;) {
+        dc_unpack_state state;
+        if (s->packed.pos == s->packed.len) DC_TRY(refill_packed(s));
+        const bool dry = s->packed.pos == s->packed.len;
+        size_t used = s->packed.len - s->packed.pos;
+        *got = n;
+        DC_TRY(dc_unpack_step(s->unpack, s->packed.p + s->packed.pos, &used, out, got, &state));
+        s->packed.pos += used;
+        if (state == DC_UNPACK_END)
+            DC_TRY(next_member(s));
+        else if (dry && *got == 0)
+            return DC_FAIL(DC_ERR_DATA, "%s: %s data end too early, after %llu expanded bytes; copy the file again",
+                           s->name, dc_unpack_kind(s->unpack), expanded(s));
+    }
+out:
+    return st;
+}
+
+/* The file's bytes without compression; *got = 0 at the end. */
+static dc_status plain_some(dc_stream *s, uint8_t *out, size_t n, size_t *got)
+{
+    return s->unpack ? unpack_some(s, out, n, got) : read_some(s, out, n, got);
+}
+
+/* The same as UTF-8. What is left of the buffer is less than a character. */
+static dc_status decode_some(dc_stream *s, uint8_t *out, size_t n, size_t *got)
+{
+    dc_status st = DC_OK;
+    dc_stream_buffer *w = &s->wide;
+    for (*got = 0; *got == 0;) {
+        size_t more, used;
+        memmove(w->p, w->p + w->pos, w->len - w->pos);
+        w->len -= w->pos;
+        w->pos = 0;
+        DC_TRY(plain_some(s, w->p + w->len, DC_STREAM_PACKED_BYTES - w->len, &more));
+        w->len += more;
+        used = w->len, *got = n;
+        if (!dc_utf16_decode(s->utf16, w->p, &used, out, got) || (more == 0 && used < w->len && *got == 0))
+            return DC_FAIL(DC_ERR_DATA, "%s: UTF-16 text is damaged after %llu decoded bytes; copy the file again",
+                           s->name, expanded(s) + *got);
+        w->pos = used;
+        if (more == 0 && *got == 0) break;
     }
 out:
     return st;
@@ -103,12 +139,8 @@ static dc_status append(dc_stream *s)
     size_t got = 0;
     uint8_t *to = s->window + s->len;
     const size_t room = s->capacity - s->len;
-    if (s->gz) {
-        DC_TRY(inflate_some(s, to, room, &got));
-    } else {
-        DC_TRY(read_some(s, to, room, &got));
-        s->end = got == 0;
-    }
+    DC_TRY(s->utf16 != DC_NOT_UTF16 ? decode_some(s, to, room, &got) : plain_some(s, to, room, &got));
+    s->end = got == 0;
     s->len += got;
     if (s->offset + dc_stream_available(s) > s->limit)
         st =
@@ -139,38 +171,75 @@ dc_status dc_stream_fill(dc_stream *s, size_t want)
     while (dc_stream_available(s) < want && !s->end) {
         if (dc_signals_stops() > 0) return DC_STOPPED;
         dc_heartbeat();
-        if (s->len == s->capacity && s->pos > 0) {
+        if (s->capacity - s->len < MIN_ROOM && s->pos > 0) {
             memmove(s->window, s->window + s->pos, dc_stream_available(s));
             s->len -= s->pos;
             s->pos = 0;
         }
-        if (s->len == s->capacity) DC_TRY(grow(s));
+        if (s->capacity - s->len < MIN_ROOM) DC_TRY(grow(s));
         DC_TRY(append(s));
     }
 out:
     return st;
 }
 
-/* gzip is recognised by its magic number and then replaces what is in the window. */
-static dc_status start_gzip(dc_stream *s)
+/* The names of compressed files promise what their bytes must hold. */
+static dc_status check_suffix(const dc_stream *s, const char *kind)
 {
-    static const uint8_t magic[2] = {0x1f, 0x8b};
+    static const struct {
+        const char *suffix, *kind;
+    } suffixes[] = {{".gz", "gzip"}, {".xz", "xz"}, {".zst", "zstd"}};
+    const size_t length = strlen(s->name);
+    for (size_t i = 0; i < DC_COUNT_OF(suffixes); i++) {
+        const size_t n = strlen(suffixes[i].suffix);
+        if (kind || length <= n || strcmp(s->name + length - n, suffixes[i].suffix) != 0) continue;
+        return DC_FAIL(DC_ERR_DATA, "%s: byte 0: named %s but is not %s data; rename it or copy it again", s->name,
+                       suffixes[i].suffix, suffixes[i].kind);
+    }
+    return DC_OK;
+}
+
+/* Begins again with the file's first byte and another stage in between. */
+static dc_status restart(dc_stream *s, dc_stream_buffer *stage)
+{
     dc_status st = DC_OK;
-    const size_t name_len = strlen(s->name);
-    const bool named_gz = name_len > 3 && strcmp(s->name + name_len - 3, ".gz") == 0;
-    s->gz = dc_stream_available(s) >= 2 && memcmp(dc_stream_data(s), magic, 2) == 0;
-    if (!s->gz && named_gz)
-        return DC_FAIL(DC_ERR_DATA, "%s: byte 0: named .gz but is not gzip data; rename it or copy it again", s->name);
-    if (!s->gz) return DC_OK;
-    DC_TRY(dc_mem_alloc_raw(&s->packed, DC_STREAM_PACKED_BYTES, 1, "gzip input"));
-    /* The window of a fresh stream holds at most what fits into it; start the file again rather than copy. */
+    DC_TRY(dc_mem_alloc_raw(&stage->p, DC_STREAM_PACKED_BYTES, 1, "packed input"));
     if (lseek(s->fd, 0, SEEK_SET) != 0) return DC_FAIL(DC_ERR_IO, "%s: seek failed: %s", s->name, strerror(errno));
     s->len = 0;
-    s->end = false;
-    if (inflateInit2(&s->zlib, 15 + 16) != Z_OK) return DC_FAIL(DC_ERR_MEMORY, "%s: zlib does not start", s->name);
-    s->zlib_live = true;
+    s->end = s->packed_end = false;
+out:
+    return st;
+}
+
+/* Compression is recognised by its magic number and then replaces what is in the window. */
+static dc_status start_unpacking(dc_stream *s)
+{
+    dc_status st = DC_OK;
+    const char *kind = dc_unpack_recognise(dc_stream_data(s), dc_stream_available(s));
+    DC_TRY(check_suffix(s, kind));
+    if (!kind) return DC_OK;
+    DC_TRY(restart(s, &s->packed));
+    DC_TRY(dc_unpack_open(&s->unpack, kind, s->name));
     DC_TRY(dc_stream_fill(s, 1));
-    if (dc_stream_available(s) == 0) st = DC_FAIL(DC_ERR_DATA, "%s: is empty (gzip data of 0 bytes)", s->name);
+    if (dc_stream_available(s) == 0) st = DC_FAIL(DC_ERR_DATA, "%s: is empty (%s data of 0 bytes)", s->name, kind);
+out:
+    return st;
+}
+
+/* So is UTF-16, of what came out of that. */
+static dc_status start_decoding(dc_stream *s)
+{
+    dc_status st = DC_OK;
+    const dc_utf16_order order = dc_utf16_recognise(dc_stream_data(s), dc_stream_available(s));
+    if (order == DC_NOT_UTF16) return DC_OK;
+    const char *kind = s->unpack ? dc_unpack_kind(s->unpack) : NULL;
+    DC_TRY(restart(s, &s->wide));
+    if (kind) {
+        dc_unpack_close(&s->unpack);
+        s->packed.pos = s->packed.len = 0;
+        DC_TRY(dc_unpack_open(&s->unpack, kind, s->name));
+    }
+    s->utf16 = order;
 out:
     return st;
 }
@@ -185,10 +254,12 @@ dc_status dc_stream_open(dc_stream *s, const char *path, uint64_t limit)
     DC_TRY(open_regular(s, path));
     DC_TRY(dc_mem_alloc_raw(&s->window, DC_STREAM_WINDOW_BYTES, 1, "input window"));
     s->capacity = DC_STREAM_WINDOW_BYTES;
-    DC_TRY(dc_stream_fill(s, 2));
+    DC_TRY(dc_stream_fill(s, MAGIC_BYTES));
     if (limit != 0) s->limit = limit;
-    DC_TRY(start_gzip(s));
-    DC_TRY(dc_stream_fill(s, 16));
+    DC_TRY(start_unpacking(s));
+    DC_TRY(dc_stream_fill(s, PEEKED_BYTES));
+    DC_TRY(start_decoding(s));
+    DC_TRY(dc_stream_fill(s, PEEKED_BYTES));
 out:
     if (st != DC_OK) dc_stream_close(s);
     return st;
@@ -196,11 +267,11 @@ out:
 
 void dc_stream_close(dc_stream *s)
 {
-    if (s->zlib_live) inflateEnd(&s->zlib);
+    dc_unpack_close(&s->unpack);
     if (s->fd >= 0) close(s->fd);
-    dc_mem_free(&s->packed);
+    dc_mem_free(&s->packed.p);
+    dc_mem_free(&s->wide.p);
     dc_mem_free(&s->window);
-    s->zlib_live = false;
     s->fd = -1;
 }
 
@@ -232,17 +303,17 @@ dc_status dc_stream_expect_end(dc_stream *s)
 
 dc_status dc_stream_check_size(const dc_stream *s, uint64_t claimed)
 {
-    enum { GZIP_MAX_RATIO = 1032 }; /* deflate codes at most 258 bytes with 2 bits */
+    const uint64_t ratio = s->unpack ? dc_unpack_max_ratio(s->unpack) : 1;
     if (claimed > s->limit)
         return DC_FAIL(DC_ERR_DATA,
                        "%s: header asks for %llu bytes, more than the limit of %llu; raise --max-input if that "
                        "is right",
                        s->name, (unsigned long long)claimed, (unsigned long long)s->limit);
-    if (!s->gz && claimed != s->file_bytes)
+    if (!s->unpack && claimed != s->file_bytes)
         return DC_FAIL(DC_ERR_DATA, "%s: header asks for %llu bytes, but the file has %llu", s->name,
                        (unsigned long long)claimed, (unsigned long long)s->file_bytes);
-    if (s->gz && claimed / GZIP_MAX_RATIO > s->file_bytes)
-        return DC_FAIL(DC_ERR_DATA, "%s: header asks for %llu bytes, which %llu bytes of gzip data cannot hold",
-                       s->name, (unsigned long long)claimed, (unsigned long long)s->file_bytes);
+    if (ratio > 1 && claimed / ratio > s->file_bytes)
+        return DC_FAIL(DC_ERR_DATA, "%s: header asks for %llu bytes, which %llu bytes of %s data cannot hold", s->name,
+                       (unsigned long long)claimed, (unsigned long long)s->file_bytes, dc_unpack_kind(s->unpack));
     return DC_OK;
 }

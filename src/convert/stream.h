@@ -1,38 +1,48 @@
-/* The bytes of an input file, gunzipped on the way if needed, with a window for parsers to look into. */
+/* The bytes of an input file, expanded (gzip, xz, zstd) and decoded (UTF-16) on the way if needed, with a window for
+ * parsers to look into. */
 #ifndef DCMPI_CONVERT_STREAM_H
 #define DCMPI_CONVERT_STREAM_H
 
-#include <zlib.h>
-
+#include "convert/unpack.h"
+#include "convert/utf16.h"
 #include "dcmpi/file.h"
 
 enum {
     DC_STREAM_WINDOW_BYTES = 1 << 20, /* decoded bytes that fill() can offer without growing */
-    DC_STREAM_PACKED_BYTES = 1 << 18  /* compressed bytes read at a time */
+    DC_STREAM_PACKED_BYTES = 1 << 18  /* compressed, or UTF-16, bytes held at a time */
 };
+
+/* Bytes on their way to the next stage: [pos, len) wait. */
+typedef struct {
+    uint8_t *p; /* owned, [DC_STREAM_PACKED_BYTES], NULL without the stage */
+    size_t pos, len;
+} dc_stream_buffer;
 
 typedef struct {
     int fd;
-    char name[512];      /* path for messages: control characters replaced, shortened from the front */
-    uint64_t file_bytes; /* size on disk */
-    dc_file_state state; /* of the file when it was opened */
-    uint64_t limit;      /* decoded bytes allowed, UINT64_MAX: any number */
-    bool gz, zlib_live, end;
-    z_stream zlib;
-    uint8_t *packed; /* owned, gzip only */
-    uint8_t *window; /* owned: decoded bytes [pos, len) wait for the parser */
+    char name[512];          /* path for messages: control characters replaced, shortened from the front */
+    uint64_t file_bytes;     /* size on disk */
+    dc_file_state state;     /* of the file when it was opened */
+    uint64_t limit;          /* decoded bytes allowed, UINT64_MAX: any number */
+    bool end;                /* nothing more will come into the window */
+    bool packed_end;         /* nothing more will come out of the decompressor */
+    dc_unpack *unpack;       /* NULL: the file is not compressed */
+    dc_stream_buffer packed; /* compressed */
+    dc_utf16_order utf16;
+    dc_stream_buffer wide; /* UTF-16 */
+    uint8_t *window;       /* owned: decoded bytes [pos, len) wait for the parser */
     size_t pos, len, capacity;
     uint64_t offset; /* decoded bytes in front of window[pos] */
 } dc_stream;
 
 /* Opens a regular, non-empty file. limit: most decoded bytes to accept, 0 for any. Errors: DC_ERR_DATA (missing,
- * unreadable, directory, FIFO, device, socket, empty, ".gz" in the name but not in the content). On an error nothing is
- * held. */
+ * unreadable, directory, FIFO, device, socket, empty, ".gz", ".xz" or ".zst" in the name but not in the content). On an
+ * error nothing is held. */
 DC_CHECKED dc_status dc_stream_open(dc_stream *s, const char *path, uint64_t limit);
 void dc_stream_close(dc_stream *s);
 
 /* Makes at least min(want, all that is left) bytes visible at dc_stream_data(); the window grows if want asks for it,
- * but only as far as the file has bytes. Errors: DC_ERR_DATA (gzip damaged or truncated, limit), DC_ERR_IO,
+ * but only as far as the file has bytes. Errors: DC_ERR_DATA (damaged or truncated, limit), DC_ERR_IO,
  * DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_stream_fill(dc_stream *s, size_t want);
 static inline const uint8_t *dc_stream_data(const dc_stream *s)
@@ -51,10 +61,11 @@ static inline void dc_stream_skip(dc_stream *s, size_t n)
 }
 /* Exactly n bytes, or DC_ERR_DATA saying where the file ends. */
 DC_CHECKED dc_status dc_stream_read(dc_stream *s, void *out, size_t n);
-/* DC_ERR_DATA unless the stream has ended; checks the gzip trailer. */
+/* DC_ERR_DATA unless the stream has ended; checks the trailer of compressed data. */
 DC_CHECKED dc_status dc_stream_expect_end(dc_stream *s);
 /* Compares a size that a header claims (header included) with what the file can hold, before anybody allocates or
- * reads: exact for plain files, an upper bound for gzip, which cannot expand more than 1032 times. */
+ * reads: exact for plain files, an upper bound for gzip, which cannot expand more than 1032 times; nothing is
+ * known of xz and zstd. */
 DC_CHECKED dc_status dc_stream_check_size(const dc_stream *s, uint64_t claimed);
 
 #endif

@@ -1,271 +1,287 @@
-/* Text tables. A line is looked at in the stream's window, cell by cell, without a copy. What is ambiguous is refused
- * with its place rather than guessed: ragged rows, empty cells, quotes around separators, decimal commas, NaN.
- *
- * Lines end in LF or CR LF, the last one in nothing if it likes; lines that begin with '#' are comments; empty lines
- * may only come last; a byte order mark is skipped. */
+/* Rows of a text table. A line is looked at in the stream's window, cell by cell, without a copy. What is ambiguous is
+ * refused with its place and the option that decides, rather than guessed. */
 #include "convert/text.h"
 
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
-#include "convert/cell.h"
-#include "convert/number.h"
-#include "dcmpi/convert.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/text.h"
 
-enum { LINE_STEP_BYTES = 1 << 16 };
-
-/* ---- Lines ------------------------------------------------------------------------------------------------------- */
-
-/* Bytes up to and without the next LF, or up to the end of the file; the line stays visible until the stream is read
- * again. *found is false at the end of the file. */
-static dc_status raw_line(dc_stream *s, dc_span *line, bool *found, int64_t number)
-{
-    size_t searched = 0;
-    for (;;) {
-        const char *p = (const char *)dc_stream_data(s);
-        const size_t have = dc_stream_available(s);
-        const char *lf = have > searched ? memchr(p + searched, '\n', have - searched) : NULL;
-        if (lf || (s->end && have == searched)) {
-            *line = (dc_span){p, lf ? (size_t)(lf - p) : have};
-            *found = lf || have > 0;
-            dc_stream_skip(s, lf ? line->n + 1 : have);
-            return DC_OK;
-        }
-        if (have > DC_CONVERT_MAX_LINE_BYTES)
-            return DC_FAIL(DC_ERR_DATA, "%s:%lld: line is longer than %d bytes", s->name, (long long)number,
-                           DC_CONVERT_MAX_LINE_BYTES);
-        searched = have;
-        const dc_status st = dc_stream_fill(s, have + LINE_STEP_BYTES);
-        if (st != DC_OK) return st;
-    }
-}
-
-/* The next line that is neither comment nor empty, without blanks at its ends unless a tab separates. */
-static dc_status next_line(dc_text *t, dc_span *line, bool *found)
-{
-    for (;;) {
-        const dc_status st = raw_line(&t->stream, line, found, t->line + 1);
-        if (st != DC_OK || !*found) return st;
-        t->line++;
-        if (line->n > 0 && line->p[line->n - 1] == '\r') line->n--;
-        if (t->line == 1 && line->n >= 3 && memcmp(line->p, "\xEF\xBB\xBF", 3) == 0) line->p += 3, line->n -= 3;
-        if (line->n > 0 && line->p[0] == '#') continue;
-        if (dc_span_trim(line->p, line->p + line->n, '\0').n > 0) break;
-        if (t->blank_line == 0) t->blank_line = t->line;
-    }
-    if (t->blank_line != 0)
-        return DC_FAIL(DC_ERR_DATA, "%s:%lld: line is empty, but data follow it", t->stream.name,
-                       (long long)t->blank_line);
-    return DC_OK;
-}
-
-/* ---- Cells ------------------------------------------------------------------------------------------------------- */
+/* ---- Cells that are refused -------------------------------------------------------------------------------------- */
 
 static dc_status fail_cell(const dc_text *t, int64_t column, dc_span cell, const char *cause)
 {
-    char shown[40];
+    char shown[40], name[40] = "", label[48] = "";
     const size_t n = DC_MIN(cell.n, sizeof shown - 8);
     dc_printable(shown, sizeof shown, cell.p, n);
-    return DC_FAIL(DC_ERR_DATA, "%s:%lld: column %lld: '%s%s' %s", t->stream.name, (long long)t->line,
-                   (long long)column + 1, shown, n < cell.n ? "..." : "", cause);
+    if (t->layout.header) dc_layout_name(&t->layout, column, name, sizeof name);
+    if (name[0]) snprintf(label, sizeof label, " (%s)", name);
+    return DC_FAIL(DC_ERR_DATA, "%s:%lld: column %lld%s: '%s%s' %s", t->lines.stream.name, (long long)t->lines.line,
+                   (long long)column + 1, label, shown, n < cell.n ? "..." : "", cause);
+}
+
+static dc_status fail_missing(const dc_text *t, int64_t column, dc_span cell, int kind)
+{
+    char cause[256];
+    const char *what = kind == 0  ? "is an empty cell, a missing value"
+                       : kind < 4 ? "is not finite, a missing value"
+                                  : "looks like a missing value";
+    const bool at_end = kind == 0 && column == t->layout.n_columns - 1;
+    snprintf(cause, sizeof cause,
+             "%s; say --missing=drop, mean or value:X, or leave the column out: --drop-columns=%lld%s", what,
+             (long long)column, at_end ? " (do all lines end in a separator?)" : "");
+    return fail_cell(t, column, cell, cause);
+}
+
+static dc_status fail_comma(const dc_text *t, int64_t column, dc_span cell, dc_comma comma)
+{
+    static const char *const causes[] = {
+        [DC_COMMA_DECIMAL] = "has a decimal comma; say --decimal=comma, or write a point",
+        [DC_COMMA_EITHER] = "has a decimal comma (then say --decimal=comma) or one between thousands (then take the "
+                            "commas away); the two differ by a factor of 1000",
+        [DC_COMMA_THOUSANDS] = "has commas between thousands; take them away",
+        [DC_COMMA_BOTH] = "has points between thousands and a decimal comma; take the points away and say "
+                          "--decimal=comma",
+    };
+    return fail_cell(t, column, cell, causes[comma]);
+}
+
+/* "; a label is named by --label-column=first, ..." where that is likely: at an edge, and a word in all lines. */
+static dc_status fail_word(const dc_text *t, int64_t column, dc_span cell)
+{
+    char cause[256];
+    const dc_layout *y = &t->layout;
+    const bool first = column == 0 && y->words_first, last = column == y->n_columns - 1 && y->words_last;
+    if (first || last)
+        snprintf(cause, sizeof cause,
+                 "is not a number; if it is a label, say --label-column=%s; if it is the name of the row, "
+                 "--id-column=%s",
+                 first ? "first" : "last", first ? "first" : "last");
+    else if (t->lines.line == 1)
+        snprintf(cause, sizeof cause, "is not a number; if line 1 holds names, say --header=yes");
+    else
+        snprintf(cause, sizeof cause,
+                 "is not a number; write NA if it is missing, or leave the column out: --drop-columns=%lld",
+                 (long long)column);
+    return fail_cell(t, column, cell, cause);
+}
+
+static int64_t count_words(dc_span cell)
+{
+    return dc_cell_count(cell, ' ');
+}
+
+static bool is_truth(dc_span cell)
+{
+    return (cell.n == 4 && strncasecmp(cell.p, "true", 4) == 0) ||
+           (cell.n == 5 && strncasecmp(cell.p, "false", 5) == 0);
 }
 
 /* Why a cell is no number, in the words of the user's file. */
 static dc_status fail_number(const dc_text *t, int64_t column, dc_span cell)
 {
     dc_span inner = cell;
-    if (cell.n == 0) return fail_cell(t, column, cell, "is an empty cell; every cell needs a number");
-    if (!dc_cell_unquote(&inner))
-        return fail_cell(t, column, cell, "has quotes around a separator or inside; they are not supported");
-    if (dc_cell_is_nan_or_inf(inner))
-        return fail_cell(t, column, cell, "is not finite; replace it or leave the row out");
+    double v;
+    const int kind = dc_cell_missing(cell);
+    const dc_comma comma = dc_cell_comma(cell);
+    if (kind != DC_WORD_NONE) return fail_missing(t, column, cell, kind);
+    if (!dc_cell_unquote(&inner) && cell.p[0] == '"')
+        return fail_cell(t, column, cell, "has quotes inside of quotes; a quote in a quoted cell is written twice");
     if (memchr(cell.p, '\r', cell.n))
         return fail_cell(t, column, cell, "has a carriage return inside; lines must end in LF");
-    if (dc_cell_has_decimal_comma(inner)) return fail_cell(t, column, cell, "has a decimal comma; write a point");
-    if (memchr(cell.p, ':', cell.n)) return fail_cell(t, column, cell, "looks like svmlight, which is not supported");
-    return fail_cell(t, column, cell, "is not a number; if it is a label, say --label-column");
+    if (comma != DC_COMMA_NONE && !t->layout.decimal_comma) return fail_comma(t, column, cell, comma);
+    if (t->layout.decimal_comma && dc_cell_number(cell, false, &v))
+        return fail_cell(t, column, cell, "has a point, but --decimal=comma is said; take points of thousands away");
+    if (memchr(cell.p, ':', cell.n))
+        return fail_cell(t, column, cell, "looks like svmlight, which is sparse and not supported");
+    if (is_truth(inner)) return fail_cell(t, column, cell, "is a truth value; write 1 or 0");
+    if (count_words(inner) > 1 && dc_cell_number(dc_cell_at(inner, ' ', 0), false, &v))
+        return fail_cell(t, column, cell,
+                         "has blanks inside; if they separate cells, say --separator=blank (and --decimal=comma)");
+    if (count_words(inner) > 2)
+        return fail_cell(t, column, cell,
+                         "looks like raw text; leave it out with --drop-columns, or make vectors first");
+    return fail_word(t, column, cell);
 }
 
-static dc_status parse_number(const dc_text *t, int64_t column, dc_span cell, double *x)
+/* ---- One row ----------------------------------------------------------------------------------------------------- */
+
+static dc_status parse_number(dc_text *t, int64_t column, dc_span cell, double *x)
 {
-    dc_span inner = cell;
-    if (!dc_number_parse(cell.p, cell.n, x) && !(dc_cell_unquote(&inner) && dc_number_parse(inner.p, inner.n, x)))
-        return fail_number(t, column, cell);
+    if (!dc_cell_number(cell, t->layout.decimal_comma, x)) {
+        const int kind = t->action == DC_MISSING_ERROR ? DC_WORD_NONE : dc_cell_missing(cell);
+        if (kind == DC_WORD_NONE) return fail_number(t, column, cell);
+        t->missing[kind]++;
+        *x = NAN;
+        return DC_OK;
+    }
     if (!isfinite((float)*x)) return fail_cell(t, column, cell, "is too large for float32");
     return DC_OK;
 }
 
-static dc_status parse_label(const dc_text *t, int64_t column, dc_span cell, dc_label_sink *sink)
+/* A cell as text into out[cap]; a longer one keeps its length, so that it is refused for it. */
+static size_t text_of(dc_span cell, char *out, size_t cap)
 {
-    dc_span inner = cell;
-    if (!dc_cell_unquote(&inner))
-        return fail_cell(t, column, cell, "has quotes around a separator or inside; they are not supported");
-    if (inner.n == 0) return fail_cell(t, column, cell, "is an empty label");
-    if (t->separator == '\0' && dc_cell_separator(inner) != ' ')
-        return fail_cell(t, column, cell, "has a separator; a file of labels has one label per line");
-    return dc_label_put(sink, t->stream.name, inner.p, inner.n);
+    if (cell.n <= cap) return dc_cell_text(cell, out);
+    memcpy(out, cell.p, cap);
+    return cap;
 }
 
-static dc_status parse_row(const dc_text *t, dc_span line, double *x, dc_label_sink *sink)
+static dc_status put_label(const dc_text *t, int64_t column, dc_span cell, dc_label_sink *sink)
 {
-    dc_span cell;
+    char text[2 * DC_CONVERT_MAX_CLASS_BYTES + 4];
+    if (t->layout.separator == '\0' && cell.n > 0 && cell.p[0] != '"')
+        for (const char *p = cell.p; p < cell.p + cell.n; p++)
+            if (strchr("\t;,", *p) && *p)
+                return fail_cell(t, column, cell, "has a separator; a file of labels has one label per line");
+    return dc_label_put(sink, t->lines.stream.name, text, text_of(cell, text, sizeof text));
+}
+
+static dc_status put_id(const dc_text *t, dc_span cell, dc_id_sink *sink)
+{
+    char text[2 * DC_CONVERT_MAX_ID_BYTES + 4];
+    return dc_id_put(sink, t->lines.stream.name, text, text_of(cell, text, sizeof text));
+}
+
+/* What a row has beside its features. */
+static dc_status put_rest(const dc_text *t, dc_span label, dc_span id, bool dropped, dc_row_sink *sink)
+{
+    dc_status st = DC_OK;
+    if (t->layout.label >= 0 && dropped) dc_label_skip(&sink->labels);
+    if (t->layout.label >= 0 && !dropped) DC_TRY(put_label(t, t->layout.label, label, &sink->labels));
+    if (t->layout.id >= 0) DC_TRY(put_id(t, dropped ? (dc_span){"", 0} : id, &sink->ids));
+out:
+    return st;
+}
+
+static dc_status fail_length(const dc_text *t, int64_t column)
+{
+    const char *name = t->lines.stream.name;
+    const long long line = t->lines.line, all = t->layout.n_columns;
+    if (column < all)
+        return DC_FAIL(DC_ERR_DATA, "%s:%lld: column %lld: the line ends, but the first has %lld columns", name, line,
+                       (long long)column + 1, all);
+    return DC_FAIL(DC_ERR_DATA, "%s:%lld: column %lld: the line has more than the %lld columns of the first", name,
+                   line, (long long)column + 1, all);
+}
+
+static dc_status parse_row(dc_text *t, dc_span line, double *x, dc_row_sink *sink)
+{
+    const dc_layout *y = &t->layout;
+    dc_span cell, label = {NULL, 0}, id = {NULL, 0};
+    bool missing = false;
     int64_t column = 0;
-    for (; dc_cell_next(&line, t->separator, &cell); column++) {
-        if (column == t->n_columns)
-            return DC_FAIL(DC_ERR_DATA, "%s:%lld: column %lld: the line has more than the %lld columns of the first",
-                           t->stream.name, (long long)t->line, (long long)column + 1, (long long)t->n_columns);
-        const dc_status st =
-            column == t->label ? parse_label(t, column, cell, sink) : parse_number(t, column, cell, x++);
-        if (st != DC_OK) return st;
+    for (; dc_cell_next(&line, y->separator, &cell); column++) {
+        if (column == y->n_columns) return fail_length(t, column);
+        switch ((dc_column_role)y->role[column]) {
+        case DC_COLUMN_FEATURE: {
+            const dc_status st = parse_number(t, column, cell, x);
+            if (st != DC_OK) return st;
+            missing |= isnan(*x++);
+            break;
+        }
+        case DC_COLUMN_LABEL:
+            label = cell;
+            break;
+        case DC_COLUMN_ID:
+            id = cell;
+            break;
+        case DC_COLUMN_DROPPED:
+            break;
+        }
     }
-    if (column == t->n_columns) return DC_OK;
-    return DC_FAIL(DC_ERR_DATA, "%s:%lld: column %lld: the line ends, but the first has %lld columns", t->stream.name,
-                   (long long)t->line, (long long)column + 1, (long long)t->n_columns);
+    if (column < y->n_columns) return fail_length(t, column);
+    return put_rest(t, label, id, missing && t->action == DC_MISSING_DROP, sink);
 }
 
-dc_status dc_text_read(dc_text *t, size_t n, double *x, dc_label_sink *sink, size_t *got)
+dc_status dc_text_read(dc_text *t, size_t n, double *x, dc_row_sink *sink, size_t *got)
 {
     dc_status st = DC_OK;
     dc_span line;
     bool found;
     for (*got = 0; *got < n; ++*got) {
-        DC_TRY(next_line(t, &line, &found));
+        DC_TRY(dc_lines_next(&t->lines, &line, &found));
         if (!found) break;
-        DC_TRY(parse_row(t, line, x + *got * (size_t)t->n_features, sink));
+        DC_TRY(parse_row(t, line, x + *got * (size_t)t->layout.n_features, sink));
     }
 out:
     return st;
 }
 
-/* ---- What the first lines tell ------------------------------------------------------------------------------------
- */
+/* ---- Opening ----------------------------------------------------------------------------------------------------- */
 
-/* Binary data that no format claimed ends here, with the first byte that text cannot have. */
-static dc_status check_is_text(const dc_text *t, dc_span line)
-{
-    for (size_t i = 0; i < line.n; i++) {
-        const unsigned char c = (unsigned char)line.p[i];
-        if (c < 0x20 && c != '\t' && c != '\r')
-            return DC_FAIL(DC_ERR_DATA,
-                           "%s:%lld: byte %zu of the line is 0x%02x: the file is neither text nor IDX, NPY or HDF5",
-                           t->stream.name, (long long)t->line, i, c);
-    }
-    return DC_OK;
-}
-
-/* True if no feature of the line is a number and at least one is not empty. */
-static bool has_no_numbers(const dc_text *t, dc_span line)
-{
-    bool any = false;
-    dc_span cell;
-    for (int64_t i = 0; dc_cell_next(&line, t->separator, &cell); i++) {
-        if (i == t->label) continue;
-        if (dc_cell_is_number(cell)) return false;
-        any |= cell.n > 0;
-    }
-    return any;
-}
-
-static dc_status resolve_label(dc_text *t, long column)
-{
-    t->label = column == DC_LABEL_LAST ? t->n_columns - 1 : column;
-    if (t->label >= t->n_columns)
-        return DC_FAIL(DC_ERR_USAGE, "%s:%lld: --label-column=%ld: the line has %lld columns, counted from 0",
-                       t->stream.name, (long long)t->line, column, (long long)t->n_columns);
-    t->n_features = t->n_columns - (t->label >= 0);
-    if (t->n_features > DC_CONVERT_MAX_COLUMNS)
-        return DC_FAIL(DC_ERR_DATA, "%s:%lld: %lld values per row, the limit is %d", t->stream.name, (long long)t->line,
-                       (long long)t->n_features, DC_CONVERT_MAX_COLUMNS);
-    return DC_OK;
-}
-
-/* Reads the first lines and fills the description in `t`; the stream is used up a little. */
-static dc_status inspect(dc_text *t, long column, bool only_labels)
-{
-    dc_status st = DC_OK;
-    dc_span line;
-    bool found, label_is_number = true;
-    DC_TRY(next_line(t, &line, &found));
-    if (!found) return DC_FAIL(DC_ERR_DATA, "%s: has no rows", t->stream.name);
-    DC_TRY(check_is_text(t, line));
-    t->separator = only_labels ? '\0' : dc_cell_separator(line);
-    t->n_columns = dc_cell_count(line, t->separator);
-    DC_TRY(resolve_label(t, column));
-    t->header = has_no_numbers(t, line);
-    if (t->label >= 0) label_is_number = dc_cell_is_number(dc_cell_at(line, t->separator, t->label));
-    if (t->header || label_is_number) return DC_OK;
-    DC_TRY(next_line(t, &line, &found));
-    t->header = found && dc_cell_is_number(dc_cell_at(line, t->separator, t->label));
-out:
-    return st;
-}
-
-static dc_status open_text(dc_text *t, const char *path, long column, bool only_labels, uint64_t limit)
+/* Again from the start, this time for the rows. */
+static dc_status reopen(dc_text *t, const char *path, uint64_t limit)
 {
     dc_status st = DC_OK;
     dc_span line;
     bool found;
+    dc_lines_close(&t->lines);
+    DC_TRY(dc_lines_open(&t->lines, path, t->layout.separator, limit));
+    if (t->layout.header) DC_TRY(dc_lines_next(&t->lines, &line, &found));
+out:
+    return st;
+}
+
+dc_status dc_text_open(dc_text *t, const char *path, const dc_table_options *table, dc_missing_action action,
+                       uint64_t limit)
+{
+    dc_status st = DC_OK;
     memset(t, 0, sizeof *t);
-    DC_TRY(dc_stream_open(&t->stream, path, limit));
-    st = inspect(t, column, only_labels);
-    dc_stream_close(&t->stream);
-    if (st != DC_OK) return st;
-    t->line = t->blank_line = 0;
-    DC_TRY(dc_stream_open(&t->stream, path, limit));
-    if (t->header) DC_TRY(next_line(t, &line, &found));
+    t->action = action;
+    DC_TRY(dc_lines_open(&t->lines, path, DC_SEPARATOR_UNKNOWN, limit));
+    DC_TRY(dc_layout_decide(&t->layout, table, &t->lines));
+    DC_TRY(reopen(t, path, limit));
 out:
     if (st != DC_OK) dc_text_close(t);
     return st;
 }
 
-dc_status dc_text_open(dc_text *t, const char *path, long column, uint64_t limit)
+static bool is_number(dc_span cell)
 {
-    return open_text(t, path, column, false, limit);
+    double v;
+    return dc_cell_number(cell, false, &v);
 }
 
-dc_status dc_text_open_labels(dc_text *t, const char *path, uint64_t limit)
+/* A word before a number is a header, unless the matrix has a row for it. */
+static dc_status find_label_header(dc_text *t, dc_gidx rows)
 {
-    return open_text(t, path, 0, true, limit);
+    dc_status st = DC_OK;
+    dc_span line;
+    bool found;
+    int64_t lines = 1;
+    DC_TRY(dc_lines_next(&t->lines, &line, &found));
+    if (!found) return DC_FAIL(DC_ERR_DATA, "%s: has no rows", t->lines.stream.name);
+    line = dc_span_trim(line.p, line.p + line.n, '\0');
+    const bool word = !is_number(line) && dc_cell_missing(line) == DC_WORD_NONE;
+    DC_TRY(dc_lines_next(&t->lines, &line, &found));
+    t->layout.header = word && found && is_number(dc_span_trim(line.p, line.p + line.n, '\0'));
+    for (; t->layout.header && rows >= 0 && found && lines <= rows; lines++)
+        DC_TRY(dc_lines_next(&t->lines, &line, &found));
+    if (t->layout.header && lines == rows && !found) t->layout.header = false;
+out:
+    return st;
+}
+
+dc_status dc_text_open_labels(dc_text *t, const char *path, dc_gidx rows, uint64_t limit)
+{
+    dc_status st = DC_OK;
+    memset(t, 0, sizeof *t);
+    t->layout = (dc_layout){.separator = '\0', .n_columns = 1, .id = -1, .unnamed_dropped = -1};
+    DC_TRY(dc_mem_alloc(&t->layout.role, 1, 1, "roles of the columns"));
+    t->layout.role[0] = DC_COLUMN_LABEL;
+    DC_TRY(dc_lines_open(&t->lines, path, '\0', limit));
+    DC_TRY(find_label_header(t, rows));
+    DC_TRY(reopen(t, path, limit));
+out:
+    if (st != DC_OK) dc_text_close(t);
+    return st;
 }
 
 void dc_text_close(dc_text *t)
 {
-    dc_stream_close(&t->stream);
-}
-
-/* Header cells of the features, one per line, into out[line.n + 1]; returns the bytes used. */
-static size_t join_names(const dc_text *t, dc_span line, char *out)
-{
-    dc_span cell;
-    size_t used = 0;
-    for (int64_t i = 0; dc_cell_next(&line, t->separator, &cell); i++) {
-        if (i == t->label) continue;
-        (void)dc_cell_unquote(&cell);
-        if (used > 0) out[used++] = '\n';
-        memcpy(out + used, cell.p, cell.n);
-        used += cell.n;
-    }
-    return used;
-}
-
-dc_status dc_text_names(const char *path, const dc_text *t, size_t max_bytes, char **names)
-{
-    dc_status st = DC_OK;
-    dc_text head = *t;
-    dc_span line;
-    bool found;
-    *names = NULL;
-    if (!t->header) return DC_OK;
-    head.line = 0;
-    DC_TRY(dc_stream_open(&head.stream, path, 0));
-    DC_TRY(next_line(&head, &line, &found));
-    if (found && line.n <= max_bytes) {
-        DC_TRY(dc_mem_alloc(names, line.n + 2, 1, "feature names"));
-        (void)join_names(t, line, *names);
-    }
-out:
-    dc_stream_close(&head.stream);
-    return st;
+    dc_lines_close(&t->lines);
+    dc_layout_release(&t->layout);
 }

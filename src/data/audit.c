@@ -21,7 +21,7 @@
 /* Scratch of one thread; minima and maxima are joined after the pass, because their order does not matter. */
 typedef struct {
     double *row, *min, *max; /* [D] each */
-    int64_t bad_count, bad_first;
+    int64_t bad_count, bad_first, clipped;
 } scratch;
 
 typedef struct {
@@ -58,16 +58,17 @@ static void block_pass(void *ctx, const dc_block *block, int thread, double *lea
     const int64_t D = p->data->D;
     double *restrict x = t->row, *restrict lowest = t->min, *restrict highest = t->max;
     for (int64_t i = block->lo; i < block->hi; i++) {
-        dc_data_row_f64(p->data, i, x);
         int64_t bad = 0;
+        dc_data_piece_f64(p->data, i, 0, D, x);
+        for (int64_t c = 0; c < D; c++) bad += !(fabs(x[c]) <= DBL_MAX);
+        if (bad) note_bad(t, p, i);
+        t->clipped += dc_data_clip_f64(p->data, 0, D, x);
         for (int64_t c = 0; c < D; c++) {
-            bad += !(fabs(x[c]) <= DBL_MAX);
             leaf[c] += x[c];
             lowest[c] = x[c] < lowest[c] ? x[c] : lowest[c];
             highest[c] = x[c] > highest[c] ? x[c] : highest[c];
         }
         leaf[D] += sum_squares(x, D);
-        if (bad) note_bad(t, p, i);
     }
 }
 
@@ -98,6 +99,7 @@ static void join_scratch(const pass *p, int n_threads, dc_data_stats *s)
             s->col_max[c] = DC_MAX(s->col_max[c], t->max[c]);
         }
         s->bad_count += t->bad_count;
+        s->n_clipped += t->clipped;
         s->bad_first = DC_MIN(s->bad_first, t->bad_first);
     }
 }
@@ -109,6 +111,7 @@ static void reduce(dc_comm *comm, const dc_dataset *data, dc_data_stats *s)
     dc_comm_min_f64(comm, s->col_min, D);
     dc_comm_max_f64(comm, s->col_max, D);
     dc_comm_sum_i64(comm, &s->bad_count, 1);
+    dc_comm_sum_i64(comm, &s->n_clipped, 1);
     dc_comm_min_i64(comm, &s->bad_first, 1);
     s->sum_squares = s->col_sum[D];
     for (size_t c = 0; c < D; c++) {
@@ -156,7 +159,7 @@ static dc_status check_finite(const dc_dataset *d, const dc_data_stats *s)
     if (s->bad_count == 0) return DC_OK;
     return DC_FAIL(DC_ERR_DATA,
                    "%s: %lld NaN or infinite value(s), the first in row %lld, column %lld (counted from 0); "
-                   "remove or replace them",
+                   "dcmpi convert --missing leaves such rows out or replaces the values",
                    d->source, (long long)s->bad_count, (long long)(s->bad_first / d->D),
                    (long long)(s->bad_first % d->D));
 }
@@ -172,9 +175,12 @@ static void summarize(dc_dataset *d, const dc_data_stats *s)
         sum += s->col_sum[c];
     }
     d->mean = sum / ((double)d->part.N * (double)d->D);
+    if (d->clip_lo)
+        dc_log("clip      %lld of %lld values were beyond input.clip", (long long)s->n_clipped,
+               (long long)(d->part.N * d->D));
     if (s->n_constant > 0)
-        dc_log_note("%lld of %lld columns are constant; they carry no information", (long long)s->n_constant,
-                    (long long)d->D);
+        dc_log_note("%lld of %lld columns are constant%s; they carry no information", (long long)s->n_constant,
+                    (long long)d->D, d->clip_lo ? " (after input.clip)" : "");
 }
 
 static dc_status compute_hash(dc_comm *comm, dc_dataset *d)

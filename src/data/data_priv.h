@@ -14,10 +14,12 @@ typedef struct {
 typedef struct {
     dc_file_state file; /* when the header was read */
     dc_gidx rows;       /* that the checksums cover */
-    dc_stored_hash X, y;
+    dc_stored_hash X, y, ids;
     dc_stored_hash whole; /* of an older version, instead of X */
 } dc_data_promise;
-DC_CHECKED dc_status dc_data_read_promise(dc_h5 *h5, dc_gidx rows, bool has_labels, dc_data_promise *p);
+/* labels: their dataset, NULL: none. */
+DC_CHECKED dc_status dc_data_read_promise(dc_h5 *h5, dc_gidx rows, const char *labels, bool has_ids,
+                                          dc_data_promise *p);
 /* What will be done with it if N rows are read by so many ranks. */
 dc_checksum dc_data_checksum_of(const dc_data_promise *p, dc_gidx N, int ranks);
 
@@ -27,19 +29,24 @@ DC_CHECKED dc_status dc_data_sums_create(const dc_data_promise *p, dc_gidx N, in
 void dc_data_sums_destroy(dc_data_sums **sums);
 void dc_data_sums_add_rows(dc_data_sums *s, size_t row_bytes, dc_gidx first, dc_gidx n, const void *rows);
 void dc_data_sums_add_labels(dc_data_sums *s, size_t label_bytes, dc_gidx first, dc_gidx n, const void *labels);
+void dc_data_sums_add_ids(dc_data_sums *s, size_t id_bytes, dc_gidx first, dc_gidx n, const void *ids);
+/* Collective: what all ranks return for a read that failed: DC_ERR_DATA if the file has changed, else st as it is. */
+DC_CHECKED dc_status dc_data_sums_blame(dc_comm *comm, const dc_data_sums *s, const char *path, dc_status st);
 /* Collective: after all rows of all ranks. Errors: DC_ERR_DATA (another checksum, the file has changed). */
 DC_CHECKED dc_status dc_data_sums_compare(dc_comm *comm, const dc_data_sums *s, const char *path, dc_checksum *outcome);
 
 /* More than dc_data_header tells: what loading needs. */
-typedef struct {
+typedef struct dc_data_shape {
     dc_data_header head;
     dc_data_promise promise; /* not of the built-in problem */
     bool builtin;
-    dc_h5_type label_type;
+    char labels[DC_LABEL_NAME_MAX]; /* dataset or group of the labels */
+    dc_h5_type label_type;          /* DC_H5_OTHER: labels are read by name */
+    size_t id_bytes;                /* of a stored id with a checksum, else 0 */
     int n_image_dims;
     int64_t image_shape[DC_IMAGE_DIMS_MAX];
 } dc_data_shape;
-DC_CHECKED dc_status dc_data_describe(const char *path, dc_gidx rows, dc_data_shape *shape);
+DC_CHECKED dc_status dc_data_describe(const dc_data_request *request, dc_data_shape *shape);
 
 dc_h5_type dc_data_h5_type(dc_dtype dtype);
 /* DC_ERR_FORMAT of the HDF5 layer is DC_ERR_DATA here: a damaged input is a matter of input. Keeps the text. */
@@ -49,8 +56,9 @@ dc_status dc_data_status(dc_status st);
  * a million values there are no labels: data->y is NULL. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_number_labels(dc_comm *comm, dc_dataset *data, const int64_t *raw);
 
-/* Its steps, for labels that are read in pieces. Adds raw[n] to the set, until it holds too many; errors as above. */
-DC_CHECKED dc_status dc_data_collect_labels(const int64_t *raw, int64_t n, dc_u64set *set);
+/* Its steps, for labels that are read in pieces. Adds raw[n] to the set, until it holds too many, but for those that
+ * are -1 (no label), which are added to *unlabelled; errors as above. */
+DC_CHECKED dc_status dc_data_collect_labels(const int64_t *raw, int64_t n, dc_u64set *set, int64_t *unlabelled);
 /* values[*n] = distinct values of all ranks, ascending; the caller frees it. *n = 0: none, or too many. Collective. */
 DC_CHECKED dc_status dc_data_join_labels(dc_comm *comm, const dc_u64set *set, int64_t **values, size_t *n);
 /* Number of a value that is one of values[n]. */
@@ -58,11 +66,46 @@ int32_t dc_data_label_number(const int64_t *values, size_t n, int64_t value);
 /* n labels of a narrower type, packed at the start of raw, become int64 in place. */
 void dc_data_widen_labels(int64_t *raw, int64_t n, dc_h5_type type);
 
+/* *text = names of the classes with these values in labels `name` of the file (NULL: of no file), one per line; the
+ * caller frees it. */
+DC_CHECKED dc_status dc_data_class_names(const char *path, const char *name, const int64_t *values, size_t C,
+                                         char **text);
+
+/* Labels of a file (labels.c). Collective: classes of all rows of `part`, in pieces of `capacity` rows; *out is to be
+ * ended also after an error. */
+typedef struct dc_data_labels dc_data_labels;
+DC_CHECKED dc_status dc_data_labels_start(dc_comm *comm, const dc_data_shape *shape, const char *path,
+                                          const dc_part *part, int64_t capacity, dc_data_labels **out);
+int64_t dc_data_labels_classes(const dc_data_labels *labels, int64_t *unlabelled);
+/* The names of the classes, one per line, on rank 0 at least; the caller frees them. */
+char *dc_data_labels_take_names(dc_data_labels *labels);
+/* Collective: y[n] = numbers of this rank's rows of the piece, at most `capacity`. */
+DC_CHECKED dc_status dc_data_labels_read(dc_comm *comm, dc_data_labels *labels, const dc_part *piece,
+                                         dc_data_sums *sums, int32_t *y);
+void dc_data_labels_end(dc_data_labels **labels);
+
+/* *text = names of the D columns, one per line, NULL without; the caller frees it. */
+DC_CHECKED dc_status dc_data_feature_names(const char *path, int64_t D, char **text);
+
+/* Ids of rows (ids.c), likewise. */
+typedef struct dc_data_ids dc_data_ids;
+DC_CHECKED dc_status dc_data_ids_start(dc_comm *comm, const dc_data_shape *shape, const char *path, const dc_part *part,
+                                       dc_data_ids **out);
+size_t dc_data_ids_bytes(const dc_data_ids *ids);
+DC_CHECKED dc_status dc_data_ids_read(dc_comm *comm, dc_data_ids *ids, const dc_part *piece, dc_data_sums *sums,
+                                      char *out);
+void dc_data_ids_end(dc_data_ids **ids);
+
+/* Collective, when all rows are there: bounds, audit, scaling; refuses fewer than K distinct rows. Errors: DC_ERR_DATA,
+ * DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_data_examine(dc_comm *comm, dc_dataset *data, const dc_clip *clip, int64_t K);
+
 /* Statistics of the stored values over all ranks; equal bits for every number of ranks and threads. */
 typedef struct {
     double *col_min, *col_max, *col_sum; /* [D], owned */
     double sum_squares;
     int64_t n_constant; /* columns with one value */
+    int64_t n_clipped;  /* values */
     int64_t bad_count;  /* NaN and Inf */
     int64_t bad_first;  /* row*D + column of the first of them, global; INT64_MAX if none */
 } dc_data_stats;
@@ -70,6 +113,22 @@ DC_CHECKED dc_status dc_data_stats_create(dc_comm *comm, const dc_dataset *data,
 void dc_data_stats_release(dc_data_stats *stats);
 /* Refuses NaN and Inf, notes constant columns; sets data->min, max, mean, hash. */
 DC_CHECKED dc_status dc_data_audit(dc_comm *comm, dc_dataset *data, const dc_data_stats *stats);
+
+/* Sets data->clip_lo, clip_hi. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_data_set_clip(dc_comm *comm, dc_dataset *data, const dc_clip *clip);
+
+/* out[i*D + c] = quantile p[i], 0..1, of column c of all rows as data->clip_lo and clip_hi leave it: x[k] of the sorted
+ * column where k = p (N-1), straight lines in between (numpy's default). Exact: the column is never sorted, but the
+ * bytes of its values are counted, from the first to the last. Collective. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_data_quantiles(dc_comm *comm, const dc_dataset *data, int n, const double *p, double *out);
+/* Memory that it takes, out included. */
+double dc_data_quantiles_bytes(int64_t D, int n);
+
+/* Warns of values far outside their columns (range.h), and says in data->outlying what rules them. Collective. Errors:
+ * DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_data_check_range(dc_comm *comm, dc_dataset *data, const dc_data_stats *stats);
+/* Memory that it takes. */
+double dc_data_range_bytes(dc_gidx N, int64_t D, int ranks);
 
 /* Sets data->shift, scale and scaled_min, scaled_max. Errors: DC_ERR_DATA (values or differences that float cannot
  * hold). */
@@ -80,8 +139,27 @@ DC_CHECKED dc_status dc_data_check_distinct(dc_comm *comm, const dc_dataset *dat
 
 /* ---- Kernels (data_kern.c, gather_kern.c) ------------------------------------------------------------------------ */
 
-/* Rows in double: out[D] = row `row` (local) as it is stored. */
+/* Values in double: out[width] = columns [c, c + width) of row `row` (local) as they are stored. */
+void dc_data_piece_f64(const dc_dataset *data, int64_t row, int64_t c, int64_t width, double *out);
+/* Brings such values within the bounds, if there are any; NaN stays. Returns how many it changed. */
+int64_t dc_data_clip_f64(const dc_dataset *data, int64_t c, int64_t width, double *x);
+/* The two for a whole row. */
 void dc_data_row_f64(const dc_dataset *data, int64_t row, double *out);
+
+/* Values as unsigned integers of 1, 2, 4 or 8 bytes in the same order. */
+double dc_data_value_of_key(dc_dtype dtype, uint64_t key);
+/* One value of a sorted column that is looked for: its key as far as it is known, and its number among those that begin
+ * so. */
+typedef struct {
+    uint64_t key;
+    int64_t rank;
+} dc_order_target;
+enum { DC_BYTE_VALUES = 256 };
+/* Local rows, columns [c, c + width), n targets each: count[(column*n + target)*256 + b] += keys that begin like the
+ * target's and have b in the byte at bit `shift`. A target with the key of the one before it is not counted again.
+ * Threaded. */
+void dc_data_count_bytes(const dc_dataset *data, int64_t c, int64_t width, int n, const dc_order_target *target,
+                         int shift, int64_t *count);
 /* Rows and classes of the built-in problem, each a function of (seed, global row); threaded. */
 void dc_data_generate(uint64_t seed, const dc_part *part, uint8_t *X, int32_t *y);
 /* Touches memory with the threads that will use it, so that it lies near them. */

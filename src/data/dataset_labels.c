@@ -1,10 +1,11 @@
-/* Labels made dense: the distinct values of all ranks in ascending order become 0..C-1. Any integers are legal labels;
- * only the metrics ever look at them. More than a million different ones are no classes: they are passed over with a
- * warning, for labels must not cost anybody a result. */
+/* Labels made dense: the distinct values of all ranks in ascending order become 0..C-1. Any integers are legal labels,
+ * but -1, which says that there is none; only the metrics ever look at them. More than a million different ones are no
+ * classes: they are passed over with a warning, for labels must not cost anybody a result. */
 #include <string.h>
 
 #include "data_priv.h"
 #include "dcmpi/comm.h"
+#include "dcmpi/h5_column.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "u64set.h"
@@ -26,10 +27,14 @@ static size_t sort_unique(int64_t *v, size_t n)
     return kept;
 }
 
-dc_status dc_data_collect_labels(const int64_t *raw, int64_t n, dc_u64set *set)
+dc_status dc_data_collect_labels(const int64_t *raw, int64_t n, dc_u64set *set, int64_t *unlabelled)
 {
     dc_status st = DC_OK;
-    for (int64_t i = 0; i < n && set->count <= MAX_CLASSES; i++) DC_TRY(dc_u64set_add(set, (uint64_t)raw[i]));
+    for (int64_t i = 0; i < n && set->count <= MAX_CLASSES; i++)
+        if (raw[i] == -1)
+            ++*unlabelled;
+        else
+            DC_TRY(dc_u64set_add(set, (uint64_t)raw[i]));
 out:
     return st;
 }
@@ -88,6 +93,35 @@ int32_t dc_data_label_number(const int64_t *values, size_t n, int64_t value)
     return (int32_t)lo;
 }
 
+dc_status dc_data_class_names(const char *path, const char *name, const int64_t *values, size_t C, char **text)
+{
+    enum { DIGITS = 24 };
+    dc_status st = DC_OK;
+    dc_h5 *h5 = NULL;
+    dc_h5_classes lines = {0};
+    char digits[DIGITS];
+    size_t bytes = 1, used = 0, n;
+    if (path && strcmp(name, "/y") == 0) {
+        DC_TRY(dc_data_status(dc_h5_open(&h5, path, DC_H5_READ)));
+        DC_TRY(dc_data_status(dc_h5_classes_load(h5, &lines)));
+    }
+    for (size_t i = 0; i < C; i++) {
+        (void)dc_h5_class_name(&lines, values[i], digits, &n);
+        bytes += n + 1;
+    }
+    DC_TRY(dc_mem_alloc(text, bytes, 1, "names of classes"));
+    for (size_t i = 0; i < C; i++) {
+        const char *one = dc_h5_class_name(&lines, values[i], digits, &n);
+        if (i > 0) (*text)[used++] = '\n';
+        memcpy(*text + used, one, n);
+        used += n;
+    }
+out:
+    dc_h5_classes_release(&lines);
+    if (dc_h5_close(&h5) != DC_OK) dc_error_clear(); /* was only read */
+    return st;
+}
+
 dc_status dc_data_number_labels(dc_comm *comm, dc_dataset *data, const int64_t *raw)
 {
     dc_status st = DC_OK;
@@ -96,11 +130,12 @@ dc_status dc_data_number_labels(dc_comm *comm, dc_dataset *data, const int64_t *
     size_t C = 0;
     const int64_t n = dc_part_rows(&data->part);
     DC_TRY_ALL(comm, dc_u64set_init(&set));
-    DC_TRY_ALL(comm, dc_data_collect_labels(raw, n, &set));
+    DC_TRY_ALL(comm, dc_data_collect_labels(raw, n, &set, &data->unlabelled));
     DC_TRY(dc_data_join_labels(comm, &set, &values, &C));
     if (C == 0 && data->part.N > 0) dc_mem_free(&data->y);
     for (int64_t i = 0; data->y && i < n; i++) data->y[i] = dc_data_label_number(values, C, raw[i]);
     data->C = (int64_t)C;
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_class_names(NULL, NULL, values, C, &data->classes) : DC_OK);
 out:
     dc_mem_free(&values);
     dc_u64set_release(&set);
@@ -112,6 +147,8 @@ uint64_t dc_dataset_hash_labels(dc_comm *comm, const dc_dataset *data)
     if (data->C == 0) return 0;
     const dc_part *part = &data->part;
     int64_t sum = (int64_t)dc_h5_hash_rows(sizeof *data->y, part->row_lo, dc_part_rows(part), data->y);
+    if (dc_comm_rank(comm) == 0 && data->classes)
+        sum = (int64_t)((uint64_t)sum + dc_h5_hash_rows(strlen(data->classes), 0, 1, data->classes));
     dc_comm_sum_i64(comm, &sum, 1);
     return sum == 0 ? 1 : (uint64_t)sum;
 }

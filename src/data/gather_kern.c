@@ -39,10 +39,27 @@ static void convert_f64(const double *restrict x, const float *restrict shift, c
     for (int64_t c = 0; c < D; c++) out[c] = (float)((x[c] - (double)shift[c]) * (double)scale[c]);
 }
 
+/* Clipped values are worked on in double whatever they are stored as. */
+static void convert_clipped(const dc_dataset *d, int64_t row, int64_t c, int64_t width, float *restrict out)
+{
+    enum { PIECE = 256 };
+    double x[PIECE];
+    for (int64_t at = c; at < c + width; at += PIECE) {
+        const int64_t n = DC_MIN(c + width - at, (int64_t)PIECE);
+        dc_data_piece_f64(d, row, at, n, x);
+        dc_data_clip_f64(d, at, n, x);
+        convert_f64(x, d->shift + at, d->scale + at, n, out + (at - c));
+    }
+}
+
 /* Columns [c, c + width) of a row. */
 static void convert_piece(const dc_dataset *d, int64_t row, int64_t c, int64_t width, float *out)
 {
     const int64_t at = row * d->D + c;
+    if (d->clip_lo) {
+        convert_clipped(d, row, c, width, out);
+        return;
+    }
     switch (d->dtype) {
     case DC_U8:
         convert_u8((const uint8_t *)d->X + at, d->shift + c, d->scale + c, width, out);
@@ -106,26 +123,45 @@ int64_t dc_dataset_outside(const dc_dataset *data, int64_t n, float lo, float hi
     return count;
 }
 
-void dc_data_row_f64(const dc_dataset *data, int64_t row, double *restrict out)
+void dc_data_piece_f64(const dc_dataset *data, int64_t row, int64_t c, int64_t width, double *restrict out)
 {
-    const int64_t D = data->D;
-    const uint8_t *restrict u8 = (const uint8_t *)data->X + row * D;
-    const _Float16 *restrict f16 = (const _Float16 *)data->X + row * D;
-    const float *restrict f32 = (const float *)data->X + row * D;
+    const int64_t at = row * data->D + c;
+    const uint8_t *restrict u8 = (const uint8_t *)data->X + at;
+    const _Float16 *restrict f16 = (const _Float16 *)data->X + at;
+    const float *restrict f32 = (const float *)data->X + at;
     switch (data->dtype) {
     case DC_U8:
-        for (int64_t c = 0; c < D; c++) out[c] = (double)u8[c];
+        for (int64_t i = 0; i < width; i++) out[i] = (double)u8[i];
         break;
     case DC_F16:
-        for (int64_t c = 0; c < D; c++) out[c] = (double)(float)f16[c];
+        for (int64_t i = 0; i < width; i++) out[i] = (double)(float)f16[i];
         break;
     case DC_F32:
-        for (int64_t c = 0; c < D; c++) out[c] = (double)f32[c];
+        for (int64_t i = 0; i < width; i++) out[i] = (double)f32[i];
         break;
     case DC_F64:
-        memcpy(out, (const double *)data->X + row * D, (size_t)D * sizeof *out);
+        memcpy(out, (const double *)data->X + at, (size_t)width * sizeof *out);
         break;
     }
+}
+
+int64_t dc_data_clip_f64(const dc_dataset *data, int64_t c, int64_t width, double *restrict x)
+{
+    if (!data->clip_lo) return 0;
+    int64_t changed = 0;
+    const double *restrict lo = data->clip_lo + c, *restrict hi = data->clip_hi + c;
+    for (int64_t i = 0; i < width; i++) {
+        const double clipped = x[i] < lo[i] ? lo[i] : x[i] > hi[i] ? hi[i] : x[i];
+        changed += x[i] < lo[i] || x[i] > hi[i];
+        x[i] = clipped;
+    }
+    return changed;
+}
+
+void dc_data_row_f64(const dc_dataset *data, int64_t row, double *restrict out)
+{
+    dc_data_piece_f64(data, row, 0, data->D, out);
+    dc_data_clip_f64(data, 0, data->D, out);
 }
 
 void dc_data_generate(uint64_t seed, const dc_part *part, uint8_t *X, int32_t *y)

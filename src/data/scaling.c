@@ -5,8 +5,10 @@
  *   dec       one factor that makes the mean over the rows of ||x||^2 / D equal 1 (Xie et al. 2016, section 4.3)
  *   standard  each column to mean 0 and variance 1 (divided by N)
  *   minmax    each column's [min, max] to [0, 1]
- * A column with one value is only shifted. The variance is summed about the mean, in a second pass. What single
- * precision cannot say is refused: factors, scaled values, differences. */
+ *   robust    each column to median 0 and distance 1 between its quartiles (scikit-learn's RobustScaler)
+ * A column with one value is only shifted, and so is, for robust, one whose quartiles are equal. The variance is summed
+ * about the mean, in a second pass. What single precision cannot say is refused: factors, scaled values, differences.
+ */
 #include <float.h>
 #include <math.h>
 
@@ -35,6 +37,12 @@ static dc_status fail_range(const dc_dataset *d, int64_t column, double lo, doub
 {
     char where[64] = "the data";
     if (column >= 0) snprintf(where, sizeof where, "column %lld", (long long)column);
+    if (d->outlying[0])
+        return DC_FAIL(
+            DC_ERR_DATA,
+            "%s: %s spans [%g, %g], a range that single precision cannot scale; there are values far outside "
+            "(%s): correct them, or clip them (input.clip)",
+            d->source, where, lo, hi, d->outlying);
     return DC_FAIL(DC_ERR_DATA,
                    "%s: %s spans [%g, %g], a range that single precision cannot scale; multiply the data by a constant "
                    "that brings them near 1",
@@ -143,6 +151,38 @@ out:
     return st;
 }
 
+static void warn_of_quartiles(const dc_dataset *d, int64_t equal, int64_t first)
+{
+    if (equal > 0)
+        dc_log_warning("input.scale=robust: %lld of %lld columns hold one value in half of their rows, so that their "
+                       "quartiles are equal, the first is column %lld; they are shifted and not scaled: "
+                       "input.scale=minmax or standard, with input.clip, suits such data",
+                       (long long)equal, (long long)d->D, (long long)first);
+}
+
+static dc_status scale_robust(dc_comm *comm, dc_dataset *d, const dc_data_stats *s, int64_t *lost)
+{
+    enum { LOWER, MEDIAN, UPPER, N_QUANTILES };
+    static const double p[N_QUANTILES] = {0.25, 0.5, 0.75};
+    dc_status st = DC_OK;
+    const int64_t D = d->D;
+    double *q = NULL;
+    int64_t equal = 0, first = D;
+    DC_TRY_ALL(comm, dc_mem_alloc(&q, dc_mul_size(N_QUANTILES, (size_t)D), sizeof *q, "quartiles"));
+    DC_TRY(dc_data_quantiles(comm, d, N_QUANTILES, p, q));
+    for (int64_t c = 0; c < D; c++) {
+        const double lo = q[LOWER * D + c], hi = q[UPPER * D + c];
+        float factor;
+        if (!factor_of(hi - lo, &factor)) DC_TRY(fail_range(d, c, lo, hi));
+        if (hi == lo && s->col_min[c] < s->col_max[c] && equal++ == 0) first = c;
+        *lost += set_column(d, c, q[MEDIAN * D + c], factor);
+    }
+    warn_of_quartiles(d, equal, first);
+out:
+    dc_mem_free(&q);
+    return st;
+}
+
 /* Scaled values must be numbers that float holds, and their differences such that it can tell them apart. */
 static dc_status check_range(dc_dataset *d, const dc_data_stats *s)
 {
@@ -179,6 +219,9 @@ dc_status dc_data_scaling(dc_comm *comm, dc_dataset *d, const dc_data_stats *s)
         break;
     case DC_SCALE_MINMAX:
         DC_TRY(scale_minmax(d, s, &lost));
+        break;
+    case DC_SCALE_ROBUST:
+        DC_TRY(scale_robust(comm, d, s, &lost));
         break;
     }
     if (lost > 0)

@@ -15,7 +15,7 @@
 struct dc_data_sums {
     dc_data_promise promise;
     dc_gidx N;           /* rows that are read */
-    uint64_t X, y;       /* of this rank's rows so far */
+    uint64_t X, y, ids;  /* of this rank's rows so far */
     XXH3_state_t *whole; /* NULL: not wanted */
 };
 
@@ -25,12 +25,13 @@ static dc_status read_hash(dc_h5 *h5, const char *object, const char *attr, dc_s
     return hash->there ? dc_h5_get_attr_hash(h5, object, attr, &hash->value) : DC_OK;
 }
 
-dc_status dc_data_read_promise(dc_h5 *h5, dc_gidx rows, bool has_labels, dc_data_promise *p)
+dc_status dc_data_read_promise(dc_h5 *h5, dc_gidx rows, const char *labels, bool has_ids, dc_data_promise *p)
 {
     dc_status st = DC_OK;
     *p = (dc_data_promise){.file = dc_h5_file_state(h5), .rows = rows};
     DC_TRY(read_hash(h5, "/X", "xxh3", &p->X));
-    if (has_labels) DC_TRY(read_hash(h5, "/y", "xxh3", &p->y));
+    if (labels) DC_TRY(read_hash(h5, labels, "xxh3", &p->y));
+    if (has_ids) DC_TRY(read_hash(h5, "/ids", "xxh3", &p->ids));
     if (!p->X.there) DC_TRY(read_hash(h5, "/", "checksum", &p->whole));
 out:
     return st;
@@ -89,6 +90,11 @@ void dc_data_sums_add_labels(dc_data_sums *s, size_t label_bytes, dc_gidx first,
     if (s->N == s->promise.rows && s->promise.y.there) s->y += dc_h5_hash_rows(label_bytes, first, n, labels);
 }
 
+void dc_data_sums_add_ids(dc_data_sums *s, size_t id_bytes, dc_gidx first, dc_gidx n, const void *ids)
+{
+    if (s->N == s->promise.rows && s->promise.ids.there) s->ids += dc_h5_hash_rows(id_bytes, first, n, ids);
+}
+
 static dc_status compare(const char *path, const char *name, const char *attr, dc_stored_hash stored, uint64_t found)
 {
     if (!stored.there || stored.value == found) return DC_OK;
@@ -110,14 +116,29 @@ static void note_unused(const dc_data_sums *s, const char *path)
                     path);
 }
 
-static dc_status compare_all(const dc_data_sums *s, const char *path, const uint64_t sum[2])
+static dc_status compare_all(const dc_data_sums *s, const char *path, const uint64_t sum[3])
 {
     dc_status st = DC_OK;
     const dc_data_promise *p = &s->promise;
     DC_TRY(compare(path, "/X", "xxh3 of /X", p->X, sum[0]));
     if (s->whole) DC_TRY(compare(path, "/X", "checksum", p->whole, XXH3_64bits_digest(s->whole)));
     DC_TRY(compare(path, "/y", "xxh3 of /y", p->y, sum[1]));
+    DC_TRY(compare(path, "/ids", "xxh3 of /ids", p->ids, sum[2]));
 out:
+    return st;
+}
+
+dc_status dc_data_sums_blame(dc_comm *comm, const dc_data_sums *s, const char *path, dc_status st)
+{
+    char text[DC_ERROR_TEXT_MAX], where[256];
+    if (!s || (st != DC_ERR_DATA && st != DC_ERR_IO)) return st;
+    snprintf(text, sizeof text, "%s", dc_error_text());
+    snprintf(where, sizeof where, "%s", dc_error_where());
+    dc_error_clear();
+    const dc_status changed =
+        dc_agree(comm, dc_comm_rank(comm) == 0 ? dc_file_unchanged(path, &s->promise.file, DC_ERR_DATA) : DC_OK);
+    if (changed != DC_OK) return changed;
+    dc_error_set(st, where, text);
     return st;
 }
 
@@ -125,11 +146,12 @@ dc_status dc_data_sums_compare(dc_comm *comm, const dc_data_sums *s, const char 
 {
     dc_status st = DC_OK;
     const dc_data_promise *p = &s->promise;
-    int64_t sum[2] = {(int64_t)s->X, (int64_t)s->y};
+    int64_t sum[3] = {(int64_t)s->X, (int64_t)s->y, (int64_t)s->ids};
     dc_comm_sum_i64(comm, sum, DC_COUNT_OF(sum));
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_file_unchanged(path, &p->file, DC_ERR_DATA) : DC_OK);
     *outcome = dc_data_checksum_of(p, s->N, dc_comm_size(comm));
-    if (s->N == p->rows) DC_TRY_ALL(comm, compare_all(s, path, (const uint64_t[]){(uint64_t)sum[0], (uint64_t)sum[1]}));
+    const uint64_t found[3] = {(uint64_t)sum[0], (uint64_t)sum[1], (uint64_t)sum[2]};
+    if (s->N == p->rows) DC_TRY_ALL(comm, compare_all(s, path, found));
     if (*outcome == DC_CHECKSUM_UNUSED) note_unused(s, path);
     if (*outcome == DC_CHECKSUM_STORED) *outcome = DC_CHECKSUM_AGREES;
 out:

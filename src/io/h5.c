@@ -47,6 +47,12 @@ static dc_status create_file(const char *path, hid_t *file)
     return st;
 }
 
+bool dc_h5_recognise(const char *path)
+{
+    dc_h5_setup();
+    return H5Fis_hdf5(path) > 0;
+}
+
 static dc_status open_file(const char *path, unsigned flags, hid_t *file, dc_file_state *state)
 {
     dc_status st = dc_h5_check_regular(path, state);
@@ -58,11 +64,11 @@ static dc_status open_file(const char *path, unsigned flags, hid_t *file, dc_fil
                        (long long)state->bytes);
     const hid_t fapl = dc_h5_access();
     *file = H5Fopen(path, flags, fapl);
+    const char *error = *file < 0 ? dc_h5_error() : "";
     if (*file < 0 && flags == H5F_ACC_RDONLY && dc_h5_read_error() == DC_ERR_FORMAT)
-        st = DC_FAIL(DC_ERR_FORMAT, "cannot open %s: %s; the file is damaged or incomplete, make it anew", path,
-                     dc_h5_error());
+        st = DC_FAIL(DC_ERR_FORMAT, "cannot open %s: %s%s", path, error, dc_h5_advice(error));
     else if (*file < 0)
-        st = DC_FAIL(DC_ERR_IO, "cannot open %s: %s; check permissions and disk", path, dc_h5_error());
+        st = DC_FAIL(DC_ERR_IO, "cannot open %s: %s; check permissions and disk", path, error);
     dc_h5_drop(fapl);
     return st;
 }
@@ -162,11 +168,14 @@ static dc_status transfer_rows(dc_h5 *h5, const char *name, dc_h5_type type, dc_
 {
     dc_status st = DC_OK;
     dc_h5_info info;
-    hid_t dset = -1, file_space = -1, mem_space = -1;
-    const hid_t mem_type = dc_h5_type_id(type);
-    if (mem_type < 0) return DC_FAIL(DC_ERR_INTERNAL, "%s: '%s' asked for as no type of ours", h5->path, name);
+    hid_t dset = -1, file_space = -1, mem_space = -1, mem_type = -1;
+    if (type == DC_H5_OTHER) return DC_FAIL(DC_ERR_INTERNAL, "%s: '%s' asked for as no type of ours", h5->path, name);
     DC_TRY(dc_h5_open_dataset(h5, name, &dset));
     DC_TRY(dc_h5_describe(h5, name, dset, &info));
+    if ((type == DC_H5_TEXT) != (info.type == DC_H5_TEXT))
+        DC_TRY(DC_FAIL(DC_ERR_FORMAT, "%s: '%s' holds %s, %s was expected", h5->path, name, info.type_name,
+                       dc_h5_type_name(type)));
+    mem_type = dc_h5_memory_type(dset, type);
     DC_TRY(dc_h5_check_storage(h5, name, dset, &info));
     DC_TRY(check_rows(h5, name, &info, row, n));
     file_space = H5Dget_space(dset);
@@ -200,7 +209,7 @@ dc_status dc_h5_write_rows(dc_h5 *h5, const char *name, dc_h5_type type, dc_gidx
     return transfer_rows(h5, name, type, row, n, NULL, in ? in : nothing);
 }
 
-static hid_t creation_list(void)
+hid_t dc_h5_dataset_creation(void)
 {
     const hid_t dcpl = H5Pcreate(H5P_DATASET_CREATE);
     H5Pset_obj_track_times(dcpl, false);
@@ -224,6 +233,22 @@ static dc_status create_parents(dc_h5 *h5, const char *name)
     return DC_OK;
 }
 
+dc_status dc_h5_make_dataset(dc_h5 *h5, const char *name, hid_t type, int n_dims, const hsize_t *dims)
+{
+    dc_status st = create_parents(h5, name);
+    if (st == DC_OK) {
+        const hid_t dcpl = dc_h5_dataset_creation();
+        const hid_t space = n_dims == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(n_dims, dims, NULL);
+        const hid_t dset = H5Dcreate2(h5->file, name, type, space, H5P_DEFAULT, dcpl, H5P_DEFAULT);
+        if (dset < 0) st = DC_FAIL(DC_ERR_IO, "cannot create '%s' in %s: %s", name, h5->path, dc_h5_error());
+        dc_h5_drop(dset);
+        dc_h5_drop(space);
+        dc_h5_drop(dcpl);
+    }
+    dc_h5_drop(type);
+    return st;
+}
+
 dc_status dc_h5_create_dataset(dc_h5 *h5, const char *name, dc_h5_type type, int n_dims, const dc_gidx *dims)
 {
     hsize_t size[DC_H5_MAX_DIMS];
@@ -233,17 +258,7 @@ dc_status dc_h5_create_dataset(dc_h5 *h5, const char *name, dc_h5_type type, int
         size[i] = (hsize_t)dims[i];
     }
     if (!legal) return DC_FAIL(DC_ERR_INTERNAL, "%s: illegal shape for '%s'", h5->path, name);
-    dc_status st = create_parents(h5, name);
-    if (st != DC_OK) return st;
-    const hid_t type_id = dc_h5_type_id(type), dcpl = creation_list();
-    const hid_t space = n_dims == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(n_dims, size, NULL);
-    const hid_t dset = H5Dcreate2(h5->file, name, type_id, space, H5P_DEFAULT, dcpl, H5P_DEFAULT);
-    if (dset < 0) st = DC_FAIL(DC_ERR_IO, "cannot create '%s' in %s: %s", name, h5->path, dc_h5_error());
-    dc_h5_drop(dset);
-    dc_h5_drop(space);
-    dc_h5_drop(dcpl);
-    dc_h5_drop(type_id);
-    return st;
+    return dc_h5_make_dataset(h5, name, dc_h5_type_id(type), n_dims, size);
 }
 
 dc_status dc_h5_create_group(dc_h5 *h5, const char *name)
@@ -285,6 +300,12 @@ typedef struct {
     dc_status st;
 } visit_state;
 
+static dc_status fail_open(const char *path, const char *name)
+{
+    const char *error = dc_h5_error();
+    return DC_FAIL(DC_ERR_FORMAT, "%s: cannot open '%s': %s%s", path, name, error, dc_h5_advice(error));
+}
+
 static herr_t visit_one(hid_t root, const char *name, const H5O_info_t *object, void *ctx)
 {
     visit_state *s = ctx;
@@ -296,7 +317,7 @@ static herr_t visit_one(hid_t root, const char *name, const H5O_info_t *object, 
     snprintf(full, sizeof full, "/%s", name);
     const hid_t dset = H5Dopen2(s->h5->file, full, H5P_DEFAULT);
     if (dset < 0)
-        s->st = DC_FAIL(DC_ERR_FORMAT, "%s: cannot open '%s': %s", s->h5->path, full, dc_h5_error());
+        s->st = fail_open(s->h5->path, full);
     else
         s->st = dc_h5_describe(s->h5, full, dset, &info);
     if (s->st == DC_OK) s->st = s->visit(s->ctx, full, &info);

@@ -51,6 +51,19 @@ const char *dc_h5_error(void)
     return error_text;
 }
 
+const char *dc_h5_advice(const char *error)
+{
+    static char text[256];
+    const bool newer = strstr(error, "version number") || strstr(error, "unknown") || strstr(error, "unsupported");
+    if (!newer) return "; the file is damaged or incomplete, make it anew";
+    snprintf(
+        text, sizeof text,
+        "; the file is damaged, or made by a newer HDF5 library than %s: copy it there with h5repack -j 0 -k 2 OLD "
+        "NEW, or make it anew in Python with h5py.File('NEW', 'w', libver=('earliest', 'v110'))",
+        dc_h5_version());
+    return text;
+}
+
 dc_status dc_h5_read_error(void)
 {
     (void)dc_h5_error();
@@ -167,8 +180,9 @@ dc_status dc_h5_open_object(dc_h5 *h5, const char *name, hid_t *object)
                        "(h5copy, or dcmpi convert)",
                        h5->path, name);
     *object = H5Oopen(h5->file, name, H5P_DEFAULT);
-    if (*object < 0) return DC_FAIL(DC_ERR_FORMAT, "%s: cannot open '%s': %s", h5->path, name, dc_h5_error());
-    return DC_OK;
+    if (*object >= 0) return DC_OK;
+    const char *error = dc_h5_error();
+    return DC_FAIL(DC_ERR_FORMAT, "%s: cannot open '%s': %s%s", h5->path, name, error, dc_h5_advice(error));
 }
 
 static dc_status check_filters(const char *path, const char *name, hid_t dcpl)

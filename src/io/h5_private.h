@@ -25,6 +25,9 @@ const char *dc_h5_error(void);
  * Ask before the next HDF5 call. */
 dc_status dc_h5_read_error(void);
 
+/* What to do about this error of opening something, with "; " in front. */
+const char *dc_h5_advice(const char *error);
+
 /* Releases any identifier; negative ones are ignored. false: what the object held back could not be written. */
 bool dc_h5_drop(hid_t id);
 /* The same for a file. */
@@ -37,8 +40,14 @@ int dc_h5_failed_drops(void);
 hid_t dc_h5_access(void);
 /* Creation list of all our files: no time stamps, links and attributes in checksummed headers. The caller drops it. */
 hid_t dc_h5_creation(void);
-/* Little-endian type of `type`, the same in memory and file; the caller drops it. -1 for DC_H5_OTHER. */
+/* Little-endian type of `type`, the same in memory and file; the caller drops it. -1 for DC_H5_OTHER and DC_H5_TEXT. */
 hid_t dc_h5_type_id(dc_h5_type type);
+/* The same, and for DC_H5_TEXT the strings of `dset` as they are stored. */
+hid_t dc_h5_memory_type(hid_t dset, dc_h5_type type);
+/* Creation list of all our datasets: contiguous, allocated early, never filled, no time stamps. The caller drops it. */
+hid_t dc_h5_dataset_creation(void);
+/* Makes a dataset and its parents. Takes over `type`. */
+DC_CHECKED dc_status dc_h5_make_dataset(dc_h5 *h5, const char *name, hid_t type, int n_dims, const hsize_t *dims);
 const char *dc_h5_type_name(dc_h5_type type);
 /* Fills in all but the shape. */
 void dc_h5_describe_type(hid_t type, dc_h5_info *info);
@@ -55,6 +64,20 @@ DC_CHECKED dc_status dc_h5_check_storage(dc_h5 *h5, const char *name, hid_t dset
 /* A selection of rows [row, row + n) of `file_space` and the memory space that fits; n = 0 selects nothing. */
 DC_CHECKED dc_status dc_h5_select_rows(hid_t file_space, dc_gidx row, dc_gidx n, hid_t *mem_space);
 
+/* A text with a line for each of the texts that were added; a zero byte has to take the place of the last line break.
+ */
+typedef struct {
+    char *text; /* dc_mem, NULL at first; owned by the caller */
+    size_t used, capacity;
+} dc_h5_lines;
+/* A dc_h5_text_visitor with dc_h5_lines as ctx. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_h5_add_line(void *lines, const char *text, size_t n);
+
+/* A field of a dataset of records: shape of the dataset, type of the field; and its rows as I64, F64 or, strings of a
+ * fixed length, as they are stored. Errors: DC_ERR_FORMAT (no such field, another type). */
+DC_CHECKED dc_status dc_h5_field_info(dc_h5 *h5, const char *name, const char *field, dc_h5_info *info);
+DC_CHECKED dc_status dc_h5_read_field(dc_h5 *h5, const char *name, const char *field, dc_h5_type type, dc_gidx row,
+                                      dc_gidx n, void *out);
 /* The attribute result_hash of the root from all that the file holds now. */
 DC_CHECKED dc_status dc_h5_put_content_hash(dc_h5 *h5);
 

@@ -135,7 +135,10 @@ static dc_status create_arrays(dc_h5 *h5, const dc_h5_stream *s)
     for (size_t i = 0; i < s->n_arrays; i++) {
         const dc_h5_rows *a = &s->arrays[i].spec;
         const dc_gidx dims[2] = {s->rows.N, (dc_gidx)a->width};
-        DC_TRY(dc_h5_create_dataset(h5, a->name, a->type, a->vector ? 1 : 2, dims));
+        if (a->type == DC_H5_TEXT)
+            DC_TRY(dc_h5_create_text(h5, a->name, a->width, s->rows.N));
+        else
+            DC_TRY(dc_h5_create_dataset(h5, a->name, a->type, a->vector ? 1 : 2, dims));
         DC_TRY(dc_h5_put_hash(h5, a->name, 0));
     }
 out:

@@ -29,6 +29,7 @@ hid_t dc_h5_type_id(dc_h5_type type)
         return H5Tcopy(H5T_STD_I32LE);
     case DC_H5_I64:
         return H5Tcopy(H5T_STD_I64LE);
+    case DC_H5_TEXT: /* has a length, which the dataset knows */
     case DC_H5_OTHER:
         break;
     }
@@ -39,10 +40,15 @@ static const struct {
     const char *name;
     size_t bytes;
 } type_table[] = {
-    [DC_H5_U8] = {"uint8", 1},           [DC_H5_F16] = {"float16", 2}, [DC_H5_F32] = {"float32", 4},
-    [DC_H5_F64] = {"float64", 8},        [DC_H5_I32] = {"int32", 4},   [DC_H5_I64] = {"int64", 8},
-    [DC_H5_OTHER] = {"another type", 0},
+    [DC_H5_U8] = {"uint8", 1},    [DC_H5_F16] = {"float16", 2},        [DC_H5_F32] = {"float32", 4},
+    [DC_H5_F64] = {"float64", 8}, [DC_H5_I32] = {"int32", 4},          [DC_H5_I64] = {"int64", 8},
+    [DC_H5_TEXT] = {"text", 1},   [DC_H5_OTHER] = {"another type", 0},
 };
+
+hid_t dc_h5_memory_type(hid_t dset, dc_h5_type type)
+{
+    return type == DC_H5_TEXT ? H5Dget_type(dset) : dc_h5_type_id(type);
+}
 
 const char *dc_h5_type_name(dc_h5_type type)
 {
@@ -130,7 +136,10 @@ void dc_h5_describe_type(hid_t t, dc_h5_info *info)
     const H5T_class_t kind = H5Tget_class(t);
     info->integer = kind == H5T_INTEGER || kind == H5T_ENUM;
     info->floating = kind == H5T_FLOAT;
-    info->type = kind == H5T_INTEGER || kind == H5T_FLOAT ? find_kind(t) : DC_H5_OTHER;
+    info->text = kind == H5T_STRING;
+    info->type = kind == H5T_INTEGER || kind == H5T_FLOAT   ? find_kind(t)
+                 : info->text && H5Tis_variable_str(t) == 0 ? DC_H5_TEXT
+                                                            : DC_H5_OTHER;
     info->item_bytes = H5Tget_size(t);
     snprintf(info->type_name, sizeof info->type_name, "%s",
              info->type == DC_H5_OTHER ? class_name(kind) : dc_h5_type_name(info->type));
@@ -139,6 +148,6 @@ void dc_h5_describe_type(hid_t t, dc_h5_info *info)
                  8 * info->item_bytes);
     if (kind == H5T_FLOAT) describe_float(t, info);
     const hid_t ours = dc_h5_type_id(info->type);
-    info->exact = ours >= 0 && H5Tequal(t, ours) > 0;
+    info->exact = info->type == DC_H5_TEXT || (ours >= 0 && H5Tequal(t, ours) > 0);
     dc_h5_drop(ours);
 }

@@ -71,7 +71,8 @@ dc_status dc_counter_add(dc_counter *c, const int32_t *labels, const int32_t *y,
 {
     dc_status st = DC_OK;
     for (int64_t i = 0; i < n && !c->too_many; i++) {
-        DC_ASSERT(labels[i] >= 0 && labels[i] < c->K && y[i] >= 0 && y[i] < c->C);
+        DC_ASSERT(labels[i] >= 0 && labels[i] < c->K && y[i] >= -1 && y[i] < c->C);
+        if (y[i] < 0) continue;
         dc_cell *cell = find(c->slot, c->capacity, y[i], labels[i]);
         if (cell->rows++) continue;
         cell->class_ = y[i];

@@ -148,6 +148,8 @@ static dc_status fill_model(dc_h5 *h5, const dc_result *r)
     const dc_gidx D = r->data->D;
     DC_TRY(dc_h5_put(h5, "/scaling/shift", DC_H5_F32, 1, &D, r->data->shift));
     DC_TRY(dc_h5_put(h5, "/scaling/scale", DC_H5_F32, 1, &D, r->data->scale));
+    if (r->data->clip_lo) DC_TRY(dc_h5_put(h5, "/scaling/clip_lo", DC_H5_F64, 1, &D, r->data->clip_lo));
+    if (r->data->clip_lo) DC_TRY(dc_h5_put(h5, "/scaling/clip_hi", DC_H5_F64, 1, &D, r->data->clip_hi));
     if (r->net) DC_TRY(dc_model_save(h5, r->net, r->params));
 out:
     return st;
@@ -228,11 +230,36 @@ out:
     return st;
 }
 
+/* What the labels are; names of more than a GiB are left out. */
+static dc_status fill_labels(dc_h5 *h5, const dc_result *r)
+{
+    dc_status st = DC_OK;
+    bool stored;
+    const dc_dataset *d = r->data;
+    if (d->classes) DC_TRY(dc_h5_put_names(h5, "classes", d->classes, &stored));
+    if (r->cfg->input.label_dataset[0]) DC_TRY(put_str(h5, "label_dataset", r->cfg->input.label_dataset));
+    if (d->unlabelled > 0) DC_TRY(put_i64(h5, "/", "unlabelled", d->unlabelled));
+out:
+    return st;
+}
+
+/* Names of columns, and of classes. */
+static dc_status fill_names(dc_h5 *h5, const dc_result *r)
+{
+    dc_status st = DC_OK;
+    bool stored;
+    if (r->data->feature_names) DC_TRY(dc_h5_put_names(h5, "feature_names", r->data->feature_names, &stored));
+    DC_TRY(fill_labels(h5, r));
+out:
+    return st;
+}
+
 static dc_status fill(void *ctx, dc_h5 *h5)
 {
     dc_status st = DC_OK;
     dc_result *r = ctx;
     DC_TRY(fill_provenance(h5, r));
+    DC_TRY(fill_names(h5, r));
     DC_TRY(fill_outcome(h5, r));
     DC_TRY(fill_checks(h5, r));
     DC_TRY(fill_clusters(h5, r));
@@ -246,7 +273,7 @@ out:
 
 /* ---- Files ------------------------------------------------------------------------------------------------------- */
 
-enum { ROW_ARRAYS_MAX = 5 };
+enum { ROW_ARRAYS_MAX = 6 };
 
 static size_t list_rows(const dc_result *r, dc_h5_rows rows[ROW_ARRAYS_MAX])
 {
@@ -261,6 +288,9 @@ static size_t list_rows(const dc_result *r, dc_h5_rows rows[ROW_ARRAYS_MAX])
     if (r->q) rows[n++] = (dc_h5_rows){.name = "/q", .type = DC_H5_F32, .width = (size_t)r->K, .local = r->q};
     if (r->outlier)
         rows[n++] = (dc_h5_rows){.name = "/outlier", .type = DC_H5_U8, .width = 1, .vector = true, .local = r->outlier};
+    if (r->data->id_bytes)
+        rows[n++] = (dc_h5_rows){
+            .name = "/ids", .type = DC_H5_TEXT, .width = r->data->id_bytes, .vector = true, .local = r->data->ids};
     return n;
 }
 
@@ -289,10 +319,14 @@ out:
 static dc_status replace_scores(void *ctx, dc_h5 *h5)
 {
     static const char *const scores[] = {"acc", "nmi", "nmi_arithmetic", "ari"};
+    static const char *const labels[] = {"classes", "label_dataset", "unlabelled"};
     dc_status st = DC_OK;
     const dc_result *r = ctx;
     for (size_t i = 0; i < DC_COUNT_OF(scores); i++) DC_TRY(dc_h5_remove_attr(h5, "/metrics", scores[i]));
+    for (size_t i = 0; i < DC_COUNT_OF(labels); i++) DC_TRY(dc_h5_remove_attr(h5, "/", labels[i]));
     DC_TRY(dc_h5_remove(h5, "/confusion"));
+    DC_TRY(dc_h5_remove(h5, "/classes"));
+    DC_TRY(fill_labels(h5, r));
     DC_TRY(fill_scores(h5, r));
     DC_TRY(dc_h5_put_attr_hash(h5, "/", "labels_hash", r->from->labels_hash));
 out:

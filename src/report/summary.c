@@ -59,6 +59,7 @@ static const member result_start[] = {{"stop_reason", "/", "stop_reason", TEXT, 
                                       {"nmi", "/metrics", "nmi", REAL, 0},
                                       {"nmi_arithmetic", "/metrics", "nmi_arithmetic", REAL, 0},
                                       {"ari", "/metrics", "ari", REAL, 0},
+                                      {"unlabelled", "/", "unlabelled", INTEGER, 0},
                                       {"inertia", "/", "inertia", REAL, 0},
                                       {"outliers", "/", "outliers", INTEGER, 0}};
 static const member result_end[] = {{"wall_s", "/", "wall_seconds", REAL, 0},
@@ -116,6 +117,8 @@ static dc_status read_outcome(dc_h5 *h5, dc_outcome *o)
     DC_TRY(dc_h5_get_attr_str(h5, "/", "stop_reason", stop, sizeof stop));
     DC_TRY(dc_h5_get_attr_i64(h5, "/", "iterations", &o->iterations, 1, NULL));
     DC_TRY(dc_h5_get_attr_f64(h5, "/", "wall_seconds", &o->wall_s, 1, NULL));
+    if (dc_h5_has_attr(h5, "/", "unlabelled"))
+        DC_TRY(dc_h5_get_attr_i64(h5, "/", "unlabelled", &o->unlabelled, 1, NULL));
     DC_TRY(get_f64(h5, "/", "delta", &o->delta));
     DC_TRY(get_f64(h5, "/", "inertia", &o->inertia));
     DC_TRY(get_f64(h5, "/metrics", "acc", &o->acc));
@@ -136,6 +139,8 @@ void dc_outcome_line(const dc_outcome *o, char *out, size_t cap)
     if (isfinite(o->delta)) used += snprintf(out + used, cap - (size_t)used, " delta=%.4f", o->delta);
     if (isfinite(o->acc)) used += snprintf(out + used, cap - (size_t)used, " acc=%.3f", o->acc);
     if (isfinite(o->nmi)) used += snprintf(out + used, cap - (size_t)used, " nmi=%.3f ari=%.3f", o->nmi, o->ari);
+    if (o->unlabelled > 0)
+        used += snprintf(out + used, cap - (size_t)used, " unlabelled=%lld", (long long)o->unlabelled);
     if (isfinite(o->inertia)) used += snprintf(out + used, cap - (size_t)used, " inertia=%.9g", o->inertia);
     snprintf(out + used, cap - (size_t)used, " clusters=%lld empty=%lld wall=%.1fs", (long long)o->K,
              (long long)o->empty, o->wall_s);

@@ -263,8 +263,9 @@ static dc_status step(dc_comm *comm, loop *l)
     dc_cluster_result *out = l->out;
     dc_trainer_step(comm, &l->trainer, out->iterations, &l->loss);
     if (!isfinite(l->loss.total)) {
-        dc_log_warning("clustering diverged at step %lld: loss %g; lower cluster.lr", (long long)out->iterations,
-                       l->loss.total);
+        char advice[DC_DATA_ADVICE_MAX];
+        dc_log_warning("clustering diverged at step %lld: loss %g; %s", (long long)out->iterations, l->loss.total,
+                       dc_dataset_advice(m->data, "lower cluster.lr", advice));
         out->stop = DC_STOP_DIVERGED;
         return DC_OK;
     }

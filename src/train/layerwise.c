@@ -102,7 +102,8 @@ static bool has_output(const dc_frozen *below, float *row)
 
 /* A layer of rectifiers can die: too large a step leaves all of its units at 0 for every row. The loss above it is then
  * 0 and finite for ever. Such a stack has diverged: *stop says so, and a warning names the `phase` that trained it. */
-static dc_status check_alive(dc_comm *comm, const dc_frozen *below, const char *phase, dc_stop *stop)
+static dc_status check_alive(dc_comm *comm, const dc_dataset *data, const dc_frozen *below, const char *phase,
+                             dc_stop *stop)
 {
     dc_status st = DC_OK;
     float *row = NULL;
@@ -111,7 +112,9 @@ static dc_status check_alive(dc_comm *comm, const dc_frozen *below, const char *
     dc_comm_max_i64(comm, &alive, 1);
     if (!alive) {
         *stop = DC_STOP_DIVERGED;
-        dc_log_warning("%s diverged: its outputs are 0 for all rows; lower pretrain.lr", phase);
+        char advice[DC_DATA_ADVICE_MAX];
+        dc_log_warning("%s diverged: its outputs are 0 for all rows; %s", phase,
+                       dc_dataset_advice(data, "lower pretrain.lr", advice));
     }
 out:
     dc_mem_free(&row);
@@ -137,7 +140,7 @@ static dc_status train_pair(dc_comm *comm, dc_model *stack, const dc_layerwise_c
     if (finished) goto out;
     DC_TRY_ALL(comm, create(&p, stack, l));
     DC_TRY(dc_frozen_create(comm, &p.below, stack, l, cfg->cache_bytes));
-    if (l > 0) DC_TRY(check_alive(comm, &p.below, phases[l - 1], stop));
+    if (l > 0) DC_TRY(check_alive(comm, stack->data, &p.below, phases[l - 1], stop));
     if (*stop == DC_STOP_DIVERGED) goto out;
     describe(&p, l);
     training.phase = phases[l];

@@ -164,12 +164,41 @@ out:
     return st;
 }
 
+/* The same for the bounds of input.clip; a file without them clips nothing. */
+static dc_status compare_clip(dc_h5 *h5, const char *path, const dc_dataset *data)
+{
+    dc_status st = DC_OK;
+    double *stored = NULL;
+    const double *const mine[] = {data->clip_lo, data->clip_hi};
+    const char *const name[] = {"/scaling/clip_lo", "/scaling/clip_hi"};
+    const bool there = dc_h5_exists(h5, name[0]);
+    if (!there && !mine[0]) return DC_OK;
+    if (there != (mine[0] != NULL))
+        return DC_FAIL(DC_ERR_USAGE, "%s (model.weights) was trained with%s input.clip; set it as that run had it",
+                       path, there ? "" : "out");
+    DC_TRY(dc_mem_alloc(&stored, (size_t)data->D, sizeof *stored, "bounds of input.clip"));
+    for (int i = 0; i < 2; i++) {
+        DC_TRY(dc_h5_read_rows(h5, name[i], DC_H5_F64, 0, data->D, stored));
+        for (int64_t c = 0; c < data->D; c++)
+            if (stored[c] != mine[i][c])
+                DC_TRY(
+                    DC_FAIL(DC_ERR_USAGE,
+                            "%s (model.weights) was trained with other bounds: %s[%lld] is %.9g there and %.9g here; "
+                            "use the input.clip and input.data of that run, or train anew",
+                            path, name[i], (long long)c, stored[c], mine[i][c]));
+    }
+out:
+    dc_mem_free(&stored);
+    return st;
+}
+
 static dc_status check_all(dc_h5 *h5, const char *path, const dc_net *net, const dc_dataset *data)
 {
     dc_status st = DC_OK;
     DC_TRY(visit_layers(h5, path, net, NULL));
     DC_TRY(compare_activations(h5, path, net));
     if (data) DC_TRY(compare_scaling(h5, path, data));
+    if (data) DC_TRY(compare_clip(h5, path, data));
 out:
     return st;
 }

@@ -152,6 +152,7 @@ static dc_status read_header(dc_h5 *h5, const char *path, dc_trained *t)
     t->K = dims[0];
     t->width = t->D = dims[1];
     t->has_net = dc_h5_exists(h5, "/model");
+    t->has_clip = dc_h5_exists(h5, "/scaling/clip_lo");
     if (t->has_net) DC_TRY(read_net(h5, path, &t->net));
     if (t->has_net) t->D = t->net.D;
     if (t->has_net && t->width != t->net.L)
@@ -191,6 +192,21 @@ out:
     return st;
 }
 
+static dc_status read_bounds(dc_h5 *h5, const char *path, const char *name, int64_t D, double *out)
+{
+    dc_status st = DC_OK;
+    dc_h5_info info;
+    DC_TRY(dc_h5_dataset_info(h5, name, &info));
+    if (info.type != DC_H5_F64 || !info.exact || info.n_dims != 1 || info.dims[0] != D)
+        return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is no float64 array of %lld elements", path, name, (long long)D);
+    DC_TRY(dc_h5_check_hash(h5, name));
+    DC_TRY(dc_h5_read_rows(h5, name, DC_H5_F64, 0, D, out));
+    for (int64_t c = 0; c < D; c++)
+        if (isnan(out[c])) return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' contains NaN", path, name);
+out:
+    return st;
+}
+
 static dc_status read_arrays(dc_h5 *h5, const char *path, dc_trained *t)
 {
     dc_status st = DC_OK;
@@ -198,6 +214,8 @@ static dc_status read_arrays(dc_h5 *h5, const char *path, dc_trained *t)
     DC_TRY(read_array(h5, path, "/cluster_centers", 2, (int64_t[]){t->K, t->width}, t->centers));
     DC_TRY(read_array(h5, path, "/scaling/shift", 1, &t->D, t->shift));
     DC_TRY(read_array(h5, path, "/scaling/scale", 1, &t->D, t->scale));
+    if (t->has_clip) DC_TRY(read_bounds(h5, path, "/scaling/clip_lo", t->D, t->clip_lo));
+    if (t->has_clip) DC_TRY(read_bounds(h5, path, "/scaling/clip_hi", t->D, t->clip_hi));
 out:
     return st;
 }
@@ -217,6 +235,9 @@ static dc_status take_memory(dc_trained *t)
     DC_TRY(dc_mem_alloc(&t->centers, (size_t)(t->K * t->width), sizeof *t->centers, "cluster centres"));
     DC_TRY(dc_mem_alloc(&t->shift, (size_t)t->D, sizeof *t->shift, "scaling"));
     DC_TRY(dc_mem_alloc(&t->scale, (size_t)t->D, sizeof *t->scale, "scaling"));
+    if (!t->has_clip) goto out;
+    DC_TRY(dc_mem_alloc(&t->clip_lo, (size_t)t->D, sizeof *t->clip_lo, "bounds of input.clip"));
+    DC_TRY(dc_mem_alloc(&t->clip_hi, (size_t)t->D, sizeof *t->clip_hi, "bounds of input.clip"));
 out:
     return st;
 }
@@ -240,8 +261,10 @@ out:
 static dc_status spread_header(dc_comm *comm, dc_trained *t)
 {
     float *const mine[] = {t->value, t->centers, t->shift, t->scale};
+    double *const bounds[] = {t->clip_lo, t->clip_hi};
     dc_comm_bcast(comm, t, sizeof *t, 0);
     t->value = mine[0], t->centers = mine[1], t->shift = mine[2], t->scale = mine[3];
+    t->clip_lo = bounds[0], t->clip_hi = bounds[1];
     return dc_agree(comm, dc_comm_rank(comm) == 0 ? DC_OK : take_memory(t));
 }
 
@@ -255,6 +278,9 @@ dc_status dc_trained_load(dc_comm *comm, const char *path, dc_trained *t)
     dc_comm_bcast(comm, t->centers, (size_t)(t->K * t->width) * sizeof *t->centers, 0);
     dc_comm_bcast(comm, t->shift, (size_t)t->D * sizeof *t->shift, 0);
     dc_comm_bcast(comm, t->scale, (size_t)t->D * sizeof *t->scale, 0);
+    if (!t->has_clip) goto out;
+    dc_comm_bcast(comm, t->clip_lo, (size_t)t->D * sizeof *t->clip_lo, 0);
+    dc_comm_bcast(comm, t->clip_hi, (size_t)t->D * sizeof *t->clip_hi, 0);
 out:
     if (st != DC_OK) dc_trained_release(t);
     return st;
@@ -266,4 +292,6 @@ void dc_trained_release(dc_trained *t)
     dc_mem_free(&t->centers);
     dc_mem_free(&t->shift);
     dc_mem_free(&t->scale);
+    dc_mem_free(&t->clip_lo);
+    dc_mem_free(&t->clip_hi);
 }

@@ -56,7 +56,8 @@ dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_
     p->trained = t;
     p->part = *part;
     p->capacity = capacity;
-    p->view = (dc_dataset){.D = t->D, .dtype = dtype, .shift = t->shift, .scale = t->scale};
+    p->view = (dc_dataset){
+        .D = t->D, .dtype = dtype, .clip_lo = t->clip_lo, .clip_hi = t->clip_hi, .shift = t->shift, .scale = t->scale};
     snprintf(p->view.source, sizeof p->view.source, "%s", source);
     p->model = (dc_model){.data = &p->view, .net = &t->net, .timers = &p->timers, .params.value = t->value};
     if (t->has_net) {

@@ -166,9 +166,11 @@ static double train_step(dc_comm *comm, trainer *t, const dc_history *h)
     dc_progress_count(t->model->progress, (double)B, (double)B * flops);
     t->sum[0] += loss * (double)B;
     t->sum[1] += (double)B;
-    if (!isfinite(loss))
-        dc_log_warning("%s diverged at step %lld of %lld: loss %g; lower pretrain.lr", h->phase, (long long)h->step,
-                       (long long)t->total, loss);
+    if (!isfinite(loss)) {
+        char advice[DC_DATA_ADVICE_MAX];
+        dc_log_warning("%s diverged at step %lld of %lld: loss %g; %s", h->phase, (long long)h->step,
+                       (long long)t->total, loss, dc_dataset_advice(t->model->data, "lower pretrain.lr", advice));
+    }
     return loss;
 }
 

@@ -1,6 +1,7 @@
 #include "data_ref.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 static double half_to_double(uint16_t h)
 {
@@ -31,9 +32,43 @@ static double inverse(double range)
     return range > 0 ? 1 / range : 1;
 }
 
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+void dc_quantile_ref(const double *X, int64_t N, int64_t D, double p, double *out)
+{
+    double *column = malloc((size_t)N * sizeof *column);
+    const double at = p * (double)(N - 1), t = at - floor(at);
+    const int64_t k = (int64_t)at;
+    for (int64_t c = 0; c < D; c++) {
+        for (int64_t i = 0; i < N; i++) column[i] = X[i * D + c] + 0.0;
+        qsort(column, (size_t)N, sizeof *column, ascending);
+        const double a = column[k], b = column[k + 1 < N ? k + 1 : k];
+        out[c] = a == b ? a : t < 0.5 ? a + (b - a) * t : b - (b - a) * (1 - t);
+    }
+    free(column);
+}
+
+static void robust_ref(const double *X, int64_t N, int64_t D, double *shift, double *scale)
+{
+    double *lower = malloc((size_t)D * sizeof *lower);
+    dc_quantile_ref(X, N, D, 0.25, lower);
+    dc_quantile_ref(X, N, D, 0.75, scale);
+    dc_quantile_ref(X, N, D, 0.5, shift);
+    for (int64_t c = 0; c < D; c++) scale[c] = inverse(scale[c] - lower[c]);
+    free(lower);
+}
+
 void dc_scaling_ref(dc_scale_kind kind, const double *X, int64_t N, int64_t D, bool is_u8, double *shift, double *scale)
 {
     double min = INFINITY, max = -INFINITY, squares = 0;
+    if (kind == DC_SCALE_ROBUST) {
+        robust_ref(X, N, D, shift, scale);
+        return;
+    }
     for (int64_t i = 0; i < N * D; i++) {
         min = fmin(min, X[i]);
         max = fmax(max, X[i]);

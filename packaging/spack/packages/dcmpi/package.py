@@ -47,6 +47,8 @@ class Dcmpi(MakefilePackage):
     depends_on("netlib-scalapack")
     depends_on("libyaml")
     depends_on("zlib-api")
+    depends_on("xz")
+    depends_on("zstd")
     depends_on("xxhash")
     depends_on("random123")
     depends_on("hwloc@2:")

@@ -1,0 +1,18 @@
+/* Ids of rows: texts that travel with them to the results. */
+#ifndef DCMPI_CONVERT_IDS_H
+#define DCMPI_CONVERT_IDS_H
+
+#include "dcmpi/base.h"
+
+/* Where a reader puts the ids that it meets. */
+typedef struct {
+    char *ids;      /* [rows x bytes], padded with zeros; NULL in the first pass, which finds the longest */
+    size_t bytes;   /* of each */
+    size_t n;       /* put since the piece began */
+    size_t longest; /* of all */
+} dc_id_sink;
+
+/* name: of the file, for messages. Errors: DC_ERR_DATA (too long, no UTF-8, control characters). */
+DC_CHECKED dc_status dc_id_put(dc_id_sink *sink, const char *name, const char *text, size_t n);
+
+#endif

@@ -1,0 +1,58 @@
+/* What the columns and the first line of a table in text are: decided from its first lines by rules that are stated
+ * here, in the help and in the README, and told in a NOTE. What cannot be known is data.
+ *
+ * Line 1 holds names (--header=auto) if
+ *   - none of its features is a number, and at least one of them is neither empty nor a word for a missing value; or
+ *   - it has one cell less than the lines behind it and no number (R), or numbers in quotes; or
+ *   - its features are numbers in quotes, and those of line 2 are without; or
+ *   - its features are 0, 1, 2, ... or 1, 2, 3, ... and the lines behind it are of another kind: at least 3 features,
+ *     or 2 if no line behind has an integer; or the label, or the cell before them, is a word or empty in line 1 and
+ *     not in line 2; or
+ *   - its features are at least 8 numbers that grow in equal steps (wavelengths), and those of no line behind it do.
+ * Features are the cells that are neither label, id nor dropped.
+ *
+ * Column 0 holds ids (--id-column not given) if
+ *   - its name in line 1 is empty, missing (R) or "Unnamed: 0"; or
+ *   - it has a name and counts 0, 1, 2, ... or 1, 2, 3, ... through all lines, at least 10; or
+ *   - the table is transposed, and it holds words. */
+#ifndef DCMPI_CONVERT_LAYOUT_H
+#define DCMPI_CONVERT_LAYOUT_H
+
+#include "convert/lines.h"
+#include "dcmpi/convert.h"
+
+typedef enum { DC_COLUMN_FEATURE, DC_COLUMN_LABEL, DC_COLUMN_ID, DC_COLUMN_DROPPED } dc_column_role;
+
+typedef struct {
+    char separator; /* as cell.h has it */
+    bool decimal_comma;
+    bool header;       /* line 1 holds names */
+    bool short_header; /* of all columns but the first */
+    int64_t n_columns, n_features;
+    int64_t label, id;            /* columns from 0, -1: none */
+    uint8_t *role;                /* [n_columns] dc_column_role, owned */
+    char *first, *next;           /* copies of line 1 and of the line behind it, owned */
+    dc_span first_line;           /* in them; next_line.p is NULL if there is none */
+    dc_span next_line;            /* the first row, if line 1 is none */
+    bool words_first, words_last; /* the first, the last column holds words in all lines that were looked at */
+    bool header_by_rule;          /* not said by the user */
+    bool header_in_doubt;
+    bool id_by_rule;
+    bool sample_in_doubt;    /* transposed, with names in line 1, and column 0 holds numbers under a name */
+    int64_t unnamed_dropped; /* column of row numbers that is left out because another holds the ids, -1 */
+} dc_layout;
+
+/* Reads as many lines as it needs. Errors: DC_ERR_DATA (no lines, no table), DC_ERR_USAGE (no such column, the same one
+ * twice), DC_ERR_MEMORY. On an error nothing is held. */
+DC_CHECKED dc_status dc_layout_decide(dc_layout *y, const dc_table_options *o, dc_lines *l);
+void dc_layout_release(dc_layout *y);
+
+/* Name of a column as text[n] into out[cap], printable; "" without. */
+void dc_layout_name(const dc_layout *y, int64_t column, char *out, size_t cap);
+/* Names of the columns of a role from line 1, one per line, control characters replaced; NULL without a header. The
+ * caller frees them. */
+DC_CHECKED dc_status dc_layout_names(const dc_layout *y, dc_column_role role, char **names);
+/* One NOTE for what was decided. */
+void dc_layout_note(const dc_layout *y, const char *name);
+
+#endif

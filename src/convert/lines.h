@@ -1,0 +1,28 @@
+/* The lines of a text file that hold data. */
+#ifndef DCMPI_CONVERT_LINES_H
+#define DCMPI_CONVERT_LINES_H
+
+#include "convert/cell.h"
+#include "convert/stream.h"
+
+/* Of a file of which no line has been seen yet. */
+enum { DC_SEPARATOR_UNKNOWN = 1 };
+
+typedef struct {
+    dc_stream stream;
+    char separator;     /* as cell.h has it, or DC_SEPARATOR_UNKNOWN: a quoted cell may hold line ends */
+    char declared;      /* by a first line "sep=;", as Excel writes it, 0: none */
+    int64_t line;       /* number of the line that was given last, from 1 */
+    int64_t last;       /* the same of its last line, where a quoted cell goes over several */
+    int64_t blank_line; /* first empty line, 0: none so far */
+    int64_t comments;   /* lines that begin with '#' */
+} dc_lines;
+
+/* Errors: those of dc_stream_open. On an error nothing is held. */
+DC_CHECKED dc_status dc_lines_open(dc_lines *l, const char *path, char separator, uint64_t limit);
+void dc_lines_close(dc_lines *l);
+/* The next line that is neither comment nor empty, without line end; it stays visible until the next call. *found is
+ * false at the end. Errors: DC_ERR_DATA (too long, an empty line between others, a quote that is not closed). */
+DC_CHECKED dc_status dc_lines_next(dc_lines *l, dc_span *line, bool *found);
+
+#endif

@@ -1,0 +1,17 @@
+/* UTF-16 text, as Excel and Windows tools write it, to UTF-8. */
+#ifndef DCMPI_CONVERT_UTF16_H
+#define DCMPI_CONVERT_UTF16_H
+
+#include "dcmpi/base.h"
+
+typedef enum { DC_NOT_UTF16, DC_UTF16_LITTLE, DC_UTF16_BIG } dc_utf16_order;
+
+/* What the first n bytes of a file say: a byte order mark, or ASCII characters with a zero byte beside each: three of
+ * four, of at least 2 and at most 32 that are looked at. */
+dc_utf16_order dc_utf16_recognise(const uint8_t *p, size_t n);
+
+/* Decodes in[*n_in] into out[*n_out], whole characters only; both become what was used. A byte order mark is left out.
+ * False: a surrogate without its partner stands at in[*n_in]. */
+bool dc_utf16_decode(dc_utf16_order order, const uint8_t *in, size_t *n_in, uint8_t *out, size_t *n_out);
+
+#endif

@@ -1,0 +1,39 @@
+/* input.clip: the bounds that values are brought within before they are scaled. Rows stay as they are stored; whoever
+ * reads them (gather_kern.c) clips, in a run and in predict alike. */
+#include <math.h>
+#include <string.h>
+
+#include "data_priv.h"
+#include "dcmpi/comm.h"
+#include "dcmpi/mem.h"
+
+static dc_status take_quantiles(dc_comm *comm, dc_dataset *d, double q)
+{
+    dc_status st = DC_OK;
+    const size_t D = (size_t)d->D;
+    double *bounds = NULL;
+    DC_TRY_ALL(comm, dc_mem_alloc(&bounds, 2 * D, sizeof *bounds, "bounds of input.clip"));
+    DC_TRY(dc_data_quantiles(comm, d, 2, (double[]){q, 1 - q}, bounds));
+    memcpy(d->clip_lo, bounds, D * sizeof *bounds);
+    memcpy(d->clip_hi, bounds + D, D * sizeof *bounds);
+out:
+    dc_mem_free(&bounds);
+    return st;
+}
+
+dc_status dc_data_set_clip(dc_comm *comm, dc_dataset *d, const dc_clip *clip)
+{
+    dc_status st = DC_OK;
+    const size_t D = (size_t)d->D;
+    if (clip->kind == DC_CLIP_NONE) return DC_OK;
+    DC_TRY_ALL(comm, dc_mem_alloc(&d->clip_lo, D, sizeof *d->clip_lo, "bounds of input.clip"));
+    DC_TRY_ALL(comm, dc_mem_alloc(&d->clip_hi, D, sizeof *d->clip_hi, "bounds of input.clip"));
+    d->bytes += 2 * D * sizeof *d->clip_lo;
+    for (size_t c = 0; c < D; c++) {
+        d->clip_lo[c] = clip->kind == DC_CLIP_RANGE ? clip->lo : -INFINITY;
+        d->clip_hi[c] = clip->kind == DC_CLIP_RANGE ? clip->hi : INFINITY;
+    }
+    if (clip->kind == DC_CLIP_QUANTILES) st = take_quantiles(comm, d, clip->lo);
+out:
+    return st;
+}

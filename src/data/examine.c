@@ -1,0 +1,43 @@
+/* From rows as they are stored to rows that can be used: bounds, statistics, what must be refused or told, scaling.
+ * Each step looks at all rows; none keeps more than a few numbers per column. */
+#include <math.h>
+
+#include "data_priv.h"
+#include "dcmpi/comm.h"
+#include "dcmpi/sum.h"
+
+dc_status dc_data_examine(dc_comm *comm, dc_dataset *d, const dc_clip *clip, int64_t K)
+{
+    dc_status st = DC_OK;
+    dc_data_stats stats = {0};
+    DC_TRY(dc_data_set_clip(comm, d, clip));
+    DC_TRY(dc_data_stats_create(comm, d, &stats));
+    DC_TRY(dc_data_audit(comm, d, &stats));
+    DC_TRY(dc_data_check_range(comm, d, &stats));
+    DC_TRY(dc_data_scaling(comm, d, &stats));
+    DC_TRY(dc_data_check_distinct(comm, d, K));
+out:
+    dc_data_stats_release(&stats);
+    return st;
+}
+
+double dc_dataset_audit_bytes(const dc_part *part, int64_t D, int threads, dc_scale_kind scale, const dc_clip *clip)
+{
+    const double stats = 8 * (double)D * 3, pass = dc_sum_bytes(part, (size_t)D + 1) + 8 * (double)D * 3 * threads;
+    const double range = dc_data_range_bytes(part->N, D, part->P);
+    const double bounds = clip->kind == DC_CLIP_QUANTILES ? dc_data_quantiles_bytes(D, 2) : 0;
+    const double scaling = scale == DC_SCALE_ROBUST     ? dc_data_quantiles_bytes(D, 3)
+                           : scale == DC_SCALE_STANDARD ? dc_sum_bytes(part, (size_t)D) + 8 * (double)D * (threads + 2)
+                                                        : 0;
+    return fmax(bounds, stats + fmax(pass, fmax(range, scaling)));
+}
+
+const char *dc_dataset_advice(const dc_dataset *d, const char *otherwise, char out[DC_DATA_ADVICE_MAX])
+{
+    if (d->outlying[0])
+        snprintf(out, DC_DATA_ADVICE_MAX,
+                 "values far outside rule the data (%s): correct them or clip them (input.clip) first", d->outlying);
+    else
+        snprintf(out, DC_DATA_ADVICE_MAX, "%s", otherwise);
+    return out;
+}

@@ -1,0 +1,94 @@
+/* Values as integers in the same order, and counts of their bytes: the local half of exact quantiles (quantiles.c).
+ *
+ * The bits of an IEEE number of 0 or more, read as an integer, have the order of the numbers; those of negative numbers
+ * the reverse of it. Threads share the columns, so that each count has one writer. */
+#include <omp.h>
+#include <string.h>
+
+#include "data_priv.h"
+
+enum { COLUMNS_AT_A_TIME = 16 };
+
+static uint64_t order_of_bits(uint64_t bits, int width)
+{
+    const uint64_t sign = UINT64_C(1) << (width - 1), all = sign | (sign - 1);
+    return bits & sign ? ~bits & all : bits | sign;
+}
+
+static uint64_t bits_of_order(uint64_t key, int width)
+{
+    const uint64_t sign = UINT64_C(1) << (width - 1), all = sign | (sign - 1);
+    return key & sign ? key & ~sign : ~key & all;
+}
+
+static void keys_of(const dc_dataset *d, int64_t row, int64_t c, int64_t n, uint64_t *restrict key)
+{
+    const int64_t at = row * d->D + c;
+    const uint8_t *restrict b8 = (const uint8_t *)d->X + at;
+    const uint16_t *restrict b16 = (const uint16_t *)d->X + at;
+    const uint32_t *restrict b32 = (const uint32_t *)d->X + at;
+    const uint64_t *restrict b64 = (const uint64_t *)d->X + at;
+    switch (d->dtype) {
+    case DC_U8:
+        for (int64_t i = 0; i < n; i++) key[i] = b8[i];
+        break;
+    case DC_F16:
+        for (int64_t i = 0; i < n; i++) key[i] = order_of_bits(b16[i], 16);
+        break;
+    case DC_F32:
+        for (int64_t i = 0; i < n; i++) key[i] = order_of_bits(b32[i], 32);
+        break;
+    case DC_F64:
+        for (int64_t i = 0; i < n; i++) key[i] = order_of_bits(b64[i], 64);
+        break;
+    }
+}
+
+double dc_data_value_of_key(dc_dtype dtype, uint64_t key)
+{
+    const uint16_t b16 = (uint16_t)bits_of_order(key, 16);
+    const uint32_t b32 = (uint32_t)bits_of_order(key, 32);
+    const uint64_t b64 = bits_of_order(key, 64);
+    _Float16 f16;
+    float f32;
+    double f64;
+    switch (dtype) {
+    case DC_U8:
+        return (double)key;
+    case DC_F16:
+        memcpy(&f16, &b16, sizeof f16);
+        return (double)(float)f16;
+    case DC_F32:
+        memcpy(&f32, &b32, sizeof f32);
+        return (double)f32;
+    case DC_F64:
+        break;
+    }
+    memcpy(&f64, &b64, sizeof f64);
+    return f64;
+}
+
+static void count_key(uint64_t key, int n, const dc_order_target *target, int shift, int64_t *count)
+{
+    for (int t = 0; t < n; t++) {
+        if (t > 0 && target[t].key == target[t - 1].key) continue;
+        if (((key ^ target[t].key) >> shift) >> 8 == 0) count[t * DC_BYTE_VALUES + (int)(key >> shift & 0xFF)]++;
+    }
+}
+
+void dc_data_count_bytes(const dc_dataset *data, int64_t c, int64_t width, int n, const dc_order_target *target,
+                         int shift, int64_t *count)
+{
+    const int64_t rows = dc_part_rows(&data->part), share = width / omp_get_max_threads();
+    const int64_t at_a_time = DC_MAX((int64_t)1, DC_MIN(share, (int64_t)COLUMNS_AT_A_TIME));
+#pragma omp parallel for schedule(static)
+    for (int64_t lo = 0; lo < width; lo += at_a_time) {
+        const int64_t m = DC_MIN(at_a_time, width - lo);
+        uint64_t key[COLUMNS_AT_A_TIME];
+        for (int64_t i = 0; i < rows; i++) {
+            keys_of(data, i, c + lo, m, key);
+            for (int64_t k = 0; k < m; k++)
+                count_key(key[k], n, target + (lo + k) * n, shift, count + (lo + k) * n * DC_BYTE_VALUES);
+        }
+    }
+}

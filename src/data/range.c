@@ -1,0 +1,265 @@
+/* Which values are far outside their columns: the rule, from numbers that are the same for every number of ranks.
+ *
+ * The outermost distinct values of an end, at most 3 or one in a thousand rows, are far outside if
+ *   - the innermost of them is more than LIMIT times as far from the median as all others;
+ *   - such a gap is no chance in a column with so heavy a tail: the others' tail index by Hill's estimator (Ann. Stat.
+ *     3, 1975) makes it less likely than one in a thousand over all columns. A value that recurs is no tail;
+ *   - and, where the column alone cannot tell (nearly all its values are equal; counts, which come in bursts; zeros),
+ *     the distance is more than LIMIT times that of 999 in 1000 sampled values of all columns that are off their
+ * median. Codes that people write for missing values (-9999, 999 ...) and the ends of integer types need less,
+ * CODE_LIMIT. Of a handful of rows only codes are told. So pictures, counts and heavy tails are not told, and a wild
+ * cell or a fill value is. */
+#include "range.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "dcmpi/mem.h"
+
+static const double LIMIT = 10, CODE_LIMIT = 3;
+static const double CHANCE = 1e-3;
+enum { SAMPLE_VALUES = 1 << 22, SAMPLE_MIN = 64, BLOCK_VALUES = 1 << 20, TAIL_ROWS = 16, FEW_ROWS = 8 };
+
+/* ---- Sketch ------------------------------------------------------------------------------------------------------ */
+
+dc_status dc_range_sketch_create(int64_t N, int64_t D, const double *min, const double *max, dc_range_sketch *s)
+{
+    dc_status st = DC_OK;
+    const size_t ends = (size_t)D * DC_RANGE_ENDS;
+    *s = (dc_range_sketch){.N = N, .D = D, .min = min, .max = max};
+    DC_TRY(dc_mem_alloc(&s->median, ends, sizeof *s->median, "ranges of columns"));
+    DC_TRY(dc_mem_alloc(&s->spread, ends, sizeof *s->spread, "ranges of columns"));
+    DC_TRY(dc_mem_alloc(&s->traits, ends, sizeof *s->traits, "ranges of columns"));
+out:
+    return st;
+}
+
+void dc_range_sketch_release(dc_range_sketch *s)
+{
+    dc_mem_free(&s->median);
+    dc_mem_free(&s->spread);
+    dc_mem_free(&s->traits);
+}
+
+int64_t dc_range_sample_rows(int64_t N, int64_t D)
+{
+    const int64_t fit = DC_MIN(DC_MAX(SAMPLE_VALUES / D, (int64_t)SAMPLE_MIN), (int64_t)DC_RANGE_SAMPLE_MAX);
+    return DC_MIN(fit, N);
+}
+
+/* Evenly spread: floor((k + 1/2) N / rows), without the overflow. */
+int64_t dc_range_sample_row(int64_t N, int64_t rows, int64_t k)
+{
+    const int64_t whole = N / rows, left = N % rows;
+    return k * whole + whole / 2 + (2 * k + 1) * left / (2 * rows);
+}
+
+int64_t dc_range_block(int64_t D, int64_t rows)
+{
+    return DC_MIN(D, DC_MAX(BLOCK_VALUES / rows, (int64_t)1));
+}
+
+/* ---- Codes ------------------------------------------------------------------------------------------------------- */
+
+/* -99, and 999, -999, 9999 ...; fill values such as 1e20, 9.96921e36, -3.4e38. */
+bool dc_range_is_code(double v)
+{
+    const double a = fabs(v);
+    if (a >= 1e20 || v == -99 || v == -888 || v == -777 || v == -8888 || v == -7777) return true;
+    for (double p = 1e3; p <= 1e12; p *= 10)
+        if (a == p - 1) return true;
+    return false;
+}
+
+bool dc_range_is_type_limit(double v)
+{
+    static const double limits[] = {255, 65535, 32767, -32768, 2147483647, -2147483648.0, 4294967295, -0x1p63, 0x1p63};
+    for (size_t i = 0; i < DC_COUNT_OF(limits); i++)
+        if (v == limits[i]) return true;
+    return false;
+}
+
+static double limit_of(double v)
+{
+    return dc_range_is_code(v) || dc_range_is_type_limit(v) ? CODE_LIMIT : LIMIT;
+}
+
+/* ---- Suspects ---------------------------------------------------------------------------------------------------- */
+
+static double value_of_end(const dc_range_sketch *s, int64_t end)
+{
+    return end % DC_RANGE_ENDS == DC_RANGE_HIGH ? s->max[end / DC_RANGE_ENDS] : s->min[end / DC_RANGE_ENDS];
+}
+
+/* A distance that 999 in 1000 sampled values that are off their median do not pass. */
+static double usual_distance(const dc_range_sketch *s)
+{
+    int64_t all = 0, sum = 0;
+    for (int i = 0; i < DC_RANGE_MAGNITUDES; i++) all += s->magnitude[i];
+    for (int i = 0; i < DC_RANGE_MAGNITUDES; i++) {
+        sum += s->magnitude[i];
+        if (all > 0 && (double)sum >= 0.999 * (double)all) return ldexp(1, i - DC_RANGE_MAGNITUDES / 2);
+    }
+    return 0;
+}
+
+static bool needs_context(const dc_range_sketch *s, int64_t end, double v)
+{
+    const int64_t wanted = DC_RANGE_DENSE | DC_RANGE_MINORITY;
+    return (s->traits[end] & wanted) != wanted || (dc_range_is_type_limit(v) && !dc_range_is_code(v));
+}
+
+static bool is_suspect(const dc_range_sketch *s, int64_t end, double usual, double *severity)
+{
+    const double v = value_of_end(s, end), distance = fabs(v - s->median[end]), spread = s->spread[end];
+    if (s->min[end / DC_RANGE_ENDS] == s->max[end / DC_RANGE_ENDS]) return false;
+    if (s->N < FEW_ROWS && !dc_range_is_code(v)) return false;
+    if (!(distance > limit_of(v) * spread)) return false;
+    if (needs_context(s, end, v) && !(distance > limit_of(v) * usual)) return false;
+    *severity = distance / (spread > 0 ? spread : usual > 0 ? usual : 1);
+    return true;
+}
+
+static int compare_severity(const void *a, const void *b)
+{
+    const dc_range_suspect *x = a, *y = b;
+    if (x->severity != y->severity) return x->severity < y->severity ? 1 : -1;
+    return (x->end > y->end) - (x->end < y->end);
+}
+
+static int compare_end(const void *a, const void *b)
+{
+    const dc_range_suspect *x = a, *y = b;
+    return (x->end > y->end) - (x->end < y->end);
+}
+
+int dc_range_suspects(const dc_range_sketch *s, dc_range_suspect *list)
+{
+    const double usual = usual_distance(s);
+    int n = 0;
+    for (int64_t end = 0; end < DC_RANGE_ENDS * s->D; end++) {
+        double severity;
+        if (!is_suspect(s, end, usual, &severity)) continue;
+        if (n == DC_RANGE_SUSPECTS_MAX) { /* the least of the list makes room for it */
+            qsort(list, (size_t)n, sizeof *list, compare_severity);
+            if (severity <= list[n - 1].severity) continue;
+            n--;
+        }
+        list[n++] = (dc_range_suspect){end, severity};
+    }
+    qsort(list, (size_t)n, sizeof *list, compare_end);
+    return n;
+}
+
+/* ---- Tails ------------------------------------------------------------------------------------------------------- */
+
+static bool is_outer(int side, double a, double b)
+{
+    return side == DC_RANGE_HIGH ? a > b : a < b;
+}
+
+void dc_range_tail_add(dc_range_tail *t, int side, dc_range_extreme x)
+{
+    int64_t at = t->n;
+    while (at > 0 && !is_outer(side, t->x[at - 1].value, x.value)) at--;
+    if (at < t->n && t->x[at].value == x.value) {
+        t->x[at].count += x.count;
+        t->x[at].row = DC_MIN(t->x[at].row, x.row);
+        return;
+    }
+    if (at == DC_RANGE_EXTREMES) return;
+    if (t->n < DC_RANGE_EXTREMES) t->n++;
+    for (int64_t i = t->n - 1; i > at; i--) t->x[i] = t->x[i - 1];
+    t->x[at] = x;
+}
+
+/* ---- Judgement --------------------------------------------------------------------------------------------------- */
+
+/* Distance of the i-th extreme from the median on its own side; 0 for values beyond the median, or none. */
+static double distance_of(const dc_range_tail *t, int64_t i, int side, double median)
+{
+    if (i >= t->n || !is_outer(side, t->x[i].value, median)) return 0;
+    return fabs(t->x[i].value - median);
+}
+
+/* Hill's estimate of 1/(tail index) of the values from the i-th on, about TAIL_ROWS of them; 0: no tail at all. */
+static double tail_weight(const dc_range_tail *t, int64_t i, int side, double median)
+{
+    int64_t rows = 0, last = i;
+    for (; last < t->n && rows < TAIL_ROWS && distance_of(t, last, side, median) > 0; last++) rows += t->x[last].count;
+    if (last - i < 2) return 0;
+    const double base = distance_of(t, last - 1, side, median);
+    double sum = 0;
+    for (int64_t k = i; k < last; k++) sum += (double)t->x[k].count * log(distance_of(t, k, side, median) / base);
+    return sum / (double)rows;
+}
+
+/* How many of the outermost values the widest gap separates, at most `most`; *times: how wide it is. */
+static int64_t widest_gap(const dc_range_tail *t, int side, double median, double spread, int64_t most, double *times)
+{
+    int64_t best = 0;
+    *times = 0;
+    most = DC_MIN(most, t->n < DC_RANGE_EXTREMES ? t->n : t->n - 1); /* of a full list the last has no next */
+    for (int64_t j = 1; j <= most; j++) {
+        const double rest = fmax(spread, distance_of(t, j, side, median)), is = distance_of(t, j - 1, side, median);
+        const double gap = rest > 0 ? is / rest : is > 0 ? INFINITY : 0;
+        if (gap > *times) best = j, *times = gap;
+    }
+    return best;
+}
+
+static void describe(const dc_range_tail *t, int64_t n, dc_range_finding *f)
+{
+    const dc_range_extreme *first = &t->x[0];
+    f->count = 0;
+    for (int64_t i = 0; i < n; i++) {
+        f->count += t->x[i].count;
+        if (t->x[i].row < first->row) first = &t->x[i];
+    }
+    f->distinct = (int)n;
+    f->row = first->row;
+    f->value = first->value;
+    f->last = t->x[n - 1].value;
+}
+
+bool dc_range_judge(const dc_range_sketch *s, const dc_range_suspect *suspect, const dc_range_tail *t,
+                    dc_range_finding *f)
+{
+    const int64_t end = suspect->end, N = s->N;
+    const int side = (int)(end % DC_RANGE_ENDS);
+    const double median = s->median[end], spread = s->spread[end], v = t->x[0].value, least = limit_of(v);
+    double times;
+    const int64_t n = widest_gap(t, side, median, spread, DC_MAX((int64_t)3, N / 1000), &times);
+    if (n == 0 || !(times > (n == 1 ? least : LIMIT))) return false;
+    const bool recurs = n == 1 && t->x[0].count >= DC_MAX((int64_t)3, N / 1000);
+    const double weight = tail_weight(t, n, side, median);
+    const bool chance = weight > 0 && 2 * (double)s->D * pow(times, -1 / weight) > CHANCE;
+    if (chance && !recurs && !dc_range_is_code(v)) return false;
+    describe(t, n, f);
+    const bool bursts = (s->traits[end] & DC_RANGE_COUNTS) && !recurs && !dc_range_is_code(v);
+    const bool zeros = v == 0 && 100 * f->count > N;
+    if ((needs_context(s, end, v) || bursts || zeros) &&
+        !(distance_of(t, n - 1, side, median) > (n == 1 ? least : LIMIT) * usual_distance(s)))
+        return false;
+    f->column = end / DC_RANGE_ENDS;
+    f->median = median;
+    f->times = times;
+    f->rest = n < t->n ? t->x[n].value : median;
+    f->constant = false;
+    return true;
+}
+
+int dc_range_coded_columns(const dc_range_sketch *s, dc_range_finding *list, int cap)
+{
+    int n = 0;
+    double largest = 0;
+    for (int64_t c = 0; c < s->D; c++)
+        if (s->min[c] < s->max[c]) largest = fmax(largest, fmax(fabs(s->min[c]), fabs(s->max[c])));
+    for (int64_t c = 0; c < s->D && n < cap; c++) {
+        const double v = s->min[c];
+        if (v != s->max[c] || !dc_range_is_code(v) || !(fabs(v) > LIMIT * largest)) continue;
+        list[n++] = (dc_range_finding){
+            .column = c, .count = s->N, .distinct = 1, .value = v, .last = v, .rest = v, .constant = true};
+    }
+    return n;
+}
