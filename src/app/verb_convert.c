@@ -229,7 +229,7 @@ static void print_options(const command *c, FILE *out)
         if (strcmp(name, "force") == 0 || strcmp(name, "max-input") == 0) continue;
         for (int i = 0; i < c->n_given; i++) {
             if (c->given[i].row != row) continue;
-            fprintf(out, "%s%s=%s", separator, name, c->given[i].value ? c->given[i].value : "");
+            fprintf(out, "%s%s=%s", separator, name, c->given[i].value);
             separator = "\n";
         }
     }

@@ -181,7 +181,8 @@ dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *fro
     const bool reads_data = verb & (DC_USE_FIT | DC_USE_KMEANS);
     if (reads_data && !from->key[dc_key_index(dc_key_find("input", "data"))].failed)
         DC_TRY(dc_problem_add(from, check_input(cfg, from)));
-    if (reads_data) DC_TRY(dc_problem_add(from, check_image_shape(cfg, from)));
+    if (reads_data && !from->key[dc_key_index(dc_key_find("input", "image_shape"))].failed)
+        DC_TRY(dc_problem_add(from, check_image_shape(cfg, from)));
     if (from->problems.n > 0) return DC_OK;
     fill_in(cfg);
     if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_model(cfg, from)));
