@@ -69,13 +69,13 @@ static inline void write_npy(const char *path, int major, const char *dict, cons
     DC_ASSERT(fwrite(bytes, 1, n, f) == n && fclose(f) == 0);
 }
 
-/* One conversion to out.h5; `result` is kept for the checks that follow. */
+/* One conversion to out.h5, whatever is there; `result` is kept for the checks that follow. */
 static dc_convert_result result;
 
 static inline dc_status convert_with(dc_convert_config cfg, const char *input)
 {
     if (!cfg.inputs) cfg.inputs = &input, cfg.n_inputs = 1;
-    if (!cfg.output) cfg.output = "out.h5";
+    if (!cfg.output) cfg.output = "out.h5", cfg.force = true;
     dc_error_clear();
     return dc_convert(&cfg, &result);
 }

@@ -15,7 +15,7 @@ static const struct {
     {"cluster: {method: aekm, tol: 0.1}\n", "fit", "deck.yaml:2:25: ", "cluster.method is aekm, which has no training"},
     {"cluster: {method: aekm, momentum: 0.1}\n", "fit",
      "deck.yaml:2:25: ", "cluster.method is aekm, which has no training"},
-    {"model: {latent: 5}\n", "kmeans", "deck.yaml:2:9: ", "the verb is kmeans"},
+    {"pretrain: {mode: none, lr: 0.5}\n", "kmeans", "deck.yaml:2:24: ", "the verb is kmeans"},
     {"model: {latent: 600}\n", "fit", "deck.yaml:2:9: ", "narrowest of model.hidden, 500"},
     {"model: {hidden: [9, 5]}\n", "fit", "deck.yaml:2:9: ", "latent = 10 is wider"},
     {"cluster: {warmup: 21000}\n", "fit", "deck.yaml:2:11: ", "cluster.max_iter = 20000"},
@@ -53,12 +53,88 @@ static void test_overrides(void)
     CHECK_OK(dc_config_parse(&cfg, "deck.yaml", deck, strlen(deck), lr, 1, "fit"));
     CHECK(cfg.cluster.opt.lr == 0.25 && cfg.cluster.opt.momentum == 0.8 && cfg.pretrain.opt.lr == 1.0);
     dc_config_defaults(&cfg);
-    CHECK_STATUS(dc_config_parse(&cfg, "deck.yaml", deck, strlen(deck), adam, 1, "fit"), DC_ERR_USAGE);
-    CHECK(deck_error_at("deck.yaml:2:20: key cluster.momentum is not used"));
-    dc_error_clear();
+    CHECK_OK(dc_config_parse(&cfg, "deck.yaml", deck, strlen(deck), adam, 1, "fit"));
     dc_config_defaults(&cfg);
     CHECK_STATUS(dc_config_parse(&cfg, "deck.yaml", deck, strlen(deck), twice, 2, "fit"), DC_ERR_USAGE);
     CHECK(deck_error_at("command line: --run.seed: key run.seed is given twice"));
+}
+
+/* A deck that serves several runs: what only verb or command line put out of use is told, and no error. */
+static const struct {
+    const char *deck, *override, *verb, *note;
+} left_out[] = {
+    {"cluster: {lr: 0.5, momentum: 0.8}\n", "cluster.optimizer=adam", "fit",
+     "cluster.momentum (cluster.optimizer is adam, not sgd or sgd_torch)"},
+    {"cluster: {batch: 9, lr: 0.5, alpha: 2}\npretrain: {lr: 1}\n", "cluster.method=aekm", "fit",
+     "cluster.batch, cluster.lr (cluster.method is aekm, which has no training)"},
+    {"cluster: {method: idec, gamma: 0.2}\n", "cluster.method=dec", "fit",
+     "cluster.gamma (cluster.method is dec, which has no reconstruction)"},
+    {"pretrain: {lr: 1, momentum: 0.5}\nmodel: {latent: 5}\n", "run.seed=3", "kmeans",
+     "model.latent, pretrain.lr, pretrain.momentum (the verb is kmeans)"},
+    {"pretrain: {lr: 1}\n", "pretrain.mode=none", "fit", "pretrain.lr (pretrain.mode is none, not joint or layerwise)"},
+    {"pretrain: {lr: 1}\ncluster: {tol: 0}\n", "cluster.n_init=3", "fit", ""},
+};
+
+static void test_notes(void)
+{
+    dc_config cfg;
+    char deck[512], note[DC_CONFIG_NOTE_MAX];
+    for (size_t i = 0; i < DC_COUNT_OF(left_out); i++) {
+        snprintf(deck, sizeof deck, "input: {data: x.h5}\n%s", left_out[i].deck);
+        dc_config_defaults(&cfg);
+        dc_error_clear();
+        CHECK_OK(dc_config_parse_noting(&cfg, "deck.yaml", deck, strlen(deck), &left_out[i].override, 1,
+                                        left_out[i].verb, note));
+        CHECK_TEXT_HAS(note, left_out[i].note);
+        CHECK(strlen(note) == strlen(left_out[i].note));
+    }
+    /* On the command line it is an error all the same, with the deck's keys left out. */
+    const char *both[] = {"cluster.method=aekm", "--cluster.batch=3"};
+    snprintf(deck, sizeof deck, "input: {data: x.h5}\ncluster: {tol: 0}\n");
+    dc_config_defaults(&cfg);
+    CHECK_STATUS(dc_config_parse_noting(&cfg, "deck.yaml", deck, strlen(deck), both, 2, "fit", note), DC_ERR_USAGE);
+    CHECK(deck_error_at("command line: --cluster.batch: key cluster.batch is not used"));
+    dc_error_clear();
+}
+
+/* All that is wrong, once, with its places. */
+static void test_all_at_once(void)
+{
+    static const char deck[] = "run: {sed: 1, seed: x}\n"
+                               "modle: {hidden: [1, 2], a: {b: c}}\n"
+                               "cluster: {method: nonsense, batch: [3, {a: b}], lr: 2, lr: 3, tol: 5, beta1: 0.5}\n"
+                               "pretrain: 7\n";
+    static const char *const parts[] = {"deck.yaml:1:7: unknown key 'run.sed'",
+                                        "; deck.yaml:1:21: run.seed = 'x' is no integer",
+                                        "; deck.yaml:2:1: unknown section 'modle'",
+                                        "; deck.yaml:3:19: cluster.method = 'nonsense' is unknown",
+                                        "; deck.yaml:3:36: a list where one value is wanted",
+                                        "; deck.yaml:3:56: key cluster.lr is given twice",
+                                        "; deck.yaml:3:68: cluster.tol = 5 is out of range",
+                                        "; deck.yaml:4:11: a section holds keys",
+                                        "; command line: --cluster.alpha: cluster.alpha = 0 is out of range",
+                                        "; deck.yaml: key input.data is missing"};
+    const char *alpha[] = {"--cluster.alpha=0"};
+    char many[2048] = "run:\n", *at = many + strlen(many);
+    dc_config cfg;
+    dc_config_defaults(&cfg);
+    dc_error_clear();
+    CHECK_STATUS(dc_config_parse(&cfg, "deck.yaml", deck, strlen(deck), alpha, 1, "fit"), DC_ERR_USAGE);
+    for (size_t i = 0; i < DC_COUNT_OF(parts); i++) CHECK_TEXT_HAS(dc_error_text(), parts[i]);
+    CHECK(!strstr(dc_error_text(), "beta1")); /* whether it is used nobody knows */
+    CHECK(!strchr(dc_error_text(), '\n'));
+    dc_error_clear();
+    for (int i = 0; i < 50; i++) at += sprintf(at, "  nokey%d: %d\n", i, i);
+    CHECK_STATUS(deck_parse(&cfg, many, "fit"), DC_ERR_USAGE);
+    CHECK_TEXT_HAS(dc_error_text(), "deck.yaml:2:3: unknown key 'run.nokey0'");
+    CHECK_TEXT_HAS(dc_error_text(), "; and 4"); /* the number depends on the room for the others */
+    dc_error_clear();
+    /* Behind what is no YAML nothing is known, so that nothing is missing either. */
+    CHECK_STATUS(deck_parse(&cfg, "run: {sed: 1}\ncluster: {lr: &a 3}\nfoo: {a: 1}\n", "fit"), DC_ERR_USAGE);
+    CHECK_TEXT_HAS(dc_error_text(),
+                   "deck.yaml:1:7: unknown key 'run.sed', did you mean 'seed'?; deck.yaml:2:15: anchors");
+    CHECK(!strstr(dc_error_text(), "foo") && !strstr(dc_error_text(), "missing"));
+    dc_error_clear();
 }
 
 static const struct {
@@ -129,6 +205,8 @@ int main(void)
     deck_methods();
     test_unused();
     test_overrides();
+    test_notes();
+    test_all_at_once();
     test_wrong_overrides();
     test_weights();
     test_builtin();

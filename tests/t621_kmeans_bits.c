@@ -95,8 +95,10 @@ static void many_rows(dc_comm *comm)
     check_same(comm, "floats, 8 shards", X, NULL, N, D, 8, cfg);
     check_same(comm, "bytes, 64 shards", NULL, U, N, D, 64, cfg);
     /* One block in all: nothing to share out. */
-    check_same(comm, "one block", X, NULL, 4000, D, 8, (dc_kmeans_config){4, 2, 9, 0, 3});
-    check_same(comm, "no iteration", X, NULL, 4000, D, 8, (dc_kmeans_config){4, 2, 0, 0, 3});
+    check_same(comm, "one block", X, NULL, 4000, D, 8,
+               (dc_kmeans_config){.K = 4, .n_init = 2, .max_iter = 9, .tol = 0, .seed = 3});
+    check_same(comm, "no iteration", X, NULL, 4000, D, 8,
+               (dc_kmeans_config){.K = 4, .n_init = 2, .max_iter = 0, .tol = 0, .seed = 3});
     free(X), free(U);
 }
 
@@ -124,9 +126,11 @@ static void duplicates(dc_comm *comm)
     enum { N = 300 };
     static float X[N * 2];
     for (int i = 0; i < N; i++) X[2 * i] = (float)(i % 3), X[2 * i + 1] = (float)(i % 9 / 3);
-    check_same(comm, "9 distinct rows, K = 10", X, NULL, N, 2, 8, (dc_kmeans_config){10, 4, 20, 1e-4, 1});
+    check_same(comm, "9 distinct rows, K = 10", X, NULL, N, 2, 8,
+               (dc_kmeans_config){.K = 10, .n_init = 4, .max_iter = 20, .tol = 1e-4, .seed = 1});
     memset(X, 0, sizeof X);
-    check_same(comm, "equal rows, K = 3", X, NULL, N, 2, 8, (dc_kmeans_config){3, 4, 20, 1e-4, 1});
+    check_same(comm, "equal rows, K = 3", X, NULL, N, 2, 8,
+               (dc_kmeans_config){.K = 3, .n_init = 4, .max_iter = 20, .tol = 1e-4, .seed = 1});
 }
 
 /* Far, equal start centres lose their rows in the first iteration. */

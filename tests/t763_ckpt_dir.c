@@ -47,6 +47,40 @@ static void test_names(void)
     CHECK(!dc_ckpt_path(dir, 7, path));
 }
 
+/* The last checkpoint of a phase is a second name of one with a number, and none of those that are listed or pruned. */
+static void test_last(void)
+{
+    char path[DC_PATH_MAX], dir[DC_PATH_MAX];
+    CHECK(dc_ckpt_last_path("d", "pretrain", path) && strcmp(path, "d/last-pretrain.h5") == 0);
+    CHECK(dc_ckpt_name_of("last-pretrain.h5") == DC_CKPT_WHOLE && dc_ckpt_name_of("last-layer_16.h5") == DC_CKPT_WHOLE);
+    CHECK(dc_ckpt_name_of("last-cluster.h5.part") == DC_CKPT_PART);
+    CHECK(dc_ckpt_name_of("last-other.h5") == DC_CKPT_NONE && dc_ckpt_name_of("last-pretrain.h5~") == DC_CKPT_NONE);
+    CHECK(dc_ckpt_phase_place("layer_1") == 0 && dc_ckpt_phase_place("layer_2") == 1);
+    CHECK(dc_ckpt_phase_place("layer_16") < dc_ckpt_phase_place("pretrain"));
+    CHECK(dc_ckpt_phase_place("finetune") < dc_ckpt_phase_place("kmeans"));
+    CHECK(dc_ckpt_phase_place("kmeans") < dc_ckpt_phase_place("cluster"));
+    CHECK(dc_ckpt_phase_place("final_kmeans") == -1 && dc_ckpt_phase_place("") == -1);
+    snprintf(dir, sizeof dir, "%s", path_of("last"));
+    DC_ASSERT(mkdir(dir, 0777) == 0);
+    touch("last/ckpt-000001.h5");
+    touch("last/ckpt-000002.h5");
+    touch("last/last-cluster.h5.part");
+    CHECK_OK(dc_ckpt_keep_last(dir, path_of("last/ckpt-000001.h5"), "pretrain"));
+    CHECK_OK(dc_ckpt_keep_last(dir, path_of("last/ckpt-000002.h5"), "cluster"));
+    CHECK_OK(dc_ckpt_keep_last(dir, path_of("last/ckpt-000002.h5"), "pretrain")); /* replaces */
+    dc_ckpt_prune(dir, 2, 0);
+    CHECK(access(path_of("last/ckpt-000001.h5"), F_OK) != 0 && access(path_of("last/last-pretrain.h5"), F_OK) == 0);
+    CHECK(access(path_of("last/last-cluster.h5.part"), F_OK) != 0);
+    dc_ckpt_forget_last(dir, dc_ckpt_phase_place("pretrain"));
+    CHECK(access(path_of("last/last-pretrain.h5"), F_OK) == 0 && access(path_of("last/last-cluster.h5"), F_OK) != 0);
+    dc_ckpt_forget_last(dir, -1);
+    CHECK(access(path_of("last/last-pretrain.h5"), F_OK) != 0 && access(path_of("last/ckpt-000002.h5"), F_OK) == 0);
+    CHECK_STATUS(dc_ckpt_keep_last(dir, path_of("last/none.h5"), "pretrain"), DC_ERR_IO);
+    remove_files(dir);
+    rmdir(dir);
+    dc_error_clear();
+}
+
 static void test_list(void)
 {
     int64_t *number = NULL;
@@ -131,6 +165,7 @@ int main(void)
     make_folder();
     test_names();
     test_list();
+    test_last();
     test_prune();
     test_remove_between();
     test_ten_thousand();

@@ -78,7 +78,7 @@ on() { # FILE LOOK ROWS DECK WEIGHTS OUTPUT REGEX
 }
 on text 6 3 2 6 4 "text .10 bytes. is not an HDF5 file"
 on empty 6 3 2 6 4 "empty .0 bytes. is not an HDF5 file"
-on dir 6 3 2 6 0 "dir is a directory"
+on dir 6 3 2 6 0 "dir is a (directory|folder)"
 on fifo 6 3 2 6 4 "fifo is a pipe"
 on /dev/zero 6 3 2 6 4 "zero is a device"
 on short 6 3 2 6 4 "short"

@@ -34,7 +34,7 @@ a.csv out.h5 --label-column=|needs a value
 a.csv out.h5 --label-column=-1|--label-column=-1
 a.csv out.h5 --label-column=2x|--label-column=2x
 a.csv out.h5 --label-column=99999999999999999999|has 3 columns
-a.csv out.h5 --label-column=3|has 3 columns
+a.csv new.h5 --label-column=3|has 3 columns
 a.csv out.h5 --max-input=0|--max-input=0
 a.csv out.h5 --max-input=9999999999TiB|--max-input
 a.csv out.h5 --force=yes|takes no value
@@ -47,12 +47,12 @@ is "$(cat a.csv labels.txt)" "$(printf '1,2,3\n4,5,6\n7\n8')" "inputs are as the
 
 # ---- the output
 printf '1,2\n3\n' >ragged.csv
-run 0 1 convert ragged.csv out.h5
+run 0 1 convert ragged.csv out.h5 --force
 expect_error 3 'ragged.csv:2: column 2' "ragged rows"
 is "$(cmp out.h5 before.h5 && echo same)" same "a failed conversion leaves the old output alone"
 expect_no_file out.h5.part "and no temporary file"
 : >out.h5.part
-run 0 1 convert a.csv out.h5
+run 0 1 convert a.csv out.h5 --force
 expect_exit 0 "an empty file in place of the temporary one is replaced"
 ln -s labels.txt out2.h5.part
 run 0 1 convert a.csv out2.h5
@@ -104,7 +104,7 @@ expect_error 2 'too long' "output name too long"
 cp a.csv ./-dash.csv
 run 0 1 convert a.csv out.h5 -- -dash.csv
 expect_error 2 'no HDF5 file' "-- ends the options: the last name is the output"
-LC_ALL=de_DE.UTF-8 LC_NUMERIC=de_DE.UTF-8 run 0 1 convert a.csv out.h5
+LC_ALL=de_DE.UTF-8 LC_NUMERIC=de_DE.UTF-8 run 0 1 convert a.csv out.h5 --force
 expect_out 'mean 3.5,' "the locale changes nothing"
 
 # ---- a file size limit, a full disk
@@ -164,6 +164,7 @@ np.save("object.npy", x.astype(object), allow_pickle=True)
 END
     head -c 1500 labelled.h5 >cut.h5
     while IFS='|' read -r file regex; do
+        rm -f h.h5
         run 0 1 convert "$file.h5" h.h5
         expect_exit 0 "HDF5 $file"
         expect_out "$regex" "HDF5 $file: $regex"

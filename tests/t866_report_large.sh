@@ -13,7 +13,6 @@ expect_exit 0 "a small run"
 
 # N, K, C: a run of this size, made from the small one; its data have a class for each row if there are many.
 cat >enlarge.py <<'EOF'
-import os
 import shutil
 import sys
 
@@ -23,7 +22,6 @@ import numpy as np
 name, N, K, C = sys.argv[1], *map(int, sys.argv[2:5])
 g = np.random.default_rng(1)
 shutil.copytree("run", name)
-os.remove(name + "/summary.json")
 label = (g.random(N) ** 2 * K).astype("i4")
 y = np.arange(N) % C
 with h5py.File(name + "/run.h5", "a") as f:

@@ -39,7 +39,7 @@ leave() {
     rm -rf "$tmp"
 }
 if [ "$(id -u)" != 0 ] || ! mkdir "$group" 2>/dev/null; then
-    note "SKIP: no control group can be made in $top; tests/t002_mem_room.c reads made-up ones"
+    note "SKIP: no control group can be made in $top; tests/t003_mem_room.c reads made-up ones"
     done_testing
 fi
 trap leave EXIT

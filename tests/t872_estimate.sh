@@ -7,7 +7,7 @@
 if grep -qa libasan "$dcmpi"; then skip_test "sanitizers take memory of their own"; fi
 py=/usr/bin/python3
 $py -c "import h5py, numpy" 2>/dev/null || skip_test "no h5py for $py"
-limit=120
+limit=200
 
 $py -c "
 import h5py, numpy as np
@@ -16,11 +16,11 @@ def save(name, n, d, classes):
     with h5py.File(name, 'w') as f:
         f['X'] = g.random((n, d), dtype='f4')
         f['y'] = (np.arange(n) % classes).astype('i4')
-save('clusters.h5', 700, 3000, 7)
+save('clusters.h5', 300, 3000, 7)
 save('restarts.h5', 60000, 20, 5)
-save('some.h5', 20000, 200, 10)
+save('some.h5', 10000, 200, 10)
 save('wide.h5', 400, 30000, 4)
-save('many.h5', 3000000, 2, 8)
+save('many.h5', 2000000, 2, 8)
 save('q.h5', 50000, 20, 10)
 "
 always=(--run.resume=never --checkpoint.every=0.01 --cluster.kmeans_max_iter=2)
@@ -52,9 +52,9 @@ deck() { # P NAME ARGS...
     rm -rf "$name"
 }
 
-deck 1 clusters kmeans --input.data=clusters.h5 --cluster.clusters=600 --cluster.n_init=2
+deck 1 clusters kmeans --input.data=clusters.h5 --cluster.clusters=150 --cluster.n_init=3
 deck 1 restarts kmeans --input.data=restarts.h5 --cluster.clusters=30 --cluster.n_init=100
-deck 2 ranks kmeans --input.data=clusters.h5 --cluster.clusters=300 --cluster.n_init=5
+deck 2 ranks kmeans --input.data=clusters.h5 --cluster.clusters=100 --cluster.n_init=4
 deck 1 many kmeans --input.data=many.h5 --cluster.clusters=8 --cluster.n_init=2
 deck 1 dec fit --input.data=many.h5 --input.rows=300000 --model.hidden=[30] --pretrain.steps=3 --pretrain.batch=4096 "${short[@]}" \
     --cluster.clusters=10 --cluster.batch=1000
@@ -63,9 +63,9 @@ deck 1 idec fit --input.data=some.h5 --cluster.method=idec --model.hidden=[500,5
 deck 1 layers fit --input.data=some.h5 --model.hidden=[1200,600] --pretrain.mode=layerwise --pretrain.layer_steps=3 \
     --pretrain.steps=3 --pretrain.optimizer=adam "${short[@]}" --cluster.clusters=10
 deck 1 wide fit --input.data=wide.h5 --model.hidden=[100] --pretrain.epochs=1 "${short[@]}" --cluster.clusters=5
-deck 1 batch fit --input.data=some.h5 --model.hidden=[500,500] --pretrain.batch=20000 --pretrain.steps=3 "${short[@]}" \
+deck 1 batch fit --input.data=some.h5 --model.hidden=[500,500] --pretrain.batch=10000 --pretrain.steps=3 "${short[@]}" \
     --cluster.clusters=10 --cluster.batch=1000000000
-expect_out "NOTE +cluster.batch=1000000000 is more than the rows there are: each step takes all 20000" "what the batch is"
+expect_out "NOTE +cluster.batch=1000000000 is more than the rows there are: each step takes all 10000" "what the batch is"
 expect_no_out "NOTE +pretrain.batch" "the other is as given"
 deck 1 q fit --input.data=q.h5 --model.hidden=[50] --pretrain.steps=3 "${short[@]}" --cluster.clusters=300 \
     --output.q=full --output.examples=300

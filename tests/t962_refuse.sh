@@ -94,14 +94,24 @@ unfinished bad
 truncate -s 4096 bad/$last
 damaged_newest "the newest checkpoint is cut"
 # A damaged one is none of those that are kept: there are always two that can be used.
-is "$(cd bad/ckpt && echo *)" "ckpt-000002.h5 ckpt-000004.h5" "the damaged one is gone, the good one stays"
+is "$(cd bad/ckpt && echo ckpt-*)" "ckpt-000002.h5 ckpt-000004.h5" "the damaged one is gone, the good one stays"
 unfinished bad
 rm bad/$last
 mkdir bad/$last
 damaged_newest "the newest checkpoint is a folder"
 
+# The last ones of the phases are there, too.
 unfinished bad
 flip_bit bad/$first 100
+: >bad/$last
+flip_bit bad/ckpt/last-cluster.h5 5000
+run 3 1 deck.yaml --run.output=bad
+expect_exit 0 "the newest two and the last of clustering are damaged"
+expect_out "WARNING bad/$first .*; going on from the last checkpoint of the phase kmeans" "told"
+expect_same bad "from the end of k-means"
+
+unfinished bad
+for file in bad/ckpt/*; do flip_bit "$file" 100; done
 : >bad/$last
 before=$(fingerprint bad)
 run 2 1 deck.yaml --run.output=bad

@@ -32,7 +32,7 @@ ALLOWED["app"] = set(ALLOWED)
 HEADERS = {
     "base": "base status mem nameset log rng clock timer threads version signals file fault lock text heartbeat queue",
     "comm": "comm part sum shard_tree gradsync control watchdog",
-    "io": "h5 h5_column claim",
+    "io": "h5 h5_column claim recipe",
     "la": "la dla",
     "nn": "nn optim",
     "train": "train ckpt",

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Embedding, labels and confidence of a run or a prediction for other programs.
 
-usage: export.py RUN.h5 OUT.{h5ad,npy,csv} [--data FILE]
+usage: export.py RUN.h5 OUT.{h5ad,npy,csv} [--data FILE] [--force]
 
   RUN.h5         run.h5, or what `dcmpi predict` wrote
   OUT.h5ad       anndata: X = embedding, obs = label, confidence, class, named by the ids of the rows; uns = centres,
@@ -11,6 +11,7 @@ usage: export.py RUN.h5 OUT.{h5ad,npy,csv} [--data FILE]
                  with = + - @, a tab or a carriage return gets an apostrophe in front, so that no spreadsheet takes it for
                  a formula
   --data FILE    the run's data file: adds the true class of each row (csv, h5ad)
+  --force        replace whatever OUT belongs to; without it only what is equal, or an .h5ad of the same result and data
 
 Rows and labels count from 0. Needs python3-h5py; .h5ad also python3-anndata. Exit codes are those of dcmpi: 2 usage,
 3 data file, 4 cannot read or write, 6 not a complete result.
@@ -24,6 +25,7 @@ from report_data import DataFile, as_text, blocks, dataset, np, open_result, own
 from report_labels import lines_of
 from report_main import DATA, FORMAT, USAGE, RunError, run_tool
 from report_output import check_output, refuse_empty, whole_file
+from report_recipe import Recipe, check_h5ad, check_same
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -63,7 +65,7 @@ class Columns:
         return take_ids(self.h5, slice(lo, hi), self.N)
 
 
-def write_npy(columns, path):
+def write_npy(columns, path, _):
     """The embedding, block by block."""
     embedding = columns.need_embedding(".npy")
     out = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=embedding.shape)
@@ -77,7 +79,7 @@ def as_cell(name):
     return "'" + name if name.startswith(FORMULA) else name
 
 
-def write_csv(columns, path):
+def write_csv(columns, path, _):
     """Text, block by block; nine digits give a float32 back exactly."""
     head = ["id"] if columns.ids(0, 0) is not None else []
     head += ["row", "label"]
@@ -100,11 +102,12 @@ def write_csv(columns, path):
             out.writerows(zip(*parts))
 
 
-def provenance(columns):
-    """Everything of the run that is not per row."""
+def provenance(columns, recipe):
+    """Everything of the run that is not per row, and of this file."""
     attrs = columns.h5.attrs
     out = {name: as_text(attrs[name]) for name in ("version", "git", "created", "data", "data_hash", "deck", "seed",
                                                    "stop_reason") if name in attrs}
+    out.update(recipe.attributes())
     metrics = columns.h5.get("metrics")
     out["metrics"] = {} if metrics is None else {as_text(k): float(v) for k, v in metrics.attrs.items()}
     names = lines_of(columns.h5, "feature_names")
@@ -116,7 +119,7 @@ def provenance(columns):
     return out
 
 
-def write_h5ad(columns, path):
+def write_h5ad(columns, path, recipe):
     """anndata: one observation per row, one variable per latent dimension."""
     try:
         import anndata
@@ -132,25 +135,28 @@ def write_h5ad(columns, path):
     if columns.data:
         obs["class"] = pd.Categorical(columns.classes(0, columns.N))
     var = pd.DataFrame(index=["z%d" % j for j in range(Z.shape[1])])
-    anndata.AnnData(X=Z, obs=obs, var=var, uns={"dcmpi": provenance(columns)}, dtype=np.float32).write_h5ad(path)
+    anndata.AnnData(X=Z, obs=obs, var=var, uns={"dcmpi": provenance(columns, recipe)}, dtype=np.float32).write_h5ad(path)
 
 
 WRITERS = {".h5ad": write_h5ad, ".npy": write_npy, ".csv": write_csv}
 
 
-def export(result, output, data):
+def export(result, output, data, force):
     """Write beside the output, then rename: a reader never sees half a file."""
+    recipe = Recipe("export", [result, data], {})
     kind = os.path.splitext(output)[1]
     if kind not in WRITERS:
         raise RunError(USAGE, "%s: use .h5ad, .npy or .csv" % output)
     refuse_empty(result=result, output=output, data=data)
     check_output(output, [result, data])
     columns = Columns(result, data)
+    if kind == ".h5ad" and not force:
+        check_h5ad(output, recipe)
     note = own_summary(columns.h5, result)[1]
     if note:
         print("export.py: WARNING: %s" % note, file=sys.stderr)
-    with whole_file(output) as part:
-        WRITERS[kind](columns, part)
+    with whole_file(output, None if force or kind == ".h5ad" else check_same) as part:
+        WRITERS[kind](columns, part, recipe)
     print("wrote %s: %d rows" % (output, columns.N))
 
 
@@ -160,8 +166,9 @@ def main():
     parser.add_argument("result", metavar="RUN.h5", help="result of a run, or a prediction")
     parser.add_argument("output", metavar="OUT", help="file to write: .h5ad, .npy or .csv")
     parser.add_argument("--data", metavar="FILE", help="the run's data file: adds the true classes")
+    parser.add_argument("--force", action="store_true", help="replace whatever OUT belongs to")
     args = parser.parse_args()
-    run_tool(lambda: export(args.result, args.output, args.data))
+    run_tool(lambda: export(args.result, args.output, args.data, args.force))
 
 
 if __name__ == "__main__":

@@ -1,18 +1,18 @@
 #!/usr/bin/python3
 """Pictures of a run: writes RUNDIR/report.html, one file without scripts that needs no network.
 
-usage: report.py RUNDIR [--data FILE] [--output FILE] [--image-shape HxW[xC]]
+usage: report.py RUNDIR [--data FILE] [--output FILE] [--image-shape HxW[xC]] [--force]
 
   RUNDIR         folder of a finished run (with run.h5)
   --data FILE    the run's data file, if it is not where the run found it: images, class names, true classes
   --output FILE  instead of RUNDIR/report.html
   --image-shape  of rows that are pictures, if neither the run nor the data say so: 16x16, 32x32x3
+  --force        replace whatever the output's name belongs to; without it only a page of the same run and options
 
 Needs python3-h5py and python3-matplotlib. Exit codes are those of dcmpi: 2 usage, 3 data file, 4 cannot read or write,
 6 not a complete result. Whatever a run does not have is left out of the page.
 """
 import argparse
-import contextlib
 import os
 import sys
 import warnings
@@ -20,6 +20,7 @@ import warnings
 from report_data import Run
 from report_main import BROKEN, USAGE, RunError, described, fail_import, run_tool
 from report_output import check_output, files_of_run, refuse_empty, whole_file
+from report_recipe import Recipe, check_page
 
 SIZE_MAX = 5_000_000
 
@@ -52,7 +53,7 @@ def build_sections(run):
     return {anchor: text for anchor, text in out.items() if text}
 
 
-def build(run):
+def build(run, recipe):
     """The page."""
     try:
         import report_html as page
@@ -62,24 +63,13 @@ def build(run):
     sections = build_sections(run)
     body = "<header>\n%s</header>\n<main>\n%s</main>\n<footer>Made by tools/report.py from run.h5, summary.json and " \
            "log.txt.</footer>\n" % (parts.header(run), "".join(sections.values()))
-    return page.page("%s \u2013 dcmpi report" % run.name, contents(sections), body).encode("utf-8", "replace")
+    return page.page("%s \u2013 dcmpi report" % run.name, contents(sections), body, recipe.meta()).encode("utf-8", "replace")
 
 
-def is_page(path):
-    """What may be replaced: a page, or an empty file."""
-    with contextlib.suppress(OSError):
-        with open(path, "rb") as file:
-            head = file.read(64)
-        return not head or head.lower().startswith(b"<!doctype html")
-    return False
-
-
-def check(output, args):
-    """The output is no file of the run, and no file of somebody else."""
-    inputs = files_of_run(args.run) + [args.data]
-    check_output(output, inputs)
-    if os.path.exists(output) and not is_page(output):
-        raise RunError(USAGE, "%s exists and is no HTML page; move it away, or give another --output" % output)
+def recipe_of(args):
+    """All that decides on the page."""
+    options = {name: value for name, value in vars(args).items() if name not in ("run", "data", "output", "force")}
+    return Recipe("report", [args.run, args.data], options)
 
 
 def write(path, content):
@@ -103,6 +93,7 @@ def main():
     parser.add_argument("--data", metavar="FILE", help="the run's data file")
     parser.add_argument("--output", metavar="FILE", help="instead of RUNDIR/report.html")
     parser.add_argument("--image-shape", metavar="HxW[xC]", type=image_shape, default=(), help="rows are pictures")
+    parser.add_argument("--force", action="store_true", help="replace whatever the output's name belongs to")
     args = parser.parse_args()
     warnings.simplefilter("ignore")  # missing glyphs and the like: nothing the reader of the page can act on
     run_tool(lambda: report(args))
@@ -112,11 +103,14 @@ def report(args):
     """The page of a run, written."""
     refuse_empty(RUNDIR=args.run, data=args.data, output=args.output)
     output = args.output or os.path.join(args.run, "report.html")
-    check(output, args)
+    recipe = recipe_of(args)
+    check_output(output, files_of_run(args.run) + [args.data])
     run = Run(args.run, args.data, args.image_shape)
     if run.summary_note:
         print("report.py: WARNING: %s" % run.summary_note, file=sys.stderr)
-    content = build(run)
+    if not args.force:
+        check_page(output, recipe, args.output is None)
+    content = build(run, recipe)
     write(output, content)
     if len(content) > SIZE_MAX:
         print("report.py: WARNING: the page has %.1f MB" % (1e-6 * len(content)), file=sys.stderr)

@@ -86,7 +86,7 @@ def optional(value, form="%.3f"):
     return form % value if value == value and abs(value) != float("inf") else "\u2013"
 
 
-def page(title, contents, body):
+def page(title, contents, body, head=""):
     """The whole document. The policy forbids scripts and any fetch, whatever names the data contain."""
     links = " ".join('<a href="#%s">%s</a>' % (anchor, esc(name)) for anchor, name in contents)
     return ('<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -94,7 +94,7 @@ def page(title, contents, body):
             'style-src \'unsafe-inline\'">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             '<meta name="color-scheme" content="light dark">\n'
-            '<title>%s</title>\n<style>%s</style>\n</head>\n<body>\n%s' % (esc(title), STYLE, body)
+            '%s<title>%s</title>\n<style>%s</style>\n</head>\n<body>\n%s' % (head, esc(title), STYLE, body)
             ).replace("<!--contents-->", '<nav aria-label="Contents">%s</nav>' % links, 1) + "</body>\n</html>\n"
 
 

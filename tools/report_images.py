@@ -7,7 +7,7 @@ from report_html import number
 from report_math import Network, majority
 
 BUDGET_BYTES = 3 << 20  # of all sheets, so that the page stays below its 5 MB
-OUTLIERS_MAX, CARDS_MAX = 30, 500
+OUTLIERS_MAX, CARDS_MAX = 30, 200
 
 
 def pixel_range(run, shown):

@@ -86,8 +86,9 @@ def create(part):
 
 
 @contextlib.contextmanager
-def whole_file(output):
-    """The path under which to write; at the end of the block it gets the name `output`, after an error it is gone."""
+def whole_file(output, check=None):
+    """The path under which to write; at the end of the block it gets the name `output`, after an error it is gone. check:
+    called as check(output, part) when it is whole; may raise RunError."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     folder = os.path.dirname(output) or "."
@@ -101,6 +102,8 @@ def whole_file(output):
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
         yield part
+        if check:
+            check(output, part)
         os.fsync(file)
         os.replace(part, output)
         sync(folder)

@@ -27,6 +27,7 @@ typedef struct {
     double wall_s;                    /* of all parts */
     int64_t log_bytes, metrics_bytes; /* lengths of log.txt and metrics.jsonl */
     /* What version 0.1.0 did not note; then "" and 0. Hashes as in dc_provenance. */
+    int64_t number;
     char job[128];
     uint64_t labels_hash, weights_hash, deck_hash, program_hash;
 } dc_ckpt_header;
@@ -46,7 +47,20 @@ DC_CHECKED dc_status dc_ckpt_write(const char *path, const dc_ckpt_header *heade
 DC_CHECKED dc_status dc_ckpt_read(const char *path, dc_ckpt *out);
 void dc_ckpt_release(dc_ckpt *c);
 
-/* ---- The folder: ckpt-000001.h5, ckpt-000002.h5 ... -------------------------------------------------------------- */
+/* ---- The folder: ckpt-000001.h5, ckpt-000002.h5 ..., and last-PHASE.h5 ------------------------------------------- */
+
+/* Phases in the order of a run, from 0: "layer_1" ... "layer_16", "pretrain", "finetune", "kmeans", "cluster"; NULL
+ * behind the last. A checkpoint of a phase's end is kept: a longer run goes on from there. */
+const char *dc_ckpt_phase_at(int place);
+/* Place of a phase in that order; -1 for all others, from whose ends nothing goes on. */
+int dc_ckpt_phase_place(const char *phase);
+/* dir/last-PHASE.h5; false if that is too long for a path. */
+bool dc_ckpt_last_path(const char *dir, const char *phase, char out[DC_PATH_MAX]);
+/* Gives the checkpoint `path` of dir the second name last-PHASE.h5, or copies it where there are no second names; an
+ * older one is replaced. Errors: DC_ERR_IO, DC_ERR_USAGE. */
+DC_CHECKED dc_status dc_ckpt_keep_last(const char *dir, const char *path, const char *phase);
+/* Removes those of phases behind `place` (-1: all). */
+void dc_ckpt_forget_last(const char *dir, int place);
 
 /* Numbers of the checkpoints in `dir`, ascending; *number (dc_mem) is the caller's. No folder: none. */
 DC_CHECKED dc_status dc_ckpt_list(const char *dir, int64_t **number, int *n);

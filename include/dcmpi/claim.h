@@ -4,6 +4,7 @@
 #define DCMPI_CLAIM_H
 
 #include "dcmpi/lock.h"
+#include "dcmpi/recipe.h"
 
 typedef struct {
     char path[DC_PATH_MAX]; /* where the finished file goes; of a symbolic link the file it points to */
@@ -16,11 +17,13 @@ typedef struct {
     const char *role, *path;
 } dc_claim_input;
 
-/* Claims the HDF5 file `output`. What may be there already is an HDF5 file or an empty one, with `force` any regular
- * file. A part that a killed owner of the lock left is removed. Errors, of which none touches a file: DC_ERR_USAGE
- * (empty, too long, no HDF5 file, or an input leads to the output or to one of the names beside it that writing needs),
- * DC_ERR_BUSY, DC_ERR_IO (no regular file, a part that is not known to be a leftover; those of lock.h). */
-DC_CHECKED dc_status dc_claim_take(dc_claim *c, const char *output, bool force, const dc_claim_input *input, int n);
+/* Claims the HDF5 file `output`, which this recipe makes. What may be there already is an empty file, or what the same
+ * recipe made; with `force` any regular file. A part that a killed owner of the lock left is removed. Errors, of which
+ * none touches a file: DC_ERR_USAGE (empty, too long, a file of another origin, or an input leads to the output or to
+ * one of the names beside it that writing needs), DC_ERR_BUSY, DC_ERR_IO (no regular file, a part that is not known to
+ * be a leftover; those of lock.h). */
+DC_CHECKED dc_status dc_claim_take(dc_claim *c, const char *output, bool force, const dc_recipe *recipe,
+                                   const dc_claim_input *input, int n);
 /* Gives the lock back; a part is the writer's to remove. A claim that holds nothing is legal. */
 void dc_claim_release(dc_claim *c);
 

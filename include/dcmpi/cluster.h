@@ -29,6 +29,7 @@ typedef struct {
     int max_iter; /* Lloyd iterations, >= 0 */
     double tol;   /* a restart stops when the squared shift of its centres <= tol * mean feature variance */
     uint64_t seed;
+    int max_iter_before; /* of the run that the checkpoint is of, at most max_iter; 0: the same */
 } dc_kmeans_config;
 
 typedef struct {

@@ -100,12 +100,19 @@ void dc_config_builtin(dc_config *cfg);
 
 /* text[bytes] is the deck as read by rank 0 (NULL or no bytes: no deck); `name` appears in messages as
  * "name:line:col:". overrides[n]: "section.key=value" strings, with or without the leading dashes; they win over the
- * deck. verb: "fit", "kmeans" ...: keys that this verb or cluster.method does not use are errors if they were set.
+ * deck. verb: "fit", "kmeans" ...: keys that nothing uses are errors if they were set, but see
+ * dc_config_parse_noting().
  * Starts from what is in *cfg. Checks ranges and contradictions and fills in what follows from other keys:
- * model.weights turns pretraining off, input.rows of the built-in problem gets its number. Errors: DC_ERR_USAGE, one
- * line. */
+ * model.weights turns pretraining off, input.rows of the built-in problem gets its number. Errors: DC_ERR_USAGE, all
+ * of them in one line. */
 DC_CHECKED dc_status dc_config_parse(dc_config *cfg, const char *name, const char *text, size_t bytes,
                                      const char *const *overrides, int n_overrides, const char *verb);
+/* The same. note: keys of the deck that only the verb or an override puts out of use ("cluster.batch, cluster.tol
+ * (cluster.method is aekm, which has no training)"), or "". They are no errors: a deck may serve several methods. */
+enum { DC_CONFIG_NOTE_MAX = 1024 };
+DC_CHECKED dc_status dc_config_parse_noting(dc_config *cfg, const char *name, const char *text, size_t bytes,
+                                            const char *const *overrides, int n_overrides, const char *verb,
+                                            char note[DC_CONFIG_NOTE_MAX]);
 /* Reads a deck file whole, at most 1 MiB, into *text (dc_mem, caller frees). Errors: DC_ERR_USAGE. */
 DC_CHECKED dc_status dc_config_read_file(const char *path, char **text, size_t *bytes);
 
@@ -117,6 +124,7 @@ DC_CHECKED dc_status dc_config_dump(const dc_config *cfg, const char *verb, bool
 DC_CHECKED dc_status dc_config_explain(const char *key, FILE *out);
 /* The key reference as Markdown (input/README.md is made of it). */
 void dc_config_reference(FILE *out);
+bool dc_config_has_section(const char *name);
 /* The sections with their documentation, one line each, for --help. */
 void dc_config_list_sections(FILE *out);
 /* The same as .SS sections of a man page. */

@@ -63,6 +63,8 @@ bool dc_control_continues(const dc_control *c);
 void dc_control_at(dc_control *c, const char *phase, int64_t step);
 const char *dc_control_phase(const dc_control *c);
 int64_t dc_control_step(const dc_control *c);
+/* While it saves: whether that is the end of the phase. */
+bool dc_control_ends_phase(const dc_control *c);
 
 /* This rank's wishes as a number, the sum of which over all ranks goes to dc_control_hear(). Local, cheap. */
 double dc_control_ask(dc_control *c);

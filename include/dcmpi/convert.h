@@ -71,7 +71,8 @@ typedef struct {
     int n_image_dims;          /* 0: as the inputs say */
     int64_t image_shape[DC_CONVERT_IMAGE_DIMS]; /* height, width[, channels]; their product is D, or it is an error */
     const char *output;
-    bool force;               /* replace an output that exists and is no HDF5 file */
+    bool force;               /* replace whatever output exists */
+    const char *options;      /* what decides on the content beside the inputs, as in recipe.h; NULL: nothing */
     uint64_t max_input_bytes; /* refuse inputs that expand beyond; 0: no limit */
 } dc_convert_config;
 
@@ -87,11 +88,11 @@ typedef struct {
 } dc_convert_result;
 
 /* Writes cfg->output through the temporary name "<output>.part", which is removed on any error, under a lock (claim.h);
- * an HDF5 file that has the output's name is replaced when the new one is complete. Numbers that are neither uint8 nor
- * floating point become float32, or float64 where float32 would not tell them apart (convert/precision.h), with a NOTE;
- * inputs of different types meet in the widest of them. Errors: DC_ERR_DATA with file, place (byte, or line and column)
- * and cause; DC_ERR_IO (output, disk); DC_ERR_USAGE; DC_ERR_BUSY (another process writes this output); DC_ERR_MEMORY.
- */
+ * a file of the output's name that this request made (recipe.h) is replaced when the new one is complete. Numbers that
+ * are neither uint8 nor floating point become float32, or float64 where float32 would not tell them apart
+ * (convert/precision.h), with a NOTE; inputs of different types meet in the widest of them. Errors: DC_ERR_DATA with
+ * file, place (byte, or line and column) and cause; DC_ERR_IO (output, disk); DC_ERR_USAGE; DC_ERR_BUSY (another process
+ * writes this output); DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_convert(const dc_convert_config *cfg, dc_convert_result *result);
 
 #endif

@@ -117,9 +117,21 @@ DC_CHECKED dc_status dc_model_hash_file(const char *path, uint64_t *hash);
 /* ---- Phases
  * ---------------------------------------------------------------------------------------------------------- */
 
+/* A run may go on from a checkpoint of a shorter one, at any state that it passes through, too. What only the end of
+ * the shorter phase brought (a record of a cut epoch, a refresh between two that are due) is done behind the phase's
+ * last checkpoint, so that this is such a state. The lengths of then are part of the configuration: */
 typedef struct {
-    int64_t epochs; /* length, unless steps > 0 */
-    int64_t steps;  /* length in steps; the last epoch may be cut short */
+    int64_t epochs, steps; /* as in dc_pretrain_config */
+} dc_pretrain_length;
+typedef struct {
+    int64_t max_iter;
+    double tol;
+} dc_cluster_length;
+
+typedef struct {
+    int64_t epochs;                   /* length, unless steps > 0 */
+    int64_t steps;                    /* length in steps; the last epoch may be cut short */
+    const dc_pretrain_length *before; /* of the run that the checkpoint is of; NULL: the same */
     int64_t batch;
     dc_recon_loss loss;
     dc_opt_config opt;
@@ -160,6 +172,7 @@ typedef struct {
     dc_method_env env;
     int64_t batch, update_interval, max_iter;
     double tol;
+    const dc_cluster_length *before; /* of the run that the checkpoint is of; NULL: the same */
     double weight;            /* methods that reconstruct: of their own loss; the reconstruction loss has weight 1 */
     dc_recon_loss recon_loss; /* methods that reconstruct */
     bool final_kmeans;        /* labels and centres of k-means on the final embedding instead of the trained centres */

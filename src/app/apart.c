@@ -16,6 +16,7 @@
 #include "dcmpi/h5.h"
 #include "dcmpi/heartbeat.h"
 #include "dcmpi/mem.h"
+#include "dcmpi/recipe.h"
 #include "dcmpi/train.h"
 
 #define VARIABLE "DCMPI_APART="
@@ -68,8 +69,15 @@ static void probe_data(const char *path, const char *labels)
     (void)!dc_dataset_probe(&(dc_data_request){.path = path, .labels = labels});
 }
 
-static void (*const probes[])(const char *path,
-                              const char *labels) = {[DC_PROBE_DATA] = probe_data, [DC_PROBE_MODEL] = probe_model};
+static void probe_output(const char *path, const char *labels)
+{
+    char made[256];
+    (void)labels;
+    (void)!dc_recipe_made(&(dc_recipe){.verb = "", .options = ""}, path, made, sizeof made);
+}
+
+static void (*const probes[])(const char *path, const char *labels) = {
+    [DC_PROBE_DATA] = probe_data, [DC_PROBE_MODEL] = probe_model, [DC_PROBE_OUTPUT] = probe_output};
 
 bool dc_apart_enter(int argc, char **argv)
 {

@@ -218,7 +218,10 @@ static double disk_bytes(const problem *p, bool has_net)
     /* Weights, those at a refresh, two moments; or the centres of all restarts. */
     const double saved = 4 * (has_net ? 4 * params : 0) + 4 * restarts;
     const double table = dc_counts_has_table(cfg->cluster.clusters, p->C) ? 8 * p->K * (double)p->C : 0;
-    return N * row + 4 * (params + centers) + table + (double)(cfg->checkpoint.keep + 1) * saved;
+    /* Those that are kept, one that is being written, and the last of each phase: pretraining, k-means, clustering. */
+    const bool layerwise = cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE;
+    const double phases = has_net ? 3 + (layerwise ? stack.n / 2 : 0) : 1;
+    return N * row + 4 * (params + centers) + table + ((double)(cfg->checkpoint.keep + 1) + phases) * saved;
 }
 
 /* ---- All of it --------------------------------------------------------------------------------------------------- */

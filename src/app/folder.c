@@ -41,6 +41,7 @@ static const run_file files[] = {
     {.name = "config.used.yaml.part", .sign = deck_sign, .part = true},
     {.name = "metrics.jsonl", .sign = "{\"phase\": \"", .in_place = true},
     {.name = "metrics.jsonl.new", .sign = "{\"phase\": \"", .in_place = true},
+    {.name = "metrics.jsonl.new.part", .sign = "{\"phase\": \"", .part = true},
     {.name = "config.used.yaml.new", .sign = deck_sign},
     {.name = "config.used.yaml.new.part", .sign = deck_sign, .part = true},
     {.name = "log.txt", .sign = "####-##-##T##:##:##", .other_sign = "dcmpi: ERROR: ", .in_place = true},

@@ -12,19 +12,22 @@
 #include "dcmpi/queue.h"
 #include "dcmpi/version.h"
 #include "dcmpi/watchdog.h"
+#include "expect.h"
 #include "resume.h"
 #include "saving.h"
 
 /* ---- Deck -------------------------------------------------------------------------------------------------------- */
 
 /* The deck's bytes on every rank; text is NULL without a deck. */
-static dc_status spread_deck(dc_comm *comm, const char *path, char **text, size_t *bytes)
+static dc_status spread_deck(dc_comm *comm, const dc_cli *cli, char **text, size_t *bytes)
 {
     dc_status st = DC_OK;
+    const char *path = cli->deck;
     *text = NULL;
     *bytes = 0;
     if (!path) return DC_OK;
     const bool root = dc_comm_rank(comm) == 0;
+    DC_TRY_ALL(comm, root ? dc_expect(DC_EXPECT_DECK, path, cli->verb) : DC_OK);
     DC_TRY_ALL(comm, root ? dc_config_read_file(path, text, bytes) : DC_OK);
     dc_comm_bcast(comm, bytes, sizeof *bytes, 0);
     DC_TRY_ALL(comm, root ? DC_OK : dc_mem_alloc(text, *bytes + 1, 1, "deck"));
@@ -54,13 +57,13 @@ static dc_status read_config(dc_comm *comm, dc_job *job)
     const dc_cli *cli = job->cli;
     char *text = NULL;
     size_t bytes;
-    DC_TRY(spread_deck(comm, cli->deck, &text, &bytes));
+    DC_TRY(spread_deck(comm, cli, &text, &bytes));
     if (cli->deck)
         dc_config_defaults(&job->cfg);
     else
         dc_config_builtin(&job->cfg);
-    DC_TRY_ALL(comm, dc_config_parse(&job->cfg, cli->deck ? cli->deck : "builtin", text ? text : "", bytes,
-                                     cli->overrides, cli->n_overrides, cli->verb));
+    DC_TRY_ALL(comm, dc_config_parse_noting(&job->cfg, cli->deck ? cli->deck : "builtin", text ? text : "", bytes,
+                                            cli->overrides, cli->n_overrides, cli->verb, job->unused_keys));
     DC_TRY(dc_agree_hash(comm, dc_config_hash(&job->cfg), "deck"));
     DC_TRY_ALL(comm, dump_deck(job));
 out:
@@ -204,6 +207,11 @@ static void note(const char *line)
     if (line[0]) dc_log_note("%s", line);
 }
 
+void dc_job_note_deck(const dc_job *job)
+{
+    if (job->unused_keys[0]) dc_log_note("keys of %s that are not used: %s", job->cli->deck, job->unused_keys);
+}
+
 /* Rows of the smallest batch of a run that takes steps, 0 for one without. */
 static int64_t smallest_batch(const dc_job *job)
 {
@@ -254,8 +262,9 @@ static void print_banner(const dc_job *job, int ranks_here)
 /* What all ranks must know of what rank 0 found. */
 static void spread_resume(dc_comm *comm, dc_resume *r)
 {
-    int64_t facts[] = {r->complete, r->continues, (int64_t)r->data_hash, (int64_t)r->labels_hash, r->knows_labels,
-                       r->number,   r->part};
+    int64_t facts[] = {
+        r->complete, r->continues, (int64_t)r->data_hash, (int64_t)r->labels_hash, r->knows_labels, r->number,
+        r->part,     r->longer};
     dc_comm_bcast(comm, facts, sizeof facts, 0);
     r->complete = facts[0];
     r->continues = facts[1];
@@ -264,6 +273,8 @@ static void spread_resume(dc_comm *comm, dc_resume *r)
     r->knows_labels = facts[4];
     r->number = facts[5];
     r->part = facts[6];
+    r->longer = facts[7];
+    if (r->longer) dc_comm_bcast(comm, &r->was, sizeof r->was, 0);
 }
 
 dc_status dc_job_open_output(dc_comm *comm, dc_job *job)
@@ -277,6 +288,7 @@ dc_status dc_job_open_output(dc_comm *comm, dc_job *job)
         dc_comm_sum_f64(comm, &job->from.peak_flops, 1);
         print_banner(job, dc_comm_node_size(comm));
     }
+    if (dc_log_is_active()) dc_job_note_deck(job);
     if (dc_log_is_active()) dc_resume_print(job);
     if (!job->resume.complete) DC_TRY(dc_saving_start(comm, job));
 out:

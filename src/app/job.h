@@ -9,21 +9,25 @@
 #include "dcmpi/lock.h"
 #include "dcmpi/report.h"
 
-/* What the output directory holds of earlier starts (resume.h). On all ranks: complete, continues, the hashes, number,
- * part. On rank 0: the rest. */
+/* What the output directory holds of earlier starts (resume.h). On all ranks: complete, continues, longer, was, the
+ * hashes, number, part. On rank 0: the rest. */
 enum { DC_RESUME_NOTES_MAX = 8, DC_RESUME_DECK_MAX = 1 << 20 };
 typedef struct {
     bool complete;  /* a result of this deck: nothing is left to do */
-    bool continues; /* from a checkpoint */
+    bool continues; /* from a checkpoint, */
+    bool longer;    /* which is of a shorter run: */
+    dc_config was;  /* its deck */
     uint64_t data_hash, labels_hash;
-    bool knows_labels; /* what labels_hash says; version 0.1.0 did not note it */
-    bool other_labels; /* than now */
-    bool refused;      /* this start: the files stay as they are */
-    int64_t number;    /* of the newest checkpoint in use, 0: none */
-    int64_t part;      /* starts of this run, this one included */
-    int64_t next;      /* number of the next checkpoint */
-    bool saved;        /* this start has written one */
-    bool over_result;  /* a run.h5 of before is there, which this run will replace */
+    bool knows_labels;     /* what labels_hash says; version 0.1.0 did not note it */
+    bool other_labels;     /* than now */
+    bool refused;          /* this start: the files stay as they are */
+    int64_t number;        /* of the newest checkpoint in use, 0: none */
+    int64_t part;          /* starts of this run, this one included */
+    int64_t next;          /* number of the next checkpoint */
+    bool saved;            /* this start has written one */
+    bool over_shorter;     /* the result of which is there */
+    char longer_text[512]; /* the lengths that differ; of a complete run why that changes nothing */
+    bool over_result;      /* a run.h5 of before is there, which this run will replace */
     dc_ckpt ckpt;
     int n_notes;
     char notes[DC_RESUME_NOTES_MAX][512];
@@ -32,7 +36,8 @@ typedef struct {
 typedef struct {
     const dc_cli *cli; /* borrowed */
     dc_config cfg;
-    char *deck; /* effective deck as YAML, owned */
+    char *deck;                           /* effective deck as YAML, owned */
+    char unused_keys[DC_CONFIG_NOTE_MAX]; /* of the deck that was given; "" */
     dc_provenance from;
     dc_binding binding;
     double base_bytes;             /* memory of program and libraries at work */
@@ -58,6 +63,8 @@ DC_CHECKED dc_status dc_job_open_output(dc_comm *comm, dc_job *job);
 /* Collective, when data and weights are known to be right: opens log and records, writes config.used.yaml. Errors:
  * DC_ERR_IO. */
 DC_CHECKED dc_status dc_job_accept(dc_comm *comm, dc_job *job);
+/* What people should know of the deck, at a start and a dry run. */
+void dc_job_note_deck(const dc_job *job);
 /* Collective. st: how the job ended; of an error rank 0 prints the text, and forgets it. Returns how it ended after
  * all: a stop may be one too many (saving.h). */
 DC_CHECKED dc_status dc_job_end(dc_comm *comm, dc_job *job, dc_status st);

@@ -11,6 +11,7 @@
 #include "dcmpi/fault.h"
 #include "dcmpi/file.h"
 #include "dcmpi/log.h"
+#include "dcmpi/mem.h"
 #include "folder.h"
 #include "resume.h"
 #include "settle.h"
@@ -159,6 +160,21 @@ out:
     return st;
 }
 
+/* A longer run begins with the records of the shorter one, which stay beside its result until then. */
+static dc_status copy_records(const dc_job *job, const char *to)
+{
+    unsigned char *data = NULL;
+    size_t bytes;
+    char from[DC_PATH_MAX];
+    dc_output_path(job, DC_FILE_METRICS, from);
+    if (!job->resume.over_shorter && access(to, F_OK) == 0) return DC_OK;
+    if (access(from, F_OK) != 0) return DC_OK;
+    dc_status st = dc_file_read(from, SIZE_MAX, &data, &bytes);
+    if (st == DC_OK) st = dc_file_replace(to, &(dc_file_piece){data, bytes}, 1);
+    dc_mem_free(&data);
+    return st;
+}
+
 dc_status dc_output_accept(dc_job *job)
 {
     dc_status st = DC_OK;
@@ -170,7 +186,8 @@ dc_status dc_output_accept(dc_job *job)
     /* A start from nothing keeps the log of the ones before: it may say why they ended. */
     dc_output_path(job, DC_FILE_LOG, log);
     metrics_path(job, metrics);
-    if (r->continues) DC_TRY(dc_file_cut(log, r->ckpt.header.log_bytes));
+    if (r->continues && !r->longer) DC_TRY(dc_file_cut(log, r->ckpt.header.log_bytes));
+    if (r->longer && r->over_result) DC_TRY(copy_records(job, metrics));
     DC_TRY(dc_file_cut(metrics, r->continues ? r->ckpt.header.metrics_bytes : 0));
     job->progress.interval_s = job->cfg.run.log_interval;
     DC_TRY(open_records(job));

@@ -1,6 +1,6 @@
 /* Continuation: which state of the output directory this start goes on from. The newest decides, be it a result or a
- * checkpoint: checkpoints have numbers, and a result knows that of the last one of its run. The same deck and weights
- * continue; others, which would give another result, are refused with what differs. */
+ * checkpoint: checkpoints have numbers, and a result knows that of the last one of its run. The same run continues; a
+ * longer one goes on from the last state that it passes through (longer.h); others are refused with what differs. */
 #include "resume.h"
 
 #include <inttypes.h>
@@ -14,6 +14,9 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/queue.h"
 #include "dcmpi/version.h"
+#include "expect.h"
+#include "found.h"
+#include "origin.h"
 #include "output.h"
 
 static void note(dc_resume *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -28,52 +31,6 @@ static void note(dc_resume *r, const char *fmt, ...)
     va_end(args);
 }
 
-/* ---- What is compared --------------------------------------------------------------------------------------------
- */
-
-/* What made a result or a checkpoint; weights_hash 0: none, or one that version 0.1.0 did not note. */
-typedef struct {
-    const char *where, *verb, *deck;
-    uint64_t weights_hash;
-} origin;
-
-/* ", " and how the first weights differ, or "". */
-static void compare_weights(const dc_job *job, const origin *o, const char *old_path, char *out, size_t cap)
-{
-    const uint64_t now = job->from.weights_hash;
-    out[0] = '\0';
-    if (o->weights_hash == 0 || now == 0 || o->weights_hash == now) return;
-    snprintf(out, cap, "model.weights is %s with the hash %016" PRIx64 ", was %s with the hash %016" PRIx64,
-             job->cfg.model.weights, now, old_path, o->weights_hash);
-}
-
-/* Refuses what would give another result than that of `o`. */
-static dc_status compare_origin(const dc_job *job, const origin *o)
-{
-    dc_config old;
-    char differing[1024], weights[2 * DC_PATH_MAX + 128];
-    if (strcmp(o->verb, job->cli->verb) != 0)
-        return DC_FAIL(DC_ERR_FORMAT, "%s is of `dcmpi %s`, this is `dcmpi %s`; set another run.output", o->where,
-                       o->verb, job->cli->verb);
-    dc_config_defaults(&old);
-    if (dc_config_parse(&old, o->where, o->deck, strlen(o->deck), NULL, 0, o->verb) != DC_OK) {
-        char cause[DC_ERROR_TEXT_MAX];
-        snprintf(cause, sizeof cause, "%.1500s", dc_error_text());
-        dc_error_clear();
-        return DC_FAIL(DC_ERR_FORMAT, "the deck in %s is none that this program reads: %s", o->where, cause);
-    }
-    compare_weights(job, o, old.model.weights, weights, sizeof weights);
-    /* Where the weights lie does not matter if it is known what they are. */
-    if (o->weights_hash && job->from.weights_hash)
-        memcpy(old.model.weights, job->cfg.model.weights, sizeof old.model.weights);
-    const int n = dc_config_differences(&old, &job->cfg, o->verb, differing, sizeof differing);
-    if (n == 0 && !weights[0]) return DC_OK;
-    return DC_FAIL(DC_ERR_FORMAT,
-                   "%s was made with another deck: %s%s%.900s; set another run.output, or run.resume=never to start "
-                   "anew",
-                   o->where, differing, n && weights[0] ? "; " : "", weights);
-}
-
 /* Weights that are gone by now are none that could be compared: neither a checkpoint nor a result needs them again. */
 static dc_status hash_weights(dc_job *job)
 {
@@ -84,83 +41,9 @@ static dc_status hash_weights(dc_job *job)
              path);
         return DC_OK;
     }
-    const dc_status st = dc_apart_probe(DC_PROBE_MODEL, path, NULL, DC_ERR_FORMAT);
+    dc_status st = dc_expect(DC_EXPECT_MODEL, path, job->cli->verb);
+    if (st == DC_OK) st = dc_apart_probe(DC_PROBE_MODEL, path, NULL, DC_ERR_FORMAT);
     return st == DC_OK ? dc_model_hash_file(path, &job->from.weights_hash) : st;
-}
-
-/* ---- A result ------------------------------------------------------------------------------------------------------
- */
-
-typedef enum { NO_RESULT, OTHER_RESULT, SAME_RESULT } result_kind;
-typedef struct {
-    result_kind kind;
-    bool is_own; /* of this job of the queue */
-    uint64_t data_hash, labels_hash;
-    bool knows_labels;
-    int64_t checkpoint; /* -1: version 0.1.0 did not note it */
-    char refusal[DC_ERROR_TEXT_MAX];
-} result;
-
-static dc_status read_optional(dc_h5 *h5, result *found)
-{
-    dc_status st = DC_OK;
-    char job[DC_JOB_NAME_MAX] = "";
-    found->checkpoint = -1;
-    found->knows_labels = dc_h5_has_attr(h5, "/", "labels_hash");
-    if (found->knows_labels) DC_TRY(dc_h5_get_attr_hash(h5, "/", "labels_hash", &found->labels_hash));
-    if (dc_h5_has_attr(h5, "/", "checkpoint"))
-        DC_TRY(dc_h5_get_attr_i64(h5, "/", "checkpoint", &found->checkpoint, 1, NULL));
-    if (dc_h5_has_attr(h5, "/", "job")) DC_TRY(dc_h5_get_attr_str(h5, "/", "job", job, sizeof job));
-    found->is_own = job[0] && strcmp(job, dc_queue_job()) == 0;
-out:
-    return st;
-}
-
-static dc_status read_result(const dc_job *job, const char *path, dc_h5 *h5, result *found)
-{
-    dc_status st = DC_OK;
-    char format[32], verb[16], *deck = NULL;
-    origin o = {.where = path};
-    int64_t complete;
-    DC_TRY(dc_mem_alloc(&deck, DC_RESUME_DECK_MAX, 1, "deck"));
-    DC_TRY(dc_h5_get_attr_str(h5, "/", "format", format, sizeof format));
-    DC_TRY(dc_h5_get_attr_i64(h5, "/", "complete", &complete, 1, NULL));
-    if (strcmp(format, "dcmpi-result") != 0 || complete != 1)
-        DC_TRY(DC_FAIL(DC_ERR_FORMAT, "%s is no complete result", path));
-    DC_TRY(dc_h5_get_attr_str(h5, "/", "verb", verb, sizeof verb));
-    DC_TRY(dc_h5_get_attr_hash(h5, "/", "data_hash", &found->data_hash));
-    DC_TRY(dc_h5_get_attr_str(h5, "/", "deck", deck, DC_RESUME_DECK_MAX));
-    if (dc_h5_has_attr(h5, "/", "weights_hash")) DC_TRY(dc_h5_get_attr_hash(h5, "/", "weights_hash", &o.weights_hash));
-    DC_TRY(read_optional(h5, found));
-    DC_TRY(dc_h5_check_content(h5));
-    o.verb = verb;
-    o.deck = deck;
-    found->kind = SAME_RESULT;
-    if (compare_origin(job, &o) != DC_OK) {
-        found->kind = OTHER_RESULT;
-        snprintf(found->refusal, sizeof found->refusal, "%.1900s", dc_error_text());
-        dc_error_clear();
-    }
-out:
-    dc_mem_free(&deck);
-    return st;
-}
-
-static dc_status find_result(dc_job *job, result *found)
-{
-    char path[DC_PATH_MAX];
-    dc_h5 *h5 = NULL;
-    *found = (result){.kind = NO_RESULT, .checkpoint = -1};
-    dc_output_path(job, DC_FILE_RESULT, path);
-    job->resume.over_result = access(path, F_OK) == 0;
-    if (!job->resume.over_result) return DC_OK;
-    dc_status st = dc_h5_open(&h5, path, DC_H5_READ);
-    if (st == DC_OK) st = read_result(job, path, h5, found);
-    (void)!dc_h5_close(&h5);
-    if (st == DC_OK || job->cfg.run.resume != DC_RESUME_NEVER) return st;
-    dc_error_clear(); /* it will be replaced, whatever it is */
-    found->kind = OTHER_RESULT;
-    return DC_OK;
 }
 
 /* ---- Checkpoints ---------------------------------------------------------------------------------------------------
@@ -172,11 +55,18 @@ typedef struct {
     int n;
 } list;
 
-/* A deck that differs, or damage. */
-typedef enum { NONE, USABLE, OTHER_DECK, ALL_DAMAGED } checkpoint_kind;
+/* What the newest of them is; damaged: all are. */
+typedef enum { NONE, READABLE, ALL_DAMAGED } checkpoint_kind;
+
+static void compare_checkpoint(const dc_job *job, const char *path, dc_comparison *out)
+{
+    const dc_ckpt_header *h = &job->resume.ckpt.header;
+    dc_origin_compare(job, &(dc_origin){path, h->verb, h->deck, h->weights_hash, h->N}, out);
+}
 
 /* From the newest on, down to those above `above`; a damaged one is passed over. The text of what is wrong stays. */
-static dc_status try_checkpoints(dc_job *job, const list *l, int64_t above, checkpoint_kind *kind)
+static dc_status try_checkpoints(dc_job *job, const list *l, int64_t above, checkpoint_kind *kind,
+                                 dc_comparison *comparison)
 {
     dc_resume *r = &job->resume;
     char path[DC_PATH_MAX];
@@ -190,9 +80,9 @@ static dc_status try_checkpoints(dc_job *job, const list *l, int64_t above, chec
             return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
         *kind = ALL_DAMAGED;
         if (dc_ckpt_read(path, &r->ckpt) != DC_OK) continue;
-        const dc_ckpt_header *h = &r->ckpt.header;
         r->number = l->number[i];
-        *kind = compare_origin(job, &(origin){path, h->verb, h->deck, h->weights_hash}) == DC_OK ? USABLE : OTHER_DECK;
+        *kind = READABLE;
+        compare_checkpoint(job, path, comparison);
         return DC_OK;
     }
     return DC_OK;
@@ -205,29 +95,28 @@ static void drop_checkpoint(dc_resume *r)
     dc_error_clear();
 }
 
-static dc_status refuse_damaged(const list *l)
+static int last_phase(void)
 {
-    char cause[DC_ERROR_TEXT_MAX];
-    snprintf(cause, sizeof cause, "%.1800s", dc_error_text());
-    dc_error_clear();
-    return DC_FAIL(DC_ERR_FORMAT,
-                   "no checkpoint in %s can be used, and nothing was changed: %s; run.resume=never starts anew", l->dir,
-                   cause);
+    int phases = 0;
+    while (dc_ckpt_phase_at(phases)) phases++;
+    return phases - 1;
 }
 
-/* ---- The choice ----------------------------------------------------------------------------------------------------
- */
+static bool is_last_there(const list *l, int place, char path[DC_PATH_MAX])
+{
+    return dc_ckpt_last_path(l->dir, dc_ckpt_phase_at(place), path) && access(path, F_OK) == 0;
+}
 
 /* Checkpoints above this number are newer than the result. Version 0.1.0 did not note it: then a result of this deck
  * counts as the newest, one of another deck as the oldest. */
-static int64_t last_of(const result *found)
+static int64_t last_of(const dc_found *found)
 {
-    if (found->kind == NO_RESULT) return -1;
+    if (!found->is_there) return -1;
     if (found->checkpoint >= 0) return found->checkpoint;
-    return found->kind == SAME_RESULT ? INT64_MAX : -1;
+    return dc_found_is(found, DC_SAME_RUN) ? INT64_MAX : -1;
 }
 
-static void take_result(dc_resume *r, const result *found)
+static void take_result(dc_resume *r, const dc_found *found)
 {
     drop_checkpoint(r);
     r->complete = true;
@@ -245,39 +134,163 @@ static void take_checkpoint(dc_resume *r)
     r->part = r->ckpt.header.part + 1;
 }
 
-static dc_status choose(dc_job *job, const list *l, const result *found)
+/* This run's last checkpoint of the latest phase that can be used. */
+static bool take_last(dc_job *job, const list *l)
+{
+    dc_resume *r = &job->resume;
+    char path[DC_PATH_MAX];
+    dc_comparison c;
+    for (int i = last_phase(); i >= 0; i--) {
+        if (!is_last_there(l, i, path) || dc_ckpt_read(path, &r->ckpt) != DC_OK) continue;
+        compare_checkpoint(job, path, &c);
+        r->number = r->ckpt.header.number;
+        if (c.likeness == DC_SAME_RUN) {
+            take_checkpoint(r);
+            return true;
+        }
+        drop_checkpoint(r);
+    }
+    return false;
+}
+
+/* All with numbers are damaged; the text says how the oldest is. */
+static dc_status go_on_damaged(dc_job *job, const list *l)
+{
+    char cause[DC_ERROR_TEXT_MAX];
+    snprintf(cause, sizeof cause, "%.1800s", dc_error_text());
+    const bool taken = take_last(job, l);
+    dc_error_clear();
+    if (!taken)
+        return DC_FAIL(DC_ERR_FORMAT,
+                       "no checkpoint in %s can be used, and nothing was changed: %s; run.resume=never starts anew",
+                       l->dir, cause);
+    note(&job->resume, "%.300s; going on from the last checkpoint of the phase %s", cause,
+         job->resume.ckpt.header.phase);
+    return DC_OK;
+}
+
+/* ---- Longer runs --------------------------------------------------------------------------------------------------
+ */
+
+/* Takes the checkpoint in `path` if it is of these data, and this run passes through it. A damaged one is passed over.
+ */
+static bool take_if_passed(dc_job *job, const char *path, uint64_t data_hash)
+{
+    dc_resume *r = &job->resume;
+    dc_comparison c;
+    if (dc_ckpt_read(path, &r->ckpt) != DC_OK) {
+        note(r, "%s; trying the one before", dc_error_text());
+        drop_checkpoint(r);
+        return false;
+    }
+    const dc_ckpt_header *h = &r->ckpt.header;
+    compare_checkpoint(job, path, &c);
+    const dc_longer longer = dc_origin_longer(job, &c.was, h->N);
+    if (h->data_hash != data_hash || c.likeness == DC_OTHER_RUN ||
+        (c.likeness == DC_LONGER_RUN && !dc_longer_passes(&longer, h))) {
+        drop_checkpoint(r);
+        return false;
+    }
+    r->was = c.was;
+    r->longer = true;
+    snprintf(r->longer_text, sizeof r->longer_text, "%.500s", c.text);
+    take_checkpoint(r);
+    return true;
+}
+
+/* The newest checkpoint that this run passes through, else the last of the latest phase. */
+static dc_status go_longer(dc_job *job, const list *l, const char *differing, uint64_t data_hash)
+{
+    dc_resume *r = &job->resume;
+    char path[DC_PATH_MAX];
+    drop_checkpoint(r);
+    for (int i = l->n - 1; i >= 0; i--)
+        if (dc_ckpt_path(l->dir, l->number[i], path) && take_if_passed(job, path, data_hash)) {
+            r->number = l->number[i];
+            return DC_OK;
+        }
+    for (int i = last_phase(); i >= 0; i--)
+        if (is_last_there(l, i, path) && take_if_passed(job, path, data_hash)) {
+            r->number = r->ckpt.header.number;
+            return DC_OK;
+        }
+    return DC_FAIL(
+        DC_ERR_FORMAT,
+        "%s: a longer run goes on from the last state of the phase that is longer, and %s holds none that it "
+        "passes through; set another run.output, or run.resume=never to start anew",
+        differing, l->dir);
+}
+
+/* From a state of a shorter run, which is the newest. */
+static dc_status go_longer_from_checkpoint(dc_job *job, const list *l, const dc_comparison *c)
+{
+    const dc_ckpt_header *h = &job->resume.ckpt.header;
+    const dc_longer longer = dc_origin_longer(job, &c->was, h->N);
+    const dc_status st = dc_longer_check(&longer);
+    return st == DC_OK ? go_longer(job, l, c->text, h->data_hash) : st;
+}
+
+/* From the result of a shorter run, unless it is that of the longer one, too. */
+static dc_status go_longer_from_result(dc_job *job, const list *l, const dc_found *found)
+{
+    const dc_longer longer = dc_origin_longer(job, &found->comparison.was, found->N);
+    const dc_status st = dc_longer_check(&longer);
+    if (st != DC_OK) return st;
+    if (!dc_longer_same_end(&longer, &found->end)) {
+        job->resume.over_shorter = true;
+        return go_longer(job, l, found->comparison.text, found->data_hash);
+    }
+    take_result(&job->resume, found);
+    snprintf(job->resume.longer_text, sizeof job->resume.longer_text,
+             "%.300s: that changes nothing, the run %s after "
+             "%lld steps",
+             found->comparison.text,
+             strcmp(found->end.stop_reason, "max_iter") == 0 ? "reached cluster.max_iter" : found->end.stop_reason,
+             (long long)found->end.iterations);
+    return DC_OK;
+}
+
+/* ---- The choice ----------------------------------------------------------------------------------------------------
+ */
+
+static dc_status choose(dc_job *job, const list *l, const dc_found *found)
 {
     dc_resume *r = &job->resume;
     checkpoint_kind kind;
-    const dc_status st = try_checkpoints(job, l, last_of(found), &kind);
+    dc_comparison newest;
+    const dc_status st = try_checkpoints(job, l, last_of(found), &kind, &newest);
     if (st != DC_OK) return st;
-    if (kind == USABLE) {
+    if (kind == READABLE && newest.likeness == DC_SAME_RUN) {
         take_checkpoint(r);
         return DC_OK;
     }
-    if (found->kind == SAME_RESULT) {
+    if (dc_found_is(found, DC_SAME_RUN)) {
         if (kind != NONE) note(r, "%s holds newer checkpoints, which are not of this run", l->dir);
         take_result(r, found);
         return DC_OK;
     }
-    if (kind == OTHER_DECK) return DC_ERR_FORMAT; /* with the text of the comparison */
-    if (kind == ALL_DAMAGED) return refuse_damaged(l);
-    return found->kind == OTHER_RESULT ? DC_FAIL(DC_ERR_FORMAT, "%s", found->refusal) : DC_OK;
+    if (kind == READABLE && newest.likeness == DC_LONGER_RUN) return go_longer_from_checkpoint(job, l, &newest);
+    if (kind == READABLE) return DC_FAIL(DC_ERR_FORMAT, "%s", newest.text);
+    if (kind == ALL_DAMAGED) return go_on_damaged(job, l);
+    if (dc_found_is(found, DC_LONGER_RUN)) return go_longer_from_result(job, l, found);
+    return found->is_there ? DC_FAIL(DC_ERR_FORMAT, "%s", found->comparison.text) : DC_OK;
 }
 
 /* run.resume = never means this job, not each of its parts: one that the queue runs again goes on where its own part
  * before stopped, and never from a state of another job. */
-static dc_status choose_own(dc_job *job, const list *l, const result *found)
+static dc_status choose_own(dc_job *job, const list *l, const dc_found *found)
 {
     dc_resume *r = &job->resume;
     checkpoint_kind kind;
+    dc_comparison newest;
     if (dc_queue_restarts() <= 0) return DC_OK;
-    dc_status st = try_checkpoints(job, l, found->is_own ? last_of(found) : -1, &kind);
-    if (st == DC_OK && kind == USABLE && strcmp(r->ckpt.header.job, dc_queue_job()) == 0)
+    dc_status st = try_checkpoints(job, l, found->is_own ? last_of(found) : -1, &kind, &newest);
+    if (st == DC_OK && kind == READABLE && newest.likeness == DC_SAME_RUN &&
+        strcmp(r->ckpt.header.job, dc_queue_job()) == 0)
         take_checkpoint(r);
     else
         drop_checkpoint(r);
-    if (!r->continues && found->is_own && found->kind == SAME_RESULT) take_result(r, found);
+    if (!r->continues && found->is_own && dc_found_is(found, DC_SAME_RUN)) take_result(r, found);
     if (r->continues || r->complete)
         note(r, "run.resume is never, but the queue runs job %s again: it goes on with its own part", dc_queue_job());
     return st;
@@ -288,12 +301,12 @@ dc_status dc_resume_find(dc_job *job)
     dc_status st = DC_OK;
     dc_resume *r = &job->resume;
     list l = {.number = NULL};
-    result found;
+    dc_found found;
     const bool never = job->cfg.run.resume == DC_RESUME_NEVER;
     r->part = 1;
     dc_output_path(job, DC_FILE_CHECKPOINTS, l.dir);
     DC_TRY(hash_weights(job));
-    DC_TRY(find_result(job, &found));
+    DC_TRY(dc_found_read(job, &found));
     DC_TRY(dc_ckpt_list(l.dir, &l.number, &l.n));
     r->next = DC_MAX(l.n ? l.number[l.n - 1] : 0, found.checkpoint) + 1;
     DC_TRY(never ? choose_own(job, &l, &found) : choose(job, &l, &found));
@@ -324,6 +337,11 @@ void dc_resume_print(const dc_job *job)
 {
     const dc_resume *r = &job->resume;
     for (int i = 0; i < r->n_notes; i++) dc_log_warning("%s", r->notes[i]);
+    if (r->complete && r->longer_text[0]) dc_log_note("%s", r->longer_text);
+    if (r->longer)
+        dc_log("longer    %s: goes on behind %s, step %lld; all that came after it is made anew%s",
+               r->longer_text[0] ? r->longer_text : "the deck", r->ckpt.header.phase, (long long)r->ckpt.header.step,
+               r->over_result ? ", and run.h5 stays until that is done" : "");
     if (r->continues)
         dc_log("continues %s, step %lld, with checkpoint %lld of %s on %lld x %lld; this is part %lld",
                r->ckpt.header.phase, (long long)r->ckpt.header.step, (long long)r->number, r->ckpt.header.created,

@@ -68,7 +68,9 @@ static dc_status pretrain_layers(dc_comm *comm, fit *f, dc_pretrain_config layer
 {
     const dc_config *cfg = &f->job.cfg;
     dc_stop stop;
+    const dc_pretrain_length before = {.steps = f->job.resume.was.pretrain.layer_steps};
     layer.steps = cfg->pretrain.layer_steps;
+    layer.before = f->job.resume.longer ? &before : NULL;
     const dc_layerwise_config layerwise = {.layer = layer,
                                            .input_dropout = cfg->pretrain.input_dropout,
                                            .dropout = cfg->pretrain.dropout,
@@ -104,8 +106,11 @@ static dc_status pretrain(dc_comm *comm, fit *f)
     const dc_config *cfg = &f->job.cfg;
     if (cfg->model.weights[0]) return dc_control_continues(f->job.control) ? DC_OK : load_weights(comm, f);
     if (cfg->pretrain.mode == DC_PRETRAIN_NONE) return DC_OK;
+    const dc_config *was = &f->job.resume.was;
+    const dc_pretrain_length before = {was->pretrain.epochs, was->pretrain.steps};
     const dc_pretrain_config pre = {.epochs = cfg->pretrain.epochs,
                                     .steps = cfg->pretrain.steps,
+                                    .before = f->job.resume.longer ? &before : NULL,
                                     .batch = cfg->pretrain.batch,
                                     .loss = (dc_recon_loss)cfg->pretrain.loss,
                                     .opt = cfg->pretrain.opt,
@@ -122,6 +127,8 @@ static dc_status cluster(dc_comm *comm, fit *f)
 {
     const dc_config *cfg = &f->job.cfg;
     const dc_method *method = dc_method_find(cfg->cluster.method);
+    const dc_config *was = &f->job.resume.was;
+    const dc_cluster_length before = {was->cluster.max_iter, was->cluster.tol};
     const dc_cluster_config c = {.method = method,
                                  .env = {.part = &f->data->part,
                                          .K = cfg->cluster.clusters,
@@ -130,12 +137,14 @@ static dc_status cluster(dc_comm *comm, fit *f)
                                          .kmeans = {.K = cfg->cluster.clusters,
                                                     .n_init = dc_int(cfg->cluster.n_init),
                                                     .max_iter = dc_int(cfg->cluster.kmeans_max_iter),
+                                                    .max_iter_before = dc_int(was->cluster.kmeans_max_iter),
                                                     .tol = cfg->cluster.kmeans_tol,
                                                     .seed = (uint64_t)cfg->run.seed}},
                                  .batch = cfg->cluster.batch,
                                  .update_interval = cfg->cluster.update_interval,
                                  .max_iter = cfg->cluster.max_iter,
                                  .tol = cfg->cluster.tol,
+                                 .before = f->job.resume.longer ? &before : NULL,
                                  .weight = cfg->cluster.gamma,
                                  .recon_loss = (dc_recon_loss)cfg->cluster.loss,
                                  .final_kmeans = cfg->cluster.final_kmeans,
@@ -242,7 +251,10 @@ static void report_stop(const fit *f)
                        last->k_sized, f->clusters.start_sized,
                        dc_dataset_advice(f->data, "lower cluster.lr, or pretrain longer", advice));
     if (f->clusters.stop == DC_STOP_MAX_ITER)
-        dc_log_warning("cluster.max_iter was reached before fewer than cluster.tol of the labels changed");
+        dc_log_warning("cluster.max_iter was reached before fewer than cluster.tol of the labels changed%s",
+                       f->job.cfg.cluster.opt.schedule == DC_SCHED_COSINE
+                           ? ""
+                           : "; the same command with a larger one goes on from here");
 }
 
 dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)

@@ -6,6 +6,7 @@
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/watchdog.h"
+#include "expect.h"
 #include "output.h"
 #include "resume.h"
 #include "run.h"
@@ -25,11 +26,12 @@ static dc_status check_rows(const dc_config *cfg, const dc_data_header *head)
                    cfg->input.data, (long long)head->N, (long long)cfg->cluster.clusters);
 }
 
-static dc_status probe_data(const dc_config *cfg)
+static dc_status probe_data(const dc_config *cfg, const char *verb)
 {
     const char *path = cfg->input.data;
     if (strcmp(path, DC_BUILTIN_GLYPHS) == 0) return DC_OK;
-    return dc_apart_probe(DC_PROBE_DATA, path, cfg->input.label_dataset, DC_ERR_DATA);
+    const dc_status st = dc_expect(DC_EXPECT_DATA, path, verb);
+    return st == DC_OK ? dc_apart_probe(DC_PROBE_DATA, path, cfg->input.label_dataset, DC_ERR_DATA) : st;
 }
 
 /* The data of the deck. */
@@ -50,7 +52,7 @@ static dc_status estimate(dc_comm *comm, const dc_job *job, dc_data_header *head
     dc_status st = DC_OK;
     const dc_config *cfg = &job->cfg;
     const dc_data_request request = request_of(cfg);
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_data(cfg) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_data(cfg, job->cli->verb) : DC_OK);
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_dataset_inspect(&request, head) : DC_OK);
     dc_comm_bcast(comm, head, sizeof *head, 0);
     DC_TRY_ALL(comm, check_rows(cfg, head));
@@ -87,6 +89,7 @@ static dc_status check_weights(const dc_job *job, int64_t D, const dc_dataset *d
     const dc_config *cfg = &job->cfg;
     if (strcmp(job->cli->verb, "fit") != 0 || !cfg->model.weights[0]) return DC_OK;
     dc_status st = dc_run_net(cfg, D, &net);
+    if (st == DC_OK && !data) st = dc_expect(DC_EXPECT_MODEL, cfg->model.weights, job->cli->verb);
     if (st == DC_OK && !data) st = dc_apart_probe(DC_PROBE_MODEL, cfg->model.weights, NULL, DC_ERR_FORMAT);
     return st == DC_OK ? dc_model_check_file(cfg->model.weights, &net, data) : st;
 }
@@ -239,6 +242,7 @@ dc_status dc_run_dry(dc_comm *comm, const dc_job *job)
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_weights(job, head.D, NULL) : DC_OK);
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_output_check(job, e.disk_bytes) : DC_OK);
     DC_TRY_ALL(comm, dc_part_init(&part, head.N, dc_int(job->cfg.parallel.shards), P, 0));
+    dc_job_note_deck(job);
     dc_log_plain("input     %s: %lld rows x %lld %s, %s", job->cfg.input.data, (long long)head.N, (long long)head.D,
                  dc_dtype_name(head.dtype), head.has_labels ? "labels" : "no labels");
     dc_log_plain("layout    %d rank%s x %d thread%s on %d node%s; %d shards, rank 0 holds %lld rows", P,

@@ -31,6 +31,7 @@ static dc_status cluster(dc_comm *comm, raw_kmeans *r)
     const dc_kmeans_config c = {.K = cfg->cluster.clusters,
                                 .n_init = dc_int(cfg->cluster.n_init),
                                 .max_iter = dc_int(cfg->cluster.kmeans_max_iter),
+                                .max_iter_before = dc_int(r->job.resume.was.cluster.kmeans_max_iter),
                                 .tol = cfg->cluster.kmeans_tol,
                                 .seed = (uint64_t)cfg->run.seed};
     const double start = dc_timer_start();
@@ -73,7 +74,8 @@ dc_status dc_run_kmeans(dc_comm *comm, const dc_cli *cli)
     }
     DC_TRY(cluster(comm, &r));
     if (!r.km.converged)
-        dc_log_warning("cluster.kmeans_max_iter=%lld was reached before the centres came to rest",
+        dc_log_warning("cluster.kmeans_max_iter=%lld was reached before the centres came to rest; the same command "
+                       "with a larger one goes on from here",
                        (long long)r.job.cfg.cluster.kmeans_max_iter);
     describe(&r, &result);
     DC_TRY(dc_run_score(comm, &r.job, &result, &r.scoring));

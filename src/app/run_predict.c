@@ -15,6 +15,7 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/version.h"
 #include "dcmpi/watchdog.h"
+#include "expect.h"
 #include "run.h"
 
 enum { ROUND_BYTES = 64 << 20, STALL_WARNING_S = 60 };
@@ -35,6 +36,13 @@ static bool take_value(int argc, char **argv, int *i, const char *name, const ch
     return true;
 }
 
+static bool take_word(const char *arg, const char *name, bool *found)
+{
+    const bool same = strcmp(arg, name) == 0;
+    *found |= same;
+    return same;
+}
+
 static dc_status parse_rows(const char *text, int64_t *rows)
 {
     char *end;
@@ -53,7 +61,7 @@ static dc_status parse(int argc, char **argv, dc_prediction *p)
         if (!take_value(argc, argv, &i, "--model", &p->model) && !take_value(argc, argv, &i, "--input", &p->input) &&
             !take_value(argc, argv, &i, "--output", &p->output) &&
             !take_value(argc, argv, &i, "--label-dataset", &p->label_dataset) &&
-            !take_value(argc, argv, &i, "--rows-per-round", &rows))
+            !take_value(argc, argv, &i, "--rows-per-round", &rows) && !take_word(argv[i], "--force", &p->force))
             return DC_FAIL(DC_ERR_USAGE,
                            "command line: '%s' is no option of predict, or lacks its value; see dcmpi "
                            "predict --help",
@@ -70,13 +78,27 @@ out:
     return st;
 }
 
+/* What is there is looked at, be it damaged. */
+static dc_status claim_on_root(dc_prediction *p)
+{
+    const dc_claim_input inputs[] = {{"--model", p->model}, {"--input", p->input}};
+    p->files[0] = p->model;
+    p->files[1] = p->input;
+    if (p->label_dataset) snprintf(p->options, sizeof p->options, "label-dataset=%s", p->label_dataset);
+    p->recipe = (dc_recipe){"predict", p->files, DC_COUNT_OF(p->files), p->options};
+    if (!p->force && dc_apart_probe(DC_PROBE_OUTPUT, p->output, NULL, DC_ERR_FORMAT) != DC_OK) {
+        dc_error_clear();
+        return DC_FAIL(DC_ERR_USAGE, "%s: output exists and is damaged; give another name, or --force to replace it",
+                       p->output);
+    }
+    return dc_claim_take(&p->claim, p->output, p->force, &p->recipe, inputs, DC_COUNT_OF(inputs));
+}
+
 /* Where the output goes, for all ranks; rank 0 holds the lock. */
 static dc_status claim_output(dc_comm *comm, dc_prediction *p)
 {
     dc_status st = DC_OK;
-    const dc_claim_input inputs[] = {{"--model", p->model}, {"--input", p->input}};
-    const bool root = dc_comm_rank(comm) == 0;
-    DC_TRY_ALL(comm, root ? dc_claim_take(&p->claim, p->output, false, inputs, DC_COUNT_OF(inputs)) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? claim_on_root(p) : DC_OK);
     dc_comm_bcast(comm, p->claim.path, sizeof p->claim.path, 0);
 out:
     return st;
@@ -84,8 +106,13 @@ out:
 
 static dc_status probe_files(const dc_prediction *p)
 {
-    const dc_status st = dc_apart_probe(DC_PROBE_MODEL, p->model, NULL, DC_ERR_FORMAT);
-    return st == DC_OK ? dc_apart_probe(DC_PROBE_DATA, p->input, p->label_dataset, DC_ERR_DATA) : st;
+    dc_status st = DC_OK;
+    DC_TRY(dc_expect(DC_EXPECT_MODEL, p->model, "predict"));
+    DC_TRY(dc_apart_probe(DC_PROBE_MODEL, p->model, NULL, DC_ERR_FORMAT));
+    DC_TRY(dc_expect(DC_EXPECT_DATA, p->input, "predict"));
+    DC_TRY(dc_apart_probe(DC_PROBE_DATA, p->input, p->label_dataset, DC_ERR_DATA));
+out:
+    return st;
 }
 
 /* ---- Set-up ------------------------------------------------------------------------------------------------------ */

@@ -30,6 +30,7 @@ static dc_status fill_provenance(dc_h5 *h5, const dc_prediction *p)
     DC_TRY(dc_h5_put_attr_str(h5, "/", "created", created));
     DC_TRY(dc_h5_put_attr_str(h5, "/", "version", dc_version()));
     DC_TRY(dc_h5_put_attr_str(h5, "/", "git", dc_version_git()));
+    DC_TRY(dc_recipe_put(h5, &p->recipe));
     DC_TRY(dc_h5_put_attr_str(h5, "/", "model", p->model));
     DC_TRY(dc_h5_put_attr_str(h5, "/", "data", p->input));
     DC_TRY(dc_h5_put_attr_i64(h5, "/", "clusters", &p->trained.K, 1));

@@ -21,6 +21,7 @@
 static dc_ckpt_header describe(const dc_job *job, const dc_control *c)
 {
     dc_ckpt_header h = {.deck = job->deck,
+                        .number = job->resume.next,
                         .step = dc_control_step(c),
                         .data_hash = job->data->hash,
                         .labels_hash = job->from.labels_hash,
@@ -59,6 +60,23 @@ void dc_saving_not_in_vain(const dc_job *job)
     (void)unlink(path);
 }
 
+/* Those of phases that this run has not come to yet are of another run. */
+static void forget_last(const dc_job *job, const char *dir)
+{
+    const dc_resume *r = &job->resume;
+    const int place = r->continues ? dc_ckpt_phase_place(r->ckpt.header.phase) : -1;
+    if (!r->continues || place >= 0) dc_ckpt_forget_last(dir, place);
+}
+
+/* That of a phase's end stays for a run that wants the phase to be longer. */
+static void keep_last(const dc_control *c, const char *dir, const char *path, const char *phase)
+{
+    if (!dc_control_ends_phase(c) || dc_ckpt_phase_place(phase) < 0) return;
+    if (dc_ckpt_keep_last(dir, path, phase) == DC_OK) return;
+    dc_log_warning("%s; a run with a longer phase '%s' could not go on from there", dc_error_text(), phase);
+    dc_error_clear();
+}
+
 static dc_status save(void *ctx, const dc_control *c, const dc_state_array *array, int n)
 {
     dc_status st = DC_OK;
@@ -75,7 +93,9 @@ static dc_status save(void *ctx, const dc_control *c, const dc_state_array *arra
     DC_TRY(dc_ckpt_write(path, &header, array, n, &bytes));
     /* What cannot be used, or is not wanted (run.resume = never), must not count as one of those that are kept. */
     if (!r->saved) dc_ckpt_remove_between(dir, r->number, r->next);
+    if (!r->saved) forget_last(job, dir);
     if (!r->saved) dc_saving_not_in_vain(job);
+    keep_last(c, dir, path, header.phase);
     r->number = r->next++;
     r->saved = true;
     dc_ckpt_prune(dir, r->number, job->cfg.checkpoint.keep - 1);

@@ -12,12 +12,20 @@
 #include "dcmpi/signals.h"
 #include "verbs.h"
 
+/* An option as it was given: row of the table, value. */
+typedef struct {
+    size_t row;
+    const char *value;
+} given;
+
 /* The command line while it is read. */
 typedef struct {
     int argc, at;
     char **argv;
     const char **files, **labels; /* [argc] */
     int n_files, n_labels;
+    given *given; /* [n_given], room for argc */
+    int n_given;
     dc_convert_config cfg;
 } command;
 
@@ -206,9 +214,34 @@ static dc_status parse_option(command *c, const char *arg)
             return DC_FAIL(DC_ERR_USAGE, "convert: %s takes no value", o->name);
         if (!value) value = c->at < c->argc ? c->argv[c->at++] : "";
         if (value != o->unsaid && value[0] == '\0') return DC_FAIL(DC_ERR_USAGE, "convert: %s needs a value", o->name);
+        c->given[c->n_given++] = (given){i, value};
         return o->set(c, value);
     }
     return DC_FAIL(DC_ERR_USAGE, "convert: unknown option %s; see dcmpi convert --help", arg);
+}
+
+/* What decides on the content, in the order of the table. */
+static void print_options(const command *c, FILE *out)
+{
+    const char *separator = "";
+    for (size_t row = 0; row < DC_COUNT_OF(options); row++) {
+        const char *name = options[row].name + 2;
+        if (strcmp(name, "force") == 0 || strcmp(name, "max-input") == 0) continue;
+        for (int i = 0; i < c->n_given; i++) {
+            if (c->given[i].row != row) continue;
+            fprintf(out, "%s%s=%s", separator, name, c->given[i].value);
+            separator = "\n";
+        }
+    }
+}
+
+/* As text, in memory of the C library. */
+static dc_status list_options(const command *c, char **text)
+{
+    size_t bytes = 0;
+    FILE *out = open_memstream(text, &bytes);
+    if (out) print_options(c, out);
+    return out && fclose(out) == 0 ? DC_OK : DC_FAIL(DC_ERR_MEMORY, "not enough memory for the options");
 }
 
 static dc_status parse_arguments(command *c)
@@ -246,10 +279,14 @@ dc_status dc_verb_convert(int argc, char **argv)
 {
     dc_status st = DC_OK;
     dc_convert_result result;
+    char *written = NULL;
     command c = {.argc = argc, .at = 1, .argv = argv, .cfg = {.max_input_bytes = UINT64_C(1) << 40}};
     DC_TRY(dc_mem_alloc(&c.files, (size_t)argc, sizeof *c.files, "command line"));
     DC_TRY(dc_mem_alloc(&c.labels, (size_t)argc, sizeof *c.labels, "command line"));
+    DC_TRY(dc_mem_alloc(&c.given, (size_t)argc, sizeof *c.given, "command line"));
     DC_TRY(parse_arguments(&c));
+    DC_TRY(list_options(&c, &written));
+    c.cfg.options = written;
     signal(SIGXFSZ, SIG_IGN); /* a file size limit then is an error of the write, with a message */
     c.cfg.inputs = c.files;
     c.cfg.n_inputs = c.n_files - 1;
@@ -266,5 +303,7 @@ dc_status dc_verb_convert(int argc, char **argv)
 out:
     dc_mem_free(&c.files);
     dc_mem_free(&c.labels);
+    dc_mem_free(&c.given);
+    free(written);
     return st;
 }

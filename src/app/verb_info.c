@@ -21,7 +21,7 @@ static dc_status print_dataset(void *ctx, const char *name, const dc_h5_info *in
 static void print_text(dc_h5 *h5, const char *name)
 {
     char value[1024];
-    if (dc_h5_get_attr_str(h5, "/", name, value, sizeof value) != DC_OK) return;
+    if (dc_h5_get_attr_str(h5, "/", name, value, sizeof value) != DC_OK || !value[0]) return;
     for (char *c = value; *c; c++)
         if (*c == '\n') *c = ',';
     dc_log_plain("%-15s %s%s", name, value, strlen(value) + 1 == sizeof value ? " ..." : "");
@@ -43,11 +43,11 @@ static void print_numbers(dc_h5 *h5, const char *name)
 static void print_attributes(dc_h5 *h5)
 {
     static const char *const text[] = {
-        "format",       "created",      "version",   "git",           "arch",        "libraries",
-        "command_line", "verb",         "data",      "data_hash",     "source",      "checksum",
-        "stop_reason",  "classes",      "model",     "method",        "gemm",        "cpu",
-        "isa",          "phase",        "job",       "result_hash",   "labels_hash", "weights_hash",
-        "deck_hash",    "program_hash", "data_type", "feature_names", "missing",     "label_dataset"};
+        "format",      "created",       "version",     "git",          "arch",         "libraries", "command_line",
+        "verb",        "inputs",        "options",     "data",         "data_hash",    "source",    "checksum",
+        "stop_reason", "classes",       "model",       "method",       "gemm",         "cpu",       "isa",
+        "phase",       "job",           "result_hash", "labels_hash",  "weights_hash", "deck_hash", "program_hash",
+        "data_type",   "feature_names", "missing",     "label_dataset"};
     static const char *const number[] = {
         "format_version", "complete",  "seed",     "ranks",    "threads",     "iterations",   "wall_seconds",
         "inertia",        "min",       "max",      "mean",     "image_shape", "clusters",     "alpha",

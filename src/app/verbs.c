@@ -22,13 +22,14 @@ static const dc_verb table[] = {
      .summary = "k-means on the scaled data itself: the baseline",
      .details = "The deck must hold no keys that k-means does not use.\n"},
     {.name = "predict",
-     .arguments = "--model=RUN.h5 --input=X.h5 --output=Y.h5 [--label-dataset=/PATH] [--rows-per-round=N]",
+     .arguments = "--model=RUN.h5 --input=X.h5 --output=Y.h5 [--label-dataset=/PATH] [--rows-per-round=N] [--force]",
      .can_stop = true,
      .mpi = dc_run_predict,
      .summary = "labels, confidence and embedding of new rows with the model of a run",
      .details = "The scaling is that of the run. Labels of the input serve for the scores only.\n"
                 "  --label-dataset=/PATH  labels that are not in /y, such as /obs/cell_type\n"
-                "  --rows-per-round=N     rows that a rank holds at a time; by default what fits into 64 MiB\n"},
+                "  --rows-per-round=N     rows that a rank holds at a time; by default what fits into 64 MiB\n"
+                "  --force                replace an output that another model or input made, or that is none of ours\n"},
     {.name = "convert",
      .arguments = "IN... OUT.h5 [--labels=FILE ...] [--label-column=COLUMN] [--id-column=COLUMN] [--drop-columns=LIST] "
                   "[--header=WORD] [--separator=C] [--decimal=WORD] [--missing=ACTION] [--transpose] [--dataset=/PATH] "
@@ -61,7 +62,7 @@ static const dc_verb table[] = {
          "  --id-dataset=/PATH       of HDF5: names of the samples, or none; by default those that the format has\n"
          "  --image-shape=HxW[xC]    rows are pictures of this height, width and number of channels\n"
          "  --max-input=SIZE         refuse inputs that expand beyond this, such as 64GiB (default 1TiB)\n"
-         "  --force                  replace an output that is no HDF5 file\n"
+         "  --force                  replace an output that other inputs or options made, or that is none of ours\n"
          "Line 1 of a text holds names if none of its features is a number; if it has one cell less than the\n"
          "others (R); if its numbers are in quotes and those of line 2 are not; if it counts 0, 1, 2, ... or 1, 2,\n"
          "3, ... and the others do not (with fewer than 3 features only if the others have no integers); or if it\n"

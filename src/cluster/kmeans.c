@@ -174,7 +174,7 @@ static dc_status check_config(const dc_rows *rows, const dc_kmeans_config *cfg)
  * move first and equally far, the others finished. */
 static bool slots_fit(const dc_km_restarts *a)
 {
-    const int64_t most = a->cfg->max_iter;
+    const int64_t most = a->cfg->max_iter_before ? a->cfg->max_iter_before : a->cfg->max_iter;
     if (a->active < 0 || a->active > a->R || a->reseeded < 0) return false;
     for (int64_t s = 0; s < a->R; s++) {
         const dc_km_slot *x = &a->slots[s];
@@ -207,7 +207,9 @@ static dc_status keep_state(dc_km_restarts *a, dc_control *c, bool *resumed)
         snprintf(name, sizeof name, "%s/%s", dc_control_phase(c), table[i].name);
         DC_TRY(dc_control_keep(c, name, table[i].type, table[i].n, table[i].data, resumed));
     }
-    if (*resumed && !slots_fit(a))
+    if (*resumed && slots_fit(a))
+        dc_km_wake(a);
+    else if (*resumed)
         st = DC_FAIL(DC_ERR_FORMAT, "the checkpoint's restarts of k-means fit no state of this run");
 out:
     return st;

@@ -154,6 +154,16 @@ static void swap_slots(dc_km_restarts *a, int64_t s, int64_t t)
     swap_bytes(dc_km_slot_centers(a, s), dc_km_slot_centers(a, t), (size_t)(a->K * a->d) * sizeof *a->centers);
 }
 
+void dc_km_wake(dc_km_restarts *a)
+{
+    for (int64_t s = a->active; s < a->R; s++) {
+        dc_km_slot *slot = &a->slots[s];
+        if (slot->converged || slot->iterations >= a->cfg->max_iter) continue;
+        slot->finished = 0;
+        swap_slots(a, s, a->active++);
+    }
+}
+
 /* One iteration of all active restarts. Collective. */
 static void iterate(dc_comm *comm, dc_km_restarts *a)
 {

@@ -43,6 +43,7 @@ struct dc_control {
     bool continues;
     const char *phase;
     int64_t step;
+    bool ends_phase;
     bool heard_stop, heard_save;
     int saves_done;                         /* of dc_signals_saves() */
     double next_save_s, next_look_s;        /* rank 0 */
@@ -375,17 +376,30 @@ static dc_status save_and_stop(dc_comm *comm, dc_control *c)
                     c->root ? DC_FAIL(DC_ERR_IO, "stopped by %s without a checkpoint: %s", c->reason, cause) : DC_OK);
 }
 
-dc_status dc_control_end_phase(dc_comm *comm, dc_control *c)
+static dc_status save_as_heard(dc_comm *comm, dc_control *c)
 {
-    if (!c) return DC_OK;
     const bool stop = c->heard_stop;
     c->heard_save = c->heard_stop = false;
     return stop ? save_and_stop(comm, c) : save_and_go_on(comm, c);
 }
 
+bool dc_control_ends_phase(const dc_control *c)
+{
+    return c->ends_phase;
+}
+
+dc_status dc_control_end_phase(dc_comm *comm, dc_control *c)
+{
+    if (!c) return DC_OK;
+    c->ends_phase = true;
+    const dc_status st = save_as_heard(comm, c);
+    c->ends_phase = false;
+    return st;
+}
+
 dc_status dc_control_act(dc_comm *comm, dc_control *c)
 {
-    return c && c->heard_save ? dc_control_end_phase(comm, c) : DC_OK;
+    return c && c->heard_save ? save_as_heard(comm, c) : DC_OK;
 }
 
 static void agree_on_wishes(dc_comm *comm, dc_control *c)

@@ -25,19 +25,75 @@ static void place_of_either(const dc_origins *from, const char *section, const c
     dc_place_format(from, key, out);
 }
 
-static dc_status check_unused(const dc_config *cfg, const dc_origins *from, unsigned verb)
+/* ---- Unused keys ------------------------------------------------------------------------------------------------- */
+
+/* A list of keys with why they are not used, once for neighbours of one reason. */
+typedef struct {
+    char *text;
+    size_t cap, used;
+    char why[256]; /* of the last ones; not in the text yet */
+} key_list;
+
+static void print(key_list *l, const char *a, const char *b, const char *c)
 {
+    if (l->used < l->cap) l->used += (size_t)snprintf(l->text + l->used, l->cap - l->used, "%s%s%s", a, b, c);
+}
+
+static void end_reason(key_list *l)
+{
+    if (l->why[0]) print(l, " (", l->why, ")");
+}
+
+static void list_key(key_list *l, const dc_key *key, const char *why)
+{
+    const bool same = strcmp(l->why, why) == 0;
+    if (!same) end_reason(l);
+    print(l, l->used == 0 ? "" : same ? ", " : "; ", key->section, ".");
+    print(l, key->name, "", "");
+    snprintf(l->why, sizeof l->why, "%s", why);
+}
+
+/* Whether what decides on the key's use has no value that could be known. */
+static bool is_undecided(const dc_origins *from, const dc_key *key)
+{
+    if (key->trait && from->key[dc_key_index(dc_key_find("cluster", "method"))].failed) return true;
+    for (const dc_key *k = key; k->when; k = dc_key_find(k->section, k->when))
+        if (from->key[dc_key_index(dc_key_find(k->section, k->when))].failed) return true;
+    return false;
+}
+
+/* Keys of a deck that would be used if it had been given to `fit` alone are there for that. */
+static bool is_for_another_run(const dc_config *deck, const dc_origins *from, const dc_key *key)
+{
+    char why[256];
+    return from->key[dc_key_index(key)].line > 0 && dc_key_in_use(deck, key, DC_USE_FIT, why, sizeof why);
+}
+
+static dc_status check_unused(const dc_config *cfg, const dc_config *deck, dc_origins *from, unsigned verb,
+                              key_list *left_out)
+{
+    dc_status st = DC_OK;
     const dc_key *key;
     char why[256], place[DC_PLACE_MAX];
     for (int i = 0; (key = dc_key_at(i)); i++) {
-        if (!from->key[i].set || dc_key_in_use(cfg, key, verb, why, sizeof why)) continue;
+        if (!from->key[i].set || from->key[i].failed || is_undecided(from, key)) continue;
+        if (dc_key_in_use(cfg, key, verb, why, sizeof why)) continue;
         /* With model.weights a deck keeps its pretrain section, so that one deck serves both runs. */
         if (cfg->model.weights[0] && strcmp(key->section, "pretrain") == 0 && (key->verbs & verb)) continue;
+        if (is_for_another_run(deck, from, key)) {
+            list_key(left_out, key, why);
+            continue;
+        }
         dc_place_format(from, key, place);
-        return DC_FAIL(DC_ERR_USAGE, "%s: key %s.%s is not used: %s", place, key->section, key->name, why);
+        DC_TRY(dc_problem_add(
+            from, DC_FAIL(DC_ERR_USAGE, "%s: key %s.%s is not used: %s", place, key->section, key->name, why)));
     }
-    return DC_OK;
+    end_reason(left_out);
+out:
+    return st;
 }
+
+/* ---- Keys beside each other -------------------------------------------------------------------------------------- */
 
 static dc_status check_model(const dc_config *cfg, const dc_origins *from)
 {
@@ -116,16 +172,22 @@ static void fill_in(dc_config *cfg)
     if (cfg->model.weights[0]) cfg->pretrain.mode = DC_PRETRAIN_NONE;
 }
 
-dc_status dc_config_check(dc_config *cfg, const dc_origins *from, unsigned verb)
+dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *from, unsigned verb, char *note,
+                          size_t cap)
 {
     dc_status st = DC_OK;
-    DC_TRY(check_unused(cfg, from, verb));
-    if (verb & (DC_USE_FIT | DC_USE_KMEANS)) DC_TRY(check_input(cfg, from));
-    if (verb & (DC_USE_FIT | DC_USE_KMEANS)) DC_TRY(check_image_shape(cfg, from));
+    key_list left_out = {.text = note, .cap = cap};
+    DC_TRY(check_unused(cfg, deck, from, verb, &left_out));
+    const bool reads_data = verb & (DC_USE_FIT | DC_USE_KMEANS);
+    if (reads_data && !from->key[dc_key_index(dc_key_find("input", "data"))].failed)
+        DC_TRY(dc_problem_add(from, check_input(cfg, from)));
+    if (reads_data && !from->key[dc_key_index(dc_key_find("input", "image_shape"))].failed)
+        DC_TRY(dc_problem_add(from, check_image_shape(cfg, from)));
+    if (from->problems.n > 0) return DC_OK;
     fill_in(cfg);
-    if (verb & DC_USE_FIT) DC_TRY(check_model(cfg, from));
-    if (verb & DC_USE_FIT) DC_TRY(check_loss(cfg, from, verb));
-    if (verb & (DC_USE_FIT | DC_USE_KMEANS)) DC_TRY(check_counts(cfg, from, verb));
+    if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_model(cfg, from)));
+    if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_loss(cfg, from, verb)));
+    if (reads_data) DC_TRY(dc_problem_add(from, check_counts(cfg, from, verb)));
 out:
     return st;
 }

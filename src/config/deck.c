@@ -18,6 +18,8 @@ typedef struct {
     dc_config *cfg;
     dc_origins *from;
     int section_line[SECTIONS_MAX]; /* 0: not seen */
+    int depth;                      /* of sections and lists that are open behind the event */
+    bool is_broken;                 /* no YAML, or more of it than a deck may have: nothing can be read behind it */
 } deck_reader;
 
 /* ---- Bytes ----------------------------------------------------------------------------------------------- */
@@ -94,17 +96,47 @@ static dc_status check_event(const deck_reader *r)
     return DC_OK;
 }
 
-/* The next event into r->event, which is valid until the next call. */
-static dc_status next_event(deck_reader *r)
+static int step_of(yaml_event_type_t type)
+{
+    if (type == YAML_MAPPING_START_EVENT || type == YAML_SEQUENCE_START_EVENT) return 1;
+    return type == YAML_MAPPING_END_EVENT || type == YAML_SEQUENCE_END_EVENT ? -1 : 0;
+}
+
+static dc_status take_event(deck_reader *r)
 {
     if (r->has_event) yaml_event_delete(&r->event);
     r->has_event = yaml_parser_parse(&r->yaml, &r->event) != 0;
+    if (r->has_event) r->depth += step_of(r->event.type);
     if (r->has_event) return check_event(r);
     if (r->yaml.error == YAML_MEMORY_ERROR) return DC_FAIL(DC_ERR_MEMORY, "no memory to read %s", r->from->name);
     char what[160];
     snprintf(what, sizeof what, "%s%s%s", r->yaml.problem ? r->yaml.problem : "not YAML", r->yaml.context ? " " : "",
              r->yaml.context ? r->yaml.context : "");
     return fail_mark(r, &r->yaml.problem_mark, what);
+}
+
+/* The next event into r->event, which is valid until the next call. */
+static dc_status next_event(deck_reader *r)
+{
+    const dc_status st = take_event(r);
+    r->is_broken |= st != DC_OK;
+    return st;
+}
+
+/* To the last event of what was begun inside of `depth` open sections and lists. */
+static dc_status skip_to(deck_reader *r, int depth)
+{
+    dc_status st = DC_OK;
+    while (st == DC_OK && r->depth > depth) st = next_event(r);
+    return st;
+}
+
+/* Goes on behind something that was wrong, if that can be. */
+static dc_status skip_problem(deck_reader *r, dc_status st, int depth)
+{
+    if (st == DC_OK || r->is_broken) return st;
+    const dc_status added = dc_problem_add(r->from, st);
+    return added == DC_OK ? skip_to(r, depth) : added;
 }
 
 static const char *scalar(const deck_reader *r)
@@ -165,21 +197,34 @@ static dc_status read_value(deck_reader *r, const dc_key *key)
     return dc_key_set(r->cfg, key, scalar(r), place);
 }
 
+/* One pair of a section; the event is its key, and the last of its value when the function returns. */
+static dc_status read_pair(deck_reader *r, const char *section)
+{
+    dc_status st = DC_OK;
+    const dc_key *key = NULL;
+    const int depth = r->depth;
+    char place[DC_PLACE_MAX];
+    event_place(r, place);
+    DC_TRY(dc_problem_add(r->from, dc_key_claim(r->from, section, scalar(r), place, (int)r->event.start_mark.line + 1,
+                                                (int)r->event.start_mark.column + 1, &key)));
+    DC_TRY(next_event(r));
+    if (!key) return skip_to(r, depth);
+    st = read_value(r, key);
+    r->from->key[dc_key_index(key)].failed = st != DC_OK;
+    st = skip_problem(r, st, depth);
+out:
+    return st;
+}
+
 /* The pairs of one section; the event is its start, and its end when the function returns. */
 static dc_status read_section(deck_reader *r, const char *section)
 {
     dc_status st = DC_OK;
-    const dc_key *key;
-    char place[DC_PLACE_MAX];
     for (;;) {
         DC_TRY(next_event(r));
         if (r->event.type == YAML_MAPPING_END_EVENT) break;
         if (r->event.type != YAML_SCALAR_EVENT) return fail_event(r, "a key must be a name");
-        event_place(r, place);
-        DC_TRY(dc_key_claim(r->from, section, scalar(r), place, (int)r->event.start_mark.line + 1,
-                            (int)r->event.start_mark.column + 1, &key));
-        DC_TRY(next_event(r));
-        DC_TRY(read_value(r, key));
+        DC_TRY(read_pair(r, section));
     }
 out:
     return st;
@@ -189,7 +234,6 @@ static dc_status claim_section(deck_reader *r, const char **out)
 {
     char place[DC_PLACE_MAX];
     event_place(r, place);
-    if (r->event.type != YAML_SCALAR_EVENT) return fail_event(r, "a section must have a name");
     for (int i = 0; dc_section_at(i); i++) {
         if (strcmp(dc_section_at(i)->name, scalar(r)) != 0) continue;
         if (r->section_line[i])
@@ -202,20 +246,32 @@ static dc_status claim_section(deck_reader *r, const char **out)
     return dc_fail_unknown_section(place, scalar(r));
 }
 
-static dc_status read_sections(deck_reader *r)
+/* A section with its name; the event is that, and the last of the section when the function returns. */
+static dc_status read_named_section(deck_reader *r)
 {
     dc_status st = DC_OK;
     const char *section = NULL;
+    const int depth = r->depth;
+    DC_TRY(dc_problem_add(r->from, claim_section(r, &section)));
+    DC_TRY(next_event(r));
+    if (!section) return skip_to(r, depth);
+    if (is_nothing(r)) return DC_OK;
+    if (r->event.type == YAML_MAPPING_START_EVENT) return read_section(r, section);
+    st = skip_problem(r, fail_event(r, "a section holds keys: run: {seed: 1}"), depth);
+out:
+    return st;
+}
+
+static dc_status read_sections(deck_reader *r)
+{
+    dc_status st = DC_OK;
     if (is_nothing(r)) return DC_OK;
     if (r->event.type != YAML_MAPPING_START_EVENT) return fail_event(r, "a deck is a list of sections: run: {seed: 1}");
     for (;;) {
         DC_TRY(next_event(r));
         if (r->event.type == YAML_MAPPING_END_EVENT) break;
-        DC_TRY(claim_section(r, &section));
-        DC_TRY(next_event(r));
-        if (is_nothing(r)) continue;
-        if (r->event.type != YAML_MAPPING_START_EVENT) return fail_event(r, "a section holds keys: run: {seed: 1}");
-        DC_TRY(read_section(r, section));
+        if (r->event.type != YAML_SCALAR_EVENT) return fail_event(r, "a section must have a name");
+        DC_TRY(read_named_section(r));
     }
 out:
     return st;

@@ -109,19 +109,33 @@ bool dc_key_in_use(const dc_config *cfg, const dc_key *key, unsigned verb, char 
 /* Where keys were set. Line 0 is the command line. */
 typedef struct {
     bool set;
+    bool failed; /* its value was none */
     int line, col;
 } dc_key_origin;
+/* What is wrong, all of it, so that nobody has to try once for each. */
+typedef struct {
+    int n, shown;
+    size_t used;
+    char text[DC_ERROR_TEXT_MAX]; /* the first of them, "; " between */
+} dc_problems;
 typedef struct {
     char name[DC_QUOTE_MAX]; /* of the deck, safe to print; "command line" without a deck */
     dc_key_origin key[DC_KEY_COUNT_MAX];
+    dc_problems problems;
 } dc_origins;
 /* "deck.yaml:12:3", "command line: --run.seed", or the deck's name for keys that were not set. */
 void dc_place_format(const dc_origins *from, const dc_key *key, char out[DC_PLACE_MAX]);
-/* Errors for unused keys that were set, keys that contradict each other and required keys; then fills in what follows
- * from other keys. */
-DC_CHECKED dc_status dc_config_check(dc_config *cfg, const dc_origins *from, unsigned verb);
+/* Problems: unused keys that were set, required keys, and, if nothing is wrong so far, keys that contradict each other;
+ * then fills in what follows from other keys. deck: as it was before the command line; a key of it that only verb or
+ * command line put out of use is no problem, but goes to note[cap]. */
+DC_CHECKED dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *from, unsigned verb, char *note,
+                                     size_t cap);
 
 /* parse.c */
+/* Puts the recorded error to the problems if st is DC_ERR_USAGE, and returns DC_OK then; else st. */
+DC_CHECKED dc_status dc_problem_add(dc_origins *from, dc_status st);
+/* All problems as one error; DC_OK without any. */
+DC_CHECKED dc_status dc_problems_fail(const dc_origins *from);
 /* Finds the key and notes where it is set (line 0: command line). Once in a deck and once on the command line is right,
  * twice is an error, as is an unknown name. */
 DC_CHECKED dc_status dc_key_claim(dc_origins *from, const char *section, const char *name, const char *place, int line,

@@ -8,6 +8,36 @@
 #include "dcmpi/fault.h"
 #include "dcmpi/mem.h"
 
+/* ---- Problems ---------------------------------------------------------------------------------------------------- */
+
+enum { PROBLEMS_SHOWN = 10, TAIL_BYTES = 64 };
+
+dc_status dc_problem_add(dc_origins *from, dc_status st)
+{
+    dc_problems *p = &from->problems;
+    if (st != DC_ERR_USAGE) return st;
+    const char *text = dc_error_text(), *separator = p->n ? "; " : "";
+    const size_t room = sizeof p->text - TAIL_BYTES - p->used;
+    if (p->n == 0 || (p->shown == p->n && p->n < PROBLEMS_SHOWN && strlen(text) + 2 < room)) {
+        snprintf(p->text + p->used, room, "%s%s", separator, text);
+        p->used = strlen(p->text);
+        p->shown++;
+    }
+    p->n++;
+    dc_error_clear();
+    return DC_OK;
+}
+
+dc_status dc_problems_fail(const dc_origins *from)
+{
+    const dc_problems *p = &from->problems;
+    if (p->n == 0) return DC_OK;
+    if (p->shown == p->n) return DC_FAIL(DC_ERR_USAGE, "%s", p->text);
+    return DC_FAIL(DC_ERR_USAGE, "%s; and %d more", p->text, p->n - p->shown);
+}
+
+/* ---- Keys -------------------------------------------------------------------------------------------------------- */
+
 static dc_status fail_unknown_key(const char *place, const char *section, const char *name)
 {
     char hint[256], quoted[DC_QUOTE_MAX];
@@ -55,7 +85,8 @@ static dc_status apply_override(dc_config *cfg, dc_origins *from, const char *te
     *dot = 0;
     if (!dc_section_find(name)) return dc_fail_unknown_section(place, name);
     DC_TRY(dc_key_claim(from, name, dot + 1, place, 0, 0, &key));
-    DC_TRY(dc_key_set(cfg, key, text + len + 1, place));
+    st = dc_key_set(cfg, key, text + len + 1, place);
+    from->key[dc_key_index(key)].failed = st != DC_OK;
 out:
     return st;
 }
@@ -70,15 +101,33 @@ static void set_name(dc_origins *from, const char *name)
 dc_status dc_config_parse(dc_config *cfg, const char *name, const char *text, size_t bytes,
                           const char *const *overrides, int n_overrides, const char *verb)
 {
+    char note[DC_CONFIG_NOTE_MAX];
+    return dc_config_parse_noting(cfg, name, text, bytes, overrides, n_overrides, verb, note);
+}
+
+dc_status dc_config_parse_noting(dc_config *cfg, const char *name, const char *text, size_t bytes,
+                                 const char *const *overrides, int n_overrides, const char *verb,
+                                 char note[DC_CONFIG_NOTE_MAX])
+{
     dc_status st = DC_OK;
     dc_origins from = {0};
+    note[0] = '\0';
     set_name(&from, name ? name : "command line");
-    if (bytes > 0) DC_TRY(dc_deck_read(cfg, &from, text, bytes));
-    for (int i = 0; i < n_overrides; i++) DC_TRY(apply_override(cfg, &from, overrides[i]));
-    DC_TRY(dc_config_check(cfg, &from, dc_verb_bit(verb)));
+    const dc_status deck_read = bytes > 0 ? dc_deck_read(cfg, &from, text, bytes) : DC_OK;
+    DC_TRY(dc_problem_add(&from, deck_read));
+    const dc_config deck = *cfg;
+    for (int i = 0; i < n_overrides; i++) DC_TRY(dc_problem_add(&from, apply_override(cfg, &from, overrides[i])));
+    /* What is missing or unused is only known of a deck that was read to its end. */
+    if (deck_read == DC_OK) DC_TRY(dc_config_check(cfg, &deck, &from, dc_verb_bit(verb), note, DC_CONFIG_NOTE_MAX));
+    DC_TRY(dc_problems_fail(&from));
     if (dc_fault(DC_FAULT_DECK_PARSE)) st = DC_FAIL(DC_ERR_USAGE, "%s: cannot parse the deck", from.name);
 out:
     return st;
+}
+
+bool dc_config_has_section(const char *name)
+{
+    return dc_section_find(name) != NULL;
 }
 
 dc_status dc_config_read_file(const char *path, char **text, size_t *bytes)

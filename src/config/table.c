@@ -125,10 +125,10 @@ static const dc_key table[] = {
     {KEY("run", "resume", DC_KEY_CHOICE, run.resume, "auto"), .choices = resumes, .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .also = "restart continue",
      .doc =
-         "auto: go on from the newest checkpoint in run.output, if there is one. never: start anew; an older result is "
-         "replaced at the end; a job that the queue runs again continues its own part. must: it is an error if there "
-         "is "
-         "nothing to continue."},
+         "auto: go on from the newest checkpoint in run.output, if there is one; with a larger pretrain.epochs, steps, "
+         "layer_steps, cluster.kmeans_max_iter or max_iter, or a smaller tol, from the end of that phase. never: start "
+         "anew; an older result is replaced at the end; a job that the queue runs again continues its own part. must: "
+         "it is an error if there is nothing to continue."},
     {KEY("run", "max_time", DC_KEY_DURATION, run.max_time, "0"), .min = 0, .max = 1e9,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "time_limit walltime",
      .doc =
@@ -303,7 +303,9 @@ static const dc_key table[] = {
      .doc = "Time between two checkpoints. There is one at the end of each phase and at each stop besides; 0: only "
             "these."},
     {KEY("checkpoint", "keep", DC_KEY_INT, checkpoint.keep, "2"), .min = 1, .max = 1e6, .unit = "files",
-     .verbs = DC_USE_FIT | DC_USE_KMEANS, .doc = "Newest checkpoints that are kept."},
+     .verbs = DC_USE_FIT | DC_USE_KMEANS,
+     .doc =
+         "Newest checkpoints that are kept. The last of each phase is kept besides: a longer run goes on from there."},
 
     {KEY("output", "embedding", DC_KEY_BOOL, output.embedding, "true"), .verbs = DC_USE_FIT,
      .doc = "Write the embedding of every row, float32 [N, latent]."},

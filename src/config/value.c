@@ -84,11 +84,36 @@ static dc_status set_bool(dc_config *cfg, const dc_key *key, const char *text, c
     return DC_OK;
 }
 
+/* $NAME and ${NAME} as a shell has them: names of the environment, in capitals. */
+static bool has_variable(const char *text)
+{
+    for (const char *at = text; (at = strchr(at, '$')); at++)
+        if (at[1] == '{' || at[1] == '_' || (at[1] >= 'A' && at[1] <= 'Z')) return true;
+    return false;
+}
+
+/* What only a shell expands would become a file or folder of that very name. */
+static dc_status check_path(const dc_key *key, const char *text, const char *place)
+{
+    char quoted[DC_QUOTE_MAX];
+    dc_quote(quoted, text);
+    if (text[0] == '~')
+        return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s = '%s': ~ is not expanded here, write the whole path", place,
+                       key->section, key->name, quoted);
+    if (has_variable(text))
+        return DC_FAIL(DC_ERR_USAGE,
+                       "%s: %s.%s = '%s': variables are not expanded here, write the whole path, or let the shell do "
+                       "it: --%s.%s=\"...\" on the command line",
+                       place, key->section, key->name, quoted, key->section, key->name);
+    return DC_OK;
+}
+
 /* cap bytes at `to` are overwritten whole, so that configs compare byte by byte. */
 static dc_status set_text(char *to, size_t cap, const dc_key *key, const char *text, const char *place)
 {
     char quoted[DC_QUOTE_MAX];
     const size_t len = strlen(text);
+    dc_status st = DC_OK;
     if (len >= cap)
         return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s has %zu bytes, at most %zu are allowed", place, key->section, key->name,
                        len, cap - 1);
@@ -96,12 +121,11 @@ static dc_status set_text(char *to, size_t cap, const dc_key *key, const char *t
     if (!dc_text_is_clean(text))
         return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s = '%s' has control characters or is not UTF-8", place, key->section,
                        key->name, dc_quote(quoted, text));
-    if (text[0] == '~')
-        return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s = '%s': ~ is not expanded here, write the whole path", place,
-                       key->section, key->name, dc_quote(quoted, text));
+    if (key->type == DC_KEY_PATH) DC_TRY(check_path(key, text, place));
     memset(to, 0, cap);
     memcpy(to, text, len + 1);
-    return DC_OK;
+out:
+    return st;
 }
 
 /* `names` is what is allowed; returns the index of `text` or fails with the nearest name. */

@@ -29,6 +29,17 @@ static dc_status check_config(const dc_convert_config *cfg)
     return DC_OK;
 }
 
+static dc_status make_recipe(dc_job *j)
+{
+    const dc_convert_config *cfg = j->cfg;
+    const int n = cfg->n_inputs + cfg->n_labels;
+    const dc_status st = dc_mem_alloc(&j->files, (size_t)n, sizeof *j->files, "list of inputs");
+    if (st != DC_OK) return st;
+    for (int i = 0; i < n; i++) j->files[i] = i < cfg->n_inputs ? cfg->inputs[i] : cfg->labels[i - cfg->n_inputs];
+    j->recipe = (dc_recipe){"convert", j->files, n, cfg->options ? cfg->options : ""};
+    return DC_OK;
+}
+
 /* The inputs' names, one per line. */
 static dc_status put_source(dc_job *j)
 {
@@ -108,6 +119,7 @@ static dc_status put_attributes(dc_job *j)
     DC_TRY(dc_h5_put_attr_i64(h5, "/", "format_version", &version, 1));
     DC_TRY(dc_h5_put_attr_str(h5, "/", "writer", dc_version()));
     DC_TRY(put_source(j));
+    DC_TRY(dc_recipe_put(h5, &j->recipe));
     DC_TRY(dc_h5_put_attr_str(h5, "/", "checksum", checksum));
     DC_TRY(dc_h5_put_attr_f64(h5, "/", "min", &r->min, 1));
     DC_TRY(dc_h5_put_attr_f64(h5, "/", "max", &r->max, 1));
@@ -127,6 +139,7 @@ static void release(dc_job *j)
     dc_output_abort(&j->out);
     dc_classes_destroy(&j->classes);
     dc_mem_free(&j->plan);
+    dc_mem_free(&j->files);
     dc_mem_free(&j->names);
     dc_mem_free(&j->x);
     dc_mem_free(&j->packed);
@@ -146,7 +159,8 @@ dc_status dc_convert(const dc_convert_config *cfg, dc_convert_result *result)
     DC_TRY(check_config(cfg));
     DC_TRY(dc_mem_alloc(&j.plan, (size_t)cfg->n_inputs, sizeof *j.plan, "list of inputs"));
     DC_TRY(dc_classes_create(&j.classes));
-    DC_TRY(dc_output_begin(&j.out, cfg));
+    DC_TRY(make_recipe(&j));
+    DC_TRY(dc_output_begin(&j.out, cfg, &j.recipe));
     DC_TRY(dc_job_plan(&j));
     DC_TRY(dc_output_create(&j.out, result->N, result->D, result->dtype, result->has_labels, j.id_bytes));
     DC_TRY(dc_job_copy(&j));

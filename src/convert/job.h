@@ -23,6 +23,8 @@ typedef struct {
     const dc_convert_config *cfg;
     dc_convert_result *result; /* filled in on the way */
     dc_input_plan *plan;       /* [n_inputs] */
+    const char **files;        /* all that is read: inputs, then labels */
+    dc_recipe recipe;          /* of the output */
     dc_classes *classes;
     char *names; /* of the features, one per line; NULL: none */
     int n_image_dims;

@@ -22,7 +22,7 @@ static dc_status fail_io(const char *path, const char *what)
 
 /* ---- The temporary file ------------------------------------------------------------------------------------------ */
 
-static dc_status take_claim(dc_output *o, const dc_convert_config *cfg)
+static dc_status take_claim(dc_output *o, const dc_convert_config *cfg, const dc_recipe *recipe)
 {
     dc_status st = DC_OK;
     dc_claim_input *inputs = NULL;
@@ -31,17 +31,17 @@ static dc_status take_claim(dc_output *o, const dc_convert_config *cfg)
     for (int i = 0; i < n; i++)
         inputs[i] = i < cfg->n_inputs ? (dc_claim_input){"an input", cfg->inputs[i]}
                                       : (dc_claim_input){"--labels", cfg->labels[i - cfg->n_inputs]};
-    st = dc_claim_take(&o->claim, cfg->output, cfg->force, inputs, n);
+    st = dc_claim_take(&o->claim, cfg->output, cfg->force, recipe, inputs, n);
 out:
     dc_mem_free(&inputs);
     return st;
 }
 
-dc_status dc_output_begin(dc_output *o, const dc_convert_config *cfg)
+dc_status dc_output_begin(dc_output *o, const dc_convert_config *cfg, const dc_recipe *recipe)
 {
     memset(o, 0, sizeof *o);
     o->fd = -1;
-    const dc_status st = take_claim(o, cfg);
+    const dc_status st = take_claim(o, cfg, recipe);
     if (st != DC_OK) return st;
     o->fd = open(o->claim.part, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (o->fd >= 0) return DC_OK;

@@ -18,9 +18,9 @@ typedef struct {
 } dc_output;
 
 /* Checks the name and reserves the temporary file, so that an output that cannot be written is known before inputs are
- * read. Errors: DC_ERR_USAGE (an input, name too long, exists and is no HDF5 file and force is not set), DC_ERR_IO,
- * DC_ERR_BUSY. On an error nothing is held. */
-DC_CHECKED dc_status dc_output_begin(dc_output *o, const dc_convert_config *cfg);
+ * read. Errors: DC_ERR_USAGE (an input, name too long, exists and is not of this recipe and force is not set),
+ * DC_ERR_IO, DC_ERR_BUSY. On an error nothing is held. */
+DC_CHECKED dc_status dc_output_begin(dc_output *o, const dc_convert_config *cfg, const dc_recipe *recipe);
 /* Makes /X [N x D], if labels, /y [N], and, if id_bytes > 0, /ids [N] of strings of so many bytes; claims their space
  * on disk. */
 DC_CHECKED dc_status dc_output_create(dc_output *o, dc_gidx N, int64_t D, dc_dtype dtype, bool labels, size_t id_bytes);

@@ -39,16 +39,23 @@ static bool has_hdf5_signature(const char *path)
     return ok && memcmp(head, "\x89HDF\r\n\x1a\n", sizeof head) == 0;
 }
 
-static dc_status check_existing(const char *output, bool force)
+static dc_status check_existing(const char *output, bool force, const dc_recipe *recipe)
 {
     struct stat s;
+    char made[256];
     if (stat(output, &s) != 0) return DC_OK;
     if (!S_ISREG(s.st_mode)) return DC_FAIL(DC_ERR_IO, "%s: output exists and is no regular file", output);
-    if (force || s.st_size == 0 || has_hdf5_signature(output)) return DC_OK;
+    if (force || s.st_size == 0) return DC_OK;
+    if (!has_hdf5_signature(output))
+        return DC_FAIL(DC_ERR_USAGE,
+                       "%s: output exists and is no HDF5 file; is the output name missing? Give another name, or "
+                       "--force to replace it",
+                       output);
+    if (dc_recipe_made(recipe, output, made, sizeof made)) return DC_OK;
     return DC_FAIL(DC_ERR_USAGE,
-                   "%s: output exists and is no HDF5 file; is the output name missing? Remove it, give another name, "
-                   "or --force, where there is such an option",
-                   output);
+                   "%s: output exists and was made from other inputs or with other options (%s%s); is the output name "
+                   "missing? Give another name, or --force to replace it",
+                   output, made[0] ? "by dcmpi " : "it does not say how", made);
 }
 
 static bool is_too_long(const char *path)
@@ -98,18 +105,20 @@ static dc_status free_part(const dc_claim *c)
     return unlink(c->part) == 0 ? DC_OK : fail_io(c->part, "cannot remove what an earlier job left");
 }
 
-dc_status dc_claim_take(dc_claim *c, const char *output, bool force, const dc_claim_input *input, int n)
+dc_status dc_claim_take(dc_claim *c, const char *output, bool force, const dc_recipe *recipe,
+                        const dc_claim_input *input, int n)
 {
     dc_status st = DC_OK;
     char lock[DC_PATH_MAX], what[DC_PATH_MAX];
     *c = (dc_claim){.lock = NULL};
     DC_TRY(resolve(c, output));
     DC_TRY(check_inputs(c, input, n));
-    DC_TRY(check_existing(output, force));
+    DC_TRY(check_existing(output, force, recipe));
     snprintf(c->part, sizeof c->part, "%.*s.part", DC_PATH_MAX - 16, c->path);
     snprintf(lock, sizeof lock, "%.*s.lock", DC_PATH_MAX - 16, c->path);
     snprintf(what, sizeof what, "output %.*s", DC_PATH_MAX - 16, c->path);
     DC_TRY(dc_lock_acquire(lock, what, "give another output", &c->lock));
+    DC_TRY(check_existing(output, force, recipe)); /* another one may have ended meanwhile */
     DC_TRY(free_part(c));
     if (dc_lock_previous_owner(c->lock)[0])
         dc_log_warning("took over %s, left behind by %s", lock, dc_lock_previous_owner(c->lock));

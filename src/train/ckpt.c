@@ -49,6 +49,7 @@ static const struct {
     {"arch", TEXT, AT(arch), 0, 0, false},
     {"libraries", TEXT, AT(libraries), 0, 0, false},
     {"job", TEXT, AT(job), 0, 0, true},
+    {"number", INTEGER, AT(number), 0, COUNT_MAX, true},
     {"step", INTEGER, AT(step), 0, COUNT_MAX, false},
     {"data_hash", INTEGER, AT(data_hash), INT64_MIN, INT64_MAX, false},
     {"labels_hash", INTEGER, AT(labels_hash), INT64_MIN, INT64_MAX, true},

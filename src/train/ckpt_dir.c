@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "dcmpi/ckpt.h"
+#include "dcmpi/file.h"
 #include "dcmpi/mem.h"
 
 bool dc_ckpt_path(const char *dir, int64_t number, char out[DC_PATH_MAX])
@@ -26,9 +27,75 @@ static int64_t number_of(const char *name, const char *suffix)
     return strcmp(name, expected) == 0 ? number : -1;
 }
 
+/* ---- The last of each phase -------------------------------------------------------------------------------------- */
+
+static const char *const phases[] = {"layer_1",  "layer_2",  "layer_3",  "layer_4",  "layer_5",  "layer_6",  "layer_7",
+                                     "layer_8",  "layer_9",  "layer_10", "layer_11", "layer_12", "layer_13", "layer_14",
+                                     "layer_15", "layer_16", "pretrain", "finetune", "kmeans",   "cluster"};
+
+const char *dc_ckpt_phase_at(int place)
+{
+    return place >= 0 && place < (int)DC_COUNT_OF(phases) ? phases[place] : NULL;
+}
+
+int dc_ckpt_phase_place(const char *phase)
+{
+    for (int i = 0; dc_ckpt_phase_at(i); i++)
+        if (strcmp(phases[i], phase) == 0) return i;
+    return -1;
+}
+
+bool dc_ckpt_last_path(const char *dir, const char *phase, char out[DC_PATH_MAX])
+{
+    return snprintf(out, DC_PATH_MAX, "%s/last-%s.h5", dir, phase) < DC_PATH_MAX;
+}
+
+/* Whether `name` is that of a phase's last checkpoint, with `suffix` behind it. */
+static bool is_last(const char *name, const char *suffix)
+{
+    char expected[64];
+    for (int i = 0; dc_ckpt_phase_at(i); i++) {
+        snprintf(expected, sizeof expected, "last-%s.h5%s", phases[i], suffix);
+        if (strcmp(name, expected) == 0) return true;
+    }
+    return false;
+}
+
+static dc_status copy_file(const char *from, const char *to)
+{
+    unsigned char *data = NULL;
+    size_t bytes;
+    dc_status st = dc_file_read(from, SIZE_MAX, &data, &bytes);
+    if (st == DC_OK) st = dc_file_replace(to, &(dc_file_piece){data, bytes}, 1);
+    dc_mem_free(&data);
+    return st;
+}
+
+dc_status dc_ckpt_keep_last(const char *dir, const char *path, const char *phase)
+{
+    char last[DC_PATH_MAX], part[DC_PATH_MAX];
+    if (!dc_ckpt_last_path(dir, phase, last) || snprintf(part, sizeof part, "%s.part", last) >= DC_PATH_MAX)
+        return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
+    if (unlink(part) != 0 && errno != ENOENT) return DC_FAIL(DC_ERR_IO, "cannot remove %s: %s", part, strerror(errno));
+    if (link(path, part) != 0) return copy_file(path, last);
+    const dc_status st = dc_file_publish(part, last);
+    if (st != DC_OK) unlink(part);
+    return st;
+}
+
+void dc_ckpt_forget_last(const char *dir, int place)
+{
+    char path[DC_PATH_MAX];
+    for (int i = place + 1; dc_ckpt_phase_at(i); i++)
+        if (dc_ckpt_last_path(dir, phases[i], path)) unlink(path);
+}
+
+/* ---- Names ------------------------------------------------------------------------------------------------------- */
+
 dc_ckpt_name dc_ckpt_name_of(const char *name)
 {
-    return number_of(name, "") >= 0 ? DC_CKPT_WHOLE : number_of(name, ".part") >= 0 ? DC_CKPT_PART : DC_CKPT_NONE;
+    if (number_of(name, "") >= 0 || is_last(name, "")) return DC_CKPT_WHOLE;
+    return number_of(name, ".part") >= 0 || is_last(name, ".part") ? DC_CKPT_PART : DC_CKPT_NONE;
 }
 
 static int ascending(const void *a, const void *b)
@@ -40,7 +107,7 @@ static int ascending(const void *a, const void *b)
 static int count_names(DIR *d)
 {
     int n = 0;
-    for (const struct dirent *e; (e = readdir(d));) n += dc_ckpt_name_of(e->d_name) == DC_CKPT_WHOLE;
+    for (const struct dirent *e; (e = readdir(d));) n += number_of(e->d_name, "") >= 0;
     rewinddir(d);
     return n;
 }

@@ -22,6 +22,8 @@ typedef struct {
     dc_trainer trainer;
     dc_history *history;
     dc_cluster_result *out;
+    dc_cluster_config was;   /* the configuration with the lengths of the run that the checkpoint is of */
+    bool moved;              /* a step was taken by this start */
     dc_step_loss loss;       /* of the last step */
     float *snapshot;         /* [n] parameters at the last refresh: they give target and labels again */
     int64_t count[N_COUNTS]; /* AT_REFRESH: step of the last refresh, -1 before the first */
@@ -41,9 +43,8 @@ static bool collapsed(const loop *l, const dc_refresh *r)
            r->k_sized < EFFECTIVE * l->out->start_sized;
 }
 
-static dc_stop decide(const loop *l)
+static dc_stop decide(const loop *l, const dc_cluster_config *cfg)
 {
-    const dc_cluster_config *cfg = l->trainer.cfg;
     const dc_refresh *r = &l->out->last;
     const double N = (double)l->trainer.model->data->part.N;
     if (!isfinite(r->loss) || !isfinite(r->f_sum)) return DC_STOP_DIVERGED;
@@ -102,7 +103,7 @@ static size_t refreshes(const dc_cluster_config *cfg, int64_t at)
 /* The last refresh was the one that is due by now, or the one before that. */
 static bool is_possible(const loop *l)
 {
-    const dc_cluster_config *cfg = l->trainer.cfg;
+    const dc_cluster_config *cfg = &l->was;
     const int64_t at = l->count[AT_REFRESH], step = l->history->step;
     if (l->count[STOP] < DC_STOP_NONE || l->count[STOP] > DC_STOP_DIVERGED) return false;
     if (at < 0) return at == -1 && step == 0;
@@ -123,8 +124,7 @@ static bool agrees(const loop *l)
 
 static dc_status check_state(const loop *l)
 {
-    const dc_status st =
-        dc_history_check(l->history, refreshes(l->trainer.cfg, l->count[AT_REFRESH]), l->trainer.cfg->max_iter);
+    const dc_status st = dc_history_check(l->history, refreshes(&l->was, l->count[AT_REFRESH]), l->was.max_iter);
     if (st != DC_OK || (is_possible(l) && (l->history->n == 0 || agrees(l)))) return st;
     return DC_FAIL(DC_ERR_FORMAT,
                    "the checkpoint's state of 'cluster' fits no state of this run: step %lld, last refresh "
@@ -138,7 +138,9 @@ static dc_status keep_state(loop *l, bool *continues)
     const dc_cluster_config *cfg = l->trainer.cfg;
     dc_model *m = l->trainer.model;
     l->count[AT_REFRESH] = -1;
-    l->history->total = cfg->max_iter;
+    l->was = *cfg;
+    if (cfg->before) l->was.max_iter = cfg->before->max_iter, l->was.tol = cfg->before->tol;
+    l->history->total = l->was.max_iter;
     DC_TRY(dc_mem_alloc(&l->snapshot, m->params.n, sizeof *l->snapshot, "parameters at a refresh"));
     DC_TRY(dc_history_keep(l->history, m->control));
     if (l->trainer.gradient) DC_TRY(dc_gradient_keep_moments(l->trainer.gradient, &cfg->opt));
@@ -146,6 +148,7 @@ static dc_status keep_state(loop *l, bool *continues)
     DC_TRY(dc_control_keep(m->control, "cluster/value", DC_STATE_F64, N_VALUES, l->value, NULL));
     DC_TRY(dc_control_keep(m->control, "cluster/count", DC_STATE_I64, N_COUNTS, l->count, NULL));
     DC_TRY(check_state(l));
+    l->history->total = cfg->max_iter;
     *continues = l->count[AT_REFRESH] >= 0;
 out:
     return st;
@@ -179,7 +182,7 @@ static dc_status check_labels(dc_comm *comm, loop *l)
         return DC_OK;
     }
     l->out->iterations = l->count[AT_REFRESH];
-    if ((int64_t)decide(l) == l->count[STOP]) return DC_OK;
+    if ((int64_t)decide(l, &l->was) == l->count[STOP]) return DC_OK;
     return DC_FAIL(DC_ERR_FORMAT, "the checkpoint's state of 'cluster' fits no state of this run: stop %lld",
                    (long long)l->count[STOP]);
 }
@@ -200,8 +203,10 @@ static dc_status repeat_refresh(dc_comm *comm, loop *l)
     out->start_largest = l->count[START_LARGEST];
     out->start_sized = l->value[START_SIZED];
     DC_TRY_ALL(comm, check_labels(comm, l));
-    out->iterations = l->history->step;
+    out->iterations = l->count[AT_REFRESH];
+    if (t->cfg->before) l->count[STOP] = decide(l, t->cfg); /* where a shorter run ended, a longer one may go on */
     out->stop = (dc_stop)l->count[STOP];
+    out->iterations = l->history->step;
     l->loss = (dc_step_loss){.total = l->value[STEP_LOSS], .recon = l->value[STEP_RECON]};
 out:
     return st;
@@ -229,7 +234,7 @@ static dc_status refresh(dc_comm *comm, loop *l)
         out->start_largest = out->last.largest;
         out->start_sized = out->last.k_sized;
     }
-    out->stop = decide(l);
+    out->stop = decide(l, cfg);
     note_refresh(comm, l);
     DC_TRY(dc_history_add(comm, l->history,
                           (double[]){(double)out->iterations, out->last.loss, l->loss.total, l->loss.recon,
@@ -265,6 +270,7 @@ static dc_status step(dc_comm *comm, loop *l)
         return DC_OK;
     }
     l->history->step = ++out->iterations;
+    l->moved = true;
     l->value[STEP_LOSS] = l->loss.total;
     l->value[STEP_RECON] = l->loss.recon;
     dc_control_at(m->control, "cluster", out->iterations);
@@ -274,6 +280,19 @@ out:
     return st;
 }
 
+/* Whether a refresh now is only due because the phase ends here. */
+static bool is_extra(const loop *l)
+{
+    const dc_cluster_config *cfg = l->trainer.cfg;
+    return l->out->iterations == cfg->max_iter && cfg->max_iter % cfg->update_interval != 0;
+}
+
+static dc_status end_phase(dc_comm *comm, loop *l)
+{
+    return l->moved ? dc_control_end_phase(comm, l->trainer.model->control) : DC_OK;
+}
+
+/* The checkpoint of the end is written before a refresh that a longer run would not make. */
 static dc_status run(dc_comm *comm, loop *l)
 {
     dc_status st = DC_OK;
@@ -281,8 +300,12 @@ static dc_status run(dc_comm *comm, loop *l)
     dc_progress_phase(l->trainer.model->progress,
                       (double)out->iterations / (double)DC_MAX(l->trainer.cfg->max_iter, 1));
     if (out->stop != DC_STOP_NONE) return DC_OK; /* the checkpoint was written behind the loop */
-    while (out->stop == DC_STOP_NONE) DC_TRY(refresh_is_due(l) ? refresh(comm, l) : step(comm, l));
-    if (out->stop != DC_STOP_DIVERGED) DC_TRY(dc_control_end_phase(comm, l->trainer.model->control));
+    while (out->stop == DC_STOP_NONE) {
+        const bool due = refresh_is_due(l);
+        if (due && is_extra(l)) DC_TRY(end_phase(comm, l));
+        DC_TRY(due ? refresh(comm, l) : step(comm, l));
+    }
+    if (out->stop != DC_STOP_DIVERGED && !is_extra(l)) DC_TRY(dc_control_end_phase(comm, l->trainer.model->control));
 out:
     return st;
 }

@@ -150,8 +150,6 @@ static dc_status train_pair(dc_comm *comm, dc_model *stack, const dc_layerwise_c
                                   .flops = p.below.cache ? 0 : dc_net_forward_flops(stack->net, 0, l)};
     DC_TRY(dc_recon_train(comm, &p.model, &training, &source, &noise, history, stop));
     keep(&p, stack, l);
-    release(&p);
-    if (*stop != DC_STOP_DIVERGED) DC_TRY(dc_control_end_phase(comm, stack->control));
 out:
     release(&p);
     return st;

@@ -15,7 +15,6 @@ dc_status dc_pretrain(dc_comm *comm, dc_model *m, const dc_pretrain_config *cfg,
     if (finished) goto out;
     DC_TRY(dc_recon_check(comm, m, cfg->loss));
     DC_TRY(dc_recon_train(comm, m, cfg, &source, &none, history, stop));
-    if (*stop != DC_STOP_DIVERGED) DC_TRY(dc_control_end_phase(comm, m->control));
 out:
     return st;
 }

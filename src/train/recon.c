@@ -19,9 +19,10 @@ typedef struct {
     const dc_noise *noise;
     dc_net net; /* model->net as this loss trains it */
     dc_gradient *gradient;
-    float *clean;  /* input before dropout, in the places of the activations; NULL if there is none */
-    int64_t total; /* steps of the phase */
-    double sum[2]; /* of this epoch so far: loss times rows, and rows */
+    float *clean;         /* input before dropout, in the places of the activations; NULL if there is none */
+    int64_t total;        /* steps of the phase, */
+    int64_t total_before; /* and in the run that the checkpoint is of */
+    double sum[2];        /* of this epoch so far: loss times rows, and rows */
 } trainer;
 
 static void release(trainer *t)
@@ -29,6 +30,11 @@ static void release(trainer *t)
     dc_control_drop(t->model->control, t->sum);
     dc_gradient_destroy(&t->gradient);
     dc_mem_free(&t->clean);
+}
+
+static int64_t steps_of(int64_t epochs, int64_t steps, int64_t per_epoch)
+{
+    return steps > 0 ? steps : epochs * per_epoch;
 }
 
 static dc_status create(trainer *t)
@@ -44,7 +50,10 @@ static dc_status create(trainer *t)
                                          .n_losses = 1,
                                          .B = t->cfg->batch};
     DC_TRY(dc_gradient_create(&t->gradient, &gradient));
-    t->total = t->cfg->steps > 0 ? t->cfg->steps : t->cfg->epochs * dc_gradient_batcher(t->gradient)->steps_per_epoch;
+    const int64_t per_epoch = dc_gradient_batcher(t->gradient)->steps_per_epoch;
+    const dc_pretrain_length *before = t->cfg->before;
+    t->total = steps_of(t->cfg->epochs, t->cfg->steps, per_epoch);
+    t->total_before = before ? steps_of(before->epochs, before->steps, per_epoch) : t->total;
     const size_t rows = (size_t)dc_gradient_max_rows(t->gradient);
     if (t->noise->input > 0)
         DC_TRY(dc_mem_alloc(&t->clean, dc_mul_size(rows, (size_t)t->net.D), sizeof *t->clean, "clean batch"));
@@ -177,34 +186,43 @@ static dc_status end_epoch(dc_comm *comm, trainer *t, dc_history *h, int64_t per
     return dc_model_check_replicas(comm, t->model);
 }
 
-/* From h->step to the end of the phase. Between two steps the state is whole: the run may save it, or stop. After the
- * last one it is the caller's business: a layer pair must first find its way into the stack. */
+/* The end of the phase. Its checkpoint has all that a longer phase goes on with; the record of an epoch that is cut
+ * comes behind it. */
+static dc_status end_phase(dc_comm *comm, trainer *t, dc_history *h, int64_t per_epoch, bool moved)
+{
+    dc_status st = DC_OK;
+    if (moved) DC_TRY(dc_control_end_phase(comm, t->model->control));
+    if (h->step % per_epoch != 0) DC_TRY(end_epoch(comm, t, h, per_epoch, true));
+out:
+    return st;
+}
+
+/* From h->step to the end of the phase. Between two steps the state is whole: the run may save it, or stop. */
 static dc_status train(dc_comm *comm, trainer *t, dc_history *h, dc_stop *stop)
 {
     dc_status st = DC_OK;
     dc_model *m = t->model;
-    const int64_t per_epoch = dc_gradient_batcher(t->gradient)->steps_per_epoch;
+    const int64_t per_epoch = dc_gradient_batcher(t->gradient)->steps_per_epoch, start = h->step;
     while (h->step < t->total && *stop != DC_STOP_DIVERGED) {
         if (!isfinite(train_step(comm, t, h))) *stop = DC_STOP_DIVERGED;
         dc_control_at(m->control, h->phase, ++h->step);
         const bool last = h->step == t->total || *stop == DC_STOP_DIVERGED;
-        if (last || h->step % per_epoch == 0)
+        if (*stop == DC_STOP_DIVERGED || h->step % per_epoch == 0)
             DC_TRY(end_epoch(comm, t, h, per_epoch, last));
         else if (m->hash_steps > 0 && h->step % m->hash_steps == 0)
             DC_TRY(dc_model_check_replicas(comm, m));
         if (!last) DC_TRY(dc_control_act(comm, m->control));
     }
+    if (*stop != DC_STOP_DIVERGED) DC_TRY(end_phase(comm, t, h, per_epoch, h->step > start));
 out:
     return st;
 }
 
 static const char *const columns[] = {"epoch", "loss", "lr"};
 
-/* Records at the ends of epochs, and at that of the phase. */
-static dc_status check_records(const dc_history *h, int64_t total, int64_t per_epoch)
+static void name_sum(char out[DC_STATE_NAME_MAX], const char *phase)
 {
-    const bool cut = h->step == total && total % per_epoch != 0;
-    return dc_history_check(h, (size_t)(h->step / per_epoch) + cut, total);
+    snprintf(out, DC_STATE_NAME_MAX, "%s/sum", phase);
 }
 
 /* Moments, sums and records: fresh ones, or those of the checkpoint. */
@@ -215,12 +233,13 @@ static dc_status prepare(dc_comm *comm, trainer *t, const char *phase, dc_histor
     const int64_t per_epoch = dc_gradient_batcher(t->gradient)->steps_per_epoch;
     char name[DC_STATE_NAME_MAX];
     dc_history_init(h, phase, (int)DC_COUNT_OF(columns), columns);
-    h->total = t->total;
+    h->total = t->total_before;
     DC_TRY_ALL(comm, dc_history_keep(h, c));
-    DC_TRY(check_records(h, t->total, per_epoch));
+    DC_TRY(dc_history_check(h, (size_t)(h->step / per_epoch), t->total_before));
+    h->total = t->total;
     dc_params_reset_moments(&t->model->params);
     DC_TRY(dc_gradient_keep_moments(t->gradient, &t->cfg->opt));
-    snprintf(name, sizeof name, "%s/sum", phase);
+    name_sum(name, phase);
     DC_TRY(dc_control_keep(c, name, DC_STATE_F64, DC_COUNT_OF(t->sum), t->sum, NULL));
     dc_progress_phase(t->model->progress, (double)h->step / (double)t->total);
 out:
@@ -243,6 +262,10 @@ out:
 
 dc_status dc_recon_recall(const dc_model *m, const char *phase, dc_history *history, bool *finished)
 {
+    char name[DC_STATE_NAME_MAX];
+    name_sum(name, phase);
+    *finished = false;
+    if (dc_control_waiting(m->control, name)) return DC_OK; /* written within the phase, be it at its end */
     return dc_history_recall(history, m->control, phase, (int)DC_COUNT_OF(columns), columns, finished);
 }
 

@@ -19,8 +19,8 @@ typedef struct {
     int site;             /* hidden has this dropout site, input the one before */
 } dc_noise;
 
-/* Trains all of m->net for the length in *cfg, from where the run's checkpoint left it. Makes *history; *stop is
- * EPOCHS, MAX_ITER (a length in steps) or DIVERGED. Collective. */
+/* Trains all of m->net for the length in *cfg, from where the run's checkpoint left it, and saves at the end. Makes
+ * *history; *stop is EPOCHS, MAX_ITER (a length in steps) or DIVERGED. Collective. Errors: also DC_STOPPED. */
 DC_CHECKED dc_status dc_recon_train(dc_comm *comm, dc_model *m, const dc_pretrain_config *cfg,
                                     const dc_row_source *source, const dc_noise *noise, dc_history *history,
                                     dc_stop *stop);

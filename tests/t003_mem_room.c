@@ -9,7 +9,7 @@
 #include "dcmpi/mem.h"
 
 enum { MIB = 1 << 20 };
-static char root[] = "/tmp/dcmpi-t002-XXXXXX";
+static char root[] = "/tmp/dcmpi-t003-XXXXXX";
 
 static void put(const char *name, const char *text)
 {

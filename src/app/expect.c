@@ -1,0 +1,223 @@
+/* Files are told apart by what they begin with: files of HDF5 by the attribute `format` that all of ours have, others
+ * by their first bytes, text by its first lines. */
+#include "expect.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "apart.h"
+#include "dcmpi/config.h"
+#include "dcmpi/h5.h"
+
+typedef enum { UNKNOWN, DECK, DATA, RESULT, PREDICTION, CHECKPOINT, OTHER_HDF5, TABLE, FOREIGN, FOLDER } kind;
+enum { HEAD_BYTES = 4096 };
+
+typedef struct {
+    kind kind;
+    const char *name; /* "an NPY file" */
+} finding;
+
+/* ---- What it is -------------------------------------------------------------------------------------------------- */
+
+static finding look_into_hdf5(const char *path)
+{
+    static const struct {
+        const char *format;
+        finding found;
+    } ours[] = {{"dcmpi-data", {DATA, "a data file"}},
+                {"dcmpi-result", {RESULT, "the result of a run"}},
+                {"dcmpi-prediction", {PREDICTION, "a prediction"}},
+                {"dcmpi-checkpoint", {CHECKPOINT, "a checkpoint of a run"}}};
+    finding found = {OTHER_HDF5, "an HDF5 file"};
+    char format[32] = "";
+    dc_h5 *h5 = NULL;
+    if (dc_apart_probe(DC_PROBE_OUTPUT, path, NULL, DC_ERR_FORMAT) == DC_OK &&
+        dc_h5_open(&h5, path, DC_H5_READ) == DC_OK && dc_h5_has_attr(h5, "/", "format"))
+        (void)!dc_h5_get_attr_str(h5, "/", "format", format, sizeof format);
+    (void)!dc_h5_close(&h5);
+    dc_error_clear();
+    for (size_t i = 0; i < DC_COUNT_OF(ours); i++)
+        if (strcmp(format, ours[i].format) == 0) found = ours[i].found;
+    return found;
+}
+
+/* Data in no HDF5 file. */
+static const char *foreign_name(const unsigned char *head, size_t n)
+{
+    static const struct {
+        size_t bytes;
+        const char *start, *name;
+    } known[] = {{6, "\x93NUMPY", "an NPY file"},
+                 {2, "\x1f\x8b", "a gzip file"},
+                 {4, "PK\3\4", "a zip file"},
+                 {6,
+                  "\xFD"
+                  "7zXZ\0",
+                  "an xz file"},
+                 {4, "\x28\xB5\x2F\xFD", "a zstd file"},
+                 {3, "BZh", "a bzip2 file"},
+                 {4, "PAR1", "a Parquet file"},
+                 {6, "ARROW1", "an Arrow file"},
+                 {10, "MATLAB 5.0", "a Matlab file"}};
+    for (size_t i = 0; i < DC_COUNT_OF(known); i++)
+        if (n >= known[i].bytes && memcmp(head, known[i].start, known[i].bytes) == 0) return known[i].name;
+    const bool is_idx = n >= 8 && head[0] == 0 && head[1] == 0 && head[2] >= 8 && head[2] <= 14 && head[3] >= 1;
+    return is_idx ? "an IDX file" : NULL;
+}
+
+/* "section:" at the start of a line, or "section": in JSON. */
+static bool is_deck_line(const char *line)
+{
+    char name[32];
+    line += strspn(line, "{\" \t");
+    const size_t n = strspn(line, "abcdefghijklmnopqrstuvwxyz");
+    if (n == 0 || n >= sizeof name || line[n + strspn(line + n, "\" ")] != ':') return false;
+    snprintf(name, sizeof name, "%.*s", (int)n, line);
+    return dc_config_has_section(name);
+}
+
+/* Numbers with separators between: a row of a table; how many. */
+static int numbers_in(char *line)
+{
+    int n = 0;
+    char *rest = line, *end;
+    if (strpbrk(line, ":{}[]")) return 0;
+    for (char *cell; (cell = strsep(&rest, ",;|\t ")) != NULL;) {
+        (void)!strtod(cell, &end);
+        n += end != cell && *end == '\0';
+    }
+    return n;
+}
+
+/* head[n], which ends with a NUL, is taken to pieces. A table has numbers in its first line or in that behind its
+ * header. */
+static finding look_into_text(char *head)
+{
+    enum { LINES = 64 };
+    bool is_table = false;
+    char *rest = head;
+    for (int i = 0; i < LINES && rest; i++) {
+        char *line = strsep(&rest, "\r\n");
+        if (line[0] == '#' || line[0] == '\0') continue;
+        if (is_deck_line(line)) return (finding){DECK, "a deck"};
+        is_table |= i < 4 && numbers_in(line) > 0;
+    }
+    return is_table ? (finding){TABLE, "a table in text"} : (finding){UNKNOWN, ""};
+}
+
+static finding look_into(const char *path)
+{
+    static const char hdf5[] = "\x89HDF\r\n\x1a\n";
+    char head[HEAD_BYTES + 1];
+    struct stat s;
+    if (stat(path, &s) != 0) return (finding){UNKNOWN, ""};
+    if (S_ISDIR(s.st_mode)) return (finding){FOLDER, "a folder"};
+    const int fd = S_ISREG(s.st_mode) ? open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
+    const ssize_t got = fd >= 0 ? read(fd, head, HEAD_BYTES) : -1;
+    if (fd >= 0) close(fd);
+    if (got <= 0) return (finding){UNKNOWN, ""};
+    const size_t n = (size_t)got;
+    head[n] = '\0';
+    if (n >= 8 && memcmp(head, hdf5, 8) == 0) return look_into_hdf5(path);
+    const char *name = foreign_name((const unsigned char *)head, n);
+    if (name) return (finding){FOREIGN, name};
+    return memchr(head, '\0', n) ? (finding){UNKNOWN, ""} : look_into_text(head);
+}
+
+/* ---- What was meant ---------------------------------------------------------------------------------------------- */
+
+static bool has(const char *folder, const char *name)
+{
+    char path[DC_PATH_MAX];
+    return snprintf(path, sizeof path, "%s/%s", folder, name) < DC_PATH_MAX && access(path, F_OK) == 0;
+}
+
+static dc_status expect_deck(const finding *f, const char *path, const char *verb)
+{
+    char q[DC_QUOTE_MAX];
+    dc_quote(q, path);
+    switch (f->kind) {
+    case DATA:
+        return DC_FAIL(DC_ERR_USAGE, "%s is %s, not a deck: dcmpi %s --input.data=%s", q, f->name, verb, q);
+    case RESULT:
+        return DC_FAIL(DC_ERR_USAGE,
+                       "%s is %s, not a deck: config.used.yaml beside it is; to label new rows: dcmpi predict "
+                       "--model=%s --input=X.h5 --output=Y.h5",
+                       q, f->name, q);
+    case CHECKPOINT:
+        return DC_FAIL(DC_ERR_USAGE,
+                       "%s is %s, not a deck: the command that made the run, given again, goes on from it", q, f->name);
+    case PREDICTION:
+        return DC_FAIL(DC_ERR_USAGE, "%s is %s, not a deck: dcmpi info %s shows what is in it", q, f->name, q);
+    case OTHER_HDF5:
+        return DC_FAIL(DC_ERR_USAGE,
+                       "%s is %s, not a deck: if it has a matrix /X, dcmpi %s --input.data=%s; else first dcmpi "
+                       "convert %s OUT.h5",
+                       q, f->name, verb, q, q);
+    case TABLE:
+    case FOREIGN:
+        return DC_FAIL(DC_ERR_USAGE,
+                       "%s is %s, not a deck: first dcmpi convert %s OUT.h5, then dcmpi %s --input.data=OUT.h5", q,
+                       f->name, q, verb);
+    case FOLDER:
+        if (has(path, "config.used.yaml"))
+            return DC_FAIL(DC_ERR_USAGE, "%s is the folder of a run, not a deck: dcmpi %s %s/config.used.yaml", q, verb,
+                           q);
+        return DC_OK;
+    default:
+        return DC_OK;
+    }
+}
+
+static dc_status expect_data(const finding *f, const char *path)
+{
+    char q[DC_QUOTE_MAX];
+    dc_quote(q, path);
+    switch (f->kind) {
+    case RESULT:
+    case PREDICTION:
+    case CHECKPOINT:
+        return DC_FAIL(DC_ERR_DATA, "%s is %s, not data; what it was made of: dcmpi info %s", q, f->name, q);
+    case DECK:
+        return DC_FAIL(DC_ERR_DATA, "%s is %s, not a data file: dcmpi %s", q, f->name, q);
+    case TABLE:
+    case FOREIGN:
+        return DC_FAIL(DC_ERR_DATA, "%s is %s, not an HDF5 file: first dcmpi convert %s OUT.h5", q, f->name, q);
+    case FOLDER:
+        return DC_FAIL(DC_ERR_DATA, "%s is %s, not a data file; name the file in it", q, f->name);
+    default:
+        return DC_OK;
+    }
+}
+
+static dc_status expect_model(const finding *f, const char *path)
+{
+    char q[DC_QUOTE_MAX];
+    dc_quote(q, path);
+    switch (f->kind) {
+    case DATA:
+    case PREDICTION:
+    case DECK:
+        return DC_FAIL(DC_ERR_FORMAT, "%s is no result of dcmpi: it is %s; a model is the run.h5 of a run", q, f->name);
+    case CHECKPOINT:
+        return DC_FAIL(DC_ERR_FORMAT,
+                       "%s is no result of dcmpi: it is %s, which ends with a run.h5 if the command that made it is "
+                       "given again; that is the model",
+                       q, f->name);
+    case FOLDER:
+        return DC_FAIL(DC_ERR_FORMAT, "%s is a folder, not an HDF5 file%s%s%s", q,
+                       has(path, "run.h5") ? "; the model is " : "; name the run.h5 of a run",
+                       has(path, "run.h5") ? q : "", has(path, "run.h5") ? "/run.h5" : "");
+    default:
+        return DC_OK;
+    }
+}
+
+dc_status dc_expect(dc_expected what, const char *path, const char *verb)
+{
+    const finding f = look_into(path);
+    if (what == DC_EXPECT_DECK) return expect_deck(&f, path, verb);
+    return what == DC_EXPECT_DATA ? expect_data(&f, path) : expect_model(&f, path);
+}

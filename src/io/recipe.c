@@ -1,0 +1,74 @@
+/* The recipe in a file. */
+#include "dcmpi/recipe.h"
+
+#include <limits.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "dcmpi/mem.h"
+#include "dcmpi/text.h"
+
+/* Of names that lead to the same files the hash is the same, from whatever folder they are given. */
+static uint64_t hash_recipe(const dc_recipe *r)
+{
+    char path[PATH_MAX];
+    uint64_t hash = XXH3_64bits(r->verb, strlen(r->verb));
+    for (int i = 0; i < r->n_inputs; i++) {
+        const char *name = realpath(r->inputs[i], path) ? path : r->inputs[i];
+        hash = XXH3_64bits_withSeed(name, strlen(name) + 1, hash);
+    }
+    return XXH3_64bits_withSeed(r->options, strlen(r->options), hash);
+}
+
+/* One name per line; dc_mem, the caller's. */
+static dc_status join_inputs(const dc_recipe *r, char **out)
+{
+    size_t bytes = 1, used = 0;
+    for (int i = 0; i < r->n_inputs; i++) bytes += strlen(r->inputs[i]) + 1;
+    const dc_status st = dc_mem_alloc(out, bytes, 1, "names of the inputs");
+    if (st != DC_OK) return st;
+    for (int i = 0; i < r->n_inputs; i++)
+        used += (size_t)snprintf(*out + used, bytes - used, "%s%s", i ? "\n" : "", r->inputs[i]);
+    return DC_OK;
+}
+
+dc_status dc_recipe_put(dc_h5 *h5, const dc_recipe *recipe)
+{
+    dc_status st = DC_OK;
+    char *inputs = NULL;
+    DC_TRY(join_inputs(recipe, &inputs));
+    DC_TRY(dc_h5_put_attr_str(h5, "/", "verb", recipe->verb));
+    DC_TRY(dc_h5_put_attr_str(h5, "/", "inputs", inputs));
+    DC_TRY(dc_h5_put_attr_str(h5, "/", "options", recipe->options));
+    DC_TRY(dc_h5_put_attr_hash(h5, "/", "recipe_hash", hash_recipe(recipe)));
+out:
+    dc_mem_free(&inputs);
+    return st;
+}
+
+/* "convert of a.csv", or "fit" of a result, which names its data elsewhere. */
+static void describe(dc_h5 *h5, char *made, size_t cap)
+{
+    char verb[16], inputs[128] = "", shown[128];
+    made[0] = '\0';
+    if (!dc_h5_has_attr(h5, "/", "verb") || dc_h5_get_attr_str(h5, "/", "verb", verb, sizeof verb) != DC_OK) return;
+    if (dc_h5_has_attr(h5, "/", "inputs")) (void)!dc_h5_get_attr_str(h5, "/", "inputs", inputs, sizeof inputs);
+    for (char *c = inputs; *c; c++)
+        if (*c == '\n') *c = ' ';
+    dc_printable(shown, sizeof shown, inputs, strlen(inputs));
+    dc_text_clean(verb, "");
+    snprintf(made, cap, "%s%s%s", verb, shown[0] ? " of " : "", shown);
+}
+
+bool dc_recipe_made(const dc_recipe *recipe, const char *path, char *made, size_t cap)
+{
+    dc_h5 *h5 = NULL;
+    uint64_t hash = 0;
+    made[0] = '\0';
+    if (dc_h5_open(&h5, path, DC_H5_READ) == DC_OK) describe(h5, made, cap);
+    const bool same = h5 && dc_h5_has_attr(h5, "/", "recipe_hash") &&
+                      dc_h5_get_attr_hash(h5, "/", "recipe_hash", &hash) == DC_OK && hash == hash_recipe(recipe);
+    (void)!dc_h5_close(&h5);
+    dc_error_clear(); /* what cannot be read is another file */
+    return same;
+}
