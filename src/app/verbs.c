@@ -26,10 +26,11 @@ static const dc_verb table[] = {
      .can_stop = true,
      .mpi = dc_run_predict,
      .summary = "labels, confidence and embedding of new rows with the model of a run",
-     .details = "The scaling is that of the run. Labels of the input serve for the scores only.\n"
-                "  --label-dataset=/PATH  labels that are not in /y, such as /obs/cell_type\n"
-                "  --rows-per-round=N     rows that a rank holds at a time; by default what fits into 64 MiB\n"
-                "  --force                replace an output that another model or input made, or that is none of ours\n"},
+     .details =
+         "The scaling is that of the run. Labels of the input serve for the scores only.\n"
+         "  --label-dataset=/PATH  labels that are not in /y, such as /obs/cell_type\n"
+         "  --rows-per-round=N     rows that a rank holds at a time; by default what fits into 64 MiB\n"
+         "  --force                replace an output that another model or input made, or that is none of ours\n"},
     {.name = "convert",
      .arguments = "IN... OUT.h5 [--labels=FILE ...] [--label-column=COLUMN] [--id-column=COLUMN] [--drop-columns=LIST] "
                   "[--header=WORD] [--separator=C] [--decimal=WORD] [--missing=ACTION] [--transpose] [--dataset=/PATH] "
