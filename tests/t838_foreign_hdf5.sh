@@ -45,6 +45,10 @@ with h5py.File("sparse.mat", "w") as f:
 with h5py.File("bad.loom", "w") as f:
     f["matrix"] = A.T; f["row_attrs/Gene"] = genes[:3]; f["col_attrs/CellID"] = cells
 with h5py.File("wide.h5", "w") as f: f["X"] = r.normal(size=(6, 120))
+# A text that lies, as the file says, where the file has ended.
+with h5py.File("heap.h5", "w", libver="earliest") as f:
+    f["X"] = A; f["ids"] = cells; at = f["ids"].id.get_offset() + 16 * 5 + 4
+with open("heap.h5", "r+b") as f: f.seek(at); f.write(b"\xff\xff\xff\x7f")
 # A type that this library does not know, as version 4 of the datatype message.
 with h5py.File("newer.h5", "w", libver="earliest") as f: f["X"] = A
 data = bytearray(open("newer.h5", "rb").read()); at = data.index(bytes([0x11, 0x20, 0x1f, 0x00])); data[at] = 0x51
@@ -125,6 +129,10 @@ refuse "2 datasets.*--dataset: /a 4 x 40, /b 4 x 40" "several matrices" two.mat
 refuse "'/row_attrs/Gene' has 3 names for the 4 rows" "too few names" bad.loom
 refuse "has no '/none'" "ids that are not there" x.loom --id-dataset=/none
 refuse "4 columns, which are no image of --image-shape .16 pixels" "an image shape that does not fit" a.npy --image-shape=4x4
+refuse "cannot read text of '/ids'" "an id whose text is not there" heap.h5
+refuse "cannot read text of '/ids'" "a label whose text is not there" heap.h5 --id-dataset=none --label-dataset=/ids
+run 1 1 kmeans --input.data=heap.h5 --cluster.clusters=2 --run.output=k0
+expect_error 3 "cannot read text of '/ids'" "k-means with such an id"
 refuse "newer HDF5 library" "a file of a newer library" newer.h5
 run 0 1 convert a.npy bad.h5 --label-dataset=/y
 expect_error 2 "--label-dataset is for HDF5" "--label-dataset of an array"

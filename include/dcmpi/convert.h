@@ -91,8 +91,8 @@ typedef struct {
  * a file of the output's name that this request made (recipe.h) is replaced when the new one is complete. Numbers that
  * are neither uint8 nor floating point become float32, or float64 where float32 would not tell them apart
  * (convert/precision.h), with a NOTE; inputs of different types meet in the widest of them. Errors: DC_ERR_DATA with
- * file, place (byte, or line and column) and cause; DC_ERR_IO (output, disk); DC_ERR_USAGE; DC_ERR_BUSY (another process
- * writes this output); DC_ERR_MEMORY. */
+ * file, place (byte, or line and column) and cause; DC_ERR_IO (output, disk); DC_ERR_USAGE; DC_ERR_BUSY (another
+ * process writes this output); DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_convert(const dc_convert_config *cfg, dc_convert_result *result);
 
 #endif
