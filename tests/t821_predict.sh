@@ -62,7 +62,7 @@ run 3 1 kmeans kmeans.yaml --run.output=raw
 expect_exit 0 "k-means on the data, 3 ranks"
 
 own_rows() { # NAME RANKS THREADS
-    run "$2" "$3" predict --model="$1/run.h5" --input=own.h5 --output=p.h5 --rows-per-round=100
+    run "$2" "$3" predict --force --model="$1/run.h5" --input=own.h5 --output=p.h5 --rows-per-round=100
     expect_exit 0 "$1: own rows on $2 ranks x $3 threads"
     is "$(same "$1/run.h5" p.h5)" ok "$1: the same bits"
 }
@@ -74,7 +74,7 @@ for name in final blas raw; do
     own_rows $name 1 2
     own_rows $name 3 1
 done
-run 1 1 predict --model dec/run.h5 --input own.h5 --output p.h5
+run 1 1 predict --force --model dec/run.h5 --input own.h5 --output p.h5
 expect_out '^RESULT  rows=1501 acc=[0-9.]+ nmi=[0-9.]+ ari=[0-9.-]+ clusters=6 used=[0-9] wall=[0-9.]+s$' "one round; the RESULT line with scores"
 acc=$(result_value acc)
 is "$(same dec/run.h5 p.h5)" ok "the same bits in one round"
@@ -84,26 +84,26 @@ expect_out '^equal: 5 datasets, bit by bit$' "labels, confidence, embedding, siz
 run 0 1 check p.h5
 expect_out '^p.h5: whole: prediction, 1501 rows, 6 clusters' "check finds the prediction whole"
 
-run 2 1 predict --model=dec/run.h5 --input=moved.h5 --output=p.h5
+run 2 1 predict --force --model=dec/run.h5 --input=moved.h5 --output=p.h5
 expect_out '^RESULT  rows=1501 clusters=6 used=' "without labels no scores"
 is "$(same dec/run.h5 p.h5 order)" ok "rows in another order keep their bits"
-run 2 1 predict --model=raw/run.h5 --input=moved.h5 --output=p.h5
+run 2 1 predict --force --model=raw/run.h5 --input=moved.h5 --output=p.h5
 is "$(same raw/run.h5 p.h5 order)" ok "k-means: rows in another order keep their labels"
 
-run 3 1 predict --model=dec/run.h5 --input=new.h5 --output=new-p.h5
+run 3 1 predict --force --model=dec/run.h5 --input=new.h5 --output=new-p.h5
 expect_exit 0 "held-back rows"
 number_between "$(result_value acc)" "$(awk "BEGIN { print $acc - .05 }")" "$(awk "BEGIN { print $acc + .05 }")" \
     "their accuracy is that of the run's rows"
 run 0 1 compare new-p.h5 dec/run.h5
 expect_exit 1 "compare tells other rows from the run's"
 expect_out '^/labels +types or shapes differ$' "by their labels"
-run 1 1 predict --model=dec/run.h5 --input=double.h5 --output=p.h5
+run 1 1 predict --force --model=dec/run.h5 --input=double.h5 --output=p.h5
 ok "float64 rows with the same values get the same labels" $python -c "
 import h5py
 assert (h5py.File('new-p.h5')['labels'][:] == h5py.File('p.h5')['labels'][:]).all()"
-run 2 1 predict --model=dec/run.h5 --input=half.h5 --output=p.h5
+run 2 1 predict --force --model=dec/run.h5 --input=half.h5 --output=p.h5
 expect_exit 0 "float16 rows"
-run 5 1 predict --model=dec/run.h5 --input=three.h5 --output=p.h5
+run 5 1 predict --force --model=dec/run.h5 --input=three.h5 --output=p.h5
 expect_exit 0 "3 rows on 5 ranks"
 run 0 1 check p.h5
 expect_exit 0 "and the file is whole"
@@ -116,7 +116,7 @@ assert f.attrs['complete'] == 1 and f.attrs['format'] == b'dcmpi-prediction' and
 limit=30
 wrong() { # CODE REGEX WHAT MODEL INPUT [OUTPUT]
     cp new-p.h5 before.h5
-    run 2 1 predict --model="$4" --input="$5" --output="${6:-new-p.h5}"
+    run 2 1 predict --force --model="$4" --input="$5" --output="${6:-new-p.h5}"
     expect_error "$1" "$2" "$3"
     ok "the older output stays: $3" cmp -s before.h5 new-p.h5
     is "$(echo new-p.h5*)" new-p.h5 "no remains, no lock: $3"
@@ -157,11 +157,11 @@ wrong 4 "none.h5" "missing data" dec/run.h5 none.h5
 wrong 2 "is the file of --input" "output = input" dec/run.h5 new.h5 new.h5
 wrong 2 "is the file of --model" "output = model" dec/run.h5 new.h5 dec/run.h5
 wrong 4 "no/dir" "no output directory" dec/run.h5 new.h5 no/dir/p.h5
-run 1 1 predict --model=dec/run.h5 --input=new.h5
+run 1 1 predict --force --model=dec/run.h5 --input=new.h5
 expect_error 2 "needs --model" "an option is missing"
-run 2 1 predict --model=dec/run.h5 --input=new.h5 --output=p.h5 --outlier
+run 2 1 predict --force --model=dec/run.h5 --input=new.h5 --output=p.h5 --outlier
 expect_error 2 "'--outlier' is no option" "an unknown option"
-run 1 1 predict --model=dec/run.h5 --input=new.h5 --output=p.h5 --rows-per-round=0
+run 1 1 predict --force --model=dec/run.h5 --input=new.h5 --output=p.h5 --rows-per-round=0
 expect_error 2 "rows-per-round" "no rows per round"
 # A result of before isa was stored: who wrote it is said, and its rows are embedded all the same.
 cp dec/run.h5 old.h5

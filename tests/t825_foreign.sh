@@ -78,7 +78,7 @@ on() { # FILE LOOK ROWS DECK WEIGHTS OUTPUT REGEX
 }
 on text 6 3 2 6 4 "text .10 bytes. is not an HDF5 file"
 on empty 6 3 2 6 4 "empty .0 bytes. is not an HDF5 file"
-on dir 6 3 2 6 0 "dir is a directory"
+on dir 6 3 2 6 0 "dir is a (directory|folder)"
 on fifo 6 3 2 6 4 "fifo is a pipe"
 on /dev/zero 6 3 2 6 4 "zero is a device"
 on short 6 3 2 6 4 "short"
@@ -91,13 +91,13 @@ on "$long_path" 4 4 2 - - "d/d/d"
 run 0 1 predict --model=data.h5 --input=data.h5 --output=out.h5
 expect_error 6 "data.h5 is no result of dcmpi" "data as model"
 run 0 1 predict --model=prediction.h5 --input=data.h5 --output=out.h5
-expect_error 6 "holds no model" "a prediction as model"
+expect_error 6 "it is a prediction" "a prediction as model"
 run 0 1 predict --model=raw/run.h5 --input=data.h5 --output=out.h5
 expect_error 3 "data.h5 has 12 columns, the model of raw/run.h5 was trained on 7" "k-means of other data as model"
 run 0 1 --input.data=data.h5 --input.rows=0 --model.weights=raw/run.h5 --run.output=out
 expect_error 6 "has no /model/encoder_0/weight" "k-means as pretrained weights"
 run 0 1 predict --model=run/run.h5 --input=run/run.h5 --output=out.h5
-expect_error 3 "no dataset /X" "a result as rows"
+expect_error 3 "is the result of a run, not data" "a result as rows"
 run 0 1 convert run/run.h5 out.h5
 expect_error 3 "choose one with --dataset" "a result to convert"
 

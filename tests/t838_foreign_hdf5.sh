@@ -45,6 +45,10 @@ with h5py.File("sparse.mat", "w") as f:
 with h5py.File("bad.loom", "w") as f:
     f["matrix"] = A.T; f["row_attrs/Gene"] = genes[:3]; f["col_attrs/CellID"] = cells
 with h5py.File("wide.h5", "w") as f: f["X"] = r.normal(size=(6, 120))
+# A text that lies, as the file says, where the file has ended.
+with h5py.File("heap.h5", "w", libver="earliest") as f:
+    f["X"] = A; f["ids"] = cells; at = f["ids"].id.get_offset() + 16 * 5 + 4
+with open("heap.h5", "r+b") as f: f.seek(at); f.write(b"\xff\xff\xff\x7f")
 # A type that this library does not know, as version 4 of the datatype message.
 with h5py.File("newer.h5", "w", libver="earliest") as f: f["X"] = A
 data = bytearray(open("newer.h5", "rb").read()); at = data.index(bytes([0x11, 0x20, 0x1f, 0x00])); data[at] = 0x51
@@ -62,25 +66,25 @@ text() { # FILE PYTHON of f
 names="g,1|g2|g3|gä4"
 
 for file in x.loom odd.loom; do
-    run 0 1 convert $file o.h5
+    run 0 1 convert $file o.h5 --force
     expect_exit 0 "$file"
     expect_out "NOTE +$file: is a loom file, 4 features x 40 samples" "$file: its orientation is told"
     ok "$file: samples are rows" same o.h5
     is "$(text o.h5 "f['ids'][39].decode()")" cell39 "$file: ids"
     is "$(text o.h5 "f.attrs['feature_names'].decode().replace(chr(10), '|')")" "$names" "$file: names"
 done
-run 0 1 convert x.loom o.h5 --label-dataset=/col_attrs/ClusterName
+run 0 1 convert x.loom o.h5 --force --label-dataset=/col_attrs/ClusterName
 expect_out "^wrote .* labels 2 classes" "loom: labels by name"
 is "$(text o.h5 "list(f['y'][:4])")" "[0, 1, -1, 0]" "loom: classes by bytes, -1 without a label"
-run 0 1 convert x.loom o.h5 --transpose=no
+run 0 1 convert x.loom o.h5 --force --transpose=no
 expect_out "^wrote .* 4 x 40 " "loom: --transpose=no"
 is "$(text o.h5 "f['ids'][0].decode()")" "g,1" "loom: the ids are those of its rows then"
-run 0 1 convert x.loom o.h5 --id-dataset=/col_attrs/ClusterName
+run 0 1 convert x.loom o.h5 --force --id-dataset=/col_attrs/ClusterName
 is "$(text o.h5 "f['ids'][1].decode()")" T "--id-dataset"
-run 0 1 convert x.loom o.h5 --id-dataset=none
+run 0 1 convert x.loom o.h5 --force --id-dataset=none
 is "$(text o.h5 "'ids' in f")" False "--id-dataset=none"
 
-run 0 1 convert a.h5ad o.h5 --label-dataset=/obs/kind
+run 0 1 convert a.h5ad o.h5 --force --label-dataset=/obs/kind
 expect_out "^wrote .* 40 x 4 float32, labels 2 classes" "h5ad"
 ok "h5ad: rows" same o.h5
 is "$(text o.h5 "f['ids'][39].decode() + ' ' + f.attrs['classes'].decode()")" $'cell39 B\nT' "h5ad: names of obs, classes"
@@ -95,21 +99,21 @@ run 0 1 convert o.h5 a.h5ad o3.h5 --label-dataset=/y
 expect_error 3 "has no '/y'" "two inputs, one without the labels"
 
 for file in m.mat noblock.mat; do
-    run 0 1 convert $file o.h5 --dataset=/fea
+    run 0 1 convert $file o.h5 --force --dataset=/fea
     expect_out "NOTE +$file: is a Matlab file, /fea is 40 x 4 there" "$file: its orientation is told"
     ok "$file: rows" same o.h5
 done
-run 0 1 convert m.mat o.h5 --label-dataset=gnd
+run 0 1 convert m.mat o.h5 --force --label-dataset=gnd
 expect_out "^wrote .* 40 x 4 float64, labels 2 classes" "Matlab: the only matrix, labels of 1 x n"
-run 0 1 convert m.mat o.h5 --dataset=fea --transpose=no
+run 0 1 convert m.mat o.h5 --force --dataset=fea --transpose=no
 expect_out "^wrote .* 4 x 40 " "Matlab: --transpose=no"
-run 0 1 convert images.mat o.h5
+run 0 1 convert images.mat o.h5 --force
 expect_out "^wrote .* 5 x 6 " "Matlab: of three dimensions the last counts the rows"
-run 0 1 convert x.loom o.h5 --image-shape=2x2
+run 0 1 convert x.loom o.h5 --force --image-shape=2x2
 is "$(text o.h5 "list(f.attrs['image_shape'])")" "[2, 2]" "--image-shape"
-run 0 1 convert wide.h5 o.h5
+run 0 1 convert wide.h5 o.h5 --force
 expect_out "NOTE .* 6 rows of 120 columns: if features are in the rows, say --transpose" "wide data are told"
-run 0 1 convert wide.h5 o.h5 --transpose
+run 0 1 convert wide.h5 o.h5 --force --transpose
 expect_out "^wrote .* 120 x 6 " "and turned over"
 expect_no_out "NOTE" "in silence"
 
@@ -125,6 +129,10 @@ refuse "2 datasets.*--dataset: /a 4 x 40, /b 4 x 40" "several matrices" two.mat
 refuse "'/row_attrs/Gene' has 3 names for the 4 rows" "too few names" bad.loom
 refuse "has no '/none'" "ids that are not there" x.loom --id-dataset=/none
 refuse "4 columns, which are no image of --image-shape .16 pixels" "an image shape that does not fit" a.npy --image-shape=4x4
+refuse "cannot read text of '/ids'" "an id whose text is not there" heap.h5
+refuse "cannot read text of '/ids'" "a label whose text is not there" heap.h5 --id-dataset=none --label-dataset=/ids
+run 1 1 kmeans --input.data=heap.h5 --cluster.clusters=2 --run.output=k0
+expect_error 3 "cannot read text of '/ids'" "k-means with such an id"
 refuse "newer HDF5 library" "a file of a newer library" newer.h5
 run 0 1 convert a.npy bad.h5 --label-dataset=/y
 expect_error 2 "--label-dataset is for HDF5" "--label-dataset of an array"
@@ -132,7 +140,7 @@ run 0 1 convert a.npy bad.h5 --image-shape=4by4
 expect_error 2 "--image-shape=4by4: use HEIGHTxWIDTH" "a shape that is none"
 
 # The shape of flat data reaches the report.
-run 0 1 convert a.npy o.h5 --image-shape=2x2
+run 0 1 convert a.npy o.h5 --force --image-shape=2x2
 run 2 1 kmeans --input.data=o.h5 --cluster.clusters=2 --run.output=k
 expect_exit 0 "k-means on pictures"
 is "$(text k/run.h5 "list(f.attrs['image_shape'])")" "[2, 2]" "the result knows their shape"

@@ -5,7 +5,7 @@
 py() { /usr/bin/python3 -c "import h5py, numpy as np
 $1"; }
 attr() { py "print(h5py.File('$1').attrs['$2'].decode())"; }
-sums() { find . -type f ! -name .out ! -name .err -exec md5sum {} + | sort; }
+sums() { find . -type f ! -name .out ! -name .err ! -name .seconds -exec md5sum {} + | sort; }
 
 # refused WHAT COMMAND ...: exit code 2, one line, every byte as before.
 refused() {

@@ -18,6 +18,7 @@ import time
 from report_main import IO, USAGE, RunError
 
 PART = re.compile(r"\.dcmpi-[0-9a-f]{16}\.part")
+STOPS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 OLD_SECONDS = 600  # a lock of another node may not be seen from here; what changed lately may be in use
 
 
@@ -76,6 +77,14 @@ def sync(path, flags=os.O_RDONLY):
         os.close(file)
 
 
+def create(part):
+    """A new file, open and locked."""
+    file = os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    with contextlib.suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return file
+
+
 @contextlib.contextmanager
 def whole_file(output, check=None):
     """The path under which to write; at the end of the block it gets the name `output`, after an error it is gone. check:
@@ -87,9 +96,11 @@ def whole_file(output, check=None):
     file = None
     try:
         remove_old_parts(folder)
-        file = os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-        with contextlib.suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # a file that is made is known below
+        try:
+            file = create(part)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
         yield part
         if check:
             check(output, part)

@@ -71,8 +71,9 @@ static void probe_data(const char *path, const char *labels)
 
 static void probe_output(const char *path, const char *labels)
 {
-    char made[256];
+    char made[256], format[32];
     (void)labels;
+    dc_recipe_format(path, format, sizeof format);
     (void)!dc_recipe_made(&(dc_recipe){.verb = "", .options = ""}, path, made, sizeof made);
 }
 

@@ -20,9 +20,9 @@ void dc_apart_leave(dc_status st);
  * had, or there is a limit on them, the verb runs in this one. */
 DC_CHECKED dc_status dc_apart_run(const dc_verb *verb, const dc_cli *cli);
 
-/* Before a process that is part of a job reads the header of a data file, a model, or who made an output: whether the
- * library survives it. labels: dataset of labels of a data file, or NULL. What else is wrong with the file is not told:
- * the reader will say it. Errors: `code`. */
+/* Before a process that is part of a job reads the header of a data file, a model, or what an output is and who made
+ * it: whether the library survives it. labels: dataset of labels of a data file, or NULL. What else is wrong with the
+ * file is not told: the reader will say it. Errors: `code`. */
 typedef enum { DC_PROBE_DATA, DC_PROBE_MODEL, DC_PROBE_OUTPUT } dc_probe;
 DC_CHECKED dc_status dc_apart_probe(dc_probe probe, const char *path, const char *labels, dc_status code);
 

@@ -9,7 +9,7 @@
 
 #include "apart.h"
 #include "dcmpi/config.h"
-#include "dcmpi/h5.h"
+#include "dcmpi/recipe.h"
 
 typedef enum { UNKNOWN, DECK, DATA, RESULT, PREDICTION, CHECKPOINT, OTHER_HDF5, TABLE, FOREIGN, FOLDER } kind;
 enum { HEAD_BYTES = 4096 };
@@ -32,11 +32,8 @@ static finding look_into_hdf5(const char *path)
                 {"dcmpi-checkpoint", {CHECKPOINT, "a checkpoint of a run"}}};
     finding found = {OTHER_HDF5, "an HDF5 file"};
     char format[32] = "";
-    dc_h5 *h5 = NULL;
-    if (dc_apart_probe(DC_PROBE_OUTPUT, path, NULL, DC_ERR_FORMAT) == DC_OK &&
-        dc_h5_open(&h5, path, DC_H5_READ) == DC_OK && dc_h5_has_attr(h5, "/", "format"))
-        (void)!dc_h5_get_attr_str(h5, "/", "format", format, sizeof format);
-    (void)!dc_h5_close(&h5);
+    if (dc_apart_probe(DC_PROBE_OUTPUT, path, NULL, DC_ERR_FORMAT) == DC_OK)
+        dc_recipe_format(path, format, sizeof format);
     dc_error_clear();
     for (size_t i = 0; i < DC_COUNT_OF(ours); i++)
         if (strcmp(format, ours[i].format) == 0) found = ours[i].found;

@@ -203,7 +203,7 @@ static dc_status set_list_text(dc_config *cfg, const dc_key *key, const char *te
 static dc_status set_clip(dc_config *cfg, const dc_key *key, const char *text, const char *place)
 {
     dc_clip *clip = member(cfg, key);
-    double q;
+    double q = 0;
     if (strchr(text, ',')) return set_list_text(cfg, key, text, place);
     if (strcmp(text, "none") != 0 && !dc_read_float(text, &q)) return fail_clip(key, place, "is no number");
     if (strcmp(text, "none") == 0)

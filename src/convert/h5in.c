@@ -246,6 +246,11 @@ out:
     return as_data_error(st);
 }
 
+dc_status dc_h5in_longest_id(dc_source *s, size_t *longest)
+{
+    return as_data_error(dc_h5_column_longest(s->ids, 0, s->rows, longest));
+}
+
 typedef struct {
     const char *name;
     dc_row_sink *sink;

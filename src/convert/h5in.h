@@ -9,6 +9,8 @@
 DC_CHECKED dc_status dc_h5in_open(dc_source *s, const dc_source_request *r, bool *turn);
 /* Rows [s->next_row, + n) into x[n][width], their ids into the sink. Errors: DC_ERR_DATA, DC_STOPPED. */
 DC_CHECKED dc_status dc_h5in_read(dc_source *s, size_t n, double *x, dc_row_sink *sink);
+/* *longest = bytes of the longest id of a file that has some. Errors: DC_ERR_DATA. */
+DC_CHECKED dc_status dc_h5in_longest_id(dc_source *s, size_t *longest);
 /* Labels [s->next_row, + n) into the sink. */
 DC_CHECKED dc_status dc_h5in_read_labels(dc_source *s, size_t n, dc_row_sink *sink);
 

@@ -182,7 +182,7 @@ dc_status dc_source_longest_id(dc_source *s, size_t *longest)
         *longest = DC_MAX(*longest, n);
         p = p[n] ? p + n + 1 : NULL;
     }
-    return s->ids && !s->turned ? dc_h5_column_longest(s->ids, 0, s->rows, longest) : DC_OK;
+    return s->ids && !s->turned ? dc_h5in_longest_id(s, longest) : DC_OK;
 }
 
 bool dc_source_has_own_labels(const dc_source *s)

@@ -177,7 +177,7 @@ static void summarize(dc_dataset *d, const dc_data_stats *s)
     d->mean = sum / ((double)d->part.N * (double)d->D);
     if (d->clip_lo)
         dc_log("clip      %lld of %lld values were beyond input.clip", (long long)s->n_clipped,
-               (long long)(d->part.N * d->D));
+               (long long)d->part.N * (long long)d->D);
     if (s->n_constant > 0)
         dc_log_note("%lld of %lld columns are constant%s; they carry no information", (long long)s->n_constant,
                     (long long)d->D, d->clip_lo ? " (after input.clip)" : "");

@@ -66,8 +66,8 @@ bool dc_range_is_code(double v)
 {
     const double a = fabs(v);
     if (a >= 1e20 || v == -99 || v == -888 || v == -777 || v == -8888 || v == -7777) return true;
-    for (double p = 1e3; p <= 1e12; p *= 10)
-        if (a == p - 1) return true;
+    for (int64_t p = 1000; p <= INT64_C(1000000000000); p *= 10)
+        if (a == (double)(p - 1)) return true;
     return false;
 }
 

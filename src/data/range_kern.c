@@ -59,7 +59,7 @@ void dc_range_describe(dc_range_sketch *s, const double *sample, int64_t rows, i
     int64_t *magnitude = s->magnitude;
 #pragma omp parallel for schedule(static) reduction(+ : magnitude[:DC_RANGE_MAGNITUDES])
     for (int64_t k = first; k < width; k += step) {
-        double x[DC_RANGE_SAMPLE_MAX], scratch[DC_RANGE_SAMPLE_MAX];
+        double x[DC_RANGE_SAMPLE_MAX] = {0}, scratch[DC_RANGE_SAMPLE_MAX];
         const int64_t low = DC_RANGE_ENDS * (c + k) + DC_RANGE_LOW, high = DC_RANGE_ENDS * (c + k) + DC_RANGE_HIGH;
         const double min = s->min[c + k], max = s->max[c + k];
         for (int64_t i = 0; i < rows; i++) x[i] = sample[i * width + k];

@@ -67,9 +67,9 @@ static size_t length_of(const reading *r, const char *text)
 static dc_status visit_piece(const reading *r, dc_gidx n, const char *items)
 {
     for (dc_gidx i = 0; i < n; i++) {
-        const char *item = items + (size_t)i * r->item;
-        if (r->variable) memcpy(&item, item, sizeof item);
-        const dc_status st = r->visit(r->ctx, item ? item : "", length_of(r, item));
+        const char *item = items + (size_t)i * r->item, *text = item;
+        if (r->variable) memcpy(&text, item, sizeof text);
+        const dc_status st = r->visit(r->ctx, text ? text : "", length_of(r, text));
         if (st != DC_OK) return st;
     }
     return DC_OK;
