@@ -31,9 +31,9 @@ a.csv|at least one input
 a.csv out.h5 --bogus|unknown option --bogus
 a.csv out.h5 --label-column|needs a value
 a.csv out.h5 --label-column=|needs a value
-a.csv out.h5 --label-column=-1|--label-column=-1
-a.csv out.h5 --label-column=2x|--label-column=2x
-a.csv out.h5 --label-column=99999999999999999999|has 3 columns
+a.csv new.h5 --label-column=-1|--label-column=-1
+a.csv new.h5 --label-column=2x|--label-column=2x
+a.csv new.h5 --label-column=99999999999999999999|has 3 columns
 a.csv new.h5 --label-column=3|has 3 columns
 a.csv out.h5 --max-input=0|--max-input=0
 a.csv out.h5 --max-input=9999999999TiB|--max-input

@@ -111,13 +111,14 @@ fi
 
 # ---- Changes while reading
 
-# It happens at the first large read of this file; of convert's, two look at the first bytes.
+# It happens at the first large read of this file; of convert's, two look at the first bytes. Of a model's small ones some twenty
+# look at what it is.
 meanwhile() { # ERROR FILE RANKS ARGS...
     local error=$1 file=$2 ranks=$3
     shift 3
     cp -p "${file%.h5}.keep" "$file"
     (
-        export LD_PRELOAD=$failio FAILIO_MATCH=$file FAILIO_CALL=read FAILIO_AT=${at:-1} FAILIO_BYTES=${bytes:-4000} \
+        export LD_PRELOAD=$failio FAILIO_MATCH=$file FAILIO_CALL=read FAILIO_AT=${at:-1} FAILIO_BYTES=${bytes:-5000} \
             FAILIO_ERROR="$error"
         if [ "$ranks" = 0 ]; then exec "$within" $((limit * ${SLOW:-1})) "$dcmpi" "$@"; fi
         # shellcheck disable=SC2086
@@ -148,10 +149,10 @@ for error in SHRINK TOUCH; do
     expect_error 6 "d.h5" "check, $error"
     meanwhile $error d.h5 0 compare d.h5 data.h5
     expect_error 6 "d.h5 changed while it was read" "compare, $error"
-    bytes=16 meanwhile $error m.h5 1 predict --model=m.h5 --input=data.h5 --output=q.h5
+    at=30 bytes=16 meanwhile $error m.h5 1 predict --model=m.h5 --input=data.h5 --output=q.h5
     expect_exit 6 "predict with a model that changes, $error"
     # shellcheck disable=SC2086
-    bytes=16 meanwhile $error m.h5 1 $work --input.data=data.h5 --model.weights=m.h5 --run.resume=never
+    at=30 bytes=16 meanwhile $error m.h5 1 $work --input.data=data.h5 --model.weights=m.h5 --run.resume=never
     expect_exit 6 "fit with weights that change, $error"
 done
 for error in SHRINK TOUCH; do

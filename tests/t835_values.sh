@@ -36,9 +36,9 @@ for unit in 1e-4 1e-3 1; do
     run 2 1 fit "${net[@]}" "${four[@]}" --cluster.method=aekm --input.data=x.h5 --input.scale=none --run.output="a$unit"
     expect_exit 0 "autoencoder and k-means in units of $unit"
     nearest_labels "a$unit"
-    run 3 1 predict --model="a$unit/run.h5" --input=x.h5 --output=p.h5
+    run 3 1 predict --model="a$unit/run.h5" --input=x.h5 --output="p$unit.h5"
     expect_exit 0 "predict"
-    run 0 1 compare "a$unit/run.h5" p.h5
+    run 0 1 compare "a$unit/run.h5" "p$unit.h5"
     expect_exit 0 "predict gives the labels of the run"
 done
 for unit in 1e-25 1e-20 1e15 1e19 1e30; do

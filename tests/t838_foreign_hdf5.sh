@@ -66,25 +66,25 @@ text() { # FILE PYTHON of f
 names="g,1|g2|g3|gä4"
 
 for file in x.loom odd.loom; do
-    run 0 1 convert $file o.h5
+    run 0 1 convert $file o.h5 --force
     expect_exit 0 "$file"
     expect_out "NOTE +$file: is a loom file, 4 features x 40 samples" "$file: its orientation is told"
     ok "$file: samples are rows" same o.h5
     is "$(text o.h5 "f['ids'][39].decode()")" cell39 "$file: ids"
     is "$(text o.h5 "f.attrs['feature_names'].decode().replace(chr(10), '|')")" "$names" "$file: names"
 done
-run 0 1 convert x.loom o.h5 --label-dataset=/col_attrs/ClusterName
+run 0 1 convert x.loom o.h5 --force --label-dataset=/col_attrs/ClusterName
 expect_out "^wrote .* labels 2 classes" "loom: labels by name"
 is "$(text o.h5 "list(f['y'][:4])")" "[0, 1, -1, 0]" "loom: classes by bytes, -1 without a label"
-run 0 1 convert x.loom o.h5 --transpose=no
+run 0 1 convert x.loom o.h5 --force --transpose=no
 expect_out "^wrote .* 4 x 40 " "loom: --transpose=no"
 is "$(text o.h5 "f['ids'][0].decode()")" "g,1" "loom: the ids are those of its rows then"
-run 0 1 convert x.loom o.h5 --id-dataset=/col_attrs/ClusterName
+run 0 1 convert x.loom o.h5 --force --id-dataset=/col_attrs/ClusterName
 is "$(text o.h5 "f['ids'][1].decode()")" T "--id-dataset"
-run 0 1 convert x.loom o.h5 --id-dataset=none
+run 0 1 convert x.loom o.h5 --force --id-dataset=none
 is "$(text o.h5 "'ids' in f")" False "--id-dataset=none"
 
-run 0 1 convert a.h5ad o.h5 --label-dataset=/obs/kind
+run 0 1 convert a.h5ad o.h5 --force --label-dataset=/obs/kind
 expect_out "^wrote .* 40 x 4 float32, labels 2 classes" "h5ad"
 ok "h5ad: rows" same o.h5
 is "$(text o.h5 "f['ids'][39].decode() + ' ' + f.attrs['classes'].decode()")" $'cell39 B\nT' "h5ad: names of obs, classes"
@@ -99,21 +99,21 @@ run 0 1 convert o.h5 a.h5ad o3.h5 --label-dataset=/y
 expect_error 3 "has no '/y'" "two inputs, one without the labels"
 
 for file in m.mat noblock.mat; do
-    run 0 1 convert $file o.h5 --dataset=/fea
+    run 0 1 convert $file o.h5 --force --dataset=/fea
     expect_out "NOTE +$file: is a Matlab file, /fea is 40 x 4 there" "$file: its orientation is told"
     ok "$file: rows" same o.h5
 done
-run 0 1 convert m.mat o.h5 --label-dataset=gnd
+run 0 1 convert m.mat o.h5 --force --label-dataset=gnd
 expect_out "^wrote .* 40 x 4 float64, labels 2 classes" "Matlab: the only matrix, labels of 1 x n"
-run 0 1 convert m.mat o.h5 --dataset=fea --transpose=no
+run 0 1 convert m.mat o.h5 --force --dataset=fea --transpose=no
 expect_out "^wrote .* 4 x 40 " "Matlab: --transpose=no"
-run 0 1 convert images.mat o.h5
+run 0 1 convert images.mat o.h5 --force
 expect_out "^wrote .* 5 x 6 " "Matlab: of three dimensions the last counts the rows"
-run 0 1 convert x.loom o.h5 --image-shape=2x2
+run 0 1 convert x.loom o.h5 --force --image-shape=2x2
 is "$(text o.h5 "list(f.attrs['image_shape'])")" "[2, 2]" "--image-shape"
-run 0 1 convert wide.h5 o.h5
+run 0 1 convert wide.h5 o.h5 --force
 expect_out "NOTE .* 6 rows of 120 columns: if features are in the rows, say --transpose" "wide data are told"
-run 0 1 convert wide.h5 o.h5 --transpose
+run 0 1 convert wide.h5 o.h5 --force --transpose
 expect_out "^wrote .* 120 x 6 " "and turned over"
 expect_no_out "NOTE" "in silence"
 
@@ -140,7 +140,7 @@ run 0 1 convert a.npy bad.h5 --image-shape=4by4
 expect_error 2 "--image-shape=4by4: use HEIGHTxWIDTH" "a shape that is none"
 
 # The shape of flat data reaches the report.
-run 0 1 convert a.npy o.h5 --image-shape=2x2
+run 0 1 convert a.npy o.h5 --force --image-shape=2x2
 run 2 1 kmeans --input.data=o.h5 --cluster.clusters=2 --run.output=k
 expect_exit 0 "k-means on pictures"
 is "$(text k/run.h5 "list(f.attrs['image_shape'])")" "[2, 2]" "the result knows their shape"

@@ -112,7 +112,7 @@ np.savetxt("cells.csv", x, fmt="%d", delimiter=",", header=",".join(f"gene{k}" f
 EOF2
     run 0 1 convert cells.csv cells.h5
     for file in genes.csv genes.csv.gz genes.csv.xz genes16.csv; do
-        run 0 1 convert $file genes.h5 --transpose
+        run 0 1 convert $file genes.h5 --transpose --force
         expect_exit 0 "$file"
         is "$($python -c 'import h5py
 a, b = h5py.File("genes.h5"), h5py.File("cells.h5")

@@ -20,7 +20,7 @@ lock_of() { # HOST PID [JOB RESTART]: text of a lock
     printf 'dcmpi lock\nhost %s\npid %s\nticks 1\njob %s\nstarted 2026-01-01T00:00:00+0000\nepoch 1767225600\nrestart %s\nboot b\npidns p\nend\n' \
         "$1" "$2" "${3:-none}" "${4:-0}"
 }
-predict=("$dcmpi" predict --model=km/run.h5 --input=rows.h5 --output=both.h5 --rows-per-round=50)
+predict=("$dcmpi" predict --model=km/run.h5 --input=rows.h5 --output=both.h5 --rows-per-round=50 --force)
 convert=("$dcmpi" convert large.txt both.h5 --force)
 
 # ---- Two of one output. The first is stopped in the middle (SIGSTOP), so that the second comes while it works.

@@ -115,14 +115,14 @@ is "$(find x -name '*.new' -o -name '*.part' -o -name 'LOCK*')" "" "nothing is l
 
 # ---- A run in progress
 rm -rf good x
-within=(deck.yaml --cluster.update_interval=50)
-run 1 1 "${within[@]}" --cluster.max_iter=20007 --run.output=good
-start 2 "${within[@]}" --cluster.max_iter=20000 --checkpoint.every=0.05s --run.log_interval=0.001s --run.output=x
+stretch=(deck.yaml --cluster.update_interval=50)
+run 1 1 "${stretch[@]}" --cluster.max_iter=20007 --run.output=good
+start 2 "${stretch[@]}" --cluster.max_iter=20000 --checkpoint.every=0.05s --run.log_interval=0.001s --run.output=x
 await ' saved .* cluster step'
 signal_rank KILL 1
 finish
 ok "killed within clustering" test ! -e x/run.h5
-run 3 1 "${within[@]}" --cluster.max_iter=20007 --run.output=x
+run 3 1 "${stretch[@]}" --cluster.max_iter=20007 --run.output=x
 expect_out " longer .*cluster.max_iter is 20007, was 20000: goes on behind cluster, step [1-9]" "from the step it had come to"
 expect_same x "max_iter while it clusters"
 rm -rf good x
