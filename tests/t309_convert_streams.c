@@ -208,6 +208,7 @@ static void check_foreign(void)
         const char *words;
     } table[] = {
         {BYTES("PAR1\x15\4"), "Parquet"},
+        {BYTES("PAR1xxxxPAR1"), "Parquet"},
         {BYTES("ARROW1\0\0"), "Feather"},
         {BYTES("FEA1\0\0"), "Feather"},
         {BYTES("SQLite format 3\0x"), "SQLite"},

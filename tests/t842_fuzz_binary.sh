@@ -66,9 +66,9 @@ for name, options in KINDS.items():
             code, text = run("kmeans", "--input.data=m", "--cluster.clusters=2", "--run.output=k", "--run.resume=never",
                              *KMEANS[name])
         elif options is None:
-            code, text = run("convert", "x.npy", "o.h5", "--labels=m")
+            code, text = run("convert", "x.npy", "o.h5", "--force", "--labels=m")
         else:
-            code, text = run("convert", "m", "o.h5", *options)
+            code, text = run("convert", "m", "o.h5", "--force", *options)
         counts[code] = counts.get(code, 0) + 1
         errors = text.count("dcmpi: ERROR")
         left = [f for f in os.listdir(".") if f.endswith((".part", ".lock"))]

@@ -32,7 +32,7 @@ head -c 2097152 /dev/zero | tr '\0' '\n' >lines.txt
 
 # ---- As a deck
 while IFS='|' read -r verb file regex; do
-    run 1 1 $verb $file
+    run 1 1 ${verb:+"$verb"} "$file"
     expect_error 2 "$regex" "$verb $file"
 done <<'END'
 kmeans|blobs.h5|blobs.h5 is a data file, not a deck: dcmpi kmeans --input.data=blobs.h5

@@ -15,8 +15,6 @@ typedef struct {
 } signature;
 
 static const signature signatures[] = {
-    {0, 5, "PAR1\x15", "a Parquet table", PANDAS("read_parquet('%1$s')")},
-    {0, 5, "PAR1\0", "a Parquet table", PANDAS("read_parquet('%1$s')")},
     {0, 7, "ARROW1\0", "an Arrow (Feather) table", PANDAS("read_feather('%1$s')")},
     {0, 5, "FEA1\0", "a Feather table", PANDAS("read_feather('%1$s')")},
     {0, 4, "Obj\1", "an Avro file", "python3 with fastavro and pandas: write a CSV file"},
@@ -85,6 +83,13 @@ static dc_status refuse_zip(const dc_stream *s, const char *p, size_t n)
     return fail(s, "a zip archive", "unzip '%1$s'");
 }
 
+/* PAR1 at both ends; of a file that is longer than what is held, before the first byte of a page. */
+static bool is_parquet(const dc_stream *s, const char *p, size_t n)
+{
+    if (n < 5 || memcmp(p, "PAR1", 4) != 0) return false;
+    return p[4] == '\x15' || (s->end && n >= 12 && memcmp(p + n - 4, "PAR1", 4) == 0);
+}
+
 /* Protocol 2 to 5, which begin with two bytes of their own. */
 static bool is_pickle(const unsigned char *p, size_t n)
 {
@@ -127,6 +132,7 @@ dc_status dc_foreign_refuse(const dc_stream *s)
     const char *p = (const char *)dc_stream_data(s);
     const size_t n = dc_stream_available(s);
     if (n >= 4 && memcmp(p, "PK\3\4", 4) == 0) return refuse_zip(s, p, n);
+    if (is_parquet(s, p, n)) return fail(s, "a Parquet table", PANDAS("read_parquet('%1$s')"));
     if (is_pickle((const unsigned char *)p, n))
         return fail(s, "a Python pickle",
                     "python3 -c \"import numpy, pickle; numpy.save('new.npy', pickle.load(open('%1$s', 'rb')))\", "
