@@ -17,8 +17,7 @@
 static dc_comm *comm;
 static int rank, P;
 
-/* ---- A save function that remembers -------------------------------------------------------------------------------
- */
+/* ---- A save function that remembers ----------------------------------------------------------------------------- */
 
 typedef struct {
     int saves, beats;
@@ -110,8 +109,7 @@ static void get_signal(int number)
     for (int i = 0; i < 5000 && dc_signals_stops() + dc_signals_saves() == before; i++) usleep(1000);
 }
 
-/* ---- State --------------------------------------------------------------------------------------------------------
- */
+/* ---- State ------------------------------------------------------------------------------------------------------ */
 
 static dc_state_array waiting_array(const char *name, dc_state_type type, size_t n, const void *data)
 {
@@ -279,8 +277,7 @@ static void test_rows(void)
     end(&c);
 }
 
-/* ---- Wishes -------------------------------------------------------------------------------------------------------
- */
+/* ---- Wishes ----------------------------------------------------------------------------------------------------- */
 
 static void test_no_control(void)
 {

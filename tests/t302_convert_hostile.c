@@ -24,8 +24,7 @@ static void bad(const char *input, const char *words)
     refused(input, (dc_convert_config){0}, DC_ERR_DATA, words);
 }
 
-/* ---- IDX ----------------------------------------------------------------------------------------------------------
- */
+/* ---- IDX -------------------------------------------------------------------------------------------------------- */
 
 static void check_idx(void)
 {
@@ -58,8 +57,7 @@ static void check_idx(void)
     }
 }
 
-/* ---- NPY ----------------------------------------------------------------------------------------------------------
- */
+/* ---- NPY -------------------------------------------------------------------------------------------------------- */
 
 #define NPY(descr, order, shape) "{'descr': " descr ", 'fortran_order': " order ", 'shape': " shape ", }\n"
 
@@ -112,8 +110,7 @@ static void check_npy(void)
     CHECK_OK(convert_one("bad.npy"));
 }
 
-/* ---- gzip ---------------------------------------------------------------------------------------------------------
- */
+/* ---- gzip ------------------------------------------------------------------------------------------------------- */
 
 static void check_gzip(void)
 {
@@ -165,8 +162,7 @@ static void check_bomb(void)
     refused("bomb.csv.gz", (dc_convert_config){.max_input_bytes = 4 << 20}, DC_ERR_DATA, "limit of 4194304");
 }
 
-/* ---- Text ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Text ------------------------------------------------------------------------------------------------------- */
 
 static void check_text(void)
 {
@@ -224,8 +220,7 @@ static void check_long_line(void)
     CHECK_TEXT_HAS(dc_error_text(), "long.csv:1: line is longer than");
 }
 
-/* ---- Labels and several inputs --------------------------------------------------------------------------------------
- */
+/* ---- Labels and several inputs ---------------------------------------------------------------------------------- */
 
 static void refused_labels(const char *labels, dc_status status, const char *words)
 {
@@ -270,8 +265,7 @@ static void check_several(void)
     refused("h2.csv", (dc_convert_config){.inputs = headers, .n_inputs = 2}, DC_ERR_DATA, "column names differ");
 }
 
-/* ---- Requests, outputs, kinds of files ------------------------------------------------------------------------------
- */
+/* ---- Requests, outputs, kinds of files -------------------------------------------------------------------------- */
 
 static void check_requests(void)
 {

@@ -136,8 +136,7 @@ static void check_arrays(void)
     CHECK(result.N == 2 && read_output(X, 4, NULL, 0) && X[0] == 1 && X[1] == 4 && X[2] == 3 && X[3] == 6);
 }
 
-/* ---- Numbers that float32 cannot tell apart -----------------------------------------------------------------------
- */
+/* ---- Numbers that float32 cannot tell apart --------------------------------------------------------------------- */
 
 static void check_precision(void)
 {

@@ -21,8 +21,7 @@ static double unit_scale(int exponent)
     return ldexp(1, exponent);
 }
 
-/* ---- Labels for given centres -------------------------------------------------------------------------------------
- */
+/* ---- Labels for given centres ----------------------------------------------------------------------------------- */
 
 /* No iteration: the labels of k-means are those for its start. */
 static void check_labels(dc_comm *comm, const char *what, const float *X, const float *M, int64_t N, int64_t K,
@@ -85,9 +84,7 @@ static void ties(dc_comm *comm)
     check_labels(comm, "equal centres", X, M, N, K, D);
 }
 
-/* ---- Whole runs
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- Whole runs --------------------------------------------------------------------------------------------------- */
 
 /* Row i of `groups` tight groups on [0, 1]^d; every tenth row lies at `far`. */
 static void make_groups(float *X, int64_t N, int64_t d, int64_t groups, double far)

@@ -38,8 +38,7 @@ static void close_setup(setup *s)
     golden_close(&s->base);
 }
 
-/* ---- PyTorch ------------------------------------------------------------------------------------------------------
- */
+/* ---- PyTorch ---------------------------------------------------------------------------------------------------- */
 
 /* Full batches: a step is an epoch, and a record. */
 static void check_losses(const char *run, const dc_history *h, int steps, double tolerance)
@@ -99,8 +98,7 @@ static void test_golden(dc_comm *comm)
     check_golden(comm, "torch", DC_ACT_TANH, DC_ACT_SIGMOID, &cfg, 5);
 }
 
-/* ---- Mini-batches -------------------------------------------------------------------------------------------------
- */
+/* ---- Mini-batches ----------------------------------------------------------------------------------------------- */
 
 enum { MANY = 331, BATCH = 32, PER_EPOCH = 11 };
 

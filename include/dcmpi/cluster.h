@@ -8,8 +8,7 @@
 
 typedef struct dc_comm dc_comm;
 
-/* ---- k-means ------------------------------------------------------------------------------------------------------
- */
+/* ---- k-means ---------------------------------------------------------------------------------------------------- */
 
 /* Rows to cluster, as a function that writes local rows [lo, lo+n) as floats [n x d] to out; it must be safe to call
  * from several threads. So data of any stored type streams through tiles of a few hundred rows. If X is not NULL the

@@ -143,8 +143,7 @@ int dc_config_differences(const dc_config *was, const dc_config *is, const char 
 /* XXH3 over all values in use that can change the result (not paths of output, not log_interval). */
 uint64_t dc_config_hash(const dc_config *cfg);
 
-/* ---- Words in messages, for the command line too -------------------------------------------------------------------
- */
+/* ---- Words in messages, for the command line too ---------------------------------------------------------------- */
 
 enum { DC_QUOTE_MAX = 96 };
 /* `text` for a message: one line, control characters and bad UTF-8 as \xNN, cut with "..." if long. Returns out. */

@@ -137,8 +137,7 @@ int64_t dc_dataset_outside(const dc_dataset *data, int64_t n, float lo, float hi
  * of zeros. Collective. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_dataset_fetch(dc_comm *comm, const dc_dataset *data, const dc_gidx *rows, int64_t n, void *out);
 
-/* ---- Rows in pieces: data of any size in bounded memory -----------------------------------------------------------
- */
+/* ---- Rows in pieces: data of any size in bounded memory --------------------------------------------------------- */
 
 typedef struct {
     char source[DC_PATH_MAX];
@@ -174,8 +173,7 @@ DC_CHECKED dc_status dc_row_stream_read(dc_comm *comm, dc_row_stream *s, int64_t
 DC_CHECKED dc_status dc_row_stream_end(dc_comm *comm, dc_row_stream *s);
 void dc_row_stream_close(dc_row_stream *s);
 
-/* ---- Batches: which rows a step takes (design: the order is a function of seed, epoch, N, V, B) --------------------
- */
+/* ---- Batches: which rows a step takes (design: the order is a function of seed, epoch, N, V, B) ----------------- */
 
 typedef struct {
     const dc_part *part; /* borrowed */
@@ -195,8 +193,7 @@ void dc_batcher_step(const dc_batcher *b, int64_t step, int64_t *rows, int64_t *
 int64_t dc_batcher_offset(const dc_batcher *b, int64_t step, int rank);
 int64_t dc_batcher_shard_rows(const dc_batcher *b, int64_t step, int shard);
 
-/* ---- Built-in problem ----------------------------------------------------------------------------------------------
- */
+/* ---- Built-in problem ------------------------------------------------------------------------------------------- */
 
 enum { DC_GLYPH_SIDE = 28, DC_GLYPH_PIXELS = 784, DC_GLYPH_CLASSES = 10, DC_GLYPH_ROWS_DEFAULT = 10000 };
 #define DC_BUILTIN_GLYPHS "builtin:glyphs"

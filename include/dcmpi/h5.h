@@ -167,8 +167,7 @@ void dc_h5_stream_abort(dc_comm *comm, dc_h5_stream **stream);
  * Errors: DC_ERR_IO, DC_ERR_FORMAT. */
 DC_CHECKED dc_status dc_h5_revise(const char *path, dc_h5_fill edit, void *ctx);
 
-/* ---- Checksums ----------------------------------------------------------------------------------------------------
- */
+/* ---- Checksums -------------------------------------------------------------------------------------------------- */
 
 /* Every dataset of a result and of a data file that convert made has the attribute `xxh3`, 16 hex digits: the sum
  * modulo 2^64 over its rows (first dimension; a scalar is one row) of XXH3 (64 bits) of the row's stored bytes with the

@@ -31,8 +31,7 @@ void dc_gemm(dc_trans ta, dc_trans tb, int64_t m, int64_t n, int64_t k, float al
 /* B[columns x rows] = A[rows x columns]^T, both without gaps; threaded. */
 void dc_transpose(int64_t rows, int64_t columns, const float *A, float *B);
 
-/* ---- Products whose bits do not depend on threads and ranks
- * ---------------------------------------------------------- */
+/* ---- Products whose bits do not depend on threads and ranks ----------------------------------------------------- */
 
 /* C[m x n] = A[m x k] * B[k x n], in row tiles of `tile` rows that divide m, one thread each. The bits of a row follow
  * from its place in its tile and from the shapes alone, whatever the other rows hold. */

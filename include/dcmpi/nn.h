@@ -114,8 +114,7 @@ void dc_column_sums(const float *X, int64_t n, int64_t width, float *sum);
 double dc_recon_loss_grad(dc_recon_loss kind, const float *x, const float *xhat, int64_t n, int64_t D, int64_t B,
                           float *dxhat);
 
-/* ---- Dropout ------------------------------------------------------------------------------------------------------
- */
+/* ---- Dropout ---------------------------------------------------------------------------------------------------- */
 
 /* Inverted dropout (Srivastava et al., JMLR 2014): a unit is 0 with probability `rate`, else times 1/(1-rate). The mask
  * is a function of (seed, step, site, global row, unit). */

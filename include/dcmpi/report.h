@@ -43,8 +43,7 @@ void dc_advise_messages(const dc_timing *t, char *out, size_t cap);
 /* The table of the log, and advice; peak_flops: measured FMA peak over all ranks, 0 if unknown. */
 void dc_timing_print(const dc_timing *t, double peak_flops);
 
-/* ---- Result ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Result ----------------------------------------------------------------------------------------------------- */
 
 /* Facts about how the run was started. */
 enum { DC_JOB_NAME_MAX = 128 };
@@ -105,8 +104,7 @@ typedef struct {
     const dc_timing *timing;
 } dc_result;
 
-/* ---- Self-checks ---------------------------------------------------------------------------------------------------
- */
+/* ---- Self-checks ------------------------------------------------------------------------------------------------ */
 
 /* Judges a finished run: sizes sum to N, finite weights, and, with a soft assignment, replicas, rows of q and p, sum of
  * f. Local, global values in. Returns the number of checks. */
@@ -146,8 +144,7 @@ const char *dc_summary_state(const char *path, const dc_outcome *o);
 /* By .part and rename. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_summary_write(const char *path, const dc_outcome *o);
 
-/* ---- JSON
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- JSON ------------------------------------------------------------------------------------------------------- */
 
 typedef struct {
     FILE *file;

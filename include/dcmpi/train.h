@@ -24,8 +24,7 @@ typedef enum {
 } dc_stop;
 const char *dc_stop_name(dc_stop s);
 
-/* ---- The model in training ------------------------------------------------------------------------------------------
- */
+/* ---- The model in training -------------------------------------------------------------------------------------- */
 
 /* What all phases work on. Borrowed: data, net, timers, progress. Owned: params, works, buffers. */
 typedef struct {
@@ -63,8 +62,7 @@ DC_CHECKED dc_status dc_model_check_file(const char *path, const dc_net *net, co
 /* Local: of all arrays under /model, their names and values; 0 without any. Errors: DC_ERR_FORMAT, DC_ERR_IO. */
 DC_CHECKED dc_status dc_model_hash_file(const char *path, uint64_t *hash);
 
-/* ---- Phases
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- Phases ----------------------------------------------------------------------------------------------------- */
 
 /* A run may go on from a checkpoint of a shorter one, at any state that it passes through, too. What only the end of
  * the shorter phase brought (a record of a cut epoch, a refresh between two that are due) is done behind the phase's

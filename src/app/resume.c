@@ -46,8 +46,7 @@ static dc_status hash_weights(dc_job *job)
     return st == DC_OK ? dc_model_hash_file(path, &job->from.weights_hash) : st;
 }
 
-/* ---- Checkpoints ---------------------------------------------------------------------------------------------------
- */
+/* ---- Checkpoints ------------------------------------------------------------------------------------------------ */
 
 typedef struct {
     char dir[DC_PATH_MAX];
@@ -169,8 +168,7 @@ static dc_status go_on_damaged(dc_job *job, const list *l)
     return DC_OK;
 }
 
-/* ---- Longer runs --------------------------------------------------------------------------------------------------
- */
+/* ---- Longer runs ------------------------------------------------------------------------------------------------ */
 
 /* Takes the checkpoint in `path` if it is of these data, and this run passes through it. A damaged one is passed over.
  */
@@ -250,8 +248,7 @@ static dc_status go_longer_from_result(dc_job *job, const list *l, const dc_foun
     return DC_OK;
 }
 
-/* ---- The choice ----------------------------------------------------------------------------------------------------
- */
+/* ---- The choice ------------------------------------------------------------------------------------------------- */
 
 static dc_status choose(dc_job *job, const list *l, const dc_found *found)
 {
@@ -317,8 +314,7 @@ out:
     return st;
 }
 
-/* ---- Messages ------------------------------------------------------------------------------------------------------
- */
+/* ---- Messages --------------------------------------------------------------------------------------------------- */
 
 /* Another program, library or type of CPU may round otherwise: the result is then none of the two. */
 static void note_other_program(const dc_job *job)
@@ -349,8 +345,7 @@ void dc_resume_print(const dc_job *job)
     if (r->continues) note_other_program(job);
 }
 
-/* ---- Data ----------------------------------------------------------------------------------------------------------
- */
+/* ---- Data ------------------------------------------------------------------------------------------------------- */
 
 /* Rank 0 has the header. */
 static dc_status check_dimensions(const dc_job *job, const dc_dataset *data)

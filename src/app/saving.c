@@ -16,8 +16,7 @@
 #include "output.h"
 #include "resume.h"
 
-/* ---- Saving ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Saving ----------------------------------------------------------------------------------------------------- */
 
 static dc_ckpt_header describe(const dc_job *job, const dc_state *c)
 {
@@ -107,8 +106,7 @@ out:
     return st;
 }
 
-/* ---- Start and end -------------------------------------------------------------------------------------------------
- */
+/* ---- Start and end ---------------------------------------------------------------------------------------------- */
 
 /* Arrays of the checkpoint to all ranks, into memory that the register will own. */
 static dc_status spread(dc_comm *comm, dc_ckpt *ckpt)
@@ -159,8 +157,7 @@ void dc_saving_end(dc_comm *comm, dc_job *job)
     dc_ckpt_release(&job->resume.ckpt);
 }
 
-/* ---- Stops ----------------------------------------------------------------------------------------------------------
- */
+/* ---- Stops ------------------------------------------------------------------------------------------------------ */
 
 /* A part that the queue would run again and again: it was stopped by its time limit, or by the queue's warning of it.
  * What people ask for by hand they also see. */

@@ -248,8 +248,7 @@ dc_status dc_file_cut(const char *path, int64_t bytes)
     return st;
 }
 
-/* ---- Change while reading ----------------------------------------------------------------------------------------
- */
+/* ---- Change while reading --------------------------------------------------------------------------------------- */
 
 dc_status dc_file_state_of(int fd, const char *path, dc_file_state *state)
 {

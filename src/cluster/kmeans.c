@@ -73,8 +73,7 @@ out:
     return st;
 }
 
-/* ---- Mean and variance ---------------------------------------------------------------------------------------------
- */
+/* ---- Mean and variance ------------------------------------------------------------------------------------------ */
 
 /* The power of two that brings a number near 1, as far as float goes. */
 static float unit_of(double size)
@@ -106,8 +105,7 @@ out:
     return st;
 }
 
-/* ---- Result --------------------------------------------------------------------------------------------------------
- */
+/* ---- Result ----------------------------------------------------------------------------------------------------- */
 
 /* Below this share of the sum of all squares, an inertia that is the difference of such sums is summed anew. */
 static const double INERTIA_SHARE = 1e-7;

@@ -98,8 +98,7 @@ typedef struct {
 } dc_km_assign;
 void dc_km_block_assign(void *ctx, const dc_block *block, int thread, double *leaf);
 
-/* ---- Seeding (kmeans_init.c, kmeans_seed_kern.c) ------------------------------------------------------------------
- */
+/* ---- Seeding (kmeans_init.c, kmeans_seed_kern.c) ---------------------------------------------------------------- */
 
 /* Potentials of seeding candidates. leaf[r*trials + j] = sum over rows of min(d_min of restart r, distance to its
  * candidate j). Distances in units of the image. */
@@ -122,8 +121,7 @@ DC_CHECKED dc_status dc_km_seed(dc_comm *comm, const dc_km_tiles *tiles, const d
 DC_CHECKED dc_status dc_kmeans_from(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg,
                                     int64_t pass_doubles, const float *start, dc_kmeans_result *out);
 
-/* ---- Restarts and their iterations (kmeans_lloyd.c) ---------------------------------------------------------------
- */
+/* ---- Restarts and their iterations (kmeans_lloyd.c) ------------------------------------------------------------- */
 
 /* Of integers alone: part of the run's state. */
 typedef struct {

@@ -14,8 +14,7 @@
 
 enum { COLUMNS = 512 };
 
-/* ---- Nearest centre ------------------------------------------------------------------------------------------------
- */
+/* ---- Nearest centre --------------------------------------------------------------------------------------------- */
 
 /* The scores of K centres against the rows of a tile, where they begin. */
 typedef struct {
@@ -102,8 +101,7 @@ static void find_nearest(const dc_km_tiles *t, const race *r, dc_km_scratch *s, 
     if (n) decide(t, r, s, tile, index, n);
 }
 
-/* ---- Lloyd ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Lloyd ------------------------------------------------------------------------------------------------------ */
 
 /* order[start[k] .. start[k+1]) = rows of the tile with label k, ascending. */
 static void sort_by_label(const int32_t *label, int64_t n, int64_t K, int32_t *start, int32_t *order)

@@ -18,8 +18,7 @@ float *dc_km_slot_centers(const dc_km_restarts *a, int64_t s)
     return a->centers + s * a->K * a->d;
 }
 
-/* ---- One pass ------------------------------------------------------------------------------------------------------
- */
+/* ---- One pass --------------------------------------------------------------------------------------------------- */
 
 void dc_km_lloyd_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t groups)
 {
@@ -64,8 +63,7 @@ static double move_centers(const dc_km_restarts *a, float *centers, const double
     return shift;
 }
 
-/* ---- Empty clusters ------------------------------------------------------------------------------------------------
- */
+/* ---- Empty clusters --------------------------------------------------------------------------------------------- */
 
 /* Global row with the largest a->distance (ties: lowest row), -1 if all are 0. Collective. */
 static dc_gidx farthest_row(dc_comm *comm, const dc_km_restarts *a)
@@ -124,8 +122,7 @@ static bool any_empty(const double *counts, int64_t K)
     return false;
 }
 
-/* ---- Iterations ----------------------------------------------------------------------------------------------------
- */
+/* ---- Iterations ------------------------------------------------------------------------------------------------- */
 
 static void update_slot(dc_comm *comm, dc_km_restarts *a, int64_t s, const double *sums, const double *counts)
 {

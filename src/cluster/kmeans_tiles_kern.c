@@ -16,8 +16,7 @@
 
 enum { LANES = 16 };
 
-/* ---- Memory --------------------------------------------------------------------------------------------------------
- */
+/* ---- Memory ----------------------------------------------------------------------------------------------------- */
 
 static dc_status scratch_init(dc_km_scratch *s, const dc_km_tiles *t)
 {
@@ -94,8 +93,7 @@ void dc_km_centers_release(dc_km_centers *c)
     dc_mem_free(&c->slack);
 }
 
-/* ---- Sums of squares -----------------------------------------------------------------------------------------------
- */
+/* ---- Sums of squares -------------------------------------------------------------------------------------------- */
 
 /* Sums run in LANES independent lanes, which are then added in order: vector code with a fixed order. */
 static double combine(const double lane[LANES])
@@ -133,8 +131,7 @@ static float length_of(const float *u, int64_t d)
     return sqrtf(sum);
 }
 
-/* ---- Tiles ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Tiles ------------------------------------------------------------------------------------------------------ */
 
 /* Shift and unit in one rounding: both products are exact. */
 static void shift_row(const dc_km_tiles *t, const float *restrict x, float *restrict u)
@@ -169,8 +166,7 @@ void dc_km_row(const dc_km_tiles *t, int64_t row, float *out)
     if (x != out) memcpy(out, x, (size_t)t->d * sizeof *out);
 }
 
-/* ---- Images of centres --------------------------------------------------------------------------------------------
- */
+/* ---- Images of centres ------------------------------------------------------------------------------------------ */
 
 /* A score |c|^2 - 2 c.u in float, u and c being row and centre after shift and unit, is at least low + product -
  * slack |u|, and the exact one lies at most 2 (norm - low + slack |u|) above that. With e = 2^-24 the unit roundoff
@@ -209,8 +205,7 @@ void dc_km_score(const dc_km_tiles *t, const dc_km_centers *c, int64_t first, in
     if (!omp_in_parallel()) omp_set_num_threads(threads);
 }
 
-/* ---- Moments -------------------------------------------------------------------------------------------------------
- */
+/* ---- Moments ---------------------------------------------------------------------------------------------------- */
 
 void dc_km_block_columns(void *ctx, const dc_block *block, int thread, double *leaf)
 {

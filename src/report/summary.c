@@ -12,8 +12,7 @@
 
 enum { TEXT_MAX = 2 * DC_PATH_MAX, CHECKS_TEXT_MAX = 1024 };
 
-/* ---- Attributes as members ---------------------------------------------------------------------------------------
- */
+/* ---- Attributes as members -------------------------------------------------------------------------------------- */
 
 typedef enum { TEXT, INTEGER, REAL } kind;
 typedef struct {

@@ -27,8 +27,7 @@ static void make_trailer(char out[TRAILER_BYTES], const void *data, size_t bytes
     out[TRAILER_BYTES - 1] = '\n';
 }
 
-/* ---- Header -------------------------------------------------------------------------------------------------------
- */
+/* ---- Header ----------------------------------------------------------------------------------------------------- */
 
 /* The table of the header: one row per attribute. */
 #define AT(member) offsetof(dc_ckpt_header, member), sizeof(((dc_ckpt_header *)0)->member)
@@ -139,8 +138,7 @@ out:
     return st;
 }
 
-/* ---- Arrays -------------------------------------------------------------------------------------------------------
- */
+/* ---- Arrays ----------------------------------------------------------------------------------------------------- */
 
 static const dc_h5_type h5_type[] = {
     [DC_STATE_F32] = DC_H5_F32, [DC_STATE_F64] = DC_H5_F64, [DC_STATE_I64] = DC_H5_I64};
@@ -221,8 +219,7 @@ static dc_status check_step(const char *path, const dc_ckpt *c)
     return DC_OK;
 }
 
-/* ---- Files --------------------------------------------------------------------------------------------------------
- */
+/* ---- Files ------------------------------------------------------------------------------------------------------ */
 
 static size_t content_bytes(const dc_ckpt_header *header, const dc_state_array *array, int n)
 {

@@ -30,8 +30,7 @@ typedef struct {
     double value[N_VALUES];
 } loop;
 
-/* ---- Stop rules ----------------------------------------------------------------------------------------------------
- */
+/* ---- Stop rules ------------------------------------------------------------------------------------------------- */
 
 /* Clusters that training has drawn together: rows beside the largest cluster of which few are left, of all and of those
  * at the start, or few effective clusters. Uneven clusters that k-means found are no collapse. */
@@ -54,8 +53,7 @@ static dc_stop decide(const loop *l, const dc_cluster_config *cfg)
     return l->out->iterations >= cfg->max_iter ? DC_STOP_MAX_ITER : DC_STOP_NONE;
 }
 
-/* ---- State ---------------------------------------------------------------------------------------------------------
- */
+/* ---- State ------------------------------------------------------------------------------------------------------ */
 
 /* The same on any number of ranks, whatever order they add in. */
 static int64_t hash_labels(dc_comm *comm, const loop *l)
@@ -212,8 +210,7 @@ out:
     return st;
 }
 
-/* ---- Loop ----------------------------------------------------------------------------------------------------------
- */
+/* ---- Loop ------------------------------------------------------------------------------------------------------- */
 
 /* Embedding of all rows, new target, one record; sets out->stop. */
 static dc_status refresh(dc_comm *comm, loop *l)

@@ -27,8 +27,7 @@ int64_t dc_gradient_max_rows(const dc_gradient *g)
     return g->work.n_max;
 }
 
-/* ---- Create --------------------------------------------------------------------------------------------------------
- */
+/* ---- Create ----------------------------------------------------------------------------------------------------- */
 
 /* Rows that the activation buffers must hold. */
 static int64_t buffer_rows(const dc_gradient *g)
@@ -137,8 +136,7 @@ void dc_gradient_destroy(dc_gradient **gradient)
     dc_mem_free(gradient);
 }
 
-/* ---- Plan ----------------------------------------------------------------------------------------------------------
- */
+/* ---- Plan ------------------------------------------------------------------------------------------------------- */
 
 /* Leaves of a strict step: the shards that have rows in it. Their places in the buffers keep every row at the same
  * place of its tile whatever the ranks are: gather numbers the rows of the batch, tree gives each shard leaf_rows
@@ -183,8 +181,7 @@ const dc_batcher *dc_gradient_batcher(const dc_gradient *g)
     return &g->batcher;
 }
 
-/* ---- Passes ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Passes ----------------------------------------------------------------------------------------------------- */
 
 float *dc_gradient_act(const dc_gradient *g, int l)
 {
@@ -239,8 +236,7 @@ void dc_gradient_backward(dc_gradient *g, int first, int last)
     swap_noisy(g, first);
 }
 
-/* ---- Sums and update
- * -------------------------------------------------------------------------------------------------- */
+/* ---- Sums and update -------------------------------------------------------------------------------------------- */
 
 /* The place of the wishes in the sums that a step makes anyhow. */
 static size_t wish_at(const dc_gradient *g)

@@ -77,9 +77,7 @@ double dc_gradient_product_s(const dc_gradient *g);
 double dc_gradient_message_s(const dc_gradient *g);
 /* Collective: update by the optimizer, equal weights on all ranks. */
 void dc_gradient_update(dc_comm *comm, dc_gradient *g, const dc_opt_config *opt, int64_t t, int64_t total);
-/* ---- Moments of the optimizer, for checkpoints: m is dc_params.m1 or m2 of cfg.params
- * --------------------------------
- */
+/* ---- Moments of the optimizer, for checkpoints: m is dc_params.m1 or m2 of cfg.params --------------------------- */
 
 /* Collective: the whole slab m, brought together from the ranks that update it, into all[params->n] on rank 0; 0 for
  * layers that are not trained. `all` is NULL elsewhere. */
