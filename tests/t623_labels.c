@@ -84,7 +84,7 @@ static void ties(dc_comm *comm)
     check_labels(comm, "equal centres", X, M, N, K, D);
 }
 
-/* ---- Whole runs --------------------------------------------------------------------------------------------------- */
+/* ---- Whole runs ------------------------------------------------------------------------------------------------ */
 
 /* Row i of `groups` tight groups on [0, 1]^d; every tenth row lies at `far`. */
 static void make_groups(float *X, int64_t N, int64_t d, int64_t groups, double far)
