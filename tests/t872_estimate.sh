@@ -86,7 +86,7 @@ import h5py, numpy as np
 g = np.random.default_rng(0)
 with h5py.File('long.h5', 'w') as f:
     f['X'] = g.integers(0, 2, (3000000, 20), 'u1')"
-run 1 1 predict --model=model/run.h5 --input=long.h5 --output=y.h5 --rows-per-round=1000
+run 1 1 predict --model=model/run.h5 --input=long.h5 --output=pieces.h5 --rows-per-round=1000
 expect_exit 0 "predict in small pieces"
 ulimit -v 600000
 run 1 1 predict --model=model/run.h5 --input=long.h5 --output=z.h5 --rows-per-round=100000000
