@@ -143,7 +143,7 @@ wrong 4 "none.h5" "missing model" none.h5 new.h5
 wrong 6 "text.h5.*not an HDF5 file" "a model that is text" text.h5 new.h5
 wrong 6 "short.h5" "a truncated model" short.h5 new.h5
 wrong 6 "foreign.h5 is no result of dcmpi" "a foreign HDF5 file as model" foreign.h5 new.h5
-wrong 6 "format" "a prediction as model" p.h5 new.h5
+wrong 6 "it is a prediction" "a prediction as model" p.h5 new.h5
 wrong 6 "unfinished.h5 is incomplete" "a model whose run did not finish" unfinished.h5 new.h5
 wrong 6 "encoder_1/weight' is damaged" "changed weights" bent.h5 new.h5
 wrong 6 "alpha" "a missing attribute" no-alpha.h5 new.h5
