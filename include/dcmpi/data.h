@@ -95,6 +95,11 @@ DC_CHECKED dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_h
  * reads from anywhere in the file. Errors: as above. */
 DC_CHECKED dc_status dc_dataset_probe(const dc_data_request *request);
 
+/* Labels of which there are about as many as rows: identifiers by accident, whose names nobody reads. */
+static inline bool dc_labels_name_rows(int64_t classes, dc_gidx rows)
+{
+    return classes > 2 && 2 * classes > rows;
+}
 /* Warns of values far outside their columns, as dc_dataset_open() does; serial, in bounded memory, by one pass over the
  * file and a second one where it is needed. Errors: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_dataset_tell_range(const char *path);

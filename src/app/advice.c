@@ -5,6 +5,7 @@
 #include <strings.h>
 #include <sys/statvfs.h>
 
+#include "dcmpi/data.h"
 #include "dcmpi/la.h"
 
 /* Speed lost to an uneven distribution that is worth a line. */
@@ -100,7 +101,7 @@ void dc_advise_batch(int64_t batch, int ranks, char *out, size_t cap)
 void dc_advise_labels(const char *source, int64_t rows, int64_t classes, char *out, size_t cap)
 {
     out[0] = '\0';
-    if (classes <= 2 || 2 * classes <= rows) return;
+    if (!dc_labels_name_rows(classes, rows)) return;
     snprintf(out, cap,
              "%s: %lld different labels in %lld rows: are they identifiers? They score the result and do nothing else",
              source, (long long)classes, (long long)rows);

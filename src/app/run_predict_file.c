@@ -36,7 +36,8 @@ static dc_status fill_provenance(dc_h5 *h5, const dc_prediction *p)
     DC_TRY(dc_h5_put_attr_i64(h5, "/", "clusters", &p->trained.K, 1));
     if (p->label_dataset) DC_TRY(dc_h5_put_attr_str(h5, "/", "label_dataset", p->label_dataset));
     if (p->stream.unlabelled) DC_TRY(dc_h5_put_attr_i64(h5, "/", "unlabelled", &p->stream.unlabelled, 1));
-    if (p->stream.classes) DC_TRY(dc_h5_put_names(h5, "classes", p->stream.classes, &stored));
+    if (p->stream.classes && !dc_labels_name_rows(p->stream.C, p->part.N))
+        DC_TRY(dc_h5_put_names(h5, "classes", p->stream.classes, &stored));
     if (p->stream.feature_names) DC_TRY(dc_h5_put_names(h5, "feature_names", p->stream.feature_names, &stored));
 out:
     return st;

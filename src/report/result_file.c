@@ -231,13 +231,14 @@ out:
     return st;
 }
 
-/* What the labels are; names of more than a GiB are left out. */
+/* What the labels are; names of more than a GiB are left out, as are those that name the rows. */
 static dc_status fill_labels(dc_h5 *h5, const dc_result *r)
 {
     dc_status st = DC_OK;
     bool stored;
     const dc_dataset *d = r->data;
-    if (d->classes) DC_TRY(dc_h5_put_names(h5, "classes", d->classes, &stored));
+    if (d->classes && !dc_labels_name_rows(d->C, d->part.N))
+        DC_TRY(dc_h5_put_names(h5, "classes", d->classes, &stored));
     if (r->cfg->input.label_dataset[0]) DC_TRY(put_str(h5, "label_dataset", r->cfg->input.label_dataset));
     if (d->unlabelled > 0) DC_TRY(put_i64(h5, "/", "unlabelled", d->unlabelled));
 out:
