@@ -18,7 +18,8 @@ DC_CHECKED dc_status dc_recipe_put(dc_h5 *h5, const dc_recipe *recipe);
 /* Whether the HDF5 file `path` was made by this recipe. Otherwise made[cap] says by which: "convert of a.csv", or "" of
  * a file that does not say so. */
 bool dc_recipe_made(const dc_recipe *recipe, const char *path, char *made, size_t cap);
-/* The attribute `format` of an HDF5 file, which all of ours have; "" of others. */
-void dc_recipe_format(const char *path, char *format, size_t cap);
+/* The attribute `format` of an HDF5 file, which all of ours have; "" of others, damaged ones included. Errors:
+ * DC_ERR_IO. */
+DC_CHECKED dc_status dc_recipe_format(const char *path, char *format, size_t cap);
 
 #endif

@@ -73,7 +73,7 @@ static void probe_output(const char *path, const char *labels)
 {
     char made[256], format[32];
     (void)labels;
-    dc_recipe_format(path, format, sizeof format);
+    (void)!dc_recipe_format(path, format, sizeof format);
     (void)!dc_recipe_made(&(dc_recipe){.verb = "", .options = ""}, path, made, sizeof made);
 }
 

@@ -21,8 +21,9 @@ typedef struct {
 
 /* ---- What it is -------------------------------------------------------------------------------------------------- */
 
-static finding look_into_hdf5(const char *path)
+static dc_status look_into_hdf5(const char *path, finding *found)
 {
+    dc_status st = DC_OK;
     static const struct {
         const char *format;
         finding found;
@@ -30,14 +31,15 @@ static finding look_into_hdf5(const char *path)
                 {"dcmpi-result", {RESULT, "the result of a run"}},
                 {"dcmpi-prediction", {PREDICTION, "a prediction"}},
                 {"dcmpi-checkpoint", {CHECKPOINT, "a checkpoint of a run"}}};
-    finding found = {OTHER_HDF5, "an HDF5 file"};
+    *found = (finding){OTHER_HDF5, "an HDF5 file"};
     char format[32] = "";
     if (dc_apart_probe(DC_PROBE_OUTPUT, path, NULL, DC_ERR_FORMAT) == DC_OK)
-        dc_recipe_format(path, format, sizeof format);
+        DC_TRY(dc_recipe_format(path, format, sizeof format));
     dc_error_clear();
     for (size_t i = 0; i < DC_COUNT_OF(ours); i++)
-        if (strcmp(format, ours[i].format) == 0) found = ours[i].found;
-    return found;
+        if (strcmp(format, ours[i].format) == 0) *found = ours[i].found;
+out:
+    return st;
 }
 
 /* Data in no HDF5 file. */
@@ -104,23 +106,27 @@ static finding look_into_text(char *head)
     return is_table ? (finding){TABLE, "a table in text"} : (finding){UNKNOWN, ""};
 }
 
-static finding look_into(const char *path)
+static dc_status look_into(const char *path, finding *found)
 {
     static const char hdf5[] = "\x89HDF\r\n\x1a\n";
     char head[HEAD_BYTES + 1];
     struct stat s;
-    if (stat(path, &s) != 0) return (finding){UNKNOWN, ""};
-    if (S_ISDIR(s.st_mode)) return (finding){FOLDER, "a folder"};
+    *found = (finding){UNKNOWN, ""};
+    if (stat(path, &s) != 0) return DC_OK;
+    if (S_ISDIR(s.st_mode)) *found = (finding){FOLDER, "a folder"};
     const int fd = S_ISREG(s.st_mode) ? open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
     const ssize_t got = fd >= 0 ? read(fd, head, HEAD_BYTES) : -1;
     if (fd >= 0) close(fd);
-    if (got <= 0) return (finding){UNKNOWN, ""};
+    if (got <= 0) return DC_OK;
     const size_t n = (size_t)got;
     head[n] = '\0';
-    if (n >= 8 && memcmp(head, hdf5, 8) == 0) return look_into_hdf5(path);
+    if (n >= 8 && memcmp(head, hdf5, 8) == 0) return look_into_hdf5(path, found);
     const char *name = foreign_name((const unsigned char *)head, n);
-    if (name) return (finding){FOREIGN, name};
-    return memchr(head, '\0', n) ? (finding){UNKNOWN, ""} : look_into_text(head);
+    if (name)
+        *found = (finding){FOREIGN, name};
+    else if (!memchr(head, '\0', n))
+        *found = look_into_text(head);
+    return DC_OK;
 }
 
 /* ---- What was meant ---------------------------------------------------------------------------------------------- */
@@ -214,7 +220,9 @@ static dc_status expect_model(const finding *f, const char *path)
 
 dc_status dc_expect(dc_expected what, const char *path, const char *verb)
 {
-    const finding f = look_into(path);
+    finding f;
+    const dc_status st = look_into(path, &f);
+    if (st != DC_OK) return st;
     if (what == DC_EXPECT_DECK) return expect_deck(&f, path, verb);
     return what == DC_EXPECT_DATA ? expect_data(&f, path) : expect_model(&f, path);
 }

@@ -73,13 +73,15 @@ bool dc_recipe_made(const dc_recipe *recipe, const char *path, char *made, size_
     return same;
 }
 
-void dc_recipe_format(const char *path, char *format, size_t cap)
+dc_status dc_recipe_format(const char *path, char *format, size_t cap)
 {
     dc_h5 *h5 = NULL;
     format[0] = '\0';
-    if (dc_h5_open(&h5, path, DC_H5_READ) == DC_OK && dc_h5_has_attr(h5, "/", "format") &&
-        dc_h5_get_attr_str(h5, "/", "format", format, cap) != DC_OK)
+    const dc_status st = dc_h5_open(&h5, path, DC_H5_READ);
+    if (st == DC_OK && dc_h5_has_attr(h5, "/", "format") && dc_h5_get_attr_str(h5, "/", "format", format, cap) != DC_OK)
         format[0] = '\0';
+    if (st == DC_ERR_IO) return st;
     (void)!dc_h5_close(&h5);
     dc_error_clear();
+    return DC_OK;
 }
