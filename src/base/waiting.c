@@ -17,7 +17,7 @@
 #include "dcmpi/clock.h"
 #include "dcmpi/signals.h"
 
-static const double SPIN_S = 100e-6;
+static const double SPIN_S = 30e-6;
 
 /* Rounds of libgomp's loop, which asks the processor to pause, in SPIN_S. */
 static long rounds(void)
