@@ -7,6 +7,9 @@
 
 enum { DC_MEM_ALIGN = 64 };
 
+/* Large blocks go back to the system when they are freed, also those of libraries: left alone, the C library keeps the
+ * memory of a checkpoint for ever once it has seen one. First thing in main. */
+void dc_mem_setup(void);
 /* *out = count*size bytes, zeroed by the calling thread unless dc_mem_alloc_raw; count 0 gives a valid unique pointer.
  * `what` names the array in the error text. Errors: DC_ERR_MEMORY (also when count*size overflows). */
 DC_CHECKED dc_status dc_mem_alloc(void *out, size_t count, size_t size, const char *what);

@@ -6,6 +6,7 @@
 #include "dcmpi/cores.h"
 #include "dcmpi/h5.h"
 #include "dcmpi/log.h"
+#include "dcmpi/mem.h"
 #include "dcmpi/signals.h"
 #include "dcmpi/threads.h"
 #include "dcmpi/waiting.h"
@@ -55,6 +56,7 @@ out:
 int main(int argc, char **argv)
 {
     dc_cli cli;
+    dc_mem_setup();
     signal(SIGPIPE, SIG_IGN); /* a closed stdout or a file-size limit is an error code, not the end of a run */
     signal(SIGXFSZ, SIG_IGN);
     const bool inside = dc_apart_enter(argc, argv);

@@ -9,6 +9,7 @@
  * zeroed. Huge pages would bring the neighbours along, so they are refused. */
 #include "dcmpi/mem.h"
 
+#include <malloc.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -87,6 +88,13 @@ dc_status dc_mem_alloc_raw(void *out, size_t count, size_t size, const char *wha
     if (!raw) return refuse(count, size, what);
     *slot = take(raw, (header){.bytes = bytes, .pages = mapped});
     return DC_OK;
+}
+
+void dc_mem_setup(void)
+{
+    enum { LARGE_BYTES = 1 << 20 };
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES); /* which otherwise grows with each large block that is freed */
+    mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
 }
 
 dc_status dc_mem_alloc(void *out, size_t count, size_t size, const char *what)
