@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "dcmpi/comm.h"
-#include "dcmpi/wish.h"
 #include "dcmpi/log.h"
 #include "dcmpi/rng.h"
 #include "dcmpi/signals.h"
+#include "dcmpi/wish.h"
 
 static dc_comm *comm;
 static int rank, P;
