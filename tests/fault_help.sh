@@ -7,9 +7,7 @@ limit=60
 ranks=3
 
 # Three blobs of 100 rows in 6 columns and their numbers, the same every time.
-awk 'BEGIN { srand(1); for (i = 0; i < 300; i++) {
-    for (c = 0; c < 6; c++) printf "%.4f,", 4 * (i % 3 == c % 3) + rand(); print i % 3 } }' >blobs.csv
-"$dcmpi" convert --label-column=last blobs.csv blobs.h5 >"$out" 2>"$err" || show_run
+make_blobs 300
 cat >deck.yaml <<'DECK'
 input: {data: blobs.h5}
 model: {hidden: [16], latent: 3}

@@ -29,6 +29,8 @@
 #     expect_file FILE WHAT, expect_no_file FILE WHAT
 #     number_between VALUE LOW HIGH WHAT
 #     result_value KEY                 prints the value of KEY=... in the RESULT line of $out (for number_between)
+#     make_blobs ROWS [COLUMNS]        blobs.csv, three blobs with their numbers in the last column, and blobs.h5; always the same
+#     py CODE                          Python, with h5py and numpy as np
 #     skip_test REASON                 the whole test is skipped, loudly; call it before the first check
 #     need_data FOLDER                 skip_test unless $data/FOLDER is there
 #     need_command NAME                skip_test unless the command is installed
@@ -170,6 +172,17 @@ number_between() {
 }
 
 result_value() { sed -n "s/^RESULT .*[ ]$1=\([^ ]*\).*/\1/p" "$out" | tail -n 1; }
+
+make_blobs() { # ROWS [COLUMNS]
+    awk -v rows="$1" -v columns="${2:-6}" 'BEGIN { srand(1); for (i = 0; i < rows; i++) {
+        for (c = 0; c < columns; c++) printf "%.4f,", 4 * (i % 3 == c % 3) + rand(); print i % 3 } }' >blobs.csv
+    "$dcmpi" convert --label-column=last blobs.csv blobs.h5 >"$out" 2>"$err" || show_run
+}
+
+py() {
+    /usr/bin/python3 -c "import h5py, numpy as np
+$1"
+}
 
 skip_test() {
     echo "1..0 # SKIP $*"

@@ -1,9 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154  # set or used by lib.sh
 # For the tests of longer runs (t975, t976), after lib.sh and resume_help.sh: a small deck, of which an epoch has 4 steps.
-awk 'BEGIN { srand(1); for (i = 0; i < 200; i++) {
-    for (c = 0; c < 6; c++) printf "%.4f,", 4 * (i % 3 == c % 3) + rand(); print i % 3 } }' >blobs.csv
-"$dcmpi" convert --label-column=last blobs.csv blobs.h5 >"$out" 2>"$err" || show_run
+make_blobs 200
 cat >deck.yaml <<'DECK'
 input: {data: blobs.h5}
 model: {hidden: [8], latent: 2}

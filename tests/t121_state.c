@@ -279,7 +279,7 @@ static void test_rows(void)
 
 /* ---- Wishes ----------------------------------------------------------------------------------------------------- */
 
-static void test_no_control(void)
+static void test_nothing(void)
 {
     int64_t a = 1;
     bool restored = true;
@@ -476,7 +476,7 @@ int main(void)
     P = dc_comm_size(comm);
     check_init(rank);
     dc_log_set_active(false);
-    test_no_control();
+    test_nothing();
     test_restore();
     test_misfit();
     test_drop();

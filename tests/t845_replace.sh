@@ -2,8 +2,6 @@
 # An output that exists is replaced by what makes the same file again, and by nothing else without --force: convert, predict,
 # export.py, report.py. What is refused leaves every byte as it was.
 . "$(dirname "$0")/lib.sh"
-py() { /usr/bin/python3 -c "import h5py, numpy as np
-$1"; }
 attr() { py "print(h5py.File('$1').attrs['$2'].decode())"; }
 sums() { find . -type f ! -name .out ! -name .err ! -name .seconds -exec md5sum {} + | sort; }
 
@@ -56,7 +54,7 @@ refused "a damaged file" "$dcmpi" convert a.csv cut.h5
 made "an empty file" "$dcmpi" convert a.csv empty.h5
 
 # ---- predict
-awk 'BEGIN { srand(1); for (i = 0; i < 90; i++) { for (c = 0; c < 4; c++) printf "%.4f,", 4 * (i % 3 == c % 3) + rand(); print i % 3 } }' >blobs.csv
+make_blobs 90 4
 made "data" "$dcmpi" convert --label-column=last blobs.csv blobs.h5
 made "more data" "$dcmpi" convert --label-column=last blobs.csv more.h5
 for run in one two; do

@@ -3,11 +3,10 @@
 # with what only a shell expands; decks for other methods.
 . "$(dirname "$0")/lib.sh"
 
-awk 'BEGIN { srand(1); for (i = 0; i < 90; i++) { for (c = 0; c < 4; c++) printf "%.4f,", 4 * (i % 3 == c % 3) + rand(); print i % 3 } }' >blobs.csv
+make_blobs 90 4
 sed 's/,/ /g' blobs.csv >blobs.txt
 (echo a,b,c,d,e && cat blobs.csv) >header.csv
 gzip -k blobs.csv
-"$dcmpi" convert --label-column=last blobs.csv blobs.h5 >"$out" 2>"$err" || show_run
 cat >deck.yaml <<'DECK'
 # a comment
 run: {output: run}

@@ -5,10 +5,8 @@
 . "$(dirname "$0")/lib.sh"
 export OMP_NUM_THREADS=1 SLURM_JOB_ID=4711
 
-awk 'BEGIN { srand(1); for (i = 0; i < 300; i++) {
-    for (c = 0; c < 6; c++) printf "%.4f,", 4 * (i % 3 == c % 3) + rand(); print i % 3 } }' >blobs.csv
+make_blobs 300
 seq 300000 | awk '{ print $1 % 250, 1, 2, 3, 4, 5, 6, 7, 8, 9 }' >large.txt
-"$dcmpi" convert --label-column=last blobs.csv blobs.h5 >"$out" 2>"$err" || show_run
 awk -F, -v OFS=, '{ NF = 6; for (i = 0; i < 400; i++) print }' blobs.csv >rows.csv
 "$dcmpi" convert rows.csv rows.h5 >"$out" 2>"$err" || show_run
 run 1 1 kmeans --input.data=blobs.h5 --cluster.clusters=3 --cluster.n_init=1 --run.output=km

@@ -13,9 +13,7 @@ every=${DCMPI_EVERY:-17}
 limit=60
 ranks=2
 
-awk 'BEGIN { srand(1); for (i = 0; i < 200; i++) {
-    for (c = 0; c < 4; c++) printf "%.4f,", 4 * (i % 3 == c % 3) + rand(); print i % 3 } }' >blobs.csv
-"$dcmpi" convert --label-column=last blobs.csv blobs.h5 >"$out" 2>"$err" || show_run
+make_blobs 200 4
 cat >deck.yaml <<'DECK'
 input: {data: blobs.h5}
 model: {hidden: [8], latent: 2}

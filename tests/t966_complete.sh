@@ -4,12 +4,8 @@
 # weights (model.weights) are another deck; weights of another activation or scaling are refused. Strings that are no UTF-8.
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/resume_help.sh"
-py() { /usr/bin/python3 -c "import h5py, numpy as np
-$1"; }
 
-awk 'BEGIN { srand(1); for (i = 0; i < 300; i++) {
-    for (c = 0; c < 6; c++) printf "%.4f,", 4 * (i % 3 == c % 3) + rand(); print i % 3 } }' >blobs.csv
-"$dcmpi" convert --label-column=last blobs.csv blobs.h5 >"$out" 2>"$err" || show_run
+make_blobs 300
 cat >deck.yaml <<'DECK'
 input: {data: blobs.h5}
 model: {hidden: [16], latent: 3}

@@ -2,9 +2,7 @@
 # shellcheck disable=SC2034,SC2154  # set or used by lib.sh
 # For the campaigns that disturb one run everywhere (t970, t971), after lib.sh and resume_help.sh: a short run, and what is wrong
 # with the folder that it leaves.
-awk 'BEGIN { srand(1); for (i = 0; i < 200; i++) {
-    for (c = 0; c < 6; c++) printf "%.4f,", 4 * (i % 3 == c % 3) + rand(); print i % 3 } }' >blobs.csv
-"$dcmpi" convert --label-column=last blobs.csv blobs.h5 >"$out" 2>"$err" || show_run
+make_blobs 200
 cat >deck.yaml <<'DECK'
 input: {data: blobs.h5}
 model: {hidden: [8], latent: 2}

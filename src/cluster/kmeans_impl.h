@@ -161,7 +161,7 @@ double dc_km_inertia(const dc_km_restarts *a, const float *centers, const double
 DC_CHECKED dc_status dc_km_resize_pass(dc_comm *comm, dc_km_restarts *a, int64_t restarts);
 /* Restarts of a checkpoint that ended by a lower cfg->max_iter alone move again. */
 void dc_km_wake(dc_km_restarts *a);
-/* All restarts until they are finished, and the end of the phase. Collective. Errors: those of control.h. */
+/* All restarts until they are finished, and the end of the phase. Collective. Errors: those of state.h. */
 DC_CHECKED dc_status dc_km_iterate_all(dc_comm *comm, dc_km_restarts *a);
 
 #endif

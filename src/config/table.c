@@ -300,11 +300,9 @@ static const dc_key table[] = {
             "say Haswell or SkylakeX before the start."},
     {KEY("parallel", "pin", DC_KEY_CHOICE, parallel.pin, "auto"), .choices = pins, .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .also = "affinity bind",
-     .doc =
-         "auto: each thread is bound to a core of its own if the launcher, a container or the queue gave the ranks as "
-         "many cores as they have threads, and OMP_PROC_BIND does not say otherwise. off: threads stay where the "
-         "system "
-         "puts them."},
+     .doc = "auto: each thread is bound to a core of its own if the launcher, a container or the queue gave the ranks "
+            "as many cores as they have threads, and OMP_PROC_BIND does not say otherwise. off: threads stay where "
+            "the system puts them."},
 
     {KEY("checkpoint", "every", DC_KEY_DURATION, checkpoint.every, "15m"), .min = 0, .max = 1e9,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "interval save_interval",

@@ -79,7 +79,7 @@ static dc_status take_sum(dc_gradient *g)
 {
     dc_status st = DC_OK;
     const dc_part *part = g->batcher.part;
-    const size_t m = (size_t)g->cfg.n_losses + g->cfg.params->n_extra + 1; /* behind them the wishes, see control.h */
+    const size_t m = (size_t)g->cfg.n_losses + g->cfg.params->n_extra + 1; /* behind them the wishes, see wish.h */
     DC_TRY(dc_part_init(&g->leaf_part, part->V, part->V, part->P, part->rank));
     DC_TRY(dc_sum_create(&g->sum, &g->leaf_part, m));
     DC_TRY(dc_mem_alloc(&g->vector, m, sizeof *g->vector, "losses"));

@@ -68,7 +68,7 @@ void dc_gradient_forward(dc_gradient *g, int first, int last);
 void dc_gradient_backward(dc_gradient *g, int first, int last);
 /* Losses [n_losses] and gradient of the extra parameters [n_extra] of leaf i, in order, all leaves. */
 void dc_gradient_leaf(dc_gradient *g, int i, const double *losses, const float *dextra);
-/* Collective: loss[n_losses] over the batch. Wishes of control.h ride along: dc_state_act() may follow. The gradient
+/* Collective: loss[n_losses] over the batch. Wishes of wish.h ride along: dc_state_act() may follow. The gradient
  * of this rank's slice is complete afterwards. */
 void dc_gradient_sync(dc_comm *comm, dc_gradient *g, double *loss);
 /* Seconds of the last sync that were products of this rank, not messages. */
