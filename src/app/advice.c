@@ -15,11 +15,11 @@ static const double ROWS_LEAST = 8;
 /* What Open MPI takes per rank in shared memory; containers often have 64 MiB in all. */
 static const double SHM_PER_RANK = 4 * 0x1p20;
 
-/* Threads that wait do not keep their core busy. */
+/* Threads that wait do not keep their core busy: the user's wish, or ours (waiting.h). */
 static bool threads_sleep(void)
 {
     const char *policy = getenv("OMP_WAIT_POLICY");
-    return policy && strcasecmp(policy, "passive") == 0;
+    return policy ? strcasecmp(policy, "passive") == 0 : getenv("GOMP_SPINCOUNT") != NULL;
 }
 
 bool dc_advise_cores(const dc_binding *b, int ranks_here, char *out, size_t cap)
