@@ -9,7 +9,7 @@ args=(fit $small --model.hidden=[30,20] --pretrain.mode=layerwise --pretrain.lay
     --cluster.optimizer=adam --cluster.lr=0.001)
 run 1 1 "${args[@]}" --run.output=good
 expect_exit 0 "the undisturbed run"
-run 2 1 "${args[@]}" --run.output=all --checkpoint.every=0.000001s --checkpoint.keep=1000
+run 2 1 "${args[@]}" --run.output=all --checkpoint.every=0.000000001s --checkpoint.keep=1000
 expect_exit 0 "the run that is saved all the time"
 expect_same all "saved all the time"
 

@@ -32,7 +32,7 @@ same mixed "other threads and another language"
 
 # ---- Files
 run_cmd bash -c 'ulimit -n 48; exec "$@"' _ mpirun $MPIRUN_FLAGS -n 1 "$dcmpi" deck.yaml --run.output=few \
-    --checkpoint.every=0.000001s
+    --checkpoint.every=0.000000001s
 expect_exit 0 "48 file descriptors"
 number_between "$(grep -c ' saved ' few/log.txt)" 50 1000 "and more checkpoints than that"
 same few "few file descriptors"
@@ -76,7 +76,7 @@ else
 fi
 
 # ---- A checkpoint that is read while it is replaced: the old one or the new one, never half of one
-start 1 deck.yaml --input.data=blobs.h5 --run.output=replaced --checkpoint.every=0.000001s --checkpoint.keep=1
+start 1 deck.yaml --input.data=blobs.h5 --run.output=replaced --checkpoint.every=0.000000001s --checkpoint.keep=1
 bad=0 read=0
 while kill -0 "$job" 2>/dev/null; do
     for file in replaced/ckpt/ckpt-*.h5; do

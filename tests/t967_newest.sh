@@ -74,7 +74,7 @@ rm -r ab/ckpt
 run 1 1 deck.yaml --run.output=ab --run.seed=5
 expect_out "nothing is left to do" "a result without checkpoints is complete"
 # Numbers go on behind those of the result, also if somebody has removed the checkpoints.
-start 1 deck.yaml --run.output=ab --run.seed=5 --run.resume=never --checkpoint.every=0.000001s "${long[@]}"
+start 1 deck.yaml --run.output=ab --run.seed=5 --run.resume=never --checkpoint.every=0.000000001s "${long[@]}"
 await ' saved '
 kill -KILL "$job"
 finish

@@ -14,7 +14,7 @@ model: {hidden: [16, 8], latent: 3}
 pretrain: {mode: layerwise, layer_steps: 5, epochs: 2, batch: 64, lr: 0.1}
 cluster: {clusters: 3, n_init: 3, batch: 64, update_interval: 10, max_iter: 25, tol: 0}
 DECK
-run 1 1 deck.yaml --run.output=good --checkpoint.every=0.000001s --checkpoint.keep=1000
+run 1 1 deck.yaml --run.output=good --checkpoint.every=0.000000001s --checkpoint.keep=1000
 expect_exit 0 "a run that is saved at every step"
 sed -nE 's/.* saved +.*ckpt-0*([0-9]+)\.h5, ([a-z_0-9]+) step ([0-9]+):.*/\1 \2 \3/p' good/log.txt >saved.txt
 number_of() { awk -v p="$1" -v s="$2" '$2 == p && $3 == s { print $1 }' saved.txt | tail -n 1; } # PHASE STEP
