@@ -16,29 +16,31 @@ from pathlib import Path
 ALLOWED = {
     "base": set(),
     "comm": {"base"},
-    "sum": {"comm", "base"},
+    "la": {"base"},
+    "sum": {"la", "comm", "base"},
     "io": {"sum", "comm", "base"},
     "state": {"io", "sum", "comm", "base"},
-    "la": {"base"},
     "convert": {"io", "base"},
     "data": {"io", "sum", "comm", "base"},
     "nn": {"la", "base"},
     "metrics": {"sum", "comm", "base"},
-    "cluster": {"la", "state", "sum", "comm", "base"},
+    "cluster": {"nn", "la", "state", "sum", "comm", "base"},
     "graph": {"la", "sum", "comm", "base"},
     "config": {"data", "nn", "la", "base"},  # for their enumerations only
     "method": {"cluster", "graph", "nn", "la", "state", "sum", "comm", "base"},
-    "train": {"method", "cluster", "data", "metrics", "nn", "la", "state", "io", "sum", "comm", "base"},
-    "report": {"config", "train", "method", "cluster", "data", "metrics", "nn", "la", "state", "io", "sum", "comm", "base"},
+    "step": {"data", "nn", "la", "state", "io", "sum", "comm", "base"},
+    "train": {"step", "method", "cluster", "data", "metrics", "nn", "la", "state", "io", "sum", "comm", "base"},
+    "report": {"config", "train", "step", "method", "cluster", "data", "metrics", "nn", "la", "state", "io", "sum", "comm", "base"},
 }
 ALLOWED["app"] = set(ALLOWED)
 HEADERS = {
     "base": "base status mem nameset log rng clock timer threads version signals file fault lock text heartbeat queue waiting beat",
     "comm": "comm cores watchdog wish",
-    "sum": "part sum shard_tree",
+    "sum": "part sum shard_tree outer",
     "io": "h5 h5_column claim recipe",
     "la": "la dla",
-    "nn": "nn optim",
+    "nn": "nn optim op graph",
+    "step": "step plan",
     "train": "train",
     "state": "state ckpt history progress",
 }

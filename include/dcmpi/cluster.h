@@ -2,6 +2,7 @@
 #ifndef DCMPI_CLUSTER_H
 #define DCMPI_CLUSTER_H
 
+#include "dcmpi/graph.h"
 #include "dcmpi/part.h"
 #include "dcmpi/state.h"
 #include "dcmpi/sum.h"
@@ -106,11 +107,9 @@ enum { DC_TARGET_SUMS = 2 };
 double dc_target_refresh(dc_comm *comm, const dc_part *part, const double *f, int64_t K, dc_sum *sum, float *p,
                          int64_t *odd);
 
-/* Loss of a batch and its gradients, P constant: this rank's part of L = (1/B) sum_i sum_j p_ij log(p_ij/q_ij), B the
- * rows of the batch over all ranks. Z [n x L]: the batch's rows of this rank as they are now; the target of row i is
- * P[rows[i]*K ...]. Written: dZ [n x L], dM [K x L] (this rank's part). scratch: 2*n*K floats. n may be 0: dM = 0.
- * Local, threaded outside a parallel region, the same bits for every number of threads. */
-double dc_student_kl_grad(const float *Z, const float *M, const float *P, const int64_t *rows, int64_t n, int64_t K,
-                          int64_t L, double alpha, int64_t B, float *dZ, float *dM, float *scratch);
+/* Records KL(p_i || q_i) of each row, [batch x 1]: q the Student-t assignment of z [batch x L] to centers [K x L], p
+ * [batch x K] constant. */
+dc_val dc_student_kl(dc_graph *g, double alpha, dc_val z, dc_val centers, dc_val p);
+#define dc_student_kl(g, alpha, z, centers, p) dc_student_kl(DC_RECORDED_AT(g), alpha, z, centers, p)
 
 #endif

@@ -1,26 +1,23 @@
-/* Clustering methods over one trainer: a table of hooks. The trainer owns network, optimizer, batches, gradient sync,
- * stop rules and timing; a method owns its target and the meaning of its extra trainable parameters (cluster centres
- * first).
+/* Clustering methods: a table of hooks. A method records its step (graph.h), owns its target and the meaning of its extra
+ * trainable parameters (cluster centres first); train/ executes the step, decides when to refresh and when to stop.
  *
- * A new method is one file in src/method/, one row in registry.c, its keys in the key table, one gradient test, one
- * deck. On paper the hooks were tried on methods to come: VaDE fits as it is (extra parameters pi, mu, log var; noise
- * as a function of rows and step of the batch); DCN needs one more, for centres that move outside the gradient after a
- * step; DCAN one that sees the whole batch within a step. A convolutional encoder is invisible here: a method sees Z
- * only.
- */
+ * A new method is one file in src/method/, one row in registry.c, its keys in the key table, one deck. */
 #ifndef DCMPI_METHOD_H
 #define DCMPI_METHOD_H
 
 #include "dcmpi/cluster.h"
+#include "dcmpi/nn.h"
 
 /* Values from the deck that methods use; no deck here. */
 typedef struct {
     const dc_part *part;
     int64_t K, L;
-    int64_t batch_rows; /* no step gives this rank more rows than this; the trainer fills it in */
     double alpha;
     dc_kmeans_config kmeans;
-    bool has_centers; /* the run continues: extra holds its centres, init leaves it and the labels alone */
+    const dc_net *net;
+    size_t extra_at;          /* first float of the method's parameters in the slab */
+    double weight;            /* methods that reconstruct: of their own loss; that of the reconstruction is 1 */
+    dc_recon_loss recon_loss; /* methods that reconstruct */
 } dc_method_env;
 
 enum {
@@ -41,14 +38,7 @@ typedef struct {
     int empty;           /* clusters without rows */
 } dc_refresh;
 
-/* One step's rows of this rank. */
-typedef struct {
-    const int64_t *rows; /* [n] local row numbers */
-    int64_t n;           /* may be 0 */
-    int64_t B;           /* rows of the batch over all ranks */
-    int64_t step;
-} dc_method_batch;
-
+typedef struct dc_graph dc_graph;
 typedef struct dc_method_state dc_method_state;
 
 typedef struct {
@@ -56,15 +46,15 @@ typedef struct {
     unsigned flags;
     /* Floats of trainable parameters beside the network; centres [K x L] come first. */
     size_t (*n_extra)(const dc_method_env *env);
-    /* From the embedding Z [n x L] (local): state, first value of extra (global), labels [n] (local). */
-    dc_status (*init)(dc_comm *comm, const dc_method_env *env, const float *Z, float *extra, int32_t *labels,
-                      dc_method_state **out);
+    /* Local. Errors: DC_ERR_MEMORY. *env must outlive the state. */
+    dc_status (*create)(const dc_method_env *env, dc_method_state **out);
+    /* First value of extra (global) and labels [n] (local) from the embedding Z [n x L] (local). */
+    dc_status (*start)(dc_comm *comm, dc_method_state *state, const float *Z, float *extra, int32_t *labels);
     /* New target from Z; labels updated. */
     dc_status (*refresh)(dc_comm *comm, dc_method_state *state, const float *Z, const float *extra, int32_t *labels,
                          dc_refresh *out);
-    /* Loss of the batch and its gradients: dZ [n x L], dextra (this rank's part); both are written. Local. */
-    double (*loss_grad)(dc_method_state *state, const dc_method_batch *batch, const float *Z, const float *extra,
-                        float *dZ, float *dextra);
+    /* Methods that train: what a step minimises. The loss "reconstruction" has a column of its own in the history. */
+    void (*record)(dc_graph *g, const dc_method_state *state);
     /* Soft assignment q [n x K] and labels [n] of any rows. Local. */
     void (*assign_local)(const dc_method_env *env, const float *extra, const float *Z, int64_t n, float *q,
                          int32_t *label);

@@ -1,4 +1,4 @@
-/* Fully connected autoencoder: shapes, parameters, forward, backward, losses. Arrays in, arrays out: no communication.
+/* Fully connected autoencoder: shapes, parameters, first weights. What a step does with them is recorded (graph.h).
  *
  * Layers 0..n_encoder-1 are the encoder (D -> L), the rest the decoder (L -> D). A layer computes Y = act(X W + b) with
  * W [in x out] row-major. The parameter slab is [decoder | encoder | extra]: pretraining trains the first two, DEC the
@@ -58,10 +58,8 @@ void dc_net_init_weights(const dc_net *net, dc_init scheme, uint64_t seed, float
 double dc_net_train_flops(const dc_net *net, int first, int last);
 double dc_net_forward_flops(const dc_net *net, int first, int last);
 
-/* Parameter slab: value, grad and two moments, n = net params + extra; the gradient has DC_GRAD_TAIL floats more behind
- * the last one, for what rides along with its reduction. All zeroed by create. Gradient and moments take memory only
- * where they are written to. */
-enum { DC_GRAD_TAIL = 16 };
+/* Parameter slab: value, grad and two moments, n = net params + extra. All zeroed by create. Gradient and moments take
+ * memory only where they are written to. */
 typedef struct {
     size_t n, n_extra;
     float *value, *grad, *m1, *m2;
@@ -74,59 +72,5 @@ DC_CHECKED dc_status dc_params_create(dc_params *p, const dc_net *net, size_t n_
 void dc_params_release(dc_params *p);
 /* Zeros both moments and gives their memory back until an update. */
 void dc_params_reset_moments(dc_params *p);
-
-/* Activations of up to n_max rows. act[l] is the input of layer l, act[n_layers] the output. */
-typedef struct {
-    int64_t n_max;
-    float *act[DC_MAX_LAYERS + 1];
-    float *delta[2];
-    float *slab;
-} dc_net_work;
-/* first/last: only these layers' buffers are made; backward: also the deltas. */
-DC_CHECKED dc_status dc_net_work_create(dc_net_work *w, const dc_net *net, int first, int last, int64_t n_max,
-                                        bool backward);
-void dc_net_work_release(dc_net_work *w);
-
-/* Layers [first, last) on n <= n_max rows whose input is already in w->act[first]. Output in w->act[last]. */
-void dc_net_forward(const dc_net *net, const float *value, dc_net_work *w, int first, int last, int64_t n);
-/* Backward through layers [first, last). dout [n x out of layer last-1] = dLoss/d(output of layer last-1) and is
- * overwritten; gradients of the layers' parameters are written (not added) into grad. dx [n x in of layer first]
- * gets dLoss/d(input); NULL: not wanted. dout may be w->delta[0]; dx must lie outside w. n = 0 writes zero gradients.
- */
-void dc_net_backward(const dc_net *net, const float *value, float *grad, dc_net_work *w, int first, int last, int64_t n,
-                     float *dout, float *dx);
-
-/* The same passes on fixed tiles: n is a multiple of DC_ROW_TILE, and the bits of a row depend on its place modulo
- * DC_ROW_TILE alone, not on other rows, n or threads. delta[l] [n x out of layer l]: delta[last-1] comes as
- * dLoss/d(output) and goes, as all others, as dLoss/d(pre-activation); dx as in dc_net_backward. No weight gradients.
- * transposed: scratch, dc_net_transposed_floats(net, last) floats. */
-enum { DC_ROW_TILE = 64 };
-void dc_net_forward_tiled(const dc_net *net, const float *value, dc_net_work *w, int first, int last, int64_t n);
-void dc_net_backward_tiled(const dc_net *net, const float *value, const dc_net_work *w, int first, int last, int64_t n,
-                           float *const *delta, float *dx, float *transposed);
-size_t dc_net_transposed_floats(const dc_net *net, int last);
-/* sum[j] = sum_i X[i][j] for X [n x width], rows added in order; the same bits for every number of threads. */
-void dc_column_sums(const float *X, int64_t n, int64_t width, float *sum);
-
-/* Reconstruction: dxhat [n x D] = dLoss/dxhat for a global batch of B > 0 rows, of which x, xhat [n x D] are local;
- * returns this rank's part of the loss. For DC_LOSS_BCE xhat are the logits and dxhat is their gradient
- * (dc_net_for_loss). The same bits for every number of threads. dxhat may be xhat. */
-double dc_recon_loss_grad(dc_recon_loss kind, const float *x, const float *xhat, int64_t n, int64_t D, int64_t B,
-                          float *dxhat);
-
-/* ---- Dropout ---------------------------------------------------------------------------------------------------- */
-
-/* Inverted dropout (Srivastava et al., JMLR 2014): a unit is 0 with probability `rate`, else times 1/(1-rate). The mask
- * is a function of (seed, step, site, global row, unit). */
-typedef struct {
-    double rate; /* in [0, 1) */
-    uint64_t seed;
-    int64_t step;
-    int site;          /* which of the network's dropouts, 0 <= site < DC_MAX_LAYERS */
-    dc_gidx first_row; /* global number of local row 0 */
-} dc_dropout;
-/* Y = mask * X for n local rows [n x width] with local row numbers rows[n]; Y may be X. The gradient of dropout is
- * dropout: dX = mask * dY. A NaN stays a NaN. Threaded, the same bits for every number of threads. */
-void dc_dropout_apply(const dc_dropout *mask, const int64_t *rows, int64_t n, int64_t width, const float *X, float *Y);
 
 #endif

@@ -9,8 +9,7 @@
 #include "dcmpi/nn.h"
 #include "dcmpi/optim.h"
 #include "dcmpi/progress.h"
-#include "dcmpi/state.h"
-#include "dcmpi/timer.h"
+#include "dcmpi/step.h"
 
 /* Why a phase ended. */
 typedef enum {
@@ -49,6 +48,11 @@ DC_CHECKED dc_status dc_model_keep(dc_model *m, dc_state *c);
  * zero. */
 DC_CHECKED dc_status dc_model_grow(dc_model *m, size_t n_extra);
 void dc_model_release(dc_model *m);
+/* The rows of the data. */
+dc_row_source dc_model_rows(const dc_model *m);
+/* The configuration of a step on this model; gather: the section of its rows. */
+dc_step_config dc_model_step(dc_model *m, const dc_graph *graph, const dc_row_source *source, int64_t batch,
+                             dc_section gather);
 /* Proves that all ranks hold the same weights. Errors: DC_ERR_NUMERIC naming the odd rank. */
 DC_CHECKED dc_status dc_model_check_replicas(dc_comm *comm, const dc_model *m);
 
@@ -120,8 +124,6 @@ typedef struct {
     int64_t batch, update_interval, max_iter;
     double tol;
     const dc_cluster_length *before; /* of the run that the checkpoint is of; NULL: the same */
-    double weight;            /* methods that reconstruct: of their own loss; the reconstruction loss has weight 1 */
-    dc_recon_loss recon_loss; /* methods that reconstruct */
     bool final_kmeans;        /* labels and centres of k-means on the final embedding instead of the trained centres */
     dc_opt_config opt;
 } dc_cluster_config;

@@ -134,6 +134,8 @@ static dc_status cluster(dc_comm *comm, fit *f)
                                          .K = cfg->cluster.clusters,
                                          .L = f->net.L,
                                          .alpha = cfg->cluster.alpha,
+                                         .weight = cfg->cluster.gamma,
+                                         .recon_loss = (dc_recon_loss)cfg->cluster.loss,
                                          .kmeans = {.K = cfg->cluster.clusters,
                                                     .n_init = dc_int(cfg->cluster.n_init),
                                                     .max_iter = dc_int(cfg->cluster.kmeans_max_iter),
@@ -146,8 +148,6 @@ static dc_status cluster(dc_comm *comm, fit *f)
                                  .max_iter = cfg->cluster.max_iter,
                                  .tol = cfg->cluster.tol,
                                  .before = f->job.resume.longer ? &before : NULL,
-                                 .weight = cfg->cluster.gamma,
-                                 .recon_loss = (dc_recon_loss)cfg->cluster.loss,
                                  .final_kmeans = cfg->cluster.final_kmeans,
                                  .opt = cfg->cluster.opt};
     const dc_status st = dc_train_cluster(comm, &f->model, &c, &f->clustering, &f->clusters);

@@ -180,11 +180,19 @@ enum { TILES = 2, TILE_ROWS = 219, ALL_ROWS = TILES * TILE_ROWS, THREADS_MAX = 8
 typedef struct {
     dc_net net;
     dc_params params;
-    dc_net_work work[THREADS_MAX];
+    dc_graph *graph;
+    dc_infer *infer;
     int n_threads; /* at least 2: they may share a core */
     float *X;      /* [ALL_ROWS x D] */
     float *Z[2];   /* [ALL_ROWS x L] */
+    dc_status st;  /* of the making of infer */
 } embedding;
+
+static void create_infer(void *ctx)
+{
+    embedding *e = ctx;
+    e->st = dc_infer_create(&e->infer, e->graph, e->params.value, TILE_ROWS);
+}
 
 static dc_status embedding_create(embedding *e, int threads)
 {
@@ -192,8 +200,11 @@ static dc_status embedding_create(embedding *e, int threads)
     *e = (embedding){.n_threads = DC_MIN(DC_MAX(threads, 2), (int)THREADS_MAX)};
     DC_TRY(make_net(&e->net));
     DC_TRY(dc_params_create(&e->params, &e->net, 0));
-    for (int i = 0; i < e->n_threads; i++)
-        DC_TRY(dc_net_work_create(&e->work[i], &e->net, 0, e->net.n_encoder, TILE_ROWS, false));
+    DC_TRY(dc_graph_create(&e->graph));
+    dc_output(e->graph, "embedding", dc_layers(e->graph, &e->net, 0, e->net.n_encoder, false, dc_batch(e->graph, INPUT)));
+    DC_TRY(dc_graph_finish(e->graph));
+    dc_selftest_with_threads(e->n_threads, create_infer, e);
+    DC_TRY(e->st);
     DC_TRY(dc_mem_alloc_raw(&e->X, ALL_ROWS * INPUT, sizeof *e->X, "rows"));
     for (int i = 0; i < 2; i++) DC_TRY(dc_mem_alloc(&e->Z[i], ALL_ROWS * LATENT, sizeof *e->Z[i], "embedding"));
     dc_net_init_weights(&e->net, DC_INIT_GLOROT, 1, e->params.value);
@@ -204,7 +215,8 @@ out:
 
 static void embedding_release(embedding *e)
 {
-    for (int i = 0; i < e->n_threads; i++) dc_net_work_release(&e->work[i]);
+    dc_infer_destroy(&e->infer);
+    dc_graph_destroy(&e->graph);
     dc_params_release(&e->params);
     dc_mem_free(&e->X);
     dc_mem_free(&e->Z[0]);
@@ -213,7 +225,7 @@ static void embedding_release(embedding *e)
 
 static void embed(embedding *e, int n_threads, float *Z)
 {
-    dc_selftest_tiles(&e->net, e->params.value, e->work, n_threads, TILES, TILE_ROWS, e->X, Z);
+    dc_selftest_tiles(e->infer, &e->net, n_threads, TILES, TILE_ROWS, e->X, Z);
 }
 
 /* Number of rows of the two embeddings whose bits differ, row i of Z[0] belonging to row (i + shift) of Z[1]. */

@@ -4,19 +4,19 @@
 #include <omp.h>
 #include <string.h>
 
-static void forward_tile(const dc_net *net, const float *value, dc_net_work *w, int64_t rows, const float *X, float *Z)
+static void forward_tile(const dc_infer *infer, const dc_net *net, int64_t rows, const float *X, float *Z)
 {
-    memcpy(w->act[0], X, (size_t)(rows * net->D) * sizeof *X);
-    dc_net_forward(net, value, w, 0, net->n_encoder, rows);
-    memcpy(Z, w->act[net->n_encoder], (size_t)(rows * net->L) * sizeof *Z);
+    const int thread = omp_get_thread_num();
+    memcpy(dc_infer_batch(infer, thread), X, (size_t)(rows * net->D) * sizeof *X);
+    memcpy(Z, dc_infer_run(infer, thread), (size_t)(rows * net->L) * sizeof *Z);
 }
 
-void dc_selftest_tiles(const dc_net *net, const float *value, dc_net_work *work, int n_threads, int64_t n_tiles,
-                       int64_t rows, const float *X, float *Z)
+void dc_selftest_tiles(const dc_infer *infer, const dc_net *net, int n_threads, int64_t n_tiles, int64_t rows,
+                       const float *X, float *Z)
 {
 #pragma omp parallel for schedule(dynamic) num_threads(n_threads)
     for (int64_t i = 0; i < n_tiles; i++)
-        forward_tile(net, value, &work[omp_get_thread_num()], rows, X + i * rows * net->D, Z + i * rows * net->L);
+        forward_tile(infer, net, rows, X + i * rows * net->D, Z + i * rows * net->L);
 }
 
 void dc_selftest_with_threads(int n, void (*f)(void *ctx), void *ctx)

@@ -13,15 +13,15 @@ size_t dc_centers_n_extra(const dc_method_env *env)
     return (size_t)(env->K * env->L);
 }
 
-static dc_status create_state(const dc_method_env *env, dc_method_state **out)
+dc_status dc_centers_create(const dc_method_env *env, dc_method_state **out)
 {
     dc_status st = DC_OK;
     dc_method_state *s = NULL;
     const size_t n = (size_t)dc_part_rows(env->part), K = (size_t)env->K;
     DC_TRY(dc_mem_alloc(&s, 1, sizeof *s, "method state"));
-    s->env = *env;
+    s->env = env;
     DC_TRY(dc_mem_alloc(&s->P, n * K, sizeof *s->P, "target P"));
-    DC_TRY(dc_mem_alloc(&s->scratch, dc_mul_size(2 * K, (size_t)env->batch_rows), sizeof *s->scratch, "batch scratch"));
+    s->target = (dc_table){"target", s->P, env->K};
     DC_TRY(dc_mem_alloc(&s->f, K, sizeof *s->f, "soft cluster frequencies"));
     DC_TRY(dc_mem_alloc(&s->size, K, sizeof *s->size, "cluster sizes"));
     DC_TRY(dc_sum_create(&s->loss, env->part, DC_TARGET_SUMS));
@@ -31,22 +31,18 @@ out:
     return st;
 }
 
-dc_status dc_centers_init(dc_comm *comm, const dc_method_env *env, const float *Z, float *extra, int32_t *labels,
-                          dc_method_state **out)
+dc_status dc_centers_start(dc_comm *comm, dc_method_state *state, const float *Z, float *extra, int32_t *labels)
 {
     dc_status st = DC_OK;
+    const dc_method_env *env = state->env;
     dc_kmeans_result km = {0};
-    *out = NULL;
     const dc_rows rows = dc_rows_of_array(env->part, Z, &env->L);
-    DC_TRY_ALL(comm, create_state(env, out));
-    if (env->has_centers) goto out;
     DC_TRY(dc_kmeans(comm, &rows, &env->kmeans, &km));
     memcpy(extra, km.centers, dc_centers_n_extra(env) * sizeof *extra);
     const size_t n = (size_t)dc_part_rows(env->part);
     if (n) memcpy(labels, km.labels, n * sizeof *labels);
 out:
     dc_kmeans_result_release(&km);
-    if (st != DC_OK) dc_centers_destroy(out);
     return st;
 }
 
@@ -60,10 +56,10 @@ static void summarize(const dc_method_state *s, const dc_soft_stats *stats, dc_r
 {
     *out = (dc_refresh){.changed = stats->changed, .sum_check = stats->sum_check, .odd_targets = -1};
     double soft = 0, sized = 0;
-    for (int64_t j = 0; j < s->env.K; j++) out->f_sum += s->f[j];
-    for (int64_t j = 0; j < s->env.K; j++) {
+    for (int64_t j = 0; j < s->env->K; j++) out->f_sum += s->f[j];
+    for (int64_t j = 0; j < s->env->K; j++) {
         soft += entropy_of(s->f[j] / out->f_sum);
-        sized += entropy_of((double)s->size[j] / (double)s->env.part->N);
+        sized += entropy_of((double)s->size[j] / (double)s->env->part->N);
         if (s->size[j] > out->largest) out->largest = s->size[j];
         out->empty += s->size[j] == 0;
     }
@@ -74,7 +70,7 @@ static void summarize(const dc_method_state *s, const dc_soft_stats *stats, dc_r
 dc_status dc_centers_refresh(dc_comm *comm, dc_method_state *state, const float *Z, const float *extra, int32_t *labels,
                              dc_refresh *out)
 {
-    const dc_method_env *env = &state->env;
+    const dc_method_env *env = state->env;
     dc_soft_stats stats = {.f = state->f, .size = state->size};
     const dc_status st =
         dc_softassign_refresh(comm, env->part, Z, extra, env->K, env->L, env->alpha, state->P, labels, &stats);
@@ -85,19 +81,18 @@ dc_status dc_centers_refresh(dc_comm *comm, dc_method_state *state, const float 
 dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const float *Z, const float *extra,
                                     int32_t *labels, dc_refresh *out)
 {
-    const dc_method_env *env = &state->env;
+    const dc_method_env *env = state->env;
     const dc_status st = dc_centers_refresh(comm, state, Z, extra, labels, out);
     if (st != DC_OK) return st;
     out->loss = dc_target_refresh(comm, env->part, state->f, env->K, state->loss, state->P, &out->odd_targets);
     return DC_OK;
 }
 
-double dc_centers_kl_grad(dc_method_state *state, const dc_method_batch *batch, const float *Z, const float *extra,
-                          float *dZ, float *dextra)
+dc_val dc_centers_kl(dc_graph *g, const dc_method_state *state, dc_val z)
 {
-    const dc_method_env *env = &state->env;
-    return dc_student_kl_grad(Z, extra, state->P, batch->rows, batch->n, env->K, env->L, env->alpha, batch->B, dZ,
-                              dextra, state->scratch);
+    const dc_method_env *env = state->env;
+    const dc_tensor centers = {"centers", env->extra_at, env->K, env->L, true};
+    return dc_student_kl(g, env->alpha, z, dc_use(g, &centers), dc_entry(g, &state->target));
 }
 
 void dc_centers_assign_local(const dc_method_env *env, const float *extra, const float *Z, int64_t n, float *q,
@@ -111,7 +106,6 @@ void dc_centers_destroy(dc_method_state **state)
     dc_method_state *s = *state;
     if (!s) return;
     dc_mem_free(&s->P);
-    dc_mem_free(&s->scratch);
     dc_mem_free(&s->f);
     dc_mem_free(&s->size);
     dc_sum_destroy(&s->loss);

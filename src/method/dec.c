@@ -3,14 +3,22 @@
  * together from the frequencies f_j over all N rows and hold fixed between refreshes. */
 #include "methods.h"
 
+static void record(dc_graph *g, const dc_method_state *s)
+{
+    const dc_net *net = s->env->net;
+    const dc_val z = dc_layers(g, net, 0, net->n_encoder, true, dc_batch(g, net->D));
+    dc_minimize(g, "clustering", 1, dc_centers_kl(g, s, z));
+}
+
 const dc_method dc_method_dec = {
     .name = "dec",
     .summary = "Deep Embedded Clustering: encoder and centres minimise KL(P || Q), P refreshed over all rows",
     .flags = DC_METHOD_TRAINS,
     .n_extra = dc_centers_n_extra,
-    .init = dc_centers_init,
+    .create = dc_centers_create,
+    .start = dc_centers_start,
     .refresh = dc_centers_refresh_target,
-    .loss_grad = dc_centers_kl_grad,
+    .record = record,
     .assign_local = dc_centers_assign_local,
     .destroy = dc_centers_destroy,
 };

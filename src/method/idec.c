@@ -3,14 +3,24 @@
  * clusters. */
 #include "methods.h"
 
+static void record(dc_graph *g, const dc_method_state *s)
+{
+    const dc_net *net = s->env->net;
+    const dc_val x = dc_batch(g, net->D), z = dc_layers(g, net, 0, net->n_encoder, true, x);
+    dc_minimize(g, "clustering", s->env->weight, dc_centers_kl(g, s, z));
+    const dc_val y = dc_layers(g, net, net->n_encoder, net->n_layers, true, z);
+    dc_minimize(g, "reconstruction", 1, dc_recon(g, s->env->recon_loss, x, y));
+}
+
 const dc_method dc_method_idec = {
     .name = "idec",
     .summary = "Improved DEC: reconstruction + gamma * KL(P || Q), the decoder is kept",
     .flags = DC_METHOD_TRAINS | DC_METHOD_RECONSTRUCTS,
     .n_extra = dc_centers_n_extra,
-    .init = dc_centers_init,
+    .create = dc_centers_create,
+    .start = dc_centers_start,
     .refresh = dc_centers_refresh_target,
-    .loss_grad = dc_centers_kl_grad,
+    .record = record,
     .assign_local = dc_centers_assign_local,
     .destroy = dc_centers_destroy,
 };

@@ -2,6 +2,7 @@
 #ifndef DCMPI_METHOD_METHODS_H
 #define DCMPI_METHOD_METHODS_H
 
+#include "dcmpi/graph.h"
 #include "dcmpi/method.h"
 
 extern const dc_method dc_method_aekm;
@@ -11,25 +12,25 @@ extern const dc_method dc_method_idec;
 /* Methods whose extra parameters are K centres in the latent space and whose q is the Student-t assignment: state,
  * k-means start, refresh without a target. Used by embedding them as the whole state. */
 struct dc_method_state {
-    dc_method_env env;
-    float *P;       /* [n x K] local: q after dc_centers_refresh, target after that */
-    float *scratch; /* for loss_grad */
-    double *f;      /* [K] global */
-    int64_t *size;  /* [K] global */
-    dc_sum *loss;   /* one double per block */
+    const dc_method_env *env;
+    float *P;        /* [n x K] local: q after dc_centers_refresh, target after that */
+    dc_table target; /* P */
+    double *f;       /* [K] global */
+    int64_t *size;   /* [K] global */
+    dc_sum *loss;    /* one double per block */
 };
 
 size_t dc_centers_n_extra(const dc_method_env *env);
-dc_status dc_centers_init(dc_comm *comm, const dc_method_env *env, const float *Z, float *extra, int32_t *labels,
-                          dc_method_state **out);
+dc_status dc_centers_create(const dc_method_env *env, dc_method_state **out);
+dc_status dc_centers_start(dc_comm *comm, dc_method_state *state, const float *Z, float *extra, int32_t *labels);
 /* Soft assignment of all rows: P = q, f, sizes, labels, and all of `out` but the loss. */
 dc_status dc_centers_refresh(dc_comm *comm, dc_method_state *state, const float *Z, const float *extra, int32_t *labels,
                              dc_refresh *out);
-/* The same with the sharpened target in P and its KL loss, and the gradient of that loss: DEC and what extends it. */
+/* The same with the sharpened target in P and its KL loss: DEC and what extends it. */
 dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const float *Z, const float *extra,
                                     int32_t *labels, dc_refresh *out);
-double dc_centers_kl_grad(dc_method_state *state, const dc_method_batch *batch, const float *Z, const float *extra,
-                          float *dZ, float *dextra);
+/* KL(P || Q) of each row of the batch, embedded at z, with the target of the last refresh. */
+dc_val dc_centers_kl(dc_graph *g, const dc_method_state *state, dc_val z);
 void dc_centers_assign_local(const dc_method_env *env, const float *extra, const float *Z, int64_t n, float *q,
                              int32_t *label);
 void dc_centers_destroy(dc_method_state **state);

@@ -13,6 +13,8 @@ void dc_dense_act_grad(dc_act act, const float *Y, int64_t n, int64_t width, flo
 
 /* x[0..n) = 0, each thread the part that it will work on: the first touch of a large array. */
 void dc_zero_floats(float *x, size_t n);
+/* y += x. */
+void dc_add_floats(size_t n, const float *x, float *y);
 /* v = m v - lr g; w += v. */
 void dc_sgd_update(size_t n, float lr, float momentum, const float *g, float *v, float *w);
 /* v = m v + g; w -= lr v. */

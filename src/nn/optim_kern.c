@@ -12,6 +12,12 @@ void dc_zero_floats(float *x, size_t n)
     for (size_t i = 0; i < n; i++) x[i] = 0;
 }
 
+void dc_add_floats(size_t n, const float *x, float *y)
+{
+#pragma omp parallel for simd schedule(static)
+    for (size_t i = 0; i < n; i++) y[i] += x[i];
+}
+
 void dc_sgd_update(size_t n, float lr, float momentum, const float *g, float *v, float *w)
 {
 #pragma omp parallel for simd schedule(static)

@@ -6,7 +6,7 @@
 #include "dcmpi/fault.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
-#include "trainer.h"
+#include "dcmpi/train.h"
 
 #include <math.h>
 #include <string.h>
@@ -19,16 +19,33 @@ enum { AT_REFRESH, STOP, CHANGED, LARGEST, EMPTY, LABEL_HASH, START_LARGEST, N_C
 enum { STEP_LOSS, STEP_RECON, LOSS, SUM_CHECK, F_SUM, K_EFFECTIVE, START_SIZED, N_VALUES };
 
 typedef struct {
-    dc_trainer trainer;
+    double total; /* what is minimised */
+    double recon; /* reconstruction part, 0 for methods without */
+} step_loss;
+
+typedef struct {
+    dc_model *model;              /* borrowed, as are the next three */
+    const dc_cluster_config *cfg;
+    dc_method_env env;            /* cfg->env, completed */
+    dc_method_state *state;       /* owned, made by the method */
+    dc_embedder *embedder;        /* owned, as are the next two */
+    dc_graph *graph;
+    dc_step *step;                /* NULL: the method does not train */
     dc_history *history;
     dc_cluster_result *out;
     dc_cluster_config was;   /* the configuration with the lengths of the run that the checkpoint is of */
     bool moved;              /* a step was taken by this start */
-    dc_step_loss loss;       /* of the last step */
+    step_loss loss;          /* of the last step */
     float *snapshot;         /* [n] parameters at the last refresh: they give target and labels again */
     int64_t count[N_COUNTS]; /* AT_REFRESH: step of the last refresh, -1 before the first */
     double value[N_VALUES];
 } loop;
+
+/* The method's parameters: centres [K x L] first. */
+static float *extra_of(const loop *l)
+{
+    return l->model->params.value + l->model->net->n_params;
+}
 
 /* ---- Stop rules ------------------------------------------------------------------------------------------------- */
 
@@ -37,7 +54,7 @@ typedef struct {
 static bool collapsed(const loop *l, const dc_refresh *r)
 {
     static const double OF_ALL = 0.05, OF_START = 0.2, EFFECTIVE = 0.5;
-    const double N = (double)l->trainer.model->data->part.N, others = N - (double)r->largest;
+    const double N = (double)l->model->data->part.N, others = N - (double)r->largest;
     return (others < OF_ALL * N && others < OF_START * (N - (double)l->out->start_largest)) ||
            r->k_sized < EFFECTIVE * l->out->start_sized;
 }
@@ -45,7 +62,7 @@ static bool collapsed(const loop *l, const dc_refresh *r)
 static dc_stop decide(const loop *l, const dc_cluster_config *cfg)
 {
     const dc_refresh *r = &l->out->last;
-    const double N = (double)l->trainer.model->data->part.N;
+    const double N = (double)l->model->data->part.N;
     if (!isfinite(r->loss) || !isfinite(r->f_sum)) return DC_STOP_DIVERGED;
     if (!(cfg->method->flags & DC_METHOD_TRAINS)) return DC_STOP_ASSIGNED;
     if (collapsed(l, r)) return DC_STOP_COLLAPSED;
@@ -58,7 +75,7 @@ static dc_stop decide(const loop *l, const dc_cluster_config *cfg)
 /* The same on any number of ranks, whatever order they add in. */
 static int64_t hash_labels(dc_comm *comm, const loop *l)
 {
-    const dc_part *part = &l->trainer.model->data->part;
+    const dc_part *part = &l->model->data->part;
     int64_t sum = (int64_t)dc_h5_hash_rows(sizeof *l->out->labels, part->row_lo, dc_part_rows(part), l->out->labels);
     dc_comm_sum_i64(comm, &sum, 1);
     return sum;
@@ -66,7 +83,7 @@ static int64_t hash_labels(dc_comm *comm, const loop *l)
 
 static void note_refresh(dc_comm *comm, loop *l)
 {
-    const dc_params *p = &l->trainer.model->params;
+    const dc_params *p = &l->model->params;
     const dc_refresh *r = &l->out->last;
     memcpy(l->snapshot, p->value, p->n * sizeof *l->snapshot);
     const int64_t count[] = {[AT_REFRESH] = l->out->iterations,
@@ -112,7 +129,7 @@ static bool is_possible(const loop *l)
 /* The counts are those of the first and of the last record. */
 static bool agrees(const loop *l)
 {
-    const double N = (double)l->trainer.model->data->part.N;
+    const double N = (double)l->model->data->part.N;
     const double *first = l->history->value, *last = first + (l->history->n - 1) * (size_t)l->history->n_columns;
     return last[0] == (double)l->count[AT_REFRESH] && last[1] == l->value[LOSS] &&
            last[4] == (double)l->count[CHANGED] / N && last[5] == l->value[K_EFFECTIVE] &&
@@ -133,15 +150,15 @@ static dc_status check_state(const loop *l)
 static dc_status keep_state(loop *l, bool *continues)
 {
     dc_status st = DC_OK;
-    const dc_cluster_config *cfg = l->trainer.cfg;
-    dc_model *m = l->trainer.model;
+    const dc_cluster_config *cfg = l->cfg;
+    dc_model *m = l->model;
     l->count[AT_REFRESH] = -1;
     l->was = *cfg;
     if (cfg->before) l->was.max_iter = cfg->before->max_iter, l->was.tol = cfg->before->tol;
     l->history->total = l->was.max_iter;
     DC_TRY(dc_mem_alloc(&l->snapshot, m->params.n, sizeof *l->snapshot, "parameters at a refresh"));
     DC_TRY(dc_history_keep(l->history, m->state));
-    if (l->trainer.gradient) DC_TRY(dc_gradient_keep_moments(l->trainer.gradient, &cfg->opt));
+    if (l->step) DC_TRY(dc_step_keep_moments(l->step, &cfg->opt));
     DC_TRY(dc_state_keep(m->state, "cluster/snapshot", DC_STATE_F32, m->params.n, l->snapshot, NULL));
     DC_TRY(dc_state_keep(m->state, "cluster/value", DC_STATE_F64, N_VALUES, l->value, NULL));
     DC_TRY(dc_state_keep(m->state, "cluster/count", DC_STATE_I64, N_COUNTS, l->count, NULL));
@@ -154,12 +171,15 @@ out:
 
 static void release(loop *l)
 {
-    dc_state *c = l->trainer.model->state;
+    dc_state *c = l->model->state;
     dc_state_drop(c, l->snapshot);
     dc_state_drop(c, l->value);
     dc_state_drop(c, l->count);
     dc_mem_free(&l->snapshot);
-    dc_trainer_release(&l->trainer);
+    dc_step_destroy(&l->step);
+    dc_graph_destroy(&l->graph);
+    if (l->state) l->cfg->method->destroy(&l->state);
+    dc_embedder_destroy(&l->embedder);
 }
 
 static void swap_floats(float *a, float *b, size_t n)
@@ -189,23 +209,22 @@ static dc_status check_labels(dc_comm *comm, loop *l)
 static dc_status repeat_refresh(dc_comm *comm, loop *l)
 {
     dc_status st = DC_OK;
-    dc_trainer *t = &l->trainer;
     dc_cluster_result *out = l->out;
-    dc_params *p = &t->model->params;
+    dc_params *p = &l->model->params;
     dc_refresh *r = &out->last;
     swap_floats(p->value, l->snapshot, p->n);
-    DC_TRY(dc_embed_all(comm, t->embedder, t->model, false, out->Z));
-    DC_TRY(t->cfg->method->refresh(comm, t->state, out->Z, dc_trainer_extra(t), out->labels, r));
+    DC_TRY(dc_embed_all(comm, l->embedder, l->model, false, out->Z));
+    DC_TRY(l->cfg->method->refresh(comm, l->state, out->Z, extra_of(l), out->labels, r));
     swap_floats(p->value, l->snapshot, p->n);
     r->changed = l->count[CHANGED];
     out->start_largest = l->count[START_LARGEST];
     out->start_sized = l->value[START_SIZED];
     DC_TRY_ALL(comm, check_labels(comm, l));
     out->iterations = l->count[AT_REFRESH];
-    if (t->cfg->before) l->count[STOP] = decide(l, t->cfg); /* where a shorter run ended, a longer one may go on */
+    if (l->cfg->before) l->count[STOP] = decide(l, l->cfg); /* where a shorter run ended, a longer one may go on */
     out->stop = (dc_stop)l->count[STOP];
     out->iterations = l->history->step;
-    l->loss = (dc_step_loss){.total = l->value[STEP_LOSS], .recon = l->value[STEP_RECON]};
+    l->loss = (step_loss){.total = l->value[STEP_LOSS], .recon = l->value[STEP_RECON]};
 out:
     return st;
 }
@@ -216,17 +235,16 @@ out:
 static dc_status refresh(dc_comm *comm, loop *l)
 {
     dc_status st = DC_OK;
-    dc_trainer *t = &l->trainer;
     dc_cluster_result *out = l->out;
-    const dc_cluster_config *cfg = t->cfg;
-    const dc_gidx N = t->model->data->part.N;
+    const dc_cluster_config *cfg = l->cfg;
+    const dc_gidx N = l->model->data->part.N;
     const bool first = l->count[AT_REFRESH] < 0;
-    DC_TRY(dc_model_check_replicas(comm, t->model));
-    DC_TRY(dc_embed_all(comm, t->embedder, t->model, !first, out->Z));
-    if (dc_part_rows(&t->model->data->part) > 0 && dc_fault(DC_FAULT_REFRESH_NAN)) out->Z[0] = NAN;
+    DC_TRY(dc_model_check_replicas(comm, l->model));
+    DC_TRY(dc_embed_all(comm, l->embedder, l->model, !first, out->Z));
+    if (dc_part_rows(&l->model->data->part) > 0 && dc_fault(DC_FAULT_REFRESH_NAN)) out->Z[0] = NAN;
     const double start = dc_timer_start();
-    DC_TRY(cfg->method->refresh(comm, t->state, out->Z, dc_trainer_extra(t), out->labels, &out->last));
-    dc_timer_stop(t->model->timers, DC_T_REFRESH, start, 0, 0);
+    DC_TRY(cfg->method->refresh(comm, l->state, out->Z, extra_of(l), out->labels, &out->last));
+    dc_timer_stop(l->model->timers, DC_T_REFRESH, start, 0, 0);
     if (first) {
         out->start_largest = out->last.largest;
         out->start_sized = out->last.k_sized;
@@ -237,9 +255,9 @@ static dc_status refresh(dc_comm *comm, loop *l)
                           (double[]){(double)out->iterations, out->last.loss, l->loss.total, l->loss.recon,
                                      (double)out->last.changed / (double)N, out->last.k_effective,
                                      (double)out->last.largest / (double)N, out->last.empty}));
-    dc_progress_count(t->model->progress, (double)N,
-                      (double)N * dc_net_forward_flops(t->model->net, 0, t->model->net->n_encoder));
-    dc_progress_record(t->model->progress, l->history, (double)out->iterations / (double)DC_MAX(cfg->max_iter, 1),
+    dc_progress_count(l->model->progress, (double)N,
+                      (double)N * dc_net_forward_flops(l->model->net, 0, l->model->net->n_encoder));
+    dc_progress_record(l->model->progress, l->history, (double)out->iterations / (double)DC_MAX(cfg->max_iter, 1),
                        out->stop != DC_STOP_NONE || first);
 out:
     return st;
@@ -247,18 +265,32 @@ out:
 
 static bool refresh_is_due(const loop *l)
 {
-    const dc_cluster_config *cfg = l->trainer.cfg;
+    const dc_cluster_config *cfg = l->cfg;
     const int64_t now = l->out->iterations;
     if (now == l->count[AT_REFRESH]) return false;
     return l->count[AT_REFRESH] < 0 || now % cfg->update_interval == 0 || now == cfg->max_iter;
 }
 
+/* Gradients and update; nothing is updated if the loss is not finite. */
+static void take_step(dc_comm *comm, loop *l)
+{
+    double loss[DC_GRAPH_LOSSES];
+    const int64_t step = l->out->iterations, B = dc_step_run(comm, l->step, step, loss);
+    l->loss = (step_loss){0};
+    for (int i = 0; i < l->graph->n_losses; i++) {
+        l->loss.total += loss[i];
+        if (strcmp(l->graph->loss[i].name, "reconstruction") == 0) l->loss.recon += loss[i];
+    }
+    dc_progress_count(l->model->progress, (double)B, (double)B * dc_step_plan(l->step)->flops);
+    if (isfinite(l->loss.total)) dc_step_update(comm, l->step, &l->cfg->opt, step, l->cfg->max_iter);
+}
+
 static dc_status step(dc_comm *comm, loop *l)
 {
     dc_status st = DC_OK;
-    dc_model *m = l->trainer.model;
+    dc_model *m = l->model;
     dc_cluster_result *out = l->out;
-    dc_trainer_step(comm, &l->trainer, out->iterations, &l->loss);
+    take_step(comm, l);
     if (!isfinite(l->loss.total)) {
         char advice[DC_DATA_ADVICE_MAX];
         dc_log_warning("clustering diverged at step %lld: loss %g; %s", (long long)out->iterations, l->loss.total,
@@ -280,13 +312,13 @@ out:
 /* Whether a refresh now is only due because the phase ends here. */
 static bool is_extra(const loop *l)
 {
-    const dc_cluster_config *cfg = l->trainer.cfg;
+    const dc_cluster_config *cfg = l->cfg;
     return l->out->iterations == cfg->max_iter && cfg->max_iter % cfg->update_interval != 0;
 }
 
 static dc_status end_phase(dc_comm *comm, loop *l)
 {
-    return l->moved ? dc_state_end_phase(comm, l->trainer.model->state) : DC_OK;
+    return l->moved ? dc_state_end_phase(comm, l->model->state) : DC_OK;
 }
 
 /* The checkpoint of the end is written before a refresh that a longer run would not make. */
@@ -294,15 +326,15 @@ static dc_status run(dc_comm *comm, loop *l)
 {
     dc_status st = DC_OK;
     const dc_cluster_result *out = l->out;
-    dc_progress_phase(l->trainer.model->progress,
-                      (double)out->iterations / (double)DC_MAX(l->trainer.cfg->max_iter, 1));
+    dc_progress_phase(l->model->progress,
+                      (double)out->iterations / (double)DC_MAX(l->cfg->max_iter, 1));
     if (out->stop != DC_STOP_NONE) return DC_OK; /* the checkpoint was written behind the loop */
     while (out->stop == DC_STOP_NONE) {
         const bool due = refresh_is_due(l);
         if (due && is_extra(l)) DC_TRY(end_phase(comm, l));
         DC_TRY(due ? refresh(comm, l) : step(comm, l));
     }
-    if (out->stop != DC_STOP_DIVERGED && !is_extra(l)) DC_TRY(dc_state_end_phase(comm, l->trainer.model->state));
+    if (out->stop != DC_STOP_DIVERGED && !is_extra(l)) DC_TRY(dc_state_end_phase(comm, l->model->state));
 out:
     return st;
 }
@@ -319,45 +351,70 @@ out:
     return st;
 }
 
+/* The method's state, its step, and what embeds all rows. Local. */
+static dc_status create(loop *l)
+{
+    dc_status st = DC_OK;
+    dc_model *m = l->model;
+    const dc_method *method = l->cfg->method;
+    const dc_row_source data = dc_model_rows(m);
+    l->env = l->cfg->env;
+    l->env.net = m->net;
+    l->env.extra_at = m->net->n_params;
+    DC_TRY(dc_embedder_create(&l->embedder, m));
+    DC_TRY(method->create(&l->env, &l->state));
+    if (!method->record) return DC_OK;
+    DC_TRY(dc_graph_create(&l->graph));
+    method->record(l->graph, l->state);
+    DC_TRY(dc_graph_finish(l->graph));
+    const dc_step_config step = dc_model_step(m, l->graph, &data, l->cfg->batch, DC_T_CLUSTER_GATHER);
+    DC_TRY(dc_step_create(&l->step, &step));
+out:
+    return st;
+}
+
 /* First embedding, first centres, first labels; or those of the checkpoint. */
 static dc_status start(dc_comm *comm, loop *l, bool continues)
 {
     dc_status st = DC_OK;
-    dc_trainer *t = &l->trainer;
     dc_cluster_result *out = l->out;
-    t->env.has_centers = continues;
-    dc_state_at(t->model->state, "kmeans", 0);
-    if (!continues) DC_TRY(dc_embed_all(comm, t->embedder, t->model, false, out->Z));
+    if (continues) {
+        dc_state_at(l->model->state, "cluster", l->history->step);
+        return repeat_refresh(comm, l);
+    }
+    dc_state_at(l->model->state, "kmeans", 0);
+    DC_TRY(dc_embed_all(comm, l->embedder, l->model, false, out->Z));
     const double begin = dc_timer_start();
-    DC_TRY(t->cfg->method->init(comm, &t->env, out->Z, dc_trainer_extra(t), out->labels, &t->state));
-    if (!continues) dc_timer_stop(t->model->timers, DC_T_KMEANS, begin, 0, 0);
-    dc_state_at(t->model->state, "cluster", l->history->step);
-    if (continues) DC_TRY(repeat_refresh(comm, l));
+    DC_TRY(l->cfg->method->start(comm, l->state, out->Z, extra_of(l), out->labels));
+    dc_timer_stop(l->model->timers, DC_T_KMEANS, begin, 0, 0);
+    dc_state_at(l->model->state, "cluster", l->history->step);
 out:
     return st;
 }
 
 /* Centres of k-means on the final embedding take the place of the trained ones. */
-static dc_status final_kmeans(dc_comm *comm, dc_trainer *t, dc_cluster_result *out)
+static dc_status final_kmeans(dc_comm *comm, loop *l)
 {
     dc_status st = DC_OK;
-    const dc_method_env *env = &t->env;
+    const dc_cluster_result *out = l->out;
+    const dc_method_env *env = &l->env;
     const dc_rows rows = dc_rows_of_array(env->part, out->Z, &env->L);
     dc_kmeans_result km = {0};
     const double begin = dc_timer_start();
-    dc_state_at(t->model->state, "final_kmeans", 0);
+    dc_state_at(l->model->state, "final_kmeans", 0);
     DC_TRY(dc_kmeans(comm, &rows, &env->kmeans, &km));
-    memcpy(dc_trainer_extra(t), km.centers, (size_t)(env->K * env->L) * sizeof *km.centers);
-    dc_timer_stop(t->model->timers, DC_T_KMEANS, begin, 0, 0);
+    memcpy(extra_of(l), km.centers, (size_t)(env->K * env->L) * sizeof *km.centers);
+    dc_timer_stop(l->model->timers, DC_T_KMEANS, begin, 0, 0);
 out:
     dc_kmeans_result_release(&km);
     return st;
 }
 
-static void assign(const dc_trainer *t, dc_cluster_result *out)
+static void assign(const loop *l)
 {
-    const int64_t n = dc_part_rows(&t->model->data->part), K = t->cfg->env.K;
-    t->cfg->method->assign_local(&t->env, dc_trainer_extra(t), out->Z, n, out->q, out->labels);
+    dc_cluster_result *out = l->out;
+    const int64_t n = dc_part_rows(&l->model->data->part), K = l->cfg->env.K;
+    l->cfg->method->assign_local(&l->env, extra_of(l), out->Z, n, out->q, out->labels);
     for (int64_t i = 0; i < n; i++) out->confidence[i] = out->q[i * K + out->labels[i]];
 }
 
@@ -366,17 +423,17 @@ dc_status dc_train_cluster(dc_comm *comm, dc_model *m, const dc_cluster_config *
 {
     dc_status st = DC_OK;
     bool continues = false;
-    loop l = {.trainer = {.model = m}, .history = history, .out = out};
+    loop l = {.model = m, .cfg = cfg, .history = history, .out = out};
     *out = (dc_cluster_result){.stop = DC_STOP_NONE};
     dc_history_init(history, "cluster", (int)DC_COUNT_OF(columns), columns);
     DC_TRY_ALL(comm, dc_model_grow(m, cfg->method->n_extra(&cfg->env)));
     DC_TRY_ALL(comm, create_result(out, m, cfg->env.K));
-    DC_TRY_ALL(comm, dc_trainer_create(&l.trainer, m, cfg));
+    DC_TRY_ALL(comm, create(&l));
     DC_TRY_ALL(comm, keep_state(&l, &continues));
     DC_TRY(start(comm, &l, continues));
     DC_TRY(run(comm, &l));
-    if (cfg->final_kmeans && out->stop != DC_STOP_DIVERGED) DC_TRY(final_kmeans(comm, &l.trainer, out));
-    assign(&l.trainer, out);
+    if (cfg->final_kmeans && out->stop != DC_STOP_DIVERGED) DC_TRY(final_kmeans(comm, &l));
+    assign(&l);
 out:
     release(&l);
     return st;

@@ -32,17 +32,27 @@ static size_t count_tiles(const dc_part *part, int64_t tile_rows)
     return n;
 }
 
-dc_status dc_embedder_alloc(dc_embedder **out, const dc_net *net, int64_t tile_rows, size_t max_tiles)
+/* The step that embeds: the encoder alone. */
+static dc_status record_encoder(dc_graph **out, const dc_net *net)
+{
+    dc_status st = DC_OK;
+    DC_TRY(dc_graph_create(out));
+    dc_output(*out, "embedding", dc_layers(*out, net, 0, net->n_encoder, false, dc_batch(*out, net->D)));
+    DC_TRY(dc_graph_finish(*out));
+out:
+    return st;
+}
+
+dc_status dc_embedder_alloc(dc_embedder **out, const dc_net *net, const float *value, int64_t tile_rows,
+                            size_t max_tiles)
 {
     dc_status st = DC_OK;
     dc_embedder *e = NULL;
     DC_TRY(dc_mem_alloc(&e, 1, sizeof *e, "embedder"));
     e->tile_rows = tile_rows;
-    e->n_threads = dc_embed_threads();
     DC_TRY(dc_mem_alloc(&e->tile, max_tiles, sizeof *e->tile, "tiles"));
-    DC_TRY(dc_mem_alloc(&e->work, (size_t)e->n_threads, sizeof *e->work, "tile workspaces"));
-    for (int t = 0; t < e->n_threads; t++)
-        DC_TRY(dc_net_work_create(&e->work[t], net, 0, net->n_encoder, tile_rows, false));
+    DC_TRY(record_encoder(&e->graph, net));
+    DC_TRY(dc_infer_create(&e->infer, e->graph, value, tile_rows));
 out:
     if (st != DC_OK) dc_embedder_destroy(&e);
     *out = e;
@@ -53,7 +63,8 @@ dc_status dc_embedder_create(dc_embedder **out, const dc_model *m)
 {
     const dc_part *part = &m->data->part;
     const int64_t tile_rows = dc_embed_tile_rows(part);
-    const dc_status st = dc_embedder_alloc(out, m->net, tile_rows, count_tiles(part, tile_rows));
+    const dc_status st = dc_embedder_alloc(out, m->net, m->params.value, tile_rows,
+                                           count_tiles(part, tile_rows));
     if (st != DC_OK) return st;
     dc_embedder *e = *out;
     dc_embed_tile tile;
@@ -65,8 +76,8 @@ void dc_embedder_destroy(dc_embedder **embedder)
 {
     dc_embedder *e = *embedder;
     if (!e) return;
-    for (int t = 0; e->work && t < e->n_threads; t++) dc_net_work_release(&e->work[t]);
-    dc_mem_free(&e->work);
+    dc_infer_destroy(&e->infer);
+    dc_graph_destroy(&e->graph);
     dc_mem_free(&e->tile);
     dc_mem_free(embedder);
 }

@@ -22,15 +22,15 @@ bool dc_embed_next_tile(const dc_part *part, int64_t tile_rows, dc_tile_cursor *
 struct dc_embedder {
     int64_t tile_rows;
     size_t n_tiles;
-    int n_threads;
     dc_embed_tile *tile; /* [n_tiles], owned */
-    dc_net_work *work;   /* [n_threads], owned */
+    dc_graph *graph;     /* the encoder, owned */
+    dc_infer *infer;     /* owned */
 };
 
-/* Memory for at most max_tiles tiles; none are set. */
-DC_CHECKED dc_status dc_embedder_alloc(dc_embedder **out, const dc_net *net, int64_t tile_rows, size_t max_tiles);
+/* Memory for at most max_tiles tiles; none are set. value: the slab of parameters, borrowed. */
+DC_CHECKED dc_status dc_embedder_alloc(dc_embedder **out, const dc_net *net, const float *value, int64_t tile_rows,
+                                       size_t max_tiles);
 
-int dc_embed_threads(void);
 /* Z[tile rows] for tiles [lo, hi). */
 void dc_embed_tiles(dc_embedder *e, const dc_model *m, size_t lo, size_t hi, float *Z);
 

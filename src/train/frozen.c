@@ -7,18 +7,19 @@
 static dc_status create_works(dc_frozen *f)
 {
     dc_status st = DC_OK;
-    DC_TRY(dc_mem_alloc(&f->work, (size_t)f->n_threads, sizeof *f->work, "tile workspaces"));
     DC_TRY(dc_mem_alloc(&f->order, DC_FROZEN_CHUNK_ROWS, sizeof *f->order, "rows of a tile"));
-    for (int t = 0; t < f->n_threads; t++)
-        DC_TRY(dc_net_work_create(&f->work[t], f->net, 0, f->depth, DC_FROZEN_TILE_ROWS, false));
+    DC_TRY(dc_graph_create(&f->graph));
+    dc_output(f->graph, "features", dc_layers(f->graph, f->net, 0, f->depth, false, dc_batch(f->graph, f->net->D)));
+    DC_TRY(dc_graph_finish(f->graph));
+    DC_TRY(dc_infer_create(&f->infer, f->graph, f->value, DC_FROZEN_TILE_ROWS));
 out:
     return st;
 }
 
 static void release_works(dc_frozen *f)
 {
-    for (int t = 0; f->work && t < f->n_threads; t++) dc_net_work_release(&f->work[t]);
-    dc_mem_free(&f->work);
+    dc_infer_destroy(&f->infer);
+    dc_graph_destroy(&f->graph);
     dc_mem_free(&f->order);
 }
 
@@ -53,7 +54,7 @@ dc_status dc_frozen_create(dc_comm *comm, dc_frozen *f, const dc_model *m, int d
 {
     dc_status st = DC_OK;
     *f = (dc_frozen){
-        .data = m->data, .net = m->net, .value = m->params.value, .depth = depth, .n_threads = dc_frozen_threads()};
+        .data = m->data, .net = m->net, .value = m->params.value, .depth = depth};
     if (depth == 0) return DC_OK;
     const bool keep = fits(comm, f, cache_bytes);
     DC_TRY_ALL(comm, create_works(f));

@@ -11,11 +11,6 @@
 
 enum { TILE = DC_FROZEN_TILE_ROWS };
 
-int dc_frozen_threads(void)
-{
-    return omp_get_max_threads();
-}
-
 static int place_of(const dc_frozen *f, int64_t row)
 {
     return (int)((f->data->part.row_lo + row) % TILE);
@@ -40,16 +35,17 @@ static int32_t sort_by_place(const dc_frozen *f, const int64_t *rows, int32_t n,
 static void forward_tile(const dc_frozen *f, const int64_t *rows, const int32_t first[TILE + 1], int32_t k, float *out)
 {
     const int64_t D = f->net->D, width = dc_frozen_width(f);
-    dc_net_work *w = &f->work[omp_get_thread_num()];
+    const int thread = omp_get_thread_num();
+    float *x = dc_infer_batch(f->infer, thread);
     for (int p = 0; p < TILE; p++)
         if (first[p] + k < first[p + 1])
-            dc_dataset_gather(f->data, &rows[f->order[first[p] + k]], 1, w->act[0] + p * D);
+            dc_dataset_gather(f->data, &rows[f->order[first[p] + k]], 1, x + p * D);
         else
-            memset(w->act[0] + p * D, 0, (size_t)D * sizeof(float));
-    dc_net_forward(f->net, f->value, w, 0, f->depth, TILE);
+            memset(x + p * D, 0, (size_t)D * sizeof(float));
+    const float *y = dc_infer_run(f->infer, thread);
     for (int p = 0; p < TILE; p++)
         if (first[p] + k < first[p + 1])
-            memcpy(out + f->order[first[p] + k] * width, w->act[f->depth] + p * width, (size_t)width * sizeof *out);
+            memcpy(out + f->order[first[p] + k] * width, y + p * width, (size_t)width * sizeof *out);
 }
 
 void dc_frozen_forward(const dc_frozen *f, const int64_t *rows, int64_t n, float *out)
@@ -59,7 +55,7 @@ void dc_frozen_forward(const dc_frozen *f, const int64_t *rows, int64_t n, float
     for (int64_t lo = 0; lo < n; lo += DC_FROZEN_CHUNK_ROWS) {
         const int32_t tiles =
             sort_by_place(f, rows + lo, (int32_t)DC_MIN((int64_t)DC_FROZEN_CHUNK_ROWS, n - lo), first);
-#pragma omp parallel for schedule(dynamic) num_threads(f->n_threads)
+#pragma omp parallel for schedule(dynamic) num_threads(dc_infer_threads(f->infer))
         for (int32_t k = 0; k < tiles; k++) forward_tile(f, rows + lo, first, k, out + lo * width);
     }
 }

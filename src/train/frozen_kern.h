@@ -2,8 +2,7 @@
 #ifndef DCMPI_TRAIN_FROZEN_KERN_H
 #define DCMPI_TRAIN_FROZEN_KERN_H
 
-#include "dcmpi/data.h"
-#include "dcmpi/nn.h"
+#include "dcmpi/step.h"
 
 /* Rows that go through the layers together, by one thread, and rows that are sorted into such tiles at a time. */
 enum { DC_FROZEN_TILE_ROWS = 16, DC_FROZEN_CHUNK_ROWS = 1024 };
@@ -13,10 +12,10 @@ typedef struct {
     const dc_net *net;
     const float *value;
     int depth; /* layers [0, depth) are frozen; 0: the data themselves */
-    int n_threads;
-    dc_net_work *work; /* [n_threads], owned; NULL if cached */
-    int32_t *order;    /* [DC_FROZEN_CHUNK_ROWS] scratch, owned; likewise */
-    float *cache;      /* [n x width] outputs of all local rows, owned; NULL: computed when asked for */
+    dc_graph *graph; /* these layers, owned; NULL if cached, as are the next two */
+    dc_infer *infer;
+    int32_t *order; /* [DC_FROZEN_CHUNK_ROWS] scratch */
+    float *cache;   /* [n x width] outputs of all local rows, owned; NULL: computed when asked for */
 } dc_frozen;
 
 /* Outputs of the frozen layers (depth > 0) for n local row numbers: out[n x width]. A row has the same bits in every
@@ -24,7 +23,6 @@ typedef struct {
 void dc_frozen_forward(const dc_frozen *f, const int64_t *rows, int64_t n, float *out);
 /* out[i] = cache[rows[i]]. */
 void dc_frozen_copy(const dc_frozen *f, const int64_t *rows, int64_t n, float *out);
-int dc_frozen_threads(void);
 
 /* Width of the outputs. */
 static inline int64_t dc_frozen_width(const dc_frozen *f)

@@ -49,6 +49,32 @@ void dc_model_release(dc_model *m)
     dc_params_release(&m->params);
 }
 
+static void gather_data(const void *from, const int64_t *rows, int64_t n, float *out)
+{
+    dc_dataset_gather(from, rows, n, out);
+}
+
+dc_row_source dc_model_rows(const dc_model *m)
+{
+    return (dc_row_source){.gather = gather_data, .from = m->data};
+}
+
+dc_step_config dc_model_step(dc_model *m, const dc_graph *graph, const dc_row_source *source, int64_t batch,
+                             dc_section gather)
+{
+    return (dc_step_config){.graph = graph,
+                            .part = &m->data->part,
+                            .source = *source,
+                            .params = &m->params,
+                            .seed = m->seed,
+                            .B = batch,
+                            .strict = m->strict,
+                            .gather_rows = m->gather_rows,
+                            .state = m->state,
+                            .timers = m->timers,
+                            .gather = gather};
+}
+
 dc_status dc_model_check_replicas(dc_comm *comm, const dc_model *m)
 {
     if (dc_fault(DC_FAULT_MODEL_FLIP)) m->params.value[0] = nextafterf(m->params.value[0], 1);

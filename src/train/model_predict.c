@@ -61,7 +61,7 @@ dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_
     snprintf(p->view.source, sizeof p->view.source, "%s", source);
     p->model = (dc_model){.data = &p->view, .net = &t->net, .timers = &p->timers, .params.value = t->value};
     if (t->has_net) {
-        DC_TRY(dc_embedder_alloc(&p->embedder, &t->net, t->tile_rows, rows));
+        DC_TRY(dc_embedder_alloc(&p->embedder, &t->net, t->value, t->tile_rows, rows));
         DC_TRY(dc_mem_alloc(&p->q, dc_mul_size(rows, (size_t)t->K), sizeof *p->q, "soft assignment"));
     } else {
         DC_TRY(dc_mem_alloc(&p->rows, DC_EMBED_TILE_MAX, (size_t)t->D * sizeof *p->rows, "scaled rows"));

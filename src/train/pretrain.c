@@ -6,7 +6,7 @@
 
 dc_status dc_pretrain(dc_comm *comm, dc_model *m, const dc_pretrain_config *cfg, dc_history *history, dc_stop *stop)
 {
-    const dc_row_source source = dc_row_source_of_data(m);
+    const dc_row_source source = dc_model_rows(m);
     const dc_noise none = {0};
     dc_status st = DC_OK;
     bool finished;

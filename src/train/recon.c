@@ -1,8 +1,7 @@
 /* Training of an autoencoder on its reconstruction loss: steps over shuffled mini-batches, one record per epoch.
  *
- * A step: gather, dropout of the input, encoder, dropout of its output, decoder, loss against the clean input,
- * backward, gradient sync, update. A loss that is not finite ends the phase before its gradient touches the weights;
- * the loss is a sum over ranks that rode along with the gradient, so all ranks decide alike. */
+ * A loss that is not finite ends the phase before its gradient touches the weights; the loss is a sum over ranks that
+ * rode along with the gradient, so all ranks decide alike. */
 #include "recon.h"
 
 #include <math.h>
@@ -10,7 +9,6 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
-#include "gradient.h"
 
 typedef struct {
     dc_model *model; /* borrowed, as are the next three */
@@ -18,8 +16,8 @@ typedef struct {
     const dc_row_source *source;
     const dc_noise *noise;
     dc_net net; /* model->net as this loss trains it */
-    dc_gradient *gradient;
-    float *clean;         /* input before dropout, in the places of the activations; NULL if there is none */
+    dc_graph *graph;
+    dc_step *step;
     int64_t total;        /* steps of the phase, */
     int64_t total_before; /* and in the run that the checkpoint is of */
     double sum[2];        /* of this epoch so far: loss times rows, and rows */
@@ -28,8 +26,8 @@ typedef struct {
 static void release(trainer *t)
 {
     dc_state_drop(t->model->state, t->sum);
-    dc_gradient_destroy(&t->gradient);
-    dc_mem_free(&t->clean);
+    dc_step_destroy(&t->step);
+    dc_graph_destroy(&t->graph);
 }
 
 static int64_t steps_of(int64_t epochs, int64_t steps, int64_t per_epoch)
@@ -37,133 +35,44 @@ static int64_t steps_of(int64_t epochs, int64_t steps, int64_t per_epoch)
     return steps > 0 ? steps : epochs * per_epoch;
 }
 
+/* A step: dropout of the input, encoder, dropout of its output, decoder, loss against the clean input. */
+static void record(const trainer *t, dc_graph *g)
+{
+    const dc_net *net = &t->net;
+    const dc_noise *noise = t->noise;
+    const dc_val x = dc_batch(g, net->D), in = noise->input > 0 ? dc_dropout(g, noise->input, noise->site - 1, x) : x;
+    const dc_val z = dc_layers(g, net, 0, net->n_encoder, true, in);
+    const dc_val code = noise->hidden > 0 ? dc_dropout(g, noise->hidden, noise->site, z) : z;
+    const dc_val y = dc_layers(g, net, net->n_encoder, net->n_layers, true, code);
+    dc_minimize(g, "reconstruction", 1, dc_recon(g, t->cfg->loss, x, y));
+}
+
 static dc_status create(trainer *t)
 {
     dc_status st = DC_OK;
     dc_model *m = t->model;
     t->net = dc_net_for_loss(m->net, t->cfg->loss);
-    const dc_gradient_config gradient = {.model = m,
-                                         .net = &t->net,
-                                         .params = &m->params,
-                                         .last = t->net.n_layers,
-                                         .noisy_layer = t->noise->hidden > 0 ? t->net.n_encoder : 0,
-                                         .n_losses = 1,
-                                         .B = t->cfg->batch};
-    DC_TRY(dc_gradient_create(&t->gradient, &gradient));
-    const int64_t per_epoch = dc_gradient_batcher(t->gradient)->steps_per_epoch;
+    DC_TRY(dc_graph_create(&t->graph));
+    record(t, t->graph);
+    DC_TRY(dc_graph_finish(t->graph));
+    const dc_step_config step = dc_model_step(m, t->graph, t->source, t->cfg->batch, DC_T_PRETRAIN_GATHER);
+    DC_TRY(dc_step_create(&t->step, &step));
+    const int64_t per_epoch = dc_step_batcher(t->step)->steps_per_epoch;
     const dc_pretrain_length *before = t->cfg->before;
     t->total = steps_of(t->cfg->epochs, t->cfg->steps, per_epoch);
     t->total_before = before ? steps_of(before->epochs, before->steps, per_epoch) : t->total;
-    const size_t rows = (size_t)dc_gradient_max_rows(t->gradient);
-    if (t->noise->input > 0)
-        DC_TRY(dc_mem_alloc(&t->clean, dc_mul_size(rows, (size_t)t->net.D), sizeof *t->clean, "clean batch"));
 out:
     return st;
-}
-
-static dc_dropout mask_of(const trainer *t, double rate, int site, int64_t step)
-{
-    return (dc_dropout){
-        .rate = rate, .seed = t->model->seed, .step = step, .site = site, .first_row = t->model->data->part.row_lo};
-}
-
-/* The batch into the input of the network, through dropout if there is any. */
-static void load_batch(trainer *t, const dc_plan *plan)
-{
-    const int64_t D = t->net.D;
-    float *input = dc_gradient_act(t->gradient, 0), *rows = t->clean ? t->clean : input;
-    const dc_dropout mask = mask_of(t, t->noise->input, t->noise->site - 1, plan->step);
-    for (int i = 0; i < plan->n_leaves; i++) {
-        const dc_leaf *leaf = &plan->leaf[i];
-        t->source->gather(t->source->from, leaf->rows, leaf->n, rows + leaf->at * D);
-        if (t->clean) dc_dropout_apply(&mask, leaf->rows, leaf->n, D, rows + leaf->at * D, input + leaf->at * D);
-    }
-}
-
-/* Dropout of the embedding: from -> to, in place for its gradient. */
-static void drop_hidden(trainer *t, const dc_plan *plan, const float *from, float *to)
-{
-    const int64_t L = t->net.L;
-    const dc_dropout mask = mask_of(t, t->noise->hidden, t->noise->site, plan->step);
-    for (int i = 0; i < plan->n_leaves; i++) {
-        const dc_leaf *leaf = &plan->leaf[i];
-        dc_dropout_apply(&mask, leaf->rows, leaf->n, L, from + leaf->at * L, to + leaf->at * L);
-    }
-}
-
-static void forward(trainer *t, const dc_plan *plan)
-{
-    const int mid = t->net.n_encoder;
-    dc_gradient_forward(t->gradient, 0, mid);
-    if (t->noise->hidden > 0) drop_hidden(t, plan, dc_gradient_act(t->gradient, mid), dc_gradient_noisy(t->gradient));
-    dc_gradient_forward(t->gradient, mid, t->net.n_layers);
-}
-
-/* Loss against the clean rows, leaf by leaf, and its gradient at the output. */
-static void compare(trainer *t, const dc_plan *plan)
-{
-    const int64_t D = t->net.D;
-    const int last = t->net.n_layers;
-    const float *x = t->clean ? t->clean : dc_gradient_act(t->gradient, 0), *y = dc_gradient_act(t->gradient, last);
-    float *delta = dc_gradient_delta(t->gradient, last - 1);
-    dc_gradient_clear_delta(t->gradient, last - 1);
-    for (int i = 0; i < plan->n_leaves; i++) {
-        const int64_t at = plan->leaf[i].at * D, n = plan->leaf[i].n;
-        const double loss = dc_recon_loss_grad(t->cfg->loss, x + at, y + at, n, D, plan->n_global, delta + at);
-        dc_gradient_leaf(t->gradient, i, &loss, NULL);
-    }
-}
-
-static void backward(trainer *t, const dc_plan *plan)
-{
-    const int mid = t->net.n_encoder, last = t->net.n_layers;
-    if (t->noise->hidden > 0) {
-        dc_gradient_backward(t->gradient, mid, last);
-        float *delta = dc_gradient_delta(t->gradient, mid - 1);
-        drop_hidden(t, plan, delta, delta);
-        dc_gradient_backward(t->gradient, 0, mid);
-    } else {
-        dc_gradient_backward(t->gradient, 0, last);
-    }
-}
-
-/* One step; returns the loss of the global batch. The weights stay as they are if it is not finite. */
-static double take_step(dc_comm *comm, trainer *t, int64_t step, int64_t *B)
-{
-    dc_timers *timers = t->model->timers;
-    const dc_plan *plan = dc_gradient_plan(t->gradient, step);
-    double loss, start = dc_timer_start();
-    load_batch(t, plan);
-    dc_timer_stop(timers, DC_T_PRETRAIN_GATHER, start, (double)plan->n * t->source->flops, 0);
-
-    start = dc_timer_start();
-    forward(t, plan);
-    compare(t, plan);
-    backward(t, plan);
-    dc_timer_stop(timers, DC_T_PRETRAIN_NETWORK, start,
-                  (double)plan->n * dc_net_train_flops(&t->net, 0, t->net.n_layers), 0);
-
-    start = dc_timer_start();
-    dc_gradient_sync(comm, t->gradient, &loss);
-    dc_timer_stop(timers, DC_T_PRETRAIN_SYNC, start, 0, 0);
-    dc_timer_move(timers, DC_T_PRETRAIN_SYNC, DC_T_PRETRAIN_NETWORK, dc_gradient_product_s(t->gradient));
-    *B = plan->n_global;
-    if (!isfinite(loss)) return loss;
-
-    start = dc_timer_start();
-    dc_gradient_update(comm, t->gradient, &t->cfg->opt, step, t->total);
-    dc_timer_stop(timers, DC_T_PRETRAIN_UPDATE, start, 0, 0);
-    dc_timer_move(timers, DC_T_PRETRAIN_UPDATE, DC_T_PRETRAIN_SYNC, dc_gradient_message_s(t->gradient));
-    return loss;
 }
 
 /* One step of the phase and what is counted of it; its loss is not finite if it diverged. */
 static double train_step(dc_comm *comm, trainer *t, const dc_history *h)
 {
-    const double flops = dc_net_train_flops(&t->net, 0, t->net.n_layers) + t->source->flops;
-    int64_t B;
-    const double loss = take_step(comm, t, h->step, &B);
-    dc_progress_count(t->model->progress, (double)B, (double)B * flops);
+    double loss;
+    const int64_t B = dc_step_run(comm, t->step, h->step, &loss);
+    if (isfinite(loss)) dc_step_update(comm, t->step, &t->cfg->opt, h->step, t->total);
+    dc_progress_count(t->model->progress, (double)B,
+                      (double)B * (dc_step_plan(t->step)->flops + t->source->flops));
     t->sum[0] += loss * (double)B;
     t->sum[1] += (double)B;
     if (!isfinite(loss)) {
@@ -202,7 +111,7 @@ static dc_status train(dc_comm *comm, trainer *t, dc_history *h, dc_stop *stop)
 {
     dc_status st = DC_OK;
     dc_model *m = t->model;
-    const int64_t per_epoch = dc_gradient_batcher(t->gradient)->steps_per_epoch, start = h->step;
+    const int64_t per_epoch = dc_step_batcher(t->step)->steps_per_epoch, start = h->step;
     while (h->step < t->total && *stop != DC_STOP_DIVERGED) {
         if (!isfinite(train_step(comm, t, h))) *stop = DC_STOP_DIVERGED;
         dc_state_at(m->state, h->phase, ++h->step);
@@ -230,7 +139,7 @@ static dc_status prepare(dc_comm *comm, trainer *t, const char *phase, dc_histor
 {
     dc_status st = DC_OK;
     dc_state *c = t->model->state;
-    const int64_t per_epoch = dc_gradient_batcher(t->gradient)->steps_per_epoch;
+    const int64_t per_epoch = dc_step_batcher(t->step)->steps_per_epoch;
     char name[DC_STATE_NAME_MAX];
     dc_history_init(h, phase, (int)DC_COUNT_OF(columns), columns);
     h->total = t->total_before;
@@ -238,7 +147,7 @@ static dc_status prepare(dc_comm *comm, trainer *t, const char *phase, dc_histor
     DC_TRY(dc_history_check(h, (size_t)(h->step / per_epoch), t->total_before));
     h->total = t->total;
     dc_params_reset_moments(&t->model->params);
-    DC_TRY(dc_gradient_keep_moments(t->gradient, &t->cfg->opt));
+    DC_TRY(dc_step_keep_moments(t->step, &t->cfg->opt));
     name_sum(name, phase);
     DC_TRY(dc_state_keep(c, name, DC_STATE_F64, DC_COUNT_OF(t->sum), t->sum, NULL));
     dc_progress_phase(t->model->progress, (double)h->step / (double)t->total);
@@ -267,16 +176,6 @@ dc_status dc_recon_recall(const dc_model *m, const char *phase, dc_history *hist
     *finished = false;
     if (dc_state_waiting(m->state, name)) return DC_OK; /* written within the phase, be it at its end */
     return dc_history_recall(history, m->state, phase, (int)DC_COUNT_OF(columns), columns, finished);
-}
-
-static void gather_data(const void *from, const int64_t *rows, int64_t n, float *out)
-{
-    dc_dataset_gather(from, rows, n, out);
-}
-
-dc_row_source dc_row_source_of_data(const dc_model *m)
-{
-    return (dc_row_source){.gather = gather_data, .from = m->data};
 }
 
 /* Rounding of the scaling may leave values a little outside. */

@@ -5,13 +5,6 @@
 
 #include "dcmpi/train.h"
 
-/* Where batches come from: `gather` writes out[n x D of the network] for n local row numbers. */
-typedef struct {
-    void (*gather)(const void *from, const int64_t *rows, int64_t n, float *out);
-    const void *from;
-    double flops; /* that it costs per row */
-} dc_row_source;
-
 /* Dropout during training: of the network's input (the loss compares with the clean input) and of its encoder's output.
  */
 typedef struct {
@@ -26,8 +19,6 @@ DC_CHECKED dc_status dc_recon_train(dc_comm *comm, dc_model *m, const dc_pretrai
                                     dc_stop *stop);
 /* If the run's checkpoint has the whole phase behind it: its history, and *finished. */
 DC_CHECKED dc_status dc_recon_recall(const dc_model *m, const char *phase, dc_history *history, bool *finished);
-/* The rows of m->data themselves. */
-dc_row_source dc_row_source_of_data(const dc_model *m);
 /* DC_LOSS_BCE takes a sigmoid output (DC_ERR_USAGE) and data in [0, 1] (DC_ERR_DATA); reads all rows once. Collective.
  */
 DC_CHECKED dc_status dc_recon_check(dc_comm *comm, const dc_model *m, dc_recon_loss loss);

@@ -1,0 +1,88 @@
+/* A training step as data: a list of nodes, each an operation on the values of earlier nodes. A method records it once;
+ * step/ executes it. Nothing is computed here.
+ *
+ * An operation sees rows and vectors and never adds over rows: see op.h. Every recording function appends a node and
+ * returns its handle; an error (shapes that do not fit) is kept with the place in the source where the node was
+ * recorded, what follows records nothing, and dc_graph_finish() returns it. */
+#ifndef DCMPI_GRAPH_H
+#define DCMPI_GRAPH_H
+
+#include "dcmpi/nn.h"
+
+typedef enum {
+    DC_ROWS, /* [batch x width]: a row per row of the batch */
+    DC_ONE   /* [n x width]: equal on all ranks */
+} dc_space;
+typedef struct {
+    dc_space space;
+    int64_t n; /* DC_ROWS: 1 */
+    int64_t width;
+} dc_shape;
+
+typedef struct dc_graph dc_graph;
+typedef struct {
+    int id; /* -1: none */
+} dc_val;
+
+/* Floats of the parameter slab that a step reads. */
+typedef struct {
+    const char *name; /* static text, for messages */
+    size_t at;        /* first float */
+    int64_t n, width;
+    bool trained;
+} dc_tensor;
+static inline size_t dc_tensor_floats(const dc_tensor *t)
+{
+    return (size_t)(t->n * t->width);
+}
+
+/* An array with a row per local row of the data, [rows x width]. */
+typedef struct {
+    const char *name;
+    const float *rows; /* borrowed */
+    int64_t width;
+} dc_table;
+
+DC_CHECKED dc_status dc_graph_create(dc_graph **out); /* DC_ERR_MEMORY */
+void dc_graph_destroy(dc_graph **g);
+/* Ends the recording. Errors: DC_ERR_USAGE (the first of the recording), naming file and line. */
+DC_CHECKED dc_status dc_graph_finish(dc_graph *g);
+dc_shape dc_graph_shape(const dc_graph *g, dc_val x);
+
+/* ---- Sources ---- */
+
+/* The rows of the batch, [batch x width]. */
+dc_val dc_batch(dc_graph *g, int64_t width);
+/* This row's entry of a table; *table must outlive the graph. */
+dc_val dc_entry(dc_graph *g, const dc_table *table);
+dc_val dc_use(dc_graph *g, const dc_tensor *tensor);
+
+/* ---- Networks and losses ---- */
+
+/* Layers [first, last) of a network whose weights lie in the slab; trained: whether a step changes them. */
+dc_val dc_layers(dc_graph *g, const dc_net *net, int first, int last, bool trained, dc_val x);
+/* Inverted dropout (nn.h); site: its number among the dropouts of the step. */
+dc_val dc_dropout(dc_graph *g, double rate, int site, dc_val x);
+/* Loss of each row, [batch x 1]; x: the target, constant; for DC_LOSS_BCE xhat are logits. */
+dc_val dc_recon(dc_graph *g, dc_recon_loss kind, dc_val x, dc_val xhat);
+
+/* ---- Results ---- */
+
+/* The step minimises the sum of all of these: weight times the mean of `loss` [batch x 1] over the rows of the batch.
+ * name: static text. */
+void dc_minimize(dc_graph *g, const char *name, double weight, dc_val loss);
+/* A value that inference gives. */
+void dc_output(dc_graph *g, const char *name, dc_val x);
+
+#define DC_RECORDED_AT(g) dc_graph_at(g, __FILE__, __LINE__)
+dc_graph *dc_graph_at(dc_graph *g, const char *file, int line);
+#define dc_batch(g, width) dc_batch(DC_RECORDED_AT(g), width)
+#define dc_entry(g, table) dc_entry(DC_RECORDED_AT(g), table)
+#define dc_use(g, tensor) dc_use(DC_RECORDED_AT(g), tensor)
+#define dc_layers(g, net, first, last, trained, x) dc_layers(DC_RECORDED_AT(g), net, first, last, trained, x)
+#define dc_dropout(g, rate, site, x) dc_dropout(DC_RECORDED_AT(g), rate, site, x)
+#define dc_recon(g, kind, x, xhat) dc_recon(DC_RECORDED_AT(g), kind, x, xhat)
+#define dc_minimize(g, name, weight, loss) dc_minimize(DC_RECORDED_AT(g), name, weight, loss)
+#define dc_output(g, name, x) dc_output(DC_RECORDED_AT(g), name, x)
+
+#endif

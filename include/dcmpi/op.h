@@ -1,0 +1,116 @@
+/* The table of operations, and what the executor needs of a graph.
+ *
+ * One law: an operation sees rows and vectors; it never adds over rows. A gradient that is a sum over rows is only named
+ * by the operation, as a product A'D of two of its values or as partial sums of a tile; sum/ forms it in an order that
+ * depends neither on ranks nor on threads.
+ *
+ *   reach  from -> to                            its derivative
+ *   ROW    row (and vectors) -> row              ROW for the row operand, a named sum for a vector operand
+ *   SUM    rows -> vector, equal on all ranks    the vector's gradient, given to every row
+ *
+ * A row's value must depend on the row, its place in its tile and the vectors alone, not on other rows. */
+#ifndef DCMPI_OP_H
+#define DCMPI_OP_H
+
+#include "dcmpi/graph.h"
+
+typedef enum { DC_REACH_ROW, DC_REACH_SUM } dc_reach;
+
+enum { DC_NODES_MAX = 512, DC_NODE_INPUTS = 3, DC_GRAPH_LOSSES = 8, DC_GRAPH_OUTPUTS = 8 };
+
+typedef struct dc_op dc_op;
+
+typedef struct {
+    const dc_op *op;
+    int n_in, in[DC_NODE_INPUTS]; /* numbers of nodes before this one */
+    dc_shape shape;
+    double real[2]; /* attributes, with the meaning that the operation gives them */
+    int64_t whole[2];
+    dc_tensor tensor;      /* of "use" */
+    const dc_table *table; /* of "entry" */
+    const char *file;      /* where it was recorded */
+    int line;
+} dc_node;
+
+struct dc_graph {
+    dc_node node[DC_NODES_MAX];
+    int n_nodes;
+    struct {
+        const char *name;
+        double weight;
+        int node;
+    } loss[DC_GRAPH_LOSSES], output[DC_GRAPH_OUTPUTS]; /* an output has no weight */
+    int n_losses, n_outputs;
+    dc_status st; /* of the recording so far, */
+    char error[256];
+    const char *file; /* and the place of the call that is being recorded */
+    int line;
+};
+
+/* Rows that an operation is called for: of one shard, at most DC_ROW_TILE in training. */
+typedef struct {
+    int64_t n;
+    const int64_t *row; /* [n] local numbers: keys of tables, */
+    dc_gidx first_row;  /* and, added to the global number of local row 0, of noise */
+    uint64_t seed;
+    int64_t step;
+} dc_tile;
+
+/* The operands of one call. Row operands begin at the first row of the tile. */
+typedef struct {
+    const dc_graph *graph;
+    const dc_node *node;
+    const dc_tile *tile;
+    const float *in[DC_NODE_INPUTS];
+    float *out;                 /* [n x width] */
+    float *aux;                 /* [n x aux floats] from forward to backward */
+    float *dout;                /* gradient by out; backward_all may overwrite it */
+    float *din[DC_NODE_INPUTS]; /* gradients by row operands; NULL: not wanted */
+    bool adds[DC_NODE_INPUTS];  /* din holds a gradient already: add to it */
+    float *scratch;             /* [scratch floats], */
+    float *spill;               /* [n x width of the widest row operand that is added to], of forward/backward_all */
+} dc_call;
+
+struct dc_op {
+    const char *name;
+    dc_reach reach;
+    /* Called once for all local rows, with threads inside, and rows between the shards in zeros: n is a multiple of
+     * DC_ROW_TILE. Else called for a tile by one thread. */
+    void (*forward_all)(const dc_call *c, int64_t n);
+    void (*backward_all)(const dc_call *c, int64_t n);
+    void (*forward)(const dc_call *c);
+    void (*backward)(const dc_call *c);
+    /* Adds the tile's part of the gradient by vector operand k to sum[n x width]. */
+    void (*partial)(const dc_call *c, int k, double *sum);
+    /* Operands that count as constants whatever they come from, bit k for operand k. */
+    unsigned constant;
+    /* The gradient by operands 1 and 2 is in[0]' dout and the column sums of dout, after backward. */
+    bool product;
+    /* Floats per row. NULL: none. */
+    int64_t (*aux)(const dc_graph *g, const dc_node *x);
+    size_t (*scratch)(const dc_graph *g, const dc_node *x);
+    double (*flops)(const dc_graph *g, const dc_node *x); /* forward, per row */
+};
+
+static inline const dc_node *dc_node_in(const dc_graph *g, const dc_node *x, int k)
+{
+    return &g->node[x->in[k]];
+}
+static inline int64_t dc_in_width(const dc_call *c, int k)
+{
+    return dc_node_in(c->graph, c->node, k)->shape.width;
+}
+
+extern const dc_op dc_op_batch, dc_op_entry, dc_op_use;    /* graph.c */
+extern const dc_op dc_op_dense;                            /* op_dense.c */
+extern const dc_op dc_op_dropout;                          /* op_noise.c */
+extern const dc_op dc_op_recon;                            /* op_loss.c */
+
+/* Appends a node with all but shape, file and line filled in; for the recording functions of operations. A failure:
+ * the text, with the place of the call, becomes the error of the recording. */
+dc_val dc_record(dc_graph *g, dc_node node, dc_shape shape);
+dc_val dc_refuse(dc_graph *g, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Of a handle; NULL if the recording has failed already or there is no such value. */
+const dc_node *dc_node_of(const dc_graph *g, dc_val x);
+
+#endif

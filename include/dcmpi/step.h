@@ -1,0 +1,66 @@
+/* Executes recorded steps: in training on shuffled mini-batches, in inference on tiles of rows.
+ *
+ * A step in training: rows of the batch, operations in recorded order, gradients in reverse order, sums over the rows of
+ * all ranks (outer.h), update. No allocation, and the same bits on any number of ranks and threads unless the way is
+ * "allreduce". */
+#ifndef DCMPI_STEP_H
+#define DCMPI_STEP_H
+
+#include "dcmpi/data.h"
+#include "dcmpi/optim.h"
+#include "dcmpi/plan.h"
+#include "dcmpi/state.h"
+#include "dcmpi/timer.h"
+
+typedef struct dc_comm dc_comm;
+
+/* Where the rows of a batch come from: `gather` writes out[n x width of the batch] for n local row numbers. */
+typedef struct {
+    void (*gather)(const void *from, const int64_t *rows, int64_t n, float *out);
+    const void *from;
+    double flops; /* that it costs per row */
+} dc_row_source;
+
+typedef struct {
+    const dc_graph *graph; /* borrowed, as are all pointers */
+    const dc_part *part;
+    dc_row_source source;
+    dc_params *params; /* value, grad and moments of the slab */
+    uint64_t seed;
+    int64_t B;
+    bool strict; /* the same bits on any number of ranks and threads (parallel.reproducible) */
+    int64_t gather_rows; /* strict: largest batch whose rows are gathered instead of its gradients */
+    dc_state *state;     /* whose wishes ride along, and that keeps the moments; NULL: none */
+    dc_timers *timers;
+    dc_section gather; /* section of the rows; network, sync and update follow it */
+} dc_step_config;
+
+typedef struct dc_step dc_step;
+/* Local. Errors: DC_ERR_MEMORY, DC_ERR_DATA, DC_ERR_USAGE. */
+DC_CHECKED dc_status dc_step_create(dc_step **out, const dc_step_config *cfg);
+void dc_step_destroy(dc_step **s);
+const dc_batcher *dc_step_batcher(const dc_step *s);
+const dc_plan *dc_step_plan(const dc_step *s);
+/* Runs step number `step` up to its gradients. loss[graph's losses]: weight times the mean over the batch. Returns the
+ * rows of the batch over all ranks. Collective; wishes of wish.h ride along: dc_state_act() may follow. */
+int64_t dc_step_run(dc_comm *comm, dc_step *s, int64_t step, double *loss);
+/* Updates what the step trains, equal on all ranks afterwards. Collective. */
+void dc_step_update(dc_comm *comm, dc_step *s, const dc_opt_config *opt, int64_t t, int64_t total);
+/* Makes the moments that this optimizer has part of the run's state until the step is destroyed; a run that continues
+ * gets them back. */
+DC_CHECKED dc_status dc_step_keep_moments(dc_step *s, const dc_opt_config *opt);
+
+/* ---- Inference ---- */
+
+/* The outputs of a graph for tiles of rows, each by one thread. Every product has tile_rows rows. */
+typedef struct dc_infer dc_infer;
+DC_CHECKED dc_status dc_infer_create(dc_infer **out, const dc_graph *g, const float *value, int64_t tile_rows);
+void dc_infer_destroy(dc_infer **e);
+/* Threads that may be at work at a time. */
+int dc_infer_threads(const dc_infer *e);
+/* The batch of `thread`, [tile_rows x width], to be filled by the caller. */
+float *dc_infer_batch(const dc_infer *e, int thread);
+/* Runs it; the first output, [tile_rows x its width], is valid until the next run of this thread. */
+const float *dc_infer_run(const dc_infer *e, int thread);
+
+#endif

@@ -1,0 +1,127 @@
+/* Recording of a step. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "dcmpi/mem.h"
+#include "dcmpi/op.h"
+
+dc_status dc_graph_create(dc_graph **out)
+{
+    return dc_mem_alloc(out, 1, sizeof **out, "recorded step");
+}
+
+void dc_graph_destroy(dc_graph **g)
+{
+    dc_mem_free(g);
+}
+
+dc_status dc_graph_finish(dc_graph *g)
+{
+    return g->st;
+}
+
+dc_graph *dc_graph_at(dc_graph *g, const char *file, int line)
+{
+    g->file = file;
+    g->line = line;
+    return g;
+}
+
+dc_val dc_refuse(dc_graph *g, const char *format, ...)
+{
+    if (g->st == DC_OK) {
+        char text[256];
+        va_list list;
+        va_start(list, format);
+        vsnprintf(text, sizeof text, format, list);
+        va_end(list);
+        g->st = dc_fail_at(g->file, g->line, DC_ERR_USAGE, "network: %s (recorded at %s:%d)", text, g->file, g->line);
+    }
+    return (dc_val){-1};
+}
+
+const dc_node *dc_node_of(const dc_graph *g, dc_val x)
+{
+    return g->st == DC_OK && x.id >= 0 && x.id < g->n_nodes ? &g->node[x.id] : NULL;
+}
+
+dc_shape dc_graph_shape(const dc_graph *g, dc_val x)
+{
+    const dc_node *node = dc_node_of(g, x);
+    return node ? node->shape : (dc_shape){.n = 1};
+}
+
+dc_val dc_record(dc_graph *g, dc_node node, dc_shape shape)
+{
+    if (g->st != DC_OK) return (dc_val){-1};
+    for (int k = 0; k < node.n_in; k++)
+        if (node.in[k] < 0 || node.in[k] >= g->n_nodes)
+            return dc_refuse(g, "operand %d of %s is no value of this step", k + 1, node.op->name);
+    if (g->n_nodes == DC_NODES_MAX) return dc_refuse(g, "a step has more than %d operations", DC_NODES_MAX);
+    if (shape.n < 1 || shape.width < 1) return dc_refuse(g, "%s has an empty value", node.op->name);
+    node.shape = shape;
+    node.file = g->file;
+    node.line = g->line;
+    g->node[g->n_nodes] = node;
+    return (dc_val){g->n_nodes++};
+}
+
+/* ---- Sources ---------------------------------------------------------------------------------------------------- */
+
+static void forward_entry(const dc_call *c)
+{
+    const dc_table *table = c->node->table;
+    for (int64_t i = 0; i < c->tile->n; i++)
+        memcpy(c->out + i * table->width, table->rows + c->tile->row[i] * table->width,
+               (size_t)table->width * sizeof *c->out);
+}
+
+/* Their values are there before the operations run, that of an entry is fetched. */
+const dc_op dc_op_batch = {.name = "batch"};
+const dc_op dc_op_use = {.name = "use"};
+const dc_op dc_op_entry = {.name = "entry", .forward = forward_entry};
+
+dc_val (dc_batch)(dc_graph *g, int64_t width)
+{
+    return dc_record(g, (dc_node){.op = &dc_op_batch}, (dc_shape){DC_ROWS, 1, width});
+}
+
+dc_val (dc_entry)(dc_graph *g, const dc_table *table)
+{
+    return dc_record(g, (dc_node){.op = &dc_op_entry, .table = table}, (dc_shape){DC_ROWS, 1, table->width});
+}
+
+dc_val (dc_use)(dc_graph *g, const dc_tensor *tensor)
+{
+    return dc_record(g, (dc_node){.op = &dc_op_use, .tensor = *tensor}, (dc_shape){DC_ONE, tensor->n, tensor->width});
+}
+
+/* ---- Results ---------------------------------------------------------------------------------------------------- */
+
+void (dc_minimize)(dc_graph *g, const char *name, double weight, dc_val loss)
+{
+    const dc_node *node = dc_node_of(g, loss);
+    if (!node || node->shape.space != DC_ROWS || node->shape.width != 1)
+        (void)dc_refuse(g, "%s: what is minimised is one value for each row of the batch", name);
+    else if (g->n_losses == DC_GRAPH_LOSSES)
+        (void)dc_refuse(g, "%s: a step has more than %d losses", name, DC_GRAPH_LOSSES);
+    else {
+        g->loss[g->n_losses].name = name;
+        g->loss[g->n_losses].weight = weight;
+        g->loss[g->n_losses++].node = loss.id;
+    }
+}
+
+void (dc_output)(dc_graph *g, const char *name, dc_val x)
+{
+    const dc_node *node = dc_node_of(g, x);
+    if (!node || node->shape.space != DC_ROWS)
+        (void)dc_refuse(g, "%s: an output has a row for each row of the data", name);
+    else if (g->n_outputs == DC_GRAPH_OUTPUTS)
+        (void)dc_refuse(g, "%s: more than %d outputs", name, DC_GRAPH_OUTPUTS);
+    else {
+        g->output[g->n_outputs].name = name;
+        g->output[g->n_outputs++].node = x.id;
+    }
+}

@@ -1,0 +1,129 @@
+/* Reconstruction losses of rows.
+ *
+ * Squares: with e = xhat - x and loss = s * sum e^2 the gradient is dloss/dxhat = 2 s e.
+ *
+ * Binary cross-entropy from the logit t, p = sigmoid(t):
+ *   -x log p - (1-x) log(1-p) = max(t, 0) - t x + log(1 + exp(-|t|)),  d/dt = p - x,
+ * which neither overflows nor takes the logarithm of a p that was rounded to 0 or 1, and whose gradient does not vanish
+ * for a saturated p that is wrong.
+ *
+ * The terms of a row are added in double and rounded to float. */
+#include "dcmpi/op.h"
+#include "nn/act.h"
+
+static dc_recon_loss kind_of(const dc_call *c)
+{
+    return (dc_recon_loss)c->node->whole[0];
+}
+
+/* Loss of a row of width D per unit of its sum. */
+static double row_scale(dc_recon_loss kind, int64_t D)
+{
+    switch (kind) {
+    case DC_LOSS_MSE:
+    case DC_LOSS_BCE:
+        return 1 / (double)D;
+    case DC_LOSS_MSE_SUM:
+        return 1;
+    case DC_LOSS_MSE_HALF_SUM:
+        return 0.5;
+    }
+    DC_ASSERT(!"unknown reconstruction loss");
+}
+
+/* log(1 + u) for 0 <= u <= 1: 2 atanh(v) with v = u / (2 + u) <= 1/3, series up to v^15 (remainder below 2e-9
+ * relative).
+ */
+static inline dc_vec log1p_unit(dc_vec u)
+{
+    const dc_vec v = u / (2.0f + u), w = v * v;
+    dc_vec p = w * (1 / 15.0f) + 1 / 13.0f;
+    for (int k = 11; k > 1; k -= 2) p = p * w + 1 / (float)k;
+    return 2.0f * v + 2.0f * v * (w * p);
+}
+
+/* exp(y) for y <= 0. */
+static inline dc_vec exp_negative(dc_vec y)
+{
+    dc_vec scale, rest;
+    dc_vec_exp_parts(y, &scale, &rest);
+    return scale * rest + scale;
+}
+
+/* The first `count` lanes, zeros behind them: padding of the last vector has a loss of its own, log 2. */
+static inline dc_vec first_lanes(dc_vec v, int64_t count)
+{
+    return count >= DC_VEC_LANES ? v : dc_vec_load((const float *)&v, count);
+}
+
+static inline dc_dvec square_terms(const float *x, const float *xhat, int64_t D)
+{
+    dc_dvec sum = {0};
+    for (int64_t j = 0; j < D; j += DC_VEC_LANES) {
+        const dc_dvec e =
+            __builtin_convertvector(dc_vec_load(xhat + j, D - j) - dc_vec_load(x + j, D - j), dc_dvec);
+        sum += e * e;
+    }
+    return sum;
+}
+
+static inline dc_dvec bce_terms(const float *x, const float *logit, int64_t D)
+{
+    dc_dvec sum = {0};
+    for (int64_t j = 0; j < D; j += DC_VEC_LANES) {
+        const dc_vec t = dc_vec_load(logit + j, D - j), target = dc_vec_load(x + j, D - j);
+        const dc_vec positive = dc_vec_select(t < 0.0f, (dc_vec){0}, t);
+        const dc_vec log_term = first_lanes(log1p_unit(exp_negative(-dc_vec_abs(t))), D - j);
+        sum += __builtin_convertvector(positive, dc_dvec) -
+               __builtin_convertvector(t, dc_dvec) * __builtin_convertvector(target, dc_dvec) +
+               __builtin_convertvector(log_term, dc_dvec);
+    }
+    return sum;
+}
+
+static void forward(const dc_call *c)
+{
+    const int64_t D = dc_in_width(c, 0);
+    const double scale = row_scale(kind_of(c), D);
+    for (int64_t i = 0; i < c->tile->n; i++) {
+        const float *x = c->in[0] + i * D, *xhat = c->in[1] + i * D;
+        const dc_dvec lanes = kind_of(c) == DC_LOSS_BCE ? bce_terms(x, xhat, D) : square_terms(x, xhat, D);
+        double sum = 0;
+        for (int l = 0; l < DC_VEC_LANES; l++) sum += lanes[l];
+        c->out[i] = (float)(scale * sum);
+    }
+}
+
+/* Written, or added to what is there. */
+static inline void give(float *d, int64_t count, bool adds, dc_vec v)
+{
+    dc_vec_store(d, count, adds ? dc_vec_load(d, count) + v : v);
+}
+
+static void backward(const dc_call *c)
+{
+    const int64_t D = dc_in_width(c, 0);
+    const bool bce = kind_of(c) == DC_LOSS_BCE, adds = c->adds[1];
+    const double scale = row_scale(kind_of(c), D) * (bce ? 1 : 2);
+    for (int64_t i = 0; i < c->tile->n; i++) {
+        const float *x = c->in[0] + i * D, *xhat = c->in[1] + i * D, factor = (float)((double)c->dout[i] * scale);
+        float *d = c->din[1] + i * D;
+        for (int64_t j = 0; j < D; j += DC_VEC_LANES) {
+            const dc_vec y = dc_vec_load(xhat + j, D - j);
+            give(d + j, D - j, adds, ((bce ? dc_vec_sigmoid(y) : y) - dc_vec_load(x + j, D - j)) * factor);
+        }
+    }
+}
+
+const dc_op dc_op_recon = {.name = "recon", .constant = 1, .forward = forward, .backward = backward};
+
+dc_val (dc_recon)(dc_graph *g, dc_recon_loss kind, dc_val x, dc_val xhat)
+{
+    const dc_shape target = dc_graph_shape(g, x), made = dc_graph_shape(g, xhat);
+    if (target.width != made.width)
+        return dc_refuse(g, "a reconstruction of width %lld is compared with rows of width %lld",
+                         (long long)made.width, (long long)target.width);
+    return dc_record(g,
+                     (dc_node){.op = &dc_op_recon, .n_in = 2, .in = {x.id, xhat.id}, .whole = {kind}},
+                     (dc_shape){DC_ROWS, 1, 1});
+}

@@ -1,0 +1,54 @@
+/* Inverted dropout (Srivastava et al., JMLR 2014): a unit is 0 with probability `rate`, else times 1/(1-rate). The mask
+ * is a function of (seed, step, site, global row, unit). Unit u of row r takes word u mod 4 of the generator's block
+ * r * ceil(width / 4) + u / 4, so a mask can be made again anywhere: in the backward pass, and on any rank or thread. It
+ * is never stored. The gradient of dropout is dropout. */
+#include "dcmpi/op.h"
+#include "dcmpi/rng.h"
+
+enum { WORDS = 256 }; /* random words at a time */
+
+/* y = mask * x, or y += mask * x, for one row whose first generator block is `block`. */
+static void mask_row(const dc_call *c, uint64_t step, uint64_t block, int64_t width, bool adds, const float *x, float *y)
+{
+    const double rate = c->node->real[0];
+    const uint32_t dropped_below = (uint32_t)(rate * 0x1p32);
+    const float kept = (float)(1 / (1 - rate));
+    uint32_t word[WORDS];
+    for (int64_t u = 0; u < width; u += WORDS, block += WORDS / 4) {
+        const int64_t count = DC_MIN((int64_t)WORDS, width - u);
+        dc_rng4_many(c->tile->seed, DC_STREAM_DROPOUT, step, block, (size_t)((count + 3) / 4), word);
+        for (int64_t j = 0; j < count; j++) {
+            const float masked = x[u + j] * (word[j] < dropped_below ? 0 : kept);
+            y[u + j] = adds ? y[u + j] + masked : masked;
+        }
+    }
+}
+
+static void mask(const dc_call *c, bool adds, const float *x, float *y)
+{
+    const int64_t width = c->node->shape.width;
+    const uint64_t step = (uint64_t)c->tile->step * DC_MAX_LAYERS + (uint64_t)c->node->whole[0];
+    const uint64_t blocks = (uint64_t)(width + 3) / 4;
+    for (int64_t i = 0; i < c->tile->n; i++)
+        mask_row(c, step, (uint64_t)(c->tile->first_row + c->tile->row[i]) * blocks, width, adds, x + i * width,
+                 y + i * width);
+}
+
+static void forward(const dc_call *c)
+{
+    mask(c, false, c->in[0], c->out);
+}
+
+static void backward(const dc_call *c)
+{
+    mask(c, c->adds[0], c->dout, c->din[0]);
+}
+
+const dc_op dc_op_dropout = {.name = "dropout", .forward = forward, .backward = backward};
+
+dc_val (dc_dropout)(dc_graph *g, double rate, int site, dc_val x)
+{
+    return dc_record(
+        g, (dc_node){.op = &dc_op_dropout, .n_in = 1, .in = {x.id}, .real = {rate}, .whole = {site}},
+        dc_graph_shape(g, x));
+}

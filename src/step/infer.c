@@ -1,0 +1,70 @@
+/* Inference: every thread has buffers of its own for one tile, so that a row's bits do not depend on threads. */
+#include <string.h>
+
+#include "dcmpi/mem.h"
+#include "exec.h"
+
+struct dc_infer {
+    dc_plan plan;
+    const float *value; /* of the parameter slab */
+    int64_t tile_rows;
+    int n_threads;
+    float *slab; /* [n_threads x tile_rows x plan.row_floats] */
+};
+
+dc_status dc_infer_create(dc_infer **out, const dc_graph *g, const float *value, int64_t tile_rows)
+{
+    dc_status st = DC_OK;
+    dc_infer *e = NULL;
+    DC_ASSERT(g->n_outputs > 0);
+    DC_TRY(dc_mem_alloc(&e, 1, sizeof *e, "inference"));
+    dc_plan_inference(g, &e->plan);
+    e->value = value;
+    e->tile_rows = tile_rows;
+    e->n_threads = dc_step_threads();
+    DC_TRY(dc_mem_alloc(&e->slab, (size_t)e->n_threads * (size_t)tile_rows, dc_mul_size(e->plan.row_floats, sizeof *e->slab),
+                        "activations"));
+out:
+    if (st != DC_OK) dc_infer_destroy(&e);
+    *out = e;
+    return st;
+}
+
+void dc_infer_destroy(dc_infer **infer)
+{
+    if (*infer) dc_mem_free(&(*infer)->slab);
+    dc_mem_free(infer);
+}
+
+int dc_infer_threads(const dc_infer *e)
+{
+    return e->n_threads;
+}
+
+static float *buffer(const dc_infer *e, int thread, int i)
+{
+    const size_t rows = (size_t)e->tile_rows;
+    return e->slab + ((size_t)thread * e->plan.row_floats + e->plan.node[i].value) * rows;
+}
+
+float *dc_infer_batch(const dc_infer *e, int thread)
+{
+    return buffer(e, thread, e->plan.batch);
+}
+
+const float *dc_infer_run(const dc_infer *e, int thread)
+{
+    const dc_graph *g = e->plan.graph;
+    const dc_tile tile = {.n = e->tile_rows};
+    for (int i = 0; i < g->n_nodes; i++) {
+        const dc_node *x = &g->node[i];
+        if (!e->plan.node[i].live || !x->op->forward) continue;
+        dc_call call = {.graph = g, .node = x, .tile = &tile, .out = buffer(e, thread, i)};
+        for (int k = 0; k < x->n_in; k++) {
+            const dc_node *in = &g->node[x->in[k]];
+            call.in[k] = in->op == &dc_op_use ? e->value + in->tensor.at : buffer(e, thread, x->in[k]);
+        }
+        x->op->forward(&call);
+    }
+    return buffer(e, thread, g->output[0].node);
+}
