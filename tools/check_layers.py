@@ -16,10 +16,10 @@ from pathlib import Path
 ALLOWED = {
     "base": set(),
     "comm": {"base"},
-    "sum": {"comm", "base"},
+    "la": {"base"},
+    "sum": {"la", "comm", "base"},
     "io": {"sum", "comm", "base"},
     "state": {"io", "sum", "comm", "base"},
-    "la": {"base"},
     "convert": {"io", "base"},
     "data": {"io", "sum", "comm", "base"},
     "nn": {"la", "base"},
@@ -35,7 +35,7 @@ ALLOWED["app"] = set(ALLOWED)
 HEADERS = {
     "base": "base status mem nameset log rng clock timer threads version signals file fault lock text heartbeat queue waiting beat",
     "comm": "comm cores watchdog wish",
-    "sum": "part sum shard_tree",
+    "sum": "part sum shard_tree outer",
     "io": "h5 h5_column claim recipe",
     "la": "la dla",
     "nn": "nn optim",

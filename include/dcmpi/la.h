@@ -33,13 +33,15 @@ void dc_transpose(int64_t rows, int64_t columns, const float *A, float *B);
 
 /* ---- Products whose bits do not depend on threads and ranks ----------------------------------------------------- */
 
+/* Rows of a tile in training passes; rows of a weight gradient that are computed at once. */
+enum { DC_ROW_TILE = 64, DC_PANEL_ROWS = 64 };
+
 /* C[m x n] = A[m x k] * B[k x n], in row tiles of `tile` rows that divide m, one thread each. The bits of a row follow
  * from its place in its tile and from the shapes alone, whatever the other rows hold. */
 void dc_gemm_rows(int64_t tile, int64_t m, int64_t n, int64_t k, const float *A, int64_t lda, const float *B,
                   int64_t ldb, float *C, int64_t ldc);
 /* C[m x n] = A[k x m]^T * B[k x n], in panels of DC_PANEL_ROWS rows of C, one thread each; only panels [first, last) of
  * ceil(m / DC_PANEL_ROWS) are computed, with the bits that computing all would give. */
-enum { DC_PANEL_ROWS = 64 };
 void dc_gemm_panels(int64_t first, int64_t last, int64_t m, int64_t n, int64_t k, const float *A, int64_t lda,
                     const float *B, int64_t ldb, float *C, int64_t ldc);
 

@@ -58,10 +58,8 @@ void dc_net_init_weights(const dc_net *net, dc_init scheme, uint64_t seed, float
 double dc_net_train_flops(const dc_net *net, int first, int last);
 double dc_net_forward_flops(const dc_net *net, int first, int last);
 
-/* Parameter slab: value, grad and two moments, n = net params + extra; the gradient has DC_GRAD_TAIL floats more behind
- * the last one, for what rides along with its reduction. All zeroed by create. Gradient and moments take memory only
- * where they are written to. */
-enum { DC_GRAD_TAIL = 16 };
+/* Parameter slab: value, grad and two moments, n = net params + extra. All zeroed by create. Gradient and moments take
+ * memory only where they are written to. */
 typedef struct {
     size_t n, n_extra;
     float *value, *grad, *m1, *m2;
@@ -96,17 +94,14 @@ void dc_net_forward(const dc_net *net, const float *value, dc_net_work *w, int f
 void dc_net_backward(const dc_net *net, const float *value, float *grad, dc_net_work *w, int first, int last, int64_t n,
                      float *dout, float *dx);
 
-/* The same passes on fixed tiles: n is a multiple of DC_ROW_TILE, and the bits of a row depend on its place modulo
- * DC_ROW_TILE alone, not on other rows, n or threads. delta[l] [n x out of layer l]: delta[last-1] comes as
+/* The same passes on fixed tiles: n is a multiple of DC_ROW_TILE (la.h), and the bits of a row depend on its place
+ * modulo DC_ROW_TILE alone, not on other rows, n or threads. delta[l] [n x out of layer l]: delta[last-1] comes as
  * dLoss/d(output) and goes, as all others, as dLoss/d(pre-activation); dx as in dc_net_backward. No weight gradients.
  * transposed: scratch, dc_net_transposed_floats(net, last) floats. */
-enum { DC_ROW_TILE = 64 };
 void dc_net_forward_tiled(const dc_net *net, const float *value, dc_net_work *w, int first, int last, int64_t n);
 void dc_net_backward_tiled(const dc_net *net, const float *value, const dc_net_work *w, int first, int last, int64_t n,
                            float *const *delta, float *dx, float *transposed);
 size_t dc_net_transposed_floats(const dc_net *net, int last);
-/* sum[j] = sum_i X[i][j] for X [n x width], rows added in order; the same bits for every number of threads. */
-void dc_column_sums(const float *X, int64_t n, int64_t width, float *sum);
 
 /* Reconstruction: dxhat [n x D] = dLoss/dxhat for a global batch of B > 0 rows, of which x, xhat [n x D] are local;
  * returns this rank's part of the loss. For DC_LOSS_BCE xhat are the logits and dxhat is their gradient

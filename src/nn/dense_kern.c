@@ -47,18 +47,3 @@ void dc_dense_act_grad(dc_act act, const float *Y, int64_t n, int64_t width, flo
     for (int64_t j = 0; j < width; j += STRIP)
         act_grad_strip(act, Y + j, n, width, DC_MIN((int64_t)STRIP, width - j), dY + j, db ? db + j : NULL);
 }
-
-static void sum_strip(const float *X, int64_t n, int64_t width, int64_t count, float *out)
-{
-    dc_vec sum[STRIP_VECS] = {0};
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t v = 0, j = 0; j < count; v++, j += DC_VEC_LANES)
-            sum[v] += dc_vec_load(X + i * width + j, count - j);
-    for (int64_t v = 0, j = 0; j < count; v++, j += DC_VEC_LANES) dc_vec_store(out + j, count - j, sum[v]);
-}
-
-void dc_column_sums(const float *X, int64_t n, int64_t width, float *sum)
-{
-#pragma omp parallel for schedule(dynamic) if (n * width >= PARALLEL_MIN)
-    for (int64_t j = 0; j < width; j += STRIP) sum_strip(X + j, n, width, DC_MIN((int64_t)STRIP, width - j), sum + j);
-}

@@ -23,7 +23,7 @@ dc_status dc_params_create(dc_params *p, const dc_net *net, size_t n_extra)
     list_biases(p, net);
     DC_TRY(dc_mem_alloc_raw(&p->value, p->n, sizeof *p->value, "network parameters"));
     dc_zero_floats(p->value, p->n);
-    DC_TRY(dc_mem_alloc_pages(&p->grad, p->n + DC_GRAD_TAIL, sizeof *p->grad, "gradients"));
+    DC_TRY(dc_mem_alloc_pages(&p->grad, p->n, sizeof *p->grad, "gradients"));
     DC_TRY(dc_mem_alloc_pages(&p->m1, p->n, sizeof *p->m1, "first moments of the optimizer"));
     DC_TRY(dc_mem_alloc_pages(&p->m2, p->n, sizeof *p->m2, "second moments of the optimizer"));
 out:

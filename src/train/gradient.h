@@ -1,35 +1,13 @@
 /* Private to train/: one gradient step of a network and its extra parameters over all ranks.
  *
  * A phase calls, for each step: plan (which rows), fills the input rows, forward, writes the gradient of its loss at
- * the outputs leaf by leaf, backward, sync (losses come back global), and, if the loss is finite, update.
- *
- * parallel.reproducible decides how gradients meet, and nothing above this file knows:
- *   off     each rank's whole gradient, one allreduce in the order of the MPI library;
- *   strict  the same bits for every number of ranks and threads. Up to model->gather_rows rows per batch (gather): the
- * deltas of the batch go to all ranks and its activations to those who need them, each rank computes its own slice of
- * the weight gradient as full-depth products on fixed tiles, updates it, and the weights are gathered. Beyond (tree):
- *           a leaf is one shard's rows of the step, padded to ceil(B/V); leaves are added by a fixed binary tree per
- * tile, the sums at the roots of a rank's shards go to the owners of slices, who finish the tree. The way follows from
- *           the batch alone. Both need less traffic than an allreduce has. */
+ * the outputs leaf by leaf, backward, sync (losses come back global), and, if the loss is finite, update. How the
+ * gradients of the ranks meet is the business of outer.h. */
 #ifndef DCMPI_TRAIN_GRADIENT_H
 #define DCMPI_TRAIN_GRADIENT_H
 
+#include "dcmpi/outer.h"
 #include "dcmpi/train.h"
-
-/* Rows of one shard in this step (off: all rows of this rank). */
-typedef struct {
-    const int64_t *rows; /* [n] local row numbers */
-    int64_t n;
-    int64_t at; /* first row in the activation buffers */
-    int shard;
-} dc_leaf;
-
-typedef struct {
-    int64_t step;
-    int64_t n, n_global; /* rows of this rank, of all ranks */
-    int n_leaves;
-    dc_leaf *leaf; /* [n_leaves] */
-} dc_plan;
 
 typedef struct dc_gradient dc_gradient;
 
@@ -48,18 +26,16 @@ DC_CHECKED dc_status dc_gradient_create(dc_gradient **out, const dc_gradient_con
 void dc_gradient_destroy(dc_gradient **g);
 
 const dc_batcher *dc_gradient_batcher(const dc_gradient *g);
-/* No step has more leaves. */
-int dc_gradient_max_leaves(const dc_gradient *g);
-/* Rows of the activation buffers. */
-int64_t dc_gradient_max_rows(const dc_gradient *g);
-/* Step `step`: which rows. Valid until the next call. */
-const dc_plan *dc_gradient_plan(dc_gradient *g, int64_t step);
-/* Activation buffer: input of layer l, or for l = last the output. Row `at` of a leaf is its first. */
+/* The places of the activation buffers; those of the last step that was planned. */
+const dc_places *dc_gradient_places(const dc_gradient *g);
+/* Step `step`: which rows, and where in the activation buffers. Valid until the next call. */
+const dc_places *dc_gradient_plan(dc_gradient *g, int64_t step);
+/* Activation buffer: input of layer l, or for l = last the output. */
 float *dc_gradient_act(const dc_gradient *g, int l);
 /* What noise writes: the input of cfg.noisy_layer, used by forward and backward from that layer on. */
 float *dc_gradient_noisy(const dc_gradient *g);
 /* dLoss/d(output of layer l): what a loss writes for its rows before backward. Clear it before, if losses write only
- * the rows of leaves: rows between leaves must be zero. */
+ * the rows of leaves. */
 float *dc_gradient_delta(const dc_gradient *g, int l);
 void dc_gradient_clear_delta(dc_gradient *g, int l);
 void dc_gradient_forward(dc_gradient *g, int first, int last);
@@ -68,8 +44,8 @@ void dc_gradient_forward(dc_gradient *g, int first, int last);
 void dc_gradient_backward(dc_gradient *g, int first, int last);
 /* Losses [n_losses] and gradient of the extra parameters [n_extra] of leaf i, in order, all leaves. */
 void dc_gradient_leaf(dc_gradient *g, int i, const double *losses, const float *dextra);
-/* Collective: loss[n_losses] over the batch. Wishes of wish.h ride along: dc_state_act() may follow. The gradient
- * of this rank's slice is complete afterwards. */
+/* Collective: loss[n_losses] over the batch, infinite if it is beyond float. Wishes of wish.h ride along:
+ * dc_state_act() may follow. The gradient of this rank's slice is complete afterwards. */
 void dc_gradient_sync(dc_comm *comm, dc_gradient *g, double *loss);
 /* Seconds of the last sync that were products of this rank, not messages. */
 double dc_gradient_product_s(const dc_gradient *g);
@@ -77,6 +53,7 @@ double dc_gradient_product_s(const dc_gradient *g);
 double dc_gradient_message_s(const dc_gradient *g);
 /* Collective: update by the optimizer, equal weights on all ranks. */
 void dc_gradient_update(dc_comm *comm, dc_gradient *g, const dc_opt_config *opt, int64_t t, int64_t total);
+
 /* ---- Moments of the optimizer, for checkpoints: m is dc_params.m1 or m2 of cfg.params --------------------------- */
 
 /* Collective: the whole slab m, brought together from the ranks that update it, into all[params->n] on rank 0; 0 for

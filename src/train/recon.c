@@ -54,7 +54,7 @@ static dc_status create(trainer *t)
     const dc_pretrain_length *before = t->cfg->before;
     t->total = steps_of(t->cfg->epochs, t->cfg->steps, per_epoch);
     t->total_before = before ? steps_of(before->epochs, before->steps, per_epoch) : t->total;
-    const size_t rows = (size_t)dc_gradient_max_rows(t->gradient);
+    const size_t rows = (size_t)dc_gradient_places(t->gradient)->max_rows;
     if (t->noise->input > 0)
         DC_TRY(dc_mem_alloc(&t->clean, dc_mul_size(rows, (size_t)t->net.D), sizeof *t->clean, "clean batch"));
 out:
@@ -68,7 +68,7 @@ static dc_dropout mask_of(const trainer *t, double rate, int site, int64_t step)
 }
 
 /* The batch into the input of the network, through dropout if there is any. */
-static void load_batch(trainer *t, const dc_plan *plan)
+static void load_batch(trainer *t, const dc_places *plan)
 {
     const int64_t D = t->net.D;
     float *input = dc_gradient_act(t->gradient, 0), *rows = t->clean ? t->clean : input;
@@ -81,7 +81,7 @@ static void load_batch(trainer *t, const dc_plan *plan)
 }
 
 /* Dropout of the embedding: from -> to, in place for its gradient. */
-static void drop_hidden(trainer *t, const dc_plan *plan, const float *from, float *to)
+static void drop_hidden(trainer *t, const dc_places *plan, const float *from, float *to)
 {
     const int64_t L = t->net.L;
     const dc_dropout mask = mask_of(t, t->noise->hidden, t->noise->site, plan->step);
@@ -91,7 +91,7 @@ static void drop_hidden(trainer *t, const dc_plan *plan, const float *from, floa
     }
 }
 
-static void forward(trainer *t, const dc_plan *plan)
+static void forward(trainer *t, const dc_places *plan)
 {
     const int mid = t->net.n_encoder;
     dc_gradient_forward(t->gradient, 0, mid);
@@ -100,7 +100,7 @@ static void forward(trainer *t, const dc_plan *plan)
 }
 
 /* Loss against the clean rows, leaf by leaf, and its gradient at the output. */
-static void compare(trainer *t, const dc_plan *plan)
+static void compare(trainer *t, const dc_places *plan)
 {
     const int64_t D = t->net.D;
     const int last = t->net.n_layers;
@@ -114,7 +114,7 @@ static void compare(trainer *t, const dc_plan *plan)
     }
 }
 
-static void backward(trainer *t, const dc_plan *plan)
+static void backward(trainer *t, const dc_places *plan)
 {
     const int mid = t->net.n_encoder, last = t->net.n_layers;
     if (t->noise->hidden > 0) {
@@ -131,7 +131,7 @@ static void backward(trainer *t, const dc_plan *plan)
 static double take_step(dc_comm *comm, trainer *t, int64_t step, int64_t *B)
 {
     dc_timers *timers = t->model->timers;
-    const dc_plan *plan = dc_gradient_plan(t->gradient, step);
+    const dc_places *plan = dc_gradient_plan(t->gradient, step);
     double loss, start = dc_timer_start();
     load_batch(t, plan);
     dc_timer_stop(timers, DC_T_PRETRAIN_GATHER, start, (double)plan->n * t->source->flops, 0);

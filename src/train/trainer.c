@@ -38,7 +38,8 @@ dc_status dc_trainer_create(dc_trainer *t, dc_model *m, const dc_cluster_config 
     if (reconstructs(t)) {
         DC_TRY(dc_mem_alloc(&t->dZ, dc_mul_size((size_t)t->env.batch_rows, (size_t)m->net->L), sizeof *t->dZ,
                             "gradient of the embedding"));
-        DC_TRY(dc_mem_alloc(&t->recon, (size_t)dc_gradient_max_leaves(t->gradient), sizeof *t->recon, "losses"));
+        DC_TRY(
+            dc_mem_alloc(&t->recon, (size_t)dc_gradient_places(t->gradient)->max_leaves, sizeof *t->recon, "losses"));
     }
     DC_TRY(dc_mem_alloc(&t->dextra, m->params.n_extra, sizeof *t->dextra, "gradient of the method's parameters"));
 out:
@@ -60,12 +61,12 @@ float *dc_trainer_extra(const dc_trainer *t)
     return t->model->params.value + t->model->net->n_params;
 }
 
-static dc_method_batch batch_of(const dc_plan *plan, const dc_leaf *leaf)
+static dc_method_batch batch_of(const dc_places *plan, const dc_leaf *leaf)
 {
     return (dc_method_batch){.rows = leaf->rows, .n = leaf->n, .B = plan->n_global, .step = plan->step};
 }
 
-static void gather_rows(dc_trainer *t, const dc_plan *plan)
+static void gather_rows(dc_trainer *t, const dc_places *plan)
 {
     const dc_model *m = t->model;
     const double start = dc_timer_start();
@@ -77,7 +78,7 @@ static void gather_rows(dc_trainer *t, const dc_plan *plan)
 }
 
 /* Gradient of the reconstruction through the decoder, down to the embedding. */
-static void decoder_gradient(dc_trainer *t, const dc_plan *plan)
+static void decoder_gradient(dc_trainer *t, const dc_places *plan)
 {
     const dc_net *net = t->model->net;
     dc_gradient *g = t->gradient;
@@ -92,7 +93,7 @@ static void decoder_gradient(dc_trainer *t, const dc_plan *plan)
 }
 
 /* The method's loss of one leaf and its gradient, added to that of the decoder with its weight, if there is one. */
-static void method_gradient(dc_trainer *t, const dc_plan *plan, int i, double recon)
+static void method_gradient(dc_trainer *t, const dc_places *plan, int i, double recon)
 {
     const dc_net *net = t->model->net;
     const dc_leaf *leaf = &plan->leaf[i];
@@ -111,7 +112,7 @@ static void method_gradient(dc_trainer *t, const dc_plan *plan, int i, double re
     dc_gradient_leaf(t->gradient, i, (const double[]){[LOSS_TOTAL] = loss, [LOSS_RECON] = recon}, t->dextra);
 }
 
-static void local_gradient(dc_trainer *t, const dc_plan *plan)
+static void local_gradient(dc_trainer *t, const dc_places *plan)
 {
     const dc_net *net = t->model->net;
     dc_gradient *g = t->gradient;
@@ -130,7 +131,7 @@ void dc_trainer_step(dc_comm *comm, dc_trainer *t, int64_t step, dc_step_loss *l
 {
     dc_model *m = t->model;
     double losses[N_LOSSES];
-    const dc_plan *plan = dc_gradient_plan(t->gradient, step);
+    const dc_places *plan = dc_gradient_plan(t->gradient, step);
     gather_rows(t, plan);
     local_gradient(t, plan);
 

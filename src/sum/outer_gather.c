@@ -1,0 +1,172 @@
+/* Strict gradients of small batches: no float is summed over ranks at all.
+ *
+ * The rows of a batch lie in rank order, because a rank's shards are contiguous. All ranks get D of the whole batch,
+ * and of A the columns of the panels they own; a gradient then is one product over all rows of the batch per panel, the
+ * same wherever it is computed. With one rank nothing is copied. */
+#include "dcmpi/comm.h"
+
+#include "dcmpi/clock.h"
+#include "dcmpi/mem.h"
+#include "outer_priv.h"
+
+typedef struct {
+    /* Several ranks: */
+    float **A, **D; /* [n_items] of the batch: [B x a] of which own columns are filled, [B x d]; views of slab */
+    float *slab, *packed, *received;
+    size_t *send_bytes, *recv_bytes; /* [P] */
+} gather;
+
+/* Columns of A of item i that rank r needs: those of its panels, from this one on. */
+static int64_t column_of(const dc_outer *o, int i, int r)
+{
+    return DC_MIN((int64_t)dc_owner_first(&o->owners, i, r) * DC_PANEL_ROWS, o->item[i].a);
+}
+
+static int64_t columns_of(const dc_outer *o, int r)
+{
+    int64_t columns = 0;
+    for (int i = 0; i < o->cfg.n_items; i++) columns += column_of(o, i, r + 1) - column_of(o, i, r);
+    return columns;
+}
+
+/* Rows of the batch on rank r. */
+static int64_t rows_of(const dc_outer *o, int r)
+{
+    const int64_t *offset = o->cfg.places->offset;
+    return offset[r + 1] - offset[r];
+}
+
+/* One array each for A and D of all items. */
+static dc_status take_batch(const dc_outer *o, gather *g)
+{
+    dc_status st = DC_OK;
+    const size_t n = (size_t)o->cfg.n_items, B = (size_t)o->cfg.places->B;
+    size_t width = 0;
+    for (size_t i = 0; i < n; i++) width += (size_t)(o->item[i].a + o->item[i].d);
+    DC_TRY(dc_mem_alloc(&g->A, n, sizeof *g->A, "products"));
+    DC_TRY(dc_mem_alloc(&g->D, n, sizeof *g->D, "products"));
+    DC_TRY(dc_mem_alloc(&g->slab, dc_mul_size(B, width), sizeof *g->slab, "batch of all ranks"));
+    float *next = g->slab;
+    for (size_t i = 0; i < n; i++) {
+        g->D[i] = next;
+        next += B * (size_t)o->item[i].d;
+        g->A[i] = next;
+        next += B * (size_t)o->item[i].a;
+    }
+out:
+    return st;
+}
+
+static dc_status take_messages(const dc_outer *o, gather *g)
+{
+    dc_status st = DC_OK;
+    const dc_places *p = o->cfg.places;
+    const size_t P = (size_t)o->owners.P, B = (size_t)p->B, own = (size_t)columns_of(o, o->owners.rank);
+    size_t columns = 0;
+    for (int i = 0; i < o->cfg.n_items; i++) columns += (size_t)o->item[i].a;
+    DC_TRY(dc_mem_alloc(&g->packed, dc_mul_size((size_t)p->capacity, columns), sizeof *g->packed,
+                        "activations to other ranks"));
+    DC_TRY(dc_mem_alloc(&g->received, dc_mul_size(B, own), sizeof *g->received, "activations of other ranks"));
+    DC_TRY(dc_mem_alloc(&g->send_bytes, P, sizeof *g->send_bytes, "rank table"));
+    DC_TRY(dc_mem_alloc(&g->recv_bytes, P, sizeof *g->recv_bytes, "rank table"));
+out:
+    return st;
+}
+
+dc_status dc_outer_gather_create(dc_outer *o)
+{
+    dc_status st = DC_OK;
+    gather *g = NULL;
+    DC_TRY(dc_mem_alloc(&g, 1, sizeof *g, "gathered batch"));
+    o->way = g;
+    if (o->owners.P == 1) return DC_OK;
+    DC_TRY(take_batch(o, g));
+    DC_TRY(take_messages(o, g));
+out:
+    return st;
+}
+
+void dc_outer_gather_release(dc_outer *o)
+{
+    gather *g = o->way;
+    dc_mem_free(&g->A);
+    dc_mem_free(&g->D);
+    dc_mem_free(&g->slab);
+    dc_mem_free(&g->packed);
+    dc_mem_free(&g->received);
+    dc_mem_free(&g->send_bytes);
+    dc_mem_free(&g->recv_bytes);
+}
+
+static void gather_D(dc_comm *comm, const dc_outer *o, gather *g)
+{
+    for (int i = 0; i < o->cfg.n_items; i++) {
+        const int64_t d = o->item[i].d;
+        for (int r = 0; r < o->owners.P; r++) g->recv_bytes[r] = (size_t)(rows_of(o, r) * d) * sizeof(float);
+        dc_comm_allgatherv(comm, o->item[i].D + o->cfg.places->pad * d, g->D[i], g->recv_bytes);
+    }
+}
+
+/* For each rank, item by item, the columns it needs of this rank's rows. */
+static void pack_A(const dc_outer *o, gather *g)
+{
+    const dc_places *p = o->cfg.places;
+    float *next = g->packed;
+    for (int r = 0; r < o->owners.P; r++)
+        for (int i = 0; i < o->cfg.n_items; i++) {
+            const int64_t a = o->item[i].a, column = column_of(o, i, r), columns = column_of(o, i, r + 1) - column;
+            dc_columns_pack(o->item[i].A + p->pad * a + column, p->n, a, columns, next);
+            next += p->n * columns;
+        }
+}
+
+static void unpack_A(const dc_outer *o, gather *g)
+{
+    const float *next = g->received;
+    const int rank = o->owners.rank;
+    for (int r = 0; r < o->owners.P; r++)
+        for (int i = 0; i < o->cfg.n_items; i++) {
+            const int64_t a = o->item[i].a, column = column_of(o, i, rank),
+                          columns = column_of(o, i, rank + 1) - column, n = rows_of(o, r);
+            dc_columns_unpack(next, n, a, columns, g->A[i] + o->cfg.places->offset[r] * a + column);
+            next += n * columns;
+        }
+}
+
+static void exchange_A(dc_comm *comm, const dc_outer *o, gather *g)
+{
+    const int64_t own = columns_of(o, o->owners.rank);
+    for (int r = 0; r < o->owners.P; r++) {
+        g->send_bytes[r] = (size_t)(o->cfg.places->n * columns_of(o, r)) * sizeof(float);
+        g->recv_bytes[r] = (size_t)(rows_of(o, r) * own) * sizeof(float);
+    }
+    pack_A(o, g);
+    dc_comm_alltoallv(comm, g->packed, g->send_bytes, g->received, g->recv_bytes);
+    unpack_A(o, g);
+}
+
+/* This rank's units of an item from A and D of the whole batch. */
+static void compute_slice(const dc_outer *o, int i, const float *A, const float *D)
+{
+    const dc_outer_item *x = &o->item[i];
+    const int64_t B = o->cfg.places->n_global, panels = dc_item_panels(x),
+                  first = dc_owner_first(&o->owners, i, o->owners.rank),
+                  last = dc_owner_first(&o->owners, i, o->owners.rank + 1);
+    float *grad = o->cfg.grad + x->at;
+    dc_gemm_panels(first, DC_MIN(last, panels), x->a, x->d, B, A, x->a, D, x->d, grad, x->d);
+    if (first <= panels && last > panels) dc_column_sums(D, B, x->d, grad + dc_item_product(x));
+}
+
+void dc_outer_gather_sync(dc_comm *comm, dc_outer *o)
+{
+    gather *g = o->way;
+    const bool alone = o->owners.P == 1; /* its own buffers are those of the batch */
+    if (!alone) {
+        gather_D(comm, o, g);
+        exchange_A(comm, o, g);
+    }
+    const double start = dc_clock_now_s();
+    for (int i = 0; i < o->cfg.n_items; i++)
+        compute_slice(o, i, alone ? o->item[i].A : g->A[i], alone ? o->item[i].D : g->D[i]);
+    o->product_s = dc_clock_now_s() - start;
+}

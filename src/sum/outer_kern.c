@@ -1,0 +1,50 @@
+/* Columns of a matrix: their sums, and into a packed block and back. */
+#include <string.h>
+
+#include "outer_priv.h"
+
+/* Fewer floats are not worth waking the threads for. */
+enum { THREAD_FLOATS = 1 << 15 };
+
+void dc_columns_pack(const float *X, int64_t n, int64_t width, int64_t columns, float *packed)
+{
+#pragma omp parallel for schedule(static) if (n * columns >= THREAD_FLOATS)
+    for (int64_t i = 0; i < n; i++) memcpy(packed + i * columns, X + i * width, (size_t)columns * sizeof *packed);
+}
+
+void dc_columns_unpack(const float *packed, int64_t n, int64_t width, int64_t columns, float *X)
+{
+#pragma omp parallel for schedule(static) if (n * columns >= THREAD_FLOATS)
+    for (int64_t i = 0; i < n; i++) memcpy(X + i * width, packed + i * columns, (size_t)columns * sizeof *packed);
+}
+
+/* Columns of one strip: whole cache lines for each thread, sums in registers. */
+enum { STRIP = 128 };
+
+static void sum_strip(const float *X, int64_t n, int64_t width, float *out)
+{
+    float sum[STRIP] = {0};
+    for (int64_t i = 0; i < n; i++) {
+#pragma omp simd
+        for (int j = 0; j < STRIP; j++) sum[j] += X[i * width + j];
+    }
+    memcpy(out, sum, sizeof sum);
+}
+
+/* The last, incomplete strip. */
+static void sum_rest(const float *X, int64_t n, int64_t width, int64_t count, float *out)
+{
+    memset(out, 0, (size_t)count * sizeof *out);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < count; j++) out[j] += X[i * width + j];
+}
+
+void dc_column_sums(const float *X, int64_t n, int64_t width, float *sum)
+{
+#pragma omp parallel for schedule(dynamic) if (n * width >= THREAD_FLOATS)
+    for (int64_t j = 0; j < width; j += STRIP)
+        if (width - j >= STRIP)
+            sum_strip(X + j, n, width, sum + j);
+        else
+            sum_rest(X + j, n, width, width - j, sum + j);
+}

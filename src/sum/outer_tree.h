@@ -1,0 +1,39 @@
+/* Private to outer_tree*.c. */
+#ifndef DCMPI_OUTER_TREE_H
+#define DCMPI_OUTER_TREE_H
+
+#include "dcmpi/shard_tree.h"
+#include "outer_priv.h"
+
+/* Tiles of the products. */
+enum { DC_TREE_ROWS = 128, DC_TREE_COLUMNS = 512 };
+
+/* Rows [row, row + rows) x columns of an item's product; rows = 0: of its bias. */
+typedef struct {
+    int item;
+    int64_t row, rows, column, columns;
+    size_t start; /* of the item in a root's vector; one rank: in the gradient */
+} dc_tree_tile;
+
+typedef struct {
+    int *root_of;       /* [P+1] roots [root_of[r], root_of[r+1]) are those of rank r */
+    dc_subtree *root;   /* of all ranks, in shard order */
+    dc_tree_tile *tile; /* [n_tiles] */
+    int64_t n_tiles;
+    size_t floats; /* of all items */
+    int threads;
+    float *scratch; /* [threads x scratch_floats] */
+    size_t scratch_floats;
+    /* Several ranks: */
+    float *partial;                  /* [own roots x floats] */
+    float *packed, *received;        /* [own roots x floats], [roots of all ranks x own floats] */
+    size_t *send_bytes, *recv_bytes; /* [P] */
+    dc_subtree *stack;               /* [roots of all ranks] */
+} dc_outer_tree;
+
+/* outer_tree_kern.c */
+int dc_outer_tree_threads(void);
+/* The sums at this rank's roots into t->partial, or into the gradient with one rank. */
+void dc_outer_tree_partials(dc_outer *o, const dc_subtree *root, int n_roots);
+
+#endif

@@ -1,0 +1,57 @@
+/* The sums at the roots of a rank's subtrees, tile by tile, so that partial sums stay in the cache; a leaf is one
+ * product over the rows of a shard. */
+#include <omp.h>
+#include <string.h>
+
+#include "outer_tree.h"
+
+int dc_outer_tree_threads(void)
+{
+    return omp_get_max_threads();
+}
+
+typedef struct {
+    const dc_outer *outer;
+    const dc_tree_tile *tile;
+} leaf_place;
+
+/* The part of one shard's rows: out [rows x columns], or [columns] of a bias. */
+static void leaf_tile(const void *place, int shard, float *out)
+{
+    const dc_outer *o = ((const leaf_place *)place)->outer;
+    const dc_tree_tile *t = ((const leaf_place *)place)->tile;
+    const dc_outer_item *x = &o->item[t->item];
+    const dc_places *p = o->cfg.places;
+    const int64_t at = p->pad + (shard - p->part->shard_lo) * p->shard_places;
+    const float *D = x->D + at * x->d + t->column;
+    if (t->rows) {
+        dc_gemm(DC_T, DC_N, t->rows, t->columns, p->shard_places, 1, x->A + at * x->a + t->row, x->a, D, x->d, 0, out,
+                t->columns);
+        return;
+    }
+    memset(out, 0, (size_t)t->columns * sizeof *out);
+    for (int64_t i = 0; i < p->shard_places; i++)
+        for (int64_t j = 0; j < t->columns; j++) out[j] += D[i * x->d + j];
+}
+
+/* One tile of the sum at a root, into its place in the vector of all items. */
+static void root_tile(const dc_outer *o, const dc_tree_tile *t, const dc_subtree *root, float *scratch, float *out)
+{
+    const int64_t width = o->item[t->item].d, rows = DC_MAX(t->rows, (int64_t)1);
+    const leaf_place place = {o, t};
+    dc_tree_sum(leaf_tile, &place, rows * t->columns, root->first, root->size, scratch);
+    out += t->start + (size_t)(t->row * width + t->column);
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(out + i * width, scratch + i * t->columns, (size_t)t->columns * sizeof *out);
+}
+
+void dc_outer_tree_partials(dc_outer *o, const dc_subtree *root, int n_roots)
+{
+    const dc_outer_tree *t = o->way;
+    for (int k = 0; k < n_roots; k++) {
+        float *out = t->partial ? t->partial + (size_t)k * t->floats : o->cfg.grad;
+#pragma omp parallel for schedule(dynamic) num_threads(t->threads)
+        for (int64_t i = 0; i < t->n_tiles; i++)
+            root_tile(o, &t->tile[i], &root[k], t->scratch + (size_t)omp_get_thread_num() * t->scratch_floats, out);
+    }
+}

@@ -1,0 +1,97 @@
+/* Which rank owns which part of the items: contiguous units of whole panels in the order of the items, by their
+ * middles, so that the shares are equal up to one panel. Ownership moves work and messages about, never bits. */
+#include "dcmpi/comm.h"
+
+#include <string.h>
+
+#include "dcmpi/mem.h"
+#include "outer_priv.h"
+
+static size_t unit_floats(const dc_outer_item *item, int64_t u)
+{
+    return dc_unit_offset(item, u + 1) - dc_unit_offset(item, u);
+}
+
+/* Rank of a unit that covers floats [begin, begin + size) of `total`. */
+static int rank_at(size_t begin, size_t size, size_t total, int P)
+{
+    const double middle = ((double)begin + 0.5 * (double)size) / (double)total;
+    return DC_MIN((int)(middle * P), P - 1);
+}
+
+/* first[P+1] of an item whose floats begin at *begin of `total`; moves *begin behind it. */
+static void share_out(const dc_outer_item *item, size_t *begin, size_t total, int P, int *first)
+{
+    const int units = dc_int(dc_item_panels(item)) + item->bias;
+    int r = 0;
+    first[0] = 0;
+    for (int u = 0; u < units; u++) {
+        const int owner = rank_at(*begin, unit_floats(item, u), total, P);
+        while (r < owner) first[++r] = u;
+        *begin += unit_floats(item, u);
+    }
+    while (r < P) first[++r] = units;
+}
+
+dc_status dc_owners_init(dc_owners *o, const dc_outer_item *item, int n_items, int P, int rank)
+{
+    dc_status st = DC_OK;
+    size_t total = 0, begin = 0;
+    *o = (dc_owners){.P = P, .rank = rank, .item = item, .n_items = n_items};
+    DC_TRY(dc_mem_alloc(&o->bytes, (size_t)P, sizeof *o->bytes, "owner table"));
+    DC_TRY(dc_mem_alloc(&o->first, (size_t)n_items * (size_t)(P + 1), sizeof *o->first, "owner table"));
+    for (int i = 0; i < n_items; i++) total += dc_item_floats(&item[i]);
+    for (int i = 0; i < n_items; i++) share_out(&item[i], &begin, total, P, o->first + i * (P + 1));
+out:
+    return st;
+}
+
+void dc_owners_release(dc_owners *o)
+{
+    dc_mem_free(&o->first);
+    dc_mem_free(&o->bytes);
+}
+
+/* ---- Slabs ------------------------------------------------------------------------------------------------------- */
+
+/* Bytes of item i that each rank owns, [P], as messages want them. Valid until the next call. */
+static const size_t *owned_bytes(const dc_owners *o, int i)
+{
+    for (int r = 0; r < o->P; r++) o->bytes[r] = (dc_owned_lo(o, i, r + 1) - dc_owned_lo(o, i, r)) * sizeof(float);
+    return o->bytes;
+}
+
+void dc_outer_owned(const dc_outer *outer, int item, size_t *lo, size_t *hi)
+{
+    const dc_owners *o = &outer->owners;
+    *lo = dc_owned_lo(o, item, o->rank);
+    *hi = dc_owned_lo(o, item, o->rank + 1);
+}
+
+void dc_outer_share(dc_comm *comm, const dc_outer *outer, float *slab)
+{
+    const dc_owners *o = &outer->owners;
+    for (int i = 0; o->P > 1 && i < o->n_items; i++)
+        dc_comm_allgatherv(comm, slab + dc_owned_lo(o, i, o->rank), slab + o->item[i].at, owned_bytes(o, i));
+}
+
+void dc_outer_collect(dc_comm *comm, const dc_outer *outer, const float *slab, float *all)
+{
+    const dc_owners *o = &outer->owners;
+    for (int i = 0; i < o->n_items; i++) {
+        const size_t at = o->item[i].at;
+        if (o->P > 1)
+            dc_comm_gatherv(comm, slab + dc_owned_lo(o, i, o->rank), all ? all + at : NULL, owned_bytes(o, i), 0);
+        else if (all)
+            memcpy(all + at, slab + at, dc_item_floats(&o->item[i]) * sizeof *all);
+    }
+}
+
+void dc_outer_take(const dc_outer *o, const float *all, float *slab)
+{
+    for (int i = 0; i < o->cfg.n_items; i++) {
+        size_t lo, hi;
+        dc_outer_owned(o, i, &lo, &hi);
+        memcpy(slab + lo, all + lo, (hi - lo) * sizeof *slab);
+    }
+}
