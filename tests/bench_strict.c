@@ -52,7 +52,7 @@ static void release(bench *b)
     dc_dataset_destroy(&b->data);
 }
 
-static void local_step(const bench *b, dc_gradient *g, const dc_plan *plan)
+static void local_step(const bench *b, dc_gradient *g, const dc_places *plan)
 {
     const int last = b->net.n_layers;
     const int64_t D = b->net.D;

@@ -203,13 +203,16 @@ static void test_rates(dc_comm *comm)
     close_setup(&none), close_setup(&input), close_setup(&others), close_setup(&again);
 }
 
-/* The second pair diverges: the first keeps what it learnt, the third never starts, no weight is spoilt. */
-static void test_divergence(dc_comm *comm)
+/* The second pair diverges: the first keeps what it learnt, the third never starts, no weight is spoilt, also where the
+ * loss is finite in double but its gradient would not be in float. */
+static void test_divergence(dc_comm *comm, bool strict, int64_t gather_rows)
 {
     setup s;
     dc_stop stop;
     dc_layerwise_config cfg = small_batches(3, 0, plenty);
     open_setup(comm, &s, MANY, DC_ACT_RELU, DC_ACT_LINEAR);
+    s.base.model.strict = strict;
+    s.base.model.gather_rows = gather_rows;
     const float huge = 1e30f;
     s.base.model.params.value[s.base.net.layer[1].weight] = huge;
     CHECK_OK(dc_pretrain_layerwise(comm, &s.base.model, &cfg, s.pairs, &stop));
@@ -274,7 +277,9 @@ int main(void)
     test_no_allocation(comm, plenty);
     test_no_allocation(comm, 0);
     test_rates(comm);
-    test_divergence(comm);
+    test_divergence(comm, false, 0);
+    test_divergence(comm, true, 0);
+    test_divergence(comm, true, 2048);
     test_dead_layer(comm);
     test_bce_refusals(comm);
     return check_done_all(&comm);

@@ -51,7 +51,7 @@ static void close_setup(setup *s)
 }
 
 /* The whole gradient on all ranks, in params.grad. */
-static void take_gradient(dc_comm *comm, setup *s, const dc_plan *plan)
+static void take_gradient(dc_comm *comm, setup *s, const dc_places *plan)
 {
     dc_gradient *g = s->gradient;
     dc_params *p = &s->model.params;
@@ -76,7 +76,7 @@ static void take_gradient(dc_comm *comm, setup *s, const dc_plan *plan)
 }
 
 /* Rows of this rank's part of the batch. */
-static int64_t take_rows(setup *s, const dc_plan *plan)
+static int64_t take_rows(setup *s, const dc_places *plan)
 {
     int64_t n = 0;
     for (int i = 0; i < plan->n_leaves; i++) {
@@ -111,7 +111,7 @@ static exactness compare(dc_comm *comm, setup *s, int64_t n, int64_t n_global)
 
 static void test_step(dc_comm *comm, setup *s, int way, int64_t step)
 {
-    const dc_plan *plan = dc_gradient_plan(s->gradient, step);
+    const dc_places *plan = dc_gradient_plan(s->gradient, step);
     take_gradient(comm, s, plan);
     const int64_t n = take_rows(s, plan);
     const exactness all = compare(comm, s, n, plan->n_global);

@@ -1,5 +1,6 @@
-/* Clustering methods: a table of hooks. A method records its step (graph.h), owns its target and the meaning of its extra
- * trainable parameters (cluster centres first); train/ executes the step, decides when to refresh and when to stop.
+/* Clustering methods: a table of hooks. A method records its step (graph.h), owns its target and the meaning of its
+ * extra trainable parameters (cluster centres first); train/ executes the step, decides when to refresh and when to
+ * stop.
  *
  * A new method is one file in src/method/, one row in registry.c, its keys in the key table, one deck. */
 #ifndef DCMPI_METHOD_H

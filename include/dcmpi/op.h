@@ -1,8 +1,8 @@
 /* The table of operations, and what the executor needs of a graph.
  *
- * One law: an operation sees rows and vectors; it never adds over rows. A gradient that is a sum over rows is only named
- * by the operation, as a product A'D of two of its values or as partial sums of a tile; sum/ forms it in an order that
- * depends neither on ranks nor on threads.
+ * One law: an operation sees rows and vectors; it never adds over rows. A gradient that is a sum over rows is only
+ * named by the operation, as a product A'D of two of its values or as partial sums of a tile; sum/ forms it in an order
+ * that depends neither on ranks nor on threads.
  *
  *   reach  from -> to                            its derivative
  *   ROW    row (and vectors) -> row              ROW for the row operand, a named sum for a vector operand
@@ -101,10 +101,10 @@ static inline int64_t dc_in_width(const dc_call *c, int k)
     return dc_node_in(c->graph, c->node, k)->shape.width;
 }
 
-extern const dc_op dc_op_batch, dc_op_entry, dc_op_use;    /* graph.c */
-extern const dc_op dc_op_dense;                            /* op_dense.c */
-extern const dc_op dc_op_dropout;                          /* op_noise.c */
-extern const dc_op dc_op_recon;                            /* op_loss.c */
+extern const dc_op dc_op_batch, dc_op_entry, dc_op_use; /* graph.c */
+extern const dc_op dc_op_dense;                         /* op_dense.c */
+extern const dc_op dc_op_dropout;                       /* op_noise.c */
+extern const dc_op dc_op_recon;                         /* op_loss.c */
 
 /* Appends a node with all but shape, file and line filled in; for the recording functions of operations. A failure:
  * the text, with the place of the call, becomes the error of the recording. */

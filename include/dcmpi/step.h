@@ -1,7 +1,7 @@
 /* Executes recorded steps: in training on shuffled mini-batches, in inference on tiles of rows.
  *
- * A step in training: rows of the batch, operations in recorded order, gradients in reverse order, sums over the rows of
- * all ranks (outer.h), update. No allocation, and the same bits on any number of ranks and threads unless the way is
+ * A step in training: rows of the batch, operations in recorded order, gradients in reverse order, sums over the rows
+ * of all ranks (outer.h), update. No allocation, and the same bits on any number of ranks and threads unless the way is
  * "allreduce". */
 #ifndef DCMPI_STEP_H
 #define DCMPI_STEP_H
@@ -28,7 +28,7 @@ typedef struct {
     dc_params *params; /* value, grad and moments of the slab */
     uint64_t seed;
     int64_t B;
-    bool strict; /* the same bits on any number of ranks and threads (parallel.reproducible) */
+    bool strict;         /* the same bits on any number of ranks and threads (parallel.reproducible) */
     int64_t gather_rows; /* strict: largest batch whose rows are gathered instead of its gradients */
     dc_state *state;     /* whose wishes ride along, and that keeps the moments; NULL: none */
     dc_timers *timers;

@@ -124,7 +124,7 @@ typedef struct {
     int64_t batch, update_interval, max_iter;
     double tol;
     const dc_cluster_length *before; /* of the run that the checkpoint is of; NULL: the same */
-    bool final_kmeans;        /* labels and centres of k-means on the final embedding instead of the trained centres */
+    bool final_kmeans; /* labels and centres of k-means on the final embedding instead of the trained centres */
     dc_opt_config opt;
 } dc_cluster_config;
 typedef struct {

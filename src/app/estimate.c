@@ -68,11 +68,9 @@ static int encoder_layers(const problem *p)
 /* Encoder layers from `first` on, `n` of them, and their mirrors, if wanted. */
 static dc_step_layers layers(const problem *p, int first, int n, bool mirrored, int64_t batch, const dc_opt_config *opt)
 {
-    dc_step_layers f = {.n = mirrored ? 2 * n : n,
-                        .batch = DC_MIN(batch, p->head->N),
-                        .opt = opt,
-                        .strict = p->cfg->parallel.reproducible == DC_REPRODUCIBLE_STRICT,
-                        .gather_rows = p->cfg->parallel.gather_rows};
+    const bool strict = p->cfg->parallel.reproducible == DC_REPRODUCIBLE_STRICT;
+    dc_step_layers f = {.n = mirrored ? 2 * n : n, .batch = DC_MIN(batch, p->head->N), .opt = opt};
+    f.way = dc_outer_choose(strict, p->cfg->parallel.gather_rows, f.batch);
     for (int l = 0; l <= f.n; l++) f.width[l] = encoder_width(p, first + (l <= n ? l : 2 * n - l));
     return f;
 }

@@ -1,4 +1,4 @@
-/* Floats of a training step, as gradient.c and its strict ways take them. */
+/* Floats of a training step, as train/gradient.c and sum/outer*.c take them. */
 #include "estimate_step.h"
 
 #include <math.h>
@@ -26,7 +26,7 @@ double dc_step_moments(const dc_step_layers *f)
 
 double dc_step_state(const dc_step_layers *f, const dc_part *part)
 {
-    return (1 + dc_step_moments(f)) * dc_step_params(f) / (f->strict ? part->P : 1);
+    return (1 + dc_step_moments(f)) * dc_step_params(f) / (f->way == DC_OUTER_ALLREDUCE ? 1 : part->P);
 }
 
 /* Weights of the largest layer but the first: transposed for the backward pass. */
@@ -57,7 +57,7 @@ static double step_rows(const dc_step_layers *f, const dc_part *part)
 
 static double buffer_rows(const dc_step_layers *f, const dc_part *part)
 {
-    return step_rows(f, part) + (f->strict ? 2 * DC_ROW_TILE : 0);
+    return step_rows(f, part) + 2 * DC_ROW_TILE;
 }
 
 /* What the ranks exchange for the gradient. */
@@ -65,8 +65,8 @@ static double messages(const dc_step_layers *f, const dc_part *part)
 {
     const double P = part->P, inputs = dc_step_widths(f, 0, f->n), outputs = dc_step_widths(f, 1, f->n + 1);
     if (P == 1) return 0;
-    if (!f->strict) return dc_step_params(f) / P; /* within MPI */
-    if (f->batch <= f->gather_rows)
+    if (f->way == DC_OUTER_ALLREDUCE) return dc_step_params(f) / P; /* within MPI */
+    if (f->way == DC_OUTER_GATHER)
         return (double)f->batch * (inputs + outputs + inputs / P) + step_rows(f, part) * inputs;
     const double own = count_roots(part, part->rank, part->P), all = count_roots(part, 0, part->P);
     return dc_step_params(f) * (2 * own + all / P);
@@ -75,7 +75,7 @@ static double messages(const dc_step_layers *f, const dc_part *part)
 double dc_step_buffers(const dc_step_layers *f, const dc_part *part)
 {
     const double deltas = buffer_rows(f, part) * dc_step_widths(f, 1, f->n + 1);
-    return deltas + messages(f, part) + (f->strict ? transposed(f) : 0);
+    return deltas + messages(f, part) + transposed(f);
 }
 
 double dc_step_activations(const dc_step_layers *f, const dc_part *part)

@@ -4,7 +4,7 @@
 
 #include "dcmpi/config.h"
 #include "dcmpi/optim.h"
-#include "dcmpi/part.h"
+#include "dcmpi/outer.h"
 
 /* Layers that are trained together, and how. */
 typedef struct {
@@ -12,8 +12,8 @@ typedef struct {
     int64_t width[2 * (DC_LIST_MAX + 1) + 1];
     int64_t batch; /* rows over all ranks, at most those of the data */
     const dc_opt_config *opt;
-    bool noisy, strict;
-    int64_t gather_rows; /* strict: larger batches go the way of the tree (gradient.h) */
+    bool noisy;
+    dc_outer_way way;
 } dc_step_layers;
 
 /* Sum of width[from, to). */

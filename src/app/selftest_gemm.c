@@ -201,7 +201,8 @@ static dc_status embedding_create(embedding *e, int threads)
     DC_TRY(make_net(&e->net));
     DC_TRY(dc_params_create(&e->params, &e->net, 0));
     DC_TRY(dc_graph_create(&e->graph));
-    dc_output(e->graph, "embedding", dc_layers(e->graph, &e->net, 0, e->net.n_encoder, false, dc_batch(e->graph, INPUT)));
+    dc_output(e->graph, "embedding",
+              dc_layers(e->graph, &e->net, 0, e->net.n_encoder, false, dc_batch(e->graph, INPUT)));
     DC_TRY(dc_graph_finish(e->graph));
     dc_selftest_with_threads(e->n_threads, create_infer, e);
     DC_TRY(e->st);

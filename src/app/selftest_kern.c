@@ -15,8 +15,7 @@ void dc_selftest_tiles(const dc_infer *infer, const dc_net *net, int n_threads, 
                        const float *X, float *Z)
 {
 #pragma omp parallel for schedule(dynamic) num_threads(n_threads)
-    for (int64_t i = 0; i < n_tiles; i++)
-        forward_tile(infer, net, rows, X + i * rows * net->D, Z + i * rows * net->L);
+    for (int64_t i = 0; i < n_tiles; i++) forward_tile(infer, net, rows, X + i * rows * net->D, Z + i * rows * net->L);
 }
 
 void dc_selftest_with_threads(int n, void (*f)(void *ctx), void *ctx)

@@ -117,7 +117,8 @@ static void row_gradients(const student *a, const dc_call *c, int64_t i, int64_t
         for (int64_t l = 0; l < n; l++) {
             const double scale = scale_of(a, c, i + l);
             float *d = c->din[Z] + (i + l) * a->L + c0;
-            for (int64_t j = 0; j < width; j++) d[j] = c->adds[Z] ? d[j] + (float)(scale * g[j][l]) : (float)(scale * g[j][l]);
+            for (int64_t j = 0; j < width; j++)
+                d[j] = c->adds[Z] ? d[j] + (float)(scale * g[j][l]) : (float)(scale * g[j][l]);
         }
     }
 }
@@ -125,8 +126,7 @@ static void row_gradients(const student *a, const dc_call *c, int64_t i, int64_t
 static void backward(const dc_call *c)
 {
     const student a = of_call(c);
-    for (int64_t i = 0; i < a.n; i += DC_SOFT_LANES)
-        row_gradients(&a, c, i, DC_MIN(a.n - i, (int64_t)DC_SOFT_LANES));
+    for (int64_t i = 0; i < a.n; i += DC_SOFT_LANES) row_gradients(&a, c, i, DC_MIN(a.n - i, (int64_t)DC_SOFT_LANES));
 }
 
 /* Of all centres. */
@@ -150,16 +150,19 @@ static int64_t aux(const dc_graph *g, const dc_node *x)
     return 2 * dc_node_in(g, x, CENTERS)->shape.n;
 }
 
-static const dc_op student_kl = {
-    .name = "student-kl", .constant = 1u << TARGET, .forward = forward, .backward = backward, .partial = partial, .aux = aux};
+static const dc_op student_kl = {.name = "student-kl",
+                                 .constant = 1u << TARGET,
+                                 .forward = forward,
+                                 .backward = backward,
+                                 .partial = partial,
+                                 .aux = aux};
 
-dc_val (dc_student_kl)(dc_graph *g, double alpha, dc_val z, dc_val centers, dc_val p)
+dc_val(dc_student_kl)(dc_graph *g, double alpha, dc_val z, dc_val centers, dc_val p)
 {
     const dc_shape rows = dc_graph_shape(g, z), mu = dc_graph_shape(g, centers), target = dc_graph_shape(g, p);
     if (mu.space != DC_ONE || mu.width != rows.width || target.width != mu.n)
         return dc_refuse(g, "%lld centres of width %lld, rows of width %lld, targets of width %lld", (long long)mu.n,
                          (long long)mu.width, (long long)rows.width, (long long)target.width);
-    return dc_record(
-        g, (dc_node){.op = &student_kl, .n_in = 3, .in = {z.id, centers.id, p.id}, .real = {alpha}},
-        (dc_shape){DC_ROWS, 1, 1});
+    return dc_record(g, (dc_node){.op = &student_kl, .n_in = 3, .in = {z.id, centers.id, p.id}, .real = {alpha}},
+                     (dc_shape){DC_ROWS, 1, 1});
 }

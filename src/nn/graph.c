@@ -82,24 +82,24 @@ const dc_op dc_op_batch = {.name = "batch"};
 const dc_op dc_op_use = {.name = "use"};
 const dc_op dc_op_entry = {.name = "entry", .forward = forward_entry};
 
-dc_val (dc_batch)(dc_graph *g, int64_t width)
+dc_val(dc_batch)(dc_graph *g, int64_t width)
 {
     return dc_record(g, (dc_node){.op = &dc_op_batch}, (dc_shape){DC_ROWS, 1, width});
 }
 
-dc_val (dc_entry)(dc_graph *g, const dc_table *table)
+dc_val(dc_entry)(dc_graph *g, const dc_table *table)
 {
     return dc_record(g, (dc_node){.op = &dc_op_entry, .table = table}, (dc_shape){DC_ROWS, 1, table->width});
 }
 
-dc_val (dc_use)(dc_graph *g, const dc_tensor *tensor)
+dc_val(dc_use)(dc_graph *g, const dc_tensor *tensor)
 {
     return dc_record(g, (dc_node){.op = &dc_op_use, .tensor = *tensor}, (dc_shape){DC_ONE, tensor->n, tensor->width});
 }
 
 /* ---- Results ---------------------------------------------------------------------------------------------------- */
 
-void (dc_minimize)(dc_graph *g, const char *name, double weight, dc_val loss)
+void(dc_minimize)(dc_graph *g, const char *name, double weight, dc_val loss)
 {
     const dc_node *node = dc_node_of(g, loss);
     if (!node || node->shape.space != DC_ROWS || node->shape.width != 1)
@@ -113,7 +113,7 @@ void (dc_minimize)(dc_graph *g, const char *name, double weight, dc_val loss)
     }
 }
 
-void (dc_output)(dc_graph *g, const char *name, dc_val x)
+void(dc_output)(dc_graph *g, const char *name, dc_val x)
 {
     const dc_node *node = dc_node_of(g, x);
     if (!node || node->shape.space != DC_ROWS)

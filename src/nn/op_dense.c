@@ -59,12 +59,11 @@ static dc_val dense(dc_graph *g, const dc_layer *layer, bool trained, dc_val x)
         return dc_refuse(g, "layer %s reads rows of width %lld, it is given width %lld", layer->name,
                          (long long)layer->in, (long long)dc_graph_shape(g, x).width);
     const int in[] = {x.id, (dc_use)(g, &weight).id, (dc_use)(g, &bias).id};
-    return dc_record(g,
-                     (dc_node){.op = &dc_op_dense, .n_in = 3, .in = {in[0], in[1], in[2]}, .whole = {layer->act}},
+    return dc_record(g, (dc_node){.op = &dc_op_dense, .n_in = 3, .in = {in[0], in[1], in[2]}, .whole = {layer->act}},
                      (dc_shape){DC_ROWS, 1, layer->out});
 }
 
-dc_val (dc_layers)(dc_graph *g, const dc_net *net, int first, int last, bool trained, dc_val x)
+dc_val(dc_layers)(dc_graph *g, const dc_net *net, int first, int last, bool trained, dc_val x)
 {
     for (int l = first; l < last; l++) x = dense(g, &net->layer[l], trained, x);
     return x;

@@ -60,8 +60,7 @@ static inline dc_dvec square_terms(const float *x, const float *xhat, int64_t D)
 {
     dc_dvec sum = {0};
     for (int64_t j = 0; j < D; j += DC_VEC_LANES) {
-        const dc_dvec e =
-            __builtin_convertvector(dc_vec_load(xhat + j, D - j) - dc_vec_load(x + j, D - j), dc_dvec);
+        const dc_dvec e = __builtin_convertvector(dc_vec_load(xhat + j, D - j) - dc_vec_load(x + j, D - j), dc_dvec);
         sum += e * e;
     }
     return sum;
@@ -117,13 +116,12 @@ static void backward(const dc_call *c)
 
 const dc_op dc_op_recon = {.name = "recon", .constant = 1, .forward = forward, .backward = backward};
 
-dc_val (dc_recon)(dc_graph *g, dc_recon_loss kind, dc_val x, dc_val xhat)
+dc_val(dc_recon)(dc_graph *g, dc_recon_loss kind, dc_val x, dc_val xhat)
 {
     const dc_shape target = dc_graph_shape(g, x), made = dc_graph_shape(g, xhat);
     if (target.width != made.width)
-        return dc_refuse(g, "a reconstruction of width %lld is compared with rows of width %lld",
-                         (long long)made.width, (long long)target.width);
-    return dc_record(g,
-                     (dc_node){.op = &dc_op_recon, .n_in = 2, .in = {x.id, xhat.id}, .whole = {kind}},
+        return dc_refuse(g, "a reconstruction of width %lld is compared with rows of width %lld", (long long)made.width,
+                         (long long)target.width);
+    return dc_record(g, (dc_node){.op = &dc_op_recon, .n_in = 2, .in = {x.id, xhat.id}, .whole = {kind}},
                      (dc_shape){DC_ROWS, 1, 1});
 }

@@ -1,14 +1,15 @@
 /* Inverted dropout (Srivastava et al., JMLR 2014): a unit is 0 with probability `rate`, else times 1/(1-rate). The mask
  * is a function of (seed, step, site, global row, unit). Unit u of row r takes word u mod 4 of the generator's block
- * r * ceil(width / 4) + u / 4, so a mask can be made again anywhere: in the backward pass, and on any rank or thread. It
- * is never stored. The gradient of dropout is dropout. */
+ * r * ceil(width / 4) + u / 4, so a mask can be made again anywhere: in the backward pass, and on any rank or thread.
+ * It is never stored. The gradient of dropout is dropout. */
 #include "dcmpi/op.h"
 #include "dcmpi/rng.h"
 
 enum { WORDS = 256 }; /* random words at a time */
 
 /* y = mask * x, or y += mask * x, for one row whose first generator block is `block`. */
-static void mask_row(const dc_call *c, uint64_t step, uint64_t block, int64_t width, bool adds, const float *x, float *y)
+static void mask_row(const dc_call *c, uint64_t step, uint64_t block, int64_t width, bool adds, const float *x,
+                     float *y)
 {
     const double rate = c->node->real[0];
     const uint32_t dropped_below = (uint32_t)(rate * 0x1p32);
@@ -46,9 +47,8 @@ static void backward(const dc_call *c)
 
 const dc_op dc_op_dropout = {.name = "dropout", .forward = forward, .backward = backward};
 
-dc_val (dc_dropout)(dc_graph *g, double rate, int site, dc_val x)
+dc_val(dc_dropout)(dc_graph *g, double rate, int site, dc_val x)
 {
-    return dc_record(
-        g, (dc_node){.op = &dc_op_dropout, .n_in = 1, .in = {x.id}, .real = {rate}, .whole = {site}},
-        dc_graph_shape(g, x));
+    return dc_record(g, (dc_node){.op = &dc_op_dropout, .n_in = 1, .in = {x.id}, .real = {rate}, .whole = {site}},
+                     dc_graph_shape(g, x));
 }

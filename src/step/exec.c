@@ -43,7 +43,8 @@ static dc_status take_buffers(dc_step *s)
     DC_TRY(dc_mem_alloc(&s->tile, max_tiles, sizeof *s->tile, "tiles of a batch"));
     DC_TRY(dc_mem_alloc_pages(&s->slab, rows, dc_mul_size(s->plan.row_floats, sizeof *s->slab), "activations"));
     DC_TRY(dc_mem_alloc(&s->scratch, s->plan.scratch, sizeof *s->scratch, "transposed weights"));
-    DC_TRY(dc_mem_alloc(&s->spill, rows, dc_mul_size((size_t)s->plan.spill, sizeof *s->spill), "gradients to be added"));
+    DC_TRY(
+        dc_mem_alloc(&s->spill, rows, dc_mul_size((size_t)s->plan.spill, sizeof *s->spill), "gradients to be added"));
     DC_TRY(dc_mem_alloc(&s->leaf, (size_t)s->n_threads, s->plan.n_sums * sizeof *s->leaf, "sums of leaves"));
     DC_TRY(dc_mem_alloc(&s->total, s->plan.n_sums, sizeof *s->total, "sums"));
     DC_TRY(dc_mem_alloc(&s->item, (size_t)s->plan.n_products, sizeof *s->item, "products"));
@@ -140,29 +141,6 @@ static void gather_rows(dc_step *s)
 }
 
 /* ---- Passes ----------------------------------------------------------------------------------------------------- */
-
-dc_call dc_step_call(const dc_step *s, int i, int64_t at, const dc_tile *tile)
-{
-    const dc_node *x = node_at(s, i);
-    const dc_node_plan *plan = &s->plan.node[i];
-    dc_call c = {.graph = s->plan.graph, .node = x, .tile = tile, .scratch = s->scratch, .spill = s->spill};
-    if (x->shape.space == DC_ROWS) c.out = dc_step_buffer(s, plan->value) + at * x->shape.width;
-    if (plan->differentiated) c.dout = dc_step_buffer(s, plan->grad) + at * x->shape.width;
-    if (x->op->aux) c.aux = dc_step_buffer(s, plan->aux) + at * x->op->aux(s->plan.graph, x);
-    for (int k = 0; k < x->n_in; k++) {
-        const dc_node *in = node_at(s, x->in[k]);
-        const dc_node_plan *from = &s->plan.node[x->in[k]];
-        if (in->op == &dc_op_use) {
-            c.in[k] = s->cfg.params->value + in->tensor.at;
-            continue;
-        }
-        c.in[k] = dc_step_buffer(s, from->value) + at * in->shape.width;
-        if (from->differentiated && !(x->op->constant >> k & 1))
-            c.din[k] = dc_step_buffer(s, from->grad) + at * in->shape.width;
-        c.adds[k] = plan->adds[k];
-    }
-    return c;
-}
 
 static bool is_whole(const dc_step *s, int i)
 {

@@ -28,8 +28,8 @@ struct dc_step {
     dc_outer_item *item; /* [plan.n_products] */
     dc_outer *outer;
     int n_threads;
-    double *leaf;        /* [n_threads x plan.n_sums] */
-    double *total;       /* [plan.n_sums] */
+    double *leaf;  /* [n_threads x plan.n_sums] */
+    double *total; /* [plan.n_sums] */
 };
 
 /* Buffer of a node that begins at float `at` of a row. */
@@ -37,7 +37,7 @@ static inline float *dc_step_buffer(const dc_step *s, size_t at)
 {
     return s->slab + at * (size_t)s->places.max_rows;
 }
-/* The operands of node i from place `at` of the buffers on. */
+/* call.c: the operands of node i from place `at` of the buffers on. */
 dc_call dc_step_call(const dc_step *s, int i, int64_t at, const dc_tile *tile);
 
 /* exec_kern.c */

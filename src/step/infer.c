@@ -22,8 +22,8 @@ dc_status dc_infer_create(dc_infer **out, const dc_graph *g, const float *value,
     e->value = value;
     e->tile_rows = tile_rows;
     e->n_threads = dc_step_threads();
-    DC_TRY(dc_mem_alloc(&e->slab, (size_t)e->n_threads * (size_t)tile_rows, dc_mul_size(e->plan.row_floats, sizeof *e->slab),
-                        "activations"));
+    DC_TRY(dc_mem_alloc(&e->slab, (size_t)e->n_threads * (size_t)tile_rows,
+                        dc_mul_size(e->plan.row_floats, sizeof *e->slab), "activations"));
 out:
     if (st != DC_OK) dc_infer_destroy(&e);
     *out = e;

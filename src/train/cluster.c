@@ -24,13 +24,13 @@ typedef struct {
 } step_loss;
 
 typedef struct {
-    dc_model *model;              /* borrowed, as are the next three */
+    dc_model *model; /* borrowed, as are the next three */
     const dc_cluster_config *cfg;
-    dc_method_env env;            /* cfg->env, completed */
-    dc_method_state *state;       /* owned, made by the method */
-    dc_embedder *embedder;        /* owned, as are the next two */
+    dc_method_env env;      /* cfg->env, completed */
+    dc_method_state *state; /* owned, made by the method */
+    dc_embedder *embedder;  /* owned, as are the next two */
     dc_graph *graph;
-    dc_step *step;                /* NULL: the method does not train */
+    dc_step *step; /* NULL: the method does not train */
     dc_history *history;
     dc_cluster_result *out;
     dc_cluster_config was;   /* the configuration with the lengths of the run that the checkpoint is of */
@@ -326,8 +326,7 @@ static dc_status run(dc_comm *comm, loop *l)
 {
     dc_status st = DC_OK;
     const dc_cluster_result *out = l->out;
-    dc_progress_phase(l->model->progress,
-                      (double)out->iterations / (double)DC_MAX(l->cfg->max_iter, 1));
+    dc_progress_phase(l->model->progress, (double)out->iterations / (double)DC_MAX(l->cfg->max_iter, 1));
     if (out->stop != DC_STOP_NONE) return DC_OK; /* the checkpoint was written behind the loop */
     while (out->stop == DC_STOP_NONE) {
         const bool due = refresh_is_due(l);

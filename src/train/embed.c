@@ -63,8 +63,7 @@ dc_status dc_embedder_create(dc_embedder **out, const dc_model *m)
 {
     const dc_part *part = &m->data->part;
     const int64_t tile_rows = dc_embed_tile_rows(part);
-    const dc_status st = dc_embedder_alloc(out, m->net, m->params.value, tile_rows,
-                                           count_tiles(part, tile_rows));
+    const dc_status st = dc_embedder_alloc(out, m->net, m->params.value, tile_rows, count_tiles(part, tile_rows));
     if (st != DC_OK) return st;
     dc_embedder *e = *out;
     dc_embed_tile tile;

@@ -53,8 +53,7 @@ static bool fits(dc_comm *comm, const dc_frozen *f, size_t cache_bytes)
 dc_status dc_frozen_create(dc_comm *comm, dc_frozen *f, const dc_model *m, int depth, size_t cache_bytes)
 {
     dc_status st = DC_OK;
-    *f = (dc_frozen){
-        .data = m->data, .net = m->net, .value = m->params.value, .depth = depth};
+    *f = (dc_frozen){.data = m->data, .net = m->net, .value = m->params.value, .depth = depth};
     if (depth == 0) return DC_OK;
     const bool keep = fits(comm, f, cache_bytes);
     DC_TRY_ALL(comm, create_works(f));

@@ -11,7 +11,7 @@ typedef struct {
     const dc_dataset *data; /* borrowed, as are the next two; they must not change meanwhile */
     const dc_net *net;
     const float *value;
-    int depth; /* layers [0, depth) are frozen; 0: the data themselves */
+    int depth;       /* layers [0, depth) are frozen; 0: the data themselves */
     dc_graph *graph; /* these layers, owned; NULL if cached, as are the next two */
     dc_infer *infer;
     int32_t *order; /* [DC_FROZEN_CHUNK_ROWS] scratch */

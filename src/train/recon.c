@@ -71,8 +71,7 @@ static double train_step(dc_comm *comm, trainer *t, const dc_history *h)
     double loss;
     const int64_t B = dc_step_run(comm, t->step, h->step, &loss);
     if (isfinite(loss)) dc_step_update(comm, t->step, &t->cfg->opt, h->step, t->total);
-    dc_progress_count(t->model->progress, (double)B,
-                      (double)B * (dc_step_plan(t->step)->flops + t->source->flops));
+    dc_progress_count(t->model->progress, (double)B, (double)B * (dc_step_plan(t->step)->flops + t->source->flops));
     t->sum[0] += loss * (double)B;
     t->sum[1] += (double)B;
     if (!isfinite(loss)) {
