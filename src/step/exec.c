@@ -161,8 +161,32 @@ static void forward(const dc_step *s)
     }
 }
 
+static bool is_repeated(const dc_graph *g, int loss)
+{
+    for (int k = 0; k < loss; k++)
+        if (g->loss[k].node == g->loss[loss].node) return true;
+    return false;
+}
+
+/* The gradients that minimising gives the rows of the losses: first of all, what is computed from a loss adds its own.
+ */
+static void start_gradients(const dc_step *s)
+{
+    const dc_graph *g = s->plan.graph;
+    for (int k = 0; k < g->n_losses; k++) {
+        const dc_node_plan *node = &s->plan.node[g->loss[k].node];
+        const float share = (float)(g->loss[k].weight / (double)s->places.n_global);
+        const bool adds = is_repeated(g, k);
+        for (int l = 0; node->differentiated && l < s->places.n_leaves; l++) {
+            float *d = dc_step_buffer(s, node->grad) + s->places.leaf[l].at;
+            for (int64_t r = 0; r < s->places.leaf[l].n; r++) d[r] = adds ? d[r] + share : share;
+        }
+    }
+}
+
 static void backward(const dc_step *s)
 {
+    start_gradients(s);
     for (int last = s->plan.graph->n_nodes, i; last > 0; last = i) {
         i = last - 1;
         if (is_whole(s, i)) {
