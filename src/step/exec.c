@@ -217,8 +217,26 @@ static void forward(dc_comm *comm, dc_step *s)
     }
 }
 
-/* Vectors begin with the gradients that minimising gives them. */
-static void start_vectors(dc_step *s)
+static bool is_repeated(const dc_graph *g, int loss)
+{
+    for (int k = 0; k < loss; k++)
+        if (g->loss[k].node == g->loss[loss].node) return true;
+    return false;
+}
+
+static void start_rows(const dc_step *s, int loss)
+{
+    const dc_graph *g = s->plan.graph;
+    const float share = (float)(g->loss[loss].weight / (double)s->places.n_global);
+    const bool adds = is_repeated(g, loss);
+    for (int l = 0; l < s->places.n_leaves; l++) {
+        float *d = dc_step_buffer(s, s->plan.node[g->loss[loss].node].grad) + s->places.leaf[l].at;
+        for (int64_t r = 0; r < s->places.leaf[l].n; r++) d[r] = adds ? d[r] + share : share;
+    }
+}
+
+/* The gradients that minimising gives the losses: first of all, what is computed from a loss adds its own. */
+static void start_gradients(const dc_step *s)
 {
     const dc_graph *g = s->plan.graph;
     for (int i = 0; i < g->n_nodes; i++) {
@@ -227,9 +245,12 @@ static void start_vectors(dc_step *s)
             memset(s->ones + s->plan.node[i].grad, 0, (size_t)(x->shape.n * x->shape.width) * sizeof *s->ones);
     }
     for (int k = 0; k < g->n_losses; k++) {
-        const int i = g->loss[k].node;
-        if (node_at(s, i)->shape.space == DC_ONE && s->plan.node[i].differentiated)
-            s->ones[s->plan.node[i].grad] += (float)g->loss[k].weight;
+        const dc_node_plan *loss = &s->plan.node[g->loss[k].node];
+        if (!loss->differentiated) continue;
+        if (node_at(s, g->loss[k].node)->shape.space == DC_ONE)
+            s->ones[loss->grad] += (float)g->loss[k].weight;
+        else
+            start_rows(s, k);
     }
 }
 
@@ -270,7 +291,7 @@ static void backward_level(dc_comm *comm, dc_step *s, int level)
 
 static void backward(dc_comm *comm, dc_step *s)
 {
-    start_vectors(s);
+    start_gradients(s);
     for (int level = s->plan.n_levels - 1; level >= 0; level--) {
         backward_level(comm, s, level);
         if (level == 0) break;

@@ -46,19 +46,6 @@ void dc_step_forward_tiles(const dc_step *s, int first, int last, int level)
     }
 }
 
-/* The gradient that minimising gives the rows of a loss. */
-static void start_gradient(const dc_step *s, int i, const dc_call *call)
-{
-    const dc_graph *g = s->plan.graph;
-    bool written = false;
-    for (int k = 0; k < g->n_losses; k++) {
-        if (g->loss[k].node != i) continue;
-        const float share = (float)(g->loss[k].weight / (double)s->places.n_global);
-        for (int64_t r = 0; r < call->tile->n; r++) call->dout[r] = written ? call->dout[r] + share : share;
-        written = true;
-    }
-}
-
 void dc_step_backward_tiles(const dc_step *s, int first, int last, int level)
 {
 #pragma omp parallel for schedule(dynamic) num_threads(s->n_threads) if (s->n_tiles > 1)
@@ -68,7 +55,6 @@ void dc_step_backward_tiles(const dc_step *s, int first, int last, int level)
         for (int i = last - 1; i >= first; i--) {
             if (!s->plan.node[i].differentiated || !is_tiled(s, i, level)) continue;
             const dc_call call = dc_step_call(s, i, leaf->at + s->tile[t].first, &tile);
-            start_gradient(s, i, &call);
             call.node->op->backward(&call);
         }
     }
