@@ -90,6 +90,8 @@ dc_status dc_output_open(dc_job *job)
     DC_TRY(make_directories(job->cfg.run.output));
     DC_TRY(take_lock(job, &job->lock));
     DC_TRY(dc_folder_check_files(job, job->lock));
+    /* A start that is refused lets the lock go, and with it the proof that a cut file is ours. */
+    if (dc_lock_was_left(job->lock)) DC_TRY(dc_folder_remove_parts(job));
     DC_TRY(dc_resume_find(job));
     DC_TRY(dc_folder_remove_parts(job));
     job->resume.refused = false;
