@@ -1,6 +1,6 @@
 /* Whole clustering runs of DEC and IDEC against PyTorch (tests/golden/clustering.txt): k-means, targets, joint loss
- * with its weight and scaling, optimizers; all rows in every batch, gradients by every way. ranks: 1 2 3 5  threads: 1
- * 2 */
+ * with its weight and scaling, optimizers; all rows in every batch, gradients by every way.
+ * ranks: 1 2 3 5  threads: 1 2 */
 #include "check.h"
 #include "dcmpi/log.h"
 #include "golden/golden_net.h"
