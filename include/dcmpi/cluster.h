@@ -112,4 +112,16 @@ double dc_target_refresh(dc_comm *comm, const dc_part *part, const double *f, in
 dc_val dc_student_kl(dc_graph *g, double alpha, dc_val z, dc_val centers, dc_val p);
 #define dc_student_kl(g, alpha, z, centers, p) dc_student_kl(DC_RECORDED_AT(g), alpha, z, centers, p)
 
+/* ---- Rows and centres, recorded ---- */
+
+/* |z_i - mu_k|^2, [batch x K]; z [batch x L], centers [K x L]. */
+dc_val dc_sqdist(dc_graph *g, dc_val z, dc_val centers);
+/* Number of the nearest centre, that of dc_nearest, [batch x 1]; constant. */
+dc_val dc_nearest_center(dc_graph *g, dc_val z, dc_val centers);
+/* Means [K x L] of `count` [K] values that `more` [K] values with the sums `sum` [K x L] join; constant. */
+dc_val dc_running_mean(dc_graph *g, dc_val mean, dc_val count, dc_val more, dc_val sum);
+#define dc_sqdist(g, z, centers) dc_sqdist(DC_RECORDED_AT(g), z, centers)
+#define dc_nearest_center(g, z, centers) dc_nearest_center(DC_RECORDED_AT(g), z, centers)
+#define dc_running_mean(g, mean, count, more, sum) dc_running_mean(DC_RECORDED_AT(g), mean, count, more, sum)
+
 #endif

@@ -3,8 +3,9 @@
  * clusters. */
 #include "methods.h"
 
-static void record(dc_graph *g, const dc_method_state *s)
+static void record(dc_graph *g, const dc_method_state *s, int step)
 {
+    (void)step;
     const dc_net *net = s->env->net;
     const dc_val x = dc_batch(g, net->D), z = dc_layers(g, net, 0, net->n_encoder, true, x);
     dc_minimize(g, "clustering", s->env->weight, dc_centers_kl(g, s, z));
@@ -17,9 +18,10 @@ const dc_method dc_method_idec = {
     .summary = "Improved DEC: reconstruction + gamma * KL(P || Q), the decoder is kept",
     .flags = DC_METHOD_TRAINS | DC_METHOD_RECONSTRUCTS,
     .n_extra = dc_centers_n_extra,
-    .create = dc_centers_create,
+    .create = dc_centers_create_target,
     .start = dc_centers_start,
     .refresh = dc_centers_refresh_target,
+    .n_steps = 1,
     .record = record,
     .assign_local = dc_centers_assign_local,
     .destroy = dc_centers_destroy,

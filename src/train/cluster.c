@@ -29,8 +29,8 @@ typedef struct {
     dc_method_env env;      /* cfg->env, completed */
     dc_method_state *state; /* owned, made by the method */
     dc_embedder *embedder;  /* owned, as are the next two */
-    dc_graph *graph;
-    dc_step *step; /* NULL: the method does not train */
+    dc_graph *graph[DC_METHOD_STEPS];
+    dc_step *step[DC_METHOD_STEPS]; /* those of the method; none: it does not train */
     dc_history *history;
     dc_cluster_result *out;
     dc_cluster_config was;   /* the configuration with the lengths of the run that the checkpoint is of */
@@ -158,7 +158,7 @@ static dc_status keep_state(loop *l, bool *continues)
     l->history->total = l->was.max_iter;
     DC_TRY(dc_mem_alloc(&l->snapshot, m->params.n, sizeof *l->snapshot, "parameters at a refresh"));
     DC_TRY(dc_history_keep(l->history, m->state));
-    if (l->step) DC_TRY(dc_step_keep_moments(l->step, &cfg->opt));
+    if (l->step[0]) DC_TRY(dc_step_keep_moments(l->step[0], &cfg->opt));
     DC_TRY(dc_state_keep(m->state, "cluster/snapshot", DC_STATE_F32, m->params.n, l->snapshot, NULL));
     DC_TRY(dc_state_keep(m->state, "cluster/value", DC_STATE_F64, N_VALUES, l->value, NULL));
     DC_TRY(dc_state_keep(m->state, "cluster/count", DC_STATE_I64, N_COUNTS, l->count, NULL));
@@ -176,8 +176,10 @@ static void release(loop *l)
     dc_state_drop(c, l->value);
     dc_state_drop(c, l->count);
     dc_mem_free(&l->snapshot);
-    dc_step_destroy(&l->step);
-    dc_graph_destroy(&l->graph);
+    for (int i = 0; i < DC_METHOD_STEPS; i++) {
+        dc_step_destroy(&l->step[i]);
+        dc_graph_destroy(&l->graph[i]);
+    }
     if (l->state) l->cfg->method->destroy(&l->state);
     dc_embedder_destroy(&l->embedder);
 }
@@ -271,18 +273,26 @@ static bool refresh_is_due(const loop *l)
     return l->count[AT_REFRESH] < 0 || now % cfg->update_interval == 0 || now == cfg->max_iter;
 }
 
-/* Gradients and update; nothing is updated if the loss is not finite. */
-static void take_step(dc_comm *comm, loop *l)
+/* One of the method's steps on a batch; nothing is updated if the loss is not finite. */
+static void take_part(dc_comm *comm, loop *l, int which)
 {
     double loss[DC_GRAPH_LOSSES];
-    const int64_t step = l->out->iterations, B = dc_step_run(comm, l->step, step, loss);
-    l->loss = (step_loss){0};
-    for (int i = 0; i < l->graph->n_losses; i++) {
+    const int64_t step = l->out->iterations, B = dc_step_run(comm, l->step[which], step, loss);
+    const dc_graph *g = l->graph[which];
+    for (int i = 0; i < g->n_losses; i++) {
         l->loss.total += loss[i];
-        if (strcmp(l->graph->loss[i].name, "reconstruction") == 0) l->loss.recon += loss[i];
+        if (strcmp(g->loss[i].name, "reconstruction") == 0) l->loss.recon += loss[i];
     }
-    dc_progress_count(l->model->progress, (double)B, (double)B * dc_step_plan(l->step)->flops);
-    if (isfinite(l->loss.total)) dc_step_update(comm, l->step, &l->cfg->opt, step, l->cfg->max_iter);
+    dc_progress_count(l->model->progress, which == 0 ? (double)B : 0, (double)B * dc_step_plan(l->step[which])->flops);
+    if (isfinite(l->loss.total)) dc_step_update(comm, l->step[which], &l->cfg->opt, step, l->cfg->max_iter);
+}
+
+static void take_step(dc_comm *comm, loop *l)
+{
+    const dc_method *method = l->cfg->method;
+    l->loss = (step_loss){0};
+    if (method->anneal) method->anneal(l->state, extra_of(l), l->out->iterations);
+    for (int i = 0; i < method->n_steps && isfinite(l->loss.total); i++) take_part(comm, l, i);
 }
 
 static dc_status step(dc_comm *comm, loop *l)
@@ -363,11 +373,14 @@ static dc_status create(loop *l)
     DC_TRY(dc_embedder_create(&l->embedder, m));
     DC_TRY(method->create(&l->env, &l->state));
     if (!method->record) return DC_OK;
-    DC_TRY(dc_graph_create(&l->graph));
-    method->record(l->graph, l->state);
-    DC_TRY(dc_graph_finish(l->graph));
-    const dc_step_config step = dc_model_step(m, l->graph, &data, l->cfg->batch, DC_T_CLUSTER_GATHER);
-    DC_TRY(dc_step_create(&l->step, &step));
+    for (int i = 0; i < method->n_steps; i++) {
+        DC_TRY(dc_graph_create(&l->graph[i]));
+        method->record(l->graph[i], l->state, i);
+        DC_TRY(dc_graph_finish(l->graph[i]));
+        const dc_step_config step = dc_model_step(m, l->graph[i], &data, l->cfg->batch, DC_T_CLUSTER_GATHER);
+        DC_TRY(dc_step_create(&l->step[i], &step));
+    }
+    l->env.epoch_steps = dc_step_batcher(l->step[0])->steps_per_epoch;
 out:
     return st;
 }

@@ -14,7 +14,7 @@ typedef struct {
     dc_model *model; /* borrowed, as are the next three */
     const dc_pretrain_config *cfg;
     const dc_row_source *source;
-    const dc_noise *noise;
+    const dc_denoising *noise;
     dc_net net; /* model->net as this loss trains it */
     dc_graph *graph;
     dc_step *step;
@@ -39,7 +39,7 @@ static int64_t steps_of(int64_t epochs, int64_t steps, int64_t per_epoch)
 static void record(const trainer *t, dc_graph *g)
 {
     const dc_net *net = &t->net;
-    const dc_noise *noise = t->noise;
+    const dc_denoising *noise = t->noise;
     const dc_val x = dc_batch(g, net->D), in = noise->input > 0 ? dc_dropout(g, noise->input, noise->site - 1, x) : x;
     const dc_val z = dc_layers(g, net, 0, net->n_encoder, true, in);
     const dc_val code = noise->hidden > 0 ? dc_dropout(g, noise->hidden, noise->site, z) : z;
@@ -155,7 +155,7 @@ out:
 }
 
 dc_status dc_recon_train(dc_comm *comm, dc_model *m, const dc_pretrain_config *cfg, const dc_row_source *source,
-                         const dc_noise *noise, dc_history *history, dc_stop *stop)
+                         const dc_denoising *noise, dc_history *history, dc_stop *stop)
 {
     dc_status st = DC_OK;
     trainer t = {.model = m, .cfg = cfg, .source = source, .noise = noise};
