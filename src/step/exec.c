@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "dcmpi/fault.h"
 #include "dcmpi/mem.h"
 
 static const dc_node *node_at(const dc_step *s, int i)
@@ -125,6 +126,11 @@ const dc_batcher *dc_step_batcher(const dc_step *s)
 const dc_plan *dc_step_plan(const dc_step *s)
 {
     return &s->plan;
+}
+
+double dc_step_flops(const dc_step *s)
+{
+    return s->plan.flops + s->cfg.source.flops;
 }
 
 /* ---- Rows ------------------------------------------------------------------------------------------------------- */
@@ -339,6 +345,7 @@ int64_t dc_step_run(dc_comm *comm, dc_step *s, int64_t step, double *loss)
     forward(comm, s);
     backward(comm, s);
     dc_outer_begin(s->outer, wish);
+    s->odd = dc_fault(DC_FAULT_STEP_NAN);
     dc_step_sum_leaves(s);
     dc_timer_stop(timers, section(s, 1), start, (double)s->places.n * s->plan.flops, 0);
 

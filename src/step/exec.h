@@ -21,6 +21,7 @@ struct dc_step {
     int64_t *shard_rows; /* [shards of this rank] */
     int64_t *offset;     /* [P + 1] */
     dc_places places;    /* of this step */
+    bool odd;            /* of this rank's losses the first is not finite: a fault on purpose */
     float *slab;         /* [places.max_rows x plan.row_floats] */
     float *ones;         /* [plan.one_floats] */
     float *scratch;      /* [plan.scratch] */
