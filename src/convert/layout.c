@@ -370,7 +370,7 @@ dc_status dc_layout_decide(dc_layout *y, const dc_table_options *o, dc_lines *l)
     y->label = y->id = y->unnamed_dropped = -1;
     y->decimal_comma = o->decimal_comma;
     if (o->header == DC_HEADER_NO && dc_columns_need_names(o))
-        return DC_FAIL(DC_ERR_USAGE, "--header=no leaves columns without names; give numbers, which count from 0");
+        return DC_FAIL(DC_ERR_USAGE, "--header=no leaves columns without names; give numbers, counted from 0");
     const dc_status st = decide(y, o, l);
     if (st != DC_OK) dc_layout_release(y);
     return st;

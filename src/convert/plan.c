@@ -262,10 +262,10 @@ static void plan_type(dc_conversion *j)
         dc_log_note("%s: integers beyond 2^53 are rounded; if they are identifiers, say --id-column", j->cfg->output);
     const int64_t first = dc_precision_find(&j->precision, &columns);
     if (first < 0) return;
-    dc_log_note(
-        "%s: numbers that float32 cannot tell apart are kept as float64: feature %lld (from 0), %.12g to %.12g; "
-        "columns like it: %lld",
-        j->cfg->output, (long long)first, j->precision.low[first], j->precision.high[first], (long long)columns);
+    dc_log_note("%s: numbers that float32 cannot tell apart are kept as float64: feature %lld (counted from 0 "
+                "among the features), %.12g to %.12g; features like it: %lld",
+                j->cfg->output, (long long)first, j->precision.low[first], j->precision.high[first],
+                (long long)columns);
     r->dtype = DC_F64;
 }
 

@@ -11,15 +11,16 @@
 
 /* ---- Cells that are refused -------------------------------------------------------------------------------------- */
 
+/* Columns count from 0 in messages, as they do in the options. */
 static dc_status fail_cell(const dc_text *t, int64_t column, dc_span cell, const char *cause)
 {
-    char shown[40], name[40] = "", label[48] = "";
+    char shown[40], name[40] = "";
     const size_t n = DC_MIN(cell.n, sizeof shown - 8);
     dc_printable(shown, sizeof shown, cell.p, n);
     if (t->layout.header) dc_layout_name(&t->layout, column, name, sizeof name);
-    if (name[0]) snprintf(label, sizeof label, " (%s)", name);
-    return DC_FAIL(DC_ERR_DATA, "%s:%lld: column %lld%s: '%s%s' %s", t->lines.stream.name, (long long)t->lines.line,
-                   (long long)column + 1, label, shown, n < cell.n ? "..." : "", cause);
+    return DC_FAIL(DC_ERR_DATA, "%s:%lld: column %lld (%s%scounted from 0): '%s%s' %s", t->lines.stream.name,
+                   (long long)t->lines.line, (long long)column, name, name[0] ? ", " : "", shown,
+                   n < cell.n ? "..." : "", cause);
 }
 
 static dc_status fail_missing(const dc_text *t, int64_t column, dc_span cell, int kind)
@@ -156,15 +157,15 @@ out:
     return st;
 }
 
-static dc_status fail_length(const dc_text *t, int64_t column)
+/* columns: those of the line, or, if it has too many, those that were read. */
+static dc_status fail_length(const dc_text *t, int64_t columns)
 {
     const char *name = t->lines.stream.name;
     const long long line = t->lines.line, all = t->layout.n_columns;
-    if (column < all)
-        return DC_FAIL(DC_ERR_DATA, "%s:%lld: column %lld: the line ends, but the first has %lld columns", name, line,
-                       (long long)column + 1, all);
-    return DC_FAIL(DC_ERR_DATA, "%s:%lld: column %lld: the line has more than the %lld columns of the first", name,
-                   line, (long long)column + 1, all);
+    if (columns < all)
+        return DC_FAIL(DC_ERR_DATA, "%s:%lld: the line has %lld column%s, but the first has %lld", name, line,
+                       (long long)columns, columns == 1 ? "" : "s", all);
+    return DC_FAIL(DC_ERR_DATA, "%s:%lld: the line has more than the %lld columns of the first", name, line, all);
 }
 
 static dc_status parse_row(dc_text *t, dc_span line, double *x, dc_row_sink *sink)

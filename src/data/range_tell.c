@@ -197,7 +197,7 @@ static void format_cure(const report *r, char *out, size_t cap)
     if (helps) snprintf(range, sizeof range, "%s input.clip=[%.6g, %.6g]", q > 0 ? " or" : "", r->lo, r->hi);
     snprintf(out, cap,
              "; correct them in the data%s%s%s; if they stand for missing values, write NA and use dcmpi convert "
-             "--missing%s",
+             "--missing%s (rows and columns count from 0)",
              q > 0 || helps ? ", or clip them:" : "", quantile, range,
              r->with->scale == DC_SCALE_ROBUST ? "" : "; single ones do not move input.scale=robust");
 }
