@@ -127,7 +127,10 @@ $(BUILD)/gen/libraries.ok: tools/setup.sh | $(BUILD)/gen/
 	@touch $@
 
 # ---------------------------------------------------------------- what the program knows about its build
-GIT_ID = $(shell git describe --always --dirty --abbrev=10 --exclude='*' 2>/dev/null || echo unknown)
+# A source archive is no repository, nor part of the one that it may have been unpacked in: `git archive` has written its
+# commit into the file .commit (.gitattributes).
+GIT_ID = $(shell { if [ -e .git ]; then git describe --always --dirty --abbrev=10 --exclude='*'; \
+    else grep -oE '^[0-9a-f]{10}' .commit; fi; } 2>/dev/null || echo unknown)
 
 define BUILD_INFO
 version   $(VERSION) ($(GIT_ID))
