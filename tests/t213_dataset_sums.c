@@ -212,7 +212,7 @@ static void check_serial(void)
         dc_error_clear();
         CHECK_OK(dc_h5_close(&h5));
     }
-    /* Who has a file open reads it to its end, whatever becomes of its name. */
+    /* Whoever has a file open reads it to its end, whatever becomes of its name. */
     const char *path = make(WITHOUT);
     if (!on_rank0()) return;
     CHECK_OK(dc_h5_open(&h5, path, DC_H5_READ));

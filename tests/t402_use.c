@@ -129,7 +129,7 @@ static void test_all_at_once(void)
     CHECK_TEXT_HAS(dc_error_text(), "deck.yaml:2:3: unknown key 'run.nokey0'");
     CHECK_TEXT_HAS(dc_error_text(), "; and 4"); /* the number depends on the room for the others */
     dc_error_clear();
-    /* Behind what is no YAML nothing is known, so that nothing is missing either. */
+    /* After something that is not YAML nothing is known, so that nothing is missing either. */
     CHECK_STATUS(deck_parse(&cfg, "run: {sed: 1}\ncluster: {lr: &a 3}\nfoo: {a: 1}\n", "fit"), DC_ERR_USAGE);
     CHECK_TEXT_HAS(dc_error_text(),
                    "deck.yaml:1:7: unknown key 'run.sed', did you mean 'seed'?; deck.yaml:2:15: anchors");

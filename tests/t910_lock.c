@@ -128,7 +128,7 @@ static void starter(void)
     if (st == DC_OK) dc_lock_release(&lock);
 }
 
-/* Comes and goes: never are two of them inside. */
+/* Comes and goes: two of them are never inside at once. */
 static void visitor(void)
 {
     if (on_nodes) snprintf(node, sizeof node, "node%d", (int)getpid());

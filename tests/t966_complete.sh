@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # "Complete" means all of it. A start that finds a whole run.h5 without its own whole summary.json makes it from run.h5, the same
-# to the last byte, and prints the RESULT line; who meets such a pair says so. Other labels score the result anew; other
+# to the last byte, and prints the RESULT line; every verb that meets such a pair says so. Other labels score the result anew; other
 # weights (model.weights) are another deck; weights of another activation or scaling are refused. Strings that are no UTF-8.
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/resume_help.sh"

@@ -1,4 +1,4 @@
-/* Advice about the start of a job: causes that a run can see and the option that mends them. */
+/* Advice about the start of a job: causes that a run can see, and the option that cures them. */
 #include "advice.h"
 
 #include <stdlib.h>

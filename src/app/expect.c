@@ -90,7 +90,7 @@ static int numbers_in(char *line)
     return n;
 }
 
-/* head[n], which ends with a NUL, is taken to pieces. A table has numbers in its first line or in that behind its
+/* head[n], which ends with a NUL, is cut up in place. A table has numbers in its first line or in the one after its
  * header. */
 static finding look_into_text(char *head)
 {

@@ -1,9 +1,9 @@
 /* What lies in run.output before a start.
  *
  * A run appends to some files there, replaces others and removes old checkpoints. Each of its names may have been taken
- * by something else: a file of another program where run.output is `.`, a link to a file elsewhere, a pipe. A file is
- * taken for one of ours by what it begins with. Where a lock was left behind, an earlier run has checked the folder and
- * was killed; what it wrote may be cut anywhere, and is not read. */
+ * by something else: a file of another program where run.output is `.`, a link to a file elsewhere, a pipe. Whether a
+ * file is one of ours is decided by how it begins. Where a lock was left behind, an earlier run has checked the folder
+ * and was killed; what it wrote may be cut anywhere, and is not read. */
 #include "folder.h"
 
 #include <dirent.h>
@@ -24,7 +24,7 @@ typedef struct {
     const char *name;
     const char *sign, *other_sign; /* NULL: none */
     bool within;
-    bool in_place;   /* written without a new file: a second name of it would be written, too */
+    bool in_place;   /* written in place: under a second name it would change, too */
     bool of_anybody; /* whoever may make files there may ask for a stop */
     bool part;
     bool empty;  /* a mark: its name is all it says */

@@ -16,7 +16,7 @@
 #include "resume.h"
 #include "settle.h"
 
-/* As long as the longest of them with what is put behind it for a moment. */
+/* As long as the longest of them with the suffix that it has for a moment. */
 enum { NAME_MAX_CHARS = 64 };
 
 /* ---- Folders ----------------------------------------------------------------------------------------------------- */
@@ -49,7 +49,7 @@ static dc_status make_checkpoint_folder(const dc_job *job)
 
 /* ---- Start ------------------------------------------------------------------------------------------------------- */
 
-/* A wish of before this start. One that cannot be removed would stop this start, and each that the queue makes of it.
+/* A wish from before this start. One that cannot be removed would stop this start and all that the queue makes of it.
  */
 static dc_status remove_stop(const dc_job *job)
 {
@@ -196,7 +196,7 @@ out:
 
 /* ---- Dry run ----------------------------------------------------------------------------------------------------- */
 
-/* What exists at or above `path`, be it a link to nowhere. */
+/* What exists at or above `path`, even a link to nowhere. */
 static void existing_parent(const char *path, char out[DC_PATH_MAX])
 {
     struct stat s;

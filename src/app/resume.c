@@ -31,7 +31,7 @@ static void note(dc_resume *r, const char *fmt, ...)
     va_end(args);
 }
 
-/* Weights that are gone by now are none that could be compared: neither a checkpoint nor a result needs them again. */
+/* Weights that are gone by now cannot be compared: neither a checkpoint nor a result needs them again. */
 static dc_status hash_weights(dc_job *job)
 {
     const char *path = job->cfg.model.weights;
@@ -152,7 +152,7 @@ static bool take_last(dc_job *job, const list *l)
     return false;
 }
 
-/* All with numbers are damaged; the text says how the oldest is. */
+/* All numbered ones are damaged; the text says how the oldest is. */
 static dc_status go_on_damaged(dc_job *job, const list *l)
 {
     char cause[DC_ERROR_TEXT_MAX];
@@ -273,8 +273,8 @@ static dc_status choose(dc_job *job, const list *l, const dc_found *found)
     return found->is_there ? DC_FAIL(DC_ERR_FORMAT, "%s", found->comparison.text) : DC_OK;
 }
 
-/* run.resume = never means this job, not each of its parts: one that the queue runs again goes on where its own part
- * before stopped, and never from a state of another job. */
+/* run.resume = never means this job, not each of its parts: one that the queue runs again goes on where its own
+ * previous part stopped, and never from a state of another job. */
 static dc_status choose_own(dc_job *job, const list *l, const dc_found *found)
 {
     dc_resume *r = &job->resume;
@@ -316,7 +316,7 @@ out:
 
 /* ---- Messages --------------------------------------------------------------------------------------------------- */
 
-/* Another program, library or type of CPU may round otherwise: the result is then none of the two. */
+/* Another program, library or type of CPU may round otherwise: the result is then that of neither. */
 static void note_other_program(const dc_job *job)
 {
     const dc_ckpt_header *h = &job->resume.ckpt.header;

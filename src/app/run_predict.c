@@ -1,4 +1,4 @@
-/* `dcmpi predict`: rows of any number through a finished model, in rounds of bounded memory. Rank r takes the rows that
+/* `dcmpi predict`: any number of rows through a finished model, in rounds of bounded memory. Rank r takes the rows that
  * a training run's rank r would take; all ranks do the same number of rounds, those that have run out of rows with
  * none.
  */
@@ -79,7 +79,7 @@ out:
     return st;
 }
 
-/* What is there is looked at, be it damaged. */
+/* What is there is looked at, even if it is damaged. */
 static dc_status claim_on_root(dc_prediction *p)
 {
     const dc_claim_input inputs[] = {{"--model", p->model}, {"--input", p->input}};
@@ -322,7 +322,7 @@ dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli)
     print_result(&p, dc_clock_now_s() - start);
 out:
     dc_h5_stream_abort(comm, &p.file);
-    if (st == DC_STOPPED && dc_agree(comm, dc_lock_beat(p.claim.lock)) != DC_OK) st = DC_ERR_BUSY; /* it told why */
+    if (st == DC_STOPPED && dc_agree(comm, dc_lock_beat(p.claim.lock)) != DC_OK) st = DC_ERR_BUSY; /* it said why */
     if (st == DC_STOPPED)
         dc_log("stopped   by %s: no prediction is written; the same command starts anew", dc_wish_reason(wish));
     dc_comm_set_wish(comm, NULL);

@@ -60,7 +60,7 @@ void dc_saving_not_in_vain(const dc_job *job)
     (void)unlink(path);
 }
 
-/* Those of phases that this run has not come to yet are of another run. */
+/* Those of phases that this run has not reached yet are of another run. */
 static void forget_last(const dc_job *job, const char *dir)
 {
     const dc_resume *r = &job->resume;
@@ -169,7 +169,7 @@ static bool counts(const dc_job *job)
     return !job->resume.saved && (limit || warning);
 }
 
-/* Notes that a part ended with nothing saved; whether the one before did, too. The mark goes with the next save. */
+/* Notes that a part ended with nothing saved; returns whether the one before did. The mark goes with the next save. */
 static bool mark_in_vain(const dc_job *job)
 {
     char path[DC_PATH_MAX];

@@ -1,5 +1,5 @@
-/* Safe replacement of a file. Every call that may fail is looked at: a disk that is full, has a quota or breaks shows
- * itself in posix_fallocate, write, fsync, close or rename, or in bytes that read back differently. */
+/* Safe replacement of a file. Every call that may fail is checked: a full disk, a quota or a failing disk shows in
+ * posix_fallocate, write, fsync, close or rename, or in bytes that read back differently. */
 #include "dcmpi/file.h"
 
 #include <errno.h>

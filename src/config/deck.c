@@ -18,8 +18,8 @@ typedef struct {
     dc_config *cfg;
     dc_origins *from;
     int section_line[SECTIONS_MAX]; /* 0: not seen */
-    int depth;                      /* of sections and lists that are open behind the event */
-    bool is_broken;                 /* no YAML, or more of it than a deck may have: nothing can be read behind it */
+    int depth;                      /* of sections and lists that are open after the event */
+    bool is_broken;                 /* no YAML, or more of it than a deck may have: nothing can be read after it */
 } deck_reader;
 
 /* ---- Bytes ----------------------------------------------------------------------------------------------- */
@@ -131,7 +131,7 @@ static dc_status skip_to(deck_reader *r, int depth)
     return st;
 }
 
-/* Goes on behind something that was wrong, if that can be. */
+/* Goes on after something that was wrong, if possible. */
 static dc_status skip_problem(deck_reader *r, dc_status st, int depth)
 {
     if (st == DC_OK || r->is_broken) return st;
@@ -144,7 +144,7 @@ static const char *scalar(const deck_reader *r)
     return (const char *)r->event.data.scalar.value;
 }
 
-/* "section:" with nothing behind it, as is left when all its keys are commented out. */
+/* "section:" with nothing after it, as is left when all its keys are commented out. */
 static bool is_nothing(const deck_reader *r)
 {
     return r->event.type == YAML_SCALAR_EVENT && r->event.data.scalar.length == 0 &&
@@ -283,7 +283,7 @@ static dc_status read_document(deck_reader *r)
     DC_TRY(next_event(r)); /* stream start */
     DC_TRY(next_event(r));
     if (r->event.type == YAML_STREAM_END_EVENT) return DC_OK;
-    DC_TRY(next_event(r)); /* behind the document start */
+    DC_TRY(next_event(r)); /* after the document start */
     DC_TRY(read_sections(r));
     DC_TRY(next_event(r)); /* document end */
     DC_TRY(next_event(r));

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define AT(member) offsetof(dc_config, member)
-#define MAX_COUNT 1e15 /* counts beyond this are typing errors, and doubles still hold them exactly */
+#define MAX_COUNT 1e15 /* counts beyond this are mistyped, and doubles still hold them exactly */
 #define GUO "DEC-keras"
 
 static const dc_key_section sections[] = {

@@ -1,5 +1,5 @@
 /* The rules of layout.h. Each line is reduced to a few facts about its features; the facts of line 1, of line 2 and of
- * those behind decide. */
+ * the lines after them decide. */
 #include "convert/layout.h"
 
 #include <math.h>
@@ -17,7 +17,7 @@ enum { LOOKED_AT_LINES = 64, MIN_COUNTED_ROWS = 10, MIN_EQUAL_STEPS = 8 };
 /* Features only. */
 typedef struct {
     int64_t numbers, words, missing, quoted; /* cells; quoted: numbers in quotes */
-    int64_t lead, trail;                     /* cells that are no numbers before the first number, behind the last */
+    int64_t lead, trail;                     /* cells that are no numbers before the first number, after the last */
     bool gap;                                /* one between them */
     bool equal_steps, grows;                 /* the numbers: in equal steps upwards, at least upwards */
     bool integers, any_integer;
@@ -73,7 +73,7 @@ static bool counts_up(const facts *f)
     return f->numbers >= 2 && !f->gap && f->equal_steps && f->step == 1 && (f->from == 0 || f->from == 1);
 }
 
-/* ---- Facts of the lines behind ----------------------------------------------------------------------------------- */
+/* ---- Facts of the lines after ----------------------------------------------------------------------------------- */
 
 typedef struct {
     int64_t lines;
@@ -118,7 +118,7 @@ static void add_line(const dc_layout *y, const facts *first, dc_span line, behin
     b->lines++;
 }
 
-/* Line 2, which is copied, and those behind it up to a number. */
+/* Line 2, which is copied, and those after it up to a number. */
 static dc_status look_behind(const dc_layout *y, dc_lines *l, const facts *first, behind *b)
 {
     dc_status st = DC_OK;

@@ -131,7 +131,8 @@ static void sync_directory(const char *path)
     close(fd);
 }
 
-/* Whether the part is the file that we made: who took the lock from a writer that seemed dead made another one. */
+/* Whether the part is the file that we made: whoever took the lock from a writer that seemed dead has made another
+ * one. */
 static bool is_ours(const dc_output *o)
 {
     return o->fd >= 0 && dc_file_is(o->fd, o->claim.part);

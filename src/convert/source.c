@@ -72,7 +72,7 @@ static bool is_hdf5(const dc_stream *s)
     return dc_stream_available(s) >= 8 && memcmp(dc_stream_data(s), "\x89HDF\r\n\x1a\n", 8) == 0;
 }
 
-/* HDF5 behind a block of the user's, of 512 bytes or twice, four times, ... as many; one in a tar archive looks alike.
+/* HDF5 behind a user block of 512, 1024, 2048, ... bytes; one in a tar archive looks alike.
  */
 static bool has_user_block(const dc_stream *s, const char *path)
 {

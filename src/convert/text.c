@@ -146,7 +146,7 @@ static dc_status put_id(const dc_text *t, dc_span cell, dc_id_sink *sink)
     return dc_id_put(sink, t->lines.stream.name, text, text_of(cell, text, sizeof text));
 }
 
-/* What a row has beside its features. */
+/* What a row has besides its features. */
 static dc_status put_rest(const dc_text *t, dc_span label, dc_span id, bool dropped, dc_row_sink *sink)
 {
     dc_status st = DC_OK;

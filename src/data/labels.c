@@ -87,7 +87,7 @@ static dc_status collect_name(void *ctx, const char *text, size_t n)
     return dc_nameset_count(l->names) > MAX_CLASSES ? DC_OK : dc_nameset_add(l->names, text, n);
 }
 
-/* Length and text of each name, one behind the other. */
+/* Length and text of each name, one after the other. */
 static dc_status pack_names(const dc_nameset *set, uint8_t **blob, size_t *bytes)
 {
     size_t n;

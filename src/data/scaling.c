@@ -49,7 +49,8 @@ static dc_status fail_range(const dc_dataset *d, int64_t column, double lo, doub
                    d->source, where, lo, hi);
 }
 
-/* Sets one column; returns 1 if its offset is so large beside its spread that float loses more than a hundredth of it.
+/* Sets one column; returns 1 if its offset is so large compared with its spread that float loses more than a hundredth
+ * of it.
  */
 static int64_t set_column(dc_dataset *d, int64_t c, double shift, float scale)
 {

@@ -82,7 +82,7 @@ static dc_status reserve(dc_h5_stream *s, int64_t bytes)
     return rc == 0 ? DC_OK : fail_space(s, bytes, rc);
 }
 
-/* Who took the lock from a writer that seemed dead may have made another file of this name. */
+/* Whoever took the lock from a writer that seemed dead may have made another file of this name. */
 static dc_status check_part(const dc_h5_stream *s)
 {
     if (dc_file_is(s->made, s->part)) return DC_OK;

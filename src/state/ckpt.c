@@ -185,7 +185,7 @@ static dc_status get_array(void *ctx, const char *name, const dc_h5_info *info)
 {
     const reader *r = ctx;
     dc_ckpt *c = r->out;
-    const size_t prefix = sizeof state_group; /* with the slash behind it */
+    const size_t prefix = sizeof state_group; /* with the slash after it */
     dc_state_array *a = &c->array[c->n];
     if (strncmp(name, state_group, prefix - 1) != 0 || name[prefix - 1] != '/') return DC_OK;
     if (c->n == DC_STATE_ARRAYS_MAX || strlen(name + prefix) >= sizeof a->name || info->n_dims != 1 ||

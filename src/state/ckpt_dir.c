@@ -14,7 +14,7 @@ bool dc_ckpt_path(const char *dir, int64_t number, char out[DC_PATH_MAX])
     return snprintf(out, DC_PATH_MAX, "%s/ckpt-%06" PRId64 ".h5", dir, number) < DC_PATH_MAX;
 }
 
-/* The number in "ckpt-<digits>.h5", or in that name with `suffix` behind it; -1 for all other names. */
+/* The number in "ckpt-<digits>.h5", or in that name with `suffix` after it; -1 for all other names. */
 static int64_t number_of(const char *name, const char *suffix)
 {
     char expected[64];
@@ -50,7 +50,7 @@ bool dc_ckpt_last_path(const char *dir, const char *phase, char out[DC_PATH_MAX]
     return snprintf(out, DC_PATH_MAX, "%s/last-%s.h5", dir, phase) < DC_PATH_MAX;
 }
 
-/* Whether `name` is that of a phase's last checkpoint, with `suffix` behind it. */
+/* Whether `name` is that of a phase's last checkpoint, with `suffix` after it. */
 static bool is_last(const char *name, const char *suffix)
 {
     char expected[64];
