@@ -1,4 +1,4 @@
-# dcmpi: the only makefile. Modes never mix: every combination of DEBUG, SAN, FAULT and ARCH builds in a folder of its own.
+# dcmpi: the only makefile. Modes never mix: every combination of DEBUG, SAN, FAULT and ARCH builds in a directory of its own.
 #
 #: make              build the program: build/dcmpi
 #: make demo         install what is missing, build, run the built-in problem on 2 ranks
@@ -68,7 +68,7 @@ CFLAGS   = $(CODEGEN) $(WARNINGS) $(EXTRA_CFLAGS)
 LIBS     = $(HDF5_LIBS) -ldnnl -lopenblas -l$(SCALAPACK) -lyaml -lz -llzma -lzstd -lxxhash -lhwloc -lm
 # Asked once, and only when a recipe needs the answer: `make setup` may have to install pkg-config first.
 HDF5_CFLAGS = $(eval HDF5_CFLAGS := $$(shell $$(PKG_CONFIG) --cflags $$(HDF5_PC)))$(HDF5_CFLAGS)
-# clang-tidy is no mpicc: it needs the include folders that mpicc adds.
+# clang-tidy is no mpicc: it needs the include directories that mpicc adds.
 MPI_CFLAGS  = $(eval MPI_CFLAGS := $$(shell $$(CC) --showme:compile))$(MPI_CFLAGS)
 HDF5_LIBS   = $(eval HDF5_LIBS := $$(shell $$(PKG_CONFIG) --libs $$(HDF5_PC)))$(HDF5_LIBS)
 
