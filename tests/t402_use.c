@@ -105,7 +105,7 @@ static void test_all_at_once(void)
                                "cluster: {method: nonsense, batch: [3, {a: b}], lr: 2, lr: 3, tol: 5, beta1: 0.5}\n"
                                "pretrain: 7\n";
     static const char *const parts[] = {"deck.yaml:1:7: unknown key 'run.sed'",
-                                        "; deck.yaml:1:21: run.seed = 'x' is no integer",
+                                        "; deck.yaml:1:21: run.seed = 'x' is not a valid integer",
                                         "; deck.yaml:2:1: unknown section 'modle'",
                                         "; deck.yaml:3:19: cluster.method = 'nonsense' is unknown",
                                         "; deck.yaml:3:36: a list where one value is wanted",

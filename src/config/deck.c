@@ -90,8 +90,8 @@ static dc_status check_event(const deck_reader *r)
         return fail_event(r, "directives are not allowed");
     if (e->type != YAML_SCALAR_EVENT) return DC_OK;
     if (e->data.scalar.style == YAML_LITERAL_SCALAR_STYLE || e->data.scalar.style == YAML_FOLDED_SCALAR_STYLE)
-        return fail_event(r, "block texts (| and >) are not allowed");
-    if (e->start_mark.line != e->end_mark.line) return fail_event(r, "a value must stand in one line");
+        return fail_event(r, "block scalars (| and >) are not allowed");
+    if (e->start_mark.line != e->end_mark.line) return fail_event(r, "a value must be on one line");
     if (strlen((const char *)e->data.scalar.value) != e->data.scalar.length) return fail_event(r, "NUL character");
     return DC_OK;
 }
@@ -169,7 +169,7 @@ static dc_status read_list(deck_reader *r, const dc_key *key, const char *place)
     int n = 0;
     if (!dc_key_takes_list(key)) return fail_event(r, "a list where one value is wanted");
     if (r->event.data.sequence_start.style != YAML_FLOW_SEQUENCE_STYLE)
-        return fail_event(r, "write lists in one line: [500, 500, 2000]");
+        return fail_event(r, "write lists on one line: [500, 500, 2000]");
     for (;;) {
         DC_TRY(next_event(r));
         if (r->event.type == YAML_SEQUENCE_END_EVENT) break;
