@@ -138,7 +138,7 @@ static void check_gzip(void)
     write_file("tail.gz", gz, gz_n + 1);
     bad("tail.gz", "gzip data");
     write_gz("more.gz", "wb", raw, raw_n + 1);
-    bad("more.gz", "data go on behind the end");
+    bad("more.gz", "data go on after the end");
     write_gz("less.gz", "wb", raw, raw_n - 1);
     bad("less.gz", "more values of 1 bytes were expected");
     write_text("not.gz", "1,2\n");
@@ -251,7 +251,7 @@ static void check_labels(void)
     bad_labels("gap.txt", "line is empty");
     bad_labels("two.txt", "has a separator");
     bad_labels("wide.idx", "labels must be one per row");
-    bad_labels("float.npy", "row 1: label 2.5 is no integer");
+    bad_labels("float.npy", "row 1: label 2.5 is not an integer");
     refused_labels("missing", DC_ERR_IO, "cannot open input");
 }
 
@@ -277,8 +277,8 @@ static void check_requests(void)
     refused("x.csv", (dc_convert_config){.output = "x.csv"}, DC_ERR_USAGE, "also an input");
     refused("x.csv", (dc_convert_config){.output = "y.csv"}, DC_ERR_USAGE, "--force");
     refused("x.csv", (dc_convert_config){.output = "no/such/out.h5"}, DC_ERR_IO, "no/such/out.h5");
-    refused("x.csv", (dc_convert_config){.output = "."}, DC_ERR_IO, "no regular file");
-    refused("x.csv", (dc_convert_config){.output = "/dev/null"}, DC_ERR_IO, "no regular file");
+    refused("x.csv", (dc_convert_config){.output = "."}, DC_ERR_IO, "not a regular file");
+    refused("x.csv", (dc_convert_config){.output = "/dev/null"}, DC_ERR_IO, "not a regular file");
     CHECK_OK(convert_with((dc_convert_config){.output = "y.csv", .force = true}, "x.csv"));
 }
 

@@ -176,7 +176,10 @@ static void check_refused(void)
         dc_status status;
         const char *words;
     } table[] = {
-        {"a,b\n1,2\n", {.header = DC_HEADER_NO}, DC_ERR_DATA, "t.csv:1: column 0 (counted from 0): 'a' is not a number"},
+        {"a,b\n1,2\n",
+         {.header = DC_HEADER_NO},
+         DC_ERR_DATA,
+         "t.csv:1: column 0 (counted from 0): 'a' is not a number"},
         {"a,b\n1,2\n", {.header = DC_HEADER_NO, .id_column = "a"}, DC_ERR_USAGE, "--header=no"},
         {"alpha,beta\n1,2\n", {.id_column = "alhpa"}, DC_ERR_USAGE, "did you mean 'alpha'"},
         {"alpha,beta\n1,2\n", {.drop_columns = "zzz"}, DC_ERR_USAGE, "line 1 has 'alpha', 'beta'"},

@@ -41,7 +41,7 @@ a.csv out.h5 --force=yes|takes no value
 a.csv out.h5 --labels labels.txt --labels labels.txt|1 inputs but 2 --labels
 a.csv out.h5 --labels labels.txt --label-column last|exclude each other
 a.csv a.csv|also an input
-a.csv labels.txt|no HDF5 file.*--force
+a.csv labels.txt|not an HDF5 file.*--force
 END
 is "$(cat a.csv labels.txt)" "$(printf '1,2,3\n4,5,6\n7\n8')" "inputs are as they were"
 
@@ -103,7 +103,7 @@ run 0 1 convert a.csv "$long"
 expect_error 2 'too long' "output name too long"
 cp a.csv ./-dash.csv
 run 0 1 convert a.csv out.h5 -- -dash.csv
-expect_error 2 'no HDF5 file' "-- ends the options: the last name is the output"
+expect_error 2 'not an HDF5 file' "-- ends the options: the last name is the output"
 LC_ALL=de_DE.UTF-8 LC_NUMERIC=de_DE.UTF-8 run 0 1 convert a.csv out.h5 --force
 expect_out 'mean 3.5,' "the locale changes nothing"
 

@@ -42,7 +42,7 @@ expect_out 'NOTE .*column 0 \(n\) holds ids: 1, ... \(columns count from 0\); ot
 convert '# made by x\n1,2\n#3,4\n5,6\n'
 expect_out "NOTE .*lines that begin with '#' are left out: 2$" "comments"
 convert "barcode,a\n$(seq 1 20 | sed 's/.*/CELL_&-1,0.&/')\n" --label-column=first
-expect_out 'NOTE .*labels are as many as rows: are they identifiers' "labels that are ids"
+expect_out 'NOTE .*there are as many labels as rows: are they identifiers' "labels that are ids"
 convert "barcode,a\n$(seq 1 20 | sed 's/.*/CELL_&-1,0.&/')\n" --id-column=barcode
 expect_exit 0 "as ids"
 run 0 1 check o.h5

@@ -73,7 +73,7 @@ static bool counts_up(const facts *f)
     return f->numbers >= 2 && !f->gap && f->equal_steps && f->step == 1 && (f->from == 0 || f->from == 1);
 }
 
-/* ---- Facts of the lines after ----------------------------------------------------------------------------------- */
+/* ---- Facts of the lines after it --------------------------------------------------------------------------------- */
 
 typedef struct {
     int64_t lines;
@@ -311,8 +311,8 @@ static dc_status decide_short(dc_layout *y, const dc_table_options *o, const dc_
     if (o->header == DC_HEADER_NO || !(o->header == DC_HEADER_YES || names)) return DC_OK;
     if (dc_cell_at(y->next_line, y->separator, y->n_columns).n == 0)
         return DC_FAIL(DC_ERR_DATA,
-                       "%s:%lld: the line has one cell more than line 1, and it is empty; take the separators at the "
-                       "ends of the lines away",
+                       "%s:%lld: the line has one cell more than line 1, and it is empty; remove the separators at the "
+                       "ends of the lines",
                        l->stream.name, (long long)l->line);
     y->short_header = y->header = y->header_by_rule = true;
     y->n_columns++;
@@ -333,7 +333,7 @@ static dc_status check_columns(dc_layout *y, const dc_lines *l)
         return DC_FAIL(DC_ERR_DATA, "%s: %lld values per row, the limit is %d", l->stream.name,
                        (long long)y->n_features, DC_CONVERT_MAX_COLUMNS);
     if (y->n_features == 0)
-        return DC_FAIL(DC_ERR_DATA, "%s: has no column of features beside labels, ids and what is left out",
+        return DC_FAIL(DC_ERR_DATA, "%s: has no column of features besides labels, ids and what is left out",
                        l->stream.name);
     return DC_OK;
 }

@@ -116,7 +116,7 @@ void dc_missing_note(const dc_missing *m, const char *output)
     if (m->options.action == DC_MISSING_DROP)
         dc_log_note("%s: rows left out for missing values: %lld (%s)", output, (long long)m->rows, kinds);
     else
-        dc_log_note("%s: missing values given %s: %lld in %lld rows (%s)", output,
+        dc_log_note("%s: missing values replaced by %s: %lld in %lld rows (%s)", output,
                     m->options.action == DC_MISSING_MEAN ? "the mean of their column" : "the value of --missing",
                     (long long)m->cells, (long long)m->rows, kinds);
 }

@@ -143,7 +143,7 @@ dc_status dc_output_commit(dc_output *o)
     dc_status st = DC_OK;
     DC_TRY(dc_h5_close(&o->h5));
     DC_TRY(dc_lock_confirm(o->claim.lock));
-    if (!is_ours(o)) return DC_FAIL(DC_ERR_IO, "%s is not the file any more that was written", o->claim.part);
+    if (!is_ours(o)) return DC_FAIL(DC_ERR_IO, "%s is no longer the file that was written", o->claim.part);
     if (rename(o->claim.part, o->claim.path) != 0)
         return fail_io(o->claim.path, "cannot move the finished output to its name");
     sync_directory(o->claim.path);

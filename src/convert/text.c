@@ -40,11 +40,10 @@ static dc_status fail_comma(const dc_text *t, int64_t column, dc_span cell, dc_c
 {
     static const char *const causes[] = {
         [DC_COMMA_DECIMAL] = "has a decimal comma; say --decimal=comma, or write a point",
-        [DC_COMMA_EITHER] = "has a decimal comma (then say --decimal=comma) or one between thousands (then take the "
-                            "commas away); the two differ by a factor of 1000",
-        [DC_COMMA_THOUSANDS] = "has commas between thousands; take them away",
-        [DC_COMMA_BOTH] = "has points between thousands and a decimal comma; take the points away and say "
-                          "--decimal=comma",
+        [DC_COMMA_EITHER] = "has a decimal comma (then say --decimal=comma) or one between thousands (then remove the "
+                            "commas); the two differ by a factor of 1000",
+        [DC_COMMA_THOUSANDS] = "has commas between thousands; remove them",
+        [DC_COMMA_BOTH] = "has points between thousands and a decimal comma; remove the points and say --decimal=comma",
     };
     return fail_cell(t, column, cell, causes[comma]);
 }
@@ -94,7 +93,8 @@ static dc_status fail_number(const dc_text *t, int64_t column, dc_span cell)
         return fail_cell(t, column, cell, "has a carriage return inside; lines must end in LF");
     if (comma != DC_COMMA_NONE && !t->layout.decimal_comma) return fail_comma(t, column, cell, comma);
     if (t->layout.decimal_comma && dc_cell_number(cell, false, &v))
-        return fail_cell(t, column, cell, "has a point, but --decimal=comma is said; take points of thousands away");
+        return fail_cell(t, column, cell,
+                         "has a point, but --decimal=comma was given; remove the points between thousands");
     if (memchr(cell.p, ':', cell.n))
         return fail_cell(t, column, cell, "looks like svmlight, which is sparse and not supported");
     if (is_truth(inner)) return fail_cell(t, column, cell, "is a truth value; write 1 or 0");
