@@ -42,8 +42,7 @@ DC_CHECKED dc_status dc_state_keep_shares(dc_state *s, const char *name, size_t 
                                           const dc_state_shares *shares);
 /* The same for an array that grows while it is kept: whenever the run saves, the first *rows rows of `width` values at
  * *data are what it holds. Both pointers are borrowed. A run that continues makes room for what waits first
- * (dc_state_waiting); `capacity`: rows that *data has room for. Errors: DC_ERR_FORMAT (another type, no whole rows).
- */
+ * (dc_state_waiting); `capacity`: rows that *data has room for. Errors: DC_ERR_FORMAT (another type, no whole rows). */
 DC_CHECKED dc_status dc_state_keep_rows(dc_state *s, const char *name, dc_state_type type, size_t width, size_t *rows,
                                         void *const *data, size_t capacity);
 /* Forgets the array at `data`, or the one that grows with its number of rows there; before its memory goes. */

@@ -81,7 +81,7 @@ void dc_advise_shards(int shards, int ranks, char *out, size_t cap)
     out[0] = '\0';
     if ((double)most * ranks < UNEVEN * shards) return;
     snprintf(out, cap,
-             "%d shards on %d ranks: some ranks hold %d, others %d, and the others wait; use %d or %d ranks, or more "
+             "%d shards on %d ranks: some ranks hold %d, the others %d and wait; use %d or %d ranks, or more "
              "parallel.shards (which gives other results)",
              shards, ranks, most, shards / ranks, fit, DC_MIN(2 * fit, shards));
 }

@@ -156,9 +156,9 @@ static dc_status check_file(finding *found, const char *path, const run_file *f)
     if (!S_ISREG(s.st_mode)) return refuse(path, dc_file_kind_name(&s));
     if (!f->of_anybody && !is_of_user(&s, found->lock)) return refuse(path, "another user's");
     if (f->in_place && s.st_nlink > 1) return refuse(path, "a file with a second name");
-    if (f->empty && s.st_size > 0) return refuse(path, "no file that dcmpi made");
+    if (f->empty && s.st_size > 0) return refuse(path, "not a file that dcmpi made");
     if (found->left || !f->sign || s.st_size == 0) return DC_OK;
-    if (!is_ours(path, f)) return refuse(path, "no file that dcmpi made");
+    if (!is_ours(path, f)) return refuse(path, "not a file that dcmpi made");
     found->known |= f->proves;
     return DC_OK;
 }
@@ -178,7 +178,8 @@ static dc_status check_folder(const char *path, const finding *found)
     struct stat s;
     if (lstat(path, &s) != 0) return DC_OK;
     if (!S_ISDIR(s.st_mode))
-        return DC_FAIL(DC_ERR_IO, "%s is no folder, and a run needs one of this name; move it away, or set run.output",
+        return DC_FAIL(DC_ERR_IO,
+                       "%s is not a directory, and a run needs one of this name; move it away, or set run.output",
                        path);
     return is_of_user(&s, found->lock) ? DC_OK : refuse(path, "another user's");
 }

@@ -1,7 +1,6 @@
 /* `dcmpi predict`: any number of rows through a finished model, in rounds of bounded memory. Rank r takes the rows that
  * a training run's rank r would take; all ranks do the same number of rounds, those that have run out of rows with
- * none.
- */
+ * none. */
 #include "run_predict.h"
 
 #include <errno.h>
@@ -50,7 +49,7 @@ static dc_status parse_rows(const char *text, int64_t *rows)
     errno = 0;
     *rows = strtoll(text, &end, 10);
     if (*text != '\0' && *end == '\0' && errno == 0 && *rows >= 1) return DC_OK;
-    return DC_FAIL(DC_ERR_USAGE, "command line: --rows-per-round=%s is no number of rows", text);
+    return DC_FAIL(DC_ERR_USAGE, "command line: --rows-per-round=%s is not a number of rows", text);
 }
 
 static dc_status parse(int argc, char **argv, dc_prediction *p)
@@ -63,10 +62,10 @@ static dc_status parse(int argc, char **argv, dc_prediction *p)
             !take_value(argc, argv, &i, "--output", &p->output) &&
             !take_value(argc, argv, &i, "--label-dataset", &p->label_dataset) &&
             !take_value(argc, argv, &i, "--rows-per-round", &rows) && !take_word(argv[i], "--force", &p->force))
-            return DC_FAIL(DC_ERR_USAGE,
-                           "command line: '%s' is no option of predict, or lacks its value; see dcmpi "
-                           "predict --help",
-                           dc_quote(quoted, argv[i]));
+            return DC_FAIL(
+                DC_ERR_USAGE,
+                "command line: '%s' is not an option of predict, or lacks its value; see dcmpi predict --help",
+                dc_quote(quoted, argv[i]));
     if (!p->model || !p->input || !p->output)
         return DC_FAIL(DC_ERR_USAGE, "command line: predict needs --model=RUN.h5 --input=X.h5 --output=Y.h5");
     if (!*p->model || !*p->input || !*p->output)

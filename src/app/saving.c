@@ -198,7 +198,7 @@ dc_status dc_saving_report_stop(dc_comm *comm, dc_job *job)
     char what[64] = "nothing to save yet";
     if (r->number)
         snprintf(what, sizeof what, "checkpoint %lld %s", (long long)r->number, r->saved ? "is written" : "stays");
-    dc_log("stopped   by %s in %s, step %lld, %.2f s after it was wished: %s; %s", dc_wish_reason(job->wish), where,
+    dc_log("stopped   by %s in %s, step %lld, %.2f s after the request: %s; %s", dc_wish_reason(job->wish), where,
            (long long)dc_state_step(c), dc_wish_latency(job->wish), what, what_next(job));
     if (strncmp(dc_wish_reason(job->wish), "SIGTERM", 7) == 0 && getenv("OMPI_COMM_WORLD_SIZE"))
         dc_log_note("mpirun kills its ranks a second after SIGTERM; a clean stop has time with SIGUSR1, or with mpirun "

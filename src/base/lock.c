@@ -194,10 +194,10 @@ static dc_status settle(dc_lock *l, outcome how, const dc_owner *o, double silen
     dc_owner_describe(o, silent_s, text);
     if (how == BROKEN)
         return DC_FAIL(DC_ERR_IO, "cannot lock the %s by %s: %s; %s", l->what, l->path, strerror(cause), l->advice);
-    if (how == ANOTHER) return DC_FAIL(DC_ERR_IO, "%s is no lock of dcmpi; move it away, or %s", l->path, l->advice);
+    if (how == ANOTHER) return DC_FAIL(DC_ERR_IO, "%s is not a lock of dcmpi; move it away, or %s", l->path, l->advice);
     if (how != TAKEN)
         return DC_FAIL(DC_ERR_BUSY, "the %s is in use by %s (%s); wait for that run, end it, or %s", l->what,
-                       o->host[0] ? text : "another run that starts just now", l->path, l->advice);
+                       o->host[0] ? text : "another run that is starting just now", l->path, l->advice);
     if (o->host[0]) memcpy(l->previous, text, sizeof text);
     if (!write_owner(l->fd, &l->self)) return DC_FAIL(DC_ERR_IO, "cannot write %s: %s", l->path, strerror(errno));
     return DC_OK;
@@ -214,7 +214,7 @@ static dc_status try_once(dc_lock *l, bool *again)
     *again = how == AGAIN;
     if (*again) return DC_OK;
     if (how == ANOTHER)
-        return DC_FAIL(DC_ERR_IO, "%s is no guard of a lock of dcmpi; move it away, or %s", l->guard, l->advice);
+        return DC_FAIL(DC_ERR_IO, "%s is not the guard of a lock of dcmpi; move it away, or %s", l->guard, l->advice);
     if (how == BROKEN && !raised)
         return DC_FAIL(DC_ERR_IO, "cannot write to the %s: %s (%s); %s", l->what, strerror(errno), l->guard, l->advice);
     if (how == TAKEN) how = look(l, &now, &o, &silent_s);

@@ -118,7 +118,7 @@ dc_status dc_ckpt_list(const char *dir, int64_t **number, int *n)
     *n = 0;
     DIR *d = opendir(dir);
     if (!d && errno == ENOENT) return DC_OK;
-    if (!d) return DC_FAIL(DC_ERR_IO, "cannot read the folder %s: %s", dir, strerror(errno));
+    if (!d) return DC_FAIL(DC_ERR_IO, "cannot read the directory %s: %s", dir, strerror(errno));
     const int capacity = count_names(d);
     const dc_status st = dc_mem_alloc(number, (size_t)capacity, sizeof **number, "list of checkpoints");
     for (const struct dirent *e; st == DC_OK && *n < capacity && (e = readdir(d));) {
