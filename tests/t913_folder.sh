@@ -70,9 +70,9 @@ printf '{"step": 1}\n' >cwd/metrics.jsonl
 echo notes >cwd/README
 before=$(state cwd)
 run_cmd env -C cwd "$dcmpi" kmeans --input.rows=300 --cluster.n_init=1 --run.output=.
-expect_error 4 "metrics.jsonl is no file that dcmpi made" "run.output: ."
+expect_error 4 "metrics.jsonl is not a file that dcmpi made" "run.output: ."
 run_cmd env -C cwd "$dcmpi" kmeans --input.rows=300 --cluster.n_init=1 --run.output=. --dry-run
-expect_error 4 "metrics.jsonl is no file that dcmpi made" "--dry-run sees it, too"
+expect_error 4 "metrics.jsonl is not a file that dcmpi made" "--dry-run sees it, too"
 is "$(state cwd)" "$before" "nothing is touched"
 rm cwd/metrics.jsonl
 run_cmd env -C cwd "$dcmpi" kmeans --input.rows=300 --cluster.n_init=1 --run.output=.
