@@ -45,12 +45,12 @@ static dc_cluster_config configure(const golden_run *run, const dc_part *part)
                                        .K = K,
                                        .L = GOLDEN_L,
                                        .alpha = run->alpha,
+                                       .weight = run->gamma,
+                                       .recon_loss = run->loss,
                                        .kmeans = {.K = K, .n_init = 10, .max_iter = 50, .seed = 1}},
                                .batch = N,
                                .update_interval = run->interval,
                                .max_iter = STEPS,
-                               .weight = run->gamma,
-                               .recon_loss = run->loss,
                                .opt = run->opt};
 }
 
