@@ -8,6 +8,7 @@
 
 #include "dcmpi/log.h"
 #include "dcmpi/wish.h"
+#include "ref/one_step.h"
 #include "step/exec.h"
 #include "t71_help.h"
 
@@ -35,10 +36,12 @@ static void close_setup(setup *s)
     clustering_close(&s->base);
 }
 
-/* First trained float of the slab. */
-static size_t trained_lo(const setup *s)
+/* Of floats [0, n) of the slab. */
+static size_t trained_floats(const setup *s, size_t n)
 {
-    return s->base.method->flags & DC_METHOD_RECONSTRUCTS ? 0 : s->base.net.n_decoder;
+    size_t trained = 0;
+    for (size_t i = 0; i < n; i++) trained += one_step_trains(s->base.step[0], i);
+    return trained;
 }
 
 /* ---- Checkpoints ------------------------------------------------------------------------------------------------- */
@@ -59,7 +62,7 @@ static dc_status save(void *ctx, const dc_state *state, const dc_state_array *ar
     return DC_OK;
 }
 
-/* A new step whose moments are those in s->all, or fresh ones, and part of *state. */
+/* New steps whose moments are those in s->all, or fresh ones, and part of *state. */
 static dc_state *continue_from(dc_comm *comm, setup *s, bool moments)
 {
     const size_t n = s->base.model.params.n;
@@ -71,11 +74,11 @@ static dc_state *continue_from(dc_comm *comm, setup *s, bool moments)
         memcpy(waiting[k].data, s->all[k], n * sizeof(float));
     }
     CHECK_OK(dc_state_create(comm, &state, &(dc_state_config){.save = save, .ctx = s}, waiting, moments ? 2 : 0));
-    dc_step_destroy(&s->base.step);
+    clustering_drop_steps(&s->base);
     dc_params_reset_moments(&s->base.model.params);
     s->base.model.state = state;
-    clustering_make_step(&s->base);
-    CHECK_OK(dc_step_keep_moments(s->base.step, &adam));
+    clustering_make_steps(&s->base);
+    CHECK_OK(dc_step_keep_moments(s->base.step[0], &adam));
     for (int k = 0; k < 2; k++) CHECK(dc_state_waiting(state, names[k]) == NULL);
     return state;
 }
@@ -87,10 +90,10 @@ static void collect(dc_comm *comm, setup *s, dc_state *state)
     for (int k = 0; k < 2; k++) dc_comm_bcast(comm, s->all[k], s->base.model.params.n * sizeof *s->all[k], 0);
 }
 
-/* The step ends with the state that its moments are part of. */
+/* The steps end with the state that their moments are part of. */
 static void end_state(setup *s, dc_state **state)
 {
-    dc_step_destroy(&s->base.step);
+    clustering_drop_steps(&s->base);
     s->base.model.state = NULL;
     dc_state_destroy(state);
 }
@@ -101,17 +104,20 @@ static void end_state(setup *s, dc_state **state)
 static void test_places(dc_comm *comm, setup *s)
 {
     const dc_params *p = &s->base.model.params;
-    const size_t lo = trained_lo(s);
+    const size_t n_net = s->base.net.n_params;
     int64_t held = 0, wrong = 0;
     for (size_t i = 0; i < p->n; i++) s->all[0][i] = s->all[1][i] = (float)(i + 1);
     dc_state *state = continue_from(comm, s, true);
-    for (size_t i = lo; i < s->base.net.n_params; i++) held += p->m1[i] != 0;
+    for (size_t i = 0; i < n_net; i++) held += p->m1[i] != 0;
     dc_comm_sum_i64(comm, &held, 1);
-    CHECK_INT(held, (int64_t)(s->base.net.n_params - lo) * (s->base.model.strict ? 1 : dc_comm_size(comm)));
+    CHECK_INT(held, (int64_t)trained_floats(s, n_net) * (s->base.model.strict ? 1 : dc_comm_size(comm)));
+    CHECK_INT(trained_floats(s, n_net),
+              s->base.method->flags & DC_METHOD_RECONSTRUCTS ? n_net : s->base.net.n_encoder_params);
     for (size_t i = 0; i < p->n; i++) s->all[0][i] = s->all[1][i] = -1;
     collect(comm, s, state);
     for (int k = 0; k < 2; k++)
-        for (size_t i = 0; i < p->n; i++) wrong += s->all[k][i] != (i < lo ? 0 : (float)(i + 1));
+        for (size_t i = 0; i < p->n; i++)
+            wrong += s->all[k][i] != (one_step_trains(s->base.step[0], i) ? (float)(i + 1) : 0);
     CHECK_INT(wrong, 0);
     end_state(s, &state);
     dc_params_reset_moments(&s->base.model.params);
@@ -131,7 +137,7 @@ static bool is_owned(const dc_step *step, size_t i)
 static int64_t strays(const setup *s, const float *m)
 {
     int64_t found = 0;
-    for (size_t i = 0; i < s->base.net.n_params; i++) found += m[i] != 0 && !is_owned(s->base.step, i);
+    for (size_t i = 0; i < s->base.net.n_params; i++) found += m[i] != 0 && !is_owned(s->base.step[0], i);
     return found;
 }
 
@@ -139,8 +145,11 @@ static void take_steps(dc_comm *comm, setup *s, int64_t from, int64_t to)
 {
     double loss[DC_GRAPH_LOSSES];
     for (int64_t t = from; t < to; t++) {
-        dc_step_run(comm, s->base.step, t, loss);
-        dc_step_update(comm, s->base.step, &adam, t, 1);
+        clustering_anneal(&s->base, t);
+        for (int i = 0; i < s->base.method->n_steps; i++) {
+            dc_step_run(comm, s->base.step[i], t, loss);
+            dc_step_update(comm, s->base.step[i], &adam, t, 1);
+        }
     }
 }
 
@@ -163,7 +172,7 @@ static void check_memory(dc_comm *comm, const setup *s)
     const dc_params *p = &s->base.model.params;
     const size_t share = s->base.model.strict ? (size_t)dc_comm_size(comm) : 1, page = (size_t)sysconf(_SC_PAGESIZE),
                  unit = (size_t)(DC_PANEL_ROWS * WIDTH) * sizeof *p->m1,
-                 most = (s->base.net.n_params - trained_lo(s)) * sizeof *p->m1 / share + unit +
+                 most = trained_floats(s, s->base.net.n_params) * sizeof *p->m1 / share + unit +
                         2 * page * (size_t)(s->base.net.n_layers + 1);
     CHECK(resident_bytes(p->m1, p->n) <= most);
     CHECK(resident_bytes(p->m2, p->n) <= most);

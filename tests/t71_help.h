@@ -17,8 +17,8 @@ typedef struct {
     const dc_method *method;
     dc_method_env env;
     dc_method_state *state;
-    dc_graph *graph;
-    dc_step *step;
+    dc_graph *graph[DC_METHOD_STEPS]; /* [method->n_steps], as are the steps */
+    dc_step *step[DC_METHOD_STEPS];
     float *Z;
     int32_t *labels;
 } clustering_setup;
@@ -32,6 +32,7 @@ static inline void clustering_configure(clustering_setup *s)
                              .kmeans = {.K = K, .n_init = 1, .max_iter = 9, .seed = 1},
                              .net = &s->net,
                              .extra_at = s->net.n_params,
+                             .epoch_steps = (N - 1) / BATCH + 1,
                              .weight = 0.3,
                              .recon_loss = DC_LOSS_MSE_SUM};
 }
@@ -52,11 +53,24 @@ static inline void clustering_start(dc_comm *comm, clustering_setup *s)
     CHECK_OK(s->method->refresh(comm, s->state, s->Z, extra, s->labels, &refresh));
 }
 
-static inline void clustering_make_step(clustering_setup *s)
+static inline void clustering_make_steps(clustering_setup *s)
 {
     const dc_row_source data = dc_model_rows(&s->model);
-    const dc_step_config cfg = dc_model_step(&s->model, s->graph, &data, BATCH, DC_T_CLUSTER_GATHER);
-    CHECK_OK(dc_step_create(&s->step, &cfg));
+    for (int i = 0; i < s->method->n_steps; i++) {
+        const dc_step_config cfg = dc_model_step(&s->model, s->graph[i], &data, BATCH, DC_T_CLUSTER_GATHER);
+        CHECK_OK(dc_step_create(&s->step[i], &cfg));
+    }
+}
+
+static inline void clustering_drop_steps(clustering_setup *s)
+{
+    for (int i = 0; i < s->method->n_steps; i++) dc_step_destroy(&s->step[i]);
+}
+
+/* What comes before each step. */
+static inline void clustering_anneal(clustering_setup *s, int64_t step)
+{
+    if (s->method->anneal) s->method->anneal(s->state, s->model.params.value + s->net.n_params, step);
 }
 
 /* hidden: units of the hidden layer; strict, gather_rows: how gradients meet. */
@@ -75,16 +89,18 @@ static inline void clustering_open(dc_comm *comm, const dc_method *method, bool 
     CHECK_OK(dc_model_grow(&s->model, method->n_extra(&s->env)));
     CHECK_OK(method->create(&s->env, &s->state));
     clustering_start(comm, s);
-    CHECK_OK(dc_graph_create(&s->graph));
-    method->record(s->graph, s->state, 0);
-    CHECK_OK(dc_graph_finish(s->graph));
-    clustering_make_step(s);
+    for (int i = 0; i < method->n_steps; i++) {
+        CHECK_OK(dc_graph_create(&s->graph[i]));
+        method->record(s->graph[i], s->state, i);
+        CHECK_OK(dc_graph_finish(s->graph[i]));
+    }
+    clustering_make_steps(s);
 }
 
 static inline void clustering_close(clustering_setup *s)
 {
-    dc_step_destroy(&s->step);
-    dc_graph_destroy(&s->graph);
+    clustering_drop_steps(s);
+    for (int i = 0; i < s->method->n_steps; i++) dc_graph_destroy(&s->graph[i]);
     s->method->destroy(&s->state);
     dc_model_release(&s->model);
     dc_progress_close(&s->progress);
