@@ -9,6 +9,19 @@ extern const dc_method dc_method_aekm;
 extern const dc_method dc_method_dec;
 extern const dc_method dc_method_idec;
 
+/* Squares as the reconstruction loss: dc_recon_loss. */
+extern const dc_key_choice dc_square_losses[];
+
+typedef struct {
+    double alpha;  /* of Student's t */
+} dc_centers_keys; /* the first member of the method's own struct of keys, or all of it */
+#define DC_CENTERS_KEYS                                                                                                \
+    {                                                                                                                  \
+        .name = "alpha", .type = DC_KEY_FLOAT, .offset = offsetof(dc_centers_keys, alpha), .fallback = "1.0",          \
+        .min = 0, .max = 1e6, .range = DC_OPEN_MIN, .also = "dof degrees_of_freedom", .source = "Xie et al. 2016",     \
+        .doc = "Degrees of freedom of Student's t in the soft assignment q, from which confidence is written too."     \
+    }
+
 /* Methods whose extra parameters are K centres in the latent space and whose q is the Student-t assignment: state,
  * k-means start, refresh without a target. Used by embedding them as the whole state. */
 struct dc_method_state {
