@@ -1,6 +1,7 @@
-/* Shapes, slab layout and names of the autoencoder, wrong shapes, initial weights, work buffers. Fixed seed 505. */
+/* Shapes, slab layout and names of the autoencoder, wrong shapes, initial weights, buffers of its step. Fixed seed 505.
+ */
 #include "check.h"
-#include "dcmpi/nn.h"
+#include "step/exec.h"
 
 static const int64_t mnist[] = {500, 500, 2000};
 
@@ -130,20 +131,54 @@ static bool aligned(const float *p)
     return p && (uintptr_t)p % DC_MEM_ALIGN == 0;
 }
 
-static void test_work(void)
+static dc_status make_step(const dc_graph *g, dc_params *p, const dc_part *part, dc_step **out)
+{
+    const dc_step_config cfg = {.graph = g, .part = part, .params = p, .B = part->N, .strict = true};
+    return dc_step_create(out, &cfg);
+}
+
+/* Values and gradients of all nodes of the autoencoder, gradients of what comes behind the first weights alone. */
+static bool buffers_are_aligned(const dc_step *s)
+{
+    bool ok = true;
+    for (int i = 0; i < s->plan.graph->n_nodes; i++) {
+        if (s->plan.graph->node[i].shape.space != DC_ROWS) continue;
+        ok = ok && aligned(dc_step_buffer(s, s->plan.node[i].value));
+        ok = ok && s->plan.node[i].differentiated == (i > s->plan.batch);
+        if (i > s->plan.batch) ok = ok && aligned(dc_step_buffer(s, s->plan.node[i].grad));
+    }
+    return ok;
+}
+
+static void test_buffers(void)
 {
     const dc_net net = mnist_net();
-    dc_net_work w;
-    CHECK_OK(dc_net_work_create(&w, &net, 0, net.n_layers, 33, true));
-    bool ok = aligned(w.delta[0]) && aligned(w.delta[1]);
-    for (int l = 0; l <= net.n_layers; l++) ok = ok && aligned(w.act[l]);
-    CHECK(ok);
-    dc_net_work_release(&w);
-    CHECK_OK(dc_net_work_create(&w, &net, 0, net.n_encoder, 0, false)); /* a rank without rows */
-    CHECK(w.act[net.n_encoder] && !w.act[net.n_encoder + 1] && !w.delta[0]);
-    dc_net_work_release(&w);
-    CHECK_STATUS(dc_net_work_create(&w, &net, 0, 8, INT64_MAX / 2, true), DC_ERR_MEMORY);
+    dc_params p;
+    dc_graph *g;
+    dc_part part;
+    dc_step *s;
+    CHECK_OK(dc_params_create(&p, &net, 0));
+    CHECK_OK(dc_graph_create(&g));
+    const dc_val x = dc_batch(g, net.D);
+    dc_minimize(g, "reconstruction", 1, dc_recon(g, DC_LOSS_MSE, x, dc_layers(g, &net, 0, net.n_layers, true, x)));
+    CHECK_OK(dc_graph_finish(g));
+    CHECK_OK(dc_part_init(&part, 33, 8, 1, 0));
+    CHECK_OK(make_step(g, &p, &part, &s));
+    CHECK(buffers_are_aligned(s));
+    CHECK_NEAR(dc_step_plan(s)->flops, dc_net_train_flops(&net, 0, net.n_layers), 0);
+    dc_step_destroy(&s);
+    CHECK_OK(dc_part_init(&part, 3, 8, 8, 1)); /* a rank without rows */
+    CHECK_INT(dc_part_rows(&part), 0);
+    CHECK_OK(make_step(g, &p, &part, &s));
+    CHECK(buffers_are_aligned(s));
+    dc_step_destroy(&s);
+    CHECK(s == NULL);
+    CHECK_OK(dc_part_init(&part, INT64_MAX / 2, 8, 1, 0));
+    CHECK_STATUS(make_step(g, &p, &part, &s), DC_ERR_MEMORY);
+    CHECK(s == NULL);
     dc_error_clear();
+    dc_graph_destroy(&g);
+    dc_params_release(&p);
 }
 
 int main(void)
@@ -158,6 +193,6 @@ int main(void)
     test_scheme(DC_INIT_XAVIER_SQRT2, sqrt(12.0 / 1000), sqrt(4.0 / 1000));
     test_scheme(DC_INIT_NORMAL, 0.06, 0.01);
     test_weights_are_a_function();
-    test_work();
+    test_buffers();
     return check_done();
 }

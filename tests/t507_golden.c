@@ -1,91 +1,120 @@
-/* The network, its losses and its optimizers against PyTorch (tests/golden/autoencoder.txt, made by tools/golden.py).
- */
+/* A step of the network, its losses and its optimizers against PyTorch (tests/golden/autoencoder.txt, made by
+ * tools/golden.py), by every way in which rows meet. ranks: 1 3 */
 #include "check.h"
-#include "dcmpi/optim.h"
 #include "golden/golden_net.h"
+#include "ref/one_step.h"
 
-enum { ROWS = 8, D = 12, N_LAYERS = 6 };
+enum { ROWS = 8, D = 12, N_LAYERS = 6, SHARDS = 4, INPUT_FLOATS = D * D + D };
 static const char file[] = "autoencoder.txt";
 static const int64_t hidden[] = {7, 5};
+static dc_comm *comm;
 
+/* Behind the parameters of the network those of a layer that gives the input a gradient. */
 typedef struct {
     dc_net net;
     dc_params p;
-    dc_net_work work;
+    float x[ROWS * D];
+    one_step step;
+    dc_val input, act[N_LAYERS];
 } model;
 
-static void model_make(model *m, dc_act act, dc_recon_loss loss)
+/* weight: of the mean over the rows. */
+static void model_make(model *m, dc_act act, dc_recon_loss loss, double weight, dc_outer_way way)
 {
     const dc_act output = loss == DC_LOSS_BCE ? DC_ACT_SIGMOID : DC_ACT_LINEAR;
     CHECK_OK(dc_net_init(&m->net, D, hidden, 2, 3, act, DC_ACT_LINEAR, output));
     m->net = dc_net_for_loss(&m->net, loss);
-    CHECK_OK(dc_params_create(&m->p, &m->net, 0));
-    CHECK_OK(dc_net_work_create(&m->work, &m->net, 0, N_LAYERS, ROWS, true));
+    CHECK_OK(dc_params_create(&m->p, &m->net, INPUT_FLOATS));
     golden_read_slab(file, &m->net, "start", m->p.value);
-    CHECK(golden_read_f32(file, "x", m->work.act[0], ROWS * D));
+    CHECK(golden_read_f32(file, "x", m->x, ROWS * D));
+    const one_step_rows rows = {.N = ROWS, .width = D, .x = m->x, .V = SHARDS, .B = ROWS, .way = way, .seed = 507};
+    one_step_open(&m->step);
+    dc_graph *g = m->step.graph;
+    const dc_val x = dc_batch(g, D);
+    dc_val y = m->input = one_step_input(&m->step, x, D, m->net.n_params, m->p.value);
+    for (int l = 0; l < N_LAYERS; l++) m->act[l] = y = dc_layers(g, &m->net, l, l + 1, true, y);
+    dc_minimize(g, "reconstruction", weight, dc_recon(g, loss, x, y));
+    CHECK_OK(one_step_create(comm, &m->step, &m->p, &rows));
 }
 
 static void model_free(model *m)
 {
-    dc_net_work_release(&m->work);
+    one_step_close(&m->step);
     dc_params_release(&m->p);
 }
 
-static double forward_backward(model *m, dc_recon_loss loss, int64_t B, float *dx)
+/* Of the rows of this rank; expected: of all. */
+static void check_rows(const model *m, const float *actual, const float *expected, int64_t width, double tolerance)
 {
-    dc_net_forward(&m->net, m->p.value, &m->work, 0, N_LAYERS, ROWS);
-    const double value = dc_recon_loss_grad(loss, m->work.act[0], m->work.act[N_LAYERS], ROWS, D, B, m->work.delta[0]);
-    dc_net_backward(&m->net, m->p.value, m->p.grad, &m->work, 0, N_LAYERS, ROWS, m->work.delta[0], dx);
-    return value;
+    const int64_t lo = m->step.part.row_lo * width, n = dc_part_rows(&m->step.part) * width;
+    CHECK_ARRAY_NEAR(actual + lo, expected + lo, n, tolerance);
 }
 
 static void test_forward(void)
 {
     model m;
-    model_make(&m, DC_ACT_RELU, DC_LOSS_MSE);
-    dc_net_forward(&m.net, m.p.value, &m.work, 0, N_LAYERS, ROWS);
+    model_make(&m, DC_ACT_RELU, DC_LOSS_MSE, 1, DC_OUTER_GATHER);
+    one_step_run(comm, &m.step, 0);
     for (int l = 0; l < N_LAYERS; l++) {
-        float expected[ROWS * D];
+        float expected[ROWS * D], actual[ROWS * D];
         char name[32];
-        const size_t n = (size_t)(ROWS * m.net.layer[l].out);
         snprintf(name, sizeof name, "act_%d", l);
-        CHECK(golden_read_f32(file, name, expected, n));
-        CHECK_ARRAY_NEAR(m.work.act[l + 1], expected, n, 1e-6);
+        CHECK(golden_read_f32(file, name, expected, (size_t)(ROWS * m.net.layer[l].out)));
+        one_step_values(&m.step, m.act[l], actual);
+        check_rows(&m, actual, expected, m.net.layer[l].out, 1e-6);
     }
+    model_free(&m);
+}
+
+/* The numbers are those of 8 rows in a batch of B. */
+static void check_gradients(dc_act act, dc_recon_loss loss, dc_outer_way way, const char *prefix)
+{
+    model m;
+    char name[64];
+    double B, expected;
+    float dx[ROWS * D], expected_dx[ROWS * D];
+    const double tolerance = loss == DC_LOSS_MSE ? 2e-7 : 2e-6;
+    snprintf(name, sizeof name, "%s/loss", prefix);
+    CHECK(golden_read(file, "B", &B, 1) && golden_read(file, name, &expected, 1));
+    model_make(&m, act, loss, ROWS / B, way);
+    CHECK_NEAR(one_step_run(comm, &m.step, 0), expected, 1e-6 * expected);
+    golden_check_slab(file, &m.net, prefix, m.p.grad, tolerance);
+    snprintf(name, sizeof name, "%s/dx", prefix);
+    CHECK(golden_read_f32(file, name, expected_dx, ROWS * D));
+    one_step_slopes(&m.step, m.input, dx);
+    check_rows(&m, dx, expected_dx, D, tolerance);
     model_free(&m);
 }
 
 static void test_gradients(dc_act act, dc_recon_loss loss, const char *prefix)
 {
-    model m;
-    model_make(&m, act, loss);
-    char name[64];
-    double B, expected;
-    float dx[ROWS * D], expected_dx[ROWS * D];
-    snprintf(name, sizeof name, "%s/loss", prefix);
-    CHECK(golden_read(file, "B", &B, 1) && golden_read(file, name, &expected, 1));
-    CHECK_NEAR(forward_backward(&m, loss, (int64_t)B, dx), expected, 1e-6 * expected);
-    golden_check_slab(file, &m.net, prefix, m.p.grad, loss == DC_LOSS_MSE ? 2e-7 : 2e-6);
-    snprintf(name, sizeof name, "%s/dx", prefix);
-    CHECK(golden_read_f32(file, name, expected_dx, ROWS * D));
-    CHECK_ARRAY_NEAR(dx, expected_dx, ROWS * D, loss == DC_LOSS_MSE ? 2e-7 : 2e-6);
-    model_free(&m);
+    for (int way = DC_OUTER_GATHER; way <= DC_OUTER_ALLREDUCE; way++)
+        check_gradients(act, loss, (dc_outer_way)way, prefix);
 }
 
+/* The layer before the network must not learn: its weights are what they were before each step. */
 static void test_ten_steps(const dc_opt_config *opt, const char *prefix)
 {
-    model m;
-    model_make(&m, DC_ACT_RELU, DC_LOSS_MSE);
-    for (int t = 0; t < 10; t++) {
-        forward_backward(&m, DC_LOSS_MSE, ROWS, NULL);
-        dc_opt_step(opt, &m.p, 0, m.p.n, t, 10);
+    for (int way = DC_OUTER_GATHER; way <= DC_OUTER_ALLREDUCE; way++) {
+        model m;
+        float before[INPUT_FLOATS];
+        model_make(&m, DC_ACT_RELU, DC_LOSS_MSE, 1, (dc_outer_way)way);
+        float *input = m.p.value + m.net.n_params;
+        memcpy(before, input, sizeof before);
+        for (int t = 0; t < 10; t++) {
+            one_step_run(comm, &m.step, t);
+            dc_step_update(comm, m.step.step, opt, t, 10);
+            memcpy(input, before, sizeof before);
+        }
+        golden_check_slab(file, &m.net, prefix, m.p.value, 5e-6);
+        model_free(&m);
     }
-    golden_check_slab(file, &m.net, prefix, m.p.value, 5e-6);
-    model_free(&m);
 }
 
 int main(void)
 {
+    if (dc_comm_create(&comm) != DC_OK) return 1;
+    check_init(dc_comm_rank(comm));
     test_forward();
     test_gradients(DC_ACT_RELU, DC_LOSS_MSE, "relu/mse");
     test_gradients(DC_ACT_RELU, DC_LOSS_MSE_SUM, "relu/mse_sum");
@@ -103,5 +132,5 @@ int main(void)
     test_ten_steps(&sgd, "sgd_torch");
     const dc_opt_config adam = {.kind = DC_OPT_ADAM, .lr = 0.01, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-7};
     test_ten_steps(&adam, "adam");
-    return check_done();
+    return check_done_all(&comm);
 }

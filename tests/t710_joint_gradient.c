@@ -3,24 +3,25 @@
 #include "check.h"
 
 #include "dcmpi/log.h"
+#include "ref/one_step.h"
 #include "t71_help.h"
 
 enum { SAMPLES = 60 };
 
-/* A step of learning rate 0: the loss of its batch at these weights, and their gradient in the slab: of a strict step
- * each rank has its slice, brought together here. */
-static double loss_at(dc_comm *comm, trainer_setup *s, int64_t step)
+/* A step without its update: the loss of its batch at these weights, and their gradient in the slab. */
+static double loss_at(dc_comm *comm, clustering_setup *s, int64_t step)
 {
-    dc_step_loss loss;
+    double loss[DC_GRAPH_LOSSES], total = 0;
     dc_params *p = &s->model.params;
     memset(p->grad, 0, p->n * sizeof *p->grad);
-    dc_trainer_step(comm, &s->trainer, step, &loss);
-    if (s->model.strict) dc_comm_sum_f32(comm, p->grad, s->net.n_params);
-    return loss.total;
+    dc_step_run(comm, s->step, step, loss);
+    one_step_share(comm, s->step, p->grad);
+    for (int i = 0; i < s->graph->n_losses; i++) total += loss[i];
+    return total;
 }
 
 /* Parameters of the range that the method trains, evenly spread, and all of the centres. */
-static size_t parameter(const trainer_setup *s, size_t lo, int i)
+static size_t parameter(const clustering_setup *s, size_t lo, int i)
 {
     const size_t n = s->model.params.n, extra = s->model.params.n_extra;
     if ((size_t)i < extra) return n - extra + (size_t)i;
@@ -29,8 +30,8 @@ static size_t parameter(const trainer_setup *s, size_t lo, int i)
 
 static void test_method(dc_comm *comm, const dc_method *method, bool strict, int64_t gather_rows, int64_t batch)
 {
-    trainer_setup s;
-    trainer_open(comm, method, strict, gather_rows, 6, &(dc_opt_config){.kind = DC_OPT_SGD, .lr = 0}, &s);
+    clustering_setup s;
+    clustering_open(comm, method, strict, gather_rows, 6, &s);
     const size_t lo = method->flags & DC_METHOD_RECONSTRUCTS ? 0 : s.net.n_decoder;
     float *value = s.model.params.value;
     static float grad[SAMPLES + K * L];
@@ -53,7 +54,7 @@ static void test_method(dc_comm *comm, const dc_method *method, bool strict, int
     printf("# %s: largest gradient %g, largest error %g\n", method->name, largest, worst);
     CHECK(largest > 1e-3);
     CHECK(worst < 0.01 * largest);
-    trainer_close(&s);
+    clustering_close(&s);
 }
 
 int main(void)

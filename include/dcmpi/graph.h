@@ -39,7 +39,7 @@ static inline size_t dc_tensor_floats(const dc_tensor *t)
 /* An array with a row per local row of the data, [rows x width]. */
 typedef struct {
     const char *name;
-    const float *rows; /* borrowed */
+    float *rows; /* borrowed */
     int64_t width;
 } dc_table;
 
@@ -66,11 +66,46 @@ dc_val dc_dropout(dc_graph *g, double rate, int site, dc_val x);
 /* Loss of each row, [batch x 1]; x: the target, constant; for DC_LOSS_BCE xhat are logits. */
 dc_val dc_recon(dc_graph *g, dc_recon_loss kind, dc_val x, dc_val xhat);
 
+/* ---- Functions ---- */
+
+/* Element by element. One of the operands of the two-place functions may be a vector [1 x width], for all rows, or a
+ * value per row [batch x 1], for all its columns, or a scalar [1 x 1]. Operands of the others: b is none. */
+typedef enum { DC_ADD, DC_SUB, DC_MUL, DC_EXP, DC_SQUARE } dc_function;
+static const dc_val DC_NONE = {-1};
+dc_val dc_map(dc_graph *g, dc_function f, dc_val a, dc_val b);
+/* exp(s x_j) / sum_k exp(s x_k) of each row; scale: s, a scalar and constant; none: 1. */
+dc_val dc_softmax(dc_graph *g, dc_val x, dc_val scale);
+/* x / |x| of each row; rows of zeros stay. */
+dc_val dc_unit(dc_graph *g, dc_val x);
+/* sum_j a_j b_j of each row, [batch x 1]. */
+dc_val dc_dot(dc_graph *g, dc_val a, dc_val b);
+/* sum_j x_j log x_j of each row, 0 for x_j = 0. */
+dc_val dc_neg_entropy(dc_graph *g, dc_val x);
+/* Standard normal values for each row, a function of (seed, step, site, global row, column). */
+dc_val dc_noise(dc_graph *g, int64_t width, int site);
+/* The value of x, which counts as a constant. */
+dc_val dc_stop_gradient(dc_graph *g, dc_val x);
+/* 1 in column x of each row, 0 elsewhere; x [batch x 1] whole numbers in 0..n-1. */
+dc_val dc_onehot(dc_graph *g, dc_val x, int64_t n);
+
+/* ---- Over all rows of the batch ---- */
+
+/* Mean of each column, [1 x width]. */
+dc_val dc_mean(dc_graph *g, dc_val x);
+/* Sum of each column, [1 x width]. */
+dc_val dc_total(dc_graph *g, dc_val x);
+/* a'b, [width of a x width of b]. */
+dc_val dc_cross(dc_graph *g, dc_val a, dc_val b);
+
 /* ---- Results ---- */
 
-/* The step minimises the sum of all of these: weight times the mean of `loss` [batch x 1] over the rows of the batch.
- * name: static text. */
+/* The step minimises the sum of all of these: weight times the mean of `loss` [batch x 1] over the rows of the batch,
+ * or weight times a scalar [1 x 1]. name: static text. */
 void dc_minimize(dc_graph *g, const char *name, double weight, dc_val loss);
+/* After the update the tensor, which the step does not train, takes this vector. */
+void dc_move(dc_graph *g, const dc_tensor *tensor, dc_val value);
+/* After the update this row's entry of the table takes this value. */
+void dc_put(dc_graph *g, const dc_table *table, dc_val value);
 /* A value that inference gives. */
 void dc_output(dc_graph *g, const char *name, dc_val x);
 
@@ -82,6 +117,19 @@ dc_graph *dc_graph_at(dc_graph *g, const char *file, int line);
 #define dc_layers(g, net, first, last, trained, x) dc_layers(DC_RECORDED_AT(g), net, first, last, trained, x)
 #define dc_dropout(g, rate, site, x) dc_dropout(DC_RECORDED_AT(g), rate, site, x)
 #define dc_recon(g, kind, x, xhat) dc_recon(DC_RECORDED_AT(g), kind, x, xhat)
+#define dc_map(g, f, a, b) dc_map(DC_RECORDED_AT(g), f, a, b)
+#define dc_softmax(g, x, scale) dc_softmax(DC_RECORDED_AT(g), x, scale)
+#define dc_unit(g, x) dc_unit(DC_RECORDED_AT(g), x)
+#define dc_dot(g, a, b) dc_dot(DC_RECORDED_AT(g), a, b)
+#define dc_neg_entropy(g, x) dc_neg_entropy(DC_RECORDED_AT(g), x)
+#define dc_noise(g, width, site) dc_noise(DC_RECORDED_AT(g), width, site)
+#define dc_stop_gradient(g, x) dc_stop_gradient(DC_RECORDED_AT(g), x)
+#define dc_onehot(g, x, n) dc_onehot(DC_RECORDED_AT(g), x, n)
+#define dc_mean(g, x) dc_mean(DC_RECORDED_AT(g), x)
+#define dc_total(g, x) dc_total(DC_RECORDED_AT(g), x)
+#define dc_cross(g, a, b) dc_cross(DC_RECORDED_AT(g), a, b)
+#define dc_move(g, tensor, value) dc_move(DC_RECORDED_AT(g), tensor, value)
+#define dc_put(g, table, value) dc_put(DC_RECORDED_AT(g), table, value)
 #define dc_minimize(g, name, weight, loss) dc_minimize(DC_RECORDED_AT(g), name, weight, loss)
 #define dc_output(g, name, x) dc_output(DC_RECORDED_AT(g), name, x)
 

@@ -17,9 +17,11 @@ typedef struct {
     const void *keys; /* the values of dc_method.keys */
     dc_kmeans_config kmeans;
     const dc_net *net;
-    size_t extra_at; /* first float of the method's parameters in the slab */
+    size_t extra_at;     /* first float of the method's parameters in the slab */
+    int64_t epoch_steps; /* steps in which every row comes by once */
 } dc_method_env;
 
+enum { DC_METHOD_STEPS = 4 };
 enum {
     DC_METHOD_TRAINS = 1,      /* has a loss: the trainer takes steps; without it one refresh gives the labels */
     DC_METHOD_RECONSTRUCTS = 2 /* trains the decoder, too */
@@ -57,8 +59,12 @@ typedef struct {
     /* New target from Z; labels updated. */
     dc_status (*refresh)(dc_comm *comm, dc_method_state *state, const float *Z, const float *extra, int32_t *labels,
                          dc_refresh *out);
-    /* Methods that train: what a step minimises. The loss "reconstruction" has a column of its own in the history. */
-    void (*record)(dc_graph *g, const dc_method_state *state);
+    /* Methods that train: steps [0, n_steps) that follow each other on every batch, and what each of them computes. The
+     * losses "reconstruction" have a column of their own in the history. */
+    int n_steps;
+    void (*record)(dc_graph *g, const dc_method_state *state, int step);
+    /* NULL, or sets those of the method's parameters that follow from the number of a step. Local. */
+    void (*anneal)(const dc_method_state *state, float *extra, int64_t step);
     /* Soft assignment q [n x K] and labels [n] of any rows. Local. */
     void (*assign_local)(const dc_method_env *env, const float *extra, const float *Z, int64_t n, float *q,
                          int32_t *label);

@@ -8,6 +8,8 @@
  *   ROW    row (and vectors) -> row              ROW for the row operand, a named sum for a vector operand
  *   SUM    rows -> vector, equal on all ranks    the vector's gradient, given to every row
  *
+ * An operation on vectors alone (ROW with no row operand) runs once, its "rows" being those of the vector.
+ *
  * A row's value must depend on the row, its place in its tile and the vectors alone, not on other rows. */
 #ifndef DCMPI_OP_H
 #define DCMPI_OP_H
@@ -16,7 +18,7 @@
 
 typedef enum { DC_REACH_ROW, DC_REACH_SUM } dc_reach;
 
-enum { DC_NODES_MAX = 512, DC_NODE_INPUTS = 3, DC_GRAPH_LOSSES = 8, DC_GRAPH_OUTPUTS = 8 };
+enum { DC_NODES_MAX = 512, DC_NODE_INPUTS = 4, DC_GRAPH_LOSSES = 8, DC_GRAPH_OUTPUTS = 8, DC_GRAPH_MOVES = 8 };
 
 typedef struct dc_op dc_op;
 
@@ -41,6 +43,15 @@ struct dc_graph {
         int node;
     } loss[DC_GRAPH_LOSSES], output[DC_GRAPH_OUTPUTS]; /* an output has no weight */
     int n_losses, n_outputs;
+    struct {
+        dc_tensor tensor;
+        int node;
+    } move[DC_GRAPH_MOVES];
+    struct {
+        const dc_table *table;
+        int node;
+    } put[DC_GRAPH_MOVES];
+    int n_moves, n_puts;
     dc_status st; /* of the recording so far, */
     char error[256];
     const char *file; /* and the place of the call that is being recorded */
@@ -54,6 +65,7 @@ typedef struct {
     dc_gidx first_row;  /* and, added to the global number of local row 0, of noise */
     uint64_t seed;
     int64_t step;
+    int64_t B; /* rows of the batch over all ranks */
 } dc_tile;
 
 /* The operands of one call. Row operands begin at the first row of the tile. */
@@ -82,6 +94,10 @@ struct dc_op {
     void (*backward)(const dc_call *c);
     /* Adds the tile's part of the gradient by vector operand k to sum[n x width]. */
     void (*partial)(const dc_call *c, int k, double *sum);
+    /* Reach SUM: adds the tile's part of the value to sum[n x width]; share: of the sum over all rows that is the
+     * value. Its backward gives the tile's rows their gradient from that of the value. */
+    void (*add)(const dc_call *c, double *sum);
+    double (*share)(const dc_tile *tile);
     /* Operands that count as constants whatever they come from, bit k for operand k. */
     unsigned constant;
     /* The gradient by operands 1 and 2 is in[0]' dout and the column sums of dout, after backward. */

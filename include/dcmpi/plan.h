@@ -1,18 +1,24 @@
 /* What a recorded step needs: which operations run, which gradients are formed, where every value lies, which sums over
  * rows are made. Known before the data are read and without memory; the executor and the memory estimate both read it.
- */
+ *
+ * Operations run level by level. The value of a SUM operation is there one level above its operands, after a reduction
+ * over all ranks that the sums of a level share; everything else has the level of its highest operand. Gradients are
+ * formed from the highest level down, within a level in the reverse of the recorded order. */
 #ifndef DCMPI_PLAN_H
 #define DCMPI_PLAN_H
 
 #include "dcmpi/op.h"
 
-/* Of one node. A buffer is a place: floats per row, before it those of other buffers. */
+/* Of one node. Row buffers are places: floats per row, before it those of other buffers; vectors lie one behind the
+ * other. */
 typedef struct {
-    bool live;                  /* somebody needs its value */
-    bool differentiated;        /* a trained tensor, or a row value that depends on one */
-    bool adds[DC_NODE_INPUTS];  /* its gradient by this operand is not the first that the operand gets */
-    size_t value, grad, aux;    /* see above; of differentiated rows, of operations that have aux */
-    int summed[DC_NODE_INPUTS]; /* of vector operands whose gradient comes in parts: number of the tensor, else -1 */
+    bool live;                 /* somebody needs its value */
+    bool differentiated;       /* a trained tensor, or a value that depends on one */
+    bool adds[DC_NODE_INPUTS]; /* its gradient by this row operand is not the first that the operand gets */
+    int level;
+    size_t value, grad, aux;    /* see above; of differentiated values, of operations that have aux */
+    int summed[DC_NODE_INPUTS]; /* of trained tensors whose gradient comes in parts: number of the tensor, else -1 */
+    size_t sum;                 /* reach SUM: first double among the sums of its level */
 } dc_node_plan;
 
 enum { DC_PLAN_SUMMED = 64 };
@@ -20,12 +26,15 @@ enum { DC_PLAN_SUMMED = 64 };
 typedef struct {
     const dc_graph *graph;
     dc_node_plan node[DC_NODES_MAX];
-    int batch;         /* node of the batch, -1 without one */
-    int n_products;    /* gradients that are products of rows */
-    size_t row_floats; /* of all buffers, per row */
-    size_t scratch;    /* floats that one operation wants beside its operands */
-    int64_t spill;     /* floats per row that are computed apart and then added */
-    size_t n_sums;     /* doubles that are summed over the rows: the losses, then the parts of gradients */
+    int n_levels;
+    int batch;            /* node of the batch, -1 without one */
+    int n_products;       /* gradients that are products of rows */
+    size_t row_floats;    /* of all row buffers, per row */
+    size_t one_floats;    /* of all vectors and their gradients */
+    size_t scratch;       /* floats that one operation wants beside its operands */
+    int64_t spill;        /* floats per row that are computed apart and then added */
+    size_t n_sums;        /* doubles that are summed with the products: the losses, then the parts of gradients */
+    size_t largest_level; /* most doubles that one reduction within the passes has; 0: there is none */
     int n_summed;
     struct {
         dc_tensor tensor; /* its gradient comes in parts from every row, */
@@ -34,9 +43,16 @@ typedef struct {
     double flops; /* of a step, per row: forward, backward and products */
 } dc_plan;
 
-/* For training: nodes that a loss depends on, with their gradients. */
+/* For training: nodes that a loss, a move or a put depends on, with their gradients. */
 void dc_plan_training(const dc_graph *g, dc_plan *plan);
 /* For inference: nodes that an output depends on. */
 void dc_plan_inference(const dc_graph *g, dc_plan *plan);
+
+/* Reductions over all ranks in the passes of a step, beside the one with the products. */
+int dc_plan_reductions(const dc_plan *plan);
+/* Whether the gradient by operand k of node i is wanted. */
+bool dc_plan_wants(const dc_plan *plan, int i, int k);
+/* Whether the gradient of vector i, no tensor, has parts from rows: they are summed when its turn comes. */
+bool dc_plan_has_parts(const dc_plan *plan, int i);
 
 #endif

@@ -41,6 +41,8 @@ DC_CHECKED dc_status dc_step_create(dc_step **out, const dc_step_config *cfg);
 void dc_step_destroy(dc_step **s);
 const dc_batcher *dc_step_batcher(const dc_step *s);
 const dc_plan *dc_step_plan(const dc_step *s);
+/* Floating-point operations of a step per row of its batch. */
+double dc_step_flops(const dc_step *s);
 /* Runs step number `step` up to its gradients. loss[graph's losses]: weight times the mean over the batch. Returns the
  * rows of the batch over all ranks. Collective; wishes of wish.h ride along: dc_state_act() may follow. */
 int64_t dc_step_run(dc_comm *comm, dc_step *s, int64_t step, double *loss);

@@ -18,14 +18,19 @@ size_t dc_centers_n_extra(const dc_method_env *env)
     return (size_t)(env->K * env->L);
 }
 
-dc_status dc_centers_create(const dc_method_env *env, dc_method_state **out)
+dc_tensor dc_centers_tensor(const dc_method_env *env, bool trained)
+{
+    return (dc_tensor){"centers", env->extra_at, env->K, env->L, trained};
+}
+
+static dc_status create(const dc_method_env *env, bool keeps_target, dc_method_state **out)
 {
     dc_status st = DC_OK;
     dc_method_state *s = NULL;
     const size_t n = (size_t)dc_part_rows(env->part), K = (size_t)env->K;
     DC_TRY(dc_mem_alloc(&s, 1, sizeof *s, "method state"));
     s->env = env;
-    DC_TRY(dc_mem_alloc(&s->P, n * K, sizeof *s->P, "target P"));
+    if (keeps_target) DC_TRY(dc_mem_alloc(&s->P, n * K, sizeof *s->P, "target P"));
     s->target = (dc_table){"target", s->P, env->K};
     DC_TRY(dc_mem_alloc(&s->f, K, sizeof *s->f, "soft cluster frequencies"));
     DC_TRY(dc_mem_alloc(&s->size, K, sizeof *s->size, "cluster sizes"));
@@ -34,6 +39,16 @@ out:
     if (st != DC_OK) dc_centers_destroy(&s);
     *out = s;
     return st;
+}
+
+dc_status dc_centers_create(const dc_method_env *env, dc_method_state **out)
+{
+    return create(env, false, out);
+}
+
+dc_status dc_centers_create_target(const dc_method_env *env, dc_method_state **out)
+{
+    return create(env, true, out);
 }
 
 dc_status dc_centers_start(dc_comm *comm, dc_method_state *state, const float *Z, float *extra, int32_t *labels)
@@ -96,7 +111,7 @@ dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const
 dc_val dc_centers_kl(dc_graph *g, const dc_method_state *state, dc_val z)
 {
     const dc_method_env *env = state->env;
-    const dc_tensor centers = {"centers", env->extra_at, env->K, env->L, true};
+    const dc_tensor centers = dc_centers_tensor(env, true);
     return dc_student_kl(g, alpha_of(env), z, dc_use(g, &centers), dc_entry(g, &state->target));
 }
 
@@ -111,6 +126,7 @@ void dc_centers_destroy(dc_method_state **state)
     dc_method_state *s = *state;
     if (!s) return;
     dc_mem_free(&s->P);
+    dc_mem_free(&s->labels);
     dc_mem_free(&s->f);
     dc_mem_free(&s->size);
     dc_sum_destroy(&s->loss);

@@ -3,8 +3,9 @@
  * together from the frequencies f_j over all N rows and hold fixed between refreshes. */
 #include "methods.h"
 
-static void record(dc_graph *g, const dc_method_state *s)
+static void record(dc_graph *g, const dc_method_state *s, int step)
 {
+    (void)step;
     const dc_net *net = s->env->net;
     const dc_val z = dc_layers(g, net, 0, net->n_encoder, true, dc_batch(g, net->D));
     dc_minimize(g, "clustering", 1, dc_centers_kl(g, s, z));
@@ -18,9 +19,10 @@ const dc_method dc_method_dec = {
     .flags = DC_METHOD_TRAINS,
     DC_METHOD_KEYS(keys, dc_centers_keys),
     .n_extra = dc_centers_n_extra,
-    .create = dc_centers_create,
+    .create = dc_centers_create_target,
     .start = dc_centers_start,
     .refresh = dc_centers_refresh_target,
+    .n_steps = 1,
     .record = record,
     .assign_local = dc_centers_assign_local,
     .destroy = dc_centers_destroy,

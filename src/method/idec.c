@@ -22,19 +22,13 @@ static const dc_key keys[] = {
      .doc =
          "Weight of the clustering loss; the reconstruction loss has weight 1. 0.1 belongs to loss mse: with mse_sum "
          "the same balance needs 0.1 times the columns."},
-    {.name = "loss",
-     .type = DC_KEY_CHOICE,
-     .offset = offsetof(idec_keys, loss),
-     .fallback = "mse",
-     .choices = dc_square_losses,
-     .also = "reconstruction_loss",
-     .source = "Guo et al. 2017",
-     .doc = "Reconstruction loss, as pretrain.loss."},
+    DC_LOSS_KEY(idec_keys, "mse", "Guo et al. 2017"),
 };
 
-static void record(dc_graph *g, const dc_method_state *s)
+static void record(dc_graph *g, const dc_method_state *s, int step)
 {
     const idec_keys *k = s->env->keys;
+    (void)step;
     const dc_net *net = s->env->net;
     const dc_val x = dc_batch(g, net->D), z = dc_layers(g, net, 0, net->n_encoder, true, x);
     dc_minimize(g, "clustering", k->gamma, dc_centers_kl(g, s, z));
@@ -48,9 +42,10 @@ const dc_method dc_method_idec = {
     .flags = DC_METHOD_TRAINS | DC_METHOD_RECONSTRUCTS,
     DC_METHOD_KEYS(keys, idec_keys),
     .n_extra = dc_centers_n_extra,
-    .create = dc_centers_create,
+    .create = dc_centers_create_target,
     .start = dc_centers_start,
     .refresh = dc_centers_refresh_target,
+    .n_steps = 1,
     .record = record,
     .assign_local = dc_centers_assign_local,
     .destroy = dc_centers_destroy,

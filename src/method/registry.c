@@ -3,7 +3,8 @@
 
 #include "methods.h"
 
-static const dc_method *const table[] = {&dc_method_dec, &dc_method_idec, &dc_method_aekm};
+static const dc_method *const table[] = {&dc_method_dec, &dc_method_idec, &dc_method_aekm, &dc_method_dcn,
+                                         &dc_method_dkm};
 
 const dc_method *dc_method_at(int i)
 {

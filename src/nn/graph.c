@@ -16,8 +16,23 @@ void dc_graph_destroy(dc_graph **g)
     dc_mem_free(g);
 }
 
+/* Trained tensors get their gradients from rows alone. */
+static void check_tensors(dc_graph *g)
+{
+    for (int i = 0; i < g->n_nodes; i++) {
+        const dc_node *x = &g->node[i];
+        for (int k = 0; k < x->n_in && x->shape.space == DC_ONE && x->op->reach == DC_REACH_ROW; k++) {
+            const dc_node *in = dc_node_in(g, x, k);
+            if (in->op != &dc_op_use || !in->tensor.trained || x->op->constant >> k & 1) continue;
+            g->file = x->file, g->line = x->line;
+            (void)dc_refuse(g, "%s is trained and read by an operation on vectors", in->tensor.name);
+        }
+    }
+}
+
 dc_status dc_graph_finish(dc_graph *g)
 {
+    check_tensors(g);
     return g->st;
 }
 
@@ -102,14 +117,43 @@ dc_val(dc_use)(dc_graph *g, const dc_tensor *tensor)
 void(dc_minimize)(dc_graph *g, const char *name, double weight, dc_val loss)
 {
     const dc_node *node = dc_node_of(g, loss);
-    if (!node || node->shape.space != DC_ROWS || node->shape.width != 1)
-        (void)dc_refuse(g, "%s: what is minimised is one value for each row of the batch", name);
+    if (!node || node->shape.n != 1 || node->shape.width != 1)
+        (void)dc_refuse(g, "%s: what is minimised is one value for each row of the batch, or one for all", name);
     else if (g->n_losses == DC_GRAPH_LOSSES)
         (void)dc_refuse(g, "%s: a step has more than %d losses", name, DC_GRAPH_LOSSES);
     else {
         g->loss[g->n_losses].name = name;
         g->loss[g->n_losses].weight = weight;
         g->loss[g->n_losses++].node = loss.id;
+    }
+}
+
+void(dc_move)(dc_graph *g, const dc_tensor *tensor, dc_val value)
+{
+    const dc_node *node = dc_node_of(g, value);
+    if (!node || node->shape.space != DC_ONE || node->shape.n != tensor->n || node->shape.width != tensor->width)
+        (void)dc_refuse(g, "%s [%lld x %lld] takes a vector of its shape", tensor->name, (long long)tensor->n,
+                        (long long)tensor->width);
+    else if (tensor->trained)
+        (void)dc_refuse(g, "%s is moved and trained in one step", tensor->name);
+    else if (g->n_moves == DC_GRAPH_MOVES)
+        (void)dc_refuse(g, "a step moves more than %d tensors", DC_GRAPH_MOVES);
+    else {
+        g->move[g->n_moves].tensor = *tensor;
+        g->move[g->n_moves++].node = value.id;
+    }
+}
+
+void(dc_put)(dc_graph *g, const dc_table *table, dc_val value)
+{
+    const dc_node *node = dc_node_of(g, value);
+    if (!node || node->shape.space != DC_ROWS || node->shape.width != table->width)
+        (void)dc_refuse(g, "an entry of %s has %lld values", table->name, (long long)table->width);
+    else if (g->n_puts == DC_GRAPH_MOVES)
+        (void)dc_refuse(g, "a step puts more than %d values", DC_GRAPH_MOVES);
+    else {
+        g->put[g->n_puts].table = table;
+        g->put[g->n_puts++].node = value.id;
     }
 }
 

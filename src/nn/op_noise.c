@@ -1,4 +1,6 @@
-/* Inverted dropout (Srivastava et al., JMLR 2014): a unit is 0 with probability `rate`, else times 1/(1-rate). The mask
+/* Noise that is a function of the global row: it can be made again anywhere, and is the same on any rank and thread.
+ *
+ * Inverted dropout (Srivastava et al., JMLR 2014): a unit is 0 with probability `rate`, else times 1/(1-rate). The mask
  * is a function of (seed, step, site, global row, unit). Unit u of row r takes word u mod 4 of the generator's block
  * r * ceil(width / 4) + u / 4, so a mask can be made again anywhere: in the backward pass, and on any rank or thread.
  * It is never stored. The gradient of dropout is dropout. */
@@ -51,4 +53,29 @@ dc_val(dc_dropout)(dc_graph *g, double rate, int site, dc_val x)
 {
     return dc_record(g, (dc_node){.op = &dc_op_dropout, .n_in = 1, .in = {x.id}, .real = {rate}, .whole = {site}},
                      dc_graph_shape(g, x));
+}
+
+/* Columns 4 b .. 4 b + 3 of row r come from the generator's block r * ceil(width / 4) + b. */
+static void normal(const dc_call *c)
+{
+    const int64_t width = c->node->shape.width, blocks = (width + 3) / 4;
+    const uint64_t step = (uint64_t)c->tile->step * DC_MAX_LAYERS + (uint64_t)c->node->whole[0];
+    for (int64_t i = 0; i < c->tile->n; i++) {
+        const uint64_t first = (uint64_t)(c->tile->first_row + c->tile->row[i]) * (uint64_t)blocks;
+        for (int64_t b = 0; b < blocks; b++) {
+            uint32_t w[4];
+            double x[4];
+            dc_rng4(c->tile->seed, DC_STREAM_NOISE, step, first + (uint64_t)b, w);
+            dc_rng_normal2(w[0], w[1], x);
+            dc_rng_normal2(w[2], w[3], x + 2);
+            for (int64_t j = 4 * b; j < DC_MIN(4 * b + 4, width); j++) c->out[i * width + j] = (float)x[j - 4 * b];
+        }
+    }
+}
+
+static const dc_op op_normal = {.name = "normal", .forward = normal};
+
+dc_val(dc_noise)(dc_graph *g, int64_t width, int site)
+{
+    return dc_record(g, (dc_node){.op = &op_normal, .whole = {site}}, (dc_shape){DC_ROWS, 1, width});
 }

@@ -1,25 +1,40 @@
-/* The operands of an operation in a step: places in the buffers, tensors in the slab. */
+/* The operands of an operation in a step: places in the buffers, vectors, tensors in the slab. */
 #include "exec.h"
+
+static float *value_of(const dc_step *s, int i, int64_t at)
+{
+    const dc_node *x = &s->plan.graph->node[i];
+    if (x->op == &dc_op_use) return s->cfg.params->value + x->tensor.at;
+    if (x->shape.space == DC_ONE) return s->ones + s->plan.node[i].value;
+    return dc_step_buffer(s, s->plan.node[i].value) + at * x->shape.width;
+}
+
+/* NULL: nobody wants it, or it is summed apart. */
+static float *gradient_of(const dc_step *s, int i, int64_t at)
+{
+    const dc_node *x = &s->plan.graph->node[i];
+    if (!s->plan.node[i].differentiated || x->op == &dc_op_use) return NULL;
+    if (x->shape.space == DC_ONE) return s->ones + s->plan.node[i].grad;
+    return dc_step_buffer(s, s->plan.node[i].grad) + at * x->shape.width;
+}
 
 dc_call dc_step_call(const dc_step *s, int i, int64_t at, const dc_tile *tile)
 {
     const dc_node *x = &s->plan.graph->node[i];
-    const dc_node_plan *plan = &s->plan.node[i];
-    dc_call c = {.graph = s->plan.graph, .node = x, .tile = tile, .scratch = s->scratch, .spill = s->spill};
-    if (x->shape.space == DC_ROWS) c.out = dc_step_buffer(s, plan->value) + at * x->shape.width;
-    if (plan->differentiated) c.dout = dc_step_buffer(s, plan->grad) + at * x->shape.width;
-    if (x->op->aux) c.aux = dc_step_buffer(s, plan->aux) + at * x->op->aux(s->plan.graph, x);
+    dc_call c = {.graph = s->plan.graph,
+                 .node = x,
+                 .tile = tile,
+                 .out = value_of(s, i, at),
+                 .dout = gradient_of(s, i, at),
+                 .scratch = s->scratch,
+                 .spill = s->spill};
+    if (x->op->aux) c.aux = dc_step_buffer(s, s->plan.node[i].aux) + at * x->op->aux(s->plan.graph, x);
     for (int k = 0; k < x->n_in; k++) {
-        const dc_node *in = &s->plan.graph->node[x->in[k]];
-        const dc_node_plan *from = &s->plan.node[x->in[k]];
-        if (in->op == &dc_op_use) {
-            c.in[k] = s->cfg.params->value + in->tensor.at;
-            continue;
-        }
-        c.in[k] = dc_step_buffer(s, from->value) + at * in->shape.width;
-        if (from->differentiated && !(x->op->constant >> k & 1))
-            c.din[k] = dc_step_buffer(s, from->grad) + at * in->shape.width;
-        c.adds[k] = plan->adds[k];
+        c.in[k] = value_of(s, x->in[k], at);
+        /* A vector gets the gradients of vectors one after the other, those of rows in a sum over all of them. */
+        const bool same = s->plan.graph->node[x->in[k]].shape.space == DC_ROWS || x->shape.space == DC_ONE;
+        if (dc_plan_wants(&s->plan, i, k) && same) c.din[k] = gradient_of(s, x->in[k], at);
+        c.adds[k] = s->plan.node[i].adds[k] || s->plan.graph->node[x->in[k]].shape.space == DC_ONE;
     }
     return c;
 }

@@ -5,6 +5,7 @@
 #include "dcmpi/la.h"
 #include "dcmpi/outer.h"
 #include "dcmpi/step.h"
+#include "dcmpi/sum.h"
 
 /* Up to DC_ROW_TILE rows of one leaf. */
 typedef struct {
@@ -20,7 +21,9 @@ struct dc_step {
     int64_t *shard_rows; /* [shards of this rank] */
     int64_t *offset;     /* [P + 1] */
     dc_places places;    /* of this step */
+    bool odd;            /* of this rank's losses the first is not finite: a fault on purpose */
     float *slab;         /* [places.max_rows x plan.row_floats] */
+    float *ones;         /* [plan.one_floats] */
     float *scratch;      /* [plan.scratch] */
     float *spill;        /* [places.max_rows x plan.spill] */
     dc_step_tile *tile;  /* those of this step */
@@ -28,6 +31,10 @@ struct dc_step {
     dc_outer_item *item; /* [plan.n_products] */
     dc_outer *outer;
     int n_threads;
+    int *leaf_of;      /* [shards of this rank] leaf of this step, -1: none */
+    dc_part shards;    /* one row per shard, for the sums within the passes, */
+    dc_sum *level_sum; /* [plan.largest_level]; NULL if there are none */
+    double *level_total;
     double *leaf;  /* [n_threads x plan.n_sums] */
     double *total; /* [plan.n_sums] */
 };
@@ -42,10 +49,19 @@ dc_call dc_step_call(const dc_step *s, int i, int64_t at, const dc_tile *tile);
 
 /* exec_kern.c */
 int dc_step_threads(void);
-/* Operations [first, last), all for tiles, over all tiles of the step. */
-void dc_step_forward_tiles(const dc_step *s, int first, int last);
+/* How an operation runs: for all rows at once, tile by tile, or once for its vector; NOTHING: its value is there. */
+typedef enum { DC_RUNS_NOTHING, DC_RUNS_ALL, DC_RUNS_TILES, DC_RUNS_ONCE } dc_runs;
+dc_runs dc_step_runs(const dc_step *s, int i);
+/* Operations of [first, last) that run tile by tile and have this level. */
+void dc_step_forward_tiles(const dc_step *s, int first, int last, int level);
 /* Their gradients, last operation first. */
-void dc_step_backward_tiles(const dc_step *s, int first, int last);
+void dc_step_backward_tiles(const dc_step *s, int first, int last, int level);
+/* The gradients that sums give the rows that they are made of. */
+void dc_step_spread_sums(const dc_step *s, int level);
+/* Sums over the rows of the batch. Collective: total[plan.largest_level]. Of the values of a level: */
+void dc_step_sum_level(dc_comm *comm, dc_step *s, int level, double *total);
+/* Of the gradient of vector i, whose parts come from rows. */
+void dc_step_sum_parts(dc_comm *comm, dc_step *s, int i, double *total);
 /* Losses and partial gradients of every leaf, handed to the sum in order. */
 void dc_step_sum_leaves(dc_step *s);
 

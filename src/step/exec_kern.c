@@ -1,4 +1,5 @@
 /* The parallel loops of a step: over tiles, and over leaves in the order of their sums. */
+#include <math.h>
 #include <omp.h>
 #include <string.h>
 
@@ -15,56 +16,144 @@ static dc_tile tile_at(const dc_step *s, const dc_leaf *leaf, int64_t first, int
                      .row = leaf->rows + first,
                      .first_row = s->cfg.part->row_lo,
                      .seed = s->cfg.seed,
-                     .step = s->places.step};
+                     .step = s->places.step,
+                     .B = s->places.n_global};
 }
 
-void dc_step_forward_tiles(const dc_step *s, int first, int last)
+dc_runs dc_step_runs(const dc_step *s, int i)
+{
+    const dc_node *x = &s->plan.graph->node[i];
+    if (!s->plan.node[i].live || (!x->op->forward && !x->op->forward_all)) return DC_RUNS_NOTHING;
+    if (x->op->forward_all) return DC_RUNS_ALL;
+    return x->shape.space == DC_ROWS ? DC_RUNS_TILES : DC_RUNS_ONCE;
+}
+
+static bool is_tiled(const dc_step *s, int i, int level)
+{
+    return s->plan.node[i].level == level && dc_step_runs(s, i) == DC_RUNS_TILES;
+}
+
+void dc_step_forward_tiles(const dc_step *s, int first, int last, int level)
 {
 #pragma omp parallel for schedule(dynamic) num_threads(s->n_threads) if (s->n_tiles > 1)
     for (int t = 0; t < s->n_tiles; t++) {
         const dc_leaf *leaf = &s->places.leaf[s->tile[t].leaf];
         const dc_tile tile = tile_at(s, leaf, s->tile[t].first, s->tile[t].n);
         for (int i = first; i < last; i++) {
-            if (!s->plan.node[i].live || !s->plan.graph->node[i].op->forward) continue;
+            if (!is_tiled(s, i, level)) continue;
             const dc_call call = dc_step_call(s, i, leaf->at + s->tile[t].first, &tile);
             call.node->op->forward(&call);
         }
     }
 }
 
-/* The gradient that minimising gives the rows of a loss. */
-static void start_gradient(const dc_step *s, int i, const dc_call *call)
-{
-    const dc_graph *g = s->plan.graph;
-    bool written = false;
-    for (int k = 0; k < g->n_losses; k++) {
-        if (g->loss[k].node != i) continue;
-        const float share = (float)(g->loss[k].weight / (double)s->places.n_global);
-        for (int64_t r = 0; r < call->tile->n; r++) call->dout[r] = written ? call->dout[r] + share : share;
-        written = true;
-    }
-}
-
-void dc_step_backward_tiles(const dc_step *s, int first, int last)
+void dc_step_backward_tiles(const dc_step *s, int first, int last, int level)
 {
 #pragma omp parallel for schedule(dynamic) num_threads(s->n_threads) if (s->n_tiles > 1)
     for (int t = 0; t < s->n_tiles; t++) {
         const dc_leaf *leaf = &s->places.leaf[s->tile[t].leaf];
         const dc_tile tile = tile_at(s, leaf, s->tile[t].first, s->tile[t].n);
         for (int i = last - 1; i >= first; i--) {
-            if (!s->plan.node[i].differentiated || s->plan.graph->node[i].shape.space != DC_ROWS) continue;
+            if (!s->plan.node[i].differentiated || !is_tiled(s, i, level)) continue;
             const dc_call call = dc_step_call(s, i, leaf->at + s->tile[t].first, &tile);
-            start_gradient(s, i, &call);
-            if (call.node->op->backward) call.node->op->backward(&call);
+            call.node->op->backward(&call);
         }
     }
 }
+
+void dc_step_spread_sums(const dc_step *s, int level)
+{
+#pragma omp parallel for schedule(dynamic) num_threads(s->n_threads) if (s->n_tiles > 1)
+    for (int t = 0; t < s->n_tiles; t++) {
+        const dc_leaf *leaf = &s->places.leaf[s->tile[t].leaf];
+        const dc_tile tile = tile_at(s, leaf, s->tile[t].first, s->tile[t].n);
+        for (int i = s->plan.graph->n_nodes - 1; i >= 0; i--) {
+            const dc_node *x = &s->plan.graph->node[i];
+            if (!s->plan.node[i].differentiated || x->op->reach != DC_REACH_SUM || s->plan.node[i].level != level)
+                continue;
+            const dc_call call = dc_step_call(s, i, leaf->at + s->tile[t].first, &tile);
+            x->op->backward(&call);
+        }
+    }
+}
+
+/* ---- Sums within the passes ------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const dc_step *step;
+    int which; /* level of values, or vector whose gradient is summed */
+} reduction;
+
+typedef void (*tile_sum)(const reduction *r, int64_t at, const dc_tile *tile, double *sum);
+
+static void sum_tiles(const reduction *r, int shard, tile_sum add, double *sum)
+{
+    const dc_step *s = r->step;
+    const int l = s->leaf_of[shard - s->shards.shard_lo];
+    if (l < 0) return;
+    const dc_leaf *leaf = &s->places.leaf[l];
+    for (int64_t lo = 0; lo < leaf->n; lo += DC_ROW_TILE) {
+        const dc_tile tile = tile_at(s, leaf, lo, DC_MIN((int64_t)DC_ROW_TILE, leaf->n - lo));
+        add(r, leaf->at + lo, &tile, sum);
+    }
+}
+
+static void add_values(const reduction *r, int64_t at, const dc_tile *tile, double *sum)
+{
+    const dc_step *s = r->step;
+    for (int i = 0; i < s->plan.graph->n_nodes; i++) {
+        const dc_node *x = &s->plan.graph->node[i];
+        if (!s->plan.node[i].live || x->op->reach != DC_REACH_SUM || s->plan.node[i].level != r->which) continue;
+        const dc_call call = dc_step_call(s, i, at, tile);
+        x->op->add(&call, sum + s->plan.node[i].sum);
+    }
+}
+
+static void add_parts(const reduction *r, int64_t at, const dc_tile *tile, double *sum)
+{
+    const dc_step *s = r->step;
+    for (int i = r->which + 1; i < s->plan.graph->n_nodes; i++) {
+        const dc_node *x = &s->plan.graph->node[i];
+        for (int k = 0; x->shape.space == DC_ROWS && k < x->n_in; k++) {
+            if (x->in[k] != r->which || !dc_plan_wants(&s->plan, i, k)) continue;
+            const dc_call call = dc_step_call(s, i, at, tile);
+            x->op->partial(&call, k, sum);
+        }
+    }
+}
+
+static void values_of_shard(void *ctx, const dc_block *block, int thread, double *sum)
+{
+    (void)thread;
+    sum_tiles(ctx, block->shard, add_values, sum);
+}
+
+static void parts_of_shard(void *ctx, const dc_block *block, int thread, double *sum)
+{
+    (void)thread;
+    sum_tiles(ctx, block->shard, add_parts, sum);
+}
+
+void dc_step_sum_level(dc_comm *comm, dc_step *s, int level, double *total)
+{
+    reduction r = {s, level};
+    dc_sum_over_blocks(comm, s->level_sum, values_of_shard, &r, total);
+}
+
+void dc_step_sum_parts(dc_comm *comm, dc_step *s, int i, double *total)
+{
+    reduction r = {s, i};
+    dc_sum_over_blocks(comm, s->level_sum, parts_of_shard, &r, total);
+}
+
+/* ---- Sums with the products ------------------------------------------------------------------------------------- */
 
 /* Means of the losses over the batch, and partial gradients by vectors, of one leaf. */
 static void sum_leaf(const dc_step *s, const dc_leaf *leaf, double *sum)
 {
     const dc_graph *g = s->plan.graph;
     for (int k = 0; k < g->n_losses; k++) {
+        if (g->node[g->loss[k].node].shape.space == DC_ONE) continue;
         const float *loss = dc_step_buffer(s, s->plan.node[g->loss[k].node].value) + leaf->at;
         double total = 0;
         for (int64_t r = 0; r < leaf->n; r++) total += (double)loss[r];
@@ -72,7 +161,7 @@ static void sum_leaf(const dc_step *s, const dc_leaf *leaf, double *sum)
     }
     for (int i = 0; i < g->n_nodes; i++) {
         const dc_node *x = &g->node[i];
-        for (int k = 0; s->plan.node[i].differentiated && x->op->partial && k < x->n_in; k++) {
+        for (int k = 0; x->op->partial && k < x->n_in; k++) {
             if (s->plan.node[i].summed[k] < 0) continue;
             for (int64_t lo = 0; lo < leaf->n; lo += DC_ROW_TILE) {
                 const dc_tile tile = tile_at(s, leaf, lo, DC_MIN((int64_t)DC_ROW_TILE, leaf->n - lo));
@@ -90,6 +179,7 @@ void dc_step_sum_leaves(dc_step *s)
         double *sum = s->leaf + (size_t)omp_get_thread_num() * s->plan.n_sums;
         memset(sum, 0, s->plan.n_sums * sizeof *sum);
         sum_leaf(s, &s->places.leaf[l], sum);
+        if (s->odd) sum[0] = NAN;
 #pragma omp ordered
         dc_outer_leaf(s->outer, s->places.leaf[l].shard, sum);
     }

@@ -1,5 +1,5 @@
-/* The plan of a step. Gradients are formed in the reverse of the recorded order, so a value that is used twice gets its
- * gradients in a fixed order: which use writes and which adds is known here. */
+/* The plan of a step. A value that is used twice gets its gradients in a fixed order: which use writes and which adds
+ * is known here. */
 #include "dcmpi/plan.h"
 
 #include <string.h>
@@ -9,24 +9,55 @@ static const dc_node *node_at(const dc_plan *p, int i)
     return &p->graph->node[i];
 }
 
+static bool is_row(const dc_plan *p, int i)
+{
+    return node_at(p, i)->shape.space == DC_ROWS;
+}
+
+bool dc_plan_wants(const dc_plan *p, int i, int k)
+{
+    const dc_node *x = node_at(p, i);
+    return p->node[i].differentiated && !(x->op->constant >> k & 1) && p->node[x->in[k]].differentiated;
+}
+
 static void mark_live(dc_plan *p)
 {
     for (int i = p->graph->n_nodes - 1; i >= 0; i--)
         for (int k = 0; p->node[i].live && k < node_at(p, i)->n_in; k++) p->node[node_at(p, i)->in[k]].live = true;
 }
 
-static bool depends(const dc_plan *p, int i, int k)
+static void mark_levels(dc_plan *p)
 {
-    const dc_node *x = node_at(p, i);
-    return !(x->op->constant >> k & 1) && p->node[x->in[k]].differentiated;
+    for (int i = 0; i < p->graph->n_nodes; i++) {
+        const dc_node *x = node_at(p, i);
+        int level = 0;
+        if (!p->node[i].live) continue;
+        for (int k = 0; k < x->n_in; k++) level = DC_MAX(level, p->node[x->in[k]].level);
+        p->node[i].level = level + (x->op->reach == DC_REACH_SUM);
+        p->n_levels = DC_MAX(p->n_levels, p->node[i].level + 1);
+    }
 }
 
 static void mark_differentiated(dc_plan *p)
 {
     for (int i = 0; i < p->graph->n_nodes; i++) {
         const dc_node *x = node_at(p, i);
-        p->node[i].differentiated = p->node[i].live && x->op == &dc_op_use && x->tensor.trained;
-        for (int k = 0; p->node[i].live && k < x->n_in; k++) p->node[i].differentiated |= depends(p, i, k);
+        dc_node_plan *n = &p->node[i];
+        n->differentiated = n->live && x->op == &dc_op_use && x->tensor.trained;
+        for (int k = 0; n->live && k < x->n_in; k++)
+            n->differentiated |= !(x->op->constant >> k & 1) && p->node[x->in[k]].differentiated;
+    }
+}
+
+/* The operands of node i get their gradients, if it is their turn on this level. */
+static void write_gradients(dc_plan *p, int i, bool *written)
+{
+    const dc_node *x = node_at(p, i);
+    for (int k = 0; k < x->n_in; k++) {
+        if (!dc_plan_wants(p, i, k) || !is_row(p, x->in[k])) continue;
+        p->node[i].adds[k] = written[x->in[k]];
+        written[x->in[k]] = true;
+        if (p->node[i].adds[k] && x->op->backward_all) p->spill = DC_MAX(p->spill, node_at(p, x->in[k])->shape.width);
     }
 }
 
@@ -34,23 +65,21 @@ static void mark_differentiated(dc_plan *p)
 static void order_gradients(dc_plan *p)
 {
     bool written[DC_NODES_MAX] = {0};
+    const int n = p->graph->n_nodes;
     for (int i = 0; i < p->graph->n_losses; i++) written[p->graph->loss[i].node] = true;
-    for (int i = p->graph->n_nodes - 1; i >= 0; i--) {
-        const dc_node *x = node_at(p, i);
-        for (int k = 0; p->node[i].differentiated && k < x->n_in; k++) {
-            if (!depends(p, i, k) || node_at(p, x->in[k])->shape.space != DC_ROWS) continue;
-            p->node[i].adds[k] = written[x->in[k]];
-            written[x->in[k]] = true;
-            if (p->node[i].adds[k] && x->op->backward_all)
-                p->spill = DC_MAX(p->spill, node_at(p, x->in[k])->shape.width);
-        }
+    for (int level = p->n_levels - 1; level >= 0; level--) {
+        for (int i = n - 1; i >= 0; i--)
+            if (node_at(p, i)->op->reach == DC_REACH_SUM && p->node[i].level == level + 1)
+                write_gradients(p, i, written);
+        for (int i = n - 1; i >= 0; i--)
+            if (node_at(p, i)->op->reach == DC_REACH_ROW && p->node[i].level == level) write_gradients(p, i, written);
     }
 }
 
-static size_t take(dc_plan *p, int64_t floats)
+static size_t take(size_t *floats, int64_t wanted)
 {
-    const size_t at = p->row_floats;
-    p->row_floats += (size_t)floats;
+    const size_t at = *floats;
+    *floats += (size_t)wanted;
     return at;
 }
 
@@ -59,10 +88,12 @@ static void place_buffers(dc_plan *p)
     for (int i = 0; i < p->graph->n_nodes; i++) {
         const dc_node *x = node_at(p, i);
         dc_node_plan *n = &p->node[i];
-        if (!n->live || x->shape.space != DC_ROWS) continue;
-        n->value = take(p, x->shape.width);
-        if (n->differentiated) n->grad = take(p, x->shape.width);
-        if (x->op->aux) n->aux = take(p, x->op->aux(p->graph, x));
+        if (!n->live || x->op == &dc_op_use) continue;
+        size_t *floats = is_row(p, i) ? &p->row_floats : &p->one_floats;
+        const int64_t wanted = x->shape.n * x->shape.width;
+        n->value = take(floats, wanted);
+        if (n->differentiated) n->grad = take(floats, wanted);
+        if (x->op->aux) n->aux = take(floats, x->op->aux(p->graph, x));
         if (x->op->scratch) p->scratch = DC_MAX(p->scratch, x->op->scratch(p->graph, x));
         if (x->op == &dc_op_batch) p->batch = i;
     }
@@ -76,7 +107,7 @@ static int number_of(dc_plan *p, const dc_tensor *tensor)
     DC_ASSERT(p->n_summed < DC_PLAN_SUMMED);
     p->summed[p->n_summed].tensor = *tensor;
     p->summed[p->n_summed].at = p->n_sums;
-    p->n_sums += (size_t)(tensor->n * tensor->width);
+    p->n_sums += dc_tensor_floats(tensor);
     return p->n_summed++;
 }
 
@@ -86,13 +117,47 @@ static void place_sums(dc_plan *p)
     for (int i = 0; i < p->graph->n_nodes; i++) {
         const dc_node *x = node_at(p, i);
         dc_node_plan *n = &p->node[i];
-        if (n->differentiated && x->op->product) p->n_products += depends(p, i, 1);
+        if (n->live && x->op->product) p->n_products += dc_plan_wants(p, i, 1);
         for (int k = 0; k < DC_NODE_INPUTS; k++) {
             n->summed[k] = -1;
-            if (!n->differentiated || !x->op->partial || k >= x->n_in || !depends(p, i, k)) continue;
+            if (!x->op->partial || k >= x->n_in || !dc_plan_wants(p, i, k)) continue;
             if (node_at(p, x->in[k])->op == &dc_op_use) n->summed[k] = number_of(p, &node_at(p, x->in[k])->tensor);
         }
     }
+}
+
+bool dc_plan_has_parts(const dc_plan *p, int i)
+{
+    if (is_row(p, i) || node_at(p, i)->op == &dc_op_use) return false;
+    for (int j = i + 1; j < p->graph->n_nodes; j++)
+        for (int k = 0; is_row(p, j) && k < node_at(p, j)->n_in; k++)
+            if (node_at(p, j)->in[k] == i && dc_plan_wants(p, j, k)) return true;
+    return false;
+}
+
+/* Sums within the passes: values of a level together, gradients of vectors one by one. */
+static void place_levels(dc_plan *p)
+{
+    for (int level = 1; level < p->n_levels; level++) {
+        size_t sums = 0;
+        for (int i = 0; i < p->graph->n_nodes; i++) {
+            const dc_node *x = node_at(p, i);
+            if (!p->node[i].live || x->op->reach != DC_REACH_SUM || p->node[i].level != level) continue;
+            p->node[i].sum = sums;
+            sums += (size_t)(x->shape.n * x->shape.width);
+        }
+        p->largest_level = DC_MAX(p->largest_level, sums);
+    }
+    for (int i = 0; i < p->graph->n_nodes; i++)
+        if (dc_plan_has_parts(p, i))
+            p->largest_level = DC_MAX(p->largest_level, (size_t)(node_at(p, i)->shape.n * node_at(p, i)->shape.width));
+}
+
+int dc_plan_reductions(const dc_plan *p)
+{
+    int n = p->n_levels - 1;
+    for (int i = 0; i < p->graph->n_nodes; i++) n += dc_plan_has_parts(p, i);
+    return n;
 }
 
 static void count_flops(dc_plan *p)
@@ -101,33 +166,33 @@ static void count_flops(dc_plan *p)
         const dc_node *x = node_at(p, i);
         if (!p->node[i].live || !x->op->flops) continue;
         int passes = 1;
-        for (int k = 0; k < DC_MIN(x->n_in, 2); k++) passes += p->node[i].differentiated && depends(p, i, k);
+        for (int k = 0; k < DC_MIN(x->n_in, 2); k++) passes += dc_plan_wants(p, i, k);
         p->flops += passes * x->op->flops(p->graph, x);
     }
 }
 
-static void finish(dc_plan *p)
-{
-    mark_live(p);
-    mark_differentiated(p);
-    order_gradients(p);
-    place_buffers(p);
-    place_sums(p);
-    count_flops(p);
-}
-
 void dc_plan_training(const dc_graph *g, dc_plan *plan)
 {
-    *plan = (dc_plan){.graph = g, .batch = -1};
+    *plan = (dc_plan){.graph = g, .batch = -1, .n_levels = 1};
     for (int i = 0; i < g->n_losses; i++) plan->node[g->loss[i].node].live = true;
-    finish(plan);
+    for (int i = 0; i < g->n_moves; i++) plan->node[g->move[i].node].live = true;
+    for (int i = 0; i < g->n_puts; i++) plan->node[g->put[i].node].live = true;
+    mark_live(plan);
+    mark_levels(plan);
+    mark_differentiated(plan);
+    order_gradients(plan);
+    place_buffers(plan);
+    place_sums(plan);
+    place_levels(plan);
+    count_flops(plan);
 }
 
 void dc_plan_inference(const dc_graph *g, dc_plan *plan)
 {
-    *plan = (dc_plan){.graph = g, .batch = -1};
+    *plan = (dc_plan){.graph = g, .batch = -1, .n_levels = 1};
     for (int i = 0; i < g->n_outputs; i++) plan->node[g->output[i].node].live = true;
     mark_live(plan);
+    mark_levels(plan);
     place_buffers(plan);
     count_flops(plan);
 }

@@ -1,4 +1,4 @@
-/* Private to comm/: a binary tree of vector sums, built from left to right on a stack (a binary counter).
+/* Private to sum/: a binary tree of vector sums, built from left to right on a stack (a binary counter).
  *
  * Leaves have numbers; a subtree covers `size` leaves from `first`, size a power of two that divides first. Two
  * neighbours that are the halves of one aligned subtree become one at once, so the order of additions follows from the

@@ -79,11 +79,11 @@ static dc_recon_loss loss_of(const pair *p, dc_recon_loss wanted)
     return wanted == DC_LOSS_BCE && p->net.layer[1].act != DC_ACT_SIGMOID ? DC_LOSS_MSE : wanted;
 }
 
-static dc_noise noise_of(const dc_model *stack, const dc_layerwise_config *cfg, int l)
+static dc_denoising noise_of(const dc_model *stack, const dc_layerwise_config *cfg, int l)
 {
-    return (dc_noise){.input = l == 0 ? cfg->input_dropout : cfg->dropout,
-                      .hidden = l == stack->net->n_encoder - 1 ? 0 : cfg->dropout,
-                      .site = 2 * l + 1};
+    return (dc_denoising){.input = l == 0 ? cfg->input_dropout : cfg->dropout,
+                          .hidden = l == stack->net->n_encoder - 1 ? 0 : cfg->dropout,
+                          .site = 2 * l + 1};
 }
 
 /* Rows of each rank that are looked at; usually the first one decides. */
@@ -134,7 +134,7 @@ static dc_status train_pair(dc_comm *comm, dc_model *stack, const dc_layerwise_c
     dc_status st = DC_OK;
     pair p = {0};
     bool finished;
-    const dc_noise noise = noise_of(stack, cfg, l);
+    const dc_denoising noise = noise_of(stack, cfg, l);
     dc_pretrain_config training = cfg->layer;
     DC_TRY_ALL(comm, dc_recon_recall(stack, phases[l], history, &finished));
     if (finished) goto out;

@@ -7,7 +7,7 @@
 dc_status dc_pretrain(dc_comm *comm, dc_model *m, const dc_pretrain_config *cfg, dc_history *history, dc_stop *stop)
 {
     const dc_row_source source = dc_model_rows(m);
-    const dc_noise none = {0};
+    const dc_denoising none = {0};
     dc_status st = DC_OK;
     bool finished;
     *stop = cfg->steps > 0 ? DC_STOP_MAX_ITER : DC_STOP_EPOCHS;

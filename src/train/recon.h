@@ -10,12 +10,12 @@
 typedef struct {
     double input, hidden; /* rates in [0, 1), 0: none */
     int site;             /* hidden has this dropout site, input the one before */
-} dc_noise;
+} dc_denoising;
 
 /* Trains all of m->net for the length in *cfg, from where the run's checkpoint left it, and saves at the end. Makes
  * *history; *stop is EPOCHS, MAX_ITER (a length in steps) or DIVERGED. Collective. Errors: also DC_STOPPED. */
 DC_CHECKED dc_status dc_recon_train(dc_comm *comm, dc_model *m, const dc_pretrain_config *cfg,
-                                    const dc_row_source *source, const dc_noise *noise, dc_history *history,
+                                    const dc_row_source *source, const dc_denoising *noise, dc_history *history,
                                     dc_stop *stop);
 /* If the run's checkpoint has the whole phase behind it: its history, and *finished. */
 DC_CHECKED dc_status dc_recon_recall(const dc_model *m, const char *phase, dc_history *history, bool *finished);

@@ -1,0 +1,80 @@
+/* dkm: Deep k-Means (Fard, Thonet, Gaussier, Pattern Recognition Letters 2020). Encoder, decoder and centres minimise
+ *   mean |x - x^|^2 + lambda mean sum_k |z - r_k|^2 softmax_k(-alpha |z - r_k|^2)
+ * together. The softmax is k-means' choice of a centre made smooth; alpha rises as training goes on: alpha_1 = 0.1,
+ * alpha_(i+1) = 2^(1 / ln(i+1)^2) alpha_i, 40 values, 5 epochs each; from a pretrained autoencoder the authors hold
+ * alpha = 1000. */
+#include <math.h>
+
+#include "methods.h"
+
+typedef struct {
+    dc_centers_keys centers;
+    double lambda;
+    int loss; /* dc_recon_loss */
+} dkm_keys;
+
+static const dc_key keys[] = {
+    DC_CENTERS_KEYS,
+    {.name = "lambda",
+     .type = DC_KEY_FLOAT,
+     .offset = offsetof(dkm_keys, lambda),
+     .fallback = "1.0",
+     .min = 0,
+     .max = 1e6,
+     .also = "gamma weight",
+     .source = "Fard et al. 2020",
+     .doc = "Weight of the distances to the centres; the reconstruction loss has weight 1."},
+    DC_LOSS_KEY(dkm_keys, "mse_sum", "Fard et al. 2020"),
+};
+
+/* The negative of alpha lies behind the centres. */
+static size_t n_extra(const dc_method_env *env)
+{
+    return dc_centers_n_extra(env) + 1;
+}
+
+static void record(dc_graph *g, const dc_method_state *s, int step)
+{
+    const dc_method_env *env = s->env;
+    const dkm_keys *k = env->keys;
+    const dc_net *net = env->net;
+    const dc_tensor centers = dc_centers_tensor(env, true),
+                    sharpness = {"alpha", env->extra_at + dc_centers_n_extra(env), 1, 1, false};
+    (void)step;
+    const dc_val x = dc_batch(g, net->D), z = dc_layers(g, net, 0, net->n_encoder, true, x);
+    const dc_val d = dc_sqdist(g, z, dc_use(g, &centers));
+    dc_minimize(g, "clustering", k->lambda, dc_dot(g, d, dc_softmax(g, d, dc_use(g, &sharpness))));
+    const dc_val y = dc_layers(g, net, net->n_encoder, net->n_layers, true, z);
+    dc_minimize(g, "reconstruction", 1, dc_recon(g, (dc_recon_loss)k->loss, x, y));
+}
+
+enum { VALUES = 40, EPOCHS = 5 };
+
+static double alpha_at(const dc_method_env *env, int64_t step)
+{
+    const int64_t value = DC_MIN(step / (env->epoch_steps * EPOCHS), (int64_t)VALUES - 1);
+    double alpha = 0.1;
+    for (int64_t i = 2; i <= value + 1; i++) alpha *= exp2(1 / (log((double)i) * log((double)i)));
+    return alpha;
+}
+
+static void anneal(const dc_method_state *s, float *extra, int64_t step)
+{
+    extra[dc_centers_n_extra(s->env)] = -(float)alpha_at(s->env, step);
+}
+
+const dc_method dc_method_dkm = {
+    .name = "dkm",
+    .summary = "Deep k-Means: reconstruction and distances to centres, chosen by an annealed softmax",
+    .flags = DC_METHOD_TRAINS | DC_METHOD_RECONSTRUCTS,
+    DC_METHOD_KEYS(keys, dkm_keys),
+    .n_extra = n_extra,
+    .create = dc_centers_create,
+    .start = dc_centers_start,
+    .refresh = dc_centers_refresh,
+    .n_steps = 1,
+    .record = record,
+    .anneal = anneal,
+    .assign_local = dc_centers_assign_local,
+    .destroy = dc_centers_destroy,
+};

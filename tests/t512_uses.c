@@ -1,0 +1,181 @@
+/* What a method may record that no network does: a loss that other values are computed from, a layer's output that is
+ * minimised itself, a loss under two names, operands that do not learn. Values and gradients against differences of the
+ * naive loss in double. Fixed seed 512. ranks: 1 2 */
+#include "check.h"
+#include "dcmpi/cluster.h"
+#include "dcmpi/rng.h"
+#include "ref/cluster_ref.h"
+#include "ref/nn_ref.h"
+#include "ref/one_step.h"
+
+enum { ROWS = 70, D = 3, SHARDS = 4, FLOATS = D + 1, STEPS = 2 };
+static dc_comm *comm;
+static float x[ROWS * D];
+
+/* One layer D -> 1 with tanh. */
+typedef struct {
+    dc_net net;
+    dc_params p;
+    one_step step;
+    double *value; /* the parameters in double */
+} problem;
+
+static void problem_make(problem *q)
+{
+    CHECK_OK(dc_net_init(&q->net, D, NULL, 0, 1, DC_ACT_LINEAR, DC_ACT_TANH, DC_ACT_LINEAR));
+    CHECK_OK(dc_params_create(&q->p, &q->net, 0));
+    dc_rng_fill_uniform(q->p.value, q->p.n, 512, 1, 0.9);
+    q->value = malloc(q->p.n * sizeof *q->value);
+    for (size_t i = 0; i < q->p.n; i++) q->value[i] = (double)q->p.value[i];
+    one_step_open(&q->step);
+}
+
+static void problem_free(problem *q)
+{
+    one_step_close(&q->step);
+    dc_params_release(&q->p);
+    free(q->value);
+}
+
+static dc_val layer(problem *q)
+{
+    return dc_layers(q->step.graph, &q->net, 0, 1, true, dc_batch(q->step.graph, D));
+}
+
+/* Mean over the rows of f(y), y the output of the layer. */
+typedef double (*function)(double y);
+
+static double loss_ref(const problem *q, function f)
+{
+    double wide[ROWS * D], y[ROWS], sum = 0;
+    for (int i = 0; i < ROWS * D; i++) wide[i] = (double)x[i];
+    net_forward_ref(&q->net, q->value, 0, 1, ROWS, wide, y);
+    for (int i = 0; i < ROWS; i++) sum += f(y[i]);
+    return sum / ROWS;
+}
+
+/* More than one step: a gradient must not meet what is left of the one before. */
+static void check(problem *q, function f)
+{
+    const double h = 1e-5;
+    const one_step_rows rows = {
+        .N = ROWS, .width = D, .x = x, .V = SHARDS, .B = ROWS, .way = DC_OUTER_GATHER, .seed = 512};
+    CHECK_OK(one_step_create(comm, &q->step, &q->p, &rows));
+    for (int step = 0; step < STEPS; step++) {
+        double worst = 0;
+        CHECK_NEAR(one_step_run(comm, &q->step, step), loss_ref(q, f), 1e-6);
+        for (size_t i = q->net.layer[0].weight; i < q->net.layer[0].weight + FLOATS; i++) {
+            const double kept = q->value[i];
+            q->value[i] = kept + h;
+            const double up = loss_ref(q, f);
+            q->value[i] = kept - h;
+            worst = worse_of(worst, fabs((up - loss_ref(q, f)) / (2 * h) - (double)q->p.grad[i]));
+            q->value[i] = kept;
+        }
+        CHECK_NEAR(worst, 0, 1e-6);
+    }
+}
+
+/* A layer's output as the loss: a critic. */
+static double itself(double y)
+{
+    return 2.5 * y;
+}
+
+static void test_layer_itself(void)
+{
+    problem q;
+    problem_make(&q);
+    dc_minimize(q.step.graph, "score", 2.5, layer(&q));
+    check(&q, itself);
+    problem_free(&q);
+}
+
+/* loss = y^2, and how far it is from 0.25. */
+static double chain(double y)
+{
+    return 0.7 * y * y + 0.3 * (y * y - 0.25) * (y * y - 0.25) + 0.1 * y * y;
+}
+
+static void test_loss_is_used(void)
+{
+    problem q;
+    static float quarter[ROWS], zero[ROWS];
+    const dc_table wanted = {"wanted", quarter, 1}, none = {"none", zero, 1};
+    for (int i = 0; i < ROWS; i++) quarter[i] = 0.25f;
+    problem_make(&q);
+    dc_graph *g = q.step.graph;
+    const dc_val square = dc_recon(g, DC_LOSS_MSE, dc_entry(g, &none), layer(&q));
+    dc_minimize(g, "square", 0.7, square);
+    dc_minimize(g, "distance", 0.3, dc_recon(g, DC_LOSS_MSE, dc_entry(g, &wanted), square));
+    dc_minimize(g, "square again", 0.1, square);
+    check(&q, chain);
+    problem_free(&q);
+}
+
+/* Centres that learn while their rows do not, and the other way round. */
+static void check_student(bool rows_learn, bool centers_learn)
+{
+    enum { K = 5, CENTERS = K * D, INPUT = D * D + D };
+    static const dc_net nothing;
+    static float P[ROWS * K], zs[ROWS * D];
+    static double pd[ROWS * K];
+    double zd[ROWS * D], md[CENTERS], worst = 0;
+    const double h = 1e-5;
+    dc_params p;
+    dc_part part;
+    one_step s;
+    const one_step_rows rows = {
+        .N = ROWS, .width = D, .x = x, .V = SHARDS, .B = ROWS, .way = DC_OUTER_GATHER, .seed = 512};
+    CHECK_OK(dc_part_init(&part, ROWS, SHARDS, dc_comm_size(comm), dc_comm_rank(comm)));
+    for (int i = 0; i < ROWS * K; i++) pd[i] = (double)(P[i] = i % K == 0 ? 0.6f : 0.1f);
+    const dc_table target = {"target", P + part.row_lo * K, K};
+    const dc_tensor centers = {"centers", 0, K, D, centers_learn};
+    CHECK_OK(dc_params_create(&p, &nothing, CENTERS + INPUT));
+    dc_rng_fill_uniform(p.value, CENTERS, 512, 3, 1);
+    one_step_open(&s);
+    dc_val z = dc_batch(s.graph, D);
+    if (rows_learn) z = one_step_input(&s, z, D, CENTERS, p.value);
+    dc_minimize(s.graph, "kl", 1, dc_student_kl(s.graph, 1, z, dc_use(s.graph, &centers), dc_entry(s.graph, &target)));
+    CHECK_OK(one_step_create(comm, &s, &p, &rows));
+    for (int i = 0; i < ROWS * D; i++) zd[i] = (double)x[i];
+    for (int i = 0; i < CENTERS; i++) md[i] = (double)p.value[i], p.grad[i] = 77;
+    const double loss = one_step_run(comm, &s, 0);
+    CHECK_NEAR(loss, ref_student_kl(zd, md, pd, ROWS, K, D, 1, ROWS), 2e-7 * (1 + fabs(loss)));
+    for (int i = 0; i < CENTERS; i++) {
+        const double kept = md[i];
+        md[i] = kept + h;
+        const double up = ref_student_kl(zd, md, pd, ROWS, K, D, 1, ROWS);
+        md[i] = kept - h;
+        const double slope = (up - ref_student_kl(zd, md, pd, ROWS, K, D, 1, ROWS)) / (2 * h);
+        md[i] = kept;
+        worst = worse_of(worst, fabs((double)p.grad[i] - (centers_learn ? slope : 77)));
+    }
+    CHECK_NEAR(worst, 0, 1e-6);
+    if (rows_learn) one_step_slopes(&s, z, zs);
+    worst = 0;
+    for (int64_t i = part.row_lo * D; rows_learn && i < part.row_hi * D; i++) {
+        const double kept = zd[i];
+        zd[i] = kept + h;
+        const double up = ref_student_kl(zd, md, pd, ROWS, K, D, 1, ROWS);
+        zd[i] = kept - h;
+        worst = worse_of(worst, fabs((double)zs[i] - (up - ref_student_kl(zd, md, pd, ROWS, K, D, 1, ROWS)) / (2 * h)));
+        zd[i] = kept;
+    }
+    CHECK_NEAR(worst, 0, 1e-6);
+    one_step_close(&s);
+    dc_params_release(&p);
+}
+
+int main(void)
+{
+    if (dc_comm_create(&comm) != DC_OK) return 1;
+    check_init(dc_comm_rank(comm));
+    dc_rng_fill_uniform(x, ROWS * D, 512, 2, 1);
+    test_layer_itself();
+    test_loss_is_used();
+    check_student(true, true);
+    check_student(true, false);
+    check_student(false, true);
+    return check_done_all(&comm);
+}
