@@ -114,7 +114,7 @@ static dc_table rows_of_rank(const float *all, int64_t width)
 {
     dc_part part;
     CHECK_OK(dc_part_init(&part, ROWS, SHARDS, dc_comm_size(comm), dc_comm_rank(comm)));
-    return (dc_table){"target", all + part.row_lo * width, width};
+    return (dc_table){"target", (float *)(uintptr_t)all + part.row_lo * width, width};
 }
 
 /* One step; dx: the gradient by the input, or NULL: the input has none. Returns the loss. */

@@ -75,7 +75,7 @@ static inline void clustering_open(dc_comm *comm, const dc_method *method, bool 
     CHECK_OK(method->create(&s->env, &s->state));
     clustering_start(comm, s);
     CHECK_OK(dc_graph_create(&s->graph));
-    method->record(s->graph, s->state);
+    method->record(s->graph, s->state, 0);
     CHECK_OK(dc_graph_finish(s->graph));
     clustering_make_step(s);
 }
