@@ -45,7 +45,8 @@ static void base_for(const dc_key *key, dc_config *cfg)
 {
     char first[64] = "";
     dc_config_defaults(cfg);
-    CHECK_OK(dc_key_set(cfg, dc_key_find("cluster", "method"), "idec", "here"));
+    CHECK_OK(
+        dc_key_set(cfg, dc_key_find("cluster", "method"), dc_method_row(key->section) ? key->section : "idec", "here"));
     if (!key->when) return;
     sscanf(key->when_is, "%63s", first);
     CHECK_OK(dc_key_set(cfg, dc_key_find(key->section, key->when), first, "here"));

@@ -4,14 +4,13 @@
 #include "check.h"
 #include "dcmpi/log.h"
 #include "golden/golden_net.h"
+#include "method_keys.h"
 
 enum { N = 17, K = 3, RECORDS_MAX = 11, STEPS = 10, COLUMNS = 4 };
 static const char file[] = "clustering.txt";
 
 typedef struct {
-    const char *name, *method;
-    dc_recon_loss loss;
-    double gamma, alpha;
+    const char *name, *method, *keys;
     int64_t interval, records;
     dc_opt_config opt;
 } golden_run;
@@ -19,15 +18,13 @@ typedef struct {
 static const golden_run runs[] = {
     {"adam",
      "idec",
-     DC_LOSS_MSE,
-     0.1,
-     1,
+     "gamma=0.1",
      3,
      5,
      {.kind = DC_OPT_ADAM, .lr = 0.01, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-7}},
-    {"sum", "idec", DC_LOSS_MSE_SUM, 0.7, 1.7, 4, 4, {.kind = DC_OPT_SGD, .lr = 0.002, .momentum = 0.9}},
-    {"half", "idec", DC_LOSS_MSE_HALF_SUM, 3, 1, 1, 11, {.kind = DC_OPT_SGD_TORCH, .lr = 0.005, .momentum = 0.8}},
-    {"dec", "dec", DC_LOSS_MSE, 1, 1, 5, 3, {.kind = DC_OPT_SGD, .lr = 0.1, .momentum = 0.9}},
+    {"sum", "idec", "loss=mse_sum gamma=0.7 alpha=1.7", 4, 4, {.kind = DC_OPT_SGD, .lr = 0.002, .momentum = 0.9}},
+    {"half", "idec", "loss=mse_half_sum gamma=3", 1, 11, {.kind = DC_OPT_SGD_TORCH, .lr = 0.005, .momentum = 0.8}},
+    {"dec", "dec", "", 5, 3, {.kind = DC_OPT_SGD, .lr = 0.1, .momentum = 0.9}},
 };
 
 /* Golden arrays are named "<run>/<what>". */
@@ -44,9 +41,7 @@ static dc_cluster_config configure(const golden_run *run, const dc_part *part)
                                .env = {.part = part,
                                        .K = K,
                                        .L = GOLDEN_L,
-                                       .alpha = run->alpha,
-                                       .weight = run->gamma,
-                                       .recon_loss = run->loss,
+                                       .keys = method_keys(dc_method_find(run->method), run->keys),
                                        .kmeans = {.K = K, .n_init = 10, .max_iter = 50, .seed = 1}},
                                .batch = N,
                                .update_interval = run->interval,

@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "dcmpi/train.h"
+#include "method_keys.h"
 
 enum { N = 97, K = 4, L = 3, BATCH = 64 };
 
@@ -28,13 +29,11 @@ static inline void clustering_configure(clustering_setup *s)
     s->env = (dc_method_env){.part = &s->data->part,
                              .K = K,
                              .L = L,
-                             .alpha = 1.7,
+                             .keys = method_keys(s->method, "alpha=1.7 weight=0.3 loss=mse_sum"),
                              .kmeans = {.K = K, .n_init = 1, .max_iter = 9, .seed = 1},
                              .net = &s->net,
                              .extra_at = s->net.n_params,
-                             .epoch_steps = (N - 1) / BATCH + 1,
-                             .weight = 0.3,
-                             .recon_loss = DC_LOSS_MSE_SUM};
+                             .epoch_steps = (N - 1) / BATCH + 1};
 }
 
 /* Centres, labels and target. */

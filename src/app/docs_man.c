@@ -148,7 +148,7 @@ static const item files[] = {
 
 static const item examples[] = {
     {"mpirun -n 2 dcmpi", "The built-in problem, about a minute."},
-    {"mpirun -n 64 dcmpi mnist-dec.yaml --run.seed=2 --run.output=runs/2", "A deck, with two of its keys changed."},
+    {"mpirun -n 64 dcmpi mnist.yaml --run.seed=2 --run.output=runs/2", "A deck, with two of its keys changed."},
     {"dcmpi config --explain cluster.tol", "The documentation of a key."},
     {"mpirun -n 64 dcmpi selftest --dir=/scratch", "Is this machine fit for a job?"}};
 

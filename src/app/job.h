@@ -37,8 +37,8 @@ typedef struct {
 typedef struct {
     const dc_cli *cli; /* borrowed */
     dc_config cfg;
-    char *deck;                           /* effective deck as YAML, owned */
-    char unused_keys[DC_CONFIG_NOTE_MAX]; /* of the deck that was given; "" */
+    char *deck;            /* effective deck as YAML, owned */
+    dc_config_notes notes; /* on the deck and the command line */
     dc_provenance from;
     dc_binding binding;
     double base_bytes;             /* memory of program and libraries at work */

@@ -16,6 +16,7 @@
 #include "dcmpi/watchdog.h"
 #include "dcmpi/wish.h"
 #include "expect.h"
+#include "result_deck.h"
 #include "run.h"
 
 enum { ROUND_BYTES = 64 << 20, STALL_WARNING_S = 60 };
@@ -206,6 +207,17 @@ static void use_kernels_of(const dc_trained *t)
     dc_error_clear();
 }
 
+/* The method's keys on all ranks. */
+static dc_status load_keys(dc_comm *comm, dc_prediction *p)
+{
+    dc_status st = DC_OK;
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_result_deck_read(p->model, p->trained.method, &p->deck) : DC_OK);
+    dc_comm_bcast(comm, &p->deck, sizeof p->deck, 0);
+    p->trained.keys = dc_config_method_keys(&p->deck);
+out:
+    return st;
+}
+
 static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
 {
     dc_status st = DC_OK;
@@ -216,7 +228,10 @@ static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
     DC_TRY(claim_output(comm, p));
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_files(p) : DC_OK);
     DC_TRY(dc_trained_load(comm, p->model, &p->trained));
-    if (p->trained.has_net) use_kernels_of(&p->trained);
+    if (p->trained.has_net) {
+        DC_TRY(load_keys(comm, p));
+        use_kernels_of(&p->trained);
+    }
     DC_TRY(open_input(comm, p));
     DC_TRY_ALL(comm, cut_rows(comm, p));
     p->capacity = choose_capacity(p);

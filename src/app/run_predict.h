@@ -5,6 +5,7 @@
 #include "cli.h"
 #include "dcmpi/claim.h"
 #include "dcmpi/comm.h"
+#include "dcmpi/config.h"
 #include "dcmpi/train.h"
 #include "score.h"
 
@@ -18,6 +19,7 @@ typedef struct {
     dc_claim claim;                     /* on the output; the lock is held by rank 0 */
     int64_t rows_per_round;             /* of a rank; 0: what fits into 64 MiB */
     dc_trained trained;
+    dc_config deck; /* of the run, if it has a network; holds the method's keys */
     dc_row_stream stream;
     dc_part part;
     int64_t capacity; /* rows of a piece */

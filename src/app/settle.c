@@ -12,6 +12,7 @@
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "output.h"
+#include "result_deck.h"
 #include "run.h"
 
 /* ---- Files ------------------------------------------------------------------------------------------------------ */
@@ -22,9 +23,8 @@ static dc_status read_deck(const dc_job *job, char **deck)
     dc_h5 *h5 = NULL;
     char path[DC_PATH_MAX];
     dc_output_path(job, DC_FILE_RESULT, path);
-    DC_TRY(dc_mem_alloc(deck, DC_RESUME_DECK_MAX, 1, "deck"));
     DC_TRY(dc_h5_open(&h5, path, DC_H5_READ));
-    DC_TRY(dc_h5_get_attr_str(h5, "/", "deck", *deck, DC_RESUME_DECK_MAX));
+    DC_TRY(dc_result_deck_text(h5, deck));
 out:
     (void)!dc_h5_close(&h5);
     return st;

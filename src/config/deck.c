@@ -9,17 +9,15 @@
 #include <string.h>
 #include <yaml.h>
 
-enum { SECTIONS_MAX = 32 };
-
 typedef struct {
     yaml_parser_t yaml;
     yaml_event_t event;
     bool has_event;
     dc_config *cfg;
     dc_origins *from;
-    int section_line[SECTIONS_MAX]; /* 0: not seen */
-    int depth;                      /* of sections and lists that are open after the event */
-    bool is_broken;                 /* no YAML, or more of it than a deck may have: nothing can be read after it */
+    int section_line[DC_SECTIONS_MAX]; /* 0: not seen */
+    int depth;                         /* of sections and lists that are open after the event */
+    bool is_broken;                    /* no YAML, or more of it than a deck may have: nothing can be read after it */
 } deck_reader;
 
 /* ---- Bytes ----------------------------------------------------------------------------------------------- */
@@ -194,7 +192,7 @@ static dc_status read_value(deck_reader *r, const dc_key *key)
     if (is_nothing(r)) return fail_event(r, what);
     snprintf(what, sizeof what, "%s.%s wants a list in brackets: [500, 500, 2000]", key->section, key->name);
     if (key->type == DC_KEY_LIST) return fail_event(r, what);
-    return dc_key_set(r->cfg, key, scalar(r), place);
+    return dc_key_take(r->cfg, r->from, key, scalar(r), place);
 }
 
 /* One pair of a section; the event is its key, and the last of its value when the function returns. */

@@ -1,18 +1,16 @@
-/* The key table: every deck key with its type, place in dc_config, default, range, use and documentation.
+/* The key table: every deck key but those of the methods, with its type, place in dc_config, default, range, use and
+ * documentation.
  *
  * Rows of a section are neighbours, in the order in which a deck shows them. The defaults together are the published
  * configuration "DEC-keras, MNIST" (Guo's re-implementation of Xie et al., ICML 2016). No parsing and no checks here.
  */
 #include "key.h"
 
-#include <assert.h>
-#include <string.h>
-
 #define AT(member) offsetof(dc_config, member)
 #define MAX_COUNT 1e15 /* counts beyond this are mistyped, and doubles still hold them exactly */
 #define GUO "DEC-keras"
 
-static const dc_key_section sections[] = {
+const dc_key_section dc_section_table[] = {
     {"run", "where a run writes, its random seed, how often it reports"},
     {"input", "the data and its scaling"},
     {"model", "the autoencoder: widths, activations, first weights"},
@@ -22,6 +20,7 @@ static const dc_key_section sections[] = {
     {"checkpoint", "when the state of a run is saved, so that the same command continues it"},
     {"output", "what run.h5 holds"},
 };
+const int dc_section_table_n = (int)DC_COUNT_OF(dc_section_table);
 
 static const dc_key_choice scales[] = {{"unit", DC_SCALE_UNIT},
                                        {"dec", DC_SCALE_DEC},
@@ -40,8 +39,6 @@ static const dc_key_choice inits[] = {{"fan_in", DC_INIT_FAN_IN},
                                       {NULL, 0}};
 static const dc_key_choice modes[] = {
     {"joint", DC_PRETRAIN_JOINT}, {"layerwise", DC_PRETRAIN_LAYERWISE}, {"none", DC_PRETRAIN_NONE}, {NULL, 0}};
-static const dc_key_choice squares[] = {
-    {"mse", DC_LOSS_MSE}, {"mse_sum", DC_LOSS_MSE_SUM}, {"mse_half_sum", DC_LOSS_MSE_HALF_SUM}, {NULL, 0}};
 static const dc_key_choice losses[] = {{"mse", DC_LOSS_MSE},
                                        {"mse_sum", DC_LOSS_MSE_SUM},
                                        {"mse_half_sum", DC_LOSS_MSE_HALF_SUM},
@@ -116,7 +113,7 @@ static const dc_key_choice q_outputs[] = {{"top1", DC_Q_TOP1}, {"full", DC_Q_FUL
      .doc = "Steps over which the learning rate first rises linearly from 0; 0: none."}
 /* clang-format on */
 
-static const dc_key table[] = {
+const dc_key dc_key_table[] = {
     {KEY("run", "output", DC_KEY_PATH, run.output, "runs/dcmpi"), .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .also = "output_dir save_dir dir",
      .doc = "Directory of the run: run.h5, log, metrics, report. It is made with its parents."},
@@ -227,14 +224,13 @@ static const dc_key table[] = {
     OPTIMIZER_ROWS("pretrain", pretrain.opt, NULL, "mode", "joint layerwise", "1.0",
                    GUO ", for loss mse and data in [0, 1]"),
 
-    {KEY("cluster", "method", DC_KEY_METHOD, cluster.method, "dec"), .verbs = DC_USE_FIT, .result = true,
-     .also = "algorithm", .doc = "What is done after pretraining; `dcmpi fit --help` lists the methods."},
+    {KEY("cluster", "method", DC_KEY_METHOD, cluster.method, ""), .verbs = DC_USE_FIT, .result = true,
+     .also = "algorithm",
+     .doc = "What is done after pretraining; `dcmpi fit --help` lists the methods. A method's own keys stand in the "
+            "section of its name."},
     {KEY("cluster", "clusters", DC_KEY_INT, cluster.clusters, "10"), .min = 1, .max = 1 << 20,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_clusters k num_clusters", .source = "MNIST",
      .doc = "Number of clusters K."},
-    {KEY("cluster", "alpha", DC_KEY_FLOAT, cluster.alpha, "1.0"), .min = 0, .max = 1e6, .range = DC_OPEN_MIN,
-     .verbs = DC_USE_FIT, .result = true, .also = "dof degrees_of_freedom", .source = "Xie et al. 2016",
-     .doc = "Degrees of freedom of Student's t in the soft assignment q, from which confidence is taken, too."},
     {KEY("cluster", "n_init", DC_KEY_INT, cluster.n_init, "20"), .min = 1, .max = 10000, .unit = "restarts",
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "restarts", .source = "Xie et al. 2016",
      .doc = "k-means++ starts, advanced together; the lowest inertia wins."},
@@ -258,14 +254,6 @@ static const dc_key table[] = {
     {KEY("cluster", "tol", DC_KEY_FLOAT, cluster.tol, "0.001"), .min = 0, .max = 1, .verbs = DC_USE_FIT,
      .trait = "training", .result = true, .also = "tolerance delta", .source = "Xie et al. 2016",
      .doc = "Stop when fewer than this fraction of rows change their label between refreshes; 0: only max_iter stops."},
-    {KEY("cluster", "gamma", DC_KEY_FLOAT, cluster.gamma, "0.1"), .min = 0, .max = 1e6, .verbs = DC_USE_FIT,
-     .trait = "reconstruction", .result = true, .also = "weight coefficient", .source = "Guo et al. 2017",
-     .doc =
-         "Weight of the clustering loss; the reconstruction loss has weight 1. 0.1 belongs to cluster.loss mse: with "
-         "mse_sum the same balance needs 0.1 times the columns."},
-    {KEY("cluster", "loss", DC_KEY_CHOICE, cluster.loss, "mse"), .choices = squares, .verbs = DC_USE_FIT,
-     .trait = "reconstruction", .result = true, .also = "reconstruction_loss", .source = "Guo et al. 2017",
-     .doc = "Reconstruction loss of the clustering phase, as pretrain.loss."},
     {KEY("cluster", "final_kmeans", DC_KEY_BOOL, cluster.final_kmeans, "false"), .verbs = DC_USE_FIT,
      .trait = "training", .result = true,
      .doc = "Replace labels and centres at the end by those of k-means on the trained embedding."},
@@ -320,33 +308,8 @@ static const dc_key table[] = {
      .also = "outlier_threshold min_confidence",
      .doc = "Flag rows whose confidence is below this as outliers in /outlier; 0: none. They keep their labels."},
 };
+const int dc_key_table_n = (int)DC_COUNT_OF(dc_key_table);
 
-const dc_key *dc_key_at(int i)
-{
-    static_assert(DC_COUNT_OF(table) <= DC_KEY_COUNT_MAX, "dc_origins has no room for all keys");
-    return i >= 0 && (size_t)i < DC_COUNT_OF(table) ? &table[i] : NULL;
-}
-
-int dc_key_index(const dc_key *key)
-{
-    return (int)(key - table);
-}
-
-const dc_key *dc_key_find(const char *section, const char *name)
-{
-    for (size_t i = 0; i < DC_COUNT_OF(table); i++)
-        if (strcmp(table[i].section, section) == 0 && strcmp(table[i].name, name) == 0) return &table[i];
-    return NULL;
-}
-
-const dc_key_section *dc_section_at(int i)
-{
-    return i >= 0 && (size_t)i < DC_COUNT_OF(sections) ? &sections[i] : NULL;
-}
-
-const dc_key_section *dc_section_find(const char *name)
-{
-    for (size_t i = 0; i < DC_COUNT_OF(sections); i++)
-        if (strcmp(sections[i].name, name) == 0) return &sections[i];
-    return NULL;
-}
+const dc_key dc_moved_table[DC_MOVED_MAX] = {{.section = "cluster", .name = "alpha", .verbs = DC_USE_FIT},
+                                             {.section = "cluster", .name = "gamma", .verbs = DC_USE_FIT},
+                                             {.section = "cluster", .name = "loss", .verbs = DC_USE_FIT}};

@@ -1,5 +1,5 @@
-/* A trained model as a result file tells it: shapes from the datasets, the rest from attributes; never from the deck's
- * text. Rank 0 reads and checks, the others get copies. */
+/* A trained model as a result file tells it: shapes from the datasets, the rest from attributes. The keys of
+ * the method stand in the deck's text, which the caller reads. Rank 0 reads and checks, the others get copies. */
 #include <math.h>
 #include <string.h>
 
@@ -121,7 +121,6 @@ static dc_status read_how_embedded(dc_h5 *h5, const char *path, dc_trained *t)
     dc_status st = DC_OK;
     char gemm[16], isa[32];
     DC_TRY(read_writer(h5, t));
-    DC_TRY(dc_h5_get_attr_f64(h5, "/", "alpha", &t->alpha, 1, NULL));
     DC_TRY(dc_h5_get_attr_i64(h5, "/", "tile_rows", &t->tile_rows, 1, NULL));
     DC_TRY(dc_h5_get_attr_str(h5, "/", "method", t->method, sizeof t->method));
     DC_TRY(dc_h5_get_attr_str(h5, "/", "gemm", gemm, sizeof gemm));
@@ -132,9 +131,8 @@ static dc_status read_how_embedded(dc_h5 *h5, const char *path, dc_trained *t)
     if (!dc_method_find(t->method))
         return DC_FAIL(DC_ERR_FORMAT, "%s was made by method %s of dcmpi %s, which this program does not know", path,
                        t->method, t->written_by);
-    if (!(t->alpha > 0) || !isfinite(t->alpha) || t->tile_rows < 1 || t->tile_rows > DC_BLOCK_ROWS)
-        st = DC_FAIL(DC_ERR_FORMAT, "%s: attribute alpha (%g) or tile_rows (%lld) is out of range", path, t->alpha,
-                     (long long)t->tile_rows);
+    if (t->tile_rows < 1 || t->tile_rows > DC_BLOCK_ROWS)
+        st = DC_FAIL(DC_ERR_FORMAT, "%s: attribute tile_rows (%lld) is out of range", path, (long long)t->tile_rows);
 out:
     return st;
 }
