@@ -18,6 +18,7 @@ typedef enum {
     DC_KEY_LIST,     /* dc_int_list: [a, b, c]; min and max hold for each item */
     DC_KEY_DURATION, /* double, seconds: number with s, m, h or d */
     DC_KEY_CLIP,     /* dc_clip: none, a quantile, or [a, b] */
+    DC_KEY_FACTORS,  /* dc_factors of optim.h: [NAME=FACTOR, ...]; min and max hold for each factor */
 } dc_key_type;
 
 typedef struct {
@@ -92,6 +93,10 @@ void dc_key_format(const dc_config *cfg, const dc_key *key, char out[DC_VALUE_TE
 /* "integer", "one of relu, linear, ..." and "1..4096" (empty if there is no range). */
 void dc_key_describe_type(const dc_key *key, char *out, size_t cap);
 void dc_key_describe_range(const dc_key *key, char *out, size_t cap);
+
+/* factors.c: dc_key_set_list() of DC_KEY_FACTORS. */
+DC_CHECKED dc_status dc_factors_set(dc_factors *to, const dc_key *key, const char *const *items, int n,
+                                    const char *place);
 
 /* explain.c */
 /* Both with the unit: "integer, 1..4096 steps". */

@@ -16,6 +16,7 @@ const dc_method dc_method_dec = {
     .summary = "Deep Embedded Clustering: encoder and centres minimise KL(P || Q), P refreshed over all rows",
     .flags = DC_METHOD_TRAINS,
     .n_extra = dc_centers_n_extra,
+    .trained = "centers",
     .create = dc_centers_create_target,
     .start = dc_centers_start,
     .refresh = dc_centers_refresh_target,

@@ -47,6 +47,7 @@ const dc_method dc_method_dkm = {
     .summary = "Deep k-Means: reconstruction and distances to centres, chosen by an annealed softmax",
     .flags = DC_METHOD_TRAINS | DC_METHOD_RECONSTRUCTS,
     .n_extra = n_extra,
+    .trained = "centers",
     .create = dc_centers_create,
     .start = dc_centers_start,
     .refresh = dc_centers_refresh,

@@ -18,6 +18,7 @@ const dc_method dc_method_idec = {
     .summary = "Improved DEC: reconstruction + gamma * KL(P || Q), the decoder is kept",
     .flags = DC_METHOD_TRAINS | DC_METHOD_RECONSTRUCTS,
     .n_extra = dc_centers_n_extra,
+    .trained = "centers",
     .create = dc_centers_create_target,
     .start = dc_centers_start,
     .refresh = dc_centers_refresh_target,
