@@ -106,6 +106,25 @@ static void test_ten_steps(const dc_opt_config *opt, const char *prefix)
     }
 }
 
+/* One message more where gradients lie in slices, and only then. */
+static void test_messages(dc_opt_config opt)
+{
+    for (int way = DC_OUTER_GATHER; way <= DC_OUTER_ALLREDUCE; way++) {
+        model m;
+        int64_t calls[2];
+        model_make(&m, DC_ACT_RELU, DC_LOSS_MSE, 1, (dc_outer_way)way, false);
+        for (int clips = 0; clips < 2; clips++) {
+            opt.clip_norm = clips;
+            one_step_run(comm, &m.step, clips);
+            const uint64_t before = dc_comm_traffic_total(comm).calls;
+            dc_step_update(comm, m.step.step, &opt, clips, 2);
+            calls[clips] = (int64_t)(dc_comm_traffic_total(comm).calls - before);
+        }
+        CHECK_INT(calls[1] - calls[0], dc_comm_size(comm) > 1 && way != DC_OUTER_ALLREDUCE);
+        model_free(&m);
+    }
+}
+
 /* halved: SGD whose rate is halved after five steps. */
 static void test_more_optimizers(dc_opt_config halved)
 {
@@ -153,5 +172,6 @@ int main(void)
     const dc_opt_config adam = {.kind = DC_OPT_ADAM, .lr = 0.01, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-7};
     test_ten_steps(&adam, "adam");
     test_more_optimizers(sgd);
+    test_messages(sgd);
     return check_done_all(&comm);
 }
