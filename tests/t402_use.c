@@ -117,7 +117,7 @@ static void test_all_at_once(void)
                                "cluster: {method: nonsense, batch: [3, {a: b}], lr: 2, lr: 3, tol: 5, beta1: 0.5}\n"
                                "pretrain: 7\n";
     static const char *const parts[] = {"deck.yaml:1:7: unknown key 'run.sed'",
-                                        "; deck.yaml:1:21: run.seed = 'x' is no integer",
+                                        "; deck.yaml:1:21: run.seed = 'x' is not a valid integer",
                                         "; deck.yaml:2:1: unknown section 'modle'",
                                         "; deck.yaml:3:19: cluster.method = 'nonsense' is unknown",
                                         "; deck.yaml:3:36: a list where one value is wanted",
@@ -141,7 +141,7 @@ static void test_all_at_once(void)
     CHECK_TEXT_HAS(dc_error_text(), "deck.yaml:2:3: unknown key 'run.nokey0'");
     CHECK_TEXT_HAS(dc_error_text(), "; and 4"); /* the number depends on the room for the others */
     dc_error_clear();
-    /* Behind what is no YAML nothing is known, so that nothing is missing either. */
+    /* After something that is not YAML nothing is known, so that nothing is missing either. */
     CHECK_STATUS(deck_parse(&cfg, "run: {sed: 1}\ncluster: {lr: &a 3}\nfoo: {a: 1}\n", "fit"), DC_ERR_USAGE);
     CHECK_TEXT_HAS(dc_error_text(),
                    "deck.yaml:1:7: unknown key 'run.sed', did you mean 'seed'?; deck.yaml:2:15: anchors");

@@ -93,12 +93,12 @@ static dc_cluster_config clustering(const setup *s, const char *method, int64_t 
                                        .K = K,
                                        .L = s->net.L,
                                        .alpha = 1,
+                                       .weight = 1,
                                        .kmeans = {.K = K, .n_init = 2, .max_iter = 50, .tol = 1e-4, .seed = 1}},
                                .batch = 32,
                                .update_interval = 7,
                                .max_iter = max_iter,
                                .tol = 0,
-                               .weight = 1,
                                .opt = {.kind = DC_OPT_SGD, .lr = 0.01, .momentum = 0.9}};
 }
 

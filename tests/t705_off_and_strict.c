@@ -27,12 +27,12 @@ static void cluster(dc_comm *comm, dc_model *m)
                                            .K = K,
                                            .L = m->net->L,
                                            .alpha = 1,
+                                           .weight = 0.1,
+                                           .recon_loss = DC_LOSS_MSE,
                                            .kmeans = {.K = K, .n_init = 2, .max_iter = 50, .tol = 1e-4, .seed = 1}},
                                    .batch = B,
                                    .update_interval = 20,
                                    .max_iter = STEPS,
-                                   .weight = 0.1,
-                                   .recon_loss = DC_LOSS_MSE,
                                    .opt = sgd};
     dc_history history;
     dc_cluster_result result;

@@ -1,6 +1,6 @@
 /* Whole clustering runs of DEC and IDEC against PyTorch (tests/golden/clustering.txt): k-means, targets, joint loss
- * with its weight and scaling, optimizers; all rows in every batch, gradients by every way. ranks: 1 2 3 5  threads: 1
- * 2 */
+ * with its weight and scaling, optimizers; all rows in every batch, gradients by every way.
+ * ranks: 1 2 3 5  threads: 1 2 */
 #include "check.h"
 #include "dcmpi/log.h"
 #include "golden/golden_net.h"
@@ -45,12 +45,12 @@ static dc_cluster_config configure(const golden_run *run, const dc_part *part)
                                        .K = K,
                                        .L = GOLDEN_L,
                                        .alpha = run->alpha,
+                                       .weight = run->gamma,
+                                       .recon_loss = run->loss,
                                        .kmeans = {.K = K, .n_init = 10, .max_iter = 50, .seed = 1}},
                                .batch = N,
                                .update_interval = run->interval,
                                .max_iter = STEPS,
-                               .weight = run->gamma,
-                               .recon_loss = run->loss,
                                .opt = run->opt};
 }
 

@@ -40,11 +40,11 @@ static int64_t train(dc_comm *comm, uint64_t seed)
                                                .K = K,
                                                .L = L,
                                                .alpha = 1,
+                                               .weight = 1,
                                                .kmeans = {.K = K, .n_init = 3, .max_iter = 20, .seed = seed}},
                                        .batch = 32,
                                        .update_interval = 5,
                                        .max_iter = 20,
-                                       .weight = 1,
                                        .opt = opt};
     CHECK_OK(dc_pretrain(comm, &model, &pretrain, &before, &stop));
     CHECK_OK(dc_train_cluster(comm, &model, &cluster, &history, &result));

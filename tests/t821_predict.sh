@@ -142,7 +142,7 @@ echo text >text.h5
 wrong 4 "none.h5" "missing model" none.h5 new.h5
 wrong 6 "text.h5.*not an HDF5 file" "a model that is text" text.h5 new.h5
 wrong 6 "short.h5" "a truncated model" short.h5 new.h5
-wrong 6 "foreign.h5 is no result of dcmpi" "a foreign HDF5 file as model" foreign.h5 new.h5
+wrong 6 "foreign.h5 is not a result of dcmpi" "a foreign HDF5 file as model" foreign.h5 new.h5
 wrong 6 "it is a prediction" "a prediction as model" p.h5 new.h5
 wrong 6 "unfinished.h5 is incomplete" "a model whose run did not finish" unfinished.h5 new.h5
 wrong 6 "encoder_1/weight' is damaged" "changed weights" bent.h5 new.h5
@@ -160,7 +160,7 @@ wrong 4 "no/dir" "no output directory" dec/run.h5 new.h5 no/dir/p.h5
 run 1 1 predict --force --model=dec/run.h5 --input=new.h5
 expect_error 2 "needs --model" "an option is missing"
 run 2 1 predict --force --model=dec/run.h5 --input=new.h5 --output=p.h5 --outlier
-expect_error 2 "'--outlier' is no option" "an unknown option"
+expect_error 2 "'--outlier' is not an option" "an unknown option"
 run 1 1 predict --force --model=dec/run.h5 --input=new.h5 --output=p.h5 --rows-per-round=0
 expect_error 2 "rows-per-round" "no rows per round"
 # A result of before isa was stored: who wrote it is said, and its rows are embedded all the same.

@@ -138,7 +138,7 @@ void dc_config_names(FILE *out);
 /* Lines `--section.key) echo "word word" ;;` of a shell's case, for keys whose values are words; @file: a path. */
 void dc_config_value_words(FILE *out);
 /* Number of keys that the verb uses, that can change the result, and that differ; out[cap]: "cluster.lr is 0.1, was
- * 0.01; ...". The place of the data is not among them: whoever asks knows the hash of the data themselves. */
+ * 0.01; ...". Where the data lie is not among them: the caller compares the hash of the data. */
 int dc_config_differences(const dc_config *was, const dc_config *is, const char *verb, char *out, size_t cap);
 /* XXH3 over all values in use that can change the result (not paths of output, not log_interval). */
 uint64_t dc_config_hash(const dc_config *cfg);

@@ -42,8 +42,7 @@ DC_CHECKED dc_status dc_state_keep_shares(dc_state *s, const char *name, size_t 
                                           const dc_state_shares *shares);
 /* The same for an array that grows while it is kept: whenever the run saves, the first *rows rows of `width` values at
  * *data are what it holds. Both pointers are borrowed. A run that continues makes room for what waits first
- * (dc_state_waiting); `capacity`: rows that *data has room for. Errors: DC_ERR_FORMAT (another type, no whole rows).
- */
+ * (dc_state_waiting); `capacity`: rows that *data has room for. Errors: DC_ERR_FORMAT (another type, no whole rows). */
 DC_CHECKED dc_status dc_state_keep_rows(dc_state *s, const char *name, dc_state_type type, size_t width, size_t *rows,
                                         void *const *data, size_t capacity);
 /* Forgets the array at `data`, or the one that grows with its number of rows there; before its memory goes. */
@@ -55,7 +54,7 @@ bool dc_state_continues(const dc_state *s);
 
 /* ---- Saving ------------------------------------------------------------------------------------------------------ */
 
-/* What work is at, for messages; phase: static text. Local, cheap. */
+/* What the work is doing, for messages; phase: static text. Local, cheap. */
 void dc_state_at(dc_state *s, const char *phase, int64_t step);
 const char *dc_state_phase(const dc_state *s);
 int64_t dc_state_step(const dc_state *s);

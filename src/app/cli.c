@@ -43,7 +43,7 @@ static dc_status fail_unknown_verb(const char *word)
     char quoted[DC_QUOTE_MAX], hint[128];
     int n = 0;
     for (const dc_verb_help *v; n < VERBS_MAX && (v = dc_verb_help_at(n)) != NULL;) names[n++] = v->name;
-    return DC_FAIL(DC_ERR_USAGE, "command line: '%s' is no verb and no deck file%s", dc_quote(quoted, word),
+    return DC_FAIL(DC_ERR_USAGE, "command line: '%s' is neither a verb nor a deck file%s", dc_quote(quoted, word),
                    *suggest(word, names, n, hint, sizeof hint) ? hint : "; see dcmpi --help");
 }
 

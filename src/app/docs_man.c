@@ -115,10 +115,9 @@ static const char description[] =
     "problem.";
 
 static const char deck[] =
-    "A deck is a YAML file of sections, single values and lists in one line. Defaults are overridden by the deck, the "
+    "A deck is a YAML file of sections, single values and lists on one line. Defaults are overridden by the deck, the "
     "deck by --section.key=VALUE on the command line. An unknown key, a key given twice, a value out of range and a "
-    "key "
-    "that the run would not use are errors, found before any data is read.";
+    "key that the run would not use are errors, found before any data is read.";
 
 static const item options[] = {{"--help", "Help, of the program or of the verb."},
                                {"--version", "Version and commit."},

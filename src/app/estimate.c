@@ -1,7 +1,7 @@
-/* Memory and disk of a run before it starts, from the header of the data and the deck alone: the rank with most rows,
- * at the moment that needs most. A run is a list of moments; what is counted in each is what grows with the data, the
- * network, the batch, the clusters or the ranks. On rank 0 a checkpoint comes on top: the arrays of which each rank
- * has a share, made whole, and two images of the file. */
+/* Memory and disk of a run before it starts, from the header of the data and the deck alone: the rank with the most
+ * rows, at the moment that needs the most. A run is a list of moments; what is counted in each is what grows with the
+ * data, the network, the batch, the clusters or the ranks. On rank 0 a checkpoint comes on top: the arrays of which
+ * each rank has a share, made whole, and two images of the file. */
 #include <math.h>
 #include <string.h>
 
@@ -12,7 +12,7 @@
 
 /* What libraries take once they work: kernels that oneDNN makes, HDF5, the code that is read in. */
 static const double LIBRARY_BYTES = 14 << 20;
-/* Pieces in which files are written and read back; what an image of a file holds beside its values. */
+/* Pieces in which files are written and read back; what an image of a file holds besides its values. */
 static const double PIECE_BYTES = 4 << 20, HEADERS_BYTES = 1 << 20;
 /* Buffers of MPI and what the C library rounds up, of all that we take. */
 static const double SLACK = 0.03;
@@ -28,7 +28,7 @@ typedef struct {
     int ranks_here, threads;
 } problem;
 
-/* What is held at some point, in bytes, beside program and data. */
+/* What is held at some point, in bytes, besides program and data. */
 typedef struct {
     double model; /* parameters, gradient, moments */
     double work;
@@ -53,7 +53,7 @@ static double checkpoint(double whole, double shared)
 
 /* ---- Layers ------------------------------------------------------------------------------------------------------ */
 
-/* Width behind encoder layer l; that of the data for l = 0. */
+/* Width after encoder layer l; that of the data for l = 0. */
 static int64_t encoder_width(const problem *p, int l)
 {
     const dc_int_list *hidden = &p->cfg->model.hidden;
@@ -168,7 +168,7 @@ static double example_bytes(const problem *p)
     return count * (16 * (1 + p->part.P) + 16) + (rows <= DC_EXAMPLE_ROWS_MAX_BYTES ? 3 * rows : 0);
 }
 
-/* Rows of a result at hand, and their scores. */
+/* A result whose rows are all in memory, and their scores. */
 static moment scoring(const problem *p, double model, double rows)
 {
     if (p->C == 0) return (moment){.model = model, .work = rows};

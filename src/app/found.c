@@ -59,7 +59,7 @@ static dc_status read_result(const dc_job *job, const char *path, dc_h5 *h5, dc_
     DC_TRY(dc_h5_get_attr_str(h5, "/", "format", format, sizeof format));
     DC_TRY(dc_h5_get_attr_i64(h5, "/", "complete", &complete, 1, NULL));
     if (strcmp(format, "dcmpi-result") != 0 || complete != 1)
-        DC_TRY(DC_FAIL(DC_ERR_FORMAT, "%s is no complete result", path));
+        DC_TRY(DC_FAIL(DC_ERR_FORMAT, "%s is not a complete result", path));
     DC_TRY(dc_h5_get_attr_str(h5, "/", "verb", verb, sizeof verb));
     DC_TRY(dc_h5_get_attr_hash(h5, "/", "data_hash", &found->data_hash));
     DC_TRY(dc_h5_get_attr_str(h5, "/", "deck", deck, DC_RESUME_DECK_MAX));

@@ -173,8 +173,8 @@ static void tell_error(dc_status st)
     dc_error_clear();
 }
 
-/* The log is where people look for why a run of last night ended, also if it did not come far; lines behind those that
- * a checkpoint knows harm nobody. */
+/* The log is where people look for why a run of last night ended, even if it did not get far; lines after those that a
+ * checkpoint knows of do no harm. */
 static void log_early_end(const dc_job *job, dc_status st)
 {
     char path[DC_PATH_MAX];

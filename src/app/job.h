@@ -28,7 +28,7 @@ typedef struct {
     bool saved;            /* this start has written one */
     bool over_shorter;     /* the result of which is there */
     char longer_text[512]; /* the lengths that differ; of a complete run why that changes nothing */
-    bool over_result;      /* a run.h5 of before is there, which this run will replace */
+    bool over_result;      /* an earlier run.h5 is there, which this run will replace */
     dc_ckpt ckpt;
     int n_notes;
     char notes[DC_RESUME_NOTES_MAX][512];

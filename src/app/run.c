@@ -56,7 +56,7 @@ static dc_status build_model(fit *f)
     return st == DC_OK ? dc_model_keep(&f->model, f->job.state) : st;
 }
 
-/* A phase that diverged is a result that nobody wants in a file. */
+/* A phase that diverged is a result, but not one worth a file. */
 static dc_status refuse_divergence(const fit *f, dc_stop stop, const char *phase, const char *advice)
 {
     char text[DC_DATA_ADVICE_MAX];
@@ -80,7 +80,7 @@ static dc_status pretrain_layers(dc_comm *comm, fit *f, dc_pretrain_config layer
     return st == DC_OK ? refuse_divergence(f, stop, "layer-wise pretraining", "lower pretrain.lr") : st;
 }
 
-/* The file is whole for itself at any time, but another run may have put its own there since this one looked. */
+/* The file is whole at all times, but another run may have put its own in its place since this one looked. */
 static dc_status check_same_weights(const dc_job *job)
 {
     uint64_t hash;

@@ -13,7 +13,7 @@ typedef struct {
     const char *label_dataset;          /* borrowed; NULL: /y if there is one */
     bool force;                         /* replace whatever the output's name belongs to */
     const char *files[2];               /* model and input, */
-    char options[DC_H5_NAME_MAX + 16];  /* with what decides beside them, */
+    char options[DC_H5_NAME_MAX + 16];  /* with what else decides, */
     dc_recipe recipe;                   /* of which the output is made */
     dc_claim claim;                     /* on the output; the lock is held by rank 0 */
     int64_t rows_per_round;             /* of a rank; 0: what fits into 64 MiB */

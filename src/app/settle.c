@@ -93,7 +93,7 @@ dc_status dc_settle_older(const dc_job *job)
     char line[DC_RESULT_LINE_MAX];
     const char *was = NULL;
     const dc_status st = dc_settle(job, &was, line);
-    if (st == DC_OK && was) dc_log_note("the summary.json of the older run.h5 was %s: it was made anew from that", was);
+    if (st == DC_OK && was) dc_log_note("the summary.json of the older run.h5 was %s: it was made anew from it", was);
     if (st != DC_ERR_FORMAT) return st;
     dc_error_clear(); /* it will be replaced, whatever it is */
     return DC_OK;
@@ -138,7 +138,7 @@ static dc_status replace_scores(const dc_job *job, const char *path, dc_result *
     }
     const dc_status st = dc_result_rescore(path, r);
     if (st == DC_OK)
-        dc_log("labels    of %s are others than those that run.h5 was scored with: %s", r->data->source,
+        dc_log("labels    of %s differ from those that run.h5 was scored with: %s", r->data->source,
                r->has_scores ? "it was scored anew" : "there are none now, and the scores were removed");
     return st;
 }

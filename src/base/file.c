@@ -1,5 +1,5 @@
-/* Safe replacement of a file. Every call that may fail is looked at: a disk that is full, has a quota or breaks shows
- * itself in posix_fallocate, write, fsync, close or rename, or in bytes that read back differently. */
+/* Safe replacement of a file. Every call that may fail is checked: a full disk, a quota or a failing disk shows in
+ * posix_fallocate, write, fsync, close or rename, or in bytes that read back differently. */
 #include "dcmpi/file.h"
 
 #include <errno.h>
@@ -56,7 +56,7 @@ static dc_status compare(int fd, const char *path, const dc_file_piece *piece, c
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return fail("read back", path, errno);
         if (n == 0 || memcmp(p, buffer, (size_t)n) != 0)
-            return DC_FAIL(DC_ERR_IO, "%s reads back differently than it was written: look at the disk", path);
+            return DC_FAIL(DC_ERR_IO, "%s reads back differently than it was written: check the disk", path);
         p += n;
         left -= (size_t)n;
     }
@@ -159,7 +159,7 @@ dc_status dc_file_read(const char *path, size_t max_bytes, unsigned char **data,
         goto out;
     }
     if (!S_ISREG(s.st_mode) || (uint64_t)s.st_size > max_bytes) {
-        st = DC_FAIL(DC_ERR_FORMAT, "%s is no regular file, or larger than %zu bytes", path, max_bytes);
+        st = DC_FAIL(DC_ERR_FORMAT, "%s is not a regular file, or is larger than %zu bytes", path, max_bytes);
         goto out;
     }
     DC_TRY(dc_mem_alloc_raw(data, (size_t)s.st_size, 1, "file"));
@@ -198,7 +198,7 @@ const char *dc_file_kind_name(const struct stat *s)
     case S_IFLNK:
         return "a symbolic link";
     case S_IFDIR:
-        return "a folder";
+        return "a directory";
     case S_IFIFO:
         return "a pipe";
     case S_IFSOCK:

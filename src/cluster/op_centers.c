@@ -89,8 +89,8 @@ dc_val(dc_nearest_center)(dc_graph *g, dc_val z, dc_val centers)
 /* (c m + s) / (c + n), in double. */
 static void mean_of(const dc_call *c)
 {
-    const int64_t K = c->node->shape.n, L = c->node->shape.width;
-    for (int64_t k = 0; k < K; k++) {
+    const int64_t L = c->node->shape.width;
+    for (int64_t k = 0; k < c->tile->n; k++) {
         const double before = (double)c->in[1][k], more = (double)c->in[2][k];
         for (int64_t j = 0; j < L; j++) {
             const double m = (double)c->in[0][k * L + j], s = (double)c->in[3][k * L + j];

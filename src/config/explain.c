@@ -89,7 +89,7 @@ void dc_config_list_sections(FILE *out)
 static const char reference_intro[] =
     "# Decks and their keys\n"
     "\n"
-    "A deck is a YAML file of sections, single values and lists in one line. Defaults are overridden by the deck, the "
+    "A deck is a YAML file of sections, single values and lists on one line. Defaults are overridden by the deck, the "
     "deck\n"
     "by `--section.key=VALUE` on the command line. Paths are relative to the working directory. An unknown key, a key "
     "given\n"
@@ -112,7 +112,7 @@ static const char reference_intro[] =
     "\n"
     "Truth values are `true` and `false`; durations are numbers with `s`, `m`, `h` or `d`; numbers are decimal. Block "
     "lists,\n"
-    "block texts, anchors, aliases and tags of YAML are not allowed. This file is the output of `dcmpi config "
+    "block scalars, anchors, aliases and tags of YAML are not allowed. This file is the output of `dcmpi config "
     "--reference`;\n"
     "`dcmpi config --explain KEY` shows one key, `dcmpi config --default` a deck with all of them.\n";
 

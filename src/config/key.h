@@ -54,7 +54,7 @@ typedef struct {
 } dc_key_section;
 
 /* table.c */
-const dc_key *dc_key_at(int i); /* NULL behind the last row; rows of a section are neighbours */
+const dc_key *dc_key_at(int i); /* NULL after the last row; rows of a section are neighbours */
 const dc_key *dc_key_find(const char *section, const char *name);
 int dc_key_index(const dc_key *key);
 const dc_key_section *dc_section_at(int i); /* NULL behind the last */
@@ -118,7 +118,7 @@ typedef struct {
     bool failed; /* its value was none */
     int line, col;
 } dc_key_origin;
-/* What is wrong, all of it, so that nobody has to try once for each. */
+/* Everything that is wrong, so that nobody has to try again for each error. */
 typedef struct {
     int n, shown;
     size_t used;
@@ -131,7 +131,7 @@ typedef struct {
 } dc_origins;
 /* "deck.yaml:12:3", "command line: --run.seed", or the deck's name for keys that were not set. */
 void dc_place_format(const dc_origins *from, const dc_key *key, char out[DC_PLACE_MAX]);
-/* Puts the recorded error to the problems if st is DC_ERR_USAGE, and returns DC_OK then; else st. */
+/* Adds the recorded error to the problems if st is DC_ERR_USAGE, and returns DC_OK then; else st. */
 DC_CHECKED dc_status dc_problem_add(dc_origins *from, dc_status st);
 /* All problems as one error; DC_OK without any. */
 DC_CHECKED dc_status dc_problems_fail(const dc_origins *from);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define AT(member) offsetof(dc_config, member)
-#define MAX_COUNT 1e15 /* counts beyond this are typing errors, and doubles still hold them exactly */
+#define MAX_COUNT 1e15 /* counts beyond this are mistyped, and doubles still hold them exactly */
 #define GUO "DEC-keras"
 
 static const dc_key_section sections[] = {
@@ -171,10 +171,10 @@ static const dc_key table[] = {
      .doc = "First interval between progress lines; it grows to 5 minutes in long runs."},
     {KEY("run", "stall_warning", DC_KEY_DURATION, run.stall_warning, "60s"), .min = 0, .max = 86400 * 7,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "watchdog timeout",
-     .doc = "Without progress for so long a warning names the ranks that the others wait for; 0: none."},
+     .doc = "After this long without progress, a warning names the ranks that the others wait for; 0: never."},
     {KEY("run", "stall_abort", DC_KEY_DURATION, run.stall_abort, "0s"), .min = 0, .max = 86400 * 7,
      .verbs = DC_USE_FIT | DC_USE_KMEANS,
-     .doc = "Without progress for so long the job ends with exit code 70; 0: never."},
+     .doc = "After this long without progress, the job ends with exit code 70; 0: never."},
 
     {KEY("input", "data", DC_KEY_PATH, input.data, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "dataset file path",
@@ -188,17 +188,16 @@ static const dc_key table[] = {
             "it suits data that are not zero for the most part. none: values as they are."},
     {KEY("input", "clip", DC_KEY_CLIP, input.clip, "none"), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "winsorize outliers clip_range",
-     .doc = "Bring values beyond two bounds to the bound before scaling. 0.001: each column's quantiles 0.001 and "
-            "0.999. [a, b]: all columns to this range. The bounds are kept in run.h5, and predict uses them."},
+     .doc = "Move values beyond two bounds to the nearer bound before scaling. 0.001: each column's quantiles 0.001 "
+            "and 0.999. [a, b]: all columns to this range. The bounds are kept in run.h5, and predict uses them."},
     {KEY("input", "rows", DC_KEY_INT, input.rows, "0"), .min = 0, .max = MAX_COUNT, .unit = "rows",
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_samples max_rows",
-     .doc = "Use the first so many rows; 0: all (of the built-in problem: 10000)."},
+     .doc = "Use only this many rows, the first ones; 0: all (of the built-in problem: 10000)."},
     {KEY("input", "label_dataset", DC_KEY_PATH, input.label_dataset, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .also = "labels y label_column target obs",
      .doc = "Where the file has its labels, if not in /y: a vector of integers or names, or a categorical of AnnData, "
-            "such "
-            "as /obs/cell_type. -1, NaN, an empty text, NA, None and ? are no label: such rows are clustered and not "
-            "scored."},
+            "such as /obs/cell_type. -1, NaN, an empty text, NA, None and ? mean no label: such rows are clustered and "
+            "not scored."},
     {KEY("input", "image_shape", DC_KEY_LIST, input.image_shape, "[]"), .min = 1, .max = 1 << 20,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "shape image_size height width",
      .doc = "Rows are pictures of [height, width] or [height, width, channels], row by row, channels together: for the "
@@ -222,10 +221,9 @@ static const dc_key table[] = {
             "xavier_sqrt2: glorot times sqrt(2). normal: N(0, 0.01^2)."},
     {KEY("model", "weights", DC_KEY_PATH, model.weights, ""), .verbs = DC_USE_FIT, .result = true,
      .also = "ae_weights pretrained checkpoint",
-     .doc =
-         "run.h5 of an earlier run with the same widths, activations and scaling: start from its autoencoder and skip "
-         "pretraining. The pretrain keys may stay in the deck; they are not used then. A run continues with the "
-         "weights it began with: other ones in this file are refused."},
+     .doc = "run.h5 of an earlier run with the same widths, activations and scaling: start from its autoencoder and "
+            "skip pretraining. The pretrain keys may stay in the deck; they are not used then. A run continues only "
+            "with the weights it began with: others in this file are refused."},
 
     {KEY("pretrain", "mode", DC_KEY_CHOICE, pretrain.mode, "joint"), .choices = modes, .verbs = DC_USE_FIT,
      .result = true, .source = GUO,
@@ -267,27 +265,27 @@ static const dc_key table[] = {
      .doc = "Number of clusters K."},
     {KEY("cluster", "alpha", DC_KEY_FLOAT, cluster.alpha, "1.0"), .min = 0, .max = 1e6, .range = DC_OPEN_MIN,
      .verbs = DC_USE_FIT, .result = true, .also = "dof degrees_of_freedom", .source = "Xie et al. 2016",
-     .doc = "Degrees of freedom of Student's t in the soft assignment q, from which confidence is written too."},
+     .doc = "Degrees of freedom of Student's t in the soft assignment q, from which confidence is taken, too."},
     {KEY("cluster", "n_init", DC_KEY_INT, cluster.n_init, "20"), .min = 1, .max = 10000, .unit = "restarts",
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "restarts", .source = "Xie et al. 2016",
      .doc = "k-means++ starts, advanced together; the lowest inertia wins."},
     {KEY("cluster", "kmeans_max_iter", DC_KEY_INT, cluster.kmeans_max_iter, "300"), .min = 1, .max = 1e9,
      .unit = "iterations", .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .source = "scikit-learn",
-     .doc = "Most Lloyd iterations per start."},
+     .doc = "Maximum number of Lloyd iterations per start."},
     {KEY("cluster", "kmeans_tol", DC_KEY_FLOAT, cluster.kmeans_tol, "1e-4"), .min = 0, .max = 1,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .source = "scikit-learn",
-     .doc = "A start has converged when the squared shift of its centres is at most this times the mean variance of a "
-            "column."},
+     .doc = "A start has converged when the squared shift of its centres is at most this value times the mean variance "
+            "of a column."},
     {KEY("cluster", "batch", DC_KEY_INT, cluster.batch, "256"), .min = 1, .max = 1e9, .unit = "rows",
      .verbs = DC_USE_FIT, .trait = "training", .result = true, .also = "batch_size", .source = "Xie et al. 2016",
      .doc = "Rows per step over all ranks together; at most the rows of the data."},
     {KEY("cluster", "update_interval", DC_KEY_INT, cluster.update_interval, "140"), .min = 1, .max = MAX_COUNT,
      .unit = "steps", .verbs = DC_USE_FIT, .trait = "training", .result = true, .also = "T interval",
      .source = GUO ", MNIST (30 for USPS, Reuters, STL)",
-     .doc = "Steps between two refreshes of the target distribution, at which labels are compared too."},
+     .doc = "Steps between two refreshes of the target distribution, at which labels are compared, too."},
     {KEY("cluster", "max_iter", DC_KEY_INT, cluster.max_iter, "20000"), .min = 0, .max = MAX_COUNT, .unit = "steps",
      .verbs = DC_USE_FIT, .trait = "training", .result = true, .also = "maxiter iterations epochs", .source = GUO,
-     .doc = "Most steps of the clustering phase; 0: the k-means start is the result."},
+     .doc = "Maximum number of steps of the clustering phase; 0: the k-means start is the result."},
     {KEY("cluster", "tol", DC_KEY_FLOAT, cluster.tol, "0.001"), .min = 0, .max = 1, .verbs = DC_USE_FIT,
      .trait = "training", .result = true, .also = "tolerance delta", .source = "Xie et al. 2016",
      .doc = "Stop when fewer than this fraction of rows change their label between refreshes; 0: only max_iter stops."},
@@ -311,12 +309,11 @@ static const dc_key table[] = {
     {KEY("parallel", "reproducible", DC_KEY_CHOICE, parallel.reproducible, "strict"), .choices = reproducible,
      .verbs = DC_USE_FIT, .result = true, .also = "deterministic",
      .doc = "strict: the same bits on any number of ranks, threads and nodes of one CPU type. off: gradients are added "
-            "in the order of the MPI library, and products are cut by threads."},
+            "in the order that the MPI library chooses, and products are split by threads."},
     {KEY("parallel", "gather_rows", DC_KEY_INT, parallel.gather_rows, "2048"), .min = 0, .max = MAX_COUNT,
      .unit = "rows", .verbs = DC_USE_FIT, .when = "reproducible", .when_is = "strict", .result = true,
-     .doc =
-         "Batches up to this size are gathered over ranks to compute slices of the gradient; larger ones add partial "
-         "gradients of the shards by a fixed tree, which moves less. The two give other bits."},
+     .doc = "Batches up to this size are gathered over ranks to compute slices of the gradient; larger ones add "
+            "partial gradients of the shards by a fixed tree, which moves less. The two give different bits."},
     {KEY("parallel", "hash_steps", DC_KEY_INT, parallel.hash_steps, "100"), .min = 0, .max = MAX_COUNT, .unit = "steps",
      .verbs = DC_USE_FIT,
      .doc = "Compare the weights of all ranks every so many steps, by a hash; 0: only at the ends of epochs and at "
@@ -337,17 +334,17 @@ static const dc_key table[] = {
 
     {KEY("checkpoint", "every", DC_KEY_DURATION, checkpoint.every, "15m"), .min = 0, .max = 1e9,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "interval save_interval",
-     .doc = "Time between two checkpoints. There is one at the end of each phase and at each stop besides; 0: only "
-            "these."},
+     .doc =
+         "Time between two checkpoints. There is also one at the end of each phase and at each stop; 0: only these."},
     {KEY("checkpoint", "keep", DC_KEY_INT, checkpoint.keep, "2"), .min = 1, .max = 1e6, .unit = "files",
      .verbs = DC_USE_FIT | DC_USE_KMEANS,
-     .doc =
-         "Newest checkpoints that are kept. The last of each phase is kept besides: a longer run goes on from there."},
+     .doc = "How many of the newest checkpoints are kept. The last of each phase is kept, too: a longer run goes on "
+            "from there."},
 
     {KEY("output", "embedding", DC_KEY_BOOL, output.embedding, "true"), .verbs = DC_USE_FIT,
      .doc = "Write the embedding of every row, float32 [N, latent]."},
     {KEY("output", "q", DC_KEY_CHOICE, output.q, "top1"), .choices = q_outputs, .verbs = DC_USE_FIT,
-     .doc = "Soft assignment: top1 writes each row's largest value (confidence), full the whole [N, clusters] too."},
+     .doc = "Soft assignment: top1 writes each row's largest value (confidence), full the whole [N, clusters], too."},
     {KEY("output", "examples", DC_KEY_INT, output.examples, "10"), .min = 0, .max = 1000, .unit = "rows",
      .verbs = DC_USE_FIT, .doc = "Rows listed per cluster as nearest to its centre and as closest to its border."},
     {KEY("output", "outlier_below", DC_KEY_FLOAT, output.outlier_below, "0"), .min = 0, .max = 1, .verbs = DC_USE_FIT,

@@ -35,7 +35,7 @@ static dc_status fail_type(const dc_key *key, const char *text, const char *plac
     char type[256], range[128], quoted[DC_QUOTE_MAX];
     dc_key_describe_type(key, type, sizeof type);
     dc_key_describe_range(key, range, sizeof range);
-    return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s = '%s' is no %s%s%s", place, key->section, key->name,
+    return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s = '%s' is not a valid %s%s%s", place, key->section, key->name,
                    dc_quote(quoted, text), type, *range ? ", allowed: " : "", range);
 }
 
@@ -153,9 +153,9 @@ static dc_status set_clip_range(dc_config *cfg, const dc_key *key, const char *c
 {
     dc_clip *clip = member(cfg, key);
     double lo, hi;
-    if (n != 2) return fail_clip(key, place, "has a list that is no pair");
+    if (n != 2) return fail_clip(key, place, "has a list that is not a pair");
     if (!dc_read_float(items[0], &lo) || !dc_read_float(items[1], &hi) || !isfinite(lo) || !isfinite(hi))
-        return fail_clip(key, place, "has a bound that is no number");
+        return fail_clip(key, place, "has a bound that is not a number");
     if (!(lo < hi)) return fail_clip(key, place, "has a lower bound that is not below the upper one");
     *clip = (dc_clip){DC_CLIP_RANGE, lo, hi};
     return DC_OK;

@@ -89,7 +89,7 @@ static dc_status check_format(dc_h5 *h5, const char *path)
     int64_t version;
     DC_TRY(dc_h5_get_attr_str(h5, "/", "format", format, sizeof format));
     if (strcmp(format, format_name) != 0)
-        return DC_FAIL(DC_ERR_FORMAT, "%s is no checkpoint: its format is '%s'", path, format);
+        return DC_FAIL(DC_ERR_FORMAT, "%s is not a checkpoint: its format is '%s'", path, format);
     DC_TRY(dc_h5_get_attr_i64(h5, "/", "format_version", &version, 1, NULL));
     if (version < 1) return DC_FAIL(DC_ERR_FORMAT, "%s has format version %lld", path, (long long)version);
     if (version > DC_CKPT_VERSION)
@@ -185,12 +185,12 @@ static dc_status get_array(void *ctx, const char *name, const dc_h5_info *info)
 {
     const reader *r = ctx;
     dc_ckpt *c = r->out;
-    const size_t prefix = sizeof state_group; /* with the slash behind it */
+    const size_t prefix = sizeof state_group; /* with the slash after it */
     dc_state_array *a = &c->array[c->n];
     if (strncmp(name, state_group, prefix - 1) != 0 || name[prefix - 1] != '/') return DC_OK;
     if (c->n == DC_STATE_ARRAYS_MAX || strlen(name + prefix) >= sizeof a->name || info->n_dims != 1 ||
         !find_type(info->type, &a->type))
-        return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is nothing that a checkpoint of dcmpi holds", r->path, name);
+        return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is not part of any checkpoint of dcmpi", r->path, name);
     snprintf(a->name, sizeof a->name, "%s", name + prefix);
     a->n = (size_t)info->dims[0];
     dc_h5_info stored; /* asking for it refuses shapes larger than what is stored */
@@ -252,11 +252,12 @@ out:
 static dc_status check_trailer(const char *path, const unsigned char *data, size_t *bytes)
 {
     char expected[TRAILER_BYTES];
-    if (*bytes <= TRAILER_BYTES) return DC_FAIL(DC_ERR_FORMAT, "%s is cut: %zu bytes are no checkpoint", path, *bytes);
+    if (*bytes <= TRAILER_BYTES)
+        return DC_FAIL(DC_ERR_FORMAT, "%s is cut short: %zu bytes are not a checkpoint", path, *bytes);
     *bytes -= TRAILER_BYTES;
     make_trailer(expected, data, *bytes);
     if (memcmp(expected, data + *bytes, TRAILER_BYTES) != 0)
-        return DC_FAIL(DC_ERR_FORMAT, "%s is damaged: its checksum is another one", path);
+        return DC_FAIL(DC_ERR_FORMAT, "%s is damaged: its checksum does not match", path);
     return DC_OK;
 }
 

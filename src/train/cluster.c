@@ -15,7 +15,7 @@ static const char *const columns[] = {"iter",    "loss",        "step_loss", "st
 
 /* What a checkpoint keeps of the loop beside weights, moments and history. */
 enum { STOP, CHANGED, LARGEST, EMPTY, LABEL_HASH, START_LARGEST, N_COUNTS };
-enum { STEP_LOSS, STEP_RECON, LOSS, SUM_CHECK, F_SUM, K_EFFECTIVE, START_SIZED, N_VALUES };
+enum { LOSS, SUM_CHECK, F_SUM, K_EFFECTIVE, START_SIZED, N_VALUES };
 
 typedef struct {
     dc_phase phase;
@@ -78,9 +78,7 @@ static void note_refresh(dc_comm *comm, loop *l)
     memcpy(l->snapshot, p->value, p->n * sizeof *l->snapshot);
     const int64_t count[] = {[STOP] = l->out->stop, [CHANGED] = r->changed, [LARGEST] = r->largest,
                              [EMPTY] = r->empty,    [LABEL_HASH] = 0,       [START_LARGEST] = l->out->start_largest};
-    const double value[] = {[STEP_LOSS] = l->phase.loss.total,
-                            [STEP_RECON] = l->phase.loss.recon,
-                            [LOSS] = r->loss,
+    const double value[] = {[LOSS] = r->loss,
                             [SUM_CHECK] = r->sum_check,
                             [F_SUM] = r->f_sum,
                             [K_EFFECTIVE] = r->k_effective,
@@ -185,7 +183,6 @@ static dc_status repeat_refresh(dc_comm *comm, loop *l)
     out->stop = (dc_stop)l->count[STOP];
     out->iterations = l->phase.history->step;
     l->phase.stop = out->stop;
-    l->phase.loss = (dc_step_loss){.total = l->value[STEP_LOSS], .recon = l->value[STEP_RECON]};
 out:
     return st;
 }
@@ -215,8 +212,8 @@ static dc_status refresh(dc_comm *comm, dc_phase *p, double *row)
     note_refresh(comm, l);
     const double record[] = {(double)out->iterations,
                              out->last.loss,
-                             p->loss.total,
-                             p->loss.recon,
+                             p->last.loss,
+                             p->last.recon,
                              (double)out->last.changed / (double)N,
                              out->last.k_effective,
                              (double)out->last.largest / (double)N,

@@ -26,7 +26,7 @@ out:
 void dc_phase_release(dc_phase *p)
 {
     dc_state_drop(p->model->state, &p->at);
-    dc_state_drop(p->model->state, p->sum);
+    dc_state_drop(p->model->state, &p->last);
     for (int i = 0; i < DC_PHASE_STEPS; i++) {
         dc_step_destroy(&p->step[i]);
         dc_graph_destroy(&p->graph[i]);
@@ -88,7 +88,7 @@ dc_status dc_phase_keep(dc_phase *p, int n_columns, const char *const *columns)
     DC_TRY(dc_history_keep(h, p->model->state));
     if (p->n_steps > 0) DC_TRY(dc_step_keep_moments(p->step[0], p->opt));
     DC_TRY(keep(p, "at", DC_STATE_I64, 1, &p->at));
-    DC_TRY(keep(p, "sum", DC_STATE_F64, DC_COUNT_OF(p->sum), p->sum));
+    DC_TRY(keep(p, "sum", DC_STATE_F64, sizeof p->last / sizeof(double), &p->last));
     DC_TRY(check(p));
     h->total = p->total;
 out:
@@ -124,7 +124,7 @@ static dc_status make_record(dc_comm *comm, dc_phase *p)
     DC_TRY(p->record(comm, p, row));
     DC_TRY(dc_history_add(comm, p->history, row));
     p->at = p->history->step;
-    p->sum[0] = p->sum[1] = 0;
+    p->last.sum = p->last.rows = 0;
     p->moved = true;
     dc_progress_record(p->model->progress, p->history, share_done(p),
                        p->stop != DC_STOP_NONE || p->history->step >= p->total || (first && p->from_start));
@@ -140,11 +140,11 @@ static void take_part(dc_comm *comm, dc_phase *p, int which)
     const dc_graph *g = p->graph[which];
     for (int i = 0; i < g->n_losses; i++) {
         sum += loss[i];
-        if (strcmp(g->loss[i].name, "reconstruction") == 0) p->loss.recon += loss[i];
+        if (strcmp(g->loss[i].name, "reconstruction") == 0) p->last.recon += loss[i];
     }
-    p->loss.total += sum;
-    p->sum[0] += sum * (double)B;
-    if (which == 0) p->sum[1] += (double)B;
+    p->last.loss += sum;
+    p->last.sum += sum * (double)B;
+    if (which == 0) p->last.rows += (double)B;
     dc_progress_count(p->model->progress, which == 0 ? (double)B : 0, (double)B * dc_step_flops(p->step[which]));
     if (isfinite(sum)) dc_step_update(comm, p->step[which], p->opt, step, p->total);
 }
@@ -153,17 +153,17 @@ static void warn_of_divergence(const dc_phase *p)
 {
     char advice[DC_DATA_ADVICE_MAX];
     dc_log_warning("%s diverged at step %lld of %lld: loss %g; %s", p->name, (long long)p->history->step,
-                   (long long)p->total, p->loss.total, dc_dataset_advice(p->model->data, p->advice, advice));
+                   (long long)p->total, p->last.loss, dc_dataset_advice(p->model->data, p->advice, advice));
 }
 
 static dc_status take_step(dc_comm *comm, dc_phase *p)
 {
     dc_status st = DC_OK;
     dc_model *m = p->model;
-    p->loss = (dc_step_loss){0};
+    p->last.loss = p->last.recon = 0;
     if (p->before) p->before(p->ctx, p->history->step);
-    for (int i = 0; i < p->n_steps && isfinite(p->loss.total); i++) take_part(comm, p, i);
-    if (!isfinite(p->loss.total)) {
+    for (int i = 0; i < p->n_steps && isfinite(p->last.loss); i++) take_part(comm, p, i);
+    if (!isfinite(p->last.loss)) {
         warn_of_divergence(p);
         p->stop = DC_STOP_DIVERGED;
         return p->records_divergence ? make_record(comm, p) : DC_OK;

@@ -12,10 +12,11 @@
 
 enum { DC_PHASE_STEPS = 4 };
 
-/* Of the steps since the last record: loss times rows, and rows. */
+/* What steps leave behind for records. */
 typedef struct {
-    double total, recon; /* what is minimised, and the reconstruction's part of it */
-} dc_step_loss;
+    double loss, recon; /* of the last step: what is minimised, and the reconstruction's part of it */
+    double sum, rows;   /* since the last record: loss times rows, and rows */
+} dc_phase_figures;
 
 typedef struct dc_phase {
     /* Set by the caller; borrowed. */
@@ -41,10 +42,9 @@ typedef struct dc_phase {
     dc_step *step[DC_PHASE_STEPS];
 
     /* State. */
-    int64_t at;        /* step of the last record, -1 before the first */
-    double sum[2];     /* of the steps since: loss times rows, and rows */
-    dc_step_loss loss; /* of the last step */
-    bool moved;        /* this start took a step or made a record */
+    int64_t at; /* step of the last record, -1 before the first */
+    dc_phase_figures last;
+    bool moved; /* this start took a step or made a record */
     dc_stop stop;
 } dc_phase;
 

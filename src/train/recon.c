@@ -39,7 +39,7 @@ static dc_status record_epoch(dc_comm *comm, dc_phase *p, double *row)
     (void)comm;
     const int64_t step = p->history->step + (p->stop == DC_STOP_DIVERGED);
     row[0] = (double)step / (double)p->every;
-    row[1] = p->sum[0] / p->sum[1];
+    row[1] = p->last.sum / p->last.rows;
     row[2] = dc_opt_lr(p->opt, step - 1, p->total);
     return DC_OK;
 }
