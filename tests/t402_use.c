@@ -9,7 +9,7 @@ static const struct {
     {"cluster:\n  beta1: 0.5\n", "fit",
      "deck.yaml:2:3: ", "cluster.beta1 is not used: cluster.optimizer is sgd, not adam"},
     {"cluster: {optimizer: adam, momentum: 0.5}\n", "fit",
-     "deck.yaml:2:28: ", "cluster.optimizer is adam, not sgd or sgd_torch"},
+     "deck.yaml:2:28: ", "cluster.optimizer is adam, not sgd or sgd_torch or nesterov or nesterov_torch"},
     {"pretrain: {lr_step: 5}\n", "fit", "deck.yaml:2:12: ", "pretrain.schedule is constant, not step"},
     {"pretrain: {mode: none, momentum: 0.5}\n", "fit", "deck.yaml:2:24: ", "pretrain.mode is none, not joint"},
     {"cluster: {method: aekm, tol: 0.1}\n", "fit", "deck.yaml:2:25: ", "cluster.method is aekm, which has no training"},
@@ -23,6 +23,15 @@ static const struct {
     {"model: {latent: 600}\n", "fit", "deck.yaml:2:9: ", "narrowest of model.hidden, 500"},
     {"model: {hidden: [9, 5]}\n", "fit", "deck.yaml:2:9: ", "latent = 10 is wider"},
     {"cluster: {warmup: 21000}\n", "fit", "deck.yaml:2:11: ", "cluster.max_iter = 20000"},
+    {"cluster: {epsilon: 0.1}\n", "fit", "deck.yaml:2:11: ", "cluster.optimizer is sgd, not adam or rmsprop"},
+    {"cluster: {optimizer: adam, rho: 0.5}\n", "fit", "deck.yaml:2:28: ", "cluster.optimizer is adam, not rmsprop"},
+    {"pretrain: {lr_min: 0.1}\n", "fit", "deck.yaml:2:12: ", "pretrain.schedule is constant, not step or cosine"},
+    {"pretrain: {schedule: cosine, lr: 0.1, lr_min: 0.2}\n", "fit",
+     "deck.yaml:2:39: ", "pretrain.lr_min = 0.2 is above pretrain.lr = 0.1"},
+    {"cluster: {schedule: step, lr_min: 0.2}\n", "fit",
+     "deck.yaml:2:27: ", "cluster.lr_min = 0.2 is above cluster.lr = 0.01"},
+    {"cluster: {method: aekm, lr_factors: [encoder=2]}\n", "fit",
+     "deck.yaml:2:25: ", "cluster.method is aekm, which has no training"},
 };
 
 static dc_status parse_with_data(dc_config *cfg, const char *rest, const char *verb)
@@ -44,6 +53,9 @@ static void test_unused(void)
     CHECK_OK(parse_with_data(&cfg, "cluster: {clusters: 3, n_init: 2}\n", "kmeans"));
     CHECK_OK(parse_with_data(&cfg, "cluster: {method: aekm}\naekm: {alpha: 2}\n", "fit"));
     CHECK_OK(parse_with_data(&cfg, "pretrain: {schedule: cosine, lr_factor: 0}\n", "fit"));
+    CHECK_OK(parse_with_data(&cfg, "pretrain: {schedule: cosine, lr: 0.1, lr_min: 0.1, lr_factors: [a=2]}\n", "fit"));
+    CHECK_INT(cfg.pretrain.opt.lr_factors.n, 1);
+    CHECK_INT(cfg.cluster.opt.lr_factors.n, 0);
 }
 
 static void test_overrides(void)
@@ -68,7 +80,7 @@ static const struct {
     const char *deck, *override, *verb, *note;
 } left_out[] = {
     {"cluster: {lr: 0.5, momentum: 0.8}\n", "cluster.optimizer=adam", "fit",
-     "cluster.momentum (cluster.optimizer is adam, not sgd or sgd_torch)"},
+     "cluster.momentum (cluster.optimizer is adam, not sgd or sgd_torch or nesterov or nesterov_torch)"},
     {"cluster: {batch: 9, lr: 0.5, alpha: 2}\npretrain: {lr: 1}\n", "cluster.method=aekm", "fit",
      "cluster.batch, cluster.lr (cluster.method is aekm, which has no training)"},
     {"cluster: {method: idec, gamma: 0.2}\n", "cluster.method=dec", "fit",

@@ -55,6 +55,9 @@ static void random_value(const dc_key *key, char *text, size_t cap)
         else
             snprintf(text, cap, "%.17g", u / 2 + 1e-9);
         break;
+    case DC_KEY_FACTORS:
+        snprintf(text, cap, "[encoder_%d=%.17g, centers=%.17g]", (int)next(20), u, 1e6 * u);
+        break;
     case DC_KEY_PATH: {
         static const char *const paths[] = {
             "a.h5", "/data/x y.h5", "#",  "true", "a: b", "\"q\\\"", "\xc3\xa4", "-", "12", "'", "[a]", "{",
@@ -86,6 +89,8 @@ static void random_config(dc_config *cfg)
     CHECK_INT(refused, 0);
     cfg->input.rows = 0;
     cfg->cluster.opt.warmup = 0;
+    cfg->pretrain.opt.lr_min = fmin(cfg->pretrain.opt.lr_min, cfg->pretrain.opt.lr);
+    cfg->cluster.opt.lr_min = fmin(cfg->cluster.opt.lr_min, cfg->cluster.opt.lr);
     if (cfg->pretrain.loss == DC_LOSS_BCE) cfg->model.output_activation = DC_ACT_SIGMOID;
 }
 

@@ -33,6 +33,9 @@ static void another_value(const dc_config *cfg, const dc_key *key, char out[DC_V
     case DC_KEY_CLIP:
         snprintf(out, DC_VALUE_TEXT_MAX, "%s", strcmp(now, "0.25") == 0 ? "[0, 1]" : "0.25");
         break;
+    case DC_KEY_FACTORS:
+        snprintf(out, DC_VALUE_TEXT_MAX, "[centers=0.25]");
+        break;
     case DC_KEY_LIST:
     case DC_KEY_PATH:
         snprintf(out, DC_VALUE_TEXT_MAX, "123");

@@ -141,6 +141,13 @@ def keras_adam(par, grad, state, t, lr=0.01, b1=0.9, b2=0.999, eps=1e-7):
         par[k] = par[k] - lr_t * m / (v.sqrt() + eps)
 
 
+def keras_nesterov(par, grad, state, t, lr=0.3, momentum=0.9):
+    """SGD(nesterov=True)."""
+    for k in par:
+        state[k] = momentum * state.get(k, 0) - lr * grad[k]
+        par[k] = par[k] + momentum * state[k] - lr * grad[k]
+
+
 def ten_steps(par, x, update):
     par, state = dict(par), {}
     for t in range(10):
@@ -148,16 +155,30 @@ def ten_steps(par, x, update):
     return par
 
 
-def ten_steps_torch_sgd(par, x, lr=0.3, momentum=0.9):
+def ten_steps_torch(par, x, make, clip_norm=None, rate=lambda name, t: 0.5 if t >= 5 else 1.0):
+    """Ten steps of the optimizer make([group of one parameter ...]); rate: the share of its lr. The default is a drop, which
+    tells the conventions of Keras and PyTorch apart."""
     leaf = {k: v.clone().requires_grad_() for k, v in par.items()}
-    opt = torch.optim.SGD(list(leaf.values()), lr=lr, momentum=momentum)
+    opt = make([{"params": [v], "name": k} for k, v in leaf.items()])
+    lr = opt.param_groups[0]["lr"]
+    for group in opt.param_groups:
+        if group["name"].endswith("bias"):
+            group["weight_decay"] = 0
     for t in range(10):
         for group in opt.param_groups:
-            group["lr"] = lr * (0.5 if t >= 5 else 1.0)  # a drop of the rate tells the two conventions apart
+            group["lr"] = lr * rate(group["name"], t)
         opt.zero_grad()
         LOSS["mse"](forward(leaf, x, "relu")[-1], x, x.shape[0]).backward()
+        if clip_norm:
+            torch.nn.utils.clip_grad_norm_(list(leaf.values()), clip_norm)
         opt.step()
     return leaf
+
+
+def factor_rate(name, t):
+    """Steps of three, each a tenth of the rate before, no lower than 0.02 of the first; factors by name, biases twice."""
+    own = (0.5 if name.startswith("encoder") else 1) * (3 if "encoder_1" in name else 1) * (2 if name.endswith("bias") else 1)
+    return own * max(0.1 ** (t // 3), 0.02)
 
 
 def write_autoencoder():
@@ -168,7 +189,11 @@ def write_autoencoder():
         "  for bce the output is a sigmoid and xhat are its logits;",
         "sgd/*, sgd_torch/*, adam/*: parameters after ten full-batch steps on the mse loss (global batch = rows of x):",
         "  Keras SGD lr 0.3 momentum 0.9, halved from step 5 on; PyTorch SGD the same;",
-        "  Adam Keras form lr 0.01 betas .9 .999 eps 1e-7."])
+        "  Adam Keras form lr 0.01 betas .9 .999 eps 1e-7;",
+        "nesterov/*, nesterov_torch/*: as sgd and sgd_torch, with nesterov=True; rmsprop/*: PyTorch, lr 0.01 alpha .9 eps 1e-7;",
+        "decay/*: rmsprop with weight_decay .3 on weights; clip/*: nesterov_torch with lr 1, weight_decay .01 on weights, gradients",
+        "  clipped to norm .12 before; factors/*: sgd_torch, lr 0.3 times a tenth every 3 steps but at least 0.006, encoder layers",
+        "  half of that, encoder_1 thrice, biases twice."])
     x, par, B = single(torch.rand(8, WIDTHS[0])), make_parameters(), 11
     out.put("x", x)
     out.put("B", B)
@@ -188,8 +213,19 @@ def write_autoencoder():
         for k, v in grad.items():
             out.put(prefix + k, v)
     halved = lambda p, g, s, t: keras_sgd(p, g, s, t, lr=0.3 * (0.5 if t >= 5 else 1.0))
-    for name, final in (("sgd", ten_steps(par, x, halved)), ("sgd_torch", ten_steps_torch_sgd(par, x)),
-                        ("adam", ten_steps(par, x, keras_adam))):
+    halved_nesterov = lambda p, g, s, t: keras_nesterov(p, g, s, t, lr=0.3 * (0.5 if t >= 5 else 1.0))
+    sgd, rmsprop = torch.optim.SGD, torch.optim.RMSprop
+    constant = lambda name, t: 1
+    for name, final in (
+            ("sgd", ten_steps(par, x, halved)),
+            ("sgd_torch", ten_steps_torch(par, x, lambda p: sgd(p, lr=0.3, momentum=0.9))),
+            ("adam", ten_steps(par, x, keras_adam)),
+            ("nesterov", ten_steps(par, x, halved_nesterov)),
+            ("nesterov_torch", ten_steps_torch(par, x, lambda p: sgd(p, lr=0.3, momentum=0.9, nesterov=True))),
+            ("rmsprop", ten_steps_torch(par, x, lambda p: rmsprop(p, lr=0.01, alpha=0.9, eps=1e-7), rate=constant)),
+            ("decay", ten_steps_torch(par, x, lambda p: rmsprop(p, lr=0.01, alpha=0.9, eps=1e-7, weight_decay=0.3), rate=constant)),
+            ("clip", ten_steps_torch(par, x, lambda p: sgd(p, lr=1, momentum=0.9, nesterov=True, weight_decay=0.01), 0.12)),
+            ("factors", ten_steps_torch(par, x, lambda p: sgd(p, lr=0.3, momentum=0.9), rate=factor_rate))):
         for k, v in final.items():
             out.put(name + "/" + k, v)
     out.close()

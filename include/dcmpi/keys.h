@@ -21,6 +21,7 @@ typedef enum {
     DC_KEY_LIST,     /* dc_int_list: [a, b, c]; min and max hold for each item */
     DC_KEY_DURATION, /* double, seconds: number with s, m, h or d */
     DC_KEY_CLIP,     /* dc_clip of data.h: none, a quantile, or [a, b] */
+    DC_KEY_FACTORS,  /* dc_factors of optim.h: [NAME=FACTOR, ...]; min and max hold for each factor */
 } dc_key_type;
 
 typedef struct {

@@ -52,6 +52,7 @@ typedef struct {
     size_t keys_bytes; /* of this size */
     /* Floats of trainable parameters beside the network; centres [K x L] come first. */
     size_t (*n_extra)(const dc_method_env *env);
+    const char *trained; /* names of those that its steps train, blanks between; NULL: none */
     /* Local. Errors: DC_ERR_MEMORY. *env must outlive the state. */
     dc_status (*create)(const dc_method_env *env, dc_method_state **out);
     /* First value of extra (global) and labels [n] (local) from the embedding Z [n x L] (local). */

@@ -46,7 +46,8 @@ double dc_step_flops(const dc_step *s);
 /* Runs step number `step` up to its gradients. loss[graph's losses]: weight times the mean over the batch. Returns the
  * rows of the batch over all ranks. Collective; wishes of wish.h ride along: dc_state_act() may follow. */
 int64_t dc_step_run(dc_comm *comm, dc_step *s, int64_t step, double *loss);
-/* Updates what the step trains, equal on all ranks afterwards. Collective. */
+/* Updates what the step trains, equal on all ranks afterwards; t, total: see optim.h. clip_norm costs one small message
+ * more and counts the gradients of this step alone. Collective. */
 void dc_step_update(dc_comm *comm, dc_step *s, const dc_opt_config *opt, int64_t t, int64_t total);
 /* Makes the moments that this optimizer has part of the run's state until the step is destroyed; a run that continues
  * gets them back. */

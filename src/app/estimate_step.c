@@ -21,7 +21,7 @@ double dc_step_params(const dc_step_layers *f)
 
 double dc_step_moments(const dc_step_layers *f)
 {
-    return f->opt->kind == DC_OPT_ADAM ? 2 : 1;
+    return dc_opt_moments(f->opt);
 }
 
 double dc_step_state(const dc_step_layers *f, const dc_part *part)

@@ -8,6 +8,7 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "rates.h"
 #include "settle.h"
 
 typedef struct {
@@ -262,6 +263,7 @@ dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
     dc_result result;
     fit f = {0};
     DC_TRY(dc_job_start(comm, cli, &f.job));
+    DC_TRY_ALL(comm, dc_rates_check(&f.job.cfg));
     if (cli->dry_run) {
         st = dc_run_dry(comm, &f.job);
         goto out;

@@ -169,6 +169,17 @@ static dc_status check_counts(const dc_config *cfg, const dc_origins *from, unsi
     return DC_OK;
 }
 
+static dc_status check_floor(const dc_config *cfg, const dc_origins *from, unsigned verb, const char *section,
+                             const dc_opt_config *opt)
+{
+    char place[DC_PLACE_MAX], why[256];
+    if (opt->lr_min <= opt->lr || !dc_key_in_use(cfg, dc_key_find(section, "lr_min"), verb, why, sizeof why))
+        return DC_OK;
+    place_of_either(from, section, "lr_min", "lr", place);
+    return DC_FAIL(DC_ERR_USAGE, "%s: %s.lr_min = %g is above %s.lr = %g", place, section, opt->lr_min, section,
+                   opt->lr);
+}
+
 static void fill_in(dc_config *cfg)
 {
     if (strcmp(cfg->input.data, DC_BUILTIN_GLYPHS) == 0 && cfg->input.rows == 0)
@@ -192,6 +203,8 @@ dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *fro
     if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_model(cfg, from)));
     if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_loss(cfg, from, verb)));
     if (reads_data) DC_TRY(dc_problem_add(from, check_counts(cfg, from, verb)));
+    DC_TRY(dc_problem_add(from, check_floor(cfg, from, verb, "pretrain", &cfg->pretrain.opt)));
+    DC_TRY(dc_problem_add(from, check_floor(cfg, from, verb, "cluster", &cfg->cluster.opt)));
 out:
     return st;
 }

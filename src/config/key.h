@@ -70,6 +70,10 @@ void dc_key_format(const dc_config *cfg, const dc_key *key, char out[DC_VALUE_TE
 void dc_key_describe_type(const dc_key *key, char *out, size_t cap);
 void dc_key_describe_range(const dc_key *key, char *out, size_t cap);
 
+/* factors.c: dc_key_set_list() of DC_KEY_FACTORS. */
+DC_CHECKED dc_status dc_factors_set(dc_factors *to, const dc_key *key, const char *const *items, int n,
+                                    const char *place);
+
 /* explain.c */
 /* Both with the unit: "integer, 1..4096 steps". */
 void dc_key_describe_value(const dc_key *key, char *out, size_t cap);

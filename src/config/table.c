@@ -44,8 +44,13 @@ static const dc_key_choice losses[] = {{"mse", DC_LOSS_MSE},
                                        {"mse_half_sum", DC_LOSS_MSE_HALF_SUM},
                                        {"bce", DC_LOSS_BCE},
                                        {NULL, 0}};
-static const dc_key_choice optimizers[] = {
-    {"sgd", DC_OPT_SGD}, {"sgd_torch", DC_OPT_SGD_TORCH}, {"adam", DC_OPT_ADAM}, {NULL, 0}};
+static const dc_key_choice optimizers[] = {{"sgd", DC_OPT_SGD},
+                                           {"sgd_torch", DC_OPT_SGD_TORCH},
+                                           {"adam", DC_OPT_ADAM},
+                                           {"nesterov", DC_OPT_NESTEROV},
+                                           {"nesterov_torch", DC_OPT_NESTEROV_TORCH},
+                                           {"rmsprop", DC_OPT_RMSPROP},
+                                           {NULL, 0}};
 static const dc_key_choice schedules[] = {
     {"constant", DC_SCHED_CONSTANT}, {"step", DC_SCHED_STEP}, {"cosine", DC_SCHED_COSINE}, {NULL, 0}};
 static const dc_key_choice gemms[] = {{"onednn", DC_GEMM_ONEDNN}, {"cblas", DC_GEMM_CBLAS}, {NULL, 0}};
@@ -63,22 +68,26 @@ static const dc_key_choice q_outputs[] = {{"top1", DC_Q_TOP1}, {"full", DC_Q_FUL
 /* clang-format off */
 #define USED_BY(who) .verbs = DC_USE_FIT, .trait = who, .result = true
 
+#define WITH_MOMENTUM "sgd sgd_torch nesterov nesterov_torch"
+
 /* The rows that both training phases have; `who` is the trait of methods that use them, `first` and `first_is` the condition of all of them. */
 #define OPTIMIZER_ROWS(s, member, who, first, first_is, lr_default, lr_source)                                        \
     {USED_BY(who), KEY(s, "optimizer", DC_KEY_CHOICE, member.kind, "sgd"),                                            \
      .choices = optimizers, .when = first, .when_is = first_is, .also = "optim solver", .source = GUO,                \
      .doc = "Update rule. sgd: v = m v - lr g; w += v (Keras, Caffe). sgd_torch: v = m v + g; w -= lr v (PyTorch). "  \
-            "adam: Kingma and Ba 2015 with bias correction."},                                                        \
+            "adam: Kingma and Ba 2015 with bias correction. nesterov: v = m v - lr g; w += m v - lr g (Keras). "      \
+            "nesterov_torch: v = m v + g; w -= lr (g + m v) (PyTorch). rmsprop: s = rho s + (1 - rho) g^2; "          \
+            "w -= lr g / (sqrt(s) + epsilon) (Keras 2, PyTorch)."},                                                   \
     {USED_BY(who), KEY(s, "lr", DC_KEY_FLOAT, member.lr, lr_default),                                                 \
      .min = 0, .max = 1e6, .range = DC_OPEN_MIN, .when = first, .when_is = first_is,                                  \
      .also = "learning_rate eta", .source = lr_source,                                                                \
      .doc = "Learning rate. It belongs to the scaling of the loss and never depends on the number of ranks."},        \
     {USED_BY(who), KEY(s, "momentum", DC_KEY_FLOAT, member.momentum, "0.9"),                                          \
-     .min = 0, .max = 1, .range = DC_OPEN_MAX, .when = "optimizer", .when_is = "sgd sgd_torch",                       \
+     .min = 0, .max = 1, .range = DC_OPEN_MAX, .when = "optimizer", .when_is = WITH_MOMENTUM,                         \
      .also = "mu", .source = GUO,                                                                                     \
-     .doc = "Momentum of sgd and sgd_torch; 0 turns it off."},                                                        \
+     .doc = "Momentum m; 0 turns it off."},                                                                           \
     {USED_BY(who), KEY(s, "burnin", DC_KEY_INT, member.burnin, "0"),                                                  \
-     .min = 0, .max = MAX_COUNT, .unit = "steps", .when = "optimizer", .when_is = "sgd sgd_torch",                    \
+     .min = 0, .max = MAX_COUNT, .unit = "steps", .when = "optimizer", .when_is = WITH_MOMENTUM,                      \
      .also = "momentum_burnin", .source = GUO " (Xie et al. 2016: 1000)",                                             \
      .doc = "Steps over which the momentum first rises linearly from 0; 0: none."},                                   \
     {USED_BY(who), KEY(s, "bias_lr", DC_KEY_FLOAT, member.bias_lr, "1"),                                              \
@@ -91,10 +100,28 @@ static const dc_key_choice q_outputs[] = {{"top1", DC_Q_TOP1}, {"full", DC_Q_FUL
     {USED_BY(who), KEY(s, "beta2", DC_KEY_FLOAT, member.beta2, "0.999"),                                              \
      .min = 0, .max = 1, .range = DC_OPEN_MAX, .when = "optimizer", .when_is = "adam", .source = "Keras",             \
      .doc = "Adam: decay of the mean of the squared gradient."},                                                      \
+    {USED_BY(who), KEY(s, "rho", DC_KEY_FLOAT, member.rho, "0.9"),                                                    \
+     .min = 0, .max = 1, .range = DC_OPEN_MAX, .when = "optimizer", .when_is = "rmsprop",                             \
+     .source = "Keras (PyTorch, as alpha: 0.99)",                                                                     \
+     .doc = "RMSprop: decay of the mean of the squared gradient."},                                                   \
     {USED_BY(who), KEY(s, "epsilon", DC_KEY_FLOAT, member.epsilon, "1e-7"),                                           \
-     .min = 0, .max = 1, .range = DC_OPEN_MIN, .when = "optimizer", .when_is = "adam",                                \
+     .min = 0, .max = 1, .range = DC_OPEN_MIN, .when = "optimizer", .when_is = "adam rmsprop",                        \
      .also = "eps", .source = "Keras (PyTorch: 1e-8)",                                                                \
-     .doc = "Adam: added to the root of the second moment."},                                                         \
+     .doc = "Added to the root of the mean of the squared gradient."},                                                \
+    {USED_BY(who), KEY(s, "weight_decay", DC_KEY_FLOAT, member.weight_decay, "0"),                                    \
+     .min = 0, .max = 1e6, .when = first, .when_is = first_is, .also = "l2 decay regularization",                     \
+     .doc = "Times the weight, added to its gradient: the weight_decay of PyTorch's SGD and Adam, not that of AdamW. " \
+            "Weights of layers alone, neither biases nor centres. 0: none."},                                         \
+    {USED_BY(who), KEY(s, "clip_norm", DC_KEY_FLOAT, member.clip_norm, "0"),                                          \
+     .min = 0, .max = 1e12, .when = first, .when_is = first_is,                                                       \
+     .also = "global_clipnorm clipnorm max_norm grad_clip gradient_clipping",                                         \
+     .doc = "Longest gradient, over all that a step trains: a longer one is scaled to this norm, before weight_decay. "\
+            "0: none."},                                                                                              \
+    {USED_BY(who), KEY(s, "lr_factors", DC_KEY_FACTORS, member.lr_factors, "[]"),                                     \
+     .min = 0, .max = 1e6, .when = first, .when_is = first_is, .also = "lr_mult param_groups layer_lr",               \
+     .doc = "Factors of the learning rate, [encoder=0.1, centers=10]: encoder_0 is a layer, encoder and decoder are " \
+            "all of their layers, centers those of a method that trains them. Factors that meet multiply, bias_lr "   \
+            "too; 0 keeps a layer as it is."},                                                                        \
     {USED_BY(who), KEY(s, "schedule", DC_KEY_CHOICE, member.schedule, "constant"),                                    \
      .choices = schedules, .when = first, .when_is = first_is,                                                        \
      .also = "lr_schedule lr_policy scheduler", .source = GUO,                                                        \
@@ -108,6 +135,10 @@ static const dc_key_choice q_outputs[] = {{"top1", DC_Q_TOP1}, {"full", DC_Q_FUL
      .min = 0, .max = 1, .when = "schedule", .when_is = "step cosine",                                                \
      .also = "gamma decay", .source = "Xie et al. 2016, Caffe solver",                                                \
      .doc = "step: factor of each change. cosine: final fraction of lr."},                                            \
+    {USED_BY(who), KEY(s, "lr_min", DC_KEY_FLOAT, member.lr_min, "0"),                                                \
+     .min = 0, .max = 1e6, .when = "schedule", .when_is = "step cosine",                                              \
+     .also = "min_lr eta_min",                                                                                        \
+     .doc = "The schedule takes the learning rate no lower; at most lr. A warm-up still begins below."},              \
     {USED_BY(who), KEY(s, "warmup", DC_KEY_INT, member.warmup, "0"),                                                  \
      .min = 0, .max = MAX_COUNT, .unit = "steps", .when = first, .when_is = first_is, .source = GUO,                  \
      .doc = "Steps over which the learning rate first rises linearly from 0; 0: none."}

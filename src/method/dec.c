@@ -19,6 +19,7 @@ const dc_method dc_method_dec = {
     .flags = DC_METHOD_TRAINS,
     DC_METHOD_KEYS(keys, dc_centers_keys),
     .n_extra = dc_centers_n_extra,
+    .trained = "centers",
     .create = dc_centers_create_target,
     .start = dc_centers_start,
     .refresh = dc_centers_refresh_target,

@@ -69,6 +69,7 @@ const dc_method dc_method_dkm = {
     .flags = DC_METHOD_TRAINS | DC_METHOD_RECONSTRUCTS,
     DC_METHOD_KEYS(keys, dkm_keys),
     .n_extra = n_extra,
+    .trained = "centers",
     .create = dc_centers_create,
     .start = dc_centers_start,
     .refresh = dc_centers_refresh,

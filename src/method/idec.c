@@ -42,6 +42,7 @@ const dc_method dc_method_idec = {
     .flags = DC_METHOD_TRAINS | DC_METHOD_RECONSTRUCTS,
     DC_METHOD_KEYS(keys, idec_keys),
     .n_extra = dc_centers_n_extra,
+    .trained = "centers",
     .create = dc_centers_create_target,
     .start = dc_centers_start,
     .refresh = dc_centers_refresh_target,
