@@ -3,6 +3,7 @@
 #include "check.h"
 #include "dcmpi/method.h"
 #include "dcmpi/op.h"
+#include "method_keys.h"
 
 enum { N = 20, D = 9, L = 2, K = 3, NAMES_MAX = 32 };
 static const int64_t hidden = 5;
@@ -46,8 +47,13 @@ static void test_method(const dc_method *m)
     dc_method_state *state;
     CHECK_OK(dc_part_init(&part, N, 4, 1, 0));
     CHECK_OK(dc_net_init(&net, D, &hidden, 1, L, DC_ACT_RELU, DC_ACT_LINEAR, DC_ACT_LINEAR));
-    const dc_method_env env = {
-        .part = &part, .K = K, .L = L, .alpha = 1, .net = &net, .extra_at = net.n_params, .epoch_steps = 1};
+    const dc_method_env env = {.part = &part,
+                               .K = K,
+                               .L = L,
+                               .keys = method_keys(m, ""),
+                               .net = &net,
+                               .extra_at = net.n_params,
+                               .epoch_steps = 1};
     CHECK_OK(m->create(&env, &state));
     for (int i = 0; i < m->n_steps; i++) {
         dc_graph *g;
