@@ -41,6 +41,7 @@ typedef struct {
 } dc_refresh;
 
 typedef struct dc_graph dc_graph;
+typedef struct dc_state dc_state;
 typedef struct dc_method_state dc_method_state;
 
 typedef struct {
@@ -64,6 +65,9 @@ typedef struct {
      * losses "reconstruction" have a column of their own in the history. */
     int n_steps;
     void (*record)(dc_graph *g, const dc_method_state *state, int step);
+    /* NULL, or makes part of the run's state what does not follow from the weights at the last refresh. Local; errors:
+     * those of dc_state_keep. destroy takes it out again. */
+    dc_status (*keep)(dc_method_state *state, dc_state *s);
     /* NULL, or sets those of the method's parameters that follow from the number of a step. Local. */
     void (*anneal)(const dc_method_state *state, float *extra, int64_t step);
     /* Soft assignment q [n x K] and labels [n] of any rows. Local. */

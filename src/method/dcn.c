@@ -6,6 +6,7 @@
  * counted up; over the rows of a batch that is the mean (c m + sum z)/(c + n), which needs one sum per batch. */
 #include <string.h>
 
+#include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
 #include "methods.h"
 
@@ -44,6 +45,7 @@ static dc_status create(const dc_method_env *env, dc_method_state **out)
     if (st != DC_OK) return st;
     dc_method_state *s = *out;
     st = dc_mem_alloc(&s->labels, (size_t)dc_part_rows(env->part), sizeof *s->labels, "labels");
+    if (st == DC_OK) st = dc_mem_alloc(&s->label_bytes, (size_t)env->part->P, sizeof *s->label_bytes, "rank table");
     if (st != DC_OK)
         dc_centers_destroy(out);
     else
@@ -57,6 +59,32 @@ static dc_status start(dc_comm *comm, dc_method_state *s, const float *Z, float 
     for (int64_t k = 0; k < s->env->K; k++) extra[dc_centers_n_extra(s->env) + (size_t)k] = FIRST_COUNT;
     for (int64_t i = 0; i < dc_part_rows(s->env->part); i++) s->labels[i] = (float)labels[i];
     return st;
+}
+
+/* Labels are those of each row's last batch: no weights give them again. */
+static void gather_labels(dc_comm *comm, const void *state, const float *own, float *all)
+{
+    const dc_method_state *s = state;
+    const dc_part *part = s->env->part;
+    for (int r = 0; r < part->P; r++) {
+        const dc_gidx lo = dc_part_shard_begin(part, dc_part_rank_shard(part, r)),
+                      hi = dc_part_shard_begin(part, dc_part_rank_shard(part, r + 1));
+        s->label_bytes[r] = (size_t)(hi - lo) * sizeof *own;
+    }
+    dc_comm_gatherv(comm, own, all, s->label_bytes, 0);
+}
+
+static void take_labels(const void *state, const float *all, float *own)
+{
+    const dc_part *part = ((const dc_method_state *)state)->env->part;
+    memcpy(own, all + part->row_lo, (size_t)dc_part_rows(part) * sizeof *own);
+}
+
+static dc_status keep(dc_method_state *s, dc_state *c)
+{
+    const dc_state_shares shares = {.gather = gather_labels, .take = take_labels, .ctx = s};
+    s->saved = c;
+    return dc_state_keep_shares(c, "cluster/labels", (size_t)s->env->part->N, s->labels, &shares);
 }
 
 static void train_network(dc_graph *g, const dc_method_state *s)
@@ -103,6 +131,7 @@ const dc_method dc_method_dcn = {
     .create = create,
     .start = start,
     .refresh = dc_centers_refresh,
+    .keep = keep,
     .n_steps = 2,
     .record = record,
     .assign_local = dc_centers_assign_local,

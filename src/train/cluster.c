@@ -122,6 +122,7 @@ static dc_status keep_state(loop *l, bool *continues)
     DC_TRY(dc_state_keep(m->state, "cluster/snapshot", DC_STATE_F32, m->params.n, l->snapshot, NULL));
     DC_TRY(dc_state_keep(m->state, "cluster/value", DC_STATE_F64, N_VALUES, l->value, NULL));
     DC_TRY(dc_state_keep(m->state, "cluster/count", DC_STATE_I64, N_COUNTS, l->count, NULL));
+    if (cfg->method->keep) DC_TRY(cfg->method->keep(l->state, m->state));
     DC_TRY(check_state(l));
     *continues = l->phase.at >= 0;
 out:
