@@ -17,7 +17,7 @@ static dc_status check_kind(dc_h5 *h5, const char *path)
     char format[32];
     int64_t complete, version;
     if (!dc_h5_has_attr(h5, "/", "format"))
-        return DC_FAIL(DC_ERR_FORMAT, "%s is no result of dcmpi: it has no attribute format", path);
+        return DC_FAIL(DC_ERR_FORMAT, "%s is not a result of dcmpi: it has no attribute format", path);
     DC_TRY(dc_h5_get_attr_str(h5, "/", "format", format, sizeof format));
     if (strcmp(format, "dcmpi-result") != 0)
         return DC_FAIL(DC_ERR_FORMAT, "%s holds no model: its format is %s, not dcmpi-result", path, format);
@@ -42,7 +42,7 @@ static dc_status float_dims(dc_h5 *h5, const char *path, const char *name, int n
         dims[i] = info.dims[i];
         ok = dims[i] >= 1 && dims[i] <= WIDTH_MAX;
     }
-    return ok ? DC_OK : DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is no float32 array of %d dimension(s)", path, name, n_dims);
+    return ok ? DC_OK : DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is not a float32 array of %d dimension(s)", path, name, n_dims);
 }
 
 /* Whether `name` holds float32[dims...]. */
@@ -208,7 +208,7 @@ static dc_status read_bounds(dc_h5 *h5, const char *path, const char *name, int6
     dc_h5_info info;
     DC_TRY(dc_h5_dataset_info(h5, name, &info));
     if (info.type != DC_H5_F64 || !info.exact || info.n_dims != 1 || info.dims[0] != D)
-        return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is no float64 array of %lld elements", path, name, (long long)D);
+        return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is not a float64 array of %lld elements", path, name, (long long)D);
     DC_TRY(dc_h5_check_hash(h5, name));
     DC_TRY(dc_h5_read_rows(h5, name, DC_H5_F64, 0, D, out));
     for (int64_t c = 0; c < D; c++)
