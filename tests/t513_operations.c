@@ -696,9 +696,10 @@ static void check_order(bench *b, bench *other)
     for (int64_t i = 0; i < b->n; i++) compare_row(b, "order of rows", other, i, to[i]);
 }
 
-/* All rows but this one hold other numbers. */
-static void check_neighbours(bench *b, bench *other, int64_t row, bool nan)
+/* All rows but this one hold other numbers: drawn ones, or only this one. */
+static void check_neighbours(bench *b, bench *other, int64_t row, float only)
 {
+    const bool is_drawn = only == 0;
     int64_t to[TABLE_ROWS];
     uint64_t draws = 1ull << 60;
     for (int64_t i = 0; i < b->n; i++) to[i] = i;
@@ -710,13 +711,17 @@ static void check_neighbours(bench *b, bench *other, int64_t row, bool nan)
             const int64_t width = shape_of(b, k)->width;
             if (shape_of(b, k)->space != DC_ROWS) continue;
             fill(b, k, other->in[k], i, i + 1, &draws);
-            for (int64_t j = 0; j < width && nan; j++) other->in[k][i * width + j] = NAN;
+            for (int64_t j = 0; j < width && !is_drawn; j++) other->in[k][i * width + j] = only;
         }
         for (int64_t j = 0; j < b->node->shape.width && b->node->shape.space == DC_ROWS; j++)
-            other->dout[i * b->node->shape.width + j] = nan ? NAN : drawn(&draws, -1, 1);
+            other->dout[i * b->node->shape.width + j] = is_drawn ? drawn(&draws, -1, 1) : only;
     }
     pass(other, 0, b->n);
-    compare_row(b, nan ? "other rows are NaN" : "other rows", other, row, row);
+    compare_row(b,
+                is_drawn      ? "other rows"
+                : isnan(only) ? "other rows are NaN"
+                              : "other rows are large",
+                other, row, row);
 }
 
 /* Rows one by one, and the first half of them. */
@@ -740,8 +745,10 @@ static void check_bits(bench *b)
     check_order(b, &other);
     const int64_t row[] = {0, b->n / 2, b->n - 1};
     for (size_t i = 0; i < DC_COUNT_OF(row) && b->n > 0; i++) {
-        check_neighbours(b, &other, row[i], false);
-        check_neighbours(b, &other, row[i], true);
+        check_neighbours(b, &other, row[i], 0);
+        check_neighbours(b, &other, row[i], 1e20f);
+        check_neighbours(b, &other, row[i], -1e20f);
+        check_neighbours(b, &other, row[i], NAN);
     }
     /* Products for all rows have fixed tiles; in inference all of them have as many rows. */
     if (!b->node->op->forward_all) check_cuts(b, &other);

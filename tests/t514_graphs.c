@@ -11,7 +11,7 @@
 #include "ref/nn_ref.h"
 #include "ref/one_step.h"
 
-enum { N = 171, D = 5, L = 4, K = 3, SHARDS = 8, BATCH = 96, STEPS = 4, SEED = 514, DRAWN = 40 };
+enum { N = 171, D = 5, L = 4, K = 3, SHARDS = 8, BATCH = 96, STEPS = 4, SEED = 514, DRAWN = 24 };
 /* The slab: one layer D -> L, then what is trained in parts, then what is kept. */
 enum {
     LAYER = 0,
