@@ -17,7 +17,7 @@ static dc_status check_kind(dc_h5 *h5, const char *path)
     char format[32];
     int64_t complete, version;
     if (!dc_h5_has_attr(h5, "/", "format"))
-        return DC_FAIL(DC_ERR_FORMAT, "%s is no result of dcmpi: it has no attribute format", path);
+        return DC_FAIL(DC_ERR_FORMAT, "%s is not a result of dcmpi: it has no attribute format", path);
     DC_TRY(dc_h5_get_attr_str(h5, "/", "format", format, sizeof format));
     if (strcmp(format, "dcmpi-result") != 0)
         return DC_FAIL(DC_ERR_FORMAT, "%s holds no model: its format is %s, not dcmpi-result", path, format);
