@@ -127,7 +127,7 @@ static const struct {
      "command line: --cluster.loss: cluster.loss = mse_sum, but idec.loss = mse (command line: --idec.loss)"},
     {"cluster: {method: idec, gamma: -1}\n", {NULL}, "deck.yaml:2:25: idec.gamma = -1 is out of range"},
     {"cluster: {method: idec, gamma: -1}\n", {"--idec.gamma=1"}, "idec.gamma = -1 is out of range"},
-    {"cluster: {method: idec, gamma: x}\n", {NULL}, "idec.gamma = 'x' is no number"},
+    {"cluster: {method: idec, gamma: x}\n", {NULL}, "idec.gamma = 'x' is not a valid number"},
     {"cluster: {method: idec, loss: bce}\n", {NULL}, "idec.loss = 'bce' is unknown"},
     {"cluster: {method: idec, gamma: [1]}\n", {NULL}, "deck.yaml:2:32: a list where one value is wanted"},
     {"cluster: {method: idec, gamma: }\n", {NULL}, "cluster.gamma has no value"},

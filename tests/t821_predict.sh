@@ -172,7 +172,7 @@ wrong 6 "it is a prediction" "a prediction as model" p.h5 new.h5
 wrong 6 "unfinished.h5 is incomplete" "a model whose run did not finish" unfinished.h5 new.h5
 wrong 6 "encoder_1/weight' is damaged" "changed weights" bent.h5 new.h5
 wrong 6 "deck" "a missing attribute" no-deck.h5 new.h5
-wrong 6 "bad-deck.h5 is none that this program reads: .*dec.alpha = 0 is out of range" "a key out of range" bad-deck.h5 new.h5
+wrong 6 "this program cannot read the deck in bad-deck.h5: .*dec.alpha = 0 is out of range" "a key out of range" bad-deck.h5 new.h5
 wrong 6 "other-deck.h5: the deck in it is of method idec, the result of dec" "a deck of another method" other-deck.h5 new.h5
 wrong 6 "takes 20 inputs, the layer before gives 32" "shapes that do not fit" shape.h5 new.h5
 wrong 6 "cluster_centers" "no centres" no-centres.h5 new.h5

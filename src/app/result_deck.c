@@ -23,7 +23,7 @@ static dc_status parse(const char *path, const char *method, const char *deck, d
         char why[DC_ERROR_TEXT_MAX];
         snprintf(why, sizeof why, "%s", dc_error_text());
         dc_error_clear();
-        return DC_FAIL(DC_ERR_FORMAT, "the deck in %s is none that this program reads: %.1500s", path, why);
+        return DC_FAIL(DC_ERR_FORMAT, "this program cannot read the deck in %s: %.1500s", path, why);
     }
     if (strcmp(out->cluster.method, method) == 0) return DC_OK;
     return DC_FAIL(DC_ERR_FORMAT, "%s: the deck in it is of method %s, the result of %s", path, out->cluster.method,

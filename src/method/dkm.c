@@ -9,7 +9,7 @@
 
 typedef struct {
     dc_centers_keys centers;
-    double lambda;
+    double lambda, sharpness;
     int loss; /* dc_recon_loss */
 } dkm_keys;
 
@@ -24,6 +24,15 @@ static const dc_key keys[] = {
      .also = "gamma weight",
      .source = "Fard et al. 2020",
      .doc = "Weight of the distances to the centres; the reconstruction loss has weight 1."},
+    {.name = "sharpness",
+     .type = DC_KEY_FLOAT,
+     .offset = offsetof(dkm_keys, sharpness),
+     .fallback = "1000",
+     .min = 0,
+     .max = 1e12,
+     .source = "Fard et al. 2020, from a pretrained autoencoder",
+     .doc = "The paper's alpha: how sharply the softmax of the distances chooses a centre. 0: it rises in 40 values of 5 "
+            "epochs each, from 0.1 on, as the paper has it without pretraining."},
     DC_LOSS_KEY(dkm_keys, "mse_sum", "Fard et al. 2020"),
 };
 
@@ -52,6 +61,8 @@ enum { VALUES = 40, EPOCHS = 5 };
 
 static double alpha_at(const dc_method_env *env, int64_t step)
 {
+    const dkm_keys *k = env->keys;
+    if (k->sharpness > 0) return k->sharpness;
     const int64_t value = DC_MIN(step / (env->epoch_steps * EPOCHS), (int64_t)VALUES - 1);
     double alpha = 0.1;
     for (int64_t i = 2; i <= value + 1; i++) alpha *= exp2(1 / (log((double)i) * log((double)i)));
