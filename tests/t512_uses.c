@@ -174,6 +174,10 @@ static const dc_tensor tensor = {"tensor", 0, D, D, true};
 static float entries[ROWS * D];
 static const dc_table table = {"table", entries, D};
 
+static const dc_net layers = {.n_layers = 1, .layer = {{.in = D, .out = D, .bias = D * D, .name = "layer"}}};
+static const dc_tensor bias = {"bias", D *D, 1, D, true}, scalar = {"scalar", 2 * D *D, 1, 1, false},
+                       kept = {"kept", 3 * D *D, D, D, false};
+
 static void record_wrong(dc_graph *g, int what)
 {
     const dc_val rows = dc_batch(g, D), vector = dc_use(g, &tensor), entry = dc_entry(g, &table);
@@ -208,16 +212,42 @@ static void record_wrong(dc_graph *g, int what)
     case 9:
         dc_minimize(g, "nothing", 1, DC_NONE);
         break;
+    case 10:
+        dc_minimize(g, "tensor itself", 1, dc_use(g, &scalar));
+        break;
+    case 11:
+        dc_move(g, &kept, vector);
+        break;
+    case 12:
+        dc_layers(g, &layers, 0, 1, true, dc_layers(g, &layers, 0, 1, true, rows));
+        break;
+    case 13:
+        dc_map(g, DC_ADD, dc_layers(g, &layers, 0, 1, true, rows), dc_use(g, &bias));
+        break;
+    case 14:
+        dc_batch(g, D + 1);
+        break;
     default:
         dc_minimize(g, "rows", 1, rows);
         break;
     }
 }
 
+/* The same weights twice, trained once. */
+static void test_shared(void)
+{
+    dc_graph *g;
+    CHECK_OK(dc_graph_create(&g));
+    const dc_val x1 = dc_layers(g, &layers, 0, 1, true, dc_batch(g, D));
+    dc_layers(g, &layers, 0, 1, false, x1);
+    CHECK_OK(dc_graph_finish(g));
+    dc_graph_destroy(&g);
+}
+
 /* Refused where it is recorded, not where it would run. */
 static void test_refusals(void)
 {
-    for (int what = 0; what <= 10; what++) {
+    for (int what = 0; what <= 15; what++) {
         dc_graph *g;
         CHECK_OK(dc_graph_create(&g));
         record_wrong(g, what);
@@ -239,5 +269,6 @@ int main(void)
     check_student(true, false);
     check_student(false, true);
     test_refusals();
+    test_shared();
     return check_done_all(&comm);
 }

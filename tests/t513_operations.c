@@ -71,7 +71,10 @@ static dc_val record_entry(dc_graph *g, sizes s, int variant)
 static dc_val record_dense(dc_graph *g, sizes s, int variant)
 {
     static const dc_act act[] = {DC_ACT_LINEAR, DC_ACT_RELU, DC_ACT_LEAKY_RELU, DC_ACT_TANH, DC_ACT_SIGMOID};
-    const dc_net net = {.n_layers = 1, .layer = {{.in = s.w, .out = s.w + 2, .act = act[variant], .name = "layer"}}};
+    const dc_net net = {
+        .n_layers = 1,
+        .layer = {
+            {.in = s.w, .out = s.w + 2, .act = act[variant], .bias = (size_t)(s.w * (s.w + 2)), .name = "layer"}}};
     return dc_layers(g, &net, 0, 1, true, rows(g, s.w));
 }
 

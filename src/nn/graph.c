@@ -30,9 +30,42 @@ static void check_tensors(dc_graph *g)
     }
 }
 
+static bool is_trained(const dc_node *x)
+{
+    return x->op == &dc_op_use && x->tensor.trained;
+}
+
+/* Whether the gradient by node i is that of a product. */
+static bool is_product(const dc_graph *g, int i)
+{
+    for (int j = i + 1; j < g->n_nodes; j++)
+        for (int k = 1; k < g->node[j].n_in && g->node[j].op->product; k++)
+            if (g->node[j].in[k] == i) return true;
+    return false;
+}
+
+static bool overlap(const dc_tensor *a, const dc_tensor *b)
+{
+    return a->at < b->at + dc_tensor_floats(b) && b->at < a->at + dc_tensor_floats(a);
+}
+
+/* The gradient of a tensor is one product, or a sum of parts. */
+static void check_products(dc_graph *g)
+{
+    for (int i = 0; i < g->n_nodes; i++)
+        for (int j = 0; j < i && is_trained(&g->node[i]); j++) {
+            const dc_node *x = &g->node[i], *other = &g->node[j];
+            if (!is_trained(other) || !overlap(&x->tensor, &other->tensor)) continue;
+            if (!is_product(g, i) && !is_product(g, j)) continue;
+            g->file = x->file, g->line = x->line;
+            (void)dc_refuse(g, "layer %s is trained twice in one step", x->tensor.name);
+        }
+}
+
 dc_status dc_graph_finish(dc_graph *g)
 {
     check_tensors(g);
+    check_products(g);
     return g->st;
 }
 
@@ -126,6 +159,8 @@ void(dc_minimize)(dc_graph *g, const char *name, double weight, dc_val loss)
     const dc_node *node = dc_node_of(g, loss);
     if (!node || node->shape.n != 1 || node->shape.width != 1)
         (void)dc_refuse(g, "%s: what is minimised is one value for each row of the batch, or one for all", name);
+    else if (node->op == &dc_op_use)
+        (void)dc_refuse(g, "%s: what is minimised is computed", name);
     else if (g->n_losses == DC_GRAPH_LOSSES)
         (void)dc_refuse(g, "%s: a step has more than %d losses", name, DC_GRAPH_LOSSES);
     else {
@@ -141,6 +176,8 @@ void(dc_move)(dc_graph *g, const dc_tensor *tensor, dc_val value)
     if (!node || node->shape.space != DC_ONE || node->shape.n != tensor->n || node->shape.width != tensor->width)
         (void)dc_refuse(g, "%s [%lld x %lld] takes a vector of its shape", tensor->name, (long long)tensor->n,
                         (long long)tensor->width);
+    else if (node->op == &dc_op_use)
+        (void)dc_refuse(g, "%s takes a vector that is computed", tensor->name);
     else if (tensor->trained)
         (void)dc_refuse(g, "%s is moved and trained in one step", tensor->name);
     else if (g->n_moves == DC_GRAPH_MOVES)
