@@ -19,8 +19,9 @@ typedef struct {
 
 static const golden_step steps[] = {
     {"one_dcn", "dcn", "beta=0.3 loss=mse_sum", 0},
-    {"one_dkm0", "dkm", "lambda=0.7 loss=mse", 0},
-    {"one_dkm12", "dkm", "lambda=0.7 loss=mse", 12},
+    {"one_dkm0", "dkm", "lambda=0.7 loss=mse sharpness=0", 0},
+    {"one_dkm12", "dkm", "lambda=0.7 loss=mse sharpness=0", 12},
+    {"one_dkm_sharp", "dkm", "lambda=0.7 loss=mse sharpness=1000", 12},
 };
 
 typedef struct {
@@ -139,7 +140,7 @@ static void check_step(dc_comm *comm, const golden_step *what, bool strict, int6
         snprintf(prefix, sizeof prefix, "%s/alpha", what->name);
         CHECK(golden_read(file, prefix, &alpha, 1));
         s.method->anneal(s.state, extra, what->step);
-        CHECK_NEAR(-extra[EXTRA], alpha, 1e-7);
+        CHECK_NEAR(-extra[EXTRA], alpha, 1e-7 * alpha);
     }
     check_gradients(comm, &s, what);
     memcpy(before, extra, sizeof before);

@@ -40,6 +40,7 @@ continue_from() { # NAME STEP WHICH ARGS...: from the only checkpoint there is, 
 layout=0
 for method in dcn dkm; do
     args=("${common[@]}" --cluster.method="$method")
+    [ $method = dcn ] || args+=(--dkm.sharpness=0)
     rm -rf good all
     run 1 1 "${args[@]}" --run.output=good
     expect_exit 0 "$method on 1 rank x 1 thread"

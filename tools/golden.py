@@ -528,7 +528,7 @@ def write_centers():
         "x: data; start/*: parameters; mu, label, counts: centres, labels, rows that each centre had so far.",
         "one_dcn: a step from there, mse_sum + .3 own loss: loss (whole, its reconstruction), gradients, parameters after",
         "  SGD of rate .02 (moved); then label, mu, counts: nearest centres, and the centres moved by the rows.",
-        "one_dkm0, one_dkm12: mse + .7 own loss, softmax of the first and of the third alpha; alpha; rate .02.",
+        "one_dkm0, one_dkm12, one_dkm_sharp: mse + .7 own loss, softmax of the first and the third alpha, and of 1000; rate .02.",
         "dcn, dkm: ten steps from k-means as in clustering.txt: DCN mse + .5, Adam Keras form lr .01; DKM mse_sum + 1.5,",
         "  five steps for each alpha, Keras SGD lr .002 momentum .9; records at the first and last step."])
     torch.manual_seed(20240913)
@@ -543,7 +543,7 @@ def write_centers():
     for name, value in zip(("label", "mu", "counts"), dcn_move(moved, x, mu, counts)):
         out.put("one_dcn/" + name, value)
     alphas = dkm_alphas(3)
-    for name, alpha in (("one_dkm0", alphas[0]), ("one_dkm12", alphas[2])):
+    for name, alpha in (("one_dkm0", alphas[0]), ("one_dkm12", alphas[2]), ("one_dkm_sharp", 1000.0)):
         out.put(name + "/alpha", alpha)
         learn(out, name, dict(par, mu=mu), lambda leaf: dkm_loss(leaf, x, "mse", 0.7, alpha), 0.02)
     centers_run(out, "dcn", x, group, par, lambda p, g, s, t: keras_adam(p, g, s, t, lr=0.01),
