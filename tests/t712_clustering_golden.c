@@ -26,7 +26,7 @@ static const golden_run runs[] = {
     {joint, "half", "idec", "loss=mse_half_sum gamma=3", 1, 11, &torch},
     {joint, "dec", "dec", "", 5, 3, &sgd_dec},
     {in_turn, "dcn", "dcn", "loss=mse beta=0.5", 10, 2, &adam},
-    {in_turn, "dkm", "dkm", "loss=mse_sum lambda=1.5", 10, 2, &sgd},
+    {in_turn, "dkm", "dkm", "loss=mse_sum lambda=1.5 sharpness=0", 10, 2, &sgd},
 };
 
 /* Golden arrays are named "<run>/<what>". */

@@ -19,8 +19,8 @@ typedef struct {
 
 static const golden_step steps[] = {
     {"one_dcn", "dcn", "beta=0.3 loss=mse_sum", 0},
-    {"one_dkm0", "dkm", "lambda=0.7 loss=mse", 0},
-    {"one_dkm12", "dkm", "lambda=0.7 loss=mse", 12},
+    {"one_dkm0", "dkm", "lambda=0.7 sharpness=0 loss=mse", 0},
+    {"one_dkm12", "dkm", "lambda=0.7 sharpness=0 loss=mse", 12},
 };
 
 typedef struct {
