@@ -208,6 +208,12 @@ static void record_wrong(dc_graph *g, int what)
     case 9:
         dc_minimize(g, "nothing", 1, DC_NONE);
         break;
+    case 10: {
+        dc_net net;
+        CHECK_OK(dc_net_init(&net, D, NULL, 0, D, DC_ACT_TANH, DC_ACT_TANH, DC_ACT_TANH));
+        (void)dc_layers(g, &net, 0, 1, true, dc_layers(g, &net, 0, 1, true, rows));
+        break;
+    }
     default:
         dc_minimize(g, "rows", 1, rows);
         break;
@@ -217,7 +223,7 @@ static void record_wrong(dc_graph *g, int what)
 /* Refused where it is recorded, not where it would run. */
 static void test_refusals(void)
 {
-    for (int what = 0; what <= 10; what++) {
+    for (int what = 0; what <= 11; what++) {
         dc_graph *g;
         CHECK_OK(dc_graph_create(&g));
         record_wrong(g, what);
