@@ -29,7 +29,7 @@ static inline void clustering_configure(clustering_setup *s)
     s->env = (dc_method_env){.part = &s->data->part,
                              .K = K,
                              .L = L,
-                             .keys = method_keys(s->method, "alpha=1.7 weight=0.3 loss=mse_sum"),
+                             .keys = method_keys(s->method, "alpha=1.7 weight=0.3 sharpness=0 loss=mse_sum"),
                              .kmeans = {.K = K, .n_init = 1, .max_iter = 9, .seed = 1},
                              .net = &s->net,
                              .extra_at = s->net.n_params,

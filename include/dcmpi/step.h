@@ -58,7 +58,7 @@ DC_CHECKED dc_status dc_step_keep_moments(dc_step *s, const dc_opt_config *opt);
 /* The outputs of a graph for tiles of rows, each by one thread. Every product has tile_rows rows. */
 typedef struct dc_infer dc_infer;
 DC_CHECKED dc_status dc_infer_create(dc_infer **out, const dc_graph *g, const float *value, int64_t tile_rows);
-void dc_infer_destroy(dc_infer **e);
+void dc_infer_destroy(dc_infer **infer);
 /* Threads that may be at work at a time. */
 int dc_infer_threads(const dc_infer *e);
 /* The batch of `thread`, [tile_rows x width], to be filled by the caller. */

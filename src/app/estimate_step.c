@@ -1,4 +1,4 @@
-/* Floats of a training step, as train/gradient.c and sum/outer*.c take them. */
+/* Floats of a training step, as step/exec.c and sum/outer*.c take them. */
 #include "estimate_step.h"
 
 #include <math.h>

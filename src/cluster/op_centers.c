@@ -105,8 +105,9 @@ dc_val(dc_running_mean)(dc_graph *g, dc_val mean, dc_val count, dc_val more, dc_
 {
     const dc_shape m = dc_graph_shape(g, mean), c = dc_graph_shape(g, count), n = dc_graph_shape(g, more),
                    s = dc_graph_shape(g, sum);
-    if (m.n != s.n || m.width != s.width || c.n * c.width != m.n || n.n * n.width != m.n)
-        return dc_refuse(g, "%lld means, %lld and %lld counts, %lld sums", (long long)m.n, (long long)(c.n * c.width),
-                         (long long)(n.n * n.width), (long long)s.n);
+    const long long counts = c.n * c.width, joining = n.n * n.width;
+    if (m.n != s.n || m.width != s.width || counts != m.n || joining != m.n)
+        return dc_refuse(g, "%lld means, %lld and %lld counts, %lld sums", (long long)m.n, counts, joining,
+                         (long long)s.n);
     return dc_record(g, (dc_node){.op = &running_mean, .n_in = 4, .in = {mean.id, count.id, more.id, sum.id}}, m);
 }

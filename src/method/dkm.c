@@ -31,8 +31,9 @@ static const dc_key keys[] = {
      .min = 0,
      .max = 1e12,
      .source = "Fard et al. 2020, from a pretrained autoencoder",
-     .doc = "The paper's alpha: how sharply the softmax of the distances chooses a centre. 0: it rises in 40 values of 5 "
-            "epochs each, from 0.1 on, as the paper has it without pretraining."},
+     .doc =
+         "The paper's alpha: how sharply the softmax of the distances chooses a centre. 0: it rises in 40 values of 5 "
+         "epochs each, from 0.1 on, as the paper has it without pretraining."},
     DC_LOSS_KEY(dkm_keys, "mse_sum", "Fard et al. 2020"),
 };
 

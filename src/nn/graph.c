@@ -58,7 +58,7 @@ static void check_products(dc_graph *g)
             if (!is_trained(other) || !overlap(&x->tensor, &other->tensor)) continue;
             if (!is_product(g, i) && !is_product(g, j)) continue;
             g->file = x->file, g->line = x->line;
-            (void)dc_refuse(g, "layer %s is trained twice in one step", x->tensor.name);
+            (void)dc_refuse(g, "layer %s is trained at two places of a step", x->tensor.name);
         }
 }
 

@@ -42,7 +42,8 @@ static dc_status float_dims(dc_h5 *h5, const char *path, const char *name, int n
         dims[i] = info.dims[i];
         ok = dims[i] >= 1 && dims[i] <= WIDTH_MAX;
     }
-    return ok ? DC_OK : DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is not a float32 array of %d dimension(s)", path, name, n_dims);
+    return ok ? DC_OK
+              : DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is not a float32 array of %d dimension(s)", path, name, n_dims);
 }
 
 /* Whether `name` holds float32[dims...]. */
