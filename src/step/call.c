@@ -3,7 +3,7 @@
 
 static float *value_of(const dc_step *s, int i, int64_t at)
 {
-    const dc_node *x = &s->plan.graph->node[i];
+    const dc_node *x = dc_step_node(s, i);
     if (x->op == &dc_op_use) return s->cfg.params->value + x->tensor.at;
     if (x->shape.space == DC_ONE) return s->ones + s->plan.node[i].value;
     return dc_step_buffer(s, s->plan.node[i].value) + at * x->shape.width;
@@ -12,7 +12,7 @@ static float *value_of(const dc_step *s, int i, int64_t at)
 /* NULL: nobody wants it, or it is summed apart. */
 static float *gradient_of(const dc_step *s, int i, int64_t at)
 {
-    const dc_node *x = &s->plan.graph->node[i];
+    const dc_node *x = dc_step_node(s, i);
     if (!s->plan.node[i].differentiated || x->op == &dc_op_use) return NULL;
     if (x->shape.space == DC_ONE) return s->ones + s->plan.node[i].grad;
     return dc_step_buffer(s, s->plan.node[i].grad) + at * x->shape.width;
@@ -20,7 +20,7 @@ static float *gradient_of(const dc_step *s, int i, int64_t at)
 
 dc_call dc_step_call(const dc_step *s, int i, int64_t at, const dc_tile *tile)
 {
-    const dc_node *x = &s->plan.graph->node[i];
+    const dc_node *x = dc_step_node(s, i);
     dc_call c = {.graph = s->plan.graph,
                  .node = x,
                  .tile = tile,

@@ -45,8 +45,21 @@ static inline float *dc_step_buffer(const dc_step *s, size_t at)
 {
     return s->slab + at * (size_t)s->places.max_rows;
 }
+static inline const dc_node *dc_step_node(const dc_step *s, int i)
+{
+    return &s->plan.graph->node[i];
+}
+/* Section k of the timers: gather, network, sync, update. */
+static inline dc_section dc_step_section(const dc_step *s, int k)
+{
+    return (dc_section)((int)s->cfg.gather + k);
+}
 /* call.c: the operands of node i from place `at` of the buffers on. */
 dc_call dc_step_call(const dc_step *s, int i, int64_t at, const dc_tile *tile);
+
+/* passes.c. Collective if the step has sums within its passes. */
+void dc_step_forward(dc_comm *comm, dc_step *s);
+void dc_step_backward(dc_comm *comm, dc_step *s);
 
 /* exec_kern.c */
 int dc_step_threads(void);

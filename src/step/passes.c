@@ -1,0 +1,145 @@
+/* The passes of a step: operations in recorded order, gradients in the reverse order. Operations for all rows bring
+ * their own threads; those between them form a segment, which runs tile by tile, so that a chain of small operations
+ * stays in the cache. Between the levels stand the sums over the batch. */
+#include <string.h>
+
+#include "exec.h"
+
+/* A vector's operation; its rows are those of the vector. */
+static dc_call call_once(const dc_step *s, int i, dc_tile *tile)
+{
+    *tile = (dc_tile){.n = dc_step_node(s, i)->shape.n, .B = s->places.n_global};
+    return dc_step_call(s, i, 0, tile);
+}
+
+/* The values that are sums over the rows, from one reduction. */
+static void take_level(dc_comm *comm, dc_step *s, int level)
+{
+    dc_step_sum_level(comm, s, level, s->level_total);
+    for (int i = 0; i < s->plan.graph->n_nodes; i++) {
+        const dc_node *x = dc_step_node(s, i);
+        if (!s->plan.node[i].live || x->op->reach != DC_REACH_SUM || s->plan.node[i].level != level) continue;
+        dc_tile tile;
+        const dc_call call = call_once(s, i, &tile);
+        const double share = x->op->share(&tile), *total = s->level_total + s->plan.node[i].sum;
+        for (int64_t j = 0; j < x->shape.n * x->shape.width; j++) call.out[j] = (float)(share * total[j]);
+    }
+}
+
+static void forward_level(dc_step *s, int level)
+{
+    const int n = s->plan.graph->n_nodes;
+    for (int i = 0, last; i < n; i = last) {
+        last = i + 1;
+        const dc_runs runs = dc_step_runs(s, i);
+        if (runs == DC_RUNS_TILES) {
+            while (last < n && (dc_step_runs(s, last) == DC_RUNS_TILES || s->plan.node[last].level != level ||
+                                dc_step_runs(s, last) == DC_RUNS_NOTHING))
+                last++;
+            dc_step_forward_tiles(s, i, last, level);
+        } else if (s->plan.node[i].level != level) {
+            continue;
+        } else if (runs == DC_RUNS_ALL) {
+            const dc_call call = dc_step_call(s, i, 0, NULL);
+            call.node->op->forward_all(&call, s->places.used);
+        } else if (runs == DC_RUNS_ONCE) {
+            dc_tile tile;
+            const dc_call call = call_once(s, i, &tile);
+            call.node->op->forward(&call);
+        }
+    }
+}
+
+void dc_step_forward(dc_comm *comm, dc_step *s)
+{
+    for (int level = 0; level < s->plan.n_levels; level++) {
+        if (level > 0) take_level(comm, s, level);
+        forward_level(s, level);
+    }
+}
+
+static bool is_repeated(const dc_graph *g, int loss)
+{
+    for (int k = 0; k < loss; k++)
+        if (g->loss[k].node == g->loss[loss].node) return true;
+    return false;
+}
+
+static void start_rows(const dc_step *s, int loss)
+{
+    const dc_graph *g = s->plan.graph;
+    const float share = (float)(g->loss[loss].weight / (double)s->places.n_global);
+    const bool adds = is_repeated(g, loss);
+    for (int l = 0; l < s->places.n_leaves; l++) {
+        float *d = dc_step_buffer(s, s->plan.node[g->loss[loss].node].grad) + s->places.leaf[l].at;
+        for (int64_t r = 0; r < s->places.leaf[l].n; r++) d[r] = adds ? d[r] + share : share;
+    }
+}
+
+/* The gradients that minimising gives the losses: first of all, what is computed from a loss adds its own. */
+static void start_gradients(const dc_step *s)
+{
+    const dc_graph *g = s->plan.graph;
+    for (int i = 0; i < g->n_nodes; i++) {
+        const dc_node *x = dc_step_node(s, i);
+        if (x->shape.space == DC_ONE && s->plan.node[i].differentiated && x->op != &dc_op_use)
+            memset(s->ones + s->plan.node[i].grad, 0, (size_t)(x->shape.n * x->shape.width) * sizeof *s->ones);
+    }
+    for (int k = 0; k < g->n_losses; k++) {
+        const dc_node_plan *loss = &s->plan.node[g->loss[k].node];
+        if (!loss->differentiated) continue;
+        if (dc_step_node(s, g->loss[k].node)->shape.space == DC_ONE)
+            s->ones[loss->grad] += (float)g->loss[k].weight;
+        else
+            start_rows(s, k);
+    }
+}
+
+/* The parts that rows have of a vector's gradient. */
+static void complete_vector(dc_comm *comm, dc_step *s, int i)
+{
+    const dc_shape *shape = &dc_step_node(s, i)->shape;
+    if (!dc_plan_has_parts(&s->plan, i)) return;
+    float *grad = s->ones + s->plan.node[i].grad;
+    dc_step_sum_parts(comm, s, i, s->level_total);
+    for (int64_t j = 0; j < shape->n * shape->width; j++) grad[j] += (float)s->level_total[j];
+}
+
+static void backward_level(dc_comm *comm, dc_step *s, int level)
+{
+    for (int last = s->plan.graph->n_nodes, i; last > 0; last = i) {
+        i = last - 1;
+        const dc_runs runs = dc_step_runs(s, i);
+        if (runs == DC_RUNS_TILES) {
+            while (i > 0 && (dc_step_runs(s, i - 1) == DC_RUNS_TILES || s->plan.node[i - 1].level != level ||
+                             dc_step_runs(s, i - 1) == DC_RUNS_NOTHING))
+                i--;
+            dc_step_backward_tiles(s, i, last, level);
+        } else if (s->plan.node[i].level != level || !s->plan.node[i].differentiated) {
+            continue;
+        } else if (runs == DC_RUNS_ALL) {
+            const dc_call call = dc_step_call(s, i, 0, NULL);
+            dc_places_clear(&s->places, call.dout, call.node->shape.width);
+            call.node->op->backward_all(&call, s->places.used);
+        } else if (runs == DC_RUNS_ONCE) {
+            dc_tile tile;
+            const dc_call call = call_once(s, i, &tile);
+            complete_vector(comm, s, i);
+            call.node->op->backward(&call);
+        }
+    }
+}
+
+void dc_step_backward(dc_comm *comm, dc_step *s)
+{
+    start_gradients(s);
+    for (int level = s->plan.n_levels - 1; level >= 0; level--) {
+        backward_level(comm, s, level);
+        if (level == 0) break;
+        for (int i = 0; i < s->plan.graph->n_nodes; i++)
+            if (dc_step_node(s, i)->op->reach == DC_REACH_SUM && s->plan.node[i].level == level &&
+                s->plan.node[i].differentiated)
+                complete_vector(comm, s, i);
+        dc_step_spread_sums(s, level);
+    }
+}

@@ -1,0 +1,113 @@
+/* What follows the gradients of a step: clipping, update by the optimizer, what moves outside the gradient; and the
+ * moments of the optimizer, for checkpoints. */
+#include <math.h>
+#include <string.h>
+
+#include "exec.h"
+
+/* What a step moves outside the gradient. */
+static void move_and_put(const dc_step *s)
+{
+    const dc_graph *g = s->plan.graph;
+    for (int m = 0; m < g->n_moves; m++)
+        memcpy(s->cfg.params->value + g->move[m].tensor.at, s->ones + s->plan.node[g->move[m].node].value,
+               dc_tensor_floats(&g->move[m].tensor) * sizeof *s->ones);
+    for (int p = 0; p < g->n_puts; p++) {
+        const dc_table *table = g->put[p].table;
+        const float *value = dc_step_buffer(s, s->plan.node[g->put[p].node].value);
+        for (int l = 0; l < s->places.n_leaves; l++) {
+            const dc_leaf *leaf = &s->places.leaf[l];
+            for (int64_t r = 0; r < leaf->n; r++)
+                memcpy(table->rows + leaf->rows[r] * table->width, value + (leaf->at + r) * table->width,
+                       (size_t)table->width * sizeof *value);
+        }
+    }
+}
+
+/* What clip_norm does to the gradient of this step, over all that it trains: 1 without. */
+static double clip_factor(dc_comm *comm, const dc_step *s, const dc_opt_config *opt)
+{
+    if (opt->clip_norm == 0) return 1;
+    double squares = dc_outer_squares(comm, s->outer);
+    for (int i = 0; i < s->plan.n_summed; i++) {
+        const dc_tensor *tensor = &s->plan.summed[i].tensor;
+        squares += dc_squares(s->cfg.params->grad + tensor->at, dc_tensor_floats(tensor));
+    }
+    return dc_opt_clip(opt, sqrt(squares));
+}
+
+/* Floats [lo, hi) of the slab, which are of this tensor. */
+static void update_tensor(const dc_step *s, const dc_opt_config *opt, size_t lo, size_t hi, double clip, int64_t t,
+                          int64_t total)
+{
+    if (clip != 1) dc_opt_scale(s->cfg.params, lo, hi, clip);
+    dc_opt_step(opt, s->cfg.params, lo, hi, t, total);
+}
+
+/* What this rank owns of the products, weights of layers with their biases; tensors whose gradient came in parts are
+ * small and updated by all. */
+static void update_tensors(const dc_step *s, const dc_opt_config *opt, double clip, int64_t t, int64_t total)
+{
+    for (int i = 0; i < s->plan.n_products; i++) {
+        const dc_opt_config own = dc_opt_of(opt, s->product[i], true);
+        size_t lo, hi;
+        dc_outer_owned(s->outer, i, &lo, &hi);
+        update_tensor(s, &own, lo, hi, clip, t, total);
+    }
+    for (int i = 0; i < s->plan.n_summed; i++) {
+        const dc_tensor *tensor = &s->plan.summed[i].tensor;
+        const dc_opt_config own = dc_opt_of(opt, tensor->name, false);
+        update_tensor(s, &own, tensor->at, tensor->at + dc_tensor_floats(tensor), clip, t, total);
+    }
+}
+
+void dc_step_update(dc_comm *comm, dc_step *s, const dc_opt_config *opt, int64_t t, int64_t total)
+{
+    const double start = dc_timer_start();
+    const double clip = clip_factor(comm, s, opt);
+    double talk = opt->clip_norm == 0 ? 0 : dc_timer_start() - start;
+    update_tensors(s, opt, clip, t, total);
+    const double updated = dc_timer_start();
+    dc_outer_share(comm, s->outer, s->cfg.params->value);
+    talk += dc_timer_start() - updated;
+    move_and_put(s);
+    dc_timer_stop(s->cfg.timers, dc_step_section(s, 3), start, 0, 0);
+    dc_timer_move(s->cfg.timers, dc_step_section(s, 3), dc_step_section(s, 2), talk);
+}
+
+static void copy_summed(const dc_step *s, const float *from, float *to)
+{
+    for (int i = 0; i < s->plan.n_summed; i++) {
+        const dc_tensor *tensor = &s->plan.summed[i].tensor;
+        memcpy(to + tensor->at, from + tensor->at, dc_tensor_floats(tensor) * sizeof *to);
+    }
+}
+
+/* Moments as a whole, on rank 0: they fit any number of ranks. What is not trained has none: 0. */
+static void gather_moments(dc_comm *comm, const void *step, const float *own, float *all)
+{
+    const dc_step *s = step;
+    if (all) {
+        memset(all, 0, s->cfg.params->n * sizeof *all);
+        copy_summed(s, own, all);
+    }
+    dc_outer_collect(comm, s->outer, own, all);
+}
+
+static void take_moments(const void *step, const float *all, float *own)
+{
+    const dc_step *s = step;
+    dc_outer_take(s->outer, all, own);
+    copy_summed(s, all, own);
+}
+
+dc_status dc_step_keep_moments(dc_step *s, const dc_opt_config *opt)
+{
+    dc_status st = DC_OK;
+    const dc_params *p = s->cfg.params;
+    const dc_state_shares shares = {.gather = gather_moments, .take = take_moments, .ctx = s};
+    DC_TRY(dc_state_keep_shares(s->cfg.state, "moment1", p->n, p->m1, &shares));
+    if (dc_opt_moments(opt) == 2) DC_TRY(dc_state_keep_shares(s->cfg.state, "moment2", p->n, p->m2, &shares));
+out:
+    return st;
+}
