@@ -261,6 +261,42 @@ static void test_refusals(void)
     }
 }
 
+/* Inference knows tiles of rows, and nothing of the batch or of the rows' numbers. */
+static void test_inference(void)
+{
+    for (int what = 0; what < 4; what++) {
+        dc_graph *g;
+        dc_infer *e;
+        CHECK_OK(dc_graph_create(&g));
+        const dc_val rows = dc_batch(g, D);
+        const dc_val odd[] = {dc_entry(g, &table), dc_dropout(g, 0.1, 1, rows), dc_noise(g, D, 1),
+                              dc_map(g, DC_SUB, rows, dc_mean(g, rows))};
+        dc_output(g, "odd", odd[what]);
+        CHECK_OK(dc_graph_finish(g));
+        CHECK_STATUS(dc_infer_create(&e, g, x, 16), DC_ERR_USAGE);
+        CHECK(e == NULL);
+        CHECK_TEXT_HAS(dc_error_text(), "inference cannot run");
+        dc_error_clear();
+        dc_graph_destroy(&g);
+    }
+}
+
+/* Nobody forms gradients of what no loss depends on. */
+static void test_only_put(void)
+{
+    dc_graph *g;
+    dc_plan *plan = malloc(sizeof *plan);
+    CHECK_OK(dc_graph_create(&g));
+    const dc_val y = dc_layers(g, &layers, 0, 1, true, dc_batch(g, D)), z = dc_map(g, DC_SQUARE, y, DC_NONE);
+    dc_put(g, &table, z);
+    dc_minimize(g, "loss", 1, dc_dot(g, y, dc_stop_gradient(g, z)));
+    CHECK_OK(dc_graph_finish(g));
+    dc_plan_training(g, plan);
+    CHECK(plan->node[y.id].differentiated && !plan->node[z.id].differentiated && plan->node[z.id].live);
+    dc_graph_destroy(&g);
+    free(plan);
+}
+
 int main(void)
 {
     if (dc_comm_create(&comm) != DC_OK) return 1;
@@ -273,5 +309,7 @@ int main(void)
     check_student(false, true);
     test_refusals();
     test_shared();
+    test_inference();
+    test_only_put();
     return check_done_all(&comm);
 }

@@ -98,6 +98,7 @@ struct dc_op {
      * value. Its backward gives the tile's rows their gradient from that of the value. */
     void (*add)(const dc_call *c, double *sum);
     double (*share)(const dc_tile *tile);
+    bool keyed; /* its value depends on the number of the row */
     /* Operands that count as constants whatever they come from, bit k for operand k. */
     unsigned constant;
     /* The gradient by operands 1 and 2 is in[0]' dout and the column sums of dout, after backward. */

@@ -55,7 +55,8 @@ DC_CHECKED dc_status dc_step_keep_moments(dc_step *s, const dc_opt_config *opt);
 
 /* ---- Inference ---- */
 
-/* The outputs of a graph for tiles of rows, each by one thread. Every product has tile_rows rows. */
+/* The outputs of a graph for tiles of rows, each by one thread. Every product has tile_rows rows. Errors:
+ * DC_ERR_MEMORY; DC_ERR_USAGE (a value that needs the batch, or the number of its row). */
 typedef struct dc_infer dc_infer;
 DC_CHECKED dc_status dc_infer_create(dc_infer **out, const dc_graph *g, const float *value, int64_t tile_rows);
 void dc_infer_destroy(dc_infer **infer);

@@ -128,7 +128,7 @@ static void forward_entry(const dc_call *c)
 /* Their values are there before the operations run, that of an entry is fetched. */
 const dc_op dc_op_batch = {.name = "batch"};
 const dc_op dc_op_use = {.name = "use"};
-const dc_op dc_op_entry = {.name = "entry", .forward = forward_entry};
+const dc_op dc_op_entry = {.name = "entry", .keyed = true, .forward = forward_entry};
 
 /* There is one batch, however often it is asked for. */
 dc_val(dc_batch)(dc_graph *g, int64_t width)

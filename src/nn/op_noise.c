@@ -47,7 +47,7 @@ static void backward(const dc_call *c)
     mask(c, c->adds[0], c->dout, c->din[0]);
 }
 
-const dc_op dc_op_dropout = {.name = "dropout", .forward = forward, .backward = backward};
+const dc_op dc_op_dropout = {.name = "dropout", .keyed = true, .forward = forward, .backward = backward};
 
 dc_val(dc_dropout)(dc_graph *g, double rate, int site, dc_val x)
 {
@@ -76,7 +76,7 @@ static void normal(const dc_call *c)
     }
 }
 
-static const dc_op op_normal = {.name = "normal", .forward = normal};
+static const dc_op op_normal = {.name = "normal", .keyed = true, .forward = normal};
 
 dc_val(dc_noise)(dc_graph *g, int64_t width, int site)
 {

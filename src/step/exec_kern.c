@@ -179,7 +179,7 @@ void dc_step_sum_leaves(dc_step *s)
         double *sum = s->leaf + (size_t)omp_get_thread_num() * s->plan.n_sums;
         memset(sum, 0, s->plan.n_sums * sizeof *sum);
         sum_leaf(s, &s->places.leaf[l], sum);
-        if (s->odd) sum[0] = NAN;
+        if (s->odd && s->plan.graph->n_losses > 0) sum[0] = NAN;
 #pragma omp ordered
         dc_outer_leaf(s->outer, s->places.leaf[l].shard, sum);
     }

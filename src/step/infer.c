@@ -12,6 +12,19 @@ struct dc_infer {
     float *slab; /* [n_threads x tile_rows x plan.row_floats] */
 };
 
+/* A tile is all that inference knows of. */
+static dc_status check(const dc_plan *plan)
+{
+    for (int i = 0; i < plan->graph->n_nodes; i++) {
+        const dc_node *x = &plan->graph->node[i];
+        if (!plan->node[i].live || x->op == &dc_op_use) continue;
+        if (x->op->reach != DC_REACH_ROW || x->shape.space != DC_ROWS || x->op->keyed)
+            return DC_FAIL(DC_ERR_USAGE, "network: inference cannot run %s (recorded at %s:%d)", x->op->name, x->file,
+                           x->line);
+    }
+    return DC_OK;
+}
+
 dc_status dc_infer_create(dc_infer **out, const dc_graph *g, const float *value, int64_t tile_rows)
 {
     dc_status st = DC_OK;
@@ -19,6 +32,7 @@ dc_status dc_infer_create(dc_infer **out, const dc_graph *g, const float *value,
     DC_ASSERT(g->n_outputs > 0);
     DC_TRY(dc_mem_alloc(&e, 1, sizeof *e, "inference"));
     dc_plan_inference(g, &e->plan);
+    DC_TRY(check(&e->plan));
     e->value = value;
     e->tile_rows = tile_rows;
     e->n_threads = dc_step_threads();

@@ -26,19 +26,28 @@ static void take_level(dc_comm *comm, dc_step *s, int level)
     }
 }
 
+/* How operation i runs on this level. */
+static dc_runs runs_on(const dc_step *s, int i, int level)
+{
+    return s->plan.node[i].level == level ? dc_step_runs(s, i) : DC_RUNS_NOTHING;
+}
+
+/* Whether a segment of tiles goes on over operation i. */
+static bool goes_on(const dc_step *s, int i, int level)
+{
+    const dc_runs runs = runs_on(s, i, level);
+    return runs == DC_RUNS_TILES || runs == DC_RUNS_NOTHING;
+}
+
 static void forward_level(dc_step *s, int level)
 {
     const int n = s->plan.graph->n_nodes;
     for (int i = 0, last; i < n; i = last) {
         last = i + 1;
-        const dc_runs runs = dc_step_runs(s, i);
+        const dc_runs runs = runs_on(s, i, level);
         if (runs == DC_RUNS_TILES) {
-            while (last < n && (dc_step_runs(s, last) == DC_RUNS_TILES || s->plan.node[last].level != level ||
-                                dc_step_runs(s, last) == DC_RUNS_NOTHING))
-                last++;
+            while (last < n && goes_on(s, last, level)) last++;
             dc_step_forward_tiles(s, i, last, level);
-        } else if (s->plan.node[i].level != level) {
-            continue;
         } else if (runs == DC_RUNS_ALL) {
             const dc_call call = dc_step_call(s, i, 0, NULL);
             call.node->op->forward_all(&call, s->places.used);
@@ -109,14 +118,10 @@ static void backward_level(dc_comm *comm, dc_step *s, int level)
 {
     for (int last = s->plan.graph->n_nodes, i; last > 0; last = i) {
         i = last - 1;
-        const dc_runs runs = dc_step_runs(s, i);
+        const dc_runs runs = s->plan.node[i].differentiated ? runs_on(s, i, level) : DC_RUNS_NOTHING;
         if (runs == DC_RUNS_TILES) {
-            while (i > 0 && (dc_step_runs(s, i - 1) == DC_RUNS_TILES || s->plan.node[i - 1].level != level ||
-                             dc_step_runs(s, i - 1) == DC_RUNS_NOTHING))
-                i--;
+            while (i > 0 && goes_on(s, i - 1, level)) i--;
             dc_step_backward_tiles(s, i, last, level);
-        } else if (s->plan.node[i].level != level || !s->plan.node[i].differentiated) {
-            continue;
         } else if (runs == DC_RUNS_ALL) {
             const dc_call call = dc_step_call(s, i, 0, NULL);
             dc_places_clear(&s->places, call.dout, call.node->shape.width);

@@ -38,13 +38,20 @@ static void mark_levels(dc_plan *p)
     }
 }
 
+/* Values that depend on trained tensors and that a loss depends on: what is only moved, put or stopped has no gradient.
+ */
 static void mark_differentiated(dc_plan *p)
 {
+    bool minimised[DC_NODES_MAX] = {0};
+    for (int i = 0; i < p->graph->n_losses; i++) minimised[p->graph->loss[i].node] = true;
+    for (int i = p->graph->n_nodes - 1; i >= 0; i--)
+        for (int k = 0; minimised[i] && k < node_at(p, i)->n_in; k++)
+            if (!(node_at(p, i)->op->constant >> k & 1)) minimised[node_at(p, i)->in[k]] = true;
     for (int i = 0; i < p->graph->n_nodes; i++) {
         const dc_node *x = node_at(p, i);
         dc_node_plan *n = &p->node[i];
-        n->differentiated = n->live && x->op == &dc_op_use && x->tensor.trained;
-        for (int k = 0; n->live && k < x->n_in; k++)
+        n->differentiated = minimised[i] && x->op == &dc_op_use && x->tensor.trained;
+        for (int k = 0; minimised[i] && k < x->n_in; k++)
             n->differentiated |= !(x->op->constant >> k & 1) && p->node[x->in[k]].differentiated;
     }
 }
