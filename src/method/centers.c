@@ -108,6 +108,13 @@ dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const
     return DC_OK;
 }
 
+void dc_centers_reconstruct(dc_graph *g, const dc_method_state *state, dc_recon_loss loss, dc_val x, dc_val z)
+{
+    const dc_net *net = state->env->net;
+    dc_minimize(g, "reconstruction", 1,
+                dc_recon(g, loss, x, dc_layers(g, net, net->n_encoder, net->n_layers, true, z)));
+}
+
 dc_val dc_centers_kl(dc_graph *g, const dc_method_state *state, dc_val z)
 {
     const dc_method_env *env = state->env;

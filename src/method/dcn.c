@@ -96,8 +96,7 @@ static void train_network(dc_graph *g, const dc_method_state *s)
     const dc_val x = dc_batch(g, net->D), z = dc_layers(g, net, 0, net->n_encoder, true, x);
     const dc_val mine = dc_onehot(g, dc_entry(g, &s->label), env->K);
     dc_minimize(g, "clustering", k->beta, dc_dot(g, dc_sqdist(g, z, dc_use(g, &centers)), mine));
-    const dc_val y = dc_layers(g, net, net->n_encoder, net->n_layers, true, z);
-    dc_minimize(g, "reconstruction", 1, dc_recon(g, (dc_recon_loss)k->loss, x, y));
+    dc_centers_reconstruct(g, s, (dc_recon_loss)k->loss, x, z);
 }
 
 static void move_centers(dc_graph *g, const dc_method_state *s)

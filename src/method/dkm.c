@@ -54,8 +54,7 @@ static void record(dc_graph *g, const dc_method_state *s, int step)
     const dc_val x = dc_batch(g, net->D), z = dc_layers(g, net, 0, net->n_encoder, true, x);
     const dc_val d = dc_sqdist(g, z, dc_use(g, &centers));
     dc_minimize(g, "clustering", k->lambda, dc_dot(g, d, dc_softmax(g, d, dc_use(g, &sharpness))));
-    const dc_val y = dc_layers(g, net, net->n_encoder, net->n_layers, true, z);
-    dc_minimize(g, "reconstruction", 1, dc_recon(g, (dc_recon_loss)k->loss, x, y));
+    dc_centers_reconstruct(g, s, (dc_recon_loss)k->loss, x, z);
 }
 
 enum { VALUES = 40, EPOCHS = 5 };

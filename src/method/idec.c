@@ -32,8 +32,7 @@ static void record(dc_graph *g, const dc_method_state *s, int step)
     const dc_net *net = s->env->net;
     const dc_val x = dc_batch(g, net->D), z = dc_layers(g, net, 0, net->n_encoder, true, x);
     dc_minimize(g, "clustering", k->gamma, dc_centers_kl(g, s, z));
-    const dc_val y = dc_layers(g, net, net->n_encoder, net->n_layers, true, z);
-    dc_minimize(g, "reconstruction", 1, dc_recon(g, (dc_recon_loss)k->loss, x, y));
+    dc_centers_reconstruct(g, s, (dc_recon_loss)k->loss, x, z);
 }
 
 const dc_method dc_method_idec = {

@@ -59,6 +59,8 @@ dc_status dc_centers_refresh(dc_comm *comm, dc_method_state *state, const float 
 /* The same with the sharpened target in P and its KL loss: DEC and what extends it. */
 dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const float *Z, const float *extra,
                                     int32_t *labels, dc_refresh *out);
+/* Minimises the reconstruction of rows x from their embedding z with weight 1; the decoder learns. */
+void dc_centers_reconstruct(dc_graph *g, const dc_method_state *state, dc_recon_loss loss, dc_val x, dc_val z);
 /* KL(P || Q) of each row of the batch, embedded at z, with the target of the last refresh. */
 dc_val dc_centers_kl(dc_graph *g, const dc_method_state *state, dc_val z);
 void dc_centers_assign_local(const dc_method_env *env, const float *extra, const float *Z, int64_t n, float *q,
