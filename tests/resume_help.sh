@@ -53,6 +53,29 @@ expect_same() { # DIR WHAT: result and records are those of the undisturbed run 
     is "$(without_times "$1/metrics.jsonl")" "$(without_times good/metrics.jsonl)" "$2: the same records"
 }
 
+# The checkpoints that the log of DIR tells of, "NUMBER PHASE STEP" each, into saved.txt.
+list_saved() { # DIR
+    sed -nE 's/.* saved +.*ckpt-0*([0-9]+)\.h5, ([a-z_0-9]+) step ([0-9]+):.*/\1 \2 \3/p' "$1/log.txt" >saved.txt
+}
+
+# The run of "${args[@]}" from one of the checkpoints in saved.txt, the only one there is, on other ranks and threads each time.
+layout=0
+continue_from() { # PHASE STEP [WHICH of those at this step]
+    local number ranks threads
+    number=$(awk -v p="$1" -v s="$2" '$2 == p && $3 == s { print $1 }' saved.txt | sed -n "${3:-1}p")
+    [ -n "$number" ] || { is "none" "a checkpoint" "$1 step $2" && return; }
+    layout=$((layout + 1))
+    ranks=$((layout % 4 + 1)) threads=$((layout % 3 + 1))
+    rm -rf part
+    mkdir -p part/ckpt
+    cp all/log.txt all/metrics.jsonl part/
+    cp "all/ckpt/$(printf 'ckpt-%06d.h5' "$number")" part/ckpt/
+    run $ranks $threads "${args[@]}" --run.output=part --checkpoint.every=0
+    if [ "$rc" = 0 ]; then expect_same part "from $1 step $2 on $ranks x $threads"; else
+        expect_exit 0 "from $1 step $2 on $ranks x $threads"
+    fi
+}
+
 # The content of a folder, for "nothing was changed".
 fingerprint() { (cd "$1" && find . -type f -printf '%p %s %T@\n' | sort && find . -type f -exec cat {} + | cksum); }
 

@@ -14,29 +14,13 @@ expect_exit 0 "the run that is saved all the time"
 expect_same all "saved all the time"
 
 # "NUMBER PHASE STEP" of all checkpoints.
-sed -nE 's/.* saved +.*ckpt-0*([0-9]+)\.h5, ([a-z_0-9]+) step ([0-9]+):.*/\1 \2 \3/p' all/log.txt >saved.txt
+list_saved all
 number_between "$(wc -l <saved.txt)" 80 400 "checkpoints"
 for phase in layer_1 layer_2 layer_3 finetune kmeans cluster final_kmeans; do
     number_between "$(grep -c " $phase " saved.txt)" 2 200 "checkpoints in $phase"
 done
 is "$(grep -c ' cluster 10$' saved.txt)" 2 "two checkpoints in one step: behind it, and in the refresh that follows"
 
-layout=0
-continue_from() { # PHASE STEP [WHICH]: the only checkpoint there is
-    local number ranks threads
-    number=$(awk -v p="$1" -v s="$2" '$2 == p && $3 == s { print $1 }' saved.txt | sed -n "${3:-1}p")
-    [ -n "$number" ] || { is "none" "a checkpoint" "$1 step $2" && return; }
-    layout=$((layout + 1))
-    ranks=$((layout % 4 + 1)) threads=$((layout % 3 + 1))
-    rm -rf part
-    mkdir -p part/ckpt
-    cp all/log.txt all/metrics.jsonl part/
-    cp "all/ckpt/$(printf 'ckpt-%06d.h5' "$number")" part/ckpt/
-    run $ranks $threads "${args[@]}" --run.output=part --checkpoint.every=0
-    if [ "$rc" = 0 ]; then expect_same part "from $1 step $2 on $ranks x $threads"; else
-        expect_exit 0 "from $1 step $2 on $ranks x $threads"
-    fi
-}
 continue_from layer_1 4
 continue_from layer_2 9
 continue_from layer_3 7

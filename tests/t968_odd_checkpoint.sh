@@ -16,7 +16,7 @@ cluster: {clusters: 3, n_init: 3, batch: 64, update_interval: 10, max_iter: 25, 
 DECK
 run 1 1 deck.yaml --run.output=good --checkpoint.every=0.000000001s --checkpoint.keep=1000
 expect_exit 0 "a run that is saved at every step"
-sed -nE 's/.* saved +.*ckpt-0*([0-9]+)\.h5, ([a-z_0-9]+) step ([0-9]+):.*/\1 \2 \3/p' good/log.txt >saved.txt
+list_saved good
 number_of() { awk -v p="$1" -v s="$2" '$2 == p && $3 == s { print $1 }' saved.txt | tail -n 1; } # PHASE STEP
 
 # mutate.py CHECKPOINT FOLDER PATTERN: all odd forms of it, as FOLDER/"KIND NAME INDEX VALUE", for what matches the pattern.
