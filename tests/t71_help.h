@@ -41,7 +41,7 @@ static inline void trainer_start(dc_comm *comm, trainer_setup *s)
     const dc_method *method = s->cfg.method;
     const size_t n = (size_t)dc_part_rows(&s->data->part);
     dc_refresh refresh;
-    CHECK_OK(dc_model_grow(&s->model, method->n_extra(&s->cfg.env)));
+    CHECK_OK(dc_model_grow(comm, &s->model, method->n_extra(&s->cfg.env)));
     CHECK_OK(dc_trainer_create(&s->trainer, &s->model, &s->cfg));
     CHECK_OK(dc_mem_alloc(&s->Z, n * L, sizeof *s->Z, "Z"));
     CHECK_OK(dc_mem_alloc(&s->labels, n, sizeof *s->labels, "labels"));

@@ -52,6 +52,8 @@ typedef struct {
     char stop_file[DC_PATH_MAX];
     dc_wish *wish;          /* owned */
     dc_state *state;        /* owned */
+    dc_ckpt_writer *writer; /* on rank 0, while a checkpoint is written */
+    double save_start_s;
     const dc_dataset *data; /* borrowed; set when it is loaded */
 } dc_job;
 

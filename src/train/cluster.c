@@ -147,7 +147,7 @@ static dc_status check_state(const loop *l)
                    (long long)l->history->step, (long long)l->count[AT_REFRESH]);
 }
 
-static dc_status keep_state(loop *l, bool *continues)
+static dc_status keep_state(dc_comm *comm, loop *l, bool *continues)
 {
     dc_status st = DC_OK;
     const dc_cluster_config *cfg = l->cfg;
@@ -156,13 +156,13 @@ static dc_status keep_state(loop *l, bool *continues)
     l->was = *cfg;
     if (cfg->before) l->was.max_iter = cfg->before->max_iter, l->was.tol = cfg->before->tol;
     l->history->total = l->was.max_iter;
-    DC_TRY(dc_mem_alloc(&l->snapshot, m->params.n, sizeof *l->snapshot, "parameters at a refresh"));
-    DC_TRY(dc_history_keep(l->history, m->state));
-    if (l->step[0]) DC_TRY(dc_step_keep_moments(l->step[0], &cfg->opt));
-    DC_TRY(dc_state_keep(m->state, "cluster/snapshot", DC_STATE_F32, m->params.n, l->snapshot, NULL));
-    DC_TRY(dc_state_keep(m->state, "cluster/value", DC_STATE_F64, N_VALUES, l->value, NULL));
-    DC_TRY(dc_state_keep(m->state, "cluster/count", DC_STATE_I64, N_COUNTS, l->count, NULL));
-    DC_TRY(check_state(l));
+    DC_TRY_ALL(comm, dc_mem_alloc(&l->snapshot, m->params.n, sizeof *l->snapshot, "parameters at a refresh"));
+    DC_TRY(dc_history_keep(comm, l->history, m->state));
+    if (l->step[0]) DC_TRY(dc_step_keep_moments(comm, l->step[0], &cfg->opt));
+    DC_TRY(dc_state_keep(comm, m->state, "cluster/snapshot", DC_STATE_F32, m->params.n, l->snapshot, NULL));
+    DC_TRY(dc_state_keep(comm, m->state, "cluster/value", DC_STATE_F64, N_VALUES, l->value, NULL));
+    DC_TRY(dc_state_keep(comm, m->state, "cluster/count", DC_STATE_I64, N_COUNTS, l->count, NULL));
+    DC_TRY_ALL(comm, check_state(l));
     l->history->total = cfg->max_iter;
     *continues = l->count[AT_REFRESH] >= 0;
 out:
@@ -438,10 +438,10 @@ dc_status dc_train_cluster(dc_comm *comm, dc_model *m, const dc_cluster_config *
     loop l = {.model = m, .cfg = cfg, .history = history, .out = out};
     *out = (dc_cluster_result){.stop = DC_STOP_NONE};
     dc_history_init(history, "cluster", (int)DC_COUNT_OF(columns), columns);
-    DC_TRY_ALL(comm, dc_model_grow(m, cfg->method->n_extra(&cfg->env)));
+    DC_TRY(dc_model_grow(comm, m, cfg->method->n_extra(&cfg->env)));
     DC_TRY_ALL(comm, create_result(out, m, cfg->env.K));
     DC_TRY_ALL(comm, create(&l));
-    DC_TRY_ALL(comm, keep_state(&l, &continues));
+    DC_TRY(keep_state(comm, &l, &continues));
     DC_TRY(start(comm, &l, continues));
     DC_TRY(run(comm, &l));
     if (cfg->final_kmeans && out->stop != DC_STOP_DIVERGED) DC_TRY(final_kmeans(comm, &l));

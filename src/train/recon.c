@@ -142,13 +142,13 @@ static dc_status prepare(dc_comm *comm, trainer *t, const char *phase, dc_histor
     char name[DC_STATE_NAME_MAX];
     dc_history_init(h, phase, (int)DC_COUNT_OF(columns), columns);
     h->total = t->total_before;
-    DC_TRY_ALL(comm, dc_history_keep(h, c));
+    DC_TRY(dc_history_keep(comm, h, c));
     DC_TRY(dc_history_check(h, (size_t)(h->step / per_epoch), t->total_before));
     h->total = t->total;
     dc_params_reset_moments(&t->model->params);
-    DC_TRY(dc_step_keep_moments(t->step, &t->cfg->opt));
+    DC_TRY(dc_step_keep_moments(comm, t->step, &t->cfg->opt));
     name_sum(name, phase);
-    DC_TRY(dc_state_keep(c, name, DC_STATE_F64, DC_COUNT_OF(t->sum), t->sum, NULL));
+    DC_TRY(dc_state_keep(comm, c, name, DC_STATE_F64, DC_COUNT_OF(t->sum), t->sum, NULL));
     dc_progress_phase(t->model->progress, (double)h->step / (double)t->total);
 out:
     return st;
@@ -168,13 +168,13 @@ out:
     return st;
 }
 
-dc_status dc_recon_recall(const dc_model *m, const char *phase, dc_history *history, bool *finished)
+dc_status dc_recon_recall(dc_comm *comm, const dc_model *m, const char *phase, dc_history *history, bool *finished)
 {
     char name[DC_STATE_NAME_MAX];
     name_sum(name, phase);
     *finished = false;
     if (dc_state_waiting(m->state, name)) return DC_OK; /* written within the phase, be it at its end */
-    return dc_history_recall(history, m->state, phase, (int)DC_COUNT_OF(columns), columns, finished);
+    return dc_history_recall(comm, history, m->state, phase, (int)DC_COUNT_OF(columns), columns, finished);
 }
 
 /* Rounding of the scaling may leave values a little outside. */
