@@ -19,14 +19,10 @@ double dc_step_params(const dc_step_layers *f)
     return sum;
 }
 
-double dc_step_moments(const dc_step_layers *f)
-{
-    return f->opt->kind == DC_OPT_ADAM ? 2 : 1;
-}
-
 double dc_step_state(const dc_step_layers *f, const dc_part *part)
 {
-    return (1 + dc_step_moments(f)) * dc_step_params(f) / (f->way == DC_OUTER_ALLREDUCE ? 1 : part->P);
+    const double moments = f->opt->kind == DC_OPT_ADAM ? 2 : 1;
+    return (1 + moments) * dc_step_params(f) / (f->way == DC_OUTER_ALLREDUCE ? 1 : part->P);
 }
 
 /* Weights of the largest layer but the first: transposed for the backward pass. */
