@@ -81,11 +81,18 @@ static size_t begin_of(const saved *s, int index)
     return at;
 }
 
+/* The first one; others before it may leave it unaligned. */
 static double value_at(const saved *s, int i)
 {
-    const char *p = s->bytes + begin_of(s, i);
-    if (s->array[i].type == DC_STATE_F32) return (double)*(const float *)p;
-    return s->array[i].type == DC_STATE_F64 ? *(const double *)p : (double)*(const int64_t *)p;
+    const dc_state_type type = s->array[i].type;
+    float f;
+    double d;
+    int64_t k;
+    memcpy(&f, s->bytes + begin_of(s, i), sizeof f);
+    if (type == DC_STATE_F32) return (double)f;
+    memcpy(&d, s->bytes + begin_of(s, i), sizeof d);
+    memcpy(&k, s->bytes + begin_of(s, i), sizeof k);
+    return type == DC_STATE_F64 ? d : (double)k;
 }
 
 static dc_status end_save(void *ctx, const dc_state *c, dc_status so_far)
@@ -402,12 +409,13 @@ static void test_broken_disk(void)
     dc_state *c = make(&s, 0, 0, NULL);
     float *own = NULL;
     double row[16] = {1};
+    float same = 1;
     dc_part part;
     make_part(&part, 16, P);
     CHECK_OK(dc_mem_alloc(&own, N, sizeof *own, "test"));
     CHECK_OK(dc_state_keep_shares(comm, c, "own", N, own, &shares));
     CHECK_OK(dc_state_keep_rows(comm, c, "table", DC_STATE_F64, 1, &part, row));
-    CHECK_OK(dc_state_keep(comm, c, "same", DC_STATE_F32, 1, &(float){1}, NULL));
+    CHECK_OK(dc_state_keep(comm, c, "same", DC_STATE_F32, 1, &same, NULL));
     for (s.fails_at = 1; s.fails_at <= 4; s.fails_at++) {
         CHECK_OK(dc_state_end_phase(comm, c));
         CHECK_INT(s.puts, on_root(s.fails_at));
