@@ -1,4 +1,4 @@
-# dcmpi: the only makefile. Modes never mix: every combination of DEBUG, SAN, FAULT and ARCH builds in a folder of its own.
+# dcmpi: the only makefile. Modes never mix: every combination of DEBUG, SAN, FAULT and ARCH builds in a directory of its own.
 #
 #: make              build the program: build/dcmpi
 #: make demo         install what is missing, build, run the built-in problem on 2 ranks
@@ -68,7 +68,7 @@ CFLAGS   = $(CODEGEN) $(WARNINGS) $(EXTRA_CFLAGS)
 LIBS     = $(HDF5_LIBS) -ldnnl -lopenblas -l$(SCALAPACK) -lyaml -lz -llzma -lzstd -lxxhash -lhwloc -lm
 # Asked once, and only when a recipe needs the answer: `make setup` may have to install pkg-config first.
 HDF5_CFLAGS = $(eval HDF5_CFLAGS := $$(shell $$(PKG_CONFIG) --cflags $$(HDF5_PC)))$(HDF5_CFLAGS)
-# clang-tidy is no mpicc: it needs the include folders that mpicc adds.
+# clang-tidy is no mpicc: it needs the include directories that mpicc adds.
 MPI_CFLAGS  = $(eval MPI_CFLAGS := $$(shell $$(CC) --showme:compile))$(MPI_CFLAGS)
 HDF5_LIBS   = $(eval HDF5_LIBS := $$(shell $$(PKG_CONFIG) --libs $$(HDF5_PC)))$(HDF5_LIBS)
 
@@ -127,7 +127,10 @@ $(BUILD)/gen/libraries.ok: tools/setup.sh | $(BUILD)/gen/
 	@touch $@
 
 # ---------------------------------------------------------------- what the program knows about its build
-GIT_ID = $(shell git describe --always --dirty --abbrev=10 --exclude='*' 2>/dev/null || echo unknown)
+# A source archive is no repository, nor part of the one that it may have been unpacked in: `git archive` has written its
+# commit into the file .commit (.gitattributes).
+GIT_ID = $(shell { if [ -e .git ]; then git describe --always --dirty --abbrev=10 --exclude='*'; \
+    else grep -oE '^[0-9a-f]{10}' .commit; fi; } 2>/dev/null || echo unknown)
 
 define BUILD_INFO
 version   $(VERSION) ($(GIT_ID))

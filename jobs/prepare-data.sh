@@ -4,14 +4,14 @@
 #
 #     jobs/prepare-data.sh DIR OUTDIR
 #
-# DIR holds the files as they are distributed, each set in a folder of its own (mnist/ fashion/ usps/ uci/) or, but for
+# DIR holds the files as they are distributed, each set in a directory of its own (mnist/ fashion/ usps/ uci/) or, but for
 # Fashion-MNIST, directly; with or without .gz. OUTDIR gets mnist.h5, fashion.h5, usps.h5, optdigits.h5; a file that is there
 # already is kept. A set that is missing is reported with the place to get it. Nothing is downloaded.
 # Exit code: 0 if at least one data file is there at the end, 3 if DIR has none of the sets, else that of dcmpi convert.
 set -u
 
 if [ $# != 2 ] || [ ! -d "$1" ] || [ -z "$2" ]; then
-    echo "usage: $0 DIR OUTDIR   (DIR: folder with the files as they are distributed)" >&2
+    echo "usage: $0 DIR OUTDIR   (DIR: directory with the files as they are distributed)" >&2
     exit 2
 fi
 dir=$1

@@ -10,7 +10,7 @@
 #include "check.h"
 #include "dcmpi/clock.h"
 #include "dcmpi/log.h"
-#include "train/gradient.h"
+#include "dcmpi/train.h"
 
 enum { OFF, STRICT, MODES, ROWS = 8192, SHARDS = 64, GATHER_ROWS = 2048, WARM_UP = 2 };
 
@@ -20,7 +20,8 @@ typedef struct {
     dc_progress progress;
     dc_dataset *data;
     dc_model model[MODES];
-    dc_gradient *gradient[MODES];
+    dc_graph *graph;
+    dc_step *step[MODES];
 } bench;
 
 static dc_status create(dc_comm *comm, bench *b, int64_t B)
@@ -30,14 +31,19 @@ static dc_status create(dc_comm *comm, bench *b, int64_t B)
     *b = (bench){0};
     DC_TRY(dc_dataset_load(comm, DC_BUILTIN_GLYPHS, ROWS, SHARDS, DC_SCALE_UNIT, 1, 10, &b->data));
     DC_TRY(dc_net_init(&b->net, b->data->D, hidden, 3, 10, DC_ACT_RELU, DC_ACT_LINEAR, DC_ACT_LINEAR));
+    DC_TRY_ALL(comm, dc_graph_create(&b->graph));
+    const dc_val x = dc_batch(b->graph, b->net.D);
+    dc_minimize(b->graph, "reconstruction", 1,
+                dc_recon(b->graph, DC_LOSS_MSE, x, dc_layers(b->graph, &b->net, 0, b->net.n_layers, true, x)));
+    DC_TRY(dc_graph_finish(b->graph));
     for (int mode = OFF; mode < MODES; mode++) {
         dc_model *m = &b->model[mode];
         DC_TRY_ALL(comm, dc_model_create(m, b->data, &b->net, DC_INIT_FAN_IN, 1, &b->timers, &b->progress));
         m->strict = mode == STRICT;
         m->gather_rows = GATHER_ROWS;
-        const dc_gradient_config cfg = {
-            .model = m, .net = &b->net, .params = &m->params, .last = b->net.n_layers, .n_losses = 1, .B = B};
-        DC_TRY_ALL(comm, dc_gradient_create(&b->gradient[mode], &cfg));
+        const dc_row_source rows = dc_model_rows(m);
+        const dc_step_config cfg = dc_model_step(m, b->graph, &rows, B, DC_T_PRETRAIN_GATHER);
+        DC_TRY_ALL(comm, dc_step_create(&b->step[mode], &cfg));
     }
 out:
     return st;
@@ -46,28 +52,11 @@ out:
 static void release(bench *b)
 {
     for (int mode = OFF; mode < MODES; mode++) {
-        dc_gradient_destroy(&b->gradient[mode]);
+        dc_step_destroy(&b->step[mode]);
         dc_model_release(&b->model[mode]);
     }
+    dc_graph_destroy(&b->graph);
     dc_dataset_destroy(&b->data);
-}
-
-static void local_step(const bench *b, dc_gradient *g, const dc_places *plan)
-{
-    const int last = b->net.n_layers;
-    const int64_t D = b->net.D;
-    const float *x = dc_gradient_act(g, 0), *y = dc_gradient_act(g, last);
-    for (int i = 0; i < plan->n_leaves; i++)
-        dc_dataset_gather(b->data, plan->leaf[i].rows, plan->leaf[i].n, dc_gradient_act(g, 0) + plan->leaf[i].at * D);
-    dc_gradient_forward(g, 0, last);
-    dc_gradient_clear_delta(g, last - 1);
-    for (int i = 0; i < plan->n_leaves; i++) {
-        const int64_t at = plan->leaf[i].at * D;
-        const double loss = dc_recon_loss_grad(DC_LOSS_MSE, x + at, y + at, plan->leaf[i].n, D, plan->n_global,
-                                               dc_gradient_delta(g, last - 1) + at);
-        dc_gradient_leaf(g, i, &loss, NULL);
-    }
-    dc_gradient_backward(g, 0, last);
 }
 
 /* One rank with one thread never waits: its processor time leaves out what other processes take. */
@@ -83,13 +72,11 @@ static double now_s(const dc_comm *comm)
 static double time_step(dc_comm *comm, bench *b, int mode, int64_t step)
 {
     static const dc_opt_config sgd = {.kind = DC_OPT_SGD, .lr = 0.1, .momentum = 0.9};
-    dc_gradient *g = b->gradient[mode];
     double loss, seconds;
     dc_comm_barrier(comm);
     const double start = now_s(comm);
-    local_step(b, g, dc_gradient_plan(g, step));
-    dc_gradient_sync(comm, g, &loss);
-    dc_gradient_update(comm, g, &sgd, step, 1);
+    dc_step_run(comm, b->step[mode], step, &loss);
+    dc_step_update(comm, b->step[mode], &sgd, step, 1);
     seconds = now_s(comm) - start;
     dc_comm_max_f64(comm, &seconds, 1);
     DC_ASSERT(isfinite(loss));

@@ -196,7 +196,7 @@ judge_part() {
     esac
     [ -z "$line" ] || report_fault "$line"
     if grep -aq '  continues ' part.txt; then resumes=$((resumes + 1)); fi
-    line=$(sed -nE 's/.* stopped   by .* ([0-9.]+) s after it was wished.*/\1/p' part.txt)
+    line=$(sed -nE 's/.* stopped   by .* ([0-9.]+) s after the request.*/\1/p' part.txt)
     [ -n "$line" ] || return
     # A wish from before there was work waits for MPI to start.
     [ "$phase" != start ] || { latency_of_start=$(larger "$latency_of_start" "$line") && return; }

@@ -1,7 +1,8 @@
 /* Sums over the rows of steps that are no network: three products of random buffers, with and without bias, and three
- * numbers per shard. On any ranks and threads the strict ways give the bits of one rank; all ways give the sum in
- * double up to rounding. Steps of many rows, of shards without rows, of ranks without rows, of one row and of none.
- * What the buffers hold where no row is does not matter. Seed 131. ranks: 1 2 3 5  threads: 1 2 */
+ * numbers per shard, and the squares of the products. On any ranks and threads the strict ways give the bits of one
+ * rank; all ways give the sum in double up to rounding. Steps of many rows, of shards without rows, of ranks without
+ * rows, of one row and of none. What the buffers hold where no row is does not matter. Seed 131. ranks: 1 2 3 5
+ * threads: 1 2 */
 #include <omp.h>
 
 #include "check.h"
@@ -120,8 +121,18 @@ static void fill(setup *s, int step)
     for (size_t i = 0; i < s->n; i++) s->grad[i] = UNTOUCHED;
 }
 
-/* One step; the whole gradient on all ranks in s->grad. Returns the sum of the wishes. */
-static double take_step(dc_comm *comm, setup *s, int step, double total[VALUES])
+/* Before the gradient is shared; one message where it is in slices. */
+static double take_squares(dc_comm *comm, setup *s)
+{
+    const uint64_t calls = dc_comm_traffic_total(comm).calls;
+    const double squares = dc_outer_squares(comm, s->outer);
+    const bool whole = dc_comm_size(comm) == 1 || s->places.way == DC_OUTER_ALLREDUCE;
+    CHECK_INT(dc_comm_traffic_total(comm).calls - calls, whole ? 0 : 1);
+    return squares;
+}
+
+/* One step; the whole gradient on all ranks in s->grad, and its squares. Returns the sum of the wishes. */
+static double take_step(dc_comm *comm, setup *s, int step, double total[VALUES], double *squares)
 {
     fill(s, step);
     const uint64_t allocations = dc_mem_alloc_count();
@@ -132,6 +143,7 @@ static double take_step(dc_comm *comm, setup *s, int step, double total[VALUES])
         dc_outer_leaf(s->outer, s->places.leaf[l].shard, values);
     }
     const double wishes = dc_outer_sync(comm, s->outer, total);
+    *squares = take_squares(comm, s);
     dc_outer_share(comm, s->outer, s->grad);
     CHECK_INT(dc_mem_alloc_count() - allocations, 0);
     return wishes;
@@ -177,6 +189,15 @@ static void check_values(const setup *s, int step, const double total[VALUES])
         CHECK_NEAR(total[k], expected, 1e-6);
     }
     free(sum), free(size);
+}
+
+static void check_squares(const setup *s, double squares)
+{
+    double expected = 0;
+    for (int i = 0; i < ITEMS; i++)
+        for (size_t k = item_at(i); k < item_at(i) + item_floats(i); k++)
+            expected += (double)s->grad[k] * (double)s->grad[k];
+    CHECK_NEAR(squares, expected, 1e-12 * expected);
 }
 
 /* Every float of an item has one owner, or, where all have the whole, each; a slab that was brought together and handed
@@ -226,15 +247,18 @@ static void test_way(dc_comm *comm, dc_comm *self, dc_outer_way way)
     omp_set_num_threads(threads);
     check_owners(comm, &many, way);
     for (int step = 0; step < STEPS; step++) {
-        double of_many[VALUES], of_one[VALUES];
+        double of_many[VALUES], of_one[VALUES], squares, squares_of_one;
         if (check_rank_ == 0) printf("# %s, step %d\n", dc_outer_name(way), step);
-        CHECK_NEAR(take_step(comm, &many, step, of_many), wishes, 0);
+        CHECK_NEAR(take_step(comm, &many, step, of_many, &squares), wishes, 0);
         omp_set_num_threads(others);
-        CHECK_NEAR(take_step(self, &one, step, of_one), 1, 0);
+        CHECK_NEAR(take_step(self, &one, step, of_one, &squares_of_one), 1, 0);
         omp_set_num_threads(threads);
         check_values(&many, step, of_many);
+        check_squares(&many, squares);
         CHECK(memcmp(of_many, of_one, sizeof of_one) == 0);
-        if (way != DC_OUTER_ALLREDUCE) CHECK(memcmp(many.grad, one.grad, many.n * sizeof *many.grad) == 0);
+        if (way == DC_OUTER_ALLREDUCE) continue;
+        CHECK(memcmp(many.grad, one.grad, many.n * sizeof *many.grad) == 0);
+        CHECK(squares == squares_of_one);
     }
     close_setup(&many);
     close_setup(&one);
@@ -262,6 +286,7 @@ static void test_no_items(dc_comm *comm, dc_outer_way way)
     for (int l = 0; l < s.places.n_leaves; l++) dc_outer_leaf(s.outer, s.places.leaf[l].shard, (const double[]){1});
     CHECK_NEAR(dc_outer_sync(comm, s.outer, &total), 0, 0);
     CHECK_NEAR(total, V, 0);
+    CHECK_NEAR(dc_outer_squares(comm, s.outer), 0, 0);
     close_setup(&s);
 }
 

@@ -257,7 +257,7 @@ static void test_refused_files(void)
 
 static void test_refused_labels(void)
 {
-    static const char *const why[] = {"row 0 (counted from 0): label 0.5 is no integer", "is a scalar",
+    static const char *const why[] = {"row 0 (counted from 0): label 0.5 is not an integer", "is a scalar",
                                       "one label for each of the 3 rows"};
     for (int k = 0; k < 3; k++) {
         if (on_rank0()) {

@@ -1,6 +1,6 @@
 /* Checksums of data files: every load compares the rows that it read with what the file says, on any ranks and in any
- * pieces; what cannot be compared is said; a file that changes while it is read is an error. ranks: 1 2 3 5  threads: 1
- * 2 */
+ * pieces; what cannot be compared is said; a file that changes while it is read is an error.
+ * ranks: 1 2 3 5  threads: 1 2 */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -150,7 +150,7 @@ static void check_damaged_files(void)
     refuse(path_of("x.h5"), "/X is damaged");
     put_rows(make(WITH_SUMS), "/y", DC_H5_I64, 7, 1, &(int64_t){y[8] == y[7] ? y[7] + 1 : y[8]});
     refuse(path_of("x.h5"), "/y is damaged");
-    refuse(make(BAD_TEXT), "is no checksum of 16 hex digits: no checksum");
+    refuse(make(BAD_TEXT), "is not a checksum of 16 hex digits: no checksum");
     put_rows(make(OF_BYTES), "/X", DC_H5_U8, N - 1, 1, row);
     if (dc_comm_size(comm) == 1)
         refuse(path_of("x.h5"), "/X is damaged");
@@ -212,7 +212,7 @@ static void check_serial(void)
         dc_error_clear();
         CHECK_OK(dc_h5_close(&h5));
     }
-    /* Who has a file open reads it to its end, whatever becomes of its name. */
+    /* Whoever has a file open reads it to its end, whatever becomes of its name. */
     const char *path = make(WITHOUT);
     if (!on_rank0()) return;
     CHECK_OK(dc_h5_open(&h5, path, DC_H5_READ));

@@ -138,7 +138,7 @@ static void check_gzip(void)
     write_file("tail.gz", gz, gz_n + 1);
     bad("tail.gz", "gzip data");
     write_gz("more.gz", "wb", raw, raw_n + 1);
-    bad("more.gz", "data go on behind the end");
+    bad("more.gz", "data go on after the end");
     write_gz("less.gz", "wb", raw, raw_n - 1);
     bad("less.gz", "more values of 1 bytes were expected");
     write_text("not.gz", "1,2\n");
@@ -169,30 +169,30 @@ static void check_text(void)
     static const struct {
         const char *text, *words;
     } table[] = {
-        {"1,2,3\n1,2\n", "bad.csv:2: column 3: the line ends, but the first has 3 columns"},
-        {"1,2,3\n1,2,3,4\n", "bad.csv:2: column 4: the line has more than the 3 columns"},
-        {"1,2,3\n1,,3\n", "bad.csv:2: column 2: '' is an empty cell"},
-        {"1,2,\n", "column 3: '' is an empty cell"},
-        {"1 2\n3 nan\n", "bad.csv:2: column 2: 'nan' is not finite"},
-        {"1 2\n-Inf 3\n", "bad.csv:2: column 1: '-Inf' is not finite"},
+        {"1,2,3\n1,2\n", "bad.csv:2: the line has 2 columns, but the first has 3"},
+        {"1,2,3\n1,2,3,4\n", "bad.csv:2: the line has more than the 3 columns of the first"},
+        {"1,2,3\n1,,3\n", "bad.csv:2: column 1 (counted from 0): '' is an empty cell"},
+        {"1,2,\n", "column 2 (counted from 0): '' is an empty cell"},
+        {"1 2\n3 nan\n", "bad.csv:2: column 1 (counted from 0): 'nan' is not finite"},
+        {"1 2\n-Inf 3\n", "bad.csv:2: column 0 (counted from 0): '-Inf' is not finite"},
         {"1;2\n3;1,5\n", "'1,5' has a decimal comma"},
         {"1\t2,5\n", "has a decimal comma"},
         {"1,2\r3,4\r", "lines end in CR alone"},
         {"a,b\r1,2\r", "lines end in CR alone"},
-        {"1,2\r3,4\n5,6\n", "column 2: '2?3' has a carriage return inside"},
-        {"1,\"a,b\"\n", "column 2: '\"a,b\"' is not a number"},
+        {"1,2\r3,4\n5,6\n", "column 1 (counted from 0): '2?3' has a carriage return inside"},
+        {"1,\"a,b\"\n", "column 1 (counted from 0): '\"a,b\"' is not a number"},
         {"1,2\n1,\"\"3\"\"\n", "has quotes"},
         {"1,2\n\n3,4\n", "bad.csv:2: line is empty, but data follow it"},
-        {"1,2\nx,4\n", "bad.csv:2: column 1: 'x' is not a number"},
-        {"1,x\n3,4\n", "bad.csv:1: column 2: 'x' is not a number"},
+        {"1,2\nx,4\n", "bad.csv:2: column 0 (counted from 0): 'x' is not a number"},
+        {"1,x\n3,4\n", "bad.csv:1: column 1 (counted from 0): 'x' is not a number"},
         {"a,b\n", "has no rows"},
         {"\n\n", "has no rows"},
         {"# only\n", "has no rows"},
         {"1 1:0.5 3:2\n", "svmlight"},
         {"1,0x10\n", "'0x10' is not a number"},
         {"1,1e999\n", "'1e999' is too large"},
-        {"1,1e39\n", "bad.csv:1: column 2: '1e39' is too large"},
-        {"1,2\n1,\001\002\n", "column 2: '\?\?' is not a number"},
+        {"1,1e39\n", "bad.csv:1: column 1 (counted from 0): '1e39' is too large"},
+        {"1,2\n1,\001\002\n", "column 1 (counted from 0): '\?\?' is not a number"},
         {"PK\3\4junk", "zip archive"},
         {"\x7f"
          "ELF\1\1",
@@ -204,7 +204,7 @@ static void check_text(void)
         bad("bad.csv", table[i].words);
     }
     write_file("bad.csv", "1,2\n3,\0004\n", 10);
-    bad("bad.csv", "bad.csv:2: column 2: '?4' is not a number");
+    bad("bad.csv", "bad.csv:2: column 1 (counted from 0): '?4' is not a number");
 }
 
 static void check_long_line(void)
@@ -251,7 +251,7 @@ static void check_labels(void)
     bad_labels("gap.txt", "line is empty");
     bad_labels("two.txt", "has a separator");
     bad_labels("wide.idx", "labels must be one per row");
-    bad_labels("float.npy", "row 1: label 2.5 is no integer");
+    bad_labels("float.npy", "row 1: label 2.5 is not an integer");
     refused_labels("missing", DC_ERR_IO, "cannot open input");
 }
 
@@ -277,8 +277,8 @@ static void check_requests(void)
     refused("x.csv", (dc_convert_config){.output = "x.csv"}, DC_ERR_USAGE, "also an input");
     refused("x.csv", (dc_convert_config){.output = "y.csv"}, DC_ERR_USAGE, "--force");
     refused("x.csv", (dc_convert_config){.output = "no/such/out.h5"}, DC_ERR_IO, "no/such/out.h5");
-    refused("x.csv", (dc_convert_config){.output = "."}, DC_ERR_IO, "no regular file");
-    refused("x.csv", (dc_convert_config){.output = "/dev/null"}, DC_ERR_IO, "no regular file");
+    refused("x.csv", (dc_convert_config){.output = "."}, DC_ERR_IO, "not a regular file");
+    refused("x.csv", (dc_convert_config){.output = "/dev/null"}, DC_ERR_IO, "not a regular file");
     CHECK_OK(convert_with((dc_convert_config){.output = "y.csv", .force = true}, "x.csv"));
 }
 

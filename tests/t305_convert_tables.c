@@ -176,7 +176,10 @@ static void check_refused(void)
         dc_status status;
         const char *words;
     } table[] = {
-        {"a,b\n1,2\n", {.header = DC_HEADER_NO}, DC_ERR_DATA, "t.csv:1: column 1: 'a' is not a number"},
+        {"a,b\n1,2\n",
+         {.header = DC_HEADER_NO},
+         DC_ERR_DATA,
+         "t.csv:1: column 0 (counted from 0): 'a' is not a number"},
         {"a,b\n1,2\n", {.header = DC_HEADER_NO, .id_column = "a"}, DC_ERR_USAGE, "--header=no"},
         {"alpha,beta\n1,2\n", {.id_column = "alhpa"}, DC_ERR_USAGE, "did you mean 'alpha'"},
         {"alpha,beta\n1,2\n", {.drop_columns = "zzz"}, DC_ERR_USAGE, "line 1 has 'alpha', 'beta'"},
@@ -184,12 +187,12 @@ static void check_refused(void)
         {"a,b\n1,2\n", {.label_column = "a", .id_column = "0"}, DC_ERR_USAGE, "also named by --label-column"},
         {"a,b\n1,2\n", {.id_column = "a", .drop_columns = "1,a"}, DC_ERR_USAGE, "also named by --id-column"},
         {"a,b\n1,2\n", {.drop_columns = "0,1"}, DC_ERR_DATA, "no column of features"},
-        {"1,2\n", {.drop_columns = "2"}, DC_ERR_USAGE, "has 2 columns, counted from 0"},
+        {"1,2\n", {.drop_columns = "2"}, DC_ERR_USAGE, "has 2 columns, 0 to 1"},
         {"1,2\n", {.drop_columns = "99999999999999999999"}, DC_ERR_USAGE, "has 2 columns"},
         {"1,2\n", {.id_column = "-1"}, DC_ERR_USAGE, "no column of line 1 has this name"},
         {"id,x\na,1\nb,2\n", BY_RULE, DC_ERR_DATA, "'a' is not a number; if it is a label, say --label-column=first"},
         {"x,id\n1,a\n2,b\n", BY_RULE, DC_ERR_DATA, "--id-column=last"},
-        {"1,2\nx,4\n", BY_RULE, DC_ERR_DATA, "column 1: 'x' is not a number"},
+        {"1,2\nx,4\n", BY_RULE, DC_ERR_DATA, "column 0 (counted from 0): 'x' is not a number"},
         {"1,x\n", BY_RULE, DC_ERR_DATA, "if line 1 holds names, say --header=yes"},
         {"a,b,c\n1,2,3,\n", BY_RULE, DC_ERR_DATA, "separators at the ends of the lines"},
         {"1,2,3\n4,5,6,7\n", BY_RULE, DC_ERR_DATA, "more than the 3 columns"},

@@ -21,7 +21,7 @@ static void check_told(void)
     for (size_t i = 0; i < DC_COUNT_OF(words); i++) {
         char text[128], place[64];
         snprintf(text, sizeof text, "a;b\n1.5;2\n%s;4\n", words[i]);
-        snprintf(place, sizeof place, "m.csv:3: column 1 (a): '%s' ", words[i]);
+        snprintf(place, sizeof place, "m.csv:3: column 0 (a, counted from 0): '%s' ", words[i]);
         write_text("m.csv", text);
         CHECK_STATUS(convert_one("m.csv"), DC_ERR_DATA);
         CHECK_TEXT_HAS(dc_error_text(), place);
@@ -58,7 +58,7 @@ static void check_text(void)
     CHECK_TEXT_HAS(output_attr("missing"), "action=drop\ncells=3\nrows=3");
     write_text("m.csv", "NA,1\nNA,2\n");
     CHECK_STATUS(convert_missing("m.csv", DC_MISSING_MEAN, 0), DC_ERR_DATA);
-    CHECK_TEXT_HAS(dc_error_text(), "feature 0, counted from 0, has no value");
+    CHECK_TEXT_HAS(dc_error_text(), "feature 0 (counted from 0 among the features) has no value");
     CHECK_STATUS(convert_missing("m.csv", DC_MISSING_DROP, 0), DC_ERR_DATA);
     CHECK_TEXT_HAS(dc_error_text(), "no row is left");
     CHECK_STATUS(convert_missing("m.csv", DC_MISSING_VALUE, 1e39), DC_ERR_USAGE);

@@ -30,6 +30,25 @@ static const char *const bad_lists[] = {"[1, x]",
                                         "x",
                                         "''",
                                         "[%n%s]"};
+static const char *const bad_factors[] = {"[encoder]",
+                                          "[encoder=]",
+                                          "[=1]",
+                                          "[encoder=x]",
+                                          "[encoder=-1]",
+                                          "[encoder=1e7]",
+                                          "[encoder=nan]",
+                                          "[encoder=1, encoder=2]",
+                                          "[1=2]",
+                                          "[a b=1]",
+                                          "[a-b=1]",
+                                          "[a=1=2]",
+                                          "[a234567890123456789012345678901x=1]",
+                                          "[a=1,b=1,c=1,d=1,e=1,f=1,g=1,h=1,i=1,j=1,k=1,l=1,m=1,n=1,o=1]",
+                                          "[{a: 1}]",
+                                          "encoder",
+                                          "'a=1,,b=1'",
+                                          "''",
+                                          "[%n%s=1]"};
 static const char *const bad_paths[] = {"'~/x'",  "\"a\\nb\"", "\"a\\0b\"", "\"\\x07\"",
                                         "[a, b]", "{a: b}",    "&a x",      "!!str x"};
 
@@ -46,6 +65,7 @@ static const struct {
     [DC_KEY_LIST] = {bad_lists, DC_COUNT_OF(bad_lists)},
     [DC_KEY_DURATION] = {bad_durations, DC_COUNT_OF(bad_durations)},
     [DC_KEY_CLIP] = {bad_clips, DC_COUNT_OF(bad_clips)},
+    [DC_KEY_FACTORS] = {bad_factors, DC_COUNT_OF(bad_factors)},
 };
 
 static const char *const bad_for_all[] = {"", "{}", "{a: 1}", "*a", "|\n    x", "- 1"};
@@ -130,6 +150,9 @@ static void test_good_values(void)
     CHECK(holds(dc_key_find("model", "hidden"), "[]", "[]"));
     CHECK(holds(dc_key_find("model", "hidden"), "[ 3 , 4 ]", "[3, 4]"));
     CHECK(holds(dc_key_find("model", "hidden"), "500,500", "[500, 500]"));
+    CHECK(holds(dc_key_find("cluster", "lr_factors"), "[]", "[]"));
+    CHECK(holds(dc_key_find("cluster", "lr_factors"), "[encoder_0=.1, centers=1e1 ]", "[encoder_0=0.1, centers=10]"));
+    CHECK(holds(dc_key_find("cluster", "lr_factors"), "encoder=0,decoder=3", "[encoder=0, decoder=3]"));
     CHECK(holds(dc_key_find("input", "data"), "/a/b c.h5", "\"/a/b c.h5\""));
     CHECK(holds(dc_key_find("input", "data"), "yes", "\"yes\""));
     CHECK(holds(dc_key_find("parallel", "shards"), "1024", "1024"));

@@ -9,16 +9,29 @@ static const struct {
     {"cluster:\n  beta1: 0.5\n", "fit",
      "deck.yaml:2:3: ", "cluster.beta1 is not used: cluster.optimizer is sgd, not adam"},
     {"cluster: {optimizer: adam, momentum: 0.5}\n", "fit",
-     "deck.yaml:2:28: ", "cluster.optimizer is adam, not sgd or sgd_torch"},
+     "deck.yaml:2:28: ", "cluster.optimizer is adam, not sgd or sgd_torch or nesterov or nesterov_torch"},
     {"pretrain: {lr_step: 5}\n", "fit", "deck.yaml:2:12: ", "pretrain.schedule is constant, not step"},
     {"pretrain: {mode: none, momentum: 0.5}\n", "fit", "deck.yaml:2:24: ", "pretrain.mode is none, not joint"},
     {"cluster: {method: aekm, tol: 0.1}\n", "fit", "deck.yaml:2:25: ", "cluster.method is aekm, which has no training"},
+    {"cluster: {method: dec, gamma: 0.1}\n", "fit",
+     "deck.yaml:2:24: ", "key cluster.gamma is not used: cluster.method is dec, which has no gamma"},
+    {"cluster: {method: toy}\ntoy: {rate: 0.1, kind: none}\n", "fit",
+     "deck.yaml:3:7: ", "key toy.rate is not used: toy.kind is none, not fast or slow"},
     {"cluster: {method: aekm, momentum: 0.1}\n", "fit",
      "deck.yaml:2:25: ", "cluster.method is aekm, which has no training"},
     {"pretrain: {mode: none, lr: 0.5}\n", "kmeans", "deck.yaml:2:24: ", "the verb is kmeans"},
     {"model: {latent: 600}\n", "fit", "deck.yaml:2:9: ", "narrowest of model.hidden, 500"},
     {"model: {hidden: [9, 5]}\n", "fit", "deck.yaml:2:9: ", "latent = 10 is wider"},
     {"cluster: {warmup: 21000}\n", "fit", "deck.yaml:2:11: ", "cluster.max_iter = 20000"},
+    {"cluster: {epsilon: 0.1}\n", "fit", "deck.yaml:2:11: ", "cluster.optimizer is sgd, not adam or rmsprop"},
+    {"cluster: {optimizer: adam, rho: 0.5}\n", "fit", "deck.yaml:2:28: ", "cluster.optimizer is adam, not rmsprop"},
+    {"pretrain: {lr_min: 0.1}\n", "fit", "deck.yaml:2:12: ", "pretrain.schedule is constant, not step or cosine"},
+    {"pretrain: {schedule: cosine, lr: 0.1, lr_min: 0.2}\n", "fit",
+     "deck.yaml:2:39: ", "pretrain.lr_min = 0.2 is above pretrain.lr = 0.1"},
+    {"cluster: {schedule: step, lr_min: 0.2}\n", "fit",
+     "deck.yaml:2:27: ", "cluster.lr_min = 0.2 is above cluster.lr = 0.01"},
+    {"cluster: {method: aekm, lr_factors: [encoder=2]}\n", "fit",
+     "deck.yaml:2:25: ", "cluster.method is aekm, which has no training"},
 };
 
 static dc_status parse_with_data(dc_config *cfg, const char *rest, const char *verb)
@@ -38,8 +51,11 @@ static void test_unused(void)
         CHECK_TEXT_HAS(dc_error_text(), unused[i].text);
     }
     CHECK_OK(parse_with_data(&cfg, "cluster: {clusters: 3, n_init: 2}\n", "kmeans"));
-    CHECK_OK(parse_with_data(&cfg, "cluster: {method: aekm, alpha: 2}\n", "fit"));
+    CHECK_OK(parse_with_data(&cfg, "cluster: {method: aekm}\naekm: {alpha: 2}\n", "fit"));
     CHECK_OK(parse_with_data(&cfg, "pretrain: {schedule: cosine, lr_factor: 0}\n", "fit"));
+    CHECK_OK(parse_with_data(&cfg, "pretrain: {schedule: cosine, lr: 0.1, lr_min: 0.1, lr_factors: [a=2]}\n", "fit"));
+    CHECK_INT(cfg.pretrain.opt.lr_factors.n, 1);
+    CHECK_INT(cfg.cluster.opt.lr_factors.n, 0);
 }
 
 static void test_overrides(void)
@@ -64,11 +80,14 @@ static const struct {
     const char *deck, *override, *verb, *note;
 } left_out[] = {
     {"cluster: {lr: 0.5, momentum: 0.8}\n", "cluster.optimizer=adam", "fit",
-     "cluster.momentum (cluster.optimizer is adam, not sgd or sgd_torch)"},
+     "cluster.momentum (cluster.optimizer is adam, not sgd or sgd_torch or nesterov or nesterov_torch)"},
     {"cluster: {batch: 9, lr: 0.5, alpha: 2}\npretrain: {lr: 1}\n", "cluster.method=aekm", "fit",
      "cluster.batch, cluster.lr (cluster.method is aekm, which has no training)"},
     {"cluster: {method: idec, gamma: 0.2}\n", "cluster.method=dec", "fit",
-     "cluster.gamma (cluster.method is dec, which has no reconstruction)"},
+     "cluster.gamma (cluster.method is dec, which has no gamma)"},
+    {"cluster: {method: idec}\nidec: {gamma: 0.2}\n", "cluster.method=dec", "fit", ""},
+    {"cluster: {method: idec, loss: mse}\nidec: {gamma: 0.2}\ndec: {alpha: 2}\n", "run.seed=3", "kmeans",
+     "cluster.method, idec.gamma, cluster.loss (the verb is kmeans)"},
     {"pretrain: {lr: 1, momentum: 0.5}\nmodel: {latent: 5}\n", "run.seed=3", "kmeans",
      "model.latent, pretrain.lr, pretrain.momentum (the verb is kmeans)"},
     {"pretrain: {lr: 1}\n", "pretrain.mode=none", "fit", "pretrain.lr (pretrain.mode is none, not joint or layerwise)"},
@@ -78,21 +97,23 @@ static const struct {
 static void test_notes(void)
 {
     dc_config cfg;
-    char deck[512], note[DC_CONFIG_NOTE_MAX];
+    char deck[512];
+    dc_config_notes notes;
     for (size_t i = 0; i < DC_COUNT_OF(left_out); i++) {
         snprintf(deck, sizeof deck, "input: {data: x.h5}\n%s", left_out[i].deck);
         dc_config_defaults(&cfg);
         dc_error_clear();
         CHECK_OK(dc_config_parse_noting(&cfg, "deck.yaml", deck, strlen(deck), &left_out[i].override, 1,
-                                        left_out[i].verb, note));
-        CHECK_TEXT_HAS(note, left_out[i].note);
-        CHECK(strlen(note) == strlen(left_out[i].note));
+                                        left_out[i].verb, &notes));
+        CHECK_TEXT_HAS(notes.unused, left_out[i].note);
+        CHECK(strlen(notes.unused) == strlen(left_out[i].note));
+        CHECK((notes.renamed[0] != 0) == (strcmp(left_out[i].override, "cluster.method=aekm") == 0)); /* its alpha */
     }
     /* On the command line it is an error all the same, with the deck's keys left out. */
     const char *both[] = {"cluster.method=aekm", "--cluster.batch=3"};
     snprintf(deck, sizeof deck, "input: {data: x.h5}\ncluster: {tol: 0}\n");
     dc_config_defaults(&cfg);
-    CHECK_STATUS(dc_config_parse_noting(&cfg, "deck.yaml", deck, strlen(deck), both, 2, "fit", note), DC_ERR_USAGE);
+    CHECK_STATUS(dc_config_parse_noting(&cfg, "deck.yaml", deck, strlen(deck), both, 2, "fit", &notes), DC_ERR_USAGE);
     CHECK(deck_error_at("command line: --cluster.batch: key cluster.batch is not used"));
     dc_error_clear();
 }
@@ -105,16 +126,16 @@ static void test_all_at_once(void)
                                "cluster: {method: nonsense, batch: [3, {a: b}], lr: 2, lr: 3, tol: 5, beta1: 0.5}\n"
                                "pretrain: 7\n";
     static const char *const parts[] = {"deck.yaml:1:7: unknown key 'run.sed'",
-                                        "; deck.yaml:1:21: run.seed = 'x' is no integer",
+                                        "; deck.yaml:1:21: run.seed = 'x' is not a valid integer",
                                         "; deck.yaml:2:1: unknown section 'modle'",
                                         "; deck.yaml:3:19: cluster.method = 'nonsense' is unknown",
                                         "; deck.yaml:3:36: a list where one value is wanted",
                                         "; deck.yaml:3:56: key cluster.lr is given twice",
                                         "; deck.yaml:3:68: cluster.tol = 5 is out of range",
                                         "; deck.yaml:4:11: a section holds keys",
-                                        "; command line: --cluster.alpha: cluster.alpha = 0 is out of range",
+                                        "; command line: --idec.alpha: idec.alpha = 0 is out of range",
                                         "; deck.yaml: key input.data is missing"};
-    const char *alpha[] = {"--cluster.alpha=0"};
+    const char *alpha[] = {"--idec.alpha=0"};
     char many[2048] = "run:\n", *at = many + strlen(many);
     dc_config cfg;
     dc_config_defaults(&cfg);
@@ -129,7 +150,7 @@ static void test_all_at_once(void)
     CHECK_TEXT_HAS(dc_error_text(), "deck.yaml:2:3: unknown key 'run.nokey0'");
     CHECK_TEXT_HAS(dc_error_text(), "; and 4"); /* the number depends on the room for the others */
     dc_error_clear();
-    /* Behind what is no YAML nothing is known, so that nothing is missing either. */
+    /* After something that is not YAML nothing is known, so that nothing is missing either. */
     CHECK_STATUS(deck_parse(&cfg, "run: {sed: 1}\ncluster: {lr: &a 3}\nfoo: {a: 1}\n", "fit"), DC_ERR_USAGE);
     CHECK_TEXT_HAS(dc_error_text(),
                    "deck.yaml:1:7: unknown key 'run.sed', did you mean 'seed'?; deck.yaml:2:15: anchors");

@@ -25,7 +25,7 @@ static uint64_t next(uint64_t n)
 /* A value in the key's range, of random bits. */
 static void random_value(const dc_key *key, char *text, size_t cap)
 {
-    const char *names[DC_CHOICES_MAX];
+    const char *names[DC_METHODS_MAX];
     const double u = (double)(1 + next(1U << 30)) / (double)(1U << 30) * 0.999;
     switch (key->type) {
     case DC_KEY_FLOAT:
@@ -44,7 +44,7 @@ static void random_value(const dc_key *key, char *text, size_t cap)
         snprintf(text, cap, "%s", names[next((uint64_t)dc_key_choice_names(key, names))]);
         break;
     case DC_KEY_METHOD:
-        snprintf(text, cap, "%s", next(2) ? "aekm" : "dec");
+        snprintf(text, cap, "%s", names[next((uint64_t)dc_key_method_names(names))]);
         break;
     case DC_KEY_LIST:
         snprintf(text, cap, "[%llu, %llu]", (unsigned long long)next(50) + 50, (unsigned long long)next(50) + 50);
@@ -54,6 +54,9 @@ static void random_value(const dc_key *key, char *text, size_t cap)
             snprintf(text, cap, "[%.17g, %.17g]", -u, 1e30 * u + 1);
         else
             snprintf(text, cap, "%.17g", u / 2 + 1e-9);
+        break;
+    case DC_KEY_FACTORS:
+        snprintf(text, cap, "[encoder_%d=%.17g, centers=%.17g]", (int)next(20), u, 1e6 * u);
         break;
     case DC_KEY_PATH: {
         static const char *const paths[] = {
@@ -86,6 +89,8 @@ static void random_config(dc_config *cfg)
     CHECK_INT(refused, 0);
     cfg->input.rows = 0;
     cfg->cluster.opt.warmup = 0;
+    cfg->pretrain.opt.lr_min = fmin(cfg->pretrain.opt.lr_min, cfg->pretrain.opt.lr);
+    cfg->cluster.opt.lr_min = fmin(cfg->cluster.opt.lr_min, cfg->cluster.opt.lr);
     if (cfg->pretrain.loss == DC_LOSS_BCE) cfg->model.output_activation = DC_ACT_SIGMOID;
 }
 
@@ -124,11 +129,12 @@ static void test_bits(void)
 {
     static const char deck[] =
         "input: {data: x.h5}\nrun: {log_interval: 0.1m}\n"
-        "cluster: {lr: 0.1, momentum: 0.30000000000000004, alpha: 2.2250738585072014e-308, tol: 1e-300}\n"
+        "cluster: {lr: 0.1, momentum: 0.30000000000000004, tol: 1e-300}\ndec: {alpha: 2.2250738585072014e-308}\n"
         "pretrain: {optimizer: adam, lr: 4.9406564584124654e-324, epsilon: 1.0000000000000002e-7}\n";
     dc_config a, b;
     CHECK_OK(deck_parse(&a, deck, "fit"));
-    CHECK(a.pretrain.opt.lr > 0 && a.cluster.alpha == 2.2250738585072014e-308);
+    CHECK(a.pretrain.opt.lr > 0 &&
+          ((const deck_dec_keys *)dc_config_method_keys(&a))->alpha == 2.2250738585072014e-308);
     CHECK_OK(deck_parse(&b, dump(&a, "fit", false), "fit"));
     CHECK(memcmp(&a, &b, sizeof a) == 0);
     CHECK_OK(deck_parse(&b, dump(&a, NULL, true), "fit"));

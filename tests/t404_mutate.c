@@ -5,12 +5,12 @@
 
 #include <stdlib.h>
 
-static const char seed_deck[] =
-    "# a deck\nrun: {output: runs/x, seed: 1, log_interval: 10s}\n"
-    "input:\n  data: 'data/x.h5'\n  scale: unit\n  rows: 100\n"
-    "model: {hidden: [500, 500, 2000], latent: 10, activation: relu}\n"
-    "pretrain:\n  epochs: 3\n  optimizer: adam\n  lr: 1.0e-3\n  beta1: 0.9\n"
-    "cluster: {method: \"dec\", clusters: 10, tol: 0.001}\noutput: {embedding: true, q: full}\n";
+static const char seed_deck[] = "# a deck\nrun: {output: runs/x, seed: 1, log_interval: 10s}\n"
+                                "input:\n  data: 'data/x.h5'\n  scale: unit\n  rows: 100\n"
+                                "model: {hidden: [500, 500, 2000], latent: 10, activation: relu}\n"
+                                "pretrain:\n  epochs: 3\n  optimizer: adam\n  lr: 1.0e-3\n  beta1: 0.9\n"
+                                "cluster: {method: \"dec\", clusters: 10, tol: 0.001, alpha: 2}\nidec: {gamma: "
+                                "0.5}\noutput: {embedding: true, q: full}\n";
 static const char *const pieces[] = {"{",
                                      "}",
                                      "[",
@@ -130,7 +130,7 @@ static void test_decks(void)
 static void test_overrides(void)
 {
     static const char *const seeds[] = {"--cluster.lr=0.5", "--model.hidden=[5,6]", "--run.output=a/b",
-                                        "--model.activation=relu"};
+                                        "--model.activation=relu", "--cluster.alpha=2"};
     int wrong = 0;
     for (int i = 0; i < 2000; i++) {
         char text[256];

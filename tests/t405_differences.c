@@ -33,6 +33,9 @@ static void another_value(const dc_config *cfg, const dc_key *key, char out[DC_V
     case DC_KEY_CLIP:
         snprintf(out, DC_VALUE_TEXT_MAX, "%s", strcmp(now, "0.25") == 0 ? "[0, 1]" : "0.25");
         break;
+    case DC_KEY_FACTORS:
+        snprintf(out, DC_VALUE_TEXT_MAX, "[centers=0.25]");
+        break;
     case DC_KEY_LIST:
     case DC_KEY_PATH:
         snprintf(out, DC_VALUE_TEXT_MAX, "123");
@@ -45,7 +48,8 @@ static void base_for(const dc_key *key, dc_config *cfg)
 {
     char first[64] = "";
     dc_config_defaults(cfg);
-    CHECK_OK(dc_key_set(cfg, dc_key_find("cluster", "method"), "idec", "here"));
+    CHECK_OK(
+        dc_key_set(cfg, dc_key_find("cluster", "method"), dc_method_row(key->section) ? key->section : "idec", "here"));
     if (!key->when) return;
     sscanf(key->when_is, "%63s", first);
     CHECK_OK(dc_key_set(cfg, dc_key_find(key->section, key->when), first, "here"));

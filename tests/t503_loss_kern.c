@@ -125,8 +125,7 @@ typedef struct {
     float row[STEP_ROWS], grad[STEP_ROWS * STEP_D];
 } step_result;
 
-static void take_step(dc_comm *comm, dc_recon_loss kind, int threads, const float *x, const float *target,
-                      step_result *out)
+static void take_step(dc_comm *comm, dc_recon_loss kind, int threads, const float *x, float *target, step_result *out)
 {
     static const dc_net none;
     one_step s;
@@ -134,7 +133,7 @@ static void take_step(dc_comm *comm, dc_recon_loss kind, int threads, const floa
     dc_part part;
     omp_set_num_threads(threads);
     CHECK_OK(dc_part_init(&part, STEP_ROWS, 8, dc_comm_size(comm), dc_comm_rank(comm)));
-    const dc_table own = {"target", target + part.row_lo * STEP_D, STEP_D};
+    const dc_table own = {"target", (float *)(uintptr_t)target + part.row_lo * STEP_D, STEP_D};
     CHECK_OK(dc_params_create(&p, &none, STEP_D * STEP_D + STEP_D));
     one_step_open(&s);
     const dc_val y = one_step_input(&s, dc_batch(s.graph, STEP_D), STEP_D, 0, p.value);

@@ -1,5 +1,6 @@
 /* Updates against their twins over odd sizes, ranges that leave the rest alone, the same bits for every cut of the
- * range and every number of threads; learning-rate schedules, momentum burn-in, rate of biases. Fixed seed 504. */
+ * range and every number of threads; learning-rate schedules, momentum burn-in, rate of biases, weight decay, factors
+ * by name, clipping. Fixed seed 504. */
 #include <omp.h>
 
 #include "check.h"
@@ -12,16 +13,33 @@ static const dc_opt_config opts[] = {
     {.kind = DC_OPT_SGD, .lr = 0.1, .momentum = 0},
     {.kind = DC_OPT_SGD_TORCH, .lr = 0.1, .momentum = 0.9},
     {.kind = DC_OPT_ADAM, .lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-7},
+    {.kind = DC_OPT_NESTEROV, .lr = 0.1, .momentum = 0.9},
+    {.kind = DC_OPT_NESTEROV_TORCH, .lr = 0.1, .momentum = 0.9},
+    {.kind = DC_OPT_RMSPROP, .lr = 1e-3, .rho = 0.9, .epsilon = 1e-7},
 };
 
 static void step_ref(const dc_opt_config *o, size_t n, int64_t t, const float *g, double *m1, double *m2, double *w)
 {
-    if (o->kind == DC_OPT_SGD)
+    switch ((dc_opt_kind)o->kind) {
+    case DC_OPT_SGD:
         sgd_ref(n, o->lr, o->momentum, g, m1, w);
-    else if (o->kind == DC_OPT_SGD_TORCH)
+        break;
+    case DC_OPT_SGD_TORCH:
         sgd_torch_ref(n, o->lr, o->momentum, g, m1, w);
-    else
+        break;
+    case DC_OPT_ADAM:
         adam_ref(n, o->lr, o->beta1, o->beta2, o->epsilon, t, g, m1, m2, w);
+        break;
+    case DC_OPT_NESTEROV:
+        nesterov_ref(n, o->lr, o->momentum, g, m1, w);
+        break;
+    case DC_OPT_NESTEROV_TORCH:
+        nesterov_torch_ref(n, o->lr, o->momentum, g, m1, w);
+        break;
+    case DC_OPT_RMSPROP:
+        rmsprop_ref(n, o->lr, o->rho, o->epsilon, g, m1, w);
+        break;
+    }
 }
 
 static dc_params make_params(size_t n)
@@ -50,6 +68,7 @@ static double twin_error(const dc_opt_config *o, size_t n)
         step_ref(o, n, t, p.grad, m1, m2, w);
     }
     for (size_t i = 0; i < n; i++) worst = worse_of(worst, fabs((double)p.value[i] - w[i]));
+    for (size_t i = 0; i < n && dc_opt_moments(o) == 1; i++) worst = worse_of(worst, (double)p.m2[i]);
     free(w), free(m1), free(m2);
     dc_params_release(&p);
     return worst;
@@ -119,6 +138,16 @@ static void test_schedules(void)
     CHECK_NEAR(dc_opt_lr(&o, 100, 100), 0.02, 1e-15);
     CHECK_NEAR(dc_opt_lr(&o, 500, 100), 0.02, 1e-15);
     CHECK_NEAR(dc_opt_lr(&o, 5, 0), 0.2, 0);
+    o.lr_min = 0.05;
+    CHECK_NEAR(dc_opt_lr(&o, 0, 100), 0.2, 1e-15);
+    CHECK_NEAR(dc_opt_lr(&o, 50, 100), 0.11, 1e-15);
+    CHECK_NEAR(dc_opt_lr(&o, 100, 100), 0.05, 0);
+    o.schedule = DC_SCHED_STEP, o.lr_step = 20;
+    CHECK_NEAR(dc_opt_lr(&o, 19, 100), 0.2, 0);
+    CHECK_NEAR(dc_opt_lr(&o, 59, 100), 0.05, 0);
+    o.warmup = 50;
+    CHECK_NEAR(dc_opt_lr(&o, 24, 100), 0.025, 1e-15);
+    o.lr_min = 0;
     o.schedule = DC_SCHED_CONSTANT, o.warmup = 4;
     CHECK_NEAR(dc_opt_lr(&o, 0, 100), 0.05, 1e-15);
     CHECK_NEAR(dc_opt_lr(&o, 3, 100), 0.2, 0);
@@ -180,6 +209,86 @@ static void test_bias_rate(dc_opt_config o, size_t lo, size_t cut_end)
     dc_params_release(&b);
 }
 
+/* Against a step whose gradient has the penalty's in it already; biases and what is no layer's are as without. */
+static void test_decay(dc_opt_config o)
+{
+    enum { EXTRA = 11 };
+    const double decay = 0.3;
+    dc_net net;
+    dc_params a, b;
+    CHECK_OK(dc_net_init(&net, 7, (int64_t[]){5, 4}, 2, 3, DC_ACT_RELU, DC_ACT_LINEAR, DC_ACT_LINEAR));
+    CHECK_OK(dc_params_create(&a, &net, EXTRA));
+    CHECK_OK(dc_params_create(&b, &net, EXTRA));
+    dc_rng_fill_uniform(a.value, a.n, 504, 9, 1);
+    memcpy(b.value, a.value, a.n * sizeof *a.value);
+    for (int64_t t = 0; t < 3; t++) {
+        new_gradient(&a, t), new_gradient(&b, t);
+        for (int l = 0; l < net.n_layers; l++)
+            for (size_t i = net.layer[l].weight; i < net.layer[l].bias; i++)
+                b.grad[i] = fmaf((float)decay, b.value[i], b.grad[i]);
+        o.weight_decay = 0;
+        dc_opt_step(&o, &b, 0, b.n, t, 3);
+        o.weight_decay = decay;
+        const dc_opt_config of_method = dc_opt_of(&o, "centers", false);
+        dc_opt_step(&o, &a, 0, 20, t, 3);
+        dc_opt_step(&o, &a, 20, net.n_params, t, 3);
+        dc_opt_step(&of_method, &a, net.n_params, a.n, t, 3);
+    }
+    CHECK(memcmp(a.value, b.value, a.n * sizeof *a.value) == 0);
+    CHECK(memcmp(a.m1, b.m1, a.n * sizeof *a.m1) == 0);
+    dc_params_release(&a);
+    dc_params_release(&b);
+}
+
+static void test_factors(void)
+{
+    static const struct {
+        const char *name, *tensor;
+        bool is_for;
+    } cases[] = {
+        {"encoder", "encoder_0", true},     {"encoder", "encoder_13", true},   {"encoder", "encoder", true},
+        {"encoder", "decoder_0", false},    {"encoder", "encoder_", false},    {"encoder", "encoder_a", false},
+        {"encoder", "encoder_1a", false},   {"encoder", "encoders", false},    {"encoder_1", "encoder_1", true},
+        {"encoder_1", "encoder_12", false}, {"encoder_1", "encoder_2", false}, {"centers", "centers", true}};
+    for (size_t i = 0; i < DC_COUNT_OF(cases); i++) {
+        const bool is_for = dc_factor_is_for(cases[i].name, cases[i].tensor);
+        if (!CHECK(is_for == cases[i].is_for)) printf("#   %s, %s\n", cases[i].name, cases[i].tensor);
+    }
+    const dc_opt_config o = {.lr = 0.2,
+                             .lr_min = 0.1,
+                             .weight_decay = 0.5,
+                             .lr_factors = {3, {{"encoder", 0.5}, {"encoder_1", 3}, {"centers", 0}}}};
+    CHECK_NEAR(dc_opt_of(&o, "decoder_1", true).lr, 0.2, 0);
+    CHECK_NEAR(dc_opt_of(&o, "encoder_0", true).lr, 0.1, 0);
+    CHECK_NEAR(dc_opt_of(&o, "encoder_1", true).lr, 0.3, 1e-15);
+    CHECK_NEAR(dc_opt_of(&o, "encoder_1", true).lr_min, 0.15, 1e-15);
+    CHECK_NEAR(dc_opt_of(&o, "encoder_1", true).weight_decay, 0.5, 0);
+    CHECK_NEAR(dc_opt_of(&o, "centers", false).lr, 0, 0);
+    CHECK_NEAR(dc_opt_of(&o, "centers", false).weight_decay, 0, 0);
+}
+
+static void test_clip(void)
+{
+    enum { N = 50, LO = 7, HI = 31 };
+    dc_opt_config o = {.kind = DC_OPT_SGD};
+    CHECK_NEAR(dc_opt_clip(&o, 1e9), 1, 0);
+    o.clip_norm = 2;
+    CHECK_NEAR(dc_opt_clip(&o, 0), 1, 0);
+    CHECK_NEAR(dc_opt_clip(&o, 2), 1, 0);
+    CHECK_NEAR(dc_opt_clip(&o, 8), 0.25, 0);
+    CHECK_NEAR(dc_opt_clip(&o, INFINITY), 1, 0);
+    CHECK_NEAR(dc_opt_clip(&o, NAN), 1, 0);
+    dc_params p = make_params(N);
+    float before[N];
+    int wrong = 0;
+    new_gradient(&p, 0);
+    memcpy(before, p.grad, sizeof before);
+    dc_opt_scale(&p, LO, HI, 0.25);
+    for (int i = 0; i < N; i++) wrong += p.grad[i] != (i >= LO && i < HI ? 0.25f * before[i] : before[i]);
+    CHECK_INT(wrong, 0);
+    dc_params_release(&p);
+}
+
 int main(void)
 {
     test_twins();
@@ -192,6 +301,9 @@ int main(void)
     for (size_t o = 0; o < DC_COUNT_OF(opts); o++) {
         test_bias_rate(opts[o], 0, 0);
         test_bias_rate(opts[o], 25, 14); /* from within the first bias to within the last but the extra ones */
+        test_decay(opts[o]);
     }
+    test_factors();
+    test_clip();
     return check_done();
 }

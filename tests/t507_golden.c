@@ -9,7 +9,7 @@ static const char file[] = "autoencoder.txt";
 static const int64_t hidden[] = {7, 5};
 static dc_comm *comm;
 
-/* Behind the parameters of the network those of a layer that gives the input a gradient. */
+/* Behind the parameters of the network those of a layer that gives the input a gradient, if that is wanted. */
 typedef struct {
     dc_net net;
     dc_params p;
@@ -19,7 +19,7 @@ typedef struct {
 } model;
 
 /* weight: of the mean over the rows. */
-static void model_make(model *m, dc_act act, dc_recon_loss loss, double weight, dc_outer_way way)
+static void model_make(model *m, dc_act act, dc_recon_loss loss, double weight, dc_outer_way way, bool slopes)
 {
     const dc_act output = loss == DC_LOSS_BCE ? DC_ACT_SIGMOID : DC_ACT_LINEAR;
     CHECK_OK(dc_net_init(&m->net, D, hidden, 2, 3, act, DC_ACT_LINEAR, output));
@@ -31,7 +31,7 @@ static void model_make(model *m, dc_act act, dc_recon_loss loss, double weight, 
     one_step_open(&m->step);
     dc_graph *g = m->step.graph;
     const dc_val x = dc_batch(g, D);
-    dc_val y = m->input = one_step_input(&m->step, x, D, m->net.n_params, m->p.value);
+    dc_val y = m->input = slopes ? one_step_input(&m->step, x, D, m->net.n_params, m->p.value) : x;
     for (int l = 0; l < N_LAYERS; l++) m->act[l] = y = dc_layers(g, &m->net, l, l + 1, true, y);
     dc_minimize(g, "reconstruction", weight, dc_recon(g, loss, x, y));
     CHECK_OK(one_step_create(comm, &m->step, &m->p, &rows));
@@ -53,7 +53,7 @@ static void check_rows(const model *m, const float *actual, const float *expecte
 static void test_forward(void)
 {
     model m;
-    model_make(&m, DC_ACT_RELU, DC_LOSS_MSE, 1, DC_OUTER_GATHER);
+    model_make(&m, DC_ACT_RELU, DC_LOSS_MSE, 1, DC_OUTER_GATHER, true);
     one_step_run(comm, &m.step, 0);
     for (int l = 0; l < N_LAYERS; l++) {
         float expected[ROWS * D], actual[ROWS * D];
@@ -76,7 +76,7 @@ static void check_gradients(dc_act act, dc_recon_loss loss, dc_outer_way way, co
     const double tolerance = loss == DC_LOSS_MSE ? 2e-7 : 2e-6;
     snprintf(name, sizeof name, "%s/loss", prefix);
     CHECK(golden_read(file, "B", &B, 1) && golden_read(file, name, &expected, 1));
-    model_make(&m, act, loss, ROWS / B, way);
+    model_make(&m, act, loss, ROWS / B, way, true);
     CHECK_NEAR(one_step_run(comm, &m.step, 0), expected, 1e-6 * expected);
     golden_check_slab(file, &m.net, prefix, m.p.grad, tolerance);
     snprintf(name, sizeof name, "%s/dx", prefix);
@@ -92,23 +92,62 @@ static void test_gradients(dc_act act, dc_recon_loss loss, const char *prefix)
         check_gradients(act, loss, (dc_outer_way)way, prefix);
 }
 
-/* The layer before the network must not learn: its weights are what they were before each step. */
 static void test_ten_steps(const dc_opt_config *opt, const char *prefix)
 {
     for (int way = DC_OUTER_GATHER; way <= DC_OUTER_ALLREDUCE; way++) {
         model m;
-        float before[INPUT_FLOATS];
-        model_make(&m, DC_ACT_RELU, DC_LOSS_MSE, 1, (dc_outer_way)way);
-        float *input = m.p.value + m.net.n_params;
-        memcpy(before, input, sizeof before);
+        model_make(&m, DC_ACT_RELU, DC_LOSS_MSE, 1, (dc_outer_way)way, false);
         for (int t = 0; t < 10; t++) {
             one_step_run(comm, &m.step, t);
             dc_step_update(comm, m.step.step, opt, t, 10);
-            memcpy(input, before, sizeof before);
         }
         golden_check_slab(file, &m.net, prefix, m.p.value, 5e-6);
         model_free(&m);
     }
+}
+
+/* One message more where gradients lie in slices, and only then. */
+static void test_messages(dc_opt_config opt)
+{
+    for (int way = DC_OUTER_GATHER; way <= DC_OUTER_ALLREDUCE; way++) {
+        model m;
+        int64_t calls[2];
+        model_make(&m, DC_ACT_RELU, DC_LOSS_MSE, 1, (dc_outer_way)way, false);
+        for (int clips = 0; clips < 2; clips++) {
+            opt.clip_norm = clips;
+            one_step_run(comm, &m.step, clips);
+            const uint64_t before = dc_comm_traffic_total(comm).calls;
+            dc_step_update(comm, m.step.step, &opt, clips, 2);
+            calls[clips] = (int64_t)(dc_comm_traffic_total(comm).calls - before);
+        }
+        CHECK_INT(calls[1] - calls[0], dc_comm_size(comm) > 1 && way != DC_OUTER_ALLREDUCE);
+        model_free(&m);
+    }
+}
+
+/* halved: SGD whose rate is halved after five steps. */
+static void test_more_optimizers(dc_opt_config halved)
+{
+    halved.kind = DC_OPT_NESTEROV;
+    test_ten_steps(&halved, "nesterov");
+    halved.kind = DC_OPT_NESTEROV_TORCH;
+    test_ten_steps(&halved, "nesterov_torch");
+    halved.lr = 1, halved.weight_decay = 0.01, halved.clip_norm = 0.12;
+    test_ten_steps(&halved, "clip");
+    dc_opt_config rmsprop = {.kind = DC_OPT_RMSPROP, .lr = 0.01, .rho = 0.9, .epsilon = 1e-7};
+    test_ten_steps(&rmsprop, "rmsprop");
+    rmsprop.weight_decay = 0.3;
+    test_ten_steps(&rmsprop, "decay");
+    const dc_opt_config factors = {.kind = DC_OPT_SGD_TORCH,
+                                   .lr = 0.3,
+                                   .momentum = 0.9,
+                                   .bias_lr = 2,
+                                   .lr_factors = {2, {{"encoder", 0.5}, {"encoder_1", 3}}},
+                                   .schedule = DC_SCHED_STEP,
+                                   .lr_step = 3,
+                                   .lr_factor = 0.1,
+                                   .lr_min = 0.006};
+    test_ten_steps(&factors, "factors");
 }
 
 int main(void)
@@ -132,5 +171,7 @@ int main(void)
     test_ten_steps(&sgd, "sgd_torch");
     const dc_opt_config adam = {.kind = DC_OPT_ADAM, .lr = 0.01, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-7};
     test_ten_steps(&adam, "adam");
+    test_more_optimizers(sgd);
+    test_messages(sgd);
     return check_done_all(&comm);
 }

@@ -179,7 +179,7 @@ static void test_no_rows(void)
 {
     op_call c;
     dc_net net;
-    static const float rows[D * D];
+    static float rows[D * D];
     const dc_table table = {"target", rows, D};
     const dc_tensor centers = {"centers", 0, D, D, true};
     CHECK_OK(dc_net_init(&net, D, NULL, 0, D, DC_ACT_TANH, DC_ACT_TANH, DC_ACT_TANH));

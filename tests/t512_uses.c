@@ -1,6 +1,6 @@
 /* What a method may record that no network does: a loss that other values are computed from, a layer's output that is
- * minimised itself, a loss under two names, operands that do not learn. Values and gradients against differences of the
- * naive loss in double. Fixed seed 512. ranks: 1 2 */
+ * minimised itself, a loss under two names, operands that do not learn; values and gradients against differences of the
+ * naive loss in double. What cannot be is refused. Fixed seed 512. ranks: 1 2 */
 #include "check.h"
 #include "dcmpi/cluster.h"
 #include "dcmpi/rng.h"
@@ -167,6 +167,73 @@ static void check_student(bool rows_learn, bool centers_learn)
     dc_params_release(&p);
 }
 
+/* ---- What cannot be -----------------------------------------------------------------------------------------------
+ */
+
+static const dc_tensor tensor = {"tensor", 0, D, D, true};
+static float entries[ROWS * D];
+static const dc_table table = {"table", entries, D};
+
+static void record_wrong(dc_graph *g, int what)
+{
+    const dc_val rows = dc_batch(g, D), vector = dc_use(g, &tensor), entry = dc_entry(g, &table);
+    switch (what) {
+    case 0:
+        dc_recon(g, DC_LOSS_MSE, rows, vector);
+        break;
+    case 1:
+        dc_recon(g, DC_LOSS_MSE, vector, rows);
+        break;
+    case 2:
+        dc_dropout(g, 0.1, 1, vector);
+        break;
+    case 3:
+        dc_dropout(g, 1, 1, rows);
+        break;
+    case 4:
+        dc_dropout(g, NAN, 1, rows);
+        break;
+    case 5:
+        dc_student_kl(g, 1, vector, vector, entry);
+        break;
+    case 6:
+        dc_student_kl(g, 1, rows, vector, vector);
+        break;
+    case 7:
+        dc_student_kl(g, 1, rows, rows, entry);
+        break;
+    case 8:
+        dc_minimize(g, "vector", 1, vector);
+        break;
+    case 9:
+        dc_minimize(g, "nothing", 1, DC_NONE);
+        break;
+    case 10: {
+        dc_net net;
+        CHECK_OK(dc_net_init(&net, D, NULL, 0, D, DC_ACT_TANH, DC_ACT_TANH, DC_ACT_TANH));
+        (void)dc_layers(g, &net, 0, 1, true, dc_layers(g, &net, 0, 1, true, rows));
+        break;
+    }
+    default:
+        dc_minimize(g, "rows", 1, rows);
+        break;
+    }
+}
+
+/* Refused where it is recorded, not where it would run. */
+static void test_refusals(void)
+{
+    for (int what = 0; what <= 11; what++) {
+        dc_graph *g;
+        CHECK_OK(dc_graph_create(&g));
+        record_wrong(g, what);
+        CHECK_STATUS(dc_graph_finish(g), DC_ERR_USAGE);
+        CHECK_TEXT_HAS(dc_error_text(), "t512_uses.c:");
+        dc_error_clear();
+        dc_graph_destroy(&g);
+    }
+}
+
 int main(void)
 {
     if (dc_comm_create(&comm) != DC_OK) return 1;
@@ -177,5 +244,6 @@ int main(void)
     check_student(true, true);
     check_student(true, false);
     check_student(false, true);
+    test_refusals();
     return check_done_all(&comm);
 }

@@ -7,6 +7,7 @@
 #include "dcmpi/log.h"
 #include "dcmpi/rng.h"
 #include "dcmpi/train.h"
+#include "method_keys.h"
 
 enum { N = 331, D = 24, SHARDS = 16, K = 10, EXAMPLES = 3 }; /* prime N, no multiple of the shards */
 
@@ -92,13 +93,12 @@ static dc_cluster_config clustering(const setup *s, const char *method, int64_t 
                                .env = {.part = &s->data->part,
                                        .K = K,
                                        .L = s->net.L,
-                                       .alpha = 1,
+                                       .keys = method_keys(dc_method_find(method), "weight=1"),
                                        .kmeans = {.K = K, .n_init = 2, .max_iter = 50, .tol = 1e-4, .seed = 1}},
                                .batch = 32,
                                .update_interval = 7,
                                .max_iter = max_iter,
                                .tol = 0,
-                               .weight = 1,
                                .opt = {.kind = DC_OPT_SGD, .lr = 0.01, .momentum = 0.9}};
 }
 

@@ -1,6 +1,6 @@
 /* Outputs of frozen layers: the same bits for each row alone on one rank, for the rows of each rank, kept or computed,
  * and for rows of a batch in any order and number, with both GEMM libraries; against the twin. Fixed seed 702.
- * ranks: 1 2 3 5
+ * ranks: 1 3
  * threads: 1 2 */
 #include "check.h"
 #include "dcmpi/la.h"

@@ -4,6 +4,7 @@
 
 #include "dcmpi/log.h"
 #include "dcmpi/train.h"
+#include "method_keys.h"
 
 enum { N = 509, B = 64, SHARDS = 16, K = 10, STEPS = 100 };
 typedef enum { OFF, GATHER, TREE } gradient_way;
@@ -26,13 +27,11 @@ static void cluster(dc_comm *comm, dc_model *m)
                                    .env = {.part = &m->data->part,
                                            .K = K,
                                            .L = m->net->L,
-                                           .alpha = 1,
+                                           .keys = method_keys(dc_method_find("idec"), ""),
                                            .kmeans = {.K = K, .n_init = 2, .max_iter = 50, .tol = 1e-4, .seed = 1}},
                                    .batch = B,
                                    .update_interval = 20,
                                    .max_iter = STEPS,
-                                   .weight = 0.1,
-                                   .recon_loss = DC_LOSS_MSE,
                                    .opt = sgd};
     dc_history history;
     dc_cluster_result result;

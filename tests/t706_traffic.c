@@ -5,6 +5,7 @@
 
 #include "dcmpi/log.h"
 #include "dcmpi/train.h"
+#include "method_keys.h"
 
 enum { N = 512, B = 256, SHARDS = 64, K = 10, STEPS = 4 };
 
@@ -53,7 +54,7 @@ static void test_dec(dc_comm *comm, dc_model *m)
                                    .env = {.part = &m->data->part,
                                            .K = K,
                                            .L = m->net->L,
-                                           .alpha = 1,
+                                           .keys = method_keys(dc_method_find("dec"), ""),
                                            .kmeans = {.K = K, .n_init = 1, .max_iter = 2, .seed = 1}},
                                    .batch = B,
                                    .update_interval = STEPS,

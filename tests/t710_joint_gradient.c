@@ -1,59 +1,84 @@
-/* Gradient of a whole training step against central differences, for every method that trains: encoder, decoder,
+/* Gradient of a whole training step against central differences, for every step of every method: encoder, decoder,
  * centres; of a full batch and of the short one that ends an epoch. ranks: 1 3 */
 #include "check.h"
 
 #include "dcmpi/log.h"
+#include "ref/one_step.h"
 #include "t71_help.h"
 
-enum { SAMPLES = 60 };
+enum { SAMPLES = 60, EXTRA_MAX = 3 * K * L };
 
-/* A step of learning rate 0: the loss of its batch at these weights, and their gradient in the slab: of a strict step
- * each rank has its slice, brought together here. */
-static double loss_at(dc_comm *comm, trainer_setup *s, int64_t step)
+/* A step without its update: the loss of its batch at these weights, and their gradient in the slab. */
+static double loss_at(dc_comm *comm, clustering_setup *s, int which, int64_t step)
 {
-    dc_step_loss loss;
+    double loss[DC_GRAPH_LOSSES], total = 0;
     dc_params *p = &s->model.params;
     memset(p->grad, 0, p->n * sizeof *p->grad);
-    dc_trainer_step(comm, &s->trainer, step, &loss);
-    if (s->model.strict) dc_comm_sum_f32(comm, p->grad, s->net.n_params);
-    return loss.total;
+    dc_step_run(comm, s->step[which], step, loss);
+    one_step_share(comm, s->step[which], p->grad);
+    for (int i = 0; i < s->graph[which]->n_losses; i++) total += loss[i];
+    return total;
 }
 
-/* Parameters of the range that the method trains, evenly spread, and all of the centres. */
-static size_t parameter(const trainer_setup *s, size_t lo, int i)
+/* Of what the step trains: parameters of the network, evenly spread, and all of the method's. Returns how many. */
+static int choose(const clustering_setup *s, const dc_step *step, size_t chosen[SAMPLES + EXTRA_MAX])
 {
-    const size_t n = s->model.params.n, extra = s->model.params.n_extra;
-    if ((size_t)i < extra) return n - extra + (size_t)i;
-    return lo + ((size_t)i - extra) * (n - extra - lo) / SAMPLES;
+    size_t trained = 0, seen = 0;
+    int n = 0;
+    for (size_t i = 0; i < s->net.n_params; i++) trained += one_step_trains(step, i);
+    for (size_t i = 0; i < s->net.n_params; i++) {
+        if (!one_step_trains(step, i)) continue;
+        if (n < SAMPLES && seen == (size_t)n * trained / SAMPLES) chosen[n++] = i;
+        seen++;
+    }
+    CHECK_INT(n, SAMPLES);
+    for (size_t i = s->net.n_params; i < s->model.params.n; i++)
+        if (one_step_trains(step, i)) chosen[n++] = i;
+    return n;
 }
 
-static void test_method(dc_comm *comm, const dc_method *method, bool strict, int64_t gather_rows, int64_t batch)
+static void test_step(dc_comm *comm, clustering_setup *s, int which, int64_t batch)
 {
-    trainer_setup s;
-    trainer_open(comm, method, strict, gather_rows, 6, &(dc_opt_config){.kind = DC_OPT_SGD, .lr = 0}, &s);
-    const size_t lo = method->flags & DC_METHOD_RECONSTRUCTS ? 0 : s.net.n_decoder;
-    float *value = s.model.params.value;
-    static float grad[SAMPLES + K * L];
+    static float grad[SAMPLES + EXTRA_MAX];
+    size_t chosen[SAMPLES + EXTRA_MAX];
     double worst = 0, largest = 0;
-    loss_at(comm, &s, batch);
-    for (int i = 0; i < SAMPLES + K * L; i++) grad[i] = s.model.params.grad[parameter(&s, lo, i)];
-    for (int i = 0; i < SAMPLES + K * L; i++) {
-        const float h = 0.02f;
-        float *w = &value[parameter(&s, lo, i)];
+    const float h = 0.02f;
+    CHECK(s->model.params.n_extra <= EXTRA_MAX);
+    const int n = choose(s, s->step[which], chosen);
+    clustering_anneal(s, batch);
+    loss_at(comm, s, which, batch);
+    for (int i = 0; i < n; i++) grad[i] = s->model.params.grad[chosen[i]];
+    for (int i = 0; i < n; i++) {
+        float *w = &s->model.params.value[chosen[i]];
         const float kept = *w;
         *w = kept + h;
-        const double above = loss_at(comm, &s, batch);
+        const double above = loss_at(comm, s, which, batch);
         *w = kept - h;
-        const double below = loss_at(comm, &s, batch);
+        const double below = loss_at(comm, s, which, batch);
         *w = kept;
         const double numeric = (above - below) / (2 * (double)h);
         worst = fmax(worst, fabs(numeric - (double)grad[i]));
         largest = fmax(largest, fabs((double)grad[i]));
     }
-    printf("# %s: largest gradient %g, largest error %g\n", method->name, largest, worst);
+    if (dc_comm_rank(comm) == 0)
+        printf("# %s, step %d, %d floats: largest gradient %g, largest error %g\n", s->method->name, which, n, largest,
+               worst);
     CHECK(largest > 1e-3);
     CHECK(worst < 0.01 * largest);
-    trainer_close(&s);
+}
+
+static void test_method(dc_comm *comm, const dc_method *method, bool strict, int64_t gather_rows, int64_t batch)
+{
+    clustering_setup s;
+    int learns = 0;
+    clustering_open(comm, method, strict, gather_rows, 6, &s);
+    for (int i = 0; i < method->n_steps; i++)
+        if (s.graph[i]->n_losses > 0) {
+            test_step(comm, &s, i, batch);
+            learns++;
+        }
+    CHECK(learns > 0);
+    clustering_close(&s);
 }
 
 int main(void)

@@ -1,33 +1,32 @@
-/* Whole clustering runs of DEC and IDEC against PyTorch (tests/golden/clustering.txt): k-means, targets, joint loss
- * with its weight and scaling, optimizers; all rows in every batch, gradients by every way. ranks: 1 2 3 5  threads: 1
- * 2 */
+/* Whole clustering runs of DEC and IDEC (tests/golden/clustering.txt), DCN and DKM (centers.txt) against PyTorch:
+ * k-means, targets, joint loss with its weight and scaling, centres that move by counts, a softmax that sharpens,
+ * optimizers; all rows in every batch, gradients by every way.
+ * ranks: 1 2 3 5  threads: 1 2 */
 #include "check.h"
 #include "dcmpi/log.h"
 #include "golden/golden_net.h"
+#include "method_keys.h"
 
 enum { N = 17, K = 3, RECORDS_MAX = 11, STEPS = 10, COLUMNS = 4 };
-static const char file[] = "clustering.txt";
 
 typedef struct {
-    const char *name, *method;
-    dc_recon_loss loss;
-    double gamma, alpha;
+    const char *file, *name, *method, *keys;
     int64_t interval, records;
-    dc_opt_config opt;
+    const dc_opt_config *opt;
 } golden_run;
 
+static const char joint[] = "clustering.txt", in_turn[] = "centers.txt";
+static const dc_opt_config adam = {.kind = DC_OPT_ADAM, .lr = 0.01, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-7};
+static const dc_opt_config sgd_dec = {.kind = DC_OPT_SGD, .lr = 0.1, .momentum = 0.9},
+                           sgd = {.kind = DC_OPT_SGD, .lr = 0.002, .momentum = 0.9},
+                           torch = {.kind = DC_OPT_SGD_TORCH, .lr = 0.005, .momentum = 0.8};
 static const golden_run runs[] = {
-    {"adam",
-     "idec",
-     DC_LOSS_MSE,
-     0.1,
-     1,
-     3,
-     5,
-     {.kind = DC_OPT_ADAM, .lr = 0.01, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-7}},
-    {"sum", "idec", DC_LOSS_MSE_SUM, 0.7, 1.7, 4, 4, {.kind = DC_OPT_SGD, .lr = 0.002, .momentum = 0.9}},
-    {"half", "idec", DC_LOSS_MSE_HALF_SUM, 3, 1, 1, 11, {.kind = DC_OPT_SGD_TORCH, .lr = 0.005, .momentum = 0.8}},
-    {"dec", "dec", DC_LOSS_MSE, 1, 1, 5, 3, {.kind = DC_OPT_SGD, .lr = 0.1, .momentum = 0.9}},
+    {joint, "adam", "idec", "gamma=0.1", 3, 5, &adam},
+    {joint, "sum", "idec", "loss=mse_sum gamma=0.7 alpha=1.7", 4, 4, &sgd},
+    {joint, "half", "idec", "loss=mse_half_sum gamma=3", 1, 11, &torch},
+    {joint, "dec", "dec", "", 5, 3, &sgd_dec},
+    {in_turn, "dcn", "dcn", "loss=mse beta=0.5", 10, 2, &adam},
+    {in_turn, "dkm", "dkm", "loss=mse_sum lambda=1.5 sharpness=0", 10, 2, &sgd},
 };
 
 /* Golden arrays are named "<run>/<what>". */
@@ -35,7 +34,7 @@ static void read_array(const golden_run *run, const char *what, double *out, siz
 {
     char name[64];
     snprintf(name, sizeof name, "%s/%s", run->name, what);
-    CHECK(golden_read(file, name, out, count));
+    CHECK(golden_read(run->file, name, out, count));
 }
 
 static dc_cluster_config configure(const golden_run *run, const dc_part *part)
@@ -44,14 +43,12 @@ static dc_cluster_config configure(const golden_run *run, const dc_part *part)
                                .env = {.part = part,
                                        .K = K,
                                        .L = GOLDEN_L,
-                                       .alpha = run->alpha,
+                                       .keys = method_keys(dc_method_find(run->method), run->keys),
                                        .kmeans = {.K = K, .n_init = 10, .max_iter = 50, .seed = 1}},
                                .batch = N,
                                .update_interval = run->interval,
                                .max_iter = STEPS,
-                               .weight = run->gamma,
-                               .recon_loss = run->loss,
-                               .opt = run->opt};
+                               .opt = *run->opt};
 }
 
 /* Our number of each golden cluster: the nearest centre. */
@@ -77,6 +74,14 @@ static void check_centers(const golden_run *run, const float *centers, int order
         for (int c = 0; c < GOLDEN_L; c++)
             worst = fmax(worst, fabs((double)centers[order[k] * GOLDEN_L + c] - golden[k * GOLDEN_L + c]));
     CHECK_NEAR(worst, 0, 5e-6);
+}
+
+/* Rows that each centre had, which DCN keeps behind the centres. */
+static void check_counts(const golden_run *run, const float *counts, const int order[K])
+{
+    double golden[K];
+    read_array(run, "final/counts", golden, K);
+    for (int k = 0; k < K; k++) CHECK_NEAR(counts[order[k]], golden[k], 0);
 }
 
 /* Soft assignment, labels and confidence of this rank's rows. */
@@ -121,8 +126,8 @@ static void check_run(dc_comm *comm, const golden_run *run, bool strict, int64_t
     char prefix[32];
     float x[N * GOLDEN_D];
     int order[K] = {0};
-    CHECK(golden_read_f32(file, "x", x, N * GOLDEN_D));
-    golden_open(comm, &s, file, x, N, 0, DC_ACT_RELU, DC_ACT_LINEAR);
+    CHECK(golden_read_f32(run->file, "x", x, N * GOLDEN_D));
+    golden_open(comm, &s, run->file, x, N, 0, DC_ACT_RELU, DC_ACT_LINEAR);
     s.model.strict = strict;
     s.model.gather_rows = gather_rows;
     const dc_cluster_config cfg = configure(run, &s.data.part);
@@ -130,8 +135,9 @@ static void check_run(dc_comm *comm, const golden_run *run, bool strict, int64_t
     CHECK_INT(result.stop, DC_STOP_MAX_ITER);
     check_records(run, &history);
     snprintf(prefix, sizeof prefix, "%s/final", run->name);
-    golden_check_slab(file, &s.net, prefix, s.model.params.value, 5e-6);
+    golden_check_slab(run->file, &s.net, prefix, s.model.params.value, 5e-6);
     check_centers(run, s.model.params.value + s.net.n_params, order);
+    if (strcmp(run->method, "dcn") == 0) check_counts(run, s.model.params.value + s.net.n_params + K * GOLDEN_L, order);
     check_rows(run, &s.data.part, &result, order);
     dc_cluster_result_release(&result);
     dc_history_release(&history);

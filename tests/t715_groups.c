@@ -5,6 +5,7 @@
 #include "check.h"
 #include "dcmpi/log.h"
 #include "dcmpi/train.h"
+#include "method_keys.h"
 
 enum { N = 150, K = 4, L = 3, SHARDS = 8, SEEDS = 2 };
 
@@ -39,12 +40,11 @@ static int64_t train(dc_comm *comm, uint64_t seed)
                                        .env = {.part = &data->part,
                                                .K = K,
                                                .L = L,
-                                               .alpha = 1,
+                                               .keys = method_keys(dc_method_find("dec"), ""),
                                                .kmeans = {.K = K, .n_init = 3, .max_iter = 20, .seed = seed}},
                                        .batch = 32,
                                        .update_interval = 5,
                                        .max_iter = 20,
-                                       .weight = 1,
                                        .opt = opt};
     CHECK_OK(dc_pretrain(comm, &model, &pretrain, &before, &stop));
     CHECK_OK(dc_train_cluster(comm, &model, &cluster, &history, &result));

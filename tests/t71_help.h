@@ -1,10 +1,11 @@
-/* A trainer right before its first step: 97 glyphs, one hidden layer, four clusters, the first target. Seeds 1 and 3.
+/* Clustering right before its first step: 97 glyphs, one hidden layer, four clusters, the first target. Seeds 1 and 3.
  */
 #ifndef DCMPI_TESTS_T71_HELP_H
 #define DCMPI_TESTS_T71_HELP_H
 
 #include "check.h"
-#include "train/trainer.h"
+#include "dcmpi/train.h"
+#include "method_keys.h"
 
 enum { N = 97, K = 4, L = 3, BATCH = 64 };
 
@@ -14,60 +15,92 @@ typedef struct {
     dc_timers timers;
     dc_progress progress;
     dc_model model;
-    dc_cluster_config cfg;
-    dc_trainer trainer;
+    const dc_method *method;
+    dc_method_env env;
+    dc_method_state *state;
+    dc_graph *graph[DC_METHOD_STEPS]; /* [method->n_steps], as are the steps */
+    dc_step *step[DC_METHOD_STEPS];
     float *Z;
     int32_t *labels;
-} trainer_setup;
+} clustering_setup;
 
-static inline void trainer_configure(trainer_setup *s, const dc_method *method, const dc_opt_config *opt)
+static inline void clustering_configure(clustering_setup *s)
 {
-    s->cfg = (dc_cluster_config){.method = method,
-                                 .env = {.part = &s->data->part,
-                                         .K = K,
-                                         .L = L,
-                                         .alpha = 1.7,
-                                         .kmeans = {.K = K, .n_init = 1, .max_iter = 9, .seed = 1}},
-                                 .batch = BATCH,
-                                 .update_interval = 1,
-                                 .max_iter = 1,
-                                 .weight = 0.3,
-                                 .recon_loss = DC_LOSS_MSE_SUM,
-                                 .opt = *opt};
+    s->env = (dc_method_env){.part = &s->data->part,
+                             .K = K,
+                             .L = L,
+                             .keys = method_keys(s->method, "alpha=1.7 weight=0.3 sharpness=0 loss=mse_sum"),
+                             .kmeans = {.K = K, .n_init = 1, .max_iter = 9, .seed = 1},
+                             .net = &s->net,
+                             .extra_at = s->net.n_params,
+                             .epoch_steps = (N - 1) / BATCH + 1};
 }
 
-static inline void trainer_start(dc_comm *comm, trainer_setup *s)
+/* Centres, labels and target. */
+static inline void clustering_start(dc_comm *comm, clustering_setup *s)
 {
-    const dc_method *method = s->cfg.method;
     const size_t n = (size_t)dc_part_rows(&s->data->part);
+    float *extra = s->model.params.value + s->net.n_params;
+    dc_embedder *embedder;
     dc_refresh refresh;
-    CHECK_OK(dc_model_grow(comm, &s->model, method->n_extra(&s->cfg.env)));
-    CHECK_OK(dc_trainer_create(&s->trainer, &s->model, &s->cfg));
     CHECK_OK(dc_mem_alloc(&s->Z, n * L, sizeof *s->Z, "Z"));
     CHECK_OK(dc_mem_alloc(&s->labels, n, sizeof *s->labels, "labels"));
-    dc_embed(s->trainer.embedder, &s->model, s->Z);
-    CHECK_OK(method->init(comm, &s->trainer.env, s->Z, dc_trainer_extra(&s->trainer), s->labels, &s->trainer.state));
-    CHECK_OK(method->refresh(comm, s->trainer.state, s->Z, dc_trainer_extra(&s->trainer), s->labels, &refresh));
+    CHECK_OK(dc_embedder_create(&embedder, &s->model));
+    dc_embed(embedder, &s->model, s->Z);
+    dc_embedder_destroy(&embedder);
+    CHECK_OK(s->method->start(comm, s->state, s->Z, extra, s->labels));
+    CHECK_OK(s->method->refresh(comm, s->state, s->Z, extra, s->labels, &refresh));
+}
+
+static inline void clustering_make_steps(clustering_setup *s)
+{
+    const dc_row_source data = dc_model_rows(&s->model);
+    for (int i = 0; i < s->method->n_steps; i++) {
+        const dc_step_config cfg = dc_model_step(&s->model, s->graph[i], &data, BATCH, DC_T_CLUSTER_GATHER);
+        CHECK_OK(dc_step_create(&s->step[i], &cfg));
+    }
+}
+
+static inline void clustering_drop_steps(clustering_setup *s)
+{
+    for (int i = 0; i < s->method->n_steps; i++) dc_step_destroy(&s->step[i]);
+}
+
+/* What comes before each step. */
+static inline void clustering_anneal(clustering_setup *s, int64_t step)
+{
+    if (s->method->anneal) s->method->anneal(s->state, s->model.params.value + s->net.n_params, step);
 }
 
 /* hidden: units of the hidden layer; strict, gather_rows: how gradients meet. */
-static inline void trainer_open(dc_comm *comm, const dc_method *method, bool strict, int64_t gather_rows,
-                                int64_t hidden, const dc_opt_config *opt, trainer_setup *s)
+static inline void clustering_open(dc_comm *comm, const dc_method *method, bool strict, int64_t gather_rows,
+                                   int64_t hidden, clustering_setup *s)
 {
     memset(s, 0, sizeof *s);
+    s->method = method;
     CHECK_OK(dc_dataset_load(comm, DC_BUILTIN_GLYPHS, N, 8, DC_SCALE_UNIT, 1, K, &s->data));
     CHECK_OK(dc_net_init(&s->net, s->data->D, &hidden, 1, L, DC_ACT_TANH, DC_ACT_LINEAR, DC_ACT_LINEAR));
     CHECK_OK(dc_progress_open(&s->progress, NULL, 1e9));
     CHECK_OK(dc_model_create(&s->model, s->data, &s->net, DC_INIT_GLOROT, 3, &s->timers, &s->progress));
     s->model.strict = strict;
     s->model.gather_rows = gather_rows;
-    trainer_configure(s, method, opt);
-    trainer_start(comm, s);
+    clustering_configure(s);
+    CHECK_OK(dc_model_grow(comm, &s->model, method->n_extra(&s->env)));
+    CHECK_OK(method->create(&s->env, &s->state));
+    clustering_start(comm, s);
+    for (int i = 0; i < method->n_steps; i++) {
+        CHECK_OK(dc_graph_create(&s->graph[i]));
+        method->record(s->graph[i], s->state, i);
+        CHECK_OK(dc_graph_finish(s->graph[i]));
+    }
+    clustering_make_steps(s);
 }
 
-static inline void trainer_close(trainer_setup *s)
+static inline void clustering_close(clustering_setup *s)
 {
-    dc_trainer_release(&s->trainer);
+    clustering_drop_steps(s);
+    for (int i = 0; i < s->method->n_steps; i++) dc_graph_destroy(&s->graph[i]);
+    s->method->destroy(&s->state);
     dc_model_release(&s->model);
     dc_progress_close(&s->progress);
     dc_mem_free(&s->Z);

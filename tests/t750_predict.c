@@ -4,6 +4,7 @@
 #include "check.h"
 #include "dcmpi/rng.h"
 #include "dcmpi/train.h"
+#include "method_keys.h"
 #include "ref/cluster_ref.h"
 
 enum { D = 601, L = 5, K = 7, SHARDS = 16, MAX_ROWS = 3000 };
@@ -42,9 +43,9 @@ static void make_model(dc_trained *t, const dc_part *part)
                       .K = K,
                       .width = L,
                       .shards = part->V,
-                      .alpha = 1,
                       .range = {-INFINITY, INFINITY},
                       .method = "dec",
+                      .keys = method_keys(dc_method_find("dec"), ""),
                       .tile_rows = dc_embed_tile_rows(part),
                       .centers = centers,
                       .shift = shift,

@@ -166,7 +166,7 @@ static void test_late_change(void)
     close(fd);
     void *data = load_all(&c, i, 100);
     CHECK(data == NULL);
-    CHECK_TEXT_HAS(dc_error_text(), "late.h5 changed since it was verified: 'table'");
+    CHECK_TEXT_HAS(dc_error_text(), "late.h5 changed since it was verified: the checksum of 'table'");
     dc_error_clear();
     CHECK_INT(truncate(path_of("late.h5"), 1000), 0);
     data = load_all(&c, i, 100);

@@ -84,25 +84,25 @@ static void test_types_and_shapes(void)
     H5Tset_size(text, 5);
     H5Tinsert(pair, "a", 0, H5T_NATIVE_INT);
     H5Tinsert(pair, "b", 4, H5T_NATIVE_FLOAT);
-    refuse(put(open_image(), "/state/x", text, vector(3), H5P_DEFAULT), "nothing that a checkpoint");
-    refuse(put(open_image(), "/state/x", pair, vector(3), H5P_DEFAULT), "nothing that a checkpoint");
-    refuse(put(open_image(), "/state/x", H5T_STD_I8LE, vector(3), H5P_DEFAULT), "nothing that a checkpoint");
-    refuse(put(open_image(), "/state/x", H5T_STD_REF_OBJ, vector(3), H5P_DEFAULT), "nothing that a checkpoint");
-    refuse(put(open_image(), "/state/x", H5T_IEEE_F32LE, H5Screate(H5S_SCALAR), H5P_DEFAULT), "nothing that a");
+    refuse(put(open_image(), "/state/x", text, vector(3), H5P_DEFAULT), "is not part of any checkpoint");
+    refuse(put(open_image(), "/state/x", pair, vector(3), H5P_DEFAULT), "is not part of any checkpoint");
+    refuse(put(open_image(), "/state/x", H5T_STD_I8LE, vector(3), H5P_DEFAULT), "is not part of any checkpoint");
+    refuse(put(open_image(), "/state/x", H5T_STD_REF_OBJ, vector(3), H5P_DEFAULT), "is not part of any checkpoint");
+    refuse(put(open_image(), "/state/x", H5T_IEEE_F32LE, H5Screate(H5S_SCALAR), H5P_DEFAULT), "is not part of any");
     refuse(put(open_image(), "/state/x", H5T_IEEE_F32LE, H5Screate(H5S_NULL), H5P_DEFAULT), "no shape");
     refuse(put(open_image(), "/state/x", H5T_IEEE_F32LE, H5Screate_simple(2, (hsize_t[]){2, 3}, NULL), H5P_DEFAULT),
-           "nothing that a checkpoint");
+           "is not part of any checkpoint");
     refuse(put(open_image(),
                "/state/"
                "a23456789b123456789c123456789d123456789e123456789f123456789g1234",
                H5T_IEEE_F32LE, vector(1), H5P_DEFAULT),
-           "nothing that a checkpoint");
-    refuse(put(open_image(), "/state/x", H5T_IEEE_F32BE, vector(3), H5P_DEFAULT), "nothing that a checkpoint");
+           "is not part of any checkpoint");
+    refuse(put(open_image(), "/state/x", H5T_IEEE_F32BE, vector(3), H5P_DEFAULT), "is not part of any checkpoint");
     refuse(put(open_image(), "/state/x", H5T_IEEE_F32LE, H5Screate_simple(2, (hsize_t[]){1000, 0}, NULL), H5P_DEFAULT),
-           "nothing that a checkpoint");
+           "is not part of any checkpoint");
     refuse(
         put(open_image(), "/state/x", H5T_IEEE_F32LE, H5Screate_simple(3, (hsize_t[]){1000, 1, 1}, NULL), H5P_DEFAULT),
-        "nothing that a checkpoint");
+        "is not part of any checkpoint");
     ignore(put(open_image(), "/elsewhere", H5T_IEEE_F32LE, vector(3), H5P_DEFAULT));
     ignore(put(open_image(), "/stateful", H5T_IEEE_F32LE, vector(3), H5P_DEFAULT));
     H5Tclose(text);
@@ -156,7 +156,7 @@ static void test_too_many(void)
         put(file, name, H5T_STD_I64LE, vector(1), early);
     }
     H5Pclose(early);
-    refuse(file, "nothing that a checkpoint");
+    refuse(file, "is not part of any checkpoint");
 }
 
 /* Links that lead elsewhere are not followed, data kept elsewhere are not read. */
@@ -226,7 +226,7 @@ static void test_header(void)
                                       "ranks",  "threads",        "data_hash", "rows",          "columns",
                                       "part",   "wall_seconds",   "log_bytes", "metrics_bytes", "libraries"};
     for (size_t i = 0; i < DC_COUNT_OF(all); i++) refuse(without(all[i]), all[i]);
-    refuse(with_text("format", "dcmpi-result"), "is no checkpoint: its format is 'dcmpi-result'");
+    refuse(with_text("format", "dcmpi-result"), "is not a checkpoint: its format is 'dcmpi-result'");
     refuse(with_number("format_version", DC_CKPT_VERSION + 1), "use the newer dcmpi");
     refuse(with_number("format_version", DC_CKPT_OLDEST - 1), "let the dcmpi that wrote it finish the run");
     ignore(with_number("format_version", DC_CKPT_OLDEST));

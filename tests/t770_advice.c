@@ -18,7 +18,7 @@ static void test_layout(void)
     check_shards(64, 1, "");
     check_shards(64, 64, "");
     check_shards(64, 5, "");
-    check_shards(64, 48, "some ranks hold 2, others 1, and the others wait; use 32 or 64 ranks");
+    check_shards(64, 48, "some ranks hold 2, the others 1 and wait; use 32 or 64 ranks");
     check_shards(64, 33, "");
     check_shards(8, 7, "use 4 or 8 ranks");
     dc_advise_batch(256, 1, line, sizeof line);

@@ -45,8 +45,11 @@ layers "$tmp" >"$out"
 is "$?" 0 "calls in one direction"
 breach src/nn/c.c $'static void dc_e(void)\n{\n    dc_b();\n}\nint dc_c(int x)\n{\n    return x;\n}' "dc_b closes a circle with src/nn/b.c"
 rm src/nn/b.c
-echo 'm = { .name = "xyz" };' >src/method/xyz.c
-breach src/train/a.c 'bool f(s) { return !strcmp(s, "xyz"); }' "only src/method/ knows the method xyz"
+printf 'const dc_method dc_method_xyz = {\n    .name = "xyz",\n};\n' >src/method/xyz.c
+breach src/train/a.c 'bool f(s) { return !strcmp(s, "xyz"); }' "only src/method/xyz.c and the registry know the method xyz"
+breach src/method/a.c '/* as xyz does */' "only src/method/xyz.c and the registry know the method xyz"
+breach include/dcmpi/a.h '/* xyz, abc */' "only src/method/xyz.c and the registry know the method xyz"
+echo 'extern dc_method dc_method_xyz; /* xyzzy */' >src/method/methods.h
 echo '/* MPI_Send( */ const char *s = "malloc("; int dc_g(dc_comm *comm, int x);' >src/train/a.c
 layers "$tmp" >"$out"
 is "$?" 0 "comments and texts are no breaches"

@@ -113,6 +113,25 @@ f = h5py.File('new-p.h5')
 assert f['clusters/size'][:].sum() == 700 and f['confusion'][:].sum() == 700
 assert f.attrs['complete'] == 1 and f.attrs['format'] == b'dcmpi-prediction' and 0 < f['metrics'].attrs['acc'] <= 1"
 
+# The method's keys come from the deck in the file, be it one of version 0.1.0.
+run 2 1 deck.yaml --cluster.alpha=3 --run.output=alpha
+expect_exit 0 "a run with another alpha, by its name of before"
+expect_out "NOTE +cluster.alpha is now dec.alpha; the old names go on working" "which is told"
+$python - <<'EOF'
+import h5py, shutil, numpy as np
+shutil.copy("alpha/run.h5", "before.h5")
+with h5py.File("before.h5", "r+") as f:
+    text, section = f.attrs["deck"].decode(), "dec:\n  alpha: 3\n"
+    assert text.endswith(section)
+    f.attrs.create("deck", np.bytes_(text[:-len(section)].replace("cluster:\n", "cluster:\n  alpha: 3\n")))
+    f.attrs.create("alpha", 3.0)
+EOF
+for model in alpha/run.h5 before.h5; do
+    run 2 1 predict --force --model=$model --input=own.h5 --output=own-p.h5
+    expect_exit 0 "predict with $model"
+    is "$(same alpha/run.h5 own-p.h5)" ok "gives the run's confidence"
+done
+
 limit=30
 wrong() { # CODE REGEX WHAT MODEL INPUT [OUTPUT]
     cp new-p.h5 before.h5
@@ -130,7 +149,13 @@ def change(name, how):
 change("unfinished.h5", lambda f: f.attrs.modify("complete", 0))
 def bend(f): f["model/encoder_1/weight"][0, 0] += 1
 change("bent.h5", bend)
-change("no-alpha.h5", lambda f: f.attrs.__delitem__("alpha"))
+change("no-deck.h5", lambda f: f.attrs.__delitem__("deck"))
+def deck(f, old, new):
+    text = f.attrs["deck"].decode()
+    assert old in text
+    f.attrs.create("deck", np.bytes_(text.replace(old, new)))
+change("bad-deck.h5", lambda f: deck(f, "dec:\n  alpha: 1\n", "dec:\n  alpha: 0\n"))
+change("other-deck.h5", lambda f: deck(f, "method: dec\n", "method: idec\n"))
 def other_layer(f):
     del f["model/encoder_1/weight"]
     f["model/encoder_1/weight"] = f["model/encoder_0/weight"][:]
@@ -142,11 +167,13 @@ echo text >text.h5
 wrong 4 "none.h5" "missing model" none.h5 new.h5
 wrong 6 "text.h5.*not an HDF5 file" "a model that is text" text.h5 new.h5
 wrong 6 "short.h5" "a truncated model" short.h5 new.h5
-wrong 6 "foreign.h5 is no result of dcmpi" "a foreign HDF5 file as model" foreign.h5 new.h5
+wrong 6 "foreign.h5 is not a result of dcmpi" "a foreign HDF5 file as model" foreign.h5 new.h5
 wrong 6 "it is a prediction" "a prediction as model" p.h5 new.h5
 wrong 6 "unfinished.h5 is incomplete" "a model whose run did not finish" unfinished.h5 new.h5
 wrong 6 "encoder_1/weight' is damaged" "changed weights" bent.h5 new.h5
-wrong 6 "alpha" "a missing attribute" no-alpha.h5 new.h5
+wrong 6 "deck" "a missing attribute" no-deck.h5 new.h5
+wrong 6 "this program cannot read the deck in bad-deck.h5: .*dec.alpha = 0 is out of range" "a key out of range" bad-deck.h5 new.h5
+wrong 6 "other-deck.h5: the deck in it is of method idec, the result of dec" "a deck of another method" other-deck.h5 new.h5
 wrong 6 "takes 20 inputs, the layer before gives 32" "shapes that do not fit" shape.h5 new.h5
 wrong 6 "cluster_centers" "no centres" no-centres.h5 new.h5
 wrong 6 "unheard-of" "an unknown method" method.h5 new.h5
@@ -160,7 +187,7 @@ wrong 4 "no/dir" "no output directory" dec/run.h5 new.h5 no/dir/p.h5
 run 1 1 predict --force --model=dec/run.h5 --input=new.h5
 expect_error 2 "needs --model" "an option is missing"
 run 2 1 predict --force --model=dec/run.h5 --input=new.h5 --output=p.h5 --outlier
-expect_error 2 "'--outlier' is no option" "an unknown option"
+expect_error 2 "'--outlier' is not an option" "an unknown option"
 run 1 1 predict --force --model=dec/run.h5 --input=new.h5 --output=p.h5 --rows-per-round=0
 expect_error 2 "rows-per-round" "no rows per round"
 # A result of before isa was stored: who wrote it is said, and its rows are embedded all the same.

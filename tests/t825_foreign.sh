@@ -89,7 +89,7 @@ on "$long_name" 4 4 2 4 0 "nnn: No such file"
 on "$long_path" 4 4 2 - - "d/d/d"
 
 run 0 1 predict --model=data.h5 --input=data.h5 --output=out.h5
-expect_error 6 "data.h5 is no result of dcmpi" "data as model"
+expect_error 6 "data.h5 is not a result of dcmpi" "data as model"
 run 0 1 predict --model=prediction.h5 --input=data.h5 --output=out.h5
 expect_error 6 "it is a prediction" "a prediction as model"
 run 0 1 predict --model=raw/run.h5 --input=data.h5 --output=out.h5

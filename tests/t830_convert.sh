@@ -33,22 +33,22 @@ a.csv out.h5 --label-column|needs a value
 a.csv out.h5 --label-column=|needs a value
 a.csv new.h5 --label-column=-1|--label-column=-1
 a.csv new.h5 --label-column=2x|--label-column=2x
-a.csv new.h5 --label-column=99999999999999999999|has 3 columns
-a.csv new.h5 --label-column=3|has 3 columns
+a.csv new.h5 --label-column=99999999999999999999|has 3 columns, 0 to 2
+a.csv new.h5 --label-column=3|has 3 columns, 0 to 2
 a.csv out.h5 --max-input=0|--max-input=0
 a.csv out.h5 --max-input=9999999999TiB|--max-input
 a.csv out.h5 --force=yes|takes no value
 a.csv out.h5 --labels labels.txt --labels labels.txt|1 inputs but 2 --labels
 a.csv out.h5 --labels labels.txt --label-column last|exclude each other
 a.csv a.csv|also an input
-a.csv labels.txt|no HDF5 file.*--force
+a.csv labels.txt|not an HDF5 file.*--force
 END
 is "$(cat a.csv labels.txt)" "$(printf '1,2,3\n4,5,6\n7\n8')" "inputs are as they were"
 
 # ---- the output
 printf '1,2\n3\n' >ragged.csv
 run 0 1 convert ragged.csv out.h5 --force
-expect_error 3 'ragged.csv:2: column 2' "ragged rows"
+expect_error 3 'ragged.csv:2: the line has 1 column, but the first has 2' "ragged rows"
 is "$(cmp out.h5 before.h5 && echo same)" same "a failed conversion leaves the old output alone"
 expect_no_file out.h5.part "and no temporary file"
 : >out.h5.part
@@ -97,13 +97,13 @@ run 0 1 convert "$odd" "ü b.h5"
 expect_exit 0 "blanks, newlines, UTF-8 and percent signs in names"
 printf 'x,y,z\n1,2,\n' >"$odd"
 run 0 1 convert "$odd" "x.h5"
-expect_error 3 'a b\?.*%n%s.csv:2: column 3' "an odd name in a message stays on one line"
+expect_error 3 'a b\?.*%n%s.csv:2: column 2 \(z, counted from 0\): ' "an odd name in a message stays on one line"
 long=$(printf 'n%.0s' $(seq 253)) # ".part" makes it longer than a name may be
 run 0 1 convert a.csv "$long"
 expect_error 2 'too long' "output name too long"
 cp a.csv ./-dash.csv
 run 0 1 convert a.csv out.h5 -- -dash.csv
-expect_error 2 'no HDF5 file' "-- ends the options: the last name is the output"
+expect_error 2 'not an HDF5 file' "-- ends the options: the last name is the output"
 LC_ALL=de_DE.UTF-8 LC_NUMERIC=de_DE.UTF-8 run 0 1 convert a.csv out.h5 --force
 expect_out 'mean 3.5,' "the locale changes nothing"
 

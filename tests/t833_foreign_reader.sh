@@ -47,7 +47,7 @@ expect_exit 0 "a result"
 # ---- Loops
 
 DCMPI_READ_LIMIT=soon run 0 1 info data.h5
-expect_error 2 "DCMPI_READ_LIMIT=soon in the environment is no number of seconds" "a limit that is none"
+expect_error 2 "DCMPI_READ_LIMIT=soon in the environment is not a number of seconds" "a limit that is none"
 "$dcmpi" info data.h5 >&- 2>"$err" <&-
 is $? 0 "info without stdin and stdout"
 "$dcmpi" info nothing.h5 >"$out" 2>"$err" <&-

@@ -79,7 +79,7 @@ done
 # shellcheck disable=SC2086
 run 2 1 $kmeans --input.data=X.h5 --input.rows=100
 expect_exit 0 "some rows of a damaged file cannot be judged"
-expect_out 'NOTE .*all 4000 rows and is not compared, for 100 are read' "and that is said"
+expect_out 'NOTE .*all 4000 rows and is not compared, because only 100 are read' "and that is said"
 expect_out 'checksum not compared$' "twice"
 # shellcheck disable=SC2086
 run 2 1 $kmeans --input.data=foreign.h5 --run.resume=never

@@ -97,7 +97,7 @@ run 0 1 convert huge.h5 out.h5
 expect_error 3 "huge.h5: row 7, column 2: inf is not finite" "a number beyond float64 is refused"
 expect_no_file out.h5 "no output"
 run 0 1 convert texts.h5 out.h5
-expect_error 3 "texts.h5: dataset /X holds no numbers, but text" "text is no data"
+expect_error 3 "texts.h5: dataset /X holds text, not numbers" "text is no data"
 
 named() { # FILE NAME
     run 0 1 info "$1.h5"

@@ -92,7 +92,7 @@ refuse() { # FILE REGEX WHAT OPTIONS, on `ranks` ranks
     expect_error 3 "$regex" "$what"
 }
 ranks=2
-refuse half.h5 "row 0 .*label .*[.]5 is no integer" "labels that are no integers"
+refuse half.h5 "row 0 .*label .*[.]5 is not an integer" "labels that are no integers"
 refuse short.h5 "/y must hold one label for each of the 300 rows of /X, but has 7" "too few labels"
 ranks=1
 refuse onehot.h5 "/y.* is an array of 300 x 3" "a matrix of labels"

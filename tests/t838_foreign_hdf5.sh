@@ -128,7 +128,7 @@ for file in sparse.h5ad 10x.h5 10x2.h5 sparse.mat; do refuse "sparse matrix.*toa
 refuse "2 datasets.*--dataset: /a 4 x 40, /b 4 x 40" "several matrices" two.mat
 refuse "'/row_attrs/Gene' has 3 names for the 4 rows" "too few names" bad.loom
 refuse "has no '/none'" "ids that are not there" x.loom --id-dataset=/none
-refuse "4 columns, which are no image of --image-shape .16 pixels" "an image shape that does not fit" a.npy --image-shape=4x4
+refuse "4 columns, which do not make an image of --image-shape .16 pixels" "an image shape that does not fit" a.npy --image-shape=4x4
 refuse "cannot read text of '/ids'" "an id whose text is not there" heap.h5
 refuse "cannot read text of '/ids'" "a label whose text is not there" heap.h5 --id-dataset=none --label-dataset=/ids
 run 1 1 kmeans --input.data=heap.h5 --cluster.clusters=2 --run.output=k0
@@ -148,7 +148,7 @@ run 0 1 convert a.npy flat.h5
 run 2 1 kmeans --input.data=flat.h5 --cluster.clusters=2 --run.output=k2 '--input.image_shape=[2, 2]'
 is "$(text k2/run.h5 "list(f.attrs['image_shape'])")" "[2, 2]" "so does input.image_shape"
 run 1 1 kmeans --input.data=flat.h5 --cluster.clusters=2 --run.output=k3 '--input.image_shape=[2, 3]'
-expect_error 3 "4 columns, which are no image of 2 x 3" "input.image_shape that does not fit"
+expect_error 3 "4 columns, which do not make an image of 2 x 3" "input.image_shape that does not fit"
 run 1 1 kmeans --input.data=flat.h5 --cluster.clusters=2 --run.output=k3 '--input.image_shape=[4]'
 expect_error 2 "input.image_shape has 1 number" "input.image_shape of one number"
 done_testing

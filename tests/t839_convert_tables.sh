@@ -17,10 +17,10 @@ row_count() { "$dcmpi" info o.h5 | sed -n 's|^ */X  *[a-z0-9]*  *||p'; }
 
 # ---- each decision is a NOTE
 convert ',a,b\n0,1,2\n1,3,4\n'
-expect_out 'NOTE .*t.csv: line 1 holds names: a, b; column 0 \(no name\) holds ids: 0, ...; otherwise say --header=no, --id-column=none$' "pandas"
+expect_out 'NOTE .*t.csv: line 1 holds names: a, b; column 0 \(no name\) holds ids: 0, ... \(columns count from 0\); otherwise say --header=no, --id-column=none$' "pandas"
 is "$(row_count)" "2 x 2" "the index is no feature"
 convert 'a b\nr1 1 2\nr2 3 4\n'
-expect_out 'NOTE .*column 0 \(no name\) holds ids: r1, ...; otherwise say --id-column=none$' "R"
+expect_out 'NOTE .*column 0 \(no name\) holds ids: r1, ... \(columns count from 0\); otherwise say --id-column=none$' "R"
 convert '0,1,2\n0.5,0.25,1\n1,2,3.5\n'
 expect_out 'NOTE .*line 1 holds names: 0, 1, 2; otherwise say --header=no$' "integers as names"
 convert '0,1,2\n0.5,0.25,1\n1,2,3.5\n' --header=no
@@ -32,17 +32,17 @@ expect_out 'NOTE .*line 1 \(0\) is taken as a row' "one column"
 convert '400.1,402.5,404,406,408,410,412,414\n1,2,3,2,2,5,6,7\n4,5,6,2,2,3,4,4\n'
 expect_out 'NOTE .*line 1 \(400.1, 402.5, 404, 406, ...\) is taken as a row' "uneven wavelengths"
 convert '0.1,0.2,0.3,?\n0.2,0.1,0.4,1\n0.5,0.2,0.1,2\n' --label-column=last
-expect_out 'NOTE .*line 1 is a row; column 3 holds labels: \?, ...$' "a label that is a question mark"
+expect_out 'NOTE .*line 1 is a row; column 3 holds labels: \?, ... \(columns count from 0\)$' "a label that is a question mark"
 expect_out 'NOTE .*rows without a label .*: 1$' "is counted"
 is "$(row_count)" "3 x 3" "and its row is there"
 convert "$(seq 1 20 | sed 's/$/,0.5,7/')\n"
 expect_out 'NOTE .*column 0 counts the rows and is taken as a feature' "row numbers without a header"
 convert "n,a,b\n$(seq 1 20 | sed 's/$/,0.5,7/')\n"
-expect_out 'NOTE .*column 0 \(n\) holds ids: 1, ...; otherwise say --header=no, --id-column=none$' "row numbers with a name"
+expect_out 'NOTE .*column 0 \(n\) holds ids: 1, ... \(columns count from 0\); otherwise say --header=no, --id-column=none$' "row numbers with a name"
 convert '# made by x\n1,2\n#3,4\n5,6\n'
 expect_out "NOTE .*lines that begin with '#' are left out: 2$" "comments"
 convert "barcode,a\n$(seq 1 20 | sed 's/.*/CELL_&-1,0.&/')\n" --label-column=first
-expect_out 'NOTE .*labels are as many as rows: are they identifiers' "labels that are ids"
+expect_out 'NOTE .*there are as many labels as rows: are they identifiers' "labels that are ids"
 convert "barcode,a\n$(seq 1 20 | sed 's/.*/CELL_&-1,0.&/')\n" --id-column=barcode
 expect_exit 0 "as ids"
 run 0 1 check o.h5
@@ -52,11 +52,11 @@ sed -i '1i class' labels.txt
 convert '1,5\n2,5\n' --labels=labels.txt
 expect_out 'NOTE .*labels.txt: line 1 is taken as a name' "the header of a file of labels"
 convert '1700000000.5,1\n1700000001.5,2\n'
-expect_out 'NOTE .*kept as float64: feature 0 \(from 0\), 1700000000.5 to 1700000001.5; columns like it: 1$' "float32 would not tell them apart"
+expect_out 'NOTE .*kept as float64: feature 0 \(counted from 0 among the features\), 1700000000.5 to 1700000001.5; features like it: 1$' "float32 would not tell them apart"
 expect_out '^wrote o.h5: 2 x 2 float64' "float64"
 
 convert 'entrez,s1,s2\n5,1,2\n9,3,4\n' --transpose
-expect_out 'NOTE .*t.csv: column 0 \(entrez\) is taken as a sample: 5, ...; if it holds names of features, say --id-column=first$' "numbers that may be names"
+expect_out 'NOTE .*t.csv: column 0 \(entrez\) is taken as a sample: 5, ... \(columns count from 0\); if it holds names of features, say --id-column=first$' "numbers that may be names"
 
 # ---- missing values
 for action in drop mean value:7; do
@@ -67,7 +67,7 @@ for action in drop mean value:7; do
     expect_out "^missing +action=${action%%:*}" "--missing=$action is stored"
 done
 convert 'a,b\n1,2\nNA,4\n'
-expect_error 3 "t.csv:3: column 1 \(a\): 'NA' looks like a missing value; say --missing=drop, mean or value:X" "missing"
+expect_error 3 "t.csv:3: column 0 \(a, counted from 0\): 'NA' looks like a missing value; say --missing=drop, mean or value:X" "missing"
 
 # ---- wrong command lines
 while IFS='|' read -r args regex; do
@@ -87,7 +87,7 @@ done <<'END'
 --transpose=maybe|use yes or no
 --id-column=|needs a value
 --id-column=aa|no column of line 1 has this name, did you mean 'a'
---id-column=0 --label-column=a|column 0 is also named by --label-column
+--id-column=0 --label-column=a|column 0 \(counted from 0\) is also named by --label-column
 --id-column=a --header=no|--header=no leaves columns without names
 --drop-columns=a,a|also named by --drop-columns
 --label-column=a --transpose|exclude each other

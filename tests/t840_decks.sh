@@ -35,7 +35,7 @@ run 2 1 unused.yaml;                  expect_error 2 "unused.yaml:4:3: key clust
 run 1 1 default.yaml;                 expect_error 2 "default.yaml:.*input.data is missing.*builtin:glyphs" "deck without data"
 run 1 1 --cluster.clusters=0;         expect_error 2 "command line: --cluster.clusters: .*allowed: 1" "value out of range"
 run 1 1 fit "$root/input/mnist-kmeans.yaml" --cluster.lr=1x
-expect_error 2 "command line: --cluster.lr: cluster.lr = '1x' is no number" "no number"
+expect_error 2 "command line: --cluster.lr: cluster.lr = '1x' is not a valid number" "no number"
 expect_no_file runs "no directory was made by all this"
 
 # Right decks: what is missing then is the data (exit 4), not a key.

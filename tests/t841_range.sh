@@ -50,10 +50,10 @@ plant() { # WHAT EXPRESSION REGEX
 }
 plant "a code in one column" "X[3::50, 4] = -999" "column 4 holds -999 in 20 rows, first in row 3: "
 plant "a code in most rows of a column" "X[r.random(1000) < .7, 4] = 1e20" "column 4 holds 1e\+20 in [67][0-9]+ rows, first in row"
-plant "a code in all columns" "X[r.random(X.shape) < .2] = -9999" "-9999 stands in 20 columns, [34][0-9]+ times in all, first in row [0-9]+, column [0-9]+: "
+plant "a code in all columns" "X[r.random(X.shape) < .2] = -9999" "-9999 occurs in 20 columns, [34][0-9]+ times in all, first in row [0-9]+, column [0-9]+: "
 plant "one row of other units" "X[77] = 1000 * X[77]" "row 77 is far outside in 20 columns, first in column 0: "
-plant "one row of codes" "X[77] = 9999" "9999 stands in 20 columns, 20 times in all, first in row 77, column 0: "
-plant "wild values of one column" "X[[5, 900, 30], 2] = [-88, -77.5, -70]" "column 2 holds 3 values, -88 in row 5 the first"
+plant "one row of codes" "X[77] = 9999" "9999 occurs in 20 columns, 20 times in all, first in row 77, column 0: "
+plant "wild values of one column" "X[[5, 900, 30], 2] = [-88, -77.5, -70]" "column 2 holds 3 values, the first -88 in row 5"
 plant "the smallest float32" "X[9::10, 1] = -3.4028235e38; X = X.astype('f4')" "column 1 holds -3.40282347e\+38 in 100 rows, first in row 9"
 plant "the smallest int16" "X = np.round(50 * X); X[8, 3] = -32768" "row 8, column 3: -32768 is "
 plant "bytes filled up with 255" "X = (40 * X).clip(0, 40).astype('u1'); X[::7, 5] = 255" "column 5 holds 255 in 143 rows, first in row 0"

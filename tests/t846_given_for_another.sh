@@ -50,7 +50,7 @@ fit|cut.h5|is an HDF5 file, not a deck
 fit|run/run.h5|is the result of a run, not a deck: config.used.yaml beside it is
 fit|saved.h5|is a checkpoint of a run, not a deck: the command that made the run
 fit|y.h5|is a prediction, not a deck
-kmeans|run|is the folder of a run, not a deck: dcmpi kmeans run/config.used.yaml
+kmeans|run|is the directory of a run, not a deck: dcmpi kmeans run/config.used.yaml
 kmeans|.|the deck is a directory
 fit|lines.txt|at most 1 MiB
 END
@@ -74,7 +74,7 @@ deck.yaml|is a deck, not a data file: dcmpi deck.yaml
 run/run.h5|is the result of a run, not data
 saved.h5|is a checkpoint of a run, not data
 y.h5|is a prediction, not data
-run|is a folder, not a data file
+run|is a directory, not a data file
 END
 expect_no_file new.h5 "nothing was written"
 
@@ -85,11 +85,11 @@ while IFS='|' read -r file regex; do
     run 1 1 deck.yaml --model.weights="$file" --run.output=new
     expect_error 6 "$regex" "model.weights=$file"
 done <<'END'
-saved.h5|saved.h5 is no result of dcmpi: it is a checkpoint of a run, which ends with a run.h5 if the command
-blobs.h5|is no result of dcmpi: it is a data file; a model is the run.h5 of a run
-y.h5|is no result of dcmpi: it is a prediction
-deck.yaml|is no result of dcmpi: it is a deck
-run|run is a folder, not an HDF5 file; the model is run/run.h5
+saved.h5|saved.h5 is not a result of dcmpi: it is a checkpoint of a run, which ends with a run.h5 if the command
+blobs.h5|is not a result of dcmpi: it is a data file; a model is the run.h5 of a run
+y.h5|is not a result of dcmpi: it is a prediction
+deck.yaml|is not a result of dcmpi: it is a deck
+run|run is a directory, not an HDF5 file; the model is run/run.h5
 END
 
 # ---- Paths

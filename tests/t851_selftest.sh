@@ -42,10 +42,10 @@ while IFS='|' read -r args regex; do
     run 0 1 selftest $args
     expect_error 2 "$regex" "selftest $args"
 done <<'END'
-extra|what is 'extra'
---dir|what is '--dir'
+extra|unknown argument 'extra'
+--dir|unknown argument '--dir'
 --dir=|name of a directory
---dri=x|what is '--dri=x'
+--dri=x|unknown argument '--dri=x'
 --full-disk=/none|No such file
 END
 run 3 1 selftest --dri=x

@@ -171,7 +171,7 @@ cut incomplete "f.attrs['complete'] = 0"
 cut headless "del f['labels']"
 head -c 5000 glyphs/run.h5 >truncated.h5
 mkdir truncated && mv truncated.h5 truncated/run.h5
-fails 4 "no such folder" "missing folder" nowhere
+fails 4 "no such directory" "missing folder" nowhere
 fails 4 "no such file" "folder without result" empty
 fails 6 "not an HDF5 file" "text file" text
 fails 6 "not a result of dcmpi .format: dcmpi-data" "data file" foreign

@@ -39,8 +39,10 @@ def check(name, actual, expected, tolerance):
 
 run = report_data.Run("glyphs")
 batch = {"step_loss": np.array([0, 0.6, 0.5]), "step_recon": np.array([0, 0.5, 0.45])}
-run.deck_value = lambda section, key: {"gamma": "0.1"}[key]
-check("batch-kl", report_sections.batch_divergence(run, batch), [0, 1, 0.5], 1e-12)
+for name, place in ("batch-kl", "idec"), ("batch-kl-0.1.0", "cluster"):
+    values = {("cluster", "method"): "idec", (place, "gamma"): "0.1"}
+    run.deck_value = lambda section, key, values=values: values.get((section, key), "")
+    check(name, report_sections.batch_divergence(run, batch), [0, 1, 0.5], 1e-12)
 check("batch-kl-alone", report_sections.batch_divergence(run, {"step_loss": np.array([0, 0.3])}), [0, 0.3], 0)
 del run.deck_value
 numbers, rows = run.examples("nearest", 9)
@@ -78,7 +80,7 @@ check("majority", share, [5 / 6, 1, 0], 1e-15)
 EOF
 run_cmd $python twins.py "$root/tools"
 expect_exit 0 "the comparison ran"
-for name in batch-kl batch-kl-alone encoder reconstruct loss silhouettes-300 silhouettes-257 silhouettes-256 \
+for name in batch-kl batch-kl-0.1.0 batch-kl-alone encoder reconstruct loss silhouettes-300 silhouettes-257 silhouettes-256 \
     silhouettes-5 silhouettes-one-cluster pca pca-share pca-one-column mean-confidence histogram majority; do
     is "$(sed -n "s/^$name //p" "$out")" ok "$name"
 done

@@ -101,9 +101,9 @@ for file in run.h5 summary.json log.txt metrics.jsonl config.used.yaml ckpt/ckpt
     refused 2 "also an input" "report to $file" "${report[@]}" run --output "run/$file"
 done
 refused 2 "also an input" "report to the data" "${report[@]}" run --data d.h5 --output d.h5
-refused 2 "no HTML page" "report to some file" "${report[@]}" run --output d.csv
+refused 2 "not an HTML page" "report to some file" "${report[@]}" run --output d.csv
 echo notes >run/report.html
-refused 2 "no HTML page" "a report.html of somebody" "${report[@]}" run
+refused 2 "not an HTML page" "a report.html of somebody" "${report[@]}" run
 is "$(cat run/report.html)" notes "stays"
 rm run/report.html
 
@@ -113,7 +113,7 @@ refused 2 "empty" "export with empty data" "${export[@]}" run/run.h5 x.csv --dat
 refused 2 "empty" "report of nothing" "${report[@]}" ""
 refused 2 "empty" "report to nothing" "${report[@]}" run --output=
 refused 2 "empty" "report with empty data" "${report[@]}" run --data=
-refused 2 "not a folder" "sweep of nothing" "$python" "$root/tools/sweep.py" ""
+refused 2 "not a directory" "sweep of nothing" "$python" "$root/tools/sweep.py" ""
 run_cmd "$root/jobs/prepare-data.sh" . ""
 expect_exit 2 "prepare-data.sh to nothing"
 done_testing

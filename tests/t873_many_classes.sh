@@ -74,7 +74,7 @@ expect_exit 0 "gives the run's own table"
 
 run 2 1 kmeans --cluster.clusters=3 --cluster.n_init=1 --input.data=most.h5 --run.output=most
 expect_exit 0 "more classes than can be numbered"
-expect_out "WARNING /y holds more than 1000000 different values: they are no class labels" "a warning"
+expect_out "WARNING /y holds more than 1000000 different values: they are not class labels" "a warning"
 expect_out "^RESULT  converged=[a-z]+ iter=[0-9]+ delta=[0-9.]+ inertia=" "no scores"
 
 run 0 1 convert row.h5 copy.h5

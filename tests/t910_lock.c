@@ -128,7 +128,7 @@ static void starter(void)
     if (st == DC_OK) dc_lock_release(&lock);
 }
 
-/* Comes and goes: never are two of them inside. */
+/* Comes and goes: two of them are never inside at once. */
 static void visitor(void)
 {
     if (on_nodes) snprintf(node, sizeof node, "node%d", (int)getpid());
@@ -415,15 +415,15 @@ static void check_odd_files(void)
     dc_error_clear();
     CHECK(access(target, F_OK) != 0);
     unlink(path);
-    check_foreign(path, "is no lock of dcmpi");
-    check_foreign(guard, "is no guard of a lock of dcmpi");
+    check_foreign(path, "is not a lock of dcmpi");
+    check_foreign(guard, "is not the guard of a lock of dcmpi");
     CHECK_INT(symlink("elsewhere", guard), 0);
-    check_odd_file("is no guard of a lock of dcmpi");
+    check_odd_file("is not the guard of a lock of dcmpi");
     CHECK_INT(unlink(guard), 0);
     /* A second name of it would be written, too. */
     write_lock("elsewhere", 1, 700);
     CHECK_INT(link(path, target), 0);
-    check_odd_file("is no lock of dcmpi");
+    check_odd_file("is not a lock of dcmpi");
     unlink(target);
     unlink(path);
 }

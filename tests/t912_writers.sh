@@ -145,23 +145,23 @@ mkfifo y.h5.part
 in_the_way "a pipe"
 rm y.h5.part
 mkdir y.h5.part
-in_the_way "a folder"
+in_the_way "a directory"
 rmdir y.h5.part
 echo notes >y.h5.lock
 run 0 1 convert blobs.csv y.h5
-expect_error 4 "y.h5.lock is no lock of dcmpi" "a lock of somebody"
+expect_error 4 "y.h5.lock is not a lock of dcmpi" "a lock of somebody"
 is "$(cat y.h5.lock)" notes "stays"
 ln y.h5.lock y2
 : >y2
 run 0 1 convert blobs.csv y.h5
-expect_error 4 "y.h5.lock is no lock of dcmpi" "a lock with a second name"
+expect_error 4 "y.h5.lock is not a lock of dcmpi" "a lock with a second name"
 rm y2 y.h5.lock
 mkfifo y.h5.lock
 run 0 1 predict --model=km/run.h5 --input=rows.h5 --output=y.h5
-expect_error 4 "y.h5.lock is no lock of dcmpi" "a lock that is a pipe"
+expect_error 4 "y.h5.lock is not a lock of dcmpi" "a lock that is a pipe"
 rm y.h5.lock
 run 0 1 predict --model=km/run.h5 --input=rows.h5 --output=large.txt
-expect_error 2 "no HDF5 file" "predict over a file that is no HDF5 file"
+expect_error 2 "not an HDF5 file" "predict over a file that is no HDF5 file"
 
 while IFS='|' read -r args regex; do
     eval "set -- $args"

@@ -70,9 +70,9 @@ printf '{"step": 1}\n' >cwd/metrics.jsonl
 echo notes >cwd/README
 before=$(state cwd)
 run_cmd env -C cwd "$dcmpi" kmeans --input.rows=300 --cluster.n_init=1 --run.output=.
-expect_error 4 "metrics.jsonl is no file that dcmpi made" "run.output: ."
+expect_error 4 "metrics.jsonl is not a file that dcmpi made" "run.output: ."
 run_cmd env -C cwd "$dcmpi" kmeans --input.rows=300 --cluster.n_init=1 --run.output=. --dry-run
-expect_error 4 "metrics.jsonl is no file that dcmpi made" "--dry-run sees it, too"
+expect_error 4 "metrics.jsonl is not a file that dcmpi made" "--dry-run sees it, too"
 is "$(state cwd)" "$before" "nothing is touched"
 rm cwd/metrics.jsonl
 run_cmd env -C cwd "$dcmpi" kmeans --input.rows=300 --cluster.n_init=1 --run.output=.
@@ -143,4 +143,17 @@ is "$(cd d && echo ./* ckpt/*.part LOCK*)" "./ckpt ./config.used.yaml ./log.txt 
     "what was unfinished is gone"
 run 0 1 compare good/run.h5 d/run.h5
 expect_exit 0 "the result is the same"
+# Killed over the result of another deck, then a start that is refused and lets the lock go: the next one finds no part.
+rm -rf d
+cp -R good d
+for name in config.used.yaml.new.part metrics.jsonl.new.part run.h5.part ckpt/ckpt-000001.h5.part; do
+    mkdir -p d/ckpt
+    head -c 5000 /dev/zero >"d/$name"
+done
+printf 'dcmpi lock\nhost %s\npid 2147483000\nticks 1\njob none\nstarted 2026-01-01T00:00:00+0000\nepoch 1767225600\n' "$(hostname)" >d/LOCK
+run 0 1 "${fit[@]}" --run.output=d --run.seed=2
+expect_exit 6 "another deck over a result, behind a killed run"
+run 0 1 "${fit[@]}" --run.output=d --run.seed=2 --run.resume=never
+expect_exit 0 "the same, wanted"
+is "$(find d -name '*.part' -o -name '*.new' -o -name 'LOCK*')" "" "nothing is left over"
 done_testing

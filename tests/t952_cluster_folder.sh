@@ -7,7 +7,7 @@ mkdir -p mine/hosts
 echo precious >mine/file
 down mine
 expect_exit 1 "a folder of somebody's, with a folder hosts in it"
-expect_err "mine is no cluster's folder: nothing was removed" "it says so"
+expect_err "mine is not a cluster's directory: nothing was removed" "it says so"
 expect_file mine/file "nothing was removed"
 down nowhere
 expect_exit 0 "no folder"

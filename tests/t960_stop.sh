@@ -11,7 +11,7 @@ expect_exit 0 "the undisturbed run"
 stopped() { # REASON PHASE WHAT
     expect_exit 75 "$3"
     expect_out "stopped   by $1 in $2, step [0-9]+, .*: checkpoint [0-9]+ is written; the same command continues" "$3: says so"
-    note "$3: $(sed -nE 's/.* ([0-9.]+ s after it was wished).*/\1/p' "$out")"
+    note "$3: $(sed -nE 's/.* ([0-9.]+ s after the request).*/\1/p' "$out")"
     expect_no_file bad/LOCK "$3: the lock is gone"
 }
 continued() { # WHAT
@@ -65,8 +65,8 @@ start 2 "${args[@]}" --run.output=bad
 await 'cluster .*%'
 kill -USR2 "$job"
 finish
-expect_exit 0 "SIGUSR2, and a file STOP of before"
-expect_out "WARNING a file STOP of before this start was removed" "the old STOP is told"
+expect_exit 0 "SIGUSR2, and an earlier file STOP"
+expect_out "WARNING a file STOP from before this start was removed" "the old STOP is told"
 ok "SIGUSR2: a checkpoint beside that of the end" test "$(grep -c ' saved ' "$out")" -ge 2
 expect_same bad "after six stops"
 is "$(find bad -name '*.part' -o -name STOP -o -name 'LOCK*')" "" "nothing is left behind"

@@ -51,7 +51,7 @@ is "$(fingerprint bad)" "$before" "no file was touched"
 run 1 1 deck.yaml --run.seed=2 --run.output=bad
 expect_error 6 "run.seed is 2, was 1; set another run.output, or run.resume=never to start anew" "one key: both values, and what to do"
 run 1 1 kmeans --input.data=blobs.h5 --cluster.clusters=3 --cluster.n_init=2 --run.output=bad
-expect_error 6 "is of .dcmpi fit., this is .dcmpi kmeans." "another verb"
+expect_error 6 "was made by .dcmpi fit., and this is .dcmpi kmeans." "another verb"
 is "$(fingerprint bad)" "$before" "no file was touched either"
 
 run 2 2 deck.yaml --run.output=bad --run.log_interval=1s --checkpoint.every=1h --checkpoint.keep=7 --run.max_time=2:00:00 \

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # "Complete" means all of it. A start that finds a whole run.h5 without its own whole summary.json makes it from run.h5, the same
-# to the last byte, and prints the RESULT line; who meets such a pair says so. Other labels score the result anew; other
-# weights (model.weights) are another deck; weights of another activation or scaling are refused. Strings that are no UTF-8.
+# to the last byte, and prints the RESULT line; every verb that meets such a pair says so. Other labels score the result anew;
+# other weights (model.weights) are another deck; weights of another activation or scaling are refused. Strings that are no
+# UTF-8.
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/resume_help.sh"
 
@@ -106,7 +107,7 @@ scored() { # WHAT: as a run of these data from the start
     local acc
     run 3 1 deck.yaml --run.output=bad
     expect_exit 0 "$1"
-    expect_out "labels    of blobs.h5 are others than those that run.h5 was scored with" "$1: says so"
+    expect_out "labels    of blobs.h5 differ from those that run.h5 was scored with" "$1: says so"
     acc=$(result_value acc)
     run 0 1 check bad/run.h5
     expect_exit 0 "$1: the file is whole"
@@ -149,7 +150,7 @@ copy && rm bad/run.h5 bad/summary.json
 relabel "np.where(np.arange(300) < 60, 0, y)"
 run 2 1 deck.yaml --run.output=bad
 expect_exit 0 "other labels when it continues"
-expect_out "NOTE .*the labels of blobs.h5 are others than when this run was started; they only score" "a note"
+expect_out "NOTE .*the labels of blobs.h5 have changed since this run was started; they only score" "a note"
 run 1 1 deck.yaml --run.output=fresh2
 run 0 1 compare fresh2/run.h5 bad/run.h5
 expect_exit 0 "the result and scores of a fresh run"

@@ -165,7 +165,7 @@ done
 # ---- STOP
 mkdir -p stop/STOP
 run 2 1 deck.yaml --run.output=stop
-expect_error 4 "stop/STOP is a folder, .*move it away" "a folder STOP"
+expect_error 4 "stop/STOP is a directory, .*move it away" "a folder STOP"
 if [ "$(id -u)" = 0 ] && id nobody >/dev/null 2>&1 && command -v setpriv >/dev/null; then
     mkdir -m 1777 sticky && touch sticky/STOP
     chmod 755 "$tmp" && chmod a+r blobs.h5 deck.yaml

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # A finished run goes on with a larger cluster.max_iter, pretrain.epochs, steps, layer_steps, kmeans_max_iter or a smaller tol,
-# and ends with the bits and records of a run that had them from the start; what that changes nothing in, what cannot go on,
-# and that nothing is lost meanwhile.
+# and ends with the bits and records of a run that had them from the start; cases in which that changes nothing, what cannot
+# go on, and that nothing is lost meanwhile.
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/resume_help.sh"
 . "$root/tests/longer_help.sh"
 
 goes_on() { # PHASE STEP WHAT
-    expect_out " longer .*: goes on behind $1, step $2; all that came after it is made anew, and run.h5 stays" "$3: says from where"
+    expect_out " longer .*: goes on after $1, step $2; all that came after it is made anew, and run.h5 stays" "$3: says from where"
     expect_out " continues $1, step $2, with checkpoint" "$3: continues there"
 }
 
@@ -123,14 +123,14 @@ signal_rank KILL 1
 finish
 ok "killed within clustering" test ! -e x/run.h5
 run 3 1 "${stretch[@]}" --cluster.max_iter=20007 --run.output=x
-expect_out " longer .*cluster.max_iter is 20007, was 20000: goes on behind cluster, step [1-9]" "from the step it had come to"
+expect_out " longer .*cluster.max_iter is 20007, was 20000: goes on after cluster, step [1-9]" "from the step it had come to"
 expect_same x "max_iter while it clusters"
 rm -rf good x
 run 1 1 deck.yaml --pretrain.epochs=5 --cluster.max_iter=25 --run.output=good
 run 2 1 deck.yaml --run.output=x
 rm x/run.h5 x/summary.json x/ckpt/ckpt-000003.h5 x/ckpt/last-cluster.h5
 run 2 1 deck.yaml --pretrain.epochs=5 --cluster.max_iter=25 --run.output=x
-expect_out " longer .*: goes on behind pretrain, step 8; all that came after it is made anew$" "while it clusters: back to pretraining"
+expect_out " longer .*: goes on after pretrain, step 8; all that came after it is made anew$" "while it clusters: back to pretraining"
 expect_same x "in progress"
 
 # ---- A damaged end of a phase: from that of the one before
@@ -143,7 +143,7 @@ for file in x/ckpt/ckpt-000003.h5 x/ckpt/last-cluster.h5; do
 done
 run 2 1 deck.yaml --pretrain.epochs=2 --cluster.max_iter=25 --run.output=x
 expect_out "WARNING x/ckpt/ckpt-000003.h5 .*; trying the one before" "damaged: told"
-expect_out " longer .*: goes on behind kmeans, step" "from the end of k-means"
+expect_out " longer .*: goes on after kmeans, step" "from the end of k-means"
 rm -rf good
 run 1 1 deck.yaml --cluster.max_iter=25 --run.output=good
 expect_same x "damaged"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks the rules of the house that no compiler checks: who may include whom, where MPI, HDF5, BLAS, OpenMP and memory
 calls may appear, how collective functions are declared, that files of a folder call each other in one direction, and that only
-src/method/ knows the methods by name.
+its own file and the registry know a method by name.
 
     tools/check_layers.py [--tap] [ROOT]
 
@@ -34,7 +34,7 @@ ALLOWED = {
 }
 ALLOWED["app"] = set(ALLOWED)
 HEADERS = {
-    "base": "base status mem nameset log rng clock timer threads version signals file fault lock text heartbeat queue waiting beat",
+    "base": "base status mem nameset log rng clock timer threads version signals file fault lock text heartbeat queue waiting beat keys",
     "comm": "comm cores watchdog wish",
     "sum": "part sum shard_tree outer",
     "io": "h5 h5_column claim recipe",
@@ -165,23 +165,30 @@ def check_collectives(tree):
                     yield name, number, "a struct must not hide a communicator"
 
 
-def method_names(tree):
-    for name in tree.code:
-        if name.startswith("src/method/"):
-            text = (tree.root / name).read_text(encoding="utf-8", errors="replace")
-            yield from re.findall(r'\.name\s*=\s*"(\w+)"', text)
+def methods(tree):
+    """(name, file) of each method."""
+    for path in tree.code:
+        if path.startswith("src/method/"):
+            text = (tree.root / path).read_text(encoding="utf-8", errors="replace")
+            yield from ((name, path) for name in re.findall(r'const dc_method \w+ = \{\s*\.name = "([\w-]+)"', text))
+
+
+# Method -> files in which its name is the name of something else.
+OTHER_MEANING = {"dec": r"src/data/|src/config/table\.c"}  # a value of input.scale
 
 
 def check_method_names(tree):
-    """A method's name as a literal; src/config has the keys of methods, and "dec" is also a scaling (src/data)."""
-    names = sorted(set(method_names(tree)))
-    for name in tree.code if names else []:
-        if re.match(r"src/(method|config)/", name):
-            continue
-        for number, line in enumerate(code_lines(tree.root / name, with_texts=True), 1):
-            found = re.search(r'"(%s)"|\bdc_(%s)_' % ("|".join(names), "|".join(names)), line)
-            if found and not (name.startswith("src/data/") and found.group(1) == "dec"):
-                yield name, number, f"only src/method/ knows the method {found.group(1) or found.group(2)}"
+    """The whole word, in code, texts and comments."""
+    for method, home in sorted(methods(tree)):
+        word = re.compile(r"\b%s\b" % re.escape(method))
+        allowed = rf"{re.escape(home)}$|src/method/registry\.c$"
+        for name in tree.code:
+            if re.match(allowed, name) or re.match(OTHER_MEANING.get(method, "$"), name):
+                continue
+            text = (tree.root / name).read_text(encoding="utf-8", errors="replace")
+            for number, line in enumerate(text.split("\n"), 1):
+                if word.search(line):
+                    yield name, number, f"only {home} and the registry know the method {method}"
 
 
 DEFINITION = re.compile(r"^(?!static)[A-Za-z_][\w \t*]*?\b(dc_\w+)\s*\([^;{]*\)\s*\n\{", re.M)
@@ -234,7 +241,7 @@ def rules(tree):
     for what, (pattern, where) in PLACES.items():
         yield what, check_place(tree, what, pattern, where)
     yield "collective functions take dc_comm * first", check_collectives(tree)
-    yield "methods are known by name only to src/method", check_method_names(tree)
+    yield "a method is known by name only to its file and the registry", check_method_names(tree)
     yield "no circle between the files of a folder", check_circles(tree)
     yield "no fast-math", check_fast_math(tree)
 

@@ -12,9 +12,9 @@
 #     tools/cluster.sh down                   end all of it, also after a start that failed halfway
 #     tools/cluster.sh check                  exit 0 if a cluster can be had here; else one line says why not
 #
-# DCMPI_CLUSTER names the cluster's folder (default /var/tmp/dcmpi-cluster); different folders are different clusters. `up`
-# makes it, `down` removes it with all that is in it. All hosts see the file systems of the machine, but each has a /tmp and
-# /dev/shm of its own: program, data and working directory must lie outside /tmp, for example in the cluster's folder.
+# DCMPI_CLUSTER names the cluster's directory (default /var/tmp/dcmpi-cluster); different directories are different clusters.
+# `up` makes it, `down` removes it with all that is in it. All hosts see the file systems of the machine, but each has a /tmp
+# and /dev/shm of its own: program, data and working directory must lie outside /tmp, for example in the cluster's directory.
 #
 # Every host is one process tree in PID, network, mount, UTS and IPC namespaces of its own. Its first process is the only one
 # known by id (hosts/NAME.pid); when that ends, the kernel ends the rest of the host and removes its interfaces and mounts.
@@ -226,7 +226,7 @@ down() {
     local name
     [ -d "$dir" ] || return 0
     # All of the folder goes: it must be one that `up` made.
-    grep -qs '^ClusterName=dcmpi$' "$SLURM_CONF" || die "$dir is no cluster's folder: nothing was removed"
+    grep -qs '^ClusterName=dcmpi$' "$SLURM_CONF" || die "$dir is not a cluster's directory: nothing was removed"
     for name in $(host_names | sort -r) ctl; do kill_host "$name"; done
     rm -rf --one-file-system "$dir"
 }

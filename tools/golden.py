@@ -141,6 +141,13 @@ def keras_adam(par, grad, state, t, lr=0.01, b1=0.9, b2=0.999, eps=1e-7):
         par[k] = par[k] - lr_t * m / (v.sqrt() + eps)
 
 
+def keras_nesterov(par, grad, state, t, lr=0.3, momentum=0.9):
+    """SGD(nesterov=True)."""
+    for k in par:
+        state[k] = momentum * state.get(k, 0) - lr * grad[k]
+        par[k] = par[k] + momentum * state[k] - lr * grad[k]
+
+
 def ten_steps(par, x, update):
     par, state = dict(par), {}
     for t in range(10):
@@ -148,16 +155,30 @@ def ten_steps(par, x, update):
     return par
 
 
-def ten_steps_torch_sgd(par, x, lr=0.3, momentum=0.9):
+def ten_steps_torch(par, x, make, clip_norm=None, rate=lambda name, t: 0.5 if t >= 5 else 1.0):
+    """Ten steps of the optimizer make([group of one parameter ...]); rate: the share of its lr. The default is a drop, which
+    tells the conventions of Keras and PyTorch apart."""
     leaf = {k: v.clone().requires_grad_() for k, v in par.items()}
-    opt = torch.optim.SGD(list(leaf.values()), lr=lr, momentum=momentum)
+    opt = make([{"params": [v], "name": k} for k, v in leaf.items()])
+    lr = opt.param_groups[0]["lr"]
+    for group in opt.param_groups:
+        if group["name"].endswith("bias"):
+            group["weight_decay"] = 0
     for t in range(10):
         for group in opt.param_groups:
-            group["lr"] = lr * (0.5 if t >= 5 else 1.0)  # a drop of the rate tells the two conventions apart
+            group["lr"] = lr * rate(group["name"], t)
         opt.zero_grad()
         LOSS["mse"](forward(leaf, x, "relu")[-1], x, x.shape[0]).backward()
+        if clip_norm:
+            torch.nn.utils.clip_grad_norm_(list(leaf.values()), clip_norm)
         opt.step()
     return leaf
+
+
+def factor_rate(name, t):
+    """Steps of three, each a tenth of the rate before, no lower than 0.02 of the first; factors by name, biases twice."""
+    own = (0.5 if name.startswith("encoder") else 1) * (3 if "encoder_1" in name else 1) * (2 if name.endswith("bias") else 1)
+    return own * max(0.1 ** (t // 3), 0.02)
 
 
 def write_autoencoder():
@@ -168,7 +189,11 @@ def write_autoencoder():
         "  for bce the output is a sigmoid and xhat are its logits;",
         "sgd/*, sgd_torch/*, adam/*: parameters after ten full-batch steps on the mse loss (global batch = rows of x):",
         "  Keras SGD lr 0.3 momentum 0.9, halved from step 5 on; PyTorch SGD the same;",
-        "  Adam Keras form lr 0.01 betas .9 .999 eps 1e-7."])
+        "  Adam Keras form lr 0.01 betas .9 .999 eps 1e-7;",
+        "nesterov/*, nesterov_torch/*: as sgd and sgd_torch, with nesterov=True; rmsprop/*: PyTorch, lr 0.01 alpha .9 eps 1e-7;",
+        "decay/*: rmsprop with weight_decay .3 on weights; clip/*: nesterov_torch with lr 1, weight_decay .01 on weights, gradients",
+        "  clipped to norm .12 before; factors/*: sgd_torch, lr 0.3 times a tenth every 3 steps but at least 0.006, encoder layers",
+        "  half of that, encoder_1 thrice, biases twice."])
     x, par, B = single(torch.rand(8, WIDTHS[0])), make_parameters(), 11
     out.put("x", x)
     out.put("B", B)
@@ -188,8 +213,19 @@ def write_autoencoder():
         for k, v in grad.items():
             out.put(prefix + k, v)
     halved = lambda p, g, s, t: keras_sgd(p, g, s, t, lr=0.3 * (0.5 if t >= 5 else 1.0))
-    for name, final in (("sgd", ten_steps(par, x, halved)), ("sgd_torch", ten_steps_torch_sgd(par, x)),
-                        ("adam", ten_steps(par, x, keras_adam))):
+    halved_nesterov = lambda p, g, s, t: keras_nesterov(p, g, s, t, lr=0.3 * (0.5 if t >= 5 else 1.0))
+    sgd, rmsprop = torch.optim.SGD, torch.optim.RMSprop
+    constant = lambda name, t: 1
+    for name, final in (
+            ("sgd", ten_steps(par, x, halved)),
+            ("sgd_torch", ten_steps_torch(par, x, lambda p: sgd(p, lr=0.3, momentum=0.9))),
+            ("adam", ten_steps(par, x, keras_adam)),
+            ("nesterov", ten_steps(par, x, halved_nesterov)),
+            ("nesterov_torch", ten_steps_torch(par, x, lambda p: sgd(p, lr=0.3, momentum=0.9, nesterov=True))),
+            ("rmsprop", ten_steps_torch(par, x, lambda p: rmsprop(p, lr=0.01, alpha=0.9, eps=1e-7), rate=constant)),
+            ("decay", ten_steps_torch(par, x, lambda p: rmsprop(p, lr=0.01, alpha=0.9, eps=1e-7, weight_decay=0.3), rate=constant)),
+            ("clip", ten_steps_torch(par, x, lambda p: sgd(p, lr=1, momentum=0.9, nesterov=True, weight_decay=0.01), 0.12)),
+            ("factors", ten_steps_torch(par, x, lambda p: sgd(p, lr=0.3, momentum=0.9), rate=factor_rate))):
         for k, v in final.items():
             out.put(name + "/" + k, v)
     out.close()
@@ -407,10 +443,121 @@ def write_clustering():
     out.close()
 
 
+# ---- DCN, DKM -------------------------------------------------------------------------------------------------------
+
+def distances(z, mu):
+    return ((z[:, None, :] - mu[None, :, :]) ** 2).sum(2)
+
+
+def dcn_loss(leaf, x, loss, beta, mu, label):
+    """Yang et al. 2017: reconstruction, and squared distances to the row's centre; centres and labels as they are."""
+    own = ((embed(leaf, x) - mu[label]) ** 2).sum(1).mean()
+    recon = LOSS[loss](forward(leaf, x, "relu")[-1], x, len(x))
+    return recon + beta * own, recon
+
+
+def dcn_move(par, x, mu, counts):
+    """Labels, centres and counts after the network has learnt: the authors' loop over the rows, one by one."""
+    z = embed(par, x)
+    label, mu, counts = distances(z, mu).argmin(1), mu.clone(), counts.clone()
+    for row, k in zip(z, label):
+        counts[k] += 1
+        mu[k] = mu[k] - (mu[k] - row) / counts[k]
+    return label, mu, counts
+
+
+def dkm_loss(leaf, x, loss, weight, alpha):
+    """Fard et al. 2020: distances to all centres, by a softmax of them."""
+    d = distances(embed(leaf, x), leaf["mu"])
+    share = torch.exp(-alpha * (d - d.min(1, keepdim=True)[0]))
+    own = (d * share / share.sum(1, keepdim=True)).sum(1).mean()
+    recon = LOSS[loss](forward(leaf, x, "relu")[-1], x, len(x))
+    return recon + weight * own, recon
+
+
+def dkm_alphas(n):
+    alphas = [0.1]
+    while len(alphas) < n:
+        alphas.append(2 ** (1 / numpy.log(len(alphas) + 1) ** 2) * alphas[-1])
+    return alphas
+
+
+def learn(out, prefix, par, loss_of, lr):
+    """Loss and gradients, and the parameters after one step of SGD."""
+    leaf = {k: v.clone().requires_grad_() for k, v in par.items()}
+    total, recon = loss_of(leaf)
+    total.backward()
+    out.put(prefix + "/loss", [total.item(), recon.item()])
+    for k in par:
+        out.put("%s/grad/%s" % (prefix, k), leaf[k].grad)
+    par = {k: par[k] - lr * leaf[k].grad for k in par}
+    for k, v in par.items():
+        out.put("%s/moved/%s" % (prefix, k), v)
+    return par
+
+
+def centers_run(out, prefix, x, group, par, update, loss_of, after=None, steps=10):
+    """Ten steps from k-means; loss_of(leaf, mu, label, t); without `after` the centres are trained."""
+    mu = kmeans(embed(par, x), group)
+    par = dict(par) if after else dict(par, mu=mu)
+    label, counts, state, last, records = distances(embed(par, x), mu).argmin(1), torch.full((K,), 100.0), {}, (0.0, 0.0), []
+    for t in range(steps + 1):
+        if t in (0, steps):
+            records.append([t, 0, *last])
+        if t == steps:
+            break
+        leaf = {k: v.clone().requires_grad_() for k, v in par.items()}
+        total, recon = loss_of(leaf, mu, label, t)
+        total.backward()
+        last = (total.item(), recon.item())
+        update(par, {k: leaf[k].grad for k in par}, state, t)
+        if after:
+            label, mu, counts = after(par, x, mu, counts)
+    mu = mu if after else par["mu"]
+    out.put(prefix + "/records", records)
+    out.put(prefix + "/q", soft_assign(embed(par, x), mu, 1))
+    for k, v in dict(par, mu=mu).items():
+        out.put("%s/final/%s" % (prefix, k), v)
+    if after:
+        out.put(prefix + "/final/counts", counts)
+
+
+def write_centers():
+    out = Writer("centers.txt", [
+        "DCN and DKM with the autoencoder of autoencoder.txt (ReLU), 3 clusters, all rows in every batch.",
+        "x: data; start/*: parameters; mu, label, counts: centres, labels, rows that each centre had so far.",
+        "one_dcn: a step from there, mse_sum + .3 own loss: loss (whole, its reconstruction), gradients, parameters after",
+        "  SGD of rate .02 (moved); then label, mu, counts: nearest centres, and the centres moved by the rows.",
+        "one_dkm0, one_dkm12: mse + .7 own loss, softmax of the first and of the third alpha; alpha; rate .02.",
+        "dcn, dkm: ten steps from k-means as in clustering.txt: DCN mse + .5, Adam Keras form lr .01; DKM mse_sum + 1.5,",
+        "  five steps for each alpha, Keras SGD lr .002 momentum .9; records at the first and last step."])
+    torch.manual_seed(20240913)
+    group = torch.arange(17) % K
+    x, par = single(2 * torch.eye(K).repeat_interleave(WIDTHS[0] // K, 1)[group] + 0.4 * torch.randn(17, WIDTHS[0])), make_parameters()
+    mu, label, counts = single(torch.randn(K, WIDTHS[-1])), torch.arange(17) * 5 % 7 % K, torch.tensor([100.0, 7.0, 1.0])
+    for name, value in (("x", x), ("mu", mu), ("label", label), ("counts", counts)):
+        out.put(name, value)
+    for k, v in par.items():
+        out.put("start/" + k, v)
+    moved = learn(out, "one_dcn", par, lambda leaf: dcn_loss(leaf, x, "mse_sum", 0.3, mu, label), 0.02)
+    for name, value in zip(("label", "mu", "counts"), dcn_move(moved, x, mu, counts)):
+        out.put("one_dcn/" + name, value)
+    alphas = dkm_alphas(3)
+    for name, alpha in (("one_dkm0", alphas[0]), ("one_dkm12", alphas[2])):
+        out.put(name + "/alpha", alpha)
+        learn(out, name, dict(par, mu=mu), lambda leaf: dkm_loss(leaf, x, "mse", 0.7, alpha), 0.02)
+    centers_run(out, "dcn", x, group, par, lambda p, g, s, t: keras_adam(p, g, s, t, lr=0.01),
+                lambda leaf, mu, label, t: dcn_loss(leaf, x, "mse", 0.5, mu, label), dcn_move)
+    centers_run(out, "dkm", x, group, par, lambda p, g, s, t: keras_sgd(p, g, s, t, lr=0.002, momentum=0.9),
+                lambda leaf, mu, label, t: dkm_loss(leaf, x, "mse_sum", 1.5, alphas[t // 5]))
+    out.close()
+
+
 if __name__ == "__main__":
     os.makedirs(OUT, exist_ok=True)
     write_dec()
     write_autoencoder()
     write_layerwise()
     write_clustering()
+    write_centers()
     sys.exit(0)

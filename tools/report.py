@@ -3,7 +3,7 @@
 
 usage: report.py RUNDIR [--data FILE] [--output FILE] [--image-shape HxW[xC]] [--force]
 
-  RUNDIR         folder of a finished run (with run.h5)
+  RUNDIR         directory of a finished run (with run.h5)
   --data FILE    the run's data file, if it is not where the run found it: images, class names, true classes
   --output FILE  instead of RUNDIR/report.html
   --image-shape  of rows that are pictures, if neither the run nor the data say so: 16x16, 32x32x3
@@ -89,7 +89,7 @@ def image_shape(text):
 def main():
     """Command line."""
     parser = argparse.ArgumentParser(prog="report.py", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("run", metavar="RUNDIR", help="folder of a finished run")
+    parser.add_argument("run", metavar="RUNDIR", help="directory of a finished run")
     parser.add_argument("--data", metavar="FILE", help="the run's data file")
     parser.add_argument("--output", metavar="FILE", help="instead of RUNDIR/report.html")
     parser.add_argument("--image-shape", metavar="HxW[xC]", type=image_shape, default=(), help="rows are pictures")

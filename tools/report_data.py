@@ -189,7 +189,7 @@ class Run:
     def _open(folder):
         path = os.path.join(folder, "run.h5")
         if not os.path.isdir(folder):
-            raise RunError(IO, "cannot open %s: no such folder; give the folder of a run" % folder)
+            raise RunError(IO, "cannot open %s: no such directory; give the directory of a run" % folder)
         if not os.path.exists(path) and os.path.exists(path + ".part"):
             raise RunError(FORMAT, "%s is incomplete (run.h5.part); the job is still writing or was killed" % folder)
         return open_result(path)

@@ -43,7 +43,7 @@ def check_output(output, inputs):
     if not os.path.lexists(output):
         return
     if not os.path.islink(output) and not os.path.isfile(output):
-        raise RunError(IO, "cannot write %s: it is there and is no regular file" % output)
+        raise RunError(IO, "cannot write %s: it exists and is not a regular file" % output)
     for path in inputs:
         if path and os.path.exists(path) and os.path.exists(output) and os.path.samefile(output, path):
             raise RunError(USAGE, "the output %s is also an input: it is the file of %s; give another name" % (output, path))

@@ -55,10 +55,10 @@ def check_page(output, recipe, is_own):
         file.seek(-min(os.path.getsize(output), HEAD_BYTES), os.SEEK_END)
         tail = file.read()
     if not head.lower().startswith("<!doctype html"):
-        refuse(output, "is no HTML page")
+        refuse(output, "is not an HTML page")
     found = META.search(head)
     if found is None and not (is_own and b"<footer>Made by tools/report.py " in tail):
-        refuse(output, "is no page of report.py that says how it was made")
+        refuse(output, "is not a page of report.py that says how it was made")
     if found is not None and found.group(1) != recipe.hash:
         refuse(output, "is of another run, or was made with other options")
 
@@ -79,4 +79,4 @@ def check_h5ad(output, recipe):
 def check_same(output, part):
     """What would be written is what is there."""
     if exists(output) and not filecmp.cmp(output, part, shallow=False):
-        refuse(output, "holds something else than would be written")
+        refuse(output, "does not hold what would be written")

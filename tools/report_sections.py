@@ -252,7 +252,7 @@ def batch_divergence(run, columns):
     total, recon = columns.get("step_loss", np.zeros(0)), columns.get("step_recon", np.zeros(0))
     if not np.any(recon != 0):
         return total
-    gamma = float(run.deck_value("cluster", "gamma") or 1)
+    gamma = float(run.deck_value(run.method(), "gamma") or run.deck_value("cluster", "gamma") or 1)
     return (total - recon) / gamma if gamma > 0 and len(total) == len(recon) else np.zeros(0)
 
 

@@ -3,7 +3,7 @@
 
 usage: sweep.py DIR [--tsv]
 
-  DIR      folder whose subfolders are output directories of runs
+  DIR      directory whose subdirectories are output directories of runs
   --tsv    columns separated by tabs, all digits, without means
 
 One line per run, in the order of the numbers in their names, from its summary.json. A run that has not ended is named as
@@ -147,12 +147,12 @@ def print_table(runs, keys):
 def main():
     """Command line."""
     parser = argparse.ArgumentParser(prog="sweep.py", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("folder", metavar="DIR", help="folder of the runs")
+    parser.add_argument("folder", metavar="DIR", help="directory of the runs")
     parser.add_argument("--tsv", action="store_true", help="tab-separated, all digits, no means")
     args = parser.parse_args()
     try:
         if not args.folder or not Path(args.folder).is_dir():  # Path("") is the current folder
-            raise SweepError(2, "'%s' is not a folder" % args.folder)
+            raise SweepError(2, "'%s' is not a directory" % args.folder)
         try:
             runs = read_runs(Path(args.folder))
         except OSError as error:

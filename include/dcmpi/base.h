@@ -25,7 +25,7 @@ static inline size_t dc_dtype_bytes(dc_dtype t)
 }
 const char *dc_dtype_name(dc_dtype t);
 
-/* a*b, or a status DC_ERR_MEMORY text-free failure as SIZE_MAX when the product does not fit. */
+/* a*b, or SIZE_MAX if the product does not fit. */
 static inline size_t dc_mul_size(size_t a, size_t b)
 {
     size_t c;

@@ -1,4 +1,4 @@
-/* What this process is at, for whoever looks on (watchdog.h): two stores a step. */
+/* What this process is doing, for whoever watches (watchdog.h): two stores per step. */
 #ifndef DCMPI_BEAT_H
 #define DCMPI_BEAT_H
 
@@ -15,7 +15,7 @@ typedef struct {
     _Atomic bool waits;
 } dc_beat;
 
-/* From now on it is told here; NULL: nobody looks. Borrowed. */
+/* From now on it is noted here; NULL: nobody watches. Borrowed. */
 void dc_beat_to(dc_beat *beat);
 /* This process is at `step` of `phase` (static text). Fault points rank.kill, rank.hang. */
 void dc_beat_at(const char *phase, int64_t step);

@@ -1,8 +1,8 @@
 /* Checkpoint files: what they hold, how they are written and read, and the folder they lie in.
  *
  * A checkpoint is an HDF5 file with a trailer of 64 bytes behind it, which holds an XXH3 (128 bits) of all bytes before
- * it: a file that is cut, or of which one bit is another, is refused before the HDF5 library sees it. h5py opens it as
- * any other file. Root attributes: the header below; datasets: one per registered array (state.h) under /state,
+ * it: a file that is cut, or in which a single bit has changed, is refused before the HDF5 library sees it. h5py opens
+ * it like any other file. Root attributes: the header below; datasets: one per registered array (state.h) under /state,
  * vectors, and for tables [rows of the data x width]. Neither its size nor anything in it but the header depends on the
  * number of ranks. All functions are serial, rank 0 calls them; none holds more than a piece of the values. */
 #ifndef DCMPI_CKPT_H
@@ -64,21 +64,21 @@ void dc_ckpt_release(dc_ckpt *c);
 /* ---- The folder: ckpt-000001.h5, ckpt-000002.h5 ..., and last-PHASE.h5 ------------------------------------------- */
 
 /* Phases in the order of a run, from 0: "layer_1" ... "layer_16", "pretrain", "finetune", "kmeans", "cluster"; NULL
- * behind the last. A checkpoint of a phase's end is kept: a longer run goes on from there. */
+ * after the last. A checkpoint of a phase's end is kept: a longer run goes on from there. */
 const char *dc_ckpt_phase_at(int place);
-/* Place of a phase in that order; -1 for all others, from whose ends nothing goes on. */
+/* Place of a phase in that order; -1 for all others, whose ends no run goes on from. */
 int dc_ckpt_phase_place(const char *phase);
 /* dir/last-PHASE.h5; false if that is too long for a path. */
 bool dc_ckpt_last_path(const char *dir, const char *phase, char out[DC_PATH_MAX]);
 /* Gives the checkpoint `path` of dir the second name last-PHASE.h5, or copies it where there are no second names; an
  * older one is replaced. Errors: DC_ERR_IO, DC_ERR_USAGE. */
 DC_CHECKED dc_status dc_ckpt_keep_last(const char *dir, const char *path, const char *phase);
-/* Removes those of phases behind `place` (-1: all). */
+/* Removes those of phases after `place` (-1: all). */
 void dc_ckpt_forget_last(const char *dir, int place);
 
 /* Numbers of the checkpoints in `dir`, ascending; *number (dc_mem) is the caller's. No folder: none. */
 DC_CHECKED dc_status dc_ckpt_list(const char *dir, int64_t **number, int *n);
-/* What a name in that folder is: of a checkpoint, of one that is being written, or another. */
+/* What a name in that folder stands for: a checkpoint, one that is being written, or something else. */
 typedef enum { DC_CKPT_NONE, DC_CKPT_WHOLE, DC_CKPT_PART } dc_ckpt_name;
 dc_ckpt_name dc_ckpt_name_of(const char *name);
 /* dir/ckpt-NNNNNN.h5; false if that is too long for a path. */

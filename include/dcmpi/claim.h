@@ -7,7 +7,7 @@
 #include "dcmpi/recipe.h"
 
 typedef struct {
-    char path[DC_PATH_MAX]; /* where the finished file goes; of a symbolic link the file it points to */
+    char path[DC_PATH_MAX]; /* where the finished file goes; for a symbolic link, the file it points to */
     char part[DC_PATH_MAX]; /* path.part, under which it is written: free after dc_claim_take() */
     dc_lock *lock;          /* path.lock; NULL: nothing is claimed */
 } dc_claim;
@@ -18,8 +18,8 @@ typedef struct {
 } dc_claim_input;
 
 /* Claims the HDF5 file `output`, which this recipe makes. What may be there already is an empty file, or what the same
- * recipe made; with `force` any regular file. A part that a killed owner of the lock left is removed. Errors, of which
- * none touches a file: DC_ERR_USAGE (empty, too long, a file of another origin, or an input leads to the output or to
+ * recipe made; with `force` any regular file. A part that a killed owner of the lock left is removed. Errors, none of
+ * which touches a file: DC_ERR_USAGE (empty, too long, a file of another origin, or an input leads to the output or to
  * one of the names beside it that writing needs), DC_ERR_BUSY, DC_ERR_IO (no regular file, a part that is not known to
  * be a leftover; those of lock.h). */
 DC_CHECKED dc_status dc_claim_take(dc_claim *c, const char *output, bool force, const dc_recipe *recipe,

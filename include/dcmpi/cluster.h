@@ -64,7 +64,7 @@ typedef struct {
  * Errors: DC_ERR_DATA if K > N; DC_ERR_MEMORY. `out` needs no initial value and is empty after an error. */
 DC_CHECKED dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg, dc_kmeans_result *out);
 void dc_kmeans_result_release(dc_kmeans_result *r);
-/* Most memory that dc_kmeans() takes at a time on this rank for rows of width d, the result included. */
+/* The most memory that dc_kmeans() takes at a time on this rank for rows of width d, the result included. */
 double dc_kmeans_bytes(const dc_part *part, int64_t d, int64_t K, int n_init);
 
 /* label[n]: the nearest of the centres M [K x d] to each row of X [n x d], distances summed from the differences in
@@ -88,7 +88,7 @@ void dc_softassign(const float *Z, const float *M, int64_t n, int64_t K, int64_t
 typedef struct {
     double *f;        /* [K] f_j = sum_i q_ij over all N rows, in double */
     int64_t *size;    /* [K] rows with label j */
-    int64_t changed;  /* rows whose label is another one than before */
+    int64_t changed;  /* rows whose label has changed */
     double sum_check; /* max over rows of |sum_j q_ij - 1|; NaN if this rank made one */
 } dc_soft_stats;
 /* q[n x K] (local; NULL: not kept) and labels[n] (local; in: old, out: nearest centre, ties: lowest) of this rank's

@@ -4,15 +4,12 @@
 
 #include "dcmpi/base.h"
 #include "dcmpi/data.h"
+#include "dcmpi/keys.h"
 #include "dcmpi/la.h"
 #include "dcmpi/nn.h"
 #include "dcmpi/optim.h"
 
-enum { DC_LIST_MAX = 14, DC_NAME_MAX = 64 };
-typedef struct {
-    int n;
-    int64_t v[DC_LIST_MAX];
-} dc_int_list;
+enum { DC_METHODS_MAX = 64, DC_METHODS_BYTES = 1 << 14 };
 typedef enum { DC_PRETRAIN_NONE, DC_PRETRAIN_JOINT, DC_PRETRAIN_LAYERWISE } dc_pretrain_mode;
 typedef enum { DC_REPRODUCIBLE_STRICT, DC_REPRODUCIBLE_OFF } dc_reproducible;
 typedef enum { DC_PIN_AUTO, DC_PIN_OFF } dc_pin;
@@ -55,13 +52,10 @@ typedef struct {
     struct {
         char method[DC_NAME_MAX];
         int64_t clusters;
-        double alpha;
         int64_t n_init, kmeans_max_iter;
         double kmeans_tol;
         int64_t batch, update_interval, max_iter;
         double tol;
-        double gamma; /* weight of the clustering loss beside the reconstruction loss */
-        int loss;     /* dc_recon_loss */
         bool final_kmeans;
         dc_opt_config opt;
     } cluster;
@@ -84,17 +78,24 @@ typedef struct {
         int64_t examples;     /* m of /clusters/nearest and /clusters/border */
         double outlier_below; /* confidence */
     } output;
+    _Alignas(16) unsigned char methods[DC_METHODS_BYTES]; /* a struct of each method's own: dc_config_method_keys() */
 } dc_config;
 
 /* All functions here are local and know nothing of MPI. */
 
-/* What cluster.method may be: names, and traits ("training reconstruction") that decide which keys a method uses. The
- * array is borrowed for ever. Call once, before anything is parsed or explained. */
-enum { DC_METHODS_MAX = 64 };
+/* What cluster.method may be; the first is the default. Each method has a section of its own name in the deck, with
+ * its keys. */
 typedef struct {
-    const char *name, *traits;
+    const char *name, *summary;
+    const char *traits; /* "training" or "": decides which keys of other sections the method uses */
+    const dc_key *keys; /* [n_keys]; offsets into a struct of keys_bytes bytes */
+    int n_keys;
+    size_t keys_bytes;
 } dc_config_method;
+/* The array is borrowed for ever. Call it before anything is parsed or explained. */
 void dc_config_set_methods(const dc_config_method *list, int n);
+/* The keys' struct of cluster.method, of the type that the method knows; a view into *cfg. */
+const void *dc_config_method_keys(const dc_config *cfg);
 
 void dc_config_defaults(dc_config *cfg);
 /* The built-in problem's deck, what `dcmpi` runs without a deck; for dc_config_parse() to start from. */
@@ -103,18 +104,24 @@ void dc_config_builtin(dc_config *cfg);
 /* text[bytes] is the deck as read by rank 0 (NULL or no bytes: no deck); `name` appears in messages as
  * "name:line:col:". overrides[n]: "section.key=value" strings, with or without the leading dashes; they win over the
  * deck. verb: "fit", "kmeans" ...: keys that nothing uses are errors if they were set, but see
- * dc_config_parse_noting().
+ * dc_config_parse_noting(); the sections of methods other than cluster.method may stay in a deck.
  * Starts from what is in *cfg. Checks ranges and contradictions and fills in what follows from other keys:
  * model.weights turns pretraining off, input.rows of the built-in problem gets its number. Errors: DC_ERR_USAGE, all
  * of them in one line. */
 DC_CHECKED dc_status dc_config_parse(dc_config *cfg, const char *name, const char *text, size_t bytes,
                                      const char *const *overrides, int n_overrides, const char *verb);
-/* The same. note: keys of the deck that only the verb or an override puts out of use ("cluster.batch, cluster.tol
- * (cluster.method is aekm, which has no training)"), or "". They are no errors: a deck may serve several methods. */
+/* What is no error, but worth a line. */
 enum { DC_CONFIG_NOTE_MAX = 1024 };
+typedef struct {
+    /* Keys of the deck that only the verb or an override puts out of use ("cluster.batch, cluster.tol (the verb is
+     * kmeans)"), or "": a deck may serve several runs. */
+    char unused[DC_CONFIG_NOTE_MAX];
+    /* Names of before that were given, with those of now ("cluster.x is now y.x"), or "". */
+    char renamed[DC_CONFIG_NOTE_MAX];
+} dc_config_notes;
 DC_CHECKED dc_status dc_config_parse_noting(dc_config *cfg, const char *name, const char *text, size_t bytes,
                                             const char *const *overrides, int n_overrides, const char *verb,
-                                            char note[DC_CONFIG_NOTE_MAX]);
+                                            dc_config_notes *notes);
 /* Reads a deck file whole, at most 1 MiB, into *text (dc_mem, caller frees). Errors: DC_ERR_USAGE. */
 DC_CHECKED dc_status dc_config_read_file(const char *path, char **text, size_t *bytes);
 
@@ -127,7 +134,8 @@ DC_CHECKED dc_status dc_config_explain(const char *key, FILE *out);
 /* The key reference as Markdown (input/README.md is made of it). */
 void dc_config_reference(FILE *out);
 bool dc_config_has_section(const char *name);
-/* The sections with their documentation, one line each, for --help. */
+/* The program's sections with their documentation, one line each, and one line for those of the methods; for --help.
+ */
 void dc_config_list_sections(FILE *out);
 /* The same as .SS sections of a man page. */
 void dc_config_man(FILE *out);
@@ -138,7 +146,7 @@ void dc_config_names(FILE *out);
 /* Lines `--section.key) echo "word word" ;;` of a shell's case, for keys whose values are words; @file: a path. */
 void dc_config_value_words(FILE *out);
 /* Number of keys that the verb uses, that can change the result, and that differ; out[cap]: "cluster.lr is 0.1, was
- * 0.01; ...". The place of the data is not among them: whoever asks knows the hash of the data themselves. */
+ * 0.01; ...". Where the data lie is not among them: the caller compares the hash of the data. */
 int dc_config_differences(const dc_config *was, const dc_config *is, const char *verb, char *out, size_t cap);
 /* XXH3 over all values in use that can change the result (not paths of output, not log_interval). */
 uint64_t dc_config_hash(const dc_config *cfg);

@@ -22,9 +22,8 @@
 
 #include "dcmpi/base.h"
 
-/* How a table in text is read. NULL, 0: decided by the rules of the table itself (convert/layout.h).
- * A column is "first", "last", "none", a number from 0, or a name from line 1, in double quotes if it looks like one of
- * the others. */
+/* How a table in text is read. NULL, 0: decided by the rules in convert/layout.h. A column is "first", "last", "none",
+ * a number from 0, or a name from line 1, in double quotes if it looks like one of the others. */
 typedef enum { DC_HEADER_AUTO, DC_HEADER_YES, DC_HEADER_NO } dc_header;
 typedef struct {
     const char *label_column, *id_column;
@@ -72,8 +71,8 @@ typedef struct {
     int64_t image_shape[DC_CONVERT_IMAGE_DIMS]; /* height, width[, channels]; their product is D, or it is an error */
     const char *output;
     bool force;               /* replace whatever output exists */
-    const char *options;      /* what decides on the content beside the inputs, as in recipe.h; NULL: nothing */
-    uint64_t max_input_bytes; /* refuse inputs that expand beyond; 0: no limit */
+    const char *options;      /* what determines the content besides the inputs, as in recipe.h; NULL: nothing */
+    uint64_t max_input_bytes; /* refuse inputs that expand beyond this; 0: no limit */
 } dc_convert_config;
 
 typedef struct {

@@ -18,13 +18,13 @@ typedef struct {
 } dc_binding;
 
 /* Collective. Finds out what this rank may use (hwloc, places of OpenMP) and who shares it. Without OMP_NUM_THREADS a
- * rank gets its share of the cores as threads, at least one; no more than the quota. Once, behind dc_comm_create(),
+ * rank gets its share of the cores as threads, at least one; no more than the quota. Once, after dc_comm_create(),
  * before threads are used. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_cores_share(dc_comm *comm);
 /* Collective. Binds each thread to a core of its own if the rank owns as many cores as it has threads (given by the
  * launcher, a control group or the queue) and nobody else has bound them; so too if OpenMP (OMP_PROC_BIND, OMP_PLACES)
- * has bound the threads of several ranks to the same cores, which it cannot see. automatic: false leaves all but the
- * latter. Errors: DC_ERR_MEMORY. */
+ * has bound the threads of several ranks to the same cores, which it cannot see. automatic: if false, only the latter
+ * is done. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_cores_pin(dc_comm *comm, bool automatic);
 /* What the two found and did. Local. */
 dc_binding dc_cores_binding(const dc_comm *comm);

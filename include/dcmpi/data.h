@@ -16,7 +16,7 @@ typedef enum {
     DC_SCALE_ROBUST
 } dc_scale_kind;
 
-/* Values beyond two bounds take the bound's place, before they are scaled. Plain data without padding. */
+/* Values beyond two bounds are replaced by the nearer bound before they are scaled. Plain data without padding. */
 enum { DC_CLIP_NONE, DC_CLIP_QUANTILES, DC_CLIP_RANGE };
 typedef struct {
     int64_t kind;
@@ -29,7 +29,7 @@ enum { DC_IMAGE_DIMS_MAX = 4, DC_ID_MAX_BYTES = 1024, DC_LABEL_NAME_MAX = 256 };
 typedef enum {
     DC_CHECKSUM_NO_FILE, /* the built-in problem */
     DC_CHECKSUM_NONE,    /* the file has none */
-    DC_CHECKSUM_UNUSED,  /* not all rows are read, or it is one that these ranks cannot make */
+    DC_CHECKSUM_UNUSED,  /* not all rows are read, or it is of a kind that these ranks cannot compute */
     DC_CHECKSUM_STORED,  /* to be compared when all rows are read */
     DC_CHECKSUM_AGREES
 } dc_checksum;
@@ -52,7 +52,7 @@ typedef struct {
     int n_image_dims;
     int64_t image_shape[DC_IMAGE_DIMS_MAX];
     dc_scale_kind scale_kind;
-    double *clip_lo, *clip_hi;     /* [D], global, owned: values beyond them count as them; NULL: all count as stored */
+    double *clip_lo, *clip_hi;     /* [D], global, owned: values beyond them count as these; NULL: all as stored */
     float *shift, *scale;          /* [D], global, owned: a row enters the network as (x - shift) * scale */
     char source[DC_PATH_MAX];      /* path, or "builtin:glyphs" */
     uint64_t hash;                 /* global checksum of X: XXH3 of each shard's bytes, hashed in shard order */
@@ -63,7 +63,7 @@ typedef struct {
     size_t bytes;                  /* held by this rank */
 } dc_dataset;
 
-/* Facts that the header of a data file tells without reading rows. */
+/* What the header of a data file says before any row is read. */
 typedef struct {
     dc_gidx N;
     int64_t D;
@@ -71,10 +71,10 @@ typedef struct {
     bool has_labels;
     bool has_ids;
     size_t id_bytes; /* of a stored id, 0: not known before they are read */
-    int64_t C;       /* classes, if the file tells; 0: unknown, or no labels */
+    int64_t C;       /* classes, if the file says; 0: unknown, or no labels */
 } dc_data_header;
 
-/* Which data, what the deck says of it beside the file, and what is done to its values. */
+/* Which data, what the deck says of it besides the file, and what is done to its values. */
 typedef struct {
     const char *path;
     dc_gidx rows;       /* 0: all, else the first so many; the built-in problem has DC_GLYPH_ROWS_DEFAULT unless told */
@@ -85,8 +85,8 @@ typedef struct {
 } dc_data_request;
 
 /* Reads the header of the file; not collective. Errors: DC_ERR_DATA for files that are no data files of ours (names
- * what is missing), more rows asked for than there are, no rows or no columns, labels that are none, an image shape
- * that does not fit; DC_ERR_IO. */
+ * what is missing), more rows asked for than there are, no rows or no columns, unusable labels, an image shape that
+ * does not fit; DC_ERR_IO. */
 DC_CHECKED dc_status dc_dataset_inspect(const dc_data_request *request, dc_data_header *out);
 /* The same of a file as it is. */
 DC_CHECKED dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_header *out);
@@ -117,7 +117,7 @@ DC_CHECKED dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx ro
                                      uint64_t seed, int64_t K, dc_dataset **out);
 /* Accepts NULL. */
 void dc_dataset_destroy(dc_dataset **data);
-/* Memory of the rank with this part for what is made of the columns on the way, beside the rows. */
+/* Memory that the rank with this part needs for what is computed per column, besides the rows. */
 double dc_dataset_audit_bytes(const dc_part *part, int64_t D, int threads, dc_scale_kind scale, const dc_clip *clip);
 
 /* What a user should mend first where training went wrong: values far outside, if there are any, else `otherwise`.

@@ -57,7 +57,7 @@ DC_CHECKED dc_status dc_file_read(const char *path, size_t max_bytes, unsigned c
 bool dc_file_is(int fd, const char *path);
 /* Whether both paths lead to one file, by whatever names and links. */
 bool dc_file_same(const char *a, const char *b);
-/* "a symbolic link", "a folder", "a pipe" ...; NULL for a regular file. */
+/* "a symbolic link", "a directory", "a pipe" ...; NULL for a regular file. */
 const char *dc_file_kind_name(const struct stat *s);
 /* Opens or makes a file to append to: never through a link, never one with a second name, and without waiting for the
  * other end of a pipe. *file is the caller's. Errors: DC_ERR_IO. */

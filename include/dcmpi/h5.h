@@ -16,7 +16,7 @@ typedef struct dc_comm dc_comm;
 
 typedef struct dc_h5 dc_h5;
 typedef enum { DC_H5_READ, DC_H5_CREATE, DC_H5_APPEND } dc_h5_mode;
-/* Element types of datasets beside dc_dtype. TEXT: strings of a fixed length, whose element is one byte in what
+/* Element types of datasets besides dc_dtype. TEXT: strings of a fixed length, whose element is one byte in what
  * follows: a dataset of N strings of 12 bytes is a vector of rows 12 elements wide. */
 typedef enum { DC_H5_U8, DC_H5_F16, DC_H5_F32, DC_H5_F64, DC_H5_I32, DC_H5_I64, DC_H5_TEXT, DC_H5_OTHER } dc_h5_type;
 enum { DC_H5_MAX_DIMS = 8, DC_H5_NAME_MAX = 256, DC_H5_TYPE_NAME_MAX = 64 };
@@ -36,7 +36,7 @@ typedef struct {
     char type_name[DC_H5_TYPE_NAME_MAX]; /* for people: "float32", "bfloat16", "text" */
 } dc_h5_info;
 
-/* Whether it is HDF5, also behind a user block of 512 bytes or twice, four times, ... as many. */
+/* Whether it is HDF5, also behind a user block of 512, 1024, 2048, ... bytes. */
 bool dc_h5_recognise(const char *path);
 
 /* CREATE truncates. Errors: DC_ERR_IO (missing, unreadable, not creatable), DC_ERR_FORMAT (not HDF5, truncated). Every
@@ -45,8 +45,8 @@ DC_CHECKED dc_status dc_h5_open(dc_h5 **out, const char *path, dc_h5_mode mode);
 /* Closes; in a write mode failures of flush and close are errors (DC_ERR_IO). Accepts NULL. */
 DC_CHECKED dc_status dc_h5_close(dc_h5 **h5);
 
-/* State of a file when it was opened for reading. The library reads what is no longer there as zeros and says nothing,
- * so that who has read all of a file asks whether it is still the same. Errors: DC_ERR_FORMAT (it changed), DC_ERR_IO.
+/* State of a file when it was opened for reading. The library silently reads what is no longer there as zeros, so
+ * whoever has read all of a file must ask whether it is still the same. Errors: DC_ERR_FORMAT (it changed), DC_ERR_IO.
  */
 dc_file_state dc_h5_file_state(const dc_h5 *h5);
 DC_CHECKED dc_status dc_h5_check_unchanged(dc_h5 *h5);
@@ -62,7 +62,7 @@ DC_CHECKED dc_status dc_h5_image_open(dc_h5 **out, const char *name, int fd, siz
 
 /* First byte in the file of a dataset that is stored in one piece; 0 if it has no bytes. Errors: DC_ERR_FORMAT. */
 DC_CHECKED dc_status dc_h5_place(dc_h5 *h5, const char *name, int64_t *offset);
-bool dc_h5_exists(dc_h5 *h5, const char *name); /* dataset or group under hard links */
+bool dc_h5_exists(dc_h5 *h5, const char *name); /* dataset or group that is reached by hard links */
 DC_CHECKED dc_status dc_h5_dataset_info(dc_h5 *h5, const char *name, dc_h5_info *info);
 /* *width = elements of a row, the product of all dimensions but the first; it and the bytes of a row fit 63 bits.
  * Errors: DC_ERR_FORMAT (a shape that no file can hold, legal only where a dimension is 0). path and name are for

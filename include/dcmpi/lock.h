@@ -27,7 +27,7 @@ DC_CHECKED dc_status dc_lock_acquire(const char *path, const char *what, const c
 bool dc_lock_was_left(const dc_lock *lock);
 /* Who left it behind, for a warning; "" if nobody did. Valid until release. */
 const char *dc_lock_previous_owner(const dc_lock *lock);
-/* Whom new files in that directory belong to: not always this process's user (network file systems map users). */
+/* Who owns new files in that directory: not always this process's user (network file systems map users). */
 uid_t dc_lock_user(const dc_lock *lock);
 /* Whether the lock is still ours; call it as often as you like, about once a minute it looks and gives a sign of life.
  * NULL is legal. Errors: DC_ERR_BUSY (another process has taken it, because this one gave no sign of life for too

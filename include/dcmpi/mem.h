@@ -27,9 +27,9 @@ size_t dc_mem_current_bytes(void);
 size_t dc_mem_peak_bytes(void);
 /* Number of allocations ever made: equal before and after code that must not allocate. */
 uint64_t dc_mem_alloc_count(void);
-/* Number of arrays now held. */
+/* Number of arrays held now. */
 uint64_t dc_mem_live_count(void);
-/* Physical memory that this process holds now, and most that it has held at a time; libraries included (0: unknown). */
+/* Physical memory that this process holds now, and the most that it has held; libraries included (0: unknown). */
 size_t dc_mem_resident_bytes(void);
 size_t dc_mem_resident_peak_bytes(void);
 
@@ -38,7 +38,7 @@ size_t dc_mem_resident_peak_bytes(void);
 enum { DC_MEM_LIMIT_MAX = 512 };
 typedef struct {
     size_t bytes;                 /* that can still be taken; SIZE_MAX: no limit is known */
-    char limit[DC_MEM_LIMIT_MAX]; /* of what: "on the node", "within ulimit -v"; goes behind "1 GiB is left" */
+    char limit[DC_MEM_LIMIT_MAX]; /* of what: "on the node", "within ulimit -v"; follows "1 GiB is left" */
 } dc_mem_room;
 /* To all processes of the job on this node together: the least of MemAvailable and, for the control group of this
  * process (version 1 or 2) and all above it, limit minus use. */

@@ -2,30 +2,29 @@
  * extra trainable parameters (cluster centres first); train/ executes the step, decides when to refresh and when to
  * stop.
  *
- * A new method is one file in src/method/, one row in registry.c, its keys in the key table, one deck. */
+ * A new method is one file in src/method/, with its keys, one row in registry.c, one deck. */
 #ifndef DCMPI_METHOD_H
 #define DCMPI_METHOD_H
 
 #include "dcmpi/cluster.h"
+#include "dcmpi/keys.h"
 #include "dcmpi/nn.h"
 
-/* Values from the deck that methods use; no deck here. */
+/* Values that methods use; no deck here. */
 typedef struct {
     const dc_part *part;
     int64_t K, L;
-    double alpha;
+    const void *keys; /* the values of dc_method.keys */
     dc_kmeans_config kmeans;
     const dc_net *net;
-    size_t extra_at;          /* first float of the method's parameters in the slab */
-    int64_t epoch_steps;      /* steps in which every row comes by once */
-    double weight;            /* methods that reconstruct: of their own loss; that of the reconstruction is 1 */
-    dc_recon_loss recon_loss; /* methods that reconstruct */
+    size_t extra_at;     /* first float of the method's parameters in the slab */
+    int64_t epoch_steps; /* steps in which every row comes by once */
 } dc_method_env;
 
 enum { DC_METHOD_STEPS = 4 };
 enum {
     DC_METHOD_TRAINS = 1,      /* has a loss: the trainer takes steps; without it one refresh gives the labels */
-    DC_METHOD_RECONSTRUCTS = 2 /* trains the decoder, too: reconstruction + weight * loss of the method */
+    DC_METHOD_RECONSTRUCTS = 2 /* trains the decoder, too */
 };
 
 /* What a refresh tells the trainer; global values. */
@@ -42,13 +41,19 @@ typedef struct {
 } dc_refresh;
 
 typedef struct dc_graph dc_graph;
+typedef struct dc_state dc_state;
 typedef struct dc_method_state dc_method_state;
 
 typedef struct {
     const char *name, *summary;
     unsigned flags;
+    /* The section of the method's name in a deck: DC_METHOD_KEYS(). */
+    const dc_key *keys; /* [n_keys] offsets into the method's own struct, */
+    int n_keys;
+    size_t keys_bytes; /* of this size */
     /* Floats of trainable parameters beside the network; centres [K x L] come first. */
     size_t (*n_extra)(const dc_method_env *env);
+    const char *trained; /* names of those that its steps train, blanks between; NULL: none */
     /* Local. Errors: DC_ERR_MEMORY. *env must outlive the state. */
     dc_status (*create)(const dc_method_env *env, dc_method_state **out);
     /* First value of extra (global) and labels [n] (local) from the embedding Z [n x L] (local). */
@@ -60,6 +65,9 @@ typedef struct {
      * losses "reconstruction" have a column of their own in the history. */
     int n_steps;
     void (*record)(dc_graph *g, const dc_method_state *state, int step);
+    /* NULL, or makes part of the run's state what does not follow from the weights at the last refresh. Collective;
+     * errors: those of dc_state_keep. destroy takes it out again. */
+    dc_status (*keep)(dc_comm *comm, dc_method_state *state, dc_state *s);
     /* NULL, or sets those of the method's parameters that follow from the number of a step. Local. */
     void (*anneal)(const dc_method_state *state, float *extra, int64_t step);
     /* Soft assignment q [n x K] and labels [n] of any rows. Local. */
@@ -68,9 +76,12 @@ typedef struct {
     void (*destroy)(dc_method_state **state);
 } dc_method;
 
+/* The members of dc_method that tell its keys: an array of dc_key, and the struct that their offsets mean. */
+#define DC_METHOD_KEYS(rows, type) .keys = (rows), .n_keys = (int)DC_COUNT_OF(rows), .keys_bytes = sizeof(type)
+
 /* NULL if unknown. */
 const dc_method *dc_method_find(const char *name);
-/* In table order; NULL behind the last. */
+/* In table order, the default first; NULL behind the last. */
 const dc_method *dc_method_at(int i);
 
 #endif

@@ -9,7 +9,7 @@ typedef struct dc_comm dc_comm;
 
 /* ---- Counts ------------------------------------------------------------------------------------------------------ */
 
-/* Most pairs of class and cluster that are counted, and most cells of a table of all classes and clusters: 64 MiB. */
+/* The most pairs of class and cluster that are counted, and the most cells of a table of all of them: 64 MiB. */
 enum { DC_COUNTS_MAX = 1 << 23 };
 
 typedef struct {
@@ -28,7 +28,7 @@ void dc_counts_release(dc_counts *c);
 bool dc_counts_has_table(int64_t K, int64_t C);
 /* table[C*K]: table[c*K + k] = rows of class c in cluster k. */
 void dc_counts_table(const dc_counts *c, int64_t *table);
-/* Most memory that counting n rows here takes, and on rank 0 joining and scoring those of all N. */
+/* The most memory that counting n rows takes here, and that joining and scoring the counts of all N takes on rank 0. */
 double dc_counts_bytes(int64_t n, int64_t K, int64_t C);
 double dc_scores_bytes(int64_t N, int64_t K, int64_t C);
 
@@ -53,7 +53,7 @@ typedef struct {
     double nmi_arithmetic; /* 2 I / (H_k + H_c), the same special cases */
     double ari;            /* Hubert and Arabie 1985; identical trivial partitions (one set, or all singletons): 1 */
 } dc_scores;
-/* Looks at cells after which a matching is given up: minutes. */
+/* A matching is given up after this many looks at cells: minutes. */
 #define DC_SCORES_WORK_MAX (INT64_C(1) << 34)
 /* All scores. Local. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_scores_local(const dc_counts *c, dc_scores *out);
@@ -72,7 +72,7 @@ void dc_matching_destroy(dc_matching **m);
 /* About DC_MATCHING_STEP looks at cells, a second at most; false when nothing is left to do. */
 enum { DC_MATCHING_STEP = 1 << 26 };
 bool dc_matching_step(dc_matching *m);
-/* Looks at cells so far. */
+/* How many cells it has looked at so far. */
 int64_t dc_matching_work(const dc_matching *m);
 /* Rows that agree, when it is done. */
 int64_t dc_matching_rows(const dc_matching *m);

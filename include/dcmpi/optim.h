@@ -1,28 +1,55 @@
 /* Optimizers over a contiguous range of the parameter slab, and learning-rate schedules. Local; fused update kernels.
- */
+ *
+ * g is the gradient, w the value; a step does, in this order, what torch.nn.utils.clip_grad_norm_ before
+ * optimizer.step() does in PyTorch:
+ *   1. clip_norm: the whole gradient of the step, times clip_norm / |g| if |g| is larger (tf.clip_by_global_norm;
+ * PyTorch divides by |g| + 1e-6). The norm is over ranks (outer.h), so the executor of steps takes it.
+ *   2. weight_decay: g += weight_decay w, the L2 term of PyTorch's SGD, Adam and RMSprop; it goes through the moments
+ * and is not the decoupled decay of AdamW. Weights of layers alone: biases have none (Caffe's decay_mult: 0 of the DEC
+ *      authors, Keras' kernel_regularizer), nor has what belongs to a method, such as centres.
+ *   3. The rule, with the rate of this step. */
 #ifndef DCMPI_OPTIM_H
 #define DCMPI_OPTIM_H
 
 #include "dcmpi/nn.h"
 
 typedef enum {
-    DC_OPT_SGD,       /* Keras, Caffe: v = m v - lr g; w += v */
-    DC_OPT_SGD_TORCH, /* PyTorch: v = m v + g; w -= lr v */
-    DC_OPT_ADAM       /* Keras: epsilon added to the uncorrected root, bias correction in the rate */
+    DC_OPT_SGD,            /* Keras, Caffe: v = m v - lr g; w += v */
+    DC_OPT_SGD_TORCH,      /* PyTorch: v = m v + g; w -= lr v */
+    DC_OPT_ADAM,           /* Keras: epsilon added to the uncorrected root, bias correction in the rate */
+    DC_OPT_NESTEROV,       /* Keras, SGD(nesterov=True): v = m v - lr g; w += m v - lr g */
+    DC_OPT_NESTEROV_TORCH, /* PyTorch, SGD(nesterov=True): v = m v + g; w -= lr (g + m v) */
+    DC_OPT_RMSPROP /* Keras up to 2, PyTorch: s = rho s + (1 - rho) g^2; w -= lr g / (sqrt(s) + epsilon). Keras 3
+                      and TensorFlow's own kernel have epsilon within the root */
 } dc_opt_kind;
 typedef enum { DC_SCHED_CONSTANT, DC_SCHED_STEP, DC_SCHED_COSINE } dc_sched_kind;
+
+/* Factors of the rate by name: of a layer, of all layers of "encoder" or "decoder", of a tensor of the method. */
+enum { DC_FACTORS_MAX = 14 };
+typedef struct {
+    int n;
+    struct {
+        char name[DC_LAYER_NAME_MAX];
+        double factor;
+    } v[DC_FACTORS_MAX];
+} dc_factors;
+/* Whether the factor of this name is for this tensor: "encoder" is for encoder_0, encoder_1 ... */
+bool dc_factor_is_for(const char *name, const char *tensor);
 
 /* One optimizer as the deck describes it; pretraining and clustering have one each. */
 typedef struct {
     int kind; /* dc_opt_kind */
     double lr;
     double momentum;
-    int64_t burnin; /* SGD: the momentum rises linearly from 0 over the first `burnin` steps (Caffe DEC); 0: never */
+    int64_t burnin; /* SGD and Nesterov: the momentum rises linearly from 0 in `burnin` steps (Caffe DEC); 0: never */
     double bias_lr; /* factor of the rate for biases (Caffe: 2); 0: as 1 */
-    double beta1, beta2, epsilon;
+    double beta1, beta2, rho, epsilon;
+    double weight_decay, clip_norm; /* 0: none */
+    dc_factors lr_factors;
     int schedule;     /* dc_sched_kind */
     int64_t lr_step;  /* steps between factors (DC_SCHED_STEP) */
     double lr_factor; /* multiplier per lr_step; DC_SCHED_COSINE: final fraction of lr */
+    double lr_min;    /* the schedule goes no lower */
     int64_t warmup;   /* steps of linear warm-up: step t < warmup has (t+1)/warmup of the rate */
 } dc_opt_config;
 
@@ -30,8 +57,17 @@ typedef struct {
 double dc_opt_lr(const dc_opt_config *opt, int64_t t, int64_t total);
 /* Momentum of step t. */
 double dc_opt_momentum(const dc_opt_config *opt, int64_t t);
-/* Update value[lo, hi) from grad with moments m1, m2; t is 0-based (Adam's bias correction uses t+1). An
- * element's result depends neither on the range nor on the number of threads. */
+/* Slabs of moments that the rule keeps: m1, and 2 for m1 and m2. */
+int dc_opt_moments(const dc_opt_config *opt);
+/* The optimizer of one tensor: rates times the factors that are for it, all of them. decays: whether weight_decay is
+ * for it. */
+dc_opt_config dc_opt_of(const dc_opt_config *opt, const char *tensor, bool decays);
+/* Update value[lo, hi) from grad, which it changes, with moments m1, m2; t is 0-based (Adam's bias correction uses
+ * t+1). Biases are not decayed. An element's result depends neither on the range nor on the number of threads. */
 void dc_opt_step(const dc_opt_config *opt, dc_params *p, size_t lo, size_t hi, int64_t t, int64_t total);
+/* The factor that brings a gradient of this norm to clip_norm: 1 if it is no longer than that, or not finite. */
+double dc_opt_clip(const dc_opt_config *opt, double norm);
+/* grad[lo, hi) *= factor. */
+void dc_opt_scale(dc_params *p, size_t lo, size_t hi, double factor);
 
 #endif

@@ -101,6 +101,14 @@ double dc_outer_sync(dc_comm *comm, dc_outer *o, double *total);
 /* Seconds of the last sync that were products of this rank, not messages. */
 double dc_outer_product_s(const dc_outer *o);
 
+/* Sum of the squares of all items of grad, in double, equal on all ranks: each unit that has one owner (a panel of rows
+ * of a product, or its bias) is summed in a fixed order, and the units in the order of the items, so that the strict
+ * ways give the same bits for every number of ranks and threads. After dc_outer_sync(), which leaves each owner its
+ * slice; one message of a double per unit, none with allreduce. Collective. */
+double dc_outer_squares(dc_comm *comm, dc_outer *o);
+/* The same of x[n], which all ranks have: one unit. Local. */
+double dc_squares(const float *x, size_t n);
+
 /* sum[j] = sum_i X[i][j] for X [n x width], rows added in order; the same bits for every number of threads. */
 void dc_column_sums(const float *X, int64_t n, int64_t width, float *sum);
 

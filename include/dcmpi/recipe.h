@@ -1,6 +1,6 @@
-/* How a file is made: who makes the same file again may replace it, nobody else. A file keeps its recipe in the root
- * attributes verb, inputs and options, for people, and recipe_hash, which is compared. Serial: in a job rank 0 calls
- * these. */
+/* How a file is made: whoever makes the same file again may replace it, nobody else. A file keeps its recipe in the
+ * root attributes verb, inputs and options, for people, and recipe_hash, which is compared. Serial: in a job rank 0
+ * calls these. */
 #ifndef DCMPI_RECIPE_H
 #define DCMPI_RECIPE_H
 

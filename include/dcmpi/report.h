@@ -45,7 +45,7 @@ void dc_timing_print(const dc_timing *t, double peak_flops);
 
 /* ---- Result ----------------------------------------------------------------------------------------------------- */
 
-/* Facts about how the run was started. */
+/* How the run was started. */
 enum { DC_JOB_NAME_MAX = 128 };
 typedef struct {
     char created[DC_ISO_MAX];

@@ -64,7 +64,7 @@ bool dc_state_continues(const dc_state *s);
 
 /* ---- Saving ------------------------------------------------------------------------------------------------------ */
 
-/* What work is at, for messages; phase: static text. Local, cheap. */
+/* What the work is doing, for messages; phase: static text. Local, cheap. */
 void dc_state_at(dc_state *s, const char *phase, int64_t step);
 const char *dc_state_phase(const dc_state *s);
 int64_t dc_state_step(const dc_state *s);

@@ -41,10 +41,13 @@ DC_CHECKED dc_status dc_step_create(dc_step **out, const dc_step_config *cfg);
 void dc_step_destroy(dc_step **s);
 const dc_batcher *dc_step_batcher(const dc_step *s);
 const dc_plan *dc_step_plan(const dc_step *s);
+/* Floating-point operations of a step per row of its batch. */
+double dc_step_flops(const dc_step *s);
 /* Runs step number `step` up to its gradients. loss[graph's losses]: weight times the mean over the batch. Returns the
  * rows of the batch over all ranks. Collective; wishes of wish.h ride along: dc_state_act() may follow. */
 int64_t dc_step_run(dc_comm *comm, dc_step *s, int64_t step, double *loss);
-/* Updates what the step trains, equal on all ranks afterwards. Collective. */
+/* Updates what the step trains, equal on all ranks afterwards; t, total: see optim.h. clip_norm costs one small message
+ * more and counts the gradients of this step alone. Collective. */
 void dc_step_update(dc_comm *comm, dc_step *s, const dc_opt_config *opt, int64_t t, int64_t total);
 /* Makes the moments that this optimizer has part of the run's state until the step is destroyed; a run that continues
  * gets them back. Collective. */
@@ -55,7 +58,7 @@ DC_CHECKED dc_status dc_step_keep_moments(dc_comm *comm, dc_step *s, const dc_op
 /* The outputs of a graph for tiles of rows, each by one thread. Every product has tile_rows rows. */
 typedef struct dc_infer dc_infer;
 DC_CHECKED dc_status dc_infer_create(dc_infer **out, const dc_graph *g, const float *value, int64_t tile_rows);
-void dc_infer_destroy(dc_infer **e);
+void dc_infer_destroy(dc_infer **infer);
 /* Threads that may be at work at a time. */
 int dc_infer_threads(const dc_infer *e);
 /* The batch of `thread`, [tile_rows x width], to be filled by the caller. */

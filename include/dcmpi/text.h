@@ -16,10 +16,10 @@ bool dc_text_is_clean(const char *text);
 
 /* In place; the length stays. Characters of `keep` (such as "\n") are left. */
 void dc_text_clean(char *text, const char *keep);
-/* A copy of text[n] for a message, in one line; too long: the front is cut and replaced by "...". cap >= 8. */
+/* A copy of text[n] for a message, in one line; if it is too long, "..." replaces its beginning. cap >= 8. */
 void dc_printable(char *out, size_t cap, const char *text, size_t n);
 
-/* Index of the name that `word` is most likely a typing error of, by edit distance, or -1. */
+/* Index of the name that `word` most likely misspells, by edit distance, or -1. */
 int dc_nearest_name(const char *word, const char *const *names, int n);
 
 /* Whether a label says that there is none: "", -1, ?, NA, N/A, #N/A, <NA>, None, or nan or null in any case. */

@@ -159,10 +159,10 @@ typedef struct {
     int isa;             /* with its dc_isa, */
     bool knows_isa;      /* if the file tells */
     char written_by[80]; /* version and commit of the program */
-    double alpha;
-    double range[2]; /* least and greatest scaled value of the training data; infinite if the file does not tell */
+    double range[2];     /* least and greatest scaled value of the training data; infinite if the file does not tell */
     char method[32];
-    bool has_clip; /* of the data, before they are scaled */
+    const void *keys; /* values of the method's keys, if has_net; borrowed; the caller sets it */
+    bool has_clip;    /* of the data, before they are scaled */
     float *value, *centers, *shift, *scale;
     double *clip_lo, *clip_hi; /* NULL if the run did not clip */
 } dc_trained;

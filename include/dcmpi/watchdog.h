@@ -1,4 +1,4 @@
-/* The watchdog: says which rank is late, in what, since when, if nothing goes on for a minute.
+/* The watchdog: if nothing happens for a minute, it says which rank is late, at what, and since when.
  *
  * The ranks of a node keep a table in shared memory: what each is at, how often it got on, and whether it is inside
  * MPI. A thread of the first rank of each node looks at it every few seconds; one of the second rank takes its place

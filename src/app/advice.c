@@ -1,4 +1,4 @@
-/* Advice about the start of a job: causes that a run can see and the option that mends them. */
+/* Advice about the start of a job: causes that a run can see, and the option that cures them. */
 #include "advice.h"
 
 #include <stdlib.h>
@@ -81,7 +81,7 @@ void dc_advise_shards(int shards, int ranks, char *out, size_t cap)
     out[0] = '\0';
     if ((double)most * ranks < UNEVEN * shards) return;
     snprintf(out, cap,
-             "%d shards on %d ranks: some ranks hold %d, others %d, and the others wait; use %d or %d ranks, or more "
+             "%d shards on %d ranks: some ranks hold %d, the others %d and wait; use %d or %d ranks, or more "
              "parallel.shards (which gives other results)",
              shards, ranks, most, shards / ranks, fit, DC_MIN(2 * fit, shards));
 }

@@ -18,6 +18,7 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/recipe.h"
 #include "dcmpi/train.h"
+#include "result_deck.h"
 
 #define VARIABLE "DCMPI_APART="
 #define LIMIT_VARIABLE "DCMPI_READ_LIMIT"
@@ -58,9 +59,11 @@ static void probe_model(const char *path, const char *labels)
     (void)labels;
     dc_trained t;
     dc_h5 *h5 = NULL;
+    char *deck = NULL;
     if (dc_trained_read(path, &t) == DC_OK) dc_trained_release(&t);
     dc_error_clear();
     if (dc_h5_open(&h5, path, DC_H5_READ) == DC_OK) (void)!dc_h5_visit(h5, check_array, h5);
+    if (h5 && dc_result_deck_text(h5, &deck) == DC_OK) dc_mem_free(&deck);
     (void)!dc_h5_close(&h5);
 }
 
@@ -186,11 +189,10 @@ static dc_status judge_end(int result, const char *what, dc_status code)
     static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS};
     char how[128];
     if (WIFSIGNALED(result) && WTERMSIG(result) == SIGPROF)
-        return DC_FAIL(
-            code,
-            "reading %s does not end: no progress in %d s of processor time; the file is damaged, make it anew "
-            "(if it only is slow: " LIMIT_VARIABLE "=SECONDS in the environment)",
-            what, limit_s());
+        return DC_FAIL(code,
+                       "reading %s does not end: no progress in %d s of processor time; the file is damaged, make it "
+                       "anew (if it is only slow: " LIMIT_VARIABLE "=SECONDS in the environment)",
+                       what, limit_s());
     if (!WIFSIGNALED(result)) {
         snprintf(how, sizeof how, "ends the program (exit code %d)", WEXITSTATUS(result));
         return fail_read(what, how, code);
@@ -230,7 +232,7 @@ static dc_status run_apart(char *const *argv, int probe, int signals, const char
     pid_t child;
     *started = false;
     if (limit_s() == 0)
-        return DC_FAIL(DC_ERR_USAGE, LIMIT_VARIABLE "=%s in the environment is no number of seconds from 1 to %d",
+        return DC_FAIL(DC_ERR_USAGE, LIMIT_VARIABLE "=%s in the environment is not a number of seconds from 1 to %d",
                        getenv(LIMIT_VARIABLE), LIMIT_MAX_S);
     if (!open_pipe(ends)) return DC_OK;
     snprintf(variable, sizeof variable, probe < 0 ? VARIABLE "%d" : VARIABLE "%d %d", ends[1], probe);

@@ -43,7 +43,7 @@ static dc_status fail_unknown_verb(const char *word)
     char quoted[DC_QUOTE_MAX], hint[128];
     int n = 0;
     for (const dc_verb_help *v; n < VERBS_MAX && (v = dc_verb_help_at(n)) != NULL;) names[n++] = v->name;
-    return DC_FAIL(DC_ERR_USAGE, "command line: '%s' is no verb and no deck file%s", dc_quote(quoted, word),
+    return DC_FAIL(DC_ERR_USAGE, "command line: '%s' is neither a verb nor a deck file%s", dc_quote(quoted, word),
                    *suggest(word, names, n, hint, sizeof hint) ? hint : "; see dcmpi --help");
 }
 
@@ -141,15 +141,18 @@ static void find_help(dc_cli *cli)
     cli->help = cli->help || cli->version;
 }
 
-/* The deck's view of the method table: names, and traits that decide which keys a method uses. */
+/* The deck's view of the method table. */
 static void register_methods(void)
 {
     static dc_config_method list[DC_METHODS_MAX];
     int n = 0;
     for (const dc_method *m; n < DC_METHODS_MAX && (m = dc_method_at(n)) != NULL; n++)
-        list[n] = (dc_config_method){m->name, m->flags & DC_METHOD_RECONSTRUCTS ? "training reconstruction"
-                                              : m->flags & DC_METHOD_TRAINS     ? "training"
-                                                                                : ""};
+        list[n] = (dc_config_method){.name = m->name,
+                                     .summary = m->summary,
+                                     .traits = m->flags & DC_METHOD_TRAINS ? "training" : "",
+                                     .keys = m->keys,
+                                     .n_keys = m->n_keys,
+                                     .keys_bytes = m->keys_bytes};
     dc_config_set_methods(list, n);
 }
 
@@ -188,7 +191,8 @@ static void print_verb(const dc_verb_help *verb, FILE *out)
 {
     fprintf(out, "usage: dcmpi %s %s\n\n%s\n%s", verb->name, verb->arguments, verb->summary, verb->details);
     if (!verb->takes_deck) return;
-    fprintf(out, "\nMethods (cluster.method):\n");
+    fprintf(out,
+            "\nMethods (cluster.method; the first is the default), each with a section of its name for its keys:\n");
     const dc_method *m;
     for (int i = 0; (m = dc_method_at(i)) != NULL; i++) fprintf(out, "  %-10s %s\n", m->name, m->summary);
     fprintf(out, "\nKeys of the deck, also --section.key=VALUE (`dcmpi config --explain SECTION` shows them):\n");

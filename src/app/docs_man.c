@@ -115,10 +115,9 @@ static const char description[] =
     "problem.";
 
 static const char deck[] =
-    "A deck is a YAML file of sections, single values and lists in one line. Defaults are overridden by the deck, the "
+    "A deck is a YAML file of sections, single values and lists on one line. Defaults are overridden by the deck, the "
     "deck by --section.key=VALUE on the command line. An unknown key, a key given twice, a value out of range and a "
-    "key "
-    "that the run would not use are errors, found before any data is read.";
+    "key that the run would not use are errors, found before any data is read.";
 
 static const item options[] = {{"--help", "Help, of the program or of the verb."},
                                {"--version", "Version and commit."},
@@ -149,7 +148,7 @@ static const item files[] = {
 
 static const item examples[] = {
     {"mpirun -n 2 dcmpi", "The built-in problem, about a minute."},
-    {"mpirun -n 64 dcmpi mnist-dec.yaml --run.seed=2 --run.output=runs/2", "A deck, with two of its keys changed."},
+    {"mpirun -n 64 dcmpi mnist.yaml --run.seed=2 --run.output=runs/2", "A deck, with two of its keys changed."},
     {"dcmpi config --explain cluster.tol", "The documentation of a key."},
     {"mpirun -n 64 dcmpi selftest --dir=/scratch", "Is this machine fit for a job?"}};
 

@@ -1,7 +1,7 @@
-/* Memory and disk of a run before it starts, from the header of the data and the deck alone: the rank with most rows,
- * at the moment that needs most. A run is a list of moments; what is counted in each is what grows with the data, the
- * network, the batch, the clusters or the ranks. On rank 0 what a checkpoint takes comes on top: pieces of the arrays,
- * whatever they hold. */
+/* Memory and disk of a run before it starts, from the header of the data and the deck alone: the rank with the most
+ * rows, at the moment that needs the most. A run is a list of moments; what is counted in each is what grows with the
+ * data, the network, the batch, the clusters or the ranks. On rank 0 what a checkpoint takes comes on top: pieces of
+ * the arrays, whatever they hold. */
 #include <math.h>
 #include <string.h>
 
@@ -30,7 +30,7 @@ typedef struct {
     int ranks_here, threads;
 } problem;
 
-/* What is held at some point, in bytes, beside program and data. */
+/* What is held at some point, in bytes, besides program and data. */
 typedef struct {
     double model; /* parameters, gradient, moments */
     double work;
@@ -49,7 +49,7 @@ static void take(dc_estimate *out, moment m)
 
 /* ---- Layers ------------------------------------------------------------------------------------------------------ */
 
-/* Width behind encoder layer l; that of the data for l = 0. */
+/* Width after encoder layer l; that of the data for l = 0. */
 static int64_t encoder_width(const problem *p, int l)
 {
     const dc_int_list *hidden = &p->cfg->model.hidden;
@@ -163,7 +163,7 @@ static double example_bytes(const problem *p)
     return count * (16 * (1 + p->part.P) + 16) + (rows <= DC_EXAMPLE_ROWS_MAX_BYTES ? 3 * rows : 0);
 }
 
-/* Rows of a result at hand, and their scores. */
+/* A result whose rows are all in memory, and their scores. */
 static moment scoring(const problem *p, double model, double rows)
 {
     if (p->C == 0) return (moment){.model = model, .work = rows};

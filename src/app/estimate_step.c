@@ -1,4 +1,4 @@
-/* Floats of a training step, as train/gradient.c and sum/outer*.c take them. */
+/* Floats of a training step, as step/exec.c and sum/outer*.c take them. */
 #include "estimate_step.h"
 
 #include <math.h>
@@ -21,7 +21,7 @@ double dc_step_params(const dc_step_layers *f)
 
 double dc_step_state(const dc_step_layers *f, const dc_part *part)
 {
-    const double moments = f->opt->kind == DC_OPT_ADAM ? 2 : 1;
+    const double moments = dc_opt_moments(f->opt);
     return (1 + moments) * dc_step_params(f) / (f->way == DC_OUTER_ALLREDUCE ? 1 : part->P);
 }
 

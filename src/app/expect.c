@@ -90,7 +90,7 @@ static int numbers_in(char *line)
     return n;
 }
 
-/* head[n], which ends with a NUL, is taken to pieces. A table has numbers in its first line or in that behind its
+/* head[n], which ends with a NUL, is cut up in place. A table has numbers in its first line or in the one after its
  * header. */
 static finding look_into_text(char *head)
 {
@@ -113,7 +113,7 @@ static dc_status look_into(const char *path, finding *found)
     struct stat s;
     *found = (finding){UNKNOWN, ""};
     if (stat(path, &s) != 0) return DC_OK;
-    if (S_ISDIR(s.st_mode)) *found = (finding){FOLDER, "a folder"};
+    if (S_ISDIR(s.st_mode)) *found = (finding){FOLDER, "a directory"};
     const int fd = S_ISREG(s.st_mode) ? open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
     const ssize_t got = fd >= 0 ? read(fd, head, HEAD_BYTES) : -1;
     if (fd >= 0) close(fd);
@@ -166,8 +166,8 @@ static dc_status expect_deck(const finding *f, const char *path, const char *ver
                        f->name, q, verb);
     case FOLDER:
         if (has(path, "config.used.yaml"))
-            return DC_FAIL(DC_ERR_USAGE, "%s is the folder of a run, not a deck: dcmpi %s %s/config.used.yaml", q, verb,
-                           q);
+            return DC_FAIL(DC_ERR_USAGE, "%s is the directory of a run, not a deck: dcmpi %s %s/config.used.yaml", q,
+                           verb, q);
         return DC_OK;
     default:
         return DC_OK;
@@ -203,14 +203,15 @@ static dc_status expect_model(const finding *f, const char *path)
     case DATA:
     case PREDICTION:
     case DECK:
-        return DC_FAIL(DC_ERR_FORMAT, "%s is no result of dcmpi: it is %s; a model is the run.h5 of a run", q, f->name);
+        return DC_FAIL(DC_ERR_FORMAT, "%s is not a result of dcmpi: it is %s; a model is the run.h5 of a run", q,
+                       f->name);
     case CHECKPOINT:
         return DC_FAIL(DC_ERR_FORMAT,
-                       "%s is no result of dcmpi: it is %s, which ends with a run.h5 if the command that made it is "
+                       "%s is not a result of dcmpi: it is %s, which ends with a run.h5 if the command that made it is "
                        "given again; that is the model",
                        q, f->name);
     case FOLDER:
-        return DC_FAIL(DC_ERR_FORMAT, "%s is a folder, not an HDF5 file%s%s%s", q,
+        return DC_FAIL(DC_ERR_FORMAT, "%s is a directory, not an HDF5 file%s%s%s", q,
                        has(path, "run.h5") ? "; the model is " : "; name the run.h5 of a run",
                        has(path, "run.h5") ? q : "", has(path, "run.h5") ? "/run.h5" : "");
     default:

@@ -1,9 +1,9 @@
 /* What lies in run.output before a start.
  *
  * A run appends to some files there, replaces others and removes old checkpoints. Each of its names may have been taken
- * by something else: a file of another program where run.output is `.`, a link to a file elsewhere, a pipe. A file is
- * taken for one of ours by what it begins with. Where a lock was left behind, an earlier run has checked the folder and
- * was killed; what it wrote may be cut anywhere, and is not read. */
+ * by something else: a file of another program where run.output is `.`, a link to a file elsewhere, a pipe. Whether a
+ * file is one of ours is decided by how it begins. Where a lock was left behind, an earlier run has checked the folder
+ * and was killed; what it wrote may be cut anywhere, and is not read. */
 #include "folder.h"
 
 #include <dirent.h>
@@ -24,7 +24,7 @@ typedef struct {
     const char *name;
     const char *sign, *other_sign; /* NULL: none */
     bool within;
-    bool in_place;   /* written without a new file: a second name of it would be written, too */
+    bool in_place;   /* written in place: under a second name it would change, too */
     bool of_anybody; /* whoever may make files there may ask for a stop */
     bool part;
     bool empty;  /* a mark: its name is all it says */
@@ -156,9 +156,9 @@ static dc_status check_file(finding *found, const char *path, const run_file *f)
     if (!S_ISREG(s.st_mode)) return refuse(path, dc_file_kind_name(&s));
     if (!f->of_anybody && !is_of_user(&s, found->lock)) return refuse(path, "another user's");
     if (f->in_place && s.st_nlink > 1) return refuse(path, "a file with a second name");
-    if (f->empty && s.st_size > 0) return refuse(path, "no file that dcmpi made");
+    if (f->empty && s.st_size > 0) return refuse(path, "not a file that dcmpi made");
     if (found->left || !f->sign || s.st_size == 0) return DC_OK;
-    if (!is_ours(path, f)) return refuse(path, "no file that dcmpi made");
+    if (!is_ours(path, f)) return refuse(path, "not a file that dcmpi made");
     found->known |= f->proves;
     return DC_OK;
 }
@@ -178,7 +178,8 @@ static dc_status check_folder(const char *path, const finding *found)
     struct stat s;
     if (lstat(path, &s) != 0) return DC_OK;
     if (!S_ISDIR(s.st_mode))
-        return DC_FAIL(DC_ERR_IO, "%s is no folder, and a run needs one of this name; move it away, or set run.output",
+        return DC_FAIL(DC_ERR_IO,
+                       "%s is not a directory, and a run needs one of this name; move it away, or set run.output",
                        path);
     return is_of_user(&s, found->lock) ? DC_OK : refuse(path, "another user's");
 }

@@ -7,6 +7,7 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/queue.h"
 #include "output.h"
+#include "result_deck.h"
 
 bool dc_found_is(const dc_found *found, dc_likeness likeness)
 {
@@ -55,14 +56,13 @@ static dc_status read_result(const dc_job *job, const char *path, dc_h5 *h5, dc_
     char format[32], verb[16], *deck = NULL;
     dc_origin o = {.where = path};
     int64_t complete;
-    DC_TRY(dc_mem_alloc(&deck, DC_RESUME_DECK_MAX, 1, "deck"));
     DC_TRY(dc_h5_get_attr_str(h5, "/", "format", format, sizeof format));
     DC_TRY(dc_h5_get_attr_i64(h5, "/", "complete", &complete, 1, NULL));
     if (strcmp(format, "dcmpi-result") != 0 || complete != 1)
-        DC_TRY(DC_FAIL(DC_ERR_FORMAT, "%s is no complete result", path));
+        DC_TRY(DC_FAIL(DC_ERR_FORMAT, "%s is not a complete result", path));
     DC_TRY(dc_h5_get_attr_str(h5, "/", "verb", verb, sizeof verb));
     DC_TRY(dc_h5_get_attr_hash(h5, "/", "data_hash", &found->data_hash));
-    DC_TRY(dc_h5_get_attr_str(h5, "/", "deck", deck, DC_RESUME_DECK_MAX));
+    DC_TRY(dc_result_deck_text(h5, &deck));
     if (dc_h5_has_attr(h5, "/", "weights_hash")) DC_TRY(dc_h5_get_attr_hash(h5, "/", "weights_hash", &o.weights_hash));
     DC_TRY(read_optional(h5, found));
     DC_TRY(read_end(h5, found));

@@ -1,4 +1,4 @@
-/* The result that the output directory holds, as far as a new start asks. Private to app/. */
+/* What a new start needs to know of the result in the output directory. Private to app/. */
 #ifndef DCMPI_APP_FOUND_H
 #define DCMPI_APP_FOUND_H
 

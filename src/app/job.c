@@ -63,7 +63,7 @@ static dc_status read_config(dc_comm *comm, dc_job *job)
     else
         dc_config_builtin(&job->cfg);
     DC_TRY_ALL(comm, dc_config_parse_noting(&job->cfg, cli->deck ? cli->deck : "builtin", text ? text : "", bytes,
-                                            cli->overrides, cli->n_overrides, cli->verb, job->unused_keys));
+                                            cli->overrides, cli->n_overrides, cli->verb, &job->notes));
     DC_TRY(dc_agree_hash(comm, dc_config_hash(&job->cfg), "deck"));
     DC_TRY_ALL(comm, dump_deck(job));
 out:
@@ -173,8 +173,8 @@ static void tell_error(dc_status st)
     dc_error_clear();
 }
 
-/* The log is where people look for why a run of last night ended, also if it did not come far; lines behind those that
- * a checkpoint knows harm nobody. */
+/* The log is where people look for why a run of last night ended, even if it did not get far; lines after those that a
+ * checkpoint knows of do no harm. */
 static void log_early_end(const dc_job *job, dc_status st)
 {
     char path[DC_PATH_MAX];
@@ -208,7 +208,8 @@ static void note(const char *line)
 
 void dc_job_note_deck(const dc_job *job)
 {
-    if (job->unused_keys[0]) dc_log_note("keys of %s that are not used: %s", job->cli->deck, job->unused_keys);
+    if (job->notes.unused[0]) dc_log_note("keys of %s that are not used: %s", job->cli->deck, job->notes.unused);
+    if (job->notes.renamed[0]) dc_log_note("%s; the old names go on working", job->notes.renamed);
 }
 
 /* Rows of the smallest batch of a run that takes steps, 0 for one without. */

@@ -28,7 +28,7 @@ typedef struct {
     bool saved;            /* this start has written one */
     bool over_shorter;     /* the result of which is there */
     char longer_text[512]; /* the lengths that differ; of a complete run why that changes nothing */
-    bool over_result;      /* a run.h5 of before is there, which this run will replace */
+    bool over_result;      /* an earlier run.h5 is there, which this run will replace */
     dc_ckpt ckpt;
     int n_notes;
     char notes[DC_RESUME_NOTES_MAX][512];
@@ -37,8 +37,8 @@ typedef struct {
 typedef struct {
     const dc_cli *cli; /* borrowed */
     dc_config cfg;
-    char *deck;                           /* effective deck as YAML, owned */
-    char unused_keys[DC_CONFIG_NOTE_MAX]; /* of the deck that was given; "" */
+    char *deck;            /* effective deck as YAML, owned */
+    dc_config_notes notes; /* on the deck and the command line */
     dc_provenance from;
     dc_binding binding;
     double base_bytes;             /* memory of program and libraries at work */

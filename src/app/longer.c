@@ -1,5 +1,5 @@
 /* Which states of a shorter run are states of a longer one. A length changes nothing before its phase, nothing within
- * it but where it ends, and everything behind it. */
+ * it but where it ends, and everything after it. */
 #include "longer.h"
 
 #include <string.h>
@@ -152,7 +152,7 @@ bool dc_longer_same_end(const dc_longer *l, const dc_run_end *end)
     if (extra && differs(l, MAX_ITER)) return false;
     if (strcmp(end->stop_reason, "collapsed") == 0) return true;
     if (strcmp(end->stop_reason, "max_iter") == 0) return !differs(l, MAX_ITER);
-    /* The share was rounded: what is on the edge is left to who has the count. */
+    /* The share was rounded: a case on the edge is left to whoever has the count. */
     static const double EDGE = 1 - 1e-9;
     return strcmp(end->stop_reason, "converged") == 0 && end->delta < EDGE * l->is->cluster.tol;
 }

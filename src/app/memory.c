@@ -11,8 +11,8 @@ static dc_status compare(const dc_memory_need *need, bool root, int ranks, const
     const double held = (double)dc_mem_resident_bytes() * ranks;
     const double all = need->rank_bytes * ranks + (root ? need->root_bytes : 0);
     if (all - held <= (double)room->bytes) return DC_OK;
-    return DC_FAIL(DC_ERR_MEMORY, "%s about %.2f GiB, %.2f of them are there, and %.2f GiB are left %s; use %s", who,
-                   all / 0x1p30, held / 0x1p30, (double)room->bytes / 0x1p30, room->limit, advice);
+    return DC_FAIL(DC_ERR_MEMORY, "%s about %.2f GiB, of which %.2f are held already, and %.2f GiB are left %s; use %s",
+                   who, all / 0x1p30, held / 0x1p30, (double)room->bytes / 0x1p30, room->limit, advice);
 }
 
 static dc_status check_here(dc_comm *comm, const dc_memory_need *need, const char *advice)

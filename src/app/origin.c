@@ -45,8 +45,9 @@ void dc_origin_compare(const dc_job *job, const dc_origin *o, dc_comparison *out
 {
     *out = (dc_comparison){.likeness = DC_OTHER_RUN};
     if (strcmp(o->verb, job->cli->verb) != 0) {
-        snprintf(out->text, sizeof out->text, "%s is of `dcmpi %s`, this is `dcmpi %s`; set another run.output",
-                 o->where, o->verb, job->cli->verb);
+        snprintf(out->text, sizeof out->text,
+                 "%s was made by `dcmpi %s`, and this is `dcmpi %s`; set another run.output", o->where, o->verb,
+                 job->cli->verb);
         return;
     }
     dc_config_defaults(&out->was);
@@ -54,7 +55,7 @@ void dc_origin_compare(const dc_job *job, const dc_origin *o, dc_comparison *out
         compare_decks(job, o, out);
         return;
     }
-    snprintf(out->text, sizeof out->text, "the deck in %s is none that this program reads: %.1500s", o->where,
+    snprintf(out->text, sizeof out->text, "this program cannot read the deck in %s: %.1500s", o->where,
              dc_error_text());
     dc_error_clear();
 }

@@ -16,7 +16,7 @@
 #include "resume.h"
 #include "settle.h"
 
-/* As long as the longest of them with what is put behind it for a moment. */
+/* As long as the longest of them with the suffix that it has for a moment. */
 enum { NAME_MAX_CHARS = 64 };
 
 /* ---- Folders ----------------------------------------------------------------------------------------------------- */
@@ -44,19 +44,19 @@ static dc_status make_checkpoint_folder(const dc_job *job)
     char dir[DC_PATH_MAX];
     dc_output_path(job, DC_FILE_CHECKPOINTS, dir);
     if (mkdir(dir, 0777) == 0 || errno == EEXIST) return DC_OK;
-    return DC_FAIL(DC_ERR_IO, "cannot create the folder %s: %s", dir, strerror(errno));
+    return DC_FAIL(DC_ERR_IO, "cannot create the directory %s: %s", dir, strerror(errno));
 }
 
 /* ---- Start ------------------------------------------------------------------------------------------------------- */
 
-/* A wish of before this start. One that cannot be removed would stop this start, and each that the queue makes of it.
+/* A wish from before this start. One that cannot be removed would stop this start and all that the queue makes of it.
  */
 static dc_status remove_stop(const dc_job *job)
 {
     char path[DC_PATH_MAX];
     dc_output_path(job, DC_FILE_STOP, path);
     if (unlink(path) == 0)
-        dc_log_warning("a file STOP of before this start was removed");
+        dc_log_warning("a file STOP from before this start was removed");
     else if (errno != ENOENT)
         return DC_FAIL(DC_ERR_IO, "%s would stop the run at once, and cannot be removed: %s; remove it", path,
                        strerror(errno));
@@ -90,6 +90,8 @@ dc_status dc_output_open(dc_job *job)
     DC_TRY(make_directories(job->cfg.run.output));
     DC_TRY(take_lock(job, &job->lock));
     DC_TRY(dc_folder_check_files(job, job->lock));
+    /* A start that is refused lets the lock go, and with it the proof that a cut file is ours. */
+    if (dc_lock_was_left(job->lock)) DC_TRY(dc_folder_remove_parts(job));
     DC_TRY(dc_resume_find(job));
     DC_TRY(dc_folder_remove_parts(job));
     job->resume.refused = false;
@@ -182,7 +184,7 @@ dc_status dc_output_restore(dc_job *job)
     job->lock = lock;
     DC_TRY(make_checkpoint_folder(job));
     DC_TRY(open_records(job));
-    dc_log_warning("%s was removed under this run, and was made anew", path);
+    dc_log_warning("%s was removed during this run, and was made anew", path);
 out:
     if (lock != job->lock) dc_lock_release(&lock);
     return st;
@@ -190,7 +192,7 @@ out:
 
 /* ---- Dry run ----------------------------------------------------------------------------------------------------- */
 
-/* What exists at or above `path`, be it a link to nowhere. */
+/* What exists at or above `path`, even a link to nowhere. */
 static void existing_parent(const char *path, char out[DC_PATH_MAX])
 {
     struct stat s;
@@ -220,7 +222,7 @@ dc_status dc_output_check(const dc_job *job, double bytes)
     if (access(parent, W_OK | X_OK) != 0)
         return DC_FAIL(DC_ERR_IO, "cannot write to %s: %s; set run.output", parent, strerror(errno));
     if (statvfs(parent, &disk) != 0)
-        return DC_FAIL(DC_ERR_IO, "cannot ask for the free space of %s: %s", parent, strerror(errno));
+        return DC_FAIL(DC_ERR_IO, "cannot find out how much space is free in %s: %s", parent, strerror(errno));
     const double left = (double)disk.f_bavail * (double)disk.f_frsize;
     if (left < bytes)
         return DC_FAIL(DC_ERR_IO, "%s has %.3f GiB left, the result needs %.3f GiB; free space or set run.output",

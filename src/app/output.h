@@ -5,7 +5,7 @@
 #include "job.h"
 
 /* Everything that a run leaves or looks for in run.output. A run that is to take the place of an older result keeps its
- * records and its deck under other names until then, so that what lies beside run.h5 belongs to it at any time. */
+ * records and its deck under other names until then, so that what lies beside run.h5 belongs to it at all times. */
 typedef enum {
     DC_FILE_RESULT,
     DC_FILE_SUMMARY,
@@ -26,14 +26,14 @@ bool dc_output_name(const dc_job *job, const char *name, char out[DC_PATH_MAX]);
 void dc_output_path(const dc_job *job, dc_output_file file, char out[DC_PATH_MAX]);
 
 /* output.c */
-/* Creates, checks and locks the directory, looks for what earlier starts left (resume.h), removes a STOP of before.
- * No file of an earlier start is changed; the lines of the log are held. Errors: DC_ERR_IO, DC_ERR_BUSY (another run
- * has it), those of resume.h. */
+/* Creates, checks and locks the directory, looks for what earlier starts left (resume.h), removes an earlier STOP. No
+ * file of an earlier start is changed; the lines of the log are held. Errors: DC_ERR_IO, DC_ERR_BUSY (another run has
+ * it), those of resume.h. */
 DC_CHECKED dc_status dc_output_open(dc_job *job);
 /* The start is accepted: log and records are cut to what they were when the checkpoint was written, or begun, and
  * opened; the effective deck is written. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_output_accept(dc_job *job);
-/* Folders that somebody removed under the run are made anew, with lock, log, records and deck. Errors: DC_ERR_IO,
+/* Folders that somebody removed during the run are made anew, with lock, log, records and deck. Errors: DC_ERR_IO,
  * DC_ERR_BUSY. */
 DC_CHECKED dc_status dc_output_restore(dc_job *job);
 /* For --dry-run: could the directory be made, and does the disk hold `bytes`? Writes nothing. Errors: DC_ERR_IO. */

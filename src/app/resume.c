@@ -31,13 +31,13 @@ static void note(dc_resume *r, const char *fmt, ...)
     va_end(args);
 }
 
-/* Weights that are gone by now are none that could be compared: neither a checkpoint nor a result needs them again. */
+/* Weights that are gone by now cannot be compared: neither a checkpoint nor a result needs them again. */
 static dc_status hash_weights(dc_job *job)
 {
     const char *path = job->cfg.model.weights;
     if (strcmp(job->cli->verb, "fit") != 0 || !path[0]) return DC_OK;
     if (access(path, F_OK) != 0) {
-        note(&job->resume, "%s (model.weights) is not there: whether it is what this run began with is not known",
+        note(&job->resume, "%s (model.weights) is not there: whether it is what this run began with cannot be checked",
              path);
         return DC_OK;
     }
@@ -152,7 +152,7 @@ static bool take_last(dc_job *job, const list *l)
     return false;
 }
 
-/* All with numbers are damaged; the text says how the oldest is. */
+/* All numbered ones are damaged; the text says how the oldest is. */
 static dc_status go_on_damaged(dc_job *job, const list *l)
 {
     char cause[DC_ERROR_TEXT_MAX];
@@ -273,8 +273,8 @@ static dc_status choose(dc_job *job, const list *l, const dc_found *found)
     return found->is_there ? DC_FAIL(DC_ERR_FORMAT, "%s", found->comparison.text) : DC_OK;
 }
 
-/* run.resume = never means this job, not each of its parts: one that the queue runs again goes on where its own part
- * before stopped, and never from a state of another job. */
+/* run.resume = never means this job, not each of its parts: one that the queue runs again goes on where its own
+ * previous part stopped, and never from a state of another job. */
 static dc_status choose_own(dc_job *job, const list *l, const dc_found *found)
 {
     dc_resume *r = &job->resume;
@@ -316,17 +316,16 @@ out:
 
 /* ---- Messages --------------------------------------------------------------------------------------------------- */
 
-/* Another program, library or type of CPU may round otherwise: the result is then none of the two. */
+/* Another program, library or type of CPU may round otherwise: the result is then that of neither. */
 static void note_other_program(const dc_job *job)
 {
     const dc_ckpt_header *h = &job->resume.ckpt.header;
     if (strcmp(h->version, dc_version()) == 0 && strcmp(h->git, dc_version_git()) == 0 &&
         strcmp(h->arch, dc_version_arch()) == 0 && strcmp(h->libraries, job->from.libraries) == 0)
         return;
-    dc_log_note(
-        "the checkpoint was written by dcmpi %s (%s, ARCH=%s) with %s: the bits of the result may be others than "
-        "those of one of the two alone",
-        h->version, h->git, h->arch, h->libraries);
+    dc_log_note("the checkpoint was written by dcmpi %s (%s, ARCH=%s) with %s: the bits of the result may differ from "
+                "those of either alone",
+                h->version, h->git, h->arch, h->libraries);
 }
 
 void dc_resume_print(const dc_job *job)
@@ -335,7 +334,7 @@ void dc_resume_print(const dc_job *job)
     for (int i = 0; i < r->n_notes; i++) dc_log_warning("%s", r->notes[i]);
     if (r->complete && r->longer_text[0]) dc_log_note("%s", r->longer_text);
     if (r->longer)
-        dc_log("longer    %s: goes on behind %s, step %lld; all that came after it is made anew%s",
+        dc_log("longer    %s: goes on after %s, step %lld; all that came after it is made anew%s",
                r->longer_text[0] ? r->longer_text : "the deck", r->ckpt.header.phase, (long long)r->ckpt.header.step,
                r->over_result ? ", and run.h5 stays until that is done" : "");
     if (r->continues)
@@ -353,7 +352,7 @@ static dc_status check_dimensions(const dc_job *job, const dc_dataset *data)
     const dc_ckpt_header *h = &job->resume.ckpt.header;
     if (!job->resume.continues || (h->N == data->part.N && h->D == data->D)) return DC_OK;
     return DC_FAIL(
-        DC_ERR_FORMAT, "checkpoint %lld says %lld rows x %lld columns, the data of its hash have %lld x %lld",
+        DC_ERR_FORMAT, "checkpoint %lld says %lld rows x %lld columns, the data with its hash have %lld x %lld",
         (long long)job->resume.number, (long long)h->N, (long long)h->D, (long long)data->part.N, (long long)data->D);
 }
 
@@ -373,7 +372,7 @@ dc_status dc_resume_check_data(dc_comm *comm, dc_job *job, const dc_dataset *dat
     r->refused = false;
     r->other_labels = r->knows_labels && r->labels_hash != job->from.labels_hash;
     if (r->other_labels && r->continues)
-        dc_log_note("the labels of %s are others than when this run was started; they only score the result",
+        dc_log_note("the labels of %s have changed since this run was started; they only score the result",
                     data->source);
 out:
     return st;

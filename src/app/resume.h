@@ -10,7 +10,7 @@
 DC_CHECKED dc_status dc_resume_find(dc_job *job);
 /* Rank 0: prints what was found, when there is somebody to read it. */
 void dc_resume_print(const dc_job *job);
-/* Collective. The data are those of the checkpoint or result; other labels are a note, for they only score. Errors:
+/* Collective. The data must be those of the checkpoint or result; other labels get a note, for they only score. Errors:
  * DC_ERR_DATA, DC_ERR_FORMAT (a checkpoint of other dimensions), equal on all ranks; nothing was changed then. */
 DC_CHECKED dc_status dc_resume_check_data(dc_comm *comm, dc_job *job, const dc_dataset *data);
 

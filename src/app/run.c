@@ -8,6 +8,7 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "rates.h"
 #include "settle.h"
 
 typedef struct {
@@ -55,7 +56,7 @@ static dc_status build_model(fit *f)
     return st;
 }
 
-/* A phase that diverged is a result that nobody wants in a file. */
+/* A phase that diverged is a result, but not one worth a file. */
 static dc_status refuse_divergence(const fit *f, dc_stop stop, const char *phase, const char *advice)
 {
     char text[DC_DATA_ADVICE_MAX];
@@ -79,7 +80,7 @@ static dc_status pretrain_layers(dc_comm *comm, fit *f, dc_pretrain_config layer
     return st == DC_OK ? refuse_divergence(f, stop, "layer-wise pretraining", "lower pretrain.lr") : st;
 }
 
-/* The file is whole for itself at any time, but another run may have put its own there since this one looked. */
+/* The file is whole at all times, but another run may have put its own in its place since this one looked. */
 static dc_status check_same_weights(const dc_job *job)
 {
     uint64_t hash;
@@ -133,9 +134,7 @@ static dc_status cluster(dc_comm *comm, fit *f)
                                  .env = {.part = &f->data->part,
                                          .K = cfg->cluster.clusters,
                                          .L = f->net.L,
-                                         .alpha = cfg->cluster.alpha,
-                                         .weight = cfg->cluster.gamma,
-                                         .recon_loss = (dc_recon_loss)cfg->cluster.loss,
+                                         .keys = dc_config_method_keys(cfg),
                                          .kmeans = {.K = cfg->cluster.clusters,
                                                     .n_init = dc_int(cfg->cluster.n_init),
                                                     .max_iter = dc_int(cfg->cluster.kmeans_max_iter),
@@ -264,6 +263,7 @@ dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
     dc_result result;
     fit f = {0};
     DC_TRY(dc_job_start(comm, cli, &f.job));
+    DC_TRY_ALL(comm, dc_rates_check(&f.job.cfg));
     if (cli->dry_run) {
         st = dc_run_dry(comm, &f.job);
         goto out;

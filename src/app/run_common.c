@@ -94,7 +94,7 @@ static dc_status check_weights(const dc_job *job, int64_t D, const dc_dataset *d
     return st == DC_OK ? dc_model_check_file(cfg->model.weights, &net, data) : st;
 }
 
-/* Of a start that is refused for its data or weights every file stays as it was. */
+/* A start that is refused for its data or weights leaves every file as it was. */
 static dc_status accept(dc_comm *comm, dc_job *job)
 {
     dc_status st = DC_OK;
@@ -173,7 +173,7 @@ static void describe_end(const dc_job *job, dc_result *r, const dc_refresh *last
     r->n_checks = dc_self_checks(r, last, r->check);
 }
 
-/* Rank 0's part behind run.h5. */
+/* What rank 0 does after run.h5. */
 static dc_status tell_end(const dc_job *job, const dc_result *r)
 {
     char line[DC_RESULT_LINE_MAX];

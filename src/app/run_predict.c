@@ -1,7 +1,6 @@
-/* `dcmpi predict`: rows of any number through a finished model, in rounds of bounded memory. Rank r takes the rows that
+/* `dcmpi predict`: any number of rows through a finished model, in rounds of bounded memory. Rank r takes the rows that
  * a training run's rank r would take; all ranks do the same number of rounds, those that have run out of rows with
- * none.
- */
+ * none. */
 #include "run_predict.h"
 
 #include <errno.h>
@@ -17,6 +16,7 @@
 #include "dcmpi/watchdog.h"
 #include "dcmpi/wish.h"
 #include "expect.h"
+#include "result_deck.h"
 #include "run.h"
 
 enum { ROUND_BYTES = 64 << 20, STALL_WARNING_S = 60 };
@@ -50,7 +50,7 @@ static dc_status parse_rows(const char *text, int64_t *rows)
     errno = 0;
     *rows = strtoll(text, &end, 10);
     if (*text != '\0' && *end == '\0' && errno == 0 && *rows >= 1) return DC_OK;
-    return DC_FAIL(DC_ERR_USAGE, "command line: --rows-per-round=%s is no number of rows", text);
+    return DC_FAIL(DC_ERR_USAGE, "command line: --rows-per-round=%s is not a number of rows", text);
 }
 
 static dc_status parse(int argc, char **argv, dc_prediction *p)
@@ -63,10 +63,10 @@ static dc_status parse(int argc, char **argv, dc_prediction *p)
             !take_value(argc, argv, &i, "--output", &p->output) &&
             !take_value(argc, argv, &i, "--label-dataset", &p->label_dataset) &&
             !take_value(argc, argv, &i, "--rows-per-round", &rows) && !take_word(argv[i], "--force", &p->force))
-            return DC_FAIL(DC_ERR_USAGE,
-                           "command line: '%s' is no option of predict, or lacks its value; see dcmpi "
-                           "predict --help",
-                           dc_quote(quoted, argv[i]));
+            return DC_FAIL(
+                DC_ERR_USAGE,
+                "command line: '%s' is not an option of predict, or lacks its value; see dcmpi predict --help",
+                dc_quote(quoted, argv[i]));
     if (!p->model || !p->input || !p->output)
         return DC_FAIL(DC_ERR_USAGE, "command line: predict needs --model=RUN.h5 --input=X.h5 --output=Y.h5");
     if (!*p->model || !*p->input || !*p->output)
@@ -79,7 +79,7 @@ out:
     return st;
 }
 
-/* What is there is looked at, be it damaged. */
+/* What is there is looked at, even if it is damaged. */
 static dc_status claim_on_root(dc_prediction *p)
 {
     const dc_claim_input inputs[] = {{"--model", p->model}, {"--input", p->input}};
@@ -207,6 +207,17 @@ static void use_kernels_of(const dc_trained *t)
     dc_error_clear();
 }
 
+/* The method's keys on all ranks. */
+static dc_status load_keys(dc_comm *comm, dc_prediction *p)
+{
+    dc_status st = DC_OK;
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_result_deck_read(p->model, p->trained.method, &p->deck) : DC_OK);
+    dc_comm_bcast(comm, &p->deck, sizeof p->deck, 0);
+    p->trained.keys = dc_config_method_keys(&p->deck);
+out:
+    return st;
+}
+
 static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
 {
     dc_status st = DC_OK;
@@ -217,7 +228,10 @@ static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
     DC_TRY(claim_output(comm, p));
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_files(p) : DC_OK);
     DC_TRY(dc_trained_load(comm, p->model, &p->trained));
-    if (p->trained.has_net) use_kernels_of(&p->trained);
+    if (p->trained.has_net) {
+        DC_TRY(load_keys(comm, p));
+        use_kernels_of(&p->trained);
+    }
     DC_TRY(open_input(comm, p));
     DC_TRY_ALL(comm, cut_rows(comm, p));
     p->capacity = choose_capacity(p);
@@ -322,7 +336,7 @@ dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli)
     print_result(&p, dc_clock_now_s() - start);
 out:
     dc_h5_stream_abort(comm, &p.file);
-    if (st == DC_STOPPED && dc_agree(comm, dc_lock_beat(p.claim.lock)) != DC_OK) st = DC_ERR_BUSY; /* it told why */
+    if (st == DC_STOPPED && dc_agree(comm, dc_lock_beat(p.claim.lock)) != DC_OK) st = DC_ERR_BUSY; /* it said why */
     if (st == DC_STOPPED)
         dc_log("stopped   by %s: no prediction is written; the same command starts anew", dc_wish_reason(wish));
     dc_comm_set_wish(comm, NULL);

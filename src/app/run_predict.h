@@ -5,6 +5,7 @@
 #include "cli.h"
 #include "dcmpi/claim.h"
 #include "dcmpi/comm.h"
+#include "dcmpi/config.h"
 #include "dcmpi/train.h"
 #include "score.h"
 
@@ -13,11 +14,12 @@ typedef struct {
     const char *label_dataset;          /* borrowed; NULL: /y if there is one */
     bool force;                         /* replace whatever the output's name belongs to */
     const char *files[2];               /* model and input, */
-    char options[DC_H5_NAME_MAX + 16];  /* with what decides beside them, */
+    char options[DC_H5_NAME_MAX + 16];  /* with what else decides, */
     dc_recipe recipe;                   /* of which the output is made */
     dc_claim claim;                     /* on the output; the lock is held by rank 0 */
     int64_t rows_per_round;             /* of a rank; 0: what fits into 64 MiB */
     dc_trained trained;
+    dc_config deck; /* of the run, if it has a network; holds the method's keys */
     dc_row_stream stream;
     dc_part part;
     int64_t capacity; /* rows of a piece */

@@ -60,7 +60,7 @@ void dc_saving_not_in_vain(const dc_job *job)
     (void)unlink(path);
 }
 
-/* Those of phases that this run has not come to yet are of another run. */
+/* Those of phases that this run has not reached yet are of another run. */
 static void forget_last(const dc_job *job, const char *dir)
 {
     const dc_resume *r = &job->resume;
@@ -181,7 +181,7 @@ static bool counts(const dc_job *job)
     return !job->resume.saved && (limit || warning);
 }
 
-/* Notes that a part ended with nothing saved; whether the one before did, too. The mark goes with the next save. */
+/* Notes that a part ended with nothing saved; returns whether the one before did. The mark goes with the next save. */
 static bool mark_in_vain(const dc_job *job)
 {
     char path[DC_PATH_MAX];
@@ -210,7 +210,7 @@ dc_status dc_saving_report_stop(dc_comm *comm, dc_job *job)
     char what[64] = "nothing to save yet";
     if (r->number)
         snprintf(what, sizeof what, "checkpoint %lld %s", (long long)r->number, r->saved ? "is written" : "stays");
-    dc_log("stopped   by %s in %s, step %lld, %.2f s after it was wished: %s; %s", dc_wish_reason(job->wish), where,
+    dc_log("stopped   by %s in %s, step %lld, %.2f s after the request: %s; %s", dc_wish_reason(job->wish), where,
            (long long)dc_state_step(c), dc_wish_latency(job->wish), what, what_next(job));
     if (strncmp(dc_wish_reason(job->wish), "SIGTERM", 7) == 0 && getenv("OMPI_COMM_WORLD_SIZE"))
         dc_log_note("mpirun kills its ranks a second after SIGTERM; a clean stop has time with SIGUSR1, or with mpirun "

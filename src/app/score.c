@@ -30,8 +30,9 @@ static dc_status check_memory(dc_comm *comm, int64_t n, int64_t N, int64_t K, in
 {
     const double root = dc_comm_rank(comm) == 0 ? dc_scores_bytes(N, K, C) : 0, need = dc_counts_bytes(n, K, C) + root;
     if (need <= (double)dc_mem_available_bytes(dc_comm_node_size(comm))) return DC_OK;
-    return DC_FAIL(DC_ERR_MEMORY, "counting %lld classes in %lld clusters may take %.1f GiB, which are not free",
-                   (long long)C, (long long)K, need / 0x1p30);
+    return DC_FAIL(DC_ERR_MEMORY,
+                   "counting %lld classes in %lld clusters may take %.1f GiB, which is more than is free", (long long)C,
+                   (long long)K, need / 0x1p30);
 }
 
 static dc_status take_memory(dc_comm *comm, dc_scoring *s)

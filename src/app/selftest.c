@@ -61,7 +61,7 @@ static dc_status parse(int argc, char **argv, dc_selftest *t)
         const char **option = strncmp(argv[i], "--dir=", 6) == 0          ? &t->dir
                               : strncmp(argv[i], "--full-disk=", 12) == 0 ? &t->full_disk
                                                                           : NULL;
-        if (!option) return DC_FAIL(DC_ERR_USAGE, "selftest: what is '%s'? %s", argv[i], usage);
+        if (!option) return DC_FAIL(DC_ERR_USAGE, "selftest: unknown argument '%s'; %s", argv[i], usage);
         *option = strchr(argv[i], '=') + 1;
         if (!**option || strlen(*option) > DC_PATH_MAX - NAMES_MAX)
             return DC_FAIL(DC_ERR_USAGE, "selftest: %.12s... needs the name of a directory; %s", argv[i], usage);

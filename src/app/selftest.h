@@ -1,7 +1,7 @@
 /* `dcmpi selftest`: checks of a machine and of this build on it, one row of a table each. Private to app/.
  *
  * A check is collective. It writes its figure and returns the same status on all ranks; the error text of a failed one
- * becomes its figure. Checks look only, and leave nothing behind. */
+ * becomes its figure. Checks only look, and leave nothing behind. */
 #ifndef DCMPI_APP_SELFTEST_H
 #define DCMPI_APP_SELFTEST_H
 

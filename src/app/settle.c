@@ -12,6 +12,7 @@
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "output.h"
+#include "result_deck.h"
 #include "run.h"
 
 /* ---- Files ------------------------------------------------------------------------------------------------------ */
@@ -22,9 +23,8 @@ static dc_status read_deck(const dc_job *job, char **deck)
     dc_h5 *h5 = NULL;
     char path[DC_PATH_MAX];
     dc_output_path(job, DC_FILE_RESULT, path);
-    DC_TRY(dc_mem_alloc(deck, DC_RESUME_DECK_MAX, 1, "deck"));
     DC_TRY(dc_h5_open(&h5, path, DC_H5_READ));
-    DC_TRY(dc_h5_get_attr_str(h5, "/", "deck", *deck, DC_RESUME_DECK_MAX));
+    DC_TRY(dc_result_deck_text(h5, deck));
 out:
     (void)!dc_h5_close(&h5);
     return st;
@@ -93,7 +93,7 @@ dc_status dc_settle_older(const dc_job *job)
     char line[DC_RESULT_LINE_MAX];
     const char *was = NULL;
     const dc_status st = dc_settle(job, &was, line);
-    if (st == DC_OK && was) dc_log_note("the summary.json of the older run.h5 was %s: it was made anew from that", was);
+    if (st == DC_OK && was) dc_log_note("the summary.json of the older run.h5 was %s: it was made anew from it", was);
     if (st != DC_ERR_FORMAT) return st;
     dc_error_clear(); /* it will be replaced, whatever it is */
     return DC_OK;
@@ -138,7 +138,7 @@ static dc_status replace_scores(const dc_job *job, const char *path, dc_result *
     }
     const dc_status st = dc_result_rescore(path, r);
     if (st == DC_OK)
-        dc_log("labels    of %s are others than those that run.h5 was scored with: %s", r->data->source,
+        dc_log("labels    of %s differ from those that run.h5 was scored with: %s", r->data->source,
                r->has_scores ? "it was scored anew" : "there are none now, and the scores were removed");
     return st;
 }

@@ -9,6 +9,7 @@
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/train.h"
+#include "result_deck.h"
 #include "verbs.h"
 
 enum { PIECE_BYTES = 8 << 20 };
@@ -44,7 +45,7 @@ static dc_status each_piece(const check *c, const char *name, piece_visitor visi
     void *piece = NULL;
     int64_t width;
     DC_TRY(dc_h5_dataset_info(c->h5, name, &info));
-    if (!info.exact) return FINDING("%s: '%s' is stored in a type that is not ours", c->path, name);
+    if (!info.exact) return FINDING("%s: '%s' is stored in a type that dcmpi does not write", c->path, name);
     DC_TRY(dc_h5_row_width(c->path, name, &info, &width));
     const dc_gidx rows = info.n_dims ? info.dims[0] : 1;
     const size_t row_bytes = (size_t)width * info.item_bytes;
@@ -92,7 +93,7 @@ static dc_status finite_piece(void *ctx, const dc_h5_info *info, dc_gidx row, si
         p->sum += dc_h5_hash_rows(p->row_bytes, row, (dc_gidx)(bytes / p->row_bytes), values);
     }
     if (bad == count) return DC_OK;
-    return FINDING("%s: '%s' has a NaN or infinite value at or behind row %lld", p->c->path, p->name, (long long)row);
+    return FINDING("%s: '%s' has a NaN or infinite value at or after row %lld", p->c->path, p->name, (long long)row);
 }
 
 static dc_status check_finite(const check *c, const char *name)
@@ -142,7 +143,7 @@ static dc_status check_ids(const check *c, dc_gidx N)
     if (!dc_h5_exists(c->h5, "/ids")) goto out;
     DC_TRY(dc_h5_dataset_info(c->h5, "/ids", &info));
     if (!info.text || info.n_dims != 1 || info.dims[0] != N)
-        st = FINDING("%s: '/ids' is no list of %lld texts, one for each row", c->path, (long long)N);
+        st = FINDING("%s: '/ids' is not a list of %lld texts, one for each row", c->path, (long long)N);
 out:
     return st;
 }
@@ -264,8 +265,11 @@ out:
 static dc_status check_model(const check *c)
 {
     dc_trained t;
-    const dc_status st = dc_trained_read(c->path, &t);
-    if (st == DC_OK) dc_trained_release(&t);
+    dc_config deck;
+    dc_status st = dc_trained_read(c->path, &t);
+    if (st != DC_OK) return st;
+    if (t.has_net) st = dc_result_deck_read(c->path, t.method, &deck);
+    dc_trained_release(&t);
     return st;
 }
 
@@ -315,7 +319,7 @@ static dc_status check_content(check *c)
     if (dc_h5_has_attr(c->h5, "/", "format"))
         DC_TRY(dc_h5_get_attr_str(c->h5, "/", "format", format, sizeof format));
     else if (!dc_h5_exists(c->h5, "/X"))
-        return FINDING("%s is no file of dcmpi: it has neither the attribute format nor a dataset /X", c->path);
+        return FINDING("%s is not a file of dcmpi: it has neither the attribute format nor a dataset /X", c->path);
     if (strcmp(format, "dcmpi-data") == 0) return note(c, check_data(c));
     if (strcmp(format, "dcmpi-checkpoint") == 0) return note(c, check_ckpt(c->path));
     if (strcmp(format, "dcmpi-result") == 0) return check_result(c, true);

@@ -9,7 +9,7 @@ static dc_status print_default(FILE *out)
 {
     dc_config cfg;
     dc_config_defaults(&cfg);
-    fprintf(out, "# All keys of a deck with their defaults. Keys that the defaults do not use are comments.\n\n");
+    fprintf(out, "# All keys of a deck with their defaults. Keys that the defaults do not use are commented out.\n\n");
     return dc_config_dump(&cfg, NULL, true, out);
 }
 

@@ -134,8 +134,8 @@ static dc_status set_separator(command *c, const char *value)
         c->cfg.table.separator = value[0];
     if (c->cfg.table.separator) return DC_OK;
     return DC_FAIL(DC_ERR_USAGE,
-                   "--separator=%s: use one character that is no letter, digit, sign, point or quote, or tab, comma, "
-                   "semicolon, bar or blank",
+                   "--separator=%s: use one character that is not a letter, digit, sign, point or quote, or tab, "
+                   "comma, semicolon, bar or blank",
                    value);
 }
 

@@ -23,10 +23,10 @@ static const dc_verb_help table[] = {
      .arguments = "--model=RUN.h5 --input=X.h5 --output=Y.h5 [--label-dataset=/PATH] [--rows-per-round=N] [--force]",
      .summary = "labels, confidence and embedding of new rows with the model of a run",
      .details =
-         "The scaling is that of the run. Labels of the input serve for the scores only.\n"
+         "The scaling is that of the run. Labels in the input are used for the scores only.\n"
          "  --label-dataset=/PATH  labels that are not in /y, such as /obs/cell_type\n"
          "  --rows-per-round=N     rows that a rank holds at a time; by default what fits into 64 MiB\n"
-         "  --force                replace an output that another model or input made, or that is none of ours\n"},
+         "  --force                replace an output that another model or input made, or that dcmpi did not make\n"},
     {.name = "convert",
      .arguments = "IN... OUT.h5 [--labels=FILE ...] [--label-column=COLUMN] [--id-column=COLUMN] [--drop-columns=LIST] "
                   "[--header=WORD] [--separator=C] [--decimal=WORD] [--missing=ACTION] [--transpose] [--dataset=/PATH] "
@@ -35,35 +35,35 @@ static const dc_verb_help table[] = {
      .details =
          "Inputs are IDX, NPY, text (UTF-8 or UTF-16; these also compressed by gzip, xz or zstd) or HDF5; several\n"
          "are concatenated in order.\n"
-         "  --labels=FILE            labels, once per input in the same order; empty, -1, NA, ? and their like are\n"
-         "                           none\n"
-         "  --label-column=COLUMN    of text: first, last, none (default), a number from 0, or a name from line 1\n"
-         "  --id-column=COLUMN       of text, the same: kept beside the rows as /ids\n"
-         "  --drop-columns=LIST      of text: numbers and names, commas between; a name that has a comma or is a\n"
-         "                           number stands in double quotes: --drop-columns='3,\"a, b\"'\n"
-         "  --header=WORD            of text: yes, line 1 holds names, or no, it is a row; without it the rules\n"
+         "  --labels=FILE            labels, once per input in the same order; empty, -1, NA, ? and the like mean\n"
+         "                           no label\n"
+         "  --label-column=COLUMN    for text: first, last, none (default), a number from 0, or a name from line 1\n"
+         "  --id-column=COLUMN       for text, the same: kept beside the rows as /ids\n"
+         "  --drop-columns=LIST      for text: numbers from 0 and names, separated by commas; a name that has a\n"
+         "                           comma or is a number goes in double quotes: --drop-columns='3,\"a, b\"'\n"
+         "  --header=WORD            for text: yes, line 1 holds names, or no, it is a row; without it the rules\n"
          "                           below decide\n"
-         "  --separator=C            of text: a character, or tab, comma, semicolon, bar, blank; without it the\n"
+         "  --separator=C            for text: a character, or tab, comma, semicolon, bar, blank; without it the\n"
          "                           first of tab ; , | that line 1 has, else blank\n"
-         "  --decimal=WORD           of text: comma (1,5 is a number; commas separate cells only beside quotes) or\n"
+         "  --decimal=WORD           for text: comma (1,5 is a number; commas separate cells only beside quotes) or\n"
          "                           point\n"
-         "  --missing=ACTION         NaN, infinities, NA, empty and their like: error (default), drop (the row),\n"
+         "  --missing=ACTION         NaN, infinities, NA, empty and the like: error (default), drop (the row),\n"
          "                           mean (of the column's other values) or value:X\n"
-         "  --transpose              features are in the rows (R, 10x); of text, line 1 then holds ids of samples\n"
-         "                           and column 0 names of features; of loom and Matlab 7.3 this is known, and\n"
+         "  --transpose              features are in the rows (R, 10x); in text, line 1 then holds ids of samples\n"
+         "                           and column 0 names of features; for loom and Matlab 7.3 this is known, and\n"
          "                           --transpose=no reads them as they are\n"
-         "  --dataset=/PATH          of HDF5: the matrix; by default /X or the only matrix\n"
-         "  --label-dataset=/PATH    of HDF5: labels, numbers, texts or a categorical of AnnData; by default /y\n"
-         "  --id-dataset=/PATH       of HDF5: names of the samples, or none; by default those that the format has\n"
+         "  --dataset=/PATH          for HDF5: the matrix; by default /X or the only matrix\n"
+         "  --label-dataset=/PATH    for HDF5: labels, numbers, texts or a categorical of AnnData; by default /y\n"
+         "  --id-dataset=/PATH       for HDF5: names of the samples, or none; by default those that the format has\n"
          "  --image-shape=HxW[xC]    rows are pictures of this height, width and number of channels\n"
          "  --max-input=SIZE         refuse inputs that expand beyond this, such as 64GiB (default 1TiB)\n"
-         "  --force                  replace an output that other inputs or options made, or that is none of ours\n"
-         "Line 1 of a text holds names if none of its features is a number; if it has one cell less than the\n"
+         "  --force                  replace an output that other inputs or options made, or that dcmpi did not make\n"
+         "Line 1 of a table holds names if none of its features is a number; if it has one cell less than the\n"
          "others (R); if its numbers are in quotes and those of line 2 are not; if it counts 0, 1, 2, ... or 1, 2,\n"
          "3, ... and the others do not (with fewer than 3 features only if the others have no integers); or if it\n"
          "has 8 or more numbers in equal steps and no other line has. Otherwise it is a row.\n"
          "Column 0 holds ids if it has no name in such a line (pandas, R), or a name and counts through all lines,\n"
-         "at least 10. Each decision is told in a NOTE.\n"
+         "at least 10. Each decision is reported in a NOTE. Messages count columns from 0, too.\n"
          "Numbers that float32 cannot tell apart (integers beyond 2^24; a range of fewer than 4096 of its steps)\n"
          "become float64.\n"},
     {.name = "info",
@@ -73,9 +73,10 @@ static const dc_verb_help table[] = {
     {.name = "check",
      .arguments = "FILE",
      .summary = "is a data, result or prediction file whole?",
-     .details = "Checksums, shapes, ranges. Exit code 0: whole, 6: not, with one line per finding. A file on which the "
-                "library crashes\nor does not get on for 6 s of processor time is not whole; DCMPI_READ_LIMIT in the "
-                "environment is another number.\n"},
+     .details =
+         "Checksums, shapes, ranges. Exit code 0: whole, 6: not, with one line per finding. A file that makes the "
+         "library\ncrash, or keeps it busy for 6 s of processor time without progress, is not whole; "
+         "DCMPI_READ_LIMIT in the\nenvironment sets another limit.\n"},
     {.name = "compare",
      .arguments = "A.h5 B.h5",
      .summary = "equal bit by bit? else how far apart",

@@ -14,7 +14,7 @@ typedef struct {
 
 /* NULL if unknown. */
 const dc_verb_help *dc_verb_help_find(const char *name);
-/* In the order of the help; NULL behind the last. */
+/* In the order of the help; NULL after the last. */
 const dc_verb_help *dc_verb_help_at(int i);
 
 #endif

@@ -1,4 +1,4 @@
-/* Notes of what this process is at. */
+/* Notes what this process is doing. */
 #include "dcmpi/beat.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* The fault points of builds with FAULT=1: which of them shall fire, and when. Only the main thread passes points,
- * except mem.alloc, which kernels do not call. */
+/* The fault points of builds with FAULT=1: which of them fire, and when. Only the main thread passes points, except
+ * mem.alloc, which kernels do not call. */
 #include "dcmpi/fault.h"
 
 #ifdef DC_FAULT
@@ -36,7 +36,7 @@ static int find_point(const char *name)
     return -1;
 }
 
-/* Number behind `sign` in spec, which ends there; `fallback` without the sign, -1 if it is no number. */
+/* Number after `sign` in spec, which ends there; `fallback` without the sign, -1 if it is not a number. */
 static long take_number(char *spec, char sign, long fallback)
 {
     char *at = strchr(spec, sign), *end;

@@ -25,7 +25,7 @@ dc_status dc_file_open(const char *path, size_t max_bytes, int *fd, size_t *byte
     if (fstat(*fd, &s) != 0 || (strstr(path, "/ckpt-") && dc_fault(DC_FAULT_CKPT_READ)))
         st = fail("read", path, errno);
     else if (!S_ISREG(s.st_mode) || (uint64_t)s.st_size > max_bytes)
-        st = DC_FAIL(DC_ERR_FORMAT, "%s is no regular file, or larger than %zu bytes", path, max_bytes);
+        st = DC_FAIL(DC_ERR_FORMAT, "%s is not a regular file, or is larger than %zu bytes", path, max_bytes);
     if (st == DC_OK) {
         *bytes = (size_t)s.st_size;
         return DC_OK;
@@ -94,7 +94,7 @@ const char *dc_file_kind_name(const struct stat *s)
     case S_IFLNK:
         return "a symbolic link";
     case S_IFDIR:
-        return "a folder";
+        return "a directory";
     case S_IFIFO:
         return "a pipe";
     case S_IFSOCK:

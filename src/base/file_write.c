@@ -1,5 +1,5 @@
-/* Safe replacement of a file. Every call that may fail is looked at: a disk that is full, has a quota or breaks shows
- * itself in posix_fallocate, write, fsync, close or rename, or in bytes that read back differently. What was written is
+/* Safe replacement of a file. Every call that may fail is checked: a full disk, a quota or a failing disk shows in
+ * posix_fallocate, write, fsync, close or rename, or in bytes that read back differently. What was written is
  * known by its checksum alone, so that nobody has to hold all of it. */
 #include <errno.h>
 #include <fcntl.h>
@@ -85,7 +85,7 @@ void dc_file_hash(const dc_file_new *f, uint64_t *high, uint64_t *low)
 
 static dc_status fail_comparison(const dc_file_new *f)
 {
-    return DC_FAIL(DC_ERR_IO, "%s reads back differently than it was written: look at the disk", f->part);
+    return DC_FAIL(DC_ERR_IO, "%s reads back differently than it was written: check the disk", f->part);
 }
 
 static dc_status compare(dc_file_new *f, char *buffer)

@@ -1,13 +1,13 @@
 /* Locks by files.
  *
- * To look at a lock, make it or take it over, one holds a second file for a moment, the guard, so that of several
- * starters one decides, also on file systems whose flock(2) is known to one node alone, or missing. The guard is a
+ * Whoever looks at a lock, makes it or takes it over holds a second file, the guard, for a moment, so that only one of
+ * several starters decides, also on file systems whose flock(2) is known to one node alone, or missing. The guard is a
  * symbolic link that nobody follows: it is made together with its text, which names its owner, so that a guard left by
  * a crash is known at once; and it is fresh, so that its time is now by the clock of the file system.
  *
- * The lock file itself is locked by flock for as long as its owner lives. What a flock that can be had says, and when
- * the signs of life count, is in lock_owner.c. The file may have been unlinked by its last owner between our open and
- * our flock, so the path is compared with what we hold; only the owner unlinks the file. */
+ * The lock file itself is locked by flock for as long as its owner lives. What it means that the flock is free, and
+ * when the signs of life count, is in lock_owner.c. The file may have been unlinked by its last owner between our open
+ * and our flock, so the path is compared with what we hold; only the owner unlinks the file. */
 #include "dcmpi/lock.h"
 
 #include <errno.h>
@@ -194,10 +194,10 @@ static dc_status settle(dc_lock *l, outcome how, const dc_owner *o, double silen
     dc_owner_describe(o, silent_s, text);
     if (how == BROKEN)
         return DC_FAIL(DC_ERR_IO, "cannot lock the %s by %s: %s; %s", l->what, l->path, strerror(cause), l->advice);
-    if (how == ANOTHER) return DC_FAIL(DC_ERR_IO, "%s is no lock of dcmpi; move it away, or %s", l->path, l->advice);
+    if (how == ANOTHER) return DC_FAIL(DC_ERR_IO, "%s is not a lock of dcmpi; move it away, or %s", l->path, l->advice);
     if (how != TAKEN)
         return DC_FAIL(DC_ERR_BUSY, "the %s is in use by %s (%s); wait for that run, end it, or %s", l->what,
-                       o->host[0] ? text : "another run that starts just now", l->path, l->advice);
+                       o->host[0] ? text : "another run that is starting just now", l->path, l->advice);
     if (o->host[0]) memcpy(l->previous, text, sizeof text);
     if (!write_owner(l->fd, &l->self)) return DC_FAIL(DC_ERR_IO, "cannot write %s: %s", l->path, strerror(errno));
     return DC_OK;
@@ -214,7 +214,7 @@ static dc_status try_once(dc_lock *l, bool *again)
     *again = how == AGAIN;
     if (*again) return DC_OK;
     if (how == ANOTHER)
-        return DC_FAIL(DC_ERR_IO, "%s is no guard of a lock of dcmpi; move it away, or %s", l->guard, l->advice);
+        return DC_FAIL(DC_ERR_IO, "%s is not the guard of a lock of dcmpi; move it away, or %s", l->guard, l->advice);
     if (how == BROKEN && !raised)
         return DC_FAIL(DC_ERR_IO, "cannot write to the %s: %s (%s); %s", l->what, strerror(errno), l->guard, l->advice);
     if (how == TAKEN) how = look(l, &now, &o, &silent_s);
@@ -222,7 +222,7 @@ static dc_status try_once(dc_lock *l, bool *again)
     const dc_status st = *again ? DC_OK : settle(l, how, &o, silent_s);
     const bool guarded = raised && is_guarded(l);
     if (guarded) unlink(l->guard);
-    /* Who has the guard by now reads our name, or has read the file before it was there: then both try again. */
+    /* Whoever has the guard by now reads our name, or has read the file before it was there: then both try again. */
     if (raised && !guarded && st == DC_OK) *again = true;
     if (st != DC_OK || *again) drop(l);
     return st;

@@ -1,7 +1,7 @@
 /* Owners of locks.
  *
  * A host is known by its name, and by the number that its kernel drew when it started: two machines or containers may
- * have one name. If the number is another one, the machine was started again since, or it is another one; it was this
+ * have one name. If the number differs, the machine has been started again since, or it is another machine; it is this
  * one if the last sign of life is older than this start. A host that was given another name counts as another host: its
  * owner is waited for. Process numbers mean something in one PID namespace only. */
 #include "lock_owner.h"
@@ -18,7 +18,7 @@
 
 #define WORD "%127s"
 #define FIRST_LINE "dcmpi lock\n"
-#define LAST_LINE "end\n" /* what follows is of an owner before, whose text was longer */
+#define LAST_LINE "end\n" /* what follows is left from an earlier owner with a longer text */
 
 static size_t read_start(const char *path, char *out, size_t cap)
 {
@@ -93,7 +93,7 @@ bool dc_owner_equal(const dc_owner *a, const dc_owner *b)
 
 /* ---- Gone? ------------------------------------------------------------------------------------------------------- */
 
-/* One of two that is not known is no difference. */
+/* If one of the two is unknown, that is no difference. */
 static bool may_be_same(const char *a, const char *b)
 {
     return !*a || !*b || strcmp(a, b) == 0;

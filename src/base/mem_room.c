@@ -39,7 +39,7 @@ static const struct version {
 /* Version 1 says "no limit" by the largest multiple of a page. */
 static const uint64_t NO_LIMIT = UINT64_C(1) << 62;
 
-/* The number behind a name in memory.stat, or `otherwise`. */
+/* The number after a name in memory.stat, or `otherwise`. */
 static uint64_t stat_in(const char *dir, const char *name, uint64_t otherwise)
 {
     char line[256], key[128];

@@ -30,7 +30,7 @@ static int edit_distance(const char *a, const char *b)
 int dc_nearest_name(const char *word, const char *const *names, int n)
 {
     if (strlen(word) > WORD_MAX) return -1;
-    /* A third of the letters may be wrong; more is no typing error any more. */
+    /* A third of the letters may be wrong; more is no longer a misspelling. */
     int best = -1, least = DC_MAX(1, (int)strlen(word) / 3) + 1;
     for (int i = 0; i < n; i++) {
         if (strlen(names[i]) > WORD_MAX) continue;

@@ -32,7 +32,7 @@ static long rounds(void)
     return lround(SPIN_S * TRIED / fmax(least, 1e-9));
 }
 
-/* Under a debugger of memory, which a new start of the program would leave behind. */
+/* Under a memory debugger, which a new start of the program would leave behind. */
 static bool is_watched(void)
 {
     const char *preloaded = getenv("LD_PRELOAD");

@@ -89,8 +89,8 @@ dc_val(dc_nearest_center)(dc_graph *g, dc_val z, dc_val centers)
 /* (c m + s) / (c + n), in double. */
 static void mean_of(const dc_call *c)
 {
-    const int64_t K = c->node->shape.n, L = c->node->shape.width;
-    for (int64_t k = 0; k < K; k++) {
+    const int64_t L = c->node->shape.width;
+    for (int64_t k = 0; k < c->tile->n; k++) {
         const double before = (double)c->in[1][k], more = (double)c->in[2][k];
         for (int64_t j = 0; j < L; j++) {
             const double m = (double)c->in[0][k * L + j], s = (double)c->in[3][k * L + j];
@@ -105,8 +105,9 @@ dc_val(dc_running_mean)(dc_graph *g, dc_val mean, dc_val count, dc_val more, dc_
 {
     const dc_shape m = dc_graph_shape(g, mean), c = dc_graph_shape(g, count), n = dc_graph_shape(g, more),
                    s = dc_graph_shape(g, sum);
-    if (m.n != s.n || m.width != s.width || c.n * c.width != m.n || n.n * n.width != m.n)
-        return dc_refuse(g, "%lld means, %lld and %lld counts, %lld sums", (long long)m.n, (long long)(c.n * c.width),
-                         (long long)(n.n * n.width), (long long)s.n);
+    const long long counts = c.n * c.width, joining = n.n * n.width;
+    if (m.n != s.n || m.width != s.width || counts != m.n || joining != m.n)
+        return dc_refuse(g, "%lld means, %lld and %lld counts, %lld sums", (long long)m.n, counts, joining,
+                         (long long)s.n);
     return dc_record(g, (dc_node){.op = &running_mean, .n_in = 4, .in = {mean.id, count.id, more.id, sum.id}}, m);
 }

@@ -1,5 +1,5 @@
 /* The two passes over all rows that renew a target: soft assignment with its sums, then the target with its loss.
- * Counts travel as doubles beside the sums: they are exact below 2^53. */
+ * Counts travel as doubles with the sums: they are exact below 2^53. */
 #include "softassign_impl.h"
 
 #include "dcmpi/comm.h"

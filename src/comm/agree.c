@@ -2,7 +2,8 @@
  *
  * When all is well dc_agree() is one MAX reduction of a single 64-bit key (severity, then rank). Only after a failure
  * does the text travel. dc_agree_hash() finds out with one reduction whether a value is the same everywhere, and only
- * if not, who is odd. Idea: FFTW mpi/any-true.c; libsc tells local and collective errors apart in the same way. */
+ * if not, which rank is odd. Idea: FFTW mpi/any-true.c; libsc tells local and collective errors apart in the same
+ * way. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

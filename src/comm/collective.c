@@ -39,7 +39,7 @@ dc_comm *dc_comm_at(dc_comm *comm, const char *file, int line)
     return comm;
 }
 
-/* Enters a collective; returns the time. `count` is what all ranks must have alike. */
+/* Enters a collective; returns the time. `count` must be the same on all ranks. */
 static double enter(dc_comm *comm, dc_comm_op op, size_t count)
 {
     dc_beat_waits(true);
@@ -238,7 +238,7 @@ void dc_comm_check_same_call(dc_comm *comm, const char *call, size_t count)
             "dcmpi: ERROR: [rank %d %s] ranks are in different collective calls: this one in %s of %zu at %s:%d\n",
             comm->rank, comm->host, call, count, comm->file, comm->line);
     fflush(stderr);
-    /* Every rank shall have printed its position before the first abort ends the others. */
+    /* Every rank should have printed its position before the first abort ends the others. */
     MPI_Barrier(comm->mpi);
     MPI_Abort(comm->mpi, DC_ERR_INTERNAL);
 }

@@ -30,8 +30,8 @@ static dc_status start_mpi(void)
     if (level >= MPI_THREAD_FUNNELED) return DC_OK;
     MPI_Finalize();
     return DC_FAIL(DC_ERR_USAGE,
-                   "this MPI library gives thread level %d, needed is MPI_THREAD_FUNNELED (%d): "
-                   "use an MPI that is built with thread support",
+                   "this MPI library gives thread level %d, but MPI_THREAD_FUNNELED (%d) is needed: use an MPI that is "
+                   "built with thread support",
                    level, MPI_THREAD_FUNNELED);
 }
 

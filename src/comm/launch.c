@@ -9,8 +9,8 @@
 #include "comm_priv.h"
 #include "dcmpi/log.h"
 
-/* What launchers tell their processes. In order: mpirun inside a Slurm job starts its daemons by srun and passes their
- * variables on, so that what mpirun itself says comes first. */
+/* What launchers tell their processes. In order: mpirun inside a Slurm job starts its daemons through srun and passes
+ * their variables on, so what mpirun itself says comes first. */
 static const struct {
     const char *size, *rank, *launcher, *advice;
 } launchers[] = {

@@ -15,7 +15,8 @@ static const double WISH_STOP = 1, WISH_SAVE = 0x1p-21;
 
 enum { REASON_CHARS = 64 };
 
-/* Before the end of its time a run wants what a save took last, twice, and this long, but no more than this share. */
+/* A run stops this long, plus twice what the last save took, before its time is up, but no more than this share of
+ * it. */
 static const double MARGIN_S = 60, MARGIN_SHARE = 0.25;
 /* The first wait after a failed save; it doubles up to save_every_s. */
 static const double RETRY_S = 60;
@@ -89,7 +90,7 @@ static void look_around(dc_wish *w, double now)
     }
     if (time_is_up(w, now)) want_stop(w, "run.max_time", now);
     if (w->cfg.beat && w->cfg.beat(w->cfg.ctx) != DC_OK) {
-        dc_error_clear(); /* saving will meet it again, and tell */
+        dc_error_clear(); /* saving will meet it again, and report it */
         want_stop(w, "another run", now);
     }
 }

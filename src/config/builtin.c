@@ -7,8 +7,8 @@ static const char deck[] = "run: {output: runs/glyphs}\n"
                            "input: {data: \"builtin:glyphs\", scale: unit}\n"
                            "model: {hidden: [256, 256, 512], latent: 10, init: glorot}\n"
                            "pretrain: {epochs: 25, optimizer: adam, lr: 0.001}\n"
-                           "cluster: {method: dec, clusters: 10, n_init: 10, update_interval: 40, max_iter: 2000,\n"
-                           "          optimizer: sgd, lr: 0.01}\n";
+                           "cluster: {clusters: 10, n_init: 10, update_interval: 40, max_iter: 2000, optimizer: sgd,\n"
+                           "          lr: 0.01}\n";
 
 void dc_config_builtin(dc_config *cfg)
 {

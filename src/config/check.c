@@ -45,7 +45,8 @@ static void list_key(key_list *l, const dc_key *key, const char *why)
 /* Whether what decides on the key's use has no value that could be known. */
 static bool is_undecided(const dc_origins *from, const dc_key *key)
 {
-    if (key->trait && from->key[dc_key_index(dc_key_find("cluster", "method"))].failed) return true;
+    const bool asks_method = key->trait || dc_key_is_moved(key) || dc_method_row(key->section);
+    if (asks_method && from->key[dc_key_index(dc_key_find("cluster", "method"))].failed) return true;
     for (const dc_key *k = key; k->when; k = dc_key_find(k->section, k->when))
         if (from->key[dc_key_index(dc_key_find(k->section, k->when))].failed) return true;
     return false;
@@ -58,25 +59,39 @@ static bool is_for_another_run(const dc_config *deck, const dc_origins *from, co
     return from->key[dc_key_index(key)].line > 0 && dc_key_in_use(deck, key, DC_USE_FIT, why, sizeof why);
 }
 
+/* A deck may hold the sections of all methods. */
+static bool is_of_another_method(const dc_config *cfg, const dc_origins *from, const dc_key *key)
+{
+    return from->key[dc_key_index(key)].line > 0 && dc_method_row(key->section) &&
+           strcmp(key->section, cfg->cluster.method) != 0;
+}
+
+static dc_status check_use(const dc_config *cfg, const dc_config *deck, dc_origins *from, unsigned verb,
+                           const dc_key *key, key_list *left_out)
+{
+    char why[256], place[DC_PLACE_MAX];
+    const dc_key_origin *at = &from->key[dc_key_index(key)];
+    if (!at->set || at->failed || is_undecided(from, key)) return DC_OK;
+    if (dc_key_in_use(cfg, key, verb, why, sizeof why) || is_of_another_method(cfg, from, key)) return DC_OK;
+    /* With model.weights a deck keeps its pretrain section, so that one deck serves both runs. */
+    if (cfg->model.weights[0] && strcmp(key->section, "pretrain") == 0 && (key->verbs & verb)) return DC_OK;
+    if (is_for_another_run(deck, from, key)) {
+        list_key(left_out, key, why);
+        return DC_OK;
+    }
+    dc_place_format(from, key, place);
+    return DC_FAIL(DC_ERR_USAGE, "%s: key %s.%s is not used: %s", place, key->section, key->name, why);
+}
+
 static dc_status check_unused(const dc_config *cfg, const dc_config *deck, dc_origins *from, unsigned verb,
                               key_list *left_out)
 {
     dc_status st = DC_OK;
     const dc_key *key;
-    char why[256], place[DC_PLACE_MAX];
-    for (int i = 0; (key = dc_key_at(i)); i++) {
-        if (!from->key[i].set || from->key[i].failed || is_undecided(from, key)) continue;
-        if (dc_key_in_use(cfg, key, verb, why, sizeof why)) continue;
-        /* With model.weights a deck keeps its pretrain section, so that one deck serves both runs. */
-        if (cfg->model.weights[0] && strcmp(key->section, "pretrain") == 0 && (key->verbs & verb)) continue;
-        if (is_for_another_run(deck, from, key)) {
-            list_key(left_out, key, why);
-            continue;
-        }
-        dc_place_format(from, key, place);
-        DC_TRY(dc_problem_add(
-            from, DC_FAIL(DC_ERR_USAGE, "%s: key %s.%s is not used: %s", place, key->section, key->name, why)));
-    }
+    for (int i = 0; (key = dc_key_at(i)); i++)
+        DC_TRY(dc_problem_add(from, check_use(cfg, deck, from, verb, key, left_out)));
+    for (int i = 0; i < DC_MOVED_MAX; i++)
+        DC_TRY(dc_problem_add(from, check_use(cfg, deck, from, verb, &dc_moved_table[i], left_out)));
     end_reason(left_out);
 out:
     return st;
@@ -154,6 +169,17 @@ static dc_status check_counts(const dc_config *cfg, const dc_origins *from, unsi
     return DC_OK;
 }
 
+static dc_status check_floor(const dc_config *cfg, const dc_origins *from, unsigned verb, const char *section,
+                             const dc_opt_config *opt)
+{
+    char place[DC_PLACE_MAX], why[256];
+    if (opt->lr_min <= opt->lr || !dc_key_in_use(cfg, dc_key_find(section, "lr_min"), verb, why, sizeof why))
+        return DC_OK;
+    place_of_either(from, section, "lr_min", "lr", place);
+    return DC_FAIL(DC_ERR_USAGE, "%s: %s.lr_min = %g is above %s.lr = %g", place, section, opt->lr_min, section,
+                   opt->lr);
+}
+
 static void fill_in(dc_config *cfg)
 {
     if (strcmp(cfg->input.data, DC_BUILTIN_GLYPHS) == 0 && cfg->input.rows == 0)
@@ -177,6 +203,8 @@ dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *fro
     if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_model(cfg, from)));
     if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_loss(cfg, from, verb)));
     if (reads_data) DC_TRY(dc_problem_add(from, check_counts(cfg, from, verb)));
+    DC_TRY(dc_problem_add(from, check_floor(cfg, from, verb, "pretrain", &cfg->pretrain.opt)));
+    DC_TRY(dc_problem_add(from, check_floor(cfg, from, verb, "cluster", &cfg->cluster.opt)));
 out:
     return st;
 }

@@ -9,17 +9,15 @@
 #include <string.h>
 #include <yaml.h>
 
-enum { SECTIONS_MAX = 32 };
-
 typedef struct {
     yaml_parser_t yaml;
     yaml_event_t event;
     bool has_event;
     dc_config *cfg;
     dc_origins *from;
-    int section_line[SECTIONS_MAX]; /* 0: not seen */
-    int depth;                      /* of sections and lists that are open behind the event */
-    bool is_broken;                 /* no YAML, or more of it than a deck may have: nothing can be read behind it */
+    int section_line[DC_SECTIONS_MAX]; /* 0: not seen */
+    int depth;                         /* of sections and lists that are open after the event */
+    bool is_broken;                    /* no YAML, or more of it than a deck may have: nothing can be read after it */
 } deck_reader;
 
 /* ---- Bytes ----------------------------------------------------------------------------------------------- */
@@ -90,8 +88,8 @@ static dc_status check_event(const deck_reader *r)
         return fail_event(r, "directives are not allowed");
     if (e->type != YAML_SCALAR_EVENT) return DC_OK;
     if (e->data.scalar.style == YAML_LITERAL_SCALAR_STYLE || e->data.scalar.style == YAML_FOLDED_SCALAR_STYLE)
-        return fail_event(r, "block texts (| and >) are not allowed");
-    if (e->start_mark.line != e->end_mark.line) return fail_event(r, "a value must stand in one line");
+        return fail_event(r, "block scalars (| and >) are not allowed");
+    if (e->start_mark.line != e->end_mark.line) return fail_event(r, "a value must be on one line");
     if (strlen((const char *)e->data.scalar.value) != e->data.scalar.length) return fail_event(r, "NUL character");
     return DC_OK;
 }
@@ -131,7 +129,7 @@ static dc_status skip_to(deck_reader *r, int depth)
     return st;
 }
 
-/* Goes on behind something that was wrong, if that can be. */
+/* Goes on after something that was wrong, if possible. */
 static dc_status skip_problem(deck_reader *r, dc_status st, int depth)
 {
     if (st == DC_OK || r->is_broken) return st;
@@ -144,7 +142,7 @@ static const char *scalar(const deck_reader *r)
     return (const char *)r->event.data.scalar.value;
 }
 
-/* "section:" with nothing behind it, as is left when all its keys are commented out. */
+/* "section:" with nothing after it, as is left when all its keys are commented out. */
 static bool is_nothing(const deck_reader *r)
 {
     return r->event.type == YAML_SCALAR_EVENT && r->event.data.scalar.length == 0 &&
@@ -169,7 +167,7 @@ static dc_status read_list(deck_reader *r, const dc_key *key, const char *place)
     int n = 0;
     if (!dc_key_takes_list(key)) return fail_event(r, "a list where one value is wanted");
     if (r->event.data.sequence_start.style != YAML_FLOW_SEQUENCE_STYLE)
-        return fail_event(r, "write lists in one line: [500, 500, 2000]");
+        return fail_event(r, "write lists on one line: [500, 500, 2000]");
     for (;;) {
         DC_TRY(next_event(r));
         if (r->event.type == YAML_SEQUENCE_END_EVENT) break;
@@ -194,7 +192,7 @@ static dc_status read_value(deck_reader *r, const dc_key *key)
     if (is_nothing(r)) return fail_event(r, what);
     snprintf(what, sizeof what, "%s.%s wants a list in brackets: [500, 500, 2000]", key->section, key->name);
     if (key->type == DC_KEY_LIST) return fail_event(r, what);
-    return dc_key_set(r->cfg, key, scalar(r), place);
+    return dc_key_take(r->cfg, r->from, key, scalar(r), place);
 }
 
 /* One pair of a section; the event is its key, and the last of its value when the function returns. */
@@ -283,7 +281,7 @@ static dc_status read_document(deck_reader *r)
     DC_TRY(next_event(r)); /* stream start */
     DC_TRY(next_event(r));
     if (r->event.type == YAML_STREAM_END_EVENT) return DC_OK;
-    DC_TRY(next_event(r)); /* behind the document start */
+    DC_TRY(next_event(r)); /* after the document start */
     DC_TRY(read_sections(r));
     DC_TRY(next_event(r)); /* document end */
     DC_TRY(next_event(r));

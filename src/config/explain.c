@@ -3,13 +3,18 @@
 
 #include <string.h>
 
-/* "fit, methods with training, if cluster.optimizer is adam" */
+/* "fit, methods with training, if cluster.optimizer is adam", "fit, method NAME" */
 static void describe_use(const dc_key *key, char *out, size_t cap)
 {
     char verbs[64];
     dc_verb_names(key->verbs, verbs, sizeof verbs);
-    const int n =
-        snprintf(out, cap, "%s%s%s", verbs, key->trait ? ", methods with " : "", key->trait ? key->trait : "");
+    const bool of_method = dc_method_row(key->section) != NULL;
+    const char *who = of_method ? key->section : key->trait;
+    const int n = snprintf(out, cap, "%s%s%s", verbs,
+                           of_method ? ", method "
+                           : who     ? ", methods with "
+                                     : "",
+                           who ? who : "");
     if (!key->when) return;
     snprintf(out + n, cap - (size_t)n, ", if %s is ", key->when);
     for (const char *at = key->when_is; *at; at++) {
@@ -62,12 +67,24 @@ static dc_status fail_unknown(const char *name)
     return DC_FAIL(DC_ERR_USAGE, "no key or section is named '%s'%s", dc_quote(quoted, name), hint);
 }
 
+/* The key's name without its section if it belongs to the methods now; else as it is. */
+static const char *name_of_now(const char *name, FILE *out)
+{
+    char section[DC_NAME_MAX];
+    const char *dot = strchr(name, '.');
+    snprintf(section, sizeof section, "%.*s", dot ? (int)DC_MIN(dot - name, DC_NAME_MAX - 1) : 0, name);
+    if (!dot || !dc_moved_find(section, dot + 1)) return name;
+    fprintf(out, "%s is now a key of the methods' own sections; the old name goes on working.\n\n", name);
+    return dot + 1;
+}
+
 dc_status dc_config_explain(const char *name, FILE *out)
 {
     char full[2 * DC_NAME_MAX];
     const dc_key *key;
     int found = 0;
     const dc_key_section *section = dc_section_find(name);
+    name = name_of_now(name, out);
     if (section) {
         explain_section(section, out);
         return DC_OK;
@@ -83,36 +100,30 @@ dc_status dc_config_explain(const char *name, FILE *out)
 
 void dc_config_list_sections(FILE *out)
 {
-    for (int i = 0; dc_section_at(i); i++) fprintf(out, "  %-10s %s\n", dc_section_at(i)->name, dc_section_at(i)->doc);
+    const dc_key_section *section;
+    for (int i = 0; (section = dc_section_at(i)) != NULL && !dc_method_row(section->name); i++)
+        fprintf(out, "  %-10s %s\n", section->name, section->doc);
+    fprintf(out, "  %-10s %s\n", "METHOD", "keys of a method, in a section of its name");
 }
 
 static const char reference_intro[] =
     "# Decks and their keys\n"
     "\n"
-    "A deck is a YAML file of sections, single values and lists in one line. Defaults are overridden by the deck, the "
+    "A deck is a YAML file of sections, single values and lists on one line. Defaults are overridden by the deck, the "
     "deck\n"
     "by `--section.key=VALUE` on the command line. Paths are relative to the working directory. An unknown key, a key "
     "given\n"
     "twice, a value out of range and a key that the run would not use are errors, found before any data is read.\n"
     "\n"
-    "    mpirun -n 2 dcmpi input/mnist-dec.yaml --run.seed=2 --run.output=runs/mnist-2\n"
+    "    mpirun -n 2 dcmpi DECK.yaml --run.seed=2 --run.output=runs/2\n"
     "\n"
-    "| deck | configuration |\n"
-    "|---|---|\n"
-    "| `mnist-kmeans.yaml` | k-means on the pixels, the baseline: `dcmpi kmeans input/mnist-kmeans.yaml` |\n"
-    "| `mnist-aekm.yaml` | autoencoder, then k-means on the embedding |\n"
-    "| `mnist-dec.yaml` | DEC with the constants of DEC-keras |\n"
-    "| `mnist-dec-2016.yaml` | DEC with layer-wise pretraining and all constants of the paper |\n"
-    "| `mnist-idec.yaml` | IDEC: the decoder is kept |\n"
-    "| `usps-dec.yaml`, `usps-idec.yaml` | the same for USPS |\n"
-    "| `fashion-dec.yaml`, `fashion-idec.yaml` | the same for Fashion-MNIST |\n"
-    "| `optdigits-dec.yaml` | DEC on a small set, about a minute on two cores |\n"
-    "\n"
-    "Each deck says where its constants come from, what to expect and how to make its data file.\n"
+    "A method has its keys in a section of its own name. Sections of other methods may stay in a deck: their keys are "
+    "checked\n"
+    "and have no effect. [DECKS.md](DECKS.md) lists the decks of this folder.\n"
     "\n"
     "Truth values are `true` and `false`; durations are numbers with `s`, `m`, `h` or `d`; numbers are decimal. Block "
     "lists,\n"
-    "block texts, anchors, aliases and tags of YAML are not allowed. This file is the output of `dcmpi config "
+    "block scalars, anchors, aliases and tags of YAML are not allowed. This file is the output of `dcmpi config "
     "--reference`;\n"
     "`dcmpi config --explain KEY` shows one key, `dcmpi config --default` a deck with all of them.\n";
 

@@ -63,6 +63,17 @@ static void format_clip(const dc_clip *clip, char out[DC_VALUE_TEXT_MAX])
         strcpy(out, clip->kind == DC_CLIP_NONE ? "none" : lo);
 }
 
+static void format_factors(const dc_factors *factors, char out[DC_VALUE_TEXT_MAX])
+{
+    size_t at = (size_t)snprintf(out, DC_VALUE_TEXT_MAX, "[");
+    for (int i = 0; i < factors->n; i++) {
+        char number[32];
+        dc_format_double(factors->v[i].factor, number, sizeof number);
+        at += (size_t)snprintf(out + at, DC_VALUE_TEXT_MAX - at, "%s%s=%s", i ? ", " : "", factors->v[i].name, number);
+    }
+    snprintf(out + at, DC_VALUE_TEXT_MAX - at, "]");
+}
+
 static const char *choice_name(const dc_key *key, int value)
 {
     const dc_key_choice *c = key->choices;
@@ -101,6 +112,9 @@ void dc_key_format(const dc_config *cfg, const dc_key *key, char out[DC_VALUE_TE
     case DC_KEY_CLIP:
         format_clip(from, out);
         break;
+    case DC_KEY_FACTORS:
+        format_factors(from, out);
+        break;
     }
 }
 
@@ -123,7 +137,8 @@ void dc_key_describe_type(const dc_key *key, char *out, size_t cap)
                                         [DC_KEY_CHOICE] = "choice",
                                         [DC_KEY_LIST] = "list of integers",
                                         [DC_KEY_DURATION] = "duration (10s, 15m, 2h, 1d)",
-                                        [DC_KEY_CLIP] = "none, a quantile above 0 and below 0.5, or a range [a, b]"};
+                                        [DC_KEY_CLIP] = "none, a quantile above 0 and below 0.5, or a range [a, b]",
+                                        [DC_KEY_FACTORS] = "list of NAME=FACTOR"};
     const char *choices[DC_CHOICES_MAX], *methods[DC_METHODS_MAX];
     const int n_choices = key->type == DC_KEY_CHOICE ? dc_key_choice_names(key, choices) : 0;
     const int n_methods = dc_key_method_names(methods);

@@ -1,64 +1,43 @@
 /* The key table and its parts, private to this folder.
  *
- * A deck key is one row of table.c. Parsing, ranges, help, dump, reference and hash all read that row: a new key is a
- * member of dc_config and a row, nothing else. */
+ * A deck key is one row of table.c, or of the table in a method's file. Parsing, ranges, help, dump, reference and hash
+ * all read that row: a new key is a member of dc_config, or of the method's struct, and a row, nothing else. */
 #ifndef DCMPI_CONFIG_KEY_H
 #define DCMPI_CONFIG_KEY_H
 
 #include "dcmpi/config.h"
 #include "dcmpi/text.h"
 
-typedef enum {
-    DC_KEY_INT,      /* int64_t */
-    DC_KEY_FLOAT,    /* double */
-    DC_KEY_BOOL,     /* bool: true or false */
-    DC_KEY_PATH,     /* char[DC_PATH_MAX] */
-    DC_KEY_METHOD,   /* char[DC_NAME_MAX]: one of the registered methods */
-    DC_KEY_CHOICE,   /* int: value of one of `choices` */
-    DC_KEY_LIST,     /* dc_int_list: [a, b, c]; min and max hold for each item */
-    DC_KEY_DURATION, /* double, seconds: number with s, m, h or d */
-    DC_KEY_CLIP,     /* dc_clip: none, a quantile, or [a, b] */
-} dc_key_type;
-
-typedef struct {
-    const char *name;
-    int value;
-} dc_key_choice;
-
 /* Verbs as bits: who uses a key. */
 enum { DC_USE_FIT = 1, DC_USE_KMEANS = 2 };
-/* Ends of the range that do not belong to it; DC_POWER_OF_TWO is a further condition on integers. */
-enum { DC_OPEN_MIN = 1, DC_OPEN_MAX = 2, DC_POWER_OF_TWO = 4 };
-
-typedef struct {
-    const char *section, *name;
-    dc_key_type type;
-    size_t offset;                /* into dc_config */
-    const char *fallback;         /* the default, as a deck would say it */
-    double min, max;              /* of numbers and list items */
-    unsigned range;               /* DC_OPEN_MIN ... */
-    const dc_key_choice *choices; /* DC_KEY_CHOICE: ends with a NULL name */
-    const char *unit;             /* NULL: a plain number */
-    unsigned verbs;               /* DC_USE_FIT ... */
-    const char *trait;            /* NULL: all methods use it; else those with this trait; matters for `fit` only */
-    const char *when, *when_is;   /* used only if the key `when` of this section has one of these values ("a b") */
-    bool result;                  /* can change what is computed */
-    const char *also;             /* names that other programs use, blanks between; for suggestions only */
-    const char *doc;              /* one to three sentences */
-    const char *source;           /* where the default comes from; NULL: our choice, explained in doc */
-} dc_key;
 
 typedef struct {
     const char *name, *doc;
 } dc_key_section;
 
-/* table.c */
-const dc_key *dc_key_at(int i); /* NULL behind the last row; rows of a section are neighbours */
+enum { DC_KEY_COUNT_MAX = 512, DC_SECTIONS_MAX = 16 + DC_METHODS_MAX, DC_MOVED_MAX = 3 };
+
+/* table.c: the program's own. */
+extern const dc_key dc_key_table[];
+extern const int dc_key_table_n;
+extern const dc_key_section dc_section_table[];
+extern const int dc_section_table_n;
+/* Keys of before, which became keys of the methods, under the same names. */
+extern const dc_key dc_moved_table[DC_MOVED_MAX];
+
+/* keys.c: the program's own, after them the methods'. */
+const dc_key *dc_key_at(int i); /* NULL after the last row; rows of a section are neighbours */
 const dc_key *dc_key_find(const char *section, const char *name);
+/* The row of dc_moved_table with this name. */
+const dc_key *dc_moved_find(const char *section, const char *name);
+bool dc_key_is_moved(const dc_key *key);
+/* Place in dc_origins, for rows of dc_moved_table too. */
 int dc_key_index(const dc_key *key);
 const dc_key_section *dc_section_at(int i); /* NULL behind the last */
 const dc_key_section *dc_section_find(const char *name);
-enum { DC_KEY_COUNT_MAX = 128 };
+/* What dc_config_set_methods() registered; NULL if unknown. */
+const dc_config_method *dc_method_row_at(int i);
+const dc_config_method *dc_method_row(const char *name);
 
 /* value.c. `place` is "deck.yaml:12:3" or "command line", for messages. */
 enum { DC_PLACE_MAX = 256, DC_VALUE_TEXT_MAX = 2 * DC_PATH_MAX + 8 };
@@ -71,10 +50,8 @@ DC_CHECKED dc_status dc_key_set_list(dc_config *cfg, const dc_key *key, const ch
 /* Names of a key's choices; returns their number. */
 enum { DC_CHOICES_MAX = 16 };
 int dc_key_choice_names(const dc_key *key, const char *names[DC_CHOICES_MAX]);
-/* What dc_config_set_methods() registered. */
+/* The same of the methods. */
 int dc_key_method_names(const char *names[DC_METHODS_MAX]);
-/* Whether the method has the trait; true if no methods are registered. */
-bool dc_key_method_has(const char *method, const char *trait);
 
 /* number.c */
 /* -?(0|[1-9][0-9]*) that fits int64_t, and nothing else. */
@@ -93,6 +70,10 @@ void dc_key_format(const dc_config *cfg, const dc_key *key, char out[DC_VALUE_TE
 void dc_key_describe_type(const dc_key *key, char *out, size_t cap);
 void dc_key_describe_range(const dc_key *key, char *out, size_t cap);
 
+/* factors.c: dc_key_set_list() of DC_KEY_FACTORS. */
+DC_CHECKED dc_status dc_factors_set(dc_factors *to, const dc_key *key, const char *const *items, int n,
+                                    const char *place);
+
 /* explain.c */
 /* Both with the unit: "integer, 1..4096 steps". */
 void dc_key_describe_value(const dc_key *key, char *out, size_t cap);
@@ -107,13 +88,14 @@ void dc_verb_names(unsigned mask, char *out, size_t cap);
 bool dc_key_in_use(const dc_config *cfg, const dc_key *key, unsigned verb, char *why, size_t cap);
 
 /* origins.c */
+enum { DC_MOVED_TEXT_MAX = 256 };
 /* Where keys were set. Line 0 is the command line. */
 typedef struct {
     bool set;
     bool failed; /* its value was none */
     int line, col;
 } dc_key_origin;
-/* What is wrong, all of it, so that nobody has to try once for each. */
+/* Everything that is wrong, so that nobody has to try again for each error. */
 typedef struct {
     int n, shown;
     size_t used;
@@ -121,12 +103,13 @@ typedef struct {
 } dc_problems;
 typedef struct {
     char name[DC_QUOTE_MAX]; /* of the deck, safe to print; "command line" without a deck */
-    dc_key_origin key[DC_KEY_COUNT_MAX];
+    dc_key_origin key[DC_KEY_COUNT_MAX + DC_MOVED_MAX];
+    char moved[DC_MOVED_MAX][DC_MOVED_TEXT_MAX]; /* values, until the method is known */
     dc_problems problems;
 } dc_origins;
 /* "deck.yaml:12:3", "command line: --run.seed", or the deck's name for keys that were not set. */
 void dc_place_format(const dc_origins *from, const dc_key *key, char out[DC_PLACE_MAX]);
-/* Puts the recorded error to the problems if st is DC_ERR_USAGE, and returns DC_OK then; else st. */
+/* Adds the recorded error to the problems if st is DC_ERR_USAGE, and returns DC_OK then; else st. */
 DC_CHECKED dc_status dc_problem_add(dc_origins *from, dc_status st);
 /* All problems as one error; DC_OK without any. */
 DC_CHECKED dc_status dc_problems_fail(const dc_origins *from);
@@ -135,6 +118,15 @@ DC_CHECKED dc_status dc_problems_fail(const dc_origins *from);
 DC_CHECKED dc_status dc_key_claim(dc_origins *from, const char *section, const char *name, const char *place, int line,
                                   int col, const dc_key **out);
 dc_status dc_fail_unknown_section(const char *place, const char *name);
+
+/* moved.c */
+/* dc_key_set(), but the value of a moved key waits in *from. */
+DC_CHECKED dc_status dc_key_take(dc_config *cfg, dc_origins *from, const dc_key *key, const char *text,
+                                 const char *place);
+/* Gives the values that wait to the keys of cluster.method; what came from the command line wins over a deck, under
+ * whichever name. Problems: values out of range, two values for one key. note[cap]: as dc_config_notes.renamed. Keys
+ * that the method does not have are left to dc_config_check(). */
+DC_CHECKED dc_status dc_moved_settle(dc_config *cfg, dc_origins *from, unsigned verb, char *note, size_t cap);
 
 /* check.c */
 /* Problems: unused keys that were set, required keys, and, if nothing is wrong so far, keys that contradict each other;

@@ -8,7 +8,7 @@
 
 enum { LINE_MAX_BYTES = 76 };
 
-/* Characters that roff reads as something else, or that typesets as another character. */
+/* Characters that roff reads as something else, or typesets as another character. */
 static const char *escape(char c)
 {
     switch (c) {

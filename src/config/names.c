@@ -1,29 +1,11 @@
 /* Names that a value may be: the choices of a key, the methods. */
 #include "key.h"
 
-#include <string.h>
-
-static const dc_config_method *methods;
-static int n_methods;
-
-void dc_config_set_methods(const dc_config_method *list, int n)
-{
-    DC_ASSERT(n <= DC_METHODS_MAX);
-    methods = list;
-    n_methods = n;
-}
-
 int dc_key_method_names(const char *names[DC_METHODS_MAX])
 {
-    for (int i = 0; i < n_methods; i++) names[i] = methods[i].name;
-    return n_methods;
-}
-
-bool dc_key_method_has(const char *method, const char *trait)
-{
-    for (int i = 0; i < n_methods; i++)
-        if (strcmp(methods[i].name, method) == 0) return dc_has_word(methods[i].traits, trait);
-    return true;
+    int n = 0;
+    for (const dc_config_method *m; (m = dc_method_row_at(n)) != NULL; n++) names[n] = m->name;
+    return n;
 }
 
 int dc_key_choice_names(const dc_key *key, const char *names[DC_CHOICES_MAX])

@@ -66,7 +66,7 @@ bool dc_read_float(const char *text, double *out)
     return true;
 }
 
-/* A whole number of at most six digits at *text, which moves behind it. */
+/* A whole number of at most six digits at *text, which moves past it. */
 static bool read_part(const char **text, double *out)
 {
     const char *end = skip_digits(*text);

@@ -62,7 +62,7 @@ dc_status dc_fail_unknown_section(const char *place, const char *name)
 dc_status dc_key_claim(dc_origins *from, const char *section, const char *name, const char *place, int line, int col,
                        const dc_key **out)
 {
-    const dc_key *key = dc_key_find(section, name);
+    const dc_key *moved = dc_moved_find(section, name), *key = moved ? moved : dc_key_find(section, name);
     if (!key) return fail_unknown_key(place, section, name);
     dc_key_origin *at = &from->key[dc_key_index(key)];
     if (at->set && (at->line == 0) == (line == 0)) {

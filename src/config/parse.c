@@ -23,7 +23,7 @@ static dc_status apply_override(dc_config *cfg, dc_origins *from, const char *te
     *dot = 0;
     if (!dc_section_find(name)) return dc_fail_unknown_section(place, name);
     DC_TRY(dc_key_claim(from, name, dot + 1, place, 0, 0, &key));
-    st = dc_key_set(cfg, key, text + len + 1, place);
+    st = dc_key_take(cfg, from, key, text + len + 1, place);
     from->key[dc_key_index(key)].failed = st != DC_OK;
 out:
     return st;
@@ -39,24 +39,27 @@ static void set_name(dc_origins *from, const char *name)
 dc_status dc_config_parse(dc_config *cfg, const char *name, const char *text, size_t bytes,
                           const char *const *overrides, int n_overrides, const char *verb)
 {
-    char note[DC_CONFIG_NOTE_MAX];
-    return dc_config_parse_noting(cfg, name, text, bytes, overrides, n_overrides, verb, note);
+    dc_config_notes notes;
+    return dc_config_parse_noting(cfg, name, text, bytes, overrides, n_overrides, verb, &notes);
 }
 
 dc_status dc_config_parse_noting(dc_config *cfg, const char *name, const char *text, size_t bytes,
                                  const char *const *overrides, int n_overrides, const char *verb,
-                                 char note[DC_CONFIG_NOTE_MAX])
+                                 dc_config_notes *notes)
 {
     dc_status st = DC_OK;
     dc_origins from = {0};
-    note[0] = '\0';
+    notes->unused[0] = notes->renamed[0] = '\0';
     set_name(&from, name ? name : "command line");
     const dc_status deck_read = bytes > 0 ? dc_deck_read(cfg, &from, text, bytes) : DC_OK;
     DC_TRY(dc_problem_add(&from, deck_read));
     const dc_config deck = *cfg;
     for (int i = 0; i < n_overrides; i++) DC_TRY(dc_problem_add(&from, apply_override(cfg, &from, overrides[i])));
     /* What is missing or unused is only known of a deck that was read to its end. */
-    if (deck_read == DC_OK) DC_TRY(dc_config_check(cfg, &deck, &from, dc_verb_bit(verb), note, DC_CONFIG_NOTE_MAX));
+    if (deck_read == DC_OK) {
+        DC_TRY(dc_moved_settle(cfg, &from, dc_verb_bit(verb), notes->renamed, sizeof notes->renamed));
+        DC_TRY(dc_config_check(cfg, &deck, &from, dc_verb_bit(verb), notes->unused, sizeof notes->unused));
+    }
     DC_TRY(dc_problems_fail(&from));
     if (dc_fault(DC_FAULT_DECK_PARSE)) st = DC_FAIL(DC_ERR_USAGE, "%s: cannot parse the deck", from.name);
 out:

@@ -55,7 +55,7 @@ static const dc_key *find_dotted(const char *name)
 
 void dc_suggest_section(const char *name, char *out, size_t cap)
 {
-    const char *names[32];
+    const char *names[DC_SECTIONS_MAX];
     int n = 0;
     for (; dc_section_at(n); n++) names[n] = dc_section_at(n)->name;
     const dc_key *dotted = find_dotted(name);

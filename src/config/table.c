@@ -1,18 +1,16 @@
-/* The key table: every deck key with its type, place in dc_config, default, range, use and documentation.
+/* The key table: every deck key but those of the methods, with its type, place in dc_config, default, range, use and
+ * documentation.
  *
  * Rows of a section are neighbours, in the order in which a deck shows them. The defaults together are the published
  * configuration "DEC-keras, MNIST" (Guo's re-implementation of Xie et al., ICML 2016). No parsing and no checks here.
  */
 #include "key.h"
 
-#include <assert.h>
-#include <string.h>
-
 #define AT(member) offsetof(dc_config, member)
-#define MAX_COUNT 1e15 /* counts beyond this are typing errors, and doubles still hold them exactly */
+#define MAX_COUNT 1e15 /* counts beyond this are mistyped, and doubles still hold them exactly */
 #define GUO "DEC-keras"
 
-static const dc_key_section sections[] = {
+const dc_key_section dc_section_table[] = {
     {"run", "where a run writes, its random seed, how often it reports"},
     {"input", "the data and its scaling"},
     {"model", "the autoencoder: widths, activations, first weights"},
@@ -22,6 +20,7 @@ static const dc_key_section sections[] = {
     {"checkpoint", "when the state of a run is saved, so that the same command continues it"},
     {"output", "what run.h5 holds"},
 };
+const int dc_section_table_n = (int)DC_COUNT_OF(dc_section_table);
 
 static const dc_key_choice scales[] = {{"unit", DC_SCALE_UNIT},
                                        {"dec", DC_SCALE_DEC},
@@ -40,15 +39,18 @@ static const dc_key_choice inits[] = {{"fan_in", DC_INIT_FAN_IN},
                                       {NULL, 0}};
 static const dc_key_choice modes[] = {
     {"joint", DC_PRETRAIN_JOINT}, {"layerwise", DC_PRETRAIN_LAYERWISE}, {"none", DC_PRETRAIN_NONE}, {NULL, 0}};
-static const dc_key_choice squares[] = {
-    {"mse", DC_LOSS_MSE}, {"mse_sum", DC_LOSS_MSE_SUM}, {"mse_half_sum", DC_LOSS_MSE_HALF_SUM}, {NULL, 0}};
 static const dc_key_choice losses[] = {{"mse", DC_LOSS_MSE},
                                        {"mse_sum", DC_LOSS_MSE_SUM},
                                        {"mse_half_sum", DC_LOSS_MSE_HALF_SUM},
                                        {"bce", DC_LOSS_BCE},
                                        {NULL, 0}};
-static const dc_key_choice optimizers[] = {
-    {"sgd", DC_OPT_SGD}, {"sgd_torch", DC_OPT_SGD_TORCH}, {"adam", DC_OPT_ADAM}, {NULL, 0}};
+static const dc_key_choice optimizers[] = {{"sgd", DC_OPT_SGD},
+                                           {"sgd_torch", DC_OPT_SGD_TORCH},
+                                           {"adam", DC_OPT_ADAM},
+                                           {"nesterov", DC_OPT_NESTEROV},
+                                           {"nesterov_torch", DC_OPT_NESTEROV_TORCH},
+                                           {"rmsprop", DC_OPT_RMSPROP},
+                                           {NULL, 0}};
 static const dc_key_choice schedules[] = {
     {"constant", DC_SCHED_CONSTANT}, {"step", DC_SCHED_STEP}, {"cosine", DC_SCHED_COSINE}, {NULL, 0}};
 static const dc_key_choice gemms[] = {{"onednn", DC_GEMM_ONEDNN}, {"cblas", DC_GEMM_CBLAS}, {NULL, 0}};
@@ -66,22 +68,26 @@ static const dc_key_choice q_outputs[] = {{"top1", DC_Q_TOP1}, {"full", DC_Q_FUL
 /* clang-format off */
 #define USED_BY(who) .verbs = DC_USE_FIT, .trait = who, .result = true
 
+#define WITH_MOMENTUM "sgd sgd_torch nesterov nesterov_torch"
+
 /* The rows that both training phases have; `who` is the trait of methods that use them, `first` and `first_is` the condition of all of them. */
 #define OPTIMIZER_ROWS(s, member, who, first, first_is, lr_default, lr_source)                                        \
     {USED_BY(who), KEY(s, "optimizer", DC_KEY_CHOICE, member.kind, "sgd"),                                            \
      .choices = optimizers, .when = first, .when_is = first_is, .also = "optim solver", .source = GUO,                \
      .doc = "Update rule. sgd: v = m v - lr g; w += v (Keras, Caffe). sgd_torch: v = m v + g; w -= lr v (PyTorch). "  \
-            "adam: Kingma and Ba 2015 with bias correction."},                                                        \
+            "adam: Kingma and Ba 2015 with bias correction. nesterov: v = m v - lr g; w += m v - lr g (Keras). "      \
+            "nesterov_torch: v = m v + g; w -= lr (g + m v) (PyTorch). rmsprop: s = rho s + (1 - rho) g^2; "          \
+            "w -= lr g / (sqrt(s) + epsilon) (Keras 2, PyTorch)."},                                                   \
     {USED_BY(who), KEY(s, "lr", DC_KEY_FLOAT, member.lr, lr_default),                                                 \
      .min = 0, .max = 1e6, .range = DC_OPEN_MIN, .when = first, .when_is = first_is,                                  \
      .also = "learning_rate eta", .source = lr_source,                                                                \
      .doc = "Learning rate. It belongs to the scaling of the loss and never depends on the number of ranks."},        \
     {USED_BY(who), KEY(s, "momentum", DC_KEY_FLOAT, member.momentum, "0.9"),                                          \
-     .min = 0, .max = 1, .range = DC_OPEN_MAX, .when = "optimizer", .when_is = "sgd sgd_torch",                       \
+     .min = 0, .max = 1, .range = DC_OPEN_MAX, .when = "optimizer", .when_is = WITH_MOMENTUM,                         \
      .also = "mu", .source = GUO,                                                                                     \
-     .doc = "Momentum of sgd and sgd_torch; 0 turns it off."},                                                        \
+     .doc = "Momentum m; 0 turns it off."},                                                                           \
     {USED_BY(who), KEY(s, "burnin", DC_KEY_INT, member.burnin, "0"),                                                  \
-     .min = 0, .max = MAX_COUNT, .unit = "steps", .when = "optimizer", .when_is = "sgd sgd_torch",                    \
+     .min = 0, .max = MAX_COUNT, .unit = "steps", .when = "optimizer", .when_is = WITH_MOMENTUM,                      \
      .also = "momentum_burnin", .source = GUO " (Xie et al. 2016: 1000)",                                             \
      .doc = "Steps over which the momentum first rises linearly from 0; 0: none."},                                   \
     {USED_BY(who), KEY(s, "bias_lr", DC_KEY_FLOAT, member.bias_lr, "1"),                                              \
@@ -94,10 +100,28 @@ static const dc_key_choice q_outputs[] = {{"top1", DC_Q_TOP1}, {"full", DC_Q_FUL
     {USED_BY(who), KEY(s, "beta2", DC_KEY_FLOAT, member.beta2, "0.999"),                                              \
      .min = 0, .max = 1, .range = DC_OPEN_MAX, .when = "optimizer", .when_is = "adam", .source = "Keras",             \
      .doc = "Adam: decay of the mean of the squared gradient."},                                                      \
+    {USED_BY(who), KEY(s, "rho", DC_KEY_FLOAT, member.rho, "0.9"),                                                    \
+     .min = 0, .max = 1, .range = DC_OPEN_MAX, .when = "optimizer", .when_is = "rmsprop",                             \
+     .source = "Keras (PyTorch, as alpha: 0.99)",                                                                     \
+     .doc = "RMSprop: decay of the mean of the squared gradient."},                                                   \
     {USED_BY(who), KEY(s, "epsilon", DC_KEY_FLOAT, member.epsilon, "1e-7"),                                           \
-     .min = 0, .max = 1, .range = DC_OPEN_MIN, .when = "optimizer", .when_is = "adam",                                \
+     .min = 0, .max = 1, .range = DC_OPEN_MIN, .when = "optimizer", .when_is = "adam rmsprop",                        \
      .also = "eps", .source = "Keras (PyTorch: 1e-8)",                                                                \
-     .doc = "Adam: added to the root of the second moment."},                                                         \
+     .doc = "Added to the root of the mean of the squared gradient."},                                                \
+    {USED_BY(who), KEY(s, "weight_decay", DC_KEY_FLOAT, member.weight_decay, "0"),                                    \
+     .min = 0, .max = 1e6, .when = first, .when_is = first_is, .also = "l2 decay regularization",                     \
+     .doc = "Times the weight, added to its gradient: the weight_decay of PyTorch's SGD and Adam, not that of AdamW. " \
+            "Weights of layers alone, neither biases nor centres. 0: none."},                                         \
+    {USED_BY(who), KEY(s, "clip_norm", DC_KEY_FLOAT, member.clip_norm, "0"),                                          \
+     .min = 0, .max = 1e12, .when = first, .when_is = first_is,                                                       \
+     .also = "global_clipnorm clipnorm max_norm grad_clip gradient_clipping",                                         \
+     .doc = "Longest gradient, over all that a step trains: a longer one is scaled to this norm, before weight_decay. "\
+            "0: none."},                                                                                              \
+    {USED_BY(who), KEY(s, "lr_factors", DC_KEY_FACTORS, member.lr_factors, "[]"),                                     \
+     .min = 0, .max = 1e6, .when = first, .when_is = first_is, .also = "lr_mult param_groups layer_lr",               \
+     .doc = "Factors of the learning rate, [encoder=0.1, centers=10]: encoder_0 is a layer, encoder and decoder are " \
+            "all of their layers, centers those of a method that trains them. Factors that meet multiply, bias_lr "   \
+            "too; 0 keeps a layer as it is."},                                                                        \
     {USED_BY(who), KEY(s, "schedule", DC_KEY_CHOICE, member.schedule, "constant"),                                    \
      .choices = schedules, .when = first, .when_is = first_is,                                                        \
      .also = "lr_schedule lr_policy scheduler", .source = GUO,                                                        \
@@ -111,12 +135,16 @@ static const dc_key_choice q_outputs[] = {{"top1", DC_Q_TOP1}, {"full", DC_Q_FUL
      .min = 0, .max = 1, .when = "schedule", .when_is = "step cosine",                                                \
      .also = "gamma decay", .source = "Xie et al. 2016, Caffe solver",                                                \
      .doc = "step: factor of each change. cosine: final fraction of lr."},                                            \
+    {USED_BY(who), KEY(s, "lr_min", DC_KEY_FLOAT, member.lr_min, "0"),                                                \
+     .min = 0, .max = 1e6, .when = "schedule", .when_is = "step cosine",                                              \
+     .also = "min_lr eta_min",                                                                                        \
+     .doc = "The schedule takes the learning rate no lower; at most lr. A warm-up still begins below."},              \
     {USED_BY(who), KEY(s, "warmup", DC_KEY_INT, member.warmup, "0"),                                                  \
      .min = 0, .max = MAX_COUNT, .unit = "steps", .when = first, .when_is = first_is, .source = GUO,                  \
      .doc = "Steps over which the learning rate first rises linearly from 0; 0: none."}
 /* clang-format on */
 
-static const dc_key table[] = {
+const dc_key dc_key_table[] = {
     {KEY("run", "output", DC_KEY_PATH, run.output, "runs/dcmpi"), .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .also = "output_dir save_dir dir",
      .doc = "Directory of the run: run.h5, log, metrics, report. It is made with its parents."},
@@ -140,10 +168,10 @@ static const dc_key table[] = {
      .doc = "First interval between progress lines; it grows to 5 minutes in long runs."},
     {KEY("run", "stall_warning", DC_KEY_DURATION, run.stall_warning, "60s"), .min = 0, .max = 86400 * 7,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "watchdog timeout",
-     .doc = "Without progress for so long a warning names the ranks that the others wait for; 0: none."},
+     .doc = "After this long without progress, a warning names the ranks that the others wait for; 0: never."},
     {KEY("run", "stall_abort", DC_KEY_DURATION, run.stall_abort, "0s"), .min = 0, .max = 86400 * 7,
      .verbs = DC_USE_FIT | DC_USE_KMEANS,
-     .doc = "Without progress for so long the job ends with exit code 70; 0: never."},
+     .doc = "After this long without progress, the job ends with exit code 70; 0: never."},
 
     {KEY("input", "data", DC_KEY_PATH, input.data, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "dataset file path",
@@ -157,17 +185,16 @@ static const dc_key table[] = {
             "it suits data that are not zero for the most part. none: values as they are."},
     {KEY("input", "clip", DC_KEY_CLIP, input.clip, "none"), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "winsorize outliers clip_range",
-     .doc = "Bring values beyond two bounds to the bound before scaling. 0.001: each column's quantiles 0.001 and "
-            "0.999. [a, b]: all columns to this range. The bounds are kept in run.h5, and predict uses them."},
+     .doc = "Move values beyond two bounds to the nearer bound before scaling. 0.001: each column's quantiles 0.001 "
+            "and 0.999. [a, b]: all columns to this range. The bounds are kept in run.h5, and predict uses them."},
     {KEY("input", "rows", DC_KEY_INT, input.rows, "0"), .min = 0, .max = MAX_COUNT, .unit = "rows",
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_samples max_rows",
-     .doc = "Use the first so many rows; 0: all (of the built-in problem: 10000)."},
+     .doc = "Use only this many rows, the first ones; 0: all (of the built-in problem: 10000)."},
     {KEY("input", "label_dataset", DC_KEY_PATH, input.label_dataset, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .also = "labels y label_column target obs",
      .doc = "Where the file has its labels, if not in /y: a vector of integers or names, or a categorical of AnnData, "
-            "such "
-            "as /obs/cell_type. -1, NaN, an empty text, NA, None and ? are no label: such rows are clustered and not "
-            "scored."},
+            "such as /obs/cell_type. -1, NaN, an empty text, NA, None and ? mean no label: such rows are clustered and "
+            "not scored."},
     {KEY("input", "image_shape", DC_KEY_LIST, input.image_shape, "[]"), .min = 1, .max = 1 << 20,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "shape image_size height width",
      .doc = "Rows are pictures of [height, width] or [height, width, channels], row by row, channels together: for the "
@@ -191,10 +218,9 @@ static const dc_key table[] = {
             "xavier_sqrt2: glorot times sqrt(2). normal: N(0, 0.01^2)."},
     {KEY("model", "weights", DC_KEY_PATH, model.weights, ""), .verbs = DC_USE_FIT, .result = true,
      .also = "ae_weights pretrained checkpoint",
-     .doc =
-         "run.h5 of an earlier run with the same widths, activations and scaling: start from its autoencoder and skip "
-         "pretraining. The pretrain keys may stay in the deck; they are not used then. A run continues with the "
-         "weights it began with: other ones in this file are refused."},
+     .doc = "run.h5 of an earlier run with the same widths, activations and scaling: start from its autoencoder and "
+            "skip pretraining. The pretrain keys may stay in the deck; they are not used then. A run continues only "
+            "with the weights it began with: others in this file are refused."},
 
     {KEY("pretrain", "mode", DC_KEY_CHOICE, pretrain.mode, "joint"), .choices = modes, .verbs = DC_USE_FIT,
      .result = true, .source = GUO,
@@ -229,45 +255,36 @@ static const dc_key table[] = {
     OPTIMIZER_ROWS("pretrain", pretrain.opt, NULL, "mode", "joint layerwise", "1.0",
                    GUO ", for loss mse and data in [0, 1]"),
 
-    {KEY("cluster", "method", DC_KEY_METHOD, cluster.method, "dec"), .verbs = DC_USE_FIT, .result = true,
-     .also = "algorithm", .doc = "What is done after pretraining; `dcmpi fit --help` lists the methods."},
+    {KEY("cluster", "method", DC_KEY_METHOD, cluster.method, ""), .verbs = DC_USE_FIT, .result = true,
+     .also = "algorithm",
+     .doc = "What is done after pretraining; `dcmpi fit --help` lists the methods. A method's own keys stand in the "
+            "section of its name."},
     {KEY("cluster", "clusters", DC_KEY_INT, cluster.clusters, "10"), .min = 1, .max = 1 << 20,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_clusters k num_clusters", .source = "MNIST",
      .doc = "Number of clusters K."},
-    {KEY("cluster", "alpha", DC_KEY_FLOAT, cluster.alpha, "1.0"), .min = 0, .max = 1e6, .range = DC_OPEN_MIN,
-     .verbs = DC_USE_FIT, .result = true, .also = "dof degrees_of_freedom", .source = "Xie et al. 2016",
-     .doc = "Degrees of freedom of Student's t in the soft assignment q, from which confidence is written too."},
     {KEY("cluster", "n_init", DC_KEY_INT, cluster.n_init, "20"), .min = 1, .max = 10000, .unit = "restarts",
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "restarts", .source = "Xie et al. 2016",
      .doc = "k-means++ starts, advanced together; the lowest inertia wins."},
     {KEY("cluster", "kmeans_max_iter", DC_KEY_INT, cluster.kmeans_max_iter, "300"), .min = 1, .max = 1e9,
      .unit = "iterations", .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .source = "scikit-learn",
-     .doc = "Most Lloyd iterations per start."},
+     .doc = "Maximum number of Lloyd iterations per start."},
     {KEY("cluster", "kmeans_tol", DC_KEY_FLOAT, cluster.kmeans_tol, "1e-4"), .min = 0, .max = 1,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .source = "scikit-learn",
-     .doc = "A start has converged when the squared shift of its centres is at most this times the mean variance of a "
-            "column."},
+     .doc = "A start has converged when the squared shift of its centres is at most this value times the mean variance "
+            "of a column."},
     {KEY("cluster", "batch", DC_KEY_INT, cluster.batch, "256"), .min = 1, .max = 1e9, .unit = "rows",
      .verbs = DC_USE_FIT, .trait = "training", .result = true, .also = "batch_size", .source = "Xie et al. 2016",
      .doc = "Rows per step over all ranks together; at most the rows of the data."},
     {KEY("cluster", "update_interval", DC_KEY_INT, cluster.update_interval, "140"), .min = 1, .max = MAX_COUNT,
      .unit = "steps", .verbs = DC_USE_FIT, .trait = "training", .result = true, .also = "T interval",
      .source = GUO ", MNIST (30 for USPS, Reuters, STL)",
-     .doc = "Steps between two refreshes of the target distribution, at which labels are compared too."},
+     .doc = "Steps between two refreshes of the target distribution, at which labels are compared, too."},
     {KEY("cluster", "max_iter", DC_KEY_INT, cluster.max_iter, "20000"), .min = 0, .max = MAX_COUNT, .unit = "steps",
      .verbs = DC_USE_FIT, .trait = "training", .result = true, .also = "maxiter iterations epochs", .source = GUO,
-     .doc = "Most steps of the clustering phase; 0: the k-means start is the result."},
+     .doc = "Maximum number of steps of the clustering phase; 0: the k-means start is the result."},
     {KEY("cluster", "tol", DC_KEY_FLOAT, cluster.tol, "0.001"), .min = 0, .max = 1, .verbs = DC_USE_FIT,
      .trait = "training", .result = true, .also = "tolerance delta", .source = "Xie et al. 2016",
      .doc = "Stop when fewer than this fraction of rows change their label between refreshes; 0: only max_iter stops."},
-    {KEY("cluster", "gamma", DC_KEY_FLOAT, cluster.gamma, "0.1"), .min = 0, .max = 1e6, .verbs = DC_USE_FIT,
-     .trait = "reconstruction", .result = true, .also = "weight coefficient", .source = "Guo et al. 2017",
-     .doc =
-         "Weight of the clustering loss; the reconstruction loss has weight 1. 0.1 belongs to cluster.loss mse: with "
-         "mse_sum the same balance needs 0.1 times the columns."},
-    {KEY("cluster", "loss", DC_KEY_CHOICE, cluster.loss, "mse"), .choices = squares, .verbs = DC_USE_FIT,
-     .trait = "reconstruction", .result = true, .also = "reconstruction_loss", .source = "Guo et al. 2017",
-     .doc = "Reconstruction loss of the clustering phase, as pretrain.loss."},
     {KEY("cluster", "final_kmeans", DC_KEY_BOOL, cluster.final_kmeans, "false"), .verbs = DC_USE_FIT,
      .trait = "training", .result = true,
      .doc = "Replace labels and centres at the end by those of k-means on the trained embedding."},
@@ -280,12 +297,11 @@ static const dc_key table[] = {
     {KEY("parallel", "reproducible", DC_KEY_CHOICE, parallel.reproducible, "strict"), .choices = reproducible,
      .verbs = DC_USE_FIT, .result = true, .also = "deterministic",
      .doc = "strict: the same bits on any number of ranks, threads and nodes of one CPU type. off: gradients are added "
-            "in the order of the MPI library, and products are cut by threads."},
+            "in the order that the MPI library chooses, and products are split by threads."},
     {KEY("parallel", "gather_rows", DC_KEY_INT, parallel.gather_rows, "2048"), .min = 0, .max = MAX_COUNT,
      .unit = "rows", .verbs = DC_USE_FIT, .when = "reproducible", .when_is = "strict", .result = true,
-     .doc =
-         "Batches up to this size are gathered over ranks to compute slices of the gradient; larger ones add partial "
-         "gradients of the shards by a fixed tree, which moves less. The two give other bits."},
+     .doc = "Batches up to this size are gathered over ranks to compute slices of the gradient; larger ones add "
+            "partial gradients of the shards by a fixed tree, which moves less. The two give different bits."},
     {KEY("parallel", "hash_steps", DC_KEY_INT, parallel.hash_steps, "100"), .min = 0, .max = MAX_COUNT, .unit = "steps",
      .verbs = DC_USE_FIT,
      .doc = "Compare the weights of all ranks every so many steps, by a hash; 0: only at the ends of epochs and at "
@@ -306,50 +322,25 @@ static const dc_key table[] = {
 
     {KEY("checkpoint", "every", DC_KEY_DURATION, checkpoint.every, "15m"), .min = 0, .max = 1e9,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "interval save_interval",
-     .doc = "Time between two checkpoints. There is one at the end of each phase and at each stop besides; 0: only "
-            "these."},
+     .doc =
+         "Time between two checkpoints. There is also one at the end of each phase and at each stop; 0: only these."},
     {KEY("checkpoint", "keep", DC_KEY_INT, checkpoint.keep, "2"), .min = 1, .max = 1e6, .unit = "files",
      .verbs = DC_USE_FIT | DC_USE_KMEANS,
-     .doc =
-         "Newest checkpoints that are kept. The last of each phase is kept besides: a longer run goes on from there."},
+     .doc = "How many of the newest checkpoints are kept. The last of each phase is kept, too: a longer run goes on "
+            "from there."},
 
     {KEY("output", "embedding", DC_KEY_BOOL, output.embedding, "true"), .verbs = DC_USE_FIT,
      .doc = "Write the embedding of every row, float32 [N, latent]."},
     {KEY("output", "q", DC_KEY_CHOICE, output.q, "top1"), .choices = q_outputs, .verbs = DC_USE_FIT,
-     .doc = "Soft assignment: top1 writes each row's largest value (confidence), full the whole [N, clusters] too."},
+     .doc = "Soft assignment: top1 writes each row's largest value (confidence), full the whole [N, clusters], too."},
     {KEY("output", "examples", DC_KEY_INT, output.examples, "10"), .min = 0, .max = 1000, .unit = "rows",
      .verbs = DC_USE_FIT, .doc = "Rows listed per cluster as nearest to its centre and as closest to its border."},
     {KEY("output", "outlier_below", DC_KEY_FLOAT, output.outlier_below, "0"), .min = 0, .max = 1, .verbs = DC_USE_FIT,
      .also = "outlier_threshold min_confidence",
      .doc = "Flag rows whose confidence is below this as outliers in /outlier; 0: none. They keep their labels."},
 };
+const int dc_key_table_n = (int)DC_COUNT_OF(dc_key_table);
 
-const dc_key *dc_key_at(int i)
-{
-    static_assert(DC_COUNT_OF(table) <= DC_KEY_COUNT_MAX, "dc_origins has no room for all keys");
-    return i >= 0 && (size_t)i < DC_COUNT_OF(table) ? &table[i] : NULL;
-}
-
-int dc_key_index(const dc_key *key)
-{
-    return (int)(key - table);
-}
-
-const dc_key *dc_key_find(const char *section, const char *name)
-{
-    for (size_t i = 0; i < DC_COUNT_OF(table); i++)
-        if (strcmp(table[i].section, section) == 0 && strcmp(table[i].name, name) == 0) return &table[i];
-    return NULL;
-}
-
-const dc_key_section *dc_section_at(int i)
-{
-    return i >= 0 && (size_t)i < DC_COUNT_OF(sections) ? &sections[i] : NULL;
-}
-
-const dc_key_section *dc_section_find(const char *name)
-{
-    for (size_t i = 0; i < DC_COUNT_OF(sections); i++)
-        if (strcmp(sections[i].name, name) == 0) return &sections[i];
-    return NULL;
-}
+const dc_key dc_moved_table[DC_MOVED_MAX] = {{.section = "cluster", .name = "alpha", .verbs = DC_USE_FIT},
+                                             {.section = "cluster", .name = "gamma", .verbs = DC_USE_FIT},
+                                             {.section = "cluster", .name = "loss", .verbs = DC_USE_FIT}};

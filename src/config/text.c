@@ -1,4 +1,4 @@
-/* Words in messages: showing foreign text with what does not print. */
+/* Words in messages: showing text from elsewhere, unprintable characters included. */
 #include "key.h"
 
 #include <string.h>

@@ -45,10 +45,21 @@ static bool used_by_verb(const dc_key *key, unsigned verb, char *why, size_t cap
     return false;
 }
 
+/* What the key needs and the method does not have, or NULL. */
+static const char *lacks(const dc_config_method *method, const dc_key *key)
+{
+    if (key->trait && !dc_has_word(method->traits, key->trait)) return key->trait;
+    return dc_key_is_moved(key) && !dc_key_find(method->name, key->name) ? key->name : NULL;
+}
+
 static bool used_by_method(const dc_config *cfg, const dc_key *key, unsigned verb, char *why, size_t cap)
 {
-    if (!key->trait || (verb && verb != DC_USE_FIT) || dc_key_method_has(cfg->cluster.method, key->trait)) return true;
-    snprintf(why, cap, "cluster.method is %s, which has no %s", cfg->cluster.method, key->trait);
+    const dc_config_method *method = dc_method_row(cfg->cluster.method);
+    if (!method || (verb && verb != DC_USE_FIT)) return true;
+    const bool of_another = dc_method_row(key->section) && strcmp(key->section, method->name) != 0;
+    const char *what = of_another ? NULL : lacks(method, key);
+    if (!of_another && !what) return true;
+    snprintf(why, cap, "cluster.method is %s%s%s", method->name, what ? ", which has no " : "", what ? what : "");
     return false;
 }
 

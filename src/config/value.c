@@ -35,7 +35,7 @@ static dc_status fail_type(const dc_key *key, const char *text, const char *plac
     char type[256], range[128], quoted[DC_QUOTE_MAX];
     dc_key_describe_type(key, type, sizeof type);
     dc_key_describe_range(key, range, sizeof range);
-    return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s = '%s' is no %s%s%s", place, key->section, key->name,
+    return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s = '%s' is not a valid %s%s%s", place, key->section, key->name,
                    dc_quote(quoted, text), type, *range ? ", allowed: " : "", range);
 }
 
@@ -153,9 +153,9 @@ static dc_status set_clip_range(dc_config *cfg, const dc_key *key, const char *c
 {
     dc_clip *clip = member(cfg, key);
     double lo, hi;
-    if (n != 2) return fail_clip(key, place, "has a list that is no pair");
+    if (n != 2) return fail_clip(key, place, "has a list that is not a pair");
     if (!dc_read_float(items[0], &lo) || !dc_read_float(items[1], &hi) || !isfinite(lo) || !isfinite(hi))
-        return fail_clip(key, place, "has a bound that is no number");
+        return fail_clip(key, place, "has a bound that is not a number");
     if (!(lo < hi)) return fail_clip(key, place, "has a lower bound that is not below the upper one");
     *clip = (dc_clip){DC_CLIP_RANGE, lo, hi};
     return DC_OK;
@@ -163,7 +163,7 @@ static dc_status set_clip_range(dc_config *cfg, const dc_key *key, const char *c
 
 bool dc_key_takes_list(const dc_key *key)
 {
-    return key->type == DC_KEY_LIST || key->type == DC_KEY_CLIP;
+    return key->type == DC_KEY_LIST || key->type == DC_KEY_CLIP || key->type == DC_KEY_FACTORS;
 }
 
 dc_status dc_key_set_list(dc_config *cfg, const dc_key *key, const char *const *items, int n, const char *place)
@@ -171,6 +171,7 @@ dc_status dc_key_set_list(dc_config *cfg, const dc_key *key, const char *const *
     dc_status st = DC_OK;
     dc_int_list list = {.n = n};
     if (key->type == DC_KEY_CLIP) return set_clip_range(cfg, key, items, n, place);
+    if (key->type == DC_KEY_FACTORS) return dc_factors_set(member(cfg, key), key, items, n, place);
     if (n > DC_LIST_MAX)
         return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s has more than %d items", place, key->section, key->name, DC_LIST_MAX);
     for (int i = 0; i < n; i++) DC_TRY(set_int(&list.v[i], key, items[i], place));
@@ -234,6 +235,7 @@ dc_status dc_key_set(dc_config *cfg, const dc_key *key, const char *text, const 
     case DC_KEY_CHOICE:
         return set_choice(cfg, key, text, place);
     case DC_KEY_LIST:
+    case DC_KEY_FACTORS:
         return set_list_text(cfg, key, text, place);
     case DC_KEY_CLIP:
         return set_clip(cfg, key, text, place);

@@ -21,7 +21,7 @@ dc_span dc_span_trim(const char *p, const char *end, char separator)
     return (dc_span){p, (size_t)(end - p)};
 }
 
-/* Behind the quote that closes the cell at p, or NULL if there is none. */
+/* The place after the quote that closes the cell at p, or NULL if there is none. */
 static const char *closing_quote(const char *p, const char *end)
 {
     for (p++; p < end && (p = memchr(p, '"', (size_t)(end - p))); p += 2)
@@ -92,7 +92,7 @@ bool dc_cell_stays_open(dc_span line, char separator)
     return stop < end && dc_cell_is_open((dc_span){stop + 1, (size_t)(end - stop - 1)}, separator);
 }
 
-/* Whether a character of the line outside of quoted cells is c; a quote opens a cell behind anything that may separate
+/* Whether a character of the line outside of quoted cells is c; a quote opens a cell after anything that may separate
  * cells. */
 static bool has_outside(dc_span line, char c)
 {
@@ -196,7 +196,7 @@ dc_comma dc_cell_comma(dc_span cell)
 
 /* ---- Missing values ---------------------------------------------------------------------------------------------- */
 
-/* In any case of letters. What Excel, R, pandas, SQL and people write. */
+/* In upper or lower case: what Excel, R, pandas, SQL and people write. */
 static const char *const missing_words[DC_WORD_COUNT] = {
     "",     "nan", "inf", "-inf", "NA", "N/A",     "#N/A",    "#NA",   "<NA>",  "NaT",    "null",   "(null)",  "nil",
     "none", "?",   "-",   "--",   ".",  "missing", "#DIV/0!", "#REF!", "#NUM!", "#NAME?", "#NULL!", "#VALUE!", "\\N",

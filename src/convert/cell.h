@@ -23,7 +23,7 @@ bool dc_cell_next(dc_span *rest, char separator, dc_span *cell);
 int64_t dc_cell_count(dc_span line, char separator);
 /* Cell number `column` from 0; {NULL, 0} if the line is too short. */
 dc_span dc_cell_at(dc_span line, char separator, int64_t column);
-/* Whether a cell that the line opens with a quote goes on behind its end. */
+/* Whether a cell that the line opens with a quote goes on past its end. */
 bool dc_cell_is_open(dc_span line, char separator);
 /* The same of a line that begins inside of such a cell; line.p[-1] exists. */
 bool dc_cell_stays_open(dc_span line, char separator);

@@ -70,7 +70,7 @@ static bool is_dash(const char *text, size_t n)
     return n == 1 && text[0] == '-';
 }
 
-/* A dash is decided about when all labels are known. */
+/* What a dash means is decided when all labels are known. */
 static bool is_no_label(const char *text, size_t n)
 {
     double v;

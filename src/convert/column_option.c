@@ -75,8 +75,8 @@ static dc_status find_name(const dc_layout *y, const char *name, const char *opt
     if (found == 0)
         st = DC_FAIL(DC_ERR_USAGE, "%s: %s=%s: no column of line 1 has this name%s", name, option, shown, hint);
     else
-        st = DC_FAIL(DC_ERR_USAGE, "%s: %s=%s: %d columns have this name; give a number, which counts from 0", name,
-                     option, shown, found);
+        st = DC_FAIL(DC_ERR_USAGE, "%s: %s=%s: %d columns have this name; give a number, counted from 0", name, option,
+                     shown, found);
 out:
     dc_mem_free(&wanted);
     dc_mem_free(&text);
@@ -94,8 +94,9 @@ static dc_status find_column(const dc_layout *y, const char *name, const char *o
     for (size_t i = 0; is_number(spec) && i < spec.n && number < y->n_columns; i++)
         number = 10 * number + (spec.p[i] - '0');
     if (number >= y->n_columns)
-        return DC_FAIL(DC_ERR_USAGE, "%s: %s=%.*s: the line has %lld columns, counted from 0", name, option,
-                       (int)DC_MIN(spec.n, (size_t)SHOWN_MAX), spec.p, (long long)y->n_columns);
+        return DC_FAIL(DC_ERR_USAGE, "%s: %s=%.*s: no such column: the line has %lld columns, 0 to %lld", name, option,
+                       (int)DC_MIN(spec.n, (size_t)SHOWN_MAX), spec.p, (long long)y->n_columns,
+                       (long long)y->n_columns - 1);
     *column = number;
     return DC_OK;
 }
@@ -107,7 +108,7 @@ static dc_status assign(dc_layout *y, const char *name, const char *option, dc_s
     const dc_status st = find_column(y, name, option, spec, column);
     if (st != DC_OK || *column < 0) return st;
     if (y->role[*column] != DC_COLUMN_FEATURE)
-        return DC_FAIL(DC_ERR_USAGE, "%s: %s=%.*s: column %lld is also named by %s", name, option,
+        return DC_FAIL(DC_ERR_USAGE, "%s: %s=%.*s: column %lld (counted from 0) is also named by %s", name, option,
                        (int)DC_MIN(spec.n, (size_t)SHOWN_MAX), spec.p, (long long)*column, roles[y->role[*column]]);
     y->role[*column] = (uint8_t)role;
     return DC_OK;

@@ -46,7 +46,7 @@ typedef struct {
     uint64_t hash_rows; /* sum over the rows, as h5.h has it */
 } dc_conversion;
 
-/* again: decisions were told before. */
+/* again: decisions were reported before. */
 static inline dc_source_request dc_job_matrix(const dc_conversion *j, int i, bool again)
 {
     const dc_convert_config *cfg = j->cfg;

@@ -50,7 +50,7 @@ static const signature signatures[] = {
     {0, 4, "\0\0\xfe\xff", "text in UTF-32", "iconv -f UTF-32 -t UTF-8 '%1$s' >new.csv"},
     {0, 23, "version https://git-lfs", "a Git LFS pointer, not the file itself", "git lfs pull"},
     {0, 14, "%%MatrixMarket", "a sparse matrix (Matrix Market)",
-     SCIPY("mmread('%1$s').toarray()") " if it fits the memory; --transpose if features are in its rows"},
+     SCIPY("mmread('%1$s').toarray()") " if it fits in memory; --transpose if features are in its rows"},
 };
 
 static dc_status fail(const dc_stream *s, const char *what, const char *cure)
@@ -61,7 +61,8 @@ static dc_status fail(const dc_stream *s, const char *what, const char *cure)
         snprintf(command, sizeof command, "%.*s%s%s", (int)(mark - cure), cure, s->name, mark + 4);
     else
         snprintf(command, sizeof command, "%s", cure);
-    return DC_FAIL(DC_ERR_DATA, "%s: is %s, which is not read; make a file that is read: %s", s->name, what, command);
+    return DC_FAIL(DC_ERR_DATA, "%s: is %s, which convert does not read; make a file that it reads: %s", s->name, what,
+                   command);
 }
 
 /* The name of a zip archive's first member tells what it is. */

@@ -83,7 +83,7 @@ static dc_dtype stored_of_h5(const dc_h5_info *info)
 static dc_status check_numbers(const dc_source *s, const dc_h5_info *info)
 {
     if (info->integer || info->floating) return DC_OK;
-    return DC_FAIL(DC_ERR_DATA, "%s: dataset %s holds no numbers, but %s", s->name, s->dataset, info->type_name);
+    return DC_FAIL(DC_ERR_DATA, "%s: dataset %s holds %s, not numbers", s->name, s->dataset, info->type_name);
 }
 
 static dc_status check_size(const dc_source *s, const dc_source_request *r)

@@ -32,11 +32,11 @@ static bool is_sparse(dc_h5 *h5, const char *group)
 
 static dc_status fail_sparse(const dc_source *s, const char *group)
 {
-    return DC_FAIL(DC_ERR_DATA,
-                   "%s: %s is a sparse matrix, which is not read; make a dense one if it fits the memory: python3 -c "
-                   "\"import scanpy; a = scanpy.read('%s'); a.X = a.X.toarray(); a.write('new.h5ad')\" (10x: "
-                   "scanpy.read_10x_h5)",
-                   s->name, group, s->name);
+    return DC_FAIL(
+        DC_ERR_DATA,
+        "%s: %s is a sparse matrix, which convert does not read; make a dense one if it fits in memory: python3 -c "
+        "\"import scanpy; a = scanpy.read('%s'); a.X = a.X.toarray(); a.write('new.h5ad')\" (10x: scanpy.read_10x_h5)",
+        s->name, group, s->name);
 }
 
 typedef struct {

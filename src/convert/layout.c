@@ -1,5 +1,5 @@
 /* The rules of layout.h. Each line is reduced to a few facts about its features; the facts of line 1, of line 2 and of
- * those behind decide. */
+ * the lines after them decide. */
 #include "convert/layout.h"
 
 #include <math.h>
@@ -17,7 +17,7 @@ enum { LOOKED_AT_LINES = 64, MIN_COUNTED_ROWS = 10, MIN_EQUAL_STEPS = 8 };
 /* Features only. */
 typedef struct {
     int64_t numbers, words, missing, quoted; /* cells; quoted: numbers in quotes */
-    int64_t lead, trail;                     /* cells that are no numbers before the first number, behind the last */
+    int64_t lead, trail;                     /* cells that are no numbers before the first number, after the last */
     bool gap;                                /* one between them */
     bool equal_steps, grows;                 /* the numbers: in equal steps upwards, at least upwards */
     bool integers, any_integer;
@@ -73,7 +73,7 @@ static bool counts_up(const facts *f)
     return f->numbers >= 2 && !f->gap && f->equal_steps && f->step == 1 && (f->from == 0 || f->from == 1);
 }
 
-/* ---- Facts of the lines behind ----------------------------------------------------------------------------------- */
+/* ---- Facts of the lines after it --------------------------------------------------------------------------------- */
 
 typedef struct {
     int64_t lines;
@@ -118,7 +118,7 @@ static void add_line(const dc_layout *y, const facts *first, dc_span line, behin
     b->lines++;
 }
 
-/* Line 2, which is copied, and those behind it up to a number. */
+/* Line 2, which is copied, and those after it up to a number. */
 static dc_status look_behind(const dc_layout *y, dc_lines *l, const facts *first, behind *b)
 {
     dc_status st = DC_OK;
@@ -311,8 +311,8 @@ static dc_status decide_short(dc_layout *y, const dc_table_options *o, const dc_
     if (o->header == DC_HEADER_NO || !(o->header == DC_HEADER_YES || names)) return DC_OK;
     if (dc_cell_at(y->next_line, y->separator, y->n_columns).n == 0)
         return DC_FAIL(DC_ERR_DATA,
-                       "%s:%lld: the line has one cell more than line 1, and it is empty; take the separators at the "
-                       "ends of the lines away",
+                       "%s:%lld: the line has one cell more than line 1, and it is empty; remove the separators at the "
+                       "ends of the lines",
                        l->stream.name, (long long)l->line);
     y->short_header = y->header = y->header_by_rule = true;
     y->n_columns++;
@@ -333,7 +333,7 @@ static dc_status check_columns(dc_layout *y, const dc_lines *l)
         return DC_FAIL(DC_ERR_DATA, "%s: %lld values per row, the limit is %d", l->stream.name,
                        (long long)y->n_features, DC_CONVERT_MAX_COLUMNS);
     if (y->n_features == 0)
-        return DC_FAIL(DC_ERR_DATA, "%s: has no column of features beside labels, ids and what is left out",
+        return DC_FAIL(DC_ERR_DATA, "%s: has no column of features besides labels, ids and what is left out",
                        l->stream.name);
     return DC_OK;
 }
@@ -370,7 +370,7 @@ dc_status dc_layout_decide(dc_layout *y, const dc_table_options *o, dc_lines *l)
     y->label = y->id = y->unnamed_dropped = -1;
     y->decimal_comma = o->decimal_comma;
     if (o->header == DC_HEADER_NO && dc_columns_need_names(o))
-        return DC_FAIL(DC_ERR_USAGE, "--header=no leaves columns without names; give numbers, which count from 0");
+        return DC_FAIL(DC_ERR_USAGE, "--header=no leaves columns without names; give numbers, counted from 0");
     const dc_status st = decide(y, o, l);
     if (st != DC_OK) dc_layout_release(y);
     return st;

@@ -1,14 +1,14 @@
 /* What the columns and the first line of a table in text are: decided from its first lines by rules that are stated
- * here, in the help and in the README, and told in a NOTE. What cannot be known is data.
+ * here, in the help and in the README, and reported in a NOTE. What cannot be decided is data.
  *
  * Line 1 holds names (--header=auto) if
  *   - none of its features is a number, and at least one of them is neither empty nor a word for a missing value; or
- *   - it has one cell less than the lines behind it and no number (R), or numbers in quotes; or
- *   - its features are numbers in quotes, and those of line 2 are without; or
- *   - its features are 0, 1, 2, ... or 1, 2, 3, ... and the lines behind it are of another kind: at least 3 features,
- *     or 2 if no line behind has an integer; or the label, or the cell before them, is a word or empty in line 1 and
- *     not in line 2; or
- *   - its features are at least 8 numbers that grow in equal steps (wavelengths), and those of no line behind it do.
+ *   - it has one cell less than the lines after it and no number (R), or numbers in quotes; or
+ *   - its features are numbers in quotes, and those of line 2 are not; or
+ *   - its features are 0, 1, 2, ... or 1, 2, 3, ... and the lines after it are of another kind: at least 3 features, or
+ *     2 if no later line has an integer; or the label, or the cell before them, is a word or empty in line 1 and not in
+ *     line 2; or
+ *   - its features are at least 8 numbers that grow in equal steps (wavelengths), and those of no later line do.
  * Features are the cells that are neither label, id nor dropped.
  *
  * Column 0 holds ids (--id-column not given) if
@@ -31,7 +31,7 @@ typedef struct {
     int64_t n_columns, n_features;
     int64_t label, id;            /* columns from 0, -1: none */
     uint8_t *role;                /* [n_columns] dc_column_role, owned */
-    char *first, *next;           /* copies of line 1 and of the line behind it, owned */
+    char *first, *next;           /* copies of line 1 and of the line after it, owned */
     dc_span first_line;           /* in them; next_line.p is NULL if there is none */
     dc_span next_line;            /* the first row, if line 1 is none */
     bool words_first, words_last; /* the first, the last column holds words in all lines that were looked at */

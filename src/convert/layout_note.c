@@ -1,4 +1,4 @@
-/* Names of a table's columns, and the NOTE that tells what a table was taken for. */
+/* Names of a table's columns, and the NOTE that says what a table was taken for. */
 #include <string.h>
 
 #include "convert/layout.h"
@@ -85,7 +85,7 @@ static void show_column(const dc_layout *y, int64_t column, const char *what, ch
              what, value);
 }
 
-/* "; columns left out: 3 (1 day, 4 night, ...)" */
+/* "; columns left out (3): 1 day, 4 night, ..." */
 static void show_dropped(const dc_layout *y, char out[PART_BYTES])
 {
     char shown[SHOWN_BYTES] = "", list[PART_BYTES - 64] = "";
@@ -101,7 +101,7 @@ static void show_dropped(const dc_layout *y, char out[PART_BYTES])
             used += (size_t)snprintf(list + used, sizeof list - used, "%s%lld%s%s", n > 1 ? ", " : "", (long long)c,
                                      shown[0] ? " " : "", shown);
     }
-    if (n > 0) snprintf(out, PART_BYTES, "; columns left out: %lld (%s)", (long long)n, list);
+    if (n > 0) snprintf(out, PART_BYTES, "; columns left out (%lld): %s", (long long)n, list);
 }
 
 void dc_layout_note(const dc_layout *y, const char *name)
@@ -112,15 +112,18 @@ void dc_layout_note(const dc_layout *y, const char *name)
         dc_log_note("%s: line 1 (%s) is taken as a row; if it holds names, say --header=yes", name, names);
     if (y->sample_in_doubt) {
         show_column(y, 0, "is taken as a sample", ids);
-        dc_log_note("%s: %s; if it holds names of features, say --id-column=first", name, ids + strlen("; "));
+        dc_log_note("%s: %s (columns count from 0); if it holds names of features, say --id-column=first", name,
+                    ids + strlen("; "));
     }
     show_column(y, y->id, "holds ids", ids);
     show_column(y, y->label, "holds labels", labels);
     show_dropped(y, dropped);
     if (y->unnamed_dropped >= 0) show_column(y, y->unnamed_dropped, "of row numbers is left out", numbers);
-    if (!y->header && y->id < 0 && y->label < 0 && !dropped[0]) return;
+    const bool columns = ids[0] || labels[0] || dropped[0] || numbers[0];
+    if (!y->header && !columns) return;
     const bool header = y->header && y->header_by_rule && !y->short_header, id = y->id_by_rule && y->id == 0;
-    dc_log_note("%s: line 1 %s%s%s%s%s%s%s%s%s%s", name, y->header ? "holds names: " : "is a row",
-                y->header ? names : "", ids, labels, dropped, numbers, header || id ? "; otherwise say " : "",
-                header ? "--header=no" : "", header && id ? ", " : "", id ? "--id-column=none" : "");
+    dc_log_note("%s: line 1 %s%s%s%s%s%s%s%s%s%s%s", name, y->header ? "holds names: " : "is a row",
+                y->header ? names : "", ids, labels, dropped, numbers, columns ? " (columns count from 0)" : "",
+                header || id ? "; otherwise say " : "", header ? "--header=no" : "", header && id ? ", " : "",
+                id ? "--id-column=none" : "");
 }

@@ -48,7 +48,7 @@ void dc_missing_scan(dc_missing *m, size_t n, const double *x, bool words, bool 
     }
 }
 
-/* Name of column c from a list of lines, for messages: " (name)". */
+/* Name of column c from a list of lines, for messages: "name, ". */
 static void show_name(const char *names, int64_t column, char *out, size_t cap)
 {
     char shown[40];
@@ -59,7 +59,7 @@ static void show_name(const char *names, int64_t column, char *out, size_t cap)
     out[0] = '\0';
     if (!names) return;
     dc_printable(shown, sizeof shown, names, strcspn(names, "\n"));
-    snprintf(out, cap, " (%s)", shown);
+    snprintf(out, cap, "%s, ", shown);
 }
 
 dc_status dc_missing_finish(dc_missing *m, const char *names)
@@ -69,10 +69,11 @@ dc_status dc_missing_finish(dc_missing *m, const char *names)
     for (int64_t c = 0; c < m->D; c++) {
         show_name(m->count[c] == 0 ? names : NULL, c, name, sizeof name);
         if (m->count[c] == 0)
-            return DC_FAIL(DC_ERR_DATA,
-                           "--missing=mean: feature %lld%s, counted from 0, has no value in any row; leave it out with "
-                           "--drop-columns",
-                           (long long)c, name);
+            return DC_FAIL(
+                DC_ERR_DATA,
+                "--missing=mean: feature %lld (%scounted from 0 among the features) has no value in any row; leave "
+                "its column out with --drop-columns",
+                (long long)c, name);
         m->sum[c] /= (double)m->count[c];
     }
     return DC_OK;
@@ -115,7 +116,7 @@ void dc_missing_note(const dc_missing *m, const char *output)
     if (m->options.action == DC_MISSING_DROP)
         dc_log_note("%s: rows left out for missing values: %lld (%s)", output, (long long)m->rows, kinds);
     else
-        dc_log_note("%s: missing values given %s: %lld in %lld rows (%s)", output,
+        dc_log_note("%s: missing values replaced by %s: %lld in %lld rows (%s)", output,
                     m->options.action == DC_MISSING_MEAN ? "the mean of their column" : "the value of --missing",
                     (long long)m->cells, (long long)m->rows, kinds);
 }

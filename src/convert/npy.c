@@ -147,7 +147,7 @@ static dc_status parse_dictionary(cursor *c, dc_array *a)
         if (!take(c, ',') && (c->p == c->end || *c->p != '}')) return fail(c, "',' or '}' was expected");
     }
     blanks(c);
-    if (c->p != c->end) return fail(c, "text behind the dictionary");
+    if (c->p != c->end) return fail(c, "text after the dictionary");
     if (seen != ALL) return fail(c, "one of descr, fortran_order, shape is missing");
 out:
     return st;

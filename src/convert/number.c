@@ -115,7 +115,7 @@ static const char *scan_digits(const char *p, const char *end, decimal *d, int e
     return p;
 }
 
-/* Exponent part behind 'e'; NULL if it has no digits. Huge exponents saturate. */
+/* Exponent part after 'e'; NULL if it has no digits. Huge exponents saturate. */
 static const char *scan_exponent(const char *p, const char *end, decimal *d)
 {
     const bool negative = p < end && *p == '-';
@@ -143,7 +143,7 @@ static double slow_parse(const char *text, size_t n)
 {
     static locale_t c_locale;
     if (!c_locale) c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    char copy[1024]; /* digits behind the first thousand cannot matter to anybody; the exponent is kept below */
+    char copy[1024]; /* digits after the first thousand cannot matter to anybody; the exponent is kept below */
     if (n >= sizeof copy || !c_locale) return NAN;
     memcpy(copy, text, n);
     copy[n] = '\0';

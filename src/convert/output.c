@@ -131,7 +131,8 @@ static void sync_directory(const char *path)
     close(fd);
 }
 
-/* Whether the part is the file that we made: who took the lock from a writer that seemed dead made another one. */
+/* Whether the part is the file that we made: whoever took the lock from a writer that seemed dead has made another
+ * one. */
 static bool is_ours(const dc_output *o)
 {
     return o->fd >= 0 && dc_file_is(o->fd, o->claim.part);
@@ -142,7 +143,7 @@ dc_status dc_output_commit(dc_output *o)
     dc_status st = DC_OK;
     DC_TRY(dc_h5_close(&o->h5));
     DC_TRY(dc_lock_confirm(o->claim.lock));
-    if (!is_ours(o)) return DC_FAIL(DC_ERR_IO, "%s is not the file any more that was written", o->claim.part);
+    if (!is_ours(o)) return DC_FAIL(DC_ERR_IO, "%s is no longer the file that was written", o->claim.part);
     if (rename(o->claim.part, o->claim.path) != 0)
         return fail_io(o->claim.path, "cannot move the finished output to its name");
     sync_directory(o->claim.path);

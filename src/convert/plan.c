@@ -177,8 +177,9 @@ static dc_status force_image_shape(dc_conversion *j, const dc_source *s)
     memcpy(j->image_shape, cfg->image_shape, sizeof cfg->image_shape);
     if (cfg->n_image_dims == 0 || (fits && product == s->width)) return DC_OK;
     const bool one_more = fits && s->width - 1 == product && s->kind == DC_SOURCE_TEXT && s->text.layout.label < 0;
-    return DC_FAIL(DC_ERR_DATA, "%s: rows have %lld columns, which are no image of --image-shape (%s%lld pixels)%s",
-                   s->name, (long long)s->width, fits ? "" : "more than ", (long long)(fits ? product : INT64_MAX),
+    return DC_FAIL(DC_ERR_DATA,
+                   "%s: rows have %lld columns, which do not make an image of --image-shape (%s%lld pixels)%s", s->name,
+                   (long long)s->width, fits ? "" : "more than ", (long long)(fits ? product : INT64_MAX),
                    one_more ? "; if the first or last column holds labels, say --label-column=first or last" : "");
 }
 
@@ -262,10 +263,10 @@ static void plan_type(dc_conversion *j)
         dc_log_note("%s: integers beyond 2^53 are rounded; if they are identifiers, say --id-column", j->cfg->output);
     const int64_t first = dc_precision_find(&j->precision, &columns);
     if (first < 0) return;
-    dc_log_note(
-        "%s: numbers that float32 cannot tell apart are kept as float64: feature %lld (from 0), %.12g to %.12g; "
-        "columns like it: %lld",
-        j->cfg->output, (long long)first, j->precision.low[first], j->precision.high[first], (long long)columns);
+    dc_log_note("%s: numbers that float32 cannot tell apart are kept as float64: feature %lld (counted from 0 "
+                "among the features), %.12g to %.12g; features like it: %lld",
+                j->cfg->output, (long long)first, j->precision.low[first], j->precision.high[first],
+                (long long)columns);
     r->dtype = DC_F64;
 }
 
@@ -304,10 +305,10 @@ static dc_status plan_classes(dc_conversion *j)
     if (!r->has_labels)
         dc_log_note("%s: no row has a label: labels are left out", j->cfg->output);
     else if (r->unlabelled > 0)
-        dc_log_note("%s: rows without a label (empty, -1, or a word such as NA or ?), which is -1: %lld",
+        dc_log_note("%s: rows without a label (empty, -1, or a word such as NA or ?), stored as -1: %lld",
                     j->cfg->output, (long long)r->unlabelled);
     if (r->n_classes == r->N && r->N > 2)
-        dc_log_note("%s: labels are as many as rows: are they identifiers? Then say --id-column", j->cfg->output);
+        dc_log_note("%s: there are as many labels as rows: are they identifiers? Then say --id-column", j->cfg->output);
     return DC_OK;
 }
 

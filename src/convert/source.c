@@ -72,8 +72,7 @@ static bool is_hdf5(const dc_stream *s)
     return dc_stream_available(s) >= 8 && memcmp(dc_stream_data(s), "\x89HDF\r\n\x1a\n", 8) == 0;
 }
 
-/* HDF5 behind a block of the user's, of 512 bytes or twice, four times, ... as many; one in a tar archive looks alike.
- */
+/* HDF5 behind a user block of 512, 1024, 2048, ... bytes; one in a tar archive looks alike. */
 static bool has_user_block(const dc_stream *s, const char *path)
 {
     enum { USTAR_AT = 257 };
@@ -143,7 +142,7 @@ static dc_status put_number(dc_source *s, dc_gidx row, double v, dc_row_sink *si
     char text[32] = "";
     if (isnan(v)) return dc_label_put(&sink->labels, s->name, text, 0);
     if (!dc_is_integer(v, -0x1p53, 0x1p53))
-        return DC_FAIL(DC_ERR_DATA, "%s: row %lld: label %.9g is no integer (rows count from 0)", s->name,
+        return DC_FAIL(DC_ERR_DATA, "%s: row %lld: label %.9g is not an integer (rows count from 0)", s->name,
                        (long long)row, v);
     const int length = snprintf(text, sizeof text, "%lld", (long long)v);
     return dc_label_put(&sink->labels, s->name, text, (size_t)length);

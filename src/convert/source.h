@@ -20,7 +20,7 @@ typedef struct {
     dc_gidx rows;                  /* labels: of the matrix they belong to */
     dc_transpose_choice transpose; /* whether the rows of a matrix are features */
     const char *output;            /* the temporary file of a transposition is made beside it; borrowed */
-    bool again;                    /* decisions were told before */
+    bool again;                    /* decisions were reported before */
 } dc_source_request;
 
 typedef enum { DC_SOURCE_ARRAY, DC_SOURCE_TEXT, DC_SOURCE_H5 } dc_source_kind;
@@ -75,7 +75,7 @@ DC_CHECKED dc_status dc_source_longest_id(dc_source *s, size_t *longest);
 DC_CHECKED dc_status dc_source_expect_end(dc_source *s);
 /* What a matrix of n_dims dimensions and a list of labels may look like. Errors: DC_ERR_DATA. */
 DC_CHECKED dc_status dc_source_check_shape(const dc_source *s, int n_dims, bool labels);
-/* Keeps the shape of pictures, which have 2 to 4 dimensions beside the row. */
+/* Keeps the shape of pictures, which have 2 to 4 dimensions besides the row. */
 void dc_source_keep_image_shape(dc_source *s, int n_dims, const int64_t *dims);
 /* True if an HDF5 input holds a vector /y beside its matrix /X, as data files of ours do. */
 bool dc_source_has_own_labels(const dc_source *s);

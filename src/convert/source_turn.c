@@ -1,6 +1,5 @@
 /* A source whose rows are features (--transpose, loom, Matlab, Fortran order), read to its end, becomes one whose rows
- * are samples. The ids of the
- * table are then names, its names are ids. */
+ * are samples. The ids of the table are then names, its names are ids. */
 #include <string.h>
 
 #include "convert/source.h"

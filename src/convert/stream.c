@@ -297,7 +297,7 @@ dc_status dc_stream_expect_end(dc_stream *s)
 {
     const dc_status st = dc_stream_fill(s, 1);
     if (st != DC_OK || dc_stream_available(s) == 0) return st;
-    return DC_FAIL(DC_ERR_DATA, "%s: byte %llu: data go on behind the end that the header gives", s->name,
+    return DC_FAIL(DC_ERR_DATA, "%s: byte %llu: data go on after the end that the header gives", s->name,
                    (unsigned long long)s->offset);
 }
 

@@ -11,15 +11,16 @@
 
 /* ---- Cells that are refused -------------------------------------------------------------------------------------- */
 
+/* Columns count from 0 in messages, as they do in the options. */
 static dc_status fail_cell(const dc_text *t, int64_t column, dc_span cell, const char *cause)
 {
-    char shown[40], name[40] = "", label[48] = "";
+    char shown[40], name[40] = "";
     const size_t n = DC_MIN(cell.n, sizeof shown - 8);
     dc_printable(shown, sizeof shown, cell.p, n);
     if (t->layout.header) dc_layout_name(&t->layout, column, name, sizeof name);
-    if (name[0]) snprintf(label, sizeof label, " (%s)", name);
-    return DC_FAIL(DC_ERR_DATA, "%s:%lld: column %lld%s: '%s%s' %s", t->lines.stream.name, (long long)t->lines.line,
-                   (long long)column + 1, label, shown, n < cell.n ? "..." : "", cause);
+    return DC_FAIL(DC_ERR_DATA, "%s:%lld: column %lld (%s%scounted from 0): '%s%s' %s", t->lines.stream.name,
+                   (long long)t->lines.line, (long long)column, name, name[0] ? ", " : "", shown,
+                   n < cell.n ? "..." : "", cause);
 }
 
 static dc_status fail_missing(const dc_text *t, int64_t column, dc_span cell, int kind)
@@ -39,11 +40,10 @@ static dc_status fail_comma(const dc_text *t, int64_t column, dc_span cell, dc_c
 {
     static const char *const causes[] = {
         [DC_COMMA_DECIMAL] = "has a decimal comma; say --decimal=comma, or write a point",
-        [DC_COMMA_EITHER] = "has a decimal comma (then say --decimal=comma) or one between thousands (then take the "
-                            "commas away); the two differ by a factor of 1000",
-        [DC_COMMA_THOUSANDS] = "has commas between thousands; take them away",
-        [DC_COMMA_BOTH] = "has points between thousands and a decimal comma; take the points away and say "
-                          "--decimal=comma",
+        [DC_COMMA_EITHER] = "has a decimal comma (then say --decimal=comma) or one between thousands (then remove the "
+                            "commas); the two differ by a factor of 1000",
+        [DC_COMMA_THOUSANDS] = "has commas between thousands; remove them",
+        [DC_COMMA_BOTH] = "has points between thousands and a decimal comma; remove the points and say --decimal=comma",
     };
     return fail_cell(t, column, cell, causes[comma]);
 }
@@ -93,7 +93,8 @@ static dc_status fail_number(const dc_text *t, int64_t column, dc_span cell)
         return fail_cell(t, column, cell, "has a carriage return inside; lines must end in LF");
     if (comma != DC_COMMA_NONE && !t->layout.decimal_comma) return fail_comma(t, column, cell, comma);
     if (t->layout.decimal_comma && dc_cell_number(cell, false, &v))
-        return fail_cell(t, column, cell, "has a point, but --decimal=comma is said; take points of thousands away");
+        return fail_cell(t, column, cell,
+                         "has a point, but --decimal=comma was given; remove the points between thousands");
     if (memchr(cell.p, ':', cell.n))
         return fail_cell(t, column, cell, "looks like svmlight, which is sparse and not supported");
     if (is_truth(inner)) return fail_cell(t, column, cell, "is a truth value; write 1 or 0");
@@ -145,7 +146,7 @@ static dc_status put_id(const dc_text *t, dc_span cell, dc_id_sink *sink)
     return dc_id_put(sink, t->lines.stream.name, text, text_of(cell, text, sizeof text));
 }
 
-/* What a row has beside its features. */
+/* What a row has besides its features. */
 static dc_status put_rest(const dc_text *t, dc_span label, dc_span id, bool dropped, dc_row_sink *sink)
 {
     dc_status st = DC_OK;
@@ -156,15 +157,15 @@ out:
     return st;
 }
 
-static dc_status fail_length(const dc_text *t, int64_t column)
+/* columns: those of the line, or, if it has too many, those that were read. */
+static dc_status fail_length(const dc_text *t, int64_t columns)
 {
     const char *name = t->lines.stream.name;
     const long long line = t->lines.line, all = t->layout.n_columns;
-    if (column < all)
-        return DC_FAIL(DC_ERR_DATA, "%s:%lld: column %lld: the line ends, but the first has %lld columns", name, line,
-                       (long long)column + 1, all);
-    return DC_FAIL(DC_ERR_DATA, "%s:%lld: column %lld: the line has more than the %lld columns of the first", name,
-                   line, (long long)column + 1, all);
+    if (columns < all)
+        return DC_FAIL(DC_ERR_DATA, "%s:%lld: the line has %lld column%s, but the first has %lld", name, line,
+                       (long long)columns, columns == 1 ? "" : "s", all);
+    return DC_FAIL(DC_ERR_DATA, "%s:%lld: the line has more than the %lld columns of the first", name, line, all);
 }
 
 static dc_status parse_row(dc_text *t, dc_span line, double *x, dc_row_sink *sink)

@@ -74,7 +74,7 @@ static dc_status open_temporary(dc_transpose *t)
     t->fd = open(t->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (t->fd >= 0) return DC_OK;
     if ((size_t)snprintf(name, sizeof name, "%s/.dcmpi-transpose-XXXXXX", t->folder) >= sizeof name)
-        return DC_FAIL(DC_ERR_USAGE, "%s: the name of the output's folder is too long", t->folder);
+        return DC_FAIL(DC_ERR_USAGE, "%s: the name of the output's directory is too long", t->folder);
     t->fd = mkostemp(name, O_CLOEXEC);
     if (t->fd < 0) return fail_disk(t, "make");
     unlink(name);

@@ -1,4 +1,4 @@
-/* One face for three libraries. Members are taken one by one, so that truncation, damage and bytes behind the last
+/* One face for three libraries. Members are taken one by one, so that truncation, damage and bytes after the last
  * member are found: gzread() and its like pass over some of them. */
 #include "convert/unpack.h"
 

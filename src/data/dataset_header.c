@@ -1,6 +1,5 @@
 /* What a data file promises, read by one rank before any row is: shape and type of /X, labels, ids, pictures,
- * checksums.
- */
+ * checksums. */
 #include <string.h>
 
 #include "data_priv.h"
@@ -108,8 +107,8 @@ static dc_status force_image(const dc_data_request *r, dc_data_shape *s)
     }
     if (!fits || pixels != s->head.D)
         return DC_FAIL(DC_ERR_DATA,
-                       "%s: rows have %lld columns, which are no image of %s (input.image_shape: height, width, and "
-                       "channels if there are any)",
+                       "%s: rows have %lld columns, which do not make an image of %s (input.image_shape: height, "
+                       "width, and channels if there are any)",
                        r->path, (long long)s->head.D, shape);
     s->n_image_dims = r->n_image_dims;
     memcpy(s->image_shape, r->image_shape, sizeof s->image_shape);

@@ -41,7 +41,7 @@ out:
 
 static void pass_over(size_t *n)
 {
-    dc_log_warning("/y holds more than %d different values: they are no class labels, and score nothing", MAX_CLASSES);
+    dc_log_warning("/y holds more than %d different values: they are not class labels, and score nothing", MAX_CLASSES);
     *n = 0;
 }
 

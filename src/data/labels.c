@@ -87,7 +87,7 @@ static dc_status collect_name(void *ctx, const char *text, size_t n)
     return dc_nameset_count(l->names) > MAX_CLASSES ? DC_OK : dc_nameset_add(l->names, text, n);
 }
 
-/* Length and text of each name, one behind the other. */
+/* Length and text of each name, one after the other. */
 static dc_status pack_names(const dc_nameset *set, uint8_t **blob, size_t *bytes)
 {
     size_t n;
@@ -235,7 +235,7 @@ static dc_status find_names(dc_comm *comm, dc_data_labels *l, const dc_part *par
     DC_TRY_ALL(comm, dc_data_status(dc_h5_column_read(l->column, part->row_lo, dc_part_rows(part), collect_name, l)));
     DC_TRY(join_names(comm, l, &many));
     if (many) {
-        dc_log_warning("%s holds more than %d different names: they are no class labels, and score nothing", l->name,
+        dc_log_warning("%s holds more than %d different names: they are not class labels, and score nothing", l->name,
                        MAX_CLASSES);
         l->unlabelled = 0;
         return DC_OK;

@@ -2,13 +2,13 @@
  *
  * The outermost distinct values of an end, at most 3 or one in a thousand rows, are far outside if
  *   - the innermost of them is more than LIMIT times as far from the median as all others;
- *   - such a gap is no chance in a column with so heavy a tail: the others' tail index by Hill's estimator (Ann. Stat.
- *     3, 1975) makes it less likely than one in a thousand over all columns. A value that recurs is no tail;
+ *   - such a gap is no accident in a column with so heavy a tail: the others' tail index by Hill's estimator (Ann.
+ *     Stat. 3, 1975) makes it less likely than one in a thousand over all columns. A value that recurs is no tail;
  *   - and, where the column alone cannot tell (nearly all its values are equal; counts, which come in bursts; zeros),
  *     the distance is more than LIMIT times that of 999 in 1000 sampled values of all columns that are off their
  * median. Codes that people write for missing values (-9999, 999 ...) and the ends of integer types need less,
- * CODE_LIMIT. Of a handful of rows only codes are told. So pictures, counts and heavy tails are not told, and a wild
- * cell or a fill value is. */
+ * CODE_LIMIT. In a handful of rows only codes are reported. So pictures, counts and heavy tails are not reported, and a
+ * wild cell or a fill value is. */
 #include "range.h"
 
 #include <math.h>

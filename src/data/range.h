@@ -1,9 +1,9 @@
 /* Values far outside their columns: what may rule a scaling and every distance. Private to src/data.
  *
- * A value is told if it lies more than ten times as far from its column's median as what is left of the column without
- * it (the rule in full: range.c). It is found in three steps: the ends of all columns, which the statistics have; a
- * sample of rows, which shows how wide a column is without its ends; and, for the few ends that stand out from the
- * sample, an exact pass over their columns. */
+ * A value is reported if it lies more than ten times as far from its column's median as what is left of the column
+ * without it (the rule in full: range.c). It is found in three steps: the ends of all columns, which the statistics
+ * have; a sample of rows, which shows how wide a column is without its ends; and, for the few ends that stand out from
+ * the sample, an exact pass over their columns. */
 #ifndef DCMPI_DATA_RANGE_H
 #define DCMPI_DATA_RANGE_H
 

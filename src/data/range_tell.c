@@ -115,7 +115,7 @@ static void format_group(const report *r, const group *g, bool *told, char out[T
         snprintf(out, TEXT_MAX, "%d columns, the first is column %lld%s, are %.9g in every row", g->columns, column,
                  name, f->value);
     else if (g->columns > 1)
-        snprintf(out, TEXT_MAX, "%.9g stands in %d columns, %lld times in all, first in row %lld, column %lld%s: %s",
+        snprintf(out, TEXT_MAX, "%.9g occurs in %d columns, %lld times in all, first in row %lld, column %lld%s: %s",
                  f->value, g->columns, count, row, column, name, distance);
     else if (others > 0)
         snprintf(out, TEXT_MAX, "row %lld is far outside in %d columns, first in column %lld%s: %.9g, %s", row,
@@ -126,8 +126,8 @@ static void format_group(const report *r, const group *g, bool *told, char out[T
         snprintf(out, TEXT_MAX, "column %lld%s holds %.9g in %lld rows, first in row %lld: %s", column, name, f->value,
                  count, row, distance);
     else
-        snprintf(out, TEXT_MAX, "column %lld%s holds %lld values, %.9g in row %lld the first of them, that are %s",
-                 column, name, count, f->value, row, distance);
+        snprintf(out, TEXT_MAX, "column %lld%s holds %lld values, the first %.9g in row %lld, that are %s", column,
+                 name, count, f->value, row, distance);
 }
 
 /* ---- What they do, and what helps -------------------------------------------------------------------------------- */
@@ -197,7 +197,7 @@ static void format_cure(const report *r, char *out, size_t cap)
     if (helps) snprintf(range, sizeof range, "%s input.clip=[%.6g, %.6g]", q > 0 ? " or" : "", r->lo, r->hi);
     snprintf(out, cap,
              "; correct them in the data%s%s%s; if they stand for missing values, write NA and use dcmpi convert "
-             "--missing%s",
+             "--missing%s (rows and columns count from 0)",
              q > 0 || helps ? ", or clip them:" : "", quantile, range,
              r->with->scale == DC_SCALE_ROBUST ? "" : "; single ones do not move input.scale=robust");
 }

@@ -10,7 +10,7 @@
 static dc_status look_at_header(const char *path, const char *labels, dc_data_shape *shape)
 {
     if (strcmp(path, DC_BUILTIN_GLYPHS) == 0)
-        return DC_FAIL(DC_ERR_DATA, "%s is no file; rows are read from a data file", path);
+        return DC_FAIL(DC_ERR_DATA, "%s is not a file; rows are read from a data file", path);
     return dc_data_describe(&(dc_data_request){.path = path, .labels = labels}, shape);
 }
 

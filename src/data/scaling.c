@@ -49,8 +49,8 @@ static dc_status fail_range(const dc_dataset *d, int64_t column, double lo, doub
                    d->source, where, lo, hi);
 }
 
-/* Sets one column; returns 1 if its offset is so large beside its spread that float loses more than a hundredth of it.
- */
+/* Sets one column; returns 1 if its offset is so large compared with its spread that float loses more than a hundredth
+ * of it. */
 static int64_t set_column(dc_dataset *d, int64_t c, double shift, float scale)
 {
     d->shift[c] = (float)shift;
@@ -225,10 +225,9 @@ dc_status dc_data_scaling(dc_comm *comm, dc_dataset *d, const dc_data_stats *s)
         break;
     }
     if (lost > 0)
-        dc_log_warning(
-            "%lld columns have offsets too large for single precision beside their spread; subtract the offsets "
-            "in the data file",
-            (long long)lost);
+        dc_log_warning("%lld columns have offsets too large for single precision compared with their spread; subtract "
+                       "the offsets in the data file",
+                       (long long)lost);
     st = check_range(d, s);
 out:
     return st;

@@ -108,11 +108,12 @@ static dc_status compare(const char *path, const char *name, const char *attr, d
 static void note_unused(const dc_data_sums *s, const char *path)
 {
     if (s->N != s->promise.rows)
-        dc_log_note("%s: its checksum is that of all %lld rows and is not compared, for %lld are read (input.rows)",
-                    path, (long long)s->promise.rows, (long long)s->N);
+        dc_log_note(
+            "%s: its checksum is that of all %lld rows and is not compared, because only %lld are read (input.rows)",
+            path, (long long)s->promise.rows, (long long)s->N);
     else
-        dc_log_note("%s: its checksum is of an older kind, which one rank alone can compare; dcmpi check compares it, "
-                    "dcmpi convert makes one that every run compares",
+        dc_log_note("%s: its checksum is of an older kind, which only a single rank can compare; dcmpi check compares "
+                    "it, dcmpi convert makes one that every run compares",
                     path);
 }
 

@@ -44,11 +44,11 @@ static dc_status check_existing(const char *output, bool force, const dc_recipe 
     struct stat s;
     char made[256];
     if (stat(output, &s) != 0) return DC_OK;
-    if (!S_ISREG(s.st_mode)) return DC_FAIL(DC_ERR_IO, "%s: output exists and is no regular file", output);
+    if (!S_ISREG(s.st_mode)) return DC_FAIL(DC_ERR_IO, "%s: output exists and is not a regular file", output);
     if (force || s.st_size == 0) return DC_OK;
     if (!has_hdf5_signature(output))
         return DC_FAIL(DC_ERR_USAGE,
-                       "%s: output exists and is no HDF5 file; is the output name missing? Give another name, or "
+                       "%s: output exists and is not an HDF5 file; is the output name missing? Give another name, or "
                        "--force to replace it",
                        output);
     if (dc_recipe_made(recipe, output, made, sizeof made)) return DC_OK;

@@ -169,11 +169,10 @@ static dc_status transfer_rows(dc_h5 *h5, const char *name, dc_h5_type type, dc_
     if (in && H5Dwrite(dset, mem_type, mem_space, file_space, H5P_DEFAULT, in) < 0)
         st = DC_FAIL(DC_ERR_IO, "cannot write '%s' to %s: %s", name, h5->path, dc_h5_error());
     else if (!in && H5Dread(dset, mem_type, mem_space, file_space, H5P_DEFAULT, out) < 0)
-        st = DC_FAIL(
-            dc_h5_read_error(),
-            "cannot read '%s' (rows from %lld) of %s: %s; the file is damaged, its type does not fit, or the disk "
-            "is ill",
-            name, (long long)row, h5->path, dc_h5_error());
+        st = DC_FAIL(dc_h5_read_error(),
+                     "cannot read '%s' (rows from %lld) of %s: %s; the file is damaged, its type does not fit, or the "
+                     "disk is failing",
+                     name, (long long)row, h5->path, dc_h5_error());
 out:
     dc_h5_drop(mem_space);
     dc_h5_drop(file_space);

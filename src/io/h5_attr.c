@@ -142,7 +142,7 @@ dc_status dc_h5_get_attr_str(dc_h5 *h5, const char *object, const char *attr_nam
     const bool ok = is_string && (H5Tis_variable_str(type) > 0 ? read_variable_string(attr, type, out, cap)
                                                                : read_fixed_string(attr, type, out, cap));
     if (!ok)
-        st = DC_FAIL(DC_ERR_FORMAT, "%s: attribute '%s' of '%s' is no readable text: %s", h5->path, attr_name, object,
+        st = DC_FAIL(DC_ERR_FORMAT, "%s: attribute '%s' of '%s' is not readable text: %s", h5->path, attr_name, object,
                      is_string ? dc_h5_error() : "another type");
     dc_h5_drop(space);
     dc_h5_drop(type);

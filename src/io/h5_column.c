@@ -166,7 +166,7 @@ static dc_status open_codes(dc_h5_column *c, const char *codes, const char *cate
 {
     dc_status st = DC_OK;
     DC_TRY(open_vector(c, codes));
-    if (c->kind != INTEGERS) return fail_kind(c->h5, codes, "a list of codes that are no integers");
+    if (c->kind != INTEGERS) return fail_kind(c->h5, codes, "a list of codes that are not integers");
     c->kind = CODES;
     DC_TRY(load_categories(c, categories));
 out:
@@ -293,7 +293,7 @@ static dc_status visit_float(const dc_h5_column *c, dc_gidx row, double v, dc_h5
     char text[64];
     if (isnan(v)) return visit(ctx, "", 0);
     if (!(fabs(v) <= 0x1p53) || v != floor(v)) {
-        snprintf(text, sizeof text, "label %.9g is no integer", v);
+        snprintf(text, sizeof text, "label %.9g is not an integer", v);
         return fail_value(c, row, text);
     }
     const int n = snprintf(text, sizeof text, "%lld", (long long)v);

@@ -44,8 +44,8 @@ dc_status dc_h5_read_field(dc_h5 *h5, const char *name, const char *field, dc_h5
     hid_t dset = -1, stored = -1, value = -1, record = -1, file_space = -1, mem_space = -1;
     DC_TRY(dc_h5_field_info(h5, name, field, &info));
     if (info.n_dims != 1 || row < 0 || n > info.dims[0] - row || (type == DC_H5_TEXT) != (info.type == DC_H5_TEXT))
-        DC_TRY(DC_FAIL(DC_ERR_FORMAT, "%s: field '%s' of '%s' holds %s, or has not %lld rows", h5->path, field, name,
-                       info.type_name, (long long)(row + n)));
+        DC_TRY(DC_FAIL(DC_ERR_FORMAT, "%s: field '%s' of '%s' holds %s, or does not have %lld rows", h5->path, field,
+                       name, info.type_name, (long long)(row + n)));
     DC_TRY(open_field(h5, name, field, &dset, &stored));
     value = type == DC_H5_TEXT ? H5Tcopy(stored) : dc_h5_type_id(type);
     record = H5Tcreate(H5T_COMPOUND, H5Tget_size(value));

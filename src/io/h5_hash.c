@@ -17,7 +17,8 @@ dc_status dc_h5_hash_range(dc_h5 *h5, const char *name, dc_gidx first, dc_gidx n
     char *piece = NULL;
     *hash = 0;
     DC_TRY(dc_h5_dataset_info(h5, name, &info));
-    if (!info.exact) return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is stored in a type that is not ours", h5->path, name);
+    if (!info.exact)
+        return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is stored in a type that dcmpi does not write", h5->path, name);
     DC_TRY(dc_h5_row_width(h5->path, name, &info, &width));
     const size_t row_bytes = (size_t)width * info.item_bytes;
     const dc_gidx step = DC_MAX((dc_gidx)(PIECE_BYTES / DC_MAX(row_bytes, (size_t)1)), (dc_gidx)1);
@@ -57,8 +58,8 @@ dc_status dc_h5_get_attr_hash(dc_h5 *h5, const char *object, const char *attr, u
     const dc_status st = dc_h5_get_attr_str(h5, object, attr, text, sizeof text);
     if (st != DC_OK) return st;
     if (strlen(text) != DIGITS || strspn(text, "0123456789abcdefABCDEF") != DIGITS)
-        return DC_FAIL(DC_ERR_FORMAT, "%s: attribute '%s' of '%s' is no checksum of 16 hex digits: %s", h5->path, attr,
-                       object, text);
+        return DC_FAIL(DC_ERR_FORMAT, "%s: attribute '%s' of '%s' is not a checksum of 16 hex digits: %s", h5->path,
+                       attr, object, text);
     *hash = strtoull(text, NULL, 16);
     return DC_OK;
 }

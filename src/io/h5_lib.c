@@ -115,7 +115,7 @@ hid_t dc_h5_access(void)
     H5Pset_libver_bounds(fapl, H5F_LIBVER_V18, H5F_LIBVER_LATEST);
     /* Nobody opens our files under their temporary names, and many cluster file systems have no locks. */
     H5Pset_file_locking(fapl, false, true);
-    /* What a write call could not write shall fail there, and not when the dataset is closed. */
+    /* A write call that cannot write must fail there, and not when the dataset is closed. */
     H5Pset_sieve_buf_size(fapl, 0);
     /* A library object that was forgotten must not keep the file open behind our back. */
     H5Pset_fclose_degree(fapl, H5F_CLOSE_STRONG);

@@ -1,5 +1,5 @@
 /* Lists of names, of columns or classes: a root attribute with a line for each while that is short, beyond it a dataset
- * of strings that is called alike. */
+ * of strings with the same name. */
 #include "h5_private.h"
 
 #include <string.h>

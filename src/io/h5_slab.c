@@ -47,7 +47,7 @@ dc_status dc_h5_slab_close(const char *path, int *fd)
     if (*fd < 0) return DC_OK;
     bool ok = fsync(*fd) == 0 && !dc_fault(DC_FAULT_RESULT_FSYNC);
     int cause = errno;
-    (void)posix_fadvise(*fd, 0, 0, POSIX_FADV_DONTNEED); /* reading back shall ask the disk */
+    (void)posix_fadvise(*fd, 0, 0, POSIX_FADV_DONTNEED); /* reading back must ask the disk */
     if (close(*fd) != 0 && ok) ok = false, cause = errno;
     *fd = -1;
     return ok ? DC_OK : DC_FAIL(DC_ERR_IO, "cannot write %s to disk: %s", path, strerror(cause));

@@ -82,11 +82,11 @@ static dc_status reserve(dc_h5_stream *s, int64_t bytes)
     return rc == 0 ? DC_OK : fail_space(s, bytes, rc);
 }
 
-/* Who took the lock from a writer that seemed dead may have made another file of this name. */
+/* Whoever took the lock from a writer that seemed dead may have made another file of this name. */
 static dc_status check_part(const dc_h5_stream *s)
 {
     if (dc_file_is(s->made, s->part)) return DC_OK;
-    return DC_FAIL(DC_ERR_IO, "%s is not the file any more that was written: something else has replaced it", s->part);
+    return DC_FAIL(DC_ERR_IO, "%s is no longer the file that was written: something else has replaced it", s->part);
 }
 
 static size_t row_bytes(const array *a)

@@ -97,12 +97,12 @@ static dc_status read_piece(reading *r, dc_gidx row, dc_gidx n, char *items)
 static dc_status check_text(dc_h5 *h5, const char *name, const dc_h5_info *info, dc_gidx row, dc_gidx n)
 {
     int64_t width;
-    if (!info->text) return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' holds %s, no text", h5->path, name, info->type_name);
+    if (!info->text) return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' holds %s, not text", h5->path, name, info->type_name);
     const dc_status st = dc_h5_row_width(h5->path, name, info, &width);
     if (st != DC_OK) return st;
     const dc_gidx rows = info->n_dims ? info->dims[0] : 1;
     if (width == 1 && row >= 0 && n >= 0 && row <= rows && n <= rows - row) return DC_OK;
-    return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' has %lld rows of %lld texts; rows %lld to %lld are no list of texts",
+    return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' has %lld rows of %lld texts; rows %lld to %lld are not a list of texts",
                    h5->path, name, (long long)rows, (long long)width, (long long)row, (long long)(row + n));
 }
 

@@ -1,4 +1,4 @@
-/* Which kernels the dense libraries picked for this CPU, and holding them to older ones.
+/* Which kernels the dense libraries picked for this CPU, and how to hold them to older ones.
  *
  * OpenBLAS chooses its kernels from the CPU model when it is loaded. A CPU newer than the library is an unknown model
  * and gets the oldest kernels (SSE3, a fifth of the speed or less), silently; so the name it chose is compared with the

@@ -1,10 +1,13 @@
 /* aekm: autoencoder, then k-means on the embedding (algorithms: A3). No training after the first centres. */
 #include "methods.h"
 
+static const dc_key keys[] = {DC_CENTERS_KEYS};
+
 const dc_method dc_method_aekm = {
     .name = "aekm",
     .summary = "autoencoder + k-means: clusters the embedding of the pretrained autoencoder",
     .flags = 0,
+    DC_METHOD_KEYS(keys, dc_centers_keys),
     .n_extra = dc_centers_n_extra,
     .create = dc_centers_create,
     .start = dc_centers_start,

@@ -8,6 +8,11 @@
 
 #include "dcmpi/comm.h"
 
+static double alpha_of(const dc_method_env *env)
+{
+    return ((const dc_centers_keys *)env->keys)->alpha;
+}
+
 size_t dc_centers_n_extra(const dc_method_env *env)
 {
     return (size_t)(env->K * env->L);
@@ -88,7 +93,7 @@ dc_status dc_centers_refresh(dc_comm *comm, dc_method_state *state, const float 
     const dc_method_env *env = state->env;
     dc_soft_stats stats = {.f = state->f, .size = state->size};
     const dc_status st =
-        dc_softassign_refresh(comm, env->part, Z, extra, env->K, env->L, env->alpha, state->P, labels, &stats);
+        dc_softassign_refresh(comm, env->part, Z, extra, env->K, env->L, alpha_of(env), state->P, labels, &stats);
     if (st == DC_OK) summarize(state, &stats, out);
     return st;
 }
@@ -107,13 +112,13 @@ dc_val dc_centers_kl(dc_graph *g, const dc_method_state *state, dc_val z)
 {
     const dc_method_env *env = state->env;
     const dc_tensor centers = dc_centers_tensor(env, true);
-    return dc_student_kl(g, env->alpha, z, dc_use(g, &centers), dc_entry(g, &state->target));
+    return dc_student_kl(g, alpha_of(env), z, dc_use(g, &centers), dc_entry(g, &state->target));
 }
 
 void dc_centers_assign_local(const dc_method_env *env, const float *extra, const float *Z, int64_t n, float *q,
                              int32_t *label)
 {
-    dc_softassign(Z, extra, n, env->K, env->L, env->alpha, q, label);
+    dc_softassign(Z, extra, n, env->K, env->L, alpha_of(env), q, label);
 }
 
 void dc_centers_destroy(dc_method_state **state)
@@ -121,6 +126,7 @@ void dc_centers_destroy(dc_method_state **state)
     dc_method_state *s = *state;
     if (!s) return;
     dc_mem_free(&s->P);
+    dc_state_drop(s->saved, s->labels);
     dc_mem_free(&s->labels);
     dc_mem_free(&s->f);
     dc_mem_free(&s->size);

@@ -6,8 +6,30 @@
  * counted up; over the rows of a batch that is the mean (c m + sum z)/(c + n), which needs one sum per batch. */
 #include <string.h>
 
+#include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
 #include "methods.h"
+
+typedef struct {
+    dc_centers_keys centers;
+    double beta;
+    int loss; /* dc_recon_loss */
+} dcn_keys;
+
+static const dc_key keys[] = {
+    DC_CENTERS_KEYS,
+    {.name = "beta",
+     .type = DC_KEY_FLOAT,
+     .offset = offsetof(dcn_keys, beta),
+     .fallback = "1.0",
+     .min = 0,
+     .max = 1e6,
+     .also = "gamma weight",
+     .source = "Yang et al. 2017, code",
+     .doc = "Weight of the squared distances to the centres; the reconstruction loss has weight 1. The authors' lbd "
+            "weights the reconstruction instead: their 0.05 with beta 1 is 20 here."},
+    DC_LOSS_KEY(dcn_keys, "mse_sum", "Yang et al. 2017"),
+};
 
 static const float FIRST_COUNT = 100;
 
@@ -38,16 +60,24 @@ static dc_status start(dc_comm *comm, dc_method_state *s, const float *Z, float 
     return st;
 }
 
+/* Labels are those of each row's last batch: no weights give them again. */
+static dc_status keep(dc_comm *comm, dc_method_state *s, dc_state *c)
+{
+    s->saved = c;
+    return dc_state_keep_rows(comm, c, "cluster/labels", DC_STATE_F32, 1, s->env->part, s->labels);
+}
+
 static void train_network(dc_graph *g, const dc_method_state *s)
 {
     const dc_method_env *env = s->env;
+    const dcn_keys *k = env->keys;
     const dc_net *net = env->net;
     const dc_tensor centers = dc_centers_tensor(env, false);
     const dc_val x = dc_batch(g, net->D), z = dc_layers(g, net, 0, net->n_encoder, true, x);
     const dc_val mine = dc_onehot(g, dc_entry(g, &s->label), env->K);
-    dc_minimize(g, "clustering", env->weight, dc_dot(g, dc_sqdist(g, z, dc_use(g, &centers)), mine));
+    dc_minimize(g, "clustering", k->beta, dc_dot(g, dc_sqdist(g, z, dc_use(g, &centers)), mine));
     const dc_val y = dc_layers(g, net, net->n_encoder, net->n_layers, true, z);
-    dc_minimize(g, "reconstruction", 1, dc_recon(g, env->recon_loss, x, y));
+    dc_minimize(g, "reconstruction", 1, dc_recon(g, (dc_recon_loss)k->loss, x, y));
 }
 
 static void move_centers(dc_graph *g, const dc_method_state *s)
@@ -76,10 +106,12 @@ const dc_method dc_method_dcn = {
     .name = "dcn",
     .summary = "Deep Clustering Network: reconstruction and k-means in turn, centres are running means",
     .flags = DC_METHOD_TRAINS | DC_METHOD_RECONSTRUCTS,
+    DC_METHOD_KEYS(keys, dcn_keys),
     .n_extra = n_extra,
     .create = create,
     .start = start,
     .refresh = dc_centers_refresh,
+    .keep = keep,
     .n_steps = 2,
     .record = record,
     .assign_local = dc_centers_assign_local,

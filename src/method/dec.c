@@ -11,11 +11,15 @@ static void record(dc_graph *g, const dc_method_state *s, int step)
     dc_minimize(g, "clustering", 1, dc_centers_kl(g, s, z));
 }
 
+static const dc_key keys[] = {DC_CENTERS_KEYS};
+
 const dc_method dc_method_dec = {
     .name = "dec",
     .summary = "Deep Embedded Clustering: encoder and centres minimise KL(P || Q), P refreshed over all rows",
     .flags = DC_METHOD_TRAINS,
+    DC_METHOD_KEYS(keys, dc_centers_keys),
     .n_extra = dc_centers_n_extra,
+    .trained = "centers",
     .create = dc_centers_create_target,
     .start = dc_centers_start,
     .refresh = dc_centers_refresh_target,

@@ -7,6 +7,36 @@
 
 #include "methods.h"
 
+typedef struct {
+    dc_centers_keys centers;
+    double lambda, sharpness;
+    int loss; /* dc_recon_loss */
+} dkm_keys;
+
+static const dc_key keys[] = {
+    DC_CENTERS_KEYS,
+    {.name = "lambda",
+     .type = DC_KEY_FLOAT,
+     .offset = offsetof(dkm_keys, lambda),
+     .fallback = "1.0",
+     .min = 0,
+     .max = 1e6,
+     .also = "gamma weight",
+     .source = "Fard et al. 2020",
+     .doc = "Weight of the distances to the centres; the reconstruction loss has weight 1."},
+    {.name = "sharpness",
+     .type = DC_KEY_FLOAT,
+     .offset = offsetof(dkm_keys, sharpness),
+     .fallback = "1000",
+     .min = 0,
+     .max = 1e12,
+     .source = "Fard et al. 2020, from a pretrained autoencoder",
+     .doc =
+         "The paper's alpha: how sharply the softmax of the distances chooses a centre. 0: it rises in 40 values of 5 "
+         "epochs each, from 0.1 on, as the paper has it without pretraining."},
+    DC_LOSS_KEY(dkm_keys, "mse_sum", "Fard et al. 2020"),
+};
+
 /* The negative of alpha lies behind the centres. */
 static size_t n_extra(const dc_method_env *env)
 {
@@ -16,21 +46,24 @@ static size_t n_extra(const dc_method_env *env)
 static void record(dc_graph *g, const dc_method_state *s, int step)
 {
     const dc_method_env *env = s->env;
+    const dkm_keys *k = env->keys;
     const dc_net *net = env->net;
     const dc_tensor centers = dc_centers_tensor(env, true),
                     sharpness = {"alpha", env->extra_at + dc_centers_n_extra(env), 1, 1, false};
     (void)step;
     const dc_val x = dc_batch(g, net->D), z = dc_layers(g, net, 0, net->n_encoder, true, x);
     const dc_val d = dc_sqdist(g, z, dc_use(g, &centers));
-    dc_minimize(g, "clustering", env->weight, dc_dot(g, d, dc_softmax(g, d, dc_use(g, &sharpness))));
+    dc_minimize(g, "clustering", k->lambda, dc_dot(g, d, dc_softmax(g, d, dc_use(g, &sharpness))));
     const dc_val y = dc_layers(g, net, net->n_encoder, net->n_layers, true, z);
-    dc_minimize(g, "reconstruction", 1, dc_recon(g, env->recon_loss, x, y));
+    dc_minimize(g, "reconstruction", 1, dc_recon(g, (dc_recon_loss)k->loss, x, y));
 }
 
 enum { VALUES = 40, EPOCHS = 5 };
 
 static double alpha_at(const dc_method_env *env, int64_t step)
 {
+    const dkm_keys *k = env->keys;
+    if (k->sharpness > 0) return k->sharpness;
     const int64_t value = DC_MIN(step / (env->epoch_steps * EPOCHS), (int64_t)VALUES - 1);
     double alpha = 0.1;
     for (int64_t i = 2; i <= value + 1; i++) alpha *= exp2(1 / (log((double)i) * log((double)i)));
@@ -46,7 +79,9 @@ const dc_method dc_method_dkm = {
     .name = "dkm",
     .summary = "Deep k-Means: reconstruction and distances to centres, chosen by an annealed softmax",
     .flags = DC_METHOD_TRAINS | DC_METHOD_RECONSTRUCTS,
+    DC_METHOD_KEYS(keys, dkm_keys),
     .n_extra = n_extra,
+    .trained = "centers",
     .create = dc_centers_create,
     .start = dc_centers_start,
     .refresh = dc_centers_refresh,

@@ -11,6 +11,26 @@ extern const dc_method dc_method_dec;
 extern const dc_method dc_method_dkm;
 extern const dc_method dc_method_idec;
 
+/* Squares as the reconstruction loss: dc_recon_loss. */
+extern const dc_key_choice dc_square_losses[];
+
+typedef struct {
+    double alpha;  /* of Student's t */
+} dc_centers_keys; /* the first member of the method's own struct of keys, or all of it */
+#define DC_CENTERS_KEYS                                                                                                \
+    {                                                                                                                  \
+        .name = "alpha", .type = DC_KEY_FLOAT, .offset = offsetof(dc_centers_keys, alpha), .fallback = "1.0",          \
+        .min = 0, .max = 1e6, .range = DC_OPEN_MIN, .also = "dof degrees_of_freedom", .source = "Xie et al. 2016",     \
+        .doc = "Degrees of freedom of Student's t in the soft assignment q, from which confidence is taken, too."      \
+    }
+/* The key `loss`, a member of the struct `keys`: int, a dc_recon_loss. */
+#define DC_LOSS_KEY(keys, what, from)                                                                                  \
+    {                                                                                                                  \
+        .name = "loss", .type = DC_KEY_CHOICE, .offset = offsetof(keys, loss), .fallback = what,                       \
+        .choices = dc_square_losses, .also = "reconstruction_loss", .source = from,                                    \
+        .doc = "Reconstruction loss, as pretrain.loss."                                                                \
+    }
+
 /* Methods whose extra parameters are K centres in the latent space and whose q is the Student-t assignment: state,
  * k-means start, refresh without a target. Used by embedding them as the whole state. */
 struct dc_method_state {
@@ -20,6 +40,7 @@ struct dc_method_state {
     double *f;       /* [K] global */
     int64_t *size;   /* [K] global */
     float *labels;   /* [n x 1] local; NULL: not kept */
+    dc_state *saved; /* what the labels are part of, or NULL; borrowed */
     dc_table label;  /* the same */
     dc_sum *loss;    /* one double per block */
 };

@@ -1,9 +1,9 @@
-/* The table of methods. */
+/* The table of methods. The first is the default of cluster.method. */
 #include <string.h>
 
 #include "methods.h"
 
-static const dc_method *const table[] = {&dc_method_aekm, &dc_method_dec, &dc_method_idec, &dc_method_dcn,
+static const dc_method *const table[] = {&dc_method_dec, &dc_method_idec, &dc_method_aekm, &dc_method_dcn,
                                          &dc_method_dkm};
 
 const dc_method *dc_method_at(int i)

@@ -3,7 +3,7 @@
  * be row numbers.
  *
  * Ranks bring their pairs together in two steps: class c goes to rank c mod P, which adds up the rows of its pairs, and
- * those go to rank 0. So nobody holds more than a share of what all ranks found. Rows are integers and the result is
+ * those go to rank 0. So no rank holds more than a share of what all ranks found. Rows are integers and the result is
  * sorted, hence the same for every number of ranks. */
 #include <string.h>
 

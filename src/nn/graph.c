@@ -30,9 +30,29 @@ static void check_tensors(dc_graph *g)
     }
 }
 
+static const dc_tensor *trained_weight(const dc_graph *g, int i)
+{
+    const dc_node *x = &g->node[i];
+    if (!x->op->product || !dc_node_in(g, x, 1)->tensor.trained) return NULL;
+    return &dc_node_in(g, x, 1)->tensor;
+}
+
+/* The product that is the gradient of a weight is formed in its place: there is one for each weight. */
+static void check_products(dc_graph *g)
+{
+    for (int i = 0; i < g->n_nodes; i++)
+        for (int j = 0; j < i; j++) {
+            const dc_tensor *one = trained_weight(g, i), *other = trained_weight(g, j);
+            if (!one || !other || one->at != other->at) continue;
+            g->file = g->node[i].file, g->line = g->node[i].line;
+            (void)dc_refuse(g, "layer %s is trained at two places of a step", one->name);
+        }
+}
+
 dc_status dc_graph_finish(dc_graph *g)
 {
     check_tensors(g);
+    check_products(g);
     return g->st;
 }
 
@@ -97,8 +117,15 @@ const dc_op dc_op_batch = {.name = "batch"};
 const dc_op dc_op_use = {.name = "use"};
 const dc_op dc_op_entry = {.name = "entry", .forward = forward_entry};
 
+/* There is one batch, however often it is asked for. */
 dc_val(dc_batch)(dc_graph *g, int64_t width)
 {
+    for (int i = 0; i < g->n_nodes; i++) {
+        if (g->node[i].op != &dc_op_batch) continue;
+        if (g->node[i].shape.width == width) return (dc_val){i};
+        return dc_refuse(g, "the rows of the batch have width %lld and %lld", (long long)g->node[i].shape.width,
+                         (long long)width);
+    }
     return dc_record(g, (dc_node){.op = &dc_op_batch}, (dc_shape){DC_ROWS, 1, width});
 }
 

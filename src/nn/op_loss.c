@@ -119,6 +119,8 @@ const dc_op dc_op_recon = {.name = "recon", .constant = 1, .forward = forward, .
 dc_val(dc_recon)(dc_graph *g, dc_recon_loss kind, dc_val x, dc_val xhat)
 {
     const dc_shape target = dc_graph_shape(g, x), made = dc_graph_shape(g, xhat);
+    if (target.space != DC_ROWS || made.space != DC_ROWS)
+        return dc_refuse(g, "rows of the batch are compared with rows of the batch, not with a vector");
     if (target.width != made.width)
         return dc_refuse(g, "a reconstruction of width %lld is compared with rows of width %lld", (long long)made.width,
                          (long long)target.width);

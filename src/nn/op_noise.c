@@ -51,6 +51,9 @@ const dc_op dc_op_dropout = {.name = "dropout", .forward = forward, .backward = 
 
 dc_val(dc_dropout)(dc_graph *g, double rate, int site, dc_val x)
 {
+    if (dc_graph_shape(g, x).space != DC_ROWS)
+        return dc_refuse(g, "dropout is for rows of the batch, not for a vector");
+    if (!(rate >= 0 && rate < 1)) return dc_refuse(g, "dropout with rate %g, which is not in [0, 1)", rate);
     return dc_record(g, (dc_node){.op = &dc_op_dropout, .n_in = 1, .in = {x.id}, .real = {rate}, .whole = {site}},
                      dc_graph_shape(g, x));
 }

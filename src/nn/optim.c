@@ -1,15 +1,17 @@
 /* Optimizers and learning-rate schedules over ranges of the parameter slab.
  *
  * SGD in the convention of Keras and Caffe (the rate is inside the velocity) and of PyTorch (outside); they differ
- * after every change of the rate. Adam (Kingma and Ba, 2015) in Keras' form: w -= lr_t m1 / (sqrt(m2) + epsilon) with
- * lr_t = lr sqrt(1 - beta2^(t+1)) / (1 - beta1^(t+1)), so epsilon is added to the uncorrected root. No state but the
- * moments: a step number gives everything else.
+ * after every change of the rate, with Nesterov's look ahead, too. Adam (Kingma and Ba, 2015) in Keras' form: w -= lr_t
+ * m1 / (sqrt(m2) + epsilon) with lr_t = lr sqrt(1 - beta2^(t+1)) / (1 - beta1^(t+1)), so epsilon is added to the
+ * uncorrected root. RMSprop (Tieleman and Hinton, 2012) without momentum. No state but the moments: a step number gives
+ * everything else.
  *
- * Biases may have a rate of their own: the range is updated piece by piece between them, which costs a few calls of the
- * kernel and leaves its loop alone. */
+ * Biases may have a rate of their own, and no decay: the range is updated piece by piece between them, which costs a
+ * few calls of the kernels and leaves their loops alone. */
 #include "dcmpi/optim.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "nn/nn_kern.h"
 
@@ -30,13 +32,53 @@ static double schedule_factor(const dc_opt_config *opt, int64_t t, int64_t total
 double dc_opt_lr(const dc_opt_config *opt, int64_t t, int64_t total)
 {
     const double warm = t < opt->warmup ? (double)(t + 1) / (double)opt->warmup : 1;
-    return opt->lr * schedule_factor(opt, t, total) * warm;
+    return fmax(opt->lr * schedule_factor(opt, t, total), opt->lr_min) * warm;
 }
 
 double dc_opt_momentum(const dc_opt_config *opt, int64_t t)
 {
     return t < opt->burnin ? opt->momentum * (double)t / (double)opt->burnin : opt->momentum;
 }
+
+int dc_opt_moments(const dc_opt_config *opt)
+{
+    return opt->kind == DC_OPT_ADAM ? 2 : 1;
+}
+
+/* ---- One tensor -------------------------------------------------------------------------------------------------- */
+
+bool dc_factor_is_for(const char *name, const char *tensor)
+{
+    const size_t len = strlen(name);
+    if (strncmp(name, tensor, len) != 0) return false;
+    if (tensor[len] == 0) return true;
+    return tensor[len] == '_' && tensor[len + 1] && tensor[len + 1 + strspn(tensor + len + 1, "0123456789")] == 0;
+}
+
+dc_opt_config dc_opt_of(const dc_opt_config *opt, const char *tensor, bool decays)
+{
+    dc_opt_config own = *opt;
+    for (int i = 0; i < opt->lr_factors.n; i++) {
+        if (!dc_factor_is_for(opt->lr_factors.v[i].name, tensor)) continue;
+        own.lr *= opt->lr_factors.v[i].factor;
+        own.lr_min *= opt->lr_factors.v[i].factor;
+    }
+    if (!decays) own.weight_decay = 0;
+    return own;
+}
+
+double dc_opt_clip(const dc_opt_config *opt, double norm)
+{
+    return opt->clip_norm > 0 && isfinite(norm) && norm > opt->clip_norm ? opt->clip_norm / norm : 1;
+}
+
+void dc_opt_scale(dc_params *p, size_t lo, size_t hi, double factor)
+{
+    DC_ASSERT(lo <= hi && hi <= p->n);
+    dc_scale_floats(hi - lo, (float)factor, p->grad + lo);
+}
+
+/* ---- Update ------------------------------------------------------------------------------------------------------ */
 
 static dc_adam_step adam_step(const dc_opt_config *opt, double lr, int64_t t)
 {
@@ -50,31 +92,63 @@ static dc_adam_step adam_step(const dc_opt_config *opt, double lr, int64_t t)
                           .epsilon = (float)opt->epsilon};
 }
 
-static void update(const dc_opt_config *opt, dc_params *p, size_t lo, size_t hi, double lr, int64_t t)
+static dc_rmsprop_step rmsprop_step(const dc_opt_config *opt, double lr)
 {
-    const float momentum = (float)dc_opt_momentum(opt, t);
-    const float *g = p->grad + lo;
+    return (dc_rmsprop_step){.lr = (float)lr,
+                             .rho = (float)opt->rho,
+                             .one_minus_rho = (float)(1 - opt->rho),
+                             .epsilon = (float)opt->epsilon};
+}
+
+static void update(const dc_opt_config *opt, dc_params *p, size_t lo, size_t hi, double rate, int64_t t)
+{
+    const size_t n = hi - lo;
+    const float lr = (float)rate, momentum = (float)dc_opt_momentum(opt, t), *g = p->grad + lo;
     float *w = p->value + lo, *m1 = p->m1 + lo, *m2 = p->m2 + lo;
-    if (opt->kind == DC_OPT_SGD) {
-        dc_sgd_update(hi - lo, (float)lr, momentum, g, m1, w);
-    } else if (opt->kind == DC_OPT_SGD_TORCH) {
-        dc_sgd_torch_update(hi - lo, (float)lr, momentum, g, m1, w);
-    } else {
-        const dc_adam_step s = adam_step(opt, lr, t);
-        dc_adam_update(hi - lo, &s, g, m1, m2, w);
+    switch ((dc_opt_kind)opt->kind) {
+    case DC_OPT_SGD:
+        dc_sgd_update(n, lr, momentum, g, m1, w);
+        break;
+    case DC_OPT_SGD_TORCH:
+        dc_sgd_torch_update(n, lr, momentum, g, m1, w);
+        break;
+    case DC_OPT_ADAM: {
+        const dc_adam_step s = adam_step(opt, rate, t);
+        dc_adam_update(n, &s, g, m1, m2, w);
+        break;
     }
+    case DC_OPT_NESTEROV:
+        dc_nesterov_update(n, lr, momentum, g, m1, w);
+        break;
+    case DC_OPT_NESTEROV_TORCH:
+        dc_nesterov_torch_update(n, lr, momentum, g, m1, w);
+        break;
+    case DC_OPT_RMSPROP: {
+        const dc_rmsprop_step s = rmsprop_step(opt, rate);
+        dc_rmsprop_update(n, &s, g, m1, w);
+        break;
+    }
+    }
+}
+
+/* No bias in [lo, hi). */
+static void update_weights(const dc_opt_config *opt, dc_params *p, size_t lo, size_t hi, double rate, int64_t t)
+{
+    if (opt->weight_decay != 0) dc_decay(hi - lo, (float)opt->weight_decay, p->value + lo, p->grad + lo);
+    update(opt, p, lo, hi, rate, t);
 }
 
 void dc_opt_step(const dc_opt_config *opt, dc_params *p, size_t lo, size_t hi, int64_t t, int64_t total)
 {
     DC_ASSERT(lo <= hi && hi <= p->n);
     const double lr = dc_opt_lr(opt, t, total), factor = opt->bias_lr == 0 ? 1 : opt->bias_lr;
+    const bool apart = factor != 1 || opt->weight_decay != 0;
     size_t at = lo;
-    for (int b = 0; factor != 1 && b < p->n_biases; b++) {
+    for (int b = 0; apart && b < p->n_biases; b++) {
         const size_t first = DC_MIN(DC_MAX(p->bias[b].lo, at), hi), last = DC_MIN(DC_MAX(p->bias[b].hi, first), hi);
-        update(opt, p, at, first, lr, t);
+        update_weights(opt, p, at, first, lr, t);
         update(opt, p, first, last, factor * lr, t);
         at = last;
     }
-    update(opt, p, at, hi, lr, t);
+    update_weights(opt, p, at, hi, lr, t);
 }

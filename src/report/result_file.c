@@ -135,7 +135,6 @@ static dc_status fill_model_attributes(dc_h5 *h5, const dc_result *r)
     DC_TRY(dc_h5_put_attr_f64(h5, "/", "scaled_range", (double[]){r->data->scaled_min, r->data->scaled_max}, 2));
     if (!r->net) goto out;
     DC_TRY(put_str(h5, "method", r->cfg->cluster.method));
-    DC_TRY(put_f64(h5, "/", "alpha", r->cfg->cluster.alpha));
     DC_TRY(put_i64(h5, "/", "tile_rows", dc_embed_tile_rows(&r->data->part)));
     DC_TRY(put_str(h5, "gemm", r->cfg->parallel.gemm == DC_GEMM_CBLAS ? "cblas" : "onednn"));
 out:

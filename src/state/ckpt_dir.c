@@ -14,7 +14,7 @@ bool dc_ckpt_path(const char *dir, int64_t number, char out[DC_PATH_MAX])
     return snprintf(out, DC_PATH_MAX, "%s/ckpt-%06" PRId64 ".h5", dir, number) < DC_PATH_MAX;
 }
 
-/* The number in "ckpt-<digits>.h5", or in that name with `suffix` behind it; -1 for all other names. */
+/* The number in "ckpt-<digits>.h5", or in that name with `suffix` after it; -1 for all other names. */
 static int64_t number_of(const char *name, const char *suffix)
 {
     char expected[64];
@@ -50,7 +50,7 @@ bool dc_ckpt_last_path(const char *dir, const char *phase, char out[DC_PATH_MAX]
     return snprintf(out, DC_PATH_MAX, "%s/last-%s.h5", dir, phase) < DC_PATH_MAX;
 }
 
-/* Whether `name` is that of a phase's last checkpoint, with `suffix` behind it. */
+/* Whether `name` is that of a phase's last checkpoint, with `suffix` after it. */
 static bool is_last(const char *name, const char *suffix)
 {
     char expected[64];
@@ -108,7 +108,7 @@ dc_status dc_ckpt_list(const char *dir, int64_t **number, int *n)
     *n = 0;
     DIR *d = opendir(dir);
     if (!d && errno == ENOENT) return DC_OK;
-    if (!d) return DC_FAIL(DC_ERR_IO, "cannot read the folder %s: %s", dir, strerror(errno));
+    if (!d) return DC_FAIL(DC_ERR_IO, "cannot read the directory %s: %s", dir, strerror(errno));
     const int capacity = count_names(d);
     const dc_status st = dc_mem_alloc(number, (size_t)capacity, sizeof **number, "list of checkpoints");
     for (const struct dirent *e; st == DC_OK && *n < capacity && (e = readdir(d));) {

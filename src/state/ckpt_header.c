@@ -72,7 +72,7 @@ static dc_status check_format(dc_h5 *h5, const char *path)
     int64_t version;
     DC_TRY(dc_h5_get_attr_str(h5, "/", "format", format, sizeof format));
     if (strcmp(format, format_name) != 0)
-        return DC_FAIL(DC_ERR_FORMAT, "%s is no checkpoint: its format is '%s'", path, format);
+        return DC_FAIL(DC_ERR_FORMAT, "%s is not a checkpoint: its format is '%s'", path, format);
     DC_TRY(dc_h5_get_attr_i64(h5, "/", "format_version", &version, 1, NULL));
     if (version < 1) return DC_FAIL(DC_ERR_FORMAT, "%s has format version %lld", path, (long long)version);
     if (version > DC_CKPT_VERSION)

@@ -33,7 +33,7 @@ static dc_status open_source(const char *path, struct dc_ckpt_source *s)
     DC_TRY(dc_file_open(path, MAX_BYTES, &s->fd, &s->bytes));
     DC_TRY(dc_file_state_of(s->fd, path, &s->state));
     if (s->bytes <= DC_CKPT_TRAILER_BYTES)
-        return DC_FAIL(DC_ERR_FORMAT, "%s is cut: %zu bytes are no checkpoint", path, s->bytes);
+        return DC_FAIL(DC_ERR_FORMAT, "%s is cut short: %zu bytes are not a checkpoint", path, s->bytes);
     s->bytes -= DC_CKPT_TRAILER_BYTES;
     s->hash = XXH3_createState();
     if (!s->hash) return DC_FAIL(DC_ERR_MEMORY, "no memory for the checksum of %s", path);
@@ -56,7 +56,7 @@ static dc_status check_trailer(struct dc_ckpt_source *s)
     const XXH128_hash_t hash = XXH3_128bits_digest(s->hash);
     dc_ckpt_make_trailer(expected, hash.high64, hash.low64);
     if (memcmp(expected, found, sizeof found) != 0)
-        st = DC_FAIL(DC_ERR_FORMAT, "%s is damaged: its checksum is another one", s->path);
+        st = DC_FAIL(DC_ERR_FORMAT, "%s is damaged: its checksum does not match", s->path);
 out:
     return st;
 }
@@ -93,12 +93,12 @@ static dc_status find_array(void *ctx, const char *name, const dc_h5_info *info)
     struct dc_ckpt_source *s = c->source;
     dc_h5_info stored;
     int64_t at;
-    const size_t prefix = strlen(dc_ckpt_group) + 1; /* with the slash behind it */
+    const size_t prefix = strlen(dc_ckpt_group) + 1; /* with the slash after it */
     dc_state_array *a = &c->array[c->n];
     if (strncmp(name, dc_ckpt_group, prefix - 1) != 0 || name[prefix - 1] != '/') return DC_OK;
     if (c->n == DC_STATE_ARRAYS_MAX || strlen(name + prefix) >= sizeof a->name || !info->exact ||
         !find_type(info->type, &a->type) || !find_shape(info, c->header.N, a))
-        return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is nothing that a checkpoint of dcmpi holds", s->path, name);
+        return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is not part of any checkpoint of dcmpi", s->path, name);
     snprintf(a->name, sizeof a->name, "%s", name + prefix);
     dc_status st = dc_h5_dataset_info(v->h5, name, &stored);
     if (st == DC_OK) st = dc_h5_place(v->h5, name, &at);
@@ -192,8 +192,8 @@ dc_status dc_ckpt_load(const dc_ckpt *c, int i, size_t first, size_t n, void *ou
     const struct dc_ckpt_source *s = c->source;
     const dc_status st = read_values(c, i, first, n, out);
     if (st != DC_OK || first + n < c->array[i].n || XXH3_64bits_digest(s->hash) == s->sum[i]) return st;
-    return DC_FAIL(DC_ERR_FORMAT, "%s changed since it was verified: '%s' has another checksum; start again", s->path,
-                   c->array[i].name);
+    return DC_FAIL(DC_ERR_FORMAT, "%s changed since it was verified: the checksum of '%s' does not match; start again",
+                   s->path, c->array[i].name);
 }
 
 void dc_ckpt_close(dc_ckpt *c)

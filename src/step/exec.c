@@ -3,8 +3,10 @@
  * runs tile by tile, so that a chain of small operations stays in the cache. */
 #include "exec.h"
 
+#include <math.h>
 #include <string.h>
 
+#include "dcmpi/fault.h"
 #include "dcmpi/mem.h"
 
 static const dc_node *node_at(const dc_step *s, int i)
@@ -21,6 +23,7 @@ static void list_products(const dc_step *s)
         const dc_node *x = node_at(s, i);
         if (!s->plan.node[i].differentiated || !x->op->product || !s->plan.node[x->in[1]].differentiated) continue;
         const dc_tensor *weight = &node_at(s, x->in[1])->tensor;
+        s->product[n] = weight->name;
         s->item[n++] = (dc_outer_item){.A = dc_step_buffer(s, s->plan.node[x->in[0]].value),
                                        .D = dc_step_buffer(s, s->plan.node[i].grad),
                                        .a = weight->n,
@@ -50,6 +53,7 @@ static dc_status take_buffers(dc_step *s)
     DC_TRY(dc_mem_alloc(&s->leaf, (size_t)s->n_threads, s->plan.n_sums * sizeof *s->leaf, "sums of leaves"));
     DC_TRY(dc_mem_alloc(&s->total, s->plan.n_sums, sizeof *s->total, "sums"));
     DC_TRY(dc_mem_alloc(&s->item, (size_t)s->plan.n_products, sizeof *s->item, "products"));
+    DC_TRY(dc_mem_alloc(&s->product, (size_t)s->plan.n_products, sizeof *s->product, "products"));
 out:
     return st;
 }
@@ -114,6 +118,7 @@ void dc_step_destroy(dc_step **step)
     dc_mem_free(&s->leaf);
     dc_mem_free(&s->total);
     dc_mem_free(&s->item);
+    dc_mem_free(&s->product);
     dc_mem_free(step);
 }
 
@@ -125,6 +130,11 @@ const dc_batcher *dc_step_batcher(const dc_step *s)
 const dc_plan *dc_step_plan(const dc_step *s)
 {
     return &s->plan;
+}
+
+double dc_step_flops(const dc_step *s)
+{
+    return s->plan.flops + s->cfg.source.flops;
 }
 
 /* ---- Rows ------------------------------------------------------------------------------------------------------- */
@@ -339,6 +349,7 @@ int64_t dc_step_run(dc_comm *comm, dc_step *s, int64_t step, double *loss)
     forward(comm, s);
     backward(comm, s);
     dc_outer_begin(s->outer, wish);
+    s->odd = dc_fault(DC_FAULT_STEP_NAN);
     dc_step_sum_leaves(s);
     dc_timer_stop(timers, section(s, 1), start, (double)s->places.n * s->plan.flops, 0);
 
@@ -371,26 +382,55 @@ static void move_and_put(const dc_step *s)
     }
 }
 
-/* What this rank owns of the products; tensors whose gradient came in parts are small and updated by all. */
-void dc_step_update(dc_comm *comm, dc_step *s, const dc_opt_config *opt, int64_t t, int64_t total)
+/* What clip_norm does to the gradient of this step, over all that it trains: 1 without. */
+static double clip_factor(dc_comm *comm, const dc_step *s, const dc_opt_config *opt)
 {
-    dc_params *p = s->cfg.params;
-    const double start = dc_timer_start();
+    if (opt->clip_norm == 0) return 1;
+    double squares = dc_outer_squares(comm, s->outer);
+    for (int i = 0; i < s->plan.n_summed; i++) {
+        const dc_tensor *tensor = &s->plan.summed[i].tensor;
+        squares += dc_squares(s->cfg.params->grad + tensor->at, dc_tensor_floats(tensor));
+    }
+    return dc_opt_clip(opt, sqrt(squares));
+}
+
+/* Floats [lo, hi) of the slab, which are of this tensor. */
+static void update_tensor(const dc_step *s, const dc_opt_config *opt, size_t lo, size_t hi, double clip, int64_t t,
+                          int64_t total)
+{
+    if (clip != 1) dc_opt_scale(s->cfg.params, lo, hi, clip);
+    dc_opt_step(opt, s->cfg.params, lo, hi, t, total);
+}
+
+/* What this rank owns of the products, weights of layers with their biases; tensors whose gradient came in parts are
+ * small and updated by all. */
+static void update_tensors(const dc_step *s, const dc_opt_config *opt, double clip, int64_t t, int64_t total)
+{
     for (int i = 0; i < s->plan.n_products; i++) {
+        const dc_opt_config own = dc_opt_of(opt, s->product[i], true);
         size_t lo, hi;
         dc_outer_owned(s->outer, i, &lo, &hi);
-        dc_opt_step(opt, p, lo, hi, t, total);
+        update_tensor(s, &own, lo, hi, clip, t, total);
     }
     for (int i = 0; i < s->plan.n_summed; i++) {
         const dc_tensor *tensor = &s->plan.summed[i].tensor;
-        dc_opt_step(opt, p, tensor->at, tensor->at + dc_tensor_floats(tensor), t, total);
+        const dc_opt_config own = dc_opt_of(opt, tensor->name, false);
+        update_tensor(s, &own, tensor->at, tensor->at + dc_tensor_floats(tensor), clip, t, total);
     }
+}
+
+void dc_step_update(dc_comm *comm, dc_step *s, const dc_opt_config *opt, int64_t t, int64_t total)
+{
+    const double start = dc_timer_start();
+    const double clip = clip_factor(comm, s, opt);
+    double talk = opt->clip_norm == 0 ? 0 : dc_timer_start() - start;
+    update_tensors(s, opt, clip, t, total);
     const double updated = dc_timer_start();
-    dc_outer_share(comm, s->outer, p->value);
-    const double shared = dc_timer_start() - updated;
+    dc_outer_share(comm, s->outer, s->cfg.params->value);
+    talk += dc_timer_start() - updated;
     move_and_put(s);
     dc_timer_stop(s->cfg.timers, section(s, 3), start, 0, 0);
-    dc_timer_move(s->cfg.timers, section(s, 3), section(s, 2), shared);
+    dc_timer_move(s->cfg.timers, section(s, 3), section(s, 2), talk);
 }
 
 /* What is updated by all, of values [first, first + n) of a slab: from[i - from_first] to to[i - to_first]. */
@@ -429,7 +469,7 @@ dc_status dc_step_keep_moments(dc_comm *comm, dc_step *s, const dc_opt_config *o
     dc_state *state = s->cfg.state;
     const dc_state_shares shares = {.gather = gather_moments, .take = take_moments, .ctx = s};
     DC_TRY(dc_state_keep_shares(comm, state, "moment1", p->n, p->m1, &shares));
-    if (opt->kind == DC_OPT_ADAM) DC_TRY(dc_state_keep_shares(comm, state, "moment2", p->n, p->m2, &shares));
+    if (dc_opt_moments(opt) == 2) DC_TRY(dc_state_keep_shares(comm, state, "moment2", p->n, p->m2, &shares));
 out:
     return st;
 }

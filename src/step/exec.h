@@ -21,13 +21,15 @@ struct dc_step {
     int64_t *shard_rows; /* [shards of this rank] */
     int64_t *offset;     /* [P + 1] */
     dc_places places;    /* of this step */
+    bool odd;            /* of this rank's losses the first is not finite: a fault on purpose */
     float *slab;         /* [places.max_rows x plan.row_floats] */
     float *ones;         /* [plan.one_floats] */
     float *scratch;      /* [plan.scratch] */
     float *spill;        /* [places.max_rows x plan.spill] */
     dc_step_tile *tile;  /* those of this step */
     int n_tiles;
-    dc_outer_item *item; /* [plan.n_products] */
+    dc_outer_item *item;  /* [plan.n_products] */
+    const char **product; /* [plan.n_products] names of their weights */
     dc_outer *outer;
     int n_threads;
     int *leaf_of;      /* [shards of this rank] leaf of this step, -1: none */

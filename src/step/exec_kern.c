@@ -1,4 +1,5 @@
 /* The parallel loops of a step: over tiles, and over leaves in the order of their sums. */
+#include <math.h>
 #include <omp.h>
 #include <string.h>
 
@@ -178,6 +179,7 @@ void dc_step_sum_leaves(dc_step *s)
         double *sum = s->leaf + (size_t)omp_get_thread_num() * s->plan.n_sums;
         memset(sum, 0, s->plan.n_sums * sizeof *sum);
         sum_leaf(s, &s->places.leaf[l], sum);
+        if (s->odd) sum[0] = NAN;
 #pragma omp ordered
         dc_outer_leaf(s->outer, s->places.leaf[l].shard, sum);
     }

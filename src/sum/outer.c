@@ -65,6 +65,13 @@ out:
     return st;
 }
 
+static dc_status take_squares(dc_outer *o)
+{
+    size_t units = 0;
+    for (int i = 0; i < o->cfg.n_items; i++) units += (size_t)dc_item_units(&o->item[i]);
+    return dc_mem_alloc(&o->square, units, sizeof *o->square, "squares of gradients");
+}
+
 dc_status dc_outer_create(dc_outer **out, const dc_outer_config *cfg)
 {
     dc_status st = DC_OK;
@@ -77,6 +84,7 @@ dc_status dc_outer_create(dc_outer **out, const dc_outer_config *cfg)
     DC_TRY(take_sum(o));
     DC_TRY(
         dc_owners_init(&o->owners, o->item, cfg->n_items, o->row->whole ? 1 : part->P, o->row->whole ? 0 : part->rank));
+    DC_TRY(take_squares(o));
     DC_TRY(o->row->create(o));
 out:
     if (st != DC_OK) dc_outer_destroy(&o);
@@ -93,6 +101,7 @@ void dc_outer_destroy(dc_outer **outer)
     dc_owners_release(&o->owners);
     dc_sum_destroy(&o->sum);
     dc_mem_free(&o->vector);
+    dc_mem_free(&o->square);
     dc_mem_free(&o->item);
     dc_mem_free(outer);
 }

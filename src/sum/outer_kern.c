@@ -1,4 +1,4 @@
-/* Columns of a matrix: their sums, and into a packed block and back. */
+/* Columns of a matrix: their sums, and into a packed block and back. Squares of gradients. */
 #include <string.h>
 
 #include "outer_priv.h"
@@ -47,4 +47,30 @@ void dc_column_sums(const float *X, int64_t n, int64_t width, float *sum)
             sum_strip(X + j, n, width, sum + j);
         else
             sum_rest(X + j, n, width, width - j, sum + j);
+}
+
+/* Partial sums side by side, in the same number whatever the instruction set. */
+enum { LANES = 16 };
+
+double dc_squares(const float *x, size_t n)
+{
+    double lane[LANES] = {0}, sum = 0;
+    const size_t whole = n - n % LANES;
+    for (size_t i = 0; i < whole; i += LANES) {
+#pragma omp simd
+        for (size_t j = 0; j < LANES; j++) lane[j] += (double)x[i + j] * (double)x[i + j];
+    }
+    for (size_t i = whole; i < n; i++) lane[i - whole] += (double)x[i] * (double)x[i];
+    for (int j = 0; j < LANES; j++) sum += lane[j];
+    return sum;
+}
+
+void dc_unit_squares(const dc_outer_item *item, int first, int last, const float *grad, double *sum)
+{
+    const int64_t floats = (int64_t)(last - first) * DC_PANEL_ROWS * item->d;
+#pragma omp parallel for schedule(dynamic) if (floats >= THREAD_FLOATS)
+    for (int u = first; u < last; u++) {
+        const size_t at = dc_unit_offset(item, u);
+        sum[u - first] = dc_squares(grad + item->at + at, dc_unit_offset(item, u + 1) - at);
+    }
 }

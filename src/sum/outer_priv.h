@@ -41,6 +41,10 @@ static inline size_t dc_unit_offset(const dc_outer_item *item, int64_t u)
     const int64_t panels = dc_item_panels(item), rows = DC_MIN(u * DC_PANEL_ROWS, item->a);
     return u > panels ? dc_item_floats(item) : (size_t)(rows * item->d);
 }
+static inline int dc_item_units(const dc_outer_item *item)
+{
+    return dc_int(dc_item_panels(item)) + item->bias;
+}
 static inline int dc_owner_first(const dc_owners *o, int i, int r)
 {
     return o->first[i * (o->P + 1) + r];
@@ -77,6 +81,7 @@ struct dc_outer {
     double *vector; /* [n_values + 1] the wish behind the values */
     double wish;    /* of this rank, until it is pushed */
     int next_shard; /* of the sum */
+    double *square; /* [units of all items] sums of squares, in the order of the items */
 };
 
 dc_status dc_outer_gather_create(dc_outer *o);
@@ -97,5 +102,7 @@ void dc_outer_allreduce_sync(dc_comm *comm, dc_outer *o);
  */
 void dc_columns_pack(const float *X, int64_t n, int64_t width, int64_t columns, float *packed);
 void dc_columns_unpack(const float *packed, int64_t n, int64_t width, int64_t columns, float *X);
+/* sum[u - first] = dc_squares() of unit u of an item of grad, for units [first, last). */
+void dc_unit_squares(const dc_outer_item *item, int first, int last, const float *grad, double *sum);
 
 #endif

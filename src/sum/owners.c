@@ -22,7 +22,7 @@ static int rank_at(size_t begin, size_t size, size_t total, int P)
 /* first[P+1] of an item whose floats begin at *begin of `total`; moves *begin behind it. */
 static void share_out(const dc_outer_item *item, size_t *begin, size_t total, int P, int *first)
 {
-    const int units = dc_int(dc_item_panels(item)) + item->bias;
+    const int units = dc_item_units(item);
     int r = 0;
     first[0] = 0;
     for (int u = 0; u < units; u++) {
@@ -107,4 +107,30 @@ void dc_outer_take(const dc_outer *outer, const float *piece, size_t first, size
     for (int i = 0; i < o->n_items; i++)
         if (owned_within(o, i, o->rank, first, n, &lo, &hi))
             memcpy(slab + lo, piece + (lo - first), (hi - lo) * sizeof *slab);
+}
+
+/* ---- Squares ----------------------------------------------------------------------------------------------------- */
+
+/* Units of ranks below r: those of a rank follow each other over all items. */
+static size_t units_below(const dc_owners *o, int r)
+{
+    size_t units = 0;
+    for (int i = 0; i < o->n_items; i++) units += (size_t)dc_owner_first(o, i, r);
+    return units;
+}
+
+double dc_outer_squares(dc_comm *comm, dc_outer *outer)
+{
+    const dc_owners *o = &outer->owners;
+    const size_t below = units_below(o, o->rank), all = units_below(o, o->P);
+    double *own = outer->square + below, *to = own, sum = 0;
+    for (int i = 0; i < o->n_items; i++) {
+        const int first = dc_owner_first(o, i, o->rank), last = dc_owner_first(o, i, o->rank + 1);
+        dc_unit_squares(&o->item[i], first, last, outer->cfg.grad, to);
+        to += last - first;
+    }
+    for (int r = 0; r < o->P; r++) o->bytes[r] = (units_below(o, r + 1) - units_below(o, r)) * sizeof *own;
+    if (o->P > 1) dc_comm_allgatherv(comm, own, outer->square, o->bytes);
+    for (size_t u = 0; u < all; u++) sum += outer->square[u];
+    return sum;
 }

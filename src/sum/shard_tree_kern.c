@@ -27,7 +27,7 @@ int dc_tree_scratch(int size)
     return size == 1 ? 1 : fan_in(size) - 1 + dc_tree_scratch(size / fan_in(size));
 }
 
-/* x[0 .. n) = (x0 + x1) + (x2 + x3), or x0 + x1, of the sums that lie one behind the other. */
+/* x[0 .. n) = (x0 + x1) + (x2 + x3), or x0 + x1, of the sums that lie one after the other. */
 static void add_parts(int parts, int64_t n, float *x)
 {
     const float *x1 = x + n, *x2 = x1 + n, *x3 = x2 + n;

@@ -56,6 +56,8 @@ static dc_status create(pair *p, const dc_model *stack, int l)
     const dc_layer *encoder = encoder_of(stack, l), *decoder = decoder_of(stack, l);
     dc_params params = {0};
     DC_TRY(dc_net_init(&p->net, encoder->in, NULL, 0, encoder->out, encoder->act, encoder->act, decoder->act));
+    memcpy(p->net.layer[0].name, encoder->name, sizeof encoder->name);
+    memcpy(p->net.layer[1].name, decoder->name, sizeof decoder->name);
     DC_TRY(dc_params_create(&params, &p->net, 0));
     p->model = *stack;
     p->model.net = &p->net;

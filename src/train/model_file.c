@@ -1,5 +1,5 @@
-/* A trained model as a result file tells it: shapes from the datasets, the rest from attributes; never from the deck's
- * text. Rank 0 reads and checks, the others get copies. */
+/* A trained model as a result file tells it: shapes from the datasets, the rest from attributes. The keys of
+ * the method stand in the deck's text, which the caller reads. Rank 0 reads and checks, the others get copies. */
 #include <math.h>
 #include <string.h>
 
@@ -17,7 +17,7 @@ static dc_status check_kind(dc_h5 *h5, const char *path)
     char format[32];
     int64_t complete, version;
     if (!dc_h5_has_attr(h5, "/", "format"))
-        return DC_FAIL(DC_ERR_FORMAT, "%s is no result of dcmpi: it has no attribute format", path);
+        return DC_FAIL(DC_ERR_FORMAT, "%s is not a result of dcmpi: it has no attribute format", path);
     DC_TRY(dc_h5_get_attr_str(h5, "/", "format", format, sizeof format));
     if (strcmp(format, "dcmpi-result") != 0)
         return DC_FAIL(DC_ERR_FORMAT, "%s holds no model: its format is %s, not dcmpi-result", path, format);
@@ -42,7 +42,8 @@ static dc_status float_dims(dc_h5 *h5, const char *path, const char *name, int n
         dims[i] = info.dims[i];
         ok = dims[i] >= 1 && dims[i] <= WIDTH_MAX;
     }
-    return ok ? DC_OK : DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is no float32 array of %d dimension(s)", path, name, n_dims);
+    return ok ? DC_OK
+              : DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is not a float32 array of %d dimension(s)", path, name, n_dims);
 }
 
 /* Whether `name` holds float32[dims...]. */
@@ -121,7 +122,6 @@ static dc_status read_how_embedded(dc_h5 *h5, const char *path, dc_trained *t)
     dc_status st = DC_OK;
     char gemm[16], isa[32];
     DC_TRY(read_writer(h5, t));
-    DC_TRY(dc_h5_get_attr_f64(h5, "/", "alpha", &t->alpha, 1, NULL));
     DC_TRY(dc_h5_get_attr_i64(h5, "/", "tile_rows", &t->tile_rows, 1, NULL));
     DC_TRY(dc_h5_get_attr_str(h5, "/", "method", t->method, sizeof t->method));
     DC_TRY(dc_h5_get_attr_str(h5, "/", "gemm", gemm, sizeof gemm));
@@ -132,9 +132,8 @@ static dc_status read_how_embedded(dc_h5 *h5, const char *path, dc_trained *t)
     if (!dc_method_find(t->method))
         return DC_FAIL(DC_ERR_FORMAT, "%s was made by method %s of dcmpi %s, which this program does not know", path,
                        t->method, t->written_by);
-    if (!(t->alpha > 0) || !isfinite(t->alpha) || t->tile_rows < 1 || t->tile_rows > DC_BLOCK_ROWS)
-        st = DC_FAIL(DC_ERR_FORMAT, "%s: attribute alpha (%g) or tile_rows (%lld) is out of range", path, t->alpha,
-                     (long long)t->tile_rows);
+    if (t->tile_rows < 1 || t->tile_rows > DC_BLOCK_ROWS)
+        st = DC_FAIL(DC_ERR_FORMAT, "%s: attribute tile_rows (%lld) is out of range", path, (long long)t->tile_rows);
 out:
     return st;
 }
@@ -210,7 +209,7 @@ static dc_status read_bounds(dc_h5 *h5, const char *path, const char *name, int6
     dc_h5_info info;
     DC_TRY(dc_h5_dataset_info(h5, name, &info));
     if (info.type != DC_H5_F64 || !info.exact || info.n_dims != 1 || info.dims[0] != D)
-        return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is no float64 array of %lld elements", path, name, (long long)D);
+        return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is not a float64 array of %lld elements", path, name, (long long)D);
     DC_TRY(dc_h5_check_hash(h5, name));
     DC_TRY(dc_h5_read_rows(h5, name, DC_H5_F64, 0, D, out));
     for (int64_t c = 0; c < D; c++)

@@ -94,7 +94,7 @@ int64_t dc_predictor_next(dc_predictor *p)
 static void predict_embedded(dc_predictor *p, float *Z, int32_t *label, float *confidence)
 {
     const dc_trained *t = p->trained;
-    const dc_method_env env = {.K = t->K, .L = t->width, .alpha = t->alpha};
+    const dc_method_env env = {.K = t->K, .L = t->width, .keys = t->keys};
     dc_embed(p->embedder, &p->model, Z);
     dc_method_find(t->method)->assign_local(&env, t->centers, Z, p->n, p->q, label);
     for (int64_t i = 0; i < p->n; i++) confidence[i] = p->q[i * t->K + label[i]];

@@ -141,6 +141,30 @@ void sgd_torch_ref(size_t n, double lr, double momentum, const float *g, double 
     }
 }
 
+void nesterov_ref(size_t n, double lr, double momentum, const float *g, double *v, double *w)
+{
+    for (size_t i = 0; i < n; i++) {
+        v[i] = momentum * v[i] - lr * (double)g[i];
+        w[i] += momentum * v[i] - lr * (double)g[i];
+    }
+}
+
+void nesterov_torch_ref(size_t n, double lr, double momentum, const float *g, double *v, double *w)
+{
+    for (size_t i = 0; i < n; i++) {
+        v[i] = momentum * v[i] + (double)g[i];
+        w[i] -= lr * ((double)g[i] + momentum * v[i]);
+    }
+}
+
+void rmsprop_ref(size_t n, double lr, double rho, double epsilon, const float *g, double *square, double *w)
+{
+    for (size_t i = 0; i < n; i++) {
+        square[i] = rho * square[i] + (1 - rho) * (double)g[i] * (double)g[i];
+        w[i] -= lr * (double)g[i] / (sqrt(square[i]) + epsilon);
+    }
+}
+
 void adam_ref(size_t n, double lr, double beta1, double beta2, double epsilon, int64_t t, const float *g, double *m1,
               double *m2, double *w)
 {

@@ -37,6 +37,9 @@ double dropout_ref(double rate, uint64_t seed, int64_t step, int site, int64_t r
 
 void sgd_ref(size_t n, double lr, double momentum, const float *g, double *v, double *w);
 void sgd_torch_ref(size_t n, double lr, double momentum, const float *g, double *v, double *w);
+void nesterov_ref(size_t n, double lr, double momentum, const float *g, double *v, double *w);
+void nesterov_torch_ref(size_t n, double lr, double momentum, const float *g, double *v, double *w);
+void rmsprop_ref(size_t n, double lr, double rho, double epsilon, const float *g, double *square, double *w);
 void adam_ref(size_t n, double lr, double beta1, double beta2, double epsilon, int64_t t, const float *g, double *m1,
               double *m2, double *w);
 

@@ -74,6 +74,23 @@ double one_step_run(dc_comm *comm, one_step *s, int64_t step)
     return sum;
 }
 
+static bool lies_in(size_t i, size_t at, int64_t floats)
+{
+    return i >= at && i < at + (size_t)floats;
+}
+
+bool one_step_trains(const dc_step *step, size_t i)
+{
+    for (int k = 0; k < step->plan.n_products; k++) {
+        const dc_outer_item *item = &step->item[k];
+        if (lies_in(i, item->at, item->a * item->d + (item->bias ? item->d : 0))) return true;
+    }
+    for (int k = 0; k < step->plan.n_summed; k++)
+        if (lies_in(i, step->plan.summed[k].tensor.at, (int64_t)dc_tensor_floats(&step->plan.summed[k].tensor)))
+            return true;
+    return false;
+}
+
 /* Rows of a buffer in their own order. */
 static void take_rows(const one_step *s, const float *buffer, int64_t width, float *out)
 {

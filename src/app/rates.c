@@ -1,0 +1,81 @@
+/* What lr_factors may name follows from the model's layers and from the method, so it is known before any data is read.
+ */
+#include "rates.h"
+
+#include <string.h>
+
+#include "dcmpi/method.h"
+#include "dcmpi/text.h"
+#include "run.h"
+
+enum { NAMES_MAX = DC_MAX_LAYERS + 16, TEXT_MAX = 1024 };
+typedef struct {
+    const char *name[NAMES_MAX];
+    int n;
+    char text[TEXT_MAX]; /* the method's, cut at its blanks */
+} names;
+
+static void add_layers(names *to, const dc_net *net, int first, int last, const char *all)
+{
+    to->name[to->n++] = all;
+    for (int l = first; l < last; l++) to->name[to->n++] = net->layer[l].name;
+}
+
+static void add_words(names *to, const char *words)
+{
+    snprintf(to->text, sizeof to->text, "%s", words);
+    for (char *word = to->text, *end; *word; word = end) {
+        end = word + strcspn(word, " ");
+        if (*end) *end++ = 0;
+        DC_ASSERT(to->n < NAMES_MAX);
+        to->name[to->n++] = word;
+    }
+}
+
+static void join(const names *from, char out[TEXT_MAX])
+{
+    size_t at = 0;
+    out[0] = 0;
+    for (int i = 0; i < from->n && at < TEXT_MAX; i++)
+        at += (size_t)snprintf(out + at, TEXT_MAX - at, "%s%s", i ? ", " : "", from->name[i]);
+}
+
+static bool has(const names *of, const char *name)
+{
+    for (int i = 0; i < of->n; i++)
+        if (strcmp(of->name[i], name) == 0) return true;
+    return false;
+}
+
+static dc_status check(const dc_factors *factors, const names *trained, const char *section)
+{
+    char all[TEXT_MAX];
+    for (int i = 0; i < factors->n; i++) {
+        const char *name = factors->v[i].name;
+        if (has(trained, name)) continue;
+        const int near = dc_nearest_name(name, trained->name, trained->n);
+        join(trained, all);
+        return DC_FAIL(DC_ERR_USAGE, "%s.lr_factors: '%s' is not trained%s%s%s; trained are %s", section, name,
+                       near < 0 ? "" : ", did you mean '", near < 0 ? "" : trained->name[near], near < 0 ? "" : "'?",
+                       all);
+    }
+    return DC_OK;
+}
+
+dc_status dc_rates_check(const dc_config *cfg)
+{
+    dc_status st = DC_OK;
+    dc_net net;
+    names pretrained = {0}, clustered = {0};
+    const dc_method *method = dc_method_find(cfg->cluster.method);
+    DC_TRY(dc_run_net(cfg, 1, &net));
+    add_layers(&pretrained, &net, 0, net.n_encoder, "encoder");
+    clustered = pretrained;
+    add_layers(&pretrained, &net, net.n_encoder, net.n_layers, "decoder");
+    if (method->flags & DC_METHOD_RECONSTRUCTS) clustered = pretrained;
+    if (method->trained) add_words(&clustered, method->trained);
+    if (cfg->pretrain.mode != DC_PRETRAIN_NONE) DC_TRY(check(&cfg->pretrain.opt.lr_factors, &pretrained, "pretrain"));
+    if (method->flags & DC_METHOD_TRAINS) DC_TRY(check(&cfg->cluster.opt.lr_factors, &clustered, "cluster"));
+out:
+    return st;
+}

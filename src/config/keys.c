@@ -1,0 +1,127 @@
+/* All keys: the program's own, and behind them those of the methods, which lie in dc_config.methods, a struct for each
+ * method in the order of the list. */
+#include "key.h"
+
+#include <string.h>
+
+enum { STRUCT_ALIGNMENT = 16 };
+
+static dc_key rows[DC_KEY_COUNT_MAX];
+static dc_key_section sections[DC_SECTIONS_MAX];
+static int n_rows, n_sections;
+static const dc_config_method *methods;
+static int n_methods;
+
+/* ---- The list of methods ----------------------------------------------------------------------------------------- */
+
+static void add_row(const dc_key *key)
+{
+    DC_ASSERT(n_rows < DC_KEY_COUNT_MAX);
+    rows[n_rows] = *key;
+    if (key->type == DC_KEY_METHOD) rows[n_rows].fallback = methods[0].name;
+    n_rows++;
+}
+
+static void add_section(const dc_key_section *section)
+{
+    DC_ASSERT(n_sections < DC_SECTIONS_MAX && !dc_section_find(section->name));
+    sections[n_sections++] = *section;
+}
+
+/* Where the structs of the first i methods end, in dc_config.methods. */
+static size_t bytes_of(int i)
+{
+    size_t bytes = 0;
+    for (int m = 0; m < i; m++)
+        bytes += (methods[m].keys_bytes + STRUCT_ALIGNMENT - 1) / STRUCT_ALIGNMENT * STRUCT_ALIGNMENT;
+    return bytes;
+}
+
+static void add_method(int i)
+{
+    const dc_config_method *m = &methods[i];
+    add_section(&(dc_key_section){m->name, m->summary});
+    for (int k = 0; k < m->n_keys; k++) {
+        dc_key key = m->keys[k];
+        key.section = m->name;
+        key.offset += offsetof(dc_config, methods) + bytes_of(i);
+        key.verbs = DC_USE_FIT;
+        key.result = true;
+        add_row(&key);
+    }
+}
+
+void dc_config_set_methods(const dc_config_method *list, int n)
+{
+    methods = list;
+    n_methods = n;
+    DC_ASSERT(n > 0 && n <= DC_METHODS_MAX && bytes_of(n) <= DC_METHODS_BYTES);
+    n_rows = n_sections = 0;
+    for (int i = 0; i < dc_section_table_n; i++) add_section(&dc_section_table[i]);
+    for (int i = 0; i < dc_key_table_n; i++) add_row(&dc_key_table[i]);
+    for (int i = 0; i < n; i++) add_method(i);
+}
+
+const dc_config_method *dc_method_row_at(int i)
+{
+    return i >= 0 && i < n_methods ? &methods[i] : NULL;
+}
+
+const dc_config_method *dc_method_row(const char *name)
+{
+    for (int i = 0; i < n_methods; i++)
+        if (strcmp(methods[i].name, name) == 0) return &methods[i];
+    return NULL;
+}
+
+const void *dc_config_method_keys(const dc_config *cfg)
+{
+    int i = 0;
+    while (i < n_methods && strcmp(methods[i].name, cfg->cluster.method) != 0) i++;
+    return cfg->methods + bytes_of(i);
+}
+
+/* ---- Rows -------------------------------------------------------------------------------------------------------- */
+
+const dc_key *dc_key_at(int i)
+{
+    return i >= 0 && i < n_rows ? &rows[i] : NULL;
+}
+
+const dc_key *dc_key_find(const char *section, const char *name)
+{
+    for (int i = 0; i < n_rows; i++)
+        if (strcmp(rows[i].section, section) == 0 && strcmp(rows[i].name, name) == 0) return &rows[i];
+    return NULL;
+}
+
+const dc_key *dc_moved_find(const char *section, const char *name)
+{
+    for (int i = 0; i < DC_MOVED_MAX; i++)
+        if (strcmp(dc_moved_table[i].section, section) == 0 && strcmp(dc_moved_table[i].name, name) == 0)
+            return &dc_moved_table[i];
+    return NULL;
+}
+
+bool dc_key_is_moved(const dc_key *key)
+{
+    return dc_moved_find(key->section, key->name) != NULL;
+}
+
+int dc_key_index(const dc_key *key)
+{
+    const dc_key *moved = dc_moved_find(key->section, key->name);
+    return moved ? DC_KEY_COUNT_MAX + (int)(moved - dc_moved_table) : (int)(key - rows);
+}
+
+const dc_key_section *dc_section_at(int i)
+{
+    return i >= 0 && i < n_sections ? &sections[i] : NULL;
+}
+
+const dc_key_section *dc_section_find(const char *name)
+{
+    for (int i = 0; i < n_sections; i++)
+        if (strcmp(sections[i].name, name) == 0) return &sections[i];
+    return NULL;
+}

@@ -1,0 +1,64 @@
+/* Private to train/: the one loop of training. Pretraining, layer pairs, fine-tuning and clustering are phases: steps
+ * on shuffled batches, and every so often a record, which may look at all rows, move what the steps do not, and end the
+ * phase. Between two of them the state is whole: the run may save it, or stop; a run that continues does the same from
+ * there, on any number of ranks.
+ *
+ * A loss that is not finite ends the phase before its gradient touches the weights. It is a sum over ranks that rode
+ * along with the gradient, so all ranks decide alike. */
+#ifndef DCMPI_TRAIN_PHASE_H
+#define DCMPI_TRAIN_PHASE_H
+
+#include "dcmpi/train.h"
+
+enum { DC_PHASE_STEPS = 4 };
+
+/* What steps leave behind for records. */
+typedef struct {
+    double loss, recon; /* of the last step: what is minimised, and the reconstruction's part of it */
+    double sum, rows;   /* since the last record: loss times rows, and rows */
+} dc_phase_figures;
+
+typedef struct dc_phase {
+    /* Set by the caller; borrowed. */
+    const char *name; /* in history, log and checkpoints; static text */
+    dc_model *model;
+    dc_history *history;
+    const dc_opt_config *opt;
+    const char *advice;   /* what helps if it diverges */
+    int64_t total;        /* steps, */
+    int64_t total_before; /* and in the run that the checkpoint is of */
+    int64_t every;        /* steps between two records; there is one at the end, too */
+    bool from_start;      /* and one before the first step */
+    bool records_divergence;
+    void *ctx;
+    /* NULL, or called before each step. Local. */
+    void (*before)(void *ctx, int64_t step);
+    /* Fills row[columns of history]; may set p->stop. `last`: the phase has no further steps. Collective. */
+    dc_status (*record)(dc_comm *comm, struct dc_phase *p, double *row);
+
+    /* Made by dc_phase_create. */
+    int n_steps;
+    dc_graph *graph[DC_PHASE_STEPS]; /* owned, as are the steps */
+    dc_step *step[DC_PHASE_STEPS];
+
+    /* State. */
+    int64_t at; /* step of the last record, -1 before the first */
+    dc_phase_figures last;
+    bool moved; /* this start took a step or made a record */
+    dc_stop stop;
+} dc_phase;
+
+/* Makes n steps; record(g, ctx, i) records step i. Local. Errors: those of the recording and of dc_step_create. */
+dc_status dc_phase_create(dc_phase *p, int n, void (*record)(dc_graph *g, const void *ctx, int i), const void *ctx,
+                          const dc_row_source *source, int64_t batch, dc_section gather);
+void dc_phase_release(dc_phase *p);
+/* Steps in which every row comes by once; the phase has a step. */
+int64_t dc_phase_epoch(const dc_phase *p);
+/* Makes history, moments, sums and the place in the phase part of the run's state; a run that continues gets them back.
+ * p->total_before and p->every are set. Collective. Errors: those of dc_state_keep, DC_ERR_FORMAT (a state that this
+ * run cannot have had). */
+dc_status dc_phase_keep(dc_comm *comm, dc_phase *p, int n_columns, const char *const *columns);
+/* To the end. Collective. Errors: also DC_STOPPED. */
+dc_status dc_phase_run(dc_comm *comm, dc_phase *p);
+
+#endif

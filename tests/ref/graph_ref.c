@@ -1,0 +1,351 @@
+/* See graph_ref.h. */
+#include "ref/graph_ref.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dcmpi/rng.h"
+#include "ref/cluster_ref.h"
+#include "ref/nn_ref.h"
+
+typedef struct {
+    const graph_ref *r;
+    const dc_node *x;
+    const double *in[DC_NODE_INPUTS];
+} node_call;
+
+static const dc_shape *shape_of(const node_call *c, int k)
+{
+    return &dc_node_in(c->r->graph, c->x, k)->shape;
+}
+
+/* Operand k as row i sees it: its own row, or the only one there is. */
+static const double *row_of(const node_call *c, int k, int64_t i)
+{
+    const dc_shape *s = shape_of(c, k);
+    const bool own = s->space == DC_ROWS || (c->x->shape.space == DC_ONE && s->n > 1);
+    return c->in[k] + (own ? i * s->width : 0);
+}
+
+static double at(const node_call *c, int k, int64_t i, int64_t j)
+{
+    return row_of(c, k, i)[shape_of(c, k)->width == 1 ? 0 : j];
+}
+
+/* ---- Operations: row i of the value, or what row i adds to a sum ------------------------------------------------- */
+
+static void batch(const node_call *c, int64_t i, double *out)
+{
+    const int64_t width = c->x->shape.width;
+    memcpy(out, c->r->batch + i * width, (size_t)width * sizeof *out);
+}
+
+static void use(const node_call *c, int64_t i, double *out)
+{
+    const int64_t width = c->x->shape.width;
+    memcpy(out, c->r->slab + c->x->tensor.at + i * width, (size_t)width * sizeof *out);
+}
+
+static void entry(const node_call *c, int64_t i, double *out)
+{
+    const dc_table *t = c->x->table;
+    for (int64_t j = 0; j < t->width; j++) out[j] = (double)t->rows[(c->r->row[i] - c->r->row_lo) * t->width + j];
+}
+
+static void dense(const node_call *c, int64_t i, double *out)
+{
+    const int64_t in = shape_of(c, 0)->width, width = c->x->shape.width;
+    for (int64_t j = 0; j < width; j++) {
+        double t = c->in[2][j];
+        for (int64_t k = 0; k < in; k++) t += row_of(c, 0, i)[k] * c->in[1][k * width + j];
+        out[j] = act_ref((dc_act)c->x->whole[0], t);
+    }
+}
+
+static void dropout(const node_call *c, int64_t i, double *out)
+{
+    const int64_t width = c->x->shape.width;
+    for (int64_t j = 0; j < width; j++)
+        out[j] = at(c, 0, i, j) *
+                 dropout_ref(c->x->real[0], c->r->seed, c->r->step, (int)c->x->whole[0], c->r->row[i], j, width);
+}
+
+/* Columns 4b .. 4b+3 are two pairs of one block of the generator. */
+static void normal(const node_call *c, int64_t i, double *out)
+{
+    const int64_t width = c->x->shape.width;
+    for (int64_t j = 0; j < width; j++) {
+        uint32_t word[4];
+        double pair[2];
+        dc_rng4(c->r->seed, DC_STREAM_NOISE, (uint64_t)(c->r->step * DC_MAX_LAYERS + c->x->whole[0]),
+                (uint64_t)(c->r->row[i] * ((width + 3) / 4) + j / 4), word);
+        dc_rng_normal2(word[j % 4 / 2 * 2], word[j % 4 / 2 * 2 + 1], pair);
+        out[j] = pair[j % 2];
+    }
+}
+
+static void recon(const node_call *c, int64_t i, double *out)
+{
+    const int64_t D = shape_of(c, 0)->width;
+    double sum = 0;
+    for (int64_t j = 0; j < D; j++) {
+        const double x = at(c, 0, i, j), y = at(c, 1, i, j), p = act_ref(DC_ACT_SIGMOID, y);
+        switch ((dc_recon_loss)c->x->whole[0]) {
+        case DC_LOSS_MSE:
+            sum += (y - x) * (y - x) / (double)D;
+            break;
+        case DC_LOSS_MSE_SUM:
+            sum += (y - x) * (y - x);
+            break;
+        case DC_LOSS_MSE_HALF_SUM:
+            sum += (y - x) * (y - x) / 2;
+            break;
+        case DC_LOSS_BCE:
+            sum -= (x * log(p) + (1 - x) * log(1 - p)) / (double)D;
+            break;
+        }
+    }
+    *out = sum;
+}
+
+bool graph_ref_has_two(dc_function f)
+{
+    return f == DC_ADD || f == DC_SUB || f == DC_MUL;
+}
+
+static void map(const node_call *c, int64_t i, double *out)
+{
+    for (int64_t j = 0; j < c->x->shape.width; j++) {
+        const dc_function f = (dc_function)c->x->whole[0];
+        const double a = at(c, 0, i, j), b = graph_ref_has_two(f) ? at(c, 1, i, j) : NAN;
+        switch (f) {
+        case DC_ADD:
+            out[j] = a + b;
+            break;
+        case DC_SUB:
+            out[j] = a - b;
+            break;
+        case DC_MUL:
+            out[j] = a * b;
+            break;
+        case DC_EXP:
+            out[j] = exp(a);
+            break;
+        case DC_SQUARE:
+            out[j] = a * a;
+            break;
+        }
+    }
+}
+
+static void softmax(const node_call *c, int64_t i, double *out)
+{
+    const int64_t width = c->x->shape.width;
+    const double scale = c->x->n_in > 1 ? c->in[1][0] : 1;
+    for (int64_t j = 0; j < width; j++) {
+        double sum = 0;
+        for (int64_t k = 0; k < width; k++) sum += exp(scale * (at(c, 0, i, k) - at(c, 0, i, j)));
+        out[j] = 1 / sum;
+    }
+}
+
+static void unit(const node_call *c, int64_t i, double *out)
+{
+    double sum = 0;
+    for (int64_t j = 0; j < c->x->shape.width; j++) sum += pow(at(c, 0, i, j), 2);
+    for (int64_t j = 0; j < c->x->shape.width; j++) out[j] = sum > 0 ? at(c, 0, i, j) / sqrt(sum) : 0;
+}
+
+static void dot(const node_call *c, int64_t i, double *out)
+{
+    *out = 0;
+    for (int64_t j = 0; j < shape_of(c, 0)->width; j++) *out += at(c, 0, i, j) * at(c, 1, i, j);
+}
+
+static void neg_entropy(const node_call *c, int64_t i, double *out)
+{
+    *out = 0;
+    for (int64_t j = 0; j < shape_of(c, 0)->width; j++) {
+        const double x = at(c, 0, i, j);
+        if (x != 0) *out += x * log(x);
+    }
+}
+
+static void copy(const node_call *c, int64_t i, double *out)
+{
+    for (int64_t j = 0; j < c->x->shape.width; j++) out[j] = at(c, 0, i, j);
+}
+
+static void onehot(const node_call *c, int64_t i, double *out)
+{
+    for (int64_t j = 0; j < c->x->shape.width; j++) out[j] = at(c, 0, i, 0) == (double)j ? 1 : 0;
+}
+
+static void mean(const node_call *c, int64_t i, double *out)
+{
+    for (int64_t j = 0; j < c->x->shape.width; j++) out[j] += at(c, 0, i, j) / (double)c->r->n;
+}
+
+static void total(const node_call *c, int64_t i, double *out)
+{
+    for (int64_t j = 0; j < c->x->shape.width; j++) out[j] += at(c, 0, i, j);
+}
+
+static void cross(const node_call *c, int64_t i, double *out)
+{
+    const int64_t width = c->x->shape.width;
+    for (int64_t k = 0; k < c->x->shape.n; k++)
+        for (int64_t j = 0; j < width; j++) out[k * width + j] += row_of(c, 0, i)[k] * row_of(c, 1, i)[j];
+}
+
+static double distance(const node_call *c, int64_t i, int64_t center)
+{
+    const int64_t L = shape_of(c, 0)->width;
+    double sum = 0;
+    for (int64_t j = 0; j < L; j++) sum += pow(row_of(c, 0, i)[j] - c->in[1][center * L + j], 2);
+    return sum;
+}
+
+static void sqdist(const node_call *c, int64_t i, double *out)
+{
+    for (int64_t k = 0; k < c->x->shape.width; k++) out[k] = distance(c, i, k);
+}
+
+static void nearest(const node_call *c, int64_t i, double *out)
+{
+    *out = 0;
+    for (int64_t k = 1; k < shape_of(c, 1)->n; k++)
+        if (distance(c, i, k) < distance(c, i, (int64_t)*out)) *out = (double)k;
+}
+
+static void running_mean(const node_call *c, int64_t i, double *out)
+{
+    const double before = c->in[1][i], more = c->in[2][i];
+    for (int64_t j = 0; j < c->x->shape.width; j++)
+        out[j] = (before * at(c, 0, i, j) + at(c, 3, i, j)) / (before + more);
+}
+
+static void student_kl(const node_call *c, int64_t i, double *out)
+{
+    *out = ref_student_kl(row_of(c, 0, i), c->in[1], row_of(c, 2, i), 1, shape_of(c, 1)->n, shape_of(c, 0)->width,
+                          c->x->real[0], 1);
+}
+
+static const struct {
+    const char *name;
+    unsigned constant;
+    void (*row)(const node_call *c, int64_t i, double *out);
+} twin[] = {
+    {"batch", 0, batch},           {"use", 0, use},       {"entry", 0, entry},     {"dense", 0, dense},
+    {"dropout", 0, dropout},       {"normal", 0, normal}, {"recon", 1, recon},     {"map", 0, map},
+    {"softmax", 2, softmax},       {"unit", 0, unit},     {"dot", 0, dot},         {"neg-entropy", 0, neg_entropy},
+    {"stop-gradient", 1, copy},    {"onehot", 1, onehot}, {"mean", 0, mean},       {"total", 0, total},
+    {"cross", 0, cross},           {"sqdist", 0, sqdist}, {"nearest", 3, nearest}, {"running-mean", 15, running_mean},
+    {"student-kl", 4, student_kl},
+};
+
+static size_t twin_of(const char *operation)
+{
+    for (size_t t = 0; t < DC_COUNT_OF(twin); t++)
+        if (strcmp(twin[t].name, operation) == 0) return t;
+    printf("# the operation %s has no twin in tests/ref/graph_ref.c\n", operation);
+    abort();
+}
+
+unsigned graph_ref_constant(const char *operation)
+{
+    return twin[twin_of(operation)].constant;
+}
+
+/* ---- Graphs ------------------------------------------------------------------------------------------------------ */
+
+int64_t graph_ref_rows(const graph_ref *r, int i)
+{
+    const dc_shape *s = &r->graph->node[i].shape;
+    return s->space == DC_ROWS ? r->n : s->n;
+}
+
+static size_t floats_of(const graph_ref *r, int i)
+{
+    return (size_t)(graph_ref_rows(r, i) * r->graph->node[i].shape.width);
+}
+
+void graph_ref_open(graph_ref *r, const dc_graph *graph, int64_t n)
+{
+    *r = (graph_ref){.graph = graph, .n = n};
+    for (int i = 0; i < graph->n_nodes; i++) r->value[i] = malloc((floats_of(r, i) + 1) * sizeof **r->value);
+}
+
+void graph_ref_close(graph_ref *r)
+{
+    for (int i = 0; i < DC_NODES_MAX; i++) free(r->value[i]), free(r->held[i]);
+}
+
+static node_call call_of(const graph_ref *r, int i)
+{
+    const dc_node *x = &r->graph->node[i];
+    const unsigned constant = graph_ref_constant(x->op->name);
+    node_call c = {.r = r, .x = x};
+    for (int k = 0; k < x->n_in; k++) {
+        const bool held = constant >> k & 1 && r->held[x->in[k]];
+        c.in[k] = held ? r->held[x->in[k]] : r->value[x->in[k]];
+    }
+    return c;
+}
+
+void graph_ref_row(const graph_ref *r, int x, int64_t i, double *out)
+{
+    const node_call c = call_of(r, x);
+    if (c.x->op->reach == DC_REACH_SUM) memset(out, 0, floats_of(r, x) * sizeof *out);
+    twin[twin_of(c.x->op->name)].row(&c, i, out);
+}
+
+void graph_ref_run(graph_ref *r, int first)
+{
+    for (int i = first; i < r->graph->n_nodes; i++) {
+        const node_call c = call_of(r, i);
+        const size_t t = twin_of(c.x->op->name);
+        const bool sum = c.x->op->reach == DC_REACH_SUM;
+        if (sum) memset(r->value[i], 0, floats_of(r, i) * sizeof **r->value);
+        for (int64_t row = 0, n = sum ? r->n : graph_ref_rows(r, i); row < n; row++)
+            twin[t].row(&c, row, r->value[i] + (sum ? 0 : row * c.x->shape.width));
+    }
+}
+
+void graph_ref_hold(graph_ref *r)
+{
+    for (int i = 0; i < r->graph->n_nodes; i++) {
+        if (!r->held[i]) r->held[i] = malloc((floats_of(r, i) + 1) * sizeof **r->held);
+        memcpy(r->held[i], r->value[i], floats_of(r, i) * sizeof **r->held);
+    }
+}
+
+double graph_ref_loss(const graph_ref *r)
+{
+    double loss = 0;
+    for (int l = 0; l < r->graph->n_losses; l++) {
+        const int i = r->graph->loss[l].node;
+        const int64_t rows = graph_ref_rows(r, i);
+        for (int64_t j = 0; j < rows; j++) loss += r->graph->loss[l].weight * r->value[i][j] / (double)rows;
+    }
+    return loss;
+}
+
+void graph_ref_gradient(graph_ref *r, double *slab, size_t lo, size_t hi, double *grad)
+{
+    const double h = 1e-5;
+    graph_ref_run(r, 0);
+    graph_ref_hold(r);
+    for (size_t i = lo; i < hi; i++) {
+        const double kept = slab[i];
+        slab[i] = kept + h;
+        graph_ref_run(r, 0);
+        const double up = graph_ref_loss(r);
+        slab[i] = kept - h;
+        graph_ref_run(r, 0);
+        grad[i - lo] = (up - graph_ref_loss(r)) / (2 * h);
+        slab[i] = kept;
+    }
+    graph_ref_run(r, 0);
+}

@@ -1,0 +1,846 @@
+/* All operations of the table, each against its twin in double: forward; gradients by rows and by vectors against
+ * central differences, written and added; any order of rows in a tile, any cut, any other rows beside it leave a row
+ * its bits; no row behind the last is touched, with 0 rows nothing is. Called with --names it prints the names of the
+ * operations that it knows: t805 compares them with the sources. Fixed seed 513. threads: 1 2 */
+#include "check.h"
+#include "dcmpi/cluster.h"
+#include "dcmpi/rng.h"
+#include "ref/graph_ref.h"
+#include "ref/nn_ref.h"
+#include "ref/op_call.h"
+
+enum { TABLE_ROWS = 400, TABLE_WIDTH = 17, BEHIND = 3, SEED = 513, STEP = 7, FIRST_ROW = 1000 };
+static const float UNTOUCHED = 77;
+static const int64_t row_counts[] = {0, 1, 3, 64, 130}, widths[] = {1, 3, 10, 17};
+static float table_rows[TABLE_ROWS * TABLE_WIDTH];
+
+/* ---- What is recorded: one operation on sources ------------------------------------------------------------------ */
+
+typedef struct {
+    int64_t n, w; /* rows, width */
+} sizes;
+
+/* Values that an operand may have. */
+typedef enum {
+    SIGNED,   /* -1 .. 1 */
+    POSITIVE, /* 0.1 .. 1.1 */
+    SHARES,   /* positive, 1 in a row */
+    NUMBERS,  /* 0 .. 4 */
+    SUMS      /* of as many values as the operand before says: 0 of none */
+} values;
+
+typedef struct {
+    const char *name; /* of the operation */
+    int variants;
+    dc_val (*record)(dc_graph *g, sizes s, int variant);
+    values values[DC_NODE_INPUTS];
+} op_case;
+
+/* Whatever its rows are: the caller gives them. */
+static dc_val rows(dc_graph *g, int64_t width)
+{
+    static dc_table table[TABLE_WIDTH + 3];
+    table[width] = (dc_table){"rows", table_rows, width};
+    return dc_entry(g, &table[width]);
+}
+
+static dc_val vector(dc_graph *g, int64_t n, int64_t width)
+{
+    const dc_tensor tensor = {"vector", 0, n, width, false};
+    return dc_use(g, &tensor);
+}
+
+static dc_val record_batch(dc_graph *g, sizes s, int variant)
+{
+    (void)variant;
+    return dc_batch(g, s.w);
+}
+
+static dc_val record_use(dc_graph *g, sizes s, int variant)
+{
+    (void)variant;
+    return vector(g, DC_MAX(s.n, (int64_t)1), s.w);
+}
+
+static dc_val record_entry(dc_graph *g, sizes s, int variant)
+{
+    (void)variant;
+    return rows(g, s.w);
+}
+
+static dc_val record_dense(dc_graph *g, sizes s, int variant)
+{
+    static const dc_act act[] = {DC_ACT_LINEAR, DC_ACT_RELU, DC_ACT_LEAKY_RELU, DC_ACT_TANH, DC_ACT_SIGMOID};
+    const dc_net net = {.n_layers = 1, .layer = {{.in = s.w, .out = s.w + 2, .act = act[variant], .name = "layer"}}};
+    return dc_layers(g, &net, 0, 1, true, rows(g, s.w));
+}
+
+static dc_val record_dropout(dc_graph *g, sizes s, int variant)
+{
+    static const double rate[] = {0.25, 0.9, 0};
+    return dc_dropout(g, rate[variant], variant + 1, rows(g, s.w));
+}
+
+static dc_val record_recon(dc_graph *g, sizes s, int variant)
+{
+    static const dc_recon_loss kind[] = {DC_LOSS_MSE, DC_LOSS_MSE_SUM, DC_LOSS_MSE_HALF_SUM, DC_LOSS_BCE};
+    const dc_val x = rows(g, s.w);
+    return dc_recon(g, kind[variant], x, rows(g, s.w));
+}
+
+static dc_val record_noise(dc_graph *g, sizes s, int variant)
+{
+    return dc_noise(g, s.w, variant);
+}
+
+/* Shapes of a pair of operands, in both orders. */
+typedef enum { ROW, PER_ROW, VECTOR, SCALAR, WHOLE, COLUMN } part;
+static const part pairs[][2] = {{ROW, ROW},     {ROW, PER_ROW},  {ROW, VECTOR},   {ROW, SCALAR},  {PER_ROW, VECTOR},
+                                {WHOLE, WHOLE}, {WHOLE, COLUMN}, {WHOLE, VECTOR}, {WHOLE, SCALAR}};
+
+static dc_val source(dc_graph *g, sizes s, part what)
+{
+    const int64_t n = DC_MAX(s.n, (int64_t)1);
+    switch (what) {
+    case ROW:
+        return rows(g, s.w);
+    case PER_ROW:
+        return rows(g, 1);
+    case VECTOR:
+        return vector(g, 1, s.w);
+    case SCALAR:
+        return vector(g, 1, 1);
+    case WHOLE:
+        return vector(g, n, s.w);
+    case COLUMN:
+        return vector(g, n, 1);
+    }
+    return DC_NONE;
+}
+
+enum { MAPS = 2 * (int)DC_COUNT_OF(pairs) * GRAPH_REF_FUNCTIONS };
+
+static dc_val record_map(dc_graph *g, sizes s, int variant)
+{
+    const dc_function f = (dc_function)(variant % GRAPH_REF_FUNCTIONS);
+    const int pair = variant / GRAPH_REF_FUNCTIONS / 2, turned = variant / GRAPH_REF_FUNCTIONS % 2;
+    const dc_val a = source(g, s, pairs[pair][turned]);
+    return dc_map(g, f, a, graph_ref_has_two(f) ? source(g, s, pairs[pair][1 - turned]) : DC_NONE);
+}
+
+/* Functions of rows are functions of the rows of a vector, too. */
+static dc_val source_of(dc_graph *g, sizes s, bool of_vector)
+{
+    return source(g, s, of_vector ? WHOLE : ROW);
+}
+
+static dc_val record_softmax(dc_graph *g, sizes s, int variant)
+{
+    const dc_val x = source_of(g, s, variant % 2);
+    return dc_softmax(g, x, variant / 2 ? vector(g, 1, 1) : DC_NONE);
+}
+
+static dc_val record_unit(dc_graph *g, sizes s, int variant)
+{
+    return dc_unit(g, source_of(g, s, variant));
+}
+
+static dc_val record_dot(dc_graph *g, sizes s, int variant)
+{
+    const dc_val a = source_of(g, s, variant);
+    return dc_dot(g, a, source_of(g, s, variant));
+}
+
+static dc_val record_neg_entropy(dc_graph *g, sizes s, int variant)
+{
+    return dc_neg_entropy(g, source_of(g, s, variant));
+}
+
+static dc_val record_stop(dc_graph *g, sizes s, int variant)
+{
+    return dc_stop_gradient(g, source_of(g, s, variant));
+}
+
+static dc_val record_onehot(dc_graph *g, sizes s, int variant)
+{
+    (void)variant;
+    return dc_onehot(g, rows(g, 1), s.w);
+}
+
+static dc_val record_mean(dc_graph *g, sizes s, int variant)
+{
+    (void)variant;
+    return dc_mean(g, rows(g, s.w));
+}
+
+static dc_val record_total(dc_graph *g, sizes s, int variant)
+{
+    (void)variant;
+    return dc_total(g, rows(g, s.w));
+}
+
+static dc_val record_cross(dc_graph *g, sizes s, int variant)
+{
+    static const int64_t more[] = {2, 0};
+    const dc_val a = rows(g, s.w);
+    return dc_cross(g, a, rows(g, s.w + more[variant]));
+}
+
+static const int64_t centers[] = {1, 5, 13};
+
+static dc_val record_sqdist(dc_graph *g, sizes s, int variant)
+{
+    const dc_val z = rows(g, s.w);
+    return dc_sqdist(g, z, vector(g, centers[variant], s.w));
+}
+
+static dc_val record_nearest(dc_graph *g, sizes s, int variant)
+{
+    const dc_val z = rows(g, s.w);
+    return dc_nearest_center(g, z, vector(g, centers[variant], s.w));
+}
+
+/* Counts are columns or rows. */
+static dc_val record_running_mean(dc_graph *g, sizes s, int variant)
+{
+    const int64_t n = DC_MAX(s.n, (int64_t)1);
+    const dc_val m = vector(g, n, s.w), c = variant ? vector(g, n, 1) : vector(g, 1, n),
+                 more = variant ? vector(g, 1, n) : vector(g, n, 1);
+    return dc_running_mean(g, m, c, more, vector(g, n, s.w));
+}
+
+static dc_val record_student_kl(dc_graph *g, sizes s, int variant)
+{
+    static const double alpha[] = {1, 1.7, 0.4};
+    const int64_t K = centers[variant];
+    const dc_val z = rows(g, s.w), mu = vector(g, K, s.w);
+    return dc_student_kl(g, alpha[variant], z, mu, rows(g, K));
+}
+
+static const op_case cases[] = {
+    {"batch", 1, record_batch, {0}},
+    {"use", 1, record_use, {0}},
+    {"entry", 1, record_entry, {0}},
+    {"dense", 5, record_dense, {0}},
+    {"dropout", 3, record_dropout, {0}},
+    {"recon", 4, record_recon, {POSITIVE, SIGNED}},
+    {"normal", 2, record_noise, {0}},
+    {"map", MAPS, record_map, {0}},
+    {"softmax", 4, record_softmax, {0}},
+    {"unit", 2, record_unit, {0}},
+    {"dot", 2, record_dot, {0}},
+    {"neg-entropy", 2, record_neg_entropy, {POSITIVE}},
+    {"stop-gradient", 2, record_stop, {0}},
+    {"onehot", 1, record_onehot, {NUMBERS}},
+    {"mean", 1, record_mean, {0}},
+    {"total", 1, record_total, {0}},
+    {"cross", 2, record_cross, {0}},
+    {"sqdist", 3, record_sqdist, {0}},
+    {"nearest", 3, record_nearest, {0}},
+    {"running-mean", 2, record_running_mean, {SIGNED, POSITIVE, NUMBERS, SUMS}},
+    {"student-kl", 3, record_student_kl, {SIGNED, SIGNED, SHARES}},
+};
+
+/* ---- The operands of one call ------------------------------------------------------------------------------------ */
+
+typedef struct {
+    const op_case *what;
+    int variant;
+    int64_t n, w;
+    bool all; /* forward_all and backward_all: for whole tiles, zeros behind the rows */
+    op_call c;
+    const dc_node *node;
+    int64_t rows;                             /* of the value: n, or those of the vector */
+    int64_t row[TABLE_ROWS];                  /* local numbers of the rows */
+    float *in[DC_NODE_INPUTS], *dout;         /* as they are given, */
+    float *out, *spare, *din[DC_NODE_INPUTS]; /* and as they are found; spare: dout that may be overwritten */
+    double *slope[DC_NODE_INPUTS];            /* by the twin: of sum dout * value */
+    double *value;                            /* of the twin */
+    int failures;
+} bench;
+
+static void *take(size_t count, size_t size)
+{
+    void *out = malloc(count * size + 1);
+    DC_ASSERT(out);
+    return out;
+}
+
+static const dc_shape *shape_of(const bench *b, int k)
+{
+    return &dc_node_in(b->c.graph, b->node, k)->shape;
+}
+
+static int64_t rows_of(const bench *b, int k)
+{
+    return shape_of(b, k)->space == DC_ROWS ? b->n : shape_of(b, k)->n;
+}
+
+static size_t floats_of(const bench *b, int k)
+{
+    return (size_t)(rows_of(b, k) * shape_of(b, k)->width);
+}
+
+static bool is_sum(const bench *b)
+{
+    return b->node->op->reach == DC_REACH_SUM;
+}
+
+static bool is_constant(const bench *b, int k)
+{
+    return b->node->op->constant >> k & 1;
+}
+
+/* Rows that a call of *_all is for. */
+static int64_t padded(const bench *b, int64_t n)
+{
+    return b->all ? (n + DC_ROW_TILE - 1) / DC_ROW_TILE * DC_ROW_TILE : n;
+}
+
+/* A wrong thing, in at most a few lines per case. */
+static void report(bench *b, const char *what, int64_t at, double actual, double expected)
+{
+    if (b->failures++ < 3)
+        printf("# %s, variant %d, %lld rows, width %lld%s: %s at %lld: %.9g instead of %.9g\n", b->what->name,
+               b->variant, (long long)b->n, (long long)b->w, b->all ? ", all" : "", what, (long long)at, actual,
+               expected);
+}
+
+static float drawn(uint64_t *draws, double lo, double hi)
+{
+    uint32_t word[4];
+    dc_rng4(SEED, DC_STREAM_TEST, 1, (*draws)++, word);
+    return (float)(lo + (hi - lo) * dc_rng_unit(word[0]));
+}
+
+/* Rows [lo, hi) of operand k. */
+static void fill(const bench *b, int k, float *x, int64_t lo, int64_t hi, uint64_t *draws)
+{
+    const int64_t width = shape_of(b, k)->width;
+    for (int64_t i = lo; i < hi; i++) {
+        double sum = 0;
+        for (int64_t j = 0; j < width; j++) {
+            float *v = x + i * width + j;
+            switch (b->what->values[k]) {
+            case SIGNED:
+                *v = drawn(draws, -1, 1);
+                break;
+            case POSITIVE:
+            case SHARES:
+                *v = drawn(draws, 0.1, 1.1);
+                break;
+            case NUMBERS:
+                *v = floorf(drawn(draws, 0, 4.99));
+                break;
+            case SUMS:
+                *v = b->in[k - 1][i] > 0 ? drawn(draws, -1, 1) : 0;
+                break;
+            }
+            sum += (double)*v;
+        }
+        for (int64_t j = 0; j < width && b->what->values[k] == SHARES; j++)
+            x[i * width + j] = (float)((double)x[i * width + j] / sum);
+    }
+}
+
+static void fill_untouched(float *x, size_t floats)
+{
+    for (size_t i = 0; i < floats; i++) x[i] = UNTOUCHED;
+}
+
+static void bench_open(bench *b, const op_case *what, int variant, int64_t n, int64_t w, bool all)
+{
+    *b = (bench){.what = what, .variant = variant, .n = n, .w = w, .all = all};
+    uint64_t draws = (uint64_t)(variant * 7 + w) << 32;
+    op_call_open(&b->c);
+    const dc_val x = what->record(b->c.graph, (sizes){n, w}, variant);
+    op_call_of(&b->c, x, n + DC_ROW_TILE);
+    b->node = dc_node_of(b->c.graph, x);
+    b->rows = b->node->shape.space == DC_ROWS ? n : b->node->shape.n;
+    for (int64_t i = 0; i < n; i++) b->row[i] = (i * 37 + 5) % TABLE_ROWS;
+    for (int k = 0; k < b->node->n_in; k++) {
+        const size_t width = (size_t)shape_of(b, k)->width, rows_all = (size_t)padded(b, rows_of(b, k));
+        b->in[k] = take(rows_all * width, sizeof *b->in[k]);
+        memset(b->in[k], 0, rows_all * width * sizeof *b->in[k]);
+        fill(b, k, b->in[k], 0, rows_of(b, k), &draws);
+        b->din[k] = take((rows_all + BEHIND) * width, sizeof *b->din[k]);
+        b->slope[k] = take(floats_of(b, k), sizeof *b->slope[k]);
+    }
+    const size_t width = (size_t)b->node->shape.width, floats = (size_t)padded(b, b->rows) * width;
+    b->out = take(floats + BEHIND * width, sizeof *b->out);
+    b->dout = take(floats, sizeof *b->dout);
+    b->spare = take(floats + BEHIND * width, sizeof *b->spare);
+    b->value = take((size_t)b->rows * width, sizeof *b->value);
+    memset(b->dout, 0, floats * sizeof *b->dout);
+    for (int64_t i = 0; i < b->rows * (int64_t)width; i++) b->dout[i] = drawn(&draws, -1, 1);
+}
+
+static void bench_close(bench *b)
+{
+    for (int k = 0; k < DC_NODE_INPUTS; k++) free(b->in[k]), free(b->din[k]), free(b->slope[k]);
+    free(b->out), free(b->dout), free(b->spare), free(b->value);
+    op_call_close(&b->c);
+}
+
+static dc_tile tile_for(const bench *b, int64_t n)
+{
+    return (dc_tile){.n = n, .row = b->row, .first_row = FIRST_ROW, .seed = SEED, .step = STEP, .B = b->n};
+}
+
+/* A call from row `at` on; the tile's rows are n. */
+static dc_call call_at(const bench *b, const dc_tile *tile, int64_t at)
+{
+    dc_call c = b->c.call;
+    const int64_t place = b->node->shape.space == DC_ROWS ? at : 0;
+    c.tile = tile;
+    c.aux = b->c.aux + (b->node->op->aux ? at * b->node->op->aux(b->c.graph, b->node) : 0);
+    c.scratch = b->c.scratch;
+    c.spill = b->c.spill;
+    c.out = b->out + place * b->node->shape.width;
+    c.dout = b->spare + place * b->node->shape.width;
+    for (int k = 0; k < b->node->n_in; k++) {
+        c.in[k] = b->in[k] + (shape_of(b, k)->space == DC_ROWS ? at * shape_of(b, k)->width : 0);
+        c.din[k] = NULL;
+    }
+    return c;
+}
+
+/* Rows [at, at + n): their values, or what they add to sum. */
+static void forward(const bench *b, int64_t at, int64_t n, double *sum)
+{
+    dc_tile tile = tile_for(b, n);
+    tile.row += at;
+    const dc_call c = call_at(b, &tile, at);
+    if (is_sum(b))
+        b->node->op->add(&c, sum);
+    else if (b->all)
+        b->node->op->forward_all(&c, padded(b, n));
+    else if (b->node->op->forward)
+        b->node->op->forward(&c);
+}
+
+/* Whether operand k gets a gradient of rows, or of a vector that the operation itself gives. */
+static bool has_din(const bench *b, int k)
+{
+    return !is_constant(b, k) && (shape_of(b, k)->space == DC_ROWS || b->node->shape.space == DC_ONE);
+}
+
+static bool has_backward(const bench *b)
+{
+    return b->all ? b->node->op->backward_all != NULL : b->node->op->backward != NULL;
+}
+
+/* Gradients of rows [at, at + n) for the operands in `wanted`, bit k for operand k. */
+static void backward(const bench *b, int64_t at, int64_t n, unsigned wanted, bool adds)
+{
+    dc_tile tile = tile_for(b, n);
+    tile.row += at;
+    dc_call c = call_at(b, &tile, at);
+    memcpy(c.dout, b->dout + (c.dout - b->spare),
+           (size_t)((b->node->shape.space == DC_ROWS ? padded(b, n) : b->rows) * b->node->shape.width) *
+               sizeof *c.dout);
+    for (int k = 0; k < b->node->n_in; k++) {
+        if (!(wanted >> k & 1) || !has_din(b, k)) continue;
+        c.din[k] = b->din[k] + (shape_of(b, k)->space == DC_ROWS ? at * shape_of(b, k)->width : 0);
+        c.adds[k] = adds;
+    }
+    if (b->all)
+        b->node->op->backward_all(&c, padded(b, n));
+    else
+        b->node->op->backward(&c);
+}
+
+/* ---- The twin ---------------------------------------------------------------------------------------------------- */
+
+/* Of the whole value, or of what row i has to do with: sum dout * value. */
+static double weighted(const bench *b, const double *value, int64_t lo, int64_t hi)
+{
+    double sum = 0;
+    for (int64_t i = lo * b->node->shape.width; i < hi * b->node->shape.width; i++)
+        sum += (double)b->dout[i] * value[i];
+    return sum;
+}
+
+static double of_row(const bench *b, graph_ref *r, int last, int64_t i)
+{
+    double *own = r->value[last] + (is_sum(b) ? 0 : i * b->node->shape.width);
+    graph_ref_row(r, last, i, own);
+    return is_sum(b) ? weighted(b, own, 0, b->rows) : weighted(b, r->value[last], i, i + 1);
+}
+
+static double of_all(const bench *b, graph_ref *r, int last)
+{
+    graph_ref_run(r, last);
+    return weighted(b, r->value[last], 0, b->rows);
+}
+
+/* By element i of operand k. */
+static double slope_at(const bench *b, graph_ref *r, int last, int k, int64_t i)
+{
+    const double h = 1e-5;
+    const bool is_row = shape_of(b, k)->space == DC_ROWS || (b->node->shape.space == DC_ONE && shape_of(b, k)->n > 1);
+    const int64_t row = i / shape_of(b, k)->width;
+    double *x = r->value[b->node->in[k]] + i, kept = *x;
+    *x = kept + h;
+    const double up = is_row ? of_row(b, r, last, row) : of_all(b, r, last);
+    *x = kept - h;
+    const double down = is_row ? of_row(b, r, last, row) : of_all(b, r, last);
+    *x = kept;
+    if (is_row) of_row(b, r, last, row);
+    return (up - down) / (2 * h);
+}
+
+/* Values, and slopes by all operands that are no constants. */
+static void run_twin(bench *b)
+{
+    graph_ref r;
+    dc_gidx numbers[TABLE_ROWS];
+    const int last = b->c.graph->n_nodes - 1;
+    graph_ref_open(&r, b->c.graph, b->n);
+    for (int64_t i = 0; i < b->n; i++) numbers[i] = FIRST_ROW + b->row[i];
+    r.row = numbers, r.row_lo = FIRST_ROW, r.seed = SEED, r.step = STEP;
+    for (int k = 0; k < b->node->n_in; k++)
+        for (size_t i = 0; i < floats_of(b, k); i++) r.value[b->node->in[k]][i] = (double)b->in[k][i];
+    graph_ref_run(&r, last);
+    memcpy(b->value, r.value[last], (size_t)(b->rows * b->node->shape.width) * sizeof *b->value);
+    for (int k = 0; k < b->node->n_in; k++)
+        for (size_t i = 0; i < floats_of(b, k) && !is_constant(b, k); i++)
+            b->slope[k][i] = slope_at(b, &r, last, k, (int64_t)i);
+    graph_ref_close(&r);
+}
+
+/* ---- Checks ------------------------------------------------------------------------------------------------------ */
+
+/* Numbers against the twin's, in parts of the largest. */
+static void compare(bench *b, const char *what, const float *actual, const double *before, const double *expected,
+                    size_t count)
+{
+    double largest = 1;
+    for (size_t i = 0; i < count; i++) largest = fmax(largest, fabs(expected[i]));
+    for (size_t i = 0; i < count; i++) {
+        const double wanted = (before ? before[i] : 0) + expected[i];
+        if (!(fabs((double)actual[i] - wanted) <= 3e-6 * largest))
+            report(b, what, (int64_t)i, (double)actual[i], wanted);
+    }
+}
+
+static void compare_sums(bench *b, const char *what, const double *sum, const double *before, const double *expected,
+                         size_t count)
+{
+    double largest = 1;
+    for (size_t i = 0; i < count; i++) largest = fmax(largest, fabs(expected[i]));
+    for (size_t i = 0; i < count; i++)
+        if (!(fabs(sum[i] - before[i] - expected[i]) <= 3e-6 * largest))
+            report(b, what, (int64_t)i, sum[i], before[i] + expected[i]);
+}
+
+/* The rows behind `rows`, of an array with BEHIND of them. */
+static void check_behind(bench *b, const char *what, const float *x, int64_t rows_before, int64_t width)
+{
+    for (int64_t i = rows_before * width; i < (rows_before + BEHIND) * width; i++)
+        if (x[i] != UNTOUCHED) report(b, what, i, (double)x[i], (double)UNTOUCHED);
+}
+
+static void check_forward(bench *b)
+{
+    const int64_t width = b->node->shape.width;
+    const size_t count = (size_t)(b->rows * width);
+    if (is_sum(b)) {
+        double *sum = take(count, sizeof *sum), *before = take(count, sizeof *before);
+        const dc_tile tile = tile_for(b, b->n);
+        for (size_t i = 0; i < count; i++) sum[i] = before[i] = 0.25 * (double)i;
+        forward(b, 0, b->n, sum);
+        const double share = b->n ? b->node->op->share(&tile) : 1;
+        for (size_t i = 0; i < count; i++) sum[i] = before[i] + share * (sum[i] - before[i]);
+        compare_sums(b, "value", sum, before, b->value, count);
+        free(sum), free(before);
+        return;
+    }
+    fill_untouched(b->out, (size_t)((padded(b, b->rows) + BEHIND) * width));
+    forward(b, 0, b->rows, NULL);
+    compare(b, "value", b->out, NULL, b->value, count);
+    check_behind(b, "value behind the last row", b->out, padded(b, b->rows), width);
+}
+
+/* All wanted gradients, written or added, one or both. */
+static void check_backward(bench *b)
+{
+    const unsigned every = (1u << b->node->n_in) - 1, learn = every & ~b->node->op->constant;
+    const int64_t width = b->node->shape.width;
+    if (!learn || (!has_backward(b) && b->node->op->backward_all)) return; /* in training it runs for all rows */
+    if (!has_backward(b)) {
+        report(b, "no backward", 0, 0, 0);
+        return;
+    }
+    for (unsigned wanted = 1; wanted <= every; wanted++) {
+        if (!(wanted & learn)) continue; /* nobody would call it */
+        /* Vectors' gradients of vectors are added always. */
+        for (int adds = b->node->shape.space == DC_ONE && !is_sum(b); adds < 2; adds++) {
+            double before[DC_NODE_INPUTS];
+            fill_untouched(b->spare, (size_t)((padded(b, b->rows) + BEHIND) * width));
+            for (int k = 0; k < b->node->n_in; k++) {
+                fill_untouched(b->din[k], (size_t)((padded(b, rows_of(b, k)) + BEHIND) * shape_of(b, k)->width));
+                before[k] = adds ? -0.375 : (double)UNTOUCHED;
+                for (size_t i = 0; i < floats_of(b, k); i++) b->din[k][i] = (float)before[k];
+            }
+            backward(b, 0, is_sum(b) ? b->n : b->rows, wanted, adds);
+            check_behind(b, "gradient behind the last row", b->spare, padded(b, b->rows), width);
+            for (int k = 0; k < b->node->n_in; k++) {
+                static const double zero[TABLE_ROWS * (TABLE_WIDTH + 2)];
+                double *base = take(floats_of(b, k), sizeof *base);
+                const bool gets = wanted >> k & 1 && has_din(b, k);
+                for (size_t i = 0; i < floats_of(b, k); i++) base[i] = gets && !adds ? 0 : before[k];
+                compare(b,
+                        k == 0   ? "gradient by operand 0"
+                        : k == 1 ? "gradient by operand 1"
+                                 : "gradient",
+                        b->din[k], base, gets ? b->slope[k] : zero, floats_of(b, k));
+                check_behind(b, "gradient behind the last row", b->din[k], padded(b, rows_of(b, k)),
+                             shape_of(b, k)->width);
+                free(base);
+            }
+        }
+    }
+}
+
+/* A product: in[0]'dout and the column sums of dout, after backward. */
+static void take_product(const bench *b, int k, double *sum)
+{
+    const int64_t in = shape_of(b, 0)->width, out = b->node->shape.width;
+    for (int64_t i = 0; i < b->n; i++)
+        for (int64_t j = 0; j < out; j++) {
+            const double d = (double)b->spare[i * out + j];
+            for (int64_t l = 0; k == 1 && l < in; l++) sum[l * out + j] += (double)b->in[0][i * in + l] * d;
+            if (k == 2) sum[j] += d;
+        }
+}
+
+/* Gradients of vectors that rows have parts of. */
+static void check_partial(bench *b)
+{
+    const dc_op *op = b->node->op;
+    for (int k = 0; k < b->node->n_in; k++) {
+        const size_t count = floats_of(b, k);
+        if (shape_of(b, k)->space == DC_ROWS || b->node->shape.space == DC_ONE || is_constant(b, k)) continue;
+        if (op->product && !b->all) continue;
+        double *sum = take(count, sizeof *sum), *before = take(count, sizeof *before);
+        for (size_t i = 0; i < count; i++) sum[i] = before[i] = 0.25 * (double)i - 3;
+        fill_untouched(b->din[0], (size_t)((padded(b, rows_of(b, 0)) + BEHIND) * shape_of(b, 0)->width));
+        if (op->product) {
+            backward(b, 0, b->n, 1, false);
+            take_product(b, k, sum);
+        } else if (op->partial) {
+            const dc_tile tile = tile_for(b, b->n);
+            dc_call c = call_at(b, &tile, 0);
+            backward(b, 0, b->n, 1u << k, false); /* as in a step */
+            op->partial(&c, k, sum);
+        }
+        compare_sums(b, "partial", sum, before, b->slope[k], count);
+        free(sum), free(before);
+    }
+}
+
+/* ---- Bits of rows ------------------------------------------------------------------------------------------------ */
+
+/* Rows `from` of b are rows `to` of what is compared: value and gradients. */
+static void compare_row(bench *b, const char *what, const bench *other, int64_t from, int64_t to)
+{
+    const size_t bytes = (size_t)b->node->shape.width * sizeof *b->out;
+    if (b->node->shape.space != DC_ROWS && !is_sum(b)) return;
+    if (!is_sum(b) && memcmp(b->out + from * b->node->shape.width, other->out + to * b->node->shape.width, bytes) != 0)
+        report(b, what, from, (double)other->out[to * b->node->shape.width],
+               (double)b->out[from * b->node->shape.width]);
+    for (int k = 0; k < b->node->n_in; k++) {
+        const int64_t width = shape_of(b, k)->width;
+        if (!has_din(b, k) || !has_backward(b) || shape_of(b, k)->space != DC_ROWS) continue;
+        if (memcmp(b->din[k] + from * width, other->din[k] + to * width, (size_t)width * sizeof *b->din[k]) != 0)
+            report(b, what, from, (double)other->din[k][to * width], (double)b->din[k][from * width]);
+    }
+}
+
+static void pass(bench *b, int64_t at, int64_t n)
+{
+    if (!is_sum(b)) forward(b, at, n, NULL);
+    for (int k = 0; k < b->node->n_in; k++)
+        if (has_din(b, k) && has_backward(b)) {
+            backward(b, at, n, ~0u, false);
+            return;
+        }
+}
+
+/* Row i of b becomes row to[i] of the other. */
+static void move_rows(const bench *b, bench *other, const int64_t *to)
+{
+    const int64_t width = b->node->shape.width;
+    for (int64_t i = 0; i < b->n; i++) {
+        other->row[to[i]] = b->row[i];
+        for (int k = 0; k < b->node->n_in; k++)
+            if (shape_of(b, k)->space == DC_ROWS)
+                memcpy(other->in[k] + to[i] * shape_of(b, k)->width, b->in[k] + i * shape_of(b, k)->width,
+                       (size_t)shape_of(b, k)->width * sizeof **b->in);
+        if (b->node->shape.space == DC_ROWS)
+            memcpy(other->dout + to[i] * width, b->dout + i * width, (size_t)width * sizeof *b->dout);
+    }
+}
+
+static void check_order(bench *b, bench *other)
+{
+    int64_t to[TABLE_ROWS];
+    /* Within tiles: the last row first, and a step that meets all of them. */
+    for (int64_t i = 0; i < b->n; i++) {
+        const int64_t tile = i / DC_ROW_TILE * DC_ROW_TILE, size = DC_MIN(b->n - tile, (int64_t)DC_ROW_TILE);
+        to[i] = tile + (size - 1 - (i - tile) + 5) % size;
+    }
+    move_rows(b, other, to);
+    pass(other, 0, b->n);
+    for (int64_t i = 0; i < b->n; i++) compare_row(b, "order of rows", other, i, to[i]);
+}
+
+/* All rows but this one hold other numbers: drawn ones, or only this one. */
+static void check_neighbours(bench *b, bench *other, int64_t row, float only)
+{
+    const bool is_drawn = only == 0;
+    int64_t to[TABLE_ROWS];
+    uint64_t draws = 1ull << 60;
+    for (int64_t i = 0; i < b->n; i++) to[i] = i;
+    move_rows(b, other, to);
+    for (int64_t i = 0; i < b->n; i++) {
+        if (i == row) continue;
+        other->row[i] = (b->row[i] + 1) % TABLE_ROWS;
+        for (int k = 0; k < b->node->n_in; k++) {
+            const int64_t width = shape_of(b, k)->width;
+            if (shape_of(b, k)->space != DC_ROWS) continue;
+            fill(b, k, other->in[k], i, i + 1, &draws);
+            for (int64_t j = 0; j < width && !is_drawn; j++) other->in[k][i * width + j] = only;
+        }
+        for (int64_t j = 0; j < b->node->shape.width && b->node->shape.space == DC_ROWS; j++)
+            other->dout[i * b->node->shape.width + j] = is_drawn ? drawn(&draws, -1, 1) : only;
+    }
+    pass(other, 0, b->n);
+    compare_row(b,
+                is_drawn      ? "other rows"
+                : isnan(only) ? "other rows are NaN"
+                              : "other rows are large",
+                other, row, row);
+}
+
+/* Rows one by one, and the first half of them. */
+static void check_cuts(bench *b, bench *other)
+{
+    int64_t to[TABLE_ROWS];
+    for (int64_t i = 0; i < b->n; i++) to[i] = i;
+    move_rows(b, other, to);
+    for (int64_t i = 0; i < b->n; i++) pass(other, i, 1);
+    for (int64_t i = 0; i < b->n; i++) compare_row(b, "rows one by one", other, i, i);
+    pass(other, 0, b->n / 2);
+    for (int64_t i = 0; i < b->n / 2; i++) compare_row(b, "the first half", other, i, i);
+}
+
+static void check_bits(bench *b)
+{
+    bench other;
+    if (b->node->shape.space == DC_ONE && !is_sum(b)) return;
+    bench_open(&other, b->what, b->variant, b->n, b->w, b->all);
+    pass(b, 0, b->n);
+    check_order(b, &other);
+    const int64_t row[] = {0, b->n / 2, b->n - 1};
+    for (size_t i = 0; i < DC_COUNT_OF(row) && b->n > 0; i++) {
+        check_neighbours(b, &other, row[i], 0);
+        check_neighbours(b, &other, row[i], 1e20f);
+        check_neighbours(b, &other, row[i], -1e20f);
+        check_neighbours(b, &other, row[i], NAN);
+    }
+    /* Products for all rows have fixed tiles; in inference all of them have as many rows. */
+    if (!b->node->op->forward_all) check_cuts(b, &other);
+    bench_close(&other);
+}
+
+/* Without rows nothing is read or written, of vectors either. */
+static void check_empty(bench *b)
+{
+    const int64_t width = b->node->shape.width;
+    double sum[TABLE_WIDTH * (TABLE_WIDTH + 2)];
+    for (size_t i = 0; i < DC_COUNT_OF(sum); i++) sum[i] = (double)UNTOUCHED;
+    fill_untouched(b->out, (size_t)((padded(b, b->rows) + BEHIND) * width));
+    for (int k = 0; k < b->node->n_in; k++)
+        fill_untouched(b->din[k], (size_t)((padded(b, rows_of(b, k)) + BEHIND) * shape_of(b, k)->width));
+    forward(b, 0, 0, sum);
+    for (int k = 0; k < b->node->n_in; k++) {
+        if (has_din(b, k) && has_backward(b)) backward(b, 0, 0, ~0u, true);
+        if (!b->node->op->partial || shape_of(b, k)->space == DC_ROWS) continue;
+        const dc_tile tile = tile_for(b, 0);
+        const dc_call c = call_at(b, &tile, 0);
+        b->node->op->partial(&c, k, sum);
+    }
+    for (size_t i = 0; i < DC_COUNT_OF(sum); i++)
+        if (sum[i] != (double)UNTOUCHED) report(b, "sum of 0 rows", (int64_t)i, sum[i], (double)UNTOUCHED);
+    for (int64_t i = 0; i < b->rows * width; i++)
+        if (b->out[i] != UNTOUCHED) report(b, "value of 0 rows", i, (double)b->out[i], (double)UNTOUCHED);
+    for (int k = 0; k < b->node->n_in; k++)
+        for (size_t i = 0; i < floats_of(b, k); i++)
+            if (b->din[k][i] != UNTOUCHED)
+                report(b, "gradient of 0 rows", (int64_t)i, (double)b->din[k][i], (double)UNTOUCHED);
+}
+
+/* ---- Operations ------------------------------------------------------------------------------------------------- */
+
+/* The functions that an operation must have. */
+static void check_table(bench *b)
+{
+    const dc_op *op = b->node->op;
+    if (strcmp(op->name, b->what->name) != 0) {
+        printf("# %s records %s\n", b->what->name, op->name);
+        b->failures++;
+    }
+    const unsigned operands = (1u << b->node->n_in) - 1;
+    if ((op->constant & operands) != (graph_ref_constant(op->name) & operands))
+        report(b, "constant operands", 0, op->constant, graph_ref_constant(op->name));
+    if (is_sum(b) ? !op->add || !op->share : op->add || op->share) report(b, "has a sum", 0, !is_sum(b), is_sum(b));
+    for (int k = 0; k < b->node->n_in; k++)
+        if (shape_of(b, k)->space == DC_ONE && b->node->shape.space == DC_ROWS && !is_constant(b, k) && !op->partial &&
+            !(op->product && k > 0))
+            report(b, "has no gradient by a vector", k, 0, 1);
+}
+
+static int check_size(const op_case *what, int variant, int64_t n, int64_t w, bool all)
+{
+    bench b;
+    bench_open(&b, what, variant, n, w, all);
+    const dc_op *op = b.node->op;
+    if (all ? op->forward_all != NULL : op->forward || op->add || !op->forward_all) {
+        check_table(&b);
+        if (op->forward || op->forward_all || op->add) { /* of the others the values are given */
+            run_twin(&b);
+            check_forward(&b);
+            check_backward(&b);
+            check_partial(&b);
+            check_bits(&b);
+            check_empty(&b);
+        }
+    }
+    const int failures = b.failures;
+    bench_close(&b);
+    return failures;
+}
+
+static void check_operation(const op_case *what)
+{
+    int failures = 0;
+    printf("# %s\n", what->name);
+    for (int variant = 0; variant < what->variants; variant++)
+        for (size_t n = 0; n < DC_COUNT_OF(row_counts); n++)
+            for (size_t w = 0; w < DC_COUNT_OF(widths); w++)
+                for (int all = 0; all < 2; all++) failures += check_size(what, variant, row_counts[n], widths[w], all);
+    CHECK_INT(failures, 0);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "--names") == 0) {
+        for (size_t i = 0; i < DC_COUNT_OF(cases); i++) puts(cases[i].name);
+        return 0;
+    }
+    dc_rng_fill_uniform(table_rows, DC_COUNT_OF(table_rows), SEED, 1, 1);
+    for (size_t i = 0; i < DC_COUNT_OF(cases); i++) check_operation(&cases[i]);
+    return check_done();
+}

@@ -1,0 +1,433 @@
+/* Steps of several levels: sums over the batch within a step, what is computed from them, their gradients; losses,
+ * gradients, moves and puts against the twin of the whole graph in double and its differences, for graphs of methods
+ * and for drawn ones, over steps of uneven batches. All of it has the bits of one rank and thread, by either strict
+ * way. Fixed seed 514. ranks: 1 2 3 5  threads: 2 */
+#include <omp.h>
+
+#include "check.h"
+#include "dcmpi/cluster.h"
+#include "dcmpi/rng.h"
+#include "ref/graph_ref.h"
+#include "ref/nn_ref.h"
+#include "ref/one_step.h"
+
+enum { N = 171, D = 5, L = 4, K = 3, SHARDS = 8, BATCH = 96, STEPS = 4, SEED = 514, DRAWN = 24 };
+/* The slab: one layer D -> L, then what is trained in parts, then what is kept. */
+enum {
+    LAYER = 0,
+    CENTERS = D * L + L,
+    SHIFT = CENTERS + K * L,
+    SLOPE = SHIFT + L,
+    TRAINED = SLOPE + 1,
+    MEANS = TRAINED,
+    COUNTS = MEANS + K * L,
+    WANTED = COUNTS + K,
+    NUMBER = WANTED + L * L,
+    FLOATS = NUMBER + 1
+};
+static float x[N * D];
+static const dc_net net = {
+    .n_layers = 1,
+    .layer = {{.in = D, .out = L, .act = DC_ACT_TANH, .weight = LAYER, .bias = LAYER + D * L, .name = "layer"}}};
+static const dc_tensor centers = {"centers", CENTERS, K, L, true}, shift = {"shift", SHIFT, 1, L, true},
+                       slope = {"slope", SLOPE, 1, 1, true}, means = {"means", MEANS, K, L, false},
+                       counts = {"counts", COUNTS, 1, K, false}, wanted = {"wanted", WANTED, L, L, false},
+                       number = {"number", NUMBER, 1, 1, false};
+
+/* Tables of all rows; a rank's begin at its first row. */
+typedef struct {
+    float label[N], radius[N], zeros[N * L], ones[N * L], kept[N * L];
+    dc_table of_label, of_radius, of_zeros, of_ones, of_kept;
+} tables;
+
+typedef struct {
+    const char *name;
+    void (*record)(dc_graph *g, const tables *t, int number);
+    int number;
+} graph_case;
+
+/* ---- Graphs ------------------------------------------------------------------------------------------------------ */
+
+static dc_val embed(dc_graph *g)
+{
+    return dc_layers(g, &net, 0, 1, true, dc_batch(g, D));
+}
+
+/* Sure of each row, not of one cluster for all, and smooth about every row; the rows move in a drawn direction. */
+static void information(dc_graph *g, const tables *t, int variant)
+{
+    (void)variant;
+    const dc_val z = embed(g), p = dc_softmax(g, z, DC_NONE), fixed = dc_stop_gradient(g, p);
+    const dc_val away = dc_map(g, DC_MUL, dc_entry(g, &t->of_radius), dc_unit(g, dc_noise(g, L, 1)));
+    const dc_val e = dc_map(g, DC_SUB, fixed, dc_softmax(g, dc_map(g, DC_ADD, z, away), DC_NONE));
+    dc_minimize(g, "smooth", 1, dc_dot(g, e, e));
+    dc_minimize(g, "conditional", -0.4, dc_neg_entropy(g, p));
+    dc_minimize(g, "marginal", 1.6, dc_neg_entropy(g, dc_mean(g, p)));
+}
+
+/* One value for four operations, one of which has it as both operands. */
+static void three_uses(dc_graph *g, const tables *t, int variant)
+{
+    (void)variant;
+    const dc_val z = embed(g), s = dc_use(g, &slope);
+    dc_minimize(g, "itself", 0.3, dc_dot(g, z, z));
+    dc_minimize(g, "entries", 0.7, dc_recon(g, DC_LOSS_MSE, dc_entry(g, &t->of_kept), dc_map(g, DC_EXP, z, DC_NONE)));
+    dc_minimize(g, "distance", 1.1,
+                dc_dot(g, dc_sqdist(g, z, dc_use(g, &centers)), dc_onehot(g, dc_entry(g, &t->of_label), K)));
+    dc_minimize(g, "scaled", 1, dc_recon(g, DC_LOSS_MSE_SUM, dc_batch(g, D), dc_map(g, DC_MUL, dc_batch(g, D), s)));
+    dc_minimize(g, "shifted", 1,
+                dc_recon(g, DC_LOSS_MSE_SUM, dc_entry(g, &t->of_kept), dc_map(g, DC_ADD, z, dc_use(g, &shift))));
+}
+
+/* Moments that go back into the rows: as batch norm does, with shift and slope learnt. */
+static void centred(dc_graph *g, const tables *t, int variant)
+{
+    const dc_val z = embed(g), e = dc_map(g, DC_SUB, z, dc_mean(g, z));
+    const dc_val var = dc_mean(g, dc_map(g, DC_SQUARE, e, DC_NONE));
+    const dc_val root = dc_map(g, DC_EXP, dc_map(g, DC_MUL, var, dc_use(g, &number)), DC_NONE);
+    dc_val y = dc_map(g, DC_MUL, e, root);
+    if (variant) y = dc_map(g, DC_ADD, dc_map(g, DC_MUL, y, dc_use(g, &slope)), dc_use(g, &shift));
+    dc_minimize(g, "fit", 1, dc_recon(g, DC_LOSS_MSE_HALF_SUM, dc_entry(g, &t->of_kept), y));
+    dc_minimize(g, "spread", 0.2, dc_dot(g, var, var));
+    dc_minimize(g, "middle", 0.5, dc_dot(g, dc_mean(g, y), dc_mean(g, z)));
+}
+
+/* |Y'Y / B - W|^2 = mean over rows of sum_k |0 - d_k|^2, d = Y'Y / B - W. */
+static void gram(dc_graph *g, const tables *t, int variant)
+{
+    (void)variant;
+    const dc_val y = embed(g), G = dc_map(g, DC_MUL, dc_cross(g, y, y), dc_use(g, &number));
+    const dc_val d = dc_map(g, DC_SUB, G, dc_use(g, &wanted));
+    dc_minimize(g, "gram", 0.5, dc_dot(g, dc_sqdist(g, dc_entry(g, &t->of_zeros), d), dc_entry(g, &t->of_ones)));
+    const dc_val a = dc_map(g, DC_MUL, dc_dot(g, y, y), dc_entry(g, &t->of_radius));
+    dc_minimize(g, "cross", 0.01, dc_cross(g, a, dc_dot(g, dc_map(g, DC_EXP, y, DC_NONE), y)));
+}
+
+/* Clusters: what DCN and DKM do, in one step. Labels and kept means move, centres are trained. */
+static void clusters(dc_graph *g, const tables *t, int variant)
+{
+    (void)variant;
+    const dc_val z = embed(g), d = dc_sqdist(g, z, dc_use(g, &centers));
+    const dc_val m = dc_use(g, &means), c = dc_use(g, &counts), label = dc_nearest_center(g, z, m);
+    const dc_val mine = dc_onehot(g, label, K), more = dc_total(g, mine),
+                 before = dc_onehot(g, dc_entry(g, &t->of_label), K);
+    dc_minimize(g, "soft", 0.8, dc_dot(g, d, dc_softmax(g, d, dc_use(g, &number))));
+    dc_minimize(g, "hard", 0.3, dc_dot(g, dc_sqdist(g, z, m), before));
+    dc_put(g, &t->of_label, label);
+    dc_put(g, &t->of_kept, z);
+    dc_move(g, &means, dc_running_mean(g, m, c, more, dc_cross(g, mine, z)));
+    dc_move(g, &counts, dc_map(g, DC_ADD, c, more));
+}
+
+/* The weighted sum of a SUM alone. */
+static void sums(dc_graph *g, const tables *t, int variant)
+{
+    (void)t;
+    const dc_val z = dc_map(g, DC_SQUARE, embed(g), DC_NONE);
+    const dc_val m = variant == 0 ? dc_mean(g, z) : dc_total(g, z);
+    const dc_val scaled = dc_map(g, DC_MUL, m, dc_use(g, &number));
+    dc_minimize(g, "sum", 0.7, dc_dot(g, scaled, scaled));
+}
+
+/* ---- Drawn graphs -------------------------------------------------------------------------------------------------
+ */
+
+enum { POOL = 64 };
+typedef struct {
+    dc_graph *g;
+    uint64_t draws;
+    int number;
+    dc_val of[POOL];
+    int n;
+} pool;
+
+static int pick(pool *p, int below)
+{
+    uint32_t word[4];
+    dc_rng4(SEED, DC_STREAM_TEST, (uint64_t)p->number, p->draws++, word);
+    return (int)(word[0] % (uint32_t)below);
+}
+
+static bool is(const pool *p, int i, dc_space space, int64_t width)
+{
+    const dc_shape s = dc_graph_shape(p->g, p->of[i]);
+    return s.space == space && s.n == 1 && (width == 0 || s.width == width);
+}
+
+/* A value of the pool: rows or a vector [1 x width]; width 0: any. There is one of each. */
+static dc_val some(pool *p, dc_space space, int64_t width)
+{
+    for (;;) {
+        const int i = pick(p, p->n);
+        if (is(p, i, space, width)) return p->of[i];
+    }
+}
+
+static dc_val bounded(pool *p, dc_val v)
+{
+    const int64_t width = dc_graph_shape(p->g, v).width;
+    return width > 1 ? dc_unit(p->g, v) : dc_map(p->g, DC_MUL, v, dc_use(p->g, &number));
+}
+
+static dc_val drawn_rows(pool *p)
+{
+    dc_graph *g = p->g;
+    const int64_t width = pick(p, 4) ? L : 1;
+    const dc_function pair[] = {DC_ADD, DC_SUB, DC_MUL};
+    const dc_function f = pair[pick(p, 3)];
+    switch (pick(p, 10)) {
+    case 0:
+        return dc_map(g, f, some(p, DC_ROWS, width), some(p, DC_ROWS, width));
+    case 1:
+        return dc_map(g, f, some(p, DC_ROWS, L), some(p, DC_ROWS, 1));
+    case 2:
+        return dc_map(g, f, some(p, DC_ROWS, width), some(p, DC_ONE, width));
+    case 3:
+        return dc_map(g, f, some(p, DC_ONE, L), some(p, DC_ROWS, width));
+    case 4:
+        return dc_softmax(g, some(p, DC_ROWS, L), some(p, DC_ONE, 1));
+    case 5:
+        return dc_map(g, DC_EXP, bounded(p, some(p, DC_ROWS, width)), DC_NONE);
+    case 6:
+        return dc_neg_entropy(g, dc_softmax(g, some(p, DC_ROWS, L), DC_NONE));
+    case 7:
+        return dc_dot(g, some(p, DC_ROWS, L), some(p, DC_ROWS, L));
+    case 8:
+        return dc_dot(g, dc_sqdist(g, some(p, DC_ROWS, L), dc_use(g, &centers)),
+                      dc_softmax(g, dc_sqdist(g, some(p, DC_ROWS, L), dc_use(g, &means)), DC_NONE));
+    default:
+        return dc_stop_gradient(g, some(p, DC_ROWS, width));
+    }
+}
+
+static dc_val drawn_vector(pool *p)
+{
+    dc_graph *g = p->g;
+    const int64_t width = pick(p, 3) ? L : 1;
+    switch (pick(p, 5)) {
+    case 0:
+        return dc_map(g, pick(p, 2) ? DC_MUL : DC_SUB, dc_mean(g, some(p, DC_ROWS, width)),
+                      dc_mean(g, some(p, DC_ROWS, width)));
+    case 1:
+        return dc_map(g, DC_SQUARE, dc_mean(g, some(p, DC_ROWS, width)), DC_NONE);
+    case 2:
+        return dc_map(g, DC_MUL, dc_use(g, &number), dc_cross(g, some(p, DC_ROWS, 1), some(p, DC_ROWS, width)));
+    case 3:
+        return dc_softmax(g, dc_mean(g, some(p, DC_ROWS, L)), DC_NONE);
+    default:
+        return dc_mean(g, some(p, DC_ROWS, width));
+    }
+}
+
+/* What is drawn is used by others, by losses, or by nobody. */
+static void drawn(dc_graph *g, const tables *t, int which)
+{
+    pool p = {.g = g, .number = which};
+    p.of[p.n++] = embed(g);
+    p.of[p.n++] = dc_entry(g, &t->of_radius);
+    p.of[p.n++] = dc_map(g, DC_ADD, dc_use(g, &shift), dc_entry(g, &t->of_ones));
+    p.of[p.n++] = dc_map(g, DC_MUL, dc_use(g, &slope), dc_entry(g, &t->of_radius));
+    p.of[p.n++] = dc_mean(g, p.of[0]);
+    p.of[p.n++] = dc_mean(g, p.of[3]);
+    for (int i = 0; i < 12; i++) {
+        const dc_val v = pick(&p, 3) ? drawn_rows(&p) : drawn_vector(&p);
+        p.of[p.n++] = pick(&p, 2) ? bounded(&p, v) : v;
+    }
+    dc_minimize(g, "rows", 0.3, some(&p, DC_ROWS, 1));
+    dc_minimize(g, "rows again", -0.2, some(&p, DC_ROWS, 1));
+    const dc_val y = some(&p, DC_ROWS, L), m = some(&p, DC_ONE, L);
+    dc_minimize(g, "both", 0.5, dc_dot(g, dc_map(g, DC_MUL, y, m), p.of[0]));
+    dc_minimize(g, "vector", 0.7, dc_dot(g, m, some(&p, DC_ONE, L)));
+    dc_put(g, &t->of_kept, some(&p, DC_ROWS, L));
+}
+
+static const graph_case cases[] = {
+    {"information", information, 0},
+    {"three uses", three_uses, 0},
+    {"centred", centred, 0},
+    {"centred, learnt", centred, 1},
+    {"gram", gram, 0},
+    {"clusters", clusters, 0},
+    {"mean", sums, 0},
+    {"total", sums, 1},
+};
+
+/* ---- Runs ---------------------------------------------------------------------------------------------------------
+ */
+
+/* A run of STEPS steps with an update behind each; every rank has all of what it leaves. */
+typedef struct {
+    tables t;
+    dc_params p;
+    one_step step;
+    dc_part part;
+    float grad[STEPS][FLOATS], value[STEPS + 1][FLOATS];
+    double loss[STEPS];
+    tables after[STEPS + 1];
+} run;
+
+static void fill_tables(tables *t, int64_t first)
+{
+    for (int64_t i = 0; i < N; i++) {
+        t->label[i] = (float)(i % K);
+        t->radius[i] = 0.2f + 0.01f * (float)(i % 7);
+        for (int64_t j = 0; j < L; j++) t->zeros[i * L + j] = 0, t->ones[i * L + j] = 1;
+    }
+    dc_rng_fill_uniform(t->kept, N * L, SEED, 3, 0.8);
+    t->of_label = (dc_table){"label", t->label + first, 1};
+    t->of_radius = (dc_table){"radius", t->radius + first, 1};
+    t->of_zeros = (dc_table){"zeros", t->zeros + first * L, L};
+    t->of_ones = (dc_table){"ones", t->ones + first * L, L};
+    t->of_kept = (dc_table){"kept", t->kept + first * L, L};
+}
+
+static void fill_slab(float *value)
+{
+    dc_rng_fill_uniform(value, FLOATS, SEED, 2, 0.7);
+    for (int k = 0; k < K; k++) value[COUNTS + k] = (float)(10 + k);
+    value[NUMBER] = -0.015f;
+}
+
+/* Rows of a table from the ranks that own them. */
+static void share_rows(dc_comm *comm, const dc_part *part, float *rows, int64_t width)
+{
+    float *own = calloc((size_t)(N * width), sizeof *own);
+    memcpy(own + part->row_lo * width, rows + part->row_lo * width,
+           (size_t)((part->row_hi - part->row_lo) * width) * sizeof *own);
+    dc_comm_sum_f32(comm, own, (size_t)(N * width));
+    memcpy(rows, own, (size_t)(N * width) * sizeof *own);
+    free(own);
+}
+
+static run *run_case(dc_comm *comm, const graph_case *what, dc_outer_way way)
+{
+    static const dc_net nothing;
+    const dc_opt_config sgd = {.kind = DC_OPT_SGD, .lr = 0.3, .momentum = 0.9};
+    run *r = calloc(1, sizeof *r);
+    const one_step_rows rows = {.N = N, .width = D, .x = x, .V = SHARDS, .B = BATCH, .way = way, .seed = SEED};
+    CHECK_OK(dc_part_init(&r->part, N, SHARDS, dc_comm_size(comm), dc_comm_rank(comm)));
+    fill_tables(&r->t, r->part.row_lo);
+    CHECK_OK(dc_params_create(&r->p, &nothing, FLOATS));
+    fill_slab(r->p.value);
+    one_step_open(&r->step);
+    what->record(r->step.graph, &r->t, what->number);
+    CHECK_OK(one_step_create(comm, &r->step, &r->p, &rows));
+    for (int s = 0; s <= STEPS; s++) {
+        memcpy(r->value[s], r->p.value, sizeof r->value[s]);
+        r->after[s] = r->t;
+        if (s == STEPS) break;
+        for (int i = 0; i < FLOATS; i++) r->p.grad[i] = 0; /* of what this graph does not train */
+        r->loss[s] = one_step_run(comm, &r->step, s);
+        memcpy(r->grad[s], r->p.grad, sizeof r->grad[s]);
+        dc_step_update(comm, r->step.step, &sgd, s, STEPS);
+        share_rows(comm, &r->part, r->t.label, 1);
+        share_rows(comm, &r->part, r->t.kept, L);
+    }
+    return r;
+}
+
+static void run_free(run *r)
+{
+    one_step_close(&r->step);
+    dc_params_release(&r->p);
+    free(r);
+}
+
+/* ---- Checks -------------------------------------------------------------------------------------------------------
+ */
+
+/* Rows of step s, global numbers, in the order of one rank. */
+static int64_t rows_of_step(int s, dc_gidx *row, double *batch)
+{
+    dc_part part;
+    dc_batcher batcher;
+    int64_t n, n_global;
+    CHECK_OK(dc_part_init(&part, N, SHARDS, 1, 0));
+    CHECK_OK(dc_batcher_init(&batcher, &part, SEED, BATCH));
+    dc_batcher_step(&batcher, s, row, &n, &n_global, NULL);
+    for (int64_t i = 0; i < n * D; i++) batch[i] = (double)x[row[i / D] * D + i % D];
+    return n;
+}
+
+/* Losses and gradients of a step, and what it moved and put, against the twin at the parameters of then. */
+static void check_step(const run *r, const graph_case *what, int s)
+{
+    dc_gidx row[N];
+    double batch[N * D], slab[FLOATS], grad[TRAINED], worst = 0, size = 0.02, moved = 0;
+    dc_graph *g;
+    tables t = r->after[s];
+    graph_ref ref;
+    fill_tables(&t, 0);
+    memcpy(t.label, r->after[s].label, sizeof t.label);
+    memcpy(t.kept, r->after[s].kept, sizeof t.kept);
+    CHECK_OK(dc_graph_create(&g));
+    what->record(g, &t, what->number);
+    const int64_t n = rows_of_step(s, row, batch);
+    for (int i = 0; i < FLOATS; i++) slab[i] = (double)r->value[s][i];
+    graph_ref_open(&ref, g, n);
+    ref.row = row, ref.batch = batch, ref.slab = slab, ref.seed = SEED, ref.step = s;
+    graph_ref_gradient(&ref, slab, 0, TRAINED, grad);
+    const double loss = graph_ref_loss(&ref);
+    CHECK_NEAR(r->loss[s], loss, 2e-6 * (1 + fabs(loss)));
+    for (int i = 0; i < TRAINED; i++) size = fmax(size, fabs(grad[i]));
+    for (int i = 0; i < TRAINED; i++) worst = worse_of(worst, fabs((double)r->grad[s][i] - grad[i]) / size);
+    CHECK_NEAR(worst, 0, 3e-6);
+    for (int m = 0; m < g->n_moves; m++)
+        for (size_t i = 0; i < dc_tensor_floats(&g->move[m].tensor); i++)
+            moved = worse_of(moved,
+                             fabs((double)r->value[s + 1][g->move[m].tensor.at + i] - ref.value[g->move[m].node][i]));
+    CHECK_NEAR(moved, 0, 1e-5);
+    /* What was put is there, and nothing else. */
+    for (int p = 0; p < g->n_puts; p++) {
+        const int64_t width = g->put[p].table->width;
+        const float *before = g->put[p].table->rows, *after = width == 1 ? r->after[s + 1].label : r->after[s + 1].kept;
+        double expected[N * L], wrong = 0;
+        for (int64_t i = 0; i < N * width; i++) expected[i] = (double)before[i];
+        for (int64_t i = 0; i < n; i++)
+            memcpy(expected + row[i] * width, ref.value[g->put[p].node] + i * width, (size_t)width * sizeof *expected);
+        for (int64_t i = 0; i < N * width; i++) wrong = worse_of(wrong, fabs((double)after[i] - expected[i]));
+        CHECK_NEAR(wrong, 0, 1e-5);
+    }
+    graph_ref_close(&ref);
+    dc_graph_destroy(&g);
+}
+
+static bool same(const run *a, const run *b)
+{
+    return memcmp(a->value, b->value, sizeof a->value) == 0 && memcmp(a->loss, b->loss, sizeof a->loss) == 0 &&
+           memcmp(a->grad, b->grad, sizeof a->grad) == 0 &&
+           memcmp(a->after[STEPS].label, b->after[STEPS].label, sizeof a->t.label) == 0 &&
+           memcmp(a->after[STEPS].kept, b->after[STEPS].kept, sizeof a->t.kept) == 0;
+}
+
+static void check_case(dc_comm *comm, dc_comm *alone, const graph_case *what)
+{
+    static const dc_outer_way ways[] = {DC_OUTER_GATHER, DC_OUTER_TREE};
+    const int threads = omp_get_max_threads();
+    if (dc_comm_rank(comm) == 0) printf("# %s %d\n", what->name, what->number);
+    for (size_t w = 0; w < DC_COUNT_OF(ways); w++) {
+        run *together = run_case(comm, what, ways[w]);
+        omp_set_num_threads(1);
+        run *single = run_case(alone, what, ways[w]);
+        omp_set_num_threads(threads);
+        CHECK(same(together, single));
+        for (int s = 0; s < STEPS && w == 0; s++) check_step(single, what, s);
+        if (w > 0 && dc_comm_rank(comm) == 0) check_step(together, what, STEPS - 1);
+        run_free(together);
+        run_free(single);
+    }
+}
+
+int main(void)
+{
+    dc_comm *comm, *alone;
+    if (dc_comm_create(&comm) != DC_OK) return 1;
+    const int rank = dc_comm_rank(comm);
+    check_init(rank);
+    CHECK_OK(dc_comm_split(comm, rank, &alone));
+    dc_rng_fill_uniform(x, N * D, SEED, 1, 1);
+    for (size_t i = 0; i < DC_COUNT_OF(cases); i++) check_case(comm, alone, &cases[i]);
+    for (int i = 0; i < DRAWN; i++) check_case(comm, alone, &(graph_case){"drawn", drawn, i});
+    dc_comm_destroy(&alone);
+    return check_done_all(&comm);
+}

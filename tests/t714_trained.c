@@ -1,0 +1,80 @@
+/* What a method says that its steps train (dc_method.trained, the decoder by DC_METHOD_RECONSTRUCTS) is what they
+ * train: deck keys that name tensors are checked by it before any step is recorded. */
+#include "check.h"
+#include "dcmpi/method.h"
+#include "dcmpi/op.h"
+#include "method_keys.h"
+
+enum { N = 20, D = 9, L = 2, K = 3, NAMES_MAX = 32 };
+static const int64_t hidden = 5;
+
+typedef struct {
+    const char *name[NAMES_MAX];
+    int n;
+} names;
+
+static bool has(const names *of, const char *name)
+{
+    for (int i = 0; i < of->n; i++)
+        if (strcmp(of->name[i], name) == 0) return true;
+    return false;
+}
+
+static void add_trained(const dc_graph *g, names *to)
+{
+    for (int i = 0; i < g->n_nodes; i++) {
+        const dc_node *x = &g->node[i];
+        if (x->op != &dc_op_use || !x->tensor.trained || has(to, x->tensor.name)) continue;
+        CHECK(to->n < NAMES_MAX);
+        to->name[to->n++] = x->tensor.name;
+    }
+}
+
+static void say(const dc_method *m, const dc_net *net, names *to, char text[256])
+{
+    const int last = m->flags & DC_METHOD_RECONSTRUCTS ? net->n_layers : net->n_encoder;
+    for (int l = 0; l < last && m->n_steps > 0; l++) to->name[to->n++] = net->layer[l].name;
+    snprintf(text, 256, "%s", m->trained ? m->trained : "");
+    for (char *word = strtok(text, " "); word; word = strtok(NULL, " ")) to->name[to->n++] = word;
+}
+
+static void test_method(const dc_method *m)
+{
+    dc_part part;
+    dc_net net;
+    names said = {0}, trained = {0};
+    char text[256];
+    dc_method_state *state;
+    CHECK_OK(dc_part_init(&part, N, 4, 1, 0));
+    CHECK_OK(dc_net_init(&net, D, &hidden, 1, L, DC_ACT_RELU, DC_ACT_LINEAR, DC_ACT_LINEAR));
+    const dc_method_env env = {.part = &part,
+                               .K = K,
+                               .L = L,
+                               .keys = method_keys(m, ""),
+                               .net = &net,
+                               .extra_at = net.n_params,
+                               .epoch_steps = 1};
+    CHECK_OK(m->create(&env, &state));
+    for (int i = 0; i < m->n_steps; i++) {
+        dc_graph *g;
+        CHECK_OK(dc_graph_create(&g));
+        m->record(g, state, i);
+        CHECK_OK(dc_graph_finish(g));
+        add_trained(g, &trained);
+        dc_graph_destroy(&g);
+    }
+    m->destroy(&state);
+    say(m, &net, &said, text);
+    CHECK_INT(m->n_steps > 0, (m->flags & DC_METHOD_TRAINS) != 0);
+    for (int i = 0; i < trained.n; i++)
+        if (!CHECK(has(&said, trained.name[i]))) printf("#   %s trains %s\n", m->name, trained.name[i]);
+    for (int i = 0; i < said.n; i++)
+        if (!CHECK(has(&trained, said.name[i]))) printf("#   %s does not train %s\n", m->name, said.name[i]);
+}
+
+int main(void)
+{
+    const dc_method *m;
+    for (int i = 0; (m = dc_method_at(i)) != NULL; i++) test_method(m);
+    return check_done();
+}
