@@ -417,12 +417,19 @@ static void test_broken_disk(void)
     CHECK_OK(dc_state_keep_rows(comm, c, "table", DC_STATE_F64, 1, &part, row));
     CHECK_OK(dc_state_keep(comm, c, "same", DC_STATE_F32, 1, &same, NULL));
     for (s.fails_at = 1; s.fails_at <= 4; s.fails_at++) {
+        for (int i = 0; i < 16; i++) row[i] = s.fails_at; /* a message that nobody took would be found later */
         CHECK_OK(dc_state_end_phase(comm, c));
         CHECK_INT(s.puts, on_root(s.fails_at));
         CHECK_INT(dc_error_code(), DC_OK);
     }
     s.fails_at = 0;
+    for (int i = 0; i < 16; i++) row[i] = 7;
     CHECK_OK(dc_state_end_phase(comm, c));
+    for (int i = 0; rank == 0 && i < 16; i++) {
+        double value;
+        memcpy(&value, s.bytes + begin_of(&s, 1) + (size_t)i * sizeof value, sizeof value);
+        CHECK(value == 7);
+    }
     CHECK_INT(s.puts, on_root(4));
     CHECK_INT(s.length[1], on_root(16));
     dc_mem_free(&own);
