@@ -19,6 +19,7 @@ struct dc_h5_image {
     haddr_t capacity, used;
     haddr_t end; /* of the arrays, which begin at `capacity`; of the file that is read */
     int fd;
+    hid_t driver; /* until the file is closed */
 };
 
 /* ---- The driver -------------------------------------------------------------------------------------------------- */
@@ -154,12 +155,13 @@ static const H5FD_class_t driver = {.name = "dcmpi",
                                     .write = driver_write,
                                     .fl_map = H5FD_FLMAP_DICHOTOMY};
 
-/* The caller drops it. Registered anew each time, because the library forgets it when MPI ends. */
+/* The caller drops it. The driver is registered anew each time, because the library forgets it when MPI ends; and stays
+ * so until the file is closed, because HDF5 1.10 still calls a driver that it has just freed with its last file. */
 static hid_t access_through(struct dc_h5_image *image)
 {
-    const hid_t id = H5FDregister(&driver), fapl = dc_h5_access();
-    H5Pset_driver(fapl, id, &image);
-    H5FDunregister(id); /* the list and the file hold it */
+    const hid_t fapl = dc_h5_access();
+    image->driver = H5FDregister(&driver);
+    H5Pset_driver(fapl, image->driver, &image);
     return fapl;
 }
 
@@ -167,7 +169,9 @@ static hid_t access_through(struct dc_h5_image *image)
 
 void dc_h5_image_release(struct dc_h5_image **image)
 {
-    if (*image) dc_mem_free(&(*image)->headers);
+    if (!*image) return;
+    if ((*image)->driver >= 0) H5FDunregister((*image)->driver);
+    dc_mem_free(&(*image)->headers);
     dc_mem_free(image);
 }
 
@@ -189,7 +193,7 @@ static dc_status make_handle(dc_h5 **out, const char *name, dc_h5_mode mode, siz
     DC_TRY(dc_mem_alloc(&h5->path, strlen(name) + 1, 1, "file name"));
     memcpy(h5->path, name, strlen(name) + 1);
     DC_TRY(dc_mem_alloc(&h5->image, 1, sizeof *h5->image, "file in memory"));
-    *h5->image = (struct dc_h5_image){.end = bytes, .fd = -1};
+    *h5->image = (struct dc_h5_image){.end = bytes, .fd = -1, .driver = -1};
 out:
     if (st != DC_OK) release(&h5);
     *out = h5;

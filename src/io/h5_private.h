@@ -35,7 +35,7 @@ bool dc_h5_drop_file(hid_t file);
 /* How often that happened. */
 int dc_h5_failed_drops(void);
 
-/* NULL is legal. */
+/* After its file is closed; NULL is legal. */
 void dc_h5_image_release(struct dc_h5_image **image);
 
 /* Access list of all our files: layout version of HDF5 1.8 (checksummed headers, attributes above 64 KiB), no locks.
