@@ -1,6 +1,6 @@
 /* Counts of classes and clusters over ranks: those of one rank over all rows, whatever the ranks, in pieces, with ranks
  * that have none; their scores on all ranks; more pairs than are counted.
- * ranks: 1 2 3 5 */
+ * ranks: 1 3 */
 #include "t60_help.h"
 
 #include <signal.h>

@@ -1,7 +1,7 @@
 /* k-means on P ranks and T threads gives the bits of one rank and one thread: few rows, many rows, many restarts,
  * duplicates, re-seeded clusters. Seed 1.
  * ranks: 1 2 3 5
- * threads: 1 2 */
+ * threads: 2 */
 #include <omp.h>
 
 #include "../src/cluster/kmeans_impl.h"

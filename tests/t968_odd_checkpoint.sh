@@ -78,7 +78,7 @@ try() { # WHAT FILE: what is wrong with this one, "" if nothing is
 
 # The header is the same everywhere, finished phases are as in those before.
 while read -r phase step pattern; do
-    $every || [[ "$phase $step" =~ ^(layer_2.5|kmeans.1|cluster.9|cluster.25)$ ]] || continue
+    $every || [[ "$phase $step" =~ ^(layer_2.5|kmeans.1|cluster.9)$ ]] || continue
     number=$(number_of "$phase" "$step")
     ok "a checkpoint at $phase $step" test -n "$number" || continue
     rm -rf forms && mkdir forms
