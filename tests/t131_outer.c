@@ -204,6 +204,7 @@ static void check_squares(const setup *s, double squares)
  * out again is what it was, and nothing but items is touched. */
 static void check_owners(dc_comm *comm, setup *s, dc_outer_way way)
 {
+    enum { PIECE = 1000 }; /* begins and ends within items, and within what a rank owns */
     const int P = dc_comm_size(comm);
     float *own = calloc(s->n, sizeof *own), *all = calloc(s->n, sizeof *all);
     int64_t floats = 0, items = 0, wrong = 0;
@@ -218,14 +219,16 @@ static void check_owners(dc_comm *comm, setup *s, dc_outer_way way)
     int64_t held = floats;
     dc_comm_sum_i64(comm, &floats, 1);
     CHECK_INT(floats, items * (way == DC_OUTER_ALLREDUCE ? P : 1));
-    dc_outer_collect(comm, s->outer, own, dc_comm_rank(comm) == 0 ? all : NULL);
+    for (size_t k = 0; k < s->n; k += PIECE)
+        dc_outer_collect(comm, s->outer, own, k, DC_MIN(s->n - k, (size_t)PIECE),
+                         dc_comm_rank(comm) == 0 ? all + k : NULL);
     dc_comm_bcast(comm, all, s->n * sizeof *all, 0);
     for (size_t k = 0; k < s->n; k++)
         items -= all[k] == (float)(k + 1), wrong += all[k] != 0 && all[k] != (float)(k + 1);
     CHECK_INT(items, 0);
     CHECK_INT(wrong, 0);
     memset(own, 0, s->n * sizeof *own);
-    dc_outer_take(s->outer, all, own);
+    for (size_t k = 0; k < s->n; k += PIECE) dc_outer_take(s->outer, all + k, k, DC_MIN(s->n - k, (size_t)PIECE), own);
     for (size_t k = 0; k < s->n; k++) held -= own[k] != 0, wrong += own[k] != 0 && own[k] != (float)(k + 1);
     CHECK_INT(held, 0);
     CHECK_INT(wrong, 0);

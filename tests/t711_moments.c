@@ -19,6 +19,7 @@ static const char *const names[] = {"moment1", "moment2"};
 typedef struct {
     clustering_setup base;
     float *all[2]; /* whole slabs of moments, equal on all ranks */
+    size_t saved;  /* floats of them that a checkpoint has got so far */
 } setup;
 
 static void open_setup(dc_comm *comm, const dc_method *method, bool strict, int64_t gather_rows, setup *s)
@@ -46,19 +47,38 @@ static size_t trained_floats(const setup *s, size_t n)
 
 /* ---- Checkpoints ------------------------------------------------------------------------------------------------- */
 
-/* Rank 0 copies the moments. */
-static dc_status save(void *ctx, const dc_state *state, const dc_state_array *array, int n)
+/* On rank 0 the moments, which are all that is kept, go to s->all in their order, and come from there. */
+static dc_status begin(void *ctx, const dc_state *state, const dc_state_array *array, int n)
 {
     setup *s = ctx;
     (void)state;
-    int found = 0;
-    for (int i = 0; i < n; i++)
-        for (int k = 0; k < 2; k++) {
-            if (strcmp(array[i].name, names[k]) != 0) continue;
-            found += array[i].n == s->base.model.params.n;
-            memcpy(s->all[k], array[i].data, array[i].n * sizeof *s->all[k]);
-        }
-    CHECK_INT(found, 2);
+    CHECK_INT(n, 2);
+    for (int k = 0; k < n; k++) CHECK(strcmp(array[k].name, names[k]) == 0 && array[k].n == s->base.model.params.n);
+    s->saved = 0;
+    return DC_OK;
+}
+
+static dc_status put(void *ctx, const void *data, size_t bytes)
+{
+    setup *s = ctx;
+    const size_t n = s->base.model.params.n, k = s->saved / n;
+    if (CHECK(k < 2)) memcpy(s->all[k] + s->saved % n, data, bytes);
+    s->saved += bytes / sizeof(float);
+    return DC_OK;
+}
+
+static dc_status end(void *ctx, const dc_state *state, dc_status so_far)
+{
+    const setup *s = ctx;
+    (void)state;
+    CHECK_INT(s->saved, 2 * s->base.model.params.n);
+    return so_far;
+}
+
+static dc_status load(void *ctx, int index, size_t first, size_t n, void *out)
+{
+    const setup *s = ctx;
+    memcpy(out, s->all[index] + first, n * sizeof(float));
     return DC_OK;
 }
 
@@ -68,17 +88,14 @@ static dc_state *continue_from(dc_comm *comm, setup *s, bool moments)
     const size_t n = s->base.model.params.n;
     dc_state_array waiting[2] = {{.type = DC_STATE_F32, .n = n}, {.type = DC_STATE_F32, .n = n}};
     dc_state *state;
-    for (int k = 0; moments && k < 2; k++) {
-        snprintf(waiting[k].name, sizeof waiting[k].name, "%s", names[k]);
-        CHECK_OK(dc_mem_alloc(&waiting[k].data, n, sizeof(float), "moments of a checkpoint"));
-        memcpy(waiting[k].data, s->all[k], n * sizeof(float));
-    }
-    CHECK_OK(dc_state_create(comm, &state, &(dc_state_config){.save = save, .ctx = s}, waiting, moments ? 2 : 0));
+    for (int k = 0; k < 2; k++) snprintf(waiting[k].name, sizeof waiting[k].name, "%s", names[k]);
+    const dc_state_config cfg = {.begin = begin, .put = put, .end = end, .load = load, .ctx = s};
+    CHECK_OK(dc_state_create(comm, &state, &cfg, waiting, moments ? 2 : 0));
     clustering_drop_steps(&s->base);
     dc_params_reset_moments(&s->base.model.params);
     s->base.model.state = state;
     clustering_make_steps(&s->base);
-    CHECK_OK(dc_step_keep_moments(s->base.step[0], &adam));
+    CHECK_OK(dc_step_keep_moments(comm, s->base.step[0], &adam));
     for (int k = 0; k < 2; k++) CHECK(dc_state_waiting(state, names[k]) == NULL);
     return state;
 }

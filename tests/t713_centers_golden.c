@@ -73,7 +73,7 @@ static void open_setup(dc_comm *comm, setup *s, const golden_step *what, bool st
                              .net = &s->base.net,
                              .extra_at = s->base.net.n_params,
                              .epoch_steps = 1};
-    CHECK_OK(dc_model_grow(&s->base.model, s->method->n_extra(&s->env)));
+    CHECK_OK(dc_model_grow(comm, &s->base.model, s->method->n_extra(&s->env)));
     CHECK_OK(s->method->create(&s->env, &s->state));
     give_start(s);
     const dc_row_source rows = dc_model_rows(&s->base.model);

@@ -85,7 +85,7 @@ static inline void clustering_open(dc_comm *comm, const dc_method *method, bool 
     s->model.strict = strict;
     s->model.gather_rows = gather_rows;
     clustering_configure(s);
-    CHECK_OK(dc_model_grow(&s->model, method->n_extra(&s->env)));
+    CHECK_OK(dc_model_grow(comm, &s->model, method->n_extra(&s->env)));
     CHECK_OK(method->create(&s->env, &s->state));
     clustering_start(comm, s);
     for (int i = 0; i < method->n_steps; i++) {

@@ -1,8 +1,21 @@
-/* Files that are whole or not there: made, replaced, left alone after an error; and what is refused when read. */
+/* Files that are whole or not there: made, replaced, left alone after an error, copied; and what is refused when
+ * read. */
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include "t76_help.h"
+
+/* Takes the place of the C library's: a disk that loses one bit of each write. */
+static bool loses;
+ssize_t write(int fd, const void *data, size_t n)
+{
+    char other[64];
+    if (!loses || n > sizeof other) return syscall(SYS_write, fd, data, n);
+    memcpy(other, data, n);
+    other[n / 2] ^= 4;
+    return syscall(SYS_write, fd, other, n);
+}
 
 static dc_status replace(const char *path, const char *a, const char *b)
 {
@@ -96,6 +109,40 @@ static void test_no_space(void)
     remove_files(folder);
 }
 
+static void test_lost_bit(void)
+{
+    CHECK_OK(replace(path_of("a"), "old", ""));
+    loses = true;
+    CHECK_STATUS(replace(path_of("a"), "new", "er"), DC_ERR_IO);
+    loses = false;
+    CHECK_TEXT_HAS(dc_error_text(), "a.part reads back differently than it was written");
+    dc_error_clear();
+    check_content(path_of("a"), "old");
+    CHECK_INT(count_files(folder), 1);
+    remove_files(folder);
+}
+
+/* More than one piece, onto an older file; what cannot be read leaves it. */
+static void test_copy(void)
+{
+    enum { BYTES = 2 * (1 << 20) + 77 };
+    unsigned char *data = NULL, *back = NULL;
+    size_t bytes = 0;
+    CHECK_OK(dc_mem_alloc(&data, BYTES, 1, "test"));
+    for (size_t i = 0; i < BYTES; i++) data[i] = (unsigned char)(i * 7 + i / 1000);
+    write_bytes(path_of("a"), data, BYTES);
+    CHECK_OK(replace(path_of("b"), "older", ""));
+    CHECK_OK(dc_file_copy(path_of("a"), path_of("b")));
+    CHECK_OK(dc_file_read(path_of("b"), BYTES, &back, &bytes));
+    CHECK(bytes == BYTES && memcmp(data, back, BYTES) == 0);
+    CHECK_STATUS(dc_file_copy(path_of("none"), path_of("b")), DC_ERR_IO);
+    dc_error_clear();
+    CHECK_INT(count_files(folder), 2);
+    dc_mem_free(&back);
+    dc_mem_free(&data);
+    remove_files(folder);
+}
+
 static void refuse_to_write(const char *path, dc_status expected)
 {
     CHECK_STATUS(replace(path, "x", "y"), expected);
@@ -161,6 +208,8 @@ int main(void)
     test_large();
     test_leftovers();
     test_no_space();
+    test_lost_bit();
+    test_copy();
     test_refusals();
     test_no_leak();
     rmdir(folder);

@@ -11,7 +11,7 @@ static int loaded(void)
 {
     dc_ckpt c;
     dc_error_clear();
-    const dc_status st = dc_ckpt_read(path, &c);
+    const dc_status st = dc_ckpt_open(path, &c);
     const bool ok = st == DC_ERR_FORMAT && strstr(dc_error_text(), path) && c.n == 0;
     if (!ok) printf("# %s: %s\n", dc_status_name(st), dc_error_text());
     if (st == DC_OK) dc_ckpt_release(&c);
@@ -22,7 +22,7 @@ static int loaded(void)
 static void check_sound(void)
 {
     dc_ckpt c;
-    CHECK_OK(dc_ckpt_read(path, &c));
+    CHECK_OK(dc_ckpt_open(path, &c));
     CHECK_INT(c.n, SMALL_ARRAYS);
     dc_ckpt_release(&c);
 }

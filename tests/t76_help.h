@@ -11,6 +11,7 @@
 #include "check.h"
 #include "dcmpi/ckpt.h"
 #include "dcmpi/file.h"
+#include "dcmpi/mem.h"
 
 static char folder[] = "/tmp/dcmpi-t76-XXXXXX";
 
@@ -61,8 +62,8 @@ static inline void write_bytes(const char *path, const void *data, size_t bytes)
 
 /* ---- A checkpoint ------------------------------------------------------------------------------------------------ */
 
-enum { WEIGHTS = 9000, ROWS = 21 };
-static float weights[WEIGHTS];
+enum { WEIGHTS = 9000, ROWS = 21, WIDTH = 3, TABLE = 1000 * WIDTH };
+static float weights[WEIGHTS], table[TABLE];
 static double rows[ROWS];
 static int64_t numbers[3] = {-1, INT64_MAX, INT64_MIN};
 
@@ -89,17 +90,47 @@ static inline dc_ckpt_header small_header(void)
                             .metrics_bytes = 600};
 }
 
-enum { SMALL_ARRAYS = 4 };
+/* data[n]: the values of the arrays. They go there in pieces of up to 1000. */
+static inline dc_status write_arrays(const char *path, const dc_ckpt_header *header, const dc_state_array *array,
+                                     const void *const *data, int n, size_t *bytes)
+{
+    enum { PIECE = 1000 };
+    dc_ckpt_writer *w;
+    dc_status st = dc_ckpt_begin(&w, path, header, array, n);
+    if (st != DC_OK) return st;
+    for (int i = 0; i < n; i++)
+        for (size_t first = 0, size = dc_state_type_bytes(array[i].type); st == DC_OK && first < array[i].n;
+             first += PIECE)
+            st = dc_ckpt_put(w, (const char *)data[i] + first * size, DC_MIN((size_t)PIECE, array[i].n - first) * size);
+    return dc_ckpt_end(&w, st, bytes);
+}
+
+enum { SMALL_ARRAYS = 5 };
 static inline dc_status write_small(const char *path, size_t *bytes)
 {
     for (int i = 0; i < WEIGHTS; i++) weights[i] = (float)i * 0.25f - 100;
     for (int i = 0; i < ROWS; i++) rows[i] = i == 3 ? NAN : 1.0 / (i + 1);
-    const dc_state_array array[SMALL_ARRAYS] = {{"net/weights", DC_STATE_F32, WEIGHTS, weights},
-                                                {"history/cluster/rows", DC_STATE_F64, ROWS, rows},
-                                                {"numbers", DC_STATE_I64, 3, numbers},
-                                                {"nothing", DC_STATE_F32, 0, weights}};
+    for (int i = 0; i < TABLE; i++) table[i] = (float)i;
+    const dc_state_array array[SMALL_ARRAYS] = {{.name = "net/weights", .type = DC_STATE_F32, .n = WEIGHTS},
+                                                {.name = "history/cluster/rows", .type = DC_STATE_F64, .n = ROWS},
+                                                {.name = "numbers", .type = DC_STATE_I64, .n = 3},
+                                                {.name = "nothing", .type = DC_STATE_F32},
+                                                {.name = "table", .type = DC_STATE_F32, .n = TABLE, .width = WIDTH}};
+    const void *const data[SMALL_ARRAYS] = {weights, rows, numbers, weights, table};
     const dc_ckpt_header header = small_header();
-    return dc_ckpt_write(path, &header, array, SMALL_ARRAYS, bytes);
+    return write_arrays(path, &header, array, data, SMALL_ARRAYS, bytes);
+}
+
+/* All values of an array, in pieces of `most`; NULL if they cannot be read. The caller frees them. */
+static inline void *load_all(const dc_ckpt *c, int i, size_t most)
+{
+    const dc_state_array *a = &c->array[i];
+    char *data = NULL;
+    dc_status st = dc_mem_alloc(&data, a->n, dc_state_type_bytes(a->type), "test");
+    for (size_t first = 0; st == DC_OK && first < a->n; first += most)
+        st = dc_ckpt_load(c, i, first, DC_MIN(most, a->n - first), data + first * dc_state_type_bytes(a->type));
+    if (st != DC_OK) dc_mem_free(&data);
+    return data;
 }
 
 #endif

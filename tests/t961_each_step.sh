@@ -33,4 +33,18 @@ continue_from cluster 11
 continue_from cluster 24
 continue_from cluster 25
 continue_from final_kmeans 1
+
+# dcn keeps a label for each row, which are of the rows' last batches: a table of all ranks.
+# shellcheck disable=SC2206  # several options
+args=(fit $small --model.hidden=[20] --pretrain.epochs=1 --cluster.method=dcn --cluster.max_iter=25 --cluster.update_interval=10
+    --cluster.lr=0.0001)
+rm -rf good all
+run 1 1 "${args[@]}" --run.output=good
+expect_exit 0 "the undisturbed run of dcn"
+run 3 1 "${args[@]}" --run.output=all --checkpoint.every=0.000000001s --checkpoint.keep=1000
+expect_same all "dcn, saved all the time"
+sed -nE 's/.* saved +.*ckpt-0*([0-9]+)\.h5, ([a-z_0-9]+) step ([0-9]+):.*/\1 \2 \3/p' all/log.txt >saved.txt
+run 0 1 info "$(find all/ckpt -name 'ckpt-*' | sort | tail -n 1)"
+expect_out "/state/cluster/labels +float32 +[0-9]+ x 1" "its labels are a row block"
+for step in 1 9 10 11 25; do continue_from cluster $step; done
 done_testing

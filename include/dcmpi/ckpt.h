@@ -1,17 +1,18 @@
 /* Checkpoint files: what they hold, how they are written and read, and the folder they lie in.
  *
- * A checkpoint is an HDF5 file with a trailer of TRAILER bytes behind it, which holds an XXH3 (128 bits) of all bytes
- * before it: a file that is cut, or in which a single bit has changed, is refused before the HDF5 library sees it. h5py
- * opens it like any other file. Its size depends on the model alone. Root attributes: the header below; datasets: one
- * per registered array (state.h) under /state, vectors. All functions are serial: rank 0 calls them. */
+ * A checkpoint is an HDF5 file with a trailer of 64 bytes behind it, which holds an XXH3 (128 bits) of all bytes before
+ * it: a file that is cut, or in which a single bit has changed, is refused before the HDF5 library sees it. h5py opens
+ * it like any other file. Root attributes: the header below; datasets: one per registered array (state.h) under /state,
+ * vectors, and for tables [rows of the data x width]. Neither its size nor anything in it but the header depends on the
+ * number of ranks. All functions are serial, rank 0 calls them; none holds more than a piece of the values. */
 #ifndef DCMPI_CKPT_H
 #define DCMPI_CKPT_H
 
 #include "dcmpi/clock.h"
 #include "dcmpi/state.h"
 
-/* 2: histories hold the rows that are there, not those that may come. */
-enum { DC_CKPT_VERSION = 2 };
+/* 2: histories hold the rows that are there, not those that may come. 3: headers first, tables. 2 is read, too. */
+enum { DC_CKPT_OLDEST = 2, DC_CKPT_VERSION = 3 };
 
 /* Whose state it is, and where that run was. */
 typedef struct {
@@ -32,19 +33,32 @@ typedef struct {
     uint64_t labels_hash, weights_hash, deck_hash, program_hash;
 } dc_ckpt_header;
 
+/* Writing: begin, the values of the arrays in order by put, each piece of one array alone, end. It replaces or makes
+ * `path` (file.h); after an error the file that was there is as it was. begin: after an error there is nothing to be
+ * ended. end: st is the first error of all that belongs to it, or DC_OK; *bytes: size of the file. Errors:
+ * DC_ERR_NUMERIC (a value is not finite), DC_ERR_MEMORY, DC_ERR_IO. */
+typedef struct dc_ckpt_writer dc_ckpt_writer;
+DC_CHECKED dc_status dc_ckpt_begin(dc_ckpt_writer **out, const char *path, const dc_ckpt_header *header,
+                                   const dc_state_array *array, int n);
+DC_CHECKED dc_status dc_ckpt_put(dc_ckpt_writer *w, const void *data, size_t bytes);
+DC_CHECKED dc_status dc_ckpt_end(dc_ckpt_writer **w, dc_status st, size_t *bytes);
+
+/* A checkpoint that is whole; its values stay in the file. */
 typedef struct {
     dc_ckpt_header header;
     int n;
-    dc_state_array array[DC_STATE_ARRAYS_MAX]; /* their data: dc_mem, owned */
+    dc_state_array array[DC_STATE_ARRAYS_MAX];
+    struct dc_ckpt_source *source; /* the open file, owned */
 } dc_ckpt;
 
-/* Replaces or makes `path` (file.h). *bytes: its size. Errors: DC_ERR_NUMERIC (a value is not finite), DC_ERR_MEMORY,
- * DC_ERR_IO; the file that was there is then left as it was. */
-DC_CHECKED dc_status dc_ckpt_write(const char *path, const dc_ckpt_header *header, const dc_state_array *array, int n,
-                                   size_t *bytes);
-/* Errors: DC_ERR_FORMAT (damaged, no checkpoint, of another format, values not finite), DC_ERR_IO, DC_ERR_MEMORY; *out
- * is then empty. */
-DC_CHECKED dc_status dc_ckpt_read(const char *path, dc_ckpt *out);
+/* Verifies all of it. Errors: DC_ERR_FORMAT (damaged, no checkpoint, of another format, values not finite), DC_ERR_IO,
+ * DC_ERR_MEMORY; *out is then empty. */
+DC_CHECKED dc_status dc_ckpt_open(const char *path, dc_ckpt *out);
+/* Values [first, first + n) of array i, n > 0; pieces of one array come in order, from the first on. Errors: DC_ERR_IO,
+ * DC_ERR_FORMAT (with the last piece: they are not those that were verified). */
+DC_CHECKED dc_status dc_ckpt_load(const dc_ckpt *c, int i, size_t first, size_t n, void *out);
+/* Closes the file; header and descriptions stay. */
+void dc_ckpt_close(dc_ckpt *c);
 void dc_ckpt_release(dc_ckpt *c);
 
 /* ---- The folder: ckpt-000001.h5, ckpt-000002.h5 ..., and last-PHASE.h5 ------------------------------------------- */

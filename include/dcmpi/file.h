@@ -18,10 +18,35 @@ typedef struct {
  * `path` is what it was, and `path`.part is gone. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_file_replace(const char *path, const dc_file_piece *piece, int n);
 
+/* The same for bytes that nobody holds at once: begin, the bytes in order, end. */
+typedef struct {
+    char path[DC_PATH_MAX], part[DC_PATH_MAX];
+    int fd;                    /* of the part */
+    size_t length;             /* that it will have */
+    size_t bytes;              /* so far */
+    struct XXH3_state_s *hash; /* of them */
+} dc_file_new;
+/* After an error there is nothing to be ended. Errors: DC_ERR_IO, DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_file_begin(dc_file_new *f, const char *path, size_t length);
+DC_CHECKED dc_status dc_file_put(dc_file_new *f, const void *data, size_t bytes);
+/* XXH3 (128 bits) of the bytes so far. */
+void dc_file_hash(const dc_file_new *f, uint64_t *high, uint64_t *low);
+/* st: of all that was done for the file since it began. If it is an error it is returned, and `path` stays as it was.
+ */
+DC_CHECKED dc_status dc_file_end(dc_file_new *f, dc_status st);
+
+/* Replaces or makes `to` from the bytes of `from`, as dc_file_replace does. Errors: also those of dc_file_open. */
+DC_CHECKED dc_status dc_file_copy(const char *from, const char *to);
+
 /* The last step alone: `part`, which is whole and on disk, gets the name `path`, and the directory is forced to disk.
  * Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_file_publish(const char *part, const char *path);
 
+/* Opens a regular file of at most max_bytes for reading; *bytes: its length. *fd is the caller's, -1 after an error.
+ * Errors: DC_ERR_IO (cannot be read), DC_ERR_FORMAT (no regular file, too large). */
+DC_CHECKED dc_status dc_file_open(const char *path, size_t max_bytes, int *fd, size_t *bytes);
+/* data[bytes] from byte `at` on. Errors: DC_ERR_IO (also if the file ends before). */
+DC_CHECKED dc_status dc_file_read_at(int fd, const char *path, size_t at, void *data, size_t bytes);
 /* A whole file of at most max_bytes in memory (dc_mem, owned by the caller). Errors: DC_ERR_IO (cannot be read),
  * DC_ERR_FORMAT (no regular file, too large), DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_file_read(const char *path, size_t max_bytes, unsigned char **data, size_t *bytes);

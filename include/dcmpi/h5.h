@@ -51,13 +51,17 @@ DC_CHECKED dc_status dc_h5_close(dc_h5 **h5);
 dc_file_state dc_h5_file_state(const dc_h5 *h5);
 DC_CHECKED dc_status dc_h5_check_unchanged(dc_h5 *h5);
 
-/* Files in memory; closed like all others. `name` is for messages. create: to write about `bytes` bytes into; take: all
- * of it as bytes (dc_mem, owned by the caller). open: for reading; the bytes are copied. Errors: DC_ERR_FORMAT,
- * DC_ERR_MEMORY. */
-DC_CHECKED dc_status dc_h5_image_create(dc_h5 **out, const char *name, size_t bytes);
-DC_CHECKED dc_status dc_h5_image_take(dc_h5 *h5, void **data, size_t *bytes);
-DC_CHECKED dc_status dc_h5_image_open(dc_h5 **out, const char *name, const void *data, size_t bytes);
+/* Files whose bytes the library neither writes nor opens; `name` is for messages.
+ * create: headers of at most headers_bytes bytes in memory; datasets get places behind them, in the order in which they
+ * are created, and no values. take: closes it; the file is headers[headers_bytes] (dc_mem, the caller's) and then the
+ * values of the datasets, up to *bytes bytes in all. open: the first `bytes` bytes of an open file, for reading; fd
+ * stays the caller's; closed like all others. Errors: DC_ERR_FORMAT, DC_ERR_IO (open), DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_h5_image_create(dc_h5 **out, const char *name, size_t headers_bytes);
+DC_CHECKED dc_status dc_h5_image_take(dc_h5 **h5, void **headers, size_t *bytes);
+DC_CHECKED dc_status dc_h5_image_open(dc_h5 **out, const char *name, int fd, size_t bytes);
 
+/* First byte in the file of a dataset that is stored in one piece; 0 if it has no bytes. Errors: DC_ERR_FORMAT. */
+DC_CHECKED dc_status dc_h5_place(dc_h5 *h5, const char *name, int64_t *offset);
 bool dc_h5_exists(dc_h5 *h5, const char *name); /* dataset or group that is reached by hard links */
 DC_CHECKED dc_status dc_h5_dataset_info(dc_h5 *h5, const char *name, dc_h5_info *info);
 /* *width = elements of a row, the product of all dimensions but the first; it and the bytes of a row fit 63 bits.

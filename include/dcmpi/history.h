@@ -19,11 +19,11 @@ typedef struct {
 /* An empty one. `phase` and the names are static text. */
 void dc_history_init(dc_history *h, const char *phase, int n_columns, const char *const *columns);
 /* Makes records and step part of the run's state, until release. If the run continues and its checkpoint knows the
- * phase, they are as they were there. Local. Errors: DC_ERR_MEMORY, DC_ERR_FORMAT. */
-DC_CHECKED dc_status dc_history_keep(dc_history *h, dc_state *c);
+ * phase, they are as they were there. Collective, as is the next. Errors: DC_ERR_MEMORY, DC_ERR_FORMAT, DC_ERR_IO. */
+DC_CHECKED dc_status dc_history_keep(dc_comm *comm, dc_history *h, dc_state *c);
 /* The whole history of a phase that was finished before the run's checkpoint: *finished, and *h is made. Else nothing
  * happens. */
-DC_CHECKED dc_status dc_history_recall(dc_history *h, dc_state *c, const char *phase, int n_columns,
+DC_CHECKED dc_status dc_history_recall(dc_comm *comm, dc_history *h, dc_state *c, const char *phase, int n_columns,
                                        const char *const *columns, bool *finished);
 /* Whether it has the n records and the length that its step wants: a checkpoint may be odd. Errors: DC_ERR_FORMAT. */
 DC_CHECKED dc_status dc_history_check(const dc_history *h, size_t n, int64_t total);

@@ -65,9 +65,9 @@ typedef struct {
      * losses "reconstruction" have a column of their own in the history. */
     int n_steps;
     void (*record)(dc_graph *g, const dc_method_state *state, int step);
-    /* NULL, or makes part of the run's state what does not follow from the weights at the last refresh. Local; errors:
-     * those of dc_state_keep. destroy takes it out again. */
-    dc_status (*keep)(dc_method_state *state, dc_state *s);
+    /* NULL, or makes part of the run's state what does not follow from the weights at the last refresh. Collective;
+     * errors: those of dc_state_keep. destroy takes it out again. */
+    dc_status (*keep)(dc_comm *comm, dc_method_state *state, dc_state *s);
     /* NULL, or sets those of the method's parameters that follow from the number of a step. Local. */
     void (*anneal)(const dc_method_state *state, float *extra, int64_t step);
     /* Soft assignment q [n x K] and labels [n] of any rows. Local. */

@@ -119,10 +119,10 @@ void dc_column_sums(const float *X, int64_t n, int64_t width, float *sum);
 void dc_outer_owned(const dc_outer *o, int item, size_t *lo, size_t *hi);
 /* Collective: all items of `slab`, each rank having brought what it owns, equal on all ranks. */
 void dc_outer_share(dc_comm *comm, const dc_outer *o, float *slab);
-/* Collective: all items of `slab`, brought together from their owners into all[] on rank 0; NULL elsewhere. What is no
- * item is left alone. */
-void dc_outer_collect(dc_comm *comm, const dc_outer *o, const float *slab, float *all);
-/* What this rank owns, from all[] into slab[]; the rest is left alone. Local. */
-void dc_outer_take(const dc_outer *o, const float *all, float *slab);
+/* Collective: floats [first, first + n) of `slab`, brought together from their owners into piece[n] on rank 0; NULL
+ * elsewhere. What is no item is left alone. */
+void dc_outer_collect(dc_comm *comm, const dc_outer *o, const float *slab, size_t first, size_t n, float *piece);
+/* What this rank owns of them, from piece[n] into slab[]; the rest is left alone. Local. */
+void dc_outer_take(const dc_outer *o, const float *piece, size_t first, size_t n, float *slab);
 
 #endif

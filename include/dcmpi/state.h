@@ -1,13 +1,15 @@
 /* The state of a run, by name.
  *
  * Work registers the arrays that it cannot compute again while it holds them (dc_state_keep); a checkpoint is all of
- * them together. When a run continues, the arrays of the checkpoint wait here, and an array that is registered under
- * the name of one of them gets its values: work finds itself where it was. What a phase can compute again from its
- * arrays it does not register. Every function takes NULL, which keeps nothing and never saves. */
+ * them together. When a run continues, the arrays of the checkpoint wait, and an array that is registered under the
+ * name of one of them gets its values: work finds itself where it was. What a phase can compute again from its arrays
+ * it does not register. Values go to a checkpoint and come from it through rank 0 in pieces of DC_STATE_PIECE_BYTES:
+ * beside the arrays themselves no rank holds more than one of them. Every function takes NULL, which keeps nothing and
+ * never saves. */
 #ifndef DCMPI_STATE_H
 #define DCMPI_STATE_H
 
-#include "dcmpi/base.h"
+#include "dcmpi/part.h"
 
 typedef struct dc_comm dc_comm;
 typedef struct dc_state dc_state;
@@ -15,36 +17,44 @@ typedef struct dc_state dc_state;
 /* ---- State ------------------------------------------------------------------------------------------------------- */
 
 typedef enum { DC_STATE_F32, DC_STATE_F64, DC_STATE_I64 } dc_state_type;
-enum { DC_STATE_NAME_MAX = 64, DC_STATE_ARRAYS_MAX = 96 };
+enum { DC_STATE_NAME_MAX = 64, DC_STATE_ARRAYS_MAX = 96, DC_STATE_PIECE_BYTES = 4 << 20 };
+size_t dc_state_type_bytes(dc_state_type type);
 
-/* How an array of which each rank holds a share in its own place becomes whole, and back. */
-typedef struct {
-    void (*gather)(dc_comm *comm, const void *ctx, const float *own, float *all); /* all: rank 0 only, else NULL */
-    void (*take)(const void *ctx, const float *all, float *own);
-    const void *ctx;
-} dc_state_shares;
-
+/* An array as a checkpoint knows it. */
 typedef struct {
     char name[DC_STATE_NAME_MAX]; /* "cluster/moment1": a path */
     dc_state_type type;
-    size_t n;
-    void *data;
+    size_t n;       /* values */
+    size_t width;   /* of a row, if there is one for each row of the data; else 0 */
+    int64_t number; /* of a single integer that waits: its value */
 } dc_state_array;
-size_t dc_state_type_bytes(dc_state_type type);
 
 /* Registers an array that is the same on all ranks; *restored (may be NULL): it has got the values of the checkpoint.
- * The arrays and their order are the same on all ranks. Local. Errors: DC_ERR_FORMAT (the checkpoint has another length
- * or type under this name), equal on all ranks. */
-DC_CHECKED dc_status dc_state_keep(dc_state *s, const char *name, dc_state_type type, size_t n, void *data,
-                                   bool *restored);
+ * The arrays and their order are the same on all ranks. Collective, as are the next three. Errors: DC_ERR_FORMAT (the
+ * checkpoint has another length or type under this name, or is damaged by now), DC_ERR_IO, DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_state_keep(dc_comm *comm, dc_state *s, const char *name, dc_state_type type, size_t n,
+                                   void *data, bool *restored);
+
+/* How an array of which each rank holds a share in its own place becomes whole, piece by piece, and back: values
+ * [first, first + n) of the whole are piece[n]. */
+typedef struct {
+    void (*gather)(dc_comm *comm, const void *ctx, const float *own, size_t first, size_t n,
+                   float *piece); /* piece: rank 0 only, else NULL */
+    void (*take)(const void *ctx, const float *piece, size_t first, size_t n, float *own);
+    const void *ctx;
+} dc_state_shares;
 /* The same for floats of which each rank holds a share; *shares is copied, its ctx borrowed. */
-DC_CHECKED dc_status dc_state_keep_shares(dc_state *s, const char *name, size_t n, float *data,
+DC_CHECKED dc_status dc_state_keep_shares(dc_comm *comm, dc_state *s, const char *name, size_t n, float *data,
                                           const dc_state_shares *shares);
+/* The same for a table with a row for each row of the data: data[rows of this rank x width], width >= 1. It fits any
+ * number of ranks. */
+DC_CHECKED dc_status dc_state_keep_rows(dc_comm *comm, dc_state *s, const char *name, dc_state_type type, size_t width,
+                                        const dc_part *part, void *data);
 /* The same for an array that grows while it is kept: whenever the run saves, the first *rows rows of `width` values at
  * *data are what it holds. Both pointers are borrowed. A run that continues makes room for what waits first
- * (dc_state_waiting); `capacity`: rows that *data has room for. Errors: DC_ERR_FORMAT (another type, no whole rows). */
-DC_CHECKED dc_status dc_state_keep_rows(dc_state *s, const char *name, dc_state_type type, size_t width, size_t *rows,
-                                        void *const *data, size_t capacity);
+ * (dc_state_waiting); `capacity`: rows that *data has room for. Errors: also no whole rows. */
+DC_CHECKED dc_status dc_state_keep_growing(dc_comm *comm, dc_state *s, const char *name, dc_state_type type,
+                                           size_t width, size_t *rows, void *const *data, size_t capacity);
 /* Forgets the array at `data`, or the one that grows with its number of rows there; before its memory goes. */
 void dc_state_drop(dc_state *s, const void *data);
 /* A waiting array, or NULL: for work that must know its length first. */
@@ -76,13 +86,20 @@ DC_CHECKED dc_status dc_state_end_phase(dc_comm *comm, dc_state *s);
 
 /* ---- Life -------------------------------------------------------------------------------------------------------- */
 
+/* Where checkpoints go, and where this run's one is. All are called on rank 0 only. */
 typedef struct {
-    /* Writes a checkpoint of these arrays, and whatever else belongs to it. Rank 0 only. */
-    dc_status (*save)(void *ctx, const dc_state *s, const dc_state_array *array, int n);
+    /* A checkpoint begins that holds these arrays: their values follow by put() in this order, a piece being of one
+     * array alone. end() comes after a begin() without error; so_far: the first error since then, or DC_OK. */
+    dc_status (*begin)(void *ctx, const dc_state *s, const dc_state_array *array, int n);
+    dc_status (*put)(void *ctx, const void *data, size_t bytes);
+    dc_status (*end)(void *ctx, const dc_state *s, dc_status so_far);
+    /* Values [first, first + n) of the waiting array with this index; pieces of one array come in order. */
+    dc_status (*load)(void *ctx, int index, size_t first, size_t n, void *out);
+    void (*loaded)(void *ctx); /* nothing waits any more; may be NULL */
     void *ctx;
 } dc_state_config;
-/* Listens to the wishes of the communicator. waiting[n]: arrays of a checkpoint, equal on all ranks, or none; their
- * memory (dc_mem) is taken over. Collective. Errors: DC_ERR_MEMORY. */
+/* Listens to the wishes of the communicator. waiting[n]: arrays of a checkpoint, equal on all ranks, or none.
+ * Collective. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_state_create(dc_comm *comm, dc_state **out, const dc_state_config *cfg,
                                      const dc_state_array *waiting, int n);
 void dc_state_destroy(dc_state **s);

@@ -50,8 +50,8 @@ int64_t dc_step_run(dc_comm *comm, dc_step *s, int64_t step, double *loss);
  * more and counts the gradients of this step alone. Collective. */
 void dc_step_update(dc_comm *comm, dc_step *s, const dc_opt_config *opt, int64_t t, int64_t total);
 /* Makes the moments that this optimizer has part of the run's state until the step is destroyed; a run that continues
- * gets them back. */
-DC_CHECKED dc_status dc_step_keep_moments(dc_step *s, const dc_opt_config *opt);
+ * gets them back. Collective. */
+DC_CHECKED dc_status dc_step_keep_moments(dc_comm *comm, dc_step *s, const dc_opt_config *opt);
 
 /* ---- Inference ---- */
 

@@ -42,11 +42,12 @@ typedef struct {
 /* Creates the parameter slab with weights by `init`. */
 DC_CHECKED dc_status dc_model_create(dc_model *m, const dc_dataset *data, const dc_net *net, dc_init init,
                                      uint64_t seed, dc_timers *timers, dc_progress *progress);
-/* Makes the network's weights part of the run's state, until release; a run that continues gets them back. */
-DC_CHECKED dc_status dc_model_keep(dc_model *m, dc_state *c);
+/* Makes the network's weights part of the run's state, until release; a run that continues gets them back. Collective.
+ */
+DC_CHECKED dc_status dc_model_keep(dc_comm *comm, dc_model *m, dc_state *c);
 /* Makes room for n_extra more parameters, part of the state as "extra"; network weights are kept, moments and extra are
- * zero. */
-DC_CHECKED dc_status dc_model_grow(dc_model *m, size_t n_extra);
+ * zero. Collective. */
+DC_CHECKED dc_status dc_model_grow(dc_comm *comm, dc_model *m, size_t n_extra);
 void dc_model_release(dc_model *m);
 /* The rows of the data. */
 dc_row_source dc_model_rows(const dc_model *m);

@@ -1,7 +1,7 @@
 /* Memory and disk of a run before it starts, from the header of the data and the deck alone: the rank with the most
  * rows, at the moment that needs the most. A run is a list of moments; what is counted in each is what grows with the
- * data, the network, the batch, the clusters or the ranks. On rank 0 a checkpoint comes on top: the arrays of which
- * each rank has a share, made whole, and two images of the file. */
+ * data, the network, the batch, the clusters or the ranks. On rank 0 what a checkpoint takes comes on top: pieces of
+ * the arrays, whatever they hold. */
 #include <math.h>
 #include <string.h>
 
@@ -12,8 +12,10 @@
 
 /* What libraries take once they work: kernels that oneDNN makes, HDF5, the code that is read in. */
 static const double LIBRARY_BYTES = 14 << 20;
-/* Pieces in which files are written and read back; what an image of a file holds besides its values. */
-static const double PIECE_BYTES = 4 << 20, HEADERS_BYTES = 1 << 20;
+/* Pieces in which files are written and read back. */
+static const double PIECE_BYTES = 4 << 20;
+/* On rank 0 while it saves: a piece of the arrays, one that is read back, headers. */
+static const double SAVING_BYTES = DC_STATE_PIECE_BYTES + (2 << 20);
 /* Buffers of MPI and what the C library rounds up, of all that we take. */
 static const double SLACK = 0.03;
 /* Where the header does not tell. */
@@ -43,12 +45,6 @@ static void take(dc_estimate *out, moment m)
     if (all <= out->model_bytes + out->work_bytes) return;
     out->model_bytes = m.model;
     out->work_bytes = m.work;
-}
-
-/* Rank 0 while it saves: `whole` bytes of arrays that all ranks hold, `shared` of those that must be gathered. */
-static double checkpoint(double whole, double shared)
-{
-    return shared + 2 * (whole + shared + HEADERS_BYTES);
 }
 
 /* ---- Layers ------------------------------------------------------------------------------------------------------ */
@@ -112,8 +108,7 @@ static double kmeans_bytes(const problem *p, int64_t width)
 
 static moment raw_kmeans(const problem *p)
 {
-    return (moment){.work = kmeans_bytes(p, p->head->D),
-                    .root = checkpoint(4 * (double)p->cfg->cluster.n_init * p->K * p->D, 0)};
+    return (moment){.work = kmeans_bytes(p, p->head->D), .root = SAVING_BYTES};
 }
 
 /* Training of the whole autoencoder, or, within `stack` floats of parameters, of a pair of its layers. */
@@ -122,7 +117,7 @@ static moment pretraining(const problem *p, const dc_step_layers *f, double stac
     const double params = dc_step_params(f), pair = stack > params ? params : 0;
     return (moment){.model = 4 * (stack + pair + dc_step_state(f, &p->part)),
                     .work = 4 * (dc_step_buffers(f, &p->part) + dc_step_activations(f, &p->part) + cache),
-                    .root = checkpoint(4 * (stack + pair), 4 * dc_step_moments(f) * params)};
+                    .root = SAVING_BYTES};
 }
 
 /* Outputs of frozen layers that are kept for a pair. */
@@ -186,18 +181,17 @@ static void take_clustering(const problem *p, dc_estimate *out)
     const bool trains = flags & DC_METHOD_TRAINS, again = cfg->cluster.final_kmeans;
     const dc_step_layers stack = whole_net(p), f = layers(p, 0, encoder_layers(p), flags & DC_METHOD_RECONSTRUCTS,
                                                           cfg->cluster.batch, &cfg->cluster.opt);
-    const double params = dc_step_params(&stack), centers = p->K * p->L;
+    const double params = dc_step_params(&stack);
     const double state = trains ? dc_step_state(&f, &p->part) : 0;
     const double activations = trains ? dc_step_activations(&f, &p->part) : 0;
     const double held = cluster_floats(p, params) + (trains ? dc_step_buffers(&f, &p->part) : 0);
-    const double saved = 4 * (2 * params + centers), shared = trains ? 4 * dc_step_moments(&f) * params : 0;
     take(out, (moment){.model = 8 * params}); /* while room is made for the centres */
     take(out, (moment){.model = 4 * (params + (again ? state : 0)),
                        .work = 4 * (held + (again ? activations : 0)) + kmeans_bytes(p, cfg->model.latent),
-                       .root = checkpoint(saved + 4 * (double)cfg->cluster.n_init * centers, shared)});
+                       .root = SAVING_BYTES});
     take(out, (moment){.model = 4 * (params + state),
                        .work = 4 * (held + activations) + dc_sum_bytes(&p->part, 2 * (size_t)p->K + 1),
-                       .root = checkpoint(saved, shared)});
+                       .root = SAVING_BYTES});
     /* The trainer gives its memory back, the parameters stay. */
     take(out, (moment){.model = 4 * (params + state), .work = 4 * result_floats(p) + example_bytes(p) + PIECE_BYTES});
     take(out, scoring(p, 4 * (params + state), 4 * result_floats(p)));

@@ -19,14 +19,10 @@ double dc_step_params(const dc_step_layers *f)
     return sum;
 }
 
-double dc_step_moments(const dc_step_layers *f)
-{
-    return dc_opt_moments(f->opt);
-}
-
 double dc_step_state(const dc_step_layers *f, const dc_part *part)
 {
-    return (1 + dc_step_moments(f)) * dc_step_params(f) / (f->way == DC_OUTER_ALLREDUCE ? 1 : part->P);
+    const double moments = dc_opt_moments(f->opt);
+    return (1 + moments) * dc_step_params(f) / (f->way == DC_OUTER_ALLREDUCE ? 1 : part->P);
 }
 
 /* Weights of the largest layer but the first: transposed for the backward pass. */

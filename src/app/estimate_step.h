@@ -20,8 +20,6 @@ typedef struct {
 double dc_step_widths(const dc_step_layers *f, int from, int to);
 /* Weights and biases. */
 double dc_step_params(const dc_step_layers *f);
-/* Moments of the optimizer per parameter. */
-double dc_step_moments(const dc_step_layers *f);
 /* Gradient and moments, where this rank updates them. */
 double dc_step_state(const dc_step_layers *f, const dc_part *part);
 /* Deltas, messages and transposed weights: what is there before the first step. */

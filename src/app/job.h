@@ -52,6 +52,8 @@ typedef struct {
     char stop_file[DC_PATH_MAX];
     dc_wish *wish;          /* owned */
     dc_state *state;        /* owned */
+    dc_ckpt_writer *writer; /* on rank 0, while a checkpoint is written */
+    double save_start_s;
     const dc_dataset *data; /* borrowed; set when it is loaded */
 } dc_job;
 
@@ -76,7 +78,7 @@ enum { DC_EXAMPLE_ROWS_MAX_BYTES = 16 << 20 };
 /* Memory per rank and disk of a run, from the header of the data alone. */
 typedef struct {
     double base_bytes, data_bytes, model_bytes, work_bytes, total_bytes; /* largest rank, moment that needs most */
-    double root_bytes;                                                   /* more on rank 0: a checkpoint in memory */
+    double root_bytes;                                                   /* more on rank 0: pieces of a checkpoint */
     double address_bytes;                                                /* more address space than memory */
     double disk_bytes;
 } dc_estimate;

@@ -144,16 +144,10 @@ out:
 /* A longer run begins with the records of the shorter one, which stay beside its result until then. */
 static dc_status copy_records(const dc_job *job, const char *to)
 {
-    unsigned char *data = NULL;
-    size_t bytes;
     char from[DC_PATH_MAX];
     dc_output_path(job, DC_FILE_METRICS, from);
     if (!job->resume.over_shorter && access(to, F_OK) == 0) return DC_OK;
-    if (access(from, F_OK) != 0) return DC_OK;
-    dc_status st = dc_file_read(from, SIZE_MAX, &data, &bytes);
-    if (st == DC_OK) st = dc_file_replace(to, &(dc_file_piece){data, bytes}, 1);
-    dc_mem_free(&data);
-    return st;
+    return access(from, F_OK) == 0 ? dc_file_copy(from, to) : DC_OK;
 }
 
 dc_status dc_output_accept(dc_job *job)

@@ -78,7 +78,7 @@ static dc_status try_checkpoints(dc_job *job, const list *l, int64_t above, chec
         if (!dc_ckpt_path(l->dir, l->number[i], path))
             return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
         *kind = ALL_DAMAGED;
-        if (dc_ckpt_read(path, &r->ckpt) != DC_OK) continue;
+        if (dc_ckpt_open(path, &r->ckpt) != DC_OK) continue;
         r->number = l->number[i];
         *kind = READABLE;
         compare_checkpoint(job, path, comparison);
@@ -140,7 +140,7 @@ static bool take_last(dc_job *job, const list *l)
     char path[DC_PATH_MAX];
     dc_comparison c;
     for (int i = last_phase(); i >= 0; i--) {
-        if (!is_last_there(l, i, path) || dc_ckpt_read(path, &r->ckpt) != DC_OK) continue;
+        if (!is_last_there(l, i, path) || dc_ckpt_open(path, &r->ckpt) != DC_OK) continue;
         compare_checkpoint(job, path, &c);
         r->number = r->ckpt.header.number;
         if (c.likeness == DC_SAME_RUN) {
@@ -176,7 +176,7 @@ static bool take_if_passed(dc_job *job, const char *path, uint64_t data_hash)
 {
     dc_resume *r = &job->resume;
     dc_comparison c;
-    if (dc_ckpt_read(path, &r->ckpt) != DC_OK) {
+    if (dc_ckpt_open(path, &r->ckpt) != DC_OK) {
         note(r, "%s; trying the one before", dc_error_text());
         drop_checkpoint(r);
         return false;

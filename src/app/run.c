@@ -53,7 +53,7 @@ static dc_status build_model(fit *f)
     f->model.strict = cfg->parallel.reproducible == DC_REPRODUCIBLE_STRICT;
     f->model.gather_rows = cfg->parallel.gather_rows;
     f->model.hash_steps = cfg->parallel.hash_steps;
-    return st == DC_OK ? dc_model_keep(&f->model, f->job.state) : st;
+    return st;
 }
 
 /* A phase that diverged is a result, but not one worth a file. */
@@ -275,6 +275,7 @@ dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
         goto out;
     }
     DC_TRY_ALL(comm, build_model(&f));
+    DC_TRY(dc_model_keep(comm, &f.model, f.job.state));
     DC_TRY(pretrain(comm, &f));
     DC_TRY(cluster(comm, &f));
     report_stop(&f);

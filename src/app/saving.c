@@ -77,54 +77,65 @@ static void keep_last(const dc_state *c, const char *dir, const char *path, cons
     dc_error_clear();
 }
 
-static dc_status save(void *ctx, const dc_state *c, const dc_state_array *array, int n)
+static dc_status begin(void *ctx, const dc_state *c, const dc_state_array *array, int n)
 {
     dc_status st = DC_OK;
     dc_job *job = ctx;
-    dc_resume *r = &job->resume;
     char dir[DC_PATH_MAX], path[DC_PATH_MAX];
-    size_t bytes;
-    const double start = dc_clock_now_s();
+    job->save_start_s = dc_clock_now_s();
     DC_TRY(dc_lock_beat(job->lock));
     DC_TRY(dc_output_restore(job));
     const dc_ckpt_header header = describe(job, c);
     dc_output_path(job, DC_FILE_CHECKPOINTS, dir);
-    if (!dc_ckpt_path(dir, r->next, path)) return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
-    DC_TRY(dc_ckpt_write(path, &header, array, n, &bytes));
-    /* What cannot be used, or is not wanted (run.resume = never), must not count as one of those that are kept. */
-    if (!r->saved) dc_ckpt_remove_between(dir, r->number, r->next);
-    if (!r->saved) forget_last(job, dir);
-    if (!r->saved) dc_saving_not_in_vain(job);
-    keep_last(c, dir, path, header.phase);
-    r->number = r->next++;
-    r->saved = true;
-    dc_ckpt_prune(dir, r->number, job->cfg.checkpoint.keep - 1);
-    dc_timer_stop(&job->timers, DC_T_CHECKPOINT, start, 0, (double)bytes);
-    dc_log("saved     %s, %s step %lld: %.1f MiB in %.2f s", path, header.phase, (long long)header.step,
-           (double)bytes / 1048576.0, dc_clock_now_s() - start);
+    if (!dc_ckpt_path(dir, job->resume.next, path)) return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
+    DC_TRY(dc_ckpt_begin(&job->writer, path, &header, array, n));
 out:
     return st;
 }
 
+static dc_status put(void *ctx, const void *data, size_t bytes)
+{
+    const dc_job *job = ctx;
+    return dc_ckpt_put(job->writer, data, bytes);
+}
+
+static dc_status end(void *ctx, const dc_state *c, dc_status so_far)
+{
+    dc_job *job = ctx;
+    dc_resume *r = &job->resume;
+    const char *phase = dc_state_phase(c);
+    char dir[DC_PATH_MAX], path[DC_PATH_MAX];
+    size_t bytes;
+    const dc_status st = dc_ckpt_end(&job->writer, so_far, &bytes);
+    if (st != DC_OK) return st;
+    dc_output_path(job, DC_FILE_CHECKPOINTS, dir);
+    DC_ASSERT(dc_ckpt_path(dir, r->next, path));
+    /* What cannot be used, or is not wanted (run.resume = never), must not count as one of those that are kept. */
+    if (!r->saved) dc_ckpt_remove_between(dir, r->number, r->next);
+    if (!r->saved) forget_last(job, dir);
+    if (!r->saved) dc_saving_not_in_vain(job);
+    keep_last(c, dir, path, phase);
+    r->number = r->next++;
+    r->saved = true;
+    dc_ckpt_prune(dir, r->number, job->cfg.checkpoint.keep - 1);
+    dc_timer_stop(&job->timers, DC_T_CHECKPOINT, job->save_start_s, 0, (double)bytes);
+    dc_log("saved     %s, %s step %lld: %.1f MiB in %.2f s", path, phase, (long long)dc_state_step(c),
+           (double)bytes / 1048576.0, dc_clock_now_s() - job->save_start_s);
+    return DC_OK;
+}
+
 /* ---- Start and end ---------------------------------------------------------------------------------------------- */
 
-/* Arrays of the checkpoint to all ranks, into memory that the register will own. */
-static dc_status spread(dc_comm *comm, dc_ckpt *ckpt)
+static dc_status load(void *ctx, int index, size_t first, size_t n, void *out)
 {
-    dc_status st = DC_OK;
-    const bool root = dc_comm_rank(comm) == 0;
-    dc_comm_bcast(comm, &ckpt->n, sizeof ckpt->n, 0);
-    for (int i = 0; i < ckpt->n; i++) {
-        dc_state_array *a = &ckpt->array[i];
-        void *data = a->data;
-        dc_comm_bcast(comm, a, sizeof *a, 0);
-        a->data = data;
-        const size_t bytes = a->n * dc_state_type_bytes(a->type);
-        DC_TRY_ALL(comm, root ? DC_OK : dc_mem_alloc_raw(&a->data, bytes, 1, "checkpoint"));
-        dc_comm_bcast(comm, a->data, bytes, 0);
-    }
-out:
-    return st;
+    const dc_job *job = ctx;
+    return dc_ckpt_load(&job->resume.ckpt, index, first, n, out);
+}
+
+static void loaded(void *ctx)
+{
+    dc_job *job = ctx;
+    dc_ckpt_close(&job->resume.ckpt);
 }
 
 dc_status dc_saving_start(dc_comm *comm, dc_job *job)
@@ -140,11 +151,12 @@ dc_status dc_saving_start(dc_comm *comm, dc_job *job)
                                    .ctx = job};
     job->from.parts = r->part;
     job->from.wall_before_s = r->ckpt.header.wall_s;
-    DC_TRY(spread(comm, &r->ckpt));
+    dc_comm_bcast(comm, &r->ckpt.n, sizeof r->ckpt.n, 0);
+    dc_comm_bcast(comm, r->ckpt.array, sizeof r->ckpt.array, 0);
     DC_TRY(dc_wish_create(comm, &job->wish, &wishes));
     dc_comm_set_wish(comm, job->wish);
-    DC_TRY(dc_state_create(comm, &job->state, &(dc_state_config){.save = save, .ctx = job}, r->ckpt.array, r->ckpt.n));
-    r->ckpt.n = 0; /* the register has them */
+    const dc_state_config state = {.begin = begin, .put = put, .end = end, .load = load, .loaded = loaded, .ctx = job};
+    DC_TRY(dc_state_create(comm, &job->state, &state, r->ckpt.array, r->ckpt.n));
 out:
     return st;
 }

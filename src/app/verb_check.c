@@ -302,7 +302,7 @@ out:
 static dc_status check_ckpt(const char *path)
 {
     dc_ckpt c;
-    const dc_status st = dc_ckpt_read(path, &c);
+    const dc_status st = dc_ckpt_open(path, &c);
     if (st != DC_OK) return st;
     dc_log_plain("%s: whole: checkpoint of %s, step %lld, %d arrays, the checksum agrees", path, c.header.phase,
                  (long long)c.header.step, c.n);

@@ -1,5 +1,4 @@
-/* Safe replacement of a file. Every call that may fail is checked: a full disk, a quota or a failing disk shows in
- * posix_fallocate, write, fsync, close or rename, or in bytes that read back differently. */
+/* Files that are there: reading them, opening them safely to append, and whether they change meanwhile. */
 #include "dcmpi/file.h"
 
 #include <errno.h>
@@ -12,132 +11,41 @@
 #include "dcmpi/heartbeat.h"
 #include "dcmpi/mem.h"
 
-enum { COMPARE_BYTES = 1 << 20 };
-
 static dc_status fail(const char *what, const char *path, int cause)
 {
     return DC_FAIL(DC_ERR_IO, "cannot %s %s: %s", what, path, strerror(cause));
 }
 
-/* Checkpoints have points of their own. */
-static bool fault(dc_fault_id of_checkpoint, dc_fault_id of_other, const char *path)
+dc_status dc_file_open(const char *path, size_t max_bytes, int *fd, size_t *bytes)
 {
-    return dc_fault(strstr(path, "/ckpt-") ? of_checkpoint : of_other);
-}
-
-static dc_status write_all(int fd, const char *path, const dc_file_piece *piece)
-{
-    const char *p = piece->data;
-    for (size_t left = piece->bytes; left > 0;) {
-        const ssize_t n = fault(DC_FAULT_CKPT_WRITE, DC_FAULT_FILE_WRITE, path) ? -1 : write(fd, p, left);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return fail("write", path, n == 0 ? ENOSPC : errno);
-        p += n;
-        left -= (size_t)n;
-    }
-    return DC_OK;
-}
-
-/* Space for all of it before the first byte. File systems without the call write without. */
-static dc_status reserve(int fd, const char *path, size_t bytes)
-{
-    int cause;
-    if (bytes == 0) return DC_OK;
-    do cause = posix_fallocate(fd, 0, (off_t)bytes);
-    while (cause == EINTR);
-    return cause == 0 || cause == EOPNOTSUPP || cause == EINVAL ? DC_OK : fail("reserve space for", path, cause);
-}
-
-static dc_status compare(int fd, const char *path, const dc_file_piece *piece, char *buffer)
-{
-    const char *p = piece->data;
-    for (size_t left = piece->bytes; left > 0;) {
-        const ssize_t n = read(fd, buffer, DC_MIN(left, (size_t)COMPARE_BYTES));
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return fail("read back", path, errno);
-        if (n == 0 || memcmp(p, buffer, (size_t)n) != 0)
-            return DC_FAIL(DC_ERR_IO, "%s reads back differently than it was written: check the disk", path);
-        p += n;
-        left -= (size_t)n;
-    }
-    return DC_OK;
-}
-
-/* The pages must leave the cache, or the comparison would see memory instead of the disk. */
-static dc_status verify(int fd, const char *path, const dc_file_piece *piece, int n)
-{
+    struct stat s;
     dc_status st = DC_OK;
-    char *buffer = NULL;
-    DC_TRY(dc_mem_alloc_raw(&buffer, COMPARE_BYTES, 1, "read back"));
-    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-    if (lseek(fd, 0, SEEK_SET) != 0) DC_TRY(fail("read back", path, errno));
-    for (int i = 0; i < n; i++) DC_TRY(compare(fd, path, &piece[i], buffer));
-out:
-    dc_mem_free(&buffer);
+    *fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe must not make us wait */
+    if (*fd < 0) return fail("open", path, errno);
+    if (fstat(*fd, &s) != 0 || (strstr(path, "/ckpt-") && dc_fault(DC_FAULT_CKPT_READ)))
+        st = fail("read", path, errno);
+    else if (!S_ISREG(s.st_mode) || (uint64_t)s.st_size > max_bytes)
+        st = DC_FAIL(DC_ERR_FORMAT, "%s is not a regular file, or is larger than %zu bytes", path, max_bytes);
+    if (st == DC_OK) {
+        *bytes = (size_t)s.st_size;
+        return DC_OK;
+    }
+    close(*fd);
+    *fd = -1;
     return st;
 }
 
-static dc_status fill(int fd, const char *path, const dc_file_piece *piece, int n)
+dc_status dc_file_read_at(int fd, const char *path, size_t at, void *data, size_t bytes)
 {
-    dc_status st = DC_OK;
-    size_t bytes = 0;
-    for (int i = 0; i < n; i++) bytes += piece[i].bytes;
-    DC_TRY(reserve(fd, path, bytes));
-    for (int i = 0; i < n; i++) DC_TRY(write_all(fd, path, &piece[i]));
-    if (fault(DC_FAULT_CKPT_FSYNC, DC_FAULT_FILE_FSYNC, path) || fsync(fd) != 0)
-        DC_TRY(fail("write to disk", path, errno));
-    DC_TRY(verify(fd, path, piece, n));
-out:
-    return st;
-}
-
-/* A rename is on disk when its directory is. Some file systems cannot fsync directories; they say EINVAL. */
-static dc_status sync_directory_of(const char *path)
-{
-    char dir[DC_PATH_MAX];
-    snprintf(dir, sizeof dir, "%s", path);
-    char *slash = strrchr(dir, '/');
-    if (slash) slash[slash == dir] = '\0';
-    const int fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return fail("open", dir, errno);
-    const int cause = fsync(fd) == 0 ? 0 : errno;
-    close(fd);
-    return cause == 0 || cause == EINVAL ? DC_OK : fail("write to disk", dir, cause);
-}
-
-dc_status dc_file_publish(const char *part, const char *path)
-{
-    if (rename(part, path) != 0) return fail("rename", part, errno);
-    return sync_directory_of(path);
-}
-
-dc_status dc_file_replace(const char *path, const dc_file_piece *piece, int n)
-{
-    char part[DC_PATH_MAX];
-    if (snprintf(part, sizeof part, "%s.part", path) >= DC_PATH_MAX)
-        return DC_FAIL(DC_ERR_USAGE, "too long for a path: %s", path);
-    if (unlink(part) != 0 && errno != ENOENT) return fail("remove", part, errno);
-    const int fd = open(part, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0666);
-    if (fd < 0) return fail("create", part, errno);
-    dc_status st = fill(fd, part, piece, n);
-    if (close(fd) != 0 && st == DC_OK) st = fail("close", part, errno);
-    if (st == DC_OK && (fault(DC_FAULT_CKPT_RENAME, DC_FAULT_FILE_RENAME, path) || rename(part, path) != 0))
-        st = fail("rename", part, errno);
-    if (st != DC_OK) {
-        unlink(part);
-        return st;
-    }
-    return sync_directory_of(path);
-}
-
-static dc_status read_all(int fd, const char *path, unsigned char *data, size_t bytes)
-{
-    for (size_t at = 0; at < bytes;) {
-        const ssize_t n = read(fd, data + at, bytes - at);
+    char *p = data;
+    while (bytes > 0) {
+        const ssize_t n = pread(fd, p, bytes, (off_t)at);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return fail("read", path, n == 0 ? EIO : errno);
         dc_heartbeat();
+        p += n;
         at += (size_t)n;
+        bytes -= (size_t)n;
     }
     return DC_OK;
 }
@@ -145,28 +53,16 @@ static dc_status read_all(int fd, const char *path, unsigned char *data, size_t 
 dc_status dc_file_read(const char *path, size_t max_bytes, unsigned char **data, size_t *bytes)
 {
     dc_status st = DC_OK;
-    struct stat s;
+    size_t length;
+    int fd = -1;
     *data = NULL;
     *bytes = 0;
-    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe must not make us wait */
-    if (fd >= 0 && strstr(path, "/ckpt-") && dc_fault(DC_FAULT_CKPT_READ)) {
-        close(fd);
-        return fail("read", path, errno);
-    }
-    if (fd < 0) return fail("open", path, errno);
-    if (fstat(fd, &s) != 0) {
-        st = fail("read", path, errno);
-        goto out;
-    }
-    if (!S_ISREG(s.st_mode) || (uint64_t)s.st_size > max_bytes) {
-        st = DC_FAIL(DC_ERR_FORMAT, "%s is not a regular file, or is larger than %zu bytes", path, max_bytes);
-        goto out;
-    }
-    DC_TRY(dc_mem_alloc_raw(data, (size_t)s.st_size, 1, "file"));
-    DC_TRY(read_all(fd, path, *data, (size_t)s.st_size));
-    *bytes = (size_t)s.st_size;
+    DC_TRY(dc_file_open(path, max_bytes, &fd, &length));
+    DC_TRY(dc_mem_alloc_raw(data, length, 1, "file"));
+    DC_TRY(dc_file_read_at(fd, path, 0, *data, length));
+    *bytes = length;
 out:
-    close(fd);
+    if (fd >= 0) close(fd);
     if (st != DC_OK) dc_mem_free(data);
     return st;
 }

@@ -187,7 +187,7 @@ static bool slots_fit(const dc_km_restarts *a)
 }
 
 /* Makes what moves part of the run's state, under the name of the phase; *resumed: it is that of a checkpoint. */
-static dc_status keep_state(dc_km_restarts *a, dc_state *state, bool *resumed)
+static dc_status keep_state(dc_comm *comm, dc_km_restarts *a, dc_state *state, bool *resumed)
 {
     dc_status st = DC_OK;
     const size_t R = (size_t)a->R, values = R * (size_t)(a->K * a->d);
@@ -203,7 +203,7 @@ static dc_status keep_state(dc_km_restarts *a, dc_state *state, bool *resumed)
                  {"centers", DC_STATE_F32, values, a->centers}};
     for (size_t i = 0; i < DC_COUNT_OF(table); i++) {
         snprintf(name, sizeof name, "%s/%s", dc_state_phase(state), table[i].name);
-        DC_TRY(dc_state_keep(state, name, table[i].type, table[i].n, table[i].data, resumed));
+        DC_TRY(dc_state_keep(comm, state, name, table[i].type, table[i].n, table[i].data, resumed));
     }
     if (*resumed && slots_fit(a))
         dc_km_wake(a);
@@ -224,7 +224,7 @@ static dc_status start_centers(dc_comm *comm, dc_km_restarts *a, const float *st
 {
     dc_status st = DC_OK;
     bool resumed;
-    DC_TRY(keep_state(a, a->cfg->state, &resumed));
+    DC_TRY(keep_state(comm, a, a->cfg->state, &resumed));
     if (!start && !resumed) {
         DC_TRY(dc_km_seed(comm, &a->tiles, a->cfg, a->centers));
     } else if (start) {

@@ -13,25 +13,9 @@
 #include "dcmpi/heartbeat.h"
 #include "dcmpi/mem.h"
 
-enum { ALIGN_BYTES = 1 << 20, COMPACT_MAX = 65535 };
-
-/* Links and attributes of a group stay in its object header, which has a checksum. Beyond 8 of them the library would
- * move them to a heap without one, and HDF5 1.10 crashes when links there are damaged. */
-static void keep_compact(hid_t plist)
-{
-    H5Pset_link_phase_change(plist, COMPACT_MAX, 0);
-    H5Pset_attr_phase_change(plist, COMPACT_MAX, 0);
-}
+enum { ALIGN_BYTES = 1 << 20 };
 
 /* ---- Open and close ---------------------------------------------------------------------------------------------- */
-
-hid_t dc_h5_creation(void)
-{
-    const hid_t fcpl = H5Pcreate(H5P_FILE_CREATE);
-    H5Pset_obj_track_times(fcpl, false);
-    keep_compact(fcpl);
-    return fcpl;
-}
 
 static dc_status create_file(const char *path, hid_t *file)
 {
@@ -112,12 +96,13 @@ dc_status dc_h5_close(dc_h5 **p)
     dc_h5 *h5 = *p;
     if (!h5) return DC_OK;
     dc_status st = DC_OK;
-    const bool writes = h5->mode != DC_H5_READ && !h5->in_memory;
+    const bool writes = h5->mode != DC_H5_READ && !h5->image;
     if (writes && H5Fflush(h5->file, H5F_SCOPE_LOCAL) < 0)
         st = DC_FAIL(DC_ERR_IO, "cannot write %s: %s; check the disk", h5->path, dc_h5_error());
     const bool closed = dc_h5_drop_file(h5->file) && dc_h5_failed_drops() == h5->failed_drops;
     if (!closed && st == DC_OK) st = DC_FAIL(DC_ERR_IO, "cannot close %s: %s; check the disk", h5->path, dc_h5_error());
     if (writes && st == DC_OK) st = sync_file(h5->path);
+    dc_h5_image_release(&h5->image);
     dc_mem_free(&h5->path);
     dc_mem_free(p);
     return st;
@@ -131,7 +116,7 @@ dc_file_state dc_h5_file_state(const dc_h5 *h5)
 dc_status dc_h5_check_unchanged(dc_h5 *h5)
 {
     void *fd = NULL; /* int, of the library's own driver */
-    if (h5->in_memory || h5->mode != DC_H5_READ) return DC_OK;
+    if (h5->image || h5->mode != DC_H5_READ) return DC_OK;
     if (H5Fget_vfd_handle(h5->file, H5P_DEFAULT, &fd) < 0)
         return DC_FAIL(DC_ERR_IO, "cannot look at %s: %s", h5->path, dc_h5_error());
     return dc_file_unchanged_fd(*(const int *)fd, h5->path, &h5->state, DC_ERR_FORMAT);
@@ -208,6 +193,19 @@ dc_status dc_h5_write_rows(dc_h5 *h5, const char *name, dc_h5_type type, dc_gidx
     return transfer_rows(h5, name, type, row, n, NULL, in ? in : nothing);
 }
 
+dc_status dc_h5_place(dc_h5 *h5, const char *name, int64_t *offset)
+{
+    hid_t dset = -1;
+    const dc_status st = dc_h5_open_dataset(h5, name, &dset);
+    if (st != DC_OK) return st;
+    const haddr_t at = H5Dget_offset(dset);
+    const bool empty = H5Dget_storage_size(dset) == 0;
+    dc_h5_drop(dset);
+    if (at == HADDR_UNDEF && !empty) return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is not in one piece", h5->path, name);
+    *offset = at == HADDR_UNDEF ? 0 : (int64_t)at;
+    return DC_OK;
+}
+
 hid_t dc_h5_dataset_creation(void)
 {
     const hid_t dcpl = H5Pcreate(H5P_DATASET_CREATE);
@@ -266,7 +264,7 @@ dc_status dc_h5_create_group(dc_h5 *h5, const char *name)
     if (st != DC_OK) return st;
     const hid_t gcpl = H5Pcreate(H5P_GROUP_CREATE);
     H5Pset_obj_track_times(gcpl, false);
-    keep_compact(gcpl);
+    dc_h5_keep_compact(gcpl);
     const hid_t group = H5Gcreate2(h5->file, name, H5P_DEFAULT, gcpl, H5P_DEFAULT);
     if (group < 0) st = DC_FAIL(DC_ERR_IO, "cannot create group '%s' in %s: %s", name, h5->path, dc_h5_error());
     dc_h5_drop(group);

@@ -1,95 +1,250 @@
-/* HDF5 files in memory: made there and handed out as bytes, or read from bytes. What has to be checksummed as a whole,
- * or written without the library touching the disk, goes this way. */
+/* HDF5 files of which the library sees no disk: a driver (H5FD) of our own stands below it.
+ *
+ * A file that is made has its headers (superblock, groups, attributes, descriptions of datasets) in memory and places
+ * for its arrays behind them, in the order in which they are created; the values of the arrays never exist here.
+ * Whoever writes the file writes the headers, and then the values in that order. So a disk that fails is an error of
+ * the writer's own calls: the library could not be trusted with it (1.10 crashes or hangs later on, or says nothing),
+ * and a checksum covers every byte that goes to disk. A file that is read is any part of an open file, which the driver
+ * reads with pread: also one that has lost its name, or of which the end is not HDF5. */
 #include "h5_private.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "dcmpi/mem.h"
 
-/* Beside the values: headers of objects and attributes. */
-enum { HEADERS_BYTES = 256 << 10 };
-/* The library wants a name, and minds a file of that name. */
-static const char nowhere[] = "/dev/null/dcmpi";
+struct dc_h5_image {
+    char *headers; /* [capacity], zeros at first; NULL of a file that is read */
+    haddr_t capacity, used;
+    haddr_t end; /* of the arrays, which begin at `capacity`; of the file that is read */
+    int fd;
+    hid_t driver; /* until the file is closed */
+};
+
+/* ---- The driver -------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    H5FD_t library; /* first: what the library holds there */
+    struct dc_h5_image *image;
+    haddr_t eoa; /* of a file that is read, as the library sets it */
+} opened;
+
+static struct dc_h5_image *image_of(const H5FD_t *file)
+{
+    return ((const opened *)file)->image;
+}
+
+static H5FD_t *driver_open(const char *name, unsigned flags, hid_t fapl, haddr_t max)
+{
+    struct dc_h5_image *const *info = H5Pget_driver_info(fapl);
+    opened *file = NULL;
+    (void)name, (void)flags, (void)max;
+    if (!info || dc_mem_alloc(&file, 1, sizeof *file, "file in memory") != DC_OK) return NULL;
+    file->image = *info;
+    return &file->library;
+}
+
+static herr_t driver_close(H5FD_t *file)
+{
+    dc_mem_free(&file);
+    return 0;
+}
+
+/* No features: the library gathers no small blocks and asks for the place of each thing. */
+static herr_t driver_query(const H5FD_t *file, unsigned long *flags)
+{
+    (void)file;
+    *flags = 0;
+    return 0;
+}
+
+static haddr_t driver_alloc(H5FD_t *file, H5FD_mem_t type, hid_t dxpl, hsize_t size)
+{
+    struct dc_h5_image *image = image_of(file);
+    haddr_t *next = type == H5FD_MEM_DRAW ? &image->end : &image->used;
+    (void)dxpl;
+    if (next == &image->used && size > image->capacity - image->used) return HADDR_UNDEF;
+    *next += size;
+    return *next - size;
+}
+
+/* Places are not used twice: the arrays stay in order. */
+static herr_t driver_free(H5FD_t *file, H5FD_mem_t type, hid_t dxpl, haddr_t at, hsize_t size)
+{
+    (void)file, (void)type, (void)dxpl, (void)at, (void)size;
+    return 0;
+}
+
+static haddr_t driver_get_eoa(const H5FD_t *file, H5FD_mem_t type)
+{
+    const struct dc_h5_image *image = image_of(file);
+    (void)type;
+    if (!image->headers) return ((const opened *)file)->eoa;
+    return image->used == 0 ? 0 : image->end;
+}
+
+static herr_t driver_set_eoa(H5FD_t *file, H5FD_mem_t type, haddr_t at)
+{
+    (void)type;
+    ((opened *)file)->eoa = at;
+    return 0;
+}
+
+static haddr_t driver_get_eof(const H5FD_t *file, H5FD_mem_t type)
+{
+    const struct dc_h5_image *image = image_of(file);
+    (void)type;
+    return image->headers && image->used == 0 ? 0 : image->end;
+}
+
+/* As the library's own drivers tell it, so that dc_h5_error() finds the cause. */
+static herr_t fail_read(int cause)
+{
+    H5Epush2(H5E_DEFAULT, __FILE__, __func__, __LINE__, H5E_ERR_CLS, H5E_VFL, H5E_READERROR,
+             "file read failed: error message = '%s'", strerror(cause));
+    return -1;
+}
+
+static herr_t read_disk(int fd, haddr_t at, size_t size, char *out)
+{
+    while (size > 0) {
+        const ssize_t n = pread(fd, out, size, (off_t)at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return fail_read(n == 0 ? EIO : errno);
+        out += n;
+        at += (haddr_t)n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+static herr_t driver_read(H5FD_t *file, H5FD_mem_t type, hid_t dxpl, haddr_t at, size_t size, void *out)
+{
+    const struct dc_h5_image *image = image_of(file);
+    const haddr_t end = image->headers ? image->capacity : image->end;
+    (void)type, (void)dxpl;
+    if (at > end || size > end - at) return -1;
+    if (!image->headers) return read_disk(image->fd, at, size, out);
+    memcpy(out, image->headers + at, size);
+    return 0;
+}
+
+static herr_t driver_write(H5FD_t *file, H5FD_mem_t type, hid_t dxpl, haddr_t at, size_t size, const void *in)
+{
+    struct dc_h5_image *image = image_of(file);
+    (void)type, (void)dxpl;
+    if (!image->headers || at > image->capacity || size > image->capacity - at) return -1;
+    memcpy(image->headers + at, in, size);
+    return 0;
+}
+
+static const H5FD_class_t driver = {.name = "dcmpi",
+                                    .maxaddr = (haddr_t)1 << 62,
+                                    .fc_degree = H5F_CLOSE_STRONG,
+                                    .fapl_size = sizeof(struct dc_h5_image *),
+                                    .open = driver_open,
+                                    .close = driver_close,
+                                    .query = driver_query,
+                                    .alloc = driver_alloc,
+                                    .free = driver_free,
+                                    .get_eoa = driver_get_eoa,
+                                    .set_eoa = driver_set_eoa,
+                                    .get_eof = driver_get_eof,
+                                    .read = driver_read,
+                                    .write = driver_write,
+                                    .fl_map = H5FD_FLMAP_DICHOTOMY};
+
+/* The caller drops it. The driver is registered anew each time, because the library forgets it when MPI ends; and stays
+ * so until the file is closed, because HDF5 1.10 still calls a driver that it has just freed with its last file. */
+static hid_t access_through(struct dc_h5_image *image)
+{
+    const hid_t fapl = dc_h5_access();
+    image->driver = H5FDregister(&driver);
+    H5Pset_driver(fapl, image->driver, &image);
+    return fapl;
+}
+
+/* ---- Handles ----------------------------------------------------------------------------------------------------- */
+
+void dc_h5_image_release(struct dc_h5_image **image)
+{
+    if (!*image) return;
+    if ((*image)->driver >= 0) H5FDunregister((*image)->driver);
+    dc_mem_free(&(*image)->headers);
+    dc_mem_free(image);
+}
+
+static void release(dc_h5 **h5)
+{
+    if (!*h5) return;
+    dc_h5_image_release(&(*h5)->image);
+    dc_mem_free(&(*h5)->path);
+    dc_mem_free(h5);
+}
 
 static dc_status make_handle(dc_h5 **out, const char *name, dc_h5_mode mode, size_t bytes)
 {
     dc_status st = DC_OK;
     dc_h5 *h5 = NULL;
-    *out = NULL;
     dc_h5_setup();
     DC_TRY(dc_mem_alloc(&h5, 1, sizeof *h5, "HDF5 handle"));
-    *h5 = (dc_h5){.file = -1, .mode = mode, .in_memory = true, .state.bytes = (int64_t)bytes};
+    *h5 = (dc_h5){.file = -1, .mode = mode, .state.bytes = (int64_t)bytes, .failed_drops = dc_h5_failed_drops()};
     DC_TRY(dc_mem_alloc(&h5->path, strlen(name) + 1, 1, "file name"));
     memcpy(h5->path, name, strlen(name) + 1);
-    *out = h5;
-    return DC_OK;
+    DC_TRY(dc_mem_alloc(&h5->image, 1, sizeof *h5->image, "file in memory"));
+    *h5->image = (struct dc_h5_image){.end = bytes, .fd = -1, .driver = -1};
 out:
-    dc_mem_free(&h5);
+    if (st != DC_OK) release(&h5);
+    *out = h5;
     return st;
 }
 
-static void release_handle(dc_h5 **h5)
+dc_status dc_h5_image_create(dc_h5 **out, const char *name, size_t headers_bytes)
 {
-    if (!*h5) return;
-    dc_mem_free(&(*h5)->path);
-    dc_mem_free(h5);
-}
-
-/* Access list of a file that stays in memory. The caller drops it. The oldest layout: HDF5 1.10 hands out images of
- * newer ones with a superblock whose checksum is wrong. */
-static hid_t memory_access(size_t grow_bytes)
-{
-    const hid_t fapl = dc_h5_access();
-    H5Pset_libver_bounds(fapl, H5F_LIBVER_EARLIEST, H5F_LIBVER_LATEST);
-    H5Pset_fapl_core(fapl, grow_bytes, false);
-    return fapl;
-}
-
-/* The library takes memory in steps of one size, and moves all it has with each: the first step should be the last. */
-dc_status dc_h5_image_create(dc_h5 **out, const char *name, size_t bytes)
-{
-    dc_status st = make_handle(out, name, DC_H5_CREATE, 0);
+    dc_status st = make_handle(out, name, DC_H5_CREATE, headers_bytes);
     if (st != DC_OK) return st;
-    const hid_t fapl = memory_access(bytes + HEADERS_BYTES), fcpl = dc_h5_creation();
-    (*out)->file = H5Fcreate(nowhere, H5F_ACC_TRUNC, fcpl, fapl);
-    if ((*out)->file < 0) {
-        st = DC_FAIL(DC_ERR_MEMORY, "cannot make the image of %s: %s", name, dc_h5_error());
-        release_handle(out);
+    struct dc_h5_image *image = (*out)->image;
+    image->capacity = headers_bytes;
+    st = dc_mem_alloc(&image->headers, headers_bytes, 1, "headers of a file");
+    if (st == DC_OK) {
+        const hid_t fapl = access_through(image), fcpl = dc_h5_creation();
+        (*out)->file = H5Fcreate(name, H5F_ACC_TRUNC, fcpl, fapl);
+        if ((*out)->file < 0) st = DC_FAIL(DC_ERR_MEMORY, "cannot make the headers of %s: %s", name, dc_h5_error());
+        dc_h5_drop(fcpl);
+        dc_h5_drop(fapl);
     }
-    dc_h5_drop(fcpl);
-    dc_h5_drop(fapl);
+    if (st != DC_OK) release(out);
     return st;
 }
 
-dc_status dc_h5_image_take(dc_h5 *h5, void **data, size_t *bytes)
+dc_status dc_h5_image_take(dc_h5 **h5, void **headers, size_t *bytes)
 {
-    *data = NULL;
-    *bytes = 0;
-    if (H5Fflush(h5->file, H5F_SCOPE_LOCAL) < 0)
-        return DC_FAIL(DC_ERR_MEMORY, "cannot finish the image of %s: %s", h5->path, dc_h5_error());
-    const ssize_t size = H5Fget_file_image(h5->file, NULL, 0);
-    if (size < 0) return DC_FAIL(DC_ERR_INTERNAL, "no image of %s: %s", h5->path, dc_h5_error());
-    const dc_status st = dc_mem_alloc_raw(data, (size_t)size, 1, "file image");
-    if (st != DC_OK) return st;
-    if (H5Fget_file_image(h5->file, *data, (size_t)size) != size) {
-        dc_mem_free(data);
-        return DC_FAIL(DC_ERR_INTERNAL, "no image of %s: %s", h5->path, dc_h5_error());
+    struct dc_h5_image *image = (*h5)->image;
+    dc_status st = DC_OK;
+    *headers = NULL;
+    const bool closed = dc_h5_drop_file((*h5)->file) && dc_h5_failed_drops() == (*h5)->failed_drops;
+    if (!closed) st = DC_FAIL(DC_ERR_MEMORY, "cannot finish the headers of %s: %s", (*h5)->path, dc_h5_error());
+    if (closed) {
+        *headers = image->headers;
+        image->headers = NULL;
+        *bytes = (size_t)image->end;
     }
-    *bytes = (size_t)size;
-    return DC_OK;
+    release(h5);
+    return st;
 }
 
-dc_status dc_h5_image_open(dc_h5 **out, const char *name, const void *data, size_t bytes)
+dc_status dc_h5_image_open(dc_h5 **out, const char *name, int fd, size_t bytes)
 {
     dc_status st = make_handle(out, name, DC_H5_READ, bytes);
     if (st != DC_OK) return st;
-    const hid_t fapl = memory_access(HEADERS_BYTES);
-    /* The library copies the bytes and leaves them alone: its prototype forgot the const. */
-    H5Pset_file_image(fapl, (void *)(uintptr_t)data, bytes);
-    (*out)->file = H5Fopen(nowhere, H5F_ACC_RDONLY, fapl);
+    (*out)->image->fd = fd;
+    const hid_t fapl = access_through((*out)->image);
+    (*out)->file = H5Fopen(name, H5F_ACC_RDONLY, fapl);
     if ((*out)->file < 0) {
-        st = DC_FAIL(DC_ERR_FORMAT, "%s is not an HDF5 file, or damaged: %s", name, dc_h5_error());
-        release_handle(out);
+        const dc_status code = dc_h5_read_error();
+        st = DC_FAIL(code, "%s is not an HDF5 file, damaged, or cannot be read: %s", name, dc_h5_error());
+        release(out);
     }
     dc_h5_drop(fapl);
     return st;

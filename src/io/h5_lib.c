@@ -17,6 +17,7 @@
 
 /* Deflate expands at most 1032:1; more than this is no compressed data. */
 enum { MAX_EXPANSION = 1100 };
+enum { COMPACT_MAX = 65535 };
 
 static char error_text[512];
 /* The error came from the operating system and not from what is in the file. */
@@ -119,6 +120,22 @@ hid_t dc_h5_access(void)
     /* A library object that was forgotten must not keep the file open behind our back. */
     H5Pset_fclose_degree(fapl, H5F_CLOSE_STRONG);
     return fapl;
+}
+
+/* Links and attributes of a group stay in its object header, which has a checksum. Beyond 8 of them the library would
+ * move them to a heap without one, and HDF5 1.10 crashes when links there are damaged. */
+void dc_h5_keep_compact(hid_t plist)
+{
+    H5Pset_link_phase_change(plist, COMPACT_MAX, 0);
+    H5Pset_attr_phase_change(plist, COMPACT_MAX, 0);
+}
+
+hid_t dc_h5_creation(void)
+{
+    const hid_t fcpl = H5Pcreate(H5P_FILE_CREATE);
+    H5Pset_obj_track_times(fcpl, false);
+    dc_h5_keep_compact(fcpl);
+    return fcpl;
 }
 
 const char *dc_h5_version(void)

@@ -10,8 +10,8 @@
 struct dc_h5 {
     hid_t file;
     dc_h5_mode mode;
-    bool in_memory;      /* nothing to force to disk */
-    dc_file_state state; /* of the file when it was opened for reading; of an image its length */
+    struct dc_h5_image *image; /* what is below the library, if that is not a file by its name (h5_image.c); owned */
+    dc_file_state state;       /* of the file when it was opened for reading; of an image its length */
     char *path;
     int failed_drops; /* dc_h5_failed_drops() when it was opened */
 };
@@ -35,9 +35,14 @@ bool dc_h5_drop_file(hid_t file);
 /* How often that happened. */
 int dc_h5_failed_drops(void);
 
+/* After its file is closed; NULL is legal. */
+void dc_h5_image_release(struct dc_h5_image **image);
+
 /* Access list of all our files: layout version of HDF5 1.8 (checksummed headers, attributes above 64 KiB), no locks.
  * The caller drops it. */
 hid_t dc_h5_access(void);
+/* For the creation of a file or group: links and attributes in its header, which has a checksum. */
+void dc_h5_keep_compact(hid_t plist);
 /* Creation list of all our files: no time stamps, links and attributes in checksummed headers. The caller drops it. */
 hid_t dc_h5_creation(void);
 /* Little-endian type of `type`, the same in memory and file; the caller drops it. -1 for DC_H5_OTHER and DC_H5_TEXT. */

@@ -15,19 +15,6 @@
 
 #include "dcmpi/fault.h"
 
-dc_status dc_h5_slab_place(dc_h5 *h5, const char *name, int64_t *offset)
-{
-    hid_t dset = -1;
-    const dc_status st = dc_h5_open_dataset(h5, name, &dset);
-    if (st != DC_OK) return st;
-    const haddr_t at = H5Dget_offset(dset);
-    const bool empty = H5Dget_storage_size(dset) == 0;
-    dc_h5_drop(dset);
-    if (at == HADDR_UNDEF && !empty) return DC_FAIL(DC_ERR_INTERNAL, "%s: '%s' is not in one piece", h5->path, name);
-    *offset = at == HADDR_UNDEF ? 0 : (int64_t)at;
-    return DC_OK;
-}
-
 dc_status dc_h5_slab_open(const char *path, int64_t bytes, int *fd)
 {
     struct stat s;

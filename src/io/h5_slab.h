@@ -4,8 +4,6 @@
 
 #include "h5_private.h"
 
-/* First byte in the file of a dataset that is stored in one piece; 0 if it has no bytes. Errors: DC_ERR_INTERNAL. */
-DC_CHECKED dc_status dc_h5_slab_place(dc_h5 *h5, const char *name, int64_t *offset);
 /* Opens the file that rank 0 made with this length. *fd is -1 or to be closed also after an error. Errors: DC_ERR_IO.
  */
 DC_CHECKED dc_status dc_h5_slab_open(const char *path, int64_t bytes, int *fd);

@@ -156,7 +156,7 @@ static dc_status make_skeleton(dc_h5_stream *s, dc_h5_fill fill, void *ctx)
     DC_TRY(create_arrays(h5, s));
     if (fill) DC_TRY(fill(ctx, h5));
     DC_TRY(dc_h5_visit(h5, stamp, &(stamping){s, h5}));
-    for (size_t i = 0; i < s->n_arrays; i++) DC_TRY(dc_h5_slab_place(h5, s->arrays[i].spec.name, &s->arrays[i].place));
+    for (size_t i = 0; i < s->n_arrays; i++) DC_TRY(dc_h5_place(h5, s->arrays[i].spec.name, &s->arrays[i].place));
     DC_TRY(dc_h5_close(&h5));
     DC_TRY(reserve(s, -1));
 out:

@@ -135,7 +135,6 @@ void dc_centers_destroy(dc_method_state **state)
     dc_mem_free(&s->P);
     dc_state_drop(s->saved, s->labels);
     dc_mem_free(&s->labels);
-    dc_mem_free(&s->label_bytes);
     dc_mem_free(&s->f);
     dc_mem_free(&s->size);
     dc_sum_destroy(&s->loss);

@@ -45,7 +45,6 @@ static dc_status create(const dc_method_env *env, dc_method_state **out)
     if (st != DC_OK) return st;
     dc_method_state *s = *out;
     st = dc_mem_alloc(&s->labels, (size_t)dc_part_rows(env->part), sizeof *s->labels, "labels");
-    if (st == DC_OK) st = dc_mem_alloc(&s->label_bytes, (size_t)env->part->P, sizeof *s->label_bytes, "rank table");
     if (st != DC_OK)
         dc_centers_destroy(out);
     else
@@ -62,29 +61,10 @@ static dc_status start(dc_comm *comm, dc_method_state *s, const float *Z, float 
 }
 
 /* Labels are those of each row's last batch: no weights give them again. */
-static void gather_labels(dc_comm *comm, const void *state, const float *own, float *all)
+static dc_status keep(dc_comm *comm, dc_method_state *s, dc_state *c)
 {
-    const dc_method_state *s = state;
-    const dc_part *part = s->env->part;
-    for (int r = 0; r < part->P; r++) {
-        const dc_gidx lo = dc_part_shard_begin(part, dc_part_rank_shard(part, r)),
-                      hi = dc_part_shard_begin(part, dc_part_rank_shard(part, r + 1));
-        s->label_bytes[r] = (size_t)(hi - lo) * sizeof *own;
-    }
-    dc_comm_gatherv(comm, own, all, s->label_bytes, 0);
-}
-
-static void take_labels(const void *state, const float *all, float *own)
-{
-    const dc_part *part = ((const dc_method_state *)state)->env->part;
-    memcpy(own, all + part->row_lo, (size_t)dc_part_rows(part) * sizeof *own);
-}
-
-static dc_status keep(dc_method_state *s, dc_state *c)
-{
-    const dc_state_shares shares = {.gather = gather_labels, .take = take_labels, .ctx = s};
     s->saved = c;
-    return dc_state_keep_shares(c, "cluster/labels", (size_t)s->env->part->N, s->labels, &shares);
+    return dc_state_keep_rows(comm, c, "cluster/labels", DC_STATE_F32, 1, s->env->part, s->labels);
 }
 
 static void train_network(dc_graph *g, const dc_method_state *s)

@@ -35,15 +35,14 @@ typedef struct {
  * k-means start, refresh without a target. Used by embedding them as the whole state. */
 struct dc_method_state {
     const dc_method_env *env;
-    float *P;            /* [n x K] local: q after dc_centers_refresh, target after that; NULL: not kept */
-    dc_table target;     /* P */
-    double *f;           /* [K] global */
-    int64_t *size;       /* [K] global */
-    float *labels;       /* [n x 1] local; NULL: not kept */
-    size_t *label_bytes; /* [P] of all ranks; likewise */
-    dc_state *saved;     /* what the labels are part of, or NULL; borrowed */
-    dc_table label;      /* the same */
-    dc_sum *loss;        /* one double per block */
+    float *P;        /* [n x K] local: q after dc_centers_refresh, target after that; NULL: not kept */
+    dc_table target; /* P */
+    double *f;       /* [K] global */
+    int64_t *size;   /* [K] global */
+    float *labels;   /* [n x 1] local; NULL: not kept */
+    dc_state *saved; /* what the labels are part of, or NULL; borrowed */
+    dc_table label;  /* the same */
+    dc_sum *loss;    /* one double per block */
 };
 
 size_t dc_centers_n_extra(const dc_method_env *env);

@@ -61,23 +61,13 @@ static bool is_last(const char *name, const char *suffix)
     return false;
 }
 
-static dc_status copy_file(const char *from, const char *to)
-{
-    unsigned char *data = NULL;
-    size_t bytes;
-    dc_status st = dc_file_read(from, SIZE_MAX, &data, &bytes);
-    if (st == DC_OK) st = dc_file_replace(to, &(dc_file_piece){data, bytes}, 1);
-    dc_mem_free(&data);
-    return st;
-}
-
 dc_status dc_ckpt_keep_last(const char *dir, const char *path, const char *phase)
 {
     char last[DC_PATH_MAX], part[DC_PATH_MAX];
     if (!dc_ckpt_last_path(dir, phase, last) || snprintf(part, sizeof part, "%s.part", last) >= DC_PATH_MAX)
         return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
     if (unlink(part) != 0 && errno != ENOENT) return DC_FAIL(DC_ERR_IO, "cannot remove %s: %s", part, strerror(errno));
-    if (link(path, part) != 0) return copy_file(path, last);
+    if (link(path, part) != 0) return dc_file_copy(path, last);
     const dc_status st = dc_file_publish(part, last);
     if (st != DC_OK) unlink(part);
     return st;

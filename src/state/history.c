@@ -34,7 +34,7 @@ static void format_name(char out[DC_STATE_NAME_MAX], const char *phase, const ch
     DC_ASSERT(n < DC_STATE_NAME_MAX);
 }
 
-dc_status dc_history_keep(dc_history *h, dc_state *c)
+dc_status dc_history_keep(dc_comm *comm, dc_history *h, dc_state *c)
 {
     dc_status st = DC_OK;
     char name[DC_STATE_NAME_MAX];
@@ -42,12 +42,12 @@ dc_status dc_history_keep(dc_history *h, dc_state *c)
     h->state = c;
     format_name(name, h->phase, "rows");
     const dc_state_array *waiting = dc_state_waiting(c, name);
-    if (waiting) DC_TRY(reserve(h, waiting->n / width));
-    DC_TRY(dc_state_keep_rows(c, name, DC_STATE_F64, width, &h->n, (void *const *)&h->value, h->capacity));
+    if (waiting) DC_TRY_ALL(comm, reserve(h, waiting->n / width));
+    DC_TRY(dc_state_keep_growing(comm, c, name, DC_STATE_F64, width, &h->n, (void *const *)&h->value, h->capacity));
     format_name(name, h->phase, "step");
-    DC_TRY(dc_state_keep(c, name, DC_STATE_I64, 1, &h->step, NULL));
+    DC_TRY(dc_state_keep(comm, c, name, DC_STATE_I64, 1, &h->step, NULL));
     format_name(name, h->phase, "total");
-    DC_TRY(dc_state_keep(c, name, DC_STATE_I64, 1, &h->total, NULL));
+    DC_TRY(dc_state_keep(comm, c, name, DC_STATE_I64, 1, &h->total, NULL));
     if (h->step < 0 || h->step > h->total)
         st = DC_FAIL(DC_ERR_FORMAT, "the checkpoint's history of '%s' does not fit this run", h->phase);
 out:
@@ -59,11 +59,11 @@ static int64_t waiting_number(const dc_state *c, const char *phase, const char *
     char name[DC_STATE_NAME_MAX];
     format_name(name, phase, what);
     const dc_state_array *a = dc_state_waiting(c, name);
-    return a && a->type == DC_STATE_I64 && a->n == 1 ? *(const int64_t *)a->data : 0;
+    return a && a->type == DC_STATE_I64 && a->n == 1 ? a->number : 0;
 }
 
-dc_status dc_history_recall(dc_history *h, dc_state *c, const char *phase, int n_columns, const char *const *columns,
-                            bool *finished)
+dc_status dc_history_recall(dc_comm *comm, dc_history *h, dc_state *c, const char *phase, int n_columns,
+                            const char *const *columns, bool *finished)
 {
     char name[DC_STATE_NAME_MAX];
     format_name(name, phase, "rows");
@@ -72,7 +72,7 @@ dc_status dc_history_recall(dc_history *h, dc_state *c, const char *phase, int n
     *finished = rows && total > 0 && waiting_number(c, phase, "step") == total;
     if (!*finished) return DC_OK;
     dc_history_init(h, phase, n_columns, columns);
-    const dc_status st = dc_history_keep(h, c);
+    const dc_status st = dc_history_keep(comm, h, c);
     return st == DC_OK ? dc_history_check(h, DC_MAX(h->n, (size_t)1), total) : st;
 }
 

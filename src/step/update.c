@@ -75,39 +75,43 @@ void dc_step_update(dc_comm *comm, dc_step *s, const dc_opt_config *opt, int64_t
     dc_timer_move(s->cfg.timers, dc_step_section(s, 3), dc_step_section(s, 2), talk);
 }
 
-static void copy_summed(const dc_step *s, const float *from, float *to)
+/* What is updated by all, of values [first, first + n) of a slab: from[i - from_first] to to[i - to_first]. */
+static void copy_summed(const dc_step *s, size_t first, size_t n, const float *from, size_t from_first, float *to,
+                        size_t to_first)
 {
     for (int i = 0; i < s->plan.n_summed; i++) {
         const dc_tensor *tensor = &s->plan.summed[i].tensor;
-        memcpy(to + tensor->at, from + tensor->at, dc_tensor_floats(tensor) * sizeof *to);
+        const size_t lo = DC_MAX(first, tensor->at), hi = DC_MIN(first + n, tensor->at + dc_tensor_floats(tensor));
+        if (lo < hi) memcpy(to + (lo - to_first), from + (lo - from_first), (hi - lo) * sizeof *to);
     }
 }
 
 /* Moments as a whole, on rank 0: they fit any number of ranks. What is not trained has none: 0. */
-static void gather_moments(dc_comm *comm, const void *step, const float *own, float *all)
+static void gather_moments(dc_comm *comm, const void *step, const float *own, size_t first, size_t n, float *piece)
 {
     const dc_step *s = step;
-    if (all) {
-        memset(all, 0, s->cfg.params->n * sizeof *all);
-        copy_summed(s, own, all);
+    if (piece) {
+        memset(piece, 0, n * sizeof *piece);
+        copy_summed(s, first, n, own, 0, piece, first);
     }
-    dc_outer_collect(comm, s->outer, own, all);
+    dc_outer_collect(comm, s->outer, own, first, n, piece);
 }
 
-static void take_moments(const void *step, const float *all, float *own)
+static void take_moments(const void *step, const float *piece, size_t first, size_t n, float *own)
 {
     const dc_step *s = step;
-    dc_outer_take(s->outer, all, own);
-    copy_summed(s, all, own);
+    dc_outer_take(s->outer, piece, first, n, own);
+    copy_summed(s, first, n, piece, first, own, 0);
 }
 
-dc_status dc_step_keep_moments(dc_step *s, const dc_opt_config *opt)
+dc_status dc_step_keep_moments(dc_comm *comm, dc_step *s, const dc_opt_config *opt)
 {
     dc_status st = DC_OK;
     const dc_params *p = s->cfg.params;
+    dc_state *state = s->cfg.state;
     const dc_state_shares shares = {.gather = gather_moments, .take = take_moments, .ctx = s};
-    DC_TRY(dc_state_keep_shares(s->cfg.state, "moment1", p->n, p->m1, &shares));
-    if (dc_opt_moments(opt) == 2) DC_TRY(dc_state_keep_shares(s->cfg.state, "moment2", p->n, p->m2, &shares));
+    DC_TRY(dc_state_keep_shares(comm, state, "moment1", p->n, p->m1, &shares));
+    if (dc_opt_moments(opt) == 2) DC_TRY(dc_state_keep_shares(comm, state, "moment2", p->n, p->m2, &shares));
 out:
     return st;
 }

@@ -75,25 +75,38 @@ void dc_outer_share(dc_comm *comm, const dc_outer *outer, float *slab)
         dc_comm_allgatherv(comm, slab + dc_owned_lo(o, i, o->rank), slab + o->item[i].at, owned_bytes(o, i));
 }
 
-void dc_outer_collect(dc_comm *comm, const dc_outer *outer, const float *slab, float *all)
+/* Floats [*lo, *hi) of those that rank r owns of item i lie in [first, first + n); false if none. */
+static bool owned_within(const dc_owners *o, int i, int r, size_t first, size_t n, size_t *lo, size_t *hi)
+{
+    *lo = DC_MAX(dc_owned_lo(o, i, r), first);
+    *hi = DC_MIN(dc_owned_lo(o, i, r + 1), first + n);
+    return *lo < *hi;
+}
+
+void dc_outer_collect(dc_comm *comm, const dc_outer *outer, const float *slab, size_t first, size_t n, float *piece)
 {
     const dc_owners *o = &outer->owners;
+    size_t lo, hi;
     for (int i = 0; i < o->n_items; i++) {
-        const size_t at = o->item[i].at;
+        const size_t begin = DC_MAX(o->item[i].at, first), at = begin - first;
+        if (begin >= DC_MIN(o->item[i].at + dc_item_floats(&o->item[i]), first + n)) continue;
+        for (int r = 0; r < o->P; r++)
+            o->bytes[r] = owned_within(o, i, r, first, n, &lo, &hi) ? (hi - lo) * sizeof *slab : 0;
+        const float *own = owned_within(o, i, o->rank, first, n, &lo, &hi) ? slab + lo : slab;
         if (o->P > 1)
-            dc_comm_gatherv(comm, slab + dc_owned_lo(o, i, o->rank), all ? all + at : NULL, owned_bytes(o, i), 0);
-        else if (all)
-            memcpy(all + at, slab + at, dc_item_floats(&o->item[i]) * sizeof *all);
+            dc_comm_gatherv(comm, own, piece ? piece + at : NULL, o->bytes, 0);
+        else if (piece)
+            memcpy(piece + at, own, o->bytes[0]);
     }
 }
 
-void dc_outer_take(const dc_outer *o, const float *all, float *slab)
+void dc_outer_take(const dc_outer *outer, const float *piece, size_t first, size_t n, float *slab)
 {
-    for (int i = 0; i < o->cfg.n_items; i++) {
-        size_t lo, hi;
-        dc_outer_owned(o, i, &lo, &hi);
-        memcpy(slab + lo, all + lo, (hi - lo) * sizeof *slab);
-    }
+    const dc_owners *o = &outer->owners;
+    size_t lo, hi;
+    for (int i = 0; i < o->n_items; i++)
+        if (owned_within(o, i, o->rank, first, n, &lo, &hi))
+            memcpy(slab + lo, piece + (lo - first), (hi - lo) * sizeof *slab);
 }
 
 /* ---- Squares ----------------------------------------------------------------------------------------------------- */

@@ -108,7 +108,7 @@ static dc_status check_state(const loop *l)
                    (long long)l->phase.history->step, (long long)l->phase.at);
 }
 
-static dc_status keep_state(loop *l, bool *continues)
+static dc_status keep_state(dc_comm *comm, loop *l, bool *continues)
 {
     dc_status st = DC_OK;
     const dc_cluster_config *cfg = l->cfg;
@@ -117,13 +117,13 @@ static dc_status keep_state(loop *l, bool *continues)
     if (cfg->before) l->was.max_iter = cfg->before->max_iter, l->was.tol = cfg->before->tol;
     l->phase.total = cfg->max_iter;
     l->phase.total_before = l->was.max_iter;
-    DC_TRY(dc_mem_alloc(&l->snapshot, m->params.n, sizeof *l->snapshot, "parameters at a refresh"));
-    DC_TRY(dc_phase_keep(&l->phase, (int)DC_COUNT_OF(columns), columns));
-    DC_TRY(dc_state_keep(m->state, "cluster/snapshot", DC_STATE_F32, m->params.n, l->snapshot, NULL));
-    DC_TRY(dc_state_keep(m->state, "cluster/value", DC_STATE_F64, N_VALUES, l->value, NULL));
-    DC_TRY(dc_state_keep(m->state, "cluster/count", DC_STATE_I64, N_COUNTS, l->count, NULL));
-    if (cfg->method->keep) DC_TRY(cfg->method->keep(l->state, m->state));
-    DC_TRY(check_state(l));
+    DC_TRY_ALL(comm, dc_mem_alloc(&l->snapshot, m->params.n, sizeof *l->snapshot, "parameters at a refresh"));
+    DC_TRY(dc_phase_keep(comm, &l->phase, (int)DC_COUNT_OF(columns), columns));
+    DC_TRY(dc_state_keep(comm, m->state, "cluster/snapshot", DC_STATE_F32, m->params.n, l->snapshot, NULL));
+    DC_TRY(dc_state_keep(comm, m->state, "cluster/value", DC_STATE_F64, N_VALUES, l->value, NULL));
+    DC_TRY(dc_state_keep(comm, m->state, "cluster/count", DC_STATE_I64, N_COUNTS, l->count, NULL));
+    if (cfg->method->keep) DC_TRY(cfg->method->keep(comm, l->state, m->state));
+    DC_TRY_ALL(comm, check_state(l));
     *continues = l->phase.at >= 0;
 out:
     return st;
@@ -339,10 +339,10 @@ dc_status dc_train_cluster(dc_comm *comm, dc_model *m, const dc_cluster_config *
                          .before = cfg->method->anneal ? anneal : NULL,
                          .record = refresh};
     *out = (dc_cluster_result){.stop = DC_STOP_NONE};
-    DC_TRY_ALL(comm, dc_model_grow(m, cfg->method->n_extra(&cfg->env)));
+    DC_TRY(dc_model_grow(comm, m, cfg->method->n_extra(&cfg->env)));
     DC_TRY_ALL(comm, create_result(out, m, cfg->env.K));
     DC_TRY_ALL(comm, create(&l));
-    DC_TRY_ALL(comm, keep_state(&l, &continues));
+    DC_TRY(keep_state(comm, &l, &continues));
     DC_TRY(start(comm, &l, continues));
     DC_TRY(run(comm, &l));
     if (cfg->final_kmeans && out->stop != DC_STOP_DIVERGED) DC_TRY(final_kmeans(comm, &l));

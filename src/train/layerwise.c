@@ -64,9 +64,14 @@ static dc_status create(pair *p, const dc_model *stack, int l)
     p->model.params = params;
     copy_layer(encoder, stack->params.value, &p->net.layer[0], p->model.params.value);
     copy_layer(decoder, stack->params.value, &p->net.layer[1], p->model.params.value);
-    DC_TRY(dc_state_keep(stack->state, "pair", DC_STATE_F32, p->net.n_params, p->model.params.value, NULL));
 out:
     return st;
+}
+
+/* Makes it part of the run's state. */
+static dc_status keep_pair(dc_comm *comm, const dc_model *stack, const pair *p)
+{
+    return dc_state_keep(comm, stack->state, "pair", DC_STATE_F32, p->net.n_params, p->model.params.value, NULL);
 }
 
 static void keep(const pair *p, dc_model *stack, int l)
@@ -138,9 +143,10 @@ static dc_status train_pair(dc_comm *comm, dc_model *stack, const dc_layerwise_c
     bool finished;
     const dc_denoising noise = noise_of(stack, cfg, l);
     dc_pretrain_config training = cfg->layer;
-    DC_TRY_ALL(comm, dc_recon_recall(stack, phases[l], history, &finished));
+    DC_TRY(dc_recon_recall(comm, stack, phases[l], history, &finished));
     if (finished) goto out;
     DC_TRY_ALL(comm, create(&p, stack, l));
+    DC_TRY(keep_pair(comm, stack, &p));
     DC_TRY(dc_frozen_create(comm, &p.below, stack, l, cfg->cache_bytes));
     if (l > 0) DC_TRY(check_alive(comm, stack->data, &p.below, phases[l - 1], stop));
     if (*stop == DC_STOP_DIVERGED) goto out;

@@ -18,24 +18,24 @@ dc_status dc_model_create(dc_model *m, const dc_dataset *data, const dc_net *net
     return st;
 }
 
-dc_status dc_model_keep(dc_model *m, dc_state *c)
+dc_status dc_model_keep(dc_comm *comm, dc_model *m, dc_state *c)
 {
     m->state = c;
-    return dc_state_keep(c, "weights", DC_STATE_F32, m->net->n_params, m->params.value, NULL);
+    return dc_state_keep(comm, c, "weights", DC_STATE_F32, m->net->n_params, m->params.value, NULL);
 }
 
-dc_status dc_model_grow(dc_model *m, size_t n_extra)
+dc_status dc_model_grow(dc_comm *comm, dc_model *m, size_t n_extra)
 {
     dc_status st = DC_OK;
     dc_params larger = {0};
     dc_params_reset_moments(&m->params); /* they end here: two sets of values are enough at a time */
     dc_mem_zero_pages(m->params.grad);
-    DC_TRY(dc_params_create(&larger, m->net, n_extra));
+    DC_TRY_ALL(comm, dc_params_create(&larger, m->net, n_extra));
     memcpy(larger.value, m->params.value, m->net->n_params * sizeof *larger.value);
     dc_model_release(m);
     m->params = larger;
-    DC_TRY(dc_model_keep(m, m->state));
-    DC_TRY(dc_state_keep(m->state, "extra", DC_STATE_F32, n_extra, m->params.value + m->net->n_params, NULL));
+    DC_TRY(dc_model_keep(comm, m, m->state));
+    DC_TRY(dc_state_keep(comm, m->state, "extra", DC_STATE_F32, n_extra, m->params.value + m->net->n_params, NULL));
 out:
     return st;
 }

@@ -71,25 +71,25 @@ static dc_status check(const dc_phase *p)
                    (long long)p->history->step, (long long)p->at);
 }
 
-static dc_status keep(dc_phase *p, const char *what, dc_state_type type, size_t n, void *data)
+static dc_status keep(dc_comm *comm, dc_phase *p, const char *what, dc_state_type type, size_t n, void *data)
 {
     char name[DC_STATE_NAME_MAX];
     snprintf(name, sizeof name, "%s/%s", p->name, what);
-    return dc_state_keep(p->model->state, name, type, n, data, NULL);
+    return dc_state_keep(comm, p->model->state, name, type, n, data, NULL);
 }
 
-dc_status dc_phase_keep(dc_phase *p, int n_columns, const char *const *columns)
+dc_status dc_phase_keep(dc_comm *comm, dc_phase *p, int n_columns, const char *const *columns)
 {
     dc_status st = DC_OK;
     dc_history *h = p->history;
     p->at = -1;
     dc_history_init(h, p->name, n_columns, columns);
     h->total = p->total_before;
-    DC_TRY(dc_history_keep(h, p->model->state));
-    if (p->n_steps > 0) DC_TRY(dc_step_keep_moments(p->step[0], p->opt));
-    DC_TRY(keep(p, "at", DC_STATE_I64, 1, &p->at));
-    DC_TRY(keep(p, "sum", DC_STATE_F64, sizeof p->last / sizeof(double), &p->last));
-    DC_TRY(check(p));
+    DC_TRY(dc_history_keep(comm, h, p->model->state));
+    if (p->n_steps > 0) DC_TRY(dc_step_keep_moments(comm, p->step[0], p->opt));
+    DC_TRY(keep(comm, p, "at", DC_STATE_I64, 1, &p->at));
+    DC_TRY(keep(comm, p, "sum", DC_STATE_F64, sizeof p->last / sizeof(double), &p->last));
+    DC_TRY_ALL(comm, check(p));
     h->total = p->total;
 out:
     return st;

@@ -55,8 +55,9 @@ void dc_phase_release(dc_phase *p);
 /* Steps in which every row comes by once; the phase has a step. */
 int64_t dc_phase_epoch(const dc_phase *p);
 /* Makes history, moments, sums and the place in the phase part of the run's state; a run that continues gets them back.
- * p->total_before and p->every are set. Local. Errors: DC_ERR_FORMAT (a state that this run cannot have had). */
-dc_status dc_phase_keep(dc_phase *p, int n_columns, const char *const *columns);
+ * p->total_before and p->every are set. Collective. Errors: those of dc_state_keep, DC_ERR_FORMAT (a state that this
+ * run cannot have had). */
+dc_status dc_phase_keep(dc_comm *comm, dc_phase *p, int n_columns, const char *const *columns);
 /* To the end. Collective. Errors: also DC_STOPPED. */
 dc_status dc_phase_run(dc_comm *comm, dc_phase *p);
 

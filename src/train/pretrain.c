@@ -11,7 +11,7 @@ dc_status dc_pretrain(dc_comm *comm, dc_model *m, const dc_pretrain_config *cfg,
     dc_status st = DC_OK;
     bool finished;
     *stop = cfg->steps > 0 ? DC_STOP_MAX_ITER : DC_STOP_EPOCHS;
-    DC_TRY_ALL(comm, dc_recon_recall(m, cfg->phase, history, &finished));
+    DC_TRY(dc_recon_recall(comm, m, cfg->phase, history, &finished));
     if (finished) goto out;
     DC_TRY(dc_recon_check(comm, m, cfg->loss));
     DC_TRY(dc_recon_train(comm, m, cfg, &source, &none, history, stop));

@@ -54,7 +54,7 @@ static dc_status create(dc_phase *p, const trainer *t, const dc_row_source *sour
     p->total = steps_of(cfg->epochs, cfg->steps, p->every);
     p->total_before = before ? steps_of(before->epochs, before->steps, p->every) : p->total;
     dc_params_reset_moments(&p->model->params);
-    return dc_phase_keep(p, (int)DC_COUNT_OF(columns), columns);
+    return DC_OK;
 }
 
 dc_status dc_recon_train(dc_comm *comm, dc_model *m, const dc_pretrain_config *cfg, const dc_row_source *source,
@@ -70,6 +70,7 @@ dc_status dc_recon_train(dc_comm *comm, dc_model *m, const dc_pretrain_config *c
                   .records_divergence = true,
                   .record = record_epoch};
     DC_TRY_ALL(comm, create(&p, &t, source));
+    DC_TRY(dc_phase_keep(comm, &p, (int)DC_COUNT_OF(columns), columns));
     DC_TRY(dc_phase_run(comm, &p));
     *stop = p.stop != DC_STOP_NONE ? p.stop : cfg->steps > 0 ? DC_STOP_MAX_ITER : DC_STOP_EPOCHS;
 out:
@@ -77,13 +78,13 @@ out:
     return st;
 }
 
-dc_status dc_recon_recall(const dc_model *m, const char *phase, dc_history *history, bool *finished)
+dc_status dc_recon_recall(dc_comm *comm, const dc_model *m, const char *phase, dc_history *history, bool *finished)
 {
     char name[DC_STATE_NAME_MAX];
     snprintf(name, sizeof name, "%s/sum", phase);
     *finished = false;
     if (dc_state_waiting(m->state, name)) return DC_OK; /* written within the phase, be it at its end */
-    return dc_history_recall(history, m->state, phase, (int)DC_COUNT_OF(columns), columns, finished);
+    return dc_history_recall(comm, history, m->state, phase, (int)DC_COUNT_OF(columns), columns, finished);
 }
 
 /* Rounding of the scaling may leave values a little outside. */

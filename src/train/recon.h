@@ -18,7 +18,8 @@ DC_CHECKED dc_status dc_recon_train(dc_comm *comm, dc_model *m, const dc_pretrai
                                     const dc_row_source *source, const dc_denoising *noise, dc_history *history,
                                     dc_stop *stop);
 /* If the run's checkpoint has the whole phase behind it: its history, and *finished. */
-DC_CHECKED dc_status dc_recon_recall(const dc_model *m, const char *phase, dc_history *history, bool *finished);
+DC_CHECKED dc_status dc_recon_recall(dc_comm *comm, const dc_model *m, const char *phase, dc_history *history,
+                                     bool *finished);
 /* DC_LOSS_BCE takes a sigmoid output (DC_ERR_USAGE) and data in [0, 1] (DC_ERR_DATA); reads all rows once. Collective.
  */
 DC_CHECKED dc_status dc_recon_check(dc_comm *comm, const dc_model *m, dc_recon_loss loss);
