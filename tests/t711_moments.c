@@ -92,7 +92,7 @@ static dc_state *continue_from(dc_comm *comm, setup *s, bool moments)
     const dc_state_config cfg = {.begin = begin, .put = put, .end = end, .load = load, .ctx = s};
     CHECK_OK(dc_state_create(comm, &state, &cfg, waiting, moments ? 2 : 0));
     clustering_drop_steps(&s->base);
-    dc_params_reset_moments(&s->base.model.params);
+    dc_params_reset(&s->base.model.params);
     s->base.model.state = state;
     clustering_make_steps(&s->base);
     CHECK_OK(dc_step_keep_moments(comm, s->base.step[0], &adam));
@@ -137,7 +137,7 @@ static void test_places(dc_comm *comm, setup *s)
             wrong += s->all[k][i] != (one_step_trains(s->base.step[0], i) ? (float)(i + 1) : 0);
     CHECK_INT(wrong, 0);
     end_state(s, &state);
-    dc_params_reset_moments(&s->base.model.params);
+    dc_params_reset(&s->base.model.params);
 }
 
 static bool is_owned(const dc_step *step, size_t i)

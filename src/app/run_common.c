@@ -164,7 +164,7 @@ static void warn_of_empty(const dc_result *r)
     for (int64_t k = 0; k < r->K; k++) empty += r->size[k] == 0;
     if (empty == 0) return;
     dc_log_warning("%lld of %lld clusters are empty: %s", (long long)empty, (long long)r->K,
-                   dc_dataset_advice(r->data, r->net ? drawn : few, advice));
+                   dc_dataset_advice(r->data, r->slab->net.n_layers ? drawn : few, advice));
 }
 
 static void describe_end(const dc_job *job, dc_result *r, const dc_refresh *last)
@@ -210,6 +210,18 @@ dc_status dc_run_net(const dc_config *cfg, int64_t D, dc_net *net)
     return dc_net_init(net, D, cfg->model.hidden.v, cfg->model.hidden.n, cfg->model.latent,
                        (dc_act)cfg->model.activation, (dc_act)cfg->model.latent_activation,
                        (dc_act)cfg->model.output_activation);
+}
+
+dc_status dc_run_slab(const dc_config *cfg, int64_t D, dc_slab *slab)
+{
+    dc_net net;
+    const dc_method *method = dc_method_find(cfg->cluster.method);
+    const dc_status st = dc_run_net(cfg, D, &net);
+    if (st != DC_OK) return st;
+    const dc_method_env env = {.K = cfg->cluster.clusters, .L = net.L, .keys = dc_config_method_keys(cfg)};
+    dc_slab_init(slab, &net);
+    if (method->build) method->build(&env, slab);
+    return DC_OK;
 }
 
 dc_status dc_run_dry(dc_comm *comm, const dc_job *job)

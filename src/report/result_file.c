@@ -118,7 +118,6 @@ static dc_status fill_clusters(dc_h5 *h5, const dc_result *r)
 {
     dc_status st = DC_OK;
     const dc_gidx examples[] = {r->K, r->cfg->output.examples};
-    DC_TRY(dc_h5_put(h5, "/cluster_centers", DC_H5_F32, 2, (dc_gidx[]){r->K, r->center_width}, r->centers));
     DC_TRY(dc_h5_put(h5, "/clusters/size", DC_H5_I64, 1, (dc_gidx[]){r->K}, r->size));
     if (r->nearest) DC_TRY(dc_h5_put(h5, "/clusters/nearest", DC_H5_I64, 2, examples, r->nearest));
     if (r->border) DC_TRY(dc_h5_put(h5, "/clusters/border", DC_H5_I64, 2, examples, r->border));
@@ -133,7 +132,7 @@ static dc_status fill_model_attributes(dc_h5 *h5, const dc_result *r)
     dc_status st = DC_OK;
     DC_TRY(put_i64(h5, "/", "shards", r->data->part.V));
     DC_TRY(dc_h5_put_attr_f64(h5, "/", "scaled_range", (double[]){r->data->scaled_min, r->data->scaled_max}, 2));
-    if (!r->net) goto out;
+    if (r->slab->net.n_layers == 0) goto out;
     DC_TRY(put_str(h5, "method", r->cfg->cluster.method));
     DC_TRY(put_i64(h5, "/", "tile_rows", dc_embed_tile_rows(&r->data->part)));
     DC_TRY(put_str(h5, "gemm", r->cfg->parallel.gemm == DC_GEMM_CBLAS ? "cblas" : "onednn"));
@@ -150,7 +149,7 @@ static dc_status fill_model(dc_h5 *h5, const dc_result *r)
     DC_TRY(dc_h5_put(h5, "/scaling/scale", DC_H5_F32, 1, &D, r->data->scale));
     if (r->data->clip_lo) DC_TRY(dc_h5_put(h5, "/scaling/clip_lo", DC_H5_F64, 1, &D, r->data->clip_lo));
     if (r->data->clip_lo) DC_TRY(dc_h5_put(h5, "/scaling/clip_hi", DC_H5_F64, 1, &D, r->data->clip_hi));
-    if (r->net) DC_TRY(dc_model_save(h5, r->net, r->params));
+    DC_TRY(dc_model_save(h5, r->slab, r->value));
 out:
     return st;
 }
@@ -285,7 +284,7 @@ static size_t list_rows(const dc_result *r, dc_h5_rows rows[ROW_ARRAYS_MAX])
             (dc_h5_rows){.name = "/confidence", .type = DC_H5_F32, .width = 1, .vector = true, .local = r->confidence};
     if (r->embedding)
         rows[n++] =
-            (dc_h5_rows){.name = "/embedding", .type = DC_H5_F32, .width = (size_t)r->net->L, .local = r->embedding};
+            (dc_h5_rows){.name = "/embedding", .type = DC_H5_F32, .width = (size_t)r->slab->net.L, .local = r->embedding};
     if (r->q) rows[n++] = (dc_h5_rows){.name = "/q", .type = DC_H5_F32, .width = (size_t)r->K, .local = r->q};
     if (r->outlier)
         rows[n++] = (dc_h5_rows){.name = "/outlier", .type = DC_H5_U8, .width = 1, .vector = true, .local = r->outlier};
