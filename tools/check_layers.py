@@ -39,7 +39,7 @@ HEADERS = {
     "sum": "part sum shard_tree outer",
     "io": "h5 h5_column claim recipe",
     "la": "la dla",
-    "nn": "nn optim op graph",
+    "nn": "nn optim op graph slab",
     "step": "step plan",
     "train": "train",
     "state": "state ckpt history progress",

@@ -93,8 +93,8 @@ typedef struct {
 /* The members of dc_method that tell its keys: an array of dc_key, and the struct that their offsets mean. */
 #define DC_METHOD_KEYS(rows, type) .keys = (rows), .n_keys = (int)DC_COUNT_OF(rows), .keys_bytes = sizeof(type)
 
-/* k-means of all rows Z [n x L] gives the tensor "centers" [K x L] its values; label[n], unless NULL. Collective. Errors:
- * those of dc_kmeans. */
+/* k-means of all rows Z [n x L] gives the tensor "centers" [K x L] its values; label[n], unless NULL. Collective.
+ * Errors: those of dc_kmeans. */
 DC_CHECKED dc_status dc_method_kmeans(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label);
 
 /* NULL if unknown. */

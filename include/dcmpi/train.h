@@ -148,8 +148,8 @@ typedef struct {
     int64_t start_largest; /* rows of the largest cluster, */
     double start_sized;    /* and effective clusters by size, at the first */
 } dc_cluster_result;
-/* Embedding, first centres, refresh/step loop of cfg->method, whose tensors m->slab has. Afterwards m->params holds what
- * it trained and kept. */
+/* Embedding, first centres, refresh/step loop of cfg->method, whose tensors m->slab has. Afterwards m->params holds
+ * what it trained and kept. */
 DC_CHECKED dc_status dc_train_cluster(dc_comm *comm, dc_model *m, const dc_cluster_config *cfg, dc_history *history,
                                       dc_cluster_result *out);
 void dc_cluster_result_release(dc_cluster_result *r);
@@ -169,8 +169,8 @@ typedef struct {
     char written_by[80]; /* version and commit of the program */
     double range[2];     /* least and greatest scaled value of the training data; infinite if the file does not tell */
     char method[32];
-    bool has_clip; /* of the data, before they are scaled */
-    dc_slab slab;  /* of the run: set by the caller between header and arrays */
+    bool has_clip;    /* of the data, before they are scaled */
+    dc_slab slab;     /* of the run: set by the caller between header and arrays */
     const void *keys; /* values of the method's keys, if has_net; borrowed; set by the caller */
     float *value;     /* [slab.n] */
     float *shift, *scale;

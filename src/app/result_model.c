@@ -5,7 +5,7 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
 #include "job.h"
-#include "run.h"
+#include "deck_model.h"
 
 dc_status dc_result_deck_text(dc_h5 *h5, char **out)
 {
@@ -53,7 +53,7 @@ static dc_status build(const char *path, const dc_config *deck, dc_trained *t)
         return DC_OK;
     }
     t->keys = dc_config_method_keys(deck);
-    if (dc_run_slab(deck, t->D, &t->slab) != DC_OK) {
+    if (dc_deck_slab(deck, t->D, &t->slab) != DC_OK) {
         dc_error_clear();
         return DC_FAIL(DC_ERR_FORMAT, "%s: the deck in it makes no network for %lld columns", path, (long long)t->D);
     }

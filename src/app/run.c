@@ -8,6 +8,7 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "deck_model.h"
 #include "rates.h"
 #include "settle.h"
 
@@ -46,7 +47,7 @@ static dc_status release(dc_comm *comm, fit *f, dc_status st)
 static dc_status build_model(fit *f)
 {
     const dc_config *cfg = &f->job.cfg;
-    dc_status st = dc_run_slab(cfg, f->data->D, &f->slab);
+    dc_status st = dc_deck_slab(cfg, f->data->D, &f->slab);
     if (st != DC_OK) return st;
     st = dc_model_create(&f->model, f->data, &f->slab, (dc_init)cfg->model.init, (uint64_t)cfg->run.seed,
                          &f->job.timers, &f->job.progress);

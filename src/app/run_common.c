@@ -6,6 +6,7 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "deck_model.h"
 #include "expect.h"
 #include "output.h"
 #include "resume.h"
@@ -88,7 +89,7 @@ static dc_status check_weights(const dc_job *job, int64_t D, const dc_dataset *d
     dc_net net;
     const dc_config *cfg = &job->cfg;
     if (strcmp(job->cli->verb, "fit") != 0 || !cfg->model.weights[0]) return DC_OK;
-    dc_status st = dc_run_net(cfg, D, &net);
+    dc_status st = dc_deck_net(cfg, D, &net);
     if (st == DC_OK && !data) st = dc_expect(DC_EXPECT_MODEL, cfg->model.weights, job->cli->verb);
     if (st == DC_OK && !data) st = dc_apart_probe(DC_PROBE_MODEL, cfg->model.weights, NULL, DC_ERR_FORMAT);
     return st == DC_OK ? dc_model_check_file(cfg->model.weights, &net, data) : st;
@@ -203,25 +204,6 @@ dc_status dc_run_finish(dc_comm *comm, dc_job *job, dc_result *r, const dc_refre
     DC_TRY_ALL(comm, root ? tell_end(job, r) : DC_OK);
 out:
     return st;
-}
-
-dc_status dc_run_net(const dc_config *cfg, int64_t D, dc_net *net)
-{
-    return dc_net_init(net, D, cfg->model.hidden.v, cfg->model.hidden.n, cfg->model.latent,
-                       (dc_act)cfg->model.activation, (dc_act)cfg->model.latent_activation,
-                       (dc_act)cfg->model.output_activation);
-}
-
-dc_status dc_run_slab(const dc_config *cfg, int64_t D, dc_slab *slab)
-{
-    dc_net net;
-    const dc_method *method = dc_method_find(cfg->cluster.method);
-    const dc_status st = dc_run_net(cfg, D, &net);
-    if (st != DC_OK) return st;
-    const dc_method_env env = {.K = cfg->cluster.clusters, .L = net.L, .keys = dc_config_method_keys(cfg)};
-    dc_slab_init(slab, &net);
-    if (method->build) method->build(&env, slab);
-    return DC_OK;
 }
 
 dc_status dc_run_dry(dc_comm *comm, const dc_job *job)

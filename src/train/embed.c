@@ -1,6 +1,7 @@
-/* Embedding, soft assignment and labels of all rows of this rank. Tiles start anew at each block of the partition, all have the same number of rows
- * (short ones are padded), and one thread computes a tile, so that shapes, and with them the bits, do not depend on the
- * numbers of ranks and threads, and a result file can say which shape its embedding came from. */
+/* Embedding, soft assignment and labels of all rows of this rank. Tiles start anew at each block of the partition, all
+ * have the same number of rows (short ones are padded), and one thread computes a tile, so that shapes, and with them
+ * the bits, do not depend on the numbers of ranks and threads, and a result file can say which shape its embedding came
+ * from. */
 #include <string.h>
 
 #include "dcmpi/mem.h"

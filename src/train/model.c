@@ -9,8 +9,8 @@
 dc_status dc_model_create(dc_model *m, const dc_dataset *data, const dc_slab *slab, dc_init init, uint64_t seed,
                           dc_timers *timers, dc_progress *progress)
 {
-    *m = (dc_model){
-        .data = data, .slab = slab, .net = &slab->net, .timers = timers, .progress = progress, .seed = seed};
+    *m =
+        (dc_model){.data = data, .slab = slab, .net = &slab->net, .timers = timers, .progress = progress, .seed = seed};
     const dc_status st = dc_params_create(&m->params, m->net, slab->n - m->net->n_params);
     if (st == DC_OK) dc_net_init_weights(m->net, init, seed, m->params.value);
     return st;

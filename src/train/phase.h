@@ -23,13 +23,13 @@ typedef struct dc_phase {
     const char *name; /* in history, log and checkpoints; static text */
     dc_model *model;
     dc_history *history;
-    const dc_opt_config *opt; /* of steps without a turn */
+    const dc_opt_config *opt;     /* of steps without a turn */
     dc_turn turn[DC_PHASE_STEPS]; /* of step i; every = 0: each batch, with opt */
-    const char *advice;   /* what helps if it diverges */
-    int64_t total;        /* steps, */
-    int64_t total_before; /* and in the run that the checkpoint is of */
-    int64_t every;        /* steps between two records; there is one at the end, too */
-    bool from_start;      /* and one before the first step */
+    const char *advice;           /* what helps if it diverges */
+    int64_t total;                /* steps, */
+    int64_t total_before;         /* and in the run that the checkpoint is of */
+    int64_t every;                /* steps between two records; there is one at the end, too */
+    bool from_start;              /* and one before the first step */
     bool records_divergence;
     void *ctx;
     /* NULL, or called before each step. Local. */
