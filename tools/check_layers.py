@@ -42,7 +42,7 @@ HEADERS = {
     "nn": "nn optim op graph slab",
     "step": "step plan",
     "train": "train",
-    "state": "state ckpt history progress",
+    "state": "state ckpt history progress results",
 }
 LAYER_OF_HEADER = {h: layer for layer, names in HEADERS.items() for h in names.split()}
 

@@ -8,6 +8,7 @@
 #include "dcmpi/cluster.h"
 #include "dcmpi/keys.h"
 #include "dcmpi/optim.h"
+#include "dcmpi/results.h"
 #include "dcmpi/slab.h"
 
 /* Values that methods use; no deck here. */
@@ -85,6 +86,9 @@ typedef struct {
     /* NULL, or makes part of the run's state what does not follow from the weights at the last refresh. Collective;
      * errors: those of dc_state_keep. destroy takes it out again. */
     dc_status (*keep)(dc_comm *comm, dc_method_state *state, dc_state *s);
+    /* NULL, or registers what the result tells beside the tensors of build(), under "/NAME OF THE METHOD/...". Local.
+     */
+    dc_status (*results)(const dc_method_state *state, dc_results *r);
     /* NULL, or sets what the method keeps that follows from the number of a step. Local. */
     void (*anneal)(const dc_method_state *state, int64_t step);
     void (*destroy)(dc_method_state **state);

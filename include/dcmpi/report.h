@@ -76,8 +76,9 @@ typedef struct {
     const dc_config *cfg;
     const dc_provenance *from;
     const dc_dataset *data;
-    const dc_slab *slab; /* the model; its net has no layers for raw k-means */
-    const float *value;  /* [slab->n] */
+    const dc_slab *slab;    /* the model; its net has no layers for raw k-means */
+    const float *value;     /* [slab->n] */
+    const dc_results *more; /* what else the run registered, or NULL */
     int64_t K;
     const int32_t *labels;           /* [n] local */
     const float *confidence;         /* [n] local or NULL */

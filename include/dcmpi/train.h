@@ -147,6 +147,7 @@ typedef struct {
     dc_refresh last;       /* at the last refresh */
     int64_t start_largest; /* rows of the largest cluster, */
     double start_sized;    /* and effective clusters by size, at the first */
+    dc_results more;       /* owned: soft sizes of the clusters, and what the method registers */
 } dc_cluster_result;
 /* Embedding, first centres, refresh/step loop of cfg->method, whose tensors m->slab has. Afterwards m->params holds
  * what it trained and kept. */

@@ -227,6 +227,7 @@ static void describe(const fit *f, dc_result *r)
                      .border = f->border,
                      .nearest_rows = f->nearest_rows,
                      .border_rows = f->border_rows,
+                     .more = &f->clusters.more,
                      .stop = f->clusters.stop,
                      .iterations = f->clusters.iterations,
                      .delta = (double)f->clusters.last.changed / (double)f->data->part.N,

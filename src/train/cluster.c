@@ -25,7 +25,7 @@ typedef struct {
     dc_method_env env;      /* cfg->env, completed */
     dc_method_state *state; /* owned, made by the method */
     dc_embedder *embedder;  /* owned, as is the next */
-    dc_cluster_shares counts;
+    dc_cluster_shares shares;
     int32_t *next; /* [n] labels that are to come, owned */
     dc_cluster_result *out;
     dc_cluster_config was;   /* the configuration with the lengths of the run that the checkpoint is of */
@@ -136,7 +136,7 @@ static void release(loop *l)
     dc_phase_release(&l->phase);
     if (l->state) l->cfg->method->destroy(&l->state);
     dc_embedder_destroy(&l->embedder);
-    dc_shares_release(&l->counts);
+    dc_shares_release(&l->shares);
     dc_mem_free(&l->next);
 }
 
@@ -175,9 +175,9 @@ static dc_status renew(dc_comm *comm, loop *l)
     dc_status st = DC_OK;
     dc_cluster_result *out = l->out;
     const dc_method *method = l->cfg->method;
-    const dc_inferred rows = {.Z = out->Z, .q = out->q, .label = out->labels, .f = l->counts.f};
+    const dc_inferred rows = {.Z = out->Z, .q = out->q, .label = out->labels, .f = l->shares.f};
     const double start = dc_timer_start();
-    DC_TRY(dc_shares_renew(comm, l->env.part, out->q, l->env.K, l->next, out->labels, &l->counts, &out->last));
+    DC_TRY(dc_shares_renew(comm, l->env.part, out->q, l->env.K, l->next, out->labels, &l->shares, &out->last));
     if (method->refresh) DC_TRY(method->refresh(comm, l->state, &rows, &out->last));
     dc_timer_stop(l->model->timers, DC_T_REFRESH, start, 0, 0);
 out:
@@ -293,7 +293,7 @@ static dc_status create(loop *l)
     l->env = l->cfg->env;
     l->env.slab = m->slab;
     l->env.value = m->params.value;
-    DC_TRY(dc_shares_create(&l->counts, l->env.K));
+    DC_TRY(dc_shares_create(&l->shares, l->env.K));
     DC_TRY(dc_mem_alloc(&l->next, (size_t)dc_part_rows(l->env.part), sizeof *l->next, "labels"));
     DC_TRY(dc_embedder_create(&l->embedder, method, &l->env));
     DC_TRY(method->create(&l->env, &l->state));
@@ -332,12 +332,13 @@ out:
 static dc_status final_kmeans(dc_comm *comm, loop *l)
 {
     dc_status st = DC_OK;
+    dc_refresh with_them; /* what the run tells of its last refresh stays */
     const double begin = dc_timer_start();
     dc_state_at(l->model->state, "final_kmeans", 0);
     DC_TRY(dc_method_kmeans(comm, &l->env, l->out->Z, NULL));
     dc_timer_stop(l->model->timers, DC_T_KMEANS, begin, 0, 0);
     DC_TRY(infer(comm, l, false));
-    take_labels(l);
+    DC_TRY(dc_shares_renew(comm, l->env.part, l->out->q, l->env.K, l->next, l->out->labels, &l->shares, &with_them));
 out:
     return st;
 }
@@ -346,6 +347,16 @@ static void take_confidence(const loop *l)
 {
     const dc_cluster_result *out = l->out;
     for (int64_t i = 0; i < dc_part_rows(l->env.part); i++) out->confidence[i] = out->q[i * l->env.K + out->labels[i]];
+}
+
+static dc_status register_results(const loop *l)
+{
+    dc_status st = DC_OK;
+    dc_results *more = &l->out->more;
+    DC_TRY(dc_results_add(more, "/clusters/soft_size", DC_STATE_F64, 1, &l->env.K, l->shares.f));
+    if (l->cfg->method->results) DC_TRY(l->cfg->method->results(l->state, more));
+out:
+    return st;
 }
 
 dc_status dc_train_cluster(dc_comm *comm, dc_model *m, const dc_cluster_config *cfg, dc_history *history,
@@ -372,6 +383,7 @@ dc_status dc_train_cluster(dc_comm *comm, dc_model *m, const dc_cluster_config *
     DC_TRY(run(comm, &l));
     if (cfg->final_kmeans && out->stop != DC_STOP_DIVERGED) DC_TRY(final_kmeans(comm, &l));
     take_confidence(&l);
+    DC_TRY_ALL(comm, register_results(&l));
 out:
     release(&l);
     return st;
@@ -379,6 +391,7 @@ out:
 
 void dc_cluster_result_release(dc_cluster_result *r)
 {
+    dc_results_release(&r->more);
     dc_mem_free(&r->Z);
     dc_mem_free(&r->labels);
     dc_mem_free(&r->confidence);

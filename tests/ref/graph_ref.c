@@ -226,6 +226,15 @@ static void running_mean(const node_call *c, int64_t i, double *out)
         out[j] = (before * at(c, 0, i, j) + at(c, 3, i, j)) / (before + more);
 }
 
+static void student(const node_call *c, int64_t i, double *out)
+{
+    const double alpha = c->x->real[0];
+    double sum = 0;
+    for (int64_t k = 0; k < c->x->shape.width; k++)
+        sum += out[k] = pow(1 + distance(c, i, k) / alpha, -(alpha + 1) / 2);
+    for (int64_t k = 0; k < c->x->shape.width; k++) out[k] /= sum;
+}
+
 static void student_kl(const node_call *c, int64_t i, double *out)
 {
     *out = ref_student_kl(row_of(c, 0, i), c->in[1], row_of(c, 2, i), 1, shape_of(c, 1)->n, shape_of(c, 0)->width,
@@ -237,12 +246,12 @@ static const struct {
     unsigned constant;
     void (*row)(const node_call *c, int64_t i, double *out);
 } twin[] = {
-    {"batch", 0, batch},           {"use", 0, use},       {"entry", 0, entry},     {"dense", 0, dense},
-    {"dropout", 0, dropout},       {"normal", 0, normal}, {"recon", 1, recon},     {"map", 0, map},
-    {"softmax", 2, softmax},       {"unit", 0, unit},     {"dot", 0, dot},         {"neg-entropy", 0, neg_entropy},
-    {"stop-gradient", 1, copy},    {"onehot", 1, onehot}, {"mean", 0, mean},       {"total", 0, total},
-    {"cross", 0, cross},           {"sqdist", 0, sqdist}, {"nearest", 3, nearest}, {"running-mean", 15, running_mean},
-    {"student-kl", 4, student_kl},
+    {"batch", 0, batch},           {"use", 0, use},         {"entry", 0, entry},     {"dense", 0, dense},
+    {"dropout", 0, dropout},       {"normal", 0, normal},   {"recon", 1, recon},     {"map", 0, map},
+    {"softmax", 2, softmax},       {"unit", 0, unit},       {"dot", 0, dot},         {"neg-entropy", 0, neg_entropy},
+    {"stop-gradient", 1, copy},    {"onehot", 1, onehot},   {"mean", 0, mean},       {"total", 0, total},
+    {"cross", 0, cross},           {"sqdist", 0, sqdist},   {"nearest", 3, nearest}, {"running-mean", 15, running_mean},
+    {"student-kl", 4, student_kl}, {"student", 3, student},
 };
 
 static size_t twin_of(const char *operation)
