@@ -19,6 +19,8 @@
 typedef enum { DC_REACH_ROW, DC_REACH_SUM } dc_reach;
 
 enum { DC_NODES_MAX = 512, DC_NODE_INPUTS = 4, DC_GRAPH_LOSSES = 8, DC_GRAPH_OUTPUTS = 8, DC_GRAPH_MOVES = 8 };
+/* Operations whose products make up the gradient of one tensor. */
+enum { DC_GRAPH_PRODUCTS = 8 };
 
 typedef struct dc_op dc_op;
 
@@ -101,7 +103,8 @@ struct dc_op {
     bool keyed; /* its value depends on the number of the row */
     /* Operands that count as constants whatever they come from, bit k for operand k. */
     unsigned constant;
-    /* The gradient by operands 1 and 2 is in[0]' dout and the column sums of dout, after backward. */
+    /* The gradients by operands 1 and 2, tensors that lie behind each other, are in[0]' dout and the column sums of
+     * dout, after backward. */
     bool product;
     /* Floats per row. NULL: none. */
     int64_t (*aux)(const dc_graph *g, const dc_node *x);
