@@ -205,13 +205,6 @@ out:
     return st;
 }
 
-dc_status dc_run_net(const dc_config *cfg, int64_t D, dc_net *net)
-{
-    return dc_net_init(net, D, cfg->model.hidden.v, cfg->model.hidden.n, cfg->model.latent,
-                       (dc_act)cfg->model.activation, (dc_act)cfg->model.latent_activation,
-                       (dc_act)cfg->model.output_activation);
-}
-
 dc_status dc_run_dry(dc_comm *comm, const dc_job *job)
 {
     dc_status st = DC_OK;

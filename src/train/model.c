@@ -7,6 +7,7 @@
 #include "dcmpi/fault.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "dcmpi/net_text.h"
 #include "dcmpi/train.h"
 
 dc_status dc_model_create(dc_model *m, const dc_dataset *data, const dc_net *net, dc_init init, uint64_t seed,
@@ -86,19 +87,36 @@ static void array_name(char out[DC_H5_NAME_MAX], const dc_layer *layer, const ch
     snprintf(out, DC_H5_NAME_MAX, "/model/%s/%s", layer->name, array);
 }
 
+/* For people: shapes, activations and ties tell the program. */
+static dc_status save_texts(dc_h5 *h5, const dc_net *net)
+{
+    dc_status st = DC_OK;
+    char text[DC_NET_TEXT_MAX];
+    dc_net_text_format(net, false, text);
+    DC_TRY(dc_h5_put_attr_str(h5, "/model", "encoder", text));
+    dc_net_text_format(net, true, text);
+    DC_TRY(dc_h5_put_attr_str(h5, "/model", "decoder", text));
+out:
+    return st;
+}
+
 dc_status dc_model_save(dc_h5 *h5, const dc_net *net, const float *value)
 {
     dc_status st = DC_OK;
     for (int l = 0; l < net->n_layers; l++) {
         const dc_layer *layer = &net->layer[l];
         char name[DC_H5_NAME_MAX];
-        array_name(name, layer, "weight");
-        DC_TRY(dc_h5_put(h5, name, DC_H5_F32, 2, (dc_gidx[]){layer->in, layer->out}, value + layer->weight));
+        if (!layer->tied) {
+            array_name(name, layer, "weight");
+            DC_TRY(dc_h5_put(h5, name, DC_H5_F32, 2, (dc_gidx[]){layer->in, layer->out}, value + layer->weight));
+        }
         array_name(name, layer, "bias");
         DC_TRY(dc_h5_put(h5, name, DC_H5_F32, 1, (dc_gidx[]){layer->out}, value + layer->bias));
         snprintf(name, sizeof name, "/model/%s", layer->name);
         DC_TRY(dc_h5_put_attr_str(h5, name, "activation", dc_act_name(layer->act)));
+        if (layer->tied) DC_TRY(dc_h5_put_attr_str(h5, name, "tied", dc_net_mirror(net, l)->name));
     }
+    DC_TRY(save_texts(h5, net));
 out:
     return st;
 }
@@ -116,8 +134,8 @@ static dc_status load_array(dc_h5 *h5, const char *path, const char *name, int n
     for (int i = 0; same && i < n_dims; i++) same = info.dims[i] == dims[i];
     if (!same)
         return DC_FAIL(DC_ERR_FORMAT,
-                       "%s: %s has another shape than the deck's network; compare model.hidden and "
-                       "model.latent with config.used.yaml of that run",
+                       "%s: %s has another shape than the deck's network; compare model.encoder and model.decoder, or "
+                       "model.hidden and model.latent, with config.used.yaml of that run",
                        path, name);
     return out ? dc_h5_read_rows(h5, name, DC_H5_F32, 0, dims[0], out) : DC_OK;
 }
@@ -130,7 +148,9 @@ static dc_status visit_layers(dc_h5 *h5, const char *path, const dc_net *net, fl
         const dc_layer *layer = &net->layer[l];
         char name[DC_H5_NAME_MAX];
         array_name(name, layer, "weight");
-        DC_TRY(load_array(h5, path, name, 2, (dc_gidx[]){layer->in, layer->out}, value ? value + layer->weight : NULL));
+        if (!layer->tied)
+            DC_TRY(load_array(h5, path, name, 2, (dc_gidx[]){layer->in, layer->out},
+                              value ? value + layer->weight : NULL));
         array_name(name, layer, "bias");
         DC_TRY(load_array(h5, path, name, 1, (dc_gidx[]){layer->out}, value ? value + layer->bias : NULL));
     }
@@ -161,7 +181,8 @@ static dc_status compare_activations(dc_h5 *h5, const char *path, const dc_net *
         if (strcmp(act, dc_act_name(net->layer[l].act)) != 0)
             return DC_FAIL(DC_ERR_USAGE,
                            "%s (model.weights): layer %s was trained with the activation %s, the deck says %s; set "
-                           "model.activation, model.latent_activation, model.output_activation as that run had them",
+                           "model.encoder and model.decoder, or model.activation, model.latent_activation and "
+                           "model.output_activation, as that run had them",
                            path, net->layer[l].name, act, dc_act_name(net->layer[l].act));
     }
 out:
@@ -218,9 +239,34 @@ out:
     return st;
 }
 
+/* Further layers, and weights that are tied in one of the two networks, would be left out without a word. */
+static dc_status compare_layers(dc_h5 *h5, const char *path, const dc_net *net)
+{
+    char name[DC_H5_NAME_MAX];
+    for (int l = 0; l < net->n_layers; l++) {
+        const dc_layer *layer = &net->layer[l];
+        snprintf(name, sizeof name, "/model/%s", layer->name);
+        if (!dc_h5_exists(h5, name) || dc_h5_has_attr(h5, name, "tied") == layer->tied) continue;
+        return DC_FAIL(
+            DC_ERR_USAGE,
+            "%s (model.weights): the weights of layer %s are%s the transposed ones of the encoder there; set "
+            "model.decoder as that run had it",
+            path, layer->name, layer->tied ? " not" : "");
+    }
+    for (int decodes = 0; decodes < 2; decodes++) {
+        snprintf(name, sizeof name, "/model/%s_%d", decodes ? "decoder" : "encoder",
+                 decodes ? net->n_layers - net->n_encoder : net->n_encoder);
+        if (dc_h5_exists(h5, name))
+            return DC_FAIL(DC_ERR_FORMAT, "%s has %s, a layer more than the deck's network (model.weights)", path,
+                           name);
+    }
+    return DC_OK;
+}
+
 static dc_status check_all(dc_h5 *h5, const char *path, const dc_net *net, const dc_dataset *data)
 {
     dc_status st = DC_OK;
+    DC_TRY(compare_layers(h5, path, net));
     DC_TRY(visit_layers(h5, path, net, NULL));
     DC_TRY(compare_activations(h5, path, net));
     if (data) DC_TRY(compare_scaling(h5, path, data));

@@ -5,9 +5,10 @@
 
 #include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
+#include "dcmpi/net_text.h"
 #include "embed_kern.h"
 
-enum { RESULT_VERSION = 1, WIDTH_MAX = 1 << 24 };
+enum { RESULT_VERSION = 1 };
 
 /* ---- Header ------------------------------------------------------------------------------------------------------ */
 
@@ -40,7 +41,7 @@ static dc_status float_dims(dc_h5 *h5, const char *path, const char *name, int n
     bool ok = info.type == DC_H5_F32 && info.exact && info.n_dims == n_dims;
     for (int i = 0; ok && i < n_dims; i++) {
         dims[i] = info.dims[i];
-        ok = dims[i] >= 1 && dims[i] <= WIDTH_MAX;
+        ok = dims[i] >= 1 && dims[i] <= DC_NET_WIDTH_MAX;
     }
     return ok ? DC_OK
               : DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is not a float32 array of %d dimension(s)", path, name, n_dims);
@@ -78,29 +79,59 @@ out:
     return st;
 }
 
-/* The network from the shapes of /model/encoder_0, encoder_1 ...; the decoder mirrors them. */
-static dc_status read_net(dc_h5 *h5, const char *path, dc_net *net)
+/* The layers of a part from the shapes of /model/encoder_0/weight and so on; *in: the width that the first is given. */
+static dc_status read_part(dc_h5 *h5, const char *path, const char *part, int64_t *in, dc_part_text *out)
 {
-    enum { MAX_ENCODER = DC_MAX_LAYERS / 2 };
     dc_status st = DC_OK;
-    int64_t dims[2], D = 0, width[MAX_ENCODER];
-    int n = 0;
-    for (; n < MAX_ENCODER; n++) {
+    int64_t dims[2], width = 0;
+    for (; out->n < DC_MAX_LAYERS; out->n++) {
         char name[DC_H5_NAME_MAX];
-        snprintf(name, sizeof name, "/model/encoder_%d/weight", n);
+        snprintf(name, sizeof name, "/model/%s_%d/weight", part, out->n);
         if (!dc_h5_exists(h5, name)) break;
         DC_TRY(float_dims(h5, path, name, 2, dims));
-        if (n == 0) D = dims[0];
-        if (n > 0 && dims[0] != width[n - 1])
+        if (out->n == 0) *in = dims[0];
+        if (out->n > 0 && dims[0] != width)
             return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' takes %lld inputs, the layer before gives %lld", path, name,
-                           (long long)dims[0], (long long)width[n - 1]);
-        width[n] = dims[1];
+                           (long long)dims[0], (long long)width);
+        out->layer[out->n].width = width = dims[1];
     }
-    if (n == 0) return DC_FAIL(DC_ERR_FORMAT, "%s: /model has no encoder_0", path);
-    if (dc_net_init(net, D, width, n - 1, width[n - 1], DC_ACT_LINEAR, DC_ACT_LINEAR, DC_ACT_LINEAR) != DC_OK) {
+    if (out->n == 0) st = DC_FAIL(DC_ERR_FORMAT, "%s: /model has no %s_0", path, part);
+out:
+    return st;
+}
+
+/* A layer without weights of its own names the one that it has them from: a file that has lost some is another thing.
+ */
+static dc_status check_ties(dc_h5 *h5, const char *path, const dc_net *net)
+{
+    dc_status st = DC_OK;
+    for (int l = 0; l < net->n_layers; l++) {
+        char name[DC_H5_NAME_MAX], owner[DC_LAYER_NAME_MAX];
+        layer_name(name, &net->layer[l], "");
+        const bool tied = dc_h5_exists(h5, name) && dc_h5_has_attr(h5, name, "tied");
+        if (tied) DC_TRY(dc_h5_get_attr_str(h5, name, "tied", owner, sizeof owner));
+        if (tied != net->layer[l].tied || (tied && strcmp(owner, dc_net_mirror(net, l)->name) != 0))
+            return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is not tied as its network is", path, name);
+    }
+out:
+    return st;
+}
+
+/* Of a tied decoder there is no more to know than that it is one. */
+static dc_status read_net(dc_h5 *h5, const char *path, dc_net *net)
+{
+    dc_status st = DC_OK;
+    dc_net_text t = {0};
+    int64_t D = 0, L = 0;
+    DC_TRY(read_part(h5, path, "encoder", &D, &t.encoder));
+    const bool tied = dc_h5_exists(h5, "/model/decoder_0") && dc_h5_has_attr(h5, "/model/decoder_0", "tied");
+    t.kind = tied ? DC_DECODER_TIED : DC_DECODER_OWN;
+    if (!tied) DC_TRY(read_part(h5, path, "decoder", &L, &t.decoder));
+    if (dc_net_build(net, D, &t) != DC_OK || (!tied && L != net->L)) {
         dc_error_clear();
         return DC_FAIL(DC_ERR_FORMAT, "%s: the shapes under /model make no network", path);
     }
+    DC_TRY(check_ties(h5, path, net));
     DC_TRY(read_activations(h5, path, net));
 out:
     return st;
@@ -195,7 +226,8 @@ static dc_status read_layers(dc_h5 *h5, const char *path, dc_trained *t)
         const dc_layer *layer = &t->net.layer[l];
         char name[DC_H5_NAME_MAX];
         layer_name(name, layer, "weight");
-        DC_TRY(read_array(h5, path, name, 2, (int64_t[]){layer->in, layer->out}, t->value + layer->weight));
+        if (!layer->tied)
+            DC_TRY(read_array(h5, path, name, 2, (int64_t[]){layer->in, layer->out}, t->value + layer->weight));
         layer_name(name, layer, "bias");
         DC_TRY(read_array(h5, path, name, 1, (int64_t[]){layer->out}, t->value + layer->bias));
     }
