@@ -104,7 +104,8 @@ typedef struct {
 } dc_layerwise_config;
 /* Greedy denoising pretraining, pair by pair from the data upwards: phases "layer_1", "layer_2" ... with one history
  * each, owned by the caller (zeroed before). The stack then wants fine-tuning: dc_pretrain. With DC_LOSS_BCE pairs that
- * do not end in a sigmoid train on DC_LOSS_MSE. A pair that diverged ends all; *stop and errors as in dc_pretrain. */
+ * do not end in a sigmoid train on DC_LOSS_MSE. A pair that diverged ends all; *stop and errors as in dc_pretrain,
+ * DC_ERR_USAGE for a decoder that does not mirror the encoder, too. */
 DC_CHECKED dc_status dc_pretrain_layerwise(dc_comm *comm, dc_model *m, const dc_layerwise_config *cfg,
                                            dc_history history[DC_MAX_PAIRS], dc_stop *stop);
 

@@ -2,9 +2,11 @@
 
 dc_status dc_deck_net(const dc_config *cfg, int64_t D, dc_net *net)
 {
-    return dc_net_init(net, D, cfg->model.hidden.v, cfg->model.hidden.n, cfg->model.latent,
-                       (dc_act)cfg->model.activation, (dc_act)cfg->model.latent_activation,
-                       (dc_act)cfg->model.output_activation);
+    dc_net_text text;
+    dc_config_net(cfg, &text);
+    const dc_part_text *decoder = &text.decoder;
+    const int64_t own = text.kind == DC_DECODER_OWN ? decoder->layer[decoder->n - 1].width : 0;
+    return dc_net_build(net, D > 0 ? D : DC_MAX(own, (int64_t)1), &text);
 }
 
 dc_status dc_deck_slab(const dc_config *cfg, int64_t D, dc_slab *slab)
@@ -17,4 +19,11 @@ dc_status dc_deck_slab(const dc_config *cfg, int64_t D, dc_slab *slab)
     dc_slab_init(slab, &net);
     if (method->build) method->build(&env, slab);
     return DC_OK;
+}
+
+dc_opt_config dc_deck_optimizer(const dc_opt_config *opt, const dc_net *net)
+{
+    dc_opt_config own = *opt;
+    dc_factors_of_layers(net, &own.lr_factors);
+    return own;
 }

@@ -62,7 +62,7 @@ dc_status dc_rates_check(const dc_config *cfg)
     dc_slab slab;
     names pretrained = {0}, clustered = {0};
     const dc_method *method = dc_method_find(cfg->cluster.method);
-    DC_TRY(dc_deck_slab(cfg, 1, &slab));
+    DC_TRY(dc_deck_slab(cfg, 0, &slab));
     const dc_net *net = &slab.net;
     add_layers(&pretrained, net, 0, net->n_encoder, "encoder");
     clustered = pretrained;

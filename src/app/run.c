@@ -115,7 +115,7 @@ static dc_status pretrain(dc_comm *comm, fit *f)
                                     .before = f->job.resume.longer ? &before : NULL,
                                     .batch = cfg->pretrain.batch,
                                     .loss = (dc_recon_loss)cfg->pretrain.loss,
-                                    .opt = cfg->pretrain.opt,
+                                    .opt = dc_deck_optimizer(&cfg->pretrain.opt, &f->slab.net),
                                     .phase = cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE ? "finetune" : "pretrain"};
     dc_stop stop;
     if (cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE) DC_TRY(pretrain_layers(comm, f, pre));
@@ -149,7 +149,7 @@ static dc_status cluster(dc_comm *comm, fit *f)
                                  .tol = cfg->cluster.tol,
                                  .before = f->job.resume.longer ? &before : NULL,
                                  .final_kmeans = cfg->cluster.final_kmeans,
-                                 .opt = cfg->cluster.opt};
+                                 .opt = dc_deck_optimizer(&cfg->cluster.opt, &f->slab.net)};
     const dc_status st = dc_train_cluster(comm, &f->model, &c, &f->clustering, &f->clusters);
     return st == DC_OK ? refuse_divergence(f, f->clusters.stop, "clustering", "lower cluster.lr") : st;
 }

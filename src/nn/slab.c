@@ -30,17 +30,25 @@ static dc_slab_array array_of(const char *owner, const char *part, int64_t n, in
     return a;
 }
 
+/* Array i of a layer: its weights, unless it is tied, then its bias. */
+static bool layer_array(const dc_layer *layer, int i, dc_slab_array *out)
+{
+    if (i == 0 && !layer->tied) {
+        *out = array_of(layer->name, "/weight", layer->in, layer->out, layer->weight);
+        return true;
+    }
+    *out = array_of(layer->name, "/bias", 0, layer->out, layer->bias);
+    return i < (layer->tied ? 1 : 2);
+}
+
 bool dc_slab_at(const dc_slab *s, int i, dc_slab_array *out)
 {
-    const int layers = 2 * s->net.n_layers;
-    if (i >= layers + s->n_tensors) return false;
-    const dc_layer *layer = &s->net.layer[i / 2];
-    if (i >= layers) {
-        const dc_tensor *t = &s->tensor[i - layers];
-        *out = array_of(t->name, "", t->n, t->width, t->at);
-    } else if (i % 2 == 0)
-        *out = array_of(layer->name, "/weight", layer->in, layer->out, layer->weight);
-    else
-        *out = array_of(layer->name, "/bias", 0, layer->out, layer->bias);
+    for (int l = 0; l < s->net.n_layers; l++) {
+        if (layer_array(&s->net.layer[l], i, out)) return true;
+        i -= s->net.layer[l].tied ? 1 : 2;
+    }
+    if (i >= s->n_tensors) return false;
+    const dc_tensor *t = &s->tensor[i];
+    *out = array_of(t->name, "", t->n, t->width, t->at);
     return true;
 }

@@ -13,6 +13,7 @@
 
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "dcmpi/net_text.h"
 #include "frozen.h"
 #include "recon.h"
 
@@ -36,7 +37,8 @@ static void release(pair *p)
 
 static void copy_layer(const dc_layer *from, const float *source, const dc_layer *to, float *target)
 {
-    memcpy(target + to->weight, source + from->weight, (size_t)(from->in * from->out) * sizeof *target);
+    if (!from->tied)
+        memcpy(target + to->weight, source + from->weight, (size_t)(from->in * from->out) * sizeof *target);
     memcpy(target + to->bias, source + from->bias, (size_t)from->out * sizeof *target);
 }
 
@@ -47,7 +49,20 @@ static const dc_layer *encoder_of(const dc_model *stack, int l)
 }
 static const dc_layer *decoder_of(const dc_model *stack, int l)
 {
-    return &stack->net->layer[stack->net->n_layers - 1 - l];
+    return dc_net_mirror(stack->net, l);
+}
+
+/* Layer l and its mirror as a network. */
+static dc_status build_net(dc_net *net, const dc_layer *encoder, const dc_layer *decoder)
+{
+    const dc_net_text t = {.encoder = {1, {{.width = encoder->out, .act = encoder->act}}},
+                           .kind = decoder->tied ? DC_DECODER_TIED : DC_DECODER_MIRROR,
+                           .output_act = decoder->act};
+    const dc_status st = dc_net_build(net, encoder->in, &t);
+    if (st != DC_OK) return st;
+    memcpy(net->layer[0].name, encoder->name, sizeof encoder->name);
+    memcpy(net->layer[1].name, decoder->name, sizeof decoder->name);
+    return DC_OK;
 }
 
 static dc_status create(pair *p, const dc_model *stack, int l)
@@ -56,9 +71,7 @@ static dc_status create(pair *p, const dc_model *stack, int l)
     const dc_layer *encoder = encoder_of(stack, l), *decoder = decoder_of(stack, l);
     dc_params params = {0};
     dc_net net;
-    DC_TRY(dc_net_init(&net, encoder->in, NULL, 0, encoder->out, encoder->act, encoder->act, decoder->act));
-    memcpy(net.layer[0].name, encoder->name, sizeof encoder->name);
-    memcpy(net.layer[1].name, decoder->name, sizeof decoder->name);
+    DC_TRY(build_net(&net, encoder, decoder));
     DC_TRY(dc_params_create(&params, &net, 0));
     dc_slab_init(&p->slab, &net);
     p->model = *stack;
@@ -171,6 +184,8 @@ dc_status dc_pretrain_layerwise(dc_comm *comm, dc_model *m, const dc_layerwise_c
 {
     dc_status st = DC_OK;
     *stop = DC_STOP_NONE;
+    if (!dc_net_is_mirror(m->net))
+        return DC_FAIL(DC_ERR_USAGE, "layer-wise pretraining needs a decoder that mirrors the encoder");
     DC_TRY(dc_recon_check(comm, m, cfg->layer.loss));
     for (int l = 0; l < m->net->n_encoder && *stop != DC_STOP_DIVERGED; l++)
         DC_TRY(train_pair(comm, m, cfg, l, &history[l], stop));

@@ -6,6 +6,7 @@
 
 #include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
+#include "dcmpi/net_text.h"
 #include "dcmpi/train.h"
 
 /* ---- Arrays ------------------------------------------------------------------------------------------------------ */
@@ -17,14 +18,22 @@ static void file_name(char out[DC_H5_NAME_MAX], const char *array)
     snprintf(out, DC_H5_NAME_MAX, "%s%s", centers ? "/cluster_" : "/model/", array);
 }
 
-static dc_status save_activations(dc_h5 *h5, const dc_net *net)
+/* The texts are for people: shapes, activations and ties tell the program. */
+static dc_status save_attributes(dc_h5 *h5, const dc_net *net)
 {
     dc_status st = DC_OK;
+    char text[DC_NET_TEXT_MAX];
     for (int l = 0; l < net->n_layers; l++) {
         char name[DC_H5_NAME_MAX];
         file_name(name, net->layer[l].name);
         DC_TRY(dc_h5_put_attr_str(h5, name, "activation", dc_act_name(net->layer[l].act)));
+        if (net->layer[l].tied) DC_TRY(dc_h5_put_attr_str(h5, name, "tied", dc_net_mirror(net, l)->name));
     }
+    if (net->n_layers == 0) return DC_OK;
+    dc_net_text_format(net, false, text);
+    DC_TRY(dc_h5_put_attr_str(h5, "/model", "encoder", text));
+    dc_net_text_format(net, true, text);
+    DC_TRY(dc_h5_put_attr_str(h5, "/model", "decoder", text));
 out:
     return st;
 }
@@ -38,7 +47,7 @@ dc_status dc_model_save(dc_h5 *h5, const dc_slab *slab, const float *value)
         file_name(name, a.name);
         DC_TRY(dc_h5_put(h5, name, DC_H5_F32, a.n_dims, a.dim, value + a.at));
     }
-    DC_TRY(save_activations(h5, &slab->net));
+    DC_TRY(save_attributes(h5, &slab->net));
 out:
     return st;
 }
@@ -54,8 +63,8 @@ static dc_status check_shape(dc_h5 *h5, const char *path, const char *name, cons
     for (int i = 0; same && i < a->n_dims; i++) same = info.dims[i] == a->dim[i];
     return same ? DC_OK
                 : DC_FAIL(DC_ERR_FORMAT,
-                          "%s: %s has another shape than the deck's network; compare model.hidden and model.latent "
-                          "with config.used.yaml of that run",
+                          "%s: %s has another shape than the deck's network; compare model.encoder and "
+                          "model.decoder, or model.hidden and model.latent, with config.used.yaml of that run",
                           path, name);
 }
 
@@ -103,7 +112,8 @@ static dc_status compare_activations(dc_h5 *h5, const char *path, const dc_net *
         if (strcmp(act, dc_act_name(net->layer[l].act)) != 0)
             return DC_FAIL(DC_ERR_USAGE,
                            "%s (model.weights): layer %s was trained with the activation %s, the deck says %s; set "
-                           "model.activation, model.latent_activation, model.output_activation as that run had them",
+                           "model.encoder and model.decoder, or model.activation, model.latent_activation and "
+                           "model.output_activation, as that run had them",
                            path, net->layer[l].name, act, dc_act_name(net->layer[l].act));
     }
 out:
@@ -161,11 +171,36 @@ out:
     return st;
 }
 
+/* Further layers, and weights that are tied in one of the two networks, would be left out without a word. */
+static dc_status compare_layers(dc_h5 *h5, const char *path, const dc_net *net)
+{
+    char name[DC_H5_NAME_MAX];
+    for (int l = 0; l < net->n_layers; l++) {
+        const dc_layer *layer = &net->layer[l];
+        file_name(name, layer->name);
+        if (!dc_h5_exists(h5, name) || dc_h5_has_attr(h5, name, "tied") == layer->tied) continue;
+        return DC_FAIL(
+            DC_ERR_USAGE,
+            "%s (model.weights): the weights of layer %s are%s the transposed ones of the encoder there; set "
+            "model.decoder as that run had it",
+            path, layer->name, layer->tied ? " not" : "");
+    }
+    for (int decodes = 0; decodes < 2; decodes++) {
+        snprintf(name, sizeof name, "/model/%s_%d", decodes ? "decoder" : "encoder",
+                 decodes ? net->n_layers - net->n_encoder : net->n_encoder);
+        if (dc_h5_exists(h5, name))
+            return DC_FAIL(DC_ERR_FORMAT, "%s has %s, a layer more than the deck's network (model.weights)", path,
+                           name);
+    }
+    return DC_OK;
+}
+
 static dc_status check_all(dc_h5 *h5, const char *path, const dc_net *net, const dc_dataset *data)
 {
     dc_status st = DC_OK;
     dc_slab slab;
     dc_slab_init(&slab, net);
+    DC_TRY(compare_layers(h5, path, net));
     DC_TRY(visit_slab(h5, path, &slab, NULL));
     DC_TRY(compare_activations(h5, path, net));
     if (data) DC_TRY(compare_scaling(h5, path, data));

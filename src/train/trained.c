@@ -5,9 +5,10 @@
 
 #include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
+#include "dcmpi/net_text.h"
 #include "embed_kern.h"
 
-enum { RESULT_VERSION = 1, WIDTH_MAX = 1 << 24 };
+enum { RESULT_VERSION = 1 };
 
 /* ---- Header ------------------------------------------------------------------------------------------------------ */
 
@@ -40,7 +41,7 @@ static dc_status float_dims(dc_h5 *h5, const char *path, const char *name, int n
     bool ok = info.type == DC_H5_F32 && info.exact && info.n_dims == n_dims;
     for (int i = 0; ok && i < n_dims; i++) {
         dims[i] = info.dims[i];
-        ok = dims[i] >= 1 && dims[i] <= WIDTH_MAX;
+        ok = dims[i] >= 1 && dims[i] <= DC_NET_WIDTH_MAX;
     }
     return ok ? DC_OK
               : DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is not a float32 array of %d dimension(s)", path, name, n_dims);

@@ -63,6 +63,16 @@ static void dense(const node_call *c, int64_t i, double *out)
     }
 }
 
+static void dense_tied(const node_call *c, int64_t i, double *out)
+{
+    const int64_t in = shape_of(c, 0)->width;
+    for (int64_t j = 0; j < c->x->shape.width; j++) {
+        double t = c->in[2][j];
+        for (int64_t k = 0; k < in; k++) t += row_of(c, 0, i)[k] * c->in[1][j * in + k];
+        out[j] = act_ref((dc_act)c->x->whole[0], t);
+    }
+}
+
 static void dropout(const node_call *c, int64_t i, double *out)
 {
     const int64_t width = c->x->shape.width;
@@ -246,12 +256,29 @@ static const struct {
     unsigned constant;
     void (*row)(const node_call *c, int64_t i, double *out);
 } twin[] = {
-    {"batch", 0, batch},           {"use", 0, use},         {"entry", 0, entry},     {"dense", 0, dense},
-    {"dropout", 0, dropout},       {"normal", 0, normal},   {"recon", 1, recon},     {"map", 0, map},
-    {"softmax", 2, softmax},       {"unit", 0, unit},       {"dot", 0, dot},         {"neg-entropy", 0, neg_entropy},
-    {"stop-gradient", 1, copy},    {"onehot", 1, onehot},   {"mean", 0, mean},       {"total", 0, total},
-    {"cross", 0, cross},           {"sqdist", 0, sqdist},   {"nearest", 3, nearest}, {"running-mean", 15, running_mean},
-    {"student-kl", 4, student_kl}, {"student", 3, student},
+    {"batch", 0, batch},
+    {"use", 0, use},
+    {"entry", 0, entry},
+    {"dense", 0, dense},
+    {"dropout", 0, dropout},
+    {"normal", 0, normal},
+    {"recon", 1, recon},
+    {"map", 0, map},
+    {"softmax", 2, softmax},
+    {"unit", 0, unit},
+    {"dot", 0, dot},
+    {"neg-entropy", 0, neg_entropy},
+    {"stop-gradient", 1, copy},
+    {"onehot", 1, onehot},
+    {"mean", 0, mean},
+    {"total", 0, total},
+    {"cross", 0, cross},
+    {"sqdist", 0, sqdist},
+    {"nearest", 3, nearest},
+    {"running-mean", 15, running_mean},
+    {"student-kl", 4, student_kl},
+    {"dense-tied", 0, dense_tied},
+    {"student", 3, student},
 };
 
 static size_t twin_of(const char *operation)
