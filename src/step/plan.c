@@ -17,7 +17,7 @@ static bool is_row(const dc_plan *p, int i)
 bool dc_plan_wants(const dc_plan *p, int i, int k)
 {
     const dc_node *x = node_at(p, i);
-    return p->node[i].differentiated && !(x->op->constant >> k & 1) && p->node[x->in[k]].differentiated;
+    return p->node[i].differentiated && !(x->constant >> k & 1) && p->node[x->in[k]].differentiated;
 }
 
 static void mark_live(dc_plan *p)
@@ -38,22 +38,11 @@ static void mark_levels(dc_plan *p)
     }
 }
 
-/* Values that depend on trained tensors and that a loss depends on: what is only moved, put or stopped has no gradient.
- */
 static void mark_differentiated(dc_plan *p)
 {
-    bool minimised[DC_NODES_MAX] = {0};
-    for (int i = 0; i < p->graph->n_losses; i++) minimised[p->graph->loss[i].node] = true;
-    for (int i = p->graph->n_nodes - 1; i >= 0; i--)
-        for (int k = 0; minimised[i] && k < node_at(p, i)->n_in; k++)
-            if (!(node_at(p, i)->op->constant >> k & 1)) minimised[node_at(p, i)->in[k]] = true;
-    for (int i = 0; i < p->graph->n_nodes; i++) {
-        const dc_node *x = node_at(p, i);
-        dc_node_plan *n = &p->node[i];
-        n->differentiated = minimised[i] && x->op == &dc_op_use && x->tensor.trained;
-        for (int k = 0; minimised[i] && k < x->n_in; k++)
-            n->differentiated |= !(x->op->constant >> k & 1) && p->node[x->in[k]].differentiated;
-    }
+    bool differentiated[DC_NODES_MAX];
+    dc_graph_differentiated(p->graph, differentiated);
+    for (int i = 0; i < p->graph->n_nodes; i++) p->node[i].differentiated = differentiated[i];
 }
 
 /* The operands of node i get their gradients, if it is their turn on this level. */
