@@ -12,10 +12,11 @@
 #include "ref/one_step.h"
 
 enum { N = 171, D = 5, L = 4, K = 3, SHARDS = 8, BATCH = 96, STEPS = 4, SEED = 514, DRAWN = 24 };
-/* The slab: one layer D -> L, then what is trained in parts, then what is kept. */
+/* The slab: layers D -> L and L -> D, then what is trained in parts, then what is kept. */
 enum {
     LAYER = 0,
-    CENTERS = D * L + L,
+    BACK = D * L + L,
+    CENTERS = BACK + L * D + D,
     SHIFT = CENTERS + K * L,
     SLOPE = SHIFT + L,
     TRAINED = SLOPE + 1,
@@ -27,8 +28,9 @@ enum {
 };
 static float x[N * D];
 static const dc_net net = {
-    .n_layers = 1,
-    .layer = {{.in = D, .out = L, .act = DC_ACT_TANH, .weight = LAYER, .bias = LAYER + D * L, .name = "layer"}}};
+    .n_layers = 2,
+    .layer = {{.in = D, .out = L, .act = DC_ACT_TANH, .weight = LAYER, .bias = LAYER + D * L, .name = "layer"},
+              {.in = L, .out = D, .act = DC_ACT_SIGMOID, .weight = BACK, .bias = BACK + L * D, .name = "back"}}};
 static const dc_tensor centers = {"centers", CENTERS, K, L, true}, shift = {"shift", SHIFT, 1, L, true},
                        slope = {"slope", SLOPE, 1, 1, true}, means = {"means", MEANS, K, L, false},
                        counts = {"counts", COUNTS, 1, K, false}, wanted = {"wanted", WANTED, L, L, false},
@@ -48,9 +50,26 @@ typedef struct {
 
 /* ---- Graphs ------------------------------------------------------------------------------------------------------ */
 
+static dc_val layer(dc_graph *g, dc_val of)
+{
+    return dc_layers(g, &net, 0, 1, true, of);
+}
+
 static dc_val embed(dc_graph *g)
 {
-    return dc_layers(g, &net, 0, 1, true, dc_batch(g, D));
+    return layer(g, dc_batch(g, D));
+}
+
+/* The layer for the rows, for what they become, for rows of half the size, and once as it is; the other one twice. */
+static void shared(dc_graph *g, const tables *t, int variant)
+{
+    const dc_val rows = dc_batch(g, D), z = layer(g, rows), y = dc_layers(g, &net, 1, 2, true, z), again = layer(g, y);
+    const dc_val other = layer(g, dc_map(g, DC_MUL, rows, dc_entry(g, &t->of_radius)));
+    const dc_val fixed = dc_stop_gradient(g, dc_layers(g, &net, 0, 1, false, rows));
+    dc_minimize(g, "there and back", 1, dc_recon(g, DC_LOSS_MSE_SUM, rows, y));
+    dc_minimize(g, "alike", 0.7, dc_dot(g, dc_map(g, DC_SUB, other, again), dc_map(g, DC_SUB, z, fixed)));
+    if (variant) dc_minimize(g, "twice", 0.3, dc_recon(g, DC_LOSS_MSE, rows, dc_layers(g, &net, 1, 2, true, again)));
+    if (variant) dc_minimize(g, "size", 0.2, dc_dot(g, dc_mean(g, other), dc_mean(g, again)));
 }
 
 /* Sure of each row, not of one cluster for all, and smooth about every row; the rows move in a drawn direction. */
@@ -225,10 +244,11 @@ static void drawn(dc_graph *g, const tables *t, int which)
     pool p = {.g = g, .number = which};
     p.of[p.n++] = embed(g);
     p.of[p.n++] = dc_entry(g, &t->of_radius);
+    p.of[p.n++] = layer(g, dc_map(g, DC_MUL, dc_batch(g, D), p.of[1]));
     p.of[p.n++] = dc_map(g, DC_ADD, dc_use(g, &shift), dc_entry(g, &t->of_ones));
     p.of[p.n++] = dc_map(g, DC_MUL, dc_use(g, &slope), dc_entry(g, &t->of_radius));
     p.of[p.n++] = dc_mean(g, p.of[0]);
-    p.of[p.n++] = dc_mean(g, p.of[3]);
+    p.of[p.n++] = dc_mean(g, p.of[4]);
     for (int i = 0; i < 12; i++) {
         const dc_val v = pick(&p, 3) ? drawn_rows(&p) : drawn_vector(&p);
         p.of[p.n++] = pick(&p, 2) ? bounded(&p, v) : v;
@@ -244,6 +264,8 @@ static void drawn(dc_graph *g, const tables *t, int which)
 static const graph_case cases[] = {
     {"information", information, 0},
     {"three uses", three_uses, 0},
+    {"shared", shared, 0},
+    {"shared, more", shared, 1},
     {"centred", centred, 0},
     {"centred, learnt", centred, 1},
     {"gram", gram, 0},

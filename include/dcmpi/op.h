@@ -22,6 +22,8 @@
 typedef enum { DC_REACH_ROW, DC_REACH_SUM, DC_REACH_ALL } dc_reach;
 
 enum { DC_NODES_MAX = 512, DC_NODE_INPUTS = 4, DC_GRAPH_LOSSES = 8, DC_GRAPH_OUTPUTS = 8, DC_GRAPH_MOVES = 8 };
+/* Operations whose products make up the gradient of one tensor. */
+enum { DC_GRAPH_PRODUCTS = 8 };
 
 typedef struct dc_op dc_op;
 
@@ -110,7 +112,8 @@ struct dc_op {
     /* Operands that count as constants whatever they come from, bit k for operand k. */
     unsigned constant;
     unsigned gathers; /* reach ALL: row operands that it reads of all rows of the batch */
-    /* The gradient by operands 1 and 2 is in[0]' dout and the column sums of dout, after backward. */
+    /* The gradients by operands 1 and 2, tensors that lie behind each other, are in[0]' dout and the column sums of
+     * dout, after backward. */
     bool product;
     /* dc_grad(): the gradient by row operand k of node i, recorded as a value; NULL: what backward gives, if there is no
      * aux. That value is differentiated by the following. Operands of a call are those of the operation itself. */

@@ -21,14 +21,21 @@ typedef struct {
     size_t sum;                 /* reach SUM: first double among the sums of its level */
 } dc_node_plan;
 
-enum { DC_PLAN_SUMMED = 64 };
+enum { DC_PLAN_SUMMED = 64, DC_PLAN_PRODUCTS = DC_NODES_MAX / 3 };
+
+/* A trained tensor whose gradient is a sum of products of rows. */
+typedef struct {
+    dc_tensor tensor;
+    int n, node[DC_GRAPH_PRODUCTS]; /* the operations that have them, in recorded order */
+} dc_plan_product;
 
 typedef struct {
     const dc_graph *graph;
     dc_node_plan node[DC_NODES_MAX];
     int n_levels;
-    int batch;            /* node of the batch, -1 without one */
-    int n_products;       /* gradients that are products of rows */
+    int batch;      /* node of the batch, -1 without one */
+    int n_products; /* tensors, in the order in which they are first used */
+    dc_plan_product product[DC_PLAN_PRODUCTS];
     size_t row_floats;    /* of all row buffers, per row */
     size_t one_floats;    /* of all vectors and their gradients */
     size_t scratch;       /* floats that one operation wants beside its operands */

@@ -57,7 +57,7 @@ static void forward(const tiles *t, int64_t first, int64_t last, float *Y)
 
 static void weight_gradient(const tiles *t, int64_t first, int64_t last, float *dW)
 {
-    dc_gemm_panels(first, last, IN, OUT, ROWS, t->X, IN, t->dY, OUT, dW, OUT);
+    dc_gemm_panels(first, last, IN, OUT, ROWS, t->X, IN, t->dY, OUT, 0, dW, OUT);
 }
 
 static void compute_whole(void *ctx)

@@ -35,13 +35,13 @@ static bool is_trained(const dc_node *x)
     return x->op == &dc_op_use && x->tensor.trained;
 }
 
-/* Whether the gradient by node i is that of a product. */
-static bool is_product(const dc_graph *g, int i)
+/* Of which operand of products node i is; 0: of none. */
+static int product_operand(const dc_graph *g, int i)
 {
     for (int j = i + 1; j < g->n_nodes; j++)
         for (int k = 1; k < g->node[j].n_in && g->node[j].op->product; k++)
-            if (g->node[j].in[k] == i) return true;
-    return false;
+            if (g->node[j].in[k] == i) return k;
+    return 0;
 }
 
 static bool overlap(const dc_tensor *a, const dc_tensor *b)
@@ -49,17 +49,30 @@ static bool overlap(const dc_tensor *a, const dc_tensor *b)
     return a->at < b->at + dc_tensor_floats(b) && b->at < a->at + dc_tensor_floats(a);
 }
 
-/* The gradient of a tensor is one product, or a sum of parts. */
+static bool same(const dc_tensor *a, const dc_tensor *b)
+{
+    return a->at == b->at && a->n == b->n && a->width == b->width;
+}
+
+/* The gradient of a tensor is a sum of products, or a sum of parts. */
 static void check_products(dc_graph *g)
 {
-    for (int i = 0; i < g->n_nodes; i++)
-        for (int j = 0; j < i && is_trained(&g->node[i]); j++) {
-            const dc_node *x = &g->node[i], *other = &g->node[j];
-            if (!is_trained(other) || !overlap(&x->tensor, &other->tensor)) continue;
-            if (!is_product(g, i) && !is_product(g, j)) continue;
+    for (int i = 0; i < g->n_nodes; i++) {
+        const dc_node *x = &g->node[i];
+        const int operand = product_operand(g, i);
+        int places = 1;
+        for (int j = 0; j < i && is_trained(x); j++) {
+            const dc_node *other = &g->node[j];
+            const int of_other = product_operand(g, j);
+            if (!is_trained(other) || !overlap(&x->tensor, &other->tensor) || (!operand && !of_other)) continue;
             g->file = x->file, g->line = x->line;
-            (void)dc_refuse(g, "layer %s is trained at two places of a step", x->tensor.name);
+            if (operand != of_other || !same(&x->tensor, &other->tensor))
+                (void)dc_refuse(g, "%s is trained as a layer and as something else", x->tensor.name);
+            else if (++places > DC_GRAPH_PRODUCTS)
+                (void)dc_refuse(g, "layer %s is trained at more than %d places of a step", x->tensor.name,
+                                DC_GRAPH_PRODUCTS);
         }
+    }
 }
 
 void dc_graph_differentiated(const dc_graph *g, bool *out)

@@ -8,20 +8,24 @@
 
 /* ---- Create ----------------------------------------------------------------------------------------------------- */
 
+_Static_assert((int)DC_GRAPH_PRODUCTS <= (int)DC_OUTER_PAIRS, "a layer's products fit into an item");
+
+static dc_outer_pair pair_of(const dc_step *s, int i)
+{
+    const dc_node *x = dc_step_node(s, i);
+    return (dc_outer_pair){.A = dc_step_buffer(s, s->plan.node[x->in[0]].value),
+                           .D = dc_step_buffer(s, s->plan.node[i].grad),
+                           .bias = true};
+}
+
 static void list_products(const dc_step *s)
 {
-    int n = 0;
-    for (int i = 0; i < s->plan.graph->n_nodes; i++) {
-        const dc_node *x = dc_step_node(s, i);
-        if (!s->plan.node[i].differentiated || !x->op->product || !s->plan.node[x->in[1]].differentiated) continue;
-        const dc_tensor *weight = &dc_step_node(s, x->in[1])->tensor;
-        s->product[n] = weight->name;
-        s->item[n++] = (dc_outer_item){.A = dc_step_buffer(s, s->plan.node[x->in[0]].value),
-                                       .D = dc_step_buffer(s, s->plan.node[i].grad),
-                                       .a = weight->n,
-                                       .d = weight->width,
-                                       .at = weight->at,
-                                       .bias = true};
+    for (int i = 0; i < s->plan.n_products; i++) {
+        const dc_plan_product *p = &s->plan.product[i];
+        dc_outer_item *item = &s->item[i];
+        *item =
+            (dc_outer_item){.a = p->tensor.n, .d = p->tensor.width, .at = p->tensor.at, .bias = true, .n_pairs = p->n};
+        for (int k = 0; k < p->n; k++) item->pair[k] = pair_of(s, p->node[k]);
     }
 }
 
@@ -45,7 +49,6 @@ static dc_status take_buffers(dc_step *s)
     DC_TRY(dc_mem_alloc(&s->leaf, (size_t)s->n_threads, s->plan.n_sums * sizeof *s->leaf, "sums of leaves"));
     DC_TRY(dc_mem_alloc(&s->total, s->plan.n_sums, sizeof *s->total, "sums"));
     DC_TRY(dc_mem_alloc(&s->item, (size_t)s->plan.n_products, sizeof *s->item, "products"));
-    DC_TRY(dc_mem_alloc(&s->product, (size_t)s->plan.n_products, sizeof *s->product, "products"));
 out:
     return st;
 }
@@ -110,7 +113,6 @@ void dc_step_destroy(dc_step **step)
     dc_mem_free(&s->leaf);
     dc_mem_free(&s->total);
     dc_mem_free(&s->item);
-    dc_mem_free(&s->product);
     dc_mem_free(step);
 }
 

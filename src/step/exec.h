@@ -28,8 +28,7 @@ struct dc_step {
     float *spill;        /* [places.max_rows x plan.spill] */
     dc_step_tile *tile;  /* those of this step */
     int n_tiles;
-    dc_outer_item *item;  /* [plan.n_products] */
-    const char **product; /* [plan.n_products] names of their weights */
+    dc_outer_item *item; /* [plan.n_products] */
     dc_outer *outer;
     int n_threads;
     int *leaf_of;      /* [shards of this rank] leaf of this step, -1: none */

@@ -107,13 +107,28 @@ static int number_of(dc_plan *p, const dc_tensor *tensor)
     return p->n_summed++;
 }
 
+/* A layer that is used twice has one gradient, of two products. */
+static void add_product(dc_plan *p, int i)
+{
+    const dc_tensor *tensor = &node_at(p, node_at(p, i)->in[1])->tensor;
+    int k = 0;
+    while (k < p->n_products && p->product[k].tensor.at != tensor->at) k++;
+    dc_plan_product *product = &p->product[k];
+    if (k == p->n_products) {
+        DC_ASSERT(p->n_products < DC_PLAN_PRODUCTS);
+        product->tensor = *tensor;
+        p->n_products++;
+    }
+    product->node[product->n++] = i;
+}
+
 static void place_sums(dc_plan *p)
 {
     p->n_sums = (size_t)p->graph->n_losses;
     for (int i = 0; i < p->graph->n_nodes; i++) {
         const dc_node *x = node_at(p, i);
         dc_node_plan *n = &p->node[i];
-        if (n->live && x->op->product) p->n_products += dc_plan_wants(p, i, 1);
+        if (n->live && x->op->product && dc_plan_wants(p, i, 1)) add_product(p, i);
         for (int k = 0; k < DC_NODE_INPUTS; k++) {
             n->summed[k] = -1;
             if (!x->op->partial || k >= x->n_in || !dc_plan_wants(p, i, k)) continue;

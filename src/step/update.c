@@ -49,7 +49,7 @@ static void update_tensor(const dc_step *s, const dc_opt_config *opt, size_t lo,
 static void update_tensors(const dc_step *s, const dc_opt_config *opt, double clip, int64_t t, int64_t total)
 {
     for (int i = 0; i < s->plan.n_products; i++) {
-        const dc_opt_config own = dc_opt_of(opt, s->product[i], true);
+        const dc_opt_config own = dc_opt_of(opt, s->plan.product[i].tensor.name, true);
         size_t lo, hi;
         dc_outer_owned(s->outer, i, &lo, &hi);
         update_tensor(s, &own, lo, hi, clip, t, total);
