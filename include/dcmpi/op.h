@@ -30,7 +30,7 @@ typedef struct dc_op dc_op;
 typedef struct {
     const dc_op *op;
     int n_in, in[DC_NODE_INPUTS]; /* numbers of nodes before this one */
-    unsigned constant;            /* operands that get no gradient from it, bit k for operand k: those of op, and others */
+    unsigned constant; /* operands that get no gradient from it, bit k for operand k: those of op, and others */
     dc_shape shape;
     double real[2]; /* attributes, with the meaning that the operation gives them */
     int64_t whole[2];
@@ -115,8 +115,8 @@ struct dc_op {
     /* The gradients by operands 1 and 2, tensors that lie behind each other, are in[0]' dout and the column sums of
      * dout, after backward. */
     bool product;
-    /* dc_grad(): the gradient by row operand k of node i, recorded as a value; NULL: what backward gives, if there is no
-     * aux. That value is differentiated by the following. Operands of a call are those of the operation itself. */
+    /* dc_grad(): the gradient by row operand k of node i, recorded as a value; NULL: what backward gives, if there is
+     * no aux. That value is differentiated by the following. Operands of a call are those of the operation itself. */
     dc_val (*grad)(dc_graph *g, int i, int k, dc_val dout);
     /* The derivative of the value along direction t of row operand k alone, written to out[n x width] or added. */
     void (*tangent)(const dc_call *c, int k, const float *t, bool adds, float *out);
@@ -143,9 +143,9 @@ static inline int64_t dc_in_width(const dc_call *c, int k)
 }
 
 extern const dc_op dc_op_batch, dc_op_entry, dc_op_use, dc_op_number; /* graph.c */
-extern const dc_op dc_op_dense;                         /* op_dense.c */
-extern const dc_op dc_op_dropout;                       /* op_noise.c */
-extern const dc_op dc_op_recon;                         /* op_loss.c */
+extern const dc_op dc_op_dense;                                       /* op_dense.c */
+extern const dc_op dc_op_dropout;                                     /* op_noise.c */
+extern const dc_op dc_op_recon;                                       /* op_loss.c */
 
 /* Appends a node with all but shape, file and line filled in; for the recording functions of operations. A failure:
  * the text, with the place of the call, becomes the error of the recording. */

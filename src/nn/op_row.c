@@ -132,8 +132,7 @@ static void unit_back(const dc_call *c)
     for (int64_t i = 0; i < c->tile->n; i++) {
         const float *x = c->in[0] + i * width, *y = c->out + i * width, *dy = c->dout + i * width;
         const double length = sqrt(product_of(x, x, width)), along = product_of(y, dy, width);
-        for (int64_t j = 0; j < width; j++)
-            give(c, 0, i * width + j, turn((double)dy[j], (double)y[j], along, length));
+        for (int64_t j = 0; j < width; j++) give(c, 0, i * width + j, turn((double)dy[j], (double)y[j], along, length));
     }
 }
 
@@ -156,8 +155,8 @@ static void unit_curve(const dc_call *c, int k, const float *t)
     (void)k;
     for (int64_t i = 0; i < c->tile->n; i++, t += width) {
         const float *x = c->in[0] + i * width, *y = c->out + i * width, *dy = c->dout + i * width;
-        const double square = product_of(x, x, width), of_dy = product_of(dy, y, width),
-                     of_t = product_of(t, y, width), along = 3 * of_dy * of_t - product_of(dy, t, width);
+        const double square = product_of(x, x, width), of_dy = product_of(dy, y, width), of_t = product_of(t, y, width),
+                     along = 3 * of_dy * of_t - product_of(dy, t, width);
         for (int64_t j = 0; j < width; j++) {
             const double d = (double)y[j] * along - (double)dy[j] * of_t - (double)t[j] * of_dy;
             give(c, 0, i * width + j, square > 0 ? d / square : 0);

@@ -33,7 +33,7 @@ static void mark_levels(dc_plan *p)
         int level = 0;
         if (!p->node[i].live) continue;
         for (int k = 0; k < x->n_in; k++) level = DC_MAX(level, p->node[x->in[k]].level);
-        p->node[i].level = level + (x->op->reach == DC_REACH_SUM);
+        p->node[i].level = level + (x->op->reach != DC_REACH_ROW);
         p->n_levels = DC_MAX(p->n_levels, p->node[i].level + 1);
     }
 }
@@ -65,7 +65,7 @@ static void order_gradients(dc_plan *p)
     for (int i = 0; i < p->graph->n_losses; i++) written[p->graph->loss[i].node] = true;
     for (int level = p->n_levels - 1; level >= 0; level--) {
         for (int i = n - 1; i >= 0; i--)
-            if (node_at(p, i)->op->reach == DC_REACH_SUM && p->node[i].level == level + 1)
+            if (node_at(p, i)->op->reach != DC_REACH_ROW && p->node[i].level == level + 1)
                 write_gradients(p, i, written);
         for (int i = n - 1; i >= 0; i--)
             if (node_at(p, i)->op->reach == DC_REACH_ROW && p->node[i].level == level) write_gradients(p, i, written);
@@ -92,6 +92,25 @@ static void place_buffers(dc_plan *p)
         if (x->op->aux) n->aux = take(floats, x->op->aux(p->graph, x));
         if (x->op->scratch) p->scratch = DC_MAX(p->scratch, x->op->scratch(p->graph, x));
         if (x->op == &dc_op_batch) p->batch = i;
+    }
+}
+
+/* Rows of the whole batch that ALL operations read. */
+static void place_gathered(dc_plan *p)
+{
+    for (int i = 0; i < p->graph->n_nodes; i++) {
+        const dc_node *x = node_at(p, i);
+        dc_node_plan *n = &p->node[i];
+        if (!n->live || x->op->reach != DC_REACH_ALL) continue;
+        for (int k = 0; k < x->n_in; k++) {
+            dc_node_plan *in = &p->node[x->in[k]];
+            if (!(x->op->gathers >> k & 1) || in->gathered) continue;
+            in->gathered = true;
+            in->all = take(&p->all_floats, node_at(p, x->in[k])->shape.width);
+        }
+        if (!n->differentiated) continue;
+        n->all_dout = take(&p->all_floats, x->shape.width);
+        if (x->op->aux) n->all_aux = take(&p->all_floats, x->op->aux(p->graph, x));
     }
 }
 
@@ -164,9 +183,17 @@ static void place_levels(dc_plan *p)
             p->largest_level = DC_MAX(p->largest_level, (size_t)(node_at(p, i)->shape.n * node_at(p, i)->shape.width));
 }
 
+bool dc_plan_has_sums(const dc_plan *p, int level)
+{
+    for (int i = 0; i < p->graph->n_nodes; i++)
+        if (p->node[i].live && p->node[i].level == level && node_at(p, i)->op->reach == DC_REACH_SUM) return true;
+    return false;
+}
+
 int dc_plan_reductions(const dc_plan *p)
 {
-    int n = p->n_levels - 1;
+    int n = 0;
+    for (int level = 1; level < p->n_levels; level++) n += dc_plan_has_sums(p, level);
     for (int i = 0; i < p->graph->n_nodes; i++) n += dc_plan_has_parts(p, i);
     return n;
 }
@@ -193,6 +220,7 @@ void dc_plan_training(const dc_graph *g, dc_plan *plan)
     mark_differentiated(plan);
     order_gradients(plan);
     place_buffers(plan);
+    place_gathered(plan);
     place_sums(plan);
     place_levels(plan);
     count_flops(plan);
