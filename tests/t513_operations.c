@@ -86,6 +86,20 @@ static dc_val record_dense(dc_graph *g, sizes s, int variant)
     return dc_layers(g, &net, 0, 1, true, rows(g, s.w));
 }
 
+static dc_val record_dense_tied(dc_graph *g, sizes s, int variant)
+{
+    static const dc_act act[] = {DC_ACT_LINEAR, DC_ACT_RELU, DC_ACT_LEAKY_RELU, DC_ACT_TANH, DC_ACT_SIGMOID};
+    const dc_net net = {.n_layers = 2,
+                        .layer = {{.in = s.w + 2, .out = s.w, .name = "owner"},
+                                  {.in = s.w,
+                                   .out = s.w + 2,
+                                   .act = act[variant],
+                                   .tied = true,
+                                   .bias = (size_t)(s.w * (s.w + 2)),
+                                   .name = "tied"}}};
+    return dc_layers(g, &net, 1, 2, true, rows(g, s.w));
+}
+
 static dc_val record_dropout(dc_graph *g, sizes s, int variant)
 {
     static const double rate[] = {0.25, 0.9, 0};
@@ -241,6 +255,7 @@ static const op_case cases[] = {
     {"number", 1, record_number, {0}},
     {"entry", 1, record_entry, {0}},
     {"dense", 5, record_dense, {0}},
+    {"dense-tied", 5, record_dense_tied, {0}},
     {"dropout", 3, record_dropout, {0}},
     {"recon", 4, record_recon, {POSITIVE, SIGNED}},
     {"normal", 2, record_noise, {0}},
@@ -690,14 +705,16 @@ static void check_backward(bench *b)
     }
 }
 
-/* A product: in[0]'dout and the column sums of dout, after backward. */
+/* A product: in[0]'dout and the column sums of dout, or dout'in[0], after backward. */
 static void take_product(const bench *b, int k, double *sum)
 {
     const int64_t in = shape_of(b, 0)->width, out = b->node->shape.width;
+    const bool tied = b->node->op->product == DC_PRODUCT_TIED;
     for (int64_t i = 0; i < b->n; i++)
         for (int64_t j = 0; j < out; j++) {
             const double d = (double)b->spare[i * out + j];
-            for (int64_t l = 0; k == 1 && l < in; l++) sum[l * out + j] += (double)b->in[0][i * in + l] * d;
+            for (int64_t l = 0; k == 1 && l < in; l++)
+                sum[tied ? j * in + l : l * out + j] += (double)b->in[0][i * in + l] * d;
             if (k == 2) sum[j] += d;
         }
 }
@@ -713,7 +730,7 @@ static void check_partial(bench *b)
         double *sum = take(count, sizeof *sum), *before = take(count, sizeof *before);
         for (size_t i = 0; i < count; i++) sum[i] = before[i] = 0.25 * (double)i - 3;
         fill_untouched(b->din[0], (size_t)((padded(b, rows_of(b, 0)) + BEHIND) * shape_of(b, 0)->width));
-        if (op->product) {
+        if (dc_op_has_product(op, k)) {
             backward(b, 0, b->n, 1, false);
             take_product(b, k, sum);
         } else if (op->partial) {
@@ -941,7 +958,7 @@ static void check_table(bench *b)
     if (is_sum(b) ? !op->add || !op->share : op->add || op->share) report(b, "has a sum", 0, !is_sum(b), is_sum(b));
     for (int k = 0; k < b->node->n_in; k++)
         if (shape_of(b, k)->space == DC_ONE && b->node->shape.space == DC_ROWS && !is_constant(b, k) && !op->partial &&
-            !(op->product && k > 0))
+            !dc_op_has_product(op, k))
             report(b, "has no gradient by a vector", k, 0, 1);
 }
 

@@ -12,11 +12,12 @@
 #include "ref/one_step.h"
 
 enum { N = 171, D = 5, L = 4, K = 3, SHARDS = 8, BATCH = 96, STEPS = 4, SEED = 514, DRAWN = 24 };
-/* The slab: layers D -> L and L -> D, then what is trained in parts, then what is kept. */
+/* The slab: layers D -> L and L -> D, bias of a tied one, then what else is trained in parts, then what is kept. */
 enum {
     LAYER = 0,
     BACK = D * L + L,
-    CENTERS = BACK + L * D + D,
+    TIED = BACK + L * D + D,
+    CENTERS = TIED + D,
     SHIFT = CENTERS + K * L,
     SLOPE = SHIFT + L,
     TRAINED = SLOPE + 1,
@@ -31,6 +32,10 @@ static const dc_net net = {
     .n_layers = 2,
     .layer = {{.in = D, .out = L, .act = DC_ACT_TANH, .weight = LAYER, .bias = LAYER + D * L, .name = "layer"},
               {.in = L, .out = D, .act = DC_ACT_SIGMOID, .weight = BACK, .bias = BACK + L * D, .name = "back"}}};
+static const dc_net tied = {
+    .n_layers = 2,
+    .layer = {{.in = D, .out = L, .act = DC_ACT_TANH, .weight = LAYER, .bias = LAYER + D * L, .name = "layer"},
+              {.in = L, .out = D, .act = DC_ACT_SIGMOID, .tied = true, .bias = TIED, .name = "tied"}}};
 static const dc_tensor centers = {"centers", CENTERS, K, L, true}, shift = {"shift", SHIFT, 1, L, true},
                        slope = {"slope", SLOPE, 1, 1, true}, means = {"means", MEANS, K, L, false},
                        counts = {"counts", COUNTS, 1, K, false}, wanted = {"wanted", WANTED, L, L, false},
@@ -82,6 +87,17 @@ static void information(dc_graph *g, const tables *t, int variant)
     dc_minimize(g, "smooth", 1, dc_dot(g, e, e));
     dc_minimize(g, "conditional", -0.4, dc_neg_entropy(g, p));
     dc_minimize(g, "marginal", 1.6, dc_neg_entropy(g, dc_mean(g, p)));
+}
+
+/* The layer and its transpose, once and, from there on, once more; the transpose alone. */
+static void transposed(dc_graph *g, const tables *t, int variant)
+{
+    const dc_val rows = dc_batch(g, D), z = layer(g, rows), y = dc_layers(g, &tied, 1, 2, true, z);
+    if (variant != 2) dc_minimize(g, "there and back", 1, dc_recon(g, DC_LOSS_MSE_SUM, rows, y));
+    if (variant == 1) dc_minimize(g, "twice", 0.6, dc_recon(g, DC_LOSS_MSE, rows, dc_layers(g, &tied, 0, 2, true, y)));
+    if (variant == 2)
+        dc_minimize(g, "back", 1.3,
+                    dc_recon(g, DC_LOSS_MSE, rows, dc_layers(g, &tied, 1, 2, true, dc_entry(g, &t->of_kept))));
 }
 
 /* One value for four operations, one of which has it as both operands. */
@@ -266,6 +282,9 @@ static const graph_case cases[] = {
     {"three uses", three_uses, 0},
     {"shared", shared, 0},
     {"shared, more", shared, 1},
+    {"tied", transposed, 0},
+    {"tied, twice", transposed, 1},
+    {"tied, alone", transposed, 2},
     {"centred", centred, 0},
     {"centred, learnt", centred, 1},
     {"gram", gram, 0},

@@ -1,8 +1,9 @@
 /* Fully connected autoencoder: shapes, parameters, first weights. What a step does with them is recorded (graph.h).
  *
  * Layers 0..n_encoder-1 are the encoder (D -> L), the rest the decoder (L -> D). A layer computes Y = act(X W + b) with
- * W [in x out] row-major. The parameter slab is [decoder | encoder | extra]: pretraining trains the first two, DEC the
- * last two, IDEC all three, each one contiguous range. `extra` belongs to the method (cluster centres). */
+ * W [in x out] row-major. A tied layer has a bias of its own and the transposed weights of its mirror: that of layer l
+ * is layer n_layers-1-l. The parameter slab is [decoder | encoder | extra]: pretraining trains the first two, DEC the
+ * last two, IDEC all three. `extra` belongs to the method (cluster centres). */
 #ifndef DCMPI_NN_H
 #define DCMPI_NN_H
 
@@ -32,7 +33,8 @@ enum { DC_MAX_LAYERS = 32, DC_LAYER_NAME_MAX = 32 };
 typedef struct {
     int64_t in, out;
     dc_act act;
-    size_t weight, bias;          /* offsets into the slab, floats */
+    bool tied;           /* no weights of its own */
+    size_t weight, bias; /* offsets into the slab, floats; of a tied layer the weights are those of its mirror */
     char name[DC_LAYER_NAME_MAX]; /* "encoder_0" ... "decoder_3": names in run.h5 */
 } dc_layer;
 
@@ -43,6 +45,12 @@ typedef struct {
     size_t n_decoder, n_encoder_params; /* floats */
     size_t n_params;                    /* their sum */
 } dc_net;
+
+/* The layer that has the transposed weights of layer l, if one of the two is tied. */
+static inline const dc_layer *dc_net_mirror(const dc_net *net, int l)
+{
+    return &net->layer[net->n_layers - 1 - l];
+}
 
 /* hidden[n_hidden] widths of the encoder; the decoder mirrors them. Errors: DC_ERR_USAGE for too many layers or widths
  * < 1. */

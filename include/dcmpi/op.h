@@ -21,6 +21,13 @@
 
 typedef enum { DC_REACH_ROW, DC_REACH_SUM, DC_REACH_ALL } dc_reach;
 
+/* Gradients by tensors W (operand 1) and b (operand 2) that are products of rows, after backward. */
+typedef enum {
+    DC_PRODUCT_NONE,
+    DC_PRODUCT_DENSE, /* in[0]' dout, and the column sums of dout; b lies behind W */
+    DC_PRODUCT_TIED   /* dout' in[0]; that by b comes in parts */
+} dc_product;
+
 enum { DC_NODES_MAX = 512, DC_NODE_INPUTS = 4, DC_GRAPH_LOSSES = 8, DC_GRAPH_OUTPUTS = 8, DC_GRAPH_MOVES = 8 };
 /* Operations whose products make up the gradient of one tensor. */
 enum { DC_GRAPH_PRODUCTS = 8 };
@@ -112,9 +119,7 @@ struct dc_op {
     /* Operands that count as constants whatever they come from, bit k for operand k. */
     unsigned constant;
     unsigned gathers; /* reach ALL: row operands that it reads of all rows of the batch */
-    /* The gradients by operands 1 and 2, tensors that lie behind each other, are in[0]' dout and the column sums of
-     * dout, after backward. */
-    bool product;
+    dc_product product;
     /* dc_grad(): the gradient by row operand k of node i, recorded as a value; NULL: what backward gives, if there is
      * no aux. That value is differentiated by the following. Operands of a call are those of the operation itself. */
     dc_val (*grad)(dc_graph *g, int i, int k, dc_val dout);
@@ -142,8 +147,14 @@ static inline int64_t dc_in_width(const dc_call *c, int k)
     return dc_node_in(c->graph, c->node, k)->shape.width;
 }
 
+/* Whether the gradient by operand k is part of a product. */
+static inline bool dc_op_has_product(const dc_op *op, int k)
+{
+    return op->product == DC_PRODUCT_DENSE ? k == 1 || k == 2 : op->product == DC_PRODUCT_TIED && k == 1;
+}
+
 extern const dc_op dc_op_batch, dc_op_entry, dc_op_use, dc_op_number; /* graph.c */
-extern const dc_op dc_op_dense;                                       /* op_dense.c */
+extern const dc_op dc_op_dense, dc_op_dense_tied;                     /* op_dense.c */
 extern const dc_op dc_op_dropout;                                     /* op_noise.c */
 extern const dc_op dc_op_recon;                                       /* op_loss.c */
 

@@ -39,8 +39,8 @@ static bool is_trained(const dc_node *x)
 static int product_operand(const dc_graph *g, int i)
 {
     for (int j = i + 1; j < g->n_nodes; j++)
-        for (int k = 1; k < g->node[j].n_in && g->node[j].op->product; k++)
-            if (g->node[j].in[k] == i) return k;
+        for (int k = 1; k < g->node[j].n_in; k++)
+            if (g->node[j].in[k] == i && dc_op_has_product(g->node[j].op, k)) return k;
     return 0;
 }
 

@@ -13,9 +13,10 @@ _Static_assert((int)DC_GRAPH_PRODUCTS <= (int)DC_OUTER_PAIRS, "a layer's product
 static dc_outer_pair pair_of(const dc_step *s, int i)
 {
     const dc_node *x = dc_step_node(s, i);
-    return (dc_outer_pair){.A = dc_step_buffer(s, s->plan.node[x->in[0]].value),
-                           .D = dc_step_buffer(s, s->plan.node[i].grad),
-                           .bias = true};
+    const float *in = dc_step_buffer(s, s->plan.node[x->in[0]].value),
+                *slopes = dc_step_buffer(s, s->plan.node[i].grad);
+    if (x->op->product == DC_PRODUCT_TIED) return (dc_outer_pair){.A = slopes, .D = in};
+    return (dc_outer_pair){.A = in, .D = slopes, .bias = true};
 }
 
 static void list_products(const dc_step *s)
@@ -23,9 +24,11 @@ static void list_products(const dc_step *s)
     for (int i = 0; i < s->plan.n_products; i++) {
         const dc_plan_product *p = &s->plan.product[i];
         dc_outer_item *item = &s->item[i];
-        *item =
-            (dc_outer_item){.a = p->tensor.n, .d = p->tensor.width, .at = p->tensor.at, .bias = true, .n_pairs = p->n};
-        for (int k = 0; k < p->n; k++) item->pair[k] = pair_of(s, p->node[k]);
+        *item = (dc_outer_item){.a = p->tensor.n, .d = p->tensor.width, .at = p->tensor.at, .n_pairs = p->n};
+        for (int k = 0; k < p->n; k++) {
+            item->pair[k] = pair_of(s, p->node[k]);
+            item->bias |= item->pair[k].bias;
+        }
     }
 }
 

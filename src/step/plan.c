@@ -150,7 +150,7 @@ static void place_sums(dc_plan *p)
         if (n->live && x->op->product && dc_plan_wants(p, i, 1)) add_product(p, i);
         for (int k = 0; k < DC_NODE_INPUTS; k++) {
             n->summed[k] = -1;
-            if (!x->op->partial || k >= x->n_in || !dc_plan_wants(p, i, k)) continue;
+            if (!x->op->partial || k >= x->n_in || dc_op_has_product(x->op, k) || !dc_plan_wants(p, i, k)) continue;
             if (node_at(p, x->in[k])->op == &dc_op_use) n->summed[k] = number_of(p, &node_at(p, x->in[k])->tensor);
         }
     }

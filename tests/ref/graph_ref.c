@@ -63,6 +63,16 @@ static void dense(const node_call *c, int64_t i, double *out)
     }
 }
 
+static void dense_tied(const node_call *c, int64_t i, double *out)
+{
+    const int64_t in = shape_of(c, 0)->width;
+    for (int64_t j = 0; j < c->x->shape.width; j++) {
+        double t = c->in[2][j];
+        for (int64_t k = 0; k < in; k++) t += row_of(c, 0, i)[k] * c->in[1][j * in + k];
+        out[j] = act_ref((dc_act)c->x->whole[0], t);
+    }
+}
+
 static void dropout(const node_call *c, int64_t i, double *out)
 {
     const int64_t width = c->x->shape.width;
@@ -289,6 +299,7 @@ static const struct {
     {"contrast", 0, contrast},
     {"number", 0, number},
     {"grad", 0, grad},
+    {"dense-tied", 0, dense_tied},
 };
 
 static size_t twin_of(const char *operation)
