@@ -100,6 +100,13 @@ static dc_val record_dense_tied(dc_graph *g, sizes s, int variant)
     return dc_layers(g, &net, 1, 2, true, rows(g, s.w));
 }
 
+static dc_val record_act_grad(dc_graph *g, sizes s, int variant)
+{
+    static const dc_act act[] = {DC_ACT_RELU, DC_ACT_LEAKY_RELU, DC_ACT_TANH, DC_ACT_SIGMOID};
+    const dc_val d = rows(g, s.w);
+    return dc_act_slope(g, act[variant], d, rows(g, s.w));
+}
+
 static dc_val record_dropout(dc_graph *g, sizes s, int variant)
 {
     static const double rate[] = {0.25, 0.9, 0};
@@ -256,6 +263,7 @@ static const op_case cases[] = {
     {"entry", 1, record_entry, {0}},
     {"dense", 5, record_dense, {0}},
     {"dense-tied", 5, record_dense_tied, {0}},
+    {"act-grad", 4, record_act_grad, {0}},
     {"dropout", 3, record_dropout, {0}},
     {"recon", 4, record_recon, {POSITIVE, SIGNED}},
     {"normal", 2, record_noise, {0}},
@@ -973,8 +981,7 @@ static int check_size(const op_case *what, int variant, int by, int64_t n, int64
     const dc_op *op = b.node->op;
     *gradients = 0;
     for (int k = 0; k < b.node->n_in; k++)
-        if (op->grad || (op->reach == DC_REACH_ROW && op->backward && !op->aux && b.node->n_in + 2 <= DC_NODE_INPUTS))
-            *gradients |= (unsigned)has_din(&b, k) << k;
+        if (op->grad || op->tangent) *gradients |= (unsigned)has_din(&b, k) << k;
     if (b.node->shape.space != DC_ROWS) *gradients = 0;
     if (reads_batch(&b) && n * w > BATCH_FLOATS) {
         bench_close(&b);

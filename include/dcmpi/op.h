@@ -24,7 +24,7 @@ typedef enum { DC_REACH_ROW, DC_REACH_SUM, DC_REACH_ALL } dc_reach;
 /* Gradients by tensors W (operand 1) and b (operand 2) that are products of rows, after backward. */
 typedef enum {
     DC_PRODUCT_NONE,
-    DC_PRODUCT_DENSE, /* in[0]' dout, and the column sums of dout; b lies behind W */
+    DC_PRODUCT_DENSE, /* in[0]' dout, and the column sums of dout; b lies behind W, if there is one */
     DC_PRODUCT_TIED   /* dout' in[0]; that by b comes in parts */
 } dc_product;
 
@@ -157,6 +157,9 @@ extern const dc_op dc_op_batch, dc_op_entry, dc_op_use, dc_op_number; /* graph.c
 extern const dc_op dc_op_dense, dc_op_dense_tied;                     /* op_dense.c */
 extern const dc_op dc_op_dropout;                                     /* op_noise.c */
 extern const dc_op dc_op_recon;                                       /* op_loss.c */
+
+/* Records d act'(t), [batch x width], from y = act(t); op_act.c. */
+dc_val dc_act_slope(dc_graph *g, dc_act act, dc_val d, dc_val y);
 
 /* Appends a node with all but shape, file and line filled in; for the recording functions of operations. A failure:
  * the text, with the place of the call, becomes the error of the recording. */

@@ -16,7 +16,7 @@ static dc_outer_pair pair_of(const dc_step *s, int i)
     const float *in = dc_step_buffer(s, s->plan.node[x->in[0]].value),
                 *slopes = dc_step_buffer(s, s->plan.node[i].grad);
     if (x->op->product == DC_PRODUCT_TIED) return (dc_outer_pair){.A = slopes, .D = in};
-    return (dc_outer_pair){.A = in, .D = slopes, .bias = true};
+    return (dc_outer_pair){.A = in, .D = slopes, .bias = x->n_in > 2};
 }
 
 static void list_products(const dc_step *s)

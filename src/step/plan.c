@@ -138,6 +138,7 @@ static void add_product(dc_plan *p, int i)
         product->tensor = *tensor;
         p->n_products++;
     }
+    DC_ASSERT(product->n < DC_GRAPH_PRODUCTS);
     product->node[product->n++] = i;
 }
 

@@ -53,11 +53,17 @@ static void entry(const node_call *c, int64_t i, double *out)
     for (int64_t j = 0; j < t->width; j++) out[j] = (double)t->rows[(c->r->row[i] - c->r->row_lo) * t->width + j];
 }
 
+/* A layer may have none. */
+static double bias_of(const node_call *c, int64_t j)
+{
+    return c->x->n_in > 2 ? c->in[2][j] : 0;
+}
+
 static void dense(const node_call *c, int64_t i, double *out)
 {
     const int64_t in = shape_of(c, 0)->width, width = c->x->shape.width;
     for (int64_t j = 0; j < width; j++) {
-        double t = c->in[2][j];
+        double t = bias_of(c, j);
         for (int64_t k = 0; k < in; k++) t += row_of(c, 0, i)[k] * c->in[1][k * width + j];
         out[j] = act_ref((dc_act)c->x->whole[0], t);
     }
@@ -67,9 +73,23 @@ static void dense_tied(const node_call *c, int64_t i, double *out)
 {
     const int64_t in = shape_of(c, 0)->width;
     for (int64_t j = 0; j < c->x->shape.width; j++) {
-        double t = c->in[2][j];
+        double t = bias_of(c, j);
         for (int64_t k = 0; k < in; k++) t += row_of(c, 0, i)[k] * c->in[1][j * in + k];
         out[j] = act_ref((dc_act)c->x->whole[0], t);
+    }
+}
+
+/* d act'(t), from y = act(t). */
+static void act_grad(const node_call *c, int64_t i, double *out)
+{
+    for (int64_t j = 0; j < c->x->shape.width; j++) {
+        const double y = at(c, 1, i, j);
+        const double slope[] = {[DC_ACT_LINEAR] = 1,
+                                [DC_ACT_RELU] = y > 0,
+                                [DC_ACT_LEAKY_RELU] = y > 0 ? 1 : (double)DC_LEAKY_SLOPE,
+                                [DC_ACT_TANH] = 1 - y * y,
+                                [DC_ACT_SIGMOID] = y * (1 - y)};
+        out[j] = at(c, 0, i, j) * slope[c->x->whole[0]];
     }
 }
 
@@ -300,6 +320,7 @@ static const struct {
     {"number", 0, number},
     {"grad", 0, grad},
     {"dense-tied", 0, dense_tied},
+    {"act-grad", 0, act_grad},
 };
 
 static size_t twin_of(const char *operation)
