@@ -337,6 +337,7 @@ static void grad(const node_call *c, int64_t i, double *out)
     const double h = 1e-3;
     const dc_node *x = &c->r->graph->node[c->x->whole[0]];
     const int k = (int)c->x->whole[1];
+    const size_t inner = twin_of(x->op->name);
     const double *dout = c->in[x->n_in + 1] + i * x->shape.width;
     node_call of = *c;
     of.x = x;
@@ -347,7 +348,7 @@ static void grad(const node_call *c, int64_t i, double *out)
         out[j] = 0;
         for (int s = 0; s < 4; s++) {
             in[j] = kept + step[s] * h;
-            twin[twin_of(x->op->name)].row(&of, i, value);
+            twin[inner].row(&of, i, value);
             for (int64_t o = 0; o < x->shape.width; o++) out[j] += weight[s] / (12 * h) * dout[o] * value[o];
         }
         in[j] = kept;
