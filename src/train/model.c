@@ -239,8 +239,8 @@ out:
     return st;
 }
 
-/* Further layers, and weights that are tied in one of the two networks, would be left out without a word. */
-static dc_status compare_layers(dc_h5 *h5, const char *path, const dc_net *net)
+/* Weights that are tied in one of the two networks, and further layers, would be left out without a word. */
+static dc_status compare_ties(dc_h5 *h5, const char *path, const dc_net *net)
 {
     char name[DC_H5_NAME_MAX];
     for (int l = 0; l < net->n_layers; l++) {
@@ -253,7 +253,13 @@ static dc_status compare_layers(dc_h5 *h5, const char *path, const dc_net *net)
             "model.decoder as that run had it",
             path, layer->name, layer->tied ? " not" : "");
     }
+    return DC_OK;
+}
+
+static dc_status compare_depth(dc_h5 *h5, const char *path, const dc_net *net)
+{
     for (int decodes = 0; decodes < 2; decodes++) {
+        char name[DC_H5_NAME_MAX];
         snprintf(name, sizeof name, "/model/%s_%d", decodes ? "decoder" : "encoder",
                  decodes ? net->n_layers - net->n_encoder : net->n_encoder);
         if (dc_h5_exists(h5, name))
@@ -266,8 +272,9 @@ static dc_status compare_layers(dc_h5 *h5, const char *path, const dc_net *net)
 static dc_status check_all(dc_h5 *h5, const char *path, const dc_net *net, const dc_dataset *data)
 {
     dc_status st = DC_OK;
-    DC_TRY(compare_layers(h5, path, net));
+    DC_TRY(compare_ties(h5, path, net));
     DC_TRY(visit_layers(h5, path, net, NULL));
+    DC_TRY(compare_depth(h5, path, net));
     DC_TRY(compare_activations(h5, path, net));
     if (data) DC_TRY(compare_scaling(h5, path, data));
     if (data) DC_TRY(compare_clip(h5, path, data));
