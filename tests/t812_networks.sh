@@ -66,6 +66,14 @@ is "$(sed -n 1p told.txt)" "dense 90 relu init=normal, dense 20 tanh rate=0.5, d
 is "$(sed -n 2p told.txt)" \
     "['decoder_0', 'decoder_1', 'decoder_2', 'encoder_0', 'encoder_1', 'encoder_2']|['bias']|encoder_2|linear" "its layers"
 is "$(sed -n 3p told.txt)" "dense 7 leaky_relu, dense 70 tanh rate=2, dense 6 sigmoid|(7, 70)" "those of an unsymmetric one"
+is "$(py "
+import sys; sys.path.insert(0, '$root/tools')
+import report_data, report_math
+run = report_data.Run('tied')
+x = h5py.File('blobs.h5')['X'][:]
+network = report_math.Network(run)
+error = ((network.reconstruct(x) - x) * network.scaling[1]) ** 2
+print(error.mean() < 1.5 * run.histories()[0][1]['loss'][-1])")" True "the report's numbers know them"
 expect_match tied/config.used.yaml '^  decoder: "tied ~encoder"$' "config.used.yaml"
 ok "without what is not used" sh -c '! grep -q "^  latent:" tied/config.used.yaml'
 run 3 1 own/config.used.yaml --run.output=again
