@@ -39,10 +39,10 @@ HEADERS = {
     "sum": "part sum shard_tree outer",
     "io": "h5 h5_column claim recipe",
     "la": "la dla",
-    "nn": "nn net_text optim op graph",
+    "nn": "nn net_text optim op graph slab",
     "step": "step plan",
     "train": "train",
-    "state": "state ckpt history progress",
+    "state": "state ckpt history progress results",
 }
 LAYER_OF_HEADER = {h: layer for layer, names in HEADERS.items() for h in names.split()}
 

@@ -83,14 +83,18 @@ double dc_net_forward_flops(const dc_net *net, int first, int last);
 typedef struct {
     size_t n, n_extra;
     float *value, *grad, *m1, *m2;
+    bool shares; /* value and grad are those of another one */
     int n_biases;
     struct {
         size_t lo, hi;
     } bias[DC_MAX_LAYERS]; /* floats [lo, hi) of the slab are biases; ascending */
 } dc_params;
 DC_CHECKED dc_status dc_params_create(dc_params *p, const dc_net *net, size_t n_extra); /* DC_ERR_MEMORY */
+/* The same values and gradients with moments of its own, for a step with an optimizer of its own. *of must outlive it.
+ * DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_params_share(dc_params *p, const dc_params *of);
 void dc_params_release(dc_params *p);
-/* Zeros both moments and gives their memory back until an update. */
-void dc_params_reset_moments(dc_params *p);
+/* Zeros gradient and moments and gives their memory back until a step. */
+void dc_params_reset(dc_params *p);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "dcmpi/mem.h"
 #include "dcmpi/metrics.h"
+#include "deck_model.h"
 #include "estimate_step.h"
 #include "run.h"
 
@@ -268,7 +269,7 @@ dc_status dc_job_estimate(const dc_job *job, const dc_data_header *head, int ran
                  .ranks_here = ranks_here,
                  .threads = job->binding.threads};
     dc_status st = dc_part_init(&p.part, head->N, dc_int(cfg->parallel.shards), ranks, ranks - 1);
-    if (st == DC_OK && has_net) st = dc_run_net(cfg, head->D, &p.net);
+    if (st == DC_OK && has_net) st = dc_deck_net(cfg, head->D, &p.net);
     if (st != DC_OK) return st;
     p.L = (double)p.net.L;
     p.n = (double)dc_part_rows(&p.part);

@@ -3,6 +3,7 @@
  *
  * A tied layer has the transposed weights of another one, Y = act(X W' + b):
  *   dX = dT W,  dW += dT' X,  db = column sums of dT.
+ * So the gradient of either, as a value, is the other one without a bias.
  *
  * In training the rows lie on fixed tiles: the bits of a row follow from its place in its tile and from the shapes
  * alone, so ranks and threads may share out the rows as they like. In inference a call is for one tile. */
@@ -10,18 +11,24 @@
 #include "dcmpi/op.h"
 #include "nn/nn_kern.h"
 
+/* Without a bias a layer is linear. */
+static void bias_act(const dc_call *c, int64_t n)
+{
+    if (c->node->n_in > 2) dc_dense_bias_act((dc_act)c->node->whole[0], c->in[2], n, c->node->shape.width, c->out);
+}
+
 static void forward(const dc_call *c)
 {
     const int64_t n = c->tile->n, in = dc_in_width(c, 0), out = c->node->shape.width;
     dc_gemm(DC_N, DC_N, n, out, in, 1, c->in[0], in, c->in[1], out, 0, c->out, out);
-    dc_dense_bias_act((dc_act)c->node->whole[0], c->in[2], n, out, c->out);
+    bias_act(c, n);
 }
 
 static void forward_all(const dc_call *c, int64_t n)
 {
     const int64_t in = dc_in_width(c, 0), out = c->node->shape.width;
     dc_gemm_rows(DC_ROW_TILE, n, out, in, c->in[0], in, c->in[1], out, c->out, out);
-    dc_dense_bias_act((dc_act)c->node->whole[0], c->in[2], n, out, c->out);
+    bias_act(c, n);
 }
 
 /* The library would transpose W anew for every tile. */
@@ -52,7 +59,7 @@ static void forward_tied(const dc_call *c)
 {
     const int64_t n = c->tile->n, in = dc_in_width(c, 0), out = c->node->shape.width;
     dc_gemm(DC_N, DC_T, n, out, in, 1, c->in[0], in, c->in[1], in, 0, c->out, out);
-    dc_dense_bias_act((dc_act)c->node->whole[0], c->in[2], n, out, c->out);
+    bias_act(c, n);
 }
 
 static void forward_all_tied(const dc_call *c, int64_t n)
@@ -60,7 +67,7 @@ static void forward_all_tied(const dc_call *c, int64_t n)
     const int64_t in = dc_in_width(c, 0), out = c->node->shape.width;
     dc_transpose(out, in, c->in[1], c->scratch);
     dc_gemm_rows(DC_ROW_TILE, n, out, in, c->in[0], in, c->scratch, out, c->out, out);
-    dc_dense_bias_act((dc_act)c->node->whole[0], c->in[2], n, out, c->out);
+    bias_act(c, n);
 }
 
 static void backward_all_tied(const dc_call *c, int64_t n)
@@ -82,6 +89,30 @@ static void partial_tied(const dc_call *c, int k, double *sum)
         for (int64_t j = 0; j < out; j++) sum[j] += (double)c->dout[i * out + j];
 }
 
+/* ---- Gradients as values: dX is the other one's layer, of dT and the same weights ---------------------------------
+ */
+
+static dc_val gradient(dc_graph *g, const dc_op *op, int i, dc_val dout)
+{
+    const dc_node *x = &g->node[i];
+    const dc_val slope = dc_act_slope(g, (dc_act)x->whole[0], dout, (dc_val){i});
+    const dc_val weight = (dc_use)(g, &dc_node_in(g, x, 1)->tensor);
+    return dc_record(g, (dc_node){.op = op, .n_in = 2, .in = {slope.id, weight.id}, .whole = {DC_ACT_LINEAR}},
+                     dc_node_in(g, x, 0)->shape);
+}
+
+static dc_val grad(dc_graph *g, int i, int k, dc_val dout)
+{
+    (void)k;
+    return gradient(g, &dc_op_dense_tied, i, dout);
+}
+
+static dc_val grad_tied(dc_graph *g, int i, int k, dc_val dout)
+{
+    (void)k;
+    return gradient(g, &dc_op_dense, i, dout);
+}
+
 /* ---- Recording --------------------------------------------------------------------------------------------------- */
 
 const dc_op dc_op_dense = {.name = "dense",
@@ -89,6 +120,7 @@ const dc_op dc_op_dense = {.name = "dense",
                            .forward_all = forward_all,
                            .backward_all = backward_all,
                            .product = DC_PRODUCT_DENSE,
+                           .grad = grad,
                            .scratch = scratch,
                            .flops = flops};
 const dc_op dc_op_dense_tied = {.name = "dense-tied",
@@ -97,6 +129,7 @@ const dc_op dc_op_dense_tied = {.name = "dense-tied",
                                 .backward_all = backward_all_tied,
                                 .partial = partial_tied,
                                 .product = DC_PRODUCT_TIED,
+                                .grad = grad_tied,
                                 .scratch = scratch,
                                 .flops = flops};
 

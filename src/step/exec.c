@@ -16,7 +16,7 @@ static dc_outer_pair pair_of(const dc_step *s, int i)
     const float *in = dc_step_buffer(s, s->plan.node[x->in[0]].value),
                 *slopes = dc_step_buffer(s, s->plan.node[i].grad);
     if (x->op->product == DC_PRODUCT_TIED) return (dc_outer_pair){.A = slopes, .D = in};
-    return (dc_outer_pair){.A = in, .D = slopes, .bias = true};
+    return (dc_outer_pair){.A = in, .D = slopes, .bias = x->n_in > 2};
 }
 
 static void list_products(const dc_step *s)
@@ -49,6 +49,9 @@ static dc_status take_buffers(dc_step *s)
     DC_TRY(dc_mem_alloc(&s->scratch, s->plan.scratch, sizeof *s->scratch, "transposed weights"));
     DC_TRY(
         dc_mem_alloc(&s->spill, rows, dc_mul_size((size_t)s->plan.spill, sizeof *s->spill), "gradients to be added"));
+    DC_TRY(dc_mem_alloc_pages(&s->all, (size_t)s->places.B, dc_mul_size(s->plan.all_floats, sizeof *s->all),
+                              "rows of the whole batch"));
+    DC_TRY(dc_mem_alloc(&s->all_bytes, (size_t)part->P, sizeof *s->all_bytes, "rank table"));
     DC_TRY(dc_mem_alloc(&s->leaf, (size_t)s->n_threads, s->plan.n_sums * sizeof *s->leaf, "sums of leaves"));
     DC_TRY(dc_mem_alloc(&s->total, s->plan.n_sums, sizeof *s->total, "sums"));
     DC_TRY(dc_mem_alloc(&s->item, (size_t)s->plan.n_products, sizeof *s->item, "products"));
@@ -113,6 +116,8 @@ void dc_step_destroy(dc_step **step)
     dc_mem_free(&s->level_total);
     dc_mem_free(&s->scratch);
     dc_mem_free(&s->spill);
+    dc_mem_free(&s->all);
+    dc_mem_free(&s->all_bytes);
     dc_mem_free(&s->leaf);
     dc_mem_free(&s->total);
     dc_mem_free(&s->item);

@@ -24,8 +24,8 @@ static const char *const phases[DC_MAX_PAIRS] = {"layer_1",  "layer_2",  "layer_
                                                  "layer_13", "layer_14", "layer_15", "layer_16"};
 
 typedef struct {
-    dc_net net;     /* two layers */
-    dc_model model; /* of net; borrows what it can from the stack */
+    dc_slab slab;   /* two layers */
+    dc_model model; /* of slab; borrows what it can from the stack */
     dc_frozen below;
 } pair;
 
@@ -70,13 +70,16 @@ static dc_status create(pair *p, const dc_model *stack, int l)
     dc_status st = DC_OK;
     const dc_layer *encoder = encoder_of(stack, l), *decoder = decoder_of(stack, l);
     dc_params params = {0};
-    DC_TRY(build_net(&p->net, encoder, decoder));
-    DC_TRY(dc_params_create(&params, &p->net, 0));
+    dc_net net;
+    DC_TRY(build_net(&net, encoder, decoder));
+    DC_TRY(dc_params_create(&params, &net, 0));
+    dc_slab_init(&p->slab, &net);
     p->model = *stack;
-    p->model.net = &p->net;
+    p->model.slab = &p->slab;
+    p->model.net = &p->slab.net;
     p->model.params = params;
-    copy_layer(encoder, stack->params.value, &p->net.layer[0], p->model.params.value);
-    copy_layer(decoder, stack->params.value, &p->net.layer[1], p->model.params.value);
+    copy_layer(encoder, stack->params.value, &net.layer[0], p->model.params.value);
+    copy_layer(decoder, stack->params.value, &net.layer[1], p->model.params.value);
 out:
     return st;
 }
@@ -84,19 +87,19 @@ out:
 /* Makes it part of the run's state. */
 static dc_status keep_pair(dc_comm *comm, const dc_model *stack, const pair *p)
 {
-    return dc_state_keep(comm, stack->state, "pair", DC_STATE_F32, p->net.n_params, p->model.params.value, NULL);
+    return dc_state_keep(comm, stack->state, "pair", DC_STATE_F32, p->slab.n, p->model.params.value, NULL);
 }
 
 static void keep(const pair *p, dc_model *stack, int l)
 {
-    copy_layer(&p->net.layer[0], p->model.params.value, encoder_of(stack, l), stack->params.value);
-    copy_layer(&p->net.layer[1], p->model.params.value, decoder_of(stack, l), stack->params.value);
+    copy_layer(&p->slab.net.layer[0], p->model.params.value, encoder_of(stack, l), stack->params.value);
+    copy_layer(&p->slab.net.layer[1], p->model.params.value, decoder_of(stack, l), stack->params.value);
 }
 
 /* Cross-entropy is a loss of values in [0, 1]: pairs that do not end in a sigmoid have the mean square instead. */
 static dc_recon_loss loss_of(const pair *p, dc_recon_loss wanted)
 {
-    return wanted == DC_LOSS_BCE && p->net.layer[1].act != DC_ACT_SIGMOID ? DC_LOSS_MSE : wanted;
+    return wanted == DC_LOSS_BCE && p->slab.net.layer[1].act != DC_ACT_SIGMOID ? DC_LOSS_MSE : wanted;
 }
 
 static dc_denoising noise_of(const dc_model *stack, const dc_layerwise_config *cfg, int l)
@@ -143,7 +146,7 @@ out:
 
 static void describe(const pair *p, int l)
 {
-    const int64_t in = p->net.D, out = p->net.L;
+    const int64_t in = p->slab.net.D, out = p->slab.net.L;
     const char *how = p->below.depth == 0 ? "the data" : p->below.cache ? "kept in memory" : "computed for each batch";
     dc_log("%-9s %lld -> %lld -> %lld; its input: %s", phases[l], (long long)in, (long long)out, (long long)in, how);
 }

@@ -53,7 +53,7 @@ static dc_status create(dc_phase *p, const trainer *t, const dc_row_source *sour
     p->every = dc_phase_epoch(p);
     p->total = steps_of(cfg->epochs, cfg->steps, p->every);
     p->total_before = before ? steps_of(before->epochs, before->steps, p->every) : p->total;
-    dc_params_reset_moments(&p->model->params);
+    dc_params_reset(&p->model->params);
     return DC_OK;
 }
 
