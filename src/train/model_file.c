@@ -180,8 +180,8 @@ out:
     return st;
 }
 
-/* Further layers, and weights that are tied in one of the two networks, would be left out without a word. */
-static dc_status compare_layers(dc_h5 *h5, const char *path, const dc_net *net)
+/* Weights that are tied in one of the two networks, and further layers, would be left out without a word. */
+static dc_status compare_ties(dc_h5 *h5, const char *path, const dc_net *net)
 {
     char name[DC_H5_NAME_MAX];
     for (int l = 0; l < net->n_layers; l++) {
@@ -194,7 +194,13 @@ static dc_status compare_layers(dc_h5 *h5, const char *path, const dc_net *net)
             "model.decoder as that run had it",
             path, layer->name, layer->tied ? " not" : "");
     }
+    return DC_OK;
+}
+
+static dc_status compare_depth(dc_h5 *h5, const char *path, const dc_net *net)
+{
     for (int decodes = 0; decodes < 2; decodes++) {
+        char name[DC_H5_NAME_MAX];
         snprintf(name, sizeof name, "/model/%s_%d", decodes ? "decoder" : "encoder",
                  decodes ? net->n_layers - net->n_encoder : net->n_encoder);
         if (dc_h5_exists(h5, name))
@@ -209,8 +215,9 @@ static dc_status check_all(dc_h5 *h5, const char *path, const dc_net *net, const
     dc_status st = DC_OK;
     dc_slab slab;
     dc_slab_init(&slab, net);
-    DC_TRY(compare_layers(h5, path, net));
+    DC_TRY(compare_ties(h5, path, net));
     DC_TRY(visit_slab(h5, path, &slab, NULL));
+    DC_TRY(compare_depth(h5, path, net));
     DC_TRY(compare_activations(h5, path, net));
     if (data) DC_TRY(compare_scaling(h5, path, data));
     if (data) DC_TRY(compare_clip(h5, path, data));
