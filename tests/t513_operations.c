@@ -256,6 +256,13 @@ static dc_val record_student_kl(dc_graph *g, sizes s, int variant)
     return dc_student_kl(g, alpha[variant], z, mu, rows(g, K));
 }
 
+static dc_val record_student(dc_graph *g, sizes s, int variant)
+{
+    static const double alpha[] = {1, 1.7, 0.4};
+    const dc_val z = rows(g, s.w);
+    return dc_student(g, alpha[variant], z, vector(g, centers[variant], s.w));
+}
+
 static const op_case cases[] = {
     {"batch", 1, record_batch, {0}},
     {"use", 1, record_use, {0}},
@@ -282,6 +289,7 @@ static const op_case cases[] = {
     {"nearest", 3, record_nearest, {0}},
     {"running-mean", 2, record_running_mean, {SIGNED, POSITIVE, NUMBERS, SUMS}},
     {"student-kl", 3, record_student_kl, {SIGNED, SIGNED, SHARES}},
+    {"student", 3, record_student, {0}},
     {"grad", 0, NULL, {0}}, /* of all that have one */
 };
 

@@ -76,10 +76,10 @@ typedef struct {
     const dc_config *cfg;
     const dc_provenance *from;
     const dc_dataset *data;
-    const dc_net *net;               /* NULL: raw k-means */
-    const float *params;             /* parameter slab of net */
-    int64_t K, center_width;         /* L, or D for raw k-means */
-    const float *centers;            /* [K x center_width] */
+    const dc_slab *slab;    /* the model; its net has no layers for raw k-means */
+    const float *value;     /* [slab->n] */
+    const dc_results *more; /* what else the run registered, or NULL */
+    int64_t K;
     const int32_t *labels;           /* [n] local */
     const float *confidence;         /* [n] local or NULL */
     const float *embedding;          /* [n x L] local or NULL */

@@ -7,8 +7,9 @@
 
 #include "dcmpi/mem.h"
 #include "dcmpi/metrics.h"
+#include "deck_model.h"
 #include "estimate_step.h"
-#include "job.h"
+#include "run.h"
 
 /* What libraries take once they work: kernels that oneDNN makes, HDF5, the code that is read in. */
 static const double LIBRARY_BYTES = 14 << 20;
@@ -24,6 +25,7 @@ static const int64_t CLASSES_UNKNOWN = 1000;
 typedef struct {
     const dc_config *cfg;
     const dc_data_header *head;
+    dc_net net;   /* unless the verb has none */
     dc_part part; /* of the last rank, which holds as many shards as any other */
     double n, D, K, L;
     int64_t C;
@@ -49,31 +51,42 @@ static void take(dc_estimate *out, moment m)
 
 /* ---- Layers ------------------------------------------------------------------------------------------------------ */
 
-/* Width after encoder layer l; that of the data for l = 0. */
-static int64_t encoder_width(const problem *p, int l)
+/* Width after layer l - 1; that of the data for l = 0. */
+static int64_t width_at(const problem *p, int l)
 {
-    const dc_int_list *hidden = &p->cfg->model.hidden;
-    return l == 0 ? p->head->D : l <= hidden->n ? hidden->v[l - 1] : p->cfg->model.latent;
+    return l == 0 ? p->head->D : p->net.layer[l - 1].out;
 }
 
 static int encoder_layers(const problem *p)
 {
-    return p->cfg->model.hidden.n + 1;
+    return p->net.n_encoder;
 }
 
-/* Encoder layers from `first` on, `n` of them, and their mirrors, if wanted. */
-static dc_step_layers layers(const problem *p, int first, int n, bool mirrored, int64_t batch, const dc_opt_config *opt)
+/* Layers from `first` on, `n` of them. */
+static dc_step_layers layers(const problem *p, int first, int n, int64_t batch, const dc_opt_config *opt)
 {
     const bool strict = p->cfg->parallel.reproducible == DC_REPRODUCIBLE_STRICT;
-    dc_step_layers f = {.n = mirrored ? 2 * n : n, .batch = DC_MIN(batch, p->head->N), .opt = opt};
+    dc_step_layers f = {.n = n, .batch = DC_MIN(batch, p->head->N), .opt = opt};
     f.way = dc_outer_choose(strict, p->cfg->parallel.gather_rows, f.batch);
-    for (int l = 0; l <= f.n; l++) f.width[l] = encoder_width(p, first + (l <= n ? l : 2 * n - l));
+    for (int l = 0; l <= f.n; l++) f.width[l] = width_at(p, first + l);
+    for (int l = 0; l < f.n; l++) f.tied[l] = p->net.layer[first + l].tied;
+    return f;
+}
+
+/* Layer l and its mirror. */
+static dc_step_layers pair_of(const problem *p, int l)
+{
+    dc_step_layers f = layers(p, l, 1, p->cfg->pretrain.batch, &p->cfg->pretrain.opt);
+    f.n = 2;
+    f.width[2] = f.width[0];
+    f.tied[1] = dc_net_mirror(&p->net, l)->tied;
+    f.noisy = true;
     return f;
 }
 
 static dc_step_layers whole_net(const problem *p)
 {
-    return layers(p, 0, encoder_layers(p), true, p->cfg->pretrain.batch, &p->cfg->pretrain.opt);
+    return layers(p, 0, p->net.n_layers, p->cfg->pretrain.batch, &p->cfg->pretrain.opt);
 }
 
 /* ---- Moments ----------------------------------------------------------------------------------------------------- */
@@ -123,7 +136,7 @@ static moment pretraining(const problem *p, const dc_step_layers *f, double stac
 /* Outputs of frozen layers that are kept for a pair. */
 static double cache_floats(const problem *p, int pair)
 {
-    const double all = p->n * (double)encoder_width(p, pair);
+    const double all = p->n * (double)width_at(p, pair);
     return pair == 0 || 4 * all > (double)dc_job_cache_bytes(p->ranks_here) ? 0 : all;
 }
 
@@ -133,9 +146,8 @@ static void take_pretraining(const problem *p, dc_estimate *out)
     const dc_step_layers stack = whole_net(p);
     const double params = dc_step_params(&stack);
     for (int l = 0; cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE && l < encoder_layers(p); l++) {
-        dc_step_layers pair = layers(p, l, 1, true, cfg->pretrain.batch, &cfg->pretrain.opt);
-        pair.noisy = true;
-        take(out, pretraining(p, &pair, params, cache_floats(p, l)));
+        const dc_step_layers f = pair_of(p, l);
+        take(out, pretraining(p, &f, params, cache_floats(p, l)));
     }
     if (cfg->pretrain.mode != DC_PRETRAIN_NONE) take(out, pretraining(p, &stack, params, 0));
 }
@@ -150,7 +162,7 @@ static double result_floats(const problem *p)
  * parameters at a refresh, centres and their gradient. */
 static double cluster_floats(const problem *p, double params)
 {
-    const dc_step_layers encoder = layers(p, 0, encoder_layers(p), false, 1, NULL);
+    const dc_step_layers encoder = layers(p, 0, encoder_layers(p), 1, NULL);
     const double tiles = p->threads * (double)dc_embed_tile_rows(&p->part) * dc_step_widths(&encoder, 0, encoder.n + 1);
     return result_floats(p) + p->n * p->K + tiles + params + 2 * p->K * p->L;
 }
@@ -179,15 +191,15 @@ static void take_clustering(const problem *p, dc_estimate *out)
     const dc_method *method = dc_method_find(cfg->cluster.method);
     const unsigned flags = method ? method->flags : 0;
     const bool trains = flags & DC_METHOD_TRAINS, again = cfg->cluster.final_kmeans;
-    const dc_step_layers stack = whole_net(p), f = layers(p, 0, encoder_layers(p), flags & DC_METHOD_RECONSTRUCTS,
-                                                          cfg->cluster.batch, &cfg->cluster.opt);
+    const int trained = flags & DC_METHOD_RECONSTRUCTS ? p->net.n_layers : encoder_layers(p);
+    const dc_step_layers stack = whole_net(p), f = layers(p, 0, trained, cfg->cluster.batch, &cfg->cluster.opt);
     const double params = dc_step_params(&stack);
     const double state = trains ? dc_step_state(&f, &p->part) : 0;
     const double activations = trains ? dc_step_activations(&f, &p->part) : 0;
     const double held = cluster_floats(p, params) + (trains ? dc_step_buffers(&f, &p->part) : 0);
     take(out, (moment){.model = 8 * params}); /* while room is made for the centres */
     take(out, (moment){.model = 4 * (params + (again ? state : 0)),
-                       .work = 4 * (held + (again ? activations : 0)) + kmeans_bytes(p, cfg->model.latent),
+                       .work = 4 * (held + (again ? activations : 0)) + kmeans_bytes(p, p->net.L),
                        .root = SAVING_BYTES});
     take(out, (moment){.model = 4 * (params + state),
                        .work = 4 * (held + activations) + dc_sum_bytes(&p->part, 2 * (size_t)p->K + 1),
@@ -202,8 +214,7 @@ static void take_clustering(const problem *p, dc_estimate *out)
 static double disk_bytes(const problem *p, bool has_net)
 {
     const dc_config *cfg = p->cfg;
-    const dc_step_layers stack = whole_net(p);
-    const double N = (double)p->head->N, params = has_net ? dc_step_params(&stack) : 0, width = has_net ? p->L : p->D;
+    const double N = (double)p->head->N, params = has_net ? (double)p->net.n_params : 0, width = has_net ? p->L : p->D;
     const double row = 4 + (has_net ? 4 + (cfg->output.embedding ? 4 * p->L : 0) : 0) +
                        (has_net && cfg->output.q == DC_Q_FULL ? 4 * p->K : 0);
     const double centers = p->K * width, restarts = (double)cfg->cluster.n_init * centers;
@@ -212,7 +223,7 @@ static double disk_bytes(const problem *p, bool has_net)
     const double table = dc_counts_has_table(cfg->cluster.clusters, p->C) ? 8 * p->K * (double)p->C : 0;
     /* Those that are kept, one that is being written, and the last of each phase: pretraining, k-means, clustering. */
     const bool layerwise = cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE;
-    const double phases = has_net ? 3 + (layerwise ? stack.n / 2 : 0) : 1;
+    const double phases = has_net ? 3 + (layerwise ? encoder_layers(p) : 0) : 1;
     return N * row + 4 * (params + centers) + table + ((double)(cfg->checkpoint.keep + 1) + phases) * saved;
 }
 
@@ -255,11 +266,12 @@ dc_status dc_job_estimate(const dc_job *job, const dc_data_header *head, int ran
                  .head = head,
                  .D = (double)head->D,
                  .K = (double)cfg->cluster.clusters,
-                 .L = (double)cfg->model.latent,
                  .ranks_here = ranks_here,
                  .threads = job->binding.threads};
-    const dc_status st = dc_part_init(&p.part, head->N, dc_int(cfg->parallel.shards), ranks, ranks - 1);
+    dc_status st = dc_part_init(&p.part, head->N, dc_int(cfg->parallel.shards), ranks, ranks - 1);
+    if (st == DC_OK && has_net) st = dc_deck_net(cfg, head->D, &p.net);
     if (st != DC_OK) return st;
+    p.L = (double)p.net.L;
     p.n = (double)dc_part_rows(&p.part);
     p.C = !head->has_labels ? 0 : head->C > 0 ? head->C : DC_MIN(head->N, CLASSES_UNKNOWN);
     *out = (dc_estimate){.base_bytes = job->base_bytes, .address_bytes = has_net ? address_bytes(&p) : 0};

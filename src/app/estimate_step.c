@@ -15,7 +15,7 @@ double dc_step_widths(const dc_step_layers *f, int from, int to)
 double dc_step_params(const dc_step_layers *f)
 {
     double sum = 0;
-    for (int l = 0; l < f->n; l++) sum += (double)(f->width[l] + 1) * (double)f->width[l + 1];
+    for (int l = 0; l < f->n; l++) sum += ((f->tied[l] ? 0 : (double)f->width[l]) + 1) * (double)f->width[l + 1];
     return sum;
 }
 

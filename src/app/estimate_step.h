@@ -9,8 +9,9 @@
 /* Layers that are trained together, and how. */
 typedef struct {
     int n; /* layers */
-    int64_t width[2 * (DC_LIST_MAX + 1) + 1];
-    int64_t batch; /* rows over all ranks, at most those of the data */
+    int64_t width[DC_MAX_LAYERS + 1];
+    bool tied[DC_MAX_LAYERS]; /* has no weights of its own */
+    int64_t batch;            /* rows over all ranks, at most those of the data */
     const dc_opt_config *opt;
     bool noisy;
     dc_outer_way way;

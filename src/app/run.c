@@ -8,13 +8,14 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "deck_model.h"
 #include "rates.h"
 #include "settle.h"
 
 typedef struct {
     dc_job job;
     dc_dataset *data;
-    dc_net net;
+    dc_slab slab;
     dc_model model;
     dc_history layers[DC_MAX_PAIRS], pretraining, clustering;
     dc_cluster_result clusters;
@@ -46,10 +47,10 @@ static dc_status release(dc_comm *comm, fit *f, dc_status st)
 static dc_status build_model(fit *f)
 {
     const dc_config *cfg = &f->job.cfg;
-    dc_status st = dc_run_net(cfg, f->data->D, &f->net);
+    dc_status st = dc_deck_slab(cfg, f->data->D, &f->slab);
     if (st != DC_OK) return st;
-    st = dc_model_create(&f->model, f->data, &f->net, (dc_init)cfg->model.init, (uint64_t)cfg->run.seed, &f->job.timers,
-                         &f->job.progress);
+    st = dc_model_create(&f->model, f->data, &f->slab, (dc_init)cfg->model.init, (uint64_t)cfg->run.seed,
+                         &f->job.timers, &f->job.progress);
     f->model.strict = cfg->parallel.reproducible == DC_REPRODUCIBLE_STRICT;
     f->model.gather_rows = cfg->parallel.gather_rows;
     f->model.hash_steps = cfg->parallel.hash_steps;
@@ -114,7 +115,7 @@ static dc_status pretrain(dc_comm *comm, fit *f)
                                     .before = f->job.resume.longer ? &before : NULL,
                                     .batch = cfg->pretrain.batch,
                                     .loss = (dc_recon_loss)cfg->pretrain.loss,
-                                    .opt = cfg->pretrain.opt,
+                                    .opt = dc_deck_optimizer(&cfg->pretrain.opt, &f->slab.net),
                                     .phase = cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE ? "finetune" : "pretrain"};
     dc_stop stop;
     if (cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE) DC_TRY(pretrain_layers(comm, f, pre));
@@ -133,7 +134,7 @@ static dc_status cluster(dc_comm *comm, fit *f)
     const dc_cluster_config c = {.method = method,
                                  .env = {.part = &f->data->part,
                                          .K = cfg->cluster.clusters,
-                                         .L = f->net.L,
+                                         .L = f->slab.net.L,
                                          .keys = dc_config_method_keys(cfg),
                                          .kmeans = {.K = cfg->cluster.clusters,
                                                     .n_init = dc_int(cfg->cluster.n_init),
@@ -148,7 +149,7 @@ static dc_status cluster(dc_comm *comm, fit *f)
                                  .tol = cfg->cluster.tol,
                                  .before = f->job.resume.longer ? &before : NULL,
                                  .final_kmeans = cfg->cluster.final_kmeans,
-                                 .opt = cfg->cluster.opt};
+                                 .opt = dc_deck_optimizer(&cfg->cluster.opt, &f->slab.net)};
     const dc_status st = dc_train_cluster(comm, &f->model, &c, &f->clustering, &f->clusters);
     return st == DC_OK ? refuse_divergence(f, f->clusters.stop, "clustering", "lower cluster.lr") : st;
 }
@@ -212,11 +213,9 @@ static void describe(const fit *f, dc_result *r)
     *r = (dc_result){.cfg = cfg,
                      .from = &f->job.from,
                      .data = f->data,
-                     .net = &f->net,
-                     .params = f->model.params.value,
+                     .slab = &f->slab,
+                     .value = f->model.params.value,
                      .K = cfg->cluster.clusters,
-                     .center_width = f->net.L,
-                     .centers = f->model.params.value + f->net.n_params,
                      .labels = f->clusters.labels,
                      .confidence = f->clusters.confidence,
                      .embedding = cfg->output.embedding ? f->clusters.Z : NULL,
@@ -228,6 +227,7 @@ static void describe(const fit *f, dc_result *r)
                      .border = f->border,
                      .nearest_rows = f->nearest_rows,
                      .border_rows = f->border_rows,
+                     .more = &f->clusters.more,
                      .stop = f->clusters.stop,
                      .iterations = f->clusters.iterations,
                      .delta = (double)f->clusters.last.changed / (double)f->data->part.N,

@@ -23,12 +23,13 @@ typedef struct dc_phase {
     const char *name; /* in history, log and checkpoints; static text */
     dc_model *model;
     dc_history *history;
-    const dc_opt_config *opt;
-    const char *advice;   /* what helps if it diverges */
-    int64_t total;        /* steps, */
-    int64_t total_before; /* and in the run that the checkpoint is of */
-    int64_t every;        /* steps between two records; there is one at the end, too */
-    bool from_start;      /* and one before the first step */
+    const dc_opt_config *opt;     /* of steps without a turn */
+    dc_turn turn[DC_PHASE_STEPS]; /* of step i; every = 0: each batch, with opt */
+    const char *advice;           /* what helps if it diverges */
+    int64_t total;                /* steps, */
+    int64_t total_before;         /* and in the run that the checkpoint is of */
+    int64_t every;                /* steps between two records; there is one at the end, too */
+    bool from_start;              /* and one before the first step */
     bool records_divergence;
     void *ctx;
     /* NULL, or called before each step. Local. */
@@ -40,6 +41,7 @@ typedef struct dc_phase {
     int n_steps;
     dc_graph *graph[DC_PHASE_STEPS]; /* owned, as are the steps */
     dc_step *step[DC_PHASE_STEPS];
+    dc_params params[DC_PHASE_STEPS]; /* owned: moments of the steps behind the first */
 
     /* State. */
     int64_t at; /* step of the last record, -1 before the first */

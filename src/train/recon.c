@@ -53,7 +53,7 @@ static dc_status create(dc_phase *p, const trainer *t, const dc_row_source *sour
     p->every = dc_phase_epoch(p);
     p->total = steps_of(cfg->epochs, cfg->steps, p->every);
     p->total_before = before ? steps_of(before->epochs, before->steps, p->every) : p->total;
-    dc_params_reset_moments(&p->model->params);
+    dc_params_reset(&p->model->params);
     return DC_OK;
 }
 
@@ -111,7 +111,9 @@ dc_status dc_recon_check(dc_comm *comm, const dc_model *m, dc_recon_loss loss)
     float *row = NULL;
     if (loss != DC_LOSS_BCE) return DC_OK;
     if (m->net->layer[m->net->n_layers - 1].act != DC_ACT_SIGMOID)
-        return DC_FAIL(DC_ERR_USAGE, "pretrain.loss = bce needs model.output_activation = sigmoid");
+        return DC_FAIL(DC_ERR_USAGE,
+                       "pretrain.loss = bce needs a decoder that ends in a sigmoid: model.output_activation, or "
+                       "the last layer of model.decoder");
     DC_TRY_ALL(comm, dc_mem_alloc(&row, (size_t)m->data->D, sizeof *row, "row"));
     DC_TRY_ALL(comm, check_unit_rows(m, row));
 out:

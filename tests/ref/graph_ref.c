@@ -282,6 +282,15 @@ static void running_mean(const node_call *c, int64_t i, double *out)
         out[j] = (before * at(c, 0, i, j) + at(c, 3, i, j)) / (before + more);
 }
 
+static void student(const node_call *c, int64_t i, double *out)
+{
+    const double alpha = c->x->real[0];
+    double sum = 0;
+    for (int64_t k = 0; k < c->x->shape.width; k++)
+        sum += out[k] = pow(1 + distance(c, i, k) / alpha, -(alpha + 1) / 2);
+    for (int64_t k = 0; k < c->x->shape.width; k++) out[k] /= sum;
+}
+
 static void student_kl(const node_call *c, int64_t i, double *out)
 {
     *out = ref_student_kl(row_of(c, 0, i), c->in[1], row_of(c, 2, i), 1, shape_of(c, 1)->n, shape_of(c, 0)->width,
@@ -320,6 +329,7 @@ static const struct {
     {"number", 0, number},
     {"grad", 0, grad},
     {"dense-tied", 0, dense_tied},
+    {"student", 3, student},
     {"act-grad", 0, act_grad},
 };
 
