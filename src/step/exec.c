@@ -129,6 +129,29 @@ double dc_step_flops(const dc_step *s)
     return s->plan.flops + s->cfg.source.flops;
 }
 
+static double updated_floats(const dc_step *s)
+{
+    size_t floats = 0, lo, hi;
+    for (int i = 0; i < s->plan.n_products; i++) {
+        dc_outer_owned(s->outer, i, &lo, &hi);
+        floats += hi - lo;
+    }
+    for (int i = 0; i < s->plan.n_summed; i++) floats += dc_tensor_floats(&s->plan.summed[i].tensor);
+    return (double)floats;
+}
+
+dc_step_costs dc_step_costs_of(const dc_step *s)
+{
+    const dc_outer_costs outer = dc_outer_costs_of(s->outer);
+    const int within = dc_plan_reductions(&s->plan);
+    return (dc_step_costs){.flops = dc_step_flops(s) * (double)s->batcher.B,
+                           .reductions = within + 1,
+                           .sent_bytes =
+                               outer.sent_bytes + (s->level_sum ? within * dc_sum_sent_bytes(s->level_sum) : 0),
+                           .library_bytes = outer.library_bytes,
+                           .updated = updated_floats(s)};
+}
+
 /* ---- Rows ------------------------------------------------------------------------------------------------------- */
 
 static void cut_tiles(dc_step *s)
