@@ -69,6 +69,8 @@ typedef struct {
     } bias[DC_MAX_LAYERS]; /* floats [lo, hi) of the slab are biases; ascending */
 } dc_params;
 DC_CHECKED dc_status dc_params_create(dc_params *p, const dc_net *net, size_t n_extra); /* DC_ERR_MEMORY */
+/* The same without the arrays, which are NULL. */
+void dc_params_shape(dc_params *p, const dc_net *net, size_t n_extra);
 void dc_params_release(dc_params *p);
 /* Zeros both moments and gives their memory back until an update. */
 void dc_params_reset_moments(dc_params *p);

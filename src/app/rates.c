@@ -6,7 +6,7 @@
 
 #include "dcmpi/method.h"
 #include "dcmpi/text.h"
-#include "run.h"
+#include "setup.h"
 
 enum { NAMES_MAX = DC_MAX_LAYERS + 16, TEXT_MAX = 1024 };
 typedef struct {
@@ -68,7 +68,7 @@ dc_status dc_rates_check(const dc_config *cfg)
     dc_net net;
     names pretrained = {0}, clustered = {0};
     const dc_method *method = dc_method_find(cfg->cluster.method);
-    DC_TRY(dc_run_net(cfg, 1, &net));
+    DC_TRY(dc_setup_net(cfg, 1, &net));
     add_layers(&pretrained, &net, 0, net.n_encoder, "encoder");
     clustered = pretrained;
     add_layers(&pretrained, &net, net.n_encoder, net.n_layers, "decoder");

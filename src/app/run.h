@@ -19,8 +19,6 @@ DC_CHECKED dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data);
 DC_CHECKED dc_status dc_run_score(dc_comm *comm, dc_job *job, dc_result *r, dc_scoring *s);
 /* run.h5, end table, self-checks, summary.json, RESULT line. last: NULL without soft assignment. */
 DC_CHECKED dc_status dc_run_finish(dc_comm *comm, dc_job *job, dc_result *r, const dc_refresh *last);
-/* The deck's network for rows of D columns. Local. Errors: those of dc_net_init. */
-DC_CHECKED dc_status dc_run_net(const dc_config *cfg, int64_t D, dc_net *net);
 /* --dry-run: layout and estimate instead of work. */
 DC_CHECKED dc_status dc_run_dry(dc_comm *comm, const dc_job *job);
 

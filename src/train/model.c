@@ -20,8 +20,15 @@ dc_status dc_model_create(dc_model *m, const dc_dataset *data, const dc_net *net
 
 dc_status dc_model_keep(dc_comm *comm, dc_model *m, dc_state *c)
 {
+    dc_status st = DC_OK;
+    const dc_params *p = &m->params;
     m->state = c;
-    return dc_state_keep(comm, c, "weights", DC_STATE_F32, m->net->n_params, m->params.value, NULL);
+    DC_TRY(dc_state_keep(comm, c, "weights", DC_STATE_F32, m->net->n_params, p->value, NULL));
+    if (p->n_extra == 0) return DC_OK;
+    float *extra = p->value ? p->value + m->net->n_params : NULL; /* of a sketch */
+    DC_TRY(dc_state_keep(comm, c, "extra", DC_STATE_F32, p->n_extra, extra, NULL));
+out:
+    return st;
 }
 
 dc_status dc_model_grow(dc_comm *comm, dc_model *m, size_t n_extra)
@@ -35,7 +42,6 @@ dc_status dc_model_grow(dc_comm *comm, dc_model *m, size_t n_extra)
     dc_model_release(m);
     m->params = larger;
     DC_TRY(dc_model_keep(comm, m, m->state));
-    DC_TRY(dc_state_keep(comm, m->state, "extra", DC_STATE_F32, n_extra, m->params.value + m->net->n_params, NULL));
 out:
     return st;
 }
