@@ -16,6 +16,7 @@ enum { OFF, STRICT, MODES, ROWS = 8192, SHARDS = 64, GATHER_ROWS = 2048, WARM_UP
 
 typedef struct {
     dc_net net;
+    dc_slab slab;
     dc_timers timers;
     dc_progress progress;
     dc_dataset *data;
@@ -31,6 +32,7 @@ static dc_status create(dc_comm *comm, bench *b, int64_t B)
     *b = (bench){0};
     DC_TRY(dc_dataset_load(comm, DC_BUILTIN_GLYPHS, ROWS, SHARDS, DC_SCALE_UNIT, 1, 10, &b->data));
     DC_TRY(dc_net_init(&b->net, b->data->D, hidden, 3, 10, DC_ACT_RELU, DC_ACT_LINEAR, DC_ACT_LINEAR));
+    dc_slab_init(&b->slab, &b->net);
     DC_TRY_ALL(comm, dc_graph_create(&b->graph));
     const dc_val x = dc_batch(b->graph, b->net.D);
     dc_minimize(b->graph, "reconstruction", 1,
@@ -38,7 +40,7 @@ static dc_status create(dc_comm *comm, bench *b, int64_t B)
     DC_TRY(dc_graph_finish(b->graph));
     for (int mode = OFF; mode < MODES; mode++) {
         dc_model *m = &b->model[mode];
-        DC_TRY_ALL(comm, dc_model_create(m, b->data, &b->net, DC_INIT_FAN_IN, 1, &b->timers, &b->progress));
+        DC_TRY_ALL(comm, dc_model_create(m, b->data, &b->slab, DC_INIT_FAN_IN, 1, &b->timers, &b->progress));
         m->strict = mode == STRICT;
         m->gather_rows = GATHER_ROWS;
         const dc_row_source rows = dc_model_rows(m);

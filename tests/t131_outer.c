@@ -1,19 +1,21 @@
-/* Sums over the rows of steps that are no network: three products of random buffers, with and without bias, and three
- * numbers per shard, and the squares of the products. On any ranks and threads the strict ways give the bits of one
- * rank; all ways give the sum in double up to rounding. Steps of many rows, of shards without rows, of ranks without
- * rows, of one row and of none. What the buffers hold where no row is does not matter. Seed 131. ranks: 1 2 3 5
- * threads: 1 2 */
+/* Sums over the rows of steps that are no network: sums of one to three products of random buffers, with and without
+ * bias, and three numbers per shard, and the squares of the products. On any ranks and threads the strict ways give the
+ * bits of one rank; all ways give the sum in double up to rounding. Steps of many rows, of shards without rows, of
+ * ranks without rows, of one row and of none. What the buffers hold where no row is does not matter. Seed 131. ranks: 1
+ * 2 3 5 threads: 1 2 */
 #include <omp.h>
 
 #include "check.h"
 #include "dcmpi/outer.h"
 #include "dcmpi/rng.h"
 
-enum { V = 16, PER_SHARD = 13, B = V * PER_SHARD, WAYS = 3, ITEMS = 3, STEPS = 5, VALUES = 3, GAP = 7 };
+enum { V = 16, PER_SHARD = 13, B = V * PER_SHARD, WAYS = 3, ITEMS = 3, PAIRS = 3, STEPS = 5, VALUES = 3, GAP = 7 };
 static const struct {
     int64_t a, d;
     bool bias;
-} shapes[ITEMS] = {{200, 33, true}, {130, 600, false}, {1, 5, true}};
+    int n_pairs;
+    bool of_pair[PAIRS]; /* its D counts in the bias */
+} shapes[ITEMS] = {{200, 33, true, 2, {false, true}}, {130, 600, false, 1, {0}}, {1, 5, true, 3, {true, false, true}}};
 static const float RUBBISH = 1e30f, UNTOUCHED = 77;
 
 typedef struct {
@@ -21,7 +23,7 @@ typedef struct {
     dc_places places;
     dc_outer *outer;
     dc_outer_item item[ITEMS];
-    float *A[ITEMS], *D[ITEMS];
+    float *A[ITEMS][PAIRS], *D[ITEMS][PAIRS];
     float *grad;
     size_t n; /* floats of the gradient, gaps between the items included */
     int64_t rows[B], shard_rows[V], offset[V + 1];
@@ -57,9 +59,13 @@ static void open_setup(dc_comm *comm, dc_outer_way way, setup *s)
     s->n = 3 * GAP;
     for (int i = 0; i < ITEMS; i++) {
         s->n += item_floats(i);
-        CHECK_OK(dc_mem_alloc(&s->A[i], places * (size_t)shapes[i].a, sizeof(float), "A"));
-        CHECK_OK(dc_mem_alloc(&s->D[i], places * (size_t)shapes[i].d, sizeof(float), "D"));
-        s->item[i] = (dc_outer_item){s->A[i], s->D[i], shapes[i].a, shapes[i].d, item_at(i), shapes[i].bias};
+        s->item[i] = (dc_outer_item){
+            .a = shapes[i].a, .d = shapes[i].d, .at = item_at(i), .bias = shapes[i].bias, .n_pairs = shapes[i].n_pairs};
+        for (int k = 0; k < shapes[i].n_pairs; k++) {
+            CHECK_OK(dc_mem_alloc(&s->A[i][k], places * (size_t)shapes[i].a, sizeof(float), "A"));
+            CHECK_OK(dc_mem_alloc(&s->D[i][k], places * (size_t)shapes[i].d, sizeof(float), "D"));
+            s->item[i].pair[k] = (dc_outer_pair){s->A[i][k], s->D[i][k], shapes[i].of_pair[k]};
+        }
     }
     CHECK_OK(dc_mem_alloc(&s->grad, s->n, sizeof *s->grad, "gradient"));
     const dc_outer_config cfg = {
@@ -73,14 +79,16 @@ static void close_setup(setup *s)
     dc_outer_destroy(&s->outer);
     CHECK(s->outer == NULL);
     dc_places_release(&s->places);
-    for (int i = 0; i < ITEMS; i++) dc_mem_free(&s->A[i]), dc_mem_free(&s->D[i]);
+    for (int i = 0; i < ITEMS; i++)
+        for (int k = 0; k < PAIRS; k++) dc_mem_free(&s->A[i][k]), dc_mem_free(&s->D[i][k]);
     dc_mem_free(&s->grad);
 }
 
-/* Row k of a shard in a step: [width] of A (which = 0) or D (1) of an item, the same wherever it is asked for. */
-static void draw_row(int step, int shard, int64_t k, int item, int which, float *out)
+/* Row k of a shard in a step: [width] of A (which = 0) or D (1) of a pair, the same wherever it is asked for. */
+static void draw_row(int step, int shard, int64_t k, int item, int pair, int which, float *out)
 {
-    const uint64_t number = (uint64_t)(((step * V + shard) * PER_SHARD + k) * ITEMS + item) * 2 + (uint64_t)which;
+    const uint64_t row = (uint64_t)((step * V + shard) * PER_SHARD + k),
+                   number = ((row * ITEMS + (uint64_t)item) * PAIRS + (uint64_t)pair) * 2 + (uint64_t)which;
     dc_rng_fill_uniform(out, (size_t)(which ? shapes[item].d : shapes[item].a), 131, number, 1);
 }
 
@@ -91,7 +99,26 @@ static double draw_value(int step, int shard, int k)
     return ldexp((double)x, shard % 7 * 5);
 }
 
-/* Places of this step; every float of the buffers is rubbish before the rows are written. */
+/* Every float of the buffers is rubbish before the rows are written; of a pair without bias the gaps of A may be the
+ * zeros. */
+static void fill_pair(setup *s, int step, int i, int k)
+{
+    const int64_t a = shapes[i].a, d = shapes[i].d;
+    float *A = s->A[i][k], *D = s->D[i][k];
+    const bool zeros_in_D = shapes[i].of_pair[k] || k == 0;
+    for (int64_t j = 0; j < s->places.max_rows * a; j++) A[j] = RUBBISH;
+    for (int64_t j = 0; j < s->places.max_rows * d; j++) D[j] = RUBBISH;
+    dc_places_clear(&s->places, zeros_in_D ? D : A, zeros_in_D ? d : a);
+    for (int l = 0; l < s->places.n_leaves; l++) {
+        const dc_leaf *leaf = &s->places.leaf[l];
+        for (int64_t j = 0; j < leaf->n; j++) {
+            draw_row(step, leaf->shard, leaf->rows[j], i, k, 0, A + (leaf->at + j) * a);
+            draw_row(step, leaf->shard, leaf->rows[j], i, k, 1, D + (leaf->at + j) * d);
+        }
+    }
+}
+
+/* Places of this step. */
 static void fill(setup *s, int step)
 {
     int64_t count = 0;
@@ -106,18 +133,8 @@ static void fill(setup *s, int step)
         for (int64_t k = 0; k < rows_of(step, v); k++) s->rows[count++] = k;
     }
     dc_places_set(&s->places, step, s->rows, s->shard_rows, s->offset);
-    for (int i = 0; i < ITEMS; i++) {
-        for (int64_t k = 0; k < s->places.max_rows * shapes[i].a; k++) s->A[i][k] = RUBBISH;
-        for (int64_t k = 0; k < s->places.max_rows * shapes[i].d; k++) s->D[i][k] = RUBBISH;
-        dc_places_clear(&s->places, s->D[i], shapes[i].d);
-        for (int l = 0; l < s->places.n_leaves; l++) {
-            const dc_leaf *leaf = &s->places.leaf[l];
-            for (int64_t k = 0; k < leaf->n; k++) {
-                draw_row(step, leaf->shard, leaf->rows[k], i, 0, s->A[i] + (leaf->at + k) * shapes[i].a);
-                draw_row(step, leaf->shard, leaf->rows[k], i, 1, s->D[i] + (leaf->at + k) * shapes[i].d);
-            }
-        }
-    }
+    for (int i = 0; i < ITEMS; i++)
+        for (int k = 0; k < shapes[i].n_pairs; k++) fill_pair(s, step, i, k);
     for (size_t i = 0; i < s->n; i++) s->grad[i] = UNTOUCHED;
 }
 
@@ -150,15 +167,15 @@ static double take_step(dc_comm *comm, setup *s, int step, double total[VALUES],
 }
 
 /* Sums in double, and of sizes. */
-static void add_naive(int step, int item, double *sum, double *size)
+static void add_naive(int step, int item, int pair, double *sum, double *size)
 {
     float A[256], D[1024];
     const int64_t a = shapes[item].a, d = shapes[item].d;
     for (int v = 0; v < V; v++)
         for (int64_t k = 0; k < rows_of(step, v); k++) {
-            draw_row(step, v, k, item, 0, A);
-            draw_row(step, v, k, item, 1, D);
-            for (int64_t i = 0; i < a + shapes[item].bias; i++)
+            draw_row(step, v, k, item, pair, 0, A);
+            draw_row(step, v, k, item, pair, 1, D);
+            for (int64_t i = 0; i < a + shapes[item].of_pair[pair]; i++)
                 for (int64_t j = 0; j < d; j++) {
                     const double p = (i < a ? (double)A[i] : 1) * (double)D[j];
                     sum[i * d + j] += p;
@@ -172,12 +189,14 @@ static void check_values(const setup *s, int step, const double total[VALUES])
 {
     double *sum = calloc(s->n, sizeof *sum), *size = calloc(s->n, sizeof *size), worst = 0;
     int64_t strays = 0;
-    for (int i = 0; i < ITEMS; i++) add_naive(step, i, sum + item_at(i), size + item_at(i));
+    for (int i = 0; i < ITEMS; i++)
+        for (int k = 0; k < shapes[i].n_pairs; k++) add_naive(step, i, k, sum + item_at(i), size + item_at(i));
     for (size_t i = 0; i < s->n; i++) {
         bool inside = false;
         for (int k = 0; k < ITEMS; k++) inside = inside || (i >= item_at(k) && i < item_at(k) + item_floats(k));
         const double error = fabs((double)s->grad[i] - sum[i]);
-        if (inside && error != 0) worst = fmax(worst, !(error <= 1e30) ? INFINITY : error / (B * 0x1p-24 * size[i]));
+        if (inside && error != 0)
+            worst = fmax(worst, !(error <= 1e30) ? INFINITY : error / (PAIRS * B * 0x1p-24 * size[i]));
         strays += !inside && s->grad[i] != UNTOUCHED;
     }
     CHECK(worst <= 1);

@@ -20,9 +20,10 @@ static void test_sums(int64_t n, int64_t width)
     one[width] = two[width] = 77;
     memcpy(moved + SHIFT, X, (size_t)(n * width) * sizeof *X);
     omp_set_num_threads(1);
-    dc_column_sums(X, n, width, one);
+    dc_column_sums(X, n, width, false, one);
     omp_set_num_threads(2);
-    dc_column_sums(moved + SHIFT, n, width, two);
+    dc_column_sums(moved + SHIFT, n / 2, width, false, two);
+    dc_column_sums(moved + SHIFT + n / 2 * width, n - n / 2, width, true, two); /* the other half is added to it */
     for (int64_t j = 0; j < width; j++) {
         double sum = 0, size = 0;
         for (int64_t i = 0; i < n; i++) {

@@ -49,6 +49,21 @@ static const char *const bad_factors[] = {"[encoder]",
                                           "'a=1,,b=1'",
                                           "''",
                                           "[%n%s=1]"};
+static const char *const bad_nets[] = {"dense",
+                                       "'dense 0'",
+                                       "'dense 5,'",
+                                       "'dense 5,,dense 3'",
+                                       "dens 5",
+                                       "dense 5 x",
+                                       "\"dense\\n5\"",
+                                       "'dense 5 rate=-1'",
+                                       "'tied ~encode'",
+                                       "~",
+                                       "'dense 5 relu relu'",
+                                       "%n%s",
+                                       "'dense 5 init=zero'",
+                                       "5",
+                                       "[dense 5]"};
 static const char *const bad_paths[] = {"'~/x'",  "\"a\\nb\"", "\"a\\0b\"", "\"\\x07\"",
                                         "[a, b]", "{a: b}",    "&a x",      "!!str x"};
 
@@ -65,6 +80,7 @@ static const struct {
     [DC_KEY_LIST] = {bad_lists, DC_COUNT_OF(bad_lists)},
     [DC_KEY_DURATION] = {bad_durations, DC_COUNT_OF(bad_durations)},
     [DC_KEY_CLIP] = {bad_clips, DC_COUNT_OF(bad_clips)},
+    [DC_KEY_NET] = {bad_nets, DC_COUNT_OF(bad_nets)},
     [DC_KEY_FACTORS] = {bad_factors, DC_COUNT_OF(bad_factors)},
 };
 

@@ -22,6 +22,20 @@ static const struct {
     {"pretrain: {mode: none, lr: 0.5}\n", "kmeans", "deck.yaml:2:24: ", "the verb is kmeans"},
     {"model: {latent: 600}\n", "fit", "deck.yaml:2:9: ", "narrowest of model.hidden, 500"},
     {"model: {hidden: [9, 5]}\n", "fit", "deck.yaml:2:9: ", "latent = 10 is wider"},
+    {"model: {encoder: 'dense 30, dense 5', latent: 5}\n", "fit",
+     "deck.yaml:2:39: ", "key model.latent is not used: model.encoder is given"},
+    {"model: {hidden: [9], encoder: 'dense 30, dense 5'}\n", "fit",
+     "deck.yaml:2:9: ", "key model.hidden is not used: model.encoder is given"},
+    {"model: {decoder: 'dense 30, dense data', output_activation: tanh}\n", "fit",
+     "deck.yaml:2:42: ", "key model.output_activation is not used: model.decoder is dense 30, dense data, not"},
+    {"model: {encoder: 'dense 30, dense 5 rellu'}\n", "fit",
+     "deck.yaml:2:18: ", "model.encoder: column 19, layer encoder_1: 'rellu' is no activation"},
+    {"model: {encoder: 'dense 30, dense 50'}\n", "fit",
+     "deck.yaml:2:18: ", "model.encoder: column 17, layer encoder_1"},
+    {"model: {encoder: 'dense 30, dense 5', decoder: 'dense 20, dense data'}\npretrain: {mode: layerwise}\n", "fit",
+     "deck.yaml:2:39: ", "model.decoder is no mirror of the encoder"},
+    {"model: {decoder: 'dense data tanh'}\npretrain: {loss: bce}\n", "fit",
+     "deck.yaml:3:12: ", "pretrain.loss = bce needs a sigmoid in the last layer of model.decoder"},
     {"cluster: {warmup: 21000}\n", "fit", "deck.yaml:2:11: ", "cluster.max_iter = 20000"},
     {"cluster: {epsilon: 0.1}\n", "fit", "deck.yaml:2:11: ", "cluster.optimizer is sgd, not adam or rmsprop"},
     {"cluster: {optimizer: adam, rho: 0.5}\n", "fit", "deck.yaml:2:28: ", "cluster.optimizer is adam, not rmsprop"},
@@ -53,6 +67,16 @@ static void test_unused(void)
     CHECK_OK(parse_with_data(&cfg, "cluster: {clusters: 3, n_init: 2}\n", "kmeans"));
     CHECK_OK(parse_with_data(&cfg, "cluster: {method: aekm}\naekm: {alpha: 2}\n", "fit"));
     CHECK_OK(parse_with_data(&cfg, "pretrain: {schedule: cosine, lr_factor: 0}\n", "fit"));
+    CHECK_OK(parse_with_data(&cfg, "pretrain: {schedule: cosine, lr: 0.1, lr_min: 0.1, lr_factors: [a=2]}\n", "fit"));
+    CHECK_OK(parse_with_data(&cfg,
+                             "model: {encoder: 'dense 30, dense 5', decoder: tied ~encoder, output_activation: tanh}\n"
+                             "pretrain: {mode: layerwise}\n",
+                             "fit"));
+    CHECK_OK(parse_with_data(&cfg,
+                             "model: {hidden: [9, 9], latent: 5, decoder: 'dense 9, dense 9, dense 7 sigmoid'}\n"
+                             "pretrain: {mode: layerwise, loss: bce}\n",
+                             "fit"));
+    CHECK_OK(parse_with_data(&cfg, "model: {encoder: '', latent: 5, hidden: [9]}\n", "fit"));
     CHECK_OK(parse_with_data(&cfg, "pretrain: {schedule: cosine, lr: 0.1, lr_min: 0.1, lr_factors: [a=2]}\n", "fit"));
     CHECK_INT(cfg.pretrain.opt.lr_factors.n, 1);
     CHECK_INT(cfg.cluster.opt.lr_factors.n, 0);

@@ -58,6 +58,12 @@ static void random_value(const dc_key *key, char *text, size_t cap)
     case DC_KEY_FACTORS:
         snprintf(text, cap, "[encoder_%d=%.17g, centers=%.17g]", (int)next(20), u, 1e6 * u);
         break;
+    case DC_KEY_NET: {
+        static const char *const encoders[] = {"", "dense 9", "dense 20 relu init=normal,  dense 5 rate=0.1"};
+        static const char *const decoders[] = {"~encoder", "tied ~encoder", "dense 6, dense data sigmoid"};
+        snprintf(text, cap, "%s", *key->fallback ? decoders[next(3)] : encoders[next(3)]);
+        break;
+    }
     case DC_KEY_PATH: {
         static const char *const paths[] = {
             "a.h5", "/data/x y.h5", "#",  "true", "a: b", "\"q\\\"", "\xc3\xa4", "-", "12", "'", "[a]", "{",
@@ -91,6 +97,8 @@ static void random_config(dc_config *cfg)
     cfg->cluster.opt.warmup = 0;
     cfg->pretrain.opt.lr_min = fmin(cfg->pretrain.opt.lr_min, cfg->pretrain.opt.lr);
     cfg->cluster.opt.lr_min = fmin(cfg->cluster.opt.lr_min, cfg->cluster.opt.lr);
+    if (cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE)
+        CHECK_OK(dc_key_set(cfg, dc_key_find("model", "decoder"), "tied ~encoder", "mirrors"));
     if (cfg->pretrain.loss == DC_LOSS_BCE) cfg->model.output_activation = DC_ACT_SIGMOID;
 }
 

@@ -36,6 +36,9 @@ static void another_value(const dc_config *cfg, const dc_key *key, char out[DC_V
     case DC_KEY_FACTORS:
         snprintf(out, DC_VALUE_TEXT_MAX, "[centers=0.25]");
         break;
+    case DC_KEY_NET:
+        snprintf(out, DC_VALUE_TEXT_MAX, "dense 123 relu");
+        break;
     case DC_KEY_LIST:
     case DC_KEY_PATH:
         snprintf(out, DC_VALUE_TEXT_MAX, "123");

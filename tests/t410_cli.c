@@ -141,6 +141,7 @@ static void test_help(void)
 
 int main(void)
 {
+    dc_cli_register_methods();
     test_right();
     test_wrong();
     test_many();

@@ -94,7 +94,7 @@ static void test_range_only(const dc_opt_config *o)
     bool all_moved = true;
     for (int i = LO; i < HI; i++) all_moved = all_moved && (p.value[i] < before[i]) == (p.grad[i] > 0);
     CHECK(all_moved);
-    dc_params_reset_moments(&p);
+    dc_params_reset(&p);
     bool zero = true;
     for (int i = 0; i < N; i++) zero = zero && p.m1[i] == 0 && p.m2[i] == 0;
     CHECK(zero);

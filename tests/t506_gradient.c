@@ -1,7 +1,8 @@
 /* Every gradient of the network against central differences of the naive forward pass in double: all activations in
- * every place, all losses, all sub-ranges of layers, gradients by the input, by every way in which rows meet; values
- * that are used twice. Fixed seed 506. ranks: 1 3 */
+ * every place, all losses, all sub-ranges of layers, gradients by the input, by every way in which rows meet; decoders
+ * that are tied or have other shapes; values that are used twice. Fixed seed 506. ranks: 1 3 */
 #include "check.h"
+#include "dcmpi/net_text.h"
 #include "dcmpi/rng.h"
 #include "ref/nn_ref.h"
 #include "ref/one_step.h"
@@ -32,11 +33,9 @@ static int64_t out_width(const problem *q)
     return q->net.layer[q->last - 1].out;
 }
 
-static void problem_make(problem *q, dc_act hid, dc_act lat, dc_act out, int first, int last, dc_recon_loss loss)
+static void problem_of(problem *q, const dc_net *net, int first, int last, dc_recon_loss loss)
 {
-    *q = (problem){.first = first, .last = last, .loss = loss};
-    CHECK_OK(dc_net_init(&q->net, D, hidden, 2, 3, hid, lat, out));
-    q->net = dc_net_for_loss(&q->net, loss);
+    *q = (problem){.first = first, .last = last, .loss = loss, .net = dc_net_for_loss(net, loss)};
     CHECK_OK(dc_params_create(&q->p, &q->net, WIDEST * WIDEST + WIDEST));
     dc_rng_fill_uniform(q->p.value, q->net.n_params, 506, 1, 0.9); /* biases too: no unit sits on a kink */
     q->value = malloc(q->p.n * sizeof *q->value);
@@ -45,6 +44,13 @@ static void problem_make(problem *q, dc_act hid, dc_act lat, dc_act out, int fir
     dc_rng_fill_uniform(q->input, nx, 506, 2, 1);
     for (size_t i = 0; i < nx; i++) q->x[i] = (double)q->input[i];
     dc_rng_fill_uniform(q->target, (size_t)(ROWS * out_width(q)), 506, 3, 1);
+}
+
+static void problem_make(problem *q, dc_act hid, dc_act lat, dc_act out, int first, int last, dc_recon_loss loss)
+{
+    dc_net net;
+    CHECK_OK(dc_net_init(&net, D, hidden, 2, 3, hid, lat, out));
+    problem_of(q, &net, first, last, loss);
 }
 
 static void problem_free(problem *q)
@@ -81,7 +87,7 @@ static double parameter_error(const problem *q, loss_function loss)
     for (int l = 0; l < q->net.n_layers; l++) {
         const dc_layer *layer = &q->net.layer[l];
         const bool inside = l >= q->first && l < q->last;
-        for (size_t i = layer->weight; i < layer->bias + (size_t)layer->out; i++) {
+        for (size_t i = layer->tied ? layer->bias : layer->weight; i < layer->bias + (size_t)layer->out; i++) {
             const double e = inside ? central_difference(q, loss, &q->value[i]) : (double)untouched;
             worst = worse_of(worst, fabs((double)q->p.grad[i] - e) / fmax(1, fabs(e)));
         }
@@ -151,6 +157,21 @@ static void check_gradient(dc_act hid, dc_act lat, dc_act out, int first, int la
     problem_make(&q, hid, lat, out, first, last, loss);
     if (dc_comm_rank(comm) == 0)
         printf("# activations %d %d %d, layers %d..%d, loss %d\n", hid, lat, out, first, last - 1, loss);
+    for (int way = DC_OUTER_GATHER; way <= DC_OUTER_ALLREDUCE; way++)
+        check_way(&q, (dc_outer_way)way, record_plain, loss_ref);
+    problem_free(&q);
+}
+
+static void check_text(const char *encoder, const char *decoder, int first, dc_recon_loss loss)
+{
+    problem q;
+    dc_net net;
+    dc_net_text t = {.output_act = DC_ACT_SIGMOID};
+    char why[DC_NET_WHY_MAX];
+    CHECK(dc_net_text_encoder(encoder, &t, why) && dc_net_text_decoder(decoder, &t, why));
+    CHECK_OK(dc_net_build(&net, D, &t));
+    problem_of(&q, &net, first, net.n_layers, loss);
+    if (dc_comm_rank(comm) == 0) printf("# %s | %s, from layer %d, loss %d\n", encoder, decoder, first, loss);
     for (int way = DC_OUTER_GATHER; way <= DC_OUTER_ALLREDUCE; way++)
         check_way(&q, (dc_outer_way)way, record_plain, loss_ref);
     problem_free(&q);
@@ -262,6 +283,12 @@ int main(void)
     check_gradient(DC_ACT_TANH, DC_ACT_LINEAR, DC_ACT_LINEAR, 2, 3, DC_LOSS_MSE);
     check_gradient(DC_ACT_RELU, DC_ACT_LINEAR, DC_ACT_SIGMOID, 0, 6, DC_LOSS_BCE);
     check_gradient(DC_ACT_TANH, DC_ACT_SIGMOID, DC_ACT_SIGMOID, 3, 6, DC_LOSS_BCE);
+    check_text("dense 5 tanh, dense 4 relu, dense 3", "tied ~encoder", 0, DC_LOSS_MSE);
+    check_text("dense 5 leaky_relu, dense 3", "tied ~encoder", 0, DC_LOSS_BCE);
+    check_text("dense 3 tanh", "tied ~encoder", 0, DC_LOSS_MSE_SUM);
+    check_text("dense 5 tanh, dense 3", "dense 11 tanh, dense 2 sigmoid, dense 6, dense data tanh", 0, DC_LOSS_MSE);
+    check_text("dense 5 tanh, dense 4, dense 3", "dense data sigmoid", 0, DC_LOSS_BCE);
+    check_text("dense 5 tanh, dense 4, dense 3", "dense data sigmoid", 2, DC_LOSS_BCE);
     test_loss_net();
     test_without_input();
     test_two_uses();

@@ -67,9 +67,9 @@ static int64_t moved_panels(int64_t m, int64_t n, int64_t k)
     memcpy(odd_a, A, (size_t)(k * m) * sizeof *A);
     memcpy(odd_b, B, (size_t)(k * n) * sizeof *B);
     omp_set_num_threads(2);
-    dc_gemm_panels(0, panels, m, n, k, A, m, B, n, C, n);
+    dc_gemm_panels(0, panels, m, n, k, A, m, B, n, 0, C, n);
     omp_set_num_threads(1);
-    for (int64_t p = 0; p < panels; p++) dc_gemm_panels(p, p + 1, m, n, k, odd_a, m, odd_b, n, odd_c, n);
+    for (int64_t p = 0; p < panels; p++) dc_gemm_panels(p, p + 1, m, n, k, odd_a, m, odd_b, n, 0, odd_c, n);
     const int64_t found = different(odd_c, C, m * n);
     free(A), free(B), free(C), free(odd_a - SHIFT), free(odd_b - SHIFT), free(odd_c - SHIFT);
     return found;

@@ -178,6 +178,8 @@ static const dc_table table = {"table", entries, D};
 enum { SCALAR = D * D, KEPT = SCALAR + 1, WEIGHT = KEPT + D * D, BIAS = WEIGHT + D * D };
 static const dc_net layers = {.n_layers = 1,
                               .layer = {{.in = D, .out = D, .weight = WEIGHT, .bias = BIAS, .name = "layer"}}};
+static const dc_net other = {.n_layers = 1,
+                             .layer = {{.in = D, .out = D, .weight = WEIGHT + D, .bias = BIAS + D, .name = "other"}}};
 static const dc_tensor scalar = {"scalar", SCALAR, 1, 1, false}, kept = {"kept", KEPT, D, D, false},
                        bias = {"bias", BIAS, 1, D, true};
 
@@ -222,7 +224,7 @@ static void record_wrong(dc_graph *g, int what)
         dc_move(g, &kept, vector);
         break;
     case 12:
-        (void)dc_layers(g, &layers, 0, 1, true, dc_layers(g, &layers, 0, 1, true, rows));
+        (void)dc_layers(g, &layers, 0, 1, true, dc_layers(g, &other, 0, 1, true, rows));
         break;
     case 13:
         (void)dc_map(g, DC_ADD, dc_layers(g, &layers, 0, 1, true, rows), dc_use(g, &bias));
@@ -230,6 +232,11 @@ static void record_wrong(dc_graph *g, int what)
     case 14:
         (void)dc_batch(g, D + 1);
         break;
+    case 15: {
+        dc_val y = rows;
+        for (int i = 0; i <= DC_GRAPH_PRODUCTS; i++) y = dc_layers(g, &layers, 0, 1, true, y);
+        break;
+    }
     default:
         dc_minimize(g, "rows", 1, rows);
         break;
@@ -250,7 +257,7 @@ static void test_shared(void)
 /* Refused where it is recorded, not where it would run. */
 static void test_refusals(void)
 {
-    for (int what = 0; what <= 15; what++) {
+    for (int what = 0; what <= 16; what++) {
         dc_graph *g;
         CHECK_OK(dc_graph_create(&g));
         record_wrong(g, what);

@@ -1,7 +1,8 @@
 /* All operations of the table, each against its twin in double: forward; gradients by rows and by vectors against
- * central differences, written and added; any order of rows in a tile, any cut, any other rows beside it leave a row
- * its bits; no row behind the last is touched, with 0 rows nothing is. Called with --names it prints the names of the
- * operations that it knows: t805 compares them with the sources. Fixed seed 513. threads: 1 2 */
+ * central differences, written and added; derivatives along directions; gradients as values, and their gradients; any
+ * order of rows in a tile, any cut, any other rows beside it leave a row its bits, of rows that read the whole batch
+ * any ranks do; no row behind the last is touched, with 0 rows nothing is. Called with --names it prints the names of
+ * the operations that it knows: t805 compares them with the sources. Fixed seed 513. threads: 1 2 */
 #include "check.h"
 #include "dcmpi/cluster.h"
 #include "dcmpi/rng.h"
@@ -24,6 +25,7 @@ typedef struct {
 typedef enum {
     SIGNED,   /* -1 .. 1 */
     POSITIVE, /* 0.1 .. 1.1 */
+    AWAY,     /* that or its negative */
     SHARES,   /* positive, 1 in a row */
     NUMBERS,  /* 0 .. 4 */
     SUMS      /* of as many values as the operand before says: 0 of none */
@@ -62,6 +64,12 @@ static dc_val record_use(dc_graph *g, sizes s, int variant)
     return vector(g, DC_MAX(s.n, (int64_t)1), s.w);
 }
 
+static dc_val record_number(dc_graph *g, sizes s, int variant)
+{
+    (void)s, (void)variant;
+    return dc_number(g, -0.75);
+}
+
 static dc_val record_entry(dc_graph *g, sizes s, int variant)
 {
     (void)variant;
@@ -76,6 +84,27 @@ static dc_val record_dense(dc_graph *g, sizes s, int variant)
         .layer = {
             {.in = s.w, .out = s.w + 2, .act = act[variant], .bias = (size_t)(s.w * (s.w + 2)), .name = "layer"}}};
     return dc_layers(g, &net, 0, 1, true, rows(g, s.w));
+}
+
+static dc_val record_dense_tied(dc_graph *g, sizes s, int variant)
+{
+    static const dc_act act[] = {DC_ACT_LINEAR, DC_ACT_RELU, DC_ACT_LEAKY_RELU, DC_ACT_TANH, DC_ACT_SIGMOID};
+    const dc_net net = {.n_layers = 2,
+                        .layer = {{.in = s.w + 2, .out = s.w, .name = "owner"},
+                                  {.in = s.w,
+                                   .out = s.w + 2,
+                                   .act = act[variant],
+                                   .tied = true,
+                                   .bias = (size_t)(s.w * (s.w + 2)),
+                                   .name = "tied"}}};
+    return dc_layers(g, &net, 1, 2, true, rows(g, s.w));
+}
+
+static dc_val record_act_grad(dc_graph *g, sizes s, int variant)
+{
+    static const dc_act act[] = {DC_ACT_RELU, DC_ACT_LEAKY_RELU, DC_ACT_TANH, DC_ACT_SIGMOID};
+    const dc_val d = rows(g, s.w);
+    return dc_act_slope(g, act[variant], d, rows(g, s.w));
 }
 
 static dc_val record_dropout(dc_graph *g, sizes s, int variant)
@@ -189,6 +218,13 @@ static dc_val record_cross(dc_graph *g, sizes s, int variant)
     return dc_cross(g, a, rows(g, s.w + more[variant]));
 }
 
+static dc_val record_contrast(dc_graph *g, sizes s, int variant)
+{
+    static const double temperature[] = {1, 0.3};
+    const dc_val z = rows(g, s.w);
+    return dc_contrast(g, z, rows(g, s.w), temperature[variant]);
+}
+
 static const int64_t centers[] = {1, 5, 13};
 
 static dc_val record_sqdist(dc_graph *g, sizes s, int variant)
@@ -220,17 +256,27 @@ static dc_val record_student_kl(dc_graph *g, sizes s, int variant)
     return dc_student_kl(g, alpha[variant], z, mu, rows(g, K));
 }
 
+static dc_val record_student(dc_graph *g, sizes s, int variant)
+{
+    static const double alpha[] = {1, 1.7, 0.4};
+    const dc_val z = rows(g, s.w);
+    return dc_student(g, alpha[variant], z, vector(g, centers[variant], s.w));
+}
+
 static const op_case cases[] = {
     {"batch", 1, record_batch, {0}},
     {"use", 1, record_use, {0}},
+    {"number", 1, record_number, {0}},
     {"entry", 1, record_entry, {0}},
     {"dense", 5, record_dense, {0}},
+    {"dense-tied", 5, record_dense_tied, {0}},
+    {"act-grad", 4, record_act_grad, {0}},
     {"dropout", 3, record_dropout, {0}},
     {"recon", 4, record_recon, {POSITIVE, SIGNED}},
     {"normal", 2, record_noise, {0}},
     {"map", MAPS, record_map, {0}},
     {"softmax", 4, record_softmax, {0}},
-    {"unit", 2, record_unit, {0}},
+    {"unit", 2, record_unit, {AWAY}},
     {"dot", 2, record_dot, {0}},
     {"neg-entropy", 2, record_neg_entropy, {POSITIVE}},
     {"stop-gradient", 2, record_stop, {0}},
@@ -238,17 +284,20 @@ static const op_case cases[] = {
     {"mean", 1, record_mean, {0}},
     {"total", 1, record_total, {0}},
     {"cross", 2, record_cross, {0}},
+    {"contrast", 2, record_contrast, {0}},
     {"sqdist", 3, record_sqdist, {0}},
     {"nearest", 3, record_nearest, {0}},
     {"running-mean", 2, record_running_mean, {SIGNED, POSITIVE, NUMBERS, SUMS}},
     {"student-kl", 3, record_student_kl, {SIGNED, SIGNED, SHARES}},
+    {"student", 3, record_student, {0}},
+    {"grad", 0, NULL, {0}}, /* of all that have one */
 };
 
 /* ---- The operands of one call ------------------------------------------------------------------------------------ */
 
 typedef struct {
     const op_case *what;
-    int variant;
+    int variant, by; /* by: the gradient by this operand is called instead; -1: the operation itself */
     int64_t n, w;
     bool all; /* forward_all and backward_all: for whole tiles, zeros behind the rows */
     op_call c;
@@ -257,6 +306,8 @@ typedef struct {
     int64_t row[TABLE_ROWS];                  /* local numbers of the rows */
     float *in[DC_NODE_INPUTS], *dout;         /* as they are given, */
     float *out, *spare, *din[DC_NODE_INPUTS]; /* and as they are found; spare: dout that may be overwritten */
+    float *batch[DC_NODE_INPUTS];             /* operands once more: rows that came from all ranks, */
+    const float *batch_dout, *batch_aux;      /* and what the backward pass wants of them */
     double *slope[DC_NODE_INPUTS];            /* by the twin: of sum dout * value */
     double *value;                            /* of the twin */
     int failures;
@@ -289,9 +340,14 @@ static bool is_sum(const bench *b)
     return b->node->op->reach == DC_REACH_SUM;
 }
 
+static bool reads_batch(const bench *b)
+{
+    return b->node->op->reach == DC_REACH_ALL;
+}
+
 static bool is_constant(const bench *b, int k)
 {
-    return b->node->op->constant >> k & 1;
+    return b->node->constant >> k & 1;
 }
 
 /* Rows that a call of *_all is for. */
@@ -304,8 +360,8 @@ static int64_t padded(const bench *b, int64_t n)
 static void report(bench *b, const char *what, int64_t at, double actual, double expected)
 {
     if (b->failures++ < 3)
-        printf("# %s, variant %d, %lld rows, width %lld%s: %s at %lld: %.9g instead of %.9g\n", b->what->name,
-               b->variant, (long long)b->n, (long long)b->w, b->all ? ", all" : "", what, (long long)at, actual,
+        printf("# %s, variant %d by %d, %lld rows, width %lld%s: %s at %lld: %.9g instead of %.9g\n", b->what->name,
+               b->variant, b->by, (long long)b->n, (long long)b->w, b->all ? ", all" : "", what, (long long)at, actual,
                expected);
 }
 
@@ -332,6 +388,10 @@ static void fill(const bench *b, int k, float *x, int64_t lo, int64_t hi, uint64
             case SHARES:
                 *v = drawn(draws, 0.1, 1.1);
                 break;
+            case AWAY:
+                *v = drawn(draws, 0.1, 1.1);
+                if ((i + j) % 3 == 0) *v = -*v;
+                break;
             case NUMBERS:
                 *v = floorf(drawn(draws, 0, 4.99));
                 break;
@@ -351,12 +411,30 @@ static void fill_untouched(float *x, size_t floats)
     for (size_t i = 0; i < floats; i++) x[i] = UNTOUCHED;
 }
 
-static void bench_open(bench *b, const op_case *what, int variant, int64_t n, int64_t w, bool all)
+/* The gradient by operand `by` of what x is. */
+static dc_val record_gradient(dc_graph *g, dc_val x, int by)
 {
-    *b = (bench){.what = what, .variant = variant, .n = n, .w = w, .all = all};
+    const dc_val y = dc_dot(g, x, rows(g, dc_graph_shape(g, x).width));
+    return dc_grad(g, y, (dc_val){dc_node_of(g, x)->in[by]});
+}
+
+/* A gradient has the operands of its operation, then the value of it, which is not free. */
+static void fill_value(const bench *b)
+{
+    const dc_node *inner = &b->c.graph->node[b->node->whole[0]];
+    const dc_tile tile = {.n = b->n, .row = b->row, .first_row = FIRST_ROW, .seed = SEED, .step = STEP, .B = b->n};
+    dc_call c = {.graph = b->c.graph, .node = inner, .tile = &tile, .out = b->in[inner->n_in]};
+    for (int k = 0; k < inner->n_in; k++) c.in[k] = b->in[k];
+    inner->op->forward(&c);
+}
+
+static void bench_open(bench *b, const op_case *what, int variant, int by, int64_t n, int64_t w, bool all)
+{
+    *b = (bench){.what = what, .variant = variant, .by = by, .n = n, .w = w, .all = all};
     uint64_t draws = (uint64_t)(variant * 7 + w) << 32;
     op_call_open(&b->c);
-    const dc_val x = what->record(b->c.graph, (sizes){n, w}, variant);
+    dc_val x = what->record(b->c.graph, (sizes){n, w}, variant);
+    if (by >= 0) x = record_gradient(b->c.graph, x, by);
     op_call_of(&b->c, x, n + DC_ROW_TILE);
     b->node = dc_node_of(b->c.graph, x);
     b->rows = b->node->shape.space == DC_ROWS ? n : b->node->shape.n;
@@ -369,6 +447,11 @@ static void bench_open(bench *b, const op_case *what, int variant, int64_t n, in
         b->din[k] = take((rows_all + BEHIND) * width, sizeof *b->din[k]);
         b->slope[k] = take(floats_of(b, k), sizeof *b->slope[k]);
     }
+    if (strcmp(b->node->op->name, "grad") == 0) fill_value(b);
+    for (int k = 0; k < b->node->n_in; k++) {
+        b->batch[k] = take(floats_of(b, k), sizeof *b->batch[k]);
+        memcpy(b->batch[k], b->in[k], floats_of(b, k) * sizeof *b->batch[k]);
+    }
     const size_t width = (size_t)b->node->shape.width, floats = (size_t)padded(b, b->rows) * width;
     b->out = take(floats + BEHIND * width, sizeof *b->out);
     b->dout = take(floats, sizeof *b->dout);
@@ -376,11 +459,13 @@ static void bench_open(bench *b, const op_case *what, int variant, int64_t n, in
     b->value = take((size_t)b->rows * width, sizeof *b->value);
     memset(b->dout, 0, floats * sizeof *b->dout);
     for (int64_t i = 0; i < b->rows * (int64_t)width; i++) b->dout[i] = drawn(&draws, -1, 1);
+    b->batch_dout = b->dout;
+    b->batch_aux = b->c.aux;
 }
 
 static void bench_close(bench *b)
 {
-    for (int k = 0; k < DC_NODE_INPUTS; k++) free(b->in[k]), free(b->din[k]), free(b->slope[k]);
+    for (int k = 0; k < DC_NODE_INPUTS; k++) free(b->in[k]), free(b->din[k]), free(b->slope[k]), free(b->batch[k]);
     free(b->out), free(b->dout), free(b->spare), free(b->value);
     op_call_close(&b->c);
 }
@@ -401,9 +486,12 @@ static dc_call call_at(const bench *b, const dc_tile *tile, int64_t at)
     c.spill = b->c.spill;
     c.out = b->out + place * b->node->shape.width;
     c.dout = b->spare + place * b->node->shape.width;
+    c.all_dout = b->batch_dout;
+    c.all_aux = b->batch_aux;
     for (int k = 0; k < b->node->n_in; k++) {
         c.in[k] = b->in[k] + (shape_of(b, k)->space == DC_ROWS ? at * shape_of(b, k)->width : 0);
         c.din[k] = NULL;
+        c.all[k] = b->batch[k];
     }
     return c;
 }
@@ -413,6 +501,7 @@ static void forward(const bench *b, int64_t at, int64_t n, double *sum)
 {
     dc_tile tile = tile_for(b, n);
     tile.row += at;
+    tile.at = at;
     const dc_call c = call_at(b, &tile, at);
     if (is_sum(b))
         b->node->op->add(&c, sum);
@@ -438,6 +527,7 @@ static void backward(const bench *b, int64_t at, int64_t n, unsigned wanted, boo
 {
     dc_tile tile = tile_for(b, n);
     tile.row += at;
+    tile.at = at;
     dc_call c = call_at(b, &tile, at);
     memcpy(c.dout, b->dout + (c.dout - b->spare),
            (size_t)((b->node->shape.space == DC_ROWS ? padded(b, n) : b->rows) * b->node->shape.width) *
@@ -481,7 +571,8 @@ static double of_all(const bench *b, graph_ref *r, int last)
 static double slope_at(const bench *b, graph_ref *r, int last, int k, int64_t i)
 {
     const double h = 1e-5;
-    const bool is_row = shape_of(b, k)->space == DC_ROWS || (b->node->shape.space == DC_ONE && shape_of(b, k)->n > 1);
+    const bool own = shape_of(b, k)->space == DC_ROWS || (b->node->shape.space == DC_ONE && shape_of(b, k)->n > 1);
+    const bool is_row = own && !reads_batch(b);
     const int64_t row = i / shape_of(b, k)->width;
     double *x = r->value[b->node->in[k]] + i, kept = *x;
     *x = kept + h;
@@ -493,22 +584,46 @@ static double slope_at(const bench *b, graph_ref *r, int last, int k, int64_t i)
     return (up - down) / (2 * h);
 }
 
+/* The last node from the operands of the bench; row: [n] space for their numbers. */
+static void twin_open(const bench *b, graph_ref *r, dc_gidx *row)
+{
+    graph_ref_open(r, b->c.graph, b->n);
+    for (int64_t i = 0; i < b->n; i++) row[i] = FIRST_ROW + b->row[i];
+    r->row = row, r->row_lo = FIRST_ROW, r->seed = SEED, r->step = STEP;
+    for (int k = 0; k < b->node->n_in; k++)
+        for (size_t i = 0; i < floats_of(b, k); i++) r->value[b->node->in[k]][i] = (double)b->in[k][i];
+    graph_ref_run(r, b->c.graph->n_nodes - 1);
+}
+
 /* Values, and slopes by all operands that are no constants. */
 static void run_twin(bench *b)
 {
     graph_ref r;
-    dc_gidx numbers[TABLE_ROWS];
+    dc_gidx row[TABLE_ROWS];
     const int last = b->c.graph->n_nodes - 1;
-    graph_ref_open(&r, b->c.graph, b->n);
-    for (int64_t i = 0; i < b->n; i++) numbers[i] = FIRST_ROW + b->row[i];
-    r.row = numbers, r.row_lo = FIRST_ROW, r.seed = SEED, r.step = STEP;
-    for (int k = 0; k < b->node->n_in; k++)
-        for (size_t i = 0; i < floats_of(b, k); i++) r.value[b->node->in[k]][i] = (double)b->in[k][i];
-    graph_ref_run(&r, last);
+    twin_open(b, &r, row);
     memcpy(b->value, r.value[last], (size_t)(b->rows * b->node->shape.width) * sizeof *b->value);
     for (int k = 0; k < b->node->n_in; k++)
         for (size_t i = 0; i < floats_of(b, k) && !is_constant(b, k); i++)
             b->slope[k][i] = slope_at(b, &r, last, k, (int64_t)i);
+    graph_ref_close(&r);
+}
+
+/* The derivative of the value along t, a direction of operand k. */
+static void run_along(const bench *b, int k, const float *t, double *out)
+{
+    const double h = 1e-5;
+    graph_ref r;
+    dc_gidx row[TABLE_ROWS];
+    const int last = b->c.graph->n_nodes - 1;
+    const size_t count = (size_t)(b->rows * b->node->shape.width);
+    twin_open(b, &r, row);
+    double *x = r.value[b->node->in[k]];
+    for (int side = 1; side >= -1; side -= 2) {
+        for (size_t i = 0; i < floats_of(b, k); i++) x[i] = (double)b->in[k][i] + side * h * (double)t[i];
+        graph_ref_run(&r, last);
+        for (size_t i = 0; i < count; i++) out[i] = side > 0 ? r.value[last][i] : (out[i] - r.value[last][i]) / (2 * h);
+    }
     graph_ref_close(&r);
 }
 
@@ -606,14 +721,16 @@ static void check_backward(bench *b)
     }
 }
 
-/* A product: in[0]'dout and the column sums of dout, after backward. */
+/* A product: in[0]'dout and the column sums of dout, or dout'in[0], after backward. */
 static void take_product(const bench *b, int k, double *sum)
 {
     const int64_t in = shape_of(b, 0)->width, out = b->node->shape.width;
+    const bool tied = b->node->op->product == DC_PRODUCT_TIED;
     for (int64_t i = 0; i < b->n; i++)
         for (int64_t j = 0; j < out; j++) {
             const double d = (double)b->spare[i * out + j];
-            for (int64_t l = 0; k == 1 && l < in; l++) sum[l * out + j] += (double)b->in[0][i * in + l] * d;
+            for (int64_t l = 0; k == 1 && l < in; l++)
+                sum[tied ? j * in + l : l * out + j] += (double)b->in[0][i * in + l] * d;
             if (k == 2) sum[j] += d;
         }
 }
@@ -629,7 +746,7 @@ static void check_partial(bench *b)
         double *sum = take(count, sizeof *sum), *before = take(count, sizeof *before);
         for (size_t i = 0; i < count; i++) sum[i] = before[i] = 0.25 * (double)i - 3;
         fill_untouched(b->din[0], (size_t)((padded(b, rows_of(b, 0)) + BEHIND) * shape_of(b, 0)->width));
-        if (op->product) {
+        if (dc_op_has_product(op, k)) {
             backward(b, 0, b->n, 1, false);
             take_product(b, k, sum);
         } else if (op->partial) {
@@ -640,6 +757,33 @@ static void check_partial(bench *b)
         }
         compare_sums(b, "partial", sum, before, b->slope[k], count);
         free(sum), free(before);
+    }
+}
+
+/* Directions of all row operands, each alone. */
+static void check_tangents(bench *b)
+{
+    const size_t count = (size_t)(b->rows * b->node->shape.width);
+    const dc_tile tile = tile_for(b, b->n);
+    dc_call c = call_at(b, &tile, 0);
+    uint64_t draws = 1ull << 59;
+    c.dout = NULL;
+    for (int k = 0; k < b->node->n_in && b->node->op->tangent; k++) {
+        if (is_constant(b, k) || shape_of(b, k)->space != DC_ROWS || b->node->shape.space != DC_ROWS) continue;
+        float *t = take(floats_of(b, k), sizeof *t);
+        double *expected = take(count, sizeof *expected), *before = take(count, sizeof *before);
+        for (size_t i = 0; i < floats_of(b, k); i++) t[i] = drawn(&draws, -1, 1);
+        run_along(b, k, t, expected);
+        forward(b, 0, b->n, NULL);
+        for (int adds = 0; adds < 2; adds++) {
+            fill_untouched(b->spare, count + BEHIND * (size_t)b->node->shape.width);
+            for (size_t i = 0; i < count; i++) before[i] = adds ? -0.375 : 0;
+            for (size_t i = 0; i < count && adds; i++) b->spare[i] = -0.375f;
+            b->node->op->tangent(&c, k, t, adds, b->spare);
+            compare(b, "tangent", b->spare, before, expected, count);
+            check_behind(b, "tangent behind the last row", b->spare, b->rows, b->node->shape.width);
+        }
+        free(t), free(expected), free(before);
     }
 }
 
@@ -739,12 +883,41 @@ static void check_cuts(bench *b, bench *other)
     for (int64_t i = 0; i < b->n / 2; i++) compare_row(b, "the first half", other, i, i);
 }
 
+/* A rank has rows [lo, hi) of its own, and those of the whole batch. */
+static void check_rank(bench *b, bench *other, int64_t lo, int64_t hi)
+{
+    for (int k = 0; k < b->node->n_in; k++) {
+        const int64_t width = shape_of(b, k)->width;
+        if (shape_of(b, k)->space != DC_ROWS) continue;
+        for (int64_t i = 0; i < b->n * width; i++)
+            other->in[k][i] = i >= lo * width && i < hi * width ? b->in[k][i] : NAN;
+    }
+    for (int64_t i = 0; i < b->n; i++) other->dout[i] = i >= lo && i < hi ? b->dout[i] : NAN;
+    pass(other, lo, hi - lo);
+    for (int64_t i = lo; i < hi; i++) compare_row(b, "other ranks", other, i, i);
+}
+
+/* The rows of the batch are what they are, whoever has them. */
+static void check_ranks(bench *b, bench *other)
+{
+    other->batch_dout = b->dout;
+    other->batch_aux = b->c.aux;
+    for (int ranks = 1; ranks <= 5; ranks++)
+        for (int r = 0; r < ranks; r++) check_rank(b, other, r * b->n / ranks, (r + 1) * b->n / ranks);
+    for (int64_t i = 0; i < b->n; i += 7) check_rank(b, other, i, i + 1);
+}
+
 static void check_bits(bench *b)
 {
     bench other;
     if (b->node->shape.space == DC_ONE && !is_sum(b)) return;
-    bench_open(&other, b->what, b->variant, b->n, b->w, b->all);
+    bench_open(&other, b->what, b->variant, b->by, b->n, b->w, b->all);
     pass(b, 0, b->n);
+    if (reads_batch(b)) {
+        check_ranks(b, &other);
+        bench_close(&other);
+        return;
+    }
     check_order(b, &other);
     const int64_t row[] = {0, b->n / 2, b->n - 1};
     for (size_t i = 0; i < DC_COUNT_OF(row) && b->n > 0; i++) {
@@ -770,7 +943,7 @@ static void check_empty(bench *b)
     forward(b, 0, 0, sum);
     for (int k = 0; k < b->node->n_in; k++) {
         if (has_din(b, k) && has_backward(b)) backward(b, 0, 0, ~0u, true);
-        if (!b->node->op->partial || shape_of(b, k)->space == DC_ROWS) continue;
+        if (!b->node->op->partial || shape_of(b, k)->space == DC_ROWS || is_constant(b, k)) continue;
         const dc_tile tile = tile_for(b, 0);
         const dc_call c = call_at(b, &tile, 0);
         b->node->op->partial(&c, k, sum);
@@ -791,7 +964,7 @@ static void check_empty(bench *b)
 static void check_table(bench *b)
 {
     const dc_op *op = b->node->op;
-    if (strcmp(op->name, b->what->name) != 0) {
+    if (b->by < 0 && strcmp(op->name, b->what->name) != 0) {
         printf("# %s records %s\n", b->what->name, op->name);
         b->failures++;
     }
@@ -801,15 +974,27 @@ static void check_table(bench *b)
     if (is_sum(b) ? !op->add || !op->share : op->add || op->share) report(b, "has a sum", 0, !is_sum(b), is_sum(b));
     for (int k = 0; k < b->node->n_in; k++)
         if (shape_of(b, k)->space == DC_ONE && b->node->shape.space == DC_ROWS && !is_constant(b, k) && !op->partial &&
-            !(op->product && k > 0))
+            !dc_op_has_product(op, k))
             report(b, "has no gradient by a vector", k, 0, 1);
 }
 
-static int check_size(const op_case *what, int variant, int64_t n, int64_t w, bool all)
+/* The twin of what reads the whole batch goes over all of it for each difference. */
+enum { BATCH_FLOATS = 1100 };
+
+/* Returns failures; *gradients: operands by which there are gradients as values, as bits. */
+static int check_size(const op_case *what, int variant, int by, int64_t n, int64_t w, bool all, unsigned *gradients)
 {
     bench b;
-    bench_open(&b, what, variant, n, w, all);
+    bench_open(&b, what, variant, by, n, w, all);
     const dc_op *op = b.node->op;
+    *gradients = 0;
+    for (int k = 0; k < b.node->n_in; k++)
+        if (op->grad || op->tangent) *gradients |= (unsigned)has_din(&b, k) << k;
+    if (b.node->shape.space != DC_ROWS) *gradients = 0;
+    if (reads_batch(&b) && n * w > BATCH_FLOATS) {
+        bench_close(&b);
+        return 0;
+    }
     if (all ? op->forward_all != NULL : op->forward || op->add || !op->forward_all) {
         check_table(&b);
         if (op->forward || op->forward_all || op->add) { /* of the others the values are given */
@@ -817,12 +1002,23 @@ static int check_size(const op_case *what, int variant, int64_t n, int64_t w, bo
             check_forward(&b);
             check_backward(&b);
             check_partial(&b);
+            check_tangents(&b);
             check_bits(&b);
             check_empty(&b);
         }
     }
     const int failures = b.failures;
     bench_close(&b);
+    return failures;
+}
+
+/* Of an operation, and of its gradients by the rows of a tile. */
+static int check_sizes(const op_case *what, int variant, int64_t n, int64_t w, bool all)
+{
+    unsigned gradients, none;
+    int failures = check_size(what, variant, -1, n, w, all, &gradients);
+    for (int k = 0; k < DC_NODE_INPUTS; k++)
+        if (gradients >> k & 1 && n <= DC_ROW_TILE) failures += check_size(what, variant, k, n, w, all, &none);
     return failures;
 }
 
@@ -833,7 +1029,7 @@ static void check_operation(const op_case *what)
     for (int variant = 0; variant < what->variants; variant++)
         for (size_t n = 0; n < DC_COUNT_OF(row_counts); n++)
             for (size_t w = 0; w < DC_COUNT_OF(widths); w++)
-                for (int all = 0; all < 2; all++) failures += check_size(what, variant, row_counts[n], widths[w], all);
+                for (int all = 0; all < 2; all++) failures += check_sizes(what, variant, row_counts[n], widths[w], all);
     CHECK_INT(failures, 0);
 }
 

@@ -11,11 +11,13 @@
 #include "ref/nn_ref.h"
 #include "ref/one_step.h"
 
-enum { N = 171, D = 5, L = 4, K = 3, SHARDS = 8, BATCH = 96, STEPS = 4, SEED = 514, DRAWN = 24 };
-/* The slab: one layer D -> L, then what is trained in parts, then what is kept. */
+enum { N = 171, D = 5, L = 4, K = 3, SHARDS = 8, BATCH = 96, FEW = 3, STEPS = 4, SEED = 514, DRAWN = 24 };
+/* The slab: layers D -> L and L -> D, bias of a tied one, then what else is trained in parts, then what is kept. */
 enum {
     LAYER = 0,
-    CENTERS = D * L + L,
+    BACK = D * L + L,
+    TIED = BACK + L * D + D,
+    CENTERS = TIED + D,
     SHIFT = CENTERS + K * L,
     SLOPE = SHIFT + L,
     TRAINED = SLOPE + 1,
@@ -27,8 +29,13 @@ enum {
 };
 static float x[N * D];
 static const dc_net net = {
-    .n_layers = 1,
-    .layer = {{.in = D, .out = L, .act = DC_ACT_TANH, .weight = LAYER, .bias = LAYER + D * L, .name = "layer"}}};
+    .n_layers = 2,
+    .layer = {{.in = D, .out = L, .act = DC_ACT_TANH, .weight = LAYER, .bias = LAYER + D * L, .name = "layer"},
+              {.in = L, .out = D, .act = DC_ACT_SIGMOID, .weight = BACK, .bias = BACK + L * D, .name = "back"}}};
+static const dc_net tied = {
+    .n_layers = 2,
+    .layer = {{.in = D, .out = L, .act = DC_ACT_TANH, .weight = LAYER, .bias = LAYER + D * L, .name = "layer"},
+              {.in = L, .out = D, .act = DC_ACT_SIGMOID, .tied = true, .bias = TIED, .name = "tied"}}};
 static const dc_tensor centers = {"centers", CENTERS, K, L, true}, shift = {"shift", SHIFT, 1, L, true},
                        slope = {"slope", SLOPE, 1, 1, true}, means = {"means", MEANS, K, L, false},
                        counts = {"counts", COUNTS, 1, K, false}, wanted = {"wanted", WANTED, L, L, false},
@@ -48,9 +55,33 @@ typedef struct {
 
 /* ---- Graphs ------------------------------------------------------------------------------------------------------ */
 
+static dc_val layer(dc_graph *g, dc_val of)
+{
+    return dc_layers(g, &net, 0, 1, true, of);
+}
+
 static dc_val embed(dc_graph *g)
 {
-    return dc_layers(g, &net, 0, 1, true, dc_batch(g, D));
+    return layer(g, dc_batch(g, D));
+}
+
+/* Rows moved a little, each in its own direction. */
+static dc_val shaken(dc_graph *g, dc_val rows, double by, int site)
+{
+    const dc_val away = dc_unit(g, dc_noise(g, dc_graph_shape(g, rows).width, site));
+    return dc_map(g, DC_ADD, rows, dc_map(g, DC_MUL, away, dc_number(g, by)));
+}
+
+/* The layer for the rows, for what they become, for rows of half the size, and once as it is; the other one twice. */
+static void shared(dc_graph *g, const tables *t, int variant)
+{
+    const dc_val rows = dc_batch(g, D), z = layer(g, rows), y = dc_layers(g, &net, 1, 2, true, z), again = layer(g, y);
+    const dc_val other = layer(g, dc_map(g, DC_MUL, rows, dc_entry(g, &t->of_radius)));
+    const dc_val fixed = dc_stop_gradient(g, dc_layers(g, &net, 0, 1, false, rows));
+    dc_minimize(g, "there and back", 1, dc_recon(g, DC_LOSS_MSE_SUM, rows, y));
+    dc_minimize(g, "alike", 0.7, dc_dot(g, dc_map(g, DC_SUB, other, again), dc_map(g, DC_SUB, z, fixed)));
+    if (variant) dc_minimize(g, "twice", 0.3, dc_recon(g, DC_LOSS_MSE, rows, dc_layers(g, &net, 1, 2, true, again)));
+    if (variant) dc_minimize(g, "size", 0.2, dc_dot(g, dc_mean(g, other), dc_mean(g, again)));
 }
 
 /* Sure of each row, not of one cluster for all, and smooth about every row; the rows move in a drawn direction. */
@@ -63,6 +94,82 @@ static void information(dc_graph *g, const tables *t, int variant)
     dc_minimize(g, "smooth", 1, dc_dot(g, e, e));
     dc_minimize(g, "conditional", -0.4, dc_neg_entropy(g, p));
     dc_minimize(g, "marginal", 1.6, dc_neg_entropy(g, dc_mean(g, p)));
+}
+
+/* Smooth about every row, in the direction that is worst: a gradient that is stopped. */
+static void adversary(dc_graph *g, const tables *t, int variant)
+{
+    const dc_val rows = dc_batch(g, D), p = dc_softmax(g, layer(g, rows), DC_NONE), fixed = dc_stop_gradient(g, p);
+    const dc_val d = dc_map(g, DC_MUL, dc_unit(g, dc_noise(g, D, 2)), dc_number(g, 0.5));
+    const dc_val near = dc_softmax(g, dc_layers(g, &net, 0, 1, variant == 1, dc_map(g, DC_ADD, rows, d)), DC_NONE);
+    const dc_val loss = dc_recon(g, DC_LOSS_MSE_SUM, fixed, near);
+    const dc_val worst = dc_stop_gradient(g, dc_unit(g, dc_grad(g, loss, d)));
+    const dc_val moved = dc_map(g, DC_ADD, rows, dc_map(g, DC_MUL, worst, dc_entry(g, &t->of_radius)));
+    dc_minimize(g, "smooth", 1, dc_recon(g, DC_LOSS_MSE_SUM, fixed, dc_softmax(g, layer(g, moved), DC_NONE)));
+    dc_minimize(g, "conditional", -0.4, dc_neg_entropy(g, p));
+}
+
+/* A critic whose gradient by its rows is to have length 1 (WGAN-GP); in a step of its own, or with its scores. */
+static void penalty(dc_graph *g, const tables *t, int variant)
+{
+    static const dc_act acts[] = {DC_ACT_LEAKY_RELU, DC_ACT_RELU, DC_ACT_TANH, DC_ACT_SIGMOID};
+    const dc_net critic = {
+        .n_layers = 2,
+        .layer = {
+            {.in = D, .out = L, .act = acts[variant / 2], .weight = LAYER, .bias = LAYER + D * L, .name = "first"},
+            {.in = L, .out = 1, .weight = BACK, .bias = BACK + L, .name = "second"}}};
+    (void)t;
+    const dc_val rows = shaken(g, dc_batch(g, D), 0.3, 1), score = dc_layers(g, &critic, 0, 2, true, rows);
+    const dc_val slopes = dc_grad(g, score, rows), length = dc_dot(g, slopes, dc_unit(g, slopes));
+    dc_minimize(g, "penalty", 0.2, dc_map(g, DC_SQUARE, dc_map(g, DC_SUB, length, dc_number(g, 1)), DC_NONE));
+    if (variant % 2) dc_minimize(g, "real", -0.05, dc_layers(g, &critic, 0, 2, true, dc_batch(g, D)));
+    if (variant % 2) dc_minimize(g, "made", 0.1, score);
+}
+
+/* Gradients of all that bends, of layers before and behind it, of vectors that learn. */
+static void bends(dc_graph *g, const tables *t, int variant)
+{
+    const dc_net *of = variant == 1 ? &tied : &net;
+    const dc_val rows = dc_batch(g, D), z = layer(g, rows), back = dc_layers(g, of, 1, 2, true, z);
+    const dc_val d = dc_sqdist(g, z, dc_use(g, &centers)), turned = dc_map(g, DC_ADD, z, dc_use(g, &shift));
+    const dc_val q = dc_softmax(g, d, dc_use(g, &number));
+    const dc_val steep = dc_map(g, DC_EXP, dc_map(g, DC_MUL, dc_use(g, &slope), z), DC_NONE);
+    const dc_val y[] = {dc_dot(g, d, q), dc_neg_entropy(g, dc_softmax(g, turned, DC_NONE)),
+                        dc_recon(g, DC_LOSS_MSE_SUM, rows, back), dc_recon(g, DC_LOSS_BCE, dc_entry(g, &t->of_ones), z),
+                        dc_dot(g, dc_unit(g, turned), dc_dropout(g, 0.3, 3, dc_map(g, DC_SQUARE, steep, DC_NONE)))};
+    dc_val sum = y[0];
+    for (size_t i = 1; i < DC_COUNT_OF(y); i++) sum = dc_map(g, DC_ADD, sum, y[i]);
+    const dc_val by_rows = dc_grad(g, sum, rows), by_z = dc_grad(g, sum, z);
+    dc_minimize(g, "slopes of rows", 0.3, dc_dot(g, by_rows, by_rows));
+    dc_minimize(g, "slopes of z", 0.2, dc_dot(g, by_z, dc_map(g, DC_ADD, z, dc_mean(g, by_z))));
+    if (variant == 2) dc_minimize(g, "itself", 1, sum);
+}
+
+/* Two views of each row against all others; between sums over the batch, and of views that lead to further ones. */
+static void views(dc_graph *g, const tables *t, int variant)
+{
+    const dc_val rows = dc_batch(g, D), z = dc_unit(g, layer(g, shaken(g, rows, 0.2, 1))),
+                 u = dc_unit(g, layer(g, shaken(g, rows, 0.2, 2)));
+    const dc_val loss = dc_contrast(g, z, variant == 1 ? dc_stop_gradient(g, u) : u, 0.5);
+    dc_minimize(g, "contrast", 1, loss);
+    if (variant < 2) return;
+    const dc_val even = dc_map(g, DC_SUB, loss, dc_mean(g, loss)), moved = dc_map(g, DC_SUB, z, dc_mean(g, z));
+    const dc_val further = dc_unit(g, dc_map(g, DC_ADD, moved, dc_map(g, DC_MUL, dc_use(g, &shift), loss)));
+    dc_minimize(g, "even", 0.4, dc_map(g, DC_SQUARE, even, DC_NONE));
+    dc_minimize(g, "further", 0.3, dc_contrast(g, further, u, 0.8));
+    dc_minimize(g, "same", 0.2, dc_contrast(g, further, further, 1));
+    dc_put(g, &t->of_kept, further);
+}
+
+/* The layer and its transpose, once and, from there on, once more; the transpose alone. */
+static void transposed(dc_graph *g, const tables *t, int variant)
+{
+    const dc_val rows = dc_batch(g, D), z = layer(g, rows), y = dc_layers(g, &tied, 1, 2, true, z);
+    if (variant != 2) dc_minimize(g, "there and back", 1, dc_recon(g, DC_LOSS_MSE_SUM, rows, y));
+    if (variant == 1) dc_minimize(g, "twice", 0.6, dc_recon(g, DC_LOSS_MSE, rows, dc_layers(g, &tied, 0, 2, true, y)));
+    if (variant == 2)
+        dc_minimize(g, "back", 1.3,
+                    dc_recon(g, DC_LOSS_MSE, rows, dc_layers(g, &tied, 1, 2, true, dc_entry(g, &t->of_kept))));
 }
 
 /* One value for four operations, one of which has it as both operands. */
@@ -175,7 +282,7 @@ static dc_val drawn_rows(pool *p)
     const int64_t width = pick(p, 4) ? L : 1;
     const dc_function pair[] = {DC_ADD, DC_SUB, DC_MUL};
     const dc_function f = pair[pick(p, 3)];
-    switch (pick(p, 10)) {
+    switch (pick(p, 12)) {
     case 0:
         return dc_map(g, f, some(p, DC_ROWS, width), some(p, DC_ROWS, width));
     case 1:
@@ -195,6 +302,12 @@ static dc_val drawn_rows(pool *p)
     case 8:
         return dc_dot(g, dc_sqdist(g, some(p, DC_ROWS, L), dc_use(g, &centers)),
                       dc_softmax(g, dc_sqdist(g, some(p, DC_ROWS, L), dc_use(g, &means)), DC_NONE));
+    case 9:
+        return dc_contrast(g, dc_unit(g, some(p, DC_ROWS, L)), dc_unit(g, some(p, DC_ROWS, L)), 0.6);
+    case 10: {
+        const dc_val v = some(p, DC_ROWS, L), other = dc_stop_gradient(g, some(p, DC_ROWS, L));
+        return dc_grad(g, dc_neg_entropy(g, dc_softmax(g, dc_map(g, DC_MUL, v, other), DC_NONE)), v);
+    }
     default:
         return dc_stop_gradient(g, some(p, DC_ROWS, width));
     }
@@ -225,10 +338,11 @@ static void drawn(dc_graph *g, const tables *t, int which)
     pool p = {.g = g, .number = which};
     p.of[p.n++] = embed(g);
     p.of[p.n++] = dc_entry(g, &t->of_radius);
+    p.of[p.n++] = layer(g, dc_map(g, DC_MUL, dc_batch(g, D), p.of[1]));
     p.of[p.n++] = dc_map(g, DC_ADD, dc_use(g, &shift), dc_entry(g, &t->of_ones));
     p.of[p.n++] = dc_map(g, DC_MUL, dc_use(g, &slope), dc_entry(g, &t->of_radius));
     p.of[p.n++] = dc_mean(g, p.of[0]);
-    p.of[p.n++] = dc_mean(g, p.of[3]);
+    p.of[p.n++] = dc_mean(g, p.of[4]);
     for (int i = 0; i < 12; i++) {
         const dc_val v = pick(&p, 3) ? drawn_rows(&p) : drawn_vector(&p);
         p.of[p.n++] = pick(&p, 2) ? bounded(&p, v) : v;
@@ -244,6 +358,26 @@ static void drawn(dc_graph *g, const tables *t, int which)
 static const graph_case cases[] = {
     {"information", information, 0},
     {"three uses", three_uses, 0},
+    {"shared", shared, 0},
+    {"shared, more", shared, 1},
+    {"tied", transposed, 0},
+    {"tied, twice", transposed, 1},
+    {"tied, alone", transposed, 2},
+    {"adversary", adversary, 0},
+    {"adversary, learning", adversary, 1},
+    {"penalty alone, leaky", penalty, 0},
+    {"penalty, leaky", penalty, 1},
+    {"penalty alone, relu", penalty, 2},
+    {"penalty, relu", penalty, 3},
+    {"penalty alone, tanh", penalty, 4},
+    {"penalty, tanh", penalty, 5},
+    {"penalty, sigmoid", penalty, 7},
+    {"bends", bends, 0},
+    {"bends, tied", bends, 1},
+    {"bends, and itself", bends, 2},
+    {"views", views, 0},
+    {"views, one learns", views, 1},
+    {"views of views", views, 2},
     {"centred", centred, 0},
     {"centred, learnt", centred, 1},
     {"gram", gram, 0},
@@ -299,12 +433,12 @@ static void share_rows(dc_comm *comm, const dc_part *part, float *rows, int64_t 
     free(own);
 }
 
-static run *run_case(dc_comm *comm, const graph_case *what, dc_outer_way way)
+static run *run_case(dc_comm *comm, const graph_case *what, dc_outer_way way, int64_t B)
 {
     static const dc_net nothing;
     const dc_opt_config sgd = {.kind = DC_OPT_SGD, .lr = 0.3, .momentum = 0.9};
     run *r = calloc(1, sizeof *r);
-    const one_step_rows rows = {.N = N, .width = D, .x = x, .V = SHARDS, .B = BATCH, .way = way, .seed = SEED};
+    const one_step_rows rows = {.N = N, .width = D, .x = x, .V = SHARDS, .B = B, .way = way, .seed = SEED};
     CHECK_OK(dc_part_init(&r->part, N, SHARDS, dc_comm_size(comm), dc_comm_rank(comm)));
     fill_tables(&r->t, r->part.row_lo);
     CHECK_OK(dc_params_create(&r->p, &nothing, FLOATS));
@@ -403,16 +537,19 @@ static bool same(const run *a, const run *b)
 static void check_case(dc_comm *comm, dc_comm *alone, const graph_case *what)
 {
     static const dc_outer_way ways[] = {DC_OUTER_GATHER, DC_OUTER_TREE};
+    static const int64_t batches[] = {BATCH, FEW}; /* FEW: ranks without rows */
     const int threads = omp_get_max_threads();
     if (dc_comm_rank(comm) == 0) printf("# %s %d\n", what->name, what->number);
-    for (size_t w = 0; w < DC_COUNT_OF(ways); w++) {
-        run *together = run_case(comm, what, ways[w]);
+    for (size_t i = 0; i < DC_COUNT_OF(ways) * DC_COUNT_OF(batches); i++) {
+        const int64_t w = (int64_t)i % 2, B = batches[i / 2];
+        run *together = run_case(comm, what, ways[w], B);
         omp_set_num_threads(1);
-        run *single = run_case(alone, what, ways[w]);
+        run *single = run_case(alone, what, ways[w], B);
         omp_set_num_threads(threads);
         CHECK(same(together, single));
-        for (int s = 0; s < STEPS && w == 0; s++) check_step(single, what, s);
-        if (w > 0 && dc_comm_rank(comm) == 0) check_step(together, what, STEPS - 1);
+        const bool twin = B == BATCH && dc_comm_rank(comm) == 0;
+        if (twin && w == 0) check_step(single, what, 0), check_step(single, what, STEPS - 2);
+        if (twin && w > 0) check_step(together, what, STEPS - 1);
         run_free(together);
         run_free(single);
     }

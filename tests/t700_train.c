@@ -18,6 +18,7 @@ static gradient_way way;
 typedef struct {
     dc_dataset *data;
     dc_net net;
+    dc_slab slab;
     dc_timers timers;
     dc_progress progress;
     dc_model model;
@@ -69,7 +70,9 @@ static void open_setup(dc_comm *comm, setup *s)
     CHECK_OK(load_blobs(comm, &s->data));
     CHECK_OK(dc_net_init(&s->net, s->data->D, (int64_t[]){32, 16}, 2, 5, DC_ACT_RELU, DC_ACT_LINEAR, DC_ACT_LINEAR));
     CHECK_OK(dc_progress_open(&s->progress, NULL, 1e9));
-    CHECK_OK(dc_model_create(&s->model, s->data, &s->net, DC_INIT_FAN_IN, 1, &s->timers, &s->progress));
+    dc_slab_init(&s->slab, &s->net);
+    dc_slab_add(&s->slab, "centers", K, s->net.L, true);
+    CHECK_OK(dc_model_create(&s->model, s->data, &s->slab, DC_INIT_FAN_IN, 1, &s->timers, &s->progress));
     s->model.strict = way != OFF;
     s->model.gather_rows = way == GATHER ? 32 : 0;
 }

@@ -91,7 +91,9 @@ int main(void)
     CHECK_OK(dc_net_init(&net, D, (int64_t[]){500, 500, 2000}, 3, 10, DC_ACT_RELU, DC_ACT_LINEAR, DC_ACT_LINEAR));
     const dc_dataset all = rows_of(1, 0), mine = rows_of(dc_comm_size(comm), dc_comm_rank(comm));
     dc_model m;
-    CHECK_OK(dc_model_create(&m, &all, &net, DC_INIT_GLOROT, 702, &timers, NULL));
+    dc_slab slab;
+    dc_slab_init(&slab, &net);
+    CHECK_OK(dc_model_create(&m, &all, &slab, DC_INIT_GLOROT, 702, &timers, NULL));
     float *whole = malloc(N * WIDTH * sizeof *whole);
     for (int backend = DC_GEMM_ONEDNN; backend <= DC_GEMM_CBLAS; backend++) {
         dc_gemm_set_backend((dc_gemm_backend)backend);

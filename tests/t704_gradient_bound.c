@@ -17,6 +17,7 @@ enum { OFF, GATHER, TREE, WAYS };
 typedef struct {
     dc_dataset *data;
     dc_net net;
+    dc_slab slab;
     dc_timers timers;
     dc_progress progress;
     dc_model model;
@@ -31,7 +32,8 @@ static void open_setup(dc_comm *comm, int way, int64_t batch, setup *s)
     memset(s, 0, sizeof *s);
     CHECK_OK(dc_dataset_load(comm, DC_BUILTIN_GLYPHS, N, SHARDS, DC_SCALE_UNIT, 1, 1, &s->data));
     CHECK_OK(dc_net_init(&s->net, s->data->D, (int64_t[]){18}, 1, 5, DC_ACT_TANH, DC_ACT_LINEAR, DC_ACT_LINEAR));
-    CHECK_OK(dc_model_create(&s->model, s->data, &s->net, DC_INIT_GLOROT, 704, &s->timers, &s->progress));
+    dc_slab_init(&s->slab, &s->net);
+    CHECK_OK(dc_model_create(&s->model, s->data, &s->slab, DC_INIT_GLOROT, 704, &s->timers, &s->progress));
     s->model.strict = way != OFF;
     s->model.gather_rows = way == GATHER ? batch : 0;
     CHECK_OK(dc_graph_create(&s->graph));

@@ -52,7 +52,10 @@ static float *train(dc_comm *comm, gradient_way way, uint64_t seed, size_t *n)
     CHECK_OK(dc_dataset_load(comm, DC_BUILTIN_GLYPHS, N, SHARDS, DC_SCALE_UNIT, 1, K, &data));
     CHECK_OK(dc_net_init(&net, data->D, (int64_t[]){40}, 1, 6, DC_ACT_RELU, DC_ACT_LINEAR, DC_ACT_LINEAR));
     CHECK_OK(dc_progress_open(&progress, NULL, 1e9));
-    CHECK_OK(dc_model_create(&m, data, &net, DC_INIT_GLOROT, seed, &timers, &progress));
+    dc_slab slab;
+    dc_slab_init(&slab, &net);
+    dc_slab_add(&slab, "centers", K, net.L, true);
+    CHECK_OK(dc_model_create(&m, data, &slab, DC_INIT_GLOROT, seed, &timers, &progress));
     m.strict = way != OFF;
     m.gather_rows = way == GATHER ? B : 0;
     pretrain(comm, &m);

@@ -84,7 +84,10 @@ int main(void)
     CHECK_OK(dc_dataset_load(comm, DC_BUILTIN_GLYPHS, N, SHARDS, DC_SCALE_UNIT, 1, K, &data));
     CHECK_OK(dc_net_init(&net, data->D, (int64_t[]){500, 500, 2000}, 3, 10, DC_ACT_RELU, DC_ACT_LINEAR, DC_ACT_LINEAR));
     CHECK_OK(dc_progress_open(&progress, NULL, 1e9));
-    CHECK_OK(dc_model_create(&m, data, &net, DC_INIT_FAN_IN, 1, &timers, &progress));
+    dc_slab slab;
+    dc_slab_init(&slab, &net);
+    dc_slab_add(&slab, "centers", K, net.L, true);
+    CHECK_OK(dc_model_create(&m, data, &slab, DC_INIT_FAN_IN, 1, &timers, &progress));
     m.strict = true;
     m.gather_rows = 2048;
     test_pretrain(comm, &m);

@@ -25,14 +25,14 @@ static int choose(const clustering_setup *s, const dc_step *step, size_t chosen[
 {
     size_t trained = 0, seen = 0;
     int n = 0;
-    for (size_t i = 0; i < s->net.n_params; i++) trained += one_step_trains(step, i);
-    for (size_t i = 0; i < s->net.n_params; i++) {
+    for (size_t i = 0; i < s->slab.net.n_params; i++) trained += one_step_trains(step, i);
+    for (size_t i = 0; i < s->slab.net.n_params; i++) {
         if (!one_step_trains(step, i)) continue;
         if (n < SAMPLES && seen == (size_t)n * trained / SAMPLES) chosen[n++] = i;
         seen++;
     }
     CHECK_INT(n, SAMPLES);
-    for (size_t i = s->net.n_params; i < s->model.params.n; i++)
+    for (size_t i = s->slab.net.n_params; i < s->model.params.n; i++)
         if (one_step_trains(step, i)) chosen[n++] = i;
     return n;
 }

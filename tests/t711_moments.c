@@ -92,10 +92,10 @@ static dc_state *continue_from(dc_comm *comm, setup *s, bool moments)
     const dc_state_config cfg = {.begin = begin, .put = put, .end = end, .load = load, .ctx = s};
     CHECK_OK(dc_state_create(comm, &state, &cfg, waiting, moments ? 2 : 0));
     clustering_drop_steps(&s->base);
-    dc_params_reset_moments(&s->base.model.params);
+    dc_params_reset(&s->base.model.params);
     s->base.model.state = state;
     clustering_make_steps(&s->base);
-    CHECK_OK(dc_step_keep_moments(comm, s->base.step[0], &adam));
+    CHECK_OK(dc_step_keep_moments(comm, s->base.step[0], 0, &adam));
     for (int k = 0; k < 2; k++) CHECK(dc_state_waiting(state, names[k]) == NULL);
     return state;
 }
@@ -121,7 +121,7 @@ static void end_state(setup *s, dc_state **state)
 static void test_places(dc_comm *comm, setup *s)
 {
     const dc_params *p = &s->base.model.params;
-    const size_t n_net = s->base.net.n_params;
+    const size_t n_net = s->base.slab.net.n_params;
     int64_t held = 0, wrong = 0;
     for (size_t i = 0; i < p->n; i++) s->all[0][i] = s->all[1][i] = (float)(i + 1);
     dc_state *state = continue_from(comm, s, true);
@@ -129,7 +129,7 @@ static void test_places(dc_comm *comm, setup *s)
     dc_comm_sum_i64(comm, &held, 1);
     CHECK_INT(held, (int64_t)trained_floats(s, n_net) * (s->base.model.strict ? 1 : dc_comm_size(comm)));
     CHECK_INT(trained_floats(s, n_net),
-              s->base.method->flags & DC_METHOD_RECONSTRUCTS ? n_net : s->base.net.n_encoder_params);
+              s->base.method->flags & DC_METHOD_RECONSTRUCTS ? n_net : s->base.slab.net.n_encoder_params);
     for (size_t i = 0; i < p->n; i++) s->all[0][i] = s->all[1][i] = -1;
     collect(comm, s, state);
     for (int k = 0; k < 2; k++)
@@ -137,7 +137,7 @@ static void test_places(dc_comm *comm, setup *s)
             wrong += s->all[k][i] != (one_step_trains(s->base.step[0], i) ? (float)(i + 1) : 0);
     CHECK_INT(wrong, 0);
     end_state(s, &state);
-    dc_params_reset_moments(&s->base.model.params);
+    dc_params_reset(&s->base.model.params);
 }
 
 static bool is_owned(const dc_step *step, size_t i)
@@ -154,7 +154,7 @@ static bool is_owned(const dc_step *step, size_t i)
 static int64_t strays(const setup *s, const float *m)
 {
     int64_t found = 0;
-    for (size_t i = 0; i < s->base.net.n_params; i++) found += m[i] != 0 && !is_owned(s->base.step[0], i);
+    for (size_t i = 0; i < s->base.slab.net.n_params; i++) found += m[i] != 0 && !is_owned(s->base.step[0], i);
     return found;
 }
 
@@ -189,8 +189,8 @@ static void check_memory(dc_comm *comm, const setup *s)
     const dc_params *p = &s->base.model.params;
     const size_t share = s->base.model.strict ? (size_t)dc_comm_size(comm) : 1, page = (size_t)sysconf(_SC_PAGESIZE),
                  unit = (size_t)(DC_PANEL_ROWS * WIDTH) * sizeof *p->m1,
-                 most = trained_floats(s, s->base.net.n_params) * sizeof *p->m1 / share + unit +
-                        2 * page * (size_t)(s->base.net.n_layers + 1);
+                 most = trained_floats(s, s->base.slab.net.n_params) * sizeof *p->m1 / share + unit +
+                        2 * page * (size_t)(s->base.slab.net.n_layers + 1);
     CHECK(resident_bytes(p->m1, p->n) <= most);
     CHECK(resident_bytes(p->m2, p->n) <= most);
     if (s->base.model.strict) CHECK(resident_bytes(p->grad, p->n) <= most);

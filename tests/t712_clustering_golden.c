@@ -128,16 +128,19 @@ static void check_run(dc_comm *comm, const golden_run *run, bool strict, int64_t
     int order[K] = {0};
     CHECK(golden_read_f32(run->file, "x", x, N * GOLDEN_D));
     golden_open(comm, &s, run->file, x, N, 0, DC_ACT_RELU, DC_ACT_LINEAR);
+    const dc_cluster_config cfg = configure(run, &s.data.part);
+    cfg.method->build(&cfg.env, &s.slab);
+    golden_model(&s, run->file);
     s.model.strict = strict;
     s.model.gather_rows = gather_rows;
-    const dc_cluster_config cfg = configure(run, &s.data.part);
     CHECK_OK(dc_train_cluster(comm, &s.model, &cfg, &history, &result));
     CHECK_INT(result.stop, DC_STOP_MAX_ITER);
     check_records(run, &history);
     snprintf(prefix, sizeof prefix, "%s/final", run->name);
     golden_check_slab(run->file, &s.net, prefix, s.model.params.value, 5e-6);
-    check_centers(run, s.model.params.value + s.net.n_params, order);
-    if (strcmp(run->method, "dcn") == 0) check_counts(run, s.model.params.value + s.net.n_params + K * GOLDEN_L, order);
+    check_centers(run, s.model.params.value + dc_slab_find(&s.slab, "centers")->at, order);
+    if (strcmp(run->method, "dcn") == 0)
+        check_counts(run, s.model.params.value + dc_slab_find(&s.slab, "counts")->at, order);
     check_rows(run, &s.data.part, &result, order);
     dc_cluster_result_release(&result);
     dc_history_release(&history);

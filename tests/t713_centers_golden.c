@@ -33,9 +33,9 @@ typedef struct {
     dc_step *step[DC_METHOD_STEPS];
 } setup;
 
-static float *extra_of(setup *s)
+static float *tensor_of(setup *s, const char *name)
 {
-    return s->base.model.params.value + s->base.net.n_params;
+    return s->base.model.params.value + dc_slab_find(&s->base.slab, name)->at;
 }
 
 static void read_f32(const golden_step *what, const char *name, float *out, size_t count)
@@ -49,11 +49,11 @@ static void read_f32(const golden_step *what, const char *name, float *out, size
 static void give_start(setup *s)
 {
     const dc_part *part = &s->base.data.part;
-    float label[N], *extra = extra_of(s);
-    read_f32(NULL, "mu", extra, EXTRA);
+    float label[N];
+    read_f32(NULL, "mu", tensor_of(s, "centers"), EXTRA);
     if (!s->state->labels) return;
     read_f32(NULL, "label", label, N);
-    read_f32(NULL, "counts", extra + EXTRA, K);
+    read_f32(NULL, "counts", tensor_of(s, "counts"), K);
     memcpy(s->state->labels, label + part->row_lo, (size_t)dc_part_rows(part) * sizeof *label);
 }
 
@@ -63,17 +63,18 @@ static void open_setup(dc_comm *comm, setup *s, const golden_step *what, bool st
     *s = (setup){.method = dc_method_find(what->method)};
     read_f32(NULL, "x", x, N * GOLDEN_D);
     golden_open(comm, &s->base, file, x, N, 0, DC_ACT_RELU, DC_ACT_LINEAR);
-    s->base.model.strict = strict;
-    s->base.model.gather_rows = gather_rows;
     s->env = (dc_method_env){.part = &s->base.data.part,
                              .K = K,
                              .L = GOLDEN_L,
                              .keys = method_keys(s->method, what->keys),
                              .kmeans = {.K = K, .n_init = 1, .max_iter = 1, .seed = 1},
-                             .net = &s->base.net,
-                             .extra_at = s->base.net.n_params,
+                             .slab = &s->base.slab,
                              .epoch_steps = 1};
-    CHECK_OK(dc_model_grow(comm, &s->base.model, s->method->n_extra(&s->env)));
+    s->method->build(&s->env, &s->base.slab);
+    golden_model(&s->base, file);
+    s->base.model.strict = strict;
+    s->base.model.gather_rows = gather_rows;
+    s->env.value = s->base.model.params.value;
     CHECK_OK(s->method->create(&s->env, &s->state));
     give_start(s);
     const dc_row_source rows = dc_model_rows(&s->base.model);
@@ -118,14 +119,14 @@ static void check_gradients(dc_comm *comm, setup *s, const golden_step *what)
 }
 
 /* Labels of this rank's rows, centres and counts. */
-static void check_moved(const setup *s, const golden_step *what, const float *extra)
+static void check_moved(setup *s, const golden_step *what)
 {
     float label[N], counts[K];
     const dc_part *part = &s->base.data.part;
     read_f32(what, "label", label, N);
     read_f32(what, "counts", counts, K);
     CHECK_ARRAY_NEAR(s->state->labels, label + part->row_lo, dc_part_rows(part), 0);
-    CHECK_ARRAY_NEAR(extra + EXTRA, counts, K, 0);
+    CHECK_ARRAY_NEAR(tensor_of(s, "counts"), counts, K, 0);
 }
 
 static void check_step(dc_comm *comm, const golden_step *what, bool strict, int64_t gather_rows)
@@ -135,27 +136,27 @@ static void check_step(dc_comm *comm, const golden_step *what, bool strict, int6
     char prefix[32];
     double loss[DC_GRAPH_LOSSES], alpha;
     open_setup(comm, &s, what, strict, gather_rows);
-    float *extra = extra_of(&s);
+    float *centers = tensor_of(&s, "centers");
     if (s.method->anneal) {
         snprintf(prefix, sizeof prefix, "%s/alpha", what->name);
         CHECK(golden_read(file, prefix, &alpha, 1));
-        s.method->anneal(s.state, extra, what->step);
-        CHECK_NEAR(-extra[EXTRA], alpha, 1e-7 * alpha);
+        s.method->anneal(s.state, what->step);
+        CHECK_NEAR(-*tensor_of(&s, "alpha"), alpha, 1e-7 * alpha);
     }
     check_gradients(comm, &s, what);
-    memcpy(before, extra, sizeof before);
+    memcpy(before, centers, sizeof before);
     dc_step_update(comm, s.step[0], &sgd, 0, 1);
     snprintf(prefix, sizeof prefix, "%s/moved", what->name);
     golden_check_slab(file, &s.base.net, prefix, s.base.model.params.value, 1e-6);
     if (s.method->n_steps > 1) {
-        CHECK(memcmp(before, extra, sizeof before) == 0); /* the network's step leaves the centres where they are */
+        CHECK(memcmp(before, centers, sizeof before) == 0); /* the network's step leaves the centres where they are */
         dc_step_run(comm, s.step[1], 0, loss);
         dc_step_update(comm, s.step[1], &sgd, 0, 1);
-        check_moved(&s, what, extra);
+        check_moved(&s, what);
         golden_check_slab(file, &s.base.net, prefix, s.base.model.params.value, 1e-6); /* and the other the network */
     }
     read_f32(what, s.method->n_steps > 1 ? "mu" : "moved/mu", mu, EXTRA);
-    CHECK_ARRAY_NEAR(extra, mu, EXTRA, 1e-6);
+    CHECK_ARRAY_NEAR(centers, mu, EXTRA, 1e-6);
     close_setup(&s);
 }
 

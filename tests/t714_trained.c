@@ -1,4 +1,4 @@
-/* What a method says that its steps train (dc_method.trained, the decoder by DC_METHOD_RECONSTRUCTS) is what they
+/* What a method says that its steps train (tensors of its build(), the decoder by DC_METHOD_RECONSTRUCTS) is what they
  * train: deck keys that name tensors are checked by it before any step is recorded. */
 #include "check.h"
 #include "dcmpi/method.h"
@@ -30,12 +30,13 @@ static void add_trained(const dc_graph *g, names *to)
     }
 }
 
-static void say(const dc_method *m, const dc_net *net, names *to, char text[256])
+static void say(const dc_method *m, const dc_slab *slab, names *to)
 {
+    const dc_net *net = &slab->net;
     const int last = m->flags & DC_METHOD_RECONSTRUCTS ? net->n_layers : net->n_encoder;
     for (int l = 0; l < last && m->n_steps > 0; l++) to->name[to->n++] = net->layer[l].name;
-    snprintf(text, 256, "%s", m->trained ? m->trained : "");
-    for (char *word = strtok(text, " "); word; word = strtok(NULL, " ")) to->name[to->n++] = word;
+    for (int i = 0; i < slab->n_tensors && m->n_steps > 0; i++)
+        if (slab->tensor[i].trained) to->name[to->n++] = slab->tensor[i].name;
 }
 
 static void test_method(const dc_method *m)
@@ -43,17 +44,13 @@ static void test_method(const dc_method *m)
     dc_part part;
     dc_net net;
     names said = {0}, trained = {0};
-    char text[256];
+    dc_slab slab;
     dc_method_state *state;
     CHECK_OK(dc_part_init(&part, N, 4, 1, 0));
     CHECK_OK(dc_net_init(&net, D, &hidden, 1, L, DC_ACT_RELU, DC_ACT_LINEAR, DC_ACT_LINEAR));
-    const dc_method_env env = {.part = &part,
-                               .K = K,
-                               .L = L,
-                               .keys = method_keys(m, ""),
-                               .net = &net,
-                               .extra_at = net.n_params,
-                               .epoch_steps = 1};
+    dc_method_env env = {.part = &part, .K = K, .L = L, .keys = method_keys(m, ""), .slab = &slab, .epoch_steps = 1};
+    dc_slab_init(&slab, &net);
+    m->build(&env, &slab);
     CHECK_OK(m->create(&env, &state));
     for (int i = 0; i < m->n_steps; i++) {
         dc_graph *g;
@@ -64,7 +61,7 @@ static void test_method(const dc_method *m)
         dc_graph_destroy(&g);
     }
     m->destroy(&state);
-    say(m, &net, &said, text);
+    say(m, &slab, &said);
     CHECK_INT(m->n_steps > 0, (m->flags & DC_METHOD_TRAINS) != 0);
     for (int i = 0; i < trained.n; i++)
         if (!CHECK(has(&said, trained.name[i]))) printf("#   %s trains %s\n", m->name, trained.name[i]);

@@ -30,7 +30,10 @@ static int64_t train(dc_comm *comm, uint64_t seed)
     CHECK_OK(dc_dataset_load(comm, DC_BUILTIN_GLYPHS, N, SHARDS, DC_SCALE_UNIT, seed, K, &data));
     CHECK_OK(dc_net_init(&net, data->D, &hidden, 1, L, DC_ACT_TANH, DC_ACT_LINEAR, DC_ACT_LINEAR));
     CHECK_OK(dc_progress_open(&progress, NULL, 1e9));
-    CHECK_OK(dc_model_create(&model, data, &net, DC_INIT_GLOROT, seed, &timers, &progress));
+    dc_slab slab;
+    dc_slab_init(&slab, &net);
+    dc_slab_add(&slab, "centers", K, L, true);
+    CHECK_OK(dc_model_create(&model, data, &slab, DC_INIT_GLOROT, seed, &timers, &progress));
     model.strict = true;
     model.gather_rows = 2048;
     const dc_opt_config opt = {.kind = DC_OPT_SGD, .lr = 0.05, .momentum = 0.9};

@@ -11,7 +11,7 @@ enum { N = 97, K = 4, L = 3, BATCH = 64 };
 
 typedef struct {
     dc_dataset *data;
-    dc_net net;
+    dc_slab slab;
     dc_timers timers;
     dc_progress progress;
     dc_model model;
@@ -20,7 +20,7 @@ typedef struct {
     dc_method_state *state;
     dc_graph *graph[DC_METHOD_STEPS]; /* [method->n_steps], as are the steps */
     dc_step *step[DC_METHOD_STEPS];
-    float *Z;
+    float *Z, *q;
     int32_t *labels;
 } clustering_setup;
 
@@ -31,8 +31,7 @@ static inline void clustering_configure(clustering_setup *s)
                              .L = L,
                              .keys = method_keys(s->method, "alpha=1.7 weight=0.3 sharpness=0 loss=mse_sum"),
                              .kmeans = {.K = K, .n_init = 1, .max_iter = 9, .seed = 1},
-                             .net = &s->net,
-                             .extra_at = s->net.n_params,
+                             .slab = &s->slab,
                              .epoch_steps = (N - 1) / BATCH + 1};
 }
 
@@ -40,16 +39,24 @@ static inline void clustering_configure(clustering_setup *s)
 static inline void clustering_start(dc_comm *comm, clustering_setup *s)
 {
     const size_t n = (size_t)dc_part_rows(&s->data->part);
-    float *extra = s->model.params.value + s->net.n_params;
+    double f[K];
+    int64_t size[K];
     dc_embedder *embedder;
     dc_refresh refresh;
+    dc_soft_stats stats = {.f = f, .size = size};
     CHECK_OK(dc_mem_alloc(&s->Z, n * L, sizeof *s->Z, "Z"));
+    CHECK_OK(dc_mem_alloc(&s->q, n * K, sizeof *s->q, "q"));
     CHECK_OK(dc_mem_alloc(&s->labels, n, sizeof *s->labels, "labels"));
-    CHECK_OK(dc_embedder_create(&embedder, &s->model));
-    dc_embed(embedder, &s->model, s->Z);
+    CHECK_OK(dc_embedder_create(&embedder, s->method, &s->env));
+    const dc_embedded out = {s->Z, s->q, s->labels};
+    dc_inferred rows = {.Z = s->Z, .q = s->q, .label = s->labels};
+    dc_embed(embedder, s->data, &s->timers, &out);
+    CHECK_OK(s->method->start(comm, s->state, &rows));
+    dc_embed(embedder, s->data, &s->timers, &out);
     dc_embedder_destroy(&embedder);
-    CHECK_OK(s->method->start(comm, s->state, s->Z, extra, s->labels));
-    CHECK_OK(s->method->refresh(comm, s->state, s->Z, extra, s->labels, &refresh));
+    CHECK_OK(dc_soft_count(comm, &s->data->part, s->q, K, s->labels, s->labels, &stats));
+    rows.f = f;
+    if (s->method->refresh) CHECK_OK(s->method->refresh(comm, s->state, &rows, &refresh));
 }
 
 static inline void clustering_make_steps(clustering_setup *s)
@@ -69,7 +76,7 @@ static inline void clustering_drop_steps(clustering_setup *s)
 /* What comes before each step. */
 static inline void clustering_anneal(clustering_setup *s, int64_t step)
 {
-    if (s->method->anneal) s->method->anneal(s->state, s->model.params.value + s->net.n_params, step);
+    if (s->method->anneal) s->method->anneal(s->state, step);
 }
 
 /* hidden: units of the hidden layer; strict, gather_rows: how gradients meet. */
@@ -79,13 +86,16 @@ static inline void clustering_open(dc_comm *comm, const dc_method *method, bool 
     memset(s, 0, sizeof *s);
     s->method = method;
     CHECK_OK(dc_dataset_load(comm, DC_BUILTIN_GLYPHS, N, 8, DC_SCALE_UNIT, 1, K, &s->data));
-    CHECK_OK(dc_net_init(&s->net, s->data->D, &hidden, 1, L, DC_ACT_TANH, DC_ACT_LINEAR, DC_ACT_LINEAR));
+    dc_net net;
+    CHECK_OK(dc_net_init(&net, s->data->D, &hidden, 1, L, DC_ACT_TANH, DC_ACT_LINEAR, DC_ACT_LINEAR));
+    dc_slab_init(&s->slab, &net);
+    clustering_configure(s);
+    method->build(&s->env, &s->slab);
     CHECK_OK(dc_progress_open(&s->progress, NULL, 1e9));
-    CHECK_OK(dc_model_create(&s->model, s->data, &s->net, DC_INIT_GLOROT, 3, &s->timers, &s->progress));
+    CHECK_OK(dc_model_create(&s->model, s->data, &s->slab, DC_INIT_GLOROT, 3, &s->timers, &s->progress));
     s->model.strict = strict;
     s->model.gather_rows = gather_rows;
-    clustering_configure(s);
-    CHECK_OK(dc_model_grow(comm, &s->model, method->n_extra(&s->env)));
+    s->env.value = s->model.params.value;
     CHECK_OK(method->create(&s->env, &s->state));
     clustering_start(comm, s);
     for (int i = 0; i < method->n_steps; i++) {
@@ -104,6 +114,7 @@ static inline void clustering_close(clustering_setup *s)
     dc_model_release(&s->model);
     dc_progress_close(&s->progress);
     dc_mem_free(&s->Z);
+    dc_mem_free(&s->q);
     dc_mem_free(&s->labels);
     dc_dataset_destroy(&s->data);
 }

@@ -47,22 +47,25 @@ static void make_model(dc_trained *t, const dc_part *part)
                       .method = "dec",
                       .keys = method_keys(dc_method_find("dec"), ""),
                       .tile_rows = dc_embed_tile_rows(part),
-                      .centers = centers,
                       .shift = shift,
                       .scale = scale};
-    CHECK_OK(dc_net_init(&t->net, D, hidden, 2, L, DC_ACT_RELU, DC_ACT_LINEAR, DC_ACT_LINEAR));
-    CHECK_OK(dc_mem_alloc(&t->value, t->net.n_params, sizeof *t->value, "weights"));
-    fill(t->value, t->net.n_params, 1);
+    dc_net net;
+    CHECK_OK(dc_net_init(&net, D, hidden, 2, L, DC_ACT_RELU, DC_ACT_LINEAR, DC_ACT_LINEAR));
+    dc_slab_init(&t->slab, &net);
+    dc_slab_add(&t->slab, "centers", K, L, true);
+    CHECK_OK(dc_mem_alloc(&t->value, t->slab.n, sizeof *t->value, "weights"));
+    fill(t->value, net.n_params, 1);
+    memcpy(t->value + net.n_params, centers, sizeof centers);
 }
 
 /* What a training run does with its rows. */
-static void embed_as_training(const dc_trained *t, const dc_part *part, float *X, float *Z)
+static void embed_as_training(const dc_trained *t, const dc_part *part, float *X, const dc_embedded *out)
 {
     dc_embedder *e = NULL;
     dc_dataset data = {.part = *part, .D = D, .dtype = DC_F32, .X = X, .shift = shift, .scale = scale};
-    dc_model m = {.data = &data, .net = &t->net, .timers = &timers, .params.value = t->value};
-    CHECK_OK(dc_embedder_create(&e, &m));
-    dc_embed(e, &m, Z);
+    const dc_method_env env = {.part = part, .K = K, .L = L, .keys = t->keys, .slab = &t->slab, .value = t->value};
+    CHECK_OK(dc_embedder_create(&e, dc_method_find(t->method), &env));
+    dc_embed(e, &data, &timers, out);
     dc_embedder_destroy(&e);
 }
 
@@ -87,7 +90,8 @@ static void predict(const dc_trained *t, const dc_part *part, const float *X, in
 }
 
 static prediction whole, piecewise, moved;
-static float rows[MAX_ROWS * D], trained_Z[MAX_ROWS * L];
+static float rows[MAX_ROWS * D], trained_Z[MAX_ROWS * L], trained_q[MAX_ROWS * K];
+static int32_t trained_label[MAX_ROWS];
 
 static void test_own_rows(dc_gidx N)
 {
@@ -96,9 +100,11 @@ static void test_own_rows(dc_gidx N)
     dc_trained t;
     make_model(&t, &part);
     make_rows(rows, part.row_lo, n, 1, N);
-    embed_as_training(&t, &part, rows, trained_Z);
+    embed_as_training(&t, &part, rows, &(dc_embedded){trained_Z, trained_q, trained_label});
     predict(&t, &part, rows, MAX_ROWS, &whole);
     CHECK(memcmp(whole.Z, trained_Z, (size_t)(n * L) * sizeof(float)) == 0);
+    CHECK(memcmp(whole.label, trained_label, (size_t)n * sizeof(int32_t)) == 0);
+    for (int64_t i = 0; i < n; i++) CHECK(whole.confidence[i] == trained_q[i * K + trained_label[i]]);
     const int64_t capacities[] = {t.tile_rows, t.tile_rows + 1, 301};
     for (size_t i = 0; i < DC_COUNT_OF(capacities); i++) {
         predict(&t, &part, rows, DC_MAX(capacities[i], t.tile_rows), &piecewise);
@@ -154,7 +160,7 @@ static void test_strange_rows(void)
     CHECK_TEXT_HAS(dc_error_text(), "rows: row 9, column 600");
     dc_error_clear();
     make_rows(rows, 0, N, 1, N);
-    for (size_t i = 0; i < t.net.n_params; i++) t.value[i] *= 1e30F;
+    for (size_t i = 0; i < t.slab.net.n_params; i++) t.value[i] *= 1e30F;
     CHECK_STATUS(dc_predictor_run(p, rows, whole.Z, whole.label, whole.confidence, &strange), DC_ERR_NUMERIC);
     CHECK_TEXT_HAS(dc_error_text(), "rows: row 0 ");
     dc_error_clear();

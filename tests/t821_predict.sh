@@ -174,7 +174,7 @@ wrong 6 "encoder_1/weight' is damaged" "changed weights" bent.h5 new.h5
 wrong 6 "deck" "a missing attribute" no-deck.h5 new.h5
 wrong 6 "this program cannot read the deck in bad-deck.h5: .*dec.alpha = 0 is out of range" "a key out of range" bad-deck.h5 new.h5
 wrong 6 "other-deck.h5: the deck in it is of method idec, the result of dec" "a deck of another method" other-deck.h5 new.h5
-wrong 6 "takes 20 inputs, the layer before gives 32" "shapes that do not fit" shape.h5 new.h5
+wrong 6 "encoder_1/weight has another shape" "shapes that do not fit" shape.h5 new.h5
 wrong 6 "cluster_centers" "no centres" no-centres.h5 new.h5
 wrong 6 "unheard-of" "an unknown method" method.h5 new.h5
 wrong 3 "wide.h5 has 21 columns, the model of dec/run.h5 was trained on 20" "data of another width" dec/run.h5 wide.h5

@@ -26,7 +26,7 @@ ALLOWED = {
     "metrics": {"sum", "comm", "base"},
     "cluster": {"nn", "la", "state", "sum", "comm", "base"},
     "graph": {"la", "sum", "comm", "base"},
-    "config": {"data", "nn", "la", "base"},  # for their enumerations only
+    "config": {"data", "nn", "la", "base"},  # for their enumerations, and the text of networks
     "method": {"cluster", "graph", "nn", "la", "state", "sum", "comm", "base"},
     "step": {"data", "nn", "la", "state", "io", "sum", "comm", "base"},
     "train": {"step", "method", "cluster", "data", "metrics", "nn", "la", "state", "io", "sum", "comm", "base"},
@@ -39,10 +39,10 @@ HEADERS = {
     "sum": "part sum shard_tree outer",
     "io": "h5 h5_column claim recipe",
     "la": "la dla",
-    "nn": "nn optim op graph",
+    "nn": "nn net_text optim op graph slab",
     "step": "step plan",
     "train": "train",
-    "state": "state ckpt history progress",
+    "state": "state ckpt history progress results",
 }
 LAYER_OF_HEADER = {h: layer for layer, names in HEADERS.items() for h in names.split()}
 

@@ -90,22 +90,20 @@ void dc_softassign(const float *Z, const float *M, int64_t n, int64_t K, int64_t
 /* Rows of q and p are float: their sums may be off by rounding, but not by more. */
 #define DC_ROW_SUM_TOLERANCE 1e-5
 
-/* What all ranks learn from one pass of dc_softassign over all rows. The arrays are the caller's. */
+/* What all ranks learn from q and the labels of all rows. The arrays are the caller's. */
 typedef struct {
     double *f;        /* [K] f_j = sum_i q_ij over all N rows, in double */
     int64_t *size;    /* [K] rows with label j */
     int64_t changed;  /* rows whose label has changed */
     double sum_check; /* max over rows of |sum_j q_ij - 1|; NaN if this rank made one */
 } dc_soft_stats;
-/* q[n x K] (local; NULL: not kept) and labels[n] (local; in: old, out: nearest centre, ties: lowest) of this rank's
- * rows Z[n x L], and the global stats, the same bits for every number of ranks and threads. Collective: one reduction
- * of 2K+1 doubles and one maximum. Errors: DC_ERR_MEMORY. */
-DC_CHECKED dc_status dc_softassign_refresh(dc_comm *comm, const dc_part *part, const float *Z, const float *M,
-                                           int64_t K, int64_t L, double alpha, float *q, int32_t *labels,
-                                           dc_soft_stats *stats);
+/* Of this rank's rows q [n x K], next[n]: their labels; labels[n], in: those before, out: next. The same bits for every
+ * number of ranks and threads. Collective: one reduction of 2K+1 doubles and one maximum. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_soft_count(dc_comm *comm, const dc_part *part, const float *q, int64_t K, const int32_t *next,
+                                   int32_t *labels, dc_soft_stats *stats);
 
 /* Memory that this takes meanwhile, learnt from a rehearsal (mem.h). Local. Errors: DC_ERR_MEMORY. */
-DC_CHECKED dc_status dc_softassign_bytes(const dc_part *part, int64_t K, double *bytes);
+DC_CHECKED dc_status dc_soft_count_bytes(const dc_part *part, int64_t K, double *bytes);
 
 /* p_ij = (q_ij^2/f_j) / sum_k(q_ik^2/f_k), f floored at 1e-12 N (Xie et al. 2016, equation 3). q, p [n x K]; p may be
  * q. Local, threaded outside a parallel region. */
@@ -120,6 +118,9 @@ double dc_target_refresh(dc_comm *comm, const dc_part *part, const double *f, in
  * [batch x K] constant. */
 dc_val dc_student_kl(dc_graph *g, double alpha, dc_val z, dc_val centers, dc_val p);
 #define dc_student_kl(g, alpha, z, centers, p) dc_student_kl(DC_RECORDED_AT(g), alpha, z, centers, p)
+/* That q, [batch x K], as dc_softassign gives it; constant. */
+dc_val dc_student(dc_graph *g, double alpha, dc_val z, dc_val centers);
+#define dc_student(g, alpha, z, centers) dc_student(DC_RECORDED_AT(g), alpha, z, centers)
 
 /* ---- Rows and centres, recorded ---- */
 

@@ -6,7 +6,7 @@
 #include "dcmpi/data.h"
 #include "dcmpi/keys.h"
 #include "dcmpi/la.h"
-#include "dcmpi/nn.h"
+#include "dcmpi/net_text.h"
 #include "dcmpi/optim.h"
 
 enum { DC_METHODS_MAX = 64, DC_METHODS_BYTES = 1 << 14 };
@@ -35,7 +35,8 @@ typedef struct {
         dc_clip clip;
     } input;
     struct {
-        dc_int_list hidden;
+        char encoder[DC_NET_TEXT_MAX], decoder[DC_NET_TEXT_MAX];
+        dc_int_list hidden; /* without encoder, as are the next two */
         int64_t latent;
         int activation, latent_activation, output_activation; /* dc_act */
         int init;                                             /* dc_init */
@@ -98,6 +99,8 @@ void dc_config_set_methods(const dc_config_method *list, int n);
 const void *dc_config_method_keys(const dc_config *cfg);
 
 void dc_config_defaults(dc_config *cfg);
+/* The deck's network, from its texts or from hidden, latent and their activations. */
+void dc_config_net(const dc_config *cfg, dc_net_text *out);
 /* The built-in problem's deck, what `dcmpi` runs without a deck; for dc_config_parse() to start from. */
 void dc_config_builtin(dc_config *cfg);
 

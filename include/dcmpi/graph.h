@@ -56,6 +56,8 @@ dc_val dc_batch(dc_graph *g, int64_t width);
 /* This row's entry of a table; *table must outlive the graph. */
 dc_val dc_entry(dc_graph *g, const dc_table *table);
 dc_val dc_use(dc_graph *g, const dc_tensor *tensor);
+/* The same number in every step, a scalar. */
+dc_val dc_number(dc_graph *g, double value);
 
 /* ---- Networks and losses ---- */
 
@@ -88,6 +90,13 @@ dc_val dc_stop_gradient(dc_graph *g, dc_val x);
 /* 1 in column x of each row, 0 elsewhere; x [batch x 1] whole numbers in 0..n-1. */
 dc_val dc_onehot(dc_graph *g, dc_val x, int64_t n);
 
+/* ---- Gradients as values ---- */
+
+/* The gradient by x [batch x width] of y [batch x 1], each row's by its own row. It can be stopped, or differentiated
+ * itself: exact through layers, whatever their activation. What lies between x and y is of rows alone, no sum over the
+ * batch. */
+dc_val dc_grad(dc_graph *g, dc_val y, dc_val x);
+
 /* ---- Over all rows of the batch ---- */
 
 /* Mean of each column, [1 x width]. */
@@ -96,6 +105,11 @@ dc_val dc_mean(dc_graph *g, dc_val x);
 dc_val dc_total(dc_graph *g, dc_val x);
 /* a'b, [width of a x width of b]. */
 dc_val dc_cross(dc_graph *g, dc_val a, dc_val b);
+/* NT-Xent, the loss of SimCLR (Chen et al. 2020, equation 1), of two views of each row, [batch x 1]: the mean of
+ *   -log(exp(v u / t) / sum over the 2 batch - 1 other views w of exp(v w / t))
+ * over its two views v, u being the other view of the row. Views z, partner: rows of unit length (dc_unit); t the
+ * temperature. */
+dc_val dc_contrast(dc_graph *g, dc_val z, dc_val partner, double temperature);
 
 /* ---- Results ---- */
 
@@ -114,6 +128,7 @@ dc_graph *dc_graph_at(dc_graph *g, const char *file, int line);
 #define dc_batch(g, width) dc_batch(DC_RECORDED_AT(g), width)
 #define dc_entry(g, table) dc_entry(DC_RECORDED_AT(g), table)
 #define dc_use(g, tensor) dc_use(DC_RECORDED_AT(g), tensor)
+#define dc_number(g, value) dc_number(DC_RECORDED_AT(g), value)
 #define dc_layers(g, net, first, last, trained, x) dc_layers(DC_RECORDED_AT(g), net, first, last, trained, x)
 #define dc_dropout(g, rate, site, x) dc_dropout(DC_RECORDED_AT(g), rate, site, x)
 #define dc_recon(g, kind, x, xhat) dc_recon(DC_RECORDED_AT(g), kind, x, xhat)
@@ -125,9 +140,11 @@ dc_graph *dc_graph_at(dc_graph *g, const char *file, int line);
 #define dc_noise(g, width, site) dc_noise(DC_RECORDED_AT(g), width, site)
 #define dc_stop_gradient(g, x) dc_stop_gradient(DC_RECORDED_AT(g), x)
 #define dc_onehot(g, x, n) dc_onehot(DC_RECORDED_AT(g), x, n)
+#define dc_grad(g, y, x) dc_grad(DC_RECORDED_AT(g), y, x)
 #define dc_mean(g, x) dc_mean(DC_RECORDED_AT(g), x)
 #define dc_total(g, x) dc_total(DC_RECORDED_AT(g), x)
 #define dc_cross(g, a, b) dc_cross(DC_RECORDED_AT(g), a, b)
+#define dc_contrast(g, z, partner, temperature) dc_contrast(DC_RECORDED_AT(g), z, partner, temperature)
 #define dc_move(g, tensor, value) dc_move(DC_RECORDED_AT(g), tensor, value)
 #define dc_put(g, table, value) dc_put(DC_RECORDED_AT(g), table, value)
 #define dc_minimize(g, name, weight, loss) dc_minimize(DC_RECORDED_AT(g), name, weight, loss)

@@ -21,6 +21,7 @@ typedef enum {
     DC_KEY_LIST,     /* dc_int_list: [a, b, c]; min and max hold for each item */
     DC_KEY_DURATION, /* double, seconds: number with s, m, h or d */
     DC_KEY_CLIP,     /* dc_clip of data.h: none, a quantile, or [a, b] */
+    DC_KEY_NET,      /* char[DC_NET_TEXT_MAX] of net_text.h: an encoder, or, with a default, a decoder; "": none */
     DC_KEY_FACTORS,  /* dc_factors of optim.h: [NAME=FACTOR, ...]; min and max hold for each factor */
 } dc_key_type;
 
@@ -43,7 +44,8 @@ typedef struct {
     unsigned range;               /* DC_OPEN_MIN ... */
     const dc_key_choice *choices; /* DC_KEY_CHOICE: ends with a NULL name */
     const char *unit;             /* NULL: a plain number */
-    const char *when, *when_is;   /* used only if the key `when` of this section has one of these values ("a b") */
+    const char *when, *when_is;   /* used only if the key `when` of this section has one of these values ("a b"), or a
+                                     word of them; "": if it is empty */
     const char *also;             /* names that other programs use, blanks between; for suggestions only */
     const char *doc;              /* one to three sentences */
     const char *source;           /* where the default comes from; NULL: our choice, explained in doc */

@@ -40,10 +40,10 @@ enum { DC_ROW_TILE = 64, DC_PANEL_ROWS = 64 };
  * from its place in its tile and from the shapes alone, whatever the other rows hold. */
 void dc_gemm_rows(int64_t tile, int64_t m, int64_t n, int64_t k, const float *A, int64_t lda, const float *B,
                   int64_t ldb, float *C, int64_t ldc);
-/* C[m x n] = A[k x m]^T * B[k x n], in panels of DC_PANEL_ROWS rows of C, one thread each; only panels [first, last) of
- * ceil(m / DC_PANEL_ROWS) are computed, with the bits that computing all would give. */
+/* C[m x n] = A[k x m]^T * B[k x n] + beta * C, in panels of DC_PANEL_ROWS rows of C, one thread each; only panels
+ * [first, last) of ceil(m / DC_PANEL_ROWS) are computed, with the bits that computing all would give. */
 void dc_gemm_panels(int64_t first, int64_t last, int64_t m, int64_t n, int64_t k, const float *A, int64_t lda,
-                    const float *B, int64_t ldb, float *C, int64_t ldc);
+                    const float *B, int64_t ldb, float beta, float *C, int64_t ldc);
 
 /* All that decides the bits of products: "oneDNN 2.6.3 (avx512_core)" or "OpenBLAS 0.3.21 (SkylakeX)". */
 void dc_la_describe_gemm(char *out, size_t cap);

@@ -1,8 +1,9 @@
 /* Fully connected autoencoder: shapes, parameters, first weights. What a step does with them is recorded (graph.h).
  *
  * Layers 0..n_encoder-1 are the encoder (D -> L), the rest the decoder (L -> D). A layer computes Y = act(X W + b) with
- * W [in x out] row-major. The parameter slab is [decoder | encoder | extra]: pretraining trains the first two, DEC the
- * last two, IDEC all three, each one contiguous range. `extra` belongs to the method (cluster centres). */
+ * W [in x out] row-major. A tied layer has a bias of its own and the transposed weights of its mirror: that of layer l
+ * is layer n_layers-1-l. The parameter slab is [decoder | encoder | extra]: pretraining trains the first two, DEC the
+ * last two, IDEC all three. `extra` belongs to the method (cluster centres). */
 #ifndef DCMPI_NN_H
 #define DCMPI_NN_H
 
@@ -18,6 +19,8 @@ typedef enum {
     DC_INIT_XAVIER_SQRT2, /* glorot with gain sqrt(2): pt-sdae */
     DC_INIT_NORMAL        /* N(0, 0.01^2): Caffe DEC */
 } dc_init;
+const char *dc_init_name(dc_init init);
+bool dc_init_find(const char *name, dc_init *init);
 /* Reconstruction losses, per element e = xhat - x; B is the global batch. */
 typedef enum {
     DC_LOSS_MSE,          /* sum e^2 / (B D): Keras, PyTorch */
@@ -29,10 +32,19 @@ typedef enum {
 enum { DC_MAX_LAYERS = 32, DC_LAYER_NAME_MAX = 32 };
 #define DC_LEAKY_SLOPE 0.01f /* of DC_ACT_LEAKY_RELU below 0 */
 
+/* What a layer has instead of what holds for all. */
+typedef struct {
+    bool has_init, has_rate;
+    dc_init init;
+    double rate; /* factor of the learning rate */
+} dc_layer_rules;
+
 typedef struct {
     int64_t in, out;
     dc_act act;
-    size_t weight, bias;          /* offsets into the slab, floats */
+    dc_layer_rules rules;
+    bool tied;           /* no weights of its own */
+    size_t weight, bias; /* offsets into the slab, floats; of a tied layer the weights are those of its mirror */
     char name[DC_LAYER_NAME_MAX]; /* "encoder_0" ... "decoder_3": names in run.h5 */
 } dc_layer;
 
@@ -44,6 +56,12 @@ typedef struct {
     size_t n_params;                    /* their sum */
 } dc_net;
 
+/* The layer that has the transposed weights of layer l, if one of the two is tied. */
+static inline const dc_layer *dc_net_mirror(const dc_net *net, int l)
+{
+    return &net->layer[net->n_layers - 1 - l];
+}
+
 /* hidden[n_hidden] widths of the encoder; the decoder mirrors them. Errors: DC_ERR_USAGE for too many layers or widths
  * < 1. */
 DC_CHECKED dc_status dc_net_init(dc_net *net, int64_t D, const int64_t *hidden, int n_hidden, int64_t L,
@@ -51,7 +69,9 @@ DC_CHECKED dc_status dc_net_init(dc_net *net, int64_t D, const int64_t *hidden, 
 /* The network that training passes run with this loss: `net` itself, but for DC_LOSS_BCE a sigmoid output layer stops
  * at its logits, because the loss of a saturated sigmoid cannot be had from its value. Same parameters. */
 dc_net dc_net_for_loss(const dc_net *net, dc_recon_loss loss);
-/* Weights by the scheme, biases 0; a function of (seed, layer, element). */
+/* Whether each layer l has a mirror: a layer with the shape of its transpose, layer n_layers-1-l. */
+bool dc_net_is_mirror(const dc_net *net);
+/* Weights by the scheme, or by the layer's own, biases 0; a function of (seed, layer, element). */
 void dc_net_init_weights(const dc_net *net, dc_init scheme, uint64_t seed, float *value);
 /* FLOP of forward + backward per row for layers [first, last): three GEMMs a layer, but two for layer `first`, whose
  * input gradient nobody needs. */
@@ -63,6 +83,7 @@ double dc_net_forward_flops(const dc_net *net, int first, int last);
 typedef struct {
     size_t n, n_extra;
     float *value, *grad, *m1, *m2;
+    bool shares; /* value and grad are those of another one */
     int n_biases;
     struct {
         size_t lo, hi;
@@ -71,8 +92,11 @@ typedef struct {
 DC_CHECKED dc_status dc_params_create(dc_params *p, const dc_net *net, size_t n_extra); /* DC_ERR_MEMORY */
 /* The same without the arrays, which are NULL. */
 void dc_params_shape(dc_params *p, const dc_net *net, size_t n_extra);
+/* The same values and gradients with moments of its own, for a step with an optimizer of its own. *of must outlive it.
+ * DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_params_share(dc_params *p, const dc_params *of);
 void dc_params_release(dc_params *p);
-/* Zeros both moments and gives their memory back until an update. */
-void dc_params_reset_moments(dc_params *p);
+/* Zeros gradient and moments and gives their memory back until a step. */
+void dc_params_reset(dc_params *p);
 
 #endif

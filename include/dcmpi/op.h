@@ -7,24 +7,37 @@
  *   reach  from -> to                            its derivative
  *   ROW    row (and vectors) -> row              ROW for the row operand, a named sum for a vector operand
  *   SUM    rows -> vector, equal on all ranks    the vector's gradient, given to every row
+ *   ALL    rows of the whole batch -> row        the owner of a row computes all of its gradient, from what others make
+ *                                                of the row, too: rows are copied, no float is added across ranks
  *
  * An operation on vectors alone (ROW with no row operand) runs once, its "rows" being those of the vector.
  *
- * A row's value must depend on the row, its place in its tile and the vectors alone, not on other rows. */
+ * With reach ROW a row's value must depend on the row, its place in its tile and the vectors alone, not on other rows;
+ * with reach ALL on these, the rows of the batch and its place among them. */
 #ifndef DCMPI_OP_H
 #define DCMPI_OP_H
 
 #include "dcmpi/graph.h"
 
-typedef enum { DC_REACH_ROW, DC_REACH_SUM } dc_reach;
+typedef enum { DC_REACH_ROW, DC_REACH_SUM, DC_REACH_ALL } dc_reach;
+
+/* Gradients by tensors W (operand 1) and b (operand 2) that are products of rows, after backward. */
+typedef enum {
+    DC_PRODUCT_NONE,
+    DC_PRODUCT_DENSE, /* in[0]' dout, and the column sums of dout; b lies behind W, if there is one */
+    DC_PRODUCT_TIED   /* dout' in[0]; that by b comes in parts */
+} dc_product;
 
 enum { DC_NODES_MAX = 512, DC_NODE_INPUTS = 4, DC_GRAPH_LOSSES = 8, DC_GRAPH_OUTPUTS = 8, DC_GRAPH_MOVES = 8 };
+/* Operations whose products make up the gradient of one tensor. */
+enum { DC_GRAPH_PRODUCTS = 8 };
 
 typedef struct dc_op dc_op;
 
 typedef struct {
     const dc_op *op;
     int n_in, in[DC_NODE_INPUTS]; /* numbers of nodes before this one */
+    unsigned constant; /* operands that get no gradient from it, bit k for operand k: those of op, and others */
     dc_shape shape;
     double real[2]; /* attributes, with the meaning that the operation gives them */
     int64_t whole[2];
@@ -65,7 +78,8 @@ typedef struct {
     dc_gidx first_row;  /* and, added to the global number of local row 0, of noise */
     uint64_t seed;
     int64_t step;
-    int64_t B; /* rows of the batch over all ranks */
+    int64_t B;  /* rows of the batch over all ranks, */
+    int64_t at; /* and the place of the first row of the tile among them */
 } dc_tile;
 
 /* The operands of one call. Row operands begin at the first row of the tile. */
@@ -81,6 +95,9 @@ typedef struct {
     bool adds[DC_NODE_INPUTS];  /* din holds a gradient already: add to it */
     float *scratch;             /* [scratch floats], */
     float *spill;               /* [n x width of the widest row operand that is added to], of forward/backward_all */
+    /* Reach ALL, of all tile->B rows of the batch in their order: operands that it gathers, and in the backward pass
+     * dout and aux. */
+    const float *all[DC_NODE_INPUTS], *all_dout, *all_aux;
 } dc_call;
 
 struct dc_op {
@@ -101,8 +118,20 @@ struct dc_op {
     bool keyed; /* its value depends on the number of the row */
     /* Operands that count as constants whatever they come from, bit k for operand k. */
     unsigned constant;
-    /* The gradient by operands 1 and 2 is in[0]' dout and the column sums of dout, after backward. */
-    bool product;
+    unsigned gathers; /* reach ALL: row operands that it reads of all rows of the batch */
+    dc_product product;
+    /* dc_grad(): the gradient by row operand k of node i, recorded as a value; NULL: what backward gives, if there is
+     * no aux. That value is differentiated by the following. Operands of a call are those of the operation itself. */
+    dc_val (*grad)(dc_graph *g, int i, int k, dc_val dout);
+    /* The derivative of the value along direction t of row operand k alone, written to out[n x width] or added. */
+    void (*tangent)(const dc_call *c, int k, const float *t, bool adds, float *out);
+    /* Operands that the gradient by operand k depends on, as bits; NULL: none. */
+    unsigned (*curved)(const dc_node *x, int k);
+    /* Gradients of sum dout * tangent by the operands: by rows into din, by vector operand j as `partial` does. */
+    void (*curve)(const dc_call *c, int k, const float *t);
+    void (*curve_partial)(const dc_call *c, int k, const float *t, int j, double *sum);
+    /* Name of an operation that bars the gradient by operand k, for lack of a derivative; NULL: none does. */
+    const char *(*barred)(const dc_graph *g, const dc_node *x, int k);
     /* Floats per row. NULL: none. */
     int64_t (*aux)(const dc_graph *g, const dc_node *x);
     size_t (*scratch)(const dc_graph *g, const dc_node *x);
@@ -118,15 +147,26 @@ static inline int64_t dc_in_width(const dc_call *c, int k)
     return dc_node_in(c->graph, c->node, k)->shape.width;
 }
 
-extern const dc_op dc_op_batch, dc_op_entry, dc_op_use; /* graph.c */
-extern const dc_op dc_op_dense;                         /* op_dense.c */
-extern const dc_op dc_op_dropout;                       /* op_noise.c */
-extern const dc_op dc_op_recon;                         /* op_loss.c */
+/* Whether the gradient by operand k is part of a product. */
+static inline bool dc_op_has_product(const dc_op *op, int k)
+{
+    return op->product == DC_PRODUCT_DENSE ? k == 1 || k == 2 : op->product == DC_PRODUCT_TIED && k == 1;
+}
+
+extern const dc_op dc_op_batch, dc_op_entry, dc_op_use, dc_op_number; /* graph.c */
+extern const dc_op dc_op_dense, dc_op_dense_tied;                     /* op_dense.c */
+extern const dc_op dc_op_dropout;                                     /* op_noise.c */
+extern const dc_op dc_op_recon;                                       /* op_loss.c */
+
+/* Records d act'(t), [batch x width], from y = act(t); op_act.c. */
+dc_val dc_act_slope(dc_graph *g, dc_act act, dc_val d, dc_val y);
 
 /* Appends a node with all but shape, file and line filled in; for the recording functions of operations. A failure:
  * the text, with the place of the call, becomes the error of the recording. */
 dc_val dc_record(dc_graph *g, dc_node node, dc_shape shape);
 dc_val dc_refuse(dc_graph *g, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Which nodes have a gradient: values that a loss depends on and that depend on trained tensors. */
+void dc_graph_differentiated(const dc_graph *g, bool *out);
 /* Of a handle; NULL if the recording has failed already or there is no such value. */
 const dc_node *dc_node_of(const dc_graph *g, dc_val x);
 

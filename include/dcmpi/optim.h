@@ -24,8 +24,9 @@ typedef enum {
 } dc_opt_kind;
 typedef enum { DC_SCHED_CONSTANT, DC_SCHED_STEP, DC_SCHED_COSINE } dc_sched_kind;
 
-/* Factors of the rate by name: of a layer, of all layers of "encoder" or "decoder", of a tensor of the method. */
-enum { DC_FACTORS_MAX = 14 };
+/* Factors of the rate by name: of a layer, of all layers of "encoder" or "decoder", of a tensor of the method. A deck
+ * lists up to DC_LIST_MAX of them, and each layer may have one of its own. */
+enum { DC_FACTORS_MAX = 14 + DC_MAX_LAYERS };
 typedef struct {
     int n;
     struct {
@@ -33,6 +34,8 @@ typedef struct {
         double factor;
     } v[DC_FACTORS_MAX];
 } dc_factors;
+/* Adds those that layers of the net have as rules. */
+void dc_factors_of_layers(const dc_net *net, dc_factors *factors);
 /* Whether the factor of this name is for this tensor: "encoder" is for encoder_0, encoder_1 ... */
 bool dc_factor_is_for(const char *name, const char *tensor);
 

@@ -1,5 +1,6 @@
-/* Sums over the rows of a step, over all ranks: gradients that are products A'D of two buffers of rows, and small
- * vectors of which each shard has a part (losses, gradients of centres). Nothing here knows what the rows are.
+/* Sums over the rows of a step, over all ranks: gradients that are products A'D of two buffers of rows, or sums of such
+ * products, and small vectors of which each shard has a part (losses, gradients of centres). Nothing here knows what
+ * the rows are.
  *
  * parallel.reproducible and the batch choose the way, once:
  *   gather     Strict, batches up to parallel.gather_rows. D of the batch goes to all ranks and A to those who need it;
@@ -70,12 +71,22 @@ void dc_places_clear(const dc_places *p, float *X, int64_t width);
 
 /* ---- Products and sums ------------------------------------------------------------------------------------------- */
 
-/* grad[at ..) [a x d] = A'D over the rows of a step; with `bias` the column sums of D [d] behind it. */
+/* A'D over the rows of a step. Of the gaps of A and D one has zeros, the other is finite. */
 typedef struct {
-    const float *A, *D; /* buffers [max_rows x a], [max_rows x d]; borrowed. Gaps of A are finite, those of D zero */
+    const float *A, *D; /* buffers [max_rows x a], [max_rows x d]; borrowed */
+    bool bias;          /* its D counts in the bias; the gaps of D are zero */
+} dc_outer_pair;
+
+/* grad[at ..) [a x d] = the sum of all pairs; with `bias` the column sums [d] of D behind it, of the pairs that say so.
+ * Pairs are added in their order: where a product is formed (all rows, those of a shard, those of a rank) it begins
+ * with the first pair, the next one is added to it, and so on. */
+enum { DC_OUTER_PAIRS = 8 };
+typedef struct {
     int64_t a, d;
     size_t at;
     bool bias;
+    int n_pairs; /* 1 or more */
+    dc_outer_pair pair[DC_OUTER_PAIRS];
 } dc_outer_item;
 
 typedef struct {
@@ -117,8 +128,9 @@ double dc_outer_squares(dc_comm *comm, dc_outer *o);
 /* The same of x[n], which all ranks have: one unit. Local. */
 double dc_squares(const float *x, size_t n);
 
-/* sum[j] = sum_i X[i][j] for X [n x width], rows added in order; the same bits for every number of threads. */
-void dc_column_sums(const float *X, int64_t n, int64_t width, float *sum);
+/* sum[j] = sum_i X[i][j] for X [n x width], rows added in order, with `adds` to what is there; the same bits for every
+ * number of threads. */
+void dc_column_sums(const float *X, int64_t n, int64_t width, bool adds, float *sum);
 
 /* ---- Who owns what ----------------------------------------------------------------------------------------------- */
 

@@ -76,10 +76,10 @@ typedef struct {
     const dc_config *cfg;
     const dc_provenance *from;
     const dc_dataset *data;
-    const dc_net *net;               /* NULL: raw k-means */
-    const float *params;             /* parameter slab of net */
-    int64_t K, center_width;         /* L, or D for raw k-means */
-    const float *centers;            /* [K x center_width] */
+    const dc_slab *slab;    /* the model; its net has no layers for raw k-means */
+    const float *value;     /* [slab->n] */
+    const dc_results *more; /* what else the run registered, or NULL */
+    int64_t K;
     const int32_t *labels;           /* [n] local */
     const float *confidence;         /* [n] local or NULL */
     const float *embedding;          /* [n x L] local or NULL */
@@ -118,8 +118,8 @@ void dc_self_checks_print(const dc_self_check *checks, int n);
  * *timing gets them, and r->timing points to it. */
 DC_CHECKED dc_status dc_result_write(dc_comm *comm, const char *path, dc_result *r, dc_timers *timers,
                                      dc_timing *timing);
-/* Its size on disk, from the deck and the header of the data; n_params: parameters of the network, 0: none. */
-double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, size_t n_params);
+/* Its size on disk, from the deck, the header of the data, and what a run trains and keeps. */
+double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const dc_slab *slab);
 /* Serial: the scores (none if r has none) and the hash of the labels of r take the place of those in `path`. All else
  * stays; h5.h says how. Of r only K, cfg, from, what data says of labels, scores and confusion are used. */
 DC_CHECKED dc_status dc_result_rescore(const char *path, dc_result *r);

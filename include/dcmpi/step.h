@@ -58,9 +58,9 @@ int64_t dc_step_run(dc_comm *comm, dc_step *s, int64_t step, double *loss);
 /* Updates what the step trains, equal on all ranks afterwards; t, total: see optim.h. clip_norm costs one small message
  * more and counts the gradients of this step alone. Collective. */
 void dc_step_update(dc_comm *comm, dc_step *s, const dc_opt_config *opt, int64_t t, int64_t total);
-/* Makes the moments that this optimizer has part of the run's state until the step is destroyed; a run that continues
- * gets them back. Collective. */
-DC_CHECKED dc_status dc_step_keep_moments(dc_comm *comm, dc_step *s, const dc_opt_config *opt);
+/* Makes the moments that this optimizer has for what the step trains part of the run's state until the step is
+ * destroyed; a run that continues gets them back. number: of the step in its phase. Collective. */
+DC_CHECKED dc_status dc_step_keep_moments(dc_comm *comm, dc_step *s, int number, const dc_opt_config *opt);
 
 /* ---- Inference ---- */
 
@@ -73,7 +73,13 @@ void dc_infer_destroy(dc_infer **infer);
 int dc_infer_threads(const dc_infer *e);
 /* The batch of `thread`, [tile_rows x width], to be filled by the caller. */
 float *dc_infer_batch(const dc_infer *e, int thread);
-/* Runs it; the first output, [tile_rows x its width], is valid until the next run of this thread. */
-const float *dc_infer_run(const dc_infer *e, int thread);
+/* Fills the outputs of this thread, valid until its next run. */
+void dc_infer_run(const dc_infer *e, int thread);
+/* The output of this name, -1: there is none; its values [tile_rows x width]. */
+int dc_infer_find(const dc_infer *e, const char *name);
+const float *dc_infer_output(const dc_infer *e, int thread, int output);
+int64_t dc_infer_width(const dc_infer *e, int output);
+/* Floating-point operations per row. */
+double dc_infer_flops(const dc_infer *e);
 
 #endif

@@ -25,13 +25,14 @@ const char *dc_stop_name(dc_stop s);
 
 /* ---- The model in training -------------------------------------------------------------------------------------- */
 
-/* What all phases work on. Borrowed: data, net, timers, progress. Owned: params, works, buffers. */
+/* What all phases work on. Borrowed: data, slab, timers, progress, state. Owned: params. */
 typedef struct {
     const dc_dataset *data;
-    const dc_net *net;
+    const dc_slab *slab;
+    const dc_net *net; /* of slab */
     dc_timers *timers;
     dc_progress *progress;
-    dc_params params;
+    dc_params params; /* of slab */
     uint64_t seed;
     bool strict;         /* gradients with the same bits on any number of ranks and threads (parallel.reproducible) */
     int64_t gather_rows; /* strict: largest batch whose rows are gathered instead of its gradients */
@@ -39,15 +40,11 @@ typedef struct {
     dc_state *state;     /* whose state the weights are part of, or NULL; borrowed */
 } dc_model;
 
-/* Creates the parameter slab with weights by `init`. */
-DC_CHECKED dc_status dc_model_create(dc_model *m, const dc_dataset *data, const dc_net *net, dc_init init,
+/* Creates the parameter slab with the network's weights by `init`, all else 0. */
+DC_CHECKED dc_status dc_model_create(dc_model *m, const dc_dataset *data, const dc_slab *slab, dc_init init,
                                      uint64_t seed, dc_timers *timers, dc_progress *progress);
-/* Makes the network's weights part of the run's state, until release; a run that continues gets them back. Collective.
- */
+/* Makes the slab part of the run's state, until release; a run that continues gets it back. Collective. */
 DC_CHECKED dc_status dc_model_keep(dc_comm *comm, dc_model *m, dc_state *c);
-/* Makes room for n_extra more parameters, part of the state as "extra"; network weights are kept, moments and extra are
- * zero. Collective. */
-DC_CHECKED dc_status dc_model_grow(dc_comm *comm, dc_model *m, size_t n_extra);
 void dc_model_release(dc_model *m);
 /* The rows of the data. */
 dc_row_source dc_model_rows(const dc_model *m);
@@ -57,10 +54,13 @@ dc_step_config dc_model_step(dc_model *m, const dc_graph *graph, const dc_row_so
 /* Proves that all ranks hold the same weights. Errors: DC_ERR_NUMERIC naming the odd rank. */
 DC_CHECKED dc_status dc_model_check_replicas(dc_comm *comm, const dc_model *m);
 
-/* Serial: weights under /model. */
-DC_CHECKED dc_status dc_model_save(dc_h5 *h5, const dc_net *net, const float *value);
-/* Collective: rank 0 reads /model of `path`, all ranks get the weights. Errors: DC_ERR_FORMAT (no model, other widths),
- * DC_ERR_USAGE (other activations; another scaling than the data's), DC_ERR_IO. */
+/* Serial: the slab, by name: networks and tensors under /model, "centers" as /cluster_centers. */
+DC_CHECKED dc_status dc_model_save(dc_h5 *h5, const dc_slab *slab, const float *value);
+/* Serial: value[slab->n] back, checksums included. Errors: DC_ERR_FORMAT (an array is missing, of another shape,
+ * damaged or not finite), DC_ERR_IO. */
+DC_CHECKED dc_status dc_model_read(dc_h5 *h5, const char *path, const dc_slab *slab, float *value);
+/* Collective: rank 0 reads the network of `path`, all ranks get its weights. Errors: DC_ERR_FORMAT (no model, other
+ * widths), DC_ERR_USAGE (other activations; another scaling than the data's), DC_ERR_IO. */
 DC_CHECKED dc_status dc_model_load(dc_comm *comm, const char *path, dc_model *m);
 /* Local: whether `path` has weights for this network and these data (NULL: not known yet). Errors: as dc_model_load. */
 DC_CHECKED dc_status dc_model_check_file(const char *path, const dc_net *net, const dc_dataset *data);
@@ -104,20 +104,30 @@ typedef struct {
 } dc_layerwise_config;
 /* Greedy denoising pretraining, pair by pair from the data upwards: phases "layer_1", "layer_2" ... with one history
  * each, owned by the caller (zeroed before). The stack then wants fine-tuning: dc_pretrain. With DC_LOSS_BCE pairs that
- * do not end in a sigmoid train on DC_LOSS_MSE. A pair that diverged ends all; *stop and errors as in dc_pretrain. */
+ * do not end in a sigmoid train on DC_LOSS_MSE. A pair that diverged ends all; *stop and errors as in dc_pretrain,
+ * DC_ERR_USAGE for a decoder that does not mirror the encoder, too. */
 DC_CHECKED dc_status dc_pretrain_layerwise(dc_comm *comm, dc_model *m, const dc_layerwise_config *cfg,
                                            dc_history history[DC_MAX_PAIRS], dc_stop *stop);
 
 /* Rows of the tiles in which rows of this partition are embedded: part of what decides the bits. Global. */
 int64_t dc_embed_tile_rows(const dc_part *part);
-/* Forward passes over all local rows in tiles that follow from the partition alone; threaded. */
+/* Rows of this rank through a method's inference, in tiles that follow from the partition alone; threaded. */
 typedef struct dc_embedder dc_embedder;
-DC_CHECKED dc_status dc_embedder_create(dc_embedder **out, const dc_model *m);
+typedef struct {
+    float *Z;       /* [n x L] */
+    float *q;       /* [n x K] */
+    int32_t *label; /* [n] that of the output "label", else the first of the largest q */
+} dc_embedded;
+/* env: part, K, L, keys, slab, value; borrowed. Errors: DC_ERR_MEMORY, those of the recording. */
+DC_CHECKED dc_status dc_embedder_create(dc_embedder **out, const dc_method *method, const dc_method_env *env);
 void dc_embedder_destroy(dc_embedder **e);
-/* Z [n x L] local. */
-void dc_embed(dc_embedder *e, const dc_model *m, float *Z);
+/* Of a row. */
+double dc_embed_flops(const dc_embedder *e);
+/* All rows. Local. */
+void dc_embed(const dc_embedder *e, const dc_dataset *data, dc_timers *timers, const dc_embedded *out);
 /* The same in pieces, between which the run may stop (DC_STOPPED), and, with may_save, save its state. Collective. */
-DC_CHECKED dc_status dc_embed_all(dc_comm *comm, dc_embedder *e, const dc_model *m, bool may_save, float *Z);
+DC_CHECKED dc_status dc_embed_all(dc_comm *comm, const dc_embedder *e, const dc_model *m, bool may_save,
+                                  const dc_embedded *out);
 
 typedef struct {
     const dc_method *method;
@@ -138,9 +148,10 @@ typedef struct {
     dc_refresh last;       /* at the last refresh */
     int64_t start_largest; /* rows of the largest cluster, */
     double start_sized;    /* and effective clusters by size, at the first */
+    dc_results more;       /* owned: soft sizes of the clusters, and what the method registers */
 } dc_cluster_result;
-/* Embedding, first centres, refresh/step loop of cfg->method. Afterwards m->params holds the trained weights and, as
- * extra, the centres. */
+/* Embedding, first centres, refresh/step loop of cfg->method, whose tensors m->slab has. Afterwards m->params holds
+ * what it trained and kept. */
 DC_CHECKED dc_status dc_train_cluster(dc_comm *comm, dc_model *m, const dc_cluster_config *cfg, dc_history *history,
                                       dc_cluster_result *out);
 void dc_cluster_result_release(dc_cluster_result *r);
@@ -148,8 +159,8 @@ void dc_cluster_result_release(dc_cluster_result *r);
 /* ---- What phases need -------------------------------------------------------------------------------------------- */
 
 /* Before there are data: the phase is made as it will be and given back, in a rehearsal (mem.h). Of a model `sketch` it
- * takes data (part, D), network, seed and how gradients are formed; there are neither rows nor parameters. Bytes of
- * this rank. */
+ * takes data (part, D), slab, network, seed and how gradients are formed; there are neither rows nor parameters. Bytes
+ * of this rank. */
 typedef struct {
     const char *name;
     double params_bytes; /* all parameters that are held meanwhile */
@@ -182,9 +193,8 @@ DC_CHECKED dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, 
 /* What a result file tells about its model, the same on all ranks. Owned: the arrays. */
 typedef struct {
     bool has_net;        /* false: k-means on the scaled data */
-    dc_net net;          /* if has_net */
     int64_t D;           /* width of the data */
-    int64_t K, width;    /* centres [K x width] in the embedding, or in the scaled data */
+    int64_t K, width;    /* clusters, and columns of their centres: of the embedding, or of the scaled data */
     int shards;          /* of the run's partition, */
     int64_t tile_rows;   /* rows of its tiles, */
     int gemm;            /* dc_gemm_backend: what decides the bits, */
@@ -193,16 +203,20 @@ typedef struct {
     char written_by[80]; /* version and commit of the program */
     double range[2];     /* least and greatest scaled value of the training data; infinite if the file does not tell */
     char method[32];
-    const void *keys; /* values of the method's keys, if has_net; borrowed; the caller sets it */
     bool has_clip;    /* of the data, before they are scaled */
-    float *value, *centers, *shift, *scale;
+    dc_slab slab;     /* of the run: set by the caller between header and arrays */
+    const void *keys; /* values of the method's keys, if has_net; borrowed; set by the caller */
+    float *value;     /* [slab.n] */
+    float *shift, *scale;
     double *clip_lo, *clip_hi; /* NULL if the run did not clip */
 } dc_trained;
-/* Serial; checksums included. Errors: DC_ERR_FORMAT (no result, incomplete, damaged, no model in it), DC_ERR_IO,
+/* All but slab, keys and arrays. Serial. Errors: DC_ERR_FORMAT (no result, incomplete, no model in it), DC_ERR_IO. */
+DC_CHECKED dc_status dc_trained_header(const char *path, dc_trained *t);
+/* The arrays, checksums included. Serial. Errors: DC_ERR_FORMAT (damaged, other shapes than the slab's), DC_ERR_IO,
  * DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_trained_read(const char *path, dc_trained *t);
-/* The same, collective: rank 0 reads. Errors are agreed. */
-DC_CHECKED dc_status dc_trained_load(dc_comm *comm, const char *path, dc_trained *t);
+/* The arrays of rank 0 on all ranks, which have the header and the slab. Collective. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_trained_spread(dc_comm *comm, dc_trained *t);
 void dc_trained_release(dc_trained *t);
 
 /* Any rows through a trained model, in pieces of at most `capacity` >= tile_rows rows. A piece is as many whole tiles

@@ -18,7 +18,7 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/recipe.h"
 #include "dcmpi/train.h"
-#include "result_deck.h"
+#include "result_model.h"
 
 #define VARIABLE "DCMPI_APART="
 #define LIMIT_VARIABLE "DCMPI_READ_LIMIT"
@@ -58,9 +58,10 @@ static void probe_model(const char *path, const char *labels)
 {
     (void)labels;
     dc_trained t;
+    dc_config config;
     dc_h5 *h5 = NULL;
     char *deck = NULL;
-    if (dc_trained_read(path, &t) == DC_OK) dc_trained_release(&t);
+    if (dc_result_model_read(path, &config, &t) == DC_OK) dc_trained_release(&t);
     dc_error_clear();
     if (dc_h5_open(&h5, path, DC_H5_READ) == DC_OK) (void)!dc_h5_visit(h5, check_array, h5);
     if (h5 && dc_result_deck_text(h5, &deck) == DC_OK) dc_mem_free(&deck);

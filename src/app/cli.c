@@ -142,7 +142,7 @@ static void find_help(dc_cli *cli)
 }
 
 /* The deck's view of the method table. */
-static void register_methods(void)
+void dc_cli_register_methods(void)
 {
     static dc_config_method list[DC_METHODS_MAX];
     int n = 0;
@@ -161,7 +161,6 @@ dc_status dc_cli_parse(int argc, char **argv, dc_cli *cli)
     dc_status st = DC_OK;
     int command;
     *cli = (dc_cli){.argc = argc, .argv = argv};
-    register_methods();
     find_help(cli);
     DC_TRY(refuse_empty_words(cli));
     DC_TRY(find_command(cli, &command));

@@ -19,7 +19,9 @@ typedef struct {
     char **rest_argv; /* [rest_argc], [0] is the verb */
 } dc_cli;
 
-/* Parses argv, starts nothing, and makes the methods' names known to dc_config. `dcmpi DECK` means `fit`, no deck the
+/* Makes the methods and their keys known to dc_config; before anything else. */
+void dc_cli_register_methods(void);
+/* Parses argv, starts nothing. `dcmpi DECK` means `fit`, no deck the
  * built-in problem. Errors: DC_ERR_USAGE (one line, with the nearest known word), DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_cli_parse(int argc, char **argv, dc_cli *cli);
 void dc_cli_release(dc_cli *cli);

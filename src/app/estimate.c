@@ -7,6 +7,7 @@
 
 #include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
+#include "deck_model.h"
 #include "setup.h"
 
 /* What libraries take once they work: kernels that oneDNN makes, HDF5, the code that is read in. */
@@ -25,7 +26,7 @@ typedef struct {
     const dc_config *cfg;
     dc_data_header head; /* with a guess of its classes */
     dc_dataset data;     /* without rows */
-    dc_net net;          /* the next, too: of `fit` */
+    dc_slab slab;        /* of `fit`, as is the next */
     dc_model model;
     int ranks_here;
     dc_estimate *out;
@@ -85,9 +86,9 @@ static dc_status take_pretraining(dc_comm *comm, problem *p)
     dc_pretrain_length before;
     dc_phase_needs need;
     const int mode = p->cfg->model.weights[0] ? DC_PRETRAIN_NONE : p->cfg->pretrain.mode;
-    const dc_layerwise_config layers = dc_setup_layers(p->job, p->ranks_here, &before);
-    const dc_pretrain_config pre = dc_setup_pretraining(p->job, &before);
-    for (int l = 0; mode == DC_PRETRAIN_LAYERWISE && l < p->net.n_encoder; l++) {
+    const dc_layerwise_config layers = dc_setup_layers(p->job, &p->slab.net, p->ranks_here, &before);
+    const dc_pretrain_config pre = dc_setup_pretraining(p->job, &p->slab.net, &before);
+    for (int l = 0; mode == DC_PRETRAIN_LAYERWISE && l < p->slab.net.n_encoder; l++) {
         DC_TRY(dc_layerwise_needs(comm, &p->model, &layers, l, &need));
         take_training(p, &need);
     }
@@ -123,7 +124,7 @@ static dc_status take_clustering(dc_comm *comm, problem *p)
     dc_status st = DC_OK;
     dc_cluster_length before;
     dc_cluster_needs n;
-    const dc_cluster_config c = dc_setup_clustering(p->job, &p->data.part, &before);
+    const dc_cluster_config c = dc_setup_clustering(p->job, &p->slab.net, &p->data.part, &before);
     DC_TRY(dc_cluster_needs_of(comm, &p->model, &c, &n));
     const double model = n.phase.params_bytes + n.phase.state_bytes, work = n.phase.held_bytes + n.phase.step_bytes;
     take(p, "kmeans",
@@ -170,8 +171,11 @@ static dc_status describe(const dc_comm *comm, problem *p, const dc_data_header 
     p->data = (dc_dataset){.D = head->D, .dtype = head->dtype};
     DC_TRY(
         dc_part_init(&p->data.part, head->N, dc_int(p->cfg->parallel.shards), dc_comm_size(comm), dc_comm_rank(comm)));
-    if (strcmp(p->job->cli->verb, "kmeans") != 0) DC_TRY(dc_setup_net(p->cfg, head->D, &p->net));
-    p->model = (dc_model){.data = &p->data, .net = &p->net};
+    if (strcmp(p->job->cli->verb, "kmeans") != 0)
+        DC_TRY(dc_deck_slab(p->cfg, head->D, &p->slab));
+    else
+        dc_slab_add(&p->slab, "centers", p->cfg->cluster.clusters, head->D, false);
+    p->model = (dc_model){.data = &p->data, .slab = &p->slab, .net = &p->slab.net};
     dc_setup_model(p->job, &p->model);
 out:
     return st;
@@ -205,18 +209,18 @@ dc_status dc_job_estimate(dc_comm *comm, const dc_job *job, const dc_data_header
     DC_TRY_ALL(comm, describe(comm, &p, head));
     out->data_bytes = dc_dataset_bytes(head, &p.data.part, &cfg->input.clip);
     take_loading(&p);
-    if (p.net.n_layers == 0) {
+    if (p.slab.net.n_layers == 0) {
         DC_TRY(take_raw_kmeans(comm, &p));
     } else {
         DC_TRY(take_pretraining(comm, &p));
         DC_TRY(take_clustering(comm, &p));
     }
     /* Pages of the gradient and of two moments that this rank never writes to. */
-    out->address_bytes = 3 * sizeof(float) * (double)p.net.n_params;
+    out->address_bytes = 3 * sizeof(float) * (double)p.slab.n;
     out->total_bytes = out->base_bytes + out->data_bytes + out->model_bytes + out->work_bytes;
     /* Checkpoints that are kept, one that is being written, and the last of each phase. */
     out->disk_bytes =
-        dc_result_bytes(cfg, &p.head, p.net.n_params) + p.saved + (double)(cfg->checkpoint.keep + 1) * p.largest_saved;
+        dc_result_bytes(cfg, &p.head, &p.slab) + p.saved + (double)(cfg->checkpoint.keep + 1) * p.largest_saved;
     out->root_bytes += out->base_bytes + out->data_bytes;
     agree(comm, out);
 out:

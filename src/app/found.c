@@ -7,7 +7,7 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/queue.h"
 #include "output.h"
-#include "result_deck.h"
+#include "result_model.h"
 
 bool dc_found_is(const dc_found *found, dc_likeness likeness)
 {

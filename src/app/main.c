@@ -59,6 +59,7 @@ int main(int argc, char **argv)
     dc_mem_setup();
     signal(SIGPIPE, SIG_IGN); /* a closed stdout or a file-size limit is an error code, not the end of a run */
     signal(SIGXFSZ, SIG_IGN);
+    dc_cli_register_methods();
     const bool inside = dc_apart_enter(argc, argv);
     dc_status st = dc_cli_parse(argc, argv, &cli);
     if (st == DC_OK && cli.help) return dc_cli_help(&cli, stdout);

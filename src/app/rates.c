@@ -6,13 +6,12 @@
 
 #include "dcmpi/method.h"
 #include "dcmpi/text.h"
-#include "setup.h"
+#include "deck_model.h"
 
-enum { NAMES_MAX = DC_MAX_LAYERS + 16, TEXT_MAX = 1024 };
+enum { NAMES_MAX = DC_MAX_LAYERS + DC_SLAB_TENSORS + 2, TEXT_MAX = 1024 };
 typedef struct {
     const char *name[NAMES_MAX];
     int n;
-    char text[TEXT_MAX]; /* the method's, cut at its blanks */
 } names;
 
 static void add_layers(names *to, const dc_net *net, int first, int last, const char *all)
@@ -21,15 +20,10 @@ static void add_layers(names *to, const dc_net *net, int first, int last, const 
     for (int l = first; l < last; l++) to->name[to->n++] = net->layer[l].name;
 }
 
-static void add_words(names *to, const char *words)
+static void add_tensors(names *to, const dc_slab *slab)
 {
-    snprintf(to->text, sizeof to->text, "%s", words);
-    for (char *word = to->text, *end; *word; word = end) {
-        end = word + strcspn(word, " ");
-        if (*end) *end++ = 0;
-        DC_ASSERT(to->n < NAMES_MAX);
-        to->name[to->n++] = word;
-    }
+    for (int i = 0; i < slab->n_tensors; i++)
+        if (slab->tensor[i].trained) to->name[to->n++] = slab->tensor[i].name;
 }
 
 static void join(const names *from, char out[TEXT_MAX])
@@ -65,15 +59,16 @@ static dc_status check(const dc_factors *factors, const names *trained, const ch
 dc_status dc_rates_check(const dc_config *cfg)
 {
     dc_status st = DC_OK;
-    dc_net net;
+    dc_slab slab;
     names pretrained = {0}, clustered = {0};
     const dc_method *method = dc_method_find(cfg->cluster.method);
-    DC_TRY(dc_setup_net(cfg, 1, &net));
-    add_layers(&pretrained, &net, 0, net.n_encoder, "encoder");
+    DC_TRY(dc_deck_slab(cfg, 0, &slab));
+    const dc_net *net = &slab.net;
+    add_layers(&pretrained, net, 0, net->n_encoder, "encoder");
     clustered = pretrained;
-    add_layers(&pretrained, &net, net.n_encoder, net.n_layers, "decoder");
+    add_layers(&pretrained, net, net->n_encoder, net->n_layers, "decoder");
     if (method->flags & DC_METHOD_RECONSTRUCTS) clustered = pretrained;
-    if (method->trained) add_words(&clustered, method->trained);
+    add_tensors(&clustered, &slab);
     if (cfg->pretrain.mode != DC_PRETRAIN_NONE) DC_TRY(check(&cfg->pretrain.opt.lr_factors, &pretrained, "pretrain"));
     if (method->flags & DC_METHOD_TRAINS) DC_TRY(check(&cfg->cluster.opt.lr_factors, &clustered, "cluster"));
 out:

@@ -8,6 +8,7 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "deck_model.h"
 #include "rates.h"
 #include "settle.h"
 #include "setup.h"
@@ -15,7 +16,7 @@
 typedef struct {
     dc_job job;
     dc_dataset *data;
-    dc_net net;
+    dc_slab slab;
     dc_model model;
     dc_history layers[DC_MAX_PAIRS], pretraining, clustering;
     dc_cluster_result clusters;
@@ -47,10 +48,10 @@ static dc_status release(dc_comm *comm, fit *f, dc_status st)
 static dc_status build_model(fit *f)
 {
     const dc_config *cfg = &f->job.cfg;
-    dc_status st = dc_setup_net(cfg, f->data->D, &f->net);
+    dc_status st = dc_deck_slab(cfg, f->data->D, &f->slab);
     if (st != DC_OK) return st;
-    st = dc_model_create(&f->model, f->data, &f->net, (dc_init)cfg->model.init, (uint64_t)cfg->run.seed, &f->job.timers,
-                         &f->job.progress);
+    st = dc_model_create(&f->model, f->data, &f->slab, (dc_init)cfg->model.init, (uint64_t)cfg->run.seed,
+                         &f->job.timers, &f->job.progress);
     dc_setup_model(&f->job, &f->model);
     return st;
 }
@@ -68,7 +69,7 @@ static dc_status pretrain_layers(dc_comm *comm, fit *f)
 {
     dc_stop stop;
     dc_pretrain_length before;
-    const dc_layerwise_config layerwise = dc_setup_layers(&f->job, dc_comm_node_size(comm), &before);
+    const dc_layerwise_config layerwise = dc_setup_layers(&f->job, &f->slab.net, dc_comm_node_size(comm), &before);
     const dc_status st = dc_pretrain_layerwise(comm, &f->model, &layerwise, f->layers, &stop);
     return st == DC_OK ? refuse_divergence(f, stop, "layer-wise pretraining", "lower pretrain.lr") : st;
 }
@@ -101,7 +102,7 @@ static dc_status pretrain(dc_comm *comm, fit *f)
     if (cfg->model.weights[0]) return dc_state_continues(f->job.state) ? DC_OK : load_weights(comm, f);
     if (cfg->pretrain.mode == DC_PRETRAIN_NONE) return DC_OK;
     dc_pretrain_length before;
-    const dc_pretrain_config pre = dc_setup_pretraining(&f->job, &before);
+    const dc_pretrain_config pre = dc_setup_pretraining(&f->job, &f->slab.net, &before);
     dc_stop stop;
     if (cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE) DC_TRY(pretrain_layers(comm, f));
     DC_TRY(dc_pretrain(comm, &f->model, &pre, &f->pretraining, &stop));
@@ -113,7 +114,7 @@ out:
 static dc_status cluster(dc_comm *comm, fit *f)
 {
     dc_cluster_length before;
-    const dc_cluster_config c = dc_setup_clustering(&f->job, &f->data->part, &before);
+    const dc_cluster_config c = dc_setup_clustering(&f->job, &f->slab.net, &f->data->part, &before);
     const dc_status st = dc_train_cluster(comm, &f->model, &c, &f->clustering, &f->clusters);
     return st == DC_OK ? refuse_divergence(f, f->clusters.stop, "clustering", "lower cluster.lr") : st;
 }
@@ -177,11 +178,9 @@ static void describe(const fit *f, dc_result *r)
     *r = (dc_result){.cfg = cfg,
                      .from = &f->job.from,
                      .data = f->data,
-                     .net = &f->net,
-                     .params = f->model.params.value,
+                     .slab = &f->slab,
+                     .value = f->model.params.value,
                      .K = cfg->cluster.clusters,
-                     .center_width = f->net.L,
-                     .centers = f->model.params.value + f->net.n_params,
                      .labels = f->clusters.labels,
                      .confidence = f->clusters.confidence,
                      .embedding = cfg->output.embedding ? f->clusters.Z : NULL,
@@ -193,6 +192,7 @@ static void describe(const fit *f, dc_result *r)
                      .border = f->border,
                      .nearest_rows = f->nearest_rows,
                      .border_rows = f->border_rows,
+                     .more = &f->clusters.more,
                      .stop = f->clusters.stop,
                      .iterations = f->clusters.iterations,
                      .delta = (double)f->clusters.last.changed / (double)f->data->part.N,

@@ -6,6 +6,7 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "deck_model.h"
 #include "expect.h"
 #include "output.h"
 #include "resume.h"
@@ -113,7 +114,7 @@ static dc_status check_weights(const dc_job *job, int64_t D, const dc_dataset *d
     dc_net net;
     const dc_config *cfg = &job->cfg;
     if (strcmp(job->cli->verb, "fit") != 0 || !cfg->model.weights[0]) return DC_OK;
-    dc_status st = dc_setup_net(cfg, D, &net);
+    dc_status st = dc_deck_net(cfg, D, &net);
     if (st == DC_OK && !data) st = dc_expect(DC_EXPECT_MODEL, cfg->model.weights, job->cli->verb);
     if (st == DC_OK && !data) st = dc_apart_probe(DC_PROBE_MODEL, cfg->model.weights, NULL, DC_ERR_FORMAT);
     return st == DC_OK ? dc_model_check_file(cfg->model.weights, &net, data) : st;
@@ -188,7 +189,7 @@ static void warn_of_empty(const dc_result *r)
     for (int64_t k = 0; k < r->K; k++) empty += r->size[k] == 0;
     if (empty == 0) return;
     dc_log_warning("%lld of %lld clusters are empty: %s", (long long)empty, (long long)r->K,
-                   dc_dataset_advice(r->data, r->net ? drawn : few, advice));
+                   dc_dataset_advice(r->data, r->slab->net.n_layers ? drawn : few, advice));
 }
 
 static void describe_end(const dc_job *job, dc_result *r, const dc_refresh *last)

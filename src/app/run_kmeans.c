@@ -8,6 +8,7 @@
 typedef struct {
     dc_job job;
     dc_dataset *data;
+    dc_slab slab; /* the centres alone */
     dc_kmeans_result km;
     dc_scoring scoring;
 } raw_kmeans;
@@ -36,14 +37,15 @@ static dc_status cluster(dc_comm *comm, raw_kmeans *r)
     return st;
 }
 
-static void describe(const raw_kmeans *k, dc_result *r)
+static void describe(raw_kmeans *k, dc_result *r)
 {
+    dc_slab_add(&k->slab, "centers", k->job.cfg.cluster.clusters, k->data->D, false);
     *r = (dc_result){.cfg = &k->job.cfg,
                      .from = &k->job.from,
                      .data = k->data,
+                     .slab = &k->slab,
+                     .value = k->km.centers,
                      .K = k->job.cfg.cluster.clusters,
-                     .center_width = k->data->D,
-                     .centers = k->km.centers,
                      .labels = k->km.labels,
                      .size = k->km.size,
                      .stop = k->km.converged ? DC_STOP_CONVERGED : DC_STOP_MAX_ITER,

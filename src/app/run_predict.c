@@ -16,7 +16,7 @@
 #include "dcmpi/watchdog.h"
 #include "dcmpi/wish.h"
 #include "expect.h"
-#include "result_deck.h"
+#include "result_model.h"
 #include "run.h"
 
 enum { ROUND_BYTES = 64 << 20, STALL_WARNING_S = 60 };
@@ -155,9 +155,10 @@ static double bound_bytes(const dc_prediction *p, double base, int threads)
     const double D = (double)t->D, K = (double)t->K, width = (double)t->width, n = (double)p->capacity;
     const double row = D * (double)dc_dtype_bytes(p->stream.head.dtype) + 16 + (t->has_net ? 4 * (width + K + 1) : 0);
     double widths = D;
-    for (int l = 0; t->has_net && l < t->net.n_encoder; l++) widths += (double)t->net.layer[l].out;
+    for (int l = 0; l < t->slab.net.n_encoder; l++) widths += (double)t->slab.net.layer[l].out;
+    if (t->has_net) widths += K + 1;
     const double tiles = t->has_net ? threads * (double)t->tile_rows * widths : 256 * D;
-    const double model = 4 * ((t->has_net ? (double)t->net.n_params : 0) + K * width + 2 * D);
+    const double model = 4 * ((double)t->slab.n + 2 * D);
     return base + model + n * row + 4 * tiles + 16 * K + PIECE_BYTES;
 }
 
@@ -207,17 +208,6 @@ static void use_kernels_of(const dc_trained *t)
     dc_error_clear();
 }
 
-/* The method's keys on all ranks. */
-static dc_status load_keys(dc_comm *comm, dc_prediction *p)
-{
-    dc_status st = DC_OK;
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_result_deck_read(p->model, p->trained.method, &p->deck) : DC_OK);
-    dc_comm_bcast(comm, &p->deck, sizeof p->deck, 0);
-    p->trained.keys = dc_config_method_keys(&p->deck);
-out:
-    return st;
-}
-
 static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
 {
     dc_status st = DC_OK;
@@ -227,11 +217,8 @@ static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
     DC_TRY_ALL(comm, dc_version_check_cpu());
     DC_TRY(claim_output(comm, p));
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_files(p) : DC_OK);
-    DC_TRY(dc_trained_load(comm, p->model, &p->trained));
-    if (p->trained.has_net) {
-        DC_TRY(load_keys(comm, p));
-        use_kernels_of(&p->trained);
-    }
+    DC_TRY(dc_result_model_load(comm, p->model, &p->deck, &p->trained));
+    if (p->trained.has_net) use_kernels_of(&p->trained);
     DC_TRY(open_input(comm, p));
     DC_TRY_ALL(comm, cut_rows(comm, p));
     p->capacity = choose_capacity(p);

@@ -8,7 +8,8 @@ static void forward_tile(const dc_infer *infer, const dc_net *net, int64_t rows,
 {
     const int thread = omp_get_thread_num();
     memcpy(dc_infer_batch(infer, thread), X, (size_t)(rows * net->D) * sizeof *X);
-    memcpy(Z, dc_infer_run(infer, thread), (size_t)(rows * net->L) * sizeof *Z);
+    dc_infer_run(infer, thread);
+    memcpy(Z, dc_infer_output(infer, thread, 0), (size_t)(rows * net->L) * sizeof *Z);
 }
 
 void dc_selftest_tiles(const dc_infer *infer, const dc_net *net, int n_threads, int64_t n_tiles, int64_t rows,

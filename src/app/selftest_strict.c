@@ -57,7 +57,7 @@ static void forward(const tiles *t, int64_t first, int64_t last, float *Y)
 
 static void weight_gradient(const tiles *t, int64_t first, int64_t last, float *dW)
 {
-    dc_gemm_panels(first, last, IN, OUT, ROWS, t->X, IN, t->dY, OUT, dW, OUT);
+    dc_gemm_panels(first, last, IN, OUT, ROWS, t->X, IN, t->dY, OUT, 0, dW, OUT);
 }
 
 static void compute_whole(void *ctx)
@@ -161,7 +161,7 @@ enum { OFF, STRICT, MODES, BATCH = 256, STEPS = 4, PAIRS = 3 };
 
 typedef struct {
     dc_dataset *data;
-    dc_net net;
+    dc_slab slab;
     dc_timers timers;
     dc_progress progress;
     dc_model model[MODES];
@@ -175,11 +175,13 @@ static dc_status training_create(dc_comm *comm, training *x)
     *x = (training){0};
     while (shards < dc_comm_size(comm)) shards *= 2;
     DC_TRY(dc_dataset_load(comm, DC_BUILTIN_GLYPHS, 4 * (int64_t)shards, shards, DC_SCALE_UNIT, 1, 1, &x->data));
-    DC_TRY(dc_net_init(&x->net, x->data->D, hidden, 3, 10, DC_ACT_RELU, DC_ACT_LINEAR, DC_ACT_LINEAR));
+    dc_net net;
+    DC_TRY(dc_net_init(&net, x->data->D, hidden, 3, 10, DC_ACT_RELU, DC_ACT_LINEAR, DC_ACT_LINEAR));
+    dc_slab_init(&x->slab, &net);
     DC_TRY(dc_progress_open(&x->progress, NULL, 1e9));
     for (int mode = OFF; mode < MODES; mode++) {
         dc_model *m = &x->model[mode];
-        DC_TRY_ALL(comm, dc_model_create(m, x->data, &x->net, DC_INIT_FAN_IN, 1, &x->timers, &x->progress));
+        DC_TRY_ALL(comm, dc_model_create(m, x->data, &x->slab, DC_INIT_FAN_IN, 1, &x->timers, &x->progress));
         m->strict = mode == STRICT;
         m->gather_rows = BATCH;
     }

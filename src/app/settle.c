@@ -12,7 +12,7 @@
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "output.h"
-#include "result_deck.h"
+#include "result_model.h"
 #include "run.h"
 
 /* ---- Files ------------------------------------------------------------------------------------------------------ */

@@ -2,15 +2,9 @@
 #include "setup.h"
 
 #include "dcmpi/mem.h"
+#include "deck_model.h"
 
-dc_status dc_setup_net(const dc_config *cfg, int64_t D, dc_net *net)
-{
-    return dc_net_init(net, D, cfg->model.hidden.v, cfg->model.hidden.n, cfg->model.latent,
-                       (dc_act)cfg->model.activation, (dc_act)cfg->model.latent_activation,
-                       (dc_act)cfg->model.output_activation);
-}
-
-dc_pretrain_config dc_setup_pretraining(const dc_job *job, dc_pretrain_length *before)
+dc_pretrain_config dc_setup_pretraining(const dc_job *job, const dc_net *net, dc_pretrain_length *before)
 {
     const dc_config *cfg = &job->cfg, *was = &job->resume.was;
     *before = (dc_pretrain_length){was->pretrain.epochs, was->pretrain.steps};
@@ -19,7 +13,7 @@ dc_pretrain_config dc_setup_pretraining(const dc_job *job, dc_pretrain_length *b
                                 .before = job->resume.longer ? before : NULL,
                                 .batch = cfg->pretrain.batch,
                                 .loss = (dc_recon_loss)cfg->pretrain.loss,
-                                .opt = cfg->pretrain.opt,
+                                .opt = dc_deck_optimizer(&cfg->pretrain.opt, net),
                                 .phase = cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE ? "finetune" : "pretrain"};
 }
 
@@ -29,10 +23,10 @@ static size_t cache_bytes(int ranks_here)
     return dc_mem_available_bytes(ranks_here) / 4;
 }
 
-dc_layerwise_config dc_setup_layers(const dc_job *job, int ranks_here, dc_pretrain_length *before)
+dc_layerwise_config dc_setup_layers(const dc_job *job, const dc_net *net, int ranks_here, dc_pretrain_length *before)
 {
     const dc_config *cfg = &job->cfg;
-    dc_pretrain_config layer = dc_setup_pretraining(job, before);
+    dc_pretrain_config layer = dc_setup_pretraining(job, net, before);
     *before = (dc_pretrain_length){.steps = job->resume.was.pretrain.layer_steps};
     layer.steps = cfg->pretrain.layer_steps;
     return (dc_layerwise_config){.layer = layer,
@@ -53,14 +47,15 @@ dc_kmeans_config dc_setup_kmeans(const dc_job *job)
                               .state = job->state};
 }
 
-dc_cluster_config dc_setup_clustering(const dc_job *job, const dc_part *part, dc_cluster_length *before)
+dc_cluster_config dc_setup_clustering(const dc_job *job, const dc_net *net, const dc_part *part,
+                                      dc_cluster_length *before)
 {
     const dc_config *cfg = &job->cfg, *was = &job->resume.was;
     *before = (dc_cluster_length){was->cluster.max_iter, was->cluster.tol};
     return (dc_cluster_config){.method = dc_method_find(cfg->cluster.method),
                                .env = {.part = part,
                                        .K = cfg->cluster.clusters,
-                                       .L = cfg->model.latent,
+                                       .L = net->L,
                                        .keys = dc_config_method_keys(cfg),
                                        .kmeans = dc_setup_kmeans(job)},
                                .batch = cfg->cluster.batch,
@@ -69,7 +64,7 @@ dc_cluster_config dc_setup_clustering(const dc_job *job, const dc_part *part, dc
                                .tol = cfg->cluster.tol,
                                .before = job->resume.longer ? before : NULL,
                                .final_kmeans = cfg->cluster.final_kmeans,
-                               .opt = cfg->cluster.opt};
+                               .opt = dc_deck_optimizer(&cfg->cluster.opt, net)};
 }
 
 void dc_setup_model(const dc_job *job, dc_model *m)

@@ -9,7 +9,7 @@
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/train.h"
-#include "result_deck.h"
+#include "result_model.h"
 #include "verbs.h"
 
 enum { PIECE_BYTES = 8 << 20 };
@@ -266,10 +266,8 @@ static dc_status check_model(const check *c)
 {
     dc_trained t;
     dc_config deck;
-    dc_status st = dc_trained_read(c->path, &t);
-    if (st != DC_OK) return st;
-    if (t.has_net) st = dc_result_deck_read(c->path, t.method, &deck);
-    dc_trained_release(&t);
+    const dc_status st = dc_result_model_read(c->path, &deck, &t);
+    if (st == DC_OK) dc_trained_release(&t);
     return st;
 }
 

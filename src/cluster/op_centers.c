@@ -55,8 +55,58 @@ static void distances_partial(const dc_call *c, int operand, double *sum)
         }
 }
 
-static const dc_op sqdist = {
-    .name = "sqdist", .forward = distances, .backward = distances_back, .partial = distances_partial};
+/* Along t: 2 t (z_i - mu_k). */
+static void distances_tangent(const dc_call *c, int operand, const float *t, bool adds, float *out)
+{
+    const int64_t K = c->node->shape.width, L = dc_in_width(c, 0);
+    (void)operand;
+    for (int64_t i = 0; i < c->tile->n; i++)
+        for (int64_t k = 0; k < K; k++) {
+            double sum = 0;
+            for (int64_t j = 0; j < L; j++)
+                sum += (double)t[i * L + j] * ((double)c->in[0][i * L + j] - (double)c->in[1][k * L + j]);
+            float *d = &out[i * K + k];
+            *d = adds ? *d + (float)(2 * sum) : (float)(2 * sum);
+        }
+}
+
+static unsigned distances_curved(const dc_node *x, int operand)
+{
+    (void)x, (void)operand;
+    return 3;
+}
+
+static void distances_curve(const dc_call *c, int operand, const float *t)
+{
+    const int64_t K = c->node->shape.width, L = dc_in_width(c, 0);
+    (void)operand;
+    for (int64_t i = 0; i < c->tile->n; i++) {
+        double sum = 0;
+        for (int64_t k = 0; k < K; k++) sum += (double)c->dout[i * K + k];
+        for (int64_t j = i * L; j < (i + 1) * L; j++) {
+            const float d = (float)(2 * sum * (double)t[j]);
+            c->din[0][j] = c->adds[0] ? c->din[0][j] + d : d;
+        }
+    }
+}
+
+static void distances_curve_partial(const dc_call *c, int operand, const float *t, int by, double *sum)
+{
+    const int64_t K = c->node->shape.width, L = dc_in_width(c, 0);
+    (void)operand, (void)by;
+    for (int64_t i = 0; i < c->tile->n; i++)
+        for (int64_t k = 0; k < K; k++)
+            for (int64_t j = 0; j < L; j++) sum[k * L + j] -= 2 * (double)c->dout[i * K + k] * (double)t[i * L + j];
+}
+
+static const dc_op sqdist = {.name = "sqdist",
+                             .forward = distances,
+                             .backward = distances_back,
+                             .partial = distances_partial,
+                             .tangent = distances_tangent,
+                             .curved = distances_curved,
+                             .curve = distances_curve,
+                             .curve_partial = distances_curve_partial};
 
 dc_val(dc_sqdist)(dc_graph *g, dc_val z, dc_val centers)
 {

@@ -169,3 +169,23 @@ dc_val(dc_student_kl)(dc_graph *g, double alpha, dc_val z, dc_val centers, dc_va
     return dc_record(g, (dc_node){.op = &student_kl, .n_in = 3, .in = {z.id, centers.id, p.id}, .real = {alpha}},
                      (dc_shape){DC_ROWS, 1, 1});
 }
+
+/* ---- q alone ----------------------------------------------------------------------------------------------------- */
+
+static void assign(const dc_call *c)
+{
+    const int64_t K = c->node->shape.width, L = dc_in_width(c, Z);
+    dc_softassign_rows(c->in[Z], c->in[CENTERS], c->tile->n, K, L, c->node->real[0], c->out, NULL);
+}
+
+static const dc_op student_q = {.name = "student", .constant = 1u << Z | 1u << CENTERS, .forward = assign};
+
+dc_val(dc_student)(dc_graph *g, double alpha, dc_val z, dc_val centers)
+{
+    const dc_shape rows = dc_graph_shape(g, z), mu = dc_graph_shape(g, centers);
+    if (rows.space != DC_ROWS || mu.space != DC_ONE || mu.width != rows.width)
+        return dc_refuse(g, "rows of width %lld have no assignment to centres of width %lld", (long long)rows.width,
+                         (long long)mu.width);
+    return dc_record(g, (dc_node){.op = &student_q, .n_in = 2, .in = {z.id, centers.id}, .real = {alpha}},
+                     (dc_shape){DC_ROWS, 1, mu.n});
+}

@@ -1,4 +1,4 @@
-/* The two passes over all rows that renew a target: soft assignment with its sums, then the target with its loss.
+/* The two passes over all rows that renew a target: the sums of the soft assignment, then the target with its loss.
  * Counts travel as doubles with the sums: they are exact below 2^53. */
 #include "softassign_impl.h"
 
@@ -10,7 +10,6 @@
 static void pass_release(dc_soft_pass *a, dc_sum **sum, double **total)
 {
     dc_mem_free(&a->error);
-    dc_mem_free(&a->tile);
     dc_mem_free(total);
     dc_sum_destroy(sum);
 }
@@ -18,16 +17,14 @@ static void pass_release(dc_soft_pass *a, dc_sum **sum, double **total)
 static dc_status pass_init(dc_soft_pass *a, size_t K, dc_sum **sum, const dc_part *part, double **total)
 {
     dc_status st = DC_OK;
-    const size_t threads = (size_t)omp_get_max_threads();
-    DC_TRY(dc_mem_alloc(&a->error, threads, sizeof *a->error, "soft assignment check"));
-    if (!a->q) DC_TRY(dc_mem_alloc(&a->tile, threads * DC_SOFT_TILE, K * sizeof *a->tile, "soft assignment tiles"));
+    DC_TRY(dc_mem_alloc(&a->error, (size_t)omp_get_max_threads(), sizeof *a->error, "soft assignment check"));
     DC_TRY(dc_mem_alloc(total, 2 * K + 1, sizeof **total, "soft assignment sums"));
     DC_TRY(dc_sum_create(sum, part, 2 * K + 1));
 out:
     return st;
 }
 
-dc_status dc_softassign_bytes(const dc_part *part, int64_t K, double *bytes)
+dc_status dc_soft_count_bytes(const dc_part *part, int64_t K, double *bytes)
 {
     dc_sum *sum = NULL;
     double *total = NULL;
@@ -50,13 +47,13 @@ static void take_stats(const double *total, int64_t K, dc_soft_stats *stats)
     stats->changed = (int64_t)total[2 * K];
 }
 
-dc_status dc_softassign_refresh(dc_comm *comm, const dc_part *part, const float *Z, const float *M, int64_t K,
-                                int64_t L, double alpha, float *q, int32_t *labels, dc_soft_stats *stats)
+dc_status dc_soft_count(dc_comm *comm, const dc_part *part, const float *q, int64_t K, const int32_t *next,
+                        int32_t *labels, dc_soft_stats *stats)
 {
     dc_status st = DC_OK;
     dc_sum *sum = NULL;
     double *total = NULL;
-    dc_soft_pass pass = {.Z = Z, .M = M, .K = K, .L = L, .alpha = alpha, .q = q, .label = labels};
+    dc_soft_pass pass = {.q = q, .K = K, .next = next, .label = labels};
     DC_TRY_ALL(comm, pass_init(&pass, (size_t)K, &sum, part, &total));
     dc_sum_over_blocks(comm, sum, dc_soft_block, &pass, total);
     take_stats(total, K, stats);

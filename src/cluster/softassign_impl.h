@@ -22,15 +22,13 @@ void dc_soft_nearest(const float *Z, int64_t n, const float *M, int64_t K, int64
 void dc_softassign_rows(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q,
                         int32_t *label);
 
-/* Block kernel of dc_softassign_refresh. leaf[K]: sums of q, leaf[K]: sizes, leaf[1]: changed labels. */
+/* Block kernel of dc_soft_count. leaf[K]: sums of q, leaf[K]: sizes, leaf[1]: changed labels. */
 typedef struct {
-    const float *Z, *M;
-    int64_t K, L;
-    double alpha;
-    float *q;       /* [n x K] local, or NULL */
-    float *tile;    /* [threads x TILE x K] if q is NULL */
-    int32_t *label; /* [n] local, before and after */
-    double *error;  /* [threads] largest |sum q - 1| so far */
+    const float *q; /* [n x K] local */
+    int64_t K;
+    const int32_t *next; /* [n] local, after, */
+    int32_t *label;      /* and before */
+    double *error;       /* [threads] largest |sum q - 1| so far */
 } dc_soft_pass;
 void dc_soft_block(void *ctx, const dc_block *block, int thread, double *leaf);
 

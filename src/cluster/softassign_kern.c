@@ -79,18 +79,11 @@ static double add_row(const float *q, int64_t K, double *restrict f)
 void dc_soft_block(void *ctx, const dc_block *block, int thread, double *leaf)
 {
     const dc_soft_pass *a = ctx;
-    const int64_t K = a->K;
-    int32_t label[DC_SOFT_TILE];
-    for (int64_t lo = block->lo; lo < block->hi; lo += DC_SOFT_TILE) {
-        const int64_t n = DC_MIN(block->hi - lo, (int64_t)DC_SOFT_TILE);
-        float *q = a->q ? a->q + lo * K : a->tile + thread * DC_SOFT_TILE * K;
-        dc_softassign_rows(a->Z + lo * a->L, a->M, n, K, a->L, a->alpha, q, label);
-        for (int64_t i = 0; i < n; i++) {
-            const double error = add_row(q + i * K, K, leaf);
-            leaf[K + label[i]] += 1;
-            leaf[2 * K] += label[i] != a->label[lo + i];
-            a->label[lo + i] = label[i];
-            if (!(error <= a->error[thread])) a->error[thread] = error; /* NaN stays */
-        }
+    for (int64_t i = block->lo; i < block->hi; i++) {
+        const double error = add_row(a->q + i * a->K, a->K, leaf);
+        leaf[a->K + a->next[i]] += 1;
+        leaf[2 * a->K] += a->next[i] != a->label[i];
+        a->label[i] = a->next[i];
+        if (!(error <= a->error[thread])) a->error[thread] = error; /* NaN stays */
     }
 }

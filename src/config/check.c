@@ -103,6 +103,7 @@ static dc_status check_model(const dc_config *cfg, const dc_origins *from)
 {
     const dc_int_list *hidden = &cfg->model.hidden;
     int64_t narrowest = INT64_MAX;
+    if (cfg->model.encoder[0]) return DC_OK; /* its text was looked at when it was read */
     for (int i = 0; i < hidden->n; i++) narrowest = DC_MIN(narrowest, hidden->v[i]);
     if (cfg->model.latent <= narrowest) return DC_OK;
     char place[DC_PLACE_MAX];
@@ -111,16 +112,39 @@ static dc_status check_model(const dc_config *cfg, const dc_origins *from)
                    (long long)cfg->model.latent, (long long)narrowest);
 }
 
+static dc_act output_act(const dc_net_text *net)
+{
+    return net->kind == DC_DECODER_OWN ? net->decoder.layer[net->decoder.n - 1].act : net->output_act;
+}
+
 /* Whether pretraining runs with this loss is decided by the key table; here only what the loss needs. */
 static dc_status check_loss(const dc_config *cfg, const dc_origins *from, unsigned verb)
 {
     char place[DC_PLACE_MAX], why[256];
+    dc_net_text net;
     const dc_key *loss = dc_key_find("pretrain", "loss");
-    if (cfg->pretrain.loss != DC_LOSS_BCE || cfg->model.output_activation == DC_ACT_SIGMOID ||
+    dc_config_net(cfg, &net);
+    if (cfg->pretrain.loss != DC_LOSS_BCE || output_act(&net) == DC_ACT_SIGMOID ||
         !dc_key_in_use(cfg, loss, verb, why, sizeof why))
         return DC_OK;
     dc_place_format(from, loss, place);
-    return DC_FAIL(DC_ERR_USAGE, "%s: pretrain.loss = bce needs model.output_activation = sigmoid", place);
+    return DC_FAIL(DC_ERR_USAGE, "%s: pretrain.loss = bce needs %s", place,
+                   net.kind == DC_DECODER_OWN ? "a sigmoid in the last layer of model.decoder"
+                                              : "model.output_activation = sigmoid");
+}
+
+/* A pair is a layer and its mirror. */
+static dc_status check_pairs(const dc_config *cfg, const dc_origins *from)
+{
+    char place[DC_PLACE_MAX];
+    dc_net_text net;
+    dc_config_net(cfg, &net);
+    if (cfg->pretrain.mode != DC_PRETRAIN_LAYERWISE || dc_net_text_is_mirror(&net)) return DC_OK;
+    dc_place_format(from, dc_key_find("model", "decoder"), place);
+    return DC_FAIL(DC_ERR_USAGE,
+                   "%s: pretrain.mode = layerwise trains each layer with its mirror, and model.decoder is no mirror of "
+                   "the encoder; use ~encoder, tied ~encoder, or pretrain.mode = joint",
+                   place);
 }
 
 static dc_status check_input(const dc_config *cfg, const dc_origins *from)
@@ -202,6 +226,7 @@ dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *fro
     fill_in(cfg);
     if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_model(cfg, from)));
     if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_loss(cfg, from, verb)));
+    if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_pairs(cfg, from)));
     if (reads_data) DC_TRY(dc_problem_add(from, check_counts(cfg, from, verb)));
     DC_TRY(dc_problem_add(from, check_floor(cfg, from, verb, "pretrain", &cfg->pretrain.opt)));
     DC_TRY(dc_problem_add(from, check_floor(cfg, from, verb, "cluster", &cfg->cluster.opt)));

@@ -16,7 +16,7 @@ static void describe_use(const dc_key *key, char *out, size_t cap)
                                      : "",
                            who ? who : "");
     if (!key->when) return;
-    snprintf(out + n, cap - (size_t)n, ", if %s is ", key->when);
+    snprintf(out + n, cap - (size_t)n, ", if %s is %s", key->when, *key->when_is ? "" : "not given");
     for (const char *at = key->when_is; *at; at++) {
         const char one[] = {*at, 0};
         strncat(out, *at == ' ' ? " or " : one, cap - strlen(out) - 1);

@@ -41,9 +41,8 @@ dc_status dc_factors_set(dc_factors *to, const dc_key *key, const char *const *i
     dc_status st = DC_OK;
     dc_factors list;
     memset(&list, 0, sizeof list); /* padding too */
-    if (n > DC_FACTORS_MAX)
-        return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s has more than %d items", place, key->section, key->name,
-                       DC_FACTORS_MAX);
+    if (n > DC_LIST_MAX)
+        return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s has more than %d items", place, key->section, key->name, DC_LIST_MAX);
     for (int i = 0; i < n; i++) DC_TRY(add(&list, key, items[i], place));
     memcpy(to, &list, sizeof list);
 out:

@@ -101,6 +101,7 @@ void dc_key_format(const dc_config *cfg, const dc_key *key, char out[DC_VALUE_TE
         break;
     case DC_KEY_PATH:
     case DC_KEY_METHOD:
+    case DC_KEY_NET:
         format_text(from, out);
         break;
     case DC_KEY_CHOICE:
@@ -138,6 +139,7 @@ void dc_key_describe_type(const dc_key *key, char *out, size_t cap)
                                         [DC_KEY_LIST] = "list of integers",
                                         [DC_KEY_DURATION] = "duration (10s, 15m, 2h, 1d)",
                                         [DC_KEY_CLIP] = "none, a quantile above 0 and below 0.5, or a range [a, b]",
+                                        [DC_KEY_NET] = "layers",
                                         [DC_KEY_FACTORS] = "list of NAME=FACTOR"};
     const char *choices[DC_CHOICES_MAX], *methods[DC_METHODS_MAX];
     const int n_choices = key->type == DC_KEY_CHOICE ? dc_key_choice_names(key, choices) : 0;

@@ -200,18 +200,31 @@ const dc_key dc_key_table[] = {
      .doc = "Rows are pictures of [height, width] or [height, width, channels], row by row, channels together: for the "
             "report. []: as the file says."},
 
+    {KEY("model", "encoder", DC_KEY_NET, model.encoder, ""), .verbs = DC_USE_FIT, .result = true,
+     .also = "network architecture layers",
+     .doc =
+         "The encoder's layers, instead of hidden, latent and their activations: \"dense 500 relu, dense 10\". A layer "
+         "is dense WIDTH [ACTIVATION] [init=SCHEME] [rate=FACTOR]: linear without an activation; init as model.init, "
+         "rate times the learning rate, for this layer. The last one makes the embedding."},
+    {KEY("model", "decoder", DC_KEY_NET, model.decoder, "~encoder"), .verbs = DC_USE_FIT, .result = true,
+     .doc = "~encoder: the encoder's layers backwards, with its activations. tied ~encoder: the same with its weights, "
+            "transposed, and biases of its own. Or layers, ending in the width of the data, a number or the word data: "
+            "\"dense 500 relu, dense data\"; pretrain.mode layerwise needs a mirror."},
     {KEY("model", "hidden", DC_KEY_LIST, model.hidden, "[500, 500, 2000]"), .min = 1, .max = 1 << 20,
-     .verbs = DC_USE_FIT, .result = true, .also = "dims layers encoder_layers", .source = "Xie et al. 2016",
-     .doc = "Widths of the encoder's hidden layers, at most 14; the decoder mirrors them. []: one linear map."},
+     .verbs = DC_USE_FIT, .when = "encoder", .when_is = "", .result = true, .also = "dims encoder_layers",
+     .source = "Xie et al. 2016", .doc = "Widths of the encoder's hidden layers, at most 14. []: one linear map."},
     {KEY("model", "latent", DC_KEY_INT, model.latent, "10"), .min = 1, .max = 1 << 16, .verbs = DC_USE_FIT,
-     .result = true, .also = "latent_dim embedding_dim bottleneck", .source = "Xie et al. 2016",
-     .doc = "Width of the embedding, in which rows are clustered."},
+     .when = "encoder", .when_is = "", .result = true, .also = "latent_dim embedding_dim bottleneck",
+     .source = "Xie et al. 2016", .doc = "Width of the embedding, in which rows are clustered."},
     {KEY("model", "activation", DC_KEY_CHOICE, model.activation, "relu"), .choices = activations, .verbs = DC_USE_FIT,
-     .result = true, .also = "act", .source = "Xie et al. 2016", .doc = "Activation of the hidden layers."},
+     .when = "encoder", .when_is = "", .result = true, .also = "act", .source = "Xie et al. 2016",
+     .doc = "Activation of the hidden layers."},
     {KEY("model", "latent_activation", DC_KEY_CHOICE, model.latent_activation, "linear"), .choices = activations,
-     .verbs = DC_USE_FIT, .result = true, .source = "Xie et al. 2016", .doc = "Activation of the embedding."},
+     .verbs = DC_USE_FIT, .when = "encoder", .when_is = "", .result = true, .source = "Xie et al. 2016",
+     .doc = "Activation of the embedding."},
     {KEY("model", "output_activation", DC_KEY_CHOICE, model.output_activation, "linear"), .choices = activations,
-     .verbs = DC_USE_FIT, .result = true, .source = "Xie et al. 2016", .doc = "Activation of the reconstruction."},
+     .verbs = DC_USE_FIT, .when = "decoder", .when_is = "~encoder tied", .result = true, .source = "Xie et al. 2016",
+     .doc = "Activation of the reconstruction."},
     {KEY("model", "init", DC_KEY_CHOICE, model.init, "fan_in"), .choices = inits, .verbs = DC_USE_FIT, .result = true,
      .also = "initializer weight_init", .source = GUO ", VarianceScaling(1/3, fan_in, uniform)",
      .doc = "First weights; biases start at 0. fan_in: U(+-sqrt(1/fan_in)). glorot: U(+-sqrt(6/(fan_in+fan_out))). "
@@ -251,7 +264,7 @@ const dc_key dc_key_table[] = {
      .doc = "Reconstruction error. mse: mean over batch and columns (Keras, PyTorch). mse_sum: sum over columns, mean "
             "over the batch (DCN, DKM). mse_half_sum: half of that (Caffe). bce: cross-entropy, mean over batch and "
             "columns, for "
-            "data in [0, 1] and model.output_activation sigmoid. Learning rates do not carry over."},
+            "data in [0, 1] and a sigmoid at the end of the decoder. Learning rates do not carry over."},
     OPTIMIZER_ROWS("pretrain", pretrain.opt, NULL, "mode", "joint layerwise", "1.0",
                    GUO ", for loss mse and data in [0, 1]"),
 

@@ -24,6 +24,20 @@ void dc_verb_names(unsigned mask, char *out, size_t cap)
         if (mask & verbs[i].bit) at += (size_t)snprintf(out + at, cap - at, "%s%s", at ? " " : "", verbs[i].name);
 }
 
+/* Whether a word of the value, or, with an empty list, nothing, is what is wanted. */
+static bool is_wanted(const char *value, const char *list)
+{
+    if (!*list) return !*value;
+    char word[DC_NAME_MAX];
+    for (; *value; value += *value == ' ') {
+        const size_t len = strcspn(value, " ");
+        snprintf(word, sizeof word, "%.*s", (int)DC_MIN(len, sizeof word - 1), value);
+        if (dc_has_word(list, word)) return true;
+        value += len;
+    }
+    return false;
+}
+
 /* "sgd sgd_torch" as "sgd or sgd_torch". */
 static void format_alternatives(const char *list, char *out, size_t cap)
 {
@@ -71,10 +85,13 @@ static bool condition_holds(const dc_config *cfg, const dc_key *key, unsigned ve
     DC_ASSERT(other);
     if (!dc_key_in_use(cfg, other, verb, why, cap)) return false;
     char value[DC_VALUE_TEXT_MAX], names[128];
-    dc_key_format(cfg, other, value);
-    if (dc_has_word(key->when_is, value)) return true;
+    if (other->type == DC_KEY_NET)
+        snprintf(value, sizeof value, "%s", (const char *)cfg + other->offset);
+    else
+        dc_key_format(cfg, other, value);
+    if (is_wanted(value, key->when_is)) return true;
     format_alternatives(key->when_is, names, sizeof names);
-    snprintf(why, cap, "%s.%s is %.64s, not %s", other->section, other->name, value, names);
+    snprintf(why, cap, *names ? "%s.%s is %.64s, not %s" : "%s.%s is given", other->section, other->name, value, names);
     return false;
 }
 

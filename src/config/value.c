@@ -105,6 +105,21 @@ out:
     return st;
 }
 
+/* Of a network; the decoder has a default. */
+static dc_status set_net(dc_config *cfg, const dc_key *key, const char *text, const char *place)
+{
+    dc_status st = DC_OK;
+    dc_net_text net;
+    char why[DC_NET_WHY_MAX];
+    DC_TRY(set_text(member(cfg, key), DC_NET_TEXT_MAX, key, text, place));
+    const bool decodes = *key->fallback, ok = decodes   ? dc_net_text_decoder(text, &net, why)
+                                              : text[0] ? dc_net_text_encoder(text, &net, why)
+                                                        : true;
+    if (!ok) st = DC_FAIL(DC_ERR_USAGE, "%s: %s.%s: %s", place, key->section, key->name, why);
+out:
+    return st;
+}
+
 /* `names` is what is allowed; returns the index of `text` or fails with the nearest name. */
 static dc_status find_name(const dc_key *key, const char *text, const char *const *names, int n, const char *place,
                            int *index)
@@ -234,6 +249,8 @@ dc_status dc_key_set(dc_config *cfg, const dc_key *key, const char *text, const 
         return set_method(cfg, key, text, place);
     case DC_KEY_CHOICE:
         return set_choice(cfg, key, text, place);
+    case DC_KEY_NET:
+        return set_net(cfg, key, text, place);
     case DC_KEY_LIST:
     case DC_KEY_FACTORS:
         return set_list_text(cfg, key, text, place);

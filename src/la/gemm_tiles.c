@@ -33,11 +33,11 @@ void dc_gemm_rows(int64_t tile, int64_t m, int64_t n, int64_t k, const float *A,
 }
 
 void dc_gemm_panels(int64_t first, int64_t last, int64_t m, int64_t n, int64_t k, const float *A, int64_t lda,
-                    const float *B, int64_t ldb, float *C, int64_t ldc)
+                    const float *B, int64_t ldb, float beta, float *C, int64_t ldc)
 {
 #pragma omp parallel for schedule(dynamic)
     for (int64_t p = first; p < last; p++) {
         const int64_t row = p * DC_PANEL_ROWS, rows = DC_MIN(m - row, (int64_t)DC_PANEL_ROWS);
-        dc_gemm(DC_T, DC_N, rows, n, k, 1, A + row, lda, B, ldb, 0, C + row * ldc, ldc);
+        dc_gemm(DC_T, DC_N, rows, n, k, 1, A + row, lda, B, ldb, beta, C + row * ldc, ldc);
     }
 }

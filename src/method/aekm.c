@@ -8,10 +8,9 @@ const dc_method dc_method_aekm = {
     .summary = "autoencoder + k-means: clusters the embedding of the pretrained autoencoder",
     .flags = 0,
     DC_METHOD_KEYS(keys, dc_centers_keys),
-    .n_extra = dc_centers_n_extra,
+    .build = dc_centers_build,
     .create = dc_centers_create,
     .start = dc_centers_start,
-    .refresh = dc_centers_refresh,
-    .assign_local = dc_centers_assign_local,
+    .infer = dc_centers_infer,
     .destroy = dc_centers_destroy,
 };

@@ -33,10 +33,11 @@ static const dc_key keys[] = {
 
 static const float FIRST_COUNT = 100;
 
-/* The counts lie behind the centres. */
-static size_t n_extra(const dc_method_env *env)
+/* Centres move, they are not trained. */
+static void build(const dc_method_env *env, dc_slab *slab)
 {
-    return dc_centers_n_extra(env) + (size_t)env->K;
+    dc_slab_add(slab, "centers", env->K, env->L, false);
+    dc_slab_add(slab, "counts", 1, env->K, false);
 }
 
 static dc_status create(const dc_method_env *env, dc_method_state **out)
@@ -52,11 +53,19 @@ static dc_status create(const dc_method_env *env, dc_method_state **out)
     return st;
 }
 
-static dc_status start(dc_comm *comm, dc_method_state *s, const float *Z, float *extra, int32_t *labels)
+static dc_status start(dc_comm *comm, dc_method_state *s, const dc_inferred *rows)
 {
-    const dc_status st = dc_centers_start(comm, s, Z, extra, labels);
-    for (int64_t k = 0; k < s->env->K; k++) extra[dc_centers_n_extra(s->env) + (size_t)k] = FIRST_COUNT;
-    for (int64_t i = 0; i < dc_part_rows(s->env->part); i++) s->labels[i] = (float)labels[i];
+    dc_status st = DC_OK;
+    const dc_method_env *env = s->env;
+    const int64_t n = dc_part_rows(env->part);
+    int32_t *label = NULL;
+    float *count = env->value + dc_slab_find(env->slab, "counts")->at;
+    DC_TRY_ALL(comm, dc_mem_alloc(&label, (size_t)n, sizeof *label, "labels"));
+    DC_TRY(dc_method_kmeans(comm, env, rows->Z, label));
+    for (int64_t k = 0; k < env->K; k++) count[k] = FIRST_COUNT;
+    for (int64_t i = 0; i < n; i++) s->labels[i] = (float)label[i];
+out:
+    dc_mem_free(&label);
     return st;
 }
 
@@ -71,26 +80,22 @@ static void train_network(dc_graph *g, const dc_method_state *s)
 {
     const dc_method_env *env = s->env;
     const dcn_keys *k = env->keys;
-    const dc_net *net = env->net;
-    const dc_tensor centers = dc_centers_tensor(env, false);
-    const dc_val x = dc_batch(g, net->D), z = dc_layers(g, net, 0, net->n_encoder, true, x);
+    const dc_val x = dc_batch(g, env->slab->net.D), z = dc_centers_encode(g, env, true, x);
     const dc_val mine = dc_onehot(g, dc_entry(g, &s->label), env->K);
-    dc_minimize(g, "clustering", k->beta, dc_dot(g, dc_sqdist(g, z, dc_use(g, &centers)), mine));
-    dc_centers_reconstruct(g, s, (dc_recon_loss)k->loss, x, z);
+    dc_minimize(g, "clustering", k->beta, dc_dot(g, dc_sqdist(g, z, dc_centers_use(g, env)), mine));
+    dc_centers_reconstruct(g, env, (dc_recon_loss)k->loss, x, z);
 }
 
 static void move_centers(dc_graph *g, const dc_method_state *s)
 {
     const dc_method_env *env = s->env;
-    const dc_net *net = env->net;
-    const dc_tensor centers = dc_centers_tensor(env, false),
-                    counts = {"counts", env->extra_at + dc_centers_n_extra(env), 1, env->K, false};
-    const dc_val z = dc_layers(g, net, 0, net->n_encoder, false, dc_batch(g, net->D));
-    const dc_val m = dc_use(g, &centers), c = dc_use(g, &counts), label = dc_nearest_center(g, z, m);
+    const dc_tensor *centers = dc_slab_find(env->slab, "centers"), *counts = dc_slab_find(env->slab, "counts");
+    const dc_val z = dc_centers_encode(g, env, false, dc_batch(g, env->slab->net.D));
+    const dc_val m = dc_use(g, centers), c = dc_use(g, counts), label = dc_nearest_center(g, z, m);
     const dc_val mine = dc_onehot(g, label, env->K), more = dc_total(g, mine);
     dc_put(g, &s->label, label);
-    dc_move(g, &centers, dc_running_mean(g, m, c, more, dc_cross(g, mine, z)));
-    dc_move(g, &counts, dc_map(g, DC_ADD, c, more));
+    dc_move(g, centers, dc_running_mean(g, m, c, more, dc_cross(g, mine, z)));
+    dc_move(g, counts, dc_map(g, DC_ADD, c, more));
 }
 
 static void record(dc_graph *g, const dc_method_state *s, int step)
@@ -106,13 +111,12 @@ const dc_method dc_method_dcn = {
     .summary = "Deep Clustering Network: reconstruction and k-means in turn, centres are running means",
     .flags = DC_METHOD_TRAINS | DC_METHOD_RECONSTRUCTS,
     DC_METHOD_KEYS(keys, dcn_keys),
-    .n_extra = n_extra,
+    .build = build,
     .create = create,
     .start = start,
-    .refresh = dc_centers_refresh,
     .keep = keep,
     .n_steps = 2,
     .record = record,
-    .assign_local = dc_centers_assign_local,
+    .infer = dc_centers_infer,
     .destroy = dc_centers_destroy,
 };

@@ -6,8 +6,7 @@
 static void record(dc_graph *g, const dc_method_state *s, int step)
 {
     (void)step;
-    const dc_net *net = s->env->net;
-    const dc_val z = dc_layers(g, net, 0, net->n_encoder, true, dc_batch(g, net->D));
+    const dc_val z = dc_centers_encode(g, s->env, true, dc_batch(g, s->env->slab->net.D));
     dc_minimize(g, "clustering", 1, dc_centers_kl(g, s, z));
 }
 
@@ -18,13 +17,12 @@ const dc_method dc_method_dec = {
     .summary = "Deep Embedded Clustering: encoder and centres minimise KL(P || Q), P refreshed over all rows",
     .flags = DC_METHOD_TRAINS,
     DC_METHOD_KEYS(keys, dc_centers_keys),
-    .n_extra = dc_centers_n_extra,
-    .trained = "centers",
+    .build = dc_centers_build,
     .create = dc_centers_create_target,
     .start = dc_centers_start,
     .refresh = dc_centers_refresh_target,
     .n_steps = 1,
     .record = record,
-    .assign_local = dc_centers_assign_local,
+    .infer = dc_centers_infer,
     .destroy = dc_centers_destroy,
 };

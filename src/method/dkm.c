@@ -37,24 +37,22 @@ static const dc_key keys[] = {
     DC_LOSS_KEY(dkm_keys, "mse_sum", "Fard et al. 2020"),
 };
 
-/* The negative of alpha lies behind the centres. */
-static size_t n_extra(const dc_method_env *env)
+/* With the negative of alpha. */
+static void build(const dc_method_env *env, dc_slab *slab)
 {
-    return dc_centers_n_extra(env) + 1;
+    dc_centers_build(env, slab);
+    dc_slab_add(slab, "alpha", 1, 1, false);
 }
 
 static void record(dc_graph *g, const dc_method_state *s, int step)
 {
     const dc_method_env *env = s->env;
     const dkm_keys *k = env->keys;
-    const dc_net *net = env->net;
-    const dc_tensor centers = dc_centers_tensor(env, true),
-                    sharpness = {"alpha", env->extra_at + dc_centers_n_extra(env), 1, 1, false};
     (void)step;
-    const dc_val x = dc_batch(g, net->D), z = dc_layers(g, net, 0, net->n_encoder, true, x);
-    const dc_val d = dc_sqdist(g, z, dc_use(g, &centers));
-    dc_minimize(g, "clustering", k->lambda, dc_dot(g, d, dc_softmax(g, d, dc_use(g, &sharpness))));
-    dc_centers_reconstruct(g, s, (dc_recon_loss)k->loss, x, z);
+    const dc_val x = dc_batch(g, env->slab->net.D), z = dc_centers_encode(g, env, true, x);
+    const dc_val d = dc_sqdist(g, z, dc_centers_use(g, env)), scale = dc_use(g, dc_slab_find(env->slab, "alpha"));
+    dc_minimize(g, "clustering", k->lambda, dc_dot(g, d, dc_softmax(g, d, scale)));
+    dc_centers_reconstruct(g, env, (dc_recon_loss)k->loss, x, z);
 }
 
 enum { VALUES = 40, EPOCHS = 5 };
@@ -69,9 +67,10 @@ static double alpha_at(const dc_method_env *env, int64_t step)
     return alpha;
 }
 
-static void anneal(const dc_method_state *s, float *extra, int64_t step)
+static void anneal(const dc_method_state *s, int64_t step)
 {
-    extra[dc_centers_n_extra(s->env)] = -(float)alpha_at(s->env, step);
+    const dc_method_env *env = s->env;
+    env->value[dc_slab_find(env->slab, "alpha")->at] = -(float)alpha_at(env, step);
 }
 
 const dc_method dc_method_dkm = {
@@ -79,14 +78,12 @@ const dc_method dc_method_dkm = {
     .summary = "Deep k-Means: reconstruction and distances to centres, chosen by an annealed softmax",
     .flags = DC_METHOD_TRAINS | DC_METHOD_RECONSTRUCTS,
     DC_METHOD_KEYS(keys, dkm_keys),
-    .n_extra = n_extra,
-    .trained = "centers",
+    .build = build,
     .create = dc_centers_create,
     .start = dc_centers_start,
-    .refresh = dc_centers_refresh,
     .n_steps = 1,
     .record = record,
+    .infer = dc_centers_infer,
     .anneal = anneal,
-    .assign_local = dc_centers_assign_local,
     .destroy = dc_centers_destroy,
 };

@@ -29,10 +29,9 @@ static void record(dc_graph *g, const dc_method_state *s, int step)
 {
     const idec_keys *k = s->env->keys;
     (void)step;
-    const dc_net *net = s->env->net;
-    const dc_val x = dc_batch(g, net->D), z = dc_layers(g, net, 0, net->n_encoder, true, x);
+    const dc_val x = dc_batch(g, s->env->slab->net.D), z = dc_centers_encode(g, s->env, true, x);
     dc_minimize(g, "clustering", k->gamma, dc_centers_kl(g, s, z));
-    dc_centers_reconstruct(g, s, (dc_recon_loss)k->loss, x, z);
+    dc_centers_reconstruct(g, s->env, (dc_recon_loss)k->loss, x, z);
 }
 
 const dc_method dc_method_idec = {
@@ -40,13 +39,12 @@ const dc_method dc_method_idec = {
     .summary = "Improved DEC: reconstruction + gamma * KL(P || Q), the decoder is kept",
     .flags = DC_METHOD_TRAINS | DC_METHOD_RECONSTRUCTS,
     DC_METHOD_KEYS(keys, idec_keys),
-    .n_extra = dc_centers_n_extra,
-    .trained = "centers",
+    .build = dc_centers_build,
     .create = dc_centers_create_target,
     .start = dc_centers_start,
     .refresh = dc_centers_refresh_target,
     .n_steps = 1,
     .record = record,
-    .assign_local = dc_centers_assign_local,
+    .infer = dc_centers_infer,
     .destroy = dc_centers_destroy,
 };

@@ -31,39 +31,36 @@ typedef struct {
         .doc = "Reconstruction loss, as pretrain.loss."                                                                \
     }
 
-/* Methods whose extra parameters are K centres in the latent space and whose q is the Student-t assignment: state,
- * k-means start, refresh without a target. Used by embedding them as the whole state. */
+/* Methods with K centres in the latent space, the tensor "centers", whose q is the Student-t assignment. Used by
+ * embedding the state as the whole state. */
 struct dc_method_state {
     const dc_method_env *env;
-    float *P;        /* [n x K] local: q after dc_centers_refresh, target after that; NULL: not kept */
+    float *P;        /* [n x K] local target; NULL: not kept */
     dc_table target; /* P */
-    double *f;       /* [K] global */
-    int64_t *size;   /* [K] global */
     float *labels;   /* [n x 1] local; NULL: not kept */
     dc_state *saved; /* what the labels are part of, or NULL; borrowed */
     dc_table label;  /* the same */
-    dc_sum *loss;    /* one double per block */
+    dc_sum *loss;    /* of the target */
 };
 
-size_t dc_centers_n_extra(const dc_method_env *env);
-/* The centres [K x L]. */
-dc_tensor dc_centers_tensor(const dc_method_env *env, bool trained);
+/* "centers" [K x L], trained. */
+void dc_centers_build(const dc_method_env *env, dc_slab *slab);
 dc_status dc_centers_create(const dc_method_env *env, dc_method_state **out);
 /* With a target. */
 dc_status dc_centers_create_target(const dc_method_env *env, dc_method_state **out);
-dc_status dc_centers_start(dc_comm *comm, dc_method_state *state, const float *Z, float *extra, int32_t *labels);
-/* Soft assignment of all rows: P = q, f, sizes, labels, and all of `out` but the loss. */
-dc_status dc_centers_refresh(dc_comm *comm, dc_method_state *state, const float *Z, const float *extra, int32_t *labels,
-                             dc_refresh *out);
-/* The same with the sharpened target in P and its KL loss: DEC and what extends it. */
-dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const float *Z, const float *extra,
-                                    int32_t *labels, dc_refresh *out);
+dc_status dc_centers_start(dc_comm *comm, dc_method_state *state, const dc_inferred *rows);
+/* The sharpened target in P and its KL loss: DEC and what extends it. */
+dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const dc_inferred *rows, dc_refresh *out);
+/* Rows x through the encoder; trained: it learns. */
+dc_val dc_centers_encode(dc_graph *g, const dc_method_env *env, bool trained, dc_val x);
+/* The centres. */
+dc_val dc_centers_use(dc_graph *g, const dc_method_env *env);
 /* Minimises the reconstruction of rows x from their embedding z with weight 1; the decoder learns. */
-void dc_centers_reconstruct(dc_graph *g, const dc_method_state *state, dc_recon_loss loss, dc_val x, dc_val z);
+void dc_centers_reconstruct(dc_graph *g, const dc_method_env *env, dc_recon_loss loss, dc_val x, dc_val z);
 /* KL(P || Q) of each row of the batch, embedded at z, with the target of the last refresh. */
 dc_val dc_centers_kl(dc_graph *g, const dc_method_state *state, dc_val z);
-void dc_centers_assign_local(const dc_method_env *env, const float *extra, const float *Z, int64_t n, float *q,
-                             int32_t *label);
+/* Embedding, Student-t assignment, nearest centre. */
+void dc_centers_infer(dc_graph *g, const dc_method_env *env);
 void dc_centers_destroy(dc_method_state **state);
 
 #endif

@@ -1,32 +1,89 @@
-/* Shapes of a symmetric fully connected autoencoder and the layout of its parameter slab: [decoder | encoder], within
- * each part layer by layer, weight then bias. */
+/* Shapes of a fully connected autoencoder and the layout of its parameter slab: [decoder | encoder], within each part
+ * layer by layer, weight then bias. */
 #include <stdio.h>
 
-#include "dcmpi/nn.h"
+#include "dcmpi/net_text.h"
 
-enum { WIDTH_MAX = 1 << 24 };
-
-static dc_status check_shape(int64_t D, const int64_t *hidden, int n_hidden, int64_t L)
+static const char *layer_name(char out[DC_LAYER_NAME_MAX], bool decodes, int l)
 {
-    if (n_hidden < 0 || 2 * (n_hidden + 1) > DC_MAX_LAYERS)
-        return DC_FAIL(DC_ERR_USAGE, "network: %d hidden layers; at most %d are possible", n_hidden,
-                       DC_MAX_LAYERS / 2 - 1);
-    if (D < 1 || D > WIDTH_MAX)
-        return DC_FAIL(DC_ERR_USAGE, "network: input width %lld is not in 1..%d", (long long)D, WIDTH_MAX);
-    if (L < 1 || L > WIDTH_MAX)
-        return DC_FAIL(DC_ERR_USAGE, "network: latent width %lld is not in 1..%d", (long long)L, WIDTH_MAX);
-    for (int i = 0; i < n_hidden; i++)
-        if (hidden[i] < 1 || hidden[i] > WIDTH_MAX)
-            return DC_FAIL(DC_ERR_USAGE, "network: width %lld of hidden layer %d is not in 1..%d", (long long)hidden[i],
-                           i + 1, WIDTH_MAX);
-    return DC_OK;
+    snprintf(out, DC_LAYER_NAME_MAX, "%s_%d", decodes ? "decoder" : "encoder", l);
+    return out;
 }
 
-/* Width between the layers: 0 is the input, n_encoder the embedding, 2 n_encoder the output. */
-static int64_t width_at(const dc_net *net, const int64_t *hidden, int i)
+/* ---- Layers ------------------------------------------------------------------------------------------------------ */
+
+/* Width in front of layer i of the encoder; 0: that of the data. */
+static int64_t width_before(const dc_part_text *encoder, int i)
 {
-    const int depth = i <= net->n_encoder ? i : net->n_layers - i;
-    return depth == 0 ? net->D : depth == net->n_encoder ? net->L : hidden[depth - 1];
+    return i > 0 ? encoder->layer[i - 1].width : 0;
+}
+
+static void mirror(const dc_net_text *t, dc_part_text *decoder)
+{
+    const dc_part_text *encoder = &t->encoder;
+    decoder->n = encoder->n;
+    for (int j = 0; j < decoder->n; j++) {
+        const int i = encoder->n - 1 - j; /* what it mirrors */
+        decoder->layer[j] = (dc_layer_text){.width = width_before(encoder, i),
+                                            .act = i > 0 ? encoder->layer[i - 1].act : t->output_act,
+                                            .rules = encoder->layer[i].rules};
+    }
+}
+
+bool dc_net_text_is_mirror(const dc_net_text *t)
+{
+    const int n = t->encoder.n;
+    bool same = t->kind != DC_DECODER_OWN || t->decoder.n == n;
+    for (int j = 0; same && t->kind == DC_DECODER_OWN && j < n - 1; j++)
+        same = t->decoder.layer[j].width == width_before(&t->encoder, n - 1 - j);
+    return same;
+}
+
+static dc_status check_part(const dc_part_text *part, bool decodes, int64_t D)
+{
+    char name[DC_LAYER_NAME_MAX];
+    const dc_layer_text *last = &part->layer[part->n - 1];
+    for (int l = 0; l < part->n; l++)
+        if (part->layer[l].width < 0 || part->layer[l].width > DC_NET_WIDTH_MAX)
+            return DC_FAIL(DC_ERR_USAGE, "network: width %lld of %s is not in 1..%d", (long long)part->layer[l].width,
+                           layer_name(name, decodes, l), DC_NET_WIDTH_MAX);
+    if (!decodes || last->width == 0 || last->width == D) return DC_OK;
+    return DC_FAIL(DC_ERR_USAGE,
+                   "model.decoder: column %d, layer %s gives rows of width %lld, but the data have %lld columns; the "
+                   "last width may be left to them: 'dense data'",
+                   last->column, layer_name(name, true, part->n - 1), (long long)last->width, (long long)D);
+}
+
+static dc_status check_shape(const dc_net_text *t, const dc_part_text *decoder, int64_t D)
+{
+    const int n = t->encoder.n + decoder->n;
+    dc_status st = DC_OK;
+    if (t->encoder.n < 1 || decoder->n < 1) return DC_FAIL(DC_ERR_USAGE, "network: no layers");
+    if (n > DC_MAX_LAYERS)
+        return DC_FAIL(DC_ERR_USAGE, "network: %d layers in encoder and decoder; at most %d are possible", n,
+                       DC_MAX_LAYERS);
+    if (D < 1 || D > DC_NET_WIDTH_MAX)
+        return DC_FAIL(DC_ERR_USAGE, "network: input width %lld is not in 1..%d", (long long)D, DC_NET_WIDTH_MAX);
+    DC_TRY(check_part(&t->encoder, false, D));
+    DC_TRY(check_part(decoder, true, D));
+out:
+    return st;
+}
+
+/* Layers of a part behind those that the net has. */
+static void add_part(dc_net *net, const dc_part_text *part, bool decodes, bool tied)
+{
+    for (int l = 0; l < part->n; l++) {
+        const dc_layer_text *from = &part->layer[l];
+        dc_layer *layer = &net->layer[net->n_layers];
+        layer->in = net->n_layers > 0 ? layer[-1].out : net->D;
+        layer->out = from->width ? from->width : net->D;
+        layer->act = from->act;
+        layer->rules = from->rules;
+        layer->tied = tied;
+        layer_name(layer->name, decodes, l);
+        net->n_layers++;
+    }
 }
 
 /* Gives layers [first, last) their places from `offset` on; returns the end. */
@@ -35,31 +92,62 @@ static size_t place_layers(dc_net *net, int first, int last, size_t offset)
     for (int l = first; l < last; l++) {
         dc_layer *layer = &net->layer[l];
         layer->weight = offset;
-        layer->bias = offset + (size_t)(layer->in * layer->out);
+        layer->bias = offset + (layer->tied ? 0 : (size_t)(layer->in * layer->out));
         offset = layer->bias + (size_t)layer->out;
     }
     return offset;
 }
 
+dc_status dc_net_build(dc_net *net, int64_t D, const dc_net_text *t)
+{
+    dc_part_text mirrored;
+    const bool own = t->kind == DC_DECODER_OWN;
+    if (!own) mirror(t, &mirrored);
+    const dc_part_text *decoder = own ? &t->decoder : &mirrored;
+    const dc_status st = check_shape(t, decoder, D);
+    if (st != DC_OK) return st;
+    *net = (dc_net){.n_encoder = t->encoder.n, .D = D, .L = t->encoder.layer[t->encoder.n - 1].width};
+    add_part(net, &t->encoder, false, false);
+    add_part(net, decoder, true, t->kind == DC_DECODER_TIED);
+    net->n_decoder = place_layers(net, net->n_encoder, net->n_layers, 0);
+    net->n_params = place_layers(net, 0, net->n_encoder, net->n_decoder);
+    net->n_encoder_params = net->n_params - net->n_decoder;
+    for (int l = net->n_encoder; l < net->n_layers; l++)
+        if (net->layer[l].tied) net->layer[l].weight = dc_net_mirror(net, l)->weight;
+    return DC_OK;
+}
+
+static dc_status check_widths(const int64_t *hidden, int n_hidden, int64_t L)
+{
+    if (n_hidden < 0 || 2 * (n_hidden + 1) > DC_MAX_LAYERS)
+        return DC_FAIL(DC_ERR_USAGE, "network: %d hidden layers; at most %d are possible", n_hidden,
+                       DC_MAX_LAYERS / 2 - 1);
+    if (L < 1 || L > DC_NET_WIDTH_MAX)
+        return DC_FAIL(DC_ERR_USAGE, "network: latent width %lld is not in 1..%d", (long long)L, DC_NET_WIDTH_MAX);
+    for (int i = 0; i < n_hidden; i++)
+        if (hidden[i] < 1 || hidden[i] > DC_NET_WIDTH_MAX)
+            return DC_FAIL(DC_ERR_USAGE, "network: width %lld of hidden layer %d is not in 1..%d", (long long)hidden[i],
+                           i + 1, DC_NET_WIDTH_MAX);
+    return DC_OK;
+}
+
 dc_status dc_net_init(dc_net *net, int64_t D, const int64_t *hidden, int n_hidden, int64_t L, dc_act hidden_act,
                       dc_act latent_act, dc_act output_act)
 {
-    const dc_status st = check_shape(D, hidden, n_hidden, L);
+    const dc_status st = check_widths(hidden, n_hidden, L);
     if (st != DC_OK) return st;
-    const int ne = n_hidden + 1;
-    *net = (dc_net){.n_layers = 2 * ne, .n_encoder = ne, .D = D, .L = L};
-    for (int l = 0; l < net->n_layers; l++) {
-        dc_layer *layer = &net->layer[l];
-        const bool encodes = l < ne;
-        layer->in = width_at(net, hidden, l);
-        layer->out = width_at(net, hidden, l + 1);
-        layer->act = l == ne - 1 ? latent_act : l == net->n_layers - 1 ? output_act : hidden_act;
-        snprintf(layer->name, sizeof layer->name, "%s_%d", encodes ? "encoder" : "decoder", encodes ? l : l - ne);
-    }
-    net->n_decoder = place_layers(net, ne, net->n_layers, 0);
-    net->n_params = place_layers(net, 0, ne, net->n_decoder);
-    net->n_encoder_params = net->n_params - net->n_decoder;
-    return DC_OK;
+    dc_net_text t = {.encoder.n = n_hidden + 1, .output_act = output_act};
+    for (int i = 0; i < n_hidden; i++) t.encoder.layer[i] = (dc_layer_text){.width = hidden[i], .act = hidden_act};
+    t.encoder.layer[n_hidden] = (dc_layer_text){.width = L, .act = latent_act};
+    return dc_net_build(net, D, &t);
+}
+
+bool dc_net_is_mirror(const dc_net *net)
+{
+    bool same = net->n_layers == 2 * net->n_encoder;
+    for (int l = 0; same && l < net->n_encoder; l++)
+        same = dc_net_mirror(net, l)->in == net->layer[l].out && dc_net_mirror(net, l)->out == net->layer[l].in;
+    return same;
 }
 
 dc_net dc_net_for_loss(const dc_net *net, dc_recon_loss loss)

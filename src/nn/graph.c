@@ -23,7 +23,7 @@ static void check_tensors(dc_graph *g)
         const dc_node *x = &g->node[i];
         for (int k = 0; k < x->n_in && x->shape.space == DC_ONE && x->op->reach == DC_REACH_ROW; k++) {
             const dc_node *in = dc_node_in(g, x, k);
-            if (in->op != &dc_op_use || !in->tensor.trained || x->op->constant >> k & 1) continue;
+            if (in->op != &dc_op_use || !in->tensor.trained || x->constant >> k & 1) continue;
             g->file = x->file, g->line = x->line;
             (void)dc_refuse(g, "%s is trained and read by an operation on vectors", in->tensor.name);
         }
@@ -35,13 +35,13 @@ static bool is_trained(const dc_node *x)
     return x->op == &dc_op_use && x->tensor.trained;
 }
 
-/* Whether the gradient by node i is that of a product. */
-static bool is_product(const dc_graph *g, int i)
+/* Of which operand of products node i is; 0: of none. */
+static int product_operand(const dc_graph *g, int i)
 {
     for (int j = i + 1; j < g->n_nodes; j++)
-        for (int k = 1; k < g->node[j].n_in && g->node[j].op->product; k++)
-            if (g->node[j].in[k] == i) return true;
-    return false;
+        for (int k = 1; k < g->node[j].n_in; k++)
+            if (g->node[j].in[k] == i && dc_op_has_product(g->node[j].op, k)) return k;
+    return 0;
 }
 
 static bool overlap(const dc_tensor *a, const dc_tensor *b)
@@ -49,23 +49,67 @@ static bool overlap(const dc_tensor *a, const dc_tensor *b)
     return a->at < b->at + dc_tensor_floats(b) && b->at < a->at + dc_tensor_floats(a);
 }
 
-/* The gradient of a tensor is one product, or a sum of parts. */
+static bool same(const dc_tensor *a, const dc_tensor *b)
+{
+    return a->at == b->at && a->n == b->n && a->width == b->width;
+}
+
+/* The gradient of a tensor is a sum of products, or a sum of parts. */
 static void check_products(dc_graph *g)
 {
-    for (int i = 0; i < g->n_nodes; i++)
-        for (int j = 0; j < i && is_trained(&g->node[i]); j++) {
-            const dc_node *x = &g->node[i], *other = &g->node[j];
-            if (!is_trained(other) || !overlap(&x->tensor, &other->tensor)) continue;
-            if (!is_product(g, i) && !is_product(g, j)) continue;
+    for (int i = 0; i < g->n_nodes; i++) {
+        const dc_node *x = &g->node[i];
+        const int operand = product_operand(g, i);
+        int places = 1;
+        for (int j = 0; j < i && is_trained(x); j++) {
+            const dc_node *other = &g->node[j];
+            const int of_other = product_operand(g, j);
+            if (!is_trained(other) || !overlap(&x->tensor, &other->tensor) || (!operand && !of_other)) continue;
             g->file = x->file, g->line = x->line;
-            (void)dc_refuse(g, "layer %s is trained at two places of a step", x->tensor.name);
+            if (operand != of_other || !same(&x->tensor, &other->tensor))
+                (void)dc_refuse(g, "%s is trained as a layer and as something else", x->tensor.name);
+            else if (++places > DC_GRAPH_PRODUCTS)
+                (void)dc_refuse(g, "layer %s is trained at more than %d places of a step", x->tensor.name,
+                                DC_GRAPH_PRODUCTS);
         }
+    }
+}
+
+void dc_graph_differentiated(const dc_graph *g, bool *out)
+{
+    bool minimised[DC_NODES_MAX] = {0};
+    for (int i = 0; i < g->n_losses; i++) minimised[g->loss[i].node] = true;
+    for (int i = g->n_nodes - 1; i >= 0; i--)
+        for (int k = 0; minimised[i] && k < g->node[i].n_in; k++)
+            if (!(g->node[i].constant >> k & 1)) minimised[g->node[i].in[k]] = true;
+    for (int i = 0; i < g->n_nodes; i++) {
+        const dc_node *x = &g->node[i];
+        out[i] = minimised[i] && is_trained(x);
+        for (int k = 0; minimised[i] && k < x->n_in; k++) out[i] |= !(x->constant >> k & 1) && out[x->in[k]];
+    }
+}
+
+/* Gradients of gradients go through operations that have them. */
+static void check_gradients(dc_graph *g)
+{
+    bool differentiated[DC_NODES_MAX];
+    dc_graph_differentiated(g, differentiated);
+    for (int i = 0; i < g->n_nodes; i++) {
+        const dc_node *x = &g->node[i];
+        for (int k = 0; differentiated[i] && x->op->barred && k < x->n_in; k++) {
+            if (x->constant >> k & 1 || !differentiated[x->in[k]]) continue;
+            const char *name = x->op->barred(g, x, k);
+            g->file = x->file, g->line = x->line;
+            if (name) (void)dc_refuse(g, "a gradient is differentiated, and %s has no second derivative", name);
+        }
+    }
 }
 
 dc_status dc_graph_finish(dc_graph *g)
 {
     check_tensors(g);
     check_products(g);
+    check_gradients(g);
     return g->st;
 }
 
@@ -108,6 +152,7 @@ dc_val dc_record(dc_graph *g, dc_node node, dc_shape shape)
             return dc_refuse(g, "operand %d of %s is no value of this step", k + 1, node.op->name);
     if (g->n_nodes == DC_NODES_MAX) return dc_refuse(g, "a step has more than %d operations", DC_NODES_MAX);
     if (shape.n < 1 || shape.width < 1) return dc_refuse(g, "%s has an empty value", node.op->name);
+    node.constant |= node.op->constant;
     node.shape = shape;
     node.file = g->file;
     node.line = g->line;
@@ -125,9 +170,15 @@ static void forward_entry(const dc_call *c)
                (size_t)table->width * sizeof *c->out);
 }
 
+static void forward_number(const dc_call *c)
+{
+    for (int64_t i = 0; i < c->tile->n * c->node->shape.width; i++) c->out[i] = (float)c->node->real[0];
+}
+
 /* Their values are there before the operations run, that of an entry is fetched. */
 const dc_op dc_op_batch = {.name = "batch"};
 const dc_op dc_op_use = {.name = "use"};
+const dc_op dc_op_number = {.name = "number", .forward = forward_number};
 const dc_op dc_op_entry = {.name = "entry", .keyed = true, .forward = forward_entry};
 
 /* There is one batch, however often it is asked for. */
@@ -150,6 +201,11 @@ dc_val(dc_entry)(dc_graph *g, const dc_table *table)
 dc_val(dc_use)(dc_graph *g, const dc_tensor *tensor)
 {
     return dc_record(g, (dc_node){.op = &dc_op_use, .tensor = *tensor}, (dc_shape){DC_ONE, tensor->n, tensor->width});
+}
+
+dc_val(dc_number)(dc_graph *g, double value)
+{
+    return dc_record(g, (dc_node){.op = &dc_op_number, .real = {value}}, (dc_shape){DC_ONE, 1, 1});
 }
 
 /* ---- Results ---------------------------------------------------------------------------------------------------- */

@@ -8,6 +8,26 @@
 
 static const double normal_sigma = 0.01;
 
+static const char *const names[] = {[DC_INIT_FAN_IN] = "fan_in",
+                                    [DC_INIT_GLOROT] = "glorot",
+                                    [DC_INIT_XAVIER_SQRT2] = "xavier_sqrt2",
+                                    [DC_INIT_NORMAL] = "normal"};
+
+const char *dc_init_name(dc_init init)
+{
+    return names[init];
+}
+
+bool dc_init_find(const char *name, dc_init *init)
+{
+    for (size_t i = 0; i < DC_COUNT_OF(names); i++)
+        if (strcmp(names[i], name) == 0) {
+            *init = (dc_init)i;
+            return true;
+        }
+    return false;
+}
+
 /* Bound of the uniform schemes; 0 for the normal one. */
 static double uniform_bound(dc_init scheme, const dc_layer *layer)
 {
@@ -25,15 +45,21 @@ static double uniform_bound(dc_init scheme, const dc_layer *layer)
     DC_ASSERT(!"unknown scheme of initial weights");
 }
 
+static void draw(const dc_layer *layer, dc_init scheme, uint64_t seed, uint64_t stream, float *value)
+{
+    const size_t n = (size_t)(layer->in * layer->out);
+    if (scheme == DC_INIT_NORMAL)
+        dc_rng_fill_normal(value, n, seed, stream, normal_sigma);
+    else
+        dc_rng_fill_uniform(value, n, seed, stream, uniform_bound(scheme, layer));
+}
+
 void dc_net_init_weights(const dc_net *net, dc_init scheme, uint64_t seed, float *value)
 {
     for (int l = 0; l < net->n_layers; l++) {
         const dc_layer *layer = &net->layer[l];
-        const size_t n = (size_t)(layer->in * layer->out);
-        if (scheme == DC_INIT_NORMAL)
-            dc_rng_fill_normal(value + layer->weight, n, seed, (uint64_t)l, normal_sigma);
-        else
-            dc_rng_fill_uniform(value + layer->weight, n, seed, (uint64_t)l, uniform_bound(scheme, layer));
+        const dc_init own = layer->rules.has_init ? layer->rules.init : scheme;
+        if (!layer->tied) draw(layer, own, seed, (uint64_t)l, value + layer->weight);
         memset(value + layer->bias, 0, (size_t)layer->out * sizeof *value);
     }
 }

@@ -31,6 +31,12 @@ static double row_scale(dc_recon_loss kind, int64_t D)
     DC_ASSERT(!"unknown reconstruction loss");
 }
 
+/* The derivative of a row's loss is this times xhat - x, or p - x. */
+static double slope_scale(dc_recon_loss kind, int64_t D)
+{
+    return row_scale(kind, D) * (kind == DC_LOSS_BCE ? 1 : 2);
+}
+
 /* log(1 + u) for 0 <= u <= 1: 2 atanh(v) with v = u / (2 + u) <= 1/3, series up to v^15 (remainder below 2e-9
  * relative).
  */
@@ -103,7 +109,7 @@ static void backward(const dc_call *c)
 {
     const int64_t D = dc_in_width(c, 0);
     const bool bce = kind_of(c) == DC_LOSS_BCE, adds = c->adds[1];
-    const double scale = row_scale(kind_of(c), D) * (bce ? 1 : 2);
+    const double scale = slope_scale(kind_of(c), D);
     for (int64_t i = 0; i < c->tile->n; i++) {
         const float *x = c->in[0] + i * D, *xhat = c->in[1] + i * D, factor = (float)((double)c->dout[i] * scale);
         float *d = c->din[1] + i * D;
@@ -114,7 +120,59 @@ static void backward(const dc_call *c)
     }
 }
 
-const dc_op dc_op_recon = {.name = "recon", .constant = 1, .forward = forward, .backward = backward};
+/* Of a row: sum of t_j times its derivatives. */
+static double tangent_of(const dc_call *c, const float *x, const float *xhat, const float *t, int64_t D)
+{
+    const bool bce = kind_of(c) == DC_LOSS_BCE;
+    dc_dvec lanes = {0};
+    double sum = 0;
+    for (int64_t j = 0; j < D; j += DC_VEC_LANES) {
+        const dc_vec y = dc_vec_load(xhat + j, D - j);
+        const dc_vec e = (bce ? dc_vec_sigmoid(y) : y) - dc_vec_load(x + j, D - j);
+        lanes += __builtin_convertvector(e, dc_dvec) * __builtin_convertvector(dc_vec_load(t + j, D - j), dc_dvec);
+    }
+    for (int l = 0; l < DC_VEC_LANES; l++) sum += lanes[l];
+    return sum * slope_scale(kind_of(c), D);
+}
+
+static void tangent(const dc_call *c, int k, const float *t, bool adds, float *out)
+{
+    const int64_t D = dc_in_width(c, 0);
+    (void)k;
+    for (int64_t i = 0; i < c->tile->n; i++) {
+        const float d = (float)tangent_of(c, c->in[0] + i * D, c->in[1] + i * D, t + i * D, D);
+        out[i] = adds ? out[i] + d : d;
+    }
+}
+
+static unsigned curved(const dc_node *x, int k)
+{
+    (void)x, (void)k;
+    return 2;
+}
+
+static void curve(const dc_call *c, int k, const float *t)
+{
+    const int64_t D = dc_in_width(c, 0);
+    const bool bce = kind_of(c) == DC_LOSS_BCE, adds = c->adds[1];
+    (void)k;
+    for (int64_t i = 0; i < c->tile->n; i++) {
+        const float factor = (float)((double)c->dout[i] * slope_scale(kind_of(c), D));
+        for (int64_t j = 0; j < D; j += DC_VEC_LANES) {
+            const int64_t at = i * D + j;
+            const dc_vec y = dc_vec_load(c->in[1] + at, D - j), d = factor * dc_vec_load(t + at, D - j);
+            give(c->din[1] + at, D - j, adds, bce ? dc_vec_act_grad(DC_ACT_SIGMOID, dc_vec_sigmoid(y), d) : d);
+        }
+    }
+}
+
+const dc_op dc_op_recon = {.name = "recon",
+                           .constant = 1,
+                           .forward = forward,
+                           .backward = backward,
+                           .tangent = tangent,
+                           .curved = curved,
+                           .curve = curve};
 
 dc_val(dc_recon)(dc_graph *g, dc_recon_loss kind, dc_val x, dc_val xhat)
 {

@@ -69,19 +69,43 @@ static void forward(const dc_call *c)
                 value_of(function_of(c), c->in[0][i * a.row + j * a.column], second[i * b.row + j * b.column]);
 }
 
-/* Gradient of element (i, j) by operand k. */
-static float gradient_at(const dc_call *c, int k, int64_t i, int64_t j)
+/* Second derivative by operand k and another, or k itself. */
+static float bend_of(dc_function f, float out)
 {
-    const int64_t at = i * c->node->shape.width + j;
+    return f == DC_EXP ? out : f == DC_SQUARE ? 2 : 1;
+}
+
+/* What is given back to the operands: their gradients, or with a direction t of operand `along` those of
+ * sum dout * tangent. */
+typedef struct {
+    const dc_call *c;
+    const float *t;
+    int along;
+} source;
+
+static float slope_at(const dc_call *c, int k, int64_t i, int64_t j)
+{
     const stride a = stride_of(c, 0), b = c->node->n_in > 1 ? stride_of(c, 1) : (stride){0};
     const float second = c->node->n_in > 1 ? c->in[1][i * b.row + j * b.column] : 0;
-    return c->dout[at] * slope_of(function_of(c), k, c->in[0][i * a.row + j * a.column], second, c->out[at]);
+    return slope_of(function_of(c), k, c->in[0][i * a.row + j * a.column], second,
+                    c->out[i * c->node->shape.width + j]);
+}
+
+/* Gradient of element (i, j) by operand k. */
+static float gradient_at(const source *s, int k, int64_t i, int64_t j)
+{
+    const dc_call *c = s->c;
+    const int64_t at = i * c->node->shape.width + j;
+    if (!s->t) return c->dout[at] * slope_at(c, k, i, j);
+    const stride t = stride_of(c, s->along);
+    return c->dout[at] * s->t[i * t.row + j * t.column] * bend_of(function_of(c), c->out[at]);
 }
 
 /* A value that is spread over columns gets the sum over them; a vector that is spread over rows is summed apart if the
  * rows are those of the batch. */
-static void give(const dc_call *c, int k)
+static void give(const source *s, int k)
 {
+    const dc_call *c = s->c;
     const int64_t width = c->node->shape.width, in_width = dc_in_width(c, k);
     const stride to = stride_of(c, k);
     float *d = c->din[k];
@@ -89,29 +113,81 @@ static void give(const dc_call *c, int k)
         for (int64_t i = 0; i < c->tile->n * in_width; i++) d[i] = 0;
     for (int64_t i = 0; i < c->tile->n; i++) {
         if (to.column) {
-            for (int64_t j = 0; j < width; j++) d[i * to.row + j] += gradient_at(c, k, i, j);
+            for (int64_t j = 0; j < width; j++) d[i * to.row + j] += gradient_at(s, k, i, j);
             continue;
         }
         double sum = 0;
-        for (int64_t j = 0; j < width; j++) sum += (double)gradient_at(c, k, i, j);
+        for (int64_t j = 0; j < width; j++) sum += (double)gradient_at(s, k, i, j);
         d[i * to.row] += (float)sum;
     }
 }
 
+static void add_parts(const source *s, int k, double *sum)
+{
+    const dc_call *c = s->c;
+    const stride to = stride_of(c, k);
+    for (int64_t i = 0; i < c->tile->n; i++)
+        for (int64_t j = 0; j < c->node->shape.width; j++) sum[j * to.column] += (double)gradient_at(s, k, i, j);
+}
+
 static void backward(const dc_call *c)
 {
+    const source s = {.c = c};
     for (int k = 0; k < c->node->n_in; k++)
-        if (c->din[k]) give(c, k);
+        if (c->din[k]) give(&s, k);
 }
 
 static void partial(const dc_call *c, int k, double *sum)
 {
-    const stride to = stride_of(c, k);
-    for (int64_t i = 0; i < c->tile->n; i++)
-        for (int64_t j = 0; j < c->node->shape.width; j++) sum[j * to.column] += (double)gradient_at(c, k, i, j);
+    const source s = {.c = c};
+    add_parts(&s, k, sum);
 }
 
-static const dc_op map = {.name = "map", .forward = forward, .backward = backward, .partial = partial};
+static void tangent(const dc_call *c, int k, const float *t, bool adds, float *out)
+{
+    const int64_t width = c->node->shape.width;
+    const stride along = stride_of(c, k);
+    for (int64_t i = 0; i < c->tile->n; i++)
+        for (int64_t j = 0; j < width; j++) {
+            const float d = t[i * along.row + j * along.column] * slope_at(c, k, i, j);
+            out[i * width + j] = adds ? out[i * width + j] + d : d;
+        }
+}
+
+static unsigned curved(const dc_node *x, int k)
+{
+    switch ((dc_function)x->whole[0]) {
+    case DC_MUL:
+        return 1u << (1 - k);
+    case DC_EXP:
+    case DC_SQUARE:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+static void curve(const dc_call *c, int k, const float *t)
+{
+    const source s = {c, t, k};
+    for (int j = 0; j < c->node->n_in; j++)
+        if (c->din[j]) give(&s, j);
+}
+
+static void curve_partial(const dc_call *c, int k, const float *t, int j, double *sum)
+{
+    const source s = {c, t, k};
+    add_parts(&s, j, sum);
+}
+
+static const dc_op map = {.name = "map",
+                          .forward = forward,
+                          .backward = backward,
+                          .partial = partial,
+                          .tangent = tangent,
+                          .curved = curved,
+                          .curve = curve,
+                          .curve_partial = curve_partial};
 
 static bool has_two(dc_function f)
 {

@@ -47,7 +47,14 @@ static void backward(const dc_call *c)
     mask(c, c->adds[0], c->dout, c->din[0]);
 }
 
-const dc_op dc_op_dropout = {.name = "dropout", .keyed = true, .forward = forward, .backward = backward};
+static void tangent(const dc_call *c, int k, const float *t, bool adds, float *out)
+{
+    (void)k;
+    mask(c, adds, t, out);
+}
+
+const dc_op dc_op_dropout = {
+    .name = "dropout", .keyed = true, .forward = forward, .backward = backward, .tangent = tangent};
 
 dc_val(dc_dropout)(dc_graph *g, double rate, int site, dc_val x)
 {

@@ -9,6 +9,26 @@ static inline void give(const dc_call *c, int k, int64_t at, double d)
     c->din[k][at] = c->adds[k] ? c->din[k][at] + (float)d : (float)d;
 }
 
+static inline void put(float *out, bool adds, double d)
+{
+    *out = adds ? *out + (float)d : (float)d;
+}
+
+/* sum_j a_j b_j. */
+static double product_of(const float *a, const float *b, int64_t width)
+{
+    double sum = 0;
+    for (int64_t j = 0; j < width; j++) sum += (double)a[j] * (double)b[j];
+    return sum;
+}
+
+/* The first operand bends the value, the others do not. */
+static unsigned first_curved(const dc_node *x, int k)
+{
+    (void)x, (void)k;
+    return 1;
+}
+
 /* ---- Softmax of scale * x: (y), dx_j = scale y_j (dy_j - sum_k dy_k y_k) ---------------------------------------- */
 
 static double scale_of(const dc_call *c)
@@ -36,13 +56,49 @@ static void softmax_back(const dc_call *c)
     const double scale = scale_of(c);
     for (int64_t i = 0; i < c->tile->n; i++) {
         const float *y = c->out + i * width, *dy = c->dout + i * width;
-        double mean = 0;
-        for (int64_t j = 0; j < width; j++) mean += (double)dy[j] * (double)y[j];
+        const double mean = product_of(dy, y, width);
         for (int64_t j = 0; j < width; j++) give(c, 0, i * width + j, scale * (double)y[j] * ((double)dy[j] - mean));
     }
 }
 
-static const dc_op op_softmax = {.name = "softmax", .constant = 2, .forward = softmax, .backward = softmax_back};
+static void softmax_tangent(const dc_call *c, int k, const float *t, bool adds, float *out)
+{
+    const int64_t width = c->node->shape.width;
+    const double scale = scale_of(c);
+    (void)k;
+    for (int64_t i = 0; i < c->tile->n; i++, t += width) {
+        const float *y = c->out + i * width;
+        const double mean = product_of(t, y, width);
+        for (int64_t j = 0; j < width; j++)
+            put(out + i * width + j, adds, scale * (double)y[j] * ((double)t[j] - mean));
+    }
+}
+
+/* By y: h_j = scale (dy_j t_j - dy_j (t y) - t_j (dy y)); by x, from there, scale y_j (h_j - (h y)). */
+static void softmax_curve(const dc_call *c, int k, const float *t)
+{
+    const int64_t width = c->node->shape.width;
+    const double scale = scale_of(c);
+    (void)k;
+    for (int64_t i = 0; i < c->tile->n; i++, t += width) {
+        const float *y = c->out + i * width, *dy = c->dout + i * width;
+        const double of_dy = product_of(dy, y, width), of_t = product_of(t, y, width);
+        double both = 0;
+        for (int64_t j = 0; j < width; j++) both += (double)dy[j] * (double)t[j] * (double)y[j];
+        for (int64_t j = 0; j < width; j++) {
+            const double h = (double)dy[j] * ((double)t[j] - of_t) - (double)t[j] * of_dy;
+            give(c, 0, i * width + j, scale * scale * (double)y[j] * (h - (both - 2 * of_t * of_dy)));
+        }
+    }
+}
+
+static const dc_op op_softmax = {.name = "softmax",
+                                 .constant = 2,
+                                 .forward = softmax,
+                                 .backward = softmax_back,
+                                 .tangent = softmax_tangent,
+                                 .curved = first_curved,
+                                 .curve = softmax_curve};
 
 dc_val(dc_softmax)(dc_graph *g, dc_val x, dc_val scale)
 {
@@ -54,37 +110,66 @@ dc_val(dc_softmax)(dc_graph *g, dc_val x, dc_val scale)
 
 /* ---- x / |x|: dx = (dy - y (y dy)) / |x| ------------------------------------------------------------------------ */
 
-static double length_of(const float *x, int64_t width)
-{
-    double sum = 0;
-    for (int64_t j = 0; j < width; j++) sum += (double)x[j] * (double)x[j];
-    return sqrt(sum);
-}
-
 static void unit(const dc_call *c)
 {
     const int64_t width = c->node->shape.width;
     for (int64_t i = 0; i < c->tile->n; i++) {
         const float *x = c->in[0] + i * width;
-        const double length = length_of(x, width);
+        const double length = sqrt(product_of(x, x, width));
         for (int64_t j = 0; j < width; j++) c->out[i * width + j] = length > 0 ? (float)((double)x[j] / length) : 0;
     }
+}
+
+/* The derivative is symmetric: gradients and tangents are the same function. */
+static double turn(double d, double y, double along, double length)
+{
+    return length > 0 ? (d - y * along) / length : 0;
 }
 
 static void unit_back(const dc_call *c)
 {
     const int64_t width = c->node->shape.width;
     for (int64_t i = 0; i < c->tile->n; i++) {
-        const float *y = c->out + i * width, *dy = c->dout + i * width;
-        const double length = length_of(c->in[0] + i * width, width);
-        double along = 0;
-        for (int64_t j = 0; j < width; j++) along += (double)y[j] * (double)dy[j];
-        for (int64_t j = 0; j < width; j++)
-            give(c, 0, i * width + j, length > 0 ? ((double)dy[j] - (double)y[j] * along) / length : 0);
+        const float *x = c->in[0] + i * width, *y = c->out + i * width, *dy = c->dout + i * width;
+        const double length = sqrt(product_of(x, x, width)), along = product_of(y, dy, width);
+        for (int64_t j = 0; j < width; j++) give(c, 0, i * width + j, turn((double)dy[j], (double)y[j], along, length));
     }
 }
 
-static const dc_op op_unit = {.name = "unit", .forward = unit, .backward = unit_back};
+static void unit_tangent(const dc_call *c, int k, const float *t, bool adds, float *out)
+{
+    const int64_t width = c->node->shape.width;
+    (void)k;
+    for (int64_t i = 0; i < c->tile->n; i++, t += width) {
+        const float *x = c->in[0] + i * width, *y = c->out + i * width;
+        const double length = sqrt(product_of(x, x, width)), along = product_of(y, t, width);
+        for (int64_t j = 0; j < width; j++)
+            put(out + i * width + j, adds, turn((double)t[j], (double)y[j], along, length));
+    }
+}
+
+/* (y (3 (dy y)(t y) - (dy t)) - dy (t y) - t (dy y)) / |x|^2. */
+static void unit_curve(const dc_call *c, int k, const float *t)
+{
+    const int64_t width = c->node->shape.width;
+    (void)k;
+    for (int64_t i = 0; i < c->tile->n; i++, t += width) {
+        const float *x = c->in[0] + i * width, *y = c->out + i * width, *dy = c->dout + i * width;
+        const double square = product_of(x, x, width), of_dy = product_of(dy, y, width), of_t = product_of(t, y, width),
+                     along = 3 * of_dy * of_t - product_of(dy, t, width);
+        for (int64_t j = 0; j < width; j++) {
+            const double d = (double)y[j] * along - (double)dy[j] * of_t - (double)t[j] * of_dy;
+            give(c, 0, i * width + j, square > 0 ? d / square : 0);
+        }
+    }
+}
+
+static const dc_op op_unit = {.name = "unit",
+                              .forward = unit,
+                              .backward = unit_back,
+                              .tangent = unit_tangent,
+                              .curved = first_curved,
+                              .curve = unit_curve};
 
 dc_val(dc_unit)(dc_graph *g, dc_val x)
 {
@@ -96,11 +181,8 @@ dc_val(dc_unit)(dc_graph *g, dc_val x)
 static void dot(const dc_call *c)
 {
     const int64_t width = dc_in_width(c, 0);
-    for (int64_t i = 0; i < c->tile->n; i++) {
-        double sum = 0;
-        for (int64_t j = 0; j < width; j++) sum += (double)c->in[0][i * width + j] * (double)c->in[1][i * width + j];
-        c->out[i] = (float)sum;
-    }
+    for (int64_t i = 0; i < c->tile->n; i++)
+        c->out[i] = (float)product_of(c->in[0] + i * width, c->in[1] + i * width, width);
 }
 
 static void dot_back(const dc_call *c)
@@ -111,7 +193,31 @@ static void dot_back(const dc_call *c)
             give(c, k, i, (double)c->dout[i / width] * (double)c->in[1 - k][i]);
 }
 
-static const dc_op op_dot = {.name = "dot", .forward = dot, .backward = dot_back};
+static void dot_tangent(const dc_call *c, int k, const float *t, bool adds, float *out)
+{
+    const int64_t width = dc_in_width(c, 0);
+    for (int64_t i = 0; i < c->tile->n; i++)
+        put(out + i, adds, product_of(t + i * width, c->in[1 - k] + i * width, width));
+}
+
+static unsigned dot_curved(const dc_node *x, int k)
+{
+    (void)x;
+    return 1u << (1 - k);
+}
+
+static void dot_curve(const dc_call *c, int k, const float *t)
+{
+    const int64_t width = dc_in_width(c, 0);
+    for (int64_t i = 0; i < c->tile->n * width; i++) give(c, 1 - k, i, (double)c->dout[i / width] * (double)t[i]);
+}
+
+static const dc_op op_dot = {.name = "dot",
+                             .forward = dot,
+                             .backward = dot_back,
+                             .tangent = dot_tangent,
+                             .curved = dot_curved,
+                             .curve = dot_curve};
 
 dc_val(dc_dot)(dc_graph *g, dc_val a, dc_val b)
 {
@@ -137,14 +243,43 @@ static void neg_entropy(const dc_call *c)
 }
 
 /* At 0 the derivative is that at the least positive float: large and finite. */
+static const double LEAST = 0x1p-149;
+
 static void neg_entropy_back(const dc_call *c)
 {
     const int64_t width = dc_in_width(c, 0);
     for (int64_t i = 0; i < c->tile->n * width; i++)
-        give(c, 0, i, (double)c->dout[i / width] * (1 + log(fmax((double)c->in[0][i], 0x1p-149))));
+        give(c, 0, i, (double)c->dout[i / width] * (1 + log(fmax((double)c->in[0][i], LEAST))));
 }
 
-static const dc_op op_neg_entropy = {.name = "neg-entropy", .forward = neg_entropy, .backward = neg_entropy_back};
+static void neg_entropy_tangent(const dc_call *c, int k, const float *t, bool adds, float *out)
+{
+    const int64_t width = dc_in_width(c, 0);
+    (void)k;
+    for (int64_t i = 0; i < c->tile->n; i++, t += width) {
+        double sum = 0;
+        for (int64_t j = 0; j < width; j++)
+            sum += (double)t[j] * (1 + log(fmax((double)c->in[0][i * width + j], LEAST)));
+        put(out + i, adds, sum);
+    }
+}
+
+static void neg_entropy_curve(const dc_call *c, int k, const float *t)
+{
+    const int64_t width = dc_in_width(c, 0);
+    (void)k;
+    for (int64_t i = 0; i < c->tile->n * width; i++) {
+        const double x = (double)c->in[0][i];
+        give(c, 0, i, x > LEAST ? (double)c->dout[i / width] * (double)t[i] / x : 0);
+    }
+}
+
+static const dc_op op_neg_entropy = {.name = "neg-entropy",
+                                     .forward = neg_entropy,
+                                     .backward = neg_entropy_back,
+                                     .tangent = neg_entropy_tangent,
+                                     .curved = first_curved,
+                                     .curve = neg_entropy_curve};
 
 dc_val(dc_neg_entropy)(dc_graph *g, dc_val x)
 {

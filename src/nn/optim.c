@@ -55,6 +55,17 @@ bool dc_factor_is_for(const char *name, const char *tensor)
     return tensor[len] == '_' && tensor[len + 1] && tensor[len + 1 + strspn(tensor + len + 1, "0123456789")] == 0;
 }
 
+void dc_factors_of_layers(const dc_net *net, dc_factors *factors)
+{
+    for (int l = 0; l < net->n_layers; l++) {
+        const dc_layer *layer = &net->layer[l];
+        if (!layer->rules.has_rate) continue;
+        DC_ASSERT(factors->n < DC_FACTORS_MAX);
+        memcpy(factors->v[factors->n].name, layer->name, sizeof layer->name);
+        factors->v[factors->n++].factor = layer->rules.rate;
+    }
+}
+
 dc_opt_config dc_opt_of(const dc_opt_config *opt, const char *tensor, bool decays)
 {
     dc_opt_config own = *opt;

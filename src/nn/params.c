@@ -36,17 +36,31 @@ out:
     return st;
 }
 
+dc_status dc_params_share(dc_params *p, const dc_params *of)
+{
+    dc_status st = DC_OK;
+    *p = *of;
+    p->m1 = p->m2 = NULL;
+    p->shares = true;
+    DC_TRY(dc_mem_alloc_pages(&p->m1, p->n, sizeof *p->m1, "first moments of the optimizer"));
+    DC_TRY(dc_mem_alloc_pages(&p->m2, p->n, sizeof *p->m2, "second moments of the optimizer"));
+out:
+    if (st != DC_OK) dc_params_release(p);
+    return st;
+}
+
 void dc_params_release(dc_params *p)
 {
-    dc_mem_free(&p->value);
-    dc_mem_free(&p->grad);
+    if (!p->shares) dc_mem_free(&p->value);
+    if (!p->shares) dc_mem_free(&p->grad);
     dc_mem_free(&p->m1);
     dc_mem_free(&p->m2);
     *p = (dc_params){0};
 }
 
-void dc_params_reset_moments(dc_params *p)
+void dc_params_reset(dc_params *p)
 {
+    dc_mem_zero_pages(p->grad);
     dc_mem_zero_pages(p->m1);
     dc_mem_zero_pages(p->m2);
 }

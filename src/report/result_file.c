@@ -114,15 +114,33 @@ static dc_status fill_example_rows(dc_h5 *h5, const dc_result *r)
     return dc_h5_put(h5, "/clusters/border_rows", type[r->data->dtype], 3, dims, r->border_rows);
 }
 
+static dc_h5_type type_of(const dc_result_array *a)
+{
+    static const dc_h5_type type[] = {
+        [DC_STATE_F32] = DC_H5_F32, [DC_STATE_F64] = DC_H5_F64, [DC_STATE_I64] = DC_H5_I64};
+    return type[a->type];
+}
+
+static dc_status fill_more(dc_h5 *h5, const dc_results *more)
+{
+    dc_status st = DC_OK;
+    for (int i = 0; more && i < more->n; i++) {
+        const dc_result_array *a = &more->array[i];
+        if (!a->of_rows) DC_TRY(dc_h5_put(h5, a->name, type_of(a), a->n_dims, a->dim, a->data));
+    }
+out:
+    return st;
+}
+
 static dc_status fill_clusters(dc_h5 *h5, const dc_result *r)
 {
     dc_status st = DC_OK;
     const dc_gidx examples[] = {r->K, r->cfg->output.examples};
-    DC_TRY(dc_h5_put(h5, "/cluster_centers", DC_H5_F32, 2, (dc_gidx[]){r->K, r->center_width}, r->centers));
     DC_TRY(dc_h5_put(h5, "/clusters/size", DC_H5_I64, 1, (dc_gidx[]){r->K}, r->size));
     if (r->nearest) DC_TRY(dc_h5_put(h5, "/clusters/nearest", DC_H5_I64, 2, examples, r->nearest));
     if (r->border) DC_TRY(dc_h5_put(h5, "/clusters/border", DC_H5_I64, 2, examples, r->border));
     DC_TRY(fill_example_rows(h5, r));
+    DC_TRY(fill_more(h5, r->more));
 out:
     return st;
 }
@@ -133,7 +151,7 @@ static dc_status fill_model_attributes(dc_h5 *h5, const dc_result *r)
     dc_status st = DC_OK;
     DC_TRY(put_i64(h5, "/", "shards", r->data->part.V));
     DC_TRY(dc_h5_put_attr_f64(h5, "/", "scaled_range", (double[]){r->data->scaled_min, r->data->scaled_max}, 2));
-    if (!r->net) goto out;
+    if (r->slab->net.n_layers == 0) goto out;
     DC_TRY(put_str(h5, "method", r->cfg->cluster.method));
     DC_TRY(put_i64(h5, "/", "tile_rows", dc_embed_tile_rows(&r->data->part)));
     DC_TRY(put_str(h5, "gemm", r->cfg->parallel.gemm == DC_GEMM_CBLAS ? "cblas" : "onednn"));
@@ -150,7 +168,7 @@ static dc_status fill_model(dc_h5 *h5, const dc_result *r)
     DC_TRY(dc_h5_put(h5, "/scaling/scale", DC_H5_F32, 1, &D, r->data->scale));
     if (r->data->clip_lo) DC_TRY(dc_h5_put(h5, "/scaling/clip_lo", DC_H5_F64, 1, &D, r->data->clip_lo));
     if (r->data->clip_lo) DC_TRY(dc_h5_put(h5, "/scaling/clip_hi", DC_H5_F64, 1, &D, r->data->clip_hi));
-    if (r->net) DC_TRY(dc_model_save(h5, r->net, r->params));
+    DC_TRY(dc_model_save(h5, r->slab, r->value));
 out:
     return st;
 }
@@ -274,7 +292,7 @@ out:
 
 /* ---- Files ------------------------------------------------------------------------------------------------------- */
 
-enum { ROW_ARRAYS_MAX = 6 };
+enum { ROW_ARRAYS_MAX = 6 + DC_RESULTS_MAX };
 
 static size_t list_rows(const dc_result *r, dc_h5_rows rows[ROW_ARRAYS_MAX])
 {
@@ -284,28 +302,32 @@ static size_t list_rows(const dc_result *r, dc_h5_rows rows[ROW_ARRAYS_MAX])
         rows[n++] =
             (dc_h5_rows){.name = "/confidence", .type = DC_H5_F32, .width = 1, .vector = true, .local = r->confidence};
     if (r->embedding)
-        rows[n++] =
-            (dc_h5_rows){.name = "/embedding", .type = DC_H5_F32, .width = (size_t)r->net->L, .local = r->embedding};
+        rows[n++] = (dc_h5_rows){
+            .name = "/embedding", .type = DC_H5_F32, .width = (size_t)r->slab->net.L, .local = r->embedding};
     if (r->q) rows[n++] = (dc_h5_rows){.name = "/q", .type = DC_H5_F32, .width = (size_t)r->K, .local = r->q};
     if (r->outlier)
         rows[n++] = (dc_h5_rows){.name = "/outlier", .type = DC_H5_U8, .width = 1, .vector = true, .local = r->outlier};
     if (r->data->id_bytes)
         rows[n++] = (dc_h5_rows){
             .name = "/ids", .type = DC_H5_TEXT, .width = r->data->id_bytes, .vector = true, .local = r->data->ids};
+    for (int i = 0; r->more && i < r->more->n; i++) {
+        const dc_result_array *a = &r->more->array[i];
+        if (!a->of_rows) continue;
+        rows[n++] = (dc_h5_rows){.name = a->name, .type = type_of(a), .width = (size_t)a->dim[1], .local = a->data};
+    }
     return n;
 }
 
-double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, size_t n_params)
+double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const dc_slab *slab)
 {
-    const bool has_net = n_params > 0;
-    const double K = (double)cfg->cluster.clusters, L = (double)cfg->model.latent, D = (double)head->D,
-                 C = (double)head->C;
+    const bool has_net = slab->net.n_layers > 0;
+    const double K = (double)cfg->cluster.clusters, C = (double)head->C;
     double row = sizeof(int32_t) + dc_dataset_id_bytes(head);
     if (has_net) row += cfg->output.outlier_below > 0 ? 5 : 4; /* confidence, outlier */
-    if (has_net && cfg->output.embedding) row += sizeof(float) * L;
+    if (has_net && cfg->output.embedding) row += sizeof(float) * (double)slab->net.L;
     if (has_net && cfg->output.q == DC_Q_FULL) row += sizeof(float) * K;
     const double table = dc_counts_has_table(cfg->cluster.clusters, head->C) ? sizeof(int64_t) * K * C : 0;
-    return (double)head->N * row + sizeof(float) * ((double)n_params + K * (has_net ? L : D)) + table;
+    return (double)head->N * row + sizeof(float) * (double)slab->n + table;
 }
 
 dc_status dc_result_write(dc_comm *comm, const char *path, dc_result *r, dc_timers *timers, dc_timing *timing)

@@ -7,10 +7,8 @@
 
 static bool finite_weights(const dc_result *r)
 {
-    for (size_t i = 0; r->net && i < r->net->n_params; i++)
-        if (!isfinite(r->params[i])) return false;
-    for (int64_t i = 0; i < r->K * r->center_width; i++)
-        if (!isfinite(r->centers[i])) return false;
+    for (size_t i = 0; i < r->slab->n; i++)
+        if (!isfinite(r->value[i])) return false;
     return true;
 }
 

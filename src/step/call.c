@@ -18,6 +18,17 @@ static float *gradient_of(const dc_step *s, int i, int64_t at)
     return dc_step_buffer(s, s->plan.node[i].grad) + at * x->shape.width;
 }
 
+/* Operands of the whole batch, and what the backward pass gathers. */
+static void add_gathered(const dc_step *s, int i, dc_call *c)
+{
+    const dc_node_plan *plan = &s->plan.node[i];
+    for (int k = 0; k < c->node->n_in; k++)
+        if (c->node->op->gathers >> k & 1) c->all[k] = dc_step_all(s, s->plan.node[c->node->in[k]].all);
+    if (!plan->differentiated) return;
+    c->all_dout = dc_step_all(s, plan->all_dout);
+    if (c->node->op->aux) c->all_aux = dc_step_all(s, plan->all_aux);
+}
+
 dc_call dc_step_call(const dc_step *s, int i, int64_t at, const dc_tile *tile)
 {
     const dc_node *x = dc_step_node(s, i);
@@ -36,5 +47,6 @@ dc_call dc_step_call(const dc_step *s, int i, int64_t at, const dc_tile *tile)
         if (dc_plan_wants(&s->plan, i, k) && same) c.din[k] = gradient_of(s, x->in[k], at);
         c.adds[k] = s->plan.node[i].adds[k] || s->plan.graph->node[x->in[k]].shape.space == DC_ONE;
     }
+    if (x->op->reach == DC_REACH_ALL) add_gathered(s, i, &c);
     return c;
 }

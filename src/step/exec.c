@@ -8,20 +8,27 @@
 
 /* ---- Create ----------------------------------------------------------------------------------------------------- */
 
+_Static_assert((int)DC_GRAPH_PRODUCTS <= (int)DC_OUTER_PAIRS, "a layer's products fit into an item");
+
+static dc_outer_pair pair_of(const dc_step *s, int i)
+{
+    const dc_node *x = dc_step_node(s, i);
+    const float *in = dc_step_buffer(s, s->plan.node[x->in[0]].value),
+                *slopes = dc_step_buffer(s, s->plan.node[i].grad);
+    if (x->op->product == DC_PRODUCT_TIED) return (dc_outer_pair){.A = slopes, .D = in};
+    return (dc_outer_pair){.A = in, .D = slopes, .bias = x->n_in > 2};
+}
+
 static void list_products(const dc_step *s)
 {
-    int n = 0;
-    for (int i = 0; i < s->plan.graph->n_nodes; i++) {
-        const dc_node *x = dc_step_node(s, i);
-        if (!s->plan.node[i].differentiated || !x->op->product || !s->plan.node[x->in[1]].differentiated) continue;
-        const dc_tensor *weight = &dc_step_node(s, x->in[1])->tensor;
-        s->product[n] = weight->name;
-        s->item[n++] = (dc_outer_item){.A = dc_step_buffer(s, s->plan.node[x->in[0]].value),
-                                       .D = dc_step_buffer(s, s->plan.node[i].grad),
-                                       .a = weight->n,
-                                       .d = weight->width,
-                                       .at = weight->at,
-                                       .bias = true};
+    for (int i = 0; i < s->plan.n_products; i++) {
+        const dc_plan_product *p = &s->plan.product[i];
+        dc_outer_item *item = &s->item[i];
+        *item = (dc_outer_item){.a = p->tensor.n, .d = p->tensor.width, .at = p->tensor.at, .n_pairs = p->n};
+        for (int k = 0; k < p->n; k++) {
+            item->pair[k] = pair_of(s, p->node[k]);
+            item->bias |= item->pair[k].bias;
+        }
     }
 }
 
@@ -42,10 +49,12 @@ static dc_status take_buffers(dc_step *s)
     DC_TRY(dc_mem_alloc(&s->scratch, s->plan.scratch, sizeof *s->scratch, "transposed weights"));
     DC_TRY(
         dc_mem_alloc(&s->spill, rows, dc_mul_size((size_t)s->plan.spill, sizeof *s->spill), "gradients to be added"));
+    DC_TRY(dc_mem_alloc_pages(&s->all, (size_t)s->places.B, dc_mul_size(s->plan.all_floats, sizeof *s->all),
+                              "rows of the whole batch"));
+    DC_TRY(dc_mem_alloc(&s->all_bytes, (size_t)part->P, sizeof *s->all_bytes, "rank table"));
     DC_TRY(dc_mem_alloc(&s->leaf, (size_t)s->n_threads, s->plan.n_sums * sizeof *s->leaf, "sums of leaves"));
     DC_TRY(dc_mem_alloc(&s->total, s->plan.n_sums, sizeof *s->total, "sums"));
     DC_TRY(dc_mem_alloc(&s->item, (size_t)s->plan.n_products, sizeof *s->item, "products"));
-    DC_TRY(dc_mem_alloc(&s->product, (size_t)s->plan.n_products, sizeof *s->product, "products"));
 out:
     return st;
 }
@@ -107,10 +116,11 @@ void dc_step_destroy(dc_step **step)
     dc_mem_free(&s->level_total);
     dc_mem_free(&s->scratch);
     dc_mem_free(&s->spill);
+    dc_mem_free(&s->all);
+    dc_mem_free(&s->all_bytes);
     dc_mem_free(&s->leaf);
     dc_mem_free(&s->total);
     dc_mem_free(&s->item);
-    dc_mem_free(&s->product);
     dc_mem_free(step);
 }
 
@@ -140,14 +150,20 @@ static double updated_floats(const dc_step *s)
     return (double)floats;
 }
 
+/* For sums within the passes, and of rows that all ranks read. */
+static double sent_within(const dc_step *s)
+{
+    const double rows = sizeof(float) * (double)s->batcher.capacity * (double)s->plan.all_floats,
+                 sum = s->level_sum ? dc_sum_sent_bytes(s->level_sum) : 0;
+    return rows * (s->cfg.part->P - 1) + dc_plan_reductions(&s->plan) * sum;
+}
+
 dc_step_costs dc_step_costs_of(const dc_step *s)
 {
     const dc_outer_costs outer = dc_outer_costs_of(s->outer);
-    const int within = dc_plan_reductions(&s->plan);
     return (dc_step_costs){.flops = dc_step_flops(s) * (double)s->batcher.B,
-                           .reductions = within + 1,
-                           .sent_bytes =
-                               outer.sent_bytes + (s->level_sum ? within * dc_sum_sent_bytes(s->level_sum) : 0),
+                           .reductions = dc_plan_reductions(&s->plan) + 1,
+                           .sent_bytes = outer.sent_bytes + sent_within(s),
                            .library_bytes = outer.library_bytes,
                            .updated = updated_floats(s)};
 }

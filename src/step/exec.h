@@ -26,10 +26,11 @@ struct dc_step {
     float *ones;         /* [plan.one_floats] */
     float *scratch;      /* [plan.scratch] */
     float *spill;        /* [places.max_rows x plan.spill] */
+    float *all;          /* [rows of the largest batch x plan.all_floats] */
+    size_t *all_bytes;   /* [P] */
     dc_step_tile *tile;  /* those of this step */
     int n_tiles;
-    dc_outer_item *item;  /* [plan.n_products] */
-    const char **product; /* [plan.n_products] names of their weights */
+    dc_outer_item *item; /* [plan.n_products] */
     dc_outer *outer;
     int n_threads;
     int *leaf_of;      /* [shards of this rank] leaf of this step, -1: none */
@@ -54,12 +55,21 @@ static inline dc_section dc_step_section(const dc_step *s, int k)
 {
     return (dc_section)((int)s->cfg.gather + k);
 }
+/* Rows of the whole batch, [rows of the batch x its width], that begin at float `at` of a row. */
+static inline float *dc_step_all(const dc_step *s, size_t at)
+{
+    return s->all + at * (size_t)s->places.B;
+}
 /* call.c: the operands of node i from place `at` of the buffers on. */
 dc_call dc_step_call(const dc_step *s, int i, int64_t at, const dc_tile *tile);
 
 /* passes.c. Collective if the step has sums within its passes. */
 void dc_step_forward(dc_comm *comm, dc_step *s);
 void dc_step_backward(dc_comm *comm, dc_step *s);
+
+/* gather.c: rows that the ALL operations of this level read of all ranks, and what their gradients need. Collective. */
+void dc_step_gather_values(dc_comm *comm, dc_step *s, int level);
+void dc_step_gather_slopes(dc_comm *comm, dc_step *s, int level);
 
 /* exec_kern.c */
 int dc_step_threads(void);
@@ -70,8 +80,8 @@ dc_runs dc_step_runs(const dc_step *s, int i);
 void dc_step_forward_tiles(const dc_step *s, int first, int last, int level);
 /* Their gradients, last operation first. */
 void dc_step_backward_tiles(const dc_step *s, int first, int last, int level);
-/* The gradients that sums give the rows that they are made of. */
-void dc_step_spread_sums(const dc_step *s, int level);
+/* The gradients that the SUM and ALL operations of this level give their rows. */
+void dc_step_backward_batch(const dc_step *s, int level);
 /* Sums over the rows of the batch. Collective: total[plan.largest_level]. Of the values of a level: */
 void dc_step_sum_level(dc_comm *comm, dc_step *s, int level, double *total);
 /* Of the gradient of vector i, whose parts come from rows. */

@@ -17,7 +17,8 @@ static dc_tile tile_at(const dc_step *s, const dc_leaf *leaf, int64_t first, int
                      .first_row = s->cfg.part->row_lo,
                      .seed = s->cfg.seed,
                      .step = s->places.step,
-                     .B = s->places.n_global};
+                     .B = s->places.n_global,
+                     .at = s->places.offset[s->cfg.part->rank] + (leaf->rows - s->rows) + first};
 }
 
 dc_runs dc_step_runs(const dc_step *s, int i)
@@ -55,13 +56,14 @@ void dc_step_backward_tiles(const dc_step *s, int first, int last, int level)
         const dc_tile tile = tile_at(s, leaf, s->tile[t].first, s->tile[t].n);
         for (int i = last - 1; i >= first; i--) {
             if (!s->plan.node[i].differentiated || !is_tiled(s, i, level)) continue;
+            if (dc_step_node(s, i)->op->reach == DC_REACH_ALL) continue;
             const dc_call call = dc_step_call(s, i, leaf->at + s->tile[t].first, &tile);
             call.node->op->backward(&call);
         }
     }
 }
 
-void dc_step_spread_sums(const dc_step *s, int level)
+void dc_step_backward_batch(const dc_step *s, int level)
 {
 #pragma omp parallel for schedule(dynamic) num_threads(s->n_threads) if (s->n_tiles > 1)
     for (int t = 0; t < s->n_tiles; t++) {
@@ -69,7 +71,7 @@ void dc_step_spread_sums(const dc_step *s, int level)
         const dc_tile tile = tile_at(s, leaf, s->tile[t].first, s->tile[t].n);
         for (int i = s->plan.graph->n_nodes - 1; i >= 0; i--) {
             const dc_node *x = &s->plan.graph->node[i];
-            if (!s->plan.node[i].differentiated || x->op->reach != DC_REACH_SUM || s->plan.node[i].level != level)
+            if (!s->plan.node[i].differentiated || x->op->reach == DC_REACH_ROW || s->plan.node[i].level != level)
                 continue;
             const dc_call call = dc_step_call(s, i, leaf->at + s->tile[t].first, &tile);
             x->op->backward(&call);

@@ -66,7 +66,7 @@ float *dc_infer_batch(const dc_infer *e, int thread)
     return buffer(e, thread, e->plan.batch);
 }
 
-const float *dc_infer_run(const dc_infer *e, int thread)
+void dc_infer_run(const dc_infer *e, int thread)
 {
     const dc_graph *g = e->plan.graph;
     const dc_tile tile = {.n = e->tile_rows};
@@ -80,5 +80,28 @@ const float *dc_infer_run(const dc_infer *e, int thread)
         }
         x->op->forward(&call);
     }
-    return buffer(e, thread, g->output[0].node);
+}
+
+int dc_infer_find(const dc_infer *e, const char *name)
+{
+    const dc_graph *g = e->plan.graph;
+    for (int i = 0; i < g->n_outputs; i++)
+        if (strcmp(g->output[i].name, name) == 0) return i;
+    return -1;
+}
+
+const float *dc_infer_output(const dc_infer *e, int thread, int output)
+{
+    return buffer(e, thread, e->plan.graph->output[output].node);
+}
+
+int64_t dc_infer_width(const dc_infer *e, int output)
+{
+    const dc_graph *g = e->plan.graph;
+    return g->node[g->output[output].node].shape.width;
+}
+
+double dc_infer_flops(const dc_infer *e)
+{
+    return e->plan.flops;
 }

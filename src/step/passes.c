@@ -1,6 +1,6 @@
 /* The passes of a step: operations in recorded order, gradients in the reverse order. Operations for all rows bring
  * their own threads; those between them form a segment, which runs tile by tile, so that a chain of small operations
- * stays in the cache. Between the levels stand the sums over the batch. */
+ * stays in the cache. Between the levels stand the sums over the batch, and the rows that come from other ranks. */
 #include <string.h>
 
 #include "exec.h"
@@ -13,8 +13,9 @@ static dc_call call_once(const dc_step *s, int i, dc_tile *tile)
 }
 
 /* The values that are sums over the rows, from one reduction. */
-static void take_level(dc_comm *comm, dc_step *s, int level)
+static void take_sums(dc_comm *comm, dc_step *s, int level)
 {
+    if (!dc_plan_has_sums(&s->plan, level)) return;
     dc_step_sum_level(comm, s, level, s->level_total);
     for (int i = 0; i < s->plan.graph->n_nodes; i++) {
         const dc_node *x = dc_step_node(s, i);
@@ -62,7 +63,10 @@ static void forward_level(dc_step *s, int level)
 void dc_step_forward(dc_comm *comm, dc_step *s)
 {
     for (int level = 0; level < s->plan.n_levels; level++) {
-        if (level > 0) take_level(comm, s, level);
+        if (level > 0) {
+            take_sums(comm, s, level);
+            dc_step_gather_values(comm, s, level);
+        }
         forward_level(s, level);
     }
 }
@@ -135,16 +139,22 @@ static void backward_level(dc_comm *comm, dc_step *s, int level)
     }
 }
 
+/* What was computed from the whole batch gives back to rows of lower levels. */
+static void backward_batch(dc_comm *comm, dc_step *s, int level)
+{
+    for (int i = 0; i < s->plan.graph->n_nodes; i++)
+        if (dc_step_node(s, i)->op->reach == DC_REACH_SUM && s->plan.node[i].level == level &&
+            s->plan.node[i].differentiated)
+            complete_vector(comm, s, i);
+    dc_step_gather_slopes(comm, s, level);
+    dc_step_backward_batch(s, level);
+}
+
 void dc_step_backward(dc_comm *comm, dc_step *s)
 {
     start_gradients(s);
     for (int level = s->plan.n_levels - 1; level >= 0; level--) {
         backward_level(comm, s, level);
-        if (level == 0) break;
-        for (int i = 0; i < s->plan.graph->n_nodes; i++)
-            if (dc_step_node(s, i)->op->reach == DC_REACH_SUM && s->plan.node[i].level == level &&
-                s->plan.node[i].differentiated)
-                complete_vector(comm, s, i);
-        dc_step_spread_sums(s, level);
+        if (level > 0) backward_batch(comm, s, level);
     }
 }

@@ -17,7 +17,7 @@ static bool is_row(const dc_plan *p, int i)
 bool dc_plan_wants(const dc_plan *p, int i, int k)
 {
     const dc_node *x = node_at(p, i);
-    return p->node[i].differentiated && !(x->op->constant >> k & 1) && p->node[x->in[k]].differentiated;
+    return p->node[i].differentiated && !(x->constant >> k & 1) && p->node[x->in[k]].differentiated;
 }
 
 static void mark_live(dc_plan *p)
@@ -33,27 +33,16 @@ static void mark_levels(dc_plan *p)
         int level = 0;
         if (!p->node[i].live) continue;
         for (int k = 0; k < x->n_in; k++) level = DC_MAX(level, p->node[x->in[k]].level);
-        p->node[i].level = level + (x->op->reach == DC_REACH_SUM);
+        p->node[i].level = level + (x->op->reach != DC_REACH_ROW);
         p->n_levels = DC_MAX(p->n_levels, p->node[i].level + 1);
     }
 }
 
-/* Values that depend on trained tensors and that a loss depends on: what is only moved, put or stopped has no gradient.
- */
 static void mark_differentiated(dc_plan *p)
 {
-    bool minimised[DC_NODES_MAX] = {0};
-    for (int i = 0; i < p->graph->n_losses; i++) minimised[p->graph->loss[i].node] = true;
-    for (int i = p->graph->n_nodes - 1; i >= 0; i--)
-        for (int k = 0; minimised[i] && k < node_at(p, i)->n_in; k++)
-            if (!(node_at(p, i)->op->constant >> k & 1)) minimised[node_at(p, i)->in[k]] = true;
-    for (int i = 0; i < p->graph->n_nodes; i++) {
-        const dc_node *x = node_at(p, i);
-        dc_node_plan *n = &p->node[i];
-        n->differentiated = minimised[i] && x->op == &dc_op_use && x->tensor.trained;
-        for (int k = 0; minimised[i] && k < x->n_in; k++)
-            n->differentiated |= !(x->op->constant >> k & 1) && p->node[x->in[k]].differentiated;
-    }
+    bool differentiated[DC_NODES_MAX];
+    dc_graph_differentiated(p->graph, differentiated);
+    for (int i = 0; i < p->graph->n_nodes; i++) p->node[i].differentiated = differentiated[i];
 }
 
 /* The operands of node i get their gradients, if it is their turn on this level. */
@@ -76,7 +65,7 @@ static void order_gradients(dc_plan *p)
     for (int i = 0; i < p->graph->n_losses; i++) written[p->graph->loss[i].node] = true;
     for (int level = p->n_levels - 1; level >= 0; level--) {
         for (int i = n - 1; i >= 0; i--)
-            if (node_at(p, i)->op->reach == DC_REACH_SUM && p->node[i].level == level + 1)
+            if (node_at(p, i)->op->reach != DC_REACH_ROW && p->node[i].level == level + 1)
                 write_gradients(p, i, written);
         for (int i = n - 1; i >= 0; i--)
             if (node_at(p, i)->op->reach == DC_REACH_ROW && p->node[i].level == level) write_gradients(p, i, written);
@@ -106,6 +95,25 @@ static void place_buffers(dc_plan *p)
     }
 }
 
+/* Rows of the whole batch that ALL operations read. */
+static void place_gathered(dc_plan *p)
+{
+    for (int i = 0; i < p->graph->n_nodes; i++) {
+        const dc_node *x = node_at(p, i);
+        dc_node_plan *n = &p->node[i];
+        if (!n->live || x->op->reach != DC_REACH_ALL) continue;
+        for (int k = 0; k < x->n_in; k++) {
+            dc_node_plan *in = &p->node[x->in[k]];
+            if (!(x->op->gathers >> k & 1) || in->gathered) continue;
+            in->gathered = true;
+            in->all = take(&p->all_floats, node_at(p, x->in[k])->shape.width);
+        }
+        if (!n->differentiated) continue;
+        n->all_dout = take(&p->all_floats, x->shape.width);
+        if (x->op->aux) n->all_aux = take(&p->all_floats, x->op->aux(p->graph, x));
+    }
+}
+
 /* Tensors of several operations have one gradient. */
 static int number_of(dc_plan *p, const dc_tensor *tensor)
 {
@@ -118,16 +126,32 @@ static int number_of(dc_plan *p, const dc_tensor *tensor)
     return p->n_summed++;
 }
 
+/* A layer that is used twice has one gradient, of two products. */
+static void add_product(dc_plan *p, int i)
+{
+    const dc_tensor *tensor = &node_at(p, node_at(p, i)->in[1])->tensor;
+    int k = 0;
+    while (k < p->n_products && p->product[k].tensor.at != tensor->at) k++;
+    dc_plan_product *product = &p->product[k];
+    if (k == p->n_products) {
+        DC_ASSERT(p->n_products < DC_PLAN_PRODUCTS);
+        product->tensor = *tensor;
+        p->n_products++;
+    }
+    DC_ASSERT(product->n < DC_GRAPH_PRODUCTS);
+    product->node[product->n++] = i;
+}
+
 static void place_sums(dc_plan *p)
 {
     p->n_sums = (size_t)p->graph->n_losses;
     for (int i = 0; i < p->graph->n_nodes; i++) {
         const dc_node *x = node_at(p, i);
         dc_node_plan *n = &p->node[i];
-        if (n->live && x->op->product) p->n_products += dc_plan_wants(p, i, 1);
+        if (n->live && x->op->product && dc_plan_wants(p, i, 1)) add_product(p, i);
         for (int k = 0; k < DC_NODE_INPUTS; k++) {
             n->summed[k] = -1;
-            if (!x->op->partial || k >= x->n_in || !dc_plan_wants(p, i, k)) continue;
+            if (!x->op->partial || k >= x->n_in || dc_op_has_product(x->op, k) || !dc_plan_wants(p, i, k)) continue;
             if (node_at(p, x->in[k])->op == &dc_op_use) n->summed[k] = number_of(p, &node_at(p, x->in[k])->tensor);
         }
     }
@@ -160,9 +184,17 @@ static void place_levels(dc_plan *p)
             p->largest_level = DC_MAX(p->largest_level, (size_t)(node_at(p, i)->shape.n * node_at(p, i)->shape.width));
 }
 
+bool dc_plan_has_sums(const dc_plan *p, int level)
+{
+    for (int i = 0; i < p->graph->n_nodes; i++)
+        if (p->node[i].live && p->node[i].level == level && node_at(p, i)->op->reach == DC_REACH_SUM) return true;
+    return false;
+}
+
 int dc_plan_reductions(const dc_plan *p)
 {
-    int n = p->n_levels - 1;
+    int n = 0;
+    for (int level = 1; level < p->n_levels; level++) n += dc_plan_has_sums(p, level);
     for (int i = 0; i < p->graph->n_nodes; i++) n += dc_plan_has_parts(p, i);
     return n;
 }
@@ -189,6 +221,7 @@ void dc_plan_training(const dc_graph *g, dc_plan *plan)
     mark_differentiated(plan);
     order_gradients(plan);
     place_buffers(plan);
+    place_gathered(plan);
     place_sums(plan);
     place_levels(plan);
     count_flops(plan);

@@ -49,7 +49,7 @@ static void update_tensor(const dc_step *s, const dc_opt_config *opt, size_t lo,
 static void update_tensors(const dc_step *s, const dc_opt_config *opt, double clip, int64_t t, int64_t total)
 {
     for (int i = 0; i < s->plan.n_products; i++) {
-        const dc_opt_config own = dc_opt_of(opt, s->product[i], true);
+        const dc_opt_config own = dc_opt_of(opt, s->plan.product[i].tensor.name, true);
         size_t lo, hi;
         dc_outer_owned(s->outer, i, &lo, &hi);
         update_tensor(s, &own, lo, hi, clip, t, total);
@@ -104,14 +104,24 @@ static void take_moments(const void *step, const float *piece, size_t first, siz
     copy_summed(s, first, n, piece, first, own, 0);
 }
 
-dc_status dc_step_keep_moments(dc_comm *comm, dc_step *s, const dc_opt_config *opt)
+static dc_status keep_moments(dc_comm *comm, dc_step *s, int number, int which, float *own)
+{
+    char name[DC_STATE_NAME_MAX];
+    const dc_state_shares shares = {.gather = gather_moments, .take = take_moments, .ctx = s};
+    if (number == 0)
+        snprintf(name, sizeof name, "moment%d", which);
+    else
+        snprintf(name, sizeof name, "step%d/moment%d", number, which);
+    return dc_state_keep_shares(comm, s->cfg.state, name, s->cfg.params->n, own, &shares);
+}
+
+dc_status dc_step_keep_moments(dc_comm *comm, dc_step *s, int number, const dc_opt_config *opt)
 {
     dc_status st = DC_OK;
     const dc_params *p = s->cfg.params;
-    dc_state *state = s->cfg.state;
-    const dc_state_shares shares = {.gather = gather_moments, .take = take_moments, .ctx = s};
-    DC_TRY(dc_state_keep_shares(comm, state, "moment1", p->n, p->m1, &shares));
-    if (dc_opt_moments(opt) == 2) DC_TRY(dc_state_keep_shares(comm, state, "moment2", p->n, p->m2, &shares));
+    if (s->plan.n_products + s->plan.n_summed == 0) return DC_OK;
+    DC_TRY(keep_moments(comm, s, number, 1, p->m1));
+    if (dc_opt_moments(opt) == 2) DC_TRY(keep_moments(comm, s, number, 2, p->m2));
 out:
     return st;
 }

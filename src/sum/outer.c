@@ -47,8 +47,11 @@ static bool overlap(const dc_outer_item *x, const dc_outer_item *y)
 static dc_status take_items(dc_outer *o)
 {
     const dc_outer_config *cfg = &o->cfg;
-    for (int i = 0; i < cfg->n_items; i++)
-        for (int j = 0; j < i; j++) DC_ASSERT(!overlap(&cfg->item[i], &cfg->item[j]));
+    for (int i = 0; i < cfg->n_items; i++) {
+        const dc_outer_item *x = &cfg->item[i];
+        DC_ASSERT(x->n_pairs >= 1 && x->n_pairs <= DC_OUTER_PAIRS && dc_bias_adds(x, x->n_pairs) == x->bias);
+        for (int j = 0; j < i; j++) DC_ASSERT(!overlap(x, &cfg->item[j]));
+    }
     const dc_status st = dc_mem_alloc(&o->item, (size_t)cfg->n_items, sizeof *o->item, "products");
     if (st != DC_OK) return st;
     if (cfg->n_items) memcpy(o->item, cfg->item, (size_t)cfg->n_items * sizeof *o->item);

@@ -54,16 +54,19 @@ void dc_outer_allreduce_release(dc_outer *o)
     dc_mem_free(&a->span);
 }
 
+static void compute_item(const dc_places *p, const dc_outer_item *x, float *grad)
+{
+    for (int k = 0; k < x->n_pairs; k++) {
+        const float *D = x->pair[k].D + p->pad * x->d;
+        dc_gemm(DC_T, DC_N, x->a, x->d, p->n, 1, x->pair[k].A + p->pad * x->a, x->a, D, x->d, dc_pair_beta(k), grad,
+                x->d);
+        if (x->pair[k].bias) dc_column_sums(D, p->n, x->d, dc_bias_adds(x, k), grad + dc_item_product(x));
+    }
+}
+
 static void compute_products(const dc_outer *o)
 {
-    const dc_places *p = o->cfg.places;
-    for (int i = 0; i < o->cfg.n_items; i++) {
-        const dc_outer_item *x = &o->item[i];
-        const float *D = x->D + p->pad * x->d;
-        float *grad = o->cfg.grad + x->at;
-        dc_gemm(DC_T, DC_N, x->a, x->d, p->n, 1, x->A + p->pad * x->a, x->a, D, x->d, 0, grad, x->d);
-        if (x->bias) dc_column_sums(D, p->n, x->d, grad + dc_item_product(x));
-    }
+    for (int i = 0; i < o->cfg.n_items; i++) compute_item(o->cfg.places, &o->item[i], o->cfg.grad + o->item[i].at);
 }
 
 void dc_outer_allreduce_sync(dc_comm *comm, dc_outer *o)

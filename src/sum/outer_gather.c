@@ -9,9 +9,17 @@
 #include "dcmpi/mem.h"
 #include "outer_priv.h"
 
+/* A pair of the batch: [B x a] of which own columns are filled, [B x d]. */
+typedef struct {
+    const dc_outer_pair *own; /* of this rank's rows */
+    int item;
+    float *A, *D; /* views of the slab */
+} batch_pair;
+
 typedef struct {
     /* Several ranks: */
-    float **A, **D; /* [n_items] of the batch: [B x a] of which own columns are filled, [B x d]; views of slab */
+    batch_pair *pair; /* [n_pairs] of all items, in order */
+    int n_pairs;
     float *slab, *packed, *received;
     size_t *send_bytes, *recv_bytes; /* [P] */
 } gather;
@@ -22,10 +30,12 @@ static int64_t column_of(const dc_outer *o, int i, int r)
     return DC_MIN((int64_t)dc_owner_first(&o->owners, i, r) * DC_PANEL_ROWS, o->item[i].a);
 }
 
+/* Of all pairs. */
 static int64_t columns_of(const dc_outer *o, int r)
 {
     int64_t columns = 0;
-    for (int i = 0; i < o->cfg.n_items; i++) columns += column_of(o, i, r + 1) - column_of(o, i, r);
+    for (int i = 0; i < o->cfg.n_items; i++)
+        columns += o->item[i].n_pairs * (column_of(o, i, r + 1) - column_of(o, i, r));
     return columns;
 }
 
@@ -36,23 +46,30 @@ static int64_t rows_of(const dc_outer *o, int r)
     return offset[r + 1] - offset[r];
 }
 
-/* One array each for A and D of all items. */
+static void list_pairs(const dc_outer *o, gather *g)
+{
+    const int64_t B = o->cfg.places->B;
+    float *next = g->slab;
+    for (int i = 0, n = 0; i < o->cfg.n_items; i++)
+        for (int k = 0; k < o->item[i].n_pairs; k++) {
+            const dc_outer_item *x = &o->item[i];
+            g->pair[n++] = (batch_pair){.own = &x->pair[k], .item = i, .D = next, .A = next + B * x->d};
+            next += B * (x->d + x->a);
+        }
+}
+
 static dc_status take_batch(const dc_outer *o, gather *g)
 {
     dc_status st = DC_OK;
-    const size_t n = (size_t)o->cfg.n_items, B = (size_t)o->cfg.places->B;
+    const size_t B = (size_t)o->cfg.places->B;
     size_t width = 0;
-    for (size_t i = 0; i < n; i++) width += (size_t)(o->item[i].a + o->item[i].d);
-    DC_TRY(dc_mem_alloc(&g->A, n, sizeof *g->A, "products"));
-    DC_TRY(dc_mem_alloc(&g->D, n, sizeof *g->D, "products"));
-    DC_TRY(dc_mem_alloc(&g->slab, dc_mul_size(B, width), sizeof *g->slab, "batch of all ranks"));
-    float *next = g->slab;
-    for (size_t i = 0; i < n; i++) {
-        g->D[i] = next;
-        next += B * (size_t)o->item[i].d;
-        g->A[i] = next;
-        next += B * (size_t)o->item[i].a;
+    for (int i = 0; i < o->cfg.n_items; i++) {
+        g->n_pairs += o->item[i].n_pairs;
+        width += (size_t)(o->item[i].n_pairs * (o->item[i].a + o->item[i].d));
     }
+    DC_TRY(dc_mem_alloc(&g->pair, (size_t)g->n_pairs, sizeof *g->pair, "products"));
+    DC_TRY(dc_mem_alloc(&g->slab, dc_mul_size(B, width), sizeof *g->slab, "batch of all ranks"));
+    list_pairs(o, g);
 out:
     return st;
 }
@@ -63,7 +80,7 @@ static dc_status take_messages(const dc_outer *o, gather *g)
     const dc_places *p = o->cfg.places;
     const size_t P = (size_t)o->owners.P, B = (size_t)p->B, own = (size_t)columns_of(o, o->owners.rank);
     size_t columns = 0;
-    for (int i = 0; i < o->cfg.n_items; i++) columns += (size_t)o->item[i].a;
+    for (int k = 0; k < g->n_pairs; k++) columns += (size_t)o->item[g->pair[k].item].a;
     DC_TRY(dc_mem_alloc(&g->packed, dc_mul_size((size_t)p->capacity, columns), sizeof *g->packed,
                         "activations to other ranks"));
     DC_TRY(dc_mem_alloc(&g->received, dc_mul_size(B, own), sizeof *g->received, "activations of other ranks"));
@@ -89,8 +106,7 @@ out:
 void dc_outer_gather_release(dc_outer *o)
 {
     gather *g = o->way;
-    dc_mem_free(&g->A);
-    dc_mem_free(&g->D);
+    dc_mem_free(&g->pair);
     dc_mem_free(&g->slab);
     dc_mem_free(&g->packed);
     dc_mem_free(&g->received);
@@ -100,22 +116,23 @@ void dc_outer_gather_release(dc_outer *o)
 
 static void gather_D(dc_comm *comm, const dc_outer *o, gather *g)
 {
-    for (int i = 0; i < o->cfg.n_items; i++) {
-        const int64_t d = o->item[i].d;
+    for (int k = 0; k < g->n_pairs; k++) {
+        const int64_t d = o->item[g->pair[k].item].d;
         for (int r = 0; r < o->owners.P; r++) g->recv_bytes[r] = (size_t)(rows_of(o, r) * d) * sizeof(float);
-        dc_comm_allgatherv(comm, o->item[i].D + o->cfg.places->pad * d, g->D[i], g->recv_bytes);
+        dc_comm_allgatherv(comm, g->pair[k].own->D + o->cfg.places->pad * d, g->pair[k].D, g->recv_bytes);
     }
 }
 
-/* For each rank, item by item, the columns it needs of this rank's rows. */
+/* For each rank, pair by pair, the columns it needs of this rank's rows. */
 static void pack_A(const dc_outer *o, gather *g)
 {
     const dc_places *p = o->cfg.places;
     float *next = g->packed;
     for (int r = 0; r < o->owners.P; r++)
-        for (int i = 0; i < o->cfg.n_items; i++) {
+        for (int k = 0; k < g->n_pairs; k++) {
+            const int i = g->pair[k].item;
             const int64_t a = o->item[i].a, column = column_of(o, i, r), columns = column_of(o, i, r + 1) - column;
-            dc_columns_pack(o->item[i].A + p->pad * a + column, p->n, a, columns, next);
+            dc_columns_pack(g->pair[k].own->A + p->pad * a + column, p->n, a, columns, next);
             next += p->n * columns;
         }
 }
@@ -125,10 +142,11 @@ static void unpack_A(const dc_outer *o, gather *g)
     const float *next = g->received;
     const int rank = o->owners.rank;
     for (int r = 0; r < o->owners.P; r++)
-        for (int i = 0; i < o->cfg.n_items; i++) {
+        for (int k = 0; k < g->n_pairs; k++) {
+            const int i = g->pair[k].item;
             const int64_t a = o->item[i].a, column = column_of(o, i, rank),
                           columns = column_of(o, i, rank + 1) - column, n = rows_of(o, r);
-            dc_columns_unpack(next, n, a, columns, g->A[i] + o->cfg.places->offset[r] * a + column);
+            dc_columns_unpack(next, n, a, columns, g->pair[k].A + o->cfg.places->offset[r] * a + column);
             next += n * columns;
         }
 }
@@ -145,16 +163,17 @@ static void exchange_A(dc_comm *comm, const dc_outer *o, gather *g)
     unpack_A(o, g);
 }
 
-/* This rank's units of an item from A and D of the whole batch. */
-static void compute_slice(const dc_outer *o, int i, const float *A, const float *D)
+/* This rank's units of pair k of an item, from A and D of the whole batch. */
+static void compute_slice(const dc_outer *o, int i, int k, const float *A, const float *D)
 {
     const dc_outer_item *x = &o->item[i];
     const int64_t B = o->cfg.places->n_global, panels = dc_item_panels(x),
                   first = dc_owner_first(&o->owners, i, o->owners.rank),
                   last = dc_owner_first(&o->owners, i, o->owners.rank + 1);
     float *grad = o->cfg.grad + x->at;
-    dc_gemm_panels(first, DC_MIN(last, panels), x->a, x->d, B, A, x->a, D, x->d, grad, x->d);
-    if (first <= panels && last > panels) dc_column_sums(D, B, x->d, grad + dc_item_product(x));
+    dc_gemm_panels(first, DC_MIN(last, panels), x->a, x->d, B, A, x->a, D, x->d, dc_pair_beta(k), grad, x->d);
+    if (x->pair[k].bias && first <= panels && last > panels)
+        dc_column_sums(D, B, x->d, dc_bias_adds(x, k), grad + dc_item_product(x));
 }
 
 void dc_outer_gather_sync(dc_comm *comm, dc_outer *o)
@@ -166,8 +185,10 @@ void dc_outer_gather_sync(dc_comm *comm, dc_outer *o)
         exchange_A(comm, o, g);
     }
     const double start = dc_clock_now_s();
-    for (int i = 0; i < o->cfg.n_items; i++)
-        compute_slice(o, i, alone ? o->item[i].A : g->A[i], alone ? o->item[i].D : g->D[i]);
+    for (int i = 0, n = 0; i < o->cfg.n_items; i++)
+        for (int k = 0; k < o->item[i].n_pairs; k++, n++)
+            compute_slice(o, i, k, alone ? o->item[i].pair[k].A : g->pair[n].A,
+                          alone ? o->item[i].pair[k].D : g->pair[n].D);
     o->product_s = dc_clock_now_s() - start;
 }
 
@@ -175,7 +196,7 @@ double dc_outer_gather_sent(const dc_outer *o)
 {
     const int P = o->owners.P;
     double of_D = 0, of_A = 0;
-    for (int i = 0; i < o->cfg.n_items; i++) of_D += (double)o->item[i].d;
+    for (int i = 0; i < o->cfg.n_items; i++) of_D += (double)(o->item[i].n_pairs * o->item[i].d);
     for (int r = 0; r < P; r++)
         if (r != o->owners.rank) of_A += (double)columns_of(o, r);
     return (double)o->cfg.places->capacity * ((P - 1) * of_D + of_A) * sizeof(float);

@@ -21,9 +21,10 @@ void dc_columns_unpack(const float *packed, int64_t n, int64_t width, int64_t co
 /* Columns of one strip: whole cache lines for each thread, sums in registers. */
 enum { STRIP = 128 };
 
-static void sum_strip(const float *X, int64_t n, int64_t width, float *out)
+static void sum_strip(const float *X, int64_t n, int64_t width, bool adds, float *out)
 {
     float sum[STRIP] = {0};
+    if (adds) memcpy(sum, out, sizeof sum);
     for (int64_t i = 0; i < n; i++) {
 #pragma omp simd
         for (int j = 0; j < STRIP; j++) sum[j] += X[i * width + j];
@@ -32,21 +33,21 @@ static void sum_strip(const float *X, int64_t n, int64_t width, float *out)
 }
 
 /* The last, incomplete strip. */
-static void sum_rest(const float *X, int64_t n, int64_t width, int64_t count, float *out)
+static void sum_rest(const float *X, int64_t n, int64_t width, int64_t count, bool adds, float *out)
 {
-    memset(out, 0, (size_t)count * sizeof *out);
+    if (!adds) memset(out, 0, (size_t)count * sizeof *out);
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < count; j++) out[j] += X[i * width + j];
 }
 
-void dc_column_sums(const float *X, int64_t n, int64_t width, float *sum)
+void dc_column_sums(const float *X, int64_t n, int64_t width, bool adds, float *sum)
 {
 #pragma omp parallel for schedule(dynamic) if (n * width >= THREAD_FLOATS)
     for (int64_t j = 0; j < width; j += STRIP)
         if (width - j >= STRIP)
-            sum_strip(X + j, n, width, sum + j);
+            sum_strip(X + j, n, width, adds, sum + j);
         else
-            sum_rest(X + j, n, width, width - j, sum + j);
+            sum_rest(X + j, n, width, width - j, adds, sum + j);
 }
 
 /* Partial sums side by side, in the same number whatever the instruction set. */

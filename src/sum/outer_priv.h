@@ -22,6 +22,19 @@ typedef struct {
 dc_status dc_owners_init(dc_owners *o, const dc_outer_item *item, int n_items, int P, int rank);
 void dc_owners_release(dc_owners *o);
 
+/* What pair k of an item does to the sum of the pairs before it: the product is this times that, plus its own; */
+static inline float dc_pair_beta(int k)
+{
+    return k > 0 ? 1 : 0;
+}
+/* its column sums add to those of an earlier pair, if there is one with a bias. */
+static inline bool dc_bias_adds(const dc_outer_item *item, int k)
+{
+    while (k-- > 0)
+        if (item->pair[k].bias) return true;
+    return false;
+}
+
 static inline int64_t dc_item_panels(const dc_outer_item *item)
 {
     return (item->a + DC_PANEL_ROWS - 1) / DC_PANEL_ROWS;

@@ -15,6 +15,12 @@ typedef struct {
     const dc_tree_tile *tile;
 } leaf_place;
 
+static void add_rows(const float *D, int64_t n, int64_t width, int64_t columns, float *out)
+{
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < columns; j++) out[j] += D[i * width + j];
+}
+
 /* The part of one shard's rows: out [rows x columns], or [columns] of a bias. */
 static void leaf_tile(const void *place, int shard, float *out)
 {
@@ -23,15 +29,15 @@ static void leaf_tile(const void *place, int shard, float *out)
     const dc_outer_item *x = &o->item[t->item];
     const dc_places *p = o->cfg.places;
     const int64_t at = p->pad + (shard - p->part->shard_lo) * p->shard_places;
-    const float *D = x->D + at * x->d + t->column;
-    if (t->rows) {
-        dc_gemm(DC_T, DC_N, t->rows, t->columns, p->shard_places, 1, x->A + at * x->a + t->row, x->a, D, x->d, 0, out,
-                t->columns);
-        return;
+    if (t->rows == 0) memset(out, 0, (size_t)t->columns * sizeof *out);
+    for (int k = 0; k < x->n_pairs; k++) {
+        const float *A = x->pair[k].A + at * x->a + t->row, *D = x->pair[k].D + at * x->d + t->column;
+        if (t->rows > 0)
+            dc_gemm(DC_T, DC_N, t->rows, t->columns, p->shard_places, 1, A, x->a, D, x->d, dc_pair_beta(k), out,
+                    t->columns);
+        else if (x->pair[k].bias)
+            add_rows(D, p->shard_places, x->d, t->columns, out);
     }
-    memset(out, 0, (size_t)t->columns * sizeof *out);
-    for (int64_t i = 0; i < p->shard_places; i++)
-        for (int64_t j = 0; j < t->columns; j++) out[j] += D[i * x->d + j];
 }
 
 /* One tile of the sum at a root, into its place in the vector of all items. */

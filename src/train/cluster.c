@@ -6,6 +6,7 @@
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "needs.h"
+#include "refresh.h"
 
 #include <math.h>
 #include <string.h>
@@ -23,19 +24,15 @@ typedef struct {
     const dc_cluster_config *cfg;
     dc_method_env env;      /* cfg->env, completed */
     dc_method_state *state; /* owned, made by the method */
-    dc_embedder *embedder;  /* owned */
+    dc_embedder *embedder;  /* owned, as is the next */
+    dc_cluster_shares shares;
+    int32_t *next; /* [n] labels that are to come, owned */
     dc_cluster_result *out;
     dc_cluster_config was;   /* the configuration with the lengths of the run that the checkpoint is of */
     float *snapshot;         /* [n] parameters at the last refresh: they give target and labels again */
     int64_t count[N_COUNTS]; /* at the last refresh, as are the values */
     double value[N_VALUES];
 } loop;
-
-/* The method's parameters: centres [K x L] first. */
-static float *extra_of(const loop *l)
-{
-    return l->model->params.value + l->model->net->n_params;
-}
 
 /* ---- Stop rules ------------------------------------------------------------------------------------------------- */
 
@@ -139,6 +136,8 @@ static void release(loop *l)
     dc_phase_release(&l->phase);
     if (l->state) l->cfg->method->destroy(&l->state);
     dc_embedder_destroy(&l->embedder);
+    dc_shares_release(&l->shares);
+    dc_mem_free(&l->next);
 }
 
 static void swap_floats(float *a, float *b, size_t n)
@@ -164,6 +163,33 @@ static dc_status check_labels(dc_comm *comm, loop *l)
                    (long long)l->count[STOP]);
 }
 
+/* All rows through the method's inference. */
+static dc_status infer(dc_comm *comm, loop *l, bool may_save)
+{
+    return dc_embed_all(comm, l->embedder, l->model, may_save, &(dc_embedded){l->out->Z, l->out->q, l->next});
+}
+
+/* Labels, what is counted of them, target; the rows went through the inference. */
+static dc_status renew(dc_comm *comm, loop *l)
+{
+    dc_status st = DC_OK;
+    dc_cluster_result *out = l->out;
+    const dc_method *method = l->cfg->method;
+    const dc_inferred rows = {.Z = out->Z, .q = out->q, .label = out->labels, .f = l->shares.f};
+    const double start = dc_timer_start();
+    DC_TRY(dc_shares_renew(comm, l->env.part, out->q, l->env.K, l->next, out->labels, &l->shares, &out->last));
+    if (method->refresh) DC_TRY(method->refresh(comm, l->state, &rows, &out->last));
+    dc_timer_stop(l->model->timers, DC_T_REFRESH, start, 0, 0);
+out:
+    return st;
+}
+
+static void take_labels(const loop *l)
+{
+    const size_t n = (size_t)dc_part_rows(l->env.part);
+    if (n) memcpy(l->out->labels, l->next, n * sizeof *l->next);
+}
+
 /* Target and labels of the last refresh once more, from the parameters of then. */
 static dc_status repeat_refresh(dc_comm *comm, loop *l)
 {
@@ -172,8 +198,8 @@ static dc_status repeat_refresh(dc_comm *comm, loop *l)
     dc_params *p = &l->model->params;
     dc_refresh *r = &out->last;
     swap_floats(p->value, l->snapshot, p->n);
-    DC_TRY(dc_embed_all(comm, l->embedder, l->model, false, out->Z));
-    DC_TRY(l->cfg->method->refresh(comm, l->state, out->Z, extra_of(l), out->labels, r));
+    DC_TRY(infer(comm, l, false));
+    DC_TRY(renew(comm, l));
     swap_floats(p->value, l->snapshot, p->n);
     r->changed = l->count[CHANGED];
     out->start_largest = l->count[START_LARGEST];
@@ -199,11 +225,10 @@ static dc_status refresh(dc_comm *comm, dc_phase *p, double *row)
     const dc_cluster_config *cfg = l->cfg;
     const dc_gidx N = l->model->data->part.N;
     const bool first = p->at < 0;
-    DC_TRY(dc_embed_all(comm, l->embedder, l->model, !first, out->Z));
-    if (dc_part_rows(&l->model->data->part) > 0 && dc_fault(DC_FAULT_REFRESH_NAN)) out->Z[0] = NAN;
-    const double start = dc_timer_start();
-    DC_TRY(cfg->method->refresh(comm, l->state, out->Z, extra_of(l), out->labels, &out->last));
-    dc_timer_stop(l->model->timers, DC_T_REFRESH, start, 0, 0);
+    DC_TRY(infer(comm, l, !first));
+    if (dc_part_rows(&l->model->data->part) > 0 && dc_fault(DC_FAULT_REFRESH_NAN)) out->q[0] = NAN;
+    if (first) take_labels(l); /* nothing has changed yet */
+    DC_TRY(renew(comm, l));
     if (first) {
         out->start_largest = out->last.largest;
         out->start_sized = out->last.k_sized;
@@ -220,8 +245,7 @@ static dc_status refresh(dc_comm *comm, dc_phase *p, double *row)
                              (double)out->last.largest / (double)N,
                              out->last.empty};
     memcpy(row, record, sizeof record);
-    dc_progress_count(l->model->progress, (double)N,
-                      (double)N * dc_net_forward_flops(l->model->net, 0, l->model->net->n_encoder));
+    dc_progress_count(l->model->progress, (double)N, (double)N * dc_embed_flops(l->embedder));
 out:
     return st;
 }
@@ -229,7 +253,7 @@ out:
 static void anneal(void *ctx, int64_t step)
 {
     loop *l = ctx;
-    l->cfg->method->anneal(l->state, extra_of(l), step);
+    l->cfg->method->anneal(l->state, step);
 }
 
 static dc_status run(dc_comm *comm, loop *l)
@@ -259,7 +283,7 @@ static void record_step(dc_graph *g, const void *ctx, int step)
     l->cfg->method->record(g, l->state, step);
 }
 
-/* The method's state, its steps, and what embeds all rows. Local. */
+/* The method's state, its steps, and its inference. Local. */
 static dc_status create(loop *l)
 {
     dc_status st = DC_OK;
@@ -267,10 +291,16 @@ static dc_status create(loop *l)
     const dc_method *method = l->cfg->method;
     const dc_row_source data = dc_model_rows(m);
     l->env = l->cfg->env;
-    l->env.net = m->net;
-    l->env.extra_at = m->net->n_params;
-    DC_TRY(dc_embedder_create(&l->embedder, m));
+    l->env.slab = m->slab;
+    l->env.value = m->params.value;
+    DC_TRY(dc_shares_create(&l->shares, l->env.K));
+    DC_TRY(dc_mem_alloc(&l->next, (size_t)dc_part_rows(l->env.part), sizeof *l->next, "labels"));
+    DC_TRY(dc_embedder_create(&l->embedder, method, &l->env));
     DC_TRY(method->create(&l->env, &l->state));
+    for (int i = 0; method->turn && i < method->n_steps; i++) {
+        l->phase.turn[i] = (dc_turn){1, l->cfg->opt};
+        method->turn(&l->env, i, &l->phase.turn[i]);
+    }
     DC_TRY(dc_phase_create(&l->phase, method->n_steps, record_step, l, &data, l->cfg->batch, DC_T_CLUSTER_GATHER));
     if (method->n_steps > 0) l->env.epoch_steps = dc_phase_epoch(&l->phase);
 out:
@@ -287,9 +317,10 @@ static dc_status start(dc_comm *comm, loop *l, bool continues)
         return repeat_refresh(comm, l);
     }
     dc_state_at(l->model->state, "kmeans", 0);
-    DC_TRY(dc_embed_all(comm, l->embedder, l->model, false, out->Z));
+    DC_TRY(infer(comm, l, false));
+    const dc_inferred rows = {.Z = out->Z, .q = out->q, .label = l->next};
     const double begin = dc_timer_start();
-    DC_TRY(l->cfg->method->start(comm, l->state, out->Z, extra_of(l), out->labels));
+    DC_TRY(l->cfg->method->start(comm, l->state, &rows));
     dc_timer_stop(l->model->timers, DC_T_KMEANS, begin, 0, 0);
     dc_state_at(l->model->state, "cluster", l->phase.history->step);
 out:
@@ -300,26 +331,31 @@ out:
 static dc_status final_kmeans(dc_comm *comm, loop *l)
 {
     dc_status st = DC_OK;
-    const dc_cluster_result *out = l->out;
-    const dc_method_env *env = &l->env;
-    const dc_rows rows = dc_rows_of_array(env->part, out->Z, &env->L);
-    dc_kmeans_result km = {0};
+    dc_refresh with_them; /* what the run tells of its last refresh stays */
     const double begin = dc_timer_start();
     dc_state_at(l->model->state, "final_kmeans", 0);
-    DC_TRY(dc_kmeans(comm, &rows, &env->kmeans, &km));
-    memcpy(extra_of(l), km.centers, (size_t)(env->K * env->L) * sizeof *km.centers);
+    DC_TRY(dc_method_kmeans(comm, &l->env, l->out->Z, NULL));
     dc_timer_stop(l->model->timers, DC_T_KMEANS, begin, 0, 0);
+    DC_TRY(infer(comm, l, false));
+    DC_TRY(dc_shares_renew(comm, l->env.part, l->out->q, l->env.K, l->next, l->out->labels, &l->shares, &with_them));
 out:
-    dc_kmeans_result_release(&km);
     return st;
 }
 
-static void assign(const loop *l)
+static void take_confidence(const loop *l)
 {
-    dc_cluster_result *out = l->out;
-    const int64_t n = dc_part_rows(&l->model->data->part), K = l->cfg->env.K;
-    l->cfg->method->assign_local(&l->env, extra_of(l), out->Z, n, out->q, out->labels);
-    for (int64_t i = 0; i < n; i++) out->confidence[i] = out->q[i * K + out->labels[i]];
+    const dc_cluster_result *out = l->out;
+    for (int64_t i = 0; i < dc_part_rows(l->env.part); i++) out->confidence[i] = out->q[i * l->env.K + out->labels[i]];
+}
+
+static dc_status register_results(const loop *l)
+{
+    dc_status st = DC_OK;
+    dc_results *more = &l->out->more;
+    DC_TRY(dc_results_add(more, "/clusters/soft_size", DC_STATE_F64, 1, &l->env.K, l->shares.f));
+    if (l->cfg->method->results) DC_TRY(l->cfg->method->results(l->state, more));
+out:
+    return st;
 }
 
 /* The loop, before its first centres or where a checkpoint left it. Collective. */
@@ -352,12 +388,13 @@ dc_status dc_train_cluster(dc_comm *comm, dc_model *m, const dc_cluster_config *
     bool continues = false;
     loop l = {.model = m, .phase.model = m};
     *out = (dc_cluster_result){.stop = DC_STOP_NONE};
-    DC_TRY(dc_model_grow(comm, m, cfg->method->n_extra(&cfg->env)));
+    dc_params_reset(&m->params);
     DC_TRY(make(comm, &l, m, cfg, history, out, &continues));
     DC_TRY(start(comm, &l, continues));
     DC_TRY(run(comm, &l));
     if (cfg->final_kmeans && out->stop != DC_STOP_DIVERGED) DC_TRY(final_kmeans(comm, &l));
-    assign(&l);
+    take_confidence(&l);
+    DC_TRY_ALL(comm, register_results(&l));
 out:
     release(&l);
     return st;
@@ -386,11 +423,11 @@ dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, const dc_cl
     bool continues;
     const dc_method_env *env = &cfg->env;
     loop l = {.model = &r.model, .phase.model = &r.model};
-    DC_TRY(dc_rehearsal_begin(comm, &r, sketch, cfg->method->n_extra(env)));
+    DC_TRY(dc_rehearsal_begin(comm, &r, sketch));
     DC_TRY_ALL(comm, measure_result(&r.model, env->K, &out->result_bytes));
     DC_TRY(make(comm, &l, &r.model, cfg, &history, &result, &continues));
     dc_rehearsal_measure(&r, &l.phase, &out->phase);
-    DC_TRY_ALL(comm, dc_softassign_bytes(env->part, env->K, &out->refresh_bytes));
+    DC_TRY_ALL(comm, dc_soft_count_bytes(env->part, env->K, &out->refresh_bytes));
     DC_TRY(dc_kmeans_needs_of(comm, env->part, env->L, &env->kmeans, &out->kmeans));
 out:
     release(&l);
@@ -402,6 +439,7 @@ out:
 
 void dc_cluster_result_release(dc_cluster_result *r)
 {
+    dc_results_release(&r->more);
     dc_mem_free(&r->Z);
     dc_mem_free(&r->labels);
     dc_mem_free(&r->confidence);

@@ -1,6 +1,7 @@
-/* Embedding of all rows of this rank. Tiles start anew at each block of the partition, all have the same number of rows
- * (short ones are padded), and one thread computes a tile, so that shapes, and with them the bits, do not depend on the
- * numbers of ranks and threads, and a result file can say which shape its embedding came from. */
+/* Embedding, soft assignment and labels of all rows of this rank. Tiles start anew at each block of the partition, all
+ * have the same number of rows (short ones are padded), and one thread computes a tile, so that shapes, and with them
+ * the bits, do not depend on the numbers of ranks and threads, and a result file can say which shape its embedding came
+ * from. */
 #include <string.h>
 
 #include "dcmpi/mem.h"
@@ -32,18 +33,17 @@ static size_t count_tiles(const dc_part *part, int64_t tile_rows)
     return n;
 }
 
-/* The step that embeds: the encoder alone. */
-static dc_status record_encoder(dc_graph **out, const dc_net *net)
+static dc_status record(dc_graph **out, const dc_method *method, const dc_method_env *env)
 {
     dc_status st = DC_OK;
     DC_TRY(dc_graph_create(out));
-    dc_output(*out, "embedding", dc_layers(*out, net, 0, net->n_encoder, false, dc_batch(*out, net->D)));
+    method->infer(*out, env);
     DC_TRY(dc_graph_finish(*out));
 out:
     return st;
 }
 
-dc_status dc_embedder_alloc(dc_embedder **out, const dc_net *net, const float *value, int64_t tile_rows,
+dc_status dc_embedder_alloc(dc_embedder **out, const dc_method *method, const dc_method_env *env, int64_t tile_rows,
                             size_t max_tiles)
 {
     dc_status st = DC_OK;
@@ -51,23 +51,30 @@ dc_status dc_embedder_alloc(dc_embedder **out, const dc_net *net, const float *v
     DC_TRY(dc_mem_alloc(&e, 1, sizeof *e, "embedder"));
     e->tile_rows = tile_rows;
     DC_TRY(dc_mem_alloc(&e->tile, max_tiles, sizeof *e->tile, "tiles"));
-    DC_TRY(record_encoder(&e->graph, net));
-    DC_TRY(dc_infer_create(&e->infer, e->graph, value, tile_rows));
+    DC_TRY(record(&e->graph, method, env));
+    DC_TRY(dc_infer_create(&e->infer, e->graph, env->value, tile_rows));
+    e->D = env->slab->net.D;
+    e->Z = dc_infer_find(e->infer, "embedding");
+    e->q = dc_infer_find(e->infer, "q");
+    e->label = dc_infer_find(e->infer, "label");
+    DC_ASSERT(e->Z >= 0 && e->q >= 0);
+    e->L = dc_infer_width(e->infer, e->Z);
+    e->K = dc_infer_width(e->infer, e->q);
+    DC_ASSERT(e->L == env->L && e->K == env->K);
 out:
     if (st != DC_OK) dc_embedder_destroy(&e);
     *out = e;
     return st;
 }
 
-dc_status dc_embedder_create(dc_embedder **out, const dc_model *m)
+dc_status dc_embedder_create(dc_embedder **out, const dc_method *method, const dc_method_env *env)
 {
-    const dc_part *part = &m->data->part;
-    const int64_t tile_rows = dc_embed_tile_rows(part);
-    const dc_status st = dc_embedder_alloc(out, m->net, m->params.value, tile_rows, count_tiles(part, tile_rows));
+    const int64_t tile_rows = dc_embed_tile_rows(env->part);
+    const dc_status st = dc_embedder_alloc(out, method, env, tile_rows, count_tiles(env->part, tile_rows));
     if (st != DC_OK) return st;
     dc_embedder *e = *out;
     dc_embed_tile tile;
-    for (dc_tile_cursor c = {0}; dc_embed_next_tile(part, tile_rows, &c, &tile);) e->tile[e->n_tiles++] = tile;
+    for (dc_tile_cursor c = {0}; dc_embed_next_tile(env->part, tile_rows, &c, &tile);) e->tile[e->n_tiles++] = tile;
     return DC_OK;
 }
 
@@ -81,18 +88,24 @@ void dc_embedder_destroy(dc_embedder **embedder)
     dc_mem_free(embedder);
 }
 
-static void embed(dc_embedder *e, const dc_model *m, size_t lo, size_t hi, float *Z)
+static void embed(const dc_embedder *e, const dc_dataset *data, dc_timers *timers, size_t lo, size_t hi,
+                  const dc_embedded *out)
 {
     const double start = dc_timer_start();
     int64_t rows = 0;
     for (size_t i = lo; i < hi; i++) rows += e->tile[i].n;
-    dc_embed_tiles(e, m, lo, hi, Z);
-    dc_timer_stop(m->timers, DC_T_EMBED, start, (double)rows * dc_net_forward_flops(m->net, 0, m->net->n_encoder), 0);
+    dc_embed_tiles(e, data, lo, hi, out);
+    dc_timer_stop(timers, DC_T_EMBED, start, (double)rows * dc_infer_flops(e->infer), 0);
 }
 
-void dc_embed(dc_embedder *e, const dc_model *m, float *Z)
+void dc_embed(const dc_embedder *e, const dc_dataset *data, dc_timers *timers, const dc_embedded *out)
 {
-    embed(e, m, 0, e->n_tiles, Z);
+    embed(e, data, timers, 0, e->n_tiles, out);
+}
+
+double dc_embed_flops(const dc_embedder *e)
+{
+    return dc_infer_flops(e->infer);
 }
 
 /* Rows of a rank between two looks at the wishes. */
@@ -105,12 +118,12 @@ static size_t count_pieces(const dc_part *part)
     return (size_t)((rows + PIECE_ROWS - 1) / PIECE_ROWS);
 }
 
-dc_status dc_embed_all(dc_comm *comm, dc_embedder *e, const dc_model *m, bool may_save, float *Z)
+dc_status dc_embed_all(dc_comm *comm, const dc_embedder *e, const dc_model *m, bool may_save, const dc_embedded *out)
 {
     dc_status st = DC_OK;
     const size_t pieces = count_pieces(&m->data->part);
     for (size_t i = 0; i < pieces; i++) {
-        embed(e, m, e->n_tiles * i / pieces, e->n_tiles * (i + 1) / pieces, Z);
+        embed(e, m->data, m->timers, e->n_tiles * i / pieces, e->n_tiles * (i + 1) / pieces, out);
         DC_TRY(may_save ? dc_state_poll(comm, m->state) : dc_wish_poll_stop(comm));
     }
 out:

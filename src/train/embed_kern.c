@@ -1,20 +1,40 @@
-/* One parallel loop over tiles: gather, forward through the encoder, copy. */
+/* One parallel loop over tiles: gather, forward, copy. */
 #include "embed_kern.h"
 
 #include <omp.h>
 #include <string.h>
 
-static void embed_tile(const dc_embedder *e, const dc_embed_tile *tile, int thread, const dc_model *m, float *Z)
+/* The first of the largest. */
+static int32_t largest(const float *q, int64_t K)
 {
-    const int64_t D = m->net->D, L = m->net->L;
-    float *x = dc_infer_batch(e->infer, thread);
-    dc_dataset_rows(m->data, tile->lo, tile->n, x);
-    memset(x + tile->n * D, 0, (size_t)((e->tile_rows - tile->n) * D) * sizeof *x);
-    memcpy(Z + tile->lo * L, dc_infer_run(e->infer, thread), (size_t)(tile->n * L) * sizeof *Z);
+    int32_t best = 0;
+    for (int32_t k = 1; k < K; k++)
+        if (q[k] > q[best]) best = k;
+    return best;
 }
 
-void dc_embed_tiles(dc_embedder *e, const dc_model *m, size_t lo, size_t hi, float *Z)
+static void take_labels(const dc_embedder *e, const dc_embed_tile *tile, int thread, int32_t *label)
+{
+    const float *q = dc_infer_output(e->infer, thread, e->q);
+    const float *told = e->label < 0 ? NULL : dc_infer_output(e->infer, thread, e->label);
+    for (int64_t i = 0; i < tile->n; i++) label[tile->lo + i] = told ? (int32_t)told[i] : largest(q + i * e->K, e->K);
+}
+
+static void embed_tile(const dc_embedder *e, const dc_embed_tile *tile, int thread, const dc_dataset *data,
+                       const dc_embedded *out)
+{
+    float *x = dc_infer_batch(e->infer, thread);
+    const size_t L = (size_t)e->L, K = (size_t)e->K, lo = (size_t)tile->lo, n = (size_t)tile->n;
+    dc_dataset_rows(data, tile->lo, tile->n, x);
+    memset(x + tile->n * e->D, 0, (size_t)((e->tile_rows - tile->n) * e->D) * sizeof *x);
+    dc_infer_run(e->infer, thread);
+    memcpy(out->Z + lo * L, dc_infer_output(e->infer, thread, e->Z), n * L * sizeof *out->Z);
+    memcpy(out->q + lo * K, dc_infer_output(e->infer, thread, e->q), n * K * sizeof *out->q);
+    take_labels(e, tile, thread, out->label);
+}
+
+void dc_embed_tiles(const dc_embedder *e, const dc_dataset *data, size_t lo, size_t hi, const dc_embedded *out)
 {
 #pragma omp parallel for schedule(dynamic) num_threads(dc_infer_threads(e->infer))
-    for (size_t i = lo; i < hi; i++) embed_tile(e, &e->tile[i], omp_get_thread_num(), m, Z);
+    for (size_t i = lo; i < hi; i++) embed_tile(e, &e->tile[i], omp_get_thread_num(), data, out);
 }

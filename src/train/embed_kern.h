@@ -1,4 +1,4 @@
-/* Private to train/: tiles of rows through the encoder. */
+/* Private to train/: tiles of rows through a method's inference. */
 #ifndef DCMPI_TRAIN_EMBED_KERN_H
 #define DCMPI_TRAIN_EMBED_KERN_H
 
@@ -20,18 +20,20 @@ typedef struct {
 bool dc_embed_next_tile(const dc_part *part, int64_t tile_rows, dc_tile_cursor *cursor, dc_embed_tile *tile);
 
 struct dc_embedder {
-    int64_t tile_rows;
+    int64_t tile_rows, D, L, K;
     size_t n_tiles;
     dc_embed_tile *tile; /* [n_tiles], owned */
-    dc_graph *graph;     /* the encoder, owned */
+    dc_graph *graph;     /* the method's inference, owned */
     dc_infer *infer;     /* owned */
+    int Z, q, label;     /* its outputs; label -1: there is none */
 };
 
-/* Memory for at most max_tiles tiles; none are set. value: the slab of parameters, borrowed. */
-DC_CHECKED dc_status dc_embedder_alloc(dc_embedder **out, const dc_net *net, const float *value, int64_t tile_rows,
-                                       size_t max_tiles);
+/* Memory for at most max_tiles tiles; none are set. env: as for dc_embedder_create, but that value is all of the run
+ * that counts. */
+DC_CHECKED dc_status dc_embedder_alloc(dc_embedder **out, const dc_method *method, const dc_method_env *env,
+                                       int64_t tile_rows, size_t max_tiles);
 
-/* Z[tile rows] for tiles [lo, hi). */
-void dc_embed_tiles(dc_embedder *e, const dc_model *m, size_t lo, size_t hi, float *Z);
+/* Rows of tiles [lo, hi). */
+void dc_embed_tiles(const dc_embedder *e, const dc_dataset *data, size_t lo, size_t hi, const dc_embedded *out);
 
 #endif

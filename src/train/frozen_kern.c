@@ -42,7 +42,8 @@ static void forward_tile(const dc_frozen *f, const int64_t *rows, const int32_t 
             dc_dataset_gather(f->data, &rows[f->order[first[p] + k]], 1, x + p * D);
         else
             memset(x + p * D, 0, (size_t)D * sizeof(float));
-    const float *y = dc_infer_run(f->infer, thread);
+    dc_infer_run(f->infer, thread);
+    const float *y = dc_infer_output(f->infer, thread, 0);
     for (int p = 0; p < TILE; p++)
         if (first[p] + k < first[p + 1])
             memcpy(out + f->order[first[p] + k] * width, y + p * width, (size_t)width * sizeof *out);

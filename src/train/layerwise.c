@@ -13,6 +13,7 @@
 
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "dcmpi/net_text.h"
 #include "frozen.h"
 #include "recon.h"
 
@@ -23,8 +24,8 @@ static const char *const phases[DC_MAX_PAIRS] = {"layer_1",  "layer_2",  "layer_
                                                  "layer_13", "layer_14", "layer_15", "layer_16"};
 
 typedef struct {
-    dc_net net;     /* two layers */
-    dc_model model; /* of net; borrows what it can from the stack */
+    dc_slab slab;   /* two layers */
+    dc_model model; /* of slab; borrows what it can from the stack */
     dc_frozen below;
 } pair;
 
@@ -36,7 +37,8 @@ static void release(pair *p)
 
 static void copy_layer(const dc_layer *from, const float *source, const dc_layer *to, float *target)
 {
-    memcpy(target + to->weight, source + from->weight, (size_t)(from->in * from->out) * sizeof *target);
+    if (!from->tied)
+        memcpy(target + to->weight, source + from->weight, (size_t)(from->in * from->out) * sizeof *target);
     memcpy(target + to->bias, source + from->bias, (size_t)from->out * sizeof *target);
 }
 
@@ -47,7 +49,20 @@ static const dc_layer *encoder_of(const dc_model *stack, int l)
 }
 static const dc_layer *decoder_of(const dc_model *stack, int l)
 {
-    return &stack->net->layer[stack->net->n_layers - 1 - l];
+    return dc_net_mirror(stack->net, l);
+}
+
+/* Layer l and its mirror as a network. */
+static dc_status build_net(dc_net *net, const dc_layer *encoder, const dc_layer *decoder)
+{
+    const dc_net_text t = {.encoder = {1, {{.width = encoder->out, .act = encoder->act}}},
+                           .kind = decoder->tied ? DC_DECODER_TIED : DC_DECODER_MIRROR,
+                           .output_act = decoder->act};
+    const dc_status st = dc_net_build(net, encoder->in, &t);
+    if (st != DC_OK) return st;
+    memcpy(net->layer[0].name, encoder->name, sizeof encoder->name);
+    memcpy(net->layer[1].name, decoder->name, sizeof decoder->name);
+    return DC_OK;
 }
 
 /* All but its parameters. */
@@ -55,12 +70,13 @@ static dc_status shape(pair *p, const dc_model *stack, int l)
 {
     dc_status st = DC_OK;
     const dc_layer *encoder = encoder_of(stack, l), *decoder = decoder_of(stack, l);
-    DC_TRY(dc_net_init(&p->net, encoder->in, NULL, 0, encoder->out, encoder->act, encoder->act, decoder->act));
-    memcpy(p->net.layer[0].name, encoder->name, sizeof encoder->name);
-    memcpy(p->net.layer[1].name, decoder->name, sizeof decoder->name);
+    dc_net net;
+    DC_TRY(build_net(&net, encoder, decoder));
+    dc_slab_init(&p->slab, &net);
     p->model = *stack;
-    p->model.net = &p->net;
-    dc_params_shape(&p->model.params, &p->net, 0);
+    p->model.slab = &p->slab;
+    p->model.net = &p->slab.net;
+    dc_params_shape(&p->model.params, &net, 0);
 out:
     return st;
 }
@@ -68,10 +84,11 @@ out:
 static dc_status create(pair *p, const dc_model *stack, int l)
 {
     dc_status st = DC_OK;
+    const dc_net *net = &p->slab.net;
     DC_TRY(shape(p, stack, l));
-    DC_TRY(dc_params_create(&p->model.params, &p->net, 0));
-    copy_layer(encoder_of(stack, l), stack->params.value, &p->net.layer[0], p->model.params.value);
-    copy_layer(decoder_of(stack, l), stack->params.value, &p->net.layer[1], p->model.params.value);
+    DC_TRY(dc_params_create(&p->model.params, net, 0));
+    copy_layer(encoder_of(stack, l), stack->params.value, &net->layer[0], p->model.params.value);
+    copy_layer(decoder_of(stack, l), stack->params.value, &net->layer[1], p->model.params.value);
 out:
     return st;
 }
@@ -79,19 +96,19 @@ out:
 /* Makes it part of the run's state. */
 static dc_status keep_pair(dc_comm *comm, const dc_model *stack, const pair *p)
 {
-    return dc_state_keep(comm, stack->state, "pair", DC_STATE_F32, p->net.n_params, p->model.params.value, NULL);
+    return dc_state_keep(comm, stack->state, "pair", DC_STATE_F32, p->slab.n, p->model.params.value, NULL);
 }
 
 static void keep(const pair *p, dc_model *stack, int l)
 {
-    copy_layer(&p->net.layer[0], p->model.params.value, encoder_of(stack, l), stack->params.value);
-    copy_layer(&p->net.layer[1], p->model.params.value, decoder_of(stack, l), stack->params.value);
+    copy_layer(&p->slab.net.layer[0], p->model.params.value, encoder_of(stack, l), stack->params.value);
+    copy_layer(&p->slab.net.layer[1], p->model.params.value, decoder_of(stack, l), stack->params.value);
 }
 
 /* Cross-entropy is a loss of values in [0, 1]: pairs that do not end in a sigmoid have the mean square instead. */
 static dc_recon_loss loss_of(const pair *p, dc_recon_loss wanted)
 {
-    return wanted == DC_LOSS_BCE && p->net.layer[1].act != DC_ACT_SIGMOID ? DC_LOSS_MSE : wanted;
+    return wanted == DC_LOSS_BCE && p->slab.net.layer[1].act != DC_ACT_SIGMOID ? DC_LOSS_MSE : wanted;
 }
 
 static dc_pretrain_config training_of(const pair *p, const dc_layerwise_config *cfg, int l)
@@ -153,7 +170,7 @@ out:
 
 static void describe(const pair *p, int l)
 {
-    const int64_t in = p->net.D, out = p->net.L;
+    const int64_t in = p->slab.net.D, out = p->slab.net.L;
     const char *how = p->below.depth == 0 ? "the data" : p->below.cache ? "kept in memory" : "computed for each batch";
     dc_log("%-9s %lld -> %lld -> %lld; its input: %s", phases[l], (long long)in, (long long)out, (long long)in, how);
 }
@@ -188,6 +205,8 @@ dc_status dc_pretrain_layerwise(dc_comm *comm, dc_model *m, const dc_layerwise_c
 {
     dc_status st = DC_OK;
     *stop = DC_STOP_NONE;
+    if (!dc_net_is_mirror(m->net))
+        return DC_FAIL(DC_ERR_USAGE, "layer-wise pretraining needs a decoder that mirrors the encoder");
     DC_TRY(dc_recon_check(comm, m, cfg->layer.loss));
     for (int l = 0; l < m->net->n_encoder && *stop != DC_STOP_DIVERGED; l++)
         DC_TRY(train_pair(comm, m, cfg, l, &history[l], stop));
@@ -201,7 +220,7 @@ dc_status dc_layerwise_needs(dc_comm *comm, const dc_model *sketch, const dc_lay
     dc_status st = DC_OK;
     pair p = {0};
     dc_rehearsal r;
-    DC_TRY(dc_rehearsal_begin(comm, &r, sketch, 0));
+    DC_TRY(dc_rehearsal_begin(comm, &r, sketch));
     DC_TRY(shape(&p, &r.model, l));
     DC_TRY(keep_pair(comm, &r.model, &p));
     DC_TRY(dc_frozen_create(comm, &p.below, &r.model, l, cfg->cache_bytes));

@@ -1,308 +1,272 @@
-/* A trained model as a result file tells it: shapes from the datasets, the rest from attributes. The keys of
- * the method stand in the deck's text, which the caller reads. Rank 0 reads and checks, the others get copies. */
+/* Models in result files: the slab's arrays by name, out and back, and the weights of another run as a start
+ * (model.weights). */
 #include <math.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
-#include "embed_kern.h"
+#include "dcmpi/net_text.h"
+#include "dcmpi/train.h"
 
-enum { RESULT_VERSION = 1, WIDTH_MAX = 1 << 24 };
+/* ---- Arrays ------------------------------------------------------------------------------------------------------ */
 
-/* ---- Header ------------------------------------------------------------------------------------------------------ */
+/* The centres have had their own place since version 0.1.0. */
+static void file_name(char out[DC_H5_NAME_MAX], const char *array)
+{
+    const bool centers = strcmp(array, "centers") == 0;
+    snprintf(out, DC_H5_NAME_MAX, "%s%s", centers ? "/cluster_" : "/model/", array);
+}
 
-static dc_status check_kind(dc_h5 *h5, const char *path)
+/* The texts are for people: shapes, activations and ties tell the program. */
+static dc_status save_attributes(dc_h5 *h5, const dc_net *net)
 {
     dc_status st = DC_OK;
-    char format[32];
-    int64_t complete, version;
-    if (!dc_h5_has_attr(h5, "/", "format"))
-        return DC_FAIL(DC_ERR_FORMAT, "%s is not a result of dcmpi: it has no attribute format", path);
-    DC_TRY(dc_h5_get_attr_str(h5, "/", "format", format, sizeof format));
-    if (strcmp(format, "dcmpi-result") != 0)
-        return DC_FAIL(DC_ERR_FORMAT, "%s holds no model: its format is %s, not dcmpi-result", path, format);
-    DC_TRY(dc_h5_get_attr_i64(h5, "/", "format_version", &version, 1, NULL));
-    if (version != RESULT_VERSION)
-        return DC_FAIL(DC_ERR_FORMAT, "%s has format version %lld; this program reads %d", path, (long long)version,
-                       RESULT_VERSION);
-    DC_TRY(dc_h5_get_attr_i64(h5, "/", "complete", &complete, 1, NULL));
-    if (complete != 1) st = DC_FAIL(DC_ERR_FORMAT, "%s is incomplete: its run did not finish", path);
+    char text[DC_NET_TEXT_MAX];
+    for (int l = 0; l < net->n_layers; l++) {
+        char name[DC_H5_NAME_MAX];
+        file_name(name, net->layer[l].name);
+        DC_TRY(dc_h5_put_attr_str(h5, name, "activation", dc_act_name(net->layer[l].act)));
+        if (net->layer[l].tied) DC_TRY(dc_h5_put_attr_str(h5, name, "tied", dc_net_mirror(net, l)->name));
+    }
+    if (net->n_layers == 0) return DC_OK;
+    dc_net_text_format(net, false, text);
+    DC_TRY(dc_h5_put_attr_str(h5, "/model", "encoder", text));
+    dc_net_text_format(net, true, text);
+    DC_TRY(dc_h5_put_attr_str(h5, "/model", "decoder", text));
 out:
     return st;
 }
 
-/* Dims of a float32 array with n_dims dimensions, all of them 1 or more. */
-static dc_status float_dims(dc_h5 *h5, const char *path, const char *name, int n_dims, int64_t *dims)
+dc_status dc_model_save(dc_h5 *h5, const dc_slab *slab, const float *value)
+{
+    dc_status st = DC_OK;
+    dc_slab_array a;
+    for (int i = 0; dc_slab_at(slab, i, &a); i++) {
+        char name[DC_H5_NAME_MAX];
+        file_name(name, a.name);
+        DC_TRY(dc_h5_put(h5, name, DC_H5_F32, a.n_dims, a.dim, value + a.at));
+    }
+    DC_TRY(save_attributes(h5, &slab->net));
+out:
+    return st;
+}
+
+static dc_status check_shape(dc_h5 *h5, const char *path, const char *name, const dc_slab_array *a)
 {
     dc_h5_info info;
+    if (!dc_h5_exists(h5, name))
+        return DC_FAIL(DC_ERR_FORMAT, "%s has no %s: not a result of dcmpi with this network", path, name);
     const dc_status st = dc_h5_dataset_info(h5, name, &info);
     if (st != DC_OK) return st;
-    bool ok = info.type == DC_H5_F32 && info.exact && info.n_dims == n_dims;
-    for (int i = 0; ok && i < n_dims; i++) {
-        dims[i] = info.dims[i];
-        ok = dims[i] >= 1 && dims[i] <= WIDTH_MAX;
+    bool same = info.type == DC_H5_F32 && info.exact && info.n_dims == a->n_dims;
+    for (int i = 0; same && i < a->n_dims; i++) same = info.dims[i] == a->dim[i];
+    return same ? DC_OK
+                : DC_FAIL(DC_ERR_FORMAT,
+                          "%s: %s has another shape than the deck's network; compare model.encoder and "
+                          "model.decoder, or model.hidden and model.latent, with config.used.yaml of that run",
+                          path, name);
+}
+
+/* With value = NULL only compares. */
+static dc_status visit_array(dc_h5 *h5, const char *path, const char *name, const dc_slab_array *a, float *value)
+{
+    dc_status st = DC_OK;
+    DC_TRY(check_shape(h5, path, name, a));
+    if (!value) goto out;
+    DC_TRY(dc_h5_check_hash(h5, name));
+    DC_TRY(dc_h5_read_rows(h5, name, DC_H5_F32, 0, a->dim[0], value));
+    for (int64_t i = 0; i < a->dim[0] * (a->n_dims == 2 ? a->dim[1] : 1); i++)
+        if (!isfinite(value[i])) return DC_FAIL(DC_ERR_FORMAT, "%s: %s contains NaN or Inf", path, name);
+out:
+    return st;
+}
+
+static dc_status visit_slab(dc_h5 *h5, const char *path, const dc_slab *slab, float *value)
+{
+    dc_status st = DC_OK;
+    dc_slab_array a;
+    for (int i = 0; dc_slab_at(slab, i, &a); i++) {
+        char name[DC_H5_NAME_MAX];
+        file_name(name, a.name);
+        DC_TRY(visit_array(h5, path, name, &a, value ? value + a.at : NULL));
     }
-    return ok ? DC_OK
-              : DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is not a float32 array of %d dimension(s)", path, name, n_dims);
+out:
+    return st;
 }
 
-/* Whether `name` holds float32[dims...]. */
-static dc_status expect_dims(dc_h5 *h5, const char *path, const char *name, int n_dims, const int64_t *dims)
+dc_status dc_model_read(dc_h5 *h5, const char *path, const dc_slab *slab, float *value)
 {
-    int64_t found[2];
-    const dc_status st = float_dims(h5, path, name, n_dims, found);
-    if (st != DC_OK) return st;
-    for (int i = 0; i < n_dims; i++)
-        if (found[i] != dims[i])
-            return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' has %lld elements in dimension %d, the model needs %lld", path,
-                           name, (long long)found[i], i, (long long)dims[i]);
-    return DC_OK;
+    return visit_slab(h5, path, slab, value);
 }
 
-static void layer_name(char out[DC_H5_NAME_MAX], const dc_layer *layer, const char *array)
-{
-    snprintf(out, DC_H5_NAME_MAX, "/model/%s%s%s", layer->name, *array ? "/" : "", array);
-}
+/* ---- Weights of another run -------------------------------------------------------------------------------------- */
 
-static dc_status read_activations(dc_h5 *h5, const char *path, dc_net *net)
+static dc_status compare_activations(dc_h5 *h5, const char *path, const dc_net *net)
 {
     dc_status st = DC_OK;
     for (int l = 0; l < net->n_layers; l++) {
         char name[DC_H5_NAME_MAX], act[32];
-        layer_name(name, &net->layer[l], "");
+        file_name(name, net->layer[l].name);
         DC_TRY(dc_h5_get_attr_str(h5, name, "activation", act, sizeof act));
-        if (!dc_act_find(act, &net->layer[l].act))
-            return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' has the unknown activation %s", path, name, act);
+        if (strcmp(act, dc_act_name(net->layer[l].act)) != 0)
+            return DC_FAIL(DC_ERR_USAGE,
+                           "%s (model.weights): layer %s was trained with the activation %s, the deck says %s; set "
+                           "model.encoder and model.decoder, or model.activation, model.latent_activation and "
+                           "model.output_activation, as that run had them",
+                           path, net->layer[l].name, act, dc_act_name(net->layer[l].act));
     }
 out:
     return st;
 }
 
-/* The network from the shapes of /model/encoder_0, encoder_1 ...; the decoder mirrors them. */
-static dc_status read_net(dc_h5 *h5, const char *path, dc_net *net)
-{
-    enum { MAX_ENCODER = DC_MAX_LAYERS / 2 };
-    dc_status st = DC_OK;
-    int64_t dims[2], D = 0, width[MAX_ENCODER];
-    int n = 0;
-    for (; n < MAX_ENCODER; n++) {
-        char name[DC_H5_NAME_MAX];
-        snprintf(name, sizeof name, "/model/encoder_%d/weight", n);
-        if (!dc_h5_exists(h5, name)) break;
-        DC_TRY(float_dims(h5, path, name, 2, dims));
-        if (n == 0) D = dims[0];
-        if (n > 0 && dims[0] != width[n - 1])
-            return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' takes %lld inputs, the layer before gives %lld", path, name,
-                           (long long)dims[0], (long long)width[n - 1]);
-        width[n] = dims[1];
-    }
-    if (n == 0) return DC_FAIL(DC_ERR_FORMAT, "%s: /model has no encoder_0", path);
-    if (dc_net_init(net, D, width, n - 1, width[n - 1], DC_ACT_LINEAR, DC_ACT_LINEAR, DC_ACT_LINEAR) != DC_OK) {
-        dc_error_clear();
-        return DC_FAIL(DC_ERR_FORMAT, "%s: the shapes under /model make no network", path);
-    }
-    DC_TRY(read_activations(h5, path, net));
-out:
-    return st;
-}
-
-static dc_status read_writer(dc_h5 *h5, dc_trained *t)
+/* A model sees its data through the scaling it was trained with: through another one its weights mean nothing. */
+static dc_status compare_scaling(dc_h5 *h5, const char *path, const dc_dataset *data)
 {
     dc_status st = DC_OK;
-    char version[32] = "of an unknown version", git[32] = "unknown";
-    if (dc_h5_has_attr(h5, "/", "version")) DC_TRY(dc_h5_get_attr_str(h5, "/", "version", version, sizeof version));
-    if (dc_h5_has_attr(h5, "/", "git")) DC_TRY(dc_h5_get_attr_str(h5, "/", "git", git, sizeof git));
-    snprintf(t->written_by, sizeof t->written_by, "%s, commit %s", version, git);
-out:
-    return st;
-}
-
-static dc_status read_how_embedded(dc_h5 *h5, const char *path, dc_trained *t)
-{
-    dc_status st = DC_OK;
-    char gemm[16], isa[32];
-    DC_TRY(read_writer(h5, t));
-    DC_TRY(dc_h5_get_attr_i64(h5, "/", "tile_rows", &t->tile_rows, 1, NULL));
-    DC_TRY(dc_h5_get_attr_str(h5, "/", "method", t->method, sizeof t->method));
-    DC_TRY(dc_h5_get_attr_str(h5, "/", "gemm", gemm, sizeof gemm));
-    t->knows_isa = dc_h5_has_attr(h5, "/", "isa"); /* the first results of version 0.1.0 did not tell */
-    if (t->knows_isa) DC_TRY(dc_h5_get_attr_str(h5, "/", "isa", isa, sizeof isa));
-    t->gemm = strcmp(gemm, "cblas") == 0 ? DC_GEMM_CBLAS : DC_GEMM_ONEDNN;
-    t->isa = t->knows_isa ? (int)dc_la_isa_of(isa) : DC_ISA_NATIVE;
-    if (!dc_method_find(t->method))
-        return DC_FAIL(DC_ERR_FORMAT, "%s was made by method %s of dcmpi %s, which this program does not know", path,
-                       t->method, t->written_by);
-    if (t->tile_rows < 1 || t->tile_rows > DC_BLOCK_ROWS)
-        st = DC_FAIL(DC_ERR_FORMAT, "%s: attribute tile_rows (%lld) is out of range", path, (long long)t->tile_rows);
-out:
-    return st;
-}
-
-static dc_status read_attributes(dc_h5 *h5, const char *path, dc_trained *t)
-{
-    dc_status st = DC_OK;
-    int64_t shards;
-    DC_TRY(dc_h5_get_attr_i64(h5, "/", "shards", &shards, 1, NULL));
-    if (shards < 1 || shards > DC_MAX_SHARDS || (shards & (shards - 1)))
-        return DC_FAIL(DC_ERR_FORMAT, "%s: attribute shards is %lld", path, (long long)shards);
-    t->shards = dc_int(shards);
-    t->range[0] = -INFINITY, t->range[1] = INFINITY; /* version 0.1.0 did not store it */
-    if (dc_h5_has_attr(h5, "/", "scaled_range")) DC_TRY(dc_h5_get_attr_f64(h5, "/", "scaled_range", t->range, 2, NULL));
-    t->tile_rows = DC_EMBED_TILE_MAX;
-    if (t->has_net) DC_TRY(read_how_embedded(h5, path, t));
-out:
-    return st;
-}
-
-static dc_status read_header(dc_h5 *h5, const char *path, dc_trained *t)
-{
-    dc_status st = DC_OK;
-    int64_t dims[2];
-    DC_TRY(check_kind(h5, path));
-    DC_TRY(float_dims(h5, path, "/cluster_centers", 2, dims));
-    t->K = dims[0];
-    t->width = t->D = dims[1];
-    t->has_net = dc_h5_exists(h5, "/model");
-    t->has_clip = dc_h5_exists(h5, "/scaling/clip_lo");
-    if (t->has_net) DC_TRY(read_net(h5, path, &t->net));
-    if (t->has_net) t->D = t->net.D;
-    if (t->has_net && t->width != t->net.L)
-        return DC_FAIL(DC_ERR_FORMAT, "%s: '/cluster_centers' has %lld columns, the embedding %lld", path,
-                       (long long)t->width, (long long)t->net.L);
-    DC_TRY(read_attributes(h5, path, t));
-out:
-    return st;
-}
-
-/* ---- Arrays ------------------------------------------------------------------------------------------------------ */
-
-static dc_status read_array(dc_h5 *h5, const char *path, const char *name, int n_dims, const int64_t *dims, float *out)
-{
-    dc_status st = DC_OK;
-    DC_TRY(expect_dims(h5, path, name, n_dims, dims));
-    DC_TRY(dc_h5_check_hash(h5, name));
-    DC_TRY(dc_h5_read_rows(h5, name, DC_H5_F32, 0, dims[0], out));
-    for (int64_t i = 0; i < dims[0] * (n_dims == 2 ? dims[1] : 1); i++)
-        if (!isfinite(out[i])) return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' contains NaN or Inf", path, name);
-out:
-    return st;
-}
-
-static dc_status read_layers(dc_h5 *h5, const char *path, dc_trained *t)
-{
-    dc_status st = DC_OK;
-    for (int l = 0; l < t->net.n_layers; l++) {
-        const dc_layer *layer = &t->net.layer[l];
-        char name[DC_H5_NAME_MAX];
-        layer_name(name, layer, "weight");
-        DC_TRY(read_array(h5, path, name, 2, (int64_t[]){layer->in, layer->out}, t->value + layer->weight));
-        layer_name(name, layer, "bias");
-        DC_TRY(read_array(h5, path, name, 1, (int64_t[]){layer->out}, t->value + layer->bias));
+    float *stored = NULL;
+    const float *const mine[] = {data->shift, data->scale};
+    const char *const name[] = {"/scaling/shift", "/scaling/scale"};
+    const dc_slab_array column = {.n_dims = 1, .dim = {data->D}};
+    DC_TRY(dc_mem_alloc(&stored, (size_t)data->D, sizeof *stored, "scaling"));
+    for (int i = 0; i < 2; i++) {
+        DC_TRY(visit_array(h5, path, name[i], &column, stored));
+        for (int64_t c = 0; c < data->D; c++)
+            if (memcmp(&stored[c], &mine[i][c], sizeof *stored) != 0)
+                DC_TRY(DC_FAIL(DC_ERR_USAGE,
+                               "%s (model.weights) was trained with another scaling: %s[%lld] is %.9g there and %.9g "
+                               "here; use the input.scale and input.data of that run, or train anew",
+                               path, name[i], (long long)c, (double)stored[c], (double)mine[i][c]));
     }
 out:
+    dc_mem_free(&stored);
     return st;
 }
 
-static dc_status read_bounds(dc_h5 *h5, const char *path, const char *name, int64_t D, double *out)
+/* The same for the bounds of input.clip; a file without them clips nothing. */
+static dc_status compare_clip(dc_h5 *h5, const char *path, const dc_dataset *data)
 {
     dc_status st = DC_OK;
-    dc_h5_info info;
-    DC_TRY(dc_h5_dataset_info(h5, name, &info));
-    if (info.type != DC_H5_F64 || !info.exact || info.n_dims != 1 || info.dims[0] != D)
-        return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is not a float64 array of %lld elements", path, name, (long long)D);
-    DC_TRY(dc_h5_check_hash(h5, name));
-    DC_TRY(dc_h5_read_rows(h5, name, DC_H5_F64, 0, D, out));
-    for (int64_t c = 0; c < D; c++)
-        if (isnan(out[c])) return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' contains NaN", path, name);
+    double *stored = NULL;
+    const double *const mine[] = {data->clip_lo, data->clip_hi};
+    const char *const name[] = {"/scaling/clip_lo", "/scaling/clip_hi"};
+    const bool there = dc_h5_exists(h5, name[0]);
+    if (!there && !mine[0]) return DC_OK;
+    if (there != (mine[0] != NULL))
+        return DC_FAIL(DC_ERR_USAGE, "%s (model.weights) was trained with%s input.clip; set it as that run had it",
+                       path, there ? "" : "out");
+    DC_TRY(dc_mem_alloc(&stored, (size_t)data->D, sizeof *stored, "bounds of input.clip"));
+    for (int i = 0; i < 2; i++) {
+        DC_TRY(dc_h5_read_rows(h5, name[i], DC_H5_F64, 0, data->D, stored));
+        for (int64_t c = 0; c < data->D; c++)
+            if (stored[c] != mine[i][c])
+                DC_TRY(
+                    DC_FAIL(DC_ERR_USAGE,
+                            "%s (model.weights) was trained with other bounds: %s[%lld] is %.9g there and %.9g here; "
+                            "use the input.clip and input.data of that run, or train anew",
+                            path, name[i], (long long)c, stored[c], mine[i][c]));
+    }
+out:
+    dc_mem_free(&stored);
+    return st;
+}
+
+/* Further layers, and weights that are tied in one of the two networks, would be left out without a word. */
+static dc_status compare_layers(dc_h5 *h5, const char *path, const dc_net *net)
+{
+    char name[DC_H5_NAME_MAX];
+    for (int l = 0; l < net->n_layers; l++) {
+        const dc_layer *layer = &net->layer[l];
+        file_name(name, layer->name);
+        if (!dc_h5_exists(h5, name) || dc_h5_has_attr(h5, name, "tied") == layer->tied) continue;
+        return DC_FAIL(
+            DC_ERR_USAGE,
+            "%s (model.weights): the weights of layer %s are%s the transposed ones of the encoder there; set "
+            "model.decoder as that run had it",
+            path, layer->name, layer->tied ? " not" : "");
+    }
+    for (int decodes = 0; decodes < 2; decodes++) {
+        snprintf(name, sizeof name, "/model/%s_%d", decodes ? "decoder" : "encoder",
+                 decodes ? net->n_layers - net->n_encoder : net->n_encoder);
+        if (dc_h5_exists(h5, name))
+            return DC_FAIL(DC_ERR_FORMAT, "%s has %s, a layer more than the deck's network (model.weights)", path,
+                           name);
+    }
+    return DC_OK;
+}
+
+static dc_status check_all(dc_h5 *h5, const char *path, const dc_net *net, const dc_dataset *data)
+{
+    dc_status st = DC_OK;
+    dc_slab slab;
+    dc_slab_init(&slab, net);
+    DC_TRY(compare_layers(h5, path, net));
+    DC_TRY(visit_slab(h5, path, &slab, NULL));
+    DC_TRY(compare_activations(h5, path, net));
+    if (data) DC_TRY(compare_scaling(h5, path, data));
+    if (data) DC_TRY(compare_clip(h5, path, data));
 out:
     return st;
 }
 
-static dc_status read_arrays(dc_h5 *h5, const char *path, dc_trained *t)
+dc_status dc_model_check_file(const char *path, const dc_net *net, const dc_dataset *data)
 {
-    dc_status st = DC_OK;
-    DC_TRY(read_layers(h5, path, t));
-    DC_TRY(read_array(h5, path, "/cluster_centers", 2, (int64_t[]){t->K, t->width}, t->centers));
-    DC_TRY(read_array(h5, path, "/scaling/shift", 1, &t->D, t->shift));
-    DC_TRY(read_array(h5, path, "/scaling/scale", 1, &t->D, t->scale));
-    if (t->has_clip) DC_TRY(read_bounds(h5, path, "/scaling/clip_lo", t->D, t->clip_lo));
-    if (t->has_clip) DC_TRY(read_bounds(h5, path, "/scaling/clip_hi", t->D, t->clip_hi));
-out:
+    dc_h5 *h5 = NULL;
+    dc_status st = dc_h5_open(&h5, path, DC_H5_READ);
+    if (st == DC_OK) st = check_all(h5, path, net, data);
+    (void)!dc_h5_close(&h5);
     return st;
 }
 
-/* ---- Whole model ------------------------------------------------------------------------------------------------- */
+typedef struct {
+    dc_h5 *h5;
+    uint64_t hash;
+} hashing;
 
-static dc_status open_header(const char *path, dc_h5 **h5, dc_trained *t)
+static dc_status hash_array(void *ctx, const char *name, const dc_h5_info *info)
 {
-    const dc_status st = dc_h5_open(h5, path, DC_H5_READ);
-    return st == DC_OK ? read_header(*h5, path, t) : st;
+    hashing *h = ctx;
+    uint64_t one;
+    (void)info;
+    if (strncmp(name, "/model/", strlen("/model/")) != 0) return DC_OK;
+    const dc_status st = dc_h5_hash_dataset(h->h5, name, &one);
+    if (st != DC_OK) return st;
+    h->hash = XXH3_64bits_withSeed(name, strlen(name), h->hash);
+    h->hash = XXH3_64bits_withSeed(&one, sizeof one, h->hash);
+    return DC_OK;
 }
 
-static dc_status take_memory(dc_trained *t)
+dc_status dc_model_hash_file(const char *path, uint64_t *hash)
 {
-    dc_status st = DC_OK;
-    DC_TRY(dc_mem_alloc(&t->value, t->net.n_params, sizeof *t->value, "network parameters"));
-    DC_TRY(dc_mem_alloc(&t->centers, (size_t)(t->K * t->width), sizeof *t->centers, "cluster centres"));
-    DC_TRY(dc_mem_alloc(&t->shift, (size_t)t->D, sizeof *t->shift, "scaling"));
-    DC_TRY(dc_mem_alloc(&t->scale, (size_t)t->D, sizeof *t->scale, "scaling"));
-    if (!t->has_clip) goto out;
-    DC_TRY(dc_mem_alloc(&t->clip_lo, (size_t)t->D, sizeof *t->clip_lo, "bounds of input.clip"));
-    DC_TRY(dc_mem_alloc(&t->clip_hi, (size_t)t->D, sizeof *t->clip_hi, "bounds of input.clip"));
-out:
+    hashing h = {0};
+    dc_status st = dc_h5_open(&h.h5, path, DC_H5_READ);
+    if (st == DC_OK) st = dc_h5_visit(h.h5, hash_array, &h);
+    if (st == DC_OK) st = dc_h5_check_unchanged(h.h5);
+    *hash = h.hash;
+    (void)!dc_h5_close(&h.h5);
     return st;
 }
 
-dc_status dc_trained_read(const char *path, dc_trained *t)
+static dc_status load_on_root(const char *path, dc_model *m)
 {
     dc_status st = DC_OK;
     dc_h5 *h5 = NULL;
-    *t = (dc_trained){0};
-    DC_TRY(open_header(path, &h5, t));
-    DC_TRY(take_memory(t));
-    DC_TRY(read_arrays(h5, path, t));
+    dc_slab network;
+    dc_slab_init(&network, m->net);
+    DC_TRY(dc_h5_open(&h5, path, DC_H5_READ));
+    DC_TRY(check_all(h5, path, m->net, m->data));
+    DC_TRY(dc_model_read(h5, path, &network, m->params.value));
     DC_TRY(dc_h5_check_unchanged(h5));
-out:
-    (void)!dc_h5_close(&h5);
-    if (st != DC_OK) dc_trained_release(t);
-    return st;
+out:;
+    const dc_status closed = dc_h5_close(&h5);
+    return st == DC_OK ? closed : st;
 }
 
-/* The struct on all ranks, with memory of their own behind its pointers. */
-static dc_status spread_header(dc_comm *comm, dc_trained *t)
-{
-    float *const mine[] = {t->value, t->centers, t->shift, t->scale};
-    double *const bounds[] = {t->clip_lo, t->clip_hi};
-    dc_comm_bcast(comm, t, sizeof *t, 0);
-    t->value = mine[0], t->centers = mine[1], t->shift = mine[2], t->scale = mine[3];
-    t->clip_lo = bounds[0], t->clip_hi = bounds[1];
-    return dc_agree(comm, dc_comm_rank(comm) == 0 ? DC_OK : take_memory(t));
-}
-
-dc_status dc_trained_load(dc_comm *comm, const char *path, dc_trained *t)
+dc_status dc_model_load(dc_comm *comm, const char *path, dc_model *m)
 {
     dc_status st = DC_OK;
-    *t = (dc_trained){0};
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_trained_read(path, t) : DC_OK);
-    DC_TRY(spread_header(comm, t));
-    dc_comm_bcast(comm, t->value, t->net.n_params * sizeof *t->value, 0);
-    dc_comm_bcast(comm, t->centers, (size_t)(t->K * t->width) * sizeof *t->centers, 0);
-    dc_comm_bcast(comm, t->shift, (size_t)t->D * sizeof *t->shift, 0);
-    dc_comm_bcast(comm, t->scale, (size_t)t->D * sizeof *t->scale, 0);
-    if (!t->has_clip) goto out;
-    dc_comm_bcast(comm, t->clip_lo, (size_t)t->D * sizeof *t->clip_lo, 0);
-    dc_comm_bcast(comm, t->clip_hi, (size_t)t->D * sizeof *t->clip_hi, 0);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? load_on_root(path, m) : DC_OK);
+    dc_comm_bcast(comm, m->params.value, m->net->n_params * sizeof *m->params.value, 0);
 out:
-    if (st != DC_OK) dc_trained_release(t);
     return st;
-}
-
-void dc_trained_release(dc_trained *t)
-{
-    dc_mem_free(&t->value);
-    dc_mem_free(&t->centers);
-    dc_mem_free(&t->shift);
-    dc_mem_free(&t->scale);
-    dc_mem_free(&t->clip_lo);
-    dc_mem_free(&t->clip_hi);
 }

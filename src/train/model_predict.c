@@ -11,7 +11,7 @@
 struct dc_predictor {
     const dc_trained *trained;
     dc_dataset view; /* rows of this piece */
-    dc_model model;  /* of view */
+    dc_method_env env;
     dc_part part;
     dc_tile_cursor cursor;
     int64_t first, n; /* local rows of this piece: [first, first + n) */
@@ -59,9 +59,9 @@ dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_
     p->view = (dc_dataset){
         .D = t->D, .dtype = dtype, .clip_lo = t->clip_lo, .clip_hi = t->clip_hi, .shift = t->shift, .scale = t->scale};
     snprintf(p->view.source, sizeof p->view.source, "%s", source);
-    p->model = (dc_model){.data = &p->view, .net = &t->net, .timers = &p->timers, .params.value = t->value};
+    p->env = (dc_method_env){.K = t->K, .L = t->width, .keys = t->keys, .slab = &t->slab, .value = t->value};
     if (t->has_net) {
-        DC_TRY(dc_embedder_alloc(&p->embedder, &t->net, t->value, t->tile_rows, rows));
+        DC_TRY(dc_embedder_alloc(&p->embedder, dc_method_find(t->method), &p->env, t->tile_rows, rows));
         DC_TRY(dc_mem_alloc(&p->q, dc_mul_size(rows, (size_t)t->K), sizeof *p->q, "soft assignment"));
     } else {
         DC_TRY(dc_mem_alloc(&p->rows, DC_EMBED_TILE_MAX, (size_t)t->D * sizeof *p->rows, "scaled rows"));
@@ -93,11 +93,9 @@ int64_t dc_predictor_next(dc_predictor *p)
 
 static void predict_embedded(dc_predictor *p, float *Z, int32_t *label, float *confidence)
 {
-    const dc_trained *t = p->trained;
-    const dc_method_env env = {.K = t->K, .L = t->width, .keys = t->keys};
-    dc_embed(p->embedder, &p->model, Z);
-    dc_method_find(t->method)->assign_local(&env, t->centers, Z, p->n, p->q, label);
-    for (int64_t i = 0; i < p->n; i++) confidence[i] = p->q[i * t->K + label[i]];
+    const int64_t K = p->trained->K;
+    dc_embed(p->embedder, &p->view, &p->timers, &(dc_embedded){Z, p->q, label});
+    for (int64_t i = 0; i < p->n; i++) confidence[i] = p->q[i * K + label[i]];
 }
 
 static void predict_raw(dc_predictor *p, int32_t *label)
@@ -106,7 +104,7 @@ static void predict_raw(dc_predictor *p, int32_t *label)
     for (int64_t lo = 0; lo < p->n; lo += DC_EMBED_TILE_MAX) {
         const int64_t n = DC_MIN((int64_t)DC_EMBED_TILE_MAX, p->n - lo);
         dc_dataset_rows(&p->view, lo, n, p->rows);
-        dc_nearest(p->rows, t->centers, n, t->K, t->D, label + lo);
+        dc_nearest(p->rows, t->value, n, t->K, t->D, label + lo);
     }
 }
 

@@ -6,7 +6,7 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
 
-dc_status dc_rehearsal_begin(dc_comm *comm, dc_rehearsal *r, const dc_model *sketch, size_t n_extra)
+dc_status dc_rehearsal_begin(dc_comm *comm, dc_rehearsal *r, const dc_model *sketch)
 {
     dc_status st = DC_OK;
     const dc_state_config nowhere = {0};
@@ -14,11 +14,17 @@ dc_status dc_rehearsal_begin(dc_comm *comm, dc_rehearsal *r, const dc_model *ske
     dc_mem_rehearse(true);
     *r = (dc_rehearsal){.model = *sketch, .all = dc_mem_current_bytes(), .lazy = dc_mem_lazy_bytes()};
     r->model.state = NULL;
-    dc_params_shape(&r->model.params, sketch->net, n_extra);
+    dc_params_shape(&r->model.params, sketch->net, sketch->slab->n - sketch->net->n_params);
     DC_TRY(dc_state_create(comm, &state, &nowhere, NULL, 0));
     DC_TRY(dc_model_keep(comm, &r->model, state));
 out:
     return st;
+}
+
+/* Pages of moments that a step has for itself: the whole slab, of which it writes to what it updates. */
+static double own_moments(const dc_phase *p, int step)
+{
+    return step == 0 ? 0 : 2 * sizeof(float) * (double)p->params[step].n;
 }
 
 void dc_rehearsal_measure(const dc_rehearsal *r, const dc_phase *p, dc_phase_needs *out)
@@ -37,10 +43,11 @@ void dc_rehearsal_measure(const dc_rehearsal *r, const dc_phase *p, dc_phase_nee
         out->flops += c.flops;
         out->reductions += c.reductions;
         out->sent_bytes += c.sent_bytes;
-        out->step_bytes += c.library_bytes;
+        out->step_bytes += c.library_bytes - own_moments(p, i);
+        out->state_bytes += sizeof(float) * c.updated * dc_opt_moments(dc_phase_opt(p, i));
         updated += c.updated;
     }
-    out->state_bytes = 4.0 * (1 + dc_opt_moments(p->opt)) * fmin(updated, params);
+    out->state_bytes += sizeof(float) * fmin(updated, params);
 }
 
 void dc_rehearsal_end(dc_rehearsal *r)

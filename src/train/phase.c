@@ -16,7 +16,9 @@ dc_status dc_phase_create(dc_phase *p, int n, void (*record)(dc_graph *g, const 
         DC_TRY(dc_graph_create(&p->graph[i]));
         record(p->graph[i], ctx, i);
         DC_TRY(dc_graph_finish(p->graph[i]));
-        const dc_step_config step = dc_model_step(p->model, p->graph[i], source, batch, gather);
+        dc_step_config step = dc_model_step(p->model, p->graph[i], source, batch, gather);
+        if (i > 0) DC_TRY(dc_params_share(&p->params[i], &p->model->params));
+        if (i > 0) step.params = &p->params[i];
         DC_TRY(dc_step_create(&p->step[i], &step));
     }
 out:
@@ -30,12 +32,18 @@ void dc_phase_release(dc_phase *p)
     for (int i = 0; i < DC_PHASE_STEPS; i++) {
         dc_step_destroy(&p->step[i]);
         dc_graph_destroy(&p->graph[i]);
+        dc_params_release(&p->params[i]);
     }
 }
 
 int64_t dc_phase_epoch(const dc_phase *p)
 {
     return dc_step_batcher(p->step[0])->steps_per_epoch;
+}
+
+const dc_opt_config *dc_phase_opt(const dc_phase *p, int step)
+{
+    return p->turn[step].every > 0 ? &p->turn[step].opt : p->opt;
 }
 
 /* ---- State ------------------------------------------------------------------------------------------------------ */
@@ -86,7 +94,7 @@ dc_status dc_phase_keep(dc_comm *comm, dc_phase *p, int n_columns, const char *c
     dc_history_init(h, p->name, n_columns, columns);
     h->total = p->total_before;
     DC_TRY(dc_history_keep(comm, h, p->model->state));
-    if (p->n_steps > 0) DC_TRY(dc_step_keep_moments(comm, p->step[0], p->opt));
+    for (int i = 0; i < p->n_steps; i++) DC_TRY(dc_step_keep_moments(comm, p->step[i], i, dc_phase_opt(p, i)));
     DC_TRY(keep(comm, p, "at", DC_STATE_I64, 1, &p->at));
     DC_TRY(keep(comm, p, "sum", DC_STATE_F64, sizeof p->last / sizeof(double), &p->last));
     DC_TRY_ALL(comm, check(p));
@@ -136,7 +144,9 @@ out:
 static void take_part(dc_comm *comm, dc_phase *p, int which)
 {
     double loss[DC_GRAPH_LOSSES], sum = 0;
-    const int64_t step = p->history->step, B = dc_step_run(comm, p->step[which], step, loss);
+    const int64_t step = p->history->step, every = DC_MAX(p->turn[which].every, (int64_t)1);
+    if ((step + 1) % every != 0) return;
+    const int64_t B = dc_step_run(comm, p->step[which], step, loss);
     const dc_graph *g = p->graph[which];
     for (int i = 0; i < g->n_losses; i++) {
         sum += loss[i];
@@ -146,7 +156,7 @@ static void take_part(dc_comm *comm, dc_phase *p, int which)
     p->last.sum += sum * (double)B;
     if (which == 0) p->last.rows += (double)B;
     dc_progress_count(p->model->progress, which == 0 ? (double)B : 0, (double)B * dc_step_flops(p->step[which]));
-    if (isfinite(sum)) dc_step_update(comm, p->step[which], p->opt, step, p->total);
+    if (isfinite(sum)) dc_step_update(comm, p->step[which], dc_phase_opt(p, which), step / every, p->total / every);
 }
 
 static void warn_of_divergence(const dc_phase *p)

@@ -23,12 +23,13 @@ typedef struct dc_phase {
     const char *name; /* in history, log and checkpoints; static text */
     dc_model *model;
     dc_history *history;
-    const dc_opt_config *opt;
-    const char *advice;   /* what helps if it diverges */
-    int64_t total;        /* steps, */
-    int64_t total_before; /* and in the run that the checkpoint is of */
-    int64_t every;        /* steps between two records; there is one at the end, too */
-    bool from_start;      /* and one before the first step */
+    const dc_opt_config *opt;     /* of steps without a turn */
+    dc_turn turn[DC_PHASE_STEPS]; /* of step i; every = 0: each batch, with opt */
+    const char *advice;           /* what helps if it diverges */
+    int64_t total;                /* steps, */
+    int64_t total_before;         /* and in the run that the checkpoint is of */
+    int64_t every;                /* steps between two records; there is one at the end, too */
+    bool from_start;              /* and one before the first step */
     bool records_divergence;
     void *ctx;
     /* NULL, or called before each step. Local. */
@@ -40,6 +41,7 @@ typedef struct dc_phase {
     int n_steps;
     dc_graph *graph[DC_PHASE_STEPS]; /* owned, as are the steps */
     dc_step *step[DC_PHASE_STEPS];
+    dc_params params[DC_PHASE_STEPS]; /* owned: moments of the steps behind the first */
 
     /* State. */
     int64_t at; /* step of the last record, -1 before the first */
@@ -54,6 +56,8 @@ dc_status dc_phase_create(dc_phase *p, int n, void (*record)(dc_graph *g, const 
 void dc_phase_release(dc_phase *p);
 /* Steps in which every row comes by once; the phase has a step. */
 int64_t dc_phase_epoch(const dc_phase *p);
+/* The optimizer of a step. */
+const dc_opt_config *dc_phase_opt(const dc_phase *p, int step);
 /* Makes history, moments, sums and the place in the phase part of the run's state; a run that continues gets them back.
  * p->total_before and p->every are set. Collective. Errors: those of dc_state_keep, DC_ERR_FORMAT (a state that this
  * run cannot have had). */

@@ -25,7 +25,7 @@ dc_status dc_pretrain_needs(dc_comm *comm, const dc_model *sketch, const dc_pret
     const dc_denoising none = {0};
     dc_status st = DC_OK;
     dc_rehearsal r;
-    DC_TRY(dc_rehearsal_begin(comm, &r, sketch, 0));
+    DC_TRY(dc_rehearsal_begin(comm, &r, sketch));
     DC_TRY(dc_recon_needs(comm, &r, &r.model, cfg, &source, &none, out));
 out:
     dc_rehearsal_end(&r);

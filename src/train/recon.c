@@ -80,7 +80,7 @@ dc_status dc_recon_train(dc_comm *comm, dc_model *m, const dc_pretrain_config *c
     dc_status st = DC_OK;
     const trainer t = {.cfg = cfg, .noise = noise, .net = dc_net_for_loss(m->net, cfg->loss)};
     dc_phase p = {0};
-    dc_params_reset_moments(&m->params);
+    dc_params_reset(&m->params);
     DC_TRY(start(comm, &p, &t, m, source, history));
     DC_TRY(dc_phase_run(comm, &p));
     *stop = p.stop != DC_STOP_NONE ? p.stop : cfg->steps > 0 ? DC_STOP_MAX_ITER : DC_STOP_EPOCHS;
@@ -137,7 +137,9 @@ dc_status dc_recon_check(dc_comm *comm, const dc_model *m, dc_recon_loss loss)
     float *row = NULL;
     if (loss != DC_LOSS_BCE) return DC_OK;
     if (m->net->layer[m->net->n_layers - 1].act != DC_ACT_SIGMOID)
-        return DC_FAIL(DC_ERR_USAGE, "pretrain.loss = bce needs model.output_activation = sigmoid");
+        return DC_FAIL(DC_ERR_USAGE,
+                       "pretrain.loss = bce needs a decoder that ends in a sigmoid: model.output_activation, or "
+                       "the last layer of model.decoder");
     DC_TRY_ALL(comm, dc_mem_alloc(&row, (size_t)m->data->D, sizeof *row, "row"));
     DC_TRY_ALL(comm, check_unit_rows(m, row));
 out:

@@ -37,6 +37,7 @@ static inline void golden_check_slab(const char *file, const dc_net *net, const 
 typedef struct {
     dc_dataset data;
     dc_net net;
+    dc_slab slab;
     dc_timers timers;
     dc_progress progress;
     dc_model model;
@@ -55,16 +56,25 @@ static inline void golden_data(dc_comm *comm, dc_dataset *data, const float *all
     for (int c = 0; c < GOLDEN_D; c++) data->shift[c] = -shift, data->scale[c] = 1;
 }
 
+/* The model of s->slab with the weights "start/..." of the file. */
+static inline void golden_model(golden_setup *s, const char *file)
+{
+    dc_model_release(&s->model);
+    CHECK_OK(dc_model_create(&s->model, &s->data, &s->slab, DC_INIT_FAN_IN, 1, &s->timers, &s->progress));
+    golden_read_slab(file, &s->net, "start", s->model.params.value);
+}
+
 /* The rows, and the autoencoder with the weights "start/..." of the file. */
 static inline void golden_open(dc_comm *comm, golden_setup *s, const char *file, const float *all, dc_gidx N,
                                float shift, dc_act hidden, dc_act output)
 {
     golden_data(comm, &s->data, all, N, shift);
     CHECK_OK(dc_net_init(&s->net, GOLDEN_D, (int64_t[]){7, 5}, 2, GOLDEN_L, hidden, DC_ACT_LINEAR, output));
+    dc_slab_init(&s->slab, &s->net);
+    s->model = (dc_model){0};
     s->timers = (dc_timers){0};
     CHECK_OK(dc_progress_open(&s->progress, NULL, 1e9));
-    CHECK_OK(dc_model_create(&s->model, &s->data, &s->net, DC_INIT_FAN_IN, 1, &s->timers, &s->progress));
-    golden_read_slab(file, &s->net, "start", s->model.params.value);
+    golden_model(s, file);
 }
 
 static inline void golden_close(golden_setup *s)

@@ -53,13 +53,43 @@ static void entry(const node_call *c, int64_t i, double *out)
     for (int64_t j = 0; j < t->width; j++) out[j] = (double)t->rows[(c->r->row[i] - c->r->row_lo) * t->width + j];
 }
 
+/* A layer may have none. */
+static double bias_of(const node_call *c, int64_t j)
+{
+    return c->x->n_in > 2 ? c->in[2][j] : 0;
+}
+
 static void dense(const node_call *c, int64_t i, double *out)
 {
     const int64_t in = shape_of(c, 0)->width, width = c->x->shape.width;
     for (int64_t j = 0; j < width; j++) {
-        double t = c->in[2][j];
+        double t = bias_of(c, j);
         for (int64_t k = 0; k < in; k++) t += row_of(c, 0, i)[k] * c->in[1][k * width + j];
         out[j] = act_ref((dc_act)c->x->whole[0], t);
+    }
+}
+
+static void dense_tied(const node_call *c, int64_t i, double *out)
+{
+    const int64_t in = shape_of(c, 0)->width;
+    for (int64_t j = 0; j < c->x->shape.width; j++) {
+        double t = bias_of(c, j);
+        for (int64_t k = 0; k < in; k++) t += row_of(c, 0, i)[k] * c->in[1][j * in + k];
+        out[j] = act_ref((dc_act)c->x->whole[0], t);
+    }
+}
+
+/* d act'(t), from y = act(t). */
+static void act_grad(const node_call *c, int64_t i, double *out)
+{
+    for (int64_t j = 0; j < c->x->shape.width; j++) {
+        const double y = at(c, 1, i, j);
+        const double slope[] = {[DC_ACT_LINEAR] = 1,
+                                [DC_ACT_RELU] = y > 0,
+                                [DC_ACT_LEAKY_RELU] = y > 0 ? 1 : (double)DC_LEAKY_SLOPE,
+                                [DC_ACT_TANH] = 1 - y * y,
+                                [DC_ACT_SIGMOID] = y * (1 - y)};
+        out[j] = at(c, 0, i, j) * slope[c->x->whole[0]];
     }
 }
 
@@ -199,6 +229,32 @@ static void cross(const node_call *c, int64_t i, double *out)
         for (int64_t j = 0; j < width; j++) out[k * width + j] += row_of(c, 0, i)[k] * row_of(c, 1, i)[j];
 }
 
+/* NT-Xent of the views of row i. */
+static double product_of(const node_call *c, int view, int64_t i, int other, int64_t j)
+{
+    double sum = 0;
+    for (int64_t k = 0; k < shape_of(c, 0)->width; k++) sum += row_of(c, view, i)[k] * row_of(c, other, j)[k];
+    return sum / c->x->real[0];
+}
+
+static void contrast(const node_call *c, int64_t i, double *out)
+{
+    *out = -product_of(c, 0, i, 1, i);
+    for (int view = 0; view < 2; view++) {
+        double sum = 0;
+        for (int other = 0; other < 2; other++)
+            for (int64_t j = 0; j < c->r->n; j++)
+                if (view != other || i != j) sum += exp(product_of(c, view, i, other, j));
+        *out += log(sum) / 2;
+    }
+}
+
+static void number(const node_call *c, int64_t i, double *out)
+{
+    (void)i;
+    for (int64_t j = 0; j < c->x->shape.width; j++) out[j] = (double)(float)c->x->real[0];
+}
+
 static double distance(const node_call *c, int64_t i, int64_t center)
 {
     const int64_t L = shape_of(c, 0)->width;
@@ -226,23 +282,55 @@ static void running_mean(const node_call *c, int64_t i, double *out)
         out[j] = (before * at(c, 0, i, j) + at(c, 3, i, j)) / (before + more);
 }
 
+static void student(const node_call *c, int64_t i, double *out)
+{
+    const double alpha = c->x->real[0];
+    double sum = 0;
+    for (int64_t k = 0; k < c->x->shape.width; k++)
+        sum += out[k] = pow(1 + distance(c, i, k) / alpha, -(alpha + 1) / 2);
+    for (int64_t k = 0; k < c->x->shape.width; k++) out[k] /= sum;
+}
+
 static void student_kl(const node_call *c, int64_t i, double *out)
 {
     *out = ref_student_kl(row_of(c, 0, i), c->in[1], row_of(c, 2, i), 1, shape_of(c, 1)->n, shape_of(c, 0)->width,
                           c->x->real[0], 1);
 }
 
+static void grad(const node_call *c, int64_t i, double *out);
+
 static const struct {
     const char *name;
     unsigned constant;
     void (*row)(const node_call *c, int64_t i, double *out);
 } twin[] = {
-    {"batch", 0, batch},           {"use", 0, use},       {"entry", 0, entry},     {"dense", 0, dense},
-    {"dropout", 0, dropout},       {"normal", 0, normal}, {"recon", 1, recon},     {"map", 0, map},
-    {"softmax", 2, softmax},       {"unit", 0, unit},     {"dot", 0, dot},         {"neg-entropy", 0, neg_entropy},
-    {"stop-gradient", 1, copy},    {"onehot", 1, onehot}, {"mean", 0, mean},       {"total", 0, total},
-    {"cross", 0, cross},           {"sqdist", 0, sqdist}, {"nearest", 3, nearest}, {"running-mean", 15, running_mean},
+    {"batch", 0, batch},
+    {"use", 0, use},
+    {"entry", 0, entry},
+    {"dense", 0, dense},
+    {"dropout", 0, dropout},
+    {"normal", 0, normal},
+    {"recon", 1, recon},
+    {"map", 0, map},
+    {"softmax", 2, softmax},
+    {"unit", 0, unit},
+    {"dot", 0, dot},
+    {"neg-entropy", 0, neg_entropy},
+    {"stop-gradient", 1, copy},
+    {"onehot", 1, onehot},
+    {"mean", 0, mean},
+    {"total", 0, total},
+    {"cross", 0, cross},
+    {"sqdist", 0, sqdist},
+    {"nearest", 3, nearest},
+    {"running-mean", 15, running_mean},
     {"student-kl", 4, student_kl},
+    {"contrast", 0, contrast},
+    {"number", 0, number},
+    {"grad", 0, grad},
+    {"dense-tied", 0, dense_tied},
+    {"student", 3, student},
+    {"act-grad", 0, act_grad},
 };
 
 static size_t twin_of(const char *operation)
@@ -251,6 +339,31 @@ static size_t twin_of(const char *operation)
         if (strcmp(twin[t].name, operation) == 0) return t;
     printf("# the operation %s has no twin in tests/ref/graph_ref.c\n", operation);
     abort();
+}
+
+/* Differences of the operation's twin, in the directions of operand k; good to 1e-12. */
+static void grad(const node_call *c, int64_t i, double *out)
+{
+    const double h = 1e-3;
+    const dc_node *x = &c->r->graph->node[c->x->whole[0]];
+    const int k = (int)c->x->whole[1];
+    const size_t inner = twin_of(x->op->name);
+    const double *dout = c->in[x->n_in + 1] + i * x->shape.width;
+    node_call of = *c;
+    of.x = x;
+    double *in = (double *)c->in[k] + i * c->x->shape.width, *value = malloc((size_t)x->shape.width * sizeof *value);
+    for (int64_t j = 0; j < c->x->shape.width; j++) {
+        static const double step[] = {-2, -1, 1, 2}, weight[] = {1, -8, 8, -1};
+        const double kept = in[j];
+        out[j] = 0;
+        for (int s = 0; s < 4; s++) {
+            in[j] = kept + step[s] * h;
+            twin[inner].row(&of, i, value);
+            for (int64_t o = 0; o < x->shape.width; o++) out[j] += weight[s] / (12 * h) * dout[o] * value[o];
+        }
+        in[j] = kept;
+    }
+    free(value);
 }
 
 unsigned graph_ref_constant(const char *operation)
@@ -285,7 +398,8 @@ void graph_ref_close(graph_ref *r)
 static node_call call_of(const graph_ref *r, int i)
 {
     const dc_node *x = &r->graph->node[i];
-    const unsigned constant = graph_ref_constant(x->op->name);
+    const bool is_grad = strcmp(x->op->name, "grad") == 0; /* of this operation, with its operands */
+    const unsigned constant = graph_ref_constant(is_grad ? r->graph->node[x->whole[0]].op->name : x->op->name);
     node_call c = {.r = r, .x = x};
     for (int k = 0; k < x->n_in; k++) {
         const bool held = constant >> k & 1 && r->held[x->in[k]];

@@ -98,7 +98,8 @@ static void layer_ref(const dc_layer *layer, const double *value, int64_t n, con
         for (int64_t j = 0; j < layer->out; j++) {
             double t = value[layer->bias + (size_t)j];
             for (int64_t k = 0; k < layer->in; k++)
-                t += x[i * layer->in + k] * value[layer->weight + (size_t)(k * layer->out + j)];
+                t += x[i * layer->in + k] *
+                     value[layer->weight + (size_t)(layer->tied ? j * layer->in + k : k * layer->out + j)];
             y[i * layer->out + j] = act_ref(layer->act, t);
         }
 }

@@ -7,6 +7,7 @@
 #include "dcmpi/op.h"
 #include "dcmpi/train.h"
 #include "method_keys.h"
+#include "ref/one_step.h"
 
 enum { N = 512, K = 6, L = 5, SHARDS = 64, BATCH = 256, HIDDEN = 150, PIECE = DC_STATE_PIECE_BYTES };
 
@@ -47,7 +48,7 @@ static dc_status end(void *ctx, const dc_state *s, dc_status so_far)
 typedef struct {
     dc_comm *comm;
     dc_dataset *data;
-    dc_net net;
+    dc_slab slab;
     dc_timers timers;
     dc_progress progress;
     dc_model model, sketch;
@@ -56,21 +57,27 @@ typedef struct {
     size_t before; /* held before the phase */
 } run;
 
-static void run_open(dc_comm *comm, run *r, int way)
+/* method: NULL, or whose tensors there are beside the network. */
+static void run_open(dc_comm *comm, run *r, int way, const dc_method *method)
 {
+    dc_net net;
+
     const dc_state_config state = {.begin = begin, .put = put, .end = end, .ctx = &r->seen};
     *r = (run){.comm = comm};
     CHECK_OK(dc_dataset_load(comm, DC_BUILTIN_GLYPHS, N, SHARDS, DC_SCALE_UNIT, 1, K, &r->data));
-    CHECK_OK(dc_net_init(&r->net, r->data->D, (int64_t[]){HIDDEN, 2 * HIDDEN}, 2, L, DC_ACT_RELU, DC_ACT_LINEAR,
+    CHECK_OK(dc_net_init(&net, r->data->D, (int64_t[]){HIDDEN, 2 * HIDDEN}, 2, L, DC_ACT_RELU, DC_ACT_LINEAR,
                          DC_ACT_LINEAR));
+    dc_slab_init(&r->slab, &net);
+    if (method) method->build(&(dc_method_env){.K = K, .L = L, .keys = method_keys(method, "")}, &r->slab);
     CHECK_OK(dc_progress_open(&r->progress, NULL, 1e9));
-    CHECK_OK(dc_model_create(&r->model, r->data, &r->net, DC_INIT_GLOROT, 1, &r->timers, &r->progress));
+    CHECK_OK(dc_model_create(&r->model, r->data, &r->slab, DC_INIT_GLOROT, 1, &r->timers, &r->progress));
     CHECK_OK(dc_state_create(comm, &r->state, &state, NULL, 0));
     CHECK_OK(dc_model_keep(comm, &r->model, r->state));
     r->model.strict = ways[way].strict;
     r->model.gather_rows = ways[way].gather_rows;
     r->sketch = (dc_model){.data = r->data,
-                           .net = &r->net,
+                           .slab = &r->slab,
+                           .net = &r->slab.net,
                            .strict = r->model.strict,
                            .gather_rows = r->model.gather_rows,
                            .seed = r->model.seed};
@@ -141,17 +148,17 @@ static void test_pretrain(dc_comm *comm, int way)
 {
     run r;
     dc_phase_needs n;
-    run_open(comm, &r, way);
+    run_open(comm, &r, way, NULL);
     dc_pretrain_config cfg = {.batch = BATCH, .loss = DC_LOSS_MSE, .opt = adam, .phase = ways[way].name};
     CHECK_OK(dc_pretrain_needs(comm, &r.sketch, &cfg, &n));
     CHECK_INT(dc_mem_current_bytes(), r.before);
-    const double P = dc_comm_size(comm), params = (double)r.net.n_params;
+    const double P = dc_comm_size(comm), params = (double)r.slab.n;
     const double few = pretrain(&r, &cfg, 2);
     check_held(&r, &n, library_bytes(&r, params), 0);
     check_sent(few, pretrain(&r, &cfg, 6), 4, n.sent_bytes);
     CHECK_INT(n.rows, BATCH);
     CHECK_INT(n.reductions, 1);
-    CHECK_NEAR(n.flops, BATCH * dc_net_train_flops(&r.net, 0, r.net.n_layers), 0);
+    CHECK_NEAR(n.flops, BATCH * dc_net_train_flops(&r.slab.net, 0, r.slab.net.n_layers), 0);
     CHECK_NEAR(n.params_bytes, 4 * params, 0);
     CHECK_NEAR(n.state_bytes, 12 * params / (r.model.strict ? P : 1), 12 * 64 * 1000);
     run_close(&r);
@@ -163,7 +170,7 @@ static void test_layers(dc_comm *comm, size_t cache_bytes)
     dc_history history[DC_MAX_PAIRS] = {{0}};
     dc_stop stop;
     dc_phase_needs n;
-    run_open(comm, &r, 0);
+    run_open(comm, &r, 0, NULL);
     const dc_layerwise_config cfg = {.layer = {.steps = 4, .batch = BATCH, .loss = DC_LOSS_MSE, .opt = sgd},
                                      .dropout = 0.2,
                                      .cache_bytes = cache_bytes};
@@ -171,7 +178,7 @@ static void test_layers(dc_comm *comm, size_t cache_bytes)
     CHECK_OK(dc_pretrain_layerwise(comm, &r.model, &cfg, history, &stop));
     const double pair = (double)(2 * HIDDEN * L * 2 + L + 2 * HIDDEN);
     check_held(&r, &n, 0, 4 * 4 * pair); /* value, gradient, two moments */
-    CHECK_NEAR(n.params_bytes, 4 * ((double)r.net.n_params + pair), 0);
+    CHECK_NEAR(n.params_bytes, 4 * ((double)r.slab.n + pair), 0);
     for (int l = 0; l < DC_MAX_PAIRS; l++) dc_history_release(&history[l]);
     run_close(&r);
 }
@@ -196,13 +203,14 @@ static void test_method(dc_comm *comm, const dc_method *method, int way)
     dc_history history = {0};
     dc_cluster_result result;
     dc_cluster_needs n;
-    run_open(comm, &r, way);
+    run_open(comm, &r, way, method);
     const dc_cluster_config cfg = cluster_config(&r, method);
     CHECK_OK(dc_cluster_needs_of(comm, &r.sketch, &cfg, &n));
     CHECK_INT(dc_mem_current_bytes(), r.before);
     CHECK_OK(dc_train_cluster(comm, &r.model, &cfg, &history, &result));
-    const double extra = (double)r.model.params.n_extra, updated = n.phase.state_bytes / 8;
-    check_held(&r, &n.phase, method->n_steps ? library_bytes(&r, updated) : 0, 4 * 4 * extra);
+    /* The further steps' own moments are pages of which next to none are written to. */
+    const double updated = n.phase.state_bytes / 8, moments = 8 * (double)r.slab.n * DC_MAX(method->n_steps - 1, 0);
+    check_held(&r, &n.phase, method->n_steps ? library_bytes(&r, updated) : 0, moments);
     CHECK_NEAR(n.phase.params_bytes, 4 * (double)r.model.params.n, 0);
     CHECK_NEAR(n.result_bytes, (double)dc_part_rows(&r.data->part) * 4 * (L + 2 + K), 300);
     CHECK_NEAR(n.kmeans.saved_bytes, 4 * 2 * K * L + 8 * (2 * 4 + 2), 0);
@@ -262,18 +270,54 @@ static void test_changes(void)
     CHECK_NEAR(step_bytes(&part, false, 101000), plain + 100000 * (4.0 * (3 * WIDTH + 2) + 8), 500000);
 }
 
+/* Sums within the passes, and rows that all ranks read: dc_step_run() and dc_step_update() alone. */
+static void test_within(dc_comm *comm, dc_outer_way way)
+{
+    enum { STEPS = 3, WITHIN = 2 }; /* sums within the passes: the mean and its gradient */
+    static float x[N * WIDTH];
+    one_step s;
+    dc_net net;
+    dc_params params;
+    double loss[DC_GRAPH_LOSSES];
+    for (int i = 0; i < N * WIDTH; i++) x[i] = (float)(i % 17) / 17;
+    CHECK_OK(dc_net_init(&net, WIDTH, NULL, 0, L, DC_ACT_TANH, DC_ACT_TANH, DC_ACT_LINEAR));
+    CHECK_OK(dc_params_create(&params, &net, 0));
+    dc_net_init_weights(&net, DC_INIT_GLOROT, 1, params.value);
+    one_step_open(&s);
+    const dc_val batch = dc_batch(s.graph, WIDTH), z = dc_layers(s.graph, &net, 0, 1, true, batch);
+    const dc_val other = dc_layers(s.graph, &net, 0, 1, true, dc_map(s.graph, DC_MUL, batch, batch));
+    dc_minimize(s.graph, "pairs", 1, dc_contrast(s.graph, dc_unit(s.graph, z), dc_unit(s.graph, other), 0.5));
+    const dc_val away = dc_map(s.graph, DC_SUB, z, dc_mean(s.graph, z));
+    dc_minimize(s.graph, "spread", 1, dc_dot(s.graph, away, away));
+    const one_step_rows rows = {.N = N, .width = WIDTH, .x = x, .V = SHARDS, .B = BATCH, .way = way, .seed = 1};
+    CHECK_OK(one_step_create(comm, &s, &params, &rows));
+    const dc_step_costs costs = dc_step_costs_of(s.step);
+    const double before = bytes_sent(comm);
+    for (int t = 0; t < STEPS; t++) {
+        dc_step_run(comm, s.step, t, loss);
+        dc_step_update(comm, s.step, &sgd, t, STEPS);
+    }
+    CHECK_NEAR(costs.sent_bytes, (bytes_sent(comm) - before) / STEPS, 0.5);
+    CHECK_INT(costs.reductions, WITHIN + 1);
+    one_step_close(&s);
+    dc_params_release(&params);
+}
+
 /* Tens of GiB. */
 static void test_rehearsal(dc_comm *comm)
 {
     run r;
-    dc_net wide;
+    dc_net net;
+    dc_slab wide;
     dc_phase_needs n;
-    run_open(comm, &r, 1);
+    run_open(comm, &r, 1, NULL);
     dc_dataset many = {.D = 784, .dtype = r.data->dtype};
     CHECK_OK(dc_part_init(&many.part, 10000000, SHARDS, dc_comm_size(comm), dc_comm_rank(comm)));
-    CHECK_OK(dc_net_init(&wide, 784, (int64_t[]){20000}, 1, 10, DC_ACT_RELU, DC_ACT_LINEAR, DC_ACT_LINEAR));
+    CHECK_OK(dc_net_init(&net, 784, (int64_t[]){20000}, 1, 10, DC_ACT_RELU, DC_ACT_LINEAR, DC_ACT_LINEAR));
     r.sketch.data = &many;
-    r.sketch.net = &wide;
+    dc_slab_init(&wide, &net);
+    r.sketch.slab = &wide;
+    r.sketch.net = &wide.net;
     const dc_pretrain_config cfg = {.batch = 200000, .steps = 1, .opt = adam, .phase = "wide"};
     const size_t before = dc_mem_resident_bytes(), peak = dc_mem_peak_bytes();
     CHECK_OK(dc_pretrain_needs(comm, &r.sketch, &cfg, &n));
@@ -296,6 +340,7 @@ int main(void)
     for (int i = 0; dc_method_at(i); i++) test_method(comm, dc_method_at(i), 0);
     test_layers(comm, 0);
     test_layers(comm, SIZE_MAX);
+    for (int way = DC_OUTER_GATHER; way <= DC_OUTER_ALLREDUCE; way++) test_within(comm, (dc_outer_way)way);
     test_changes();
     test_rehearsal(comm);
     return check_done_all(&comm);

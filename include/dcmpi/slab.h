@@ -1,0 +1,34 @@
+/* What a run trains or keeps, by name: where networks and tensors lie in the one slab of floats that each rank holds
+ * [networks | tensors]. Weights in checkpoints and results, replica checks and the memory of a run follow this list; no
+ * one else enumerates them. */
+#ifndef DCMPI_SLAB_H
+#define DCMPI_SLAB_H
+
+#include "dcmpi/graph.h"
+
+enum { DC_SLAB_TENSORS = 16 };
+typedef struct {
+    dc_net net;                        /* the autoencoder, first in the slab */
+    dc_tensor tensor[DC_SLAB_TENSORS]; /* those of the method, in the order in which they were added */
+    int n_tensors;
+    size_t n; /* floats in all */
+} dc_slab;
+
+/* Of the autoencoder alone. */
+void dc_slab_init(dc_slab *s, const dc_net *net);
+/* A tensor [n x width]; trained: by gradients, not moved by the method. name: static text, unique. */
+void dc_slab_add(dc_slab *s, const char *name, int64_t n, int64_t width, bool trained);
+/* NULL: there is none of this name. */
+const dc_tensor *dc_slab_find(const dc_slab *s, const char *name);
+
+/* One array of a slab as files know it. */
+typedef struct {
+    char name[2 * DC_LAYER_NAME_MAX]; /* "encoder_0/weight", "centers" */
+    int n_dims;
+    int64_t dim[2];
+    size_t at; /* first float */
+} dc_slab_array;
+/* Array i: weights and biases of layers in their order, then the tensors; false behind the last. */
+bool dc_slab_at(const dc_slab *s, int i, dc_slab_array *out);
+
+#endif

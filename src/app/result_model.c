@@ -1,0 +1,97 @@
+#include "result_model.h"
+
+#include <string.h>
+
+#include "dcmpi/comm.h"
+#include "dcmpi/mem.h"
+#include "job.h"
+#include "deck_model.h"
+
+dc_status dc_result_deck_text(dc_h5 *h5, char **out)
+{
+    dc_status st = DC_OK;
+    DC_TRY(dc_mem_alloc(out, DC_RESUME_DECK_MAX, 1, "deck"));
+    DC_TRY(dc_h5_get_attr_str(h5, "/", "deck", *out, DC_RESUME_DECK_MAX));
+out:
+    if (st != DC_OK) dc_mem_free(out);
+    return st;
+}
+
+static dc_status parse(const char *path, const char *method, const char *deck, dc_config *out)
+{
+    dc_config_defaults(out);
+    if (dc_config_parse(out, path, deck, strlen(deck), NULL, 0, "fit") != DC_OK) {
+        char why[DC_ERROR_TEXT_MAX];
+        snprintf(why, sizeof why, "%s", dc_error_text());
+        dc_error_clear();
+        return DC_FAIL(DC_ERR_FORMAT, "this program cannot read the deck in %s: %.1500s", path, why);
+    }
+    if (strcmp(out->cluster.method, method) == 0) return DC_OK;
+    return DC_FAIL(DC_ERR_FORMAT, "%s: the deck in it is of method %s, the result of %s", path, out->cluster.method,
+                   method);
+}
+
+static dc_status read_deck(const char *path, const char *method, dc_config *out)
+{
+    dc_status st = DC_OK;
+    dc_h5 *h5 = NULL;
+    char *deck = NULL;
+    DC_TRY(dc_h5_open(&h5, path, DC_H5_READ));
+    DC_TRY(dc_result_deck_text(h5, &deck));
+    DC_TRY(parse(path, method, deck, out));
+out:
+    dc_mem_free(&deck);
+    (void)!dc_h5_close(&h5);
+    return st;
+}
+
+/* What the deck says of the model. */
+static dc_status build(const char *path, const dc_config *deck, dc_trained *t)
+{
+    if (!t->has_net) {
+        dc_slab_add(&t->slab, "centers", t->K, t->D, false);
+        return DC_OK;
+    }
+    t->keys = dc_config_method_keys(deck);
+    if (dc_deck_slab(deck, t->D, &t->slab) != DC_OK) {
+        dc_error_clear();
+        return DC_FAIL(DC_ERR_FORMAT, "%s: the deck in it makes no network for %lld columns", path, (long long)t->D);
+    }
+    if (deck->cluster.clusters == t->K && t->slab.net.L == t->width) return DC_OK;
+    return DC_FAIL(DC_ERR_FORMAT,
+                   "%s: '/cluster_centers' has %lld rows of %lld columns, the deck in it has %lld clusters in an "
+                   "embedding of %lld columns",
+                   path, (long long)t->K, (long long)t->width, (long long)deck->cluster.clusters,
+                   (long long)t->slab.net.L);
+}
+
+static dc_status read_header(const char *path, dc_config *deck, dc_trained *t)
+{
+    const dc_status st = dc_trained_header(path, t);
+    return st == DC_OK && t->has_net ? read_deck(path, t->method, deck) : st;
+}
+
+dc_status dc_result_model_read(const char *path, dc_config *deck, dc_trained *out)
+{
+    dc_status st = DC_OK;
+    DC_TRY(read_header(path, deck, out));
+    DC_TRY(build(path, deck, out));
+    DC_TRY(dc_trained_read(path, out));
+out:
+    return st;
+}
+
+dc_status dc_result_model_load(dc_comm *comm, const char *path, dc_config *deck, dc_trained *out)
+{
+    dc_status st = DC_OK;
+    const bool root = dc_comm_rank(comm) == 0;
+    DC_TRY_ALL(comm, root ? read_header(path, deck, out) : DC_OK);
+    dc_comm_bcast(comm, out, sizeof *out, 0);
+    dc_comm_bcast(comm, deck, sizeof *deck, 0);
+    DC_TRY_ALL(comm, build(path, deck, out));
+    DC_TRY_ALL(comm, root ? dc_trained_read(path, out) : DC_OK);
+    DC_TRY(dc_trained_spread(comm, out));
+out:
+    if (st != DC_OK) dc_trained_release(out);
+    return st;
+}

@@ -1,0 +1,285 @@
+/* Networks from text and as text. See net_text.h.
+ *
+ * A layer is its kind and the words that the kind reads; kinds are rows of a table. Nothing is guessed: every word must
+ * mean something, and the first that does not is named with its column. */
+#include "dcmpi/net_text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dcmpi/text.h"
+
+enum { WORD_MAX = 64, WIDTH_DIGITS = 8, NAMES_MAX = 8 };
+static const int64_t width_max = 1 << 20; /* as model.hidden has it */
+static const double rate_max = 1e6;       /* as lr_factors have it */
+
+/* ---- Words ------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const char *at; /* behind the word that was read last */
+    int column;     /* of *at */
+    int word_column;
+    char word[WORD_MAX];  /* "": the layer has no more */
+    const char *part;     /* "encoder" or "decoder", */
+    int layer;            /* and the number of the layer in it: for messages */
+    dc_part_text *layers; /* of this part */
+    char *why;
+} reader;
+
+/* Always false. column: of what is wrong. */
+static bool refuse(const reader *r, int column, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static bool refuse(const reader *r, int column, const char *format, ...)
+{
+    va_list list;
+    const int n = snprintf(r->why, DC_NET_WHY_MAX, "column %d, layer %s_%d: ", column, r->part, r->layer);
+    va_start(list, format);
+    vsnprintf(r->why + n, DC_NET_WHY_MAX - (size_t)n, format, list);
+    va_end(list);
+    return false;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* The bytes that continue a character of UTF-8 have no column. */
+static void step(reader *r)
+{
+    r->at++;
+    r->column += ((unsigned char)*r->at & 0xC0) != 0x80;
+}
+
+/* The next word of the layer into r->word; one that is too long to mean anything keeps its beginning, whole characters.
+ */
+static void next_word(reader *r)
+{
+    while (is_blank(*r->at)) step(r);
+    const char *begin = r->at;
+    r->word_column = r->column;
+    while (*r->at && *r->at != ',' && !is_blank(*r->at)) step(r);
+    dc_printable(r->word, sizeof r->word, begin, (size_t)(r->at - begin));
+}
+
+static bool is_word(const reader *r)
+{
+    return r->word[0] != 0;
+}
+
+/* ", did you mean 'relu'?" or "". */
+static const char *hint(char out[WORD_MAX + 32], const char *word, const char *const *names, int n)
+{
+    const int near = dc_nearest_name(word, names, n);
+    out[0] = 0;
+    if (near >= 0) snprintf(out, WORD_MAX + 32, ", did you mean '%s'?", names[near]);
+    return out;
+}
+
+/* ---- What layers of all kinds may have --------------------------------------------------------------------------- */
+
+static bool read_init(const reader *r, const char *name, dc_layer_text *out)
+{
+    const char *names[NAMES_MAX];
+    char near[WORD_MAX + 32];
+    int n = 0;
+    for (dc_init i = DC_INIT_FAN_IN; i <= DC_INIT_NORMAL; i++) names[n++] = dc_init_name(i);
+    if (out->rules.has_init) return refuse(r, r->word_column, "'%s' is a second init", r->word);
+    out->rules.has_init = dc_init_find(name, &out->rules.init);
+    return out->rules.has_init ||
+           refuse(r, r->word_column, "'%s' names no scheme of first weights%s", r->word, hint(near, name, names, n));
+}
+
+/* Digits with a point or an exponent, and nothing else that strtod knows. */
+static bool read_number(const char *text, double *out)
+{
+    char *end;
+    if (strspn(text, "0123456789.eE+-") != strlen(text) || strspn(text, "0123456789.") == 0) return false;
+    *out = strtod(text, &end);
+    return *end == 0;
+}
+
+static bool read_rate(const reader *r, const char *number, dc_layer_text *out)
+{
+    if (out->rules.has_rate) return refuse(r, r->word_column, "'%s' is a second rate", r->word);
+    out->rules.has_rate = read_number(number, &out->rules.rate) && out->rules.rate >= 0 && out->rules.rate <= rate_max;
+    return out->rules.has_rate || refuse(r, r->word_column, "'%s' has no factor in 0..%.0f", r->word, rate_max);
+}
+
+static bool read_activation(const reader *r, bool *has, dc_layer_text *out)
+{
+    const char *names[NAMES_MAX];
+    char near[WORD_MAX + 32];
+    int n = 0;
+    for (dc_act a = DC_ACT_LINEAR; a <= DC_ACT_SIGMOID; a++) names[n++] = dc_act_name(a);
+    const bool found = dc_act_find(r->word, &out->act);
+    if (found && *has) return refuse(r, r->word_column, "'%s' is a second activation", r->word);
+    *has |= found;
+    return found || refuse(r, r->word_column, "'%s' is no activation, init=SCHEME or rate=FACTOR%s", r->word,
+                           hint(near, r->word, names, n));
+}
+
+/* The words behind those that the kind itself has read. */
+static bool read_rest(reader *r, dc_layer_text *out)
+{
+    bool has_act = false;
+    for (next_word(r); is_word(r); next_word(r)) {
+        const bool ok = strncmp(r->word, "init=", 5) == 0   ? read_init(r, r->word + 5, out)
+                        : strncmp(r->word, "rate=", 5) == 0 ? read_rate(r, r->word + 5, out)
+                                                            : read_activation(r, &has_act, out);
+        if (!ok) return false;
+    }
+    return true;
+}
+
+/* ---- Kinds of layers --------------------------------------------------------------------------------------------- */
+
+static bool read_width(const reader *r, int64_t *out)
+{
+    const size_t digits = strspn(r->word, "0123456789");
+    if (strcmp(r->word, "data") == 0) {
+        *out = 0;
+        return true;
+    }
+    if (!is_word(r)) return refuse(r, r->word_column, "a width is missing");
+    *out = digits <= WIDTH_DIGITS ? strtoll(r->word, NULL, 10) : 0;
+    if (r->word[digits] == 0 && r->word[0] != '0' && *out >= 1 && *out <= width_max) return true;
+    return refuse(r, r->word_column, "'%s' is no width, 1..%lld", r->word, (long long)width_max);
+}
+
+/* dense WIDTH */
+static bool read_dense(reader *r, dc_layer_text *out)
+{
+    next_word(r);
+    out->column = r->word_column;
+    return read_width(r, &out->width);
+}
+
+static const struct {
+    const char *name;
+    bool (*read)(reader *r, dc_layer_text *out); /* the words of its own; the kind's name was read */
+} kinds[] = {{"dense", read_dense}};
+
+static bool read_layer(reader *r, dc_layer_text *out)
+{
+    const char *names[DC_COUNT_OF(kinds)];
+    char near[WORD_MAX + 32];
+    *out = (dc_layer_text){.act = DC_ACT_LINEAR};
+    next_word(r);
+    if (!is_word(r)) return refuse(r, r->word_column, "a layer is missing");
+    for (size_t i = 0; i < DC_COUNT_OF(kinds); i++) {
+        names[i] = kinds[i].name;
+        if (strcmp(r->word, names[i]) == 0) return kinds[i].read(r, out) && read_rest(r, out);
+    }
+    return refuse(r, r->word_column, "'%s' is no kind of layer%s", r->word,
+                  hint(near, r->word, names, (int)DC_COUNT_OF(kinds)));
+}
+
+/* ---- Parts ------------------------------------------------------------------------------------------------------- */
+
+static bool read_layers(reader *r)
+{
+    for (;; step(r), r->layer++) {
+        if (r->layer == DC_MAX_LAYERS - 1)
+            return refuse(r, r->column, "a network has at most %d layers", DC_MAX_LAYERS);
+        if (!read_layer(r, &r->layers->layer[r->layer])) return false;
+        r->layers->n = r->layer + 1;
+        if (*r->at == 0) return true;
+    }
+}
+
+/* Only what a decoder gives back at its end may have the width of the data. */
+static bool check_data(reader *r, bool decodes)
+{
+    for (r->layer = 0; r->layer < r->layers->n - decodes; r->layer++) {
+        const dc_layer_text *layer = &r->layers->layer[r->layer];
+        if (layer->width == 0) return refuse(r, layer->column, "'data' is a width for the decoder's last layer alone");
+    }
+    return true;
+}
+
+static reader start(const char *text, const char *part, dc_part_text *layers, char *why)
+{
+    *layers = (dc_part_text){0};
+    return (reader){.at = text, .column = 1, .part = part, .layers = layers, .why = why};
+}
+
+/* The layer that is widest where it should be narrowest: an embedding of more columns than it is made of. */
+static bool check_narrowest(reader *r)
+{
+    const dc_layer_text *last = &r->layers->layer[r->layers->n - 1];
+    r->layer = r->layers->n - 1;
+    for (int l = 0; l < r->layer; l++)
+        if (r->layers->layer[l].width < last->width)
+            return refuse(r, last->column, "the embedding has width %lld, more than the %lld of encoder_%d before it",
+                          (long long)last->width, (long long)r->layers->layer[l].width, l);
+    return true;
+}
+
+bool dc_net_text_encoder(const char *text, dc_net_text *out, char why[DC_NET_WHY_MAX])
+{
+    reader r = start(text, "encoder", &out->encoder, why);
+    return read_layers(&r) && check_data(&r, false) && check_narrowest(&r);
+}
+
+/* "~encoder" or "tied ~encoder". */
+static bool is_mirror(reader r, bool *tied)
+{
+    next_word(&r);
+    *tied = strcmp(r.word, "tied") == 0;
+    if (*tied) next_word(&r);
+    const bool is = strcmp(r.word, "~encoder") == 0;
+    next_word(&r);
+    return is && !is_word(&r) && *r.at == 0;
+}
+
+bool dc_net_text_decoder(const char *text, dc_net_text *out, char why[DC_NET_WHY_MAX])
+{
+    bool tied;
+    reader r = start(text, "decoder", &out->decoder, why);
+    if (is_mirror(r, &tied)) {
+        out->kind = tied ? DC_DECODER_TIED : DC_DECODER_MIRROR;
+        return true;
+    }
+    out->kind = DC_DECODER_OWN;
+    if (strchr(text, '~') || strncmp(text, "tied", 4) == 0)
+        return refuse(&r, 1, "a decoder is ~encoder, tied ~encoder, or layers: dense 500 relu, dense data");
+    return read_layers(&r) && check_data(&r, true);
+}
+
+/* ---- As text ----------------------------------------------------------------------------------------------------- */
+
+/* The shortest that reads back to the same bits. */
+static void format_number(double v, char out[32])
+{
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(out, 32, "%.*g", digits, v);
+        if (strtod(out, NULL) == v) return;
+    }
+}
+
+static size_t format_layer(const dc_layer *layer, char *out, size_t cap)
+{
+    size_t n = (size_t)snprintf(out, cap, "dense %lld", (long long)layer->out);
+    char rate[32];
+    if (layer->act != DC_ACT_LINEAR) n += (size_t)snprintf(out + n, cap - n, " %s", dc_act_name(layer->act));
+    if (layer->rules.has_init) n += (size_t)snprintf(out + n, cap - n, " init=%s", dc_init_name(layer->rules.init));
+    if (!layer->rules.has_rate) return n;
+    format_number(layer->rules.rate, rate);
+    return n + (size_t)snprintf(out + n, cap - n, " rate=%s", rate);
+}
+
+void dc_net_text_format(const dc_net *net, bool decoder, char out[DC_NET_TEXT_MAX])
+{
+    const int first = decoder ? net->n_encoder : 0, last = decoder ? net->n_layers : net->n_encoder;
+    size_t n = 0;
+    if (net->layer[first].tied) {
+        snprintf(out, DC_NET_TEXT_MAX, "tied ~encoder");
+        return;
+    }
+    for (int l = first; l < last; l++) {
+        if (l > first) n += (size_t)snprintf(out + n, DC_NET_TEXT_MAX - n, ", ");
+        n += format_layer(&net->layer[l], out + n, DC_NET_TEXT_MAX - n);
+    }
+}

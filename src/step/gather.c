@@ -1,0 +1,47 @@
+/* Rows of the whole batch on every rank: what ALL operations read. Rows lie in the order of the batch, which is that of
+ * the ranks, since a rank's shards are contiguous: so they are the same on any number of ranks. They are copied,
+ * nothing is added. */
+#include "dcmpi/comm.h"
+
+#include <string.h>
+
+#include "exec.h"
+
+/* A buffer of this rank's rows, [places x width], into rows of the whole batch. */
+static void gather(dc_comm *comm, dc_step *s, const float *own, int64_t width, float *all)
+{
+    const dc_places *p = &s->places;
+    const dc_part *part = p->part;
+    float *first = all + p->offset[part->rank] * width, *next = first;
+    for (int l = 0; l < p->n_leaves; l++) {
+        const int64_t floats = p->leaf[l].n * width;
+        memcpy(next, own + p->leaf[l].at * width, (size_t)floats * sizeof *next);
+        next += floats;
+    }
+    if (part->P == 1) return;
+    for (int r = 0; r < part->P; r++)
+        s->all_bytes[r] = (size_t)((p->offset[r + 1] - p->offset[r]) * width) * sizeof *all;
+    dc_comm_allgatherv(comm, first, all, s->all_bytes);
+}
+
+/* All that somebody reads of the level below. */
+void dc_step_gather_values(dc_comm *comm, dc_step *s, int level)
+{
+    for (int i = 0; i < s->plan.graph->n_nodes; i++) {
+        const dc_node_plan *n = &s->plan.node[i];
+        if (!n->gathered || n->level != level - 1) continue;
+        gather(comm, s, dc_step_buffer(s, n->value), dc_step_node(s, i)->shape.width, dc_step_all(s, n->all));
+    }
+}
+
+void dc_step_gather_slopes(dc_comm *comm, dc_step *s, int level)
+{
+    for (int i = 0; i < s->plan.graph->n_nodes; i++) {
+        const dc_node_plan *n = &s->plan.node[i];
+        const dc_node *x = dc_step_node(s, i);
+        if (!n->differentiated || x->op->reach != DC_REACH_ALL || n->level != level) continue;
+        gather(comm, s, dc_step_buffer(s, n->grad), x->shape.width, dc_step_all(s, n->all_dout));
+        if (!x->op->aux) continue;
+        gather(comm, s, dc_step_buffer(s, n->aux), x->op->aux(s->plan.graph, x), dc_step_all(s, n->all_aux));
+    }
+}

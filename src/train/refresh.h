@@ -1,0 +1,18 @@
+/* Private to train/: what is counted over all rows whenever labels are renewed. */
+#ifndef DCMPI_TRAIN_REFRESH_H
+#define DCMPI_TRAIN_REFRESH_H
+
+#include "dcmpi/method.h"
+
+typedef struct {
+    double *f;     /* [K] global sums of q, owned */
+    int64_t *size; /* [K] global sizes of clusters, owned */
+} dc_cluster_shares;
+DC_CHECKED dc_status dc_shares_create(dc_cluster_shares *c, int64_t K); /* DC_ERR_MEMORY */
+void dc_shares_release(dc_cluster_shares *c);
+/* f and sizes of the rows q [n x K] with labels next[n], and *out from them, loss 0, odd_targets -1; labels[n], in:
+ * those before, out: next. Collective. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_shares_renew(dc_comm *comm, const dc_part *part, const float *q, int64_t K, const int32_t *next,
+                                     int32_t *labels, dc_cluster_shares *c, dc_refresh *out);
+
+#endif
