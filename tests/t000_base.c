@@ -80,6 +80,34 @@ static void test_pages(void)
     CHECK(peak > (size_t)1 << 20 && peak < (size_t)1 << 40);
 }
 
+/* Large blocks take no memory, small ones are as ever. */
+static void test_rehearsal(void)
+{
+    char *large = NULL, *lazy = NULL, *small = NULL;
+    const size_t before = dc_mem_current_bytes(), of_pages = dc_mem_lazy_bytes(), peak = dc_mem_peak_bytes();
+    const size_t bytes = (size_t)1 << 40, held = dc_mem_resident_bytes();
+    dc_mem_rehearse(true);
+    dc_mem_rehearse(true);
+    CHECK_OK(dc_mem_alloc(&large, bytes, 1, "large"));
+    CHECK_OK(dc_mem_alloc_pages(&lazy, bytes, 1, "pages"));
+    dc_mem_rehearse(false);
+    CHECK_OK(dc_mem_alloc(&small, 100, 1, "small"));
+    CHECK(large[0] == 0 && large[bytes - 1] == 0 && small[99] == 0);
+    CHECK(dc_mem_resident_bytes() < held + (4 << 20));
+    CHECK_INT(dc_mem_current_bytes(), before + 2 * bytes + 128);
+    CHECK_INT(dc_mem_lazy_bytes(), of_pages + bytes);
+    dc_mem_free(&large);
+    dc_mem_free(&lazy);
+    dc_mem_free(&small);
+    dc_mem_rehearse(false);
+    CHECK_INT(dc_mem_current_bytes(), before);
+    CHECK_INT(dc_mem_lazy_bytes(), of_pages);
+    CHECK_INT(dc_mem_peak_bytes(), peak);
+    CHECK_OK(dc_mem_alloc(&large, peak + 1, 1, "a real one"));
+    CHECK(dc_mem_peak_bytes() > peak);
+    dc_mem_free(&large);
+}
+
 /* Vectors of Random123's own known-answer file (kat_vectors, philox4x32 10). The stream shares a word with the step. */
 static void test_known_answers(void)
 {
@@ -134,6 +162,7 @@ int main(void)
     test_status();
     test_memory();
     test_pages();
+    test_rehearsal();
     test_known_answers();
     test_permutation();
     test_fills();

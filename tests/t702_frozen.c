@@ -50,6 +50,7 @@ static void check_frozen(dc_comm *comm, dc_model *m, size_t cache_bytes, const f
     dc_frozen f;
     CHECK_OK(dc_frozen_create(comm, &f, m, DEPTH, cache_bytes));
     CHECK((f.cache != NULL) == (cache_bytes > 0));
+    CHECK_OK(dc_frozen_fill(&f, m->timers));
     CHECK(batches_agree(&f, dc_part_rows(&m->data->part), expected));
     dc_frozen_release(&f);
 }

@@ -57,6 +57,9 @@ expect_out '^labels: ARI' "compare says how far apart the labels are"
 run 2 1 "${small[@]}" --dry-run --run.output="$tmp/dry"
 expect_exit 0 "--dry-run"
 expect_out 'nothing was written' "--dry-run says so"
+step='a step of [0-9]+ rows: [0-9.e-]+ GFLOP, 1 reduction, [0-9.]+ MiB sent by each rank$'
+for phase in pretrain cluster; do expect_out "^phase +$phase: about [0-9.]+ GiB per rank; $step" "what a step of $phase costs"; done
+for phase in reading kmeans result scores; do expect_out "^phase +$phase: about [0-9.]+ GiB per rank$" "what $phase takes"; done
 expect_no_file "$tmp/dry" "--dry-run writes nothing"
 
 for n in 1 3; do

@@ -2,7 +2,7 @@
 # The memory that a run announces before it starts is what it takes, at most a quarter more and never less, whatever takes most:
 # centres and sums of many clusters or restarts, the network, its optimizer, outputs of frozen layers, wide rows, many rows, large
 # batches, soft assignments, examples, messages, checkpoints. So that each has its most, a checkpoint follows every few steps.
-# limit: 400
+# limit: 600
 . "$(dirname "$0")/lib.sh"
 if grep -qa libasan "$dcmpi"; then skip_test "sanitizers take memory of their own"; fi
 py=/usr/bin/python3
@@ -80,6 +80,21 @@ deck 2 off fit --input.data=some.h5 --model.hidden=[1000,1000] --pretrain.steps=
     --parallel.reproducible=off
 deck 2 tree fit --input.data=some.h5 --model.hidden=[600,600] --pretrain.steps=3 --pretrain.batch=8192 "${short[@]}" \
     --cluster.clusters=10 --cluster.batch=8192
+deck 3 tree-of-three fit --input.data=some.h5 --cluster.method=idec --model.hidden=[800,800] --pretrain.steps=3 "${short[@]}" \
+    --cluster.clusters=50 --cluster.batch=4000
+deck 3 dcn fit --input.data=some.h5 --cluster.method=dcn --model.hidden=[800,800] --pretrain.steps=3 "${short[@]}" \
+    --cluster.clusters=50 --cluster.batch=1000
+deck 2 dkm fit --input.data=some.h5 --cluster.method=dkm --model.hidden=[800,800] --pretrain.steps=3 "${short[@]}" \
+    --cluster.clusters=50 --parallel.reproducible=off
+deck 3 aekm fit --input.data=some.h5 --cluster.method=aekm --model.hidden=[400] --pretrain.steps=3 --model.latent=10 \
+    --cluster.clusters=300
+deck 3 layers-of-three fit --input.data=some.h5 --model.hidden=[1200,600] --pretrain.mode=layerwise --pretrain.layer_steps=3 \
+    --pretrain.steps=3 --pretrain.optimizer=adam "${short[@]}" --cluster.clusters=10
+
+# What cannot even be rehearsed ends before anything is taken, with the name of the limit.
+run_cmd bash -c "ulimit -v 1000000; exec mpirun $MPIRUN_FLAGS -n 1 $dcmpi fit --input.data=some.h5 --model.hidden=[20000] \
+    --pretrain.batch=10000 --dry-run --run.output=wide"
+expect_error 8 "each rank needs more than the [0-9.]+ GiB that are left within ulimit -v; use" "a network beyond ulimit -v"
 
 # predict: a bound that does not grow with the file, and an end before rows are read that nothing could hold.
 run 1 1 fit --input.data=q.h5 --model.hidden=[50] --pretrain.steps=3 "${short[@]}" --cluster.clusters=10 --run.output=model

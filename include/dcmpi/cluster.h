@@ -64,8 +64,14 @@ typedef struct {
  * Errors: DC_ERR_DATA if K > N; DC_ERR_MEMORY. `out` needs no initial value and is empty after an error. */
 DC_CHECKED dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg, dc_kmeans_result *out);
 void dc_kmeans_result_release(dc_kmeans_result *r);
-/* The most memory that dc_kmeans() takes at a time on this rank for rows of width d, the result included. */
-double dc_kmeans_bytes(const dc_part *part, int64_t d, int64_t K, int n_init);
+/* What dc_kmeans() takes for rows of width d, learnt from a rehearsal (mem.h). Collective. Errors: DC_ERR_MEMORY. */
+typedef struct {
+    double bytes;        /* the most at a time on this rank, the result included, */
+    double result_bytes; /* which stays */
+    double saved_bytes;  /* in a checkpoint */
+} dc_kmeans_needs;
+DC_CHECKED dc_status dc_kmeans_needs_of(dc_comm *comm, const dc_part *part, int64_t d, const dc_kmeans_config *cfg,
+                                        dc_kmeans_needs *out);
 
 /* label[n]: the nearest of the centres M [K x d] to each row of X [n x d], distances summed from the differences in
  * double, ties to the lowest centre: what a label is, here, in dc_kmeans and in the soft assignment alike. Local,
@@ -95,6 +101,9 @@ typedef struct {
  * number of ranks and threads. Collective: one reduction of 2K+1 doubles and one maximum. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_soft_count(dc_comm *comm, const dc_part *part, const float *q, int64_t K, const int32_t *next,
                                    int32_t *labels, dc_soft_stats *stats);
+
+/* Memory that this takes meanwhile, learnt from a rehearsal (mem.h). Local. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_soft_count_bytes(const dc_part *part, int64_t K, double *bytes);
 
 /* p_ij = (q_ij^2/f_j) / sum_k(q_ik^2/f_k), f floored at 1e-12 N (Xie et al. 2016, equation 3). q, p [n x K]; p may be
  * q. Local, threaded outside a parallel region. */

@@ -117,8 +117,12 @@ DC_CHECKED dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx ro
                                      uint64_t seed, int64_t K, dc_dataset **out);
 /* Accepts NULL. */
 void dc_dataset_destroy(dc_dataset **data);
-/* Memory that the rank with this part needs for what is computed per column, besides the rows. */
-double dc_dataset_audit_bytes(const dc_part *part, int64_t D, int threads, dc_scale_kind scale, const dc_clip *clip);
+/* Of what the header tells, on the rank with this part: memory of the data when they are loaded; what loading needs
+ * besides, for labels as they are stored and for what is computed per column; a row's id. */
+double dc_dataset_bytes(const dc_data_header *head, const dc_part *part, const dc_clip *clip);
+double dc_dataset_loading_bytes(const dc_data_header *head, const dc_part *part, int threads, dc_scale_kind scale,
+                                const dc_clip *clip);
+double dc_dataset_id_bytes(const dc_data_header *head);
 
 /* What a user should mend first where training went wrong: values far outside, if there are any, else `otherwise`.
  * Local, the same on all ranks. */

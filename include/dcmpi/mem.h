@@ -24,7 +24,8 @@ void dc_mem_zero_pages(void *block);
 void dc_mem_free(void *p);
 
 size_t dc_mem_current_bytes(void);
-size_t dc_mem_peak_bytes(void);
+size_t dc_mem_lazy_bytes(void); /* of these, in blocks of dc_mem_alloc_pages */
+size_t dc_mem_peak_bytes(void); /* outside rehearsals */
 /* Number of allocations ever made: equal before and after code that must not allocate. */
 uint64_t dc_mem_alloc_count(void);
 /* Number of arrays held now. */
@@ -32,6 +33,13 @@ uint64_t dc_mem_live_count(void);
 /* Physical memory that this process holds now, and the most that it has held; libraries included (0: unknown). */
 size_t dc_mem_resident_bytes(void);
 size_t dc_mem_resident_peak_bytes(void);
+
+/* ---- Rehearsals -------------------------------------------------------------------------------------------------- */
+
+/* What an object takes is learnt by making it: who creates is then the only one who knows sizes. From begin to end
+ * large blocks are pages that take memory only where they are written to, zeroed or not, and creators write to small
+ * ones alone; what is counted above is as ever. Rehearsals nest; what is made in one is freed in it. */
+void dc_mem_rehearse(bool begins);
 
 /* ---- Memory that is left ----------------------------------------------------------------------------------------- */
 

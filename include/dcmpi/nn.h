@@ -91,6 +91,8 @@ typedef struct {
     } bias[DC_MAX_BIASES]; /* floats [lo, hi) of the slab are biases; ascending */
 } dc_params;
 DC_CHECKED dc_status dc_params_create(dc_params *p, const dc_net *net, size_t n_extra); /* DC_ERR_MEMORY */
+/* The same without the arrays, which are NULL. */
+void dc_params_shape(dc_params *p, const dc_net *net, size_t n_extra);
 /* Another net's biases, which lie behind those that are known. */
 void dc_params_add_biases(dc_params *p, const dc_net *net);
 /* The same values and gradients with moments of its own, for a step with an optimizer of its own. *of must outlive it.

@@ -112,6 +112,14 @@ double dc_outer_sync(dc_comm *comm, dc_outer *o, double *total);
 /* Seconds of the last sync that were products of this rank, not messages. */
 double dc_outer_product_s(const dc_outer *o);
 
+/* What a step of the largest batch costs this rank, known from the shapes. */
+typedef struct {
+    double sent_bytes;    /* to other ranks by dc_outer_sync() and dc_outer_share(), if no byte travels twice; a ring
+                             allreduce sends 2 (P-1)/P of its floats */
+    double library_bytes; /* that the MPI library takes for messages on their way */
+} dc_outer_costs;
+dc_outer_costs dc_outer_costs_of(const dc_outer *o);
+
 /* Sum of the squares of all items of grad, in double, equal on all ranks: each unit that has one owner (a panel of rows
  * of a product, or its bias) is summed in a fixed order, and the units in the order of the items, so that the strict
  * ways give the same bits for every number of ranks and threads. After dc_outer_sync(), which leaves each owner its

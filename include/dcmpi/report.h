@@ -118,6 +118,8 @@ void dc_self_checks_print(const dc_self_check *checks, int n);
  * *timing gets them, and r->timing points to it. */
 DC_CHECKED dc_status dc_result_write(dc_comm *comm, const char *path, dc_result *r, dc_timers *timers,
                                      dc_timing *timing);
+/* Its size on disk, from the deck, the header of the data, and what a run trains and keeps. */
+double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const dc_slab *slab);
 /* Serial: the scores (none if r has none) and the hash of the labels of r take the place of those in `path`. All else
  * stays; h5.h says how. Of r only K, cfg, from, what data says of labels, scores and confusion are used. */
 DC_CHECKED dc_status dc_result_rescore(const char *path, dc_result *r);

@@ -59,6 +59,8 @@ DC_CHECKED dc_status dc_state_keep_growing(dc_comm *comm, dc_state *s, const cha
 void dc_state_drop(dc_state *s, const void *data);
 /* A waiting array, or NULL: for work that must know its length first. */
 const dc_state_array *dc_state_waiting(const dc_state *s, const char *name);
+/* Values of a checkpoint of what is registered now. */
+double dc_state_bytes(const dc_state *s);
 /* Whether the run continues from a checkpoint. */
 bool dc_state_continues(const dc_state *s);
 

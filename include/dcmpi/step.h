@@ -25,7 +25,7 @@ typedef struct {
     const dc_graph *graph; /* borrowed, as are all pointers */
     const dc_part *part;
     dc_row_source source;
-    dc_params *params; /* value, grad and moments of the slab */
+    dc_params *params; /* value, grad and moments of the slab; for costs alone they need not be there */
     uint64_t seed;
     int64_t B;
     bool strict;         /* the same bits on any number of ranks and threads (parallel.reproducible) */
@@ -43,6 +43,15 @@ const dc_batcher *dc_step_batcher(const dc_step *s);
 const dc_plan *dc_step_plan(const dc_step *s);
 /* Floating-point operations of a step per row of its batch. */
 double dc_step_flops(const dc_step *s);
+/* What a step costs, known before the first one; its memory is what dc_step_create() takes (mem.h, rehearsals). */
+typedef struct {
+    double flops;         /* of all ranks together */
+    int reductions;       /* sums over all ranks: those within the passes, and the one with losses and products */
+    double sent_bytes;    /* by this rank to others, clip_norm apart (outer.h) */
+    double library_bytes; /* of the MPI library meanwhile */
+    double updated;       /* floats of the slab that this rank updates: there gradient and moments take memory */
+} dc_step_costs;
+dc_step_costs dc_step_costs_of(const dc_step *s);
 /* Runs step number `step` up to its gradients. loss[graph's losses]: weight times the mean over the batch. Returns the
  * rows of the batch over all ranks. Collective; wishes of wish.h ride along: dc_state_act() may follow. */
 int64_t dc_step_run(dc_comm *comm, dc_step *s, int64_t step, double *loss);

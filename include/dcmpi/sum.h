@@ -19,6 +19,8 @@ DC_CHECKED dc_status dc_sum_create(dc_sum **out, const dc_part *part, size_t m);
 void dc_sum_destroy(dc_sum **sum);
 /* Memory that dc_sum_create() would take. */
 double dc_sum_bytes(const dc_part *part, size_t m);
+/* Bytes that this rank sends to others for a total, if no byte travels twice. */
+double dc_sum_sent_bytes(const dc_sum *sum);
 /* Forget everything that was pushed. */
 void dc_sum_reset(dc_sum *sum);
 /* Add the partial of the next block; leaf[m] is copied. Local; call for this rank's blocks in order, all of them,

@@ -156,6 +156,38 @@ DC_CHECKED dc_status dc_train_cluster(dc_comm *comm, dc_model *m, const dc_clust
                                       dc_cluster_result *out);
 void dc_cluster_result_release(dc_cluster_result *r);
 
+/* ---- What phases need -------------------------------------------------------------------------------------------- */
+
+/* Before there are data: the phase is made as it will be and given back, in a rehearsal (mem.h). Of a model `sketch` it
+ * takes data (part, D), slab, network, seed and how gradients are formed; there are neither rows nor parameters. Bytes
+ * of this rank. */
+typedef struct {
+    const char *name;
+    double params_bytes; /* all parameters that are held meanwhile */
+    double state_bytes;  /* gradient and moments, where this rank updates them */
+    double held_bytes;   /* all else before the first step, */
+    double step_bytes;   /* and what is written to first by the steps */
+    int64_t rows;        /* of a batch; 0: it takes no steps */
+    double flops;        /* of a step: of all ranks, */
+    int reductions;      /* sums over all ranks, */
+    double sent_bytes;   /* and from this rank to others */
+    double saved_bytes;  /* of a checkpoint */
+} dc_phase_needs;
+/* Collective. Errors: DC_ERR_MEMORY (the address space of this process is too small for it), those of recording. */
+DC_CHECKED dc_status dc_pretrain_needs(dc_comm *comm, const dc_model *sketch, const dc_pretrain_config *cfg,
+                                       dc_phase_needs *out);
+/* Of pair l. */
+DC_CHECKED dc_status dc_layerwise_needs(dc_comm *comm, const dc_model *sketch, const dc_layerwise_config *cfg, int l,
+                                        dc_phase_needs *out);
+typedef struct {
+    dc_phase_needs phase;   /* held_bytes include those of the result, */
+    double result_bytes;    /* which stay */
+    double refresh_bytes;   /* while the target is made anew */
+    dc_kmeans_needs kmeans; /* for the first and the final centres, beside the phase */
+} dc_cluster_needs;
+DC_CHECKED dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, const dc_cluster_config *cfg,
+                                         dc_cluster_needs *out);
+
 /* ---- A trained model --------------------------------------------------------------------------------------------- */
 
 /* What a result file tells about its model, the same on all ranks. Owned: the arrays. */
@@ -215,5 +247,7 @@ DC_CHECKED dc_status dc_predictor_run(dc_predictor *p, const void *X, float *Z, 
 DC_CHECKED dc_status dc_cluster_examples(dc_comm *comm, const dc_part *part, const int32_t *labels,
                                          const float *confidence, int64_t K, int64_t m, int64_t *nearest,
                                          int64_t *border);
+/* Memory that this takes on each of P ranks. */
+double dc_cluster_examples_bytes(int P, int64_t K, int64_t m);
 
 #endif

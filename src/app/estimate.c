@@ -1,15 +1,14 @@
-/* Memory and disk of a run before it starts, from the header of the data and the deck alone: the rank with the most
- * rows, at the moment that needs the most. A run is a list of moments; what is counted in each is what grows with the
- * data, the network, the batch, the clusters or the ranks. On rank 0 what a checkpoint takes comes on top: pieces of
- * the arrays, whatever they hold. */
+/* Memory, work and disk of a run before it starts, from the header of the data and the deck alone. A run is a list of
+ * moments; what each of them holds is learnt from rehearsals of the phases that the run will execute, by each rank for
+ * its own rows. The largest rank counts. On rank 0 what a checkpoint takes comes on top: pieces of the arrays, whatever
+ * they hold. */
 #include <math.h>
 #include <string.h>
 
+#include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
-#include "dcmpi/metrics.h"
 #include "deck_model.h"
-#include "estimate_step.h"
-#include "run.h"
+#include "setup.h"
 
 /* What libraries take once they work: kernels that oneDNN makes, HDF5, the code that is read in. */
 static const double LIBRARY_BYTES = 14 << 20;
@@ -23,13 +22,15 @@ static const double SLACK = 0.03;
 static const int64_t CLASSES_UNKNOWN = 1000;
 
 typedef struct {
+    const dc_job *job;
     const dc_config *cfg;
-    const dc_data_header *head;
-    dc_net net;   /* unless the verb has none */
-    dc_part part; /* of the last rank, which holds as many shards as any other */
-    double n, D, K, L;
-    int64_t C;
-    int ranks_here, threads;
+    dc_data_header head; /* with a guess of its classes */
+    dc_dataset data;     /* without rows */
+    dc_slab slab;        /* of `fit`, as is the next */
+    dc_model model;
+    int ranks_here;
+    dc_estimate *out;
+    double saved, largest_saved; /* the last checkpoints of all phases, and the largest */
 } problem;
 
 /* What is held at some point, in bytes, besides program and data. */
@@ -39,246 +40,189 @@ typedef struct {
     double root; /* more on rank 0 */
 } moment;
 
-static void take(dc_estimate *out, moment m)
+/* need: of a phase that takes steps, else NULL. */
+static void take(problem *p, const char *name, moment m, const dc_phase_needs *need)
 {
+    dc_estimate *out = p->out;
     m.work += SLACK * (m.model + m.work);
     const double all = m.model + m.work;
+    DC_ASSERT(out->n_phases < DC_ESTIMATE_PHASES_MAX);
+    dc_estimate_phase *phase = &out->phase[out->n_phases++];
+    *phase = (dc_estimate_phase){.name = name, .bytes = out->base_bytes + out->data_bytes + all};
+    if (need) phase->step = *need;
     out->root_bytes = fmax(out->root_bytes, all + (1 + SLACK) * m.root);
     if (all <= out->model_bytes + out->work_bytes) return;
     out->model_bytes = m.model;
     out->work_bytes = m.work;
 }
 
-/* ---- Layers ------------------------------------------------------------------------------------------------------ */
-
-/* Width after layer l - 1; that of the data for l = 0. */
-static int64_t width_at(const problem *p, int l)
+static void save(problem *p, double bytes)
 {
-    return l == 0 ? p->head->D : p->net.layer[l - 1].out;
-}
-
-static int encoder_layers(const problem *p)
-{
-    return p->net.n_encoder;
-}
-
-/* Layers from `first` on, `n` of them. */
-static dc_step_layers layers(const problem *p, int first, int n, int64_t batch, const dc_opt_config *opt)
-{
-    const bool strict = p->cfg->parallel.reproducible == DC_REPRODUCIBLE_STRICT;
-    dc_step_layers f = {.n = n, .batch = DC_MIN(batch, p->head->N), .opt = opt};
-    f.way = dc_outer_choose(strict, p->cfg->parallel.gather_rows, f.batch);
-    for (int l = 0; l <= f.n; l++) f.width[l] = width_at(p, first + l);
-    for (int l = 0; l < f.n; l++) f.tied[l] = p->net.layer[first + l].tied;
-    return f;
-}
-
-/* Layer l and its mirror. */
-static dc_step_layers pair_of(const problem *p, int l)
-{
-    dc_step_layers f = layers(p, l, 1, p->cfg->pretrain.batch, &p->cfg->pretrain.opt);
-    f.n = 2;
-    f.width[2] = f.width[0];
-    f.tied[1] = dc_net_mirror(&p->net, l)->tied;
-    f.noisy = true;
-    return f;
-}
-
-static dc_step_layers whole_net(const problem *p)
-{
-    return layers(p, 0, p->net.n_layers, p->cfg->pretrain.batch, &p->cfg->pretrain.opt);
+    p->saved += bytes;
+    p->largest_saved = fmax(p->largest_saved, bytes);
 }
 
 /* ---- Moments ----------------------------------------------------------------------------------------------------- */
 
-/* Labels as they are stored; what is made of the columns (input.clip and input.scale included). */
-static moment loading(const problem *p)
+static void take_loading(problem *p)
 {
-    const double columns = dc_dataset_audit_bytes(&p->part, p->head->D, p->threads, (dc_scale_kind)p->cfg->input.scale,
-                                                  &p->cfg->input.clip);
-    return (moment){.work = columns + (p->head->has_labels ? 8 * p->n : 0)};
+    const double bytes = dc_dataset_loading_bytes(&p->head, &p->data.part, p->job->binding.threads,
+                                                  (dc_scale_kind)p->cfg->input.scale, &p->cfg->input.clip);
+    take(p, "reading", (moment){.work = bytes}, NULL);
 }
 
-/* Of a row; ids of other programs are not looked at before they are read. */
-static double id_bytes(const dc_data_header *head)
+static void take_training(problem *p, const dc_phase_needs *n)
 {
-    enum { GUESS = 32 };
-    return !head->has_ids ? 0 : head->id_bytes ? (double)head->id_bytes : GUESS;
+    take(p, n->name,
+         (moment){
+             .model = n->params_bytes + n->state_bytes, .work = n->held_bytes + n->step_bytes, .root = SAVING_BYTES},
+         n);
+    save(p, n->saved_bytes);
 }
 
-/* Rows, labels, ids, scaling, bounds. */
-static double data_bytes(const problem *p)
+static dc_status take_pretraining(dc_comm *comm, problem *p)
 {
-    const double row =
-        p->D * (double)dc_dtype_bytes(p->head->dtype) + (p->head->has_labels ? 4 : 0) + id_bytes(p->head);
-    return p->n * row + (p->cfg->input.clip.kind == DC_CLIP_NONE ? 8 : 24) * p->D;
-}
-
-static double kmeans_bytes(const problem *p, int64_t width)
-{
-    return dc_kmeans_bytes(&p->part, width, p->cfg->cluster.clusters, dc_int(p->cfg->cluster.n_init));
-}
-
-static moment raw_kmeans(const problem *p)
-{
-    return (moment){.work = kmeans_bytes(p, p->head->D), .root = SAVING_BYTES};
-}
-
-/* Training of the whole autoencoder, or, within `stack` floats of parameters, of a pair of its layers. */
-static moment pretraining(const problem *p, const dc_step_layers *f, double stack, double cache)
-{
-    const double params = dc_step_params(f), pair = stack > params ? params : 0;
-    return (moment){.model = 4 * (stack + pair + dc_step_state(f, &p->part)),
-                    .work = 4 * (dc_step_buffers(f, &p->part) + dc_step_activations(f, &p->part) + cache),
-                    .root = SAVING_BYTES};
-}
-
-/* Outputs of frozen layers that are kept for a pair. */
-static double cache_floats(const problem *p, int pair)
-{
-    const double all = p->n * (double)width_at(p, pair);
-    return pair == 0 || 4 * all > (double)dc_job_cache_bytes(p->ranks_here) ? 0 : all;
-}
-
-static void take_pretraining(const problem *p, dc_estimate *out)
-{
-    const dc_config *cfg = p->cfg;
-    const dc_step_layers stack = whole_net(p);
-    const double params = dc_step_params(&stack);
-    for (int l = 0; cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE && l < encoder_layers(p); l++) {
-        const dc_step_layers f = pair_of(p, l);
-        take(out, pretraining(p, &f, params, cache_floats(p, l)));
+    dc_status st = DC_OK;
+    dc_pretrain_length before;
+    dc_phase_needs need;
+    const int mode = p->cfg->model.weights[0] ? DC_PRETRAIN_NONE : p->cfg->pretrain.mode;
+    const dc_layerwise_config layers = dc_setup_layers(p->job, &p->slab.net, p->ranks_here, &before);
+    const dc_pretrain_config pre = dc_setup_pretraining(p->job, &p->slab.net, &before);
+    for (int l = 0; mode == DC_PRETRAIN_LAYERWISE && l < p->slab.net.n_encoder; l++) {
+        DC_TRY(dc_layerwise_needs(comm, &p->model, &layers, l, &need));
+        take_training(p, &need);
     }
-    if (cfg->pretrain.mode != DC_PRETRAIN_NONE) take(out, pretraining(p, &stack, params, 0));
-}
-
-/* Embedding, labels, confidence, q. */
-static double result_floats(const problem *p)
-{
-    return p->n * (p->L + 2 + p->K);
-}
-
-/* All that the clustering phase holds but what is made for a step: results, target, tiles of the embedding, the
- * parameters at a refresh, centres and their gradient. */
-static double cluster_floats(const problem *p, double params)
-{
-    const dc_step_layers encoder = layers(p, 0, encoder_layers(p), 1, NULL);
-    const double tiles = p->threads * (double)dc_embed_tile_rows(&p->part) * dc_step_widths(&encoder, 0, encoder.n + 1);
-    return result_floats(p) + p->n * p->K + tiles + params + 2 * p->K * p->L;
-}
-
-/* Lists of the surest and least sure rows, of all ranks at once, and those rows as long as they are small. */
-static double example_bytes(const problem *p)
-{
-    const double count = p->K * (double)p->cfg->output.examples;
-    const double rows = count * p->D * (double)dc_dtype_bytes(p->head->dtype);
-    return count * (16 * (1 + p->part.P) + 16) + (rows <= DC_EXAMPLE_ROWS_MAX_BYTES ? 3 * rows : 0);
+    if (mode == DC_PRETRAIN_NONE) return DC_OK;
+    DC_TRY(dc_pretrain_needs(comm, &p->model, &pre, &need));
+    take_training(p, &need);
+out:
+    return st;
 }
 
 /* A result whose rows are all in memory, and their scores. */
-static moment scoring(const problem *p, double model, double rows)
+static void take_scoring(problem *p, double model, double rows)
 {
-    if (p->C == 0) return (moment){.model = model, .work = rows};
-    return (moment){.model = model,
-                    .work = rows + dc_counts_bytes((int64_t)p->n, p->cfg->cluster.clusters, p->C),
-                    .root = dc_scores_bytes(p->head->N, p->cfg->cluster.clusters, p->C)};
+    const int64_t n = dc_part_rows(&p->data.part), K = p->cfg->cluster.clusters, C = p->head.C;
+    if (C == 0) return;
+    take(p, "scores",
+         (moment){.model = model, .work = rows + dc_counts_bytes(n, K, C), .root = dc_scores_bytes(p->head.N, K, C)},
+         NULL);
+}
+
+/* Surest and least sure rows: their lists, and themselves as long as they are small. */
+static double example_bytes(const problem *p)
+{
+    const int64_t K = p->cfg->cluster.clusters, m = p->cfg->output.examples;
+    const double count = (double)(K * m), rows = count * (double)p->head.D * (double)dc_dtype_bytes(p->head.dtype);
+    return dc_cluster_examples_bytes(p->data.part.P, K, m) + 2 * sizeof(int64_t) * count +
+           (rows <= DC_EXAMPLE_ROWS_MAX_BYTES ? 3 * rows : 0);
 }
 
 /* First centres, steps, and what is left of them for the result. */
-static void take_clustering(const problem *p, dc_estimate *out)
+static dc_status take_clustering(dc_comm *comm, problem *p)
 {
-    const dc_config *cfg = p->cfg;
-    const dc_method *method = dc_method_find(cfg->cluster.method);
-    const unsigned flags = method ? method->flags : 0;
-    const bool trains = flags & DC_METHOD_TRAINS, again = cfg->cluster.final_kmeans;
-    const int trained = flags & DC_METHOD_RECONSTRUCTS ? p->net.n_layers : encoder_layers(p);
-    const dc_step_layers stack = whole_net(p), f = layers(p, 0, trained, cfg->cluster.batch, &cfg->cluster.opt);
-    const double params = dc_step_params(&stack);
-    const double state = trains ? dc_step_state(&f, &p->part) : 0;
-    const double activations = trains ? dc_step_activations(&f, &p->part) : 0;
-    const double held = cluster_floats(p, params) + (trains ? dc_step_buffers(&f, &p->part) : 0);
-    take(out, (moment){.model = 8 * params}); /* while room is made for the centres */
-    take(out, (moment){.model = 4 * (params + (again ? state : 0)),
-                       .work = 4 * (held + (again ? activations : 0)) + kmeans_bytes(p, p->net.L),
-                       .root = SAVING_BYTES});
-    take(out, (moment){.model = 4 * (params + state),
-                       .work = 4 * (held + activations) + dc_sum_bytes(&p->part, 2 * (size_t)p->K + 1),
-                       .root = SAVING_BYTES});
+    dc_status st = DC_OK;
+    dc_cluster_length before;
+    dc_cluster_needs n;
+    const dc_cluster_config c = dc_setup_clustering(p->job, &p->slab.net, &p->data.part, &before);
+    DC_TRY(dc_cluster_needs_of(comm, &p->model, &c, &n));
+    const double model = n.phase.params_bytes + n.phase.state_bytes, work = n.phase.held_bytes + n.phase.step_bytes;
+    take(p, "kmeans",
+         (moment){.model = n.phase.params_bytes, .work = n.phase.held_bytes + n.kmeans.bytes, .root = SAVING_BYTES},
+         NULL);
+    save(p, n.phase.saved_bytes + n.kmeans.saved_bytes);
+    n.phase.held_bytes += n.refresh_bytes;
+    take_training(p, &n.phase);
+    if (c.final_kmeans)
+        take(p, "final_kmeans", (moment){.model = model, .work = work + n.kmeans.bytes, .root = SAVING_BYTES}, NULL);
     /* The trainer gives its memory back, the parameters stay. */
-    take(out, (moment){.model = 4 * (params + state), .work = 4 * result_floats(p) + example_bytes(p) + PIECE_BYTES});
-    take(out, scoring(p, 4 * (params + state), 4 * result_floats(p)));
+    take(p, "result", (moment){.model = model, .work = n.result_bytes + example_bytes(p) + PIECE_BYTES}, NULL);
+    take_scoring(p, model, n.result_bytes);
+out:
+    return st;
 }
 
-/* ---- Disk -------------------------------------------------------------------------------------------------------- */
-
-static double disk_bytes(const problem *p, bool has_net)
+static dc_status take_raw_kmeans(dc_comm *comm, problem *p)
 {
-    const dc_config *cfg = p->cfg;
-    const double N = (double)p->head->N, params = has_net ? (double)p->net.n_params : 0, width = has_net ? p->L : p->D;
-    const double row = 4 + (has_net ? 4 + (cfg->output.embedding ? 4 * p->L : 0) : 0) +
-                       (has_net && cfg->output.q == DC_Q_FULL ? 4 * p->K : 0);
-    const double centers = p->K * width, restarts = (double)cfg->cluster.n_init * centers;
-    /* Weights, those at a refresh, two moments; or the centres of all restarts. */
-    const double saved = 4 * (has_net ? 4 * params : 0) + 4 * restarts;
-    const double table = dc_counts_has_table(cfg->cluster.clusters, p->C) ? 8 * p->K * (double)p->C : 0;
-    /* Those that are kept, one that is being written, and the last of each phase: pretraining, k-means, clustering. */
-    const bool layerwise = cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE;
-    const double phases = has_net ? 3 + (layerwise ? encoder_layers(p) : 0) : 1;
-    return N * row + 4 * (params + centers) + table + ((double)(cfg->checkpoint.keep + 1) + phases) * saved;
+    dc_status st = DC_OK;
+    dc_kmeans_needs n;
+    const dc_kmeans_config c = dc_setup_kmeans(p->job);
+    DC_TRY(dc_kmeans_needs_of(comm, &p->data.part, p->head.D, &c, &n));
+    take(p, "kmeans", (moment){.work = n.bytes, .root = SAVING_BYTES}, NULL);
+    save(p, n.saved_bytes);
+    take_scoring(p, 0, n.result_bytes);
+out:
+    return st;
 }
 
 /* ---- All of it --------------------------------------------------------------------------------------------------- */
-
-size_t dc_job_cache_bytes(int ranks_here)
-{
-    return dc_mem_available_bytes(ranks_here) / 4;
-}
 
 double dc_job_base_bytes(void)
 {
     return (double)dc_mem_resident_bytes() + LIBRARY_BYTES;
 }
 
-/* Pages of the gradient and of two moments that this rank never writes to. */
-static double address_bytes(const problem *p)
+static dc_status describe(const dc_comm *comm, problem *p, const dc_data_header *head)
 {
-    const dc_step_layers stack = whole_net(p);
-    return 12 * dc_step_params(&stack);
+    dc_status st = DC_OK;
+    p->head = *head;
+    if (!head->has_labels) p->head.C = 0;
+    if (head->has_labels && head->C == 0) p->head.C = DC_MIN(head->N, CLASSES_UNKNOWN);
+    p->data = (dc_dataset){.D = head->D, .dtype = head->dtype};
+    DC_TRY(
+        dc_part_init(&p->data.part, head->N, dc_int(p->cfg->parallel.shards), dc_comm_size(comm), dc_comm_rank(comm)));
+    if (strcmp(p->job->cli->verb, "kmeans") != 0)
+        DC_TRY(dc_deck_slab(p->cfg, head->D, &p->slab));
+    else
+        dc_slab_add(&p->slab, "centers", p->cfg->cluster.clusters, head->D, false);
+    p->model = (dc_model){.data = &p->data, .slab = &p->slab, .net = &p->slab.net};
+    dc_setup_model(p->job, &p->model);
+out:
+    return st;
 }
 
-static void take_moments(const problem *p, bool has_net, dc_estimate *out)
+/* The largest rank's figures for all. */
+static void agree(dc_comm *comm, dc_estimate *e)
 {
-    take(out, loading(p));
-    if (!has_net) {
-        take(out, raw_kmeans(p));
-        take(out, scoring(p, 0, 4 * (p->n + p->K * p->D)));
-        return;
+    enum { FIELDS = 6 };
+    double *field[FIELDS + 2 * DC_ESTIMATE_PHASES_MAX] = {&e->base_bytes,  &e->data_bytes, &e->model_bytes,
+                                                          &e->total_bytes, &e->root_bytes, &e->disk_bytes};
+    double most[DC_COUNT_OF(field)];
+    size_t n = FIELDS;
+    for (int i = 0; i < e->n_phases; i++) {
+        field[n++] = &e->phase[i].bytes;
+        field[n++] = &e->phase[i].step.sent_bytes;
     }
-    take_pretraining(p, out);
-    take_clustering(p, out);
+    for (size_t i = 0; i < n; i++) most[i] = *field[i];
+    dc_comm_max_f64(comm, most, n);
+    for (size_t i = 0; i < n; i++) *field[i] = most[i];
+    e->work_bytes = e->total_bytes - e->base_bytes - e->data_bytes - e->model_bytes;
+    e->root_bytes -= e->total_bytes;
 }
 
-dc_status dc_job_estimate(const dc_job *job, const dc_data_header *head, int ranks, int ranks_here, dc_estimate *out)
+dc_status dc_job_estimate(dc_comm *comm, const dc_job *job, const dc_data_header *head, dc_estimate *out)
 {
+    dc_status st = DC_OK;
     const dc_config *cfg = &job->cfg;
-    const bool has_net = strcmp(job->cli->verb, "kmeans") != 0;
-    problem p = {.cfg = cfg,
-                 .head = head,
-                 .D = (double)head->D,
-                 .K = (double)cfg->cluster.clusters,
-                 .ranks_here = ranks_here,
-                 .threads = job->binding.threads};
-    dc_status st = dc_part_init(&p.part, head->N, dc_int(cfg->parallel.shards), ranks, ranks - 1);
-    if (st == DC_OK && has_net) st = dc_deck_net(cfg, head->D, &p.net);
-    if (st != DC_OK) return st;
-    p.L = (double)p.net.L;
-    p.n = (double)dc_part_rows(&p.part);
-    p.C = !head->has_labels ? 0 : head->C > 0 ? head->C : DC_MIN(head->N, CLASSES_UNKNOWN);
-    *out = (dc_estimate){.base_bytes = job->base_bytes, .address_bytes = has_net ? address_bytes(&p) : 0};
-    out->data_bytes = data_bytes(&p);
-    take_moments(&p, has_net, out);
+    problem p = {.job = job, .cfg = cfg, .ranks_here = dc_comm_node_size(comm), .out = out};
+    *out = (dc_estimate){.base_bytes = job->base_bytes};
+    DC_TRY_ALL(comm, describe(comm, &p, head));
+    out->data_bytes = dc_dataset_bytes(head, &p.data.part, &cfg->input.clip);
+    take_loading(&p);
+    if (p.slab.net.n_layers == 0) {
+        DC_TRY(take_raw_kmeans(comm, &p));
+    } else {
+        DC_TRY(take_pretraining(comm, &p));
+        DC_TRY(take_clustering(comm, &p));
+    }
+    /* Pages of the gradient and of two moments that this rank never writes to. */
+    out->address_bytes = 3 * sizeof(float) * (double)p.slab.n;
     out->total_bytes = out->base_bytes + out->data_bytes + out->model_bytes + out->work_bytes;
-    out->root_bytes -= out->model_bytes + out->work_bytes;
-    out->disk_bytes = disk_bytes(&p, has_net) + (double)head->N * id_bytes(head);
-    return DC_OK;
+    /* Checkpoints that are kept, one that is being written, and the last of each phase. */
+    out->disk_bytes =
+        dc_result_bytes(cfg, &p.head, &p.slab) + p.saved + (double)(cfg->checkpoint.keep + 1) * p.largest_saved;
+    out->root_bytes += out->base_bytes + out->data_bytes;
+    agree(comm, out);
+out:
+    return st;
 }

@@ -75,17 +75,25 @@ DC_CHECKED dc_status dc_job_end(dc_comm *comm, dc_job *job, dc_status st);
 
 /* Rows of the examples are kept in the result up to this size, so that they are small against the rest of it. */
 enum { DC_EXAMPLE_ROWS_MAX_BYTES = 16 << 20 };
-/* Memory per rank and disk of a run, from the header of the data alone. */
+/* Memory per rank, work and disk of a run, from the header of the data alone. */
+enum { DC_ESTIMATE_PHASES_MAX = DC_MAX_PAIRS + 8 };
+typedef struct {
+    const char *name;
+    double bytes;        /* of a rank, program and data included */
+    dc_phase_needs step; /* rows 0: it takes no steps */
+} dc_estimate_phase;
 typedef struct {
     double base_bytes, data_bytes, model_bytes, work_bytes, total_bytes; /* largest rank, moment that needs most */
     double root_bytes;                                                   /* more on rank 0: pieces of a checkpoint */
     double address_bytes;                                                /* more address space than memory */
     double disk_bytes;
+    int n_phases;
+    dc_estimate_phase phase[DC_ESTIMATE_PHASES_MAX]; /* in their order */
 } dc_estimate;
 /* Memory of program and libraries of this rank at work, while it holds nothing else. */
 double dc_job_base_bytes(void);
-DC_CHECKED dc_status dc_job_estimate(const dc_job *job, const dc_data_header *head, int ranks, int ranks_here,
-                                     dc_estimate *out);
+/* Collective. Errors: DC_ERR_MEMORY, naming what is too small even for a rehearsal; those of recording. */
+DC_CHECKED dc_status dc_job_estimate(dc_comm *comm, const dc_job *job, const dc_data_header *head, dc_estimate *out);
 /* ---- memory.c: what a job needs against what is left ------------------------------------------------------------- */
 
 typedef struct {
@@ -93,10 +101,10 @@ typedef struct {
     double root_bytes;    /* more on rank 0 */
     double address_bytes; /* more address space of each rank, which takes no memory */
 } dc_memory_need;
+/* st: of an estimate; DC_ERR_MEMORY, where not even address space was there, gets the name of the limit. */
+DC_CHECKED dc_status dc_job_name_limit(dc_status st, const char *advice);
 /* Collective. Errors: DC_ERR_MEMORY naming the limit that is passed: of a node and its groups by all ranks there
  * together, of a process by one. `advice`: what else the user may do. */
 DC_CHECKED dc_status dc_job_check_memory(dc_comm *comm, const dc_memory_need *need, const char *advice);
-/* What a rank may spend on outputs of frozen layers: a quarter of what the node has left, shared by its ranks. */
-size_t dc_job_cache_bytes(int ranks_here);
 
 #endif

@@ -34,6 +34,17 @@ static dc_status check_here(dc_comm *comm, const dc_memory_need *need, const cha
     return compare(need, root, ranks, &node, who, what);
 }
 
+dc_status dc_job_name_limit(dc_status st, const char *advice)
+{
+    dc_mem_room process;
+    if (st != DC_ERR_MEMORY) return st;
+    dc_mem_room_of_process(&process);
+    if (process.bytes == SIZE_MAX) return st;
+    dc_error_clear();
+    return DC_FAIL(st, "each rank needs more than the %.2f GiB that are left %s; use %s, more ranks, or a higher limit",
+                   (double)process.bytes / 0x1p30, process.limit, advice);
+}
+
 dc_status dc_job_check_memory(dc_comm *comm, const dc_memory_need *need, const char *advice)
 {
     return dc_agree(comm, check_here(comm, need, advice));

@@ -11,6 +11,7 @@
 #include "deck_model.h"
 #include "rates.h"
 #include "settle.h"
+#include "setup.h"
 
 typedef struct {
     dc_job job;
@@ -51,9 +52,7 @@ static dc_status build_model(fit *f)
     if (st != DC_OK) return st;
     st = dc_model_create(&f->model, f->data, &f->slab, (dc_init)cfg->model.init, (uint64_t)cfg->run.seed,
                          &f->job.timers, &f->job.progress);
-    f->model.strict = cfg->parallel.reproducible == DC_REPRODUCIBLE_STRICT;
-    f->model.gather_rows = cfg->parallel.gather_rows;
-    f->model.hash_steps = cfg->parallel.hash_steps;
+    dc_setup_model(&f->job, &f->model);
     return st;
 }
 
@@ -66,17 +65,11 @@ static dc_status refuse_divergence(const fit *f, dc_stop stop, const char *phase
                    dc_dataset_advice(f->data, advice, text));
 }
 
-static dc_status pretrain_layers(dc_comm *comm, fit *f, dc_pretrain_config layer)
+static dc_status pretrain_layers(dc_comm *comm, fit *f)
 {
-    const dc_config *cfg = &f->job.cfg;
     dc_stop stop;
-    const dc_pretrain_length before = {.steps = f->job.resume.was.pretrain.layer_steps};
-    layer.steps = cfg->pretrain.layer_steps;
-    layer.before = f->job.resume.longer ? &before : NULL;
-    const dc_layerwise_config layerwise = {.layer = layer,
-                                           .input_dropout = cfg->pretrain.input_dropout,
-                                           .dropout = cfg->pretrain.dropout,
-                                           .cache_bytes = dc_job_cache_bytes(dc_comm_node_size(comm))};
+    dc_pretrain_length before;
+    const dc_layerwise_config layerwise = dc_setup_layers(&f->job, &f->slab.net, dc_comm_node_size(comm), &before);
     const dc_status st = dc_pretrain_layerwise(comm, &f->model, &layerwise, f->layers, &stop);
     return st == DC_OK ? refuse_divergence(f, stop, "layer-wise pretraining", "lower pretrain.lr") : st;
 }
@@ -108,17 +101,10 @@ static dc_status pretrain(dc_comm *comm, fit *f)
     const dc_config *cfg = &f->job.cfg;
     if (cfg->model.weights[0]) return dc_state_continues(f->job.state) ? DC_OK : load_weights(comm, f);
     if (cfg->pretrain.mode == DC_PRETRAIN_NONE) return DC_OK;
-    const dc_config *was = &f->job.resume.was;
-    const dc_pretrain_length before = {was->pretrain.epochs, was->pretrain.steps};
-    const dc_pretrain_config pre = {.epochs = cfg->pretrain.epochs,
-                                    .steps = cfg->pretrain.steps,
-                                    .before = f->job.resume.longer ? &before : NULL,
-                                    .batch = cfg->pretrain.batch,
-                                    .loss = (dc_recon_loss)cfg->pretrain.loss,
-                                    .opt = dc_deck_optimizer(&cfg->pretrain.opt, &f->slab.net),
-                                    .phase = cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE ? "finetune" : "pretrain"};
+    dc_pretrain_length before;
+    const dc_pretrain_config pre = dc_setup_pretraining(&f->job, &f->slab.net, &before);
     dc_stop stop;
-    if (cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE) DC_TRY(pretrain_layers(comm, f, pre));
+    if (cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE) DC_TRY(pretrain_layers(comm, f));
     DC_TRY(dc_pretrain(comm, &f->model, &pre, &f->pretraining, &stop));
     DC_TRY(refuse_divergence(f, stop, "pretraining", "lower pretrain.lr"));
 out:
@@ -127,29 +113,8 @@ out:
 
 static dc_status cluster(dc_comm *comm, fit *f)
 {
-    const dc_config *cfg = &f->job.cfg;
-    const dc_method *method = dc_method_find(cfg->cluster.method);
-    const dc_config *was = &f->job.resume.was;
-    const dc_cluster_length before = {was->cluster.max_iter, was->cluster.tol};
-    const dc_cluster_config c = {.method = method,
-                                 .env = {.part = &f->data->part,
-                                         .K = cfg->cluster.clusters,
-                                         .L = f->slab.net.L,
-                                         .keys = dc_config_method_keys(cfg),
-                                         .kmeans = {.K = cfg->cluster.clusters,
-                                                    .n_init = dc_int(cfg->cluster.n_init),
-                                                    .max_iter = dc_int(cfg->cluster.kmeans_max_iter),
-                                                    .max_iter_before = dc_int(was->cluster.kmeans_max_iter),
-                                                    .tol = cfg->cluster.kmeans_tol,
-                                                    .seed = (uint64_t)cfg->run.seed,
-                                                    .state = f->job.state}},
-                                 .batch = cfg->cluster.batch,
-                                 .update_interval = cfg->cluster.update_interval,
-                                 .max_iter = cfg->cluster.max_iter,
-                                 .tol = cfg->cluster.tol,
-                                 .before = f->job.resume.longer ? &before : NULL,
-                                 .final_kmeans = cfg->cluster.final_kmeans,
-                                 .opt = dc_deck_optimizer(&cfg->cluster.opt, &f->slab.net)};
+    dc_cluster_length before;
+    const dc_cluster_config c = dc_setup_clustering(&f->job, &f->slab.net, &f->data->part, &before);
     const dc_status st = dc_train_cluster(comm, &f->model, &c, &f->clustering, &f->clusters);
     return st == DC_OK ? refuse_divergence(f, f->clusters.stop, "clustering", "lower cluster.lr") : st;
 }

@@ -13,6 +13,7 @@
 #include "run.h"
 #include "saving.h"
 #include "settle.h"
+#include "setup.h"
 
 static double gib(double bytes)
 {
@@ -47,7 +48,9 @@ static dc_data_request request_of(const dc_config *cfg)
     return r;
 }
 
-/* Estimate on every rank from the header that rank 0 read. */
+static const char FEWER_ROWS[] = "fewer rows (input.rows)";
+
+/* On every rank from the header that rank 0 read. */
 static dc_status estimate(dc_comm *comm, const dc_job *job, dc_data_header *head, dc_estimate *e)
 {
     dc_status st = DC_OK;
@@ -57,9 +60,31 @@ static dc_status estimate(dc_comm *comm, const dc_job *job, dc_data_header *head
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_dataset_inspect(&request, head) : DC_OK);
     dc_comm_bcast(comm, head, sizeof *head, 0);
     DC_TRY_ALL(comm, check_rows(cfg, head));
-    DC_TRY_ALL(comm, dc_job_estimate(job, head, dc_comm_size(comm), dc_comm_node_size(comm), e));
+    DC_TRY(dc_job_name_limit(dc_job_estimate(comm, job, head, e), FEWER_ROWS));
 out:
     return st;
+}
+
+enum { LINE_MAX_BYTES = 256 };
+
+static const char *memory_line(const dc_estimate *e, char out[LINE_MAX_BYTES])
+{
+    snprintf(out, LINE_MAX_BYTES,
+             "memory    about %.3f GiB per rank (program %.3f, data %.3f, model %.3f, work %.3f), %.3f more on rank 0",
+             gib(e->total_bytes), gib(e->base_bytes), gib(e->data_bytes), gib(e->model_bytes), gib(e->work_bytes),
+             gib(e->root_bytes));
+    return out;
+}
+
+static const char *phase_line(const dc_estimate_phase *p, char out[LINE_MAX_BYTES])
+{
+    const dc_phase_needs *s = &p->step;
+    const int n = snprintf(out, LINE_MAX_BYTES, "phase     %s: about %.3f GiB per rank", p->name, gib(p->bytes));
+    if (s->rows > 0)
+        snprintf(out + n, LINE_MAX_BYTES - (size_t)n,
+                 "; a step of %lld rows: %.3g GFLOP, %d reduction%s, %.3g MiB sent by each rank", (long long)s->rows,
+                 1e-9 * s->flops, s->reductions, s->reductions == 1 ? "" : "s", s->sent_bytes / 0x1p20);
+    return out;
 }
 
 static dc_memory_need need_of(const dc_estimate *e)
@@ -121,10 +146,11 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     const dc_config *cfg = &job->cfg;
     dc_data_header head;
     dc_estimate e;
+    char line[LINE_MAX_BYTES];
     dc_beat_at("reading", 0);
     DC_TRY(estimate(comm, job, &head, &e));
     const dc_memory_need need = need_of(&e);
-    DC_TRY(dc_job_check_memory(comm, &need, "fewer rows (input.rows)"));
+    DC_TRY(dc_job_check_memory(comm, &need, FEWER_ROWS));
     const double start = dc_timer_start();
     const dc_data_request request = request_of(cfg);
     DC_TRY(dc_dataset_open(comm, &request, dc_int(cfg->parallel.shards), (dc_scale_kind)cfg->input.scale,
@@ -142,12 +168,10 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     note_batches(job, d->part.N);
     head.C = d->C;
     head.has_labels = d->C > 0;
-    DC_TRY_ALL(comm, dc_job_estimate(job, &head, dc_comm_size(comm), dc_comm_node_size(comm), &e));
-    dc_log("memory    about %.3f GiB per rank (program %.3f, data %.3f, model %.3f, work %.3f), %.3f more on rank 0; "
-           "result about %.3f GiB "
-           "on disk",
-           gib(e.total_bytes), gib(e.base_bytes), gib(e.data_bytes), gib(e.model_bytes), gib(e.work_bytes),
-           gib(e.root_bytes), gib(e.disk_bytes));
+    DC_TRY(dc_job_estimate(comm, job, &head, &e));
+    dc_log("%s; result about %.3f GiB on disk", memory_line(&e, line), gib(e.disk_bytes));
+    for (int i = 0; i < e.n_phases; i++)
+        if (e.phase[i].step.rows > 0) dc_log("%s", phase_line(&e.phase[i], line));
 out:
     return st;
 }
@@ -212,6 +236,7 @@ dc_status dc_run_dry(dc_comm *comm, const dc_job *job)
     dc_data_header head;
     dc_estimate e;
     dc_part part;
+    char line[LINE_MAX_BYTES];
     const int P = dc_comm_size(comm);
     DC_TRY(estimate(comm, job, &head, &e));
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_weights(job, head.D, NULL) : DC_OK);
@@ -223,13 +248,11 @@ dc_status dc_run_dry(dc_comm *comm, const dc_job *job)
     dc_log_plain("layout    %d rank%s x %d thread%s on %d node%s; %d shards, rank 0 holds %lld rows", P,
                  P == 1 ? "" : "s", job->from.threads, job->from.threads == 1 ? "" : "s", job->from.nodes,
                  job->from.nodes == 1 ? "" : "s", part.V, (long long)dc_part_rows(&part));
-    dc_log_plain(
-        "memory    about %.3f GiB per rank (program %.3f, data %.3f, model %.3f, work %.3f), %.3f more on rank 0",
-        gib(e.total_bytes), gib(e.base_bytes), gib(e.data_bytes), gib(e.model_bytes), gib(e.work_bytes),
-        gib(e.root_bytes));
+    dc_log_plain("%s", memory_line(&e, line));
+    for (int i = 0; i < e.n_phases; i++) dc_log_plain("%s", phase_line(&e.phase[i], line));
     dc_log_plain("disk      about %.3f GiB in %s", gib(e.disk_bytes), job->cfg.run.output);
     const dc_memory_need need = need_of(&e);
-    DC_TRY(dc_job_check_memory(comm, &need, "fewer rows (input.rows)"));
+    DC_TRY(dc_job_check_memory(comm, &need, FEWER_ROWS));
     dc_log_plain("dry run: deck, input, output directory, disk and memory are fine; nothing was written");
 out:
     return st;

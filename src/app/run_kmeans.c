@@ -3,6 +3,7 @@
 #include "dcmpi/mem.h"
 #include "run.h"
 #include "settle.h"
+#include "setup.h"
 
 typedef struct {
     dc_job job;
@@ -27,15 +28,8 @@ static void scaled_rows(const void *ctx, int64_t lo, int64_t n, float *out)
 
 static dc_status cluster(dc_comm *comm, raw_kmeans *r)
 {
-    const dc_config *cfg = &r->job.cfg;
     const dc_rows rows = {.part = &r->data->part, .d = r->data->D, .rows = scaled_rows, .ctx = r->data};
-    const dc_kmeans_config c = {.K = cfg->cluster.clusters,
-                                .n_init = dc_int(cfg->cluster.n_init),
-                                .max_iter = dc_int(cfg->cluster.kmeans_max_iter),
-                                .max_iter_before = dc_int(r->job.resume.was.cluster.kmeans_max_iter),
-                                .tol = cfg->cluster.kmeans_tol,
-                                .seed = (uint64_t)cfg->run.seed,
-                                .state = r->job.state};
+    const dc_kmeans_config c = dc_setup_kmeans(&r->job);
     const double start = dc_timer_start();
     dc_state_at(r->job.state, "kmeans", 0);
     const dc_status st = dc_kmeans(comm, &rows, &c, &r->km);

@@ -19,7 +19,8 @@
 
 typedef struct {
     size_t bytes; /* payload */
-    bool pages;
+    bool pages;   /* a mapping */
+    bool lazy;    /* of dc_mem_alloc_pages */
 } header;
 _Static_assert(sizeof(header) <= DC_MEM_ALIGN, "the header lies in front of the block");
 
@@ -28,15 +29,17 @@ static header *header_of(void *block)
     return (header *)((char *)block - DC_MEM_ALIGN);
 }
 
-static _Atomic size_t current_bytes, peak_bytes;
+static _Atomic size_t current_bytes, lazy_bytes, peak_bytes;
 static _Atomic uint64_t alloc_count, live_count;
+static _Atomic int rehearsals;
 
-static void count_in(size_t bytes)
+static void count_in(const header *h)
 {
-    const size_t now = atomic_fetch_add(&current_bytes, bytes) + bytes;
+    const size_t now = atomic_fetch_add(&current_bytes, h->bytes) + h->bytes;
     size_t peak = atomic_load(&peak_bytes);
-    while (now > peak && !atomic_compare_exchange_weak(&peak_bytes, &peak, now)) {
+    while (now > peak && !rehearsals && !atomic_compare_exchange_weak(&peak_bytes, &peak, now)) {
     }
+    if (h->lazy) atomic_fetch_add(&lazy_bytes, h->bytes);
     atomic_fetch_add(&alloc_count, 1);
     atomic_fetch_add(&live_count, 1);
 }
@@ -59,21 +62,32 @@ static dc_status refuse(size_t count, size_t size, const char *what)
 static void *take(char *raw, header h)
 {
     memcpy(raw, &h, sizeof h);
-    count_in(h.bytes);
+    count_in(&h);
     return raw + DC_MEM_ALIGN;
 }
 
 /* Blocks from this size on are mappings. Sanitizers look for errors in what the C library gives out alone. */
+enum { LARGE_BYTES = 1 << 20 };
 #ifdef __SANITIZE_ADDRESS__
 static const size_t MAPPED_FROM = SIZE_MAX;
 #else
-static const size_t MAPPED_FROM = (size_t)1 << 20;
+static const size_t MAPPED_FROM = LARGE_BYTES;
 #endif
 
-static void *map_pages(size_t bytes)
+/* Pages that are taken when they are written to, huge ones or not. A kernel without huge pages refuses: as well. */
+static void *map_pages(size_t bytes, bool lazy)
 {
-    void *raw = mmap(NULL, bytes + DC_MEM_ALIGN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return raw == MAP_FAILED ? NULL : raw;
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | (rehearsals ? MAP_NORESERVE : 0);
+    void *raw = mmap(NULL, bytes + DC_MEM_ALIGN, PROT_READ | PROT_WRITE, flags, -1, 0);
+    if (raw == MAP_FAILED) return NULL;
+    if (lazy || rehearsals) (void)madvise(raw, bytes + DC_MEM_ALIGN, MADV_NOHUGEPAGE);
+    return raw;
+}
+
+/* A block of a rehearsal that nobody may write to but who needs it. */
+static bool is_rehearsed(size_t bytes)
+{
+    return rehearsals && bytes >= LARGE_BYTES;
 }
 
 dc_status dc_mem_alloc_raw(void *out, size_t count, size_t size, const char *what)
@@ -82,9 +96,9 @@ dc_status dc_mem_alloc_raw(void *out, size_t count, size_t size, const char *wha
     char *raw = NULL;
     *slot = NULL;
     const size_t bytes = padded(count, size);
-    const bool mapped = bytes >= MAPPED_FROM;
+    const bool mapped = bytes >= MAPPED_FROM || is_rehearsed(bytes);
     if (bytes != SIZE_MAX && !dc_fault(DC_FAULT_MEM_ALLOC))
-        raw = mapped ? map_pages(bytes) : aligned_alloc(DC_MEM_ALIGN, bytes + DC_MEM_ALIGN);
+        raw = mapped ? map_pages(bytes, false) : aligned_alloc(DC_MEM_ALIGN, bytes + DC_MEM_ALIGN);
     if (!raw) return refuse(count, size, what);
     *slot = take(raw, (header){.bytes = bytes, .pages = mapped});
     return DC_OK;
@@ -92,7 +106,6 @@ dc_status dc_mem_alloc_raw(void *out, size_t count, size_t size, const char *wha
 
 void dc_mem_setup(void)
 {
-    enum { LARGE_BYTES = 1 << 20 };
     mallopt(M_MMAP_THRESHOLD, LARGE_BYTES); /* which otherwise grows with each large block that is freed */
     mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
 }
@@ -100,7 +113,8 @@ void dc_mem_setup(void)
 dc_status dc_mem_alloc(void *out, size_t count, size_t size, const char *what)
 {
     const dc_status st = dc_mem_alloc_raw(out, count, size, what);
-    if (st == DC_OK) memset(*(void **)out, 0, padded(count, size));
+    const size_t bytes = padded(count, size);
+    if (st == DC_OK && !is_rehearsed(bytes)) memset(*(void **)out, 0, bytes);
     return st;
 }
 
@@ -110,6 +124,7 @@ void dc_mem_free(void *p)
     if (!*slot) return;
     header *raw = header_of(*slot);
     atomic_fetch_sub(&current_bytes, raw->bytes);
+    if (raw->lazy) atomic_fetch_sub(&lazy_bytes, raw->bytes);
     atomic_fetch_sub(&live_count, 1);
     if (raw->pages)
         munmap(raw, raw->bytes + DC_MEM_ALIGN);
@@ -123,10 +138,9 @@ dc_status dc_mem_alloc_pages(void *out, size_t count, size_t size, const char *w
     void **slot = out;
     *slot = NULL;
     const size_t bytes = padded(count, size);
-    void *raw = bytes == SIZE_MAX || dc_fault(DC_FAULT_MEM_ALLOC) ? NULL : map_pages(bytes);
+    void *raw = bytes == SIZE_MAX || dc_fault(DC_FAULT_MEM_ALLOC) ? NULL : map_pages(bytes, true);
     if (!raw) return refuse(count, size, what);
-    (void)madvise(raw, bytes + DC_MEM_ALIGN, MADV_NOHUGEPAGE); /* a kernel without huge pages refuses: as well */
-    *slot = take(raw, (header){.bytes = bytes, .pages = true});
+    *slot = take(raw, (header){.bytes = bytes, .pages = true, .lazy = true});
     return DC_OK;
 }
 
@@ -139,9 +153,19 @@ void dc_mem_zero_pages(void *block)
     *raw = kept;
 }
 
+void dc_mem_rehearse(bool begins)
+{
+    DC_ASSERT(begins || rehearsals > 0);
+    atomic_fetch_add(&rehearsals, begins ? 1 : -1);
+}
+
 size_t dc_mem_current_bytes(void)
 {
     return atomic_load(&current_bytes);
+}
+size_t dc_mem_lazy_bytes(void)
+{
+    return atomic_load(&lazy_bytes);
 }
 size_t dc_mem_peak_bytes(void)
 {

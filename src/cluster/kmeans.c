@@ -65,7 +65,7 @@ static dc_status kmeans_init(dc_km_restarts *a, const dc_rows *rows, const dc_km
     DC_TRY(dc_mem_alloc(&a->slots, R, sizeof *a->slots, "k-means restarts"));
     DC_TRY(dc_mem_alloc(&a->total, pass, sizeof *a->total, "k-means sums"));
     DC_TRY(dc_mem_alloc(&a->total_assign, 1 + K, sizeof *a->total_assign, "k-means sizes"));
-    DC_TRY(dc_mem_alloc_raw(&a->distance, (size_t)dc_part_rows(part), sizeof *a->distance, "k-means distances"));
+    DC_TRY(dc_mem_alloc_pages(&a->distance, (size_t)dc_part_rows(part), sizeof *a->distance, "k-means distances"));
     DC_TRY(dc_mem_alloc(&a->mass, part->n_blocks, sizeof *a->mass, "k-means block masses"));
     DC_TRY(dc_sum_create(&a->sum_assign, part, 1 + K));
     for (int r = 0; r < cfg->n_init; r++) a->slots[r].id = r;
@@ -261,5 +261,49 @@ dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *
     if (st == DC_OK)
         dc_log("k-means   best of %d restarts: number %d, %d iterations, inertia %.9g, %lld empty clusters re-seeded",
                cfg->n_init, out->best + 1, out->iterations, out->inertia, (long long)out->reseeded);
+    return st;
+}
+
+/* ---- Needs ------------------------------------------------------------------------------------------------------- */
+
+/* The restarts beside what is needed at a time: seeding; or sums over all of them, and distances where clusters are
+ * empty. Local. */
+static dc_status measure(dc_km_restarts *a, const dc_rows *rows, const dc_kmeans_config *cfg, dc_kmeans_result *result,
+                         dc_kmeans_needs *out)
+{
+    dc_status st = DC_OK;
+    size_t seeding;
+    const size_t before = dc_mem_current_bytes(), lazy = dc_mem_lazy_bytes();
+    DC_TRY(result_init(result, rows, cfg->K));
+    out->result_bytes = (double)(dc_mem_current_bytes() - before);
+    DC_TRY(kmeans_init(a, rows, cfg, DC_KM_PASS_DOUBLES));
+    DC_TRY(dc_km_seed_bytes(&a->tiles, cfg, &seeding));
+    out->bytes = (double)(dc_mem_current_bytes() - before - (dc_mem_lazy_bytes() - lazy) + seeding);
+    DC_TRY(dc_km_make_pass(a, a->R));
+    out->bytes = fmax(out->bytes, (double)(dc_mem_current_bytes() - before));
+out:
+    return st;
+}
+
+dc_status dc_kmeans_needs_of(dc_comm *comm, const dc_part *part, int64_t d, const dc_kmeans_config *cfg,
+                             dc_kmeans_needs *out)
+{
+    dc_status st = DC_OK;
+    const dc_rows rows = {.part = part, .d = d};
+    const dc_state_config nowhere = {0};
+    dc_km_restarts a = {0};
+    dc_kmeans_result result = {0};
+    dc_state *state = NULL;
+    bool resumed;
+    dc_mem_rehearse(true);
+    DC_TRY_ALL(comm, measure(&a, &rows, cfg, &result, out));
+    DC_TRY(dc_state_create(comm, &state, &nowhere, NULL, 0));
+    DC_TRY(keep_state(comm, &a, state, &resumed));
+    out->saved_bytes = dc_state_bytes(state);
+out:
+    dc_state_destroy(&state);
+    dc_kmeans_result_release(&result);
+    kmeans_release(&a);
+    dc_mem_rehearse(false);
     return st;
 }

@@ -113,6 +113,8 @@ void dc_km_block_potential(void *ctx, const dc_block *block, int thread, double 
 /* Lowers d_min by the distances to one new centre per restart and leaves the mass (sum of d_min) of every block in
  * mass[b*restarts + r]. Threaded. */
 void dc_km_lower(const dc_km_tiles *tiles, const dc_km_centers *newest, int64_t restarts, float *d_min, double *mass);
+/* Memory that dc_km_seed() takes on top. Local. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_km_seed_bytes(const dc_km_tiles *tiles, const dc_kmeans_config *cfg, size_t *bytes);
 /* Fills centers [n_init x K x d] with rows. Collective. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_km_seed(dc_comm *comm, const dc_km_tiles *tiles, const dc_kmeans_config *cfg, float *centers);
 
@@ -157,7 +159,9 @@ void dc_km_lloyd_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t group
 void dc_km_assign_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int32_t *label, float *distance);
 /* sum |x|^2 - 2 sum c.S + sum n |c|^2 of one restart, about the shift. */
 double dc_km_inertia(const dc_km_restarts *a, const float *centers, const double *sums, const double *counts);
-/* Makes room for `restarts` in one reduction. Collective. */
+/* Makes room for `restarts` in one reduction. Local. */
+DC_CHECKED dc_status dc_km_make_pass(dc_km_restarts *a, int64_t restarts);
+/* The same, collective. */
 DC_CHECKED dc_status dc_km_resize_pass(dc_comm *comm, dc_km_restarts *a, int64_t restarts);
 /* Restarts of a checkpoint that ended by a lower cfg->max_iter alone move again. */
 void dc_km_wake(dc_km_restarts *a);

@@ -81,7 +81,6 @@ static dc_status seeding_init(seeding *s, const dc_km_tiles *tiles, const dc_kme
     DC_TRY(dc_km_centers_init(&s->image, (int64_t)draws, s->d));
     DC_TRY(dc_mem_alloc(&s->potential, draws, sizeof *s->potential, "k-means++ potentials"));
     DC_TRY(dc_sum_create(&s->sum, part, draws));
-    for (size_t i = 0; i < R * n; i++) s->d_min[i] = INFINITY;
     index_blocks(s);
     for (int r = 0; r < part->P; r++)
         s->counts[r] = (size_t)(dc_part_rank_shard(part, r + 1) - dc_part_rank_shard(part, r)) * R * sizeof(double);
@@ -202,11 +201,22 @@ static void first_centers(dc_comm *comm, seeding *s)
     dc_comm_sum_f32(comm, s->newest, (size_t)(s->R * s->d));
 }
 
+dc_status dc_km_seed_bytes(const dc_km_tiles *tiles, const dc_kmeans_config *cfg, size_t *bytes)
+{
+    seeding s;
+    const size_t before = dc_mem_current_bytes();
+    const dc_status st = seeding_init(&s, tiles, cfg);
+    *bytes = dc_mem_current_bytes() - before;
+    seeding_release(&s);
+    return st;
+}
+
 dc_status dc_km_seed(dc_comm *comm, const dc_km_tiles *tiles, const dc_kmeans_config *cfg, float *centers)
 {
     dc_status st = DC_OK;
     seeding s;
     DC_TRY_ALL(comm, seeding_init(&s, tiles, cfg));
+    for (int64_t i = 0; i < s.R * dc_part_rows(s.part); i++) s.d_min[i] = INFINITY;
     for (int64_t c = 0; c < s.K; c++) {
         if (c == 0) {
             first_centers(comm, &s);

@@ -175,15 +175,17 @@ static void iterate(dc_comm *comm, dc_km_restarts *a)
 }
 
 /* Makes room for `restarts` in one reduction. Collective. */
-dc_status dc_km_resize_pass(dc_comm *comm, dc_km_restarts *a, int64_t restarts)
+dc_status dc_km_make_pass(dc_km_restarts *a, int64_t restarts)
 {
-    dc_status st = DC_OK;
     const int64_t doubles = a->K * (a->d + 1);
     a->per_pass = DC_MAX(1, DC_MIN(restarts, a->pass_doubles / doubles));
     dc_sum_destroy(&a->sum);
-    DC_TRY_ALL(comm, dc_sum_create(&a->sum, a->tiles.rows->part, (size_t)(a->per_pass * doubles)));
-out:
-    return st;
+    return dc_sum_create(&a->sum, a->tiles.rows->part, (size_t)(a->per_pass * doubles));
+}
+
+dc_status dc_km_resize_pass(dc_comm *comm, dc_km_restarts *a, int64_t restarts)
+{
+    return dc_agree(comm, dc_km_make_pass(a, restarts));
 }
 
 /* Active restarts have done the same number of iterations. */

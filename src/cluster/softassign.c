@@ -7,6 +7,13 @@
 
 #include <omp.h>
 
+static void pass_release(dc_soft_pass *a, dc_sum **sum, double **total)
+{
+    dc_mem_free(&a->error);
+    dc_mem_free(total);
+    dc_sum_destroy(sum);
+}
+
 static dc_status pass_init(dc_soft_pass *a, size_t K, dc_sum **sum, const dc_part *part, double **total)
 {
     dc_status st = DC_OK;
@@ -14,6 +21,20 @@ static dc_status pass_init(dc_soft_pass *a, size_t K, dc_sum **sum, const dc_par
     DC_TRY(dc_mem_alloc(total, 2 * K + 1, sizeof **total, "soft assignment sums"));
     DC_TRY(dc_sum_create(sum, part, 2 * K + 1));
 out:
+    return st;
+}
+
+dc_status dc_soft_count_bytes(const dc_part *part, int64_t K, double *bytes)
+{
+    dc_sum *sum = NULL;
+    double *total = NULL;
+    dc_soft_pass pass = {0};
+    dc_mem_rehearse(true);
+    const size_t before = dc_mem_current_bytes();
+    const dc_status st = pass_init(&pass, (size_t)K, &sum, part, &total);
+    *bytes = (double)(dc_mem_current_bytes() - before);
+    pass_release(&pass, &sum, &total);
+    dc_mem_rehearse(false);
     return st;
 }
 
@@ -41,9 +62,7 @@ dc_status dc_soft_count(dc_comm *comm, const dc_part *part, const float *q, int6
         if (!(pass.error[t] <= stats->sum_check)) stats->sum_check = pass.error[t];
     dc_comm_max_f64(comm, &stats->sum_check, 1);
 out:
-    dc_mem_free(&pass.error);
-    dc_mem_free(&total);
-    dc_sum_destroy(&sum);
+    pass_release(&pass, &sum, &total);
     return st;
 }
 

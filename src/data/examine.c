@@ -21,7 +21,22 @@ out:
     return st;
 }
 
-double dc_dataset_audit_bytes(const dc_part *part, int64_t D, int threads, dc_scale_kind scale, const dc_clip *clip)
+/* Ids of other programs are not looked at before they are read. */
+double dc_dataset_id_bytes(const dc_data_header *head)
+{
+    enum { GUESS = 32 };
+    return !head->has_ids ? 0 : head->id_bytes ? (double)head->id_bytes : GUESS;
+}
+
+/* Rows, labels, ids, scaling, bounds. */
+double dc_dataset_bytes(const dc_data_header *head, const dc_part *part, const dc_clip *clip)
+{
+    const double D = (double)head->D, label = head->has_labels ? sizeof(int32_t) : 0;
+    const double row = D * (double)dc_dtype_bytes(head->dtype) + label + dc_dataset_id_bytes(head);
+    return (double)dc_part_rows(part) * row + (clip->kind == DC_CLIP_NONE ? 8 : 24) * D;
+}
+
+static double columns_bytes(const dc_part *part, int64_t D, int threads, dc_scale_kind scale, const dc_clip *clip)
 {
     const double stats = 8 * (double)D * 3, pass = dc_sum_bytes(part, (size_t)D + 1) + 8 * (double)D * 3 * threads;
     const double range = dc_data_range_bytes(part->N, D, part->P);
@@ -30,6 +45,13 @@ double dc_dataset_audit_bytes(const dc_part *part, int64_t D, int threads, dc_sc
                            : scale == DC_SCALE_STANDARD ? dc_sum_bytes(part, (size_t)D) + 8 * (double)D * (threads + 2)
                                                         : 0;
     return fmax(bounds, stats + fmax(pass, fmax(range, scaling)));
+}
+
+double dc_dataset_loading_bytes(const dc_data_header *head, const dc_part *part, int threads, dc_scale_kind scale,
+                                const dc_clip *clip)
+{
+    const double labels = head->has_labels ? sizeof(int64_t) * (double)dc_part_rows(part) : 0;
+    return labels + columns_bytes(part, head->D, threads, scale, clip);
 }
 
 const char *dc_dataset_advice(const dc_dataset *d, const char *otherwise, char out[DC_DATA_ADVICE_MAX])

@@ -16,11 +16,16 @@ void dc_params_add_biases(dc_params *p, const dc_net *net)
     }
 }
 
+void dc_params_shape(dc_params *p, const dc_net *net, size_t n_extra)
+{
+    *p = (dc_params){.n = net->n_params + n_extra, .n_extra = n_extra};
+    dc_params_add_biases(p, net);
+}
+
 dc_status dc_params_create(dc_params *p, const dc_net *net, size_t n_extra)
 {
     dc_status st = DC_OK;
-    *p = (dc_params){.n = net->n_params + n_extra, .n_extra = n_extra};
-    dc_params_add_biases(p, net);
+    dc_params_shape(p, net, n_extra);
     DC_TRY(dc_mem_alloc_raw(&p->value, p->n, sizeof *p->value, "network parameters"));
     dc_zero_floats(p->value, p->n);
     DC_TRY(dc_mem_alloc_pages(&p->grad, p->n, sizeof *p->grad, "gradients"));

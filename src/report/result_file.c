@@ -318,6 +318,18 @@ static size_t list_rows(const dc_result *r, dc_h5_rows rows[ROW_ARRAYS_MAX])
     return n;
 }
 
+double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const dc_slab *slab)
+{
+    const bool has_net = slab->net.n_layers > 0;
+    const double K = (double)cfg->cluster.clusters, C = (double)head->C;
+    double row = sizeof(int32_t) + dc_dataset_id_bytes(head);
+    if (has_net) row += cfg->output.outlier_below > 0 ? 5 : 4; /* confidence, outlier */
+    if (has_net && cfg->output.embedding) row += sizeof(float) * (double)slab->net.L;
+    if (has_net && cfg->output.q == DC_Q_FULL) row += sizeof(float) * K;
+    const double table = dc_counts_has_table(cfg->cluster.clusters, head->C) ? sizeof(int64_t) * K * C : 0;
+    return (double)head->N * row + sizeof(float) * (double)slab->n + table;
+}
+
 dc_status dc_result_write(dc_comm *comm, const char *path, dc_result *r, dc_timers *timers, dc_timing *timing)
 {
     dc_status st = DC_OK;

@@ -181,6 +181,16 @@ void dc_state_drop(dc_state *s, const void *data)
     if (s) s->n_kept = left;
 }
 
+double dc_state_bytes(const dc_state *s)
+{
+    double bytes = 0;
+    for (int i = 0; s && i < s->n_kept; i++) {
+        const dc_state_array a = dc_kept_array(&s->kept[i]);
+        bytes += (double)a.n * (double)type_bytes[a.type];
+    }
+    return bytes;
+}
+
 /* ---- Place ------------------------------------------------------------------------------------------------------ */
 
 void dc_state_at(dc_state *s, const char *phase, int64_t step)

@@ -139,6 +139,35 @@ double dc_step_flops(const dc_step *s)
     return s->plan.flops + s->cfg.source.flops;
 }
 
+static double updated_floats(const dc_step *s)
+{
+    size_t floats = 0, lo, hi;
+    for (int i = 0; i < s->plan.n_products; i++) {
+        dc_outer_owned(s->outer, i, &lo, &hi);
+        floats += hi - lo;
+    }
+    for (int i = 0; i < s->plan.n_summed; i++) floats += dc_tensor_floats(&s->plan.summed[i].tensor);
+    return (double)floats;
+}
+
+/* For sums within the passes, and of rows that all ranks read. */
+static double sent_within(const dc_step *s)
+{
+    const double rows = sizeof(float) * (double)s->batcher.capacity * (double)s->plan.all_floats,
+                 sum = s->level_sum ? dc_sum_sent_bytes(s->level_sum) : 0;
+    return rows * (s->cfg.part->P - 1) + dc_plan_reductions(&s->plan) * sum;
+}
+
+dc_step_costs dc_step_costs_of(const dc_step *s)
+{
+    const dc_outer_costs outer = dc_outer_costs_of(s->outer);
+    return (dc_step_costs){.flops = dc_step_flops(s) * (double)s->batcher.B,
+                           .reductions = dc_plan_reductions(&s->plan) + 1,
+                           .sent_bytes = outer.sent_bytes + sent_within(s),
+                           .library_bytes = outer.library_bytes,
+                           .updated = updated_floats(s)};
+}
+
 /* ---- Rows ------------------------------------------------------------------------------------------------------- */
 
 static void cut_tiles(dc_step *s)

@@ -10,17 +10,20 @@ const dc_outer_row dc_outer_table[] = {
     [DC_OUTER_GATHER] = {.name = "gather",
                          .create = dc_outer_gather_create,
                          .release = dc_outer_gather_release,
-                         .sync = dc_outer_gather_sync},
+                         .sync = dc_outer_gather_sync,
+                         .sent = dc_outer_gather_sent},
     [DC_OUTER_TREE] = {.name = "tree",
                        .padded = true,
                        .create = dc_outer_tree_create,
                        .release = dc_outer_tree_release,
-                       .sync = dc_outer_tree_sync},
+                       .sync = dc_outer_tree_sync,
+                       .sent = dc_outer_tree_sent},
     [DC_OUTER_ALLREDUCE] = {.name = "allreduce",
                             .whole = true,
                             .create = dc_outer_allreduce_create,
                             .release = dc_outer_allreduce_release,
-                            .sync = dc_outer_allreduce_sync},
+                            .sync = dc_outer_allreduce_sync,
+                            .sent = dc_outer_allreduce_sent},
 };
 
 dc_outer_way dc_outer_choose(bool strict, int64_t gather_rows, int64_t B)
@@ -149,6 +152,15 @@ double dc_outer_sync(dc_comm *comm, dc_outer *o, double *total)
     if (n) memcpy(total, o->vector, n * sizeof *total);
     o->row->sync(comm, o);
     return o->vector[n];
+}
+
+dc_outer_costs dc_outer_costs_of(const dc_outer *o)
+{
+    const dc_owners *own = &o->owners;
+    const double P = o->cfg.places->part->P, owned = sizeof(float) * (double)dc_owned_floats(own, own->rank);
+    if (P == 1) return (dc_outer_costs){0};
+    return (dc_outer_costs){.sent_bytes = dc_sum_sent_bytes(o->sum) + o->row->sent(o) + (own->P - 1) * owned,
+                            .library_bytes = o->row->whole ? owned / P : 0};
 }
 
 double dc_outer_product_s(const dc_outer *o)

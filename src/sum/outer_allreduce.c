@@ -78,3 +78,9 @@ void dc_outer_allreduce_sync(dc_comm *comm, dc_outer *o)
     for (int i = 0; i < a->n_spans; i++)
         dc_comm_sum_f32(comm, o->cfg.grad + a->span[i].lo, a->span[i].hi - a->span[i].lo);
 }
+
+double dc_outer_allreduce_sent(const dc_outer *o)
+{
+    const double P = o->cfg.places->part->P;
+    return 2 * (P - 1) / P * (double)dc_owned_floats(&o->owners, 0) * sizeof(float);
+}

@@ -191,3 +191,13 @@ void dc_outer_gather_sync(dc_comm *comm, dc_outer *o)
                           alone ? o->item[i].pair[k].D : g->pair[n].D);
     o->product_s = dc_clock_now_s() - start;
 }
+
+double dc_outer_gather_sent(const dc_outer *o)
+{
+    const int P = o->owners.P;
+    double of_D = 0, of_A = 0;
+    for (int i = 0; i < o->cfg.n_items; i++) of_D += (double)(o->item[i].n_pairs * o->item[i].d);
+    for (int r = 0; r < P; r++)
+        if (r != o->owners.rank) of_A += (double)columns_of(o, r);
+    return (double)o->cfg.places->capacity * ((P - 1) * of_D + of_A) * sizeof(float);
+}

@@ -68,6 +68,9 @@ static inline size_t dc_owned_lo(const dc_owners *o, int i, int r)
     return o->item[i].at + dc_unit_offset(&o->item[i], dc_owner_first(o, i, r));
 }
 
+/* Floats of all items that rank r owns. */
+size_t dc_owned_floats(const dc_owners *o, int r);
+
 /* ---- The ways ---------------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -78,6 +81,8 @@ typedef struct {
     void (*release)(dc_outer *o); /* also after an error of create */
     /* Products of this step into o->cfg.grad; sets o->product_s. */
     void (*sync)(dc_comm *comm, dc_outer *o);
+    /* Bytes that sync sends to other ranks, with several ranks. */
+    double (*sent)(const dc_outer *o);
 } dc_outer_row;
 extern const dc_outer_row dc_outer_table[]; /* by dc_outer_way */
 
@@ -100,14 +105,17 @@ struct dc_outer {
 dc_status dc_outer_gather_create(dc_outer *o);
 void dc_outer_gather_release(dc_outer *o);
 void dc_outer_gather_sync(dc_comm *comm, dc_outer *o);
+double dc_outer_gather_sent(const dc_outer *o);
 
 dc_status dc_outer_tree_create(dc_outer *o);
 void dc_outer_tree_release(dc_outer *o);
 void dc_outer_tree_sync(dc_comm *comm, dc_outer *o);
+double dc_outer_tree_sent(const dc_outer *o);
 
 dc_status dc_outer_allreduce_create(dc_outer *o);
 void dc_outer_allreduce_release(dc_outer *o);
 void dc_outer_allreduce_sync(dc_comm *comm, dc_outer *o);
+double dc_outer_allreduce_sent(const dc_outer *o);
 
 /* ---- Kernels ----------------------------------------------------------------------------------------------------- */
 

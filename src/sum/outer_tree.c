@@ -35,15 +35,6 @@ static int own_roots(const dc_outer *o)
     return t->root_of[o->owners.rank + 1] - t->root_of[o->owners.rank];
 }
 
-/* Floats that rank r owns. */
-static size_t owned_floats(const dc_outer *o, int r)
-{
-    size_t floats = 0;
-    for (int i = 0; i < o->cfg.n_items; i++)
-        floats += dc_owned_lo(&o->owners, i, r + 1) - dc_owned_lo(&o->owners, i, r);
-    return floats;
-}
-
 /* One rank writes its only root straight into the gradient. */
 static bool alone(const dc_outer *o)
 {
@@ -96,7 +87,8 @@ static dc_status take_messages(const dc_outer *o, dc_outer_tree *t)
     DC_TRY(dc_mem_alloc(&t->recv_bytes, P, sizeof *t->recv_bytes, "rank table"));
     DC_TRY(dc_mem_alloc(&t->send_bytes, P, sizeof *t->send_bytes, "rank table"));
     DC_TRY(dc_mem_alloc(&t->packed, own, bytes, "partial gradients"));
-    DC_TRY(dc_mem_alloc(&t->received, all, dc_mul_size(owned_floats(o, o->owners.rank), sizeof *t->received),
+    DC_TRY(dc_mem_alloc(&t->received, all,
+                        dc_mul_size(dc_owned_floats(&o->owners, o->owners.rank), sizeof *t->received),
                         "partial gradients of other ranks"));
     DC_TRY(dc_mem_alloc(&t->stack, all, sizeof *t->stack, "subtrees"));
 out:
@@ -167,7 +159,7 @@ static const float *finish(const dc_outer *o, dc_outer_tree *t, size_t floats)
 static void exchange(dc_comm *comm, dc_outer *o)
 {
     dc_outer_tree *t = o->way;
-    const size_t floats = owned_floats(o, o->owners.rank);
+    const size_t floats = dc_owned_floats(&o->owners, o->owners.rank);
     pack(o, t);
     for (int r = 0; r < o->owners.P; r++)
         t->recv_bytes[r] = (size_t)(t->root_of[r + 1] - t->root_of[r]) * floats * sizeof(float);
@@ -188,4 +180,10 @@ void dc_outer_tree_sync(dc_comm *comm, dc_outer *o)
     dc_outer_tree_partials(o, t->root + t->root_of[o->owners.rank], own_roots(o));
     o->product_s = dc_clock_now_s() - start;
     if (!alone(o)) exchange(comm, o);
+}
+
+double dc_outer_tree_sent(const dc_outer *o)
+{
+    const dc_outer_tree *t = o->way;
+    return own_roots(o) * (double)(t->floats - dc_owned_floats(&o->owners, o->owners.rank)) * sizeof(float);
 }

@@ -52,6 +52,13 @@ void dc_owners_release(dc_owners *o)
     dc_mem_free(&o->bytes);
 }
 
+size_t dc_owned_floats(const dc_owners *o, int r)
+{
+    size_t floats = 0;
+    for (int i = 0; i < o->n_items; i++) floats += dc_owned_lo(o, i, r + 1) - dc_owned_lo(o, i, r);
+    return floats;
+}
+
 /* ---- Slabs ------------------------------------------------------------------------------------------------------- */
 
 /* Bytes of item i that each rank owns, [P], as messages want them. Valid until the next call. */

@@ -129,6 +129,14 @@ double dc_sum_bytes(const dc_part *part, size_t m)
     return vectors * (double)m * sizeof(double);
 }
 
+double dc_sum_sent_bytes(const dc_sum *sum)
+{
+    const int P = sum->part->P, me = sum->part->rank;
+    if (P == 1) return 0;
+    const double roots = (double)sum->roots[me], m = (double)sum->m, own = (double)slice_length(sum, me);
+    return sizeof(double) * (sum->gathers ? roots * m * (P - 1) : roots * (m - own) + own * (P - 1));
+}
+
 void dc_sum_destroy(dc_sum **sum)
 {
     dc_sum *s = *sum;

@@ -5,7 +5,7 @@
 #include "dcmpi/fault.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
-#include "phase.h"
+#include "needs.h"
 #include "refresh.h"
 
 #include <math.h>
@@ -303,7 +303,6 @@ static dc_status create(loop *l)
     }
     DC_TRY(dc_phase_create(&l->phase, method->n_steps, record_step, l, &data, l->cfg->batch, DC_T_CLUSTER_GATHER));
     if (method->n_steps > 0) l->env.epoch_steps = dc_phase_epoch(&l->phase);
-    dc_params_reset(&m->params);
 out:
     return st;
 }
@@ -359,26 +358,38 @@ out:
     return st;
 }
 
+/* The loop, before its first centres or where a checkpoint left it. Collective. */
+static dc_status make(dc_comm *comm, loop *l, dc_model *m, const dc_cluster_config *cfg, dc_history *history,
+                      dc_cluster_result *out, bool *continues)
+{
+    dc_status st = DC_OK;
+    *l = (loop){.model = m, .cfg = cfg, .out = out};
+    l->phase = (dc_phase){.name = "cluster",
+                          .model = m,
+                          .history = history,
+                          .opt = &cfg->opt,
+                          .advice = "lower cluster.lr",
+                          .every = cfg->update_interval,
+                          .from_start = true,
+                          .ctx = l,
+                          .before = cfg->method->anneal ? anneal : NULL,
+                          .record = refresh};
+    DC_TRY_ALL(comm, create_result(out, m, cfg->env.K));
+    DC_TRY_ALL(comm, create(l));
+    DC_TRY(keep_state(comm, l, continues));
+out:
+    return st;
+}
+
 dc_status dc_train_cluster(dc_comm *comm, dc_model *m, const dc_cluster_config *cfg, dc_history *history,
                            dc_cluster_result *out)
 {
     dc_status st = DC_OK;
     bool continues = false;
-    loop l = {.model = m, .cfg = cfg, .out = out};
-    l.phase = (dc_phase){.name = "cluster",
-                         .model = m,
-                         .history = history,
-                         .opt = &cfg->opt,
-                         .advice = "lower cluster.lr",
-                         .every = cfg->update_interval,
-                         .from_start = true,
-                         .ctx = &l,
-                         .before = cfg->method->anneal ? anneal : NULL,
-                         .record = refresh};
+    loop l = {.model = m, .phase.model = m};
     *out = (dc_cluster_result){.stop = DC_STOP_NONE};
-    DC_TRY_ALL(comm, create_result(out, m, cfg->env.K));
-    DC_TRY_ALL(comm, create(&l));
-    DC_TRY(keep_state(comm, &l, &continues));
+    dc_params_reset(&m->params);
+    DC_TRY(make(comm, &l, m, cfg, history, out, &continues));
     DC_TRY(start(comm, &l, continues));
     DC_TRY(run(comm, &l));
     if (cfg->final_kmeans && out->stop != DC_STOP_DIVERGED) DC_TRY(final_kmeans(comm, &l));
@@ -386,6 +397,43 @@ dc_status dc_train_cluster(dc_comm *comm, dc_model *m, const dc_cluster_config *
     DC_TRY_ALL(comm, register_results(&l));
 out:
     release(&l);
+    return st;
+}
+
+/* ---- Needs ------------------------------------------------------------------------------------------------------- */
+
+/* The result alone. Local. */
+static dc_status measure_result(const dc_model *m, int64_t K, double *bytes)
+{
+    dc_cluster_result result = {0};
+    const size_t before = dc_mem_current_bytes();
+    const dc_status st = create_result(&result, m, K);
+    *bytes = (double)(dc_mem_current_bytes() - before);
+    dc_cluster_result_release(&result);
+    return st;
+}
+
+dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, const dc_cluster_config *cfg,
+                              dc_cluster_needs *out)
+{
+    dc_status st = DC_OK;
+    dc_rehearsal r;
+    dc_history history = {0};
+    dc_cluster_result result = {0};
+    bool continues;
+    const dc_method_env *env = &cfg->env;
+    loop l = {.model = &r.model, .phase.model = &r.model};
+    DC_TRY(dc_rehearsal_begin(comm, &r, sketch));
+    DC_TRY_ALL(comm, measure_result(&r.model, env->K, &out->result_bytes));
+    DC_TRY(make(comm, &l, &r.model, cfg, &history, &result, &continues));
+    dc_rehearsal_measure(&r, &l.phase, &out->phase);
+    DC_TRY_ALL(comm, dc_soft_count_bytes(env->part, env->K, &out->refresh_bytes));
+    DC_TRY(dc_kmeans_needs_of(comm, env->part, env->L, &env->kmeans, &out->kmeans));
+out:
+    release(&l);
+    dc_cluster_result_release(&result);
+    dc_history_release(&history);
+    dc_rehearsal_end(&r);
     return st;
 }
 

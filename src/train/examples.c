@@ -49,6 +49,11 @@ static void merge(dc_comm *comm, int64_t K, int64_t m, const size_t *counts, can
     for (int64_t i = 0; i < K * m; i++) out[i] = mine[i].row;
 }
 
+double dc_cluster_examples_bytes(int P, int64_t K, int64_t m)
+{
+    return (double)(K * m) * (1 + P) * sizeof(candidate);
+}
+
 dc_status dc_cluster_examples(dc_comm *comm, const dc_part *part, const int32_t *labels, const float *confidence,
                               int64_t K, int64_t m, int64_t *nearest, int64_t *border)
 {

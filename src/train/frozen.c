@@ -23,12 +23,18 @@ static void release_works(dc_frozen *f)
     dc_mem_free(&f->order);
 }
 
-static dc_status fill_cache(dc_frozen *f, dc_timers *timers)
+static dc_status create_cache(dc_frozen *f)
 {
+    const size_t values = dc_mul_size((size_t)dc_part_rows(&f->data->part), (size_t)dc_frozen_width(f));
+    return dc_mem_alloc_raw(&f->cache, values, sizeof *f->cache, "outputs of frozen layers");
+}
+
+dc_status dc_frozen_fill(dc_frozen *f, dc_timers *timers)
+{
+    dc_status st = DC_OK;
     const int64_t n = dc_part_rows(&f->data->part), width = dc_frozen_width(f);
-    const dc_status st = dc_mem_alloc_raw(&f->cache, dc_mul_size((size_t)n, (size_t)width), sizeof *f->cache,
-                                          "outputs of frozen layers");
-    if (st != DC_OK) return st;
+    if (!f->cache) return DC_OK;
+    DC_TRY(create_works(f));
     const double start = dc_timer_start();
     int64_t rows[DC_FROZEN_CHUNK_ROWS];
     for (int64_t lo = 0; lo < n; lo += DC_FROZEN_CHUNK_ROWS) {
@@ -37,8 +43,9 @@ static dc_status fill_cache(dc_frozen *f, dc_timers *timers)
         dc_frozen_forward(f, rows, count, f->cache + lo * width);
     }
     dc_timer_stop(timers, DC_T_PRETRAIN_GATHER, start, (double)n * dc_net_forward_flops(f->net, 0, f->depth), 0);
+out:
     release_works(f);
-    return DC_OK;
+    return st;
 }
 
 /* Equal on all ranks. */
@@ -56,8 +63,7 @@ dc_status dc_frozen_create(dc_comm *comm, dc_frozen *f, const dc_model *m, int d
     *f = (dc_frozen){.data = m->data, .net = m->net, .value = m->params.value, .depth = depth};
     if (depth == 0) return DC_OK;
     const bool keep = fits(comm, f, cache_bytes);
-    DC_TRY_ALL(comm, create_works(f));
-    if (keep) DC_TRY_ALL(comm, fill_cache(f, m->timers));
+    DC_TRY_ALL(comm, keep ? create_cache(f) : create_works(f));
 out:
     return st;
 }

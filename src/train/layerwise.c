@@ -65,21 +65,30 @@ static dc_status build_net(dc_net *net, const dc_layer *encoder, const dc_layer 
     return DC_OK;
 }
 
-static dc_status create(pair *p, const dc_model *stack, int l)
+/* All but its parameters. */
+static dc_status shape(pair *p, const dc_model *stack, int l)
 {
     dc_status st = DC_OK;
     const dc_layer *encoder = encoder_of(stack, l), *decoder = decoder_of(stack, l);
-    dc_params params = {0};
     dc_net net;
     DC_TRY(build_net(&net, encoder, decoder));
-    DC_TRY(dc_params_create(&params, &net, 0));
     dc_slab_init(&p->slab, &net);
     p->model = *stack;
     p->model.slab = &p->slab;
     p->model.net = &p->slab.net;
-    p->model.params = params;
-    copy_layer(encoder, stack->params.value, &net.layer[0], p->model.params.value);
-    copy_layer(decoder, stack->params.value, &net.layer[1], p->model.params.value);
+    dc_params_shape(&p->model.params, &net, 0);
+out:
+    return st;
+}
+
+static dc_status create(pair *p, const dc_model *stack, int l)
+{
+    dc_status st = DC_OK;
+    const dc_net *net = &p->slab.net;
+    DC_TRY(shape(p, stack, l));
+    DC_TRY(dc_params_create(&p->model.params, net, 0));
+    copy_layer(encoder_of(stack, l), stack->params.value, &net->layer[0], p->model.params.value);
+    copy_layer(decoder_of(stack, l), stack->params.value, &net->layer[1], p->model.params.value);
 out:
     return st;
 }
@@ -100,6 +109,21 @@ static void keep(const pair *p, dc_model *stack, int l)
 static dc_recon_loss loss_of(const pair *p, dc_recon_loss wanted)
 {
     return wanted == DC_LOSS_BCE && p->slab.net.layer[1].act != DC_ACT_SIGMOID ? DC_LOSS_MSE : wanted;
+}
+
+static dc_pretrain_config training_of(const pair *p, const dc_layerwise_config *cfg, int l)
+{
+    dc_pretrain_config training = cfg->layer;
+    training.phase = phases[l];
+    training.loss = loss_of(p, cfg->layer.loss);
+    return training;
+}
+
+static dc_row_source source_of(const pair *p, const dc_model *stack, int l)
+{
+    return (dc_row_source){.gather = dc_frozen_gather,
+                           .from = &p->below,
+                           .flops = p->below.cache ? 0 : dc_net_forward_flops(stack->net, 0, l)};
 }
 
 static dc_denoising noise_of(const dc_model *stack, const dc_layerwise_config *cfg, int l)
@@ -158,20 +182,17 @@ static dc_status train_pair(dc_comm *comm, dc_model *stack, const dc_layerwise_c
     pair p = {0};
     bool finished;
     const dc_denoising noise = noise_of(stack, cfg, l);
-    dc_pretrain_config training = cfg->layer;
     DC_TRY(dc_recon_recall(comm, stack, phases[l], history, &finished));
     if (finished) goto out;
     DC_TRY_ALL(comm, create(&p, stack, l));
     DC_TRY(keep_pair(comm, stack, &p));
     DC_TRY(dc_frozen_create(comm, &p.below, stack, l, cfg->cache_bytes));
+    DC_TRY_ALL(comm, dc_frozen_fill(&p.below, stack->timers));
     if (l > 0) DC_TRY(check_alive(comm, stack->data, &p.below, phases[l - 1], stop));
     if (*stop == DC_STOP_DIVERGED) goto out;
     describe(&p, l);
-    training.phase = phases[l];
-    training.loss = loss_of(&p, cfg->layer.loss);
-    const dc_row_source source = {.gather = dc_frozen_gather,
-                                  .from = &p.below,
-                                  .flops = p.below.cache ? 0 : dc_net_forward_flops(stack->net, 0, l)};
+    const dc_pretrain_config training = training_of(&p, cfg, l);
+    const dc_row_source source = source_of(&p, stack, l);
     DC_TRY(dc_recon_train(comm, &p.model, &training, &source, &noise, history, stop));
     keep(&p, stack, l);
 out:
@@ -190,5 +211,26 @@ dc_status dc_pretrain_layerwise(dc_comm *comm, dc_model *m, const dc_layerwise_c
     for (int l = 0; l < m->net->n_encoder && *stop != DC_STOP_DIVERGED; l++)
         DC_TRY(train_pair(comm, m, cfg, l, &history[l], stop));
 out:
+    return st;
+}
+
+dc_status dc_layerwise_needs(dc_comm *comm, const dc_model *sketch, const dc_layerwise_config *cfg, int l,
+                             dc_phase_needs *out)
+{
+    dc_status st = DC_OK;
+    pair p = {0};
+    dc_rehearsal r;
+    DC_TRY(dc_rehearsal_begin(comm, &r, sketch));
+    DC_TRY(shape(&p, &r.model, l));
+    DC_TRY(keep_pair(comm, &r.model, &p));
+    DC_TRY(dc_frozen_create(comm, &p.below, &r.model, l, cfg->cache_bytes));
+    const dc_denoising noise = noise_of(&r.model, cfg, l);
+    const dc_pretrain_config training = training_of(&p, cfg, l);
+    const dc_row_source source = source_of(&p, &r.model, l);
+    DC_TRY(dc_recon_needs(comm, &r, &p.model, &training, &source, &noise, out));
+    out->params_bytes += sizeof(float) * (double)r.model.params.n; /* those of the stack */
+out:
+    release(&p);
+    dc_rehearsal_end(&r);
     return st;
 }

@@ -41,7 +41,7 @@ int64_t dc_phase_epoch(const dc_phase *p)
     return dc_step_batcher(p->step[0])->steps_per_epoch;
 }
 
-static const dc_opt_config *opt_of(const dc_phase *p, int step)
+const dc_opt_config *dc_phase_opt(const dc_phase *p, int step)
 {
     return p->turn[step].every > 0 ? &p->turn[step].opt : p->opt;
 }
@@ -94,7 +94,7 @@ dc_status dc_phase_keep(dc_comm *comm, dc_phase *p, int n_columns, const char *c
     dc_history_init(h, p->name, n_columns, columns);
     h->total = p->total_before;
     DC_TRY(dc_history_keep(comm, h, p->model->state));
-    for (int i = 0; i < p->n_steps; i++) DC_TRY(dc_step_keep_moments(comm, p->step[i], i, opt_of(p, i)));
+    for (int i = 0; i < p->n_steps; i++) DC_TRY(dc_step_keep_moments(comm, p->step[i], i, dc_phase_opt(p, i)));
     DC_TRY(keep(comm, p, "at", DC_STATE_I64, 1, &p->at));
     DC_TRY(keep(comm, p, "sum", DC_STATE_F64, sizeof p->last / sizeof(double), &p->last));
     DC_TRY_ALL(comm, check(p));
@@ -156,7 +156,7 @@ static void take_part(dc_comm *comm, dc_phase *p, int which)
     p->last.sum += sum * (double)B;
     if (which == 0) p->last.rows += (double)B;
     dc_progress_count(p->model->progress, which == 0 ? (double)B : 0, (double)B * dc_step_flops(p->step[which]));
-    if (isfinite(sum)) dc_step_update(comm, p->step[which], opt_of(p, which), step / every, p->total / every);
+    if (isfinite(sum)) dc_step_update(comm, p->step[which], dc_phase_opt(p, which), step / every, p->total / every);
 }
 
 static void warn_of_divergence(const dc_phase *p)

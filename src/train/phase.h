@@ -56,6 +56,8 @@ dc_status dc_phase_create(dc_phase *p, int n, void (*record)(dc_graph *g, const 
 void dc_phase_release(dc_phase *p);
 /* Steps in which every row comes by once; the phase has a step. */
 int64_t dc_phase_epoch(const dc_phase *p);
+/* The optimizer of a step. */
+const dc_opt_config *dc_phase_opt(const dc_phase *p, int step);
 /* Makes history, moments, sums and the place in the phase part of the run's state; a run that continues gets them back.
  * p->total_before and p->every are set. Collective. Errors: those of dc_state_keep, DC_ERR_FORMAT (a state that this
  * run cannot have had). */

@@ -18,3 +18,16 @@ dc_status dc_pretrain(dc_comm *comm, dc_model *m, const dc_pretrain_config *cfg,
 out:
     return st;
 }
+
+dc_status dc_pretrain_needs(dc_comm *comm, const dc_model *sketch, const dc_pretrain_config *cfg, dc_phase_needs *out)
+{
+    const dc_row_source source = dc_model_rows(sketch);
+    const dc_denoising none = {0};
+    dc_status st = DC_OK;
+    dc_rehearsal r;
+    DC_TRY(dc_rehearsal_begin(comm, &r, sketch));
+    DC_TRY(dc_recon_needs(comm, &r, &r.model, cfg, &source, &none, out));
+out:
+    dc_rehearsal_end(&r);
+    return st;
+}

@@ -53,8 +53,25 @@ static dc_status create(dc_phase *p, const trainer *t, const dc_row_source *sour
     p->every = dc_phase_epoch(p);
     p->total = steps_of(cfg->epochs, cfg->steps, p->every);
     p->total_before = before ? steps_of(before->epochs, before->steps, p->every) : p->total;
-    dc_params_reset(&p->model->params);
     return DC_OK;
+}
+
+/* Collective. */
+static dc_status start(dc_comm *comm, dc_phase *p, const trainer *t, dc_model *m, const dc_row_source *source,
+                       dc_history *history)
+{
+    dc_status st = DC_OK;
+    *p = (dc_phase){.name = t->cfg->phase,
+                    .model = m,
+                    .history = history,
+                    .opt = &t->cfg->opt,
+                    .advice = "lower pretrain.lr",
+                    .records_divergence = true,
+                    .record = record_epoch};
+    DC_TRY_ALL(comm, create(p, t, source));
+    DC_TRY(dc_phase_keep(comm, p, (int)DC_COUNT_OF(columns), columns));
+out:
+    return st;
 }
 
 dc_status dc_recon_train(dc_comm *comm, dc_model *m, const dc_pretrain_config *cfg, const dc_row_source *source,
@@ -62,19 +79,28 @@ dc_status dc_recon_train(dc_comm *comm, dc_model *m, const dc_pretrain_config *c
 {
     dc_status st = DC_OK;
     const trainer t = {.cfg = cfg, .noise = noise, .net = dc_net_for_loss(m->net, cfg->loss)};
-    dc_phase p = {.name = cfg->phase,
-                  .model = m,
-                  .history = history,
-                  .opt = &cfg->opt,
-                  .advice = "lower pretrain.lr",
-                  .records_divergence = true,
-                  .record = record_epoch};
-    DC_TRY_ALL(comm, create(&p, &t, source));
-    DC_TRY(dc_phase_keep(comm, &p, (int)DC_COUNT_OF(columns), columns));
+    dc_phase p = {0};
+    dc_params_reset(&m->params);
+    DC_TRY(start(comm, &p, &t, m, source, history));
     DC_TRY(dc_phase_run(comm, &p));
     *stop = p.stop != DC_STOP_NONE ? p.stop : cfg->steps > 0 ? DC_STOP_MAX_ITER : DC_STOP_EPOCHS;
 out:
     dc_phase_release(&p);
+    return st;
+}
+
+dc_status dc_recon_needs(dc_comm *comm, const dc_rehearsal *r, dc_model *m, const dc_pretrain_config *cfg,
+                         const dc_row_source *source, const dc_denoising *noise, dc_phase_needs *out)
+{
+    dc_status st = DC_OK;
+    const trainer t = {.cfg = cfg, .noise = noise, .net = dc_net_for_loss(m->net, cfg->loss)};
+    dc_history history = {0};
+    dc_phase p = {0};
+    DC_TRY(start(comm, &p, &t, m, source, &history));
+    dc_rehearsal_measure(r, &p, out);
+out:
+    dc_phase_release(&p);
+    dc_history_release(&history);
     return st;
 }
 

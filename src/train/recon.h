@@ -3,7 +3,7 @@
 #ifndef DCMPI_TRAIN_RECON_H
 #define DCMPI_TRAIN_RECON_H
 
-#include "dcmpi/train.h"
+#include "needs.h"
 
 /* Dropout during training: of the network's input (the loss compares with the clean input) and of its encoder's output.
  */
@@ -17,6 +17,9 @@ typedef struct {
 DC_CHECKED dc_status dc_recon_train(dc_comm *comm, dc_model *m, const dc_pretrain_config *cfg,
                                     const dc_row_source *source, const dc_denoising *noise, dc_history *history,
                                     dc_stop *stop);
+/* What that takes, in rehearsal r; m is of r, or a part of its model. Collective. */
+DC_CHECKED dc_status dc_recon_needs(dc_comm *comm, const dc_rehearsal *r, dc_model *m, const dc_pretrain_config *cfg,
+                                    const dc_row_source *source, const dc_denoising *noise, dc_phase_needs *out);
 /* If the run's checkpoint has the whole phase behind it: its history, and *finished. */
 DC_CHECKED dc_status dc_recon_recall(dc_comm *comm, const dc_model *m, const char *phase, dc_history *history,
                                      bool *finished);

@@ -1,0 +1,77 @@
+/* From the deck to the configurations of phases. */
+#include "setup.h"
+
+#include "dcmpi/mem.h"
+#include "deck_model.h"
+
+dc_pretrain_config dc_setup_pretraining(const dc_job *job, const dc_net *net, dc_pretrain_length *before)
+{
+    const dc_config *cfg = &job->cfg, *was = &job->resume.was;
+    *before = (dc_pretrain_length){was->pretrain.epochs, was->pretrain.steps};
+    return (dc_pretrain_config){.epochs = cfg->pretrain.epochs,
+                                .steps = cfg->pretrain.steps,
+                                .before = job->resume.longer ? before : NULL,
+                                .batch = cfg->pretrain.batch,
+                                .loss = (dc_recon_loss)cfg->pretrain.loss,
+                                .opt = dc_deck_optimizer(&cfg->pretrain.opt, net),
+                                .phase = cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE ? "finetune" : "pretrain"};
+}
+
+/* What a rank may spend on outputs of frozen layers: a quarter of what the node has left, shared by its ranks. */
+static size_t cache_bytes(int ranks_here)
+{
+    return dc_mem_available_bytes(ranks_here) / 4;
+}
+
+dc_layerwise_config dc_setup_layers(const dc_job *job, const dc_net *net, int ranks_here, dc_pretrain_length *before)
+{
+    const dc_config *cfg = &job->cfg;
+    dc_pretrain_config layer = dc_setup_pretraining(job, net, before);
+    *before = (dc_pretrain_length){.steps = job->resume.was.pretrain.layer_steps};
+    layer.steps = cfg->pretrain.layer_steps;
+    return (dc_layerwise_config){.layer = layer,
+                                 .input_dropout = cfg->pretrain.input_dropout,
+                                 .dropout = cfg->pretrain.dropout,
+                                 .cache_bytes = cache_bytes(ranks_here)};
+}
+
+dc_kmeans_config dc_setup_kmeans(const dc_job *job)
+{
+    const dc_config *cfg = &job->cfg;
+    return (dc_kmeans_config){.K = cfg->cluster.clusters,
+                              .n_init = dc_int(cfg->cluster.n_init),
+                              .max_iter = dc_int(cfg->cluster.kmeans_max_iter),
+                              .max_iter_before = dc_int(job->resume.was.cluster.kmeans_max_iter),
+                              .tol = cfg->cluster.kmeans_tol,
+                              .seed = (uint64_t)cfg->run.seed,
+                              .state = job->state};
+}
+
+dc_cluster_config dc_setup_clustering(const dc_job *job, const dc_net *net, const dc_part *part,
+                                      dc_cluster_length *before)
+{
+    const dc_config *cfg = &job->cfg, *was = &job->resume.was;
+    *before = (dc_cluster_length){was->cluster.max_iter, was->cluster.tol};
+    return (dc_cluster_config){.method = dc_method_find(cfg->cluster.method),
+                               .env = {.part = part,
+                                       .K = cfg->cluster.clusters,
+                                       .L = net->L,
+                                       .keys = dc_config_method_keys(cfg),
+                                       .kmeans = dc_setup_kmeans(job)},
+                               .batch = cfg->cluster.batch,
+                               .update_interval = cfg->cluster.update_interval,
+                               .max_iter = cfg->cluster.max_iter,
+                               .tol = cfg->cluster.tol,
+                               .before = job->resume.longer ? before : NULL,
+                               .final_kmeans = cfg->cluster.final_kmeans,
+                               .opt = dc_deck_optimizer(&cfg->cluster.opt, net)};
+}
+
+void dc_setup_model(const dc_job *job, dc_model *m)
+{
+    const dc_config *cfg = &job->cfg;
+    m->seed = (uint64_t)cfg->run.seed;
+    m->strict = cfg->parallel.reproducible == DC_REPRODUCIBLE_STRICT;
+    m->gather_rows = cfg->parallel.gather_rows;
+    m->hash_steps = cfg->parallel.hash_steps;
+}
