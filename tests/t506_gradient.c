@@ -1,6 +1,6 @@
 /* Every gradient of the network against central differences of the naive forward pass in double: all activations in
- * every place, all losses, all sub-ranges of layers, gradients by the input, by every way in which rows meet; values
- * that are used twice. Fixed seed 506. ranks: 1 3 */
+ * every place, all losses, all sub-ranges of layers, gradients of the input, in every way in which sums over rows are
+ * formed; values that are used twice. Fixed seed 506. ranks: 1 3 */
 #include "check.h"
 #include "dcmpi/rng.h"
 #include "ref/nn_ref.h"
@@ -117,7 +117,7 @@ static dc_table rows_of_rank(float *all, int64_t width)
     return (dc_table){"target", (float *)(uintptr_t)all + part.row_lo * width, width};
 }
 
-/* One step; dx: the gradient by the input, or NULL: the input has none. Returns the loss. */
+/* One step; dx: the gradient with respect to the input, or NULL: the input has none. Returns the loss. */
 static double take_step(problem *q, dc_outer_way way, record_function record, one_step *s, float *dx)
 {
     const one_step_rows rows = {
@@ -156,7 +156,7 @@ static void check_gradient(dc_act hid, dc_act lat, dc_act out, int first, int la
     problem_free(&q);
 }
 
-/* The gradient by the input may be left out: the same bits. */
+/* Without the gradient of the input, all else has the same bits. */
 static void test_without_input(void)
 {
     problem q;

@@ -1,7 +1,7 @@
-/* All operations of the table, each against its twin in double: forward; gradients by rows and by vectors against
- * central differences, written and added; any order of rows in a tile, any cut, any other rows beside it leave a row
- * its bits; no row behind the last is touched, with 0 rows nothing is. Called with --names it prints the names of the
- * operations that it knows: t805 compares them with the sources. Fixed seed 513. threads: 1 2 */
+/* All operations of the table, each against its twin in double: forward; gradients with respect to rows and vectors
+ * against central differences, written and added; any order of rows in a tile, any cut, any other rows beside it leave
+ * a row its bits; no row after the last one is touched, and nothing at all with 0 rows. Called with --names it prints
+ * the names of the operations that it knows: t805 compares them with the sources. Fixed seed 513. threads: 1 2 */
 #include "check.h"
 #include "dcmpi/cluster.h"
 #include "dcmpi/rng.h"
@@ -594,8 +594,8 @@ static void check_backward(bench *b)
                 const bool gets = wanted >> k & 1 && has_din(b, k);
                 for (size_t i = 0; i < floats_of(b, k); i++) base[i] = gets && !adds ? 0 : before[k];
                 compare(b,
-                        k == 0   ? "gradient by operand 0"
-                        : k == 1 ? "gradient by operand 1"
+                        k == 0   ? "gradient of operand 0"
+                        : k == 1 ? "gradient of operand 1"
                                  : "gradient",
                         b->din[k], base, gets ? b->slope[k] : zero, floats_of(b, k));
                 check_behind(b, "gradient behind the last row", b->din[k], padded(b, rows_of(b, k)),
@@ -802,7 +802,7 @@ static void check_table(bench *b)
     for (int k = 0; k < b->node->n_in; k++)
         if (shape_of(b, k)->space == DC_ONE && b->node->shape.space == DC_ROWS && !is_constant(b, k) && !op->partial &&
             !(op->product && k > 0))
-            report(b, "has no gradient by a vector", k, 0, 1);
+            report(b, "has no gradient of a vector", k, 0, 1);
 }
 
 static int check_size(const op_case *what, int variant, int64_t n, int64_t w, bool all)

@@ -67,7 +67,7 @@ kill -USR2 "$job"
 finish
 expect_exit 0 "SIGUSR2, and an earlier file STOP"
 expect_out "WARNING a file STOP from before this start was removed" "the old STOP is told"
-ok "SIGUSR2: a checkpoint beside that of the end" test "$(grep -c ' saved ' "$out")" -ge 2
+ok "SIGUSR2: a checkpoint besides that of the end" test "$(grep -c ' saved ' "$out")" -ge 2
 expect_same bad "after six stops"
 is "$(find bad -name '*.part' -o -name STOP -o -name 'LOCK*')" "" "nothing is left behind"
 is "$(find bad/ckpt -name 'ckpt-*.h5' | wc -l)" 2 "two checkpoints are kept"

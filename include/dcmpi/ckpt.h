@@ -1,9 +1,9 @@
 /* Checkpoint files: what they hold, how they are written and read, and the folder they lie in.
  *
- * A checkpoint is an HDF5 file with a trailer of TRAILER bytes behind it, which holds an XXH3 (128 bits) of all bytes
- * before it: a file that is cut, or in which a single bit has changed, is refused before the HDF5 library sees it. h5py
- * opens it like any other file. Its size depends on the model alone. Root attributes: the header below; datasets: one
- * per registered array (state.h) under /state, vectors. All functions are serial: rank 0 calls them. */
+ * A checkpoint is an HDF5 file followed by a trailer of TRAILER bytes, which holds an XXH3 (128 bits) of all bytes
+ * before it: a file that is cut, or in which a single bit has changed, is refused before the HDF5 library sees it.
+ * h5py opens it like any other file. Its size depends on the model alone. Root attributes: the header below; datasets:
+ * one per registered array (state.h) under /state, vectors. All functions are serial: rank 0 calls them. */
 #ifndef DCMPI_CKPT_H
 #define DCMPI_CKPT_H
 

@@ -74,7 +74,7 @@ typedef struct {
     int64_t C;       /* classes, if the file says; 0: unknown, or no labels */
 } dc_data_header;
 
-/* Which data, what the deck says of it besides the file, and what is done to its values. */
+/* Which data, what the deck says about them besides the path, and what is done to their values. */
 typedef struct {
     const char *path;
     dc_gidx rows;       /* 0: all, else the first so many; the built-in problem has DC_GLYPH_ROWS_DEFAULT unless told */
@@ -88,7 +88,7 @@ typedef struct {
  * what is missing), more rows asked for than there are, no rows or no columns, unusable labels, an image shape that
  * does not fit; DC_ERR_IO. */
 DC_CHECKED dc_status dc_dataset_inspect(const dc_data_request *request, dc_data_header *out);
-/* The same of a file as it is. */
+/* The same for a file alone, without labels, image shape or clipping from a deck. */
 DC_CHECKED dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_header *out);
 
 /* Not collective: the header, and all that is stored in strings of variable length and the like, which the library
@@ -112,7 +112,7 @@ DC_CHECKED dc_status dc_dataset_tell_range(const char *path);
  * Errors, agreed: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY, DC_ERR_USAGE (more ranks than shards). */
 DC_CHECKED dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int shards, dc_scale_kind scale,
                                      uint64_t seed, int64_t K, dc_dataset **out);
-/* The same of a file as it is. */
+/* The same for a file alone, without labels, image shape or clipping from a deck. */
 DC_CHECKED dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx rows, int shards, dc_scale_kind scale,
                                      uint64_t seed, int64_t K, dc_dataset **out);
 /* Accepts NULL. */

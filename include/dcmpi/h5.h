@@ -152,7 +152,7 @@ typedef struct dc_h5_stream dc_h5_stream;
 DC_CHECKED dc_status dc_h5_stream_create(dc_comm *comm, dc_h5_stream **out, const char *path, const dc_part *part,
                                          const dc_h5_rows *rows, size_t n_rows_arrays, dc_h5_fill fill, void *ctx);
 /* This rank's next n rows of array `index`; n may be 0, and the number of calls per array is equal on all ranks.
- * Errors: DC_ERR_IO; the stream then is to be aborted. */
+ * Errors: DC_ERR_IO; then the stream must be aborted. */
 DC_CHECKED dc_status dc_h5_stream_append(dc_comm *comm, dc_h5_stream *stream, size_t index, dc_gidx n,
                                          const void *local);
 /* All rows have been appended: read back, checksums, complete=1, rename. finish(ctx, h5), or NULL, may give datasets

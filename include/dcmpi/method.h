@@ -35,7 +35,7 @@ typedef struct {
     int64_t odd_targets; /* rows of the target that do not sum to 1, -1 without a target */
     double f_sum;        /* sum_j f_j: N if all is well */
     double k_effective;  /* exp of the entropy of f/N */
-    double k_sized;      /* the same of the cluster sizes */
+    double k_sized;      /* the same for the cluster sizes */
     int64_t largest;     /* rows of the largest cluster */
     int empty;           /* clusters without rows */
 } dc_refresh;
@@ -51,7 +51,7 @@ typedef struct {
     const dc_key *keys; /* [n_keys] offsets into the method's own struct, */
     int n_keys;
     size_t keys_bytes; /* of this size */
-    /* Floats of trainable parameters beside the network; centres [K x L] come first. */
+    /* Floats of trainable parameters besides those of the network; centres [K x L] come first. */
     size_t (*n_extra)(const dc_method_env *env);
     const char *trained; /* names of those that its steps train, blanks between; NULL: none */
     /* Local. Errors: DC_ERR_MEMORY. *env must outlive the state. */
@@ -81,7 +81,7 @@ typedef struct {
 
 /* NULL if unknown. */
 const dc_method *dc_method_find(const char *name);
-/* In table order, the default first; NULL behind the last. */
+/* In table order, the default first; NULL after the last. */
 const dc_method *dc_method_at(int i);
 
 #endif

@@ -76,8 +76,8 @@ typedef struct {
     const float *in[DC_NODE_INPUTS];
     float *out;                 /* [n x width] */
     float *aux;                 /* [n x aux floats] from forward to backward */
-    float *dout;                /* gradient by out; backward_all may overwrite it */
-    float *din[DC_NODE_INPUTS]; /* gradients by row operands; NULL: not wanted */
+    float *dout;                /* gradient with respect to out; backward_all may overwrite it */
+    float *din[DC_NODE_INPUTS]; /* gradients with respect to row operands; NULL: not wanted */
     bool adds[DC_NODE_INPUTS];  /* din holds a gradient already: add to it */
     float *scratch;             /* [scratch floats], */
     float *spill;               /* [n x width of the widest row operand that is added to], of forward/backward_all */
@@ -86,22 +86,23 @@ typedef struct {
 struct dc_op {
     const char *name;
     dc_reach reach;
-    /* Called once for all local rows, with threads inside, and rows between the shards in zeros: n is a multiple of
-     * DC_ROW_TILE. Else called for a tile by one thread. */
+    /* Called once for all local rows, and starts its own threads. Gaps between the shards hold rows of zeros; n is a
+     * multiple of DC_ROW_TILE. If NULL, forward and backward are called instead, for each tile by one thread. */
     void (*forward_all)(const dc_call *c, int64_t n);
     void (*backward_all)(const dc_call *c, int64_t n);
     void (*forward)(const dc_call *c);
     void (*backward)(const dc_call *c);
-    /* Adds the tile's part of the gradient by vector operand k to sum[n x width]. */
+    /* Adds the tile's part of the gradient with respect to vector operand k to sum[n x width]. */
     void (*partial)(const dc_call *c, int k, double *sum);
-    /* Reach SUM: adds the tile's part of the value to sum[n x width]; share: of the sum over all rows that is the
-     * value. Its backward gives the tile's rows their gradient from that of the value. */
+    /* Reach SUM: adds the tile's part of the value to sum[n x width]. The value is share() times the sum over all
+     * rows. backward gives the tile's rows their gradient from the gradient of the value. */
     void (*add)(const dc_call *c, double *sum);
     double (*share)(const dc_tile *tile);
     bool keyed; /* its value depends on the number of the row */
     /* Operands that count as constants whatever they come from, bit k for operand k. */
     unsigned constant;
-    /* The gradient by operands 1 and 2 is in[0]' dout and the column sums of dout, after backward. */
+    /* After backward, the gradient with respect to operand 1 is in[0]' dout, and to operand 2 the column sums of
+     * dout. */
     bool product;
     /* Floats per row. NULL: none. */
     int64_t (*aux)(const dc_graph *g, const dc_node *x);
@@ -127,7 +128,7 @@ extern const dc_op dc_op_recon;                         /* op_loss.c */
  * the text, with the place of the call, becomes the error of the recording. */
 dc_val dc_record(dc_graph *g, dc_node node, dc_shape shape);
 dc_val dc_refuse(dc_graph *g, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Of a handle; NULL if the recording has failed already or there is no such value. */
+/* The node of a handle; NULL if the recording has failed already or there is no such value. */
 const dc_node *dc_node_of(const dc_graph *g, dc_val x);
 
 #endif

@@ -38,8 +38,8 @@ typedef struct {
 } dc_leaf;
 
 /* Where the rows of a step lie in buffers [max_rows x width]: each row at the same place of its tile of DC_ROW_TILE
- * rows whatever the ranks are. Shards follow each other; in the tree each has as many places as the longest may need,
- * and gaps behind its rows. Borrowed: part. */
+ * rows whatever the ranks are. Shards follow each other; in the tree each shard has as many places as the longest may
+ * need, so gaps follow its rows. Borrowed: part. */
 typedef struct {
     const dc_part *part;
     dc_outer_way way;
@@ -64,13 +64,13 @@ void dc_places_release(dc_places *p);
 /* The rows of step `step`: local numbers rows[n] in shard order (borrowed until the next call), how many there are in
  * each shard of this rank, shard_rows[shard_hi - shard_lo], and on the ranks below each rank, offset[P+1]. Local. */
 void dc_places_set(dc_places *p, int64_t step, const int64_t *rows, const int64_t *shard_rows, const int64_t *offset);
-/* Zeros in X [max_rows x width] wherever a product would read a place that no row has: for D of an item, each step,
- * before the rows are written or after. */
+/* Writes zeros into X [max_rows x width] at each place without a row that a product would read. Call it for D of each
+ * item in each step, before or after the rows are written. */
 void dc_places_clear(const dc_places *p, float *X, int64_t width);
 
 /* ---- Products and sums ------------------------------------------------------------------------------------------- */
 
-/* grad[at ..) [a x d] = A'D over the rows of a step; with `bias` the column sums of D [d] behind it. */
+/* grad[at ..) [a x d] = A'D over the rows of a step; with `bias`, the column sums of D [d] follow it. */
 typedef struct {
     const float *A, *D; /* buffers [max_rows x a], [max_rows x d]; borrowed. Gaps of A are finite, those of D zero */
     int64_t a, d;
@@ -106,7 +106,7 @@ double dc_outer_product_s(const dc_outer *o);
  * ways give the same bits for every number of ranks and threads. After dc_outer_sync(), which leaves each owner its
  * slice; one message of a double per unit, none with allreduce. Collective. */
 double dc_outer_squares(dc_comm *comm, dc_outer *o);
-/* The same of x[n], which all ranks have: one unit. Local. */
+/* The same for x[n], which all ranks have: one unit. Local. */
 double dc_squares(const float *x, size_t n);
 
 /* sum[j] = sum_i X[i][j] for X [n x width], rows added in order; the same bits for every number of threads. */
@@ -119,8 +119,8 @@ void dc_column_sums(const float *X, int64_t n, int64_t width, float *sum);
 void dc_outer_owned(const dc_outer *o, int item, size_t *lo, size_t *hi);
 /* Collective: all items of `slab`, each rank having brought what it owns, equal on all ranks. */
 void dc_outer_share(dc_comm *comm, const dc_outer *o, float *slab);
-/* Collective: all items of `slab`, brought together from their owners into all[] on rank 0; NULL elsewhere. What is no
- * item is left alone. */
+/* Collective: all items of `slab`, brought together from their owners into all[] on rank 0; all is NULL elsewhere.
+ * Floats outside the items are left alone. */
 void dc_outer_collect(dc_comm *comm, const dc_outer *o, const float *slab, float *all);
 /* What this rank owns, from all[] into slab[]; the rest is left alone. Local. */
 void dc_outer_take(const dc_outer *o, const float *all, float *slab);

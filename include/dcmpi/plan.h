@@ -9,14 +9,14 @@
 
 #include "dcmpi/op.h"
 
-/* Of one node. Row buffers are places: floats per row, before it those of other buffers; vectors lie one behind the
- * other. */
+/* Plan of one node. A place is a number of floats: for a row buffer the floats per row of all buffers before it, for a
+ * vector the floats of all vectors before it. */
 typedef struct {
     bool live;                 /* somebody needs its value */
     bool differentiated;       /* a trained tensor, or a value that depends on one */
-    bool adds[DC_NODE_INPUTS]; /* its gradient by this row operand is not the first that the operand gets */
+    bool adds[DC_NODE_INPUTS]; /* this row operand gets a gradient from another node first */
     int level;
-    size_t value, grad, aux;    /* see above; of differentiated values, of operations that have aux */
+    size_t value, grad, aux;    /* places; grad: of differentiated values only; aux: of operations that have it */
     int summed[DC_NODE_INPUTS]; /* of trained tensors whose gradient comes in parts: number of the tensor, else -1 */
     size_t sum;                 /* reach SUM: first double among the sums of its level */
 } dc_node_plan;
@@ -31,7 +31,7 @@ typedef struct {
     int n_products;       /* gradients that are products of rows */
     size_t row_floats;    /* of all row buffers, per row */
     size_t one_floats;    /* of all vectors and their gradients */
-    size_t scratch;       /* floats that one operation wants beside its operands */
+    size_t scratch;       /* most floats that one operation wants besides its operands */
     int64_t spill;        /* floats per row that are computed apart and then added */
     size_t n_sums;        /* doubles that are summed with the products: the losses, then the parts of gradients */
     size_t largest_level; /* most doubles that one reduction within the passes has; 0: there is none */
@@ -48,11 +48,11 @@ void dc_plan_training(const dc_graph *g, dc_plan *plan);
 /* For inference: nodes that an output depends on. */
 void dc_plan_inference(const dc_graph *g, dc_plan *plan);
 
-/* Reductions over all ranks in the passes of a step, beside the one with the products. */
+/* Reductions over all ranks in the passes of a step, besides the one for the products. */
 int dc_plan_reductions(const dc_plan *plan);
-/* Whether the gradient by operand k of node i is wanted. */
+/* Whether the gradient with respect to operand k of node i is wanted. */
 bool dc_plan_wants(const dc_plan *plan, int i, int k);
-/* Whether the gradient of vector i, no tensor, has parts from rows: they are summed when its turn comes. */
+/* Whether the gradient of vector i, which is not a tensor, has parts from rows: they are summed when its turn comes. */
 bool dc_plan_has_parts(const dc_plan *plan, int i);
 
 #endif

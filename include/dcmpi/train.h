@@ -180,7 +180,7 @@ DC_CHECKED dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t
 void dc_predictor_destroy(dc_predictor **p);
 /* Pieces that this rank's rows make. */
 int64_t dc_predict_pieces(const dc_trained *t, const dc_part *part, int64_t capacity);
-/* Goes to the next piece; returns its rows, 0 behind the last. */
+/* Goes to the next piece; returns its rows, 0 after the last. */
 int64_t dc_predictor_next(dc_predictor *p);
 /* Rows whose values are none that the model can have learnt from. */
 typedef struct {

@@ -1,4 +1,4 @@
-/* What predict needs of a result beside arrays and attributes: the keys of its method. */
+/* What predict needs of a result besides arrays and attributes: the keys of its method. */
 #include "result_deck.h"
 
 #include <string.h>

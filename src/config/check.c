@@ -97,7 +97,7 @@ out:
     return st;
 }
 
-/* ---- Keys beside each other -------------------------------------------------------------------------------------- */
+/* ---- Contradictions ---------------------------------------------------------------------------------------------- */
 
 static dc_status check_model(const dc_config *cfg, const dc_origins *from)
 {

@@ -33,7 +33,7 @@ const dc_key *dc_moved_find(const char *section, const char *name);
 bool dc_key_is_moved(const dc_key *key);
 /* Place in dc_origins, for rows of dc_moved_table too. */
 int dc_key_index(const dc_key *key);
-const dc_key_section *dc_section_at(int i); /* NULL behind the last */
+const dc_key_section *dc_section_at(int i); /* NULL after the last */
 const dc_key_section *dc_section_find(const char *name);
 /* What dc_config_set_methods() registered; NULL if unknown. */
 const dc_config_method *dc_method_row_at(int i);
@@ -50,7 +50,7 @@ DC_CHECKED dc_status dc_key_set_list(dc_config *cfg, const dc_key *key, const ch
 /* Names of a key's choices; returns their number. */
 enum { DC_CHOICES_MAX = 16 };
 int dc_key_choice_names(const dc_key *key, const char *names[DC_CHOICES_MAX]);
-/* The same of the methods. */
+/* The same for the methods. */
 int dc_key_method_names(const char *names[DC_METHODS_MAX]);
 
 /* number.c */

@@ -25,7 +25,7 @@ int64_t dc_cell_count(dc_span line, char separator);
 dc_span dc_cell_at(dc_span line, char separator, int64_t column);
 /* Whether a cell that the line opens with a quote goes on past its end. */
 bool dc_cell_is_open(dc_span line, char separator);
-/* The same of a line that begins inside of such a cell; line.p[-1] exists. */
+/* The same for a line that begins inside of such a cell; line.p[-1] exists. */
 bool dc_cell_stays_open(dc_span line, char separator);
 
 /* "text" becomes text; false if it has quotes inside, or only on one side. */

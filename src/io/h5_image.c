@@ -6,7 +6,7 @@
 
 #include "dcmpi/mem.h"
 
-/* Beside the values: headers of objects and attributes. */
+/* What a file holds besides the values: headers of objects and attributes. */
 enum { HEADERS_BYTES = 256 << 10 };
 /* The library wants a name, and minds a file of that name. */
 static const char nowhere[] = "/dev/null/dcmpi";

@@ -33,7 +33,7 @@ static const dc_key keys[] = {
 
 static const float FIRST_COUNT = 100;
 
-/* The counts lie behind the centres. */
+/* The counts follow the centres. */
 static size_t n_extra(const dc_method_env *env)
 {
     return dc_centers_n_extra(env) + (size_t)env->K;

@@ -37,7 +37,7 @@ static const dc_key keys[] = {
     DC_LOSS_KEY(dkm_keys, "mse_sum", "Fard et al. 2020"),
 };
 
-/* The negative of alpha lies behind the centres. */
+/* The negative of alpha follows the centres. */
 static size_t n_extra(const dc_method_env *env)
 {
     return dc_centers_n_extra(env) + 1;

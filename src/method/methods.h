@@ -40,7 +40,7 @@ struct dc_method_state {
     double *f;           /* [K] global */
     int64_t *size;       /* [K] global */
     float *labels;       /* [n x 1] local; NULL: not kept */
-    size_t *label_bytes; /* [P] of all ranks; likewise */
+    size_t *label_bytes; /* [P] of all ranks; NULL: not kept */
     dc_state *saved;     /* what the labels are part of, or NULL; borrowed */
     dc_table label;      /* the same */
     dc_sum *loss;        /* one double per block */

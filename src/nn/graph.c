@@ -35,7 +35,7 @@ static bool is_trained(const dc_node *x)
     return x->op == &dc_op_use && x->tensor.trained;
 }
 
-/* Whether the gradient by node i is that of a product. */
+/* Whether node i is an operand whose gradient is a product. */
 static bool is_product(const dc_graph *g, int i)
 {
     for (int j = i + 1; j < g->n_nodes; j++)

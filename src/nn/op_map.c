@@ -40,7 +40,7 @@ static float value_of(dc_function f, float a, float b)
     DC_ASSERT(!"unknown function");
 }
 
-/* Derivative by operand k. */
+/* Derivative with respect to operand k. */
 static float slope_of(dc_function f, int k, float a, float b, float out)
 {
     switch (f) {
@@ -69,7 +69,7 @@ static void forward(const dc_call *c)
                 value_of(function_of(c), c->in[0][i * a.row + j * a.column], second[i * b.row + j * b.column]);
 }
 
-/* Gradient of element (i, j) by operand k. */
+/* Gradient of element (i, j) with respect to operand k. */
 static float gradient_at(const dc_call *c, int k, int64_t i, int64_t j)
 {
     const int64_t at = i * c->node->shape.width + j;

@@ -286,7 +286,7 @@ void dc_outcome_release(dc_outcome *o)
     dc_mem_free(&o->summary);
 }
 
-/* What an older version wrote does not name its result; it then is taken as it is, if it has a beginning and an end. */
+/* A summary of an older version does not name its result. It is accepted as it is if it has a beginning and an end. */
 static bool is_own(const dc_outcome *o, const unsigned char *data, size_t bytes)
 {
     if (o->names_itself) return bytes == o->summary_bytes && memcmp(data, o->summary, bytes) == 0;

@@ -17,7 +17,7 @@ typedef struct {
 DC_CHECKED dc_status dc_recon_train(dc_comm *comm, dc_model *m, const dc_pretrain_config *cfg,
                                     const dc_row_source *source, const dc_denoising *noise, dc_history *history,
                                     dc_stop *stop);
-/* If the run's checkpoint has the whole phase behind it: its history, and *finished. */
+/* If the run's checkpoint was written after the phase: gives its history and sets *finished. */
 DC_CHECKED dc_status dc_recon_recall(const dc_model *m, const char *phase, dc_history *history, bool *finished);
 /* DC_LOSS_BCE takes a sigmoid output (DC_ERR_USAGE) and data in [0, 1] (DC_ERR_DATA); reads all rows once. Collective.
  */
