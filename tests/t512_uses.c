@@ -167,8 +167,7 @@ static void check_student(bool rows_learn, bool centers_learn)
     dc_params_release(&p);
 }
 
-/* ---- What cannot be -----------------------------------------------------------------------------------------------
- */
+/* ---- What cannot be ---------------------------------------------------------------------------------------------- */
 
 static const dc_tensor tensor = {"tensor", 0, D, D, true};
 static float entries[ROWS * D];

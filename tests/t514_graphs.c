@@ -129,8 +129,7 @@ static void sums(dc_graph *g, const tables *t, int variant)
     dc_minimize(g, "sum", 0.7, dc_dot(g, scaled, scaled));
 }
 
-/* ---- Drawn graphs -------------------------------------------------------------------------------------------------
- */
+/* ---- Drawn graphs ------------------------------------------------------------------------------------------------ */
 
 enum { POOL = 64 };
 typedef struct {
@@ -252,8 +251,7 @@ static const graph_case cases[] = {
     {"total", sums, 1},
 };
 
-/* ---- Runs ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Runs -------------------------------------------------------------------------------------------------------- */
 
 /* A run of STEPS steps with an update behind each; every rank has all of what it leaves. */
 typedef struct {
@@ -333,8 +331,7 @@ static void run_free(run *r)
     free(r);
 }
 
-/* ---- Checks -------------------------------------------------------------------------------------------------------
- */
+/* ---- Checks ------------------------------------------------------------------------------------------------------ */
 
 /* Rows of step s, global numbers, in the order of one rank. */
 static int64_t rows_of_step(int s, dc_gidx *row, double *batch)
