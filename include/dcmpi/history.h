@@ -21,11 +21,12 @@ void dc_history_init(dc_history *h, const char *phase, int n_columns, const char
 /* Makes records and step part of the run's state, until release. If the run continues and its checkpoint knows the
  * phase, they are as they were there. Local. Errors: DC_ERR_MEMORY, DC_ERR_FORMAT. */
 DC_CHECKED dc_status dc_history_keep(dc_history *h, dc_state *c);
-/* The whole history of a phase that was finished before the run's checkpoint: *finished, and *h is made. Else nothing
- * happens. */
+/* If the phase was finished before the run's checkpoint, sets *finished and makes *h with the whole history of the
+ * phase. Otherwise does nothing. */
 DC_CHECKED dc_status dc_history_recall(dc_history *h, dc_state *c, const char *phase, int n_columns,
                                        const char *const *columns, bool *finished);
-/* Whether it has the n records and the length that its step wants: a checkpoint may be odd. Errors: DC_ERR_FORMAT. */
+/* Checks that *h has the n records and the length that belong to its step, because a checkpoint may contradict itself.
+ * Errors: DC_ERR_FORMAT. */
 DC_CHECKED dc_status dc_history_check(const dc_history *h, size_t n, int64_t total);
 /* Appends row[n_columns]. Collective: memory doubles when it is full, on all ranks or on none (DC_ERR_MEMORY). */
 DC_CHECKED dc_status dc_history_add(dc_comm *comm, dc_history *h, const double *row);

@@ -29,7 +29,7 @@ enum {
 
 /* What a refresh tells the trainer; global values. */
 typedef struct {
-    int64_t changed;     /* rows whose label is another one than at the last refresh */
+    int64_t changed;     /* rows whose label has changed since the last refresh */
     double loss;         /* clustering loss over all rows with the fresh target */
     double sum_check;    /* max |sum_j q_ij - 1| */
     int64_t odd_targets; /* rows of the target that do not sum to 1, -1 without a target */
@@ -65,10 +65,10 @@ typedef struct {
      * losses "reconstruction" have a column of their own in the history. */
     int n_steps;
     void (*record)(dc_graph *g, const dc_method_state *state, int step);
-    /* NULL, or makes part of the run's state what does not follow from the weights at the last refresh. Local; errors:
-     * those of dc_state_keep. destroy takes it out again. */
+    /* NULL, or registers with the run's state what cannot be computed from the weights at the last refresh. Local;
+     * errors: those of dc_state_keep. destroy removes it from the state. */
     dc_status (*keep)(dc_method_state *state, dc_state *s);
-    /* NULL, or sets those of the method's parameters that follow from the number of a step. Local. */
+    /* NULL, or sets the method's parameters that are a function of the step number. Local. */
     void (*anneal)(const dc_method_state *state, float *extra, int64_t step);
     /* Soft assignment q [n x K] and labels [n] of any rows. Local. */
     void (*assign_local)(const dc_method_env *env, const float *extra, const float *Z, int64_t n, float *q,
@@ -76,7 +76,8 @@ typedef struct {
     void (*destroy)(dc_method_state **state);
 } dc_method;
 
-/* The members of dc_method that tell its keys: an array of dc_key, and the struct that their offsets mean. */
+/* Sets the members of dc_method that describe its keys: an array of dc_key, and the struct type that their offsets
+ * refer to. */
 #define DC_METHOD_KEYS(rows, type) .keys = (rows), .n_keys = (int)DC_COUNT_OF(rows), .keys_bytes = sizeof(type)
 
 /* NULL if unknown. */

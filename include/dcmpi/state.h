@@ -45,7 +45,8 @@ DC_CHECKED dc_status dc_state_keep_shares(dc_state *s, const char *name, size_t 
  * (dc_state_waiting); `capacity`: rows that *data has room for. Errors: DC_ERR_FORMAT (another type, no whole rows). */
 DC_CHECKED dc_status dc_state_keep_rows(dc_state *s, const char *name, dc_state_type type, size_t width, size_t *rows,
                                         void *const *data, size_t capacity);
-/* Forgets the array at `data`, or the one that grows with its number of rows there; before its memory goes. */
+/* Forgets the array at `data`, or the growing array whose number of rows is at `data`. Call it before the memory is
+ * freed. */
 void dc_state_drop(dc_state *s, const void *data);
 /* A waiting array, or NULL: for work that must know its length first. */
 const dc_state_array *dc_state_waiting(const dc_state *s, const char *name);

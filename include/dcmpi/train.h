@@ -63,14 +63,16 @@ DC_CHECKED dc_status dc_model_save(dc_h5 *h5, const dc_net *net, const float *va
 DC_CHECKED dc_status dc_model_load(dc_comm *comm, const char *path, dc_model *m);
 /* Local: whether `path` has weights for this network and these data (NULL: not known yet). Errors: as dc_model_load. */
 DC_CHECKED dc_status dc_model_check_file(const char *path, const dc_net *net, const dc_dataset *data);
-/* Local: of all arrays under /model, their names and values; 0 without any. Errors: DC_ERR_FORMAT, DC_ERR_IO. */
+/* Local: hash of all arrays under /model, of their names and values; 0 without any. Errors: DC_ERR_FORMAT,
+ * DC_ERR_IO. */
 DC_CHECKED dc_status dc_model_hash_file(const char *path, uint64_t *hash);
 
 /* ---- Phases ----------------------------------------------------------------------------------------------------- */
 
-/* A run may go on from a checkpoint of a shorter one, at any state that it passes through, too. What only the end of
- * the shorter phase brought (a record of a cut epoch, a refresh between two that are due) is done behind the phase's
- * last checkpoint, so that this is such a state. The lengths of then are part of the configuration: */
+/* A run may continue from a checkpoint of a shorter run if it passes through the same state itself. What happens only
+ * because the shorter phase ends (a record of a cut epoch, a refresh between two that are due) is done after the
+ * phase's last checkpoint, so that this checkpoint is such a state. The lengths of the shorter run are part of the
+ * configuration: */
 typedef struct {
     int64_t epochs, steps; /* as in dc_pretrain_config */
 } dc_pretrain_length;
@@ -82,7 +84,7 @@ typedef struct {
 typedef struct {
     int64_t epochs;                   /* length, unless steps > 0 */
     int64_t steps;                    /* length in steps; the last epoch may be cut short */
-    const dc_pretrain_length *before; /* of the run that the checkpoint is of; NULL: the same */
+    const dc_pretrain_length *before; /* of the run that wrote the checkpoint; NULL: the same */
     int64_t batch;
     dc_recon_loss loss;
     dc_opt_config opt;
@@ -123,7 +125,7 @@ typedef struct {
     dc_method_env env;
     int64_t batch, update_interval, max_iter;
     double tol;
-    const dc_cluster_length *before; /* of the run that the checkpoint is of; NULL: the same */
+    const dc_cluster_length *before; /* of the run that wrote the checkpoint; NULL: the same */
     bool final_kmeans; /* labels and centres of k-means on the final embedding instead of the trained centres */
     dc_opt_config opt;
 } dc_cluster_config;
@@ -152,16 +154,16 @@ typedef struct {
     dc_net net;          /* if has_net */
     int64_t D;           /* width of the data */
     int64_t K, width;    /* centres [K x width] in the embedding, or in the scaled data */
-    int shards;          /* of the run's partition, */
-    int64_t tile_rows;   /* rows of its tiles, */
-    int gemm;            /* dc_gemm_backend: what decides the bits, */
-    int isa;             /* with its dc_isa, */
-    bool knows_isa;      /* if the file tells */
+    int shards;          /* shards of the run's partition */
+    int64_t tile_rows;   /* rows of the run's tiles */
+    int gemm;            /* dc_gemm_backend, which decides the bits */
+    int isa;             /* dc_isa, which does so, too */
+    bool knows_isa;      /* whether the file says so */
     char written_by[80]; /* version and commit of the program */
     double range[2];     /* least and greatest scaled value of the training data; infinite if the file does not tell */
     char method[32];
     const void *keys; /* values of the method's keys, if has_net; borrowed; the caller sets it */
-    bool has_clip;    /* of the data, before they are scaled */
+    bool has_clip;    /* values are clipped before they are scaled */
     float *value, *centers, *shift, *scale;
     double *clip_lo, *clip_hi; /* NULL if the run did not clip */
 } dc_trained;
@@ -182,7 +184,7 @@ void dc_predictor_destroy(dc_predictor **p);
 int64_t dc_predict_pieces(const dc_trained *t, const dc_part *part, int64_t capacity);
 /* Goes to the next piece; returns its rows, 0 after the last. */
 int64_t dc_predictor_next(dc_predictor *p);
-/* Rows whose values are none that the model can have learnt from. */
+/* Rows with values that are far from all that the model was trained on. */
 typedef struct {
     int64_t count; /* rows, local, with a value more than ten times the training data's range beyond it */
     dc_gidx row;   /* the first of them, global; INT64_MAX if there is none */
