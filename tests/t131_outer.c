@@ -1,4 +1,4 @@
-/* Sums over the rows of steps that are no network: three products of random buffers, with and without bias, and three
+/* Sums over the rows of steps without a network: three products of random buffers, with and without bias, and three
  * numbers per shard, and the squares of the products. On any ranks and threads the strict ways give the bits of one
  * rank; all ways give the sum in double up to rounding. Steps of many rows, of shards without rows, of ranks without
  * rows, of one row and of none. What the buffers hold where no row is does not matter. Seed 131. ranks: 1 2 3 5

@@ -493,7 +493,7 @@ static double slope_at(const bench *b, graph_ref *r, int last, int k, int64_t i)
     return (up - down) / (2 * h);
 }
 
-/* Values, and slopes by all operands that are no constants. */
+/* Values, and slopes with respect to all operands that are not constants. */
 static void run_twin(bench *b)
 {
     graph_ref r;

@@ -75,7 +75,7 @@ static void test_bits(void)
     check_sound();
 }
 
-/* Texts and other files are no checkpoints either. */
+/* Texts and other files are not checkpoints either. */
 static void test_other_files(void)
 {
     static const char text[] = "dcmpi-ckpt xxh3-128 00000000000000000000000000000000";

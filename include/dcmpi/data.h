@@ -77,9 +77,9 @@ typedef struct {
 /* Which data, what the deck says about them besides the path, and what is done to their values. */
 typedef struct {
     const char *path;
-    dc_gidx rows; /* 0: all, else the number of first rows; for the built-in problem 0 means DC_GLYPH_ROWS_DEFAULT */
-    const char *labels;                     /* column of labels (h5_column.h), NULL or "": /y if there is one */
-    int n_image_dims;                       /* 0: as the file says */
+    dc_gidx rows;       /* the first so many, 0: all; of the built-in problem DC_GLYPH_ROWS_DEFAULT */
+    const char *labels; /* column of labels (h5_column.h), NULL or "": /y if there is one */
+    int n_image_dims;   /* 0: as the file says */
     int64_t image_shape[DC_IMAGE_DIMS_MAX]; /* height, width[, channels]; their product is D, or it is an error */
     dc_clip clip;
 } dc_data_request;

@@ -38,8 +38,7 @@ size_t dc_mem_resident_peak_bytes(void);
 enum { DC_MEM_LIMIT_MAX = 512 };
 typedef struct {
     size_t bytes;                 /* what can still be taken; SIZE_MAX: no limit is known */
-    char limit[DC_MEM_LIMIT_MAX]; /* what sets the limit: "on the node", "within ulimit -v"; follows "1 GiB is left" in
-                                     messages */
+    char limit[DC_MEM_LIMIT_MAX]; /* what sets the limit; follows "1 GiB is left": "on the node", "within ulimit -v" */
 } dc_mem_room;
 /* Memory left for all processes of the job on this node together: the least of MemAvailable and, for the control group
  * of this process (version 1 or 2) and all groups above it, limit minus use. */

@@ -156,9 +156,9 @@ typedef struct {
     int64_t K, width;    /* centres [K x width] in the embedding, or in the scaled data */
     int shards;          /* shards of the run's partition */
     int64_t tile_rows;   /* rows of the run's tiles */
-    int gemm;            /* dc_gemm_backend, which decides the bits */
-    int isa;             /* dc_isa, which does so, too */
-    bool knows_isa;      /* whether the file says so */
+    int gemm;            /* dc_gemm_backend; it and isa decide the bits */
+    int isa;             /* dc_isa */
+    bool knows_isa;      /* whether the file has isa */
     char written_by[80]; /* version and commit of the program */
     double range[2];     /* least and greatest scaled value of the training data; infinite if the file does not tell */
     char method[32];

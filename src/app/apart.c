@@ -125,7 +125,8 @@ static dc_status make_environment(char *extra, bool probe, char ***out)
     return DC_OK;
 }
 
-/* 0 and a process whose record comes from *from, or an error number. No signal is blocked or ignored there. */
+/* Starts the process, which writes its record to `to` and in which no signal is blocked. Returns 0 or an error
+ * number. */
 static int start(char *const *argv, char **environment, bool quiet, int to, pid_t *child)
 {
     posix_spawn_file_actions_t files;
@@ -133,7 +134,7 @@ static int start(char *const *argv, char **environment, bool quiet, int to, pid_
     sigset_t none;
     sigemptyset(&none);
     posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_adddup2(&files, to, to); /* to itself: stays open there */
+    posix_spawn_file_actions_adddup2(&files, to, to); /* duplicated to itself, so that it stays open there */
     if (quiet) posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     posix_spawnattr_init(&attr);
     posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
@@ -144,7 +145,7 @@ static int start(char *const *argv, char **environment, bool quiet, int to, pid_
     return error;
 }
 
-/* Takes the record, or none, until the pipe is closed. */
+/* Reads the record until it is complete or the pipe is closed; false if it is not complete. */
 static bool take_record(int from, record *r)
 {
     size_t got = 0;
@@ -159,7 +160,7 @@ static bool take_record(int from, record *r)
 
 static const int forwarded[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 
-/* Passes on what was sent to this process; what a terminal sends, the other gets itself. */
+/* Passes on signals that were sent to this process alone; the child gets those of a terminal itself. */
 static void pass_on(int signals, pid_t child)
 {
     struct signalfd_siginfo info;
@@ -167,7 +168,7 @@ static void pass_on(int signals, pid_t child)
         kill(child, (int)info.ssi_signo);
 }
 
-/* Until the process says how it ended, or ends. */
+/* Waits until the process says how it ended, or ends. */
 static bool follow(int from, int signals, pid_t child, record *r)
 {
     struct pollfd at[] = {{.fd = from, .events = POLLIN}, {.fd = signals, .events = POLLIN}};

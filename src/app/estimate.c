@@ -14,15 +14,15 @@
 static const double LIBRARY_BYTES = 14 << 20;
 /* Pieces in which files are written and read back; what an image of a file holds besides its values. */
 static const double PIECE_BYTES = 4 << 20, HEADERS_BYTES = 1 << 20;
-/* Buffers of MPI and what the C library rounds up, of all that we take. */
+/* Share of all memory that goes to buffers of MPI and to rounding in the C library. */
 static const double SLACK = 0.03;
-/* Where the header does not tell. */
+/* Classes, where the header does not say how many there are. */
 static const int64_t CLASSES_UNKNOWN = 1000;
 
 typedef struct {
     const dc_config *cfg;
     const dc_data_header *head;
-    dc_part part; /* of the last rank, which holds as many shards as any other */
+    dc_part part; /* the partition for the last rank, which holds no fewer shards than any other */
     double n, D, K, L;
     int64_t C;
     int ranks_here, threads;

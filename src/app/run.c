@@ -80,7 +80,7 @@ static dc_status pretrain_layers(dc_comm *comm, fit *f, dc_pretrain_config layer
     return st == DC_OK ? refuse_divergence(f, stop, "layer-wise pretraining", "lower pretrain.lr") : st;
 }
 
-/* The file is whole at all times, but another run may have put its own in its place since this one looked. */
+/* The file of weights is complete at all times, but another run may have replaced it since this run looked at it. */
 static dc_status check_same_weights(const dc_job *job)
 {
     uint64_t hash;

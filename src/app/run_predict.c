@@ -79,7 +79,7 @@ out:
     return st;
 }
 
-/* What is there is looked at, even if it is damaged. */
+/* Claims the output. A file that exists is examined in another process first, because it may be damaged. */
 static dc_status claim_on_root(dc_prediction *p)
 {
     const dc_claim_input inputs[] = {{"--model", p->model}, {"--input", p->input}};

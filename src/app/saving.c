@@ -60,7 +60,7 @@ void dc_saving_not_in_vain(const dc_job *job)
     (void)unlink(path);
 }
 
-/* Those of phases that this run has not reached yet are of another run. */
+/* Removes the last checkpoints of phases that this run has not reached yet: they are of another run. */
 static void forget_last(const dc_job *job, const char *dir)
 {
     const dc_resume *r = &job->resume;
@@ -68,7 +68,7 @@ static void forget_last(const dc_job *job, const char *dir)
     if (!r->continues || place >= 0) dc_ckpt_forget_last(dir, place);
 }
 
-/* That of a phase's end stays for a run that wants the phase to be longer. */
+/* Keeps the checkpoint at the end of a phase for a run with a longer phase. */
 static void keep_last(const dc_state *c, const char *dir, const char *path, const char *phase)
 {
     if (!dc_state_ends_phase(c) || dc_ckpt_phase_place(phase) < 0) return;
@@ -91,7 +91,8 @@ static dc_status save(void *ctx, const dc_state *c, const dc_state_array *array,
     dc_output_path(job, DC_FILE_CHECKPOINTS, dir);
     if (!dc_ckpt_path(dir, r->next, path)) return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
     DC_TRY(dc_ckpt_write(path, &header, array, n, &bytes));
-    /* What cannot be used, or is not wanted (run.resume = never), must not count as one of those that are kept. */
+    /* Checkpoints that cannot be used, or are not wanted (run.resume = never), must not count among those that are
+     * kept. */
     if (!r->saved) dc_ckpt_remove_between(dir, r->number, r->next);
     if (!r->saved) forget_last(job, dir);
     if (!r->saved) dc_saving_not_in_vain(job);
@@ -144,7 +145,7 @@ dc_status dc_saving_start(dc_comm *comm, dc_job *job)
     DC_TRY(dc_wish_create(comm, &job->wish, &wishes));
     dc_comm_set_wish(comm, job->wish);
     DC_TRY(dc_state_create(comm, &job->state, &(dc_state_config){.save = save, .ctx = job}, r->ckpt.array, r->ckpt.n));
-    r->ckpt.n = 0; /* the register has them */
+    r->ckpt.n = 0; /* the state owns the arrays now */
 out:
     return st;
 }
@@ -159,8 +160,8 @@ void dc_saving_end(dc_comm *comm, dc_job *job)
 
 /* ---- Stops ------------------------------------------------------------------------------------------------------ */
 
-/* A part that the queue would run again and again: it was stopped by its time limit, or by the queue's warning of it.
- * What people ask for by hand they also see. */
+/* Whether the queue would run this job again and again in vain: nothing was saved before the time limit, or the
+ * queue's warning of it, stopped the run. A stop that somebody asked for by hand does not count. */
 static bool counts(const dc_job *job)
 {
     const char *reason = dc_wish_reason(job->wish);
@@ -169,14 +170,15 @@ static bool counts(const dc_job *job)
     return !job->resume.saved && (limit || warning);
 }
 
-/* Notes that a part ended with nothing saved; returns whether the one before did. The mark goes with the next save. */
+/* Makes a mark that a start ended with nothing saved; returns whether the one before did, too. The next save removes
+ * the mark. */
 static bool mark_in_vain(const dc_job *job)
 {
     char path[DC_PATH_MAX];
     dc_output_path(job, DC_FILE_CHECKPOINTS, path);
-    (void)mkdir(path, 0777); /* this part may have ended before it was made */
+    (void)mkdir(path, 0777); /* this start may have ended before the folder was made */
     dc_output_path(job, DC_FILE_IN_VAIN, path);
-    if (unlink(path) == 0) return true; /* and whoever tries again has two parts again */
+    if (unlink(path) == 0) return true; /* and the next attempt has two starts again */
     const int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (fd >= 0) close(fd);
     return false;

@@ -125,7 +125,7 @@ dc_status dc_mem_alloc_pages(void *out, size_t count, size_t size, const char *w
     const size_t bytes = padded(count, size);
     void *raw = bytes == SIZE_MAX || dc_fault(DC_FAULT_MEM_ALLOC) ? NULL : map_pages(bytes);
     if (!raw) return refuse(count, size, what);
-    (void)madvise(raw, bytes + DC_MEM_ALIGN, MADV_NOHUGEPAGE); /* a kernel without huge pages refuses: as well */
+    (void)madvise(raw, bytes + DC_MEM_ALIGN, MADV_NOHUGEPAGE); /* fails if there are no huge pages, which is fine */
     *slot = take(raw, (header){.bytes = bytes, .pages = true});
     return DC_OK;
 }

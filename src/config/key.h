@@ -131,7 +131,7 @@ DC_CHECKED dc_status dc_moved_settle(dc_config *cfg, dc_origins *from, unsigned 
 /* check.c */
 /* Problems: unused keys that were set, required keys, and, if nothing is wrong so far, keys that contradict each other;
  * then fills in what follows from other keys. deck: as it was before the command line; a key of it that only verb or
- * command line put out of use is no problem, but goes to note[cap]. */
+ * command line makes unused is not a problem, but goes to note[cap]. */
 DC_CHECKED dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *from, unsigned verb, char *note,
                                      size_t cap);
 

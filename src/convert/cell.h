@@ -43,9 +43,9 @@ const char *dc_missing_word(int kind);
 /* Of a value that is not finite: the kind of nan or inf. */
 int dc_missing_kind(double value);
 
-/* What commas in a cell that is no number may mean. */
+/* What commas may mean in a cell that is not a number. */
 typedef enum {
-    DC_COMMA_NONE,      /* it would be no number without them either */
+    DC_COMMA_NONE,      /* it would not be a number without them either */
     DC_COMMA_DECIMAL,   /* 1,5 */
     DC_COMMA_EITHER,    /* 1,234: decimal, or of thousands */
     DC_COMMA_THOUSANDS, /* 1,234,567 or 1,234.5 */

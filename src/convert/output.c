@@ -120,7 +120,7 @@ out:
     return st;
 }
 
-/* Makes the rename itself survive a power cut; not every file system can, so failure is no error. */
+/* Makes the rename itself survive a power cut; not every file system can, so failure is not an error. */
 static void sync_directory(const char *path)
 {
     char copy[DC_PATH_MAX];

@@ -92,7 +92,7 @@ static void describe_image(dc_h5 *h5, const dc_h5_info *info, dc_data_shape *s)
     memcpy(s->image_shape, shape, sizeof shape);
 }
 
-/* The image shape that the deck gives is no hint. */
+/* A shape in a file is only a hint, but one that the deck gives must fit. */
 static dc_status force_image(const dc_data_request *r, dc_data_shape *s)
 {
     char shape[96] = "";

@@ -119,7 +119,7 @@ out:
     return st;
 }
 
-/* More than a million are no classes: they are passed over. *many is the same on all ranks. Collective. */
+/* More than a million labels are not classes: they are ignored. *many is the same on all ranks. Collective. */
 static dc_status join_names(dc_comm *comm, dc_data_labels *l, bool *many)
 {
     dc_status st = DC_OK;

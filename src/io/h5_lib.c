@@ -15,7 +15,7 @@
 
 #include "dcmpi/fault.h"
 
-/* Deflate expands at most 1032:1; more than this is no compressed data. */
+/* Deflate expands at most 1032:1; more than this cannot be compressed data. */
 enum { MAX_EXPANSION = 1100 };
 
 static char error_text[512];

@@ -61,7 +61,7 @@ static dc_status start(dc_comm *comm, dc_method_state *s, const float *Z, float 
     return st;
 }
 
-/* Labels are those of each row's last batch: no weights give them again. */
+/* Labels are those of each row's last batch, so they cannot be computed from the weights again. */
 static void gather_labels(dc_comm *comm, const void *state, const float *own, float *all)
 {
     const dc_method_state *s = state;

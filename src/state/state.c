@@ -16,7 +16,7 @@ typedef struct {
     dc_state_array array;
     bool has_shares;
     dc_state_shares shares;
-    size_t *rows; /* of an array that grows, else NULL: its n and data are not in `array`, but these */
+    size_t *rows; /* of an array that grows, else NULL: then its n and data are these, not those in `array` */
     size_t width;
     void *const *data;
 } kept;
@@ -227,8 +227,8 @@ static void release_collected(const dc_state *s, dc_state_array *whole)
         if (s->kept[i].has_shares) dc_mem_free(&whole[i].data);
 }
 
-/* Saves; *saved, equal on all ranks. Only rank 0 has the text of what went wrong. Its own values may be the odd ones,
- * and all ranks would continue with them: what is not the same everywhere is no checkpoint. */
+/* Saves; *saved, equal on all ranks. Only rank 0 has the text of what went wrong. Values that differ between ranks are
+ * not saved: those of rank 0, which go into the file, may be the wrong ones, and all ranks would continue with them. */
 static dc_status save(dc_comm *comm, dc_state *s, bool *saved)
 {
     dc_status st = DC_OK;

@@ -82,7 +82,7 @@ dc_status dc_recon_recall(const dc_model *m, const char *phase, dc_history *hist
     char name[DC_STATE_NAME_MAX];
     snprintf(name, sizeof name, "%s/sum", phase);
     *finished = false;
-    if (dc_state_waiting(m->state, name)) return DC_OK; /* written within the phase, be it at its end */
+    if (dc_state_waiting(m->state, name)) return DC_OK; /* the checkpoint was written within the phase or at its end */
     return dc_history_recall(history, m->state, phase, (int)DC_COUNT_OF(columns), columns, finished);
 }
 
