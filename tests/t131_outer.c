@@ -1,7 +1,7 @@
 /* Sums over the rows of steps without a network: three products of random buffers, with and without bias, and three
- * numbers per shard, and the squares of the products. On any ranks and threads the strict ways give the bits of one
- * rank; all ways give the sum in double up to rounding. Steps of many rows, of shards without rows, of ranks without
- * rows, of one row and of none. What the buffers hold where no row is does not matter. Seed 131. ranks: 1 2 3 5
+ * numbers per shard, and the squares of the products. On any number of ranks and threads the strict ways give the bits
+ * of one rank; all ways give the sum in double up to rounding. Steps of many rows, of shards without rows, of ranks
+ * without rows, of one row and of none. What the buffers hold where no row is does not matter. Seed 131. ranks: 1 2 3 5
  * threads: 1 2 */
 #include <omp.h>
 

@@ -12,7 +12,7 @@ static const double share = (double)ROWS / BATCH; /* weight that makes a loss on
 static const float untouched = 77;
 static dc_comm *comm;
 
-/* The parameters of a layer that gives the input a gradient lie behind those of the network. */
+/* The parameters of a layer that gives the input a gradient follow those of the network. */
 typedef struct {
     dc_net net;
     dc_params p;

@@ -173,7 +173,7 @@ static const dc_tensor tensor = {"tensor", 0, D, D, true};
 static float entries[ROWS * D];
 static const dc_table table = {"table", entries, D};
 
-/* Tensors behind each other. */
+/* Tensors, one after the other. */
 enum { SCALAR = D * D, KEPT = SCALAR + 1, WEIGHT = KEPT + D * D, BIAS = WEIGHT + D * D };
 static const dc_net layers = {.n_layers = 1,
                               .layer = {{.in = D, .out = D, .weight = WEIGHT, .bias = BIAS, .name = "layer"}}};

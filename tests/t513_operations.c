@@ -250,7 +250,7 @@ typedef struct {
     const op_case *what;
     int variant;
     int64_t n, w;
-    bool all; /* forward_all and backward_all: for whole tiles, zeros behind the rows */
+    bool all; /* forward_all and backward_all: for whole tiles, with zeros after the rows */
     op_call c;
     const dc_node *node;
     int64_t rows;                             /* of the value: n, or those of the vector */
@@ -455,7 +455,7 @@ static void backward(const bench *b, int64_t at, int64_t n, unsigned wanted, boo
 
 /* ---- The twin ---------------------------------------------------------------------------------------------------- */
 
-/* Of the whole value, or of what row i has to do with: sum dout * value. */
+/* sum dout * value over the whole value, or over the part that row i has to do with. */
 static double weighted(const bench *b, const double *value, int64_t lo, int64_t hi)
 {
     double sum = 0;
@@ -477,7 +477,7 @@ static double of_all(const bench *b, graph_ref *r, int last)
     return weighted(b, r->value[last], 0, b->rows);
 }
 
-/* By element i of operand k. */
+/* Derivative with respect to element i of operand k. */
 static double slope_at(const bench *b, graph_ref *r, int last, int k, int64_t i)
 {
     const double h = 1e-5;
@@ -537,7 +537,7 @@ static void compare_sums(bench *b, const char *what, const double *sum, const do
             report(b, what, (int64_t)i, sum[i], before[i] + expected[i]);
 }
 
-/* The rows behind `rows`, of an array with BEHIND of them. */
+/* The BEHIND rows of an array that follow its first `rows` ones. */
 static void check_behind(bench *b, const char *what, const float *x, int64_t rows_before, int64_t width)
 {
     for (int64_t i = rows_before * width; i < (rows_before + BEHIND) * width; i++)

@@ -253,7 +253,7 @@ static const graph_case cases[] = {
 
 /* ---- Runs -------------------------------------------------------------------------------------------------------- */
 
-/* A run of STEPS steps with an update behind each; every rank has all of what it leaves. */
+/* A run of STEPS steps, each with an update; every rank has all that the run leaves. */
 typedef struct {
     tables t;
     dc_params p;
@@ -346,7 +346,7 @@ static int64_t rows_of_step(int s, dc_gidx *row, double *batch)
     return n;
 }
 
-/* Losses and gradients of a step, and what it moved and put, against the twin at the parameters of then. */
+/* Losses and gradients of a step, and what it moved and put, against the twin at the parameters of that step. */
 static void check_step(const run *r, const graph_case *what, int s)
 {
     dc_gidx row[N];

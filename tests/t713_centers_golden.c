@@ -1,6 +1,6 @@
 /* Single steps of DCN and DKM from given weights, centres, labels and counts against PyTorch's autograd
  * (tests/golden/centers.txt): losses, gradients of every weight and centre, the weights after SGD, the labels, centres
- * and counts that DCN moves after it, DKM's alphas. By every way. ranks: 1 2 3 5  threads: 1 2 */
+ * and counts that DCN moves after it, DKM's alphas. In every way of summing gradients. ranks: 1 2 3 5 threads: 1 2 */
 #include "check.h"
 #include "dcmpi/log.h"
 #include "golden/golden_net.h"

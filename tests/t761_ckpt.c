@@ -1,5 +1,5 @@
-/* Checkpoint files: what is written is read, values that are not finite are refused, and errors leave the file of
- * before. */
+/* Checkpoint files: what is written is read, values that are not finite are refused, and errors leave the earlier file
+ * as it was. */
 #include "t76_help.h"
 
 static void check_header(const dc_ckpt_header *h)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# predict gives a run's own rows their own labels, confidence and embedding, bit by bit, on any ranks and in any pieces;
-# new rows get scores; what is wrong ends with one line. Data: 6 blobs, seed 1.
+# predict gives a run's own rows their own labels, confidence and embedding, bit by bit, on any number of ranks and in any
+# pieces; new rows get scores; what is wrong ends with one line. Data: 6 blobs, seed 1.
 # limit: 300
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -173,7 +173,7 @@ wrong 6 "unfinished.h5 is incomplete" "a model whose run did not finish" unfinis
 wrong 6 "encoder_1/weight' is damaged" "changed weights" bent.h5 new.h5
 wrong 6 "deck" "a missing attribute" no-deck.h5 new.h5
 wrong 6 "this program cannot read the deck in bad-deck.h5: .*dec.alpha = 0 is out of range" "a key out of range" bad-deck.h5 new.h5
-wrong 6 "other-deck.h5: the deck in it is of method idec, the result of dec" "a deck of another method" other-deck.h5 new.h5
+wrong 6 "other-deck.h5: its deck is of method idec, but its result of dec" "a deck of another method" other-deck.h5 new.h5
 wrong 6 "takes 20 inputs, the layer before gives 32" "shapes that do not fit" shape.h5 new.h5
 wrong 6 "cluster_centers" "no centres" no-centres.h5 new.h5
 wrong 6 "unheard-of" "an unknown method" method.h5 new.h5

@@ -181,7 +181,7 @@ static bool follow(int from, int signals, pid_t child, record *r)
 
 static dc_status fail_read(const char *what, const char *how, dc_status code)
 {
-    return DC_FAIL(code, "the HDF5 library %s when it reads %s: the file is damaged; make it anew", how, what);
+    return DC_FAIL(code, "the HDF5 library %s when it reads %s: the file is damaged; make it again", how, what);
 }
 
 /* What the end of a process without a record means. */

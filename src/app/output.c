@@ -190,7 +190,7 @@ dc_status dc_output_restore(dc_job *job)
     job->lock = lock;
     DC_TRY(make_checkpoint_folder(job));
     DC_TRY(open_records(job));
-    dc_log_warning("%s was removed during this run, and was made anew", path);
+    dc_log_warning("%s was removed during this run, and was made again", path);
 out:
     if (lock != job->lock) dc_lock_release(&lock);
     return st;

@@ -26,7 +26,7 @@ static dc_status parse(const char *path, const char *method, const char *deck, d
         return DC_FAIL(DC_ERR_FORMAT, "this program cannot read the deck in %s: %.1500s", path, why);
     }
     if (strcmp(out->cluster.method, method) == 0) return DC_OK;
-    return DC_FAIL(DC_ERR_FORMAT, "%s: the deck in it is of method %s, the result of %s", path, out->cluster.method,
+    return DC_FAIL(DC_ERR_FORMAT, "%s: its deck is of method %s, but its result of %s", path, out->cluster.method,
                    method);
 }
 

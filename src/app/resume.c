@@ -335,7 +335,7 @@ void dc_resume_print(const dc_job *job)
     for (int i = 0; i < r->n_notes; i++) dc_log_warning("%s", r->notes[i]);
     if (r->complete && r->longer_text[0]) dc_log_note("%s", r->longer_text);
     if (r->longer)
-        dc_log("longer    %s: goes on after %s, step %lld; all that came after it is made anew%s",
+        dc_log("longer    %s: goes on after %s, step %lld; everything after it is computed again%s",
                r->longer_text[0] ? r->longer_text : "the deck", r->ckpt.header.phase, (long long)r->ckpt.header.step,
                r->over_result ? ", and run.h5 stays until that is done" : "");
     if (r->continues)

@@ -199,11 +199,12 @@ static void use_kernels_of(const dc_trained *t)
     if (!t->knows_isa)
         dc_log_note(
             "the model was written by dcmpi %s, which did not store the instruction set (attribute isa): that of this "
-            "CPU is used, and on another one than its own the embedding may differ in the last bits",
+            "CPU is used; if the model was trained with another one, the embedding may differ in the last bits",
             t->written_by);
     dc_gemm_set_backend((dc_gemm_backend)t->gemm);
     if (dc_la_set_isa((dc_isa)t->isa) == DC_OK) return;
-    dc_log_note("the model was trained with other kernels than these: its embedding may differ in the last bits");
+    dc_log_note(
+        "this CPU has not the kernels that the model was trained with: the embedding may differ in the last bits");
     dc_error_clear();
 }
 

@@ -203,7 +203,7 @@ dc_status dc_saving_report_stop(dc_comm *comm, dc_job *job)
     dc_log("stopped   by %s in %s, step %lld, %.2f s after the request: %s; %s", dc_wish_reason(job->wish), where,
            (long long)dc_state_step(c), dc_wish_latency(job->wish), what, what_next(job));
     if (strncmp(dc_wish_reason(job->wish), "SIGTERM", 7) == 0 && getenv("OMPI_COMM_WORLD_SIZE"))
-        dc_log_note("mpirun kills its ranks a second after SIGTERM; a clean stop has time with SIGUSR1, or with mpirun "
+        dc_log_note("mpirun kills its ranks a second after SIGTERM; for a clean stop use SIGUSR1, or mpirun "
                     "--mca odls_base_sigkill_timeout 30");
     const bool in_vain = dc_comm_rank(comm) == 0 && counts(job) && mark_in_vain(job);
     return dc_agree(comm, in_vain ? DC_FAIL(DC_ERR_USAGE,

@@ -93,7 +93,8 @@ dc_status dc_settle_older(const dc_job *job)
     char line[DC_RESULT_LINE_MAX];
     const char *was = NULL;
     const dc_status st = dc_settle(job, &was, line);
-    if (st == DC_OK && was) dc_log_note("the summary.json of the older run.h5 was %s: it was made anew from it", was);
+    if (st == DC_OK && was)
+        dc_log_note("the summary.json of the older run.h5 was %s: it was made again from that run.h5", was);
     if (st != DC_ERR_FORMAT) return st;
     dc_error_clear(); /* it will be replaced, whatever it is */
     return DC_OK;
@@ -186,10 +187,12 @@ static dc_status settle_and_tell(dc_job *job)
     dc_output_path(job, DC_FILE_LOG, log);
     if (was) DC_TRY(dc_log_open(log)); /* whose RESULT line is missing in this case */
     if (was)
-        dc_log("%s/run.h5 is complete and of this deck and data; its summary.json was %s, and was made from it", output,
-               was);
+        dc_log("%s/run.h5 is complete and belongs to this deck and data; its summary.json was %s and was made again "
+               "from run.h5",
+               output, was);
     else
-        dc_log("%s/run.h5 is complete and of this deck and data: nothing is left to do; run.resume=never starts anew",
+        dc_log("%s/run.h5 is complete and belongs to this deck and data: nothing is left to do; run.resume=never "
+               "starts anew",
                output);
     dc_log_plain("RESULT  %s", line);
 out:

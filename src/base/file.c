@@ -56,7 +56,7 @@ static dc_status compare(int fd, const char *path, const dc_file_piece *piece, c
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return fail("read back", path, errno);
         if (n == 0 || memcmp(p, buffer, (size_t)n) != 0)
-            return DC_FAIL(DC_ERR_IO, "%s reads back differently than it was written: check the disk", path);
+            return DC_FAIL(DC_ERR_IO, "%s does not read back as it was written: check the disk", path);
         p += n;
         left -= (size_t)n;
     }

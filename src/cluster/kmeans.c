@@ -208,7 +208,7 @@ static dc_status keep_state(dc_km_restarts *a, dc_state *state, bool *resumed)
     if (*resumed && slots_fit(a))
         dc_km_wake(a);
     else if (*resumed)
-        st = DC_FAIL(DC_ERR_FORMAT, "the checkpoint's restarts of k-means fit no state of this run");
+        st = DC_FAIL(DC_ERR_FORMAT, "the checkpoint's restarts of k-means do not fit any state of this run");
 out:
     return st;
 }

@@ -99,7 +99,7 @@ static dc_status read_net(dc_h5 *h5, const char *path, dc_net *net)
     if (n == 0) return DC_FAIL(DC_ERR_FORMAT, "%s: /model has no encoder_0", path);
     if (dc_net_init(net, D, width, n - 1, width[n - 1], DC_ACT_LINEAR, DC_ACT_LINEAR, DC_ACT_LINEAR) != DC_OK) {
         dc_error_clear();
-        return DC_FAIL(DC_ERR_FORMAT, "%s: the shapes under /model make no network", path);
+        return DC_FAIL(DC_ERR_FORMAT, "%s: the shapes under /model do not make a network", path);
     }
     DC_TRY(read_activations(h5, path, net));
 out:
