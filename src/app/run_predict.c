@@ -203,8 +203,8 @@ static void use_kernels_of(const dc_trained *t)
             t->written_by);
     dc_gemm_set_backend((dc_gemm_backend)t->gemm);
     if (dc_la_set_isa((dc_isa)t->isa) == DC_OK) return;
-    dc_log_note(
-        "this CPU has not the kernels that the model was trained with: the embedding may differ in the last bits");
+    dc_log_note("this CPU does not have the kernels that the model was trained with: the embedding may differ in the "
+                "last bits");
     dc_error_clear();
 }
 
