@@ -13,7 +13,7 @@ typedef struct {
     double quota;      /* cores that control groups grant the ranks of this node by time; INFINITY: all */
     int threads;       /* OpenMP threads of this rank */
     bool chosen;       /* by dc_cores_share(): OMP_NUM_THREADS is not set */
-    bool piled_up;     /* OpenMP had bound the threads of several ranks to the same cores; they were bound anew */
+    bool piled_up;     /* OpenMP had bound the threads of several ranks to the same cores; they were bound again */
     bool pinned;       /* by us: each thread to a core of its own */
 } dc_binding;
 

@@ -107,7 +107,8 @@ out:
 
 /* ---- Result ----------------------------------------------------------------------------------------------------- */
 
-/* Below this share of the sum of all squares, an inertia that is the difference of such sums is summed anew. */
+/* An inertia is a difference of sums of squares. If it is below this share of them, it is summed again from the
+ * distances. */
 static const double INERTIA_SHARE = 1e-7;
 
 /* Inertia of slot s, one of those of the last pass. Collective. */

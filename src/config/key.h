@@ -22,7 +22,7 @@ extern const dc_key dc_key_table[];
 extern const int dc_key_table_n;
 extern const dc_key_section dc_section_table[];
 extern const int dc_section_table_n;
-/* Keys of before, which became keys of the methods, under the same names. */
+/* Old keys, which became keys of the methods under the same names. */
 extern const dc_key dc_moved_table[DC_MOVED_MAX];
 
 /* keys.c: the program's own, after them the methods'. */

@@ -217,7 +217,7 @@ out:
     return st;
 }
 
-/* ---- What is no table of numbers --------------------------------------------------------------------------------- */
+/* ---- Not a table of numbers -------------------------------------------------------------------------------------- */
 
 /* Binary data that no format claimed ends here, with the first byte that text cannot have. */
 static dc_status check_is_text(const dc_lines *l, dc_span line)

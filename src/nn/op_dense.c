@@ -21,7 +21,7 @@ static void forward_all(const dc_call *c, int64_t n)
     dc_dense_bias_act((dc_act)c->node->whole[0], c->in[2], n, out, c->out);
 }
 
-/* The library would transpose W anew for every tile. */
+/* The library would transpose W again for every tile. */
 static void backward_all(const dc_call *c, int64_t n)
 {
     const int64_t in = dc_in_width(c, 0), out = c->node->shape.width;

@@ -1,5 +1,5 @@
-/* The RESULT line and summary.json, made from run.h5 alone: whoever finds a whole result can make them anew, the same
- * to the last byte. What run.h5 does not have (one of version 0.1.0) is left out. */
+/* The RESULT line and summary.json, made from run.h5 alone: whoever finds a complete result can make them again, the
+ * same to the last byte. What a run.h5 of version 0.1.0 does not have is left out. */
 #include <errno.h>
 #include <math.h>
 #include <string.h>

@@ -268,7 +268,7 @@ out:
     return st;
 }
 
-/* The struct on all ranks, with memory of their own behind its pointers. */
+/* Gives all ranks the struct, each with memory of its own for the arrays. */
 static dc_status spread_header(dc_comm *comm, dc_trained *t)
 {
     float *const mine[] = {t->value, t->centers, t->shift, t->scale};
