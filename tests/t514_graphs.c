@@ -236,8 +236,7 @@ static void sums(dc_graph *g, const tables *t, int variant)
     dc_minimize(g, "sum", 0.7, dc_dot(g, scaled, scaled));
 }
 
-/* ---- Drawn graphs -------------------------------------------------------------------------------------------------
- */
+/* ---- Drawn graphs ------------------------------------------------------------------------------------------------ */
 
 enum { POOL = 64 };
 typedef struct {
@@ -386,10 +385,9 @@ static const graph_case cases[] = {
     {"total", sums, 1},
 };
 
-/* ---- Runs ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Runs -------------------------------------------------------------------------------------------------------- */
 
-/* A run of STEPS steps with an update behind each; every rank has all of what it leaves. */
+/* A run of STEPS steps, each with an update; every rank has all that the run leaves. */
 typedef struct {
     tables t;
     dc_params p;
@@ -469,8 +467,7 @@ static void run_free(run *r)
     free(r);
 }
 
-/* ---- Checks -------------------------------------------------------------------------------------------------------
- */
+/* ---- Checks ------------------------------------------------------------------------------------------------------ */
 
 /* Rows of step s, global numbers, in the order of one rank. */
 static int64_t rows_of_step(int s, dc_gidx *row, double *batch)
@@ -485,7 +482,7 @@ static int64_t rows_of_step(int s, dc_gidx *row, double *batch)
     return n;
 }
 
-/* Losses and gradients of a step, and what it moved and put, against the twin at the parameters of then. */
+/* Losses and gradients of a step, and what it moved and put, against the twin at the parameters of that step. */
 static void check_step(const run *r, const graph_case *what, int s)
 {
     dc_gidx row[N];

@@ -62,7 +62,7 @@ verdict_on_checkpoint() {
     [ "$rc" = 0 ] || echo "exit code $rc"
     same good/run.h5 bad/run.h5 || echo "another result"
     for file in bad/ckpt/*; do
-        "$dcmpi" check "$file" >/dev/null 2>&1 || echo "$file is no whole checkpoint"
+        "$dcmpi" check "$file" >/dev/null 2>&1 || echo "$file is not a whole checkpoint"
     done
     [ "$(find bad/ckpt -type f | wc -l)" = 2 ] || grep -q WARNING "$out" || echo "a checkpoint is missing, without a warning"
 }

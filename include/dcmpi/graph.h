@@ -70,12 +70,12 @@ dc_val dc_recon(dc_graph *g, dc_recon_loss kind, dc_val x, dc_val xhat);
 
 /* ---- Functions ---- */
 
-/* Element by element. One of the operands of the two-place functions may be a vector [1 x width], for all rows, or a
- * value per row [batch x 1], for all its columns, or a scalar [1 x 1]. Operands of the others: b is none. */
+/* Element by element. One operand of ADD, SUB and MUL may be a vector [1 x width], which then counts for all rows, or
+ * a value per row [batch x 1], for all columns, or a scalar [1 x 1]. For EXP and SQUARE b is DC_NONE. */
 typedef enum { DC_ADD, DC_SUB, DC_MUL, DC_EXP, DC_SQUARE } dc_function;
 static const dc_val DC_NONE = {-1};
 dc_val dc_map(dc_graph *g, dc_function f, dc_val a, dc_val b);
-/* exp(s x_j) / sum_k exp(s x_k) of each row; scale: s, a scalar and constant; none: 1. */
+/* exp(s x_j) / sum_k exp(s x_k) of each row; scale: s, a scalar and constant; DC_NONE: s is 1. */
 dc_val dc_softmax(dc_graph *g, dc_val x, dc_val scale);
 /* x / |x| of each row; rows of zeros stay. */
 dc_val dc_unit(dc_graph *g, dc_val x);

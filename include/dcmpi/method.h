@@ -50,7 +50,7 @@ typedef struct {
     double sum_check;    /* max |sum_j q_ij - 1| */
     double f_sum;        /* sum_j f_j: N if all is well */
     double k_effective;  /* exp of the entropy of f/N */
-    double k_sized;      /* the same of the cluster sizes */
+    double k_sized;      /* the same for the cluster sizes */
     int64_t largest;     /* rows of the largest cluster */
     int empty;           /* clusters without rows */
 } dc_refresh;
@@ -94,7 +94,8 @@ typedef struct {
     void (*destroy)(dc_method_state **state);
 } dc_method;
 
-/* The members of dc_method that tell its keys: an array of dc_key, and the struct that their offsets mean. */
+/* Sets the members of dc_method that describe its keys: an array of dc_key, and the struct type that their offsets
+ * refer to. */
 #define DC_METHOD_KEYS(rows, type) .keys = (rows), .n_keys = (int)DC_COUNT_OF(rows), .keys_bytes = sizeof(type)
 
 /* k-means of all rows Z [n x L] gives the tensor "centers" [K x L] its values; label[n], unless NULL. Collective.
@@ -103,7 +104,7 @@ DC_CHECKED dc_status dc_method_kmeans(dc_comm *comm, const dc_method_env *env, c
 
 /* NULL if unknown. */
 const dc_method *dc_method_find(const char *name);
-/* In table order, the default first; NULL behind the last. */
+/* In table order, the default first; NULL after the last. */
 const dc_method *dc_method_at(int i);
 
 #endif

@@ -60,7 +60,7 @@ void dc_saving_not_in_vain(const dc_job *job)
     (void)unlink(path);
 }
 
-/* Those of phases that this run has not reached yet are of another run. */
+/* Removes the last checkpoints of phases that this run has not reached yet: they are of another run. */
 static void forget_last(const dc_job *job, const char *dir)
 {
     const dc_resume *r = &job->resume;
@@ -68,7 +68,7 @@ static void forget_last(const dc_job *job, const char *dir)
     if (!r->continues || place >= 0) dc_ckpt_forget_last(dir, place);
 }
 
-/* That of a phase's end stays for a run that wants the phase to be longer. */
+/* Keeps the checkpoint at the end of a phase for a run with a longer phase. */
 static void keep_last(const dc_state *c, const char *dir, const char *path, const char *phase)
 {
     if (!dc_state_ends_phase(c) || dc_ckpt_phase_place(phase) < 0) return;
@@ -171,8 +171,8 @@ void dc_saving_end(dc_comm *comm, dc_job *job)
 
 /* ---- Stops ------------------------------------------------------------------------------------------------------ */
 
-/* A part that the queue would run again and again: it was stopped by its time limit, or by the queue's warning of it.
- * What people ask for by hand they also see. */
+/* Whether the queue would run this job again and again in vain: nothing was saved before the time limit, or the
+ * queue's warning of it, stopped the run. A stop that somebody asked for by hand does not count. */
 static bool counts(const dc_job *job)
 {
     const char *reason = dc_wish_reason(job->wish);
@@ -181,14 +181,15 @@ static bool counts(const dc_job *job)
     return !job->resume.saved && (limit || warning);
 }
 
-/* Notes that a part ended with nothing saved; returns whether the one before did. The mark goes with the next save. */
+/* Makes a mark that a start ended with nothing saved; returns whether the one before did, too. The next save removes
+ * the mark. */
 static bool mark_in_vain(const dc_job *job)
 {
     char path[DC_PATH_MAX];
     dc_output_path(job, DC_FILE_CHECKPOINTS, path);
-    (void)mkdir(path, 0777); /* this part may have ended before it was made */
+    (void)mkdir(path, 0777); /* this start may have ended before the folder was made */
     dc_output_path(job, DC_FILE_IN_VAIN, path);
-    if (unlink(path) == 0) return true; /* and whoever tries again has two parts again */
+    if (unlink(path) == 0) return true; /* and the next attempt has two starts again */
     const int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (fd >= 0) close(fd);
     return false;
@@ -213,7 +214,7 @@ dc_status dc_saving_report_stop(dc_comm *comm, dc_job *job)
     dc_log("stopped   by %s in %s, step %lld, %.2f s after the request: %s; %s", dc_wish_reason(job->wish), where,
            (long long)dc_state_step(c), dc_wish_latency(job->wish), what, what_next(job));
     if (strncmp(dc_wish_reason(job->wish), "SIGTERM", 7) == 0 && getenv("OMPI_COMM_WORLD_SIZE"))
-        dc_log_note("mpirun kills its ranks a second after SIGTERM; a clean stop has time with SIGUSR1, or with mpirun "
+        dc_log_note("mpirun kills its ranks a second after SIGTERM; for a clean stop use SIGUSR1, or mpirun "
                     "--mca odls_base_sigkill_timeout 30");
     const bool in_vain = dc_comm_rank(comm) == 0 && counts(job) && mark_in_vain(job);
     return dc_agree(comm, in_vain ? DC_FAIL(DC_ERR_USAGE,

@@ -1,5 +1,5 @@
 /* Labels as they are spelled, because only after the last one is it known whether they are numbers or names; "6" and
- * "6.0000" then are one class. */
+ * "6.0000" are then one class. */
 #include "convert/classes.h"
 
 #include <string.h>
