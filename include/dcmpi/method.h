@@ -72,7 +72,8 @@ typedef struct {
     /* First values of what build() added, from the rows with the weights as they are; of *rows Z alone means something.
      * Collective. */
     dc_status (*start)(dc_comm *comm, dc_method_state *state, const dc_inferred *rows);
-    /* NULL, or a new target; *out comes with loss 0 and odd_targets -1. Collective. */
+    /* NULL: no target, and a loss of 0 in the records; or a new target: *out comes with loss 0 and odd_targets -1.
+     * Collective. */
     dc_status (*refresh)(dc_comm *comm, dc_method_state *state, const dc_inferred *rows, dc_refresh *out);
     /* Methods that train: steps [0, n_steps) that follow each other on every batch, and what each of them computes. The
      * losses "reconstruction" have a column of their own in the history. */
