@@ -1,7 +1,8 @@
-/* Steps of several levels: sums over the batch within a step, what is computed from them, their gradients; losses,
- * gradients, moves and puts against the twin of the whole graph in double and its differences, for graphs of methods
- * and for drawn ones, over steps of uneven batches. All of it has the bits of one rank and thread, by either strict
- * way. Fixed seed 514. ranks: 1 2 3 5  threads: 2 */
+/* Steps of several levels: sums over the batch within a step, rows of the whole batch, gradients as values, what is
+ * computed from all of these, their gradients; losses, gradients, moves and puts against the twin of the whole graph in
+ * double and its differences, for graphs of methods and for drawn ones, over steps of uneven batches. All of it has the
+ * bits of one rank and thread, by either strict way, also of batches that leave ranks without rows; no step allocates.
+ * Fixed seed 514. ranks: 1 2 3 5  threads: 2 */
 #include <omp.h>
 
 #include "check.h"
