@@ -3,6 +3,7 @@
  * naive loss in double. What cannot be is refused. Fixed seed 512. ranks: 1 2 */
 #include "check.h"
 #include "dcmpi/cluster.h"
+#include "dcmpi/op.h"
 #include "dcmpi/rng.h"
 #include "ref/cluster_ref.h"
 #include "ref/nn_ref.h"
@@ -243,6 +244,123 @@ static void record_wrong(dc_graph *g, int what)
     }
 }
 
+/* ---- Gradients as values ------------------------------------------------------------------------------------------
+ */
+
+/* x^3, whose second derivative nobody has written down: with a tangent, and without. */
+static void cube(const dc_call *c)
+{
+    for (int64_t i = 0; i < c->tile->n * D; i++) c->out[i] = c->in[0][i] * c->in[0][i] * c->in[0][i];
+}
+
+static void cube_back(const dc_call *c)
+{
+    for (int64_t i = 0; i < c->tile->n * D; i++)
+        c->din[0][i] = (c->adds[0] ? c->din[0][i] : 0) + 3 * c->in[0][i] * c->in[0][i] * c->dout[i];
+}
+
+static void cube_tangent(const dc_call *c, int k, const float *t, bool adds, float *out)
+{
+    (void)k;
+    for (int64_t i = 0; i < c->tile->n * D; i++) out[i] = (adds ? out[i] : 0) + 3 * c->in[0][i] * c->in[0][i] * t[i];
+}
+
+static unsigned cube_curved(const dc_node *node, int k)
+{
+    (void)node, (void)k;
+    return 1;
+}
+
+static const dc_op cubes[] = {
+    {.name = "cube", .forward = cube, .backward = cube_back},
+    {.name = "cube", .forward = cube, .backward = cube_back, .tangent = cube_tangent, .curved = cube_curved}};
+
+/* The gradient of the sum of the cubes, by what the layer makes. */
+static dc_val cube_slopes(dc_graph *g, int which)
+{
+    const dc_val y = dc_layers(g, &layers, 0, 1, true, dc_batch(g, D)), ones = dc_entry(g, &table);
+    const dc_val c = dc_record(dc_graph_at(g, __FILE__, __LINE__),
+                               (dc_node){.op = &cubes[which], .n_in = 1, .in = {y.id}}, dc_graph_shape(g, y));
+    return dc_grad(g, dc_dot(g, c, ones), y);
+}
+
+static void record_wrong_gradient(dc_graph *g, int what)
+{
+    const dc_val rows = dc_batch(g, D), y = dc_dot(g, rows, rows), entry = dc_entry(g, &table);
+    const dc_val unit = dc_unit(g, rows), vector = dc_use(g, &tensor);
+    switch (what) {
+    case 0:
+        (void)dc_grad(g, dc_use(g, &scalar), rows);
+        break;
+    case 1:
+        (void)dc_grad(g, y, vector);
+        break;
+    case 2:
+        (void)dc_grad(g, unit, rows);
+        break;
+    case 3:
+        (void)dc_grad(g, dc_dot(g, entry, entry), rows);
+        break;
+    case 4:
+        (void)dc_grad(g, y, y);
+        break;
+    case 5:
+        (void)dc_grad(g, dc_dot(g, dc_stop_gradient(g, rows), entry), rows);
+        break;
+    case 6:
+        (void)dc_grad(g, dc_dot(g, rows, dc_map(g, DC_SUB, rows, dc_mean(g, rows))), rows);
+        break;
+    case 7:
+        (void)dc_grad(g, dc_contrast(g, unit, dc_unit(g, entry), 1), rows);
+        break;
+    case 8:
+        (void)dc_grad(g, dc_student_kl(g, 1, rows, vector, entry), rows);
+        break;
+    case 9:
+        (void)dc_contrast(g, unit, y, 1);
+        break;
+    case 10:
+        (void)dc_contrast(g, unit, vector, 1);
+        break;
+    case 11:
+        (void)dc_contrast(g, unit, unit, 0);
+        break;
+    case 12:
+    case 13:
+        dc_minimize(g, "size", 1, dc_dot(g, cube_slopes(g, what - 12), entry));
+        break;
+    default:
+        break;
+    }
+}
+
+static void test_wrong_gradients(void)
+{
+    for (int what = 0; what < 14; what++) {
+        dc_graph *g;
+        CHECK_OK(dc_graph_create(&g));
+        record_wrong_gradient(g, what);
+        CHECK_STATUS(dc_graph_finish(g), DC_ERR_USAGE);
+        CHECK_TEXT_HAS(dc_error_text(), "t512_uses.c:");
+        if (what >= 12) CHECK_TEXT_HAS(dc_error_text(), "cube has no second derivative");
+        dc_error_clear();
+        dc_graph_destroy(&g);
+    }
+}
+
+/* Nobody differentiates a gradient that is stopped. */
+static void test_stopped_gradients(void)
+{
+    for (int which = 0; which < 2; which++) {
+        dc_graph *g;
+        CHECK_OK(dc_graph_create(&g));
+        const dc_val y = dc_layers(g, &layers, 0, 1, true, dc_batch(g, D));
+        dc_minimize(g, "along", 1, dc_dot(g, y, dc_stop_gradient(g, cube_slopes(g, which))));
+        CHECK_OK(dc_graph_finish(g));
+        dc_graph_destroy(&g);
+    }
+}
+
 /* The same weights twice, trained once. */
 static void test_shared(void)
 {
@@ -271,13 +389,17 @@ static void test_refusals(void)
 /* Inference knows tiles of rows, and nothing of the batch or of the rows' numbers. */
 static void test_inference(void)
 {
-    for (int what = 0; what < 4; what++) {
+    for (int what = 0; what < 6; what++) {
         dc_graph *g;
         dc_infer *e;
         CHECK_OK(dc_graph_create(&g));
         const dc_val rows = dc_batch(g, D);
-        const dc_val odd[] = {dc_entry(g, &table), dc_dropout(g, 0.1, 1, rows), dc_noise(g, D, 1),
-                              dc_map(g, DC_SUB, rows, dc_mean(g, rows))};
+        const dc_val odd[] = {dc_entry(g, &table),
+                              dc_dropout(g, 0.1, 1, rows),
+                              dc_noise(g, D, 1),
+                              dc_map(g, DC_SUB, rows, dc_mean(g, rows)),
+                              dc_contrast(g, rows, rows, 1),
+                              dc_student_kl(g, 1, rows, dc_use(g, &tensor), dc_softmax(g, rows, DC_NONE))};
         dc_output(g, "odd", odd[what]);
         CHECK_OK(dc_graph_finish(g));
         CHECK_STATUS(dc_infer_create(&e, g, x, 16), DC_ERR_USAGE);
@@ -315,6 +437,8 @@ int main(void)
     check_student(true, false);
     check_student(false, true);
     test_refusals();
+    test_wrong_gradients();
+    test_stopped_gradients();
     test_shared();
     test_inference();
     test_only_put();

@@ -451,9 +451,11 @@ static run *run_case(dc_comm *comm, const graph_case *what, dc_outer_way way, in
         r->after[s] = r->t;
         if (s == STEPS) break;
         for (int i = 0; i < FLOATS; i++) r->p.grad[i] = 0; /* of what this graph does not train */
+        const uint64_t allocations = dc_mem_alloc_count();
         r->loss[s] = one_step_run(comm, &r->step, s);
         memcpy(r->grad[s], r->p.grad, sizeof r->grad[s]);
         dc_step_update(comm, r->step.step, &sgd, s, STEPS);
+        CHECK(dc_mem_alloc_count() == allocations);
         share_rows(comm, &r->part, r->t.label, 1);
         share_rows(comm, &r->part, r->t.kept, L);
     }
@@ -555,6 +557,36 @@ static void check_case(dc_comm *comm, dc_comm *alone, const graph_case *what)
     }
 }
 
+/* Bytes that this rank brings to a step; *floats: of rows that it gathers, per row. */
+static double bytes_of_step(dc_comm *comm, void (*record)(dc_graph *, const tables *, int), int which, size_t *floats)
+{
+    const graph_case what = {"traffic", record, which};
+    const double before = (double)dc_comm_traffic_total(comm).bytes;
+    run *r = run_case(comm, &what, DC_OUTER_GATHER, N);
+    const double bytes = ((double)dc_comm_traffic_total(comm).bytes - before) / STEPS;
+    *floats = dc_step_plan(r->step.step)->all_floats;
+    run_free(r);
+    return bytes;
+}
+
+static void two_views(dc_graph *g, const tables *t, int variant)
+{
+    const dc_val z = dc_unit(g, embed(g)), u = dc_unit(g, dc_entry(g, &t->of_ones));
+    dc_minimize(g, "pairs", 1, variant ? dc_contrast(g, z, u, 1) : dc_dot(g, z, u));
+}
+
+/* The plan knows what the rows of the whole batch cost: each float is sent once. */
+static void test_traffic(dc_comm *comm)
+{
+    size_t none, floats;
+    dc_part part;
+    CHECK_OK(dc_part_init(&part, N, SHARDS, dc_comm_size(comm), dc_comm_rank(comm)));
+    const double without = bytes_of_step(comm, two_views, 0, &none), with = bytes_of_step(comm, two_views, 1, &floats);
+    const double own = dc_comm_size(comm) > 1 ? (double)dc_part_rows(&part) : 0;
+    CHECK(none == 0 && floats == 2 * L + 1 + 2); /* both views; gradients and sums of the losses */
+    CHECK_NEAR(with - without, own * (double)(floats * sizeof(float)), 0.5);
+}
+
 int main(void)
 {
     dc_comm *comm, *alone;
@@ -565,6 +597,7 @@ int main(void)
     dc_rng_fill_uniform(x, N * D, SEED, 1, 1);
     for (size_t i = 0; i < DC_COUNT_OF(cases); i++) check_case(comm, alone, &cases[i]);
     for (int i = 0; i < DRAWN; i++) check_case(comm, alone, &(graph_case){"drawn", drawn, i});
+    test_traffic(comm);
     dc_comm_destroy(&alone);
     return check_done_all(&comm);
 }

@@ -1,6 +1,7 @@
 /* Single steps of DCN and DKM from given weights, centres, labels and counts against PyTorch's autograd
- * (tests/golden/centers.txt): losses, gradients of every weight and centre, the weights after SGD, the labels, centres
- * and counts that DCN moves after it, DKM's alphas. By every way. ranks: 1 2 3 5  threads: 1 2 */
+ * (tests/golden/centers.txt), and against ClustPy's modules (clustpy.txt): losses, gradients of every weight and
+ * centre, the weights after SGD, the labels, centres and counts that DCN moves after it, DKM's alphas. By every way.
+ * ranks: 1 2 3 5  threads: 1 2 */
 #include "check.h"
 #include "dcmpi/log.h"
 #include "golden/golden_net.h"
@@ -14,14 +15,17 @@ static const dc_opt_config sgd = {.kind = DC_OPT_SGD, .lr = 0.02};
 
 typedef struct {
     const char *name, *method, *keys;
-    int64_t step; /* whose alpha is used */
+    int64_t step;     /* whose alpha is used */
+    const char *file; /* NULL: that of the start */
 } golden_step;
 
 static const golden_step steps[] = {
-    {"one_dcn", "dcn", "beta=0.3 loss=mse_sum", 0},
-    {"one_dkm0", "dkm", "lambda=0.7 loss=mse sharpness=0", 0},
-    {"one_dkm12", "dkm", "lambda=0.7 loss=mse sharpness=0", 12},
-    {"one_dkm_sharp", "dkm", "lambda=0.7 loss=mse sharpness=1000", 12},
+    {"one_dcn", "dcn", "beta=0.3 loss=mse_sum", 0, NULL},
+    {"one_dkm0", "dkm", "lambda=0.7 loss=mse sharpness=0", 0, NULL},
+    {"one_dkm12", "dkm", "lambda=0.7 loss=mse sharpness=0", 12, NULL},
+    {"one_dkm_sharp", "dkm", "lambda=0.7 loss=mse sharpness=1000", 12, NULL},
+    {"one_clustpy_dcn", "dcn", "beta=0.4 loss=mse", 0, "clustpy.txt"},
+    {"one_clustpy_dkm", "dkm", "lambda=0.7 loss=mse sharpness=3", 0, "clustpy.txt"},
 };
 
 typedef struct {
@@ -38,11 +42,16 @@ static float *tensor_of(setup *s, const char *name)
     return s->base.model.params.value + dc_slab_find(&s->base.slab, name)->at;
 }
 
+static const char *file_of(const golden_step *what)
+{
+    return what && what->file ? what->file : file;
+}
+
 static void read_f32(const golden_step *what, const char *name, float *out, size_t count)
 {
     char full[64];
     snprintf(full, sizeof full, "%s%s%s", what ? what->name : "", what ? "/" : "", name);
-    CHECK(golden_read_f32(file, full, out, count));
+    CHECK(golden_read_f32(file_of(what), full, out, count));
 }
 
 /* In place of k-means. */
@@ -108,11 +117,11 @@ static void check_gradients(dc_comm *comm, setup *s, const golden_step *what)
         if (strcmp(s->graph[0]->loss[i].name, "reconstruction") == 0) recon += loss[i];
     }
     snprintf(name, sizeof name, "%s/loss", what->name);
-    CHECK(golden_read(file, name, golden, 2));
+    CHECK(golden_read(file_of(what), name, golden, 2));
     CHECK_NEAR(total, golden[0], 1e-6 * golden[0]);
     CHECK_NEAR(recon, golden[1], 1e-6 * golden[1]);
     snprintf(prefix, sizeof prefix, "%s/grad", what->name);
-    golden_check_slab(file, &s->base.net, prefix, p->grad, 5e-6);
+    golden_check_slab(file_of(what), &s->base.net, prefix, p->grad, 5e-6);
     if (s->method->n_steps > 1) return;
     read_f32(what, "grad/mu", mu, EXTRA);
     CHECK_ARRAY_NEAR(p->grad + s->base.net.n_params, mu, EXTRA, 5e-6);
@@ -139,7 +148,7 @@ static void check_step(dc_comm *comm, const golden_step *what, bool strict, int6
     float *centers = tensor_of(&s, "centers");
     if (s.method->anneal) {
         snprintf(prefix, sizeof prefix, "%s/alpha", what->name);
-        CHECK(golden_read(file, prefix, &alpha, 1));
+        CHECK(golden_read(file_of(what), prefix, &alpha, 1));
         s.method->anneal(s.state, what->step);
         CHECK_NEAR(-*tensor_of(&s, "alpha"), alpha, 1e-7 * alpha);
     }
@@ -147,13 +156,14 @@ static void check_step(dc_comm *comm, const golden_step *what, bool strict, int6
     memcpy(before, centers, sizeof before);
     dc_step_update(comm, s.step[0], &sgd, 0, 1);
     snprintf(prefix, sizeof prefix, "%s/moved", what->name);
-    golden_check_slab(file, &s.base.net, prefix, s.base.model.params.value, 1e-6);
+    golden_check_slab(file_of(what), &s.base.net, prefix, s.base.model.params.value, 1e-6);
     if (s.method->n_steps > 1) {
         CHECK(memcmp(before, centers, sizeof before) == 0); /* the network's step leaves the centres where they are */
         dc_step_run(comm, s.step[1], 0, loss);
         dc_step_update(comm, s.step[1], &sgd, 0, 1);
         check_moved(&s, what);
-        golden_check_slab(file, &s.base.net, prefix, s.base.model.params.value, 1e-6); /* and the other the network */
+        golden_check_slab(file_of(what), &s.base.net, prefix, s.base.model.params.value,
+                          1e-6); /* and the other the network */
     }
     read_f32(what, s.method->n_steps > 1 ? "mu" : "moved/mu", mu, EXTRA);
     CHECK_ARRAY_NEAR(centers, mu, EXTRA, 1e-6);

@@ -1,6 +1,6 @@
-/* A method whose second step trains what the first one trains, on every third batch, with an optimizer of its own: the
- * trainer does what a loop written out does, moments apart, and a run that continues gets both sets back. What a method
- * registers for the result is there. ranks: 1 3 threads: 1 2 */
+/* A method with a network of its own, whose second step trains that and what the first one trains, on every third
+ * batch, with an optimizer of its own: the trainer does what a loop written out does, moments apart, and a run that
+ * continues gets both sets back. What a method registers for the result is there. ranks: 1 3 threads: 1 2 */
 #include "dcmpi/log.h"
 #include "t71_help.h"
 
@@ -13,7 +13,7 @@ static const dc_opt_config adam = {.kind = DC_OPT_ADAM, .lr = 0.01, .beta1 = 0.9
 static void record(dc_graph *g, const dc_method_state *s, int step)
 {
     const dc_method_env *env = *(const dc_method_env *const *)s;
-    const dc_net *net = &env->slab->net;
+    const dc_net *net = &env->slab->net, *critic = dc_slab_net(env->slab, "critic");
     const dc_tensor *centers = dc_slab_find(env->slab, "centers");
     const dc_val x = dc_batch(g, net->D), z = dc_layers(g, net, 0, net->n_encoder, true, x);
     if (step == 0)
@@ -21,7 +21,13 @@ static void record(dc_graph *g, const dc_method_state *s, int step)
                     dc_dot(g, dc_sqdist(g, z, dc_use(g, centers)), dc_student(g, 1, z, dc_use(g, centers))));
     else
         dc_minimize(g, "reconstruction", 1,
-                    dc_recon(g, DC_LOSS_MSE_SUM, x, dc_layers(g, net, net->n_encoder, net->n_layers, true, z)));
+                    dc_recon(g, DC_LOSS_MSE_SUM, x, dc_layers(g, critic, 0, critic->n_layers, true, z)));
+}
+
+static void build(const dc_method_env *env, dc_slab *slab)
+{
+    dc_slab_add_net(slab, "critic", env->L, "dense 9 tanh, dense 784 sigmoid rate=0.5");
+    dc_slab_add(slab, "centers", env->K, env->L, true);
 }
 
 static void turn(const dc_method_env *env, int step, dc_turn *out)
@@ -69,7 +75,7 @@ static dc_method toy;
 static void make_toy(void)
 {
     toy = *dc_method_find("dec");
-    toy.create = create, toy.destroy = destroy, toy.start = start, toy.refresh = NULL;
+    toy.build = build, toy.create = create, toy.destroy = destroy, toy.start = start, toy.refresh = NULL;
     toy.n_steps = 2, toy.record = record, toy.turn = turn, toy.results = results;
 }
 
@@ -121,6 +127,32 @@ static void test_loop(dc_comm *comm, int64_t gather_rows)
     CHECK(memcmp(hand.model.params.value, phase.model.params.value, hand.slab.n * sizeof(float)) == 0);
     clustering_close(&hand);
     clustering_close(&phase);
+}
+
+/* Its layers have names, places and weights of their own. */
+static void test_net(dc_comm *comm)
+{
+    clustering_setup s;
+    dc_slab_array a, b;
+    clustering_open(comm, &toy, true, 0, 12, &s);
+    const dc_net *critic = dc_slab_net(&s.slab, "critic");
+    const float *value = s.model.params.value;
+    CHECK(critic != NULL && dc_slab_net(&s.slab, "crit") == NULL && dc_slab_net_at(&s.slab, 2) == NULL);
+    CHECK(dc_slab_at(&s.slab, 8, &a) && dc_slab_at(&s.slab, 9, &b));
+    CHECK_TEXT(a.name, "critic_0/weight");
+    CHECK(a.at == s.slab.net.n_params && a.dim[0] == L && a.dim[1] == 9 && b.at == a.at + 9 * L && b.n_dims == 1);
+    CHECK(dc_slab_at(&s.slab, 12, &a) && !dc_slab_at(&s.slab, 13, &b));
+    CHECK_TEXT(a.name, "centers");
+    CHECK_INT(a.at + K * L, s.slab.n);
+    CHECK(value[critic->layer[0].weight] != 0 && value[critic->layer[0].weight] != value[s.slab.net.layer[0].weight]);
+    CHECK_INT(s.model.params.n_biases, 6);
+    clustering_close(&s);
+    dc_slab wrong = {0};
+    dc_slab_add_net(&wrong, "critic", L, "dense 9 tanh, dents 784");
+    CHECK_INT(wrong.st, DC_ERR_USAGE);
+    CHECK_TEXT_HAS(dc_error_text(), "network critic: ");
+    CHECK_TEXT_HAS(dc_error_text(), "column 15");
+    dc_error_clear();
 }
 
 /* Array i of the checkpoint is i + 1 everywhere. */
@@ -180,5 +212,6 @@ int main(void)
     test_loop(comm, 1000);
     test_loop(comm, 0);
     test_moments(comm);
+    test_net(comm);
     return check_done_all(&comm);
 }

@@ -60,6 +60,11 @@ deck 1 dec fit --input.data=many.h5 --input.rows=300000 --model.hidden=[30] --pr
     --cluster.clusters=10 --cluster.batch=1000
 deck 1 idec fit --input.data=some.h5 --cluster.method=idec --model.hidden=[500,500,2000] --pretrain.steps=3 "${short[@]}" \
     --cluster.clusters=10
+deck 1 tied fit --input.data=some.h5 --cluster.method=idec --model.encoder="dense 1500 relu, dense 1200 relu, dense 10" \
+    --model.decoder="tied ~encoder" --pretrain.steps=3 --cluster.n_init=2 --cluster.max_iter=2 --cluster.clusters=10
+deck 1 unlike fit --input.data=some.h5 --cluster.method=idec --model.encoder="dense 600 relu, dense 10" \
+    --model.decoder="dense 1500 relu, dense 1500 relu, dense data" --pretrain.steps=3 --cluster.n_init=2 --cluster.max_iter=2 \
+    --cluster.clusters=10
 deck 1 layers fit --input.data=some.h5 --model.hidden=[1200,600] --pretrain.mode=layerwise --pretrain.layer_steps=3 \
     --pretrain.steps=3 --pretrain.optimizer=adam "${short[@]}" --cluster.clusters=10
 deck 1 wide fit --input.data=wide.h5 --model.hidden=[100] --pretrain.epochs=1 "${short[@]}" --cluster.clusters=5

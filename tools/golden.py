@@ -20,9 +20,9 @@ torch.set_default_dtype(torch.float64)
 
 
 class Writer:
-    def __init__(self, name, about):
+    def __init__(self, name, about, maker="tools/golden.py (PyTorch, double)"):
         self.file = open(os.path.join(OUT, name), "w")
-        for line in ["Made by tools/golden.py (PyTorch, double); read by tests/golden/golden.h."] + about:
+        for line in ["Made by %s; read by tests/golden/golden.h." % maker] + about:
             self.file.write("# " + line + "\n")
 
     def put(self, name, value):

@@ -67,14 +67,17 @@ class Network:
     def _layers(group, part):
         names = [n for n in group if re.fullmatch(part + r"_\d+", n)]
         names.sort(key=lambda n: int(n.rpartition("_")[2]))
-        return [Network._layer(group[n], n == names[-1]) for n in names]
+        return [Network._layer(group, n, n == names[-1]) for n in names]
 
     @staticmethod
-    def _layer(layer, last):
+    def _layer(group, name, last):
+        layer = group[name]
+        owner = group.get(as_text(layer.attrs["tied"])) if "tied" in layer.attrs else layer
         act = as_text(layer.attrs.get("activation", "linear" if last else "relu"))
-        if act not in ACTIVATIONS or dataset(layer, "weight", 2) is None or dataset(layer, "bias", 1) is None:
+        if act not in ACTIVATIONS or not owner or dataset(owner, "weight", 2) is None or dataset(layer, "bias", 1) is None:
             raise ValueError("%s: unknown activation or missing weights" % as_text(layer.name))
-        return layer["weight"][:].astype(np.float32), layer["bias"][:].astype(np.float32), ACTIVATIONS[act]
+        weight = owner["weight"][:].astype(np.float32)
+        return weight if owner is layer else weight.T, layer["bias"][:].astype(np.float32), ACTIVATIONS[act]
 
     @staticmethod
     def _forward(layers, x):

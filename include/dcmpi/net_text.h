@@ -38,6 +38,8 @@ typedef struct {
 
 /* false: why[] tells what is wrong and in which column, counted in characters from 1. */
 bool dc_net_text_encoder(const char *text, dc_net_text *out, char why[DC_NET_WHY_MAX]);
+/* Layers of any network; name: of it, for messages. */
+bool dc_net_text_layers(const char *text, const char *name, dc_part_text *out, char why[DC_NET_WHY_MAX]);
 /* Sets kind and decoder. */
 bool dc_net_text_decoder(const char *text, dc_net_text *out, char why[DC_NET_WHY_MAX]);
 
@@ -46,6 +48,9 @@ bool dc_net_text_is_mirror(const dc_net_text *t);
 /* The network for rows of D columns. Errors: DC_ERR_USAGE for a decoder of another width, too many layers, widths out
  * of range. */
 DC_CHECKED dc_status dc_net_build(dc_net *net, int64_t D, const dc_net_text *t);
+/* A chain of layers "name_0", "name_1" ... for rows of D columns, without a decoder; its floats lie from `at` on, its
+ * weights are those of the streams from `stream` on. Errors: DC_ERR_USAGE, telling what is wrong with the text. */
+DC_CHECKED dc_status dc_net_chain(dc_net *net, const char *name, int64_t D, const char *text, size_t at, int stream);
 /* The encoder or the decoder as a text that gives it again. */
 void dc_net_text_format(const dc_net *net, bool decoder, char out[DC_NET_TEXT_MAX]);
 

@@ -29,7 +29,7 @@ typedef enum {
     DC_LOSS_BCE           /* -sum x log p + (1-x) log(1-p) / (B D), p = sigmoid(logit): Keras, PyTorch. x in [0, 1] */
 } dc_recon_loss;
 
-enum { DC_MAX_LAYERS = 32, DC_LAYER_NAME_MAX = 32 };
+enum { DC_MAX_LAYERS = 32, DC_MAX_BIASES = 2 * DC_MAX_LAYERS, DC_LAYER_NAME_MAX = 32 };
 #define DC_LEAKY_SLOPE 0.01f /* of DC_ACT_LEAKY_RELU below 0 */
 
 /* What a layer has instead of what holds for all. */
@@ -54,6 +54,7 @@ typedef struct {
     int64_t D, L;
     size_t n_decoder, n_encoder_params; /* floats */
     size_t n_params;                    /* their sum */
+    int stream;                         /* of random numbers: that of its first layer */
 } dc_net;
 
 /* The layer that has the transposed weights of layer l, if one of the two is tied. */
@@ -87,11 +88,13 @@ typedef struct {
     int n_biases;
     struct {
         size_t lo, hi;
-    } bias[DC_MAX_LAYERS]; /* floats [lo, hi) of the slab are biases; ascending */
+    } bias[DC_MAX_BIASES]; /* floats [lo, hi) of the slab are biases; ascending */
 } dc_params;
 DC_CHECKED dc_status dc_params_create(dc_params *p, const dc_net *net, size_t n_extra); /* DC_ERR_MEMORY */
 /* The same without the arrays, which are NULL. */
 void dc_params_shape(dc_params *p, const dc_net *net, size_t n_extra);
+/* Another net's biases, which lie behind those that are known. */
+void dc_params_add_biases(dc_params *p, const dc_net *net);
 /* The same values and gradients with moments of its own, for a step with an optimizer of its own. *of must outlive it.
  * DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_params_share(dc_params *p, const dc_params *of);

@@ -18,7 +18,7 @@ dc_status dc_deck_slab(const dc_config *cfg, int64_t D, dc_slab *slab)
     const dc_method_env env = {.K = cfg->cluster.clusters, .L = net.L, .keys = dc_config_method_keys(cfg)};
     dc_slab_init(slab, &net);
     if (method->build) method->build(&env, slab);
-    return DC_OK;
+    return slab->st;
 }
 
 dc_opt_config dc_deck_optimizer(const dc_opt_config *opt, const dc_net *net)

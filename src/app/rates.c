@@ -8,7 +8,7 @@
 #include "dcmpi/text.h"
 #include "deck_model.h"
 
-enum { NAMES_MAX = DC_MAX_LAYERS + DC_SLAB_TENSORS + 2, TEXT_MAX = 1024 };
+enum { NAMES_MAX = (1 + DC_SLAB_NETS) * DC_MAX_LAYERS + DC_SLAB_TENSORS + 2, TEXT_MAX = 1024 };
 typedef struct {
     const char *name[NAMES_MAX];
     int n;
@@ -20,8 +20,11 @@ static void add_layers(names *to, const dc_net *net, int first, int last, const 
     for (int l = first; l < last; l++) to->name[to->n++] = net->layer[l].name;
 }
 
-static void add_tensors(names *to, const dc_slab *slab)
+static void add_own(names *to, const dc_slab *slab)
 {
+    const dc_net *net;
+    for (int i = 1; (net = dc_slab_net_at(slab, i)) != NULL; i++)
+        for (int l = 0; l < net->n_layers; l++) to->name[to->n++] = net->layer[l].name;
     for (int i = 0; i < slab->n_tensors; i++)
         if (slab->tensor[i].trained) to->name[to->n++] = slab->tensor[i].name;
 }
@@ -68,7 +71,7 @@ dc_status dc_rates_check(const dc_config *cfg)
     clustered = pretrained;
     add_layers(&pretrained, net, net->n_encoder, net->n_layers, "decoder");
     if (method->flags & DC_METHOD_RECONSTRUCTS) clustered = pretrained;
-    add_tensors(&clustered, &slab);
+    add_own(&clustered, &slab);
     if (cfg->pretrain.mode != DC_PRETRAIN_NONE) DC_TRY(check(&cfg->pretrain.opt.lr_factors, &pretrained, "pretrain"));
     if (method->flags & DC_METHOD_TRAINS) DC_TRY(check(&cfg->cluster.opt.lr_factors, &clustered, "cluster"));
 out:

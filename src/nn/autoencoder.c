@@ -117,6 +117,20 @@ dc_status dc_net_build(dc_net *net, int64_t D, const dc_net_text *t)
     return DC_OK;
 }
 
+dc_status dc_net_chain(dc_net *net, const char *name, int64_t D, const char *text, size_t at, int stream)
+{
+    dc_part_text part;
+    char why[DC_NET_WHY_MAX];
+    if (!dc_net_text_layers(text, name, &part, why)) return DC_FAIL(DC_ERR_USAGE, "network %s: %s", name, why);
+    const dc_status st = check_part(&part, false, D);
+    if (st != DC_OK) return st;
+    *net = (dc_net){.n_encoder = part.n, .D = D, .L = part.layer[part.n - 1].width, .stream = stream};
+    add_part(net, &part, false, false);
+    for (int l = 0; l < net->n_layers; l++) snprintf(net->layer[l].name, DC_LAYER_NAME_MAX, "%.20s_%d", name, l);
+    net->n_params = net->n_encoder_params = place_layers(net, 0, net->n_layers, at) - at;
+    return DC_OK;
+}
+
 static dc_status check_widths(const int64_t *hidden, int n_hidden, int64_t L)
 {
     if (n_hidden < 0 || 2 * (n_hidden + 1) > DC_MAX_LAYERS)

@@ -223,6 +223,12 @@ bool dc_net_text_encoder(const char *text, dc_net_text *out, char why[DC_NET_WHY
     return read_layers(&r) && check_data(&r, false) && check_narrowest(&r);
 }
 
+bool dc_net_text_layers(const char *text, const char *name, dc_part_text *out, char why[DC_NET_WHY_MAX])
+{
+    reader r = start(text, name, out, why);
+    return read_layers(&r) && check_data(&r, false);
+}
+
 /* "~encoder" or "tied ~encoder". */
 static bool is_mirror(reader r, bool *tied)
 {

@@ -6,20 +6,20 @@
 #include "nn/nn_kern.h"
 
 /* In the order of the slab: decoder first. */
-static void list_biases(dc_params *p, const dc_net *net)
+void dc_params_add_biases(dc_params *p, const dc_net *net)
 {
-    p->n_biases = net->n_layers;
+    DC_ASSERT(p->n_biases + net->n_layers <= DC_MAX_BIASES);
     for (int i = 0; i < net->n_layers; i++) {
         const dc_layer *layer = &net->layer[(i + net->n_encoder) % net->n_layers];
-        p->bias[i].lo = layer->bias;
-        p->bias[i].hi = layer->bias + (size_t)layer->out;
+        p->bias[p->n_biases].lo = layer->bias;
+        p->bias[p->n_biases++].hi = layer->bias + (size_t)layer->out;
     }
 }
 
 void dc_params_shape(dc_params *p, const dc_net *net, size_t n_extra)
 {
     *p = (dc_params){.n = net->n_params + n_extra, .n_extra = n_extra};
-    list_biases(p, net);
+    dc_params_add_biases(p, net);
 }
 
 dc_status dc_params_create(dc_params *p, const dc_net *net, size_t n_extra)

@@ -3,9 +3,36 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dcmpi/net_text.h"
+
 void dc_slab_init(dc_slab *s, const dc_net *net)
 {
     *s = (dc_slab){.net = *net, .n = net->n_params};
+}
+
+void dc_slab_add_net(dc_slab *s, const char *name, int64_t D, const char *text)
+{
+    int stream = s->net.n_layers;
+    DC_ASSERT(s->n_more < DC_SLAB_NETS && !dc_slab_net(s, name));
+    for (int i = 0; i < s->n_more; i++) stream += s->more[i].n_layers;
+    const dc_status st = dc_net_chain(&s->more[s->n_more], name, D, text, s->n, stream);
+    if (s->st == DC_OK) s->st = st;
+    if (st == DC_OK) s->n += s->more[s->n_more++].n_params;
+}
+
+const dc_net *dc_slab_net(const dc_slab *s, const char *name)
+{
+    const size_t n = strlen(name);
+    for (int i = 0; i < s->n_more; i++) {
+        const char *first = s->more[i].layer[0].name;
+        if (strncmp(first, name, n) == 0 && strcmp(first + n, "_0") == 0) return &s->more[i];
+    }
+    return NULL;
+}
+
+const dc_net *dc_slab_net_at(const dc_slab *s, int i)
+{
+    return i == 0 ? &s->net : i <= s->n_more ? &s->more[i - 1] : NULL;
 }
 
 void dc_slab_add(dc_slab *s, const char *name, int64_t n, int64_t width, bool trained)
@@ -43,10 +70,12 @@ static bool layer_array(const dc_layer *layer, int i, dc_slab_array *out)
 
 bool dc_slab_at(const dc_slab *s, int i, dc_slab_array *out)
 {
-    for (int l = 0; l < s->net.n_layers; l++) {
-        if (layer_array(&s->net.layer[l], i, out)) return true;
-        i -= s->net.layer[l].tied ? 1 : 2;
-    }
+    const dc_net *net;
+    for (int k = 0; (net = dc_slab_net_at(s, k)) != NULL; k++)
+        for (int l = 0; l < net->n_layers; l++) {
+            if (layer_array(&net->layer[l], i, out)) return true;
+            i -= net->layer[l].tied ? 1 : 2;
+        }
     if (i >= s->n_tensors) return false;
     const dc_tensor *t = &s->tensor[i];
     *out = array_of(t->name, "", t->n, t->width, t->at);

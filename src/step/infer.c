@@ -18,7 +18,8 @@ static dc_status check(const dc_plan *plan)
     for (int i = 0; i < plan->graph->n_nodes; i++) {
         const dc_node *x = &plan->graph->node[i];
         if (!plan->node[i].live || x->op == &dc_op_use) continue;
-        if (x->op->reach != DC_REACH_ROW || x->shape.space != DC_ROWS || x->op->keyed)
+        const bool runs = x->op->forward || x->op == &dc_op_batch;
+        if (x->op->reach != DC_REACH_ROW || x->shape.space != DC_ROWS || x->op->keyed || x->op->aux || !runs)
             return DC_FAIL(DC_ERR_USAGE, "network: inference cannot run %s (recorded at %s:%d)", x->op->name, x->file,
                            x->line);
     }

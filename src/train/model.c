@@ -12,8 +12,14 @@ dc_status dc_model_create(dc_model *m, const dc_dataset *data, const dc_slab *sl
     *m =
         (dc_model){.data = data, .slab = slab, .net = &slab->net, .timers = timers, .progress = progress, .seed = seed};
     const dc_status st = dc_params_create(&m->params, m->net, slab->n - m->net->n_params);
-    if (st == DC_OK) dc_net_init_weights(m->net, init, seed, m->params.value);
-    return st;
+    const dc_net *net;
+    if (st != DC_OK) return st;
+    dc_net_init_weights(m->net, init, seed, m->params.value);
+    for (int i = 1; (net = dc_slab_net_at(slab, i)) != NULL; i++) {
+        dc_net_init_weights(net, init, seed, m->params.value);
+        dc_params_add_biases(&m->params, net);
+    }
+    return DC_OK;
 }
 
 dc_status dc_model_keep(dc_comm *comm, dc_model *m, dc_state *c)

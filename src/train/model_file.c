@@ -18,17 +18,24 @@ static void file_name(char out[DC_H5_NAME_MAX], const char *array)
     snprintf(out, DC_H5_NAME_MAX, "%s%s", centers ? "/cluster_" : "/model/", array);
 }
 
-/* The texts are for people: shapes, activations and ties tell the program. */
-static dc_status save_attributes(dc_h5 *h5, const dc_net *net)
+static dc_status save_layers(dc_h5 *h5, const dc_net *net)
 {
     dc_status st = DC_OK;
-    char text[DC_NET_TEXT_MAX];
     for (int l = 0; l < net->n_layers; l++) {
         char name[DC_H5_NAME_MAX];
         file_name(name, net->layer[l].name);
         DC_TRY(dc_h5_put_attr_str(h5, name, "activation", dc_act_name(net->layer[l].act)));
         if (net->layer[l].tied) DC_TRY(dc_h5_put_attr_str(h5, name, "tied", dc_net_mirror(net, l)->name));
     }
+out:
+    return st;
+}
+
+/* For people: shapes, activations and ties tell the program. */
+static dc_status save_texts(dc_h5 *h5, const dc_net *net)
+{
+    dc_status st = DC_OK;
+    char text[DC_NET_TEXT_MAX];
     if (net->n_layers == 0) return DC_OK;
     dc_net_text_format(net, false, text);
     DC_TRY(dc_h5_put_attr_str(h5, "/model", "encoder", text));
@@ -47,7 +54,9 @@ dc_status dc_model_save(dc_h5 *h5, const dc_slab *slab, const float *value)
         file_name(name, a.name);
         DC_TRY(dc_h5_put(h5, name, DC_H5_F32, a.n_dims, a.dim, value + a.at));
     }
-    DC_TRY(save_attributes(h5, &slab->net));
+    const dc_net *net;
+    for (int i = 0; (net = dc_slab_net_at(slab, i)) != NULL; i++) DC_TRY(save_layers(h5, net));
+    DC_TRY(save_texts(h5, &slab->net));
 out:
     return st;
 }
@@ -171,8 +180,8 @@ out:
     return st;
 }
 
-/* Further layers, and weights that are tied in one of the two networks, would be left out without a word. */
-static dc_status compare_layers(dc_h5 *h5, const char *path, const dc_net *net)
+/* Weights that are tied in one of the two networks, and further layers, would be left out without a word. */
+static dc_status compare_ties(dc_h5 *h5, const char *path, const dc_net *net)
 {
     char name[DC_H5_NAME_MAX];
     for (int l = 0; l < net->n_layers; l++) {
@@ -185,7 +194,13 @@ static dc_status compare_layers(dc_h5 *h5, const char *path, const dc_net *net)
             "model.decoder as that run had it",
             path, layer->name, layer->tied ? " not" : "");
     }
+    return DC_OK;
+}
+
+static dc_status compare_depth(dc_h5 *h5, const char *path, const dc_net *net)
+{
     for (int decodes = 0; decodes < 2; decodes++) {
+        char name[DC_H5_NAME_MAX];
         snprintf(name, sizeof name, "/model/%s_%d", decodes ? "decoder" : "encoder",
                  decodes ? net->n_layers - net->n_encoder : net->n_encoder);
         if (dc_h5_exists(h5, name))
@@ -200,8 +215,9 @@ static dc_status check_all(dc_h5 *h5, const char *path, const dc_net *net, const
     dc_status st = DC_OK;
     dc_slab slab;
     dc_slab_init(&slab, net);
-    DC_TRY(compare_layers(h5, path, net));
+    DC_TRY(compare_ties(h5, path, net));
     DC_TRY(visit_slab(h5, path, &slab, NULL));
+    DC_TRY(compare_depth(h5, path, net));
     DC_TRY(compare_activations(h5, path, net));
     if (data) DC_TRY(compare_scaling(h5, path, data));
     if (data) DC_TRY(compare_clip(h5, path, data));
