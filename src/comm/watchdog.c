@@ -70,7 +70,7 @@ static int append(char *text, int used, const char *fmt, ...)
     return used + DC_MAX(n, 0);
 }
 
-/* "rank 2 in cluster, step 140" */
+/* Like "rank 2 in cluster, step 140". */
 static const char *place_of(const cell *c, char text[TEXT_MAX])
 {
     if (c->beat.phase[0])
@@ -155,8 +155,7 @@ static void look(watcher *w)
 {
     const double now = dc_clock_now_s();
     const uint64_t moves = all_moves();
-    const bool slept =
-        now - w->last_look_s > 3 * dog.look_s; /* this process was stopped: what it saw before proves nothing */
+    const bool slept = now - w->last_look_s > 3 * dog.look_s; /* we were stopped: earlier looks prove nothing */
     w->last_look_s = now;
     atomic_fetch_add(&dog.own->looks, 1);
     const bool on_duty = is_on_duty(w, now);

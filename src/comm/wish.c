@@ -63,7 +63,7 @@ dc_wish *dc_comm_wish(const dc_comm *comm)
     return comm->wish;
 }
 
-/* ---- Of this rank ------------------------------------------------------------------------------------------------ */
+/* ---- Wishes of this rank ----------------------------------------------------------------------------------------- */
 
 static void want_stop(dc_wish *w, const char *reason, double since_s)
 {
@@ -139,7 +139,7 @@ double dc_wish_save_ends(dc_wish *w, double start, bool ok)
     return w->retry_s;
 }
 
-/* ---- Of all ranks ------------------------------------------------------------------------------------------------ */
+/* ---- Wishes of all ranks ----------------------------------------------------------------------------------------- */
 
 /* The reason of the lowest rank that has one goes to all ranks, once. */
 void dc_wish_agree_on_reason(dc_comm *comm, dc_wish *w)

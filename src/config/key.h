@@ -59,7 +59,7 @@ bool dc_read_int(const char *text, int64_t *out);
 /* Reads -?digits[.digits][e[+-]digits] and accepts nothing else; too large a number is infinite, which no range
  * allows. */
 bool dc_read_float(const char *text, double *out);
-/* A number, alone (seconds) or with s, m, h or d; *out in seconds. */
+/* Reads seconds, a number with s, m, h or d, or a Slurm time such as HH:MM:SS; *out in seconds. */
 bool dc_read_duration(const char *text, double *out);
 /* Shortest decimal that reads back to the same bits. */
 void dc_format_double(double v, char *out, size_t cap);
@@ -84,8 +84,8 @@ void dc_key_describe_value(const dc_key *key, char *out, size_t cap);
 unsigned dc_verb_bit(const char *verb);
 /* Blank-separated names of the verbs in a mask. */
 void dc_verb_names(unsigned mask, char *out, size_t cap);
-/* Is the key looked at? verb 0: leave the verb out of the question. If not, why[cap] says so ("cluster.optimizer is
- * sgd, not adam"). */
+/* Whether a run with this verb uses the key; verb 0: a run with any verb. If not, why[cap] gives the reason
+ * ("cluster.optimizer is sgd, not adam"). */
 bool dc_key_in_use(const dc_config *cfg, const dc_key *key, unsigned verb, char *why, size_t cap);
 
 /* origins.c */

@@ -1,13 +1,13 @@
-/* What a file means by its datasets is decided here; bytes are read by src/io. Conventions:
+/* Decides what the datasets of a file mean; src/io reads the bytes. Conventions:
  *
  *   ours    /X, /ids, feature_names, /y with classes
- *   h5ad    /X dense beside groups /obs and /var, whose attribute _index names the dataset of their names
+ *   h5ad    /X dense beside groups /obs and /var, whose attribute _index tells which dataset holds their names
  *   loom    /matrix beside groups /row_attrs and /col_attrs: features in rows, names in Gene and CellID
- *   Matlab  a user block that says so, or the attribute MATLAB_class: column-major, so that a matrix of n samples and d
- *           features appears as d x n
- *   others  the dataset that is named, or the only matrix
+ *   Matlab  a file header that says so, or the attribute MATLAB_class: column-major, so that a matrix of n samples and
+ *           d features appears as d x n
+ *   others  the dataset that the user names, or the only matrix
  *
- * Sparse matrices (groups with data, indices and indptr) are named and refused. */
+ * Sparse matrices (groups with indices and indptr, or ir and jc) are refused by name. */
 #include "convert/h5meaning.h"
 
 #include <string.h>
