@@ -1,4 +1,4 @@
-/* The set of different labels of all inputs, and the int32 code that stands for each in /y. */
+/* The set of all different labels in the inputs, and the int32 code that stands for each label in /y. */
 #ifndef DCMPI_CONVERT_CLASSES_H
 #define DCMPI_CONVERT_CLASSES_H
 
@@ -39,7 +39,7 @@ typedef struct {
     size_t n;         /* labels put so far */
 } dc_label_sink;
 DC_CHECKED dc_status dc_label_put(dc_label_sink *sink, const char *name, const char *text, size_t n);
-/* Counts a row that will be left out and so needs no label. */
+/* Puts "no label" for a row that will be left out. */
 void dc_label_skip(dc_label_sink *sink);
 
 #endif
