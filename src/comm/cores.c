@@ -1,7 +1,7 @@
 /* Which cores of the node this rank may use, which other ranks may use them too, how many threads follow from that, and
- * where the threads are bound. Open MPI binds each rank to a core if there are one or two, but to a socket if there are
- * more, and these then share it; srun, containers and `--bind-to none` differ. So the ranks of a node tell each other
- * what they may use. */
+ * where the threads are bound. Open MPI binds each rank to a core if there are at most two ranks, else to a socket,
+ * which the ranks then share; srun, containers and `--bind-to none` differ. So the ranks of a node tell each other what
+ * they may use. */
 #include "dcmpi/cores.h"
 
 #include <hwloc.h>

@@ -28,7 +28,7 @@ typedef struct {
     _Atomic uint64_t looks; /* number of looks of this rank's thread, if it has one */
 } cell;
 
-/* One per process, like the log. */
+/* The state of the watchdog, one per process. */
 static struct {
     MPI_Comm node;
     MPI_Win window;
@@ -112,7 +112,8 @@ static int name_late_ranks(char text[TEXT_MAX])
     return late;
 }
 
-/* Returns false if all ranks of this node wait: then the late rank is on another node, whose thread names it. */
+/* Returns false if all ranks of this node wait: then the late rank, if any, is on another node, whose thread names
+ * it. */
 static bool describe_stall(char text[TEXT_MAX])
 {
     char place[TEXT_MAX];

@@ -10,7 +10,7 @@
 #include "dcmpi/signals.h"
 
 /* Wishes to save, even from all ranks (at most DC_MAX_SHARDS), add up to less than one wish to stop. Both values are
- * exact as floats, since they may be sent as floats. */
+ * exact even as floats, because they may be sent as floats. */
 static const double WISH_STOP = 1, WISH_SAVE = 0x1p-21;
 
 enum { REASON_CHARS = 64 };
@@ -26,8 +26,8 @@ struct dc_wish {
     bool root;
     bool heard_stop, heard_save;
     int saves_done;                         /* dc_signals_saves() when the last save began */
-    double next_save_s, next_look_s;        /* rank 0 */
-    double created_s, save_took_s, retry_s; /* rank 0 */
+    double next_save_s, next_look_s;        /* rank 0 only */
+    double created_s, save_took_s, retry_s; /* used by rank 0 only */
     char reason[REASON_CHARS];              /* why the run must stop; empty: this rank knows of no reason */
     double reason_s;
     bool reason_agreed;
@@ -146,7 +146,7 @@ void dc_wish_agree_on_reason(dc_comm *comm, dc_wish *w)
 {
     struct {
         char reason[REASON_CHARS];
-        double ago_s; /* not a time, because the clocks of nodes differ */
+        double ago_s; /* not the time itself: the clocks of nodes differ */
     } shared = {.ago_s = w ? dc_clock_now_s() - w->reason_s : 0};
     const int rank = comm->rank, size = comm->size;
     if (!w || w->reason_agreed) return;

@@ -59,7 +59,7 @@ static bool is_for_another_run(const dc_config *deck, const dc_origins *from, co
     return from->key[dc_key_index(key)].line > 0 && dc_key_in_use(deck, key, DC_USE_FIT, why, sizeof why);
 }
 
-/* A deck may hold the sections of all methods. */
+/* Whether the deck sets the key for another method; a deck may hold the sections of all methods. */
 static bool is_of_another_method(const dc_config *cfg, const dc_origins *from, const dc_key *key)
 {
     return from->key[dc_key_index(key)].line > 0 && dc_method_row(key->section) &&

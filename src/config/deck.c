@@ -129,7 +129,7 @@ static dc_status skip_to(deck_reader *r, int depth)
     return st;
 }
 
-/* Records the problem and skips the rest of what was wrong, if reading can go on. */
+/* If st is an error after which reading can go on, records it and skips the rest of what was wrong. */
 static dc_status skip_problem(deck_reader *r, dc_status st, int depth)
 {
     if (st == DC_OK || r->is_broken) return st;

@@ -26,7 +26,7 @@ extern const int dc_section_table_n;
 extern const dc_key dc_moved_table[DC_MOVED_MAX];
 
 /* keys.c: all keys, first the program's own, then the methods'. */
-const dc_key *dc_key_at(int i); /* NULL after the last row; rows of a section are neighbours */
+const dc_key *dc_key_at(int i); /* NULL after the last row; rows of a section stand together */
 const dc_key *dc_key_find(const char *section, const char *name);
 /* The row of dc_moved_table with this name. */
 const dc_key *dc_moved_find(const char *section, const char *name);
@@ -96,7 +96,7 @@ typedef struct {
     bool failed; /* its value was invalid */
     int line, col;
 } dc_key_origin;
-/* All errors together, so that users need not run again to find each one. */
+/* All errors of a deck and command line, so that users need not run again to find each one. */
 typedef struct {
     int n, shown;
     size_t used;

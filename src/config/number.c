@@ -50,8 +50,8 @@ static const char *float_end(const char *text)
     return end;
 }
 
-/* Reads the number that `text` begins with. Values too large for a double become infinite and fail the range check. -0
- * becomes 0. */
+/* Reads the number that `text` begins with. Values too large for a double become infinite and fail the range check;
+ * minus zero becomes 0. */
 static double read_double(const char *text)
 {
     const locale_t before = enter_c_locale();

@@ -1,7 +1,7 @@
 /* The key table: every deck key except those of the methods, with its type, place in dc_config, default, range, use and
  * documentation.
  *
- * Rows of a section are neighbours, in the order in which a deck shows them. The defaults together are the published
+ * Rows of a section stand together, in the order in which a deck shows them. The defaults together are the published
  * configuration "DEC-keras, MNIST" (Guo's re-implementation of Xie et al., ICML 2016). No parsing and no checks
  * here. */
 #include "key.h"

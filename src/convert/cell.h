@@ -25,7 +25,7 @@ int64_t dc_cell_count(dc_span line, char separator);
 dc_span dc_cell_at(dc_span line, char separator, int64_t column);
 /* Whether a quoted cell that begins in the line goes on past the end of the line. */
 bool dc_cell_is_open(dc_span line, char separator);
-/* The same for a line that begins inside a quoted cell; line.p[-1] must exist. */
+/* The same, but the line itself begins inside a quoted cell. line.p[-1] must exist. */
 bool dc_cell_stays_open(dc_span line, char separator);
 
 /* "text" becomes text; false if it has quotes inside, or only on one side. */

@@ -14,7 +14,7 @@ enum { DC_PIECE_VALUES = 1 << 19, DC_ATTRIBUTE_MAX_BYTES = 1 << 20 };
 /* What the first pass knows of one input. */
 typedef struct {
     dc_gidx rows;
-    bool rounded;    /* its numbers may lose digits as float64 */
+    bool rounded;    /* its numbers may lose digits when stored as float64 */
     bool own_labels; /* an HDF5 file with /y, or with another column that the user named */
     dc_file_state file, label_file;
 } dc_input_plan;
@@ -37,7 +37,7 @@ typedef struct {
     size_t id_bytes;   /* bytes of the longest id of all inputs, 0: no ids */
     bool *skip;        /* [piece_rows]: rows that are left out */
     dc_missing missing;
-    dc_precision precision; /* for inputs whose numbers may lose digits as float32 */
+    dc_precision precision; /* for inputs whose numbers may lose digits when stored as float32 */
     bool has_ids;
     bool turned; /* the columns of an input became the rows */
     dc_output out;

@@ -1,5 +1,5 @@
 /* Signatures of files that convert does not read: tables of other programs, archives, models, pictures, sparse text. A
- * cure tells how to make a file that it reads, mostly as a command, with %1$s for the file. */
+ * cure tells how to make a readable file, mostly as a command, with %1$s for the name of the file. */
 #include "convert/foreign.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@
 typedef struct {
     size_t at, n;
     const char *magic;
-    const char *what, *cure; /* %1$s in the cure is the file */
+    const char *what, *cure; /* %1$s in the cure stands for the file's name */
 } signature;
 
 static const signature signatures[] = {
@@ -84,8 +84,8 @@ static dc_status refuse_zip(const dc_stream *s, const char *p, size_t n)
     return fail(s, "a zip archive", "unzip '%1$s'");
 }
 
-/* Whether the file begins with PAR1, and then a page begins or, if the whole file is in the buffer, it also ends with
- * PAR1. */
+/* Whether this is a Parquet file: PAR1 and then the first byte of a page, or PAR1 at both ends if the buffer holds the
+ * whole file. */
 static bool is_parquet(const dc_stream *s, const char *p, size_t n)
 {
     if (n < 5 || memcmp(p, "PAR1", 4) != 0) return false;

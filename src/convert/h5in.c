@@ -41,7 +41,7 @@ static dc_status shape_of_dataset(dc_source *s, const dc_h5_info *info, bool tur
     return dc_source_check_shape(s, info->n_dims, false);
 }
 
-/* Takes the image shape that dcmpi keeps in an attribute of the root if it has stored images as a flat matrix. */
+/* Takes the image shape from an attribute of the root, where dcmpi keeps it for images stored as a flat matrix. */
 static void adopt_image_shape(dc_source *s)
 {
     size_t n = 0;

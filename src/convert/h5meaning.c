@@ -7,7 +7,7 @@
  *           d features appears as d x n
  *   others  the dataset that the user names, or the only matrix
  *
- * Sparse matrices (groups with indices and indptr, or ir and jc) are refused by name. */
+ * Sparse matrices (groups with indices and indptr, or ir and jc) are refused, and the error names them. */
 #include "convert/h5meaning.h"
 
 #include <string.h>
