@@ -1,8 +1,8 @@
 /* Start and end of MPI, what a rank knows about its place, and the error policy.
  *
- * The world is duplicated, so that no library's messages meet ours, and set to MPI_ERRORS_RETURN, so that a failing
- * call can be named. An MPI error cannot be agreed on (agreement needs MPI): print and abort the job. The collectives
- * are in collective.c. */
+ * MPI_COMM_WORLD is duplicated, so that messages of other libraries cannot mix with ours. The duplicate returns errors
+ * (MPI_ERRORS_RETURN), so that we can name the call that failed. Ranks cannot agree on an MPI error, because agreement
+ * needs MPI: the rank prints it and aborts the job. The collectives are in collective.c. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,7 +24,8 @@ static dc_status start_mpi(void)
     int running = 0, level = 0;
     MPI_Initialized(&running);
     if (running) return DC_FAIL(DC_ERR_INTERNAL, "MPI was started twice in one process");
-    /* Shared file pointers are not used; this way of theirs ends the process on paths of 240 bytes (Open MPI 4.1). */
+    /* Open MPI 4.1's "lockedfile" module for shared file pointers, which we do not use, kills the process on paths of
+     * 240 bytes. */
     setenv("OMPI_MCA_sharedfp", "^lockedfile", 0);
     MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level);
     if (level >= MPI_THREAD_FUNNELED) return DC_OK;
@@ -35,7 +36,7 @@ static dc_status start_mpi(void)
                    level, MPI_THREAD_FUNNELED);
 }
 
-/* Place of this rank among the ranks that share memory, and the number of such groups. */
+/* Finds this rank's place among the ranks that share its memory, and the number of such groups. */
 static void find_node(dc_comm *comm)
 {
     MPI_Comm node;
@@ -70,7 +71,7 @@ static dc_status allocate(dc_comm **out)
     return DC_OK;
 }
 
-/* The place of this rank in comm->mpi, which is ours. */
+/* Sets what depends on the place of this rank in comm->mpi, which we own. */
 static dc_status settle(dc_comm *comm)
 {
     MPI_Comm_set_errhandler(comm->mpi, MPI_ERRORS_RETURN);

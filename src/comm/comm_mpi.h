@@ -10,7 +10,7 @@
 /* The duplicated communicator; borrowed, lives as long as `comm`. */
 MPI_Comm dc_comm_mpi(const dc_comm *comm);
 
-/* Runs an MPI call; if it fails, prints rank, call and MPI's text and ends the job. */
+/* Runs an MPI call; if it fails, prints the rank, the call and MPI's error text, then ends the job. */
 #define DC_MPI(comm, call)                                                                                             \
     do {                                                                                                               \
         const int rc_ = dc_fault(DC_FAULT_MPI_CALL) ? MPI_ERR_OTHER : (call);                                          \
@@ -18,8 +18,8 @@ MPI_Comm dc_comm_mpi(const dc_comm *comm);
     } while (0)
 _Noreturn void dc_mpi_failed(const dc_comm *comm, int mpi_code, const char *call, const char *file, int line);
 
-/* Largest message in bytes that goes to MPI in one piece, at least 16; tests lower it to walk the path of big counts.
- * Equal on all ranks. */
+/* Sets the largest message, in bytes, that goes to MPI in one piece: at least 16, equal on all ranks. Tests lower it to
+ * reach the code for big counts. */
 void dc_comm_set_piece_bytes(dc_comm *comm, size_t bytes);
 
 #endif

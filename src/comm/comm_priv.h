@@ -2,7 +2,7 @@
 #ifndef DCMPI_COMM_PRIV_H
 #define DCMPI_COMM_PRIV_H
 
-/* Our own calls keep the position that our caller left (comm.h, debug builds). */
+/* Calls from inside comm/ keep the source position that the outside caller recorded (comm.h, debug builds). */
 #define DC_COMM_NO_POSITION
 #include "comm_mpi.h"
 #include "dcmpi/cores.h"
@@ -11,16 +11,16 @@ enum { DC_HOST_MAX = 64 };
 
 struct dc_comm {
     MPI_Comm mpi;
-    bool is_world; /* all ranks of the job; else a group of them */
+    bool is_world; /* it has all ranks of the job; false: a group of them */
     int rank, size;
     int node_rank, node_size, node_count;
     char host[DC_HOST_MAX];
     dc_binding binding;
     size_t piece_bytes;
-    int64_t *per_rank; /* [size], scratch of the error paths, which must not allocate */
+    int64_t *per_rank; /* [size], scratch for the error paths, which must not allocate */
     int *counts;       /* [2*size], int counts and displacements for MPI */
     dc_comm_traffic traffic[DC_COMM_OP_COUNT];
-    struct dc_wish *wish; /* about this job, borrowed, or NULL */
+    struct dc_wish *wish; /* wishes about this job; borrowed, may be NULL */
     const char *file;     /* debug builds: where the current collective was called */
     int line;
 };

@@ -1,7 +1,7 @@
-/* The cores of a node and its ranks: which cores this rank may use, who else may, how many threads that makes, and
- * where they are bound. Open MPI binds up to two ranks to a core each and more of them to a socket, which they then
- * share; srun, containers and `--bind-to none` have other ways. So ranks of a node tell each other what they may use.
- */
+/* Which cores of the node this rank may use, which other ranks may use them too, how many threads follow from that, and
+ * where the threads are bound. Open MPI binds each rank to a core if there are at most two ranks, else to a socket,
+ * which the ranks then share; srun, containers and `--bind-to none` differ. So the ranks of a node tell each other what
+ * they may use. */
 #include "dcmpi/cores.h"
 
 #include <hwloc.h>
@@ -16,15 +16,15 @@
 #include "dcmpi/queue.h"
 #include "dcmpi/threads.h"
 
-enum { PLACE_THREADS_MAX = 4096, WORDS = 128 /* of 64 hardware threads */ };
+enum { PLACE_THREADS_MAX = 4096, WORDS = 128 /* each for 64 hardware threads */ };
 
 typedef uint64_t cpu_set[WORDS];
 
-/* Adds the places of OpenMP: with OMP_PROC_BIND or OMP_PLACES the main thread is bound to the first of them when the
- * program is loaded, and its binding says nothing of the others. */
+/* Adds OpenMP's places. With OMP_PROC_BIND or OMP_PLACES, the main thread is bound to the first place when the program
+ * is loaded, so its binding does not show the other places. */
 static void add_places(hwloc_cpuset_t allowed)
 {
-    int number[PLACE_THREADS_MAX]; /* of hardware threads, as the kernel counts them */
+    int number[PLACE_THREADS_MAX]; /* hardware threads, numbered as in the kernel */
     for (int place = 0; place < omp_get_num_places(); place++) {
         const int n = omp_get_place_num_procs(place);
         if (n > PLACE_THREADS_MAX) continue;
@@ -46,8 +46,8 @@ static bool meet(const cpu_set a, const cpu_set b)
     return false;
 }
 
-/* Physical cores of which this process may use at least one hardware thread; sets[i]: those of core i, in the order of
- * the machine. `sets` may be NULL. */
+/* Counts the physical cores of which this process may use at least one hardware thread. sets[i] gets the usable
+ * hardware threads of the i-th such core, in the machine's order; `sets` may be NULL. */
 static int cores_in(hwloc_topology_t topology, hwloc_const_cpuset_t allowed, cpu_set *sets)
 {
     int cores = 0;
@@ -64,7 +64,8 @@ static int cores_in(hwloc_topology_t topology, hwloc_const_cpuset_t allowed, cpu
     return cores;
 }
 
-/* Calls f with the topology and what this process may use; false if hwloc does not know. */
+/* Calls f with the topology and the hardware threads that this process may use. Returns false if hwloc does not know
+ * them. */
 typedef void with_topology(hwloc_topology_t topology, hwloc_const_cpuset_t allowed, void *arg);
 static bool look(with_topology *f, void *arg)
 {
@@ -102,7 +103,7 @@ static bool is_set(const char *variable)
     return value && *value;
 }
 
-/* Ranks of this node that may use a core of ours, and how many of them come before us. */
+/* Counts the ranks of this node that may use cores of ours, and those of them that come before us. */
 static dc_status count_sharers(dc_comm *comm, const cpu_set allowed, dc_binding *b)
 {
     dc_status st = DC_OK;
@@ -134,7 +135,7 @@ dc_status dc_cores_share(dc_comm *comm)
 {
     dc_status st = DC_OK;
     cpu_set allowed = {0};
-    const int processors = omp_get_num_procs(); /* where hwloc finds no cores: hardware threads in reach */
+    const int processors = omp_get_num_procs(); /* used if hwloc finds no cores: the hardware threads we may use */
     dc_binding b = {.cores_allowed = processors, .cores_machine = processors, .sharers = 1};
     look(count_cores, &(what_is_allowed){&b, allowed});
     b.quota = dc_threads_quota_under("");
@@ -154,7 +155,7 @@ dc_binding dc_cores_binding(const dc_comm *comm)
 
 /* ---- Binding of threads ------------------------------------------------------------------------------------------ */
 
-/* OpenMP has bound the threads, to the same cores in each rank. */
+/* Whether OpenMP has bound the threads. It binds them to the same cores in every rank. */
 static bool bound_by_openmp(void)
 {
     const char *policy = getenv("OMP_PROC_BIND");
@@ -162,7 +163,7 @@ static bool bound_by_openmp(void)
            is_set("GOMP_CPU_AFFINITY");
 }
 
-/* The cores are ours alone, and each thread can have one: a launcher, a container or the queue gave them to the job. */
+/* Whether a launcher, a container or the queue gave our cores to this job, with exactly one for each thread. */
 static bool owns_cores(const dc_binding *b)
 {
     const bool given = b->cores_allowed < b->cores_machine || dc_queue_job()[0];
@@ -171,7 +172,7 @@ static bool owns_cores(const dc_binding *b)
 
 typedef struct {
     dc_binding *binding;
-    bool spread; /* each thread on its core; else all on all cores */
+    bool spread; /* each thread is bound to its own core; false: every thread to all cores */
     dc_status st;
 } wish;
 

@@ -1,16 +1,16 @@
-/* Looks at how the job was started: a launcher that does not fit the MPI library.
+/* Detects a launcher that does not fit the MPI library.
  *
  * A launcher that our MPI does not understand (another MPI's mpirun, srun without PMIx) starts N processes that are
- * each rank 0 of 1; they would all do the whole job and write the same files. MPI cannot tell, the launcher's
- * environment can. SLURM_NTASKS says nothing: it is set in batch scripts, too. */
+ * each rank 0 of 1; they would all do the whole job and write the same files. MPI cannot detect this, but the
+ * launcher's environment variables show it. SLURM_NTASKS proves nothing: it is set in batch scripts, too. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "comm_priv.h"
 #include "dcmpi/log.h"
 
-/* What launchers tell their processes. In order: mpirun inside a Slurm job starts its daemons through srun and passes
- * their variables on, so what mpirun itself says comes first. */
+/* Environment variables that launchers set. The order matters: mpirun inside a Slurm job starts its daemons through
+ * srun and passes srun's variables on, so mpirun's own variables come first. */
 static const struct {
     const char *size, *rank, *launcher, *advice;
 } launchers[] = {

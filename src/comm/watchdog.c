@@ -1,8 +1,8 @@
 /* The watchdog of a node: see watchdog.h.
  *
- * Cells are written by their ranks alone and read without locks: a torn phase name in a warning is the worst that can
- * happen. The threads never call MPI (the main thread alone may), so an abort is a plain exit, upon which the launcher
- * ends the other ranks. */
+ * Each rank writes only its own cell, and cells are read without locks: the worst that can happen is a garbled phase
+ * name in a warning. The watching threads never call MPI (only the main thread may), so they abort by a plain exit; the
+ * launcher then ends the other ranks. */
 #include "dcmpi/watchdog.h"
 
 #include <pthread.h>
@@ -25,14 +25,14 @@ static const double LOOK_S = 5, LOOKS_PER_LIMIT = 5;
 typedef struct {
     _Alignas(CELL_BYTES) dc_beat beat;
     _Atomic int rank, pid;
-    _Atomic uint64_t looks; /* of this rank's thread, if it has one */
+    _Atomic uint64_t looks; /* number of looks of this rank's thread, if it has one */
 } cell;
 
-/* One per process, like the log. */
+/* The state of the watchdog, one per process. */
 static struct {
     MPI_Comm node;
     MPI_Win window;
-    cell *cells; /* [n] of this node */
+    cell *cells; /* [n], one for each rank of this node */
     cell *own;
     int n, node_rank;
     bool more_nodes;
@@ -46,7 +46,7 @@ static struct {
 
 /* ---- Looking ----------------------------------------------------------------------------------------------------- */
 
-/* What a thread remembers from look to look. */
+/* What a thread remembers from one look to the next. */
 typedef struct {
     uint64_t moves, looks_of_first;
     double last_look_s, since_s, first_seen_s;
@@ -70,7 +70,7 @@ static int append(char *text, int used, const char *fmt, ...)
     return used + DC_MAX(n, 0);
 }
 
-/* "rank 2 in cluster, step 140" */
+/* Like "rank 2 in cluster, step 140". */
 static const char *place_of(const cell *c, char text[TEXT_MAX])
 {
     if (c->beat.phase[0])
@@ -81,7 +81,7 @@ static const char *place_of(const cell *c, char text[TEXT_MAX])
     return text;
 }
 
-/* What the kernel says of a process that gets nowhere whatever its flag says, or "". */
+/* The kernel's reason why a process cannot go on, whatever its `waits` flag says; "" if there is none. */
 static const char *trouble_of(int pid)
 {
     char path[64], text[512] = "";
@@ -95,7 +95,8 @@ static const char *trouble_of(int pid)
     return state == 'T' || state == 't' ? " (stopped)" : state == 'D' ? " (waiting for a disk)" : "";
 }
 
-/* "rank 2 in cluster, step 140": those who do not wait for others, or cannot; returns how many. */
+/* Lists the ranks that do not wait for others, or cannot go on, as "rank 2 in cluster, step 140". Returns their
+ * number. */
 static int name_late_ranks(char text[TEXT_MAX])
 {
     int late = 0, used = 0;
@@ -111,7 +112,8 @@ static int name_late_ranks(char text[TEXT_MAX])
     return late;
 }
 
-/* false: all ranks of this node wait, so that the late one is on another node, whose thread names it. */
+/* Returns false if all ranks of this node wait: then the late rank, if any, is on another node, whose thread names
+ * it. */
 static bool describe_stall(char text[TEXT_MAX])
 {
     char place[TEXT_MAX];
@@ -121,7 +123,8 @@ static bool describe_stall(char text[TEXT_MAX])
     return false;
 }
 
-/* A node without late ranks says so only if it is that of rank 0: the node of the late rank may be dead. */
+/* A node without late ranks stays silent, except the node of rank 0: the late rank's node may be dead and unable to
+ * warn. */
 static void warn(const watcher *w, double now)
 {
     char text[TEXT_MAX];
@@ -139,7 +142,7 @@ static _Noreturn void end_job(const watcher *w, double now)
     _Exit(DC_ERR_INTERNAL);
 }
 
-/* The second rank's thread keeps quiet while the first rank's looks. */
+/* The second rank's thread stays quiet as long as the first rank's thread keeps looking. */
 static bool is_on_duty(watcher *w, double now)
 {
     if (dog.node_rank == 0) return true;
@@ -153,7 +156,7 @@ static void look(watcher *w)
 {
     const double now = dc_clock_now_s();
     const uint64_t moves = all_moves();
-    const bool slept = now - w->last_look_s > 3 * dog.look_s; /* stopped itself: what it saw before says nothing */
+    const bool slept = now - w->last_look_s > 3 * dog.look_s; /* we were stopped: earlier looks prove nothing */
     w->last_look_s = now;
     atomic_fetch_add(&dog.own->looks, 1);
     const bool on_duty = is_on_duty(w, now);
@@ -192,10 +195,10 @@ static void *watch(void *unused)
 
 /* ---- Start and stop ---------------------------------------------------------------------------------------------- */
 
-/* The table, in one piece at the first rank of the node. false: this MPI or this node cannot. */
+/* Allocates the table of cells in one piece at the first rank of the node. Returns false if this MPI or node cannot. */
 static bool share_table(dc_comm *comm)
 {
-    /* One cell more than needed: MPI aligns the table to less than a cell, but alike in all ranks. */
+    /* One cell more than needed: MPI aligns the table to less than a cell, though equally in all ranks. */
     MPI_Aint bytes = dog.node_rank == 0 ? (MPI_Aint)(sizeof(cell) * ((size_t)dog.n + 1)) : 0;
     void *memory;
     int unit;
@@ -213,13 +216,13 @@ static bool share_table(dc_comm *comm)
     return true;
 }
 
-/* Signals are for the main thread. */
+/* Starts the thread with all signals blocked: they are for the main thread. */
 static void start_thread(void)
 {
     sigset_t all, before;
     pthread_condattr_t clock;
     pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC); /* no stall because somebody set the clock */
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC); /* setting the system clock must not look like a stall */
     pthread_cond_init(&dog.wake, &clock);
     pthread_condattr_destroy(&clock);
     dog.ending = false;

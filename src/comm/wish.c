@@ -9,26 +9,26 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/signals.h"
 
-/* A wish to save counts less than one wish to stop, however many ranks have it (DC_MAX_SHARDS is the most there are);
- * both are exact in floats, in which they may travel. */
+/* Wishes to save, even from all ranks (at most DC_MAX_SHARDS), add up to less than one wish to stop. Both values are
+ * exact even as floats, because they may be sent as floats. */
 static const double WISH_STOP = 1, WISH_SAVE = 0x1p-21;
 
 enum { REASON_CHARS = 64 };
 
-/* A run stops this long, plus twice what the last save took, before its time is up, but no more than this share of
- * it. */
+/* A run stops early by MARGIN_S plus twice the duration of the last save, but by at most MARGIN_SHARE of its whole
+ * time. */
 static const double MARGIN_S = 60, MARGIN_SHARE = 0.25;
-/* The first wait after a failed save; it doubles up to save_every_s. */
+/* The wait after the first failed save; it doubles with each further failure, up to save_every_s. */
 static const double RETRY_S = 60;
 
 struct dc_wish {
     dc_wish_config cfg;
     bool root;
     bool heard_stop, heard_save;
-    int saves_done;                         /* of dc_signals_saves() */
-    double next_save_s, next_look_s;        /* rank 0 */
-    double created_s, save_took_s, retry_s; /* rank 0 */
-    char reason[REASON_CHARS];              /* why to stop; empty: this rank knows of no reason */
+    int saves_done;                         /* dc_signals_saves() when the last save began */
+    double next_save_s, next_look_s;        /* rank 0 only */
+    double created_s, save_took_s, retry_s; /* used by rank 0 only */
+    char reason[REASON_CHARS];              /* why the run must stop; empty: this rank knows of no reason */
     double reason_s;
     bool reason_agreed;
 };
@@ -63,7 +63,7 @@ dc_wish *dc_comm_wish(const dc_comm *comm)
     return comm->wish;
 }
 
-/* ---- Of this rank ------------------------------------------------------------------------------------------------ */
+/* ---- Wishes of this rank ----------------------------------------------------------------------------------------- */
 
 static void want_stop(dc_wish *w, const char *reason, double since_s)
 {
@@ -79,7 +79,7 @@ static bool time_is_up(const dc_wish *w, double now)
     return now > w->cfg.stop_at_s - DC_MIN(margin, MARGIN_SHARE * whole);
 }
 
-/* What only rank 0 looks at, about once a second: file system calls in every step would cost more than they tell. */
+/* Checks of rank 0, about once a second: file system calls in every step would cost too much. */
 static void look_around(dc_wish *w, double now)
 {
     if (now < w->next_look_s) return;
@@ -90,7 +90,7 @@ static void look_around(dc_wish *w, double now)
     }
     if (time_is_up(w, now)) want_stop(w, "run.max_time", now);
     if (w->cfg.beat && w->cfg.beat(w->cfg.ctx) != DC_OK) {
-        dc_error_clear(); /* saving will meet it again, and report it */
+        dc_error_clear(); /* saving will run into the same error and report it */
         want_stop(w, "another run", now);
     }
 }
@@ -139,14 +139,14 @@ double dc_wish_save_ends(dc_wish *w, double start, bool ok)
     return w->retry_s;
 }
 
-/* ---- Of all ranks ------------------------------------------------------------------------------------------------ */
+/* ---- Wishes of all ranks ----------------------------------------------------------------------------------------- */
 
 /* The reason of the lowest rank that has one goes to all ranks, once. */
 void dc_wish_agree_on_reason(dc_comm *comm, dc_wish *w)
 {
     struct {
         char reason[REASON_CHARS];
-        double ago_s; /* clocks of nodes differ, so not when */
+        double ago_s; /* not the time itself: the clocks of nodes differ */
     } shared = {.ago_s = w ? dc_clock_now_s() - w->reason_s : 0};
     const int rank = comm->rank, size = comm->size;
     if (!w || w->reason_agreed) return;

@@ -1,4 +1,4 @@
-/* The deck of the built-in problem: what `dcmpi` runs without a deck. Sized for about a minute on two cores. */
+/* The deck of the built-in problem: `dcmpi` runs it if no deck is given. Sized for about a minute on two cores. */
 #include "key.h"
 
 #include <string.h>
@@ -14,5 +14,5 @@ void dc_config_builtin(dc_config *cfg)
 {
     dc_config_defaults(cfg);
     DC_ASSERT(dc_config_parse(cfg, "built-in deck", deck, strlen(deck), NULL, 0, "fit") == DC_OK);
-    cfg->input.rows = 0; /* filled in again by the next parse, unless an override names other data */
+    cfg->input.rows = 0; /* the next parse fills it in again, unless an override names other data */
 }

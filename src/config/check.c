@@ -1,11 +1,11 @@
-/* Checks that need more than one key: unused keys, contradictions, what is missing; then what follows from other keys.
- * Ranges of single values were checked when they were read. What needs the data (batch against rows, ranks against
- * shards) is checked where the data is known. */
+/* Checks that need more than one key: unused keys, contradictions, missing keys. Then fills in what follows from other
+ * keys. Ranges of single values were checked when they were read. Checks that need the data (batch size against rows,
+ * ranks against shards) are made where the data is known. */
 #include "key.h"
 
 #include <string.h>
 
-/* Place of the first of two keys that was set: where a contradiction between them is reported. */
+/* The place to report a contradiction between keys a and b: where a was set, or b if a was not set. */
 static void place_of_either(const dc_origins *from, const char *section, const char *a, const char *b,
                             char out[DC_PLACE_MAX])
 {
@@ -16,11 +16,11 @@ static void place_of_either(const dc_origins *from, const char *section, const c
 
 /* ---- Unused keys ------------------------------------------------------------------------------------------------- */
 
-/* A list of unused keys with the reasons; neighbours with the same reason share it. */
+/* A list of unused keys with reasons; neighbours with the same reason share one text. */
 typedef struct {
     char *text;
     size_t cap, used;
-    char why[256]; /* reason of the last keys; not in the text yet */
+    char why[256]; /* reason of the last keys, not yet written to the text */
 } key_list;
 
 static void print(key_list *l, const char *a, const char *b, const char *c)
@@ -42,7 +42,7 @@ static void list_key(key_list *l, const dc_key *key, const char *why)
     snprintf(l->why, sizeof l->why, "%s", why);
 }
 
-/* Whether it is unknown if the key is used, because the value that decides it is invalid. */
+/* Whether we cannot know if the key is used, because the value that decides this is invalid. */
 static bool is_undecided(const dc_origins *from, const dc_key *key)
 {
     const bool asks_method = key->trait || dc_key_is_moved(key) || dc_method_row(key->section);
@@ -52,14 +52,14 @@ static bool is_undecided(const dc_origins *from, const dc_key *key)
     return false;
 }
 
-/* Keys in a deck that `fit` would use, without other options, are meant for such a run. */
+/* Whether the deck sets the key and `fit` with this deck alone would use it: then it is meant for such a run. */
 static bool is_for_another_run(const dc_config *deck, const dc_origins *from, const dc_key *key)
 {
     char why[256];
     return from->key[dc_key_index(key)].line > 0 && dc_key_in_use(deck, key, DC_USE_FIT, why, sizeof why);
 }
 
-/* A deck may hold the sections of all methods. */
+/* Whether the deck sets the key for another method; a deck may hold the sections of all methods. */
 static bool is_of_another_method(const dc_config *cfg, const dc_origins *from, const dc_key *key)
 {
     return from->key[dc_key_index(key)].line > 0 && dc_method_row(key->section) &&
@@ -73,7 +73,8 @@ static dc_status check_use(const dc_config *cfg, const dc_config *deck, dc_origi
     const dc_key_origin *at = &from->key[dc_key_index(key)];
     if (!at->set || at->failed || is_undecided(from, key)) return DC_OK;
     if (dc_key_in_use(cfg, key, verb, why, sizeof why) || is_of_another_method(cfg, from, key)) return DC_OK;
-    /* With model.weights a deck keeps its pretrain section, so that one deck serves both runs. */
+    /* A deck with model.weights may keep its pretrain section, so that one deck serves runs with and without
+     * weights. */
     if (cfg->model.weights[0] && strcmp(key->section, "pretrain") == 0 && (key->verbs & verb)) return DC_OK;
     if (is_for_another_run(deck, from, key)) {
         list_key(left_out, key, why);
@@ -103,7 +104,7 @@ static dc_status check_model(const dc_config *cfg, const dc_origins *from)
 {
     const dc_int_list *hidden = &cfg->model.hidden;
     int64_t narrowest = INT64_MAX;
-    if (cfg->model.encoder[0]) return DC_OK; /* its text was looked at when it was read */
+    if (cfg->model.encoder[0]) return DC_OK; /* its text was checked when it was read */
     for (int i = 0; i < hidden->n; i++) narrowest = DC_MIN(narrowest, hidden->v[i]);
     if (cfg->model.latent <= narrowest) return DC_OK;
     char place[DC_PLACE_MAX];
@@ -117,7 +118,7 @@ static dc_act output_act(const dc_net_text *net)
     return net->kind == DC_DECODER_OWN ? net->decoder.layer[net->decoder.n - 1].act : net->output_act;
 }
 
-/* Whether pretraining runs with this loss is decided by the key table; here only what the loss needs. */
+/* The key table decides whether pretraining uses this loss; only what the loss needs is checked here. */
 static dc_status check_loss(const dc_config *cfg, const dc_origins *from, unsigned verb)
 {
     char place[DC_PLACE_MAX], why[256];
@@ -133,7 +134,7 @@ static dc_status check_loss(const dc_config *cfg, const dc_origins *from, unsign
                                               : "model.output_activation = sigmoid");
 }
 
-/* A pair is a layer and its mirror. */
+/* Layerwise pretraining trains pairs of a layer and its mirror. */
 static dc_status check_pairs(const dc_config *cfg, const dc_origins *from)
 {
     char place[DC_PLACE_MAX];

@@ -1,4 +1,4 @@
-/* Words for a shell to complete: keys and what their values may be. */
+/* Words for shell completion: keys and their possible values. */
 #include "key.h"
 
 void dc_config_words(const char *verb, FILE *out)
@@ -15,7 +15,7 @@ void dc_config_names(FILE *out)
     for (int i = 0; (key = dc_key_at(i)); i++) fprintf(out, " %s.%s", key->section, key->name);
 }
 
-/* Number of words that a value can be, or 0. */
+/* Sets words[] to the possible values of a key; returns their number, or 0 if they cannot be listed. */
 static int value_words(const dc_key *key, const char *words[DC_METHODS_MAX])
 {
     switch (key->type) {

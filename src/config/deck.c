@@ -1,9 +1,9 @@
 /* Reads the YAML of a deck.
  *
- * libyaml delivers events with line and column; a deck is a small subset of YAML: one document, sections of scalars and
+ * libyaml delivers events with line and column. A deck is a small subset of YAML: one document, sections of scalars and
  * flow lists. Anchors, aliases, tags, block lists, block texts and deeper nesting are refused, so that no deck can grow
- * when read and every key has one place. JSON is part of the subset. The bytes are looked at before libyaml sees them,
- * because its messages about characters have no line. */
+ * when it is read, and every key has one place. JSON is part of the subset. The bytes are checked before libyaml sees
+ * them, because libyaml's messages about characters give no line. */
 #include "key.h"
 
 #include <string.h>
@@ -16,8 +16,8 @@ typedef struct {
     dc_config *cfg;
     dc_origins *from;
     int section_line[DC_SECTIONS_MAX]; /* 0: not seen */
-    int depth;                         /* of sections and lists that are open after the event */
-    bool is_broken;                    /* no YAML, or more of it than a deck may have: nothing can be read after it */
+    int depth;                         /* number of sections and lists still open after the event */
+    bool is_broken;                    /* not YAML, or YAML that a deck may not use: the rest cannot be read */
 } deck_reader;
 
 /* ---- Bytes ----------------------------------------------------------------------------------------------- */
@@ -27,7 +27,7 @@ static dc_status fail_byte(const char *name, int line, int col, const char *what
     return DC_FAIL(DC_ERR_USAGE, "%s:%d:%d: %s", name, line, col, what);
 }
 
-/* UTF-8, no NUL or control characters, no tabs in front of a line. */
+/* Checks that the text is UTF-8 without NUL or control characters, and without tabs in the indentation. */
 static dc_status check_bytes(const char *name, const char *text, size_t bytes)
 {
     int line = 1, col = 1;
@@ -113,7 +113,7 @@ static dc_status take_event(deck_reader *r)
     return fail_mark(r, &r->yaml.problem_mark, what);
 }
 
-/* The next event into r->event, which is valid until the next call. */
+/* Reads the next event into r->event, which is valid until the next call. */
 static dc_status next_event(deck_reader *r)
 {
     const dc_status st = take_event(r);
@@ -121,7 +121,7 @@ static dc_status next_event(deck_reader *r)
     return st;
 }
 
-/* To the last event of what was begun inside of `depth` open sections and lists. */
+/* Skips events until only `depth` sections and lists are open. */
 static dc_status skip_to(deck_reader *r, int depth)
 {
     dc_status st = DC_OK;
@@ -129,7 +129,7 @@ static dc_status skip_to(deck_reader *r, int depth)
     return st;
 }
 
-/* Goes on after something that was wrong, if possible. */
+/* If st is an error after which reading can go on, records it and skips the rest of what was wrong. */
 static dc_status skip_problem(deck_reader *r, dc_status st, int depth)
 {
     if (st == DC_OK || r->is_broken) return st;
@@ -142,7 +142,7 @@ static const char *scalar(const deck_reader *r)
     return (const char *)r->event.data.scalar.value;
 }
 
-/* "section:" with nothing after it, as is left when all its keys are commented out. */
+/* Whether the value is empty, as after "section:" when all keys of the section are commented out. */
 static bool is_nothing(const deck_reader *r)
 {
     return r->event.type == YAML_SCALAR_EVENT && r->event.data.scalar.length == 0 &&
@@ -157,8 +157,9 @@ static void event_place(const deck_reader *r, char out[DC_PLACE_MAX])
 
 /* ---- Structure ------------------------------------------------------------------------------------------- */
 
-/* Items of a flow list; the event is its start, and its end when the function returns. The items' texts die with their
- * events, so they are copied; anything longer than a number's text is wrong anyhow and keeps enough for the message. */
+/* Reads the items of a flow list. r->event is the list's start at the call and its end on return. The text of an item
+ * dies with its event, so it is copied; an item too long for the copy is wrong anyhow, and its beginning is enough for
+ * the message. */
 static dc_status read_list(deck_reader *r, const dc_key *key, const char *place)
 {
     dc_status st = DC_OK;
@@ -195,7 +196,7 @@ static dc_status read_value(deck_reader *r, const dc_key *key)
     return dc_key_take(r->cfg, r->from, key, scalar(r), place);
 }
 
-/* One pair of a section; the event is its key, and the last of its value when the function returns. */
+/* Reads one key and its value. r->event is the key at the call and the last event of the value on return. */
 static dc_status read_pair(deck_reader *r, const char *section)
 {
     dc_status st = DC_OK;
@@ -214,7 +215,7 @@ out:
     return st;
 }
 
-/* The pairs of one section; the event is its start, and its end when the function returns. */
+/* Reads the keys of one section. r->event is the section's start at the call and its end on return. */
 static dc_status read_section(deck_reader *r, const char *section)
 {
     dc_status st = DC_OK;
@@ -244,7 +245,7 @@ static dc_status claim_section(deck_reader *r, const char **out)
     return dc_fail_unknown_section(place, scalar(r));
 }
 
-/* A section with its name; the event is that, and the last of the section when the function returns. */
+/* Reads a section and its name. r->event is the name at the call and the last event of the section on return. */
 static dc_status read_named_section(deck_reader *r)
 {
     dc_status st = DC_OK;

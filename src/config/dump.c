@@ -6,7 +6,7 @@
 
 enum { COMMENT_COLUMNS = 100 };
 
-/* `text` as comment lines of at most COMMENT_COLUMNS columns. */
+/* Prints `text` as comment lines of at most COMMENT_COLUMNS columns. */
 static void print_comment(FILE *out, const char *text)
 {
     int column = 0;
@@ -43,7 +43,7 @@ static void print_key(FILE *out, const dc_config *cfg, const dc_key *key, const 
         fprintf(out, "  %s: %s\n", key->name, value);
 }
 
-/* The heading of `key`'s section before its first key; *last is the section printed before. */
+/* Prints the heading of `key`'s section if `key` is the first in it; *last is the section of the key printed before. */
 static void print_heading(FILE *out, const dc_key *key, const char **last, bool comments)
 {
     if (*last == key->section) return;

@@ -1,9 +1,10 @@
-/* Documentation of keys for people: one key, a section, the whole reference as Markdown. All of it is the key table. */
+/* Documentation of keys for people: one key, a section, the whole reference as Markdown. All of it comes from the key
+ * table. */
 #include "key.h"
 
 #include <string.h>
 
-/* "fit, methods with training, if cluster.optimizer is adam", "fit, method NAME" */
+/* Writes text like "fit, methods with training, if optimizer is adam" or "fit, method NAME". */
 static void describe_use(const dc_key *key, char *out, size_t cap)
 {
     char verbs[64];
@@ -67,7 +68,7 @@ static dc_status fail_unknown(const char *name)
     return DC_FAIL(DC_ERR_USAGE, "no key or section is named '%s'%s", dc_quote(quoted, name), hint);
 }
 
-/* The key's name without its section if it belongs to the methods now; else as it is. */
+/* If the key has moved to the methods' sections, its name without a section; else the name unchanged. */
 static const char *name_of_now(const char *name, FILE *out)
 {
     char section[DC_NAME_MAX];
@@ -127,7 +128,7 @@ static const char reference_intro[] =
     "--reference`;\n"
     "`dcmpi config --explain KEY` shows one key, `dcmpi config --default` a deck with all of them.\n";
 
-/* A text in a table cell: | would end the cell, < could start a tag. */
+/* Prints a text in a table cell: | would end the cell, < could start a tag, * could start emphasis. */
 static void print_cell(FILE *out, const char *text)
 {
     for (; *text; text++) {

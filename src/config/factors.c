@@ -1,4 +1,4 @@
-/* Factors by name: [encoder_0=0.1, centers=10]. Which names there are depends on model and method: that is checked
+/* Factors by name: [encoder_0=0.1, centers=10]. Which names are valid depends on model and method, so it is checked
  * where both are known. */
 #include <ctype.h>
 #include <string.h>
@@ -40,7 +40,7 @@ dc_status dc_factors_set(dc_factors *to, const dc_key *key, const char *const *i
 {
     dc_status st = DC_OK;
     dc_factors list;
-    memset(&list, 0, sizeof list); /* padding too */
+    memset(&list, 0, sizeof list); /* clears the padding, too */
     if (n > DC_LIST_MAX)
         return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s has more than %d items", place, key->section, key->name, DC_LIST_MAX);
     for (int i = 0; i < n; i++) DC_TRY(add(&list, key, items[i], place));

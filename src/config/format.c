@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Words that other YAML readers take for something else than text. */
+/* Whether other YAML readers would take the text for something else, such as a truth value. */
 static bool is_yaml_word(const char *text)
 {
     static const char *const words[] = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"};

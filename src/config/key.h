@@ -1,14 +1,14 @@
 /* The key table and its parts, private to this folder.
  *
  * A deck key is one row of table.c, or of the table in a method's file. Parsing, ranges, help, dump, reference and hash
- * all read that row: a new key is a member of dc_config, or of the method's struct, and a row, nothing else. */
+ * all read that row: a new key needs only a row and a member of dc_config or of the method's struct. */
 #ifndef DCMPI_CONFIG_KEY_H
 #define DCMPI_CONFIG_KEY_H
 
 #include "dcmpi/config.h"
 #include "dcmpi/text.h"
 
-/* Verbs as bits: who uses a key. */
+/* Verbs as bits, to say which verbs use a key. */
 enum { DC_USE_FIT = 1, DC_USE_KMEANS = 2 };
 
 typedef struct {
@@ -17,32 +17,32 @@ typedef struct {
 
 enum { DC_KEY_COUNT_MAX = 512, DC_SECTIONS_MAX = 16 + DC_METHODS_MAX, DC_MOVED_MAX = 3 };
 
-/* table.c: the program's own. */
+/* table.c: the program's own keys. */
 extern const dc_key dc_key_table[];
 extern const int dc_key_table_n;
 extern const dc_key_section dc_section_table[];
 extern const int dc_section_table_n;
-/* Old keys, which became keys of the methods under the same names. */
+/* Old keys that are now keys of the methods, under the same names. */
 extern const dc_key dc_moved_table[DC_MOVED_MAX];
 
-/* keys.c: the program's own, after them the methods'. */
-const dc_key *dc_key_at(int i); /* NULL after the last row; rows of a section are neighbours */
+/* keys.c: all keys, first the program's own, then the methods'. */
+const dc_key *dc_key_at(int i); /* NULL after the last row; rows of a section stand together */
 const dc_key *dc_key_find(const char *section, const char *name);
 /* The row of dc_moved_table with this name. */
 const dc_key *dc_moved_find(const char *section, const char *name);
 bool dc_key_is_moved(const dc_key *key);
-/* Place in dc_origins, for rows of dc_moved_table too. */
+/* Index of the key in dc_origins.key; the key may be a row of dc_moved_table, too. */
 int dc_key_index(const dc_key *key);
 const dc_key_section *dc_section_at(int i); /* NULL after the last */
 const dc_key_section *dc_section_find(const char *name);
-/* What dc_config_set_methods() registered; NULL if unknown. */
+/* A method that dc_config_set_methods() registered; NULL if there is none. */
 const dc_config_method *dc_method_row_at(int i);
 const dc_config_method *dc_method_row(const char *name);
 
 /* value.c. `place` is "deck.yaml:12:3" or "command line", for messages. */
 enum { DC_PLACE_MAX = 256, DC_VALUE_TEXT_MAX = 2 * DC_PATH_MAX + 8 };
 DC_CHECKED dc_status dc_key_set(dc_config *cfg, const dc_key *key, const char *text, const char *place);
-/* The same for keys that may be lists. */
+/* Whether dc_key_set_list() can set the key. */
 bool dc_key_takes_list(const dc_key *key);
 DC_CHECKED dc_status dc_key_set_list(dc_config *cfg, const dc_key *key, const char *const *items, int n,
                                      const char *place);
@@ -50,15 +50,16 @@ DC_CHECKED dc_status dc_key_set_list(dc_config *cfg, const dc_key *key, const ch
 /* Names of a key's choices; returns their number. */
 enum { DC_CHOICES_MAX = 16 };
 int dc_key_choice_names(const dc_key *key, const char *names[DC_CHOICES_MAX]);
-/* The same for the methods. */
+/* Names of the methods; returns their number. */
 int dc_key_method_names(const char *names[DC_METHODS_MAX]);
 
 /* number.c */
-/* -?(0|[1-9][0-9]*) that fits int64_t, and nothing else. */
+/* Reads -?(0|[1-9][0-9]*) that fits int64_t, and accepts nothing else. */
 bool dc_read_int(const char *text, int64_t *out);
-/* -?digits[.digits][e[+-]digits] and nothing else; too large is infinite, which no range allows. */
+/* Reads -?digits[.digits][e[+-]digits] and accepts nothing else; too large a number is infinite, which no range
+ * allows. */
 bool dc_read_float(const char *text, double *out);
-/* A number, alone (seconds) or with s, m, h or d; *out in seconds. */
+/* Reads seconds, a number with s, m, h or d, or a Slurm time such as HH:MM:SS; *out in seconds. */
 bool dc_read_duration(const char *text, double *out);
 /* Shortest decimal that reads back to the same bits. */
 void dc_format_double(double v, char *out, size_t cap);
@@ -75,7 +76,7 @@ DC_CHECKED dc_status dc_factors_set(dc_factors *to, const dc_key *key, const cha
                                     const char *place);
 
 /* explain.c */
-/* Both with the unit: "integer, 1..4096 steps". */
+/* Type and range together, with the unit: "integer, 1..4096 steps". */
 void dc_key_describe_value(const dc_key *key, char *out, size_t cap);
 
 /* use.c */
@@ -83,8 +84,8 @@ void dc_key_describe_value(const dc_key *key, char *out, size_t cap);
 unsigned dc_verb_bit(const char *verb);
 /* Blank-separated names of the verbs in a mask. */
 void dc_verb_names(unsigned mask, char *out, size_t cap);
-/* Is the key looked at? verb 0: leave the verb out of the question. If not, why[cap] says so ("cluster.optimizer is
- * sgd, not adam"). */
+/* Whether a run with this verb uses the key; verb 0: a run with any verb. If not, why[cap] gives the reason
+ * ("cluster.optimizer is sgd, not adam"). */
 bool dc_key_in_use(const dc_config *cfg, const dc_key *key, unsigned verb, char *why, size_t cap);
 
 /* origins.c */
@@ -92,46 +93,46 @@ enum { DC_MOVED_TEXT_MAX = 256 };
 /* Where keys were set. Line 0 is the command line. */
 typedef struct {
     bool set;
-    bool failed; /* its value was none */
+    bool failed; /* its value was invalid */
     int line, col;
 } dc_key_origin;
-/* Everything that is wrong, so that nobody has to try again for each error. */
+/* All errors of a deck and command line, so that users need not run again to find each one. */
 typedef struct {
     int n, shown;
     size_t used;
-    char text[DC_ERROR_TEXT_MAX]; /* the first of them, "; " between */
+    char text[DC_ERROR_TEXT_MAX]; /* the first of them, separated by "; " */
 } dc_problems;
 typedef struct {
-    char name[DC_QUOTE_MAX]; /* of the deck, safe to print; "command line" without a deck */
+    char name[DC_QUOTE_MAX]; /* name of the deck, safe to print; "command line" if there is no deck */
     dc_key_origin key[DC_KEY_COUNT_MAX + DC_MOVED_MAX];
-    char moved[DC_MOVED_MAX][DC_MOVED_TEXT_MAX]; /* values, until the method is known */
+    char moved[DC_MOVED_MAX][DC_MOVED_TEXT_MAX]; /* values of moved keys, until the method is known */
     dc_problems problems;
 } dc_origins;
 /* "deck.yaml:12:3", "command line: --run.seed", or the deck's name for keys that were not set. */
 void dc_place_format(const dc_origins *from, const dc_key *key, char out[DC_PLACE_MAX]);
-/* Adds the recorded error to the problems if st is DC_ERR_USAGE, and returns DC_OK then; else st. */
+/* If st is DC_ERR_USAGE, adds the recorded error to the problems and returns DC_OK; else returns st. */
 DC_CHECKED dc_status dc_problem_add(dc_origins *from, dc_status st);
-/* All problems as one error; DC_OK without any. */
+/* Fails with all problems as one error; DC_OK if there are none. */
 DC_CHECKED dc_status dc_problems_fail(const dc_origins *from);
-/* Finds the key and notes where it is set (line 0: command line). Once in a deck and once on the command line is right,
- * twice is an error, as is an unknown name. */
+/* Finds the key and notes where it is set (line 0: command line). A key may be set once in the deck and once on the
+ * command line. Setting it twice in either is an error, and so is an unknown name. */
 DC_CHECKED dc_status dc_key_claim(dc_origins *from, const char *section, const char *name, const char *place, int line,
                                   int col, const dc_key **out);
 dc_status dc_fail_unknown_section(const char *place, const char *name);
 
 /* moved.c */
-/* dc_key_set(), but the value of a moved key waits in *from. */
+/* Like dc_key_set(), but the value of a moved key waits in *from for dc_moved_settle(). */
 DC_CHECKED dc_status dc_key_take(dc_config *cfg, dc_origins *from, const dc_key *key, const char *text,
                                  const char *place);
-/* Gives the values that wait to the keys of cluster.method; what came from the command line wins over a deck, under
- * whichever name. Problems: values out of range, two values for one key. note[cap]: as dc_config_notes.renamed. Keys
+/* Gives the waiting values to the keys of cluster.method. A value from the command line wins over the deck's, whichever
+ * name either used. Problems: values out of range, two values for one key. note[cap]: see dc_config_notes.renamed. Keys
  * that the method does not have are left to dc_config_check(). */
 DC_CHECKED dc_status dc_moved_settle(dc_config *cfg, dc_origins *from, unsigned verb, char *note, size_t cap);
 
 /* check.c */
-/* Problems: unused keys that were set, required keys, and, if nothing is wrong so far, keys that contradict each other;
- * then fills in what follows from other keys. deck: as it was before the command line; a key of it that only verb or
- * command line makes unused is not a problem, but goes to note[cap]. */
+/* Problems: keys that are set but not used, missing keys, and, if nothing is wrong so far, keys that contradict each
+ * other. Then fills in what follows from other keys. deck: the config before the command line. If a key of the deck is
+ * unused only because of the verb or the command line, it is no problem but goes to note[cap]. */
 DC_CHECKED dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *from, unsigned verb, char *note,
                                      size_t cap);
 

@@ -1,5 +1,5 @@
-/* All keys: first the program's own, then those of the methods. The values of the latter lie in dc_config.methods, one
- * struct for each method in the order of the list. */
+/* All keys: first the program's own, then those of the methods. The values of the methods' keys lie in
+ * dc_config.methods, one struct per method, in the order of the list of methods. */
 #include "key.h"
 
 #include <string.h>
@@ -28,7 +28,7 @@ static void add_section(const dc_key_section *section)
     sections[n_sections++] = *section;
 }
 
-/* Where the structs of the first i methods end, in dc_config.methods. */
+/* Bytes that the structs of the first i methods take in dc_config.methods. */
 static size_t bytes_of(int i)
 {
     size_t bytes = 0;

@@ -8,7 +8,7 @@
 
 enum { LINE_MAX_BYTES = 76 };
 
-/* Characters that roff reads as something else, or typesets as another character. */
+/* The escape for a character that roff would interpret or typeset as another one; NULL for all others. */
 static const char *escape(char c)
 {
     switch (c) {
@@ -58,7 +58,7 @@ static bool ends_sentence(const char *word, size_t len, const char *next)
     return stop && (*next == '\0' || isupper((unsigned char)*next) || *next == '-');
 }
 
-/* A sentence starts a line, so that roff knows where it ends. */
+/* Starts each sentence on a new line, so that roff knows where the one before ends. */
 void dc_man_text(const char *text, FILE *out)
 {
     size_t column = 0;

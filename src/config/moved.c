@@ -1,5 +1,6 @@
-/* Keys of the section cluster that belong to the methods now. What is given under the old name goes to the key of the
- * same name in the section of cluster.method, which is known only when deck and command line have been read. */
+/* Keys of the section "cluster" that now belong to the methods. A value given under the old name goes to the key of the
+ * same name in the section of cluster.method, which is known only after the deck and the command line have been
+ * read. */
 #include "key.h"
 
 #include <string.h>
@@ -19,7 +20,7 @@ dc_status dc_key_take(dc_config *cfg, dc_origins *from, const dc_key *key, const
     return DC_OK;
 }
 
-/* Two values for one key, side by side in the deck or on the command line. */
+/* Fails if the deck, or the command line, gives different values under the two names of one key. */
 static dc_status compare(const dc_config *a, const dc_config *b, const dc_origins *from, const dc_key *moved,
                          const dc_key *key)
 {

@@ -1,4 +1,4 @@
-/* Names that a value may be: the choices of a key, the methods. */
+/* Names that are allowed as values: the choices of a key, the methods. */
 #include "key.h"
 
 int dc_key_method_names(const char *names[DC_METHODS_MAX])

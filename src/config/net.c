@@ -1,4 +1,4 @@
-/* The network that a deck describes, by texts or by the widths of a symmetric one. */
+/* The network that a deck describes: the encoder by a text or by layer widths, the decoder by a text. */
 #include "key.h"
 
 static void add(dc_part_text *part, int64_t width, int act)
@@ -10,7 +10,7 @@ void dc_config_net(const dc_config *cfg, dc_net_text *out)
 {
     char why[DC_NET_WHY_MAX];
     *out = (dc_net_text){.output_act = (dc_act)cfg->model.output_activation};
-    /* Both were read when they were set. */
+    /* Both texts were checked when they were set. */
     if (cfg->model.encoder[0]) DC_ASSERT(dc_net_text_encoder(cfg->model.encoder, out, why));
     DC_ASSERT(dc_net_text_decoder(cfg->model.decoder, out, why));
     if (cfg->model.encoder[0]) return;

@@ -5,7 +5,7 @@
 #include <locale.h>
 #include <string.h>
 
-/* Sets the "C" locale for this thread and returns what was set before: decks say 0.5 everywhere. */
+/* Sets the "C" locale for this thread and returns the locale that was set before: decks write 0.5 in every locale. */
 static locale_t enter_c_locale(void)
 {
     static locale_t c_locale;
@@ -29,7 +29,8 @@ bool dc_read_int(const char *text, int64_t *out)
     return errno == 0;
 }
 
-/* End of -?digits[.digits][e[+-]digits] with at least one digit before the exponent; NULL if there is none. */
+/* The end of a number -?digits[.digits][e[+-]digits] with at least one digit before the exponent; NULL if `text` does
+ * not begin with one. */
 static const char *float_end(const char *text)
 {
     const char *whole = text + (*text == '-');
@@ -49,7 +50,8 @@ static const char *float_end(const char *text)
     return end;
 }
 
-/* A number in front of `end`; values too large for a double are infinite and fail the range check. -0 becomes 0. */
+/* Reads the number that `text` begins with. Values too large for a double become infinite and fail the range check;
+ * minus zero becomes 0. */
 static double read_double(const char *text)
 {
     const locale_t before = enter_c_locale();
@@ -66,7 +68,7 @@ bool dc_read_float(const char *text, double *out)
     return true;
 }
 
-/* A whole number of at most six digits at *text, which moves past it. */
+/* Reads a whole number of at most six digits and moves *text past it. */
 static bool read_part(const char **text, double *out)
 {
     const char *end = skip_digits(*text);
@@ -76,7 +78,7 @@ static bool read_part(const char **text, double *out)
     return true;
 }
 
-/* Slurm's MM:SS, HH:MM:SS, D-HH, D-HH:MM and D-HH:MM:SS. */
+/* Reads Slurm's MM:SS, HH:MM:SS, D-HH, D-HH:MM and D-HH:MM:SS. */
 static bool read_clock(const char *text, double *out)
 {
     static const double unit[] = {3600, 60, 1};

@@ -1,4 +1,5 @@
-/* dc_config from defaults, a deck and command-line overrides, in this order; every key remembers where it was set. */
+/* Fills a dc_config from defaults, a deck and command-line overrides, in this order, and notes where each key was
+ * set. */
 #include "key.h"
 
 #include <errno.h>
@@ -8,7 +9,7 @@
 #include "dcmpi/fault.h"
 #include "dcmpi/mem.h"
 
-/* "section.key=value" or "--section.key=value". */
+/* Applies "section.key=value" or "--section.key=value". */
 static dc_status apply_override(dc_config *cfg, dc_origins *from, const char *text)
 {
     dc_status st = DC_OK;
@@ -29,7 +30,7 @@ out:
     return st;
 }
 
-/* The deck's name for messages: long paths by their last part, so that the message itself is not cut. */
+/* Sets the deck's name for messages. Of a long path it takes only the last part, so that messages are not cut. */
 static void set_name(dc_origins *from, const char *name)
 {
     const char *slash = strlen(name) < DC_QUOTE_MAX - 8 ? NULL : strrchr(name, '/');
@@ -55,7 +56,7 @@ dc_status dc_config_parse_noting(dc_config *cfg, const char *name, const char *t
     DC_TRY(dc_problem_add(&from, deck_read));
     const dc_config deck = *cfg;
     for (int i = 0; i < n_overrides; i++) DC_TRY(dc_problem_add(&from, apply_override(cfg, &from, overrides[i])));
-    /* What is missing or unused is only known of a deck that was read to its end. */
+    /* Which keys are missing or unused is known only if the deck was read to its end. */
     if (deck_read == DC_OK) {
         DC_TRY(dc_moved_settle(cfg, &from, dc_verb_bit(verb), notes->renamed, sizeof notes->renamed));
         DC_TRY(dc_config_check(cfg, &deck, &from, dc_verb_bit(verb), notes->unused, sizeof notes->unused));

@@ -1,5 +1,5 @@
-/* What a mistyped key or section was meant to be. Tried in this order: the name that another program has for the key,
- * the nearest name in this section, the same name in another section. */
+/* Guesses which key or section a mistyped name means. Tried in this order: the name that another program has for the
+ * key, the nearest name in this section, the same name in another section. */
 #include "key.h"
 
 #include <string.h>
@@ -43,7 +43,7 @@ void dc_suggest_key(const char *section, const char *name, char *out, size_t cap
         snprintf(out, cap, ", did you mean '%s.%s'?", key->section, key->name);
 }
 
-/* "run.seed" as the name of a section. */
+/* The key that was meant if a section is named like "run.seed". */
 static const dc_key *find_dotted(const char *name)
 {
     char section[64];

@@ -1,4 +1,4 @@
-/* Words in messages: showing text from elsewhere, unprintable characters included. */
+/* Finds words in lists, and makes text from elsewhere safe to print in messages. */
 #include "key.h"
 
 #include <string.h>

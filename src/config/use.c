@@ -1,5 +1,5 @@
-/* Which keys a run looks at: by verb, by method, by the value of another key of the section. A key that nobody looks at
- * must not be set, or its author would believe that it did something. */
+/* Which keys a run uses: this depends on the verb, the method and the values of other keys of the section. A key that
+ * the run does not use must not be set, or the deck's author would believe that it had an effect. */
 #include "key.h"
 
 #include <string.h>
@@ -24,7 +24,7 @@ void dc_verb_names(unsigned mask, char *out, size_t cap)
         if (mask & verbs[i].bit) at += (size_t)snprintf(out + at, cap - at, "%s%s", at ? " " : "", verbs[i].name);
 }
 
-/* Whether a word of the value, or, with an empty list, nothing, is what is wanted. */
+/* Whether a word of the value is in the list; if the list is empty, whether the value is empty. */
 static bool is_wanted(const char *value, const char *list)
 {
     if (!*list) return !*value;
@@ -38,7 +38,7 @@ static bool is_wanted(const char *value, const char *list)
     return false;
 }
 
-/* "sgd sgd_torch" as "sgd or sgd_torch". */
+/* Writes "sgd sgd_torch" as "sgd or sgd_torch". */
 static void format_alternatives(const char *list, char *out, size_t cap)
 {
     size_t at = 0;
@@ -59,7 +59,7 @@ static bool used_by_verb(const dc_key *key, unsigned verb, char *why, size_t cap
     return false;
 }
 
-/* What the key needs and the method does not have, or NULL. */
+/* What the key needs but the method does not have; NULL if nothing is lacking. */
 static const char *lacks(const dc_config_method *method, const dc_key *key)
 {
     if (key->trait && !dc_has_word(method->traits, key->trait)) return key->trait;
@@ -77,7 +77,7 @@ static bool used_by_method(const dc_config *cfg, const dc_key *key, unsigned ver
     return false;
 }
 
-/* A condition's key may have a condition itself: momentum needs an optimizer, which needs pretraining. */
+/* The key in a condition may have a condition, too: momentum needs an optimizer, which needs pretraining. */
 static bool condition_holds(const dc_config *cfg, const dc_key *key, unsigned verb, char *why, size_t cap)
 {
     if (!key->when) return true;

@@ -1,6 +1,5 @@
-/* Values of deck keys from text and to text. Strict: a number is the whole text, in decimal, with a point whatever the
- * locale says; nothing is cut, rounded into range or guessed. Every error names the place, the key, the value and what
- * is allowed. */
+/* Sets deck keys from text. Strict: a number must be the whole text, in decimal, with a point in every locale; nothing
+ * is cut, rounded into range or guessed. Every error names the place, the key, the value and what is allowed. */
 #include "key.h"
 
 #include <math.h>
@@ -61,7 +60,7 @@ static dc_status set_bool(dc_config *cfg, const dc_key *key, const char *text, c
     return DC_OK;
 }
 
-/* $NAME and ${NAME} as a shell has them: names of the environment, in capitals. */
+/* Whether the text has a shell variable: ${NAME}, or $NAME in capitals. */
 static bool has_variable(const char *text)
 {
     for (const char *at = text; (at = strchr(at, '$')); at++)
@@ -69,7 +68,7 @@ static bool has_variable(const char *text)
     return false;
 }
 
-/* What only a shell expands would become a file or folder of that very name. */
+/* Refuses paths that only a shell would expand: they would become files or folders with that literal name. */
 static dc_status check_path(const dc_key *key, const char *text, const char *place)
 {
     char quoted[DC_QUOTE_MAX];
@@ -85,7 +84,7 @@ static dc_status check_path(const dc_key *key, const char *text, const char *pla
     return DC_OK;
 }
 
-/* cap bytes at `to` are overwritten whole, so that configs compare byte by byte. */
+/* Overwrites all `cap` bytes at `to`, so that configs can be compared byte by byte. */
 static dc_status set_text(char *to, size_t cap, const dc_key *key, const char *text, const char *place)
 {
     char quoted[DC_QUOTE_MAX];
@@ -105,7 +104,7 @@ out:
     return st;
 }
 
-/* Of a network; the decoder has a default. */
+/* Sets the text of an encoder or a decoder; only the decoder's key has a default. */
 static dc_status set_net(dc_config *cfg, const dc_key *key, const char *text, const char *place)
 {
     dc_status st = DC_OK;
@@ -120,7 +119,7 @@ out:
     return st;
 }
 
-/* `names` is what is allowed; returns the index of `text` or fails with the nearest name. */
+/* Sets *index to that of `text` in the allowed names, or fails and suggests the nearest name. */
 static dc_status find_name(const dc_key *key, const char *text, const char *const *names, int n, const char *place,
                            int *index)
 {
@@ -190,14 +189,14 @@ dc_status dc_key_set_list(dc_config *cfg, const dc_key *key, const char *const *
     if (n > DC_LIST_MAX)
         return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s has more than %d items", place, key->section, key->name, DC_LIST_MAX);
     for (int i = 0; i < n; i++) DC_TRY(set_int(&list.v[i], key, items[i], place));
-    memset(member(cfg, key), 0, sizeof list); /* padding too */
+    memset(member(cfg, key), 0, sizeof list); /* clears the padding, too */
     ((dc_int_list *)member(cfg, key))->n = n;
     memcpy(((dc_int_list *)member(cfg, key))->v, list.v, sizeof list.v);
 out:
     return st;
 }
 
-/* "[500, 500]" or "500,500": brackets need quotes in some shells. */
+/* Accepts "[500, 500]" and "500,500", because brackets need quotes in some shells. */
 static dc_status set_list_text(dc_config *cfg, const dc_key *key, const char *text, const char *place)
 {
     char copy[1024], *items[DC_LIST_MAX + 1];

@@ -11,7 +11,7 @@ typedef struct {
     dc_element element;
     int n_dims; /* 1..DC_ARRAY_MAX_DIMS */
     uint64_t dims[DC_ARRAY_MAX_DIMS];
-    bool fortran; /* the first dimension is that of neighbours */
+    bool fortran; /* Fortran order: values next to each other in the file differ in the first index */
 } dc_array;
 
 bool dc_idx_recognise(const dc_stream *s);
@@ -21,18 +21,20 @@ bool dc_npy_recognise(const dc_stream *s);
 DC_CHECKED dc_status dc_idx_header(dc_stream *s, dc_array *a);
 DC_CHECKED dc_status dc_npy_header(dc_stream *s, dc_array *a);
 
-/* Rows and values per row of an array whose header has been read, as they stand in the file; columns: in Fortran order,
- * so that a row of the file is a column. turn: they will be turned over. Errors: DC_ERR_DATA if a dimension is 0,
- * products overflow, rows are too wide, or the file cannot hold what the header claims. */
+/* Checks an array whose header has been read, and gives the numbers of rows and of values per row, as the file stores
+ * them. columns: the array is in Fortran order, so that a row in the file is a column. turn: the array will be
+ * transposed. Errors: DC_ERR_DATA if a dimension is 0, products overflow, rows are too wide, or the file cannot hold
+ * what the header claims. */
 DC_CHECKED dc_status dc_array_check(const dc_stream *s, const dc_array *a, bool columns, bool turn, dc_gidx *rows,
                                     int64_t *width);
-/* Fortran order, turned over: *order = for each value of a row, in C order, where it stands; NULL if that is where it
- * belongs. The caller frees it. Errors: DC_ERR_MEMORY. */
+/* For an array in Fortran order that is transposed: (*order)[i] is where value i of a row, in C order, lies in the row.
+ * *order is NULL if all values lie in C order. The caller frees it. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_array_order(const dc_array *a, uint32_t **order);
-/* The next n elements, texts of a fixed length (kinds S and U), as UTF-8. Errors: DC_ERR_DATA, those of visit. */
+/* Reads the next n elements, texts of fixed length (kinds S and U), and passes each to visit as UTF-8. Errors:
+ * DC_ERR_DATA, those of visit. */
 DC_CHECKED dc_status dc_array_read_text(dc_stream *s, const dc_array *a, size_t n,
                                         dc_status (*visit)(void *ctx, const char *text, size_t length), void *ctx);
-/* The next n elements as double. */
+/* Reads the next n elements as double. */
 DC_CHECKED dc_status dc_array_read(dc_stream *s, const dc_array *a, size_t n, double *out);
 
 #endif

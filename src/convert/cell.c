@@ -1,4 +1,4 @@
-/* Cells of one line, and what a cell may be taken for. */
+/* Cuts a line into cells and tells what a cell may mean. */
 #include "convert/cell.h"
 
 #include <math.h>
@@ -29,7 +29,7 @@ static const char *closing_quote(const char *p, const char *end)
     return NULL;
 }
 
-/* Where the cell at p, which begins with no blank, ends. */
+/* The end of the cell at p, which does not begin with a blank. */
 static const char *cell_end(const char *p, const char *end, char separator)
 {
     const char *from = p;
@@ -92,8 +92,8 @@ bool dc_cell_stays_open(dc_span line, char separator)
     return stop < end && dc_cell_is_open((dc_span){stop + 1, (size_t)(end - stop - 1)}, separator);
 }
 
-/* Whether a character of the line outside of quoted cells is c; a quote opens a cell after anything that may separate
- * cells. */
+/* Whether the line has the character c outside of quoted cells. A quote opens a cell at the start of the line and after
+ * anything that may separate cells. */
 static bool has_outside(dc_span line, char c)
 {
     bool start = true;
@@ -145,7 +145,7 @@ size_t dc_cell_text(dc_span cell, char *out)
 
 /* ---- Numbers ----------------------------------------------------------------------------------------------------- */
 
-/* cell with `from` replaced by `to`; false if it is too long for a number that is written so. */
+/* Copies the cell to out with `from` replaced by `to`; false if the cell is too long for a number. */
 static bool replaced(dc_span cell, char from, char to, char out[64])
 {
     if (cell.n >= 64) return false;
@@ -196,13 +196,13 @@ dc_comma dc_cell_comma(dc_span cell)
 
 /* ---- Missing values ---------------------------------------------------------------------------------------------- */
 
-/* In upper or lower case: what Excel, R, pandas, SQL and people write. */
+/* What Excel, R, pandas, SQL and people write for a missing value, in upper or lower case. */
 static const char *const missing_words[DC_WORD_COUNT] = {
     "",     "nan", "inf", "-inf", "NA", "N/A",     "#N/A",    "#NA",   "<NA>",  "NaT",    "null",   "(null)",  "nil",
     "none", "?",   "-",   "--",   ".",  "missing", "#DIV/0!", "#REF!", "#NUM!", "#NAME?", "#NULL!", "#VALUE!", "\\N",
 };
 
-/* The same under other names. */
+/* Other spellings of these words. */
 static const struct {
     const char *word;
     int kind;

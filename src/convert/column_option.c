@@ -1,4 +1,4 @@
-/* --label-column, --id-column and --drop-columns against the names and the number of columns of one table. */
+/* Finds the columns that --label-column, --id-column and --drop-columns mean in one table. */
 #include "convert/column_option.h"
 
 #include <string.h>
@@ -38,7 +38,8 @@ bool dc_columns_need_names(const dc_table_options *o)
     return need;
 }
 
-/* ", did you mean 'x' or 'y'?" of up to three names, or the first names of the table. */
+/* Writes ", did you mean 'x' or 'y'" with up to three similar names, or the first names of the table if none is
+ * similar. */
 static void suggest(const dc_layout *y, const char *wanted, char *out, size_t cap)
 {
     char name[SHOWN_MAX], first[256] = "";
@@ -57,7 +58,7 @@ static void suggest(const dc_layout *y, const char *wanted, char *out, size_t ca
     if (found == 0) snprintf(out, cap, "; line 1 has %s, ...", first);
 }
 
-/* The column of that name; the name of a cell is compared as text, without quotes. */
+/* Finds the column that spec names; names are compared as text, without quotes. */
 static dc_status find_name(const dc_layout *y, const char *name, const char *option, dc_span spec, int64_t *column)
 {
     dc_status st = DC_OK;
@@ -83,7 +84,7 @@ out:
     return st;
 }
 
-/* *column = -1 for "none". */
+/* Finds the column that spec means by name, number, "first" or "last"; *column = -1 for "none". */
 static dc_status find_column(const dc_layout *y, const char *name, const char *option, dc_span spec, int64_t *column)
 {
     int64_t number = 0;

@@ -1,4 +1,5 @@
-/* Inputs of any format to one data file: check the request, reserve the output, plan, copy, describe, rename. */
+/* Converts inputs of any format to one data file: checks the request, reserves the output, plans, copies, describes the
+ * data in attributes, and renames the output. */
 #include "dcmpi/convert.h"
 
 #include <math.h>
@@ -40,7 +41,7 @@ static dc_status make_recipe(dc_conversion *j)
     return DC_OK;
 }
 
-/* The inputs' names, one per line. */
+/* Writes the names of the inputs, one per line. */
 static dc_status put_source(dc_conversion *j)
 {
     dc_status st = DC_OK;
@@ -75,7 +76,7 @@ out:
     return st;
 }
 
-/* X and the ids have their checksums from the rows as they came; the labels are read back. */
+/* The checksums of X and of the ids were computed while the rows were written; the labels are read back for theirs. */
 static dc_status put_hashes(dc_conversion *j)
 {
     uint64_t hash;
@@ -98,7 +99,7 @@ static dc_status put_feature_names(dc_conversion *j)
     return st;
 }
 
-/* What was done about missing values; nothing if there were none. */
+/* Writes what was done about missing values, if there were any. */
 static dc_status put_missing(dc_conversion *j)
 {
     char text[1024];

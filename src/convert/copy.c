@@ -1,5 +1,5 @@
-/* Second pass: each input piece by piece through check, statistics, conversion to the stored type, checksum and output.
- * An input that differs from what the first pass saw is an error. */
+/* Second pass: each input goes piece by piece through check, statistics, conversion to the stored type, checksum and
+ * output. An input that differs from what the first pass saw is an error. */
 #include <math.h>
 #include <string.h>
 
@@ -23,7 +23,7 @@ static dc_status fail_changed(const dc_source *s)
     return DC_FAIL(DC_ERR_DATA, "%s: changed while it was read; convert it again", s->name);
 }
 
-/* Values of a piece must be finite and fit the stored type; on the way they enter the statistics. */
+/* Checks that the values of a piece are finite and fit the stored type, and adds them to the statistics. */
 static dc_status check_values(dc_conversion *j, const dc_source *s, dc_gidx first_row, size_t n, range *r)
 {
     const dc_dtype dtype = j->result->dtype;
@@ -47,7 +47,7 @@ static dc_status check_values(dc_conversion *j, const dc_source *s, dc_gidx firs
     return DC_OK;
 }
 
-/* Moves the rows that stay to the front; returns how many they are. */
+/* Moves the rows that stay to the front and returns their number. */
 static size_t leave_out(dc_conversion *j, size_t n, bool labels)
 {
     size_t kept = 0;
@@ -74,7 +74,7 @@ static dc_status write_piece(dc_conversion *j, size_t n)
     return dc_output_append(&j->out, n, j->packed, j->result->has_labels ? j->y : NULL, j->ids);
 }
 
-/* One piece; *got = 0 at the end of the input. */
+/* Copies one piece; *got = 0 at the end of the input. */
 static dc_status copy_piece(dc_conversion *j, dc_source *s, dc_source *labels, range *r, size_t *got)
 {
     dc_status st = DC_OK;

@@ -1,5 +1,5 @@
-/* Signatures of what people have instead: tables of other programs, archives, models, pictures, sparse text. A cure is
- * a command as it stands, with %1$s for the file. */
+/* Signatures of files that convert does not read: tables of other programs, archives, models, pictures, sparse text. A
+ * cure tells how to make a readable file, mostly as a command, with %1$s for the name of the file. */
 #include "convert/foreign.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@
 typedef struct {
     size_t at, n;
     const char *magic;
-    const char *what, *cure; /* %1$s in the cure is the file */
+    const char *what, *cure; /* %1$s in the cure stands for the file's name */
 } signature;
 
 static const signature signatures[] = {
@@ -65,7 +65,7 @@ static dc_status fail(const dc_stream *s, const char *what, const char *cure)
                    command);
 }
 
-/* The name of a zip archive's first member tells what it is. */
+/* Refuses a zip archive; the name of its first member tells what the archive is. */
 static dc_status refuse_zip(const dc_stream *s, const char *p, size_t n)
 {
     enum { NAME_AT = 30 };
@@ -84,14 +84,15 @@ static dc_status refuse_zip(const dc_stream *s, const char *p, size_t n)
     return fail(s, "a zip archive", "unzip '%1$s'");
 }
 
-/* PAR1 at both ends; of a file that is longer than what is held, before the first byte of a page. */
+/* Whether this is a Parquet file: PAR1 and then the first byte of a page, or PAR1 at both ends if the buffer holds the
+ * whole file. */
 static bool is_parquet(const dc_stream *s, const char *p, size_t n)
 {
     if (n < 5 || memcmp(p, "PAR1", 4) != 0) return false;
     return p[4] == '\x15' || (s->end && n >= 12 && memcmp(p + n - 4, "PAR1", 4) == 0);
 }
 
-/* Protocol 2 to 5, which begin with two bytes of their own. */
+/* Whether this is a pickle of protocol 2 to 5: byte 0x80, the protocol number, then an opcode. */
 static bool is_pickle(const unsigned char *p, size_t n)
 {
     return n >= 3 && p[0] == 0x80 && p[1] >= 2 && p[1] <= 5 && strchr("\x95}]c(q\x8a\x8cKXU", p[2]) && p[2];
@@ -104,7 +105,7 @@ static char after_blanks(const char *p, const char *end)
     return p < end ? *p : '\0';
 }
 
-/* Refuses text that is not a table: its first word, after blanks and comments of ARFF, shows what it is. */
+/* Refuses text that is not a table: the first word after blanks and ARFF comments shows what it is. */
 static dc_status refuse_text(const dc_stream *s, const char *p, size_t n)
 {
     const char *end = p + n;

@@ -1,4 +1,5 @@
-/* Rows, ids, names and labels of an HDF5 file of anybody, whose conventions h5meaning.c knows. */
+/* Reads rows, ids, names and labels of HDF5 files from any program; h5meaning.c knows the conventions of these
+ * programs. */
 #include "convert/h5in.h"
 
 #include <string.h>
@@ -10,7 +11,7 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/signals.h"
 
-/* For this module a bad HDF5 file is bad input, whatever io/ calls it. */
+/* Turns format and I/O errors of io/ into DC_ERR_DATA: here a bad HDF5 file is bad input. */
 static dc_status as_data_error(dc_status st)
 {
     char where[128], text[DC_ERROR_TEXT_MAX];
@@ -40,7 +41,7 @@ static dc_status shape_of_dataset(dc_source *s, const dc_h5_info *info, bool tur
     return dc_source_check_shape(s, info->n_dims, false);
 }
 
-/* A flat matrix of ours remembers its pictures in an attribute of the root. */
+/* Takes the image shape from an attribute of the root, where dcmpi keeps it for images stored as a flat matrix. */
 static void adopt_image_shape(dc_source *s)
 {
     size_t n = 0;
@@ -58,8 +59,8 @@ static void adopt_image_shape(dc_source *s)
     memcpy(s->image_shape, shape, n * sizeof *shape);
 }
 
-/* The type that keeps the values: floats of other formats, bfloat16 among them, go where all their values have a place.
- */
+/* The type to store the values in. Floats of other formats, such as bfloat16, get a type that holds all their
+ * values. */
 static dc_dtype stored_of_h5(const dc_h5_info *info)
 {
     switch (info->type) {
@@ -96,7 +97,8 @@ static dc_status check_size(const dc_source *s, const dc_source_request *r)
 
 /* ---- Orientation, ids and names ---------------------------------------------------------------------------------- */
 
-/* Matlab's arrays of more than two dimensions count samples in the last one, which comes first here. */
+/* Whether the columns are the samples. Matlab arrays of more than two dimensions are not turned: they count samples in
+ * the last dimension, which comes first in HDF5. */
 static bool is_turned(const dc_h5_meaning *m, const dc_h5_info *info, dc_transpose_choice asked)
 {
     if (asked != DC_TRANSPOSE_AUTO) return asked == DC_TRANSPOSE_YES;
@@ -120,7 +122,7 @@ static void note_convention(const dc_source *s, const dc_source_request *r, cons
                     s->dataset);
 }
 
-/* Names of what a row of the file is, read with the rows. */
+/* Opens the names of the file's rows; they are read together with the rows. */
 static dc_status open_ids(dc_source *s, const char *name)
 {
     dc_status st = DC_OK;
@@ -134,7 +136,7 @@ out:
     return st;
 }
 
-/* Names of its columns, as a text. */
+/* Loads the names of the file's columns, as one text. */
 static dc_status load_names(dc_source *s, const char *name)
 {
     dc_status st = DC_OK;
@@ -157,7 +159,7 @@ static void note_names(const dc_source *s, const dc_source_request *r, const cha
                 names[0] ? names : "none");
 }
 
-/* What the user names are the samples: the rows that come out. */
+/* Ids that the user names belong to the samples, which are the rows of the output. */
 static dc_status open_names(dc_source *s, const dc_source_request *r, const dc_h5_meaning *m, bool turn)
 {
     dc_status st = DC_OK;
@@ -268,7 +270,7 @@ static dc_status send_label(void *ctx, const char *text, size_t n)
     return dc_label_put(&to->sink->labels, to->name, text, n);
 }
 
-/* HDF5 converts to double whatever the stored format of the numbers is. */
+/* HDF5 converts the numbers to double from any stored format. */
 dc_status dc_h5in_read(dc_source *s, size_t n, double *x, dc_row_sink *sink)
 {
     dc_status st = DC_OK;

@@ -1,20 +1,20 @@
-/* What a file means by its datasets is decided here; bytes are read by src/io. Conventions:
+/* Decides what the datasets of a file mean; src/io reads the bytes. Conventions:
  *
  *   ours    /X, /ids, feature_names, /y with classes
- *   h5ad    /X dense beside groups /obs and /var, whose attribute _index names the dataset of their names
+ *   h5ad    /X dense beside groups /obs and /var, whose attribute _index tells which dataset holds their names
  *   loom    /matrix beside groups /row_attrs and /col_attrs: features in rows, names in Gene and CellID
- *   Matlab  a user block that says so, or the attribute MATLAB_class: column-major, so that a matrix of n samples and d
- *           features appears as d x n
- *   others  the dataset that is named, or the only matrix
+ *   Matlab  a file header that says so, or the attribute MATLAB_class: column-major, so that a matrix of n samples and
+ *           d features appears as d x n
+ *   others  the dataset that the user names, or the only matrix
  *
- * Sparse matrices (groups with data, indices and indptr) are named and refused. */
+ * Sparse matrices (groups with indices and indptr, or ir and jc) are refused, and the error names them. */
 #include "convert/h5meaning.h"
 
 #include <string.h>
 
 /* ---- Conventions ------------------------------------------------------------------------------------------------- */
 
-/* A group that holds a sparse matrix as AnnData, 10x and Matlab store one. */
+/* Whether the group holds a sparse matrix as AnnData, 10x or Matlab stores it. */
 static bool is_sparse(dc_h5 *h5, const char *group)
 {
     static const char *const parts[][2] = {{"indices", "indptr"}, {"ir", "jc"}};
@@ -64,7 +64,8 @@ static bool is_matrix(dc_h5 *h5, const char *name, dc_h5_info *info)
     return there && info->n_dims >= 2 && (info->integer || info->floating);
 }
 
-/* /obs/<name that its attribute _index holds>, if it is there; of a table its field `index`. */
+/* The dataset with the names of a group such as /obs: the one that the group's attribute _index names, or _index
+ * itself; "" if there is none. If `group` is a table instead, the table's field `index`. */
 static void find_index(dc_h5 *h5, const char *group, char out[DC_H5_NAME_MAX])
 {
     char name[DC_H5_NAME_MAX] = "_index";
@@ -98,7 +99,7 @@ static dc_status consider_text(void *ctx, const char *name, const dc_h5_info *in
     return DC_OK;
 }
 
-/* group/usual, else the only list of n texts in the group. */
+/* The dataset group/usual if it exists, else the only list of n texts in the group; "" if there is none or several. */
 static dc_status find_names(dc_h5 *h5, const char *group, const char *usual, dc_gidx n, char out[DC_H5_NAME_MAX])
 {
     text_search search = {.group = group, .n = n};
@@ -147,8 +148,8 @@ out:
 enum { LISTED_BYTES = 400 };
 typedef struct {
     char name[DC_H5_NAME_MAX];
-    int matrices, vectors;     /* of two or more dimensions; vectors: all but one of them 1 */
-    char listed[LISTED_BYTES]; /* the matrices, for people */
+    int matrices, vectors;     /* datasets of two or more dimensions; vectors: at most one dimension is not 1 */
+    char listed[LISTED_BYTES]; /* names and shapes of all these datasets, for messages */
 } choice;
 
 static bool is_flat(const dc_h5_info *info)
@@ -182,7 +183,7 @@ static dc_status consider(void *ctx, const char *name, const dc_h5_info *info)
     return DC_OK;
 }
 
-/* The only matrix of a file. */
+/* Chooses the only matrix of a file, or its only vector if it has no matrix. */
 static dc_status find_matrix(dc_source *s)
 {
     choice c = {.matrices = 0};

@@ -1,4 +1,4 @@
-/* An id is printable UTF-8 in one line; whoever shows it need not ask again. */
+/* Checks that each id is printable UTF-8 on one line, so that code that shows ids need not check again. */
 #include "convert/ids.h"
 
 #include <string.h>

@@ -7,9 +7,9 @@
 /* Where a reader puts the ids that it meets. */
 typedef struct {
     char *ids;      /* [rows x bytes], padded with zeros; NULL in the first pass, which finds the longest */
-    size_t bytes;   /* of each */
-    size_t n;       /* put since the piece began */
-    size_t longest; /* of all */
+    size_t bytes;   /* size of one id in `ids` */
+    size_t n;       /* ids put since the piece began */
+    size_t longest; /* bytes of the longest id put so far */
 } dc_id_sink;
 
 /* name: of the file, for messages. Errors: DC_ERR_DATA (too long, no UTF-8, control characters). */
