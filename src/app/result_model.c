@@ -4,8 +4,8 @@
 
 #include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
-#include "job.h"
 #include "deck_model.h"
+#include "job.h"
 
 dc_status dc_result_deck_text(dc_h5 *h5, char **out)
 {
@@ -45,7 +45,7 @@ out:
     return st;
 }
 
-/* What the deck says of the model. */
+/* Builds the model that the deck describes. */
 static dc_status build(const char *path, const dc_config *deck, dc_trained *t)
 {
     if (!t->has_net) {

@@ -56,7 +56,7 @@ static dc_status build_model(fit *f)
     return st;
 }
 
-/* A phase that diverged is a result, but not one worth a file. */
+/* Turns divergence into an error: training reports it as a way to stop, but the result is not worth a file. */
 static dc_status refuse_divergence(const fit *f, dc_stop stop, const char *phase, const char *advice)
 {
     char text[DC_DATA_ADVICE_MAX];
