@@ -325,8 +325,7 @@ dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli)
     print_result(&p, dc_clock_now_s() - start);
 out:
     dc_h5_stream_abort(comm, &p.file);
-    if (st == DC_STOPPED && dc_agree(comm, dc_lock_beat(p.claim.lock)) != DC_OK)
-        st = DC_ERR_BUSY; /* dc_lock_beat said why */
+    if (st == DC_STOPPED && dc_agree(comm, dc_lock_beat(p.claim.lock)) != DC_OK) st = DC_ERR_BUSY; /* beat said why */
     if (st == DC_STOPPED)
         dc_log("stopped   by %s: no prediction is written; the same command starts anew", dc_wish_reason(wish));
     dc_comm_set_wish(comm, NULL);
