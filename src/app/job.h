@@ -25,7 +25,7 @@ typedef struct {
     int64_t number;        /* of the checkpoint in use, 0: none */
     int64_t part;          /* starts of this run so far, this one included */
     int64_t next;          /* number of the next checkpoint */
-    bool saved;            /* this start has written one */
+    bool saved;            /* this start has written a checkpoint */
     bool over_shorter;     /* the result of the shorter run is there */
     char longer_text[512]; /* the lengths that differ; if complete: why that changes nothing */
     bool over_result;      /* an earlier run.h5 is there, which this run will replace */
@@ -42,7 +42,7 @@ typedef struct {
     dc_provenance from;
     dc_binding binding;
     double base_bytes;             /* memory that program and libraries take at work */
-    char mixed[DC_ERROR_TEXT_MAX]; /* with reproducible: off, which rank runs other kernels; "" if none */
+    char mixed[DC_ERROR_TEXT_MAX]; /* which rank runs other kernels, if that is allowed; "" if none */
     dc_timers timers;
     dc_timing timing; /* over all ranks, for the result */
     dc_progress progress;
@@ -92,7 +92,7 @@ typedef struct {
 } dc_estimate;
 /* Memory that program and libraries take on this rank at work, before it holds anything else. */
 double dc_job_base_bytes(void);
-/* Collective. Errors: DC_ERR_MEMORY, naming what is too small even for a rehearsal; those of recording. */
+/* Collective. Errors: DC_ERR_MEMORY, naming what does not fit even in a rehearsal; those of recording. */
 DC_CHECKED dc_status dc_job_estimate(dc_comm *comm, const dc_job *job, const dc_data_header *head, dc_estimate *out);
 /* ---- memory.c: what a job needs against what is left ------------------------------------------------------------- */
 
@@ -104,8 +104,8 @@ typedef struct {
 /* st: the status of an estimate. DC_ERR_MEMORY means that not even address space was left: the error then names the
  * limit. */
 DC_CHECKED dc_status dc_job_name_limit(dc_status st, const char *advice);
-/* Collective. Errors: DC_ERR_MEMORY, naming the limit that would be exceeded: the node's (or its groups') by all its
- * ranks together, or a process's by one rank. `advice`: what else the user may do. */
+/* Collective. Errors: DC_ERR_MEMORY, naming the limit that would be exceeded: that of a node or its control groups by
+ * all its ranks together, or that of a process by one rank. `advice`: what else the user may do. */
 DC_CHECKED dc_status dc_job_check_memory(dc_comm *comm, const dc_memory_need *need, const char *advice);
 
 #endif

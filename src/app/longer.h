@@ -14,7 +14,7 @@ typedef struct {
     int64_t N; /* rows of the data */
 } dc_longer;
 
-/* Whether the decks differ, only in lengths, and none is shorter. */
+/* Whether the decks differ, but only in lengths, none of which is shorter. */
 bool dc_longer_is(const dc_longer *l);
 /* Errors: DC_ERR_FORMAT if a schedule spans the length, so that the longer run differs from its first step on. */
 DC_CHECKED dc_status dc_longer_check(const dc_longer *l);

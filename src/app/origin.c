@@ -1,5 +1,5 @@
-/* A start with the same deck and weights continues; one with greater lengths goes on (longer.h); any other would give
- * another result, so it is refused with a message that says what differs. */
+/* A start with the same deck and weights continues; one that only trains longer goes on (longer.h); any other would
+ * give another result, so it is refused with a message that says what differs. */
 #include "origin.h"
 
 #include <inttypes.h>

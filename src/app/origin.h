@@ -1,4 +1,4 @@
-/* What made a result or a checkpoint, compared with this start. Private to app/. */
+/* Compares what made a result or a checkpoint with this start. Private to app/. */
 #ifndef DCMPI_APP_ORIGIN_H
 #define DCMPI_APP_ORIGIN_H
 

@@ -89,7 +89,7 @@ dc_status dc_output_open(dc_job *job)
     DC_TRY(make_directories(job->cfg.run.output));
     DC_TRY(take_lock(job, &job->lock));
     DC_TRY(dc_folder_check_files(job, job->lock));
-    /* A refused start releases the lock, and with it the proof that a cut file is ours: so remove such files now. */
+    /* The lock proves that an unfinished file is ours, and a refused start releases it: so remove such files now. */
     if (dc_lock_was_left(job->lock)) DC_TRY(dc_folder_remove_parts(job));
     DC_TRY(dc_resume_find(job));
     DC_TRY(dc_folder_remove_parts(job));

@@ -22,7 +22,7 @@ typedef struct {
     dc_cluster_result clusters;
     int64_t *size, *nearest, *border;
     dc_scoring scoring;
-    void *nearest_rows, *border_rows; /* stored type, or NULL */
+    void *nearest_rows, *border_rows; /* in the data's stored type, or NULL */
     uint8_t *outlier;
     int64_t n_outliers;
 } fit;

@@ -22,7 +22,7 @@ typedef struct {
     dc_config deck; /* of the training run, if it has a network; holds the method's keys */
     dc_row_stream stream;
     dc_part part;
-    int64_t capacity; /* rows of a piece */
+    int64_t capacity; /* rows of a round */
     dc_predictor *predictor;
     dc_h5_stream *file;
     float *Z, *confidence; /* [capacity x L], [capacity]; NULL without a network */
@@ -36,7 +36,7 @@ typedef struct {
 /* Collective. Creates the file, with labels; confidence and embedding if the model has a network; ids if the input has
  * them. */
 DC_CHECKED dc_status dc_prediction_create(dc_comm *comm, dc_prediction *p);
-/* Collective. Appends this rank's n rows of a piece. Errors: DC_ERR_IO. */
+/* Collective. Appends this rank's n rows of a round. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_prediction_append(dc_comm *comm, dc_prediction *p, int64_t n);
 /* Collective. Writes sizes and scores, then gives the file its name. */
 DC_CHECKED dc_status dc_prediction_commit(dc_comm *comm, dc_prediction *p);

@@ -14,7 +14,8 @@ typedef struct {
     int64_t *table;      /* [C x K] on rank 0, unless it is too large; owned */
 } dc_scoring;
 
-/* Warns if C classes are odd for N rows of `source` and K clusters, before any work is done. Local. */
+/* Warns, before any work is done, if the C classes in N rows of `source` look like identifiers, or make a table with K
+ * clusters too large. Local. */
 void dc_scoring_announce(const char *source, int64_t N, int64_t K, int64_t C);
 /* Takes memory to score n rows of this rank, N in all, with C classes; C = 0: none. Collective, never fails. */
 void dc_scoring_start(dc_comm *comm, dc_scoring *s, int64_t n, int64_t N, int64_t K, int64_t C);

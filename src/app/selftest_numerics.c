@@ -44,8 +44,8 @@ dc_status dc_selftest_rng(dc_comm *comm, dc_selftest *t)
     return dc_agree(comm, check_vectors());
 }
 
-/* Terms between 2^-21 and 2^19 in size: each order of summation gives other last bits. Products with powers of two are
- * exact, so that contraction to FMA changes nothing. */
+/* Terms between 2^-21 and 2^19 in size: every order of summation gives different last bits. Products with powers of two
+ * are exact, so that contraction to FMA changes nothing. */
 static double term(uint64_t row)
 {
     uint32_t w[4];
