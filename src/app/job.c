@@ -1,5 +1,5 @@
-/* Start of an MPI verb. Rank 0 reads the deck's bytes, one broadcast spreads them, every rank parses the same text, so
- * that ranks without access to the deck work and all of them fail alike. */
+/* How an MPI verb starts. Rank 0 reads the deck and broadcasts its bytes, and every rank parses them. So ranks that
+ * cannot access the file still work, and all ranks fail alike. */
 #include "output.h"
 
 #include <gnu/libc-version.h>
@@ -103,7 +103,7 @@ static void describe_start(dc_comm *comm, dc_job *job)
     snprintf(p->job, sizeof p->job, "%s", dc_queue_job());
 }
 
-/* Whether products, and all other kernels, give the same bits on all ranks. */
+/* Checks that matrix products and all other kernels give the same bits on all ranks. */
 static dc_status compare_kernels(dc_comm *comm)
 {
     char gemm[128];
@@ -123,7 +123,7 @@ static dc_status compare_kernels(dc_comm *comm)
                   : DC_FAIL(DC_ERR_USAGE, "%s, but rank 0 on %s has %s", mine.kernels, first.host, first.kernels));
 }
 
-/* Strict refuses a mixture of kernels; otherwise the banner warns of it. */
+/* Refuses a mixture of kernels, unless parallel.reproducible is off: then the banner warns of it. */
 static dc_status check_kernels(dc_comm *comm, dc_job *job)
 {
     const dc_status st = compare_kernels(comm);
@@ -138,7 +138,7 @@ static dc_status check_kernels(dc_comm *comm, dc_job *job)
         job->mixed);
 }
 
-/* Each rank needs a shard: seen before the output directory is made. */
+/* Checks, before the output directory is made, that each rank has a shard. */
 static dc_status check_shards(const dc_config *cfg, int ranks)
 {
     dc_part part;
@@ -165,7 +165,7 @@ out:
     return st;
 }
 
-/* While the log is open: it is where people look for why a run of last night ended. */
+/* Writes the error to the log while it is open: people look there for why last night's run ended. */
 static void tell_error(dc_status st)
 {
     if (st == DC_OK || st == DC_STOPPED || !dc_error_text()[0] || !dc_log_is_active()) return;
@@ -173,8 +173,8 @@ static void tell_error(dc_status st)
     dc_error_clear();
 }
 
-/* The log is where people look for why a run of last night ended, even if it did not get far; lines after those that a
- * checkpoint knows of do no harm. */
+/* Opens the log even for a run that ended early: people look there for the reason. Lines beyond those that a checkpoint
+ * knows of do no harm. */
 static void log_early_end(const dc_job *job, dc_status st)
 {
     char path[DC_PATH_MAX];
@@ -212,7 +212,7 @@ void dc_job_note_deck(const dc_job *job)
     if (job->notes.renamed[0]) dc_log_note("%s; the old names go on working", job->notes.renamed);
 }
 
-/* Rows of the smallest batch of a run that takes steps, 0 for one without. */
+/* Rows of the smallest batch; 0 if the verb takes no training steps. */
 static int64_t smallest_batch(const dc_job *job)
 {
     const dc_config *cfg = &job->cfg;
@@ -261,7 +261,7 @@ static void print_banner(const dc_job *job, int ranks_here)
     advise(job, ranks_here);
 }
 
-/* What all ranks must know of what rank 0 found. */
+/* Spreads what rank 0 found and all ranks must know. */
 static void spread_resume(dc_comm *comm, dc_resume *r)
 {
     int64_t facts[] = {

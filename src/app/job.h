@@ -10,24 +10,24 @@
 #include "dcmpi/report.h"
 #include "dcmpi/wish.h"
 
-/* What the output directory holds of earlier starts (resume.h). On all ranks: complete, continues, longer, was, the
- * hashes, number, part. On rank 0: the rest. */
+/* What earlier starts left in the output directory (resume.h). All ranks know complete, continues, longer, was, both
+ * hashes, knows_labels, number and part; only rank 0 knows the rest. */
 enum { DC_RESUME_NOTES_MAX = 8, DC_RESUME_DECK_MAX = 1 << 20 };
 typedef struct {
-    bool complete;  /* a result of this deck: nothing is left to do */
-    bool continues; /* from a checkpoint, */
-    bool longer;    /* which is of a shorter run: */
-    dc_config was;  /* its deck */
+    bool complete;  /* there is a result of this deck: nothing is left to do */
+    bool continues; /* this start continues from a checkpoint */
+    bool longer;    /* that checkpoint is of a shorter run */
+    dc_config was;  /* deck of the shorter run */
     uint64_t data_hash, labels_hash;
-    bool knows_labels;     /* what labels_hash says; version 0.1.0 did not note it */
-    bool other_labels;     /* than now */
-    bool refused;          /* this start: the files stay as they are */
-    int64_t number;        /* of the newest checkpoint in use, 0: none */
-    int64_t part;          /* starts of this run, this one included */
+    bool knows_labels;     /* labels_hash is known; version 0.1.0 did not store it */
+    bool other_labels;     /* the labels have changed since then */
+    bool refused;          /* this start is refused: the files stay as they are */
+    int64_t number;        /* of the checkpoint in use, 0: none */
+    int64_t part;          /* starts of this run so far, this one included */
     int64_t next;          /* number of the next checkpoint */
-    bool saved;            /* this start has written one */
-    bool over_shorter;     /* the result of which is there */
-    char longer_text[512]; /* the lengths that differ; of a complete run why that changes nothing */
+    bool saved;            /* this start has written a checkpoint */
+    bool over_shorter;     /* the result of the shorter run is there */
+    char longer_text[512]; /* the lengths that differ; if complete: why that changes nothing */
     bool over_result;      /* an earlier run.h5 is there, which this run will replace */
     dc_ckpt ckpt;
     int n_notes;
@@ -41,14 +41,14 @@ typedef struct {
     dc_config_notes notes; /* on the deck and the command line */
     dc_provenance from;
     dc_binding binding;
-    double base_bytes;             /* memory of program and libraries at work */
-    char mixed[DC_ERROR_TEXT_MAX]; /* reproducible: off: which rank runs other kernels; "" if none */
+    double base_bytes;             /* memory that program and libraries take at work */
+    char mixed[DC_ERROR_TEXT_MAX]; /* which rank runs other kernels, if that is allowed; "" if none */
     dc_timers timers;
-    dc_timing timing; /* of all ranks, for the result */
+    dc_timing timing; /* over all ranks, for the result */
     dc_progress progress;
     dc_lock *lock; /* of the output directory, on rank 0; owned */
     dc_resume resume;
-    bool accepted; /* the files of the run are those of this start */
+    bool accepted; /* from now on the run's files are those of this start */
     char stop_file[DC_PATH_MAX];
     dc_wish *wish;          /* owned */
     dc_state *state;        /* owned */
@@ -61,50 +61,51 @@ typedef struct {
  */
 DC_CHECKED dc_status dc_job_start(dc_comm *comm, const dc_cli *cli, dc_job *job);
 /* Collective. Creates, checks and locks the output directory, looks for what earlier starts left there, prints the
- * banner; from now on the run can be stopped. No file of an earlier start is changed. Errors: DC_ERR_IO before any work
+ * banner; from now on the run can be stopped. Changes no file of an earlier start. Errors: DC_ERR_IO, before any work
  * is done; those of resume.h. */
 DC_CHECKED dc_status dc_job_open_output(dc_comm *comm, dc_job *job);
-/* Collective, when data and weights are known to be right: opens log and records, writes config.used.yaml. Errors:
- * DC_ERR_IO. */
+/* Collective. Call it when data and weights are known to be right. Opens log and records, writes config.used.yaml.
+ * Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_job_accept(dc_comm *comm, dc_job *job);
-/* What people should know of the deck, at a start and a dry run. */
+/* Prints notes on the deck for the user, at a start and in a dry run. */
 void dc_job_note_deck(const dc_job *job);
-/* Collective. st: how the job ended; of an error rank 0 prints the text, and forgets it. Returns how it ended after
- * all: a stop may be one too many (saving.h). */
+/* Collective. st: how the job ended. Rank 0 prints the text of an error and clears it. Returns the final status: a stop
+ * may turn into an error (saving.h). */
 DC_CHECKED dc_status dc_job_end(dc_comm *comm, dc_job *job, dc_status st);
 
-/* Rows of the examples are kept in the result up to this size, so that they are small against the rest of it. */
+/* The result holds the rows of the examples only up to this size, so that they stay small against the rest of it. */
 enum { DC_EXAMPLE_ROWS_MAX_BYTES = 16 << 20 };
-/* Memory per rank, work and disk of a run, from the header of the data alone. */
+/* Estimates memory per rank, work and disk of a run from the header of the data alone. */
 enum { DC_ESTIMATE_PHASES_MAX = DC_MAX_PAIRS + 8 };
 typedef struct {
     const char *name;
-    double bytes;        /* of a rank, program and data included */
-    dc_phase_needs step; /* rows 0: it takes no steps */
+    double bytes;        /* per rank, program and data included */
+    dc_phase_needs step; /* rows 0: the phase takes no steps */
 } dc_estimate_phase;
 typedef struct {
-    double base_bytes, data_bytes, model_bytes, work_bytes, total_bytes; /* largest rank, moment that needs most */
-    double root_bytes;                                                   /* more on rank 0: pieces of a checkpoint */
-    double address_bytes;                                                /* more address space than memory */
+    double base_bytes, data_bytes, model_bytes, work_bytes, total_bytes; /* of the largest rank, when it needs most */
+    double root_bytes;    /* extra on rank 0, for pieces of a checkpoint */
+    double address_bytes; /* address space beyond the memory */
     double disk_bytes;
     int n_phases;
     dc_estimate_phase phase[DC_ESTIMATE_PHASES_MAX]; /* in their order */
 } dc_estimate;
-/* Memory of program and libraries of this rank at work, while it holds nothing else. */
+/* Memory that program and libraries take on this rank at work, before it holds anything else. */
 double dc_job_base_bytes(void);
-/* Collective. Errors: DC_ERR_MEMORY, naming what is too small even for a rehearsal; those of recording. */
+/* Collective. Errors: DC_ERR_MEMORY, naming what does not fit even in a rehearsal; those of recording. */
 DC_CHECKED dc_status dc_job_estimate(dc_comm *comm, const dc_job *job, const dc_data_header *head, dc_estimate *out);
 /* ---- memory.c: what a job needs against what is left ------------------------------------------------------------- */
 
 typedef struct {
     double rank_bytes;    /* of each rank, program and libraries included */
     double root_bytes;    /* more on rank 0 */
-    double address_bytes; /* more address space of each rank, which takes no memory */
+    double address_bytes; /* extra address space of each rank, which takes no memory */
 } dc_memory_need;
-/* st: of an estimate; DC_ERR_MEMORY, where not even address space was there, gets the name of the limit. */
+/* st: the status of an estimate. DC_ERR_MEMORY means that not even address space was left: the error then names the
+ * limit. */
 DC_CHECKED dc_status dc_job_name_limit(dc_status st, const char *advice);
-/* Collective. Errors: DC_ERR_MEMORY naming the limit that is passed: of a node and its groups by all ranks there
- * together, of a process by one. `advice`: what else the user may do. */
+/* Collective. Errors: DC_ERR_MEMORY, naming the limit that would be exceeded: that of a node or its control groups by
+ * all its ranks together, or that of a process by one rank. `advice`: what else the user may do. */
 DC_CHECKED dc_status dc_job_check_memory(dc_comm *comm, const dc_memory_need *need, const char *advice);
 
 #endif

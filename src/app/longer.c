@@ -1,5 +1,5 @@
-/* Which states of a shorter run are states of a longer one. A length changes nothing before its phase, nothing within
- * it but where it ends, and everything after it. */
+/* Decides which states of a shorter run are also states of a longer one. The length of a phase changes nothing before
+ * the phase, only its end within it, and everything after it. */
 #include "longer.h"
 
 #include <string.h>
@@ -8,7 +8,7 @@
 
 typedef enum { LAYER_STEPS, EPOCHS, STEPS, KMEANS_MAX_ITER, MAX_ITER, TOL, N_LENGTHS } length;
 
-/* Gives a deck the length of another one. */
+/* Copies length k from one deck to another. */
 static void take(dc_config *to, length k, const dc_config *from)
 {
     switch (k) {
@@ -38,7 +38,7 @@ static bool differ(const dc_longer *l, const dc_config *a)
     return dc_config_differences(a, l->is, l->verb, text, sizeof text) > 0;
 }
 
-/* Whether this length was in use and has another value now. */
+/* Whether length k was in use and has another value now. */
 static bool differs(const dc_longer *l, length k)
 {
     char text[64];
@@ -105,7 +105,7 @@ out:
 
 /* ---- States ------------------------------------------------------------------------------------------------------ */
 
-/* The phase that a length is of. */
+/* The phase that length k belongs to. */
 static const char *phase_of(const dc_longer *l, length k)
 {
     static const char *const phases[] = {
@@ -123,7 +123,7 @@ static int64_t steps_before(const dc_longer *l, length k)
 }
 
 /* A state at the end of a phase is also a state of a longer phase, unless version 0.1.0 wrote it: its checkpoints had
- * no numbers, and came after what happens only at the end of a phase. */
+ * no numbers, and were written after work that is done only at the end of a phase. */
 static bool is_open(const dc_longer *l, length k, const dc_ckpt_header *h)
 {
     if (h->number > 0 || h->step < steps_before(l, k)) return true;

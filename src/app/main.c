@@ -1,5 +1,5 @@
-/* dcmpi: one binary, several verbs. Verbs of a login node never start MPI; under mpirun rank 0 does their work, and
- * says for all what is wrong with the command line. */
+/* dcmpi: one binary, several verbs. Verbs for a login node do not start MPI. If they run under mpirun, rank 0 does
+ * their work, and it alone reports what is wrong with the command line. */
 #include <signal.h>
 
 #include "apart.h"
@@ -12,7 +12,7 @@
 #include "dcmpi/waiting.h"
 #include "verbs.h"
 
-/* A file library that could not let go of a file crashes when it ends, and with it MPI. */
+/* Ends the process at once if the file library could not close a file: its normal exit would crash, and MPI with it. */
 static void end_now_if_damaged(dc_comm *comm, dc_status st)
 {
     double damaged = dc_h5_is_damaged();
@@ -23,13 +23,13 @@ static void end_now_if_damaged(dc_comm *comm, dc_status st)
     _Exit((int)st);
 }
 
-/* A verb of one process. */
+/* Runs a verb that needs one process only. */
 static dc_status run_serial(const dc_verb *verb, const dc_cli *cli, bool inside)
 {
     return verb->apart && !inside ? dc_apart_run(verb, cli) : verb->serial(cli->rest_argc, cli->rest_argv);
 }
 
-/* `parsed`: the status of reading the command line; verb is NULL unless it is DC_OK. */
+/* `parsed`: the status of reading the command line; verb is NULL unless `parsed` is DC_OK. */
 static dc_status run_under_mpi(const dc_verb *verb, const dc_cli *cli, dc_status parsed)
 {
     dc_comm *comm = NULL;
@@ -57,7 +57,7 @@ int main(int argc, char **argv)
 {
     dc_cli cli;
     dc_mem_setup();
-    signal(SIGPIPE, SIG_IGN); /* a closed stdout or a file-size limit is an error code, not the end of a run */
+    signal(SIGPIPE, SIG_IGN); /* a closed stdout or a file-size limit gives an error code, and does not kill the run */
     signal(SIGXFSZ, SIG_IGN);
     dc_cli_register_methods();
     const bool inside = dc_apart_enter(argc, argv);

@@ -1,5 +1,5 @@
-/* Is there memory for what a job is about to do? Asked before anything large is taken: the kernel would hand it out and
- * end the job later, without a word. */
+/* Is there memory for what a job is about to do? Checked before anything large is allocated: the kernel would grant it,
+ * and kill the job later without a word. */
 #include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
 #include "job.h"
@@ -7,7 +7,7 @@
 static dc_status compare(const dc_memory_need *need, bool root, int ranks, const dc_mem_room *room, const char *who,
                          const char *advice)
 {
-    /* What the program holds by now is not to be taken again. */
+    /* Memory that the program already holds need not be taken again. */
     const double held = (double)dc_mem_resident_bytes() * ranks;
     const double all = need->rank_bytes * ranks + (root ? need->root_bytes : 0);
     if (all - held <= (double)room->bytes) return DC_OK;

@@ -1,11 +1,11 @@
-/* The same deck and weights continue; longer ones go on (longer.h); others, which would give another result, are
- * refused with what differs. */
+/* A start with the same deck and weights continues; one that only trains longer goes on (longer.h); any other would
+ * give another result, so it is refused with a message that says what differs. */
 #include "origin.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-/* ", " and how the first weights differ, or "". */
+/* How the initial weights differ, or "". */
 static void compare_weights(const dc_job *job, const dc_origin *o, const char *old_path, char *out, size_t cap)
 {
     const uint64_t now = job->from.weights_hash;
@@ -25,7 +25,7 @@ static void compare_decks(const dc_job *job, const dc_origin *o, dc_comparison *
     char differing[1024], weights[2 * DC_PATH_MAX + 128];
     dc_config *was = &out->was;
     compare_weights(job, o, was->model.weights, weights, sizeof weights);
-    /* Where the weights lie does not matter if it is known what they are. */
+    /* The path of the weights does not matter if both hashes are known. */
     if (o->weights_hash && job->from.weights_hash)
         memcpy(was->model.weights, job->cfg.model.weights, sizeof was->model.weights);
     const int n = dc_config_differences(was, &job->cfg, o->verb, differing, sizeof differing);

@@ -1,4 +1,4 @@
-/* The output directory: made, probed and opened before work starts, so that a wrong path costs seconds and not hours.
+/* The output directory is made, probed and opened before work starts, so that a wrong path costs seconds and not hours.
  */
 #include "output.h"
 
@@ -89,7 +89,7 @@ dc_status dc_output_open(dc_job *job)
     DC_TRY(make_directories(job->cfg.run.output));
     DC_TRY(take_lock(job, &job->lock));
     DC_TRY(dc_folder_check_files(job, job->lock));
-    /* A refused start releases the lock, and with it the proof that a cut file is ours: so remove such files now. */
+    /* The lock proves that an unfinished file is ours, and a refused start releases it: so remove such files now. */
     if (dc_lock_was_left(job->lock)) DC_TRY(dc_folder_remove_parts(job));
     DC_TRY(dc_resume_find(job));
     DC_TRY(dc_folder_remove_parts(job));
@@ -101,7 +101,7 @@ out:
     return st;
 }
 
-/* Records and deck have other names until the result of this run is complete, if there is an older result. */
+/* If there is an older result, records and deck have other names until the result of this run is complete. */
 static void metrics_path(const dc_job *job, char out[DC_PATH_MAX])
 {
     dc_output_path(job, job->resume.over_result ? DC_FILE_METRICS_NEW : DC_FILE_METRICS, out);
@@ -115,7 +115,7 @@ static dc_status write_deck(const dc_job *job)
     return dc_file_replace(path, &(dc_file_piece){job->deck, strlen(job->deck)}, 1);
 }
 
-/* If there is no older result any more, the records that were begun beside it get their final name. */
+/* Once the older result is gone, the records begun beside it get their final name. */
 static void take_new_names(const dc_job *job)
 {
     char from[DC_PATH_MAX], to[DC_PATH_MAX];
@@ -192,7 +192,7 @@ out:
 
 /* ---- Dry run ----------------------------------------------------------------------------------------------------- */
 
-/* What exists at or above `path`, even a link to nowhere. */
+/* `path`, or else its nearest parent that exists, even as a dangling link. */
 static void existing_parent(const char *path, char out[DC_PATH_MAX])
 {
     struct stat s;

@@ -1,4 +1,4 @@
-/* What lr_factors may name follows from the model's layers and from the method, so it is known before any data is read.
+/* The names allowed in lr_factors follow from the model's layers and the method, so they are known before data is read.
  */
 #include "rates.h"
 

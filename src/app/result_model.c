@@ -45,7 +45,7 @@ out:
     return st;
 }
 
-/* What the deck says of the model. */
+/* Builds the model that the deck describes. */
 static dc_status build(const char *path, const dc_config *deck, dc_trained *t)
 {
     if (!t->has_net) {

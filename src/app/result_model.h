@@ -8,11 +8,11 @@
 
 /* The text of an open result's deck (dc_mem, caller frees). Serial. Errors: DC_ERR_FORMAT, DC_ERR_IO, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_result_deck_text(dc_h5 *h5, char **out);
-/* The model of the result at `path`, of this version or an older one, and, if `dcmpi fit` made it, its deck, which has
- * the method's keys. Serial. Errors: those of dc_trained_header and dc_trained_read; DC_ERR_FORMAT (no deck, one that
- * this program does not read, one of another method than the result). */
+/* Reads the model of the result at `path`, which this version or an older one wrote. If `dcmpi fit` made it, also reads
+ * its deck, with the method's keys. Serial. Errors: those of dc_trained_header and dc_trained_read; DC_ERR_FORMAT
+ * (there is no deck, this program cannot read it, or its method is not that of the result). */
 DC_CHECKED dc_status dc_result_model_read(const char *path, dc_config *deck, dc_trained *out);
-/* The same on all ranks, rank 0 reads. Collective. Errors are agreed. */
+/* Like dc_result_model_read, for all ranks; rank 0 reads. Collective. Errors are agreed. */
 DC_CHECKED dc_status dc_result_model_load(dc_comm *comm, const char *path, dc_config *deck, dc_trained *out);
 
 #endif

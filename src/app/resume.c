@@ -1,7 +1,7 @@
-/* Continuation: which state of the output directory this start goes on from. The newest decides, whether it is a
- * result or a checkpoint: checkpoints have numbers, and a result stores the number of the last checkpoint of its run.
- * The same run continues; a longer one goes on from the last state that it passes through (longer.h); others are
- * refused with what differs. */
+/* Decides from which state in the output directory this start goes on. The newest state counts, be it a result or a
+ * checkpoint: checkpoints have numbers, and a result stores the number of its run's last checkpoint. The same run
+ * continues; a longer one goes on from the last state that it passes through (longer.h); any other is refused with a
+ * message that says what differs. */
 #include "resume.h"
 
 #include <inttypes.h>
@@ -32,7 +32,8 @@ static void note(dc_resume *r, const char *fmt, ...)
     va_end(args);
 }
 
-/* Weights that are gone by now cannot be compared: neither a checkpoint nor a result needs them again. */
+/* Weights that are gone by now cannot be compared. That is no error: neither a checkpoint nor a result needs them
+ * again. */
 static dc_status hash_weights(dc_job *job)
 {
     const char *path = job->cfg.model.weights;
@@ -55,7 +56,7 @@ typedef struct {
     int n;
 } list;
 
-/* What the newest of them is; damaged: all are. */
+/* READABLE: at least one can be read. ALL_DAMAGED: there are some, but none can be read. */
 typedef enum { NONE, READABLE, ALL_DAMAGED } checkpoint_kind;
 
 static void compare_checkpoint(const dc_job *job, const char *path, dc_comparison *out)
@@ -64,8 +65,8 @@ static void compare_checkpoint(const dc_job *job, const char *path, dc_compariso
     dc_origin_compare(job, &(dc_origin){path, h->verb, h->deck, h->weights_hash, h->N}, out);
 }
 
-/* Tries checkpoints from the newest down to the last one above `above`, and skips damaged ones. The error text of the
- * last damaged one is kept. */
+/* Opens the newest checkpoint that is not damaged and has a number above `above`. If all are damaged, keeps the error
+ * text of the last one tried. */
 static dc_status try_checkpoints(dc_job *job, const list *l, int64_t above, checkpoint_kind *kind,
                                  dc_comparison *comparison)
 {
@@ -109,7 +110,7 @@ static bool is_last_there(const list *l, int place, char path[DC_PATH_MAX])
 }
 
 /* Checkpoints above this number are newer than the result. A result of version 0.1.0 has no such number: if it is of
- * this deck it counts as the newest, else as the oldest. */
+ * this run it counts as newer than all checkpoints, else as older. */
 static int64_t last_of(const dc_found *found)
 {
     if (!found->is_there) return -1;
@@ -135,7 +136,7 @@ static void take_checkpoint(dc_resume *r)
     r->part = r->ckpt.header.part + 1;
 }
 
-/* This run's last checkpoint of the latest phase that can be used. */
+/* Takes this run's last checkpoint of a phase, from the latest phase that has a usable one. */
 static bool take_last(dc_job *job, const list *l)
 {
     dc_resume *r = &job->resume;
@@ -154,7 +155,7 @@ static bool take_last(dc_job *job, const list *l)
     return false;
 }
 
-/* All numbered checkpoints are damaged; the error text is that of the oldest. */
+/* Called when all numbered checkpoints are damaged; the current error text is that of the oldest. */
 static dc_status go_on_damaged(dc_job *job, const list *l)
 {
     char cause[DC_ERROR_TEXT_MAX];
@@ -197,7 +198,8 @@ static bool take_if_passed(dc_job *job, const char *path, uint64_t data_hash)
     return true;
 }
 
-/* The newest checkpoint that this run passes through, else the last of the latest phase. */
+/* Takes the newest numbered checkpoint that this run passes through, else the last checkpoint of the latest phase that
+ * has a usable one. */
 static dc_status go_longer(dc_job *job, const list *l, const char *differing, uint64_t data_hash)
 {
     dc_resume *r = &job->resume;
@@ -274,8 +276,8 @@ static dc_status choose(dc_job *job, const list *l, const dc_found *found)
     return found->is_there ? DC_FAIL(DC_ERR_FORMAT, "%s", found->comparison.text) : DC_OK;
 }
 
-/* run.resume = never is about the job, not each of its starts: a job that the queue runs again continues where its own
- * previous start stopped, and never from a state of another job. */
+/* run.resume = never applies to the job as a whole, not to each of its starts: a job that the queue runs again
+ * continues where its own previous start stopped, and never from a state of another job. */
 static dc_status choose_own(dc_job *job, const list *l, const dc_found *found)
 {
     dc_resume *r = &job->resume;
@@ -317,7 +319,7 @@ out:
 
 /* ---- Messages --------------------------------------------------------------------------------------------------- */
 
-/* Another program, library or type of CPU may round otherwise: the result is then that of neither. */
+/* Another program, library or type of CPU may round differently: the result then has the bits of neither. */
 static void note_other_program(const dc_job *job)
 {
     const dc_ckpt_header *h = &job->resume.ckpt.header;
@@ -347,7 +349,7 @@ void dc_resume_print(const dc_job *job)
 
 /* ---- Data ------------------------------------------------------------------------------------------------------- */
 
-/* For rank 0, which alone has the header. */
+/* Rank 0 only: no other rank has the header. */
 static dc_status check_dimensions(const dc_job *job, const dc_dataset *data)
 {
     const dc_ckpt_header *h = &job->resume.ckpt.header;

@@ -22,7 +22,7 @@ typedef struct {
     dc_cluster_result clusters;
     int64_t *size, *nearest, *border;
     dc_scoring scoring;
-    void *nearest_rows, *border_rows; /* stored type, or NULL */
+    void *nearest_rows, *border_rows; /* in the data's stored type, or NULL */
     uint8_t *outlier;
     int64_t n_outliers;
 } fit;
@@ -56,7 +56,7 @@ static dc_status build_model(fit *f)
     return st;
 }
 
-/* A phase that diverged is a result, but not one worth a file. */
+/* Turns divergence into an error: training reports it as a way to stop, but the result is not worth a file. */
 static dc_status refuse_divergence(const fit *f, dc_stop stop, const char *phase, const char *advice)
 {
     char text[DC_DATA_ADVICE_MAX];

@@ -10,16 +10,17 @@ DC_CHECKED dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli);
 /* Collective. `kmeans`: distributed k-means on the scaled rows. */
 DC_CHECKED dc_status dc_run_kmeans(dc_comm *comm, const dc_cli *cli);
 
-/* Collective. `predict`: rows through a finished model. */
+/* Collective. `predict`: sends rows through a finished model. */
 DC_CHECKED dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli);
 
-/* What fit and kmeans share: data in, scores and files out. */
+/* Shared by fit and kmeans: reads the data and, if they fit the earlier state, accepts the start. */
 DC_CHECKED dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data);
-/* Scores and table of counts, if there are labels; s is the caller's, who releases it. Errors: DC_STOPPED. */
+/* Computes scores and the table of counts, if there are labels. The caller owns and releases s. Errors: DC_STOPPED. */
 DC_CHECKED dc_status dc_run_score(dc_comm *comm, dc_job *job, dc_result *r, dc_scoring *s);
-/* run.h5, end table, self-checks, summary.json, RESULT line. last: NULL without soft assignment. */
+/* Writes run.h5 and summary.json, prints the end table, self-checks and RESULT line. last: NULL without soft
+ * assignment. */
 DC_CHECKED dc_status dc_run_finish(dc_comm *comm, dc_job *job, dc_result *r, const dc_refresh *last);
-/* --dry-run: layout and estimate instead of work. */
+/* --dry-run: prints layout and estimate, does no work. */
 DC_CHECKED dc_status dc_run_dry(dc_comm *comm, const dc_job *job);
 
 #endif

@@ -20,7 +20,7 @@ static double gib(double bytes)
     return bytes / 0x1p30;
 }
 
-/* What the header shows need not wait until the rows are read. */
+/* Checks what the header already shows, before the rows are read. */
 static dc_status check_rows(const dc_config *cfg, const dc_data_header *head)
 {
     if (cfg->cluster.clusters <= head->N) return DC_OK;
@@ -36,7 +36,7 @@ static dc_status probe_data(const dc_config *cfg, const char *verb)
     return st == DC_OK ? dc_apart_probe(DC_PROBE_DATA, path, cfg->input.label_dataset, DC_ERR_DATA) : st;
 }
 
-/* The data of the deck. */
+/* The data that the deck asks for. */
 static dc_data_request request_of(const dc_config *cfg)
 {
     dc_data_request r = {.path = cfg->input.data,
@@ -50,7 +50,7 @@ static dc_data_request request_of(const dc_config *cfg)
 
 static const char FEWER_ROWS[] = "fewer rows (input.rows)";
 
-/* On every rank from the header that rank 0 read. */
+/* Every rank estimates from the header that rank 0 read. */
 static dc_status estimate(dc_comm *comm, const dc_job *job, dc_data_header *head, dc_estimate *e)
 {
     dc_status st = DC_OK;
@@ -176,8 +176,8 @@ out:
     return st;
 }
 
-/* k-means gives an empty cluster the farthest row, so it leaves one empty only where rows are too few or too alike;
- * training empties some where it draws groups together. */
+/* k-means gives an empty cluster the farthest row, so a cluster stays empty only if rows are too few or too alike.
+ * Training can also empty clusters, by drawing groups together. */
 static void warn_of_empty(const dc_result *r)
 {
     static const char few[] = "the data show fewer groups than cluster.clusters; lower it";
@@ -198,7 +198,7 @@ static void describe_end(const dc_job *job, dc_result *r, const dc_refresh *last
     r->n_checks = dc_self_checks(r, last, r->check);
 }
 
-/* What rank 0 does after run.h5. */
+/* What rank 0 does once run.h5 is written. */
 static dc_status tell_end(const dc_job *job, const dc_result *r)
 {
     char line[DC_RESULT_LINE_MAX];

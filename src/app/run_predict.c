@@ -1,6 +1,6 @@
-/* `dcmpi predict`: any number of rows through a finished model, in rounds of bounded memory. Rank r takes the rows that
- * a training run's rank r would take; all ranks do the same number of rounds, those that have run out of rows with
- * none. */
+/* `dcmpi predict`: sends any number of rows through a finished model, in rounds of bounded memory. Rank r takes the
+ * rows that rank r of a training run would take. All ranks do the same number of rounds; a rank that has run out of
+ * rows joins in with none. */
 #include "run_predict.h"
 
 #include <errno.h>
@@ -95,7 +95,7 @@ static dc_status claim_on_root(dc_prediction *p)
     return dc_claim_take(&p->claim, p->output, p->force, &p->recipe, inputs, DC_COUNT_OF(inputs));
 }
 
-/* Where the output goes, for all ranks; rank 0 holds the lock. */
+/* Tells all ranks where the output goes; rank 0 holds the lock. */
 static dc_status claim_output(dc_comm *comm, dc_prediction *p)
 {
     dc_status st = DC_OK;
@@ -129,7 +129,8 @@ out:
     return st;
 }
 
-/* The run's own shards, so that its own rows lie in their own tiles; more of them only for more ranks. */
+/* Uses the shards of the training run, so that its rows fall into the same tiles again; takes more only for more ranks.
+ */
 static dc_status cut_rows(dc_comm *comm, dc_prediction *p)
 {
     const int P = dc_comm_size(comm);
@@ -138,7 +139,7 @@ static dc_status cut_rows(dc_comm *comm, dc_prediction *p)
     return dc_part_init(&p->part, p->stream.head.N, shards, P, dc_comm_rank(comm));
 }
 
-/* Rows of a round: what fits into ROUND_BYTES, at least a tile. */
+/* Rows of a round: as many as fit into ROUND_BYTES, at least a tile. */
 static int64_t choose_capacity(const dc_prediction *p)
 {
     const dc_trained *t = &p->trained;
@@ -147,7 +148,7 @@ static int64_t choose_capacity(const dc_prediction *p)
     return DC_MAX(DC_MIN(fit, p->part.N), t->tile_rows);
 }
 
-/* What this rank is going to hold, whatever the length of the file. */
+/* Upper bound of the memory this rank will hold, whatever the length of the file. */
 static double bound_bytes(const dc_prediction *p, double base, int threads)
 {
     enum { PIECE_BYTES = 4 << 20 };
@@ -194,7 +195,7 @@ static void print_plan(const dc_prediction *p, int P)
            dc_checksum_text(p->stream.checksum), P, P == 1 ? "" : "s");
 }
 
-/* The run's own kernels give the bits of the run. */
+/* Uses the kernels of the training run, because they give the same bits. */
 static void use_kernels_of(const dc_trained *t)
 {
     if (!t->knows_isa)
@@ -324,7 +325,7 @@ dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli)
     print_result(&p, dc_clock_now_s() - start);
 out:
     dc_h5_stream_abort(comm, &p.file);
-    if (st == DC_STOPPED && dc_agree(comm, dc_lock_beat(p.claim.lock)) != DC_OK) st = DC_ERR_BUSY; /* it said why */
+    if (st == DC_STOPPED && dc_agree(comm, dc_lock_beat(p.claim.lock)) != DC_OK) st = DC_ERR_BUSY; /* beat said why */
     if (st == DC_STOPPED)
         dc_log("stopped   by %s: no prediction is written; the same command starts anew", dc_wish_reason(wish));
     dc_comm_set_wish(comm, NULL);

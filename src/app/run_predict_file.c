@@ -43,7 +43,7 @@ out:
     return st;
 }
 
-/* Sizes and scores are not known yet, but get their place. */
+/* Reserves space for sizes and scores, which are not known yet. */
 static dc_status fill(void *ctx, dc_h5 *h5)
 {
     dc_status st = DC_OK;

@@ -1,4 +1,4 @@
-/* Scores of a job's labels, or a warning. */
+/* Scores the labels of a job, or warns that it cannot. */
 #include "score.h"
 
 #include <math.h>
@@ -17,7 +17,8 @@ void dc_scoring_announce(const char *source, int64_t N, int64_t K, int64_t C)
                        (long long)C, (long long)K, 8 * (double)C * (double)K / 0x1p20);
 }
 
-/* Without scores from now on. A table may have a place in a file by now: it then says that nothing is known. Local. */
+/* Goes on without scores. A file may already have space for the table, so -1 in it says that nothing is known. Local.
+ */
 static void give_up(dc_scoring *s, const char *why)
 {
     dc_log_warning("no scores: %s", why);
@@ -25,7 +26,7 @@ static void give_up(dc_scoring *s, const char *why)
     for (int64_t i = 0; s->table && i < s->K * s->C; i++) s->table[i] = -1;
 }
 
-/* Whether what is to come fits into what is left. */
+/* Whether scoring fits into the memory that is left. */
 static dc_status check_memory(dc_comm *comm, int64_t n, int64_t N, int64_t K, int64_t C)
 {
     const double root = dc_comm_rank(comm) == 0 ? dc_scores_bytes(N, K, C) : 0, need = dc_counts_bytes(n, K, C) + root;
@@ -61,12 +62,12 @@ void dc_scoring_start(dc_comm *comm, dc_scoring *s, int64_t n, int64_t N, int64_
 void dc_scoring_add(dc_scoring *s, const int32_t *labels, const int32_t *y, int64_t n)
 {
     if (!s->counter || dc_counter_add(s->counter, labels, y, n) == DC_OK) return;
-    /* The others learn of it at the end. */
+    /* The other ranks learn of it in dc_scoring_finish. */
     dc_error_clear();
     dc_counter_destroy(&s->counter);
 }
 
-/* Counts to rank 0, scores to all. Collective. */
+/* Brings the counts to rank 0 and the scores to all ranks. Collective. */
 static dc_status compute(dc_comm *comm, dc_scoring *s, dc_counts *counts)
 {
     dc_status st = DC_OK;

@@ -2,7 +2,7 @@
  * number of ranks.
  *
  * The table below is the whole test. A check that fails does not stop the others; the exit code is the highest of the
- * failed rows: 5 if numbers are wrong, else 4 if files are, else 2 if the job was started wrongly. */
+ * failed rows: 5 if numbers are wrong, else 4 if files are wrong, else 2 if the job was started wrongly. */
 #include "selftest.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
-/* `dcmpi selftest`: checks of a machine and of this build on it, one row of a table each. Private to app/.
+/* `dcmpi selftest`: checks a machine and this build on it. Each check is one row of a table. Private to app/.
  *
- * A check is collective. It writes its figure and returns the same status on all ranks; the error text of a failed one
- * becomes its figure. Checks only look, and leave nothing behind. */
+ * A check is collective. It writes its figure and returns the same status on all ranks; if it fails, the error text
+ * becomes its figure. Checks change nothing and leave nothing behind. */
 #ifndef DCMPI_APP_SELFTEST_H
 #define DCMPI_APP_SELFTEST_H
 
@@ -24,8 +24,8 @@ typedef struct {
 
     /* The check that runs now. */
     const dc_selftest_check *check;
-    char figure[DC_SELFTEST_TEXT_MAX]; /* follows its name; rank 0 prints it */
-    char advice[DC_SELFTEST_TEXT_MAX]; /* a line below it, "" for none */
+    char figure[DC_SELFTEST_TEXT_MAX]; /* rank 0 prints it after the name of the check */
+    char advice[DC_SELFTEST_TEXT_MAX]; /* a line below the figure, "" for none */
     bool skipped;                      /* equal on all ranks; figure says why */
 
     int passed, failed, skips; /* equal on all ranks */
@@ -38,17 +38,17 @@ struct dc_selftest_check {
     int which; /* picks a case where several checks share `run` */
 };
 
-/* Collective. Runs the checks in order and prints the table on rank 0. Returns DC_OK, or the highest code of those that
- * failed with their names as the error text. */
+/* Collective. Runs the checks in order and prints the table on rank 0. Returns DC_OK, or the highest code of the failed
+ * checks, with their names as the error text. */
 DC_CHECKED dc_status dc_selftest_run(dc_comm *comm, dc_selftest *t, const dc_selftest_check *checks, int n);
 
-/* The verdict's words; local. */
+/* Set the figure or the advice of the check that runs now; local. */
 void dc_selftest_figure(dc_selftest *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void dc_selftest_advise(dc_selftest *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Returns DC_OK; call on all ranks or on none. */
+/* Marks the check as skipped. Returns DC_OK; call on all ranks or on none. */
 dc_status dc_selftest_skip(dc_selftest *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Sum of x over all ranks; the smallest; the largest. Collective. */
+/* Sum, minimum and maximum of x over all ranks. Collective. */
 double dc_selftest_sum(dc_comm *comm, double x);
 double dc_selftest_min(dc_comm *comm, double x);
 double dc_selftest_max(dc_comm *comm, double x);
@@ -63,7 +63,7 @@ dc_status dc_selftest_shm(dc_comm *comm, dc_selftest *t);
 dc_status dc_selftest_blas(dc_comm *comm, dc_selftest *t);
 dc_status dc_selftest_peak(dc_comm *comm, dc_selftest *t);
 
-/* selftest_gemm.c; `which` of the shapes is the layer. */
+/* selftest_gemm.c; for dc_selftest_gemm, `which` is the index of the layer. */
 dc_status dc_selftest_gemm(dc_comm *comm, dc_selftest *t);
 dc_status dc_selftest_gemm_all(dc_comm *comm, dc_selftest *t);
 dc_status dc_selftest_thread_bits(dc_comm *comm, dc_selftest *t);
@@ -88,9 +88,9 @@ dc_status dc_selftest_replicas(dc_comm *comm, dc_selftest *t);
 /* selftest_io.c */
 dc_status dc_selftest_directory(dc_comm *comm, dc_selftest *t);
 dc_status dc_selftest_hdf5(dc_comm *comm, dc_selftest *t);
-/* A name for a file in `dir`, the same on all ranks; it is removed if the job is killed. Collective. */
+/* Makes a file name in `dir`, the same on all ranks; the file is removed if the job is killed. Collective. */
 void dc_selftest_name_file(dc_comm *comm, const char *dir, const char *suffix, char out[DC_PATH_MAX]);
-/* Removes the file named last and what its writer may have left beside it; nobody returns before. Collective. */
+/* Removes the file named last and what its writer may have left beside it; no rank returns before that. Collective. */
 void dc_selftest_remove_file(dc_comm *comm);
 /* Writes a result file of N rows to `path`, reads it back and compares. Times are those of the slowest rank.
  * Collective. Errors: DC_ERR_IO, DC_ERR_FORMAT, DC_ERR_MEMORY. */

@@ -1,5 +1,5 @@
-/* Self-test, messages: what one reduction costs, and that all ranks get the same bits from it, or replicas of the
- * network drift apart. */
+/* Self-test, messages: measures what one reduction costs, and checks that all ranks get the same bits from it;
+ * otherwise replicas of the network would drift apart. */
 #include <math.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@
 enum { GRADIENT = 3330794 }; /* parameters of the autoencoder 784-500-500-2000-10: 13.3 MB */
 static const double MEASURE_S = 0.2;
 
-/* Seconds of `repeats` reductions of zeros, of the slowest rank. */
+/* Seconds that the slowest rank takes for `repeats` reductions of x, which is 0. */
 static double time_reductions(dc_comm *comm, float *x, size_t n, int repeats)
 {
     dc_comm_barrier(comm);
@@ -20,7 +20,7 @@ static double time_reductions(dc_comm *comm, float *x, size_t n, int repeats)
     return dc_selftest_max(comm, dc_clock_now_s() - start);
 }
 
-/* Seconds of one reduction. The number of repetitions follows from an agreed time, so it is agreed itself. */
+/* Seconds of one reduction. All ranks know the same time of one, so all choose the same number of repetitions. */
 static double measure_reduction(dc_comm *comm, float *x, size_t n)
 {
     enum { REPEATS_MAX = 10000 };
@@ -31,7 +31,7 @@ static double measure_reduction(dc_comm *comm, float *x, size_t n)
     return time_reductions(comm, x, n, repeats) / repeats;
 }
 
-/* Whole numbers, small enough that every order of summation is exact. */
+/* Sums whole numbers, small enough that every order of summation is exact. */
 static dc_status check_sum(dc_comm *comm, float *x, size_t n)
 {
     enum { PERIOD = 7 };
@@ -71,7 +71,7 @@ out:
     return st;
 }
 
-/* Gradients of random numbers: their sum has rounding errors, which must be the same everywhere. */
+/* Sums gradients of random numbers: the sum has rounding errors, which must be the same on all ranks. */
 dc_status dc_selftest_replicas(dc_comm *comm, dc_selftest *t)
 {
     enum { N = 100003 };

@@ -1,10 +1,10 @@
-/* Self-test, matrix products: right, how fast against the FMA peak, and the same bits wherever and by whomever a row is
- * computed. Shapes are those of the encoder of the published configuration.
+/* Self-test, matrix products: are they right, how fast are they against the FMA peak, and does a row have the same bits
+ * whatever thread and tile computes it? Shapes are those of the encoder of the published configuration.
  *
- * Bits: dc_embed() computes every row in a tile of one shape, one thread each. Equal results on any number of ranks and
- * threads need two things: a tile has the same bits on one thread and on several, and a row has the same bits whatever
- * the other rows of its tile are. A row may depend on its place in the tile: that is the same in every run on these
- * data; but among the rows of another file it then has other last digits. */
+ * Bits: dc_embed() computes all rows in tiles of the same shape, one thread per tile. Equal results on any number of
+ * ranks and threads need two things: a tile has the same bits on one thread and on several, and a row has the same bits
+ * whatever the other rows of its tile are. A row may depend on its place in the tile. That place is the same in every
+ * run on these data, but if the row is in another file, its last digits may then differ. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -34,7 +34,7 @@ typedef struct {
     float *A, *B, *C;
 } product;
 
-/* Of layer in -> out: forward Y = X W, gradients dW = X^T dY and dX = dY W^T. */
+/* The three products of a layer in -> out: forward Y = X W, gradients dW = X^T dY and dX = dY W^T. */
 static product product_of(int which, int64_t in, int64_t out)
 {
     return which == 0   ? (product){.ta = DC_N, .tb = DC_N, .m = ROWS, .n = out, .k = in}
@@ -77,7 +77,7 @@ static void multiply(const product *p)
     dc_gemm(p->ta, p->tb, p->m, p->n, p->k, 1, p->A, ld_of_a(p), p->B, ld_of_b(p), 0, p->C, p->n);
 }
 
-/* Some elements of C against sums in double; the bound holds for every order of summation. */
+/* Compares some elements of C with sums in double; the bound holds for every order of summation. */
 static dc_status check_product(const product *p)
 {
     const int64_t lda = ld_of_a(p), ldb = ld_of_b(p);
@@ -98,7 +98,7 @@ static dc_status check_product(const product *p)
     return DC_OK;
 }
 
-/* Seconds of the fastest call: the yardstick, the FMA peak, is a best time, too. */
+/* Seconds of the fastest call: the FMA peak, with which it is compared, is a best time, too. */
 static double best_seconds(const product *p)
 {
     double best = INFINITY;
@@ -131,7 +131,7 @@ out:
 
 /* ---- Rates ------------------------------------------------------------------------------------------------------- */
 
-/* Average over ranks in GF/s, and in % of the average peak. Collective. */
+/* Returns the average over ranks in GF/s; *percent: the same in % of the average peak. Collective. */
 static double rate(dc_comm *comm, const dc_selftest *t, double flops, double seconds, double *percent)
 {
     const double all = dc_selftest_sum(comm, seconds > 0 ? flops / seconds : 0);
@@ -174,7 +174,7 @@ dc_status dc_selftest_gemm_all(dc_comm *comm, dc_selftest *t)
 
 /* ---- Bits -------------------------------------------------------------------------------------------------------- */
 
-/* MNIST in 64 shards is embedded in tiles of 219 rows; no vector length divides them. */
+/* MNIST in 64 shards is embedded in tiles of 219 rows; no vector length divides 219. */
 enum { TILES = 2, TILE_ROWS = 219, ALL_ROWS = TILES * TILE_ROWS, THREADS_MAX = 8 };
 
 typedef struct {
@@ -185,7 +185,7 @@ typedef struct {
     int n_threads; /* at least 2: they may share a core */
     float *X;      /* [ALL_ROWS x D] */
     float *Z[2];   /* [ALL_ROWS x L] */
-    dc_status st;  /* of the making of infer */
+    dc_status st;  /* the status of creating infer */
 } embedding;
 
 static void create_infer(void *ctx)
@@ -229,7 +229,8 @@ static void embed(embedding *e, int n_threads, float *Z)
     dc_selftest_tiles(e->infer, &e->net, n_threads, TILES, TILE_ROWS, e->X, Z);
 }
 
-/* Number of rows of the two embeddings whose bits differ, row i of Z[0] belonging to row (i + shift) of Z[1]. */
+/* Number of rows whose bits differ between the two embeddings; row i of Z[0] is compared with row (i + shift) of Z[1].
+ */
 static int64_t rows_that_differ(const embedding *e, int64_t shift)
 {
     int64_t n = 0;
@@ -256,7 +257,7 @@ dc_status dc_selftest_thread_bits(dc_comm *comm, dc_selftest *t)
 {
     embedding e;
     dc_status st = embedding_create(&e, t->binding.threads);
-    if (st == DC_OK && dc_comm_node_rank(comm) == 0) st = compare_threads(&e); /* one for all with this library */
+    if (st == DC_OK && dc_comm_node_rank(comm) == 0) st = compare_threads(&e); /* one rank per node */
     dc_selftest_figure(t, "encoder, tiles of %d rows: the same bits on 1 and on %d threads", (int)TILE_ROWS,
                        e.n_threads);
     embedding_release(&e);
@@ -277,7 +278,7 @@ static dc_status rotate_rows(embedding *e, int64_t shift)
     return DC_OK;
 }
 
-/* Even rows stay, odd rows become others. */
+/* Keeps even rows and fills odd rows with other values. */
 static void change_odd_rows(embedding *e)
 {
     for (int64_t i = 1; i < ALL_ROWS; i += 2) dc_rng_fill_uniform(e->X + i * INPUT, INPUT, 2, (uint64_t)i, 1);

@@ -1,7 +1,7 @@
-/* Self-test, files: is the directory seen by all ranks, and do parallel HDF5 writes and reads bring the same bits back?
+/* Self-test, files: do all ranks see the directory, and does parallel HDF5 read back the same bits that it wrote?
  *
- * A small file measures the disk, then a larger one takes a few seconds at most. Files are removed at once, also if a
- * check fails or the job is killed. */
+ * A small file measures the disk, so that the size of a larger one can be chosen to take a few seconds at most. Files
+ * are removed at once, also if a check fails or the job is killed. */
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
@@ -21,7 +21,7 @@ static const double WRITE_S = 3, MIB = 0x1p20, GIB = 0x1p30;
 
 /* ---- Names, and their removal ------------------------------------------------------------------------------------ */
 
-/* Of rank 0; what a killed self-test must not leave behind. */
+/* On rank 0: files that a killed self-test must not leave behind. */
 static char doomed[2][DC_PATH_MAX];
 
 static void remove_and_die(int number)
@@ -32,7 +32,7 @@ static void remove_and_die(int number)
     raise(number);
 }
 
-/* The process number of rank 0 is in the name: two self-tests may run at once. */
+/* The name contains the process number of rank 0, because two self-tests may run at once. */
 void dc_selftest_name_file(dc_comm *comm, const char *dir, const char *suffix, char out[DC_PATH_MAX])
 {
     int64_t pid = (int64_t)getpid();
@@ -121,7 +121,7 @@ static dc_status make_part(dc_comm *comm, dc_gidx N, dc_part *part)
     return dc_part_init(part, N, V, dc_comm_size(comm), dc_comm_rank(comm));
 }
 
-/* Every element tells its place: rows of the wrong rank or in the wrong order cannot pass. */
+/* The value of every element follows from its place, so rows of the wrong rank or in the wrong order are noticed. */
 static void fill_rows(const dc_part *part, float *x)
 {
     const int64_t n = dc_part_rows(part);

@@ -1,4 +1,4 @@
-/* Self-test, threads: the tiles of dc_embed() without a model around them; numbers of threads. */
+/* Self-test, threads: computes tiles as dc_embed() does, but without a model; sets the number of threads. */
 #include "selftest_kern.h"
 
 #include <omp.h>

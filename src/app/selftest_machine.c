@@ -1,5 +1,5 @@
-/* Self-test, the machine: is it the same on all ranks, and was the job started so that it can use it? Nothing here is
- * wrong by being slow: what costs speed is advice. */
+/* Self-test, the machine: is it the same on all ranks, and was the job started so that it can use the machine? Being
+ * slow fails no check here: it only gives advice. */
 #include <math.h>
 #include <string.h>
 
@@ -34,7 +34,7 @@ dc_status dc_selftest_program(dc_comm *comm, dc_selftest *t)
     return agree_text(comm, "the program", dc_version_build());
 }
 
-/* "model name" of Linux on x86; empty if the kernel does not tell. */
+/* The CPU's "model name", as Linux gives it on x86; empty if it gives none. */
 static void read_cpu_model(char *out, size_t cap)
 {
     char line[256];
@@ -124,7 +124,7 @@ dc_status dc_selftest_blas(dc_comm *comm, dc_selftest *t)
 
 dc_status dc_selftest_peak(dc_comm *comm, dc_selftest *t)
 {
-    dc_comm_barrier(comm); /* clocks differ with the number of busy cores: all ranks at once */
+    dc_comm_barrier(comm); /* the clock rate depends on the number of busy cores, so all ranks measure at once */
     t->peak_flops = dc_la_measure_peak_flops(t->binding.threads);
     const double least = dc_selftest_min(comm, t->peak_flops), all = dc_selftest_sum(comm, t->peak_flops);
     const double average = all / dc_comm_size(comm);

@@ -1,5 +1,6 @@
-/* Self-test, numbers: known answers of the generator and of the sum over rows, and gradients against differences of
- * their losses. A compiler or library that breaks one of them gives wrong results without any error. */
+/* Self-test, numbers: checks known answers of the random generator and of the sum over rows, and compares gradients
+ * with finite differences of their losses. A compiler or library that breaks one of them gives wrong results without
+ * any error. */
 #include <math.h>
 #include <string.h>
 
@@ -12,8 +13,8 @@
 
 /* ---- Known answers ----------------------------------------------------------------------------------------------- */
 
-/* Vectors of Random123's known-answer file (kat_vectors, philox4x32 10); the stream lies in the upper bits of the step.
- */
+/* Vectors of Random123's known-answer file (kat_vectors, philox4x32 10); the stream goes into the upper bits of the
+ * step. */
 static const struct {
     uint64_t seed;
     int stream;
@@ -43,8 +44,8 @@ dc_status dc_selftest_rng(dc_comm *comm, dc_selftest *t)
     return dc_agree(comm, check_vectors());
 }
 
-/* Terms between 2^-21 and 2^19 in size: every order of summation has its own last bits. Products with powers of two are
- * exact, so that contraction to FMA changes nothing. */
+/* Terms between 2^-21 and 2^19 in size: every order of summation gives different last bits. Products with powers of two
+ * are exact, so that contraction to FMA changes nothing. */
 static double term(uint64_t row)
 {
     uint32_t w[4];
@@ -60,7 +61,7 @@ static void sum_block(void *ctx, const dc_block *block, int thread, double *leaf
 }
 
 enum { SUM_ROWS = 300007, SUM_SHARDS = 65536 };
-/* Defined by rows and shards alone; from one rank with one thread. */
+/* Depends on rows and shards alone; computed on one rank with one thread. */
 static const double SUM_ANSWER = -0x1.c005d0502c45p+21;
 
 static dc_status sum_terms(dc_comm *comm, double *total)
@@ -93,9 +94,9 @@ dc_status dc_selftest_canonical_sum(dc_comm *comm, dc_selftest *t)
 
 /* ---- Gradients --------------------------------------------------------------------------------------------------- */
 
-/* Losses are computed in float: differences are taken over wide steps, with the formula of fourth order. */
+/* Losses are computed in float, so differences are taken over wide steps, with a formula of fourth order. */
 static const float STEP = 0x1p-5F;
-static const double TOLERANCE = 1e-3; /* of the largest component; rounding alone reaches 1e-5 */
+static const double TOLERANCE = 1e-3; /* relative to the largest component; rounding alone reaches 1e-5 */
 
 typedef double (*loss_function)(void *ctx);
 
@@ -139,7 +140,8 @@ static dc_status judge(dc_selftest *t, const char *what, double error)
                    what, error, TOLERANCE);
 }
 
-/* A step of a few rows, taken by every rank alone. tanh: an activation with a kink would spoil the differences. */
+/* A training step on a few rows, which every rank takes alone. The activation is tanh, because one with a kink would
+ * spoil the differences. */
 enum { ROWS = 12, INPUT = 7, LATENT = 3, CLUSTERS = 4 };
 static const int64_t hidden[] = {5, 4};
 
@@ -168,7 +170,7 @@ static void record_reconstruction(problem *p)
                 dc_recon(p->graph, DC_LOSS_MSE, x, dc_layers(p->graph, &p->net, 0, p->net.n_layers, true, x)));
 }
 
-/* Target: the sharpened assignment of other rows, so that P is far from Q. */
+/* The target P is the sharpened assignment of other rows, so that it is far from Q. */
 static void record_kl(problem *p)
 {
     const double f[CLUSTERS] = {3, 3, 3, 3};
@@ -216,7 +218,7 @@ static double loss_of(void *ctx)
     return loss;
 }
 
-/* Gradients of all parameters that the loss depends on, and 0 of the others. */
+/* Checks the gradients of all parameters; they are 0 for those that the loss does not depend on. */
 static dc_status check_gradient(dc_selftest *t, problem *p, const char *what)
 {
     dc_status st = DC_OK;

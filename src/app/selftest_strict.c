@@ -1,5 +1,5 @@
-/* Self-test of parallel.reproducible = strict: the tiles of training steps and the tree over the shards have the same
- * bits whoever computes them, and what that costs on this machine. */
+/* Self-test of parallel.reproducible = strict: checks that the tiles of training steps and the tree over the shards
+ * have the same bits whoever computes them, and measures what that costs on this machine. */
 #include <string.h>
 
 #include "dcmpi/la.h"
@@ -67,7 +67,7 @@ static void compute_whole(void *ctx)
     weight_gradient(t, 0, PANELS, t->dW[0]);
 }
 
-/* As ranks share it out, the last one first. */
+/* Computes the same in parts, as ranks would share the work, the last part first. */
 static void compute_in_parts(void *ctx)
 {
     const tiles *t = ctx;
@@ -94,7 +94,7 @@ dc_status dc_selftest_training_tiles(dc_comm *comm, dc_selftest *t)
     tiles x;
     const int n_threads = DC_MAX(t->binding.threads, 2);
     dc_status st = tiles_create(&x);
-    if (st == DC_OK && dc_comm_node_rank(comm) == 0) st = compare_tiles(&x, n_threads); /* one for all on the node */
+    if (st == DC_OK && dc_comm_node_rank(comm) == 0) st = compare_tiles(&x, n_threads); /* one rank per node */
     tiles_release(&x);
     dc_selftest_figure(t, "forward and weight gradient: the same bits together on 1 and in parts on %d threads",
                        n_threads);
@@ -196,7 +196,7 @@ static void training_release(training *x)
     dc_dataset_destroy(&x->data);
 }
 
-/* Adds the seconds that the slowest rank spends in the steps. */
+/* Trains, and adds to *seconds what the slowest rank spends in the steps. */
 static dc_status train(dc_comm *comm, training *x, int mode, int64_t steps, double *seconds)
 {
     const dc_pretrain_config cfg = {.steps = steps, .batch = BATCH, .opt = {.kind = DC_OPT_SGD, .lr = 0.1}};
@@ -212,7 +212,7 @@ static dc_status train(dc_comm *comm, training *x, int mode, int64_t steps, doub
     return DC_OK;
 }
 
-/* The two modes in turns, so that other work on the machine hits both alike. */
+/* Trains in the two modes by turns, so that other work on the machine hits both alike. */
 static dc_status train_in_turns(dc_comm *comm, training *x, double seconds[MODES])
 {
     dc_status st = DC_OK;

@@ -1,6 +1,6 @@
-/* A run ends with several files, and may be killed between any two of them: run.h5 is written first and has all that
- * the others hold. So each end of a run, and each start that finds a complete run.h5, goes through here and makes the
- * files that are missing or wrong. */
+/* A run writes several files at its end, and may be killed between any two of them. run.h5 is written first and has all
+ * that the others hold. So each end of a run, and each start that finds a complete run.h5, goes through here and makes
+ * the files that are missing or wrong. */
 #include "settle.h"
 
 #include <errno.h>
@@ -51,8 +51,8 @@ static dc_status rename_file(const dc_job *job, dc_output_file from_file, dc_out
     return access(from, F_OK) == 0 ? dc_file_publish(from, to) : DC_OK;
 }
 
-/* Gives their names to records and deck that had other names while an older run.h5 existed. The deck comes last,
- * because it tells to which run the files belong. */
+/* Gives records and deck their final names, if they had other names while an older run.h5 existed. The deck comes last,
+ * because it tells which run the files belong to. */
 static dc_status settle_deck(const dc_job *job)
 {
     dc_status st = DC_OK;
@@ -96,7 +96,7 @@ dc_status dc_settle_older(const dc_job *job)
     if (st == DC_OK && was)
         dc_log_note("the summary.json of the older run.h5 was %s: it was made again from that run.h5", was);
     if (st != DC_ERR_FORMAT) return st;
-    dc_error_clear(); /* it will be replaced, whatever it is */
+    dc_error_clear(); /* the older run.h5 will be replaced, whatever it is */
     return DC_OK;
 }
 
@@ -111,13 +111,13 @@ static dc_status check_labels(const dc_result *r)
     return DC_OK;
 }
 
-/* A score that was not taken is NaN. */
+/* A score that was not computed is NaN. */
 static bool equal(double a, double b)
 {
     return a == b || (isnan(a) && isnan(b));
 }
 
-/* The scores of r, or their absence, are those that run.h5 has. Rank 0. */
+/* *same: run.h5 has the scores of r, or neither has any. Rank 0. */
 static dc_status compare_scores(const char *path, const dc_result *r, bool *same)
 {
     dc_outcome o;
@@ -129,7 +129,7 @@ static dc_status compare_scores(const char *path, const dc_result *r, bool *same
     return DC_OK;
 }
 
-/* Version 0.1.0 did not store which labels it had: then the file is changed only if the scores differ. */
+/* Version 0.1.0 did not store which labels it had: its files are changed only if the scores differ. */
 static dc_status replace_scores(const dc_job *job, const char *path, dc_result *r)
 {
     bool same = false;
@@ -185,7 +185,7 @@ static dc_status settle_and_tell(dc_job *job)
     const char *was = NULL, *output = job->cfg.run.output;
     DC_TRY(dc_settle(job, &was, line));
     dc_output_path(job, DC_FILE_LOG, log);
-    if (was) DC_TRY(dc_log_open(log)); /* whose RESULT line is missing in this case */
+    if (was) DC_TRY(dc_log_open(log)); /* the log lacks the RESULT line in this case */
     if (was)
         dc_log("%s/run.h5 is complete and belongs to this deck and data; its summary.json was %s and was made again "
                "from run.h5",

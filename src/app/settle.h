@@ -1,4 +1,4 @@
-/* What lies beside a whole run.h5 belongs to it. Private to app/. */
+/* Makes sure that the files beside a complete run.h5 belong to it. Private to app/. */
 #ifndef DCMPI_APP_SETTLE_H
 #define DCMPI_APP_SETTLE_H
 
@@ -6,13 +6,14 @@
 
 enum { DC_RESULT_LINE_MAX = 512 };
 
-/* Rank 0. If summary.json is not the whole one of run.h5, records and deck of its run get their names and summary.json
- * is made: *was gets what it was ("missing", "of another run.h5" ...), else NULL. line: the RESULT line. Errors:
- * DC_ERR_IO, DC_ERR_FORMAT. */
+/* Rank 0. If summary.json is damaged or not that of run.h5, gives records and deck of the run their names and writes
+ * summary.json. *was then tells what was wrong ("missing", "of another run.h5" ...), else it is NULL. line: the RESULT
+ * line. Errors: DC_ERR_IO, DC_ERR_FORMAT. */
 DC_CHECKED dc_status dc_settle(const dc_job *job, const char **was, char line[DC_RESULT_LINE_MAX]);
-/* Rank 0, before another run begins over a result: the same, if it is one of ours. Errors: DC_ERR_IO. */
+/* Rank 0, before another run replaces a result: the same as dc_settle, if dcmpi can read that result. Errors:
+ * DC_ERR_IO. */
 DC_CHECKED dc_status dc_settle_older(const dc_job *job);
-/* Collective, for a run that is found finished: scores its labels again if the labels of the data have changed,
+/* Collective, for a run that has already finished: scores its labels again if the labels of the data have changed,
  * completes its files, and says so. Errors: DC_ERR_IO, DC_ERR_FORMAT, DC_ERR_MEMORY, agreed. */
 DC_CHECKED dc_status dc_settle_complete(dc_comm *comm, dc_job *job);
 

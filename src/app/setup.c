@@ -1,4 +1,4 @@
-/* From the deck to the configurations of phases. */
+/* Makes the configurations of phases from the deck. */
 #include "setup.h"
 
 #include "dcmpi/mem.h"
@@ -17,7 +17,8 @@ dc_pretrain_config dc_setup_pretraining(const dc_job *job, const dc_net *net, dc
                                 .phase = cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE ? "finetune" : "pretrain"};
 }
 
-/* What a rank may spend on outputs of frozen layers: a quarter of what the node has left, shared by its ranks. */
+/* Memory that a rank may spend on outputs of frozen layers: a quarter of what the node has left, shared by its ranks.
+ */
 static size_t cache_bytes(int ranks_here)
 {
     return dc_mem_available_bytes(ranks_here) / 4;

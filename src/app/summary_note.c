@@ -1,11 +1,11 @@
-/* For verbs that meet a run.h5: whether the summary.json beside it is its own. */
+/* For verbs that read a run.h5: tells if the summary.json beside it does not belong to it. */
 #include <string.h>
 
 #include "dcmpi/log.h"
 #include "dcmpi/report.h"
 #include "verbs.h"
 
-/* summary.json in the folder of `path`; false if the file is not named as in an output directory. */
+/* Path of summary.json in the folder of `path`; false if `path` does not name a run.h5. */
 static bool beside(const char *path, char out[DC_PATH_MAX])
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -19,7 +19,7 @@ void dc_note_summary(const char *path)
     char summary[DC_PATH_MAX];
     dc_outcome o;
     if (!beside(path, summary)) return;
-    if (dc_outcome_read(path, &o) != DC_OK) { /* a damaged file is the business of the verb */
+    if (dc_outcome_read(path, &o) != DC_OK) { /* the verb itself reports a damaged file */
         dc_error_clear();
         return;
     }

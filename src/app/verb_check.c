@@ -1,5 +1,5 @@
-/* `dcmpi check FILE`: is a data, result or prediction file whole? Format and version, datasets and shapes that must fit
- * each other, checksums, ranges. All findings are printed; the first of them is the error. Rows are streamed. */
+/* `dcmpi check FILE`: is a data, result, prediction or checkpoint file whole? Checks format and version, shapes that
+ * must agree, checksums, ranges. Prints all findings; the first one becomes the error text. Rows are streamed. */
 #include <math.h>
 #include <string.h>
 #include <xxhash.h>
@@ -21,7 +21,7 @@ typedef struct {
     char first[DC_ERROR_TEXT_MAX];
 } check;
 
-/* A finding is printed and the check goes on; errors that are not the file's end it. */
+/* A finding is printed and the check goes on; an error that is not about the file's content ends it. */
 static dc_status note(check *c, dc_status st)
 {
     if (st != DC_ERR_FORMAT && st != DC_ERR_DATA) return st;
@@ -37,7 +37,7 @@ static dc_status note(check *c, dc_status st)
 
 typedef dc_status (*piece_visitor)(void *ctx, const dc_h5_info *info, dc_gidx row, size_t count, const void *values);
 
-/* Calls visit for all values of a dataset in order, `count` of them from row `row` on. */
+/* Calls visit for all values of a dataset in order; each call gets `count` values, which begin with row `row`. */
 static dc_status each_piece(const check *c, const char *name, piece_visitor visit, void *ctx)
 {
     dc_status st = DC_OK;
@@ -61,7 +61,7 @@ out:
     return st;
 }
 
-/* Number of the first value that is NaN or infinite, or count. */
+/* Index of the first value that is NaN or infinite, or count if there is none. */
 static size_t first_bad(dc_h5_type type, size_t count, const void *values)
 {
     size_t i = 0;
@@ -81,7 +81,7 @@ typedef struct {
     const char *name;
     XXH3_state_t *hash; /* of all bytes in order; NULL: not wanted */
     size_t row_bytes;
-    uint64_t sum; /* over the rows; with hash */
+    uint64_t sum; /* of the hashes of rows; used only with hash */
 } finite_pass;
 
 static dc_status finite_piece(void *ctx, const dc_h5_info *info, dc_gidx row, size_t count, const void *values)
@@ -103,7 +103,8 @@ static dc_status check_finite(const check *c, const char *name)
 
 /* ---- Data files -------------------------------------------------------------------------------------------------- */
 
-/* Both kinds: the sum over the rows that convert writes, and the checksum of all bytes that it also wrote before. */
+/* There are two kinds: the attribute xxh3 of /X, a sum over the rows, and the attribute checksum of the file, over all
+ * bytes of /X. */
 static bool has_checksum(const check *c)
 {
     return dc_h5_has_attr(c->h5, "/X", "xxh3") || dc_h5_has_attr(c->h5, "/", "checksum");
@@ -131,7 +132,7 @@ out:
     return st;
 }
 
-/* Ids of rows and names of columns, where the file has them as datasets. */
+/* Checks ids of rows and names of columns, if the file has them as datasets. */
 static dc_status check_ids(const check *c, dc_gidx N)
 {
     static const char *const names[] = {"/ids", "/feature_names"};
@@ -170,7 +171,7 @@ out:
 typedef enum { SIZE_N, SIZE_K, SIZE_L, SIZE_COUNT } size_symbol;
 static const char *const symbol_names[] = {"rows", "clusters", "latent dimensions"};
 
-/* Datasets whose shapes hang together. */
+/* Datasets whose shapes must agree. */
 static const struct {
     const char *name;
     dc_h5_type type;
@@ -223,7 +224,7 @@ static dc_status label_piece(void *ctx, const dc_h5_info *info, dc_gidx row, siz
     return DC_OK;
 }
 
-/* Labels in range, and as many of each as /clusters/size says. */
+/* Checks that labels are in range, and that each occurs as often as /clusters/size says. */
 static dc_status check_labels(const check *c, int64_t K)
 {
     dc_status st = DC_OK;
@@ -278,7 +279,7 @@ static dc_status check_result(check *c, bool has_model)
     DC_TRY(note(c, check_completion(c)));
     DC_TRY(note(c, dc_h5_visit(c->h5, check_checksum, c)));
     for (size_t i = 0; i < DC_COUNT_OF(shapes); i++) DC_TRY(note(c, check_shape(c, i, size)));
-    if (c->findings) goto out; /* values of damaged datasets say nothing more */
+    if (c->findings) goto out; /* the values of damaged datasets would tell nothing more */
     DC_TRY(note(c, dc_h5_check_content(c->h5)));
     DC_TRY(note(c, check_labels(c, size[SIZE_K])));
     for (size_t i = 0; i < DC_COUNT_OF(shapes); i++)

@@ -1,7 +1,7 @@
-/* `dcmpi compare A B`: are the datasets of two files equal bit by bit? If not: the largest difference of each, and how
- * much the two labellings agree whatever the numbers of their clusters. Attributes and /timing differ between equal
- * runs and are left out. A prediction has a part of what a result has: against a result, only that part counts. Rows
- * are streamed, so the files may be larger than the memory. */
+/* `dcmpi compare A B`: are the datasets of two files equal bit by bit? If not, prints the largest difference of each,
+ * and how far the two labellings agree, however their clusters are numbered. Attributes and /timing differ between
+ * equal runs and are left out. A prediction has only part of what a result has: if one is compared with a result, only
+ * that part counts. Rows are streamed, so the files may be larger than the memory. */
 #include <math.h>
 #include <string.h>
 
@@ -21,7 +21,7 @@ typedef struct {
     bool prediction[2];
     bool other_way; /* walking B to find what A lacks */
     int differ, equal;
-    int ignored; /* of a result, no part of the prediction that it is compared with */
+    int ignored; /* datasets of a result that the prediction compared with it lacks */
 } comparison;
 
 static double element(const void *p, dc_h5_type t, size_t i)
@@ -47,7 +47,7 @@ static double element(const void *p, dc_h5_type t, size_t i)
 }
 
 typedef struct {
-    int64_t count, first; /* elements that differ, first of them */
+    int64_t count, first; /* number of elements that differ, index of the first */
     double largest;
 } difference;
 
@@ -139,7 +139,7 @@ out:
 }
 
 typedef struct {
-    int32_t *label; /* [n], owned; NULL: the file has no labels in our sense */
+    int32_t *label; /* [n], owned; NULL: the file has no valid labels */
     int64_t n;
 } labelling;
 
@@ -161,7 +161,7 @@ out:
 
 static dc_status print_agreement(const labelling *a, const labelling *b)
 {
-    static const int64_t LABELS = INT64_C(1) << 31; /* any number is one */
+    static const int64_t LABELS = INT64_C(1) << 31; /* any number >= 0 is a label */
     dc_status st = DC_OK;
     dc_counter *counter = NULL;
     dc_counts counts = {0};
@@ -192,7 +192,7 @@ static dc_status compare_labels(const comparison *c)
 out:
     for (int i = 0; i < 2; i++) dc_mem_free(&l[i].label);
     if (st != DC_ERR_MEMORY) return st;
-    dc_log_plain("labels: %s", dc_error_text()); /* that the files differ is known already */
+    dc_log_plain("labels: %s", dc_error_text()); /* no error: it is known already that the files differ */
     dc_error_clear();
     return DC_OK;
 }

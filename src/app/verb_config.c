@@ -1,4 +1,4 @@
-/* `dcmpi config`: the documentation of the deck, on a login node. */
+/* `dcmpi config`: prints the documentation of the deck, on a login node. */
 #include <string.h>
 
 #include "dcmpi/config.h"
@@ -23,7 +23,7 @@ static const char *explained_key(int argc, char **argv)
     return NULL;
 }
 
-/* What needs no argument. Not in the usage: man page and completion, which `make install` asks for. */
+/* Options without an argument. The usage does not list --man and --completion, which are for `make install`. */
 static const struct {
     const char *option;
     void (*print)(FILE *out);
