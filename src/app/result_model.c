@@ -4,8 +4,8 @@
 
 #include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
-#include "job.h"
 #include "deck_model.h"
+#include "job.h"
 
 dc_status dc_result_deck_text(dc_h5 *h5, char **out)
 {
