@@ -9,9 +9,9 @@
 typedef struct {
     const char *name;
     bool can_stop;                                      /* reacts to the signals of signals.h */
-    dc_status (*mpi)(dc_comm *comm, const dc_cli *cli); /* a job on all ranks, or */
-    dc_status (*serial)(int argc, char **argv);         /* one process; argv[0] is the verb */
-    dc_status apart; /* if set, the serial verb reads foreign files in a child process; a crash there has this status */
+    dc_status (*mpi)(dc_comm *comm, const dc_cli *cli); /* runs on all ranks; NULL for a serial verb */
+    dc_status (*serial)(int argc, char **argv);         /* runs in one process, else NULL; argv[0] is the verb */
+    dc_status apart; /* if set, the verb runs in a child process, as it reads foreign files; status of a crash there */
 } dc_verb;
 
 /* Checks of the machine and of this build on it. Collective. Errors: that of the worst failed check, DC_ERR_USAGE. */

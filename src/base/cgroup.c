@@ -67,7 +67,7 @@ static void unescape(char *s)
     *to = '\0';
 }
 
-/* Finds where the hierarchy is mounted, and which of its groups appears there as `top`, from lines
+/* Finds where the hierarchy is mounted and, as `top`, which of its groups appears there, from lines
  * "35 31 0:32 /group /mount rw,relatime ... - cgroup cgroup rw,memory". */
 static bool find_mount(const char *root, const dc_cgroup_version *v, char mount[DC_PATH_MAX], char top[DC_PATH_MAX])
 {

@@ -1,6 +1,6 @@
 /* Safe replacement of a file. Every call that may fail is checked: a full disk, a quota or a failing disk shows in
- * posix_fallocate, write, fsync, close or rename, or in bytes that read back differently. Only
- * the checksum of what was written is kept, so that nobody has to hold all of it in memory. */
+ * posix_fallocate, write, fsync, close or rename, or in bytes that read back differently. Of what was
+ * written only the checksum is kept, so that nobody has to hold all of it in memory. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

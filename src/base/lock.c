@@ -204,7 +204,7 @@ static dc_status settle(dc_lock *l, outcome how, const dc_owner *o, double silen
     return DC_OK;
 }
 
-/* *again: to be tried again, as somebody else has the guard, took ours away, or is just leaving the lock. */
+/* *again: call it again, because somebody else has the guard, took ours away, or is just leaving the lock. */
 static dc_status try_once(dc_lock *l, bool *again)
 {
     struct timespec now;
@@ -242,8 +242,7 @@ static dc_status take(dc_lock *l)
 
 /* ---- Signs of life ----------------------------------------------------------------------------------------------- */
 
-/* Looks whether another process, which saw no sign of life for too long, has put its name into the file or made a new
- * file. */
+/* Checks whether a process that saw no sign of life for too long has put its name into the file or made a new one. */
 static void look_for_taker(dc_lock *l)
 {
     dc_owner o;

@@ -1,9 +1,9 @@
 /* Owners of locks.
  *
  * A host is known by its name and by the random number that its kernel draws at boot, because two machines or
- * containers may have the same name. If only the number differs, this machine has been booted since, or the owner's is
- * another machine; it counts as this one if the last sign of life is older than our boot. A host that was renamed
- * counts as another host, so its owner is waited for. A process number has a meaning only in its own PID namespace. */
+ * containers may have the same name. If only the number differs, this machine has been booted since, or the owner's
+ * host is another machine; it counts as this one if the last sign of life is older than our boot. A renamed host counts
+ * as another host, so its owner is waited for. A process number has a meaning only in its own PID namespace. */
 #include "lock_owner.h"
 
 #include <errno.h>

@@ -85,8 +85,7 @@ static void *map_pages(size_t bytes, bool lazy)
     return raw;
 }
 
-/* Is it a large block of a rehearsal? Those are not zeroed, so that they take no memory until somebody writes to them.
- */
+/* Is it a large block of a rehearsal? Those are not zeroed, so that they take no memory until they are written to. */
 static bool is_rehearsed(size_t bytes)
 {
     return rehearsals && bytes >= LARGE_BYTES;
@@ -108,7 +107,7 @@ dc_status dc_mem_alloc_raw(void *out, size_t count, size_t size, const char *wha
 
 void dc_mem_setup(void)
 {
-    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES); /* unless set, it grows when a large block is freed */
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES); /* if it is not set, it grows when a large block is freed */
     mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
 }
 

@@ -1,7 +1,7 @@
 /* Distributed k-means: start, end, and what a checkpoint keeps in between; the iterations are in kmeans_lloyd.c.
  *
- * A last pass over all finished restarts gives the inertias that are compared; another pass labels and measures
- * the winner. */
+ * A last pass over all finished restarts gives the inertias that are compared; another pass labels and measures the
+ * winner. */
 #include "kmeans_impl.h"
 
 #include "dcmpi/comm.h"
@@ -187,8 +187,7 @@ static bool slots_fit(const dc_km_restarts *a)
     return true;
 }
 
-/* Adds what the iterations change to the run's state, under the name of the phase; *resumed: it is from a checkpoint.
- */
+/* Adds all that the iterations change to the run's state, under the phase's name; *resumed: it is from a checkpoint. */
 static dc_status keep_state(dc_comm *comm, dc_km_restarts *a, dc_state *state, bool *resumed)
 {
     dc_status st = DC_OK;

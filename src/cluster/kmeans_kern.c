@@ -19,8 +19,8 @@ enum { COLUMNS = 512 };
 /* The scores of K centres for the rows of a tile. */
 typedef struct {
     const float *score;           /* [K x TILE] */
-    const dc_km_centers *centers; /* contains the K centres: */
-    int64_t first, K;             /* numbers [first, first + K) */
+    const dc_km_centers *centers; /* the K centres are those */
+    int64_t first, K;             /* numbered [first, first + K) */
 } race;
 
 /* best: the lowest lower bound of a score, label: its centre, second: the next lowest bound. */
@@ -61,8 +61,7 @@ static bool may_win(const race *r, const dc_km_scratch *s, int64_t i, int64_t k,
     return r->score[k * DC_KM_TILE + i] + c->low[r->first + k] - s->length[i] * c->slack[r->first + k] <= bound;
 }
 
-/* Labels n rows `index` of the tile, n <= LANES, by their distances to all centres that may be nearest to any of them.
- */
+/* Labels n rows `index` of the tile, n <= LANES, by distances to all centres that may be the nearest of any of them. */
 static void decide(const dc_km_tiles *t, const race *r, dc_km_scratch *s, const dc_km_tile *tile, const int64_t *index,
                    int64_t n)
 {

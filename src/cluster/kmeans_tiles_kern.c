@@ -195,8 +195,8 @@ void dc_km_project(const dc_km_tiles *t, const float *at, int64_t m, dc_km_cente
     }
 }
 
-/* Runs in this thread alone, because a GEMM on several threads may split the sum over the columns. Outside a parallel
- * region (a loop over one block opens none) it must say so. */
+/* Runs in this thread alone, because a GEMM on several threads may split the sum over the columns. A loop over one
+ * block opens no parallel region, so the GEMM must be held to one thread here. */
 void dc_km_score(const dc_km_tiles *t, const dc_km_centers *c, int64_t first, int64_t m, dc_km_scratch *s)
 {
     const int threads = omp_get_max_threads();
