@@ -179,8 +179,7 @@ dc_status dc_file_unchanged_fd(int fd, const char *path, const dc_file_state *th
 
 dc_status dc_file_unchanged(const char *path, const dc_file_state *then, dc_status code)
 {
-    const int fd =
-        open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* open() makes a network file system ask its server */
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* open() makes network file systems ask the server */
     if (fd < 0)
         return DC_FAIL(code, "%s changed while it was read: %s; start again when it is complete", path,
                        strerror(errno));
