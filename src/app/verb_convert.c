@@ -182,7 +182,7 @@ static dc_status set_force(command *c, const char *value)
 
 static const struct option_row {
     const char *name;
-    const char *unsaid; /* its value if it is given without one; NULL: it must be given one */
+    const char *unsaid; /* its value if the user gives none; NULL: the user must give one */
     dc_status (*set)(command *c, const char *value);
 } options[] = {
     {"--labels", NULL, set_labels},
@@ -220,7 +220,7 @@ static dc_status parse_option(command *c, const char *arg)
     return DC_FAIL(DC_ERR_USAGE, "convert: unknown option %s; see dcmpi convert --help", arg);
 }
 
-/* The given options that decide the content of the output, in the order of the table. */
+/* Prints the given options that affect the content of the output, in the order of the table. */
 static void print_options(const command *c, FILE *out)
 {
     const char *separator = "";
@@ -235,7 +235,7 @@ static void print_options(const command *c, FILE *out)
     }
 }
 
-/* The same as a text, which the caller frees with free(). */
+/* Puts the lines of print_options() into *text; the caller frees it with free(). */
 static dc_status list_options(const command *c, char **text)
 {
     size_t bytes = 0;
@@ -287,7 +287,7 @@ dc_status dc_verb_convert(int argc, char **argv)
     DC_TRY(parse_arguments(&c));
     DC_TRY(list_options(&c, &written));
     c.cfg.options = written;
-    /* A write beyond the file size limit then fails with a message instead of killing the process. */
+    /* With this, a write beyond the file size limit fails with a message instead of killing the process. */
     signal(SIGXFSZ, SIG_IGN);
     c.cfg.inputs = c.files;
     c.cfg.n_inputs = c.n_files - 1;

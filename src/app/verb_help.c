@@ -1,4 +1,4 @@
-/* The words of the verbs. */
+/* The help text of each verb. */
 #include "verb_help.h"
 
 #include <string.h>

@@ -17,7 +17,7 @@ static dc_status print_dataset(void *ctx, const char *name, const dc_h5_info *in
     return DC_OK;
 }
 
-/* A text in one line: lists have an entry per line. What is too long is cut. */
+/* Prints a text on one line: the line breaks between the entries of a list become commas. Cuts it if it is too long. */
 static void print_text(dc_h5 *h5, const char *name)
 {
     char value[1024];
@@ -39,7 +39,7 @@ static void print_numbers(dc_h5 *h5, const char *name)
     dc_log_plain("%-15s%s%s", name, text, n > SHOWN ? " ..." : "");
 }
 
-/* The root attributes that data files and results have, in reading order. */
+/* Prints the root attributes that data files and results may have, in an order that is easy to read. */
 static void print_attributes(dc_h5 *h5)
 {
     static const char *const text[] = {

@@ -51,7 +51,7 @@ static bool find_group(const char *root, const dc_cgroup_version *v, char group[
     return found;
 }
 
-/* "\040" and the like, in place. */
+/* Replaces escapes such as "\040" by their characters, in place. */
 static void unescape(char *s)
 {
     char *to = s;
@@ -67,7 +67,7 @@ static void unescape(char *s)
     *to = '\0';
 }
 
-/* Where the hierarchy is mounted, and which of its groups is there, from lines
+/* Finds where the hierarchy is mounted and, as `top`, which of its groups appears there, from lines
  * "35 31 0:32 /group /mount rw,relatime ... - cgroup cgroup rw,memory". */
 static bool find_mount(const char *root, const dc_cgroup_version *v, char mount[DC_PATH_MAX], char top[DC_PATH_MAX])
 {
@@ -87,7 +87,7 @@ static bool find_mount(const char *root, const dc_cgroup_version *v, char mount[
     return found;
 }
 
-/* The part of the group's name that lies below the mount; "" where the mount does not show it. */
+/* The part of the group's name that lies below the mount; "" if the group is not visible in the mount. */
 static const char *below(const char *group, const char *top)
 {
     const size_t n = strcmp(top, "/") == 0 ? 0 : strlen(top);

@@ -1,5 +1,5 @@
-/* Cores that the control groups of this process grant by time, as containers do (`docker --cpus`): all cores may be
- * used, and beyond the quota every thread is stopped until the period is over. */
+/* The quota of CPU time, in cores, that control groups set for this process, as in containers (`docker --cpus`): its
+ * threads may use every core, but once the quota is spent, all of them stop until the period is over. */
 #include <math.h>
 
 #include "cgroup.h"
@@ -17,7 +17,7 @@ static bool look_at_version_1(const char *dir, void *cores)
     return true;
 }
 
-/* "200000 100000", "max 100000". */
+/* cpu.max holds quota and period in us: "200000 100000", or "max 100000" without a quota. */
 static bool look_at_version_2(const char *dir, void *cores)
 {
     double quota, period;

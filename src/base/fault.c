@@ -1,5 +1,5 @@
-/* The fault points of builds with FAULT=1: which of them fire, and when. Only the main thread passes points, except
- * mem.alloc, which kernels do not call. */
+/* The fault points of builds with FAULT=1: which of them fire, and when. Only the main thread passes them, except for
+ * mem.alloc: any thread may allocate, but kernels do not. */
 #include "dcmpi/fault.h"
 
 #ifdef DC_FAULT
@@ -20,7 +20,7 @@ typedef struct {
 static const point table[] = {DC_FAULT_POINTS(ROW)};
 #undef ROW
 
-/* What DC_FAULT asks of this rank. */
+/* The points that the variable DC_FAULT names for this rank. */
 static struct {
     dc_fault_id id;
     long n;
@@ -36,7 +36,7 @@ static int find_point(const char *name)
     return -1;
 }
 
-/* Number after `sign` in spec, which ends there; `fallback` without the sign, -1 if it is not a number. */
+/* Returns the number after `sign` and cuts spec off at the sign; `fallback` without a sign, -1 if it is no number. */
 static long take_number(char *spec, char sign, long fallback)
 {
     char *at = strchr(spec, sign), *end;

@@ -1,4 +1,4 @@
-/* Files that are there: reading them, opening them safely to append, and whether they change meanwhile. */
+/* Existing files: reads them, opens them safely to append, and detects whether they change during a read. */
 #include "dcmpi/file.h"
 
 #include <errno.h>
@@ -104,7 +104,7 @@ const char *dc_file_kind_name(const struct stat *s)
     }
 }
 
-/* The kind is looked at before open(), which may do something to a device, and again after it. */
+/* Checks the kind before open(), because opening a device may have side effects, and again after it. */
 static dc_status open_plain(const char *path, int flags, int *fd)
 {
     struct stat s;
@@ -179,7 +179,7 @@ dc_status dc_file_unchanged_fd(int fd, const char *path, const dc_file_state *th
 
 dc_status dc_file_unchanged(const char *path, const dc_file_state *then, dc_status code)
 {
-    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* network file systems ask the server at an open */
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* open() makes network file systems ask the server */
     if (fd < 0)
         return DC_FAIL(code, "%s changed while it was read: %s; start again when it is complete", path,
                        strerror(errno));

@@ -1,6 +1,6 @@
 /* Safe replacement of a file. Every call that may fail is checked: a full disk, a quota or a failing disk shows in
- * posix_fallocate, write, fsync, close or rename, or in bytes that read back differently. What was written is
- * known by its checksum alone, so that nobody has to hold all of it. */
+ * posix_fallocate, write, fsync, close or rename, or in bytes that read back differently. Of what was
+ * written only the checksum is kept, so that nobody has to hold all of it in memory. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -18,7 +18,7 @@ static dc_status fail(const char *what, const char *path, int cause)
     return DC_FAIL(DC_ERR_IO, "cannot %s %s: %s", what, path, strerror(cause));
 }
 
-/* Checkpoints have points of their own. */
+/* Checkpoints have fault points of their own. */
 static bool fault(dc_fault_id of_checkpoint, dc_fault_id of_other, const char *path)
 {
     return dc_fault(strstr(path, "/ckpt-") ? of_checkpoint : of_other);
@@ -26,7 +26,7 @@ static bool fault(dc_fault_id of_checkpoint, dc_fault_id of_other, const char *p
 
 /* ---- In pieces --------------------------------------------------------------------------------------------------- */
 
-/* Space for all of it before the first byte. File systems without the call write without. */
+/* Reserves space for the whole file before its first byte. If the file system cannot reserve, we write without. */
 static dc_status reserve(const dc_file_new *f)
 {
     int cause;
@@ -122,7 +122,7 @@ static dc_status force_to_disk(dc_file_new *f)
     return verify(f);
 }
 
-/* A rename is on disk when its directory is. Some file systems cannot fsync directories; they say EINVAL. */
+/* A rename is on disk once its directory is. Some file systems cannot fsync directories and return EINVAL. */
 static dc_status sync_directory_of(const char *path)
 {
     char dir[DC_PATH_MAX];
@@ -172,7 +172,7 @@ dc_status dc_file_replace(const char *path, const dc_file_piece *piece, int n)
     return dc_file_end(&f, st);
 }
 
-/* What `from` holds behind the bytes that are in f already. */
+/* Appends the rest of `from`, after the bytes that are in f already. */
 static dc_status put_rest(dc_file_new *f, int from, const char *path, size_t bytes)
 {
     char *buffer = NULL;

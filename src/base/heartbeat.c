@@ -1,4 +1,5 @@
-/* A timer of processor time ticks once a second; each tick takes one of the seconds that a sign of life gives back. */
+/* A timer of processor time ticks once a second. Each tick takes one second off the time left; a sign of life restores
+ * the full limit. */
 #include "dcmpi/heartbeat.h"
 
 #include <signal.h>
@@ -11,7 +12,7 @@ static void tick(int number)
 {
     if (atomic_fetch_sub(&left, 1) > 1) return;
     signal(number, SIG_DFL);
-    raise(number); /* taken when the handler returns */
+    raise(number); /* delivered when the handler returns */
 }
 
 static void set_timer(long period_s)

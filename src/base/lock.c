@@ -1,13 +1,14 @@
-/* Locks by files.
+/* Lock files.
  *
- * Whoever looks at a lock, makes it or takes it over holds a second file, the guard, for a moment, so that only one of
- * several starters decides, also on file systems whose flock(2) is known to one node alone, or missing. The guard is a
- * symbolic link that nobody follows: it is made together with its text, which names its owner, so that a guard left by
- * a crash is known at once; and it is fresh, so that its time is now by the clock of the file system.
+ * A process that looks at a lock, makes it or takes it over holds a second file, the guard, for a moment. So only one
+ * of several starting processes decides at a time, even on file systems where flock(2) works within one node only, or
+ * not at all. The guard is a symbolic link that nobody follows. Link and text are created in one step, and the text
+ * names the owner, so that a guard left by a crash is recognised at once. As the guard is new, its time stamp tells the
+ * present time by the clock of the file system.
  *
- * The lock file itself is locked by flock for as long as its owner lives. What it means that the flock is free, and
- * when the signs of life count, is in lock_owner.c. The file may have been unlinked by its last owner between our open
- * and our flock, so the path is compared with what we hold; only the owner unlinks the file. */
+ * The owner holds the flock of the lock file for as long as it lives. lock_owner.c says what a free flock means, and
+ * when the signs of life count. The last owner may unlink the file between our open and our flock, so we check that the
+ * path still names the file that we hold. Only the owner unlinks the file. */
 #include "dcmpi/lock.h"
 
 #include <errno.h>
@@ -35,14 +36,14 @@ struct dc_lock {
     uid_t user;
     bool left; /* the file was there before us */
     char previous[DC_OWNER_TEXT_MAX];
-    /* Signs of life; from here on under the mutex. */
+    /* Signs of life; the mutex protects all that follows. */
     pthread_mutex_t mutex;
     pthread_cond_t wake;
     pthread_t thread;
     bool threaded, ending;
     dc_owner self;
     double last_beat_s, next_beat_s;
-    char taker[DC_OWNER_TEXT_MAX]; /* who has taken it from this process; "": nobody */
+    char taker[DC_OWNER_TEXT_MAX]; /* who has taken the lock from this process; "": nobody */
 };
 
 static double seconds_between(const struct timespec *from, const struct timespec *to)
@@ -57,7 +58,7 @@ static dc_owner_finding read_owner(int fd, dc_owner *o)
     return n < 0 ? DC_OWNER_ANOTHER_FILE : dc_owner_parse(text, o);
 }
 
-/* First the new text, then the end of the old one goes: the file is never empty in between. */
+/* Writes the new text before it cuts off the rest of the old one, so that the file is never empty. */
 static bool write_owner(int fd, const dc_owner *o)
 {
     char text[DC_OWNER_TEXT_MAX];
@@ -70,12 +71,12 @@ static bool write_owner(int fd, const dc_owner *o)
 typedef enum {
     TAKEN,
     AGAIN,   /* somebody else is just taking or leaving it */
-    BUSY,    /* fd tells who has it */
-    ANOTHER, /* no lock of dcmpi */
+    BUSY,    /* the file at fd names the owner */
+    ANOTHER, /* not a lock of dcmpi */
     BROKEN   /* errno says why */
 } outcome;
 
-/* The guard of somebody else, open as `fd` (O_PATH); version 0.1.0 made it as a file. */
+/* Reads a guard of somebody else, open as `fd` (O_PATH). Version 0.1.0 made guards as regular files. */
 static dc_owner_finding read_guard(int fd, const char *path, const struct stat *s, dc_owner *o)
 {
     char text[DC_OWNER_TEXT_MAX] = "";
@@ -89,8 +90,8 @@ static dc_owner_finding read_guard(int fd, const char *path, const struct stat *
     return found;
 }
 
-/* A guard is held for as long as a small file takes to reach the disk; its owner's name in it tells one that was left
- * by a crash, its age one without a name. */
+/* A guard is held only while a small file is written to disk. One that was left by a crash is recognised by the owner
+ * that it names, or by its age if it names none. */
 static outcome wait_for_guard(const char *path)
 {
     const struct timespec now = {.tv_sec = time(NULL)};
@@ -111,7 +112,7 @@ out:
     return how;
 }
 
-/* A process that waited for a crashed guard may have removed ours, which replaced it. */
+/* Is the guard still ours? A process that meant to remove the guard of a crash may have removed ours instead. */
 static bool is_guarded(const dc_lock *l)
 {
     char text[DC_OWNER_TEXT_MAX] = "", own[DC_OWNER_TEXT_MAX];
@@ -119,7 +120,7 @@ static bool is_guarded(const dc_lock *l)
     return readlink(l->guard, text, sizeof text - 1) > 0 && strcmp(text, own) == 0;
 }
 
-/* *now: time of the file system. A file system without symbolic links has the flock alone. */
+/* *now: time of the file system. Where there are no symbolic links, the flock alone must do. */
 static outcome raise_guard(dc_lock *l, bool *raised, struct timespec *now)
 {
     char text[DC_OWNER_TEXT_MAX];
@@ -162,7 +163,7 @@ static outcome open_lock(dc_lock *l)
     return fstat(l->fd, &s) == 0 && s.st_nlink < 2 ? TAKEN : ANOTHER;
 }
 
-/* Nobody else looks at the lock now. *silent_s: since its owner's last sign of life. */
+/* The guard keeps others from looking at the lock now. *silent_s: seconds since its owner's last sign of life. */
 static outcome look(dc_lock *l, const struct timespec *now, dc_owner *o, double *silent_s)
 {
     struct stat touched;
@@ -180,13 +181,13 @@ static outcome look(dc_lock *l, const struct timespec *now, dc_owner *o, double 
         return BROKEN;
     }
     const bool gone = found == DC_OWNER_NOBODY ||
-                      dc_owner_equal(o, &l->self) || /* or an attempt before was disturbed */
+                      dc_owner_equal(o, &l->self) || /* from an earlier attempt that was disturbed */
                       dc_owner_is_gone(o, *silent_s, flock_is_free);
-    if (!dc_file_is(l->fd, l->path)) return AGAIN; /* its owner unlinked it before it went */
+    if (!dc_file_is(l->fd, l->path)) return AGAIN; /* its owner has just unlinked it */
     return gone ? TAKEN : BUSY;
 }
 
-/* Ends with this process named in the file, or not held. */
+/* Writes this process into the file as its owner, or says why it cannot have the lock. */
 static dc_status settle(dc_lock *l, outcome how, const dc_owner *o, double silent_s)
 {
     char text[DC_OWNER_TEXT_MAX];
@@ -203,7 +204,7 @@ static dc_status settle(dc_lock *l, outcome how, const dc_owner *o, double silen
     return DC_OK;
 }
 
-/* *again: somebody else has the guard, or is just leaving. */
+/* *again: call it again, because somebody else has the guard, took ours away, or is just leaving the lock. */
 static dc_status try_once(dc_lock *l, bool *again)
 {
     struct timespec now;
@@ -222,7 +223,7 @@ static dc_status try_once(dc_lock *l, bool *again)
     const dc_status st = *again ? DC_OK : settle(l, how, &o, silent_s);
     const bool guarded = raised && is_guarded(l);
     if (guarded) unlink(l->guard);
-    /* Whoever has the guard by now reads our name, or has read the file before it was there: then both try again. */
+    /* Our guard was taken away, so another process may have read the file before our name was in it: try again. */
     if (raised && !guarded && st == DC_OK) *again = true;
     if (st != DC_OK || *again) drop(l);
     return st;
@@ -241,7 +242,7 @@ static dc_status take(dc_lock *l)
 
 /* ---- Signs of life ----------------------------------------------------------------------------------------------- */
 
-/* Another process, which saw no sign of life for too long, has put its name into the file or has made a new one. */
+/* Checks whether a process that saw no sign of life for too long has put its name into the file or made a new one. */
 static void look_for_taker(dc_lock *l)
 {
     dc_owner o;
@@ -252,14 +253,14 @@ static void look_for_taker(dc_lock *l)
         snprintf(l->taker, sizeof l->taker, "host %s, pid %lld, job %s", o.host, (long long)o.pid, o.job);
 }
 
-/* A lost lock stays lost: a run that stops for that reason asks again when it saves. */
+/* A lost lock stays lost: a run that stops because of it asks again when it saves, and must get the same answer. */
 static void beat_when_due(dc_lock *l)
 {
     const double now_s = dc_clock_now_s();
     if (l->taker[0] || now_s < l->next_beat_s) return;
     look_for_taker(l);
     l->next_beat_s = now_s + BEAT_S;
-    /* A sign that cannot be given is no reason to stop. */
+    /* If a sign of life cannot be given, that is no reason to stop. */
     if (!l->taker[0] && futimens(l->fd, NULL) == 0) l->last_beat_s = now_s;
 }
 
@@ -278,7 +279,7 @@ static void *keep_beating(void *lock)
     return NULL;
 }
 
-/* Without the thread dc_lock_beat() alone gives the signs. Signals are for the main thread. */
+/* If the thread cannot be made, only dc_lock_beat() gives signs of life. The thread blocks all signals. */
 static void start_beating(dc_lock *l)
 {
     sigset_t all, before;
@@ -376,7 +377,7 @@ void dc_lock_release(dc_lock **lock)
     dc_lock *l = *lock;
     if (!l) return;
     stop_beating(l);
-    look_for_taker(l); /* it may have the same file */
+    look_for_taker(l); /* a taker may use the same file */
     if (dc_file_is(l->fd, l->path) && !l->taker[0]) unlink(l->path);
     drop(l);
     dc_mem_free(lock);

@@ -1,9 +1,9 @@
 /* Owners of locks.
  *
- * A host is known by its name, and by the number that its kernel drew when it started: two machines or containers may
- * have one name. If the number differs, the machine has been started again since, or it is another machine; it is this
- * one if the last sign of life is older than this start. A host that was given another name counts as another host: its
- * owner is waited for. Process numbers mean something in one PID namespace only. */
+ * A host is known by its name and by the random number that its kernel draws at boot, because two machines or
+ * containers may have the same name. If only the number differs, this machine has been booted since, or the owner's
+ * host is another machine; it counts as this one if the last sign of life is older than our boot. A renamed host counts
+ * as another host, so its owner is waited for. A process number has a meaning only in its own PID namespace. */
 #include "lock_owner.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 
 #define WORD "%127s"
 #define FIRST_LINE "dcmpi lock\n"
-#define LAST_LINE "end\n" /* what follows is left from an earlier owner with a longer text */
+#define LAST_LINE "end\n" /* text after it is left from an earlier owner, whose text was longer */
 
 static size_t read_start(const char *path, char *out, size_t cap)
 {

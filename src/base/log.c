@@ -1,5 +1,5 @@
-/* Lines for people. Each line goes to stdout and to the log file; a failing stdout (closed pipe, full disk) never stops
- * a run. The bar is only for terminals and never reaches the file. */
+/* Log lines for people to read. Each line goes to stdout and to the log file; a failing stdout (closed pipe, full disk)
+ * never stops a run. The progress bar is only for terminals and never reaches the file. */
 #include "dcmpi/log.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 enum { LINE_MAX_BYTES = 1 << 14 };
 
 static bool active = true;
-static FILE *file; /* the log file, or the lines that wait for it */
+static FILE *file; /* the log file, or the memory that holds lines until it is open */
 static char *held;
 static size_t held_bytes;
 static bool holding;
@@ -38,7 +38,7 @@ int dc_log_warning_count(void)
     return warning_count;
 }
 
-/* Lines go to `to` from now on; those that were held come first. */
+/* From now on lines go to `to`; the lines held so far are written to it first. */
 static void change_file(FILE *to)
 {
     pthread_mutex_lock(&file_lock);
@@ -54,7 +54,7 @@ void dc_log_hold(void)
 {
     if (!active) return;
     setvbuf(stdout, NULL, _IOLBF, 0);                /* before the first line */
-    change_file(open_memstream(&held, &held_bytes)); /* without memory lines are not held */
+    change_file(open_memstream(&held, &held_bytes)); /* if memory is short, lines are not held */
     holding = file != NULL;
 }
 
@@ -87,8 +87,8 @@ static void erase_bar(void)
     bar_shown = false;
 }
 
-/* In one piece, for the watchdog's thread may print, too. Names and texts of files may hold anything; what would steer
- * a terminal is not printed. */
+/* Prints a line by one call, because the watchdog's thread may print, too. File names and texts from files may hold
+ * anything, so characters that would control a terminal are replaced. */
 static void emit(FILE *to, const char *time, const char *prefix, const char *fmt, va_list args)
 {
     char text[LINE_MAX_BYTES];
@@ -166,8 +166,8 @@ void dc_log_error(const char *text)
     if (file) fprintf(file, "dcmpi: ERROR: %s\n", text);
 }
 
-/* Open MPI gives each rank a pseudo-terminal whatever its own stdout is, so under mpirun (the parent process) that one
- * counts. On other nodes the parent is a daemon without a terminal. */
+/* Open MPI gives each rank a pseudo-terminal, whatever the stdout of mpirun is. So under mpirun, which is the parent
+ * process, the parent's stdout decides. On other nodes the parent is a daemon without a terminal. */
 static bool find_terminal(void)
 {
     char path[64], target[64] = "";

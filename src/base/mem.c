@@ -1,12 +1,12 @@
-/* Counted aligned memory. A header of one alignment unit in front of each block keeps its size and where it came from,
- * so that the totals stay right without a table. Counters are atomic: tests may allocate from threads.
+/* Counted aligned memory. In front of each block a header of one alignment unit records the block's size and how it was
+ * allocated, so that the totals stay right without a table. Counters are atomic: tests may allocate from threads.
  *
- * Large blocks are mappings of their own: they go back to the kernel when they are freed, while the C library keeps
- * freed blocks of tens of MiB in a heap with holes, which nobody can foresee. Nothing is allocated inside a step, so
- * that the price of a mapping does not matter.
+ * Each large block is a mapping of its own, which goes back to the kernel when it is freed. The C library would keep
+ * freed blocks of tens of MiB in a heap with holes, and memory use would be hard to predict. Nothing is allocated
+ * inside a step, so the cost of a mapping does not matter.
  *
- * Pages come from the kernel untouched: one takes memory when it is first written to, and gives it back when it is
- * zeroed. Huge pages would bring the neighbours along, so they are refused. */
+ * A page of dc_mem_alloc_pages() takes memory when it is first written to, and gives it back when it is zeroed. A huge
+ * page would take memory for its neighbours as well, so such blocks have no huge pages. */
 #include "dcmpi/mem.h"
 
 #include <malloc.h>
@@ -20,7 +20,7 @@
 typedef struct {
     size_t bytes; /* payload */
     bool pages;   /* a mapping */
-    bool lazy;    /* of dc_mem_alloc_pages */
+    bool lazy;    /* from dc_mem_alloc_pages */
 } header;
 _Static_assert(sizeof(header) <= DC_MEM_ALIGN, "the header lies in front of the block");
 
@@ -66,7 +66,7 @@ static void *take(char *raw, header h)
     return raw + DC_MEM_ALIGN;
 }
 
-/* Blocks from this size on are mappings. Sanitizers look for errors in what the C library gives out alone. */
+/* Blocks of this size or larger are mappings; under the sanitizer none is, as it checks only the C library's blocks. */
 enum { LARGE_BYTES = 1 << 20 };
 #ifdef __SANITIZE_ADDRESS__
 static const size_t MAPPED_FROM = SIZE_MAX;
@@ -74,7 +74,8 @@ static const size_t MAPPED_FROM = SIZE_MAX;
 static const size_t MAPPED_FROM = LARGE_BYTES;
 #endif
 
-/* Pages that are taken when they are written to, huge ones or not. A kernel without huge pages refuses: as well. */
+/* Maps pages that take memory when they are written to, without huge pages if `lazy` or in a rehearsal. A kernel that
+ * has no huge pages refuses the madvise(), which does no harm. */
 static void *map_pages(size_t bytes, bool lazy)
 {
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS | (rehearsals ? MAP_NORESERVE : 0);
@@ -84,7 +85,7 @@ static void *map_pages(size_t bytes, bool lazy)
     return raw;
 }
 
-/* A block of a rehearsal that nobody may write to but who needs it. */
+/* Is it a large block of a rehearsal? Those are not zeroed, so that they take no memory until they are written to. */
 static bool is_rehearsed(size_t bytes)
 {
     return rehearsals && bytes >= LARGE_BYTES;
@@ -106,7 +107,7 @@ dc_status dc_mem_alloc_raw(void *out, size_t count, size_t size, const char *wha
 
 void dc_mem_setup(void)
 {
-    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES); /* which otherwise grows with each large block that is freed */
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES); /* if it is not set, it grows when a large block is freed */
     mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
 }
 

@@ -1,10 +1,10 @@
-/* Private to base/: figures of memory in files of the kernel. */
+/* Private to base/: reads memory figures from files of the kernel. */
 #ifndef DCMPI_BASE_MEM_KERNEL_H
 #define DCMPI_BASE_MEM_KERNEL_H
 
 #include "dcmpi/base.h"
 
-/* The figure of the line "NAME: n kB" of a file, in bytes; 0 if there is none. */
+/* The n of the line "NAME: n kB" in a file, in bytes; 0 if there is no such line. */
 size_t dc_mem_kernel_bytes(const char *path, const char *name);
 
 #endif

@@ -1,11 +1,11 @@
 /* How much memory is left, and what sets the limit: the node, the control group of the job or one above it, ulimit. The
- * kernel hands out memory beyond the first two and ends the job later, so that one must ask before.
+ * kernel grants memory beyond the first two limits and kills the job later, so one must check beforehand.
  *
  * Control groups (Documentation/admin-guide/cgroup-v1/memory.rst and cgroup-v2.rst of the kernel): version 1 has
- * memory.limit_in_bytes and memory.usage_in_bytes, version 2 memory.max, memory.high (beyond which the group is slowed
- * down until nothing moves) and memory.current; a machine may mount both. Use counts the page cache of files, which the
- * kernel gives up first; it is taken off, as in MemAvailable. A group is bound by those above it, each with its own
- * use. What cannot be read sets no limit. */
+ * memory.limit_in_bytes and memory.usage_in_bytes, version 2 memory.max, memory.high (beyond it the group is slowed
+ * down almost to a halt) and memory.current; a machine may mount both. Usage includes the page cache of files, which
+ * the kernel gives up first; so it is subtracted, as in MemAvailable. The limits of all groups above a group apply,
+ * too, each with the usage of its own group. A file that cannot be read sets no limit. */
 #include "dcmpi/mem.h"
 
 #include <stdlib.h>
@@ -24,7 +24,7 @@ static void lower(dc_mem_room *room, uint64_t limit, uint64_t used, const char *
     snprintf(room->limit, sizeof room->limit, fmt, where);
 }
 
-/* What the two versions call things; cache: the lines of memory.stat that sum over the groups below. */
+/* File names in the two versions; cache: the lines of memory.stat that include the groups below. */
 static const struct version {
     dc_cgroup_version in;
     const char *limit[2], *used, *cache[2];
@@ -36,7 +36,7 @@ static const struct version {
     {{"cgroup2", ""}, {"memory.max", "memory.high"}, "memory.current", {"inactive_file", "active_file"}},
 };
 
-/* Version 1 says "no limit" by the largest multiple of a page. */
+/* In version 1 "no limit" is the largest multiple of the page size, which is above this. */
 static const uint64_t NO_LIMIT = UINT64_C(1) << 62;
 
 /* The number after a name in memory.stat, or `otherwise`. */
@@ -52,13 +52,13 @@ static uint64_t stat_in(const char *dir, const char *name, uint64_t otherwise)
     return value;
 }
 
-/* dir[skip]: the name without the root of a test. */
+/* dir + skip: the name without the root folder of a test. */
 static void look_at_group(const struct version *v, const char *dir, size_t skip, dc_mem_room *room)
 {
     uint64_t limit = NO_LIMIT, used = dc_cgroup_number(dir, v->used, 0), cache = 0;
     for (size_t i = 0; i < DC_COUNT_OF(v->limit); i++)
         if (v->limit[i]) limit = DC_MIN(limit, dc_cgroup_number(dir, v->limit[i], NO_LIMIT));
-    /* Of groups that a container does not see: version 1 alone tells. */
+    /* This includes groups that a container does not see; only version 1 has it. */
     limit = DC_MIN(limit, stat_in(dir, "hierarchical_memory_limit", NO_LIMIT));
     if (limit >= NO_LIMIT) return;
     for (size_t i = 0; i < DC_COUNT_OF(v->cache); i++) cache += stat_in(dir, v->cache[i], 0);
@@ -68,12 +68,12 @@ static void look_at_group(const struct version *v, const char *dir, size_t skip,
 
 typedef struct {
     const struct version *version;
-    size_t skip; /* characters of the root of a test */
-    bool below;  /* a group below was looked at */
+    size_t skip; /* length of the root folder of a test */
+    bool below;  /* a group further down was looked at before */
     dc_mem_room *room;
 } search;
 
-/* In version 1 a group may be told not to count for those below. */
+/* In version 1 a group may be set up so that its limit does not apply to the groups below. */
 static bool look(const char *dir, void *arg)
 {
     search *s = arg;

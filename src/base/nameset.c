@@ -21,7 +21,7 @@ struct dc_nameset {
 
 enum { FIRST_CAPACITY = 64 };
 
-/* *array of `item`-byte elements gets room for `capacity` of them, the first `used` are kept, the rest is zero. */
+/* Gives *array room for `capacity` elements of `item` bytes; keeps the first `used` of them and zeroes the rest. */
 static dc_status resize(void *array, size_t used, size_t capacity, size_t item)
 {
     void **slot = array, *bigger;
@@ -33,7 +33,7 @@ static dc_status resize(void *array, size_t used, size_t capacity, size_t item)
     return DC_OK;
 }
 
-/* Slot that holds the text or is free for it. */
+/* The slot that holds the text, or else the free slot where it belongs. */
 static size_t find_slot(const dc_nameset *s, const char *text, size_t n)
 {
     const size_t mask = 2 * s->capacity - 1;
@@ -158,6 +158,6 @@ void dc_nameset_sort(const dc_nameset *s, uint32_t *order)
         order[i] = (uint32_t)i;
         integers = integers && is_integer(s->slab + s->entries[i].text, s->entries[i].length, &value);
     }
-    /* The comparison reads the set only: its prototype forgot the const. */
+    /* The cast drops const because qsort_r() takes a void *; the comparison only reads the set. */
     qsort_r(order, s->count, sizeof *order, integers ? compare_values : compare_bytes, (void *)(uintptr_t)s);
 }

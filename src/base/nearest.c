@@ -1,5 +1,5 @@
-/* What a mistyped name was meant to be. The distance is the edit distance with swaps of neighbours (optimal string
- * alignment; Damerau 1964). */
+/* Finds the name that a mistyped word was meant to be. The distance is the edit distance with swaps of neighbouring
+ * letters (optimal string alignment; Damerau 1964). */
 #include <string.h>
 
 #include "dcmpi/text.h"

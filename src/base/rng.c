@@ -71,8 +71,8 @@ static uint64_t feistel(const dc_perm *perm, uint64_t x)
 
 uint64_t dc_perm_at(const dc_perm *perm, uint64_t i)
 {
-    /* Cycle walking: the bijection on the larger set, repeated until it lands inside; the domain is < 4n, or 4 if n
-     * = 1. */
+    /* Cycle walking: applies the bijection of the larger set until the result is below n. The larger set has fewer
+     * than 4n elements, or 4 if n is 1. */
     do i = feistel(perm, i);
     while (i >= perm->n);
     return i;

@@ -1,6 +1,6 @@
-/* Signals, taken by a thread of their own. All other threads block them, for a handler must not run in the middle of a
- * matrix product: the kernels that oneDNN generates use the stack pointer as one more register for addresses, and the
- * kernel of the system would store the frame of the handler wherever it points, into the matrices or the heap. */
+/* Signals are taken by a thread of their own; all other threads block them. A handler must not run in the middle of a
+ * matrix product: code that oneDNN generates uses the stack pointer as an extra address register, and the operating
+ * system would store the frame of the handler wherever it points, into the matrices or the heap. */
 #include "dcmpi/signals.h"
 
 #include <pthread.h>
@@ -47,7 +47,7 @@ static void *take_signals(void *unused)
     return unused;
 }
 
-/* Call it after the signals are blocked: before that they would end the process. */
+/* Call it after the signals are blocked, or they would end the process. */
 static void stop_ignoring(const int *signals, size_t n)
 {
     for (size_t i = 0; i < n; i++) signal(signals[i], SIG_DFL);
@@ -65,13 +65,13 @@ void dc_signals_install(void)
 {
     pthread_t thread;
     dc_signals_hold();
-    /* Shells let background jobs ignore SIGINT, job scripts start ranks with SIGUSR1 ignored. */
+    /* Shells start background jobs with SIGINT ignored, and job scripts start ranks with SIGUSR1 ignored. */
     stop_ignoring(stop_signals, DC_COUNT_OF(stop_signals));
     stop_ignoring(save_signals, DC_COUNT_OF(save_signals));
     if (pthread_create(&thread, NULL, take_signals, NULL) == 0)
         pthread_detach(thread);
     else
-        pthread_sigmask(SIG_UNBLOCK, &ours, NULL); /* they end the process, as they would without us */
+        pthread_sigmask(SIG_UNBLOCK, &ours, NULL); /* unblocked, they end the process, as they do by default */
 }
 
 int dc_signals_stops(void)

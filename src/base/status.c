@@ -33,7 +33,7 @@ dc_status dc_fail_at(const char *file, int line, dc_status code, const char *fmt
     va_end(args);
     const size_t used = strlen(record.text);
     snprintf(record.text + used, sizeof record.text - used, "%s", dc_fault_mark());
-    dc_text_clean(record.text, ""); /* one line that prints, whatever the names in it hold */
+    dc_text_clean(record.text, ""); /* one printable line, whatever the names in it contain */
     return code;
 }
 

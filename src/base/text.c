@@ -1,5 +1,5 @@
-/* UTF-8 (RFC 3629: shortest form, no surrogates), and what of it may be printed. Terminals also obey the control
- * characters U+0080 to U+009F, as characters and as single bytes. */
+/* UTF-8 (RFC 3629: shortest form, no surrogates), and which characters may be printed. Terminals also obey the control
+ * characters U+0080 to U+009F, both in UTF-8 and as single bytes. */
 #include "dcmpi/text.h"
 
 #include <string.h>
@@ -73,7 +73,7 @@ void dc_printable(char *out, size_t cap, const char *text, size_t n)
     if (n >= cap) {
         text += n - (cap - 4);
         n = cap - 4;
-        for (; n > 0 && ((unsigned char)*text & 0xC0) == 0x80; n--) text++; /* the rest of a character that was cut */
+        for (; n > 0 && ((unsigned char)*text & 0xC0) == 0x80; n--) text++; /* skips the rest of a cut character */
         memcpy(out, "...", 3);
         used = 3;
     }

@@ -1,15 +1,15 @@
-/* One floating-point mode in all threads.
+/* The same floating-point mode in all threads.
  *
- * Moments of weights that get no gradient any more decay to denormal numbers and stay there: multiplying the smallest
- * ones by 0.9 rounds back to them. Every update then takes a slow path of the CPU. Libraries may set the mode, too,
- * when they are loaded, in the thread that loads them; so it is set here and not left to chance. */
+ * If a weight no longer gets a gradient, its moments decay to denormal numbers and stay there: 0.9 times one of the
+ * smallest denormals rounds back to itself. Every update then takes a slow path of the CPU. Libraries may also set the
+ * mode when they are loaded, but only in the thread that loads them; so it is set here and not left to chance. */
 #include "dcmpi/threads.h"
 
 #include <omp.h>
 #include <pmmintrin.h>
 #include <sched.h>
 
-/* Results that are denormal become 0, operands that are denormal count as 0. */
+/* Denormal results become 0; denormal operands count as 0. */
 static const unsigned FLUSH = _MM_FLUSH_ZERO_ON | _MM_DENORMALS_ZERO_ON;
 
 void dc_threads_init(void)

@@ -59,7 +59,8 @@ const char *dc_version_cpu(void)
     return name;
 }
 
-/* Instruction sets that the compiler was allowed to use and that login and compute nodes are known to differ in. */
+/* Used below for instruction sets that the compiler may use and that are known to differ between login and compute
+ * nodes. */
 #define NEED(name)                                                                                                     \
     if (!__builtin_cpu_supports(name)) return name
 
@@ -117,7 +118,7 @@ static const char *missing_instruction_set(void)
 #ifdef __AVX512BF16__
     NEED("avx512bf16");
 #endif
-#if defined __AVX512FP16__ && !defined __clang__ /* clang 14 has no name for it */
+#if defined __AVX512FP16__ && !defined __clang__ /* clang 14 does not know its name */
     NEED("avx512fp16");
 #endif
     return NULL;

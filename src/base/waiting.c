@@ -1,9 +1,9 @@
-/* How threads and ranks wait for each other, which their libraries read when they are loaded.
+/* Sets how threads wait for each other. libgomp reads the setting when it is loaded, so the program starts itself anew.
  *
- * Threads of libgomp that wait spin: 300,000 rounds, which is 1 ms on some processors and 15 ms on others. Where
- * something else wants the core - a neighbour, the ranks of an unbound job - they keep it from those that they wait
- * for. They sleep after SPIN_S instead, longer than the pauses between the loops of a step, so that on free cores they
- * are awake when work comes. */
+ * A waiting thread of libgomp spins for 300,000 rounds, which takes 1 ms on some processors and 15 ms on others. If
+ * something else wants the core - a neighbour, the ranks of an unbound job - the spinning thread delays the very
+ * threads that it waits for. So we let it sleep after SPIN_S. That is longer than the pauses between the loops of a
+ * step, so that on free cores it is still awake when work comes. */
 #include "dcmpi/waiting.h"
 
 #include <math.h>
@@ -19,7 +19,7 @@
 
 static const double SPIN_S = 30e-6;
 
-/* Rounds of libgomp's loop, which asks the processor to pause, in SPIN_S. */
+/* The number of rounds of libgomp's spin loop, each a pause instruction, that take SPIN_S. */
 static long rounds(void)
 {
     enum { TRIED = 200, TIMES = 5 };
@@ -32,14 +32,15 @@ static long rounds(void)
     return lround(SPIN_S * TRIED / fmax(least, 1e-9));
 }
 
-/* Under a memory debugger, which a new start of the program would leave behind. */
+/* True under the memory debugger Valgrind, which a new start of the program would leave behind. */
 static bool is_watched(void)
 {
     const char *preloaded = getenv("LD_PRELOAD");
     return preloaded && strstr(preloaded, "vgpreload");
 }
 
-/* With OMP_PROC_BIND this thread is bound to the first place already, and the new start would see no other. */
+/* With OMP_PROC_BIND this thread is bound to the first place already, and the new start would see only that place; so
+ * this allows the cores of all places. */
 static void leave_place(void)
 {
     cpu_set_t all;

@@ -1,6 +1,6 @@
 /* Distributed k-means: start, end, and what a checkpoint keeps in between; the iterations are in kmeans_lloyd.c.
  *
- * A last pass over all finished restarts gives the inertias that are compared; another one labels and measures the
+ * A last pass over all finished restarts gives the inertias that are compared; another pass labels and measures the
  * winner. */
 #include "kmeans_impl.h"
 
@@ -75,7 +75,7 @@ out:
 
 /* ---- Mean and variance ------------------------------------------------------------------------------------------ */
 
-/* The power of two that brings a number near 1, as far as float goes. */
+/* The power of two that scales `size` to near 1, as far as the exponents of float allow. */
 static float unit_of(double size)
 {
     enum { EXPONENT_MAX = 120 };
@@ -107,11 +107,11 @@ out:
 
 /* ---- Result ----------------------------------------------------------------------------------------------------- */
 
-/* An inertia is a difference of sums of squares. If it is below this share of them, it is summed again from the
- * distances. */
+/* An inertia is a difference of sums of squares. If it is below this share of the rows' sum of squares, it is summed
+ * again from the distances. */
 static const double INERTIA_SHARE = 1e-7;
 
-/* Inertia of slot s, one of those of the last pass. Collective. */
+/* Inertia of slot s, which the last pass covered. Collective. */
 static double inertia_of(dc_comm *comm, dc_km_restarts *a, int64_t s, const double *sums, const double *counts)
 {
     const double inertia = dc_km_inertia(a, dc_km_slot_centers(a, s), sums, counts);
@@ -169,8 +169,8 @@ static dc_status check_config(const dc_rows *rows, const dc_kmeans_config *cfg)
     return DC_OK;
 }
 
-/* Whether the slots of a checkpoint are those of restarts that this run could have: a permutation, those that still
- * move first and equally far, the others finished. */
+/* Could the slots of a checkpoint be from this run? They must hold a permutation of the restarts: first those that
+ * still move, all after the same number of iterations, then the finished ones. */
 static bool slots_fit(const dc_km_restarts *a)
 {
     const int64_t most = a->cfg->max_iter_before ? a->cfg->max_iter_before : a->cfg->max_iter;
@@ -187,7 +187,7 @@ static bool slots_fit(const dc_km_restarts *a)
     return true;
 }
 
-/* Makes what moves part of the run's state, under the name of the phase; *resumed: it is that of a checkpoint. */
+/* Adds all that the iterations change to the run's state, under the phase's name; *resumed: it is from a checkpoint. */
 static dc_status keep_state(dc_comm *comm, dc_km_restarts *a, dc_state *state, bool *resumed)
 {
     dc_status st = DC_OK;
@@ -267,8 +267,8 @@ dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *
 
 /* ---- Needs ------------------------------------------------------------------------------------------------------- */
 
-/* The restarts beside what is needed at a time: seeding; or sums over all of them, and distances where clusters are
- * empty. Local. */
+/* Bytes of the restarts plus the larger of two needs, which come one after the other: seeding; or the sums over all
+ * restarts, with the distances for empty clusters. Local. */
 static dc_status measure(dc_km_restarts *a, const dc_rows *rows, const dc_kmeans_config *cfg, dc_kmeans_result *result,
                          dc_kmeans_needs *out)
 {

@@ -1,13 +1,13 @@
 /* Greedy k-means++ seeding of all restarts together.
  *
- * Arthur and Vassilvitskii 2007: the next centre is row i with probability d_min(i) / sum d_min, d_min the squared
- * distance to the nearest centre so far; greedily the best of 2 + floor(ln K) such draws by the potential it would
- * leave.
+ * Arthur and Vassilvitskii 2007: the next centre is row i with probability d_min(i) / sum d_min, where d_min is the
+ * squared distance to the nearest centre so far. Greedy: of 2 + floor(ln K) such draws, the one that leaves the lowest
+ * potential is taken.
  *
- * A draw over all N rows without gathering them: every rank knows the mass (sum of d_min) of every shard, all ranks
- * walk the shards alike, the owner of the shard walks its blocks and then its rows, in double, in row order. The
- * candidates' rows reach everybody as the sum of the owner's values and zeros. Per centre: one gather of V masses, one
- * reduction of candidate rows, one of potentials, each for all restarts. */
+ * Rows are drawn from all N without being gathered. Every rank knows the mass (sum of d_min) of every shard, so all
+ * ranks find the same shard; its owner then walks its blocks and their rows, in double, in row order. All ranks get the
+ * candidates' rows by a sum in which only the owner's values are not zero. Each centre takes one gather of V masses,
+ * one reduction of candidate rows and one of potentials, each for all restarts. */
 #include "kmeans_impl.h"
 
 #include "dcmpi/comm.h"
@@ -30,7 +30,7 @@ typedef struct {
     size_t *counts;      /* [P] bytes of shard_mass per rank */
     float *candidate;    /* [R*trials x d] */
     float *newest;       /* [R x d] the centre chosen last */
-    dc_km_centers image; /* of either */
+    dc_km_centers image; /* of candidate or newest */
     double *potential;   /* [R*trials] */
     dc_sum *sum;
 } seeding;
@@ -107,8 +107,8 @@ static void take_uniform(const seeding *s, double unit, float *out)
     take_row(s, DC_MIN((dc_gidx)(unit * (double)s->part->N), s->part->N - 1), out);
 }
 
-/* First index whose running sum of mass[i*stride] exceeds *rest; *rest becomes what remains of it there. If rounding
- * leaves none, the last index with mass. -1: no mass. */
+/* The first index at which the running sum of mass[i*stride] exceeds *rest; *rest becomes what is left of it there. If
+ * rounding leaves no such index, the last one with mass; -1 if there is no mass. */
 static int64_t walk(const double *mass, int64_t n, int64_t stride, double *rest)
 {
     int64_t last = -1;
@@ -146,7 +146,7 @@ static void take_from_shard(const seeding *s, int64_t r, int shard, double rest,
     dc_km_row(s->tiles, row, out);
 }
 
-/* Shard masses from block masses, in block order, known to all ranks. */
+/* Adds block masses to shard masses, in block order, and gives those to all ranks. */
 static void gather_masses(dc_comm *comm, seeding *s)
 {
     const size_t R = (size_t)s->R, shards = (size_t)(s->part->shard_hi - s->part->shard_lo);
@@ -180,7 +180,7 @@ static void draw_candidates(dc_comm *comm, seeding *s, int64_t c)
     dc_comm_sum_f32(comm, s->candidate, values);
 }
 
-/* The candidate that leaves the lowest potential, per restart; ties go to the first. */
+/* Chooses, for each restart, the candidate that leaves the lowest potential; ties go to the first. */
 static void choose(dc_comm *comm, seeding *s)
 {
     dc_km_project(s->tiles, s->candidate, s->R * s->trials, &s->image);

@@ -1,10 +1,10 @@
 /* Nearest centres of rows, and sums per cluster.
  *
  * |x - c|^2 = |x|^2 - 2 x.c + |c|^2; the nearest centre has the lowest score |c|^2 - 2 x.c. Scores are in float, from
- * one product per tile. Where the lowest one leads by more than rounding can do, it is the nearest; the other rows are
- * decided by distances in double, summed from the differences, of all centres that rounding leaves in the race. So a
- * label is the one that dc_nearest() gives, at the speed of the product. Rows are added to their cluster in double, in
- * row order. */
+ * one product per tile. Where the lowest score leads by more than rounding can explain, its centre is the nearest.
+ * Other rows are decided by distances in double, summed from the differences, to all centres that may still be the
+ * nearest. So the labels are those of dc_nearest(), at the speed of the product. Rows are added to their cluster in
+ * double, in row order. */
 #include "kmeans_impl.h"
 
 #include "softassign_impl.h"
@@ -16,11 +16,11 @@ enum { COLUMNS = 512 };
 
 /* ---- Nearest centre --------------------------------------------------------------------------------------------- */
 
-/* The scores of K centres against the rows of a tile, where they begin. */
+/* The scores of K centres for the rows of a tile. */
 typedef struct {
     const float *score;           /* [K x TILE] */
-    const dc_km_centers *centers; /* of these, */
-    int64_t first, K;             /* [first, first + K) */
+    const dc_km_centers *centers; /* the K centres are those */
+    int64_t first, K;             /* numbered [first, first + K) */
 } race;
 
 /* best: the lowest lower bound of a score, label: its centre, second: the next lowest bound. */
@@ -47,7 +47,7 @@ static void lowest_bounds(const race *r, const dc_km_scratch *s)
     }
 }
 
-/* What the score of the leader cannot exceed, nor that of the nearest centre. */
+/* An upper bound of the leader's exact score, and so of the nearest centre's. */
 static float upper_bound(const race *r, const dc_km_scratch *s, int64_t i)
 {
     const dc_km_centers *c = r->centers;
@@ -61,7 +61,7 @@ static bool may_win(const race *r, const dc_km_scratch *s, int64_t i, int64_t k,
     return r->score[k * DC_KM_TILE + i] + c->low[r->first + k] - s->length[i] * c->slack[r->first + k] <= bound;
 }
 
-/* Decides n rows `index` of the tile, n <= LANES, by their distances to all centres that may win for one of them. */
+/* Labels n rows `index` of the tile, n <= LANES, by distances to all centres that may be the nearest of any of them. */
 static void decide(const dc_km_tiles *t, const race *r, dc_km_scratch *s, const dc_km_tile *tile, const int64_t *index,
                    int64_t n)
 {
@@ -86,7 +86,7 @@ static void decide(const dc_km_tiles *t, const race *r, dc_km_scratch *s, const 
     }
 }
 
-/* s->label of the rows of a tile; ties go to the lowest index. */
+/* Sets s->label for the rows of a tile; ties go to the lowest index. */
 static void find_nearest(const dc_km_tiles *t, const race *r, dc_km_scratch *s, const dc_km_tile *tile)
 {
     int64_t index[DC_SOFT_LANES], n = 0;
@@ -119,7 +119,7 @@ static void add_row(const float *restrict x, int64_t d, double *restrict sum)
     for (int64_t c = 0; c < d; c++) sum[c] += (double)x[c];
 }
 
-/* sum[d] += rows order[0..n) of the tile, in pieces of columns that stay in the first cache. */
+/* sum[d] += rows order[0..n) of the tile, by groups of columns that stay in the L1 cache. */
 static void add_rows(const float *x, int64_t d, const int32_t *order, int64_t n, double *sum)
 {
     for (int64_t c = 0; c < d; c += COLUMNS) {

@@ -1,8 +1,8 @@
-/* Distances of all rows to the candidates of a k-means++ draw, and what remains to the nearest centre so far.
+/* Distances of all rows to the candidates of a k-means++ draw, and to the nearest centre so far.
  *
- * Distances come from the products of a tile, in float, in units of the image. Where rounding could be more than a
- * sixty-fourth of one, it is summed from the differences in double: rows close together beside far ones keep their
- * masses, and a copy of a centre has none. */
+ * Distances come from the products of a tile, in float, in units of the image. A distance that rounding could change by
+ * more than a sixty-fourth is summed from the differences in double. So rows that lie close together keep their masses
+ * even if other rows are far away, and a copy of a centre has no mass. */
 #include "kmeans_impl.h"
 
 #include <math.h>
@@ -11,7 +11,7 @@
 
 enum { LANES = 16, DOUBT = 64 };
 
-/* s->best[i] = |x_i - c_j|^2, centre j of the panel that was scored. */
+/* s->best[i] = |x_i - c_j|^2; centre j is number in_panel of the panel that was scored. */
 static void distances(const dc_km_tiles *t, const dc_km_tile *tile, const dc_km_centers *c, int64_t j, int64_t in_panel,
                       dc_km_scratch *s)
 {
@@ -35,7 +35,7 @@ static inline double smaller(float a, float b)
     return (double)(a < b ? a : b);
 }
 
-/* In independent lanes, which are then added in order. */
+/* Sums in independent lanes, which are then added in order. */
 static double sum_of_min(const float *restrict a, const float *restrict b, int64_t n)
 {
     double lane[LANES] = {0}, sum = 0;

@@ -1,9 +1,10 @@
 /* Rows and centres of k-means as the kernels see them: tiles of rows, images of centres, products of the two.
  *
- * Products are in float, of rows and centres that are shifted by the mean of all rows and multiplied by a power of two,
- * which is exact. Everything else is in double, of the rows and centres as they are. A product has the same shape for
- * every tile (short tiles are filled with zero rows) and runs in the calling thread, so a row's scores depend on its
- * place in its block alone. Scores are laid out [centre][row], so that loops over rows run in vector lanes. */
+ * Products are in float. Their rows and centres are shifted by the mean of all rows and multiplied by a power of two,
+ * which is exact. Everything else is in double and uses rows and centres as they are. A product has the same shape for
+ * every tile (short tiles are filled with zero rows) and runs in the calling thread; so, apart from its values, only a
+ * row's place in its block affects its scores. Scores are laid out [centre][row], so that loops over rows run in vector
+ * lanes. */
 #include "kmeans_impl.h"
 
 #include "dcmpi/la.h"
@@ -119,7 +120,7 @@ double dc_km_distance(const float *restrict x, const float *restrict c, int64_t 
     return combine(lane);
 }
 
-/* Length of a vector of floats near 1, good to d rounding errors. */
+/* Length of a vector of floats near 1, accurate to d rounding errors. */
 static float length_of(const float *u, int64_t d)
 {
     float lane[LANES] = {0}, sum = 0;
@@ -133,7 +134,7 @@ static float length_of(const float *u, int64_t d)
 
 /* ---- Tiles ------------------------------------------------------------------------------------------------------ */
 
-/* Shift and unit in one rounding: both products are exact. */
+/* Applies shift and unit with a single rounding, as both products are exact. */
 static void shift_row(const dc_km_tiles *t, const float *restrict x, float *restrict u)
 {
     const float *restrict shift = t->shift, unit = t->unit;
@@ -168,12 +169,12 @@ void dc_km_row(const dc_km_tiles *t, int64_t row, float *out)
 
 /* ---- Images of centres ------------------------------------------------------------------------------------------ */
 
-/* A score |c|^2 - 2 c.u in float, u and c being row and centre after shift and unit, is at least low + product -
- * slack |u|, and the exact one lies at most 2 (norm - low + slack |u|) above that. With e = 2^-24 the unit roundoff
- * and for every order of summation (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1): the product
- * of d terms is off by 2 d e |c||u|, by 4 e |c||u| for the rounding of u and c; two additions by 2 e (|c|^2 + 2
- * |c||u|); the norm by 3 e |c|^2 for the rounding of c and its own; terms that underflow by 2^-126 each. A hundredth is
- * for the rounding of these bounds themselves and of |u|. */
+/* Let u and c be a row and a centre after shift and unit, and `product` be -2 c.u in float. The exact score
+ * |c|^2 - 2 c.u is at least low + product - slack |u|, and at most 2 (norm - low + slack |u|) above that. With the unit
+ * roundoff e = 2^-24, the errors are, for every order of summation (Higham, Accuracy and Stability of Numerical
+ * Algorithms, section 3.1): in the product of d terms 2 d e |c||u|, plus 4 e |c||u| for the rounding of u and c; in two
+ * additions 2 e (|c|^2 + 2 |c||u|); in the norm 3 e |c|^2 for its rounding and that of c; in each term that underflows
+ * 2^-126. The hundredth in `margin` covers the rounding of these bounds themselves and of |u|. */
 static void set_bounds(dc_km_centers *c, int64_t k, double squares, int64_t d)
 {
     const double e = 0x1p-24, width = (double)d, margin = 1.01 + 2 * width * e, tiny = width * 0x1p-124;
@@ -194,8 +195,8 @@ void dc_km_project(const dc_km_tiles *t, const float *at, int64_t m, dc_km_cente
     }
 }
 
-/* By this thread alone: a loop over one block does not open a parallel region, and a GEMM on several threads may
- * split the sum over the columns. */
+/* Runs in this thread alone, because a GEMM on several threads may split the sum over the columns. A loop over one
+ * block opens no parallel region, so the GEMM must be held to one thread here. */
 void dc_km_score(const dc_km_tiles *t, const dc_km_centers *c, int64_t first, int64_t m, dc_km_scratch *s)
 {
     const int threads = omp_get_max_threads();

@@ -1,7 +1,8 @@
 /* log and exp that the compiler turns into vector code, the same bits in every lane.
  *
- * The C library's are scalar calls; compilers use its vector ones only if they may forget about NaN. These are
- * branch-free, in double, good to a few 1e-16. Not for infinities. NaN stays NaN in dc_lane_exp and dc_lane_log1p. */
+ * Those of the C library are scalar calls; compilers use its vector versions only if they may ignore NaN. The functions
+ * here are branch-free, in double, accurate to a few 1e-16, but not made for infinities. NaN stays NaN in dc_lane_exp
+ * and dc_lane_log1p. */
 #ifndef DCMPI_CLUSTER_LANES_H
 #define DCMPI_CLUSTER_LANES_H
 
@@ -28,7 +29,7 @@ static inline double dc_lane_log(double x)
 {
     const uint64_t mantissa = UINT64_C(0x000fffffffffffff), one = UINT64_C(0x3ff0000000000000);
     const uint64_t bits = dc_lane_bits(x);
-    /* 2^52 + biased exponent, as a double, by writing it where its mantissa is. */
+    /* 2^52 + biased exponent, as a double: the exponent is put into the mantissa of 2^52. */
     const double biased = dc_lane_double((bits >> 52) | UINT64_C(0x4330000000000000));
     const double m2 = dc_lane_double((bits & mantissa) | one);
     const double upper = m2 > 1.4142135623730951 ? 1.0 : 0.0;
@@ -48,7 +49,7 @@ static inline double dc_lane_log(double x)
     return e * 0.69314718055994531 + 2 * s * p;
 }
 
-/* log(1 + x), x >= 0: also where 1 + x rounds x away. */
+/* log(1 + x) for x >= 0, accurate even if 1 + x rounds to 1. */
 static inline double dc_lane_log1p(double x)
 {
     const double u = 1 + x;
@@ -58,10 +59,10 @@ static inline double dc_lane_log1p(double x)
 /* exp(x) for x <= 0; below -700 it stays at exp(-700), which is 0 as a float. x = n ln 2 + r, |r| <= ln(2)/2. */
 static inline double dc_lane_exp(double x)
 {
-    const double magic = 0x1.8p52; /* added, it leaves an integer in the low bits */
+    const double magic = 0x1.8p52; /* adding it leaves the rounded integer in the low bits */
     const double y = x < -700 ? -700 : x;
     const double t = y * 1.4426950408889634 + magic, n = t - magic;
-    /* ln 2 in two parts; the first has zeros at its end, so that n times it is exact with and without FMA. */
+    /* ln 2 in two parts; the first ends in zero bits, so that its product with n is exact with and without FMA. */
     const double r = y - n * 0x1.62e42feep-1 - n * 0x1.a39ef35793c76p-33;
     double p = 1.0 / 479001600;
     p = p * r + 1.0 / 39916800;

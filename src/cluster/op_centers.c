@@ -55,7 +55,7 @@ static void distances_partial(const dc_call *c, int operand, double *sum)
         }
 }
 
-/* Along t: 2 t (z_i - mu_k). */
+/* Derivative along t: 2 t.(z_i - mu_k). */
 static void distances_tangent(const dc_call *c, int operand, const float *t, bool adds, float *out)
 {
     const int64_t K = c->node->shape.width, L = dc_in_width(c, 0);
@@ -136,7 +136,7 @@ dc_val(dc_nearest_center)(dc_graph *g, dc_val z, dc_val centers)
     return dc_record(g, (dc_node){.op = &nearest, .n_in = 2, .in = {z.id, centers.id}}, (dc_shape){DC_ROWS, 1, 1});
 }
 
-/* (c m + s) / (c + n), in double. */
+/* Mean of c rows with mean m and n more rows with sum s: (c m + s) / (c + n), in double. */
 static void mean_of(const dc_call *c)
 {
     const int64_t L = c->node->shape.width;

@@ -1,13 +1,14 @@
-/* Loss of deep embedded clustering and its gradients: KL(P || Q) of the Student-t assignment Q, P constant; fused, so
- * that nothing of n x K but the factors S is kept between forward and backward.
+/* Loss of deep embedded clustering and its gradients: KL(P || Q) of the Student-t assignment Q, with P constant. It is
+ * fused: the factors S are the only n x K values that backward needs from forward.
  *
  * With w_ij = 1/(1 + d_ij/a), d = |z_i - mu_j|^2, log q_ij = (a+1)/2 log w_ij - log sum_k w_ik^((a+1)/2):
  *   d(-log q_ij)/dd_ik = (a+1)/(2a) (delta_jk - q_ik) w_ik,
  *   d/dd_ik sum_j p_ij (log p_ij - log q_ij) = (a+1)/(2a) (p_ik - q_ik) w_ik      since sum_j p_ij = 1,
  *   dL/dz_i  =  (a+1)/a dout_i sum_k S_ik (z_i - mu_k),  S_ik = w_ik (p_ik - q_ik),
  *   dL/dmu_k = -(a+1)/a sum_i dout_i S_ik (z_i - mu_k).
- * The factor has p - q: a gradient with p alone, as often printed, is wrong. Differences z - mu are formed before they
- * are weighted, so nothing cancels. B is the business of the engine: a row's loss has the gradient dout_i. */
+ * The factor contains p - q; the gradient with p alone, which is often printed, is wrong. Differences z - mu are formed
+ * before they are weighted, so nothing cancels. The engine handles the batch size B: here dout_i is the gradient with
+ * respect to the loss of row i. */
 #include "softassign_impl.h"
 
 #include "dcmpi/op.h"
@@ -19,7 +20,7 @@ typedef struct {
     const float *z, *M, *p;
     int64_t n, K, L;
     double alpha;
-    float *aux; /* [n x 2K] first exponents and w_ij, then S_ij in the first half of a row */
+    float *aux; /* [n x 2K] a row holds K exponents and K weights w_ij; S_ij replaces the exponents */
 } student;
 
 static student of_call(const dc_call *c)
@@ -45,7 +46,7 @@ static float *factors_of(const student *a, int64_t i)
     return a->aux + 2 * i * a->K;
 }
 
-/* Exponents relative to the nearest centre and w for `n` rows from row i on; sum[l] = their sum of exp. */
+/* For `n` rows from row i on: exponents relative to the nearest centre's, and w; sum[l] += exp of row l's exponents. */
 static void weigh(const student *a, int64_t i, int64_t n, double *sum)
 {
     dc_soft_lane least, d[DC_SOFT_CENTERS];
@@ -126,11 +127,11 @@ static void row_gradients(const student *a, const dc_call *c, int64_t i, int64_t
 static void backward(const dc_call *c)
 {
     const student a = of_call(c);
-    if (!c->din[Z]) return; /* the centres alone learn */
+    if (!c->din[Z]) return; /* only the centres learn */
     for (int64_t i = 0; i < a.n; i += DC_SOFT_LANES) row_gradients(&a, c, i, DC_MIN(a.n - i, (int64_t)DC_SOFT_LANES));
 }
 
-/* Of all centres. */
+/* Adds the gradients of all centres. */
 static void partial(const dc_call *c, int k, double *sum)
 {
     const student a = of_call(c);

@@ -4,8 +4,8 @@
 
 #include "dcmpi/cluster.h"
 
-/* Rows go in groups of LANES, one row per vector lane, against CENTERS centres at a time, COLUMNS components at a time:
- * buffers on the stack whatever K and L are, and a row's result does not depend on its lane. */
+/* Rows are processed in groups of LANES, one row per vector lane, with CENTERS centres and COLUMNS components at a
+ * time. So buffers fit on the stack whatever K and L are, and a row's result does not depend on its lane. */
 enum { DC_SOFT_LANES = 16, DC_SOFT_CENTERS = 64, DC_SOFT_COLUMNS = 64, DC_SOFT_TILE = 256 };
 
 typedef double dc_soft_lane[DC_SOFT_LANES];
@@ -14,20 +14,20 @@ typedef double dc_soft_lane[DC_SOFT_LANES];
 void dc_soft_load(const float *Z, int64_t n, int64_t L, int64_t c0, int64_t width, dc_soft_lane *z);
 /* d[k][l] = squared distance of row l, l < n <= LANES, to centre k0 + k, k < m <= CENTERS. */
 void dc_soft_distances(const float *Z, int64_t n, const float *M, int64_t k0, int64_t m, int64_t L, dc_soft_lane *d);
-/* label[l], l < LANES: the nearest of all K centres, ties to the lowest; distance[l]: to that, squared. This alone
- * decides labels. */
+/* label[l], l < LANES: the nearest of all K centres, ties to the lowest; distance[l]: the squared distance to it. No
+ * other function decides labels of the soft assignment. */
 void dc_soft_nearest(const float *Z, int64_t n, const float *M, int64_t K, int64_t L, dc_soft_lane distance,
                      int32_t label[DC_SOFT_LANES]);
-/* dc_softassign in the calling thread. */
+/* dc_softassign(), but in the calling thread alone. */
 void dc_softassign_rows(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q,
                         int32_t *label);
 
-/* Block kernel of dc_soft_count. leaf[K]: sums of q, leaf[K]: sizes, leaf[1]: changed labels. */
+/* Block kernel of dc_soft_count. The leaf holds K sums of q, then K sizes, then the number of changed labels. */
 typedef struct {
     const float *q; /* [n x K] local */
     int64_t K;
-    const int32_t *next; /* [n] local, after, */
-    int32_t *label;      /* and before */
+    const int32_t *next; /* [n] local, new labels */
+    int32_t *label;      /* [n] local, labels so far, replaced by the new ones */
     double *error;       /* [threads] largest |sum q - 1| so far */
 } dc_soft_pass;
 void dc_soft_block(void *ctx, const dc_block *block, int thread, double *leaf);

@@ -3,10 +3,10 @@
  *
  *   log q_ij = -(a+1)/2 log1p(d_ij/a) - log sum_k exp(-(a+1)/2 log1p(d_ik/a)),  d_ij = |z_i - mu_j|^2
  *
- * Distances are sums of squared differences, exponents are taken relative to the nearest centre's, so the largest term
- * is exp(0) = 1: nothing overflows, no sum is 0, whatever a and d are. All arithmetic is in double; only q is float.
- * The label of a row is its nearest centre: q falls with the distance, but as a float it cannot tell all of them apart.
- */
+ * Distances are sums of squared differences. Exponents are taken relative to that of the nearest centre, so the largest
+ * term is exp(0) = 1: nothing overflows and no sum is 0, whatever a and d are. All arithmetic is in double; only q is
+ * float. The label of a row is its nearest centre, not its largest q, because float values of q may be equal where
+ * distances differ. */
 #include "softassign_impl.h"
 
 #include "lanes.h"
@@ -27,7 +27,7 @@ static void add_terms(const dc_soft_lane *d, int64_t m, double alpha, const dc_s
     }
 }
 
-/* At most LANES rows. */
+/* Assigns at most LANES rows. */
 static void softassign_group(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q,
                              int32_t label[DC_SOFT_LANES])
 {

@@ -2,8 +2,8 @@
  * to 1.
  *
  * In double q^2/f neither overflows nor underflows: q is a float, 0 or at least 1e-45, and f lies between its floor
- * 1e-12 N and N; the largest q of a row is at least 1/K, so no row sums to 0. The floor keeps a cluster that has lost
- * all its rows out of the target instead of dividing by 0. */
+ * 1e-12 N and N; the largest q of a row is at least 1/K, so no row sums to 0. If a cluster has lost all its rows, the
+ * floor prevents a division by 0 and keeps the cluster out of the target. */
 #include "softassign_impl.h"
 
 #include "lanes.h"

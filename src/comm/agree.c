@@ -1,9 +1,9 @@
 /* Error agreement: the status of the worst rank becomes the status of all ranks, so that all leave together.
  *
- * When all is well dc_agree() is one MAX reduction of a single 64-bit key (severity, then rank). Only after a failure
- * does the text travel. dc_agree_hash() finds out with one reduction whether a value is the same everywhere, and only
- * if not, which rank is odd. Idea: FFTW mpi/any-true.c; libsc tells local and collective errors apart in the same
- * way. */
+ * When all is well, dc_agree() is one MAX reduction of a single 64-bit key (severity, then rank). The text is sent only
+ * after a failure. dc_agree_hash() checks by one reduction whether a value is the same everywhere; only if it is not,
+ * it looks for the rank that differs. The idea is from FFTW, mpi/any-true.c; libsc tells local and collective errors
+ * apart in the same way. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,8 +17,8 @@ typedef struct {
     char host[DC_HOST_MAX], where[WHERE_MAX], text[DC_ERROR_TEXT_MAX];
 } error_message;
 
-/* Being stopped is not an error and must not hide one, although its exit code is the highest. All errors count as
- * worse, in the order of their codes. */
+/* A stop is not an error and must not hide one, although its exit code is the highest. All errors count as worse than a
+ * stop, in the order of their codes. */
 static int64_t severity(dc_status st)
 {
     return st == DC_OK ? 0 : st == DC_STOPPED ? SEVERITY_OF_STOP : SEVERITY_OF_STOP + (int64_t)st;
@@ -28,7 +28,7 @@ static dc_status status_of(int64_t severity)
     return severity == 0 ? DC_OK : severity == SEVERITY_OF_STOP ? DC_STOPPED : (dc_status)(severity - SEVERITY_OF_STOP);
 }
 
-/* This rank's record, if it belongs to `local`: a status may come without a record, or while an older one is kept. A
+/* Makes a message of this rank's record if that belongs to `local`: there may be no record, or one of an older error. A
  * status that is not an error has no text. */
 static void own_message(const dc_comm *comm, dc_status local, error_message *message)
 {
@@ -72,14 +72,14 @@ static void record_error_of(dc_comm *comm, int worst, dc_status local, dc_status
 
 dc_status dc_agree(dc_comm *comm, dc_status local)
 {
-    int64_t key = (severity(local) << 32) + (comm->size - 1 - comm->rank); /* of equals the lowest rank wins */
+    int64_t key = (severity(local) << 32) + (comm->size - 1 - comm->rank); /* among equals the lowest rank wins */
     dc_comm_max_i64(comm, &key, 1);
     const dc_status agreed = status_of(key >> 32);
     if (agreed != DC_OK) record_error_of(comm, comm->size - 1 - (int)(key & INT32_MAX), local, agreed);
     return agreed;
 }
 
-/* The value that most ranks have; of equally frequent ones that of the lowest rank. */
+/* The value that most ranks have; in a tie, that of the lowest rank. */
 static int64_t most_frequent(const int64_t *value, int n, int *count)
 {
     int best = 0;

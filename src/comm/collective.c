@@ -1,8 +1,8 @@
 /* The collectives: one thin wrapper per call that adds 64-bit counts, the error policy, traffic counters and the call
  * check of debug builds.
  *
- * MPI counts are int. Messages go in pieces of at most `piece_bytes`; all ranks know the number of pieces from counts
- * that are equal everywhere, or, in the exchange, that the two partners share. No fault tolerance, no overlap. */
+ * MPI counts are int, so messages are sent in pieces of at most `piece_bytes`. The number of pieces follows from counts
+ * that are the same on all ranks or, in exchange(), known to both partners. No fault tolerance, no overlap. */
 #include <stdio.h>
 #include <string.h>
 
@@ -122,7 +122,7 @@ void dc_comm_barrier(dc_comm *comm)
     leave(comm, DC_COMM_BARRIER, 0, t);
 }
 
-/* Sends to `to` and receives from `from` in pieces; each direction has the number of pieces that its two ends know. */
+/* Sends to `to` and receives from `from` in pieces; both ends of a direction know its number of pieces. */
 static void exchange(dc_comm *comm, const char *send, size_t send_bytes, int to, char *recv, size_t recv_bytes,
                      int from)
 {
@@ -144,7 +144,7 @@ static size_t sum_before(const size_t *counts, int rank)
     return sum;
 }
 
-/* Totals beyond one piece go as one broadcast per rank: displacements, too, are int in MPI. */
+/* For totals beyond one piece: one broadcast per rank, because displacements are also int in MPI. */
 static void gather_pieces(dc_comm *comm, char *all, const size_t *counts)
 {
     for (int r = 0; r < comm->size; r++) {
@@ -177,7 +177,7 @@ void dc_comm_allgatherv(dc_comm *comm, const void *send, void *recv, const size_
     leave(comm, DC_COMM_ALLGATHERV, own, t);
 }
 
-/* The root takes the parts rank by rank: one receiver is the bottleneck in any order. */
+/* The root takes the parts rank by rank; as the only receiver it is the bottleneck in any order. */
 void dc_comm_gatherv(dc_comm *comm, const void *send, void *recv, const size_t *counts, int root)
 {
     const size_t own = counts[comm->rank];
@@ -216,8 +216,8 @@ void dc_comm_alltoallv(dc_comm *comm, const void *send, const size_t *send_count
     leave(comm, DC_COMM_ALLTOALLV, sum_before(send_counts, P) - own, t);
 }
 
-/* A position and a count in a form whose equality one MAX reduction decides: max(x) = -max(-x) only if all x are equal.
- */
+/* Hashes the position and the count of a call into one key. One MAX reduction then tells whether all ranks have the
+ * same key: max(x) = -max(-x) only if all x are equal. */
 static int64_t call_key(const dc_comm *comm, const char *call, size_t count)
 {
     uint64_t key = 14695981039346656037u; /* FNV-1a */
@@ -238,7 +238,7 @@ void dc_comm_check_same_call(dc_comm *comm, const char *call, size_t count)
             "dcmpi: ERROR: [rank %d %s] ranks are in different collective calls: this one in %s of %zu at %s:%d\n",
             comm->rank, comm->host, call, count, comm->file, comm->line);
     fflush(stderr);
-    /* Every rank should have printed its position before the first abort ends the others. */
+    /* Lets every rank print its position before the first abort ends the others. */
     MPI_Barrier(comm->mpi);
     MPI_Abort(comm->mpi, DC_ERR_INTERNAL);
 }
