@@ -1,5 +1,5 @@
-/* Activation functions and their derivatives, a vector at a time. All of them keep a NaN a NaN: the loss must show that
- * a run has diverged.
+/* Activation functions and their derivatives, a vector at a time. Each function of a NaN is a NaN, so that the loss
+ * shows that a run has diverged.
  *
  * tanh and sigmoid come from one exponential of a negative argument (no overflow): exp(y) = 2^k exp(r), |r| <= ln2/2,
  * with the Taylor series of exp(r) - 1 up to r^7 (remainder below 1e-8 relative). Accurate to about 3 ulp. */
