@@ -230,7 +230,7 @@ out:
     return st;
 }
 
-/* Creates the timings early, because there may be no space for them after the rows. */
+/* Creates the timing datasets before the rows are written: afterwards there may be no space left for them. */
 static dc_status create_timing(dc_h5 *h5, dc_result *r)
 {
     dc_status st = DC_OK;
@@ -248,7 +248,7 @@ out:
     return st;
 }
 
-/* Describes the labels. Class names of more than a GiB are left out, and class names that are names of rows. */
+/* Describes the labels. Class names are left out if they take more than a GiB, or if they are identifiers of rows. */
 static dc_status fill_labels(dc_h5 *h5, const dc_result *r)
 {
     dc_status st = DC_OK;
