@@ -37,7 +37,7 @@ struct dc_method_state {
     dc_sum *loss;    /* sums of the target refresh */
 };
 
-/* "centers" [K x L], trained. */
+/* Adds the tensor "centers" [K x L], trained. */
 void dc_centers_build(const dc_method_env *env, dc_slab *slab);
 dc_status dc_centers_create(const dc_method_env *env, dc_method_state **out);
 /* The same, and allocates the target P. */

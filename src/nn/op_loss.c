@@ -3,7 +3,7 @@
  * Squared errors: with e = xhat - x and loss = s * sum e^2 the gradient is dloss/dxhat = 2 s e.
  *
  * Binary cross-entropy from the logit t, p = sigmoid(t):
- *   -x log p - (1-x) log(1-p) = max(t, 0) - t x + log(1 + exp(-|t|)),  d/dt = p - x,
+ *   -x log p - (1-x) log(1-p) = max(t, 0) - t x + log(1 + exp(-|t|)),  d/dt = p - x.
  * This form neither overflows nor takes the logarithm of a p that was rounded to 0 or 1, and its gradient does not
  * vanish where p is saturated but wrong.
  *

@@ -69,7 +69,7 @@ static void forward(const dc_call *c)
                 value_of(function_of(c), c->in[0][i * a.row + j * a.column], second[i * b.row + j * b.column]);
 }
 
-/* The nonzero second derivative: by both operands of a product, or twice by the operand of exp and square. */
+/* The nonzero second derivative: by the two operands of a product, or twice by the one operand of exp or square. */
 static float bend_of(dc_function f, float out)
 {
     return f == DC_EXP ? out : f == DC_SQUARE ? 2 : 1;

@@ -262,7 +262,7 @@ out:
     return st;
 }
 
-/* Names of columns, and of classes. */
+/* Writes the names of the columns and the classes. */
 static dc_status fill_names(dc_h5 *h5, const dc_result *r)
 {
     dc_status st = DC_OK;

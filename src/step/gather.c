@@ -1,6 +1,6 @@
 /* Gathers rows of the whole batch on every rank, for ALL operations. Rows lie in batch order, which is also rank order
- * because a rank's shards are contiguous; so they lie the same for any number of ranks. Rows are only copied, never
- * added. */
+ * because a rank's shards are contiguous; so their order is the same for any number of ranks. Rows are only copied,
+ * never added. */
 #include "dcmpi/comm.h"
 
 #include <string.h>

@@ -114,7 +114,7 @@ static void place_gathered(dc_plan *p)
     }
 }
 
-/* Number of a tensor among the summed ones. A tensor that several operations use has only one gradient. */
+/* Number of a tensor among the summed ones; adds it if it is new. A tensor of several operations has one gradient. */
 static int number_of(dc_plan *p, const dc_tensor *tensor)
 {
     for (int i = 0; i < p->n_summed; i++)

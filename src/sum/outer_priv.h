@@ -22,7 +22,7 @@ typedef struct {
 dc_status dc_owners_init(dc_owners *o, const dc_outer_item *item, int n_items, int P, int rank);
 void dc_owners_release(dc_owners *o);
 
-/* Factor of the sum of the pairs before pair k, to which its product is added: 0 for the first pair, which has none. */
+/* beta of pair k: its product is added to beta times the sum of the pairs before it. */
 static inline float dc_pair_beta(int k)
 {
     return k > 0 ? 1 : 0;

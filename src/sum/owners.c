@@ -118,7 +118,7 @@ void dc_outer_take(const dc_outer *outer, const float *piece, size_t first, size
 
 /* ---- Squares ----------------------------------------------------------------------------------------------------- */
 
-/* Number of units that ranks below r own. In the order of the items, a rank's units are contiguous and begin there. */
+/* Number of units that ranks below r own, over all items. In the order of the items, the units of rank r come next. */
 static size_t units_below(const dc_owners *o, int r)
 {
     size_t units = 0;

@@ -147,8 +147,9 @@ static bool has_output(const dc_frozen *below, float *row)
     return false;
 }
 
-/* A layer of rectifiers can die: too large a step leaves all of its units at 0 for every row. The loss above it is then
- * 0 and finite for ever. Such a stack has diverged: *stop says so, and a warning names the `phase` that trained it. */
+/* A layer of rectifiers can die: too large a step leaves all of its units at 0 for every row. The next pair then has
+ * the loss 0 for ever, which is finite. Such a stack has diverged: *stop says so, and a warning names the `phase` that
+ * trained the layer. */
 static dc_status check_alive(dc_comm *comm, const dc_dataset *data, const dc_frozen *below, const char *phase,
                              dc_stop *stop)
 {

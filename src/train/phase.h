@@ -29,12 +29,12 @@ typedef struct dc_phase {
     int64_t total;                /* steps, */
     int64_t total_before;         /* and those of the run that wrote the checkpoint */
     int64_t every;                /* steps between two records; there is one at the end, too */
-    bool from_start;              /* and one before the first step */
+    bool from_start;              /* there is also a record before the first step */
     bool records_divergence;
     void *ctx;
     /* NULL, or called before each step. Local. */
     void (*before)(void *ctx, int64_t step);
-    /* Fills row[columns of history]; may set p->stop. `last`: the phase has no further steps. Collective. */
+    /* Fills row[columns of history]; may set p->stop. Collective. */
     dc_status (*record)(dc_comm *comm, struct dc_phase *p, double *row);
 
     /* Made by dc_phase_create. */
