@@ -3,7 +3,7 @@
 
 #include "methods.h"
 
-/* A row each: dc_method_NAME of NAME.c. */
+/* row(NAME) stands for dc_method_NAME, defined in NAME.c. */
 #define METHODS(row) row(dec) row(idec) row(aekm) row(dcn) row(dkm)
 
 #define DECLARE(name) extern const dc_method dc_method_##name;

@@ -1,10 +1,9 @@
-/* How many rows of which class lie in which cluster. Only pairs that occur are held, in a hash table while rows come
- * (open addressing, linear probing): a table of all classes and clusters has no bound but the labels', and labels may
- * be row numbers.
+/* Counts the rows of each pair of class and cluster. Only pairs that occur are held. While rows are counted they are in
+ * a hash table (open addressing, linear probing): labels may be row numbers, so a full table could become too large.
  *
- * Ranks bring their pairs together in two steps: class c goes to rank c mod P, which adds up the rows of its pairs, and
- * those go to rank 0. So no rank holds more than a share of what all ranks found. Rows are integers and the result is
- * sorted, hence the same for every number of ranks. */
+ * Pairs reach rank 0 in two steps: pairs of class c go to rank c mod P, which adds up their rows, and the sums go to
+ * rank 0. So no rank but 0 holds more than a share of what all ranks found. Counts are integers and the result is
+ * sorted, so it is the same for every number of ranks. */
 #include <string.h>
 
 #include "dcmpi/comm.h"
@@ -15,7 +14,7 @@ enum { SLOTS_AT_FIRST = 64 };
 
 struct dc_counter {
     int64_t K, C;
-    dc_cell *slot;   /* [capacity], without rows: empty */
+    dc_cell *slot;   /* [capacity]; a slot with 0 rows is empty */
     size_t capacity; /* a power of two, at least 2*n */
     size_t n;
     bool too_many;
@@ -45,7 +44,7 @@ void dc_counter_destroy(dc_counter **counter)
 /* The slot of a pair, or the empty one where it belongs. */
 static dc_cell *find(dc_cell *slot, size_t capacity, int32_t class_, int32_t cluster)
 {
-    /* Fibonacci hashing: the high bits, as many as the capacity has. Numbers are small and regular. */
+    /* Fibonacci hashing, since numbers are small and regular: the high log2(capacity) bits are the index. */
     const uint64_t key =
         (uint64_t)class_ * UINT64_C(0x9E3779B97F4A7C15) + (uint64_t)cluster * UINT64_C(0xC2B2AE3D27D4EB4F);
     size_t i = (size_t)(key >> (__builtin_clzll(capacity) + 1));
@@ -84,7 +83,7 @@ out:
     return st;
 }
 
-/* ---- Bringing together ------------------------------------------------------------------------------------------- */
+/* ---- Gathering --------------------------------------------------------------------------------------------------- */
 
 static int compare(const void *a, const void *b)
 {
@@ -93,7 +92,7 @@ static int compare(const void *a, const void *b)
     return (x->cluster > y->cluster) - (x->cluster < y->cluster);
 }
 
-/* In order, and each pair once; returns how many there are then. */
+/* Sorts the cells and adds up those of the same pair; returns how many are left. */
 static size_t sort_and_add(dc_cell *cell, size_t n)
 {
     size_t kept = 0;
@@ -131,7 +130,7 @@ static void exchange_release(exchange *e)
     dc_mem_free(&e->got);
 }
 
-/* The cells of `own` in the order of the ranks that add them up. */
+/* Packs the cells of `own` by the rank that adds them up, in rank order. */
 static dc_status pack(exchange *e, const dc_counts *own)
 {
     dc_status st = DC_OK;
@@ -151,7 +150,7 @@ out:
     return st;
 }
 
-/* What each rank gets from each: send[r] to rank r. */
+/* Tells each rank r the size send[r] of what it will get from this rank. */
 static dc_status tell_sizes(dc_comm *comm, exchange *e)
 {
     dc_status st = DC_OK;
@@ -171,7 +170,7 @@ static size_t sum_bytes(const size_t *bytes, size_t P)
     return sum;
 }
 
-/* Cells of this rank's classes, each once, from all ranks: e->got, *n of them. Collective. */
+/* Receives the cells of this rank's classes from all ranks and adds them up: e->got[*n]. Collective. */
 static dc_status add_up(dc_comm *comm, exchange *e, const dc_counts *own, size_t *n)
 {
     dc_status st = DC_OK;
@@ -185,7 +184,7 @@ out:
     return st;
 }
 
-/* All cells to rank 0. Collective. */
+/* Sends all cells to rank 0. Collective. */
 static dc_status bring_home(dc_comm *comm, exchange *e, size_t n, dc_counts *out)
 {
     dc_status st = DC_OK;
@@ -254,14 +253,14 @@ void dc_counts_table(const dc_counts *c, int64_t *table)
     for (size_t i = 0; i < c->n; i++) table[c->cell[i].class_ * c->K + c->cell[i].cluster] = c->cell[i].rows;
 }
 
-/* A hash table that is a quarter to a half full, together with the smaller one that it replaces while it grows, or
- * with the list of pairs and the messages that are sent and received. */
+/* A hash table that is a quarter to a half full, and either the smaller table that it replaces while it grows, or the
+ * list of pairs and the messages sent and received. */
 double dc_counts_bytes(int64_t n, int64_t K, int64_t C)
 {
     return pairs_at_most(n, K, C) * (4 + 3) * sizeof(dc_cell);
 }
 
-/* The cells of all ranks, their order by cluster, and the matching. */
+/* The cells of all ranks, the cluster numbers sorted, and the matching. */
 double dc_scores_bytes(int64_t N, int64_t K, int64_t C)
 {
     return pairs_at_most(N, K, C) * (2 * sizeof(dc_cell) + 64) +

@@ -1,10 +1,10 @@
-/* Which cluster stands for which class so that most rows agree: a matching of largest weight in a sparse bipartite
- * graph, of which the cells with rows are the edges.
+/* Finds which cluster should stand for which class so that as many rows as possible agree: a matching of largest weight
+ * in a sparse bipartite graph, whose edges are the cells that have rows.
  *
  * The side with fewer members is matched one member after another along shortest augmenting paths in reduced costs
- * (Kuhn 1955; Dijkstra's search in reduced costs: Tomizawa 1971, Edmonds and Karp 1972). Prices keep u_i + v_j >= w_ij,
- * u, v >= 0, with equality on matched edges; a path ends at a free member of the other side, which has v = 0, or at a
- * member of this side that is better left alone. All arithmetic is in integers, hence exact. */
+ * (Kuhn 1955; Dijkstra's search in reduced costs: Tomizawa 1971, Edmonds and Karp 1972). Prices u, v >= 0 always
+ * satisfy u_i + v_j >= w_ij, with equality on matched edges. A path ends at a free member of the other side, which has
+ * v = 0, or at a member of this side that is better left unmatched. All arithmetic is in integers, hence exact. */
 #include "dcmpi/metrics.h"
 
 #include "dcmpi/mem.h"
@@ -18,21 +18,21 @@ typedef struct {
 } edge;
 
 struct dc_matching {
-    bool turned;       /* the smaller side is that of the classes */
+    bool turned;       /* the classes are the smaller side */
     int64_t n, m;      /* members of the smaller and of the larger side that have rows */
-    int64_t *name;     /* [n + m] their numbers in the counts, ascending on each side; while edges are made */
+    int64_t *name;     /* [n + m] their numbers in the counts, ascending on each side; freed once the edges are made */
     int64_t *first;    /* [n + 1] edges of member i are [first[i], first[i + 1]) */
     edge *edge;        /* [n_edges] */
     int64_t *u, *v;    /* [n], [m] prices */
     int64_t *mate;     /* [n] matched member of the larger side, -1: none */
     int64_t *mate_of;  /* [m] */
-    int64_t *distance; /* [m] of this search */
-    int64_t *from;     /* [m] member of the smaller side before it on the shortest path */
-    int64_t *place;    /* [m] in the heap, or one of the two below */
+    int64_t *distance; /* [m] from the root of this search */
+    int64_t *from;     /* [m] the member of the smaller side just before this one on the shortest path */
+    int64_t *place;    /* [m] index in the heap, or NOT_REACHED or FINAL */
     int64_t *heap;     /* [m] members by distance, the nearest on top */
-    int64_t *reached;  /* [m] members of which distance or place is set */
+    int64_t *reached;  /* [m] members whose distance and place are set */
     int64_t n_heap, n_reached;
-    int64_t next; /* member that is searched for next */
+    int64_t next; /* member of the smaller side to search from next */
     int64_t looks;
 };
 enum { NOT_REACHED = -1, FINAL = -2 };
@@ -45,7 +45,7 @@ static int compare_i64(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Distinct values of v[n] in ascending order; returns how many. */
+/* Reduces v[n] to its distinct values in ascending order; returns how many. */
 static int64_t sort_unique(int64_t *v, int64_t n)
 {
     int64_t kept = 0;
@@ -61,7 +61,7 @@ static int64_t index_of(const int64_t *sorted, int64_t n, int64_t value)
     return found - sorted;
 }
 
-/* Members of both sides; *names: classes, then clusters. */
+/* Finds the members of both sides; *names: classes, then clusters. */
 static dc_status find_members(const dc_counts *c, int64_t **names, int64_t *classes, int64_t *clusters)
 {
     const int64_t cells = (int64_t)c->n;
@@ -96,7 +96,7 @@ static int64_t small_end(const dc_matching *m, const dc_cell *cell)
     return index_of(m->name, m->n, m->turned ? cell->class_ : cell->cluster);
 }
 
-/* Edges by member, and for a start the highest price that is of any use. */
+/* Sorts the edges by member. Each member starts with its largest edge weight as its price. */
 static dc_status take_edges(dc_matching *m, const dc_counts *c)
 {
     dc_status st = DC_OK;
@@ -180,7 +180,7 @@ static void rise(dc_matching *m, int64_t at)
     put(m, at, j);
 }
 
-/* The nearest; its distance is final. */
+/* Removes the nearest member from the heap; its distance is final. */
 static int64_t take_nearest(dc_matching *m)
 {
     const int64_t nearest = m->heap[0], last = m->heap[--m->n_heap];
@@ -198,8 +198,8 @@ static int64_t take_nearest(dc_matching *m)
 
 /* ---- Search ------------------------------------------------------------------------------------------------------ */
 
-/* Where the shortest path so far ends: at a free member of the larger side, or with a member of the smaller side that
- * gives up its mate (or never gets one). */
+/* Where the shortest path found so far ends: at a free member of the larger side, or at a member of the smaller side
+ * that gives up its mate (or never gets one). */
 typedef struct {
     int64_t length;
     int64_t free, left; /* one of them is -1 */
@@ -215,7 +215,7 @@ static void lower(dc_matching *m, int64_t j, int64_t distance)
     rise(m, m->place[j]);
 }
 
-/* Offers the paths through member i, which is `distance` away. */
+/* Tries the paths through member i, which is `distance` away. */
 static void look_from(dc_matching *m, int64_t i, int64_t distance, path_end *end)
 {
     if (distance + m->u[i] < end->length) *end = (path_end){.length = distance + m->u[i], .free = -1, .left = i};
@@ -232,7 +232,8 @@ static void look_from(dc_matching *m, int64_t i, int64_t distance, path_end *end
     }
 }
 
-/* Prices of all whose distance is below the length of the path: edges on it become tight, none becomes too cheap. */
+/* Changes the prices of members nearer than the path's length: edges on the path become equalities, and
+ * u_i + v_j >= w_ij stays true everywhere. */
 static void set_prices(dc_matching *m, int64_t root, int64_t length)
 {
     m->u[root] -= length;
@@ -247,7 +248,7 @@ static void set_prices(dc_matching *m, int64_t root, int64_t length)
     m->n_reached = m->n_heap = 0;
 }
 
-/* Members on the path change mates, from its end to the root. */
+/* Rematches the members on the path, from its end back to the root. */
 static void change_mates(dc_matching *m, int64_t root, const path_end *end)
 {
     int64_t j = end->free;

@@ -1,12 +1,12 @@
-/* Scores of a job: rank 0 has the counts and does the work, all ranks listen in between whether to stop, and all get
- * the scores. */
+/* Scores of a job: rank 0 has the counts and does the work; between its steps all ranks check whether to stop; at the
+ * end all get the scores. */
 #include <math.h>
 
 #include "dcmpi/comm.h"
 #include "dcmpi/metrics.h"
 #include "dcmpi/wish.h"
 
-/* Collective; *whole: nothing is left to do. m is that of rank 0. */
+/* Collective. m: the matching on rank 0, NULL elsewhere; *whole, on rank 0: the matching is complete. */
 static dc_status match(dc_comm *comm, dc_matching *m, bool *whole)
 {
     dc_status st = DC_OK;

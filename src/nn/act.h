@@ -1,5 +1,5 @@
-/* Activation functions and their derivatives, a vector at a time. A NaN stays a NaN in all of them: a diverged run must
- * show in the loss.
+/* Activation functions and their derivatives, a vector at a time. Each function of a NaN is a NaN, so that the loss
+ * shows that a run has diverged.
  *
  * tanh and sigmoid come from one exponential of a negative argument (no overflow): exp(y) = 2^k exp(r), |r| <= ln2/2,
  * with the Taylor series of exp(r) - 1 up to r^7 (remainder below 1e-8 relative). Accurate to about 3 ulp. */
@@ -46,7 +46,7 @@ static inline dc_vec dc_vec_tanh(dc_vec x)
     return dc_vec_copysign(-e / (e + 2.0f), x);
 }
 
-/* With t = exp(-|x|): 1/(1+t) for x >= 0, t/(1+t) below. */
+/* With t = exp(-|x|): 1/(1+t) for x >= 0, t/(1+t) for x < 0. */
 static inline dc_vec dc_vec_sigmoid(dc_vec x)
 {
     dc_vec scale, rest;
@@ -71,7 +71,7 @@ static inline dc_vec dc_vec_act(dc_act act, dc_vec t)
     }
 }
 
-/* d * act'(t), the derivative taken from y = act(t). */
+/* d * act'(t); the derivative is computed from y = act(t). */
 static inline dc_vec dc_vec_act_grad(dc_act act, dc_vec y, dc_vec d)
 {
     switch (act) {

@@ -1,5 +1,5 @@
-/* Shapes of a fully connected autoencoder and the layout of its parameter slab: [decoder | encoder], within each part
- * layer by layer, weight then bias. */
+/* Shapes of a fully connected autoencoder and the layout of its parameter slab: [decoder | encoder], each part layer by
+ * layer, each layer weight then bias. */
 #include <stdio.h>
 
 #include "dcmpi/net_text.h"
@@ -12,7 +12,7 @@ static const char *layer_name(char out[DC_LAYER_NAME_MAX], bool decodes, int l)
 
 /* ---- Layers ------------------------------------------------------------------------------------------------------ */
 
-/* Width in front of layer i of the encoder; 0: that of the data. */
+/* Width of the input of encoder layer i; 0: the width of the data. */
 static int64_t width_before(const dc_part_text *encoder, int i)
 {
     return i > 0 ? encoder->layer[i - 1].width : 0;
@@ -23,7 +23,7 @@ static void mirror(const dc_net_text *t, dc_part_text *decoder)
     const dc_part_text *encoder = &t->encoder;
     decoder->n = encoder->n;
     for (int j = 0; j < decoder->n; j++) {
-        const int i = encoder->n - 1 - j; /* what it mirrors */
+        const int i = encoder->n - 1 - j; /* the encoder layer that it mirrors */
         decoder->layer[j] = (dc_layer_text){.width = width_before(encoder, i),
                                             .act = i > 0 ? encoder->layer[i - 1].act : t->output_act,
                                             .rules = encoder->layer[i].rules};
@@ -70,7 +70,7 @@ out:
     return st;
 }
 
-/* Layers of a part behind those that the net has. */
+/* Appends the layers of a part to those that the net already has. */
 static void add_part(dc_net *net, const dc_part_text *part, bool decodes, bool tied)
 {
     for (int l = 0; l < part->n; l++) {
@@ -86,7 +86,7 @@ static void add_part(dc_net *net, const dc_part_text *part, bool decodes, bool t
     }
 }
 
-/* Gives layers [first, last) their places from `offset` on; returns the end. */
+/* Places layers [first, last) in the slab from `offset` on; returns the end. */
 static size_t place_layers(dc_net *net, int first, int last, size_t offset)
 {
     for (int l = first; l < last; l++) {

@@ -20,10 +20,10 @@ void dc_dense_bias_act(dc_act act, const float *b, int64_t n, int64_t width, flo
     for (int64_t i = 0; i < n; i++) bias_act_row(act, b, width, Y + i * width);
 }
 
-/* Columns of one strip: whole cache lines for each thread, bias sums in registers. */
+/* Columns of one strip: each thread gets whole cache lines and keeps its bias sums in registers. */
 enum { STRIP_VECS = 8, STRIP = STRIP_VECS * DC_VEC_LANES };
 
-/* `count` <= STRIP columns of all rows. A strip belongs to one thread and its rows are added in order, so db does not
+/* Handles `count` <= STRIP columns of all rows. One thread does a strip and adds its rows in order, so db does not
  * depend on the number of threads. */
 static void act_grad_strip(dc_act act, const float *Y, int64_t n, int64_t width, int64_t count, float *dY, float *db)
 {

@@ -1,15 +1,15 @@
 /* Gradients as values: dc_grad() walks back from y to x and records the gradient of each operation on the way.
  *
- * The gradient by operand k of an operation with the derivative J is a value g = J' dout, computed by the operation's
- * own `backward`. Differentiated with t for the gradient by g, it gives
- *   by dout: J t, the operation's `tangent`,
- *   by what J depends on: the derivatives of dout' J t, its `curve`.
- * So what runs back through a gradient of gradients are tangents, in the order of the layers; the weights of a layer
+ * Let J be the derivative of an operation by its operand k. The gradient by operand k is a value g = J' dout, computed
+ * by the operation's own `backward`. If t is the gradient of the loss by g, then its gradient
+ *   by dout is J t: the operation's `tangent`;
+ *   by the operands that J depends on is the derivative of dout' J t: the operation's `curve`.
+ * So the backward pass through a gradient sends tangents forward, in the order of the layers; the weights of a layer
  * get products of tangents with deltas (op_dense.c). */
 #include "dcmpi/op.h"
 
-/* The node holds the number of the operation and k. Its operands are those of the operation, then its value and dout;
- * the value is a function of the operands and gets no gradient. */
+/* A gradient node holds the number of the operation's node, and k. Its operands are those of the operation, then the
+ * operation's value and dout. The value is a function of the operands and gets no gradient. */
 static const dc_node *inner_node(const dc_graph *g, const dc_node *x)
 {
     return &g->node[x->whole[0]];
@@ -20,7 +20,7 @@ static int operand_of(const dc_node *x)
     return (int)x->whole[1];
 }
 
-/* The call of the operation itself, no gradient wanted. */
+/* The call of the operation itself, with no gradient requested. */
 static dc_call inner_call(const dc_call *c)
 {
     const dc_node *x = inner_node(c->graph, c->node);
@@ -40,7 +40,7 @@ static void forward(const dc_call *c)
     inner.node->op->backward(&inner);
 }
 
-/* In the order of the operands. */
+/* Gradients are given in the order of the operands: those of the operation first, dout last. */
 static void backward(const dc_call *c)
 {
     dc_call inner = inner_call(c);
@@ -73,14 +73,14 @@ static const char *barred(const dc_graph *g, const dc_node *x, int k)
 static const dc_op op_grad = {
     .name = "grad", .forward = forward, .backward = backward, .partial = partial, .barred = barred};
 
-/* An operation without `tangent` may depend on all its operands. */
+/* Operands of a gradient node that get no gradient. Without `tangent`, J may depend on any operand. */
 static unsigned constants(const dc_node *x, int k)
 {
     const unsigned operands = (1u << x->n_in) - 1, curved = x->op->curved ? x->op->curved(x, k) : 0;
     return 1u << x->n_in | x->op->constant | (x->op->tangent ? operands & ~curved : 0);
 }
 
-/* The gradient by operand k of node i. */
+/* Records the gradient by operand k of node i. */
 static dc_val record(dc_graph *g, int i, int k, dc_val dout)
 {
     const dc_node *x = &g->node[i];
@@ -97,7 +97,7 @@ static dc_val record(dc_graph *g, int i, int k, dc_val dout)
     return dc_record(g, node, shape);
 }
 
-/* Which nodes depend on x. */
+/* Finds the nodes that depend on x. */
 static void find_dependent(const dc_graph *g, int x, bool *depends)
 {
     depends[x] = true;
@@ -106,7 +106,7 @@ static void find_dependent(const dc_graph *g, int x, bool *depends)
             depends[i] |= !(g->node[i].constant >> k & 1) && depends[g->node[i].in[k]];
 }
 
-/* Adds the gradients that operation i gives to those of its operands. */
+/* Adds what operation i contributes to the gradients of its operands. */
 static void go_back(dc_graph *g, int i, const bool *depends, dc_val *slope)
 {
     for (int k = 0; k < g->node[i].n_in; k++) {

@@ -16,7 +16,7 @@ void dc_graph_destroy(dc_graph **g)
     dc_mem_free(g);
 }
 
-/* Trained tensors get their gradients from rows alone. */
+/* A trained tensor gets its gradient from row operations only; refuses one that an operation on vectors reads. */
 static void check_tensors(dc_graph *g)
 {
     for (int i = 0; i < g->n_nodes; i++) {
@@ -35,7 +35,7 @@ static bool is_trained(const dc_node *x)
     return x->op == &dc_op_use && x->tensor.trained;
 }
 
-/* Of which operand of products node i is; 0: of none. */
+/* The operand number k that node i has in a product; 0: in none. */
 static int product_operand(const dc_graph *g, int i)
 {
     for (int j = i + 1; j < g->n_nodes; j++)
@@ -54,7 +54,7 @@ static bool same(const dc_tensor *a, const dc_tensor *b)
     return a->at == b->at && a->n == b->n && a->width == b->width;
 }
 
-/* The gradient of a tensor is a sum of products, or a sum of parts. */
+/* The gradient of a tensor is either a sum of products or a sum of partial sums, never both. */
 static void check_products(dc_graph *g)
 {
     for (int i = 0; i < g->n_nodes; i++) {
@@ -89,7 +89,7 @@ void dc_graph_differentiated(const dc_graph *g, bool *out)
     }
 }
 
-/* Gradients of gradients go through operations that have them. */
+/* A gradient may be differentiated only through operations that have a second derivative. */
 static void check_gradients(dc_graph *g)
 {
     bool differentiated[DC_NODES_MAX];
@@ -175,7 +175,7 @@ static void forward_number(const dc_call *c)
     for (int64_t i = 0; i < c->tile->n * c->node->shape.width; i++) c->out[i] = (float)c->node->real[0];
 }
 
-/* Their values are there before the operations run, that of an entry is fetched. */
+/* Batch rows and tensors are in place before the operations run; numbers and entries are written by `forward`. */
 const dc_op dc_op_batch = {.name = "batch"};
 const dc_op dc_op_use = {.name = "use"};
 const dc_op dc_op_number = {.name = "number", .forward = forward_number};

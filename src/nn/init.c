@@ -1,4 +1,4 @@
-/* Initial weights: a function of (seed, layer, element) alone, so every rank makes the same ones without a message.
+/* Initial weights. They depend only on (seed, layer, element), so every rank makes the same ones without messages.
  * Biases are 0 in all schemes. */
 #include <math.h>
 #include <string.h>
@@ -28,7 +28,7 @@ bool dc_init_find(const char *name, dc_init *init)
     return false;
 }
 
-/* Bound of the uniform schemes; 0 for the normal one. */
+/* Bound of a uniform scheme; 0 for the normal scheme. */
 static double uniform_bound(dc_init scheme, const dc_layer *layer)
 {
     const double in = (double)layer->in, out = (double)layer->out;

@@ -1,7 +1,7 @@
-/* Networks from text and as text. See net_text.h.
+/* Reads networks from text and writes them as text. See net_text.h.
  *
- * A layer is its kind and the words that the kind reads; kinds are rows of a table. Nothing is guessed: every word must
- * mean something, and the first that does not is named with its column. */
+ * A layer is the name of its kind, then the words that this kind reads; kinds are rows of a table. Nothing is guessed:
+ * every word must mean something, and an error names the first that does not, with its column. */
 #include "dcmpi/net_text.h"
 
 #include <stdarg.h>
@@ -12,23 +12,23 @@
 #include "dcmpi/text.h"
 
 enum { WORD_MAX = 64, WIDTH_DIGITS = 8, NAMES_MAX = 8 };
-static const int64_t width_max = 1 << 20; /* as model.hidden has it */
-static const double rate_max = 1e6;       /* as lr_factors have it */
+static const int64_t width_max = 1 << 20; /* as for model.hidden */
+static const double rate_max = 1e6;       /* as for lr_factors */
 
 /* ---- Words ------------------------------------------------------------------------------------------------------- */
 
 typedef struct {
-    const char *at; /* behind the word that was read last */
+    const char *at; /* just after the word that was read last */
     int column;     /* of *at */
     int word_column;
-    char word[WORD_MAX];  /* "": the layer has no more */
-    const char *part;     /* "encoder" or "decoder", */
-    int layer;            /* and the number of the layer in it: for messages */
+    char word[WORD_MAX];  /* "": the layer has no more words */
+    const char *part;     /* for messages: "encoder", "decoder" or the net's name, */
+    int layer;            /* and the number of the layer in it */
     dc_part_text *layers; /* of this part */
     char *why;
 } reader;
 
-/* Always false. column: of what is wrong. */
+/* Returns false. column: where the mistake is. */
 static bool refuse(const reader *r, int column, const char *format, ...) __attribute__((format(printf, 3, 4)));
 static bool refuse(const reader *r, int column, const char *format, ...)
 {
@@ -45,15 +45,14 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* The bytes that continue a character of UTF-8 have no column. */
+/* Continuation bytes of a UTF-8 character do not count as columns. */
 static void step(reader *r)
 {
     r->at++;
     r->column += ((unsigned char)*r->at & 0xC0) != 0x80;
 }
 
-/* The next word of the layer into r->word; one that is too long to mean anything keeps its beginning, whole characters.
- */
+/* Reads the next word of the layer into r->word; a word too long to mean anything is cut after a whole character. */
 static void next_word(reader *r)
 {
     while (is_blank(*r->at)) step(r);
@@ -91,7 +90,7 @@ static bool read_init(const reader *r, const char *name, dc_layer_text *out)
            refuse(r, r->word_column, "'%s' names no scheme of first weights%s", r->word, hint(near, name, names, n));
 }
 
-/* Digits with a point or an exponent, and nothing else that strtod knows. */
+/* Accepts digits with a point or an exponent, but none of the other forms that strtod reads. */
 static bool read_number(const char *text, double *out)
 {
     char *end;
@@ -120,7 +119,7 @@ static bool read_activation(const reader *r, bool *has, dc_layer_text *out)
                            hint(near, r->word, names, n));
 }
 
-/* The words behind those that the kind itself has read. */
+/* Reads the words after those that the kind itself has read. */
 static bool read_rest(reader *r, dc_layer_text *out)
 {
     bool has_act = false;
@@ -158,7 +157,7 @@ static bool read_dense(reader *r, dc_layer_text *out)
 
 static const struct {
     const char *name;
-    bool (*read)(reader *r, dc_layer_text *out); /* the words of its own; the kind's name was read */
+    bool (*read)(reader *r, dc_layer_text *out); /* reads the kind's own words, after its name */
 } kinds[] = {{"dense", read_dense}};
 
 static bool read_layer(reader *r, dc_layer_text *out)
@@ -189,7 +188,7 @@ static bool read_layers(reader *r)
     }
 }
 
-/* Only what a decoder gives back at its end may have the width of the data. */
+/* Only the last layer of a decoder may have the width 'data'. */
 static bool check_data(reader *r, bool decodes)
 {
     for (r->layer = 0; r->layer < r->layers->n - decodes; r->layer++) {
@@ -205,7 +204,7 @@ static reader start(const char *text, const char *part, dc_part_text *layers, ch
     return (reader){.at = text, .column = 1, .part = part, .layers = layers, .why = why};
 }
 
-/* The layer that is widest where it should be narrowest: an embedding of more columns than it is made of. */
+/* Refuses an embedding that is wider than one of the layers before it. */
 static bool check_narrowest(reader *r)
 {
     const dc_layer_text *last = &r->layers->layer[r->layers->n - 1];
@@ -256,7 +255,7 @@ bool dc_net_text_decoder(const char *text, dc_net_text *out, char why[DC_NET_WHY
 
 /* ---- As text ----------------------------------------------------------------------------------------------------- */
 
-/* The shortest that reads back to the same bits. */
+/* The shortest text that reads back to the same bits. */
 static void format_number(double v, char out[32])
 {
     for (int digits = 1; digits <= 17; digits++) {

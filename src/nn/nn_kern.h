@@ -1,5 +1,5 @@
-/* Kernels of the network: threaded outside a parallel region, results independent of the number of threads and, row by
- * row, of a row's place in the batch. */
+/* Kernels of the network. Called outside a parallel region, they start their own threads. Results do not depend on the
+ * number of threads, and those of a row do not depend on its place in the batch. */
 #ifndef DCMPI_NN_KERN_H
 #define DCMPI_NN_KERN_H
 
@@ -7,11 +7,11 @@
 
 /* Y = act(Y + b) in place; Y [n x width], b [width]. */
 void dc_dense_bias_act(dc_act act, const float *b, int64_t n, int64_t width, float *Y);
-/* dY *= act'(.) in place, taken from the layer's output Y [n x width]; db[j] = sum_i dY[i][j] afterwards, row by row;
- * NULL: not wanted. */
+/* dY *= act'(.) in place, computed from the layer's output Y [n x width]; then db[j] = sum_i dY[i][j], added row by
+ * row. db NULL: not wanted. */
 void dc_dense_act_grad(dc_act act, const float *Y, int64_t n, int64_t width, float *dY, float *db);
 
-/* x[0..n) = 0, each thread the part that it will work on: the first touch of a large array. */
+/* x[0..n) = 0. Each thread zeroes the part that it will work on, so that it is the first to touch it. */
 void dc_zero_floats(float *x, size_t n);
 /* y += x. */
 void dc_add_floats(size_t n, const float *x, float *y);

@@ -1,4 +1,5 @@
-/* The gradient of an activation as a value: y = act(t), g = d act'(t), elementwise and from y (dc_grad of a layer). */
+/* The gradient of an activation as a value, for dc_grad of a layer: y = act(t), g = d act'(t), elementwise, computed
+ * from y. */
 #include "dcmpi/op.h"
 #include "nn/act.h"
 
@@ -18,7 +19,7 @@ static void forward(const dc_call *c)
                                      dc_vec_load(c->in[D] + j, count - j)));
 }
 
-/* act'(t) by y. */
+/* Derivative of act'(t) with respect to y. */
 static dc_vec bend(dc_act act, dc_vec y)
 {
     return act == DC_ACT_TANH ? -2.0f * y : 1.0f - 2.0f * y;
@@ -45,7 +46,7 @@ static void backward(const dc_call *c)
 
 static const dc_op act_grad = {.name = "act-grad", .forward = forward, .backward = backward};
 
-/* The derivative of the others is constant but for its steps. */
+/* Whether act' varies with y; for the other activations it is piecewise constant. */
 static bool is_curved(dc_act act)
 {
     return act == DC_ACT_TANH || act == DC_ACT_SIGMOID;

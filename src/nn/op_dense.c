@@ -1,17 +1,17 @@
-/* Fully connected layers: Y = act(X W + b). With dT = dY act'(T), elementwise and from Y:
+/* Fully connected layers: Y = act(X W + b). With dT = dY act'(T), elementwise, computed from Y:
  *   dX = dT W',  dW = X' dT,  db = column sums of dT.
  *
- * A tied layer has the transposed weights of another one, Y = act(X W' + b):
+ * A tied layer uses the transposed weights of another layer, Y = act(X W' + b):
  *   dX = dT W,  dW += dT' X,  db = column sums of dT.
- * So the gradient of either, as a value, is the other one without a bias.
+ * So the gradient dX of a plain layer, as a value, is a tied layer without a bias, and the other way round.
  *
- * In training the rows lie on fixed tiles: the bits of a row follow from its place in its tile and from the shapes
- * alone, so ranks and threads may share out the rows as they like. In inference a call is for one tile. */
+ * In training the rows lie on fixed tiles: the bits of a row depend only on its place in its tile and on the shapes, so
+ * ranks and threads may divide the rows in any way. In inference a call is for one tile. */
 #include "dcmpi/la.h"
 #include "dcmpi/op.h"
 #include "nn/nn_kern.h"
 
-/* Without a bias a layer is linear. */
+/* A layer without a bias is linear. */
 static void bias_act(const dc_call *c, int64_t n)
 {
     if (c->node->n_in > 2) dc_dense_bias_act((dc_act)c->node->whole[0], c->in[2], n, c->node->shape.width, c->out);
@@ -31,7 +31,7 @@ static void forward_all(const dc_call *c, int64_t n)
     bias_act(c, n);
 }
 
-/* The library would transpose W again for every tile. */
+/* Transposes W once for all tiles; the library would do it again for every tile. */
 static void backward_all(const dc_call *c, int64_t n)
 {
     const int64_t in = dc_in_width(c, 0), out = c->node->shape.width;
@@ -80,7 +80,7 @@ static void backward_all_tied(const dc_call *c, int64_t n)
     if (c->adds[0]) dc_add_floats((size_t)(n * in), dX, c->din[0]);
 }
 
-/* Of the bias, which lies elsewhere than the weights. */
+/* Gradient of the bias, which in a tied layer does not lie next to the weights. */
 static void partial_tied(const dc_call *c, int k, double *sum)
 {
     const int64_t out = c->node->shape.width;
@@ -89,8 +89,7 @@ static void partial_tied(const dc_call *c, int k, double *sum)
         for (int64_t j = 0; j < out; j++) sum[j] += (double)c->dout[i * out + j];
 }
 
-/* ---- Gradients as values: dX is the other one's layer, of dT and the same weights ---------------------------------
- */
+/* ---- Gradients as values: dX is a layer of the other kind, applied to dT with the same weights ------------------ */
 
 static dc_val gradient(dc_graph *g, const dc_op *op, int i, dc_val dout)
 {
@@ -133,7 +132,7 @@ const dc_op dc_op_dense_tied = {.name = "dense-tied",
                                 .scratch = scratch,
                                 .flops = flops};
 
-/* owner: the layer whose weights it has. */
+/* owner: the layer whose weights `layer` uses. */
 static dc_val dense(dc_graph *g, const dc_layer *layer, const dc_layer *owner, bool trained, dc_val x)
 {
     const dc_tensor weight = {owner->name, owner->weight, owner->in, owner->out, trained},

@@ -1,11 +1,11 @@
 /* Reconstruction losses of rows.
  *
- * Squares: with e = xhat - x and loss = s * sum e^2 the gradient is dloss/dxhat = 2 s e.
+ * Squared errors: with e = xhat - x and loss = s * sum e^2 the gradient is dloss/dxhat = 2 s e.
  *
  * Binary cross-entropy from the logit t, p = sigmoid(t):
- *   -x log p - (1-x) log(1-p) = max(t, 0) - t x + log(1 + exp(-|t|)),  d/dt = p - x,
- * which neither overflows nor takes the logarithm of a p that was rounded to 0 or 1, and whose gradient does not vanish
- * for a saturated p that is wrong.
+ *   -x log p - (1-x) log(1-p) = max(t, 0) - t x + log(1 + exp(-|t|)),  d/dt = p - x.
+ * This form neither overflows nor takes the logarithm of a p that was rounded to 0 or 1, and its gradient does not
+ * vanish where p is saturated but wrong.
  *
  * The terms of a row are added in double and rounded to float. */
 #include "dcmpi/op.h"
@@ -16,7 +16,7 @@ static dc_recon_loss kind_of(const dc_call *c)
     return (dc_recon_loss)c->node->whole[0];
 }
 
-/* Loss of a row of width D per unit of its sum. */
+/* Factor that turns the sum over a row of width D into its loss. */
 static double row_scale(dc_recon_loss kind, int64_t D)
 {
     switch (kind) {
@@ -31,7 +31,7 @@ static double row_scale(dc_recon_loss kind, int64_t D)
     DC_ASSERT(!"unknown reconstruction loss");
 }
 
-/* The derivative of a row's loss is this times xhat - x, or p - x. */
+/* Factor of xhat - x, or of p - x for cross-entropy, in the derivative of a row's loss. */
 static double slope_scale(dc_recon_loss kind, int64_t D)
 {
     return row_scale(kind, D) * (kind == DC_LOSS_BCE ? 1 : 2);
@@ -56,7 +56,8 @@ static inline dc_vec exp_negative(dc_vec y)
     return scale * rest + scale;
 }
 
-/* The first `count` lanes, then zeros: the padding of the last vector would add a loss of its own, log 2. */
+/* Keeps the first `count` lanes and zeroes the rest: each padded lane of the last vector would add log 2 to the loss.
+ */
 static inline dc_vec first_lanes(dc_vec v, int64_t count)
 {
     return count >= DC_VEC_LANES ? v : dc_vec_load((const float *)&v, count);
@@ -99,7 +100,7 @@ static void forward(const dc_call *c)
     }
 }
 
-/* Written, or added to what is there. */
+/* Writes v to d, or adds it to what is there. */
 static inline void give(float *d, int64_t count, bool adds, dc_vec v)
 {
     dc_vec_store(d, count, adds ? dc_vec_load(d, count) + v : v);
@@ -120,7 +121,7 @@ static void backward(const dc_call *c)
     }
 }
 
-/* Of a row: sum of t_j times its derivatives. */
+/* The tangent of one row: sum over j of t_j times the derivative by xhat_j. */
 static double tangent_of(const dc_call *c, const float *x, const float *xhat, const float *t, int64_t D)
 {
     const bool bce = kind_of(c) == DC_LOSS_BCE;

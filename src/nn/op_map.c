@@ -1,5 +1,5 @@
-/* Functions element by element. The second operand of a function of two may be spread: a vector over all rows, a value
- * per row over its columns, a scalar over both. */
+/* Elementwise functions. Operands of a function of two may be spread: a vector over all rows, a value per row over its
+ * columns, a scalar over both. */
 #include <math.h>
 
 #include "dcmpi/op.h"
@@ -9,7 +9,7 @@ static dc_function function_of(const dc_call *c)
     return (dc_function)c->node->whole[0];
 }
 
-/* Where the values of operand k for row i begin, and their distance. */
+/* Distances between the values of an operand: from one row to the next, and from one column to the next. */
 typedef struct {
     int64_t row, column;
 } stride;
@@ -69,14 +69,14 @@ static void forward(const dc_call *c)
                 value_of(function_of(c), c->in[0][i * a.row + j * a.column], second[i * b.row + j * b.column]);
 }
 
-/* Second derivative by operand k and another, or k itself. */
+/* The nonzero second derivative: by the two operands of a product, or twice by the one operand of exp or square. */
 static float bend_of(dc_function f, float out)
 {
     return f == DC_EXP ? out : f == DC_SQUARE ? 2 : 1;
 }
 
-/* What is given back to the operands: their gradients, or with a direction t of operand `along` those of
- * sum dout * tangent. */
+/* What is given back to the operands. t NULL: their gradients; else the gradients of sum dout * tangent, where t is the
+ * tangent's direction in operand `along`. */
 typedef struct {
     const dc_call *c;
     const float *t;
@@ -101,8 +101,8 @@ static float gradient_at(const source *s, int k, int64_t i, int64_t j)
     return c->dout[at] * s->t[i * t.row + j * t.column] * bend_of(function_of(c), c->out[at]);
 }
 
-/* A value that is spread over columns gets the sum over them; a vector that is spread over rows is summed apart if the
- * rows are those of the batch. */
+/* A value that is spread over columns gets the sum over them. A vector that is spread over the rows of the batch is not
+ * handled here, but in add_parts. */
 static void give(const source *s, int k)
 {
     const dc_call *c = s->c;

@@ -22,14 +22,14 @@ static double product_of(const float *a, const float *b, int64_t width)
     return sum;
 }
 
-/* The first operand bends the value, the others do not. */
+/* The gradient depends on the first operand only. */
 static unsigned first_curved(const dc_node *x, int k)
 {
     (void)x, (void)k;
     return 1;
 }
 
-/* ---- Softmax of scale * x: (y), dx_j = scale y_j (dy_j - sum_k dy_k y_k) ---------------------------------------- */
+/* ---- y = softmax(scale * x): dx_j = scale y_j (dy_j - sum_k dy_k y_k) ------------------------------------------- */
 
 static double scale_of(const dc_call *c)
 {
@@ -74,7 +74,7 @@ static void softmax_tangent(const dc_call *c, int k, const float *t, bool adds, 
     }
 }
 
-/* By y: h_j = scale (dy_j t_j - dy_j (t y) - t_j (dy y)); by x, from there, scale y_j (h_j - (h y)). */
+/* The derivative by y is h_j = scale (dy_j t_j - dy_j (t y) - t_j (dy y)); that by x is scale y_j (h_j - (h y)). */
 static void softmax_curve(const dc_call *c, int k, const float *t)
 {
     const int64_t width = c->node->shape.width;
@@ -108,7 +108,7 @@ dc_val(dc_softmax)(dc_graph *g, dc_val x, dc_val scale)
                      dc_graph_shape(g, x));
 }
 
-/* ---- x / |x|: dx = (dy - y (y dy)) / |x| ------------------------------------------------------------------------ */
+/* ---- y = x / |x|: dx = (dy - y (y dy)) / |x| -------------------------------------------------------------------- */
 
 static void unit(const dc_call *c)
 {
@@ -120,7 +120,7 @@ static void unit(const dc_call *c)
     }
 }
 
-/* The derivative is symmetric: gradients and tangents are the same function. */
+/* The derivative is a symmetric matrix, so gradients and tangents are the same function. */
 static double turn(double d, double y, double along, double length)
 {
     return length > 0 ? (d - y * along) / length : 0;
@@ -148,7 +148,7 @@ static void unit_tangent(const dc_call *c, int k, const float *t, bool adds, flo
     }
 }
 
-/* (y (3 (dy y)(t y) - (dy t)) - dy (t y) - t (dy y)) / |x|^2. */
+/* Gives (y (3 (dy y)(t y) - (dy t)) - dy (t y) - t (dy y)) / |x|^2. */
 static void unit_curve(const dc_call *c, int k, const float *t)
 {
     const int64_t width = c->node->shape.width;
@@ -227,7 +227,7 @@ dc_val(dc_dot)(dc_graph *g, dc_val a, dc_val b)
     return dc_record(g, (dc_node){.op = &op_dot, .n_in = 2, .in = {a.id, b.id}}, (dc_shape){x.space, x.n, 1});
 }
 
-/* ---- sum x log x: dx_j = dy (1 + log x_j) ----------------------------------------------------------------------- */
+/* ---- y = sum x log x: dx_j = dy (1 + log x_j) ------------------------------------------------------------------- */
 
 static void neg_entropy(const dc_call *c)
 {
@@ -242,7 +242,7 @@ static void neg_entropy(const dc_call *c)
     }
 }
 
-/* At 0 the derivative is that at the least positive float: large and finite. */
+/* At 0 the derivative at the least positive float is used: it is large but finite. */
 static const double LEAST = 0x1p-149;
 
 static void neg_entropy_back(const dc_call *c)

@@ -1,5 +1,5 @@
-/* What is summed over all rows of the batch: means, totals, cross products. The operations name what a tile adds; the
- * executor sums it, shard by shard, in double. */
+/* Sums over all rows of the batch: means, totals, cross products. An operation only says what a tile adds; the executor
+ * forms the sum, shard by shard, in double. */
 #include "dcmpi/op.h"
 
 static double all_of(const dc_tile *tile)

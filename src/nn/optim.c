@@ -1,13 +1,13 @@
 /* Optimizers and learning-rate schedules over ranges of the parameter slab.
  *
- * SGD in the convention of Keras and Caffe (the rate is inside the velocity) and of PyTorch (outside); they differ
- * after every change of the rate, with Nesterov's look ahead, too. Adam (Kingma and Ba, 2015) in Keras' form: w -= lr_t
- * m1 / (sqrt(m2) + epsilon) with lr_t = lr sqrt(1 - beta2^(t+1)) / (1 - beta1^(t+1)), so epsilon is added to the
- * uncorrected root. RMSprop (Tieleman and Hinton, 2012) without momentum. No state but the moments: a step number gives
- * everything else.
+ * SGD in the convention of Keras and Caffe (the rate is part of the velocity) and in that of PyTorch (it is not). The
+ * two differ after every change of the rate, with Nesterov momentum, too. Adam (Kingma and Ba, 2015) in Keras' form:
+ * w -= lr_t m1 / (sqrt(m2) + epsilon) with lr_t = lr sqrt(1 - beta2^(t+1)) / (1 - beta1^(t+1)), so epsilon is added to
+ * the uncorrected root. RMSprop (Tieleman and Hinton, 2012) without momentum. The moments are the only state:
+ * everything else follows from the step number.
  *
- * Biases may have a rate of their own, and no decay: the range is updated piece by piece between them, which costs a
- * few calls of the kernels and leaves their loops alone. */
+ * Biases may have a rate of their own, and never decay: a range is updated in pieces, biases apart from weights. This
+ * costs a few more kernel calls, but the kernels' loops stay simple. */
 #include "dcmpi/optim.h"
 
 #include <math.h>
@@ -15,7 +15,7 @@
 
 #include "nn/nn_kern.h"
 
-/* Share of the configured rate that the schedule leaves at step t. */
+/* Factor of the configured rate at step t of the schedule. */
 static double schedule_factor(const dc_opt_config *opt, int64_t t, int64_t total)
 {
     if (opt->schedule == DC_SCHED_STEP && opt->lr_step > 0) {
@@ -142,7 +142,7 @@ static void update(const dc_opt_config *opt, dc_params *p, size_t lo, size_t hi,
     }
 }
 
-/* No bias in [lo, hi). */
+/* [lo, hi) must contain no bias that is to be updated differently from weights. */
 static void update_weights(const dc_opt_config *opt, dc_params *p, size_t lo, size_t hi, double rate, int64_t t)
 {
     if (opt->weight_decay != 0) dc_decay(hi - lo, (float)opt->weight_decay, p->value + lo, p->grad + lo);

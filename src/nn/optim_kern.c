@@ -1,7 +1,7 @@
 /* Parameter updates, fused: each array is read and written once per step.
  *
- * The fused multiply-adds are written out: they fix the rounding of every element, so that neither the vector tail nor
- * the bounds of a thread's part change a bit. */
+ * The fused multiply-adds are written as fmaf, which fixes the rounding of every element: the results do not depend on
+ * the vector tail or on the bounds of a thread's part. */
 #include <math.h>
 
 #include "nn/nn_kern.h"

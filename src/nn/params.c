@@ -1,11 +1,11 @@
-/* The parameter slab: values, gradients and two moments of all trainable floats, each one contiguous array.
+/* The parameter slab: values, gradients and two moments of all trainable floats, each of them one contiguous array.
  *
- * Values are needed everywhere. Gradients and moments are needed where this rank computes and updates them, in strict
- * mode a share of the slab: they are pages that take memory when the threads that use them write to them first. */
+ * Every rank needs all values. It needs gradients and moments only where it computes and updates them, in strict mode a
+ * share of the slab, so these are pages that take memory only when a thread first writes to them. */
 #include "dcmpi/mem.h"
 #include "nn/nn_kern.h"
 
-/* In the order of the slab: decoder first. */
+/* Adds the biases in the order of the slab: decoder first. */
 void dc_params_add_biases(dc_params *p, const dc_net *net)
 {
     DC_ASSERT(p->n_biases + net->n_layers <= DC_MAX_BIASES);

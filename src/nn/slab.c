@@ -57,7 +57,7 @@ static dc_slab_array array_of(const char *owner, const char *part, int64_t n, in
     return a;
 }
 
-/* Array i of a layer: its weights, unless it is tied, then its bias. */
+/* Array i of a layer: first its weights, unless the layer is tied; then its bias. */
 static bool layer_array(const dc_layer *layer, int i, dc_slab_array *out)
 {
     if (i == 0 && !layer->tied) {

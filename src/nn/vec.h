@@ -1,7 +1,7 @@
 /* Short float vectors for kernels whose results must not depend on where an element lies.
  *
- * A loop that the compiler vectorizes has a body and a tail that may round differently. These kernels instead send
- * every element through the same vector code: the last, incomplete vector of an array is padded with zeros. */
+ * In a loop that the compiler vectorizes, body and tail may round differently. These kernels instead send every element
+ * through the same vector code: the last, incomplete vector of an array is padded with zeros. */
 #ifndef DCMPI_NN_VEC_H
 #define DCMPI_NN_VEC_H
 
@@ -20,7 +20,7 @@ typedef int32_t dc_ivec __attribute__((vector_size(DC_VEC_BYTES)));
 typedef uint32_t dc_uvec __attribute__((vector_size(DC_VEC_BYTES)));
 typedef double dc_dvec __attribute__((vector_size(2 * DC_VEC_BYTES)));
 
-/* The first min(count, DC_VEC_LANES) elements, then zeros; count > 0. */
+/* Loads the first min(count, DC_VEC_LANES) elements, then zeros; count > 0. */
 static inline dc_vec dc_vec_load(const float *x, int64_t count)
 {
     dc_vec v = {0};

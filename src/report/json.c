@@ -1,4 +1,4 @@
-/* A small JSON writer: indentation, commas, escapes. Numbers that JSON cannot say are null. */
+/* A small JSON writer: indentation, commas, escapes. Numbers that JSON cannot represent become null. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>

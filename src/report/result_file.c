@@ -1,4 +1,4 @@
-/* run.h5: rows by all ranks, everything small by rank 0 in fill(). */
+/* Writes run.h5: all ranks write their rows; rank 0 writes everything small, in fill(). */
 #include <math.h>
 #include <string.h>
 
@@ -26,7 +26,7 @@ static dc_status put_f64(dc_h5 *h5, const char *object, const char *attr, double
     return dc_h5_put_attr_f64(h5, object, attr, &v, 1);
 }
 
-/* What the result was made of; 0: none. */
+/* Hashes of what the result was made from; 0: there was no such input. */
 static dc_status fill_hashes(dc_h5 *h5, const dc_provenance *from, const dc_dataset *data)
 {
     dc_status st = DC_OK;
@@ -83,7 +83,7 @@ out:
     return st;
 }
 
-/* The checks' names in one text, a line each, and in the same order whether they were passed. */
+/* Writes the names of the checks as one text, one per line, and which of them passed, in the same order. */
 static dc_status fill_checks(dc_h5 *h5, const dc_result *r)
 {
     dc_status st = DC_OK;
@@ -102,7 +102,7 @@ out:
     return st;
 }
 
-/* The examples themselves, so that a picture needs no data file. */
+/* Writes the rows of the examples, so that they can be drawn without the data file. */
 static dc_status fill_example_rows(dc_h5 *h5, const dc_result *r)
 {
     static const dc_h5_type type[] = {
@@ -145,7 +145,7 @@ out:
     return st;
 }
 
-/* What predict needs, besides weights and centres, to give the same bits again. */
+/* Writes what predict needs, besides weights and centres, to reproduce the same bits. */
 static dc_status fill_model_attributes(dc_h5 *h5, const dc_result *r)
 {
     dc_status st = DC_OK;
@@ -173,7 +173,7 @@ out:
     return st;
 }
 
-/* One vector per column, so that a plot needs one line. */
+/* Writes one vector per column, so that a plot takes one line of code. */
 static dc_status fill_history(dc_h5 *h5, const dc_history *h)
 {
     dc_status st = DC_OK;
@@ -205,7 +205,7 @@ out:
     return st;
 }
 
-/* The last values of the clocks, when all rows are written. */
+/* Writes the timings; called again after all rows are written, for the final values. */
 static dc_status fill_timing(void *ctx, dc_h5 *h5)
 {
     dc_status st = DC_OK;
@@ -230,7 +230,7 @@ out:
     return st;
 }
 
-/* Their place in the file, for then there may be no more space. */
+/* Creates the timing datasets before the rows are written: afterwards there may be no space left for them. */
 static dc_status create_timing(dc_h5 *h5, dc_result *r)
 {
     dc_status st = DC_OK;
@@ -248,7 +248,7 @@ out:
     return st;
 }
 
-/* What the labels are; names of more than a GiB are left out, as are those that name the rows. */
+/* Describes the labels. Class names are left out if they take more than a GiB, or if they are identifiers of rows. */
 static dc_status fill_labels(dc_h5 *h5, const dc_result *r)
 {
     dc_status st = DC_OK;
@@ -262,7 +262,7 @@ out:
     return st;
 }
 
-/* Names of columns, and of classes. */
+/* Writes the names of the columns and the classes. */
 static dc_status fill_names(dc_h5 *h5, const dc_result *r)
 {
     dc_status st = DC_OK;

@@ -1,5 +1,5 @@
-/* The RESULT line and summary.json, made from run.h5 alone: whoever finds a complete result can make them again, the
- * same to the last byte. What a run.h5 of version 0.1.0 does not have is left out. */
+/* The RESULT line and summary.json, made from run.h5 alone: anyone who has a complete result can make them again,
+ * identical to the last byte. What a run.h5 of version 0.1.0 lacks is left out. */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -18,7 +18,7 @@ typedef enum { TEXT, INTEGER, REAL } kind;
 typedef struct {
     const char *key, *object, *attr;
     kind kind;
-    double factor; /* of a REAL, 0: 1 */
+    double factor; /* factor of a REAL; 0 stands for 1 */
 } member;
 
 static dc_status put_member(dc_json *j, dc_h5 *h5, const member *m)

@@ -1,4 +1,4 @@
-/* Section clocks of all ranks, brought together: min, average, max, the slowest rank, rates. */
+/* Combines the section clocks of all ranks: min, average, max, the slowest rank, rates. */
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
@@ -26,7 +26,7 @@ const char *dc_section_name(dc_section s)
     return names[s];
 }
 
-/* What each rank brings. */
+/* What each rank contributes. */
 typedef struct {
     dc_timers timers;
     double memory_peak;

@@ -1,5 +1,5 @@
-/* What the clocks of a finished run tell about the machine and the layout: a rank that the others wait for, and steps
- * that are mostly messages. Times of rare sections and of waiting are left out: k-means, refresh and files. */
+/* Advice on machine and layout from the clocks of a finished run: is there a rank that the others wait for, and do
+ * messages take too much of the steps? Waiting and rare sections (k-means, refresh, files) do not count as work. */
 #include <math.h>
 
 #include "dcmpi/report.h"
@@ -9,11 +9,11 @@ static const dc_section busy_sections[] = {
     DC_T_CLUSTER_GATHER,  DC_T_CLUSTER_NETWORK,  DC_T_CLUSTER_UPDATE,
 };
 
-/* A rank is slow if it takes this much longer for the same work, and if that costs this share of the run. */
+/* A rank is slow if the same work takes it SLOW_FACTOR times as long, at a cost of SLOW_SHARE of the run or more. */
 static const double SLOW_FACTOR = 1.25, SLOW_SHARE = 0.05;
-/* Messages are too much beyond this share of the steps. */
+/* Messages take too long if they take this share of the steps or more. */
 static const double MESSAGES_SHARE = 0.4;
-/* Shorter than this, times say nothing. */
+/* Times shorter than this mean nothing. */
 static const double LEAST_S = 1;
 
 dc_rank_work dc_timing_work(const dc_timers *t)
@@ -43,7 +43,7 @@ void dc_advise_slow_rank(const dc_timing *t, char *out, size_t cap)
 void dc_advise_messages(const dc_timing *t, char *out, size_t cap)
 {
     const dc_section_stats *s = t->section;
-    /* The rank that waits least tells what messages cost without waiting. */
+    /* The rank that waits least shows what messages cost without waiting. */
     const double sync_s = s[DC_T_PRETRAIN_SYNC].min_s + s[DC_T_CLUSTER_SYNC].min_s;
     const double steps_s = sync_s + t->busy.seconds - s[DC_T_EMBED].avg_s;
     out[0] = '\0';

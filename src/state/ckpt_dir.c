@@ -1,4 +1,4 @@
-/* The folder of checkpoints. Only names of our own pattern are ever looked at or removed. */
+/* The folder of checkpoints. Only files whose names have our own pattern are ever looked at or removed. */
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -50,7 +50,7 @@ bool dc_ckpt_last_path(const char *dir, const char *phase, char out[DC_PATH_MAX]
     return snprintf(out, DC_PATH_MAX, "%s/last-%s.h5", dir, phase) < DC_PATH_MAX;
 }
 
-/* Whether `name` is that of a phase's last checkpoint, with `suffix` after it. */
+/* Whether `name` is the file name of a phase's last checkpoint, followed by `suffix`. */
 static bool is_last(const char *name, const char *suffix)
 {
     char expected[64];

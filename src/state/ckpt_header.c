@@ -1,4 +1,4 @@
-/* What a checkpoint tells about its run, as attributes; and what writing and reading share. */
+/* The attributes in which a checkpoint describes its run, and what writing and reading share. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -14,13 +14,13 @@ const char dc_ckpt_group[] = "/state";
 
 /* The table of the header: one row per attribute. */
 #define AT(member) offsetof(dc_ckpt_header, member), sizeof(((dc_ckpt_header *)0)->member)
-#define COUNT_MAX ((int64_t)1 << 53) /* steps, rows: what a double holds exactly */
+#define COUNT_MAX ((int64_t)1 << 53) /* steps, rows: integers that a double holds exactly */
 #define PLACES_MAX (1 << 20)         /* ranks, threads, parts */
 static const struct {
     const char *name;
     enum { TEXT, INTEGER, REAL } kind;
     size_t at, bytes;
-    int64_t min, max; /* of an INTEGER */
+    int64_t min, max; /* range of an INTEGER */
     bool later;       /* version 0.1.0 did not write it */
 } fields[] = {
     {"created", TEXT, AT(created), 0, 0, false},
@@ -126,7 +126,7 @@ out:
 
 const dc_h5_type dc_ckpt_type[] = {[DC_STATE_F32] = DC_H5_F32, [DC_STATE_F64] = DC_H5_F64, [DC_STATE_I64] = DC_H5_I64};
 
-/* Columns of doubles may hold a NaN that means "none". */
+/* Only floats are checked: columns of doubles may hold a NaN that means "none". */
 bool dc_ckpt_is_finite(dc_state_type type, const void *data, size_t n)
 {
     const float *v = data;

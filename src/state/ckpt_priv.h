@@ -10,11 +10,11 @@ enum { DC_CKPT_TRAILER_BYTES = 64 };
 void dc_ckpt_make_trailer(char out[DC_CKPT_TRAILER_BYTES], uint64_t high, uint64_t low);
 
 DC_CHECKED dc_status dc_ckpt_put_header(dc_h5 *h5, const dc_ckpt_header *header);
-/* Errors: DC_ERR_FORMAT, DC_ERR_MEMORY; header->deck may be there all the same. */
+/* Errors: DC_ERR_FORMAT, DC_ERR_MEMORY; even then header->deck may be allocated. */
 DC_CHECKED dc_status dc_ckpt_get_header(dc_h5 *h5, const char *path, dc_ckpt_header *header);
 
-extern const char dc_ckpt_group[];      /* of the arrays */
-extern const dc_h5_type dc_ckpt_type[]; /* by dc_state_type */
+extern const char dc_ckpt_group[];      /* the group that holds the arrays */
+extern const dc_h5_type dc_ckpt_type[]; /* indexed by dc_state_type */
 /* Weights that are not finite must neither be saved nor used. */
 bool dc_ckpt_is_finite(dc_state_type type, const void *data, size_t n);
 

@@ -1,7 +1,7 @@
-/* Checkpoint files, read by rank 0. Opening reads all of the file, in pieces, twice: first its checksum, before which
- * the HDF5 library sees none of it and nothing in it is believed; then, since the headers say where the arrays are,
- * their values, which must be finite. Work fetches values when it registers its arrays, soon after; each array then
- * must have the checksum that it had when it was looked at, so that nothing gets in that was not verified. */
+/* Checkpoint files, read by rank 0. Opening a file reads all of it twice, in pieces. The first pass verifies its
+ * checksum; until then nothing in it is believed and the HDF5 library sees none of it. Then the headers say where the
+ * arrays are, and the second pass checks that their values are finite. The values are loaded later, when arrays are
+ * registered; each array must still have the checksum of the second pass, so that nothing unverified gets in. */
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,7 +19,7 @@ struct dc_ckpt_source {
     size_t bytes;         /* without the trailer */
     dc_file_state state;  /* when it was opened */
     XXH3_state_t *hash;   /* of the array that is being read */
-    unsigned char *piece; /* [DC_STATE_PIECE_BYTES] while it is opened */
+    unsigned char *piece; /* [DC_STATE_PIECE_BYTES] while the file is being opened */
     size_t at[DC_STATE_ARRAYS_MAX];
     uint64_t sum[DC_STATE_ARRAYS_MAX]; /* XXH3 of the arrays */
 };
@@ -71,7 +71,7 @@ static bool find_type(dc_h5_type type, dc_state_type *out)
     return false;
 }
 
-/* A vector, or a table with a row for each row of the data. */
+/* Accepts a vector, or a table with one row for each row of the data. */
 static bool find_shape(const dc_h5_info *info, int64_t N, dc_state_array *a)
 {
     if (info->n_dims != 1 && (info->n_dims != 2 || info->dims[0] != N || info->dims[1] < 1)) return false;
@@ -85,7 +85,7 @@ typedef struct {
     dc_ckpt *out;
 } visit;
 
-/* Its description and place. Asking for the former refuses shapes larger than what is stored. */
+/* Finds an array's description and place. dc_h5_dataset_info() refuses shapes larger than what is stored. */
 static dc_status find_array(void *ctx, const char *name, const dc_h5_info *info)
 {
     const visit *v = ctx;
@@ -152,7 +152,7 @@ static dc_status look_at_values(dc_ckpt *c, int i)
     return DC_OK;
 }
 
-/* Header and records of the phase tell the same step. */
+/* The header and the records of the phase must give the same step. */
 static dc_status check_step(const dc_ckpt *c)
 {
     char name[DC_STATE_NAME_MAX];

@@ -14,7 +14,7 @@ void dc_history_init(dc_history *h, const char *phase, int n_columns, const char
     for (int c = 0; c < n_columns; c++) h->column[c] = columns[c];
 }
 
-/* Room for `rows` rows; those that are there stay. */
+/* Makes room for `rows` rows and keeps those that are there. */
 static dc_status reserve(dc_history *h, size_t rows)
 {
     double *value;

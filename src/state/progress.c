@@ -1,6 +1,6 @@
-/* Progress for people and machines: every record goes to metrics.jsonl, a line to the log when one is due. A line is
- * due after log_interval; the interval grows by half each time up to five minutes, so that a day's log stays readable.
- */
+/* Progress for people and machines: every record goes to metrics.jsonl; the log gets a line when one is due. A line is
+ * due after log_interval; the interval grows by half each time, up to five minutes, so that the log of a long run stays
+ * readable. */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -67,7 +67,7 @@ static void write_jsonl(FILE *f, const dc_history *h, const double *row, double 
     fprintf(f, ", \"elapsed_s\": %.3f}\n", elapsed);
 }
 
-/* A disk that is full for the metrics is no reason to stop. */
+/* Warns only: a run does not stop because its metrics cannot be written. */
 static void warn_once(dc_progress *p)
 {
     if (!p->jsonl || !ferror(p->jsonl) || p->warned) return;

@@ -1,5 +1,5 @@
-/* The register of state, and how arrays get the values that wait for them. What a checkpoint looks like on disk is the
- * business of the functions of the configuration; this file knows neither files nor HDF5. */
+/* The register of state: arrays are registered here, and get the values that a checkpoint has for them. How a
+ * checkpoint is stored is up to the functions in dc_state_config; this file knows neither files nor HDF5. */
 #include <string.h>
 
 #include "dcmpi/beat.h"
@@ -61,8 +61,8 @@ bool dc_state_continues(const dc_state *s)
     return s && s->continues;
 }
 
-/* Values [first, first + n) of a waiting array from rank 0 to where they belong. `piece` has room for them; of tables
- * on rank 0 only. Collective. */
+/* Sends values [first, first + n) of a waiting array from rank 0 to where they belong. `piece` has room for them: for
+ * shares on all ranks, for tables of rows on rank 0. Collective. */
 static dc_status load_piece(dc_comm *comm, dc_state *s, int index, const dc_kept *k, size_t first, size_t n,
                             void *piece)
 {
@@ -101,7 +101,7 @@ out:
     return st;
 }
 
-/* Gives the kept array the values that wait for it, once. Collective. */
+/* Gives a kept array the values that wait for it, if any, and removes them from those that wait. Collective. */
 static dc_status restore(dc_comm *comm, dc_state *s, dc_kept *k, bool *restored)
 {
     dc_status st = DC_OK;

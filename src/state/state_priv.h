@@ -6,21 +6,21 @@
 #include "dcmpi/state.h"
 #include "dcmpi/wish.h"
 
-/* Who holds what of an array. */
+/* Which rank holds which part of an array. */
 typedef enum {
-    DC_KEPT_SAME,   /* all of it on each rank */
-    DC_KEPT_GROWS,  /* the same, and its length and place change */
-    DC_KEPT_SHARES, /* each rank a share */
-    DC_KEPT_ROWS    /* each rank its rows of the data */
+    DC_KEPT_SAME,   /* each rank holds all of it */
+    DC_KEPT_GROWS,  /* like SAME, but its length and address change */
+    DC_KEPT_SHARES, /* each rank holds a share */
+    DC_KEPT_ROWS    /* each rank holds what belongs to its rows of the data */
 } dc_kept_kind;
 
 typedef struct {
     dc_kept_kind kind;
-    dc_state_array array; /* of one that grows without its length */
-    void *data;           /* but of one that grows */
+    dc_state_array array; /* if it grows, without its length */
+    void *data;           /* NULL if it grows */
     dc_state_shares shares;
     dc_part part;
-    /* One that grows: */
+    /* Only if it grows: */
     size_t *rows, row_width;
     void *const *growing;
 } dc_kept;
@@ -30,7 +30,7 @@ struct dc_state {
     int rank, P;
     dc_kept kept[DC_STATE_ARRAYS_MAX];
     int n_kept;
-    dc_state_array waiting[DC_STATE_ARRAYS_MAX]; /* those that have been taken have no name any more */
+    dc_state_array waiting[DC_STATE_ARRAYS_MAX]; /* an array that has been taken has the name "" */
     int n_waiting, n_left;
     bool continues;
     const char *phase;
@@ -41,7 +41,7 @@ struct dc_state {
     size_t *counts; /* [2 x P] bytes of a piece from and to each rank */
 };
 
-/* The array, and where its values are, as they are now. */
+/* The array with its present length, and the present address of its values. */
 static inline dc_state_array dc_kept_array(const dc_kept *k)
 {
     dc_state_array now = k->array;
@@ -52,8 +52,8 @@ static inline void *dc_kept_data(const dc_kept *k)
 {
     return k->kind == DC_KEPT_GROWS ? *k->growing : k->data;
 }
-/* Bytes of values [first, first + n) of a table that lie on each rank: counts[P]. Returns the first byte of those of
- * this rank within its rows. */
+/* counts[P]: how many bytes of values [first, first + n) of a table lie on each rank. Returns at which byte of this
+ * rank's rows its part begins. */
 static inline size_t dc_kept_counts(const dc_kept *k, int rank, size_t first, size_t n, size_t *counts)
 {
     const size_t size = dc_state_type_bytes(k->array.type);

@@ -1,4 +1,4 @@
-/* When the register is saved, and how its arrays go to rank 0. */
+/* Decides when the register is saved, and sends its arrays to rank 0. */
 #include <xxhash.h>
 
 #include "dcmpi/clock.h"
@@ -8,7 +8,7 @@
 
 /* ---- Values ------------------------------------------------------------------------------------------------------ */
 
-/* Of what must be the same on all ranks. */
+/* Hash of the arrays that must be the same on all ranks. */
 static uint64_t hash_kept(const dc_state *s)
 {
     uint64_t hash = 0;
@@ -21,7 +21,8 @@ static uint64_t hash_kept(const dc_state *s)
     return hash;
 }
 
-/* Values [first, first + n) on rank 0: where they are, or in `piece`. Collective for what lies on all ranks. */
+/* Returns values [first, first + n) on rank 0, in place or gathered in `piece`. Collective for arrays that are spread
+ * over the ranks. */
 static const void *gather(dc_comm *comm, const dc_state *s, const dc_kept *k, size_t first, size_t n, void *piece)
 {
     if (k->kind == DC_KEPT_SHARES) {
@@ -48,8 +49,8 @@ static dc_status put(dc_comm *comm, const dc_state *s, const dc_kept *k, void *p
     return st;
 }
 
-/* What lies on all ranks is brought together only while rank 0 can still write. The text of its error stays there.
- * Collective. */
+/* Arrays that are spread over the ranks are gathered only while rank 0 can still write. If it fails, the error text
+ * stays on rank 0. Collective. */
 static dc_status put_all(dc_comm *comm, const dc_state *s, dc_status st, void *piece)
 {
     for (int i = 0; i < s->n_kept; i++) {
@@ -61,7 +62,7 @@ static dc_status put_all(dc_comm *comm, const dc_state *s, dc_status st, void *p
     return st;
 }
 
-/* Collective: everything to rank 0, piece by piece. Only rank 0 knows the result. */
+/* Sends everything to rank 0, piece by piece. Only rank 0 knows the result. Collective. */
 static dc_status write_kept(dc_comm *comm, dc_state *s)
 {
     dc_state_array array[DC_STATE_ARRAYS_MAX];
@@ -76,8 +77,8 @@ static dc_status write_kept(dc_comm *comm, dc_state *s)
     return begun ? s->cfg.end(s->cfg.ctx, s, st) : st;
 }
 
-/* Saves; *saved, equal on all ranks. Only rank 0 has the text of what went wrong. Its own values may be the odd ones,
- * and all ranks would continue with them: what is not the same everywhere is no checkpoint. */
+/* Saves; *saved is the same on all ranks. Only rank 0 has the error text. Values that differ between ranks are not
+ * saved: those of rank 0 may be the wrong ones, and all ranks would continue with them. */
 static dc_status save(dc_comm *comm, dc_state *s, bool *saved)
 {
     dc_status st = DC_OK;

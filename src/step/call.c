@@ -1,4 +1,4 @@
-/* The operands of an operation in a step: places in the buffers, vectors, tensors in the slab. */
+/* Finds the operands of an operation in a step: in the row buffers, among the vectors, or in the parameter slab. */
 #include "exec.h"
 
 static float *value_of(const dc_step *s, int i, int64_t at)
@@ -9,7 +9,7 @@ static float *value_of(const dc_step *s, int i, int64_t at)
     return dc_step_buffer(s, s->plan.node[i].value) + at * x->shape.width;
 }
 
-/* NULL: nobody wants it, or it is summed apart. */
+/* NULL: nobody wants it, or it is the gradient of a tensor, which is summed elsewhere. */
 static float *gradient_of(const dc_step *s, int i, int64_t at)
 {
     const dc_node *x = dc_step_node(s, i);
@@ -18,7 +18,7 @@ static float *gradient_of(const dc_step *s, int i, int64_t at)
     return dc_step_buffer(s, s->plan.node[i].grad) + at * x->shape.width;
 }
 
-/* Operands of the whole batch, and what the backward pass gathers. */
+/* Adds the operands of the whole batch, and what is gathered for the backward pass. */
 static void add_gathered(const dc_step *s, int i, dc_call *c)
 {
     const dc_node_plan *plan = &s->plan.node[i];
@@ -42,8 +42,8 @@ dc_call dc_step_call(const dc_step *s, int i, int64_t at, const dc_tile *tile)
     if (x->op->aux) c.aux = dc_step_buffer(s, s->plan.node[i].aux) + at * x->op->aux(s->plan.graph, x);
     for (int k = 0; k < x->n_in; k++) {
         c.in[k] = value_of(s, x->in[k], at);
-        /* A vector operand gets gradients from vectors here, one after the other; those from rows are summed over all
-         * rows. */
+        /* A vector operand gets its gradient here only from operations on vectors, which run one after the other. What
+         * it gets from rows is a sum over all rows, formed elsewhere. */
         const bool same = s->plan.graph->node[x->in[k]].shape.space == DC_ROWS || x->shape.space == DC_ONE;
         if (dc_plan_wants(&s->plan, i, k) && same) c.din[k] = gradient_of(s, x->in[k], at);
         c.adds[k] = s->plan.node[i].adds[k] || s->plan.graph->node[x->in[k]].shape.space == DC_ONE;

@@ -21,27 +21,27 @@ struct dc_step {
     int64_t *shard_rows; /* [shards of this rank] */
     int64_t *offset;     /* [P + 1] */
     dc_places places;    /* of this step */
-    bool odd;            /* of this rank's losses the first is not finite: a fault on purpose */
+    bool odd;            /* injected fault: the first loss of this rank becomes a NaN */
     float *slab;         /* [places.max_rows x plan.row_floats] */
     float *ones;         /* [plan.one_floats] */
     float *scratch;      /* [plan.scratch] */
     float *spill;        /* [places.max_rows x plan.spill] */
     float *all;          /* [rows of the largest batch x plan.all_floats] */
     size_t *all_bytes;   /* [P] */
-    dc_step_tile *tile;  /* those of this step */
+    dc_step_tile *tile;  /* tiles of this step */
     int n_tiles;
     dc_outer_item *item; /* [plan.n_products] */
     dc_outer *outer;
     int n_threads;
     int *leaf_of;      /* [shards of this rank] leaf of this step, -1: none */
     dc_part shards;    /* one row per shard, for the sums within the passes, */
-    dc_sum *level_sum; /* [plan.largest_level]; NULL if there are none */
+    dc_sum *level_sum; /* [plan.largest_level]; NULL if there are no such sums */
     double *level_total;
     double *leaf;  /* [n_threads x plan.n_sums] */
     double *total; /* [plan.n_sums] */
 };
 
-/* Buffer of a node that begins at float `at` of a row. */
+/* Buffer of a node; at: floats per row of the buffers before it. */
 static inline float *dc_step_buffer(const dc_step *s, size_t at)
 {
     return s->slab + at * (size_t)s->places.max_rows;
@@ -55,38 +55,38 @@ static inline dc_section dc_step_section(const dc_step *s, int k)
 {
     return (dc_section)((int)s->cfg.gather + k);
 }
-/* Rows of the whole batch, [rows of the batch x its width], that begin at float `at` of a row. */
+/* Buffer [rows of the batch x its width] for rows of the whole batch; at: floats per row of the buffers before it. */
 static inline float *dc_step_all(const dc_step *s, size_t at)
 {
     return s->all + at * (size_t)s->places.B;
 }
-/* call.c: the operands of node i from place `at` of the buffers on. */
+/* call.c: the call of node i, with its operands from place `at` of the buffers on. */
 dc_call dc_step_call(const dc_step *s, int i, int64_t at, const dc_tile *tile);
 
 /* passes.c. Collective if the step has sums within its passes. */
 void dc_step_forward(dc_comm *comm, dc_step *s);
 void dc_step_backward(dc_comm *comm, dc_step *s);
 
-/* gather.c: rows that the ALL operations of this level read of all ranks, and what their gradients need. Collective. */
+/* gather.c: gathers the rows that ALL operations of this level read, or what their gradients need. Collective. */
 void dc_step_gather_values(dc_comm *comm, dc_step *s, int level);
 void dc_step_gather_slopes(dc_comm *comm, dc_step *s, int level);
 
 /* exec_kern.c */
 int dc_step_threads(void);
-/* How an operation runs: for all rows at once, tile by tile, or once for its vector; NOTHING: its value is there. */
+/* How an operation runs: for all rows at once, tile by tile, or once for its vector; NOTHING: it need not run. */
 typedef enum { DC_RUNS_NOTHING, DC_RUNS_ALL, DC_RUNS_TILES, DC_RUNS_ONCE } dc_runs;
 dc_runs dc_step_runs(const dc_step *s, int i);
-/* Operations of [first, last) that run tile by tile and have this level. */
+/* Runs the operations of [first, last) that run tile by tile and have this level. */
 void dc_step_forward_tiles(const dc_step *s, int first, int last, int level);
-/* Their gradients, last operation first. */
+/* Computes their gradients, last operation first. */
 void dc_step_backward_tiles(const dc_step *s, int first, int last, int level);
-/* The gradients that the SUM and ALL operations of this level give their rows. */
+/* Computes the gradients that the SUM and ALL operations of this level give to their rows. */
 void dc_step_backward_batch(const dc_step *s, int level);
-/* Sums over the rows of the batch. Collective: total[plan.largest_level]. Of the values of a level: */
+/* Sums the values of a level over the rows of the batch: total[plan.largest_level]. Collective. */
 void dc_step_sum_level(dc_comm *comm, dc_step *s, int level, double *total);
-/* Of the gradient of vector i, whose parts come from rows. */
+/* Sums the parts that rows give to the gradient of vector i. Collective. */
 void dc_step_sum_parts(dc_comm *comm, dc_step *s, int i, double *total);
-/* Losses and partial gradients of every leaf, handed to the sum in order. */
+/* Sums losses and partial gradients over every leaf, and hands them to the sum over leaves in order. */
 void dc_step_sum_leaves(dc_step *s);
 
 #endif

@@ -1,4 +1,4 @@
-/* The parallel loops of a step: over tiles, and over leaves in the order of their sums. */
+/* The parallel loops of a step: over tiles, and over leaves, whose sums are handed on in order. */
 #include <math.h>
 #include <omp.h>
 #include <string.h>
@@ -83,7 +83,7 @@ void dc_step_backward_batch(const dc_step *s, int level)
 
 typedef struct {
     const dc_step *step;
-    int which; /* level of values, or vector whose gradient is summed */
+    int which; /* level whose values are summed, or vector whose gradient is summed */
 } reduction;
 
 typedef void (*tile_sum)(const reduction *r, int64_t at, const dc_tile *tile, double *sum);
@@ -150,7 +150,7 @@ void dc_step_sum_parts(dc_comm *comm, dc_step *s, int i, double *total)
 
 /* ---- Sums with the products ------------------------------------------------------------------------------------- */
 
-/* Parts of one leaf: of the means of the losses over the batch, and of the gradients with respect to vectors. */
+/* What one leaf contributes to the means of the losses over the batch, and to the gradients of tensors. */
 static void sum_leaf(const dc_step *s, const dc_leaf *leaf, double *sum)
 {
     const dc_graph *g = s->plan.graph;

@@ -1,13 +1,13 @@
-/* Rows of the whole batch on every rank: what ALL operations read. Rows lie in the order of the batch, which is that of
- * the ranks, since a rank's shards are contiguous: so they are the same on any number of ranks. They are copied,
- * nothing is added. */
+/* Gathers rows of the whole batch on every rank, for ALL operations. Rows lie in batch order, which is also rank order
+ * because a rank's shards are contiguous; so their order is the same for any number of ranks. Rows are only copied,
+ * never added. */
 #include "dcmpi/comm.h"
 
 #include <string.h>
 
 #include "exec.h"
 
-/* A buffer of this rank's rows, [places x width], into rows of the whole batch. */
+/* Gathers `own`, a buffer of this rank's rows [places x width], into `all`, the rows of the whole batch. */
 static void gather(dc_comm *comm, dc_step *s, const float *own, int64_t width, float *all)
 {
     const dc_places *p = &s->places;
@@ -24,7 +24,7 @@ static void gather(dc_comm *comm, dc_step *s, const float *own, int64_t width, f
     dc_comm_allgatherv(comm, first, all, s->all_bytes);
 }
 
-/* All that somebody reads of the level below. */
+/* Gathers those values of the level below that ALL operations read. */
 void dc_step_gather_values(dc_comm *comm, dc_step *s, int level)
 {
     for (int i = 0; i < s->plan.graph->n_nodes; i++) {

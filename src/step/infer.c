@@ -6,13 +6,13 @@
 
 struct dc_infer {
     dc_plan plan;
-    const float *value; /* of the parameter slab */
+    const float *value; /* values of the parameter slab */
     int64_t tile_rows;
     int n_threads;
     float *slab; /* [n_threads x tile_rows x plan.row_floats] */
 };
 
-/* A tile is all that inference knows of. */
+/* Inference knows only one tile: refuses operations that need more. */
 static dc_status check(const dc_plan *plan)
 {
     for (int i = 0; i < plan->graph->n_nodes; i++) {

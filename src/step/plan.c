@@ -1,5 +1,5 @@
-/* The plan of a step. A value that is used twice gets its gradients in a fixed order: which use writes and which adds
- * is known here. */
+/* The plan of a step. A value that is used more than once gets its gradients in a fixed order; the plan determines
+ * which use writes and which uses add. */
 #include "dcmpi/plan.h"
 
 #include <string.h>
@@ -45,7 +45,7 @@ static void mark_differentiated(dc_plan *p)
     for (int i = 0; i < p->graph->n_nodes; i++) p->node[i].differentiated = differentiated[i];
 }
 
-/* The operands of node i get their gradients, if it is their turn on this level. */
+/* Plans the gradients that node i gives to its row operands: the first to reach an operand writes, the others add. */
 static void write_gradients(dc_plan *p, int i, bool *written)
 {
     const dc_node *x = node_at(p, i);
@@ -57,7 +57,7 @@ static void write_gradients(dc_plan *p, int i, bool *written)
     }
 }
 
-/* The loss itself writes to its node first. */
+/* Visits the nodes in the order of the backward pass. The node of a loss is written first, by the loss itself. */
 static void order_gradients(dc_plan *p)
 {
     bool written[DC_NODES_MAX] = {0};
@@ -95,7 +95,7 @@ static void place_buffers(dc_plan *p)
     }
 }
 
-/* Rows of the whole batch that ALL operations read. */
+/* Places the rows of the whole batch that ALL operations read. */
 static void place_gathered(dc_plan *p)
 {
     for (int i = 0; i < p->graph->n_nodes; i++) {
@@ -114,7 +114,7 @@ static void place_gathered(dc_plan *p)
     }
 }
 
-/* Tensors of several operations have one gradient. */
+/* Number of a tensor among the summed ones; adds it if it is new. A tensor of several operations has one gradient. */
 static int number_of(dc_plan *p, const dc_tensor *tensor)
 {
     for (int i = 0; i < p->n_summed; i++)
@@ -126,7 +126,7 @@ static int number_of(dc_plan *p, const dc_tensor *tensor)
     return p->n_summed++;
 }
 
-/* A layer that is used twice has one gradient, of two products. */
+/* A layer that is used twice has one gradient, the sum of two products. */
 static void add_product(dc_plan *p, int i)
 {
     const dc_tensor *tensor = &node_at(p, node_at(p, i)->in[1])->tensor;
@@ -166,7 +166,7 @@ bool dc_plan_has_parts(const dc_plan *p, int i)
     return false;
 }
 
-/* Sums within the passes: values of a level together, gradients of vectors one by one. */
+/* Places the sums within the passes: values of a level are summed together, gradients of vectors one by one. */
 static void place_levels(dc_plan *p)
 {
     for (int level = 1; level < p->n_levels; level++) {

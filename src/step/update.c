@@ -1,11 +1,11 @@
-/* What follows the gradients of a step: clipping, update by the optimizer, what moves outside the gradient; and the
- * moments of the optimizer, for checkpoints. */
+/* What follows the gradients of a step: clipping, the optimizer's update, and values that are set without a gradient.
+ * Also keeps the optimizer's moments for checkpoints. */
 #include <math.h>
 #include <string.h>
 
 #include "exec.h"
 
-/* What a step moves outside the gradient. */
+/* Writes the tensors and table entries that a step sets without a gradient. */
 static void move_and_put(const dc_step *s)
 {
     const dc_graph *g = s->plan.graph;
@@ -24,7 +24,7 @@ static void move_and_put(const dc_step *s)
     }
 }
 
-/* What clip_norm does to the gradient of this step, over all that it trains: 1 without. */
+/* The factor with which clip_norm scales the gradient of this step, from the norm over all that it trains; 1: none. */
 static double clip_factor(dc_comm *comm, const dc_step *s, const dc_opt_config *opt)
 {
     if (opt->clip_norm == 0) return 1;
@@ -36,7 +36,7 @@ static double clip_factor(dc_comm *comm, const dc_step *s, const dc_opt_config *
     return dc_opt_clip(opt, sqrt(squares));
 }
 
-/* Floats [lo, hi) of the slab, which are of this tensor. */
+/* Updates floats [lo, hi) of the slab, which belong to one tensor. */
 static void update_tensor(const dc_step *s, const dc_opt_config *opt, size_t lo, size_t hi, double clip, int64_t t,
                           int64_t total)
 {
@@ -44,8 +44,8 @@ static void update_tensor(const dc_step *s, const dc_opt_config *opt, size_t lo,
     dc_opt_step(opt, s->cfg.params, lo, hi, t, total);
 }
 
-/* What this rank owns of the products, weights of layers with their biases; tensors whose gradient came in parts are
- * small and updated by all. */
+/* Updates what this rank owns of the products, that is, of layer weights and their biases. Tensors whose gradients came
+ * in parts are small: every rank updates them. */
 static void update_tensors(const dc_step *s, const dc_opt_config *opt, double clip, int64_t t, int64_t total)
 {
     for (int i = 0; i < s->plan.n_products; i++) {
@@ -75,7 +75,8 @@ void dc_step_update(dc_comm *comm, dc_step *s, const dc_opt_config *opt, int64_t
     dc_timer_move(s->cfg.timers, dc_step_section(s, 3), dc_step_section(s, 2), talk);
 }
 
-/* What is updated by all, of values [first, first + n) of a slab: from[i - from_first] to to[i - to_first]. */
+/* Copies those of values [first, first + n) of a slab that every rank updates: value i from from[i - from_first] to
+ * to[i - to_first]. */
 static void copy_summed(const dc_step *s, size_t first, size_t n, const float *from, size_t from_first, float *to,
                         size_t to_first)
 {
@@ -86,7 +87,7 @@ static void copy_summed(const dc_step *s, size_t first, size_t n, const float *f
     }
 }
 
-/* Moments as a whole, on rank 0: they fit any number of ranks. What is not trained has none: 0. */
+/* Gathers whole moments on rank 0, so that they fit any number of ranks. What is not trained has moments 0. */
 static void gather_moments(dc_comm *comm, const void *step, const float *own, size_t first, size_t n, float *piece)
 {
     const dc_step *s = step;

@@ -1,4 +1,4 @@
-/* Sums over the rows of a step: what the ways share, and their table. See outer.h. */
+/* Sums over the rows of a step: what the three ways have in common, and the table of ways. See outer.h. */
 #include "dcmpi/comm.h"
 
 #include <string.h>
@@ -121,7 +121,7 @@ void dc_outer_begin(dc_outer *o, double wish)
     dc_sum_reset(o->sum);
 }
 
-/* Pushes o->vector for the next shard. The first one of a step carries this rank's wish; each rank has a shard. */
+/* Pushes o->vector for the next shard. The first push of a step carries this rank's wish; each rank has a shard. */
 static void push(dc_outer *o)
 {
     o->vector[o->cfg.n_values] = o->wish;
@@ -129,7 +129,7 @@ static void push(dc_outer *o)
     dc_sum_push(o->sum, o->next_shard++, o->vector);
 }
 
-/* Zeros for the shards before `shard` that have no values in this step. */
+/* Pushes zeros for the shards before `shard` that have no values in this step. */
 static void push_empty(dc_outer *o, int shard)
 {
     memset(o->vector, 0, o->cfg.n_values * sizeof *o->vector);

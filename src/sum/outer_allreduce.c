@@ -1,5 +1,5 @@
-/* Gradients that are not strict: each rank's products over its own rows, by as many threads as the library likes, then
- * an allreduce in the order of the MPI library. Neighbouring items travel in one message. */
+/* Gradients that are not strict: each rank forms the products of its own rows, with as many threads as the library
+ * likes; then an allreduce adds them in the MPI library's order. Neighbouring items go in one message. */
 #include "dcmpi/comm.h"
 
 #include <stdlib.h>
@@ -13,7 +13,7 @@ typedef struct {
 } span;
 
 typedef struct {
-    span *span; /* [n_spans] of the gradient, without gaps */
+    span *span; /* [n_spans] contiguous ranges of the gradient */
     int n_spans;
 } allreduce;
 
@@ -23,7 +23,7 @@ static int by_place(const void *x, const void *y)
     return (a > b) - (a < b);
 }
 
-/* The items in slab order, neighbours joined. */
+/* Lists the items in slab order and joins neighbours. */
 static void join_items(const dc_outer *o, allreduce *a)
 {
     const int n = o->cfg.n_items;

@@ -1,36 +1,36 @@
 /* Strict gradients of small batches: no float is summed over ranks at all.
  *
- * The rows of a batch lie in rank order, because a rank's shards are contiguous. All ranks get D of the whole batch,
- * and of A the columns of the panels they own; then a gradient is one product over all rows of the batch per panel,
- * the same wherever it is computed. With one rank nothing is copied. */
+ * The rows of a batch lie in rank order, because a rank's shards are contiguous. Each rank gets D of the whole batch,
+ * and the columns of A that belong to its own panels. Each panel of a gradient is then one product over all rows of the
+ * batch, which is the same wherever it is computed. With one rank nothing is copied. */
 #include "dcmpi/comm.h"
 
 #include "dcmpi/clock.h"
 #include "dcmpi/mem.h"
 #include "outer_priv.h"
 
-/* A pair of the batch: [B x a] of which own columns are filled, [B x d]. */
+/* A pair for the whole batch: A [B x a], with only this rank's columns filled, and D [B x d]. */
 typedef struct {
-    const dc_outer_pair *own; /* of this rank's rows */
+    const dc_outer_pair *own; /* the pair for this rank's rows */
     int item;
     float *A, *D; /* views of the slab */
 } batch_pair;
 
 typedef struct {
-    /* Several ranks: */
+    /* Only with several ranks: */
     batch_pair *pair; /* [n_pairs] of all items, in order */
     int n_pairs;
     float *slab, *packed, *received;
     size_t *send_bytes, *recv_bytes; /* [P] */
 } gather;
 
-/* Columns of A of item i that rank r needs: those of its panels, from this one on. */
+/* First column of A of item i that rank r needs: the one where its panels begin. */
 static int64_t column_of(const dc_outer *o, int i, int r)
 {
     return DC_MIN((int64_t)dc_owner_first(&o->owners, i, r) * DC_PANEL_ROWS, o->item[i].a);
 }
 
-/* Of all pairs. */
+/* Number of columns of A that rank r needs, over all pairs. */
 static int64_t columns_of(const dc_outer *o, int r)
 {
     int64_t columns = 0;
@@ -123,7 +123,7 @@ static void gather_D(dc_comm *comm, const dc_outer *o, gather *g)
     }
 }
 
-/* For each rank, pair by pair, the columns it needs of this rank's rows. */
+/* Packs for each rank, pair by pair, the columns that it needs of this rank's rows. */
 static void pack_A(const dc_outer *o, gather *g)
 {
     const dc_places *p = o->cfg.places;
@@ -163,7 +163,7 @@ static void exchange_A(dc_comm *comm, const dc_outer *o, gather *g)
     unpack_A(o, g);
 }
 
-/* This rank's units of pair k of an item, from A and D of the whole batch. */
+/* Computes what pair k gives to this rank's units of item i, from A and D of the whole batch. */
 static void compute_slice(const dc_outer *o, int i, int k, const float *A, const float *D)
 {
     const dc_outer_item *x = &o->item[i];
@@ -179,7 +179,7 @@ static void compute_slice(const dc_outer *o, int i, int k, const float *A, const
 void dc_outer_gather_sync(dc_comm *comm, dc_outer *o)
 {
     gather *g = o->way;
-    const bool alone = o->owners.P == 1; /* its own buffers are those of the batch */
+    const bool alone = o->owners.P == 1; /* its own buffers hold the whole batch */
     if (!alone) {
         gather_D(comm, o, g);
         exchange_A(comm, o, g);

@@ -1,4 +1,4 @@
-/* Columns of a matrix: their sums, and into a packed block and back. Squares of gradients. */
+/* Sums columns of a matrix, packs columns into a block and unpacks them, sums squares of gradients. */
 #include <string.h>
 
 #include "outer_priv.h"
@@ -18,7 +18,7 @@ void dc_columns_unpack(const float *packed, int64_t n, int64_t width, int64_t co
     for (int64_t i = 0; i < n; i++) memcpy(X + i * width, packed + i * columns, (size_t)columns * sizeof *packed);
 }
 
-/* Columns of one strip: whole cache lines for each thread, sums in registers. */
+/* Columns of one strip: each thread gets whole cache lines and keeps its sums in registers. */
 enum { STRIP = 128 };
 
 static void sum_strip(const float *X, int64_t n, int64_t width, bool adds, float *out)
@@ -32,7 +32,7 @@ static void sum_strip(const float *X, int64_t n, int64_t width, bool adds, float
     memcpy(out, sum, sizeof sum);
 }
 
-/* The last, incomplete strip. */
+/* Sums the last, incomplete strip. */
 static void sum_rest(const float *X, int64_t n, int64_t width, int64_t count, bool adds, float *out)
 {
     if (!adds) memset(out, 0, (size_t)count * sizeof *out);
@@ -50,7 +50,7 @@ void dc_column_sums(const float *X, int64_t n, int64_t width, bool adds, float *
             sum_rest(X + j, n, width, width - j, adds, sum + j);
 }
 
-/* Partial sums side by side, in the same number whatever the instruction set. */
+/* Number of partial sums side by side, the same for every instruction set. */
 enum { LANES = 16 };
 
 double dc_squares(const float *x, size_t n)

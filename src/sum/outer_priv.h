@@ -9,25 +9,25 @@
 /* ---- Owners ------------------------------------------------------------------------------------------------------ */
 
 /* A unit is a panel of DC_PANEL_ROWS rows of an item's product, or its bias; the units of an item are numbered in slab
- * order, the bias last. Contiguous units belong to a rank, about equal numbers of floats to each. */
+ * order, the bias last. Each rank owns contiguous units, about the same number of floats. */
 typedef struct {
     int P, rank; /* 1 and 0 where every rank owns everything */
     const dc_outer_item *item;
     int n_items;
     int *first;    /* [n_items x (P+1)] units [first[i][r], first[i][r+1]) of item i belong to rank r */
-    size_t *bytes; /* [P], see dc_owned_bytes */
+    size_t *bytes; /* [P] message sizes, see owned_bytes() in owners.c */
 } dc_owners;
 
 /* item[n_items] is borrowed. */
 dc_status dc_owners_init(dc_owners *o, const dc_outer_item *item, int n_items, int P, int rank);
 void dc_owners_release(dc_owners *o);
 
-/* What pair k of an item does to the sum of the pairs before it: the product is this times that, plus its own; */
+/* beta of pair k: its product is added to beta times the sum of the pairs before it. */
 static inline float dc_pair_beta(int k)
 {
     return k > 0 ? 1 : 0;
 }
-/* its column sums add to those of an earlier pair, if there is one with a bias. */
+/* Whether the column sums of pair k are added to those of an earlier pair with a bias. */
 static inline bool dc_bias_adds(const dc_outer_item *item, int k)
 {
     while (k-- > 0)
@@ -39,7 +39,7 @@ static inline int64_t dc_item_panels(const dc_outer_item *item)
 {
     return (item->a + DC_PANEL_ROWS - 1) / DC_PANEL_ROWS;
 }
-/* Floats of the product, and of all. */
+/* Floats of an item's product, and of the whole item. */
 static inline size_t dc_item_product(const dc_outer_item *item)
 {
     return (size_t)(item->a * item->d);
@@ -48,7 +48,7 @@ static inline size_t dc_item_floats(const dc_outer_item *item)
 {
     return dc_item_product(item) + (item->bias ? (size_t)item->d : 0);
 }
-/* Floats of the item before unit u; the number of its units gives its end. */
+/* Floats of the item before unit u; all of its floats if u is the number of its units. */
 static inline size_t dc_unit_offset(const dc_outer_item *item, int64_t u)
 {
     const int64_t panels = dc_item_panels(item), rows = DC_MIN(u * DC_PANEL_ROWS, item->a);
@@ -62,7 +62,7 @@ static inline int dc_owner_first(const dc_owners *o, int i, int r)
 {
     return o->first[i * (o->P + 1) + r];
 }
-/* Floats of a slab [lo(r), lo(r+1)) of item i belong to rank r. */
+/* Of item i, floats [lo(r), lo(r+1)) of a slab belong to rank r. */
 static inline size_t dc_owned_lo(const dc_owners *o, int i, int r)
 {
     return o->item[i].at + dc_unit_offset(&o->item[i], dc_owner_first(o, i, r));
@@ -75,11 +75,11 @@ size_t dc_owned_floats(const dc_owners *o, int r);
 
 typedef struct {
     const char *name;
-    bool padded; /* every shard has as many places: products of one shape */
+    bool padded; /* every shard has the same number of places, so that products have one shape */
     bool whole;  /* every rank gets the whole gradient and owns all of it */
     dc_status (*create)(dc_outer *o);
     void (*release)(dc_outer *o); /* also after an error of create */
-    /* Products of this step into o->cfg.grad; sets o->product_s. */
+    /* Forms the products of this step in o->cfg.grad; sets o->product_s. */
     void (*sync)(dc_comm *comm, dc_outer *o);
     /* Bytes that sync sends to other ranks, with several ranks. */
     double (*sent)(const dc_outer *o);
@@ -90,7 +90,7 @@ struct dc_outer {
     dc_outer_config cfg;
     dc_outer_item *item; /* = cfg.item, owned */
     const dc_outer_row *row;
-    void *way; /* what the way holds; made and released by it */
+    void *way; /* the way's own data; made and released by it */
     dc_owners owners;
     double product_s;
     /* The small vectors: a canonical sum over a partition with one row per shard. */
@@ -98,7 +98,7 @@ struct dc_outer {
     dc_sum *sum;
     double *vector; /* [n_values + 1] the values, then the wish */
     double wish;    /* of this rank, until it is pushed */
-    int next_shard; /* of the sum */
+    int next_shard; /* next shard to be pushed to the sum */
     double *square; /* [units of all items] sums of squares, in the order of the items */
 };
 
@@ -119,8 +119,7 @@ double dc_outer_allreduce_sent(const dc_outer *o);
 
 /* ---- Kernels ----------------------------------------------------------------------------------------------------- */
 
-/* `columns` columns of n rows of X [n x width], which points to the first of them, into packed [n x columns] and back.
- */
+/* Copies `columns` columns of X [n x width] into packed [n x columns], and back; X points to the first of them. */
 void dc_columns_pack(const float *X, int64_t n, int64_t width, int64_t columns, float *packed);
 void dc_columns_unpack(const float *packed, int64_t n, int64_t width, int64_t columns, float *X);
 /* sum[u - first] = dc_squares() of unit u of an item of grad, for units [first, last). */

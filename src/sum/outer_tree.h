@@ -8,11 +8,11 @@
 /* Tiles of the products. */
 enum { DC_TREE_ROWS = 128, DC_TREE_COLUMNS = 512 };
 
-/* Rows [row, row + rows) x columns of an item's product; rows = 0: of its bias. */
+/* Rows [row, row + rows), columns [column, column + columns) of an item's product; rows = 0: columns of its bias. */
 typedef struct {
     int item;
     int64_t row, rows, column, columns;
-    size_t start; /* of the item in a root's vector; one rank: in the gradient */
+    size_t start; /* where the item starts in a root's vector, or with one rank in the gradient */
 } dc_tree_tile;
 
 typedef struct {
@@ -24,7 +24,7 @@ typedef struct {
     int threads;
     float *scratch; /* [threads x scratch_floats] */
     size_t scratch_floats;
-    /* Several ranks: */
+    /* Only with several ranks: */
     float *partial;                  /* [own roots x floats] */
     float *packed, *received;        /* [own roots x floats], [roots of all ranks x own floats] */
     size_t *send_bytes, *recv_bytes; /* [P] */
@@ -33,7 +33,7 @@ typedef struct {
 
 /* outer_tree_kern.c */
 int dc_outer_tree_threads(void);
-/* The sums at this rank's roots into t->partial, or into the gradient with one rank. */
+/* Writes the sums at this rank's roots to t->partial, or with one rank to the gradient. */
 void dc_outer_tree_partials(dc_outer *o, const dc_subtree *root, int n_roots);
 
 #endif

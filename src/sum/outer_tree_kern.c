@@ -1,5 +1,5 @@
-/* The sums at the roots of a rank's subtrees, tile by tile, so that partial sums stay in the cache; a leaf is one
- * product over the rows of a shard. */
+/* Computes the sums at the roots of a rank's subtrees, tile by tile, so that partial sums stay in the cache. A leaf is
+ * one product over the rows of a shard. */
 #include <omp.h>
 #include <string.h>
 
@@ -21,7 +21,7 @@ static void add_rows(const float *D, int64_t n, int64_t width, int64_t columns, 
         for (int64_t j = 0; j < columns; j++) out[j] += D[i * width + j];
 }
 
-/* The part of one shard's rows: out [rows x columns], or [columns] of a bias. */
+/* What the rows of one shard give to a tile: out [rows x columns], or [columns] for a bias. */
 static void leaf_tile(const void *place, int shard, float *out)
 {
     const dc_outer *o = ((const leaf_place *)place)->outer;
@@ -40,7 +40,7 @@ static void leaf_tile(const void *place, int shard, float *out)
     }
 }
 
-/* One tile of the sum at a root, into its place in the vector of all items. */
+/* Computes one tile of the sum at a root and copies it to its place in the vector of all items. */
 static void root_tile(const dc_outer *o, const dc_tree_tile *t, const dc_subtree *root, float *scratch, float *out)
 {
     const int64_t width = o->item[t->item].d, rows = DC_MAX(t->rows, (int64_t)1);

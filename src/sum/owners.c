@@ -1,5 +1,5 @@
-/* Which rank owns which part of the items: contiguous units of whole panels in the order of the items, by their
- * middles, so that the shares are equal up to one panel. Ownership moves work and messages about, never bits. */
+/* Decides which rank owns which part of the items: contiguous units, in the order of the items. The middle of a unit
+ * decides, so that shares are equal up to one panel. Ownership changes who works and what is sent, never the bits. */
 #include "dcmpi/comm.h"
 
 #include <string.h>
@@ -19,7 +19,7 @@ static int rank_at(size_t begin, size_t size, size_t total, int P)
     return DC_MIN((int)(middle * P), P - 1);
 }
 
-/* first[P+1] of an item whose floats begin at *begin of `total`; moves *begin to the end of it. */
+/* Sets first[P+1] for an item whose floats begin at *begin of `total`; moves *begin to the end of the item. */
 static void share_out(const dc_outer_item *item, size_t *begin, size_t total, int P, int *first)
 {
     const int units = dc_item_units(item);
@@ -61,7 +61,7 @@ size_t dc_owned_floats(const dc_owners *o, int r)
 
 /* ---- Slabs ------------------------------------------------------------------------------------------------------- */
 
-/* Bytes of item i that each rank owns, [P], as messages want them. Valid until the next call. */
+/* Bytes of item i that each rank owns, [P], for use as message sizes. Valid until the next call. */
 static const size_t *owned_bytes(const dc_owners *o, int i)
 {
     for (int r = 0; r < o->P; r++) o->bytes[r] = (dc_owned_lo(o, i, r + 1) - dc_owned_lo(o, i, r)) * sizeof(float);
@@ -82,7 +82,7 @@ void dc_outer_share(dc_comm *comm, const dc_outer *outer, float *slab)
         dc_comm_allgatherv(comm, slab + dc_owned_lo(o, i, o->rank), slab + o->item[i].at, owned_bytes(o, i));
 }
 
-/* Floats [*lo, *hi) of those that rank r owns of item i lie in [first, first + n); false if none. */
+/* Sets [*lo, *hi) to the floats in [first, first + n) that rank r owns of item i; false if there are none. */
 static bool owned_within(const dc_owners *o, int i, int r, size_t first, size_t n, size_t *lo, size_t *hi)
 {
     *lo = DC_MAX(dc_owned_lo(o, i, r), first);
@@ -118,7 +118,7 @@ void dc_outer_take(const dc_outer *outer, const float *piece, size_t first, size
 
 /* ---- Squares ----------------------------------------------------------------------------------------------------- */
 
-/* Units of ranks below r: those of a rank follow each other over all items. */
+/* Number of units that ranks below r own, over all items. In the order of the items, the units of rank r come next. */
 static size_t units_below(const dc_owners *o, int r)
 {
     size_t units = 0;

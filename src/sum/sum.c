@@ -1,13 +1,13 @@
 /* Sums over all rows whose bits do not depend on ranks or threads.
  *
  * Three fixed trees on top of each other: rows inside a block (the kernel's business), blocks inside a shard, shards.
- * Which rank owns which shards only decides where an addition happens, never which operands it has: a rank's contiguous
- * shards are the union of at most 2*log2(V) aligned subtrees, and only the sums at their roots travel. If the number of
- * ranks is a power of two there is one root per rank.
+ * The owner of a shard only determines where an addition happens, never its operands. A rank's contiguous shards are
+ * the union of at most 2*log2(V) aligned subtrees, and only the sums at their roots are sent. If the number of ranks is
+ * a power of two there is one root per rank.
  *
- * Short vectors: everybody gets all roots and adds up the top of the tree. Long vectors: slice j of all roots goes to
- * rank j, which adds up its slice, and the slices are gathered: the volume of a ring allreduce. Both do the same
- * additions. No overlap of communication and computation. */
+ * Short vectors: every rank gets all roots and adds up the top of the tree. Long vectors: slice j of all roots goes to
+ * rank j, which adds up its slice, and the slices are gathered; this sends as much as a ring allreduce. Both do the
+ * same additions. Communication and computation do not overlap. */
 #include <omp.h>
 #include <string.h>
 
@@ -33,7 +33,7 @@ static bool has_rows(const dc_part *part, int s, int size)
     return dc_part_shard_begin(part, s) < dc_part_shard_begin(part, s + size);
 }
 
-/* Roots with rows of rank r. All ranks know the trees of all: they follow from N, V and P. */
+/* Number of rank r's roots that have rows. Each rank knows the trees of all ranks: they follow from N, V and P. */
 static size_t count_roots(const dc_part *part, int r)
 {
     const int end = dc_part_rank_shard(part, r + 1);
@@ -52,7 +52,7 @@ static size_t total_roots(const dc_sum *sum)
     return total;
 }
 
-/* Vectors that the trees need: over the blocks of a shard, over the shards. */
+/* Number of vectors that each tree needs: over the blocks of a shard, and over the shards. */
 static int depth_in_shard(const dc_part *part)
 {
     return dc_tree_depth(0, (part->N / part->V + DC_BLOCK_ROWS) / DC_BLOCK_ROWS);
@@ -191,7 +191,7 @@ static void combine_roots(dc_sum *sum, const double *values, size_t length)
     }
 }
 
-/* What is now at the top of the tree, as plain numbers. */
+/* Copies the sum at the top of the tree to `total`: zeros if there are no rows. */
 static void take_total(dc_sum *sum, double *total, size_t length)
 {
     DC_ASSERT(sum->shards.depth == 1);

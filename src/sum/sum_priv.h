@@ -13,15 +13,15 @@ struct dc_sum {
     size_t leaf_stride; /* doubles between the leaves of two threads: whole cache lines */
     double *leaves;     /* [threads * leaf_stride] */
 
-    int shard;            /* shard of the last leaf; all before are in `shards` */
+    int shard;            /* shard of the last leaf; all shards before it are in `shards` */
     int64_t shard_blocks; /* leaves of this shard so far */
     size_t pushed;        /* leaves so far */
     dc_tree blocks;       /* sums over the blocks of this shard */
     dc_tree shards;       /* sums over the shards of this rank, later over all */
     double *slab;         /* vectors of both trees */
 
-    bool gathers;       /* roots go to everybody whole (short vectors), else in slices */
-    size_t *roots;      /* [P] subtrees with rows at the top of each rank's range of shards */
+    bool gathers;       /* every rank gets whole roots (short vectors); false: slices */
+    size_t *roots;      /* [P] how many roots with rows each rank has */
     size_t *send_bytes; /* [P] */
     size_t *recv_bytes; /* [P] */
     double *packed;     /* own roots, slice by slice */

@@ -1,9 +1,9 @@
 /* Private to sum/: a binary tree of vector sums, built from left to right on a stack (a binary counter).
  *
- * Leaves have numbers; a subtree covers `size` leaves from `first`, size a power of two that divides first. Two
- * neighbours that are the halves of one aligned subtree become one at once, so the order of additions follows from the
- * leaf numbers alone and the stack holds at most 2*log2(leaves) vectors. A subtree without rows has no vector: it is
- * the exact zero and costs nothing. */
+ * Leaves are numbered. A subtree covers `size` leaves from `first` on; size is a power of two that divides first. Two
+ * neighbours that are the halves of an aligned subtree are merged at once, so the order of additions follows from the
+ * leaf numbers alone and the stack holds at most 2*log2(leaves) vectors. A subtree without rows has no vector: it
+ * counts as an exact zero and costs nothing. */
 #ifndef DCMPI_TREE_H
 #define DCMPI_TREE_H
 
@@ -25,15 +25,15 @@ typedef struct {
 
 void dc_tree_init(dc_tree *tree, double *slab, int capacity, size_t m);
 void dc_tree_clear(dc_tree *tree);
-/* Adds the subtree of `size` leaves from `first`, right of all before; v[m] is copied, NULL if it has no rows. */
+/* Appends the subtree of `size` leaves from `first` on, to the right of all others. v[m] is copied; NULL: no rows. */
 void dc_tree_append(dc_tree *tree, int64_t first, int64_t size, const double *v);
 /* Adds up what is left on the stack, from the right; the sum (NULL without rows) is valid until the next call. The
  * stack is empty afterwards. */
 const double *dc_tree_fold(dc_tree *tree);
-/* Copies values [begin, begin+length) of each vector on the stack, those without rows left out, to `out`, and returns
+/* Copies values [begin, begin+length) of each vector on the stack to `out`, leaving out subtrees without rows; returns
  * the end of what it wrote. */
 double *dc_tree_pack(const dc_tree *tree, double *out, size_t begin, size_t length);
-/* Vectors that a stack needs for the leaves [lo, hi), one by one. */
+/* Number of vectors that the stack needs if leaves [lo, hi) are appended one by one. */
 int dc_tree_depth(int64_t lo, int64_t hi);
 
 #endif

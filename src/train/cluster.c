@@ -1,6 +1,6 @@
-/* The clustering phase: its record is a refresh of the target over all rows. Stop rules and collapse are decided from
- * reduced values alone, so all ranks decide alike. The stop rule of the papers needs a finished interval: the first
- * refresh never stops as converged. */
+/* The clustering phase. Each of its records refreshes the target over all rows. Stop rules use only values that were
+ * reduced over all ranks, so all ranks decide alike. The stop rule of the papers needs a finished interval, so the
+ * first refresh never ends the phase as converged. */
 #include "dcmpi/comm.h"
 #include "dcmpi/fault.h"
 #include "dcmpi/log.h"
@@ -26,19 +26,19 @@ typedef struct {
     dc_method_state *state; /* owned, made by the method */
     dc_embedder *embedder;  /* owned, as is the next */
     dc_cluster_shares shares;
-    int32_t *next; /* [n] labels that are to come, owned */
+    int32_t *next; /* [n] new labels during a refresh, owned */
     dc_cluster_result *out;
-    dc_cluster_config was;   /* the configuration with the lengths of the run that wrote the checkpoint */
-    float *snapshot;         /* [n] parameters at the last refresh: they give target and labels again */
-    int64_t count[N_COUNTS]; /* at the last refresh, as are the values */
+    dc_cluster_config was;   /* cfg, but with max_iter and tol of the run that wrote the checkpoint */
+    float *snapshot;         /* [n] parameters at the last refresh, from which to repeat it */
+    int64_t count[N_COUNTS]; /* as of the last refresh, like the values */
     double value[N_VALUES];
 } loop;
 
 /* ---- Stop rules ------------------------------------------------------------------------------------------------- */
 
-/* Training has drawn clusters together if few rows are left outside the largest cluster, few both of all rows and of
- * those that were outside at the start; or if few effective clusters are left. Uneven clusters that k-means found do
- * not count as a collapse. */
+/* Whether training has drawn the clusters together: the rows outside the largest cluster are now few, both among all
+ * rows and compared with the start; or few effective clusters are left, compared with the start. Uneven clusters that
+ * k-means found do not count as a collapse. */
 static bool collapsed(const loop *l, const dc_refresh *r)
 {
     static const double OF_ALL = 0.05, OF_START = 0.2, EFFECTIVE = 0.5;
@@ -60,7 +60,7 @@ static dc_stop decide(const loop *l, const dc_cluster_config *cfg)
 
 /* ---- State ------------------------------------------------------------------------------------------------------ */
 
-/* The same on any number of ranks, whatever order they add in. */
+/* Hash of all labels: the same for any number of ranks, in whatever order they add. */
 static int64_t hash_labels(dc_comm *comm, const loop *l)
 {
     const dc_part *part = &l->model->data->part;
@@ -86,7 +86,7 @@ static void note_refresh(dc_comm *comm, loop *l)
     l->count[LABEL_HASH] = hash_labels(comm, l);
 }
 
-/* The counts are those of the first and of the last record. */
+/* Whether counts and values agree with the first and the last record. */
 static bool agrees(const loop *l)
 {
     const double N = (double)l->model->data->part.N;
@@ -150,7 +150,7 @@ static void swap_floats(float *a, float *b, size_t n)
     }
 }
 
-/* If the labels are the same as then, the loop must stop, or go on, as it did then. */
+/* If the labels are those of the refresh that is repeated, the loop must stop, or go on, as it did after it. */
 static dc_status check_labels(dc_comm *comm, loop *l)
 {
     if (hash_labels(comm, l) != l->count[LABEL_HASH]) {
@@ -164,13 +164,13 @@ static dc_status check_labels(dc_comm *comm, loop *l)
                    (long long)l->count[STOP]);
 }
 
-/* All rows through the method's inference. */
+/* Sends all rows through the method's inference. */
 static dc_status infer(dc_comm *comm, loop *l, bool may_save)
 {
     return dc_embed_all(comm, l->embedder, l->model, may_save, &(dc_embedded){l->out->Z, l->out->q, l->next});
 }
 
-/* Labels, what is counted of them, target; the rows went through the inference. */
+/* Renews labels, their counts and the target, after the rows went through the inference. */
 static dc_status renew(dc_comm *comm, loop *l)
 {
     dc_status st = DC_OK;
@@ -191,7 +191,7 @@ static void take_labels(const loop *l)
     if (n) memcpy(l->out->labels, l->next, n * sizeof *l->next);
 }
 
-/* Target and labels of the last refresh once more, from the parameters of then. */
+/* Computes target and labels of the last refresh again, from the parameters at that refresh. */
 static dc_status repeat_refresh(dc_comm *comm, loop *l)
 {
     dc_status st = DC_OK;
@@ -217,7 +217,7 @@ out:
 
 /* ---- Record ----------------------------------------------------------------------------------------------------- */
 
-/* Embedding of all rows, new target, one record; sets out->stop. */
+/* Embeds all rows, renews the target, fills one record; sets out->stop. */
 static dc_status refresh(dc_comm *comm, dc_phase *p, double *row)
 {
     dc_status st = DC_OK;
@@ -284,7 +284,7 @@ static void record_step(dc_graph *g, const void *ctx, int step)
     l->cfg->method->record(g, l->state, step);
 }
 
-/* The method's state, its steps, and its inference. Local. */
+/* Creates the method's state, its steps and its inference. Local. */
 static dc_status create(loop *l)
 {
     dc_status st = DC_OK;
@@ -308,7 +308,7 @@ out:
     return st;
 }
 
-/* First embedding, first centres, first labels; or those of the checkpoint. */
+/* Computes the first embedding, centres and labels, or again those of the checkpoint. */
 static dc_status start(dc_comm *comm, loop *l, bool continues)
 {
     dc_status st = DC_OK;
@@ -328,11 +328,11 @@ out:
     return st;
 }
 
-/* Centres of k-means on the final embedding take the place of the trained ones. */
+/* Replaces the trained centres by those of k-means on the final embedding. */
 static dc_status final_kmeans(dc_comm *comm, loop *l)
 {
     dc_status st = DC_OK;
-    dc_refresh with_them; /* what the run tells of its last refresh stays */
+    dc_refresh with_them; /* not used: the run reports its last refresh */
     const double begin = dc_timer_start();
     dc_state_at(l->model->state, "final_kmeans", 0);
     DC_TRY(dc_method_kmeans(comm, &l->env, l->out->Z, NULL));
@@ -359,7 +359,7 @@ out:
     return st;
 }
 
-/* The loop, before its first centres or where a checkpoint left it. Collective. */
+/* Makes the loop, as it is before its first centres or as a checkpoint left it. Collective. */
 static dc_status make(dc_comm *comm, loop *l, dc_model *m, const dc_cluster_config *cfg, dc_history *history,
                       dc_cluster_result *out, bool *continues)
 {
@@ -403,7 +403,7 @@ out:
 
 /* ---- Needs ------------------------------------------------------------------------------------------------------- */
 
-/* The result alone. Local. */
+/* Measures the memory of the result alone. Local. */
 static dc_status measure_result(const dc_model *m, int64_t K, double *bytes)
 {
     dc_cluster_result result = {0};

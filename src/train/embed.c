@@ -1,14 +1,14 @@
-/* Embedding, soft assignment and labels of all rows of this rank. Tiles start anew at each block of the partition, all
- * have the same number of rows (short ones are padded), and one thread computes a tile, so that shapes, and with them
- * the bits, do not depend on the numbers of ranks and threads, and a result file can say which shape its embedding came
- * from. */
+/* Embedding, soft assignment and labels of all rows of this rank. Each block of the partition begins with a new tile,
+ * all tiles have the same number of rows (short ones are padded), and one thread computes a tile. So the shapes, and
+ * with them the bits, do not depend on the numbers of ranks and threads, and a result file can name the shape of its
+ * tiles. */
 #include <string.h>
 
 #include "dcmpi/mem.h"
 #include "dcmpi/wish.h"
 #include "embed_kern.h"
 
-/* The longest block in equal parts: padding wastes less than a row per tile. */
+/* Divides the longest block into equal tiles, so that padding wastes less than a row per tile. */
 int64_t dc_embed_tile_rows(const dc_part *part)
 {
     const int64_t longest = DC_MIN((part->N + part->V - 1) / part->V, (int64_t)DC_BLOCK_ROWS);
@@ -108,10 +108,10 @@ double dc_embed_flops(const dc_embedder *e)
     return dc_infer_flops(e->infer);
 }
 
-/* Rows of a rank between two looks at the wishes. */
+/* Rows of a rank between two polls of the wishes. */
 enum { PIECE_ROWS = 65536 };
 
-/* The same on all ranks. */
+/* Number of pieces, the same on all ranks. */
 static size_t count_pieces(const dc_part *part)
 {
     const int64_t shards = (part->V + part->P - 1) / part->P, rows = shards * (part->N / part->V + 1);

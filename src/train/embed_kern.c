@@ -4,7 +4,7 @@
 #include <omp.h>
 #include <string.h>
 
-/* The first of the largest. */
+/* Index of the largest value; the first one if several are equal. */
 static int32_t largest(const float *q, int64_t K)
 {
     int32_t best = 0;

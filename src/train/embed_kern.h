@@ -1,18 +1,18 @@
-/* Private to train/: tiles of rows through a method's inference. */
+/* Private to train/: sends tiles of rows through a method's inference. */
 #ifndef DCMPI_TRAIN_EMBED_KERN_H
 #define DCMPI_TRAIN_EMBED_KERN_H
 
 #include "dcmpi/train.h"
 
-/* Every product has as many rows as the model's tiles have; a short tile is padded with zero rows. A row's bits then
- * follow from its place in its tile at most (with oneDNN not even from that), whatever tiles the other rows are in. */
+/* Every product has as many rows as the model's tiles; a short tile is padded with zero rows. A row's bits then depend
+ * at most on its place in its tile (with oneDNN not even on that), whatever tiles the other rows are in. */
 enum { DC_EMBED_TILE_MIN = 16, DC_EMBED_TILE_MAX = 256 };
 
 typedef struct {
     int64_t lo, n; /* local rows [lo, lo + n) */
 } dc_embed_tile;
 
-/* Tiles of this rank's rows, in order; they start anew at each block of the partition. Start with {0}. */
+/* Visits the tiles of this rank's rows in order; each block of the partition begins with a new tile. Start with {0}. */
 typedef struct {
     dc_block block;
     int64_t next; /* local row */
@@ -25,15 +25,14 @@ struct dc_embedder {
     dc_embed_tile *tile; /* [n_tiles], owned */
     dc_graph *graph;     /* the method's inference, owned */
     dc_infer *infer;     /* owned */
-    int Z, q, label;     /* its outputs; label -1: there is none */
+    int Z, q, label;     /* indices of its outputs; label -1: there is none */
 };
 
-/* Memory for at most max_tiles tiles; none are set. env: as for dc_embedder_create, but that value is all of the run
- * that counts. */
+/* Makes room for at most max_tiles tiles, and sets none. env: as for dc_embedder_create, but env->part is not used. */
 DC_CHECKED dc_status dc_embedder_alloc(dc_embedder **out, const dc_method *method, const dc_method_env *env,
                                        int64_t tile_rows, size_t max_tiles);
 
-/* Rows of tiles [lo, hi). */
+/* Embeds the rows of tiles [lo, hi). */
 void dc_embed_tiles(const dc_embedder *e, const dc_dataset *data, size_t lo, size_t hi, const dc_embedded *out);
 
 #endif

@@ -5,10 +5,10 @@
 #include "dcmpi/train.h"
 #include "frozen_kern.h"
 
-/* Layers [0, depth) of m. Makes room for the outputs of this rank's rows if they fit into cache_bytes on every rank;
- * else they are computed again for each batch. Collective. Errors: DC_ERR_MEMORY. */
+/* Freezes layers [0, depth) of m. Makes room for the outputs of this rank's rows if they fit into cache_bytes on every
+ * rank; else they are computed again for each batch. Collective. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_frozen_create(dc_comm *comm, dc_frozen *f, const dc_model *m, int depth, size_t cache_bytes);
-/* Computes what there is room for. Local. Errors: DC_ERR_MEMORY. */
+/* Computes the outputs if there is room for them. Local. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_frozen_fill(dc_frozen *f, dc_timers *timers);
 void dc_frozen_release(dc_frozen *f);
 /* out[n x width] for n local row numbers; threaded. `frozen` is a dc_frozen. */

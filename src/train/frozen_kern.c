@@ -1,9 +1,9 @@
-/* Rows through the frozen layers, with bits that depend on the row alone.
+/* Sends rows through the frozen layers, with bits that depend on the row alone.
  *
  * GEMM libraries may round a row differently at another place of a matrix or in a matrix of another shape. So all tiles
- * have the same shape, a row has its place in every tile that it may come in, its global number modulo the rows of a
- * tile, and places without a row hold zeros. The rows of a call are sorted by place; tile k takes the k-th of each
- * place. Consecutive rows fill their tiles, the rows of a shuffled batch about half of them. */
+ * have the same shape, and a row always has the same place in its tile: its global number modulo the rows of a tile.
+ * Places without a row hold zeros. The rows of a call are sorted by place; tile k takes the k-th row of each place.
+ * Consecutive rows fill their tiles; the rows of a shuffled batch fill about half of their tiles' places. */
 #include "frozen_kern.h"
 
 #include <omp.h>
@@ -16,8 +16,8 @@ static int place_of(const dc_frozen *f, int64_t row)
     return (int)((f->data->part.row_lo + row) % TILE);
 }
 
-/* f->order: indices into `rows` by place; those of place p begin at first[p], and first[TILE] = n. Returns the largest
- * number of rows at one place: the number of tiles. */
+/* Sorts f->order, the indices into `rows`, by place; those of place p begin at first[p], and first[TILE] = n. Returns
+ * the largest number of rows at one place, which is the number of tiles. */
 static int32_t sort_by_place(const dc_frozen *f, const int64_t *rows, int32_t n, int32_t first[TILE + 1])
 {
     int32_t count[TILE] = {0}, most = 0;

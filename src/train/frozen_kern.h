@@ -4,15 +4,15 @@
 
 #include "dcmpi/step.h"
 
-/* Rows that go through the layers together, by one thread, and rows that are sorted into such tiles at a time. */
+/* Rows of a tile, which one thread sends through the layers, and rows that are sorted into tiles at a time. */
 enum { DC_FROZEN_TILE_ROWS = 16, DC_FROZEN_CHUNK_ROWS = 1024 };
 
 typedef struct {
-    const dc_dataset *data; /* borrowed, as are the next two; they must not change meanwhile */
+    const dc_dataset *data; /* borrowed, as are the next two; none of them may change while in use here */
     const dc_net *net;
     const float *value;
     int depth;       /* layers [0, depth) are frozen; 0: the data themselves */
-    dc_graph *graph; /* these layers, owned; NULL if cached, as are the next two */
+    dc_graph *graph; /* the frozen layers; like the next two owned, and NULL while not needed */
     dc_infer *infer;
     int32_t *order; /* [DC_FROZEN_CHUNK_ROWS] scratch */
     float *cache;   /* [n x width] outputs of all local rows, owned; NULL: computed when asked for */

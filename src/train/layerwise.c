@@ -1,14 +1,14 @@
 /* Greedy layer-wise pretraining of a stack of denoising autoencoders (Vincent et al., JMLR 2010; constants of Xie et
  * al., ICML 2016).
  *
- * Pair l is encoder layer l with its mirror in the decoder, a network of its own on the outputs x of the encoder layers
- * below, which are frozen:  x~ = Dropout(x), h = act(x~ W1 + b1), h~ = Dropout(h), y = act2(h~ W2 + b2), min loss(x,
- * y). Each layer keeps the activation it has in the stack, so the last pair has a linear h and the first a linear y if
- * embedding and output are linear, and all others end in the hidden activation. The data and the embedding have no
- * dropout by default.
+ * Pair l is encoder layer l and its mirror in the decoder. It is trained as a network of its own, whose input x is the
+ * output of the encoder layers below; these are frozen:
+ *   x~ = Dropout(x), h = act(x~ W1 + b1), h~ = Dropout(h), y = act2(h~ W2 + b2), min loss(x, y).
+ * Each layer keeps the activation that it has in the stack: h of the last pair is linear if the embedding is, y of the
+ * first pair if the output is; all others have the hidden activation. By default data and embedding have no dropout.
  *
- * The weights of a pair start from those of the stack (model.init) and replace them. The stack that is fine-tuned
- * afterwards consists of trained pairs alone, so that no other first weights are drawn for it. */
+ * The weights of a pair start as those of the stack (model.init), and replace them once trained. So the stack that is
+ * fine-tuned afterwards consists of trained pairs alone, and no new weights are drawn for it. */
 #include <string.h>
 
 #include "dcmpi/log.h"
@@ -65,7 +65,7 @@ static dc_status build_net(dc_net *net, const dc_layer *encoder, const dc_layer 
     return DC_OK;
 }
 
-/* All but its parameters. */
+/* Sets up a pair, all but its parameters. */
 static dc_status shape(pair *p, const dc_model *stack, int l)
 {
     dc_status st = DC_OK;
@@ -93,7 +93,7 @@ out:
     return st;
 }
 
-/* Makes it part of the run's state. */
+/* Makes the pair's parameters part of the run's state. */
 static dc_status keep_pair(dc_comm *comm, const dc_model *stack, const pair *p)
 {
     return dc_state_keep(comm, stack->state, "pair", DC_STATE_F32, p->slab.n, p->model.params.value, NULL);
@@ -105,7 +105,7 @@ static void keep(const pair *p, dc_model *stack, int l)
     copy_layer(&p->slab.net.layer[1], p->model.params.value, decoder_of(stack, l), stack->params.value);
 }
 
-/* Cross-entropy is a loss of values in [0, 1]: pairs that do not end in a sigmoid have the mean square instead. */
+/* Cross-entropy needs outputs in [0, 1]: pairs that do not end in a sigmoid use the mean square instead. */
 static dc_recon_loss loss_of(const pair *p, dc_recon_loss wanted)
 {
     return wanted == DC_LOSS_BCE && p->slab.net.layer[1].act != DC_ACT_SIGMOID ? DC_LOSS_MSE : wanted;
@@ -133,7 +133,7 @@ static dc_denoising noise_of(const dc_model *stack, const dc_layerwise_config *c
                           .site = 2 * l + 1};
 }
 
-/* Rows of each rank that are looked at; usually the first one decides. */
+/* Rows of each rank that has_output() looks at, at most; usually the first one decides. */
 enum { ALIVE_ROWS = 1024 };
 
 static bool has_output(const dc_frozen *below, float *row)
@@ -147,8 +147,9 @@ static bool has_output(const dc_frozen *below, float *row)
     return false;
 }
 
-/* A layer of rectifiers can die: too large a step leaves all of its units at 0 for every row. The loss above it is then
- * 0 and finite for ever. Such a stack has diverged: *stop says so, and a warning names the `phase` that trained it. */
+/* A layer of rectifiers can die: too large a step leaves all of its units at 0 for every row. The next pair then has
+ * the loss 0 for ever, which is finite. Such a stack has diverged: *stop says so, and a warning names the `phase` that
+ * trained the layer. */
 static dc_status check_alive(dc_comm *comm, const dc_dataset *data, const dc_frozen *below, const char *phase,
                              dc_stop *stop)
 {
@@ -228,7 +229,7 @@ dc_status dc_layerwise_needs(dc_comm *comm, const dc_model *sketch, const dc_lay
     const dc_pretrain_config training = training_of(&p, cfg, l);
     const dc_row_source source = source_of(&p, &r.model, l);
     DC_TRY(dc_recon_needs(comm, &r, &p.model, &training, &source, &noise, out));
-    out->params_bytes += sizeof(float) * (double)r.model.params.n; /* those of the stack */
+    out->params_bytes += sizeof(float) * (double)r.model.params.n; /* parameters of the stack */
 out:
     release(&p);
     dc_rehearsal_end(&r);

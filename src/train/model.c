@@ -1,4 +1,4 @@
-/* The model in training: parameter slab, its steps, proof of equal replicas. */
+/* The model in training: its parameters, its steps, and the check that they are equal on all ranks. */
 #include <math.h>
 #include <xxhash.h>
 

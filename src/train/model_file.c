@@ -1,4 +1,4 @@
-/* Models in result files: the slab's arrays by name, out and back, and the weights of another run as a start
+/* Models in result files: writes and reads the slab's arrays by name, and loads the weights of another run as a start
  * (model.weights). */
 #include <math.h>
 #include <string.h>
@@ -31,7 +31,7 @@ out:
     return st;
 }
 
-/* For people: shapes, activations and ties tell the program. */
+/* For people only: programs go by shapes, activations and ties. */
 static dc_status save_texts(dc_h5 *h5, const dc_net *net)
 {
     dc_status st = DC_OK;
@@ -77,7 +77,7 @@ static dc_status check_shape(dc_h5 *h5, const char *path, const char *name, cons
                           path, name);
 }
 
-/* With value = NULL only compares. */
+/* Checks the shape of an array, and reads its values unless `value` is NULL. */
 static dc_status visit_array(dc_h5 *h5, const char *path, const char *name, const dc_slab_array *a, float *value)
 {
     dc_status st = DC_OK;
@@ -129,7 +129,7 @@ out:
     return st;
 }
 
-/* A model sees its data through the scaling it was trained with: through another one its weights mean nothing. */
+/* A model needs its data scaled as in its training: with another scaling its weights mean nothing. */
 static dc_status compare_scaling(dc_h5 *h5, const char *path, const dc_dataset *data)
 {
     dc_status st = DC_OK;
@@ -152,7 +152,7 @@ out:
     return st;
 }
 
-/* The same for the bounds of input.clip; a file without them clips nothing. */
+/* Compares the bounds of input.clip; a file without them clips nothing. */
 static dc_status compare_clip(dc_h5 *h5, const char *path, const dc_dataset *data)
 {
     dc_status st = DC_OK;
@@ -180,7 +180,7 @@ out:
     return st;
 }
 
-/* Weights that are tied in one of the two networks, and further layers, would be left out without a word. */
+/* This and compare_depth() refuse what would be left out silently: weights tied in one network only, further layers. */
 static dc_status compare_ties(dc_h5 *h5, const char *path, const dc_net *net)
 {
     char name[DC_H5_NAME_MAX];

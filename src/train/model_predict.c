@@ -1,6 +1,6 @@
-/* Rows through a trained model: embedding, soft assignment, labels. Everything that decides the bits of a row is that
- * of the training run: tiles of the same number of rows, starting anew at each block of a partition into the same
- * shards, the same kernels. So a run's own rows get their own results again, on any number of ranks. */
+/* Sends rows through a trained model: embedding, soft assignment, labels. Everything that decides the bits of a row is
+ * as in the training run: kernels, rows per tile, and a partition into the same shards, whose blocks begin with new
+ * tiles. So a run's own rows get the same results again, on any number of ranks. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -18,11 +18,11 @@ struct dc_predictor {
     int64_t capacity;
     dc_embedder *embedder; /* NULL without a network */
     float *q;              /* [capacity x K], with a network */
-    float *rows;           /* [256 x D] scaled rows, without */
+    float *rows;           /* [256 x D] scaled rows, without a network */
     dc_timers timers;
 };
 
-/* Lengthens the piece by whole tiles as far as they fit; those of the embedder if it is not NULL. */
+/* Takes as many whole tiles as fit into the next piece; returns its rows. Lists the tiles in e unless it is NULL. */
 static int64_t cut_piece(const dc_part *part, int64_t tile_rows, int64_t capacity, dc_tile_cursor *cursor,
                          dc_embedder *e)
 {

@@ -1,18 +1,18 @@
-/* Private to train/: rehearsals of phases, from which people learn what a run will take. A phase is made in one as it
- * will be in the run, without data and parameters, in memory that is counted and not written to (mem.h); and taken
- * apart before its first step. */
+/* Private to train/: rehearsals of phases, which tell people what a run will need. A rehearsal makes a phase as the run
+ * will, but without data and parameters, and in memory that is only counted, not written to (mem.h). It releases the
+ * phase before its first step. */
 #ifndef DCMPI_TRAIN_NEEDS_H
 #define DCMPI_TRAIN_NEEDS_H
 
 #include "phase.h"
 
 typedef struct {
-    dc_model model;   /* with the parameters' shape, part of a register of state of its own */
-    size_t all, lazy; /* what was held before */
+    dc_model model;   /* has only the shape of the parameters, and a register of state of its own */
+    size_t all, lazy; /* bytes held before the rehearsal */
 } dc_rehearsal;
-/* sketch: data and slab, no parameters. Collective. Errors: DC_ERR_MEMORY; dc_rehearsal_end() then, too. */
+/* sketch: data and slab, no parameters. Collective. Errors: DC_ERR_MEMORY; call dc_rehearsal_end() even then. */
 DC_CHECKED dc_status dc_rehearsal_begin(dc_comm *comm, dc_rehearsal *r, const dc_model *sketch);
-/* What phase p takes, and what was made since the begin. */
+/* What phase p needs, with all that was made since dc_rehearsal_begin(). */
 void dc_rehearsal_measure(const dc_rehearsal *r, const dc_phase *p, dc_phase_needs *out);
 void dc_rehearsal_end(dc_rehearsal *r);
 

@@ -1,10 +1,10 @@
 /* Private to train/: the one loop of training. Pretraining, layer pairs, fine-tuning and clustering are phases: steps
- * on shuffled batches, and every so often a record, which may look at all rows, move what the steps do not, and end the
- * phase. Between two of them the state is whole: the run may save it, or stop; a run that continues does the same from
- * there, on any number of ranks.
+ * on shuffled batches, and at intervals a record, which may look at all rows, change what the steps do not, and end the
+ * phase. Between steps and records the state is complete: the run may save it, or stop; a run that continues from there
+ * does the same, on any number of ranks.
  *
- * A loss that is not finite ends the phase before its gradient touches the weights. It is a sum over ranks that rode
- * along with the gradient, so all ranks decide alike. */
+ * A loss that is not finite ends the phase before its gradient touches the weights. The loss is summed over ranks
+ * together with the gradient, so all ranks decide alike. */
 #ifndef DCMPI_TRAIN_PHASE_H
 #define DCMPI_TRAIN_PHASE_H
 
@@ -27,26 +27,26 @@ typedef struct dc_phase {
     dc_turn turn[DC_PHASE_STEPS]; /* of step i; every = 0: each batch, with opt */
     const char *advice;           /* what helps if it diverges */
     int64_t total;                /* steps, */
-    int64_t total_before;         /* and in the run that the checkpoint is of */
+    int64_t total_before;         /* and those of the run that wrote the checkpoint */
     int64_t every;                /* steps between two records; there is one at the end, too */
-    bool from_start;              /* and one before the first step */
+    bool from_start;              /* there is also a record before the first step */
     bool records_divergence;
     void *ctx;
     /* NULL, or called before each step. Local. */
     void (*before)(void *ctx, int64_t step);
-    /* Fills row[columns of history]; may set p->stop. `last`: the phase has no further steps. Collective. */
+    /* Fills row[columns of history]; may set p->stop. Collective. */
     dc_status (*record)(dc_comm *comm, struct dc_phase *p, double *row);
 
     /* Made by dc_phase_create. */
     int n_steps;
     dc_graph *graph[DC_PHASE_STEPS]; /* owned, as are the steps */
     dc_step *step[DC_PHASE_STEPS];
-    dc_params params[DC_PHASE_STEPS]; /* owned: moments of the steps behind the first */
+    dc_params params[DC_PHASE_STEPS]; /* owned: moments of the steps after the first */
 
     /* State. */
     int64_t at; /* step of the last record, -1 before the first */
     dc_phase_figures last;
-    bool moved; /* this start took a step or made a record */
+    bool moved; /* a step or a record was made since this start */
     dc_stop stop;
 } dc_phase;
 
@@ -54,15 +54,15 @@ typedef struct dc_phase {
 dc_status dc_phase_create(dc_phase *p, int n, void (*record)(dc_graph *g, const void *ctx, int i), const void *ctx,
                           const dc_row_source *source, int64_t batch, dc_section gather);
 void dc_phase_release(dc_phase *p);
-/* Steps in which every row comes by once; the phase has a step. */
+/* Number of steps in which every row is used once; the phase must have a step. */
 int64_t dc_phase_epoch(const dc_phase *p);
 /* The optimizer of a step. */
 const dc_opt_config *dc_phase_opt(const dc_phase *p, int step);
 /* Makes history, moments, sums and the place in the phase part of the run's state; a run that continues gets them back.
- * p->total_before and p->every are set. Collective. Errors: those of dc_state_keep, DC_ERR_FORMAT (a state that this
- * run cannot have had). */
+ * p->total_before and p->every must be set. Collective. Errors: those of dc_state_keep, DC_ERR_FORMAT (a state that
+ * this run cannot have had). */
 dc_status dc_phase_keep(dc_comm *comm, dc_phase *p, int n_columns, const char *const *columns);
-/* To the end. Collective. Errors: also DC_STOPPED. */
+/* Runs the phase to its end. Collective. Errors: also DC_STOPPED. */
 dc_status dc_phase_run(dc_comm *comm, dc_phase *p);
 
 #endif

@@ -10,7 +10,7 @@
 typedef struct {
     const dc_pretrain_config *cfg; /* borrowed, as is the next */
     const dc_denoising *noise;
-    dc_net net; /* the model's as this loss trains it */
+    dc_net net; /* the model's net, as dc_net_for_loss() gives it */
 } trainer;
 
 static const char *const columns[] = {"epoch", "loss", "lr"};
@@ -109,11 +109,11 @@ dc_status dc_recon_recall(dc_comm *comm, const dc_model *m, const char *phase, d
     char name[DC_STATE_NAME_MAX];
     snprintf(name, sizeof name, "%s/sum", phase);
     *finished = false;
-    if (dc_state_waiting(m->state, name)) return DC_OK; /* written within the phase, be it at its end */
+    if (dc_state_waiting(m->state, name)) return DC_OK; /* the checkpoint was written in the phase, or at its end */
     return dc_history_recall(comm, history, m->state, phase, (int)DC_COUNT_OF(columns), columns, finished);
 }
 
-/* Rounding of the scaling may leave values a little outside. */
+/* Rounding of the scaling may leave values a little outside [0, 1]. */
 static const float UNIT_SLACK = 1e-5f;
 
 static dc_status check_unit_rows(const dc_model *m, float *row)

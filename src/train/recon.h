@@ -9,7 +9,7 @@
  */
 typedef struct {
     double input, hidden; /* rates in [0, 1), 0: none */
-    int site;             /* hidden has this dropout site, input the one before */
+    int site;             /* dropout site of `hidden`; `input` has site - 1 */
 } dc_denoising;
 
 /* Trains all of m->net for the length in *cfg, from where the run's checkpoint left it, and saves at the end. Makes
@@ -17,14 +17,14 @@ typedef struct {
 DC_CHECKED dc_status dc_recon_train(dc_comm *comm, dc_model *m, const dc_pretrain_config *cfg,
                                     const dc_row_source *source, const dc_denoising *noise, dc_history *history,
                                     dc_stop *stop);
-/* What that takes, in rehearsal r; m is of r, or a part of its model. Collective. */
+/* What dc_recon_train() needs, in rehearsal r; m is r's model, or a part of it. Collective. */
 DC_CHECKED dc_status dc_recon_needs(dc_comm *comm, const dc_rehearsal *r, dc_model *m, const dc_pretrain_config *cfg,
                                     const dc_row_source *source, const dc_denoising *noise, dc_phase_needs *out);
-/* If the run's checkpoint has the whole phase behind it: its history, and *finished. */
+/* If the run's checkpoint was written after this phase, gives its history back and sets *finished. */
 DC_CHECKED dc_status dc_recon_recall(dc_comm *comm, const dc_model *m, const char *phase, dc_history *history,
                                      bool *finished);
-/* DC_LOSS_BCE takes a sigmoid output (DC_ERR_USAGE) and data in [0, 1] (DC_ERR_DATA); reads all rows once. Collective.
- */
+/* Checks that DC_LOSS_BCE has a sigmoid output (DC_ERR_USAGE) and data in [0, 1] (DC_ERR_DATA); reads all rows once.
+ * Collective. */
 DC_CHECKED dc_status dc_recon_check(dc_comm *comm, const dc_model *m, dc_recon_loss loss);
 
 #endif

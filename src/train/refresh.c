@@ -19,7 +19,7 @@ void dc_shares_release(dc_cluster_shares *c)
     dc_mem_free(&c->size);
 }
 
-/* Its part of an entropy. */
+/* What one share adds to an entropy. */
 static double entropy_of(double share)
 {
     return share > 0 ? -share * log(share) : 0;

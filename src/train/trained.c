@@ -1,5 +1,5 @@
-/* A trained model as a result file tells it. Its shapes follow from the deck that the file holds, which the caller
- * reads: the header comes first, then the slab, then the arrays. Rank 0 reads and checks, the others get copies. */
+/* Reads a trained model from a result file: first the header, then the arrays. In between the caller makes the slab,
+ * whose shapes follow from the deck in the file. Rank 0 reads and checks, the others get copies. */
 #include <math.h>
 #include <string.h>
 
@@ -32,7 +32,7 @@ out:
     return st;
 }
 
-/* Dims of a float32 array with n_dims dimensions, all of them 1 or more. */
+/* Gets the dims of a float32 array with n_dims dimensions, all of them 1 or more. */
 static dc_status float_dims(dc_h5 *h5, const char *path, const char *name, int n_dims, int64_t *dims)
 {
     dc_h5_info info;
