@@ -143,7 +143,7 @@ static double slow_parse(const char *text, size_t n)
 {
     static locale_t c_locale;
     if (!c_locale) c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    char copy[1024]; /* digits after the first thousand cannot matter to anybody; the exponent is kept below */
+    char copy[1024]; /* longer text is refused: nobody needs a thousand digits */
     if (n >= sizeof copy || !c_locale) return NAN;
     memcpy(copy, text, n);
     copy[n] = '\0';
