@@ -9,7 +9,8 @@
  *     are of another kind; there are 2 and no later line has an integer; the label or the cell before the features is a
  *     word or empty in line 1 but not in line 2; or
  *   - its features are at least 8 numbers that grow in equal steps (wavelengths), and no later line grows in equal
- *     steps. Features are the cells that are neither label, id nor dropped.
+ *     steps.
+ * Features are the cells that are neither label, id nor dropped.
  *
  * Column 0 holds ids (--id-column not given) if
  *   - its name in line 1 is empty, missing (R) or "Unnamed: 0"; or
@@ -35,7 +36,7 @@ typedef struct {
     dc_span first_line;           /* line 1, in `first` */
     dc_span next_line;            /* line 2, in `next`; .p is NULL if there is none */
     bool words_first, words_last; /* the first or last column holds words in all lines looked at */
-    bool header_by_rule;          /* the user did not say it */
+    bool header_by_rule;          /* decided by the rules, not by the user */
     bool header_in_doubt;
     bool id_by_rule;
     bool sample_in_doubt;    /* transposed, with names in line 1, and column 0 holds numbers under a name */

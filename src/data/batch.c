@@ -17,7 +17,7 @@ static int64_t count_congruent(int64_t end, int64_t u, int64_t m)
 }
 
 /* Positions in [lo, hi) whose shard is below S. An aligned block of 2^k shards is one residue class modulo V/2^k,
- * because its shards share their upper bits, which bit reversal makes lower ones. O(log V). */
+ * because its shards share their upper bits, which bit reversal turns into the lower ones. O(log V). */
 static int64_t positions_below(const dc_part *part, int64_t lo, int64_t hi, int S)
 {
     int64_t count = 0;
