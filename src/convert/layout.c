@@ -54,7 +54,7 @@ static facts facts_of(const dc_layout *y, dc_span line, int64_t first_column)
             continue;
         }
         if (dc_cell_comma(cell) != DC_COMMA_NONE)
-            f.numbers++, f.gap = true; /* meant as a number, whatever it says */
+            f.numbers++, f.gap = true; /* its commas show that a number is meant, whichever it is */
         else if (dc_cell_missing(cell) == DC_WORD_NONE)
             f.words++;
         else
@@ -118,7 +118,7 @@ static void add_line(const dc_layout *y, const facts *first, dc_span line, behin
     b->lines++;
 }
 
-/* Collects the facts of line 2, which is held as a copy, and of the next ones, LOOKED_AT_LINES in all. */
+/* Collects the facts of line 2, which is kept as a copy, and of the next ones, LOOKED_AT_LINES in all. */
 static dc_status look_behind(const dc_layout *y, dc_lines *l, const facts *first, behind *b)
 {
     dc_status st = DC_OK;
@@ -243,7 +243,7 @@ static bool is_sparse_cell(dc_span cell)
     return dc_number_parse(colon + 1, (size_t)(cell.p + cell.n - colon - 1), &v);
 }
 
-/* Refuses svmlight: lines of a label and sparse cells only. */
+/* Refuses a line of svmlight, which has a label and then only sparse cells. */
 static dc_status check_dense(const dc_lines *l, dc_span line)
 {
     dc_span cell = {NULL, 0};

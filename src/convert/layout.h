@@ -3,7 +3,8 @@
  *
  * Line 1 holds names (--header=auto) if
  *   - none of its features is a number, and at least one of them is neither empty nor a word for a missing value; or
- *   - it has one cell less than the lines after it (as R writes), and no numbers or only numbers in quotes; or
+ *   - it has one cell less than the lines after it (as R writes), and it has no numbers, only numbers in quotes, or at
+ *     least 3 numbers that count as below while line 2 has no equal steps; or
  *   - its features are numbers in quotes, and those of line 2 are not; or
  *   - its features are 0, 1, 2, ... or 1, 2, 3, ... and one of these holds: there are at least 3 and the lines after it
  *     are of another kind; there are 2 and no later line has an integer; the label or the cell before the features is a

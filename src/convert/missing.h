@@ -28,7 +28,7 @@ void dc_missing_apply(const dc_missing *m, size_t n, double *x, bool *skip);
 
 /* What was done, "action=drop\ncells=3\nrows=2\nNA=2\nnan=1", for the attribute of the output. */
 void dc_missing_text(const dc_missing *m, char *out, size_t cap);
-/* The same for people, in one line. */
+/* Prints the same as a NOTE of one line. */
 void dc_missing_note(const dc_missing *m, const char *output);
 
 #endif

@@ -35,9 +35,9 @@ typedef struct {
     uint64_t offset; /* decoded bytes in front of window[pos] */
 } dc_stream;
 
-/* Opens a regular, non-empty file. limit: most decoded bytes to accept, 0 for any. Errors: DC_ERR_DATA (missing,
- * unreadable, directory, FIFO, device, socket, empty, ".gz", ".xz" or ".zst" in the name but not in the content). On an
- * error nothing is held. */
+/* Opens a regular, non-empty file. limit: most decoded bytes to accept, 0 for any. Errors: DC_ERR_IO (missing,
+ * unreadable), DC_ERR_DATA (directory, FIFO, device, socket, empty, ".gz", ".xz" or ".zst" in the name but not in the
+ * content). On an error nothing is held. */
 DC_CHECKED dc_status dc_stream_open(dc_stream *s, const char *path, uint64_t limit);
 void dc_stream_close(dc_stream *s);
 

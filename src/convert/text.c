@@ -48,7 +48,7 @@ static dc_status fail_comma(const dc_text *t, int64_t column, dc_span cell, dc_c
     return fail_cell(t, column, cell, causes[comma]);
 }
 
-/* "; a label is named by --label-column=first, ..." where that is likely: at an edge, and a word in all lines. */
+/* Refuses a word; names --label-column where a label is likely: at an edge, if all lines have a word there. */
 static dc_status fail_word(const dc_text *t, int64_t column, dc_span cell)
 {
     char cause[256];
@@ -79,7 +79,7 @@ static bool is_truth(dc_span cell)
            (cell.n == 5 && strncasecmp(cell.p, "false", 5) == 0);
 }
 
-/* Why a cell is not a number, in the words of the user's file. */
+/* Refuses a cell that is not a number, quoting it and saying why. */
 static dc_status fail_number(const dc_text *t, int64_t column, dc_span cell)
 {
     dc_span inner = cell;

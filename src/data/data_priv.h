@@ -13,7 +13,7 @@ typedef struct {
 } dc_stored_hash;
 typedef struct {
     dc_file_state file; /* when the header was read */
-    dc_gidx rows;       /* that the checksums cover */
+    dc_gidx rows;       /* rows that the checksums cover */
     dc_stored_hash X, y, ids;
     dc_stored_hash whole; /* written by older versions instead of X */
 } dc_data_promise;
@@ -70,13 +70,13 @@ int32_t dc_data_label_number(const int64_t *values, size_t n, int64_t value);
 DC_CHECKED dc_status dc_data_class_names(const char *path, const char *name, const int64_t *values, size_t C,
                                          char **text);
 
-/* Labels of a file (labels.c). Collective: classes of all rows of `part`, in pieces of `capacity` rows; *out must be
- * ended even after an error. */
+/* Labels of a file (labels.c). Collective: finds the classes of all rows of `part`, reading `capacity` rows at a time;
+ * *out must be ended even after an error. */
 typedef struct dc_data_labels dc_data_labels;
 DC_CHECKED dc_status dc_data_labels_start(dc_comm *comm, const dc_data_shape *shape, const char *path,
                                           const dc_part *part, int64_t capacity, dc_data_labels **out);
 int64_t dc_data_labels_classes(const dc_data_labels *labels, int64_t *unlabelled);
-/* The names of the classes, one per line, on rank 0 at least; the caller frees them. */
+/* Returns the names of the classes, one per line, at least on rank 0; the caller frees them. */
 char *dc_data_labels_take_names(dc_data_labels *labels);
 /* Collective: y[n] = class numbers of this rank's rows in the piece, at most `capacity`. */
 DC_CHECKED dc_status dc_data_labels_read(dc_comm *comm, dc_data_labels *labels, const dc_part *piece,
@@ -154,9 +154,9 @@ typedef struct {
     int64_t rank;
 } dc_order_target;
 enum { DC_BYTE_VALUES = 256 };
-/* Local rows, columns [c, c + width), n targets each: count[(column*n + target)*256 + b] += keys that begin like the
- * target's and have b in the byte at bit `shift`. A target with the key of the one before it is not counted again.
- * Threaded. */
+/* Local rows, columns [c, c + width), n targets each: count[(column*n + target)*256 + b] += number of keys that begin
+ * like the target's and have b in the byte at bit `shift`. A target with the same key as the one before it is not
+ * counted again. Threaded. */
 void dc_data_count_bytes(const dc_dataset *data, int64_t c, int64_t width, int n, const dc_order_target *target,
                          int shift, int64_t *count);
 /* Rows and classes of the built-in problem, each a function of (seed, global row); threaded. */

@@ -7,7 +7,7 @@
 #include "dcmpi/mem.h"
 #include "u64set.h"
 
-/* Hashes of this rank's rows until K distinct ones are found. */
+/* Collects hashes of this rank's rows until K distinct ones are found. */
 static dc_status collect_rows(const dc_dataset *d, int64_t K, dc_u64set *set)
 {
     dc_status st = DC_OK;

@@ -1,5 +1,5 @@
-/* Stored rows to scaled float rows, and the other loops over rows that threads share: conversion to double for
- * statistics, the built-in problem, first touch.
+/* Converts stored rows to scaled float rows; also holds the other loops over rows that threads share: conversion to
+ * double for statistics, the built-in problem, first touch.
  *
  * Every output element is a function of one input element, so threads and order do not matter. Values of float64 are
  * shifted in double: columns such as times have a large offset and small differences. */

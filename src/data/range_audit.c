@@ -12,8 +12,8 @@ enum { ROUND_BYTES = 8 << 20 };
 /* ---- Sample ------------------------------------------------------------------------------------------------------ */
 
 typedef struct {
-    int64_t rows, width; /* of the sample; columns of a block */
-    int64_t lo, hi;      /* this rank's rows of it */
+    int64_t rows, width; /* rows of the sample; columns of a block */
+    int64_t lo, hi;      /* this rank's rows of the sample */
     double *block;       /* [rows x width] */
     int64_t *begin;      /* [P + 1] first row of the sample of each rank */
     size_t *bytes;       /* [P] */

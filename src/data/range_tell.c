@@ -134,7 +134,7 @@ static void format_group(const report *r, const group *g, bool *told, char out[T
 
 static double share_of_variance(const report *r, const dc_range_finding *f)
 {
-    static const double SPREAD_TO_DEVIATION = 2.3; /* of a normal distribution, 99 in 100 */
+    static const double SPREAD_TO_DEVIATION = 2.3; /* the 0.99 quantile of a normal distribution */
     const double far = fabs(f->value - f->median), near = far / f->times / SPREAD_TO_DEVIATION;
     const double k = (double)f->count, N = (double)r->s->N;
     return k * far * far / (k * far * far + (N - k) * near * near);

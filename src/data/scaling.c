@@ -18,7 +18,7 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/sum.h"
 
-/* Smallest difference of scaled values that is still a hundred million times what float flushes to 0. */
+/* Smallest spread of scaled values that is accepted: 2^26 times the smallest normal float. */
 static const double LEAST_SPREAD = 0x1p-100;
 
 /* *factor = 1/range, 1 for a range of 0. False: float cannot hold it. */

@@ -1,6 +1,6 @@
 /* Are the rows that were read those that were written? convert stores checksums of /X and /y that are sums over the
  * rows, so that each rank sums its own rows and one reduction compares the sums. A file that changes while it is read
- * is found out as well (the library gives zeros for what is gone).
+ * is detected as well (the library gives zeros for what is gone).
  *
  * Files of older versions have instead one XXH3 of all bytes of /X in order, which only a single rank can compute. */
 #include <string.h>

@@ -3,9 +3,9 @@
  * A new file has its headers (superblock, groups, attributes, descriptions of datasets) in memory, and behind them
  * places for its arrays in the order of their creation; the values of the arrays never exist here. The caller writes
  * the headers to disk, and then the values in that order. So a failing disk is an error of the caller's own calls (HDF5
- * 1.10 would crash or hang later, or say nothing), and a checksum covers every byte that goes to disk. A file
- * to be read is any part of an open file, which the driver reads with pread. The open file may have lost its name, and
- * its end need not be HDF5. */
+ * 1.10 would crash or hang later, or say nothing), and a checksum covers every byte that goes to disk. A file to be
+ * read is any part of an open file, which the driver reads with pread. The open file may have lost its name, and its
+ * end need not be HDF5. */
 #include "h5_private.h"
 
 #include <errno.h>

@@ -9,7 +9,7 @@
 DC_CHECKED dc_status dc_h5_slab_open(const char *path, int64_t bytes, int *fd);
 /* Writes all of data[bytes] from byte `at` on. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_h5_slab_write(int fd, const char *path, int64_t at, const void *data, size_t bytes);
-/* Forces the file to disk and closes it; *fd = -1 is legal, and is set. Errors: DC_ERR_IO. */
+/* Forces the file to disk and closes it; *fd may be -1 and becomes -1. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_h5_slab_close(const char *path, int *fd);
 
 #endif

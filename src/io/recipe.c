@@ -69,7 +69,7 @@ bool dc_recipe_made(const dc_recipe *recipe, const char *path, char *made, size_
     const bool same = h5 && dc_h5_has_attr(h5, "/", "recipe_hash") &&
                       dc_h5_get_attr_hash(h5, "/", "recipe_hash", &hash) == DC_OK && hash == hash_recipe(recipe);
     (void)!dc_h5_close(&h5);
-    dc_error_clear(); /* a file that cannot be read is another file */
+    dc_error_clear(); /* a file that cannot be read counts as another file */
     return same;
 }
 
