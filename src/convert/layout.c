@@ -1,4 +1,4 @@
-/* The rules of layout.h. Each line is reduced to a few facts about its features; the facts of line 1, of line 2 and of
+/* Applies the rules of layout.h. Each line is reduced to a few facts about its features; those of line 1, line 2 and
  * the lines after them decide. */
 #include "convert/layout.h"
 
@@ -14,12 +14,12 @@ enum { LOOKED_AT_LINES = 64, MIN_COUNTED_ROWS = 10, MIN_EQUAL_STEPS = 8 };
 
 /* ---- Facts of one line ------------------------------------------------------------------------------------------- */
 
-/* Features only. */
+/* Counts and checks of the features of a line; other columns are ignored. */
 typedef struct {
-    int64_t numbers, words, missing, quoted; /* cells; quoted: numbers in quotes */
-    int64_t lead, trail;     /* cells that are not numbers, before the first number and after the last */
-    bool gap;                /* one between them */
-    bool equal_steps, grows; /* the numbers: in equal steps upwards, at least upwards */
+    int64_t numbers, words, missing, quoted; /* numbers of cells; quoted: numbers in quotes */
+    int64_t lead, trail;                     /* other cells before the first number and after the last one */
+    bool gap;                                /* other cells lie between numbers */
+    bool equal_steps, grows;                 /* the numbers grow in equal steps; they grow */
     bool integers, any_integer;
     double from, step, last, sum;
 } facts;
@@ -41,7 +41,7 @@ static void add_number(facts *f, double v, bool quoted)
     f->numbers++;
 }
 
-/* Column of the i-th cell of a line; a short header lacks the first. */
+/* first_column: column of the line's first cell, 1 for a short header, which lacks column 0. */
 static facts facts_of(const dc_layout *y, dc_span line, int64_t first_column)
 {
     facts f = {.equal_steps = true, .grows = true, .integers = true};
@@ -54,7 +54,7 @@ static facts facts_of(const dc_layout *y, dc_span line, int64_t first_column)
             continue;
         }
         if (dc_cell_comma(cell) != DC_COMMA_NONE)
-            f.numbers++, f.gap = true; /* meant as a number, whatever it says */
+            f.numbers++, f.gap = true; /* its commas show that a number is meant, whichever it is */
         else if (dc_cell_missing(cell) == DC_WORD_NONE)
             f.words++;
         else
@@ -73,15 +73,15 @@ static bool counts_up(const facts *f)
     return f->numbers >= 2 && !f->gap && f->equal_steps && f->step == 1 && (f->from == 0 || f->from == 1);
 }
 
-/* ---- Facts of the lines after it --------------------------------------------------------------------------------- */
+/* ---- Facts of the lines after line 1 ----------------------------------------------------------------------------- */
 
 typedef struct {
     int64_t lines;
-    bool no_numbers; /* no feature of any line is one, and some are words */
+    bool no_numbers; /* no line has a number among its features, and each has a word */
     bool equal_steps, grows, any_integer, integers;
-    bool same_sum; /* all like line 1: they may be rankings */
+    bool same_sum; /* all lines have the sum of line 1: they may be rankings */
     bool words_first, words_last;
-    bool counts; /* column 0: 0, 1, 2, ... or 1, 2, 3, ... so far */
+    bool counts; /* column 0 is 0, 1, 2, ... or 1, 2, 3, ... so far */
     double count_from;
 } behind;
 
@@ -118,7 +118,7 @@ static void add_line(const dc_layout *y, const facts *first, dc_span line, behin
     b->lines++;
 }
 
-/* Line 2, which is copied, and those after it up to a number. */
+/* Collects the facts of line 2, which is kept as a copy, and of the next ones, LOOKED_AT_LINES in all. */
 static dc_status look_behind(const dc_layout *y, dc_lines *l, const facts *first, behind *b)
 {
     dc_status st = DC_OK;
@@ -135,7 +135,7 @@ out:
     return st;
 }
 
-/* Whether column 0 counts through all lines: data in a column that only begins by counting must not be lost. */
+/* Whether column 0 counts through all lines: a column that counts only at first is data and must not be lost. */
 static dc_status counts_to_end(const dc_layout *y, dc_lines *l, behind *b)
 {
     dc_status st = DC_OK;
@@ -179,7 +179,7 @@ static void decide_header(dc_layout *y, const facts *first, const facts *next, c
     y->header = first->numbers == 0 ? first->words > 0 : numbers_are_names(y, first, next, b);
     if (y->header || first->numbers < features || b->lines == 0) return;
     if (features == 1)
-        y->header_in_doubt = first->integers && !b->any_integer; /* a series of pandas has the name 0 */
+        y->header_in_doubt = first->integers && !b->any_integer; /* pandas gives a series without a name the name 0 */
     else
         y->header_in_doubt = !b->grows && first->grows && (counts_up(first) || first->numbers >= MIN_EQUAL_STEPS);
 }
@@ -219,7 +219,7 @@ out:
 
 /* ---- Not a table of numbers -------------------------------------------------------------------------------------- */
 
-/* Binary data that no format claimed ends here, with the first byte that text cannot have. */
+/* Refuses binary data that no other format recognised, at the first byte that text cannot have. */
 static dc_status check_is_text(const dc_lines *l, dc_span line)
 {
     for (size_t i = 0; i < line.n; i++) {
@@ -243,7 +243,7 @@ static bool is_sparse_cell(dc_span cell)
     return dc_number_parse(colon + 1, (size_t)(cell.p + cell.n - colon - 1), &v);
 }
 
-/* A label, then nothing but such cells. */
+/* Refuses a line of svmlight, which has a label and then only sparse cells. */
 static dc_status check_dense(const dc_lines *l, dc_span line)
 {
     dc_span cell = {NULL, 0};

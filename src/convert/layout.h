@@ -1,14 +1,16 @@
-/* What the columns and the first line of a table in text are: decided from its first lines by rules that are stated
- * here, in the help and in the README, and reported in a NOTE. What cannot be decided is data.
+/* Decides what the columns and the first line of a text table are. The rules below, which the help and the README
+ * repeat, look at its first lines; a NOTE reports the decision. What they cannot decide is taken as data.
  *
  * Line 1 holds names (--header=auto) if
  *   - none of its features is a number, and at least one of them is neither empty nor a word for a missing value; or
- *   - it has one cell less than the lines after it and no number (R), or numbers in quotes; or
+ *   - it has one cell less than the lines after it (as R writes), and it has no numbers, only numbers in quotes, or at
+ *     least 3 numbers that count as below while line 2 has no equal steps; or
  *   - its features are numbers in quotes, and those of line 2 are not; or
- *   - its features are 0, 1, 2, ... or 1, 2, 3, ... and the lines after it are of another kind: at least 3 features, or
- *     2 if no later line has an integer; or the label, or the cell before them, is a word or empty in line 1 and not in
- *     line 2; or
- *   - its features are at least 8 numbers that grow in equal steps (wavelengths), and those of no later line do.
+ *   - its features are 0, 1, 2, ... or 1, 2, 3, ... and one of these holds: there are at least 3 and the lines after it
+ *     are of another kind; there are 2 and no later line has an integer; the label or the cell before the features is a
+ *     word or empty in line 1 but not in line 2; or
+ *   - its features are at least 8 numbers that grow in equal steps (wavelengths), and no later line grows in equal
+ *     steps.
  * Features are the cells that are neither label, id nor dropped.
  *
  * Column 0 holds ids (--id-column not given) if
@@ -24,22 +26,22 @@
 typedef enum { DC_COLUMN_FEATURE, DC_COLUMN_LABEL, DC_COLUMN_ID, DC_COLUMN_DROPPED } dc_column_role;
 
 typedef struct {
-    char separator; /* as cell.h has it */
+    char separator; /* as in cell.h */
     bool decimal_comma;
     bool header;       /* line 1 holds names */
-    bool short_header; /* of all columns but the first */
+    bool short_header; /* line 1 names all columns but the first */
     int64_t n_columns, n_features;
     int64_t label, id;            /* columns from 0, -1: none */
     uint8_t *role;                /* [n_columns] dc_column_role, owned */
     char *first, *next;           /* copies of line 1 and of the line after it, owned */
-    dc_span first_line;           /* in them; next_line.p is NULL if there is none */
-    dc_span next_line;            /* the first row, if line 1 is none */
-    bool words_first, words_last; /* the first, the last column holds words in all lines that were looked at */
-    bool header_by_rule;          /* not said by the user */
+    dc_span first_line;           /* line 1, in `first` */
+    dc_span next_line;            /* line 2, in `next`; .p is NULL if there is none */
+    bool words_first, words_last; /* the first or last column holds words in all lines looked at */
+    bool header_by_rule;          /* decided by the rules, not by the user */
     bool header_in_doubt;
     bool id_by_rule;
     bool sample_in_doubt;    /* transposed, with names in line 1, and column 0 holds numbers under a name */
-    int64_t unnamed_dropped; /* column of row numbers that is left out because another holds the ids, -1 */
+    int64_t unnamed_dropped; /* column of row numbers, left out because another holds the ids; -1: none */
 } dc_layout;
 
 /* Reads as many lines as it needs. Errors: DC_ERR_DATA (no lines, no table), DC_ERR_USAGE (no such column, the same one
@@ -47,10 +49,10 @@ typedef struct {
 DC_CHECKED dc_status dc_layout_decide(dc_layout *y, const dc_table_options *o, dc_lines *l);
 void dc_layout_release(dc_layout *y);
 
-/* Name of a column as text[n] into out[cap], printable; "" without. */
+/* Writes the name of a column into out[cap] as printable text; "" if it has none. */
 void dc_layout_name(const dc_layout *y, int64_t column, char *out, size_t cap);
-/* Names of the columns of a role from line 1, one per line, control characters replaced; NULL without a header. The
- * caller frees them. */
+/* Names from line 1 of the columns with this role, one per line, with line ends and zero bytes replaced by blanks; NULL
+ * without a header. The caller frees them. */
 DC_CHECKED dc_status dc_layout_names(const dc_layout *y, dc_column_role role, char **names);
 /* One NOTE for what was decided. */
 void dc_layout_note(const dc_layout *y, const char *name);

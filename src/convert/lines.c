@@ -1,6 +1,6 @@
-/* Lines end in LF or CR LF, the last one in nothing if it likes. Lines that begin with '#' are comments, unless it is
- * the word for a missing value such as #N/A; empty lines may only come last; a byte order mark is skipped, and so is
- * Excel's first line that names the separator. */
+/* Lines end in LF or CR LF; the last one may end without either. A line that begins with '#' is a comment, unless its
+ * first cell is a word for a missing value such as #N/A. Empty lines may only come last. A byte order mark is skipped,
+ * and so is a first line in which Excel names the separator. */
 #include "convert/lines.h"
 
 #include <string.h>
@@ -21,8 +21,8 @@ void dc_lines_close(dc_lines *l)
     dc_stream_close(&l->stream);
 }
 
-/* The stream's bytes from the first up to and without the LF that is `skip` bytes or more away, or up to the end of the
- * file. *found is false if there are none. Nothing is taken from the stream. */
+/* Finds the stream's bytes before the first LF at offset `skip` or later, or before the end of the file. *found is
+ * false if the stream is at its end. Nothing is taken from the stream. */
 static dc_status find_end(dc_lines *l, size_t skip, dc_span *line, bool *found, bool *last)
 {
     dc_stream *s = &l->stream;
@@ -69,7 +69,7 @@ static bool is_missing_word(const dc_lines *l, dc_span line)
     return dc_cell_next(&line, separator_of(l, line), &cell) && dc_cell_missing(cell) != DC_WORD_NONE;
 }
 
-/* A line, and those that its last cell goes on over, taken from the stream. */
+/* Takes a line from the stream, and the lines after it over which its quoted cells extend. */
 static dc_status take_line(dc_lines *l, dc_span *line, bool *found)
 {
     dc_status st = DC_OK;

@@ -5,15 +5,15 @@
 #include "convert/cell.h"
 #include "convert/stream.h"
 
-/* Of a file of which no line has been seen yet. */
+/* The separator of a file none of whose lines has been read yet. */
 enum { DC_SEPARATOR_UNKNOWN = 1 };
 
 typedef struct {
     dc_stream stream;
-    char separator;     /* as cell.h has it, or DC_SEPARATOR_UNKNOWN: a quoted cell may hold line ends */
-    char declared;      /* by a first line "sep=;", as Excel writes it, 0: none */
-    int64_t line;       /* number of the line that was given last, from 1 */
-    int64_t last;       /* the same of its last line, where a quoted cell goes over several */
+    char separator;     /* as in cell.h, or DC_SEPARATOR_UNKNOWN; needed because quoted cells may hold line ends */
+    char declared;      /* separator named by a first line "sep=;", as Excel writes it; 0: none */
+    int64_t line;       /* number, from 1, of the line returned last */
+    int64_t last;       /* number of its last line, if quoted cells make it span several */
     int64_t blank_line; /* first empty line, 0: none so far */
     int64_t comments;   /* lines that begin with '#' */
 } dc_lines;

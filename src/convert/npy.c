@@ -68,7 +68,7 @@ static dc_status take_size(cursor *c, uint64_t *out)
         if (__builtin_mul_overflow(v, UINT64_C(10), &v) || __builtin_add_overflow(v, (uint64_t)(*c->p - '0'), &v))
             return fail(c, "dimension does not fit 64 bits");
     if (c->p == from) return fail(c, "a dimension was expected");
-    (void)take(c, 'L'); /* Python 2 wrote long integers so */
+    (void)take(c, 'L'); /* Python 2 wrote long integers as 3L */
     *out = v;
     return DC_OK;
 }

@@ -1,4 +1,4 @@
-/* Elements and decimal text to double and back.
+/* Converts elements to double and back, and decimal text to double.
  *
  * Text: a number of at most 2^53 times a power of ten up to 10^22 is exact after one multiplication or division
  * (Clinger, How to read floating point numbers accurately, PLDI 1990); everything else goes to strtod in the C locale.
@@ -92,7 +92,7 @@ void dc_element_encode(dc_dtype t, const double *in, size_t n, void *out)
     }
 }
 
-/* What the characters of a number say: digits * 10^exponent, as far as it fits. */
+/* The value of a number's text: digits * 10^exponent, with as many digits as fit. */
 typedef struct {
     uint64_t digits;
     int exponent;
@@ -143,7 +143,7 @@ static double slow_parse(const char *text, size_t n)
 {
     static locale_t c_locale;
     if (!c_locale) c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    char copy[1024]; /* digits after the first thousand cannot matter to anybody; the exponent is kept below */
+    char copy[1024]; /* longer text is refused: nobody needs a thousand digits */
     if (n >= sizeof copy || !c_locale) return NAN;
     memcpy(copy, text, n);
     copy[n] = '\0';

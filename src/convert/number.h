@@ -6,7 +6,7 @@
 
 typedef struct {
     char kind; /* 'b' bool, 'u' unsigned, 'i' signed, 'f' IEEE floating point; text: 'S' bytes, 'U' UTF-32 */
-    int bytes; /* 1, 2, 4 or 8; of text any number */
+    int bytes; /* 1, 2, 4 or 8; any number for text */
     bool big_endian;
 } dc_element;
 
@@ -22,8 +22,8 @@ void dc_element_decode(dc_element e, const uint8_t *in, size_t n, double *out);
 /* out[n] of type t = in[n]; the caller has checked that uint8 and float16 hold the values exactly. */
 void dc_element_encode(dc_dtype t, const double *in, size_t n, void *out);
 
-/* A decimal number that fills text[0..n): sign, digits, point, exponent; nothing else ("nan", hex, blanks are none).
- * Correctly rounded whatever the locale. A value too large for double gives infinity. */
+/* A decimal number that fills text[0..n): sign, digits, point, exponent; nothing else ("nan", hex and blanks are
+ * refused). Correctly rounded whatever the locale. A value too large for double gives infinity. */
 bool dc_number_parse(const char *text, size_t n, double *value);
 static inline bool dc_is_integer(double v, double low, double high)
 {

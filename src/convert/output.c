@@ -1,6 +1,6 @@
 /* The output file. It grows under the name OUT.part, which is made with O_EXCL and never through a symbolic link, under
- * a lock (claim.h). Space is claimed before the first row is written, so that a full disk ends the job early; the
- * rename at the end is the moment at which the output exists. */
+ * a lock (claim.h). Space is claimed before the first row is written, so that a full disk ends the job early. The
+ * output exists only once it is renamed at the end. */
 #include "convert/output.h"
 
 #include <errno.h>
@@ -50,7 +50,7 @@ dc_status dc_output_begin(dc_output *o, const dc_convert_config *cfg, const dc_r
     return failed;
 }
 
-/* Reserves `bytes` of disk for the part; a file system that cannot promise them (EOPNOTSUPP) may still have them. */
+/* Reserves `bytes` of disk for the part; a file system that cannot reserve (EOPNOTSUPP) may still have the space. */
 static dc_status claim_space(const dc_output *o, off_t bytes)
 {
     if (fallocate(o->fd, 0, 0, bytes) == 0 || errno == EOPNOTSUPP || errno == ENOSYS || errno == EINTR) return DC_OK;
@@ -89,14 +89,14 @@ dc_status dc_output_create(dc_output *o, dc_gidx N, int64_t D, dc_dtype dtype, b
     o->D = D;
     o->dtype = dtype;
     o->id_bytes = id_bytes;
-    /* A disk that is too small must not be found by HDF5 1.10, which crashes at exit after a failed close. */
+    /* A full disk must be found here: HDF5 1.10 crashes at exit after a failed close. */
     DC_TRY(size_of_file(o, N, labels, &bytes));
     DC_TRY(claim_space(o, bytes));
     DC_TRY(dc_h5_open(&o->h5, o->claim.part, DC_H5_CREATE));
     DC_TRY(dc_h5_create_dataset(o->h5, "/X", h5_type_of(dtype), 2, dims));
     if (labels) DC_TRY(dc_h5_create_dataset(o->h5, "/y", DC_H5_I32, 1, dims));
     if (id_bytes) DC_TRY(dc_h5_create_text(o->h5, "/ids", id_bytes, N));
-    /* Creating the file gave the space back; now that it has its full length, it is claimed for good. */
+    /* HDF5 gave the space back when it created the file; the file has its full length now, so this claim lasts. */
     DC_TRY(dc_h5_close(&o->h5));
     if (fstat(o->fd, &info) != 0) return fail_io(o->claim.part, "cannot look at the output");
     DC_TRY(claim_space(o, info.st_size));
@@ -131,8 +131,7 @@ static void sync_directory(const char *path)
     close(fd);
 }
 
-/* Whether the part is the file that we made: whoever took the lock from a writer that seemed dead has made another
- * one. */
+/* Whether the part is the file that we made: a process that took our lock because we seemed dead has made a new one. */
 static bool is_ours(const dc_output *o)
 {
     return o->fd >= 0 && dc_file_is(o->fd, o->claim.part);

@@ -1,7 +1,7 @@
 /* First pass: opens every input, checks its header and size, and agrees on columns and types. It also reads these to
  * the end:
- *   - text, because only then its number of rows is known, and whether uint8 is enough;
- *   - numbers whose type float32 does not hold exactly, because it may not tell them apart;
+ *   - text, to know its number of rows and whether uint8 is enough;
+ *   - numbers of a type that float32 does not hold exactly, because different ones may become equal in float32;
  *   - all inputs, if missing values are to be replaced or their rows dropped;
  *   - labels, because their codes depend on all of them. */
 #include <math.h>

@@ -4,16 +4,16 @@
 
 #include "dcmpi/base.h"
 
-/* The rule, of what one pass can see: a column needs float64 if rounding to float32 changes a value of it and
- *   - that value is an integer, which is then beyond 2^24, of at most 64 bits (ids, times), or
- *   - all values lie within 4096 steps of float32 at the largest of them, so that hardly 12 bits are left (times with
- *     fractions, map coordinates). */
+/* The rule, which one pass can check: a column needs float64 if rounding to float32 changes one of its values and
+ *   - that value is an integer of at most 64 bits (ids, times; necessarily beyond 2^24), or
+ *   - its values span less than 4096 steps of float32, measured at the largest, which leaves less than 12 bits (times
+ *     with fractions, map coordinates). */
 enum { DC_PRECISION_MIN_STEPS = 4096 };
 
 typedef struct {
     int64_t D;
     double *low, *high; /* [D] */
-    uint8_t *changed;   /* [D]: 0 no value, 1 some value, 2 an integer */
+    uint8_t *changed;   /* [D] what rounding changed: 0: no value, 1: some value, 2: an integer */
     bool beyond_f64;    /* an integer beyond 2^53 was seen: float64 may have rounded it */
 } dc_precision;
 

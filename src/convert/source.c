@@ -1,4 +1,4 @@
-/* Which reader an input needs, and the one face that all readers show. How bytes become numbers is decided in array.c,
+/* Chooses the reader of an input and gives all readers one interface. How bytes become numbers is decided in array.c,
  * text.c and io/h5.c. */
 #include "convert/source.h"
 
@@ -12,7 +12,8 @@
 
 /* ---- IDX and NPY ------------------------------------------------------------------------------------------------- */
 
-/* Columns of Fortran order stand where rows of C order would: turned over, they are read as C order is. */
+/* An array in Fortran order reads like the transpose of one in C order, so it is turned unless a transpose is
+ * wanted. */
 static dc_status open_array(dc_source *s, const dc_source_request *r, bool *turn)
 {
     dc_stream *stream = &s->text.lines.stream;
@@ -40,7 +41,8 @@ out:
 
 /* ---- Text -------------------------------------------------------------------------------------------------------- */
 
-/* Rows that transposition will turn keep their missing values: which samples they belong to is not known yet. */
+/* Missing values are kept in rows to be transposed: these are features, so it is not known yet which samples to
+ * drop. */
 static dc_missing_action action_of(const dc_source_request *r)
 {
     return r->transpose == DC_TRANSPOSE_YES && r->missing != DC_MISSING_ERROR ? DC_MISSING_VALUE : r->missing;
@@ -65,14 +67,15 @@ out:
     return st;
 }
 
-/* ---- One face ---------------------------------------------------------------------------------------------------- */
+/* ---- All formats ------------------------------------------------------------------------------------------------- */
 
 static bool is_hdf5(const dc_stream *s)
 {
     return dc_stream_available(s) >= 8 && memcmp(dc_stream_data(s), "\x89HDF\r\n\x1a\n", 8) == 0;
 }
 
-/* HDF5 behind a user block of 512, 1024, 2048, ... bytes; one in a tar archive looks alike. */
+/* Finds HDF5 behind a user block of 512, 1024, 2048, ... bytes; HDF5 in a tar archive looks the same and is
+ * excluded. */
 static bool has_user_block(const dc_stream *s, const char *path)
 {
     enum { USTAR_AT = 257 };
@@ -118,7 +121,7 @@ void dc_source_close(dc_source *s)
 {
     dc_h5_column_close(&s->ids);
     dc_h5_column_close(&s->labels);
-    /* A file that was only read has nothing to lose by a failing close. */
+    /* A file that was only read loses nothing if closing it fails. */
     if (dc_h5_close(&s->h5) != DC_OK) dc_error_clear();
     dc_text_close(&s->text);
     dc_transpose_destroy(&s->turned);
@@ -136,7 +139,7 @@ dc_status dc_source_read(dc_source *s, size_t n, double *x, dc_row_sink *sink, s
     return st;
 }
 
-/* A number as a label; NaN says that there is none. */
+/* Stores a number as a label; NaN means no label. */
 static dc_status put_number(dc_source *s, dc_gidx row, double v, dc_row_sink *sink)
 {
     char text[32] = "";

@@ -1,4 +1,4 @@
-/* What a matrix and a list of labels may look like. */
+/* Checks the shapes of matrices and of lists of labels. */
 #include "convert/source.h"
 
 /* A matrix has rows of one or more dimensions; labels are a vector or a matrix of one column. */
@@ -13,7 +13,7 @@ dc_status dc_source_check_shape(const dc_source *s, int n_dims, bool labels)
     return DC_OK;
 }
 
-/* Pictures have 2 to 4 dimensions besides the row; more are flattened and forgotten. */
+/* Pictures have 2 to 4 dimensions besides the row; a shape of more is not kept. */
 void dc_source_keep_image_shape(dc_source *s, int n_dims, const int64_t *dims)
 {
     if (n_dims < 3 || n_dims - 1 > DC_SOURCE_IMAGE_DIMS_MAX) return;

@@ -1,5 +1,5 @@
-/* A source whose rows are features (--transpose, loom, Matlab, Fortran order), read to its end, becomes one whose rows
- * are samples. Ids of the table become names, and names become ids. */
+/* Reads a source whose rows are features (--transpose, loom, Matlab, Fortran order) to its end and turns it into one
+ * whose rows are samples. Ids of rows become names of columns, and names of columns become ids of rows. */
 #include <string.h>
 
 #include "convert/source.h"
@@ -42,7 +42,7 @@ static dc_status append_ids(list *l, const char *ids, size_t n)
 
 enum { PIECE_LINES = 1024, PIECE_VALUES = 1 << 19 };
 
-/* All rows into t, their ids into names; *D = their number. */
+/* Reads all rows into t and their ids into names; *D = number of rows. */
 static dc_status read_all(dc_source *s, dc_transpose *t, list *names, int64_t *D)
 {
     dc_status st = DC_OK;

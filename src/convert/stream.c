@@ -13,10 +13,10 @@
 #include "dcmpi/signals.h"
 #include "dcmpi/text.h"
 
-/* Bytes that tell what a file is: of its beginning as it is, and expanded. */
+/* Leading bytes that tell what a file is: as stored, and expanded. */
 enum { MAGIC_BYTES = 8, PEEKED_BYTES = 512 };
 
-/* Room in the window that each stage can use: a character of UTF-8. */
+/* Least room in the window that every stage can use: one character of UTF-8. */
 enum { MIN_ROOM = 4 };
 
 static const char *file_type(mode_t mode)
@@ -29,7 +29,7 @@ static const char *file_type(mode_t mode)
     return "no regular file";
 }
 
-/* The type is looked at before open(), which would wait for the other end of a FIFO, and again after it. */
+/* Checks the type before open(), which would wait for the other end of a FIFO, and again after it. */
 static dc_status open_regular(dc_stream *s, const char *path)
 {
     struct stat info;
@@ -109,7 +109,7 @@ static dc_status plain_some(dc_stream *s, uint8_t *out, size_t n, size_t *got)
     return s->unpack ? unpack_some(s, out, n, got) : read_some(s, out, n, got);
 }
 
-/* The same as UTF-8. What is left of the buffer is less than a character. */
+/* The same bytes decoded to UTF-8. Bytes that stay in the buffer are less than a character. */
 static dc_status decode_some(dc_stream *s, uint8_t *out, size_t n, size_t *got)
 {
     dc_status st = DC_OK;
@@ -183,7 +183,7 @@ out:
     return st;
 }
 
-/* The names of compressed files promise what their bytes must hold. */
+/* A file whose name ends like that of a compressed file must be compressed in this way. */
 static dc_status check_suffix(const dc_stream *s, const char *kind)
 {
     static const struct {
@@ -199,7 +199,7 @@ static dc_status check_suffix(const dc_stream *s, const char *kind)
     return DC_OK;
 }
 
-/* Begins again with the file's first byte and another stage in between. */
+/* Starts again at the file's first byte, with another stage in between. */
 static dc_status restart(dc_stream *s, dc_stream_buffer *stage)
 {
     dc_status st = DC_OK;
@@ -211,7 +211,7 @@ out:
     return st;
 }
 
-/* Compression is recognised by its magic number and then replaces what is in the window. */
+/* Recognises compression by its magic number; expanded bytes then replace those in the window. */
 static dc_status start_unpacking(dc_stream *s)
 {
     dc_status st = DC_OK;
@@ -226,7 +226,7 @@ out:
     return st;
 }
 
-/* So is UTF-16, of what came out of that. */
+/* Recognises UTF-16 in the expanded bytes; decoded bytes then replace those in the window. */
 static dc_status start_decoding(dc_stream *s)
 {
     dc_status st = DC_OK;

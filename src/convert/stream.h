@@ -35,9 +35,9 @@ typedef struct {
     uint64_t offset; /* decoded bytes in front of window[pos] */
 } dc_stream;
 
-/* Opens a regular, non-empty file. limit: most decoded bytes to accept, 0 for any. Errors: DC_ERR_DATA (missing,
- * unreadable, directory, FIFO, device, socket, empty, ".gz", ".xz" or ".zst" in the name but not in the content). On an
- * error nothing is held. */
+/* Opens a regular, non-empty file. limit: most decoded bytes to accept, 0 for any. Errors: DC_ERR_IO (missing,
+ * unreadable), DC_ERR_DATA (directory, FIFO, device, socket, empty, ".gz", ".xz" or ".zst" in the name but not in the
+ * content). On an error nothing is held. */
 DC_CHECKED dc_status dc_stream_open(dc_stream *s, const char *path, uint64_t limit);
 void dc_stream_close(dc_stream *s);
 
@@ -64,8 +64,8 @@ DC_CHECKED dc_status dc_stream_read(dc_stream *s, void *out, size_t n);
 /* DC_ERR_DATA unless the stream has ended; checks the trailer of compressed data. */
 DC_CHECKED dc_status dc_stream_expect_end(dc_stream *s);
 /* Compares a size that a header claims (header included) with what the file can hold, before anybody allocates or
- * reads: exact for plain files, an upper bound for gzip, which cannot expand more than 1032 times; nothing is
- * known of xz and zstd. */
+ * reads: exact for plain files, an upper bound for gzip, which cannot expand more than 1032 times; xz and zstd have no
+ * bound. */
 DC_CHECKED dc_status dc_stream_check_size(const dc_stream *s, uint64_t claimed);
 
 #endif

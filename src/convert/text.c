@@ -1,5 +1,5 @@
-/* Rows of a text table. A line is looked at in the stream's window, cell by cell, without a copy. What is ambiguous is
- * refused with its place and the option that decides, rather than guessed. */
+/* Rows of a text table. A line is looked at in the stream's window, cell by cell, without a copy. Ambiguous input is
+ * not guessed at but refused, with its place and the option that decides. */
 #include "convert/text.h"
 
 #include <math.h>
@@ -48,7 +48,7 @@ static dc_status fail_comma(const dc_text *t, int64_t column, dc_span cell, dc_c
     return fail_cell(t, column, cell, causes[comma]);
 }
 
-/* "; a label is named by --label-column=first, ..." where that is likely: at an edge, and a word in all lines. */
+/* Refuses a word; names --label-column where a label is likely: at an edge, if all lines have a word there. */
 static dc_status fail_word(const dc_text *t, int64_t column, dc_span cell)
 {
     char cause[256];
@@ -79,7 +79,7 @@ static bool is_truth(dc_span cell)
            (cell.n == 5 && strncasecmp(cell.p, "false", 5) == 0);
 }
 
-/* Why a cell is not a number, in the words of the user's file. */
+/* Refuses a cell that is not a number, quoting it and saying why. */
 static dc_status fail_number(const dc_text *t, int64_t column, dc_span cell)
 {
     dc_span inner = cell;
@@ -122,7 +122,7 @@ static dc_status parse_number(dc_text *t, int64_t column, dc_span cell, double *
     return DC_OK;
 }
 
-/* A cell as text into out[cap]; a longer one keeps its length, so that it is refused for it. */
+/* Writes a cell as text into out[cap]; a longer one fills all of it, which is more than the caller accepts. */
 static size_t text_of(dc_span cell, char *out, size_t cap)
 {
     if (cell.n <= cap) return dc_cell_text(cell, out);
@@ -146,7 +146,7 @@ static dc_status put_id(const dc_text *t, dc_span cell, dc_id_sink *sink)
     return dc_id_put(sink, t->lines.stream.name, text, text_of(cell, text, sizeof text));
 }
 
-/* What a row has besides its features. */
+/* Stores the label and the id of a row. */
 static dc_status put_rest(const dc_text *t, dc_span label, dc_span id, bool dropped, dc_row_sink *sink)
 {
     dc_status st = DC_OK;
@@ -157,7 +157,7 @@ out:
     return st;
 }
 
-/* columns: those of the line, or, if it has too many, those that were read. */
+/* columns: number in the line, or, if the line has too many, the number that was read. */
 static dc_status fail_length(const dc_text *t, int64_t columns)
 {
     const char *name = t->lines.stream.name;
@@ -213,7 +213,7 @@ out:
 
 /* ---- Opening ----------------------------------------------------------------------------------------------------- */
 
-/* Again from the start, this time for the rows. */
+/* Opens the file again, this time to read its rows. */
 static dc_status reopen(dc_text *t, const char *path, uint64_t limit)
 {
     dc_status st = DC_OK;
@@ -246,7 +246,7 @@ static bool is_number(dc_span cell)
     return dc_cell_number(cell, false, &v);
 }
 
-/* A word before a number is a header, unless the matrix has a row for it. */
+/* A word in line 1 and a number in line 2: line 1 is a header, unless the matrix has a row for it. */
 static dc_status find_label_header(dc_text *t, dc_gidx rows)
 {
     dc_status st = DC_OK;

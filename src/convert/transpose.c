@@ -29,7 +29,7 @@ struct dc_transpose {
     int64_t next_row;               /* of the matrix */
     int64_t block_first, block_len; /* rows that `block` holds */
     int64_t block_rows;             /* B */
-    double *block;                  /* panel after panel [B x lines of it] */
+    double *block;                  /* one panel after another, each [B x P] */
 };
 
 static dc_status fail_disk(const dc_transpose *t, const char *what)
@@ -67,7 +67,7 @@ void dc_transpose_destroy(dc_transpose **t)
 
 /* ---- The temporary file ------------------------------------------------------------------------------------------ */
 
-/* A file without a name; where the file system has none, one whose name is taken away at once. */
+/* Opens a file without a name or, where the file system does not offer that, one that is unlinked at once. */
 static dc_status open_temporary(dc_transpose *t)
 {
     char name[DC_PATH_MAX];
@@ -142,7 +142,7 @@ dc_status dc_transpose_turn(dc_transpose *t, int64_t *D)
     t->D = t->stored_panels * t->panel_lines + t->in_panel;
     *D = t->D;
     if (t->stored_panels == 0 || t->D == 0) return DC_OK;
-    if (t->in_panel > 0) DC_TRY(store_panel(t)); /* its rest is not looked at */
+    if (t->in_panel > 0) DC_TRY(store_panel(t)); /* the unused rest of the panel is never read */
     dc_mem_free(&t->panel);
     t->block_rows = DC_MAX((int64_t)1, (int64_t)(t->memory / sizeof(double)) / t->D);
     DC_TRY(dc_mem_alloc_raw(&t->block, (size_t)(t->block_rows * t->stored_panels * t->panel_lines), sizeof(double),
@@ -169,7 +169,7 @@ static dc_status load_block(dc_transpose *t)
     return DC_OK;
 }
 
-/* One row is a stretch of each panel. */
+/* Copies one row out: a stretch of each panel. */
 static void take_row(const dc_transpose *t, int64_t row, double *out)
 {
     const int64_t P = t->panel_lines;

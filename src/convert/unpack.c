@@ -1,5 +1,5 @@
-/* One face for three libraries. Members are taken one by one, so that truncation, damage and bytes after the last
- * member are found: gzread() and its like pass over some of them. */
+/* One interface to three libraries. Members are expanded one by one, so that truncation, damage and bytes after the
+ * last member are found; gzread() and similar functions miss some of these. */
 #include "convert/unpack.h"
 
 #include <lzma.h>
@@ -155,9 +155,9 @@ static dc_status zstd_step(dc_unpack *u, const uint8_t *in, size_t *n_in, uint8_
     return fail_damaged(u, ZSTD_getErrorName(rc));
 }
 
-/* ---- One face ---------------------------------------------------------------------------------------------------- */
+/* ---- All libraries ----------------------------------------------------------------------------------------------- */
 
-/* A member of xz is begun like the first. */
+/* A later xz member starts like the first. */
 static dc_status xz_again(dc_unpack *u)
 {
     return xz_open(u);

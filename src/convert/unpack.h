@@ -1,5 +1,4 @@
-/* Compressed bytes to the bytes they stand for: gzip, xz and zstd, recognised by their first bytes. The only place that
- * knows the libraries. */
+/* Expands gzip, xz and zstd, recognised by their first bytes. Nothing else uses their libraries. */
 #ifndef DCMPI_CONVERT_UNPACK_H
 #define DCMPI_CONVERT_UNPACK_H
 
@@ -13,19 +12,19 @@ typedef enum {
     DC_UNPACK_END   /* a member is complete; what follows is another one, or the end */
 } dc_unpack_state;
 
-/* "gzip", "xz" or "zstd" if the n bytes of a file's beginning are of this kind; NULL: none of them. */
+/* "gzip", "xz" or "zstd" if a file that begins with p[n] is of this kind; NULL: none of them. */
 const char *dc_unpack_recognise(const uint8_t *p, size_t n);
 /* kind: as recognised. name: of the file, for messages; borrowed. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_unpack_open(dc_unpack **out, const char *kind, const char *name);
 void dc_unpack_close(dc_unpack **u);
 const char *dc_unpack_kind(const dc_unpack *u);
 
-/* Takes bytes of in[*n_in] and gives bytes to out[*n_out]; both become what was used of them. Errors: DC_ERR_DATA
+/* Expands bytes of in[*n_in] into out[*n_out]; *n_in and *n_out become the bytes used of each. Errors: DC_ERR_DATA
  * (damaged, or wants more memory than DC_UNPACK_MEMORY), DC_ERR_MEMORY. */
 enum { DC_UNPACK_MEMORY = 256 << 20 };
 DC_CHECKED dc_status dc_unpack_step(dc_unpack *u, const uint8_t *in, size_t *n_in, uint8_t *out, size_t *n_out,
                                     dc_unpack_state *state);
-/* After DC_UNPACK_END: another member follows. */
+/* To be called after DC_UNPACK_END if another member follows. */
 DC_CHECKED dc_status dc_unpack_again(dc_unpack *u);
 /* Most bytes that one compressed byte can stand for; 0: no useful bound. */
 uint64_t dc_unpack_max_ratio(const dc_unpack *u);

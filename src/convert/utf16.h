@@ -6,12 +6,12 @@
 
 typedef enum { DC_NOT_UTF16, DC_UTF16_LITTLE, DC_UTF16_BIG } dc_utf16_order;
 
-/* What the first n bytes of a file say: a byte order mark, or ASCII characters with a zero byte beside each: three of
- * four, of at least 2 and at most 32 that are looked at. */
+/* Recognises UTF-16 in the first n bytes of a file: by a byte order mark, or if three of four characters, of the 2 to
+ * 32 looked at, are ASCII with a zero byte beside them. */
 dc_utf16_order dc_utf16_recognise(const uint8_t *p, size_t n);
 
-/* Decodes in[*n_in] into out[*n_out], whole characters only; both become what was used. A byte order mark is left out.
- * False: a surrogate without its partner stands at in[*n_in]. */
+/* Decodes in[*n_in] into out[*n_out], whole characters only; *n_in and *n_out become the bytes used. A byte order mark
+ * is left out. False: a surrogate without its partner stands at in[*n_in]. */
 bool dc_utf16_decode(dc_utf16_order order, const uint8_t *in, size_t *n_in, uint8_t *out, size_t *n_out);
 
 #endif

@@ -1,9 +1,9 @@
-/* What a job must know of its data before it starts: statistics of the stored values, NaN and Inf, constant columns,
+/* What a job must know about its data before it starts: statistics of the stored values, NaN and Inf, constant columns,
  * too few distinct rows, a checksum.
  *
- * Sums go over the canonical blocks (sum.h), minima and counts are free of order but for the sign of 0, hashes are
- * combined in shard order: all of it is the same for every number of ranks and threads. Rows count as distinct by the
- * 64-bit hash of their bytes. */
+ * Results are the same for every number of ranks and threads: sums are taken over the canonical blocks (sum.h), minima
+ * and counts do not depend on order (except for the sign of 0), and hashes are combined in shard order. Rows count as
+ * distinct by the 64-bit hash of their bytes. */
 #include <float.h>
 #include <math.h>
 #include <string.h>

@@ -6,21 +6,21 @@
 #include "dcmpi/h5.h"
 #include "u64set.h"
 
-/* What a data file says of its rows (sums.c). Errors: DC_ERR_FORMAT. */
+/* The checksums that a data file states for its rows (sums.c). Errors: DC_ERR_FORMAT. */
 typedef struct {
     bool there;
     uint64_t value;
 } dc_stored_hash;
 typedef struct {
     dc_file_state file; /* when the header was read */
-    dc_gidx rows;       /* that the checksums cover */
+    dc_gidx rows;       /* rows that the checksums cover */
     dc_stored_hash X, y, ids;
-    dc_stored_hash whole; /* of an older version, instead of X */
+    dc_stored_hash whole; /* written by older versions instead of X */
 } dc_data_promise;
-/* labels: their dataset, NULL: none. */
+/* labels: dataset of the labels, NULL: none. */
 DC_CHECKED dc_status dc_data_read_promise(dc_h5 *h5, dc_gidx rows, const char *labels, bool has_ids,
                                           dc_data_promise *p);
-/* What will be done with it if N rows are read by so many ranks. */
+/* What becomes of the checksums if N rows are read by `ranks` ranks. */
 dc_checksum dc_data_checksum_of(const dc_data_promise *p, dc_gidx N, int ranks);
 
 /* Checksums of the rows of this rank: created empty, each row added once and in order, then compared. */
@@ -30,62 +30,63 @@ void dc_data_sums_destroy(dc_data_sums **sums);
 void dc_data_sums_add_rows(dc_data_sums *s, size_t row_bytes, dc_gidx first, dc_gidx n, const void *rows);
 void dc_data_sums_add_labels(dc_data_sums *s, size_t label_bytes, dc_gidx first, dc_gidx n, const void *labels);
 void dc_data_sums_add_ids(dc_data_sums *s, size_t id_bytes, dc_gidx first, dc_gidx n, const void *ids);
-/* Collective: what all ranks return for a read that failed: DC_ERR_DATA if the file has changed, else st as it is. */
+/* Collective: the status that all ranks return after a failed read: DC_ERR_DATA if the file has changed, else st. */
 DC_CHECKED dc_status dc_data_sums_blame(dc_comm *comm, const dc_data_sums *s, const char *path, dc_status st);
-/* Collective: after all rows of all ranks. Errors: DC_ERR_DATA (another checksum, the file has changed). */
+/* Collective: to be called when all ranks have added all rows. Errors: DC_ERR_DATA (a checksum differs, the file has
+ * changed). */
 DC_CHECKED dc_status dc_data_sums_compare(dc_comm *comm, const dc_data_sums *s, const char *path, dc_checksum *outcome);
 
-/* More than dc_data_header tells: what loading needs. */
+/* What loading needs, which is more than dc_data_header tells. */
 typedef struct dc_data_shape {
     dc_data_header head;
-    dc_data_promise promise; /* not of the built-in problem */
+    dc_data_promise promise; /* not set for the built-in problem */
     bool builtin;
     char labels[DC_LABEL_NAME_MAX]; /* dataset or group of the labels */
     dc_h5_type label_type;          /* DC_H5_OTHER: labels are read by name */
-    size_t id_bytes;                /* of a stored id with a checksum, else 0 */
+    size_t id_bytes;                /* bytes of a stored id if ids have a checksum, else 0 */
     int n_image_dims;
     int64_t image_shape[DC_IMAGE_DIMS_MAX];
 } dc_data_shape;
 DC_CHECKED dc_status dc_data_describe(const dc_data_request *request, dc_data_shape *shape);
 
 dc_h5_type dc_data_h5_type(dc_dtype dtype);
-/* DC_ERR_FORMAT of the HDF5 layer is DC_ERR_DATA here: a damaged input is a matter of input. Keeps the text. */
+/* Turns DC_ERR_FORMAT of the HDF5 layer into DC_ERR_DATA: a damaged input is an error of the input. Keeps the text. */
 dc_status dc_data_status(dc_status st);
 
-/* data->y = dense numbers 0..C-1 of raw[n] in ascending order of the values over all ranks; sets data->C. Of more than
- * a million values there are no labels: data->y is NULL. Errors: DC_ERR_MEMORY. */
+/* data->y = dense numbers 0..C-1 of raw[n] in ascending order of the values over all ranks; sets data->C. With more
+ * than a million values labels are ignored: data->y is NULL. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_number_labels(dc_comm *comm, dc_dataset *data, const int64_t *raw);
 
-/* Its steps, for labels that are read in pieces. Adds raw[n] to the set, until it holds too many, but for those that
- * are -1 (no label), which are added to *unlabelled; errors as above. */
+/* The steps of dc_data_number_labels(), for labels read in pieces. Adds raw[n] to the set until it holds too many; -1
+ * (no label) is not added but counted in *unlabelled. Errors as above. */
 DC_CHECKED dc_status dc_data_collect_labels(const int64_t *raw, int64_t n, dc_u64set *set, int64_t *unlabelled);
 /* values[*n] = distinct values of all ranks, ascending; the caller frees it. *n = 0: none, or too many. Collective. */
 DC_CHECKED dc_status dc_data_join_labels(dc_comm *comm, const dc_u64set *set, int64_t **values, size_t *n);
-/* Number of a value that is one of values[n]. */
+/* Index of `value` in values[n], which must hold it. */
 int32_t dc_data_label_number(const int64_t *values, size_t n, int64_t value);
 
-/* *text = names of the classes with these values in labels `name` of the file (NULL: of no file), one per line; the
- * caller frees it. */
+/* *text = names of the classes with these values, where the labels are `name` in the file (path NULL: no file), one per
+ * line; the caller frees it. */
 DC_CHECKED dc_status dc_data_class_names(const char *path, const char *name, const int64_t *values, size_t C,
                                          char **text);
 
-/* Labels of a file (labels.c). Collective: classes of all rows of `part`, in pieces of `capacity` rows; *out is to be
- * ended also after an error. */
+/* Labels of a file (labels.c). Collective: finds the classes of all rows of `part`, reading `capacity` rows at a time;
+ * *out must be ended even after an error. */
 typedef struct dc_data_labels dc_data_labels;
 DC_CHECKED dc_status dc_data_labels_start(dc_comm *comm, const dc_data_shape *shape, const char *path,
                                           const dc_part *part, int64_t capacity, dc_data_labels **out);
 int64_t dc_data_labels_classes(const dc_data_labels *labels, int64_t *unlabelled);
-/* The names of the classes, one per line, on rank 0 at least; the caller frees them. */
+/* Returns the names of the classes, one per line, at least on rank 0; the caller frees them. */
 char *dc_data_labels_take_names(dc_data_labels *labels);
-/* Collective: y[n] = numbers of this rank's rows of the piece, at most `capacity`. */
+/* Collective: y[n] = class numbers of this rank's rows in the piece, at most `capacity`. */
 DC_CHECKED dc_status dc_data_labels_read(dc_comm *comm, dc_data_labels *labels, const dc_part *piece,
                                          dc_data_sums *sums, int32_t *y);
 void dc_data_labels_end(dc_data_labels **labels);
 
-/* *text = names of the D columns, one per line, NULL without; the caller frees it. */
+/* *text = names of the D columns, one per line, NULL if there are none; the caller frees it. */
 DC_CHECKED dc_status dc_data_feature_names(const char *path, int64_t D, char **text);
 
-/* Ids of rows (ids.c), in the same way. */
+/* Ids of rows (ids.c), used in the same way. */
 typedef struct dc_data_ids dc_data_ids;
 DC_CHECKED dc_status dc_data_ids_start(dc_comm *comm, const dc_data_shape *shape, const char *path, const dc_part *part,
                                        dc_data_ids **out);
@@ -94,8 +95,8 @@ DC_CHECKED dc_status dc_data_ids_read(dc_comm *comm, dc_data_ids *ids, const dc_
                                       char *out);
 void dc_data_ids_end(dc_data_ids **ids);
 
-/* Collective, when all rows are there: bounds, audit, scaling; refuses fewer than K distinct rows. Errors: DC_ERR_DATA,
- * DC_ERR_MEMORY. */
+/* Collective, to be called when all rows are there: sets bounds, audits, sets the scaling; refuses fewer than K
+ * distinct rows. Errors: DC_ERR_DATA, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_examine(dc_comm *comm, dc_dataset *data, const dc_clip *clip, int64_t K);
 
 /* Statistics of the stored values over all ranks; equal bits for every number of ranks and threads. */
@@ -103,7 +104,7 @@ typedef struct {
     double *col_min, *col_max, *col_sum; /* [D], owned */
     double sum_squares;
     int64_t n_constant; /* columns with one value */
-    int64_t n_clipped;  /* values */
+    int64_t n_clipped;  /* clipped values */
     int64_t bad_count;  /* NaN and Inf */
     int64_t bad_first;  /* row*D + column of the first of them, global; INT64_MAX if none */
 } dc_data_stats;
@@ -115,14 +116,14 @@ DC_CHECKED dc_status dc_data_audit(dc_comm *comm, dc_dataset *data, const dc_dat
 /* Sets data->clip_lo, clip_hi. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_set_clip(dc_comm *comm, dc_dataset *data, const dc_clip *clip);
 
-/* out[i*D + c] = quantile p[i], 0..1, of column c of all rows as data->clip_lo and clip_hi leave it: x[k] of the sorted
- * column where k = p (N-1), straight lines in between (numpy's default). Exact: the column is never sorted, but the
- * bytes of its values are counted, from the first to the last. Collective. Errors: DC_ERR_MEMORY. */
+/* out[i*D + c] = quantile p[i], 0..1, of column c of all rows, clipped to data->clip_lo and clip_hi: x[k] of the sorted
+ * column at k = p (N-1), interpolated linearly (numpy's default). Exact, but nothing is sorted: the bytes of the values
+ * are counted, from the first to the last. Collective. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_quantiles(dc_comm *comm, const dc_dataset *data, int n, const double *p, double *out);
 /* Memory that it takes, out included. */
 double dc_data_quantiles_bytes(int64_t D, int n);
 
-/* Warns of values far outside their columns (range.h), and says in data->outlying what rules them. Collective. Errors:
+/* Warns of values far outside their columns (range.h), and describes them in data->outlying. Collective. Errors:
  * DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_check_range(dc_comm *comm, dc_dataset *data, const dc_data_stats *stats);
 /* Memory that it takes. */
@@ -139,23 +140,23 @@ DC_CHECKED dc_status dc_data_check_distinct(dc_comm *comm, const dc_dataset *dat
 
 /* Values in double: out[width] = columns [c, c + width) of row `row` (local) as they are stored. */
 void dc_data_piece_f64(const dc_dataset *data, int64_t row, int64_t c, int64_t width, double *out);
-/* Brings such values within the bounds, if there are any; NaN stays. Returns how many it changed. */
+/* Clips such values to the bounds, if there are bounds; NaN stays. Returns how many it changed. */
 int64_t dc_data_clip_f64(const dc_dataset *data, int64_t c, int64_t width, double *x);
-/* The two for a whole row. */
+/* Both of these for a whole row. */
 void dc_data_row_f64(const dc_dataset *data, int64_t row, double *out);
 
-/* Values as unsigned integers of 1, 2, 4 or 8 bytes in the same order. */
+/* The value of a key. Keys are values mapped to unsigned integers of 1, 2, 4 or 8 bytes that sort in the same order. */
 double dc_data_value_of_key(dc_dtype dtype, uint64_t key);
-/* One value of a sorted column that is looked for: its key as far as it is known, and its number among those that begin
- * so. */
+/* A value wanted from a sorted column: the leading bytes of its key that are known so far, and its rank among the
+ * values whose keys begin with them. */
 typedef struct {
     uint64_t key;
     int64_t rank;
 } dc_order_target;
 enum { DC_BYTE_VALUES = 256 };
-/* Local rows, columns [c, c + width), n targets each: count[(column*n + target)*256 + b] += keys that begin like the
- * target's and have b in the byte at bit `shift`. A target with the key of the one before it is not counted again.
- * Threaded. */
+/* Local rows, columns [c, c + width), n targets each: count[(column*n + target)*256 + b] += number of keys that begin
+ * like the target's and have b in the byte at bit `shift`. A target with the same key as the one before it is not
+ * counted again. Threaded. */
 void dc_data_count_bytes(const dc_dataset *data, int64_t c, int64_t width, int n, const dc_order_target *target,
                          int shift, int64_t *count);
 /* Rows and classes of the built-in problem, each a function of (seed, global row); threaded. */

@@ -1,5 +1,4 @@
-/* What a data file promises, read by one rank before any row is: shape and type of /X, labels, ids, pictures,
- * checksums. */
+/* What a data file states, read by one rank before any rows: shape and type of /X, labels, ids, pictures, checksums. */
 #include <string.h>
 
 #include "data_priv.h"
@@ -130,7 +129,7 @@ static dc_status count_labels(dc_h5 *h5, const dc_data_shape *s, dc_gidx *rows)
     return dc_data_status(st);
 }
 
-/* A hint, like that on pictures. */
+/* n_classes is only a hint, as image_shape is. */
 static void describe_classes(dc_h5 *h5, dc_data_shape *s)
 {
     int64_t C = 0;

@@ -1,5 +1,5 @@
-/* Labels made dense: the distinct values of all ranks in ascending order become 0..C-1. Any integers are legal labels,
- * but -1, which says that there is none; only the metrics ever look at them. More than a million different ones are no
+/* Labels made dense: the distinct values of all ranks in ascending order become 0..C-1. Any integer is a legal label
+ * except -1, which means no label; only the metrics ever look at labels. More than a million different ones are not
  * classes: they are ignored with a warning, because labels must never make a run fail. */
 #include <string.h>
 

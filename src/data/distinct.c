@@ -1,4 +1,4 @@
-/* Are there as many distinct rows as clusters? Rows count as the network and k-means see them: scaled, in single
+/* Are there as many distinct rows as clusters? Rows are compared as the network and k-means see them: scaled, in single
  * precision, -0 equal to 0. */
 #include <xxhash.h>
 
@@ -7,7 +7,7 @@
 #include "dcmpi/mem.h"
 #include "u64set.h"
 
-/* Hashes of this rank's rows until K distinct ones are found. */
+/* Collects hashes of this rank's rows until K distinct ones are found. */
 static dc_status collect_rows(const dc_dataset *d, int64_t K, dc_u64set *set)
 {
     dc_status st = DC_OK;
@@ -24,7 +24,7 @@ out:
     return st;
 }
 
-/* Distinct members of all ranks' sets, each of fewer than K members. */
+/* Counts the distinct members of all ranks' sets, each of fewer than K members. */
 static dc_status count_union(dc_comm *comm, dc_u64set *set, int64_t *distinct)
 {
     dc_status st = DC_OK;

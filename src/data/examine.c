@@ -1,5 +1,5 @@
-/* From rows as they are stored to rows that can be used: bounds, statistics, what must be refused or told, scaling.
- * Each step looks at all rows; none keeps more than a few numbers per column. */
+/* Makes stored rows usable: bounds, statistics, what must be refused or reported, scaling. Each step looks at all rows;
+ * none keeps more than a few numbers per column. */
 #include <math.h>
 
 #include "data_priv.h"
@@ -21,14 +21,14 @@ out:
     return st;
 }
 
-/* Ids of other programs are not looked at before they are read. */
+/* The length of ids from other programs is not known before they are read, so it is guessed. */
 double dc_dataset_id_bytes(const dc_data_header *head)
 {
     enum { GUESS = 32 };
     return !head->has_ids ? 0 : head->id_bytes ? (double)head->id_bytes : GUESS;
 }
 
-/* Rows, labels, ids, scaling, bounds. */
+/* The sum for rows, labels, ids, scaling and bounds. */
 double dc_dataset_bytes(const dc_data_header *head, const dc_part *part, const dc_clip *clip)
 {
     const double D = (double)head->D, label = head->has_labels ? sizeof(int32_t) : 0;

@@ -1,5 +1,5 @@
-/* Stored rows to scaled float rows, and the other loops over rows that threads share: conversion to double for
- * statistics, the built-in problem, first touch.
+/* Converts stored rows to scaled float rows; also holds the other loops over rows that threads share: conversion to
+ * double for statistics, the built-in problem, first touch.
  *
  * Every output element is a function of one input element, so threads and order do not matter. Values of float64 are
  * shifted in double: columns such as times have a large offset and small differences. */
@@ -39,7 +39,7 @@ static void convert_f64(const double *restrict x, const float *restrict shift, c
     for (int64_t c = 0; c < D; c++) out[c] = (float)((x[c] - (double)shift[c]) * (double)scale[c]);
 }
 
-/* Clipped values are worked on in double whatever they are stored as. */
+/* Values to be clipped are processed in double, whatever their stored type. */
 static void convert_clipped(const dc_dataset *d, int64_t row, int64_t c, int64_t width, float *restrict out)
 {
     enum { PIECE = 256 };

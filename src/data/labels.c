@@ -1,9 +1,10 @@
-/* The labels of a job, in pieces: classes first, because their dense numbers depend on all labels, then rows.
+/* The labels of a job, read in pieces: first for the classes, whose dense numbers depend on all labels, then for the
+ * rows.
  *
  * Integers in our own layout are read by all ranks together. Everything else (names, categoricals, floats) is read by
- * each rank alone, its own rows, through the ordinary file system, and numbered by name: in ascending order of bytes,
- * or of values if all names are integers. A label that says "none" (dc_label_is_missing) gets the number -1. Only the
- * metrics ever look at them. */
+ * each rank alone, for its own rows, through the ordinary file system, and numbered by name: in ascending order of
+ * bytes, or of values if all names are integers. A label that means "no label" (dc_label_is_missing) gets the number
+ * -1. Only the metrics ever look at them. */
 #include <string.h>
 
 #include "data_priv.h"
@@ -18,14 +19,14 @@ enum { MAX_CLASSES = 1000000, MAX_NAME_BYTES = 255 };
 
 struct dc_data_labels {
     char path[DC_PATH_MAX], name[DC_H5_NAME_MAX];
-    dc_h5_type type; /* DC_H5_OTHER: by name */
+    dc_h5_type type; /* DC_H5_OTHER: labels are read by name */
     int64_t capacity;
     int64_t *raw;   /* [capacity] numbers as stored */
-    int64_t *value; /* [C] of numbers */
-    dc_h5 *h5;      /* of names, on this rank */
+    int64_t *value; /* [C] values of the classes, for labels that are numbers */
+    dc_h5 *h5;      /* this rank's handle, for labels that are names */
     dc_h5_column *column;
-    dc_nameset *names; /* of all ranks once they are joined */
-    int32_t *code;     /* [count] class of each of them */
+    dc_nameset *names; /* of this rank, later of all ranks */
+    int32_t *code;     /* [count] class of each name */
     int64_t C, unlabelled;
     char *classes;
 };
@@ -49,7 +50,7 @@ static void widen(int64_t *raw, int64_t n, dc_h5_type type)
     }
 }
 
-/* sums: NULL if these labels are read once more. */
+/* sums: NULL if these labels are not to be added to them. */
 static dc_status read_numbers(dc_comm *comm, dc_data_labels *l, const dc_part *piece, dc_data_sums *sums)
 {
     const int64_t n = dc_part_rows(piece);
@@ -107,7 +108,7 @@ static dc_status pack_names(const dc_nameset *set, uint8_t **blob, size_t *bytes
     return st;
 }
 
-/* The set becomes that of all ranks, in the same order everywhere. */
+/* Fills the set anew with the names of all ranks, in the same order everywhere. */
 static dc_status unpack_names(const uint8_t *blob, size_t bytes, dc_nameset **set)
 {
     dc_status st = DC_OK;
@@ -149,7 +150,7 @@ out:
     return st;
 }
 
-/* Classes in their order, and their names as a text. */
+/* Numbers the classes in their order and joins their names into a text. */
 static dc_status number_names(dc_data_labels *l)
 {
     dc_status st = DC_OK;

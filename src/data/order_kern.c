@@ -1,7 +1,8 @@
-/* Values as integers in the same order, and counts of their bytes: the local half of exact quantiles (quantiles.c).
+/* Maps values to integers that sort in the same order, and counts their bytes: the local half of exact quantiles
+ * (quantiles.c).
  *
- * The bits of an IEEE number of 0 or more, read as an integer, have the order of the numbers; those of negative numbers
- * the reverse of it. Threads share the columns, so that each count has one writer. */
+ * Read as integers, the bits of IEEE numbers of 0 or more sort as the numbers do; those of negative numbers sort in
+ * reverse. Threads share the columns, so that each count has one writer. */
 #include <omp.h>
 #include <string.h>
 

@@ -5,11 +5,11 @@
  * outside if all of these hold:
  *   - The innermost of them is more than LIMIT times as far from the median as any other value.
  *   - Such a gap is unlikely to be chance, even in a column with a heavy tail: the tail index of the other values
- *     (Hill's estimator, Ann. Stat. 3, 1975) makes it less likely than CHANCE over all columns. This is not asked of a
- *     code, nor of a single value that recurs, because a tail does not repeat one value.
+ *     (Hill's estimator, Ann. Stat. 3, 1975) makes it less likely than CHANCE over all columns. This is not required of
+ *     a code, nor of a single value that recurs, because a tail does not repeat one value.
  *   - Where the column alone cannot tell (nearly all its values are equal; it holds counts, which come in bursts; the
- *     values are zeros), their distance is also more than LIMIT times the usual distance: the one that 999 in 1000
- *     sampled values of all columns do not exceed, not counting values equal to their median.
+ *     values are zeros), their distance from the median is also more than LIMIT times the usual distance, which 999 in
+ *     1000 sampled values of all columns do not exceed, not counting values equal to their median.
  *
  * For codes that people write for missing values (-9999, 999 ...) and for the ends of integer types, CODE_LIMIT takes
  * the place of LIMIT. With fewer than FEW_ROWS rows only codes are reported. So pictures, counts and heavy tails are
@@ -52,7 +52,7 @@ int64_t dc_range_sample_rows(int64_t N, int64_t D)
     return DC_MIN(fit, N);
 }
 
-/* Evenly spread: floor((k + 1/2) N / rows), without the overflow. */
+/* Rows are evenly spread: floor((k + 1/2) N / rows), without overflow. */
 int64_t dc_range_sample_row(int64_t N, int64_t rows, int64_t k)
 {
     const int64_t whole = N / rows, left = N % rows;
@@ -96,7 +96,8 @@ static double value_of_end(const dc_range_sketch *s, int64_t end)
     return end % DC_RANGE_ENDS == DC_RANGE_HIGH ? s->max[end / DC_RANGE_ENDS] : s->min[end / DC_RANGE_ENDS];
 }
 
-/* The distance from the median that 999 in 1000 sampled values do not exceed; values equal to it are not counted. */
+/* The distance from the median that 999 in 1000 sampled values do not exceed; values equal to the median are not
+ * counted. */
 static double usual_distance(const dc_range_sketch *s)
 {
     int64_t all = 0, sum = 0;
@@ -145,7 +146,7 @@ int dc_range_suspects(const dc_range_sketch *s, dc_range_suspect *list)
     for (int64_t end = 0; end < DC_RANGE_ENDS * s->D; end++) {
         double severity;
         if (!is_suspect(s, end, usual, &severity)) continue;
-        if (n == DC_RANGE_SUSPECTS_MAX) { /* it takes the place of the least severe one */
+        if (n == DC_RANGE_SUSPECTS_MAX) { /* the list is full: the least severe one gives way */
             qsort(list, (size_t)n, sizeof *list, compare_severity);
             if (severity <= list[n - 1].severity) continue;
             n--;
@@ -199,7 +200,7 @@ static double tail_weight(const dc_range_tail *t, int64_t i, int side, double me
     return sum / (double)rows;
 }
 
-/* How many of the outermost values the widest gap separates, at most `most`; *times: how wide it is. */
+/* Number of outermost values, at most `most`, that the widest gap cuts off; *times: ratio of distances across it. */
 static int64_t widest_gap(const dc_range_tail *t, int side, double median, double spread, int64_t most, double *times)
 {
     int64_t best = 0;

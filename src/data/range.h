@@ -1,15 +1,15 @@
-/* Values far outside their columns: what may rule a scaling and every distance. Private to src/data.
+/* Values far outside their columns, which may dominate a scaling and every distance. Private to src/data.
  *
- * A value is reported if it lies more than ten times as far from its column's median as what is left of the column
- * without it (the rule in full: range.c). It is found in three steps: the ends of all columns, which the statistics
- * have; a sample of rows, which shows how wide a column is without its ends; and, for the few ends that stand out from
- * the sample, an exact pass over their columns. */
+ * A value is reported if it lies more than ten times as far from its column's median as the rest of the column does
+ * (the rule in full: range.c). It is found in three steps: the ends of all columns, which the statistics have; a sample
+ * of rows, which shows how wide a column is without its ends; and, for the few ends that stand out from the sample, an
+ * exact pass over their columns. */
 #ifndef DCMPI_DATA_RANGE_H
 #define DCMPI_DATA_RANGE_H
 
 #include "data_priv.h"
 
-/* Of an end of a column, without the values that are equal to it. */
+/* Traits of an end of a column; the values that are equal to the end are left out. */
 enum {
     DC_RANGE_DENSE = 1,    /* 5 in 100 sampled values differ from the most frequent ones on one side or both */
     DC_RANGE_COUNTS = 2,   /* integers of 0 or more */
@@ -23,34 +23,34 @@ typedef struct {
     int64_t N, D;
     const double *min, *max; /* [D], exact, borrowed */
     double *median,
-        *spread;     /* [2D] of the column without the end; spread: distance of its outer values, a few left out */
+        *spread;     /* [2D] of the column without the end; spread: median to its outer values, a few left out */
     int64_t *traits; /* [2D] DC_RANGE_DENSE ... */
     int64_t magnitude[DC_RANGE_MAGNITUDES]; /* binary exponents of all sampled distances from the median */
 } dc_range_sketch;
 DC_CHECKED dc_status dc_range_sketch_create(int64_t N, int64_t D, const double *min, const double *max,
                                             dc_range_sketch *s);
 void dc_range_sketch_release(dc_range_sketch *s);
-/* Rows of the sample, and the global number of the k-th: a function of N and D. */
+/* Number of rows in the sample, and the global number of the k-th one; both depend on N and D alone. */
 int64_t dc_range_sample_rows(int64_t N, int64_t D);
 int64_t dc_range_sample_row(int64_t N, int64_t rows, int64_t k);
-/* Columns whose sample is held at a time. */
+/* Number of columns whose sample is held at a time. */
 int64_t dc_range_block(int64_t D, int64_t rows);
 
-/* Whether people write such a number where they have none. */
+/* Whether people write this number where a value is missing. */
 bool dc_range_is_code(double v);
-/* Whether it is the largest or smallest number of an integer type: a fill value, or saturation. */
+/* Whether v is the largest or smallest number of an integer type: a fill value, or saturation. */
 bool dc_range_is_type_limit(double v);
 
 /* An end that stands out from the sample. */
 typedef struct {
     int64_t end;
-    double severity; /* the distance of the end in spreads */
+    double severity; /* distance of the end from the median, in spreads */
 } dc_range_suspect;
 enum { DC_RANGE_SUSPECTS_MAX = 1024 };
-/* list[DC_RANGE_SUSPECTS_MAX]: the worst of them, in the order of ends; returns how many. */
+/* list[DC_RANGE_SUSPECTS_MAX] = the worst suspects, in the order of their ends; returns how many. */
 int dc_range_suspects(const dc_range_sketch *s, dc_range_suspect *list);
 
-/* The outermost values of an end, from the end inwards, all that are equal as one. */
+/* The outermost values of an end, from the end inwards; equal values make one entry. */
 enum { DC_RANGE_EXTREMES = 16 };
 typedef struct {
     double value;
@@ -65,21 +65,21 @@ void dc_range_tail_add(dc_range_tail *t, int side, dc_range_extreme x);
 
 /* Values that were found to be far outside. */
 typedef struct {
-    int64_t column, row, count; /* first row; how many */
+    int64_t column, row, count; /* row: the first one; count: number of rows */
     int distinct;
-    double value, last; /* that of the first row; the one that lies nearest to the others */
-    double rest;        /* the outermost of the others */
+    double value, last; /* value in the first row; last: the one nearest to the other values */
+    double rest;        /* the outermost of the other values */
     double median, times;
-    bool constant; /* the whole column */
+    bool constant; /* the whole column has this value */
 } dc_range_finding;
 /* Whether the outermost values of a suspect are far outside, and which of them. */
 bool dc_range_judge(const dc_range_sketch *s, const dc_range_suspect *suspect, const dc_range_tail *tail,
                     dc_range_finding *f);
-/* Columns that hold nothing but a code for missing values: list[cap]; returns how many are in it. */
+/* list[cap] = columns that hold nothing but a code for missing values; returns how many. */
 int dc_range_coded_columns(const dc_range_sketch *s, dc_range_finding *list, int cap);
 
-/* One WARNING for each kind of them. scale: DC_RANGE_NO_SCALE where none is known. Sets about[cap] to a few words on
- * the worst, "" if there are none. names: of the columns, one per line, or NULL. */
+/* Prints one WARNING for each kind of finding. scale: DC_RANGE_NO_SCALE where none is known. Sets about[cap] to a few
+ * words on the worst finding, "" if there are none. names: of the columns, one per line, or NULL. */
 enum { DC_RANGE_NO_SCALE = -1, DC_RANGE_FINDINGS_MAX = DC_RANGE_SUSPECTS_MAX + 16 };
 typedef struct {
     const char *source, *names;
@@ -95,8 +95,7 @@ void dc_range_tell(const dc_range_sketch *s, const dc_range_context *with, const
 /* Describes the columns c + first, c + first + step ... below c + width from their sample [rows x width]; threaded. */
 void dc_range_describe(dc_range_sketch *s, const double *sample, int64_t rows, int64_t c, int64_t width, int64_t first,
                        int64_t step);
-/* tail[n] += values of the local rows of data, whose first has the global number row_lo, at the ends of suspect[n];
- * threaded. */
+/* tail[n] += values of the local rows of data at the ends of suspect[n]; threaded. */
 void dc_range_tails(const dc_dataset *data, const dc_range_suspect *suspect, int n, dc_range_tail *tail);
 
 #endif

@@ -1,5 +1,5 @@
-/* The search for values far outside, over all ranks: a sample of rows goes to every rank, in blocks of columns, and
- * each rank describes its share of them; suspects are looked at by all ranks, each in its own rows. */
+/* Searches for values far outside, over all ranks: every rank gets a sample of rows, in blocks of columns, and
+ * describes its share of the columns; then every rank looks for suspects in its own rows. */
 #include <string.h>
 
 #include "dcmpi/comm.h"
@@ -12,8 +12,8 @@ enum { ROUND_BYTES = 8 << 20 };
 /* ---- Sample ------------------------------------------------------------------------------------------------------ */
 
 typedef struct {
-    int64_t rows, width; /* of the sample; columns of a block */
-    int64_t lo, hi;      /* this rank's rows of it */
+    int64_t rows, width; /* rows of the sample; columns of a block */
+    int64_t lo, hi;      /* this rank's rows of the sample */
     double *block;       /* [rows x width] */
     int64_t *begin;      /* [P + 1] first row of the sample of each rank */
     size_t *bytes;       /* [P] */
@@ -57,7 +57,7 @@ out:
     return st;
 }
 
-/* Columns [c, c + width) of the sample on every rank. */
+/* Brings columns [c, c + width) of the sample to every rank. */
 static void gather(dc_comm *comm, const dc_dataset *d, sample *s, int64_t c, int64_t width)
 {
     double *mine = s->block + s->lo * width;
@@ -109,7 +109,7 @@ static int suspects_of_a_round(int P)
     return (int)DC_MAX((size_t)1, DC_MIN(fit, (size_t)DC_RANGE_SUSPECTS_MAX));
 }
 
-/* tail[n] of all rows on every rank. */
+/* tail[n] = tails over all rows, on every rank. */
 static dc_status find_tails(dc_comm *comm, const dc_dataset *d, const dc_range_suspect *suspect, int n,
                             dc_range_tail *tail)
 {
@@ -145,7 +145,7 @@ static void tell(dc_dataset *d, const dc_data_stats *stats, const dc_range_sketc
     if (n > 0) dc_range_tell(sk, &with, list, n, d->outlying, sizeof d->outlying);
 }
 
-/* Columns with one value matter to the scalings that are the same for all columns. */
+/* Constant columns matter only to scalings that use the same factor for all columns. */
 static int find_coded_columns(const dc_dataset *d, const dc_range_sketch *sk, dc_range_finding *list, int n)
 {
     const dc_scale_kind k = d->scale_kind;

@@ -1,6 +1,4 @@
-/* The search for values far outside in a data file, for `dcmpi convert`, which has no ranks: the rows pass by in
- * pieces.
- */
+/* Searches a data file for values far outside, for `dcmpi convert`, which has no ranks: rows are read in pieces. */
 #include <math.h>
 #include <string.h>
 
@@ -47,7 +45,7 @@ static void close_reader(reader *r)
     dc_mem_free(&r->row);
 }
 
-/* Rows [lo, lo + n) become the view. */
+/* Reads rows [lo, lo + n) into the view. */
 static dc_status read_rows(reader *r, int64_t lo, int64_t n)
 {
     r->view.part.row_lo = lo;

@@ -1,5 +1,5 @@
-/* Loops over sampled columns and over the columns of suspects. Each column has one writer, sums are of integers: the
- * results do not depend on threads. */
+/* Loops over sampled columns and over the columns of suspects. Each column has one writer and only integers are summed,
+ * so the results do not depend on threads. */
 #include <math.h>
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
-/* What a user is told of values far outside: which, where, how many, what they do to the scaling, and what helps. Equal
- * values in several columns make one line, and so do several columns of one row. */
+/* What a user is told about values far outside: which, where, how many, what they do to the scaling, and what helps.
+ * Equal values in several columns share a line, and so do values in several columns of one row. */
 #include <math.h>
 #include <string.h>
 
@@ -14,7 +14,7 @@ typedef struct {
     const dc_range_context *with;
     const dc_range_finding *list;
     int n;
-    double lo, hi; /* of all values but those that were found */
+    double lo, hi; /* of all values except those found */
 } report;
 
 /* ---- Facts ------------------------------------------------------------------------------------------------------- */
@@ -67,7 +67,7 @@ static void format_distance(const dc_range_finding *f, char *out, size_t cap)
 
 /* ---- Lines ------------------------------------------------------------------------------------------------------- */
 
-/* Findings that go into the line of the first of them. */
+/* Findings that share the line of the first one. */
 typedef struct {
     const dc_range_finding *f;
     int columns;
@@ -134,7 +134,7 @@ static void format_group(const report *r, const group *g, bool *told, char out[T
 
 static double share_of_variance(const report *r, const dc_range_finding *f)
 {
-    static const double SPREAD_TO_DEVIATION = 2.3; /* of a normal distribution, 99 in 100 */
+    static const double SPREAD_TO_DEVIATION = 2.3; /* the 0.99 quantile of a normal distribution */
     const double far = fabs(f->value - f->median), near = far / f->times / SPREAD_TO_DEVIATION;
     const double k = (double)f->count, N = (double)r->s->N;
     return k * far * far / (k * far * far + (N - k) * near * near);
@@ -169,7 +169,7 @@ static void format_effect(const report *r, const dc_range_finding *f, char *out,
                  100 * squares);
 }
 
-/* Smallest round quantile beyond which all of them lie, 0: none. */
+/* Smallest round quantile beyond which all findings lie, 0: none. */
 static double quantile_for(const report *r)
 {
     static const double round[] = {0.001, 0.002, 0.005, 0.01, 0.02, 0.05};

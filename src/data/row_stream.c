@@ -49,7 +49,7 @@ out:
     return st;
 }
 
-/* What is known only after a look at all rows: the classes, the longest id. */
+/* Finds what only a look at all rows can tell: the classes, the longest id. */
 static dc_status start_columns(dc_comm *comm, dc_row_stream *s)
 {
     dc_status st = DC_OK;

@@ -1,14 +1,14 @@
 /* How stored values become the network's inputs: x -> (x - shift) * scale per column, from global statistics.
  *
  *   none      as stored
- *   unit      the whole matrix's [min, max] to [0, 1]; for uint8 0..255, whatever occurs (DEC-keras: x / 255)
+ *   unit      the whole matrix's [min, max] to [0, 1]; for uint8 0..255, whichever values occur (DEC-keras: x / 255)
  *   dec       one factor that makes the mean over the rows of ||x||^2 / D equal 1 (Xie et al. 2016, section 4.3)
  *   standard  each column to mean 0 and variance 1 (divided by N)
  *   minmax    each column's [min, max] to [0, 1]
  *   robust    each column to median 0 and distance 1 between its quartiles (scikit-learn's RobustScaler)
- * A column with one value is only shifted, and so is, for robust, one whose quartiles are equal. The variance is summed
- * about the mean, in a second pass. What single precision cannot say is refused: factors, scaled values, differences.
- */
+ * A constant column is only shifted; so is, with robust, a column whose quartiles are equal. The variance is summed
+ * about the mean, in a second pass. Factors, scaled values and differences that single precision cannot hold are
+ * refused. */
 #include <float.h>
 #include <math.h>
 
@@ -18,10 +18,10 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/sum.h"
 
-/* Smallest difference of scaled values that is still a hundred million times what float flushes to 0. */
+/* Smallest spread of scaled values that is accepted: 2^26 times the smallest normal float. */
 static const double LEAST_SPREAD = 0x1p-100;
 
-/* *factor = 1/range, 1 for a range of 0. False: float cannot say it. */
+/* *factor = 1/range, 1 for a range of 0. False: float cannot hold it. */
 static bool factor_of(double range, float *factor)
 {
     const double f = 1 / range;
@@ -32,7 +32,7 @@ static bool factor_of(double range, float *factor)
     return true;
 }
 
-/* column: -1 for all of them together. */
+/* column: -1 for all columns together. */
 static dc_status fail_range(const dc_dataset *d, int64_t column, double lo, double hi)
 {
     char where[64] = "the data";
@@ -183,7 +183,7 @@ out:
     return st;
 }
 
-/* Scaled values must be numbers that float holds, and their differences such that it can tell them apart. */
+/* Scaled values must fit float, and differ enough for float to tell them apart. */
 static dc_status check_range(dc_dataset *d, const dc_data_stats *s)
 {
     double spread = 0;

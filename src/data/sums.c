@@ -1,9 +1,8 @@
 /* Are the rows that were read those that were written? convert stores checksums of /X and /y that are sums over the
- * rows, so that each rank adds up its own and one reduction compares; and a file that changes while it is read is no
- * longer the file whose header was read (the library gives zeros for what is gone).
+ * rows, so that each rank sums its own rows and one reduction compares the sums. A file that changes while it is read
+ * is detected as well (the library gives zeros for what is gone).
  *
- * Files of older versions have one XXH3 of all bytes of /X in their order instead, which only a single rank can make.
- */
+ * Files of older versions have instead one XXH3 of all bytes of /X in order, which only a single rank can compute. */
 #include <string.h>
 #include <xxhash.h>
 

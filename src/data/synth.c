@@ -28,7 +28,7 @@ static const double PEN_MIN = 0.7, PEN_MAX = 1.7; /* half the pen width, pixels 
 static const double INK_MIN = 0.27;               /* grey value of full ink, 1 = white */
 static const double NOISE_MAX = 0.06;             /* grey value, uniform in +-, clipped */
 
-static const double DISTANCE2_FAR = 1e6; /* of a pixel before the first stroke: no ink */
+static const double DISTANCE2_FAR = 1e6; /* squared distance of a pixel before the first stroke: no ink */
 
 typedef struct {
     double xx, xy, yx, yy, x0, y0; /* pixel = (xx xy; yx yy) glyph + (x0, y0) */

@@ -1,11 +1,12 @@
 /* The shapes of the built-in problem: ten signs of one form each, as chains of quadratic Bezier arcs.
  *
- * Chosen by trial: no two share most of their ink at any shift, none is another one turned, and their strokes are of
+ * Chosen by trial: no two share most of their ink at any shift, none is another one rotated, and their strokes are of
  * similar length, because a shape with much more ink than the others spreads over several clusters. Shapes only: pose,
  * jitter and drawing are in synth.c. */
 #include "synth.h"
 
-/* Points of a chain. A straight piece from (x0, y0), where the chain stands, has its control point in the middle. */
+/* Points of a chain. A straight piece starts at (x0, y0), the last point so far, and has its control point in the
+ * middle. */
 #define START(x, y)                                                                                                    \
     {                                                                                                                  \
         (x), (y)                                                                                                       \

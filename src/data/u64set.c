@@ -1,4 +1,4 @@
-/* A set of 64-bit numbers. Zero marks an empty slot, so its membership is a flag of its own. */
+/* A set of 64-bit numbers. Zero marks an empty slot, so a separate flag says whether it is a member. */
 #include "u64set.h"
 
 #include "dcmpi/mem.h"
@@ -16,8 +16,7 @@ void dc_u64set_release(dc_u64set *set)
     dc_mem_free(&set->slot);
 }
 
-/* Fibonacci hashing: the high bits of the product, as many as the capacity has. Labels are small, or regular, or both.
- */
+/* Fibonacci hashing: the log2(capacity) high bits of the product. Labels are often small, or regular, or both. */
 static size_t home(const dc_u64set *set, uint64_t x)
 {
     return (size_t)((x * UINT64_C(0x9E3779B97F4A7C15)) >> (__builtin_clzll(set->capacity) + 1));

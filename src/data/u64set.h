@@ -7,11 +7,11 @@
 typedef struct {
     uint64_t *slot;  /* [capacity], 0 is an empty slot */
     size_t capacity; /* power of two, at least 2*count */
-    size_t count;    /* members, with 0 if has_zero */
+    size_t count;    /* members, including 0 if has_zero */
     bool has_zero;
 } dc_u64set;
 
-/* Takes memory for a few members and grows by itself. Errors: DC_ERR_MEMORY. */
+/* Makes an empty set with room for a few members; it grows by itself. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_u64set_init(dc_u64set *set);
 void dc_u64set_release(dc_u64set *set);
 /* Adds x unless it is a member. Errors: DC_ERR_MEMORY. */

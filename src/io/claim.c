@@ -65,7 +65,7 @@ static bool is_too_long(const char *path)
     return strlen(path) + longest >= DC_PATH_MAX || strlen(slash ? slash + 1 : path) + longest > NAME_MAX;
 }
 
-/* The name the rename will go to: of a symbolic link the file it points to. */
+/* Finds the name that the rename will replace: for a symbolic link, the file it points to. */
 static dc_status resolve(dc_claim *c, const char *output)
 {
     struct stat s;
@@ -93,7 +93,7 @@ static dc_status check_inputs(const dc_claim *c, const dc_claim_input *input, in
 
 /* ---- The part ---------------------------------------------------------------------------------------------------- */
 
-/* The lock is ours. A part is left over if the lock was, too; an empty one holds nothing that could be lost. */
+/* Called when the lock is ours. A part is a leftover if the lock was one, too; an empty part holds nothing to lose. */
 static dc_status free_part(const dc_claim *c)
 {
     struct stat s;
@@ -118,7 +118,7 @@ dc_status dc_claim_take(dc_claim *c, const char *output, bool force, const dc_re
     snprintf(lock, sizeof lock, "%.*s.lock", DC_PATH_MAX - 16, c->path);
     snprintf(what, sizeof what, "output %.*s", DC_PATH_MAX - 16, c->path);
     DC_TRY(dc_lock_acquire(lock, what, "give another output", &c->lock));
-    DC_TRY(check_existing(output, force, recipe)); /* another one may have ended meanwhile */
+    DC_TRY(check_existing(output, force, recipe)); /* another job may have ended meanwhile */
     DC_TRY(free_part(c));
     if (dc_lock_previous_owner(c->lock)[0])
         dc_log_warning("took over %s, left behind by %s", lock, dc_lock_previous_owner(c->lock));

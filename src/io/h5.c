@@ -1,5 +1,5 @@
 /* Serial HDF5 files: open, datasets by rows, names. One process, no communication; works without MPI_Init, so that
- * login-node verbs may use it although the library is the parallel one.
+ * login-node verbs may use it although HDF5 is the parallel build.
  *
  * Every dataset we make is little-endian, carries no time stamps (equal runs give equal files) and is never filled. */
 #include "h5_private.h"
@@ -216,7 +216,7 @@ hid_t dc_h5_dataset_creation(void)
     return dcpl;
 }
 
-/* Groups above `name`, one by one: those that HDF5 would create on the way carry time stamps. */
+/* Creates the groups above `name` one by one: those that HDF5 creates by itself carry time stamps. */
 static dc_status create_parents(dc_h5 *h5, const char *name)
 {
     char prefix[DC_H5_NAME_MAX];

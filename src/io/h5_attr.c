@@ -1,13 +1,14 @@
 /* Attributes of serial files: strings, integers and reals. Strings are written with a fixed length in UTF-8, which
- * every reader understands; fixed and variable-length ones are read. An attribute that exists with the same type and
- * length is overwritten in place, so that setting complete=1 at the end of a result needs no further disk space. */
+ * every reader understands; when reading, fixed and variable lengths are accepted. An attribute that exists with the
+ * same type and length is overwritten in place, so that setting complete=1 at the end of a result needs no further disk
+ * space. */
 #include "h5_private.h"
 
 #include <string.h>
 
 #include "dcmpi/mem.h"
 
-/* No text of a file of ours comes near; keeps a hostile file from asking for memory. */
+/* Far above any text in our own files; keeps a hostile file from claiming memory. */
 enum { MAX_TEXT_BYTES = 16 << 20 };
 
 /* ---- Write ------------------------------------------------------------------------------------------------------- */
@@ -22,7 +23,7 @@ static bool same_shape(hid_t attr, hid_t type, hid_t space)
     return same;
 }
 
-/* An attribute of this type and shape, the old one where it fits. */
+/* Opens the attribute if it has this type and shape, else creates it. */
 static hid_t attribute_for(hid_t object, const char *name, hid_t type, hid_t space)
 {
     if (H5Aexists(object, name) > 0) {

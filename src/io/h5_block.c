@@ -1,12 +1,12 @@
 /* Row blocks of one dataset, read by all ranks together through MPI-IO.
  *
  * Rules that keep ranks together: the trip count is agreed before the loop, status is agreed before and after every
- * call of the library, a rank that has run out of rows stays in with an empty selection. Memory type and stored type
+ * call of the library, a rank that has run out of rows takes part with an empty selection. Memory type and stored type
  * are equal, because a conversion inside HDF5 would silently turn the collective transfer into an independent one.
  *
- * Chunked data are read independently: with filters HDF5 goes chunk by chunk anyway, an error in one chunk, which only
- * its reader sees, must not leave the others waiting inside the library, and the collective path of HDF5 1.10 writes
- * beyond its chunk table when the file's chunk index is damaged. Contiguous data, what we write ourselves, move
+ * Chunked data are read independently: with filters HDF5 goes chunk by chunk anyway; an error in one chunk, which only
+ * its reader sees, must not leave the others waiting inside the library; and the collective path of HDF5 1.10 writes
+ * beyond its chunk table when the file's chunk index is damaged. Contiguous data, as we write them ourselves, are read
  * collectively. */
 #include "h5_private.h"
 
@@ -93,7 +93,7 @@ static bool is_chunked(hid_t dset)
     return chunked;
 }
 
-/* One round: rows [row, row + n) of the dataset, n = 0 to take part only. Collective. */
+/* One round: rows [row, row + n) of the dataset, n = 0: this rank only takes part. Collective. */
 static dc_status read_round(dc_comm *comm, const block *b, hid_t dset, hid_t mem_type, hid_t dxpl, dc_gidx row,
                             dc_gidx n, char *out)
 {
@@ -115,7 +115,7 @@ static dc_status read_round(dc_comm *comm, const block *b, hid_t dset, hid_t mem
     return st;
 }
 
-/* The block in agreed rounds to `out`, which may be NULL on a rank without rows. Collective. */
+/* Reads the block in agreed rounds into `out`, which may be NULL on a rank without rows. Collective. */
 static dc_status read_rounds(dc_comm *comm, const block *b, hid_t file, void *out)
 {
     static char nothing[1];
@@ -145,7 +145,7 @@ out:
     return st;
 }
 
-/* Rank 0's look at the header: everything that may be wrong with it is found before MPI-IO sees the file. */
+/* Rank 0 checks the header, so that everything wrong with it is found before MPI-IO sees the file. */
 static dc_status check_header(const block *b)
 {
     dc_status st = DC_OK;

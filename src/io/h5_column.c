@@ -1,4 +1,4 @@
-/* Columns of labels and ids: what kind one is is decided when it is opened, rows are then read in pieces. */
+/* Columns of labels and ids: the kind of a column is decided when it is opened; its rows are then read in pieces. */
 #include "dcmpi/h5_column.h"
 
 #include <errno.h>
@@ -20,10 +20,10 @@ struct dc_h5_column {
     bool is_unsigned;         /* 64 bits without a sign */
     char values[DC_PATH_MAX]; /* dataset of numbers, codes or texts */
     char mask[DC_PATH_MAX];   /* "" without one */
-    char field[FIELD_MAX];    /* of the records of `values`, "" without */
-    size_t item;              /* bytes of a text of such a field */
-    dc_h5_classes names;      /* of CODES: category i is line i; of INTEGERS those of the file */
-    void *piece;              /* int64 or double [PIECE_ROWS], of a lying column [rows] */
+    char field[FIELD_MAX];    /* field of the records in `values`, "" without */
+    size_t item;              /* bytes of a text in that field */
+    dc_h5_classes names;      /* for CODES: line i is category i; for INTEGERS: class names of the file */
+    void *piece;              /* int64 or double [PIECE_ROWS], for a lying column [rows] */
     uint8_t *masked;          /* [PIECE_ROWS] */
 };
 
@@ -40,7 +40,7 @@ static bool is_int32(const char *text, size_t n)
     return *end == '\0' && errno == 0 && v >= INT32_MIN && v <= INT32_MAX;
 }
 
-/* Lines of c->text, of which there are n. */
+/* Cuts c->text into lines and sets c->n to their number. */
 static dc_status cut_lines(dc_h5_classes *c)
 {
     dc_status st = DC_OK;
@@ -104,7 +104,7 @@ static dc_status fail_kind(const dc_h5 *h5, const char *name, const char *what)
                    name, what);
 }
 
-/* Which dimension has the rows, if all others are 1; else -1. Matlab has vectors of 1 x n. */
+/* The dimension that has the rows, if all others are 1; else -1. Matlab has vectors of 1 x n. */
 static int axis_of(const dc_h5_info *info)
 {
     int axis = 0, wide = 0;
@@ -116,7 +116,7 @@ static int axis_of(const dc_h5_info *info)
     return info->n_dims >= 1 && wide <= 1 ? axis : -1;
 }
 
-/* A dataset of numbers or texts. */
+/* Opens a dataset of numbers or texts. */
 static dc_status open_vector(dc_h5_column *c, const char *name)
 {
     dc_h5_info info;
@@ -146,7 +146,7 @@ static dc_status open_vector(dc_h5_column *c, const char *name)
                : fail_kind(c->h5, "...", "too long a name");
 }
 
-/* Names of the codes: numbers or texts themselves, and again a column. */
+/* Loads the names of the codes, which are again a column of numbers or texts. */
 static dc_status load_categories(dc_h5_column *c, const char *name)
 {
     dc_status st = DC_OK;
@@ -207,7 +207,7 @@ static bool is_dataset(dc_h5 *h5, const char *name, int folder)
     return there;
 }
 
-/* A field of a table; codes if there are names for them. */
+/* Opens a field of a table; integers are codes if the file has names for them. */
 static dc_status open_field(dc_h5_column *c, const char *name, int folder)
 {
     dc_status st = DC_OK;

@@ -1,5 +1,5 @@
-/* One hash of all that a result holds: names, shapes, checksums of the datasets, and every attribute but the two that
- * are set last. It reads headers alone, so that whoever meets a file of any size knows at once which one it is. */
+/* One hash of all that a result holds: names, shapes, checksums of the datasets, and every attribute except the two
+ * that are set last. Only headers are read, so that a file of any size is identified at once. */
 #include "h5_private.h"
 
 #include <string.h>
@@ -16,7 +16,7 @@ typedef struct {
     dc_status st;
 } pass;
 
-/* With its final zero, so that no two lists of words are alike. */
+/* Hashes the final zero, too, so that no two lists of words give the same bytes. */
 static void add_text(pass *p, const char *text)
 {
     XXH3_64bits_update(p->state, text, strlen(text) + 1);
@@ -30,7 +30,7 @@ static void add_shape(pass *p, hid_t space)
     dc_h5_drop(space);
 }
 
-/* As it is stored: no conversion. Text of variable length is none of ours and does not count. */
+/* Hashes the value as stored, without conversion. We write no text of variable length, so it is left out. */
 static dc_status add_value(pass *p, hid_t attr, hid_t type, const char *name)
 {
     void *value = NULL;
@@ -97,7 +97,7 @@ dc_status dc_h5_check_content(dc_h5 *h5)
 {
     dc_status st = DC_OK;
     uint64_t stored, found;
-    if (!dc_h5_has_attr(h5, "/", name_of_hash)) return DC_OK; /* an older version made it */
+    if (!dc_h5_has_attr(h5, "/", name_of_hash)) return DC_OK; /* an older version made the file */
     DC_TRY(dc_h5_get_attr_hash(h5, "/", name_of_hash, &stored));
     DC_TRY(dc_h5_hash_content(h5, &found));
     if (stored != found)

@@ -1,4 +1,4 @@
-/* One field of a dataset of records: tables as pandas, PyTables and early AnnData keep them. */
+/* Reads one field of a dataset of records, the form of tables in pandas, PyTables and early AnnData. */
 #include "h5_private.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* The checksum of rows: a sum, so that threads may take any of them. */
+/* The checksum of rows: a sum, so that threads may share the rows in any way. */
 #include <omp.h>
 #include <xxhash.h>
 

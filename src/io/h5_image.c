@@ -1,11 +1,11 @@
-/* HDF5 files of which the library sees no disk: a driver (H5FD) of our own stands below it.
+/* HDF5 files for which the library does not access the disk itself: it works through a driver (H5FD) of our own.
  *
- * A file that is made has its headers (superblock, groups, attributes, descriptions of datasets) in memory and places
- * for its arrays behind them, in the order in which they are created; the values of the arrays never exist here.
- * Whoever writes the file writes the headers, and then the values in that order. So a disk that fails is an error of
- * the writer's own calls: the library could not be trusted with it (1.10 crashes or hangs later on, or says nothing),
- * and a checksum covers every byte that goes to disk. A file that is read is any part of an open file, which the driver
- * reads with pread: also one that has lost its name, or of which the end is not HDF5. */
+ * A new file has its headers (superblock, groups, attributes, descriptions of datasets) in memory, and behind them
+ * places for its arrays in the order of their creation; the values of the arrays never exist here. The caller writes
+ * the headers to disk, and then the values in that order. So a failing disk is an error of the caller's own calls (HDF5
+ * 1.10 would crash or hang later, or say nothing), and a checksum covers every byte that goes to disk. A file to be
+ * read is any part of an open file, which the driver reads with pread. The open file may have lost its name, and its
+ * end need not be HDF5. */
 #include "h5_private.h"
 
 #include <errno.h>
@@ -15,19 +15,19 @@
 #include "dcmpi/mem.h"
 
 struct dc_h5_image {
-    char *headers; /* [capacity], zeros at first; NULL of a file that is read */
+    char *headers; /* [capacity], zeros at first; NULL for a file to be read */
     haddr_t capacity, used;
-    haddr_t end; /* of the arrays, which begin at `capacity`; of the file that is read */
+    haddr_t end; /* end of the arrays, which begin at `capacity`, or of a file to be read */
     int fd;
-    hid_t driver; /* until the file is closed */
+    hid_t driver; /* registered until the file is closed */
 };
 
 /* ---- The driver -------------------------------------------------------------------------------------------------- */
 
 typedef struct {
-    H5FD_t library; /* first: what the library holds there */
+    H5FD_t library; /* must be first: the library's own part */
     struct dc_h5_image *image;
-    haddr_t eoa; /* of a file that is read, as the library sets it */
+    haddr_t eoa; /* end of a file to be read, as the library sets it */
 } opened;
 
 static struct dc_h5_image *image_of(const H5FD_t *file)
@@ -51,7 +51,7 @@ static herr_t driver_close(H5FD_t *file)
     return 0;
 }
 
-/* No features: the library gathers no small blocks and asks for the place of each thing. */
+/* Claims no features, so that the library gathers no small blocks and asks for the place of each object. */
 static herr_t driver_query(const H5FD_t *file, unsigned long *flags)
 {
     (void)file;
@@ -69,7 +69,7 @@ static haddr_t driver_alloc(H5FD_t *file, H5FD_mem_t type, hid_t dxpl, hsize_t s
     return *next - size;
 }
 
-/* Places are not used twice: the arrays stay in order. */
+/* Does nothing: freed places are not reused, so that the arrays stay in order. */
 static herr_t driver_free(H5FD_t *file, H5FD_mem_t type, hid_t dxpl, haddr_t at, hsize_t size)
 {
     (void)file, (void)type, (void)dxpl, (void)at, (void)size;
@@ -98,7 +98,7 @@ static haddr_t driver_get_eof(const H5FD_t *file, H5FD_mem_t type)
     return image->headers && image->used == 0 ? 0 : image->end;
 }
 
-/* As the library's own drivers tell it, so that dc_h5_error() finds the cause. */
+/* Reports the error as the library's own drivers do, so that dc_h5_error() finds the cause. */
 static herr_t fail_read(int cause)
 {
     H5Epush2(H5E_DEFAULT, __FILE__, __func__, __LINE__, H5E_ERR_CLS, H5E_VFL, H5E_READERROR,
@@ -155,8 +155,9 @@ static const H5FD_class_t driver = {.name = "dcmpi",
                                     .write = driver_write,
                                     .fl_map = H5FD_FLMAP_DICHOTOMY};
 
-/* The caller drops it. The driver is registered anew each time, because the library forgets it when MPI ends; and stays
- * so until the file is closed, because HDF5 1.10 still calls a driver that it has just freed with its last file. */
+/* The caller drops the list. The driver is registered anew each time, because the library forgets it when MPI ends. It
+ * stays registered until the file is closed, because HDF5 1.10 frees a driver with its last file and still calls it
+ * then. */
 static hid_t access_through(struct dc_h5_image *image)
 {
     const hid_t fapl = dc_h5_access();

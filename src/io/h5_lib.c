@@ -1,9 +1,9 @@
-/* What every file of src/io needs of the HDF5 library: quiet errors turned into text, access lists, and
- * a lookup that does not trust the file.
+/* What every file of src/io needs from the HDF5 library: quiet errors turned into text, access lists, and a lookup that
+ * does not trust the file.
  *
  * A file from elsewhere may point outside itself (soft and external links, external storage, virtual datasets), ask for
  * code to be loaded (filter plugins), or claim a shape that it does not hold. All of these are refused here, before any
- * data is read or memory is taken. Not done: HDF5's own parser is trusted; files of unknown origin belong in a sandbox.
+ * data is read or memory is taken. HDF5's own parser is trusted, however: files of unknown origin belong in a sandbox.
  */
 #include "h5_private.h"
 
@@ -20,11 +20,11 @@ enum { MAX_EXPANSION = 1100 };
 enum { COMPACT_MAX = 65535 };
 
 static char error_text[512];
-/* The error came from the operating system and not from what is in the file. */
+/* Whether the error came from the operating system, not from the content of the file. */
 static bool system_error;
 
-/* "file write failed: time = ..., errno = 28, error message = 'No space left on device', buf = ...": the cause alone.
- */
+/* "file write failed: time = ..., errno = 28, error message = 'No space left on device', buf = ...": keeps the cause
+ * alone. */
 static void keep_cause(const char *text)
 {
     const char *cause = strstr(text, "error message = '");
@@ -113,11 +113,11 @@ hid_t dc_h5_access(void)
 {
     const hid_t fapl = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_libver_bounds(fapl, H5F_LIBVER_V18, H5F_LIBVER_LATEST);
-    /* Nobody opens our files under their temporary names, and many cluster file systems have no locks. */
+    /* No locks: nobody opens our files under their temporary names, and many cluster file systems have none. */
     H5Pset_file_locking(fapl, false, true);
-    /* A write call that cannot write must fail there, and not when the dataset is closed. */
+    /* A write call that cannot write must fail itself, not the later closing of the dataset. */
     H5Pset_sieve_buf_size(fapl, 0);
-    /* A library object that was forgotten must not keep the file open behind our back. */
+    /* A library object that was never closed must not keep the file open. */
     H5Pset_fclose_degree(fapl, H5F_CLOSE_STRONG);
     return fapl;
 }
@@ -147,7 +147,7 @@ const char *dc_h5_version(void)
     return text;
 }
 
-/* ---- Lookup ----------------------------------------------------------------------------------------------------- */
+/* ---- Lookup ------------------------------------------------------------------------------------------------------ */
 
 static const char *kind_of(mode_t mode)
 {

@@ -1,4 +1,4 @@
-/* Lists of names, of columns or classes: a root attribute with a line for each while that is short, beyond it a dataset
+/* Lists of names of columns or classes: a short list is a root attribute with one name per line, a longer one a dataset
  * of strings with the same name. */
 #include "h5_private.h"
 
@@ -8,7 +8,7 @@
 
 enum { ATTRIBUTE_MAX = 1 << 20, DATASET_MAX = 1 << 30 };
 
-/* Entries of a text with an entry per line, and the longest of them. */
+/* Number of entries of a text with one entry per line, and the length of the longest. */
 static int64_t count_lines(const char *text, size_t *longest)
 {
     int64_t n = 0;
@@ -70,7 +70,7 @@ static dc_status grow(dc_h5_lines *j, size_t more)
     return DC_OK;
 }
 
-/* Names may hold anything; a line break in one would make two of it. */
+/* Names may hold anything; a line break, which would make two names of one, becomes a blank. */
 dc_status dc_h5_add_line(void *lines, const char *text, size_t n)
 {
     dc_h5_lines *j = lines;
@@ -106,7 +106,7 @@ static dc_status get_attribute(dc_h5 *h5, const char *name, char **text)
     DC_TRY(dc_mem_alloc(&wide, cap, 1, "names"));
     DC_TRY(dc_h5_get_attr_str(h5, "/", name, wide, cap));
     const size_t length = strlen(wide);
-    if (length > ATTRIBUTE_MAX) goto out; /* not written by us, and cut */
+    if (length > ATTRIBUTE_MAX) goto out; /* not written by us, and cut short */
     DC_TRY(dc_mem_alloc(text, length + 1, 1, "names"));
     memcpy(*text, wide, length + 1);
 out:

@@ -1,4 +1,4 @@
-/* A result whose rows are all in memory: the stream of h5_stream.c in one piece. */
+/* Writes a result whose rows are all in memory: one piece through h5_stream.c. */
 #include "dcmpi/comm.h"
 #include "dcmpi/h5.h"
 #include "dcmpi/wish.h"

@@ -44,7 +44,7 @@ out:
     return st;
 }
 
-/* Space for all of it first. */
+/* Copies the file; space for all of it is reserved first. */
 static dc_status copy(const char *path, const char *part)
 {
     dc_status st = DC_OK;
@@ -64,7 +64,7 @@ out:
     return st;
 }
 
-/* Checksums of what the change has made. */
+/* Adds a checksum to what the change has made, which has none yet. */
 static dc_status stamp(void *ctx, const char *name, const dc_h5_info *info)
 {
     dc_h5 *h5 = ctx;
@@ -94,7 +94,7 @@ static dc_status confirm_one(void *ctx, const char *name, const dc_h5_info *info
     return dc_h5_check_hash(ctx, name);
 }
 
-/* The whole copy, as the disk has it: the original is given up for it. */
+/* Checks the whole copy as it is on disk, because it will replace the original. */
 static dc_status confirm(const char *part)
 {
     dc_status st = DC_OK;

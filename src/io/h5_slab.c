@@ -1,10 +1,10 @@
-/* Rows of a result on their way into the file, past the library.
+/* Writes rows of a result into the file without the HDF5 library.
  *
  * Rank 0 has laid out every array in one piece (h5_stream.c), so that the rows of a rank are one range of bytes, and
- * HDF5 says where the array begins. Not through parallel HDF5: version 1.10 writes its metadata once more when it
- * closes such a file, and a rank on which that fails leaves the others waiting inside the library for ever; after a
- * failed write of data it crashes in MPI_Finalize. A failure here is an error of one rank like any other. Collective
- * buffering would gain nothing: each rank writes one large range. */
+ * HDF5 says where the array begins. Parallel HDF5 is not used: version 1.10 writes its metadata once more when it
+ * closes a file, and a rank where that fails leaves the others waiting inside the library forever; after a failed write
+ * of data it crashes in MPI_Finalize. A failure here is an error of one rank like any other. Collective buffering would
+ * gain nothing: each rank writes one large range. */
 #include "h5_slab.h"
 
 #include <errno.h>

@@ -4,12 +4,12 @@
 
 #include "h5_private.h"
 
-/* Opens the file that rank 0 made with this length. *fd is -1 or to be closed also after an error. Errors: DC_ERR_IO.
- */
+/* Opens the file that rank 0 made with this length. Even after an error, *fd must be closed unless it is -1. Errors:
+ * DC_ERR_IO. */
 DC_CHECKED dc_status dc_h5_slab_open(const char *path, int64_t bytes, int *fd);
-/* All of data[bytes] from byte `at` on. Errors: DC_ERR_IO. */
+/* Writes all of data[bytes] from byte `at` on. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_h5_slab_write(int fd, const char *path, int64_t at, const void *data, size_t bytes);
-/* Forces to disk and closes; *fd = -1 is legal and the result. Errors: DC_ERR_IO. */
+/* Forces the file to disk and closes it; *fd may be -1 and becomes -1. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_h5_slab_close(const char *path, int *fd);
 
 #endif

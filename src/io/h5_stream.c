@@ -1,8 +1,8 @@
 /* Files of results: complete under their final name, or not there at all.
  *
  * Rank 0 makes the file serially, with all arrays allocated, and reserves its blocks by posix_fallocate, so that a full
- * disk is seen before the rows are written. Then each rank overwrites the bytes of its rows (h5_slab.c), which are read
- * back; checksums, complete=1, reading back what rank 0 wrote, fsync and rename follow. */
+ * disk is seen before the rows are written. Then each rank overwrites the bytes of its rows (h5_slab.c) and reads them
+ * back. In the end rank 0 sets checksums and complete=1, reads back what it wrote, and calls fsync and rename. */
 #include "h5_slab.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@ typedef struct {
     dc_h5_rows spec;
     int64_t place; /* first byte in the file */
     dc_gidx done;  /* rows that this rank has written */
-    uint64_t hash; /* of these; of all ranks' rows once they are joined */
+    uint64_t hash; /* hash of these rows, in the end of all ranks' rows */
 } array;
 
 struct dc_h5_stream {
@@ -31,8 +31,8 @@ struct dc_h5_stream {
     array *arrays; /* [n_arrays], owned */
     size_t n_arrays;
     int64_t bytes; /* length of the file when rank 0 has made it */
-    int fd;        /* of this rank, -1 if none */
-    int made;      /* rank 0: the file that it made, whoever has the name by now; -1 if none */
+    int fd;        /* this rank's descriptor, -1 if none */
+    int made;      /* rank 0: descriptor of the file it made, even if the name is another file's now; -1 if none */
 };
 
 static dc_status name_files(dc_h5_stream *s, const char *path)
@@ -61,7 +61,7 @@ static dc_status fail_space(const dc_h5_stream *s, int64_t bytes, int cause)
                    s->path, strerror(cause), (double)bytes / 0x1p20, free_mib, s->dir);
 }
 
-/* The part is new: what has its name already is not ours to remove. */
+/* Makes the part anew: a file that already has its name is not ours to remove. */
 static dc_status make_part(dc_h5_stream *s)
 {
     s->made = open(s->part, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0666);
@@ -82,7 +82,7 @@ static dc_status reserve(dc_h5_stream *s, int64_t bytes)
     return rc == 0 ? DC_OK : fail_space(s, bytes, rc);
 }
 
-/* Whoever took the lock from a writer that seemed dead may have made another file of this name. */
+/* A process that took our lock because we seemed dead may have made another file of this name. */
 static dc_status check_part(const dc_h5_stream *s)
 {
     if (dc_file_is(s->made, s->part)) return DC_OK;
@@ -145,7 +145,7 @@ out:
     return st;
 }
 
-/* Everything but the rows. The first reservation finds most full disks before HDF5 meets them. */
+/* Makes everything but the rows. The first reservation finds most full disks before HDF5 meets them. */
 static dc_status make_skeleton(dc_h5_stream *s, dc_h5_fill fill, void *ctx)
 {
     dc_status st = DC_OK;
@@ -167,7 +167,7 @@ out:
 static dc_status sync_directory(const char *dir)
 {
     const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    /* Some file systems know no fsync of directories; only a real error counts. */
+    /* Some file systems do not support fsync of directories; only other errors count. */
     const bool ok =
         fd >= 0 && !dc_fault(DC_FAULT_RESULT_DIRSYNC) && (fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP);
     const int cause = errno;
@@ -175,7 +175,7 @@ static dc_status sync_directory(const char *dir)
     return ok ? DC_OK : DC_FAIL(DC_ERR_IO, "cannot write directory %s to disk: %s", dir, strerror(cause));
 }
 
-/* What the disk has of a dataset that this rank wrote alone; row arrays were read back by all. */
+/* Checks on disk a dataset that this rank wrote alone; row arrays were read back by all ranks. */
 static dc_status confirm(void *ctx, const char *name, const dc_h5_info *info)
 {
     const stamping *t = ctx;
@@ -285,7 +285,7 @@ dc_status dc_h5_stream_append(dc_comm *comm, dc_h5_stream *s, size_t index, dc_g
     return dc_agree(comm, dc_h5_slab_write(s->fd, s->part, a->place + row * (int64_t)each, local, (size_t)n * each));
 }
 
-/* Whether the file holds what this rank wrote, asked through the ordinary file system. */
+/* Whether the file holds what this rank wrote, read through the ordinary file system. */
 static dc_status verify(const dc_h5_stream *s)
 {
     dc_status st = DC_OK;
@@ -309,7 +309,7 @@ out:;
     return st == DC_OK ? closed : st;
 }
 
-/* Sums modulo 2^64 from sums of halves, which do not overflow. */
+/* Sums the hashes modulo 2^64 in two halves, whose sums do not overflow. */
 static void join_hashes(dc_comm *comm, dc_h5_stream *s)
 {
     for (size_t i = 0; i < s->n_arrays; i++) {

@@ -1,5 +1,5 @@
-/* Element types: ours, and what a stored one is. A type of ours is taken for it only if it is exactly that: two bytes
- * of a float may be a half or a bfloat16, and four a float with another bias. */
+/* Element types: ours, and which of them a stored one is. A stored type is taken for one of ours only if it is exactly
+ * the same: a float of two bytes may be a half or a bfloat16, and one of four may have another bias. */
 #include "h5_private.h"
 
 #include <string.h>
@@ -29,7 +29,7 @@ hid_t dc_h5_type_id(dc_h5_type type)
         return H5Tcopy(H5T_STD_I32LE);
     case DC_H5_I64:
         return H5Tcopy(H5T_STD_I64LE);
-    case DC_H5_TEXT: /* has a length, which the dataset knows */
+    case DC_H5_TEXT: /* needs a length, which only the dataset has */
     case DC_H5_OTHER:
         break;
     }
@@ -75,8 +75,8 @@ static bool read_format(hid_t t, float_format *f)
     return H5Tget_fields(t, &f->sign, &f->exponent_at, &f->exponent, &f->mantissa_at, &f->mantissa) >= 0;
 }
 
-/* Whether a format of IEEE's kind, whose largest exponent is `exponent` and smallest place 2^`place`, has all values
- * of another, in which an exponent of all ones is not a number. */
+/* Whether an IEEE-like format with `digits` stored digits, largest exponent `exponent` and smallest place 2^`place`
+ * holds all values of format f, in which an exponent of all ones is not a number. */
 static bool holds(const float_format *f, int64_t digits, int64_t exponent, int64_t place)
 {
     const int64_t stored = (int64_t)f->mantissa - f->explicit_one, bias = (int64_t)f->bias;
@@ -90,7 +90,7 @@ static bool is_bfloat16(const float_format *f)
            f->mantissa == 7 && f->bias == 127 && !f->explicit_one;
 }
 
-/* Equal but for the order of the bytes. */
+/* Whether the types are equal except for the order of the bytes. */
 static bool is_type(hid_t t, dc_h5_type type)
 {
     const hid_t ours = dc_h5_type_id(type);

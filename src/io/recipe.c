@@ -1,4 +1,4 @@
-/* The recipe in a file. */
+/* The recipe that is stored in a file. */
 #include "dcmpi/recipe.h"
 
 #include <limits.h>
@@ -8,7 +8,7 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/text.h"
 
-/* Of names that lead to the same files the hash is the same, from whatever folder they are given. */
+/* Names that lead to the same files give the same hash, from whatever folder they are given. */
 static uint64_t hash_recipe(const dc_recipe *r)
 {
     char path[PATH_MAX];
@@ -20,7 +20,7 @@ static uint64_t hash_recipe(const dc_recipe *r)
     return XXH3_64bits_withSeed(r->options, strlen(r->options), hash);
 }
 
-/* One name per line; dc_mem, the caller's. */
+/* *out = the names, one per line; from dc_mem, freed by the caller. */
 static dc_status join_inputs(const dc_recipe *r, char **out)
 {
     size_t bytes = 1, used = 0;
@@ -46,7 +46,7 @@ out:
     return st;
 }
 
-/* "convert of a.csv", or "fit" of a result, which names its data elsewhere. */
+/* "convert of a.csv", or "fit" for a result, which names its data elsewhere. */
 static void describe(dc_h5 *h5, char *made, size_t cap)
 {
     char verb[16], inputs[128] = "", shown[128];
@@ -69,7 +69,7 @@ bool dc_recipe_made(const dc_recipe *recipe, const char *path, char *made, size_
     const bool same = h5 && dc_h5_has_attr(h5, "/", "recipe_hash") &&
                       dc_h5_get_attr_hash(h5, "/", "recipe_hash", &hash) == DC_OK && hash == hash_recipe(recipe);
     (void)!dc_h5_close(&h5);
-    dc_error_clear(); /* what cannot be read is another file */
+    dc_error_clear(); /* a file that cannot be read counts as another file */
     return same;
 }
 

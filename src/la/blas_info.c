@@ -1,4 +1,4 @@
-/* Which kernels the dense libraries picked for this CPU, and how to hold them to older ones.
+/* Which kernels the dense libraries picked for this CPU, and how to restrict them to older ones.
  *
  * OpenBLAS chooses its kernels from the CPU model when it is loaded. A CPU newer than the library is an unknown model
  * and gets the oldest kernels (SSE3, a fifth of the speed or less), silently; so the name it chose is compared with the
@@ -11,9 +11,9 @@
 
 typedef enum { ISA_SSE, ISA_AVX, ISA_AVX2, ISA_AVX512 } isa_level;
 
-/* OpenBLAS core types and the instruction set that their kernels need to be the right choice. Zen's AVX2 kernels count
- * as current on any CPU: AMD's first AVX-512 units are no wider inside. A name not in the table is one of the many SSE
- * cores. */
+/* OpenBLAS core types, each with the best instruction set of a CPU for which its kernels are the right choice. Zen's
+ * AVX2 kernels count as current on any CPU: AMD's first AVX-512 units are no wider inside. A name not in the table is
+ * one of the many SSE cores. */
 static const struct {
     const char *core;
     isa_level isa;
@@ -76,7 +76,7 @@ static const char *onednn_isa_name(void)
     }
 }
 
-/* Names as dc_la_isa_name gives them. `prefix`: of the oneDNN names of CPUs whose sgemm kernels are these. */
+/* name: as dc_la_isa_name gives it. prefix: start of oneDNN's names for CPUs that use these sgemm kernels. */
 static const struct {
     dnnl_cpu_isa_t onednn;
     const char *prefix, *core, *name;
@@ -109,7 +109,7 @@ dc_status dc_la_set_isa(dc_isa isa)
                        "before the start (mpirun -x OPENBLAS_CORETYPE=%s)",
                        isa_table[isa].name, openblas_get_corename(), isa_table[isa].core, isa_table[isa].core);
     }
-    (void)dnnl_set_max_cpu_isa(isa_table[isa].onednn); /* whether it worked is asked in the next line */
+    (void)dnnl_set_max_cpu_isa(isa_table[isa].onednn); /* the next line checks whether it worked */
     if (dnnl_get_effective_cpu_isa() == isa_table[isa].onednn) return DC_OK;
     return DC_FAIL(DC_ERR_USAGE, "parallel.isa = %s: oneDNN has %s kernels for this CPU", isa_table[isa].name,
                    onednn_isa_name());

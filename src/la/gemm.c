@@ -1,9 +1,9 @@
 /* Row-major single-precision GEMM of one rank.
  *
- * oneDNN's dnnl_sgemm is row-major itself and brings its own kernels for every x86-64 CPU. CBLAS (OpenBLAS) stands
- * behind the same function as an alternative. Both are threaded by the OpenMP runtime of the program and both run in
- * the calling thread alone inside a parallel region, so tiles can be shared out by the caller. Not here: kernels that
- * are not matrix products. */
+ * oneDNN's dnnl_sgemm is row-major itself and brings its own kernels for every x86-64 CPU. CBLAS (OpenBLAS) is an
+ * alternative behind the same function. Both are threaded by the OpenMP runtime of the program and both run in the
+ * calling thread alone inside a parallel region, so tiles can be shared out by the caller. Kernels other than matrix
+ * products are elsewhere. */
 #include <cblas.h>
 #include <oneapi/dnnl/dnnl.h>
 

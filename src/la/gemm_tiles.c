@@ -6,7 +6,7 @@
  * in the tile, and panels of fixed width for weight gradients. Nothing is chosen by timing. */
 #include "dcmpi/la.h"
 
-/* Columns per tile: even few row tiles should feed all threads. */
+/* Columns per tile: narrow enough that a few row tiles feed all threads. */
 static int64_t tile_columns(int64_t n)
 {
     enum { WIDE = 512, NARROW = 256 };

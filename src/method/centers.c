@@ -1,5 +1,5 @@
-/* What the centre-based methods share: k-means on the embedding gives the first centres, Student-t assignment gives q.
- */
+/* What the centre-based methods share: first centres from k-means on the embedding, and q from the Student-t
+ * assignment. */
 #include <string.h>
 
 #include "dcmpi/mem.h"

@@ -1,4 +1,4 @@
-/* Choices that keys of several methods have. */
+/* Choices shared by keys of several methods. */
 #include "methods.h"
 
 const dc_key_choice dc_square_losses[] = {

@@ -1,9 +1,9 @@
 /* dcn: Deep Clustering Network (Yang, Fu, Sidiropoulos, Hong, ICML 2017). Alternates on every batch:
- *   1. the network learns  |x - x^|^2 + beta |z - M s|^2  with centres M and labels s as they are;
+ *   1. the network learns  |x - x^|^2 + beta |z - M s|^2  with centres M and labels s held fixed;
  *   2. labels are the nearest centres of the rows as they are now;
- *   3. each centre becomes the mean of all rows that it ever had, those of this batch included: c_k rows so far, of
- * which the authors' code begins with 100. The authors go through the rows one by one, m <- m - (m - z)/c with c
- * counted up; over the rows of a batch that is the mean (c m + sum z)/(c + n), which needs one sum per batch. */
+ *   3. each centre becomes the mean of all rows ever assigned to it, this batch included; c_k counts them, from 100 as
+ *      in the authors' code. The authors update row by row, m <- m - (m - z)/c with c counted up; over the rows of a
+ *      batch this gives the mean (c m + sum z)/(c + n), which needs one sum per batch. */
 #include <string.h>
 
 #include "dcmpi/comm.h"
@@ -33,7 +33,7 @@ static const dc_key keys[] = {
 
 static const float FIRST_COUNT = 100;
 
-/* Centres move, they are not trained. */
+/* Centres are moved by step 3, not trained. */
 static void build(const dc_method_env *env, dc_slab *slab)
 {
     dc_slab_add(slab, "centers", env->K, env->L, false);
@@ -69,7 +69,7 @@ out:
     return st;
 }
 
-/* Labels are those of each row's last batch: no weights give them again. */
+/* Each row has the label of its last batch, which cannot be computed again from the weights. */
 static dc_status keep(dc_comm *comm, dc_method_state *s, dc_state *c)
 {
     s->saved = c;

@@ -1,8 +1,8 @@
 /* dkm: Deep k-Means (Fard, Thonet, Gaussier, Pattern Recognition Letters 2020). Encoder, decoder and centres minimise
  *   mean |x - x^|^2 + lambda mean sum_k |z - r_k|^2 softmax_k(-alpha |z - r_k|^2)
- * together. The softmax is k-means' choice of a centre made smooth; alpha rises as training goes on: alpha_1 = 0.1,
- * alpha_(i+1) = 2^(1 / ln(i+1)^2) alpha_i, 40 values, 5 epochs each; from a pretrained autoencoder the authors hold
- * alpha = 1000. */
+ * together. The softmax is a smooth form of k-means' choice of a centre; alpha rises during training: alpha_1 = 0.1,
+ * alpha_(i+1) = 2^(1 / ln(i+1)^2) alpha_i, 40 values, 5 epochs each; after pretraining the authors hold alpha =
+ * 1000. */
 #include <math.h>
 
 #include "methods.h"
@@ -37,7 +37,7 @@ static const dc_key keys[] = {
     DC_LOSS_KEY(dkm_keys, "mse_sum", "Fard et al. 2020"),
 };
 
-/* With the negative of alpha. */
+/* The slab's "alpha" holds -alpha. */
 static void build(const dc_method_env *env, dc_slab *slab)
 {
     dc_centers_build(env, slab);
