@@ -68,7 +68,7 @@ CFLAGS   = $(CODEGEN) $(WARNINGS) $(EXTRA_CFLAGS)
 LIBS     = $(HDF5_LIBS) -ldnnl -lopenblas -l$(SCALAPACK) -lyaml -lz -llzma -lzstd -lxxhash -lhwloc -lm
 # Asked once, and only when a recipe needs the answer: `make setup` may have to install pkg-config first.
 HDF5_CFLAGS = $(eval HDF5_CFLAGS := $$(shell $$(PKG_CONFIG) --cflags $$(HDF5_PC)))$(HDF5_CFLAGS)
-# clang-tidy is no mpicc: it needs the include directories that mpicc adds.
+# clang-tidy is not mpicc: it needs the include directories that mpicc adds.
 MPI_CFLAGS  = $(eval MPI_CFLAGS := $$(shell $$(CC) --showme:compile))$(MPI_CFLAGS)
 HDF5_LIBS   = $(eval HDF5_LIBS := $$(shell $$(PKG_CONFIG) --libs $$(HDF5_PC)))$(HDF5_LIBS)
 

@@ -13,7 +13,7 @@ typedef struct {
     int loss;
 } deck_idec_keys;
 typedef struct {
-    char first; /* so that the members behind it need padding */
+    char first; /* so that the members after it need padding */
     int64_t steps;
     bool on;
     dc_int_list widths;

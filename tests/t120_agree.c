@@ -1,4 +1,4 @@
-/* Agreement: every rank failing in turn, several at once, all alike; texts, positions and hashes.
+/* Agreement on errors: each rank fails in turn, several fail at once, all fail alike; texts, positions and hashes.
  * ranks: 1 2 3 5 */
 #include <stdlib.h>
 
@@ -32,7 +32,7 @@ static void check_each_in_turn(dc_comm *comm)
     CHECK_TEXT_HAS(dc_error_text(), "");
 }
 
-/* Codes per rank; the worst wins, the lowest rank among equals. */
+/* codes[rank]: the worst code wins; among equal codes, the lowest rank. */
 static void check_several(dc_comm *comm, const dc_status *codes, dc_status expected, int worst)
 {
     const int me = dc_comm_rank(comm);
@@ -55,7 +55,7 @@ static void check_worst_wins(dc_comm *comm)
     check_several(comm, stopped, P > 1 ? DC_ERR_IO : DC_STOPPED, P > 1);
 }
 
-/* The same error on all ranks has no rank, and agreeing on what is agreed adds none. */
+/* An error that is the same on all ranks gets no rank prefix, and agreeing again on an agreed error adds none. */
 static void check_alike(dc_comm *comm)
 {
     dc_error_clear();
@@ -122,7 +122,7 @@ static void check_hash(dc_comm *comm)
         dc_error_clear();
         CHECK_OK(dc_agree_hash(comm, usual[i], "deck"));
         for (int odd = 0; odd < P && P > 1; odd++) {
-            const int named = P == 2 ? 1 : odd; /* of two ranks nobody knows which is right */
+            const int named = P == 2 ? 1 : odd; /* two ranks have no majority: rank 1 is named */
             dc_error_clear();
             CHECK_STATUS(dc_agree_hash(comm, usual[i] ^ (uint64_t)(me == odd), "parameters"), DC_ERR_NUMERIC);
             snprintf(name, sizeof name, "parameters differ between ranks: rank %d on %s", named, dc_comm_host(comm));

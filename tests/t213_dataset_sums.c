@@ -1,5 +1,5 @@
-/* Checksums of data files: every load compares the rows that it read with what the file says, on any ranks and in any
- * pieces; what cannot be compared is said; a file that changes while it is read is an error.
+/* Checksums of data files: every load compares the rows that it read with what the file says, on any number of ranks
+ * and in any pieces; what cannot be compared is reported; a file that changes while it is read is an error.
  * ranks: 1 2 3 5  threads: 1 2 */
 #include <fcntl.h>
 #include <stdlib.h>

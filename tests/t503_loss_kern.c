@@ -118,7 +118,7 @@ static void test_adds(dc_recon_loss kind)
     arrays_free(&alone), arrays_free(&added);
 }
 
-/* Losses, and gradients by a reconstruction that is a layer's output, in a step. */
+/* Losses, and gradients with respect to a reconstruction that is a layer's output, in a step. */
 enum { STEP_ROWS = 333, STEP_D = 784 };
 typedef struct {
     double loss;

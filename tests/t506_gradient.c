@@ -13,7 +13,7 @@ static const double share = (double)ROWS / BATCH; /* weight that makes a loss on
 static const float untouched = 77;
 static dc_comm *comm;
 
-/* The parameters of a layer that gives the input a gradient lie behind those of the network. */
+/* The parameters of a layer that gives the input a gradient follow those of the network. */
 typedef struct {
     dc_net net;
     dc_params p;
@@ -123,7 +123,7 @@ static dc_table rows_of_rank(float *all, int64_t width)
     return (dc_table){"target", (float *)(uintptr_t)all + part.row_lo * width, width};
 }
 
-/* One step; dx: the gradient by the input, or NULL: the input has none. Returns the loss. */
+/* One step; dx: the gradient with respect to the input, or NULL: the input has none. Returns the loss. */
 static double take_step(problem *q, dc_outer_way way, record_function record, one_step *s, float *dx)
 {
     const one_step_rows rows = {

@@ -20,8 +20,8 @@ typedef struct {
 
 static const mask base = {.rate = 0.2, .seed = 510, .step = 17, .site = 5, .first_row = 1000003};
 
-/* Y = mask * X for n local rows, in tiles, or, backward, the gradient by X for the gradient X; it is added to Y or
- * written there. */
+/* Y = mask * X for n local rows, in tiles, or, backward, the gradient of the input for the gradient X; it is added to
+ * Y or written there. */
 static void call(const mask *m, const int64_t *rows, int64_t n, int64_t width, bool backward, bool adds, float *X,
                  float *Y)
 {
@@ -137,7 +137,7 @@ static void test_same_bits(void)
 
 enum { STEP_ROWS = 150, STEP_WIDTH = 21, STEP = 3 };
 
-/* Values of dropout, and the gradient by its input, for the rows of a batch on this rank. */
+/* Values of dropout, and the gradient with respect to its input, for the rows of a batch on this rank. */
 static void take_step(dc_comm *comm, dc_outer_way way, int threads, const float *x, float *y, float *dx, one_step *s)
 {
     static const dc_net none;

@@ -168,14 +168,13 @@ static void check_student(bool rows_learn, bool centers_learn)
     dc_params_release(&p);
 }
 
-/* ---- What cannot be -----------------------------------------------------------------------------------------------
- */
+/* ---- What cannot be ---------------------------------------------------------------------------------------------- */
 
 static const dc_tensor tensor = {"tensor", 0, D, D, true};
 static float entries[ROWS * D];
 static const dc_table table = {"table", entries, D};
 
-/* Tensors behind each other. */
+/* Tensors, one after the other. */
 enum { SCALAR = D * D, KEPT = SCALAR + 1, WEIGHT = KEPT + D * D, BIAS = WEIGHT + D * D };
 static const dc_net layers = {.n_layers = 1,
                               .layer = {{.in = D, .out = D, .weight = WEIGHT, .bias = BIAS, .name = "layer"}}};

@@ -299,7 +299,7 @@ typedef struct {
     const op_case *what;
     int variant, by; /* by: the gradient by this operand is called instead; -1: the operation itself */
     int64_t n, w;
-    bool all; /* forward_all and backward_all: for whole tiles, zeros behind the rows */
+    bool all; /* forward_all and backward_all: for whole tiles, with zeros after the rows */
     op_call c;
     const dc_node *node;
     int64_t rows;                             /* of the value: n, or those of the vector */
@@ -545,7 +545,7 @@ static void backward(const bench *b, int64_t at, int64_t n, unsigned wanted, boo
 
 /* ---- The twin ---------------------------------------------------------------------------------------------------- */
 
-/* Of the whole value, or of what row i has to do with: sum dout * value. */
+/* sum dout * value over the whole value, or over the part that row i has to do with. */
 static double weighted(const bench *b, const double *value, int64_t lo, int64_t hi)
 {
     double sum = 0;
@@ -567,7 +567,7 @@ static double of_all(const bench *b, graph_ref *r, int last)
     return weighted(b, r->value[last], 0, b->rows);
 }
 
-/* By element i of operand k. */
+/* Derivative with respect to element i of operand k. */
 static double slope_at(const bench *b, graph_ref *r, int last, int k, int64_t i)
 {
     const double h = 1e-5;
@@ -652,7 +652,7 @@ static void compare_sums(bench *b, const char *what, const double *sum, const do
             report(b, what, (int64_t)i, sum[i], before[i] + expected[i]);
 }
 
-/* The rows behind `rows`, of an array with BEHIND of them. */
+/* The BEHIND rows of an array that follow its first `rows` ones. */
 static void check_behind(bench *b, const char *what, const float *x, int64_t rows_before, int64_t width)
 {
     for (int64_t i = rows_before * width; i < (rows_before + BEHIND) * width; i++)
@@ -709,8 +709,8 @@ static void check_backward(bench *b)
                 const bool gets = wanted >> k & 1 && has_din(b, k);
                 for (size_t i = 0; i < floats_of(b, k); i++) base[i] = gets && !adds ? 0 : before[k];
                 compare(b,
-                        k == 0   ? "gradient by operand 0"
-                        : k == 1 ? "gradient by operand 1"
+                        k == 0   ? "gradient of operand 0"
+                        : k == 1 ? "gradient of operand 1"
                                  : "gradient",
                         b->din[k], base, gets ? b->slope[k] : zero, floats_of(b, k));
                 check_behind(b, "gradient behind the last row", b->din[k], padded(b, rows_of(b, k)),

@@ -1,7 +1,8 @@
-/* Steps of several levels: sums over the batch within a step, what is computed from them, their gradients; losses,
- * gradients, moves and puts against the twin of the whole graph in double and its differences, for graphs of methods
- * and for drawn ones, over steps of uneven batches. All of it has the bits of one rank and thread, by either strict
- * way. Fixed seed 514. ranks: 1 2 3 5  threads: 2 */
+/* Steps of several levels: sums over the batch within a step, rows of the whole batch, gradients as values, what is
+ * computed from all of these, their gradients; losses, gradients, moves and puts against the twin of the whole graph in
+ * double and its differences, for graphs of methods and for drawn ones, over steps of uneven batches. All of it has the
+ * bits of one rank and thread, by either strict way, also of batches that leave ranks without rows; no step allocates.
+ * Fixed seed 514. ranks: 1 2 3 5  threads: 2 */
 #include <omp.h>
 
 #include "check.h"
@@ -236,8 +237,7 @@ static void sums(dc_graph *g, const tables *t, int variant)
     dc_minimize(g, "sum", 0.7, dc_dot(g, scaled, scaled));
 }
 
-/* ---- Drawn graphs -------------------------------------------------------------------------------------------------
- */
+/* ---- Drawn graphs ------------------------------------------------------------------------------------------------ */
 
 enum { POOL = 64 };
 typedef struct {
@@ -386,10 +386,9 @@ static const graph_case cases[] = {
     {"total", sums, 1},
 };
 
-/* ---- Runs ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Runs -------------------------------------------------------------------------------------------------------- */
 
-/* A run of STEPS steps with an update behind each; every rank has all of what it leaves. */
+/* A run of STEPS steps, each with an update; every rank has all that the run leaves. */
 typedef struct {
     tables t;
     dc_params p;
@@ -469,8 +468,7 @@ static void run_free(run *r)
     free(r);
 }
 
-/* ---- Checks -------------------------------------------------------------------------------------------------------
- */
+/* ---- Checks ------------------------------------------------------------------------------------------------------ */
 
 /* Rows of step s, global numbers, in the order of one rank. */
 static int64_t rows_of_step(int s, dc_gidx *row, double *batch)
@@ -485,7 +483,7 @@ static int64_t rows_of_step(int s, dc_gidx *row, double *batch)
     return n;
 }
 
-/* Losses and gradients of a step, and what it moved and put, against the twin at the parameters of then. */
+/* Losses and gradients of a step, and what it moved and put, against the twin at the parameters of that step. */
 static void check_step(const run *r, const graph_case *what, int s)
 {
     dc_gidx row[N];

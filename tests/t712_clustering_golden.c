@@ -1,7 +1,6 @@
 /* Whole clustering runs of DEC and IDEC (tests/golden/clustering.txt), DCN and DKM (centers.txt) against PyTorch:
  * k-means, targets, joint loss with its weight and scaling, centres that move by counts, a softmax that sharpens,
- * optimizers; all rows in every batch, gradients by every way.
- * ranks: 1 2 3 5  threads: 1 2 */
+ * optimizers; all rows in every batch, gradients summed in every way. ranks: 1 2 3 5 threads: 1 2 */
 #include "check.h"
 #include "dcmpi/log.h"
 #include "golden/golden_net.h"
@@ -76,7 +75,7 @@ static void check_centers(const golden_run *run, const float *centers, int order
     CHECK_NEAR(worst, 0, 5e-6);
 }
 
-/* Rows that each centre had, which DCN keeps behind the centres. */
+/* Rows that each centre had, which DCN keeps after the centres. */
 static void check_counts(const golden_run *run, const float *counts, const int order[K])
 {
     double golden[K];

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Methods that take several steps on a batch, or anneal: the same bits on any number of ranks and threads, and from any step
-# on. DCN's labels, counts and centres move step by step and live in the checkpoint; DKM's alpha follows from the step.
+# Every method of the table that trains, but for dec and idec (t820, t961): the same bits on any number of ranks and threads,
+# and from any step on. DCN's labels, counts and centres move step by step and live in the checkpoint; DKM's alpha follows from
+# the step.
 # limit: 900
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/resume_help.sh
@@ -8,8 +9,8 @@
 
 # Six steps are an epoch: alpha changes at step 30. Refreshes at 0, 15, 30, 40.
 # shellcheck disable=SC2206  # several options
-common=(fit $small --model.hidden=[30,20] --pretrain.epochs=1 --cluster.max_iter=40 --cluster.update_interval=15
-    --cluster.optimizer=adam --cluster.lr=0.003)
+common=(fit $small --model.hidden=[30,20] --pretrain.epochs=10 --cluster.max_iter=40 --cluster.update_interval=15
+    --cluster.optimizer=adam --cluster.lr=0.0001)
 
 # bits NAME P T ARGS...: another run has the bits of good/.
 bits() {
@@ -22,9 +23,11 @@ bits() {
     expect_exit 0 "$name: the same bits on $p ranks x $t threads" || cat "$out"
 }
 
-for method in dcn dkm; do
+methods=$("$dcmpi" fit --help | sed -n '/^Methods (cluster.method/,/^$/p' | awk '/^  [a-z]/ && !/^  (dec|idec|aekm) / {print $1}')
+number_between "$(wc -w <<<"$methods")" 2 100 "methods of the table"
+for method in $methods; do
     args=("${common[@]}" --cluster.method="$method")
-    [ $method = dcn ] || args+=(--dkm.sharpness=0)
+    [ "$method" != dkm ] || args+=(--dkm.sharpness=0)
     rm -rf good all
     run 1 1 "${args[@]}" --run.output=good
     expect_exit 0 "$method on 1 rank x 1 thread"

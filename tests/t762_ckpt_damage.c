@@ -41,7 +41,7 @@ static void test_lengths(void)
     int bad = 0;
     for (size_t length = 0; length < bytes; length += 4096) bad += cut_to(length);
     for (size_t less = 1; less <= 200; less++) bad += cut_to(bytes - less);
-    for (size_t more = 1; more <= 200; more += 33) bad += cut_to(bytes + more); /* zeros behind it */
+    for (size_t more = 1; more <= 200; more += 33) bad += cut_to(bytes + more); /* zeros after it */
     CHECK_INT(bad, 0);
     check_sound();
 }
@@ -75,7 +75,7 @@ static void test_bits(void)
     check_sound();
 }
 
-/* Texts and other files are no checkpoints either. */
+/* Texts and other files are not checkpoints either. */
 static void test_other_files(void)
 {
     static const char text[] = "dcmpi-ckpt xxh3-128 00000000000000000000000000000000";

@@ -20,7 +20,7 @@ static hid_t open_image(void)
     return H5Fopen(path_of("image.h5"), H5F_ACC_RDWR, H5P_DEFAULT);
 }
 
-/* XXH3-128 of the image in a line of 64 bytes behind it. */
+/* Adds the XXH3-128 of the image in a line of 64 bytes after it. */
 static void seal(hid_t file)
 {
     unsigned char *data = NULL;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Ranks that are not bound and say nothing of threads share the cores; OMP_PROC_BIND does not pile them up on one; the program
-# starts itself anew with threads that sleep, keeps its name and arguments, and misses no signal.
+# Ranks that are not bound and say nothing of threads share the cores; OMP_PROC_BIND does not pile them up on one; the
+# program starts itself again with threads that sleep, keeps its name and arguments, and misses no signal.
 . "$(dirname "$0")/lib.sh"
 unset OMP_WAIT_POLICY OMP_NUM_THREADS
 cores=$(lscpu -p=CORE,SOCKET | grep -v '^#' | sort -u | wc -l)

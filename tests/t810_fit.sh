@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Whole runs of the built-in problem, small: files, log, scores, the same k-means bits and nearly the same scores on any ranks.
+# Whole runs of the built-in problem, small: files, log, scores, the same k-means bits and nearly the same scores on any
+# number of ranks.
 . "$(dirname "$0")/lib.sh"
 
 fast=(--model.hidden=[128,64] --pretrain.epochs=12 --cluster.n_init=4 --cluster.max_iter=200)

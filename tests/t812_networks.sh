@@ -101,17 +101,6 @@ py "
 f = h5py.File('old/run.h5', 'r+')
 del f['model'].attrs['encoder'], f['model'].attrs['decoder']"
 predicts_itself old "a result without texts"
-cp -r tied untied
-py "
-f = h5py.File('untied/run.h5', 'r+')
-del f['model/decoder_1'].attrs['tied']"
-run 1 1 predict --model=untied/run.h5 --input=blobs.h5 --output=x.h5
-expect_error 6 "untied/run.h5: '/model/decoder_1' is not tied as its network is" "a layer without weights that does not say whose it has"
-py "
-f = h5py.File('untied/run.h5', 'r+')
-f['model/decoder_1'].attrs['tied'] = b'encoder_0'"
-run 1 1 predict --model=untied/run.h5 --input=blobs.h5 --output=x.h5
-expect_error 6 "not tied as its network is" "or says another layer"
 
 # ---- model.weights
 load() { # FROM OPTIONS...

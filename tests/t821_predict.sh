@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# predict gives a run's own rows their own labels, confidence and embedding, bit by bit, on any ranks and in any pieces;
-# new rows get scores; what is wrong ends with one line. Data: 6 blobs, seed 1.
+# predict gives a run's own rows their own labels, confidence and embedding, bit by bit, on any number of ranks and in any
+# pieces; new rows get scores; what is wrong ends with one line. Data: 6 blobs, seed 1.
 # limit: 300
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"

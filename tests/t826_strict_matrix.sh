@@ -9,7 +9,7 @@ limit=600
 
 small=(--model.hidden=[70,33] --model.latent=5 --cluster.n_init=2 --cluster.update_interval=5 --cluster.max_iter=15)
 
-# A prime number of rows; batches that are no multiple of the 8 shards, more rows than the shards, gathered.
+# A prime number of rows; batches that are not a multiple of the 8 shards, more rows than the shards, gathered.
 compare_all dec-gather "${every_setting[@]}" -- "${small[@]}" --input.rows=509 --parallel.shards=8 --cluster.method=dec \
     --cluster.batch=100 --pretrain.epochs=2 --pretrain.batch=61 --pretrain.optimizer=adam --cluster.optimizer=adam
 

@@ -96,7 +96,7 @@ dies() { # FILE ARGS...: the first read of this file crashes
             -x FAILIO_ERROR=SEGV -n "$ranks" "$dcmpi" "$@"
     fi
 }
-crashes="the HDF5 library crashes .Segmentation fault. when it reads .*: the file is damaged; make it anew"
+crashes="the HDF5 library crashes .Segmentation fault. when it reads .*: the file is damaged; make it again"
 for verb in info check; do
     dies data.h5 0 $verb data.h5
     expect_error 6 "$crashes" "$verb where the library crashes"

@@ -102,7 +102,7 @@ expect_exit 0 "clipped it can be done"
 is "$(result_value acc)" 1.000 "and all is well"
 make_data x.h5 "X[500, 7] = 1e30"
 run 2 1 fit "${net[@]}" "${four[@]}" --model.activation=linear --input.data=x.h5 --input.scale=none --run.output=diverges
-expect_error 5 "pretraining diverged: .*values far outside rule the data \(row 500, column 7: 1e\+30\): correct them or clip them" "a run that diverges"
+expect_error 5 "pretraining diverged: .*values far outside dominate the data \(row 500, column 7: 1e\+30\): correct them or clip them" "a run that diverges"
 expect_out "WARNING pretrain diverged at .*\(row 500, column 7: 1e\+30\)" "and its warning"
 make_data x.h5 "X[500, 7] = 9999; X = X.astype('f4')"
 run 1 1 fit --model.hidden=[8] --model.latent=2 --pretrain.epochs=1 --pretrain.batch=32 --cluster.clusters=10 \

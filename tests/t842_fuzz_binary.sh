@@ -39,7 +39,7 @@ for name, fill, block in (("loom", loom, 0), ("h5ad", h5ad, 0), ("table", table,
 np.save("fortran.npy", np.asfortranarray(r.integers(0, 9, (4, 3, 2)).astype("i2")))
 np.save("text.npy", np.array(["a", "b\u00e4", "", "NA"] * 3)); np.save("x.npy", A)
 
-# What is run on a mutated file m, beside `convert m o.h5`.
+# What is run on a mutated file m, besides `convert m o.h5`.
 KINDS = {"loom": ["--label-dataset=/col_attrs/kind"], "h5ad": ["--label-dataset=/obs/kind"],
          "table": ["--label-dataset=/obs/kind"], "matlab": ["--label-dataset=/gnd"], "strings": [],
          "fortran.npy": [], "text.npy": None}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Phases that may go on for ever ("until tol", "until the job ends"): they start at once, what they keep grows with what has
-# happened and not with what may, run.max_time is kept, and a second part goes on where the first one ended.
+# happened and not with what may, run.max_time is kept, and a second start continues where the first one ended.
 . "$(dirname "$0")/lib.sh"
 
 small=(fit --input.rows=300 --model.hidden=[20] --model.latent=5 --pretrain.batch=64 --cluster.clusters=4 --cluster.n_init=2

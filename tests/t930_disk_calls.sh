@@ -3,13 +3,13 @@
 # Each system call on a result and on a checkpoint fails once, with a full disk's, a quota's or a broken disk's error, a short
 # write or an interruption (tests/shim/failio.c). A result: exit 4 and one error line, the older result as it was, nothing left
 # behind, the rerun good; or, where the failure does no harm, the good result. A checkpoint: the run goes on to the good
-# result, with a warning if a checkpoint is missing; those that exist are whole. DCMPI_EVERY=N tests every N-th call only (default 17; t932: each one).
+# result, with a warning if a checkpoint is missing; those that exist are whole. DCMPI_EVERY=N tests every N-th call only (default 29; t932: each one).
 . "$(dirname "$0")/lib.sh"
 failio=$build/tests/failio.so
 [ -f "$failio" ] || skip_test "no $failio: make tests"
 skip_with_sanitizers "they must be loaded first, and so must what makes calls fail"
 export OMP_NUM_THREADS=1
-every=${DCMPI_EVERY:-17}
+every=${DCMPI_EVERY:-29}
 limit=60
 ranks=2
 
@@ -62,7 +62,7 @@ verdict_on_checkpoint() {
     [ "$rc" = 0 ] || echo "exit code $rc"
     same good/run.h5 bad/run.h5 || echo "another result"
     for file in bad/ckpt/*; do
-        "$dcmpi" check "$file" >/dev/null 2>&1 || echo "$file is no whole checkpoint"
+        "$dcmpi" check "$file" >/dev/null 2>&1 || echo "$file is not a whole checkpoint"
     done
     [ "$(find bad/ckpt -type f | wc -l)" = 2 ] || grep -q WARNING "$out" || echo "a checkpoint is missing, without a warning"
 }

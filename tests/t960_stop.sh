@@ -67,7 +67,7 @@ kill -USR2 "$job"
 finish
 expect_exit 0 "SIGUSR2, and an earlier file STOP"
 expect_out "WARNING a file STOP from before this start was removed" "the old STOP is told"
-ok "SIGUSR2: a checkpoint beside that of the end" test "$(grep -c ' saved ' "$out")" -ge 2
+ok "SIGUSR2: a checkpoint besides that of the end" test "$(grep -c ' saved ' "$out")" -ge 2
 expect_same bad "after six stops"
 is "$(find bad -name '*.part' -o -name STOP -o -name 'LOCK*')" "" "nothing is left behind"
 is "$(find bad/ckpt -name 'ckpt-*.h5' | wc -l)" 2 "two checkpoints are kept"
@@ -75,7 +75,7 @@ is "$(find bad/ckpt -name 'ckpt-*.h5' | wc -l)" 2 "two checkpoints are kept"
 before=$(fingerprint bad)
 run 1 1 "${args[@]}" --run.output=bad
 expect_exit 0 "once more"
-expect_out "bad/run.h5 is complete and of this deck and data: nothing is left to do" "it is complete, and says so"
+expect_out "bad/run.h5 is complete and belongs to this deck and data: nothing is left to do" "it is complete, and says so"
 is "$(fingerprint bad)" "$before" "no file was touched"
 run 1 1 "${args[@]}" --run.output=bad --run.max_time=1h --checkpoint.keep=5 --run.resume=must
 expect_exit 0 "harmless keys do not matter"

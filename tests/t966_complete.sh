@@ -22,7 +22,7 @@ is "$(py 'import json; print(json.load(open("good/summary.json"))["result_hash"]
 before=$(fingerprint good)
 run 3 1 deck.yaml --run.output=good
 expect_exit 0 "the same command again"
-expect_out "good/run.h5 is complete and of this deck and data: nothing is left to do" "says that it is complete"
+expect_out "good/run.h5 is complete and belongs to this deck and data: nothing is left to do" "says that it is complete"
 is "$(grep '^RESULT ' "$out")" "$line" "and prints the RESULT line"
 is "$(fingerprint good)" "$before" "no file was touched"
 
@@ -47,7 +47,7 @@ made_anew() { # STATE WHAT
     mv runs/bad .
     run 2 1 deck.yaml --run.output=bad
     expect_exit 0 "$2: the same command"
-    expect_out "bad/run.h5 is complete and of this deck and data; its summary.json was $1, and was made from it" "$2: says what it did"
+    expect_out "bad/run.h5 is complete and belongs to this deck and data; its summary.json was $1 and was made again from run.h5" "$2: says what it did"
     is "$(grep '^RESULT ' "$out")" "$line" "$2: the RESULT line"
     ok "$2: in the log, too" grep -qF "$line" bad/log.txt
     ok "$2: summary.json is as it was" cmp good/summary.json bad/summary.json

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The newest state decides, not an older result beside it; a job that the queue runs again goes on with its own part although
-# run.resume is never; files beside each other belong together; a start that is refused changes nothing; two parts in vain are
-# the last; a STOP that stays; folders that are removed under the run.
+# The newest state decides, not an older result in the same folder; a job that the queue runs again continues its own
+# earlier start although run.resume is never; files in one folder belong to one run; a refused start changes nothing; after
+# two starts in vain no third follows; a STOP that stays; folders that are removed during the run.
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/resume_help.sh"
 [ -x "$build/fault/dcmpi" ] || skip_test "no fault points: make FAULT=1 BUILD=$build/fault"

@@ -7,7 +7,7 @@
 . "$root/tests/longer_help.sh"
 
 goes_on() { # PHASE STEP WHAT
-    expect_out " longer .*: goes on after $1, step $2; all that came after it is made anew, and run.h5 stays" "$3: says from where"
+    expect_out " longer .*: goes on after $1, step $2; everything after it is computed again, and run.h5 stays" "$3: says from where"
     expect_out " continues $1, step $2, with checkpoint" "$3: continues there"
 }
 
@@ -130,7 +130,7 @@ run 1 1 deck.yaml --pretrain.epochs=5 --cluster.max_iter=25 --run.output=good
 run 2 1 deck.yaml --run.output=x
 rm x/run.h5 x/summary.json x/ckpt/ckpt-000003.h5 x/ckpt/last-cluster.h5
 run 2 1 deck.yaml --pretrain.epochs=5 --cluster.max_iter=25 --run.output=x
-expect_out " longer .*: goes on after pretrain, step 8; all that came after it is made anew$" "while it clusters: back to pretraining"
+expect_out " longer .*: goes on after pretrain, step 8; everything after it is computed again$" "while it clusters: back to pretraining"
 expect_same x "in progress"
 
 # ---- A damaged end of a phase: from that of the one before

@@ -124,7 +124,7 @@ def own_summary(h5, path):
         return {}, ""
     name = os.path.join(os.path.dirname(path), "summary.json")
     summary, own = read_json(name), as_text(h5.attrs.get("result_hash", ""))
-    again = "; the command that made the run, given again, makes it anew"
+    again = "; give the command of the run again to make it"
     if not summary:
         return {}, "%s is %s" % (name, "damaged" if os.path.exists(name) else "missing") + again
     if own and summary.get("result_hash") != own:

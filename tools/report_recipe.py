@@ -64,7 +64,7 @@ def check_page(output, recipe, is_own):
 
 
 def check_h5ad(output, recipe):
-    """The same of an .h5ad."""
+    """The same for an .h5ad."""
     if not exists(output):
         return
     found = None

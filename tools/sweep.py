@@ -94,7 +94,7 @@ def read_runs(folder):
         result, wrong = read_run(path)
         runs[path.name] = result or wrong[0]
         if wrong and wrong[1]:
-            print("sweep.py: WARNING: %s; the command that made the run, given again, says what is wrong or makes it anew"
+            print("sweep.py: WARNING: %s; give the command of the run again: it says what is wrong, or makes the file"
                   % " ".join(wrong[1].split()), file=sys.stderr)
     if not runs:
         raise SweepError(3, "%s has no output directories of runs" % folder)

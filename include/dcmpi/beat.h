@@ -15,11 +15,11 @@ typedef struct {
     _Atomic bool waits;
 } dc_beat;
 
-/* From now on it is noted here; NULL: nobody watches. Borrowed. */
+/* From now on this process notes in *beat what it is doing; NULL: nobody watches. Borrowed. */
 void dc_beat_to(dc_beat *beat);
 /* This process is at `step` of `phase` (static text). Fault points rank.kill, rank.hang. */
 void dc_beat_at(const char *phase, int64_t step);
-/* It enters or leaves a call that waits for others; leaving counts as progress. */
+/* This process enters or leaves a call that waits for others; leaving counts as progress. */
 void dc_beat_waits(bool waits);
 
 #endif

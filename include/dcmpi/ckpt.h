@@ -27,7 +27,7 @@ typedef struct {
     int64_t part;                     /* how many times the run was started, this one included */
     double wall_s;                    /* of all parts */
     int64_t log_bytes, metrics_bytes; /* lengths of log.txt and metrics.jsonl */
-    /* What version 0.1.0 did not note; then "" and 0. Hashes as in dc_provenance. */
+    /* Version 0.1.0 did not store these: then they are "" and 0. Hashes as in dc_provenance. */
     int64_t number;
     char job[128];
     uint64_t labels_hash, weights_hash, deck_hash, program_hash;
@@ -66,7 +66,7 @@ void dc_ckpt_release(dc_ckpt *c);
 /* Phases in the order of a run, from 0: "layer_1" ... "layer_16", "pretrain", "finetune", "kmeans", "cluster"; NULL
  * after the last. A checkpoint of a phase's end is kept: a longer run goes on from there. */
 const char *dc_ckpt_phase_at(int place);
-/* Place of a phase in that order; -1 for all others, whose ends no run goes on from. */
+/* Place of a phase in that order; -1 for any other phase: no run continues from the end of such a one. */
 int dc_ckpt_phase_place(const char *phase);
 /* dir/last-PHASE.h5; false if that is too long for a path. */
 bool dc_ckpt_last_path(const char *dir, const char *phase, char out[DC_PATH_MAX]);

@@ -17,11 +17,11 @@ typedef struct {
     const char *role, *path;
 } dc_claim_input;
 
-/* Claims the HDF5 file `output`, which this recipe makes. What may be there already is an empty file, or what the same
- * recipe made; with `force` any regular file. A part that a killed owner of the lock left is removed. Errors, none of
- * which touches a file: DC_ERR_USAGE (empty, too long, a file of another origin, or an input leads to the output or to
- * one of the names beside it that writing needs), DC_ERR_BUSY, DC_ERR_IO (no regular file, a part that is not known to
- * be a leftover; those of lock.h). */
+/* Claims the HDF5 file `output`, which this recipe makes. A file of that name may exist only if it is empty or the
+ * same recipe made it; with `force`, any regular file may. A part that a killed owner of the lock left is removed.
+ * Errors, none of which touches a file: DC_ERR_USAGE (empty, too long, a file of another origin, or an input leads to
+ * the output or to one of the names beside it that writing needs), DC_ERR_BUSY, DC_ERR_IO (no regular file, a part that
+ * is not known to be a leftover; those of lock.h). */
 DC_CHECKED dc_status dc_claim_take(dc_claim *c, const char *output, bool force, const dc_recipe *recipe,
                                    const dc_claim_input *input, int n);
 /* Gives the lock back; a part is the writer's to remove. A claim that holds nothing is legal. */

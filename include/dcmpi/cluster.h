@@ -30,8 +30,8 @@ typedef struct {
     int max_iter; /* Lloyd iterations, >= 0 */
     double tol;   /* a restart stops when the squared shift of its centres <= tol * mean feature variance */
     uint64_t seed;
-    int max_iter_before; /* of the run that the checkpoint is of, at most max_iter; 0: the same */
-    dc_state *state;     /* of which what moves is part, under the name of the phase; NULL: none; borrowed */
+    int max_iter_before; /* max_iter of the run that wrote the checkpoint, at most max_iter; 0: the same */
+    dc_state *state;     /* registers what iterations change, under the name of its phase; NULL: nothing; borrowed */
 } dc_kmeans_config;
 
 typedef struct {
@@ -81,9 +81,9 @@ void dc_nearest(const float *X, const float *M, int64_t n, int64_t K, int64_t d,
 /* ---- Student-t soft assignment ---- */
 
 /* q[n x K]: log q_ij = -(alpha+1)/2 log1p(d_ij/alpha) - logsumexp_k, d_ij = |z_i - mu_j|^2 summed from the differences
- * (Xie et al. 2016, equation 1). label[n] (NULL: not wanted): the nearest centre, that of dc_nearest; its q is the
- * largest of the row. Z [n x L] and M [K x L] finite, K >= 1, alpha > 0; n and L may be 0. Finite for every such input.
- * Local, threaded outside a parallel region; a row's result does not depend on its position. */
+ * (Xie et al. 2016, equation 1). label[n] (NULL: not wanted): the nearest centre, as dc_nearest finds it; its q is the
+ * largest of the row. Z [n x L] and M [K x L] finite, K >= 1, alpha > 0; n and L may be 0. Finite for every such
+ * input. Local, threaded outside a parallel region; a row's result does not depend on its position. */
 void dc_softassign(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q,
                    int32_t *label);
 
@@ -126,9 +126,10 @@ dc_val dc_student(dc_graph *g, double alpha, dc_val z, dc_val centers);
 
 /* |z_i - mu_k|^2, [batch x K]; z [batch x L], centers [K x L]. */
 dc_val dc_sqdist(dc_graph *g, dc_val z, dc_val centers);
-/* Number of the nearest centre, that of dc_nearest, [batch x 1]; constant. */
+/* Number of the nearest centre, as dc_nearest finds it, [batch x 1]; constant. */
 dc_val dc_nearest_center(dc_graph *g, dc_val z, dc_val centers);
-/* Means [K x L] of `count` [K] values that `more` [K] values with the sums `sum` [K x L] join; constant. */
+/* Means [K x L] of `count` [K] values after `more` [K] values, whose sums are `sum` [K x L], have been added;
+ * constant. */
 dc_val dc_running_mean(dc_graph *g, dc_val mean, dc_val count, dc_val more, dc_val sum);
 #define dc_sqdist(g, z, centers) dc_sqdist(DC_RECORDED_AT(g), z, centers)
 #define dc_nearest_center(g, z, centers) dc_nearest_center(DC_RECORDED_AT(g), z, centers)

@@ -1,8 +1,9 @@
 /* The ranks of a job: one handle over a duplicated communicator, with counted collectives and error agreement.
  *
  * A function is collective if and only if its first parameter is `dc_comm *` (except the queries below). Only the main
- * thread calls these, never inside a parallel region. An MPI error ends the job: the rank, the call and MPI's text on
- * stderr, then MPI_Abort(70). After dc_comm_create() a failed DC_ASSERT ends the whole job in the same way.
+ * thread calls these, never inside a parallel region. An MPI error ends the job: the rank prints its number, the call
+ * and MPI's text to stderr and calls MPI_Abort(70). After dc_comm_create() a failed DC_ASSERT ends the whole job in
+ * the same way.
  *
  * In debug builds (-DDC_DEBUG) each collective first compares source line, call and count over all ranks, and ends the
  * job with both positions if they differ: a deadlock or a mixed-up message becomes an error message. */
@@ -14,20 +15,20 @@
 typedef struct dc_comm dc_comm;
 
 /* Starts MPI (THREAD_FUNNELED) and duplicates the world; sets the log active on rank 0 only. Call once per process.
- * *out: owned by the caller, given back with dc_comm_destroy(), also after an error: ending MPI waits for all ranks, so
- * that rank 0 has said what is wrong before the launcher sees an exit code and ends the others. Errors: DC_ERR_MEMORY,
+ * The caller passes *out to dc_comm_destroy(), also after an error: MPI ends only when all ranks end it, so rank 0 has
+ * printed the error before the launcher sees an exit code and kills the other ranks. Errors: DC_ERR_MEMORY,
  * DC_ERR_USAGE (an MPI library without thread support). */
 DC_CHECKED dc_status dc_comm_create(dc_comm **out);
-/* Groups of ranks that work on something of their own at the same time: the ranks that give the same number group >= 0
- * are one, in the order of their ranks here. What runs on *out has the bits that it has on any ranks. A group has no
- * wishes (wish.h) unless they are set; log lines are those of rank 0 of the job. *out is given back with
- * dc_comm_destroy(), before the communicator it comes from. Collective over comm. Errors: DC_ERR_MEMORY. */
+/* Splits the ranks into groups that work independently at the same time. Ranks that pass the same number group >= 0
+ * form one group and keep their order. Work in a group gives the same bits as on any other number of ranks. A group has
+ * no wishes (wish.h) until dc_comm_set_wish() gives it some; only rank 0 of the job writes log lines. Destroy *out
+ * before `comm`. Collective over comm. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_comm_split(dc_comm *comm, int group, dc_comm **out);
 /* Ends MPI, or a group; accepts NULL. Collective. */
 void dc_comm_destroy(dc_comm **comm);
 
-/* Ends the job with this exit code where MPI cannot be ended, because a library would crash in it. Rank 0 has said why.
- * Collective. */
+/* Ends the job with exit code `st` when MPI must not be ended normally, because a library would crash then. Rank 0 has
+ * printed the reason. Collective. */
 _Noreturn void dc_comm_abort(dc_comm *comm, dc_status st);
 
 /* Queries, not collective. */
@@ -82,20 +83,21 @@ dc_comm_traffic dc_comm_traffic_total(const dc_comm *comm);
  * lowest rank; DC_STOPPED yields to every error), with that rank's error text recorded everywhere, prefixed
  * "[rank r host] " if P > 1 and not all ranks failed alike. One reduction of 8 bytes when all is well. */
 DC_CHECKED dc_status dc_agree(dc_comm *comm, dc_status local);
-#ifdef __clang_analyzer__ /* does not know that a rank whose call failed never gets DC_OK */
+#ifdef __clang_analyzer__ /* the analyzer does not know that a rank whose call failed never gets DC_OK */
 #define DC_TRY_ALL(comm, call) DC_TRY(call)
 #else
 #define DC_TRY_ALL(comm, call) DC_TRY(dc_agree((comm), (call)))
 #endif
-/* Collective. DC_OK if `hash` is the same on all ranks, else DC_ERR_NUMERIC naming an odd rank (of the minority; of two
- * equal halves the one without rank 0) and `what`. One reduction of 16 bytes when all is well. */
+/* Collective. DC_OK if `hash` is the same on all ranks, else DC_ERR_NUMERIC. The error names `what` and a rank of the
+ * minority; of two equal halves, the one without rank 0 counts as the minority. One reduction of 16 bytes when all is
+ * well. */
 DC_CHECKED dc_status dc_agree_hash(dc_comm *comm, uint64_t hash, const char *what);
 
 /* ---- Start-up -------------------------------------------------------------------------------------------------- */
 
 /* Launch check: N processes of a launcher that are each rank 0 of 1 (wrong mpirun, srun without PMIx). Looks at the
- * environment only. Errors: DC_ERR_USAGE "N processes but MPI size 1"; the log then is active in the launcher's first
- * process only, so that one line is printed. Call after dc_comm_create(). */
+ * environment only. Errors: DC_ERR_USAGE "N processes but MPI size 1"; afterwards the log is active in the launcher's
+ * first process only, so that the error is printed once. Call after dc_comm_create(). */
 DC_CHECKED dc_status dc_comm_check_launch(dc_comm *comm);
 /* Whether a launcher of MPI jobs started this process; works without MPI. */
 bool dc_comm_is_launched(void);

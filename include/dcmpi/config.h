@@ -113,13 +113,13 @@ void dc_config_builtin(dc_config *cfg);
  * of them in one line. */
 DC_CHECKED dc_status dc_config_parse(dc_config *cfg, const char *name, const char *text, size_t bytes,
                                      const char *const *overrides, int n_overrides, const char *verb);
-/* What is no error, but worth a line. */
+/* What is not an error, but worth a line. */
 enum { DC_CONFIG_NOTE_MAX = 1024 };
 typedef struct {
-    /* Keys of the deck that only the verb or an override puts out of use ("cluster.batch, cluster.tol (the verb is
-     * kmeans)"), or "": a deck may serve several runs. */
+    /* Keys of the deck that only the verb or an override makes unused ("cluster.batch, cluster.tol (the verb is
+     * kmeans)"), or "". This is not an error, because a deck may serve several runs. */
     char unused[DC_CONFIG_NOTE_MAX];
-    /* Names of before that were given, with those of now ("cluster.x is now y.x"), or "". */
+    /* Old names that were given, with their new ones ("cluster.x is now y.x"), or "". */
     char renamed[DC_CONFIG_NOTE_MAX];
 } dc_config_notes;
 DC_CHECKED dc_status dc_config_parse_noting(dc_config *cfg, const char *name, const char *text, size_t bytes,

@@ -8,12 +8,12 @@ typedef struct {
     int cores_allowed; /* physical cores this rank may use */
     int cores_machine; /* physical cores of this node */
     int sharers;       /* ranks of this node that may use one of these cores, this one included */
-    int before;        /* of them, those of a lower rank */
-    bool alike;        /* all of them may use the same cores */
+    int before;        /* those of the sharers that have a lower rank */
+    bool alike;        /* all sharers may use the same cores */
     double quota;      /* cores that control groups grant the ranks of this node by time; INFINITY: all */
     int threads;       /* OpenMP threads of this rank */
     bool chosen;       /* by dc_cores_share(): OMP_NUM_THREADS is not set */
-    bool piled_up;     /* OpenMP had bound the threads of several ranks to the same cores; they were bound anew */
+    bool piled_up;     /* OpenMP had bound the threads of several ranks to the same cores; they were bound again */
     bool pinned;       /* by us: each thread to a core of its own */
 } dc_binding;
 
@@ -22,11 +22,11 @@ typedef struct {
  * before threads are used. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_cores_share(dc_comm *comm);
 /* Collective. Binds each thread to a core of its own if the rank owns as many cores as it has threads (given by the
- * launcher, a control group or the queue) and nobody else has bound them; so too if OpenMP (OMP_PROC_BIND, OMP_PLACES)
- * has bound the threads of several ranks to the same cores, which it cannot see. automatic: if false, only the latter
- * is done. Errors: DC_ERR_MEMORY. */
+ * launcher, a control group or the queue) and nobody else has bound them; also if OpenMP (OMP_PROC_BIND, OMP_PLACES),
+ * which does not see the other ranks, has bound the threads of several ranks to the same cores. automatic: if false,
+ * threads are bound in this second case only. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_cores_pin(dc_comm *comm, bool automatic);
-/* What the two found and did. Local. */
+/* What dc_cores_share() and dc_cores_pin() found and did. Local. */
 dc_binding dc_cores_binding(const dc_comm *comm);
 
 #endif

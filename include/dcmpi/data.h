@@ -56,7 +56,7 @@ typedef struct {
     float *shift, *scale;          /* [D], global, owned: a row enters the network as (x - shift) * scale */
     char source[DC_PATH_MAX];      /* path, or "builtin:glyphs" */
     uint64_t hash;                 /* global checksum of X: XXH3 of each shard's bytes, hashed in shard order */
-    double min, max, mean;         /* of the values, clipped if they are, global */
+    double min, max, mean;         /* of the values, after clipping if there is any; global */
     double scaled_min, scaled_max; /* of what enters the network, global */
     dc_checksum checksum;          /* of the file */
     char outlying[128];            /* values far outside their columns, in a few words; "" without any; global */
@@ -74,28 +74,29 @@ typedef struct {
     int64_t C;       /* classes, if the file says; 0: unknown, or no labels */
 } dc_data_header;
 
-/* Which data, what the deck says of it besides the file, and what is done to its values. */
+/* Which data, what the deck says about them besides the path, and what is done to their values. */
 typedef struct {
     const char *path;
-    dc_gidx rows;       /* 0: all, else the first so many; the built-in problem has DC_GLYPH_ROWS_DEFAULT unless told */
+    dc_gidx rows;       /* the first so many, 0: all; of the built-in problem DC_GLYPH_ROWS_DEFAULT */
     const char *labels; /* column of labels (h5_column.h), NULL or "": /y if there is one */
     int n_image_dims;   /* 0: as the file says */
     int64_t image_shape[DC_IMAGE_DIMS_MAX]; /* height, width[, channels]; their product is D, or it is an error */
     dc_clip clip;
 } dc_data_request;
 
-/* Reads the header of the file; not collective. Errors: DC_ERR_DATA for files that are no data files of ours (names
+/* Reads the header of the file; not collective. Errors: DC_ERR_DATA for files that are not data files of ours (names
  * what is missing), more rows asked for than there are, no rows or no columns, unusable labels, an image shape that
  * does not fit; DC_ERR_IO. */
 DC_CHECKED dc_status dc_dataset_inspect(const dc_data_request *request, dc_data_header *out);
-/* The same of a file as it is. */
+/* The same for a file alone, without labels, image shape or clipping from a deck. */
 DC_CHECKED dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_header *out);
 
 /* Not collective: the header, and all that is stored in strings of variable length and the like, which the library
  * reads from anywhere in the file. Errors: as above. */
 DC_CHECKED dc_status dc_dataset_probe(const dc_data_request *request);
 
-/* Labels of which there are about as many as rows: identifiers by accident, whose names nobody reads. */
+/* Whether there are so many classes that the labels must be identifiers, given by accident: nobody reads their
+ * names. */
 static inline bool dc_labels_name_rows(int64_t classes, dc_gidx rows)
 {
     return classes > 2 && 2 * classes > rows;
@@ -112,7 +113,7 @@ DC_CHECKED dc_status dc_dataset_tell_range(const char *path);
  * Errors, agreed: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY, DC_ERR_USAGE (more ranks than shards). */
 DC_CHECKED dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int shards, dc_scale_kind scale,
                                      uint64_t seed, int64_t K, dc_dataset **out);
-/* The same of a file as it is. */
+/* The same for a file alone, without labels, image shape or clipping from a deck. */
 DC_CHECKED dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx rows, int shards, dc_scale_kind scale,
                                      uint64_t seed, int64_t K, dc_dataset **out);
 /* Accepts NULL. */
@@ -129,7 +130,7 @@ double dc_dataset_id_bytes(const dc_data_header *head);
 enum { DC_DATA_ADVICE_MAX = 320 };
 const char *dc_dataset_advice(const dc_dataset *data, const char *otherwise, char out[DC_DATA_ADVICE_MAX]);
 
-/* Of the dense labels of all rows, whatever the number of ranks; 0 without labels. Collective. */
+/* Hash of the dense labels of all rows, the same for any number of ranks; 0 without labels. Collective. */
 uint64_t dc_dataset_hash_labels(dc_comm *comm, const dc_dataset *data);
 
 /* Scaled rows as float: out[i*D + c] = (clip(X[rows[i]][c]) - shift[c]) * scale[c] for n local row numbers, in any
@@ -166,11 +167,11 @@ typedef struct {
     struct dc_data_shape *shape;         /* owned */
     struct dc_data_labels *label_reader; /* owned; NULL without labels */
     struct dc_data_ids *id_reader;       /* owned; NULL without ids */
-    dc_checksum checksum;                /* what is done with that of the file */
+    dc_checksum checksum;                /* what is done with the checksum of the file */
     struct dc_data_sums *sums;           /* owned */
 } dc_row_stream;
-/* Collective: the header alone. labels: as in dc_data_request. Errors as of dc_dataset_load, but the built-in problem
- * is no file. */
+/* Collective: the header alone. labels: as in dc_data_request. Errors as in dc_dataset_load, but the built-in problem
+ * is not a file and is refused. */
 DC_CHECKED dc_status dc_row_stream_open(dc_comm *comm, const char *path, const char *labels, dc_row_stream *s);
 /* Collective: memory for pieces of this rank's rows of `part`, which covers all rows; classes of all labels (in one
  * pass over /y). capacity >= 1, global. */
@@ -182,7 +183,7 @@ DC_CHECKED dc_status dc_row_stream_read(dc_comm *comm, dc_row_stream *s, int64_t
 DC_CHECKED dc_status dc_row_stream_end(dc_comm *comm, dc_row_stream *s);
 void dc_row_stream_close(dc_row_stream *s);
 
-/* ---- Batches: which rows a step takes (design: the order is a function of seed, epoch, N, V, B) ----------------- */
+/* ---- Batches: which rows a step takes (the order is a function of seed, epoch, N, V, B) ------------------------- */
 
 typedef struct {
     const dc_part *part; /* borrowed */

@@ -74,7 +74,7 @@ typedef struct {
 DC_CHECKED dc_status dc_file_state_of(int fd, const char *path, dc_file_state *state);
 /* DC_OK if `path` still names the file that it named `then`, in the same state, else `code`. */
 DC_CHECKED dc_status dc_file_unchanged(const char *path, const dc_file_state *then, dc_status code);
-/* The same of an open file, which may have lost its name. */
+/* The same for an open file, which may have lost its name. */
 DC_CHECKED dc_status dc_file_unchanged_fd(int fd, const char *path, const dc_file_state *then, dc_status code);
 
 /* Bytes of the file that f writes, after its buffer has been written; INT64_MAX if they cannot be. */

@@ -2,8 +2,8 @@
  * step/ executes it. Nothing is computed here.
  *
  * An operation sees rows and vectors and never adds over rows: see op.h. Every recording function appends a node and
- * returns its handle; an error (shapes that do not fit) is kept with the place in the source where the node was
- * recorded, what follows records nothing, and dc_graph_finish() returns it. */
+ * returns its handle. After an error (shapes that do not fit) nothing more is recorded; dc_graph_finish() returns the
+ * error, with the file and line of the call that made it. */
 #ifndef DCMPI_GRAPH_H
 #define DCMPI_GRAPH_H
 
@@ -15,7 +15,7 @@ typedef enum {
 } dc_space;
 typedef struct {
     dc_space space;
-    int64_t n; /* DC_ROWS: 1 */
+    int64_t n; /* 1 if the space is DC_ROWS */
     int64_t width;
 } dc_shape;
 
@@ -24,7 +24,7 @@ typedef struct {
     int id; /* -1: none */
 } dc_val;
 
-/* Floats of the parameter slab that a step reads. */
+/* A parameter that a step reads: floats of the parameter slab. */
 typedef struct {
     const char *name; /* static text, for messages */
     size_t at;        /* first float */
@@ -45,7 +45,7 @@ typedef struct {
 
 DC_CHECKED dc_status dc_graph_create(dc_graph **out); /* DC_ERR_MEMORY */
 void dc_graph_destroy(dc_graph **g);
-/* Ends the recording. Errors: DC_ERR_USAGE (the first of the recording), naming file and line. */
+/* Ends the recording. Errors: DC_ERR_USAGE (the first error of the recording, with its file and line). */
 DC_CHECKED dc_status dc_graph_finish(dc_graph *g);
 dc_shape dc_graph_shape(const dc_graph *g, dc_val x);
 
@@ -61,23 +61,23 @@ dc_val dc_number(dc_graph *g, double value);
 
 /* ---- Networks and losses ---- */
 
-/* Layers [first, last) of a network whose weights lie in the slab; trained: whether a step changes them. */
+/* Layers [first, last) of a network whose weights lie in the slab; trained: whether a step changes the weights. */
 dc_val dc_layers(dc_graph *g, const dc_net *net, int first, int last, bool trained, dc_val x);
 /* Inverted dropout (nn.h); site: its number among the dropouts of the step. */
 dc_val dc_dropout(dc_graph *g, double rate, int site, dc_val x);
-/* Loss of each row, [batch x 1]; x: the target, constant; for DC_LOSS_BCE xhat are logits. */
+/* Loss of each row, [batch x 1]. x: the target, which counts as a constant; xhat: logits if kind is DC_LOSS_BCE. */
 dc_val dc_recon(dc_graph *g, dc_recon_loss kind, dc_val x, dc_val xhat);
 
 /* ---- Functions ---- */
 
-/* Element by element. One of the operands of the two-place functions may be a vector [1 x width], for all rows, or a
- * value per row [batch x 1], for all its columns, or a scalar [1 x 1]. Operands of the others: b is none. */
+/* Element by element. One operand of ADD, SUB and MUL may be smaller: a vector [1 x width], used for all rows; a value
+ * per row [batch x 1], used for all columns; or a scalar [1 x 1]. For EXP and SQUARE b is DC_NONE. */
 typedef enum { DC_ADD, DC_SUB, DC_MUL, DC_EXP, DC_SQUARE } dc_function;
 static const dc_val DC_NONE = {-1};
 dc_val dc_map(dc_graph *g, dc_function f, dc_val a, dc_val b);
-/* exp(s x_j) / sum_k exp(s x_k) of each row; scale: s, a scalar and constant; none: 1. */
+/* exp(s x_j) / sum_k exp(s x_k) of each row. scale: s, a constant scalar; if it is DC_NONE, s is 1. */
 dc_val dc_softmax(dc_graph *g, dc_val x, dc_val scale);
-/* x / |x| of each row; rows of zeros stay. */
+/* x / |x| of each row; rows of zeros stay as they are. */
 dc_val dc_unit(dc_graph *g, dc_val x);
 /* sum_j a_j b_j of each row, [batch x 1]. */
 dc_val dc_dot(dc_graph *g, dc_val a, dc_val b);
@@ -85,16 +85,16 @@ dc_val dc_dot(dc_graph *g, dc_val a, dc_val b);
 dc_val dc_neg_entropy(dc_graph *g, dc_val x);
 /* Standard normal values for each row, a function of (seed, step, site, global row, column). */
 dc_val dc_noise(dc_graph *g, int64_t width, int site);
-/* The value of x, which counts as a constant. */
+/* The value of x as a constant: no gradient goes back to x. */
 dc_val dc_stop_gradient(dc_graph *g, dc_val x);
 /* 1 in column x of each row, 0 elsewhere; x [batch x 1] whole numbers in 0..n-1. */
 dc_val dc_onehot(dc_graph *g, dc_val x, int64_t n);
 
 /* ---- Gradients as values ---- */
 
-/* The gradient by x [batch x width] of y [batch x 1], each row's by its own row. It can be stopped, or differentiated
- * itself: exact through layers, whatever their activation. What lies between x and y is of rows alone, no sum over the
- * batch. */
+/* The gradient of y [batch x 1] with respect to x [batch x width], for each row alone. Like any value it may go into
+ * dc_stop_gradient() or be differentiated again; through layers that is exact for every activation. y must follow from
+ * x by operations on rows alone, with no sum over the batch. */
 dc_val dc_grad(dc_graph *g, dc_val y, dc_val x);
 
 /* ---- Over all rows of the batch ---- */
@@ -105,22 +105,23 @@ dc_val dc_mean(dc_graph *g, dc_val x);
 dc_val dc_total(dc_graph *g, dc_val x);
 /* a'b, [width of a x width of b]. */
 dc_val dc_cross(dc_graph *g, dc_val a, dc_val b);
-/* NT-Xent, the loss of SimCLR (Chen et al. 2020, equation 1), of two views of each row, [batch x 1]: the mean of
+/* NT-Xent, the loss of SimCLR (Chen et al. 2020, equation 1), [batch x 1]. Each row has two views, its rows of z and of
+ * partner, both of unit length (dc_unit). The loss of a view v, where u is the other view of its row and t the
+ * temperature, is
  *   -log(exp(v u / t) / sum over the 2 batch - 1 other views w of exp(v w / t))
- * over its two views v, u being the other view of the row. Views z, partner: rows of unit length (dc_unit); t the
- * temperature. */
+ * and the loss of a row is the mean over its two views. */
 dc_val dc_contrast(dc_graph *g, dc_val z, dc_val partner, double temperature);
 
 /* ---- Results ---- */
 
-/* The step minimises the sum of all of these: weight times the mean of `loss` [batch x 1] over the rows of the batch,
- * or weight times a scalar [1 x 1]. name: static text. */
+/* Adds a term to what the step minimises: weight times the mean of `loss` [batch x 1] over the rows of the batch, or
+ * weight times `loss` if it is a scalar [1 x 1]. name: static text. */
 void dc_minimize(dc_graph *g, const char *name, double weight, dc_val loss);
-/* After the update the tensor, which the step does not train, takes this vector. */
+/* After the update the tensor takes the value of this vector. The step must not train the tensor, too. */
 void dc_move(dc_graph *g, const dc_tensor *tensor, dc_val value);
-/* After the update this row's entry of the table takes this value. */
+/* After the update each row's entry of the table takes the value of this row. */
 void dc_put(dc_graph *g, const dc_table *table, dc_val value);
-/* A value that inference gives. */
+/* A value that inference returns, by its name. */
 void dc_output(dc_graph *g, const char *name, dc_val x);
 
 #define DC_RECORDED_AT(g) dc_graph_at(g, __FILE__, __LINE__)

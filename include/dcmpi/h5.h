@@ -20,7 +20,7 @@ typedef enum { DC_H5_READ, DC_H5_CREATE, DC_H5_APPEND } dc_h5_mode;
  * follows: a dataset of N strings of 12 bytes is a vector of rows 12 elements wide. */
 typedef enum { DC_H5_U8, DC_H5_F16, DC_H5_F32, DC_H5_F64, DC_H5_I32, DC_H5_I64, DC_H5_TEXT, DC_H5_OTHER } dc_h5_type;
 enum { DC_H5_MAX_DIMS = 8, DC_H5_NAME_MAX = 256, DC_H5_TYPE_NAME_MAX = 64 };
-/* Bytes of an element; 0 of DC_H5_OTHER, 1 of DC_H5_TEXT. */
+/* Bytes of an element; 0 for DC_H5_OTHER, 1 for DC_H5_TEXT. */
 size_t dc_h5_type_bytes(dc_h5_type type);
 typedef struct {
     dc_h5_type type; /* DC_H5_OTHER: look at integer and floating; dc_h5_read_rows converts such numbers */
@@ -93,8 +93,8 @@ DC_CHECKED dc_status dc_h5_read_text(dc_h5 *h5, const char *name, dc_gidx row, d
 DC_CHECKED dc_status dc_h5_join_text(dc_h5 *h5, const char *name, dc_gidx n, char **text);
 
 /* Names of columns or classes, one per line: the root attribute `name` up to 1 MiB, beyond it a dataset of strings
- * /name with a checksum. put: *stored is false if they are more than a GiB, and left out. get: *text (the caller frees
- * it with dc_mem_free()) is NULL if there are none, or, n >= 0, not n of them. */
+ * /name with a checksum. put: names of more than a GiB are left out, and *stored is false. get: *text (the caller
+ * frees it with dc_mem_free()) is NULL if there are no names, or if n >= 0 and there are not n of them. */
 DC_CHECKED dc_status dc_h5_put_names(dc_h5 *h5, const char *name, const char *text, bool *stored);
 DC_CHECKED dc_status dc_h5_get_names(dc_h5 *h5, const char *name, int64_t n, char **text);
 
@@ -156,7 +156,7 @@ typedef struct dc_h5_stream dc_h5_stream;
 DC_CHECKED dc_status dc_h5_stream_create(dc_comm *comm, dc_h5_stream **out, const char *path, const dc_part *part,
                                          const dc_h5_rows *rows, size_t n_rows_arrays, dc_h5_fill fill, void *ctx);
 /* This rank's next n rows of array `index`; n may be 0, and the number of calls per array is equal on all ranks.
- * Errors: DC_ERR_IO; the stream then is to be aborted. */
+ * Errors: DC_ERR_IO; then the stream must be aborted. */
 DC_CHECKED dc_status dc_h5_stream_append(dc_comm *comm, dc_h5_stream *stream, size_t index, dc_gidx n,
                                          const void *local);
 /* All rows have been appended: read back, checksums, complete=1, rename. finish(ctx, h5), or NULL, may give datasets
@@ -178,14 +178,15 @@ DC_CHECKED dc_status dc_h5_revise(const char *path, dc_h5_fill edit, void *ctx);
  * row's number as seed. In Python: sum(xxhash.xxh3_64_intdigest(row.tobytes(), seed=i) for i, row in
  * enumerate(dataset[:])) % 2**64 These are local. */
 uint64_t dc_h5_hash_rows(size_t row_bytes, dc_gidx first, dc_gidx n, const void *rows);
-/* Of rows [first, first + n) of a stored dataset, and of all of them; read in pieces. Errors: DC_ERR_FORMAT. */
+/* The sum for rows [first, first + n) of a stored dataset, and for all of its rows; read in pieces. Errors:
+ * DC_ERR_FORMAT. */
 DC_CHECKED dc_status dc_h5_hash_range(dc_h5 *h5, const char *name, dc_gidx first, dc_gidx n, uint64_t *hash);
 DC_CHECKED dc_status dc_h5_hash_dataset(dc_h5 *h5, const char *name, uint64_t *hash);
 DC_CHECKED dc_status dc_h5_put_hash(dc_h5 *h5, const char *name, uint64_t hash);
 /* An attribute that holds a hash as 16 hex digits. Errors: DC_ERR_IO; DC_ERR_FORMAT (missing, or no hash). */
 DC_CHECKED dc_status dc_h5_put_attr_hash(dc_h5 *h5, const char *object, const char *attr, uint64_t hash);
 DC_CHECKED dc_status dc_h5_get_attr_hash(dc_h5 *h5, const char *object, const char *attr, uint64_t *hash);
-/* The error of a dataset with another checksum than is stored: DC_ERR_FORMAT. */
+/* The error for a dataset whose checksum is not the stored one: DC_ERR_FORMAT. */
 DC_CHECKED dc_status dc_h5_fail_hash(const char *path, const char *name, uint64_t found, uint64_t stored);
 /* Compares the attribute with the data. Errors: DC_ERR_FORMAT (no checksum, another one, unreadable). */
 DC_CHECKED dc_status dc_h5_check_hash(dc_h5 *h5, const char *name);
@@ -198,8 +199,8 @@ DC_CHECKED dc_status dc_h5_check_content(dc_h5 *h5);
 
 /* Version of the library, "1.10.8". */
 const char *dc_h5_version(void);
-/* Whether the library failed to let go of an object or a file of this process: it then crashes when it, or MPI, ends.
- */
+/* Whether the library failed to release an object or a file of this process. It then crashes when it or MPI is
+ * ended. */
 bool dc_h5_is_damaged(void);
 /* The same as a status: DC_OK or DC_ERR_IO. */
 DC_CHECKED dc_status dc_h5_check_library(void);

@@ -11,13 +11,13 @@
 #include "dcmpi/h5.h"
 
 typedef struct dc_h5_column dc_h5_column;
-/* h5 is borrowed. Errors: DC_ERR_FORMAT (missing, no such shape or type, categories that are no list). *out is NULL
- * then. */
+/* h5 is borrowed. Errors: DC_ERR_FORMAT (missing, no such shape or type, categories that are not a list). *out is
+ * NULL then. */
 DC_CHECKED dc_status dc_h5_column_open(dc_h5 *h5, const char *name, dc_h5_column **out);
 void dc_h5_column_close(dc_h5_column **column);
 dc_gidx dc_h5_column_rows(const dc_h5_column *column);
-/* Calls visit(ctx, text, length) for rows [row, row + n) in order. Errors: DC_ERR_FORMAT (a number that is no integer,
- * a code without a category, damage), what visit returns. */
+/* Calls visit(ctx, text, length) for rows [row, row + n) in order. Errors: DC_ERR_FORMAT (a number that is not an
+ * integer, a code without a category, damage), what visit returns. */
 DC_CHECKED dc_status dc_h5_column_read(dc_h5_column *column, dc_gidx row, dc_gidx n, dc_h5_text_visitor visit,
                                        void *ctx);
 /* Bytes of the longest of rows [row, row + n). */

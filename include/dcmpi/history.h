@@ -25,7 +25,8 @@ DC_CHECKED dc_status dc_history_keep(dc_comm *comm, dc_history *h, dc_state *c);
  * happens. */
 DC_CHECKED dc_status dc_history_recall(dc_comm *comm, dc_history *h, dc_state *c, const char *phase, int n_columns,
                                        const char *const *columns, bool *finished);
-/* Whether it has the n records and the length that its step wants: a checkpoint may be odd. Errors: DC_ERR_FORMAT. */
+/* Checks that *h has the n records and the length that belong to its step, because a checkpoint may contradict itself.
+ * Errors: DC_ERR_FORMAT. */
 DC_CHECKED dc_status dc_history_check(const dc_history *h, size_t n, int64_t total);
 /* Appends row[n_columns]. Collective: memory doubles when it is full, on all ranks or on none (DC_ERR_MEMORY). */
 DC_CHECKED dc_status dc_history_add(dc_comm *comm, dc_history *h, const double *row);

@@ -18,7 +18,7 @@ typedef struct dc_lock dc_lock;
  * dc_lock_previous_owner). Who is gone:
  *   - on this host: a process that does not exist, or whose kernel says that nobody has the file's flock;
  *   - on another host, or in another PID namespace without flock: one without a sign of life for 10 minutes by the
- *     clock of the file system, whatever flock says, for some file systems keep it to a node;
+ *     clock of the file system, whatever flock says, because on some file systems a flock is known to one node only;
  *   - the earlier part of this very job: Slurm ended it before it started the job again (SLURM_RESTART_COUNT).
  * Errors: DC_ERR_BUSY names the owner's host, process, job, age and last sign of life; DC_ERR_IO (the file cannot be
  * made, is a link or somebody else's), DC_ERR_USAGE (path too long), DC_ERR_MEMORY. */
@@ -33,7 +33,7 @@ uid_t dc_lock_user(const dc_lock *lock);
  * NULL is legal. Errors: DC_ERR_BUSY (another process has taken it, because this one gave no sign of life for too
  * long), then each time. */
 DC_CHECKED dc_status dc_lock_beat(dc_lock *lock);
-/* Looks at once; else like dc_lock_beat: before a result gets its name. */
+/* Like dc_lock_beat, but looks at once. Call it before a result gets its name. */
 DC_CHECKED dc_status dc_lock_confirm(dc_lock *lock);
 /* Removes the file, unless another process has it now, and sets *lock to NULL; accepts NULL. */
 void dc_lock_release(dc_lock **lock);

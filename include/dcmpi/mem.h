@@ -7,8 +7,8 @@
 
 enum { DC_MEM_ALIGN = 64 };
 
-/* Large blocks go back to the system when they are freed, also those of libraries: left alone, the C library keeps the
- * memory of a checkpoint for ever once it has seen one. First thing in main. */
+/* Makes large blocks go back to the system when they are freed, also those of libraries. Without this the C library
+ * would keep the memory of a checkpoint for ever. Call it first in main. */
 void dc_mem_setup(void);
 /* *out = count*size bytes, zeroed by the calling thread unless dc_mem_alloc_raw; count 0 gives a valid unique pointer.
  * `what` names the array in the error text. Errors: DC_ERR_MEMORY (also when count*size overflows). */
@@ -45,15 +45,15 @@ void dc_mem_rehearse(bool begins);
 
 enum { DC_MEM_LIMIT_MAX = 512 };
 typedef struct {
-    size_t bytes;                 /* that can still be taken; SIZE_MAX: no limit is known */
-    char limit[DC_MEM_LIMIT_MAX]; /* of what: "on the node", "within ulimit -v"; follows "1 GiB is left" */
+    size_t bytes;                 /* what can still be taken; SIZE_MAX: no limit is known */
+    char limit[DC_MEM_LIMIT_MAX]; /* what sets the limit; follows "1 GiB is left": "on the node", "within ulimit -v" */
 } dc_mem_room;
-/* To all processes of the job on this node together: the least of MemAvailable and, for the control group of this
- * process (version 1 or 2) and all above it, limit minus use. */
+/* Memory left for all processes of the job on this node together: the least of MemAvailable and, for the control group
+ * of this process (version 1 or 2) and all groups above it, limit minus use. */
 void dc_mem_room_of_node(dc_mem_room *out);
-/* To this process alone: address space (ulimit -v) and data (ulimit -d) that are not mapped yet. */
+/* Memory left for this process alone: address space (ulimit -v) and data (ulimit -d) that are not mapped yet. */
 void dc_mem_room_of_process(dc_mem_room *out);
-/* To one of `sharers` equal processes on this node, by both. */
+/* Memory left for one of `sharers` equal processes on this node, by both limits. */
 size_t dc_mem_available_bytes(int sharers);
 /* dc_mem_room_of_node() of a machine whose /proc and /sys lie in the folder `root`: for tests. */
 void dc_mem_room_under(const char *root, dc_mem_room *out);

@@ -50,7 +50,7 @@ typedef struct {
     double sum_check;    /* max |sum_j q_ij - 1| */
     double f_sum;        /* sum_j f_j: N if all is well */
     double k_effective;  /* exp of the entropy of f/N */
-    double k_sized;      /* the same of the cluster sizes */
+    double k_sized;      /* the same for the cluster sizes */
     int64_t largest;     /* rows of the largest cluster */
     int empty;           /* clusters without rows */
 } dc_refresh;
@@ -72,7 +72,8 @@ typedef struct {
     /* First values of what build() added, from the rows with the weights as they are; of *rows Z alone means something.
      * Collective. */
     dc_status (*start)(dc_comm *comm, dc_method_state *state, const dc_inferred *rows);
-    /* NULL, or a new target; *out comes with loss 0 and odd_targets -1. Collective. */
+    /* NULL: no target, and a loss of 0 in the records; or a new target: *out comes with loss 0 and odd_targets -1.
+     * Collective. */
     dc_status (*refresh)(dc_comm *comm, dc_method_state *state, const dc_inferred *rows, dc_refresh *out);
     /* Methods that train: steps [0, n_steps) that follow each other on every batch, and what each of them computes. The
      * losses "reconstruction" have a column of their own in the history. */
@@ -94,7 +95,8 @@ typedef struct {
     void (*destroy)(dc_method_state **state);
 } dc_method;
 
-/* The members of dc_method that tell its keys: an array of dc_key, and the struct that their offsets mean. */
+/* Sets the members of dc_method that describe its keys: an array of dc_key, and the struct type that their offsets
+ * refer to. */
 #define DC_METHOD_KEYS(rows, type) .keys = (rows), .n_keys = (int)DC_COUNT_OF(rows), .keys_bytes = sizeof(type)
 
 /* k-means of all rows Z [n x L] gives the tensor "centers" [K x L] its values; label[n], unless NULL. Collective.
@@ -103,7 +105,7 @@ DC_CHECKED dc_status dc_method_kmeans(dc_comm *comm, const dc_method_env *env, c
 
 /* NULL if unknown. */
 const dc_method *dc_method_find(const char *name);
-/* In table order, the default first; NULL behind the last. */
+/* In table order, the default first; NULL after the last. */
 const dc_method *dc_method_at(int i);
 
 #endif

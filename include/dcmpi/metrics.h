@@ -40,7 +40,7 @@ void dc_counter_destroy(dc_counter **c);
 DC_CHECKED dc_status dc_counter_add(dc_counter *c, const int32_t *labels, const int32_t *y, int64_t n);
 /* The counts of this rank. Local. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_counter_counts_local(const dc_counter *c, dc_counts *out);
-/* Those of all ranks on rank 0, the same for every number of ranks; elsewhere *out has no cells. Collective. */
+/* The counts of all ranks on rank 0, the same for every number of ranks; elsewhere *out has no cells. Collective. */
 DC_CHECKED dc_status dc_counter_counts(dc_comm *comm, const dc_counter *c, dc_counts *out);
 
 /* ---- Scores ------------------------------------------------------------------------------------------------------ */
@@ -57,8 +57,8 @@ typedef struct {
 #define DC_SCORES_WORK_MAX (INT64_C(1) << 34)
 /* All scores. Local. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_scores_local(const dc_counts *c, dc_scores *out);
-/* Of the counts that rank 0 holds, for all ranks; the run may be stopped meanwhile (DC_STOPPED). Collective. Errors:
- * DC_ERR_MEMORY. */
+/* All scores of the counts that rank 0 holds, given to all ranks; the run may be stopped meanwhile (DC_STOPPED).
+ * Collective. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_scores_compute(dc_comm *comm, const dc_counts *c, dc_scores *out);
 /* All but acc, which is left alone. Local. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_scores_of_pairs(const dc_counts *c, dc_scores *out);
@@ -76,7 +76,7 @@ bool dc_matching_step(dc_matching *m);
 int64_t dc_matching_work(const dc_matching *m);
 /* Rows that agree, when it is done. */
 int64_t dc_matching_rows(const dc_matching *m);
-/* Their share; NaN if it is not `whole`, 0 without rows. */
+/* The share of rows that agree; NaN if the matching is not `whole`, 0 without rows. */
 double dc_scores_acc(const dc_counts *c, const dc_matching *m, bool whole);
 
 #endif

@@ -90,8 +90,8 @@ typedef struct {
     const float *in[DC_NODE_INPUTS];
     float *out;                 /* [n x width] */
     float *aux;                 /* [n x aux floats] from forward to backward */
-    float *dout;                /* gradient by out; backward_all may overwrite it */
-    float *din[DC_NODE_INPUTS]; /* gradients by row operands; NULL: not wanted */
+    float *dout;                /* gradient with respect to out; backward_all may overwrite it */
+    float *din[DC_NODE_INPUTS]; /* gradients with respect to row operands; NULL: not wanted */
     bool adds[DC_NODE_INPUTS];  /* din holds a gradient already: add to it */
     float *scratch;             /* [scratch floats], */
     float *spill;               /* [n x width of the widest row operand that is added to], of forward/backward_all */
@@ -103,16 +103,16 @@ typedef struct {
 struct dc_op {
     const char *name;
     dc_reach reach;
-    /* Called once for all local rows, with threads inside, and rows between the shards in zeros: n is a multiple of
-     * DC_ROW_TILE. Else called for a tile by one thread. */
+    /* Called once for all local rows, and starts its own threads. Gaps between the shards hold rows of zeros; n is a
+     * multiple of DC_ROW_TILE. If NULL, forward and backward are called instead, for each tile by one thread. */
     void (*forward_all)(const dc_call *c, int64_t n);
     void (*backward_all)(const dc_call *c, int64_t n);
     void (*forward)(const dc_call *c);
     void (*backward)(const dc_call *c);
-    /* Adds the tile's part of the gradient by vector operand k to sum[n x width]. */
+    /* Adds the tile's part of the gradient with respect to vector operand k to sum[n x width]. */
     void (*partial)(const dc_call *c, int k, double *sum);
-    /* Reach SUM: adds the tile's part of the value to sum[n x width]; share: of the sum over all rows that is the
-     * value. Its backward gives the tile's rows their gradient from that of the value. */
+    /* Reach SUM: adds the tile's part of the value to sum[n x width]. The value is share() times the sum over all
+     * rows. backward gives the tile's rows their gradient from the gradient of the value. */
     void (*add)(const dc_call *c, double *sum);
     double (*share)(const dc_tile *tile);
     bool keyed; /* its value depends on the number of the row */

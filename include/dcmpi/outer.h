@@ -39,8 +39,8 @@ typedef struct {
 } dc_leaf;
 
 /* Where the rows of a step lie in buffers [max_rows x width]: each row at the same place of its tile of DC_ROW_TILE
- * rows whatever the ranks are. Shards follow each other; in the tree each has as many places as the longest may need,
- * and gaps behind its rows. Borrowed: part. */
+ * rows whatever the ranks are. Shards follow each other; in the tree each shard has as many places as the longest may
+ * need, so gaps follow its rows. Borrowed: part. */
 typedef struct {
     const dc_part *part;
     dc_outer_way way;
@@ -65,8 +65,8 @@ void dc_places_release(dc_places *p);
 /* The rows of step `step`: local numbers rows[n] in shard order (borrowed until the next call), how many there are in
  * each shard of this rank, shard_rows[shard_hi - shard_lo], and on the ranks below each rank, offset[P+1]. Local. */
 void dc_places_set(dc_places *p, int64_t step, const int64_t *rows, const int64_t *shard_rows, const int64_t *offset);
-/* Zeros in X [max_rows x width] wherever a product would read a place that no row has: for D of an item, each step,
- * before the rows are written or after. */
+/* Writes zeros into X [max_rows x width] at each place without a row that a product would read. Call it for D of each
+ * item in each step, before or after the rows are written. */
 void dc_places_clear(const dc_places *p, float *X, int64_t width);
 
 /* ---- Products and sums ------------------------------------------------------------------------------------------- */
@@ -125,7 +125,7 @@ dc_outer_costs dc_outer_costs_of(const dc_outer *o);
  * ways give the same bits for every number of ranks and threads. After dc_outer_sync(), which leaves each owner its
  * slice; one message of a double per unit, none with allreduce. Collective. */
 double dc_outer_squares(dc_comm *comm, dc_outer *o);
-/* The same of x[n], which all ranks have: one unit. Local. */
+/* The same for x[n], which all ranks have: one unit. Local. */
 double dc_squares(const float *x, size_t n);
 
 /* sum[j] = sum_i X[i][j] for X [n x width], rows added in order, with `adds` to what is there; the same bits for every

@@ -21,8 +21,8 @@ typedef struct {
     size_t n_blocks;        /* blocks of this rank's rows */
 } dc_part;
 
-/* *part for rank `rank` of P: N >= 0 rows in V shards. Holds no memory. Errors: DC_ERR_USAGE if V is no power of two
- * in 1..DC_MAX_SHARDS or P > V (names parallel.shards). */
+/* *part for rank `rank` of P: N >= 0 rows in V shards. Holds no memory. Errors: DC_ERR_USAGE if V is not a power of
+ * two in 1..DC_MAX_SHARDS or P > V (names parallel.shards). */
 DC_CHECKED dc_status dc_part_init(dc_part *part, dc_gidx N, int V, int P, int rank);
 static inline int64_t dc_part_rows(const dc_part *part)
 {

@@ -10,14 +10,14 @@
 
 #include "dcmpi/op.h"
 
-/* Of one node. Row buffers are places: floats per row, before it those of other buffers; vectors lie one behind the
- * other. */
+/* Plan of one node. A place is a number of floats: for a row buffer the floats per row of all buffers before it, for a
+ * vector the floats of all vectors before it. */
 typedef struct {
     bool live;                 /* somebody needs its value */
     bool differentiated;       /* a trained tensor, or a value that depends on one */
-    bool adds[DC_NODE_INPUTS]; /* its gradient by this row operand is not the first that the operand gets */
+    bool adds[DC_NODE_INPUTS]; /* this row operand gets a gradient from another node first */
     int level;
-    size_t value, grad, aux;    /* see above; of differentiated values, of operations that have aux */
+    size_t value, grad, aux;    /* places; grad: of differentiated values only; aux: of operations that have it */
     int summed[DC_NODE_INPUTS]; /* of trained tensors whose gradient comes in parts: number of the tensor, else -1 */
     size_t sum;                 /* reach SUM: first double among the sums of its level */
     bool gathered; /* an ALL operation reads its rows of the whole batch: where they lie, in floats per row */
@@ -60,13 +60,13 @@ void dc_plan_training(const dc_graph *g, dc_plan *plan);
 /* For inference: nodes that an output depends on. */
 void dc_plan_inference(const dc_graph *g, dc_plan *plan);
 
-/* Reductions over all ranks in the passes of a step, beside the one with the products. */
+/* Reductions over all ranks in the passes of a step, besides the one for the products. */
 int dc_plan_reductions(const dc_plan *plan);
 /* Whether there are sums of this level. */
 bool dc_plan_has_sums(const dc_plan *plan, int level);
 /* Whether the gradient by operand k of node i is wanted. */
 bool dc_plan_wants(const dc_plan *plan, int i, int k);
-/* Whether the gradient of vector i, no tensor, has parts from rows: they are summed when its turn comes. */
+/* Whether the gradient of vector i, which is not a tensor, has parts from rows: they are summed when its turn comes. */
 bool dc_plan_has_parts(const dc_plan *plan, int i);
 
 #endif

@@ -9,10 +9,10 @@
 /* Progress: decides when a line is due (log_interval, growing to 5 min) and appends every record to metrics.jsonl. */
 typedef struct {
     double interval_s, next_s;
-    double phase_start_s, phase_rows, phase_flops; /* global, since the start of the phase, */
-    double phase_done;                             /* of which this share was done then */
+    double phase_start_s, phase_rows, phase_flops; /* global, since the start of the phase */
+    double phase_done;                             /* share of the phase that was done at that start */
     FILE *jsonl;                                   /* rank 0 only, NULL elsewhere */
-    bool warned;                                   /* that it cannot be written */
+    bool warned;                                   /* that jsonl cannot be written */
 } dc_progress;
 DC_CHECKED dc_status dc_progress_open(dc_progress *p, const char *jsonl_path, double interval_s);
 /* The records go to this file from now on. */
@@ -20,7 +20,7 @@ DC_CHECKED dc_status dc_progress_reopen(dc_progress *p, const char *jsonl_path);
 void dc_progress_close(dc_progress *p);
 /* Length of metrics.jsonl now; 0 without one, INT64_MAX if the disk does not take it. */
 int64_t dc_progress_bytes(const dc_progress *p);
-/* A phase starts, or goes on with the share `done` behind it. */
+/* A phase starts, or goes on after the share `done` of it. */
 void dc_progress_phase(dc_progress *p, double done);
 /* Count work done. rows, flops over all ranks. */
 void dc_progress_count(dc_progress *p, double rows, double flops);

@@ -31,7 +31,7 @@ typedef struct {
     int memory_rank;                  /* the largest */
     double comm_seconds, comm_bytes;  /* average over ranks */
 } dc_timing;
-/* Of /timing/<section> in run.h5: calls, min_s, avg_s, max_s, slowest_rank, flops_per_s, bytes_per_s. */
+/* Columns of /timing/<section> in run.h5: calls, min_s, avg_s, max_s, slowest_rank, flops_per_s, bytes_per_s. */
 enum { DC_TIMING_COLUMNS = 7 };
 /* Collective; equal on all ranks. */
 DC_CHECKED dc_status dc_timing_collect(dc_comm *comm, const dc_timers *timers, dc_timing *out);
@@ -100,7 +100,7 @@ typedef struct {
     const int64_t *confusion; /* [C x K] on rank 0, or NULL */
     dc_self_check check[DC_SELF_CHECKS_MAX];
     int n_checks;
-    int64_t checkpoint; /* number of the last one that was there when the run ended; 0: none */
+    int64_t checkpoint; /* number of the newest checkpoint when the run ended; 0: none */
     const dc_timing *timing;
 } dc_result;
 
@@ -121,7 +121,7 @@ DC_CHECKED dc_status dc_result_write(dc_comm *comm, const char *path, dc_result 
 /* Its size on disk, from the deck, the header of the data, and what a run trains and keeps. */
 double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const dc_slab *slab);
 /* Serial: the scores (none if r has none) and the hash of the labels of r take the place of those in `path`. All else
- * stays; h5.h says how. Of r only K, cfg, from, what data says of labels, scores and confusion are used. */
+ * stays; h5.h says how. Of r only K, cfg, from, the labels of data, scores and confusion are used. */
 DC_CHECKED dc_status dc_result_rescore(const char *path, dc_result *r);
 
 /* What the RESULT line and summary.json tell, read from run.h5. NaN: run.h5 does not tell. */
@@ -143,7 +143,7 @@ void dc_outcome_line(const dc_outcome *o, char *out, size_t cap);
 enum { DC_SUMMARY_MAX = 1 << 20 };
 /* NULL: the summary.json at `path` is whole and of this run.h5; else what it is: "missing", "empty", "not whole" ... */
 const char *dc_summary_state(const char *path, const dc_outcome *o);
-/* By .part and rename. Errors: DC_ERR_IO. */
+/* Writes path.part and renames it. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_summary_write(const char *path, const dc_outcome *o);
 
 /* ---- JSON ------------------------------------------------------------------------------------------------------- */

@@ -45,10 +45,10 @@ void dc_perm_init(dc_perm *perm, uint64_t seed, dc_rng_stream stream, uint64_t s
 /* The i-th element; i < n. */
 uint64_t dc_perm_at(const dc_perm *perm, uint64_t i);
 
-/* Fill x[0..n) with independent uniforms in (-bound, bound), element e a function of (seed, INIT, step, e); threaded.
- */
+/* Fill x[0..n) with independent uniforms in (-bound, bound). Element e is a function of (seed, INIT, step, e).
+ * Threaded. */
 void dc_rng_fill_uniform(float *x, size_t n, uint64_t seed, uint64_t step, double bound);
-/* Fill x[0..n) with N(0, sigma^2), likewise. */
+/* The same with values from N(0, sigma^2). */
 void dc_rng_fill_normal(float *x, size_t n, uint64_t seed, uint64_t step, double sigma);
 
 #endif

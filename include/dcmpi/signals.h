@@ -11,8 +11,8 @@
 
 /* From now on signals wait, also for a program that this process goes on with (exec). */
 void dc_signals_hold(void);
-/* From now on signals are counted: for work that asks. Before MPI starts and threads are made: they inherit that the
- * signals are not for them. */
+/* From now on signals are counted, for work that asks for them. Call it before MPI starts and before threads are made,
+ * so that they inherit the blocked signals. */
 void dc_signals_install(void);
 /* Signals of the two kinds so far. */
 int dc_signals_stops(void);

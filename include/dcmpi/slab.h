@@ -24,7 +24,8 @@ void dc_slab_init(dc_slab *s, const dc_net *net);
 void dc_slab_add_net(dc_slab *s, const char *name, int64_t D, const char *text);
 /* The network that was added under this name, NULL: there is none. */
 const dc_net *dc_slab_net(const dc_slab *s, const char *name);
-/* A tensor [n x width]; trained: by gradients, not moved by the method. name: static text, unique. */
+/* A tensor [n x width]; trained: by gradients; false: moved by the method (dc_move), or constant. name: static text,
+ * unique. */
 void dc_slab_add(dc_slab *s, const char *name, int64_t n, int64_t width, bool trained);
 /* NULL: there is none of this name. */
 const dc_tensor *dc_slab_find(const dc_slab *s, const char *name);

@@ -1,11 +1,11 @@
 /* The state of a run, by name.
  *
- * Work registers the arrays that it cannot compute again while it holds them (dc_state_keep); a checkpoint is all of
- * them together. When a run continues, the arrays of the checkpoint wait, and an array that is registered under the
- * name of one of them gets its values: work finds itself where it was. What a phase can compute again from its arrays
- * it does not register. Values go to a checkpoint and come from it through rank 0 in pieces of DC_STATE_PIECE_BYTES:
- * beside the arrays themselves no rank holds more than one of them. Every function takes NULL, which keeps nothing and
- * never saves. */
+ * Work registers the arrays that it needs to go on later (dc_state_keep), for as long as it holds them, but no array
+ * that it can compute from the others. A checkpoint holds all registered arrays. When a run continues, the arrays of
+ * the checkpoint wait: an array that is registered under the name of one of them gets its values, so that work goes on
+ * where it was. Values reach a checkpoint, and come back from it, through rank 0 and in pieces of at most
+ * DC_STATE_PIECE_BYTES. So no rank holds more than the arrays and one piece. `s` may be NULL in every function: then
+ * nothing is kept or saved. */
 #ifndef DCMPI_STATE_H
 #define DCMPI_STATE_H
 
@@ -20,46 +20,49 @@ typedef enum { DC_STATE_F32, DC_STATE_F64, DC_STATE_I64 } dc_state_type;
 enum { DC_STATE_NAME_MAX = 64, DC_STATE_ARRAYS_MAX = 96, DC_STATE_PIECE_BYTES = 4 << 20 };
 size_t dc_state_type_bytes(dc_state_type type);
 
-/* An array as a checkpoint knows it. */
+/* What a checkpoint says of an array. */
 typedef struct {
     char name[DC_STATE_NAME_MAX]; /* "cluster/moment1": a path */
     dc_state_type type;
     size_t n;       /* values */
-    size_t width;   /* of a row, if there is one for each row of the data; else 0 */
-    int64_t number; /* of a single integer that waits: its value */
+    size_t width;   /* values per row, if the array has a row for each row of the data; else 0 */
+    int64_t number; /* the value, if the array waits and is a single integer */
 } dc_state_array;
 
-/* Registers an array that is the same on all ranks; *restored (may be NULL): it has got the values of the checkpoint.
- * The arrays and their order are the same on all ranks. Collective, as are the next three. Errors: DC_ERR_FORMAT (the
- * checkpoint has another length or type under this name, or is damaged by now), DC_ERR_IO, DC_ERR_MEMORY. */
+/* Registers an array with the same values on all ranks. *restored (may be NULL): whether it got the values of the
+ * checkpoint. All ranks register the same arrays in the same order. Collective, as are the next three. Errors:
+ * DC_ERR_FORMAT (the checkpoint has another length or type under this name, or has been damaged since the start),
+ * DC_ERR_IO, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_state_keep(dc_comm *comm, dc_state *s, const char *name, dc_state_type type, size_t n,
                                    void *data, bool *restored);
 
-/* How an array of which each rank holds a share in its own place becomes whole, piece by piece, and back: values
- * [first, first + n) of the whole are piece[n]. */
+/* For an array of which each rank holds a share: gather() collects a piece of the whole array from all ranks, take()
+ * copies this rank's share of a piece into `own`. piece[n]: values [first, first + n) of the whole array. `own` has the
+ * length of the whole array; the share lies there in its own place. */
 typedef struct {
     void (*gather)(dc_comm *comm, const void *ctx, const float *own, size_t first, size_t n,
                    float *piece); /* piece: rank 0 only, else NULL */
     void (*take)(const void *ctx, const float *piece, size_t first, size_t n, float *own);
     const void *ctx;
 } dc_state_shares;
-/* The same for floats of which each rank holds a share; *shares is copied, its ctx borrowed. */
+/* As dc_state_keep, for floats of which each rank holds a share; *shares is copied, its ctx borrowed. */
 DC_CHECKED dc_status dc_state_keep_shares(dc_comm *comm, dc_state *s, const char *name, size_t n, float *data,
                                           const dc_state_shares *shares);
-/* The same for a table with a row for each row of the data: data[rows of this rank x width], width >= 1. It fits any
- * number of ranks. */
+/* As dc_state_keep, for a table with a row for each row of the data: data[rows of this rank x width], width >= 1. The
+ * run may continue on any number of ranks. */
 DC_CHECKED dc_status dc_state_keep_rows(dc_comm *comm, dc_state *s, const char *name, dc_state_type type, size_t width,
                                         const dc_part *part, void *data);
-/* The same for an array that grows while it is kept: whenever the run saves, the first *rows rows of `width` values at
- * *data are what it holds. Both pointers are borrowed. A run that continues makes room for what waits first
- * (dc_state_waiting); `capacity`: rows that *data has room for. Errors: also no whole rows. */
+/* As dc_state_keep, for an array that grows: each checkpoint gets the first *rows rows, of `width` values each, at
+ * *data. Both pointers are borrowed. *data has room for `capacity` rows; a run that continues must first make room for
+ * the values that wait (dc_state_waiting). DC_ERR_FORMAT also if these are not whole rows. */
 DC_CHECKED dc_status dc_state_keep_growing(dc_comm *comm, dc_state *s, const char *name, dc_state_type type,
                                            size_t width, size_t *rows, void *const *data, size_t capacity);
-/* Forgets the array at `data`, or the one that grows with its number of rows there; before its memory goes. */
+/* Forgets the array at `data`; for an array that grows, `data` is the `rows` it was registered with. Call this before
+ * the memory is freed. */
 void dc_state_drop(dc_state *s, const void *data);
 /* A waiting array, or NULL: for work that must know its length first. */
 const dc_state_array *dc_state_waiting(const dc_state *s, const char *name);
-/* Values of a checkpoint of what is registered now. */
+/* Bytes of all values that are registered now. */
 double dc_state_bytes(const dc_state *s);
 /* Whether the run continues from a checkpoint. */
 bool dc_state_continues(const dc_state *s);
@@ -70,38 +73,40 @@ bool dc_state_continues(const dc_state *s);
 void dc_state_at(dc_state *s, const char *phase, int64_t step);
 const char *dc_state_phase(const dc_state *s);
 int64_t dc_state_step(const dc_state *s);
-/* While it saves: whether that is the end of the phase. */
+/* During a save: whether it is the save at the end of a phase. */
 bool dc_state_ends_phase(const dc_state *s);
 
-/* Wishes of wish.h, for a reduction that is made anyhow. Local. */
+/* The wishes to save or stop (wish.h), for work that makes a reduction anyway: add the number from dc_state_ask() to
+ * it, and give the sum over all ranks to dc_state_hear(). Local. */
 double dc_state_ask(dc_state *s);
 void dc_state_hear(dc_state *s, double sum);
-/* Does what was heard last: saves, and stops with DC_STOPPED. Call where the registered arrays are consistent.
- * Collective. Errors: DC_ERR_IO if a stop was wanted and no checkpoint could be written; a failure of any other
- * checkpoint is a WARNING, and the next is tried sooner. DC_ERR_NUMERIC if an array that should be the same on all
- * ranks is not; nothing is then saved. */
+/* Does what was heard last: saves if that was wanted, and returns DC_STOPPED if the run must stop. Call it where the
+ * registered arrays are consistent. Collective. Errors: DC_ERR_IO if the run must stop and the checkpoint could not be
+ * written; otherwise such a failure is only a WARNING, and the next try comes sooner. DC_ERR_NUMERIC if an array that
+ * should be the same on all ranks is not; then nothing is saved. */
 DC_CHECKED dc_status dc_state_act(dc_comm *comm, dc_state *s);
 /* ask, sum, hear, act. */
 DC_CHECKED dc_status dc_state_poll(dc_comm *comm, dc_state *s);
-/* At the end of a phase: saves, and stops with DC_STOPPED if that was heard meanwhile. Collective. Errors: as act. */
+/* At the end of a phase: always saves, and returns DC_STOPPED if a wish to stop was heard before. Collective. Errors:
+ * those of dc_state_act. */
 DC_CHECKED dc_status dc_state_end_phase(dc_comm *comm, dc_state *s);
 
 /* ---- Life -------------------------------------------------------------------------------------------------------- */
 
-/* Where checkpoints go, and where this run's one is. All are called on rank 0 only. */
+/* How to write checkpoints, and how to read the one that this run continues from. Called on rank 0 only. */
 typedef struct {
-    /* A checkpoint begins that holds these arrays: their values follow by put() in this order, a piece being of one
-     * array alone. end() comes after a begin() without error; so_far: the first error since then, or DC_OK. */
+    /* Begins a checkpoint of these arrays. Then put() brings their values in this order; a piece never spans two
+     * arrays. end() follows each begin() that succeeded; so_far: the first error since begin(), or DC_OK. */
     dc_status (*begin)(void *ctx, const dc_state *s, const dc_state_array *array, int n);
     dc_status (*put)(void *ctx, const void *data, size_t bytes);
     dc_status (*end)(void *ctx, const dc_state *s, dc_status so_far);
     /* Values [first, first + n) of the waiting array with this index; pieces of one array come in order. */
     dc_status (*load)(void *ctx, int index, size_t first, size_t n, void *out);
-    void (*loaded)(void *ctx); /* nothing waits any more; may be NULL */
+    void (*loaded)(void *ctx); /* called when no array waits any more; may be NULL */
     void *ctx;
 } dc_state_config;
-/* Listens to the wishes of the communicator. waiting[n]: arrays of a checkpoint, equal on all ranks, or none.
- * Collective. Errors: DC_ERR_MEMORY. */
+/* The state obeys the wishes of the communicator (dc_comm_set_wish). waiting[n]: the arrays of the checkpoint that the
+ * run continues from, equal on all ranks; n = 0: there is none. Collective. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_state_create(dc_comm *comm, dc_state **out, const dc_state_config *cfg,
                                      const dc_state_array *waiting, int n);
 void dc_state_destroy(dc_state **s);

@@ -18,7 +18,7 @@ typedef struct dc_comm dc_comm;
 typedef struct {
     void (*gather)(const void *from, const int64_t *rows, int64_t n, float *out);
     const void *from;
-    double flops; /* that it costs per row */
+    double flops; /* floating-point operations of gather per row */
 } dc_row_source;
 
 typedef struct {
@@ -30,9 +30,9 @@ typedef struct {
     int64_t B;
     bool strict;         /* the same bits on any number of ranks and threads (parallel.reproducible) */
     int64_t gather_rows; /* strict: largest batch whose rows are gathered instead of its gradients */
-    dc_state *state;     /* whose wishes ride along, and that keeps the moments; NULL: none */
+    dc_state *state;     /* its wishes are asked in each step, and it keeps the moments; NULL: none */
     dc_timers *timers;
-    dc_section gather; /* section of the rows; network, sync and update follow it */
+    dc_section gather; /* timer section of gathering rows; those of network, sync and update follow it */
 } dc_step_config;
 
 typedef struct dc_step dc_step;
@@ -53,7 +53,8 @@ typedef struct {
 } dc_step_costs;
 dc_step_costs dc_step_costs_of(const dc_step *s);
 /* Runs step number `step` up to its gradients. loss[graph's losses]: weight times the mean over the batch. Returns the
- * rows of the batch over all ranks. Collective; wishes of wish.h ride along: dc_state_act() may follow. */
+ * rows of the batch over all ranks. Collective. The same reduction asks for wishes (wish.h), so dc_state_act() may
+ * follow. */
 int64_t dc_step_run(dc_comm *comm, dc_step *s, int64_t step, double *loss);
 /* Updates what the step trains, equal on all ranks afterwards; t, total: see optim.h. clip_norm costs one small message
  * more and counts the gradients of this step alone. Collective. */

@@ -12,9 +12,9 @@ typedef struct dc_comm dc_comm;
 
 typedef struct dc_sum dc_sum;
 
-/* *out: an accumulator of m >= 0 doubles; `part` is borrowed and must outlive it, as must the number of OpenMP threads
- * not grow. All memory is taken here: one leaf per thread and about log2(blocks) + 2*log2(V) vectors. m is equal on all
- * ranks. Errors: DC_ERR_MEMORY. */
+/* *out: an accumulator of m >= 0 doubles; `part` is borrowed and must outlive it, and the number of OpenMP threads
+ * must not grow. All memory is taken here: one leaf per thread and about log2(blocks) + 2*log2(V) vectors. m is equal
+ * on all ranks. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_sum_create(dc_sum **out, const dc_part *part, size_t m);
 void dc_sum_destroy(dc_sum **sum);
 /* Memory that dc_sum_create() would take. */
@@ -34,7 +34,7 @@ void dc_sum_total(dc_comm *comm, dc_sum *sum, double *total);
  * 0 <= thread < omp_get_max_threads() at creation, only picks its scratch. Local. */
 typedef void (*dc_block_kernel)(void *ctx, const dc_block *block, int thread, double *leaf);
 void dc_sum_blocks(dc_sum *sum, dc_block_kernel kernel, void *ctx);
-/* The two together. Collective. */
+/* dc_sum_blocks() and dc_sum_total() together. Collective. */
 static inline void dc_sum_over_blocks(dc_comm *comm, dc_sum *sum, dc_block_kernel kernel, void *ctx, double *total)
 {
     dc_sum_blocks(sum, kernel, ctx);

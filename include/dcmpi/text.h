@@ -7,7 +7,7 @@
 
 /* Bytes of the UTF-8 character at s[0..n), or 0 if there is none; *code gets its number. */
 size_t dc_utf8_char(const char *s, size_t n, uint32_t *code);
-/* Writes character `code` as UTF-8 to out[4]; returns its bytes. What is no character becomes '?'. */
+/* Writes character `code` as UTF-8 to out[4]; returns its bytes. A code that is not a character becomes '?'. */
 size_t dc_utf8_put(uint32_t code, char *out);
 /* No control character, Unicode line break or byte order mark, which YAML folds or drops. */
 bool dc_char_is_printable(uint32_t code);

@@ -5,9 +5,9 @@
 #include "dcmpi/base.h"
 
 /* Makes all threads alike, once, before the first kernel: denormal numbers count as 0 in every one (the FTZ and DAZ
- * bits of x86), and a parallel region has the number of threads that omp_get_max_threads() says, one inside another a
- * single one, whatever OMP_DYNAMIC, OMP_THREAD_LIMIT and OMP_MAX_ACTIVE_LEVELS are: a region that silently had one
- * thread would let a library inside it split a product. Threads that are started later inherit this from the caller. */
+ * bits of x86), and a parallel region has as many threads as omp_get_max_threads() says, a nested one a single thread,
+ * whatever OMP_DYNAMIC, OMP_THREAD_LIMIT and OMP_MAX_ACTIVE_LEVELS say. A region that silently had one thread would let
+ * a library inside it split a product. Threads that are started later inherit this from the caller. */
 void dc_threads_init(void);
 /* Whether every thread counts denormal numbers as 0. */
 bool dc_threads_flush_denormals(void);

@@ -64,14 +64,16 @@ DC_CHECKED dc_status dc_model_read(dc_h5 *h5, const char *path, const dc_slab *s
 DC_CHECKED dc_status dc_model_load(dc_comm *comm, const char *path, dc_model *m);
 /* Local: whether `path` has weights for this network and these data (NULL: not known yet). Errors: as dc_model_load. */
 DC_CHECKED dc_status dc_model_check_file(const char *path, const dc_net *net, const dc_dataset *data);
-/* Local: of all arrays under /model, their names and values; 0 without any. Errors: DC_ERR_FORMAT, DC_ERR_IO. */
+/* Local: hash of all arrays under /model, of their names and values; 0 without any. Errors: DC_ERR_FORMAT,
+ * DC_ERR_IO. */
 DC_CHECKED dc_status dc_model_hash_file(const char *path, uint64_t *hash);
 
 /* ---- Phases ----------------------------------------------------------------------------------------------------- */
 
-/* A run may go on from a checkpoint of a shorter one, at any state that it passes through, too. What only the end of
- * the shorter phase brought (a record of a cut epoch, a refresh between two that are due) is done behind the phase's
- * last checkpoint, so that this is such a state. The lengths of then are part of the configuration: */
+/* A run may continue from a checkpoint of a shorter run if it passes through the same state itself. What happens only
+ * because the shorter phase ends (a record of a cut epoch, a refresh between two that are due) is done after the
+ * phase's last checkpoint, so that this checkpoint is such a state. The lengths of the shorter run are part of the
+ * configuration: */
 typedef struct {
     int64_t epochs, steps; /* as in dc_pretrain_config */
 } dc_pretrain_length;
@@ -83,7 +85,7 @@ typedef struct {
 typedef struct {
     int64_t epochs;                   /* length, unless steps > 0 */
     int64_t steps;                    /* length in steps; the last epoch may be cut short */
-    const dc_pretrain_length *before; /* of the run that the checkpoint is of; NULL: the same */
+    const dc_pretrain_length *before; /* of the run that wrote the checkpoint; NULL: the same */
     int64_t batch;
     dc_recon_loss loss;
     dc_opt_config opt;
@@ -134,7 +136,7 @@ typedef struct {
     dc_method_env env;
     int64_t batch, update_interval, max_iter;
     double tol;
-    const dc_cluster_length *before; /* of the run that the checkpoint is of; NULL: the same */
+    const dc_cluster_length *before; /* of the run that wrote the checkpoint; NULL: the same */
     bool final_kmeans; /* labels and centres of k-means on the final embedding instead of the trained centres */
     dc_opt_config opt;
 } dc_cluster_config;
@@ -227,9 +229,9 @@ DC_CHECKED dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t
 void dc_predictor_destroy(dc_predictor **p);
 /* Pieces that this rank's rows make. */
 int64_t dc_predict_pieces(const dc_trained *t, const dc_part *part, int64_t capacity);
-/* Goes to the next piece; returns its rows, 0 behind the last. */
+/* Goes to the next piece; returns its rows, 0 after the last. */
 int64_t dc_predictor_next(dc_predictor *p);
-/* Rows whose values are none that the model can have learnt from. */
+/* Rows with values that are far from all that the model was trained on. */
 typedef struct {
     int64_t count; /* rows, local, with a value more than ten times the training data's range beyond it */
     dc_gidx row;   /* the first of them, global; INT64_MAX if there is none */

@@ -10,7 +10,7 @@
 typedef struct dc_wish dc_wish;
 
 typedef struct {
-    double save_every_s;   /* 0: by the clock only what failed before */
+    double save_every_s;   /* 0: the clock only asks for saves that failed before */
     double stop_at_s;      /* dc_clock_now_s() at which the job must have ended; 0: no limit */
     const char *stop_file; /* borrowed */
     /* Called about once a second while work goes on, rank 0 only; an error makes the run stop. May be NULL. */
@@ -24,13 +24,14 @@ void dc_wish_destroy(dc_wish **w);
 void dc_comm_set_wish(dc_comm *comm, dc_wish *w);
 dc_wish *dc_comm_wish(const dc_comm *comm);
 
-/* This rank's wishes as a number, the sum of which over all ranks goes to dc_wish_hear(). Local, cheap. */
+/* This rank's wishes as a number. The sum over all ranks goes to dc_wish_hear(). Local, cheap. */
 double dc_wish_ask(dc_wish *w);
 void dc_wish_hear(dc_wish *w, double sum);
-/* Whether it was heard that the run must save, *stop: and end. Once. Local, equal on all ranks. */
+/* Whether the run must save, by what was heard; *stop: whether it must then end. True once per wish. Local, equal on
+ * all ranks. */
 bool dc_wish_takes_save(dc_wish *w, bool *stop);
-/* A save begins; it has ended, which began at `start` of dc_clock_now_s(). What failed is tried again sooner: returns
- * in how many seconds. Local. */
+/* A save begins; the save that began at `start` (dc_clock_now_s()) has ended. A failed save is tried again sooner:
+ * returns in how many seconds. Local. */
 void dc_wish_save_begins(dc_wish *w);
 double dc_wish_save_ends(dc_wish *w, double start, bool ok);
 
@@ -41,8 +42,8 @@ void dc_wish_poll(dc_comm *comm, dc_wish *w);
 DC_CHECKED dc_status dc_wish_poll_stop(dc_comm *comm);
 /* Collective, before the run ends: all ranks know why. */
 void dc_wish_agree_on_reason(dc_comm *comm, dc_wish *w);
-/* Why: "SIGUSR1", "SIGTERM to rank 3", "run.max_time", "the file STOP"; and the seconds since that was wished. Known to
- * all ranks after DC_STOPPED. */
+/* Why: "SIGUSR1", "SIGTERM to rank 3", "run.max_time", "the file STOP"; and the seconds since then. Known to all
+ * ranks after DC_STOPPED. */
 const char *dc_wish_reason(const dc_wish *w);
 double dc_wish_latency(const dc_wish *w);
 

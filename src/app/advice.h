@@ -7,7 +7,7 @@
 /* Cores against ranks and threads: one line, "" if all is well. ranks_here: ranks on this node. True: the line is a
  * warning. Local. */
 bool dc_advise_cores(const dc_binding *binding, int ranks_here, char *out, size_t cap);
-/* Threads that were chosen for the user, or bound anew: one line, or "". Local. */
+/* Threads that were chosen for the user, or bound again: one line, or "". Local. */
 void dc_advise_threads(const dc_binding *binding, int ranks_here, char *out, size_t cap);
 /* OpenBLAS kernels older than the CPU: one line, or "". Local. */
 void dc_advise_blas(char *out, size_t cap);

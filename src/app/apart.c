@@ -126,7 +126,8 @@ static dc_status make_environment(char *extra, bool probe, char ***out)
     return DC_OK;
 }
 
-/* 0 and a process whose record comes from *from, or an error number. No signal is blocked or ignored there. */
+/* Starts the process, which writes its record to `to` and in which no signal is blocked. Returns 0 or an error
+ * number. */
 static int start(char *const *argv, char **environment, bool quiet, int to, pid_t *child)
 {
     posix_spawn_file_actions_t files;
@@ -134,7 +135,7 @@ static int start(char *const *argv, char **environment, bool quiet, int to, pid_
     sigset_t none;
     sigemptyset(&none);
     posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_adddup2(&files, to, to); /* to itself: stays open there */
+    posix_spawn_file_actions_adddup2(&files, to, to); /* duplicated to itself, so that it stays open there */
     if (quiet) posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     posix_spawnattr_init(&attr);
     posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
@@ -145,7 +146,7 @@ static int start(char *const *argv, char **environment, bool quiet, int to, pid_
     return error;
 }
 
-/* Takes the record, or none, until the pipe is closed. */
+/* Reads the record until it is complete or the pipe is closed; false if it is not complete. */
 static bool take_record(int from, record *r)
 {
     size_t got = 0;
@@ -160,7 +161,7 @@ static bool take_record(int from, record *r)
 
 static const int forwarded[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 
-/* Passes on what was sent to this process; what a terminal sends, the other gets itself. */
+/* Passes on signals that were sent to this process alone; the child gets those of a terminal itself. */
 static void pass_on(int signals, pid_t child)
 {
     struct signalfd_siginfo info;
@@ -168,7 +169,7 @@ static void pass_on(int signals, pid_t child)
         kill(child, (int)info.ssi_signo);
 }
 
-/* Until the process says how it ended, or ends. */
+/* Waits until the process says how it ended, or ends. */
 static bool follow(int from, int signals, pid_t child, record *r)
 {
     struct pollfd at[] = {{.fd = from, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
@@ -181,7 +182,7 @@ static bool follow(int from, int signals, pid_t child, record *r)
 
 static dc_status fail_read(const char *what, const char *how, dc_status code)
 {
-    return DC_FAIL(code, "the HDF5 library %s when it reads %s: the file is damaged; make it anew", how, what);
+    return DC_FAIL(code, "the HDF5 library %s when it reads %s: the file is damaged; make it again", how, what);
 }
 
 /* What the end of a process without a record means. */

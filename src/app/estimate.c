@@ -18,7 +18,7 @@ static const double PIECE_BYTES = 4 << 20;
 static const double SAVING_BYTES = DC_STATE_PIECE_BYTES + (2 << 20);
 /* Buffers of MPI and what the C library rounds up, of all that we take. */
 static const double SLACK = 0.03;
-/* Where the header does not tell. */
+/* Classes, where the header does not say how many there are. */
 static const int64_t CLASSES_UNKNOWN = 1000;
 
 typedef struct {

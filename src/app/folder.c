@@ -1,9 +1,9 @@
 /* What lies in run.output before a start.
  *
  * A run appends to some files there, replaces others and removes old checkpoints. Each of its names may have been taken
- * by something else: a file of another program where run.output is `.`, a link to a file elsewhere, a pipe. Whether a
- * file is one of ours is decided by how it begins. Where a lock was left behind, an earlier run has checked the folder
- * and was killed; what it wrote may be cut anywhere, and is not read. */
+ * by something else: a file of another program where run.output is `.`, a link to a file elsewhere, a pipe. How a file
+ * begins decides whether it is one of ours. If a lock was left behind, an earlier run checked the folder and was then
+ * killed: what it wrote may be cut anywhere, so it is not read. */
 #include "folder.h"
 
 #include <dirent.h>
@@ -25,10 +25,10 @@ typedef struct {
     const char *sign, *other_sign; /* NULL: none */
     bool within;
     bool in_place;   /* written in place: under a second name it would change, too */
-    bool of_anybody; /* whoever may make files there may ask for a stop */
+    bool of_anybody; /* anybody who may make files there may ask for a stop */
     bool part;
-    bool empty;  /* a mark: its name is all it says */
-    bool proves; /* that all checkpoints are ours, too */
+    bool empty;  /* a mark: only its name counts, the file is empty */
+    bool proves; /* if this file is ours, all checkpoints are */
 } run_file;
 
 static const char deck_sign[] = "run:\n  output: ", summary_sign[] = "\"converged\":", result_sign[] = "dcmpi-result";
@@ -88,7 +88,7 @@ static void add(inputs *in, const char *role, const char *path)
     if (path && *path) in->input[in->n++] = (dc_claim_input){role, path};
 }
 
-/* The deck may be config.used.yaml: it is read before that is written anew. */
+/* The deck may be config.used.yaml: it is read before that file is written again. */
 dc_status dc_folder_check_inputs(const dc_job *job)
 {
     dc_status st = DC_OK;
@@ -112,7 +112,7 @@ out:
 
 typedef struct {
     const dc_lock *lock;
-    bool left;  /* by a killed run */
+    bool left;  /* a killed run left its lock: its files are not read */
     bool known; /* the folder is that of a run */
 } finding;
 
@@ -123,7 +123,8 @@ static bool has_sign(const char *head, size_t n, const char *sign)
     return sign != NULL;
 }
 
-/* Whether a file that is not empty begins as one of ours; one that was cut in the middle of its sign does. */
+/* Whether a file that is not empty begins like one of ours; a file that ends in the middle of its sign counts as
+ * ours. */
 static bool is_ours(const char *path, const run_file *f)
 {
     static char head[HEAD_BYTES];
@@ -163,7 +164,7 @@ static dc_status check_file(finding *found, const char *path, const run_file *f)
     return DC_OK;
 }
 
-/* Damaged checkpoints of a run that is known are passed over elsewhere, and so are folders of their name. */
+/* If the folder is known to be a run's, damaged checkpoints are skipped elsewhere; so are folders with such a name. */
 static dc_status check_checkpoint(void *ctx, const char *path, bool part)
 {
     finding *found = ctx;

@@ -38,7 +38,7 @@ static bool differ(const dc_longer *l, const dc_config *a)
     return dc_config_differences(a, l->is, l->verb, text, sizeof text) > 0;
 }
 
-/* Whether this length is in use and another one now. */
+/* Whether this length was in use and has another value now. */
 static bool differs(const dc_longer *l, length k)
 {
     char text[64];
@@ -122,8 +122,8 @@ static int64_t steps_before(const dc_longer *l, length k)
     return k == KMEANS_MAX_ITER ? INT64_MAX : l->was->cluster.max_iter;
 }
 
-/* The state at a phase's end is one of a longer phase, too, unless version 0.1.0 wrote it: that had no numbers, and did
- * at once what only the end brings. */
+/* A state at the end of a phase is also a state of a longer phase, unless version 0.1.0 wrote it: its checkpoints had
+ * no numbers, and came after what happens only at the end of a phase. */
 static bool is_open(const dc_longer *l, length k, const dc_ckpt_header *h)
 {
     if (h->number > 0 || h->step < steps_before(l, k)) return true;
@@ -147,12 +147,12 @@ bool dc_longer_same_end(const dc_longer *l, const dc_run_end *end)
     const dc_config *was = l->was;
     for (int k = 0; k < N_LENGTHS; k++)
         if (k != MAX_ITER && k != TOL && differs(l, k)) return false;
-    /* At a refresh that only the end of the shorter run brought? */
+    /* Did the last refresh happen only because the shorter run ended? */
     const bool extra = end->iterations == was->cluster.max_iter && end->iterations % was->cluster.update_interval != 0;
     if (extra && differs(l, MAX_ITER)) return false;
     if (strcmp(end->stop_reason, "collapsed") == 0) return true;
     if (strcmp(end->stop_reason, "max_iter") == 0) return !differs(l, MAX_ITER);
-    /* The share was rounded: a case on the edge is left to whoever has the count. */
+    /* The stored share was rounded. If it is at the limit, the run continues, and the exact count decides. */
     static const double EDGE = 1 - 1e-9;
     return strcmp(end->stop_reason, "converged") == 0 && end->delta < EDGE * l->is->cluster.tol;
 }

@@ -29,7 +29,7 @@ static dc_status run_serial(const dc_verb *verb, const dc_cli *cli, bool inside)
     return verb->apart && !inside ? dc_apart_run(verb, cli) : verb->serial(cli->rest_argc, cli->rest_argv);
 }
 
-/* `parsed`: of the command line; verb is NULL unless it is DC_OK. */
+/* `parsed`: the status of reading the command line; verb is NULL unless it is DC_OK. */
 static dc_status run_under_mpi(const dc_verb *verb, const dc_cli *cli, dc_status parsed)
 {
     dc_comm *comm = NULL;

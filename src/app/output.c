@@ -16,7 +16,7 @@
 #include "resume.h"
 #include "settle.h"
 
-/* As long as the longest of them with the suffix that it has for a moment. */
+/* Room for the longest name of a file in the folder, with its temporary suffix. */
 enum { NAME_MAX_CHARS = 64 };
 
 /* ---- Folders ----------------------------------------------------------------------------------------------------- */
@@ -49,8 +49,7 @@ static dc_status make_checkpoint_folder(const dc_job *job)
 
 /* ---- Start ------------------------------------------------------------------------------------------------------- */
 
-/* A wish from before this start. One that cannot be removed would stop this start and all that the queue makes of it.
- */
+/* Removes a STOP file from before this start. If it cannot be removed, it would stop this start and all later ones. */
 static dc_status remove_stop(const dc_job *job)
 {
     char path[DC_PATH_MAX];
@@ -71,7 +70,7 @@ static void tell_takeover(const dc_job *job)
         dc_log_warning("took over %s, left behind by %s", path, dc_lock_previous_owner(job->lock));
 }
 
-/* The lock proves the directory, too: that a file can be made there is known before hours of training. */
+/* Taking the lock also proves that files can be made in the directory, before hours of training. */
 static dc_status take_lock(const dc_job *job, dc_lock **lock)
 {
     char path[DC_PATH_MAX], what[DC_PATH_MAX + 32];
@@ -85,12 +84,12 @@ dc_status dc_output_open(dc_job *job)
     dc_status st = DC_OK;
     if (strlen(job->cfg.run.output) + NAME_MAX_CHARS >= DC_PATH_MAX)
         return DC_FAIL(DC_ERR_USAGE, "run.output is too long for a path");
-    job->resume.refused = true; /* until it is not */
+    job->resume.refused = true; /* until all checks have passed */
     DC_TRY(dc_folder_check_inputs(job));
     DC_TRY(make_directories(job->cfg.run.output));
     DC_TRY(take_lock(job, &job->lock));
     DC_TRY(dc_folder_check_files(job, job->lock));
-    /* A start that is refused lets the lock go, and with it the proof that a cut file is ours. */
+    /* A refused start releases the lock, and with it the proof that a cut file is ours: so remove such files now. */
     if (dc_lock_was_left(job->lock)) DC_TRY(dc_folder_remove_parts(job));
     DC_TRY(dc_resume_find(job));
     DC_TRY(dc_folder_remove_parts(job));
@@ -102,7 +101,7 @@ out:
     return st;
 }
 
-/* Records and deck of this run until its result is there. */
+/* Records and deck have other names until the result of this run is complete, if there is an older result. */
 static void metrics_path(const dc_job *job, char out[DC_PATH_MAX])
 {
     dc_output_path(job, job->resume.over_result ? DC_FILE_METRICS_NEW : DC_FILE_METRICS, out);
@@ -116,7 +115,7 @@ static dc_status write_deck(const dc_job *job)
     return dc_file_replace(path, &(dc_file_piece){job->deck, strlen(job->deck)}, 1);
 }
 
-/* The older result is gone by now (or there was none): what was begun beside it gets its names. */
+/* If there is no older result any more, the records that were begun beside it get their final name. */
 static void take_new_names(const dc_job *job)
 {
     char from[DC_PATH_MAX], to[DC_PATH_MAX];
@@ -141,7 +140,8 @@ out:
     return st;
 }
 
-/* A longer run begins with the records of the shorter one, which stay beside its result until then. */
+/* A longer run begins with a copy of the shorter run's records, which stay beside their result until the new one is
+ * complete. */
 static dc_status copy_records(const dc_job *job, const char *to)
 {
     char from[DC_PATH_MAX];
@@ -158,7 +158,7 @@ dc_status dc_output_accept(dc_job *job)
     DC_TRY(make_checkpoint_folder(job));
     if (r->over_result) DC_TRY(dc_settle_older(job));
     take_new_names(job);
-    /* A start from nothing keeps the log of the ones before: it may say why they ended. */
+    /* A start from the beginning keeps the log of earlier starts: it may say why they ended. */
     dc_output_path(job, DC_FILE_LOG, log);
     metrics_path(job, metrics);
     if (r->continues && !r->longer) DC_TRY(dc_file_cut(log, r->ckpt.header.log_bytes));
@@ -184,7 +184,7 @@ dc_status dc_output_restore(dc_job *job)
     job->lock = lock;
     DC_TRY(make_checkpoint_folder(job));
     DC_TRY(open_records(job));
-    dc_log_warning("%s was removed during this run, and was made anew", path);
+    dc_log_warning("%s was removed during this run, and was made again", path);
 out:
     if (lock != job->lock) dc_lock_release(&lock);
     return st;

@@ -33,7 +33,7 @@ DC_CHECKED dc_status dc_output_open(dc_job *job);
 /* The start is accepted: log and records are cut to what they were when the checkpoint was written, or begun, and
  * opened; the effective deck is written. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_output_accept(dc_job *job);
-/* Folders that somebody removed during the run are made anew, with lock, log, records and deck. Errors: DC_ERR_IO,
+/* Folders that somebody removed during the run are made again, with lock, log, records and deck. Errors: DC_ERR_IO,
  * DC_ERR_BUSY. */
 DC_CHECKED dc_status dc_output_restore(dc_job *job);
 /* For --dry-run: could the directory be made, and does the disk hold `bytes`? Writes nothing. Errors: DC_ERR_IO. */

@@ -1,6 +1,7 @@
-/* Continuation: which state of the output directory this start goes on from. The newest decides, be it a result or a
- * checkpoint: checkpoints have numbers, and a result knows that of the last one of its run. The same run continues; a
- * longer one goes on from the last state that it passes through (longer.h); others are refused with what differs. */
+/* Continuation: which state of the output directory this start goes on from. The newest decides, whether it is a
+ * result or a checkpoint: checkpoints have numbers, and a result stores the number of the last checkpoint of its run.
+ * The same run continues; a longer one goes on from the last state that it passes through (longer.h); others are
+ * refused with what differs. */
 #include "resume.h"
 
 #include <inttypes.h>
@@ -21,7 +22,7 @@
 
 static void note(dc_resume *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Nobody listens yet. */
+/* Keeps a note for later, because the log is not open yet. */
 static void note(dc_resume *r, const char *fmt, ...)
 {
     va_list args;
@@ -63,7 +64,8 @@ static void compare_checkpoint(const dc_job *job, const char *path, dc_compariso
     dc_origin_compare(job, &(dc_origin){path, h->verb, h->deck, h->weights_hash, h->N}, out);
 }
 
-/* From the newest on, down to those above `above`; a damaged one is passed over. The text of what is wrong stays. */
+/* Tries checkpoints from the newest down to the last one above `above`, and skips damaged ones. The error text of the
+ * last damaged one is kept. */
 static dc_status try_checkpoints(dc_job *job, const list *l, int64_t above, checkpoint_kind *kind,
                                  dc_comparison *comparison)
 {
@@ -106,8 +108,8 @@ static bool is_last_there(const list *l, int place, char path[DC_PATH_MAX])
     return dc_ckpt_last_path(l->dir, dc_ckpt_phase_at(place), path) && access(path, F_OK) == 0;
 }
 
-/* Checkpoints above this number are newer than the result. Version 0.1.0 did not note it: then a result of this deck
- * counts as the newest, one of another deck as the oldest. */
+/* Checkpoints above this number are newer than the result. A result of version 0.1.0 has no such number: if it is of
+ * this deck it counts as the newest, else as the oldest. */
 static int64_t last_of(const dc_found *found)
 {
     if (!found->is_there) return -1;
@@ -152,7 +154,7 @@ static bool take_last(dc_job *job, const list *l)
     return false;
 }
 
-/* All numbered ones are damaged; the text says how the oldest is. */
+/* All numbered checkpoints are damaged; the error text is that of the oldest. */
 static dc_status go_on_damaged(dc_job *job, const list *l)
 {
     char cause[DC_ERROR_TEXT_MAX];
@@ -170,8 +172,7 @@ static dc_status go_on_damaged(dc_job *job, const list *l)
 
 /* ---- Longer runs ------------------------------------------------------------------------------------------------ */
 
-/* Takes the checkpoint in `path` if it is of these data, and this run passes through it. A damaged one is passed over.
- */
+/* Takes the checkpoint in `path` if it is of these data and this run passes through its state. Skips a damaged one. */
 static bool take_if_passed(dc_job *job, const char *path, uint64_t data_hash)
 {
     dc_resume *r = &job->resume;
@@ -219,7 +220,7 @@ static dc_status go_longer(dc_job *job, const list *l, const char *differing, ui
         differing, l->dir);
 }
 
-/* From a state of a shorter run, which is the newest. */
+/* Continues from the newest checkpoint, which is of a shorter run. */
 static dc_status go_longer_from_checkpoint(dc_job *job, const list *l, const dc_comparison *c)
 {
     const dc_ckpt_header *h = &job->resume.ckpt.header;
@@ -228,7 +229,7 @@ static dc_status go_longer_from_checkpoint(dc_job *job, const list *l, const dc_
     return st == DC_OK ? go_longer(job, l, c->text, h->data_hash) : st;
 }
 
-/* From the result of a shorter run, unless it is that of the longer one, too. */
+/* Continues from the result of a shorter run, unless the longer run would have the same result. */
 static dc_status go_longer_from_result(dc_job *job, const list *l, const dc_found *found)
 {
     const dc_longer longer = dc_origin_longer(job, &found->comparison.was, found->N);
@@ -273,8 +274,8 @@ static dc_status choose(dc_job *job, const list *l, const dc_found *found)
     return found->is_there ? DC_FAIL(DC_ERR_FORMAT, "%s", found->comparison.text) : DC_OK;
 }
 
-/* run.resume = never means this job, not each of its parts: one that the queue runs again goes on where its own
- * previous part stopped, and never from a state of another job. */
+/* run.resume = never is about the job, not each of its starts: a job that the queue runs again continues where its own
+ * previous start stopped, and never from a state of another job. */
 static dc_status choose_own(dc_job *job, const list *l, const dc_found *found)
 {
     dc_resume *r = &job->resume;
@@ -334,7 +335,7 @@ void dc_resume_print(const dc_job *job)
     for (int i = 0; i < r->n_notes; i++) dc_log_warning("%s", r->notes[i]);
     if (r->complete && r->longer_text[0]) dc_log_note("%s", r->longer_text);
     if (r->longer)
-        dc_log("longer    %s: goes on after %s, step %lld; all that came after it is made anew%s",
+        dc_log("longer    %s: goes on after %s, step %lld; everything after it is computed again%s",
                r->longer_text[0] ? r->longer_text : "the deck", r->ckpt.header.phase, (long long)r->ckpt.header.step,
                r->over_result ? ", and run.h5 stays until that is done" : "");
     if (r->continues)
@@ -346,7 +347,7 @@ void dc_resume_print(const dc_job *job)
 
 /* ---- Data ------------------------------------------------------------------------------------------------------- */
 
-/* Rank 0 has the header. */
+/* For rank 0, which alone has the header. */
 static dc_status check_dimensions(const dc_job *job, const dc_dataset *data)
 {
     const dc_ckpt_header *h = &job->resume.ckpt.header;
@@ -362,7 +363,7 @@ dc_status dc_resume_check_data(dc_comm *comm, dc_job *job, const dc_dataset *dat
     dc_resume *r = &job->resume;
     job->from.labels_hash = dc_dataset_hash_labels(comm, data);
     if (!r->continues && !r->complete) return DC_OK;
-    r->refused = true; /* until it is not */
+    r->refused = true; /* until all checks have passed */
     if (r->data_hash != data->hash)
         return DC_FAIL(DC_ERR_DATA,
                        "%s has changed since this run was started: hash %016" PRIx64 " is not %016" PRIx64

@@ -74,7 +74,7 @@ static dc_status pretrain_layers(dc_comm *comm, fit *f)
     return st == DC_OK ? refuse_divergence(f, stop, "layer-wise pretraining", "lower pretrain.lr") : st;
 }
 
-/* The file is whole at all times, but another run may have put its own in its place since this one looked. */
+/* The file of weights is complete at all times, but another run may have replaced it since this run looked at it. */
 static dc_status check_same_weights(const dc_job *job)
 {
     uint64_t hash;
@@ -219,7 +219,7 @@ static void report_stop(const fit *f)
         dc_log_warning("cluster.max_iter was reached before fewer than cluster.tol of the labels changed%s",
                        f->job.cfg.cluster.opt.schedule == DC_SCHED_COSINE
                            ? ""
-                           : "; the same command with a larger one goes on from here");
+                           : "; the same command with a larger value continues from here");
 }
 
 dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)

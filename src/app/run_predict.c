@@ -79,7 +79,7 @@ out:
     return st;
 }
 
-/* What is there is looked at, even if it is damaged. */
+/* Claims the output. A file that exists is examined in another process first, because it may be damaged. */
 static dc_status claim_on_root(dc_prediction *p)
 {
     const dc_claim_input inputs[] = {{"--model", p->model}, {"--input", p->input}};
@@ -200,11 +200,12 @@ static void use_kernels_of(const dc_trained *t)
     if (!t->knows_isa)
         dc_log_note(
             "the model was written by dcmpi %s, which did not store the instruction set (attribute isa): that of this "
-            "CPU is used, and on another one than its own the embedding may differ in the last bits",
+            "CPU is used; if the model was trained with another one, the embedding may differ in the last bits",
             t->written_by);
     dc_gemm_set_backend((dc_gemm_backend)t->gemm);
     if (dc_la_set_isa((dc_isa)t->isa) == DC_OK) return;
-    dc_log_note("the model was trained with other kernels than these: its embedding may differ in the last bits");
+    dc_log_note("this CPU does not have the kernels that the model was trained with: the embedding may differ in the "
+                "last bits");
     dc_error_clear();
 }
 

@@ -1,4 +1,4 @@
-/* Checkpoints of a run, its stops, and what it says then. */
+/* The checkpoints of a run, its stops, and what it reports when it stops. */
 #include "saving.h"
 
 #include <errno.h>
@@ -60,7 +60,7 @@ void dc_saving_not_in_vain(const dc_job *job)
     (void)unlink(path);
 }
 
-/* Those of phases that this run has not reached yet are of another run. */
+/* Removes the files last-PHASE.h5 of phases that this run has not reached yet: another run wrote them. */
 static void forget_last(const dc_job *job, const char *dir)
 {
     const dc_resume *r = &job->resume;
@@ -68,12 +68,12 @@ static void forget_last(const dc_job *job, const char *dir)
     if (!r->continues || place >= 0) dc_ckpt_forget_last(dir, place);
 }
 
-/* That of a phase's end stays for a run that wants the phase to be longer. */
+/* Keeps a checkpoint of the end of a phase as last-PHASE.h5: a run with a longer phase can continue from it. */
 static void keep_last(const dc_state *c, const char *dir, const char *path, const char *phase)
 {
     if (!dc_state_ends_phase(c) || dc_ckpt_phase_place(phase) < 0) return;
     if (dc_ckpt_keep_last(dir, path, phase) == DC_OK) return;
-    dc_log_warning("%s; a run with a longer phase '%s' could not go on from there", dc_error_text(), phase);
+    dc_log_warning("%s; a run with a longer phase '%s' cannot continue from this one", dc_error_text(), phase);
     dc_error_clear();
 }
 
@@ -110,7 +110,7 @@ static dc_status end(void *ctx, const dc_state *c, dc_status so_far)
     if (st != DC_OK) return st;
     dc_output_path(job, DC_FILE_CHECKPOINTS, dir);
     DC_ASSERT(dc_ckpt_path(dir, r->next, path));
-    /* What cannot be used, or is not wanted (run.resume = never), must not count as one of those that are kept. */
+    /* Checkpoints that were passed over as unusable or unwanted must not count among the `keep` newest. */
     if (!r->saved) dc_ckpt_remove_between(dir, r->number, r->next);
     if (!r->saved) forget_last(job, dir);
     if (!r->saved) dc_saving_not_in_vain(job);
@@ -171,8 +171,8 @@ void dc_saving_end(dc_comm *comm, dc_job *job)
 
 /* ---- Stops ------------------------------------------------------------------------------------------------------ */
 
-/* A part that the queue would run again and again: it was stopped by its time limit, or by the queue's warning of it.
- * What people ask for by hand they also see. */
+/* Whether the queue might run this job again and again in vain: nothing was saved, and the time limit stopped the run,
+ * or the queue's signal that warns of the limit. A stop that somebody asked for by hand does not count. */
 static bool counts(const dc_job *job)
 {
     const char *reason = dc_wish_reason(job->wish);
@@ -181,14 +181,15 @@ static bool counts(const dc_job *job)
     return !job->resume.saved && (limit || warning);
 }
 
-/* Notes that a part ended with nothing saved; returns whether the one before did. The mark goes with the next save. */
+/* Makes a mark, an empty file: this start ended with nothing saved. If the start before left the mark, removes it
+ * instead and returns true. A save removes it, too. */
 static bool mark_in_vain(const dc_job *job)
 {
     char path[DC_PATH_MAX];
     dc_output_path(job, DC_FILE_CHECKPOINTS, path);
-    (void)mkdir(path, 0777); /* this part may have ended before it was made */
+    (void)mkdir(path, 0777); /* this start may have ended before the folder was made */
     dc_output_path(job, DC_FILE_IN_VAIN, path);
-    if (unlink(path) == 0) return true; /* and whoever tries again has two parts again */
+    if (unlink(path) == 0) return true; /* so whoever tries again has two starts, too */
     const int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (fd >= 0) close(fd);
     return false;
@@ -213,7 +214,7 @@ dc_status dc_saving_report_stop(dc_comm *comm, dc_job *job)
     dc_log("stopped   by %s in %s, step %lld, %.2f s after the request: %s; %s", dc_wish_reason(job->wish), where,
            (long long)dc_state_step(c), dc_wish_latency(job->wish), what, what_next(job));
     if (strncmp(dc_wish_reason(job->wish), "SIGTERM", 7) == 0 && getenv("OMPI_COMM_WORLD_SIZE"))
-        dc_log_note("mpirun kills its ranks a second after SIGTERM; a clean stop has time with SIGUSR1, or with mpirun "
+        dc_log_note("mpirun kills its ranks a second after SIGTERM; for a clean stop use SIGUSR1, or mpirun "
                     "--mca odls_base_sigkill_timeout 30");
     const bool in_vain = dc_comm_rank(comm) == 0 && counts(job) && mark_in_vain(job);
     return dc_agree(comm, in_vain ? DC_FAIL(DC_ERR_USAGE,

@@ -80,7 +80,7 @@ static dc_status compute(dc_comm *comm, dc_scoring *s, dc_counts *counts)
     if (s->table) dc_counts_table(counts, s->table);
     s->has_scores = true;
     if (isnan(s->scores.acc))
-        dc_log_warning("no accuracy: to match %lld classes and %lld clusters takes too long", (long long)counts->C,
+        dc_log_warning("no accuracy: matching %lld classes and %lld clusters takes too long", (long long)counts->C,
                        (long long)counts->K);
 out:
     return st;

@@ -1,4 +1,5 @@
-/* `dcmpi selftest`: is this machine, with this build and these libraries, fit for a job? Half a minute, any ranks.
+/* `dcmpi selftest`: is this machine, with this build and these libraries, fit for a job? Takes half a minute, on any
+ * number of ranks.
  *
  * The table below is the whole test. A check that fails does not stop the others; the exit code is the highest of the
  * failed rows: 5 if numbers are wrong, else 4 if files are, else 2 if the job was started wrongly. */

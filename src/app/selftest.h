@@ -24,7 +24,7 @@ typedef struct {
 
     /* The check that runs now. */
     const dc_selftest_check *check;
-    char figure[DC_SELFTEST_TEXT_MAX]; /* behind its name; rank 0 prints it */
+    char figure[DC_SELFTEST_TEXT_MAX]; /* follows its name; rank 0 prints it */
     char advice[DC_SELFTEST_TEXT_MAX]; /* a line below it, "" for none */
     bool skipped;                      /* equal on all ranks; figure says why */
 

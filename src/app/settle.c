@@ -1,6 +1,6 @@
-/* A run ends with several files, and may be killed between any two of them: run.h5 is the first, and tells all that the
- * others hold. So each end, and each start that finds a whole run.h5, goes through here; what is in order is not
- * touched. */
+/* A run ends with several files, and may be killed between any two of them: run.h5 is written first and has all that
+ * the others hold. So each end of a run, and each start that finds a complete run.h5, goes through here and makes the
+ * files that are missing or wrong. */
 #include "settle.h"
 
 #include <errno.h>
@@ -51,8 +51,8 @@ static dc_status rename_file(const dc_job *job, dc_output_file from_file, dc_out
     return access(from, F_OK) == 0 ? dc_file_publish(from, to) : DC_OK;
 }
 
-/* Records and deck that were kept under other names while an older run.h5 was there; the deck, which tells whose they
- * are, last. */
+/* Gives their names to records and deck that had other names while an older run.h5 existed. The deck comes last,
+ * because it tells to which run the files belong. */
 static dc_status settle_deck(const dc_job *job)
 {
     dc_status st = DC_OK;
@@ -93,7 +93,8 @@ dc_status dc_settle_older(const dc_job *job)
     char line[DC_RESULT_LINE_MAX];
     const char *was = NULL;
     const dc_status st = dc_settle(job, &was, line);
-    if (st == DC_OK && was) dc_log_note("the summary.json of the older run.h5 was %s: it was made anew from it", was);
+    if (st == DC_OK && was)
+        dc_log_note("the summary.json of the older run.h5 was %s: it was made again from that run.h5", was);
     if (st != DC_ERR_FORMAT) return st;
     dc_error_clear(); /* it will be replaced, whatever it is */
     return DC_OK;
@@ -128,7 +129,7 @@ static dc_status compare_scores(const char *path, const dc_result *r, bool *same
     return DC_OK;
 }
 
-/* Version 0.1.0 did not note which labels it had: there only other scores are a reason to change the file. */
+/* Version 0.1.0 did not store which labels it had: then the file is changed only if the scores differ. */
 static dc_status replace_scores(const dc_job *job, const char *path, dc_result *r)
 {
     bool same = false;
@@ -184,12 +185,14 @@ static dc_status settle_and_tell(dc_job *job)
     const char *was = NULL, *output = job->cfg.run.output;
     DC_TRY(dc_settle(job, &was, line));
     dc_output_path(job, DC_FILE_LOG, log);
-    if (was) DC_TRY(dc_log_open(log)); /* which has no RESULT line then */
+    if (was) DC_TRY(dc_log_open(log)); /* whose RESULT line is missing in this case */
     if (was)
-        dc_log("%s/run.h5 is complete and of this deck and data; its summary.json was %s, and was made from it", output,
-               was);
+        dc_log("%s/run.h5 is complete and belongs to this deck and data; its summary.json was %s and was made again "
+               "from run.h5",
+               output, was);
     else
-        dc_log("%s/run.h5 is complete and of this deck and data: nothing is left to do; run.resume=never starts anew",
+        dc_log("%s/run.h5 is complete and belongs to this deck and data: nothing is left to do; run.resume=never "
+               "starts anew",
                output);
     dc_log_plain("RESULT  %s", line);
 out:

@@ -12,8 +12,8 @@ enum { DC_RESULT_LINE_MAX = 512 };
 DC_CHECKED dc_status dc_settle(const dc_job *job, const char **was, char line[DC_RESULT_LINE_MAX]);
 /* Rank 0, before another run begins over a result: the same, if it is one of ours. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_settle_older(const dc_job *job);
-/* Collective, for a run that is found finished: scores its labels anew if those of the data are others, settles, tells.
- * Errors: DC_ERR_IO, DC_ERR_FORMAT, DC_ERR_MEMORY, agreed. */
+/* Collective, for a run that is found finished: scores its labels again if the labels of the data have changed,
+ * completes its files, and says so. Errors: DC_ERR_IO, DC_ERR_FORMAT, DC_ERR_MEMORY, agreed. */
 DC_CHECKED dc_status dc_settle_complete(dc_comm *comm, dc_job *job);
 
 #endif

@@ -24,7 +24,6 @@ void dc_note_summary(const char *path)
         return;
     }
     const char *state = dc_summary_state(summary, &o);
-    if (state)
-        dc_log_plain("%s: finding: %s: the command that made the run, given again, makes it anew", summary, state);
+    if (state) dc_log_plain("%s: finding: %s: give the command of the run again to make it", summary, state);
     dc_outcome_release(&o);
 }

@@ -217,7 +217,9 @@ static dc_status compare_files(comparison *c)
     c->other_way = true;
     DC_TRY(dc_h5_visit(c->h5[1], visit, c));
     for (int i = 0; i < 2; i++) DC_TRY(dc_h5_check_unchanged(c->h5[i]));
-    if (c->ignored) dc_log_plain("a prediction and a result: %d datasets of the result alone do not count", c->ignored);
+    if (c->ignored)
+        dc_log_plain("a prediction is compared with a result: %d datasets that only the result has are ignored",
+                     c->ignored);
     if (c->differ + c->equal == 0)
         return DC_FAIL(DC_ERR_FORMAT, "neither %s nor %s holds a dataset to compare", c->path[0], c->path[1]);
     if (c->differ == 0) {

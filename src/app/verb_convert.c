@@ -1,4 +1,4 @@
-/* `dcmpi convert`: command line to dc_convert_config, one line about what was written. */
+/* `dcmpi convert`: turns the command line into a dc_convert_config, converts, and prints one line about the output. */
 #include <ctype.h>
 #include <errno.h>
 #include <signal.h>
@@ -12,7 +12,7 @@
 #include "dcmpi/signals.h"
 #include "verbs.h"
 
-/* An option as it was given: row of the table, value. */
+/* An option that was given: its row in the table below, and its value. */
 typedef struct {
     size_t row;
     const char *value;
@@ -129,7 +129,7 @@ static dc_status set_separator(command *c, const char *value)
     } names[] = {{"tab", '\t'}, {"\\t", '\t'}, {"comma", ','}, {"semicolon", ';'}, {"bar", '|'}, {"blank", ' '}};
     for (size_t i = 0; i < DC_COUNT_OF(names); i++)
         if (strcmp(value, names[i].name) == 0) c->cfg.table.separator = names[i].separator;
-    /* What may be part of a number, or opens a cell, cannot end one. */
+    /* A character that may be part of a number, or that opens a quoted cell, cannot be a separator. */
     if (value[1] == '\0' && !isalnum((unsigned char)value[0]) && !strchr("+-.\"", value[0]))
         c->cfg.table.separator = value[0];
     if (c->cfg.table.separator) return DC_OK;
@@ -182,7 +182,7 @@ static dc_status set_force(command *c, const char *value)
 
 static const struct option_row {
     const char *name;
-    const char *unsaid; /* the value that the option has without one; NULL: it needs one */
+    const char *unsaid; /* its value if it is given without one; NULL: it must be given one */
     dc_status (*set)(command *c, const char *value);
 } options[] = {
     {"--labels", NULL, set_labels},
@@ -220,7 +220,7 @@ static dc_status parse_option(command *c, const char *arg)
     return DC_FAIL(DC_ERR_USAGE, "convert: unknown option %s; see dcmpi convert --help", arg);
 }
 
-/* What decides on the content, in the order of the table. */
+/* The given options that decide the content of the output, in the order of the table. */
 static void print_options(const command *c, FILE *out)
 {
     const char *separator = "";
@@ -235,7 +235,7 @@ static void print_options(const command *c, FILE *out)
     }
 }
 
-/* As text, in memory of the C library. */
+/* The same as a text, which the caller frees with free(). */
 static dc_status list_options(const command *c, char **text)
 {
     size_t bytes = 0;
@@ -287,7 +287,8 @@ dc_status dc_verb_convert(int argc, char **argv)
     DC_TRY(parse_arguments(&c));
     DC_TRY(list_options(&c, &written));
     c.cfg.options = written;
-    signal(SIGXFSZ, SIG_IGN); /* a file size limit then is an error of the write, with a message */
+    /* A write beyond the file size limit then fails with a message instead of killing the process. */
+    signal(SIGXFSZ, SIG_IGN);
     c.cfg.inputs = c.files;
     c.cfg.n_inputs = c.n_files - 1;
     c.cfg.output = c.files[c.n_files - 1];

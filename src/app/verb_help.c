@@ -38,7 +38,7 @@ static const dc_verb_help table[] = {
          "  --labels=FILE            labels, once per input in the same order; empty, -1, NA, ? and the like mean\n"
          "                           no label\n"
          "  --label-column=COLUMN    for text: first, last, none (default), a number from 0, or a name from line 1\n"
-         "  --id-column=COLUMN       for text, the same: kept beside the rows as /ids\n"
+         "  --id-column=COLUMN       for text, chosen in the same way; kept as /ids\n"
          "  --drop-columns=LIST      for text: numbers from 0 and names, separated by commas; a name that has a\n"
          "                           comma or is a number goes in double quotes: --drop-columns='3,\"a, b\"'\n"
          "  --header=WORD            for text: yes, line 1 holds names, or no, it is a row; without it the rules\n"
@@ -58,7 +58,7 @@ static const dc_verb_help table[] = {
          "  --image-shape=HxW[xC]    rows are pictures of this height, width and number of channels\n"
          "  --max-input=SIZE         refuse inputs that expand beyond this, such as 64GiB (default 1TiB)\n"
          "  --force                  replace an output that other inputs or options made, or that dcmpi did not make\n"
-         "Line 1 of a table holds names if none of its features is a number; if it has one cell less than the\n"
+         "Line 1 of a table holds names if none of its features is a number; if it has one cell fewer than the\n"
          "others (R); if its numbers are in quotes and those of line 2 are not; if it counts 0, 1, 2, ... or 1, 2,\n"
          "3, ... and the others do not (with fewer than 3 features only if the others have no integers); or if it\n"
          "has 8 or more numbers in equal steps and no other line has. Otherwise it is a row.\n"
@@ -80,8 +80,8 @@ static const dc_verb_help table[] = {
     {.name = "compare",
      .arguments = "A.h5 B.h5",
      .summary = "equal bit by bit? else how far apart",
-     .details =
-         "Of a result and a prediction only what a prediction holds counts.\nExit code 0: equal, 1: different.\n"},
+     .details = "If one is a result and the other a prediction, only what a prediction holds is compared.\nExit code "
+                "0: equal, 1: different.\n"},
     {.name = "selftest",
      .on_ranks = true,
      .arguments = "[--dir=DIR] [--full-disk=DIR]",

@@ -111,7 +111,7 @@ out:
     return how;
 }
 
-/* One that waited for a crashed guard may have removed ours, which came in its place. */
+/* A process that waited for a crashed guard may have removed ours, which replaced it. */
 static bool is_guarded(const dc_lock *l)
 {
     char text[DC_OWNER_TEXT_MAX] = "", own[DC_OWNER_TEXT_MAX];
@@ -241,7 +241,7 @@ static dc_status take(dc_lock *l)
 
 /* ---- Signs of life ----------------------------------------------------------------------------------------------- */
 
-/* Another process that waited for a sign of life in vain has put its name into the file, or has made another one. */
+/* Another process, which saw no sign of life for too long, has put its name into the file or has made a new one. */
 static void look_for_taker(dc_lock *l)
 {
     dc_owner o;
@@ -252,7 +252,7 @@ static void look_for_taker(dc_lock *l)
         snprintf(l->taker, sizeof l->taker, "host %s, pid %lld, job %s", o.host, (long long)o.pid, o.job);
 }
 
-/* What is lost stays lost: a run that stops for it comes again at once, to save. */
+/* A lost lock stays lost: a run that stops for that reason asks again when it saves. */
 static void beat_when_due(dc_lock *l)
 {
     const double now_s = dc_clock_now_s();

@@ -93,7 +93,7 @@ bool dc_owner_equal(const dc_owner *a, const dc_owner *b)
 
 /* ---- Gone? ------------------------------------------------------------------------------------------------------- */
 
-/* If one of the two is unknown, that is no difference. */
+/* True if the two are equal or one of them is unknown. */
 static bool may_be_same(const char *a, const char *b)
 {
     return !*a || !*b || strcmp(a, b) == 0;

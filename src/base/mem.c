@@ -58,7 +58,7 @@ static dc_status refuse(size_t count, size_t size, const char *what)
                    what, count, size);
 }
 
-/* The block behind the header that is written to `raw`. */
+/* Writes the header to `raw` and returns the block after it. */
 static void *take(char *raw, header h)
 {
     memcpy(raw, &h, sizeof h);

@@ -47,7 +47,7 @@ static void *take_signals(void *unused)
     return unused;
 }
 
-/* After they are blocked: in between they would end the process. */
+/* Call it after the signals are blocked: before that they would end the process. */
 static void stop_ignoring(const int *signals, size_t n)
 {
     for (size_t i = 0; i < n; i++) signal(signals[i], SIG_DFL);

@@ -107,7 +107,8 @@ out:
 
 /* ---- Result ----------------------------------------------------------------------------------------------------- */
 
-/* Below this share of the sum of all squares, an inertia that is the difference of such sums is summed anew. */
+/* An inertia is a difference of sums of squares. If it is below this share of them, it is summed again from the
+ * distances. */
 static const double INERTIA_SHARE = 1e-7;
 
 /* Inertia of slot s, one of those of the last pass. Collective. */
@@ -208,7 +209,7 @@ static dc_status keep_state(dc_comm *comm, dc_km_restarts *a, dc_state *state, b
     if (*resumed && slots_fit(a))
         dc_km_wake(a);
     else if (*resumed)
-        st = DC_FAIL(DC_ERR_FORMAT, "the checkpoint's restarts of k-means fit no state of this run");
+        st = DC_FAIL(DC_ERR_FORMAT, "the checkpoint's restarts of k-means do not fit any state of this run");
 out:
     return st;
 }

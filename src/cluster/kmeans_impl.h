@@ -55,7 +55,7 @@ void dc_km_row(const dc_km_tiles *t, int64_t row, float *out);
 /* |x - c|^2 in double. */
 double dc_km_distance(const float *x, const float *c, int64_t d);
 
-/* Centres beside their image under the shift and unit of the tiles, and what float rounding may do to their scores
+/* Centres, their image under the shift and unit of the tiles, and what float rounding may do to their scores
  * (set_bounds in kmeans_tiles_kern.c). */
 typedef struct {
     const float *at; /* [m x d] in the coordinates of the rows, borrowed */

@@ -1,10 +1,11 @@
 /* The restarts of k-means and their iterations.
  *
- * Lloyd 1982. Restarts live in slots; slots [0, active) still move, a finished restart changes places with the last of
- * them, so that the centres of all active restarts are one matrix and one pass over the rows serves them all. One
- * reduction brings sums and counts of all clusters; every rank updates its copy of the centres alike. The inertia of a
- * pass costs nothing: sum |x|^2 - 2 sum_k c_k.S_k + sum_k n_k |c_k|^2, S_k and n_k the sum and number of rows of k. No
- * acceleration by bounds (Elkan, Hamerly): at these K a GEMM is faster than the bookkeeping. */
+ * Lloyd 1982. Each restart has a slot; the active restarts, which still move, have slots [0, active). A restart that
+ * finishes swaps slots with the last active one. So the centres of all active restarts are one matrix, and one pass
+ * over the rows serves them all. One reduction gives every rank the sums and counts of all clusters, and every rank
+ * updates its own copy of the centres in the same way. With S_k the sum and n_k the number of the rows of cluster k,
+ * the inertia of a pass is sum |x|^2 - 2 sum_k c_k.S_k + sum_k n_k |c_k|^2, which costs almost nothing. Bounds
+ * that would save distances (Elkan, Hamerly) are not used: at these K a GEMM is faster than the bookkeeping. */
 #include "kmeans_impl.h"
 
 #include "dcmpi/comm.h"
@@ -46,7 +47,7 @@ double dc_km_inertia(const dc_km_restarts *a, const float *centers, const double
     return inertia;
 }
 
-/* Means of the non-empty clusters; returns the squared shift of all centres. */
+/* Moves the centres of the clusters that are not empty to their means; returns the sum of the squared shifts. */
 static double move_centers(const dc_km_restarts *a, float *centers, const double *sums, const double *counts)
 {
     double shift = 0;
@@ -85,7 +86,7 @@ static dc_gidx farthest_row(dc_comm *comm, const dc_km_restarts *a)
     return row;
 }
 
-/* Moves centre k of slot s to a row, and lowers the distances of all rows to it. Collective. */
+/* Moves centre k of slot s to a row, and lowers the distance of each row that is nearer to it. Collective. */
 static void move_to_row(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t k, dc_gidx row)
 {
     const dc_part *part = a->tiles.rows->part;
@@ -99,8 +100,8 @@ static void move_to_row(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t k, 
     if (mine) a->distance[row - part->row_lo] = 0;
 }
 
-/* Gives the empty clusters of slot s, in order, the row that is then farthest from its nearest centre. Collective;
- * returns how many. */
+/* For each empty cluster of slot s, one after the other: moves its centre to the row that is then farthest from its
+ * nearest centre. Returns how many it moved. Collective. */
 static int64_t reseed(dc_comm *comm, dc_km_restarts *a, int64_t s, const double *counts)
 {
     int64_t moved = 0;
@@ -174,7 +175,7 @@ static void iterate(dc_comm *comm, dc_km_restarts *a)
         if (a->slots[s].finished) swap_slots(a, s, --a->active);
 }
 
-/* Makes room for `restarts` in one reduction. Collective. */
+/* Makes room for that many restarts in one reduction, or as many as fit. Local. */
 dc_status dc_km_make_pass(dc_km_restarts *a, int64_t restarts)
 {
     const int64_t doubles = a->K * (a->d + 1);
@@ -188,13 +189,14 @@ dc_status dc_km_resize_pass(dc_comm *comm, dc_km_restarts *a, int64_t restarts)
     return dc_agree(comm, dc_km_make_pass(a, restarts));
 }
 
-/* Active restarts have done the same number of iterations. */
+/* Whether restarts are left to iterate. Slot 0 speaks for all: active restarts have done equally many iterations. */
 static bool unfinished(const dc_km_restarts *a)
 {
     return a->active > 0 && a->slots[0].iterations < a->cfg->max_iter;
 }
 
-/* All restarts until they are finished. The reduction is shortened when half of its restarts are. Collective. */
+/* Iterates all restarts until they are finished. The reduction is made shorter when half of the restarts it has room
+ * for are finished. Collective. */
 dc_status dc_km_iterate_all(dc_comm *comm, dc_km_restarts *a)
 {
     dc_status st = DC_OK;

@@ -194,8 +194,8 @@ void dc_km_project(const dc_km_tiles *t, const float *at, int64_t m, dc_km_cente
     }
 }
 
-/* By this thread alone: a loop over one block is no parallel region, and a GEMM on several threads may split the sum
- * over the columns. */
+/* By this thread alone: a loop over one block does not open a parallel region, and a GEMM on several threads may
+ * split the sum over the columns. */
 void dc_km_score(const dc_km_tiles *t, const dc_km_centers *c, int64_t first, int64_t m, dc_km_scratch *s)
 {
     const int threads = omp_get_max_threads();

@@ -162,7 +162,7 @@ dc_val(dc_student_kl)(dc_graph *g, double alpha, dc_val z, dc_val centers, dc_va
 {
     const dc_shape rows = dc_graph_shape(g, z), mu = dc_graph_shape(g, centers), target = dc_graph_shape(g, p);
     if (rows.space != DC_ROWS || target.space != DC_ROWS)
-        return dc_refuse(g, "rows of the batch and targets for each of them are wanted, not a vector");
+        return dc_refuse(g, "needs rows of the batch and a target for each of them, not a vector");
     if (mu.space != DC_ONE || mu.width != rows.width || target.width != mu.n)
         return dc_refuse(g, "%lld centres of width %lld, rows of width %lld, targets of width %lld", (long long)mu.n,
                          (long long)mu.width, (long long)rows.width, (long long)target.width);

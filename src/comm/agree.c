@@ -12,13 +12,13 @@
 
 enum { WHERE_MAX = 128, SEVERITY_OF_STOP = 1 };
 
-/* What the worst rank tells the others. */
+/* What the worst rank sends to the others. */
 typedef struct {
     char host[DC_HOST_MAX], where[WHERE_MAX], text[DC_ERROR_TEXT_MAX];
 } error_message;
 
-/* Being stopped is no error: it must not hide one, though its exit code is the highest. Errors keep the order of their
- * codes above it. */
+/* Being stopped is not an error and must not hide one, although its exit code is the highest. All errors count as
+ * worse, in the order of their codes. */
 static int64_t severity(dc_status st)
 {
     return st == DC_OK ? 0 : st == DC_STOPPED ? SEVERITY_OF_STOP : SEVERITY_OF_STOP + (int64_t)st;
@@ -28,8 +28,8 @@ static dc_status status_of(int64_t severity)
     return severity == 0 ? DC_OK : severity == SEVERITY_OF_STOP ? DC_STOPPED : (dc_status)(severity - SEVERITY_OF_STOP);
 }
 
-/* This rank's record, if it belongs to `local`: a status may come without a record, or beside an older one. Statuses
- * that are no errors have no text. */
+/* This rank's record, if it belongs to `local`: a status may come without a record, or while an older one is kept. A
+ * status that is not an error has no text. */
 static void own_message(const dc_comm *comm, dc_status local, error_message *message)
 {
     const bool recorded = dc_error_code() == local, needs_text = local != DC_STOPPED && local != DC_DIFFERENT;

@@ -16,11 +16,11 @@ static void place_of_either(const dc_origins *from, const char *section, const c
 
 /* ---- Unused keys ------------------------------------------------------------------------------------------------- */
 
-/* A list of keys with why they are not used, once for neighbours of one reason. */
+/* A list of unused keys with the reasons; neighbours with the same reason share it. */
 typedef struct {
     char *text;
     size_t cap, used;
-    char why[256]; /* of the last ones; not in the text yet */
+    char why[256]; /* reason of the last keys; not in the text yet */
 } key_list;
 
 static void print(key_list *l, const char *a, const char *b, const char *c)
@@ -42,7 +42,7 @@ static void list_key(key_list *l, const dc_key *key, const char *why)
     snprintf(l->why, sizeof l->why, "%s", why);
 }
 
-/* Whether what decides on the key's use has no value that could be known. */
+/* Whether it is unknown if the key is used, because the value that decides it is invalid. */
 static bool is_undecided(const dc_origins *from, const dc_key *key)
 {
     const bool asks_method = key->trait || dc_key_is_moved(key) || dc_method_row(key->section);
@@ -52,7 +52,7 @@ static bool is_undecided(const dc_origins *from, const dc_key *key)
     return false;
 }
 
-/* Keys of a deck that would be used if it had been given to `fit` alone are there for that. */
+/* Keys in a deck that `fit` would use, without other options, are meant for such a run. */
 static bool is_for_another_run(const dc_config *deck, const dc_origins *from, const dc_key *key)
 {
     char why[256];
@@ -97,7 +97,7 @@ out:
     return st;
 }
 
-/* ---- Keys beside each other -------------------------------------------------------------------------------------- */
+/* ---- Contradictions ---------------------------------------------------------------------------------------------- */
 
 static dc_status check_model(const dc_config *cfg, const dc_origins *from)
 {

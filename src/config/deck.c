@@ -190,7 +190,7 @@ static dc_status read_value(deck_reader *r, const dc_key *key)
     if (r->event.type != YAML_SCALAR_EVENT) return fail_event(r, "sections hold keys, not sections");
     snprintf(what, sizeof what, "%s.%s has no value", key->section, key->name);
     if (is_nothing(r)) return fail_event(r, what);
-    snprintf(what, sizeof what, "%s.%s wants a list in brackets: [500, 500, 2000]", key->section, key->name);
+    snprintf(what, sizeof what, "%s.%s needs a list in brackets: [500, 500, 2000]", key->section, key->name);
     if (key->type == DC_KEY_LIST) return fail_event(r, what);
     return dc_key_take(r->cfg, r->from, key, scalar(r), place);
 }

@@ -22,7 +22,7 @@ extern const dc_key dc_key_table[];
 extern const int dc_key_table_n;
 extern const dc_key_section dc_section_table[];
 extern const int dc_section_table_n;
-/* Keys of before, which became keys of the methods, under the same names. */
+/* Old keys, which became keys of the methods under the same names. */
 extern const dc_key dc_moved_table[DC_MOVED_MAX];
 
 /* keys.c: the program's own, after them the methods'. */
@@ -33,7 +33,7 @@ const dc_key *dc_moved_find(const char *section, const char *name);
 bool dc_key_is_moved(const dc_key *key);
 /* Place in dc_origins, for rows of dc_moved_table too. */
 int dc_key_index(const dc_key *key);
-const dc_key_section *dc_section_at(int i); /* NULL behind the last */
+const dc_key_section *dc_section_at(int i); /* NULL after the last */
 const dc_key_section *dc_section_find(const char *name);
 /* What dc_config_set_methods() registered; NULL if unknown. */
 const dc_config_method *dc_method_row_at(int i);
@@ -50,7 +50,7 @@ DC_CHECKED dc_status dc_key_set_list(dc_config *cfg, const dc_key *key, const ch
 /* Names of a key's choices; returns their number. */
 enum { DC_CHOICES_MAX = 16 };
 int dc_key_choice_names(const dc_key *key, const char *names[DC_CHOICES_MAX]);
-/* The same of the methods. */
+/* The same for the methods. */
 int dc_key_method_names(const char *names[DC_METHODS_MAX]);
 
 /* number.c */
@@ -131,7 +131,7 @@ DC_CHECKED dc_status dc_moved_settle(dc_config *cfg, dc_origins *from, unsigned 
 /* check.c */
 /* Problems: unused keys that were set, required keys, and, if nothing is wrong so far, keys that contradict each other;
  * then fills in what follows from other keys. deck: as it was before the command line; a key of it that only verb or
- * command line put out of use is no problem, but goes to note[cap]. */
+ * command line makes unused is not a problem, but goes to note[cap]. */
 DC_CHECKED dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *from, unsigned verb, char *note,
                                      size_t cap);
 

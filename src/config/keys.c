@@ -1,5 +1,5 @@
-/* All keys: the program's own, and behind them those of the methods, which lie in dc_config.methods, a struct for each
- * method in the order of the list. */
+/* All keys: first the program's own, then those of the methods. The values of the latter lie in dc_config.methods, one
+ * struct for each method in the order of the list. */
 #include "key.h"
 
 #include <string.h>

@@ -73,7 +73,7 @@ void dc_man_text(const char *text, FILE *out)
             if (*next) fputc('\n', out);
             column = 0;
         } else if (strchr(".?!", text[len - 1]))
-            fputs("\\&", out); /* an abbreviation at the end of a line is no end of a sentence */
+            fputs("\\&", out); /* an abbreviation at the end of a line does not end a sentence */
         text += len;
     }
     fputc('\n', out);

@@ -221,7 +221,7 @@ static dc_status set_clip(dc_config *cfg, const dc_key *key, const char *text, c
     dc_clip *clip = member(cfg, key);
     double q = 0;
     if (strchr(text, ',')) return set_list_text(cfg, key, text, place);
-    if (strcmp(text, "none") != 0 && !dc_read_float(text, &q)) return fail_clip(key, place, "is no number");
+    if (strcmp(text, "none") != 0 && !dc_read_float(text, &q)) return fail_clip(key, place, "is not a number");
     if (strcmp(text, "none") == 0)
         *clip = (dc_clip){.kind = DC_CLIP_NONE};
     else if (q > 0 && q < 0.5)

@@ -49,7 +49,7 @@ dc_status dc_array_order(const dc_array *a, uint32_t **order)
     const dc_status st = dc_mem_alloc(order, wide, sizeof **order, "order of columns");
     if (st != DC_OK) return st;
     for (uint64_t c = 0; c < wide; c++) {
-        uint64_t rest = c, at = 0; /* the last dimension runs fastest in c, the first one behind the rows in at */
+        uint64_t rest = c, at = 0; /* in c the last dimension runs fastest, in `at` the first one after the rows */
         uint64_t stride = wide;
         for (int i = a->n_dims - 1; i >= 1; i--) {
             stride /= a->dims[i];

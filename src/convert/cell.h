@@ -25,7 +25,7 @@ int64_t dc_cell_count(dc_span line, char separator);
 dc_span dc_cell_at(dc_span line, char separator, int64_t column);
 /* Whether a cell that the line opens with a quote goes on past its end. */
 bool dc_cell_is_open(dc_span line, char separator);
-/* The same of a line that begins inside of such a cell; line.p[-1] exists. */
+/* The same for a line that begins inside of such a cell; line.p[-1] exists. */
 bool dc_cell_stays_open(dc_span line, char separator);
 
 /* "text" becomes text; false if it has quotes inside, or only on one side. */
@@ -43,9 +43,9 @@ const char *dc_missing_word(int kind);
 /* Of a value that is not finite: the kind of nan or inf. */
 int dc_missing_kind(double value);
 
-/* What commas in a cell that is no number may mean. */
+/* What commas may mean in a cell that is not a number. */
 typedef enum {
-    DC_COMMA_NONE,      /* it would be no number without them either */
+    DC_COMMA_NONE,      /* it would not be a number without them either */
     DC_COMMA_DECIMAL,   /* 1,5 */
     DC_COMMA_EITHER,    /* 1,234: decimal, or of thousands */
     DC_COMMA_THOUSANDS, /* 1,234,567 or 1,234.5 */

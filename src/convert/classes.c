@@ -1,5 +1,5 @@
-/* Labels as they are spelled, because only after the last one is it known whether they are numbers or names; "6" and
- * "6.0000" then are one class. */
+/* Labels are kept as they are spelled until the last one is read. Only then is it known whether they are numbers or
+ * names; if they are numbers, "6" and "6.0000" are one class. */
 #include "convert/classes.h"
 
 #include <string.h>
@@ -15,7 +15,7 @@
 typedef struct {
     int64_t value; /* valid if is_integer */
     bool is_integer;
-    bool none; /* the word for no label */
+    bool none; /* it says that there is no label */
     int32_t code;
 } label;
 
@@ -24,7 +24,7 @@ struct dc_classes {
     int64_t unlabelled, dashes;
     /* after numbering */
     label *labels;   /* one per spelling */
-    uint32_t *order; /* [n_ordered]: spellings of classes in ascending order */
+    uint32_t *order; /* [n_ordered]: the spellings that name a class, in ascending order of the classes */
     size_t n_ordered;
     int64_t n_classes;
     bool all_integers;
@@ -110,7 +110,7 @@ static int compare(const void *a, const void *b, void *ctx)
     return order != 0 ? order : (m > n) - (m < n);
 }
 
-/* True if the i-th spelling in order is the first of its class: those of one integer follow each other. */
+/* Whether the i-th spelling in order is the first of its class: spellings of the same integer are neighbours. */
 static bool starts_class(const dc_classes *c, size_t i)
 {
     return i == 0 || !c->all_integers || c->labels[c->order[i]].value != c->labels[c->order[i - 1]].value;

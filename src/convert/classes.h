@@ -13,7 +13,7 @@ void dc_classes_destroy(dc_classes **c);
 enum { DC_NO_LABEL = -1 };
 
 /* First pass: adds the label text[0..n). `name` is the file, for messages. Errors: DC_ERR_DATA (too many classes, or a
- * text that is no name: empty, too long, control characters), DC_ERR_MEMORY. */
+ * text that is not a name: empty, too long, control characters), DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_classes_add(dc_classes *c, const char *name, const char *text, size_t n);
 /* Between the passes: numbers the classes. All labels integers of int32: the code is the value. Otherwise codes are
  * 0..C-1 in ascending order of the values (all integers) or of the names' bytes. */

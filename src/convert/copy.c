@@ -1,5 +1,5 @@
 /* Second pass: each input piece by piece through check, statistics, conversion to the stored type, checksum and output.
- * An input that is not what the first pass saw is an error. */
+ * An input that differs from what the first pass saw is an error. */
 #include <math.h>
 #include <string.h>
 

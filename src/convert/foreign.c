@@ -97,14 +97,14 @@ static bool is_pickle(const unsigned char *p, size_t n)
     return n >= 3 && p[0] == 0x80 && p[1] >= 2 && p[1] <= 5 && strchr("\x95}]c(q\x8a\x8cKXU", p[2]) && p[2];
 }
 
-/* The first character that is no blank, 0 at the end. */
+/* The first character that is not a blank, 0 at the end. */
 static char after_blanks(const char *p, const char *end)
 {
     while (p < end && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n')) p++;
     return p < end ? *p : '\0';
 }
 
-/* Text that is no table: the first word that is neither blank nor a comment of ARFF. */
+/* Refuses text that is not a table: its first word, after blanks and comments of ARFF, shows what it is. */
 static dc_status refuse_text(const dc_stream *s, const char *p, size_t n)
 {
     const char *end = p + n;

@@ -17,9 +17,9 @@ enum { LOOKED_AT_LINES = 64, MIN_COUNTED_ROWS = 10, MIN_EQUAL_STEPS = 8 };
 /* Features only. */
 typedef struct {
     int64_t numbers, words, missing, quoted; /* cells; quoted: numbers in quotes */
-    int64_t lead, trail;                     /* cells that are no numbers before the first number, after the last */
-    bool gap;                                /* one between them */
-    bool equal_steps, grows;                 /* the numbers: in equal steps upwards, at least upwards */
+    int64_t lead, trail;     /* cells that are not numbers, before the first number and after the last */
+    bool gap;                /* one between them */
+    bool equal_steps, grows; /* the numbers: in equal steps upwards, at least upwards */
     bool integers, any_integer;
     double from, step, last, sum;
 } facts;
@@ -135,7 +135,7 @@ out:
     return st;
 }
 
-/* Whether column 0 counts through all lines: a number in a column that only begins so must not be lost. */
+/* Whether column 0 counts through all lines: data in a column that only begins by counting must not be lost. */
 static dc_status counts_to_end(const dc_layout *y, dc_lines *l, behind *b)
 {
     dc_status st = DC_OK;
@@ -217,7 +217,7 @@ out:
     return st;
 }
 
-/* ---- What is no table of numbers --------------------------------------------------------------------------------- */
+/* ---- Not a table of numbers -------------------------------------------------------------------------------------- */
 
 /* Binary data that no format claimed ends here, with the first byte that text cannot have. */
 static dc_status check_is_text(const dc_lines *l, dc_span line)

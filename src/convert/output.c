@@ -120,7 +120,7 @@ out:
     return st;
 }
 
-/* Makes the rename itself survive a power cut; not every file system can, so failure is no error. */
+/* Makes the rename itself survive a power cut; not every file system can, so failure is not an error. */
 static void sync_directory(const char *path)
 {
     char copy[DC_PATH_MAX];
@@ -156,7 +156,7 @@ out:
 
 void dc_output_abort(dc_output *o)
 {
-    /* The first error is kept; that an abandoned file does not close cleanly is no news. */
+    /* The first error is kept: it does not matter that an abandoned file does not close cleanly. */
     const dc_status ignored = dc_h5_close(&o->h5);
     (void)ignored;
     if (is_ours(o)) unlink(o->claim.part);

@@ -1,7 +1,9 @@
-/* First pass. Every input is opened: header and size are checked, columns and types agreed on. Text is read to the end,
- * because its number of rows and whether uint8 is enough are known only then; so are integers, which float32 may not
- * tell apart, and all numbers if something is to be done with missing ones; labels are read to the end, because the
- * codes need all of them. */
+/* First pass: opens every input, checks its header and size, and agrees on columns and types. It also reads these to
+ * the end:
+ *   - text, because only then its number of rows is known, and whether uint8 is enough;
+ *   - numbers whose type float32 does not hold exactly, because it may not tell them apart;
+ *   - all inputs, if missing values are to be replaced or their rows dropped;
+ *   - labels, because their codes depend on all of them. */
 #include <math.h>
 #include <string.h>
 
@@ -50,7 +52,7 @@ static dc_status plan_names(dc_conversion *j, dc_source *s)
     return DC_OK;
 }
 
-/* A column of row numbers would rule every distance; without a header it may be data all the same. */
+/* A column of row numbers would dominate every distance; but without a header it may also be data. */
 static void note_row_numbers(const dc_source *s, bool counts)
 {
     enum { MIN_ROWS = 10 };
@@ -96,7 +98,7 @@ out:
     return st;
 }
 
-/* Which of the next n rows the second pass will leave out: their labels make no class. */
+/* Finds which of the next n rows the second pass will leave out, because labels of those rows must not make a class. */
 static dc_status find_skipped(dc_conversion *j, dc_source *matrix, size_t n)
 {
     size_t got = 0;
@@ -119,7 +121,7 @@ out:
     return st;
 }
 
-/* First pass over labels; they must be as many as the rows of their input. */
+/* First pass over labels. There must be as many labels as the input has rows. */
 static dc_status scan_labels(dc_conversion *j, int i)
 {
     dc_status st = DC_OK;
@@ -148,7 +150,7 @@ static bool is_named(const char *column)
     return column && strcmp(column, "none") != 0;
 }
 
-/* Columns are a matter of text alone; asking for one elsewhere is a mistake worth saying. */
+/* Only text has columns to choose from: an option that names one is an error for any other format. */
 static dc_status check_table_options(const dc_conversion *j, const dc_source *s)
 {
     const dc_table_options *o = &j->cfg->table;
@@ -165,7 +167,7 @@ static dc_status check_table_options(const dc_conversion *j, const dc_source *s)
     return DC_OK;
 }
 
-/* The shape that the user gives is no hint. */
+/* A shape in a file is only a hint, but one that the user gives must fit. */
 static dc_status force_image_shape(dc_conversion *j, const dc_source *s)
 {
     const dc_convert_config *cfg = j->cfg;
@@ -203,8 +205,8 @@ static dc_status plan_labels(dc_conversion *j, const dc_source *s, int i)
     const bool has = s->has_labels || dc_job_has_label_source(j, i);
     if (i == 0) j->result->has_labels = has;
     if (has != j->result->has_labels)
-        return DC_FAIL(DC_ERR_DATA, "%s: has %s labels, but %s has %s; use --labels or --label-column=none", s->name,
-                       has ? "own" : "no", j->cfg->inputs[0], has ? "none" : "some");
+        return DC_FAIL(DC_ERR_DATA, "%s: has %slabels, but %s has %s; use --labels or --label-column=none", s->name,
+                       has ? "" : "no ", j->cfg->inputs[0], has ? "none" : "some");
     return DC_OK;
 }
 
@@ -219,8 +221,8 @@ static dc_status plan_ids(dc_conversion *j, dc_source *s, int i)
         j->id_bytes = DC_MAX(j->id_bytes, longest);
         return st;
     }
-    return DC_FAIL(DC_ERR_DATA, "%s: has %s ids, but %s has %s; use --id-column=none or --id-dataset=none", s->name,
-                   s->has_ids ? "own" : "no", j->cfg->inputs[0], j->has_ids ? "some" : "none");
+    return DC_FAIL(DC_ERR_DATA, "%s: has %sids, but %s has %s; use --id-column=none or --id-dataset=none", s->name,
+                   s->has_ids ? "" : "no ", j->cfg->inputs[0], j->has_ids ? "some" : "none");
 }
 
 static dc_status plan_input_open(dc_conversion *j, dc_source *s, int i)
@@ -249,7 +251,7 @@ out:
     return st;
 }
 
-/* The type that keeps what replaces missing values, and numbers that float32 would not tell apart. */
+/* The stored type must hold the values that replace missing ones, and numbers that float32 cannot tell apart. */
 static void plan_type(dc_conversion *j)
 {
     dc_convert_result *r = j->result;
@@ -270,7 +272,7 @@ static void plan_type(dc_conversion *j)
     r->dtype = DC_F64;
 }
 
-/* Few samples of many features, or many samples of few features that stand in rows. */
+/* A file with far more columns than rows may hold few samples, or it may have its features in the rows. */
 static void note_orientation(const dc_conversion *j)
 {
     enum { FEW_ROWS = 1000, TIMES = 10 };

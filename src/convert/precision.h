@@ -19,7 +19,7 @@ typedef struct {
 
 DC_CHECKED dc_status dc_precision_create(dc_precision *p, int64_t D);
 void dc_precision_destroy(dc_precision *p);
-/* n rows x[n x D]; what is not finite is passed over. */
+/* n rows x[n x D]; values that are not finite are ignored. */
 void dc_precision_scan(dc_precision *p, size_t n, const double *x);
 /* First column that needs float64, -1: none; *columns = how many do. */
 int64_t dc_precision_find(const dc_precision *p, int64_t *columns);

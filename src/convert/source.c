@@ -26,7 +26,7 @@ static dc_status open_array(dc_source *s, const dc_source_request *r, bool *turn
         DC_TRY(DC_FAIL(DC_ERR_USAGE, "%s: --transpose is for a matrix, but it has %d dimensions", s->name, a->n_dims));
     *turn = transpose != (a->fortran && !r->labels);
     if (dc_element_is_text(a->element) && !r->labels)
-        DC_TRY(DC_FAIL(DC_ERR_DATA, "%s: holds texts, no numbers", s->name));
+        DC_TRY(DC_FAIL(DC_ERR_DATA, "%s: holds texts, not numbers", s->name));
     DC_TRY(dc_array_check(stream, a, a->fortran && !r->labels, *turn, &s->rows, &s->width));
     if (*turn != transpose) DC_TRY(dc_array_order(a, &s->order));
     if (r->labels || !transpose) DC_TRY(dc_source_check_shape(s, a->n_dims, r->labels));

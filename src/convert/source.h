@@ -32,7 +32,7 @@ typedef struct {
     int64_t width;    /* values per row; 0 for text that is labels only */
     dc_dtype stored;  /* type that keeps the values best; for text DC_U8 until a value says otherwise */
     bool narrowed;    /* `stored` is float32 and may hold fewer digits than the file */
-    bool rounded;     /* the same of float64 */
+    bool rounded;     /* the same for float64 */
     bool has_labels;  /* text with a label column: labels come with the rows */
     bool has_ids;     /* ids come with the rows */
     char *names;      /* of the columns, one per line, NULL: none; owned */
@@ -61,7 +61,7 @@ DC_CHECKED dc_status dc_source_open(dc_source *s, const dc_source_request *reque
 void dc_source_close(dc_source *s);
 /* Up to n rows into x[rows][width], labels and ids that come with them into sink; *got < n only at the end. */
 DC_CHECKED dc_status dc_source_read(dc_source *s, size_t n, double *x, dc_row_sink *sink, size_t *got);
-/* The same of the file itself, turned or not. */
+/* The same for the rows of the file itself, whether they are turned over later or not. */
 DC_CHECKED dc_status dc_source_read_file(dc_source *s, size_t n, double *x, dc_row_sink *sink, size_t *got);
 /* source_turn.c: reads all rows of a source that stands at its first one; its columns are the rows from then on.
  * beside: see transpose.h. */

@@ -1,11 +1,11 @@
 /* A source whose rows are features (--transpose, loom, Matlab, Fortran order), read to its end, becomes one whose rows
- * are samples. The ids of the table are then names, its names are ids. */
+ * are samples. Ids of the table become names, and names become ids. */
 #include <string.h>
 
 #include "convert/source.h"
 #include "dcmpi/mem.h"
 
-/* Ids of the table as they come, one per line. */
+/* Ids of the table in their order, one per line. */
 typedef struct {
     char *text; /* owned */
     size_t used, capacity;

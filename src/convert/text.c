@@ -79,7 +79,7 @@ static bool is_truth(dc_span cell)
            (cell.n == 5 && strncasecmp(cell.p, "false", 5) == 0);
 }
 
-/* Why a cell is no number, in the words of the user's file. */
+/* Why a cell is not a number, in the words of the user's file. */
 static dc_status fail_number(const dc_text *t, int64_t column, dc_span cell)
 {
     dc_span inner = cell;

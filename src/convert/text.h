@@ -7,7 +7,7 @@
 #include "convert/layout.h"
 #include "convert/lines.h"
 
-/* Where what is no feature goes. */
+/* Where labels and ids go. */
 typedef struct {
     dc_label_sink labels;
     dc_id_sink ids;

@@ -1,5 +1,5 @@
-/* input.clip: the bounds that values are brought within before they are scaled. Rows stay as they are stored; whoever
- * reads them (gather_kern.c) clips, in a run and in predict alike. */
+/* input.clip: the bounds that values are brought within before they are scaled. Rows stay as they are stored: they are
+ * clipped when they are read (gather_kern.c), in a run and in predict alike. */
 #include <math.h>
 #include <string.h>
 

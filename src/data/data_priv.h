@@ -85,7 +85,7 @@ void dc_data_labels_end(dc_data_labels **labels);
 /* *text = names of the D columns, one per line, NULL without; the caller frees it. */
 DC_CHECKED dc_status dc_data_feature_names(const char *path, int64_t D, char **text);
 
-/* Ids of rows (ids.c), likewise. */
+/* Ids of rows (ids.c), in the same way. */
 typedef struct dc_data_ids dc_data_ids;
 DC_CHECKED dc_status dc_data_ids_start(dc_comm *comm, const dc_data_shape *shape, const char *path, const dc_part *part,
                                        dc_data_ids **out);

@@ -67,7 +67,7 @@ static dc_status describe_rows(const char *path, const dc_h5_info *info, dc_gidx
 }
 
 /* A picture's shape: the attribute image_shape of the file or of /X, else the dims of an X with more than two. It is a
- * hint for pictures, so one that does not fit is passed over. */
+ * hint for pictures, so one that does not fit is ignored. */
 static void describe_image(dc_h5 *h5, const dc_h5_info *info, dc_data_shape *s)
 {
     int64_t shape[DC_IMAGE_DIMS_MAX] = {0}, pixels = 1;
@@ -92,7 +92,7 @@ static void describe_image(dc_h5 *h5, const dc_h5_info *info, dc_data_shape *s)
     memcpy(s->image_shape, shape, sizeof shape);
 }
 
-/* The image shape that the deck gives is no hint. */
+/* A shape in a file is only a hint, but one that the deck gives must fit. */
 static dc_status force_image(const dc_data_request *r, dc_data_shape *s)
 {
     char shape[96] = "";

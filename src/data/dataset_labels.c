@@ -1,6 +1,6 @@
 /* Labels made dense: the distinct values of all ranks in ascending order become 0..C-1. Any integers are legal labels,
  * but -1, which says that there is none; only the metrics ever look at them. More than a million different ones are no
- * classes: they are passed over with a warning, for labels must not cost anybody a result. */
+ * classes: they are ignored with a warning, because labels must never make a run fail. */
 #include <string.h>
 
 #include "data_priv.h"

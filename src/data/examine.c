@@ -58,7 +58,8 @@ const char *dc_dataset_advice(const dc_dataset *d, const char *otherwise, char o
 {
     if (d->outlying[0])
         snprintf(out, DC_DATA_ADVICE_MAX,
-                 "values far outside rule the data (%s): correct them or clip them (input.clip) first", d->outlying);
+                 "values far outside dominate the data (%s): correct them or clip them (input.clip) first",
+                 d->outlying);
     else
         snprintf(out, DC_DATA_ADVICE_MAX, "%s", otherwise);
     return out;

@@ -2,7 +2,7 @@
  *
  * Integers in our own layout are read by all ranks together. Everything else (names, categoricals, floats) is read by
  * each rank alone, its own rows, through the ordinary file system, and numbered by name: in ascending order of bytes,
- * or of values if all names are integers. A label that says "none" (dc_label_is_missing) has the number -1. Only the
+ * or of values if all names are integers. A label that says "none" (dc_label_is_missing) gets the number -1. Only the
  * metrics ever look at them. */
 #include <string.h>
 
@@ -119,7 +119,7 @@ out:
     return st;
 }
 
-/* More than a million are no classes: they are passed over. *many is the same on all ranks. Collective. */
+/* More than a million labels are not classes: they are ignored. *many is the same on all ranks. Collective. */
 static dc_status join_names(dc_comm *comm, dc_data_labels *l, bool *many)
 {
     dc_status st = DC_OK;

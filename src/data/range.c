@@ -1,14 +1,19 @@
-/* Which values are far outside their columns: the rule, from numbers that are the same for every number of ranks.
+/* Which values are far outside their columns: the rule. It uses only numbers that are the same for every number of
+ * ranks.
  *
- * The outermost distinct values of an end, at most 3 or one in a thousand rows, are far outside if
- *   - the innermost of them is more than LIMIT times as far from the median as all others;
- *   - such a gap is no accident in a column with so heavy a tail: the others' tail index by Hill's estimator (Ann.
- *     Stat. 3, 1975) makes it less likely than one in a thousand over all columns. A value that recurs is no tail;
- *   - and, where the column alone cannot tell (nearly all its values are equal; counts, which come in bursts; zeros),
- *     the distance is more than LIMIT times that of 999 in 1000 sampled values of all columns that are off their
- * median. Codes that people write for missing values (-9999, 999 ...) and the ends of integer types need less,
- * CODE_LIMIT. In a handful of rows only codes are reported. So pictures, counts and heavy tails are not reported, and a
- * wild cell or a fill value is. */
+ * The outermost distinct values at one end of a column (at most 3, or one in a thousand rows if that is more) are far
+ * outside if all of these hold:
+ *   - The innermost of them is more than LIMIT times as far from the median as any other value.
+ *   - Such a gap is unlikely to be chance, even in a column with a heavy tail: the tail index of the other values
+ *     (Hill's estimator, Ann. Stat. 3, 1975) makes it less likely than CHANCE over all columns. This is not asked of a
+ *     code, nor of a single value that recurs, because a tail does not repeat one value.
+ *   - Where the column alone cannot tell (nearly all its values are equal; it holds counts, which come in bursts; the
+ *     values are zeros), their distance is also more than LIMIT times the usual distance: the one that 999 in 1000
+ *     sampled values of all columns do not exceed, not counting values equal to their median.
+ *
+ * For codes that people write for missing values (-9999, 999 ...) and for the ends of integer types, CODE_LIMIT takes
+ * the place of LIMIT. With fewer than FEW_ROWS rows only codes are reported. So pictures, counts and heavy tails are
+ * not reported, but a wild cell or a fill value is. */
 #include "range.h"
 
 #include <math.h>
@@ -91,7 +96,7 @@ static double value_of_end(const dc_range_sketch *s, int64_t end)
     return end % DC_RANGE_ENDS == DC_RANGE_HIGH ? s->max[end / DC_RANGE_ENDS] : s->min[end / DC_RANGE_ENDS];
 }
 
-/* A distance that 999 in 1000 sampled values that are off their median do not pass. */
+/* The distance from the median that 999 in 1000 sampled values do not exceed; values equal to it are not counted. */
 static double usual_distance(const dc_range_sketch *s)
 {
     int64_t all = 0, sum = 0;
@@ -140,7 +145,7 @@ int dc_range_suspects(const dc_range_sketch *s, dc_range_suspect *list)
     for (int64_t end = 0; end < DC_RANGE_ENDS * s->D; end++) {
         double severity;
         if (!is_suspect(s, end, usual, &severity)) continue;
-        if (n == DC_RANGE_SUSPECTS_MAX) { /* the least of the list makes room for it */
+        if (n == DC_RANGE_SUSPECTS_MAX) { /* it takes the place of the least severe one */
             qsort(list, (size_t)n, sizeof *list, compare_severity);
             if (severity <= list[n - 1].severity) continue;
             n--;
@@ -175,7 +180,7 @@ void dc_range_tail_add(dc_range_tail *t, int side, dc_range_extreme x)
 
 /* ---- Judgement --------------------------------------------------------------------------------------------------- */
 
-/* Distance of the i-th extreme from the median on its own side; 0 for values beyond the median, or none. */
+/* Distance of the i-th extreme from the median; 0 if there is no such extreme, or if it lies on the other side. */
 static double distance_of(const dc_range_tail *t, int64_t i, int side, double median)
 {
     if (i >= t->n || !is_outer(side, t->x[i].value, median)) return 0;
@@ -199,7 +204,8 @@ static int64_t widest_gap(const dc_range_tail *t, int side, double median, doubl
 {
     int64_t best = 0;
     *times = 0;
-    most = DC_MIN(most, t->n < DC_RANGE_EXTREMES ? t->n : t->n - 1); /* of a full list the last has no next */
+    /* The last value of a full list has no known neighbour. */
+    most = DC_MIN(most, t->n < DC_RANGE_EXTREMES ? t->n : t->n - 1);
     for (int64_t j = 1; j <= most; j++) {
         const double rest = fmax(spread, distance_of(t, j, side, median)), is = distance_of(t, j - 1, side, median);
         const double gap = rest > 0 ? is / rest : is > 0 ? INFINITY : 0;

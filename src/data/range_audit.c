@@ -19,7 +19,7 @@ typedef struct {
     size_t *bytes;       /* [P] */
 } sample;
 
-/* Rows of the sample in front of a row of the data. */
+/* Number of rows of the sample before a row of the data. */
 static int64_t rows_before(const dc_dataset *d, int64_t rows, dc_gidx row)
 {
     int64_t lo = 0, hi = rows;

@@ -19,8 +19,8 @@ static int64_t traits_of(const double *r, int64_t n, double v)
     return (r[off] < r[n - 1 - off] ? DC_RANGE_DENSE : 0) | (counts ? DC_RANGE_COUNTS : 0);
 }
 
-/* One end of a column from its sorted sample x[n], without what is equal to the end or looks like a code: r is scratch
- * of the same size. */
+/* Describes one end of a column from its sorted sample x[n], leaving out values that are equal to the end or look like
+ * a code. r: scratch of the same size. */
 static void describe_end(dc_range_sketch *s, int64_t end, double v, double other, const double *x, int64_t n, double *r)
 {
     int64_t m = 0, equal = 0;
@@ -42,7 +42,7 @@ static int bin_of(double distance)
     return DC_MIN(DC_MAX(exponent + DC_RANGE_MAGNITUDES / 2, 0), DC_RANGE_MAGNITUDES - 1);
 }
 
-/* Distances of all values but codes, limits of types, and single ends. */
+/* Counts the distances from the median of all values except codes, limits of types, and an end that occurs once. */
 static void count_distances(const dc_range_sketch *s, int64_t c, const double *x, int64_t n, int64_t *magnitude)
 {
     const double median = s->median[DC_RANGE_ENDS * c + DC_RANGE_HIGH];

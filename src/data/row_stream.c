@@ -1,5 +1,5 @@
 /* Rows of a data file in pieces, for jobs that look at every row once: memory does not grow with the file. Labels are
- * passed over once before, because their dense numbers depend on all of them. */
+ * read once before that, because their dense numbers depend on all of them. */
 #include <math.h>
 #include <string.h>
 

@@ -65,7 +65,7 @@ static int64_t set_all(dc_dataset *d, double shift, float scale)
     return lost;
 }
 
-/* Bytes that are no grey values are common: bits, counts. */
+/* Bytes are often not grey values, but bits or counts. */
 static void note_small_bytes(const dc_dataset *d)
 {
     enum { BYTE_MAX = 255, SHARE = 5 };

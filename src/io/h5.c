@@ -154,7 +154,8 @@ static dc_status transfer_rows(dc_h5 *h5, const char *name, dc_h5_type type, dc_
     dc_status st = DC_OK;
     dc_h5_info info;
     hid_t dset = -1, file_space = -1, mem_space = -1, mem_type = -1;
-    if (type == DC_H5_OTHER) return DC_FAIL(DC_ERR_INTERNAL, "%s: '%s' asked for as no type of ours", h5->path, name);
+    if (type == DC_H5_OTHER)
+        return DC_FAIL(DC_ERR_INTERNAL, "%s: '%s' was asked for as a type that dcmpi does not have", h5->path, name);
     DC_TRY(dc_h5_open_dataset(h5, name, &dset));
     DC_TRY(dc_h5_describe(h5, name, dset, &info));
     if ((type == DC_H5_TEXT) != (info.type == DC_H5_TEXT))

@@ -106,7 +106,7 @@ static dc_status read_round(dc_comm *comm, const block *b, hid_t dset, hid_t mem
         dc_beat_waits(false);
         if (rc < 0 || dc_fault(DC_FAULT_H5_READ))
             st = DC_FAIL(dc_h5_read_error(),
-                         "cannot read rows %lld to %lld of '%s' of %s: %s; the file is damaged, make it anew",
+                         "cannot read rows %lld to %lld of '%s' of %s: %s; the file is damaged, make it again",
                          (long long)row, (long long)(row + n - 1), b->name, b->path, dc_h5_error());
         st = dc_agree(comm, st);
     }

@@ -1,6 +1,6 @@
 /* Checksums of datasets: the sum modulo 2^64, over the rows, of XXH3 of a row's bytes with the row's number as seed. A
- * sum can be made in any order and by any number of ranks, a seed makes exchanged rows visible. It is no protection
- * against people. */
+ * sum can be made in any order and by any number of ranks, and the seed makes exchanged rows visible. It does not
+ * protect against people. */
 #include "h5_private.h"
 
 #include <string.h>

@@ -15,7 +15,7 @@
 
 #include "dcmpi/fault.h"
 
-/* Deflate expands at most 1032:1; more than this is no compressed data. */
+/* Deflate expands at most 1032:1; more than this cannot be compressed data. */
 enum { MAX_EXPANSION = 1100 };
 enum { COMPACT_MAX = 65535 };
 
@@ -56,11 +56,11 @@ const char *dc_h5_advice(const char *error)
 {
     static char text[256];
     const bool newer = strstr(error, "version number") || strstr(error, "unknown") || strstr(error, "unsupported");
-    if (!newer) return "; the file is damaged or incomplete, make it anew";
+    if (!newer) return "; the file is damaged or incomplete, make it again";
     snprintf(
         text, sizeof text,
         "; the file is damaged, or made by a newer HDF5 library than %s: copy it there with h5repack -j 0 -k 2 OLD "
-        "NEW, or make it anew in Python with h5py.File('NEW', 'w', libver=('earliest', 'v110'))",
+        "NEW, or write it again in Python with h5py.File('NEW', 'w', libver=('earliest', 'v110'))",
         dc_h5_version());
     return text;
 }
@@ -287,7 +287,7 @@ dc_status dc_h5_check_storage(dc_h5 *h5, const char *name, hid_t dset, const dc_
     const size_t possible = filtered ? dc_mul_size(stored, MAX_EXPANSION) : stored;
     if (claimed <= possible && claimed != SIZE_MAX) return DC_OK;
     return DC_FAIL(DC_ERR_FORMAT,
-                   "%s: '%s' claims %zu bytes but only %zu are stored: the file is incomplete; make it anew", h5->path,
+                   "%s: '%s' claims %zu bytes but only %zu are stored: the file is incomplete; make it again", h5->path,
                    name, claimed, stored);
 }
 

@@ -1,5 +1,5 @@
-/* A result of which something small is made anew: the change happens in a copy, which takes the place of the file when
- * it is whole and on disk. */
+/* Changes something small in a result: the change is made in a copy, which replaces the file when it is complete and
+ * on disk. */
 #include "h5_private.h"
 
 #include <errno.h>

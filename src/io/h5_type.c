@@ -75,8 +75,8 @@ static bool read_format(hid_t t, float_format *f)
     return H5Tget_fields(t, &f->sign, &f->exponent_at, &f->exponent, &f->mantissa_at, &f->mantissa) >= 0;
 }
 
-/* Whether a format of IEEE's kind, whose largest exponent is `exponent` and smallest place 2^`place`, has all values of
- * another, whose all-ones exponents are no numbers. */
+/* Whether a format of IEEE's kind, whose largest exponent is `exponent` and smallest place 2^`place`, has all values
+ * of another, in which an exponent of all ones is not a number. */
 static bool holds(const float_format *f, int64_t digits, int64_t exponent, int64_t place)
 {
     const int64_t stored = (int64_t)f->mantissa - f->explicit_one, bias = (int64_t)f->bias;

@@ -109,7 +109,7 @@ dc_status dc_la_set_isa(dc_isa isa)
                        "before the start (mpirun -x OPENBLAS_CORETYPE=%s)",
                        isa_table[isa].name, openblas_get_corename(), isa_table[isa].core, isa_table[isa].core);
     }
-    (void)dnnl_set_max_cpu_isa(isa_table[isa].onednn); /* what counts is what it then has */
+    (void)dnnl_set_max_cpu_isa(isa_table[isa].onednn); /* whether it worked is asked in the next line */
     if (dnnl_get_effective_cpu_isa() == isa_table[isa].onednn) return DC_OK;
     return DC_FAIL(DC_ERR_USAGE, "parallel.isa = %s: oneDNN has %s kernels for this CPU", isa_table[isa].name,
                    onednn_isa_name());

@@ -3,7 +3,7 @@
  * oneDNN's dnnl_sgemm is row-major itself and brings its own kernels for every x86-64 CPU. CBLAS (OpenBLAS) stands
  * behind the same function as an alternative. Both are threaded by the OpenMP runtime of the program and both run in
  * the calling thread alone inside a parallel region, so tiles can be shared out by the caller. Not here: kernels that
- * are no matrix product. */
+ * are not matrix products. */
 #include <cblas.h>
 #include <oneapi/dnnl/dnnl.h>
 

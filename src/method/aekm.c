@@ -1,4 +1,4 @@
-/* aekm: autoencoder, then k-means on the embedding (algorithms: A3). No training after the first centres. */
+/* aekm: an autoencoder, then k-means on its embedding. Nothing is trained after k-means. */
 #include "methods.h"
 
 static const dc_key keys[] = {DC_CENTERS_KEYS};

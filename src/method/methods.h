@@ -1,15 +1,9 @@
-/* The rows of the method table, and what methods share. Private to this folder. */
+/* What methods share. Private to this folder. */
 #ifndef DCMPI_METHOD_METHODS_H
 #define DCMPI_METHOD_METHODS_H
 
 #include "dcmpi/graph.h"
 #include "dcmpi/method.h"
-
-extern const dc_method dc_method_aekm;
-extern const dc_method dc_method_dcn;
-extern const dc_method dc_method_dec;
-extern const dc_method dc_method_dkm;
-extern const dc_method dc_method_idec;
 
 /* Squares as the reconstruction loss: dc_recon_loss. */
 extern const dc_key_choice dc_square_losses[];
@@ -23,7 +17,7 @@ typedef struct {
         .min = 0, .max = 1e6, .range = DC_OPEN_MIN, .also = "dof degrees_of_freedom", .source = "Xie et al. 2016",     \
         .doc = "Degrees of freedom of Student's t in the soft assignment q, from which confidence is taken, too."      \
     }
-/* The key `loss`, a member of the struct `keys`: int, a dc_recon_loss. */
+/* The key `loss`, a member of the struct `keys`: int, a dc_recon_loss; what: the default, from: its source. */
 #define DC_LOSS_KEY(keys, what, from)                                                                                  \
     {                                                                                                                  \
         .name = "loss", .type = DC_KEY_CHOICE, .offset = offsetof(keys, loss), .fallback = what,                       \

@@ -3,8 +3,14 @@
 
 #include "methods.h"
 
-static const dc_method *const table[] = {&dc_method_dec, &dc_method_idec, &dc_method_aekm, &dc_method_dcn,
-                                         &dc_method_dkm};
+/* A row each: dc_method_NAME of NAME.c. */
+#define METHODS(row) row(dec) row(idec) row(aekm) row(dcn) row(dkm)
+
+#define DECLARE(name) extern const dc_method dc_method_##name;
+METHODS(DECLARE)
+
+#define ADDRESS(name) &dc_method_##name,
+static const dc_method *const table[] = {METHODS(ADDRESS)};
 
 const dc_method *dc_method_at(int i)
 {

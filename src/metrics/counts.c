@@ -254,8 +254,8 @@ void dc_counts_table(const dc_counts *c, int64_t *table)
     for (size_t i = 0; i < c->n; i++) table[c->cell[i].class_ * c->K + c->cell[i].cluster] = c->cell[i].rows;
 }
 
-/* A hash table that is a quarter to a half full, with the one before it while it grows; or beside it the list, what is
- * sent and what comes. */
+/* A hash table that is a quarter to a half full, together with the smaller one that it replaces while it grows, or
+ * with the list of pairs and the messages that are sent and received. */
 double dc_counts_bytes(int64_t n, int64_t K, int64_t C)
 {
     return pairs_at_most(n, K, C) * (4 + 3) * sizeof(dc_cell);

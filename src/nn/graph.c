@@ -149,7 +149,7 @@ dc_val dc_record(dc_graph *g, dc_node node, dc_shape shape)
     if (g->st != DC_OK) return (dc_val){-1};
     for (int k = 0; k < node.n_in; k++)
         if (node.in[k] < 0 || node.in[k] >= g->n_nodes)
-            return dc_refuse(g, "operand %d of %s is no value of this step", k + 1, node.op->name);
+            return dc_refuse(g, "operand %d of %s is not a value of this step", k + 1, node.op->name);
     if (g->n_nodes == DC_NODES_MAX) return dc_refuse(g, "a step has more than %d operations", DC_NODES_MAX);
     if (shape.n < 1 || shape.width < 1) return dc_refuse(g, "%s has an empty value", node.op->name);
     node.constant |= node.op->constant;

@@ -31,7 +31,7 @@ static void forward_all(const dc_call *c, int64_t n)
     bias_act(c, n);
 }
 
-/* The library would transpose W anew for every tile. */
+/* The library would transpose W again for every tile. */
 static void backward_all(const dc_call *c, int64_t n)
 {
     const int64_t in = dc_in_width(c, 0), out = c->node->shape.width;

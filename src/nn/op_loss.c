@@ -56,7 +56,7 @@ static inline dc_vec exp_negative(dc_vec y)
     return scale * rest + scale;
 }
 
-/* The first `count` lanes, zeros behind them: padding of the last vector has a loss of its own, log 2. */
+/* The first `count` lanes, then zeros: the padding of the last vector would add a loss of its own, log 2. */
 static inline dc_vec first_lanes(dc_vec v, int64_t count)
 {
     return count >= DC_VEC_LANES ? v : dc_vec_load((const float *)&v, count);

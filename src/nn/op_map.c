@@ -40,7 +40,7 @@ static float value_of(dc_function f, float a, float b)
     DC_ASSERT(!"unknown function");
 }
 
-/* Derivative by operand k. */
+/* Derivative with respect to operand k. */
 static float slope_of(dc_function f, int k, float a, float b, float out)
 {
     switch (f) {

@@ -1,10 +1,14 @@
 /* Operations on pairs of rows of the batch: NT-Xent.
  *
- * The 2 B views v_m of a batch are its rows of z and of partner; m' is the other view of the row of m, s_mn = v_m v_n /
- * t. l_m = log sum_(n != m) exp(s_mn) - s_mm',  a row's loss is (l_m + l_m') / 2. With h_m half the gradient by the
- * loss of m's row and e_m the logarithm in l_m, kept from the forward pass, dv_m = (1/t) (sum_(n != m) (h_m exp(s_mn -
- * e_m) + h_n exp(s_mn - e_n)) v_n - 2 h_m v_m'): what its own loss and the losses of all others give to view m, by the
- * rank that has its row. The products go by blocks of rows of the whole batch, in order. */
+ * A batch of B rows has 2 B views v_m: its rows of z and its rows of partner. View m' is the other view of the row that
+ * m belongs to. With s_mn = v_m v_n / t, the loss of a view is
+ *   l_m = log sum_(n != m) exp(s_mn) - s_mm'
+ * and the loss of a row is (l_m + l_m') / 2.
+ *
+ * Let h_m be half the gradient with respect to the loss of m's row (dout / 2), and e_m the logarithm in l_m, kept from
+ * the forward pass. The gradient with respect to view m, from its own loss and from those of all other views, is
+ *   dv_m = (1/t) (sum_(n != m) (h_m exp(s_mn - e_m) + h_n exp(s_mn - e_n)) v_n - 2 h_m v_m')
+ * The rank that has the row of m computes all of it, block by block over the rows of the whole batch, in order. */
 #include <math.h>
 
 #include "dcmpi/op.h"
@@ -49,7 +53,7 @@ static void add_rows(const float *f, const float *B, int64_t m, int64_t width, f
     }
 }
 
-/* exp(x_j - y) of a block; exponents are negative but for rounding. */
+/* exp(x_j - y) of a block; no exponent is above 0 by more than rounding. */
 static void exps(const float *x, float y, float *out)
 {
     for (int64_t j = 0; j < BLOCK; j += DC_VEC_LANES) {
@@ -59,8 +63,8 @@ static void exps(const float *x, float y, float *out)
     }
 }
 
-/* Block of view `other` from row `first` on against view `view` of row i of the tile: s_mn, and -1e30 for m itself and
- * behind the last row. */
+/* s[BLOCK]: s_mn for view `view` of row i of the tile (m) and view `other` of each row (n) of the block that starts at
+ * row `first` of the batch; -1e30 where n is m, and behind the last row. Returns the number of rows in the block. */
 static int64_t block_products(const dc_call *c, int view, int64_t i, int other, int64_t first, float *s)
 {
     const int64_t width = dc_in_width(c, 0), m = DC_MIN(c->tile->B - first, (int64_t)BLOCK), own = c->tile->at + i;
@@ -70,7 +74,7 @@ static int64_t block_products(const dc_call *c, int view, int64_t i, int other, 
     return m;
 }
 
-/* log sum_(n != m) exp(s_mn), from the s_mm' that is one of them. */
+/* log sum_(n != m) exp(s_mn). `pair` is s_mm': the search for the largest s_mn, `most`, starts with it. */
 static double log_sum(const dc_call *c, int view, int64_t i, float pair)
 {
     float s[BLOCK], e[BLOCK], most = pair;
@@ -103,7 +107,7 @@ static void forward(const dc_call *c)
     }
 }
 
-/* f_n = (h_m exp(s_mn - e_m) + h_n exp(s_mn - e_n)) / t of a block. */
+/* f_n = (h_m exp(s_mn - e_m) + h_n exp(s_mn - e_n)) / t for the rows n of a block. */
 static void factors(const dc_call *c, int view, int64_t i, int other, int64_t first, int64_t m, const float *s,
                     float *f)
 {
@@ -152,9 +156,9 @@ dc_val(dc_contrast)(dc_graph *g, dc_val z, dc_val partner, double temperature)
 {
     const dc_shape a = dc_graph_shape(g, z), b = dc_graph_shape(g, partner);
     if (a.space != DC_ROWS || b.space != DC_ROWS || a.width != b.width)
-        return dc_refuse(g, "two views of the rows of a batch are of one width: %lld and %lld", (long long)a.width,
-                         (long long)b.width);
-    if (!(temperature > 0)) return dc_refuse(g, "a temperature of %g", temperature);
+        return dc_refuse(g, "the two views of a batch must be rows of the same width, not %lld and %lld",
+                         (long long)a.width, (long long)b.width);
+    if (!(temperature > 0)) return dc_refuse(g, "the temperature must be above 0, not %g", temperature);
     return dc_record(g, (dc_node){.op = &contrast, .n_in = 2, .in = {z.id, partner.id}, .real = {temperature}},
                      (dc_shape){DC_ROWS, 1, 1});
 }

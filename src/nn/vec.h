@@ -20,7 +20,7 @@ typedef int32_t dc_ivec __attribute__((vector_size(DC_VEC_BYTES)));
 typedef uint32_t dc_uvec __attribute__((vector_size(DC_VEC_BYTES)));
 typedef double dc_dvec __attribute__((vector_size(2 * DC_VEC_BYTES)));
 
-/* The first min(count, DC_VEC_LANES) elements, zeros behind them; count > 0. */
+/* The first min(count, DC_VEC_LANES) elements, then zeros; count > 0. */
 static inline dc_vec dc_vec_load(const float *x, int64_t count)
 {
     dc_vec v = {0};

@@ -145,7 +145,7 @@ out:
     return st;
 }
 
-/* What predict needs beside weights and centres to give the same bits again. */
+/* What predict needs, besides weights and centres, to give the same bits again. */
 static dc_status fill_model_attributes(dc_h5 *h5, const dc_result *r)
 {
     dc_status st = DC_OK;

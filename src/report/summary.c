@@ -1,5 +1,5 @@
-/* The RESULT line and summary.json, made from run.h5 alone: whoever finds a whole result can make them anew, the same
- * to the last byte. What run.h5 does not have (one of version 0.1.0) is left out. */
+/* The RESULT line and summary.json, made from run.h5 alone: whoever finds a complete result can make them again, the
+ * same to the last byte. What a run.h5 of version 0.1.0 does not have is left out. */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -286,7 +286,7 @@ void dc_outcome_release(dc_outcome *o)
     dc_mem_free(&o->summary);
 }
 
-/* What an older version wrote does not name its result; it then is taken as it is, if it has a beginning and an end. */
+/* A summary of an older version does not name its result. It is accepted as it is if it has a beginning and an end. */
 static bool is_own(const dc_outcome *o, const unsigned char *data, size_t bytes)
 {
     if (o->names_itself) return bytes == o->summary_bytes && memcmp(data, o->summary, bytes) == 0;

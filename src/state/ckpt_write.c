@@ -1,33 +1,34 @@
 /* Checkpoint files, written in pieces by rank 0.
  *
  * The file is an HDF5 file: its headers first, then the values of the arrays in the order in which they were
- * registered, then the trailer. The HDF5 library makes the headers in memory (dc_h5_image_create) and never sees the
- * disk, where errors would make it crash or hang later on; the values, which it would only copy, pass by it. So each
- * byte is written here, once and in order, a running checksum covers all of them, an error of the disk is an error of
- * one of our own calls, and beside the arrays nothing is held but headers and one piece.
+ * registered, then the trailer. The HDF5 library only makes the headers, in memory (dc_h5_image_create). It never
+ * writes to the disk, because after a disk error it may crash or hang; and it never gets the values, because it would
+ * only copy them. So every byte is written here, once and in order, and a running checksum covers all bytes. A disk
+ * error is an error of one of our own calls. Besides the arrays, memory holds only the headers and one piece.
  *
- * One writer, also for tables whose rows lie on all ranks: their pieces come to rank 0 in row order (state.h). Blocks
- * that each rank writes itself would take a checksum per block, a disk that fails on one rank alone, and a file system
- * that shows all ranks the same bytes at once, which a checkpoint so far needs none of; the file would know how many
- * ranks there were, or have to hide it. What it costs is the way through one rank, at the speed of its network or disk,
- * whichever is slower. */
+ * Rank 0 is the only writer, even of tables whose rows lie on all ranks: their pieces come to it in row order
+ * (state.h). If each rank wrote its own blocks, we would need a checksum per block, an answer to a disk that fails on
+ * one rank alone, and a file system that shows all ranks the same bytes at once. The file would also depend on the
+ * number of ranks, or have to hide it. The price of one writer: all values pass through one rank, at the speed of its
+ * network or its disk, whichever is slower. */
 #include <string.h>
 
 #include "ckpt_priv.h"
 #include "dcmpi/file.h"
 #include "dcmpi/mem.h"
 
-/* Room for what HDF5 keeps of the file, of an array, and of a byte of the deck: about four times what it takes. */
+/* Room for the headers: so much for the file, so much for each array, and 4 bytes for each byte of the deck, rounded up
+ * to whole steps. HDF5 needs about a quarter of it. */
 enum { FILE_HEADERS = 32 << 10, ARRAY_HEADERS = 2 << 10, HEADERS_STEP = 4 << 10 };
 
 struct dc_ckpt_writer {
     dc_file_new file;
     dc_state_array array[DC_STATE_ARRAYS_MAX];
-    int n, at;   /* values of array `at` come next, */
-    size_t left; /* this many bytes of them */
+    int n, at;   /* number of arrays; the one whose values come next */
+    size_t left; /* bytes of that array which are still to come */
 };
 
-/* A dataset for each array; they must lie in order behind the headers, without gaps. */
+/* Makes a dataset for each array. They must lie behind the headers, in order and without gaps. */
 static dc_status make_places(dc_h5 *h5, const dc_state_array *array, int n, size_t headers_bytes, size_t *end)
 {
     dc_status st = DC_OK;
@@ -69,7 +70,7 @@ out:
     return st;
 }
 
-/* From array `at` on, the next one that has values. */
+/* Moves `at` on to the next array that has values, if it is not at one. */
 static void next_array(dc_ckpt_writer *w)
 {
     while (w->at < w->n && w->array[w->at].n == 0) w->at++;

@@ -42,7 +42,8 @@ dc_call dc_step_call(const dc_step *s, int i, int64_t at, const dc_tile *tile)
     if (x->op->aux) c.aux = dc_step_buffer(s, s->plan.node[i].aux) + at * x->op->aux(s->plan.graph, x);
     for (int k = 0; k < x->n_in; k++) {
         c.in[k] = value_of(s, x->in[k], at);
-        /* A vector gets the gradients of vectors one after the other, those of rows in a sum over all of them. */
+        /* A vector operand gets gradients from vectors here, one after the other; those from rows are summed over all
+         * rows. */
         const bool same = s->plan.graph->node[x->in[k]].shape.space == DC_ROWS || x->shape.space == DC_ONE;
         if (dc_plan_wants(&s->plan, i, k) && same) c.din[k] = gradient_of(s, x->in[k], at);
         c.adds[k] = s->plan.node[i].adds[k] || s->plan.graph->node[x->in[k]].shape.space == DC_ONE;

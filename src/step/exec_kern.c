@@ -150,7 +150,7 @@ void dc_step_sum_parts(dc_comm *comm, dc_step *s, int i, double *total)
 
 /* ---- Sums with the products ------------------------------------------------------------------------------------- */
 
-/* Means of the losses over the batch, and partial gradients by vectors, of one leaf. */
+/* Parts of one leaf: of the means of the losses over the batch, and of the gradients with respect to vectors. */
 static void sum_leaf(const dc_step *s, const dc_leaf *leaf, double *sum)
 {
     const dc_graph *g = s->plan.graph;

@@ -1,18 +1,19 @@
-/* The passes of a step: operations in recorded order, gradients in the reverse order. Operations for all rows bring
- * their own threads; those between them form a segment, which runs tile by tile, so that a chain of small operations
- * stays in the cache. Between the levels stand the sums over the batch, and the rows that come from other ranks. */
+/* The passes of a step: operations in recorded order, gradients in the reverse order. They go level by level (plan.h):
+ * between two levels the sums over the batch are formed, and rows come from other ranks. An operation on all rows at
+ * once starts its own threads. The operations between two of that kind form a segment, which runs tile by tile, so that
+ * a chain of small operations stays in the cache. */
 #include <string.h>
 
 #include "exec.h"
 
-/* A vector's operation; its rows are those of the vector. */
+/* The call of an operation that makes a vector: the rows of the call are the rows of the vector. */
 static dc_call call_once(const dc_step *s, int i, dc_tile *tile)
 {
     *tile = (dc_tile){.n = dc_step_node(s, i)->shape.n, .B = s->places.n_global};
     return dc_step_call(s, i, 0, tile);
 }
 
-/* The values that are sums over the rows, from one reduction. */
+/* Gets all values of this level that are sums over the rows, by one reduction. */
 static void take_sums(dc_comm *comm, dc_step *s, int level)
 {
     if (!dc_plan_has_sums(&s->plan, level)) return;
@@ -33,7 +34,7 @@ static dc_runs runs_on(const dc_step *s, int i, int level)
     return s->plan.node[i].level == level ? dc_step_runs(s, i) : DC_RUNS_NOTHING;
 }
 
-/* Whether a segment of tiles goes on over operation i. */
+/* Whether a segment may include operation i. */
 static bool goes_on(const dc_step *s, int i, int level)
 {
     const dc_runs runs = runs_on(s, i, level);
@@ -89,7 +90,8 @@ static void start_rows(const dc_step *s, int loss)
     }
 }
 
-/* The gradients that minimising gives the losses: first of all, what is computed from a loss adds its own. */
+/* Sets the gradient of each loss to its weight. This is done first, because values that are computed from a loss add to
+ * its gradient later. */
 static void start_gradients(const dc_step *s)
 {
     const dc_graph *g = s->plan.graph;
@@ -108,7 +110,7 @@ static void start_gradients(const dc_step *s)
     }
 }
 
-/* The parts that rows have of a vector's gradient. */
+/* Adds to a vector's gradient the parts that come from rows. */
 static void complete_vector(dc_comm *comm, dc_step *s, int i)
 {
     const dc_shape *shape = &dc_step_node(s, i)->shape;
@@ -139,7 +141,7 @@ static void backward_level(dc_comm *comm, dc_step *s, int level)
     }
 }
 
-/* What was computed from the whole batch gives back to rows of lower levels. */
+/* Values computed from the whole batch give rows of lower levels their gradients. */
 static void backward_batch(dc_comm *comm, dc_step *s, int level)
 {
     for (int i = 0; i < s->plan.graph->n_nodes; i++)

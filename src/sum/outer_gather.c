@@ -1,8 +1,8 @@
 /* Strict gradients of small batches: no float is summed over ranks at all.
  *
  * The rows of a batch lie in rank order, because a rank's shards are contiguous. All ranks get D of the whole batch,
- * and of A the columns of the panels they own; a gradient then is one product over all rows of the batch per panel, the
- * same wherever it is computed. With one rank nothing is copied. */
+ * and of A the columns of the panels they own; then a gradient is one product over all rows of the batch per panel,
+ * the same wherever it is computed. With one rank nothing is copied. */
 #include "dcmpi/comm.h"
 
 #include "dcmpi/clock.h"

@@ -96,7 +96,7 @@ struct dc_outer {
     /* The small vectors: a canonical sum over a partition with one row per shard. */
     dc_part leaf_part;
     dc_sum *sum;
-    double *vector; /* [n_values + 1] the wish behind the values */
+    double *vector; /* [n_values + 1] the values, then the wish */
     double wish;    /* of this rank, until it is pushed */
     int next_shard; /* of the sum */
     double *square; /* [units of all items] sums of squares, in the order of the items */

@@ -1,9 +1,10 @@
-/* Strict gradients of large batches: one product per shard, added by the perfect binary tree over the shards.
+/* Gradients of large batches in strict mode (outer.h): a product A'D for each of the V shards. A perfect binary tree
+ * over the shards adds them.
  *
- * A rank's shards are the union of aligned subtrees (part.h); it computes the sums at their roots, tile by tile, so
- * that the partial sums of a tile stay in the cache. Slice r of all roots goes to rank r, which finishes the tree for
- * the floats it owns. The rows of a leaf are padded to ceil(B/V) with zeros in D, so every leaf is a product of the
- * same shape. */
+ * The shards of a rank make up whole subtrees (part.h). The rank computes the sums at the roots of these, tile by tile,
+ * so that the partial sums of a tile stay in the cache. Each rank owns a slice of the gradient: it gets this slice of
+ * all roots of all ranks, and finishes the tree for it. A batch of B rows has at most ceil(B/V) rows in a shard; a
+ * shard with fewer is padded with zeros in D, so that all products have the same shape. */
 #include "outer_tree.h"
 
 #include <string.h>
@@ -12,7 +13,7 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
 
-/* All ranks know the subtrees of all: they follow from V and P. */
+/* The subtrees of rank r. Every rank can compute those of all ranks: they follow from V and the number of ranks. */
 static int rank_roots(const dc_part *part, int r, dc_subtree *out)
 {
     return dc_tree_roots(dc_part_rank_shard(part, r), dc_part_rank_shard(part, r + 1), out);
@@ -35,13 +36,13 @@ static int own_roots(const dc_outer *o)
     return t->root_of[o->owners.rank + 1] - t->root_of[o->owners.rank];
 }
 
-/* One rank writes its only root straight into the gradient. */
+/* Whether there is only one rank: it writes its only root straight into the gradient. */
 static bool alone(const dc_outer *o)
 {
     return o->owners.P == 1;
 }
 
-/* Tiles of rows [row, row + rows) of item i, from *n on; only counted if `tile` is NULL. */
+/* Cuts rows [row, row + rows) of item i into tiles tile[*n], ...; only counts them in *n if `tile` is NULL. */
 static void cut_rows(dc_tree_tile *tile, int64_t *n, const dc_outer *o, int i, int64_t row, int64_t rows, size_t start)
 {
     const int64_t d = o->item[i].d;
@@ -55,7 +56,7 @@ static void cut_rows(dc_tree_tile *tile, int64_t *n, const dc_outer *o, int i, i
                                       .start = start};
 }
 
-/* All tiles of all items, and where each item starts in a root's vector. */
+/* Cuts all items into tiles; each tile knows where its item starts in the vector of a root. */
 static void cut_items(const dc_outer *o, dc_outer_tree *t)
 {
     t->n_tiles = 0;
@@ -127,7 +128,7 @@ void dc_outer_tree_release(dc_outer *o)
     dc_mem_free(&t->stack);
 }
 
-/* Own roots, for each rank its slices of all items. */
+/* Packs this rank's roots for sending: to each rank go its slices of all items. */
 static void pack(const dc_outer *o, dc_outer_tree *t)
 {
     float *next = t->packed;
@@ -147,7 +148,7 @@ static void pack(const dc_outer *o, dc_outer_tree *t)
     }
 }
 
-/* The sum over all shards of this rank's slices, from the roots of all ranks in t->received. */
+/* Adds the roots of all ranks, which are in t->received: returns the sum over all shards of this rank's slices. */
 static const float *finish(const dc_outer *o, dc_outer_tree *t, size_t floats)
 {
     const int n = t->root_of[o->owners.P];

@@ -19,7 +19,7 @@ static int rank_at(size_t begin, size_t size, size_t total, int P)
     return DC_MIN((int)(middle * P), P - 1);
 }
 
-/* first[P+1] of an item whose floats begin at *begin of `total`; moves *begin behind it. */
+/* first[P+1] of an item whose floats begin at *begin of `total`; moves *begin to the end of it. */
 static void share_out(const dc_outer_item *item, size_t *begin, size_t total, int P, int *first)
 {
     const int units = dc_item_units(item);

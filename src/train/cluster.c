@@ -1,6 +1,6 @@
-/* The clustering phase: its record is a refresh of the target over all rows (algorithms: A5). Stop rules and collapse
- * are decided from reduced values alone, so all ranks decide alike. The stop rule of the papers needs a finished
- * interval: the first refresh never stops as converged. */
+/* The clustering phase: its record is a refresh of the target over all rows. Stop rules and collapse are decided from
+ * reduced values alone, so all ranks decide alike. The stop rule of the papers needs a finished interval: the first
+ * refresh never stops as converged. */
 #include "dcmpi/comm.h"
 #include "dcmpi/fault.h"
 #include "dcmpi/log.h"
@@ -14,7 +14,7 @@
 static const char *const columns[] = {"iter",    "loss",        "step_loss", "step_recon",
                                       "changed", "k_effective", "largest",   "empty"};
 
-/* What a checkpoint keeps of the loop beside weights, moments and history. */
+/* What a checkpoint keeps of the loop, besides weights, moments and history. */
 enum { STOP, CHANGED, LARGEST, EMPTY, LABEL_HASH, START_LARGEST, N_COUNTS };
 enum { LOSS, SUM_CHECK, F_SUM, K_EFFECTIVE, START_SIZED, N_VALUES };
 
@@ -28,7 +28,7 @@ typedef struct {
     dc_cluster_shares shares;
     int32_t *next; /* [n] labels that are to come, owned */
     dc_cluster_result *out;
-    dc_cluster_config was;   /* the configuration with the lengths of the run that the checkpoint is of */
+    dc_cluster_config was;   /* the configuration with the lengths of the run that wrote the checkpoint */
     float *snapshot;         /* [n] parameters at the last refresh: they give target and labels again */
     int64_t count[N_COUNTS]; /* at the last refresh, as are the values */
     double value[N_VALUES];
@@ -36,8 +36,9 @@ typedef struct {
 
 /* ---- Stop rules ------------------------------------------------------------------------------------------------- */
 
-/* Clusters that training has drawn together: rows beside the largest cluster of which few are left, of all and of those
- * at the start, or few effective clusters. Uneven clusters that k-means found are no collapse. */
+/* Training has drawn clusters together if few rows are left outside the largest cluster, few both of all rows and of
+ * those that were outside at the start; or if few effective clusters are left. Uneven clusters that k-means found do
+ * not count as a collapse. */
 static bool collapsed(const loop *l, const dc_refresh *r)
 {
     static const double OF_ALL = 0.05, OF_START = 0.2, EFFECTIVE = 0.5;
@@ -149,7 +150,7 @@ static void swap_floats(float *a, float *b, size_t n)
     }
 }
 
-/* Where the labels are those of then, the loop must stop, or go on, as then. */
+/* If the labels are the same as then, the loop must stop, or go on, as it did then. */
 static dc_status check_labels(dc_comm *comm, loop *l)
 {
     if (hash_labels(comm, l) != l->count[LABEL_HASH]) {
@@ -258,7 +259,7 @@ static void anneal(void *ctx, int64_t step)
 
 static dc_status run(dc_comm *comm, loop *l)
 {
-    if (l->phase.stop != DC_STOP_NONE) return DC_OK; /* the checkpoint was written behind the loop */
+    if (l->phase.stop != DC_STOP_NONE) return DC_OK; /* the checkpoint was written after the loop */
     const dc_status st = dc_phase_run(comm, &l->phase);
     l->out->iterations = l->phase.history->step;
     l->out->stop = l->phase.stop;

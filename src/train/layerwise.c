@@ -1,5 +1,5 @@
 /* Greedy layer-wise pretraining of a stack of denoising autoencoders (Vincent et al., JMLR 2010; constants of Xie et
- * al., ICML 2016; algorithms: A4).
+ * al., ICML 2016).
  *
  * Pair l is encoder layer l with its mirror in the decoder, a network of its own on the outputs x of the encoder layers
  * below, which are frozen:  x~ = Dropout(x), h = act(x~ W1 + b1), h~ = Dropout(h), y = act2(h~ W2 + b2), min loss(x,

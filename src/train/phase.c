@@ -48,21 +48,22 @@ const dc_opt_config *dc_phase_opt(const dc_phase *p, int step)
 
 /* ---- State ------------------------------------------------------------------------------------------------------ */
 
-/* Step of the record that is due at `step` of `total` or was due last before it; -1: none. */
+/* Step of the latest record that is due at or before `step`, in a phase of `total` steps; -1: none. */
 static int64_t due_at(const dc_phase *p, int64_t step, int64_t total)
 {
     const int64_t at = step >= total ? total : step - step % p->every;
     return at == 0 && !p->from_start ? -1 : at;
 }
 
-/* Records up to the one at step `at`. */
+/* Number of records up to and including the one at step `at`. */
 static size_t records(const dc_phase *p, int64_t at, int64_t total)
 {
     if (at < 0) return 0;
     return (size_t)(at / p->every + p->from_start + (at == total && at % p->every != 0));
 }
 
-/* The last record was the one that is due by now, or, if that is due at this very step, the one before. */
+/* Whether a run can have this state: the last record is the latest one that is due by now. If that one is due at this
+ * very step, it may be still to come, and the last record is the one before it. */
 static bool is_possible(const dc_phase *p)
 {
     const int64_t step = p->history->step, total = p->total_before;
@@ -111,8 +112,8 @@ static bool record_is_due(const dc_phase *p)
     return step != p->at && due_at(p, step, p->total) == step;
 }
 
-/* A record that is only due because the phase ends here: a longer run would not make it, so the last checkpoint of the
- * phase is written before it. */
+/* Whether a record would be due only because the phase ends here. A longer run would not make it, so the last
+ * checkpoint of the phase is written before it. */
 static bool is_extra(const dc_phase *p)
 {
     return p->history->step == p->total && p->total % p->every != 0;
@@ -140,7 +141,7 @@ out:
     return st;
 }
 
-/* One of the steps on a batch; nothing is updated if the loss is not finite. */
+/* Takes one of the steps on its batch, if it is its turn; updates nothing if its loss is not finite. */
 static void take_part(dc_comm *comm, dc_phase *p, int which)
 {
     double loss[DC_GRAPH_LOSSES], sum = 0;

@@ -1,5 +1,5 @@
 /* Joint pretraining, and fine-tuning after layer-wise pretraining: the whole autoencoder minimises the reconstruction
- * loss without noise (algorithms: A3, A4). */
+ * loss without noise. */
 #include "recon.h"
 
 #include "dcmpi/comm.h"

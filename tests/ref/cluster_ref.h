@@ -4,7 +4,7 @@
 
 #include "dcmpi/base.h"
 
-/* q[n x K]: soft assignment; log_q likewise (either may be NULL). */
+/* q[n x K]: soft assignment; log_q: its logarithm (either may be NULL). */
 void ref_softassign(const double *Z, const double *M, int64_t n, int64_t K, int64_t L, double alpha, double *q,
                     double *log_q);
 /* p[n x K] of q[n x K] and f[K]. */

@@ -18,21 +18,21 @@ typedef struct {
     double *held[DC_NODES_MAX];  /* owned, NULL before graph_ref_hold(): what counts as a constant is read from here */
 } graph_ref;
 
-/* The numbers of a step's rows, of a graph with one kind of batch; the values are there after graph_ref_run(). */
+/* Opens the twin of a graph with one kind of batch, for n rows; the values exist after graph_ref_run(). */
 void graph_ref_open(graph_ref *r, const dc_graph *graph, int64_t n);
 void graph_ref_close(graph_ref *r);
 /* All nodes; from `first` on: those before it are the caller's, in `value`. */
 void graph_ref_run(graph_ref *r, int first);
 /* Row i of node x, or what that row adds to a sum: out[width], of a sum [n of the shape x width]. */
 void graph_ref_row(const graph_ref *r, int x, int64_t i, double *out);
-/* Values that count as constants are those of now from here on. */
+/* From here on, values that count as constants keep what they are now. */
 void graph_ref_hold(graph_ref *r);
 /* Rows of node i: n, or those of the vector. */
 int64_t graph_ref_rows(const graph_ref *r, int i);
 /* What the step minimises. */
 double graph_ref_loss(const graph_ref *r);
-/* grad[hi - lo]: its derivatives by floats [lo, hi) of the slab, which is r->slab. Runs, holds, and leaves the values
- * of the slab as it is. */
+/* grad[hi - lo]: derivatives of the loss with respect to floats [lo, hi) of the slab, which is r->slab. Runs, holds,
+ * and leaves the values of the slab as it is. */
 void graph_ref_gradient(graph_ref *r, double *slab, size_t lo, size_t hi, double *grad);
 
 /* Operands of an operation that count as constants: bit k for operand k. */

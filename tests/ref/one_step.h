@@ -40,8 +40,8 @@ double one_step_run(dc_comm *comm, one_step *s, int64_t step);
 void one_step_share(dc_comm *comm, const dc_step *step, float *grad);
 /* Whether the step trains float i of the slab. */
 bool one_step_trains(const dc_step *step, size_t i);
-/* Values of x, or gradients by them, of this rank's rows in the last step, each at its global number in out[N x width];
- * the other rows are left alone. */
+/* Values of x, or gradients with respect to x, of this rank's rows in the last step, each at its global number in
+ * out[N x width]; the other rows are left alone. */
 void one_step_values(const one_step *s, dc_val x, float *out);
 void one_step_slopes(const one_step *s, dc_val x, float *out);
 

@@ -50,7 +50,7 @@ static void wait_at_most(double seconds, const sigset_t *blocked)
     if (signal > 0 && signal != SIGCHLD) kill(child, signal);
 }
 
-/* The state and the fields from the fourth on of a stat file; they stand behind the last ")" of the name. */
+/* The state and the fields from the fourth on of a stat file; they follow the last ")" of the name. */
 static bool read_stat(const char *path, char *state, long *parent, double *cpu)
 {
     char text[1024];
