@@ -319,10 +319,10 @@ static void test_rehearsal(dc_comm *comm)
     r.sketch.slab = &wide;
     r.sketch.net = &wide.net;
     const dc_pretrain_config cfg = {.batch = 200000, .steps = 1, .opt = adam, .phase = "wide"};
-    const size_t before = dc_mem_resident_bytes(), peak = dc_mem_peak_bytes();
+    const size_t before = dc_mem_resident_peak_bytes(), peak = dc_mem_peak_bytes();
     CHECK_OK(dc_pretrain_needs(comm, &r.sketch, &cfg, &n));
     CHECK(n.held_bytes + n.step_bytes > 200000.0 / 3 * 80000 * 4);
-    CHECK(dc_mem_resident_bytes() < before + (32 << 20));
+    CHECK(dc_mem_resident_peak_bytes() < before + (32 << 20));
     CHECK_INT(dc_mem_peak_bytes(), peak);
     run_close(&r);
 }

@@ -166,9 +166,11 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     note_unlabelled(d);
     dc_scoring_announce(d->source, d->part.N, cfg->cluster.clusters, d->C);
     note_batches(job, d->part.N);
-    head.C = d->C;
-    head.has_labels = d->C > 0;
-    DC_TRY(dc_job_estimate(comm, job, &head, &e));
+    if (head.C != d->C) { /* now the classes are known */
+        head.C = d->C;
+        head.has_labels = d->C > 0;
+        DC_TRY(dc_job_estimate(comm, job, &head, &e));
+    }
     dc_log("%s; result about %.3f GiB on disk", memory_line(&e, line), gib(e.disk_bytes));
     for (int i = 0; i < e.n_phases; i++)
         if (e.phase[i].step.rows > 0) dc_log("%s", phase_line(&e.phase[i], line));
