@@ -3,8 +3,9 @@
  * A checkpoint is an HDF5 file followed by a trailer of 64 bytes with the XXH3 (128 bits) of all bytes before it: a
  * file that was cut short, or in which a single bit has changed, is refused before the HDF5 library sees it. h5py opens
  * it like any other file. Root attributes: the header below. Datasets: one per registered array (state.h) under /state,
- * a vector or, for a table, [rows of the data x width]. Only the header depends on the number of ranks, the file's size
- * does not. All functions are serial and called by rank 0; none holds more than one piece of the values in memory. */
+ * a vector or, for a table, [rows of the data x width]. Only the header depends on the number of ranks; even the size
+ * of the file does not. All functions are serial and called by rank 0; none holds more than one piece of the values in
+ * memory. */
 #ifndef DCMPI_CKPT_H
 #define DCMPI_CKPT_H
 

@@ -15,8 +15,8 @@
  *   missing        what was done about missing values, if there were any: lines of key=value, action, cells, rows, and
  *                  how many of each kind
  * /X, /y and /ids have the attribute `xxh3` (Checksums in h5.h), which every load compares.
- * Integer labels that fit keep their values in /y; names, and integers beyond int32, are numbered 0..C-1 in that order.
- */
+ * Integer labels that fit keep their values in /y; names, and integers beyond int32, are numbered 0..C-1 in the
+ * order of `classes`. */
 #ifndef DCMPI_CONVERT_H
 #define DCMPI_CONVERT_H
 

@@ -48,7 +48,7 @@ typedef struct {
     char *classes;       /* names of the classes in their order, one per line; rank 0, owned; NULL without labels */
     char *ids;           /* [n x id_bytes] names of the rows, padded with zeros; local, owned; NULL without ids */
     size_t id_bytes;     /* 0 without ids; global */
-    char *feature_names; /* one per line; rank 0, owned; NULL without */
+    char *feature_names; /* one per line; rank 0, owned; NULL without names */
     int n_image_dims;
     int64_t image_shape[DC_IMAGE_DIMS_MAX];
     dc_scale_kind scale_kind;
@@ -56,7 +56,7 @@ typedef struct {
     float *shift, *scale;          /* [D], global, owned: a row enters the network as (x - shift) * scale */
     char source[DC_PATH_MAX];      /* path, or "builtin:glyphs" */
     uint64_t hash;                 /* global checksum of X: XXH3 of each shard's bytes, hashed in shard order */
-    double min, max, mean;         /* of the values, after clipping if there is any; global */
+    double min, max, mean;         /* of the values, after any clipping; global */
     double scaled_min, scaled_max; /* of what enters the network, global */
     dc_checksum checksum;          /* of the file */
     char outlying[128];            /* describes values far outside their columns; "" if there are none; global */
@@ -106,10 +106,11 @@ DC_CHECKED dc_status dc_dataset_tell_range(const char *path);
 
 /* Collective. Loads or generates this rank's rows (none is legal), renumbers labels densely in ascending order of their
  * values, compares the file's checksums, audits, and computes the scaling; all arguments are global. A file that
- * changes while it is read is an error. NaN and Inf are errors (first row and column, count), so are fewer than K
- * distinct rows; constant columns get a NOTE and are only shifted. shift, scale, hash, min, max and mean have the same
- * bits for every number of ranks and threads. `seed` is used by the built-in problem only. *out is owned by the caller.
- * Errors, agreed: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY, DC_ERR_USAGE (more ranks than shards). */
+ * changes while it is read is an error. NaN and Inf are errors (the text names the first row and column, and the
+ * count); so are fewer than K distinct rows; constant columns get a NOTE and are only shifted. shift, scale, hash, min,
+ * max and mean have the same bits for every number of ranks and threads. `seed` is used by the built-in problem only.
+ * *out is owned by the caller. Errors, agreed: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY, DC_ERR_USAGE (more ranks than
+ * shards). */
 DC_CHECKED dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int shards, dc_scale_kind scale,
                                      uint64_t seed, int64_t K, dc_dataset **out);
 /* The same for a file alone, without labels, image shape or clipping from a deck. */

@@ -64,7 +64,7 @@ bool dc_fault(dc_fault_id id);
 DC_CHECKED dc_status dc_fault_start(int rank);
 /* Suffix of error texts: " (fault point x@r#n)" once a point has fired in this process, else "". */
 const char *dc_fault_mark(void);
-/* The points rank.kill and rank.hang: does not return if one of them fires. */
+/* Fault points rank.kill and rank.hang; does not return if one of them fires. */
 void dc_fault_step(void);
 #else
 static inline bool dc_fault(dc_fault_id id)

@@ -71,7 +71,7 @@ typedef struct {
     uint64_t device, inode;
     int64_t bytes, changed_s, changed_ns;
 } dc_file_state;
-/* Of an open file; path is for messages. Errors: DC_ERR_IO. */
+/* Gets the state of an open file; path is for messages. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_file_state_of(int fd, const char *path, dc_file_state *state);
 /* DC_OK if `path` still names the same file in the state `then`, else `code`. */
 DC_CHECKED dc_status dc_file_unchanged(const char *path, const dc_file_state *then, dc_status code);

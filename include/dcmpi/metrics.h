@@ -50,7 +50,7 @@ DC_CHECKED dc_status dc_counter_counts(dc_comm *comm, const dc_counter *c, dc_co
  */
 typedef struct {
     double acc;            /* best one-to-one matching of clusters to classes / N, any K and C; NaN: too much work */
-    double nmi;            /* I / sqrt(H_k H_c); one cluster and one class: 1; one of the two only: 0 */
+    double nmi;            /* I / sqrt(H_k H_c); 1 for one cluster and one class, 0 if only one of the two is single */
     double nmi_arithmetic; /* 2 I / (H_k + H_c), the same special cases */
     double ari;            /* Hubert and Arabie 1985; identical trivial partitions (one set, or all singletons): 1 */
 } dc_scores;

@@ -1,4 +1,5 @@
-/* Fully connected autoencoder: shapes, parameters, initial weights. Steps that use them are recorded in graph.h.
+/* Fully connected autoencoder: shapes, parameters, initial weights. What a step computes with them is recorded
+ * (graph.h).
  *
  * Layers 0..n_encoder-1 are the encoder (D -> L), the rest the decoder (L -> D). A layer computes Y = act(X W + b) with
  * W [in x out] row-major. A tied layer has its own bias and the transposed weights of its mirror; the mirror of layer l

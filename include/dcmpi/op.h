@@ -5,10 +5,10 @@
  * in an order that depends neither on ranks nor on threads.
  *
  *   reach  from -> to                            its derivative
- *   ROW    row (and vectors) -> row              ROW for the row operand, a named sum for a vector operand
+ *   ROW    row (and vectors) -> row              ROW for the row operand, a declared sum for a vector operand
  *   SUM    rows -> vector, equal on all ranks    the vector's gradient, given to every row
- *   ALL    rows of the whole batch -> row        the owner of a row computes all of its gradient, from what others make
- *                                                of the row, too: rows are copied, no float is added across ranks
+ *   ALL    rows of the whole batch -> row        the owner of a row computes its whole gradient, also the parts due to
+ *                                                values of other rows: rows are copied, never added across ranks
  *
  * An operation on vectors alone (ROW without row operands) runs once; its "rows" are those of the vector.
  *

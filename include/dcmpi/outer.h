@@ -7,8 +7,8 @@
  *   tree       Strict, larger batches. One product per shard, padded to ceil(B/V) rows; the products are added by a
  *              fixed binary tree, tile by tile; the sums at the roots of a rank's shards go to the owners of slices,
  *              who finish the tree.
- *   allreduce  Not strict. Each rank has the products of its own rows, one allreduce adds them in the order of the MPI
- *              library.
+ *   allreduce  Not strict. Each rank forms the products of its own rows; one allreduce adds them in an order that
+ *              the MPI library chooses.
  * Strict gives the same bits for every number of ranks and threads. Both strict ways, including the allgather of the
  * updated values (dc_outer_share), need less traffic than an allreduce. In all ways the small vectors are summed over
  * the shards in canonical order (sum.h).

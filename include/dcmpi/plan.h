@@ -45,7 +45,7 @@ typedef struct {
     size_t one_floats;    /* floats of all vectors and their gradients */
     size_t scratch;       /* most floats that an operation needs besides its operands */
     size_t all_floats;    /* floats per row of the batch that every rank gathers in each step and holds */
-    int64_t spill;        /* floats per row that are computed apart and then added */
+    int64_t spill;        /* floats per row computed separately and then added */
     size_t n_sums;        /* doubles that are summed with the products: the losses, then the parts of gradients */
     size_t largest_level; /* most doubles in one reduction within the passes; 0: no reductions */
     int n_summed;

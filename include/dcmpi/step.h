@@ -29,7 +29,7 @@ typedef struct {
     uint64_t seed;
     int64_t B;
     bool strict;         /* the same bits on any number of ranks and threads (parallel.reproducible) */
-    int64_t gather_rows; /* strict: largest batch whose rows are gathered instead of its gradients */
+    int64_t gather_rows; /* strict: up to this batch size, rows are gathered instead of gradients */
     dc_state *state;     /* each step polls its wishes (wish.h), and it saves the moments; NULL: none */
     dc_timers *timers;
     dc_section gather; /* timer section for gathering rows; the next three are network, sync and update */

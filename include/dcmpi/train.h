@@ -35,7 +35,7 @@ typedef struct {
     dc_params params; /* of slab */
     uint64_t seed;
     bool strict;         /* gradients with the same bits on any number of ranks and threads (parallel.reproducible) */
-    int64_t gather_rows; /* strict: largest batch whose rows are gathered instead of its gradients */
+    int64_t gather_rows; /* strict: up to this batch size, rows are gathered instead of gradients */
     int64_t hash_steps;  /* steps between two comparisons of the ranks' weights; 0: only with records */
     dc_state *state;     /* the run state that the weights are part of, or NULL; borrowed */
 } dc_model;

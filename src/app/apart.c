@@ -46,7 +46,8 @@ static int limit_s(void)
 
 /* ---- The process that was started -------------------------------------------------------------------------------- */
 
-/* Reads all datasets of a model's file. Only crashes matter: the reader will report errors itself. */
+/* Reads a dataset as loading the model would. Only an I/O error ends the visit; the reader will report the others
+ * itself. */
 static dc_status check_array(void *ctx, const char *name, const dc_h5_info *info)
 {
     (void)info;

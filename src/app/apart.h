@@ -1,4 +1,4 @@
-/* Reading foreign files in a process of its own. The HDF5 library crashes on some damaged files and loops for ever on
+/* Reads foreign files in a separate process. The HDF5 library crashes on some damaged files and loops for ever on
  * others; in a separate process this is an error like any other. Private to app/.
  *
  * The process runs this same program, started by posix_spawn(): a fork is not safe where MPI runs, because memory that
