@@ -7,7 +7,7 @@
 #include "dcmpi/base.h"
 
 enum { DC_BEAT_PHASE_CHARS = 24 };
-/* Written by its process alone and read by others without a lock: a torn phase name is the worst that can happen. */
+/* Only its own process writes it; others read it without a lock, so at worst they see a torn phase name. */
 typedef struct {
     _Atomic uint64_t moves; /* grows with every step and every wait that ends */
     _Atomic int64_t step;
@@ -15,7 +15,7 @@ typedef struct {
     _Atomic bool waits;
 } dc_beat;
 
-/* From now on this process notes in *beat what it is doing; NULL: nobody watches. Borrowed. */
+/* From now on this process records in *beat (borrowed) what it is doing; NULL: nobody watches. */
 void dc_beat_to(dc_beat *beat);
 /* This process is at `step` of `phase` (static text). Fault points rank.kill, rank.hang. */
 void dc_beat_at(const char *phase, int64_t step);

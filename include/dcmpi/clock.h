@@ -1,4 +1,4 @@
-/* Time: a monotonic clock for durations, wall time only for people. */
+/* Time: a monotonic clock for durations, and wall time for display only. */
 #ifndef DCMPI_CLOCK_H
 #define DCMPI_CLOCK_H
 

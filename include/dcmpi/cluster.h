@@ -11,9 +11,9 @@ typedef struct dc_comm dc_comm;
 
 /* ---- k-means ---------------------------------------------------------------------------------------------------- */
 
-/* Rows to cluster, as a function that writes local rows [lo, lo+n) as floats [n x d] to out; it must be safe to call
- * from several threads. So data of any stored type streams through tiles of a few hundred rows. If X is not NULL the
- * rows are that array [n x d] and `rows` is not called. Everything is borrowed. */
+/* Rows to cluster: `rows` writes local rows [lo, lo+n) as floats [n x d] to out and must be safe to call from several
+ * threads. Data of any stored type thus streams through tiles of a few hundred rows. If X is not NULL, it holds the
+ * rows [n x d] and `rows` is not called. Everything is borrowed. */
 typedef struct {
     const dc_part *part;
     int64_t d;
@@ -31,7 +31,7 @@ typedef struct {
     double tol;   /* a restart stops when the squared shift of its centres <= tol * mean feature variance */
     uint64_t seed;
     int max_iter_before; /* max_iter of the run that wrote the checkpoint, at most max_iter; 0: the same */
-    dc_state *state;     /* registers what iterations change, under the name of its phase; NULL: nothing; borrowed */
+    dc_state *state;     /* the iterations' state is registered here under its phase name; NULL: nowhere; borrowed */
 } dc_kmeans_config;
 
 typedef struct {
@@ -49,76 +49,78 @@ typedef struct {
  * of 2 + floor(ln K) trials per centre). All restarts advance in one pass over the rows and one reduction per
  * iteration. Collective; the same bits for every number of ranks and threads.
  *
- * The lowest inertia wins (ties: first restart). An empty cluster moves its centre to the row that is farthest from its
- * nearest centre (ties: lowest row), several of them to the farthest rows in order; if all rows lie on centres it stays
- * where it is, so data with fewer than K distinct rows ends with clusters of size 0. A seed drawn when all rows lie on
- * centres already is a uniform draw.
+ * The lowest inertia wins (ties: first restart). The centre of an empty cluster moves to the row farthest from its
+ * nearest centre (ties: lowest row); several empty clusters take the farthest rows in order. If all rows lie on centres
+ * it stays, so data with fewer than K distinct rows ends with clusters of size 0. A seed is drawn uniformly when all
+ * rows already lie on centres.
  *
- * Labels are those of dc_nearest in every iteration: decided by products in float where these can tell, by distances in
- * double elsewhere. Sums, counts and inertia are in double. So rows far from the others, and any unit of measure that
- * float can hold, cost no digits.
+ * Labels equal those of dc_nearest in every iteration: float products decide where they are accurate enough, distances
+ * in double elsewhere. Sums, counts and inertia are in double. So outlying rows, and any unit of measure that float can
+ * hold, cost no digits.
  *
- * Memory of a rank: n_init*n floats while seeding; per thread two tiles of 256 rows and their scores; the sums of one
- * pass are K*(d+1) doubles per restart, at most 32 MiB of them (at least one restart) per pass, held about (threads +
- * log2(blocks)) times: with K*(d+1)*n_init beyond 4M an iteration takes several passes.
- * Errors: DC_ERR_DATA if K > N; DC_ERR_MEMORY. `out` needs no initial value and is empty after an error. */
+ * Memory of a rank: n_init*n floats while seeding; per thread two tiles of 256 rows and their scores; the sums, K*(d+1)
+ * doubles per restart, held about (threads + log2(blocks)) times. A pass takes as many restarts as fit 32 MiB of sums
+ * (at least one), so an iteration with K*(d+1)*n_init beyond 4M takes several passes. Errors: DC_ERR_DATA if K > N;
+ * DC_ERR_MEMORY. `out` needs no initial value and is empty after an error. */
 DC_CHECKED dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg, dc_kmeans_result *out);
 void dc_kmeans_result_release(dc_kmeans_result *r);
-/* What dc_kmeans() takes for rows of width d, learnt from a rehearsal (mem.h). Collective. Errors: DC_ERR_MEMORY. */
+/* Memory that dc_kmeans() needs for rows of width d, measured in a rehearsal (mem.h). Collective. Errors:
+ * DC_ERR_MEMORY. */
 typedef struct {
-    double bytes;        /* the most at a time on this rank, the result included, */
-    double result_bytes; /* which stays */
-    double saved_bytes;  /* in a checkpoint */
+    double bytes;        /* peak on this rank, result included */
+    double result_bytes; /* the result alone */
+    double saved_bytes;  /* size in a checkpoint */
 } dc_kmeans_needs;
 DC_CHECKED dc_status dc_kmeans_needs_of(dc_comm *comm, const dc_part *part, int64_t d, const dc_kmeans_config *cfg,
                                         dc_kmeans_needs *out);
 
 /* label[n]: the nearest of the centres M [K x d] to each row of X [n x d], distances summed from the differences in
- * double, ties to the lowest centre: what a label is, here, in dc_kmeans and in the soft assignment alike. Local,
- * threaded outside a parallel region; a row's label does not depend on its position. */
+ * double, ties to the lowest centre. This defines a label here, in dc_kmeans and in the soft assignment. Local;
+ * threaded if called outside a parallel region; a row's label does not depend on its position. */
 void dc_nearest(const float *X, const float *M, int64_t n, int64_t K, int64_t d, int32_t *label);
 
 /* ---- Student-t soft assignment ---- */
 
 /* q[n x K]: log q_ij = -(alpha+1)/2 log1p(d_ij/alpha) - logsumexp_k, d_ij = |z_i - mu_j|^2 summed from the differences
  * (Xie et al. 2016, equation 1). label[n] (NULL: not wanted): the nearest centre, as dc_nearest finds it; its q is the
- * largest of the row. Z [n x L] and M [K x L] finite, K >= 1, alpha > 0; n and L may be 0. Finite for every such
- * input. Local, threaded outside a parallel region; a row's result does not depend on its position. */
+ * largest of the row. Z [n x L] and M [K x L] must be finite, K >= 1, alpha > 0; n and L may be 0. The result is then
+ * finite. Local; threaded if called outside a parallel region; a row's result does not depend on its position. */
 void dc_softassign(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q,
                    int32_t *label);
 
-/* Rows of q and p are float: their sums may be off by rounding, but not by more. */
+/* Rows of q and p are float: their sums may differ from 1 by rounding, up to this. */
 #define DC_ROW_SUM_TOLERANCE 1e-5
 
-/* What all ranks learn from q and the labels of all rows. The arrays are the caller's. */
+/* Statistics of q and the labels over all rows, equal on all ranks. The caller owns the arrays. */
 typedef struct {
     double *f;        /* [K] f_j = sum_i q_ij over all N rows, in double */
     int64_t *size;    /* [K] rows with label j */
     int64_t changed;  /* rows whose label has changed */
-    double sum_check; /* max over rows of |sum_j q_ij - 1|; NaN if this rank made one */
+    double sum_check; /* max over rows of |sum_j q_ij - 1|; NaN if this rank has one */
 } dc_soft_stats;
-/* Of this rank's rows q [n x K], next[n]: their labels; labels[n], in: those before, out: next. The same bits for every
- * number of ranks and threads. Collective: one reduction of 2K+1 doubles and one maximum. Errors: DC_ERR_MEMORY. */
+/* Fills *stats from this rank's rows q [n x K] and their new labels next[n]; labels[n] holds the old labels on entry,
+ * the new ones on return. The same bits for every number of ranks and threads. Collective: one reduction of 2K+1
+ * doubles and one maximum. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_soft_count(dc_comm *comm, const dc_part *part, const float *q, int64_t K, const int32_t *next,
                                    int32_t *labels, dc_soft_stats *stats);
 
-/* Memory that this takes meanwhile, learnt from a rehearsal (mem.h). Local. Errors: DC_ERR_MEMORY. */
+/* Temporary memory of dc_soft_count(), measured in a rehearsal (mem.h). Local. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_soft_count_bytes(const dc_part *part, int64_t K, double *bytes);
 
 /* p_ij = (q_ij^2/f_j) / sum_k(q_ik^2/f_k), f floored at 1e-12 N (Xie et al. 2016, equation 3). q, p [n x K]; p may be
- * q. Local, threaded outside a parallel region. */
+ * q. Local; threaded if called outside a parallel region. */
 void dc_target(const float *q, const double *f, int64_t n, int64_t K, dc_gidx N, float *p);
-/* The same in place for all rows: p holds q on entry. Returns (1/N) sum_i KL(p_i || q_i); *odd: rows of p over all
- * ranks that do not sum to 1. `sum`: an accumulator of DC_TARGET_SUMS values. Collective: one reduction. */
+/* dc_target() in place for all rows: p holds q on entry. Returns (1/N) sum_i KL(p_i || q_i); *odd: number of rows of p,
+ * over all ranks, that do not sum to 1. `sum`: an accumulator of DC_TARGET_SUMS values. Collective: one reduction. */
 enum { DC_TARGET_SUMS = 2 };
 double dc_target_refresh(dc_comm *comm, const dc_part *part, const double *f, int64_t K, dc_sum *sum, float *p,
                          int64_t *odd);
 
-/* Records KL(p_i || q_i) of each row, [batch x 1]: q the Student-t assignment of z [batch x L] to centers [K x L], p
- * [batch x K] constant. */
+/* Records KL(p_i || q_i) of each row, [batch x 1]; q is the Student-t assignment of z [batch x L] to centers [K x L], p
+ * [batch x K] is constant. */
 dc_val dc_student_kl(dc_graph *g, double alpha, dc_val z, dc_val centers, dc_val p);
 #define dc_student_kl(g, alpha, z, centers, p) dc_student_kl(DC_RECORDED_AT(g), alpha, z, centers, p)
-/* That q, [batch x K], as dc_softassign gives it; constant. */
+/* The Student-t assignment q, [batch x K], as dc_softassign gives it; constant. */
 dc_val dc_student(dc_graph *g, double alpha, dc_val z, dc_val centers);
 #define dc_student(g, alpha, z, centers) dc_student(DC_RECORDED_AT(g), alpha, z, centers)
 
@@ -128,7 +130,7 @@ dc_val dc_student(dc_graph *g, double alpha, dc_val z, dc_val centers);
 dc_val dc_sqdist(dc_graph *g, dc_val z, dc_val centers);
 /* Number of the nearest centre, as dc_nearest finds it, [batch x 1]; constant. */
 dc_val dc_nearest_center(dc_graph *g, dc_val z, dc_val centers);
-/* Means [K x L] of `count` [K] values after `more` [K] values, whose sums are `sum` [K x L], have been added;
+/* Updates running means: `mean` [K x L] of `count` [K] values, after adding `more` [K] values with sums `sum` [K x L];
  * constant. */
 dc_val dc_running_mean(dc_graph *g, dc_val mean, dc_val count, dc_val more, dc_val sum);
 #define dc_sqdist(g, z, centers) dc_sqdist(DC_RECORDED_AT(g), z, centers)

@@ -2,8 +2,8 @@
  *
  * A function is collective if and only if its first parameter is `dc_comm *` (except the queries below). Only the main
  * thread calls these, never inside a parallel region. An MPI error ends the job: the rank prints its number, the call
- * and MPI's text to stderr and calls MPI_Abort(70). After dc_comm_create() a failed DC_ASSERT ends the whole job in
- * the same way.
+ * and MPI's error text to stderr, then calls MPI_Abort(70). After dc_comm_create() a failed DC_ASSERT ends the whole
+ * job in the same way.
  *
  * In debug builds (-DDC_DEBUG) each collective first compares source line, call and count over all ranks, and ends the
  * job with both positions if they differ: a deadlock or a mixed-up message becomes an error message. */
@@ -14,21 +14,21 @@
 
 typedef struct dc_comm dc_comm;
 
-/* Starts MPI (THREAD_FUNNELED) and duplicates the world; sets the log active on rank 0 only. Call once per process.
- * The caller passes *out to dc_comm_destroy(), also after an error: MPI ends only when all ranks end it, so rank 0 has
- * printed the error before the launcher sees an exit code and kills the other ranks. Errors: DC_ERR_MEMORY,
- * DC_ERR_USAGE (an MPI library without thread support). */
+/* Starts MPI (THREAD_FUNNELED) and duplicates the world; sets the log active on rank 0 only. Call once per process. The
+ * caller passes *out to dc_comm_destroy() even after an error: MPI ends only when all ranks end it, so rank 0 can print
+ * the error before the launcher sees an exit code and kills the other ranks. Errors: DC_ERR_MEMORY, DC_ERR_USAGE (an
+ * MPI library without thread support). */
 DC_CHECKED dc_status dc_comm_create(dc_comm **out);
 /* Splits the ranks into groups that work independently at the same time. Ranks that pass the same number group >= 0
- * form one group and keep their order. Work in a group gives the same bits as on any other number of ranks. A group has
- * no wishes (wish.h) until dc_comm_set_wish() gives it some; only rank 0 of the job writes log lines. Destroy *out
- * before `comm`. Collective over comm. Errors: DC_ERR_MEMORY. */
+ * form one group and keep their order. Work in a group gives the same bits as on any other number of ranks. A group
+ * gets no stop or save requests (wish.h) until dc_comm_set_wish(); only rank 0 of the job writes log lines. Destroy
+ * *out before `comm`. Collective over comm. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_comm_split(dc_comm *comm, int group, dc_comm **out);
 /* Ends MPI, or a group; accepts NULL. Collective. */
 void dc_comm_destroy(dc_comm **comm);
 
-/* Ends the job with exit code `st` when MPI must not be ended normally, because a library would crash then. Rank 0 has
- * printed the reason. Collective. */
+/* Ends the job with exit code `st` when ending MPI normally would make a library crash. Rank 0 has already printed the
+ * reason. Collective. */
 _Noreturn void dc_comm_abort(dc_comm *comm, dc_status st);
 
 /* Queries, not collective. */
@@ -39,8 +39,8 @@ int dc_comm_node_size(const dc_comm *comm); /* ranks on this node */
 int dc_comm_node_count(const dc_comm *comm);
 const char *dc_comm_host(const dc_comm *comm);
 
-/* In place over all ranks; n is equal on all ranks and may exceed 2^31, 0 is legal. Sums of floats in the order of the
- * MPI library: their bits depend on the number of ranks (sum.h has sums that do not). */
+/* In place over all ranks; n is equal on all ranks and may exceed 2^31, 0 is legal. The MPI library chooses the order
+ * of floating-point sums, so their bits depend on the number of ranks (those of sum.h do not). */
 void dc_comm_sum_f32(dc_comm *comm, float *x, size_t n);
 void dc_comm_sum_f64(dc_comm *comm, double *x, size_t n);
 void dc_comm_sum_i64(dc_comm *comm, int64_t *x, size_t n);
@@ -51,11 +51,11 @@ void dc_comm_min_i64(dc_comm *comm, int64_t *x, size_t n);
 void dc_comm_bcast(dc_comm *comm, void *data, size_t bytes, int root);
 void dc_comm_barrier(dc_comm *comm);
 /* Every rank gets the concatenation in rank order. counts[P] in bytes, equal on all ranks; recv holds their sum; send
- * holds counts[rank] and may lie at its own place in recv. */
+ * holds counts[rank] bytes and may be this rank's part of recv. */
 void dc_comm_allgatherv(dc_comm *comm, const void *send, void *recv, const size_t *counts);
-/* The same for rank `root` alone: recv is untouched elsewhere and may be NULL there. */
+/* As dc_comm_allgatherv, but only rank `root` receives; on other ranks recv is untouched and may be NULL. */
 void dc_comm_gatherv(dc_comm *comm, const void *send, void *recv, const size_t *counts, int root);
-/* send_counts[P], recv_counts[P] in bytes; both buffers packed in rank order, not overlapping. */
+/* send_counts[P], recv_counts[P] in bytes; both buffers are packed in rank order and must not overlap. */
 void dc_comm_alltoallv(dc_comm *comm, const void *send, const size_t *send_counts, void *recv,
                        const size_t *recv_counts);
 
@@ -79,9 +79,9 @@ dc_comm_traffic dc_comm_traffic_total(const dc_comm *comm);
 
 /* ---- Agreement ------------------------------------------------------------------------------------------------ */
 
-/* Collective. Every rank brings its own status; all ranks return the same: DC_OK, or the worst (highest code, ties:
- * lowest rank; DC_STOPPED yields to every error), with that rank's error text recorded everywhere, prefixed
- * "[rank r host] " if P > 1 and not all ranks failed alike. One reduction of 8 bytes when all is well. */
+/* Collective. Every rank passes its own status; all return DC_OK or the worst one (highest code, ties: lowest rank; any
+ * error beats DC_STOPPED). That rank's error text is recorded on all ranks, prefixed "[rank r host] " if P > 1 and not
+ * all ranks failed alike. One reduction of 8 bytes when all is well. */
 DC_CHECKED dc_status dc_agree(dc_comm *comm, dc_status local);
 #ifdef __clang_analyzer__ /* the analyzer does not know that a rank whose call failed never gets DC_OK */
 #define DC_TRY_ALL(comm, call) DC_TRY(call)
@@ -95,7 +95,7 @@ DC_CHECKED dc_status dc_agree_hash(dc_comm *comm, uint64_t hash, const char *wha
 
 /* ---- Start-up -------------------------------------------------------------------------------------------------- */
 
-/* Launch check: N processes of a launcher that are each rank 0 of 1 (wrong mpirun, srun without PMIx). Looks at the
+/* Launch check: detects N launched processes that are each rank 0 of 1 (wrong mpirun, srun without PMIx). Reads the
  * environment only. Errors: DC_ERR_USAGE "N processes but MPI size 1"; afterwards the log is active in the launcher's
  * first process only, so that the error is printed once. Call after dc_comm_create(). */
 DC_CHECKED dc_status dc_comm_check_launch(dc_comm *comm);

@@ -36,7 +36,7 @@ typedef struct {
     } input;
     struct {
         char encoder[DC_NET_TEXT_MAX], decoder[DC_NET_TEXT_MAX];
-        dc_int_list hidden; /* without encoder, as are the next two */
+        dc_int_list hidden; /* this and the next two: if there is no encoder */
         int64_t latent;
         int activation, latent_activation, output_activation; /* dc_act */
         int init;                                             /* dc_init */
@@ -79,13 +79,13 @@ typedef struct {
         int64_t examples;     /* m of /clusters/nearest and /clusters/border */
         double outlier_below; /* confidence */
     } output;
-    _Alignas(16) unsigned char methods[DC_METHODS_BYTES]; /* a struct of each method's own: dc_config_method_keys() */
+    _Alignas(16) unsigned char methods[DC_METHODS_BYTES]; /* each method's struct of keys: dc_config_method_keys() */
 } dc_config;
 
 /* All functions here are local and know nothing of MPI. */
 
-/* What cluster.method may be; the first is the default. Each method has a section of its own name in the deck, with
- * its keys. */
+/* A value of cluster.method; the first is the default. The deck has a section named after each method, with its
+ * keys. */
 typedef struct {
     const char *name, *summary;
     const char *traits; /* "training" or "": decides which keys of other sections the method uses */
@@ -93,33 +93,32 @@ typedef struct {
     int n_keys;
     size_t keys_bytes;
 } dc_config_method;
-/* The array is borrowed for ever. Call it before anything is parsed or explained. */
+/* The array must stay valid for ever. Call this before anything is parsed or explained. */
 void dc_config_set_methods(const dc_config_method *list, int n);
-/* The keys' struct of cluster.method, of the type that the method knows; a view into *cfg. */
+/* The struct with the keys of cluster.method, of the method's own type; a view into *cfg. */
 const void *dc_config_method_keys(const dc_config *cfg);
 
 void dc_config_defaults(dc_config *cfg);
 /* The deck's network, from its texts or from hidden, latent and their activations. */
 void dc_config_net(const dc_config *cfg, dc_net_text *out);
-/* The built-in problem's deck, what `dcmpi` runs without a deck; for dc_config_parse() to start from. */
+/* The built-in problem's deck, which `dcmpi` runs if given none; dc_config_parse() can start from it. */
 void dc_config_builtin(dc_config *cfg);
 
 /* text[bytes] is the deck as read by rank 0 (NULL or no bytes: no deck); `name` appears in messages as
  * "name:line:col:". overrides[n]: "section.key=value" strings, with or without the leading dashes; they win over the
- * deck. verb: "fit", "kmeans" ...: keys that nothing uses are errors if they were set, but see
- * dc_config_parse_noting(); the sections of methods other than cluster.method may stay in a deck.
- * Starts from what is in *cfg. Checks ranges and contradictions and fills in what follows from other keys:
- * model.weights turns pretraining off, input.rows of the built-in problem gets its number. Errors: DC_ERR_USAGE, all
- * of them in one line. */
+ * deck. verb: "fit", "kmeans" ...: setting a key that nothing uses is an error, but see dc_config_parse_noting();
+ * sections of methods other than cluster.method may stay in a deck. Starts from the values in *cfg. Checks ranges and
+ * contradictions and sets keys that follow from others: model.weights turns pretraining off, input.rows of the built-in
+ * problem gets its default. Errors: DC_ERR_USAGE, all of them in one line. */
 DC_CHECKED dc_status dc_config_parse(dc_config *cfg, const char *name, const char *text, size_t bytes,
                                      const char *const *overrides, int n_overrides, const char *verb);
-/* What is not an error, but worth a line. */
+/* Things that are no errors but worth a line in the log. */
 enum { DC_CONFIG_NOTE_MAX = 1024 };
 typedef struct {
-    /* Keys of the deck that only the verb or an override makes unused ("cluster.batch, cluster.tol (the verb is
-     * kmeans)"), or "". This is not an error, because a deck may serve several runs. */
+    /* Keys of the deck that are unused only because of the verb or an override ("cluster.batch, cluster.tol (the verb
+     * is kmeans)"), or "". Not an error, because one deck may serve several runs. */
     char unused[DC_CONFIG_NOTE_MAX];
-    /* Old names that were given, with their new ones ("cluster.x is now y.x"), or "". */
+    /* Old names of keys that were used, with their new ones ("cluster.x is now y.x"), or "". */
     char renamed[DC_CONFIG_NOTE_MAX];
 } dc_config_notes;
 DC_CHECKED dc_status dc_config_parse_noting(dc_config *cfg, const char *name, const char *text, size_t bytes,
@@ -128,28 +127,30 @@ DC_CHECKED dc_status dc_config_parse_noting(dc_config *cfg, const char *name, co
 /* Reads a deck file whole, at most 1 MiB, into *text (dc_mem, caller frees). Errors: DC_ERR_USAGE. */
 DC_CHECKED dc_status dc_config_read_file(const char *path, char **text, size_t *bytes);
 
-/* Writes the effective deck as YAML that dc_config_parse() reads back to the same bits. With `verb`: only keys in use;
- * NULL: all, those not in use as comments. comments: with documentation. Errors: DC_ERR_IO. */
+/* Writes the effective deck as YAML that dc_config_parse() reads back to the same bits. `verb`: only keys that it uses;
+ * NULL: all keys, unused ones commented out. comments: adds documentation. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_config_dump(const dc_config *cfg, const char *verb, bool comments, FILE *out);
-/* Documentation of "section.key", of a section, or of every key of that name; nearest names if unknown (DC_ERR_USAGE).
+/* Prints documentation of "section.key", of a section, or of every key of that name; for an unknown name suggests the
+ * nearest (DC_ERR_USAGE).
  */
 DC_CHECKED dc_status dc_config_explain(const char *key, FILE *out);
 /* The key reference as Markdown (input/README.md is made of it). */
 void dc_config_reference(FILE *out);
 bool dc_config_has_section(const char *name);
-/* The program's sections with their documentation, one line each, and one line for those of the methods; for --help.
+/* The program's sections with their documentation, one line each, plus one line for all method sections; for --help.
  */
 void dc_config_list_sections(FILE *out);
 /* The same as .SS sections of a man page. */
 void dc_config_man(FILE *out);
-/* Words for a shell, a blank in front of each: " --section.key=" of all keys that the verb can use; " section" and
- * " section.key". */
+/* Words for shell completion, each after a blank: words prints " --section.key=" for all keys that the verb can use,
+ * names prints " section" and " section.key". */
 void dc_config_words(const char *verb, FILE *out);
 void dc_config_names(FILE *out);
-/* Lines `--section.key) echo "word word" ;;` of a shell's case, for keys whose values are words; @file: a path. */
+/* Lines `--section.key) echo "word word" ;;` of a shell `case`, for keys whose values are words; "@file" stands for a
+ * path. */
 void dc_config_value_words(FILE *out);
 /* Number of keys that the verb uses, that can change the result, and that differ; out[cap]: "cluster.lr is 0.1, was
- * 0.01; ...". Where the data lie is not among them: the caller compares the hash of the data. */
+ * 0.01; ...". The path of the data is not compared: the caller compares the hash of the data. */
 int dc_config_differences(const dc_config *was, const dc_config *is, const char *verb, char *out, size_t cap);
 /* XXH3 over all values in use that can change the result (not paths of output, not log_interval). */
 uint64_t dc_config_hash(const dc_config *cfg);
@@ -157,9 +158,11 @@ uint64_t dc_config_hash(const dc_config *cfg);
 /* ---- Words in messages, for the command line too ---------------------------------------------------------------- */
 
 enum { DC_QUOTE_MAX = 96 };
-/* `text` for a message: one line, control characters and bad UTF-8 as \xNN, cut with "..." if long. Returns out. */
+/* Makes `text` fit for a message: one line, control characters and bad UTF-8 as \xNN, cut with "..." if long. Returns
+ * out. */
 const char *dc_quote(char out[DC_QUOTE_MAX], const char *text);
-/* Text for a man page, escaped, sentences on lines of their own, a newline at the end; one word, without. */
+/* Text for a man page, escaped: dc_man_text() puts each sentence on its own line and ends with a newline; dc_man_word()
+ * writes one word without a newline. */
 void dc_man_text(const char *text, FILE *out);
 void dc_man_word(const char *word, size_t len, FILE *out);
 

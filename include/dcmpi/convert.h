@@ -1,6 +1,6 @@
-/* Foreign formats to the data file of dcmpi, streamed: IDX, NPY and tables in text (each also compressed by gzip, xz or
- * zstd), and HDF5. Serial: one process, no MPI. Memory is a few pieces of some MiB whatever the size of the input; a
- * transposition adds DC_TRANSPOSE_BYTES and, beyond them, a temporary file beside the output.
+/* Converts foreign formats to dcmpi's data file, streamed: IDX, NPY and text tables (each also compressed by gzip, xz
+ * or zstd), and HDF5. Serial: one process, no MPI. Uses a few buffers of some MiB whatever the size of the input;
+ * transposing adds DC_TRANSPOSE_BYTES and, if that is not enough, a temporary file beside the output.
  *
  * The data file: /X [N, D] uint8, float16, float32 or float64; /y [N] int32 if there are labels, -1 for a row without
  * one; /ids [N] texts if there are ids. Attributes of the root:
@@ -15,37 +15,37 @@
  *   missing        what was done about missing values, if there were any: lines of key=value, action, cells, rows, and
  *                  how many of each kind
  * /X, /y and /ids have the attribute `xxh3` (Checksums in h5.h), which every load compares.
- * Integer labels that fit keep their values in /y; names, and integers beyond int32, are numbered 0..C-1 in that order.
- */
+ * Integer labels that fit keep their values in /y; names, and integers beyond int32, are numbered 0..C-1 in the
+ * order of `classes`. */
 #ifndef DCMPI_CONVERT_H
 #define DCMPI_CONVERT_H
 
 #include "dcmpi/base.h"
 
-/* How a table in text is read. NULL, 0: decided by the rules in convert/layout.h. A column is "first", "last", "none",
- * a number from 0, or a name from line 1, in double quotes if it looks like one of the others. */
+/* How a text table is read. NULL, 0: decided by the rules in convert/layout.h. A column is "first", "last", "none", a
+ * number from 0, or a name from line 1 (in double quotes if it could be mistaken for one of the former). */
 typedef enum { DC_HEADER_AUTO, DC_HEADER_YES, DC_HEADER_NO } dc_header;
 typedef struct {
     const char *label_column, *id_column;
-    const char *drop_columns; /* several, commas between; a name with a comma in double quotes */
+    const char *drop_columns; /* separated by commas; put names that contain commas in double quotes */
     dc_header header;
     char separator; /* ' ': runs of blanks and tabs */
     bool decimal_comma;
-    bool transposed; /* rows are features: ids of the table are names, names are ids */
+    bool transposed; /* rows are features: the table's ids name features, its names are row ids */
 } dc_table_options;
 
-/* What happens to missing values: NaN, infinities, and in text the words for them. DROP leaves the row out, MEAN puts
- * the mean of the other values of the column in its place, VALUE a number. */
+/* What happens to missing values: NaN, infinities, and in text the words for them. DROP leaves the row out, MEAN
+ * replaces the value by the mean of the column's other values, VALUE by a number. */
 typedef enum { DC_MISSING_ERROR, DC_MISSING_DROP, DC_MISSING_MEAN, DC_MISSING_VALUE } dc_missing_action;
 typedef struct {
     dc_missing_action action;
     double value;
 } dc_missing_options;
 
-/* Whether features are in the rows of the inputs; AUTO: the format says. */
+/* Whether the inputs hold features in rows; AUTO: as the format says. */
 typedef enum { DC_TRANSPOSE_AUTO, DC_TRANSPOSE_YES, DC_TRANSPOSE_NO } dc_transpose_choice;
 
-/* Limits of what is accepted, so that a hostile file cannot take the memory of the machine. */
+/* Limits on inputs, so that a hostile file cannot exhaust the memory of the machine. */
 enum {
     DC_CONVERT_MAX_COLUMNS = 1 << 24,     /* values per row */
     DC_CONVERT_MAX_LINE_BYTES = 1 << 26,  /* one line of text */
@@ -61,7 +61,7 @@ typedef struct {
     int n_inputs;
     const char *const *labels; /* [n_labels], 0 or n_inputs files of labels */
     int n_labels;
-    dc_table_options table; /* label_column "none" also means that an HDF5 input's own /y is not taken */
+    dc_table_options table; /* label_column "none" also ignores /y of an HDF5 input */
     dc_missing_options missing;
     dc_transpose_choice transpose;
     const char *dataset; /* HDF5 inputs: path of the matrix, NULL: "/X" or the only dataset of 2 or more dimensions */
@@ -81,17 +81,17 @@ typedef struct {
     dc_dtype dtype;
     bool has_labels;
     int64_t n_classes;
-    int64_t unlabelled; /* rows whose label says that there is none: -1 in /y */
+    int64_t unlabelled; /* rows whose label means "no label": -1 in /y */
     double min, max, mean;
     uint64_t checksum;
 } dc_convert_result;
 
-/* Writes cfg->output through the temporary name "<output>.part", which is removed on any error, under a lock (claim.h);
- * a file of the output's name that this request made (recipe.h) is replaced when the new one is complete. Numbers that
- * are neither uint8 nor floating point become float32, or float64 where float32 would not tell them apart
- * (convert/precision.h), with a NOTE; inputs of different types meet in the widest of them. Errors: DC_ERR_DATA with
- * file, place (byte, or line and column) and cause; DC_ERR_IO (output, disk); DC_ERR_USAGE; DC_ERR_BUSY (another
- * process writes this output); DC_ERR_MEMORY. */
+/* Writes cfg->output under a lock (claim.h) and the temporary name "<output>.part", which is removed on any error. An
+ * existing output made by the same request (recipe.h) is replaced once the new one is complete. Numbers that are
+ * neither uint8 nor floating point become float32, or float64 where float32 would not tell them apart
+ * (convert/precision.h), with a NOTE; inputs of different types take the widest of them. Errors: DC_ERR_DATA with file,
+ * place (byte, or line and column) and cause; DC_ERR_IO (output, disk); DC_ERR_USAGE; DC_ERR_BUSY (another process
+ * writes this output); DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_convert(const dc_convert_config *cfg, dc_convert_result *result);
 
 #endif

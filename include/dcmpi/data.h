@@ -16,20 +16,20 @@ typedef enum {
     DC_SCALE_ROBUST
 } dc_scale_kind;
 
-/* Values beyond two bounds are replaced by the nearer bound before they are scaled. Plain data without padding. */
+/* Clipping: values outside two bounds are replaced by the nearer bound before scaling. Plain data without padding. */
 enum { DC_CLIP_NONE, DC_CLIP_QUANTILES, DC_CLIP_RANGE };
 typedef struct {
     int64_t kind;
-    double lo, hi; /* range: the bounds of all columns; quantiles: each column's own, at lo = q and 1 - q; hi is 0 */
+    double lo, hi; /* range: bounds for all columns; quantiles: bounds per column at quantiles lo and 1 - lo, hi is 0 */
 } dc_clip;
 
 enum { DC_IMAGE_DIMS_MAX = 4, DC_ID_MAX_BYTES = 1024, DC_LABEL_NAME_MAX = 256 };
 
-/* What became of the checksum of a data file. */
+/* Outcome of the checksum of a data file. */
 typedef enum {
     DC_CHECKSUM_NO_FILE, /* the built-in problem */
     DC_CHECKSUM_NONE,    /* the file has none */
-    DC_CHECKSUM_UNUSED,  /* not all rows are read, or it is of a kind that these ranks cannot compute */
+    DC_CHECKSUM_UNUSED,  /* not all rows are read, or these ranks cannot compute this kind of checksum */
     DC_CHECKSUM_STORED,  /* to be compared when all rows are read */
     DC_CHECKSUM_AGREES
 } dc_checksum;
@@ -42,24 +42,24 @@ typedef struct {
     dc_dtype dtype;
     void *X; /* [n x D] stored type, local, owned */
     int32_t
-        *y; /* [n] labels made dense 0..C-1, -1: no label; local, owned; NULL without labels. Only metrics may look. */
+        *y; /* [n] labels renumbered 0..C-1, -1: no label; local, owned; NULL without labels. Only metrics may read. */
     int64_t C;           /* number of classes, 0 without labels; global */
-    int64_t unlabelled;  /* rows without a label, though others may have one; global */
+    int64_t unlabelled;  /* rows without a label; global */
     char *classes;       /* names of the classes in their order, one per line; rank 0, owned; NULL without labels */
-    char *ids;           /* [n x id_bytes] names of the rows, padded with zeros; local, owned; NULL without */
+    char *ids;           /* [n x id_bytes] names of the rows, padded with zeros; local, owned; NULL without ids */
     size_t id_bytes;     /* 0 without ids; global */
-    char *feature_names; /* one per line; rank 0, owned; NULL without */
+    char *feature_names; /* one per line; rank 0, owned; NULL without names */
     int n_image_dims;
     int64_t image_shape[DC_IMAGE_DIMS_MAX];
     dc_scale_kind scale_kind;
-    double *clip_lo, *clip_hi;     /* [D], global, owned: values beyond them count as these; NULL: all as stored */
+    double *clip_lo, *clip_hi;     /* [D], global, owned: bounds for clipping; NULL: none */
     float *shift, *scale;          /* [D], global, owned: a row enters the network as (x - shift) * scale */
     char source[DC_PATH_MAX];      /* path, or "builtin:glyphs" */
     uint64_t hash;                 /* global checksum of X: XXH3 of each shard's bytes, hashed in shard order */
-    double min, max, mean;         /* of the values, after clipping if there is any; global */
+    double min, max, mean;         /* of the values, after any clipping; global */
     double scaled_min, scaled_max; /* of what enters the network, global */
     dc_checksum checksum;          /* of the file */
-    char outlying[128];            /* values far outside their columns, in a few words; "" without any; global */
+    char outlying[128];            /* describes values far outside their columns; "" if there are none; global */
     size_t bytes;                  /* held by this rank */
 } dc_dataset;
 
@@ -70,47 +70,47 @@ typedef struct {
     dc_dtype dtype;
     bool has_labels;
     bool has_ids;
-    size_t id_bytes; /* of a stored id, 0: not known before they are read */
+    size_t id_bytes; /* of a stored id; 0: unknown until ids are read */
     int64_t C;       /* classes, if the file says; 0: unknown, or no labels */
 } dc_data_header;
 
-/* Which data, what the deck says about them besides the path, and what is done to their values. */
+/* Which data to load, and what the deck says about them. */
 typedef struct {
     const char *path;
-    dc_gidx rows;       /* the first so many, 0: all; of the built-in problem DC_GLYPH_ROWS_DEFAULT */
+    dc_gidx rows;       /* take this many first rows; 0: all, or DC_GLYPH_ROWS_DEFAULT of the built-in problem */
     const char *labels; /* column of labels (h5_column.h), NULL or "": /y if there is one */
     int n_image_dims;   /* 0: as the file says */
     int64_t image_shape[DC_IMAGE_DIMS_MAX]; /* height, width[, channels]; their product is D, or it is an error */
     dc_clip clip;
 } dc_data_request;
 
-/* Reads the header of the file; not collective. Errors: DC_ERR_DATA for files that are not data files of ours (names
- * what is missing), more rows asked for than there are, no rows or no columns, unusable labels, an image shape that
- * does not fit; DC_ERR_IO. */
+/* Reads the header of the file; not collective. Errors: DC_ERR_DATA for files that are not dcmpi data files (says what
+ * is missing), more rows asked for than there are, no rows or no columns, unusable labels, an image shape that does not
+ * fit; DC_ERR_IO. */
 DC_CHECKED dc_status dc_dataset_inspect(const dc_data_request *request, dc_data_header *out);
 /* The same for a file alone, without labels, image shape or clipping from a deck. */
 DC_CHECKED dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_header *out);
 
-/* Not collective: the header, and all that is stored in strings of variable length and the like, which the library
- * reads from anywhere in the file. Errors: as above. */
+/* Reads the header and everything stored in variable-length strings and the like, which the library may fetch from
+ * anywhere in the file. Not collective. Errors: as above. */
 DC_CHECKED dc_status dc_dataset_probe(const dc_data_request *request);
 
-/* Whether there are so many classes that the labels must be identifiers, given by accident: nobody reads their
- * names. */
+/* Whether there are so many classes that the labels must be identifiers given by mistake; their names are not read. */
 static inline bool dc_labels_name_rows(int64_t classes, dc_gidx rows)
 {
     return classes > 2 && 2 * classes > rows;
 }
-/* Warns of values far outside their columns, as dc_dataset_open() does; serial, in bounded memory, by one pass over the
- * file and a second one where it is needed. Errors: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY. */
+/* Warns of values far outside their columns, as dc_dataset_open() does. Serial, in bounded memory; passes over the file
+ * once, and again if needed. Errors: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_dataset_tell_range(const char *path);
 
 /* Collective. Loads or generates this rank's rows (none is legal), renumbers labels densely in ascending order of their
  * values, compares the file's checksums, audits, and computes the scaling; all arguments are global. A file that
- * changes while it is read is an error. NaN and Inf are errors (first row and column, count), so are fewer than K
- * distinct rows; constant columns get a NOTE and are only shifted. shift, scale, hash, min, max and mean have the same
- * bits for every number of ranks and threads. `seed` is used by the built-in problem only. *out is owned by the caller.
- * Errors, agreed: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY, DC_ERR_USAGE (more ranks than shards). */
+ * changes while it is read is an error. NaN and Inf are errors (the text names the first row and column, and the
+ * count); so are fewer than K distinct rows; constant columns get a NOTE and are only shifted. shift, scale, hash, min,
+ * max and mean have the same bits for every number of ranks and threads. `seed` is used by the built-in problem only.
+ * *out is owned by the caller. Errors, agreed: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY, DC_ERR_USAGE (more ranks than
+ * shards). */
 DC_CHECKED dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int shards, dc_scale_kind scale,
                                      uint64_t seed, int64_t K, dc_dataset **out);
 /* The same for a file alone, without labels, image shape or clipping from a deck. */
@@ -118,15 +118,15 @@ DC_CHECKED dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx ro
                                      uint64_t seed, int64_t K, dc_dataset **out);
 /* Accepts NULL. */
 void dc_dataset_destroy(dc_dataset **data);
-/* Of what the header tells, on the rank with this part: memory of the data when they are loaded; what loading needs
- * besides, for labels as they are stored and for what is computed per column; a row's id. */
+/* Memory predicted from the header, for the rank with this part: the loaded data; what loading needs besides (stored
+ * labels, per-column statistics); the id of one row. */
 double dc_dataset_bytes(const dc_data_header *head, const dc_part *part, const dc_clip *clip);
 double dc_dataset_loading_bytes(const dc_data_header *head, const dc_part *part, int threads, dc_scale_kind scale,
                                 const dc_clip *clip);
 double dc_dataset_id_bytes(const dc_data_header *head);
 
-/* What a user should mend first where training went wrong: values far outside, if there are any, else `otherwise`.
- * Local, the same on all ranks. */
+/* What a user should fix first when training goes wrong: values far outside their columns, if any, else `otherwise`.
+ * Local, same text on all ranks. */
 enum { DC_DATA_ADVICE_MAX = 320 };
 const char *dc_dataset_advice(const dc_dataset *data, const char *otherwise, char out[DC_DATA_ADVICE_MAX]);
 
@@ -134,13 +134,13 @@ const char *dc_dataset_advice(const dc_dataset *data, const char *otherwise, cha
 uint64_t dc_dataset_hash_labels(dc_comm *comm, const dc_dataset *data);
 
 /* Scaled rows as float: out[i*D + c] = (clip(X[rows[i]][c]) - shift[c]) * scale[c] for n local row numbers, in any
- * order and with repeats. Threaded unless called inside a parallel region, where it is safe. */
+ * order and with repeats. Threaded; also safe inside a parallel region, without threads of its own. */
 void dc_dataset_gather(const dc_dataset *data, const int64_t *rows, int64_t n, float *out);
 /* The same for consecutive local rows lo..lo+n-1. */
 void dc_dataset_rows(const dc_dataset *data, int64_t lo, int64_t n, float *out);
 
-/* How many of the first n local rows have a scaled value that is not in [lo, hi] (NaN is not); the first of them and
- * its first such column, n and D if there is none. Local, threaded. */
+/* How many of the first n local rows have a scaled value outside [lo, hi] (NaN is outside). *row and *column: the first
+ * such row and its first such column, or n and D if there is none. Local, threaded. */
 int64_t dc_dataset_outside(const dc_dataset *data, int64_t n, float lo, float hi, int64_t *row, int64_t *column);
 
 /* Stored (unscaled) rows by global number, on every rank: out[n x D] in the stored type; a negative number gives a row
@@ -153,11 +153,11 @@ typedef struct {
     char source[DC_PATH_MAX];
     dc_data_header head;
     dc_part part;
-    int64_t capacity;    /* rows of a piece at most */
+    int64_t capacity;    /* most rows in a piece */
     dc_gidx next;        /* first local row of the next piece */
     int64_t n;           /* rows of this piece */
-    void *X;             /* [capacity x D] of which n are there, stored type, owned */
-    int32_t *y;          /* [capacity] dense labels 0..C-1, -1: none; owned; NULL without. Only metrics may look. */
+    void *X;             /* [capacity x D], n rows filled, stored type, owned */
+    int32_t *y;          /* [capacity] labels 0..C-1, -1: none; owned; NULL without labels. Only metrics may use it. */
     int64_t C;           /* classes of the whole file, 0 without labels; global */
     int64_t unlabelled;  /* rows without a label; global */
     char *classes;       /* names as in dc_dataset; rank 0, owned */
@@ -167,19 +167,20 @@ typedef struct {
     struct dc_data_shape *shape;         /* owned */
     struct dc_data_labels *label_reader; /* owned; NULL without labels */
     struct dc_data_ids *id_reader;       /* owned; NULL without ids */
-    dc_checksum checksum;                /* what is done with the checksum of the file */
+    dc_checksum checksum;                /* outcome of the checksum of the file */
     struct dc_data_sums *sums;           /* owned */
 } dc_row_stream;
-/* Collective: the header alone. labels: as in dc_data_request. Errors as in dc_dataset_load, but the built-in problem
- * is not a file and is refused. */
+/* Collective: reads the header only. labels: as in dc_data_request. Errors as in dc_dataset_load; the built-in problem
+ * is refused, because it is not a file. */
 DC_CHECKED dc_status dc_row_stream_open(dc_comm *comm, const char *path, const char *labels, dc_row_stream *s);
-/* Collective: memory for pieces of this rank's rows of `part`, which covers all rows; classes of all labels (in one
- * pass over /y). capacity >= 1, global. */
+/* Collective: allocates memory for pieces of this rank's rows of `part`, which covers all rows, and finds the classes
+ * of all labels (in one pass over /y). capacity >= 1, global. */
 DC_CHECKED dc_status dc_row_stream_start(dc_comm *comm, dc_row_stream *s, const dc_part *part, int64_t capacity);
-/* Collective: this rank's next n <= capacity rows, 0 is legal. NaN and Inf are errors (DC_ERR_DATA, names the row). */
+/* Collective: reads this rank's next n <= capacity rows; n = 0 is legal. NaN and Inf are errors (DC_ERR_DATA, names the
+ * row). */
 DC_CHECKED dc_status dc_row_stream_read(dc_comm *comm, dc_row_stream *s, int64_t n);
-/* Collective: all rows have been read. Errors: DC_ERR_DATA (the rows have another checksum than is stored, or the file
- * changed while it was read). */
+/* Collective: call it after all rows have been read. Errors: DC_ERR_DATA (the rows do not match the stored checksum, or
+ * the file changed while it was read). */
 DC_CHECKED dc_status dc_row_stream_end(dc_comm *comm, dc_row_stream *s);
 void dc_row_stream_close(dc_row_stream *s);
 
@@ -190,7 +191,7 @@ typedef struct {
     uint64_t seed;
     int64_t B; /* global batch rows, clamped to N */
     int64_t steps_per_epoch;
-    int64_t capacity; /* no step gives this rank more rows than this */
+    int64_t capacity; /* most rows of this rank in any step */
 } dc_batcher;
 /* B >= 1; holds no memory. Errors: DC_ERR_USAGE (B < 1), DC_ERR_DATA (no rows). */
 DC_CHECKED dc_status dc_batcher_init(dc_batcher *b, const dc_part *part, uint64_t seed, int64_t B);
@@ -199,7 +200,7 @@ DC_CHECKED dc_status dc_batcher_init(dc_batcher *b, const dc_part *part, uint64_
  * Not collective: every rank computes its own. */
 void dc_batcher_step(const dc_batcher *b, int64_t step, int64_t *rows, int64_t *n, int64_t *n_global, int64_t *offset);
 
-/* Rows of step `step` on the ranks below `rank` (P gives the rows of the batch), and of one shard. */
+/* Number of rows of step `step` on the ranks below `rank` (rank P: of the whole batch), and in one shard. */
 int64_t dc_batcher_offset(const dc_batcher *b, int64_t step, int rank);
 int64_t dc_batcher_shard_rows(const dc_batcher *b, int64_t step, int shard);
 
@@ -207,8 +208,8 @@ int64_t dc_batcher_shard_rows(const dc_batcher *b, int64_t step, int shard);
 
 enum { DC_GLYPH_SIDE = 28, DC_GLYPH_PIXELS = 784, DC_GLYPH_CLASSES = 10, DC_GLYPH_ROWS_DEFAULT = 10000 };
 #define DC_BUILTIN_GLYPHS "builtin:glyphs"
-/* One row of the built-in problem: a drawn glyph of random class, pose, pen and brightness, white on black. A function
- * of (seed, row) alone, whatever rank, thread or order asks for it; safe inside parallel regions; about 10 us. row:
+/* One row of the built-in problem: a drawn glyph of random class, pose, pen and brightness, white on black. Depends on
+ * (seed, row) alone, not on rank, thread or order of calls; safe inside parallel regions; takes about 10 us. row:
  * global, >= 0. out[784]: row-major 28 x 28 grey values. Returns the class 0..9; classes are equally likely. */
 int dc_glyph_row(uint64_t seed, dc_gidx row, uint8_t out[DC_GLYPH_PIXELS]);
 

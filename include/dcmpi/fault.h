@@ -1,18 +1,18 @@
 /* Fault points: places where a run fails on purpose, so that tests can prove that every failure ends well.
  *
- * They exist in builds with FAULT=1 only; elsewhere dc_fault() is constantly false and leaves no code. A point stands
- * where something may fail, in the condition that finds the failure, so that the usual error path is taken:
+ * They exist only in builds with FAULT=1; otherwise dc_fault() is always false and compiles to nothing. A fault point
+ * is part of the condition that detects a real failure, so that the usual error path is taken:
  *
  *     if (write(fd, data, bytes) < 0 || dc_fault(DC_FAULT_CKPT_WRITE)) return DC_FAIL(DC_ERR_IO, ...);
  *
- * The environment says which one fires: DC_FAULT=point@rank#n, the n-th time that rank passes it; rank 0 and n = 1 may
- * be left out; several are separated by commas. `dcmpi info --faults` prints the table. */
+ * The environment says which one fires: DC_FAULT=point@rank#n fires the n-th time that rank passes the point. @rank and
+ * #n default to 0 and 1; separate several by commas. `dcmpi info --faults` prints the table. */
 #ifndef DCMPI_FAULT_H
 #define DCMPI_FAULT_H
 
 #include "dcmpi/base.h"
 
-/* Id, name, who passes it, exit code of the run (0: it goes on, with a warning), what fails. */
+/* Id, name, which ranks pass it, exit code of the run (0: it goes on, with a warning), what fails. */
 #define DC_FAULT_POINTS(X)                                                                                             \
     X(MEM_ALLOC, "mem.alloc", "all", 8, "an allocation")                                                               \
     X(MPI_CALL, "mpi.call", "all", 70, "an MPI call; nothing can be agreed after that, the job is aborted")            \
@@ -57,13 +57,14 @@ typedef enum { DC_FAULT_POINTS(DC_FAULT_ID) DC_FAULT_COUNT } dc_fault_id;
 #undef DC_FAULT_ID
 
 #ifdef DC_FAULT
-/* true the n-th time that the rank of DC_FAULT passes the point; says so on stderr and sets errno to EIO. */
+/* True the n-th time that the rank given in DC_FAULT passes the point; then it prints this to stderr and sets errno to
+ * EIO. */
 bool dc_fault(dc_fault_id id);
-/* Reads DC_FAULT; until then no point fires and none is counted. Errors: DC_ERR_USAGE. */
+/* Reads DC_FAULT; before this call no point fires or is counted. Errors: DC_ERR_USAGE. */
 DC_CHECKED dc_status dc_fault_start(int rank);
-/* " (fault point x@r#n)" once a point has fired in this process, else "": errors end with it. */
+/* Suffix of error texts: " (fault point x@r#n)" once a point has fired in this process, else "". */
 const char *dc_fault_mark(void);
-/* The points rank.kill and rank.hang: does not return if one of them fires. */
+/* Fault points rank.kill and rank.hang; does not return if one of them fires. */
 void dc_fault_step(void);
 #else
 static inline bool dc_fault(dc_fault_id id)
@@ -83,8 +84,8 @@ static inline const char *dc_fault_mark(void)
 static inline void dc_fault_step(void) {}
 #endif
 
-/* The table on `to`, one point per line: name, who, exit code, what fails, separated by tabs. false: no fault points in
- * this build. */
+/* Prints the table to `to`, one point per line: name, ranks, exit code, what fails, separated by tabs. False if this
+ * build has no fault points. */
 bool dc_fault_list(FILE *to);
 
 #endif

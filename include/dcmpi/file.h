@@ -1,5 +1,5 @@
-/* Files that are whole or not there: written under another name, forced to disk, read back, renamed. And whether a file
- * stayed what it was while it was read. */
+/* Files that are either complete or absent: written under another name, forced to disk, read back, renamed. Also checks
+ * whether a file changed while it was read. */
 #ifndef DCMPI_FILE_H
 #define DCMPI_FILE_H
 
@@ -13,71 +13,72 @@ typedef struct {
     size_t bytes;
 } dc_file_piece;
 
-/* Replaces or makes `path` from the pieces in order: `path`.part is made anew (never through a link), its space
- * reserved, written, forced to disk, read back and compared, renamed, and the directory forced to disk. After an error
- * `path` is what it was, and `path`.part is gone. Errors: DC_ERR_IO. */
+/* Creates or replaces `path` from the pieces in order: `path`.part is created afresh (never through a link), its space
+ * reserved, the data written, forced to disk, read back and compared; then it is renamed and the directory forced to
+ * disk. After an error `path` is unchanged and `path`.part is gone. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_file_replace(const char *path, const dc_file_piece *piece, int n);
 
-/* The same for bytes that nobody holds at once: begin, the bytes in order, end. */
+/* The same for data that never is in memory as a whole: begin, put the bytes in order, end. */
 typedef struct {
     char path[DC_PATH_MAX], part[DC_PATH_MAX];
-    int fd;                    /* of the part */
-    size_t length;             /* that it will have */
-    size_t bytes;              /* so far */
-    struct XXH3_state_s *hash; /* of them */
+    int fd;                    /* of path.part */
+    size_t length;             /* final size in bytes */
+    size_t bytes;              /* written so far */
+    struct XXH3_state_s *hash; /* of the bytes written so far */
 } dc_file_new;
-/* After an error there is nothing to be ended. Errors: DC_ERR_IO, DC_ERR_MEMORY. */
+/* After an error do not call dc_file_end(). Errors: DC_ERR_IO, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_file_begin(dc_file_new *f, const char *path, size_t length);
 DC_CHECKED dc_status dc_file_put(dc_file_new *f, const void *data, size_t bytes);
 /* XXH3 (128 bits) of the bytes so far. */
 void dc_file_hash(const dc_file_new *f, uint64_t *high, uint64_t *low);
-/* st: of all that was done for the file since it began. If it is an error it is returned, and `path` stays as it was.
+/* st: DC_OK, or the first error since dc_file_begin(), which is then returned, with `path` unchanged.
  */
 DC_CHECKED dc_status dc_file_end(dc_file_new *f, dc_status st);
 
-/* Replaces or makes `to` from the bytes of `from`, as dc_file_replace does. Errors: also those of dc_file_open. */
+/* Copies `from` to `to`, written as dc_file_replace does. Errors: also those of dc_file_open. */
 DC_CHECKED dc_status dc_file_copy(const char *from, const char *to);
 
-/* The last step alone: `part`, which is whole and on disk, gets the name `path`, and the directory is forced to disk.
+/* Only the last step: renames `part`, which is complete and on disk, to `path` and forces the directory to disk.
  * Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_file_publish(const char *part, const char *path);
 
-/* Opens a regular file of at most max_bytes for reading; *bytes: its length. *fd is the caller's, -1 after an error.
- * Errors: DC_ERR_IO (cannot be read), DC_ERR_FORMAT (no regular file, too large). */
+/* Opens a regular file of at most max_bytes for reading; *bytes: its length. The caller closes *fd, which is -1 after
+ * an error. Errors: DC_ERR_IO (cannot be read), DC_ERR_FORMAT (not a regular file, too large). */
 DC_CHECKED dc_status dc_file_open(const char *path, size_t max_bytes, int *fd, size_t *bytes);
-/* data[bytes] from byte `at` on. Errors: DC_ERR_IO (also if the file ends before). */
+/* Reads data[bytes] starting at byte `at`. Errors: DC_ERR_IO (also if the file is too short). */
 DC_CHECKED dc_status dc_file_read_at(int fd, const char *path, size_t at, void *data, size_t bytes);
-/* A whole file of at most max_bytes in memory (dc_mem, owned by the caller). Errors: DC_ERR_IO (cannot be read),
- * DC_ERR_FORMAT (no regular file, too large), DC_ERR_MEMORY. */
+/* Reads a whole file of at most max_bytes into memory (dc_mem, owned by the caller). Errors: DC_ERR_IO (cannot be
+ * read), DC_ERR_FORMAT (not a regular file, too large), DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_file_read(const char *path, size_t max_bytes, unsigned char **data, size_t *bytes);
 
 /* ---- Which file, and of what kind -------------------------------------------------------------------------------- */
 
-/* Whether `path` is a name of the file that is open as fd; links are not followed. */
+/* Whether `path` names the file that is open as fd; symbolic links are not followed. */
 bool dc_file_is(int fd, const char *path);
-/* Whether both paths lead to one file, by whatever names and links. */
+/* Whether both paths lead to the same file, even through links. */
 bool dc_file_same(const char *a, const char *b);
 /* "a symbolic link", "a directory", "a pipe" ...; NULL for a regular file. */
 const char *dc_file_kind_name(const struct stat *s);
-/* Opens or makes a file to append to: never through a link, never one with a second name, and without waiting for the
- * other end of a pipe. *file is the caller's. Errors: DC_ERR_IO. */
+/* Opens or creates a file to append to: never through a symbolic link, never a file with a second hard link, and
+ * without waiting for the other end of a pipe. The caller closes *file. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_file_append(const char *path, FILE **file);
-/* Shortens a file of that kind to at most `bytes`; one that is missing or shorter stays. Errors: DC_ERR_IO. */
+/* Shortens a file, under the same rules, to at most `bytes`; a missing or shorter file is left alone. Errors:
+ * DC_ERR_IO. */
 DC_CHECKED dc_status dc_file_cut(const char *path, int64_t bytes);
 
-/* Which file it is, how long, and when it was last changed: equal as long as nobody writes to it. */
+/* Identity, length and time of last change of a file: equal as long as nobody writes to it. */
 typedef struct {
     uint64_t device, inode;
     int64_t bytes, changed_s, changed_ns;
 } dc_file_state;
-/* Of an open file; path is for messages. Errors: DC_ERR_IO. */
+/* Gets the state of an open file; path is for messages. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_file_state_of(int fd, const char *path, dc_file_state *state);
-/* DC_OK if `path` still names the file that it named `then`, in the same state, else `code`. */
+/* DC_OK if `path` still names the same file in the state `then`, else `code`. */
 DC_CHECKED dc_status dc_file_unchanged(const char *path, const dc_file_state *then, dc_status code);
 /* The same for an open file, which may have lost its name. */
 DC_CHECKED dc_status dc_file_unchanged_fd(int fd, const char *path, const dc_file_state *then, dc_status code);
 
-/* Bytes of the file that f writes, after its buffer has been written; INT64_MAX if they cannot be. */
+/* Flushes f and returns the length of its file; INT64_MAX if flushing fails. */
 int64_t dc_file_written(FILE *f);
 
 #endif

@@ -1,9 +1,9 @@
-/* One value per row in an HDF5 file of anybody, as text: labels and ids.
+/* Reads one value per row of a foreign HDF5 file as text: labels and ids.
  *
- * A column is a vector (or a matrix of one column) of integers, floats that are integers, or strings of any kind; a
- * categorical of AnnData, that is a group with `codes` and `categories`, or, as before 0.8, codes in `x` with their
- * names in `__categories/x`; a nullable array, a group with `values` and `mask`; or field `f` of a dataset of records
- * `t`, called t/f, as AnnData before 0.7 has obs, with the names of codes in /uns/f_categories. Numbers come as decimal
+ * A column is a vector (or a matrix of one column) of integers, floats that are integers, or strings of any kind; an
+ * AnnData categorical, that is a group with `codes` and `categories` (before AnnData 0.8: codes in `x` with names in
+ * `__categories/x`); a nullable array, that is a group with `values` and `mask`; or field `f` of a dataset of records
+ * `t`, written t/f, as AnnData before 0.7 stores obs, with names of codes in /uns/f_categories. Numbers come as decimal
  * digits, a row without a value (NaN, code -1, masked) as "". Local; no communication. */
 #ifndef DCMPI_H5_COLUMN_H
 #define DCMPI_H5_COLUMN_H
@@ -11,8 +11,8 @@
 #include "dcmpi/h5.h"
 
 typedef struct dc_h5_column dc_h5_column;
-/* h5 is borrowed. Errors: DC_ERR_FORMAT (missing, no such shape or type, categories that are not a list). *out is
- * NULL then. */
+/* h5 is borrowed. Errors, with *out NULL: DC_ERR_FORMAT (missing, none of these shapes or types, categories that are
+ * not a list). */
 DC_CHECKED dc_status dc_h5_column_open(dc_h5 *h5, const char *name, dc_h5_column **out);
 void dc_h5_column_close(dc_h5_column **column);
 dc_gidx dc_h5_column_rows(const dc_h5_column *column);
@@ -20,14 +20,15 @@ dc_gidx dc_h5_column_rows(const dc_h5_column *column);
  * integer, a code without a category, damage), what visit returns. */
 DC_CHECKED dc_status dc_h5_column_read(dc_h5_column *column, dc_gidx row, dc_gidx n, dc_h5_text_visitor visit,
                                        void *ctx);
-/* Bytes of the longest of rows [row, row + n). */
+/* Length in bytes of the longest text in rows [row, row + n). */
 DC_CHECKED dc_status dc_h5_column_longest(dc_h5_column *column, dc_gidx row, dc_gidx n, size_t *longest);
 
-/* All of them in one text, one per line, NULL for none; the caller frees it with dc_mem_free(). */
+/* Joins the texts of all rows, one per line; *text is NULL if there are none; the caller frees it with
+ * dc_mem_free(). */
 DC_CHECKED dc_status dc_h5_column_join(dc_h5_column *column, char **text);
 
-/* What the integers of /y stand for in a file with the root attribute `classes`, a line for each class in ascending
- * order: if all lines are int32 numbers, labels are their own names; otherwise label i has line i. */
+/* Names of the integer labels in /y, from the root attribute `classes` with one line per class in ascending order. If
+ * all lines are int32 numbers, each label is its own name; otherwise the name of label i is line i. */
 typedef struct {
     char *text; /* owned */
     const char **line;
@@ -36,7 +37,7 @@ typedef struct {
 } dc_h5_classes;
 DC_CHECKED dc_status dc_h5_classes_load(dc_h5 *h5, dc_h5_classes *classes);
 void dc_h5_classes_release(dc_h5_classes *classes);
-/* Name of a label, not ended by a zero byte; digits[24] is used if it is its own. */
+/* Name of a label, without a final zero byte; digits[24] holds it if the label is its own name. */
 const char *dc_h5_class_name(const dc_h5_classes *classes, int64_t label, char digits[24], size_t *length);
 
 #endif

@@ -1,14 +1,14 @@
-/* Signs of life of a process that reads foreign files. The library that reads them can loop for ever on a damaged one:
- * a process that has started this ends by SIGPROF when one piece of its work takes more processor time than it may.
- * Waiting for a disk or a network takes none. */
+/* Signs of life of a process that reads foreign files. The HDF5 library can loop for ever on a damaged file, so a
+ * process that has called dc_heartbeat_start() is ended by SIGPROF when one piece of its work exceeds its limit of
+ * processor time. Waiting for a disk or a network does not count. */
 #ifndef DCMPI_HEARTBEAT_H
 #define DCMPI_HEARTBEAT_H
 
-/* Starts counting; each piece of work may take limit_s >= 1 seconds. Once per process. */
+/* Starts counting; each piece of work may take limit_s >= 1 seconds of processor time. Call once per process. */
 void dc_heartbeat_start(int limit_s);
-/* A piece of work is done. Cheap; without effect unless started. */
+/* Call it after each piece of work. Cheap; does nothing unless started. */
 void dc_heartbeat(void);
-/* The rest of the work may take as long as it wants. */
+/* Ends the limit: the remaining work may take any time. */
 void dc_heartbeat_stop(void);
 
 #endif

@@ -1,5 +1,5 @@
-/* A key of a deck as a row of a table. The program's rows stand in config/, those of a method in the method's file;
- * parsing, ranges, help, dump, reference and hash read the rows alike. */
+/* A deck key as a row of a table. The program's own rows are in config/, those of a method in the method's file.
+ * Parsing, range checks, help, dump, reference and hash all use these rows. */
 #ifndef DCMPI_KEYS_H
 #define DCMPI_KEYS_H
 
@@ -21,8 +21,8 @@ typedef enum {
     DC_KEY_LIST,     /* dc_int_list: [a, b, c]; min and max hold for each item */
     DC_KEY_DURATION, /* double, seconds: number with s, m, h or d */
     DC_KEY_CLIP,     /* dc_clip of data.h: none, a quantile, or [a, b] */
-    DC_KEY_NET,      /* char[DC_NET_TEXT_MAX] of net_text.h: an encoder, or, with a default, a decoder; "": none */
-    DC_KEY_FACTORS,  /* dc_factors of optim.h: [NAME=FACTOR, ...]; min and max hold for each factor */
+    DC_KEY_NET, /* char[DC_NET_TEXT_MAX] of net_text.h: a decoder if the key has a default, else an encoder; "": none */
+    DC_KEY_FACTORS, /* dc_factors of optim.h: [NAME=FACTOR, ...]; min and max hold for each factor */
 } dc_key_type;
 
 typedef struct {
@@ -30,28 +30,28 @@ typedef struct {
     int value;
 } dc_key_choice;
 
-/* Ends of the range that do not belong to it; DC_POWER_OF_TWO is a further condition on integers. */
+/* Ends that the range excludes; DC_POWER_OF_TWO is a further condition on integers. */
 enum { DC_OPEN_MIN = 1, DC_OPEN_MAX = 2, DC_POWER_OF_TWO = 4 };
 
-/* A method's rows leave out what the last four members say: their section is the method's name, the method alone uses
- * them, in `fit`, and they can change the result. */
+/* A method's rows leave out the last four members: their section is the method's name, only this method uses them, only
+ * in `fit`, and they can change the result. */
 typedef struct {
     const char *name;
     dc_key_type type;
-    size_t offset;                /* into the struct that holds the values: dc_config, or one of the method's own */
-    const char *fallback;         /* the default, as a deck would say it */
+    size_t offset;                /* into the struct that holds the values: dc_config, or the method's own struct */
+    const char *fallback;         /* the default, as written in a deck */
     double min, max;              /* of numbers and list items */
     unsigned range;               /* DC_OPEN_MIN ... */
     const dc_key_choice *choices; /* DC_KEY_CHOICE: ends with a NULL name */
     const char *unit;             /* NULL: a plain number */
-    const char *when, *when_is;   /* used only if the key `when` of this section has one of these values ("a b"), or a
-                                     word of them; "": if it is empty */
-    const char *also;             /* names that other programs use, blanks between; for suggestions only */
+    const char *when, *when_is;   /* used only if key `when` of this section has one of the values ("a b"), or contains
+                                     one as a word; "": is empty */
+    const char *also;             /* names in other programs, separated by blanks; for suggestions only */
     const char *doc;              /* one to three sentences */
     const char *source;           /* where the default comes from; NULL: our choice, explained in doc */
     const char *section;
-    unsigned verbs;    /* bits of config/ */
-    const char *trait; /* NULL: all methods use it; else those with this trait; matters for `fit` only */
+    unsigned verbs;    /* which verbs use it; bits defined in config/ */
+    const char *trait; /* NULL: all methods use it; else only those with this trait; matters only in `fit` */
     bool result;       /* can change what is computed */
 } dc_key;
 

@@ -7,19 +7,19 @@
 typedef enum { DC_GEMM_ONEDNN, DC_GEMM_CBLAS } dc_gemm_backend;
 typedef enum { DC_N = 0, DC_T = 1 } dc_trans;
 
-/* Global choice, once at start. */
+/* Global choice; make it once at start. */
 void dc_gemm_set_backend(dc_gemm_backend backend);
 dc_gemm_backend dc_gemm_get_backend(void);
 
-/* Keeps the kernels of all products to an instruction set that older and newer CPUs share, so that all compute the same
- * bits; before the first product, after dc_gemm_set_backend. DC_ISA_NATIVE: the best of this CPU, or what the variable
- * ONEDNN_MAX_CPU_ISA says. Errors: DC_ERR_USAGE if the CPU has no such instructions, or if CBLAS is the backend and
- * was loaded with other kernels: only OPENBLAS_CORETYPE in the environment can choose those. */
+/* Restricts the kernels of all products to an instruction set that older and newer CPUs share, so that all compute the
+ * same bits. Call it after dc_gemm_set_backend and before the first product. DC_ISA_NATIVE: the best of this CPU, or
+ * what the variable ONEDNN_MAX_CPU_ISA says. Errors: DC_ERR_USAGE if the CPU lacks these instructions, or if CBLAS is
+ * the backend and was loaded with other kernels (only OPENBLAS_CORETYPE in the environment can choose them). */
 typedef enum { DC_ISA_NATIVE, DC_ISA_AVX2, DC_ISA_AVX512 } dc_isa;
 DC_CHECKED dc_status dc_la_set_isa(dc_isa isa);
-/* The kernels that products run: "avx512_core", or OpenBLAS's core type. */
+/* The kernels that compute products: "avx512_core", or OpenBLAS's core type. */
 const char *dc_la_isa_name(void);
-/* Which setting gives kernels of that name; DC_ISA_NATIVE if none does. */
+/* The setting that selects kernels of that name; DC_ISA_NATIVE if none does. */
 dc_isa dc_la_isa_of(const char *name);
 
 /* C[m x n] = alpha * op(A)[m x k] * op(B)[k x n] + beta * C, row-major, leading dimensions in elements. Called outside
@@ -33,25 +33,25 @@ void dc_transpose(int64_t rows, int64_t columns, const float *A, float *B);
 
 /* ---- Products whose bits do not depend on threads and ranks ----------------------------------------------------- */
 
-/* Rows of a tile in training passes; rows of a weight gradient that are computed at once. */
+/* Rows of a tile in training passes; rows of a weight gradient computed at once. */
 enum { DC_ROW_TILE = 64, DC_PANEL_ROWS = 64 };
 
-/* C[m x n] = A[m x k] * B[k x n], in row tiles of `tile` rows that divide m, one thread each. The bits of a row follow
- * from its place in its tile and from the shapes alone, whatever the other rows hold. */
+/* C[m x n] = A[m x k] * B[k x n], in tiles of `tile` rows (a divisor of m), one thread each. The bits of a row depend
+ * only on its values, B, the shapes and its place in its tile, not on the other rows. */
 void dc_gemm_rows(int64_t tile, int64_t m, int64_t n, int64_t k, const float *A, int64_t lda, const float *B,
                   int64_t ldb, float *C, int64_t ldc);
-/* C[m x n] = A[k x m]^T * B[k x n] + beta * C, in panels of DC_PANEL_ROWS rows of C, one thread each; only panels
- * [first, last) of ceil(m / DC_PANEL_ROWS) are computed, with the bits that computing all would give. */
+/* C[m x n] = A[k x m]^T * B[k x n] + beta * C, in panels of DC_PANEL_ROWS rows of C, one thread each; computes only
+ * panels [first, last) of ceil(m / DC_PANEL_ROWS), with the same bits as if all were computed. */
 void dc_gemm_panels(int64_t first, int64_t last, int64_t m, int64_t n, int64_t k, const float *A, int64_t lda,
                     const float *B, int64_t ldb, float beta, float *C, int64_t ldc);
 
-/* All that decides the bits of products: "oneDNN 2.6.3 (avx512_core)" or "OpenBLAS 0.3.21 (SkylakeX)". */
+/* Everything that determines the bits of products: "oneDNN 2.6.3 (avx512_core)" or "OpenBLAS 0.3.21 (SkylakeX)". */
 void dc_la_describe_gemm(char *out, size_t cap);
-/* Names for the banner: "oneDNN 2.6.3 (avx512_core), OpenBLAS 0.3.21 (SkylakeX)"; with CBLAS as GEMM only the second.
+/* Names for the banner: "oneDNN 2.6.3 (avx512_core), OpenBLAS 0.3.21 (SkylakeX)"; with CBLAS for GEMM only the latter.
  */
 void dc_la_describe(char *out, size_t cap);
-/* True if OpenBLAS runs kernels older than this CPU; *advice is a value for OPENBLAS_CORETYPE (read when the library is
- * loaded, so only a new process image sees it), "" otherwise. */
+/* True if OpenBLAS runs kernels for an older CPU than this; *advice is then a value for OPENBLAS_CORETYPE, else "". The
+ * library reads that variable when it is loaded, so setting it needs a new process image. */
 bool dc_la_blas_core_is_old(const char **advice);
 
 /* Single-precision FMA peak of this process in FLOP/s: `threads` threads, about 0.1 s of independent FMAs. */

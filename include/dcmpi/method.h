@@ -1,7 +1,7 @@
-/* Clustering methods: a table of hooks. A method names what it trains and keeps (slab.h), records its steps and its
- * inference (graph.h) and owns its target; train/ executes, decides when to refresh and when to stop.
+/* Clustering methods: a table of hooks. A method declares what it trains and keeps (slab.h), records its steps and its
+ * inference (graph.h) and owns its target; train/ executes the steps and decides when to refresh and when to stop.
  *
- * A new method is one file in src/method/, with its keys, one row in registry.c, one deck. */
+ * A new method needs one file in src/method/ (with its keys), one row in registry.c, and one deck. */
 #ifndef DCMPI_METHOD_H
 #define DCMPI_METHOD_H
 
@@ -11,42 +11,42 @@
 #include "dcmpi/results.h"
 #include "dcmpi/slab.h"
 
-/* Values that methods use; no deck here. */
+/* Values that methods use, independent of the deck. */
 typedef struct {
     const dc_part *part;
     int64_t K, L;
     const void *keys; /* the values of dc_method.keys */
     dc_kmeans_config kmeans;
     const dc_slab *slab; /* the autoencoder, and what the method's build() added */
-    float *value;        /* [slab->n] of this run */
-    int64_t epoch_steps; /* steps in which every row comes by once */
+    float *value;        /* [slab->n] this run's values of the slab */
+    int64_t epoch_steps; /* steps per epoch: each row is seen once */
 } dc_method_env;
 
 enum { DC_METHOD_STEPS = 4 };
-/* How a step takes part: on batches number every - 1, 2 every - 1 ..., with this optimizer, whose moments and count are
- * the step's own. */
+/* When a step runs: on batches number every - 1, 2*every - 1, ..., with this optimizer and with its own moments and
+ * step count. */
 typedef struct {
     int64_t every;
     dc_opt_config opt;
 } dc_turn;
 enum {
-    DC_METHOD_TRAINS = 1,      /* has a loss: the trainer takes steps; without it one refresh gives the labels */
+    DC_METHOD_TRAINS = 1,      /* has a loss and takes training steps; otherwise one refresh gives the labels */
     DC_METHOD_RECONSTRUCTS = 2 /* trains the decoder, too */
 };
 
-/* Rows as the method's inference sees them, all of this rank. */
+/* Output of the method's inference for all rows of this rank. */
 typedef struct {
     const float *Z;       /* [n x L] "embedding" */
     const float *q;       /* [n x K] "q", soft assignment */
-    const int32_t *label; /* [n] "label"; without such an output the first largest q */
+    const int32_t *label; /* [n] "label"; without that output, the index of the (first) largest q */
     const double *f;      /* [K] sum of q over all N rows; NULL before the first refresh */
 } dc_inferred;
 
-/* What is known after a refresh; global values. The method fills in the first two. */
+/* Results of a refresh; global values. The method sets the first two. */
 typedef struct {
     double loss;         /* clustering loss over all rows with the fresh target */
     int64_t odd_targets; /* rows of the target that do not sum to 1, -1 without a target */
-    int64_t changed;     /* rows whose label is another one than at the last refresh */
+    int64_t changed;     /* rows whose label changed since the last refresh */
     double sum_check;    /* max |sum_j q_ij - 1| */
     double f_sum;        /* sum_j f_j: N if all is well */
     double k_effective;  /* exp of the entropy of f/N */
@@ -65,32 +65,33 @@ typedef struct {
     const dc_key *keys; /* [n_keys] offsets into the method's own struct, */
     int n_keys;
     size_t keys_bytes; /* of this size */
-    /* Adds what it trains or keeps beside the autoencoder; env: K, L, keys. NULL: nothing. */
+    /* Adds what the method trains or keeps beside the autoencoder; uses K, L, keys of env. NULL: nothing. */
     void (*build)(const dc_method_env *env, dc_slab *slab);
     /* Local. Errors: DC_ERR_MEMORY. *env must outlive the state. */
     dc_status (*create)(const dc_method_env *env, dc_method_state **out);
-    /* First values of what build() added, from the rows with the weights as they are; of *rows Z alone means something.
+    /* Sets first values of what build() added, from the rows embedded with the current weights; only Z of *rows is set.
      * Collective. */
     dc_status (*start)(dc_comm *comm, dc_method_state *state, const dc_inferred *rows);
-    /* NULL: no target, and a loss of 0 in the records; or a new target: *out comes with loss 0 and odd_targets -1.
-     * Collective. */
+    /* Computes a new target; *out has loss 0 and odd_targets -1 on entry. NULL: no target, and the records show a loss
+     * of 0. Collective. */
     dc_status (*refresh)(dc_comm *comm, dc_method_state *state, const dc_inferred *rows, dc_refresh *out);
-    /* Methods that train: steps [0, n_steps) that follow each other on every batch, and what each of them computes. The
-     * losses "reconstruction" have a column of their own in the history. */
+    /* Methods that train: steps [0, n_steps) run one after the other on every batch; record() records what each
+     * computes. Losses named "reconstruction" have their own column in the history. */
     int n_steps;
     void (*record)(dc_graph *g, const dc_method_state *state, int step);
-    /* NULL, or where a step has an optimizer or a cycle of its own: *turn comes with the deck's. */
+    /* Gives a step its own optimizer or cycle; *turn has the deck's on entry. May be NULL. */
     void (*turn)(const dc_method_env *env, int step, dc_turn *turn);
-    /* Rows through the trained model: outputs "embedding" [x L] and "q" [x K], and, if labels are not those of the
-     * largest q, "label" [x 1]. */
+    /* Records inference with the trained model: outputs "embedding" [x L], "q" [x K] and, if the label is not that of
+     * the largest q, "label" [x 1]. */
     void (*infer)(dc_graph *g, const dc_method_env *env);
-    /* NULL, or makes part of the run's state what does not follow from the weights at the last refresh. Collective;
-     * errors: those of dc_state_keep. destroy takes it out again. */
+    /* Adds to the run's state whatever cannot be derived from the weights at the last refresh; destroy removes it
+     * again. May be NULL. Collective; errors: those of dc_state_keep. */
     dc_status (*keep)(dc_comm *comm, dc_method_state *state, dc_state *s);
-    /* NULL, or registers what the result tells beside the tensors of build(), under "/NAME OF THE METHOD/...". Local.
+    /* Registers what the result file gets beside the tensors of build(), under "/NAME OF THE METHOD/...". May be NULL.
+     * Local.
      */
     dc_status (*results)(const dc_method_state *state, dc_results *r);
-    /* NULL, or sets what the method keeps that follows from the number of a step. Local. */
+    /* Sets kept values that depend on the step number. May be NULL. Local. */
     void (*anneal)(const dc_method_state *state, int64_t step);
     void (*destroy)(dc_method_state **state);
 } dc_method;
@@ -99,13 +100,13 @@ typedef struct {
  * refer to. */
 #define DC_METHOD_KEYS(rows, type) .keys = (rows), .n_keys = (int)DC_COUNT_OF(rows), .keys_bytes = sizeof(type)
 
-/* k-means of all rows Z [n x L] gives the tensor "centers" [K x L] its values; label[n], unless NULL. Collective.
- * Errors: those of dc_kmeans. */
+/* Sets the tensor "centers" [K x L] by k-means of all rows Z [n x L], and label[n] unless NULL. Collective. Errors:
+ * those of dc_kmeans. */
 DC_CHECKED dc_status dc_method_kmeans(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label);
 
 /* NULL if unknown. */
 const dc_method *dc_method_find(const char *name);
-/* In table order, the default first; NULL after the last. */
+/* Method i in table order, the default first; NULL after the last. */
 const dc_method *dc_method_at(int i);
 
 #endif

@@ -1,7 +1,8 @@
-/* Fully connected autoencoder: shapes, parameters, first weights. What a step does with them is recorded (graph.h).
+/* Fully connected autoencoder: shapes, parameters, initial weights. What a step computes with them is recorded
+ * (graph.h).
  *
  * Layers 0..n_encoder-1 are the encoder (D -> L), the rest the decoder (L -> D). A layer computes Y = act(X W + b) with
- * W [in x out] row-major. A tied layer has a bias of its own and the transposed weights of its mirror: that of layer l
+ * W [in x out] row-major. A tied layer has its own bias and the transposed weights of its mirror; the mirror of layer l
  * is layer n_layers-1-l. The parameter slab is [decoder | encoder | extra]: pretraining trains the first two, DEC the
  * last two, IDEC all three. `extra` belongs to the method (cluster centres). */
 #ifndef DCMPI_NN_H
@@ -10,7 +11,7 @@
 #include "dcmpi/base.h"
 
 typedef enum { DC_ACT_LINEAR, DC_ACT_RELU, DC_ACT_LEAKY_RELU, DC_ACT_TANH, DC_ACT_SIGMOID } dc_act;
-/* "relu" and so on; find: false if there is no such activation. */
+/* "relu" etc.; find: false if there is no such activation. */
 const char *dc_act_name(dc_act act);
 bool dc_act_find(const char *name, dc_act *act);
 typedef enum {
@@ -32,7 +33,7 @@ typedef enum {
 enum { DC_MAX_LAYERS = 32, DC_MAX_BIASES = 2 * DC_MAX_LAYERS, DC_LAYER_NAME_MAX = 32 };
 #define DC_LEAKY_SLOPE 0.01f /* of DC_ACT_LEAKY_RELU below 0 */
 
-/* What a layer has instead of what holds for all. */
+/* A layer's own settings that override the general ones. */
 typedef struct {
     bool has_init, has_rate;
     dc_init init;
@@ -43,8 +44,8 @@ typedef struct {
     int64_t in, out;
     dc_act act;
     dc_layer_rules rules;
-    bool tied;           /* no weights of its own */
-    size_t weight, bias; /* offsets into the slab, floats; of a tied layer the weights are those of its mirror */
+    bool tied;                    /* no weights of its own */
+    size_t weight, bias;          /* offsets into the slab, in floats; a tied layer has the weights of its mirror */
     char name[DC_LAYER_NAME_MAX]; /* "encoder_0" ... "decoder_3": names in run.h5 */
 } dc_layer;
 
@@ -54,28 +55,28 @@ typedef struct {
     int64_t D, L;
     size_t n_decoder, n_encoder_params; /* floats */
     size_t n_params;                    /* their sum */
-    int stream;                         /* of random numbers: that of its first layer */
+    int stream;                         /* random number stream of its first layer */
 } dc_net;
 
-/* The layer that has the transposed weights of layer l, if one of the two is tied. */
+/* The mirror of layer l; has the transposed weights of l if one of the two is tied. */
 static inline const dc_layer *dc_net_mirror(const dc_net *net, int l)
 {
     return &net->layer[net->n_layers - 1 - l];
 }
 
-/* hidden[n_hidden] widths of the encoder; the decoder mirrors them. Errors: DC_ERR_USAGE for too many layers or widths
- * < 1. */
+/* hidden[n_hidden]: hidden widths of the encoder; the decoder mirrors them. Errors: DC_ERR_USAGE for too many layers or
+ * widths < 1. */
 DC_CHECKED dc_status dc_net_init(dc_net *net, int64_t D, const int64_t *hidden, int n_hidden, int64_t L,
                                  dc_act hidden_act, dc_act latent_act, dc_act output_act);
-/* The network that training passes run with this loss: `net` itself, but for DC_LOSS_BCE a sigmoid output layer stops
- * at its logits, because the loss of a saturated sigmoid cannot be had from its value. Same parameters. */
+/* The network for training with this loss: `net` itself, except that for DC_LOSS_BCE a sigmoid output layer gives its
+ * logits, because the loss of a saturated sigmoid cannot be computed from its value. Same parameters. */
 dc_net dc_net_for_loss(const dc_net *net, dc_recon_loss loss);
-/* Whether each layer l has a mirror: a layer with the shape of its transpose, layer n_layers-1-l. */
+/* Whether the decoder mirrors the encoder: each layer l has the transposed shape of layer n_layers-1-l. */
 bool dc_net_is_mirror(const dc_net *net);
-/* Weights by the scheme, or by the layer's own, biases 0; a function of (seed, layer, element). */
+/* Sets weights by the scheme, or by the layer's own scheme, and biases to 0; a function of (seed, layer, element). */
 void dc_net_init_weights(const dc_net *net, dc_init scheme, uint64_t seed, float *value);
-/* FLOP of forward + backward per row for layers [first, last): three GEMMs a layer, but two for layer `first`, whose
- * input gradient nobody needs. */
+/* FLOP of forward + backward per row for layers [first, last): three GEMMs per layer, but two for layer `first`, whose
+ * input gradient is not needed. */
 double dc_net_train_flops(const dc_net *net, int first, int last);
 double dc_net_forward_flops(const dc_net *net, int first, int last);
 
@@ -84,22 +85,22 @@ double dc_net_forward_flops(const dc_net *net, int first, int last);
 typedef struct {
     size_t n, n_extra;
     float *value, *grad, *m1, *m2;
-    bool shares; /* value and grad are those of another one */
+    bool shares; /* value and grad belong to another dc_params */
     int n_biases;
     struct {
         size_t lo, hi;
     } bias[DC_MAX_BIASES]; /* floats [lo, hi) of the slab are biases; ascending */
 } dc_params;
 DC_CHECKED dc_status dc_params_create(dc_params *p, const dc_net *net, size_t n_extra); /* DC_ERR_MEMORY */
-/* The same without the arrays, which are NULL. */
+/* The same with all arrays NULL. */
 void dc_params_shape(dc_params *p, const dc_net *net, size_t n_extra);
-/* Another net's biases, which lie behind those that are known. */
+/* Adds the biases of another net, which lie behind those already listed. */
 void dc_params_add_biases(dc_params *p, const dc_net *net);
-/* The same values and gradients with moments of its own, for a step with an optimizer of its own. *of must outlive it.
+/* Shares values and gradients with *of but has its own moments, for a step with its own optimizer. *of must outlive it.
  * DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_params_share(dc_params *p, const dc_params *of);
 void dc_params_release(dc_params *p);
-/* Zeros gradient and moments and gives their memory back until a step. */
+/* Zeros gradient and moments and gives their memory back until the next step. */
 void dc_params_reset(dc_params *p);
 
 #endif

@@ -1,19 +1,19 @@
 /* The table of operations, and what the executor needs of a graph.
  *
- * One law: an operation sees rows and vectors; it never adds over rows. A gradient that is a sum over rows is only
- * named by the operation, as a product A'D of two of its values or as partial sums of a tile; sum/ forms it in an order
- * that depends neither on ranks nor on threads.
+ * One rule: an operation sees rows and vectors but never sums over rows. If a gradient is a sum over rows, the
+ * operation only declares it, as a product A'D of two of its values or as partial sums of a tile; sum/ then computes it
+ * in an order that depends neither on ranks nor on threads.
  *
  *   reach  from -> to                            its derivative
- *   ROW    row (and vectors) -> row              ROW for the row operand, a named sum for a vector operand
+ *   ROW    row (and vectors) -> row              ROW for the row operand, a declared sum for a vector operand
  *   SUM    rows -> vector, equal on all ranks    the vector's gradient, given to every row
- *   ALL    rows of the whole batch -> row        the owner of a row computes all of its gradient, from what others make
- *                                                of the row, too: rows are copied, no float is added across ranks
+ *   ALL    rows of the whole batch -> row        the owner of a row computes its whole gradient, also the parts due to
+ *                                                values of other rows: rows are copied, never added across ranks
  *
- * An operation on vectors alone (ROW with no row operand) runs once, its "rows" being those of the vector.
+ * An operation on vectors alone (ROW without row operands) runs once; its "rows" are those of the vector.
  *
- * With reach ROW a row's value must depend on the row, its place in its tile and the vectors alone, not on other rows;
- * with reach ALL on these, the rows of the batch and its place among them. */
+ * With reach ROW, a row's value may depend only on the row, its place in its tile and the vectors, not on other rows;
+ * with reach ALL, also on the rows of the batch and on its place among them. */
 #ifndef DCMPI_OP_H
 #define DCMPI_OP_H
 
@@ -21,15 +21,16 @@
 
 typedef enum { DC_REACH_ROW, DC_REACH_SUM, DC_REACH_ALL } dc_reach;
 
-/* Gradients by tensors W (operand 1) and b (operand 2) that are products of rows, after backward. */
+/* How gradients with respect to tensors W (operand 1) and b (operand 2) are formed as products of rows, after
+ * backward. */
 typedef enum {
     DC_PRODUCT_NONE,
-    DC_PRODUCT_DENSE, /* in[0]' dout, and the column sums of dout; b lies behind W, if there is one */
-    DC_PRODUCT_TIED   /* dout' in[0]; that by b comes in parts */
+    DC_PRODUCT_DENSE, /* W: in[0]' dout; b, if any: column sums of dout; b lies behind W */
+    DC_PRODUCT_TIED   /* W: dout' in[0]; b: partial sums */
 } dc_product;
 
 enum { DC_NODES_MAX = 512, DC_NODE_INPUTS = 4, DC_GRAPH_LOSSES = 8, DC_GRAPH_OUTPUTS = 8, DC_GRAPH_MOVES = 8 };
-/* Operations whose products make up the gradient of one tensor. */
+/* Most operations whose products add up to the gradient of one tensor. */
 enum { DC_GRAPH_PRODUCTS = 8 };
 
 typedef struct dc_op dc_op;
@@ -37,9 +38,9 @@ typedef struct dc_op dc_op;
 typedef struct {
     const dc_op *op;
     int n_in, in[DC_NODE_INPUTS]; /* numbers of nodes before this one */
-    unsigned constant; /* operands that get no gradient from it, bit k for operand k: those of op, and others */
+    unsigned constant; /* operands that get no gradient from this node, bit k for operand k; includes op->constant */
     dc_shape shape;
-    double real[2]; /* attributes, with the meaning that the operation gives them */
+    double real[2]; /* attributes; their meaning depends on the operation */
     int64_t whole[2];
     dc_tensor tensor;      /* of "use" */
     const dc_table *table; /* of "entry" */
@@ -65,21 +66,21 @@ struct dc_graph {
         int node;
     } put[DC_GRAPH_MOVES];
     int n_moves, n_puts;
-    dc_status st; /* of the recording so far, */
+    dc_status st; /* status of the recording so far */
     char error[256];
-    const char *file; /* and the place of the call that is being recorded */
+    const char *file; /* file and line of the call being recorded */
     int line;
 };
 
-/* Rows that an operation is called for: of one shard, at most DC_ROW_TILE in training. */
+/* The rows of one call of an operation: from one shard, at most DC_ROW_TILE in training. */
 typedef struct {
     int64_t n;
-    const int64_t *row; /* [n] local numbers: keys of tables, */
-    dc_gidx first_row;  /* and, added to the global number of local row 0, of noise */
+    const int64_t *row; /* [n] local row numbers: keys of tables */
+    dc_gidx first_row;  /* global number of local row 0; plus row[i]: key of noise */
     uint64_t seed;
     int64_t step;
-    int64_t B;  /* rows of the batch over all ranks, */
-    int64_t at; /* and the place of the first row of the tile among them */
+    int64_t B;  /* rows of the batch over all ranks */
+    int64_t at; /* place of the tile's first row among them */
 } dc_tile;
 
 /* The operands of one call. Row operands begin at the first row of the tile. */
@@ -91,46 +92,49 @@ typedef struct {
     float *out;                 /* [n x width] */
     float *aux;                 /* [n x aux floats] from forward to backward */
     float *dout;                /* gradient with respect to out; backward_all may overwrite it */
-    float *din[DC_NODE_INPUTS]; /* gradients with respect to row operands; NULL: not wanted */
-    bool adds[DC_NODE_INPUTS];  /* din holds a gradient already: add to it */
-    float *scratch;             /* [scratch floats], */
-    float *spill;               /* [n x width of the widest row operand that is added to], of forward/backward_all */
-    /* Reach ALL, of all tile->B rows of the batch in their order: operands that it gathers, and in the backward pass
-     * dout and aux. */
+    float *din[DC_NODE_INPUTS]; /* gradients with respect to row operands; NULL: not needed */
+    bool adds[DC_NODE_INPUTS];  /* din already holds a gradient: add to it */
+    float *scratch;             /* [scratch floats] */
+    float *spill;               /* [n x width of the widest row operand with adds], for forward_all and backward_all */
+    /* Reach ALL: gathered operands and, in the backward pass, dout and aux of all tile->B rows of the batch, in
+     * order. */
     const float *all[DC_NODE_INPUTS], *all_dout, *all_aux;
 } dc_call;
 
 struct dc_op {
     const char *name;
     dc_reach reach;
-    /* Called once for all local rows, and starts its own threads. Gaps between the shards hold rows of zeros; n is a
+    /* Called once for all local rows; start their own threads. Gaps between the shards hold rows of zeros; n is a
      * multiple of DC_ROW_TILE. If NULL, forward and backward are called instead, for each tile by one thread. */
     void (*forward_all)(const dc_call *c, int64_t n);
     void (*backward_all)(const dc_call *c, int64_t n);
     void (*forward)(const dc_call *c);
     void (*backward)(const dc_call *c);
-    /* Adds the tile's part of the gradient with respect to vector operand k to sum[n x width]. */
+    /* Adds the tile's part of the gradient with respect to vector operand k to sum[rows x width of operand k]. */
     void (*partial)(const dc_call *c, int k, double *sum);
-    /* Reach SUM: adds the tile's part of the value to sum[n x width]. The value is share() times the sum over all
-     * rows. backward gives the tile's rows their gradient from the gradient of the value. */
+    /* Reach SUM: adds the tile's part of the value to sum. The value is share() times the sum over all rows; backward
+     * computes the gradient of the tile's rows from that of the value. */
     void (*add)(const dc_call *c, double *sum);
     double (*share)(const dc_tile *tile);
-    bool keyed; /* its value depends on the number of the row */
-    /* Operands that count as constants whatever they come from, bit k for operand k. */
+    bool keyed; /* its value depends on the row number */
+    /* Operands that always count as constants, bit k for operand k. */
     unsigned constant;
-    unsigned gathers; /* reach ALL: row operands that it reads of all rows of the batch */
+    unsigned gathers; /* reach ALL: row operands that it reads for all rows of the batch */
     dc_product product;
-    /* dc_grad(): the gradient by row operand k of node i, recorded as a value; NULL: what backward gives, if there is
-     * no aux. That value is differentiated by the following. Operands of a call are those of the operation itself. */
+    /* For dc_grad(): records the gradient with respect to row operand k of node i as a value. NULL: the value is what
+     * backward computes (needs an operation without aux), and the functions below differentiate it; their calls have
+     * the operands of the operation itself. */
     dc_val (*grad)(dc_graph *g, int i, int k, dc_val dout);
-    /* The derivative of the value along direction t of row operand k alone, written to out[n x width] or added. */
+    /* Derivative of the operation's value when only row operand k moves, along t; written to out[n x width], or
+     * added. */
     void (*tangent)(const dc_call *c, int k, const float *t, bool adds, float *out);
-    /* Operands that the gradient by operand k depends on, as bits; NULL: none. */
+    /* Operands that the gradient with respect to operand k depends on, as bits; NULL: none. */
     unsigned (*curved)(const dc_node *x, int k);
-    /* Gradients of sum dout * tangent by the operands: by rows into din, by vector operand j as `partial` does. */
+    /* Gradients of sum(dout * tangent) with respect to the operands: row operands into din, vector operand j as in
+     * `partial`. */
     void (*curve)(const dc_call *c, int k, const float *t);
     void (*curve_partial)(const dc_call *c, int k, const float *t, int j, double *sum);
-    /* Name of an operation that bars the gradient by operand k, for lack of a derivative; NULL: none does. */
+    /* Name of an operation without a derivative that prevents the gradient with respect to operand k; NULL: none. */
     const char *(*barred)(const dc_graph *g, const dc_node *x, int k);
     /* Floats per row. NULL: none. */
     int64_t (*aux)(const dc_graph *g, const dc_node *x);
@@ -147,7 +151,7 @@ static inline int64_t dc_in_width(const dc_call *c, int k)
     return dc_node_in(c->graph, c->node, k)->shape.width;
 }
 
-/* Whether the gradient by operand k is part of a product. */
+/* Whether the gradient with respect to operand k is part of a product. */
 static inline bool dc_op_has_product(const dc_op *op, int k)
 {
     return op->product == DC_PRODUCT_DENSE ? k == 1 || k == 2 : op->product == DC_PRODUCT_TIED && k == 1;
@@ -161,13 +165,13 @@ extern const dc_op dc_op_recon;                                       /* op_loss
 /* Records d act'(t), [batch x width], from y = act(t); op_act.c. */
 dc_val dc_act_slope(dc_graph *g, dc_act act, dc_val d, dc_val y);
 
-/* Appends a node with all but shape, file and line filled in; for the recording functions of operations. A failure:
- * the text, with the place of the call, becomes the error of the recording. */
+/* For the recording functions of operations. dc_record() appends `node`, adding shape, file and line. dc_refuse() makes
+ * the text, with the place of the call, the error of the recording. */
 dc_val dc_record(dc_graph *g, dc_node node, dc_shape shape);
 dc_val dc_refuse(dc_graph *g, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Which nodes have a gradient: values that a loss depends on and that depend on trained tensors. */
 void dc_graph_differentiated(const dc_graph *g, bool *out);
-/* Of a handle; NULL if the recording has failed already or there is no such value. */
+/* The node of a handle; NULL if the recording has already failed or there is no such value. */
 const dc_node *dc_node_of(const dc_graph *g, dc_val x);
 
 #endif

@@ -1,12 +1,13 @@
 /* Optimizers over a contiguous range of the parameter slab, and learning-rate schedules. Local; fused update kernels.
  *
- * g is the gradient, w the value; a step does, in this order, what torch.nn.utils.clip_grad_norm_ before
- * optimizer.step() does in PyTorch:
- *   1. clip_norm: the whole gradient of the step, times clip_norm / |g| if |g| is larger (tf.clip_by_global_norm;
- * PyTorch divides by |g| + 1e-6). The norm is over ranks (outer.h), so the executor of steps takes it.
- *   2. weight_decay: g += weight_decay w, the L2 term of PyTorch's SGD, Adam and RMSprop; it goes through the moments
- * and is not the decoupled decay of AdamW. Weights of layers alone: biases have none (Caffe's decay_mult: 0 of the DEC
- *      authors, Keras' kernel_regularizer), nor has what belongs to a method, such as centres.
+ * g is the gradient, w the value. A step does the following, in the order of PyTorch's clip_grad_norm_() followed by
+ * optimizer.step():
+ *   1. clip_norm: multiplies the whole gradient of the step by clip_norm / |g| if |g| is larger (as
+ *      tf.clip_by_global_norm; PyTorch divides by |g| + 1e-6). The executor of steps computes the norm, because it is
+ *      taken over ranks (outer.h).
+ *   2. weight_decay: g += weight_decay w, the L2 term of PyTorch's SGD, Adam and RMSprop. It goes through the moments,
+ *      unlike the decoupled decay of AdamW. Only weights of layers decay, not biases (as with decay_mult: 0 of the DEC
+ *      authors in Caffe, and kernel_regularizer in Keras), nor tensors of a method, such as centres.
  *   3. The rule, with the rate of this step. */
 #ifndef DCMPI_OPTIM_H
 #define DCMPI_OPTIM_H
@@ -24,8 +25,8 @@ typedef enum {
 } dc_opt_kind;
 typedef enum { DC_SCHED_CONSTANT, DC_SCHED_STEP, DC_SCHED_COSINE } dc_sched_kind;
 
-/* Factors of the rate by name: of a layer, of all layers of "encoder" or "decoder", of a tensor of the method. A deck
- * lists up to DC_LIST_MAX of them, and each layer may have one of its own. */
+/* Factors of the learning rate by name: for a layer, for all layers of "encoder" or "decoder", or for a tensor of the
+ * method. A deck lists up to DC_LIST_MAX of them; in addition each layer may set its own. */
 enum { DC_FACTORS_MAX = 14 + DC_MAX_LAYERS };
 typedef struct {
     int n;
@@ -34,9 +35,9 @@ typedef struct {
         double factor;
     } v[DC_FACTORS_MAX];
 } dc_factors;
-/* Adds those that layers of the net have as rules. */
+/* Adds the factors that layers of the net set themselves (dc_layer_rules). */
 void dc_factors_of_layers(const dc_net *net, dc_factors *factors);
-/* Whether the factor of this name is for this tensor: "encoder" is for encoder_0, encoder_1 ... */
+/* Whether the factor of this name applies to this tensor: "encoder" applies to encoder_0, encoder_1 ... */
 bool dc_factor_is_for(const char *name, const char *tensor);
 
 /* One optimizer as the deck describes it; pretraining and clustering have one each. */
@@ -45,7 +46,7 @@ typedef struct {
     double lr;
     double momentum;
     int64_t burnin; /* SGD and Nesterov: the momentum rises linearly from 0 in `burnin` steps (Caffe DEC); 0: never */
-    double bias_lr; /* factor of the rate for biases (Caffe: 2); 0: as 1 */
+    double bias_lr; /* factor of the rate for biases (Caffe: 2); 0 means 1 */
     double beta1, beta2, rho, epsilon;
     double weight_decay, clip_norm; /* 0: none */
     dc_factors lr_factors;
@@ -60,15 +61,15 @@ typedef struct {
 double dc_opt_lr(const dc_opt_config *opt, int64_t t, int64_t total);
 /* Momentum of step t. */
 double dc_opt_momentum(const dc_opt_config *opt, int64_t t);
-/* Slabs of moments that the rule keeps: m1, and 2 for m1 and m2. */
+/* Number of moment slabs that the rule keeps: 1 for m1, 2 for m1 and m2. */
 int dc_opt_moments(const dc_opt_config *opt);
-/* The optimizer of one tensor: rates times the factors that are for it, all of them. decays: whether weight_decay is
- * for it. */
+/* The optimizer for one tensor: its rates times all factors that apply to the tensor. decays: whether weight_decay
+ * applies. */
 dc_opt_config dc_opt_of(const dc_opt_config *opt, const char *tensor, bool decays);
-/* Update value[lo, hi) from grad, which it changes, with moments m1, m2; t is 0-based (Adam's bias correction uses
+/* Updates value[lo, hi) from grad (which it overwrites) with moments m1, m2; t is 0-based (Adam's bias correction uses
  * t+1). Biases are not decayed. An element's result depends neither on the range nor on the number of threads. */
 void dc_opt_step(const dc_opt_config *opt, dc_params *p, size_t lo, size_t hi, int64_t t, int64_t total);
-/* The factor that brings a gradient of this norm to clip_norm: 1 if it is no longer than that, or not finite. */
+/* The factor that scales a gradient of this norm down to clip_norm; 1 if the norm is not larger, or not finite. */
 double dc_opt_clip(const dc_opt_config *opt, double norm);
 /* grad[lo, hi) *= factor. */
 void dc_opt_scale(dc_params *p, size_t lo, size_t hi, double factor);

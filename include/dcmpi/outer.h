@@ -1,21 +1,20 @@
-/* Sums over the rows of a step, over all ranks: gradients that are products A'D of two buffers of rows, or sums of such
- * products, and small vectors of which each shard has a part (losses, gradients of centres). Nothing here knows what
- * the rows are.
+/* Sums over the rows of a step and over all ranks: gradients that are (sums of) products A'D of two row buffers, and
+ * small vectors to which each shard contributes (losses, gradients of centres). What the rows mean is unknown here.
  *
- * parallel.reproducible and the batch choose the way, once:
+ * parallel.reproducible and the batch size select one way for the whole run:
  *   gather     Strict, batches up to parallel.gather_rows. D of the batch goes to all ranks and A to those who need it;
  *              each rank computes its own slice of the gradients as full-depth products on fixed tiles.
  *   tree       Strict, larger batches. One product per shard, padded to ceil(B/V) rows; the products are added by a
  *              fixed binary tree, tile by tile; the sums at the roots of a rank's shards go to the owners of slices,
  *              who finish the tree.
- *   allreduce  Not strict. Each rank has the products of its own rows, one allreduce adds them in the order of the MPI
- *              library.
- * Strict gives the same bits for every number of ranks and threads, and both its ways need less traffic than an
- * allreduce has, with the allgather of the updated values (dc_outer_share). The small vectors are a canonical sum over
- * the shards (sum.h) in all ways.
+ *   allreduce  Not strict. Each rank forms the products of its own rows; one allreduce adds them in an order that
+ *              the MPI library chooses.
+ * Strict gives the same bits for every number of ranks and threads. Both strict ways, including the allgather of the
+ * updated values (dc_outer_share), need less traffic than an allreduce. In all ways the small vectors are summed over
+ * the shards in canonical order (sum.h).
  *
- * A step: dc_places_set(), the rows of A and D are written, dc_outer_begin(), dc_outer_leaf() for the shards,
- * dc_outer_sync(), an update of what this rank owns, dc_outer_share(). No step allocates memory. */
+ * A step: dc_places_set(), write the rows of A and D, dc_outer_begin(), dc_outer_leaf() for each shard,
+ * dc_outer_sync(), update what this rank owns, dc_outer_share(). No step allocates memory. */
 #ifndef DCMPI_OUTER_H
 #define DCMPI_OUTER_H
 
@@ -24,7 +23,7 @@
 typedef struct dc_comm dc_comm;
 
 typedef enum { DC_OUTER_GATHER, DC_OUTER_TREE, DC_OUTER_ALLREDUCE } dc_outer_way;
-/* For batches of B rows over all ranks. */
+/* The way for batches of B rows over all ranks. */
 dc_outer_way dc_outer_choose(bool strict, int64_t gather_rows, int64_t B);
 const char *dc_outer_name(dc_outer_way way);
 
@@ -38,15 +37,15 @@ typedef struct {
     int shard;
 } dc_leaf;
 
-/* Where the rows of a step lie in buffers [max_rows x width]: each row at the same place of its tile of DC_ROW_TILE
- * rows whatever the ranks are. Shards follow each other; in the tree each shard has as many places as the longest may
- * need, so gaps follow its rows. Borrowed: part. */
+/* Where the rows of a step lie in buffers [max_rows x width]: each row has the same place in its tile of DC_ROW_TILE
+ * rows on any number of ranks. Shards follow each other; with the way "tree" each shard gets as many places as the
+ * longest may need, so gaps may follow its rows. Borrowed: part. */
 typedef struct {
     const dc_part *part;
     dc_outer_way way;
-    int64_t B;            /* rows of the largest batch, over all ranks, */
-    int64_t capacity;     /* and on this rank */
-    int64_t shard_places; /* of every shard; 0: as many as it has rows in the step */
+    int64_t B;            /* rows of the largest batch, over all ranks */
+    int64_t capacity;     /* the same on this rank */
+    int64_t shard_places; /* places of every shard; 0: as many as it has rows in the step */
     int64_t max_rows;     /* of a buffer: whole tiles */
     int max_leaves;
     /* Of this step: */
@@ -59,27 +58,28 @@ typedef struct {
     dc_leaf *leaf; /* [n_leaves] the shards with rows, in order */
 } dc_places;
 
-/* Batches of at most B rows, `capacity` of them on this rank. Local. Errors: DC_ERR_MEMORY. */
+/* For batches of at most B rows, at most `capacity` of them on this rank. Local. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_places_init(dc_places *p, const dc_part *part, dc_outer_way way, int64_t B, int64_t capacity);
 void dc_places_release(dc_places *p);
-/* The rows of step `step`: local numbers rows[n] in shard order (borrowed until the next call), how many there are in
- * each shard of this rank, shard_rows[shard_hi - shard_lo], and on the ranks below each rank, offset[P+1]. Local. */
+/* Sets the rows of step `step`: rows[n], local numbers in shard order (borrowed until the next call);
+ * shard_rows[shard_hi - shard_lo], their number in each shard of this rank; offset[P+1], their number on all ranks
+ * below each rank. Local. */
 void dc_places_set(dc_places *p, int64_t step, const int64_t *rows, const int64_t *shard_rows, const int64_t *offset);
-/* Writes zeros into X [max_rows x width] at each place without a row that a product would read. Call it for D of each
- * item in each step, before or after the rows are written. */
+/* Writes zeros into X [max_rows x width] at the places that have no row but are read by a product. Call it for D of
+ * each item in each step, before or after the rows are written. */
 void dc_places_clear(const dc_places *p, float *X, int64_t width);
 
 /* ---- Products and sums ------------------------------------------------------------------------------------------- */
 
-/* A'D over the rows of a step. Of the gaps of A and D one has zeros, the other is finite. */
+/* A'D over the rows of a step. In gaps, one of A and D must be zero and the other finite. */
 typedef struct {
     const float *A, *D; /* buffers [max_rows x a], [max_rows x d]; borrowed */
-    bool bias;          /* its D counts in the bias; the gaps of D are zero */
+    bool bias;          /* add the column sums of D to the bias; D must be zero in gaps */
 } dc_outer_pair;
 
-/* grad[at ..) [a x d] = the sum of all pairs; with `bias` the column sums [d] of D behind it, of the pairs that say so.
- * Pairs are added in their order: where a product is formed (all rows, those of a shard, those of a rank) it begins
- * with the first pair, the next one is added to it, and so on. */
+/* grad[at ..) [a x d] = the sum of all pairs; with `bias`, followed by the column sums [d] of D of the pairs with
+ * `bias`. Wherever a product is formed (over all rows, those of a shard, or those of a rank), the pairs are added in
+ * order, starting with the first. */
 enum { DC_OUTER_PAIRS = 8 };
 typedef struct {
     int64_t a, d;
@@ -91,58 +91,58 @@ typedef struct {
 
 typedef struct {
     const dc_places *places;   /* borrowed */
-    const dc_outer_item *item; /* [n_items] copied; their ranges of grad do not overlap */
+    const dc_outer_item *item; /* [n_items] copied; their ranges in grad must not overlap */
     int n_items;
     size_t n_values; /* doubles per leaf */
     float *grad;     /* borrowed */
 } dc_outer_config;
 
 typedef struct dc_outer dc_outer;
-/* Local; the configuration is equal on all ranks but for the pointers. Errors: DC_ERR_MEMORY. */
+/* Local; the configuration must be equal on all ranks except for the pointers. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_outer_create(dc_outer **out, const dc_outer_config *cfg);
 void dc_outer_destroy(dc_outer **o);
 
-/* A step begins. wish: a number of this rank that is summed with the rest (wish.h). */
+/* Begins a step. wish: a number of this rank that is summed along with the rest (wish.h). */
 void dc_outer_begin(dc_outer *o, double wish);
-/* values[n_values] of a shard of this rank, in shard order. Shards left out count as zeros. */
+/* Adds values[n_values] of a shard of this rank; call it in shard order. Omitted shards count as zeros. */
 void dc_outer_leaf(dc_outer *o, int shard, const double *values);
-/* Collective: total[n_values], equal on all ranks; what this rank owns of grad is complete, the rest is undefined.
- * Returns the sum of the wishes. */
+/* Collective: sets total[n_values], equal on all ranks, and the part of grad that this rank owns; the rest of grad is
+ * undefined. Returns the sum of the wishes. */
 double dc_outer_sync(dc_comm *comm, dc_outer *o, double *total);
-/* Seconds of the last sync that were products of this rank, not messages. */
+/* Seconds that this rank spent on products, not messages, in the last sync. */
 double dc_outer_product_s(const dc_outer *o);
 
 /* What a step of the largest batch costs this rank, known from the shapes. */
 typedef struct {
-    double sent_bytes;    /* to other ranks by dc_outer_sync() and dc_outer_share(), if no byte travels twice; a ring
+    double sent_bytes;    /* to other ranks in dc_outer_sync() and dc_outer_share(), counting each byte once; a ring
                              allreduce sends 2 (P-1)/P of its floats */
-    double library_bytes; /* that the MPI library takes for messages on their way */
+    double library_bytes; /* memory that the MPI library needs for messages in transit */
 } dc_outer_costs;
 dc_outer_costs dc_outer_costs_of(const dc_outer *o);
 
-/* Sum of the squares of all items of grad, in double, equal on all ranks: each unit that has one owner (a panel of rows
- * of a product, or its bias) is summed in a fixed order, and the units in the order of the items, so that the strict
- * ways give the same bits for every number of ranks and threads. After dc_outer_sync(), which leaves each owner its
+/* Sum of the squares of all items of grad, in double, equal on all ranks. Each unit with one owner (a panel of rows of
+ * a product, or its bias) is summed in a fixed order, then the units in order of the items, so that the strict ways
+ * give the same bits for every number of ranks and threads. Call it after dc_outer_sync(), when each owner has its
  * slice; one message of a double per unit, none with allreduce. Collective. */
 double dc_outer_squares(dc_comm *comm, dc_outer *o);
-/* The same for x[n], which all ranks have: one unit. Local. */
+/* The same for x[n], which all ranks hold, as one unit. Local. */
 double dc_squares(const float *x, size_t n);
 
-/* sum[j] = sum_i X[i][j] for X [n x width], rows added in order, with `adds` to what is there; the same bits for every
- * number of threads. */
+/* sum[j] = sum_i X[i][j] for X [n x width], rows added in order; with `adds`, added to the old sum[j]. The same bits
+ * for every number of threads. */
 void dc_column_sums(const float *X, int64_t n, int64_t width, bool adds, float *sum);
 
 /* ---- Who owns what ----------------------------------------------------------------------------------------------- */
 
-/* Slabs are arrays laid out as grad: values, moments of an optimizer. This rank updates floats [*lo, *hi) of an item:
- * a slice with the strict ways, all of it with allreduce. */
+/* Slabs are arrays with the layout of grad: values, moments of an optimizer. This rank updates floats [*lo, *hi) of an
+ * item: a slice with the strict ways, the whole item with allreduce. */
 void dc_outer_owned(const dc_outer *o, int item, size_t *lo, size_t *hi);
-/* Collective: all items of `slab`, each rank having brought what it owns, equal on all ranks. */
+/* Collective: each rank contributes the parts of all items that it owns; afterwards `slab` is equal on all ranks. */
 void dc_outer_share(dc_comm *comm, const dc_outer *o, float *slab);
-/* Collective: floats [first, first + n) of `slab`, brought together from their owners into piece[n] on rank 0; NULL
- * elsewhere. What is no item is left alone. */
+/* Collective: gathers floats [first, first + n) of `slab` from their owners into piece[n] on rank 0 (NULL on other
+ * ranks). Floats outside all items are left alone. */
 void dc_outer_collect(dc_comm *comm, const dc_outer *o, const float *slab, size_t first, size_t n, float *piece);
-/* What this rank owns of them, from piece[n] into slab[]; the rest is left alone. Local. */
+/* Copies those floats of piece[n] that this rank owns into slab[]; the rest is left alone. Local. */
 void dc_outer_take(const dc_outer *o, const float *piece, size_t first, size_t n, float *slab);
 
 #endif

@@ -1,7 +1,6 @@
 /* Who owns which rows. Rows are cut into V contiguous virtual shards; shard s holds floor(N/V) rows, one more if
  * bitrev(s) < N mod V. A rank owns whole contiguous shards. Shards, blocks and batches depend on N and V alone, never
- * on the number of ranks: that is what makes results independent of it (README, "The same result on any number of
- * ranks").
+ * on the number of ranks, and therefore neither do results (README, "The same result on any number of ranks").
  *
  * A block is at most DC_BLOCK_ROWS consecutive rows and starts anew at each shard; all sums over N rows are sums over
  * blocks (sum.h). No communication here. */
@@ -21,8 +20,8 @@ typedef struct {
     size_t n_blocks;        /* blocks of this rank's rows */
 } dc_part;
 
-/* *part for rank `rank` of P: N >= 0 rows in V shards. Holds no memory. Errors: DC_ERR_USAGE if V is not a power of
- * two in 1..DC_MAX_SHARDS or P > V (names parallel.shards). */
+/* Sets *part for rank `rank` of P: N >= 0 rows in V shards. Holds no memory. Errors: DC_ERR_USAGE if V is not a power
+ * of two in 1..DC_MAX_SHARDS or P > V (names parallel.shards). */
 DC_CHECKED dc_status dc_part_init(dc_part *part, dc_gidx N, int V, int P, int rank);
 static inline int64_t dc_part_rows(const dc_part *part)
 {
@@ -42,11 +41,11 @@ typedef struct {
     int shard;      /* shard of the block */
     int64_t lo, hi; /* local rows of the block */
     size_t index;   /* number of the block within this rank */
-    bool started;   /* of the cursor */
+    bool started;   /* used by dc_part_next_block() */
 } dc_block;
 /* All blocks in order: start with {0} and call until it returns false. */
 bool dc_part_next_block(const dc_part *part, dc_block *block);
-/* The same block by its number: for threads that share out the blocks. */
+/* A block by its number: for threads that share the blocks. */
 dc_block dc_part_block(const dc_part *part, size_t index);
 
 #endif

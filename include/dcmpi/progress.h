@@ -1,4 +1,4 @@
-/* What people see of a phase while it goes on. */
+/* What people see of a phase while it runs. */
 #ifndef DCMPI_PROGRESS_H
 #define DCMPI_PROGRESS_H
 
@@ -10,21 +10,22 @@
 typedef struct {
     double interval_s, next_s;
     double phase_start_s, phase_rows, phase_flops; /* global, since the start of the phase */
-    double phase_done;                             /* share of the phase that was done at that start */
+    double phase_done;                             /* share of the phase that was already done then */
     FILE *jsonl;                                   /* rank 0 only, NULL elsewhere */
-    bool warned;                                   /* that jsonl cannot be written */
+    bool warned;                                   /* has warned that jsonl cannot be written */
 } dc_progress;
 DC_CHECKED dc_status dc_progress_open(dc_progress *p, const char *jsonl_path, double interval_s);
-/* The records go to this file from now on. */
+/* From now on records go to this file. */
 DC_CHECKED dc_status dc_progress_reopen(dc_progress *p, const char *jsonl_path);
 void dc_progress_close(dc_progress *p);
-/* Length of metrics.jsonl now; 0 without one, INT64_MAX if the disk does not take it. */
+/* Current length of metrics.jsonl; 0 without one, INT64_MAX if it cannot be written to disk. */
 int64_t dc_progress_bytes(const dc_progress *p);
-/* A phase starts, or goes on after the share `done` of it. */
+/* A phase starts, or continues with the share `done` of it completed. */
 void dc_progress_phase(dc_progress *p, double done);
-/* Count work done. rows, flops over all ranks. */
+/* Counts completed work; rows and flops are sums over all ranks. */
 void dc_progress_count(dc_progress *p, double rows, double flops);
-/* The last row of `h` as one JSON object, and, if a line is due or `force`, as a log line with share done and ETA. */
+/* Writes the last row of `h` as a JSON object and, if a line is due or `force`, as a log line with share done and
+ * ETA. */
 void dc_progress_record(dc_progress *p, const dc_history *h, double done, bool force);
 
 #endif

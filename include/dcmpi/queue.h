@@ -1,14 +1,14 @@
-/* What the batch system tells about this job, by its environment. */
+/* What the batch system says about this job in environment variables. */
 #ifndef DCMPI_QUEUE_H
 #define DCMPI_QUEUE_H
 
 #include "dcmpi/base.h"
 
-/* The job's number, which it keeps when it is run again; "" outside of Slurm, PBS, LSF and Grid Engine. Borrowed for
- * ever. */
+/* The job's number, which stays the same when it is requeued; "" outside of Slurm, PBS, LSF and Grid Engine. Always
+ * valid. */
 const char *dc_queue_job(void);
-/* How often the queue has started this job again, by `scontrol requeue` or after the failure of a node. Slurm tells; 0
- * elsewhere. */
+/* How often the queue has started this job again, by `scontrol requeue` or after the failure of a node. Known with
+ * Slurm only; 0 elsewhere. */
 int64_t dc_queue_restarts(void);
 
 #endif

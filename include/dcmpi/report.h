@@ -15,7 +15,7 @@ typedef struct {
     int slowest;                     /* rank of max_s */
     double flops_per_s, bytes_per_s; /* over all ranks, by avg_s; 0 where nothing was counted */
 } dc_section_stats;
-/* Own work of a rank between messages, in the sections that all ranks do alike. */
+/* A rank's own work between messages, in the sections that are the same on all ranks. */
 typedef struct {
     double seconds, flops;
 } dc_rank_work;
@@ -23,24 +23,24 @@ enum { DC_TIMING_HOST_MAX = 64 };
 typedef struct {
     dc_section_stats section[DC_T_COUNT];
     int ranks;
-    dc_rank_work busy, busiest; /* average over ranks; the rank with most seconds */
+    dc_rank_work busy, busiest; /* average over ranks; the rank with the most seconds */
     int busiest_rank;
     char busiest_host[DC_TIMING_HOST_MAX];
     double wall_s;                    /* slowest rank */
-    double memory_peak, memory_least; /* most physical memory at a time, bytes: the largest and the smallest rank */
-    int memory_rank;                  /* the largest */
+    double memory_peak, memory_least; /* peak physical memory in bytes: largest and smallest over ranks */
+    int memory_rank;                  /* rank of memory_peak */
     double comm_seconds, comm_bytes;  /* average over ranks */
 } dc_timing;
 /* Columns of /timing/<section> in run.h5: calls, min_s, avg_s, max_s, slowest_rank, flops_per_s, bytes_per_s. */
 enum { DC_TIMING_COLUMNS = 7 };
 /* Collective; equal on all ranks. */
 DC_CHECKED dc_status dc_timing_collect(dc_comm *comm, const dc_timers *timers, dc_timing *out);
-/* Own work of the rank with these clocks. */
+/* A rank's own work, from its timers. */
 dc_rank_work dc_timing_work(const dc_timers *timers);
-/* A rank that the others waited for, and steps that were mostly messages: one line each, or "". */
+/* Advice about a rank that the others waited for, and about steps that were mostly messages: one line each, or "". */
 void dc_advise_slow_rank(const dc_timing *t, char *out, size_t cap);
 void dc_advise_messages(const dc_timing *t, char *out, size_t cap);
-/* The table of the log, and advice; peak_flops: measured FMA peak over all ranks, 0 if unknown. */
+/* Logs the table of sections, and advice; peak_flops: measured FMA peak over all ranks, 0 if unknown. */
 void dc_timing_print(const dc_timing *t, double peak_flops);
 
 /* ---- Result ----------------------------------------------------------------------------------------------------- */
@@ -51,14 +51,14 @@ typedef struct {
     char created[DC_ISO_MAX];
     char command_line[DC_PATH_MAX];
     char libraries[512];   /* versions, BLAS core, ISA */
-    const char *cpu, *isa; /* of rank 0: model; kernels of the matrix products */
+    const char *cpu, *isa; /* of rank 0: CPU model; kernels of matrix products */
     const char *deck;      /* effective deck, YAML */
     const char *verb;
     int ranks, threads, nodes;
-    double peak_flops;         /* measured over all ranks */
+    double peak_flops;         /* measured, sum over all ranks */
     int64_t parts;             /* starts of the run, this one included */
-    double wall_before_s;      /* of the starts before this one */
-    char job[DC_JOB_NAME_MAX]; /* of the queue, "" outside of one */
+    double wall_before_s;      /* wall time of the starts before this one */
+    char job[DC_JOB_NAME_MAX]; /* job number of the queue, "" outside of one */
     /* labels: dc_dataset_hash_labels; weights: dc_model_hash_file of model.weights; 0: there are none */
     uint64_t labels_hash, weights_hash, deck_hash, program_hash;
 } dc_provenance;
@@ -66,12 +66,12 @@ typedef struct {
 typedef struct {
     const char *name;
     bool passed;
-    double value; /* the figure that was judged */
+    double value; /* the value that was checked */
 } dc_self_check;
 enum { DC_SELF_CHECKS_MAX = 8, DC_SELF_CHECK_NAME_MAX = 64 };
 
 enum { DC_RESULT_HISTORIES_MAX = DC_MAX_PAIRS + 2 };
-/* Everything that is written at the end. Borrowed pointers; NULL or 0 where a verb has no such thing. */
+/* Everything that is written at the end. Pointers are borrowed; NULL or 0 where a verb has no such thing. */
 typedef struct {
     const dc_config *cfg;
     const dc_provenance *from;
@@ -106,25 +106,25 @@ typedef struct {
 
 /* ---- Self-checks ------------------------------------------------------------------------------------------------ */
 
-/* Judges a finished run: sizes sum to N, finite weights, and, with a soft assignment, replicas, rows of q and p, sum of
- * f. Local, global values in. Returns the number of checks. */
+/* Checks a finished run: sizes sum to N, weights are finite and, with a soft assignment, replicas, rows of q and p, sum
+ * of f. Local, from global values. Returns the number of checks. */
 int dc_self_checks(const dc_result *r, const dc_refresh *last, dc_self_check out[DC_SELF_CHECKS_MAX]);
 /* One line; a WARNING if one failed. */
 void dc_self_checks_print(const dc_self_check *checks, int n);
 
 /* ---- Files ------------------------------------------------------------------------------------------ */
 
-/* Collective: writes run.h5 by the safe sequence of h5.h, with the clocks as they are when all rows are written;
- * *timing gets them, and r->timing points to it. */
+/* Collective: writes run.h5 by the safe sequence of h5.h. Timers are collected into *timing once all rows are written,
+ * and r->timing points to it. */
 DC_CHECKED dc_status dc_result_write(dc_comm *comm, const char *path, dc_result *r, dc_timers *timers,
                                      dc_timing *timing);
-/* Its size on disk, from the deck, the header of the data, and what a run trains and keeps. */
+/* Size of run.h5 on disk, from the deck, the data header, and what a run trains and keeps. */
 double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const dc_slab *slab);
-/* Serial: the scores (none if r has none) and the hash of the labels of r take the place of those in `path`. All else
- * stays; h5.h says how. Of r only K, cfg, from, the labels of data, scores and confusion are used. */
+/* Serial: replaces the scores and the label hash in `path` by those of r (if r has no scores, removes them). All else
+ * stays (dc_h5_revise). Uses only K, cfg, from, the labels of data, scores and confusion of r. */
 DC_CHECKED dc_status dc_result_rescore(const char *path, dc_result *r);
 
-/* What the RESULT line and summary.json tell, read from run.h5. NaN: run.h5 does not tell. */
+/* Contents of the RESULT line and summary.json, read from run.h5. NaN: not in run.h5. */
 typedef struct {
     bool converged;
     int64_t iterations, K, empty;
@@ -141,7 +141,8 @@ void dc_outcome_release(dc_outcome *o);
 /* The RESULT line, without "RESULT  ". */
 void dc_outcome_line(const dc_outcome *o, char *out, size_t cap);
 enum { DC_SUMMARY_MAX = 1 << 20 };
-/* NULL: the summary.json at `path` is whole and of this run.h5; else what it is: "missing", "empty", "not whole" ... */
+/* NULL if the summary.json at `path` is complete and belongs to this run.h5; else its fault: "missing", "empty", "not
+ * whole" ... */
 const char *dc_summary_state(const char *path, const dc_outcome *o);
 /* Writes path.part and renames it. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_summary_write(const char *path, const dc_outcome *o);
@@ -155,7 +156,7 @@ typedef struct {
 } dc_json;
 void dc_json_begin(dc_json *j, FILE *file);
 void dc_json_end(dc_json *j);
-/* key NULL inside an array. */
+/* key is NULL inside an array. */
 void dc_json_open(dc_json *j, const char *key, char bracket);
 void dc_json_close(dc_json *j, char bracket);
 void dc_json_str(dc_json *j, const char *key, const char *value);

@@ -1,5 +1,5 @@
-/* Sums of float vectors over shards by the perfect binary tree, whose bits do not depend on who adds which part of it.
- * A leaf is the vector of one shard. */
+/* Sums float vectors over shards by a perfect binary tree, so that the bits do not depend on which rank or thread adds
+ * which part. A leaf is the vector of one shard. */
 #ifndef DCMPI_SHARD_TREE_H
 #define DCMPI_SHARD_TREE_H
 
@@ -11,18 +11,18 @@ typedef struct {
     float *sum; /* borrowed */
 } dc_subtree;
 
-/* The largest subtrees that shards [lo, hi) are made of, in shard order: writes their shards to out unless it is NULL,
- * returns their number. */
+/* Splits shards [lo, hi) into the largest possible subtrees, in shard order: writes their shards to out unless it is
+ * NULL, returns their number. */
 int dc_tree_roots(int lo, int hi, dc_subtree *out);
 
-/* The leaf of a shard: n floats. */
+/* Writes the leaf of a shard, n floats. */
 typedef void (*dc_tree_leaf)(const void *ctx, int shard, float *out);
 /* Sum over a subtree into scratch[0 .. n); scratch has n * dc_tree_scratch(size) floats. Called by one thread. */
 void dc_tree_sum(dc_tree_leaf leaf, const void *ctx, int64_t n, int first, int size, float *scratch);
 int dc_tree_scratch(int size);
 
-/* The sum over all shards from the sums of subtrees that cover them in shard order. Threaded; overwrites `subtree` and
- * the vectors; returns one of them. */
+/* Sum over all shards, from the sums of subtrees that cover them in shard order. Threaded; overwrites `subtree` and the
+ * vectors; returns one of the vectors. */
 const float *dc_tree_finish(dc_subtree *subtree, int count, size_t n);
 
 #endif

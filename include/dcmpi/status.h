@@ -22,7 +22,7 @@ typedef enum {
     DC_STOPPED = 75       /* stopped early, run the same command again */
 } dc_status_code;
 
-/* Every function that returns a status must have it looked at. */
+/* The caller must check every returned status. */
 typedef dc_status_code dc_status;
 #define DC_CHECKED __attribute__((warn_unused_result))
 
@@ -36,7 +36,7 @@ const char *dc_error_text(void);
 /* Source position of the recorded error, as "file.c:12" ("" if none). */
 const char *dc_error_where(void);
 dc_status dc_error_code(void);
-/* Replace the record by that of another rank (used by dc_agree only). */
+/* Replaces the record by another rank's (used by dc_agree only). */
 void dc_error_set(dc_status code, const char *where, const char *text);
 void dc_error_clear(void);
 /* One word for a status: "usage", "data", ... */
@@ -54,7 +54,7 @@ enum { DC_ERROR_TEXT_MAX = 2048 };
         if (st != DC_OK) goto out;                                                                                     \
     } while (0)
 
-/* For our own bugs only: prints and aborts the whole job. */
+/* Only for bugs in dcmpi itself: prints and aborts the whole job. */
 #define DC_ASSERT(cond)                                                                                                \
     do {                                                                                                               \
         if (!(cond)) dc_assert_failed(__FILE__, __LINE__, #cond);                                                      \

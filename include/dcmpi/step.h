@@ -1,8 +1,8 @@
 /* Executes recorded steps: in training on shuffled mini-batches, in inference on tiles of rows.
  *
- * A step in training: rows of the batch, operations in recorded order, gradients in reverse order, sums over the rows
- * of all ranks (outer.h), update. No allocation, and the same bits on any number of ranks and threads unless the way is
- * "allreduce". */
+ * A training step gathers the rows of the batch, runs the operations in recorded order and their gradients in reverse
+ * order, sums over the rows of all ranks (outer.h) and updates. It does not allocate, and gives the same bits on any
+ * number of ranks and threads unless the way is "allreduce". */
 #ifndef DCMPI_STEP_H
 #define DCMPI_STEP_H
 
@@ -22,17 +22,17 @@ typedef struct {
 } dc_row_source;
 
 typedef struct {
-    const dc_graph *graph; /* borrowed, as are all pointers */
+    const dc_graph *graph; /* borrowed, like all pointers here */
     const dc_part *part;
     dc_row_source source;
-    dc_params *params; /* value, grad and moments of the slab; for costs alone they need not be there */
+    dc_params *params; /* value, grad and moments of the slab; may be missing if only costs are asked */
     uint64_t seed;
     int64_t B;
     bool strict;         /* the same bits on any number of ranks and threads (parallel.reproducible) */
-    int64_t gather_rows; /* strict: largest batch whose rows are gathered instead of its gradients */
-    dc_state *state;     /* its wishes are asked in each step, and it keeps the moments; NULL: none */
+    int64_t gather_rows; /* strict: up to this batch size, rows are gathered instead of gradients */
+    dc_state *state;     /* each step polls its wishes (wish.h), and it saves the moments; NULL: none */
     dc_timers *timers;
-    dc_section gather; /* timer section of gathering rows; those of network, sync and update follow it */
+    dc_section gather; /* timer section for gathering rows; the next three are network, sync and update */
 } dc_step_config;
 
 typedef struct dc_step dc_step;
@@ -43,40 +43,40 @@ const dc_batcher *dc_step_batcher(const dc_step *s);
 const dc_plan *dc_step_plan(const dc_step *s);
 /* Floating-point operations of a step per row of its batch. */
 double dc_step_flops(const dc_step *s);
-/* What a step costs, known before the first one; its memory is what dc_step_create() takes (mem.h, rehearsals). */
+/* What a step costs, known before the first one. Its memory is what dc_step_create() allocates (mem.h, rehearsals). */
 typedef struct {
     double flops;         /* of all ranks together */
-    int reductions;       /* sums over all ranks: those within the passes, and the one with losses and products */
-    double sent_bytes;    /* by this rank to others, clip_norm apart (outer.h) */
-    double library_bytes; /* of the MPI library meanwhile */
-    double updated;       /* floats of the slab that this rank updates: there gradient and moments take memory */
+    int reductions;       /* sums over all ranks: within the passes, and one for losses and products */
+    double sent_bytes;    /* by this rank to others, without clip_norm (outer.h) */
+    double library_bytes; /* memory of the MPI library meanwhile */
+    double updated;       /* floats of the slab that this rank updates; only there gradient and moments take memory */
 } dc_step_costs;
 dc_step_costs dc_step_costs_of(const dc_step *s);
-/* Runs step number `step` up to its gradients. loss[graph's losses]: weight times the mean over the batch. Returns the
- * rows of the batch over all ranks. Collective. The same reduction asks for wishes (wish.h), so dc_state_act() may
- * follow. */
+/* Runs step number `step` up to its gradients. loss[n_losses of the graph]: weight times the mean over the batch.
+ * Returns the number of rows of the batch over all ranks. Collective. The same reduction also sums the wishes (wish.h),
+ * so dc_state_act() may follow. */
 int64_t dc_step_run(dc_comm *comm, dc_step *s, int64_t step, double *loss);
-/* Updates what the step trains, equal on all ranks afterwards; t, total: see optim.h. clip_norm costs one small message
- * more and counts the gradients of this step alone. Collective. */
+/* Updates what the step trains; the result is equal on all ranks. t, total: see optim.h. clip_norm takes one more small
+ * message; its norm is over the gradients of this step only. Collective. */
 void dc_step_update(dc_comm *comm, dc_step *s, const dc_opt_config *opt, int64_t t, int64_t total);
-/* Makes the moments that this optimizer has for what the step trains part of the run's state until the step is
- * destroyed; a run that continues gets them back. number: of the step in its phase. Collective. */
+/* Makes the optimizer's moments for this step part of the run's state until the step is destroyed; a run that continues
+ * gets them back. number: the step's number within its phase. Collective. */
 DC_CHECKED dc_status dc_step_keep_moments(dc_comm *comm, dc_step *s, int number, const dc_opt_config *opt);
 
 /* ---- Inference ---- */
 
-/* The outputs of a graph for tiles of rows, each by one thread. Every product has tile_rows rows. Errors:
- * DC_ERR_MEMORY; DC_ERR_USAGE (a value that needs the batch, or the number of its row). */
+/* Computes the outputs of a graph for tiles of rows, one thread per tile. Every product has tile_rows rows. Errors:
+ * DC_ERR_MEMORY; DC_ERR_USAGE (an output needs the whole batch or the row number). */
 typedef struct dc_infer dc_infer;
 DC_CHECKED dc_status dc_infer_create(dc_infer **out, const dc_graph *g, const float *value, int64_t tile_rows);
 void dc_infer_destroy(dc_infer **infer);
-/* Threads that may be at work at a time. */
+/* Number of threads that may run at a time. */
 int dc_infer_threads(const dc_infer *e);
-/* The batch of `thread`, [tile_rows x width], to be filled by the caller. */
+/* The input buffer of `thread`, [tile_rows x width], which the caller fills. */
 float *dc_infer_batch(const dc_infer *e, int thread);
-/* Fills the outputs of this thread, valid until its next run. */
+/* Computes the outputs of this thread, valid until its next run. */
 void dc_infer_run(const dc_infer *e, int thread);
-/* The output of this name, -1: there is none; its values [tile_rows x width]. */
+/* Number of the output of this name, or -1; its values [tile_rows x width]. */
 int dc_infer_find(const dc_infer *e, const char *name);
 const float *dc_infer_output(const dc_infer *e, int thread, int output);
 int64_t dc_infer_width(const dc_infer *e, int output);

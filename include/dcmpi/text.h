@@ -1,28 +1,28 @@
-/* Text that others wrote, made safe to print: names in files, attributes, paths. What does not print (control
- * characters, so also escape sequences of terminals; bytes that are no UTF-8) becomes '?'. */
+/* Text that others wrote, made safe to print: names in files, attributes, paths. Unprintable bytes become '?': control
+ * characters (which disables terminal escape sequences) and invalid UTF-8. */
 #ifndef DCMPI_TEXT_H
 #define DCMPI_TEXT_H
 
 #include "dcmpi/base.h"
 
-/* Bytes of the UTF-8 character at s[0..n), or 0 if there is none; *code gets its number. */
+/* Length in bytes of the UTF-8 character at s[0..n), or 0 if it is invalid; *code gets its code point. */
 size_t dc_utf8_char(const char *s, size_t n, uint32_t *code);
-/* Writes character `code` as UTF-8 to out[4]; returns its bytes. A code that is not a character becomes '?'. */
+/* Writes code point `code` as UTF-8 to out[4]; returns its length in bytes. An invalid code becomes '?'. */
 size_t dc_utf8_put(uint32_t code, char *out);
-/* No control character, Unicode line break or byte order mark, which YAML folds or drops. */
+/* False for control characters, and for Unicode line breaks and byte order marks, which YAML folds or drops. */
 bool dc_char_is_printable(uint32_t code);
-/* Printable UTF-8 in one line. */
+/* Whether text is one line of printable UTF-8. */
 bool dc_text_is_clean(const char *text);
 
-/* In place; the length stays. Characters of `keep` (such as "\n") are left. */
+/* Cleans text in place, without changing its length. Characters in `keep` (such as "\n") stay. */
 void dc_text_clean(char *text, const char *keep);
-/* A copy of text[n] for a message, in one line; if it is too long, "..." replaces its beginning. cap >= 8. */
+/* Copies text[n] for a message, as one line; if too long, "..." replaces its beginning. cap >= 8. */
 void dc_printable(char *out, size_t cap, const char *text, size_t n);
 
 /* Index of the name that `word` most likely misspells, by edit distance, or -1. */
 int dc_nearest_name(const char *word, const char *const *names, int n);
 
-/* Whether a label says that there is none: "", -1, ?, NA, N/A, #N/A, <NA>, None, or nan or null in any case. */
+/* Whether a label means "no label": "", -1, ?, NA, N/A, #N/A, <NA>, None, or nan or null in upper or lower case. */
 bool dc_label_is_missing(const char *text, size_t n);
 
 #endif

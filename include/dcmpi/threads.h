@@ -4,18 +4,18 @@
 
 #include "dcmpi/base.h"
 
-/* Makes all threads alike, once, before the first kernel: denormal numbers count as 0 in every one (the FTZ and DAZ
- * bits of x86), and a parallel region has as many threads as omp_get_max_threads() says, a nested one a single thread,
- * whatever OMP_DYNAMIC, OMP_THREAD_LIMIT and OMP_MAX_ACTIVE_LEVELS say. A region that silently had one thread would let
- * a library inside it split a product. Threads that are started later inherit this from the caller. */
+/* Sets up all threads alike; call once, before the first kernel. All treat denormal numbers as 0 (FTZ and DAZ bits of
+ * x86). A parallel region has omp_get_max_threads() threads, a nested one a single thread, whatever OMP_DYNAMIC,
+ * OMP_THREAD_LIMIT and OMP_MAX_ACTIVE_LEVELS say: in a region that silently had one thread, a library could split a
+ * product over threads. Threads that are started later inherit this from the caller. */
 void dc_threads_init(void);
-/* Whether every thread counts denormal numbers as 0. */
+/* Whether every thread treats denormal numbers as 0. */
 bool dc_threads_flush_denormals(void);
-/* Binds thread t to the hardware threads of sets[t] of sets[n], each a mask of `words` 64-bit words; threads from n on
- * stay where they are. False if the system refused one. */
+/* Binds thread t < n to the hardware threads in sets[t], a mask of `words` 64-bit words; other threads stay where they
+ * are. False if the system refused any. */
 bool dc_threads_bind(const uint64_t *sets, int n, size_t words);
-/* Cores that control groups grant this process by time ("--cpus" of containers), INFINITY without a quota. `root`: "",
- * or a folder with files of the kernel, for tests. */
+/* CPU time that control groups grant this process, in cores ("--cpus" of containers); INFINITY without a quota. `root`:
+ * "", or for tests a folder that holds the kernel's files. */
 double dc_threads_quota_under(const char *root);
 
 #endif

@@ -51,7 +51,7 @@ static inline void dc_timer_stop(dc_timers *t, dc_section s, double start, doubl
     x->bytes += bytes;
 }
 
-/* Books seconds of the last stop of section `from` under `to`: work that happened inside a call timed as another. */
+/* Moves seconds of section `from` to `to`: work that was done inside a call timed as another section. */
 static inline void dc_timer_move(dc_timers *t, dc_section from, dc_section to, double seconds)
 {
     t->section[from].seconds -= seconds;

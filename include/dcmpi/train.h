@@ -35,45 +35,44 @@ typedef struct {
     dc_params params; /* of slab */
     uint64_t seed;
     bool strict;         /* gradients with the same bits on any number of ranks and threads (parallel.reproducible) */
-    int64_t gather_rows; /* strict: largest batch whose rows are gathered instead of its gradients */
+    int64_t gather_rows; /* strict: up to this batch size, rows are gathered instead of gradients */
     int64_t hash_steps;  /* steps between two comparisons of the ranks' weights; 0: only with records */
-    dc_state *state;     /* whose state the weights are part of, or NULL; borrowed */
+    dc_state *state;     /* the run state that the weights are part of, or NULL; borrowed */
 } dc_model;
 
-/* Creates the parameter slab with the network's weights by `init`, all else 0. */
+/* Creates the parameter slab, with the network's weights initialized by `init` and all else 0. */
 DC_CHECKED dc_status dc_model_create(dc_model *m, const dc_dataset *data, const dc_slab *slab, dc_init init,
                                      uint64_t seed, dc_timers *timers, dc_progress *progress);
 /* Makes the slab part of the run's state, until release; a run that continues gets it back. Collective. */
 DC_CHECKED dc_status dc_model_keep(dc_comm *comm, dc_model *m, dc_state *c);
 void dc_model_release(dc_model *m);
-/* The rows of the data. */
+/* A row source that gives the rows of the data. */
 dc_row_source dc_model_rows(const dc_model *m);
-/* The configuration of a step on this model; gather: the section of its rows. */
+/* The configuration of a step on this model; gather: timer section for gathering its rows. */
 dc_step_config dc_model_step(dc_model *m, const dc_graph *graph, const dc_row_source *source, int64_t batch,
                              dc_section gather);
 /* Proves that all ranks hold the same weights. Errors: DC_ERR_NUMERIC naming the odd rank. */
 DC_CHECKED dc_status dc_model_check_replicas(dc_comm *comm, const dc_model *m);
 
-/* Serial: the slab, by name: networks and tensors under /model, "centers" as /cluster_centers. */
+/* Serial: writes the slab by name: networks and tensors under /model, "centers" as /cluster_centers. */
 DC_CHECKED dc_status dc_model_save(dc_h5 *h5, const dc_slab *slab, const float *value);
-/* Serial: value[slab->n] back, checksums included. Errors: DC_ERR_FORMAT (an array is missing, of another shape,
- * damaged or not finite), DC_ERR_IO. */
+/* Serial: reads value[slab->n] back and verifies checksums. Errors: DC_ERR_FORMAT (an array is missing, has another
+ * shape, is damaged or not finite), DC_ERR_IO. */
 DC_CHECKED dc_status dc_model_read(dc_h5 *h5, const char *path, const dc_slab *slab, float *value);
 /* Collective: rank 0 reads the network of `path`, all ranks get its weights. Errors: DC_ERR_FORMAT (no model, other
  * widths), DC_ERR_USAGE (other activations; another scaling than the data's), DC_ERR_IO. */
 DC_CHECKED dc_status dc_model_load(dc_comm *comm, const char *path, dc_model *m);
 /* Local: whether `path` has weights for this network and these data (NULL: not known yet). Errors: as dc_model_load. */
 DC_CHECKED dc_status dc_model_check_file(const char *path, const dc_net *net, const dc_dataset *data);
-/* Local: hash of all arrays under /model, of their names and values; 0 without any. Errors: DC_ERR_FORMAT,
+/* Local: hash of the names and values of all arrays under /model; 0 if there are none. Errors: DC_ERR_FORMAT,
  * DC_ERR_IO. */
 DC_CHECKED dc_status dc_model_hash_file(const char *path, uint64_t *hash);
 
 /* ---- Phases ----------------------------------------------------------------------------------------------------- */
 
-/* A run may continue from a checkpoint of a shorter run if it passes through the same state itself. What happens only
- * because the shorter phase ends (a record of a cut epoch, a refresh between two that are due) is done after the
- * phase's last checkpoint, so that this checkpoint is such a state. The lengths of the shorter run are part of the
- * configuration: */
+/* A run may continue from a checkpoint of a shorter run if it would pass through the same state itself. To make this
+ * true of the last checkpoint of a phase, work done only because the shorter phase ends (the record of a cut epoch, a
+ * refresh between two regular ones) comes after it. The lengths of the shorter run are part of the configuration: */
 typedef struct {
     int64_t epochs, steps; /* as in dc_pretrain_config */
 } dc_pretrain_length;
@@ -91,8 +90,8 @@ typedef struct {
     dc_opt_config opt;
     const char *phase; /* name in history and log; static text */
 } dc_pretrain_config;
-/* Joint training of encoder and decoder, also the fine-tuning of a stack. One record per epoch begun: epochs done, mean
- * loss, rate. *stop is EPOCHS (MAX_ITER for a length in steps) or DIVERGED, equal on all ranks. Errors, agreed: for
+/* Joint training of encoder and decoder; also fine-tunes a stack. One record per epoch begun: epochs done, mean loss,
+ * rate. *stop is EPOCHS (MAX_ITER for a length in steps) or DIVERGED, equal on all ranks. Errors, agreed: for
  * DC_LOSS_BCE DC_ERR_USAGE without sigmoid output and DC_ERR_DATA for values outside [0, 1]; DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_pretrain(dc_comm *comm, dc_model *m, const dc_pretrain_config *cfg, dc_history *history,
                                  dc_stop *stop);
@@ -102,32 +101,32 @@ typedef struct {
     dc_pretrain_config layer; /* of each layer pair; phase is not used */
     double input_dropout;     /* rate for the data, input of the first pair; [0, 1) */
     double dropout;           /* rate for the inputs of the other pairs and for hidden outputs, not for the embedding */
-    size_t cache_bytes;       /* what a rank may spend on outputs of frozen layers; changes the speed alone */
+    size_t cache_bytes;       /* memory of a rank for outputs of frozen layers; affects only speed */
 } dc_layerwise_config;
 /* Greedy denoising pretraining, pair by pair from the data upwards: phases "layer_1", "layer_2" ... with one history
- * each, owned by the caller (zeroed before). The stack then wants fine-tuning: dc_pretrain. With DC_LOSS_BCE pairs that
- * do not end in a sigmoid train on DC_LOSS_MSE. A pair that diverged ends all; *stop and errors as in dc_pretrain,
- * DC_ERR_USAGE for a decoder that does not mirror the encoder, too. */
+ * each, owned by the caller (zeroed before). Fine-tune the stack afterwards with dc_pretrain. With DC_LOSS_BCE, pairs
+ * that do not end in a sigmoid train on DC_LOSS_MSE. A pair that diverges ends the training. *stop and errors as in
+ * dc_pretrain, and DC_ERR_USAGE for a decoder that does not mirror the encoder. */
 DC_CHECKED dc_status dc_pretrain_layerwise(dc_comm *comm, dc_model *m, const dc_layerwise_config *cfg,
                                            dc_history history[DC_MAX_PAIRS], dc_stop *stop);
 
-/* Rows of the tiles in which rows of this partition are embedded: part of what decides the bits. Global. */
+/* Rows per tile when rows of this partition are embedded; affects the bits of the result. Global. */
 int64_t dc_embed_tile_rows(const dc_part *part);
-/* Rows of this rank through a method's inference, in tiles that follow from the partition alone; threaded. */
+/* Runs a method's inference on this rank's rows, in tiles that depend on the partition alone; threaded. */
 typedef struct dc_embedder dc_embedder;
 typedef struct {
     float *Z;       /* [n x L] */
     float *q;       /* [n x K] */
-    int32_t *label; /* [n] that of the output "label", else the first of the largest q */
+    int32_t *label; /* [n] the output "label", or else the index of the (first) largest q */
 } dc_embedded;
-/* env: part, K, L, keys, slab, value; borrowed. Errors: DC_ERR_MEMORY, those of the recording. */
+/* Uses part, K, L, keys, slab, value of env; borrowed. Errors: DC_ERR_MEMORY, those of the recording. */
 DC_CHECKED dc_status dc_embedder_create(dc_embedder **out, const dc_method *method, const dc_method_env *env);
 void dc_embedder_destroy(dc_embedder **e);
-/* Of a row. */
+/* FLOP per row. */
 double dc_embed_flops(const dc_embedder *e);
-/* All rows. Local. */
+/* Embeds all rows of this rank. Local. */
 void dc_embed(const dc_embedder *e, const dc_dataset *data, dc_timers *timers, const dc_embedded *out);
-/* The same in pieces, between which the run may stop (DC_STOPPED), and, with may_save, save its state. Collective. */
+/* The same in pieces; between them the run may stop (DC_STOPPED) and, with may_save, save its state. Collective. */
 DC_CHECKED dc_status dc_embed_all(dc_comm *comm, const dc_embedder *e, const dc_model *m, bool may_save,
                                   const dc_embedded *out);
 
@@ -137,7 +136,7 @@ typedef struct {
     int64_t batch, update_interval, max_iter;
     double tol;
     const dc_cluster_length *before; /* of the run that wrote the checkpoint; NULL: the same */
-    bool final_kmeans; /* labels and centres of k-means on the final embedding instead of the trained centres */
+    bool final_kmeans; /* labels and centres come from k-means on the final embedding, not from training */
     dc_opt_config opt;
 } dc_cluster_config;
 typedef struct {
@@ -148,108 +147,110 @@ typedef struct {
     dc_stop stop;
     int64_t iterations;    /* steps taken */
     dc_refresh last;       /* at the last refresh */
-    int64_t start_largest; /* rows of the largest cluster, */
-    double start_sized;    /* and effective clusters by size, at the first */
+    int64_t start_largest; /* rows of the largest cluster at the first refresh */
+    double start_sized;    /* effective number of clusters by size at the first refresh */
     dc_results more;       /* owned: soft sizes of the clusters, and what the method registers */
 } dc_cluster_result;
-/* Embedding, first centres, refresh/step loop of cfg->method, whose tensors m->slab has. Afterwards m->params holds
- * what it trained and kept. */
+/* Embedding, initial centres, and the refresh/step loop of cfg->method, whose tensors are in m->slab. Afterwards
+ * m->params holds what the method trained and kept. */
 DC_CHECKED dc_status dc_train_cluster(dc_comm *comm, dc_model *m, const dc_cluster_config *cfg, dc_history *history,
                                       dc_cluster_result *out);
 void dc_cluster_result_release(dc_cluster_result *r);
 
 /* ---- What phases need -------------------------------------------------------------------------------------------- */
 
-/* Before there are data: the phase is made as it will be and given back, in a rehearsal (mem.h). Of a model `sketch` it
- * takes data (part, D), slab, network, seed and how gradients are formed; there are neither rows nor parameters. Bytes
- * of this rank. */
+/* Measured before data are loaded: in a rehearsal (mem.h) the phase is created as it will be, then released. Of the
+ * model `sketch` only data (part, D), slab, network, seed and the settings for gradients are used; it has neither rows
+ * nor parameters. Bytes of this rank. */
 typedef struct {
     const char *name;
-    double params_bytes; /* all parameters that are held meanwhile */
+    double params_bytes; /* all parameters held during the phase */
     double state_bytes;  /* gradient and moments, where this rank updates them */
-    double held_bytes;   /* all else before the first step, */
-    double step_bytes;   /* and what is written to first by the steps */
-    int64_t rows;        /* of a batch; 0: it takes no steps */
-    double flops;        /* of a step: of all ranks, */
-    int reductions;      /* sums over all ranks, */
-    double sent_bytes;   /* and from this rank to others */
-    double saved_bytes;  /* of a checkpoint */
+    double held_bytes;   /* all else held before the first step */
+    double step_bytes;   /* memory first written to by the steps */
+    int64_t rows;        /* of a batch; 0: the phase has no steps */
+    double flops;        /* of a step on all ranks */
+    int reductions;      /* of a step: sums over all ranks */
+    double sent_bytes;   /* of a step, from this rank to others */
+    double saved_bytes;  /* size of a checkpoint */
 } dc_phase_needs;
 /* Collective. Errors: DC_ERR_MEMORY (the address space of this process is too small for it), those of recording. */
 DC_CHECKED dc_status dc_pretrain_needs(dc_comm *comm, const dc_model *sketch, const dc_pretrain_config *cfg,
                                        dc_phase_needs *out);
-/* Of pair l. */
+/* The same for pair l. */
 DC_CHECKED dc_status dc_layerwise_needs(dc_comm *comm, const dc_model *sketch, const dc_layerwise_config *cfg, int l,
                                         dc_phase_needs *out);
 typedef struct {
-    dc_phase_needs phase;   /* held_bytes include those of the result, */
-    double result_bytes;    /* which stay */
-    double refresh_bytes;   /* while the target is made anew */
-    dc_kmeans_needs kmeans; /* for the first and the final centres, beside the phase */
+    dc_phase_needs phase;   /* its held_bytes include result_bytes */
+    double result_bytes;    /* the result, which stays after the phase */
+    double refresh_bytes;   /* extra while the target is recomputed */
+    dc_kmeans_needs kmeans; /* for the initial and the final centres, besides the phase */
 } dc_cluster_needs;
 DC_CHECKED dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, const dc_cluster_config *cfg,
                                          dc_cluster_needs *out);
 
 /* ---- A trained model --------------------------------------------------------------------------------------------- */
 
-/* What a result file tells about its model, the same on all ranks. Owned: the arrays. */
+/* What a result file says about its model, equal on all ranks. Owned: the arrays. */
 typedef struct {
     bool has_net;        /* false: k-means on the scaled data */
     int64_t D;           /* width of the data */
-    int64_t K, width;    /* clusters, and columns of their centres: of the embedding, or of the scaled data */
-    int shards;          /* of the run's partition, */
-    int64_t tile_rows;   /* rows of its tiles, */
-    int gemm;            /* dc_gemm_backend: what decides the bits, */
-    int isa;             /* with its dc_isa, */
-    bool knows_isa;      /* if the file tells */
+    int64_t K, width;    /* clusters, and width of their centres: that of the embedding, or of the scaled data */
+    int shards;          /* shards of the run's partition */
+    int64_t tile_rows;   /* rows of its tiles */
+    int gemm;            /* dc_gemm_backend; decides the bits */
+    int isa;             /* dc_isa; likewise */
+    bool knows_isa;      /* whether the file stores isa */
     char written_by[80]; /* version and commit of the program */
-    double range[2];     /* least and greatest scaled value of the training data; infinite if the file does not tell */
+    double range[2];     /* minimum and maximum scaled value of the training data; infinite if not stored */
     char method[32];
-    bool has_clip;    /* of the data, before they are scaled */
-    dc_slab slab;     /* of the run: set by the caller between header and arrays */
+    bool has_clip;    /* values are clipped before scaling */
+    dc_slab slab;     /* the run's slab: set by the caller between reading header and arrays */
     const void *keys; /* values of the method's keys, if has_net; borrowed; set by the caller */
     float *value;     /* [slab.n] */
     float *shift, *scale;
     double *clip_lo, *clip_hi; /* NULL if the run did not clip */
 } dc_trained;
-/* All but slab, keys and arrays. Serial. Errors: DC_ERR_FORMAT (no result, incomplete, no model in it), DC_ERR_IO. */
+/* Reads all but slab, keys and arrays. Serial. Errors: DC_ERR_FORMAT (not a result, incomplete, no model in it),
+ * DC_ERR_IO. */
 DC_CHECKED dc_status dc_trained_header(const char *path, dc_trained *t);
-/* The arrays, checksums included. Serial. Errors: DC_ERR_FORMAT (damaged, other shapes than the slab's), DC_ERR_IO,
- * DC_ERR_MEMORY. */
+/* Reads the arrays and verifies checksums. Serial. Errors: DC_ERR_FORMAT (damaged, shapes differ from the slab's),
+ * DC_ERR_IO, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_trained_read(const char *path, dc_trained *t);
-/* The arrays of rank 0 on all ranks, which have the header and the slab. Collective. Errors: DC_ERR_MEMORY. */
+/* Sends the arrays of rank 0 to all ranks, which already have the header and the slab. Collective. Errors:
+ * DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_trained_spread(dc_comm *comm, dc_trained *t);
 void dc_trained_release(dc_trained *t);
 
-/* Any rows through a trained model, in pieces of at most `capacity` >= tile_rows rows. A piece is as many whole tiles
- * of `part`, in which the rows lie, as fit. source: where they come from, for messages. Local. */
+/* Applies a trained model to any rows, in pieces of at most `capacity` >= tile_rows rows. `part` partitions the rows; a
+ * piece holds as many of its whole tiles as fit. source: where the rows come from, for messages. Local. */
 typedef struct dc_predictor dc_predictor;
 DC_CHECKED dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_part *part, dc_dtype dtype,
                                          int64_t capacity, const char *source);
 void dc_predictor_destroy(dc_predictor **p);
-/* Pieces that this rank's rows make. */
+/* Number of pieces for this rank's rows. */
 int64_t dc_predict_pieces(const dc_trained *t, const dc_part *part, int64_t capacity);
-/* Goes to the next piece; returns its rows, 0 after the last. */
+/* Goes to the next piece; returns its number of rows, 0 after the last. */
 int64_t dc_predictor_next(dc_predictor *p);
-/* Rows with values that are far from all that the model was trained on. */
+/* Rows with values far outside those that the model was trained on. */
 typedef struct {
-    int64_t count; /* rows, local, with a value more than ten times the training data's range beyond it */
+    int64_t count; /* local rows with a value outside the training range by more than ten times that range */
     dc_gidx row;   /* the first of them, global; INT64_MAX if there is none */
     int64_t column;
 } dc_strange_rows;
-/* The piece's rows X [n x D] in their stored type: embedding Z [n x L], labels and confidence [n]. Without a network
- * only labels; the others may be NULL. Adds to *strange. Local, threaded. The bits are those the training run gave the
- * same row on the same type of CPU. Errors: DC_ERR_DATA (a scaled value that float cannot hold), DC_ERR_NUMERIC (an
- * embedding that is not finite); they name the row. */
+/* Computes embedding Z [n x L], labels and confidence [n] of the piece's rows X [n x D], given in their stored type.
+ * Without a network computes only labels; the others may be NULL. Adds to *strange. Local, threaded. On the same type
+ * of CPU, a row gets the same bits as in the training run. Errors: DC_ERR_DATA (a scaled value that float cannot hold),
+ * DC_ERR_NUMERIC (an embedding that is not finite); they name the row. */
 DC_CHECKED dc_status dc_predictor_run(dc_predictor *p, const void *X, float *Z, int32_t *label, float *confidence,
                                       dc_strange_rows *strange);
 
-/* Members of each cluster with the highest (nearest) and lowest (border) confidence: global row numbers [K x m], -1
- * where a cluster has fewer. Ties: lowest row. Collective. */
+/* Finds the m members of each cluster with the highest (nearest) and lowest (border) confidence: global row numbers [K
+ * x m], -1 where a cluster has fewer. Ties: lowest row. Collective. */
 DC_CHECKED dc_status dc_cluster_examples(dc_comm *comm, const dc_part *part, const int32_t *labels,
                                          const float *confidence, int64_t K, int64_t m, int64_t *nearest,
                                          int64_t *border);
-/* Memory that this takes on each of P ranks. */
+/* Memory that dc_cluster_examples() takes on each of P ranks. */
 double dc_cluster_examples_bytes(int P, int64_t K, int64_t m);
 
 #endif

@@ -10,7 +10,7 @@ const char *dc_version_build(void); /* several lines: what `make info` prints */
 const char *dc_version_arch(void);  /* -march value */
 /* XXH3 of the program's file; 0 if it cannot be read. */
 uint64_t dc_version_program_hash(void);
-/* The CPU as its maker calls it: "AMD EPYC 9654 96-Core Processor". */
+/* The CPU's model name: "AMD EPYC 9654 96-Core Processor". */
 const char *dc_version_cpu(void);
 /* Compares the instruction sets that the program was compiled for with this CPU. Errors: DC_ERR_USAGE with advice. */
 DC_CHECKED dc_status dc_version_check_cpu(void);

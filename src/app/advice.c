@@ -1,4 +1,4 @@
-/* Advice about the start of a job: causes that a run can see, and the option that cures them. */
+/* Advice about how a job was started: problems that a run can see, and the option that solves each. */
 #include "advice.h"
 
 #include <stdlib.h>
@@ -8,14 +8,14 @@
 #include "dcmpi/data.h"
 #include "dcmpi/la.h"
 
-/* Speed lost to an uneven distribution that is worth a line. */
+/* Slowdown by an uneven distribution from which on advice is given. */
 static const double UNEVEN = 1.2;
-/* Rows of a batch below which a rank's work takes less time than its messages. */
+/* With fewer rows of a batch than this, a rank's messages take longer than its work. */
 static const double ROWS_LEAST = 8;
-/* What Open MPI takes per rank in shared memory; containers often have 64 MiB in all. */
+/* Shared memory that Open MPI takes per rank; containers often have 64 MiB in all. */
 static const double SHM_PER_RANK = 4 * 0x1p20;
 
-/* Threads that wait do not keep their core busy: the user's wish, or ours (waiting.h). */
+/* Whether waiting threads sleep and leave their core free, as set by the user or by us (waiting.h). */
 static bool threads_sleep(void)
 {
     const char *policy = getenv("OMP_WAIT_POLICY");
@@ -76,7 +76,7 @@ void dc_advise_blas(char *out, size_t cap)
 void dc_advise_shards(int shards, int ranks, char *out, size_t cap)
 {
     const int most = (shards + ranks - 1) / ranks;
-    int fit = 1; /* largest power of two of ranks: it divides the shards */
+    int fit = 1; /* largest power of two <= ranks: it divides the shards */
     while (2 * fit <= ranks) fit *= 2;
     out[0] = '\0';
     if ((double)most * ranks < UNEVEN * shards) return;

@@ -1,5 +1,6 @@
-/* The environment variable DCMPI_APART tells a process that it was started for this: "FD" or "FD PROBE", where FD is
- * the pipe for its record. A process that ends without a record has crashed, whatever its exit code. */
+/* The environment variable DCMPI_APART, "FD" or "FD PROBE", marks a process that was started to read a foreign file; FD
+ * is the pipe to which it writes its record. A process that ends without a record has crashed, whatever its exit
+ * code. */
 #include "apart.h"
 
 #include <errno.h>
@@ -24,16 +25,16 @@
 #define LIMIT_VARIABLE "DCMPI_READ_LIMIT"
 enum { LIMIT_S = 6, LIMIT_MAX_S = 1000000 };
 
-/* What the process says of its end; shorter than a pipe takes in one piece. */
+/* How the process ended; short enough for one atomic write to a pipe. */
 typedef struct {
     dc_status st;
     char where[128];
     char text[DC_ERROR_TEXT_MAX];
 } record;
 
-static int record_fd = -1; /* in the process that was started */
+static int record_fd = -1; /* in the started process */
 
-/* Seconds of processor time without progress; 0: the environment asks for no number. */
+/* Limit of processor time without progress, in seconds; 0: the environment variable is not a valid number. */
 static int limit_s(void)
 {
     const char *text = getenv(LIMIT_VARIABLE);
@@ -45,7 +46,8 @@ static int limit_s(void)
 
 /* ---- The process that was started -------------------------------------------------------------------------------- */
 
-/* Everything that a model is read from; the first error is enough, for the reader will meet it, too. */
+/* Reads a dataset as loading the model would. Only an I/O error ends the visit; the reader will report the others
+ * itself. */
 static dc_status check_array(void *ctx, const char *name, const dc_h5_info *info)
 {
     (void)info;
@@ -98,7 +100,7 @@ bool dc_apart_enter(int argc, char **argv)
     if (argc == 3 && (size_t)probe < DC_COUNT_OF(probes)) probes[probe](argv[1], argv[2]);
     dc_error_clear();
     dc_apart_leave(DC_OK);
-    _exit(0); /* nothing that the library may have broken is touched any more */
+    _exit(0); /* touch nothing more that the library may have broken */
 }
 
 void dc_apart_leave(dc_status st)
@@ -113,7 +115,7 @@ void dc_apart_leave(dc_status st)
 
 /* ---- The process that starts it ---------------------------------------------------------------------------------- */
 
-/* This process's environment, with `extra` for the one to start; fault points are not for a probe. */
+/* The environment for the process to start: ours plus `extra`; without fault points for a probe. */
 static dc_status make_environment(char *extra, bool probe, char ***out)
 {
     size_t n = 0, used = 0;
@@ -126,8 +128,7 @@ static dc_status make_environment(char *extra, bool probe, char ***out)
     return DC_OK;
 }
 
-/* Starts the process, which writes its record to `to` and in which no signal is blocked. Returns 0 or an error
- * number. */
+/* Starts the process, with no signal blocked; it writes its record to `to`. Returns 0 or an error number. */
 static int start(char *const *argv, char **environment, bool quiet, int to, pid_t *child)
 {
     posix_spawn_file_actions_t files;
@@ -161,7 +162,7 @@ static bool take_record(int from, record *r)
 
 static const int forwarded[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 
-/* Passes on signals that were sent to this process alone; the child gets those of a terminal itself. */
+/* Passes on signals that were sent to this process alone; those of a terminal reach the child anyway. */
 static void pass_on(int signals, pid_t child)
 {
     struct signalfd_siginfo info;
@@ -169,7 +170,7 @@ static void pass_on(int signals, pid_t child)
         kill(child, (int)info.ssi_signo);
 }
 
-/* Waits until the process says how it ended, or ends. */
+/* Waits until the process sends its record, or ends. */
 static bool follow(int from, int signals, pid_t child, record *r)
 {
     struct pollfd at[] = {{.fd = from, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
@@ -185,7 +186,7 @@ static dc_status fail_read(const char *what, const char *how, dc_status code)
     return DC_FAIL(code, "the HDF5 library %s when it reads %s: the file is damaged; make it again", how, what);
 }
 
-/* What the end of a process without a record means. */
+/* Explains why a process ended without a record. */
 static dc_status judge_end(int result, const char *what, dc_status code)
 {
     static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS};
@@ -207,7 +208,7 @@ static dc_status judge_end(int result, const char *what, dc_status code)
     return DC_FAIL(DC_ERR_IO, "the process that reads %s was ended by a signal: %s", what, strsignal(WTERMSIG(result)));
 }
 
-/* A pipe that is none of stdin, stdout and stderr, even if those are closed. */
+/* Opens a pipe whose ends do not get the numbers of stdin, stdout or stderr, even if those are closed. */
 static bool open_pipe(int ends[2])
 {
     int low[2];
@@ -222,8 +223,8 @@ static bool open_pipe(int ends[2])
     return false;
 }
 
-/* Starts it, waits for its end, and takes over its status. *started is false if no process could be had. signals: of
- * signalfd() to be passed on, or -1. */
+/* Starts the process, waits for its end, and takes over its status. *started is false if no process could be created.
+ * signals: a signalfd() whose signals are passed on, or -1. */
 static dc_status run_apart(char *const *argv, int probe, int signals, const char *what, dc_status code, bool *started,
                            int *result)
 {
@@ -253,7 +254,7 @@ static dc_status run_apart(char *const *argv, int probe, int signals, const char
     return st;
 }
 
-/* "a.h5", or "a.h5 b.h5": the arguments of a verb, as far as they fit. */
+/* Joins the arguments of a verb ("a.h5 b.h5"), as far as they fit. */
 static void join_arguments(const dc_cli *cli, char *out, size_t cap)
 {
     size_t used = 0;

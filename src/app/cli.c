@@ -55,7 +55,7 @@ static bool is_override(const char *word)
     return strncmp(word, "--", 2) == 0 && dot && (size_t)(dot - word) < name;
 }
 
-/* Without '=' the next word could be the value or the deck: there is one way to write it. */
+/* '=' is required: without it the next word could be the value or the deck. */
 static dc_status check_override(const char *word)
 {
     char quoted[DC_QUOTE_MAX];
@@ -122,7 +122,7 @@ static dc_status take_word(dc_cli *cli, const char *word)
     return DC_OK;
 }
 
-/* An empty variable of a script, mostly: no verb has a use for it. */
+/* Empty words mostly come from unset variables in scripts; no verb accepts them. */
 static dc_status refuse_empty_words(const dc_cli *cli)
 {
     for (int i = 1; i < cli->argc; i++)
@@ -131,7 +131,7 @@ static dc_status refuse_empty_words(const dc_cli *cli)
     return DC_OK;
 }
 
-/* --help and --version hold wherever they stand. */
+/* --help and --version are accepted anywhere on the command line. */
 static void find_help(dc_cli *cli)
 {
     for (int i = 1; i < cli->argc; i++) {
@@ -141,7 +141,7 @@ static void find_help(dc_cli *cli)
     cli->help = cli->help || cli->version;
 }
 
-/* The deck's view of the method table. */
+/* Tells dc_config about the methods and their keys. */
 void dc_cli_register_methods(void)
 {
     static dc_config_method list[DC_METHODS_MAX];

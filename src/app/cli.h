@@ -4,11 +4,11 @@
 
 #include "dcmpi/base.h"
 
-/* Views into argv but for the array `overrides`. */
+/* All pointers are into argv; only the array `overrides` is owned. */
 typedef struct {
     int argc;
     char **argv;            /* the whole command line */
-    const char *verb;       /* a name of the table in verbs.c */
+    const char *verb;       /* a name from the table in verbs.c */
     const char *deck;       /* path; NULL: the built-in problem, or a verb that takes no deck */
     const char **overrides; /* [n_overrides] "--section.key=value", owned */
     int n_overrides;
@@ -19,14 +19,14 @@ typedef struct {
     char **rest_argv; /* [rest_argc], [0] is the verb */
 } dc_cli;
 
-/* Makes the methods and their keys known to dc_config; before anything else. */
+/* Makes the methods and their keys known to dc_config; call it before anything else. */
 void dc_cli_register_methods(void);
-/* Parses argv, starts nothing. `dcmpi DECK` means `fit`, no deck the
- * built-in problem. Errors: DC_ERR_USAGE (one line, with the nearest known word), DC_ERR_MEMORY. */
+/* Parses argv, starts nothing. `dcmpi DECK` means `dcmpi fit DECK`; without a deck it is the built-in problem. Errors:
+ * DC_ERR_USAGE (one line, with the nearest known word), DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_cli_parse(int argc, char **argv, dc_cli *cli);
 void dc_cli_release(dc_cli *cli);
 
-/* What --help or --version asks for: of the program, or of cli->verb if one was given. Returns DC_OK. */
+/* Prints the help or the version of the program, or the help of cli->verb if one was given. Returns DC_OK. */
 dc_status dc_cli_help(const dc_cli *cli, FILE *out);
 
 #endif

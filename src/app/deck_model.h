@@ -5,13 +5,12 @@
 #include "dcmpi/config.h"
 #include "dcmpi/method.h"
 
-/* The deck's network for rows of D columns; 0: it is not known yet how many there are. Local. Errors: those of
- * dc_net_build. */
+/* Makes the deck's network for rows of D columns (0: number not known yet). Local. Errors: those of dc_net_build. */
 DC_CHECKED dc_status dc_deck_net(const dc_config *cfg, int64_t D, dc_net *net);
-/* The same with what the deck's method trains and keeps. */
+/* The same, with everything that the deck's method trains and keeps. */
 DC_CHECKED dc_status dc_deck_slab(const dc_config *cfg, int64_t D, dc_slab *slab);
 
-/* The optimizer of a phase, with the factors of the layers' own. */
+/* The optimizer of a phase, including the factors that layers set themselves. */
 dc_opt_config dc_deck_optimizer(const dc_opt_config *opt, const dc_net *net);
 
 #endif

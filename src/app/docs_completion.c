@@ -1,5 +1,5 @@
 /* Completion for bash: verbs, their options, keys of the deck and values that are words. The script needs no other
- * package; bash breaks words at `=` or does not, and the script copes with both. */
+ * package. Bash may or may not split words at `=`; the script handles both. */
 #include <string.h>
 
 #include "dcmpi/config.h"
@@ -7,7 +7,7 @@
 #include "docs.h"
 #include "verb_help.h"
 
-/* Length of an option "--word" or "--word=" at the start of `text`, or 0. */
+/* Length of the option "--word" or "--word=" at the start of `text`, or 0. */
 static size_t option_length(const char *text)
 {
     if (strncmp(text, "--", 2) != 0) return 0;
@@ -15,7 +15,7 @@ static size_t option_length(const char *text)
     return n == 2 || text[n] == '.' ? 0 : n + (text[n] == '=');
 }
 
-/* The options that `text` names and `known` does not, a blank in front of each. */
+/* Prints the options that occur in `text` but not in `known`, each after a blank. */
 static void print_options(const char *text, const char *known, FILE *out)
 {
     for (const char *at = text; (at = strstr(at, "--")) != NULL;) {

@@ -1,5 +1,5 @@
-/* Files are told apart by what they begin with: files of HDF5 by the attribute `format` that all of ours have, others
- * by their first bytes, text by its first lines. */
+/* Tells kinds of files apart: HDF5 by the attribute `format` (which all files of dcmpi have), text by its first lines,
+ * others by their first bytes. */
 #include "expect.h"
 
 #include <fcntl.h>
@@ -42,7 +42,7 @@ out:
     return st;
 }
 
-/* Data in no HDF5 file. */
+/* Name of a data format other than HDF5, from the first bytes of the file. */
 static const char *foreign_name(const unsigned char *head, size_t n)
 {
     static const struct {
@@ -77,7 +77,7 @@ static bool is_deck_line(const char *line)
     return dc_config_has_section(name);
 }
 
-/* Numbers with separators between: a row of a table; how many. */
+/* Counts the numbers in a line of numbers and separators, which is a row of a table. */
 static int numbers_in(char *line)
 {
     int n = 0;
@@ -90,7 +90,7 @@ static int numbers_in(char *line)
     return n;
 }
 
-/* head[n], which ends with a NUL, is cut up in place. A table has numbers in its first line or in the one after its
+/* Splits `head`, a NUL-terminated text, in place. A table has numbers in its first line or in the one after its
  * header. */
 static finding look_into_text(char *head)
 {

@@ -1,9 +1,9 @@
-/* What lies in run.output before a start.
+/* Checks what is in run.output before a start.
  *
- * A run appends to some files there, replaces others and removes old checkpoints. Each of its names may have been taken
- * by something else: a file of another program where run.output is `.`, a link to a file elsewhere, a pipe. How a file
- * begins decides whether it is one of ours. If a lock was left behind, an earlier run checked the folder and was then
- * killed: what it wrote may be cut anywhere, so it is not read. */
+ * A run appends to some files there, replaces others and removes old checkpoints. Each of its file names may already be
+ * in use for something else: a file of another program (run.output may be `.`), a link to a file elsewhere, a pipe. The
+ * beginning of a file decides whether it is ours. If a lock was left behind, an earlier run checked the folder and was
+ * then killed: its files may be cut off anywhere, so they are not read. */
 #include "folder.h"
 
 #include <dirent.h>
@@ -19,15 +19,15 @@
 
 enum { HEAD_BYTES = 1 << 16 };
 
-/* sign: what a file of ours has at its beginning ('#': a digit) or, with `within`, anywhere in its head. */
+/* sign: text at the beginning ('#': a digit) of each such file of ours or, with `within`, anywhere in its head. */
 typedef struct {
     const char *name;
     const char *sign, *other_sign; /* NULL: none */
     bool within;
-    bool in_place;   /* written in place: under a second name it would change, too */
-    bool of_anybody; /* anybody who may make files there may ask for a stop */
+    bool in_place;   /* written in place, so a second hard link to it would change, too */
+    bool of_anybody; /* may belong to anybody: whoever can create files there may ask for a stop */
     bool part;
-    bool empty;  /* a mark: only its name counts, the file is empty */
+    bool empty;  /* only its name counts, the file is empty */
     bool proves; /* if this file is ours, all checkpoints are */
 } run_file;
 
@@ -52,7 +52,7 @@ static const run_file checkpoint = {.sign = "dcmpi-checkpoint", .within = true};
 static const char *const lock_files[] = {"LOCK", "LOCK.guard"};
 static const char folder[] = "ckpt";
 
-/* Calls visit for each entry of ckpt/ that has a checkpoint's name, finished or not. */
+/* Calls visit for each entry of ckpt/ whose name is that of a checkpoint, finished or not. */
 static dc_status each_checkpoint(const dc_job *job, dc_status (*visit)(void *ctx, const char *path, bool part),
                                  void *ctx)
 {
@@ -88,7 +88,7 @@ static void add(inputs *in, const char *role, const char *path)
     if (path && *path) in->input[in->n++] = (dc_claim_input){role, path};
 }
 
-/* The deck may be config.used.yaml: it is read before that file is written again. */
+/* The deck may be config.used.yaml itself, because it is read before that file is rewritten. */
 dc_status dc_folder_check_inputs(const dc_job *job)
 {
     dc_status st = DC_OK;
@@ -112,8 +112,8 @@ out:
 
 typedef struct {
     const dc_lock *lock;
-    bool left;  /* a killed run left its lock: its files are not read */
-    bool known; /* the folder is that of a run */
+    bool left;  /* a killed run left its lock: files are not read */
+    bool known; /* the folder is known to be a run's */
 } finding;
 
 static bool has_sign(const char *head, size_t n, const char *sign)
@@ -123,8 +123,7 @@ static bool has_sign(const char *head, size_t n, const char *sign)
     return sign != NULL;
 }
 
-/* Whether a file that is not empty begins like one of ours; a file that ends in the middle of its sign counts as
- * ours. */
+/* Whether a non-empty file has the sign of ours; a file that ends in the middle of its sign counts as ours. */
 static bool is_ours(const char *path, const run_file *f)
 {
     static char head[HEAD_BYTES];
@@ -143,7 +142,7 @@ static dc_status refuse(const char *path, const char *what)
                    path, what);
 }
 
-/* Root may own what others are to find. */
+/* Files owned by root are accepted, too. */
 static bool is_of_user(const struct stat *s, const dc_lock *lock)
 {
     return s->st_uid == geteuid() || s->st_uid == 0 || (lock && s->st_uid == dc_lock_user(lock));
@@ -164,7 +163,8 @@ static dc_status check_file(finding *found, const char *path, const run_file *f)
     return DC_OK;
 }
 
-/* If the folder is known to be a run's, damaged checkpoints are skipped elsewhere; so are folders with such a name. */
+/* In a folder known to be a run's, checkpoints need no check here: damaged ones, and folders with such a name, are
+ * skipped later. */
 static dc_status check_checkpoint(void *ctx, const char *path, bool part)
 {
     finding *found = ctx;

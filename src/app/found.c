@@ -88,7 +88,7 @@ dc_status dc_found_read(dc_job *job, dc_found *found)
     if (st == DC_OK) st = read_result(job, path, h5, found);
     (void)!dc_h5_close(&h5);
     if (st == DC_OK || job->cfg.run.resume != DC_RESUME_NEVER) return st;
-    dc_error_clear(); /* it will be replaced, whatever it is */
+    dc_error_clear(); /* the file will be replaced, whatever it is */
     found->comparison.likeness = DC_OTHER_RUN;
     return DC_OK;
 }

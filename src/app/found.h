@@ -1,4 +1,4 @@
-/* What a new start needs to know of the result in the output directory. Private to app/. */
+/* What a new start needs to know about the result in the output directory. Private to app/. */
 #ifndef DCMPI_APP_FOUND_H
 #define DCMPI_APP_FOUND_H
 
@@ -8,7 +8,7 @@
 typedef struct {
     bool is_there;
     dc_comparison comparison;
-    bool is_own; /* of this job of the queue */
+    bool is_own; /* made by this job of the queue */
     int64_t N;
     dc_run_end end;
     uint64_t data_hash, labels_hash;
@@ -16,8 +16,8 @@ typedef struct {
     int64_t checkpoint; /* -1: version 0.1.0 did not note it */
 } dc_found;
 
-/* Errors: DC_ERR_FORMAT, DC_ERR_IO: it is none, or damaged; not with run.resume = never, which replaces whatever it is.
- * Sets job->resume.over_result. Local, for rank 0. */
+/* Reads it and sets job->resume.over_result. Local, for rank 0. Errors: DC_ERR_FORMAT, DC_ERR_IO (not a result, or
+ * damaged), but none with run.resume = never, which replaces any file. */
 DC_CHECKED dc_status dc_found_read(dc_job *job, dc_found *found);
 bool dc_found_is(const dc_found *found, dc_likeness likeness);
 
