@@ -2,8 +2,8 @@
  *
  *   SIGUSR1, SIGTERM, SIGINT   stop: save a checkpoint and end (the third SIGINT ends the process at once)
  *   SIGUSR2                    save a checkpoint and go on
- *   SIGCONT                    as SIGUSR2: mpirun sends it a second before SIGTERM. It also ends a SIGSTOP, where
- *                              saving does no harm */
+ *   SIGCONT                    the same as SIGUSR2, because mpirun sends it a second before SIGTERM; a process that
+ *                              is resumed after SIGSTOP also gets it, and then saves, which does no harm */
 #ifndef DCMPI_SIGNALS_H
 #define DCMPI_SIGNALS_H
 

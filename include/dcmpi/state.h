@@ -1,11 +1,11 @@
 /* The state of a run, by name.
  *
- * Work registers the arrays that it needs to go on later (dc_state_keep), for as long as it holds them, but no array
- * that it can compute from the others. A checkpoint holds all registered arrays. When a run continues, the arrays of
- * the checkpoint wait: an array that is registered under the name of one of them gets its values, so that work goes on
- * where it was. Values reach a checkpoint, and come back from it, through rank 0 and in pieces of at most
- * DC_STATE_PIECE_BYTES. So no rank holds more than the arrays and one piece. `s` may be NULL in every function: then
- * nothing is kept or saved. */
+ * Each part of the program registers the arrays that it needs to go on later (dc_state_keep), and drops them before it
+ * frees them. Arrays that can be computed from others are not registered. A checkpoint holds all registered arrays.
+ * When a run continues, the arrays of the checkpoint wait to be claimed: an array that is registered under the same
+ * name gets the saved values, so that work goes on where it was. Values reach a checkpoint, and come back from it,
+ * through rank 0 and in pieces of at most DC_STATE_PIECE_BYTES. So no rank holds more than the arrays and one piece.
+ * `s` may be NULL in every function: then nothing is kept or saved. */
 #ifndef DCMPI_STATE_H
 #define DCMPI_STATE_H
 
@@ -37,8 +37,8 @@ DC_CHECKED dc_status dc_state_keep(dc_comm *comm, dc_state *s, const char *name,
                                    void *data, bool *restored);
 
 /* For an array of which each rank holds a share: gather() collects a piece of the whole array from all ranks, take()
- * copies this rank's share of a piece into `own`. piece[n]: values [first, first + n) of the whole array. `own` has the
- * length of the whole array; the share lies there in its own place. */
+ * copies this rank's share of a piece into `own`. piece[n]: values [first, first + n) of the whole array. `own` is as
+ * long as the whole array, and the share has the same indices in both. */
 typedef struct {
     void (*gather)(dc_comm *comm, const void *ctx, const float *own, size_t first, size_t n,
                    float *piece); /* piece: rank 0 only, else NULL */
@@ -57,8 +57,8 @@ DC_CHECKED dc_status dc_state_keep_rows(dc_comm *comm, dc_state *s, const char *
  * the values that wait (dc_state_waiting). DC_ERR_FORMAT also if these are not whole rows. */
 DC_CHECKED dc_status dc_state_keep_growing(dc_comm *comm, dc_state *s, const char *name, dc_state_type type,
                                            size_t width, size_t *rows, void *const *data, size_t capacity);
-/* Forgets the array at `data`; for an array that grows, `data` is the `rows` it was registered with. Call this before
- * the memory is freed. */
+/* Forgets the array at `data`. For an array that grows, pass the pointer `rows` of dc_state_keep_growing() instead.
+ * Call this before the memory is freed. */
 void dc_state_drop(dc_state *s, const void *data);
 /* A waiting array, or NULL: for work that must know its length first. */
 const dc_state_array *dc_state_waiting(const dc_state *s, const char *name);

@@ -2,7 +2,7 @@
  *
  * A training step gathers the rows of the batch, runs the operations in recorded order and their gradients in reverse
  * order, sums over the rows of all ranks (outer.h) and updates. It does not allocate, and gives the same bits on any
- * number of ranks and threads unless the way is "allreduce". */
+ * number of ranks and threads unless the sums are formed by "allreduce" (outer.h). */
 #ifndef DCMPI_STEP_H
 #define DCMPI_STEP_H
 
@@ -25,12 +25,12 @@ typedef struct {
     const dc_graph *graph; /* borrowed, like all pointers here */
     const dc_part *part;
     dc_row_source source;
-    dc_params *params; /* value, grad and moments of the slab; may be missing if only costs are asked */
+    dc_params *params; /* slabs of values, gradients and moments; none allocated if only the costs are wanted */
     uint64_t seed;
     int64_t B;
     bool strict;         /* the same bits on any number of ranks and threads (parallel.reproducible) */
     int64_t gather_rows; /* strict: up to this batch size, rows are gathered instead of gradients */
-    dc_state *state;     /* each step polls its wishes (wish.h), and it saves the moments; NULL: none */
+    dc_state *state;     /* polled for wishes (wish.h) in each step, and saves the moments; NULL: none */
     dc_timers *timers;
     dc_section gather; /* timer section for gathering rows; the next three are network, sync and update */
 } dc_step_config;
@@ -49,7 +49,7 @@ typedef struct {
     int reductions;       /* sums over all ranks: within the passes, and one for losses and products */
     double sent_bytes;    /* by this rank to others, without clip_norm (outer.h) */
     double library_bytes; /* memory of the MPI library meanwhile */
-    double updated;       /* floats of the slab that this rank updates; only there gradient and moments take memory */
+    double updated;       /* floats that this rank updates; gradients and moments take memory for these only */
 } dc_step_costs;
 dc_step_costs dc_step_costs_of(const dc_step *s);
 /* Runs step number `step` up to its gradients. loss[n_losses of the graph]: weight times the mean over the batch.
@@ -76,8 +76,9 @@ int dc_infer_threads(const dc_infer *e);
 float *dc_infer_batch(const dc_infer *e, int thread);
 /* Computes the outputs of this thread, valid until its next run. */
 void dc_infer_run(const dc_infer *e, int thread);
-/* Number of the output of this name, or -1; its values [tile_rows x width]. */
+/* Index of the output with this name, or -1. */
 int dc_infer_find(const dc_infer *e, const char *name);
+/* The values of that output, [tile_rows x width]. */
 const float *dc_infer_output(const dc_infer *e, int thread, int output);
 int64_t dc_infer_width(const dc_infer *e, int output);
 /* Floating-point operations per row. */

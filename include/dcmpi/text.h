@@ -1,5 +1,5 @@
-/* Text that others wrote, made safe to print: names in files, attributes, paths. Unprintable bytes become '?': control
- * characters (which disables terminal escape sequences) and invalid UTF-8. */
+/* Text that others wrote, made safe to print: names in files, attributes, paths. Unprintable characters and invalid
+ * UTF-8 become '?', so that terminal escape sequences have no effect. */
 #ifndef DCMPI_TEXT_H
 #define DCMPI_TEXT_H
 

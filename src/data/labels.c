@@ -1,10 +1,10 @@
-/* The labels of a job, read in pieces: first for the classes, whose dense numbers depend on all labels, then for the
- * rows.
+/* Reads the labels of a job, in two passes: the first finds the classes, which are numbered 0..C-1 once all labels are
+ * known; the second gives each row the number of its class.
  *
- * Integers in our own layout are read by all ranks together. Everything else (names, categoricals, floats) is read by
- * each rank alone, for its own rows, through the ordinary file system, and numbered by name: in ascending order of
- * bytes, or of values if all names are integers. A label that means "no label" (dc_label_is_missing) gets the number
- * -1. Only the metrics ever look at them. */
+ * Integers in our own layout are read by all ranks together. Everything else (names, categoricals, floats) is treated
+ * as names: each rank reads those of its own rows, through the ordinary file system. Classes with names are numbered in
+ * ascending order of bytes, or of values if all names are integers. A label that means "no label"
+ * (dc_label_is_missing) gets the number -1. Labels are used only by the metrics. */
 #include <string.h>
 
 #include "data_priv.h"
@@ -19,7 +19,7 @@ enum { MAX_CLASSES = 1000000, MAX_NAME_BYTES = 255 };
 
 struct dc_data_labels {
     char path[DC_PATH_MAX], name[DC_H5_NAME_MAX];
-    dc_h5_type type; /* DC_H5_OTHER: labels are read by name */
+    dc_h5_type type; /* DC_H5_OTHER: labels are treated as names */
     int64_t capacity;
     int64_t *raw;   /* [capacity] numbers as stored */
     int64_t *value; /* [C] values of the classes, for labels that are numbers */
@@ -50,7 +50,7 @@ static void widen(int64_t *raw, int64_t n, dc_h5_type type)
     }
 }
 
-/* sums: NULL if these labels are not to be added to them. */
+/* sums: the checksums to which these labels are added; NULL: none. */
 static dc_status read_numbers(dc_comm *comm, dc_data_labels *l, const dc_part *piece, dc_data_sums *sums)
 {
     const int64_t n = dc_part_rows(piece);
@@ -120,7 +120,8 @@ out:
     return st;
 }
 
-/* More than a million labels are not classes: they are ignored. *many is the same on all ranks. Collective. */
+/* Joins the names of all ranks. *many: there are more than MAX_CLASSES different names, so they cannot be classes and
+ * all labels are ignored; the same on all ranks. Collective. */
 static dc_status join_names(dc_comm *comm, dc_data_labels *l, bool *many)
 {
     dc_status st = DC_OK;

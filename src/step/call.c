@@ -18,7 +18,7 @@ static float *gradient_of(const dc_step *s, int i, int64_t at)
     return dc_step_buffer(s, s->plan.node[i].grad) + at * x->shape.width;
 }
 
-/* Adds the operands of the whole batch, and what is gathered for the backward pass. */
+/* Sets the pointers to what was gathered from the whole batch: operands, and dout and aux for the backward pass. */
 static void add_gathered(const dc_step *s, int i, dc_call *c)
 {
     const dc_node_plan *plan = &s->plan.node[i];

@@ -1,4 +1,5 @@
-/* Private to sum/outer*.c, owners.c and places.c: what a dc_outer holds, and the table of the ways. */
+/* Private to sum/outer*.c, owners.c and places.c: what a dc_outer holds, and the table of the three ways to sum
+ * (gather, tree, allreduce; see outer.h). */
 #ifndef DCMPI_OUTER_PRIV_H
 #define DCMPI_OUTER_PRIV_H
 
@@ -8,8 +9,9 @@
 
 /* ---- Owners ------------------------------------------------------------------------------------------------------ */
 
-/* A unit is a panel of DC_PANEL_ROWS rows of an item's product, or its bias; the units of an item are numbered in slab
- * order, the bias last. Each rank owns contiguous units, about the same number of floats. */
+/* An item (outer.h) is a product A'D, perhaps followed by a bias. It is divided into units: panels of DC_PANEL_ROWS
+ * rows of the product, then the bias. Units are numbered in this order, which is also their order in memory. Each rank
+ * owns a contiguous range of the units of all items; all ranges have about the same number of floats. */
 typedef struct {
     int P, rank; /* 1 and 0 where every rank owns everything */
     const dc_outer_item *item;
@@ -48,7 +50,7 @@ static inline size_t dc_item_floats(const dc_outer_item *item)
 {
     return dc_item_product(item) + (item->bias ? (size_t)item->d : 0);
 }
-/* Floats of the item before unit u; all of its floats if u is the number of its units. */
+/* Number of floats of an item that precede its unit u; u may be the number of units, which gives all floats. */
 static inline size_t dc_unit_offset(const dc_outer_item *item, int64_t u)
 {
     const int64_t panels = dc_item_panels(item), rows = DC_MIN(u * DC_PANEL_ROWS, item->a);
@@ -62,13 +64,13 @@ static inline int dc_owner_first(const dc_owners *o, int i, int r)
 {
     return o->first[i * (o->P + 1) + r];
 }
-/* Of item i, floats [lo(r), lo(r+1)) of a slab belong to rank r. */
+/* Where the floats of item i that rank r owns begin in a slab; they end where those of rank r + 1 begin. */
 static inline size_t dc_owned_lo(const dc_owners *o, int i, int r)
 {
     return o->item[i].at + dc_unit_offset(&o->item[i], dc_owner_first(o, i, r));
 }
 
-/* Floats of all items that rank r owns. */
+/* Number of floats that rank r owns, over all items. */
 size_t dc_owned_floats(const dc_owners *o, int r);
 
 /* ---- The ways ---------------------------------------------------------------------------------------------------- */
@@ -81,7 +83,7 @@ typedef struct {
     void (*release)(dc_outer *o); /* also after an error of create */
     /* Forms the products of this step in o->cfg.grad; sets o->product_s. */
     void (*sync)(dc_comm *comm, dc_outer *o);
-    /* Bytes that sync sends to other ranks, with several ranks. */
+    /* Bytes that sync sends to other ranks; called only if there are several ranks. */
     double (*sent)(const dc_outer *o);
 } dc_outer_row;
 extern const dc_outer_row dc_outer_table[]; /* by dc_outer_way */
@@ -93,11 +95,12 @@ struct dc_outer {
     void *way; /* the way's own data; made and released by it */
     dc_owners owners;
     double product_s;
-    /* The small vectors: a canonical sum over a partition with one row per shard. */
+    /* For the small vectors that shards contribute (outer.h): they are added in canonical order (sum.h), as the rows of
+     * a partition with one row per shard. */
     dc_part leaf_part;
     dc_sum *sum;
     double *vector; /* [n_values + 1] the values, then the wish */
-    double wish;    /* of this rank, until it is pushed */
+    double wish;    /* of this rank, to save or stop (wish.h); 0 once it is pushed to the sum */
     int next_shard; /* next shard to be pushed to the sum */
     double *square; /* [units of all items] sums of squares, in the order of the items */
 };
