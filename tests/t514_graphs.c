@@ -110,28 +110,33 @@ static void adversary(dc_graph *g, const tables *t, int variant)
     dc_minimize(g, "conditional", -0.4, dc_neg_entropy(g, p));
 }
 
+/* What a critic thinks of rows. */
+static dc_val score_of(dc_graph *g, dc_act act, dc_val rows)
+{
+    const dc_net critic = {
+        .n_layers = 2,
+        .layer = {{.in = D, .out = L, .act = act, .weight = LAYER, .bias = LAYER + D * L, .name = "first"},
+                  {.in = L, .out = 1, .weight = BACK, .bias = BACK + L, .name = "second"}}};
+    return dc_layers(g, &critic, 0, 2, true, rows);
+}
+
 /* A critic whose gradient by its rows is to have length 1 (WGAN-GP); in a step of its own, or with its scores. */
 static void penalty(dc_graph *g, const tables *t, int variant)
 {
     static const dc_act acts[] = {DC_ACT_LEAKY_RELU, DC_ACT_RELU, DC_ACT_TANH, DC_ACT_SIGMOID};
-    const dc_net critic = {
-        .n_layers = 2,
-        .layer = {
-            {.in = D, .out = L, .act = acts[variant / 2], .weight = LAYER, .bias = LAYER + D * L, .name = "first"},
-            {.in = L, .out = 1, .weight = BACK, .bias = BACK + L, .name = "second"}}};
+    const dc_act act = acts[variant / 2];
     (void)t;
-    const dc_val rows = shaken(g, dc_batch(g, D), 0.3, 1), score = dc_layers(g, &critic, 0, 2, true, rows);
+    const dc_val rows = shaken(g, dc_batch(g, D), 0.3, 1), score = score_of(g, act, rows);
     const dc_val slopes = dc_grad(g, score, rows), length = dc_dot(g, slopes, dc_unit(g, slopes));
     dc_minimize(g, "penalty", 0.2, dc_map(g, DC_SQUARE, dc_map(g, DC_SUB, length, dc_number(g, 1)), DC_NONE));
-    if (variant % 2) dc_minimize(g, "real", -0.05, dc_layers(g, &critic, 0, 2, true, dc_batch(g, D)));
+    if (variant % 2) dc_minimize(g, "real", -0.05, score_of(g, act, dc_batch(g, D)));
     if (variant % 2) dc_minimize(g, "made", 0.1, score);
 }
 
-/* Gradients of all that bends, of layers before and behind it, of vectors that learn. */
-static void bends(dc_graph *g, const tables *t, int variant)
+/* A value of all that bends, of vectors that learn, of layers before and behind z. */
+static dc_val bent(dc_graph *g, const tables *t, bool is_tied, dc_val rows, dc_val z)
 {
-    const dc_net *of = variant == 1 ? &tied : &net;
-    const dc_val rows = dc_batch(g, D), z = layer(g, rows), back = dc_layers(g, of, 1, 2, true, z);
+    const dc_val back = dc_layers(g, is_tied ? &tied : &net, 1, 2, true, z);
     const dc_val d = dc_sqdist(g, z, dc_use(g, &centers)), turned = dc_map(g, DC_ADD, z, dc_use(g, &shift));
     const dc_val q = dc_softmax(g, d, dc_use(g, &number));
     const dc_val steep = dc_map(g, DC_EXP, dc_map(g, DC_MUL, dc_use(g, &slope), z), DC_NONE);
@@ -140,6 +145,12 @@ static void bends(dc_graph *g, const tables *t, int variant)
                         dc_dot(g, dc_unit(g, turned), dc_dropout(g, 0.3, 3, dc_map(g, DC_SQUARE, steep, DC_NONE)))};
     dc_val sum = y[0];
     for (size_t i = 1; i < DC_COUNT_OF(y); i++) sum = dc_map(g, DC_ADD, sum, y[i]);
+    return sum;
+}
+
+static void bends(dc_graph *g, const tables *t, int variant)
+{
+    const dc_val rows = dc_batch(g, D), z = layer(g, rows), sum = bent(g, t, variant == 1, rows, z);
     const dc_val by_rows = dc_grad(g, sum, rows), by_z = dc_grad(g, sum, z);
     dc_minimize(g, "slopes of rows", 0.3, dc_dot(g, by_rows, by_rows));
     dc_minimize(g, "slopes of z", 0.2, dc_dot(g, by_z, dc_map(g, DC_ADD, z, dc_mean(g, by_z))));
@@ -555,6 +566,55 @@ static void check_case(dc_comm *comm, dc_comm *alone, const graph_case *what)
     }
 }
 
+/* The twin of the gradient that was recorded against differences of the value, for all rows at once: what dc_grad
+ * records is the gradient. */
+static double worst_slope(const dc_graph *g, dc_val y, dc_val x_of, dc_val slopes)
+{
+    const double h = 1e-5;
+    const int64_t width = dc_graph_shape(g, x_of).width;
+    dc_gidx row[N];
+    double batch[N * D], slab[FLOATS], expected[N * D], up[N], worst = 0;
+    float value[FLOATS];
+    graph_ref r;
+    const int64_t n = rows_of_step(0, row, batch);
+    fill_slab(value);
+    for (int i = 0; i < FLOATS; i++) slab[i] = (double)value[i];
+    graph_ref_open(&r, g, n);
+    r.row = row, r.batch = batch, r.slab = slab, r.seed = SEED;
+    graph_ref_run(&r, 0);
+    graph_ref_hold(&r);
+    memcpy(expected, r.value[slopes.id], (size_t)(n * width) * sizeof *expected);
+    for (int64_t j = 0; j < width; j++) {
+        double *v = r.value[x_of.id] + j;
+        for (int64_t i = 0; i < n; i++) v[i * width] += h;
+        graph_ref_run(&r, x_of.id + 1);
+        memcpy(up, r.value[y.id], (size_t)n * sizeof *up);
+        for (int64_t i = 0; i < n; i++) v[i * width] -= 2 * h;
+        graph_ref_run(&r, x_of.id + 1);
+        for (int64_t i = 0; i < n; i++) {
+            v[i * width] += h;
+            worst = worse_of(worst, fabs((up[i] - r.value[y.id][i]) / (2 * h) - expected[i * width + j]));
+        }
+    }
+    graph_ref_close(&r);
+    return worst;
+}
+
+static void test_slopes(void)
+{
+    static const dc_act acts[] = {DC_ACT_LINEAR, DC_ACT_LEAKY_RELU, DC_ACT_RELU, DC_ACT_TANH, DC_ACT_SIGMOID};
+    for (int which = 0; which < 4 + (int)DC_COUNT_OF(acts); which++) {
+        dc_graph *g;
+        tables t;
+        fill_tables(&t, 0);
+        CHECK_OK(dc_graph_create(&g));
+        const dc_val rows = dc_batch(g, D), z = layer(g, rows), by = which % 2 || which > 3 ? rows : z;
+        const dc_val y = which < 4 ? bent(g, &t, which / 2, rows, z) : score_of(g, acts[which - 4], rows);
+        CHECK_NEAR(worst_slope(g, y, by, dc_grad(g, y, by)), 0, 1e-7);
+        dc_graph_destroy(&g);
+    }
+}
+
 /* Bytes that this rank brings to a step; *floats: of rows that it gathers, per row. */
 static double bytes_of_step(dc_comm *comm, void (*record)(dc_graph *, const tables *, int), int which, size_t *floats)
 {
@@ -595,6 +655,7 @@ int main(void)
     dc_rng_fill_uniform(x, N * D, SEED, 1, 1);
     for (size_t i = 0; i < DC_COUNT_OF(cases); i++) check_case(comm, alone, &cases[i]);
     for (int i = 0; i < DRAWN; i++) check_case(comm, alone, &(graph_case){"drawn", drawn, i});
+    test_slopes();
     test_traffic(comm);
     dc_comm_destroy(&alone);
     return check_done_all(&comm);
