@@ -219,7 +219,7 @@ static void report_stop(const fit *f)
         dc_log_warning("cluster.max_iter was reached before fewer than cluster.tol of the labels changed%s",
                        f->job.cfg.cluster.opt.schedule == DC_SCHED_COSINE
                            ? ""
-                           : "; the same command with a larger value continues from here");
+                           : "; the same command with a larger value goes on from here");
 }
 
 dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)

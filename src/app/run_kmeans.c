@@ -72,7 +72,7 @@ dc_status dc_run_kmeans(dc_comm *comm, const dc_cli *cli)
     DC_TRY(cluster(comm, &r));
     if (!r.km.converged)
         dc_log_warning("cluster.kmeans_max_iter=%lld was reached before the centres converged; the same command "
-                       "with a larger value continues from here",
+                       "with a larger value goes on from here",
                        (long long)r.job.cfg.cluster.kmeans_max_iter);
     describe(&r, &result);
     DC_TRY(dc_run_score(comm, &r.job, &result, &r.scoring));
