@@ -2,13 +2,13 @@
 # limit: 900
 # Each read of the newest checkpoint at a restart fails once, with a broken disk's error, or while somebody shortens the file or
 # writes to it. As long as the checkpoint is looked at, the one before is taken; once the run goes on from it, one error line and
-# exit 4 or 6, and the same command then gives the good result. Never other bits. DCMPI_EVERY=N: every N-th read (default 3).
+# exit 4 or 6, and the same command then gives the good result. Never other bits. DCMPI_EVERY=N: every N-th read (default 7; t934: each one).
 . "$(dirname "$0")/lib.sh"
 failio=$build/tests/failio.so
 [ -f "$failio" ] || skip_test "no $failio: make tests"
 skip_with_sanitizers "they must be loaded first, and so must what makes calls fail"
 export OMP_NUM_THREADS=1
-every=${DCMPI_EVERY:-3}
+every=${DCMPI_EVERY:-7}
 limit=60
 ranks=2
 
