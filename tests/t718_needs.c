@@ -118,7 +118,7 @@ static void check_held(const run *r, const dc_phase_needs *n, double library, do
 }
 
 /* Of the messages of the MPI library, which nobody sees: allreduce alone. */
-static double library_bytes(const run *r, double floats)
+static double mpi_bytes(const run *r, double floats)
 {
     const double P = dc_comm_size(r->comm);
     return r->model.strict || P == 1 ? 0 : 4 * floats / P;
@@ -154,7 +154,7 @@ static void test_pretrain(dc_comm *comm, int way)
     CHECK_INT(dc_mem_current_bytes(), r.before);
     const double P = dc_comm_size(comm), params = (double)r.slab.n;
     const double few = pretrain(&r, &cfg, 2);
-    check_held(&r, &n, library_bytes(&r, params), 0);
+    check_held(&r, &n, mpi_bytes(&r, params), 0);
     check_sent(few, pretrain(&r, &cfg, 6), 4, n.sent_bytes);
     CHECK_INT(n.rows, BATCH);
     CHECK_INT(n.reductions, 1);
@@ -210,7 +210,7 @@ static void test_method(dc_comm *comm, const dc_method *method, int way)
     CHECK_OK(dc_train_cluster(comm, &r.model, &cfg, &history, &result));
     /* The further steps' own moments are pages of which next to none are written to. */
     const double updated = n.phase.state_bytes / 8, moments = 8 * (double)r.slab.n * DC_MAX(method->n_steps - 1, 0);
-    check_held(&r, &n.phase, method->n_steps ? library_bytes(&r, updated) : 0, moments);
+    check_held(&r, &n.phase, method->n_steps ? mpi_bytes(&r, updated) : 0, moments);
     CHECK_NEAR(n.phase.params_bytes, 4 * (double)r.model.params.n, 0);
     CHECK_NEAR(n.result_bytes, (double)dc_part_rows(&r.data->part) * 4 * (L + 2 + K), 300);
     CHECK_NEAR(n.kmeans.saved_bytes, 4 * 2 * K * L + 8 * (2 * 4 + 2), 0);

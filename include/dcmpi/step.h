@@ -45,11 +45,11 @@ const dc_plan *dc_step_plan(const dc_step *s);
 double dc_step_flops(const dc_step *s);
 /* What a step costs, known before the first one. Its memory is what dc_step_create() allocates (mem.h, rehearsals). */
 typedef struct {
-    double flops;         /* of all ranks together */
-    int reductions;       /* sums over all ranks: within the passes, and one for losses and products */
-    double sent_bytes;    /* by this rank to others, without clip_norm (outer.h) */
-    double library_bytes; /* memory of the MPI library meanwhile */
-    double updated;       /* floats that this rank updates; gradients and moments take memory for these only */
+    double flops;      /* of all ranks together */
+    int reductions;    /* sums over all ranks: within the passes, and one for losses and products */
+    double sent_bytes; /* by this rank to others, without clip_norm (outer.h) */
+    double mpi_bytes;  /* memory of the MPI library meanwhile */
+    double updated;    /* floats that this rank updates; gradients and moments take memory for these only */
 } dc_step_costs;
 dc_step_costs dc_step_costs_of(const dc_step *s);
 /* Runs step number `step` up to its gradients. loss[n_losses of the graph]: weight times the mean over the batch.

@@ -164,7 +164,7 @@ dc_step_costs dc_step_costs_of(const dc_step *s)
     return (dc_step_costs){.flops = dc_step_flops(s) * (double)s->batcher.B,
                            .reductions = dc_plan_reductions(&s->plan) + 1,
                            .sent_bytes = outer.sent_bytes + sent_within(s),
-                           .library_bytes = outer.library_bytes,
+                           .mpi_bytes = outer.mpi_bytes,
                            .updated = updated_floats(s)};
 }
 

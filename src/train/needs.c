@@ -43,7 +43,7 @@ void dc_rehearsal_measure(const dc_rehearsal *r, const dc_phase *p, dc_phase_nee
         out->flops += c.flops;
         out->reductions += c.reductions;
         out->sent_bytes += c.sent_bytes;
-        out->step_bytes += c.library_bytes - own_moments(p, i);
+        out->step_bytes += c.mpi_bytes - own_moments(p, i);
         out->state_bytes += sizeof(float) * c.updated * dc_opt_moments(dc_phase_opt(p, i));
         updated += c.updated;
     }
