@@ -51,6 +51,7 @@ dc_status dc_method_kmeans(dc_comm *comm, const dc_method_env *env, const float 
     const dc_tensor *centers = dc_slab_find(env->slab, "centers");
     const dc_rows rows = dc_rows_of_array(env->part, Z, &env->L);
     const size_t n = (size_t)dc_part_rows(env->part);
+    DC_ASSERT(centers);
     DC_TRY(dc_kmeans(comm, &rows, &env->kmeans, &km));
     memcpy(env->value + centers->at, km.centers, dc_tensor_floats(centers) * sizeof *km.centers);
     if (label && n) memcpy(label, km.labels, n * sizeof *label);
