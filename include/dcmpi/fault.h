@@ -57,8 +57,8 @@ typedef enum { DC_FAULT_POINTS(DC_FAULT_ID) DC_FAULT_COUNT } dc_fault_id;
 #undef DC_FAULT_ID
 
 #ifdef DC_FAULT
-/* True the n-th time that the rank given in DC_FAULT passes the point; then it prints this to stderr and sets errno to
- * EIO. */
+/* True the n-th time that the rank given in DC_FAULT passes the point; it then also reports the fault on stderr and
+ * sets errno to EIO. */
 bool dc_fault(dc_fault_id id);
 /* Reads DC_FAULT; before this call no point fires or is counted. Errors: DC_ERR_USAGE. */
 DC_CHECKED dc_status dc_fault_start(int rank);

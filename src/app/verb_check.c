@@ -103,8 +103,8 @@ static dc_status check_finite(const check *c, const char *name)
 
 /* ---- Data files -------------------------------------------------------------------------------------------------- */
 
-/* There are two kinds: the attribute xxh3 of /X, a sum over the rows, and the attribute checksum of the file, over all
- * bytes of /X. */
+/* There are two kinds of checksum: the attribute xxh3 of /X, a sum over the rows, and the attribute checksum of the
+ * file, over all bytes of /X. */
 static bool has_checksum(const check *c)
 {
     return dc_h5_has_attr(c->h5, "/X", "xxh3") || dc_h5_has_attr(c->h5, "/", "checksum");

@@ -8,8 +8,8 @@ enum { DC_OWNER_TEXT_MAX = 1024, DC_OWNER_WORD_MAX = 128, DC_OWNER_STALE_S = 600
 
 typedef struct {
     char host[DC_OWNER_WORD_MAX], job[DC_OWNER_WORD_MAX], started[DC_OWNER_WORD_MAX];
-    char boot[DC_OWNER_WORD_MAX], pidns[DC_OWNER_WORD_MAX]; /* "" if unknown, as from version 0.1.0 */
-    int64_t pid, ticks, epoch; /* ticks: when the process started, in case its number is used again */
+    char boot[DC_OWNER_WORD_MAX], pidns[DC_OWNER_WORD_MAX]; /* "" if unknown, as in locks of version 0.1.0 */
+    int64_t pid, ticks, epoch; /* ticks: when the process started, in case its pid is used again */
     int64_t restart;           /* how often its job had been restarted */
 } dc_owner;
 

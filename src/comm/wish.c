@@ -15,8 +15,8 @@ static const double WISH_STOP = 1, WISH_SAVE = 0x1p-21;
 
 enum { REASON_CHARS = 64 };
 
-/* A run stops early by MARGIN_S plus twice the duration of the last save, but by at most MARGIN_SHARE of its whole
- * time. */
+/* A run stops before its time is up: by MARGIN_S plus twice the duration of the last save, but by at most MARGIN_SHARE
+ * of its whole time. */
 static const double MARGIN_S = 60, MARGIN_SHARE = 0.25;
 /* The wait after the first failed save; it doubles with each further failure, up to save_every_s. */
 static const double RETRY_S = 60;

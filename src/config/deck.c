@@ -129,7 +129,7 @@ static dc_status skip_to(deck_reader *r, int depth)
     return st;
 }
 
-/* If st is an error after which reading can go on, records it and skips the rest of what was wrong. */
+/* If st is an error after which reading can go on, records it and skips the rest of the faulty part. */
 static dc_status skip_problem(deck_reader *r, dc_status st, int depth)
 {
     if (st == DC_OK || r->is_broken) return st;

@@ -1,5 +1,5 @@
-/* Elementwise functions. Operands of a function of two may be spread: a vector over all rows, a value per row over its
- * columns, a scalar over both. */
+/* Elementwise functions. If a function has two operands, they may be spread: a vector over all rows, a value per row
+ * over the row's columns, a scalar over both. */
 #include <math.h>
 
 #include "dcmpi/op.h"
@@ -69,13 +69,14 @@ static void forward(const dc_call *c)
                 value_of(function_of(c), c->in[0][i * a.row + j * a.column], second[i * b.row + j * b.column]);
 }
 
-/* The nonzero second derivative: by the two operands of a product, or twice by the one operand of exp or square. */
+/* The nonzero second derivative: with respect to both operands of a product, or twice to the only operand of exp or
+ * square. */
 static float bend_of(dc_function f, float out)
 {
     return f == DC_EXP ? out : f == DC_SQUARE ? 2 : 1;
 }
 
-/* What is given back to the operands. t NULL: their gradients; else the gradients of sum dout * tangent, where t is the
+/* What the operands get gradients of. t NULL: of the operation's result; else of sum dout * tangent, where t is the
  * tangent's direction in operand `along`. */
 typedef struct {
     const dc_call *c;
@@ -91,7 +92,7 @@ static float slope_at(const dc_call *c, int k, int64_t i, int64_t j)
                     c->out[i * c->node->shape.width + j]);
 }
 
-/* Gradient of element (i, j) by operand k. */
+/* What element (i, j) of the result adds to the gradient of operand k. */
 static float gradient_at(const source *s, int k, int64_t i, int64_t j)
 {
     const dc_call *c = s->c;
@@ -101,8 +102,8 @@ static float gradient_at(const source *s, int k, int64_t i, int64_t j)
     return c->dout[at] * s->t[i * t.row + j * t.column] * bend_of(function_of(c), c->out[at]);
 }
 
-/* A value that is spread over columns gets the sum over them. A vector that is spread over the rows of the batch is not
- * handled here, but in add_parts. */
+/* Gives operand k its gradient. A value that is spread over columns gets the sum over them. add_parts() handles vectors
+ * that are spread over the rows of the batch. */
 static void give(const source *s, int k)
 {
     const dc_call *c = s->c;
@@ -194,7 +195,7 @@ static bool has_two(dc_function f)
     return f == DC_ADD || f == DC_SUB || f == DC_MUL;
 }
 
-/* Whether operand x may stand for a value of this shape. */
+/* Whether operand x can be spread to the shape `to`. */
 static bool spreads(dc_shape x, dc_shape to)
 {
     if (x.space == DC_ROWS && to.space == DC_ONE) return false;

@@ -8,7 +8,7 @@
  * Let h_m be half the gradient with respect to the loss of m's row (dout / 2), and e_m the logarithm in l_m, kept from
  * the forward pass. The gradient with respect to view m, from its own loss and from those of all other views, is
  *   dv_m = (1/t) (sum_(n != m) (h_m exp(s_mn - e_m) + h_n exp(s_mn - e_n)) v_n - 2 h_m v_m')
- * The rank that has the row of m computes all of it, block by block over the rows of the whole batch, in order. */
+ * The rank that has the row of m computes all of dv_m, block by block over the rows of the whole batch, in order. */
 #include <math.h>
 
 #include "dcmpi/op.h"

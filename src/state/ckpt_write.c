@@ -17,8 +17,8 @@
 #include "dcmpi/file.h"
 #include "dcmpi/mem.h"
 
-/* Room for the headers: so much for the file, so much for each array, and 4 bytes for each byte of the deck, rounded up
- * to whole steps. HDF5 needs about a quarter of it. */
+/* Room for the headers: a fixed size for the file, another for each array, and 4 bytes for each byte of the deck; the
+ * sum is rounded up to whole steps. HDF5 needs about a quarter of it. */
 enum { FILE_HEADERS = 32 << 10, ARRAY_HEADERS = 2 << 10, HEADERS_STEP = 4 << 10 };
 
 struct dc_ckpt_writer {

@@ -76,8 +76,8 @@ void dc_step_update(dc_comm *comm, dc_step *s, const dc_opt_config *opt, int64_t
     dc_timer_move(s->cfg.timers, dc_step_section(s, 3), dc_step_section(s, 2), talk);
 }
 
-/* Copies slab values [first, first + n), but only those that every rank updates. Value i is read from from[i -
- * from_first] and written to to[i - to_first]. */
+/* Copies slab values [first, first + n), but only those that every rank updates. For each value i: to[i - to_first] =
+ * from[i - from_first]. */
 static void copy_summed(const dc_step *s, size_t first, size_t n, const float *from, size_t from_first, float *to,
                         size_t to_first)
 {

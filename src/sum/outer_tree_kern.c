@@ -21,7 +21,7 @@ static void add_rows(const float *D, int64_t n, int64_t width, int64_t columns, 
         for (int64_t j = 0; j < columns; j++) out[j] += D[i * width + j];
 }
 
-/* What the rows of one shard give to a tile: out [rows x columns], or [columns] for a bias. */
+/* Computes what the rows of one shard contribute to a tile: out [rows x columns], or [columns] for a bias. */
 static void leaf_tile(const void *place, int shard, float *out)
 {
     const dc_outer *o = ((const leaf_place *)place)->outer;

@@ -1,4 +1,4 @@
-/* Sums over all rows whose bits do not depend on ranks or threads.
+/* Sums over all rows. The bits of a sum do not depend on ranks or threads.
  *
  * Three fixed trees on top of each other: rows inside a block (the kernel's business), blocks inside a shard, shards.
  * The owner of a shard only determines where an addition happens, never its operands. A rank's contiguous shards are

@@ -12,7 +12,7 @@ typedef struct {
     int64_t lo, n; /* local rows [lo, lo + n) */
 } dc_embed_tile;
 
-/* Visits the tiles of this rank's rows in order; each block of the partition begins with a new tile. Start with {0}. */
+/* Visits the tiles of this rank's rows in order; each block of the partition begins a new tile. Start with {0}. */
 typedef struct {
     dc_block block;
     int64_t next; /* local row */
