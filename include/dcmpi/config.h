@@ -84,8 +84,8 @@ typedef struct {
 
 /* All functions here are local and know nothing of MPI. */
 
-/* A value of cluster.method; the first is the default. The deck has a section named after each method, with its
- * keys. */
+/* A value of cluster.method; the first is the default. The deck has a section named after each method, with the
+ * method's keys. */
 typedef struct {
     const char *name, *summary;
     const char *traits; /* "training" or "": decides which keys of other sections the method uses */
@@ -106,10 +106,10 @@ void dc_config_builtin(dc_config *cfg);
 
 /* text[bytes] is the deck as read by rank 0 (NULL or no bytes: no deck); `name` appears in messages as
  * "name:line:col:". overrides[n]: "section.key=value" strings, with or without the leading dashes; they win over the
- * deck. verb: "fit", "kmeans" ...: setting a key that nothing uses is an error, but see dc_config_parse_noting();
- * sections of methods other than cluster.method may stay in a deck. Starts from the values in *cfg. Checks ranges and
+ * deck. verb: "fit", "kmeans" ...: it is an error to set a key that is not used, but see dc_config_parse_noting(); a
+ * deck may keep sections of methods other than cluster.method. Starts from the values in *cfg. Checks ranges and
  * contradictions and sets keys that follow from others: model.weights turns pretraining off, input.rows of the built-in
- * problem gets its default. Errors: DC_ERR_USAGE, all of them in one line. */
+ * problem gets its default. Errors: DC_ERR_USAGE; its text lists all errors in one line. */
 DC_CHECKED dc_status dc_config_parse(dc_config *cfg, const char *name, const char *text, size_t bytes,
                                      const char *const *overrides, int n_overrides, const char *verb);
 /* Things that are not errors but worth a line in the log. */
@@ -146,8 +146,8 @@ void dc_config_man(FILE *out);
  * can use, dc_config_names() prints " section" and " section.key". */
 void dc_config_words(const char *verb, FILE *out);
 void dc_config_names(FILE *out);
-/* Lines `--section.key) echo "word word" ;;` of a shell `case`, for keys whose values are words; "@file" stands for a
- * path. */
+/* Writes lines `--section.key) echo "word word" ;;` for a shell `case`, for keys whose values are words; "@file" stands
+ * for a path. */
 void dc_config_value_words(FILE *out);
 /* Returns how many of the keys that the verb uses and that can change the result differ. out[cap] lists them:
  * "cluster.lr is 0.1, was 0.01; ...". The path of the data is not compared: the caller compares the hash of the data.

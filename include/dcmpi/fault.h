@@ -6,7 +6,7 @@
  *     if (write(fd, data, bytes) < 0 || dc_fault(DC_FAULT_CKPT_WRITE)) return DC_FAIL(DC_ERR_IO, ...);
  *
  * The environment says which one fires: DC_FAULT=point@rank#n fires the n-th time that rank passes the point. @rank and
- * #n default to 0 and 1; separate several by commas. `dcmpi info --faults` prints the table. */
+ * #n default to 0 and 1; several points are separated by commas. `dcmpi info --faults` prints the table. */
 #ifndef DCMPI_FAULT_H
 #define DCMPI_FAULT_H
 

@@ -34,7 +34,7 @@ void dc_transpose(int64_t rows, int64_t columns, const float *A, float *B);
 
 /* ---- Products whose bits do not depend on threads and ranks ----------------------------------------------------- */
 
-/* Rows of a tile in training passes; rows of a weight gradient computed at once. */
+/* Rows per tile in training passes; rows of a weight gradient that are computed together. */
 enum { DC_ROW_TILE = 64, DC_PANEL_ROWS = 64 };
 
 /* C[m x n] = A[m x k] * B[k x n], in tiles of `tile` rows (a divisor of m), one thread each. The bits of a row depend
@@ -51,7 +51,7 @@ void dc_la_describe_gemm(char *out, size_t cap);
 /* Names for the banner: "oneDNN 2.6.3 (avx512_core), OpenBLAS 0.3.21 (SkylakeX)"; if CBLAS does GEMM, only OpenBLAS. */
 void dc_la_describe(char *out, size_t cap);
 /* True if OpenBLAS runs kernels for an older CPU than this; *advice is then a value for OPENBLAS_CORETYPE, else "". The
- * library reads that variable when it is loaded, so setting it needs a new process image. */
+ * library reads that variable when it is loaded, so a new value takes effect only in a new process image. */
 bool dc_la_blas_core_is_old(const char **advice);
 
 /* Single-precision FMA peak of this process in FLOP/s: `threads` threads, about 0.1 s of independent FMAs. */

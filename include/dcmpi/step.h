@@ -43,7 +43,8 @@ const dc_batcher *dc_step_batcher(const dc_step *s);
 const dc_plan *dc_step_plan(const dc_step *s);
 /* Floating-point operations of a step per row of its batch. */
 double dc_step_flops(const dc_step *s);
-/* What a step costs, known before the first one. Its memory is what dc_step_create() allocates (mem.h, rehearsals). */
+/* What a step costs; this is known before the first step. Its memory is what dc_step_create() allocates (see rehearsals
+ * in mem.h). */
 typedef struct {
     double flops;      /* of all ranks together */
     int reductions;    /* sums over all ranks: within the passes, and one for losses and products */

@@ -173,7 +173,7 @@ static dc_status go_on_damaged(dc_job *job, const list *l)
 
 /* ---- Longer runs ------------------------------------------------------------------------------------------------ */
 
-/* Takes the checkpoint in `path` if it is of these data and this run passes through its state. Skips a damaged one. */
+/* Takes the checkpoint in `path` if its data are these and this run passes through its state. Skips a damaged one. */
 static bool take_if_passed(dc_job *job, const char *path, uint64_t data_hash)
 {
     dc_resume *r = &job->resume;

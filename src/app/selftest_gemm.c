@@ -284,7 +284,7 @@ static void change_odd_rows(embedding *e)
     for (int64_t i = 1; i < ALL_ROWS; i += 2) dc_rng_fill_uniform(e->X + i * INPUT, INPUT, 2, (uint64_t)i, 1);
 }
 
-/* *placed: rows whose bits depend on their place in the tile. */
+/* *placed: number of rows whose bits depend on their place in the tile. */
 static dc_status compare_rows(embedding *e, int64_t *placed)
 {
     enum { SHIFT = 37 };

@@ -1,5 +1,5 @@
-/* `dcmpi check FILE`: is a data, result, prediction or checkpoint file whole? Checks format and version, shapes that
- * must agree, checksums, ranges. Prints all findings; the first one becomes the error text. Rows are streamed. */
+/* `dcmpi check FILE`: is a data, result, prediction or checkpoint file undamaged? Checks format and version, shapes
+ * that must agree, checksums, ranges. Prints all findings; the first one becomes the error text. Rows are streamed. */
 #include <math.h>
 #include <string.h>
 #include <xxhash.h>

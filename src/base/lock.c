@@ -120,7 +120,7 @@ static bool is_guarded(const dc_lock *l)
     return readlink(l->guard, text, sizeof text - 1) > 0 && strcmp(text, own) == 0;
 }
 
-/* *now: time of the file system. Where there are no symbolic links, the flock alone must do. */
+/* *now: time of the file system. On file systems without symbolic links there is no guard; the flock alone must do. */
 static outcome raise_guard(dc_lock *l, bool *raised, struct timespec *now)
 {
     char text[DC_OWNER_TEXT_MAX];

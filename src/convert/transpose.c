@@ -170,7 +170,7 @@ static dc_status load_block(dc_transpose *t)
     return DC_OK;
 }
 
-/* Copies one row out: a stretch of each panel. */
+/* Copies one row to `out`: one stretch from each panel. */
 static void take_row(const dc_transpose *t, int64_t row, double *out)
 {
     const int64_t P = t->panel_lines;

@@ -151,7 +151,7 @@ out:
     return st;
 }
 
-/* Numbers the classes in their order and joins their names into a text. */
+/* Sorts the class names, numbers the classes in this order and joins the names into a text. */
 static dc_status number_names(dc_data_labels *l)
 {
     dc_status st = DC_OK;

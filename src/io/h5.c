@@ -1,7 +1,8 @@
 /* Serial HDF5 files: opens them, reads and writes datasets by rows, looks up names. One process, no communication;
  * works without MPI_Init, so that login-node verbs may use it although HDF5 is the parallel build.
  *
- * Every dataset we make is little-endian, carries no time stamps (equal runs give equal files) and is never filled. */
+ * Every dataset we make is little-endian, carries no time stamps (equal runs give equal files) and is not pre-filled.
+ */
 #include "h5_private.h"
 
 #include <errno.h>

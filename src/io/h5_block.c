@@ -28,7 +28,8 @@ void dc_h5_set_round_bytes(size_t bytes)
     round_bytes = bytes;
 }
 
-/* This rank's rows [part->row_lo, part->row_hi) of a dataset; all fields but part's rank and rows are global. */
+/* This rank's rows [part->row_lo, part->row_hi) of a dataset; all fields are equal on all ranks, except rank and rows
+ * in `part`. */
 typedef struct {
     const char *path, *name;
     dc_h5_type type;

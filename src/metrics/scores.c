@@ -127,7 +127,7 @@ static double score_ari(const dc_counts *c, const margins *m)
     for (size_t i = 0; i < c->n; i++) both += pairs(c->cell[i].rows);
     const long double in_cluster = pairs_sum(m->cluster, m->n_clusters), in_class = pairs_sum(m->class_, m->n_classes);
     const long double all = pairs(m->N), most = (in_cluster + in_class) / 2;
-    /* Both partitions are one single group, or both have one row per group; with N = 1 there are no pairs at all. */
+    /* Both partitions are a single group, or both have one row per group; with N = 1 there are no pairs at all. */
     if (all == 0 || (in_cluster == in_class && (in_class == 0 || in_class == all))) return 1;
     /* Dividing first keeps the score of a single cluster exactly 0. */
     const long double expected = in_cluster / all * in_class;

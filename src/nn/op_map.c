@@ -76,8 +76,8 @@ static float bend_of(dc_function f, float out)
     return f == DC_EXP ? out : f == DC_SQUARE ? 2 : 1;
 }
 
-/* What the operands get gradients of. t NULL: of the operation's result; else of sum dout * tangent, where t is the
- * tangent's direction in operand `along`. */
+/* What is differentiated with respect to the operands. t NULL: the operation itself; else sum dout * tangent, where t
+ * is the tangent's direction in operand `along`. */
 typedef struct {
     const dc_call *c;
     const float *t;

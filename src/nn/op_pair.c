@@ -53,7 +53,7 @@ static void add_rows(const float *f, const float *B, int64_t m, int64_t width, f
     }
 }
 
-/* exp(x_j - y) of a block; no exponent is above 0 by more than rounding. */
+/* exp(x_j - y) of a block. Exponents are at most 0, apart from rounding. */
 static void exps(const float *x, float y, float *out)
 {
     for (int64_t j = 0; j < BLOCK; j += DC_VEC_LANES) {
@@ -64,7 +64,7 @@ static void exps(const float *x, float y, float *out)
 }
 
 /* s[BLOCK]: s_mn for view `view` of row i of the tile (m) and view `other` of each row (n) of the block that starts at
- * row `first` of the batch; -1e30 where n is m, and behind the last row. Returns the number of rows in the block. */
+ * row `first` of the batch; -1e30 where n is m, and after the last row. Returns the number of rows in the block. */
 static int64_t block_products(const dc_call *c, int view, int64_t i, int other, int64_t first, float *s)
 {
     const int64_t width = dc_in_width(c, 0), m = DC_MIN(c->tile->B - first, (int64_t)BLOCK), own = c->tile->at + i;

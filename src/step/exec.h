@@ -1,4 +1,4 @@
-/* Private to step/: a recorded step in execution. */
+/* Private to step/: what a recorded step needs while it is executed. */
 #ifndef DCMPI_STEP_EXEC_H
 #define DCMPI_STEP_EXEC_H
 
@@ -79,7 +79,7 @@ typedef enum { DC_RUNS_NOTHING, DC_RUNS_ALL, DC_RUNS_TILES, DC_RUNS_ONCE } dc_ru
 dc_runs dc_step_runs(const dc_step *s, int i);
 /* Of operations [first, last), runs those that have this level and run tile by tile. */
 void dc_step_forward_tiles(const dc_step *s, int first, int last, int level);
-/* Computes their gradients, last operation first. */
+/* Computes the gradients of such operations, last operation first. */
 void dc_step_backward_tiles(const dc_step *s, int first, int last, int level);
 /* Computes the gradients that operations of this level with reach SUM or ALL give to their rows. */
 void dc_step_backward_batch(const dc_step *s, int level);
@@ -87,7 +87,7 @@ void dc_step_backward_batch(const dc_step *s, int level);
 void dc_step_sum_level(dc_comm *comm, dc_step *s, int level, double *total);
 /* Sums what the rows contribute to the gradient of vector i. Collective. */
 void dc_step_sum_parts(dc_comm *comm, dc_step *s, int i, double *total);
-/* Sums losses and partial gradients over every leaf, and hands them to the sum over leaves in order. */
+/* Sums losses and partial gradients within each leaf, and hands the leaves' sums on in leaf order. */
 void dc_step_sum_leaves(dc_step *s);
 
 #endif

@@ -50,7 +50,7 @@ static inline size_t dc_item_floats(const dc_outer_item *item)
 {
     return dc_item_product(item) + (item->bias ? (size_t)item->d : 0);
 }
-/* Number of floats of an item that precede its unit u; u may be the number of units, which gives all floats. */
+/* Number of floats of an item before its unit u. If u is the number of units, these are all floats. */
 static inline size_t dc_unit_offset(const dc_outer_item *item, int64_t u)
 {
     const int64_t panels = dc_item_panels(item), rows = DC_MIN(u * DC_PANEL_ROWS, item->a);
@@ -64,7 +64,7 @@ static inline int dc_owner_first(const dc_owners *o, int i, int r)
 {
     return o->first[i * (o->P + 1) + r];
 }
-/* Where the floats of item i that rank r owns begin in a slab; they end where those of rank r + 1 begin. */
+/* Where rank r's part of item i begins in a slab. It ends where the part of rank r + 1 begins. */
 static inline size_t dc_owned_lo(const dc_owners *o, int i, int r)
 {
     return o->item[i].at + dc_unit_offset(&o->item[i], dc_owner_first(o, i, r));
@@ -126,7 +126,7 @@ double dc_outer_allreduce_sent(const dc_outer *o);
  */
 void dc_columns_pack(const float *X, int64_t n, int64_t width, int64_t columns, float *packed);
 void dc_columns_unpack(const float *packed, int64_t n, int64_t width, int64_t columns, float *X);
-/* sum[u - first] = dc_squares() of unit u of an item of grad, for units [first, last). */
+/* For each unit u of an item, first <= u < last: sum[u - first] = dc_squares() of the unit's floats in grad. */
 void dc_unit_squares(const dc_outer_item *item, int first, int last, const float *grad, double *sum);
 
 #endif

@@ -1,9 +1,9 @@
 /* Gradients of large batches in strict mode (outer.h): each of the V shards has its own product A'D, and a perfect
  * binary tree over the shards adds these products.
  *
- * The shards of a rank make up whole subtrees (part.h). The rank computes the sums at the roots of these, tile by tile,
- * so that the partial sums of a tile stay in the cache. Each rank owns a slice of the gradient: it gets this slice of
- * all roots of all ranks, and finishes the tree for this slice. A batch of B rows has at most ceil(B/V) rows in a
+ * The shards of a rank make up whole subtrees (part.h). The rank computes the sums at their roots, tile by tile, so
+ * that the partial sums of a tile stay in the cache. Each rank owns a slice of the gradient: it receives this slice of
+ * the roots of all ranks, and finishes the tree for this slice. A batch of B rows has at most ceil(B/V) rows in a
  * shard; a shard with fewer is padded with zeros in D, so that all products have the same shape. */
 #include "outer_tree.h"
 
@@ -148,7 +148,7 @@ static void pack(const dc_outer *o, dc_outer_tree *t)
     }
 }
 
-/* Adds the roots of all ranks, which are in t->received: returns the sum over all shards of this rank's slices. */
+/* Adds the roots of all ranks, which are in t->received. Returns this rank's slices, summed over all shards. */
 static const float *finish(const dc_outer *o, dc_outer_tree *t, size_t floats)
 {
     const int n = t->root_of[o->owners.P];

@@ -15,10 +15,9 @@ unsigned dc_bitrev(unsigned s, int V)
     return reversed;
 }
 
-/* Number of shards t < s with bitrev(t) < r. The shards below s form one aligned range for each bit that is set in s:
- * in this range, the bits above that bit are those of s, that bit is 0, and the lower bits are free. The reversed
- * numbers of such a range of 2^b shards are c, c + V/2^b, c + 2V/2^b, ..., where c < V/2^b is the reversed upper bits.
- */
+/* Number of shards t < s with bitrev(t) < r. The shards below s form aligned ranges, one for each bit that is set in s.
+ * In a range, the bits above that bit are those of s, that bit is 0, and the lower bits are free. The reversed numbers
+ * of such a range of 2^b shards are c, c + V/2^b, c + 2V/2^b, ..., where c < V/2^b is the reversed upper bits. */
 static int64_t long_shards_before(int s, int64_t r, int V)
 {
     if (s == V) return r;

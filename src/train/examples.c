@@ -18,7 +18,7 @@ static bool before(const candidate *a, const candidate *b)
     return a->key < b->key || (a->key == b->key && a->row < b->row);
 }
 
-/* Insert into a sorted list of m, dropping the worst. */
+/* Inserts into a sorted list of m, dropping the worst. */
 static void insert(candidate *list, int64_t m, candidate c)
 {
     if (c.row < 0 || !before(&c, &list[m - 1])) return;

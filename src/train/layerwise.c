@@ -26,7 +26,7 @@ static const char *const phases[DC_MAX_PAIRS] = {"layer_1",  "layer_2",  "layer_
 
 typedef struct {
     dc_slab slab;   /* two layers */
-    dc_model model; /* of slab; borrows what it can from the stack */
+    dc_model model; /* its weights are in slab; it borrows what it can from the stack */
     dc_frozen below;
 } pair;
 

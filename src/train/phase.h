@@ -15,7 +15,7 @@ enum { DC_PHASE_STEPS = 4 };
 /* What steps leave behind for records. */
 typedef struct {
     double loss, recon; /* of the last step: the minimised loss, and the reconstruction's part of it */
-    double sum, rows;   /* since the last record: loss times rows, and rows */
+    double sum, rows;   /* sums since the last record: of loss times rows, and of rows */
 } dc_phase_figures;
 
 typedef struct dc_phase {
@@ -25,8 +25,8 @@ typedef struct dc_phase {
     dc_history *history;
     const dc_opt_config *opt;     /* for steps without a turn */
     dc_turn turn[DC_PHASE_STEPS]; /* when step i runs; every = 0: on each batch, with opt */
-    const char *advice;           /* what helps if it diverges */
-    int64_t total;                /* steps of this run's phase */
+    const char *advice;           /* what helps if the phase diverges */
+    int64_t total;                /* steps of the phase in this run */
     int64_t total_before;         /* the same for the run that wrote the checkpoint */
     int64_t every;                /* steps between two records; there is one at the end, too */
     bool from_start;              /* there is also a record before the first step */

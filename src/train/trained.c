@@ -32,7 +32,7 @@ out:
     return st;
 }
 
-/* Gets the dims of a float32 array with n_dims dimensions, all of them 1 or more. */
+/* Gets the dims of a float32 array. Fails unless it has n_dims dimensions, each at least 1 and within the limit. */
 static dc_status float_dims(dc_h5 *h5, const char *path, const char *name, int n_dims, int64_t *dims)
 {
     dc_h5_info info;
