@@ -5,8 +5,8 @@
 
 #include "job.h"
 
-/* Fails if input.data, model.weights or the deck is a file that the run will write, even if its name differs. Changes
- * nothing. Errors: DC_ERR_USAGE. */
+/* Fails if input.data, model.weights or the deck is the same file as one that the run will write, whatever their names.
+ * Changes nothing. Errors: DC_ERR_USAGE. */
 DC_CHECKED dc_status dc_folder_check_inputs(const dc_job *job);
 /* Looks at each existing file with a name that runs use. Fails unless it is a plain file, belongs to this user and was
  * made by a run. Changes nothing. `lock`: NULL if it is not held. Errors: DC_ERR_IO, names the file. */

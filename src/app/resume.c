@@ -173,7 +173,8 @@ static dc_status go_on_damaged(dc_job *job, const list *l)
 
 /* ---- Longer runs ------------------------------------------------------------------------------------------------ */
 
-/* Takes the checkpoint in `path` if its data are these and this run passes through its state. Skips a damaged one. */
+/* Takes the checkpoint in `path` if it was written for these data and this run passes through its state. Skips a
+ * damaged one. */
 static bool take_if_passed(dc_job *job, const char *path, uint64_t data_hash)
 {
     dc_resume *r = &job->resume;
@@ -276,8 +277,8 @@ static dc_status choose(dc_job *job, const list *l, const dc_found *found)
     return found->is_there ? DC_FAIL(DC_ERR_FORMAT, "%s", found->comparison.text) : DC_OK;
 }
 
-/* run.resume = never applies to the job as a whole, not to each of its starts: a job that the queue runs again
- * continues where its own previous start stopped, and never from a state of another job. */
+/* The setting "run.resume: never" is about the job as a whole, not about each of its starts: a job that the queue runs
+ * again continues where its own previous start stopped, and never from a state of another job. */
 static dc_status choose_own(dc_job *job, const list *l, const dc_found *found)
 {
     dc_resume *r = &job->resume;
@@ -319,8 +320,8 @@ out:
 
 /* ---- Messages --------------------------------------------------------------------------------------------------- */
 
-/* Another program, library or type of CPU may round differently. The result of a run that used both may differ from the
- * results of either alone. */
+/* The checkpoint may come from another program, library or type of CPU, which may round differently. The result may
+ * then differ from what either would give alone. */
 static void note_other_program(const dc_job *job)
 {
     const dc_ckpt_header *h = &job->resume.ckpt.header;

@@ -77,7 +77,7 @@ static void multiply(const product *p)
     dc_gemm(p->ta, p->tb, p->m, p->n, p->k, 1, p->A, ld_of_a(p), p->B, ld_of_b(p), 0, p->C, p->n);
 }
 
-/* Compares some elements of C with sums in double; the bound holds for every order of summation. */
+/* Compares some elements of C with sums in double; the allowed error holds for every order of summation. */
 static dc_status check_product(const product *p)
 {
     const int64_t lda = ld_of_a(p), ldb = ld_of_b(p);

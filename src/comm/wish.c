@@ -1,4 +1,4 @@
-/* Wishes and their agreement. */
+/* Wishes to stop or save, and how the ranks agree on them. */
 #include "dcmpi/wish.h"
 
 #include <string.h>

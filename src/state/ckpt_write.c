@@ -2,9 +2,9 @@
  *
  * The file is an HDF5 file: its headers first, then the values of the arrays in the order in which they were
  * registered, then the trailer. The HDF5 library only makes the headers, in memory (dc_h5_image_create). It never
- * writes to the disk, because after a disk error it may crash or hang; and it never gets the values, because it would
- * only copy them. So every byte is written here, once and in order, and a running checksum covers all bytes. A disk
- * error is an error of one of our own calls. Besides the arrays, memory holds only the headers and one piece.
+ * writes to the disk, because after a disk error it may crash or hang; and it is never given the values, because it
+ * would only copy them. So every byte is written here, once and in order, and a running checksum covers all bytes. A
+ * disk error is an error of one of our own calls. Besides the arrays, memory holds only the headers and one piece.
  *
  * Rank 0 is the only writer, even of tables whose rows lie on all ranks: their pieces come to it in row order
  * (state.h). If each rank wrote its own blocks, we would need a checksum per block, an answer to a disk that fails on

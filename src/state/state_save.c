@@ -78,7 +78,7 @@ static dc_status write_kept(dc_comm *comm, dc_state *s)
 }
 
 /* Saves; *saved is the same on all ranks. Only rank 0 has the error text. Values that differ between ranks are not
- * saved: those of rank 0 may be the wrong ones, and all ranks would continue with them. */
+ * saved: rank 0's values may be the wrong ones, and all ranks would continue with them. */
 static dc_status save(dc_comm *comm, dc_state *s, bool *saved)
 {
     dc_status st = DC_OK;

@@ -54,7 +54,7 @@ typedef struct dc_phase {
 dc_status dc_phase_create(dc_phase *p, int n, void (*record)(dc_graph *g, const void *ctx, int i), const void *ctx,
                           const dc_row_source *source, int64_t batch, dc_section gather);
 void dc_phase_release(dc_phase *p);
-/* Number of steps in which every row is used once; the phase must have a step. */
+/* Number of batches in one pass over all rows; p->step[0] must exist. */
 int64_t dc_phase_epoch(const dc_phase *p);
 /* The optimizer of a step. */
 const dc_opt_config *dc_phase_opt(const dc_phase *p, int step);
