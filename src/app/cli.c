@@ -12,7 +12,7 @@
 #include "dcmpi/version.h"
 #include "verb_help.h"
 
-/* ", did you mean 'x'?" or "". */
+/* Returns ", did you mean 'x'?", or "" if no name is close. */
 static const char *suggest(const char *word, const char *const *names, int n, char *out, size_t cap)
 {
     const int near = dc_nearest_name(word, names, n);
