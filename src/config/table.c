@@ -1,13 +1,13 @@
 /* The key table: every deck key except those of the methods, with its type, place in dc_config, default, range, use and
  * documentation.
  *
- * Rows of a section stand together, in the order in which a deck shows them. The defaults together are the published
- * configuration "DEC-keras, MNIST" (Guo's re-implementation of Xie et al., ICML 2016). No parsing and no checks
- * here. */
+ * The rows of a section stand together, in the order in which a deck shows them. Taken together, the defaults are the
+ * published configuration "DEC-keras, MNIST" (Guo's re-implementation of Xie et al., ICML 2016). No parsing and no
+ * checks here. */
 #include "key.h"
 
 #define AT(member) offsetof(dc_config, member)
-#define MAX_COUNT 1e15 /* larger counts are typing errors; doubles hold all counts up to this exactly */
+#define MAX_COUNT 1e15 /* larger counts are typing errors; a double holds every count up to here exactly */
 #define GUO "DEC-keras"
 
 const dc_key_section dc_section_table[] = {
