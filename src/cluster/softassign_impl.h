@@ -15,8 +15,8 @@ typedef double dc_soft_lane[DC_SOFT_LANES];
 void dc_soft_load(const float *Z, int64_t n, int64_t L, int64_t c0, int64_t width, dc_soft_lane *z);
 /* d[k][l] = squared distance of row l, l < n <= LANES, to centre k0 + k, k < m <= CENTERS. */
 void dc_soft_distances(const float *Z, int64_t n, const float *M, int64_t k0, int64_t m, int64_t L, dc_soft_lane *d);
-/* For l < LANES sets label[l] to the nearest of all K centres (the lowest of them in a tie) and distance[l] to the
- * squared distance to it. All labels of the soft assignment come from this function. */
+/* For each l < DC_SOFT_LANES sets label[l] to the nearest of all K centres (the lowest of them in a tie) and
+ * distance[l] to the squared distance to it. All labels of the soft assignment come from this function. */
 void dc_soft_nearest(const float *Z, int64_t n, const float *M, int64_t K, int64_t L, dc_soft_lane distance,
                      int32_t label[DC_SOFT_LANES]);
 /* dc_softassign(), but in the calling thread alone. */

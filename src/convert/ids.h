@@ -1,4 +1,4 @@
-/* Ids of rows: texts that travel with them to the results. */
+/* Ids of rows: texts that go with the rows into the results. */
 #ifndef DCMPI_CONVERT_IDS_H
 #define DCMPI_CONVERT_IDS_H
 
@@ -12,7 +12,7 @@ typedef struct {
     size_t longest; /* bytes of the longest id put so far */
 } dc_id_sink;
 
-/* name: of the file, for messages. Errors: DC_ERR_DATA (too long, no UTF-8, control characters). */
+/* name: the file's name, for messages. Errors: DC_ERR_DATA (too long, not UTF-8, control characters). */
 DC_CHECKED dc_status dc_id_put(dc_id_sink *sink, const char *name, const char *text, size_t n);
 
 #endif

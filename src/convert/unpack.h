@@ -6,7 +6,7 @@
 
 typedef struct dc_unpack dc_unpack;
 
-/* What a step saw. */
+/* What a step found. */
 typedef enum {
     DC_UNPACK_MORE, /* one of the two buffers is used up */
     DC_UNPACK_END   /* a member is complete; what follows is another one, or the end */

@@ -16,8 +16,9 @@ static int64_t count_congruent(int64_t end, int64_t u, int64_t m)
     return end > u ? (end - u - 1) / m + 1 : 0;
 }
 
-/* How many positions in [lo, hi) have a shard below S. An aligned block of 2^k shards is one residue class modulo
- * V/2^k, because its shards share their upper bits, which bit reversal turns into the lower ones. O(log V). */
+/* How many positions in [lo, hi) have a shard below S. The positions of an aligned block of 2^k shards are one residue
+ * class modulo V/2^k, because the shards share their upper bits, which bit reversal turns into the lower ones. Takes
+ * O(log V). */
 static int64_t positions_below(const dc_part *part, int64_t lo, int64_t hi, int S)
 {
     int64_t count = 0;
