@@ -36,7 +36,7 @@ typedef struct {
 } dc_table_options;
 
 /* What happens to missing values: NaN, infinities, and in text the words for them. DROP leaves the row out, MEAN
- * replaces the value by the mean of the column's other values, VALUE by a number. */
+ * replaces the value with the mean of the column's other values, VALUE replaces it with a given number. */
 typedef enum { DC_MISSING_ERROR, DC_MISSING_DROP, DC_MISSING_MEAN, DC_MISSING_VALUE } dc_missing_action;
 typedef struct {
     dc_missing_action action;

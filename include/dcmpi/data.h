@@ -40,9 +40,10 @@ typedef struct {
     dc_part part;
     int64_t D;
     dc_dtype dtype;
-    void *X;    /* [n x D] stored type, local, owned */
-    int32_t *y; /* [n] labels as 0..C-1, -1: none; local, owned; NULL without labels. Only metrics may use it. */
-    int64_t C;  /* number of classes, 0 without labels; global */
+    void *X; /* [n x D] stored type, local, owned */
+    int32_t
+        *y; /* [n] labels renumbered 0..C-1, -1: no label; local, owned; NULL without labels. Only metrics use them. */
+    int64_t C;           /* number of classes, 0 without labels; global */
     int64_t unlabelled;  /* rows without a label; global */
     char *classes;       /* names of the classes in their order, one per line; rank 0, owned; NULL without labels */
     char *ids;           /* [n x id_bytes] names of the rows, padded with zeros; local, owned; NULL without ids */
@@ -83,18 +84,19 @@ typedef struct {
     dc_clip clip;
 } dc_data_request;
 
-/* Reads the header of the file; not collective. Errors: DC_ERR_DATA for files that are not dcmpi data files (says what
- * is missing), more rows asked for than there are, no rows or no columns, unusable labels, an image shape that does not
- * fit; DC_ERR_IO. */
+/* Reads the header of the file; not collective. Errors: DC_ERR_DATA for files that are not dcmpi data files (the text
+ * says what is missing), more rows asked for than there are, no rows or no columns, unusable labels, an image shape
+ * that does not fit; DC_ERR_IO. */
 DC_CHECKED dc_status dc_dataset_inspect(const dc_data_request *request, dc_data_header *out);
 /* The same for a file alone, without labels, image shape or clipping from a deck. */
 DC_CHECKED dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_header *out);
 
-/* Reads the header and everything stored in variable-length strings and the like, which the library may fetch from
- * anywhere in the file. Not collective. Errors: as above. */
+/* Reads the header and all data of variable length, such as strings, which the library may fetch from anywhere in the
+ * file. Not collective. Errors: as above. */
 DC_CHECKED dc_status dc_dataset_probe(const dc_data_request *request);
 
-/* Whether there are so many classes that the labels must be identifiers given by mistake; their names are not read. */
+/* Whether there are so many classes that the labels must be identifiers given by mistake; then their names are not
+ * read. */
 static inline bool dc_labels_name_rows(int64_t classes, dc_gidx rows)
 {
     return classes > 2 && 2 * classes > rows;
@@ -199,7 +201,7 @@ DC_CHECKED dc_status dc_batcher_init(dc_batcher *b, const dc_part *part, uint64_
  * Not collective: every rank computes its own. */
 void dc_batcher_step(const dc_batcher *b, int64_t step, int64_t *rows, int64_t *n, int64_t *n_global, int64_t *offset);
 
-/* Number of rows of step `step` on the ranks below `rank` (rank P: of the whole batch), and in one shard. */
+/* Number of rows of step `step`: on the ranks below `rank` (rank P: in the whole batch); in one shard. */
 int64_t dc_batcher_offset(const dc_batcher *b, int64_t step, int rank);
 int64_t dc_batcher_shard_rows(const dc_batcher *b, int64_t step, int shard);
 

@@ -21,7 +21,7 @@ DC_CHECKED dc_status dc_file_replace(const char *path, const dc_file_piece *piec
 /* Does the same for data that is never in memory as a whole: begin, put the bytes in order, end. */
 typedef struct {
     char path[DC_PATH_MAX], part[DC_PATH_MAX];
-    int fd;                    /* open for writing path.part */
+    int fd;                    /* descriptor of path.part */
     size_t length;             /* final size in bytes */
     size_t bytes;              /* written so far */
     struct XXH3_state_s *hash; /* hash of the bytes written so far */

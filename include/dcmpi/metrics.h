@@ -1,5 +1,5 @@
 /* Scores of a clustering against labels, from counts of rows per class and cluster. Labels are used here and nowhere
- * else: whatever they are, they never cost a run its result. */
+ * else: bad labels never cost a run its result. */
 #ifndef DCMPI_METRICS_H
 #define DCMPI_METRICS_H
 
@@ -9,7 +9,7 @@ typedef struct dc_comm dc_comm;
 
 /* ---- Counts ------------------------------------------------------------------------------------------------------ */
 
-/* Most (class, cluster) pairs that are counted, and most cells of a full table of them: 64 MiB. */
+/* Limit on the (class, cluster) pairs that are counted, and on the cells of a full table of them: 64 MiB. */
 enum { DC_COUNTS_MAX = 1 << 23 };
 
 typedef struct {
@@ -41,7 +41,8 @@ void dc_counter_destroy(dc_counter **c);
 DC_CHECKED dc_status dc_counter_add(dc_counter *c, const int32_t *labels, const int32_t *y, int64_t n);
 /* The counts of this rank. Local. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_counter_counts_local(const dc_counter *c, dc_counts *out);
-/* The counts of all ranks on rank 0, the same for every number of ranks; elsewhere *out has no cells. Collective. */
+/* Joins the counts of all ranks on rank 0; they are the same for every number of ranks. On other ranks *out has no
+ * cells. Collective. */
 DC_CHECKED dc_status dc_counter_counts(dc_comm *comm, const dc_counter *c, dc_counts *out);
 
 /* ---- Scores ------------------------------------------------------------------------------------------------------ */

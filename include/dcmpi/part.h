@@ -29,7 +29,8 @@ static inline int64_t dc_part_rows(const dc_part *part)
 }
 /* First global row of shard s, 0 <= s <= V (V gives N). O(log^2 V). */
 dc_gidx dc_part_shard_begin(const dc_part *part, int s);
-/* Shards of rank r are [dc_part_rank_shard(r), dc_part_rank_shard(r+1)), 0 <= r <= P: floor(r*V/P). */
+/* First shard of rank r: floor(r*V/P), 0 <= r <= P. Rank r has shards [dc_part_rank_shard(r), dc_part_rank_shard(r+1)).
+ */
 int dc_part_rank_shard(const dc_part *part, int r);
 /* The log2(V) bits of s in reverse order, 0 <= s < V. */
 unsigned dc_bitrev(unsigned s, int V);

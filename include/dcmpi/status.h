@@ -26,8 +26,8 @@ typedef enum {
 typedef dc_status_code dc_status;
 #define DC_CHECKED __attribute__((warn_unused_result))
 
-/* Record this rank's first error and return `code`. The text says what failed, with which value, where, and what to do.
- */
+/* Records this rank's first error and returns `code`. The text says what failed, with which value, where, and what to
+ * do. */
 dc_status dc_fail_at(const char *file, int line, dc_status code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
@@ -60,7 +60,7 @@ enum { DC_ERROR_TEXT_MAX = 2048 };
         if (!(cond)) dc_assert_failed(__FILE__, __LINE__, #cond);                                                      \
     } while (0)
 _Noreturn void dc_assert_failed(const char *file, int line, const char *cond);
-/* Sets the function that dc_assert_failed() calls instead of abort(). In comm/ it is one that calls MPI_Abort with 70.
+/* Sets the function that dc_assert_failed() calls instead of abort(). comm/ sets one that calls MPI_Abort with code 70.
  */
 void dc_assert_set_handler(void (*handler)(void));
 

@@ -64,7 +64,7 @@ static dc_status check_override(const char *word)
     return DC_FAIL(DC_ERR_USAGE, "command line: %s needs its value in the same word: %s=VALUE", quoted, quoted);
 }
 
-/* The first word that is not an option: a verb, or a deck. */
+/* Finds the first word that is not an option: a verb or a deck. */
 static dc_status find_command(dc_cli *cli, int *at)
 {
     dc_status st = DC_OK;

@@ -18,7 +18,7 @@
 
 /* ---- Deck -------------------------------------------------------------------------------------------------------- */
 
-/* The deck's bytes on every rank; text is NULL without a deck. */
+/* Gives every rank the bytes of the deck; *text is NULL if there is no deck. */
 static dc_status spread_deck(dc_comm *comm, const dc_cli *cli, char **text, size_t *bytes)
 {
     dc_status st = DC_OK;
@@ -36,7 +36,7 @@ out:
     return st;
 }
 
-/* The effective deck as text, for the result file and config.used.yaml. */
+/* Stores the effective deck as text, for the result file and config.used.yaml. */
 static dc_status dump_deck(dc_job *job)
 {
     char *buffer = NULL;

@@ -141,8 +141,8 @@ out:
     return st;
 }
 
-/* A longer run begins with a copy of the shorter run's records, which stay beside their result until the new one is
- * complete. */
+/* A longer run begins with a copy of the shorter run's metrics. The originals stay beside their result until the new
+ * result is complete. */
 static dc_status copy_records(const dc_job *job, const char *to)
 {
     char from[DC_PATH_MAX];

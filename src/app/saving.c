@@ -189,7 +189,7 @@ static bool mark_in_vain(const dc_job *job)
     dc_output_path(job, DC_FILE_CHECKPOINTS, path);
     (void)mkdir(path, 0777); /* this start may have ended before the folder was made */
     dc_output_path(job, DC_FILE_IN_VAIN, path);
-    if (unlink(path) == 0) return true; /* so that whoever tries again has two starts, too */
+    if (unlink(path) == 0) return true; /* so that a new attempt has two starts again */
     const int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (fd >= 0) close(fd);
     return false;

@@ -8,7 +8,7 @@
 DC_CHECKED dc_status dc_saving_start(dc_comm *comm, dc_job *job);
 /* Collective, after DC_STOPPED: rank 0 prints why, where and how fast the run stopped. A part is one start of the run.
  * Errors: DC_ERR_USAGE if this part and the one before it both ended before anything was saved, because all later parts
- * would end so, too. */
+ * would end in the same way. */
 DC_CHECKED dc_status dc_saving_report_stop(dc_comm *comm, dc_job *job);
 /* Rank 0: notes that this part has saved something. */
 void dc_saving_not_in_vain(const dc_job *job);

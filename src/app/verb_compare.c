@@ -1,5 +1,5 @@
 /* `dcmpi compare A B`: are the datasets of two files equal bit by bit? If not, prints the largest difference of each,
- * and how far the two labellings agree, however their clusters are numbered. Attributes and /timing differ between
+ * and how well the two labellings agree, whatever numbers their clusters have. Attributes and /timing differ between
  * equal runs and are left out. A prediction has only part of what a result has: if one is compared with a result, only
  * that part counts. Rows are streamed, so the files may be larger than the memory. */
 #include <math.h>

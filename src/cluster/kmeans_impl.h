@@ -109,7 +109,7 @@ typedef struct {
 } dc_km_potential;
 void dc_km_block_potential(void *ctx, const dc_block *block, int thread, double *leaf);
 
-/* Lowers d_min where one new centre per restart is nearer, and stores the mass (sum of d_min) of every block in
+/* Lowers d_min of each restart where its new centre is nearer, and stores the mass (sum of d_min) of every block in
  * mass[b*restarts + r]. Threaded. */
 void dc_km_lower(const dc_km_tiles *tiles, const dc_km_centers *newest, int64_t restarts, float *d_min, double *mass);
 /* Memory that dc_km_seed() itself allocates. Local. Errors: DC_ERR_MEMORY. */

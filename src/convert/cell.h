@@ -28,7 +28,7 @@ bool dc_cell_is_open(dc_span line, char separator);
 /* The same for a line that begins inside a quoted cell. line.p[-1] must exist. */
 bool dc_cell_stays_open(dc_span line, char separator);
 
-/* "text" becomes text; false if it has quotes inside, or only on one side. */
+/* Removes quotes: "text" becomes text. False if there are quotes inside, or only on one side. */
 bool dc_cell_unquote(dc_span *cell);
 /* Writes the cell as text to out[cell.n], without the quotes around it and with "" replaced by ". Returns the bytes
  * used. */

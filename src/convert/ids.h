@@ -8,8 +8,8 @@
 typedef struct {
     char *ids;      /* [rows x bytes], padded with zeros; NULL in the first pass, which finds the longest */
     size_t bytes;   /* size of one id in `ids` */
-    size_t n;       /* ids put since the piece began */
-    size_t longest; /* bytes of the longest id put so far */
+    size_t n;       /* ids stored since the piece began */
+    size_t longest; /* bytes of the longest id so far */
 } dc_id_sink;
 
 /* name: the file's name, for messages. Errors: DC_ERR_DATA (too long, not UTF-8, control characters). */

@@ -1,4 +1,4 @@
-/* The lines of a text file that hold data. */
+/* Reads those lines of a text file that hold data. */
 #ifndef DCMPI_CONVERT_LINES_H
 #define DCMPI_CONVERT_LINES_H
 

@@ -10,8 +10,8 @@
 
 typedef struct dc_transpose dc_transpose;
 
-/* Memory of a transposition of any matrix: one panel of lines on the way in, one block of rows on the way out. It takes
- * more only if a single line or row is larger. */
+/* Memory for transposing a matrix of any size: one panel of lines on the way in, one block of rows on the way out. It
+ * takes more only if a single line or row is larger. */
 enum { DC_TRANSPOSE_BYTES = 128 << 20 };
 
 /* N: values of each line. beside: the output, next to which the temporary file is made (without a name, so that nothing

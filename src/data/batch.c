@@ -1,10 +1,11 @@
 /* Which rows a training step takes, as a function of (seed, epoch, N, V, B) alone.
  *
  * Position j of an epoch, 0 <= j < N, is row j div V of the keyed permutation of shard bitrev(j mod V); step t of the
- * epoch takes positions tB .. min((t+1)B, N)-1 and lays its rows out in shard order. This is a bijection of positions
- * and rows: shard s holds floor(N/V) rows and one more if bitrev(s) < N mod V, which are exactly the positions j < N
- * with j mod V = bitrev(s). So every epoch visits every row once, the short last batch is kept, any two shards differ
- * by at most one row in every batch, and consecutive positions jump across the file, so that sorted files are mixed.
+ * epoch takes positions tB .. min((t+1)B, N)-1 and lays its rows out in shard order. This is a bijection between
+ * positions and rows: shard s holds floor(N/V) rows and one more if bitrev(s) < N mod V, which are exactly the
+ * positions j < N with j mod V = bitrev(s). So every epoch visits every row once, the short last batch is kept, any two
+ * shards differ by at most one row in every batch, and consecutive positions jump across the file, so that sorted files
+ * are mixed.
  *
  * Nothing here knows the number of ranks: a rank computes the part of each batch that lies in its own shards. */
 #include "dcmpi/data.h"

@@ -117,8 +117,8 @@ DC_CHECKED dc_status dc_data_audit(dc_comm *comm, dc_dataset *data, const dc_dat
 DC_CHECKED dc_status dc_data_set_clip(dc_comm *comm, dc_dataset *data, const dc_clip *clip);
 
 /* out[i*D + c] = quantile p[i], 0..1, of column c of all rows, clipped to data->clip_lo and clip_hi: x[k] of the sorted
- * column at k = p (N-1), interpolated linearly (numpy's default). Exact, but nothing is sorted: the bytes of the values
- * are counted, from the first to the last. Collective. Errors: DC_ERR_MEMORY. */
+ * column at k = p (N-1), interpolated linearly (numpy's default). Exact, but nothing is sorted: the values' bytes are
+ * counted, from the leading byte to the last. Collective. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_quantiles(dc_comm *comm, const dc_dataset *data, int n, const double *p, double *out);
 /* Memory that dc_data_quantiles() takes, including out. */
 double dc_data_quantiles_bytes(int64_t D, int n);

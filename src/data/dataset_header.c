@@ -1,4 +1,5 @@
-/* What a data file states, read by one rank before any rows: shape and type of /X, labels, ids, pictures, checksums. */
+/* Reads on one rank, before any rows, what a data file states: shape and type of /X, labels, ids, pictures, checksums.
+ */
 #include <string.h>
 
 #include "data_priv.h"

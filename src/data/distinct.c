@@ -1,5 +1,5 @@
 /* Are there as many distinct rows as clusters? Rows are compared as the network and k-means see them: scaled, in single
- * precision, -0 equal to 0. */
+ * precision, and with -0 equal to 0. */
 #include <xxhash.h>
 
 #include "data_priv.h"

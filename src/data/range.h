@@ -25,7 +25,7 @@ typedef struct {
     double *median,
         *spread; /* [2D] of the column without the end; spread: from the median to the outer values, a few left out */
     int64_t *traits;                        /* [2D] DC_RANGE_DENSE ... */
-    int64_t magnitude[DC_RANGE_MAGNITUDES]; /* binary exponents of all sampled distances from the median */
+    int64_t magnitude[DC_RANGE_MAGNITUDES]; /* histogram: binary exponents of sampled distances from the median */
 } dc_range_sketch;
 DC_CHECKED dc_status dc_range_sketch_create(int64_t N, int64_t D, const double *min, const double *max,
                                             dc_range_sketch *s);

@@ -65,7 +65,7 @@ static int64_t set_all(dc_dataset *d, double shift, float scale)
     return lost;
 }
 
-/* Bytes are often not grey values, but bits or counts. */
+/* Prints a note if uint8 values use only a small part of 0..255: often they are bits or counts, not grey values. */
 static void note_small_bytes(const dc_dataset *d)
 {
     enum { BYTE_MAX = 255, SHARE = 5 };

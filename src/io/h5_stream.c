@@ -21,7 +21,7 @@ typedef struct {
     dc_h5_rows spec;
     int64_t place; /* first byte in the file */
     dc_gidx done;  /* rows that this rank has written */
-    uint64_t hash; /* hash of these rows; after join_hashes() of all ranks' rows */
+    uint64_t hash; /* hash of these rows; after join_hashes(), of all ranks' rows */
 } array;
 
 struct dc_h5_stream {

@@ -74,8 +74,8 @@ static void softmax_tangent(const dc_call *c, int k, const float *t, bool adds, 
     }
 }
 
-/* The derivative with respect to y is h_j = scale (dy_j t_j - dy_j (t y) - t_j (dy y)). With respect to x it is scale
- * y_j (h_j - (h y)). */
+/* Differentiates sum_j dy_j (tangent of y_j along t). The derivative with respect to y is h_j = scale (dy_j t_j - dy_j
+ * (t y) - t_j (dy y)); with respect to x it is scale y_j (h_j - (h y)). */
 static void softmax_curve(const dc_call *c, int k, const float *t)
 {
     const int64_t width = c->node->shape.width;

@@ -12,7 +12,7 @@ typedef struct {
     int site;             /* dropout site of `hidden`; that of `input` is site - 1 */
 } dc_denoising;
 
-/* Trains all of m->net for the epochs or steps in *cfg, continues from the run's checkpoint if there is one, and saves
+/* Trains all of m->net for the epochs or steps in *cfg, continuing from the run's checkpoint if there is one, and saves
  * at the end. Makes *history. Sets *stop to DC_STOP_EPOCHS, DC_STOP_MAX_ITER (if *cfg counts steps) or
  * DC_STOP_DIVERGED. Collective. Errors: also DC_STOPPED. */
 DC_CHECKED dc_status dc_recon_train(dc_comm *comm, dc_model *m, const dc_pretrain_config *cfg,
