@@ -71,7 +71,7 @@ static const dc_key_choice q_outputs[] = {{"top1", DC_Q_TOP1}, {"full", DC_Q_FUL
 #define WITH_MOMENTUM "sgd sgd_torch nesterov nesterov_torch"
 
 /* Rows that both training phases have. `who`: the trait of the methods that use them; `first`, `first_is`: the
- * condition that all of the rows have. */
+ * condition under which they are in use, stated by a row itself or by the row that it depends on. */
 #define OPTIMIZER_ROWS(s, member, who, first, first_is, lr_default, lr_source)                                        \
     {USED_BY(who), KEY(s, "optimizer", DC_KEY_CHOICE, member.kind, "sgd"),                                            \
      .choices = optimizers, .when = first, .when_is = first_is, .also = "optim solver", .source = GUO,                \
