@@ -332,7 +332,7 @@ static const op_case cases[] = {
     {"running-mean", 2, record_running_mean, {SIGNED, POSITIVE, NUMBERS, SUMS}},
     {"student-kl", 3, record_student_kl, {SIGNED, SIGNED, SHARES}},
     {"student", 3, record_student, {0}},
-    {"grad", 0, NULL, {0}}, /* of all that have one */
+    {"grad", 0, NULL, {0}},     /* of all that have one */
     {"grad-sum", 0, NULL, {0}}, /* t514 */
     {"variance", 1, record_variance, {0}},
     {"batch-norm", 5, record_batch_norm, {SIGNED, SIGNED, POSITIVE, AWAY, SIGNED}},

@@ -7,10 +7,10 @@
  *   decoder  = text | "~encoder" | "tied ~encoder"
  *
  * WIDTH is a number; for the last layer of a decoder it may be "data", the width of the data. The activation is linear
- * if none is given; bn puts batch norm before it, ln layer norm; init replaces the model's scheme for this layer's initial weights; rate is a factor of its learning
- * rate. "~encoder" is the mirror: the encoder's layers backwards, each with the init and rate of the layer that it
- * mirrors and with norm and activation of the values that it reconstructs. "tied ~encoder" also uses the encoder's weights,
- * transposed. */
+ * if none is given; bn puts batch norm before it, ln layer norm; init replaces the model's scheme for this layer's
+ * initial weights; rate is a factor of its learning rate. "~encoder" is the mirror: the encoder's layers backwards,
+ * each with the init and rate of the layer that it mirrors and with norm and activation of the values that it
+ * reconstructs. "tied ~encoder" also uses the encoder's weights, transposed. */
 #ifndef DCMPI_NET_TEXT_H
 #define DCMPI_NET_TEXT_H
 
@@ -34,7 +34,7 @@ typedef enum { DC_DECODER_MIRROR, DC_DECODER_TIED, DC_DECODER_OWN } dc_decoder_k
 typedef struct {
     dc_part_text encoder;
     dc_decoder_kind kind;
-    dc_act output_act;    /* of a mirrored decoder, as is the next */
+    dc_act output_act; /* of a mirrored decoder, as is the next */
     dc_norm output_norm;
     dc_part_text decoder; /* DC_DECODER_OWN */
 } dc_net_text;

@@ -2,9 +2,10 @@
  * (graph.h).
  *
  * Layers 0..n_encoder-1 are the encoder (D -> L), the rest the decoder (L -> D). A layer computes Y = act(X W + b) with
- * W [in x out] row-major; with a norm, Y = act(gamma norm(X W) + b). A tied layer has its own bias and the transposed weights of its mirror; the mirror of layer l
- * is layer n_layers-1-l. The parameter slab is [decoder | encoder | extra]: pretraining trains the first two, DEC the
- * last two, IDEC all three. `extra` belongs to the method (cluster centres). */
+ * W [in x out] row-major; with a norm, Y = act(gamma norm(X W) + b). A tied layer has its own bias and the transposed
+ * weights of its mirror; the mirror of layer l is layer n_layers-1-l. The parameter slab is [decoder | encoder |
+ * extra]: pretraining trains the first two, DEC the last two, IDEC all three. `extra` belongs to the method (cluster
+ * centres). */
 #ifndef DCMPI_NN_H
 #define DCMPI_NN_H
 

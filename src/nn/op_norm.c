@@ -22,7 +22,8 @@ static inline void put(float *d, int64_t count, bool adds, dc_vec v)
     dc_vec_store(d, count, adds ? dc_vec_load(d, count) + v : v);
 }
 
-/* ---- Variance of the batch, from its mean. By the mean it has no slope, because the mean is where it is least. ----- */
+/* ---- Variance of the batch, from its mean. By the mean it has no slope, because the mean is where it is least. -----
+ */
 
 static void add_squares(const dc_call *c, double *sum)
 {
@@ -58,7 +59,8 @@ static const dc_op variance = {.name = "variance",
                                .share = mean_of,
                                .backward = spread_squares};
 
-/* ---- Batch norm --------------------------------------------------------------------------------------------------- */
+/* ---- Batch norm ---------------------------------------------------------------------------------------------------
+ */
 
 enum { X, MEAN, VARIANCE, GAMMA, BIAS };
 
@@ -80,9 +82,9 @@ static void batch_norm(const dc_call *c)
             for (int64_t j = 0; j < count; j += DC_VEC_LANES) {
                 const int64_t rest = count - j, at = i * width + j0 + j;
                 const dc_vec e = dc_vec_load(c->in[X] + at, rest) - dc_vec_load(c->in[MEAN] + j0 + j, rest);
-                dc_vec_store(c->out + at, rest,
-                             dc_vec_act(act_of(c), e * dc_vec_load(slope + j, rest) +
-                                                       dc_vec_load(c->in[BIAS] + j0 + j, rest)));
+                dc_vec_store(
+                    c->out + at, rest,
+                    dc_vec_act(act_of(c), e * dc_vec_load(slope + j, rest) + dc_vec_load(c->in[BIAS] + j0 + j, rest)));
             }
     }
 }
@@ -127,7 +129,8 @@ static double share_of(const dc_call *c, int k, int64_t j, double e)
 static void batch_norm_partial(const dc_call *c, int k, double *sum)
 {
     const int64_t width = c->node->shape.width;
-    const bool varies = k == VARIANCE || k == GAMMA; /* the factor is share_of(e = 1) times e, or the same for all rows */
+    const bool varies =
+        k == VARIANCE || k == GAMMA; /* the factor is share_of(e = 1) times e, or the same for all rows */
     float d[DC_VEC_LANES];
     for (int64_t j0 = 0; j0 < width; j0 += DC_VEC_LANES) {
         const int64_t count = DC_MIN(width - j0, (int64_t)DC_VEC_LANES);
@@ -156,7 +159,8 @@ static void move_moments(const dc_call *c)
 
 static const dc_op running = {.name = "running-moment", .constant = 3, .forward = move_moments};
 
-/* ---- Layer norm --------------------------------------------------------------------------------------------------- */
+/* ---- Layer norm ---------------------------------------------------------------------------------------------------
+ */
 
 /* dx = root (h - mean(h) - n mean(h n)) with n = root (x - mean) and h = gamma times the inner gradient. */
 typedef struct {
@@ -244,7 +248,8 @@ static void layer_norm_partial(const dc_call *c, int k, double *sum)
 static const dc_op op_layer_norm = {
     .name = "layer-norm", .forward = layer_norm, .backward = layer_norm_back, .partial = layer_norm_partial};
 
-/* ---- Recording ----------------------------------------------------------------------------------------------------- */
+/* ---- Recording -----------------------------------------------------------------------------------------------------
+ */
 
 /* The tensor takes part of the batch's moment; if an earlier pass of this step moves it, too, it goes on from there. */
 static void move(dc_graph *g, const dc_tensor *tensor, dc_val moment, bool is_variance)
@@ -253,9 +258,9 @@ static void move(dc_graph *g, const dc_tensor *tensor, dc_val moment, bool is_va
     while (m < g->n_moves && g->move[m].tensor.at != tensor->at) m++;
     const bool again = m < g->n_moves;
     const dc_val before = again ? (dc_val){g->move[m].node} : (dc_use)(g, tensor);
-    const dc_val after = dc_record(
-        g, (dc_node){.op = &running, .n_in = 2, .in = {before.id, moment.id}, .whole = {is_variance}},
-        dc_graph_shape(g, moment));
+    const dc_val after =
+        dc_record(g, (dc_node){.op = &running, .n_in = 2, .in = {before.id, moment.id}, .whole = {is_variance}},
+                  dc_graph_shape(g, moment));
     if (again)
         g->move[m].node = after.id;
     else
@@ -278,12 +283,9 @@ static dc_val of_batch(dc_graph *g, const dc_layer *layer, dc_pass pass, dc_val 
         move(g, &mean, m, false);
         move(g, &square, v, true);
     }
-    return dc_record(g,
-                     (dc_node){.op = &op_batch_norm,
-                               .n_in = 5,
-                               .in = {in[0], in[1], in[2], in[3], in[4]},
-                               .whole = {layer->act}},
-                     (dc_shape){DC_ROWS, 1, layer->out});
+    return dc_record(
+        g, (dc_node){.op = &op_batch_norm, .n_in = 5, .in = {in[0], in[1], in[2], in[3], in[4]}, .whole = {layer->act}},
+        (dc_shape){DC_ROWS, 1, layer->out});
 }
 
 static dc_val of_row(dc_graph *g, const dc_layer *layer, dc_pass pass, dc_val x)
@@ -291,11 +293,7 @@ static dc_val of_row(dc_graph *g, const dc_layer *layer, dc_pass pass, dc_val x)
     const dc_tensor gamma = {layer->name, layer->gamma, 1, layer->out, pass != DC_FIXED},
                     bias = {layer->name, layer->bias, 1, layer->out, pass != DC_FIXED};
     const int in[] = {x.id, (dc_use)(g, &gamma).id, (dc_use)(g, &bias).id};
-    return dc_record(g,
-                     (dc_node){.op = &op_layer_norm,
-                               .n_in = 3,
-                               .in = {in[0], in[1], in[2]},
-                               .whole = {layer->act}},
+    return dc_record(g, (dc_node){.op = &op_layer_norm, .n_in = 3, .in = {in[0], in[1], in[2]}, .whole = {layer->act}},
                      (dc_shape){DC_ROWS, 1, layer->out});
 }
 

@@ -68,9 +68,9 @@ static bool layer_array(const dc_layer *layer, int i, dc_slab_array *out)
     static const char *const names[] = {"/bias", "/gamma", "/mean", "/variance"};
     const int vector = i - (layer->tied ? 0 : 1);
     if (i >= layer_arrays(layer)) return false;
-    *out = vector < 0 ? array_of(layer->name, "/weight", layer->in, layer->out, layer->weight)
-                      : array_of(layer->name, names[vector], 0, layer->out,
-                                 layer->bias + (size_t)(vector * layer->out));
+    *out = vector < 0
+               ? array_of(layer->name, "/weight", layer->in, layer->out, layer->weight)
+               : array_of(layer->name, names[vector], 0, layer->out, layer->bias + (size_t)(vector * layer->out));
     return true;
 }
 

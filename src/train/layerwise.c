@@ -40,8 +40,7 @@ static void copy_layer(const dc_layer *from, const float *source, const dc_layer
 {
     if (!from->tied)
         memcpy(target + to->weight, source + from->weight, (size_t)(from->in * from->out) * sizeof *target);
-    memcpy(target + to->bias, source + from->bias,
-           (size_t)(dc_layer_vectors(from) * from->out) * sizeof *target);
+    memcpy(target + to->bias, source + from->bias, (size_t)(dc_layer_vectors(from) * from->out) * sizeof *target);
 }
 
 /* The encoder and decoder layer of the stack that form pair l. */

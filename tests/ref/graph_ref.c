@@ -306,9 +306,9 @@ static void variance(const node_call *c, int64_t i, double *out)
 static void batch_norm(const node_call *c, int64_t i, double *out)
 {
     for (int64_t j = 0; j < c->x->shape.width; j++)
-        out[j] = act_ref((dc_act)c->x->whole[0],
-                         at(c, 3, 0, j) * (at(c, 0, i, j) - at(c, 1, 0, j)) / sqrt(at(c, 2, 0, j) + 1e-5) +
-                             at(c, 4, 0, j));
+        out[j] =
+            act_ref((dc_act)c->x->whole[0],
+                    at(c, 3, 0, j) * (at(c, 0, i, j) - at(c, 1, 0, j)) / sqrt(at(c, 2, 0, j) + 1e-5) + at(c, 4, 0, j));
 }
 
 static void running_moment(const node_call *c, int64_t i, double *out)
