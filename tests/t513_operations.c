@@ -76,24 +76,25 @@ static dc_val record_entry(dc_graph *g, sizes s, int variant)
     return rows(g, s.w);
 }
 
+/* Activations whose derivative follows from their value: those in front of gelu. */
+enum { FROM_VALUE = DC_ACT_GELU };
+
 static dc_val record_dense(dc_graph *g, sizes s, int variant)
 {
-    static const dc_act act[] = {DC_ACT_LINEAR, DC_ACT_RELU, DC_ACT_LEAKY_RELU, DC_ACT_TANH, DC_ACT_SIGMOID};
     const dc_net net = {
         .n_layers = 1,
         .layer = {
-            {.in = s.w, .out = s.w + 2, .act = act[variant], .bias = (size_t)(s.w * (s.w + 2)), .name = "layer"}}};
+            {.in = s.w, .out = s.w + 2, .act = (dc_act)variant, .bias = (size_t)(s.w * (s.w + 2)), .name = "layer"}}};
     return dc_layers(g, &net, 0, 1, true, rows(g, s.w));
 }
 
 static dc_val record_dense_tied(dc_graph *g, sizes s, int variant)
 {
-    static const dc_act act[] = {DC_ACT_LINEAR, DC_ACT_RELU, DC_ACT_LEAKY_RELU, DC_ACT_TANH, DC_ACT_SIGMOID};
     const dc_net net = {.n_layers = 2,
                         .layer = {{.in = s.w + 2, .out = s.w, .name = "owner"},
                                   {.in = s.w,
                                    .out = s.w + 2,
-                                   .act = act[variant],
+                                   .act = (dc_act)variant,
                                    .tied = true,
                                    .bias = (size_t)(s.w * (s.w + 2)),
                                    .name = "tied"}}};
@@ -102,9 +103,14 @@ static dc_val record_dense_tied(dc_graph *g, sizes s, int variant)
 
 static dc_val record_act_grad(dc_graph *g, sizes s, int variant)
 {
-    static const dc_act act[] = {DC_ACT_RELU, DC_ACT_LEAKY_RELU, DC_ACT_TANH, DC_ACT_SIGMOID};
     const dc_val d = rows(g, s.w);
-    return dc_act_slope(g, act[variant], d, rows(g, s.w));
+    return dc_act_slope(g, (dc_act)(DC_ACT_LINEAR + 1 + variant), d, rows(g, s.w));
+}
+
+static dc_val record_gelu(dc_graph *g, sizes s, int variant)
+{
+    (void)variant;
+    return dc_act_gelu(g, rows(g, s.w));
 }
 
 static dc_val record_dropout(dc_graph *g, sizes s, int variant)
@@ -268,9 +274,10 @@ static const op_case cases[] = {
     {"use", 1, record_use, {0}},
     {"number", 1, record_number, {0}},
     {"entry", 1, record_entry, {0}},
-    {"dense", 5, record_dense, {0}},
-    {"dense-tied", 5, record_dense_tied, {0}},
-    {"act-grad", 4, record_act_grad, {0}},
+    {"dense", FROM_VALUE, record_dense, {0}},
+    {"dense-tied", FROM_VALUE, record_dense_tied, {0}},
+    {"act-grad", FROM_VALUE - 1, record_act_grad, {0}},
+    {"gelu", 1, record_gelu, {0}},
     {"dropout", 3, record_dropout, {0}},
     {"recon", 4, record_recon, {POSITIVE, SIGNED}},
     {"normal", 2, record_noise, {0}},

@@ -10,7 +10,18 @@
 
 #include "dcmpi/base.h"
 
-typedef enum { DC_ACT_LINEAR, DC_ACT_RELU, DC_ACT_LEAKY_RELU, DC_ACT_TANH, DC_ACT_SIGMOID } dc_act;
+typedef enum {
+    DC_ACT_LINEAR,
+    DC_ACT_RELU,
+    DC_ACT_LEAKY_RELU,
+    DC_ACT_TANH,
+    DC_ACT_SIGMOID,
+    DC_ACT_ELU,      /* exp(t) - 1 below 0 (Clevert, Unterthiner, Hochreiter 2016) */
+    DC_ACT_SELU,     /* scaled elu (Klambauer et al. 2017) */
+    DC_ACT_SOFTPLUS, /* log(1 + exp(t)) */
+    DC_ACT_GELU      /* t Phi(t), Phi the normal distribution function (Hendrycks and Gimpel 2016) */
+} dc_act;
+enum { DC_ACTS = DC_ACT_GELU + 1 };
 /* "relu" etc.; find: false if there is no such activation. */
 const char *dc_act_name(dc_act act);
 bool dc_act_find(const char *name, dc_act *act);
@@ -32,6 +43,9 @@ typedef enum {
 
 enum { DC_MAX_LAYERS = 32, DC_MAX_BIASES = 2 * DC_MAX_LAYERS, DC_LAYER_NAME_MAX = 32 };
 #define DC_LEAKY_SLOPE 0.01f /* of DC_ACT_LEAKY_RELU below 0 */
+/* selu(t) is SCALE t above 0, DEPTH (exp(t) - 1) below. */
+#define DC_SELU_SCALE 1.05070098735548049342f
+#define DC_SELU_DEPTH 1.75809934084737685994f
 
 /* A layer's own settings that override the general ones. */
 typedef struct {

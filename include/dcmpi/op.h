@@ -164,6 +164,8 @@ extern const dc_op dc_op_recon;                                       /* op_loss
 
 /* Records d act'(t), [batch x width], from y = act(t); op_act.c. */
 dc_val dc_act_slope(dc_graph *g, dc_act act, dc_val d, dc_val y);
+/* Records DC_ACT_GELU of t; a layer with this activation is a linear one and this. */
+dc_val dc_act_gelu(dc_graph *g, dc_val t);
 
 /* For the recording functions of operations. dc_record() appends `node`, adding shape, file and line. dc_refuse() makes
  * the text, with the place of the call, the error of the recording. */

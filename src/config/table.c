@@ -29,9 +29,16 @@ static const dc_key_choice scales[] = {{"unit", DC_SCALE_UNIT},
                                        {"robust", DC_SCALE_ROBUST},
                                        {"none", DC_SCALE_NONE},
                                        {NULL, 0}};
-static const dc_key_choice activations[] = {
-    {"relu", DC_ACT_RELU}, {"linear", DC_ACT_LINEAR},   {"leaky_relu", DC_ACT_LEAKY_RELU},
-    {"tanh", DC_ACT_TANH}, {"sigmoid", DC_ACT_SIGMOID}, {NULL, 0}};
+static const dc_key_choice activations[] = {{"relu", DC_ACT_RELU},
+                                            {"linear", DC_ACT_LINEAR},
+                                            {"leaky_relu", DC_ACT_LEAKY_RELU},
+                                            {"tanh", DC_ACT_TANH},
+                                            {"sigmoid", DC_ACT_SIGMOID},
+                                            {"elu", DC_ACT_ELU},
+                                            {"selu", DC_ACT_SELU},
+                                            {"softplus", DC_ACT_SOFTPLUS},
+                                            {"gelu", DC_ACT_GELU},
+                                            {NULL, 0}};
 static const dc_key_choice inits[] = {{"fan_in", DC_INIT_FAN_IN},
                                       {"glorot", DC_INIT_GLOROT},
                                       {"xavier_sqrt2", DC_INIT_XAVIER_SQRT2},

@@ -11,7 +11,7 @@
 
 #include "dcmpi/text.h"
 
-enum { WORD_MAX = 64, WIDTH_DIGITS = 8, NAMES_MAX = 8 };
+enum { WORD_MAX = 64, WIDTH_DIGITS = 8, NAMES_MAX = 16 };
 static const int64_t width_max = 1 << 20; /* as for model.hidden */
 static const double rate_max = 1e6;       /* as for lr_factors */
 
@@ -111,7 +111,7 @@ static bool read_activation(const reader *r, bool *has, dc_layer_text *out)
     const char *names[NAMES_MAX];
     char near[WORD_MAX + 32];
     int n = 0;
-    for (dc_act a = DC_ACT_LINEAR; a <= DC_ACT_SIGMOID; a++) names[n++] = dc_act_name(a);
+    for (int a = 0; a < DC_ACTS; a++) names[n++] = dc_act_name((dc_act)a);
     const bool found = dc_act_find(r->word, &out->act);
     if (found && *has) return refuse(r, r->word_column, "'%s' is a second activation", r->word);
     *has |= found;

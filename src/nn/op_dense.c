@@ -143,8 +143,11 @@ static dc_val dense(dc_graph *g, const dc_layer *layer, const dc_layer *owner, b
         return dc_refuse(g, "layer %s reads rows of width %lld, it is given width %lld", layer->name,
                          (long long)layer->in, (long long)dc_graph_shape(g, x).width);
     const int in[] = {x.id, (dc_use)(g, &weight).id, (dc_use)(g, &bias).id};
-    return dc_record(g, (dc_node){.op = op, .n_in = 3, .in = {in[0], in[1], in[2]}, .whole = {layer->act}},
-                     (dc_shape){DC_ROWS, 1, layer->out});
+    const bool apart = layer->act == DC_ACT_GELU;
+    const dc_node node = {
+        .op = op, .n_in = 3, .in = {in[0], in[1], in[2]}, .whole = {apart ? DC_ACT_LINEAR : layer->act}};
+    const dc_val y = dc_record(g, node, (dc_shape){DC_ROWS, 1, layer->out});
+    return apart ? dc_act_gelu(g, y) : y;
 }
 
 dc_val(dc_layers)(dc_graph *g, const dc_net *net, int first, int last, bool trained, dc_val x)

@@ -82,15 +82,13 @@ static void dense_tied(const node_call *c, int64_t i, double *out)
 /* d act'(t), from y = act(t). */
 static void act_grad(const node_call *c, int64_t i, double *out)
 {
-    for (int64_t j = 0; j < c->x->shape.width; j++) {
-        const double y = at(c, 1, i, j);
-        const double slope[] = {[DC_ACT_LINEAR] = 1,
-                                [DC_ACT_RELU] = y > 0,
-                                [DC_ACT_LEAKY_RELU] = y > 0 ? 1 : (double)DC_LEAKY_SLOPE,
-                                [DC_ACT_TANH] = 1 - y * y,
-                                [DC_ACT_SIGMOID] = y * (1 - y)};
-        out[j] = at(c, 0, i, j) * slope[c->x->whole[0]];
-    }
+    for (int64_t j = 0; j < c->x->shape.width; j++)
+        out[j] = at(c, 0, i, j) * act_slope_ref((dc_act)c->x->whole[0], at(c, 1, i, j));
+}
+
+static void gelu(const node_call *c, int64_t i, double *out)
+{
+    for (int64_t j = 0; j < c->x->shape.width; j++) out[j] = act_ref(DC_ACT_GELU, at(c, 0, i, j));
 }
 
 static void dropout(const node_call *c, int64_t i, double *out)
@@ -331,6 +329,7 @@ static const struct {
     {"dense-tied", 0, dense_tied},
     {"student", 3, student},
     {"act-grad", 0, act_grad},
+    {"gelu", 0, gelu},
 };
 
 static size_t twin_of(const char *operation)
