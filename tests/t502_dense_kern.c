@@ -89,7 +89,7 @@ static void test_special_values(void)
         float y[3] = {NAN, 1000, -1000};
         dc_dense_bias_act(acts[a], zero, 1, 3, y);
         CHECK(isnan(y[0]));
-        CHECK_NEAR(y[1], (float)act_ref(acts[a], 1000), 0);
+        CHECK_NEAR(y[1], act_ref(acts[a], 1000), acts[a] == DC_ACT_SELU ? 1e-4 : 0); /* its factor is rounded */
         CHECK_NEAR(y[2], act_ref(acts[a], -1000), 1e-6);
     }
 }
