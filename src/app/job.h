@@ -41,14 +41,14 @@ typedef struct {
     dc_config_notes notes; /* on the deck and the command line */
     dc_provenance from;
     dc_binding binding;
-    double base_bytes;             /* memory that program and libraries take at work */
+    double base_bytes;             /* memory that the program and its libraries take while working */
     char mixed[DC_ERROR_TEXT_MAX]; /* which rank runs other kernels, if that is allowed; "" if none */
     dc_timers timers;
     dc_timing timing; /* over all ranks, for the result */
     dc_progress progress;
     dc_lock *lock; /* of the output directory, on rank 0; owned */
     dc_resume resume;
-    bool accepted; /* from now on the run's files are those of this start */
+    bool accepted; /* the run's files now belong to this start */
     char stop_file[DC_PATH_MAX];
     dc_wish *wish;          /* owned */
     dc_state *state;        /* owned */
@@ -73,7 +73,7 @@ void dc_job_note_deck(const dc_job *job);
  * may turn into an error (saving.h). */
 DC_CHECKED dc_status dc_job_end(dc_comm *comm, dc_job *job, dc_status st);
 
-/* The result holds the rows of the examples only up to this size, so that they stay small against the rest of it. */
+/* The result stores the rows of the examples only if they take at most this many bytes, so that it stays small. */
 enum { DC_EXAMPLE_ROWS_MAX_BYTES = 16 << 20 };
 /* Estimates memory per rank, work and disk of a run from the header of the data alone. */
 enum { DC_ESTIMATE_PHASES_MAX = DC_MAX_PAIRS + 8 };
@@ -83,14 +83,14 @@ typedef struct {
     dc_phase_needs step; /* rows 0: the phase takes no steps */
 } dc_estimate_phase;
 typedef struct {
-    double base_bytes, data_bytes, model_bytes, work_bytes, total_bytes; /* of the largest rank, when it needs most */
+    double base_bytes, data_bytes, model_bytes, work_bytes, total_bytes; /* of the largest rank, at its peak */
     double root_bytes;    /* extra on rank 0, for pieces of a checkpoint */
     double address_bytes; /* address space beyond the memory */
     double disk_bytes;
     int n_phases;
-    dc_estimate_phase phase[DC_ESTIMATE_PHASES_MAX]; /* in their order */
+    dc_estimate_phase phase[DC_ESTIMATE_PHASES_MAX]; /* in the order of the run */
 } dc_estimate;
-/* Memory that program and libraries take on this rank at work, before it holds anything else. */
+/* Memory that the program and its libraries take on this rank while working, without any data. */
 double dc_job_base_bytes(void);
 /* Collective. Errors: DC_ERR_MEMORY, naming what does not fit even in a rehearsal; those of recording. */
 DC_CHECKED dc_status dc_job_estimate(dc_comm *comm, const dc_job *job, const dc_data_header *head, dc_estimate *out);
@@ -104,8 +104,9 @@ typedef struct {
 /* st: the status of an estimate. DC_ERR_MEMORY means that not even address space was left: the error then names the
  * limit. */
 DC_CHECKED dc_status dc_job_name_limit(dc_status st, const char *advice);
-/* Collective. Errors: DC_ERR_MEMORY, naming the limit that would be exceeded: that of a node or its control groups by
- * all its ranks together, or that of a process by one rank. `advice`: what else the user may do. */
+/* Collective. Errors: DC_ERR_MEMORY, naming the limit that would be exceeded. All ranks of a node together must keep
+ * within the limits of the node and its control groups, and each rank within the limits of its process. `advice`: what
+ * else the user may do. */
 DC_CHECKED dc_status dc_job_check_memory(dc_comm *comm, const dc_memory_need *need, const char *advice);
 
 #endif

@@ -1,7 +1,7 @@
 /* Distributed k-means: the start, the end, and the state that checkpoints keep. The iterations are in kmeans_lloyd.c.
  *
  * After all restarts have finished, one more pass computes their inertias, which are compared. Another pass labels the
- * rows by the winner and measures it. */
+ * rows with the winner's clusters and sums up its inertia. */
 #include "kmeans_impl.h"
 
 #include "dcmpi/comm.h"
