@@ -7,8 +7,8 @@
  *   reach  from -> to                            its derivative
  *   ROW    row (and vectors) -> row              ROW for the row operand, a declared sum for a vector operand
  *   SUM    rows -> vector, equal on all ranks    the vector's gradient, given to every row
- *   ALL rows of the whole batch -> row the owner of a row computes its whole gradient, even the parts due to values of
- *                                                other rows: rows are copied, never added across ranks
+ *   ALL    rows of the whole batch -> row        the owner of a row computes its whole gradient, even the parts due to
+ *                                                values of other rows: rows are copied, never added across ranks
  *
  * An operation on vectors alone (ROW without row operands) runs once, over the rows of its vector.
  *
