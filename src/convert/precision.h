@@ -7,7 +7,7 @@
 /* The rule (one pass over the rows can check it): a column needs float64 if rounding to float32 changes one of its
  * values and
  *   - that value is an integer of at most 64 bits (ids, times; necessarily beyond 2^24), or
- *   - its values span less than 4096 float32 steps (the step size at the largest value), which leaves less than 12 bits
+ *   - its values span less than 4096 float32 steps (of the size at the largest value), which leaves less than 12 bits
  *     (times with fractions, map coordinates). */
 enum { DC_PRECISION_MIN_STEPS = 4096 };
 
