@@ -1,9 +1,10 @@
 /* Gradients as recorded values: dc_grad() walks back from y to x and records the gradient of each operation on the way.
  *
- * Let J be the derivative of an operation with respect to (by) its operand k. The gradient by operand k is a value g =
- *   J' dout, computed by the operation's own `backward`. If t is the gradient of the loss by g, then the gradient of
- *   the loss by dout is J t: the operation's `tangent`; by the operands that J depends on is the derivative of dout' J
- *   t: the operation's `curve`.
+ * Let J be the derivative of an operation by (with respect to) its operand k. The gradient by operand k is a value
+ * g = J' dout, computed by the operation's own `backward`. If t is the gradient of the loss by g, then the gradient of
+ * the loss
+ *   by dout is J t: the operation's `tangent`;
+ *   by the operands that J depends on is the derivative of dout' J t: the operation's `curve`.
  * So the backward pass through a gradient sends tangents forward, from the first layer to the last. The gradient of a
  * layer's weights is then a product of tangents and deltas (op_dense.c). */
 #include "dcmpi/op.h"
