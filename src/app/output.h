@@ -27,7 +27,7 @@ void dc_output_path(const dc_job *job, dc_output_file file, char out[DC_PATH_MAX
 
 /* output.c */
 /* Creates, checks and locks the directory, looks for what earlier starts left (resume.h), removes an earlier STOP.
- * Changes no other file of an earlier start; log lines are held back until dc_output_accept(). Errors: DC_ERR_IO,
+ * Changes no other file of an earlier start; log lines are held back until the log is opened. Errors: DC_ERR_IO,
  * DC_ERR_BUSY (another run has it), those of resume.h. */
 DC_CHECKED dc_status dc_output_open(dc_job *job);
 /* For a start that is accepted. Cuts the records back to the checkpoint (to nothing if there is none), and also the log

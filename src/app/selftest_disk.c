@@ -1,4 +1,4 @@
-/* Self-test, full disk: a write that finds no room must end with one error on all ranks and leave nothing behind.
+/* Self-test with a full disk: a write without room must end with the same error on all ranks and leave nothing behind.
  *
  * Rank 0 fills the file system with a file that has no name, so that the space is freed however this process ends. */
 #include <errno.h>
@@ -29,7 +29,8 @@ dc_status dc_selftest_check_small(const char *dir)
                    dir, bytes / 0x1p30, dir);
 }
 
-/* *fd: a file without a name that takes all free space; *bytes: its size. Closing it frees the space. */
+/* Fills the disk. *fd: a file without a name that takes all free space; *bytes: its size. Closing it frees the
+ * space. */
 static dc_status fill(const char *dir, int *fd, int64_t *bytes)
 {
     char path[DC_PATH_MAX];

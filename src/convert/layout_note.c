@@ -1,4 +1,4 @@
-/* Names of a table's columns, and the NOTE that says what a table was taken for. */
+/* Names of a table's columns, and the NOTE that tells how a table was interpreted. */
 #include <string.h>
 
 #include "convert/layout.h"
