@@ -30,7 +30,7 @@ typedef struct {
     int max_iter; /* Lloyd iterations, >= 0 */
     double tol;   /* a restart stops when the squared shift of its centres is at most tol * mean feature variance */
     uint64_t seed;
-    int max_iter_before; /* max_iter of the run that wrote the checkpoint (no larger than max_iter); 0: max_iter itself
+    int max_iter_before; /* max_iter of the run that wrote the checkpoint, at most max_iter; 0: same as max_iter
                           */
     dc_state *state;     /* the iterations' state is registered here under its phase name; NULL: nowhere; borrowed */
 } dc_kmeans_config;

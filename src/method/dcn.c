@@ -1,6 +1,6 @@
 /* dcn: Deep Clustering Network (Yang, Fu, Sidiropoulos, Hong, ICML 2017). Alternates on every batch:
  *   1. the network is trained on |x - x^|^2 + beta |z - M s|^2 with centres M and labels s held fixed;
- *   2. each row gets the label of its nearest centre, given its embedding in this step;
+ *   2. each row is embedded again and gets the label of its nearest centre;
  *   3. each centre becomes the mean of all rows ever assigned to it, this batch included; c_k counts them, from 100 as
  *      in the authors' code. The authors update row by row, m <- m - (m - z)/c with c counted up; over the rows of a
  *      batch this gives the mean (c m + sum z)/(c + n), which needs one sum per batch. */
