@@ -3,8 +3,8 @@
  * A checkpoint is an HDF5 file followed by a trailer of 64 bytes with the XXH3 (128 bits) of all bytes before it: a
  * file that was cut short, or in which a single bit has changed, is refused before the HDF5 library sees it. h5py opens
  * it like any other file. Root attributes: the header below. Datasets: one per registered array (state.h) under /state,
- * a vector or, for a table, [rows of the data x width]. Only the header depends on the number of ranks; even the size
- * of the file does not. All functions are serial and called by rank 0; none holds more than one piece of the values in
+ * a vector or, for a table, [rows of the data x width]. Only the header depends on the number of ranks; the size of the
+ * file does not. All functions are serial and called by rank 0; none holds more than one piece of the values in
  * memory. */
 #ifndef DCMPI_CKPT_H
 #define DCMPI_CKPT_H
@@ -68,7 +68,7 @@ void dc_ckpt_release(dc_ckpt *c);
 /* Phases in the order of a run, from 0: "layer_1" ... "layer_16", "pretrain", "finetune", "kmeans", "cluster"; NULL
  * after the last. The checkpoint at the end of a phase is kept, so that a longer run can continue from it. */
 const char *dc_ckpt_phase_at(int place);
-/* Place of a phase in that order; -1 for any other phase: no longer run continues from the end of that. */
+/* Place of a phase in that order; -1 for any other phase; a run never continues from the end of such a phase. */
 int dc_ckpt_phase_place(const char *phase);
 /* dir/last-PHASE.h5; false if the path would be too long. */
 bool dc_ckpt_last_path(const char *dir, const char *phase, char out[DC_PATH_MAX]);

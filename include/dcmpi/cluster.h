@@ -32,7 +32,8 @@ typedef struct {
     uint64_t seed;
     int max_iter_before; /* max_iter of the run that wrote the checkpoint, at most max_iter; 0: same as max_iter
                           */
-    dc_state *state;     /* the iterations' state is registered here under its phase name; NULL: nowhere; borrowed */
+    dc_state
+        *state; /* the state of the iterations is registered here, under the phase's name; NULL: nowhere; borrowed */
 } dc_kmeans_config;
 
 typedef struct {
@@ -89,7 +90,7 @@ void dc_nearest(const float *X, const float *M, int64_t n, int64_t K, int64_t d,
 void dc_softassign(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q,
                    int32_t *label);
 
-/* Largest accepted difference from 1 of the sum of a row of q or p; they are float, so the sum is rounded. */
+/* The sum of a row of q or p may differ from 1 by this much, because q and p are float and so are rounded. */
 #define DC_ROW_SUM_TOLERANCE 1e-5
 
 /* Statistics of q and the labels over all rows, equal on all ranks. The caller owns the arrays. */
@@ -97,7 +98,7 @@ typedef struct {
     double *f;        /* [K] f_j = sum_i q_ij over all N rows, in double */
     int64_t *size;    /* [K] rows with label j */
     int64_t changed;  /* rows whose label has changed */
-    double sum_check; /* max over rows of |sum_j q_ij - 1|; NaN if this rank has one */
+    double sum_check; /* max over rows of |sum_j q_ij - 1|; NaN if q has a NaN on this rank */
 } dc_soft_stats;
 /* Fills *stats from this rank's rows q [n x K] and their new labels next[n]; labels[n] holds the old labels on entry,
  * the new ones on return. The same bits for every number of ranks and threads. Collective: one reduction of 2K+1

@@ -50,7 +50,7 @@ typedef struct {
     double sum_check;    /* max |sum_j q_ij - 1| */
     double f_sum;        /* sum_j f_j: N if all is well */
     double k_effective;  /* exp of the entropy of f/N */
-    double k_sized;      /* the same for the cluster sizes */
+    double k_sized;      /* the same, from the cluster sizes instead of f */
     int64_t largest;     /* rows of the largest cluster */
     int empty;           /* clusters without rows */
 } dc_refresh;
@@ -70,8 +70,8 @@ typedef struct {
     void (*build)(const dc_method_env *env, dc_slab *slab);
     /* Local. Errors: DC_ERR_MEMORY. *env must outlive the state. */
     dc_status (*create)(const dc_method_env *env, dc_method_state **out);
-    /* Sets first values of what build() added, from the rows embedded with the current weights; only Z of *rows is set.
-     * Collective. */
+    /* Sets the first values of what build() added, from the rows embedded with the current weights. Only Z of *rows is
+     * set. Collective. */
     dc_status (*start)(dc_comm *comm, dc_method_state *state, const dc_inferred *rows);
     /* Computes a new target; *out has loss 0 and odd_targets -1 on entry. NULL: there is no target, and records show a
      * loss of 0. Collective. */
@@ -91,7 +91,7 @@ typedef struct {
     /* Registers what the result file gets besides the tensors of build(), under "/NAME OF THE METHOD/...". May be NULL.
      * Local. */
     dc_status (*results)(const dc_method_state *state, dc_results *r);
-    /* Sets kept values that depend on the step number. May be NULL. Local. */
+    /* Sets those kept values that depend on the step number. May be NULL. Local. */
     void (*anneal)(const dc_method_state *state, int64_t step);
     void (*destroy)(dc_method_state **state);
 } dc_method;

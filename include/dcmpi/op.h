@@ -1,4 +1,4 @@
-/* The table of operations, and what the executor needs of a graph.
+/* The table of operations, and what the executor needs to know of a graph.
  *
  * One rule: an operation sees rows and vectors but never sums over rows. If a gradient is a sum over rows, the
  * operation only declares it, as a product A'D of two of its values or as partial sums of a tile; sum/ then computes it
@@ -90,7 +90,7 @@ typedef struct {
     const dc_tile *tile;
     const float *in[DC_NODE_INPUTS];
     float *out;                 /* [n x width] */
-    float *aux;                 /* [n x aux floats] from forward to backward */
+    float *aux;                 /* [n x aux floats] what forward keeps for backward */
     float *dout;                /* gradient with respect to out; backward_all may overwrite it */
     float *din[DC_NODE_INPUTS]; /* gradients with respect to row operands; NULL: not needed */
     bool adds[DC_NODE_INPUTS];  /* din already holds a gradient: add to it */

@@ -11,8 +11,8 @@
  *   allreduce  Not strict. Each rank forms the products of its own rows; one allreduce adds them in an order that
  *              the MPI library chooses.
  * Strict gives the same bits for every number of ranks and threads. Both strict ways, including the allgather of the
- * updated values (dc_outer_share), need less traffic than an allreduce. In all ways the small vectors are summed over
- * the shards in canonical order (sum.h).
+ * updated values (dc_outer_share), need less traffic than an allreduce. With every way, the small vectors are summed
+ * over the shards in canonical order (sum.h).
  *
  * A step: dc_places_set(), write the rows of A and D, dc_outer_begin(), dc_outer_leaf() for each shard,
  * dc_outer_sync(), update what this rank owns, dc_outer_share(). No step allocates memory. */
@@ -45,14 +45,14 @@ typedef struct {
     const dc_part *part;
     dc_outer_way way;
     int64_t B;            /* rows of the largest batch, over all ranks */
-    int64_t capacity;     /* the largest number of them on this rank */
+    int64_t capacity;     /* the most rows of a batch on this rank */
     int64_t shard_places; /* places of every shard; 0: each shard has as many places as rows */
     int64_t max_rows;     /* of a buffer: whole tiles */
     int max_leaves;
     /* Of this step: */
     int64_t step;        /* its number */
     int64_t n, n_global; /* rows of this rank, of all ranks */
-    int64_t *offset;     /* [P+1] rows on the ranks below */
+    int64_t *offset;     /* [P+1] for each rank, the rows on all ranks below it */
     int64_t pad;         /* places before the first shard */
     int64_t used;        /* places that passes must cover: whole tiles */
     int n_leaves;
@@ -103,7 +103,7 @@ typedef struct dc_outer dc_outer;
 DC_CHECKED dc_status dc_outer_create(dc_outer **out, const dc_outer_config *cfg);
 void dc_outer_destroy(dc_outer **o);
 
-/* Begins a step. wish: a number of this rank that is summed along with the rest (wish.h). */
+/* Begins a step. wish: a number of this rank; it is summed over the ranks along with the rest (wish.h). */
 void dc_outer_begin(dc_outer *o, double wish);
 /* Adds values[n_values] of a shard of this rank; call it in shard order. Omitted shards count as zeros. */
 void dc_outer_leaf(dc_outer *o, int shard, const double *values);

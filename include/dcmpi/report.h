@@ -15,7 +15,7 @@ typedef struct {
     int slowest;                     /* rank of max_s */
     double flops_per_s, bytes_per_s; /* sum over all ranks, divided by avg_s; 0 if nothing was counted */
 } dc_section_stats;
-/* A rank's own work between messages, in the sections that are the same on all ranks. */
+/* A rank's own work between messages, counted over the same sections on all ranks. */
 typedef struct {
     double seconds, flops;
 } dc_rank_work;

@@ -30,9 +30,9 @@ typedef struct {
 } dc_state_array;
 
 /* Registers an array with the same values on all ranks. *restored (may be NULL): whether it got the values of the
- * checkpoint. All ranks register the same arrays in the same order. Collective, as are the next three. Errors:
- * DC_ERR_FORMAT (the checkpoint has another length or type under this name, or has been damaged since the start),
- * DC_ERR_IO, DC_ERR_MEMORY. */
+ * checkpoint. All ranks register the same arrays in the same order. Collective, as are the next three functions.
+ * Errors: DC_ERR_FORMAT (the checkpoint has another length or type under this name, or has been damaged since the
+ * start), DC_ERR_IO, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_state_keep(dc_comm *comm, dc_state *s, const char *name, dc_state_type type, size_t n,
                                    void *data, bool *restored);
 

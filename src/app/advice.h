@@ -4,10 +4,10 @@
 
 #include "dcmpi/cores.h"
 
-/* Cores that do not suit ranks and threads: one line, or "" if all is well. ranks_here: ranks on this node. Returns
- * true if the line is a warning. Local. */
+/* Each of these functions gives one line of advice, or "". Here: the cores do not suit the ranks and threads.
+ * ranks_here: ranks on this node. Returns true if the line is a warning. Local. */
 bool dc_advise_cores(const dc_binding *binding, int ranks_here, char *out, size_t cap);
-/* Threads that the program counted or bound itself, instead of the user: one line, or "". Local. */
+/* The program itself chose the number or the binding of threads: one line, or "". Local. */
 void dc_advise_threads(const dc_binding *binding, int ranks_here, char *out, size_t cap);
 /* OpenBLAS kernels older than the CPU: one line, or "". Local. */
 void dc_advise_blas(char *out, size_t cap);

@@ -14,7 +14,7 @@
  * hashes, knows_labels, number and part; only rank 0 knows the rest. */
 enum { DC_RESUME_NOTES_MAX = 8, DC_RESUME_DECK_MAX = 1 << 20 };
 typedef struct {
-    bool complete;  /* there is a result of this deck: nothing is left to do */
+    bool complete;  /* the result of this deck exists: nothing is left to do */
     bool continues; /* this start continues from a checkpoint */
     bool longer;    /* that checkpoint is of a shorter run */
     dc_config was;  /* deck of the shorter run */
@@ -26,9 +26,9 @@ typedef struct {
     int64_t part;          /* starts of this run so far, this one included */
     int64_t next;          /* number of the next checkpoint */
     bool saved;            /* this start has written a checkpoint */
-    bool over_shorter;     /* the result of the shorter run is there */
+    bool over_shorter;     /* the result of the shorter run exists */
     char longer_text[512]; /* the lengths that differ; if complete: why that changes nothing */
-    bool over_result;      /* an earlier run.h5 is there, which this run will replace */
+    bool over_result;      /* an earlier run.h5 exists, and this run will replace it */
     dc_ckpt ckpt;
     int n_notes;
     char notes[DC_RESUME_NOTES_MAX][512];
@@ -42,7 +42,7 @@ typedef struct {
     dc_provenance from;
     dc_binding binding;
     double base_bytes;             /* memory that the program and its libraries take while working */
-    char mixed[DC_ERROR_TEXT_MAX]; /* which rank runs other kernels, if that is allowed; "" if none */
+    char mixed[DC_ERROR_TEXT_MAX]; /* which rank runs kernels that differ, if that is allowed; "" if none does */
     dc_timers timers;
     dc_timing timing; /* over all ranks, for the result */
     dc_progress progress;
@@ -57,8 +57,8 @@ typedef struct {
     const dc_dataset *data; /* borrowed; set when it is loaded */
 } dc_job;
 
-/* Collective. Reads the deck on rank 0, spreads it, parses it on every rank, checks the launch. Errors: DC_ERR_USAGE.
- */
+/* Collective. Reads the deck on rank 0, sends it to all ranks, parses it on each, and checks the launch. Errors:
+ * DC_ERR_USAGE. */
 DC_CHECKED dc_status dc_job_start(dc_comm *comm, const dc_cli *cli, dc_job *job);
 /* Collective. Creates, checks and locks the output directory, looks for what earlier starts left there, prints the
  * banner; from now on the run can be stopped. Changes no file of an earlier start. Errors: DC_ERR_IO, before any work
@@ -75,7 +75,7 @@ DC_CHECKED dc_status dc_job_end(dc_comm *comm, dc_job *job, dc_status st);
 
 /* The result stores the rows of the examples only if they take at most this many bytes, so that it stays small. */
 enum { DC_EXAMPLE_ROWS_MAX_BYTES = 16 << 20 };
-/* Estimates memory per rank, work and disk of a run from the header of the data alone. */
+/* Estimates what a run needs (memory per rank, work, disk) from the header of the data alone. */
 enum { DC_ESTIMATE_PHASES_MAX = DC_MAX_PAIRS + 8 };
 typedef struct {
     const char *name;

@@ -13,7 +13,7 @@ enum { DC_SELFTEST_TEXT_MAX = 512 };
 typedef struct dc_selftest_check dc_selftest_check;
 
 typedef struct {
-    const char *dir;       /* where files are written and removed again; borrowed */
+    const char *dir;       /* directory where files are written and then removed; borrowed */
     const char *full_disk; /* small file system that may be filled; NULL: none; borrowed */
 
     /* Results of earlier checks. */
@@ -35,7 +35,7 @@ struct dc_selftest_check {
     const char *section, *name;
     dc_status code; /* exit code if it fails */
     dc_status (*run)(dc_comm *comm, dc_selftest *t);
-    int which; /* picks a case where several checks share `run` */
+    int which; /* picks a case if several checks share `run` */
 };
 
 /* Collective. Runs the checks in order and prints the table on rank 0. Returns DC_OK, or the highest code of the failed
@@ -88,7 +88,7 @@ dc_status dc_selftest_replicas(dc_comm *comm, dc_selftest *t);
 /* selftest_io.c */
 dc_status dc_selftest_directory(dc_comm *comm, dc_selftest *t);
 dc_status dc_selftest_hdf5(dc_comm *comm, dc_selftest *t);
-/* Makes a file name in `dir`, the same on all ranks; the file is removed if the job is killed. Collective. */
+/* Makes a file name in `dir`, the same on all ranks. If the job is killed, the file is removed. Collective. */
 void dc_selftest_name_file(dc_comm *comm, const char *dir, const char *suffix, char out[DC_PATH_MAX]);
 /* Removes the file last named by dc_selftest_name_file(), and what its writer may have left beside it. No rank returns
  * before this is done. Collective. */

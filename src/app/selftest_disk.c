@@ -70,8 +70,8 @@ static dc_status expect_no_room(dc_comm *comm, const char *path)
     return dc_agree(comm, dc_comm_rank(comm) == 0 ? nothing_left(path) : DC_OK);
 }
 
-/* Tries to write with no room at all, with a little, and (on one node, where all ranks see the directory) with room
- * again. Collective. */
+/* Tries to write with no room at all, then with a little, and then with room again (this only on a single node, where
+ * all ranks see the directory). Collective. */
 static dc_status probe(dc_comm *comm, const char *dir, const char *path, int *fd)
 {
     dc_status st = DC_OK;

@@ -196,7 +196,7 @@ static void training_release(training *x)
     dc_dataset_destroy(&x->data);
 }
 
-/* Trains, and adds to *seconds what the slowest rank spends in the steps. */
+/* Trains, and adds the time that the slowest rank spends in the steps to *seconds. */
 static dc_status train(dc_comm *comm, training *x, int mode, int64_t steps, double *seconds)
 {
     const dc_pretrain_config cfg = {.steps = steps, .batch = BATCH, .opt = {.kind = DC_OPT_SGD, .lr = 0.1}};

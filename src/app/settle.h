@@ -13,8 +13,8 @@ DC_CHECKED dc_status dc_settle(const dc_job *job, const char **was, char line[DC
 /* Rank 0, before another run replaces a result: does what dc_settle() does, provided that dcmpi can read that result.
  * Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_settle_older(const dc_job *job);
-/* Collective, for a run that has already finished: scores its labels again if the labels of the data have changed,
- * completes its files, and says so. Errors: DC_ERR_IO, DC_ERR_FORMAT, DC_ERR_MEMORY, agreed. */
+/* Collective, for a run that has already finished: scores it again if the labels of the data have changed, completes
+ * its files, and prints that it did so. Errors: DC_ERR_IO, DC_ERR_FORMAT, DC_ERR_MEMORY, agreed. */
 DC_CHECKED dc_status dc_settle_complete(dc_comm *comm, dc_job *job);
 
 #endif

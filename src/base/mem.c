@@ -1,10 +1,10 @@
-/* Counted aligned memory. In front of each block a header of one alignment unit records the block's size and how it was
- * allocated, so that the totals stay right without a table. Counters are atomic, because tests may allocate in several
- * threads.
+/* Counted aligned memory. In front of each block, a header of one alignment unit records the block's size and how it
+ * was allocated, so that no table is needed to keep the totals right. Counters are atomic, because tests may allocate
+ * in several threads.
  *
- * Each large block is a mapping of its own, which goes back to the kernel when it is freed. The C library would keep
- * freed blocks of tens of MiB in a heap with holes, and memory use would be hard to predict. Nothing is allocated
- * inside a step, so the cost of a mapping does not matter.
+ * Each large block is a mapping of its own, which goes back to the kernel when it is freed. Left to itself, the C
+ * library would keep freed blocks of tens of MiB in a heap with holes, and memory use would be hard to predict. Nothing
+ * is allocated inside a step, so the cost of a mapping does not matter.
  *
  * A page of dc_mem_alloc_pages() takes memory when it is first written to, and gives it back when it is zeroed. A huge
  * page would take memory for much more than what is written, so such blocks have no huge pages. */

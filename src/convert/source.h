@@ -14,13 +14,13 @@ typedef struct {
     const char *dataset;    /* HDF5 only, NULL: chosen by role; borrowed */
     const char *ids;        /* HDF5 only: dataset with the ids; NULL: chosen by convention; "none": no ids; borrowed */
     dc_table_options table; /* text only */
-    dc_missing_action missing;     /* text only: whether words for missing values are taken */
+    dc_missing_action missing;     /* text only: whether words for missing values are accepted */
     uint64_t max_bytes;            /* 0: no limit */
     bool labels;                   /* role: a list of labels instead of a matrix */
     dc_gidx rows;                  /* labels: number of rows of their matrix */
     dc_transpose_choice transpose; /* whether the rows of a matrix are features */
     const char *output;            /* the temporary file of a transposition is made beside it; borrowed */
-    bool again;                    /* opened before: decisions are not reported again */
+    bool again;                    /* was opened before: decisions are not reported again */
 } dc_source_request;
 
 typedef enum { DC_SOURCE_ARRAY, DC_SOURCE_TEXT, DC_SOURCE_H5 } dc_source_kind;

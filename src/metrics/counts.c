@@ -131,7 +131,7 @@ static void exchange_release(exchange *e)
     dc_mem_free(&e->got);
 }
 
-/* Packs the cells of `own` by the rank that adds them up, in rank order. */
+/* Packs the cells of `own` in the order of the ranks that add them up. */
 static dc_status pack(exchange *e, const dc_counts *own)
 {
     dc_status st = DC_OK;
@@ -254,8 +254,8 @@ void dc_counts_table(const dc_counts *c, int64_t *table)
     for (size_t i = 0; i < c->n; i++) table[c->cell[i].class_ * c->K + c->cell[i].cluster] = c->cell[i].rows;
 }
 
-/* Counts a hash table that is a quarter to a half full. On top of it comes the larger of two: the smaller table that it
- * replaces while growing; or the list of pairs and the messages sent and received. */
+/* A hash table that is a quarter to a half full, plus the larger of two: the smaller table that it replaces while
+ * growing; or the list of pairs and the messages sent and received. */
 double dc_counts_bytes(int64_t n, int64_t K, int64_t C)
 {
     return pairs_at_most(n, K, C) * (4 + 3) * sizeof(dc_cell);

@@ -1,4 +1,4 @@
-/* Self-checks of a finished run: invariants that hold whatever the data are. */
+/* Self-checks of a finished run: invariants that hold for any data. */
 #include <math.h>
 #include <string.h>
 

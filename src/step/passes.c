@@ -1,7 +1,7 @@
-/* The passes of a step: operations in recorded order, gradients in the reverse order. They go level by level (plan.h):
- * between two levels, sums over the batch are formed and rows are received from other ranks. An operation on all rows
- * at once starts its own threads. The operations between two such operations form a segment, which runs tile by tile,
- * so that a chain of small operations stays in the cache. */
+/* The passes of a step: operations run in recorded order, gradients in reverse order. Passes go level by level
+ * (plan.h): between two levels, sums over the batch are formed and rows are received from other ranks. An operation on
+ * all rows at once starts its own threads. The operations between two such operations form a segment, which runs tile
+ * by tile, so that a chain of small operations stays in the cache. */
 #include <string.h>
 
 #include "exec.h"

@@ -20,11 +20,11 @@ enum { LOSS, SUM_CHECK, F_SUM, K_EFFECTIVE, START_SIZED, N_VALUES };
 
 typedef struct {
     dc_phase phase;
-    dc_model *model; /* borrowed, as is the next */
+    dc_model *model; /* borrowed; so is `cfg` */
     const dc_cluster_config *cfg;
     dc_method_env env;      /* cfg->env, completed */
     dc_method_state *state; /* owned, made by the method */
-    dc_embedder *embedder;  /* owned, as is the next */
+    dc_embedder *embedder;  /* owned; so is `shares` */
     dc_cluster_shares shares;
     int32_t *next; /* [n] new labels during a refresh, owned */
     dc_cluster_result *out;
