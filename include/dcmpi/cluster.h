@@ -32,8 +32,7 @@ typedef struct {
     uint64_t seed;
     int max_iter_before; /* max_iter of the run that wrote the checkpoint, at most max_iter; 0: same as max_iter
                           */
-    dc_state
-        *state; /* the state of the iterations is registered here, under the phase's name; NULL: nowhere; borrowed */
+    dc_state *state;     /* keeps the state of the iterations, under the phase's name; NULL: not kept; borrowed */
 } dc_kmeans_config;
 
 typedef struct {

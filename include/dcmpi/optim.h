@@ -45,8 +45,7 @@ typedef struct {
     int kind; /* dc_opt_kind */
     double lr;
     double momentum;
-    int64_t
-        burnin; /* SGD and Nesterov: the momentum rises linearly from 0 in `burnin` steps (Caffe DEC); 0: constant */
+    int64_t burnin; /* SGD, Nesterov: momentum rises linearly from 0 in `burnin` steps (Caffe DEC); 0: constant */
     double bias_lr; /* factor of the rate for biases (Caffe: 2); 0 means 1 */
     double beta1, beta2, rho, epsilon;
     double weight_decay, clip_norm; /* 0: none */

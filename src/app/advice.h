@@ -4,8 +4,8 @@
 
 #include "dcmpi/cores.h"
 
-/* Each of these functions gives one line of advice, or "". Here: the cores do not suit the ranks and threads.
- * ranks_here: ranks on this node. Returns true if the line is a warning. Local. */
+/* Cores that do not suit the ranks and threads: one line of advice, or "" if all is well. ranks_here: ranks on this
+ * node. Returns true if the line is a warning. Local. */
 bool dc_advise_cores(const dc_binding *binding, int ranks_here, char *out, size_t cap);
 /* The program itself chose the number or the binding of threads: one line, or "". Local. */
 void dc_advise_threads(const dc_binding *binding, int ranks_here, char *out, size_t cap);
