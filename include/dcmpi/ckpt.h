@@ -68,7 +68,7 @@ void dc_ckpt_release(dc_ckpt *c);
 /* Phases in the order of a run, from 0: "layer_1" ... "layer_16", "pretrain", "finetune", "kmeans", "cluster"; NULL
  * after the last. The checkpoint at the end of a phase is kept, so that a longer run can continue from it. */
 const char *dc_ckpt_phase_at(int place);
-/* Place of a phase in that order; -1 for any other phase; a run never continues from the end of such a phase. */
+/* Place of a phase in that order, or -1 for any other phase: a run never continues from the end of such a phase. */
 int dc_ckpt_phase_place(const char *phase);
 /* dir/last-PHASE.h5; false if the path would be too long. */
 bool dc_ckpt_last_path(const char *dir, const char *phase, char out[DC_PATH_MAX]);

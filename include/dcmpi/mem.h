@@ -24,7 +24,7 @@ void dc_mem_zero_pages(void *block);
 void dc_mem_free(void *p);
 
 size_t dc_mem_current_bytes(void);
-size_t dc_mem_lazy_bytes(void); /* the part of these in blocks of dc_mem_alloc_pages */
+size_t dc_mem_lazy_bytes(void); /* the share of these that is in blocks of dc_mem_alloc_pages */
 size_t dc_mem_peak_bytes(void); /* outside rehearsals */
 /* Number of allocations ever made: unchanged by code that must not allocate. */
 uint64_t dc_mem_alloc_count(void);
