@@ -30,8 +30,7 @@ typedef struct {
     dc_model model;
     int ranks_here;
     dc_estimate *out;
-    double saved,
-        largest_saved; /* bytes of the last checkpoints of all phases together; bytes of the largest of them */
+    double saved, largest_saved; /* bytes of the last checkpoints of all phases together, and of the largest one */
 } problem;
 
 /* Memory held at some moment, in bytes, besides program and data. */
