@@ -19,7 +19,7 @@ typedef struct {
     bool adds[DC_NODE_INPUTS]; /* another node writes this row operand's gradient first: add to it */
     int level;
     size_t value, grad, aux;    /* places; grad: only differentiated values; aux: only operations that have it */
-    int summed[DC_NODE_INPUTS]; /* index in dc_plan.summed if the operand is such a tensor, else -1 */
+    int summed[DC_NODE_INPUTS]; /* index of the operand's tensor in dc_plan.summed, -1: not there */
     size_t sum;                 /* SUM operation: index of its first double among the sums of its level */
     bool gathered;              /* an ALL operation reads its rows of the whole batch */
     size_t all;                 /* place of these rows, in floats per row of the batch */

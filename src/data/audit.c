@@ -2,8 +2,7 @@
  * columns, a checksum.
  *
  * Results are the same for every number of ranks and threads: sums are taken over the canonical blocks (sum.h), minima
- * and counts do not depend on order (except for the sign of 0), and hashes are combined in shard order. Rows count as
- * distinct by the 64-bit hash of their bytes. */
+ * and counts do not depend on order (except for the sign of 0), and hashes are combined in shard order. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
