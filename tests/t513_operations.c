@@ -166,6 +166,12 @@ static dc_val record_map(dc_graph *g, sizes s, int variant)
     return dc_map(g, f, a, graph_ref_has_two(f) ? source(g, s, pairs[pair][1 - turned]) : DC_NONE);
 }
 
+static dc_val record_map_positive(dc_graph *g, sizes s, int variant)
+{
+    const dc_function f = (dc_function)(GRAPH_REF_FUNCTIONS + variant / 2);
+    return dc_map(g, f, source(g, s, variant % 2 ? WHOLE : ROW), DC_NONE);
+}
+
 /* Functions of rows are functions of the rows of a vector, too. */
 static dc_val source_of(dc_graph *g, sizes s, bool of_vector)
 {
@@ -282,6 +288,7 @@ static const op_case cases[] = {
     {"recon", 4, record_recon, {POSITIVE, SIGNED}},
     {"normal", 2, record_noise, {0}},
     {"map", MAPS, record_map, {0}},
+    {"map", 2 * (GRAPH_REF_FUNCTIONS_END - GRAPH_REF_FUNCTIONS), record_map_positive, {POSITIVE}},
     {"softmax", 4, record_softmax, {0}},
     {"unit", 2, record_unit, {AWAY}},
     {"dot", 2, record_dot, {0}},

@@ -71,8 +71,21 @@ dc_val dc_recon(dc_graph *g, dc_recon_loss kind, dc_val x, dc_val xhat);
 /* ---- Functions ---- */
 
 /* Element by element. One operand of ADD, SUB and MUL may be smaller: a vector [1 x width], used for all rows; a value
- * per row [batch x 1], used for all columns; or a scalar [1 x 1]. For EXP and SQUARE b is DC_NONE. */
-typedef enum { DC_ADD, DC_SUB, DC_MUL, DC_EXP, DC_SQUARE } dc_function;
+ * per row [batch x 1], used for all columns; or a scalar [1 x 1]. The other functions have one operand: b is DC_NONE.
+ */
+typedef enum {
+    DC_ADD,
+    DC_SUB,
+    DC_MUL,
+    DC_EXP,
+    DC_SQUARE,
+    DC_TANH,
+    DC_SIGMOID,  /* 1 / (1 + exp(-a)) */
+    DC_SOFTPLUS, /* log(1 + exp(a)) */
+    DC_LOG,      /* a > 0, here and below */
+    DC_SQRT,
+    DC_RECIPROCAL /* 1 / a */
+} dc_function;
 static const dc_val DC_NONE = {-1};
 dc_val dc_map(dc_graph *g, dc_function f, dc_val a, dc_val b);
 /* exp(s x_j) / sum_k exp(s x_k) of each row. scale: s, a constant scalar; if it is DC_NONE, s is 1. */

@@ -1,5 +1,5 @@
-/* Shapes of a fully connected autoencoder and the layout of its parameter slab: [decoder | encoder], each part layer by
- * layer, each layer weight then bias. */
+/* Shapes of a fully connected autoencoder and the layout of its parameter slab: [decoder | encoder]. Each part is
+ * stored layer by layer, with the weight of a layer before its bias. */
 #include <stdio.h>
 
 #include "dcmpi/net_text.h"

@@ -1,9 +1,9 @@
-/* Activations that are not part of a dense layer.
+/* Activations as operations of their own.
  *
- * act-grad: the gradient of an activation as a value, for dc_grad of a layer: y = act(t), g = d act'(t), elementwise,
- * computed from y.
+ * act-grad: the gradient of an activation, for dc_grad of a layer: with y = act(t), it computes g = d act'(t)
+ * elementwise from y.
  *
- * gelu: y = t Phi(t). It has the same value at two places, so its derivative Phi(t) + t phi(t) needs t, not y. */
+ * gelu: y = t Phi(t). It takes most of its values at two places, so its derivative Phi(t) + t phi(t) needs t, not y. */
 #include <math.h>
 
 #include "dcmpi/op.h"
@@ -35,7 +35,7 @@ static void slope(const dc_call *c)
                                      dc_vec_load(c->in[D] + j, count - j)));
 }
 
-/* Derivative of act'(t) with respect to y. */
+/* The derivative of act'(t) with respect to y. */
 static dc_vec bend(dc_act act, dc_vec y)
 {
     switch (act) {

@@ -163,6 +163,24 @@ static void map(const node_call *c, int64_t i, double *out)
         case DC_SQUARE:
             out[j] = a * a;
             break;
+        case DC_TANH:
+            out[j] = tanh(a);
+            break;
+        case DC_SIGMOID:
+            out[j] = 1 / (1 + exp(-a));
+            break;
+        case DC_SOFTPLUS:
+            out[j] = log(1 + exp(a));
+            break;
+        case DC_LOG:
+            out[j] = log(a);
+            break;
+        case DC_SQRT:
+            out[j] = sqrt(a);
+            break;
+        case DC_RECIPROCAL:
+            out[j] = 1 / a;
+            break;
         }
     }
 }
