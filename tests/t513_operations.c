@@ -275,6 +275,41 @@ static dc_val record_student(dc_graph *g, sizes s, int variant)
     return dc_student(g, alpha[variant], z, vector(g, centers[variant], s.w));
 }
 
+static dc_val record_concat(dc_graph *g, sizes s, int variant)
+{
+    const dc_val a = source_of(g, s, variant);
+    return dc_concat(g, a, variant ? vector(g, DC_MAX(s.n, (int64_t)1), 2) : rows(g, 2));
+}
+
+static dc_val record_columns(dc_graph *g, sizes s, int variant)
+{
+    const int64_t first = variant / 2 ? s.w / 2 : 0;
+    return dc_columns(g, source_of(g, s, variant % 2), first, DC_MAX((s.w - first) / 2, (int64_t)1));
+}
+
+/* The logits are rows like the targets, or one vector. */
+static dc_val record_cross_entropy(dc_graph *g, sizes s, int variant)
+{
+    static const part logits[] = {ROW, VECTOR, WHOLE};
+    const dc_val p = source_of(g, s, variant == 2);
+    return dc_cross_entropy(g, p, source(g, s, logits[variant]));
+}
+
+static dc_val record_gauss_log(dc_graph *g, sizes s, int variant)
+{
+    const int64_t K = centers[variant];
+    const dc_val x = rows(g, s.w), mean = vector(g, K, s.w);
+    return dc_gauss_log(g, x, mean, vector(g, K, s.w));
+}
+
+static dc_val record_gauss_kl(dc_graph *g, sizes s, int variant)
+{
+    const dc_val x = rows(g, s.w), own = rows(g, s.w);
+    if (variant == 3) return dc_gauss_kl(g, x, own, DC_NONE, DC_NONE);
+    const dc_val mean = vector(g, centers[variant], s.w);
+    return dc_gauss_kl(g, x, own, mean, vector(g, centers[variant], s.w));
+}
+
 static const op_case cases[] = {
     {"batch", 1, record_batch, {0}},
     {"use", 1, record_use, {0}},
@@ -304,6 +339,11 @@ static const op_case cases[] = {
     {"running-mean", 2, record_running_mean, {SIGNED, POSITIVE, NUMBERS, SUMS}},
     {"student-kl", 3, record_student_kl, {SIGNED, SIGNED, SHARES}},
     {"student", 3, record_student, {0}},
+    {"concat", 2, record_concat, {0}},
+    {"columns", 4, record_columns, {0}},
+    {"cross-entropy", 3, record_cross_entropy, {SHARES}},
+    {"gauss-log", 3, record_gauss_log, {0}},
+    {"gauss-kl", 4, record_gauss_kl, {0}},
     {"grad", 0, NULL, {0}}, /* of all that have one */
 };
 

@@ -138,4 +138,21 @@ dc_val dc_running_mean(dc_graph *g, dc_val mean, dc_val count, dc_val more, dc_v
 #define dc_nearest_center(g, z, centers) dc_nearest_center(DC_RECORDED_AT(g), z, centers)
 #define dc_running_mean(g, mean, count, more, sum) dc_running_mean(DC_RECORDED_AT(g), mean, count, more, sum)
 
+/* ---- Diagonal Gaussians, recorded -------------------------------------------------------------------------------- */
+
+/* Variances are given by their logarithms. */
+
+/* log N(x_i; mean_k, variance_k), [batch x K]; x [batch x L], mean, log_var [K x L]. Plus the logarithms of the weights
+ * (dc_map) these are the logits of a mixture: its responsibilities are their softmax. */
+dc_val dc_gauss_log(dc_graph *g, dc_val x, dc_val mean, dc_val log_var);
+/* KL(N(x_i, own_i) || N(mean_k, variance_k)), [batch x K]; own [batch x L]: log variances of the rows. mean and log_var
+ * DC_NONE: from the standard normal distribution, [batch x 1]. */
+dc_val dc_gauss_kl(dc_graph *g, dc_val x, dc_val own, dc_val mean, dc_val log_var);
+/* A draw from N(mean_i, variance_i) for each row: mean + exp(log_var / 2) noise, differentiable by both (Kingma and
+ * Welling 2014). site: as for dc_noise. */
+dc_val dc_gauss_sample(dc_graph *g, dc_val mean, dc_val log_var, int site);
+#define dc_gauss_log(g, x, mean, log_var) dc_gauss_log(DC_RECORDED_AT(g), x, mean, log_var)
+#define dc_gauss_kl(g, x, own, mean, log_var) dc_gauss_kl(DC_RECORDED_AT(g), x, own, mean, log_var)
+#define dc_gauss_sample(g, mean, log_var, site) dc_gauss_sample(DC_RECORDED_AT(g), mean, log_var, site)
+
 #endif

@@ -96,6 +96,14 @@ dc_val dc_unit(dc_graph *g, dc_val x);
 dc_val dc_dot(dc_graph *g, dc_val a, dc_val b);
 /* sum_j x_j log x_j of each row, 0 for x_j = 0. */
 dc_val dc_neg_entropy(dc_graph *g, dc_val x);
+/* -sum_c p_c log softmax(logits)_c of each row, [batch x 1]: p holds soft targets, or is dc_onehot of hard ones; the
+ * logits are rows, or one vector for all rows. And KL(p || softmax(logits)), which is this minus the entropy of p. */
+dc_val dc_cross_entropy(dc_graph *g, dc_val p, dc_val logits);
+dc_val dc_kl(dc_graph *g, dc_val p, dc_val logits);
+/* The columns of a, then those of b. */
+dc_val dc_concat(dc_graph *g, dc_val a, dc_val b);
+/* Columns [first, first + count) of x. */
+dc_val dc_columns(dc_graph *g, dc_val x, int64_t first, int64_t count);
 /* Standard normal values for each row, a function of (seed, step, site, global row, column). */
 dc_val dc_noise(dc_graph *g, int64_t width, int site);
 /* The value of x as a constant: no gradient goes back to x. */
@@ -151,6 +159,10 @@ dc_graph *dc_graph_at(dc_graph *g, const char *file, int line);
 #define dc_unit(g, x) dc_unit(DC_RECORDED_AT(g), x)
 #define dc_dot(g, a, b) dc_dot(DC_RECORDED_AT(g), a, b)
 #define dc_neg_entropy(g, x) dc_neg_entropy(DC_RECORDED_AT(g), x)
+#define dc_cross_entropy(g, p, logits) dc_cross_entropy(DC_RECORDED_AT(g), p, logits)
+#define dc_kl(g, p, logits) dc_kl(DC_RECORDED_AT(g), p, logits)
+#define dc_concat(g, a, b) dc_concat(DC_RECORDED_AT(g), a, b)
+#define dc_columns(g, x, first, count) dc_columns(DC_RECORDED_AT(g), x, first, count)
 #define dc_noise(g, width, site) dc_noise(DC_RECORDED_AT(g), width, site)
 #define dc_stop_gradient(g, x) dc_stop_gradient(DC_RECORDED_AT(g), x)
 #define dc_onehot(g, x, n) dc_onehot(DC_RECORDED_AT(g), x, n)

@@ -313,6 +313,52 @@ static void student_kl(const node_call *c, int64_t i, double *out)
                           c->x->real[0], 1);
 }
 
+static void concat(const node_call *c, int64_t i, double *out)
+{
+    const int64_t first = shape_of(c, 0)->width;
+    for (int64_t j = 0; j < c->x->shape.width; j++)
+        out[j] = j < first ? row_of(c, 0, i)[j] : row_of(c, 1, i)[j - first];
+}
+
+static void columns(const node_call *c, int64_t i, double *out)
+{
+    for (int64_t j = 0; j < c->x->shape.width; j++) out[j] = row_of(c, 0, i)[c->x->whole[0] + j];
+}
+
+static void cross_entropy(const node_call *c, int64_t i, double *out)
+{
+    const int64_t width = shape_of(c, 0)->width;
+    double sum = 0;
+    *out = 0;
+    for (int64_t j = 0; j < width; j++) sum += exp(row_of(c, 1, i)[j]);
+    for (int64_t j = 0; j < width; j++) *out -= row_of(c, 0, i)[j] * log(exp(row_of(c, 1, i)[j]) / sum);
+}
+
+static void gauss_log(const node_call *c, int64_t i, double *out)
+{
+    const int64_t L = shape_of(c, 0)->width;
+    for (int64_t k = 0; k < c->x->shape.width; k++) {
+        out[k] = 0;
+        for (int64_t j = 0; j < L; j++) {
+            const double e = row_of(c, 0, i)[j] - c->in[1][k * L + j], variance = exp(c->in[2][k * L + j]);
+            out[k] += log(exp(-e * e / (2 * variance)) / sqrt(2 * M_PI * variance));
+        }
+    }
+}
+
+static void gauss_kl(const node_call *c, int64_t i, double *out)
+{
+    const int64_t L = shape_of(c, 0)->width;
+    for (int64_t k = 0; k < c->x->shape.width; k++) {
+        out[k] = 0;
+        for (int64_t j = 0; j < L; j++) {
+            const double own = exp(row_of(c, 1, i)[j]), mean = c->x->n_in > 2 ? c->in[2][k * L + j] : 0,
+                         variance = c->x->n_in > 2 ? exp(c->in[3][k * L + j]) : 1;
+            out[k] += log(sqrt(variance / own)) + (own + pow(row_of(c, 0, i)[j] - mean, 2)) / (2 * variance) - 0.5;
+        }
+    }
+}
+
 static void grad(const node_call *c, int64_t i, double *out);
 
 static const struct {
@@ -348,6 +394,11 @@ static const struct {
     {"student", 3, student},
     {"act-grad", 0, act_grad},
     {"gelu", 0, gelu},
+    {"concat", 0, concat},
+    {"columns", 0, columns},
+    {"cross-entropy", 0, cross_entropy},
+    {"gauss-log", 0, gauss_log},
+    {"gauss-kl", 0, gauss_kl},
 };
 
 static size_t twin_of(const char *operation)
