@@ -32,6 +32,7 @@ typedef struct {
     uint64_t seed;
     int max_iter_before; /* max_iter of the run that wrote the checkpoint, at most max_iter; 0: same as max_iter
                           */
+    const float *first;  /* [K x d], with n_init 1: centres to start from; NULL: seeded; borrowed */
     dc_state *state;     /* keeps the state of the iterations, under the phase's name; NULL: not kept; borrowed */
 } dc_kmeans_config;
 
