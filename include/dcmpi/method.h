@@ -116,6 +116,9 @@ typedef struct {
  * those of dc_kmeans. */
 DC_CHECKED dc_status dc_method_kmeans(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label);
 
+/* The same from the present centres, so that clusters keep their numbers. */
+DC_CHECKED dc_status dc_method_kmeans_again(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label);
+
 /* NULL if unknown. */
 const dc_method *dc_method_find(const char *name);
 /* Method i in table order, the default first; NULL after the last. */
