@@ -251,6 +251,12 @@ static dc_val record_nearest(dc_graph *g, sizes s, int variant)
     return dc_nearest_center(g, z, vector(g, centers[variant], s.w));
 }
 
+static dc_val record_pick(dc_graph *g, sizes s, int variant)
+{
+    const dc_val number = rows(g, 1);
+    return dc_pick(g, number, vector(g, centers[variant + 1], s.w));
+}
+
 /* Counts are columns or rows. */
 static dc_val record_running_mean(dc_graph *g, sizes s, int variant)
 {
@@ -336,6 +342,7 @@ static const op_case cases[] = {
     {"contrast", 2, record_contrast, {0}},
     {"sqdist", 3, record_sqdist, {0}},
     {"nearest", 3, record_nearest, {0}},
+    {"pick", 2, record_pick, {NUMBERS}},
     {"running-mean", 2, record_running_mean, {SIGNED, POSITIVE, NUMBERS, SUMS}},
     {"student-kl", 3, record_student_kl, {SIGNED, SIGNED, SHARES}},
     {"student", 3, record_student, {0}},

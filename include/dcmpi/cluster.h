@@ -32,6 +32,7 @@ typedef struct {
     uint64_t seed;
     int max_iter_before; /* max_iter of the run that wrote the checkpoint, at most max_iter; 0: same as max_iter
                           */
+    const float *first;  /* [K x d], with n_init 1: centres to start from; NULL: seeded; borrowed */
     dc_state *state;     /* keeps the state of the iterations, under the phase's name; NULL: not kept; borrowed */
 } dc_kmeans_config;
 
@@ -79,6 +80,12 @@ DC_CHECKED dc_status dc_kmeans_needs_of(dc_comm *comm, const dc_part *part, int6
  * double, ties to the lowest centre. This defines a label here, in dc_kmeans and in the soft assignment. Local;
  * threaded if called outside a parallel region; a row's label does not depend on its position. */
 void dc_nearest(const float *X, const float *M, int64_t n, int64_t K, int64_t d, int32_t *label);
+
+/* out[K x d]: mean of the squared differences from its centre over the rows of each cluster, by column; 0 for a cluster
+ * without rows. rows: with X; centers [K x d]; label[n]. The same bits for every number of ranks and threads.
+ * Collective: one reduction. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_cluster_variances(dc_comm *comm, const dc_rows *rows, const float *centers,
+                                          const int32_t *label, int64_t K, float *out);
 
 /* ---- Student-t soft assignment ---- */
 
@@ -131,10 +138,13 @@ dc_val dc_student(dc_graph *g, double alpha, dc_val z, dc_val centers);
 dc_val dc_sqdist(dc_graph *g, dc_val z, dc_val centers);
 /* Number of the nearest centre, as dc_nearest finds it, [batch x 1]; constant. */
 dc_val dc_nearest_center(dc_graph *g, dc_val z, dc_val centers);
+/* Row number[i] of a vector [K x L], [batch x L]; number [batch x 1] whole numbers in 0..K-1; constant. */
+dc_val dc_pick(dc_graph *g, dc_val number, dc_val vector);
 /* Records updated running means [K x L]: `mean` [K x L] is over `count` [K] values so far; `more` [K] values with sums
  * `sum` [K x L] are added. Constant. */
 dc_val dc_running_mean(dc_graph *g, dc_val mean, dc_val count, dc_val more, dc_val sum);
 #define dc_sqdist(g, z, centers) dc_sqdist(DC_RECORDED_AT(g), z, centers)
+#define dc_pick(g, number, vector) dc_pick(DC_RECORDED_AT(g), number, vector)
 #define dc_nearest_center(g, z, centers) dc_nearest_center(DC_RECORDED_AT(g), z, centers)
 #define dc_running_mean(g, mean, count, more, sum) dc_running_mean(DC_RECORDED_AT(g), mean, count, more, sum)
 

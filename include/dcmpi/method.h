@@ -55,6 +55,11 @@ typedef struct {
     int empty;           /* clusters without rows */
 } dc_refresh;
 
+/* A way in which the training of a method fails. */
+typedef struct {
+    const char *what, *advice; /* "the discriminator wins", "lower aae.discriminator_lr" */
+} dc_method_failure;
+
 typedef struct dc_state dc_state;
 typedef struct dc_method_state dc_method_state;
 
@@ -73,11 +78,15 @@ typedef struct {
     /* Sets the first values of what build() added, from the rows embedded with the current weights. Only Z of *rows is
      * set. Collective. */
     dc_status (*start)(dc_comm *comm, dc_method_state *state, const dc_inferred *rows);
+    /* Moves what build() added and no step trains, at the start of each refresh but the first; the rows as in start().
+     * Afterwards the rows are inferred again. NULL: nothing to move. Collective. */
+    dc_status (*refit)(dc_comm *comm, dc_method_state *state, const dc_inferred *rows);
     /* Computes a new target; *out has loss 0 and odd_targets -1 on entry. NULL: there is no target, and records show a
      * loss of 0. Collective. */
     dc_status (*refresh)(dc_comm *comm, dc_method_state *state, const dc_inferred *rows, dc_refresh *out);
     /* For methods that train: steps [0, n_steps) run one after the other on every batch; record() records what a step
-     * computes. Losses named "reconstruction" have their own column in the history. */
+     * computes. Losses named "reconstruction" have their own column in the history;
+     * up to four others, except "clustering", have a column with the mean since the last record. */
     int n_steps;
     void (*record)(dc_graph *g, const dc_method_state *state, int step);
     /* Gives a step an optimizer or a cycle of its own; on entry, *turn has those of the deck. May be NULL. */
@@ -91,6 +100,9 @@ typedef struct {
     /* Registers what the result file gets besides the tensors of build(), under "/NAME OF THE METHOD/...". May be NULL.
      * Local. */
     dc_status (*results)(const dc_method_state *state, dc_results *r);
+    /* A failure that shows in the losses with names of their own; NULL: none. Their columns, in recorded order, begin at
+     * loss[0] for the first interval between records and at loss[i * stride] for interval i < n. May be NULL. Local. */
+    const dc_method_failure *(*failed)(const double *loss, size_t n, int stride);
     /* Sets those kept values that depend on the step number. May be NULL. Local. */
     void (*anneal)(const dc_method_state *state, int64_t step);
     void (*destroy)(dc_method_state **state);
@@ -103,6 +115,9 @@ typedef struct {
 /* Sets the tensor "centers" [K x L] by k-means of all rows Z [n x L], and label[n] unless NULL. Collective. Errors:
  * those of dc_kmeans. */
 DC_CHECKED dc_status dc_method_kmeans(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label);
+
+/* The same from the present centres, so that clusters keep their numbers. */
+DC_CHECKED dc_status dc_method_kmeans_again(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label);
 
 /* NULL if unknown. */
 const dc_method *dc_method_find(const char *name);

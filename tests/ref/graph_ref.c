@@ -291,6 +291,12 @@ static void nearest(const node_call *c, int64_t i, double *out)
         if (distance(c, i, k) < distance(c, i, (int64_t)*out)) *out = (double)k;
 }
 
+static void pick(const node_call *c, int64_t i, double *out)
+{
+    const int64_t L = c->x->shape.width, k = (int64_t)at(c, 0, i, 0);
+    for (int64_t j = 0; j < L; j++) out[j] = c->in[1][k * L + j];
+}
+
 static void running_mean(const node_call *c, int64_t i, double *out)
 {
     const double before = c->in[1][i], more = c->in[2][i];
@@ -385,6 +391,7 @@ static const struct {
     {"cross", 0, cross},
     {"sqdist", 0, sqdist},
     {"nearest", 3, nearest},
+    {"pick", 3, pick},
     {"running-mean", 15, running_mean},
     {"student-kl", 4, student_kl},
     {"contrast", 0, contrast},
