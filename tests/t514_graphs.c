@@ -144,8 +144,7 @@ static dc_val score_of(dc_graph *g, dc_act act, dc_val rows)
 /* A critic whose gradient by its rows is to have length 1 (WGAN-GP); in a step of its own, or with its scores. */
 static void penalty(dc_graph *g, const tables *t, int variant)
 {
-    static const dc_act acts[] = {DC_ACT_LEAKY_RELU, DC_ACT_RELU, DC_ACT_TANH, DC_ACT_SIGMOID};
-    const dc_act act = acts[variant / 2];
+    const dc_act act = (dc_act)(DC_ACT_LINEAR + 1 + variant / 2);
     (void)t;
     const dc_val rows = shaken(g, dc_batch(g, D), 0.3, 1), score = score_of(g, act, rows);
     const dc_val slopes = dc_grad(g, score, rows), length = dc_dot(g, slopes, dc_unit(g, slopes));
@@ -427,13 +426,18 @@ static const graph_case cases[] = {
     {"tied, alone", transposed, 2},
     {"adversary", adversary, 0},
     {"adversary, learning", adversary, 1},
-    {"penalty alone, leaky", penalty, 0},
-    {"penalty, leaky", penalty, 1},
-    {"penalty alone, relu", penalty, 2},
-    {"penalty, relu", penalty, 3},
+    {"penalty alone, relu", penalty, 0},
+    {"penalty, relu", penalty, 1},
+    {"penalty alone, leaky", penalty, 2},
+    {"penalty, leaky", penalty, 3},
     {"penalty alone, tanh", penalty, 4},
     {"penalty, tanh", penalty, 5},
     {"penalty, sigmoid", penalty, 7},
+    {"penalty, elu", penalty, 9},
+    {"penalty, selu", penalty, 11},
+    {"penalty, softplus", penalty, 13},
+    {"penalty alone, gelu", penalty, 14},
+    {"penalty, gelu", penalty, 15},
     {"bends", bends, 0},
     {"bends, tied", bends, 1},
     {"bends, and itself", bends, 2},
@@ -658,14 +662,13 @@ static double worst_slope(const dc_graph *g, dc_val y, dc_val x_of, dc_val slope
 
 static void test_slopes(void)
 {
-    static const dc_act acts[] = {DC_ACT_LINEAR, DC_ACT_LEAKY_RELU, DC_ACT_RELU, DC_ACT_TANH, DC_ACT_SIGMOID};
-    for (int which = 0; which < 4 + (int)DC_COUNT_OF(acts); which++) {
+    for (int which = 0; which < 4 + DC_ACTS; which++) {
         dc_graph *g;
         tables t;
         fill_tables(&t, 0);
         CHECK_OK(dc_graph_create(&g));
         const dc_val rows = dc_batch(g, D), z = layer(g, rows), by = which % 2 || which > 3 ? rows : z;
-        const dc_val y = which < 4 ? bent(g, &t, which / 2, rows, z) : score_of(g, acts[which - 4], rows);
+        const dc_val y = which < 4 ? bent(g, &t, which / 2, rows, z) : score_of(g, (dc_act)(which - 4), rows);
         CHECK_NEAR(worst_slope(g, y, by, dc_grad(g, y, by)), 0, 1e-7);
         dc_graph_destroy(&g);
     }

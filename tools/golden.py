@@ -85,7 +85,7 @@ def write_dec():
 WIDTHS = [12, 7, 5, 3]
 SLOPE = 0.01  # of the leaky ReLU
 ACT = {"linear": lambda x: x, "relu": torch.relu, "leaky_relu": lambda x: F.leaky_relu(x, SLOPE),
-       "tanh": torch.tanh, "sigmoid": torch.sigmoid}
+       "tanh": torch.tanh, "sigmoid": torch.sigmoid, "elu": F.elu, "selu": F.selu, "softplus": F.softplus, "gelu": F.gelu}
 # y: output of the network before its sigmoid for bce, else the output; x: what it should be; B: rows of the global batch.
 LOSS = {"mse": lambda y, x, B: ((y - x) ** 2).sum() / (B * x.shape[1]), "mse_sum": lambda y, x, B: ((y - x) ** 2).sum() / B,
         "mse_half_sum": lambda y, x, B: ((y - x) ** 2).sum() / (2 * B),
@@ -202,7 +202,8 @@ def write_autoencoder():
     for i, a in enumerate(forward(par, x, "relu")):
         out.put("act_%d" % i, a)
     for hidden, loss in [("relu", "mse"), ("relu", "mse_sum"), ("relu", "mse_half_sum"), ("leaky_relu", "mse"),
-                         ("tanh", "mse"), ("sigmoid", "mse"), ("linear", "mse"), ("relu", "bce")]:
+                         ("tanh", "mse"), ("sigmoid", "mse"), ("linear", "mse"), ("relu", "bce"), ("elu", "mse"),
+                         ("selu", "mse"), ("softplus", "mse"), ("gelu", "mse")]:
         prefix = hidden + "/" + loss + "/"
         acts, value, grad = gradients(par, x, hidden, loss, B)
         xv = x.clone().requires_grad_()

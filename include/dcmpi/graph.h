@@ -77,8 +77,21 @@ dc_val dc_recon(dc_graph *g, dc_recon_loss kind, dc_val x, dc_val xhat);
 /* ---- Functions ---- */
 
 /* Element by element. One operand of ADD, SUB and MUL may be smaller: a vector [1 x width], used for all rows; a value
- * per row [batch x 1], used for all columns; or a scalar [1 x 1]. For EXP and SQUARE b is DC_NONE. */
-typedef enum { DC_ADD, DC_SUB, DC_MUL, DC_EXP, DC_SQUARE } dc_function;
+ * per row [batch x 1], used for all columns; or a scalar [1 x 1]. The other functions have one operand: b is DC_NONE.
+ */
+typedef enum {
+    DC_ADD,
+    DC_SUB,
+    DC_MUL,
+    DC_EXP,
+    DC_SQUARE,
+    DC_TANH,
+    DC_SIGMOID,  /* 1 / (1 + exp(-a)) */
+    DC_SOFTPLUS, /* log(1 + exp(a)) */
+    DC_LOG,      /* a > 0, here and below */
+    DC_SQRT,
+    DC_RECIPROCAL /* 1 / a */
+} dc_function;
 static const dc_val DC_NONE = {-1};
 dc_val dc_map(dc_graph *g, dc_function f, dc_val a, dc_val b);
 /* exp(s x_j) / sum_k exp(s x_k) of each row. scale: s, a constant scalar; if it is DC_NONE, s is 1. */
@@ -89,6 +102,14 @@ dc_val dc_unit(dc_graph *g, dc_val x);
 dc_val dc_dot(dc_graph *g, dc_val a, dc_val b);
 /* sum_j x_j log x_j of each row, 0 for x_j = 0. */
 dc_val dc_neg_entropy(dc_graph *g, dc_val x);
+/* -sum_c p_c log softmax(logits)_c of each row, [batch x 1]: p holds soft targets, or is dc_onehot of hard ones; the
+ * logits are rows, or one vector for all rows. And KL(p || softmax(logits)), which is this minus the entropy of p. */
+dc_val dc_cross_entropy(dc_graph *g, dc_val p, dc_val logits);
+dc_val dc_kl(dc_graph *g, dc_val p, dc_val logits);
+/* The columns of a, then those of b. */
+dc_val dc_concat(dc_graph *g, dc_val a, dc_val b);
+/* Columns [first, first + count) of x. */
+dc_val dc_columns(dc_graph *g, dc_val x, int64_t first, int64_t count);
 /* Standard normal values for each row, a function of (seed, step, site, global row, column). */
 dc_val dc_noise(dc_graph *g, int64_t width, int site);
 /* The value of x as a constant: no gradient goes back to x. */
@@ -144,6 +165,10 @@ dc_graph *dc_graph_at(dc_graph *g, const char *file, int line);
 #define dc_unit(g, x) dc_unit(DC_RECORDED_AT(g), x)
 #define dc_dot(g, a, b) dc_dot(DC_RECORDED_AT(g), a, b)
 #define dc_neg_entropy(g, x) dc_neg_entropy(DC_RECORDED_AT(g), x)
+#define dc_cross_entropy(g, p, logits) dc_cross_entropy(DC_RECORDED_AT(g), p, logits)
+#define dc_kl(g, p, logits) dc_kl(DC_RECORDED_AT(g), p, logits)
+#define dc_concat(g, a, b) dc_concat(DC_RECORDED_AT(g), a, b)
+#define dc_columns(g, x, first, count) dc_columns(DC_RECORDED_AT(g), x, first, count)
 #define dc_noise(g, width, site) dc_noise(DC_RECORDED_AT(g), width, site)
 #define dc_stop_gradient(g, x) dc_stop_gradient(DC_RECORDED_AT(g), x)
 #define dc_onehot(g, x, n) dc_onehot(DC_RECORDED_AT(g), x, n)

@@ -8,9 +8,9 @@
  *
  * WIDTH is a number; for the last layer of a decoder it may be "data", the width of the data. The activation is linear
  * if none is given; bn puts batch norm before it, ln layer norm; init replaces the model's scheme for this layer's
- * initial weights; rate is a factor of its learning rate. "~encoder" is the mirror: the encoder's layers backwards,
- * each with the init and rate of the layer that it mirrors and with norm and activation of the values that it
- * reconstructs. "tied ~encoder" also uses the encoder's weights, transposed. */
+ * initial weights; rate is a factor of its learning rate. "~encoder" is the mirror: the encoder's layers in reverse
+ * order. Each has the init and rate of the layer that it mirrors, and norm and activation with which the encoder made
+ * the values that it reconstructs. "tied ~encoder" also uses the encoder's weights, transposed. */
 #ifndef DCMPI_NET_TEXT_H
 #define DCMPI_NET_TEXT_H
 
@@ -23,7 +23,7 @@ typedef struct {
     dc_act act;
     dc_norm norm;
     dc_layer_rules rules;
-    int column; /* where its width stands in the text, from 1; 0: not read from a text */
+    int column; /* where the width stands in the text, counted from 1; 0: not read from a text */
 } dc_layer_text;
 typedef struct {
     int n;
@@ -46,13 +46,14 @@ bool dc_net_text_layers(const char *text, const char *name, dc_part_text *out, c
 /* Sets kind and decoder. */
 bool dc_net_text_decoder(const char *text, dc_net_text *out, char why[DC_NET_WHY_MAX]);
 
-/* Whether the decoder has the shapes of the encoder backwards, whatever the width of the data. */
+/* Whether the decoder has the shapes of the encoder in reverse order, whatever the width of the data. */
 bool dc_net_text_is_mirror(const dc_net_text *t);
 /* The network for rows of D columns. Errors: DC_ERR_USAGE for a decoder of another width, too many layers, widths out
  * of range. */
 DC_CHECKED dc_status dc_net_build(dc_net *net, int64_t D, const dc_net_text *t);
-/* A chain of layers "name_0", "name_1" ... for rows of D columns, without a decoder; its parameters start at float
- * `at`, the random streams of its weights at `stream`. Errors: DC_ERR_USAGE, says what is wrong with the text. */
+/* A chain of layers "name_0", "name_1" ... for rows of D columns, without a decoder. Its parameters start at float
+ * `at`, and the random streams of its weights start at `stream`. Errors: DC_ERR_USAGE, telling what is wrong with the
+ * text. */
 DC_CHECKED dc_status dc_net_chain(dc_net *net, const char *name, int64_t D, const char *text, size_t at, int stream);
 /* Writes the encoder or the decoder as text that parses to the same layers. */
 void dc_net_text_format(const dc_net *net, bool decoder, char out[DC_NET_TEXT_MAX]);

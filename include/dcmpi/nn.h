@@ -1,4 +1,4 @@
-/* Fully connected autoencoder: shapes, parameters, initial weights. What a step computes with them is recorded
+/* Fully connected autoencoder: shapes, parameters, initial weights. The computations of a step are recorded as a graph
  * (graph.h).
  *
  * Layers 0..n_encoder-1 are the encoder (D -> L), the rest the decoder (L -> D). A layer computes Y = act(X W + b) with
@@ -11,7 +11,18 @@
 
 #include "dcmpi/base.h"
 
-typedef enum { DC_ACT_LINEAR, DC_ACT_RELU, DC_ACT_LEAKY_RELU, DC_ACT_TANH, DC_ACT_SIGMOID } dc_act;
+typedef enum {
+    DC_ACT_LINEAR,
+    DC_ACT_RELU,
+    DC_ACT_LEAKY_RELU,
+    DC_ACT_TANH,
+    DC_ACT_SIGMOID,
+    DC_ACT_ELU,      /* exp(t) - 1 below 0 (Clevert, Unterthiner, Hochreiter 2016) */
+    DC_ACT_SELU,     /* scaled elu (Klambauer et al. 2017) */
+    DC_ACT_SOFTPLUS, /* log(1 + exp(t)) */
+    DC_ACT_GELU      /* t Phi(t), Phi the normal distribution function (Hendrycks and Gimpel 2016) */
+} dc_act;
+enum { DC_ACTS = DC_ACT_GELU + 1 };
 /* "relu" etc.; find: false if there is no such activation. */
 const char *dc_act_name(dc_act act);
 bool dc_act_find(const char *name, dc_act *act);
@@ -32,12 +43,15 @@ bool dc_norm_find(const char *name, dc_norm *norm);
 typedef enum {
     DC_LOSS_MSE,          /* sum e^2 / (B D): Keras, PyTorch */
     DC_LOSS_MSE_SUM,      /* sum e^2 / B: ClustPy, DKM, DCN */
-    DC_LOSS_MSE_HALF_SUM, /* sum e^2 / (2 B): Caffe; but the Caffe of the DEC authors has half of DC_LOSS_MSE */
+    DC_LOSS_MSE_HALF_SUM, /* sum e^2 / (2 B): Caffe; but the DEC authors' Caffe uses half of DC_LOSS_MSE */
     DC_LOSS_BCE           /* -sum x log p + (1-x) log(1-p) / (B D), p = sigmoid(logit): Keras, PyTorch. x in [0, 1] */
 } dc_recon_loss;
 
 enum { DC_MAX_LAYERS = 32, DC_MAX_BIASES = 2 * DC_MAX_LAYERS, DC_LAYER_NAME_MAX = 32 };
 #define DC_LEAKY_SLOPE 0.01f /* of DC_ACT_LEAKY_RELU below 0 */
+/* selu(t) is SCALE t above 0, DEPTH (exp(t) - 1) below. */
+#define DC_SELU_SCALE 1.05070098735548049342f
+#define DC_SELU_DEPTH 1.75809934084737685994f
 
 /* A layer's own settings that override the general ones. */
 typedef struct {
@@ -106,9 +120,9 @@ typedef struct {
     } bias[DC_MAX_BIASES]; /* floats [lo, hi) of the slab are biases; ascending */
 } dc_params;
 DC_CHECKED dc_status dc_params_create(dc_params *p, const dc_net *net, size_t n_extra); /* DC_ERR_MEMORY */
-/* The same with all arrays NULL. */
+/* Like dc_params_create(), but all arrays are NULL. */
 void dc_params_shape(dc_params *p, const dc_net *net, size_t n_extra);
-/* Adds the biases of another net, which lie behind those already listed. */
+/* Adds the biases of another net to the list; they must lie after those already listed. */
 void dc_params_add_biases(dc_params *p, const dc_net *net);
 /* Shares values and gradients with *of but has its own moments, for a step with its own optimizer. *of must outlive it.
  * DC_ERR_MEMORY. */

@@ -22,16 +22,20 @@ const dc_key_section dc_section_table[] = {
 };
 const int dc_section_table_n = (int)DC_COUNT_OF(dc_section_table);
 
-static const dc_key_choice scales[] = {{"unit", DC_SCALE_UNIT},
-                                       {"dec", DC_SCALE_DEC},
-                                       {"standard", DC_SCALE_STANDARD},
-                                       {"minmax", DC_SCALE_MINMAX},
-                                       {"robust", DC_SCALE_ROBUST},
-                                       {"none", DC_SCALE_NONE},
-                                       {NULL, 0}};
-static const dc_key_choice activations[] = {
-    {"relu", DC_ACT_RELU}, {"linear", DC_ACT_LINEAR},   {"leaky_relu", DC_ACT_LEAKY_RELU},
-    {"tanh", DC_ACT_TANH}, {"sigmoid", DC_ACT_SIGMOID}, {NULL, 0}};
+static const dc_key_choice scales[] = {{"unit", DC_SCALE_UNIT},     {"symmetric", DC_SCALE_SYMMETRIC},
+                                       {"dec", DC_SCALE_DEC},       {"standard", DC_SCALE_STANDARD},
+                                       {"minmax", DC_SCALE_MINMAX}, {"robust", DC_SCALE_ROBUST},
+                                       {"none", DC_SCALE_NONE},     {NULL, 0}};
+static const dc_key_choice activations[] = {{"relu", DC_ACT_RELU},
+                                            {"linear", DC_ACT_LINEAR},
+                                            {"leaky_relu", DC_ACT_LEAKY_RELU},
+                                            {"tanh", DC_ACT_TANH},
+                                            {"sigmoid", DC_ACT_SIGMOID},
+                                            {"elu", DC_ACT_ELU},
+                                            {"selu", DC_ACT_SELU},
+                                            {"softplus", DC_ACT_SOFTPLUS},
+                                            {"gelu", DC_ACT_GELU},
+                                            {NULL, 0}};
 static const dc_key_choice inits[] = {{"fan_in", DC_INIT_FAN_IN},
                                       {"glorot", DC_INIT_GLOROT},
                                       {"xavier_sqrt2", DC_INIT_XAVIER_SQRT2},
@@ -180,7 +184,8 @@ const dc_key dc_key_table[] = {
             "builtin:glyphs is the built-in problem, generated in memory. Labels only score the result."},
     {KEY("input", "scale", DC_KEY_CHOICE, input.scale, "unit"), .choices = scales, .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .result = true, .also = "scaling normalize", .source = GUO ", x/255",
-     .doc = "unit: the range of the whole matrix to [0, 1] (0..255 for uint8). dec: times a factor that makes the mean "
+     .doc = "unit: the range of the whole matrix to [0, 1] (0..255 for uint8). symmetric: to [-1, 1]. dec: times a "
+            "factor that makes the mean "
             "of |x|^2/D one. standard: each column to mean 0 and variance 1. minmax: each column to [0, 1]. robust: "
             "each column to median 0 and distance 1 between its quartiles, which single wild values do not move; "
             "it suits data that are not zero for the most part. none: values as they are."},

@@ -1,5 +1,5 @@
-/* What a user is told about values far outside: which, where, how many, what they do to the scaling, and what helps.
- * Equal values in several columns share a line, and so do values in several columns of one row. */
+/* Tells the user about outlying values: which, where, how many, how they affect the scaling, and what helps. Equal
+ * values in several columns share a line, and so do values in several columns of one row. */
 #include <math.h>
 #include <string.h>
 
@@ -14,7 +14,7 @@ typedef struct {
     const dc_range_context *with;
     const dc_range_finding *list;
     int n;
-    double lo, hi; /* of all values except those found */
+    double lo, hi; /* range of all values except the outlying ones */
 } report;
 
 /* ---- Facts ------------------------------------------------------------------------------------------------------- */
@@ -67,7 +67,7 @@ static void format_distance(const dc_range_finding *f, char *out, size_t cap)
 
 /* ---- Lines ------------------------------------------------------------------------------------------------------- */
 
-/* Findings that share the line of the first one. */
+/* Findings that share one line; f: the first of them. */
 typedef struct {
     const dc_range_finding *f;
     int columns;
@@ -158,6 +158,8 @@ static void format_effect(const report *r, const dc_range_finding *f, char *out,
         fabs(f->rest - (is_high(f) ? s->min[f->column] : s->max[f->column])) / (s->max[f->column] - s->min[f->column]);
     if (r->with->scale == DC_SCALE_UNIT && r->with->dtype != DC_U8 && unit < SHARE_TOLD)
         snprintf(out, cap, "; input.scale=unit then leaves %.2g %% of [0, 1] to all other values", 100 * unit);
+    if (r->with->scale == DC_SCALE_SYMMETRIC && r->with->dtype != DC_U8 && unit < SHARE_TOLD)
+        snprintf(out, cap, "; input.scale=symmetric then leaves %.2g %% of [-1, 1] to all other values", 100 * unit);
     if (r->with->scale == DC_SCALE_MINMAX && column < SHARE_TOLD)
         snprintf(out, cap, "; input.scale=minmax then leaves %.2g %% of [0, 1] to the others of the column",
                  100 * column);
@@ -169,7 +171,7 @@ static void format_effect(const report *r, const dc_range_finding *f, char *out,
                  100 * squares);
 }
 
-/* Smallest round quantile beyond which all findings lie, 0: none. */
+/* Smallest round quantile beyond which all findings lie; 0 if there is none. */
 static double quantile_for(const report *r)
 {
     static const double round[] = {0.001, 0.002, 0.005, 0.01, 0.02, 0.05};

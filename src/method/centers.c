@@ -44,7 +44,19 @@ dc_status dc_centers_create_target(const dc_method_env *env, dc_method_state **o
     return create(env, true, out);
 }
 
-dc_status dc_method_kmeans(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label)
+dc_status dc_centers_create_labels(const dc_method_env *env, dc_method_state **out)
+{
+    dc_status st = create(env, false, out);
+    if (st != DC_OK) return st;
+    dc_method_state *s = *out;
+    st = dc_mem_alloc(&s->labels, (size_t)dc_part_rows(env->part), sizeof *s->labels, "labels");
+    s->label = (dc_table){"labels", s->labels, 1};
+    if (st != DC_OK) dc_centers_destroy(out);
+    return st;
+}
+
+static dc_status set_centers(dc_comm *comm, const dc_method_env *env, const dc_kmeans_config *cfg, const float *Z,
+                             int32_t *label)
 {
     dc_status st = DC_OK;
     dc_kmeans_result km = {0};
@@ -52,12 +64,26 @@ dc_status dc_method_kmeans(dc_comm *comm, const dc_method_env *env, const float 
     const dc_rows rows = dc_rows_of_array(env->part, Z, &env->L);
     const size_t n = (size_t)dc_part_rows(env->part);
     DC_ASSERT(centers);
-    DC_TRY(dc_kmeans(comm, &rows, &env->kmeans, &km));
+    DC_TRY(dc_kmeans(comm, &rows, cfg, &km));
     memcpy(env->value + centers->at, km.centers, dc_tensor_floats(centers) * sizeof *km.centers);
     if (label && n) memcpy(label, km.labels, n * sizeof *label);
 out:
     dc_kmeans_result_release(&km);
     return st;
+}
+
+dc_status dc_method_kmeans(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label)
+{
+    return set_centers(comm, env, &env->kmeans, Z, label);
+}
+
+dc_status dc_method_kmeans_again(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label)
+{
+    dc_kmeans_config cfg = env->kmeans;
+    cfg.first = env->value + dc_slab_find(env->slab, "centers")->at;
+    cfg.n_init = 1;
+    cfg.state = NULL;
+    return set_centers(comm, env, &cfg, Z, label);
 }
 
 dc_status dc_centers_start(dc_comm *comm, dc_method_state *state, const dc_inferred *rows)

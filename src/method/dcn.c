@@ -1,6 +1,6 @@
 /* dcn: Deep Clustering Network (Yang, Fu, Sidiropoulos, Hong, ICML 2017). Alternates on every batch:
- *   1. the network learns  |x - x^|^2 + beta |z - M s|^2  with centres M and labels s held fixed;
- *   2. labels are the nearest centres of the rows as they are now;
+ *   1. the network is trained on |x - x^|^2 + beta |z - M s|^2 with centres M and labels s held fixed;
+ *   2. each row is embedded again and gets the label of its nearest centre;
  *   3. each centre becomes the mean of all rows ever assigned to it, this batch included; c_k counts them, from 100 as
  *      in the authors' code. The authors update row by row, m <- m - (m - z)/c with c counted up; over the rows of a
  *      batch this gives the mean (c m + sum z)/(c + n), which needs one sum per batch. */
@@ -40,19 +40,6 @@ static void build(const dc_method_env *env, dc_slab *slab)
     dc_slab_add(slab, "counts", 1, env->K, false);
 }
 
-static dc_status create(const dc_method_env *env, dc_method_state **out)
-{
-    dc_status st = dc_centers_create(env, out);
-    if (st != DC_OK) return st;
-    dc_method_state *s = *out;
-    st = dc_mem_alloc(&s->labels, (size_t)dc_part_rows(env->part), sizeof *s->labels, "labels");
-    if (st != DC_OK)
-        dc_centers_destroy(out);
-    else
-        s->label = (dc_table){"labels", s->labels, 1};
-    return st;
-}
-
 static dc_status start(dc_comm *comm, dc_method_state *s, const dc_inferred *rows)
 {
     dc_status st = DC_OK;
@@ -69,7 +56,7 @@ out:
     return st;
 }
 
-/* Each row has the label of its last batch, which cannot be computed again from the weights. */
+/* The label of a row dates from the last batch that had this row, so it cannot be recomputed from the weights. */
 static dc_status keep(dc_comm *comm, dc_method_state *s, dc_state *c)
 {
     s->saved = c;
@@ -112,7 +99,7 @@ const dc_method dc_method_dcn = {
     .flags = DC_METHOD_TRAINS | DC_METHOD_RECONSTRUCTS,
     DC_METHOD_KEYS(keys, dcn_keys),
     .build = build,
-    .create = create,
+    .create = dc_centers_create_labels,
     .start = start,
     .keep = keep,
     .n_steps = 2,

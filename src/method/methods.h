@@ -17,7 +17,8 @@ typedef struct {
         .min = 0, .max = 1e6, .range = DC_OPEN_MIN, .also = "dof degrees_of_freedom", .source = "Xie et al. 2016",     \
         .doc = "Degrees of freedom of Student's t in the soft assignment q, from which confidence is taken, too."      \
     }
-/* The key `loss`. The struct `keys` has an int member `loss`, a dc_recon_loss. what: the default; from: its source. */
+/* The key `loss`. The struct `keys` must have an int member `loss`, which holds a dc_recon_loss. what: the default;
+ * from: the source of the default. */
 #define DC_LOSS_KEY(keys, what, from)                                                                                  \
     {                                                                                                                  \
         .name = "loss", .type = DC_KEY_CHOICE, .offset = offsetof(keys, loss), .fallback = what,                       \
@@ -25,36 +26,93 @@ typedef struct {
         .doc = "Reconstruction loss, as pretrain.loss."                                                                \
     }
 
-/* State of the methods that have K centres in the latent space (tensor "centers") and the Student-t assignment as q.
- * These methods have no other state. */
+/* State of the methods that have K centres in the latent space (tensor "centers") and use the Student-t assignment as
+ * q. These methods have no other state. */
 struct dc_method_state {
     const dc_method_env *env;
     float *P;        /* [n x K] local target; NULL: not kept */
     dc_table target; /* P as a table */
     float *labels;   /* [n x 1] local; NULL: not kept */
-    dc_state *saved; /* the state that the labels are registered in, or NULL; borrowed */
+    dc_state *saved; /* the run state in which the labels are registered, or NULL; borrowed */
     dc_table label;  /* the labels as a table */
     dc_sum *loss;    /* sums of the target refresh */
 };
 
-/* Adds the tensor "centers" [K x L], trained. */
+/* Adds the trained tensor "centers" [K x L]. */
 void dc_centers_build(const dc_method_env *env, dc_slab *slab);
 dc_status dc_centers_create(const dc_method_env *env, dc_method_state **out);
-/* The same, and allocates the target P. */
+/* Like dc_centers_create(), but also allocates the target P. */
 dc_status dc_centers_create_target(const dc_method_env *env, dc_method_state **out);
 dc_status dc_centers_start(dc_comm *comm, dc_method_state *state, const dc_inferred *rows);
 /* Computes the sharpened target into P, and its KL loss; for DEC and its extensions. */
 dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const dc_inferred *rows, dc_refresh *out);
+/* The same, and the label of each row as a table, for steps. */
+dc_status dc_centers_create_labels(const dc_method_env *env, dc_method_state **out);
 /* Sends rows x through the encoder; trained: the encoder learns. */
 dc_val dc_centers_encode(dc_graph *g, const dc_method_env *env, bool trained, dc_val x);
-/* The centres as a value of the step. */
+/* Returns the centres as a value of the step. */
 dc_val dc_centers_use(dc_graph *g, const dc_method_env *env);
 /* Minimises, with weight 1, the loss of reconstructing rows x from their embedding z; the decoder learns. */
 void dc_centers_reconstruct(dc_graph *g, const dc_method_env *env, dc_recon_loss loss, dc_val x, dc_val z);
-/* KL(P || Q) of each row of the batch; z: its embedding; P: the target of the last refresh. */
+/* Returns KL(P || Q) of each row of the batch. z: embedding of the rows; P: the target of the last refresh. */
 dc_val dc_centers_kl(dc_graph *g, const dc_method_state *state, dc_val z);
 /* Outputs the embedding, the Student-t assignment and the nearest centre. */
 void dc_centers_infer(dc_graph *g, const dc_method_env *env);
 void dc_centers_destroy(dc_method_state **state);
+
+/* ---- Discriminators ---------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    dc_int_list discriminator; /* widths of the hidden layers */
+    double lr, weight;
+    int64_t encoder_every;
+} dc_adversary_keys; /* a member of a method's key struct */
+#define DC_ADVERSARY_KEYS(keys, member, widths, act, from)                                                             \
+    {.name = "discriminator",                                                                                          \
+     .type = DC_KEY_LIST,                                                                                              \
+     .offset = offsetof(keys, member.discriminator),                                                                   \
+     .fallback = widths,                                                                                               \
+     .min = 1,                                                                                                         \
+     .max = 1 << 20,                                                                                                   \
+     .also = "disc critic discriminator_hidden",                                                                       \
+     .source = from,                                                                                                   \
+     .doc = "Widths of the hidden layers of a discriminator, with activation " act "; its output is a sigmoid."},      \
+        {.name = "discriminator_lr",                                                                                   \
+         .type = DC_KEY_FLOAT,                                                                                         \
+         .offset = offsetof(keys, member.lr),                                                                          \
+         .fallback = "0",                                                                                              \
+         .min = 0,                                                                                                     \
+         .max = 1e6,                                                                                                   \
+         .also = "d_lr critic_lr",                                                                                     \
+         .doc = "Learning rate of a discriminator. 0: cluster.lr."},                                                   \
+        {.name = "weight",                                                                                             \
+         .type = DC_KEY_FLOAT,                                                                                         \
+         .offset = offsetof(keys, member.weight),                                                                      \
+         .fallback = "1.0",                                                                                            \
+         .min = 0,                                                                                                     \
+         .max = 1e6,                                                                                                   \
+         .source = from,                                                                                               \
+         .doc = "Weight of the loss by which the encoder learns to pass for what is drawn."},                          \
+    {                                                                                                                  \
+        .name = "encoder_every", .type = DC_KEY_INT, .offset = offsetof(keys, member.encoder_every), .fallback = "1",  \
+        .min = 1, .max = 1e6, .unit = "batches", .also = "n_critic critic_steps", .source = from,                      \
+        .doc = "The encoder learns from a discriminator on each such batch only: 5 gives five steps of the "           \
+               "discriminator to one of the encoder."                                                                  \
+    }
+
+/* Adds a discriminator of rows with `width` columns; act: of its hidden layers. */
+void dc_adversary_build(dc_slab *slab, const char *name, int64_t width, const dc_adversary_keys *keys, const char *act);
+/* -ln D(drawn) - ln(1 - D(made)) of each row; D learns. */
+dc_val dc_adversary_tells(dc_graph *g, const dc_net *net, dc_val drawn, dc_val made);
+/* -ln D(made) of each row; D does not learn. */
+dc_val dc_adversary_passes(dc_graph *g, const dc_net *net, dc_val made);
+/* Optimizer and cycle of the discriminator's step or of the encoder's. */
+void dc_adversary_turn(const dc_adversary_keys *keys, bool of_discriminator, dc_turn *turn);
+typedef struct {
+    dc_method_failure wins, idle;
+} dc_adversary_failures;
+/* The failure that the discriminator's losses show, if any: it wins, or has never learnt anything. loss, n, stride: as
+ * in dc_method.failed. */
+const dc_method_failure *dc_adversary_failed(const dc_adversary_failures *f, const double *loss, size_t n, int stride);
 
 #endif

@@ -20,11 +20,10 @@ bool dc_norm_find(const char *name, dc_norm *norm)
     return false;
 }
 
-static const char *const names[] = {[DC_ACT_LINEAR] = "linear",
-                                    [DC_ACT_RELU] = "relu",
-                                    [DC_ACT_LEAKY_RELU] = "leaky_relu",
-                                    [DC_ACT_TANH] = "tanh",
-                                    [DC_ACT_SIGMOID] = "sigmoid"};
+static const char *const names[] = {
+    [DC_ACT_LINEAR] = "linear", [DC_ACT_RELU] = "relu",         [DC_ACT_LEAKY_RELU] = "leaky_relu",
+    [DC_ACT_TANH] = "tanh",     [DC_ACT_SIGMOID] = "sigmoid",   [DC_ACT_ELU] = "elu",
+    [DC_ACT_SELU] = "selu",     [DC_ACT_SOFTPLUS] = "softplus", [DC_ACT_GELU] = "gelu"};
 
 const char *dc_act_name(dc_act act)
 {

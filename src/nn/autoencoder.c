@@ -1,5 +1,5 @@
-/* Shapes of a fully connected autoencoder and the layout of its parameter slab: [decoder | encoder], each part layer by
- * layer, each layer weight, bias, then what its norm has. */
+/* Shapes of a fully connected autoencoder and the layout of its parameter slab: [decoder | encoder]. Each part is
+ * stored layer by layer: the weight of a layer, its bias, then the vectors of its norm. */
 #include <stdio.h>
 
 #include "dcmpi/net_text.h"

@@ -1,7 +1,7 @@
 /* Reads networks from text and writes them as text. See net_text.h.
  *
- * A layer is the name of its kind, then the words that this kind reads; kinds are rows of a table. Nothing is guessed:
- * every word must mean something, and an error names the first that does not, with its column. */
+ * A layer starts with the name of its kind, followed by words that this kind understands; the kinds are rows of a
+ * table. Nothing is guessed: a word without a meaning is an error, which names the word and its column. */
 #include "dcmpi/net_text.h"
 
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 
 #include "dcmpi/text.h"
 
-enum { WORD_MAX = 64, WIDTH_DIGITS = 8, NAMES_MAX = 8 };
+enum { WORD_MAX = 64, WIDTH_DIGITS = 8, NAMES_MAX = 16 };
 static const int64_t width_max = 1 << 20; /* as for model.hidden */
 static const double rate_max = 1e6;       /* as for lr_factors */
 
@@ -22,8 +22,8 @@ typedef struct {
     int column;     /* of *at */
     int word_column;
     char word[WORD_MAX];  /* "": the layer has no more words */
-    const char *part;     /* for messages: "encoder", "decoder" or the net's name, */
-    int layer;            /* and the number of the layer in it */
+    const char *part;     /* for messages: "encoder", "decoder" or the net's name */
+    int layer;            /* number of the current layer in this part */
     dc_part_text *layers; /* of this part */
     char *why;
 } reader;
@@ -52,7 +52,7 @@ static void step(reader *r)
     r->column += ((unsigned char)*r->at & 0xC0) != 0x80;
 }
 
-/* Reads the next word of the layer into r->word; a word too long to mean anything is cut after a whole character. */
+/* Reads the next word of the layer into r->word; a word longer than any valid one is cut between two characters. */
 static void next_word(reader *r)
 {
     while (is_blank(*r->at)) step(r);
@@ -111,7 +111,7 @@ static bool read_activation(const reader *r, bool *has, dc_layer_text *out)
     const char *names[NAMES_MAX];
     char near[WORD_MAX + 32];
     int n = 0;
-    for (dc_act a = DC_ACT_LINEAR; a <= DC_ACT_SIGMOID; a++) names[n++] = dc_act_name(a);
+    for (int a = 0; a < DC_ACTS; a++) names[n++] = dc_act_name((dc_act)a);
     const bool found = dc_act_find(r->word, &out->act);
     if (found && *has) return refuse(r, r->word_column, "'%s' is a second activation", r->word);
     *has |= found;
@@ -126,7 +126,7 @@ static bool read_norm(const reader *r, dc_norm norm, dc_layer_text *out)
     return true;
 }
 
-/* Reads the words after those that the kind itself has read. */
+/* Reads the rest of a layer: the words that every kind allows. */
 static bool read_rest(reader *r, dc_layer_text *out)
 {
     bool has_act = false;

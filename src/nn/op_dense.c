@@ -150,7 +150,11 @@ static dc_val dense(dc_graph *g, const dc_layer *layer, const dc_layer *owner, d
         return dc_norm_layer(g, layer, pass, x);
     }
     const int b = (dc_use)(g, &bias).id;
-    return dc_record(g, (dc_node){.op = op, .n_in = 3, .in = {x.id, w, b}, .whole = {layer->act}}, shape);
+    const bool apart = layer->act == DC_ACT_GELU;
+    const dc_node node = {
+        .op = op, .n_in = 3, .in = {x.id, w, b}, .whole = {apart ? DC_ACT_LINEAR : layer->act}};
+    const dc_val y = dc_record(g, node, shape);
+    return apart ? dc_act_gelu(g, y) : y;
 }
 
 dc_val(dc_layers)(dc_graph *g, const dc_net *net, int first, int last, dc_pass pass, dc_val x)

@@ -299,5 +299,8 @@ static dc_val of_row(dc_graph *g, const dc_layer *layer, dc_pass pass, dc_val x)
 
 dc_val dc_norm_layer(dc_graph *g, const dc_layer *layer, dc_pass pass, dc_val x)
 {
-    return layer->norm == DC_NORM_BATCH ? of_batch(g, layer, pass, x) : of_row(g, layer, pass, x);
+    dc_layer own = *layer;
+    if (layer->act == DC_ACT_GELU) own.act = DC_ACT_LINEAR;
+    const dc_val y = layer->norm == DC_NORM_BATCH ? of_batch(g, &own, pass, x) : of_row(g, &own, pass, x);
+    return layer->act == DC_ACT_GELU ? dc_act_gelu(g, y) : y;
 }

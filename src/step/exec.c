@@ -59,7 +59,7 @@ out:
     return st;
 }
 
-/* Prepares the sums within the passes: they go over a partition with one row per shard. */
+/* Prepares the sums within the passes; their partition has one row per shard. */
 static dc_status take_level_sum(dc_step *s)
 {
     dc_status st = DC_OK;
@@ -150,7 +150,7 @@ static double updated_floats(const dc_step *s)
     return (double)floats;
 }
 
-/* Bytes sent for sums within the passes, and for rows that all ranks read. */
+/* Number of bytes sent for the sums within the passes, and for the rows that all ranks read. */
 static double sent_within(const dc_step *s)
 {
     const double rows = sizeof(float) * (double)s->batcher.capacity * (double)s->plan.all_floats,
@@ -158,12 +158,13 @@ static double sent_within(const dc_step *s)
     return rows * (s->cfg.part->P - 1) + dc_plan_reductions(&s->plan) * sum;
 }
 
-dc_step_costs dc_step_costs_of(const dc_step *s)
+dc_step_costs dc_step_costs_of(const dc_step *s, const dc_opt_config *opt)
 {
+    const bool clips = opt->clip_norm != 0;
     const dc_outer_costs outer = dc_outer_costs_of(s->outer);
     return (dc_step_costs){.flops = dc_step_flops(s) * (double)s->batcher.B,
-                           .reductions = dc_plan_reductions(&s->plan) + 1,
-                           .sent_bytes = outer.sent_bytes + sent_within(s),
+                           .reductions = dc_plan_reductions(&s->plan) + 1 + (clips && s->cfg.strict),
+                           .sent_bytes = outer.sent_bytes + sent_within(s) + (clips ? outer.squares_bytes : 0),
                            .mpi_bytes = outer.mpi_bytes,
                            .updated = updated_floats(s)};
 }
@@ -205,7 +206,7 @@ static void gather_rows(dc_step *s)
 
 /* ---- Step ------------------------------------------------------------------------------------------------------- */
 
-/* Takes the losses, and the gradients that came in parts, from the sums over all rows. */
+/* Takes the losses, and the gradients that are sums of parts, from the sums over all rows. */
 static void take_totals(dc_step *s, double *loss)
 {
     const dc_graph *g = s->plan.graph;

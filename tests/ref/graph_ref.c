@@ -82,15 +82,13 @@ static void dense_tied(const node_call *c, int64_t i, double *out)
 /* d act'(t), from y = act(t). */
 static void act_grad(const node_call *c, int64_t i, double *out)
 {
-    for (int64_t j = 0; j < c->x->shape.width; j++) {
-        const double y = at(c, 1, i, j);
-        const double slope[] = {[DC_ACT_LINEAR] = 1,
-                                [DC_ACT_RELU] = y > 0,
-                                [DC_ACT_LEAKY_RELU] = y > 0 ? 1 : (double)DC_LEAKY_SLOPE,
-                                [DC_ACT_TANH] = 1 - y * y,
-                                [DC_ACT_SIGMOID] = y * (1 - y)};
-        out[j] = at(c, 0, i, j) * slope[c->x->whole[0]];
-    }
+    for (int64_t j = 0; j < c->x->shape.width; j++)
+        out[j] = at(c, 0, i, j) * act_slope_ref((dc_act)c->x->whole[0], at(c, 1, i, j));
+}
+
+static void gelu(const node_call *c, int64_t i, double *out)
+{
+    for (int64_t j = 0; j < c->x->shape.width; j++) out[j] = act_ref(DC_ACT_GELU, at(c, 0, i, j));
 }
 
 static void dropout(const node_call *c, int64_t i, double *out)
@@ -164,6 +162,24 @@ static void map(const node_call *c, int64_t i, double *out)
             break;
         case DC_SQUARE:
             out[j] = a * a;
+            break;
+        case DC_TANH:
+            out[j] = tanh(a);
+            break;
+        case DC_SIGMOID:
+            out[j] = 1 / (1 + exp(-a));
+            break;
+        case DC_SOFTPLUS:
+            out[j] = log(1 + exp(a));
+            break;
+        case DC_LOG:
+            out[j] = log(a);
+            break;
+        case DC_SQRT:
+            out[j] = sqrt(a);
+            break;
+        case DC_RECIPROCAL:
+            out[j] = 1 / a;
             break;
         }
     }
@@ -275,6 +291,12 @@ static void nearest(const node_call *c, int64_t i, double *out)
         if (distance(c, i, k) < distance(c, i, (int64_t)*out)) *out = (double)k;
 }
 
+static void pick(const node_call *c, int64_t i, double *out)
+{
+    const int64_t L = c->x->shape.width, k = (int64_t)at(c, 0, i, 0);
+    for (int64_t j = 0; j < L; j++) out[j] = c->in[1][k * L + j];
+}
+
 static void running_mean(const node_call *c, int64_t i, double *out)
 {
     const double before = c->in[1][i], more = c->in[2][i];
@@ -328,6 +350,52 @@ static void layer_norm(const node_call *c, int64_t i, double *out)
                          at(c, 1, 0, j) * (row_of(c, 0, i)[j] - m) / sqrt(v + 1e-5) + at(c, 2, 0, j));
 }
 
+static void concat(const node_call *c, int64_t i, double *out)
+{
+    const int64_t first = shape_of(c, 0)->width;
+    for (int64_t j = 0; j < c->x->shape.width; j++)
+        out[j] = j < first ? row_of(c, 0, i)[j] : row_of(c, 1, i)[j - first];
+}
+
+static void columns(const node_call *c, int64_t i, double *out)
+{
+    for (int64_t j = 0; j < c->x->shape.width; j++) out[j] = row_of(c, 0, i)[c->x->whole[0] + j];
+}
+
+static void cross_entropy(const node_call *c, int64_t i, double *out)
+{
+    const int64_t width = shape_of(c, 0)->width;
+    double sum = 0;
+    *out = 0;
+    for (int64_t j = 0; j < width; j++) sum += exp(row_of(c, 1, i)[j]);
+    for (int64_t j = 0; j < width; j++) *out -= row_of(c, 0, i)[j] * log(exp(row_of(c, 1, i)[j]) / sum);
+}
+
+static void gauss_log(const node_call *c, int64_t i, double *out)
+{
+    const int64_t L = shape_of(c, 0)->width;
+    for (int64_t k = 0; k < c->x->shape.width; k++) {
+        out[k] = 0;
+        for (int64_t j = 0; j < L; j++) {
+            const double e = row_of(c, 0, i)[j] - c->in[1][k * L + j], variance = exp(c->in[2][k * L + j]);
+            out[k] += log(exp(-e * e / (2 * variance)) / sqrt(2 * M_PI * variance));
+        }
+    }
+}
+
+static void gauss_kl(const node_call *c, int64_t i, double *out)
+{
+    const int64_t L = shape_of(c, 0)->width;
+    for (int64_t k = 0; k < c->x->shape.width; k++) {
+        out[k] = 0;
+        for (int64_t j = 0; j < L; j++) {
+            const double own = exp(row_of(c, 1, i)[j]), mean = c->x->n_in > 2 ? c->in[2][k * L + j] : 0,
+                         variance = c->x->n_in > 2 ? exp(c->in[3][k * L + j]) : 1;
+            out[k] += log(sqrt(variance / own)) + (own + pow(row_of(c, 0, i)[j] - mean, 2)) / (2 * variance) - 0.5;
+        }
+    }
+}
+
 static void grad(const node_call *c, int64_t i, double *out);
 static void grad_sum(const node_call *c, int64_t i, double *out);
 
@@ -355,6 +423,7 @@ static const struct {
     {"cross", 0, cross},
     {"sqdist", 0, sqdist},
     {"nearest", 3, nearest},
+    {"pick", 3, pick},
     {"running-mean", 15, running_mean},
     {"student-kl", 4, student_kl},
     {"contrast", 0, contrast},
@@ -368,6 +437,12 @@ static const struct {
     {"dense-tied", 0, dense_tied},
     {"student", 3, student},
     {"act-grad", 0, act_grad},
+    {"gelu", 0, gelu},
+    {"concat", 0, concat},
+    {"columns", 0, columns},
+    {"cross-entropy", 0, cross_entropy},
+    {"gauss-log", 0, gauss_log},
+    {"gauss-kl", 0, gauss_kl},
 };
 
 static size_t twin_of(const char *operation)

@@ -37,8 +37,9 @@ void graph_ref_gradient(graph_ref *r, double *slab, size_t lo, size_t hi, double
 
 /* Operands of an operation that count as constants: bit k for operand k. */
 unsigned graph_ref_constant(const char *operation);
-/* Functions of dc_map: [0, this). */
-enum { GRAPH_REF_FUNCTIONS = DC_SQUARE + 1 };
+/* Functions of dc_map: [0, GRAPH_REF_FUNCTIONS) of all numbers; from there to GRAPH_REF_FUNCTIONS_END of positive ones.
+ */
+enum { GRAPH_REF_FUNCTIONS = DC_LOG, GRAPH_REF_FUNCTIONS_END = DC_RECIPROCAL + 1 };
 bool graph_ref_has_two(dc_function f);
 
 #endif
