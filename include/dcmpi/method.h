@@ -20,6 +20,7 @@ typedef struct {
     const dc_slab *slab; /* the autoencoder, and what the method's build() added */
     float *value;        /* [slab->n] values of the slab in this run */
     int64_t epoch_steps; /* steps per epoch: each row is seen once */
+    dc_rows input;       /* the rows of the data as the network reads them */
 } dc_method_env;
 
 enum { DC_METHOD_STEPS = 4 };
@@ -31,7 +32,9 @@ typedef struct {
 } dc_turn;
 enum {
     DC_METHOD_TRAINS = 1, /* has a loss and takes training steps; without this flag, one refresh gives the labels */
-    DC_METHOD_RECONSTRUCTS = 2 /* also trains the decoder */
+    DC_METHOD_RECONSTRUCTS = 2, /* also trains the decoder */
+    DC_METHOD_SCRATCH = 4,      /* trains an encoder from its first weights: no pretraining, no decoder */
+    DC_METHOD_HEAD = 8          /* labels come from a softmax layer, not from the centres */
 };
 
 /* Output of the method's inference for all rows of this rank. */
@@ -100,9 +103,12 @@ typedef struct {
     /* Registers what the result file gets besides the tensors of build(), under "/NAME OF THE METHOD/...". May be NULL.
      * Local. */
     dc_status (*results)(const dc_method_state *state, dc_results *r);
-    /* A failure that shows in the losses with names of their own; NULL: none. Their columns, in recorded order, begin at
-     * loss[0] for the first interval between records and at loss[i * stride] for interval i < n. May be NULL. Local. */
+    /* A failure that shows in the losses with names of their own; NULL: none. Their columns, in recorded order, begin
+     * at loss[0] for the first interval between records and at loss[i * stride] for interval i < n. May be NULL. Local.
+     */
     const dc_method_failure *(*failed)(const double *loss, size_t n, int stride);
+    /* What is said, besides the numbers, if the clusters collapse. NULL: nothing. */
+    const dc_method_failure *collapse;
     /* Sets those kept values that depend on the step number. May be NULL. Local. */
     void (*anneal)(const dc_method_state *state, int64_t step);
     void (*destroy)(dc_method_state **state);
