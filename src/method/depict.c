@@ -49,26 +49,34 @@ static const dc_key keys[] = {
     DC_LOSS_KEY(depict_keys, "mse", "Dizaji et al. 2017"),
 };
 
-/* The head whose labels are those of k-means: centres as equal spherical Gaussians, with the variance of the rows. */
+/* Sets the head to the classifier of equal spherical Gaussians around the centres, whose labels are those of k-means:
+ * logits z (c_k - c) / v - |c_k|^2 / 2v, up to what all of them have in common; c: mean of the centres. */
+static void set_head(const dc_method_env *env, const float *centers, double variance)
+{
+    const int64_t K = env->K, L = env->L;
+    const dc_layer *head = &dc_slab_net(env->slab, "head")->layer[0];
+    float *weight = env->value + head->weight, *bias = env->value + head->bias;
+    const double scale = variance > 0 ? 1 / variance : 1;
+    for (int64_t k = 0; k < K; k++) bias[k] = 0;
+    for (int64_t j = 0; j < L; j++) {
+        double mean = 0;
+        for (int64_t k = 0; k < K; k++) mean += (double)centers[k * L + j] / (double)K;
+        for (int64_t k = 0; k < K; k++) {
+            const double c = (double)centers[k * L + j];
+            weight[j * K + k] = (float)(scale * (c - mean));
+            bias[k] -= (float)(0.5 * scale * (c * c - mean * mean));
+        }
+    }
+}
+
 static dc_status start(dc_comm *comm, dc_method_state *s, const dc_inferred *rows)
 {
     dc_status st = DC_OK;
     dc_kmeans_result km = {0};
     const dc_method_env *env = s->env;
-    const dc_layer *head = &dc_slab_net(env->slab, "head")->layer[0];
     const dc_rows embedded = dc_rows_of_array(env->part, rows->Z, &env->L);
     DC_TRY(dc_kmeans(comm, &embedded, &env->kmeans, &km));
-    const double variance = km.inertia / ((double)env->part->N * (double)env->L),
-                 scale = variance > 0 ? 1 / variance : 1;
-    for (int64_t k = 0; k < env->K; k++) {
-        double square = 0;
-        for (int64_t j = 0; j < env->L; j++) {
-            const double c = (double)km.centers[k * env->L + j];
-            env->value[head->weight + (size_t)(j * env->K + k)] = (float)(scale * c);
-            square += c * c;
-        }
-        env->value[head->bias + (size_t)k] = (float)(-0.5 * scale * square);
-    }
+    set_head(env, km.centers, km.inertia / ((double)env->part->N * (double)env->L));
 out:
     dc_kmeans_result_release(&km);
     return st;
