@@ -125,8 +125,10 @@ static void turn(const dc_method_env *env, int step, dc_turn *out)
     dc_adversary_turn(&k->adversary, step == 0, out);
 }
 
-static const dc_method_failure *failed(const double *loss, size_t n, int stride)
+static const dc_method_failure *failed(const dc_method_env *env, const dc_refresh *last, const double *loss, size_t n,
+                                       int stride)
 {
+    (void)env, (void)last;
     static const dc_adversary_failures f = {
         {"the discriminator wins", "it tells every row and teaches the encoder nothing: lower dcan.discriminator_lr"},
         {"the discriminator learns nothing", "its loss stays at 2 ln 2: raise dcan.discriminator_lr, or widen "
