@@ -112,7 +112,7 @@ static void record(dc_graph *g, const dc_method_state *s, int step)
     const dc_method_env *env = s->env;
     const dcan_keys *own = env->keys;
     const dc_net *D = dc_slab_net(env->slab, "discriminator");
-    const dc_val z = dc_centers_encode(g, env, step == 1, dc_batch(g, env->slab->net.D));
+    const dc_val z = dc_centers_encode(g, env, step == 1 ? DC_TRAINED : DC_QUIET, dc_batch(g, env->slab->net.D));
     if (step == 0)
         dc_minimize(g, "discriminator", 1, dc_adversary_tells(g, D, draw(g, s), z));
     else
