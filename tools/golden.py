@@ -554,6 +554,109 @@ def write_centers():
     out.close()
 
 
+# ---- Discriminators: DCAN, AAE --------------------------------------------------------------------------------------
+
+STREAM_NOISE, MODEL_SEED = 7, 1  # of rng.h; of the tests' model
+
+
+def noise(step, site, n, width):
+    """Standard normal values of rows 0 .. n-1, as dc_noise() draws them (Box-Muller)."""
+    blocks = (width + 3) // 4
+    words = philox(MODEL_SEED, STREAM_NOISE, step * MAX_LAYERS + site, numpy.arange(n)[:, None] * blocks + numpy.arange(blocks))
+    unit = (words.astype(numpy.float64) + 0.5) / 2 ** 32
+    radius, angle = numpy.sqrt(-2 * numpy.log(unit[..., 0::2])), 2 * numpy.pi * unit[..., 1::2]
+    pairs = numpy.stack([radius * numpy.cos(angle), radius * numpy.sin(angle)], axis=-1)
+    return single(torch.as_tensor(pairs.reshape(n, -1)[:, :width]))
+
+
+def discriminator(par, name, x, act):
+    return torch.sigmoid(dense(par, name + "_1", dense(par, name + "_0", x, act), "linear"))
+
+
+def tells(par, name, act, drawn, made):
+    """The discriminator's loss: -ln D(drawn) - ln(1 - D(made))."""
+    return -(torch.log(discriminator(par, name, drawn, act)) + torch.log(1 - discriminator(par, name, made, act))).mean()
+
+
+def passes(par, name, act, made):
+    return -torch.log(discriminator(par, name, made, act)).mean()
+
+
+def decode(par, code):
+    for i in range(3):
+        code = dense(par, "decoder_%d" % i, code, "relu" if i < 2 else "linear")
+    return code
+
+
+def take_turns(out, prefix, par, turns, batches=3):
+    """turns: (names that learn, their rate, every how manieth batch, losses(leaf, t)) one after the other; SGD."""
+    for t in range(batches):
+        for i, (names, rate, every, losses) in enumerate(turns):
+            if (t + 1) % every:
+                continue
+            leaf = {k: v.clone().requires_grad_() for k, v in par.items()}
+            values = losses(leaf, t)
+            sum(values).backward()
+            out.put("%s/loss_%d_%d" % (prefix, t, i), [v.item() for v in values])
+            par.update({k: par[k] - rate * leaf[k].grad for k in par if k.startswith(names)})
+    for k, v in par.items():
+        out.put("%s/final/%s" % (prefix, k), v)
+
+
+def write_adversarial():
+    out = Writer("adversarial.txt", [
+        "DCAN and AAE with the autoencoder of autoencoder.txt (ReLU), three batches of all rows, SGD.",
+        "x: data; start/*: parameters, one hidden layer of 4 in each discriminator (tanh for DCAN, ReLU for AAE).",
+        "dcan: 3 clusters; mu, deviation: what is drawn around; label. Rates .05 (discriminator), .02 (encoder, on each",
+        "  second batch), weight .7. aae: 2 categories, 1 column of style, dropout .25, mse_sum; rates .01 (reconstruction),",
+        "  .05 (discriminators), .03 (encoder); weight .7. loss_t_i: of batch t, step i; final/*: parameters at the end."])
+    torch.manual_seed(20240914)
+    n, K_y = 17, 2
+    x, par = single(torch.randn(n, WIDTHS[0])), make_parameters()
+    for name, width in (("discriminator", WIDTHS[-1]), ("category", K_y), ("style", WIDTHS[-1] - K_y)):
+        for i, (a, b) in enumerate(((width, 4), (4, 1))):
+            par["%s_%d/weight" % (name, i)] = single(torch.randn(a, b))
+            par["%s_%d/bias" % (name, i)] = single(0.3 * torch.randn(b))
+    mu, deviation, label = single(torch.randn(K, WIDTHS[-1])), single(torch.rand(K, WIDTHS[-1])), torch.arange(n) * 5 % 7 % K
+    for name, value in (("x", x), ("mu", mu), ("deviation", deviation), ("label", label)):
+        out.put(name, value)
+    for k, v in par.items():
+        out.put("start/" + k, v)
+
+    def draw(t):
+        return mu[label] + deviation[label] * noise(t, 0, n, WIDTHS[-1])
+
+    def of(names):
+        return {k: v for k, v in par.items() if k.startswith(names)}
+
+    take_turns(out, "dcan", of(("encoder", "decoder", "discriminator")), [
+        ("discriminator", 0.05, 1, lambda p, t: [tells(p, "discriminator", "tanh", draw(t), embed(p, x).detach())]),
+        ("encoder", 0.02, 2, lambda p, t: [0.7 * passes(p, "discriminator", "tanh", embed(p, x))])])
+
+    def code(p, t):
+        blocks = (WIDTHS[0] + 3) // 4
+        words = philox(MODEL_SEED, STREAM_DROPOUT, t * MAX_LAYERS, numpy.arange(n)[:, None] * blocks + numpy.arange(blocks))
+        mask = torch.as_tensor((words.reshape(n, -1)[:, :WIDTHS[0]] >= 2 ** 30) / 0.75)
+        h = embed(p, x * mask)
+        return torch.softmax(h[:, :K_y], 1), h[:, K_y:]
+
+    def reconstruct(p, t):
+        return [((decode(p, torch.cat(code(p, t), 1)) - x) ** 2).sum(1).mean()]
+
+    def tell(p, t):
+        y, z = (v.detach() for v in code(p, t))
+        drawn = F.one_hot(noise(t, 0, n, K_y).argmax(1), K_y).to(torch.float64)
+        return [tells(p, "category", "relu", drawn, y), tells(p, "style", "relu", noise(t, 1, n, WIDTHS[-1] - K_y), z)]
+
+    def deceive(p, t):
+        y, z = code(p, t)
+        return [0.7 * passes(p, "category", "relu", y), 0.7 * passes(p, "style", "relu", z)]
+
+    take_turns(out, "aae", of(("encoder", "decoder", "category", "style")), [
+        (("encoder", "decoder"), 0.01, 1, reconstruct), (("category", "style"), 0.05, 1, tell), ("encoder", 0.03, 1, deceive)])
+    out.close()
+
+
 if __name__ == "__main__":
     os.makedirs(OUT, exist_ok=True)
     write_dec()
@@ -561,4 +664,5 @@ if __name__ == "__main__":
     write_layerwise()
     write_clustering()
     write_centers()
+    write_adversarial()
     sys.exit(0)

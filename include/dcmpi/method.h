@@ -103,12 +103,11 @@ typedef struct {
     /* Registers what the result file gets besides the tensors of build(), under "/NAME OF THE METHOD/...". May be NULL.
      * Local. */
     dc_status (*results)(const dc_method_state *state, dc_results *r);
-    /* A failure that shows in the losses with names of their own; NULL: none. Their columns, in recorded order, begin
-     * at loss[0] for the first interval between records and at loss[i * stride] for interval i < n. May be NULL. Local.
-     */
-    const dc_method_failure *(*failed)(const double *loss, size_t n, int stride);
-    /* What is said, besides the numbers, if the clusters collapse. NULL: nothing. */
-    const dc_method_failure *collapse;
+    /* A failure of the training that shows in the last refresh or in the losses with names of their own; NULL: none.
+     * Their columns, in recorded order, begin at loss[0] for the first interval between records and at loss[i * stride]
+     * for interval i < n; n > 0. May be NULL. Local. */
+    const dc_method_failure *(*failed)(const dc_method_env *env, const dc_refresh *last, const double *loss, size_t n,
+                                       int stride);
     /* Sets those kept values that depend on the step number. May be NULL. Local. */
     void (*anneal)(const dc_method_state *state, int64_t step);
     void (*destroy)(dc_method_state **state);

@@ -137,8 +137,14 @@ static void record(dc_graph *g, const dc_method_state *s, int step)
     if (sum.id >= 0) dc_minimize(g, "hidden", 1, sum);
 }
 
-static const dc_method_failure collapse = {"the softmax layer has left most clusters",
-                                           "lower cluster.lr, pretrain longer, or take fewer clusters"};
+static const dc_method_failure *failed(const dc_method_env *env, const dc_refresh *last, const double *loss, size_t n,
+                                       int stride)
+{
+    static const dc_method_failure empty = {"the softmax layer has left most clusters",
+                                            "lower cluster.lr, pretrain longer, or take fewer clusters"};
+    (void)loss, (void)n, (void)stride;
+    return dc_head_is_empty(env, last) ? &empty : NULL;
+}
 
 const dc_method dc_method_depict = {
     .name = "depict",
@@ -153,6 +159,6 @@ const dc_method dc_method_depict = {
     .n_steps = 1,
     .record = record,
     .infer = dc_head_infer,
-    .collapse = &collapse,
+    .failed = failed,
     .destroy = dc_centers_destroy,
 };

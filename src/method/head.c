@@ -40,3 +40,8 @@ void dc_head_infer(dc_graph *g, const dc_method_env *env)
     dc_output(g, "embedding", z);
     dc_output(g, "q", dc_softmax(g, dc_head_of(g, env, DC_FIXED, z), DC_NONE));
 }
+
+bool dc_head_is_empty(const dc_method_env *env, const dc_refresh *last)
+{
+    return last->k_sized < 0.5 * (double)env->K;
+}

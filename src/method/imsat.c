@@ -129,8 +129,14 @@ static void record(dc_graph *g, const dc_method_state *s, int step)
     dc_minimize(g, "marginal", k->lambda * k->mu, dc_neg_entropy(g, dc_mean(g, p)));
 }
 
-static const dc_method_failure collapse = {"the mean of p has left most clusters",
-                                           "raise imsat.mu, lower cluster.lr, or take fewer clusters"};
+static const dc_method_failure *failed(const dc_method_env *env, const dc_refresh *last, const double *loss, size_t n,
+                                       int stride)
+{
+    static const dc_method_failure empty = {"the mean of p has left most clusters",
+                                            "raise imsat.mu, lower cluster.lr, or take fewer clusters"};
+    (void)loss, (void)n, (void)stride;
+    return dc_head_is_empty(env, last) ? &empty : NULL;
+}
 
 const dc_method dc_method_imsat = {
     .name = "imsat",
@@ -146,6 +152,6 @@ const dc_method dc_method_imsat = {
     .n_steps = 1,
     .record = record,
     .infer = dc_head_infer,
-    .collapse = &collapse,
+    .failed = failed,
     .destroy = dc_centers_destroy,
 };
