@@ -73,7 +73,8 @@ static dc_val shaken(dc_graph *g, dc_val rows, double by, int site)
     return dc_map(g, DC_ADD, rows, dc_map(g, DC_MUL, away, dc_number(g, by)));
 }
 
-/* One layer is applied to three kinds of rows and also used as a value; the other one is applied twice. */
+/* One layer is applied to the rows, to what they become, to rows of half the size, and once without learning; the other
+ * layer twice. */
 static void shared(dc_graph *g, const tables *t, int variant)
 {
     const dc_val rows = dc_batch(g, D), z = layer(g, rows), y = dc_layers(g, &net, 1, 2, true, z), again = layer(g, y);

@@ -183,7 +183,7 @@ static size_t resident_bytes(const float *m, size_t n)
     return resident;
 }
 
-/* After some steps of a large network, a rank holds its share of a slab, give or take a unit and the ends of each
+/* After some steps of a large network, a rank holds at most its share of a slab plus a unit and the ends of each
  * layer. */
 static void check_memory(dc_comm *comm, const setup *s)
 {
