@@ -1,8 +1,9 @@
 /* Sums over the rows of steps without a network: sums of one to three products of random buffers, with and without
  * bias, three numbers per shard, and the squares of the products. On any ranks and threads the strict ways give the
  * bits of one rank; all ways give the sum in double up to rounding. Steps have many rows, shards without rows, ranks
- * without rows, one row, or none. What the buffers hold outside the rows does not matter. Seed 131. ranks: 1
- * 2 3 5 threads: 1 2 */
+ * without rows, one row, or none. What the buffers hold outside the rows does not matter. Seed 131.
+ * ranks: 1 2 3 5
+ * threads: 1 2 */
 #include <omp.h>
 
 #include "check.h"

@@ -1,7 +1,7 @@
 """How the tools end: with the exit codes of dcmpi, and one line for whatever goes wrong.
 
-A damaged HDF5 file may show its damage only where a value is used: as a missing name, an odd type or shape, a number out
-of range, a request for too much memory. The user gets the same kind of message for all of these.
+A damaged HDF5 file may show its damage only where a value is used: as a missing name, an odd type or shape, a number
+out of range, a request for too much memory. The user gets the same kind of message for all of these.
 """
 import os
 import sys

@@ -248,7 +248,7 @@ def curve(phase, columns, key, title, caption, label="", extra=None, colour=char
 
 
 def batch_divergence(run, columns):
-    """KL divergence of the last batches, from the loss: methods that reconstruct minimise reconstruction + gamma * KL."""
+    """KL divergence of the last batches, from the loss: reconstructing methods minimise reconstruction + gamma * KL."""
     total, recon = columns.get("step_loss", np.zeros(0)), columns.get("step_recon", np.zeros(0))
     if not np.any(recon != 0):
         return total
