@@ -132,7 +132,7 @@ def keras_sgd(par, grad, state, t, lr=0.3, momentum=0.9):
 
 
 def keras_adam(par, grad, state, t, lr=0.01, b1=0.9, b2=0.999, eps=1e-7):
-    """Keras form: the bias correction is in the learning rate, eps is added to the uncorrected root."""
+    """As in Keras: the bias correction is in the learning rate, eps is added to the uncorrected root."""
     lr_t = lr * (1 - b2 ** (t + 1)) ** 0.5 / (1 - b1 ** (t + 1))
     for k in par:
         m, v = state.get(k, (0, 0))
@@ -156,8 +156,8 @@ def ten_steps(par, x, update):
 
 
 def ten_steps_torch(par, x, make, clip_norm=None, rate=lambda name, t: 0.5 if t >= 5 else 1.0):
-    """Ten steps of the optimizer make([group of one parameter ...]); rate: the share of its lr. The default is a drop, which
-    tells the conventions of Keras and PyTorch apart."""
+    """Ten steps of the optimizer make([group of one parameter ...]); rate: factor of its lr. The default rate drops after some
+    steps, because there Keras and PyTorch differ."""
     leaf = {k: v.clone().requires_grad_() for k, v in par.items()}
     opt = make([{"params": [v], "name": k} for k, v in leaf.items()])
     lr = opt.param_groups[0]["lr"]
@@ -176,7 +176,7 @@ def ten_steps_torch(par, x, make, clip_norm=None, rate=lambda name, t: 0.5 if t 
 
 
 def factor_rate(name, t):
-    """Steps of three, each a tenth of the rate before, no lower than 0.02 of the first; factors by name, biases twice."""
+    """The rate falls to a tenth every three steps, no lower than 0.02 of the first; factors by name, biases times two."""
     own = (0.5 if name.startswith("encoder") else 1) * (3 if "encoder_1" in name else 1) * (2 if name.endswith("bias") else 1)
     return own * max(0.1 ** (t // 3), 0.02)
 
@@ -298,7 +298,7 @@ def dense(par, name, x, act):
 
 
 def layerwise(out, prefix, x, par, hidden, loss, rates, steps, sgd):
-    """rates: dropout of the data and of all else; steps: per pair and of the fine-tuning."""
+    """rates: dropout of the data and of all else; steps: those of each pair and of the fine-tuning."""
     par, n, rows = dict(par), len(WIDTHS) - 1, numpy.arange(len(x))
     clean = x
     for l in range(n):
@@ -374,7 +374,7 @@ def kmeans(z, group):
 
 
 def joint_loss(leaf, x, p, run):
-    """Loss that is minimised, and its reconstruction part."""
+    """The loss that is minimised, and its reconstruction part."""
     q = soft_assign(embed(leaf, x), leaf["mu"], run.alpha)
     kl = (p * (p.log() - q.log())).sum() / len(x)
     if run.gamma is None:
@@ -451,14 +451,14 @@ def distances(z, mu):
 
 
 def dcn_loss(leaf, x, loss, beta, mu, label):
-    """Yang et al. 2017: reconstruction, and squared distances to the row's centre; centres and labels as they are."""
+    """Yang et al. 2017: reconstruction, and squared distances to the row's centre; centres and labels are fixed."""
     own = ((embed(leaf, x) - mu[label]) ** 2).sum(1).mean()
     recon = LOSS[loss](forward(leaf, x, "relu")[-1], x, len(x))
     return recon + beta * own, recon
 
 
 def dcn_move(par, x, mu, counts):
-    """Labels, centres and counts after the network has learnt: the authors' loop over the rows, one by one."""
+    """Updates labels, centres and counts after the network's step: the authors' loop over the rows, one by one."""
     z = embed(par, x)
     label, mu, counts = distances(z, mu).argmin(1), mu.clone(), counts.clone()
     for row, k in zip(z, label):
@@ -468,7 +468,7 @@ def dcn_move(par, x, mu, counts):
 
 
 def dkm_loss(leaf, x, loss, weight, alpha):
-    """Fard et al. 2020: distances to all centres, by a softmax of them."""
+    """Fard et al. 2020: distances to all centres, weighted by a softmax of them."""
     d = distances(embed(leaf, x), leaf["mu"])
     share = torch.exp(-alpha * (d - d.min(1, keepdim=True)[0]))
     own = (d * share / share.sum(1, keepdim=True)).sum(1).mean()
@@ -657,6 +657,100 @@ def write_adversarial():
     out.close()
 
 
+# ---- Softmax heads, batch norm: IMSAT, DEPICT -----------------------------------------------------------------------
+
+EPSILON, KEPT = 1e-5, 0.9  # of batch norm
+
+
+def normed(par, name, t, moved):
+    """Batch norm of t; moved: a dictionary for the running moments, or None."""
+    m, v = t.mean(0), t.var(0, unbiased=False)
+    if moved is not None:
+        for key, old, new in (("mean", 0.0, m), ("variance", 1.0, v * len(t) / (len(t) - 1))):
+            key = "%s/%s" % (name, key)
+            moved[key] = KEPT * moved.get(key, torch.full_like(m, old)) + (1 - KEPT) * new.detach()
+    return par[name + "/gamma"] * (t - m) / torch.sqrt(v + EPSILON) + par[name + "/bias"]
+
+
+def normed_layer(par, name, x, moved):
+    t = x @ par[name + "/weight"]
+    return torch.relu(normed(par, name, t, moved)) if name + "/gamma" in par else t + par[name + "/bias"]
+
+
+def chain(par, part, x, moved, before=lambda i, x: x):
+    """Values of the three layers."""
+    acts = []
+    for i in range(3):
+        x = normed_layer(par, "%s_%d" % (part, i), before(i, x), moved)
+        acts.append(x)
+    return acts
+
+
+def head(par, z):
+    return torch.log_softmax(z @ par["head_0/weight"] + par["head_0/bias"], 1)
+
+
+def imsat_loss(par, x, t, radius, moved, lam, mu, xi):
+    log_p = head(par, chain(par, "encoder", x, moved)[-1])
+    p, fixed = log_p.exp(), log_p.exp().detach()
+
+    def smooth(by):
+        return (fixed * (fixed.log() - head(par, chain(par, "encoder", x + by, None)[-1]))).sum(1)
+
+    d = noise(t, 0, *x.shape)
+    d = (d / d.norm(dim=1, keepdim=True)).requires_grad_()
+    g = torch.autograd.grad(smooth(xi * d).sum(), d)[0]
+    marginal = p.mean(0)
+    return [smooth(radius[:, None] * g / g.norm(dim=1, keepdim=True)).mean(), -lam * (p * log_p).sum(1).mean(),
+            lam * mu * (marginal * marginal.log()).sum()]
+
+
+def depict_loss(par, x, t, target, moved, hidden):
+    def drop(i, x):
+        if i == 2:
+            return x
+        blocks = (x.shape[1] + 3) // 4
+        rows = numpy.arange(len(x))[:, None] * blocks + numpy.arange(blocks)
+        words = philox(MODEL_SEED, STREAM_DROPOUT, t * MAX_LAYERS + i, rows).reshape(len(x), -1)[:, :x.shape[1]]
+        return x * torch.as_tensor((words >= 2 ** 30) / 0.75)
+
+    z = chain(par, "encoder", x, moved, drop)[-1]
+    clean, back = chain(par, "encoder", x, None), chain(par, "decoder", z, moved)
+    inner = hidden * sum(((a - b) ** 2).mean() for a, b in ((clean[1], back[0]), (clean[0], back[1])))
+    return [-(target * head(par, z)).sum(1).mean(), ((x - back[2]) ** 2).mean(), inner]
+
+
+def write_heads():
+    out = Writer("heads.txt", [
+        "IMSAT and DEPICT with the autoencoder of autoencoder.txt, batch norm and ReLU in all layers but embedding and output,",
+        "and a linear head of 4; three batches of all rows, SGD of rate .02.",
+        "x: data; start/*: parameters; radius: of IMSAT; target: of DEPICT. imsat: lambda .3, mu 2, xi 1.5;",
+        "depict: hidden .4, dropout .25. loss_t: of batch t; final/*: parameters and running moments at the end."])
+    torch.manual_seed(20240915)
+    n, heads = 17, 4
+    x, par = single(torch.randn(n, WIDTHS[0])), make_parameters()
+    par["head_0/weight"], par["head_0/bias"] = single(torch.randn(WIDTHS[-1], heads)), single(0.3 * torch.randn(heads))
+    for name in ("encoder_0", "encoder_1", "decoder_0", "decoder_1"):
+        par[name + "/gamma"] = single(0.5 + torch.rand(len(par[name + "/bias"])))
+    radius, target = single(0.2 + torch.rand(n)), single(torch.softmax(torch.randn(n, heads), 1))
+    for name, value in (("x", x), ("radius", radius), ("target", target)):
+        out.put(name, value)
+    for k, v in par.items():
+        out.put("start/" + k, v)
+    for prefix, losses in (("imsat", lambda p, t, moved: imsat_loss(p, x, t, radius, moved, 0.3, 2, 1.5)),
+                           ("depict", lambda p, t, moved: depict_loss(p, x, t, target, moved, 0.4))):
+        now, moved = {k: v for k, v in par.items() if prefix == "depict" or not k.startswith("decoder")}, {}
+        for t in range(3):
+            leaf = {k: v.clone().requires_grad_() for k, v in now.items()}
+            values = losses(leaf, t, moved)
+            sum(values).backward()
+            out.put("%s/loss_%d" % (prefix, t), [v.item() for v in values])
+            now = {k: v - 0.02 * leaf[k].grad for k, v in now.items()}
+        for k, v in dict(now, **moved).items():
+            out.put("%s/final/%s" % (prefix, k), v)
+    out.close()
+
+
 if __name__ == "__main__":
     os.makedirs(OUT, exist_ok=True)
     write_dec()
@@ -665,4 +759,5 @@ if __name__ == "__main__":
     write_clustering()
     write_centers()
     write_adversarial()
+    write_heads()
     sys.exit(0)
