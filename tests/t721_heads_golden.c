@@ -146,12 +146,13 @@ static void test_start(dc_comm *comm)
     CHECK_OK(s.method->start(comm, s.state, &(dc_inferred){.Z = Z}));
     const dc_layer *head = &dc_slab_net(&s.slab, "head")->layer[0];
     for (int64_t i = 0; i < n; i++) {
-        double sum = 0;
+        double sum = 0, first = 0;
         for (int64_t k = 0; k < K; k++) {
             double t = (double)s.env.value[head->bias + (size_t)k];
             for (int64_t j = 0; j < L; j++)
                 t += (double)Z[i * L + j] * (double)s.env.value[head->weight + (size_t)(j * K + k)];
-            q[i * K + k] = (float)exp(t - (double)s.env.value[head->bias]);
+            if (k == 0) first = t;
+            q[i * K + k] = (float)exp(t - first);
             sum += (double)q[i * K + k];
             if (k == 0 || q[i * K + k] > q[i * K + label[i]]) label[i] = (int32_t)k;
         }
