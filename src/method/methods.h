@@ -73,17 +73,16 @@ extern const dc_key_choice dc_variational_losses[];
     {.name = "loss",                                                                                                   \
      .type = DC_KEY_CHOICE,                                                                                            \
      .offset = offsetof(dc_variational_keys, loss),                                                                    \
-     .fallback = "bce",                                                                                                \
+     .fallback = "mse_sum",                                                                                            \
      .choices = dc_variational_losses,                                                                                 \
      .also = "reconstruction_loss",                                                                                    \
      .source = from,                                                                                                   \
-     .doc =                                                                                                            \
-         "Reconstruction loss: minus the log likelihood of bits (bce; the data in [0, 1], the output a sigmoid) or "   \
-         "squared errors (mse), summed over the columns."},                                                            \
+     .doc = "Reconstruction loss of a row, summed over its columns: squared errors, or cross-entropy of bits "         \
+            "(bce_sum), which needs data in [0, 1] and a sigmoid as output."},                                         \
     {                                                                                                                  \
         .name = "weight", .type = DC_KEY_FLOAT, .offset = offsetof(dc_variational_keys, weight), .fallback = "1.0",    \
-        .min = 0, .max = 1e6, .also = "alpha ssl_loss_weight", .source = from,                                         \
-        .doc = "Weight of the reconstruction loss; the other terms of the bound have weight 1."                        \
+        .min = 0, .max = 1e6, .also = "alpha_reconstruction ssl_loss_weight", .source = from,                          \
+        .doc = "Weight of the reconstruction loss."                                                                    \
     }
 
 /* Adds the second head of the encoder: a dense layer that gives log variances, from what the embedding layer reads. The

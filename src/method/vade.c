@@ -33,7 +33,7 @@ static const dc_key keys[] = {
 
 static void build(const dc_method_env *env, dc_slab *slab)
 {
-    dc_variational_build(env, slab, "vade.loss = bce");
+    dc_variational_build(env, slab, "vade.loss = bce_sum");
     dc_slab_add(slab, "centers", env->K, env->L, true);
     dc_slab_add(slab, "log_variances", env->K, env->L, true);
     dc_slab_add(slab, "log_weights", 1, env->K, true);

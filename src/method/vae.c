@@ -27,7 +27,7 @@ static const dc_key keys[] = {
 /* Centres are moved at refreshes, not trained. */
 static void build(const dc_method_env *env, dc_slab *slab)
 {
-    dc_variational_build(env, slab, "vae.loss = bce");
+    dc_variational_build(env, slab, "vae.loss = bce_sum");
     dc_slab_add(slab, "centers", env->K, env->L, false);
 }
 

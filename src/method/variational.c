@@ -6,7 +6,7 @@
 #include "dcmpi/rng.h"
 #include "methods.h"
 
-const dc_key_choice dc_variational_losses[] = {{"bce", DC_LOSS_BCE}, {"mse", DC_LOSS_MSE}, {NULL, 0}};
+const dc_key_choice dc_variational_losses[] = {{"mse_sum", DC_LOSS_MSE}, {"bce_sum", DC_LOSS_BCE}, {NULL, 0}};
 
 static const char head[] = "log_variance";
 

@@ -21,11 +21,11 @@ typedef struct {
 } golden_step;
 
 static const golden_step steps[] = {
-    {"one_vae", "vae", "beta=0.3 loss=mse", NULL},
-    {"one_vae_bce", "vae", "beta=0.3 loss=bce", NULL},
-    {"one_vade", "vade", "loss=mse weight=2", NULL},
-    {"one_vade_bce", "vade", "loss=bce weight=2", NULL},
-    {"one_clustpy_vade", "vade", "loss=mse weight=1", "clustpy.txt"},
+    {"one_vae", "vae", "beta=0.3 loss=mse_sum", NULL},
+    {"one_vae_bce", "vae", "beta=0.3 loss=bce_sum", NULL},
+    {"one_vade", "vade", "loss=mse_sum weight=2", NULL},
+    {"one_vade_bce", "vade", "loss=bce_sum weight=2", NULL},
+    {"one_clustpy_vade", "vade", "loss=mse_sum weight=1", "clustpy.txt"},
 };
 
 typedef struct {
