@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Every method of the table that trains, but for dec and idec (t820, t961): the same bits on any number of ranks and threads,
-# and from any step on. DCN's labels, counts and centres move step by step and live in the checkpoint; DKM's alpha follows from
-# the step.
+# Every method of the table that trains, except dec and idec (t820, t961): the same bits on any number of ranks and threads,
+# also when continued from any step. DCN's labels, counts and centres change with each step and are saved in the checkpoint;
+# DKM's alpha follows from the step number. DCMPI_ALL=1 (t729): on 1, 2, 3 and 5 ranks with 1 and 2 threads.
 # limit: 900
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/resume_help.sh
@@ -12,7 +12,7 @@
 common=(fit $small --model.hidden=[30,20] --pretrain.epochs=10 --cluster.max_iter=40 --cluster.update_interval=15
     --cluster.optimizer=adam --cluster.lr=0.0001)
 
-# bits NAME P T ARGS...: another run has the bits of good/.
+# bits NAME P T ARGS...: a run on P ranks x T threads has the bits of good/.
 bits() {
     local name=$1 p=$2 t=$3
     shift 3
@@ -23,6 +23,10 @@ bits() {
     expect_exit 0 "$name: the same bits on $p ranks x $t threads" || cat "$out"
 }
 
+settings=("2 1" "5 2") tree_settings=("3 1") steps=(15 16)
+if [ -n "${DCMPI_ALL:-}" ]; then
+    settings=("1 2" "2 1" "2 2" "3 1" "3 2" "5 1" "5 2") tree_settings=("2 1" "5 2") steps=(1 15 16 30 40)
+fi
 methods=$("$dcmpi" fit --help | sed -n '/^Methods (cluster.method/,/^$/p' | awk '/^  [a-z]/ && !/^  (dec|idec|aekm) / {print $1}')
 number_between "$(wc -w <<<"$methods")" 2 100 "methods of the table"
 for method in $methods; do
@@ -31,7 +35,7 @@ for method in $methods; do
     rm -rf good all
     run 1 1 "${args[@]}" --run.output=good
     expect_exit 0 "$method on 1 rank x 1 thread"
-    for setting in "1 2" "2 1" "3 2" "5 1"; do
+    for setting in "${settings[@]}"; do
         # shellcheck disable=SC2086  # two numbers
         bits "$method" $setting "${args[@]}"
     done
@@ -40,7 +44,7 @@ for method in $methods; do
     expect_same all "$method, saved all the time"
     list_saved all
     number_between "$(grep -c ' cluster ' saved.txt)" 40 60 "$method: checkpoints in the phase"
-    for step in 1 15 16 30 40; do continue_from cluster $step; done
+    for step in "${steps[@]}"; do continue_from cluster $step; done
     continue_from cluster 15 2
 
     # Gradients by the tree over shards: other bits, on all ranks the same.
@@ -49,7 +53,7 @@ for method in $methods; do
     expect_exit 0 "$method by the tree"
     run 0 1 compare gathered.h5 good/run.h5
     expect_exit 1 "$method: the tree has bits of its own"
-    for setting in "2 1" "5 2"; do
+    for setting in "${tree_settings[@]}"; do
         # shellcheck disable=SC2086  # two numbers
         bits "$method by the tree" $setting "${args[@]}" --parallel.gather_rows=0
     done

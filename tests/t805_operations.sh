@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every operation that the sources define is one that t513 tests: its twin, gradients, bits of rows.
+# t513 tests every operation that the sources define: its twin, gradients, bits of rows.
 . "$(dirname "$0")/lib.sh"
 
 # defined FOLDER: names of the operations, a line each; a definition without a name gives "?".

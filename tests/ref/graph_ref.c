@@ -416,7 +416,7 @@ static size_t twin_of(const char *operation)
     abort();
 }
 
-/* Differences of the operation's twin, in the directions of operand k; good to 1e-12. */
+/* Differences of the operation's twin in the directions of operand k; accurate to 1e-12. */
 static void grad(const node_call *c, int64_t i, double *out)
 {
     const double h = 1e-3;
