@@ -36,6 +36,7 @@ struct dc_method_state {
     dc_state *saved; /* the run state in which the labels are registered, or NULL; borrowed */
     dc_table label;  /* the labels as a table */
     dc_sum *loss;    /* sums of the target refresh */
+    dc_net trained;  /* variational methods: the network as its loss needs it (dc_net_for_loss) */
 };
 
 /* Adds the trained tensor "centers" [K x L]. */
@@ -76,6 +77,46 @@ dc_status dc_head_refresh(dc_comm *comm, dc_method_state *state, const dc_inferr
 bool dc_head_is_empty(const dc_method_env *env, const dc_refresh *last);
 /* Outputs the embedding and the softmax of the head. */
 void dc_head_infer(dc_graph *g, const dc_method_env *env);
+/* ---- Variational autoencoders ------------------------------------------------------------------------------------ */
+
+typedef struct {
+    dc_centers_keys centers; /* of those that cluster by centres */
+    int loss;                /* DC_LOSS_BCE or DC_LOSS_MSE */
+    double weight;           /* of the reconstruction */
+} dc_variational_keys;       /* the first member of a method's key struct */
+extern const dc_key_choice dc_variational_losses[];
+#define DC_VARIATIONAL_KEYS(from)                                                                                      \
+    {.name = "loss",                                                                                                   \
+     .type = DC_KEY_CHOICE,                                                                                            \
+     .offset = offsetof(dc_variational_keys, loss),                                                                    \
+     .fallback = "mse_sum",                                                                                            \
+     .choices = dc_variational_losses,                                                                                 \
+     .also = "reconstruction_loss",                                                                                    \
+     .source = from,                                                                                                   \
+     .doc = "Reconstruction loss of a row, summed over its columns: squared errors, or cross-entropy of bits "         \
+            "(bce_sum), which needs data in [0, 1] and a sigmoid as output."},                                         \
+    {                                                                                                                  \
+        .name = "weight", .type = DC_KEY_FLOAT, .offset = offsetof(dc_variational_keys, weight), .fallback = "1.0",    \
+        .min = 0, .max = 1e6, .also = "alpha_reconstruction ssl_loss_weight", .source = from,                          \
+        .doc = "Weight of the reconstruction loss."                                                                    \
+    }
+
+/* Adds the second head of the encoder: a dense layer that gives log variances, from what the embedding layer reads. The
+ * embedding is the mean. setting: as in dc_slab.unit_rows. */
+void dc_variational_build(const dc_method_env *env, dc_slab *slab, const char *setting);
+dc_status dc_variational_create(const dc_method_env *env, dc_method_state **out);
+/* A row's Gaussian, and a value drawn from it. */
+typedef struct {
+    dc_val x, mean, log_var, z;
+} dc_variational;
+/* Minimises the reconstruction loss of rows from their drawn values; encoder and decoder learn. */
+dc_variational dc_variational_record(dc_graph *g, const dc_method_state *state);
+/* The failure that shows in the divergences of the rows' Gaussians, losses [0, terms): together they have come to
+ * nothing. loss, n, stride: as in dc_method.failed. */
+const dc_method_failure *dc_variational_failed(const dc_method_failure *f, int terms, const double *loss, size_t n,
+                                               int stride);
+/* Latent values for pictures: draws[n x L] of standard normal ones, for sample number `first` on. */
+void dc_variational_draw(const dc_method_env *env, int64_t first, int64_t n, float *draws);
 
 /* ---- Discriminators ---------------------------------------------------------------------------------------------- */
 
