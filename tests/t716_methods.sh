@@ -12,6 +12,10 @@
 common=(fit $small --model.hidden=[30,20] --pretrain.epochs=10 --cluster.max_iter=40 --cluster.update_interval=15
     --cluster.optimizer=adam --cluster.lr=0.0001)
 
+scratch=(fit --input.rows=600 --parallel.shards=8 --run.log_interval=0.001s "--model.encoder=dense 30 bn relu, dense 20 bn relu"
+    --cluster.batch=100 --cluster.tol=0 --cluster.max_iter=40 --cluster.update_interval=15 --cluster.optimizer=adam
+    --cluster.lr=0.002)
+
 # bits NAME P T ARGS...: a run on P ranks x T threads has the bits of good/.
 bits() {
     local name=$1 p=$2 t=$3
@@ -36,6 +40,8 @@ for method in $methods; do
     # Networks, optimizers and cycles of their own; a message for clip_norm in each step.
     dcan) args+=(--dcan.discriminator=[9] --dcan.discriminator_lr=0.002 --dcan.encoder_every=2 --cluster.clip_norm=0.5) ;;
     aae) args+=(--aae.discriminator=[9] --aae.discriminator_lr=0.002 --aae.encoder_every=3 --cluster.clusters=3) ;;
+    # No pretraining; batch norm, whose running moments move with each step, and the radius of each row.
+    imsat) args=("${scratch[@]}" --cluster.method=imsat) ;;
     esac
     rm -rf good all
     run 1 1 "${args[@]}" --run.output=good

@@ -179,8 +179,8 @@ static void test_collapse(void)
     const double loss = 0;
     for (size_t i = 0; i < DC_COUNT_OF(runs); i++) {
         const dc_method *m = dc_method_find(runs[i].name);
-        CHECK(m->failed(&env, &(dc_refresh){.k_sized = 4.9}, &loss, 1, 1) != NULL);
-        CHECK(m->failed(&env, &(dc_refresh){.k_sized = 5.1}, &loss, 1, 1) == NULL);
+        CHECK(m->failed(&env, &(dc_refresh){.k_effective = 4.9}, &loss, 1, 1) != NULL);
+        CHECK(m->failed(&env, &(dc_refresh){.k_effective = 5.1}, &loss, 1, 1) == NULL);
     }
 }
 

@@ -43,5 +43,5 @@ void dc_head_infer(dc_graph *g, const dc_method_env *env)
 
 bool dc_head_is_empty(const dc_method_env *env, const dc_refresh *last)
 {
-    return last->k_sized < 0.5 * (double)env->K;
+    return last->k_effective < 0.5 * (double)env->K;
 }

@@ -73,7 +73,7 @@ dc_val dc_head_of(dc_graph *g, const dc_method_env *env, dc_pass pass, dc_val z)
 dc_val dc_head_logits(dc_graph *g, const dc_method_env *env, dc_pass pass, dc_val x);
 /* Sets the centres to the means of the embedded rows of each cluster. */
 dc_status dc_head_refresh(dc_comm *comm, dc_method_state *state, const dc_inferred *rows, dc_refresh *out);
-/* Whether fewer clusters are left than half of what was asked for. */
+/* Whether the mean of q has left more than half of the clusters. */
 bool dc_head_is_empty(const dc_method_env *env, const dc_refresh *last);
 /* Outputs the embedding and the softmax of the head. */
 void dc_head_infer(dc_graph *g, const dc_method_env *env);

@@ -46,7 +46,7 @@ static bool collapsed(const loop *l, const dc_refresh *r)
     static const double OF_ALL = 0.05, OF_START = 0.2, EFFECTIVE = 0.5;
     const double N = (double)l->model->data->part.N, others = N - (double)r->largest;
     if (l->cfg->method->flags & DC_METHOD_SCRATCH)
-        return l->out->iterations > 0 && r->k_sized < EFFECTIVE * (double)l->env.K;
+        return l->out->iterations > 0 && r->k_effective < EFFECTIVE * (double)l->env.K;
     return (others < OF_ALL * N && others < OF_START * (N - (double)l->out->start_largest)) ||
            r->k_sized < EFFECTIVE * l->out->start_sized;
 }
