@@ -16,13 +16,15 @@ expect_exit 0 "imsat"
 expect_no_out "pretrain  " "imsat trains no autoencoder"
 run 0 1 info imsat/run.h5
 expect_exit 0 "info of its result"
-py 'import h5py; f = h5py.File("imsat/run.h5"); print(*sorted(f["model"]), *sorted(f["model/encoder_0"]))'
+run_cmd /usr/bin/python3 -c 'import h5py
+f = h5py.File("imsat/run.h5")
+print(*sorted(f["model"]), *sorted(f["model/encoder_0"]))'
 expect_out '^encoder_0 encoder_1 head_0 bias gamma mean variance weight$' "imsat stores its networks, and no decoder"
 run 1 1 "${imsat[@]}" --imsat.radius=0 --run.output=still
 expect_exit 0 "imsat without moved rows"
 run 0 1 compare imsat/run.h5 still/run.h5
 expect_exit 1 "moved rows change the result"
-run 1 1 "${imsat[@]}" --imsat.mu=0 --imsat.lambda=10 --cluster.max_iter=2000 --run.output=alone
+run 1 1 "${imsat[@]/max_iter=200/max_iter=2000}" --imsat.mu=0 --imsat.lambda=10 --run.output=alone
 expect_out 'stop: collapsed after .*; the mean of p has left most clusters' "without the marginal term imsat collapses"
 expect_out 'raise imsat.mu' "and gives advice"
 run 1 1 "${imsat[@]}" --pretrain.epochs=3 --run.output=none
@@ -43,8 +45,7 @@ run 2 1 "${depict[@]}" --pretrain.mode=layerwise --pretrain.layer_steps=30 --run
 expect_exit 0 "depict pretrained layer by layer"
 run 1 1 "${depict[@]}" --model.weights=depict/run.h5 --run.output=again
 expect_exit 0 "its autoencoder is the start of another run"
-run 1 1 "${depict[@]}" --model.weights=depict/run.h5 --run.output=none \
-    "--model.encoder=dense 40 leaky_relu, dense 20 ln leaky_relu, dense 10"
+run 1 1 "${depict[@]/dense 40 bn/dense 40}" --model.weights=depict/run.h5 --run.output=none
 expect_exit 2 "weights trained with a norm are not taken without"
 expect_err "encoder_0 has the norm 'bn' there and '' in the deck" "and it says which"
 
@@ -54,13 +55,13 @@ r = np.random.default_rng(1)
 y = r.integers(0, 4, 700)
 h5py.File("own.h5", "w")["X"] = (r.normal(0, 4, (4, 12))[y] + r.normal(0, 1, (700, 12))).astype("f4")'
 for method in imsat depict; do
-    args=("${imsat[@]}")
-    [ $method = imsat ] || args=("${depict[@]}")
-    run 1 2 "${args[@]}" --input.data=own.h5 --input.rows=0 --cluster.clusters=4 --run.output=own-$method
+    args=("${imsat[@]/rows=800/rows=0}")
+    [ $method = imsat ] || args=("${depict[@]/rows=800/rows=0}")
+    run 1 2 "${args[@]}" --input.data=own.h5 --cluster.clusters=4 --run.output=own-$method
     expect_exit 0 "$method on a file"
     run 2 1 predict --force --model=own-$method/run.h5 --input=own.h5 --output=p.h5
     expect_exit 0 "predict by $method"
-    py "import h5py
+    run_cmd /usr/bin/python3 -c "import h5py
 a, b = h5py.File('own-$method/run.h5'), h5py.File('p.h5')
 print(all(a[n][:].tobytes() == b[n][:].tobytes() for n in ('labels', 'confidence', 'embedding')))"
     expect_out '^True$' "with the bits of the run of $method"
