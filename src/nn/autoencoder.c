@@ -1,5 +1,5 @@
 /* Shapes of a fully connected autoencoder and the layout of its parameter slab: [decoder | encoder]. Each part is
- * stored layer by layer, with the weight of a layer before its bias. */
+ * stored layer by layer: the weight of a layer, its bias, then the vectors of its norm. */
 #include <stdio.h>
 
 #include "dcmpi/net_text.h"
@@ -26,6 +26,7 @@ static void mirror(const dc_net_text *t, dc_part_text *decoder)
         const int i = encoder->n - 1 - j; /* the encoder layer that it mirrors */
         decoder->layer[j] = (dc_layer_text){.width = width_before(encoder, i),
                                             .act = i > 0 ? encoder->layer[i - 1].act : t->output_act,
+                                            .norm = i > 0 ? encoder->layer[i - 1].norm : t->output_norm,
                                             .rules = encoder->layer[i].rules};
     }
 }
@@ -58,14 +59,15 @@ static dc_status check_shape(const dc_net_text *t, const dc_part_text *decoder, 
 {
     const int n = t->encoder.n + decoder->n;
     dc_status st = DC_OK;
-    if (t->encoder.n < 1 || decoder->n < 1) return DC_FAIL(DC_ERR_USAGE, "network: no layers");
+    if (t->encoder.n < 1 || (decoder->n < 1 && t->kind != DC_DECODER_NONE))
+        return DC_FAIL(DC_ERR_USAGE, "network: no layers");
     if (n > DC_MAX_LAYERS)
         return DC_FAIL(DC_ERR_USAGE, "network: %d layers in encoder and decoder; at most %d are possible", n,
                        DC_MAX_LAYERS);
     if (D < 1 || D > DC_NET_WIDTH_MAX)
         return DC_FAIL(DC_ERR_USAGE, "network: input width %lld is not in 1..%d", (long long)D, DC_NET_WIDTH_MAX);
     DC_TRY(check_part(&t->encoder, false, D));
-    DC_TRY(check_part(decoder, true, D));
+    if (decoder->n > 0) DC_TRY(check_part(decoder, true, D));
 out:
     return st;
 }
@@ -79,6 +81,7 @@ static void add_part(dc_net *net, const dc_part_text *part, bool decodes, bool t
         layer->in = net->n_layers > 0 ? layer[-1].out : net->D;
         layer->out = from->width ? from->width : net->D;
         layer->act = from->act;
+        layer->norm = from->norm;
         layer->rules = from->rules;
         layer->tied = tied;
         layer_name(layer->name, decodes, l);
@@ -93,7 +96,9 @@ static size_t place_layers(dc_net *net, int first, int last, size_t offset)
         dc_layer *layer = &net->layer[l];
         layer->weight = offset;
         layer->bias = offset + (layer->tied ? 0 : (size_t)(layer->in * layer->out));
-        offset = layer->bias + (size_t)layer->out;
+        layer->gamma = layer->bias + (size_t)layer->out;
+        layer->mean = layer->gamma + (size_t)layer->out;
+        offset = layer->bias + (size_t)(dc_layer_vectors(layer) * layer->out);
     }
     return offset;
 }
@@ -102,7 +107,8 @@ dc_status dc_net_build(dc_net *net, int64_t D, const dc_net_text *t)
 {
     dc_part_text mirrored;
     const bool own = t->kind == DC_DECODER_OWN;
-    if (!own) mirror(t, &mirrored);
+    mirrored.n = 0;
+    if (!own && t->kind != DC_DECODER_NONE) mirror(t, &mirrored);
     const dc_part_text *decoder = own ? &t->decoder : &mirrored;
     const dc_status st = check_shape(t, decoder, D);
     if (st != DC_OK) return st;

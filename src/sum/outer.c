@@ -161,7 +161,8 @@ dc_outer_costs dc_outer_costs_of(const dc_outer *o)
     const double P = o->cfg.places->part->P, owned = sizeof(float) * (double)dc_owned_floats(own, own->rank);
     if (P == 1) return (dc_outer_costs){0};
     return (dc_outer_costs){.sent_bytes = dc_sum_sent_bytes(o->sum) + o->row->sent(o) + (own->P - 1) * owned,
-                            .mpi_bytes = o->row->whole ? owned / P : 0};
+                            .mpi_bytes = o->row->whole ? owned / P : 0,
+                            .squares_bytes = dc_owned_square_bytes(own, own->rank) * (own->P - 1)};
 }
 
 double dc_outer_product_s(const dc_outer *o)
