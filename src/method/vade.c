@@ -132,6 +132,7 @@ static dc_status refresh(dc_comm *comm, dc_method_state *s, const dc_inferred *r
 static const dc_method_failure *failed(const dc_method_env *env, const dc_refresh *last, const double *loss, size_t n,
                                        int stride)
 {
+    (void)env, (void)last;
     static const dc_method_failure collapse = {
         "the rows' variances have collapsed to the prior's",
         "the embedding says nothing about a row any more (posterior collapse): lower cluster.lr, raise vade.weight, or "
