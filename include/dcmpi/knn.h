@@ -22,5 +22,7 @@ typedef struct {
  * >= N, DC_ERR_MEMORY, DC_STOPPED if the run is asked to stop meanwhile. */
 DC_CHECKED dc_status dc_knn_find(dc_comm *comm, const dc_rows *rows, int64_t k, dc_knn *out);
 void dc_knn_release(dc_knn *knn);
+/* Memory that dc_knn_find() takes on this rank, result included. Local. */
+double dc_knn_bytes(const dc_part *part, int64_t d, int64_t k);
 
 #endif

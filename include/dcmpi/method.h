@@ -82,6 +82,8 @@ typedef struct {
     /* Sets the first values of what build() added, from the rows embedded with the current weights. Only Z of *rows is
      * set. Collective. */
     dc_status (*start)(dc_comm *comm, dc_method_state *state, const dc_inferred *rows);
+    /* Memory that start() takes on this rank, if it is not that of k-means on the embedding. May be NULL. Local. */
+    double (*start_bytes)(const dc_method_env *env);
     /* Moves what build() added and no step trains, at the start of each refresh but the first; the rows as in start().
      * Afterwards the rows are inferred again. NULL: nothing to move. Collective. */
     dc_status (*refit)(dc_comm *comm, dc_method_state *state, const dc_inferred *rows);

@@ -20,6 +20,11 @@ typedef struct {
     size_t *send_bytes, *get_bytes; /* [P] */
 } ring;
 
+static int64_t block_rows(int64_t d)
+{
+    return DC_MAX(DC_MIN(BLOCK_FLOATS / DC_MAX(d, (int64_t)1), (int64_t)BLOCK_ROWS), (int64_t)1);
+}
+
 static dc_status take(ring *r, int64_t k, dc_knn *out)
 {
     dc_status st = DC_OK;
@@ -113,8 +118,7 @@ out:
 dc_status dc_knn_find(dc_comm *comm, const dc_rows *rows, int64_t k, dc_knn *out)
 {
     dc_status st = DC_OK;
-    const int64_t fit = BLOCK_FLOATS / DC_MAX(rows->d, (int64_t)1);
-    ring r = {.rows = rows, .capacity = DC_MAX(DC_MIN(fit, (int64_t)BLOCK_ROWS), (int64_t)1)};
+    ring r = {.rows = rows, .capacity = block_rows(rows->d)};
     *out = (dc_knn){.k = k};
     if (k < 1 || k >= rows->part->N)
         return DC_FAIL(DC_ERR_DATA, "%lld rows have no %lld other rows each", (long long)rows->part->N, (long long)k);
@@ -134,4 +138,12 @@ void dc_knn_release(dc_knn *knn)
 {
     dc_mem_free(&knn->row);
     dc_mem_free(&knn->square);
+}
+
+double dc_knn_bytes(const dc_part *part, int64_t d, int64_t k)
+{
+    const double n = (double)dc_part_rows(part), rows = (double)block_rows(d), threads = omp_get_max_threads();
+    return n * (double)k * (sizeof(dc_gidx) + sizeof(double)) +
+           rows * (2 * (double)d * sizeof(float) + sizeof(double)) +
+           threads * DC_KNN_TILE * ((double)d + rows) * sizeof(float) + 2 * sizeof(size_t) * (double)part->P;
 }

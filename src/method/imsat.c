@@ -77,6 +77,11 @@ static const dc_key keys[] = {
      .doc = "Factor of the first weights of the softmax layer: at first all rows have nearly the same p."},
 };
 
+static double start_bytes(const dc_method_env *env)
+{
+    return dc_knn_bytes(env->part, env->input.d, ((const imsat_keys *)env->keys)->neighbours);
+}
+
 static dc_status start(dc_comm *comm, dc_method_state *s, const dc_inferred *rows)
 {
     dc_status st = DC_OK;
@@ -147,6 +152,7 @@ const dc_method dc_method_imsat = {
     .build = dc_head_build,
     .create = dc_centers_create_labels,
     .start = start,
+    .start_bytes = start_bytes,
     .refresh = dc_head_refresh,
     .keep = keep,
     .n_steps = 1,

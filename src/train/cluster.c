@@ -470,7 +470,10 @@ dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, const dc_cl
     DC_TRY(make(comm, &l, &r.model, cfg, &history, &result, &continues));
     dc_rehearsal_measure(&r, &l.phase, &out->phase);
     DC_TRY_ALL(comm, dc_soft_count_bytes(env->part, env->K, &out->refresh_bytes));
-    DC_TRY(dc_kmeans_needs_of(comm, env->part, env->L, &env->kmeans, &out->kmeans));
+    if (cfg->method->start_bytes)
+        out->kmeans = (dc_kmeans_needs){.bytes = cfg->method->start_bytes(&l.env)};
+    else
+        DC_TRY(dc_kmeans_needs_of(comm, env->part, env->L, &env->kmeans, &out->kmeans));
 out:
     release(&l);
     dc_cluster_result_release(&result);
