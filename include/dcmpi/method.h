@@ -57,7 +57,7 @@ typedef struct {
 
 /* A way in which the training of a method fails. */
 typedef struct {
-    const char *what, *advice; /* "the discriminator wins", "lower aae.discriminator_lr" */
+    const char *what, *advice; /* "the discriminator wins", "lower METHOD.discriminator_lr" */
 } dc_method_failure;
 
 typedef struct dc_state dc_state;
