@@ -20,6 +20,7 @@ typedef struct {
     const dc_slab *slab; /* the autoencoder, and what the method's build() added */
     float *value;        /* [slab->n] values of the slab in this run */
     int64_t epoch_steps; /* steps per epoch: each row is seen once */
+    dc_rows input;       /* the rows of the data as the network reads them */
 } dc_method_env;
 
 enum { DC_METHOD_STEPS = 4 };
@@ -31,7 +32,9 @@ typedef struct {
 } dc_turn;
 enum {
     DC_METHOD_TRAINS = 1, /* has a loss and takes training steps; without this flag, one refresh gives the labels */
-    DC_METHOD_RECONSTRUCTS = 2 /* also trains the decoder */
+    DC_METHOD_RECONSTRUCTS = 2, /* also trains the decoder */
+    DC_METHOD_SCRATCH = 4,      /* trains an encoder from its first weights: no pretraining, no decoder */
+    DC_METHOD_HEAD = 8          /* labels come from a softmax layer, not from the centres */
 };
 
 /* Output of the method's inference for all rows of this rank. */
@@ -42,23 +45,24 @@ typedef struct {
     const double *f;      /* [K] sum of q over all N rows; NULL before the first refresh */
 } dc_inferred;
 
-/* Results of a refresh; global values. The method sets the first two. */
-typedef struct {
-    double loss;         /* clustering loss over all rows with the fresh target */
-    int64_t odd_targets; /* rows of the target that do not sum to 1, -1 without a target */
-    int64_t changed;     /* rows whose label changed since the last refresh */
-    double sum_check;    /* max |sum_j q_ij - 1| */
-    double f_sum;        /* sum_j f_j: N if all is well */
-    double k_effective;  /* exp of the entropy of f/N */
-    double k_sized;      /* the same, from the cluster sizes instead of f */
-    int64_t largest;     /* rows of the largest cluster */
-    int empty;           /* clusters without rows */
-} dc_refresh;
-
 /* A way in which the training of a method fails. */
 typedef struct {
     const char *what, *advice; /* "the discriminator wins", "lower METHOD.discriminator_lr" */
 } dc_method_failure;
+
+/* Results of a refresh; global values. The method sets the first two. */
+typedef struct {
+    double loss;                      /* clustering loss over all rows with the fresh target */
+    int64_t odd_targets;              /* rows of the target that do not sum to 1, -1 without a target */
+    int64_t changed;                  /* rows whose label changed since the last refresh */
+    double sum_check;                 /* max |sum_j q_ij - 1| */
+    double f_sum;                     /* sum_j f_j: N if all is well */
+    double k_effective;               /* exp of the entropy of f/N */
+    double k_sized;                   /* the same, from the cluster sizes instead of f */
+    int64_t largest;                  /* rows of the largest cluster */
+    int empty;                        /* clusters without rows */
+    const dc_method_failure *failure; /* of the training, seen by the method; NULL: none */
+} dc_refresh;
 
 typedef struct dc_state dc_state;
 typedef struct dc_method_state dc_method_state;

@@ -149,12 +149,12 @@ typedef struct {
     float *confidence; /* [n] local, owned: q of the row's label, its largest q */
     float *q;          /* [n x K] local, owned */
     dc_stop stop;
-    int64_t iterations;    /* steps taken */
-    dc_refresh last;       /* at the last refresh */
-    int64_t start_largest; /* rows of the largest cluster at the first refresh */
-    double start_sized;    /* effective number of clusters by size at the first refresh */
+    int64_t iterations;               /* steps taken */
+    dc_refresh last;                  /* at the last refresh */
+    int64_t start_largest;            /* rows of the largest cluster at the first refresh */
+    double start_sized;               /* effective number of clusters by size at the first refresh */
     const dc_method_failure *failure; /* of the training, seen by the method; NULL: none */
-    dc_results more;       /* owned: soft sizes of the clusters, and what the method registers */
+    dc_results more;                  /* owned: soft sizes of the clusters, and what the method registers */
 } dc_cluster_result;
 /* Computes embedding and initial centres, then runs the refresh/step loop of cfg->method, whose tensors are in m->slab.
  * Afterwards m->params holds what the method trained and kept. */
