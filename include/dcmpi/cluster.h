@@ -151,7 +151,8 @@ dc_val dc_student(dc_graph *g, double alpha, dc_val z, dc_val centers);
 dc_val dc_sqdist(dc_graph *g, dc_val z, dc_val centers);
 /* Number of the nearest centre, as dc_nearest finds it, [batch x 1]; constant. */
 dc_val dc_nearest_center(dc_graph *g, dc_val z, dc_val centers);
-/* Row number[i] of a vector [K x L], [batch x L]; number [batch x 1] whole numbers in 0..K-1; constant. */
+/* Row number[i] of a vector [K x L], [batch x L]; number [batch x 1] whole numbers; 0 outside 0..K-1;
+ * constant. */
 dc_val dc_pick(dc_graph *g, dc_val number, dc_val vector);
 /* Records updated running means [K x L]: `mean` [K x L] is over `count` [K] values so far; `more` [K] values with sums
  * `sum` [K x L] are added. Constant. */

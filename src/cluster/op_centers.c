@@ -143,9 +143,11 @@ static void pick_rows(const dc_call *c)
 {
     const int64_t L = c->node->shape.width, K = dc_node_in(c->graph, c->node, 1)->shape.n;
     for (int64_t i = 0; i < c->tile->n; i++) {
-        const int64_t k = (int64_t)c->in[0][i];
-        DC_ASSERT(k >= 0 && k < K);
-        memcpy(c->out + i * L, c->in[1] + k * L, (size_t)L * sizeof *c->out);
+        const float k = c->in[0][i];
+        if (k >= 0 && k < (float)K)
+            memcpy(c->out + i * L, c->in[1] + (int64_t)k * L, (size_t)L * sizeof *c->out);
+        else
+            memset(c->out + i * L, 0, (size_t)L * sizeof *c->out);
     }
 }
 

@@ -294,7 +294,7 @@ static void nearest(const node_call *c, int64_t i, double *out)
 static void pick(const node_call *c, int64_t i, double *out)
 {
     const int64_t L = c->x->shape.width, k = (int64_t)at(c, 0, i, 0);
-    for (int64_t j = 0; j < L; j++) out[j] = c->in[1][k * L + j];
+    for (int64_t j = 0; j < L; j++) out[j] = k >= 0 && k < shape_of(c, 1)->n ? c->in[1][k * L + j] : 0;
 }
 
 static void running_mean(const node_call *c, int64_t i, double *out)
