@@ -47,7 +47,7 @@ typedef struct {
 
 /* A way in which the training of a method fails. */
 typedef struct {
-    const char *what, *advice; /* "the discriminator wins", "lower METHOD.discriminator_lr" */
+    const char *what, *advice; /* "the discriminator wins", "lower its learning rate" */
 } dc_method_failure;
 
 /* Results of a refresh; global values. The method sets the first two. */
