@@ -37,7 +37,7 @@ typedef struct {
 static void give_tensor(setup *s, const char *tensor, const char *name)
 {
     const dc_tensor *t = dc_slab_find(&s->base.slab, tensor);
-    if (t) CHECK(golden_read_f32(file, name, s->base.model.params.value + t->at, dc_tensor_floats(t)));
+    CHECK(golden_read_f32(file, name, s->base.model.params.value + t->at, dc_tensor_floats(t)));
 }
 
 static void open_setup(dc_comm *comm, setup *s, const golden_run *what, bool strict, int64_t gather_rows)
@@ -59,8 +59,10 @@ static void open_setup(dc_comm *comm, setup *s, const golden_run *what, bool str
     s->env.value = s->base.model.params.value;
     for (int i = 0; i < DC_SLAB_NETS && what->net[i]; i++)
         golden_read_slab(file, dc_slab_net(&s->base.slab, what->net[i]), "start", s->env.value);
-    give_tensor(s, "centers", "mu");
-    give_tensor(s, "deviations", "deviation");
+    if (dc_slab_find(&s->base.slab, "deviations")) {
+        give_tensor(s, "centers", "mu");
+        give_tensor(s, "deviations", "deviation");
+    }
     CHECK_OK(s->method->create(&s->env, &s->state));
     if (!s->state->labels) return;
     CHECK(golden_read_f32(file, "label", label, N));

@@ -4,7 +4,7 @@
  *   1. reconstruction: encoder and decoder, from the code;
  *   2. both discriminators;
  *   3. the encoder learns to pass for what is drawn.
- * The label is the category of the largest y. */
+ * The label is the category of the largest y; centres, for the result, are means of codes. */
 #include <string.h>
 
 #include "methods.h"
@@ -59,6 +59,7 @@ static void build(const dc_method_env *env, dc_slab *slab)
                            (long long)env->K, (long long)env->L);
     dc_adversary_build(slab, "category", env->K, &k->adversary, "relu");
     dc_adversary_build(slab, "style", DC_MAX(env->L - env->K, (int64_t)1), &k->adversary, "relu");
+    dc_slab_add(slab, "centers", env->K, env->L, false);
 }
 
 static dc_status start(dc_comm *comm, dc_method_state *s, const dc_inferred *rows)
@@ -146,10 +147,11 @@ static const dc_method_failure *failed(const dc_method_env *env, const dc_refres
                                            .wins = {"the discriminator of styles wins", wins}}; /* often soon done */
     static const dc_method_failure few = {
         "rows fall into less than half of the categories",
-        "raise aae.weight, lower cluster.lr, or let the discriminators learn more often by aae.encoder_every"};
+        "put batch norm into model.encoder (\"dense 256 bn relu\"), lower aae.encoder_lr, or raise "
+        "aae.discriminator_lr"};
     const dc_method_failure *f = dc_adversary_failed(&category, loss, n, stride);
     if (!f) f = dc_adversary_failed(&style, loss + 1, n, stride);
-    return f || last->k_sized >= 0.5 * (double)env->K ? f : &few;
+    return !f && dc_head_is_empty(env, last) ? &few : f;
 }
 
 const dc_method dc_method_aae = {
@@ -160,6 +162,7 @@ const dc_method dc_method_aae = {
     .build = build,
     .create = dc_centers_create,
     .start = start,
+    .refresh = dc_head_refresh,
     .n_steps = STEPS,
     .record = record,
     .turn = turn,
