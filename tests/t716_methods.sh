@@ -31,7 +31,12 @@ methods=$("$dcmpi" fit --help | sed -n '/^Methods (cluster.method/,/^$/p' | awk 
 number_between "$(wc -w <<<"$methods")" 2 100 "methods of the table"
 for method in $methods; do
     args=("${common[@]}" --cluster.method="$method")
-    [ "$method" != dkm ] || args+=(--dkm.sharpness=0)
+    case $method in
+    dkm) args+=(--dkm.sharpness=0) ;;
+    # Networks, optimizers and cycles of their own; a message for clip_norm in each step.
+    dcan) args+=(--dcan.discriminator=[9] --dcan.discriminator_lr=0.002 --dcan.encoder_every=2 --cluster.clip_norm=0.5) ;;
+    aae) args+=(--aae.discriminator=[9] --aae.discriminator_lr=0.002 --aae.encoder_every=3 --cluster.clusters=3) ;;
+    esac
     rm -rf good all
     run 1 1 "${args[@]}" --run.output=good
     expect_exit 0 "$method on 1 rank x 1 thread"

@@ -49,16 +49,15 @@ typedef struct {
 
 /* Results of a refresh; global values. The method sets the first two. */
 typedef struct {
-    double loss;                      /* clustering loss over all rows with the fresh target */
-    int64_t odd_targets;              /* rows of the target that do not sum to 1, -1 without a target */
-    int64_t changed;                  /* rows whose label changed since the last refresh */
-    double sum_check;                 /* max |sum_j q_ij - 1| */
-    double f_sum;                     /* sum_j f_j: N if all is well */
-    double k_effective;               /* exp of the entropy of f/N */
-    double k_sized;                   /* the same, from the cluster sizes instead of f */
-    int64_t largest;                  /* rows of the largest cluster */
-    int empty;                        /* clusters without rows */
-    const dc_method_failure *failure; /* of the training, seen by the method; NULL: none */
+    double loss;         /* clustering loss over all rows with the fresh target */
+    int64_t odd_targets; /* rows of the target that do not sum to 1, -1 without a target */
+    int64_t changed;     /* rows whose label changed since the last refresh */
+    double sum_check;    /* max |sum_j q_ij - 1| */
+    double f_sum;        /* sum_j f_j: N if all is well */
+    double k_effective;  /* exp of the entropy of f/N */
+    double k_sized;      /* the same, from the cluster sizes instead of f */
+    int64_t largest;     /* rows of the largest cluster */
+    int empty;           /* clusters without rows */
 } dc_refresh;
 
 typedef struct dc_state dc_state;
@@ -101,10 +100,11 @@ typedef struct {
     /* Registers what the result file gets besides the tensors of build(), under "/NAME OF THE METHOD/...". May be NULL.
      * Local. */
     dc_status (*results)(const dc_method_state *state, dc_results *r);
-    /* A failure that shows in the losses with names of their own; NULL: none. Their columns, in recorded order, begin
-     * at loss[0] for the first interval between records and at loss[i * stride] for interval i < n. May be NULL. Local.
-     */
-    const dc_method_failure *(*failed)(const double *loss, size_t n, int stride);
+    /* A failure of the training that shows in the last refresh or in the losses with names of their own; NULL: none.
+     * Their columns, in recorded order, begin at loss[0] for the first interval between records and at loss[i * stride]
+     * for interval i < n; n > 0. May be NULL. Local. */
+    const dc_method_failure *(*failed)(const dc_method_env *env, const dc_refresh *last, const double *loss, size_t n,
+                                       int stride);
     /* Sets those kept values that depend on the step number. May be NULL. Local. */
     void (*anneal)(const dc_method_state *state, int64_t step);
     void (*destroy)(dc_method_state **state);

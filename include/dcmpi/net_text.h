@@ -3,14 +3,14 @@
  *   model: {encoder: "dense 500 relu, dense 500 relu, dense 2000 relu, dense 10", decoder: "~encoder"}
  *
  *   text     = layer {"," layer}
- *   layer    = "dense" WIDTH [ACTIVATION] ["init=" SCHEME] ["rate=" FACTOR]
+ *   layer    = "dense" WIDTH ["bn" | "ln"] [ACTIVATION] ["init=" SCHEME] ["rate=" FACTOR]
  *   decoder  = text | "~encoder" | "tied ~encoder"
  *
  * WIDTH is a number; for the last layer of a decoder it may be "data", the width of the data. The activation is linear
- * if none is given; init replaces the model's scheme for this layer's initial weights; rate is a factor of its learning
- * rate. "~encoder" is the mirror: the encoder's layers in reverse order. Each has the init and rate of the layer that
- * it mirrors, and the activation with which the encoder made the values that it reconstructs. "tied ~encoder" also uses
- * the encoder's weights, transposed. */
+ * if none is given; bn puts batch norm before it, ln layer norm; init replaces the model's scheme for this layer's
+ * initial weights; rate is a factor of its learning rate. "~encoder" is the mirror: the encoder's layers in reverse
+ * order. Each has the init and rate of the layer that it mirrors, and norm and activation with which the encoder made
+ * the values that it reconstructs. "tied ~encoder" also uses the encoder's weights, transposed. */
 #ifndef DCMPI_NET_TEXT_H
 #define DCMPI_NET_TEXT_H
 
@@ -21,6 +21,7 @@ enum { DC_NET_TEXT_MAX = 4096, DC_NET_WHY_MAX = 320, DC_NET_WIDTH_MAX = 1 << 24 
 typedef struct {
     int64_t width; /* 0: the width of the data */
     dc_act act;
+    dc_norm norm;
     dc_layer_rules rules;
     int column; /* where the width stands in the text, counted from 1; 0: not read from a text */
 } dc_layer_text;
@@ -33,7 +34,8 @@ typedef enum { DC_DECODER_MIRROR, DC_DECODER_TIED, DC_DECODER_OWN } dc_decoder_k
 typedef struct {
     dc_part_text encoder;
     dc_decoder_kind kind;
-    dc_act output_act;    /* of a mirrored decoder */
+    dc_act output_act; /* of a mirrored decoder, as is the next */
+    dc_norm output_norm;
     dc_part_text decoder; /* DC_DECODER_OWN */
 } dc_net_text;
 

@@ -2,9 +2,10 @@
  * (graph.h).
  *
  * Layers 0..n_encoder-1 are the encoder (D -> L), the rest the decoder (L -> D). A layer computes Y = act(X W + b) with
- * W [in x out] row-major. A tied layer has its own bias and the transposed weights of its mirror; the mirror of layer l
- * is layer n_layers-1-l. The parameter slab is [decoder | encoder | extra]: pretraining trains the first two, DEC the
- * last two, IDEC all three. `extra` belongs to the method (cluster centres). */
+ * W [in x out] row-major; with a norm, Y = act(gamma norm(X W) + b). A tied layer has its own bias and the transposed
+ * weights of its mirror; the mirror of layer l is layer n_layers-1-l. The parameter slab is [decoder | encoder |
+ * extra]: pretraining trains the first two, DEC the last two, IDEC all three. `extra` belongs to the method (cluster
+ * centres). */
 #ifndef DCMPI_NN_H
 #define DCMPI_NN_H
 
@@ -33,6 +34,11 @@ typedef enum {
 } dc_init;
 const char *dc_init_name(dc_init init);
 bool dc_init_find(const char *name, dc_init *init);
+/* What is done to a layer's product before bias and activation. */
+typedef enum { DC_NORM_NONE, DC_NORM_BATCH, DC_NORM_LAYER } dc_norm;
+/* "bn", "ln": the word in a network's text. */
+const char *dc_norm_name(dc_norm norm);
+bool dc_norm_find(const char *name, dc_norm *norm);
 /* Reconstruction losses, per element e = xhat - x; B is the global batch. */
 typedef enum {
     DC_LOSS_MSE,          /* sum e^2 / (B D): Keras, PyTorch */
@@ -57,9 +63,11 @@ typedef struct {
 typedef struct {
     int64_t in, out;
     dc_act act;
+    dc_norm norm;
     dc_layer_rules rules;
     bool tied;                    /* no weights of its own */
     size_t weight, bias;          /* offsets into the slab, in floats; a tied layer has the weights of its mirror */
+    size_t gamma, mean;           /* of a norm, behind the bias; batch norm: running mean, then running variance */
     char name[DC_LAYER_NAME_MAX]; /* "encoder_0" ... "decoder_3": names in run.h5 */
 } dc_layer;
 
@@ -71,6 +79,12 @@ typedef struct {
     size_t n_params;                    /* their sum */
     int stream;                         /* random number stream of its first layer */
 } dc_net;
+
+/* Vectors of a layer, from its bias on: the bias, of a norm gamma, of batch norm the running mean and variance. */
+static inline int dc_layer_vectors(const dc_layer *layer)
+{
+    return layer->norm == DC_NORM_BATCH ? 4 : layer->norm == DC_NORM_LAYER ? 2 : 1;
+}
 
 /* The mirror of layer l; has the transposed weights of l if one of the two is tied. */
 static inline const dc_layer *dc_net_mirror(const dc_net *net, int l)

@@ -30,7 +30,7 @@ static dc_val minus_log(dc_graph *g, dc_val x)
 
 dc_val dc_adversary_tells(dc_graph *g, const dc_net *net, dc_val drawn, dc_val made)
 {
-    const dc_val missed = dc_map(g, DC_SOFTPLUS, logit(g, net, true, made), DC_NONE);
+    const dc_val missed = dc_map(g, DC_SOFTPLUS, logit(g, net, true, dc_stop_gradient(g, made)), DC_NONE);
     return dc_map(g, DC_ADD, minus_log(g, logit(g, net, true, drawn)), missed);
 }
 
@@ -54,5 +54,5 @@ const dc_method_failure *dc_adversary_failed(const dc_adversary_failures *f, con
     size_t idle = 0;
     for (size_t i = 0; i < n; i++) idle += fabs(loss[i * (size_t)stride] - CHANCE) < CLOSE;
     if (loss[(n - 1) * (size_t)stride] < WINS) return &f->wins;
-    return n >= ENOUGH && idle == n ? &f->idle : NULL;
+    return f->idle.what && n >= ENOUGH && idle == n ? &f->idle : NULL;
 }

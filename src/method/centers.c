@@ -102,9 +102,9 @@ dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const
 
 /* ---- Recording --------------------------------------------------------------------------------------------------- */
 
-dc_val dc_centers_encode(dc_graph *g, const dc_method_env *env, bool trained, dc_val x)
+dc_val dc_centers_encode(dc_graph *g, const dc_method_env *env, dc_pass pass, dc_val x)
 {
-    return dc_layers(g, &env->slab->net, 0, env->slab->net.n_encoder, trained, x);
+    return dc_layers(g, &env->slab->net, 0, env->slab->net.n_encoder, pass, x);
 }
 
 dc_val dc_centers_use(dc_graph *g, const dc_method_env *env)

@@ -112,7 +112,7 @@ static void record(dc_graph *g, const dc_method_state *s, int step)
     const dc_method_env *env = s->env;
     const dcan_keys *own = env->keys;
     const dc_net *D = dc_slab_net(env->slab, "discriminator");
-    const dc_val z = dc_centers_encode(g, env, step == 1, dc_batch(g, env->slab->net.D));
+    const dc_val z = dc_centers_encode(g, env, step == 1 ? DC_TRAINED : DC_QUIET, dc_batch(g, env->slab->net.D));
     if (step == 0)
         dc_minimize(g, "discriminator", 1, dc_adversary_tells(g, D, draw(g, s), z));
     else
@@ -125,8 +125,10 @@ static void turn(const dc_method_env *env, int step, dc_turn *out)
     dc_adversary_turn(&k->adversary, step == 0, out);
 }
 
-static const dc_method_failure *failed(const double *loss, size_t n, int stride)
+static const dc_method_failure *failed(const dc_method_env *env, const dc_refresh *last, const double *loss, size_t n,
+                                       int stride)
 {
+    (void)env, (void)last;
     static const dc_adversary_failures f = {
         {"the discriminator wins", "it tells every row and teaches the encoder nothing: lower dcan.discriminator_lr"},
         {"the discriminator learns nothing", "its loss stays at 2 ln 2: raise dcan.discriminator_lr, or widen "

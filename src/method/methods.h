@@ -49,8 +49,8 @@ dc_status dc_centers_start(dc_comm *comm, dc_method_state *state, const dc_infer
 dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const dc_inferred *rows, dc_refresh *out);
 /* The same, and the label of each row as a table, for steps. */
 dc_status dc_centers_create_labels(const dc_method_env *env, dc_method_state **out);
-/* Sends rows x through the encoder; trained: the encoder learns. */
-dc_val dc_centers_encode(dc_graph *g, const dc_method_env *env, bool trained, dc_val x);
+/* Sends rows x through the encoder. */
+dc_val dc_centers_encode(dc_graph *g, const dc_method_env *env, dc_pass pass, dc_val x);
 /* Returns the centres as a value of the step. */
 dc_val dc_centers_use(dc_graph *g, const dc_method_env *env);
 /* Minimises, with weight 1, the loss of reconstructing rows x from their embedding z; the decoder learns. */
@@ -144,7 +144,7 @@ typedef struct {
 
 /* Adds a discriminator of rows with `width` columns; act: of its hidden layers. */
 void dc_adversary_build(dc_slab *slab, const char *name, int64_t width, const dc_adversary_keys *keys, const char *act);
-/* -ln D(drawn) - ln(1 - D(made)) of each row; D learns. */
+/* -ln D(drawn) - ln(1 - D(made)) of each row; D learns, but not what made the rows. */
 dc_val dc_adversary_tells(dc_graph *g, const dc_net *net, dc_val drawn, dc_val made);
 /* -ln D(made) of each row; D does not learn. */
 dc_val dc_adversary_passes(dc_graph *g, const dc_net *net, dc_val made);
@@ -153,8 +153,8 @@ void dc_adversary_turn(const dc_adversary_keys *keys, bool of_discriminator, dc_
 typedef struct {
     dc_method_failure wins, idle;
 } dc_adversary_failures;
-/* The failure that the discriminator's losses show, if any: it wins, or has never learnt anything. loss, n, stride: as
- * in dc_method.failed. */
+/* The failure that the discriminator's losses show, if any: it wins, or has never learnt anything (if idle has a text).
+ * loss, n, stride: as in dc_method.failed. */
 const dc_method_failure *dc_adversary_failed(const dc_adversary_failures *f, const double *loss, size_t n, int stride);
 
 #endif

@@ -44,12 +44,14 @@ static void record(dc_graph *g, const dc_method_state *s, int step)
     dc_minimize(g, "prior", k->beta, dc_gauss_kl(g, v.mean, v.log_var, DC_NONE, DC_NONE));
 }
 
-static const dc_method_failure *failed(const double *loss, size_t n, int stride)
+static const dc_method_failure *failed(const dc_method_env *env, const dc_refresh *last, const double *loss, size_t n,
+                                       int stride)
 {
     static const dc_method_failure collapse = {
         "the rows' variances have collapsed to the prior's",
         "the embedding says nothing about a row any more (posterior collapse): lower vae.beta or cluster.lr, raise "
         "vae.weight, or pretrain longer"};
+    (void)env, (void)last;
     return dc_variational_failed(&collapse, 1, loss, n, stride);
 }
 

@@ -1,5 +1,5 @@
 /* Shapes of a fully connected autoencoder and the layout of its parameter slab: [decoder | encoder]. Each part is
- * stored layer by layer, with the weight of a layer before its bias. */
+ * stored layer by layer: the weight of a layer, its bias, then the vectors of its norm. */
 #include <stdio.h>
 
 #include "dcmpi/net_text.h"
@@ -26,6 +26,7 @@ static void mirror(const dc_net_text *t, dc_part_text *decoder)
         const int i = encoder->n - 1 - j; /* the encoder layer that it mirrors */
         decoder->layer[j] = (dc_layer_text){.width = width_before(encoder, i),
                                             .act = i > 0 ? encoder->layer[i - 1].act : t->output_act,
+                                            .norm = i > 0 ? encoder->layer[i - 1].norm : t->output_norm,
                                             .rules = encoder->layer[i].rules};
     }
 }
@@ -79,6 +80,7 @@ static void add_part(dc_net *net, const dc_part_text *part, bool decodes, bool t
         layer->in = net->n_layers > 0 ? layer[-1].out : net->D;
         layer->out = from->width ? from->width : net->D;
         layer->act = from->act;
+        layer->norm = from->norm;
         layer->rules = from->rules;
         layer->tied = tied;
         layer_name(layer->name, decodes, l);
@@ -93,7 +95,9 @@ static size_t place_layers(dc_net *net, int first, int last, size_t offset)
         dc_layer *layer = &net->layer[l];
         layer->weight = offset;
         layer->bias = offset + (layer->tied ? 0 : (size_t)(layer->in * layer->out));
-        offset = layer->bias + (size_t)layer->out;
+        layer->gamma = layer->bias + (size_t)layer->out;
+        layer->mean = layer->gamma + (size_t)layer->out;
+        offset = layer->bias + (size_t)(dc_layer_vectors(layer) * layer->out);
     }
     return offset;
 }

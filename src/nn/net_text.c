@@ -115,17 +115,26 @@ static bool read_activation(const reader *r, bool *has, dc_layer_text *out)
     const bool found = dc_act_find(r->word, &out->act);
     if (found && *has) return refuse(r, r->word_column, "'%s' is a second activation", r->word);
     *has |= found;
-    return found || refuse(r, r->word_column, "'%s' is no activation, init=SCHEME or rate=FACTOR%s", r->word,
+    return found || refuse(r, r->word_column, "'%s' is no activation, bn, ln, init=SCHEME or rate=FACTOR%s", r->word,
                            hint(near, r->word, names, n));
+}
+
+static bool read_norm(const reader *r, dc_norm norm, dc_layer_text *out)
+{
+    if (out->norm) return refuse(r, r->word_column, "'%s' is a second norm", r->word);
+    out->norm = norm;
+    return true;
 }
 
 /* Reads the rest of a layer: the words that every kind allows. */
 static bool read_rest(reader *r, dc_layer_text *out)
 {
     bool has_act = false;
+    dc_norm norm;
     for (next_word(r); is_word(r); next_word(r)) {
         const bool ok = strncmp(r->word, "init=", 5) == 0   ? read_init(r, r->word + 5, out)
                         : strncmp(r->word, "rate=", 5) == 0 ? read_rate(r, r->word + 5, out)
+                        : dc_norm_find(r->word, &norm)      ? read_norm(r, norm, out)
                                                             : read_activation(r, &has_act, out);
         if (!ok) return false;
     }
@@ -268,6 +277,7 @@ static size_t format_layer(const dc_layer *layer, char *out, size_t cap)
 {
     size_t n = (size_t)snprintf(out, cap, "dense %lld", (long long)layer->out);
     char rate[32];
+    if (layer->norm) n += (size_t)snprintf(out + n, cap - n, " %s", dc_norm_name(layer->norm));
     if (layer->act != DC_ACT_LINEAR) n += (size_t)snprintf(out + n, cap - n, " %s", dc_act_name(layer->act));
     if (layer->rules.has_init) n += (size_t)snprintf(out + n, cap - n, " init=%s", dc_init_name(layer->rules.init));
     if (!layer->rules.has_rate) return n;

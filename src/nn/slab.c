@@ -57,15 +57,21 @@ static dc_slab_array array_of(const char *owner, const char *part, int64_t n, in
     return a;
 }
 
-/* Array i of a layer: first its weights, unless the layer is tied; then its bias. */
+static int layer_arrays(const dc_layer *layer)
+{
+    return (layer->tied ? 0 : 1) + dc_layer_vectors(layer);
+}
+
+/* Array i of a layer: first its weights, unless the layer is tied; then its bias and the vectors of its norm. */
 static bool layer_array(const dc_layer *layer, int i, dc_slab_array *out)
 {
-    if (i == 0 && !layer->tied) {
-        *out = array_of(layer->name, "/weight", layer->in, layer->out, layer->weight);
-        return true;
-    }
-    *out = array_of(layer->name, "/bias", 0, layer->out, layer->bias);
-    return i < (layer->tied ? 1 : 2);
+    static const char *const names[] = {"/bias", "/gamma", "/mean", "/variance"};
+    const int vector = i - (layer->tied ? 0 : 1);
+    if (i >= layer_arrays(layer)) return false;
+    *out = vector < 0
+               ? array_of(layer->name, "/weight", layer->in, layer->out, layer->weight)
+               : array_of(layer->name, names[vector], 0, layer->out, layer->bias + (size_t)(vector * layer->out));
+    return true;
 }
 
 bool dc_slab_at(const dc_slab *s, int i, dc_slab_array *out)
@@ -74,7 +80,7 @@ bool dc_slab_at(const dc_slab *s, int i, dc_slab_array *out)
     for (int k = 0; (net = dc_slab_net_at(s, k)) != NULL; k++)
         for (int l = 0; l < net->n_layers; l++) {
             if (layer_array(&net->layer[l], i, out)) return true;
-            i -= net->layer[l].tied ? 1 : 2;
+            i -= layer_arrays(&net->layer[l]);
         }
     if (i >= s->n_tensors) return false;
     const dc_tensor *t = &s->tensor[i];

@@ -368,9 +368,9 @@ static void look_for_failure(const loop *l)
 {
     const dc_history *h = l->phase.history;
     const dc_method *method = l->cfg->method;
-    l->out->failure = l->out->last.failure;
-    if (l->out->failure || !method->failed || h->n < 2) return;
-    l->out->failure = method->failed(h->value + h->n_columns + N_COLUMNS, h->n - 1, h->n_columns);
+    if (!method->failed || h->n < 2) return;
+    l->out->failure =
+        method->failed(&l->env, &l->out->last, h->value + h->n_columns + N_COLUMNS, h->n - 1, h->n_columns);
 }
 
 static void take_confidence(const loop *l)

@@ -319,6 +319,37 @@ static void student_kl(const node_call *c, int64_t i, double *out)
                           c->x->real[0], 1);
 }
 
+/* Mean and variance of the batch, or running ones. */
+static void variance(const node_call *c, int64_t i, double *out)
+{
+    for (int64_t j = 0; j < c->x->shape.width; j++) out[j] += pow(at(c, 0, i, j) - at(c, 1, 0, j), 2) / (double)c->r->n;
+}
+
+static void batch_norm(const node_call *c, int64_t i, double *out)
+{
+    for (int64_t j = 0; j < c->x->shape.width; j++)
+        out[j] =
+            act_ref((dc_act)c->x->whole[0],
+                    at(c, 3, 0, j) * (at(c, 0, i, j) - at(c, 1, 0, j)) / sqrt(at(c, 2, 0, j) + 1e-5) + at(c, 4, 0, j));
+}
+
+static void running_moment(const node_call *c, int64_t i, double *out)
+{
+    const double n = (double)c->r->n, part = c->x->whole[0] && n > 1 ? 0.1 * n / (n - 1) : 0.1;
+    for (int64_t j = 0; j < c->x->shape.width; j++) out[j] = 0.9 * at(c, 0, i, j) + part * at(c, 1, i, j);
+}
+
+static void layer_norm(const node_call *c, int64_t i, double *out)
+{
+    const int64_t width = c->x->shape.width;
+    double m = 0, v = 0;
+    for (int64_t j = 0; j < width; j++) m += row_of(c, 0, i)[j] / (double)width;
+    for (int64_t j = 0; j < width; j++) v += pow(row_of(c, 0, i)[j] - m, 2) / (double)width;
+    for (int64_t j = 0; j < width; j++)
+        out[j] = act_ref((dc_act)c->x->whole[0],
+                         at(c, 1, 0, j) * (row_of(c, 0, i)[j] - m) / sqrt(v + 1e-5) + at(c, 2, 0, j));
+}
+
 static void concat(const node_call *c, int64_t i, double *out)
 {
     const int64_t first = shape_of(c, 0)->width;
@@ -366,6 +397,7 @@ static void gauss_kl(const node_call *c, int64_t i, double *out)
 }
 
 static void grad(const node_call *c, int64_t i, double *out);
+static void grad_sum(const node_call *c, int64_t i, double *out);
 
 static const struct {
     const char *name;
@@ -397,6 +429,11 @@ static const struct {
     {"contrast", 0, contrast},
     {"number", 0, number},
     {"grad", 0, grad},
+    {"grad-sum", 0, grad_sum},
+    {"variance", 2, variance},
+    {"batch-norm", 0, batch_norm},
+    {"running-moment", 3, running_moment},
+    {"layer-norm", 0, layer_norm},
     {"dense-tied", 0, dense_tied},
     {"student", 3, student},
     {"act-grad", 0, act_grad},
@@ -417,28 +454,41 @@ static size_t twin_of(const char *operation)
 }
 
 /* Differences of the operation's twin in the directions of operand k; accurate to 1e-12. */
-static void grad(const node_call *c, int64_t i, double *out)
+static void add_differences(const node_call *c, int64_t i, double *in, double *out)
 {
     const double h = 1e-3;
     const dc_node *x = &c->r->graph->node[c->x->whole[0]];
-    const int k = (int)c->x->whole[1];
     const size_t inner = twin_of(x->op->name);
-    const double *dout = c->in[x->n_in + 1] + i * x->shape.width;
+    const bool sums = x->op->reach == DC_REACH_SUM;
+    const int64_t count = (sums ? x->shape.n : 1) * x->shape.width;
+    const double *dout = c->in[x->n_in + 1] + (sums ? 0 : i * x->shape.width);
     node_call of = *c;
     of.x = x;
-    double *in = (double *)c->in[k] + i * c->x->shape.width, *value = malloc((size_t)x->shape.width * sizeof *value);
+    double *value = malloc((size_t)count * sizeof *value);
     for (int64_t j = 0; j < c->x->shape.width; j++) {
         static const double step[] = {-2, -1, 1, 2}, weight[] = {1, -8, 8, -1};
         const double kept = in[j];
-        out[j] = 0;
         for (int s = 0; s < 4; s++) {
             in[j] = kept + step[s] * h;
+            for (int64_t o = 0; o < count; o++) value[o] = 0;
             twin[inner].row(&of, i, value);
-            for (int64_t o = 0; o < x->shape.width; o++) out[j] += weight[s] / (12 * h) * dout[o] * value[o];
+            for (int64_t o = 0; o < count; o++) out[j] += weight[s] / (12 * h) * dout[o] * value[o];
         }
         in[j] = kept;
     }
     free(value);
+}
+
+static void grad(const node_call *c, int64_t i, double *out)
+{
+    for (int64_t j = 0; j < c->x->shape.width; j++) out[j] = 0;
+    add_differences(c, i, (double *)c->in[c->x->whole[1]] + i * c->x->shape.width, out);
+}
+
+/* What row i adds to the gradient by a vector. */
+static void grad_sum(const node_call *c, int64_t i, double *out)
+{
+    add_differences(c, i, (double *)c->in[c->x->whole[1]], out);
 }
 
 unsigned graph_ref_constant(const char *operation)
@@ -473,7 +523,7 @@ void graph_ref_close(graph_ref *r)
 static node_call call_of(const graph_ref *r, int i)
 {
     const dc_node *x = &r->graph->node[i];
-    const bool is_grad = strcmp(x->op->name, "grad") == 0; /* of this operation, with its operands */
+    const bool is_grad = strncmp(x->op->name, "grad", 4) == 0; /* of this operation, with its operands */
     const unsigned constant = graph_ref_constant(is_grad ? r->graph->node[x->whole[0]].op->name : x->op->name);
     node_call c = {.r = r, .x = x};
     for (int k = 0; k < x->n_in; k++) {
