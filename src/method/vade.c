@@ -134,7 +134,7 @@ static const dc_method_failure *failed(const dc_method_env *env, const dc_refres
         "the embedding says nothing about a row any more (posterior collapse): lower cluster.lr, raise vade.weight, or "
         "pretrain longer"};
     (void)last;
-    return is_point(env) ? &point : dc_variational_failed(&prior, 2, loss, n, stride);
+    return is_point(env) ? &point : dc_variational_failed(&prior, 2, 1, loss, n, stride);
 }
 
 /* ---- Results ----------------------------------------------------------------------------------------------------- */
