@@ -49,7 +49,7 @@ for method in $methods; do
     expect_same all "$method, saved all the time"
     list_saved all
     number_between "$(grep -c ' cluster ' saved.txt)" 40 60 "$method: checkpoints in the phase"
-    for step in "${steps[@]}"; do continue_from cluster $step; done
+    for step in "${steps[@]}"; do continue_from cluster "$step"; done
     continue_from cluster 15 2
 
     # Gradients by the tree over shards: other bits, on all ranks the same.

@@ -657,6 +657,99 @@ def write_adversarial():
     out.close()
 
 
+# ---- Softmax heads, batch norm: IMSAT, DEPICT -----------------------------------------------------------------------
+
+EPSILON, KEPT = 1e-5, 0.9  # of batch norm
+
+
+def normed(par, name, t, moved):
+    """Batch norm of t; moved: a dictionary for the running moments, or None."""
+    m, v = t.mean(0), t.var(0, unbiased=False)
+    if moved is not None:
+        for key, old, new in (("mean", 0.0, m), ("variance", 1.0, v * len(t) / (len(t) - 1))):
+            key = "%s/%s" % (name, key)
+            moved[key] = KEPT * moved.get(key, torch.full_like(m, old)) + (1 - KEPT) * new.detach()
+    return par[name + "/gamma"] * (t - m) / torch.sqrt(v + EPSILON) + par[name + "/bias"]
+
+
+def normed_layer(par, name, x, moved):
+    t = x @ par[name + "/weight"]
+    return torch.relu(normed(par, name, t, moved)) if name + "/gamma" in par else t + par[name + "/bias"]
+
+
+def chain(par, part, x, moved, before=lambda i, x: x):
+    """Values of the three layers."""
+    acts = []
+    for i in range(3):
+        x = normed_layer(par, "%s_%d" % (part, i), before(i, x), moved)
+        acts.append(x)
+    return acts
+
+
+def head(par, z):
+    return torch.log_softmax(z @ par["head_0/weight"] + par["head_0/bias"], 1)
+
+
+def imsat_loss(par, x, t, radius, moved, lam, mu, xi):
+    log_p = head(par, chain(par, "encoder", x, moved)[-1])
+    p, fixed = log_p.exp(), log_p.exp().detach()
+
+    def smooth(by):
+        return (fixed * (fixed.log() - head(par, chain(par, "encoder", x + by, None)[-1]))).sum(1)
+
+    d = noise(t, 0, *x.shape)
+    d = (d / d.norm(dim=1, keepdim=True)).requires_grad_()
+    g = torch.autograd.grad(smooth(xi * d).sum(), d)[0]
+    marginal = p.mean(0)
+    return [smooth(radius[:, None] * g / g.norm(dim=1, keepdim=True)).mean(), -lam * (p * log_p).sum(1).mean(),
+            lam * mu * (marginal * marginal.log()).sum()]
+
+
+def depict_loss(par, x, t, target, moved, hidden):
+    def drop(i, x):
+        if i == 2:
+            return x
+        blocks = (x.shape[1] + 3) // 4
+        rows = numpy.arange(len(x))[:, None] * blocks + numpy.arange(blocks)
+        words = philox(MODEL_SEED, STREAM_DROPOUT, t * MAX_LAYERS + i, rows).reshape(len(x), -1)[:, :x.shape[1]]
+        return x * torch.as_tensor((words >= 2 ** 30) / 0.75)
+
+    z = chain(par, "encoder", x, moved, drop)[-1]
+    clean, back = chain(par, "encoder", x, None), chain(par, "decoder", z, moved)
+    inner = hidden * sum(((a - b) ** 2).mean() for a, b in ((clean[1], back[0]), (clean[0], back[1])))
+    return [-(target * head(par, z)).sum(1).mean(), ((x - back[2]) ** 2).mean(), inner]
+
+
+def write_heads():
+    out = Writer("heads.txt", [
+        "IMSAT and DEPICT with the autoencoder of autoencoder.txt, batch norm and ReLU in all layers but embedding and output,",
+        "and a linear head of 4; three batches of all rows, SGD of rate .02.",
+        "x: data; start/*: parameters; radius: of IMSAT; target: of DEPICT. imsat: lambda .3, mu 2, xi 1.5;",
+        "depict: hidden .4, dropout .25. loss_t: of batch t; final/*: parameters and running moments at the end."])
+    torch.manual_seed(20240915)
+    n, heads = 17, 4
+    x, par = single(torch.randn(n, WIDTHS[0])), make_parameters()
+    par["head_0/weight"], par["head_0/bias"] = single(torch.randn(WIDTHS[-1], heads)), single(0.3 * torch.randn(heads))
+    for name in ("encoder_0", "encoder_1", "decoder_0", "decoder_1"):
+        par[name + "/gamma"] = single(0.5 + torch.rand(len(par[name + "/bias"])))
+    radius, target = single(0.2 + torch.rand(n)), single(torch.softmax(torch.randn(n, heads), 1))
+    for name, value in (("x", x), ("radius", radius), ("target", target)):
+        out.put(name, value)
+    for k, v in par.items():
+        out.put("start/" + k, v)
+    for prefix, losses in (("imsat", lambda p, t, moved: imsat_loss(p, x, t, radius, moved, 0.3, 2, 1.5)),
+                           ("depict", lambda p, t, moved: depict_loss(p, x, t, target, moved, 0.4))):
+        now, moved = {k: v for k, v in par.items() if prefix == "depict" or not k.startswith("decoder")}, {}
+        for t in range(3):
+            leaf = {k: v.clone().requires_grad_() for k, v in now.items()}
+            values = losses(leaf, t, moved)
+            sum(values).backward()
+            out.put("%s/loss_%d" % (prefix, t), [v.item() for v in values])
+            now = {k: v - 0.02 * leaf[k].grad for k, v in now.items()}
+        for k, v in dict(now, **moved).items():
+            out.put("%s/final/%s" % (prefix, k), v)
+
+
 # ---- variational autoencoders --------------------------------------------------------------------------------------
 
 def variational(leaf, x, eps, loss):
@@ -713,6 +806,7 @@ def write_variational():
         learn(out, name, par, lambda leaf: vae_loss(leaf, x, drawn, loss, 0.3), 0.02)
     for name, loss in (("one_vade", "mse"), ("one_vade_bce", "bce")):
         learn(out, name, dict(par, **mixture), lambda leaf: vade_loss(leaf, x, drawn, loss, 2.0), 0.02)
+    out.close()
 
 
 if __name__ == "__main__":
@@ -723,5 +817,6 @@ if __name__ == "__main__":
     write_clustering()
     write_centers()
     write_adversarial()
+    write_heads()
     write_variational()
     sys.exit(0)

@@ -11,16 +11,6 @@ typedef struct dc_comm dc_comm;
 
 /* ---- k-means ---------------------------------------------------------------------------------------------------- */
 
-/* Rows to cluster: `rows` writes local rows [lo, lo+n) as floats [n x d] to out and must be safe to call from several
- * threads. Data of any stored type thus streams through tiles of a few hundred rows. If X is not NULL, it holds the
- * rows [n x d] and `rows` is not called. Everything is borrowed. */
-typedef struct {
-    const dc_part *part;
-    int64_t d;
-    void (*rows)(const void *ctx, int64_t lo, int64_t n, float *out);
-    const void *ctx;
-    const float *X;
-} dc_rows;
 /* View of this rank's float array [n x *d]. */
 dc_rows dc_rows_of_array(const dc_part *part, const float *X, const int64_t *d);
 
@@ -87,6 +77,10 @@ void dc_nearest(const float *X, const float *M, int64_t n, int64_t K, int64_t d,
 DC_CHECKED dc_status dc_cluster_variances(dc_comm *comm, const dc_rows *rows, const float *centers,
                                           const int32_t *label, int64_t K, float *out);
 
+/* out[K x d]: mean of the rows of each cluster, 0 for a cluster without rows. rows: with X; label[n]. The same bits for
+ * every number of ranks and threads. Collective: one reduction. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_cluster_means(dc_comm *comm, const dc_rows *rows, const int32_t *label, int64_t K, float *out);
+
 /* ---- Mixtures of Gaussians ---- */
 
 /* A mixture of K Gaussians with diagonal covariances; equal on all ranks. */
@@ -135,11 +129,13 @@ DC_CHECKED dc_status dc_soft_count_bytes(const dc_part *part, int64_t K, double 
 /* p_ij = (q_ij^2/f_j) / sum_k(q_ik^2/f_k), f floored at 1e-12 N (Xie et al. 2016, equation 3). q, p [n x K]; p may be
  * q. Local; threaded if called outside a parallel region. */
 void dc_target(const float *q, const double *f, int64_t n, int64_t K, dc_gidx N, float *p);
-/* dc_target() in place for all rows: p holds q on entry. Returns (1/N) sum_i KL(p_i || q_i); *odd: number of rows of p,
- * over all ranks, that do not sum to 1. `sum`: an accumulator of DC_TARGET_SUMS values. Collective: one reduction. */
+/* dc_target(), or p_ij ~ q_ij / sqrt(f_j) with DC_TARGET_ROOT (Dizaji et al. 2017), in place for all rows: p holds q on
+ * entry. Returns (1/N) sum_i KL(p_i || q_i); *odd: number of rows of p, over all ranks, that do not sum to 1. `sum`: an
+ * accumulator of DC_TARGET_SUMS values. Collective: one reduction. */
 enum { DC_TARGET_SUMS = 2 };
-double dc_target_refresh(dc_comm *comm, const dc_part *part, const double *f, int64_t K, dc_sum *sum, float *p,
-                         int64_t *odd);
+typedef enum { DC_TARGET_SQUARE, DC_TARGET_ROOT } dc_target_kind;
+double dc_target_refresh(dc_comm *comm, const dc_part *part, dc_target_kind kind, const double *f, int64_t K,
+                         dc_sum *sum, float *p, int64_t *odd);
 
 /* Records KL(p_i || q_i) of each row, [batch x 1]. q is the Student-t assignment of z [batch x L] to centers [K x L]; p
  * [batch x K] is constant. */

@@ -20,6 +20,7 @@ typedef struct {
     const dc_slab *slab; /* the autoencoder, and what the method's build() added */
     float *value;        /* [slab->n] values of the slab in this run */
     int64_t epoch_steps; /* steps per epoch: each row is seen once */
+    dc_rows input;       /* the rows of the data as the network reads them */
 } dc_method_env;
 
 enum { DC_METHOD_STEPS = 4 };
@@ -31,7 +32,9 @@ typedef struct {
 } dc_turn;
 enum {
     DC_METHOD_TRAINS = 1, /* has a loss and takes training steps; without this flag, one refresh gives the labels */
-    DC_METHOD_RECONSTRUCTS = 2 /* also trains the decoder */
+    DC_METHOD_RECONSTRUCTS = 2, /* also trains the decoder */
+    DC_METHOD_SCRATCH = 4,      /* trains an encoder from its first weights: no pretraining, no decoder */
+    DC_METHOD_HEAD = 8          /* labels come from a softmax layer, not from the centres */
 };
 
 /* Output of the method's inference for all rows of this rank. */
@@ -44,7 +47,7 @@ typedef struct {
 
 /* A way in which the training of a method fails. */
 typedef struct {
-    const char *what, *advice; /* "the discriminator wins", "lower aae.discriminator_lr" */
+    const char *what, *advice; /* "the discriminator wins", "lower its learning rate" */
 } dc_method_failure;
 
 /* Results of a refresh; global values. The method sets the first two. */

@@ -30,7 +30,7 @@ typedef struct {
     dc_layer_text layer[DC_MAX_LAYERS];
 } dc_part_text;
 
-typedef enum { DC_DECODER_MIRROR, DC_DECODER_TIED, DC_DECODER_OWN } dc_decoder_kind;
+typedef enum { DC_DECODER_MIRROR, DC_DECODER_TIED, DC_DECODER_OWN, DC_DECODER_NONE } dc_decoder_kind;
 typedef struct {
     dc_part_text encoder;
     dc_decoder_kind kind;

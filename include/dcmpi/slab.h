@@ -14,7 +14,7 @@ typedef struct {
     dc_tensor tensor[DC_SLAB_TENSORS]; /* tensors of the method, in the order in which they were added */
     int n_tensors;
     size_t n;              /* floats in all */
-    const char *unit_rows; /* the setting of a method that needs all data in [0, 1], as "vae.loss = bce"; or NULL */
+    const char *unit_rows; /* the setting of a method that needs all data in [0, 1], as "NAME.loss = bce"; or NULL */
     dc_status st;          /* DC_OK, or the first error while adding */
 } dc_slab;
 

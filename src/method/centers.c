@@ -91,13 +91,19 @@ dc_status dc_centers_start(dc_comm *comm, dc_method_state *state, const dc_infer
     return dc_method_kmeans(comm, state->env, rows->Z, NULL);
 }
 
-dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const dc_inferred *rows, dc_refresh *out)
+dc_status dc_centers_refresh_kind(dc_comm *comm, dc_method_state *state, dc_target_kind kind, const dc_inferred *rows,
+                                  dc_refresh *out)
 {
     const dc_method_env *env = state->env;
     const size_t n = (size_t)dc_part_rows(env->part);
     if (n) memcpy(state->P, rows->q, n * (size_t)env->K * sizeof *state->P);
-    out->loss = dc_target_refresh(comm, env->part, rows->f, env->K, state->loss, state->P, &out->odd_targets);
+    out->loss = dc_target_refresh(comm, env->part, kind, rows->f, env->K, state->loss, state->P, &out->odd_targets);
     return DC_OK;
+}
+
+dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const dc_inferred *rows, dc_refresh *out)
+{
+    return dc_centers_refresh_kind(comm, state, DC_TARGET_SQUARE, rows, out);
 }
 
 /* ---- Recording --------------------------------------------------------------------------------------------------- */

@@ -47,6 +47,9 @@ dc_status dc_centers_create_target(const dc_method_env *env, dc_method_state **o
 dc_status dc_centers_start(dc_comm *comm, dc_method_state *state, const dc_inferred *rows);
 /* Computes the sharpened target into P, and its KL loss; for DEC and its extensions. */
 dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const dc_inferred *rows, dc_refresh *out);
+/* The same with a target of this kind. */
+dc_status dc_centers_refresh_kind(dc_comm *comm, dc_method_state *state, dc_target_kind kind, const dc_inferred *rows,
+                                  dc_refresh *out);
 /* The same, and the label of each row as a table, for steps. */
 dc_status dc_centers_create_labels(const dc_method_env *env, dc_method_state **out);
 /* Sends rows x through the encoder. */
@@ -61,6 +64,19 @@ dc_val dc_centers_kl(dc_graph *g, const dc_method_state *state, dc_val z);
 void dc_centers_infer(dc_graph *g, const dc_method_env *env);
 void dc_centers_destroy(dc_method_state **state);
 
+/* ---- Softmax heads ----------------------------------------------------------------------------------------------- */
+
+/* Adds the network "head", a linear layer [L x K], and the tensor "centers" [K x L], which no step trains. */
+void dc_head_build(const dc_method_env *env, dc_slab *slab);
+/* The logits of rows, [batch x K]: from their embedding z, or from the rows x. */
+dc_val dc_head_of(dc_graph *g, const dc_method_env *env, dc_pass pass, dc_val z);
+dc_val dc_head_logits(dc_graph *g, const dc_method_env *env, dc_pass pass, dc_val x);
+/* Sets the centres to the means of the embedded rows of each cluster. */
+dc_status dc_head_refresh(dc_comm *comm, dc_method_state *state, const dc_inferred *rows, dc_refresh *out);
+/* Whether fewer clusters are left than half of what was asked for. */
+bool dc_head_is_empty(const dc_method_env *env, const dc_refresh *last);
+/* Outputs the embedding and the softmax of the head. */
+void dc_head_infer(dc_graph *g, const dc_method_env *env);
 /* ---- Variational autoencoders ------------------------------------------------------------------------------------ */
 
 typedef struct {

@@ -59,14 +59,15 @@ static dc_status check_shape(const dc_net_text *t, const dc_part_text *decoder, 
 {
     const int n = t->encoder.n + decoder->n;
     dc_status st = DC_OK;
-    if (t->encoder.n < 1 || decoder->n < 1) return DC_FAIL(DC_ERR_USAGE, "network: no layers");
+    if (t->encoder.n < 1 || (decoder->n < 1 && t->kind != DC_DECODER_NONE))
+        return DC_FAIL(DC_ERR_USAGE, "network: no layers");
     if (n > DC_MAX_LAYERS)
         return DC_FAIL(DC_ERR_USAGE, "network: %d layers in encoder and decoder; at most %d are possible", n,
                        DC_MAX_LAYERS);
     if (D < 1 || D > DC_NET_WIDTH_MAX)
         return DC_FAIL(DC_ERR_USAGE, "network: input width %lld is not in 1..%d", (long long)D, DC_NET_WIDTH_MAX);
     DC_TRY(check_part(&t->encoder, false, D));
-    DC_TRY(check_part(decoder, true, D));
+    if (decoder->n > 0) DC_TRY(check_part(decoder, true, D));
 out:
     return st;
 }
@@ -106,7 +107,8 @@ dc_status dc_net_build(dc_net *net, int64_t D, const dc_net_text *t)
 {
     dc_part_text mirrored;
     const bool own = t->kind == DC_DECODER_OWN;
-    if (!own) mirror(t, &mirrored);
+    mirrored.n = 0;
+    if (!own && t->kind != DC_DECODER_NONE) mirror(t, &mirrored);
     const dc_part_text *decoder = own ? &t->decoder : &mirrored;
     const dc_status st = check_shape(t, decoder, D);
     if (st != DC_OK) return st;

@@ -151,8 +151,7 @@ static dc_val dense(dc_graph *g, const dc_layer *layer, const dc_layer *owner, d
     }
     const int b = (dc_use)(g, &bias).id;
     const bool apart = layer->act == DC_ACT_GELU;
-    const dc_node node = {
-        .op = op, .n_in = 3, .in = {x.id, w, b}, .whole = {apart ? DC_ACT_LINEAR : layer->act}};
+    const dc_node node = {.op = op, .n_in = 3, .in = {x.id, w, b}, .whole = {apart ? DC_ACT_LINEAR : layer->act}};
     const dc_val y = dc_record(g, node, shape);
     return apart ? dc_act_gelu(g, y) : y;
 }

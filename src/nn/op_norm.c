@@ -267,7 +267,7 @@ static void move(dc_graph *g, const dc_tensor *tensor, dc_val moment, bool is_va
         (dc_move)(g, tensor, after);
 }
 
-static dc_val of_batch(dc_graph *g, const dc_layer *layer, dc_pass pass, dc_val x)
+static dc_val of_batch(dc_graph *g, const dc_layer *layer, dc_act act, dc_pass pass, dc_val x)
 {
     const dc_tensor mean = {layer->name, layer->mean, 1, layer->out, false},
                     square = {layer->name, layer->mean + (size_t)layer->out, 1, layer->out, false},
@@ -284,23 +284,23 @@ static dc_val of_batch(dc_graph *g, const dc_layer *layer, dc_pass pass, dc_val 
         move(g, &square, v, true);
     }
     return dc_record(
-        g, (dc_node){.op = &op_batch_norm, .n_in = 5, .in = {in[0], in[1], in[2], in[3], in[4]}, .whole = {layer->act}},
+        g, (dc_node){.op = &op_batch_norm, .n_in = 5, .in = {in[0], in[1], in[2], in[3], in[4]}, .whole = {act}},
         (dc_shape){DC_ROWS, 1, layer->out});
 }
 
-static dc_val of_row(dc_graph *g, const dc_layer *layer, dc_pass pass, dc_val x)
+static dc_val of_row(dc_graph *g, const dc_layer *layer, dc_act act, dc_pass pass, dc_val x)
 {
     const dc_tensor gamma = {layer->name, layer->gamma, 1, layer->out, pass != DC_FIXED},
                     bias = {layer->name, layer->bias, 1, layer->out, pass != DC_FIXED};
     const int in[] = {x.id, (dc_use)(g, &gamma).id, (dc_use)(g, &bias).id};
-    return dc_record(g, (dc_node){.op = &op_layer_norm, .n_in = 3, .in = {in[0], in[1], in[2]}, .whole = {layer->act}},
+    return dc_record(g, (dc_node){.op = &op_layer_norm, .n_in = 3, .in = {in[0], in[1], in[2]}, .whole = {act}},
                      (dc_shape){DC_ROWS, 1, layer->out});
 }
 
 dc_val dc_norm_layer(dc_graph *g, const dc_layer *layer, dc_pass pass, dc_val x)
 {
-    dc_layer own = *layer;
-    if (layer->act == DC_ACT_GELU) own.act = DC_ACT_LINEAR;
-    const dc_val y = layer->norm == DC_NORM_BATCH ? of_batch(g, &own, pass, x) : of_row(g, &own, pass, x);
-    return layer->act == DC_ACT_GELU ? dc_act_gelu(g, y) : y;
+    const bool apart = layer->act == DC_ACT_GELU, batch = layer->norm == DC_NORM_BATCH;
+    const dc_act act = apart ? DC_ACT_LINEAR : layer->act;
+    const dc_val y = batch ? of_batch(g, layer, act, pass, x) : of_row(g, layer, act, pass, x);
+    return apart ? dc_act_gelu(g, y) : y;
 }

@@ -39,11 +39,14 @@ typedef struct {
 
 /* Whether the clusters have collapsed during training: either few rows are left outside the largest cluster, both as a
  * share of all rows and compared with the start, or the effective number of clusters has dropped far below that of the
- * start. Clusters that were uneven from the start (k-means) do not count as a collapse. */
+ * start. Clusters that were uneven from the start (k-means) do not count as a collapse. A method whose start says
+ * nothing is measured by K. */
 static bool collapsed(const loop *l, const dc_refresh *r)
 {
     static const double OF_ALL = 0.05, OF_START = 0.2, EFFECTIVE = 0.5;
     const double N = (double)l->model->data->part.N, others = N - (double)r->largest;
+    if (l->cfg->method->flags & DC_METHOD_SCRATCH)
+        return l->out->iterations > 0 && r->k_sized < EFFECTIVE * (double)l->env.K;
     return (others < OF_ALL * N && others < OF_START * (N - (double)l->out->start_largest)) ||
            r->k_sized < EFFECTIVE * l->out->start_sized;
 }
@@ -305,6 +308,11 @@ static void record_step(dc_graph *g, const void *ctx, int step)
     l->cfg->method->record(g, l->state, step);
 }
 
+static void data_rows(const void *ctx, int64_t lo, int64_t n, float *out)
+{
+    dc_dataset_rows(ctx, lo, n, out);
+}
+
 /* Creates the method's state, its steps and its inference. Local. */
 static dc_status create(loop *l)
 {
@@ -315,6 +323,7 @@ static dc_status create(loop *l)
     l->env = l->cfg->env;
     l->env.slab = m->slab;
     l->env.value = m->params.value;
+    l->env.input = (dc_rows){.part = l->env.part, .d = m->data->D, .rows = data_rows, .ctx = m->data};
     DC_TRY(dc_shares_create(&l->shares, l->env.K));
     DC_TRY(dc_mem_alloc(&l->next, (size_t)dc_part_rows(l->env.part), sizeof *l->next, "labels"));
     DC_TRY(dc_embedder_create(&l->embedder, method, &l->env));
