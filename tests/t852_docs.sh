@@ -64,7 +64,7 @@ is "$(complete_words dcmpi fit --input.scale =)" "dec minmax none robust standar
 is "$(complete_words dcmpi fit --input.scale=m)" "--input.scale=minmax " "a value, the words not cut"
 is "$(complete_words dcmpi --run.seed = 1)" " " "a number has no words"
 is "$(complete_words dcmpi --output.embedding = t)" "true " "truth values"
-is "$(complete_words dcmpi --run.seed = 2 --cluster.method = dec)" "dec " "after another key"
+is "$(complete_words dcmpi --run.seed = 2 --cluster.method = de)" "dec depict " "after another key"
 touch deck.yaml data.h5
 is "$(complete_words dcmpi de)" "deck.yaml " "a deck"
 is "$(complete_words dcmpi --input.data = da)" "data.h5 " "a file as a value"

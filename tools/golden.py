@@ -752,42 +752,29 @@ def write_heads():
 
 # ---- variational autoencoders --------------------------------------------------------------------------------------
 
-STREAM_NOISE = 7  # of rng.h
-
-
-def normal_noise(seed, step, site, rows, width):
-    """Standard normal values for each row and column, as dc_noise() makes them: pairs by Box and Muller."""
-    blocks = (width + 3) // 4
-    index = numpy.asarray(rows)[:, None] * blocks + numpy.arange(blocks)
-    unit = (philox(seed, STREAM_NOISE, step * MAX_LAYERS + site, index).reshape(len(rows), -1, 2) + 0.5) / 2 ** 32
-    radius, angle = numpy.sqrt(-2 * numpy.log(unit[..., 0])), 2 * numpy.pi * unit[..., 1]
-    pairs = numpy.stack([radius * numpy.cos(angle), radius * numpy.sin(angle)], axis=-1)
-    return torch.as_tensor(pairs.reshape(len(rows), -1)[:, :width])
-
-
-def variational(leaf, x, noise, loss):
+def variational(leaf, x, eps, loss):
     """Mean and log variance of each row's Gaussian, a value drawn from it, and the row's mean reconstruction loss."""
     hidden = x
     for name in layer_names()[:len(WIDTHS) - 2]:
         hidden = dense(leaf, name, hidden, "relu")
     mean, log_var = (dense(leaf, name, hidden, "linear") for name in ("encoder_2", "log_variance_0"))
-    z = mean + torch.exp(0.5 * log_var) * noise
+    z = mean + torch.exp(0.5 * log_var) * eps
     y = z
     for name, act in zip(layer_names()[len(WIDTHS) - 1:], ("relu", "relu", "linear")):
         y = dense(leaf, name, y, act)
     return mean, log_var, z, LOSS[loss](y, x, len(x)) * x.shape[1]
 
 
-def vae_loss(leaf, x, noise, loss, beta):
+def vae_loss(leaf, x, eps, loss, beta):
     """Kingma and Welling 2014, minus equation 10, with beta before the divergence."""
-    mean, log_var, _, recon = variational(leaf, x, noise, loss)
+    mean, log_var, _, recon = variational(leaf, x, eps, loss)
     prior = -0.5 * (1 + log_var - mean ** 2 - torch.exp(log_var)).sum(1).mean()
     return recon + beta * prior, recon
 
 
-def vade_loss(leaf, x, noise, loss, weight):
+def vade_loss(leaf, x, eps, loss, weight):
     """Jiang et al. 2017, minus equation 12, with one sample per row and log pi added once."""
-    mean, log_var, z, recon = variational(leaf, x, noise, loss)
+    mean, log_var, z, recon = variational(leaf, x, eps, loss)
     log_pi, m, lv = torch.log_softmax(leaf["log_weights"][0], 0), leaf["mu"], leaf["log_variances"]
     density = -0.5 * (torch.log(torch.tensor(2 * numpy.pi)) + lv + (z[:, None] - m) ** 2 / torch.exp(lv)).sum(2)
     g = torch.softmax(log_pi + density, 1)
@@ -808,17 +795,17 @@ def write_variational():
     par["log_variance_0/bias"] = single(torch.rand(WIDTHS[-1]) - 1)
     mixture = {"mu": single(torch.randn(K, WIDTHS[-1])), "log_variances": single(torch.randn(K, WIDTHS[-1]) * 0.5),
                "log_weights": single(torch.log(torch.tensor([[0.2, 0.3, 0.5]])))}
-    noise = normal_noise(1, 0, 0, range(17), WIDTHS[-1])
+    drawn = noise(0, 0, 17, WIDTHS[-1])
     out.put("x", x)
-    out.put("noise", noise)
+    out.put("noise", drawn)
     for k, v in par.items():
         out.put("start/" + k, v)
     for k, v in mixture.items():
         out.put(k, v)
     for name, loss in (("one_vae", "mse"), ("one_vae_bce", "bce")):
-        learn(out, name, par, lambda leaf: vae_loss(leaf, x, noise, loss, 0.3), 0.02)
+        learn(out, name, par, lambda leaf: vae_loss(leaf, x, drawn, loss, 0.3), 0.02)
     for name, loss in (("one_vade", "mse"), ("one_vade_bce", "bce")):
-        learn(out, name, dict(par, **mixture), lambda leaf: vade_loss(leaf, x, noise, loss, 2.0), 0.02)
+        learn(out, name, dict(par, **mixture), lambda leaf: vade_loss(leaf, x, drawn, loss, 2.0), 0.02)
     out.close()
 
 

@@ -3,6 +3,7 @@ import numpy as np
 
 import report_charts as charts
 import report_html as page
+from report_data import dataset
 from report_html import number
 from report_math import Network, majority
 
@@ -63,6 +64,20 @@ class Sheets:
         return self.strip(rows, [True], "Centre of cluster %d as an image" % k)
 
 
+    def drawn(self, latent, alt):
+        """A line of rows that the network makes of drawn latent values, or ""."""
+        if not self.network.can_decode() or latent.shape[1] != len(self.network.decoder[0][0]):
+            return ""
+        picture = self.strip(self.network.decode(latent), np.ones(len(latent), bool), alt)
+        return page.Html('<p class="label">Drawn</p>\n') + picture if picture else ""
+
+
+def samples(run, ndim):
+    """Latent values that a generative method drew: [count, L] from its prior, or [K, count, L] from its clusters."""
+    found = dataset(run.h5, "%s/samples" % run.method(), ndim)
+    return None if found is None or (ndim == 3 and len(found) != run.K) else found[:]
+
+
 def describe(run, k, classes):
     """Size and largest class of a cluster. classes: the result of majority(), or None."""
     text = number(run.size[k]) + (" row" if run.size[k] == 1 else " rows")
@@ -72,23 +87,25 @@ def describe(run, k, classes):
     return text
 
 
-def card(run, sheets, k, classes, nearest, border):
+def card(run, sheets, k, classes, nearest, border, drawn):
     """One cluster."""
     head = '<header>%s<div><h3>Cluster %d</h3><p class="note">%s</p></div></header>\n' % (
         sheets.centre(k), k, page.esc(describe(run, k, classes)))
     body = "".join(sheets.pair(rows[k], numbers[k], what, k) for (numbers, rows), what in
                    ((nearest, "Nearest"), (border, "Least certain")) if rows is not None)
+    if drawn is not None:
+        body += sheets.drawn(drawn[k], "Rows drawn from the Gaussian of cluster %d" % k)
     return page.Html('<div class="card">%s%s</div>\n' % (head, body))
 
 
 def cards(run, sheets, nearest, border):
     """Cards of the clusters, as many as fit."""
-    out = []
+    out, drawn = [], samples(run, 3)
     classes = None if run.confusion is None else majority(run.confusion)
     for k in range(min(run.K, CARDS_MAX)):
         if sheets.left <= 0:
             break
-        out.append(card(run, sheets, k, classes, nearest, border))
+        out.append(card(run, sheets, k, classes, nearest, border, drawn))
     text = page.Html('<div class="cards">\n%s</div>\n' % "".join(out))
     if len(out) < run.K:
         text += page.paragraph("The first %d of %d clusters are shown, so that this page stays small." %
@@ -109,6 +126,13 @@ def outlier_sheet(run, sheets):
                      % (len(rows), picture))
 
 
+def prior_sheet(run, sheets):
+    """What the network makes of values drawn from its prior."""
+    drawn = samples(run, 2)
+    picture = "" if drawn is None else sheets.drawn(drawn, "Rows drawn from the prior")
+    return page.Html('<div class="card"><h3>Prior</h3>%s</div>\n' % picture) if picture else ""
+
+
 def images(run):
     """The section; "" if the data are no images."""
     shape = run.image_shape()
@@ -124,9 +148,11 @@ def images(run):
     text = "Beside each name: the cluster's centre%s." % (", decoded by the network" if network.can_decode() else "")
     if nearest[1] is not None:
         text += " Nearest: the members with the highest confidence. Least certain: those with the lowest."
+    if samples(run, 2) is not None or samples(run, 3) is not None:
+        text += " Drawn: what the network makes of values drawn from its prior."
     if decoded:
         text += " Below each line of images: what the autoencoder makes of them."
     if missing:
         text += " Members are not shown. " + run.data_note
     return page.section("images", "Images", page.paragraph(text), cards(run, sheets, nearest, border),
-                        outlier_sheet(run, sheets))
+                        prior_sheet(run, sheets), outlier_sheet(run, sheets))

@@ -52,16 +52,15 @@ typedef struct {
 
 /* Results of a refresh; global values. The method sets the first two. */
 typedef struct {
-    double loss;                      /* clustering loss over all rows with the fresh target */
-    int64_t odd_targets;              /* rows of the target that do not sum to 1, -1 without a target */
-    int64_t changed;                  /* rows whose label changed since the last refresh */
-    double sum_check;                 /* max |sum_j q_ij - 1| */
-    double f_sum;                     /* sum_j f_j: N if all is well */
-    double k_effective;               /* exp of the entropy of f/N */
-    double k_sized;                   /* the same, from the cluster sizes instead of f */
-    int64_t largest;                  /* rows of the largest cluster */
-    int empty;                        /* clusters without rows */
-    const dc_method_failure *failure; /* of the training, seen by the method; NULL: none */
+    double loss;         /* clustering loss over all rows with the fresh target */
+    int64_t odd_targets; /* rows of the target that do not sum to 1, -1 without a target */
+    int64_t changed;     /* rows whose label changed since the last refresh */
+    double sum_check;    /* max |sum_j q_ij - 1| */
+    double f_sum;        /* sum_j f_j: N if all is well */
+    double k_effective;  /* exp of the entropy of f/N */
+    double k_sized;      /* the same, from the cluster sizes instead of f */
+    int64_t largest;     /* rows of the largest cluster */
+    int empty;           /* clusters without rows */
 } dc_refresh;
 
 typedef struct dc_state dc_state;

@@ -112,9 +112,9 @@ typedef struct {
 /* Minimises the reconstruction loss of rows from their drawn values; encoder and decoder learn. */
 dc_variational dc_variational_record(dc_graph *g, const dc_method_state *state);
 /* The failure that shows in the divergences of the rows' Gaussians, losses [0, terms): together they have come to
- * nothing. loss, n, stride: as in dc_method.failed. */
-const dc_method_failure *dc_variational_failed(const dc_method_failure *f, int terms, const double *loss, size_t n,
-                                               int stride);
+ * nothing. weight: of these losses. loss, n, stride: as in dc_method.failed. */
+const dc_method_failure *dc_variational_failed(const dc_method_failure *f, int terms, double weight, const double *loss,
+                                               size_t n, int stride);
 /* Latent values for pictures: draws[n x L] of standard normal ones, for sample number `first` on. */
 void dc_variational_draw(const dc_method_env *env, int64_t first, int64_t n, float *draws);
 

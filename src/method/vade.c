@@ -108,37 +108,33 @@ static void infer(dc_graph *g, const dc_method_env *env)
 
 /* ---- Failures ---------------------------------------------------------------------------------------------------- */
 
-/* A Gaussian of the mixture that has shrunk to a point, beside the others, has collapsed. */
-static dc_status refresh(dc_comm *comm, dc_method_state *s, const dc_inferred *rows, dc_refresh *out)
+/* Whether a Gaussian of the mixture has shrunk to a point, beside the others. */
+static bool is_point(const dc_method_env *env)
 {
     static const double PART = 1e-4;
-    static const dc_method_failure collapse = {"the variance of a cluster has collapsed",
-                                               "its Gaussian has shrunk to a point: lower the rate of its variance "
-                                               "(cluster.lr_factors=[log_variances=0.1]) or "
-                                               "cluster.lr, or use fewer clusters"};
-    const dc_method_env *env = s->env;
     double least = INFINITY, sum = 0;
-    (void)comm, (void)rows;
     for (int64_t k = 0; k < env->K; k++) {
         double own = 0;
         for (int64_t j = 0; j < env->L; j++) own += exp((double)tensor(env, "log_variances")[k * env->L + j]);
         least = fmin(least, own);
         sum += own;
     }
-    if (least < PART * sum / (double)env->K) out->failure = &collapse;
-    return DC_OK;
+    return least < PART * sum / (double)env->K;
 }
 
 static const dc_method_failure *failed(const dc_method_env *env, const dc_refresh *last, const double *loss, size_t n,
                                        int stride)
 {
-    (void)env, (void)last;
-    static const dc_method_failure collapse = {
+    static const dc_method_failure point = {
+        "the variance of a cluster has collapsed",
+        "its Gaussian has shrunk to a point: lower the rate of variances (cluster.lr_factors=[log_variances=0.1]) or "
+        "cluster.lr, or use fewer clusters"};
+    static const dc_method_failure prior = {
         "the rows' variances have collapsed to the prior's",
         "the embedding says nothing about a row any more (posterior collapse): lower cluster.lr, raise vade.weight, or "
         "pretrain longer"};
-    (void)env, (void)last;
-    return dc_variational_failed(&collapse, 2, loss, n, stride);
+    (void)last;
+    return is_point(env) ? &point : dc_variational_failed(&prior, 2, 1, loss, n, stride);
 }
 
 /* ---- Results ----------------------------------------------------------------------------------------------------- */
@@ -178,7 +174,6 @@ const dc_method dc_method_vade = {
     .build = build,
     .create = dc_variational_create,
     .start = start,
-    .refresh = refresh,
     .n_steps = 1,
     .record = record,
     .infer = infer,

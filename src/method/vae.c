@@ -47,13 +47,12 @@ static void record(dc_graph *g, const dc_method_state *s, int step)
 static const dc_method_failure *failed(const dc_method_env *env, const dc_refresh *last, const double *loss, size_t n,
                                        int stride)
 {
-    (void)env, (void)last;
     static const dc_method_failure collapse = {
         "the rows' variances have collapsed to the prior's",
         "the embedding says nothing about a row any more (posterior collapse): lower vae.beta or cluster.lr, raise "
         "vae.weight, or pretrain longer"};
-    (void)env, (void)last;
-    return dc_variational_failed(&collapse, 1, loss, n, stride);
+    (void)last;
+    return dc_variational_failed(&collapse, 1, ((const vae_keys *)env->keys)->beta, loss, n, stride);
 }
 
 enum { SAMPLES = 32 };

@@ -52,13 +52,13 @@ dc_variational dc_variational_record(dc_graph *g, const dc_method_state *s)
     return v;
 }
 
-const dc_method_failure *dc_variational_failed(const dc_method_failure *f, int terms, const double *loss, size_t n,
-                                               int stride)
+const dc_method_failure *dc_variational_failed(const dc_method_failure *f, int terms, double weight, const double *loss,
+                                               size_t n, int stride)
 {
-    static const double LEAST = 0.05; /* nats per row */
+    static const double LEAST = 0.69; /* nats per row: what tells two clusters apart */
     double rate = 0;
     for (int i = 0; i < terms && n > 0; i++) rate += loss[(n - 1) * (size_t)stride + (size_t)i];
-    return n > 0 && rate < LEAST ? f : NULL;
+    return n > 0 && rate < LEAST * weight ? f : NULL;
 }
 
 void dc_variational_draw(const dc_method_env *env, int64_t first, int64_t n, float *draws)

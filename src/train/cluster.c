@@ -377,8 +377,7 @@ static void look_for_failure(const loop *l)
 {
     const dc_history *h = l->phase.history;
     const dc_method *method = l->cfg->method;
-    l->out->failure = l->out->last.failure;
-    if (l->out->failure || !method->failed || h->n < 2) return;
+    if (!method->failed || h->n < 2) return;
     l->out->failure =
         method->failed(&l->env, &l->out->last, h->value + h->n_columns + N_COLUMNS, h->n - 1, h->n_columns);
 }
