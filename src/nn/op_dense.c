@@ -139,9 +139,6 @@ static dc_val dense(dc_graph *g, const dc_layer *layer, const dc_layer *owner, b
                     bias = {layer->name, layer->bias, 1, layer->out, trained};
     const dc_op *op = layer->tied ? &dc_op_dense_tied : &dc_op_dense;
     DC_ASSERT(!layer->tied || (owner->in == layer->out && owner->out == layer->in));
-    if (dc_graph_shape(g, x).space != DC_ROWS || dc_graph_shape(g, x).width != layer->in)
-        return dc_refuse(g, "layer %s reads rows of width %lld, it is given width %lld", layer->name,
-                         (long long)layer->in, (long long)dc_graph_shape(g, x).width);
     const int in[] = {x.id, (dc_use)(g, &weight).id, (dc_use)(g, &bias).id};
     return dc_record(g, (dc_node){.op = op, .n_in = 3, .in = {in[0], in[1], in[2]}, .whole = {layer->act}},
                      (dc_shape){DC_ROWS, 1, layer->out});
@@ -151,7 +148,13 @@ dc_val(dc_layers)(dc_graph *g, const dc_net *net, int first, int last, bool trai
 {
     for (int l = first; l < last; l++) {
         const dc_layer *layer = &net->layer[l];
-        x = dense(g, layer, layer->tied ? dc_net_mirror(net, l) : layer, trained, x);
+        const dc_layer *owner = layer->tied ? dc_net_mirror(net, l) : layer;
+        if (dc_graph_shape(g, x).space != DC_ROWS || dc_graph_shape(g, x).width != layer->in)
+            return dc_refuse(g, "layer %s reads rows of width %lld, it is given width %lld", layer->name,
+                             (long long)layer->in, (long long)dc_graph_shape(g, x).width);
+        x = dc_layer_is_pool(layer)      ? dc_pool_layer(g, layer, x)
+            : dc_layer_has_window(layer) ? dc_conv_layer(g, layer, owner, trained, x)
+                                         : dense(g, layer, owner, trained, x);
     }
     return x;
 }

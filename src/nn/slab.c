@@ -57,15 +57,17 @@ static dc_slab_array array_of(const char *owner, const char *part, int64_t n, in
     return a;
 }
 
-/* Array i of a layer: first its weights, unless the layer is tied; then its bias. */
-static bool layer_array(const dc_layer *layer, int i, dc_slab_array *out)
+/* Number of arrays of a layer: its weights, unless it is tied, and its bias; pooling has none. */
+static int n_arrays(const dc_layer *layer)
 {
-    if (i == 0 && !layer->tied) {
-        *out = array_of(layer->name, "/weight", layer->in, layer->out, layer->weight);
-        return true;
-    }
-    *out = array_of(layer->name, "/bias", 0, layer->out, layer->bias);
-    return i < (layer->tied ? 1 : 2);
+    return dc_layer_is_pool(layer) ? 0 : layer->tied ? 1 : 2;
+}
+
+static dc_slab_array layer_array(const dc_layer *layer, int i)
+{
+    return i == 0 && !layer->tied
+               ? array_of(layer->name, "/weight", dc_layer_rows(layer), dc_layer_columns(layer), layer->weight)
+               : array_of(layer->name, "/bias", 0, dc_layer_biases(layer), layer->bias);
 }
 
 bool dc_slab_at(const dc_slab *s, int i, dc_slab_array *out)
@@ -73,8 +75,11 @@ bool dc_slab_at(const dc_slab *s, int i, dc_slab_array *out)
     const dc_net *net;
     for (int k = 0; (net = dc_slab_net_at(s, k)) != NULL; k++)
         for (int l = 0; l < net->n_layers; l++) {
-            if (layer_array(&net->layer[l], i, out)) return true;
-            i -= net->layer[l].tied ? 1 : 2;
+            if (i < n_arrays(&net->layer[l])) {
+                *out = layer_array(&net->layer[l], i);
+                return true;
+            }
+            i -= n_arrays(&net->layer[l]);
         }
     if (i >= s->n_tensors) return false;
     const dc_tensor *t = &s->tensor[i];

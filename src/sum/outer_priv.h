@@ -95,6 +95,11 @@ struct dc_outer {
     void *way; /* the way's own data; made and released by it */
     dc_owners owners;
     double product_s;
+    dc_outer *patches; /* sums the items with windows, if the others are summed in another way; NULL: none */
+    struct {
+        dc_outer *outer;
+        int item;
+    } *home; /* [items of the caller] where each is */
     /* For the small vectors that shards contribute (outer.h): they are added in canonical order (sum.h), as the rows of
      * a partition with one row per shard. */
     dc_part leaf_part;
