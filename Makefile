@@ -109,26 +109,26 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/libref.a $(BUILD)/libdcmpi.a
 
 tests: $(TESTS) $(BUILD)/tests/failio.so $(BUILD)/tests/within
 
-# Preloaded by tests to let a system call fail.
+# Preloaded by tests to make a system call fail.
 $(BUILD)/tests/failio.so: tests/shim/failio.c | $(BUILD)/tests/
 	$(call run,CC,$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARNINGS) -fPIC -shared -o $@ $<)
 
-# Runs a command with a limit that does not count what other work takes of the machine.
+# Runs a command with a time limit that does not count time in which other work has the machine.
 $(BUILD)/tests/within: tests/shim/within.c | $(BUILD)/tests/
 	$(call run,CC,$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARNINGS) -o $@ $<)
 
 $(BUILD)/ $(BUILD)/tests/ $(BUILD)/gen/:
 	@mkdir -p $@
 
-# Before the first compilation: what is missing is named with its Debian package.
+# Before the first compilation, names everything that is missing with its Debian package.
 export CC PKG_CONFIG HDF5_PC SCALAPACK
 $(BUILD)/gen/libraries.ok: tools/setup.sh | $(BUILD)/gen/
 	@tools/setup.sh --check
 	@touch $@
 
 # ---------------------------------------------------------------- what the program knows about its build
-# A source archive is no repository, nor part of the one that it may have been unpacked in: `git archive` has written its
-# commit into the file .commit (.gitattributes).
+# A source archive is not a repository, even if it is unpacked inside one. Its commit is in the file .commit, where
+# `git archive` wrote it (.gitattributes).
 GIT_ID = $(shell { if [ -e .git ]; then git describe --always --dirty --abbrev=10 --exclude='*'; \
     else grep -oE '^[0-9a-f]{10}' .commit; fi; } 2>/dev/null || echo unknown)
 
@@ -142,7 +142,7 @@ defines   $(strip $(DEFINES))
 libraries $(strip $(LIBS))
 endef
 
-# A generated file is replaced only if its text changed, so nothing is built again for nothing.
+# A generated file is replaced only if its text changed, so that nothing is rebuilt without need.
 replace_if_changed = if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 $(BUILD)/gen/flags.txt: FORCE | $(BUILD)/gen/libraries.ok
@@ -163,7 +163,7 @@ info:
 # Recursive, because setup may install what the variables above ask for.
 MAKE_ALL = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 RUN_TESTS = DCMPI_SAN=$(SAN) tests/run.sh --build $(BUILD)
-# The tests of fault points want a program that has them.
+# The tests of fault points need a program built with them.
 MAKE_FAULT = $(MAKE_ALL) WERROR=1 FAULT=1 BUILD=$(BUILD)/fault all
 
 setup:
@@ -175,7 +175,7 @@ setup-developer:
 setup-cluster:
 	@tools/setup.sh --cluster
 
-# In containers one is root, which mpirun refuses unless told twice.
+# In containers the user is root; mpirun refuses to run as root unless both variables are set.
 ALLOW_ROOT = $(if $(filter 0,$(shell id -u)),OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1)
 
 demo: setup
@@ -209,7 +209,7 @@ check-cluster: setup-cluster
 	@$(MAKE_ALL) WERROR=1 all
 	@$(RUN_TESTS) --long slurm
 
-# valgrind 3.19 does not know AVX-512; what oneDNN generates for AVX2 reads beyond its own buffers.
+# valgrind 3.19 does not know AVX-512; the code that oneDNN generates for AVX2 reads beyond its own buffers.
 VALGRIND = valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite \
            --suppressions=tests/valgrind.supp
 check-valgrind: setup-developer

@@ -4,9 +4,9 @@
 #
 #     jobs/prepare-data.sh DIR OUTDIR
 #
-# DIR holds the files as they are distributed, each set in a directory of its own (mnist/ fashion/ usps/ uci/) or, but for
-# Fashion-MNIST, directly; with or without .gz. OUTDIR gets mnist.h5, fashion.h5, usps.h5, optdigits.h5; a file that is there
-# already is kept. A set that is missing is reported with the place to get it. Nothing is downloaded.
+# DIR holds the files as they are distributed, with or without .gz. Each set is in its own directory (mnist/ fashion/ usps/
+# uci/); all but Fashion-MNIST may also lie directly in DIR. OUTDIR gets mnist.h5, fashion.h5, usps.h5, optdigits.h5; a file
+# that already exists is kept. A missing set is reported with the place to get it. Nothing is downloaded.
 # Exit code: 0 if at least one data file is there at the end, 3 if DIR has none of the sets, else that of dcmpi convert.
 set -u
 
@@ -20,7 +20,7 @@ dcmpi=${DCMPI:-$(command -v dcmpi || echo "$(dirname "$0")/../build/dcmpi")}
 have=0
 mkdir -p "$outdir" || exit 4
 
-# find_file FOLDER NAME...: prints the first of the names that is there.
+# find_file FOLDER NAME...: prints the first of the names that exists.
 find_file() {
     local folder=$1 name place
     shift

@@ -2,7 +2,7 @@
  * the same threads, measured in the same run. Not a test: prints a table.
  * usage: bench_step [seconds] [onednn|cblas]
  * Step = gather of the batch, network (forward, reconstruction loss, backward, products of the gradients), sync, SGD
- * update: the sections that the report of a run has. */
+ * update: the same sections as in the report of a run. */
 #include <omp.h>
 #include <string.h>
 
@@ -94,7 +94,7 @@ static double time_gemm(dc_trans ta, dc_trans tb, int64_t m, int64_t n, int64_t 
     return 2e-9 * (double)m * (double)n * (double)k / best;
 }
 
-/* Products of the library at once for all rows. */
+/* Times the library's products, each for all rows at once. */
 static dc_status bench_shapes(const model *m)
 {
     dc_status st = DC_OK;

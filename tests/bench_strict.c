@@ -1,8 +1,8 @@
-/* What bits that do not depend on ranks and threads cost: whole training steps of the standard autoencoder
- * (784-500-500-2000-10 and back) with parallel.reproducible strict and off, taken in turns in one run, so that other
- * work on the machine and a changing clock hit both alike. Not a test: prints a row of the table of bench_strict.sh.
- * usage: [mpirun -n P] bench_strict [rows of a batch] [pairs of steps]
- * Step = gather of the batch, forward, reconstruction loss, backward, gradients over ranks, SGD update. */
+/* Measures what it costs that bits do not depend on ranks and threads: whole training steps of the standard autoencoder
+ * (784-500-500-2000-10 and back) with parallel.reproducible strict and off. The two take turns in one run, so that
+ * other work on the machine and a changing clock hit both alike. Not a test: prints a row of the table of
+ * bench_strict.sh. usage: [mpirun -n P] bench_strict [rows of a batch] [pairs of steps] Step = gather of the batch,
+ * forward, reconstruction loss, backward, gradients over ranks, SGD update. */
 #include <omp.h>
 #include <stdlib.h>
 #include <time.h>

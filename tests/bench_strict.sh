@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What parallel.reproducible: strict costs on this machine, as a table; `make bench` calls it. Wants two idle cores.
 #   tests/bench_strict.sh [BUILD]      (default: build)
-# One rank with one thread is measured in processor time, which other processes hardly change; the others by the clock.
+# One rank with one thread is measured in processor time, which other processes hardly change; all else by the clock.
 set -eu
 bench=${1:-build}/tests/bench_strict
 

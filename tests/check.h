@@ -30,7 +30,7 @@ static inline bool check_report_(bool ok, const char *file, int line, const char
 }
 
 #define CHECK(cond) check_report_((cond), __FILE__, __LINE__, #cond)
-/* Values are printed when it fails. */
+/* Prints both values when it fails. */
 #define CHECK_INT(actual, expected)                                                                                    \
     do {                                                                                                               \
         const long long a_ = (long long)(actual), e_ = (long long)(expected);                                          \
@@ -80,7 +80,7 @@ static inline void check_skip_all(const char *reason)
     printf("1..0 # SKIP %s\n", reason);
 }
 
-/* Ends a serial test; also fails on memory of ours that is still held. */
+/* Ends a serial test; also fails if memory of the program is still held. */
 static inline int check_done(void)
 {
     CHECK_INT(dc_mem_live_count(), 0);

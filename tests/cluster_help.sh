@@ -4,19 +4,19 @@
 #                           cluster's shared file system and has build/dcmpi, input/, jobs/ and tools/.
 #     slurm COMMAND ...     a command on the login host
 #     submit NAME [VARIABLE=VALUE ...] [SBATCH OPTION ...]
-#                           jobs/$script (mnist.slurm) on the built-in problem, one rank on each of all nodes, output in
-#                           runs/NAME; sets $job and $log. $options are the program's options, $epochs the length of
-#                           pretraining. Given again, it continues in the same directory.
-#     wait_log REGEX        until the job's log has a line that matches
-#     wait_job              until the job has ended; a requeued job, which Slurm holds back for two minutes, starts at once.
-#                           Sets $state (COMPLETED, FAILED, ...), $restarts and $code (exit code of the script).
-#     wait_pending          until the job is back in the queue
+#                           submits jobs/$script (mnist.slurm) on the built-in problem, with one rank on every node and
+#                           output in runs/NAME; sets $job and $log. $options are the program's options, $epochs the length
+#                           of pretraining. A second submit with the same NAME continues in the same directory.
+#     wait_log REGEX        waits until the job's log has a line that matches
+#     wait_job              waits until the job has ended. Slurm would hold a requeued job back for two minutes; here it
+#                           starts at once. Sets $state (COMPLETED, FAILED, ...), $restarts and $code (the script's exit code).
+#     wait_pending          waits until the job is back in the queue
 #     wait_until WHAT COMMAND ...
-#     has_checkpoint NAME   is there one in runs/NAME?
+#     has_checkpoint NAME   is there a checkpoint in runs/NAME?
 #     stop_and_continue LAUNCHER [SCANCEL OPTION ...]    a run that is stopped by USR1 and continued
 #     continued WHAT        the job's log says that part 2 went on from a checkpoint
 #     same_bits NAME WHAT   runs/NAME/run.h5 is that of the undisturbed run, ref/run.h5 (reference makes it, on 1 rank)
-# What is waited for must come within $limit seconds.
+# All waits end after $limit seconds.
 # shellcheck disable=SC2034,SC2154  # variables of lib.sh and for the tests
 
 script=mnist.slurm
@@ -92,7 +92,7 @@ is_in() { # STATE ...
     state=$(job_field JobState)
     [[ " $* " == *" $state "* ]]
 }
-# Not so if scontrol had no answer once, or if a node failed: Slurm puts the job back.
+# False if scontrol gave no answer, or if a node failed: then Slurm puts the job back.
 is_over() { [ -z "$job" ] || is_in COMPLETED FAILED CANCELLED TIMEOUT OUT_OF_MEMORY; }
 # Nodes refuse a job that starts in the same second in which it was put back ("Job credential revoked").
 is_over_or_released() {

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154  # set or used by lib.sh
-# For the tests of fault points (t900, t901), after lib.sh: a small problem, the runs with a fault, and what is right after one.
+# For the tests of fault points (t900, t901), after lib.sh: a small problem, runs with a fault, and the checks after them.
 dcmpi=$build/fault/dcmpi
 [ -x "$dcmpi" ] || skip_test "no fault points: make FAULT=1 BUILD=$build/fault"
 limit=60
@@ -16,7 +16,7 @@ cluster: {clusters: 3, n_init: 2, batch: 64, update_interval: 10, max_iter: 60}
 DECK
 run $ranks 1 deck.yaml --run.output=good
 expect_exit 0 "the undisturbed run"
-# Ten seconds of the machine are plenty.
+# Ten seconds are plenty.
 most_seconds=$(((seconds > 2 ? 5 * seconds : 10) * ${SLOW:-1}))
 
 # A run that was killed after two checkpoints.
@@ -47,7 +47,7 @@ verdict() { # POINT RANK N CODE
     *) [ "$(grep -c . <<<"$errors")" = 1 ] || echo "not one error line" ;;
     esac
     case $point in
-    # What the ranks find out together has no mark of the one that failed.
+    # An error that the ranks find together does not name the one that failed.
     rank.* | *.nan | *.flip) ;;
     *) [ "$code" = 0 ] || grep -q "(fault point $mark)" <<<"$errors" || echo "rank and point are not named" ;;
     esac

@@ -14,8 +14,8 @@
 #     $tmp      temporary folder         $data    real data sets (DCMPI_DATA), empty if there are none
 # Running the program:
 #     run P T ARGS...       run dcmpi on P ranks (0: without mpirun) x T threads. Sets $rc (exit code), $out and $err (files
-#                           with stdout and stderr), $seconds (whole seconds of the machine that it took). A hang ends after
-#                           $limit of them (default 60; SLOW times as many) with rc 124: see tests/shim/within.c.
+#                           with stdout and stderr), $seconds (whole seconds that it took, as tests/shim/within.c counts them).
+#                           A hang ends with rc 124 after $limit such seconds (default 60; SLOW times as many).
 #     run_cmd COMMAND ...   the same for any command (no shell function).
 # Checks; the last argument is the description, each is one TAP line, a failure prints what was seen:
 #     ok WHAT COMMAND ARGS...          the command succeeds (note the order: description first)

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154  # set or used by lib.sh
-# For the tests of longer runs (t975, t976), after lib.sh and resume_help.sh: a small deck, of which an epoch has 4 steps.
+# For the tests of longer runs (t975, t976), after lib.sh and resume_help.sh: a small deck with 4 steps in an epoch.
 make_blobs 200
 cat >deck.yaml <<'DECK'
 input: {data: blobs.h5}
@@ -9,8 +9,8 @@ pretrain: {epochs: 2, batch: 64, lr: 0.1}
 cluster: {clusters: 3, n_init: 2, batch: 64, update_interval: 10, max_iter: 20, tol: 0}
 DECK
 
-# longer WHAT SHORT LONG [P T]: a run with the options SHORT, then with LONG on P ranks of T threads; its result and records
-# are those of a run that had LONG from the start.
+# longer WHAT SHORT LONG [P T]: starts a run with the options SHORT and continues it with LONG on P ranks of T threads; the
+# result and records must be those of a run that had LONG from the start.
 longer() {
     local what=$1 short=$2 long=$3 P=${4:-2} T=${5:-1}
     rm -rf good x

@@ -6,7 +6,7 @@
 #include "check.h"
 #include "dcmpi/method.h"
 
-/* The key of this name, or of which it is another name. */
+/* The key that has this name or this alias. */
 static inline const dc_key *method_key(const dc_method *m, const char *name)
 {
     for (int k = 0; k < m->n_keys; k++)
@@ -15,8 +15,8 @@ static inline const dc_key *method_key(const dc_method *m, const char *name)
     return NULL;
 }
 
-/* The method's keys: the defaults but for `words`, such as "alpha=1.7 weight=0.3", of which those that the method does
- * not have are left out. Valid until the next call for the same method. */
+/* The method's keys: the defaults, changed by `words` such as "alpha=1.7 weight=0.3"; words for keys that the method
+ * does not have are ignored. Valid until the next call for the same method. */
 static inline const void *method_keys(const dc_method *m, const char *words)
 {
     static dc_config cfg;

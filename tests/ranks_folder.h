@@ -14,7 +14,7 @@ static inline bool on_rank0(void)
     return dc_comm_rank(comm) == 0;
 }
 
-/* Path of a file in the folder; the last four stay valid. */
+/* Path of a file in the folder; the results of the last four calls stay valid. */
 static inline const char *path_of(const char *name)
 {
     static char buffer[4][300];

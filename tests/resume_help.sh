@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154  # set or used by lib.sh
-# For the tests of continuation (t960 ...), after lib.sh: a small run, runs in the background, and what must be equal at the end.
+# For the tests of continuation (t960 ...), after lib.sh: a small run, runs in the background, and the comparison at the end.
 export OMP_NUM_THREADS=1
-# Every record is a line of the log, so that tests see what the run is at.
+# Every record is a line of the log, so that tests see what the run is doing.
 small="--input.rows=600 --parallel.shards=8 --model.latent=5 --run.log_interval=0.001s --cluster.n_init=3
     --pretrain.batch=100 --cluster.batch=100 --cluster.tol=0"
 
@@ -15,8 +15,8 @@ start() { # RANKS OPTIONS...: in the background; sets $job, the process of mpiru
     job=$!
 }
 
-# Waits until a line of this part's output matches; a run that ended before is no error here. What never comes is ended by
-# the limit of the whole test.
+# Waits until a line of this part's output matches or the run has ended; the latter is no error here. The time limit of the
+# whole test also ends this wait.
 await() { # REGEX
     until grep -qE -- "$1" "$out" || ! kill -0 "$job" 2>/dev/null; do sleep 0.02; done
 }
@@ -53,12 +53,12 @@ expect_same() { # DIR WHAT: result and records are those of the undisturbed run 
     is "$(without_times "$1/metrics.jsonl")" "$(without_times good/metrics.jsonl)" "$2: the same records"
 }
 
-# The checkpoints that the log of DIR tells of, "NUMBER PHASE STEP" each, into saved.txt.
+# Writes the checkpoints that the log of DIR names into saved.txt, "NUMBER PHASE STEP" each.
 list_saved() { # DIR
     sed -nE 's/.* saved +.*ckpt-0*([0-9]+)\.h5, ([a-z_0-9]+) step ([0-9]+):.*/\1 \2 \3/p' "$1/log.txt" >saved.txt
 }
 
-# The run of "${args[@]}" from one of the checkpoints in saved.txt, the only one there is, on other ranks and threads each time.
+# Continues the run of "${args[@]}" from one checkpoint of saved.txt, with no other present, on other ranks and threads each time.
 layout=0
 continue_from() { # PHASE STEP [WHICH of those at this step]
     local number ranks threads
@@ -76,7 +76,7 @@ continue_from() { # PHASE STEP [WHICH of those at this step]
     fi
 }
 
-# The content of a folder, for "nothing was changed".
+# The content of a folder, to check that nothing was changed.
 fingerprint() { (cd "$1" && find . -type f -printf '%p %s %T@\n' | sort && find . -type f -exec cat {} + | cksum); }
 
 flip_bit() { # FILE OFFSET

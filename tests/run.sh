@@ -3,17 +3,17 @@
 #   tests/run.sh [--build DIR] [--long] [--serial] [--wrap COMMAND] [PATTERN ...]
 #     --build DIR      where the program and the C tests are (default: build)
 #     --long           also the tests whose first comment says "long: yes"
-#     --jobs N         tests that run at a time (default: one per core, at most 8)
+#     --jobs N         how many tests run at the same time (default: one per core, at most 8)
 #     --serial         only C tests without mpirun, and those under mpirun on 1 rank x 1 thread
-#     --wrap COMMAND   put COMMAND (say, valgrind with options) in front of every C test but those that say "timed: yes"
+#     --wrap COMMAND   put COMMAND (say, valgrind with options) in front of every C test, except those that say "timed: yes"
 #     PATTERN          only tests whose name contains one of the patterns
 # A test is a C program tests/tNNN_*.c or a script tests/t[89]NN_*.sh; it prints TAP. The first comment of a C test says how it is
 # started: "ranks: 1 2 3 5" (0, the default: without mpirun), "threads: 1 2" (default 1). Each combination is one entry for
 # prove: a small script in DIR/tests/run/ that can be run by hand, with its output beside it. A combination that does not end
 # in time has failed ("limit: SECONDS" in the first comment; C tests 120, scripts 600, long C tests 1800; ten times as long with
-# --wrap). Seconds in which other work had the machine do not count (tests/shim/within.c). All limits are SLOW times as long, by
-# default what is measured at the start.
-# DCMPI_SAN, set by `make check SAN=...`: tests that do not go with sanitizers are skipped.
+# --wrap). Seconds in which other work had the machine do not count (tests/shim/within.c). All limits are multiplied by SLOW;
+# its default is measured at the start.
+# DCMPI_SAN, set by `make check SAN=...`: tests that do not work with sanitizers are skipped.
 # Last line: "N passed, N failed", with ", N skipped" if there are any; test programs are counted, per combination.
 set -u
 cd "$(dirname "$0")/.." || exit 1

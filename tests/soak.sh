@@ -4,9 +4,9 @@
 # A run is started on a random number of ranks and meets one random event at a random time: a signal to a random rank, to
 # mpirun or to all of them, or a file STOP. It is started again until it ends with exit code 0; now and then its newest
 # checkpoint is damaged in between. Then run.h5 is compared with that of the undisturbed run bit by bit, and metrics.jsonl
-# but for the times. The same seed gives the same events, not the same moments: those belong to the machine.
-# Last lines: a table of events by phase, counts, "N differences, N faults". Exit code 1 unless both are 0; what went wrong
-# is printed and its folder kept.
+# except for the times. The same seed gives the same events, but not at the same moments: those depend on the machine.
+# Last lines: a table of events by phase, counts, "N differences, N faults". Exit code 1 unless both are 0. Every failure is
+# printed and its folder kept.
 set -u
 export LC_ALL=C
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -72,11 +72,11 @@ draw() {
 }
 
 # ---- One part ------------------------------------------------------------------------------------------------------------
-# Processes of this run, mpirun not counted. Others may soak on this machine: the whole path is unique.
+# Processes of this run without mpirun. Another soak test may run on this machine, so the whole path is compared.
 rank_pids() { pgrep -f -- "--run.output=$work/$deck( |\$)" | grep -vx "$job"; }
 
-# Sets $phase: what the run is at, from the last line of its log that tells. Until this part has read its data the log may
-# be that of the part before.
+# Sets $phase: what the run is doing, from the last line of its log that tells. Until this part has read its data, the log may
+# still be that of the part before.
 find_phase() {
     local lines i
     phase=start
@@ -106,7 +106,7 @@ find_phase() {
     done
 }
 
-# A moment of the part: half of them of all of it, half of them behind its start, which takes long.
+# Waits for a random moment of the part. Half of the moments are drawn from all of it, half from after its long start.
 wait_for_moment() {
     local share=$RANDOM behind_start=$((RANDOM % 2))
     find_phase
@@ -131,7 +131,7 @@ send() { # SIGNAL TARGET
     esac
 }
 
-# Sets $event, "" if it came too late.
+# Sets $event; it is "" if the run had already ended.
 disturb() { # KIND
     event=''
     kill -0 "$job" 2>/dev/null || return
@@ -143,7 +143,7 @@ disturb() { # KIND
     STOPCONT.*)
         send STOP "${event#*.}" || event=''
         sleep 0.$((RANDOM % 8 + 1))
-        # All of them: a rank drawn again may be another one.
+        # To all of them: a second draw may give another rank.
         send CONT all
         ;;
     *) send "${event%.*}" "${event#*.}" || event='' ;;
@@ -153,7 +153,7 @@ disturb() { # KIND
     count[$event.$phase]=$((${count[$event.$phase]:-0} + 1))
 }
 
-# Sets $rc. After it no process of the part is left.
+# Sets $rc. When it returns, no process of the part is left.
 wait_for_end() {
     local begin=$SECONDS
     # The shell tells of killed jobs as soon as it sees them.
@@ -179,7 +179,7 @@ wait_for_end() {
 larger() { awk -v a="$1" -v b="$2" 'BEGIN { print (a > b ? a : b) }'; }
 ends_after_result() { grep -aq '^RESULT' part.txt && [ -s "$deck/run.h5" ]; }
 
-# The end must be one that the event explains.
+# The part must have ended in a way that the event explains.
 judge_part() {
     local line
     line=$(grep -a 'ERROR' part.txt | head -n 1)
@@ -189,7 +189,7 @@ judge_part() {
     75.*) report_fault "stopped by nobody" ;;
     # mpirun itself may be ended by a signal, and kills its ranks after SIGTERM and SIGINT.
     *.KILL.* | *.TERM.mpirun | *.INT.mpirun) line='' ;;
-    # Before the handlers are there a signal ends the process; mpirun takes its own away before it ends.
+    # A signal ends the process before its handlers are installed; mpirun removes its own handlers before it ends.
     *.TERM.rank | *.USR?.*) [ "$phase" = start ] || ends_after_result || report_fault "a bad end" ;;
     138. | 140.) ends_after_result || report_fault "a bad end" ;;
     *) report_fault "a bad end" ;;
@@ -198,7 +198,7 @@ judge_part() {
     if grep -aq '  continues ' part.txt; then resumes=$((resumes + 1)); fi
     line=$(sed -nE 's/.* stopped   by .* ([0-9.]+) s after the request.*/\1/p' part.txt)
     [ -n "$line" ] || return
-    # A wish from before there was work waits for MPI to start.
+    # A signal or STOP file that comes before the work is acted on only once MPI has started.
     [ "$phase" != start ] || { latency_of_start=$(larger "$latency_of_start" "$line") && return; }
     stops=$((stops + 1))
     latency_sum=$(awk -v s="$latency_sum" -v x="$line" 'BEGIN { print s + x }')
@@ -214,7 +214,7 @@ start_part() { # RANKS EVERY
     parts=$((parts + 1))
 }
 
-# A checkpoint is cut, or a bit of it flipped; never the only one.
+# Cuts a checkpoint or flips one of its bits; never the only checkpoint.
 damage_newest() {
     local list newest at
     list=("$deck"/ckpt/ckpt-*.h5)
@@ -247,7 +247,7 @@ compare_run() {
     [ -z "$(find "$deck" -name '*.part' -o -name 'LOCK*' -o -name STOP)" ] || report_fault "files are left behind"
 }
 
-# Undisturbed; $took: its seconds.
+# The undisturbed run; sets $took, its seconds.
 run_good() {
     local begin=$EPOCHREALTIME
     event='' phase=''
@@ -262,7 +262,7 @@ run_good() {
     mv "$deck" "good.$deck"
 }
 
-# One event, or several if the run goes on after it.
+# One event, or more while the run goes on after them.
 disturb_part() {
     while :; do
         draw "${kinds[@]}"

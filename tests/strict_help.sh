@@ -27,6 +27,6 @@ compare_all() {
     done
 }
 
-# Every number of ranks and threads but 1 x 1.
+# Every number of ranks and threads except 1 x 1.
 # shellcheck disable=SC2034  # used by the tests
 every_setting=("1 2" "1 3" "2 1" "2 2" "2 3" "3 1" "3 2" "3 3" "4 1" "4 2" "4 3" "5 1" "5 2" "5 3" "8 1" "8 2" "8 3")

@@ -62,7 +62,7 @@ static void test_pages(void)
     CHECK_OK(dc_mem_alloc_pages(&a, bytes, 1, "pages"));
     CHECK_INT((uintptr_t)a % DC_MEM_ALIGN, 0);
     CHECK_INT(dc_mem_current_bytes(), before + bytes);
-    CHECK_INT(resident_pages(a, bytes), 1); /* ours, which holds the size */
+    CHECK_INT(resident_pages(a, bytes), 1); /* the header, which holds the size */
     a[0] = a[10 * page] = a[bytes - 1] = 7;
     CHECK_INT(resident_pages(a, bytes), 3);
     dc_mem_zero_pages(a);
@@ -80,7 +80,7 @@ static void test_pages(void)
     CHECK(peak > (size_t)1 << 20 && peak < (size_t)1 << 40);
 }
 
-/* Large blocks take no memory, small ones are as ever. */
+/* In a rehearsal large blocks take no memory; small ones are as usual. */
 static void test_rehearsal(void)
 {
     char *large = NULL, *lazy = NULL, *small = NULL;

@@ -1,11 +1,11 @@
-/* One floating-point mode in all threads, those started later too, and a fixed number of them. threads: 1 2 */
+/* All threads have one floating-point mode, also those started later, and their number is fixed. threads: 1 2 */
 #include <omp.h>
 #include <stdlib.h>
 
 #include "check.h"
 #include "dcmpi/threads.h"
 
-/* Threads of a team of n in which half of the smallest normal number, and twice the largest denormal one, are 0. */
+/* How many threads of a team of n give 0 for half of the smallest normal number and twice the largest denormal one. */
 static int flushing_threads(int n)
 {
     volatile float normal = 1.17549435e-38f, denormal = 1.1754942e-38f;

@@ -1,4 +1,4 @@
-/* Signs of life: work without them ends by SIGPROF, work with them and waiting do not. */
+/* Signs of life: SIGPROF ends work without them, but not work with them, and not waiting. */
 #include <signal.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -43,7 +43,7 @@ static void is_free(void)
     work(3.5, false);
 }
 
-/* How a process ends that starts signs of life with a limit of a second or two, and then does this. */
+/* Starts signs of life in a new process with a limit of a second or two, does the job there, and tells how it ended. */
 static int end_of(void (*job)(void))
 {
     int result = 0;

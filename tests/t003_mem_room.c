@@ -1,5 +1,5 @@
-/* What is left of memory, from files of a kernel that a test makes up: control groups of both versions and what is
- * above them, page cache, "max", missing and odd files; and the limits of this process. */
+/* How much memory is left, from kernel files that the test makes up: control groups of both versions and those above
+ * them, page cache, "max", missing and odd files; and the limits of this process. */
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>

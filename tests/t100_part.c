@@ -17,7 +17,7 @@ static dc_part part_of(dc_gidx N, int V, int P, int rank)
     return part;
 }
 
-/* Number of shards whose begin or length is not what counting gives. */
+/* Number of shards whose begin or length differs from counting. */
 static int wrong_shards(dc_gidx N, int V)
 {
     const dc_part part = part_of(N, V, 1, 0);
@@ -30,7 +30,7 @@ static int wrong_shards(dc_gidx N, int V)
     return wrong + (begin != N);
 }
 
-/* Number of blocks that do not go on where the last one ended, cross a shard, are empty or short without reason. */
+/* Number of blocks that do not begin where the last one ended, cross a shard, or are empty or short without reason. */
 static int wrong_blocks(const dc_part *part)
 {
     dc_block block = {0};
@@ -51,7 +51,7 @@ static int wrong_blocks(const dc_part *part)
     return wrong + (at != dc_part_rows(part)) + (count != part->n_blocks) + dc_part_next_block(part, &block);
 }
 
-/* The ranks' shards and rows follow each other, every block is right, no rank has more than one shard more than fair.
+/* The ranks' shards and rows follow each other, every block is right, no rank has over one shard more than its share.
  */
 static int wrong_ranks(dc_gidx N, int V, int P)
 {

@@ -61,7 +61,7 @@ static void check_bcast(dc_comm *comm, size_t bytes)
     CHECK_INT(wrong, 0);
 }
 
-/* Bytes that rank `from` has for rank `to`: some none, none a multiple of the piece. */
+/* Bytes that rank `from` has for rank `to`: sometimes none, and never a multiple of the piece. */
 static size_t bytes_between(int from, int to)
 {
     return (size_t)((from * 5 + to * 3) % 4) * 37;

@@ -1,4 +1,4 @@
-/* State by name, in pieces, tables of all ranks; wishes of one rank that become those of all, saves that fail, the
+/* State by name, in pieces, tables of all ranks; wishes of one rank that all ranks then follow, saves that fail, the
  * clock, the file STOP. ranks: 1 2 3 */
 #include <fcntl.h>
 #include <signal.h>
@@ -26,7 +26,7 @@ enum { BYTES_MAX = 64 << 20 };
 typedef struct {
     int saves, beats;
     dc_status answer, beat_answer;
-    int fails_at; /* put() number fails_at of a save does, and all behind it; 0: none */
+    int fails_at; /* put() number fails_at of a save fails, and all after it; 0: none */
     int puts;
     char phase[32];
     int64_t step;
@@ -180,7 +180,7 @@ static int on_root(int value)
     return rank == 0 ? value : 0;
 }
 
-/* As kill(1) does it; done when it has arrived. */
+/* Sends a signal as kill(1) does; returns when it has arrived. */
 static void get_signal(int number)
 {
     const int before = dc_signals_stops() + dc_signals_saves();
@@ -312,7 +312,7 @@ static void take(const void *ctx, const float *piece, size_t first, size_t n, fl
 
 static const dc_state_shares shares = {.gather = gather, .take = take};
 
-/* An array and a share in another, of two pieces and a bit each, there and back. */
+/* An array and a share of another, each a little over two pieces, saved and loaded. */
 static void test_pieces(void)
 {
     enum { PIECE = DC_STATE_PIECE_BYTES / sizeof(float), N = 2 * PIECE + 77 };
@@ -352,8 +352,8 @@ static void make_part(dc_part *part, dc_gidx N, int ranks)
     CHECK_OK(dc_part_init(part, N, 16, ranks, rank));
 }
 
-/* A table of N rows is the same checkpoint on any ranks, and each rank gets its own rows of it: from the table that one
- * writer made in a row, and from the one of this number of ranks. */
+/* A table of N rows makes the same checkpoint on any number of ranks, and each rank gets its own rows back: from the
+ * table of a single writer, and from that of this number of ranks. */
 static void check_table(dc_gidx N, size_t width)
 {
     saved s;
@@ -401,7 +401,7 @@ static void test_tables(void)
     for (size_t i = 0; i < DC_COUNT_OF(N); i++) check_table(N[i], N[i] == 5 ? 300000 : 3);
 }
 
-/* A disk that breaks in the middle: all ranks leave together, wherever it does, and the next save is whole. */
+/* A disk that fails in the middle of a save: wherever it does, all ranks leave together, and the next save is whole. */
 static void test_broken_disk(void)
 {
     enum { N = DC_STATE_PIECE_BYTES / sizeof(float) + 1 };
@@ -500,7 +500,7 @@ static void test_nothing(void)
     CHECK_OK(dc_state_end_phase(comm, NULL));
 }
 
-/* A wish to save of one rank is a save of all; the second poll finds nothing new. */
+/* If one rank wishes to save, all ranks save; the second poll finds nothing new. */
 static void test_save_wish(void)
 {
     for (int who = 0; who < P; who++) {
@@ -519,7 +519,7 @@ static void test_save_wish(void)
     }
 }
 
-/* The same, with the wish in a sum that is made anyhow, in floats. */
+/* The same, with the wish as part of a sum of floats that is computed anyway. */
 static void test_riding_along(void)
 {
     saved s;

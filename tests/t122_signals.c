@@ -1,6 +1,6 @@
-/* Signals: which count as what, the name and time of the first, that the third SIGINT ends the process, and that a
- * thousand of them leave matrix products and the heap alone; those that come before, while they are blocked or ignored,
- * as job scripts start ranks, count or are harmless. */
+/* Signals: what each means, the name and time of the first; the third SIGINT ends the process; a thousand of them do
+ * not disturb matrix products and the heap; those that come early, while they are blocked or ignored (job scripts start
+ * ranks like that), count or are harmless. */
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -31,7 +31,7 @@ static const expectation table[] = {
     {{SIGUSR1, SIGINT, SIGINT, SIGINT}, 0, 0, "", SIGINT},
 };
 
-/* As kill(1) does it; done when it has arrived. */
+/* Sends a signal as kill(1) does; returns when it has arrived. */
 static void get_signal(int number)
 {
     const int before = dc_signals_stops() + dc_signals_saves();
@@ -39,7 +39,7 @@ static void get_signal(int number)
     for (int i = 0; i < 5000 && dc_signals_stops() + dc_signals_saves() == before; i++) usleep(1000);
 }
 
-/* In a child, for signals cannot be taken back. */
+/* In a child, because signals cannot be taken back. */
 static int receive(const expectation *e)
 {
     const double before = dc_clock_now_s();

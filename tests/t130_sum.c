@@ -21,7 +21,7 @@ static double entry(int64_t row, size_t column)
     return ldexp((double)(int64_t)z, -63 - (int)(z % 31));
 }
 
-/* Columns repeat after `period`: a long vector then costs few twins. */
+/* Columns repeat after `period`, so that few twins are computed for a long vector. */
 typedef struct {
     const dc_part *part;
     size_t m, period;
@@ -93,8 +93,8 @@ static void check_many_rows(dc_comm *comm)
     CHECK_INT(wrong_sums(comm, 5000, 1024, 4, 4, sliced), 0);
 }
 
-/* Through the public creation: its own limit decides, 1e5 doubles go in slices. No rank sends more than its roots once
- * and its slice of the total once. */
+/* Created by the public function, whose own limit applies: 1e5 doubles go in slices. No rank sends more than its roots
+ * once and its slice of the total once. */
 static void check_long_vector(dc_comm *comm)
 {
     const uint64_t before = dc_comm_traffic_total(comm).bytes;

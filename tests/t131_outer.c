@@ -1,8 +1,9 @@
-/* Sums over the rows of steps that are no network: sums of one to three products of random buffers, with and without
- * bias, and three numbers per shard, and the squares of the products. On any ranks and threads the strict ways give the
- * bits of one rank; all ways give the sum in double up to rounding. Steps of many rows, of shards without rows, of
- * ranks without rows, of one row and of none. What the buffers hold where no row is does not matter. Seed 131. ranks: 1
- * 2 3 5 threads: 1 2 */
+/* Sums over the rows of steps without a network: sums of one to three products of random buffers, with and without
+ * bias, three numbers per shard, and the squares of the products. On any ranks and threads the strict ways give the
+ * bits of one rank; all ways give the sum in double up to rounding. Steps have many rows, shards without rows, ranks
+ * without rows, one row, or none. What the buffers hold outside the rows does not matter. Seed 131.
+ * ranks: 1 2 3 5
+ * threads: 1 2 */
 #include <omp.h>
 
 #include "check.h"
@@ -84,7 +85,7 @@ static void close_setup(setup *s)
     dc_mem_free(&s->grad);
 }
 
-/* Row k of a shard in a step: [width] of A (which = 0) or D (1) of a pair, the same wherever it is asked for. */
+/* Row k of a shard in a step: [width] of A (which = 0) or D (1) of a pair, the same on every rank. */
 static void draw_row(int step, int shard, int64_t k, int item, int pair, int which, float *out)
 {
     const uint64_t row = (uint64_t)((step * V + shard) * PER_SHARD + k),
@@ -99,7 +100,7 @@ static double draw_value(int step, int shard, int k)
     return ldexp((double)x, shard % 7 * 5);
 }
 
-/* Every float of the buffers is rubbish before the rows are written; of a pair without bias the gaps of A may be the
+/* Every float of the buffers is rubbish before the rows are written; in a pair without bias the gaps of A may hold the
  * zeros. */
 static void fill_pair(setup *s, int step, int i, int k)
 {
@@ -138,7 +139,7 @@ static void fill(setup *s, int step)
     for (size_t i = 0; i < s->n; i++) s->grad[i] = UNTOUCHED;
 }
 
-/* Before the gradient is shared; one message where it is in slices. */
+/* Taken before the gradient is shared; one message if it lies in slices. */
 static double take_squares(dc_comm *comm, setup *s)
 {
     const uint64_t calls = dc_comm_traffic_total(comm).calls;
@@ -166,7 +167,7 @@ static double take_step(dc_comm *comm, setup *s, int step, double total[VALUES],
     return wishes;
 }
 
-/* Sums in double, and of sizes. */
+/* Adds to the sums in double, and to the sums of sizes. */
 static void add_naive(int step, int item, int pair, double *sum, double *size)
 {
     float A[256], D[1024];
@@ -184,7 +185,7 @@ static void add_naive(int step, int item, int pair, double *sum, double *size)
         }
 }
 
-/* Largest error in units of what rounding of all terms can do; floats between the items that were written to. */
+/* Checks the largest error in units of the possible rounding of all terms, and that nothing between items changed. */
 static void check_values(const setup *s, int step, const double total[VALUES])
 {
     double *sum = calloc(s->n, sizeof *sum), *size = calloc(s->n, sizeof *size), worst = 0;
@@ -219,8 +220,8 @@ static void check_squares(const setup *s, double squares)
     CHECK_NEAR(squares, expected, 1e-12 * expected);
 }
 
-/* Every float of an item has one owner, or, where all have the whole, each; a slab that was brought together and handed
- * out again is what it was, and nothing but items is touched. */
+/* Every float of an item has one owner, or all ranks own it if each has the whole gradient. A slab that was collected
+ * and handed out again is unchanged, and nothing but items is touched. */
 static void check_owners(dc_comm *comm, setup *s, dc_outer_way way)
 {
     enum { PIECE = 1000 }; /* begins and ends within items, and within what a rank owns */
@@ -291,7 +292,7 @@ static void test_choice(void)
     CHECK_INT(dc_outer_choose(true, 0, 1), DC_OUTER_TREE);
 }
 
-/* A step may be of small vectors alone. */
+/* A step may consist of small vectors only. */
 static void test_no_items(dc_comm *comm, dc_outer_way way)
 {
     setup s;

@@ -1,5 +1,5 @@
-/* Columns of a matrix: their sums against double, the same bits for one and two threads and wherever the matrix lies in
- * memory, and those of adding row by row; blocks of columns packed and put back, nothing beside them touched. Widths
+/* Columns of a matrix: their sums against double, with the bits of adding row by row, for one and two threads and
+ * wherever the matrix lies in memory; blocks of columns packed and put back without touching anything else. Widths
  * around the strips of 128. Seed 132. */
 #include <omp.h>
 

@@ -1,6 +1,6 @@
-/* Cores, threads and binding of ranks that are not bound: who shares them, how many threads that makes, and where
- * threads go. OpenMP reads its variables when the program is loaded, so that it is started again with those of the case
- * whose number is given (tests/t803_cores.sh starts ranks with each). */
+/* Cores, threads and binding of ranks that are not bound: which ranks share cores, how many threads each gets, and
+ * where the threads go. OpenMP reads its variables when the program is loaded, so the test starts itself again with
+ * those of the case whose number is given (tests/t803_cores.sh starts ranks with each). */
 #include <math.h>
 #include <omp.h>
 #include <sched.h>
@@ -52,7 +52,7 @@ static int count_own(cpu_set_t *own)
     return sched_getaffinity(0, sizeof *own, own) == 0 ? CPU_COUNT(own) : 0;
 }
 
-/* No two threads of the node may meet: those of this rank and those of the others. */
+/* No two threads of the node may share a core, whether of this rank or of others. */
 static void check_apart(dc_comm *comm)
 {
     cpu_set_t all = {0};

@@ -163,7 +163,7 @@ static void test_claims(void)
                     (hsize_t[]){(hsize_t)1 << 31, (hsize_t)1 << 31, (hsize_t)1 << 31});
         H5Pclose(dcpl);
         create_only("null.h5", H5T_IEEE_F32LE, H5P_DEFAULT, 0, NULL);
-        /* No bytes, so that it claims none; a product of its dimensions fits no integer. */
+        /* Holds no bytes, so it claims none; yet a product of its dimensions fits no integer. */
         create_only("flat.h5", H5T_IEEE_F32LE, H5P_DEFAULT, 3, (hsize_t[]){0, (hsize_t)1 << 40, (hsize_t)1 << 40});
     }
     dc_comm_barrier(comm);

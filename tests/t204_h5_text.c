@@ -1,4 +1,4 @@
-/* Strings in HDF5 files: ours as rows of all ranks, those of others with any length and padding, lists of names.
+/* Strings in HDF5 files: our own, as rows of all ranks; foreign ones of any length and padding; lists of names.
  * ranks: 1 3 */
 #include <hdf5.h>
 

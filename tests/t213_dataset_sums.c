@@ -191,7 +191,7 @@ static void check_changes(void)
     dc_checksum c;
     for (size_t i = 0; i < DC_COUNT_OF(changes); i++) {
         CHECK_STATUS(stream(make(WITHOUT), &c, changes[i]), DC_ERR_DATA);
-        /* Of the first, the library may have seen that rows are missing. */
+        /* In the first case the library itself may report the missing rows. */
         if (i > 0) CHECK_TEXT_HAS(dc_error_text(), "x.h5 changed while it was read");
         dc_error_clear();
     }

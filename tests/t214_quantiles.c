@@ -71,7 +71,7 @@ static void clip_ref(double *x, int64_t N, int64_t D, const double *lo, const do
     for (int64_t i = 0; i < N * D; i++) x[i] = fmin(fmax(x[i], lo[i % D]), hi[i % D]);
 }
 
-/* Rows as the network sees them; in single precision the difference to the bound is that of its rounding. */
+/* Rows as the network sees them; in single precision they differ from the bound by its rounding. */
 static void check_rows(const dc_dataset *d, const double *x, const double *shift, const double *scale)
 {
     const int64_t n = dc_part_rows(&d->part), D = d->D;
@@ -137,7 +137,7 @@ static void test_range(void)
     dc_mem_free(&x);
 }
 
-/* Clipping hides no value that is none. */
+/* Clipping does not hide values that are not finite. */
 static void test_not_finite(void)
 {
     static const float bad[] = {NAN, INFINITY, -INFINITY};

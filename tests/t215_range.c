@@ -1,5 +1,5 @@
-/* Values far outside their columns: what is found in planted data, the same on any number of ranks and threads; and
- * what must not be told: heavy tails, counts, bits, sparse columns, clusters. ranks: 1 3  threads: 1 2 */
+/* Values far outside their columns: those in planted data are found, the same on any number of ranks and threads; heavy
+ * tails, counts, bits, sparse columns and clusters must not be reported. ranks: 1 3  threads: 1 2 */
 #include <float.h>
 #include <stdlib.h>
 
@@ -115,7 +115,7 @@ static void write_file(dc_dtype dtype, column values, const planted *p, int n)
     dc_comm_barrier(comm);
 }
 
-/* What is said of the file in a few words: by a run, and the same by the serial search. */
+/* A run must say `about` of the file, and the serial search must say the same. */
 static void expect(const char *about)
 {
     dc_dataset *d = NULL;

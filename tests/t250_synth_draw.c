@@ -60,7 +60,7 @@ static void test_degenerate(void)
     CHECK_NEAR(d2[0], FAR, 0);
 }
 
-/* Strokes add up: the nearest of all counts, in any order. */
+/* With several strokes the nearest one counts, in any order. */
 static void test_two_strokes(void)
 {
     const dc_stroke a = random_stroke(100, 5, 2, 26), b = random_stroke(101, 5, 2, 26);

@@ -1,5 +1,5 @@
-/* ranks: 0. Files that lie or are damaged: status, the words of the message, no memory in proportion to the lie, and no
- * output left behind. */
+/* ranks: 0. Files that lie or are damaged: status, the words of the message, no memory allocated for the claimed size,
+ * and no output left behind. */
 #include "t3_convert.h"
 
 enum { MEMORY_BOUND = 32 << 20 };

@@ -1,5 +1,5 @@
-/* ranks: 0. What the first line and the first column of a table are taken for, columns by name and number, ids, quotes,
- * separators, decimal commas; the same tables with the decision of the user. */
+/* ranks: 0. How convert reads the first line and the first column of a table; columns by name and number, ids, quotes,
+ * separators, decimal commas; the same tables with options that decide otherwise. */
 #include "t3_convert.h"
 
 static double X[4096];

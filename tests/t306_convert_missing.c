@@ -1,5 +1,5 @@
-/* ranks: 0. Missing values of text and arrays: told with their place and word, left out, replaced by the mean of their
- * column or a value, counted; and numbers that float32 cannot tell apart. */
+/* ranks: 0. Missing values in text and arrays: reported with their place and word, left out, replaced by the mean of
+ * their column or by a value, counted; and numbers that float32 cannot tell apart. */
 #include "t3_convert.h"
 
 static double X[4096];
@@ -90,7 +90,7 @@ static void check_label_file(void)
     CHECK(result.N == 6 && read_output(X, 12, y, 6) && X[3] == 6.5 && X[8] == 27 / 5.0 && y[1] == 1);
 }
 
-/* Many pieces: rows that are left out on both sides of their borders. */
+/* Many pieces: rows are left out on both sides of the borders between them. */
 static void check_pieces(void)
 {
     enum { N = 2000, D = 1000 };

@@ -1,5 +1,5 @@
-/* ranks: 0. NPY in Fortran order is the array that C order is, texts are labels, HDF5 behind user blocks; 1,500 mutated
- * files of each (seed 307) end with success or a message. */
+/* ranks: 0. NPY in Fortran order gives the same array as in C order, texts become labels, HDF5 may follow a user block;
+ * 1,500 mutated files of each (seed 307) end with success or a message. */
 #include <hdf5.h>
 
 #include "t3_convert.h"
@@ -66,7 +66,7 @@ static void check_fortran(void)
     CHECK_OK(dc_h5_close(&h5));
 }
 
-/* --transpose of either order, compressed too. */
+/* --transpose with either order, also compressed. */
 static void check_transpose(void)
 {
     char bytes[4096];

@@ -25,7 +25,7 @@ static sample gzip_sample(const sample *s)
     return load_sample("s.gz");
 }
 
-/* A mutation inside: what is expanded is odd, too. */
+/* A mutation inside the compressed data: what is expanded is odd, too. */
 static sample twice(sample s, sample (*wrap)(const sample *))
 {
     if (lrand48() % 2) mutate(&s);
@@ -33,7 +33,7 @@ static sample twice(sample s, sample (*wrap)(const sample *))
     return wrap(&s);
 }
 
-/* Reads a file to its end, as both passes do, without an output that would cost the time. */
+/* Reads a file to its end, as both passes do, but writes no output, which would take too long. */
 static void read_mutated(sample s, dc_convert_config cfg, outcome *o)
 {
     static double x[4096];

@@ -109,14 +109,14 @@ static void check_kind(size_t k)
     CHECK_TEXT_HAS(dc_error_text(), "is empty");
 }
 
-/* A window that no reader has to give: the header of zstd with 2 GiB, an xz dictionary of 1.5 GiB. */
+/* Windows too large for any reader: 2 GiB in the header of zstd, an xz dictionary of 1.5 GiB. */
 static void check_greedy(void)
 {
     static const uint8_t zstd[] = {0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xa8, 0x01, 0x00, 0x00, '1', '1', '1', '1'};
     write_file("greedy.zst", zstd, sizeof zstd);
     CHECK_STATUS(convert_one("greedy.zst"), DC_ERR_DATA);
     CHECK_TEXT_HAS(dc_error_text(), "needs more than 256 MiB to expand");
-    /* The encoder would want 15 GiB for it: the size is written into the header of a small one. */
+    /* An encoder would need 15 GiB for this, so the size is written into the header of a small file. */
     packed.n = 0;
     pack_xz("1,2\n", 4);
     lzma_filter filters[LZMA_FILTERS_MAX + 1];
@@ -197,7 +197,7 @@ static void check_utf16_long(void)
 
 /* ---- Named ------------------------------------------------------------------------------------------------------- */
 
-/* Both: the bytes of a literal, without its end, and how many. */
+/* Two arguments: the bytes of a literal without its terminating 0, and their number. */
 #define BYTES(literal) literal, sizeof literal - 1
 
 static void check_foreign(void)
@@ -243,7 +243,7 @@ static void check_foreign(void)
     }
 }
 
-/* Tables whose first words are signatures of others. */
+/* Tables whose first words are signatures of other formats. */
 static void check_not_foreign(void)
 {
     static const char *const table[] = {"PAR1,CDF\n1,2\n", "A\n1\n",        "X\n1\n",           "RDX,ORC\n1,2\n",

@@ -1,5 +1,5 @@
-/* ranks: 0. Lines in, rows out: shapes that fit one panel and that need many, blocks that do not divide, memory that
- * stays within its bound, twice the same. */
+/* ranks: 0. Lines in, rows out: shapes that fit one panel or need many, blocks that do not divide the matrix, memory
+ * that stays within its bound, the same result twice. */
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -13,7 +13,7 @@ static double value(int64_t line, int64_t row)
     return (double)(line * 100003 + row) + 0.25;
 }
 
-/* Puts D lines of N values, `step` at a time, and wants them back as rows, `take` at a time. */
+/* Puts in D lines of N values, `step` at a time, and takes them out as rows, `take` at a time. */
 static bool turn(int64_t D, int64_t N, size_t step, size_t take, size_t memory)
 {
     dc_transpose *t = NULL;

@@ -87,7 +87,7 @@ static inline sample utf16_sample(const sample *s)
     return out;
 }
 
-/* NULL, three times of four. */
+/* NULL three times out of four. */
 static inline const char *random_column(void)
 {
     static const char *const columns[] = {"first", "last", "none", "1", "a", "\"b, c\""};
@@ -126,7 +126,7 @@ static inline void convert_mutated(sample s, dc_convert_config cfg, outcome *o)
     o->leftovers += file_exists("out.h5.part") || dc_mem_live_count() > 0;
 }
 
-/* Tables with all that a table may have; index below TABLE_SAMPLES. */
+/* Tables with all features that a table may have; index below TABLE_SAMPLES. */
 enum { TABLE_SAMPLES = 8 };
 static inline sample table_sample(size_t i)
 {

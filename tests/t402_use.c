@@ -99,7 +99,8 @@ static void test_overrides(void)
     CHECK(deck_error_at("command line: --run.seed: key run.seed is given twice"));
 }
 
-/* A deck that serves several runs: what only verb or command line put out of use is told, and no error. */
+/* A deck that serves several runs: keys that only the verb or the command line makes unused are reported, not refused.
+ */
 static const struct {
     const char *deck, *override, *verb, *note;
 } left_out[] = {
@@ -142,7 +143,7 @@ static void test_notes(void)
     dc_error_clear();
 }
 
-/* All that is wrong, once, with its places. */
+/* One message names everything that is wrong, with its places. */
 static void test_all_at_once(void)
 {
     static const char deck[] = "run: {sed: 1, seed: x}\n"
@@ -174,7 +175,7 @@ static void test_all_at_once(void)
     CHECK_TEXT_HAS(dc_error_text(), "deck.yaml:2:3: unknown key 'run.nokey0'");
     CHECK_TEXT_HAS(dc_error_text(), "; and 4"); /* the number depends on the room for the others */
     dc_error_clear();
-    /* After something that is not YAML nothing is known, so that nothing is missing either. */
+    /* After something that is not YAML nothing is known, so no key is reported as missing. */
     CHECK_STATUS(deck_parse(&cfg, "run: {sed: 1}\ncluster: {lr: &a 3}\nfoo: {a: 1}\n", "fit"), DC_ERR_USAGE);
     CHECK_TEXT_HAS(dc_error_text(),
                    "deck.yaml:1:7: unknown key 'run.sed', did you mean 'seed'?; deck.yaml:2:15: anchors");

@@ -102,8 +102,7 @@ static void random_config(dc_config *cfg)
     if (cfg->pretrain.loss == DC_LOSS_BCE) cfg->model.output_activation = DC_ACT_SIGMOID;
 }
 
-/* Choices that conditions hang on may have been overwritten by later ones: then unused keys differ, which do not count.
- */
+/* A later value may have changed a choice that conditions depend on. Then unused keys may differ; they do not count. */
 static bool same_in_use(const dc_config *a, const dc_config *b)
 {
     const dc_key *key;

@@ -1,4 +1,4 @@
-/* Decks with random damage: never a crash, never more or less than one line of error, and what is accepted can be
+/* Decks with random damage: never a crash, a refusal is exactly one line of error, and what is accepted can be
  * written and read back (faults D2, D6). 6000 decks and overrides, seed 404. */
 #include "check.h"
 #include "deck_help.h"

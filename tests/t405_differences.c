@@ -1,5 +1,5 @@
-/* Continuation: each key of the table that can change the result is found when it differs, with both values; no other
- * is. */
+/* Continuation: each key of the table that can change the result is reported when it differs, with both values; no
+ * other key is. */
 #include "../src/config/key.h"
 #include "check.h"
 #include "deck_help.h"

@@ -1,5 +1,5 @@
 /* Sections of the methods: values reach the struct of the method in use, sections of others are checked and have no
- * effect, and keys under their names of before mean the method in use. */
+ * effect, and keys under their old names mean the method in use. */
 #include "../src/config/key.h"
 #include "check.h"
 #include "deck_help.h"
@@ -99,7 +99,7 @@ static const struct {
      0.4,
      7,
      "cluster.gamma is now idec.gamma"},
-    /* Twice the same is right, for numbers whatever they look like. */
+    /* The same value twice is accepted, even if the numbers are spelled differently. */
     {"cluster: {method: idec, gamma: 0.30}\nidec: {gamma: 3e-1}\n",
      {NULL},
      1,
@@ -172,7 +172,7 @@ static void test_long_value(void)
     CHECK_OK(parse(&cfg, "", overrides, &notes));
 }
 
-/* A deck of before and one of now are the same run: no difference, the same hash, the same effective deck. */
+/* A deck with old names and one with new names are the same run: no difference, same hash, same effective deck. */
 static void test_same_run(void)
 {
     static const char *const none[OVERRIDES_MAX] = {NULL};

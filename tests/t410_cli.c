@@ -1,4 +1,4 @@
-/* The command line: which verb, which deck, which overrides, and what is said of the rest (faults D1, D6, D8). */
+/* The command line: which verb, which deck, which overrides, and the errors for all else (faults D1, D6, D8). */
 #include "../src/app/cli.h"
 #include "../src/app/verbs.h"
 #include "check.h"

@@ -123,7 +123,7 @@ static void test_same_bits(dc_act act, int64_t width)
     free(b), free(X), free(G), free(one), free(two), free(row), free(d1), free(d2), free(b1), free(b2);
 }
 
-/* Neighbours do not matter: a value in the last, padded vector comes out as in a full one. */
+/* Neighbours do not matter: a value in the last, padded vector has the same result as in a full vector. */
 static void test_tail_equals_body(dc_act act)
 {
     enum { WIDTH = 33 };

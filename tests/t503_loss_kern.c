@@ -89,7 +89,7 @@ static void test_twin(dc_recon_loss kind)
     CHECK_NEAR(grad_error, 0, 3e-7);
 }
 
-/* Rows have their bits wherever a batch is cut, and their losses add up. */
+/* Rows have the same bits wherever a batch is cut, and their losses add up. */
 static void test_parts_add_up(dc_recon_loss kind)
 {
     enum { N = 100, D = 31, CUT = 37 };
@@ -102,7 +102,7 @@ static void test_parts_add_up(dc_recon_loss kind)
     arrays_free(&whole), arrays_free(&parts);
 }
 
-/* One value is another operand's gradient already. */
+/* The array already holds a gradient, to which this one is added. */
 static void test_adds(dc_recon_loss kind)
 {
     enum { N = 70, D = 33 };

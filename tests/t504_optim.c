@@ -176,8 +176,8 @@ static void test_burnin(void)
     dc_params_release(&p);
 }
 
-/* Three steps on [lo, hi) of a network's slab, biases by a factor faster, against a step of each element alone with its
- * own rate: the same bits, and nothing outside the range. */
+/* Three steps on [lo, hi) of a network's slab, with biases faster by a factor, against steps of each element alone with
+ * its own rate: the same bits, and nothing outside the range changes. */
 static void test_bias_rate(dc_opt_config o, size_t lo, size_t cut_end)
 {
     enum { EXTRA = 11 };
@@ -209,7 +209,7 @@ static void test_bias_rate(dc_opt_config o, size_t lo, size_t cut_end)
     dc_params_release(&b);
 }
 
-/* Against a step whose gradient has the penalty's in it already; biases and what is no layer's are as without. */
+/* Against a step whose gradient already includes that of the penalty; biases and extra parameters do not decay. */
 static void test_decay(dc_opt_config o)
 {
     enum { EXTRA = 11 };

@@ -137,7 +137,7 @@ static dc_status make_step(const dc_graph *g, dc_params *p, const dc_part *part,
     return dc_step_create(out, &cfg);
 }
 
-/* Values and gradients of all nodes of the autoencoder, gradients of what comes after the first weights alone. */
+/* Checks values and gradients of all nodes of the autoencoder; only nodes after the first weights have gradients. */
 static bool buffers_are_aligned(const dc_step *s)
 {
     bool ok = true;

@@ -1,5 +1,5 @@
 /* Every gradient of the network against central differences of the naive forward pass in double: all activations in
- * every place, all losses, all sub-ranges of layers, gradients by the input, by every way in which rows meet; decoders
+ * every place, all losses, all sub-ranges of layers, gradients by the input, all ways to sum over ranks; decoders
  * that are tied or have other shapes; values that are used twice. Fixed seed 506. ranks: 1 3 */
 #include "check.h"
 #include "dcmpi/net_text.h"
@@ -13,7 +13,7 @@ static const double share = (double)ROWS / BATCH; /* weight that makes a loss on
 static const float untouched = 77;
 static dc_comm *comm;
 
-/* The parameters of a layer that gives the input a gradient follow those of the network. */
+/* After the parameters of the network come those of a layer that gives the input a gradient. */
 typedef struct {
     dc_net net;
     dc_params p;
@@ -95,7 +95,7 @@ static double parameter_error(const problem *q, loss_function loss)
     return worst;
 }
 
-/* Of this rank's rows. */
+/* Error of the gradient by the input, for this rank's rows. */
 static double input_error(problem *q, loss_function loss, const one_step *s, const float *dx)
 {
     double worst = 0;
@@ -197,7 +197,7 @@ static void test_without_input(void)
 
 /* ---- Values that are used twice ---------------------------------------------------------------------------------- */
 
-/* The embedding is decoded, and compared with 0 by another loss: whichever gradient comes first, the other is added. */
+/* The embedding is decoded, and another loss compares it with 0: one gradient is written, the other is added to it. */
 static float zeros[ROWS * WIDEST];
 static const double OTHER = 0.3;
 

@@ -9,7 +9,7 @@ static const char file[] = "autoencoder.txt";
 static const int64_t hidden[] = {7, 5};
 static dc_comm *comm;
 
-/* Behind the parameters of the network those of a layer that gives the input a gradient, if that is wanted. */
+/* After the parameters of the network come, if wanted, those of a layer that gives the input a gradient. */
 typedef struct {
     dc_net net;
     dc_params p;
@@ -18,7 +18,7 @@ typedef struct {
     dc_val input, act[N_LAYERS];
 } model;
 
-/* weight: of the mean over the rows. */
+/* weight: that of the mean over the rows. */
 static void model_make(model *m, dc_act act, dc_recon_loss loss, double weight, dc_outer_way way, bool slopes)
 {
     const dc_act output = loss == DC_LOSS_BCE ? DC_ACT_SIGMOID : DC_ACT_LINEAR;
@@ -43,7 +43,7 @@ static void model_free(model *m)
     dc_params_release(&m->p);
 }
 
-/* Of the rows of this rank; expected: of all. */
+/* `actual` has the rows of this rank, `expected` those of all ranks. */
 static void check_rows(const model *m, const float *actual, const float *expected, int64_t width, double tolerance)
 {
     const int64_t lo = m->step.part.row_lo * width, n = dc_part_rows(&m->step.part) * width;
@@ -106,7 +106,7 @@ static void test_ten_steps(const dc_opt_config *opt, const char *prefix)
     }
 }
 
-/* One message more where gradients lie in slices, and only then. */
+/* Clipping costs one more message if gradients lie in slices, and only then. */
 static void test_messages(dc_opt_config opt)
 {
     for (int way = DC_OUTER_GATHER; way <= DC_OUTER_ALLREDUCE; way++) {

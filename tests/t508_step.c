@@ -79,7 +79,7 @@ static void test_threads_agree(void)
     model_free(&two);
 }
 
-/* Rows of this rank that are not the same in a and b. */
+/* Number of this rank's rows that differ between a and b. */
 static int64_t different_rows(const model *m, const float *a, const float *b)
 {
     int64_t found = 0;
@@ -88,8 +88,8 @@ static int64_t different_rows(const model *m, const float *a, const float *b)
     return found;
 }
 
-/* The same weights on fewer rows: rows of the first step come back in the second, at other places. Where they have the
- * places of before, among other rows, they have the bits of before. */
+/* The same weights on fewer rows: rows of the first step come back in the second, most at other places. A row at the
+ * same place has the same bits as before, although its neighbours differ. */
 static void test_rows_are_independent(void)
 {
     model m;
@@ -119,7 +119,7 @@ static void test_rows_are_independent(void)
     }
 }
 
-/* One row on the last of two ranks or on the first: the gradient of that row on both. */
+/* One row, on the last of two ranks or on the first: both ranks get its gradient. */
 static void test_one_row(void)
 {
     model one, all;
@@ -146,7 +146,7 @@ static void test_one_row(void)
     model_free(&all);
 }
 
-/* No operation touches anything for no rows. */
+/* Called for 0 rows, no operation touches anything. */
 static void call_for_none(op_call *c, dc_val x)
 {
     float row[ROWS * D], grad[ROWS * D];

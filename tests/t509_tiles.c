@@ -1,7 +1,7 @@
-/* Products on fixed tiles: the bits of a row follow from its place in its tile alone, those of a panel from nothing
- * else, whatever lies beside them, wherever the arrays lie in memory, for any number of threads. With the kernels of
- * all kinds of CPUs that this one can run; the libraries choose them when they start, so the test starts itself again.
- * Seed 509. */
+/* Products on fixed tiles: apart from its values, the bits of a row depend only on its place in its tile, and those of
+ * a panel on nothing: not on what lies beside them, where the arrays are in memory, or the number of threads. Tested
+ * with the kernels of all CPU types that this one can run; the libraries choose them when they start, so the test
+ * starts itself again. Seed 509. */
 #include <omp.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
-/* Dropout against its twin and against the masks of tools/golden.py; the same bits on any rank, thread and place, in a
- * step, too, forward and backward; share and independence of the zeros. Fixed seed 510. ranks: 1 3 */
+/* Dropout against its twin and against the masks of tools/golden.py; the same bits on any rank, thread and place,
+ * forward and backward, also in a step; share and independence of the zeros. Fixed seed 510. ranks: 1 3 */
 #include <omp.h>
 
 #include "check.h"
@@ -9,7 +9,7 @@
 #include "ref/one_step.h"
 #include "ref/op_call.h"
 
-/* All that a mask depends on, but for row and unit. */
+/* All that a mask depends on, except row and unit. */
 typedef struct {
     double rate;
     uint64_t seed;
@@ -68,7 +68,7 @@ static void test_twin(void)
     CHECK_NEAR(Y[0], 7, 0);
 }
 
-/* dc_rng4_many() is dc_rng4() over and over, also where the low word of the index overflows. */
+/* dc_rng4_many() equals repeated calls of dc_rng4(), also where the low word of the index overflows. */
 static void test_generator(void)
 {
     enum { COUNT = 67 };
@@ -158,7 +158,7 @@ static void take_step(dc_comm *comm, dc_outer_way way, int threads, const float 
     dc_params_release(&p);
 }
 
-/* The mask is that of the global row; its gradient is (y - x) times it over the rows. */
+/* The mask belongs to the global row; the gradient is (y - x) times the mask, divided by the number of rows. */
 static void check_step(dc_comm *comm, dc_outer_way way, int threads)
 {
     static float x[STEP_ROWS * STEP_WIDTH], y[STEP_ROWS * STEP_WIDTH], dx[STEP_ROWS * STEP_WIDTH];

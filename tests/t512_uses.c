@@ -1,6 +1,6 @@
-/* What a method may record that no network does: a loss that other values are computed from, a layer's output that is
- * minimised itself, a loss under two names, operands that do not learn; values and gradients against differences of the
- * naive loss in double. What cannot be is refused. Fixed seed 512. ranks: 1 2 */
+/* Uses that a method may record although no network does: a loss that other values are computed from, a layer's output
+ * that is minimised itself, a loss under two names, operands that do not learn; values and gradients against
+ * differences of the naive loss in double. What is not allowed is refused. Fixed seed 512. ranks: 1 2 */
 #include "check.h"
 #include "dcmpi/cluster.h"
 #include "dcmpi/op.h"
@@ -55,7 +55,7 @@ static double loss_ref(const problem *q, function f)
     return sum / ROWS;
 }
 
-/* More than one step: a gradient must not meet what is left of the one before. */
+/* Runs more than one step: nothing of the last gradient may be left in the next. */
 static void check(problem *q, function f)
 {
     const double h = 1e-5;
@@ -274,7 +274,7 @@ static const dc_op cubes[] = {
     {.name = "cube", .forward = cube, .backward = cube_back},
     {.name = "cube", .forward = cube, .backward = cube_back, .tangent = cube_tangent, .curved = cube_curved}};
 
-/* The gradient of the sum of the cubes, by what the layer makes. */
+/* The gradient of the sum of the cubes with respect to the layer's output. */
 static dc_val cube_slopes(dc_graph *g, int which)
 {
     const dc_val y = dc_layers(g, &layers, 0, 1, true, dc_batch(g, D)), ones = dc_entry(g, &table);
@@ -347,7 +347,7 @@ static void test_wrong_gradients(void)
     }
 }
 
-/* Nobody differentiates a gradient that is stopped. */
+/* A gradient that is stopped is not differentiated. */
 static void test_stopped_gradients(void)
 {
     for (int which = 0; which < 2; which++) {
@@ -385,7 +385,7 @@ static void test_refusals(void)
     }
 }
 
-/* Inference knows tiles of rows, and nothing of the batch or of the rows' numbers. */
+/* In inference there are tiles of rows, but no batch and no row numbers. */
 static void test_inference(void)
 {
     for (int what = 0; what < 6; what++) {
@@ -409,7 +409,7 @@ static void test_inference(void)
     }
 }
 
-/* Nobody forms gradients of what no loss depends on. */
+/* No gradient is computed for a value that no loss depends on. */
 static void test_only_put(void)
 {
     dc_graph *g;

@@ -1,8 +1,8 @@
 /* All operations of the table, each against its twin in double: forward; gradients by rows and by vectors against
- * central differences, written and added; derivatives along directions; gradients as values, and their gradients; any
- * order of rows in a tile, any cut, any other rows beside it leave a row its bits, of rows that read the whole batch
- * any ranks do; no row behind the last is touched, with 0 rows nothing is. Called with --names it prints the names of
- * the operations that it knows: t805 compares them with the sources. Fixed seed 513. threads: 1 2 */
+ * central differences, written and added; derivatives along directions; gradients as values, and their gradients. A row
+ * keeps its bits in any order of rows in a tile, any cut and beside any other rows; if it reads the whole batch, on any
+ * ranks. No row after the last is touched, and with 0 rows nothing is. With --names the test prints the names of the
+ * operations that it knows: t805 compares them with the sources. Fixed seed 513. threads: 1 2 */
 #include "check.h"
 #include "dcmpi/cluster.h"
 #include "dcmpi/rng.h"
@@ -25,10 +25,10 @@ typedef struct {
 typedef enum {
     SIGNED,   /* -1 .. 1 */
     POSITIVE, /* 0.1 .. 1.1 */
-    AWAY,     /* that or its negative */
+    AWAY,     /* as POSITIVE, or the negative of such a value */
     SHARES,   /* positive, 1 in a row */
     NUMBERS,  /* 0 .. 4 */
-    SUMS      /* of as many values as the operand before says: 0 of none */
+    SUMS      /* sums of as many values as the operand before says; 0 if of none */
 } values;
 
 typedef struct {
@@ -38,7 +38,7 @@ typedef struct {
     values values[DC_NODE_INPUTS];
 } op_case;
 
-/* Whatever its rows are: the caller gives them. */
+/* Rows whose values the caller gives. */
 static dc_val rows(dc_graph *g, int64_t width)
 {
     static dc_table table[TABLE_WIDTH + 3];
@@ -160,6 +160,12 @@ static dc_val record_map(dc_graph *g, sizes s, int variant)
     return dc_map(g, f, a, graph_ref_has_two(f) ? source(g, s, pairs[pair][1 - turned]) : DC_NONE);
 }
 
+static dc_val record_map_positive(dc_graph *g, sizes s, int variant)
+{
+    const dc_function f = (dc_function)(GRAPH_REF_FUNCTIONS + variant / 2);
+    return dc_map(g, f, source(g, s, variant % 2 ? WHOLE : ROW), DC_NONE);
+}
+
 /* Functions of rows are functions of the rows of a vector, too. */
 static dc_val source_of(dc_graph *g, sizes s, bool of_vector)
 {
@@ -275,6 +281,7 @@ static const op_case cases[] = {
     {"recon", 4, record_recon, {POSITIVE, SIGNED}},
     {"normal", 2, record_noise, {0}},
     {"map", MAPS, record_map, {0}},
+    {"map", 2 * (GRAPH_REF_FUNCTIONS_END - GRAPH_REF_FUNCTIONS), record_map_positive, {POSITIVE}},
     {"softmax", 4, record_softmax, {0}},
     {"unit", 2, record_unit, {AWAY}},
     {"dot", 2, record_dot, {0}},
@@ -411,14 +418,14 @@ static void fill_untouched(float *x, size_t floats)
     for (size_t i = 0; i < floats; i++) x[i] = UNTOUCHED;
 }
 
-/* The gradient by operand `by` of what x is. */
+/* Records the gradient of x by operand `by`. */
 static dc_val record_gradient(dc_graph *g, dc_val x, int by)
 {
     const dc_val y = dc_dot(g, x, rows(g, dc_graph_shape(g, x).width));
     return dc_grad(g, y, (dc_val){dc_node_of(g, x)->in[by]});
 }
 
-/* A gradient has the operands of its operation, then the value of it, which is not free. */
+/* A gradient has the operands of its operation, then the value of that operation, which must fit them. */
 static void fill_value(const bench *b)
 {
     const dc_node *inner = &b->c.graph->node[b->node->whole[0]];
@@ -511,7 +518,7 @@ static void forward(const bench *b, int64_t at, int64_t n, double *sum)
         b->node->op->forward(&c);
 }
 
-/* Whether operand k gets a gradient of rows, or of a vector that the operation itself gives. */
+/* Whether operand k gets a gradient by rows, or one of a vector that the operation itself computes. */
 static bool has_din(const bench *b, int k)
 {
     return !is_constant(b, k) && (shape_of(b, k)->space == DC_ROWS || b->node->shape.space == DC_ONE);
@@ -629,7 +636,7 @@ static void run_along(const bench *b, int k, const float *t, double *out)
 
 /* ---- Checks ------------------------------------------------------------------------------------------------------ */
 
-/* Numbers against the twin's, in parts of the largest. */
+/* Numbers against the twin's; errors are relative to the largest number. */
 static void compare(bench *b, const char *what, const float *actual, const double *before, const double *expected,
                     size_t count)
 {
@@ -680,7 +687,7 @@ static void check_forward(bench *b)
     check_behind(b, "value behind the last row", b->out, padded(b, b->rows), width);
 }
 
-/* All wanted gradients, written or added, one or both. */
+/* The gradients of one operand or several, written and added. */
 static void check_backward(bench *b)
 {
     const unsigned every = (1u << b->node->n_in) - 1, learn = every & ~b->node->op->constant;
@@ -692,7 +699,7 @@ static void check_backward(bench *b)
     }
     for (unsigned wanted = 1; wanted <= every; wanted++) {
         if (!(wanted & learn)) continue; /* nobody would call it */
-        /* Vectors' gradients of vectors are added always. */
+        /* In an operation on vectors alone, gradients of vectors are always added. */
         for (int adds = b->node->shape.space == DC_ONE && !is_sum(b); adds < 2; adds++) {
             double before[DC_NODE_INPUTS];
             fill_untouched(b->spare, (size_t)((padded(b, b->rows) + BEHIND) * width));
@@ -897,7 +904,7 @@ static void check_rank(bench *b, bench *other, int64_t lo, int64_t hi)
     for (int64_t i = lo; i < hi; i++) compare_row(b, "other ranks", other, i, i);
 }
 
-/* The rows of the batch are what they are, whoever has them. */
+/* The rows of the batch have the same bits on whatever rank they are. */
 static void check_ranks(bench *b, bench *other)
 {
     other->batch_dout = b->dout;
@@ -926,7 +933,7 @@ static void check_bits(bench *b)
         check_neighbours(b, &other, row[i], -1e20f);
         check_neighbours(b, &other, row[i], NAN);
     }
-    /* Products for all rows have fixed tiles; in inference all of them have as many rows. */
+    /* Products for all rows use fixed tiles, so they are not cut; in inference all tiles have as many rows. */
     if (!b->node->op->forward_all) check_cuts(b, &other);
     bench_close(&other);
 }
@@ -978,7 +985,7 @@ static void check_table(bench *b)
             report(b, "has no gradient by a vector", k, 0, 1);
 }
 
-/* The twin of what reads the whole batch goes over all of it for each difference. */
+/* If an operation reads the whole batch, its twin goes over all of it for each difference. */
 enum { BATCH_FLOATS = 1100 };
 
 /* Returns failures; *gradients: operands by which there are gradients as values, as bits. */

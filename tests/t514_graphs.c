@@ -13,7 +13,7 @@
 #include "ref/one_step.h"
 
 enum { N = 171, D = 5, L = 4, K = 3, SHARDS = 8, BATCH = 96, FEW = 3, STEPS = 4, SEED = 514, DRAWN = 24 };
-/* The slab: layers D -> L and L -> D, bias of a tied one, then what else is trained in parts, then what is kept. */
+/* The slab: layers D -> L and L -> D, the bias of a tied one, then other trained tensors, then those that are kept. */
 enum {
     LAYER = 0,
     BACK = D * L + L,
@@ -73,7 +73,8 @@ static dc_val shaken(dc_graph *g, dc_val rows, double by, int site)
     return dc_map(g, DC_ADD, rows, dc_map(g, DC_MUL, away, dc_number(g, by)));
 }
 
-/* The layer for the rows, for what they become, for rows of half the size, and once as it is; the other one twice. */
+/* One layer is applied to the rows, to what they become, to rows of half the size, and once without learning; the other
+ * layer twice. */
 static void shared(dc_graph *g, const tables *t, int variant)
 {
     const dc_val rows = dc_batch(g, D), z = layer(g, rows), y = dc_layers(g, &net, 1, 2, true, z), again = layer(g, y);
@@ -97,7 +98,7 @@ static void information(dc_graph *g, const tables *t, int variant)
     dc_minimize(g, "marginal", 1.6, dc_neg_entropy(g, dc_mean(g, p)));
 }
 
-/* Smooth about every row, in the direction that is worst: a gradient that is stopped. */
+/* Smooth about every row in the worst direction, which is a stopped gradient. */
 static void adversary(dc_graph *g, const tables *t, int variant)
 {
     const dc_val rows = dc_batch(g, D), p = dc_softmax(g, layer(g, rows), DC_NONE), fixed = dc_stop_gradient(g, p);
@@ -110,7 +111,7 @@ static void adversary(dc_graph *g, const tables *t, int variant)
     dc_minimize(g, "conditional", -0.4, dc_neg_entropy(g, p));
 }
 
-/* What a critic thinks of rows. */
+/* The score that a critic gives to rows. */
 static dc_val score_of(dc_graph *g, dc_act act, dc_val rows)
 {
     const dc_net critic = {
@@ -272,7 +273,7 @@ static bool is(const pool *p, int i, dc_space space, int64_t width)
     return s.space == space && s.n == 1 && (width == 0 || s.width == width);
 }
 
-/* A value of the pool: rows or a vector [1 x width]; width 0: any. There is one of each. */
+/* A value drawn from the pool: rows or a vector [1 x width]; width 0: any width. The pool has at least one of each. */
 static dc_val some(pool *p, dc_space space, int64_t width)
 {
     for (;;) {
@@ -343,7 +344,7 @@ static dc_val drawn_vector(pool *p)
     }
 }
 
-/* What is drawn is used by others, by losses, or by nobody. */
+/* Each drawn value may be used by other values, by losses, or not at all. */
 static void drawn(dc_graph *g, const tables *t, int which)
 {
     pool p = {.g = g, .number = which};
@@ -633,7 +634,7 @@ static void two_views(dc_graph *g, const tables *t, int variant)
     dc_minimize(g, "pairs", 1, variant ? dc_contrast(g, z, u, 1) : dc_dot(g, z, u));
 }
 
-/* The plan knows what the rows of the whole batch cost: each float is sent once. */
+/* The plan counts the messages for rows of the whole batch: each float is sent once. */
 static void test_traffic(dc_comm *comm)
 {
     size_t none, floats;

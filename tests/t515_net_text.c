@@ -1,7 +1,7 @@
-/* Networks from text: what the words mean, what is wrong and where, the layers and their places in the slab, first
- * weights, factors of the rate, and the text that a network gives. Drawn texts, of words that mean something and of
- * bytes that do not, are read or refused, with a column within them; what is read gives a text that reads the same. An
- * argument draws for so many seconds. Fixed seed 515. */
+/* Networks from text: what the words mean, errors and their columns, the layers and their places in the slab, first
+ * weights, factors of the rate, and the text of a network. Random texts, of valid words and of any bytes, are read, or
+ * refused with a column within the text; the text of a network that was read gives the same network. With an argument,
+ * texts are drawn for that many seconds. Fixed seed 515. */
 #include <stdlib.h>
 #include <time.h>
 
@@ -126,7 +126,7 @@ static void test_mirror_of_text(void)
     }
 }
 
-/* The scheme of a layer is its own, the others have that of the model. */
+/* A layer with an init of its own uses it; the others use that of the model. */
 static void test_init(void)
 {
     const dc_net own = build("dense 9 init=normal, dense 3", "~encoder"), plain = build("dense 9, dense 3", "~encoder");
@@ -357,7 +357,7 @@ static void draw_text(char out[256])
     out[n] = 0;
 }
 
-/* A refusal tells a column of the text, or the one behind it, and prints. */
+/* A refusal names a column of the text, or the one after its end, and is printable. */
 static bool is_told(const char *text, const char *why)
 {
     int column = 0;
@@ -380,7 +380,7 @@ static bool same_part(const dc_part_text *a, const dc_part_text *b)
     return a->n == b->n;
 }
 
-/* What was read reads the same from the text of its network. */
+/* The text of a network that was read gives the same network. */
 static bool comes_back(const dc_net_text *t)
 {
     dc_net net;

@@ -83,7 +83,7 @@ static void huge_counts(void)
     CHECK_NEAR(s.ari, (sum - e) / ((A + B) / 2 - e), 1e-8);
 }
 
-/* The bits of the formulas over whole tables: what older results hold. */
+/* The scores have the bits of the formulas over whole tables, as in older results. */
 static void same_bits(void)
 {
     static const int64_t table[] = {13, 2, 4, 0, 7, 2, 1, 3, 8, 0, 0, 1};

@@ -1,5 +1,5 @@
-/* Matching of classes and clusters: all permutations of small tables, scipy's optimum on large ones, tables of which
- * most cells are empty, time. */
+/* Matching of classes and clusters: all permutations of small tables, scipy's optimum on large ones, tables with mostly
+ * empty cells, time. */
 #include <time.h>
 
 #include "t60_help.h"
@@ -16,7 +16,7 @@ static void fill(int64_t *w, int64_t n, uint64_t seed, uint64_t range)
     for (int64_t i = 0; i < n; i++) w[i] = (int64_t)draw(&seed, range);
 }
 
-/* Best total over all ways to give the rows from `row` on different columns, or none. */
+/* Best total over all ways to give each row from `row` on a column of its own, or none. */
 static int64_t best_by_search(const int64_t *w, int64_t rows, int64_t cols, int64_t row, unsigned used)
 {
     if (row == rows) return 0;
@@ -111,7 +111,7 @@ static void thousands_of_clusters(void)
     CHECK_INT(total, 199836974);
 }
 
-/* Row numbers as classes: a member for each cluster, whatever it is. */
+/* Row numbers as classes: each cluster is matched with any of its members. */
 static void identifiers(void)
 {
     enum { N = 900000, K = 1500 };

@@ -1,6 +1,5 @@
-/* Counts of classes and clusters over ranks: those of one rank over all rows, whatever the ranks, in pieces, with ranks
- * that have none; their scores on all ranks; more pairs than are counted.
- * ranks: 1 3 */
+/* Counts of classes and clusters over ranks equal those of one rank over all rows, in pieces, also if some ranks have
+ * no rows; their scores on all ranks; more pairs than can be counted. ranks: 1 3 */
 #include "t60_help.h"
 
 #include <signal.h>
@@ -105,7 +104,8 @@ static void far_numbers(void)
     dc_counter_destroy(&c);
 }
 
-/* Every rank alone stays below the limit, all together do not; nobody runs out of memory, nothing is known. */
+/* Every rank alone stays below the limit, but all together do not: no rank runs out of memory, and there are no scores.
+ */
 static void too_many(void)
 {
     enum { N = DC_COUNTS_MAX + 1 };

@@ -47,7 +47,7 @@ static batch make(int64_t n, int64_t K, int64_t L, double alpha, double sigma)
     return b;
 }
 
-/* The loss of rows z with the targets from row `first` on; the centres come first in the slab. */
+/* Records the loss of rows z with the targets from row `first` on; the centres come first in the slab. */
 static dc_val record(dc_graph *g, batch *b, int64_t first, dc_val z)
 {
     const dc_tensor centers = {"centers", 0, b->K, b->L, true};
@@ -195,7 +195,7 @@ static void parts(void)
     drop(&b), drop(&c);
 }
 
-/* Another gradient of the rows is there already. */
+/* The rows already have another gradient, to which this one is added. */
 static void adds(void)
 {
     enum { N = 70, K = 5, L = 6 };

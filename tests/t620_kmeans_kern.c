@@ -104,7 +104,7 @@ static void check_lower(const dc_km_tiles *t, const float *X, const dc_km_center
     free(mass);
 }
 
-/* Candidate j of restart r is centre (trials r + j) mod m; that of j = r = 0 is the newest one again. */
+/* Candidate j of restart r is centre (trials r + j) mod m; for j = r = 0 it is the newest centre again. */
 static void check_potential(const dc_km_tiles *t, const float *X, const float *M, int64_t m, int64_t restarts,
                             const float *d_min)
 {

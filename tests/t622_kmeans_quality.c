@@ -113,7 +113,7 @@ static void greedy_seeds(dc_comm *comm)
 }
 
 /* Rows 0 1 2 10 11 30 31 on a line; the centres at 1000 have no rows. After the first move the centre of all is 85/7;
- * the farthest row 31 goes to cluster 1, which brings 30 close to a centre; so 0 goes to cluster 2. */
+ * the farthest row, 31, goes to cluster 1. Then row 30 is close to a centre, so the next, row 0, goes to cluster 2. */
 static void empty_clusters(dc_comm *comm)
 {
     static const float X[] = {0, 1, 2, 10, 11, 30, 31}, start[] = {5, 1000, 1000};

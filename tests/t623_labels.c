@@ -1,5 +1,5 @@
-/* A label is the nearest centre by distances in double, whatever the unit of the data, however far some rows are and
- * however close the race is: in k-means, in the soft assignment and in dc_nearest alike. Seed 1.
+/* A label is the nearest centre by distances in double, whatever the unit of the data, however far some rows are, and
+ * however close the distances are: in k-means, in the soft assignment and in dc_nearest. Seed 1.
  * ranks: 1 3
  * threads: 1 2 */
 #include "../src/cluster/kmeans_impl.h"
@@ -113,7 +113,7 @@ static double run(dc_comm *comm, const float *X, int64_t N, int64_t d, int64_t K
     return r->inertia;
 }
 
-/* A power of two as unit changes nothing but the unit, bit by bit. */
+/* Scaling the data by a power of two scales the result, bit by bit, and changes nothing else. */
 static void units(dc_comm *comm)
 {
     enum { N = 900, D = 6, K = 4 };
@@ -157,7 +157,7 @@ static void far_rows(dc_comm *comm)
     }
 }
 
-/* The seeds alone hit every group beside far rows, as they do without those. */
+/* Even with far rows the seeds alone hit every group, as they do without them. */
 static void far_seeds(dc_comm *comm)
 {
     enum { N = 1000, D = 8, GROUPS = 4, SEEDS = 10 };

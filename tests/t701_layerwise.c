@@ -1,5 +1,5 @@
-/* Layer-wise pretraining: against PyTorch (tests/golden/layerwise.txt, full batches, our dropout masks), cached against
- * recomputed outputs of frozen layers (same bits), histories, divergence, no allocation in steps. ranks: 1 2 3 5
+/* Layer-wise pretraining: against PyTorch (tests/golden/layerwise.txt, full batches, our dropout masks); same bits with
+ * cached and recomputed outputs of frozen layers; histories, divergence, no allocation in steps. ranks: 1 2 3 5
  * threads: 1 2 */
 #include "check.h"
 #include "dcmpi/log.h"
@@ -127,7 +127,7 @@ static bool same_weights(const setup *a, const setup *b)
     return memcmp(a->base.model.params.value, b->base.model.params.value, a->base.net.n_params * sizeof(float)) == 0;
 }
 
-/* Everything kept, nothing kept, and a limit between the widths 7 and 5 of what lies below the second and third pair.
+/* Everything kept, nothing kept, and a limit between the needs of the second pair (input width 7) and the third (5).
  */
 static void test_cache(dc_comm *comm)
 {

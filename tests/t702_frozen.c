@@ -1,5 +1,5 @@
 /* Outputs of frozen layers: the same bits for each row alone on one rank, for the rows of each rank, kept or computed,
- * and for rows of a batch in any order and number, with both GEMM libraries; against the twin. Fixed seed 702.
+ * and for rows of a batch in any order and number; with both GEMM libraries, against the twin. Fixed seed 702.
  * ranks: 1 3
  * threads: 1 2 */
 #include "check.h"
@@ -55,7 +55,7 @@ static void check_frozen(dc_comm *comm, dc_model *m, size_t cache_bytes, const f
     dc_frozen_release(&f);
 }
 
-/* One byte too few on the fullest rank: nobody keeps anything. */
+/* With one byte too few on the fullest rank, no rank keeps anything. */
 static void test_limit(dc_comm *comm, dc_model *m)
 {
     dc_frozen f;

@@ -107,8 +107,8 @@ static void errors_of(const problem *p, int64_t i, float tree, double *tree_erro
     *serial_error = (double)(fabsl((long double)serial - exact) / (unit * size));
 }
 
-/* 64 numbers of one sign or of both: the mean of the tree's error is below that of the serial sum by far more than 1000
- * problems scatter, and no error exceeds the bound log2(V) of Higham, section 4.2. */
+/* 64 numbers of one sign or of both: the tree's mean error is below that of the serial sum by far more than the scatter
+ * of 1000 problems, and no error exceeds the bound log2(V) of Higham, section 4.2. */
 static void test_error(bool one_sign)
 {
     enum { V = 64, LEVELS = 6 };

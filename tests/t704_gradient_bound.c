@@ -1,7 +1,7 @@
 /* The gradient of a training step against long double: gathered, by the tree and off, for a full batch, the short one
- * that ends the epoch, and one of fewer rows than ranks. Every element is within the bound that rounding keeps to in
- * the worst case, which a batch that lacks one row is not; the whole gradient is as exact as single precision is on
- * average. N is prime, no batch is a multiple of the shards. ranks: 1 3 5 */
+ * that ends the epoch, and one with fewer rows than ranks. Every element is within the bound of rounding in the worst
+ * case; if a batch lacks one row, it is not. The whole gradient is as exact as single precision is on average. N is
+ * prime, no batch is a multiple of the shards. ranks: 1 3 5 */
 #include "check.h"
 
 #include "dcmpi/log.h"

@@ -1,6 +1,6 @@
-/* What 8 ranks send per training step of 256 rows is not more than a ring allreduce of the gradient would be: the
- * autoencoder 784-500-500-2000-10 and back, and its encoder in the phase of DEC. Everything that the phases send is
- * counted: losses, agreement, k-means, refreshes. ranks: 8  timed: yes */
+/* In a training step of 256 rows, 8 ranks send no more than a ring allreduce of the gradient would: the autoencoder
+ * 784-500-500-2000-10 and back, and its encoder in the phase of DEC. Everything that the phases send is counted:
+ * losses, agreement, k-means, refreshes. ranks: 8  timed: yes */
 #include "check.h"
 
 #include "dcmpi/log.h"
@@ -9,7 +9,7 @@
 
 enum { N = 512, B = 256, SHARDS = 64, K = 10, STEPS = 4 };
 
-/* Bytes that all ranks have sent if the library's algorithms move no byte in vain: a broadcast and an allgather bring
+/* Bytes that all ranks have sent if the library's algorithms send no byte twice: a broadcast and an allgather bring
  * every byte to the P-1 other ranks, a ring allreduce sends 2 (P-1)/P of the vector from each. */
 static double bytes_sent(dc_comm *comm)
 {

@@ -20,7 +20,7 @@ static double loss_at(dc_comm *comm, clustering_setup *s, int which, int64_t ste
     return total;
 }
 
-/* Of what the step trains: parameters of the network, evenly spread, and all of the method's. Returns how many. */
+/* Chooses trained floats: parameters of the network, evenly spread, and all of the method's. Returns how many. */
 static int choose(const clustering_setup *s, const dc_step *step, size_t chosen[SAMPLES + EXTRA_MAX])
 {
     size_t trained = 0, seen = 0;

@@ -1,6 +1,6 @@
-/* Moments of the optimizer: each float is held by the ranks that update it alone, which is where it takes memory, and a
- * run whose moments were brought together for a checkpoint and handed out again to a new step goes on with the same
- * bits. Adam, all ways, methods with and without decoder. ranks: 1 2 3 5 */
+/* Moments of the optimizer: only the ranks that update a float hold its moments, and only there they take memory. A run
+ * whose moments were collected for a checkpoint and handed out again to a new step goes on with the same bits. Adam,
+ * all ways, methods with and without decoder. ranks: 1 2 3 5 */
 #include "check.h"
 
 #include <sys/mman.h>
@@ -47,7 +47,7 @@ static size_t trained_floats(const setup *s, size_t n)
 
 /* ---- Checkpoints ------------------------------------------------------------------------------------------------- */
 
-/* On rank 0 the moments, which are all that is kept, go to s->all in their order, and come from there. */
+/* Only the moments are saved: on rank 0 they go to s->all in their order, and are loaded from there. */
 static dc_status begin(void *ctx, const dc_state *state, const dc_state_array *array, int n)
 {
     setup *s = ctx;
@@ -82,7 +82,7 @@ static dc_status load(void *ctx, int index, size_t first, size_t n, void *out)
     return DC_OK;
 }
 
-/* New steps whose moments are those in s->all, or fresh ones, and part of *state. */
+/* Makes new steps with the moments in s->all, or with fresh ones; the moments become part of *state. */
 static dc_state *continue_from(dc_comm *comm, setup *s, bool moments)
 {
     const size_t n = s->base.model.params.n;
@@ -107,7 +107,7 @@ static void collect(dc_comm *comm, setup *s, dc_state *state)
     for (int k = 0; k < 2; k++) dc_comm_bcast(comm, s->all[k], s->base.model.params.n * sizeof *s->all[k], 0);
 }
 
-/* The steps end with the state that their moments are part of. */
+/* Ends the steps, and the state that their moments are part of. */
 static void end_state(setup *s, dc_state **state)
 {
     clustering_drop_steps(&s->base);
@@ -183,7 +183,8 @@ static size_t resident_bytes(const float *m, size_t n)
     return resident;
 }
 
-/* After some steps of a large network: a share of a slab is held, but for one unit and the ends of each layer. */
+/* After some steps of a large network, a rank holds at most its share of a slab plus a unit and the ends of each
+ * layer. */
 static void check_memory(dc_comm *comm, const setup *s)
 {
     const dc_params *p = &s->base.model.params;

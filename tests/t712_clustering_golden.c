@@ -75,7 +75,7 @@ static void check_centers(const golden_run *run, const float *centers, int order
     CHECK_NEAR(worst, 0, 5e-6);
 }
 
-/* Rows that each centre had, which DCN keeps after the centres. */
+/* Checks how many rows each centre has had; DCN keeps these counts after the centres. */
 static void check_counts(const golden_run *run, const float *counts, const int order[K])
 {
     double golden[K];

@@ -1,5 +1,5 @@
-/* What a method says that its steps train (tensors of its build(), the decoder by DC_METHOD_RECONSTRUCTS) is what they
- * train: deck keys that name tensors are checked by it before any step is recorded. */
+/* The steps of a method train exactly what the method declares (tensors of its build(), the decoder by
+ * DC_METHOD_RECONSTRUCTS); deck keys that name tensors are checked against this before any step is recorded. */
 #include "check.h"
 #include "dcmpi/method.h"
 #include "dcmpi/op.h"

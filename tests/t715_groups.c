@@ -1,5 +1,5 @@
 /* Groups of ranks train at the same time, each with a seed of its own: each gets the bits that its seed gives on all
- * ranks, whatever the others do, and all of them can do it once more. ranks: 2 3 5 */
+ * ranks, whatever the others do, and each can train again. ranks: 2 3 5 */
 #include <xxhash.h>
 
 #include "check.h"

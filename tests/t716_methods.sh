@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Every method of the table that trains, but for dec and idec (t820, t961): the same bits on any number of ranks and threads,
-# and from any step on. DCN's labels, counts and centres move step by step and live in the checkpoint; DKM's alpha follows from
-# the step.
+# Every method of the table that trains, except dec and idec (t820, t961): the same bits on any number of ranks and threads,
+# also when continued from any step. DCN's labels, counts and centres change with each step and are saved in the checkpoint;
+# DKM's alpha follows from the step number.
 # limit: 900
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/resume_help.sh
@@ -12,7 +12,7 @@
 common=(fit $small --model.hidden=[30,20] --pretrain.epochs=10 --cluster.max_iter=40 --cluster.update_interval=15
     --cluster.optimizer=adam --cluster.lr=0.0001)
 
-# bits NAME P T ARGS...: another run has the bits of good/.
+# bits NAME P T ARGS...: a run on P ranks x T threads has the bits of good/.
 bits() {
     local name=$1 p=$2 t=$3
     shift 3

@@ -1,6 +1,6 @@
-/* A method with a network of its own, whose second step trains that and what the first one trains, on every third
- * batch, with an optimizer of its own: the trainer does what a loop written out does, moments apart, and a run that
- * continues gets both sets back. What a method registers for the result is there. ranks: 1 3 threads: 1 2 */
+/* A method with a network of its own. On every third batch its second step trains that network and what the first step
+ * trains, with an optimizer of its own. The trainer does the same as a loop by hand, with separate moments, and a run
+ * that continues gets both sets back. What a method registers for the result is there. ranks: 1 3 threads: 1 2 */
 #include "dcmpi/log.h"
 #include "t71_help.h"
 

@@ -1,6 +1,6 @@
-/* What phases are said to need before there are data, against phases that run: the memory that they hold, the bytes
- * that this rank sends in a step, the values of a checkpoint; by each way in which gradients meet, for each method. And
- * against what is changed: an operation with scratch, a larger batch. Saying it takes no memory. ranks: 1 2 3 */
+/* The needs of phases as announced before there are data, against phases that run: the memory that they hold, the bytes
+ * that this rank sends in a step, the values of a checkpoint; by each way to sum gradients, for each method. The needs
+ * follow changes: an operation with scratch, a larger batch. Computing them takes no memory. ranks: 1 2 3 */
 #include "check.h"
 
 #include "dcmpi/log.h"
@@ -21,7 +21,7 @@ static const struct {
 
 /* ---- A run ------------------------------------------------------------------------------------------------------- */
 
-/* What is seen when a phase ends: on rank 0, which saves. */
+/* What rank 0, which saves, sees when a phase ends. */
 typedef struct {
     size_t held, saved;
 } seen;
@@ -117,14 +117,14 @@ static void check_held(const run *r, const dc_phase_needs *n, double library, do
     CHECK_NEAR(n->saved_bytes, r->seen.saved, 500);
 }
 
-/* Of the messages of the MPI library, which nobody sees: allreduce alone. */
+/* Memory that the MPI library takes for messages, which cannot be measured: for allreduce only. */
 static double mpi_bytes(const run *r, double floats)
 {
     const double P = dc_comm_size(r->comm);
     return r->model.strict || P == 1 ? 0 : 4 * floats / P;
 }
 
-/* Of runs of a few steps and of so many more. */
+/* Compares a run of few steps with one of `more` steps more. */
 static void check_sent(double few, double many, int more, double needed)
 {
     const double sent = (many - few) / more;

@@ -1,5 +1,5 @@
-/* A row through a trained model has the bits that the training run's embedder gives it, in pieces of any size, and,
- * with oneDNN, wherever it stands among other rows. Nearest centres against their naive twin. Seed 1. ranks: 1 2 3 5
+/* predict gives a row the same bits as the embedder of the training run, in pieces of any size and, with oneDNN, at any
+ * place among other rows. Nearest centres against their naive twin. Seed 1. ranks: 1 2 3 5
  * threads: 1 2 */
 #include "check.h"
 #include "dcmpi/rng.h"
@@ -29,7 +29,7 @@ static dc_part part_of(dc_gidx N, int shards)
     return part;
 }
 
-/* Rows [lo, lo + n) of the endless matrix that all tests take their rows from, every row `stride` further. */
+/* Rows [lo, lo + n), taken `stride` apart from the endless matrix that all tests use. */
 static void make_rows(float *X, dc_gidx lo, int64_t n, int64_t stride, int64_t N)
 {
     for (int64_t i = 0; i < n; i++) fill(X + i * D, D, (uint64_t)((lo + i) * stride % N) + 10);

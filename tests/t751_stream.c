@@ -1,5 +1,5 @@
 /* Results written in pieces: any pieces on any number of ranks give the same file and checksums; nothing is left of a
- * file that was given up. Rows in pieces give back what is in a file. Seed: none, the values are their positions.
+ * file that was given up. Reading in pieces returns what is in a file. Seed: none, the values are their positions.
  * ranks: 1 2 3 5 */
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,5 +1,4 @@
-/* Files that are whole or not there: made, replaced, left alone after an error, copied; and what is refused when
- * read. */
+/* Files are whole or not there: made, replaced, unchanged after an error, copied; and what is refused when read. */
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -122,7 +121,7 @@ static void test_lost_bit(void)
     remove_files(folder);
 }
 
-/* More than one piece, onto an older file; what cannot be read leaves it. */
+/* More than one piece, onto an older file; if the source cannot be read, the older file stays. */
 static void test_copy(void)
 {
     enum { BYTES = 2 * (1 << 20) + 77 };

@@ -1,5 +1,5 @@
-/* Checkpoint files: what is written is read, in whatever pieces; values that are not finite are refused, errors leave
- * the file of before, and neither writing nor reading takes memory for the values. */
+/* Checkpoint files: reading returns what was written, in any pieces; values that are not finite are refused, errors
+ * leave the older file, and neither writing nor reading takes memory for the values. */
 #include "t76_help.h"
 
 static void check_header(const dc_ckpt_header *h)
@@ -154,7 +154,7 @@ static void test_memory(void)
     dc_mem_free(&piece);
 }
 
-/* A file that changes between the look at it and the use of it. */
+/* A file that changes after it was checked and before it is used. */
 static void test_late_change(void)
 {
     dc_ckpt c;
@@ -172,7 +172,7 @@ static void test_late_change(void)
     data = load_all(&c, i, 100);
     CHECK(data == NULL && dc_error_code() == DC_ERR_IO);
     dc_error_clear();
-    /* One that has lost its name is still there. */
+    /* A file that has lost its name can still be read. */
     CHECK_OK(write_small(path_of("late.h5"), &bytes));
     dc_ckpt_release(&c);
     CHECK_OK(dc_ckpt_open(path_of("late.h5"), &c));

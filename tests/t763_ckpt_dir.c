@@ -47,7 +47,7 @@ static void test_names(void)
     CHECK(!dc_ckpt_path(dir, 7, path));
 }
 
-/* The last checkpoint of a phase is a second name of one with a number, and none of those that are listed or pruned. */
+/* The last checkpoint of a phase is a second name of a numbered one; it is neither listed nor pruned. */
 static void test_last(void)
 {
     char path[DC_PATH_MAX], dir[DC_PATH_MAX];

@@ -47,7 +47,7 @@ static void refuse(hid_t file, const char *why)
     dc_error_clear();
 }
 
-/* Taken for what it was: what was added does not count. */
+/* The file is accepted, and what was added is ignored. */
 static void ignore(hid_t file)
 {
     dc_ckpt c;

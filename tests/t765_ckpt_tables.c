@@ -127,7 +127,7 @@ int main(void)
     snprintf(of_all, sizeof of_all, "%s/all.h5", folder);
     snprintf(of_one, sizeof of_one, "%s/one-%d.h5", folder, rank);
     write_file(comm, of_all);
-    /* The first `size` ranks together, each of the others alone. */
+    /* The first `size` ranks work together, each of the others alone. */
     for (int size = 1; size <= P; size++) {
         CHECK_OK(dc_comm_split(comm, rank < size ? 0 : rank, &group));
         read_file(group, of_all);

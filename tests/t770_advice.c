@@ -1,4 +1,4 @@
-/* Advice: each line comes where its cause is, and only there. ranks: 1 3 */
+/* Advice: each line is printed if its cause exists, and only then. ranks: 1 3 */
 #include "app/advice.h"
 #include "check.h"
 #include "dcmpi/log.h"
@@ -79,7 +79,7 @@ static void test_threads(void)
     CHECK_TEXT_HAS(line, "put the threads of 4 ranks on the same cores; they were bound to cores of their own");
 }
 
-/* Clocks of a run on these ranks where rank `slow` takes `factor` times as long, with `sync_s` of messages each. */
+/* Clocks of a run in which rank `slow` takes `factor` times as long; each rank spends `sync_s` on messages. */
 static dc_timing collect(dc_comm *comm, int slow, double factor, double work, double sync_s)
 {
     dc_timers t = {.started = dc_clock_now_s() - 60};

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The rules of the house hold in the sources, and the checker of these rules finds each kind of breach.
+# The sources keep the layer rules, and tools/check_layers.py finds each kind of breach.
 . "$(dirname "$0")/lib.sh"
 
 layers() { /usr/bin/env python3 "$root/tools/check_layers.py" "$@"; }

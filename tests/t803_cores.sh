@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Ranks that are not bound and say nothing of threads share the cores; OMP_PROC_BIND does not pile them up on one; the
-# program starts itself again with threads that sleep, keeps its name and arguments, and misses no signal.
+# Ranks that are not bound and have no number of threads set share the cores; OMP_PROC_BIND does not put them all on one core;
+# the program restarts itself with threads that sleep while they wait, keeps its name and arguments, and misses no signal.
 . "$(dirname "$0")/lib.sh"
 unset OMP_WAIT_POLICY OMP_NUM_THREADS
 cores=$(lscpu -p=CORE,SOCKET | grep -v '^#' | sort -u | wc -l)
@@ -46,7 +46,7 @@ long() { # starts $job and waits until it trains
     until grep -qa 'pretrain .*%' "$out" || ! kill -0 $job; do sleep 0.05; done
 }
 
-# The second start: once, under the same name, with what came before it.
+# The program restarts itself only once, under the same name and with the same arguments.
 run_cmd bash -c "exec -a somebody '$dcmpi' --version"
 expect_exit 0 "a verb without ranks is not started anew"
 long

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The limit under which every test runs (tests/shim/within.c): a hang ends, be it asleep or busy, with all its processes; what ends
-# by itself gives its own exit code; time in which others had the machine does not count.
+# The limit under which every test runs (tests/shim/within.c): a hang is ended with all its processes, whether it sleeps or spins;
+# a command that ends by itself keeps its exit code; time in which other work had the machine does not count.
 . "$(dirname "$0")/lib.sh"
 
 hang() { # WHAT SCRIPT
@@ -31,7 +31,7 @@ kill -TERM $!
 wait $!
 is $? 9 "a signal is passed on"
 
-# A command beside twice as many others as there are cores gets a third of one, or less: so much of the time counts.
+# A command that runs beside twice as many others as there are cores gets at most a third of a core: only that share counts.
 others=()
 for _ in $(seq $((2 * $(nproc)))); do
     (while :; do :; done) &

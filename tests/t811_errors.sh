@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What goes wrong ends soon, on all ranks, with one line and the documented exit code; older results stay.
+# Every error ends the run soon, on all ranks, with one line and the documented exit code; older results stay.
 . "$(dirname "$0")/lib.sh"
 limit=30
 small=(--input.rows=300 --model.latent=8 --model.hidden=[32] --pretrain.epochs=2 --cluster.n_init=2 --cluster.max_iter=500)

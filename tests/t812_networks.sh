@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Networks from text: unsymmetric and tied decoders with every method that trains, by both strict ways: the same bits on any
-# ranks and threads; predict gives a run's own rows their own results; runs go on from any checkpoint; model.weights takes
-# what fits and refuses the rest; wrong texts end with one line. Data: blobs of 6 columns.
+# Networks from text. Unsymmetric and tied decoders, with every method that trains and both strict ways, give the same bits on
+# any number of ranks and threads; predict gives the rows of a run the same results as the run; runs go on from any checkpoint;
+# model.weights takes what fits and refuses the rest; wrong texts end with one line. Data: blobs of 6 columns.
 # limit: 400
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/resume_help.sh"
@@ -79,13 +79,13 @@ ok "without what is not used" sh -c '! grep -q "^  latent:" tied/config.used.yam
 run 3 1 own/config.used.yaml --run.output=again
 equal own again "config.used.yaml gives the run again"
 
-# The shorthand is a text, and the other way round.
+# Shorthand keys and the text that they stand for give the same network.
 run 1 1 "${base[@]}" "${steps[@]}" --model.hidden=[30,8] --model.latent=4 --model.activation=tanh --run.output=short
 run 2 1 "${base[@]}" "${steps[@]}" --model.encoder="dense 30 tanh, dense 8 tanh, dense 4" --run.output=long
 equal short long "hidden, latent and activation are short for a text"
 is "$(py "print(h5py.File('short/run.h5')['model'].attrs['encoder'].decode())")" "dense 30 tanh, dense 8 tanh, dense 4" "which run.h5 tells"
 
-# rate=0 keeps a layer, init is its own.
+# rate=0 keeps a layer as it is; each layer has its own init.
 fixed() { py "
 f = [h5py.File(n + '/run.h5')['model'] for n in ('$1', '$2')]
 print(' '.join(sorted(l for l in f[0] if f[0][l]['weight'][:].tobytes() == f[1][l]['weight'][:].tobytes())))"; }

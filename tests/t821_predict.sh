@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# predict gives a run's own rows their own labels, confidence and embedding, bit by bit, on any number of ranks and in any
-# pieces; new rows get scores; what is wrong ends with one line. Data: 6 blobs, seed 1.
+# predict gives the rows of a run the same labels, confidence and embedding as the run, bit by bit, on any number of ranks and
+# in any pieces; new rows get scores; every error ends with one line. Data: 6 blobs, seed 1.
 # limit: 300
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -113,7 +113,7 @@ f = h5py.File('new-p.h5')
 assert f['clusters/size'][:].sum() == 700 and f['confusion'][:].sum() == 700
 assert f.attrs['complete'] == 1 and f.attrs['format'] == b'dcmpi-prediction' and 0 < f['metrics'].attrs['acc'] <= 1"
 
-# The method's keys come from the deck in the file, be it one of version 0.1.0.
+# The method's keys come from the deck in the file, even if version 0.1.0 wrote it.
 run 2 1 deck.yaml --cluster.alpha=3 --run.output=alpha
 expect_exit 0 "a run with another alpha, by its name of before"
 expect_out "NOTE +cluster.alpha is now dec.alpha; the old names go on working" "which is told"
@@ -190,7 +190,7 @@ run 2 1 predict --force --model=dec/run.h5 --input=new.h5 --output=p.h5 --outlie
 expect_error 2 "'--outlier' is not an option" "an unknown option"
 run 1 1 predict --force --model=dec/run.h5 --input=new.h5 --output=p.h5 --rows-per-round=0
 expect_error 2 "rows-per-round" "no rows per round"
-# A result of before isa was stored: who wrote it is said, and its rows are embedded all the same.
+# A result from before isa was stored: predict says who wrote it, and still embeds its rows.
 cp dec/run.h5 old.h5
 $python -c "
 import h5py

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# check: whole files are whole, and every changed byte of a dataset is found, wherever it lies; a changed byte elsewhere
-# never ends worse than with exit 6. Flips: seed 7.
+# check accepts whole files and finds every changed byte of a dataset, wherever it is; a changed byte elsewhere never ends
+# worse than with exit 6. Flips: seed 7.
 # limit: 240
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Memory of a network that is large against its data: what a run says before it starts fits what it took, and with more
-# ranks each takes less, because the optimizer's state is shared out.
+# Memory of a network that is large compared with its data: the run takes what it announced before it started, and with more
+# ranks each takes less, because the optimizer's state is divided among them.
 . "$(dirname "$0")/lib.sh"
 if grep -qa libasan "$dcmpi"; then skip_test "sanitizers take memory of their own"; fi
 
@@ -34,7 +34,7 @@ one=$peak
 peak_of 4 off "${large[@]}" --parallel.reproducible=off
 whole=$least
 peak_of 4 four-ranks "${large[@]}"
-# 26 MiB a slab: gradient and two moments of one rank against a quarter of them, less 4 batches of messages.
+# A slab has 26 MiB. One rank has gradient and two moments, each of four ranks a quarter of them, plus 4 batches of messages.
 number_between "$(awk -v a="$whole" -v b="$least" 'BEGIN { print a - b }')" 30 80 "MiB that a rank saves by sharing with four"
 number_between "$peak" "$least" "$one" "rank 0 takes less, too, checkpoints included"
 number_between "$(awk -v a="$peak" -v b="$least" 'BEGIN { print a - b }')" 0 16 "MiB more on rank 0: a checkpoint of 104 MiB goes in pieces"

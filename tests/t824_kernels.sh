@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Ranks whose libraries chose other kernels: refused, warned of, or pinned to those that all have.
+# Ranks whose libraries chose different kernels: the run refuses them, warns of them, or pins all to kernels that all have.
 . "$(dirname "$0")/lib.sh"
 grep -q avx512vl /proc/cpuinfo || skip_test "needs a CPU with AVX-512, which can run older kernels too"
 export OMP_NUM_THREADS=1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Every verb on what is not its file: text, nothing, a directory, a FIFO, a device, a truncated file, links to nowhere, odd
-# and long names, files of the other verbs. One line, the documented exit code, no hang, nothing left behind.
+# Every verb on input that is not its own: text, an empty file, a directory, a FIFO, a device, a truncated file, links to
+# nowhere, odd and long names, files of the other verbs. One line, the documented exit code, no hang, nothing left behind.
 # limit: 240
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Optimizers, weight decay, clipping, factors by name and the floor of schedules: the same bits on any number of ranks and
-# threads, also of a run that goes on elsewhere; each of them changes the result; names that are not trained.
+# threads, also for a run that continues on others; each of them changes the result; names that are not trained are refused.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/strict_help.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `dcmpi convert` as the user meets it: command line, exit codes, one line of output, outputs that appear complete or not at
+# `dcmpi convert` as a user runs it: command line, exit codes, one line of output, outputs that appear complete or not at
 # all, odd file names, HDF5 files of all kinds (made with h5py, if it is installed).
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"

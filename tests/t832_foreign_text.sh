@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Text of foreign files in what the program prints: names, attributes and class names that would steer a terminal or leave
-# the line; attributes with more values than anybody looks at.
+# Text of foreign files in the program's output: names, attributes and class names with control characters or newlines;
+# attributes with more values than anybody looks at.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 python=/usr/bin/python3
@@ -35,7 +35,7 @@ with h5py.File("eight.h5", "w") as f:
     f.attrs["max"] = np.arange(8.0)
 EOF
 
-# Whether what was printed is text in lines: UTF-8 without control characters, those of ISO 8859-1 included.
+# Checks that the output is lines of UTF-8 text without control characters, those of ISO 8859-1 included.
 cat >plain.py <<'EOF'
 import sys
 for path in sys.argv[1:]:

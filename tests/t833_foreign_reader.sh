@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Files on which the HDF5 library loops for ever or crashes: every verb that reads them ends with the documented code and
-# says so, on one rank and several, and leaves nothing and nobody behind. The loop is a heap of texts with a free piece of
-# no bytes; the crash comes from a preloaded shim, in the middle of a read.
+# says so, on one rank and several, and leaves no file and no process behind. The loop comes from a heap of texts with a free
+# piece of zero bytes; the crash comes from a preloaded shim, in the middle of a read.
 # limit: 240
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -120,7 +120,7 @@ expect_error 3 "$crashes" "predict on two ranks"
 dies run.h5 2 predict --model=run/run.h5 --input=data.h5 --output=y.h5
 expect_error 6 "$crashes" "predict with a model"
 
-# ---- Signals, and nobody is left
+# ---- Signals, and no process is left
 
 readers() { pgrep -f "$dcmpi info $tmp/loop.h5" | wc -l; }
 wait_for_readers() { # N: until there are so many

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Data that are not what they were: bytes that changed since convert wrote them, files of older versions and of others, and
-# files that somebody shortens or writes to while they are read (a preloaded shim does it in the middle of a read). Every
-# verb that reads rows finds it, ends with the documented code, and leaves no result.
+# Data that have changed: bytes that changed since convert wrote them, files of older versions and of other programs, and files
+# that are shortened or written to while they are read (a preloaded shim does it in the middle of a read). Every verb that
+# reads rows finds the change, ends with the documented code, and leaves no result.
 # limit: 240
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -111,8 +111,8 @@ fi
 
 # ---- Changes while reading
 
-# It happens at the first large read of this file; of convert's, two look at the first bytes. Of a model's small ones some twenty
-# look at what it is.
+# The change happens at the first large read of this file. The first two reads of convert only look at the first bytes; some
+# twenty small reads of a model only find out what it is.
 meanwhile() { # ERROR FILE RANKS ARGS...
     local error=$1 file=$2 ranks=$3
     shift 3

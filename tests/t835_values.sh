@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What the size of values and the shape of clusters must not change: labels are nearest centres in any unit; ranges that
-# single precision cannot hold are refused; few small bytes, empty clusters and rows beyond the training data are told;
-# uneven clusters do not count as a collapse. Data: blobs, seed 1.
+# The size of values and the shape of clusters: labels are the nearest centres in any unit; ranges that single precision
+# cannot hold are refused; few small bytes, empty clusters and rows beyond the training data are reported; uneven clusters do
+# not count as a collapse. Data: blobs, seed 1.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 python=/usr/bin/python3

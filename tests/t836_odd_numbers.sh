@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# HDF5 numbers that are not ours: bfloat16, floats of other formats and byte orders, integers of other sizes. What convert
-# writes has their values; what cannot have them is refused; info and the refusals of other verbs name the type. And a
-# convert of HDF5 input stops when it is asked to.
+# HDF5 numbers of foreign types: bfloat16, floats of other formats and byte orders, integers of other sizes. convert keeps
+# their values, or refuses them if it cannot; info and the error messages of other verbs name the type. And a convert of HDF5
+# input stops when it is asked to.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 python=/usr/bin/python3

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# HDF5 of other programs: orientation, ids, names and labels of loom, h5ad and Matlab; what is not read is named.
+# HDF5 of other programs: orientation, ids, names and labels of loom, h5ad and Matlab; messages name what cannot be read.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 python=/usr/bin/python3

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tables in text as people bring them, on the command line: what is decided is told in one NOTE, what the user says is
-# done, nothing is lost in silence; what is written is whole and goes into a run.
+# Text tables as people bring them, on the command line: one NOTE tells each decision, the user's options win, nothing is
+# lost silently; the output is complete and a run can read it.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 python=/usr/bin/python3
@@ -97,7 +97,7 @@ convert '1,2\n3,4\n'
 run 0 1 convert o.h5 o3.h5 --id-column=first
 expect_error 2 "is for text" "columns are for text"
 
-# ---- transposition: the same file as by numpy, compressed or not, through a temporary file too
+# ---- transposition: the same file as numpy makes, compressed or not, also through a temporary file
 if $python -c 'import h5py' 2>/dev/null; then
     $python - <<'EOF2'
 import gzip, lzma, numpy as np

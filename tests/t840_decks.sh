@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Decks and the command line as a user meets them: exit codes, one line of error, help without MPI, the decks of input/.
+# Decks and the command line as users see them: exit codes, one line of error, help without MPI, the decks of input/.
 . "$(dirname "$0")/lib.sh"
 
 # Help and documentation, without mpirun.
@@ -38,7 +38,7 @@ run 1 1 fit "$root/input/mnist-kmeans.yaml" --cluster.lr=1x
 expect_error 2 "command line: --cluster.lr: cluster.lr = '1x' is not a valid number" "no number"
 expect_no_file runs "no directory was made by all this"
 
-# Right decks: what is missing then is the data (exit 4), not a key.
+# Correct decks: the error is then the missing data (exit 4), not a key.
 run 1 1 unused.yaml --cluster.optimizer=adam --input.data=y.h5
 expect_error 4 "cannot open y.h5" "the command line wins over the deck"
 for deck in "$root"/input/*.yaml; do

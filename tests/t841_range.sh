@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Values far outside their columns: fit, kmeans and convert name row, column, value, how many, and what helps; advice for
-# runs that went wrong names them and not the learning rate; scalings that they make impossible are refused. input.clip
-# and input.scale=robust: the same bits on any number of ranks and threads, the same in predict, kept in the result. Data:
-# blobs, seed 1.
+# runs that went wrong names these values and not the learning rate; scalings that they make impossible are refused.
+# input.clip and input.scale=robust give the same bits on any number of ranks and threads and in predict, and are kept in the
+# result. Data: blobs, seed 1.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 python=/usr/bin/python3

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sixty seconds (or FUZZ_SECONDS) of mutated files for each binary reader: convert, and k-means on what has /X, end with a
-# known exit code and leave nothing behind. The seed is fixed, the number of files is not. long: yes, limit: 3600
+# Sixty seconds (or FUZZ_SECONDS) of mutated files for each binary reader: convert, and k-means on files that have /X, end with
+# a known exit code and leave nothing behind. The seed is fixed, the number of files is not. long: yes, limit: 3600
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 python=/usr/bin/python3

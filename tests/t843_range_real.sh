@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Real data have no values far outside: pictures, counts, embeddings and scaled genes are not warned of, neither by convert
-# nor by a run; the same with one wild cell are. limit: 600
+# Real data have no values far outside their columns: neither convert nor a run warns of pictures, counts, embeddings and
+# scaled genes; both do if one cell of the same data is wild. limit: 600
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 need_data usps/zip.test.gz

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# An output that exists is replaced by what makes the same file again, and by nothing else without --force: convert, predict,
-# export.py, report.py. What is refused leaves every byte as it was.
+# convert, predict, export.py and report.py replace an existing output only if they make the same file again, or with --force.
+# If they refuse, every byte stays as it was.
 . "$(dirname "$0")/lib.sh"
 attr() { py "print(h5py.File('$1').attrs['$2'].decode())"; }
 sums() { find . -type f ! -name .out ! -name .err ! -name .seconds -exec md5sum {} + | sort; }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A file of another kind than is wanted, as deck, data and model: one line says what it is and which command is meant. Paths
-# with what only a shell expands; decks for other methods.
+# A file of the wrong kind as deck, data and model: one line says what it is and which command is meant. Paths that only a
+# shell would expand; decks for other methods.
 . "$(dirname "$0")/lib.sh"
 
 make_blobs 90 4

@@ -1,5 +1,5 @@
-/* The runner of `dcmpi selftest`: verdicts agreed over ranks, exit codes, what is wrong on one rank only, no leftovers
- * of a write that failed. ranks: 1 2 3 5 */
+/* The runner of `dcmpi selftest`: verdicts agreed over ranks, exit codes, errors on one rank only, no leftovers of a
+ * write that failed. ranks: 1 2 3 5 */
 #include "../src/app/selftest.h"
 
 #include "check.h"

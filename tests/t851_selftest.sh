@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `dcmpi selftest` as the user meets it: the table, exit codes, no files left behind, a full disk, a job that is killed.
+# `dcmpi selftest` as a user runs it: the table, exit codes, no files left behind, a full disk, a job that is killed.
 # limit: 900
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"

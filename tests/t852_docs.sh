@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# What `make install` puts beside the program: man page, bash completion, modulefile, recipes. They name what the program
-# knows, their tools accept them, and uninstall takes them away again.
+# What `make install` puts beside the program: man page, bash completion, modulefile, recipes. They name the program's verbs
+# and keys, their tools accept them, and uninstall removes them.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 python=/usr/bin/python3
 [ -x $python ] || python=python3
 
-# The program is taken as it was built (-o), whatever this make would think of its flags.
+# -o: make takes the program as it was built, even if its flags differ now.
 stage=$tmp/stage
 install=(make --no-print-directory -C "$root" BUILD="$build" DESTDIR="$stage" PREFIX=/opt/dcmpi -o all -o "$build/dcmpi")
 rm -f "$build/gen/dcmpi.1" "$build/gen/completion"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tools/report.py: a page of its own for runs of all kinds, whatever the names in it; one line for what is no result.
+# tools/report.py: a self-contained page for runs of all kinds, whatever names they hold; one line for files that are no result.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 python=/usr/bin/python3

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tools/export.py: csv, npy and h5ad hold what run.h5 holds, as their own readers see it.
+# tools/export.py: csv, npy and h5ad hold the contents of run.h5, read back with the readers of these formats.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 python=/usr/bin/python3

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# tools/sweep.py: one line per run in the order of the numbers, unfinished runs named, means and deviations; as t951 uses it on
-# what jobs/sweep.slurm writes.
+# tools/sweep.py: one line per run in the order of the numbers, unfinished runs named, means and deviations. t951 runs it on
+# the output of jobs/sweep.slurm.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 sweep() { run_cmd /usr/bin/python3 "$root/tools/sweep.py" "$@"; }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What tools/report.py and tools/export.py write: two at once, planted links, files of others and of killed tools, outputs that
-# are inputs, empty names; also of tools/sweep.py.
+# Output of tools/report.py, tools/export.py and tools/sweep.py: two at once, planted links, files of others and of killed tools,
+# outputs that are inputs, empty names.
 . "$(dirname "$0")/lib.sh"
 python=/usr/bin/python3
 $python -c 'import h5py' 2>/dev/null || skip_test "python3-h5py is not installed"

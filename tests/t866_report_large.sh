@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# tools/report.py for tables that no page holds: 200,000 classes, 100,000 clusters, a million records, a table of an older version
-# that no memory holds. It shows the largest and ends in seconds, for it is called at the end of every job.
+# tools/report.py for tables too large for a page: 200,000 classes, 100,000 clusters, a million records, a table of an older version
+# that does not fit into memory. It shows the largest and ends in seconds, because it is called at the end of every job.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 python=/usr/bin/python3

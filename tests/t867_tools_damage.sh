@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# tools/report.py and tools/export.py on results that were damaged in many ways, the same each time: attributes and datasets gone,
-# of other types and shapes, with odd numbers; files cut and with other bytes. A page or a table, or one line and a documented exit
-# code; never a traceback. Without the packages they need: one line, too. Names of classes that a spreadsheet would calculate.
+# tools/report.py and tools/export.py on results damaged in many ways, the same in every run of the test: attributes and datasets
+# missing, of other types and shapes, with odd numbers; files cut or with changed bytes. They make a page or a table, or print one
+# line and end with a documented exit code; never a traceback. One line also if packages are missing. Class names that are formulas.
 # limit: 400
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -203,7 +203,7 @@ import csv
 print(sorted({row['class'] for row in csv.DictReader(open('out.csv', newline=''))}))")" \
     "[\"'\\ttab\", \"'+1\", \"'-1\", \"'=cmd|' /C calc'!A0\", \"'@SUM(A1)\", \"'quoted\", 'plain', 'x=1']" "formulas are names"
 
-# Without packages: a module of that name that cannot be loaded.
+# Missing packages: a module of the same name that cannot be loaded stands in front.
 mkdir none
 for package in h5py numpy matplotlib PIL; do
     echo "raise ImportError('no $package here')" >none/$package.py

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Phases that may go on for ever ("until tol", "until the job ends"): they start at once, what they keep grows with what has
-# happened and not with what may, run.max_time is kept, and a second start continues where the first one ended.
+# Phases that may go on for ever ("until tol", "until the job ends"): they start at once, their memory and files grow with the steps
+# done and not with the limit, run.max_time is kept, and a second start continues where the first one ended.
 . "$(dirname "$0")/lib.sh"
 
 small=(fit --input.rows=300 --model.hidden=[20] --model.latent=5 --pretrain.batch=64 --cluster.clusters=4 --cluster.n_init=2
@@ -11,7 +11,7 @@ stops_in_time() { # NAME PHASE ARGS...: the run is stopped by its time after som
     local name=$1 phase=$2 step=0 part bytes
     shift 2
     for part in 1 2; do
-        # On a busy machine it may take some parts until the phase is reached.
+        # On a busy machine several parts may pass before the phase is reached.
         for _ in 1 2 3 4 5 6 7 8; do
             run 2 1 "${small[@]}" "$@" --run.max_time=$parts --run.output="$tmp/$name"
             ! grep -q "stopped .* in $phase, step" "$out" || break

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The memory that a job may use is not that of the node: a control group of the job, one above it, ulimit. Each is seen before
-# anything large is taken, by --dry-run as well, and the error names it; what fits runs, page cache or not.
+# The memory that a job may use is less than that of the node: limited by a control group of the job or above it, or by ulimit.
+# The program sees each limit before it takes anything large, also with --dry-run, and the error names it; a run that fits
+# runs, whether page cache fills the group or not.
 . "$(dirname "$0")/lib.sh"
 if grep -qa libasan "$dcmpi"; then skip_test "sanitizers take address space and memory of their own"; fi
 
@@ -30,7 +31,7 @@ under "ulimit -v 700000" "${kmeans[@]}" "${small[@]}"
 expect_exit 0 "a run that fits within ulimit -v"
 rm -rf out
 
-# The real thing: version 1 of control groups, as root, for instance on the machine that builds.
+# Real control groups of version 1, as root, for instance on the machine that builds.
 top=/sys/fs/cgroup/memory
 group=$top/dcmpi-test-$$
 # shellcheck disable=SC2317  # called by trap
@@ -55,7 +56,7 @@ under "echo \$\$ >$group/cgroup.procs" "${kmeans[@]}" "${large[@]}" --dry-run
 expect_error 8 "within the job's memory limit \(cgroup $group\)" "dry run"
 under "echo \$\$ >$group/inner/cgroup.procs" "${kmeans[@]}" "${small[@]}"
 expect_exit 0 "a run that fits"
-# A file of 200 MB that was read twice fills the group with page cache, which the kernel gives up.
+# A file of 200 MB that was read twice fills the group with page cache, which the kernel frees when needed.
 head -c 200000000 /dev/zero >full
 under "echo \$\$ >$group/inner/cgroup.procs && cat full full >/dev/null && cat full >/dev/null" "${kmeans[@]}" --input.rows=50000
 expect_exit 0 "page cache is no memory in use"

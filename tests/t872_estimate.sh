@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The memory that a run announces before it starts is what it takes, at most a quarter more and never less, whatever takes most:
+# A run announces the memory that it then takes, or up to a quarter more, but never less. Each case makes another part the largest:
 # centres and sums of many clusters or restarts, the network, its optimizer, outputs of frozen layers, wide rows, many rows, large
-# batches, soft assignments, examples, messages, checkpoints. So that each has its most, a checkpoint follows every few steps.
+# batches, soft assignments, examples, messages, checkpoints. Checkpoints every few steps make every run reach its peak.
 # limit: 600
 . "$(dirname "$0")/lib.sh"
 if grep -qa libasan "$dcmpi"; then skip_test "sanitizers take memory of their own"; fi
@@ -91,12 +91,12 @@ deck 3 aekm fit --input.data=some.h5 --cluster.method=aekm --model.hidden=[400] 
 deck 3 layers-of-three fit --input.data=some.h5 --model.hidden=[1200,600] --pretrain.mode=layerwise --pretrain.layer_steps=3 \
     --pretrain.steps=3 --pretrain.optimizer=adam "${short[@]}" --cluster.clusters=10
 
-# What cannot even be rehearsed ends before anything is taken, with the name of the limit.
+# A run that is too large even for the rehearsal ends before it takes memory, and names the limit.
 run_cmd bash -c "ulimit -v 1000000; exec mpirun $MPIRUN_FLAGS -n 1 $dcmpi fit --input.data=some.h5 --model.hidden=[20000] \
     --pretrain.batch=10000 --dry-run --run.output=wide"
 expect_error 8 "each rank needs more than the [0-9.]+ GiB that are left within ulimit -v; use" "a network beyond ulimit -v"
 
-# predict: a bound that does not grow with the file, and an end before rows are read that nothing could hold.
+# predict: a bound that does not grow with the file; it ends before it reads rows that do not fit into memory.
 run 1 1 fit --input.data=q.h5 --model.hidden=[50] --pretrain.steps=3 "${short[@]}" --cluster.clusters=10 --run.output=model
 expect_exit 0 "a model"
 run 1 1 predict --model=model/run.h5 --input=q.h5 --output=y.h5

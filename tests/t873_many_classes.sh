@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Labels with as many classes as rows, or nearly: row numbers as /y are a common accident. They cost neither the result nor its
-# memory nor its disk, in kmeans, fit, predict; scores that can be had are there; every reader copes without /confusion.
+# Labels with as many classes as rows, or nearly: row numbers as /y are a common mistake. In kmeans, fit and predict the result is
+# still written, with no extra memory or disk; the scores that can be computed are there; every reader works without /confusion.
 . "$(dirname "$0")/lib.sh"
 py=/usr/bin/python3
 $py -c "import h5py, numpy" 2>/dev/null || skip_test "no h5py for $py"

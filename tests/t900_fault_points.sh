@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # limit: 900
-# Every fault point on the first and the last rank that passes it (t902: on every rank): the run ends in time on all ranks with the code of the table and one error
-# line, nothing is left that blocks a rerun, and the rerun gives the result of an undisturbed run, bit by bit.
+# Every fault point on the first and the last rank that passes it (t902: on every rank): the run ends in time on all ranks with the
+# code of the table and one error line, nothing is left that blocks a rerun, and the rerun gives the result of an undisturbed run,
+# bit by bit.
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/fault_help.sh"
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # long: yes  limit: 5400
-# Points that are passed many times, every time: each allocation of a run on one of three ranks in turn, each look at a file,
-# each parallel open, read and close, each write of rows. Always the code of the table, one error line, no hang, no leftover; or
-# the good result.
+# Fault points that a run passes many times fail at each passage in turn: each allocation on one of three ranks, each look at a
+# file, each parallel open, read and close, each write of rows. The run always ends with the code of the table, one error line, no
+# hang and no leftover; or with the good result.
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/fault_help.sh"
 
@@ -20,7 +20,7 @@ sweep() { # POINT CODE RANK...
         rank=${on[n % ${#on[@]}]}
         run_with_fault "$point" "$rank" "$n"
         grep -aq "^dcmpi: FAULT" "$err" || break
-        # A checkpoint that is not made, or an old one that is kept, does no harm; nor do scores that are not there.
+        # A missing checkpoint, an old one that was kept, or missing scores do no harm.
         if [ "$rc" = 0 ] && same_but_scores; then
             harmless=$((harmless + 1))
             continue

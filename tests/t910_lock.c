@@ -1,5 +1,5 @@
-/* The lock of an output directory: of many processes that start at once one gets it, over a free path, a lock left
- * behind, and one that is just being given back; with flock(2) and on a file system without it. */
+/* The lock of an output directory: if many processes start at once, one gets it, whether the path is free, a lock was
+ * left behind, or one is just being released; with flock(2) and on a file system without it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -36,7 +36,7 @@ int flock(int fd, int operation)
 
 static bool owner_ends;
 
-/* So does this one: while it is asked whether it lives. */
+/* So does this one: the owner leaves while it is asked whether it lives. */
 int kill(pid_t pid, int number)
 {
     if (!owner_ends) return (int)syscall(SYS_kill, pid, number);
@@ -128,7 +128,7 @@ static void starter(void)
     if (st == DC_OK) dc_lock_release(&lock);
 }
 
-/* Comes and goes: two of them are never inside at once. */
+/* Takes and releases the lock again and again: two processes never hold it at once. */
 static void visitor(void)
 {
     if (on_nodes) snprintf(node, sizeof node, "node%d", (int)getpid());
@@ -194,7 +194,7 @@ static bool is_busy(void)
     return st == DC_ERR_BUSY;
 }
 
-/* Also where flock can be had: it may be known to one node alone. */
+/* Checked even if flock works, because it may be known to one node only. */
 static void check_other_hosts(void)
 {
     write_lock("elsewhere", 1, 300);
@@ -242,7 +242,7 @@ static void own_text(char boot[64], char pidns[64])
     pidns[DC_MAX(readlink("/proc/self/ns/pid", pidns, 63), 0)] = '\0';
 }
 
-/* One name, two machines: started at another time, or a container with process numbers of its own. */
+/* Two machines with one name: started at different times, or a container with process numbers of its own. */
 static void check_same_names(void)
 {
     char host[64], boot[64], pidns[64] = "", more[256];
@@ -384,7 +384,7 @@ static void check_foreign(const char *file, const char *what)
     CHECK_INT(rmdir(file), 0);
 }
 
-/* What a start in a folder that was just made leaves if it is killed. */
+/* What a start leaves if it is killed in a folder that it has just made. */
 static void check_cut_lock(void)
 {
     dc_lock *lock;

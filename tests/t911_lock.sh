@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# One run at a time in an output directory: starts in the same second, a lock left by a killed run, and file systems without
-# flock or with one that a node keeps to itself; the lock goes at the end, also of a failed run.
+# One run at a time in an output directory: starts in the same second, a lock left by a killed run, and file systems without flock
+# or with a flock that other nodes do not see; the lock is removed at the end, also of a failed run.
 . "$(dirname "$0")/lib.sh"
 failio=$build/tests/failio.so
 [ -f "$failio" ] || skip_test "no $failio: make tests"
@@ -19,7 +19,7 @@ wait_for_lock() {
     until grep -qs '^epoch' shared/LOCK; do sleep 0.1; done
 }
 
-# One of the starts $a and $b ends by itself, however late the other was; then the other is told to. Their exit codes.
+# One of the starts $a and $b ends by itself, however late the other was; then the other is told to stop. Gives their exit codes.
 end_both() {
     while kill -0 "$a" && kill -0 "$b"; do sleep 0.1; done 2>/dev/null
     while kill -0 "$a" || kill -0 "$b"; do
@@ -70,7 +70,7 @@ both_ways() { # WHAT PREFIX...: the checks with a command in front of the progra
 both_ways "flock"
 both_ways "no flock" env LD_PRELOAD="$failio" FAILIO_MATCH=LOCK FAILIO_CALL=flock FAILIO_AT=1+ FAILIO_ERROR=ENOLCK
 
-# Two nodes: hosts of other names, and a flock that the other one does not see.
+# Two nodes: hosts with different names, and a flock that the other host does not see.
 both_nodes() {
     local a local_flock=(env LD_PRELOAD="$failio" FAILIO_MATCH=LOCK FAILIO_CALL=flock FAILIO_AT=1+ FAILIO_ERROR=LOCAL)
     rm -rf shared
@@ -97,7 +97,7 @@ both_nodes() {
     sleep 2
     kill -USR1 $a
     wait $a
-    # Whatever it does now, it must not touch what the other has made.
+    # Whatever the first run does now, it must not touch the files of the other.
     note "the first ended with $?: $(grep -a ERROR 1.txt)"
     ok "two nodes: the result of the second stays" cmp theirs.h5 shared/run.h5
     ok "two nodes: its lock, too" grep -q nodeB shared/LOCK

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Two at once, and names: of two writers of one output one works and the other ends with 7; a killed writer's lock and part
-# are taken over; nothing of a lock stays; an output, or a name beside it that writing needs, that is also an input is
-# refused with every byte kept; what is in the way and not ours stays.
+# Two writers of one output: one works and the other ends with 7; the lock and part of a killed writer are taken over; no lock
+# stays behind. Names: an output that is also an input is refused with every byte kept, and so is a name beside it that writing
+# needs; foreign files that are in the way stay.
 . "$(dirname "$0")/lib.sh"
 export OMP_NUM_THREADS=1 SLURM_JOB_ID=4711
 
@@ -21,7 +21,7 @@ lock_of() { # HOST PID [JOB RESTART]: text of a lock
 predict=("$dcmpi" predict --model=km/run.h5 --input=rows.h5 --output=both.h5 --rows-per-round=50 --force)
 convert=("$dcmpi" convert large.txt both.h5 --force)
 
-# ---- Two of one output. The first is stopped in the middle (SIGSTOP), so that the second comes while it works.
+# ---- Two writers of one output. The first is stopped in the middle (SIGSTOP), so that the second starts while it works.
 start_first() { # COMMAND...: sets $first, and $owner: convert works in a process of its own; returns when it has a part
     rm -f both.h5*
     "$@" >first.txt 2>&1 </dev/null &
@@ -73,7 +73,7 @@ is "$(echo alias.h5* other.h5*)" "alias.h5 other.h5" "the lock is that of its ta
 run 0 1 convert missing.csv fails.h5
 is "$rc $(echo fails.h5*)" "4 fails.h5*" "an error leaves nothing"
 
-# ---- Owners on other hosts (locks are files: what the other host's process would do is seen by its time alone)
+# ---- Owners on other hosts (locks are files: only the file's time shows whether the other host's process is alive)
 lock_of elsewhere 1 4712 >both.h5.lock
 run_cmd "${predict[@]}"
 expect_error 7 "host elsewhere, pid 1, job 4712" "a fresh lock of another host"

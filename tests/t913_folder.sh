@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What lies in run.output under a run's names: pipes, devices, sockets, folders, links, files of other programs, inputs. The
-# start ends at once with one line that names it, and nothing is touched. Folders of earlier runs work, also of version 0.1.0.
+# Foreign things in run.output under the names that a run needs: pipes, devices, sockets, folders, links, files of other programs,
+# inputs. The start ends at once with one line that names it, and nothing is touched. Folders of earlier runs work, also of 0.1.0.
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/resume_help.sh"
 limit=20
@@ -135,7 +135,7 @@ for size in 0 1 5; do
     run 0 1 "${fit[@]}" --run.output=d
     expect_exit 0 "files that were cut to $size bytes"
 done
-# A killed run may leave anything: its lock tells.
+# A killed run may leave any of its files: its lock shows that they are its own.
 rm -rf d
 mkdir -p d/ckpt
 for name in log.txt metrics.jsonl config.used.yaml summary.json.part run.h5.part ckpt/ckpt-000001.h5.part; do head -c 5000 /dev/zero >d/$name; done

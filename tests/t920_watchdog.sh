@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A rank that is stopped (SIGSTOP, as a node that pages or a debugger would) is named in one warning, also if it is the one
-# whose thread watches; the run goes on afterwards with the same bits; run.stall_abort ends the job.
+# A rank that stops (by SIGSTOP here; a node that pages or a debugger would do the same) is named in one warning, even if its own
+# thread is the watchdog; the run goes on afterwards with the same bits; run.stall_abort ends the job.
 . "$(dirname "$0")/lib.sh"
 export OMP_NUM_THREADS=1
 deck=(fit --input.rows=1000 --model.hidden=[48] --cluster.max_iter=40 --cluster.update_interval=20)

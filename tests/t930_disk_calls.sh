@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # limit: 1200
 # Each system call on a result and on a checkpoint fails once, with a full disk's, a quota's or a broken disk's error, a short
-# write or an interruption (tests/shim/failio.c). A result: exit 4 and one error line, the older result as it was, nothing left
-# behind, the rerun good; or, where the failure does no harm, the good result. A checkpoint: the run goes on to the good
-# result, with a warning if a checkpoint is missing; those that exist are whole. DCMPI_EVERY=N tests every N-th call only (default 29; t932: each one).
+# write or an interruption (tests/shim/failio.c). If a call on a result fails: exit 4 and one error line, the older result is
+# unchanged, nothing is left behind, and the rerun is good; or, if the failure does no harm, the result is good. If a call on a
+# checkpoint fails, the run goes on to the good result, with a warning if a checkpoint is missing; those that exist are whole.
+# DCMPI_EVERY=N tests every N-th call only (default 29; t932: each one).
 . "$(dirname "$0")/lib.sh"
 failio=$build/tests/failio.so
 [ -f "$failio" ] || skip_test "no $failio: make tests"

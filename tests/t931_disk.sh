@@ -67,7 +67,7 @@ expect_error 4 "cannot write .*run.h5.*: File too large" "a limit of the file si
 expect_out "WARNING .*checkpoint.*File too large" "and of checkpoints"
 is "$(find limited -name '*.part')" "" "no part is left"
 
-# Two files of a full disk in a folder that has room: that of links would be refused.
+# Two files on a full disk are bind-mounted into a folder that has room, because links would be refused.
 mkdir full
 if mount -t tmpfs -o size=4k none "$disk" 2>/dev/null; then
     touch "$disk"/log.txt "$disk"/metrics.jsonl full/log.txt full/metrics.jsonl

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # limit: 900
-# Each read of the newest checkpoint at a restart fails once, with a broken disk's error, or while somebody shortens the file or
-# writes to it. As long as the checkpoint is looked at, the one before is taken; once the run goes on from it, one error line and
-# exit 4 or 6, and the same command then gives the good result. Never other bits. DCMPI_EVERY=N: every N-th read (default 7; t934: each one).
+# Each read of the newest checkpoint at a restart fails once, with a broken disk's error, or because somebody shortens the file or
+# writes to it. If this happens while the checkpoint is checked, the one before is taken; once the run continues from it, the run
+# ends with one error line and exit 4 or 6, and the same command then gives the good result. The bits never differ.
+# DCMPI_EVERY=N: every N-th read (default 7; t934: each one).
 . "$(dirname "$0")/lib.sh"
 failio=$build/tests/failio.so
 [ -f "$failio" ] || skip_test "no $failio: make tests"

@@ -12,7 +12,7 @@ limit=200
 epochs=12
 reference
 
-# The signal reaches the batch shell, which passes it on to mpirun; or, without --batch, the ranks that srun started.
+# With --batch the signal reaches the batch shell, which passes it on to mpirun; without, it reaches the ranks that srun started.
 stop_and_continue mpirun --batch
 stop_and_continue srun
 done_testing

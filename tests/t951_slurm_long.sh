@@ -35,7 +35,7 @@ wait_job
 is "$state" COMPLETED "a new job completes what a cancelled one began" || show_job
 same_bits cancelled "cancelled"
 
-# Slurm puts a job that lost a node back into the queue by itself; nobody could save anything.
+# If a job loses a node, Slurm itself puts it back into the queue; the run had no time to save anything.
 for launcher in mpirun srun; do
     submit "power-$launcher" LAUNCHER=$launcher
     wait_until "a checkpoint is written" has_checkpoint "power-$launcher"
@@ -56,7 +56,7 @@ is "$(awk '/^seed-/ { printf "%s %s ", $1, $2 }' "$out")" "seed-1 max_iter seed-
 run 0 1 compare ref/run.h5 runs/sweep/seed-1/run.h5
 expect_exit 0 "the run of seed 1 is the undisturbed one"
 
-# Several parts of a minute each, as the steps go now.
+# Enough epochs for several parts of a minute each, at the measured speed.
 epochs=$((epochs * 300 / (wall + 1)))
 rm -r ref
 mkdir other-tools && mv tools/report*.py other-tools # on a busy machine a report takes longer than the minute has left

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tools/cluster.sh down removes a folder that `up` made, whatever became of it, and no other one.
+# tools/cluster.sh down removes a folder that `up` made, whatever state it is in, and no other folder.
 . "$(dirname "$0")/lib.sh"
 down() { run_cmd env DCMPI_CLUSTER="$1" "$root/tools/cluster.sh" down; }
 

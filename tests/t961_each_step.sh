@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A run that is saved at every step and iteration of every phase; continued from checkpoints at all sorts of places - in the
-# middle of each phase, at its last step, around a refresh - on other numbers of ranks and threads, it ends with the same bits.
+# A run is saved at every step and iteration of every phase. Continued from checkpoints at all sorts of places - in the middle of
+# each phase, at its last step, around a refresh - on other numbers of ranks and threads, it ends with the same bits.
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/resume_help.sh"
 # shellcheck disable=SC2206  # several options
@@ -34,7 +34,7 @@ continue_from cluster 24
 continue_from cluster 25
 continue_from final_kmeans 1
 
-# dcn keeps a label for each row, which are of the rows' last batches: a table of all ranks.
+# dcn keeps a label for each row, from the last batch that held the row: a table over all ranks.
 # shellcheck disable=SC2206  # several options
 args=(fit $small --model.hidden=[20] --pretrain.epochs=1 --cluster.method=dcn --cluster.max_iter=25 --cluster.update_interval=10
     --cluster.lr=0.0001)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What a run continues from, and what it refuses: other decks with the keys that differ, other verbs, changed data, damaged
-# checkpoints; and what run.resume makes of it. What is refused leaves every file as it was.
+# What a run continues from, and what it refuses: other decks (it names the keys that differ), other verbs, changed data, damaged
+# checkpoints; and the effect of run.resume. A refused start leaves every file as it was.
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/resume_help.sh"
 
@@ -20,7 +20,7 @@ DECK
 run 2 1 deck.yaml --run.output=good
 expect_exit 0 "the undisturbed run"
 
-# As a run that was ended between its last checkpoint and its result.
+# Makes a run that ended between its last checkpoint and its result.
 unfinished() { # DIR
     rm -rf "$1"
     cp -R good "$1"
@@ -36,7 +36,7 @@ changes=(run.seed=2 input.scale=minmax model.hidden=[17] model.latent=2 model.ac
     pretrain.epochs=4 pretrain.batch=60 pretrain.loss=mse_sum pretrain.lr=0.5 pretrain.momentum=0.8 cluster.method=idec
     cluster.clusters=4 cluster.n_init=3 cluster.batch=65 cluster.update_interval=11 cluster.max_iter=61 cluster.tol=0.1
     cluster.lr=0.02 parallel.shards=32 parallel.gemm=cblas)
-# The deck's values may not be given twice: a deck with all of it changed.
+# A deck with every value changed, because the values of deck.yaml may not be given twice.
 cat >other.yaml <<'DECK'
 input: {data: blobs.h5, scale: minmax}
 model: {hidden: [17], latent: 2, activation: tanh, init: glorot}
@@ -93,7 +93,7 @@ damaged_newest "the newest checkpoint has another bit"
 unfinished bad
 truncate -s 4096 bad/$last
 damaged_newest "the newest checkpoint is cut"
-# A damaged one is none of those that are kept: there are always two that can be used.
+# A damaged checkpoint does not count among those that are kept: there are always two that can be used.
 is "$(cd bad/ckpt && echo ckpt-*)" "ckpt-000002.h5 ckpt-000004.h5" "the damaged one is gone, the good one stays"
 unfinished bad
 rm bad/$last

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Signals to mpirun and killed processes: however much time mpirun leaves its ranks, the same command gives the same bits; the
-# time limit; the k-means verb; ranks of which one rests.
+# time limit; the k-means verb; a rank that is stopped for a while.
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/resume_help.sh"
 # shellcheck disable=SC2206  # several options
@@ -53,7 +53,7 @@ expect_exit 0 "a rank that rests for a while"
 expect_same bad "after all of that"
 is "$(find bad -name '*.part' -o -name STOP -o -name 'LOCK*')" "" "nothing is left behind"
 
-# SIGCONT comes first: all is saved when SIGTERM follows.
+# mpirun sends SIGCONT first: everything is saved before SIGTERM follows.
 mpirun_options="--mca odls_base_sigkill_timeout 5"
 start 2 "${args[@]}" --run.output=late
 await 'pretrain .*%'

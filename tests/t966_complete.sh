@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# "Complete" means all of it. A start that finds a whole run.h5 without its own whole summary.json makes it from run.h5, the same
-# to the last byte, and prints the RESULT line; every verb that meets such a pair says so. Other labels score the result anew;
-# other weights (model.weights) are another deck; weights of another activation or scaling are refused. Strings that are no
-# UTF-8.
+# "Complete" means all files. If a start finds a whole run.h5 whose summary.json is missing or damaged, it makes that file from
+# run.h5, the same to the last byte, and prints the RESULT line; every verb that meets such a pair says so. If the labels changed,
+# the result is scored again; other weights (model.weights) count as another deck; weights of another activation or scaling are
+# refused. Strings that are not UTF-8.
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/resume_help.sh"
 
@@ -26,7 +26,7 @@ expect_out "good/run.h5 is complete and belongs to this deck and data: nothing i
 is "$(grep '^RESULT ' "$out")" "$line" "and prints the RESULT line"
 is "$(fingerprint good)" "$before" "no file was touched"
 
-# ---- Pairs that are not whole
+# ---- A run.h5 without its whole summary.json
 made_anew() { # STATE WHAT
     rm -rf runs && mkdir runs && mv bad runs/
     for tool in "info runs/bad/run.h5" "check runs/bad/run.h5"; do

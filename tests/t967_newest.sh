@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The newest state decides, not an older result in the same folder; a job that the queue runs again continues its own
-# earlier start although run.resume is never; files in one folder belong to one run; a refused start changes nothing; after
-# two starts in vain no third follows; a STOP that stays; folders that are removed during the run.
+# A run continues from the newest state, not from an older result in the same folder; a job that the queue runs again continues
+# its own earlier start although run.resume is never; files in one folder belong to one run; a refused start changes nothing;
+# after two starts in vain no third follows; a STOP that cannot be removed; folders that are removed during the run.
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/resume_help.sh"
 [ -x "$build/fault/dcmpi" ] || skip_test "no fault points: make FAULT=1 BUILD=$build/fault"
@@ -18,7 +18,7 @@ expect_exit 0 "run A"
 run 2 1 deck.yaml --run.output=good --run.seed=5
 expect_exit 0 "run B, undisturbed"
 
-# B over the result of A, killed in its clustering: it has saved the end of its pretraining at least.
+# Run B over the result of run A, killed in its clustering: B has saved at least the end of its pretraining.
 long=(--cluster.max_iter=1000000)
 over() { # OPTIONS...
     dcmpi=$build/fault/dcmpi DC_FAULT=rank.kill@0#60 run 2 1 deck.yaml --run.output=ab --run.seed=5 "$@"
@@ -63,7 +63,7 @@ run 2 1 ab/config.used.yaml --run.output=repeated
 run 0 1 compare ab/run.h5 repeated/run.h5
 expect_exit 0 "config.used.yaml repeats the run"
 
-# The same deck anew: its newer checkpoints decide, too. Without any the result does.
+# The same deck again: its newer checkpoints decide, too; if there are none, the result does.
 rm -rf ab && cp -R good ab
 over --run.resume=never --checkpoint.every=0.02s
 run 2 1 deck.yaml --run.output=ab --run.seed=5
@@ -73,7 +73,7 @@ rm -rf ab && cp -R good ab
 rm -r ab/ckpt
 run 1 1 deck.yaml --run.output=ab --run.seed=5
 expect_out "nothing is left to do" "a result without checkpoints is complete"
-# Numbers go on behind those of the result, also if somebody has removed the checkpoints.
+# Checkpoint numbers continue after that of the result, even if somebody has removed the checkpoints.
 start 1 deck.yaml --run.output=ab --run.seed=5 --run.resume=never --checkpoint.every=0.000000001s "${long[@]}"
 await ' saved '
 kill -KILL "$job"

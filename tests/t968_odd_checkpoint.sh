@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# A checkpoint with a sound checksum and odd contents: each integer of each array and attribute of checkpoints of all phases is
-# set to 0, -1, 2^31 and 2^62, the deck to a text that is none. Each is refused with 6, or does no harm: the bits of the
-# undisturbed run. Never a crash, never 70 or 2.
+# Checkpoints with a sound checksum and odd contents: each integer of each array and attribute of checkpoints of all phases is
+# set to 0, -1, 2^31 and 2^62, and the deck to a text that is not a deck. Each is refused with 6, or does no harm: the run ends
+# with the bits of the undisturbed one. Never a crash, never exit code 70 or 2.
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/resume_help.sh"
 limit=30
@@ -76,7 +76,7 @@ try() { # WHAT FILE: what is wrong with this one, "" if nothing is
     show_run
 }
 
-# The header is the same everywhere, finished phases are as in those before.
+# The header is the same in all checkpoints, and finished phases are as in earlier ones.
 while read -r phase step pattern; do
     $every || [[ "$phase $step" =~ ^(layer_2.5|kmeans.1|cluster.9)$ ]] || continue
     number=$(number_of "$phase" "$step")

@@ -2,7 +2,8 @@
 # long: yes  limit: 5400
 # A short run is killed at each of its system calls that changes a file of its own: in an empty directory, over the result of
 # another deck (run.resume=never, then auto), and where it makes a shorter run longer. Then the same command, dcmpi check,
-# sweep.py and report.py: all is whole, with the bits, records and RESULT line of the undisturbed run, and nothing is left over.
+# sweep.py and report.py follow: all files are whole, with the bits, records and RESULT line of the undisturbed run, and nothing
+# is left over.
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/resume_help.sh"
 need_command strace
@@ -16,7 +17,7 @@ sed 's/max_iter: 20/max_iter: 10/' deck.yaml >shorter.yaml
 run_cmd "$dcmpi" shorter.yaml --run.output=shorter --pretrain.epochs=1
 expect_exit 0 "a shorter run of this deck"
 
-# What belongs to the run; calls on other files, those of MPI, do not count.
+# Only calls on the run's own files count, not those on files of MPI.
 own=(-P "$tmp/runs/k")
 for name in run.h5{,.part} summary.json{,.part} config.used.yaml{,.new}{,.part} metrics.jsonl{,.new{,.part}} log.txt LOCK{,.guard} STOP ckpt \
     ckpt/in-vain ckpt/ckpt-00000{1..9}.h5{,.part} ckpt/last-{pretrain,kmeans,cluster}.h5{,.part}; do
@@ -45,7 +46,7 @@ campaign() { # alone, over or longer
             [ "$rc" = 0 ] || killed=$((killed + 1))
             /usr/bin/python3 "$root/tools/sweep.py" runs >sweep.txt 2>&1 || grep -q 'has no output directories' sweep.txt || cat sweep.txt
             same_run
-            # Over an older result a start may have been killed before it left anything of its own: refused, until it is begun.
+            # Over an older result, the start may have been killed before it left files of its own; auto then refuses the deck.
             [ "$how" != over ] || [ "$rc" != 6 ] || run_cmd "${same[@]}" --run.resume=never
             found=$(what_is_wrong "$([ $((n % 20)) = 0 ] || [ "$call" = rename ] && echo yes || echo no)")
             [ -z "$found" ] && continue

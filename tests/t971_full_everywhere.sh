@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # long: yes  limit: 3600
-# A short run on disks of 40 sizes, from nearly none to nearly enough, then room and the same command: all is whole, with the
-# bits and the RESULT line of the undisturbed run, and nothing is left over.
+# A short run on disks of 40 sizes, from nearly none to nearly enough; then there is room, and the same command follows: all files
+# are whole, with the bits and the RESULT line of the undisturbed run, and nothing is left over.
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/resume_help.sh"
 . "$root/tests/whole_help.sh"

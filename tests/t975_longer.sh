@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A finished run goes on with a larger cluster.max_iter, pretrain.epochs, steps, layer_steps, kmeans_max_iter or a smaller tol,
-# and ends with the bits and records of a run that had them from the start; cases in which that changes nothing, what cannot
-# go on, and that nothing is lost meanwhile.
+# and ends with the bits and records of a run that had them from the start. Also: cases in which a longer run changes nothing,
+# runs that cannot go on, and that nothing is lost meanwhile.
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/resume_help.sh"
 . "$root/tests/longer_help.sh"

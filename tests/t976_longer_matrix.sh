@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # long: yes
-# More lengths, methods and optimizers that are made longer than in t975, on several numbers of ranks and threads.
+# Longer runs as in t975, with more lengths, methods and optimizers, on several numbers of ranks and threads.
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/resume_help.sh"
 . "$root/tests/longer_help.sh"

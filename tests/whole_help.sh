@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154  # set or used by lib.sh
-# For the campaigns that disturb one run everywhere (t970, t971), after lib.sh and resume_help.sh: a short run, and what is wrong
-# with the folder that it leaves.
+# For the tests that disturb a run at every possible place (t970, t971), after lib.sh and resume_help.sh: a short run, and the
+# checks of the folder that it leaves.
 make_blobs 200
 cat >deck.yaml <<'DECK'
 input: {data: blobs.h5}
@@ -17,7 +17,7 @@ expect_exit 0 "the undisturbed run"
 mv runs/k good
 sed -n 's/^RESULT  \(.*\) wall=.*/\1/p' good/log.txt >result.txt
 
-# "" if the last run ended well and its folder is whole. Pictures take seconds; MORE says whether they are made, too.
+# Prints what is wrong, "" if the last run ended well and its folder is whole. MORE: also make pictures, which takes seconds.
 what_is_wrong() { # MORE
     local left
     [ "$rc" = 0 ] || echo "the same command ends with $rc: $(tail -n 1 "$err")"

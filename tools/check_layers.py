@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks the rules of the house that no compiler checks: who may include whom, where MPI, HDF5, BLAS, OpenMP and memory
+"""Checks the project's rules that no compiler checks: who may include whom, where MPI, HDF5, BLAS, OpenMP and memory
 calls may appear, how collective functions are declared, that files of a folder call each other in one direction, and that only
 its own file and the registry know a method by name.
 
@@ -173,12 +173,12 @@ def methods(tree):
             yield from ((name, path) for name in re.findall(r'const dc_method \w+ = \{\s*\.name = "([\w-]+)"', text))
 
 
-# Method -> files in which its name is the name of something else.
+# Method -> files in which its name has another meaning.
 OTHER_MEANING = {"dec": r"src/data/|src/config/table\.c"}  # a value of input.scale
 
 
 def check_method_names(tree):
-    """The whole word, in code, texts and comments."""
+    """No other file has a method's name as a whole word, in code, texts or comments."""
     for method, home in sorted(methods(tree)):
         word = re.compile(r"\b%s\b" % re.escape(method))
         allowed = rf"{re.escape(home)}$|src/method/registry\.c$"
@@ -215,7 +215,7 @@ def users_in_folders(tree):
 
 
 def check_circles(tree):
-    """Files of a folder call each other in one direction: what a file needs can be read without reading the file."""
+    """Files of a folder call each other in one direction: what a file uses can be understood without that file."""
     uses = users_in_folders(tree)
     reach = {name: set(others) for name, others in uses.items()}
     for middle in reach:

@@ -5,19 +5,19 @@
 #
 #     tools/cluster.sh up [--while PID] [N]   start N nodes n1 ... nN (default 2) and the login and controller host ctl; with
 #                                             --while the cluster goes down by itself when that process has ended
-#     tools/cluster.sh run COMMAND ...        run a command on ctl, say, sbatch; in the same working directory
+#     tools/cluster.sh run COMMAND ...        run a command, say, sbatch, on ctl, in the same working directory
 #     tools/cluster.sh on HOST COMMAND ...    run a command on another host
 #     tools/cluster.sh off NODE               power failure: the link goes first, then all processes
 #     tools/cluster.sh boot NODE              start a node again
-#     tools/cluster.sh down                   end all of it, also after a start that failed halfway
-#     tools/cluster.sh check                  exit 0 if a cluster can be had here; else one line says why not
+#     tools/cluster.sh down                   end the whole cluster, also after a start that failed halfway
+#     tools/cluster.sh check                  exit 0 if a cluster can run here; else one line says why not
 #
 # DCMPI_CLUSTER names the cluster's directory (default /var/tmp/dcmpi-cluster); different directories are different clusters.
 # `up` makes it, `down` removes it with all that is in it. All hosts see the file systems of the machine, but each has a /tmp
 # and /dev/shm of its own: program, data and working directory must lie outside /tmp, for example in the cluster's directory.
 #
-# Every host is one process tree in PID, network, mount, UTS and IPC namespaces of its own. Its first process is the only one
-# known by id (hosts/NAME.pid); when that ends, the kernel ends the rest of the host and removes its interfaces and mounts.
+# Every host is one process tree in PID, network, mount, UTS and IPC namespaces of its own. Only the id of its first process is
+# stored (hosts/NAME.pid); when that ends, the kernel ends the rest of the host and removes its interfaces and mounts.
 # Nothing of the machine's own network, mounts or /etc/hosts is changed.
 set -u
 
@@ -42,7 +42,7 @@ wait_for() {
 }
 
 # ---------------------------------------------------------------- what is there
-# Field 22 of /proc/PID/stat: a process id that was given away again has another start time.
+# Field 22 of /proc/PID/stat: if a process id was used again, the start time differs.
 start_time() { sed -E 's/.*\) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
 
 # Prints the process id of a host that is up.
@@ -102,7 +102,7 @@ start_node() {
     ip link set eth0 address "$(printf '02:00:00:00:00:%02x' "${1#n}")" up &&
         ip addr add "$(address_of "$1")/24" dev eth0 || exit
     start_munge "$1" || exit
-    # A node without a disk: sockets and jobs of its life before a power failure would stand in the way.
+    # As on a node without a disk: sockets and jobs from before a power failure would be in the way.
     rm -rf --one-file-system "$dir/spool/$1"
     mkdir "$dir/spool/$1"
     slurmd -D -N "$1" &
@@ -221,11 +221,11 @@ off() {
     kill_host "$1"
 }
 
-# The controller goes last: it would write about nodes that died.
+# The nodes go before the controller.
 down() {
     local name
     [ -d "$dir" ] || return 0
-    # All of the folder goes: it must be one that `up` made.
+    # The whole folder is removed, so it must be one that `up` made.
     grep -qs '^ClusterName=dcmpi$' "$SLURM_CONF" || die "$dir is not a cluster's directory: nothing was removed"
     for name in $(host_names | sort -r) ctl; do kill_host "$name"; done
     rm -rf --one-file-system "$dir"
@@ -238,7 +238,7 @@ on() {
     inside "$host" bash -c 'cd "$0" && exec "$@"' "$PWD" "$@"
 }
 
-# The default is in a folder that everybody may write to, and what is in it is obeyed: process ids, a configuration.
+# The default is in a folder that everybody may write to, and this script trusts its content: process ids, a configuration.
 [ ! -e "$dir" ] || [ -O "$dir" ] || die "$dir is another user's: set DCMPI_CLUSTER"
 verb=${1:-}
 [ $# = 0 ] || shift

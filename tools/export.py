@@ -103,7 +103,7 @@ def write_csv(columns, path, _):
 
 
 def provenance(columns, recipe):
-    """Everything of the run that is not per row, and of this file."""
+    """All data of the run that are not per row, and how this file was made."""
     attrs = columns.h5.attrs
     out = {name: as_text(attrs[name]) for name in ("version", "git", "created", "data", "data_hash", "deck", "seed",
                                                    "stop_reason") if name in attrs}

@@ -132,7 +132,7 @@ def keras_sgd(par, grad, state, t, lr=0.3, momentum=0.9):
 
 
 def keras_adam(par, grad, state, t, lr=0.01, b1=0.9, b2=0.999, eps=1e-7):
-    """Keras form: the bias correction is in the learning rate, eps is added to the uncorrected root."""
+    """As in Keras: the bias correction is in the learning rate, eps is added to the uncorrected root."""
     lr_t = lr * (1 - b2 ** (t + 1)) ** 0.5 / (1 - b1 ** (t + 1))
     for k in par:
         m, v = state.get(k, (0, 0))
@@ -156,8 +156,8 @@ def ten_steps(par, x, update):
 
 
 def ten_steps_torch(par, x, make, clip_norm=None, rate=lambda name, t: 0.5 if t >= 5 else 1.0):
-    """Ten steps of the optimizer make([group of one parameter ...]); rate: the share of its lr. The default is a drop, which
-    tells the conventions of Keras and PyTorch apart."""
+    """Ten steps of the optimizer make([group of one parameter ...]); rate: factor of its lr. The default rate drops after some
+    steps, because there Keras and PyTorch differ."""
     leaf = {k: v.clone().requires_grad_() for k, v in par.items()}
     opt = make([{"params": [v], "name": k} for k, v in leaf.items()])
     lr = opt.param_groups[0]["lr"]
@@ -176,7 +176,7 @@ def ten_steps_torch(par, x, make, clip_norm=None, rate=lambda name, t: 0.5 if t 
 
 
 def factor_rate(name, t):
-    """Steps of three, each a tenth of the rate before, no lower than 0.02 of the first; factors by name, biases twice."""
+    """The rate falls to a tenth every three steps, no lower than 0.02 of the first; factors by name, biases times two."""
     own = (0.5 if name.startswith("encoder") else 1) * (3 if "encoder_1" in name else 1) * (2 if name.endswith("bias") else 1)
     return own * max(0.1 ** (t // 3), 0.02)
 
@@ -297,7 +297,7 @@ def dense(par, name, x, act):
 
 
 def layerwise(out, prefix, x, par, hidden, loss, rates, steps, sgd):
-    """rates: dropout of the data and of all else; steps: per pair and of the fine-tuning."""
+    """rates: dropout of the data and of all else; steps: those of each pair and of the fine-tuning."""
     par, n, rows = dict(par), len(WIDTHS) - 1, numpy.arange(len(x))
     clean = x
     for l in range(n):
@@ -373,7 +373,7 @@ def kmeans(z, group):
 
 
 def joint_loss(leaf, x, p, run):
-    """Loss that is minimised, and its reconstruction part."""
+    """The loss that is minimised, and its reconstruction part."""
     q = soft_assign(embed(leaf, x), leaf["mu"], run.alpha)
     kl = (p * (p.log() - q.log())).sum() / len(x)
     if run.gamma is None:
@@ -450,14 +450,14 @@ def distances(z, mu):
 
 
 def dcn_loss(leaf, x, loss, beta, mu, label):
-    """Yang et al. 2017: reconstruction, and squared distances to the row's centre; centres and labels as they are."""
+    """Yang et al. 2017: reconstruction, and squared distances to the row's centre; centres and labels are fixed."""
     own = ((embed(leaf, x) - mu[label]) ** 2).sum(1).mean()
     recon = LOSS[loss](forward(leaf, x, "relu")[-1], x, len(x))
     return recon + beta * own, recon
 
 
 def dcn_move(par, x, mu, counts):
-    """Labels, centres and counts after the network has learnt: the authors' loop over the rows, one by one."""
+    """Updates labels, centres and counts after the network's step: the authors' loop over the rows, one by one."""
     z = embed(par, x)
     label, mu, counts = distances(z, mu).argmin(1), mu.clone(), counts.clone()
     for row, k in zip(z, label):
@@ -467,7 +467,7 @@ def dcn_move(par, x, mu, counts):
 
 
 def dkm_loss(leaf, x, loss, weight, alpha):
-    """Fard et al. 2020: distances to all centres, by a softmax of them."""
+    """Fard et al. 2020: distances to all centres, weighted by a softmax of them."""
     d = distances(embed(leaf, x), leaf["mu"])
     share = torch.exp(-alpha * (d - d.min(1, keepdim=True)[0]))
     own = (d * share / share.sum(1, keepdim=True)).sum(1).mean()

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes tests/golden/clustpy.txt: single steps of DCN and DKM by ClustPy's own modules, from the weights of centers.txt.
 
-Needs PyTorch and clustpy 0.0.3 or later, and is not run by the tests. What golden.py types from the papers, this takes
-from another program: both must agree with ours.
+Needs PyTorch and clustpy 0.0.3 or later, and is not run by the tests. golden.py implements the papers' formulas; this script
+uses another program instead. dcmpi must agree with both.
 """
 import torch
 from clustpy.deep import dcn, dkm

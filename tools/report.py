@@ -67,7 +67,7 @@ def build(run, recipe):
 
 
 def recipe_of(args):
-    """All that decides on the page."""
+    """Everything that determines the page."""
     options = {name: value for name, value in vars(args).items() if name not in ("run", "data", "output", "force")}
     return Recipe("report", [args.run, args.data], options)
 

@@ -47,7 +47,7 @@ def group_colour(g):
 
 
 def plain(text, limit=16):
-    """A name of the user's for a picture: one short line, and no mathematics between dollars."""
+    """A user's name as text for a picture: one short line, in which dollars do not start mathematics."""
     text = " ".join(str(text).split())
     text = text if len(text) <= limit else text[:limit - 1] + "\u2026"
     return text.replace("$", r"\$")
@@ -98,7 +98,7 @@ def number(value):
 
 
 def thinned(n, most):
-    """Indices of all of n values, or of `most` of them at equal distances, the first and the last included."""
+    """Indices of all n values, or of `most` of them at equal distances, the first and the last included."""
     return np.arange(n) if n <= most else np.linspace(0, n - 1, most).astype(int)
 
 
@@ -175,7 +175,7 @@ def matrix(name, counts, shade, row_names, column_names, ylabel, xlabel, alt):
 
 
 def scatter(name, xy, group, names, labels, alt):
-    """Points coloured by group, each group's name at its median; of many groups the largest. labels: of the two axes."""
+    """Points coloured by group, each group's name at its median; if there are many groups, the largest. labels: of the axes."""
     axes = new_axes((5.2, 4.5), grid=None)
     known = (group >= 0) & (group < len(names))
     present, count = np.unique(group[known], return_counts=True)
@@ -198,7 +198,7 @@ def scatter(name, xy, group, names, labels, alt):
 
 
 def silhouette(name, value, group, K, alt, tall):
-    """The sorted silhouettes of each cluster as a band, its mean as a number; above TICKS_MAX clusters only means."""
+    """Each cluster's sorted silhouettes as a band, with their mean as a number; above TICKS_MAX clusters only means."""
     if K > TICKS_MAX:
         means = [value[group == k].mean() for k in np.unique(group)]
         return bars(name, np.sort(means)[::-1], "clusters, best first", "mean silhouette", alt)

@@ -9,7 +9,7 @@ import re
 
 from report_main import BROKEN, DATA, FORMAT, IO, RunError, described, fail_import
 
-# Results are only read: a lock would fail on read-only and on some parallel file systems.
+# Results are only read, so no lock is needed; it would fail on read-only and on some parallel file systems.
 os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
 try:
     import h5py
@@ -61,7 +61,7 @@ def dataset(h5, name, ndim):
 
 
 def open_result(path, formats=("dcmpi-result",)):
-    """run.h5, or a file of another of these formats, proved to be complete."""
+    """run.h5, or a file of another of these formats, after checking that it is complete."""
     h5 = open_hdf5(path)
     found = as_text(h5.attrs.get("format", "nothing"))
     if found not in formats:
@@ -75,7 +75,7 @@ def open_result(path, formats=("dcmpi-result",)):
 
 
 def take_ids(h5, rows, count):
-    """Ids of a slice of rows or of few row numbers of a file with `count` rows; None if it has none."""
+    """Ids of a slice of rows, or of a few row numbers, of a file with `count` rows; None if it has no ids."""
     ids = h5.get("ids")
     if not isinstance(ids, h5py.Dataset) or ids.shape != (count,) or not h5py.check_string_dtype(ids.dtype):
         return None
@@ -119,7 +119,7 @@ def read_json(path):
 
 
 def own_summary(h5, path):
-    """(summary.json beside a run.h5, "") or ({}, what is wrong with it). Only an output directory has one."""
+    """(summary.json beside a run.h5, "") or ({}, what is wrong with it). Only an output directory has a summary.json."""
     if os.path.basename(path) != "run.h5":
         return {}, ""
     name = os.path.join(os.path.dirname(path), "summary.json")
@@ -204,7 +204,7 @@ class Run:
         return found if found is not None and found.shape[0] == self.N else None
 
     def _find_data(self, path):
-        """The data file: as given, or where the run says, seen from here or from the run's folder and above."""
+        """The data file: as given, or the run's path, relative to here, to the run's folder, or to a folder above that."""
         labels = self.attr("label_dataset") or "y"
         if path:
             return DataFile(path, self.N, labels), ""
@@ -238,7 +238,7 @@ class Run:
         return "k-means" if self.attr("verb") == "kmeans" else self.deck_value("cluster", "method") or "clustering"
 
     def histories(self):
-        """[(phase, {column: values})], pretraining first, the phase that knows changed labels last."""
+        """[(phase, {column: values})], pretraining first, last the phase that counts changed labels."""
         group = self.h5.get("history", {})
         phases = [(as_text(name), {as_text(c): item[c][:] for c in item if is_dataset(item, c, 1)})
                   for name, item in group.items() if isinstance(item, h5py.Group)]

@@ -60,7 +60,7 @@ def table(head, rows, caption, text_columns=1):
 
 
 def words(text):
-    """Text that is broken between its words and within one only if it is longer than the line: options keep their dashes."""
+    """Text that breaks between words, and within a word only if it is longer than the line: options keep their dashes."""
     return Html(" ".join('<span class="word">%s</span>' % esc(word) for word in str(text).split()))
 
 

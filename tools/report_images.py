@@ -11,7 +11,7 @@ OUTLIERS_MAX, CARDS_MAX = 30, 200
 
 
 def pixel_range(run, shown):
-    """Black and white: 0 and 255 for bytes that use them, else the range of what is shown."""
+    """The values shown as black and white: 0 and 255 for bytes that use that range, else the range of what is shown."""
     pixels = [np.asarray(rows) for rows in shown if rows is not None and rows.size]
     if not pixels:
         return 0.0, 1.0
@@ -64,7 +64,7 @@ class Sheets:
 
 
 def describe(run, k, classes):
-    """Size and largest class of a cluster. classes: what majority() says, or None."""
+    """Size and largest class of a cluster. classes: the result of majority(), or None."""
     text = number(run.size[k]) + (" row" if run.size[k] == 1 else " rows")
     if classes is not None and run.size[k]:
         best, purity = classes

@@ -23,7 +23,7 @@ def as_name(value):
 
 
 def lines_of(h5, name):
-    """Names that are kept as a root attribute with a line each, or as a dataset of strings; [] without."""
+    """Names that are stored as a root attribute with a line each, or as a dataset of strings; [] if there are none."""
     if name in h5.attrs:
         text = h5.attrs[name]
         return (text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)).split("\n")
@@ -39,7 +39,7 @@ def as_text_item(value):
 
 
 def are_own_names(lines):
-    """Whether integers with these lines are their own names, rather than numbers of lines."""
+    """Whether integer labels are their own names, and not numbers of these lines."""
     return all(re.fullmatch(r"-?\d{1,10}", line) and -INT32 <= int(line) < INT32 for line in lines)
 
 

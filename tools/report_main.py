@@ -1,7 +1,7 @@
 """How the tools end: with the exit codes of dcmpi, and one line for whatever goes wrong.
 
-A file of HDF5 may be damaged in ways that show only where a value is used: as a missing name, an odd type or shape, a
-number out of range, memory that nothing has. All of these are one thing to the user.
+A damaged HDF5 file may show its damage only where a value is used: as a missing name, an odd type or shape, a number
+out of range, a request for too much memory. The user gets the same kind of message for all of these.
 """
 import os
 import sys
@@ -27,7 +27,7 @@ def fail(code, text):
 
 
 def fail_import(packages, error):
-    """Ends the program for want of a package."""
+    """Ends the program because a package is missing."""
     fail(USAGE, "%s needed: %s" % (packages, error))
 
 

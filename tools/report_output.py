@@ -1,8 +1,8 @@
-"""Files that report.py and export.py write: whole or not there, and never in place of what they read.
+"""Files that report.py and export.py write: whole or not there, and never over a file that they read.
 
-A file is written under a random name beside its own, made anew (so never through a link that somebody put there), forced to
-disk and renamed. Two that write one file at the same time both succeed; the later whole one stays. Only files of such
-random names are ever removed: one's own after an error, and those of killed tools, which nobody locks any more.
+A file is written under a random name beside its own, always as a new file (so never through a planted link), forced to disk
+and renamed. If two tools write one file at the same time, both succeed, and the file that is finished last stays. Only files
+with such random names are ever removed: one's own after an error, and those of killed tools, which hold no lock any more.
 """
 import contextlib
 import errno
@@ -23,7 +23,7 @@ OLD_SECONDS = 600  # a lock of another node may not be seen from here; what chan
 
 
 def refuse_empty(**arguments):
-    """Arguments that must not be "": USAGE names the first that is."""
+    """Refuses empty arguments: the error names the first that is ""."""
     for name, value in arguments.items():
         if value is not None and str(value) == "":
             raise RunError(USAGE, "the argument %s is empty; name a file" % name)
@@ -39,7 +39,7 @@ def files_of_run(folder):
 
 
 def check_output(output, inputs):
-    """USAGE if the output is a file that is read or kept, by whatever name; IO if it cannot be replaced."""
+    """Fails with USAGE if the output is a file that is read or kept, by whatever name; with IO if it cannot be replaced."""
     if not os.path.lexists(output):
         return
     if not os.path.islink(output) and not os.path.isfile(output):
@@ -50,7 +50,7 @@ def check_output(output, inputs):
 
 
 def remove_old_parts(folder):
-    """What tools that were killed left there."""
+    """Removes the files that killed tools left in the folder."""
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):
             info = entry.stat(follow_symlinks=False)
@@ -66,7 +66,7 @@ def remove_old_parts(folder):
 
 
 def sync(path, flags=os.O_RDONLY):
-    """To disk; folders cannot be on all file systems."""
+    """Forces a file or folder to disk; some file systems cannot do this with folders."""
     file = os.open(path, flags | os.O_CLOEXEC)
     try:
         os.fsync(file)
@@ -87,8 +87,8 @@ def create(part):
 
 @contextlib.contextmanager
 def whole_file(output, check=None):
-    """The path under which to write; at the end of the block it gets the name `output`, after an error it is gone. check:
-    called as check(output, part) when it is whole; may raise RunError."""
+    """Gives the path to write to; at the end of the block that file is renamed to `output`, after an error it is removed.
+    check: called as check(output, part) when the file is whole; may raise RunError."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     folder = os.path.dirname(output) or "."

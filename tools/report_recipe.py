@@ -1,7 +1,7 @@
-"""How a file was made: who makes the same file again may replace it; anything else is only replaced with --force.
+"""How a file was made: a tool that makes the same file again may replace it; any other file is only replaced with --force.
 
-A page and an .h5ad carry verb, inputs and options, and a hash of them; .csv and .npy have no place for such words: there the
-content decides.
+A page and an .h5ad carry verb, inputs and options, and a hash of them; .csv and .npy have no place for these, so their content
+decides.
 """
 import contextlib
 import filecmp
@@ -47,7 +47,7 @@ def refuse(output, why):
 
 
 def check_page(output, recipe, is_own):
-    """The page that is there was made by this recipe; is_own: the name is the run's, where one of version 0.1.0 may be."""
+    """Refuses unless the existing page was made by this recipe; is_own: at the run's own name a page of 0.1.0 is possible."""
     if not exists(output):
         return
     with open(output, "rb") as file:
@@ -64,7 +64,7 @@ def check_page(output, recipe, is_own):
 
 
 def check_h5ad(output, recipe):
-    """The same for an .h5ad."""
+    """As check_page, for an .h5ad."""
     if not exists(output):
         return
     found = None
@@ -77,6 +77,6 @@ def check_h5ad(output, recipe):
 
 
 def check_same(output, part):
-    """What would be written is what is there."""
+    """Refuses unless the new content equals the existing one."""
     if exists(output) and not filecmp.cmp(output, part, shallow=False):
         refuse(output, "does not hold what would be written")

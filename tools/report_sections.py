@@ -152,7 +152,7 @@ def clusters(run):
 
 
 def members(run):
-    """Ids of each cluster's surest and least sure rows; "" if rows have no ids."""
+    """Ids of the rows with each cluster's surest and least sure labels; "" if rows have no ids."""
     kinds = [(title, run.members(kind)) for title, kind in (("nearest", "nearest"), ("least certain", "border"))]
     kinds = [(title, rows) for title, rows in kinds if rows is not None]
     if not kinds or run.ids([0]) is None:
@@ -164,7 +164,7 @@ def members(run):
 
 
 def confusion(run):
-    """Classes against clusters; of many the largest."""
+    """Classes against clusters; if there are many, the largest."""
     if run.confusion is None or not run.confusion.size:
         return ""
     best, _ = majority(run.confusion)
@@ -229,7 +229,7 @@ def x_column(columns):
 
 
 def is_steep(y):
-    """Is a logarithmic axis the readable one?"""
+    """Is a logarithmic axis easier to read?"""
     good = y[np.isfinite(y)]
     return len(good) > 1 and good.min() > 0 and good.max() > 20 * good.min()
 
@@ -248,7 +248,7 @@ def curve(phase, columns, key, title, caption, label="", extra=None, colour=char
 
 
 def batch_divergence(run, columns):
-    """KL divergence of the last batches: methods that reconstruct minimise reconstruction + gamma * KL."""
+    """KL divergence of the last batches, from the loss: reconstructing methods minimise reconstruction + gamma * KL."""
     total, recon = columns.get("step_loss", np.zeros(0)), columns.get("step_recon", np.zeros(0))
     if not np.any(recon != 0):
         return total

@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
 # Finds out what is missing on this machine and installs it with apt (Debian 12 names).
-#   tools/setup.sh                install what is missing (root or sudo); does nothing, at once, if all is there
+#   tools/setup.sh                install what is missing (root or sudo); ends at once if nothing is
 #   tools/setup.sh --developer    also what make lint and make check-valgrind need
 #   tools/setup.sh --cluster      also what the virtual Slurm cluster (tools/cluster.sh) needs
 #   tools/setup.sh --check        only what the build needs: name what is missing with its package, exit 1 if anything is
 #   tools/setup.sh --list         all packages
-# CC, PKG_CONFIG, HDF5_PC and SCALAPACK are taken from the environment: a cluster's modules count as well as Debian's
-# packages.
+# CC, PKG_CONFIG, HDF5_PC and SCALAPACK are taken from the environment, so a cluster's modules may replace Debian's packages.
 set -eu
 CC=${CC:-mpicc}
 PKG_CONFIG=${PKG_CONFIG:-pkg-config}

@@ -40,12 +40,12 @@ def natural(path):
 
 
 def is_run(path):
-    """Whether a folder is the output of a run; what may not be looked at is none."""
+    """Whether a folder is the output of a run; one that cannot be read is not."""
     return any(os.path.exists(path / name) for name in ("log.txt", "run.h5"))
 
 
 def stored_hash(path):
-    """What run.h5 calls itself; None if it has no name (version 0.1.0), or without h5py to read it."""
+    """The result_hash of run.h5; None if it has none (version 0.1.0), or if h5py is missing."""
     try:
         import h5py
     except ImportError:
@@ -56,7 +56,7 @@ def stored_hash(path):
 
 
 def checked_result(summary):
-    """The result in a summary, if it is what the program writes; else ValueError."""
+    """The result in a summary, if it has the form that the program writes; else ValueError."""
     result = summary.get("result") if isinstance(summary, dict) else None
     if not isinstance(result, dict) or not isinstance(result.get("stop_reason"), str):
         raise ValueError("no result in it")
@@ -69,7 +69,7 @@ def checked_result(summary):
 
 
 def read_run(path):
-    """(result, None) of a run, or (None, (word for the table, what is wrong))."""
+    """(result, None) for a run, or (None, (word for the table, what is wrong)) if it has no result."""
     run, summary = path / "run.h5", path / "summary.json"
     try:
         own = stored_hash(run) if os.path.exists(run) else None
@@ -88,7 +88,7 @@ def read_run(path):
 
 
 def read_runs(folder):
-    """Name -> result of each run below the folder, or the word for why there is none."""
+    """Name -> result of each run below the folder, or the word that says why there is none."""
     runs = {}
     for path in sorted(filter(is_run, folder.iterdir()), key=natural):
         result, wrong = read_run(path)
@@ -102,7 +102,7 @@ def read_runs(folder):
 
 
 def has_result(run):
-    """A run with a result, not the word for why there is none."""
+    """Whether a run has a result, and not the word that says why there is none."""
     return isinstance(run, dict)
 
 

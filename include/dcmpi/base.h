@@ -8,7 +8,7 @@
 
 #include "dcmpi/status.h"
 
-/* Any count or index over all ranks. */
+/* A count or index over all ranks. */
 typedef int64_t dc_gidx;
 
 #define DC_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -32,7 +32,7 @@ static inline size_t dc_mul_size(size_t a, size_t b)
     return __builtin_mul_overflow(a, b, &c) ? SIZE_MAX : c;
 }
 
-/* Exact narrowing for BLAS, MPI and array dimensions that are small by construction; asserts. */
+/* Narrows v to int for BLAS, MPI and array dimensions, which are small by construction; asserts that it fits. */
 static inline int dc_int(int64_t v)
 {
     DC_ASSERT(v >= INT32_MIN && v <= INT32_MAX);

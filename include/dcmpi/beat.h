@@ -1,4 +1,4 @@
-/* What this process is doing, for whoever watches (watchdog.h): two stores per step. */
+/* Records what this process is doing, for a watchdog (watchdog.h). Costs two stores per step. */
 #ifndef DCMPI_BEAT_H
 #define DCMPI_BEAT_H
 
@@ -9,17 +9,17 @@
 enum { DC_BEAT_PHASE_CHARS = 24 };
 /* Only its own process writes it; others read it without a lock, so at worst they see a torn phase name. */
 typedef struct {
-    _Atomic uint64_t moves; /* grows with every step and every wait that ends */
+    _Atomic uint64_t moves; /* grows with every step and at the end of every wait */
     _Atomic int64_t step;
     char phase[DC_BEAT_PHASE_CHARS];
     _Atomic bool waits;
 } dc_beat;
 
-/* From now on this process records in *beat (borrowed) what it is doing; NULL: nobody watches. */
+/* Makes this process record in *beat (borrowed) from now on; NULL: nobody watches. */
 void dc_beat_to(dc_beat *beat);
-/* This process is at `step` of `phase` (static text). Fault points rank.kill, rank.hang. */
+/* Records that this process is at `step` of `phase` (static text). Fault points rank.kill, rank.hang. */
 void dc_beat_at(const char *phase, int64_t step);
-/* This process enters or leaves a call that waits for others; leaving counts as progress. */
+/* Records that this process enters or leaves a call that waits for others; leaving counts as progress. */
 void dc_beat_waits(bool waits);
 
 #endif

@@ -1,10 +1,10 @@
-/* Checkpoint files: what they hold, how they are written and read, and the folder they lie in.
+/* Checkpoint files: their contents, writing and reading them, and the folder that holds them.
  *
  * A checkpoint is an HDF5 file followed by a trailer of 64 bytes with the XXH3 (128 bits) of all bytes before it: a
  * file that was cut short, or in which a single bit has changed, is refused before the HDF5 library sees it. h5py opens
  * it like any other file. Root attributes: the header below. Datasets: one per registered array (state.h) under /state,
- * a vector or, for a table, [rows of the data x width]. Only the header depends on the number of ranks; even the size
- * of the file does not. All functions are serial and called by rank 0; none holds more than one piece of the values in
+ * a vector or, for a table, [rows of the data x width]. Only the header depends on the number of ranks; the size of the
+ * file does not. All functions are serial and called by rank 0; none holds more than one piece of the values in
  * memory. */
 #ifndef DCMPI_CKPT_H
 #define DCMPI_CKPT_H
@@ -12,7 +12,8 @@
 #include "dcmpi/clock.h"
 #include "dcmpi/state.h"
 
-/* 2: histories hold only the rows made so far. 3: headers come first, and there are tables. Version 2 is still read. */
+/* Format versions. 2: histories hold only the rows made so far. 3: headers come first, and there are tables. Version 2
+ * can still be read. */
 enum { DC_CKPT_OLDEST = 2, DC_CKPT_VERSION = 3 };
 
 /* Which run the state belongs to, and how far that run had got. */
@@ -28,7 +29,7 @@ typedef struct {
     int64_t part;                     /* how many times the run was started, this one included */
     double wall_s;                    /* of all parts */
     int64_t log_bytes, metrics_bytes; /* lengths of log.txt and metrics.jsonl */
-    /* Version 0.1.0 did not store these: then they are "" and 0. Hashes as in dc_provenance. */
+    /* Version 0.1.0 did not store these; for its checkpoints they are "" and 0. Hashes as in dc_provenance. */
     int64_t number;
     char job[128];
     uint64_t labels_hash, weights_hash, deck_hash, program_hash;
@@ -67,7 +68,7 @@ void dc_ckpt_release(dc_ckpt *c);
 /* Phases in the order of a run, from 0: "layer_1" ... "layer_16", "pretrain", "finetune", "kmeans", "cluster"; NULL
  * after the last. The checkpoint at the end of a phase is kept, so that a longer run can continue from it. */
 const char *dc_ckpt_phase_at(int place);
-/* Place of a phase in that order; -1 for any other phase, from whose end no run continues. */
+/* Place of a phase in that order, or -1 for any other phase: a run never continues from the end of such a phase. */
 int dc_ckpt_phase_place(const char *phase);
 /* dir/last-PHASE.h5; false if the path would be too long. */
 bool dc_ckpt_last_path(const char *dir, const char *phase, char out[DC_PATH_MAX]);
@@ -79,15 +80,15 @@ void dc_ckpt_forget_last(const char *dir, int place);
 
 /* Numbers of the checkpoints in `dir`, ascending; the caller owns *number (dc_mem). None if there is no folder. */
 DC_CHECKED dc_status dc_ckpt_list(const char *dir, int64_t **number, int *n);
-/* What a file name in that folder means: a checkpoint, one being written, or something else. */
+/* What a file name in that folder stands for: a complete checkpoint, one being written, or something else. */
 typedef enum { DC_CKPT_NONE, DC_CKPT_WHOLE, DC_CKPT_PART } dc_ckpt_name;
 dc_ckpt_name dc_ckpt_name_of(const char *name);
 /* dir/ckpt-NNNNNN.h5; false if the path would be too long. */
 bool dc_ckpt_path(const char *dir, int64_t number, char out[DC_PATH_MAX]);
-/* Removes checkpoints below `number`, except the newest `keep` of them, and anything an interrupted write left behind.
- * Files with other names are never touched. */
+/* Removes checkpoints with numbers below `number`, except the newest `keep` of these, and whatever interrupted writes
+ * left behind. Files with other names are never touched. */
 void dc_ckpt_prune(const char *dir, int64_t number, int64_t keep);
-/* Removes checkpoints with above < number < below. */
+/* Removes the checkpoints whose number satisfies above < number < below. */
 void dc_ckpt_remove_between(const char *dir, int64_t above, int64_t below);
 
 #endif

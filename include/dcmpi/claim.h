@@ -19,9 +19,9 @@ typedef struct {
 
 /* Claims the HDF5 file `output`, which this recipe makes. An existing file of that name must be empty or made by the
  * same recipe; with `force`, any regular file will do. A path.part left by a killed owner of the lock is removed.
- * Errors (none touches a file): DC_ERR_USAGE (name empty or too long, file of another origin, or an input that is the
+ * Errors (no file is touched): DC_ERR_USAGE (name empty or too long, file of another origin, or an input that is the
  * output, path.part, path.lock or path.lock.guard), DC_ERR_BUSY, DC_ERR_IO (not a regular file, a path.part not known
- * to be a leftover; those of lock.h). */
+ * to be a leftover, errors of dc_lock_acquire()). */
 DC_CHECKED dc_status dc_claim_take(dc_claim *c, const char *output, bool force, const dc_recipe *recipe,
                                    const dc_claim_input *input, int n);
 /* Releases the lock; the writer must remove path.part itself. A claim that holds nothing is legal. */

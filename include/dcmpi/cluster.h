@@ -28,10 +28,11 @@ typedef struct {
     int64_t K;    /* clusters, 1 <= K <= N */
     int n_init;   /* restarts, >= 1, advanced together */
     int max_iter; /* Lloyd iterations, >= 0 */
-    double tol;   /* a restart stops when the squared shift of its centres <= tol * mean feature variance */
+    double tol;   /* a restart stops when the squared shift of its centres is at most tol * mean feature variance */
     uint64_t seed;
-    int max_iter_before; /* max_iter of the run that wrote the checkpoint, at most max_iter; 0: the same */
-    dc_state *state;     /* the iterations' state is registered here under its phase name; NULL: nowhere; borrowed */
+    int max_iter_before; /* max_iter of the run that wrote the checkpoint, at most max_iter; 0: same as max_iter
+                          */
+    dc_state *state;     /* keeps the state of the iterations, under the phase's name; NULL: not kept; borrowed */
 } dc_kmeans_config;
 
 typedef struct {
@@ -50,21 +51,21 @@ typedef struct {
  * iteration. Collective; the same bits for every number of ranks and threads.
  *
  * The lowest inertia wins (ties: first restart). The centre of an empty cluster moves to the row farthest from its
- * nearest centre (ties: lowest row); several empty clusters take the farthest rows in order. If all rows lie on centres
- * it stays, so data with fewer than K distinct rows ends with clusters of size 0. A seed is drawn uniformly when all
- * rows already lie on centres.
+ * nearest centre (ties: lowest row); several empty clusters take the farthest rows in order. If all rows lie on
+ * centres, the empty cluster's centre stays, so data with fewer than K distinct rows ends with clusters of size 0.
+ * During seeding, if all rows already lie on centres, the next centre is drawn uniformly.
  *
- * Labels equal those of dc_nearest in every iteration: float products decide where they are accurate enough, distances
- * in double elsewhere. Sums, counts and inertia are in double. So outlying rows, and any unit of measure that float can
- * hold, cost no digits.
+ * Labels equal those of dc_nearest in every iteration: products in float decide a label where they are accurate enough,
+ * and distances in double elsewhere. Sums, counts and inertia are in double. So accuracy suffers neither from outlying
+ * rows nor from the unit of measure, as long as float can hold the values.
  *
- * Memory of a rank: n_init*n floats while seeding; per thread two tiles of 256 rows and their scores; the sums, K*(d+1)
- * doubles per restart, held about (threads + log2(blocks)) times. A pass takes as many restarts as fit 32 MiB of sums
- * (at least one), so an iteration with K*(d+1)*n_init beyond 4M takes several passes. Errors: DC_ERR_DATA if K > N;
- * DC_ERR_MEMORY. `out` needs no initial value and is empty after an error. */
+ * Memory of a rank: n_init*n floats while seeding; two tiles of 256 rows and their scores per thread; about (threads +
+ * log2(blocks)) copies of the sums, which are K*(d+1) doubles per restart. A pass handles as many restarts as fit into
+ * 32 MiB of sums (at least one), so an iteration with K*(d+1)*n_init beyond 4M takes several passes. Errors:
+ * DC_ERR_DATA if K > N; DC_ERR_MEMORY. `out` needs no initial value and is empty after an error. */
 DC_CHECKED dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg, dc_kmeans_result *out);
 void dc_kmeans_result_release(dc_kmeans_result *r);
-/* Memory that dc_kmeans() needs for rows of width d, measured in a rehearsal (mem.h). Collective. Errors:
+/* Memory that dc_kmeans() needs for rows of d values, measured in a rehearsal (mem.h). Collective. Errors:
  * DC_ERR_MEMORY. */
 typedef struct {
     double bytes;        /* peak on this rank, result included */
@@ -83,12 +84,12 @@ void dc_nearest(const float *X, const float *M, int64_t n, int64_t K, int64_t d,
 
 /* q[n x K]: log q_ij = -(alpha+1)/2 log1p(d_ij/alpha) - logsumexp_k, d_ij = |z_i - mu_j|^2 summed from the differences
  * (Xie et al. 2016, equation 1). label[n] (NULL: not wanted): the nearest centre, as dc_nearest finds it; its q is the
- * largest of the row. Z [n x L] and M [K x L] must be finite, K >= 1, alpha > 0; n and L may be 0. The result is then
- * finite. Local; threaded if called outside a parallel region; a row's result does not depend on its position. */
+ * largest of the row. Z [n x L] and M [K x L] must be finite, K >= 1, alpha > 0; n and L may be 0. Then the result is
+ * finite, too. Local; threaded if called outside a parallel region; a row's result does not depend on its position. */
 void dc_softassign(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q,
                    int32_t *label);
 
-/* Rows of q and p are float: their sums may differ from 1 by rounding, up to this. */
+/* The sum of a row of q or p may differ from 1 by this much, because q and p are float and so are rounded. */
 #define DC_ROW_SUM_TOLERANCE 1e-5
 
 /* Statistics of q and the labels over all rows, equal on all ranks. The caller owns the arrays. */
@@ -96,7 +97,7 @@ typedef struct {
     double *f;        /* [K] f_j = sum_i q_ij over all N rows, in double */
     int64_t *size;    /* [K] rows with label j */
     int64_t changed;  /* rows whose label has changed */
-    double sum_check; /* max over rows of |sum_j q_ij - 1|; NaN if this rank has one */
+    double sum_check; /* max over rows of |sum_j q_ij - 1|; NaN if q has a NaN on this rank */
 } dc_soft_stats;
 /* Fills *stats from this rank's rows q [n x K] and their new labels next[n]; labels[n] holds the old labels on entry,
  * the new ones on return. The same bits for every number of ranks and threads. Collective: one reduction of 2K+1
@@ -116,7 +117,7 @@ enum { DC_TARGET_SUMS = 2 };
 double dc_target_refresh(dc_comm *comm, const dc_part *part, const double *f, int64_t K, dc_sum *sum, float *p,
                          int64_t *odd);
 
-/* Records KL(p_i || q_i) of each row, [batch x 1]; q is the Student-t assignment of z [batch x L] to centers [K x L], p
+/* Records KL(p_i || q_i) of each row, [batch x 1]. q is the Student-t assignment of z [batch x L] to centers [K x L]; p
  * [batch x K] is constant. */
 dc_val dc_student_kl(dc_graph *g, double alpha, dc_val z, dc_val centers, dc_val p);
 #define dc_student_kl(g, alpha, z, centers, p) dc_student_kl(DC_RECORDED_AT(g), alpha, z, centers, p)
@@ -130,8 +131,8 @@ dc_val dc_student(dc_graph *g, double alpha, dc_val z, dc_val centers);
 dc_val dc_sqdist(dc_graph *g, dc_val z, dc_val centers);
 /* Number of the nearest centre, as dc_nearest finds it, [batch x 1]; constant. */
 dc_val dc_nearest_center(dc_graph *g, dc_val z, dc_val centers);
-/* Updates running means: `mean` [K x L] of `count` [K] values, after adding `more` [K] values with sums `sum` [K x L];
- * constant. */
+/* Records updated running means [K x L]: `mean` [K x L] is over `count` [K] values so far; `more` [K] values with sums
+ * `sum` [K x L] are added. Constant. */
 dc_val dc_running_mean(dc_graph *g, dc_val mean, dc_val count, dc_val more, dc_val sum);
 #define dc_sqdist(g, z, centers) dc_sqdist(DC_RECORDED_AT(g), z, centers)
 #define dc_nearest_center(g, z, centers) dc_nearest_center(DC_RECORDED_AT(g), z, centers)

@@ -39,8 +39,8 @@ int dc_comm_node_size(const dc_comm *comm); /* ranks on this node */
 int dc_comm_node_count(const dc_comm *comm);
 const char *dc_comm_host(const dc_comm *comm);
 
-/* In place over all ranks; n is equal on all ranks and may exceed 2^31, 0 is legal. The MPI library chooses the order
- * of floating-point sums, so their bits depend on the number of ranks (those of sum.h do not). */
+/* Combine x over all ranks, in place. n is equal on all ranks; it may exceed 2^31 or be 0. The MPI library chooses the
+ * order of floating-point sums, so their bits depend on the number of ranks (those of sum.h do not). */
 void dc_comm_sum_f32(dc_comm *comm, float *x, size_t n);
 void dc_comm_sum_f64(dc_comm *comm, double *x, size_t n);
 void dc_comm_sum_i64(dc_comm *comm, int64_t *x, size_t n);
@@ -50,8 +50,8 @@ void dc_comm_max_i64(dc_comm *comm, int64_t *x, size_t n);
 void dc_comm_min_i64(dc_comm *comm, int64_t *x, size_t n);
 void dc_comm_bcast(dc_comm *comm, void *data, size_t bytes, int root);
 void dc_comm_barrier(dc_comm *comm);
-/* Every rank gets the concatenation in rank order. counts[P] in bytes, equal on all ranks; recv holds their sum; send
- * holds counts[rank] bytes and may be this rank's part of recv. */
+/* Every rank gets the concatenation in rank order. counts[P], in bytes, is equal on all ranks. recv has room for all
+ * bytes; send holds counts[rank] bytes and may be this rank's part of recv. */
 void dc_comm_allgatherv(dc_comm *comm, const void *send, void *recv, const size_t *counts);
 /* As dc_comm_allgatherv, but only rank `root` receives; on other ranks recv is untouched and may be NULL. */
 void dc_comm_gatherv(dc_comm *comm, const void *send, void *recv, const size_t *counts, int root);

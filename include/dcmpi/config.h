@@ -36,7 +36,7 @@ typedef struct {
     } input;
     struct {
         char encoder[DC_NET_TEXT_MAX], decoder[DC_NET_TEXT_MAX];
-        dc_int_list hidden; /* this and the next two: if there is no encoder */
+        dc_int_list hidden; /* this and the next two are used if `encoder` is empty */
         int64_t latent;
         int activation, latent_activation, output_activation; /* dc_act */
         int init;                                             /* dc_init */
@@ -84,8 +84,8 @@ typedef struct {
 
 /* All functions here are local and know nothing of MPI. */
 
-/* A value of cluster.method; the first is the default. The deck has a section named after each method, with its
- * keys. */
+/* A value of cluster.method; the first is the default. The deck has a section named after each method, with the
+ * method's keys. */
 typedef struct {
     const char *name, *summary;
     const char *traits; /* "training" or "": decides which keys of other sections the method uses */
@@ -95,7 +95,7 @@ typedef struct {
 } dc_config_method;
 /* The array must stay valid for ever. Call this before anything is parsed or explained. */
 void dc_config_set_methods(const dc_config_method *list, int n);
-/* The struct with the keys of cluster.method, of the method's own type; a view into *cfg. */
+/* The struct of keys of the method in cluster.method, of a type that the method defines; a view into *cfg. */
 const void *dc_config_method_keys(const dc_config *cfg);
 
 void dc_config_defaults(dc_config *cfg);
@@ -106,17 +106,17 @@ void dc_config_builtin(dc_config *cfg);
 
 /* text[bytes] is the deck as read by rank 0 (NULL or no bytes: no deck); `name` appears in messages as
  * "name:line:col:". overrides[n]: "section.key=value" strings, with or without the leading dashes; they win over the
- * deck. verb: "fit", "kmeans" ...: setting a key that nothing uses is an error, but see dc_config_parse_noting();
- * sections of methods other than cluster.method may stay in a deck. Starts from the values in *cfg. Checks ranges and
+ * deck. verb: "fit", "kmeans" ...: it is an error to set a key that is not used, but see dc_config_parse_noting(); a
+ * deck may keep sections of methods other than cluster.method. Starts from the values in *cfg. Checks ranges and
  * contradictions and sets keys that follow from others: model.weights turns pretraining off, input.rows of the built-in
- * problem gets its default. Errors: DC_ERR_USAGE, all of them in one line. */
+ * problem gets its default. Errors: DC_ERR_USAGE; its text lists all errors in one line. */
 DC_CHECKED dc_status dc_config_parse(dc_config *cfg, const char *name, const char *text, size_t bytes,
                                      const char *const *overrides, int n_overrides, const char *verb);
-/* Things that are no errors but worth a line in the log. */
+/* Things that are not errors but worth a line in the log. */
 enum { DC_CONFIG_NOTE_MAX = 1024 };
 typedef struct {
     /* Keys of the deck that are unused only because of the verb or an override ("cluster.batch, cluster.tol (the verb
-     * is kmeans)"), or "". Not an error, because one deck may serve several runs. */
+     * is kmeans)"), or "". This is not an error, because one deck may serve several runs. */
     char unused[DC_CONFIG_NOTE_MAX];
     /* Old names of keys that were used, with their new ones ("cluster.x is now y.x"), or "". */
     char renamed[DC_CONFIG_NOTE_MAX];
@@ -134,23 +134,24 @@ DC_CHECKED dc_status dc_config_dump(const dc_config *cfg, const char *verb, bool
  * nearest (DC_ERR_USAGE).
  */
 DC_CHECKED dc_status dc_config_explain(const char *key, FILE *out);
-/* The key reference as Markdown (input/README.md is made of it). */
+/* The key reference as Markdown (input/README.md is made from it). */
 void dc_config_reference(FILE *out);
 bool dc_config_has_section(const char *name);
 /* The program's sections with their documentation, one line each, plus one line for all method sections; for --help.
  */
 void dc_config_list_sections(FILE *out);
-/* The same as .SS sections of a man page. */
+/* Writes the key reference as .SS sections of a man page. */
 void dc_config_man(FILE *out);
-/* Words for shell completion, each after a blank: words prints " --section.key=" for all keys that the verb can use,
- * names prints " section" and " section.key". */
+/* Words for shell completion, each after a blank: dc_config_words() prints " --section.key=" for all keys that the verb
+ * can use, dc_config_names() prints " section" and " section.key". */
 void dc_config_words(const char *verb, FILE *out);
 void dc_config_names(FILE *out);
-/* Lines `--section.key) echo "word word" ;;` of a shell `case`, for keys whose values are words; "@file" stands for a
- * path. */
+/* Writes lines `--section.key) echo "word word" ;;` for a shell `case`, for keys whose values are words; "@file" stands
+ * for a path. */
 void dc_config_value_words(FILE *out);
-/* Number of keys that the verb uses, that can change the result, and that differ; out[cap]: "cluster.lr is 0.1, was
- * 0.01; ...". The path of the data is not compared: the caller compares the hash of the data. */
+/* Returns how many of the keys that the verb uses and that can change the result differ. out[cap] lists them:
+ * "cluster.lr is 0.1, was 0.01; ...". The path of the data is not compared: the caller compares the hash of the data.
+ */
 int dc_config_differences(const dc_config *was, const dc_config *is, const char *verb, char *out, size_t cap);
 /* XXH3 over all values in use that can change the result (not paths of output, not log_interval). */
 uint64_t dc_config_hash(const dc_config *cfg);

@@ -1,6 +1,6 @@
 /* Converts foreign formats to dcmpi's data file, streamed: IDX, NPY and text tables (each also compressed by gzip, xz
- * or zstd), and HDF5. Serial: one process, no MPI. Uses a few buffers of some MiB whatever the size of the input;
- * transposing adds DC_TRANSPOSE_BYTES and, if that is not enough, a temporary file beside the output.
+ * or zstd), and HDF5. Serial: one process, no MPI. Uses a few buffers of some MiB for an input of any size; transposing
+ * adds DC_TRANSPOSE_BYTES and, if that is not enough, a temporary file beside the output.
  *
  * The data file: /X [N, D] uint8, float16, float32 or float64; /y [N] int32 if there are labels, -1 for a row without
  * one; /ids [N] texts if there are ids. Attributes of the root:
@@ -12,8 +12,8 @@
  *   feature_names  names of the columns, one per line; a dataset of that name if they are more than 1 MiB
  *   n_classes      number of different labels (int64)
  *   classes        one line per class, in ascending order of the labels: the name or number that the label stands for
- *   missing        what was done about missing values, if there were any: lines of key=value, action, cells, rows, and
- *                  how many of each kind
+ *   missing        what was done about missing values, if there were any: lines of key=value with the action, the
+ *                  cells, the rows, and the number of each kind
  * /X, /y and /ids have the attribute `xxh3` (Checksums in h5.h), which every load compares.
  * Integer labels that fit keep their values in /y; names, and integers beyond int32, are numbered 0..C-1 in the
  * order of `classes`. */
@@ -22,8 +22,9 @@
 
 #include "dcmpi/base.h"
 
-/* How a text table is read. NULL, 0: decided by the rules in convert/layout.h. A column is "first", "last", "none", a
- * number from 0, or a name from line 1 (in double quotes if it could be mistaken for one of the former). */
+/* How a text table is read. Options that are NULL or 0 are decided by the rules in convert/layout.h. A column is
+ * "first", "last", "none", a number from 0, or a name from line 1 (in double quotes if it could be mistaken for one of
+ * these words or a number). */
 typedef enum { DC_HEADER_AUTO, DC_HEADER_YES, DC_HEADER_NO } dc_header;
 typedef struct {
     const char *label_column, *id_column;
@@ -31,11 +32,11 @@ typedef struct {
     dc_header header;
     char separator; /* ' ': runs of blanks and tabs */
     bool decimal_comma;
-    bool transposed; /* rows are features: the table's ids name features, its names are row ids */
+    bool transposed; /* rows are features: the table's ids are names of features, its column names are ids */
 } dc_table_options;
 
 /* What happens to missing values: NaN, infinities, and in text the words for them. DROP leaves the row out, MEAN
- * replaces the value by the mean of the column's other values, VALUE by a number. */
+ * replaces the value with the mean of the column's other values, VALUE replaces it with a given number. */
 typedef enum { DC_MISSING_ERROR, DC_MISSING_DROP, DC_MISSING_MEAN, DC_MISSING_VALUE } dc_missing_action;
 typedef struct {
     dc_missing_action action;
@@ -68,7 +69,7 @@ typedef struct {
     const char *label_dataset; /* HDF5 inputs: column of labels (h5_column.h), NULL: /y beside /X */
     const char *id_dataset;    /* HDF5 inputs: names of the samples, NULL: by convention, "none": none */
     int n_image_dims;          /* 0: as the inputs say */
-    int64_t image_shape[DC_CONVERT_IMAGE_DIMS]; /* height, width[, channels]; their product is D, or it is an error */
+    int64_t image_shape[DC_CONVERT_IMAGE_DIMS]; /* height, width[, channels]; their product must be D */
     const char *output;
     bool force;               /* replace whatever output exists */
     const char *options;      /* what determines the content besides the inputs, as in recipe.h; NULL: nothing */
@@ -86,12 +87,12 @@ typedef struct {
     uint64_t checksum;
 } dc_convert_result;
 
-/* Writes cfg->output under a lock (claim.h) and the temporary name "<output>.part", which is removed on any error. An
- * existing output made by the same request (recipe.h) is replaced once the new one is complete. Numbers that are
- * neither uint8 nor floating point become float32, or float64 where float32 would not tell them apart
- * (convert/precision.h), with a NOTE; inputs of different types take the widest of them. Errors: DC_ERR_DATA with file,
- * place (byte, or line and column) and cause; DC_ERR_IO (output, disk); DC_ERR_USAGE; DC_ERR_BUSY (another process
- * writes this output); DC_ERR_MEMORY. */
+/* Writes cfg->output under a lock (claim.h), first as "<output>.part", which is removed after any error. An existing
+ * output made by the same request (recipe.h) is replaced once the new one is complete. Numbers that are neither uint8
+ * nor floating point become float32, or float64 where float32 would not tell them apart (convert/precision.h), with a
+ * NOTE; if inputs have different types, the widest is used for all. Errors: DC_ERR_DATA with file, place (byte, or line
+ * and column) and cause; DC_ERR_IO (output, disk); DC_ERR_USAGE; DC_ERR_BUSY (another process writes this output);
+ * DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_convert(const dc_convert_config *cfg, dc_convert_result *result);
 
 #endif

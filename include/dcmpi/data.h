@@ -16,7 +16,7 @@ typedef enum {
     DC_SCALE_ROBUST
 } dc_scale_kind;
 
-/* Clipping: values outside two bounds are replaced by the nearer bound before scaling. Plain data without padding. */
+/* Clipping: values outside two bounds are replaced by the nearer bound before scaling. The struct has no padding. */
 enum { DC_CLIP_NONE, DC_CLIP_QUANTILES, DC_CLIP_RANGE };
 typedef struct {
     int64_t kind;
@@ -33,7 +33,7 @@ typedef enum {
     DC_CHECKSUM_STORED,  /* to be compared when all rows are read */
     DC_CHECKSUM_AGREES
 } dc_checksum;
-/* "no checksum stored", for messages. */
+/* Text for messages, such as "no checksum stored". */
 const char *dc_checksum_text(dc_checksum c);
 
 typedef struct {
@@ -42,7 +42,7 @@ typedef struct {
     dc_dtype dtype;
     void *X; /* [n x D] stored type, local, owned */
     int32_t
-        *y; /* [n] labels renumbered 0..C-1, -1: no label; local, owned; NULL without labels. Only metrics may read. */
+        *y; /* [n] labels renumbered 0..C-1, -1: no label; local, owned; NULL without labels. Only metrics use them. */
     int64_t C;           /* number of classes, 0 without labels; global */
     int64_t unlabelled;  /* rows without a label; global */
     char *classes;       /* names of the classes in their order, one per line; rank 0, owned; NULL without labels */
@@ -57,10 +57,10 @@ typedef struct {
     char source[DC_PATH_MAX];      /* path, or "builtin:glyphs" */
     uint64_t hash;                 /* global checksum of X: XXH3 of each shard's bytes, hashed in shard order */
     double min, max, mean;         /* of the values, after any clipping; global */
-    double scaled_min, scaled_max; /* of what enters the network, global */
+    double scaled_min, scaled_max; /* range of what enters the network, global */
     dc_checksum checksum;          /* of the file */
     char outlying[128];            /* describes values far outside their columns; "" if there are none; global */
-    size_t bytes;                  /* held by this rank */
+    size_t bytes;                  /* memory held by this rank */
 } dc_dataset;
 
 /* What the header of a data file says before any row is read. */
@@ -71,31 +71,32 @@ typedef struct {
     bool has_labels;
     bool has_ids;
     size_t id_bytes; /* of a stored id; 0: unknown until ids are read */
-    int64_t C;       /* classes, if the file says; 0: unknown, or no labels */
+    int64_t C;       /* number of classes if the file states it; 0: unknown, or no labels */
 } dc_data_header;
 
 /* Which data to load, and what the deck says about them. */
 typedef struct {
     const char *path;
-    dc_gidx rows;       /* take this many first rows; 0: all, or DC_GLYPH_ROWS_DEFAULT of the built-in problem */
+    dc_gidx rows;       /* use only the first `rows` rows; 0: all, or DC_GLYPH_ROWS_DEFAULT of the built-in problem */
     const char *labels; /* column of labels (h5_column.h), NULL or "": /y if there is one */
     int n_image_dims;   /* 0: as the file says */
-    int64_t image_shape[DC_IMAGE_DIMS_MAX]; /* height, width[, channels]; their product is D, or it is an error */
+    int64_t image_shape[DC_IMAGE_DIMS_MAX]; /* height, width[, channels]; their product must be D */
     dc_clip clip;
 } dc_data_request;
 
-/* Reads the header of the file; not collective. Errors: DC_ERR_DATA for files that are not dcmpi data files (says what
- * is missing), more rows asked for than there are, no rows or no columns, unusable labels, an image shape that does not
- * fit; DC_ERR_IO. */
+/* Reads the header of the file; not collective. Errors: DC_ERR_DATA for files that are not dcmpi data files (the text
+ * says what is missing), more rows asked for than there are, no rows or no columns, unusable labels, an image shape
+ * that does not fit; DC_ERR_IO. */
 DC_CHECKED dc_status dc_dataset_inspect(const dc_data_request *request, dc_data_header *out);
 /* The same for a file alone, without labels, image shape or clipping from a deck. */
 DC_CHECKED dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_header *out);
 
-/* Reads the header and everything stored in variable-length strings and the like, which the library may fetch from
- * anywhere in the file. Not collective. Errors: as above. */
+/* Reads the header and all data of variable length, such as strings, which the library may fetch from anywhere in the
+ * file. Not collective. Errors: as above. */
 DC_CHECKED dc_status dc_dataset_probe(const dc_data_request *request);
 
-/* Whether there are so many classes that the labels must be identifiers given by mistake; their names are not read. */
+/* Whether there are so many classes that the labels must be identifiers given by mistake; then their names are not
+ * read. */
 static inline bool dc_labels_name_rows(int64_t classes, dc_gidx rows)
 {
     return classes > 2 && 2 * classes > rows;
@@ -109,8 +110,8 @@ DC_CHECKED dc_status dc_dataset_tell_range(const char *path);
  * changes while it is read is an error. NaN and Inf are errors (the text names the first row and column, and the
  * count); so are fewer than K distinct rows; constant columns get a NOTE and are only shifted. shift, scale, hash, min,
  * max and mean have the same bits for every number of ranks and threads. `seed` is used by the built-in problem only.
- * *out is owned by the caller. Errors, agreed: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY, DC_ERR_USAGE (more ranks than
- * shards). */
+ * *out is owned by the caller. Errors, the same on all ranks: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY, DC_ERR_USAGE (more
+ * ranks than shards). */
 DC_CHECKED dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int shards, dc_scale_kind scale,
                                      uint64_t seed, int64_t K, dc_dataset **out);
 /* The same for a file alone, without labels, image shape or clipping from a deck. */
@@ -118,8 +119,8 @@ DC_CHECKED dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx ro
                                      uint64_t seed, int64_t K, dc_dataset **out);
 /* Accepts NULL. */
 void dc_dataset_destroy(dc_dataset **data);
-/* Memory predicted from the header, for the rank with this part: the loaded data; what loading needs besides (stored
- * labels, per-column statistics); the id of one row. */
+/* Memory predicted from the header for the rank with this part: for the loaded data; for what loading needs in addition
+ * (stored labels, per-column statistics); for the id of one row. */
 double dc_dataset_bytes(const dc_data_header *head, const dc_part *part, const dc_clip *clip);
 double dc_dataset_loading_bytes(const dc_data_header *head, const dc_part *part, int threads, dc_scale_kind scale,
                                 const dc_clip *clip);
@@ -143,8 +144,8 @@ void dc_dataset_rows(const dc_dataset *data, int64_t lo, int64_t n, float *out);
  * such row and its first such column, or n and D if there is none. Local, threaded. */
 int64_t dc_dataset_outside(const dc_dataset *data, int64_t n, float lo, float hi, int64_t *row, int64_t *column);
 
-/* Stored (unscaled) rows by global number, on every rank: out[n x D] in the stored type; a negative number gives a row
- * of zeros. Collective. Errors: DC_ERR_MEMORY. */
+/* Gives every rank the stored (unscaled) rows with these global numbers: out[n x D] in the stored type; a negative
+ * number gives a row of zeros. Collective. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_dataset_fetch(dc_comm *comm, const dc_dataset *data, const dc_gidx *rows, int64_t n, void *out);
 
 /* ---- Rows in pieces: data of any size in bounded memory --------------------------------------------------------- */
@@ -200,7 +201,7 @@ DC_CHECKED dc_status dc_batcher_init(dc_batcher *b, const dc_part *part, uint64_
  * Not collective: every rank computes its own. */
 void dc_batcher_step(const dc_batcher *b, int64_t step, int64_t *rows, int64_t *n, int64_t *n_global, int64_t *offset);
 
-/* Number of rows of step `step` on the ranks below `rank` (rank P: of the whole batch), and in one shard. */
+/* Number of rows of step `step`: on the ranks below `rank` (rank P: in the whole batch); in one shard. */
 int64_t dc_batcher_offset(const dc_batcher *b, int64_t step, int rank);
 int64_t dc_batcher_shard_rows(const dc_batcher *b, int64_t step, int shard);
 

@@ -6,7 +6,7 @@
  *     if (write(fd, data, bytes) < 0 || dc_fault(DC_FAULT_CKPT_WRITE)) return DC_FAIL(DC_ERR_IO, ...);
  *
  * The environment says which one fires: DC_FAULT=point@rank#n fires the n-th time that rank passes the point. @rank and
- * #n default to 0 and 1; separate several by commas. `dcmpi info --faults` prints the table. */
+ * #n default to 0 and 1; several points are separated by commas. `dcmpi info --faults` prints the table. */
 #ifndef DCMPI_FAULT_H
 #define DCMPI_FAULT_H
 
@@ -57,8 +57,8 @@ typedef enum { DC_FAULT_POINTS(DC_FAULT_ID) DC_FAULT_COUNT } dc_fault_id;
 #undef DC_FAULT_ID
 
 #ifdef DC_FAULT
-/* True the n-th time that the rank given in DC_FAULT passes the point; then it prints this to stderr and sets errno to
- * EIO. */
+/* True the n-th time that the rank given in DC_FAULT passes the point; it then also reports the fault on stderr and
+ * sets errno to EIO. */
 bool dc_fault(dc_fault_id id);
 /* Reads DC_FAULT; before this call no point fires or is counted. Errors: DC_ERR_USAGE. */
 DC_CHECKED dc_status dc_fault_start(int rank);

@@ -1,5 +1,5 @@
-/* Files that are either complete or absent: written under another name, forced to disk, read back, renamed. Also checks
- * whether a file changed while it was read. */
+/* Writes files that are either complete or absent: they are written under another name, forced to disk, read back and
+ * renamed. Also checks whether a file changed while it was read. */
 #ifndef DCMPI_FILE_H
 #define DCMPI_FILE_H
 
@@ -18,28 +18,27 @@ typedef struct {
  * disk. After an error `path` is unchanged and `path`.part is gone. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_file_replace(const char *path, const dc_file_piece *piece, int n);
 
-/* The same for data that never is in memory as a whole: begin, put the bytes in order, end. */
+/* Does the same for data that is never in memory as a whole: begin, put the bytes in order, end. */
 typedef struct {
     char path[DC_PATH_MAX], part[DC_PATH_MAX];
-    int fd;                    /* of path.part */
+    int fd;                    /* descriptor of path.part */
     size_t length;             /* final size in bytes */
     size_t bytes;              /* written so far */
-    struct XXH3_state_s *hash; /* of the bytes written so far */
+    struct XXH3_state_s *hash; /* hash of the bytes written so far */
 } dc_file_new;
-/* After an error do not call dc_file_end(). Errors: DC_ERR_IO, DC_ERR_MEMORY. */
+/* If dc_file_begin() fails, do not call dc_file_end(). Errors: DC_ERR_IO, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_file_begin(dc_file_new *f, const char *path, size_t length);
 DC_CHECKED dc_status dc_file_put(dc_file_new *f, const void *data, size_t bytes);
-/* XXH3 (128 bits) of the bytes so far. */
+/* XXH3 (128 bits) of the bytes written so far. */
 void dc_file_hash(const dc_file_new *f, uint64_t *high, uint64_t *low);
-/* st: DC_OK, or the first error since dc_file_begin(), which is then returned, with `path` unchanged.
- */
+/* st: DC_OK, or the first error since dc_file_begin(). An error is returned, and `path` stays unchanged. */
 DC_CHECKED dc_status dc_file_end(dc_file_new *f, dc_status st);
 
 /* Copies `from` to `to`, written as dc_file_replace does. Errors: also those of dc_file_open. */
 DC_CHECKED dc_status dc_file_copy(const char *from, const char *to);
 
-/* Only the last step: renames `part`, which is complete and on disk, to `path` and forces the directory to disk.
- * Errors: DC_ERR_IO. */
+/* Does only the last step of dc_file_replace: renames `part`, which is complete and on disk, to `path` and forces the
+ * directory to disk. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_file_publish(const char *part, const char *path);
 
 /* Opens a regular file of at most max_bytes for reading; *bytes: its length. The caller closes *fd, which is -1 after
@@ -66,14 +65,14 @@ DC_CHECKED dc_status dc_file_append(const char *path, FILE **file);
  * DC_ERR_IO. */
 DC_CHECKED dc_status dc_file_cut(const char *path, int64_t bytes);
 
-/* Identity, length and time of last change of a file: equal as long as nobody writes to it. */
+/* Identity, length and time of last change of a file. They stay the same as long as nobody writes to the file. */
 typedef struct {
     uint64_t device, inode;
     int64_t bytes, changed_s, changed_ns;
 } dc_file_state;
 /* Gets the state of an open file; path is for messages. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_file_state_of(int fd, const char *path, dc_file_state *state);
-/* DC_OK if `path` still names the same file in the state `then`, else `code`. */
+/* Returns DC_OK if `path` still names the same file and its state is still `then`, else `code`. */
 DC_CHECKED dc_status dc_file_unchanged(const char *path, const dc_file_state *then, dc_status code);
 /* The same for an open file, which may have lost its name. */
 DC_CHECKED dc_status dc_file_unchanged_fd(int fd, const char *path, const dc_file_state *then, dc_status code);

@@ -1,16 +1,16 @@
 /* A training step as data: a list of nodes, each an operation on the values of earlier nodes. A method records it once;
  * step/ executes it. Nothing is computed here.
  *
- * An operation sees rows and vectors and never adds over rows: see op.h. Every recording function appends a node and
- * returns its handle. After an error (shapes that do not fit) nothing more is recorded; dc_graph_finish() returns the
- * error, with the file and line of the call that made it. */
+ * An operation sees rows and vectors but never sums over rows: see op.h. Every recording function appends a node and
+ * returns its handle. After an error (shapes that do not fit) nothing more is recorded. dc_graph_finish() then returns
+ * the error, with the file and line of the call that caused it. */
 #ifndef DCMPI_GRAPH_H
 #define DCMPI_GRAPH_H
 
 #include "dcmpi/nn.h"
 
 typedef enum {
-    DC_ROWS, /* [batch x width]: a row per row of the batch */
+    DC_ROWS, /* [batch x width]: one row for each row of the batch */
     DC_ONE   /* [n x width]: equal on all ranks */
 } dc_space;
 typedef struct {
@@ -24,7 +24,7 @@ typedef struct {
     int id; /* -1: none */
 } dc_val;
 
-/* A parameter that a step reads: floats of the parameter slab. */
+/* A parameter that a step reads; it lies in the parameter slab. */
 typedef struct {
     const char *name; /* static text, for messages */
     size_t at;        /* first float */
@@ -36,7 +36,7 @@ static inline size_t dc_tensor_floats(const dc_tensor *t)
     return (size_t)(t->n * t->width);
 }
 
-/* An array with a row per local row of the data, [rows x width]. */
+/* An array [rows x width] with one row for each local row of the data. */
 typedef struct {
     const char *name;
     float *rows; /* borrowed */
@@ -53,7 +53,7 @@ dc_shape dc_graph_shape(const dc_graph *g, dc_val x);
 
 /* The rows of the batch, [batch x width]. */
 dc_val dc_batch(dc_graph *g, int64_t width);
-/* This row's entry of a table; *table must outlive the graph. */
+/* For each row of the batch, its row of a table; *table must outlive the graph. */
 dc_val dc_entry(dc_graph *g, const dc_table *table);
 dc_val dc_use(dc_graph *g, const dc_tensor *tensor);
 /* The same number in every step, a scalar. */
@@ -63,7 +63,7 @@ dc_val dc_number(dc_graph *g, double value);
 
 /* Layers [first, last) of a network whose weights lie in the slab; trained: whether a step changes the weights. */
 dc_val dc_layers(dc_graph *g, const dc_net *net, int first, int last, bool trained, dc_val x);
-/* Inverted dropout (nn.h); site: its number among the dropouts of the step. */
+/* Inverted dropout (nn.h); site: the number of this dropout within the step. */
 dc_val dc_dropout(dc_graph *g, double rate, int site, dc_val x);
 /* Loss of each row, [batch x 1]. x: the target, which counts as a constant; xhat: logits if kind is DC_LOSS_BCE. */
 dc_val dc_recon(dc_graph *g, dc_recon_loss kind, dc_val x, dc_val xhat);
@@ -71,8 +71,21 @@ dc_val dc_recon(dc_graph *g, dc_recon_loss kind, dc_val x, dc_val xhat);
 /* ---- Functions ---- */
 
 /* Element by element. One operand of ADD, SUB and MUL may be smaller: a vector [1 x width], used for all rows; a value
- * per row [batch x 1], used for all columns; or a scalar [1 x 1]. For EXP and SQUARE b is DC_NONE. */
-typedef enum { DC_ADD, DC_SUB, DC_MUL, DC_EXP, DC_SQUARE } dc_function;
+ * per row [batch x 1], used for all columns; or a scalar [1 x 1]. The other functions have one operand: b is DC_NONE.
+ */
+typedef enum {
+    DC_ADD,
+    DC_SUB,
+    DC_MUL,
+    DC_EXP,
+    DC_SQUARE,
+    DC_TANH,
+    DC_SIGMOID,  /* 1 / (1 + exp(-a)) */
+    DC_SOFTPLUS, /* log(1 + exp(a)) */
+    DC_LOG,      /* a > 0, here and below */
+    DC_SQRT,
+    DC_RECIPROCAL /* 1 / a */
+} dc_function;
 static const dc_val DC_NONE = {-1};
 dc_val dc_map(dc_graph *g, dc_function f, dc_val a, dc_val b);
 /* exp(s x_j) / sum_k exp(s x_k) of each row. scale: s, a constant scalar; if it is DC_NONE, s is 1. */
@@ -87,14 +100,14 @@ dc_val dc_neg_entropy(dc_graph *g, dc_val x);
 dc_val dc_noise(dc_graph *g, int64_t width, int site);
 /* The value of x as a constant: no gradient goes back to x. */
 dc_val dc_stop_gradient(dc_graph *g, dc_val x);
-/* 1 in column x of each row, 0 elsewhere; x [batch x 1] whole numbers in 0..n-1. */
+/* 1 in column x of each row, 0 elsewhere; x [batch x 1] holds whole numbers in 0..n-1. */
 dc_val dc_onehot(dc_graph *g, dc_val x, int64_t n);
 
 /* ---- Gradients as values ---- */
 
-/* The gradient of y [batch x 1] with respect to x [batch x width], for each row alone. Like any value it may go into
- * dc_stop_gradient() or be differentiated again; through layers that is exact for every activation. y must follow from
- * x by operations on rows alone, with no sum over the batch. */
+/* The gradient of y [batch x 1] with respect to x [batch x width], for each row by itself. Like any value it may go
+ * into dc_stop_gradient() or be differentiated again; through layers this is exact for every activation. y must be
+ * computed from x by operations on single rows, with no sum over the batch. */
 dc_val dc_grad(dc_graph *g, dc_val y, dc_val x);
 
 /* ---- Over all rows of the batch ---- */
@@ -105,8 +118,8 @@ dc_val dc_mean(dc_graph *g, dc_val x);
 dc_val dc_total(dc_graph *g, dc_val x);
 /* a'b, [width of a x width of b]. */
 dc_val dc_cross(dc_graph *g, dc_val a, dc_val b);
-/* NT-Xent, the loss of SimCLR (Chen et al. 2020, equation 1), [batch x 1]. Each row has two views, its rows of z and of
- * partner, both of unit length (dc_unit). The loss of a view v, where u is the other view of its row and t the
+/* NT-Xent, the loss of SimCLR (Chen et al. 2020, equation 1), [batch x 1]. Each row has two views: its row of z and its
+ * row of partner, both of unit length (dc_unit). The loss of a view v, where u is the other view of its row and t the
  * temperature, is
  *   -log(exp(v u / t) / sum over the 2 batch - 1 other views w of exp(v w / t))
  * and the loss of a row is the mean over its two views. */
@@ -117,11 +130,11 @@ dc_val dc_contrast(dc_graph *g, dc_val z, dc_val partner, double temperature);
 /* Adds a term to what the step minimises: weight times the mean of `loss` [batch x 1] over the rows of the batch, or
  * weight times `loss` if it is a scalar [1 x 1]. name: static text. */
 void dc_minimize(dc_graph *g, const char *name, double weight, dc_val loss);
-/* After the update the tensor takes the value of this vector. The step must not train the tensor, too. */
+/* After the update, sets the tensor to this vector. The step must not also train the tensor. */
 void dc_move(dc_graph *g, const dc_tensor *tensor, dc_val value);
-/* After the update each row's entry of the table takes the value of this row. */
+/* After the update, sets the table's row for each row of the batch to that row of `value`. */
 void dc_put(dc_graph *g, const dc_table *table, dc_val value);
-/* A value that inference returns, by its name. */
+/* Declares a value that inference returns under this name. */
 void dc_output(dc_graph *g, const char *name, dc_val x);
 
 #define DC_RECORDED_AT(g) dc_graph_at(g, __FILE__, __LINE__)

@@ -1,18 +1,18 @@
 /* Reads one value per row of a foreign HDF5 file as text: labels and ids.
  *
- * A column is a vector (or a matrix of one column) of integers, floats that are integers, or strings of any kind; an
- * AnnData categorical, that is a group with `codes` and `categories` (before AnnData 0.8: codes in `x` with names in
- * `__categories/x`); a nullable array, that is a group with `values` and `mask`; or field `f` of a dataset of records
- * `t`, written t/f, as AnnData before 0.7 stores obs, with names of codes in /uns/f_categories. Numbers come as decimal
- * digits, a row without a value (NaN, code -1, masked) as "". Local; no communication. */
+ * A column is one of these: (1) a vector, or a matrix of one column, of integers, floats that are integers, or strings
+ * of any kind; (2) an AnnData categorical: a group with `codes` and `categories`, or, before AnnData 0.8, codes in `x`
+ * and names in `__categories/x`; (3) a nullable array: a group with `values` and `mask`; (4) field `f` of a dataset `t`
+ * of records, written t/f. AnnData before 0.7 stores obs like this, with the names of codes in /uns/f_categories.
+ * Numbers become decimal digits; a row without a value (NaN, code -1, masked) becomes "". Local; no communication. */
 #ifndef DCMPI_H5_COLUMN_H
 #define DCMPI_H5_COLUMN_H
 
 #include "dcmpi/h5.h"
 
 typedef struct dc_h5_column dc_h5_column;
-/* h5 is borrowed. Errors, with *out NULL: DC_ERR_FORMAT (missing, none of these shapes or types, categories that are
- * not a list). */
+/* h5 is borrowed. Errors, with *out NULL: DC_ERR_FORMAT (the column is missing, has none of these shapes or types, or
+ * its categories are not a list). */
 DC_CHECKED dc_status dc_h5_column_open(dc_h5 *h5, const char *name, dc_h5_column **out);
 void dc_h5_column_close(dc_h5_column **column);
 dc_gidx dc_h5_column_rows(const dc_h5_column *column);
@@ -27,8 +27,8 @@ DC_CHECKED dc_status dc_h5_column_longest(dc_h5_column *column, dc_gidx row, dc_
  * dc_mem_free(). */
 DC_CHECKED dc_status dc_h5_column_join(dc_h5_column *column, char **text);
 
-/* Names of the integer labels in /y, from the root attribute `classes` with one line per class in ascending order. If
- * all lines are int32 numbers, each label is its own name; otherwise the name of label i is line i. */
+/* Names of the integer labels in /y, from the root attribute `classes`, which has one line per class in ascending
+ * order. If all lines are int32 numbers, each label is its own name; otherwise the name of label i is line i. */
 typedef struct {
     char *text; /* owned */
     const char **line;

@@ -28,7 +28,7 @@ DC_CHECKED dc_status dc_history_recall(dc_comm *comm, dc_history *h, dc_state *c
 /* Checks that *h has the n records and the length that its step implies, because a checkpoint may be inconsistent.
  * Errors: DC_ERR_FORMAT. */
 DC_CHECKED dc_status dc_history_check(const dc_history *h, size_t n, int64_t total);
-/* Appends row[n_columns]. Collective: full memory is doubled on all ranks or on none (DC_ERR_MEMORY). */
+/* Appends row[n_columns]. Collective: if the memory is full, it is doubled on all ranks or on none (DC_ERR_MEMORY). */
 DC_CHECKED dc_status dc_history_add(dc_comm *comm, dc_history *h, const double *row);
 void dc_history_release(dc_history *h);
 

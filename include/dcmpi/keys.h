@@ -1,5 +1,5 @@
-/* A deck key as a row of a table. The program's own rows are in config/, those of a method in the method's file.
- * Parsing, range checks, help, dump, reference and hash all use these rows. */
+/* A deck key, described by a row of a table. The program's own rows are in config/, and a method's rows are in the
+ * method's file. Parsing, range checks, help, dump, reference and hash all use these rows. */
 #ifndef DCMPI_KEYS_H
 #define DCMPI_KEYS_H
 
@@ -21,7 +21,8 @@ typedef enum {
     DC_KEY_LIST,     /* dc_int_list: [a, b, c]; min and max hold for each item */
     DC_KEY_DURATION, /* double, seconds: number with s, m, h or d */
     DC_KEY_CLIP,     /* dc_clip of data.h: none, a quantile, or [a, b] */
-    DC_KEY_NET, /* char[DC_NET_TEXT_MAX] of net_text.h: a decoder if the key has a default, else an encoder; "": none */
+    DC_KEY_NET, /* char[DC_NET_TEXT_MAX] of net_text.h: a decoder if the key has a default, else an encoder; "" if there
+                   is none */
     DC_KEY_FACTORS, /* dc_factors of optim.h: [NAME=FACTOR, ...]; min and max hold for each factor */
 } dc_key_type;
 
@@ -30,11 +31,11 @@ typedef struct {
     int value;
 } dc_key_choice;
 
-/* Ends that the range excludes; DC_POWER_OF_TWO is a further condition on integers. */
+/* Flags of dc_key.range. DC_OPEN_*: the range excludes this end; DC_POWER_OF_TWO: only powers of two. */
 enum { DC_OPEN_MIN = 1, DC_OPEN_MAX = 2, DC_POWER_OF_TWO = 4 };
 
-/* A method's rows leave out the last four members: their section is the method's name, only this method uses them, only
- * in `fit`, and they can change the result. */
+/* A method's rows leave the last four members unset. The section of such a key is the method's name; only this method
+ * uses the key, only in `fit`, and it can change the result. */
 typedef struct {
     const char *name;
     dc_key_type type;
@@ -44,14 +45,14 @@ typedef struct {
     unsigned range;               /* DC_OPEN_MIN ... */
     const dc_key_choice *choices; /* DC_KEY_CHOICE: ends with a NULL name */
     const char *unit;             /* NULL: a plain number */
-    const char *when, *when_is;   /* used only if key `when` of this section has one of the values ("a b"), or contains
-                                     one as a word; "": is empty */
+    const char *when, *when_is;   /* used only if the value of key `when` of this section is, or contains as a word, one
+                                     of the words in when_is ("a b"); when_is "": only if that value is empty */
     const char *also;             /* names in other programs, separated by blanks; for suggestions only */
     const char *doc;              /* one to three sentences */
     const char *source;           /* where the default comes from; NULL: our choice, explained in doc */
     const char *section;
-    unsigned verbs;    /* which verbs use it; bits defined in config/ */
-    const char *trait; /* NULL: all methods use it; else only those with this trait; matters only in `fit` */
+    unsigned verbs;    /* verbs that use it, as bits defined in config/ */
+    const char *trait; /* NULL: all methods use it; otherwise only those with this trait. Matters only in `fit` */
     bool result;       /* can change what is computed */
 } dc_key;
 

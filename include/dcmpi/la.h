@@ -7,14 +7,15 @@
 typedef enum { DC_GEMM_ONEDNN, DC_GEMM_CBLAS } dc_gemm_backend;
 typedef enum { DC_N = 0, DC_T = 1 } dc_trans;
 
-/* Global choice; make it once at start. */
+/* Sets the backend of the whole process; call it once at start. */
 void dc_gemm_set_backend(dc_gemm_backend backend);
 dc_gemm_backend dc_gemm_get_backend(void);
 
-/* Restricts the kernels of all products to an instruction set that older and newer CPUs share, so that all compute the
- * same bits. Call it after dc_gemm_set_backend and before the first product. DC_ISA_NATIVE: the best of this CPU, or
- * what the variable ONEDNN_MAX_CPU_ISA says. Errors: DC_ERR_USAGE if the CPU lacks these instructions, or if CBLAS is
- * the backend and was loaded with other kernels (only OPENBLAS_CORETYPE in the environment can choose them). */
+/* Restricts the kernels of all products to an instruction set that older and newer CPUs share, so that all these CPUs
+ * compute the same bits. Call it after dc_gemm_set_backend and before the first product. DC_ISA_NATIVE: the best of
+ * this CPU, or what the variable ONEDNN_MAX_CPU_ISA says. Errors: DC_ERR_USAGE if the CPU lacks these instructions, or
+ * if CBLAS is the backend and was loaded with other kernels (only OPENBLAS_CORETYPE in the environment can choose
+ * them). */
 typedef enum { DC_ISA_NATIVE, DC_ISA_AVX2, DC_ISA_AVX512 } dc_isa;
 DC_CHECKED dc_status dc_la_set_isa(dc_isa isa);
 /* The kernels that compute products: "avx512_core", or OpenBLAS's core type. */
@@ -28,12 +29,12 @@ dc_isa dc_la_isa_of(const char *name);
 void dc_gemm(dc_trans ta, dc_trans tb, int64_t m, int64_t n, int64_t k, float alpha, const float *A, int64_t lda,
              const float *B, int64_t ldb, float beta, float *C, int64_t ldc);
 
-/* B[columns x rows] = A[rows x columns]^T, both without gaps; threaded. */
+/* B[columns x rows] = A[rows x columns]^T, both contiguous; threaded. */
 void dc_transpose(int64_t rows, int64_t columns, const float *A, float *B);
 
 /* ---- Products whose bits do not depend on threads and ranks ----------------------------------------------------- */
 
-/* Rows of a tile in training passes; rows of a weight gradient computed at once. */
+/* Rows per tile in training passes; rows of a weight gradient that are computed together. */
 enum { DC_ROW_TILE = 64, DC_PANEL_ROWS = 64 };
 
 /* C[m x n] = A[m x k] * B[k x n], in tiles of `tile` rows (a divisor of m), one thread each. The bits of a row depend
@@ -47,11 +48,10 @@ void dc_gemm_panels(int64_t first, int64_t last, int64_t m, int64_t n, int64_t k
 
 /* Everything that determines the bits of products: "oneDNN 2.6.3 (avx512_core)" or "OpenBLAS 0.3.21 (SkylakeX)". */
 void dc_la_describe_gemm(char *out, size_t cap);
-/* Names for the banner: "oneDNN 2.6.3 (avx512_core), OpenBLAS 0.3.21 (SkylakeX)"; with CBLAS for GEMM only the latter.
- */
+/* Names for the banner: "oneDNN 2.6.3 (avx512_core), OpenBLAS 0.3.21 (SkylakeX)"; if CBLAS does GEMM, only OpenBLAS. */
 void dc_la_describe(char *out, size_t cap);
 /* True if OpenBLAS runs kernels for an older CPU than this; *advice is then a value for OPENBLAS_CORETYPE, else "". The
- * library reads that variable when it is loaded, so setting it needs a new process image. */
+ * library reads that variable when it is loaded, so a new value takes effect only in a new process image. */
 bool dc_la_blas_core_is_old(const char **advice);
 
 /* Single-precision FMA peak of this process in FLOP/s: `threads` threads, about 0.1 s of independent FMAs. */

@@ -5,16 +5,15 @@
 
 #include "dcmpi/base.h"
 
-/* Switches printing on or off; on before MPI starts, later on rank 0 only. */
+/* Switches printing on or off. It is on before MPI starts, and later on rank 0 only. */
 void dc_log_set_active(bool on);
 bool dc_log_is_active(void);
-/* From now on keeps lines in memory until dc_log_open() names a file for them; dc_log_close() without that drops them.
- */
+/* From now on keeps lines in memory until dc_log_open() names a file; dc_log_close() drops them if none was named. */
 void dc_log_hold(void);
-/* Also append every line to `path` (active rank only). Errors: DC_ERR_IO. */
+/* Also appends every line to `path` (active rank only). Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_log_open(const char *path);
 void dc_log_close(void);
-/* Current length of that file; 0 without one, INT64_MAX if it cannot be written to disk. */
+/* Current length of the log file; 0 if there is none, INT64_MAX if it cannot be written to disk. */
 int64_t dc_log_bytes(void);
 
 /* A line with the ISO time in front. */

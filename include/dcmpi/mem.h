@@ -1,5 +1,5 @@
-/* Counted, 64-byte aligned heap memory. All large allocations of the program go through here, so that tests find leaks
- * and can prove that steps do not allocate, and the report can print the peak. */
+/* Counted, 64-byte aligned heap memory. All large allocations of the program go through here. So tests can find leaks
+ * and prove that steps do not allocate, and the report can print the peak. */
 #ifndef DCMPI_MEM_H
 #define DCMPI_MEM_H
 
@@ -7,16 +7,16 @@
 
 enum { DC_MEM_ALIGN = 64 };
 
-/* Makes freed large blocks, also those of libraries, return to the system. Otherwise the C library would keep the
- * memory of a checkpoint for ever. Call it first in main. */
+/* From now on large blocks, even those of libraries, return to the system when they are freed. Otherwise the C library
+ * would keep the memory of a checkpoint for ever. Call it first in main. */
 void dc_mem_setup(void);
 /* *out = count*size bytes, zeroed by the calling thread; count 0 gives a valid unique pointer. `what` names the array
  * in the error text. Errors: DC_ERR_MEMORY (also when count*size overflows). */
 DC_CHECKED dc_status dc_mem_alloc(void *out, size_t count, size_t size, const char *what);
-/* The same, not zeroed: for arrays that a kernel's threads should touch first. */
+/* Like dc_mem_alloc(), but not zeroed: for arrays that a kernel's threads should touch first. */
 DC_CHECKED dc_status dc_mem_alloc_raw(void *out, size_t count, size_t size, const char *what);
-/* The same as zero pages that take memory only once they are written to (reading does not count): for arrays of which
- * each rank uses only its own part. The counters below count them in full. */
+/* Like dc_mem_alloc(), but the block consists of pages that take memory only once they are written to (not when they
+ * are read): for arrays of which each rank uses only its own part. The counters below count such blocks in full. */
 DC_CHECKED dc_status dc_mem_alloc_pages(void *out, size_t count, size_t size, const char *what);
 /* Zeros a block of dc_mem_alloc_pages and gives its memory back until it is written to again. */
 void dc_mem_zero_pages(void *block);
@@ -24,7 +24,7 @@ void dc_mem_zero_pages(void *block);
 void dc_mem_free(void *p);
 
 size_t dc_mem_current_bytes(void);
-size_t dc_mem_lazy_bytes(void); /* of these, in blocks of dc_mem_alloc_pages */
+size_t dc_mem_lazy_bytes(void); /* the share of these that is in blocks of dc_mem_alloc_pages */
 size_t dc_mem_peak_bytes(void); /* outside rehearsals */
 /* Number of allocations ever made: unchanged by code that must not allocate. */
 uint64_t dc_mem_alloc_count(void);
@@ -38,7 +38,8 @@ size_t dc_mem_resident_peak_bytes(void);
 
 /* The memory that an object needs is measured by creating it, so that only its creator has to know sizes. During a
  * rehearsal large blocks, zeroed or not, are pages that take memory only where they are written to, and creators write
- * to small blocks only; the counters above count as usual. Rehearsals nest; what is made in one is freed in it. */
+ * to small blocks only; the counters above count as usual. Rehearsals nest; whatever is allocated in one must be freed
+ * in it. */
 void dc_mem_rehearse(bool begins);
 
 /* ---- Memory that is left ----------------------------------------------------------------------------------------- */
@@ -52,11 +53,12 @@ typedef struct {
 /* Memory left for all processes of the job on this node together: the minimum of MemAvailable and of (limit - use) of
  * this process's control group (version 1 or 2) and all groups above it. */
 void dc_mem_room_of_node(dc_mem_room *out);
-/* Memory left for this process alone: unmapped rest of the address space (ulimit -v) and data (ulimit -d) limits. */
+/* Memory left for this process alone: what is unused of its limits for address space (ulimit -v) and data (ulimit
+ * -d). */
 void dc_mem_room_of_process(dc_mem_room *out);
 /* Memory left for one of `sharers` equal processes on this node, within both limits. */
 size_t dc_mem_available_bytes(int sharers);
-/* dc_mem_room_of_node() of a machine whose /proc and /sys lie in the folder `root`: for tests. */
+/* For tests: dc_mem_room_of_node() for a machine whose /proc and /sys lie in the folder `root`. */
 void dc_mem_room_under(const char *root, dc_mem_room *out);
 
 #endif

@@ -18,20 +18,20 @@ typedef struct {
     const void *keys; /* the values of dc_method.keys */
     dc_kmeans_config kmeans;
     const dc_slab *slab; /* the autoencoder, and what the method's build() added */
-    float *value;        /* [slab->n] this run's values of the slab */
+    float *value;        /* [slab->n] values of the slab in this run */
     int64_t epoch_steps; /* steps per epoch: each row is seen once */
 } dc_method_env;
 
 enum { DC_METHOD_STEPS = 4 };
-/* When a step runs: on batches number every - 1, 2*every - 1, ..., with this optimizer and with its own moments and
- * step count. */
+/* When and how a step runs: on the batches with numbers every - 1, 2*every - 1, ..., with this optimizer and with
+ * moments and a step count of its own. */
 typedef struct {
     int64_t every;
     dc_opt_config opt;
 } dc_turn;
 enum {
-    DC_METHOD_TRAINS = 1,      /* has a loss and takes training steps; otherwise one refresh gives the labels */
-    DC_METHOD_RECONSTRUCTS = 2 /* trains the decoder, too */
+    DC_METHOD_TRAINS = 1, /* has a loss and takes training steps; without this flag, one refresh gives the labels */
+    DC_METHOD_RECONSTRUCTS = 2 /* also trains the decoder */
 };
 
 /* Output of the method's inference for all rows of this rank. */
@@ -50,7 +50,7 @@ typedef struct {
     double sum_check;    /* max |sum_j q_ij - 1| */
     double f_sum;        /* sum_j f_j: N if all is well */
     double k_effective;  /* exp of the entropy of f/N */
-    double k_sized;      /* the same for the cluster sizes */
+    double k_sized;      /* the same, from the cluster sizes instead of f */
     int64_t largest;     /* rows of the largest cluster */
     int empty;           /* clusters without rows */
 } dc_refresh;
@@ -61,25 +61,26 @@ typedef struct dc_method_state dc_method_state;
 typedef struct {
     const char *name, *summary;
     unsigned flags;
-    /* The section of the method's name in a deck: DC_METHOD_KEYS(). */
-    const dc_key *keys; /* [n_keys] offsets into the method's own struct, */
+    /* Keys of the deck section that has the method's name; set by DC_METHOD_KEYS(). */
+    const dc_key *keys; /* [n_keys]; their offsets refer to a struct of the method, */
     int n_keys;
     size_t keys_bytes; /* of this size */
-    /* Adds what the method trains or keeps beside the autoencoder; uses K, L, keys of env. NULL: nothing. */
+    /* Adds what the method trains or keeps besides the autoencoder. Of env, it may use only K, L and keys. NULL: adds
+     * nothing. */
     void (*build)(const dc_method_env *env, dc_slab *slab);
     /* Local. Errors: DC_ERR_MEMORY. *env must outlive the state. */
     dc_status (*create)(const dc_method_env *env, dc_method_state **out);
-    /* Sets first values of what build() added, from the rows embedded with the current weights; only Z of *rows is set.
-     * Collective. */
+    /* Sets the first values of what build() added, from the rows embedded with the current weights. Only Z of *rows is
+     * set. Collective. */
     dc_status (*start)(dc_comm *comm, dc_method_state *state, const dc_inferred *rows);
-    /* Computes a new target; *out has loss 0 and odd_targets -1 on entry. NULL: no target, and the records show a loss
-     * of 0. Collective. */
+    /* Computes a new target; *out has loss 0 and odd_targets -1 on entry. NULL: there is no target, and records show a
+     * loss of 0. Collective. */
     dc_status (*refresh)(dc_comm *comm, dc_method_state *state, const dc_inferred *rows, dc_refresh *out);
-    /* Methods that train: steps [0, n_steps) run one after the other on every batch; record() records what each
+    /* For methods that train: steps [0, n_steps) run one after the other on every batch; record() records what a step
      * computes. Losses named "reconstruction" have their own column in the history. */
     int n_steps;
     void (*record)(dc_graph *g, const dc_method_state *state, int step);
-    /* Gives a step its own optimizer or cycle; *turn has the deck's on entry. May be NULL. */
+    /* Gives a step an optimizer or a cycle of its own; on entry, *turn has those of the deck. May be NULL. */
     void (*turn)(const dc_method_env *env, int step, dc_turn *turn);
     /* Records inference with the trained model: outputs "embedding" [x L], "q" [x K] and, if the label is not that of
      * the largest q, "label" [x 1]. */
@@ -87,11 +88,10 @@ typedef struct {
     /* Adds to the run's state whatever cannot be derived from the weights at the last refresh; destroy removes it
      * again. May be NULL. Collective; errors: those of dc_state_keep. */
     dc_status (*keep)(dc_comm *comm, dc_method_state *state, dc_state *s);
-    /* Registers what the result file gets beside the tensors of build(), under "/NAME OF THE METHOD/...". May be NULL.
-     * Local.
-     */
+    /* Registers what the result file gets besides the tensors of build(), under "/NAME OF THE METHOD/...". May be NULL.
+     * Local. */
     dc_status (*results)(const dc_method_state *state, dc_results *r);
-    /* Sets kept values that depend on the step number. May be NULL. Local. */
+    /* Sets those kept values that depend on the step number. May be NULL. Local. */
     void (*anneal)(const dc_method_state *state, int64_t step);
     void (*destroy)(dc_method_state **state);
 } dc_method;

@@ -1,5 +1,5 @@
 /* Scores of a clustering against labels, from counts of rows per class and cluster. Labels are used here and nowhere
- * else: whatever they are, they never cost a run its result. */
+ * else: bad labels never cost a run its result. */
 #ifndef DCMPI_METRICS_H
 #define DCMPI_METRICS_H
 
@@ -9,14 +9,14 @@ typedef struct dc_comm dc_comm;
 
 /* ---- Counts ------------------------------------------------------------------------------------------------------ */
 
-/* Most (class, cluster) pairs that are counted, and most cells of a full table of them: 64 MiB. */
+/* Limit on the (class, cluster) pairs that are counted, and on the cells of a full table of them: 64 MiB. */
 enum { DC_COUNTS_MAX = 1 << 23 };
 
 typedef struct {
     int32_t class_, cluster;
     int64_t rows;
 } dc_cell;
-/* Rows of each class in each cluster, for all pairs with any rows. */
+/* Number of rows of each class in each cluster, for all pairs that have rows. */
 typedef struct {
     int64_t K, C;
     size_t n;
@@ -41,7 +41,8 @@ void dc_counter_destroy(dc_counter **c);
 DC_CHECKED dc_status dc_counter_add(dc_counter *c, const int32_t *labels, const int32_t *y, int64_t n);
 /* The counts of this rank. Local. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_counter_counts_local(const dc_counter *c, dc_counts *out);
-/* The counts of all ranks on rank 0, the same for every number of ranks; elsewhere *out has no cells. Collective. */
+/* Joins the counts of all ranks on rank 0; they are the same for every number of ranks. On other ranks *out has no
+ * cells. Collective. */
 DC_CHECKED dc_status dc_counter_counts(dc_comm *comm, const dc_counter *c, dc_counts *out);
 
 /* ---- Scores ------------------------------------------------------------------------------------------------------ */
@@ -49,8 +50,8 @@ DC_CHECKED dc_status dc_counter_counts(dc_comm *comm, const dc_counter *c, dc_co
 /* Clusters and classes without rows are ignored. Without any rows all scores are 0.
  */
 typedef struct {
-    double acc;            /* best one-to-one matching of clusters to classes / N, any K and C; NaN: too much work */
-    double nmi;            /* I / sqrt(H_k H_c); 1 for one cluster and one class, 0 if only one of the two is single */
+    double acc; /* share of rows that agree in the best one-to-one matching, for any K and C; NaN: too much work */
+    double nmi; /* I / sqrt(H_k H_c); 1 for one cluster and one class; 0 if only K or only C is 1 */
     double nmi_arithmetic; /* 2 I / (H_k + H_c), the same special cases */
     double ari;            /* Hubert and Arabie 1985; identical trivial partitions (one set, or all singletons): 1 */
 } dc_scores;
@@ -58,19 +59,19 @@ typedef struct {
 #define DC_SCORES_WORK_MAX (INT64_C(1) << 34)
 /* All scores. Local. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_scores_local(const dc_counts *c, dc_scores *out);
-/* All scores, from the counts on rank 0, given to all ranks; the run may stop meanwhile (DC_STOPPED). Collective.
- * Errors: DC_ERR_MEMORY. */
+/* Computes all scores from the counts on rank 0 and gives them to all ranks. The run may stop meanwhile (DC_STOPPED).
+ * Collective. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_scores_compute(dc_comm *comm, const dc_counts *c, dc_scores *out);
 /* All scores but acc, which is left alone. Local. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_scores_of_pairs(const dc_counts *c, dc_scores *out);
 
-/* The one-to-one matching of clusters to classes with which most rows agree. Exact. Computed in steps, so that a run
- * can check for stop requests in between. Local. */
+/* The one-to-one matching of clusters to classes in which most rows agree. It is exact, and computed in steps, so that
+ * a run can check for stop requests in between. Local. */
 typedef struct dc_matching dc_matching;
 /* *c is borrowed. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_matching_create(dc_matching **out, const dc_counts *c);
 void dc_matching_destroy(dc_matching **m);
-/* Looks at about DC_MATCHING_STEP cells, in a second at most; false when the matching is finished. */
+/* Looks at about DC_MATCHING_STEP cells, which takes a second at most. Returns false when the matching is finished. */
 enum { DC_MATCHING_STEP = 1 << 26 };
 bool dc_matching_step(dc_matching *m);
 /* How many cells it has looked at so far. */

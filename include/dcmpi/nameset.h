@@ -8,7 +8,7 @@ typedef struct dc_nameset dc_nameset;
 /* Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_nameset_create(dc_nameset **out);
 void dc_nameset_destroy(dc_nameset **set);
-/* Adds text[0..n) unless it is there; at most 2^31 texts. Errors: DC_ERR_MEMORY. */
+/* Adds text[0..n) unless the set has it already; at most 2^31 texts. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_nameset_add(dc_nameset *set, const char *text, size_t n);
 size_t dc_nameset_count(const dc_nameset *set);
 /* Number of a text, or -1. */

@@ -59,7 +59,7 @@ bool dc_net_text_layers(const char *text, const char *name, dc_part_text *out, c
 /* Sets kind and decoder. */
 bool dc_net_text_decoder(const char *text, dc_net_text *out, char why[DC_NET_WHY_MAX]);
 
-/* Whether the decoder has the shapes of the encoder backwards, whatever the width of the data. */
+/* Whether the decoder has the shapes of the encoder in reverse order, whatever the width of the data. */
 bool dc_net_text_is_mirror(const dc_net_text *t);
 /* Whether a layer is about images. */
 bool dc_net_text_has_windows(const dc_net_text *t);
@@ -75,8 +75,9 @@ dc_layer_text dc_layer_text_of(const dc_layer *layer);
 /* The network for rows of D columns. Errors: DC_ERR_USAGE for a decoder of another width, too many layers, widths out
  * of range, images that do not fit. */
 DC_CHECKED dc_status dc_net_build(dc_net *net, int64_t D, const dc_net_text *t);
-/* A chain of layers "name_0", "name_1" ... for rows of D columns, without a decoder; its parameters start at float
- * `at`, the random streams of its weights at `stream`. Errors: DC_ERR_USAGE, says what is wrong with the text. */
+/* A chain of layers "name_0", "name_1" ... for rows of D columns, without a decoder. Its parameters start at float
+ * `at`, and the random streams of its weights start at `stream`. Errors: DC_ERR_USAGE, telling what is wrong with the
+ * text. */
 DC_CHECKED dc_status dc_net_chain(dc_net *net, const char *name, int64_t D, const char *text, size_t at, int stream);
 /* Writes the encoder or the decoder as text that parses to the same layers. */
 void dc_net_text_format(const dc_net *net, bool decoder, char out[DC_NET_TEXT_MAX]);

@@ -26,7 +26,7 @@ bool dc_init_find(const char *name, dc_init *init);
 typedef enum {
     DC_LOSS_MSE,          /* sum e^2 / (B D): Keras, PyTorch */
     DC_LOSS_MSE_SUM,      /* sum e^2 / B: ClustPy, DKM, DCN */
-    DC_LOSS_MSE_HALF_SUM, /* sum e^2 / (2 B): Caffe; but the Caffe of the DEC authors has half of DC_LOSS_MSE */
+    DC_LOSS_MSE_HALF_SUM, /* sum e^2 / (2 B): Caffe; but the DEC authors' Caffe uses half of DC_LOSS_MSE */
     DC_LOSS_BCE           /* -sum x log p + (1-x) log(1-p) / (B D), p = sigmoid(logit): Keras, PyTorch. x in [0, 1] */
 } dc_recon_loss;
 
@@ -135,9 +135,9 @@ typedef struct {
     } bias[DC_MAX_BIASES]; /* floats [lo, hi) of the slab are biases; ascending */
 } dc_params;
 DC_CHECKED dc_status dc_params_create(dc_params *p, const dc_net *net, size_t n_extra); /* DC_ERR_MEMORY */
-/* The same with all arrays NULL. */
+/* Like dc_params_create(), but all arrays are NULL. */
 void dc_params_shape(dc_params *p, const dc_net *net, size_t n_extra);
-/* Adds the biases of another net, which lie behind those already listed. */
+/* Adds the biases of another net to the list; they must lie after those already listed. */
 void dc_params_add_biases(dc_params *p, const dc_net *net);
 /* Shares values and gradients with *of but has its own moments, for a step with its own optimizer. *of must outlive it.
  * DC_ERR_MEMORY. */

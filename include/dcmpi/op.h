@@ -1,4 +1,4 @@
-/* The table of operations, and what the executor needs of a graph.
+/* The table of operations, and what the executor needs to know of a graph.
  *
  * One rule: an operation sees rows and vectors but never sums over rows. If a gradient is a sum over rows, the
  * operation only declares it, as a product A'D of two of its values or as partial sums of a tile; sum/ then computes it
@@ -7,10 +7,10 @@
  *   reach  from -> to                            its derivative
  *   ROW    row (and vectors) -> row              ROW for the row operand, a declared sum for a vector operand
  *   SUM    rows -> vector, equal on all ranks    the vector's gradient, given to every row
- *   ALL    rows of the whole batch -> row        the owner of a row computes its whole gradient, also the parts due to
+ *   ALL    rows of the whole batch -> row        the owner of a row computes its whole gradient, even the parts due to
  *                                                values of other rows: rows are copied, never added across ranks
  *
- * An operation on vectors alone (ROW without row operands) runs once; its "rows" are those of the vector.
+ * An operation on vectors alone (ROW without row operands) runs once, over the rows of its vector.
  *
  * With reach ROW, a row's value may depend only on the row, its place in its tile and the vectors, not on other rows;
  * with reach ALL, also on the rows of the batch and on its place among them. */
@@ -33,7 +33,7 @@ typedef enum {
 } dc_product;
 
 enum { DC_NODES_MAX = 512, DC_NODE_INPUTS = 4, DC_GRAPH_LOSSES = 8, DC_GRAPH_OUTPUTS = 8, DC_GRAPH_MOVES = 8 };
-/* Most operations whose products add up to the gradient of one tensor. */
+/* Maximum number of operations whose products add up to the gradient of one tensor. */
 enum { DC_GRAPH_PRODUCTS = 8 };
 
 typedef struct dc_op dc_op;
@@ -80,11 +80,11 @@ struct dc_graph {
 typedef struct {
     int64_t n;
     const int64_t *row; /* [n] local row numbers: keys of tables */
-    dc_gidx first_row;  /* global number of local row 0; plus row[i]: key of noise */
+    dc_gidx first_row;  /* global number of local row 0; first_row + row[i] is the key of noise */
     uint64_t seed;
     int64_t step;
     int64_t B;  /* rows of the batch over all ranks */
-    int64_t at; /* place of the tile's first row among them */
+    int64_t at; /* place of the tile's first row in that batch */
 } dc_tile;
 
 /* The operands of one call. Row operands begin at the first row of the tile. */
@@ -94,7 +94,7 @@ typedef struct {
     const dc_tile *tile;
     const float *in[DC_NODE_INPUTS];
     float *out;                 /* [n x width] */
-    float *aux;                 /* [n x aux floats] from forward to backward */
+    float *aux;                 /* [n x aux floats] what forward keeps for backward */
     float *dout;                /* gradient with respect to out; backward_all may overwrite it */
     float *din[DC_NODE_INPUTS]; /* gradients with respect to row operands; NULL: not needed */
     bool adds[DC_NODE_INPUTS];  /* din already holds a gradient: add to it */
@@ -110,7 +110,7 @@ typedef struct {
 struct dc_op {
     const char *name;
     dc_reach reach;
-    /* Called once for all local rows; start their own threads. Gaps between the shards hold rows of zeros; n is a
+    /* Called once for all local rows; they start their own threads. Gaps between the shards hold rows of zeros; n is a
      * multiple of DC_ROW_TILE. If NULL, forward and backward are called instead, for each tile by one thread. */
     void (*forward_all)(const dc_call *c, int64_t n);
     void (*backward_all)(const dc_call *c, int64_t n);
@@ -127,20 +127,21 @@ struct dc_op {
     unsigned constant;
     unsigned gathers; /* reach ALL: row operands that it reads for all rows of the batch */
     dc_product product;
-    /* For dc_grad(): records the gradient with respect to row operand k of node i as a value. NULL: the value is what
-     * backward computes (needs an operation without aux), and the functions below differentiate it; their calls have
-     * the operands of the operation itself. */
+    /* For dc_grad(): records the gradient with respect to row operand k of node i as a value. If NULL, `backward`
+     * computes that value (the operation must have no aux), and the functions below differentiate it; they are called
+     * with the operands of the operation itself. */
     dc_val (*grad)(dc_graph *g, int i, int k, dc_val dout);
-    /* Derivative of the operation's value when only row operand k moves, along t; written to out[n x width], or
-     * added. */
+    /* Derivative of the operation's value when only row operand k changes, in direction t; written to out[n x width],
+     * or added to it if `adds`. */
     void (*tangent)(const dc_call *c, int k, const float *t, bool adds, float *out);
     /* Operands that the gradient with respect to operand k depends on, as bits; NULL: none. */
     unsigned (*curved)(const dc_node *x, int k);
-    /* Gradients of sum(dout * tangent) with respect to the operands: row operands into din, vector operand j as in
-     * `partial`. */
+    /* Gradients of sum(dout * tangent): curve() writes those with respect to row operands to din; curve_partial() adds
+     * the one with respect to vector operand j to sum, as partial() does. */
     void (*curve)(const dc_call *c, int k, const float *t);
     void (*curve_partial)(const dc_call *c, int k, const float *t, int j, double *sum);
-    /* Name of an operation without a derivative that prevents the gradient with respect to operand k; NULL: none. */
+    /* The gradient with respect to operand k may be impossible, because some operation has no derivative: returns the
+     * name of that operation, or NULL. */
     const char *(*barred)(const dc_graph *g, const dc_node *x, int k);
     /* Floats per row. NULL: none. */
     int64_t (*aux)(const dc_graph *g, const dc_node *x);
@@ -171,7 +172,7 @@ extern const dc_op dc_op_conv, dc_op_deconv;                          /* op_conv
 extern const dc_op dc_op_dropout;                                     /* op_noise.c */
 extern const dc_op dc_op_recon;                                       /* op_loss.c */
 
-/* Records d act'(t), [batch x width], from y = act(t); op_act.c. */
+/* Records d * act'(t), [batch x width], computed from y = act(t); op_act.c. */
 dc_val dc_act_slope(dc_graph *g, dc_act act, dc_val d, dc_val y);
 
 /* The layers of dc_layers() that are about images; owner: the layer whose weights it uses. op_conv.c, op_pool.c. */
@@ -179,10 +180,10 @@ dc_val dc_conv_layer(dc_graph *g, const dc_layer *layer, const dc_layer *owner, 
 dc_val dc_pool_layer(dc_graph *g, const dc_layer *layer, dc_val x);
 
 /* For the recording functions of operations. dc_record() appends `node`, adding shape, file and line. dc_refuse() makes
- * the text, with the place of the call, the error of the recording. */
+ * the recording fail with this text and the place of the call. */
 dc_val dc_record(dc_graph *g, dc_node node, dc_shape shape);
 dc_val dc_refuse(dc_graph *g, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Which nodes have a gradient: values that a loss depends on and that depend on trained tensors. */
+/* Finds the nodes that have a gradient: a loss depends on them, and they depend on trained tensors. */
 void dc_graph_differentiated(const dc_graph *g, bool *out);
 /* The node of a handle; NULL if the recording has already failed or there is no such value. */
 const dc_node *dc_node_of(const dc_graph *g, dc_val x);

@@ -3,11 +3,11 @@
  * g is the gradient, w the value. A step does the following, in the order of PyTorch's clip_grad_norm_() followed by
  * optimizer.step():
  *   1. clip_norm: multiplies the whole gradient of the step by clip_norm / |g| if |g| is larger (as
- *      tf.clip_by_global_norm; PyTorch divides by |g| + 1e-6). The executor of steps computes the norm, because it is
- *      taken over ranks (outer.h).
+ *      tf.clip_by_global_norm; PyTorch divides by |g| + 1e-6). The executor of steps computes the norm, because the
+ *      norm spans all ranks (outer.h).
  *   2. weight_decay: g += weight_decay w, the L2 term of PyTorch's SGD, Adam and RMSprop. It goes through the moments,
- *      unlike the decoupled decay of AdamW. Only weights of layers decay, not biases (as with decay_mult: 0 of the DEC
- *      authors in Caffe, and kernel_regularizer in Keras), nor tensors of a method, such as centres.
+ *      unlike the decoupled decay of AdamW. Only the weights of layers decay. Biases do not (as with decay_mult: 0 of
+ *      the DEC authors in Caffe, and kernel_regularizer in Keras), and neither do tensors of a method, such as centres.
  *   3. The rule, with the rate of this step. */
 #ifndef DCMPI_OPTIM_H
 #define DCMPI_OPTIM_H
@@ -45,13 +45,13 @@ typedef struct {
     int kind; /* dc_opt_kind */
     double lr;
     double momentum;
-    int64_t burnin; /* SGD and Nesterov: the momentum rises linearly from 0 in `burnin` steps (Caffe DEC); 0: never */
+    int64_t burnin; /* SGD, Nesterov: momentum rises linearly from 0 in `burnin` steps (Caffe DEC); 0: constant */
     double bias_lr; /* factor of the rate for biases (Caffe: 2); 0 means 1 */
     double beta1, beta2, rho, epsilon;
     double weight_decay, clip_norm; /* 0: none */
     dc_factors lr_factors;
     int schedule;     /* dc_sched_kind */
-    int64_t lr_step;  /* steps between factors (DC_SCHED_STEP) */
+    int64_t lr_step;  /* steps between two multiplications by lr_factor (DC_SCHED_STEP) */
     double lr_factor; /* multiplier per lr_step; DC_SCHED_COSINE: final fraction of lr */
     double lr_min;    /* the schedule goes no lower */
     int64_t warmup;   /* steps of linear warm-up: step t < warmup has (t+1)/warmup of the rate */

@@ -1,5 +1,6 @@
 /* Sums over the rows of a step and over all ranks: gradients that are (sums of) products A'D of two row buffers, and
- * small vectors to which each shard contributes (losses, gradients of centres). What the rows mean is unknown here.
+ * small vectors to which each shard contributes (losses, gradients of centres). This module does not know what the rows
+ * mean.
  *
  * parallel.reproducible and the batch size select one way for the whole run:
  *   gather     Strict, batches up to parallel.gather_rows. D of the batch goes to all ranks and A to those who need it;
@@ -13,8 +14,8 @@
  * gather the patches of a batch would move many times their gradient.
  *
  * Strict gives the same bits for every number of ranks and threads. Both strict ways, including the allgather of the
- * updated values (dc_outer_share), need less traffic than an allreduce. In all ways the small vectors are summed over
- * the shards in canonical order (sum.h).
+ * updated values (dc_outer_share), need less traffic than an allreduce. With every way, the small vectors are summed
+ * over the shards in canonical order (sum.h).
  *
  * A step: dc_places_set(), write the rows of A and D, dc_outer_begin(), dc_outer_leaf() for each shard,
  * dc_outer_sync(), update what this rank owns, dc_outer_share(). No step allocates memory. */
@@ -37,25 +38,25 @@ const char *dc_outer_name(dc_outer_way way);
 typedef struct {
     const int64_t *rows; /* [n] local row numbers, n > 0 */
     int64_t n;
-    int64_t at; /* place of the first */
+    int64_t at; /* place of its first row */
     int shard;
 } dc_leaf;
 
 /* Where the rows of a step lie in buffers [max_rows x width]: each row has the same place in its tile of DC_ROW_TILE
- * rows on any number of ranks. Shards follow each other; with the way "tree" each shard gets as many places as the
- * longest may need, so gaps may follow its rows. Borrowed: part. */
+ * rows on any number of ranks. Shards follow each other; with the way "tree", each shard gets as many places as the
+ * longest shard may need, so gaps may follow its rows. `part` is borrowed. */
 typedef struct {
     const dc_part *part;
     dc_outer_way way;
     int64_t B;            /* rows of the largest batch, over all ranks */
-    int64_t capacity;     /* the same on this rank */
-    int64_t shard_places; /* places of every shard; 0: as many as it has rows in the step */
+    int64_t capacity;     /* the most rows of a batch on this rank */
+    int64_t shard_places; /* places of every shard; 0: each shard has as many places as rows */
     int64_t max_rows;     /* of a buffer: whole tiles */
     int max_leaves;
     /* Of this step: */
     int64_t step;        /* its number */
     int64_t n, n_global; /* rows of this rank, of all ranks */
-    int64_t *offset;     /* [P+1] rows on the ranks below */
+    int64_t *offset;     /* [P+1] for each rank, the rows on all ranks below it */
     int64_t pad;         /* places before the first shard */
     int64_t used;        /* places that passes must cover: whole tiles */
     int n_leaves;
@@ -65,9 +66,9 @@ typedef struct {
 /* For batches of at most B rows, at most `capacity` of them on this rank. Local. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_places_init(dc_places *p, const dc_part *part, dc_outer_way way, int64_t B, int64_t capacity);
 void dc_places_release(dc_places *p);
-/* Sets the rows of step `step`: rows[n], local numbers in shard order (borrowed until the next call);
- * shard_rows[shard_hi - shard_lo], their number in each shard of this rank; offset[P+1], their number on all ranks
- * below each rank. Local. */
+/* Sets the rows of step `step`. rows[n]: local row numbers in shard order (borrowed until the next call);
+ * shard_rows[shard_hi - shard_lo]: how many of them each shard of this rank has; offset[P+1]: for each rank, how many
+ * rows all ranks below it have. Local. */
 void dc_places_set(dc_places *p, int64_t step, const int64_t *rows, const int64_t *shard_rows, const int64_t *offset);
 /* Writes zeros into X [max_rows x width] at the places that have no row but are read by a product. Call it for D of
  * each item in each step, before or after the rows are written. */
@@ -84,9 +85,9 @@ typedef struct {
     const dc_window *window;
 } dc_outer_pair;
 
-/* grad[at ..) [a x d] = the sum of all pairs; with `bias`, followed by the column sums [d] of D of the pairs with
- * `bias`. Wherever a product is formed (over all rows, those of a shard, or those of a rank), the pairs are added in
- * order, starting with the first. */
+/* grad[at ..) [a x d] = the sum of all pairs; with `bias`, the column sums [d] of D follow, summed over the pairs that
+ * have `bias`. Each product, whether over all rows, the rows of a shard or those of a rank, adds its pairs in order,
+ * starting with the first. */
 enum { DC_OUTER_PAIRS = 8 };
 typedef struct {
     int64_t a, d;
@@ -109,7 +110,7 @@ typedef struct dc_outer dc_outer;
 DC_CHECKED dc_status dc_outer_create(dc_outer **out, const dc_outer_config *cfg);
 void dc_outer_destroy(dc_outer **o);
 
-/* Begins a step. wish: a number of this rank that is summed along with the rest (wish.h). */
+/* Begins a step. wish: a number of this rank; it is summed over the ranks along with the rest (wish.h). */
 void dc_outer_begin(dc_outer *o, double wish);
 /* Adds values[n_values] of a shard of this rank; call it in shard order. Omitted shards count as zeros. */
 void dc_outer_leaf(dc_outer *o, int shard, const double *values);
@@ -128,9 +129,9 @@ typedef struct {
 dc_outer_costs dc_outer_costs_of(const dc_outer *o);
 
 /* Sum of the squares of all items of grad, in double, equal on all ranks. Each unit with one owner (a panel of rows of
- * a product, or its bias) is summed in a fixed order, then the units in order of the items, so that the strict ways
- * give the same bits for every number of ranks and threads. Call it after dc_outer_sync(), when each owner has its
- * slice; one message of a double per unit, none with allreduce. Collective. */
+ * a product, or its bias) is summed in a fixed order; then the units are added in the order of the items. So the strict
+ * ways give the same bits for every number of ranks and threads. Call it after dc_outer_sync(), when each owner has its
+ * slice. It sends one double per unit, or nothing with allreduce. Collective. */
 double dc_outer_squares(dc_comm *comm, dc_outer *o);
 /* The same for x[n], which all ranks hold, as one unit. Local. */
 double dc_squares(const float *x, size_t n);

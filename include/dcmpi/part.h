@@ -1,9 +1,9 @@
-/* Who owns which rows. Rows are cut into V contiguous virtual shards; shard s holds floor(N/V) rows, one more if
- * bitrev(s) < N mod V. A rank owns whole contiguous shards. Shards, blocks and batches depend on N and V alone, never
- * on the number of ranks, and therefore neither do results (README, "The same result on any number of ranks").
+/* Who owns which rows. Rows are cut into V contiguous virtual shards; shard s holds floor(N/V) rows, and one more if
+ * bitrev(s) < N mod V. A rank owns whole contiguous shards. Shards, blocks and batches depend only on N and V, so
+ * results do not depend on the number of ranks (README, "The same result on any number of ranks").
  *
- * A block is at most DC_BLOCK_ROWS consecutive rows and starts anew at each shard; all sums over N rows are sums over
- * blocks (sum.h). No communication here. */
+ * A block is at most DC_BLOCK_ROWS consecutive rows of one shard. All sums over N rows are sums over blocks (sum.h). No
+ * communication here. */
 #ifndef DCMPI_PART_H
 #define DCMPI_PART_H
 
@@ -21,7 +21,7 @@ typedef struct {
 } dc_part;
 
 /* Sets *part for rank `rank` of P: N >= 0 rows in V shards. Holds no memory. Errors: DC_ERR_USAGE if V is not a power
- * of two in 1..DC_MAX_SHARDS or P > V (names parallel.shards). */
+ * of two in 1..DC_MAX_SHARDS or P > V; the message names parallel.shards. */
 DC_CHECKED dc_status dc_part_init(dc_part *part, dc_gidx N, int V, int P, int rank);
 static inline int64_t dc_part_rows(const dc_part *part)
 {
@@ -29,23 +29,24 @@ static inline int64_t dc_part_rows(const dc_part *part)
 }
 /* First global row of shard s, 0 <= s <= V (V gives N). O(log^2 V). */
 dc_gidx dc_part_shard_begin(const dc_part *part, int s);
-/* Shards of rank r are [dc_part_rank_shard(r), dc_part_rank_shard(r+1)), 0 <= r <= P: floor(r*V/P). */
+/* First shard of rank r: floor(r*V/P), 0 <= r <= P. Rank r has shards [dc_part_rank_shard(r), dc_part_rank_shard(r+1)).
+ */
 int dc_part_rank_shard(const dc_part *part, int r);
 /* The log2(V) bits of s in reverse order, 0 <= s < V. */
 unsigned dc_bitrev(unsigned s, int V);
 /* Size of the largest aligned subtree of shards that starts at shard s and ends at or before `end`. */
 int dc_part_root_size(int s, int end);
 
-/* Block `index` of this rank, 0 <= index < n_blocks: local rows [lo, hi) (0 is row_lo), never empty. */
+/* Block `index` of this rank, 0 <= index < n_blocks; never empty. Local row 0 is global row row_lo. */
 typedef struct {
     int shard;      /* shard of the block */
     int64_t lo, hi; /* local rows of the block */
     size_t index;   /* number of the block within this rank */
     bool started;   /* used by dc_part_next_block() */
 } dc_block;
-/* All blocks in order: start with {0} and call until it returns false. */
+/* Goes through all blocks in order: start with {0} and call until it returns false. */
 bool dc_part_next_block(const dc_part *part, dc_block *block);
-/* A block by its number: for threads that share the blocks. */
+/* Returns a block by its number, for threads that share the blocks. */
 dc_block dc_part_block(const dc_part *part, size_t index);
 
 #endif

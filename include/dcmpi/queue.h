@@ -4,8 +4,8 @@
 
 #include "dcmpi/base.h"
 
-/* The job's number, which stays the same when it is requeued; "" outside of Slurm, PBS, LSF and Grid Engine. Always
- * valid. */
+/* The job's number, which stays the same when it is requeued; "" outside of Slurm, PBS, LSF and Grid Engine. Never
+ * NULL. */
 const char *dc_queue_job(void);
 /* How often the queue has started this job again, by `scontrol requeue` or after the failure of a node. Known with
  * Slurm only; 0 elsewhere. */

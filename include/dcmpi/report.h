@@ -13,9 +13,9 @@ typedef struct {
     int64_t calls; /* of rank 0 */
     double min_s, avg_s, max_s;
     int slowest;                     /* rank of max_s */
-    double flops_per_s, bytes_per_s; /* over all ranks, by avg_s; 0 where nothing was counted */
+    double flops_per_s, bytes_per_s; /* sum over all ranks, divided by avg_s; 0 if nothing was counted */
 } dc_section_stats;
-/* A rank's own work between messages, in the sections that are the same on all ranks. */
+/* A rank's own work between messages, counted over the same sections on all ranks. */
 typedef struct {
     double seconds, flops;
 } dc_rank_work;
@@ -58,7 +58,7 @@ typedef struct {
     double peak_flops;         /* measured, sum over all ranks */
     int64_t parts;             /* starts of the run, this one included */
     double wall_before_s;      /* wall time of the starts before this one */
-    char job[DC_JOB_NAME_MAX]; /* job number of the queue, "" outside of one */
+    char job[DC_JOB_NAME_MAX]; /* job number in the batch queue; "" if there is none */
     /* labels: dc_dataset_hash_labels; weights: dc_model_hash_file of model.weights; 0: there are none */
     uint64_t labels_hash, weights_hash, deck_hash, program_hash;
 } dc_provenance;
@@ -106,22 +106,22 @@ typedef struct {
 
 /* ---- Self-checks ------------------------------------------------------------------------------------------------ */
 
-/* Checks a finished run: sizes sum to N, weights are finite and, with a soft assignment, replicas, rows of q and p, sum
- * of f. Local, from global values. Returns the number of checks. */
+/* Checks a finished run: cluster sizes sum to N and weights are finite. With a soft assignment, also: replicas are
+ * equal, rows of q and p sum to 1, f sums to N. Local; uses global values. Returns the number of checks. */
 int dc_self_checks(const dc_result *r, const dc_refresh *last, dc_self_check out[DC_SELF_CHECKS_MAX]);
-/* One line; a WARNING if one failed. */
+/* Prints one line; it is a WARNING if a check failed. */
 void dc_self_checks_print(const dc_self_check *checks, int n);
 
 /* ---- Files ------------------------------------------------------------------------------------------ */
 
-/* Collective: writes run.h5 by the safe sequence of h5.h. Timers are collected into *timing once all rows are written,
- * and r->timing points to it. */
+/* Collective: writes run.h5 by the safe sequence of h5.h. After all rows are written, the timers are collected into
+ * *timing, and r->timing is set to it. */
 DC_CHECKED dc_status dc_result_write(dc_comm *comm, const char *path, dc_result *r, dc_timers *timers,
                                      dc_timing *timing);
 /* Size of run.h5 on disk, from the deck, the data header, and what a run trains and keeps. */
 double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const dc_slab *slab);
-/* Serial: replaces the scores and the label hash in `path` by those of r (if r has no scores, removes them). All else
- * stays (dc_h5_revise). Uses only K, cfg, from, the labels of data, scores and confusion of r. */
+/* Serial: replaces the scores and the label hash in `path` by those of r (if r has no scores, removes them). Everything
+ * else stays (dc_h5_revise). Of r, only K, cfg, from, the labels of data, scores and confusion are used. */
 DC_CHECKED dc_status dc_result_rescore(const char *path, dc_result *r);
 
 /* Contents of the RESULT line and summary.json, read from run.h5. NaN: not in run.h5. */

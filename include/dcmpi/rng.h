@@ -1,5 +1,6 @@
-/* Counter-based random numbers: every draw is a function of (seed, stream, step, index), so that nothing depends on the
- * number of ranks or threads and no generator state needs saving. Philox4x32-10 of Random123 (Salmon et al., SC11). */
+/* Counter-based random numbers: every draw is a function of (seed, stream, step, index). So nothing depends on the
+ * number of ranks or threads, and no generator state needs to be saved. Philox4x32-10 of Random123 (Salmon et al.,
+ * SC11). */
 #ifndef DCMPI_RNG_H
 #define DCMPI_RNG_H
 
@@ -20,7 +21,7 @@ typedef enum {
 /* Four independent 32-bit words. step < 2^48. */
 void dc_rng4(uint64_t seed, dc_rng_stream stream, uint64_t step, uint64_t index, uint32_t out[4]);
 
-/* The same for indices first .. first + count - 1 into out[4 * count]; vectorized. */
+/* The same for the indices first .. first + count - 1, written to out[4 * count]; vectorized. */
 void dc_rng4_many(uint64_t seed, dc_rng_stream stream, uint64_t step, uint64_t first, size_t count, uint32_t *out);
 
 /* Uniform in the open interval (0, 1), from one 32-bit word or, with 53 bits, from two. */

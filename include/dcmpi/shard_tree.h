@@ -1,5 +1,5 @@
-/* Sums float vectors over shards by a perfect binary tree, so that the bits do not depend on which rank or thread adds
- * which part. A leaf is the vector of one shard. */
+/* Sums float vectors over shards by a perfect binary tree, so that the bits of the sum do not depend on which rank or
+ * thread adds which part. A leaf is the vector of one shard. */
 #ifndef DCMPI_SHARD_TREE_H
 #define DCMPI_SHARD_TREE_H
 
@@ -11,8 +11,8 @@ typedef struct {
     float *sum; /* borrowed */
 } dc_subtree;
 
-/* Splits shards [lo, hi) into the largest possible subtrees, in shard order: writes their shards to out unless it is
- * NULL, returns their number. */
+/* Splits shards [lo, hi) into the largest possible subtrees, in shard order. Writes each subtree's shards to out unless
+ * out is NULL; returns the number of subtrees. */
 int dc_tree_roots(int lo, int hi, dc_subtree *out);
 
 /* Writes the leaf of a shard, n floats. */

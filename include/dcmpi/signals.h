@@ -11,8 +11,8 @@
 
 /* Blocks these signals from now on; they stay pending, even across exec(). */
 void dc_signals_hold(void);
-/* From now on these signals are counted. Call it before MPI starts and before threads are made, so that they inherit
- * the blocked signals. */
+/* From now on these signals are counted. Call it before MPI starts and before threads are created, so that all threads
+ * inherit the blocking of these signals. */
 void dc_signals_install(void);
 /* Number of stop and of save signals so far. */
 int dc_signals_stops(void);

@@ -11,21 +11,21 @@ typedef struct {
     dc_net net;                /* the autoencoder, first in the slab */
     dc_net more[DC_SLAB_NETS]; /* trained networks of the method, such as a discriminator */
     int n_more;
-    dc_tensor tensor[DC_SLAB_TENSORS]; /* tensors of the method, in the order of addition */
+    dc_tensor tensor[DC_SLAB_TENSORS]; /* tensors of the method, in the order in which they were added */
     int n_tensors;
     size_t n;     /* floats in all */
     dc_status st; /* DC_OK, or the first error while adding */
 } dc_slab;
 
-/* Makes a slab with the autoencoder alone. */
+/* Makes a slab that has only the autoencoder. */
 void dc_slab_init(dc_slab *s, const dc_net *net);
 /* Adds a separate network for rows of D columns, from a text (net_text.h), with layers "name_0", "name_1" ...; an error
  * in the text becomes s->st. */
 void dc_slab_add_net(dc_slab *s, const char *name, int64_t D, const char *text);
 /* The network added under this name, or NULL. */
 const dc_net *dc_slab_net(const dc_slab *s, const char *name);
-/* Adds a tensor [n x width]. trained: by gradients; if false, the method moves it (dc_move) or it is constant. name:
- * static text, unique. */
+/* Adds a tensor [n x width]. trained: whether gradients train it; if not, the method moves it (dc_move) or it is
+ * constant. name: unique, static text. */
 void dc_slab_add(dc_slab *s, const char *name, int64_t n, int64_t width, bool trained);
 /* The tensor of this name, or NULL. */
 const dc_tensor *dc_slab_find(const dc_slab *s, const char *name);

@@ -20,19 +20,19 @@ typedef enum { DC_STATE_F32, DC_STATE_F64, DC_STATE_I64 } dc_state_type;
 enum { DC_STATE_NAME_MAX = 64, DC_STATE_ARRAYS_MAX = 96, DC_STATE_PIECE_BYTES = 4 << 20 };
 size_t dc_state_type_bytes(dc_state_type type);
 
-/* What a checkpoint says of an array. */
+/* How a checkpoint describes an array. */
 typedef struct {
     char name[DC_STATE_NAME_MAX]; /* "cluster/moment1": a path */
     dc_state_type type;
     size_t n;       /* values */
     size_t width;   /* values per row, if the array has a row for each row of the data; else 0 */
-    int64_t number; /* the value, if the array waits and is a single integer */
+    int64_t number; /* the value, if the array is a single integer and still waits */
 } dc_state_array;
 
 /* Registers an array with the same values on all ranks. *restored (may be NULL): whether it got the values of the
- * checkpoint. All ranks register the same arrays in the same order. Collective, as are the next three. Errors:
- * DC_ERR_FORMAT (the checkpoint has another length or type under this name, or has been damaged since the start),
- * DC_ERR_IO, DC_ERR_MEMORY. */
+ * checkpoint. All ranks register the same arrays in the same order. Collective, as are the next three functions.
+ * Errors: DC_ERR_FORMAT (the checkpoint has another length or type under this name, or has been damaged since the
+ * start), DC_ERR_IO, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_state_keep(dc_comm *comm, dc_state *s, const char *name, dc_state_type type, size_t n,
                                    void *data, bool *restored);
 
@@ -54,13 +54,13 @@ DC_CHECKED dc_status dc_state_keep_rows(dc_comm *comm, dc_state *s, const char *
                                         const dc_part *part, void *data);
 /* As dc_state_keep, for an array that grows: each checkpoint gets the first *rows rows, of `width` values each, at
  * *data. Both pointers are borrowed. *data has room for `capacity` rows; a run that continues must first make room for
- * the values that wait (dc_state_waiting). DC_ERR_FORMAT also if these are not whole rows. */
+ * the values that wait (dc_state_waiting). DC_ERR_FORMAT also if the waiting values do not form whole rows. */
 DC_CHECKED dc_status dc_state_keep_growing(dc_comm *comm, dc_state *s, const char *name, dc_state_type type,
                                            size_t width, size_t *rows, void *const *data, size_t capacity);
 /* Forgets the array at `data`. For an array that grows, pass the pointer `rows` of dc_state_keep_growing() instead.
  * Call this before the memory is freed. */
 void dc_state_drop(dc_state *s, const void *data);
-/* A waiting array, or NULL: for work that must know its length first. */
+/* The waiting array of this name, or NULL; for work that must know its length before registering. */
 const dc_state_array *dc_state_waiting(const dc_state *s, const char *name);
 /* Bytes of all values that are registered now. */
 double dc_state_bytes(const dc_state *s);
@@ -80,10 +80,10 @@ bool dc_state_ends_phase(const dc_state *s);
  * it, and give the sum over all ranks to dc_state_hear(). Local. */
 double dc_state_ask(dc_state *s);
 void dc_state_hear(dc_state *s, double sum);
-/* Does what was heard last: saves if that was wanted, and returns DC_STOPPED if the run must stop. Call it where the
- * registered arrays are consistent. Collective. Errors: DC_ERR_IO if the run must stop and the checkpoint could not be
- * written; otherwise such a failure is only a WARNING, and the next try comes sooner. DC_ERR_NUMERIC if an array that
- * should be the same on all ranks is not; then nothing is saved. */
+/* Acts on what was heard last: saves if a save is wanted, and returns DC_STOPPED if the run must stop. Call it where
+ * the registered arrays are consistent. Collective. Errors: DC_ERR_IO if the run must stop and the checkpoint could not
+ * be written; otherwise such a failure is only a WARNING, and the next try comes sooner. DC_ERR_NUMERIC if an array
+ * that should be the same on all ranks is not; then nothing is saved. */
 DC_CHECKED dc_status dc_state_act(dc_comm *comm, dc_state *s);
 /* ask, sum, hear, act. */
 DC_CHECKED dc_status dc_state_poll(dc_comm *comm, dc_state *s);

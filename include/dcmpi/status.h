@@ -18,7 +18,7 @@ typedef enum {
     DC_ERR_FORMAT = 6,    /* bad result, model or checkpoint file */
     DC_ERR_BUSY = 7,      /* output directory in use */
     DC_ERR_MEMORY = 8,    /* not enough memory */
-    DC_ERR_INTERNAL = 70, /* a bug of ours */
+    DC_ERR_INTERNAL = 70, /* a bug in dcmpi */
     DC_STOPPED = 75       /* stopped early, run the same command again */
 } dc_status_code;
 
@@ -26,8 +26,8 @@ typedef enum {
 typedef dc_status_code dc_status;
 #define DC_CHECKED __attribute__((warn_unused_result))
 
-/* Record this rank's first error and return `code`. The text says what failed, with which value, where, and what to do.
- */
+/* Records this rank's first error and returns `code`. The text says what failed, with which value, where, and what to
+ * do. */
 dc_status dc_fail_at(const char *file, int line, dc_status code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
@@ -36,7 +36,7 @@ const char *dc_error_text(void);
 /* Source position of the recorded error, as "file.c:12" ("" if none). */
 const char *dc_error_where(void);
 dc_status dc_error_code(void);
-/* Replaces the record by another rank's (used by dc_agree only). */
+/* Replaces the record with that of another rank (used by dc_agree only). */
 void dc_error_set(dc_status code, const char *where, const char *text);
 void dc_error_clear(void);
 /* One word for a status: "usage", "data", ... */
@@ -44,7 +44,7 @@ const char *dc_status_name(dc_status code);
 
 enum { DC_ERROR_TEXT_MAX = 2048 };
 
-/* The code is repeated as the value so that compilers and analysers see that a failure is never DC_OK. */
+/* The value of the macro is `code` itself, so that compilers and analysers see that a failure is never DC_OK. */
 #define DC_FAIL(code, ...) ((void)dc_fail_at(__FILE__, __LINE__, (code), __VA_ARGS__), (code))
 
 /* Use in functions with `dc_status st = DC_OK;` and one label `out:`. */
@@ -60,7 +60,8 @@ enum { DC_ERROR_TEXT_MAX = 2048 };
         if (!(cond)) dc_assert_failed(__FILE__, __LINE__, #cond);                                                      \
     } while (0)
 _Noreturn void dc_assert_failed(const char *file, int line, const char *cond);
-/* What dc_assert_failed() calls instead of abort(): comm/ sets it to MPI_Abort(70). */
+/* Sets the function that dc_assert_failed() calls instead of abort(). comm/ sets one that calls MPI_Abort with code 70.
+ */
 void dc_assert_set_handler(void (*handler)(void));
 
 #endif

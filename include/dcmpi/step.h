@@ -43,21 +43,22 @@ const dc_batcher *dc_step_batcher(const dc_step *s);
 const dc_plan *dc_step_plan(const dc_step *s);
 /* Floating-point operations of a step per row of its batch. */
 double dc_step_flops(const dc_step *s);
-/* What a step costs, known before the first one. Its memory is what dc_step_create() allocates (mem.h, rehearsals). */
+/* What a step costs; this is known before the first step. Its memory is what dc_step_create() allocates (see rehearsals
+ * in mem.h). */
 typedef struct {
     double flops;      /* of all ranks together */
     int reductions;    /* sums over all ranks: within the passes, and one for losses and products */
     double sent_bytes; /* by this rank to others, without clip_norm (outer.h) */
-    double mpi_bytes;  /* memory of the MPI library meanwhile */
+    double mpi_bytes;  /* memory of the MPI library during the step */
     double updated;    /* floats that this rank updates; gradients and moments take memory for these only */
 } dc_step_costs;
 dc_step_costs dc_step_costs_of(const dc_step *s);
 /* Runs step number `step` up to its gradients. loss[n_losses of the graph]: weight times the mean over the batch.
- * Returns the number of rows of the batch over all ranks. Collective. The same reduction also sums the wishes (wish.h),
- * so dc_state_act() may follow. */
+ * Returns the number of rows of the batch over all ranks. Collective. The reduction of the step also sums the wishes
+ * (wish.h), so dc_state_act() may follow. */
 int64_t dc_step_run(dc_comm *comm, dc_step *s, int64_t step, double *loss);
-/* Updates what the step trains; the result is equal on all ranks. t, total: see optim.h. clip_norm takes one more small
- * message; its norm is over the gradients of this step only. Collective. */
+/* Updates what the step trains; the result is equal on all ranks. t, total: see optim.h. clip_norm costs one more small
+ * message, and uses the norm of this step's gradients only. Collective. */
 void dc_step_update(dc_comm *comm, dc_step *s, const dc_opt_config *opt, int64_t t, int64_t total);
 /* Makes the optimizer's moments for this step part of the run's state until the step is destroyed; a run that continues
  * gets them back. number: the step's number within its phase. Collective. */

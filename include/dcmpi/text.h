@@ -16,7 +16,7 @@ bool dc_text_is_clean(const char *text);
 
 /* Cleans text in place, without changing its length. Characters in `keep` (such as "\n") stay. */
 void dc_text_clean(char *text, const char *keep);
-/* Copies text[n] for a message, as one line; if too long, "..." replaces its beginning. cap >= 8. */
+/* Copies text[n] to out[cap] as one line for a message. If it is too long, "..." replaces its beginning. cap >= 8. */
 void dc_printable(char *out, size_t cap, const char *text, size_t n);
 
 /* Index of the name that `word` most likely misspells, by edit distance, or -1. */

@@ -51,7 +51,7 @@ static inline void dc_timer_stop(dc_timers *t, dc_section s, double start, doubl
     x->bytes += bytes;
 }
 
-/* Moves seconds of section `from` to `to`: work that was done inside a call timed as another section. */
+/* Moves seconds from section `from` to section `to`, for work that was timed as part of `from`. */
 static inline void dc_timer_move(dc_timers *t, dc_section from, dc_section to, double seconds)
 {
     t->section[from].seconds -= seconds;

@@ -17,7 +17,7 @@ typedef enum {
     DC_STOP_CONVERGED, /* fewer than tol N labels changed between two refreshes */
     DC_STOP_MAX_ITER,
     DC_STOP_EPOCHS,    /* all epochs done */
-    DC_STOP_ASSIGNED,  /* the method does not train: labels are those of k-means */
+    DC_STOP_ASSIGNED,  /* the method does not train: the labels come from k-means */
     DC_STOP_COLLAPSED, /* nearly all rows in one cluster, or half of the clusters' weight gone */
     DC_STOP_DIVERGED   /* loss not finite: no update was applied */
 } dc_stop;
@@ -37,18 +37,18 @@ typedef struct {
     bool strict;         /* gradients with the same bits on any number of ranks and threads (parallel.reproducible) */
     int64_t gather_rows; /* strict: up to this batch size, rows are gathered instead of gradients */
     int64_t hash_steps;  /* steps between two comparisons of the ranks' weights; 0: only with records */
-    dc_state *state;     /* the run state that the weights are part of, or NULL; borrowed */
+    dc_state *state;     /* the run state that contains the weights, or NULL; borrowed */
 } dc_model;
 
 /* Creates the parameter slab, with the network's weights initialized by `init` and all else 0. */
 DC_CHECKED dc_status dc_model_create(dc_model *m, const dc_dataset *data, const dc_slab *slab, dc_init init,
                                      uint64_t seed, dc_timers *timers, dc_progress *progress);
-/* Makes the slab part of the run's state, until release; a run that continues gets it back. Collective. */
+/* Makes the slab part of the run's state until release; a run that continues gets its saved values back. Collective. */
 DC_CHECKED dc_status dc_model_keep(dc_comm *comm, dc_model *m, dc_state *c);
 void dc_model_release(dc_model *m);
 /* A row source that gives the rows of the data. */
 dc_row_source dc_model_rows(const dc_model *m);
-/* The configuration of a step on this model; gather: timer section for gathering its rows. */
+/* The configuration of a step on this model; gather: the timer section for gathering the step's rows. */
 dc_step_config dc_model_step(dc_model *m, const dc_graph *graph, const dc_row_source *source, int64_t batch,
                              dc_section gather);
 /* Proves that all ranks hold the same weights. Errors: DC_ERR_NUMERIC naming the odd rank. */
@@ -70,9 +70,10 @@ DC_CHECKED dc_status dc_model_hash_file(const char *path, uint64_t *hash);
 
 /* ---- Phases ----------------------------------------------------------------------------------------------------- */
 
-/* A run may continue from a checkpoint of a shorter run if it would pass through the same state itself. To make this
- * true of the last checkpoint of a phase, work done only because the shorter phase ends (the record of a cut epoch, a
- * refresh between two regular ones) comes after it. The lengths of the shorter run are part of the configuration: */
+/* A run may continue from a checkpoint of a shorter run if it would pass through the same state itself. For the last
+ * checkpoint of a phase this holds because it is written before the work that is done only at the end of the shorter
+ * phase (the record of a cut epoch, a refresh between two regular refreshes). The configuration contains the lengths of
+ * the shorter run: */
 typedef struct {
     int64_t epochs, steps; /* as in dc_pretrain_config */
 } dc_pretrain_length;
@@ -99,18 +100,19 @@ DC_CHECKED dc_status dc_pretrain(dc_comm *comm, dc_model *m, const dc_pretrain_c
 enum { DC_MAX_PAIRS = DC_MAX_LAYERS / 2 };
 typedef struct {
     dc_pretrain_config layer; /* of each layer pair; phase is not used */
-    double input_dropout;     /* rate for the data, input of the first pair; [0, 1) */
+    double input_dropout;     /* rate for the data, which are the input of the first pair; [0, 1) */
     double dropout;           /* rate for the inputs of the other pairs and for hidden outputs, not for the embedding */
     size_t cache_bytes;       /* memory of a rank for outputs of frozen layers; affects only speed */
 } dc_layerwise_config;
 /* Greedy denoising pretraining, pair by pair from the data upwards: phases "layer_1", "layer_2" ... with one history
  * each, owned by the caller (zeroed before). Fine-tune the stack afterwards with dc_pretrain. With DC_LOSS_BCE, pairs
- * that do not end in a sigmoid train on DC_LOSS_MSE. A pair that diverges ends the training. *stop and errors as in
+ * that do not end in a sigmoid use DC_LOSS_MSE. A pair that diverges ends the training. *stop and errors as in
  * dc_pretrain, and DC_ERR_USAGE for a decoder that does not mirror the encoder. */
 DC_CHECKED dc_status dc_pretrain_layerwise(dc_comm *comm, dc_model *m, const dc_layerwise_config *cfg,
                                            dc_history history[DC_MAX_PAIRS], dc_stop *stop);
 
-/* Rows per tile when rows of this partition are embedded; affects the bits of the result. Global. */
+/* Number of rows per tile when rows of this partition are embedded, equal on all ranks; affects the bits of the
+ * result. */
 int64_t dc_embed_tile_rows(const dc_part *part);
 /* Runs a method's inference on this rank's rows, in tiles that depend on the partition alone; threaded. */
 typedef struct dc_embedder dc_embedder;
@@ -119,14 +121,16 @@ typedef struct {
     float *q;       /* [n x K] */
     int32_t *label; /* [n] the output "label", or else the index of the (first) largest q */
 } dc_embedded;
-/* Uses part, K, L, keys, slab, value of env; borrowed. Errors: DC_ERR_MEMORY, those of the recording. */
+/* Uses the members part, K, L, keys, slab and value of env, which is borrowed. Errors: DC_ERR_MEMORY, those of the
+ * recording. */
 DC_CHECKED dc_status dc_embedder_create(dc_embedder **out, const dc_method *method, const dc_method_env *env);
 void dc_embedder_destroy(dc_embedder **e);
 /* FLOP per row. */
 double dc_embed_flops(const dc_embedder *e);
 /* Embeds all rows of this rank. Local. */
 void dc_embed(const dc_embedder *e, const dc_dataset *data, dc_timers *timers, const dc_embedded *out);
-/* The same in pieces; between them the run may stop (DC_STOPPED) and, with may_save, save its state. Collective. */
+/* Embeds all rows in pieces; between pieces the run may stop (DC_STOPPED) and, with may_save, save its state.
+ * Collective. */
 DC_CHECKED dc_status dc_embed_all(dc_comm *comm, const dc_embedder *e, const dc_model *m, bool may_save,
                                   const dc_embedded *out);
 
@@ -142,7 +146,7 @@ typedef struct {
 typedef struct {
     float *Z;          /* [n x L] local, owned */
     int32_t *labels;   /* [n] local, owned */
-    float *confidence; /* [n] local, owned: q of the label, the largest of the row */
+    float *confidence; /* [n] local, owned: q of the row's label, its largest q */
     float *q;          /* [n x K] local, owned */
     dc_stop stop;
     int64_t iterations;    /* steps taken */
@@ -151,21 +155,21 @@ typedef struct {
     double start_sized;    /* effective number of clusters by size at the first refresh */
     dc_results more;       /* owned: soft sizes of the clusters, and what the method registers */
 } dc_cluster_result;
-/* Embedding, initial centres, and the refresh/step loop of cfg->method, whose tensors are in m->slab. Afterwards
- * m->params holds what the method trained and kept. */
+/* Computes embedding and initial centres, then runs the refresh/step loop of cfg->method, whose tensors are in m->slab.
+ * Afterwards m->params holds what the method trained and kept. */
 DC_CHECKED dc_status dc_train_cluster(dc_comm *comm, dc_model *m, const dc_cluster_config *cfg, dc_history *history,
                                       dc_cluster_result *out);
 void dc_cluster_result_release(dc_cluster_result *r);
 
 /* ---- What phases need -------------------------------------------------------------------------------------------- */
 
-/* Measured before data are loaded: in a rehearsal (mem.h) the phase is created as it will be, then released. Of the
- * model `sketch` only data (part, D), slab, network, seed and the settings for gradients are used; it has neither rows
- * nor parameters. Bytes of this rank. */
+/* These needs are measured before data are loaded: a rehearsal (mem.h) creates the phase as the run will, then releases
+ * it. The model `sketch` has neither rows nor parameters; only its data (part, D), slab, network, seed and settings for
+ * gradients are used. Bytes are those of this rank. */
 typedef struct {
     const char *name;
     double params_bytes; /* all parameters held during the phase */
-    double state_bytes;  /* gradient and moments, where this rank updates them */
+    double state_bytes;  /* gradient and moments, for the parameters that this rank updates */
     double held_bytes;   /* all else held before the first step */
     double step_bytes;   /* memory first written to by the steps */
     int64_t rows;        /* of a batch; 0: the phase has no steps */
@@ -174,10 +178,11 @@ typedef struct {
     double sent_bytes;   /* of a step, from this rank to others */
     double saved_bytes;  /* size of a checkpoint */
 } dc_phase_needs;
-/* Collective. Errors: DC_ERR_MEMORY (the address space of this process is too small for it), those of recording. */
+/* Collective. Errors: DC_ERR_MEMORY (the address space of this process is too small for the phase), those of
+ * recording. */
 DC_CHECKED dc_status dc_pretrain_needs(dc_comm *comm, const dc_model *sketch, const dc_pretrain_config *cfg,
                                        dc_phase_needs *out);
-/* The same for pair l. */
+/* The needs of layer pair l. */
 DC_CHECKED dc_status dc_layerwise_needs(dc_comm *comm, const dc_model *sketch, const dc_layerwise_config *cfg, int l,
                                         dc_phase_needs *out);
 typedef struct {
@@ -193,14 +198,14 @@ DC_CHECKED dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, 
 
 /* What a result file says about its model, equal on all ranks. Owned: the arrays. */
 typedef struct {
-    bool has_net;        /* false: k-means on the scaled data */
-    int64_t D;           /* width of the data */
-    int64_t K, width;    /* clusters, and width of their centres: that of the embedding, or of the scaled data */
-    int shards;          /* shards of the run's partition */
-    int64_t tile_rows;   /* rows of its tiles */
-    int gemm;            /* dc_gemm_backend; decides the bits */
-    int isa;             /* dc_isa; likewise */
-    bool knows_isa;      /* whether the file stores isa */
+    bool has_net;      /* false: k-means on the scaled data */
+    int64_t D;         /* width of the data */
+    int64_t K, width;  /* clusters; width of their centres, which is the width of the embedding or of the scaled data */
+    int shards;        /* shards of the run's partition */
+    int64_t tile_rows; /* rows of its tiles */
+    int gemm;          /* dc_gemm_backend; decides the bits */
+    int isa;           /* dc_isa; decides the bits, too */
+    bool knows_isa;    /* whether the file stores isa */
     char written_by[80]; /* version and commit of the program */
     double range[2];     /* minimum and maximum scaled value of the training data; infinite if not stored */
     char method[32];
@@ -223,7 +228,7 @@ DC_CHECKED dc_status dc_trained_spread(dc_comm *comm, dc_trained *t);
 void dc_trained_release(dc_trained *t);
 
 /* Applies a trained model to any rows, in pieces of at most `capacity` >= tile_rows rows. `part` partitions the rows; a
- * piece holds as many of its whole tiles as fit. source: where the rows come from, for messages. Local. */
+ * piece holds as many whole tiles as fit. source: where the rows come from, for messages. Local. */
 typedef struct dc_predictor dc_predictor;
 DC_CHECKED dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_part *part, dc_dtype dtype,
                                          int64_t capacity, const char *source);
@@ -232,21 +237,21 @@ void dc_predictor_destroy(dc_predictor **p);
 int64_t dc_predict_pieces(const dc_trained *t, const dc_part *part, int64_t capacity);
 /* Goes to the next piece; returns its number of rows, 0 after the last. */
 int64_t dc_predictor_next(dc_predictor *p);
-/* Rows with values far outside those that the model was trained on. */
+/* Rows with values far outside the range of the training data. */
 typedef struct {
     int64_t count; /* local rows with a value outside the training range by more than ten times that range */
     dc_gidx row;   /* the first of them, global; INT64_MAX if there is none */
     int64_t column;
 } dc_strange_rows;
 /* Computes embedding Z [n x L], labels and confidence [n] of the piece's rows X [n x D], given in their stored type.
- * Without a network computes only labels; the others may be NULL. Adds to *strange. Local, threaded. On the same type
- * of CPU, a row gets the same bits as in the training run. Errors: DC_ERR_DATA (a scaled value that float cannot hold),
- * DC_ERR_NUMERIC (an embedding that is not finite); they name the row. */
+ * Without a network, computes only labels; Z and confidence may then be NULL. Adds to *strange. Local, threaded. On the
+ * same type of CPU, a row gets the same bits as in the training run. Errors: DC_ERR_DATA (a scaled value that float
+ * cannot hold), DC_ERR_NUMERIC (an embedding that is not finite); they name the row. */
 DC_CHECKED dc_status dc_predictor_run(dc_predictor *p, const void *X, float *Z, int32_t *label, float *confidence,
                                       dc_strange_rows *strange);
 
-/* Finds the m members of each cluster with the highest (nearest) and lowest (border) confidence: global row numbers [K
- * x m], -1 where a cluster has fewer. Ties: lowest row. Collective. */
+/* Finds the m members of each cluster with the highest confidence (nearest) and with the lowest (border): global row
+ * numbers [K x m], -1 where a cluster has fewer members. Ties go to the lowest row. Collective. */
 DC_CHECKED dc_status dc_cluster_examples(dc_comm *comm, const dc_part *part, const int32_t *labels,
                                          const float *confidence, int64_t K, int64_t m, int64_t *nearest,
                                          int64_t *border);

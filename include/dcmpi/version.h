@@ -12,7 +12,7 @@ const char *dc_version_arch(void);  /* -march value */
 uint64_t dc_version_program_hash(void);
 /* The CPU's model name: "AMD EPYC 9654 96-Core Processor". */
 const char *dc_version_cpu(void);
-/* Compares the instruction sets that the program was compiled for with this CPU. Errors: DC_ERR_USAGE with advice. */
+/* Checks that this CPU has the instruction sets that the program was compiled for. Errors: DC_ERR_USAGE with advice. */
 DC_CHECKED dc_status dc_version_check_cpu(void);
 
 #endif

@@ -1,7 +1,7 @@
-/* Must this run save its state, or stop? Such wishes come as signals to any rank, from the clock of rank 0, or from a
- * file STOP. Ranks agree on them by a sum, part of a reduction that is made anyway (ask, hear) or a separate one
- * (poll), so that all ranks save and stop at the same step. Every function accepts NULL, which never has wishes.
- */
+/* Wishes: requests to save the state of the run, or to stop it. They come as signals to any rank, from the clock of
+ * rank 0, or from a file STOP. Ranks agree on them by summing a number, either within a reduction that is made anyway
+ * (ask, hear) or in a separate one (poll), so that all ranks save and stop at the same step. Every function accepts
+ * NULL, which never has wishes. */
 #ifndef DCMPI_WISH_H
 #define DCMPI_WISH_H
 
@@ -10,8 +10,8 @@
 typedef struct dc_wish dc_wish;
 
 typedef struct {
-    double save_every_s;   /* 0: saves by the clock only repeat failed ones */
-    double stop_at_s;      /* dc_clock_now_s() at which the job must have ended; 0: no limit */
+    double save_every_s;   /* 0: the clock only causes retries of failed saves */
+    double stop_at_s;      /* time (dc_clock_now_s()) by which the job must have ended; 0: no limit */
     const char *stop_file; /* borrowed */
     /* Called about once a second while work goes on, rank 0 only; an error makes the run stop. May be NULL. */
     dc_status (*beat)(void *ctx);
@@ -31,7 +31,7 @@ void dc_wish_hear(dc_wish *w, double sum);
  * equal on all ranks. */
 bool dc_wish_takes_save(dc_wish *w, bool *stop);
 /* Call these when a save begins, and when the save that began at `start` (dc_clock_now_s()) has ended. A failed save is
- * retried sooner: save_ends returns in how many seconds. Local. */
+ * retried sooner; dc_wish_save_ends() returns the seconds until then. Local. */
 void dc_wish_save_begins(dc_wish *w);
 double dc_wish_save_ends(dc_wish *w, double start, bool ok);
 

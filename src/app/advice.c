@@ -8,9 +8,9 @@
 #include "dcmpi/data.h"
 #include "dcmpi/la.h"
 
-/* Slowdown by an uneven distribution from which on advice is given. */
+/* Advice is given if an uneven distribution slows the job down at least this much. */
 static const double UNEVEN = 1.2;
-/* With fewer rows of a batch than this, a rank's messages take longer than its work. */
+/* A rank with fewer rows of a batch than this spends more time on messages than on work. */
 static const double ROWS_LEAST = 8;
 /* Shared memory that Open MPI takes per rank; containers often have 64 MiB in all. */
 static const double SHM_PER_RANK = 4 * 0x1p20;

@@ -32,9 +32,9 @@ typedef struct {
     char text[DC_ERROR_TEXT_MAX];
 } record;
 
-static int record_fd = -1; /* in the started process */
+static int record_fd = -1; /* set only in the started process */
 
-/* Limit of processor time without progress, in seconds; 0: the environment variable is not a valid number. */
+/* Limit of processor time without progress, in seconds; 0 if the environment variable is not a valid number. */
 static int limit_s(void)
 {
     const char *text = getenv(LIMIT_VARIABLE);
@@ -46,8 +46,8 @@ static int limit_s(void)
 
 /* ---- The process that was started -------------------------------------------------------------------------------- */
 
-/* Reads a dataset as loading the model would. Only an I/O error ends the visit; the reader will report the others
- * itself. */
+/* Reads a dataset in the same way as loading the model does. Only an I/O error ends the visit; the actual reader will
+ * report any other error. */
 static dc_status check_array(void *ctx, const char *name, const dc_h5_info *info)
 {
     (void)info;
@@ -100,7 +100,7 @@ bool dc_apart_enter(int argc, char **argv)
     if (argc == 3 && (size_t)probe < DC_COUNT_OF(probes)) probes[probe](argv[1], argv[2]);
     dc_error_clear();
     dc_apart_leave(DC_OK);
-    _exit(0); /* touch nothing more that the library may have broken */
+    _exit(0); /* run no exit handlers: the library may have broken what they use */
 }
 
 void dc_apart_leave(dc_status st)
@@ -115,7 +115,7 @@ void dc_apart_leave(dc_status st)
 
 /* ---- The process that starts it ---------------------------------------------------------------------------------- */
 
-/* The environment for the process to start: ours plus `extra`; without fault points for a probe. */
+/* Makes the environment of the process to start: this process's own plus `extra`, and without DC_FAULT for a probe. */
 static dc_status make_environment(char *extra, bool probe, char ***out)
 {
     size_t n = 0, used = 0;
@@ -128,7 +128,7 @@ static dc_status make_environment(char *extra, bool probe, char ***out)
     return DC_OK;
 }
 
-/* Starts the process, with no signal blocked; it writes its record to `to`. Returns 0 or an error number. */
+/* Starts the process with no signal blocked. It will write its record to `to`. Returns 0 or an error number. */
 static int start(char *const *argv, char **environment, bool quiet, int to, pid_t *child)
 {
     posix_spawn_file_actions_t files;
@@ -223,7 +223,7 @@ static bool open_pipe(int ends[2])
     return false;
 }
 
-/* Starts the process, waits for its end, and takes over its status. *started is false if no process could be created.
+/* Starts the process, waits for its end, and returns its status. *started is false if no process could be created.
  * signals: a signalfd() whose signals are passed on, or -1. */
 static dc_status run_apart(char *const *argv, int probe, int signals, const char *what, dc_status code, bool *started,
                            int *result)

@@ -9,16 +9,15 @@
 
 #include "verbs.h"
 
-/* Call it first in main(). Returns false in an ordinary process, and true in one started for a verb, which must run the
- * verb itself and then call dc_apart_leave(). In a process started for a probe it runs the probe and does not
- * return. */
+/* Call it first in main(). Returns false in an ordinary process. Returns true in a process started for a verb: run the
+ * verb in it, then call dc_apart_leave(). In a process started for a probe, it runs the probe and does not return. */
 bool dc_apart_enter(int argc, char **argv);
 /* Sends the status and the error record to the parent. */
 void dc_apart_leave(dc_status st);
 
 /* Runs the verb with this command line in a separate process and passes signals on to it. Errors: the verb's own;
- * verb->apart if reading crashed or made no progress for DCMPI_READ_LIMIT seconds of processor time. If no process can
- * be created, the verb runs in this one. */
+ * verb->apart if reading crashed, or used DCMPI_READ_LIMIT seconds of processor time without progress. If no process
+ * can be created, the verb runs in this one. */
 DC_CHECKED dc_status dc_apart_run(const dc_verb *verb, const dc_cli *cli);
 
 /* Tests in a separate process whether the library survives reading a data file's header, a model, or the kind and

@@ -12,7 +12,7 @@
 #include "dcmpi/version.h"
 #include "verb_help.h"
 
-/* ", did you mean 'x'?" or "". */
+/* Returns ", did you mean 'x'?", or "" if no name is close. */
 static const char *suggest(const char *word, const char *const *names, int n, char *out, size_t cap)
 {
     const int near = dc_nearest_name(word, names, n);
@@ -64,7 +64,7 @@ static dc_status check_override(const char *word)
     return DC_FAIL(DC_ERR_USAGE, "command line: %s needs its value in the same word: %s=VALUE", quoted, quoted);
 }
 
-/* The first word that is not an option: a verb, or a deck. */
+/* Finds the first word that is not an option: a verb or a deck. */
 static dc_status find_command(dc_cli *cli, int *at)
 {
     dc_status st = DC_OK;

@@ -21,8 +21,8 @@ typedef struct {
 
 /* Makes the methods and their keys known to dc_config; call it before anything else. */
 void dc_cli_register_methods(void);
-/* Parses argv, starts nothing. `dcmpi DECK` means `dcmpi fit DECK`; without a deck it is the built-in problem. Errors:
- * DC_ERR_USAGE (one line, with the nearest known word), DC_ERR_MEMORY. */
+/* Parses argv, starts nothing. `dcmpi DECK` means `dcmpi fit DECK`; without a deck, the built-in problem is run.
+ * Errors: DC_ERR_USAGE (one line, with the nearest known word), DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_cli_parse(int argc, char **argv, dc_cli *cli);
 void dc_cli_release(dc_cli *cli);
 

@@ -7,7 +7,7 @@
 
 /* Makes the deck's network for rows of D columns (0: number not known yet). Local. Errors: those of dc_net_build. */
 DC_CHECKED dc_status dc_deck_net(const dc_config *cfg, int64_t D, dc_net *net);
-/* The same, with everything that the deck's method trains and keeps. */
+/* Makes the same network together with everything else that the deck's method trains and keeps. */
 DC_CHECKED dc_status dc_deck_slab(const dc_config *cfg, int64_t D, dc_slab *slab);
 
 /* The optimizer of a phase, including the factors that layers set themselves. */

@@ -6,7 +6,7 @@
 
 /* dcmpi.1 in man(7) format. Its date is SOURCE_DATE_EPOCH if set, else today. */
 void dc_docs_man(FILE *out);
-/* Completion for bash. */
+/* Writes the completion script for bash. */
 void dc_docs_completion(FILE *out);
 
 #endif

@@ -63,8 +63,8 @@ static void print_synopsis(FILE *out)
 
 /* ---- Verbs ------------------------------------------------------------------------------------------------------- */
 
-/* Prints a line of a verb's details: "  --name=VALUE  text" starts an entry, other lines are text. A line that is
- * indented further continues the entry; with `goes_on`, a line without indent continues the sentence. */
+/* Prints a line of a verb's details: "  --name=VALUE  text" starts an entry, other lines are text. A line with more
+ * indent than that continues the entry; with `goes_on`, a line without indent continues the sentence. */
 static void print_detail(const char *line, bool goes_on, FILE *out)
 {
     enum { CONTINUED = 8 };

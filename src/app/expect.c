@@ -1,5 +1,5 @@
-/* Tells kinds of files apart: HDF5 by the attribute `format` (which all files of dcmpi have), text by its first lines,
- * others by their first bytes. */
+/* Tells kinds of files apart: HDF5 files by the attribute `format` (which all files of dcmpi have), text by its first
+ * lines, other files by their first bytes. */
 #include "expect.h"
 
 #include <fcntl.h>
@@ -77,7 +77,7 @@ static bool is_deck_line(const char *line)
     return dc_config_has_section(name);
 }
 
-/* Counts the numbers in a line of numbers and separators, which is a row of a table. */
+/* Counts the cells that are numbers in a line of a table; 0 for lines with : { } [ or ]. */
 static int numbers_in(char *line)
 {
     int n = 0;
@@ -90,8 +90,7 @@ static int numbers_in(char *line)
     return n;
 }
 
-/* Splits `head`, a NUL-terminated text, in place. A table has numbers in its first line or in the one after its
- * header. */
+/* Splits `head`, a NUL-terminated text, in place. A table has a number in one of its first lines. */
 static finding look_into_text(char *head)
 {
     enum { LINES = 64 };

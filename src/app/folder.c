@@ -1,9 +1,9 @@
 /* Checks what is in run.output before a start.
  *
- * A run appends to some files there, replaces others and removes old checkpoints. Each of its file names may already be
- * in use for something else: a file of another program (run.output may be `.`), a link to a file elsewhere, a pipe. The
- * beginning of a file decides whether it is ours. If a lock was left behind, an earlier run checked the folder and was
- * then killed: its files may be cut off anywhere, so they are not read. */
+ * A run appends to some files there, replaces others and removes old checkpoints. But something else may already have
+ * one of these names: a file of another program (run.output may be `.`), a link to a file elsewhere, a pipe. The first
+ * bytes of a file tell whether it is ours. If a lock was left behind, an earlier run checked the folder and was then
+ * killed: its files may be cut off anywhere, so they are not read. */
 #include "folder.h"
 
 #include <dirent.h>
@@ -19,16 +19,17 @@
 
 enum { HEAD_BYTES = 1 << 16 };
 
-/* sign: text at the beginning ('#': a digit) of each such file of ours or, with `within`, anywhere in its head. */
+/* sign: text that each of our files of this name begins with ('#': a digit) or, with `within`, has anywhere in its
+ * head. */
 typedef struct {
     const char *name;
     const char *sign, *other_sign; /* NULL: none */
     bool within;
-    bool in_place;   /* written in place, so a second hard link to it would change, too */
-    bool of_anybody; /* may belong to anybody: whoever can create files there may ask for a stop */
+    bool in_place;   /* written in place, so the write would also reach another hard link to it */
+    bool of_anybody; /* may belong to any user: whoever can create files there may ask for a stop */
     bool part;
-    bool empty;  /* only its name counts, the file is empty */
-    bool proves; /* if this file is ours, all checkpoints are */
+    bool empty;  /* an empty file, of which only the name counts */
+    bool proves; /* if this file is ours, so are all checkpoints */
 } run_file;
 
 static const char deck_sign[] = "run:\n  output: ", summary_sign[] = "\"converged\":", result_sign[] = "dcmpi-result";
@@ -52,7 +53,7 @@ static const run_file checkpoint = {.sign = "dcmpi-checkpoint", .within = true};
 static const char *const lock_files[] = {"LOCK", "LOCK.guard"};
 static const char folder[] = "ckpt";
 
-/* Calls visit for each entry of ckpt/ whose name is that of a checkpoint, finished or not. */
+/* Calls visit() for each entry of ckpt/ that has the name of a checkpoint, finished or not. */
 static dc_status each_checkpoint(const dc_job *job, dc_status (*visit)(void *ctx, const char *path, bool part),
                                  void *ctx)
 {
@@ -123,7 +124,7 @@ static bool has_sign(const char *head, size_t n, const char *sign)
     return sign != NULL;
 }
 
-/* Whether a non-empty file has the sign of ours; a file that ends in the middle of its sign counts as ours. */
+/* Whether a non-empty file has our sign; a file that ends in the middle of the sign counts as ours. */
 static bool is_ours(const char *path, const run_file *f)
 {
     static char head[HEAD_BYTES];
@@ -163,7 +164,7 @@ static dc_status check_file(finding *found, const char *path, const run_file *f)
     return DC_OK;
 }
 
-/* In a folder known to be a run's, checkpoints need no check here: damaged ones, and folders with such a name, are
+/* If the folder is known to be a run's, checkpoints need no check here: those that are damaged, or are folders, are
  * skipped later. */
 static dc_status check_checkpoint(void *ctx, const char *path, bool part)
 {

@@ -5,11 +5,11 @@
 
 #include "job.h"
 
-/* Fails if input.data, model.weights or the deck is, under any name, a file that the run will write. Changes nothing.
- * Errors: DC_ERR_USAGE. */
+/* Fails if input.data, model.weights or the deck is the same file as one that the run will write, whatever their names.
+ * Changes nothing. Errors: DC_ERR_USAGE. */
 DC_CHECKED dc_status dc_folder_check_inputs(const dc_job *job);
-/* Fails unless each existing file with a name that runs use is a plain file of this user made by a run. Changes
- * nothing. `lock`: NULL if it is not held. Errors: DC_ERR_IO, names the file. */
+/* Looks at each existing file with a name that runs use. Fails unless it is a plain file, belongs to this user and was
+ * made by a run. Changes nothing. `lock`: NULL if it is not held. Errors: DC_ERR_IO, names the file. */
 DC_CHECKED dc_status dc_folder_check_files(const dc_job *job, const dc_lock *lock);
 /* Removes unfinished files that an earlier run left; call it after dc_folder_check_files(). Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_folder_remove_parts(const dc_job *job);

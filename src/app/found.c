@@ -20,7 +20,7 @@ static bool tells_end(dc_h5 *h5)
            dc_h5_has_attr(h5, "/", "delta");
 }
 
-/* Version 0.1.0 did not always store how the run ended. If it did not, a longer run continues from that result. */
+/* Version 0.1.0 did not always store how the run ended. If this is missing, a longer run continues from that result. */
 static dc_status read_end(dc_h5 *h5, dc_found *found)
 {
     dc_status st = DC_OK;

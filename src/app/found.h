@@ -8,7 +8,7 @@
 typedef struct {
     bool is_there;
     dc_comparison comparison;
-    bool is_own; /* made by this job of the queue */
+    bool is_own; /* made by this same job of the batch queue */
     int64_t N;
     dc_run_end end;
     uint64_t data_hash, labels_hash;
@@ -17,7 +17,7 @@ typedef struct {
 } dc_found;
 
 /* Reads it and sets job->resume.over_result. Local, for rank 0. Errors: DC_ERR_FORMAT, DC_ERR_IO (not a result, or
- * damaged), but none with run.resume = never, which replaces any file. */
+ * damaged). With run.resume = never there are none, because any file will be replaced. */
 DC_CHECKED dc_status dc_found_read(dc_job *job, dc_found *found);
 bool dc_found_is(const dc_found *found, dc_likeness likeness);
 

@@ -1,5 +1,5 @@
-/* How an MPI verb starts. Rank 0 reads the deck and broadcasts its bytes, and every rank parses them. So ranks that
- * cannot access the file still work, and all ranks fail alike. */
+/* How an MPI verb starts. Rank 0 reads the deck and broadcasts its bytes, and every rank parses them. This works even
+ * if other ranks cannot access the file, and all ranks fail in the same way. */
 #include "output.h"
 
 #include <gnu/libc-version.h>
@@ -18,7 +18,7 @@
 
 /* ---- Deck -------------------------------------------------------------------------------------------------------- */
 
-/* The deck's bytes on every rank; text is NULL without a deck. */
+/* Gives every rank the bytes of the deck; *text is NULL if there is no deck. */
 static dc_status spread_deck(dc_comm *comm, const dc_cli *cli, char **text, size_t *bytes)
 {
     dc_status st = DC_OK;
@@ -36,7 +36,7 @@ out:
     return st;
 }
 
-/* The effective deck as text, for the result file and config.used.yaml. */
+/* Stores the effective deck as text, for the result file and config.used.yaml. */
 static dc_status dump_deck(dc_job *job)
 {
     char *buffer = NULL;
@@ -165,7 +165,7 @@ out:
     return st;
 }
 
-/* Writes the error to the log while it is open: people look there for why last night's run ended. */
+/* Writes the error to the log while it is open: people look there to learn why a run ended. */
 static void tell_error(dc_status st)
 {
     if (st == DC_OK || st == DC_STOPPED || !dc_error_text()[0] || !dc_log_is_active()) return;
@@ -173,8 +173,8 @@ static void tell_error(dc_status st)
     dc_error_clear();
 }
 
-/* Opens the log even for a run that ended early: people look there for the reason. Lines beyond those that a checkpoint
- * knows of do no harm. */
+/* Opens the log even for a run that ended early: people look there for the reason. It does no harm if the log then has
+ * more lines than the checkpoint recorded. */
 static void log_early_end(const dc_job *job, dc_status st)
 {
     char path[DC_PATH_MAX];
@@ -261,7 +261,7 @@ static void print_banner(const dc_job *job, int ranks_here)
     advise(job, ranks_here);
 }
 
-/* Spreads what rank 0 found and all ranks must know. */
+/* Broadcasts what rank 0 found out about resuming. */
 static void spread_resume(dc_comm *comm, dc_resume *r)
 {
     int64_t facts[] = {

@@ -14,7 +14,7 @@
  * hashes, knows_labels, number and part; only rank 0 knows the rest. */
 enum { DC_RESUME_NOTES_MAX = 8, DC_RESUME_DECK_MAX = 1 << 20 };
 typedef struct {
-    bool complete;  /* there is a result of this deck: nothing is left to do */
+    bool complete;  /* the result of this deck exists: nothing is left to do */
     bool continues; /* this start continues from a checkpoint */
     bool longer;    /* that checkpoint is of a shorter run */
     dc_config was;  /* deck of the shorter run */
@@ -26,9 +26,9 @@ typedef struct {
     int64_t part;          /* starts of this run so far, this one included */
     int64_t next;          /* number of the next checkpoint */
     bool saved;            /* this start has written a checkpoint */
-    bool over_shorter;     /* the result of the shorter run is there */
+    bool over_shorter;     /* the result of the shorter run exists */
     char longer_text[512]; /* the lengths that differ; if complete: why that changes nothing */
-    bool over_result;      /* an earlier run.h5 is there, which this run will replace */
+    bool over_result;      /* an earlier run.h5 exists, and this run will replace it */
     dc_ckpt ckpt;
     int n_notes;
     char notes[DC_RESUME_NOTES_MAX][512];
@@ -41,14 +41,14 @@ typedef struct {
     dc_config_notes notes; /* on the deck and the command line */
     dc_provenance from;
     dc_binding binding;
-    double base_bytes;             /* memory that program and libraries take at work */
-    char mixed[DC_ERROR_TEXT_MAX]; /* which rank runs other kernels, if that is allowed; "" if none */
+    double base_bytes;             /* memory that the program and its libraries take while working */
+    char mixed[DC_ERROR_TEXT_MAX]; /* which rank runs kernels that differ, if that is allowed; "" if none does */
     dc_timers timers;
     dc_timing timing; /* over all ranks, for the result */
     dc_progress progress;
     dc_lock *lock; /* of the output directory, on rank 0; owned */
     dc_resume resume;
-    bool accepted; /* from now on the run's files are those of this start */
+    bool accepted; /* the run's files now belong to this start */
     char stop_file[DC_PATH_MAX];
     dc_wish *wish;          /* owned */
     dc_state *state;        /* owned */
@@ -57,8 +57,8 @@ typedef struct {
     const dc_dataset *data; /* borrowed; set when it is loaded */
 } dc_job;
 
-/* Collective. Reads the deck on rank 0, spreads it, parses it on every rank, checks the launch. Errors: DC_ERR_USAGE.
- */
+/* Collective. Reads the deck on rank 0, sends it to all ranks, parses it on each, and checks the launch. Errors:
+ * DC_ERR_USAGE. */
 DC_CHECKED dc_status dc_job_start(dc_comm *comm, const dc_cli *cli, dc_job *job);
 /* Collective. Creates, checks and locks the output directory, looks for what earlier starts left there, prints the
  * banner; from now on the run can be stopped. Changes no file of an earlier start. Errors: DC_ERR_IO, before any work
@@ -73,9 +73,9 @@ void dc_job_note_deck(const dc_job *job);
  * may turn into an error (saving.h). */
 DC_CHECKED dc_status dc_job_end(dc_comm *comm, dc_job *job, dc_status st);
 
-/* The result holds the rows of the examples only up to this size, so that they stay small against the rest of it. */
+/* The result stores the rows of the examples only if they take at most this many bytes, so that it stays small. */
 enum { DC_EXAMPLE_ROWS_MAX_BYTES = 16 << 20 };
-/* Estimates memory per rank, work and disk of a run from the header of the data alone. */
+/* Estimates what a run needs (memory per rank, work, disk) from the header of the data alone. */
 enum { DC_ESTIMATE_PHASES_MAX = DC_MAX_PAIRS + 8 };
 typedef struct {
     const char *name;
@@ -83,14 +83,14 @@ typedef struct {
     dc_phase_needs step; /* rows 0: the phase takes no steps */
 } dc_estimate_phase;
 typedef struct {
-    double base_bytes, data_bytes, model_bytes, work_bytes, total_bytes; /* of the largest rank, when it needs most */
+    double base_bytes, data_bytes, model_bytes, work_bytes, total_bytes; /* of the largest rank, at its peak */
     double root_bytes;    /* extra on rank 0, for pieces of a checkpoint */
     double address_bytes; /* address space beyond the memory */
     double disk_bytes;
     int n_phases;
-    dc_estimate_phase phase[DC_ESTIMATE_PHASES_MAX]; /* in their order */
+    dc_estimate_phase phase[DC_ESTIMATE_PHASES_MAX]; /* in the order of the run */
 } dc_estimate;
-/* Memory that program and libraries take on this rank at work, before it holds anything else. */
+/* Memory that the program and its libraries take on this rank while working, without any data. */
 double dc_job_base_bytes(void);
 /* Collective. Errors: DC_ERR_MEMORY, naming what does not fit even in a rehearsal; those of recording. */
 DC_CHECKED dc_status dc_job_estimate(dc_comm *comm, const dc_job *job, const dc_data_header *head, dc_estimate *out);
@@ -104,8 +104,9 @@ typedef struct {
 /* st: the status of an estimate. DC_ERR_MEMORY means that not even address space was left: the error then names the
  * limit. */
 DC_CHECKED dc_status dc_job_name_limit(dc_status st, const char *advice);
-/* Collective. Errors: DC_ERR_MEMORY, naming the limit that would be exceeded: that of a node or its control groups by
- * all its ranks together, or that of a process by one rank. `advice`: what else the user may do. */
+/* Collective. Errors: DC_ERR_MEMORY, naming the limit that would be exceeded. All ranks of a node together must keep
+ * within the limits of the node and its control groups, and each rank within the limits of its process. `advice`: what
+ * else the user may do. */
 DC_CHECKED dc_status dc_job_check_memory(dc_comm *comm, const dc_memory_need *need, const char *advice);
 
 #endif

@@ -1,5 +1,5 @@
 /* Decides which states of a shorter run are also states of a longer one. The length of a phase changes nothing before
- * the phase, only its end within it, and everything after it. */
+ * the phase and everything after it; within the phase it changes only the end. */
 #include "longer.h"
 
 #include <string.h>
@@ -38,7 +38,7 @@ static bool differ(const dc_longer *l, const dc_config *a)
     return dc_config_differences(a, l->is, l->verb, text, sizeof text) > 0;
 }
 
-/* Whether length k was in use and has another value now. */
+/* Whether the shorter run used length k and its value differs now. */
 static bool differs(const dc_longer *l, length k)
 {
     char text[64];
@@ -114,7 +114,7 @@ static const char *phase_of(const dc_longer *l, length k)
     return l->was->pretrain.mode == DC_PRETRAIN_LAYERWISE ? "finetune" : "pretrain";
 }
 
-/* Steps after which the shorter run left the phase. */
+/* Steps after which the shorter run left the phase of length k. */
 static int64_t steps_before(const dc_longer *l, length k)
 {
     if (k == LAYER_STEPS) return l->was->pretrain.layer_steps;
@@ -122,8 +122,8 @@ static int64_t steps_before(const dc_longer *l, length k)
     return k == KMEANS_MAX_ITER ? INT64_MAX : l->was->cluster.max_iter;
 }
 
-/* A state at the end of a phase is also a state of a longer phase, unless version 0.1.0 wrote it: its checkpoints had
- * no numbers, and were written after work that is done only at the end of a phase. */
+/* A state at the end of a phase is also a state of a longer phase, unless version 0.1.0 wrote it: that version did not
+ * number its checkpoints, and wrote them after the work that is done only at the end of a phase. */
 static bool is_open(const dc_longer *l, length k, const dc_ckpt_header *h)
 {
     if (h->number > 0 || h->step < steps_before(l, k)) return true;
@@ -152,7 +152,8 @@ bool dc_longer_same_end(const dc_longer *l, const dc_run_end *end)
     if (extra && differs(l, MAX_ITER)) return false;
     if (strcmp(end->stop_reason, "collapsed") == 0) return true;
     if (strcmp(end->stop_reason, "max_iter") == 0) return !differs(l, MAX_ITER);
-    /* The stored share was rounded. If it is at the limit, the run continues, and the exact count decides. */
+    /* The stored share is rounded. If it is at the limit, the answer is false: the run continues, and the exact count
+     * decides. */
     static const double EDGE = 1 - 1e-9;
     return strcmp(end->stop_reason, "converged") == 0 && end->delta < EDGE * l->is->cluster.tol;
 }

@@ -1,5 +1,5 @@
-/* dcmpi: one binary, several verbs. Verbs for a login node do not start MPI. If they run under mpirun, rank 0 does
- * their work, and it alone reports what is wrong with the command line. */
+/* dcmpi: one binary, several verbs. Verbs for a login node do not start MPI unless they run under mpirun; then rank 0
+ * does their work. Of all ranks, only rank 0 reports errors in the command line. */
 #include <signal.h>
 
 #include "apart.h"
@@ -12,7 +12,8 @@
 #include "dcmpi/waiting.h"
 #include "verbs.h"
 
-/* Ends the process at once if the file library could not close a file: its normal exit would crash, and MPI with it. */
+/* Ends the process at once if the file library could not close a file: in a normal exit, the library or MPI would
+ * crash. */
 static void end_now_if_damaged(dc_comm *comm, dc_status st)
 {
     double damaged = dc_h5_is_damaged();
@@ -57,7 +58,7 @@ int main(int argc, char **argv)
 {
     dc_cli cli;
     dc_mem_setup();
-    signal(SIGPIPE, SIG_IGN); /* a closed stdout or a file-size limit gives an error code, and does not kill the run */
+    signal(SIGPIPE, SIG_IGN); /* a closed stdout or a file-size limit then gives an error code instead of a signal */
     signal(SIGXFSZ, SIG_IGN);
     dc_cli_register_methods();
     const bool inside = dc_apart_enter(argc, argv);

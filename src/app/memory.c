@@ -1,5 +1,5 @@
-/* Is there memory for what a job is about to do? Checked before anything large is allocated: the kernel would grant it,
- * and kill the job later without a word. */
+/* Checks whether there is enough memory for a job, before it allocates anything large. Without this check the kernel
+ * would grant the memory and later kill the job without a message. */
 #include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
 #include "job.h"
@@ -7,7 +7,7 @@
 static dc_status compare(const dc_memory_need *need, bool root, int ranks, const dc_mem_room *room, const char *who,
                          const char *advice)
 {
-    /* Memory that the program already holds need not be taken again. */
+    /* What the program already holds is part of `all` and is not needed again. */
     const double held = (double)dc_mem_resident_bytes() * ranks;
     const double all = need->rank_bytes * ranks + (root ? need->root_bytes : 0);
     if (all - held <= (double)room->bytes) return DC_OK;

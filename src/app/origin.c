@@ -1,11 +1,11 @@
-/* A start with the same deck and weights continues; one that only trains longer goes on (longer.h); any other would
- * give another result, so it is refused with a message that says what differs. */
+/* A start with the same deck and weights continues the run. A start that only trains longer also goes on from it
+ * (longer.h). Any other start would give another result, so it is refused with a message that says what differs. */
 #include "origin.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-/* How the initial weights differ, or "". */
+/* Writes how the initial weights differ to `out`, or "" if they do not. */
 static void compare_weights(const dc_job *job, const dc_origin *o, const char *old_path, char *out, size_t cap)
 {
     const uint64_t now = job->from.weights_hash;

@@ -1,4 +1,4 @@
-/* Compares what made a result or a checkpoint with this start. Private to app/. */
+/* Compares the run that made a result or a checkpoint with this start. Private to app/. */
 #ifndef DCMPI_APP_ORIGIN_H
 #define DCMPI_APP_ORIGIN_H
 
@@ -24,7 +24,7 @@ typedef struct {
     char text[DC_ERROR_TEXT_MAX]; /* what differs; for DC_OTHER_RUN the whole error text */
 } dc_comparison;
 void dc_origin_compare(const dc_job *job, const dc_origin *o, dc_comparison *out);
-/* Pairs `was` of a comparison with the deck of this start. */
+/* Makes a dc_longer from the deck `was` of a comparison and the deck of this start. */
 dc_longer dc_origin_longer(const dc_job *job, const dc_config *was, int64_t N);
 
 #endif

@@ -49,7 +49,8 @@ static dc_status make_checkpoint_folder(const dc_job *job)
 
 /* ---- Start ------------------------------------------------------------------------------------------------------- */
 
-/* Removes a STOP file from before this start. If it cannot be removed, it would stop this start and all later ones. */
+/* Removes a STOP file from before this start. It is an error if that fails, because the file would stop this start and
+ * all later ones. */
 static dc_status remove_stop(const dc_job *job)
 {
     char path[DC_PATH_MAX];
@@ -89,7 +90,7 @@ dc_status dc_output_open(dc_job *job)
     DC_TRY(make_directories(job->cfg.run.output));
     DC_TRY(take_lock(job, &job->lock));
     DC_TRY(dc_folder_check_files(job, job->lock));
-    /* The lock proves that an unfinished file is ours, and a refused start releases it: so remove such files now. */
+    /* The lock proves that unfinished files are ours. A refused start releases it, so such files are removed now. */
     if (dc_lock_was_left(job->lock)) DC_TRY(dc_folder_remove_parts(job));
     DC_TRY(dc_resume_find(job));
     DC_TRY(dc_folder_remove_parts(job));
@@ -101,7 +102,7 @@ out:
     return st;
 }
 
-/* If there is an older result, records and deck have other names until the result of this run is complete. */
+/* If there is an older result, metrics and deck have temporary names until the result of this run is complete. */
 static void metrics_path(const dc_job *job, char out[DC_PATH_MAX])
 {
     dc_output_path(job, job->resume.over_result ? DC_FILE_METRICS_NEW : DC_FILE_METRICS, out);
@@ -115,7 +116,7 @@ static dc_status write_deck(const dc_job *job)
     return dc_file_replace(path, &(dc_file_piece){job->deck, strlen(job->deck)}, 1);
 }
 
-/* Once the older result is gone, the records begun beside it get their final name. */
+/* Once the older result is gone, the metrics that were begun beside it get their final name. */
 static void take_new_names(const dc_job *job)
 {
     char from[DC_PATH_MAX], to[DC_PATH_MAX];
@@ -140,8 +141,8 @@ out:
     return st;
 }
 
-/* A longer run begins with a copy of the shorter run's records, which stay beside their result until the new one is
- * complete. */
+/* A longer run begins with a copy of the shorter run's metrics. The originals stay beside their result until the new
+ * result is complete. */
 static dc_status copy_records(const dc_job *job, const char *to)
 {
     char from[DC_PATH_MAX];
@@ -192,7 +193,7 @@ out:
 
 /* ---- Dry run ----------------------------------------------------------------------------------------------------- */
 
-/* `path`, or else its nearest parent that exists, even as a dangling link. */
+/* Finds `path` or, if it does not exist, its nearest existing parent. A dangling link counts as existing. */
 static void existing_parent(const char *path, char out[DC_PATH_MAX])
 {
     struct stat s;

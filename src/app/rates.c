@@ -1,5 +1,5 @@
-/* The names allowed in lr_factors follow from the model's layers and the method, so they are known before data is read.
- */
+/* The names allowed in lr_factors follow from the model's layers and the method, so they can be checked before data is
+ * read. */
 #include "rates.h"
 
 #include <string.h>

@@ -4,7 +4,7 @@
 
 #include "dcmpi/config.h"
 
-/* For each phase in use, checks that the phase trains all that its lr_factors name. Local. Errors: DC_ERR_USAGE,
+/* For each phase in use, checks that its lr_factors name only what the phase trains. Local. Errors: DC_ERR_USAGE,
  * listing the names that are allowed. */
 DC_CHECKED dc_status dc_rates_check(const dc_config *cfg);
 

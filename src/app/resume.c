@@ -1,7 +1,7 @@
-/* Decides from which state in the output directory this start goes on. The newest state counts, be it a result or a
- * checkpoint: checkpoints have numbers, and a result stores the number of its run's last checkpoint. The same run
- * continues; a longer one goes on from the last state that it passes through (longer.h); any other is refused with a
- * message that says what differs. */
+/* Decides from which state in the output directory this start goes on. The newest state counts, whether a result or a
+ * checkpoint: checkpoints have numbers, and a result stores the number of its run's last checkpoint. A start of the
+ * same run continues from this state. A start of a longer run goes on from the last state that it passes through
+ * (longer.h). Any other start is refused with a message that says what differs. */
 #include "resume.h"
 
 #include <inttypes.h>
@@ -32,7 +32,7 @@ static void note(dc_resume *r, const char *fmt, ...)
     va_end(args);
 }
 
-/* Weights that are gone by now cannot be compared. That is no error: neither a checkpoint nor a result needs them
+/* Weights that no longer exist cannot be compared. That is not an error: neither a checkpoint nor a result needs them
  * again. */
 static dc_status hash_weights(dc_job *job)
 {
@@ -109,8 +109,8 @@ static bool is_last_there(const list *l, int place, char path[DC_PATH_MAX])
     return dc_ckpt_last_path(l->dir, dc_ckpt_phase_at(place), path) && access(path, F_OK) == 0;
 }
 
-/* Checkpoints above this number are newer than the result. A result of version 0.1.0 has no such number: if it is of
- * this run it counts as newer than all checkpoints, else as older. */
+/* Checkpoints above this number are newer than the result. A result of version 0.1.0 has no such number: a result of
+ * this run then counts as newer than all checkpoints, any other as older. */
 static int64_t last_of(const dc_found *found)
 {
     if (!found->is_there) return -1;
@@ -136,7 +136,7 @@ static void take_checkpoint(dc_resume *r)
     r->part = r->ckpt.header.part + 1;
 }
 
-/* Takes this run's last checkpoint of a phase, from the latest phase that has a usable one. */
+/* Takes the checkpoint that this run wrote at the end of a phase, from the latest phase that has a usable one. */
 static bool take_last(dc_job *job, const list *l)
 {
     dc_resume *r = &job->resume;
@@ -173,7 +173,8 @@ static dc_status go_on_damaged(dc_job *job, const list *l)
 
 /* ---- Longer runs ------------------------------------------------------------------------------------------------ */
 
-/* Takes the checkpoint in `path` if it is of these data and this run passes through its state. Skips a damaged one. */
+/* Takes the checkpoint in `path` if it was written for these data and this run passes through its state. Skips a
+ * damaged one. */
 static bool take_if_passed(dc_job *job, const char *path, uint64_t data_hash)
 {
     dc_resume *r = &job->resume;
@@ -276,8 +277,8 @@ static dc_status choose(dc_job *job, const list *l, const dc_found *found)
     return found->is_there ? DC_FAIL(DC_ERR_FORMAT, "%s", found->comparison.text) : DC_OK;
 }
 
-/* run.resume = never applies to the job as a whole, not to each of its starts: a job that the queue runs again
- * continues where its own previous start stopped, and never from a state of another job. */
+/* The setting "run.resume: never" is about the job as a whole, not about each of its starts: a job that the queue runs
+ * again continues where its own previous start stopped, and never from a state of another job. */
 static dc_status choose_own(dc_job *job, const list *l, const dc_found *found)
 {
     dc_resume *r = &job->resume;
@@ -319,7 +320,8 @@ out:
 
 /* ---- Messages --------------------------------------------------------------------------------------------------- */
 
-/* Another program, library or type of CPU may round differently: the result then has the bits of neither. */
+/* The checkpoint may come from another program, library or type of CPU, which may round differently. The result may
+ * then differ from what either would give alone. */
 static void note_other_program(const dc_job *job)
 {
     const dc_ckpt_header *h = &job->resume.ckpt.header;

@@ -1,5 +1,5 @@
-/* `dcmpi fit`: one straight list of phases, from the deck to the result. Each phase takes what the ones before it made.
- */
+/* `dcmpi fit`: one straight list of phases, from the deck to the result. Each phase uses what the phases before it
+ * made. */
 #include "run.h"
 
 #include <math.h>
@@ -56,7 +56,7 @@ static dc_status build_model(fit *f)
     return st;
 }
 
-/* Turns divergence into an error: training reports it as a way to stop, but the result is not worth a file. */
+/* Turns divergence into an error: training reports it as a stop reason, but such a result is not worth a file. */
 static dc_status refuse_divergence(const fit *f, dc_stop stop, const char *phase, const char *advice)
 {
     char text[DC_DATA_ADVICE_MAX];

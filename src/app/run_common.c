@@ -50,7 +50,7 @@ static dc_data_request request_of(const dc_config *cfg)
 
 static const char FEWER_ROWS[] = "fewer rows (input.rows)";
 
-/* Every rank estimates from the header that rank 0 read. */
+/* Every rank makes the estimate itself, from the header that rank 0 read. */
 static dc_status estimate(dc_comm *comm, const dc_job *job, dc_data_header *head, dc_estimate *e)
 {
     dc_status st = DC_OK;
@@ -120,7 +120,7 @@ static dc_status check_weights(const dc_job *job, int64_t D, const dc_dataset *d
     return st == DC_OK ? dc_model_check_file(cfg->model.weights, &net, data) : st;
 }
 
-/* A start that is refused for its data or weights leaves every file as it was. */
+/* Checks data and weights first, so that a start that is refused for them leaves every file as it was. */
 static dc_status accept(dc_comm *comm, dc_job *job)
 {
     dc_status st = DC_OK;

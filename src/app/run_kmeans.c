@@ -1,4 +1,4 @@
-/* `dcmpi kmeans`: k-means on the scaled rows as they are, the baseline everyone asks for. */
+/* `dcmpi kmeans`: k-means on the scaled rows themselves, the baseline everyone asks for. */
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "run.h"

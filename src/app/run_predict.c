@@ -1,6 +1,6 @@
 /* `dcmpi predict`: sends any number of rows through a finished model, in rounds of bounded memory. Rank r takes the
  * rows that rank r of a training run would take. All ranks do the same number of rounds; a rank that has run out of
- * rows joins in with none. */
+ * rows joins in with 0 rows. */
 #include "run_predict.h"
 
 #include <errno.h>
@@ -129,8 +129,8 @@ out:
     return st;
 }
 
-/* Uses the shards of the training run, so that its rows fall into the same tiles again; takes more only for more ranks.
- */
+/* Uses as many shards as the training run, so that its rows fall into the same tiles again; more only if there are more
+ * ranks. */
 static dc_status cut_rows(dc_comm *comm, dc_prediction *p)
 {
     const int P = dc_comm_size(comm);
@@ -148,7 +148,7 @@ static int64_t choose_capacity(const dc_prediction *p)
     return DC_MAX(DC_MIN(fit, p->part.N), t->tile_rows);
 }
 
-/* Upper bound of the memory this rank will hold, whatever the length of the file. */
+/* Upper bound of the memory this rank will hold; it does not grow with the file. */
 static double bound_bytes(const dc_prediction *p, double base, int threads)
 {
     enum { PIECE_BYTES = 4 << 20 };

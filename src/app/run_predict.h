@@ -11,15 +11,15 @@
 
 typedef struct {
     const char *model, *input, *output; /* paths, borrowed */
-    const char *label_dataset;          /* borrowed; NULL: uses /y if there is one */
+    const char *label_dataset;          /* borrowed; NULL: use /y if the input has it */
     bool force;                         /* replace any file that has the output's name */
     const char *files[2];               /* model and input */
     char options[DC_H5_NAME_MAX + 16];  /* other options that decide the output */
     dc_recipe recipe;                   /* what the output is made of: files and options */
-    dc_claim claim;                     /* on the output; rank 0 holds the lock */
+    dc_claim claim;                     /* the claim on the output; rank 0 holds the lock */
     int64_t rows_per_round;             /* per rank; 0: as many as fit into 64 MiB */
     dc_trained trained;
-    dc_config deck; /* of the training run, if it has a network; holds the method's keys */
+    dc_config deck; /* deck of the training run, if it has a network; holds the method's keys */
     dc_row_stream stream;
     dc_part part;
     int64_t capacity; /* rows of a round */
@@ -27,7 +27,7 @@ typedef struct {
     dc_h5_stream *file;
     float *Z, *confidence; /* [capacity x L], [capacity]; NULL without a network */
     int32_t *labels;       /* [capacity] */
-    int64_t *size;         /* [K], global at the end */
+    int64_t *size;         /* [K] rows per cluster: of this rank, at the end of all ranks */
     dc_strange_rows strange;
     dc_scoring scoring;
     size_t ids_array; /* index of the ids among the file's arrays */

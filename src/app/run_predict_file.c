@@ -1,4 +1,4 @@
-/* The file that `dcmpi predict` writes: arrays like those of run.h5, sizes, scores, and where it all came from. */
+/* The file that `dcmpi predict` writes: arrays like those of run.h5, sizes, scores and provenance. */
 #include <math.h>
 
 #include "dcmpi/clock.h"

@@ -1,4 +1,4 @@
-/* The scores of a result's labels. */
+/* Computes the scores of a result's labels. */
 #include "dcmpi/beat.h"
 #include "run.h"
 

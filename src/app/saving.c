@@ -171,8 +171,8 @@ void dc_saving_end(dc_comm *comm, dc_job *job)
 
 /* ---- Stops ------------------------------------------------------------------------------------------------------ */
 
-/* Whether the queue might run this job again and again in vain: nothing was saved, and the time limit stopped the run,
- * or the queue's signal that warns of the limit. A stop that somebody asked for by hand does not count. */
+/* Whether the queue might run this job again and again in vain: nothing was saved, and the run was stopped by its time
+ * limit or by the queue's warning signal. A stop that somebody asked for by hand does not count. */
 static bool counts(const dc_job *job)
 {
     const char *reason = dc_wish_reason(job->wish);
@@ -181,15 +181,15 @@ static bool counts(const dc_job *job)
     return !job->resume.saved && (limit || warning);
 }
 
-/* Makes a mark, an empty file: this start ended with nothing saved. If the start before left the mark, removes it
- * instead and returns true. A save removes it, too. */
+/* Creates an empty file as a mark that this start ended with nothing saved. If the start before left the mark, removes
+ * it instead and returns true. Saving a checkpoint removes it, too. */
 static bool mark_in_vain(const dc_job *job)
 {
     char path[DC_PATH_MAX];
     dc_output_path(job, DC_FILE_CHECKPOINTS, path);
     (void)mkdir(path, 0777); /* this start may have ended before the folder was made */
     dc_output_path(job, DC_FILE_IN_VAIN, path);
-    if (unlink(path) == 0) return true; /* so whoever tries again has two starts, too */
+    if (unlink(path) == 0) return true; /* so that a new attempt has two starts again */
     const int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (fd >= 0) close(fd);
     return false;

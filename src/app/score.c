@@ -17,8 +17,8 @@ void dc_scoring_announce(const char *source, int64_t N, int64_t K, int64_t C)
                        (long long)C, (long long)K, 8 * (double)C * (double)K / 0x1p20);
 }
 
-/* Goes on without scores. A file may already have space for the table, so -1 in it says that nothing is known. Local.
- */
+/* Goes on without scores. The result file may already have space for the table, so the table is filled with -1, which
+ * means unknown. Local. */
 static void give_up(dc_scoring *s, const char *why)
 {
     dc_log_warning("no scores: %s", why);
@@ -62,7 +62,7 @@ void dc_scoring_start(dc_comm *comm, dc_scoring *s, int64_t n, int64_t N, int64_
 void dc_scoring_add(dc_scoring *s, const int32_t *labels, const int32_t *y, int64_t n)
 {
     if (!s->counter || dc_counter_add(s->counter, labels, y, n) == DC_OK) return;
-    /* The other ranks learn of it in dc_scoring_finish. */
+    /* The other ranks learn of the failure in dc_scoring_finish(). */
     dc_error_clear();
     dc_counter_destroy(&s->counter);
 }

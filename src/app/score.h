@@ -8,16 +8,17 @@
 
 typedef struct {
     int64_t K, C;        /* C = 0: nothing is scored */
-    dc_counter *counter; /* of this rank, or NULL: memory was short. Owned */
+    dc_counter *counter; /* of this rank; NULL if memory was short; owned */
     dc_scores scores;    /* on all ranks, if has_scores */
-    bool has_scores;     /* acc alone may be NaN, if it would take too long */
+    bool has_scores;     /* even so, acc may be NaN, if it would take too long */
     int64_t *table;      /* [C x K] on rank 0, unless it is too large; owned */
 } dc_scoring;
 
-/* Warns, before any work is done, if the C classes in N rows of `source` look like identifiers, or make a table with K
- * clusters too large. Local. */
+/* Warns, before any work is done, if the C classes in N rows of `source` look like identifiers, or if their table with
+ * K clusters would be too large. Local. */
 void dc_scoring_announce(const char *source, int64_t N, int64_t K, int64_t C);
-/* Takes memory to score n rows of this rank, N in all, with C classes; C = 0: none. Collective, never fails. */
+/* Allocates memory to score n rows of this rank, N in all, with C classes; C = 0: there are no classes. Collective,
+ * never fails. */
 void dc_scoring_start(dc_comm *comm, dc_scoring *s, int64_t n, int64_t N, int64_t K, int64_t C);
 /* Adds this rank's next n rows. Local. */
 void dc_scoring_add(dc_scoring *s, const int32_t *labels, const int32_t *y, int64_t n);

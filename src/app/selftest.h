@@ -13,16 +13,16 @@ enum { DC_SELFTEST_TEXT_MAX = 512 };
 typedef struct dc_selftest_check dc_selftest_check;
 
 typedef struct {
-    const char *dir;       /* where files are written and removed again; borrowed */
+    const char *dir;       /* directory where files are written and then removed; borrowed */
     const char *full_disk; /* small file system that may be filled; NULL: none; borrowed */
 
-    /* What earlier checks found out. */
+    /* Results of earlier checks. */
     dc_binding binding;
     double peak_flops;               /* FMA peak of this rank */
     double gemm_flops, gemm_seconds; /* of this rank, over all shapes measured */
     bool dir_works;                  /* all ranks see what rank 0 writes to dir */
 
-    /* The check that runs now. */
+    /* The check that is running. */
     const dc_selftest_check *check;
     char figure[DC_SELFTEST_TEXT_MAX]; /* rank 0 prints it after the name of the check */
     char advice[DC_SELFTEST_TEXT_MAX]; /* a line below the figure, "" for none */
@@ -35,14 +35,14 @@ struct dc_selftest_check {
     const char *section, *name;
     dc_status code; /* exit code if it fails */
     dc_status (*run)(dc_comm *comm, dc_selftest *t);
-    int which; /* picks a case where several checks share `run` */
+    int which; /* picks a case if several checks share `run` */
 };
 
 /* Collective. Runs the checks in order and prints the table on rank 0. Returns DC_OK, or the highest code of the failed
  * checks, with their names as the error text. */
 DC_CHECKED dc_status dc_selftest_run(dc_comm *comm, dc_selftest *t, const dc_selftest_check *checks, int n);
 
-/* Set the figure or the advice of the check that runs now; local. */
+/* Set the figure or the advice of the check that is running; local. */
 void dc_selftest_figure(dc_selftest *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void dc_selftest_advise(dc_selftest *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Marks the check as skipped. Returns DC_OK; call on all ranks or on none. */
@@ -88,9 +88,10 @@ dc_status dc_selftest_replicas(dc_comm *comm, dc_selftest *t);
 /* selftest_io.c */
 dc_status dc_selftest_directory(dc_comm *comm, dc_selftest *t);
 dc_status dc_selftest_hdf5(dc_comm *comm, dc_selftest *t);
-/* Makes a file name in `dir`, the same on all ranks; the file is removed if the job is killed. Collective. */
+/* Makes a file name in `dir`, the same on all ranks. If the job is killed, the file is removed. Collective. */
 void dc_selftest_name_file(dc_comm *comm, const char *dir, const char *suffix, char out[DC_PATH_MAX]);
-/* Removes the file named last and what its writer may have left beside it; no rank returns before that. Collective. */
+/* Removes the file last named by dc_selftest_name_file(), and what its writer may have left beside it. No rank returns
+ * before this is done. Collective. */
 void dc_selftest_remove_file(dc_comm *comm);
 /* Writes a result file of N rows to `path`, reads it back and compares. Times are those of the slowest rank.
  * Collective. Errors: DC_ERR_IO, DC_ERR_FORMAT, DC_ERR_MEMORY. */

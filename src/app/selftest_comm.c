@@ -1,5 +1,5 @@
-/* Self-test, messages: measures what one reduction costs, and checks that all ranks get the same bits from it;
- * otherwise replicas of the network would drift apart. */
+/* Self-test, messages: measures what one reduction costs, and checks that it gives all ranks the same bits. If it did
+ * not, the ranks' replicas of the network would drift apart. */
 #include <math.h>
 #include <string.h>
 
@@ -20,7 +20,8 @@ static double time_reductions(dc_comm *comm, float *x, size_t n, int repeats)
     return dc_selftest_max(comm, dc_clock_now_s() - start);
 }
 
-/* Seconds of one reduction. All ranks know the same time of one, so all choose the same number of repetitions. */
+/* Seconds of one reduction. A first measurement gives the same time on all ranks, so all choose the same number of
+ * repetitions. */
 static double measure_reduction(dc_comm *comm, float *x, size_t n)
 {
     enum { REPEATS_MAX = 10000 };

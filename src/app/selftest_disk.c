@@ -1,4 +1,4 @@
-/* Self-test, full disk: a write that finds no room must end with one error on all ranks and leave nothing behind.
+/* Self-test with a full disk: a write without room must end with the same error on all ranks and leave nothing behind.
  *
  * Rank 0 fills the file system with a file that has no name, so that the space is freed however this process ends. */
 #include <errno.h>
@@ -29,7 +29,8 @@ dc_status dc_selftest_check_small(const char *dir)
                    dir, bytes / 0x1p30, dir);
 }
 
-/* *fd: a file without a name that takes all free space; *bytes: its size. Closing it frees the space. */
+/* Fills the disk. *fd: a file without a name that takes all free space; *bytes: its size. Closing it frees the
+ * space. */
 static dc_status fill(const char *dir, int *fd, int64_t *bytes)
 {
     char path[DC_PATH_MAX];
@@ -69,8 +70,8 @@ static dc_status expect_no_room(dc_comm *comm, const char *path)
     return dc_agree(comm, dc_comm_rank(comm) == 0 ? nothing_left(path) : DC_OK);
 }
 
-/* Tries to write with no room at all, with a little, and (on one node, where all ranks see the directory) with room
- * again. Collective. */
+/* Tries to write with no room at all, then with a little, and then with room again (this only on a single node, where
+ * all ranks see the directory). Collective. */
 static dc_status probe(dc_comm *comm, const char *dir, const char *path, int *fd)
 {
     dc_status st = DC_OK;

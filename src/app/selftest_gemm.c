@@ -1,10 +1,10 @@
-/* Self-test, matrix products: are they right, how fast are they against the FMA peak, and does a row have the same bits
- * whatever thread and tile computes it? Shapes are those of the encoder of the published configuration.
+/* Self-test, matrix products: are they right, how fast are they compared with the FMA peak, and does a row have the
+ * same bits whichever thread and tile computes it? Shapes are those of the encoder of the published configuration.
  *
  * Bits: dc_embed() computes all rows in tiles of the same shape, one thread per tile. Equal results on any number of
  * ranks and threads need two things: a tile has the same bits on one thread and on several, and a row has the same bits
  * whatever the other rows of its tile are. A row may depend on its place in the tile. That place is the same in every
- * run on these data, but if the row is in another file, its last digits may then differ. */
+ * run on these data. In another file, the same row may have another place, and its last digits may then differ. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -77,7 +77,7 @@ static void multiply(const product *p)
     dc_gemm(p->ta, p->tb, p->m, p->n, p->k, 1, p->A, ld_of_a(p), p->B, ld_of_b(p), 0, p->C, p->n);
 }
 
-/* Compares some elements of C with sums in double; the bound holds for every order of summation. */
+/* Compares some elements of C with sums in double; the allowed error holds for every order of summation. */
 static dc_status check_product(const product *p)
 {
     const int64_t lda = ld_of_a(p), ldb = ld_of_b(p);
@@ -98,7 +98,7 @@ static dc_status check_product(const product *p)
     return DC_OK;
 }
 
-/* Seconds of the fastest call: the FMA peak, with which it is compared, is a best time, too. */
+/* Seconds of the fastest call. It is compared with the FMA peak, which is a best time, too. */
 static double best_seconds(const product *p)
 {
     double best = INFINITY;
@@ -131,7 +131,7 @@ out:
 
 /* ---- Rates ------------------------------------------------------------------------------------------------------- */
 
-/* Returns the average over ranks in GF/s; *percent: the same in % of the average peak. Collective. */
+/* Returns the average over ranks in GF/s; *percent: this rate in % of the average peak. Collective. */
 static double rate(dc_comm *comm, const dc_selftest *t, double flops, double seconds, double *percent)
 {
     const double all = dc_selftest_sum(comm, seconds > 0 ? flops / seconds : 0);
@@ -284,7 +284,7 @@ static void change_odd_rows(embedding *e)
     for (int64_t i = 1; i < ALL_ROWS; i += 2) dc_rng_fill_uniform(e->X + i * INPUT, INPUT, 2, (uint64_t)i, 1);
 }
 
-/* *placed: rows whose bits depend on their place in the tile. */
+/* *placed: number of rows whose bits depend on their place in the tile. */
 static dc_status compare_rows(embedding *e, int64_t *placed)
 {
     enum { SHIFT = 37 };

@@ -1,7 +1,7 @@
-/* Self-test, files: do all ranks see the directory, and does parallel HDF5 read back the same bits that it wrote?
+/* Self-test, files: do all ranks see the directory, and does parallel HDF5 read back the bits that it wrote?
  *
  * A small file measures the disk, so that the size of a larger one can be chosen to take a few seconds at most. Files
- * are removed at once, also if a check fails or the job is killed. */
+ * are removed right after use, even if a check fails or the job is killed. */
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
@@ -121,7 +121,7 @@ static dc_status make_part(dc_comm *comm, dc_gidx N, dc_part *part)
     return dc_part_init(part, N, V, dc_comm_size(comm), dc_comm_rank(comm));
 }
 
-/* The value of every element follows from its place, so rows of the wrong rank or in the wrong order are noticed. */
+/* The value of every element follows from its place, so rows from the wrong rank or in the wrong order show up. */
 static void fill_rows(const dc_part *part, float *x)
 {
     const int64_t n = dc_part_rows(part);

@@ -1,5 +1,5 @@
-/* Self-test, the machine: is it the same on all ranks, and was the job started so that it can use the machine? Being
- * slow fails no check here: it only gives advice. */
+/* Self-test, the machine: is it the same on all ranks, and was the job started so that it can use the machine? A slow
+ * machine fails no check here; it only leads to advice. */
 #include <math.h>
 #include <string.h>
 

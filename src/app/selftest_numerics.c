@@ -1,6 +1,6 @@
 /* Self-test, numbers: checks known answers of the random generator and of the sum over rows, and compares gradients
- * with finite differences of their losses. A compiler or library that breaks one of them gives wrong results without
- * any error. */
+ * with finite differences of their losses. A compiler or library that breaks one of these would give wrong results
+ * without any error. */
 #include <math.h>
 #include <string.h>
 
@@ -61,7 +61,7 @@ static void sum_block(void *ctx, const dc_block *block, int thread, double *leaf
 }
 
 enum { SUM_ROWS = 300007, SUM_SHARDS = 65536 };
-/* Depends on rows and shards alone; computed on one rank with one thread. */
+/* The sum, computed on one rank with one thread; it depends on rows and shards alone. */
 static const double SUM_ANSWER = -0x1.c005d0502c45p+21;
 
 static dc_status sum_terms(dc_comm *comm, double *total)
@@ -140,8 +140,8 @@ static dc_status judge(dc_selftest *t, const char *what, double error)
                    what, error, TOLERANCE);
 }
 
-/* A training step on a few rows, which every rank takes alone. The activation is tanh, because one with a kink would
- * spoil the differences. */
+/* A training step on a few rows; every rank takes it on its own. The activation is tanh, because a function with a kink
+ * would spoil the differences. */
 enum { ROWS = 12, INPUT = 7, LATENT = 3, CLUSTERS = 4 };
 static const int64_t hidden[] = {5, 4};
 
@@ -218,7 +218,7 @@ static double loss_of(void *ctx)
     return loss;
 }
 
-/* Checks the gradients of all parameters; they are 0 for those that the loss does not depend on. */
+/* Checks the gradients of all parameters; the gradient is 0 for a parameter that the loss does not depend on. */
 static dc_status check_gradient(dc_selftest *t, problem *p, const char *what)
 {
     dc_status st = DC_OK;

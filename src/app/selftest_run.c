@@ -1,5 +1,5 @@
-/* Runs the checks of the self-test and prints their table. Also has the functions by which checks set their texts and
- * combine numbers over all ranks. */
+/* Runs the checks of the self-test and prints their table. Also has the functions that checks use to set their texts
+ * and to combine numbers over all ranks. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,7 +71,7 @@ static void note_failure(const dc_selftest_check *check, char *names, size_t cap
     snprintf(names + used, cap - used, "%s%s", used ? ", " : "", check->name);
 }
 
-/* True if the check passed or was skipped; equal on all ranks, because the check's status is. */
+/* True if the check passed or was skipped. The result is equal on all ranks, because the check's status is equal. */
 static bool run_check(dc_comm *comm, dc_selftest *t, const dc_selftest_check *check)
 {
     t->check = check;

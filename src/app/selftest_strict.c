@@ -1,5 +1,5 @@
-/* Self-test of parallel.reproducible = strict: checks that the tiles of training steps and the tree over the shards
- * have the same bits whoever computes them, and measures what that costs on this machine. */
+/* Self-test of parallel.reproducible = strict: checks that the tiles of a training step and the tree over the shards
+ * give the same bits whichever rank or thread computes them, and measures the cost of strict on this machine. */
 #include <string.h>
 
 #include "dcmpi/la.h"
@@ -67,7 +67,7 @@ static void compute_whole(void *ctx)
     weight_gradient(t, 0, PANELS, t->dW[0]);
 }
 
-/* Computes the same in parts, as ranks would share the work, the last part first. */
+/* Computes the same in parts, as ranks would share the work, and starts with the last part. */
 static void compute_in_parts(void *ctx)
 {
     const tiles *t = ctx;
@@ -196,7 +196,7 @@ static void training_release(training *x)
     dc_dataset_destroy(&x->data);
 }
 
-/* Trains, and adds to *seconds what the slowest rank spends in the steps. */
+/* Trains, and adds the time that the slowest rank spends in the steps to *seconds. */
 static dc_status train(dc_comm *comm, training *x, int mode, int64_t steps, double *seconds)
 {
     const dc_pretrain_config cfg = {.steps = steps, .batch = BATCH, .opt = {.kind = DC_OPT_SGD, .lr = 0.1}};
@@ -212,7 +212,7 @@ static dc_status train(dc_comm *comm, training *x, int mode, int64_t steps, doub
     return DC_OK;
 }
 
-/* Trains in the two modes by turns, so that other work on the machine hits both alike. */
+/* Trains in the two modes alternately, so that other load on the machine affects both alike. */
 static dc_status train_in_turns(dc_comm *comm, training *x, double seconds[MODES])
 {
     dc_status st = DC_OK;

@@ -1,6 +1,6 @@
-/* A run writes several files at its end, and may be killed between any two of them. run.h5 is written first and has all
- * that the others hold. So each end of a run, and each start that finds a complete run.h5, goes through here and makes
- * the files that are missing or wrong. */
+/* A run writes several files at its end, and may be killed between any two of them. run.h5 is written first and holds
+ * everything that is in the other files. So this code runs at each end of a run and at each start that finds a complete
+ * run.h5: it makes the files that are missing or wrong. */
 #include "settle.h"
 
 #include <errno.h>
@@ -51,8 +51,8 @@ static dc_status rename_file(const dc_job *job, dc_output_file from_file, dc_out
     return access(from, F_OK) == 0 ? dc_file_publish(from, to) : DC_OK;
 }
 
-/* Gives records and deck their final names, if they had other names while an older run.h5 existed. The deck comes last,
- * because it tells which run the files belong to. */
+/* Gives records and deck their final names if they had temporary names because an older run.h5 existed. The deck comes
+ * last, because it tells which run the files belong to. */
 static dc_status settle_deck(const dc_job *job)
 {
     dc_status st = DC_OK;
@@ -117,7 +117,7 @@ static bool equal(double a, double b)
     return a == b || (isnan(a) && isnan(b));
 }
 
-/* *same: run.h5 has the scores of r, or neither has any. Rank 0. */
+/* Sets *same: whether run.h5 has the scores of r, or neither has any. Rank 0 only. */
 static dc_status compare_scores(const char *path, const dc_result *r, bool *same)
 {
     dc_outcome o;
@@ -129,7 +129,7 @@ static dc_status compare_scores(const char *path, const dc_result *r, bool *same
     return DC_OK;
 }
 
-/* Version 0.1.0 did not store which labels it had: its files are changed only if the scores differ. */
+/* Version 0.1.0 did not store which labels it used, so its files are changed only if the scores differ. */
 static dc_status replace_scores(const dc_job *job, const char *path, dc_result *r)
 {
     bool same = false;

@@ -17,8 +17,7 @@ dc_pretrain_config dc_setup_pretraining(const dc_job *job, const dc_net *net, dc
                                 .phase = cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE ? "finetune" : "pretrain"};
 }
 
-/* Memory that a rank may spend on outputs of frozen layers: a quarter of what the node has left, shared by its ranks.
- */
+/* Memory that a rank may spend on outputs of frozen layers: a quarter of its share of the memory left on the node. */
 static size_t cache_bytes(int ranks_here)
 {
     return dc_mem_available_bytes(ranks_here) / 4;

@@ -1,17 +1,18 @@
-/* Configures the phases of a run from its deck, equally for the run and for the estimate that rehearses it. Private to
+/* Configures the phases of a run from its deck. The run and the estimate that rehearses it both use this. Private to
  * app/. */
 #ifndef DCMPI_APP_SETUP_H
 #define DCMPI_APP_SETUP_H
 
 #include "job.h"
 
-/* `before`: filled here, and used if the checkpoint is of a shorter run; it must outlive the returned value. */
+/* `before` is filled in here and used if the checkpoint comes from a shorter run; it must outlive the returned value.
+ */
 dc_pretrain_config dc_setup_pretraining(const dc_job *job, const dc_net *net, dc_pretrain_length *before);
 dc_layerwise_config dc_setup_layers(const dc_job *job, const dc_net *net, int ranks_here, dc_pretrain_length *before);
 dc_kmeans_config dc_setup_kmeans(const dc_job *job);
 dc_cluster_config dc_setup_clustering(const dc_job *job, const dc_net *net, const dc_part *part,
                                       dc_cluster_length *before);
-/* Sets in a model what the deck says of the seed, of forming gradients and of checking weights. */
+/* Copies the deck's settings for the seed, for forming gradients and for checking weights into a model. */
 void dc_setup_model(const dc_job *job, dc_model *m);
 
 #endif

@@ -1,4 +1,5 @@
-/* For verbs that read a run.h5: tells if the summary.json beside it does not belong to it. */
+/* For verbs that read a run.h5: prints a finding if the summary.json beside it is missing, damaged or of another run.
+ */
 #include <string.h>
 
 #include "dcmpi/log.h"

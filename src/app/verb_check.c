@@ -1,5 +1,5 @@
-/* `dcmpi check FILE`: is a data, result, prediction or checkpoint file whole? Checks format and version, shapes that
- * must agree, checksums, ranges. Prints all findings; the first one becomes the error text. Rows are streamed. */
+/* `dcmpi check FILE`: is a data, result, prediction or checkpoint file undamaged? Checks format and version, shapes
+ * that must agree, checksums, ranges. Prints all findings; the first one becomes the error text. Rows are streamed. */
 #include <math.h>
 #include <string.h>
 #include <xxhash.h>
@@ -103,8 +103,8 @@ static dc_status check_finite(const check *c, const char *name)
 
 /* ---- Data files -------------------------------------------------------------------------------------------------- */
 
-/* There are two kinds: the attribute xxh3 of /X, a sum over the rows, and the attribute checksum of the file, over all
- * bytes of /X. */
+/* There are two kinds of checksum: the attribute xxh3 of /X, a sum over the rows, and the attribute checksum of the
+ * file, over all bytes of /X. */
 static bool has_checksum(const check *c)
 {
     return dc_h5_has_attr(c->h5, "/X", "xxh3") || dc_h5_has_attr(c->h5, "/", "checksum");

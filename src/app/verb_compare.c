@@ -1,5 +1,5 @@
 /* `dcmpi compare A B`: are the datasets of two files equal bit by bit? If not, prints the largest difference of each,
- * and how far the two labellings agree, however their clusters are numbered. Attributes and /timing differ between
+ * and how well the two labellings agree, whatever numbers their clusters have. Attributes and /timing differ between
  * equal runs and are left out. A prediction has only part of what a result has: if one is compared with a result, only
  * that part counts. Rows are streamed, so the files may be larger than the memory. */
 #include <math.h>
@@ -21,7 +21,7 @@ typedef struct {
     bool prediction[2];
     bool other_way; /* walking B to find what A lacks */
     int differ, equal;
-    int ignored; /* datasets of a result that the prediction compared with it lacks */
+    int ignored; /* datasets of the result that the prediction lacks */
 } comparison;
 
 static double element(const void *p, dc_h5_type t, size_t i)
@@ -92,7 +92,7 @@ static bool same_shape(const dc_h5_info *a, const dc_h5_info *b)
     return true;
 }
 
-/* A dataset that only one of the files has. */
+/* Notes a dataset that only one of the files has. */
 static void note_only(comparison *c, const char *name)
 {
     const int in = c->other_way;
@@ -192,7 +192,7 @@ static dc_status compare_labels(const comparison *c)
 out:
     for (int i = 0; i < 2; i++) dc_mem_free(&l[i].label);
     if (st != DC_ERR_MEMORY) return st;
-    dc_log_plain("labels: %s", dc_error_text()); /* no error: it is known already that the files differ */
+    dc_log_plain("labels: %s", dc_error_text()); /* not an error: the files are already known to differ */
     dc_error_clear();
     return DC_OK;
 }

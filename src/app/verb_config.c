@@ -1,4 +1,4 @@
-/* `dcmpi config`: prints the documentation of the deck, on a login node. */
+/* `dcmpi config`: prints the documentation of the deck; can be run on a login node. */
 #include <string.h>
 
 #include "dcmpi/config.h"

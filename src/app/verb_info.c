@@ -1,4 +1,4 @@
-/* `dcmpi info FILE`: what is in a data or result file, as a table of attributes and datasets. */
+/* `dcmpi info FILE`: prints the attributes and datasets of a data or result file as a table. */
 #include <string.h>
 
 #include "dcmpi/fault.h"
@@ -17,7 +17,7 @@ static dc_status print_dataset(void *ctx, const char *name, const dc_h5_info *in
     return DC_OK;
 }
 
-/* Prints a text on one line: the line breaks between the entries of a list become commas. Cuts it if it is too long. */
+/* Prints a text on one line, cut if it is too long. The line breaks between the entries of a list become commas. */
 static void print_text(dc_h5 *h5, const char *name)
 {
     char value[1024];

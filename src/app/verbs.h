@@ -11,10 +11,11 @@ typedef struct {
     bool can_stop;                                      /* reacts to the signals of signals.h */
     dc_status (*mpi)(dc_comm *comm, const dc_cli *cli); /* runs on all ranks; NULL for a serial verb */
     dc_status (*serial)(int argc, char **argv);         /* runs in one process, else NULL; argv[0] is the verb */
-    dc_status apart; /* if set, the verb runs in a child process, as it reads foreign files; status of a crash there */
+    dc_status apart; /* if set, the verb reads foreign files and so runs in a child process; the status if that process
+                        crashes */
 } dc_verb;
 
-/* Checks of the machine and of this build on it. Collective. Errors: that of the worst failed check, DC_ERR_USAGE. */
+/* Checks the machine, and this build on it. Collective. Errors: that of the worst failed check, DC_ERR_USAGE. */
 dc_status dc_verb_selftest(dc_comm *comm, const dc_cli *cli);
 
 /* NULL if unknown. */

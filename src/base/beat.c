@@ -6,7 +6,7 @@
 #include "dcmpi/fault.h"
 
 static dc_beat *own;
-static const char *own_phase; /* the text that own->phase holds */
+static const char *own_phase; /* the text last copied to own->phase */
 
 static void move(dc_beat *b)
 {

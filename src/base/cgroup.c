@@ -32,7 +32,7 @@ static bool has_word(const char *list, const char *word)
     return false;
 }
 
-/* This process's group in a hierarchy, from lines "4:memory:/path" and "0::/path". */
+/* Finds this process's group in a hierarchy, from lines like "4:memory:/path" and "0::/path". */
 static bool find_group(const char *root, const dc_cgroup_version *v, char group[DC_PATH_MAX])
 {
     char line[LINE_MAX_CHARS];
@@ -67,7 +67,7 @@ static void unescape(char *s)
     *to = '\0';
 }
 
-/* Finds where the hierarchy is mounted and, as `top`, which of its groups appears there, from lines
+/* Finds where the hierarchy is mounted, and `top`, the one of its groups that appears there, from lines like
  * "35 31 0:32 /group /mount rw,relatime ... - cgroup cgroup rw,memory". */
 static bool find_mount(const char *root, const dc_cgroup_version *v, char mount[DC_PATH_MAX], char top[DC_PATH_MAX])
 {

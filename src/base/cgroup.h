@@ -14,7 +14,8 @@ typedef struct {
 
 /* Calls look(dir, arg) for the folder of this process's group in a hierarchy, then for each folder above it up to the
  * mount point, until look() returns false. `root`: "" or, for tests, a folder that holds proc/self/cgroup,
- * proc/self/mountinfo and the groups; dir begins with it. If there is no such hierarchy, look() is not called. */
+ * proc/self/mountinfo and the groups; then dir begins with that folder. If there is no such hierarchy, look() is not
+ * called. */
 typedef bool dc_cgroup_look(const char *dir, void *arg);
 void dc_cgroup_each(const char *root, const dc_cgroup_version *version, dc_cgroup_look *look, void *arg);
 

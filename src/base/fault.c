@@ -1,5 +1,5 @@
-/* The fault points of builds with FAULT=1: which of them fire, and when. Only the main thread passes them, except for
- * mem.alloc: any thread may allocate, but kernels do not. */
+/* The fault points of builds with FAULT=1: which of them fire, and when. Only the main thread passes them. The
+ * exception is mem.alloc: any thread may allocate, though kernels never do. */
 #include "dcmpi/fault.h"
 
 #ifdef DC_FAULT
@@ -36,7 +36,8 @@ static int find_point(const char *name)
     return -1;
 }
 
-/* Returns the number after `sign` and cuts spec off at the sign; `fallback` without a sign, -1 if it is no number. */
+/* Returns the number after `sign` and cuts spec off at the sign; `fallback` if there is no sign, -1 if what follows is
+ * not a number. */
 static long take_number(char *spec, char sign, long fallback)
 {
     char *at = strchr(spec, sign), *end;

@@ -104,7 +104,7 @@ const char *dc_file_kind_name(const struct stat *s)
     }
 }
 
-/* Checks the kind before open(), because opening a device may have side effects, and again after it. */
+/* Checks the kind before open(), because opening a device may have side effects, and again after open(). */
 static dc_status open_plain(const char *path, int flags, int *fd)
 {
     struct stat s;

@@ -1,6 +1,6 @@
 /* Safe replacement of a file. Every call that may fail is checked: a full disk, a quota or a failing disk shows in
- * posix_fallocate, write, fsync, close or rename, or in bytes that read back differently. Of what was
- * written only the checksum is kept, so that nobody has to hold all of it in memory. */
+ * posix_fallocate, write, fsync, close or rename, or in bytes that read back differently. For that comparison only a
+ * checksum of the written bytes is kept, so that nobody has to hold all of them in memory. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -26,7 +26,8 @@ static bool fault(dc_fault_id of_checkpoint, dc_fault_id of_other, const char *p
 
 /* ---- In pieces --------------------------------------------------------------------------------------------------- */
 
-/* Reserves space for the whole file before its first byte. If the file system cannot reserve, we write without. */
+/* Reserves space for the whole file before its first byte. If the file system cannot reserve space, we write without a
+ * reservation. */
 static dc_status reserve(const dc_file_new *f)
 {
     int cause;
@@ -172,7 +173,7 @@ dc_status dc_file_replace(const char *path, const dc_file_piece *piece, int n)
     return dc_file_end(&f, st);
 }
 
-/* Appends the rest of `from`, after the bytes that are in f already. */
+/* Appends the rest of the file `from`: f already has the bytes before it. */
 static dc_status put_rest(dc_file_new *f, int from, const char *path, size_t bytes)
 {
     char *buffer = NULL;

@@ -1,4 +1,4 @@
-/* A timer of processor time ticks once a second. Each tick takes one second off the time left; a sign of life restores
+/* A timer ticks after each second of CPU time. Each tick takes one second off the time left; dc_heartbeat() restores
  * the full limit. */
 #include "dcmpi/heartbeat.h"
 

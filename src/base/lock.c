@@ -1,10 +1,10 @@
 /* Lock files.
  *
- * A process that looks at a lock, makes it or takes it over holds a second file, the guard, for a moment. So only one
- * of several starting processes decides at a time, even on file systems where flock(2) works within one node only, or
+ * While a process looks at a lock, makes it or takes it over, it holds a second file, the guard. So only one of
+ * several starting processes decides at a time, even on file systems where flock(2) works within one node only, or
  * not at all. The guard is a symbolic link that nobody follows. Link and text are created in one step, and the text
- * names the owner, so that a guard left by a crash is recognised at once. As the guard is new, its time stamp tells the
- * present time by the clock of the file system.
+ * names the owner, so that a guard left by a crash is recognised at once. As the guard is new, its time stamp is the
+ * present time on the file system's clock.
  *
  * The owner holds the flock of the lock file for as long as it lives. lock_owner.c says what a free flock means, and
  * when the signs of life count. The last owner may unlink the file between our open and our flock, so we check that the
@@ -76,7 +76,7 @@ typedef enum {
     BROKEN   /* errno says why */
 } outcome;
 
-/* Reads a guard of somebody else, open as `fd` (O_PATH). Version 0.1.0 made guards as regular files. */
+/* Reads the guard of another process, open as `fd` (O_PATH). Version 0.1.0 made guards as regular files. */
 static dc_owner_finding read_guard(int fd, const char *path, const struct stat *s, dc_owner *o)
 {
     char text[DC_OWNER_TEXT_MAX] = "";
@@ -90,8 +90,8 @@ static dc_owner_finding read_guard(int fd, const char *path, const struct stat *
     return found;
 }
 
-/* A guard is held only while a small file is written to disk. One that was left by a crash is recognised by the owner
- * that it names, or by its age if it names none. */
+/* A guard is held only while a small file is written to disk. A guard that a crash left is recognised by the owner that
+ * it names, or by its age if it names none. */
 static outcome wait_for_guard(const char *path)
 {
     const struct timespec now = {.tv_sec = time(NULL)};
@@ -112,7 +112,7 @@ out:
     return how;
 }
 
-/* Is the guard still ours? A process that meant to remove the guard of a crash may have removed ours instead. */
+/* Is the guard still ours? A process that meant to remove a guard left by a crash may have removed ours instead. */
 static bool is_guarded(const dc_lock *l)
 {
     char text[DC_OWNER_TEXT_MAX] = "", own[DC_OWNER_TEXT_MAX];
@@ -120,7 +120,7 @@ static bool is_guarded(const dc_lock *l)
     return readlink(l->guard, text, sizeof text - 1) > 0 && strcmp(text, own) == 0;
 }
 
-/* *now: time of the file system. Where there are no symbolic links, the flock alone must do. */
+/* *now: time of the file system. On file systems without symbolic links there is no guard; the flock alone must do. */
 static outcome raise_guard(dc_lock *l, bool *raised, struct timespec *now)
 {
     char text[DC_OWNER_TEXT_MAX];
@@ -163,7 +163,8 @@ static outcome open_lock(dc_lock *l)
     return fstat(l->fd, &s) == 0 && s.st_nlink < 2 ? TAKEN : ANOTHER;
 }
 
-/* The guard keeps others from looking at the lock now. *silent_s: seconds since its owner's last sign of life. */
+/* Looks at the lock, while the guard keeps others from doing so. *silent_s: seconds since the lock owner's last sign of
+ * life. */
 static outcome look(dc_lock *l, const struct timespec *now, dc_owner *o, double *silent_s)
 {
     struct stat touched;
@@ -204,7 +205,8 @@ static dc_status settle(dc_lock *l, outcome how, const dc_owner *o, double silen
     return DC_OK;
 }
 
-/* *again: call it again, because somebody else has the guard, took ours away, or is just leaving the lock. */
+/* *again: the caller must try again, because another process has the guard, took ours away, or is just leaving the
+ * lock. */
 static dc_status try_once(dc_lock *l, bool *again)
 {
     struct timespec now;
@@ -242,7 +244,8 @@ static dc_status take(dc_lock *l)
 
 /* ---- Signs of life ----------------------------------------------------------------------------------------------- */
 
-/* Checks whether a process that saw no sign of life for too long has put its name into the file or made a new one. */
+/* Checks whether another process has taken the lock because it saw no sign of life for too long: such a process puts
+ * its name into the file or makes a new file. */
 static void look_for_taker(dc_lock *l)
 {
     dc_owner o;
@@ -260,7 +263,7 @@ static void beat_when_due(dc_lock *l)
     if (l->taker[0] || now_s < l->next_beat_s) return;
     look_for_taker(l);
     l->next_beat_s = now_s + BEAT_S;
-    /* If a sign of life cannot be given, that is no reason to stop. */
+    /* Failing to give a sign of life is no reason to stop. */
     if (!l->taker[0] && futimens(l->fd, NULL) == 0) l->last_beat_s = now_s;
 }
 

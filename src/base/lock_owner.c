@@ -1,9 +1,10 @@
 /* Owners of locks.
  *
  * A host is known by its name and by the random number that its kernel draws at boot, because two machines or
- * containers may have the same name. If only the number differs, this machine has been booted since, or the owner's
- * host is another machine; it counts as this one if the last sign of life is older than our boot. A renamed host counts
- * as another host, so its owner is waited for. A process number has a meaning only in its own PID namespace. */
+ * containers may have the same name. If only the number differs, either this machine has been booted again, or the
+ * owner's host is another machine; an owner whose last sign of life is older than our boot counts as gone. A renamed
+ * host counts as another host, so a process there waits until the old owner has been silent for long enough. A process
+ * number has a meaning only in its own PID namespace. */
 #include "lock_owner.h"
 
 #include <errno.h>
@@ -18,7 +19,7 @@
 
 #define WORD "%127s"
 #define FIRST_LINE "dcmpi lock\n"
-#define LAST_LINE "end\n" /* text after it is left from an earlier owner, whose text was longer */
+#define LAST_LINE "end\n" /* text after it is left over from an earlier, longer entry */
 
 static size_t read_start(const char *path, char *out, size_t cap)
 {
@@ -29,7 +30,7 @@ static size_t read_start(const char *path, char *out, size_t cap)
     return n;
 }
 
-/* Field 22 of /proc/PID/stat, which follows the process name in parentheses; 0 if unknown. */
+/* When the process started: field 22 of /proc/PID/stat (field 2 is the name in parentheses); 0 if unknown. */
 static int64_t start_ticks(int64_t pid)
 {
     char path[64], text[DC_OWNER_TEXT_MAX];
@@ -93,7 +94,7 @@ bool dc_owner_equal(const dc_owner *a, const dc_owner *b)
 
 /* ---- Gone? ------------------------------------------------------------------------------------------------------- */
 
-/* True if the two are equal or one of them is unknown. */
+/* True if the words are equal or one of them is unknown. */
 static bool may_be_same(const char *a, const char *b)
 {
     return !*a || !*b || strcmp(a, b) == 0;

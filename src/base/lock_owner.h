@@ -8,8 +8,8 @@ enum { DC_OWNER_TEXT_MAX = 1024, DC_OWNER_WORD_MAX = 128, DC_OWNER_STALE_S = 600
 
 typedef struct {
     char host[DC_OWNER_WORD_MAX], job[DC_OWNER_WORD_MAX], started[DC_OWNER_WORD_MAX];
-    char boot[DC_OWNER_WORD_MAX], pidns[DC_OWNER_WORD_MAX]; /* "" if unknown, as from version 0.1.0 */
-    int64_t pid, ticks, epoch; /* ticks: when the process started, in case its number is used again */
+    char boot[DC_OWNER_WORD_MAX], pidns[DC_OWNER_WORD_MAX]; /* "" if unknown, as in locks of version 0.1.0 */
+    int64_t pid, ticks, epoch; /* ticks: when the process started, in case its pid is used again */
     int64_t restart;           /* how often its job had been restarted */
 } dc_owner;
 
@@ -22,7 +22,8 @@ int dc_owner_format(const dc_owner *o, char out[DC_OWNER_TEXT_MAX]);
 dc_owner_finding dc_owner_parse(const char *text, dc_owner *o);
 /* The same process? */
 bool dc_owner_equal(const dc_owner *a, const dc_owner *b);
-/* silent_s: seconds since its last sign of life. flock_is_free: this host's kernel says that nobody has the flock. */
+/* Whether the owner counts as gone. silent_s: seconds since its last sign of life. flock_is_free: this host's kernel
+ * says that nobody has the flock. */
 bool dc_owner_is_gone(const dc_owner *o, double silent_s, bool flock_is_free);
 /* "host h, pid 1, job 2, started T, 5 min ago, last sign of life 20 s ago"; printable. */
 void dc_owner_describe(const dc_owner *o, double silent_s, char out[DC_OWNER_TEXT_MAX]);

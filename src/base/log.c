@@ -87,8 +87,8 @@ static void erase_bar(void)
     bar_shown = false;
 }
 
-/* Prints a line by one call, because the watchdog's thread may print, too. File names and texts from files may hold
- * anything, so characters that would control a terminal are replaced. */
+/* Prints a line in one call, because the watchdog's thread may print, too. File names and texts from files may contain
+ * any characters, so those that would control a terminal are replaced. */
 static void emit(FILE *to, const char *time, const char *prefix, const char *fmt, va_list args)
 {
     char text[LINE_MAX_BYTES];

@@ -1,12 +1,13 @@
-/* Counted aligned memory. In front of each block a header of one alignment unit records the block's size and how it was
- * allocated, so that the totals stay right without a table. Counters are atomic: tests may allocate from threads.
+/* Counted aligned memory. In front of each block, a header of one alignment unit records the block's size and how it
+ * was allocated, so that no table is needed to keep the totals right. Counters are atomic, because tests may allocate
+ * in several threads.
  *
- * Each large block is a mapping of its own, which goes back to the kernel when it is freed. The C library would keep
- * freed blocks of tens of MiB in a heap with holes, and memory use would be hard to predict. Nothing is allocated
- * inside a step, so the cost of a mapping does not matter.
+ * Each large block is a mapping of its own, which goes back to the kernel when it is freed. Left to itself, the C
+ * library would keep freed blocks of tens of MiB in a heap with holes, and memory use would be hard to predict. Nothing
+ * is allocated inside a step, so the cost of a mapping does not matter.
  *
  * A page of dc_mem_alloc_pages() takes memory when it is first written to, and gives it back when it is zeroed. A huge
- * page would take memory for its neighbours as well, so such blocks have no huge pages. */
+ * page would take memory for much more than what is written, so such blocks have no huge pages. */
 #include "dcmpi/mem.h"
 
 #include <malloc.h>
@@ -66,7 +67,8 @@ static void *take(char *raw, header h)
     return raw + DC_MEM_ALIGN;
 }
 
-/* Blocks of this size or larger are mappings; under the sanitizer none is, as it checks only the C library's blocks. */
+/* Blocks of this size or larger are mappings. Not so under the address sanitizer: it checks only the C library's
+ * blocks. */
 enum { LARGE_BYTES = 1 << 20 };
 #ifdef __SANITIZE_ADDRESS__
 static const size_t MAPPED_FROM = SIZE_MAX;
@@ -74,8 +76,8 @@ static const size_t MAPPED_FROM = SIZE_MAX;
 static const size_t MAPPED_FROM = LARGE_BYTES;
 #endif
 
-/* Maps pages that take memory when they are written to, without huge pages if `lazy` or in a rehearsal. A kernel that
- * has no huge pages refuses the madvise(), which does no harm. */
+/* Maps pages that take memory when they are written to, without huge pages if `lazy` or in a rehearsal. A kernel
+ * without huge pages refuses the madvise(), which does no harm. */
 static void *map_pages(size_t bytes, bool lazy)
 {
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS | (rehearsals ? MAP_NORESERVE : 0);
@@ -85,7 +87,7 @@ static void *map_pages(size_t bytes, bool lazy)
     return raw;
 }
 
-/* Is it a large block of a rehearsal? Those are not zeroed, so that they take no memory until they are written to. */
+/* Whether this is a large block of a rehearsal. Such blocks are not zeroed, so they take no memory until written to. */
 static bool is_rehearsed(size_t bytes)
 {
     return rehearsals && bytes >= LARGE_BYTES;
@@ -107,7 +109,7 @@ dc_status dc_mem_alloc_raw(void *out, size_t count, size_t size, const char *wha
 
 void dc_mem_setup(void)
 {
-    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES); /* if it is not set, it grows when a large block is freed */
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES); /* unless set, it grows when a large block is freed */
     mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
 }
 

@@ -4,7 +4,7 @@
 
 #include "dcmpi/base.h"
 
-/* The n of the line "NAME: n kB" in a file, in bytes; 0 if there is no such line. */
+/* Returns n from the line "NAME: n kB" of a file, in bytes; 0 if there is no such line. */
 size_t dc_mem_kernel_bytes(const char *path, const char *name);
 
 #endif

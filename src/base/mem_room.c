@@ -1,11 +1,12 @@
-/* How much memory is left, and what sets the limit: the node, the control group of the job or one above it, ulimit. The
- * kernel grants memory beyond the first two limits and kills the job later, so one must check beforehand.
+/* Finds how much memory is left, and what sets the limit: the node, the job's control group or a group above it, or
+ * ulimit. The kernel grants memory beyond the limits of node and group and kills the job later, so one must check
+ * beforehand.
  *
  * Control groups (Documentation/admin-guide/cgroup-v1/memory.rst and cgroup-v2.rst of the kernel): version 1 has
- * memory.limit_in_bytes and memory.usage_in_bytes, version 2 memory.max, memory.high (beyond it the group is slowed
+ * memory.limit_in_bytes and memory.usage_in_bytes; version 2 has memory.max, memory.high (beyond it the group is slowed
  * down almost to a halt) and memory.current; a machine may mount both. Usage includes the page cache of files, which
- * the kernel gives up first; so it is subtracted, as in MemAvailable. The limits of all groups above a group apply,
- * too, each with the usage of its own group. A file that cannot be read sets no limit. */
+ * the kernel gives up first; so it is subtracted, as in MemAvailable. The limits of all groups above a group apply too,
+ * each to the usage of the group that sets it. A file that cannot be read sets no limit. */
 #include "dcmpi/mem.h"
 
 #include <stdlib.h>
@@ -36,7 +37,7 @@ static const struct version {
     {{"cgroup2", ""}, {"memory.max", "memory.high"}, "memory.current", {"inactive_file", "active_file"}},
 };
 
-/* In version 1 "no limit" is the largest multiple of the page size, which is above this. */
+/* Version 1 writes "no limit" as the largest multiple of the page size, which is above this. */
 static const uint64_t NO_LIMIT = UINT64_C(1) << 62;
 
 /* The number after a name in memory.stat, or `otherwise`. */
@@ -52,7 +53,7 @@ static uint64_t stat_in(const char *dir, const char *name, uint64_t otherwise)
     return value;
 }
 
-/* dir + skip: the name without the root folder of a test. */
+/* dir + skip: the group's name; in a test, without the test's root folder. */
 static void look_at_group(const struct version *v, const char *dir, size_t skip, dc_mem_room *room)
 {
     uint64_t limit = NO_LIMIT, used = dc_cgroup_number(dir, v->used, 0), cache = 0;

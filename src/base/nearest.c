@@ -1,4 +1,4 @@
-/* Finds the name that a mistyped word was meant to be. The distance is the edit distance with swaps of neighbouring
+/* Guesses which name a mistyped word was meant to be. The distance is the edit distance with swaps of neighbouring
  * letters (optimal string alignment; Damerau 1964). */
 #include <string.h>
 

@@ -1,6 +1,6 @@
-/* Signals are taken by a thread of their own; all other threads block them. A handler must not run in the middle of a
+/* One thread does nothing but take signals; all other threads block them. A handler must not run in the middle of a
  * matrix product: code that oneDNN generates uses the stack pointer as an extra address register, and the operating
- * system would store the frame of the handler wherever it points, into the matrices or the heap. */
+ * system would write the handler's frame to wherever it points, into the matrices or the heap. */
 #include "dcmpi/signals.h"
 
 #include <pthread.h>
@@ -47,7 +47,7 @@ static void *take_signals(void *unused)
     return unused;
 }
 
-/* Call it after the signals are blocked, or they would end the process. */
+/* Call it only when the signals are blocked; otherwise they would end the process. */
 static void stop_ignoring(const int *signals, size_t n)
 {
     for (size_t i = 0; i < n; i++) signal(signals[i], SIG_DFL);

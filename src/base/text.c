@@ -1,5 +1,5 @@
-/* UTF-8 (RFC 3629: shortest form, no surrogates), and which characters may be printed. Terminals also obey the control
- * characters U+0080 to U+009F, both in UTF-8 and as single bytes. */
+/* Reads and writes UTF-8 (RFC 3629: shortest form, no surrogates), and tells which characters may be printed. Terminals
+ * also obey the control characters U+0080 to U+009F, both in UTF-8 and as single bytes. */
 #include "dcmpi/text.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* The same floating-point mode in all threads.
+/* Sets the same floating-point mode in all threads.
  *
  * If a weight no longer gets a gradient, its moments decay to denormal numbers and stay there: 0.9 times one of the
  * smallest denormals rounds back to itself. Every update then takes a slow path of the CPU. Libraries may also set the

@@ -1,4 +1,5 @@
-/* Sets how threads wait for each other. libgomp reads the setting when it is loaded, so the program starts itself anew.
+/* Sets how threads wait for each other. libgomp reads the setting only when it is loaded, so the program restarts
+ * itself.
  *
  * A waiting thread of libgomp spins for 300,000 rounds, which takes 1 ms on some processors and 15 ms on others. If
  * something else wants the core - a neighbour, the ranks of an unbound job - the spinning thread delays the very
@@ -19,7 +20,7 @@
 
 static const double SPIN_S = 30e-6;
 
-/* The number of rounds of libgomp's spin loop, each a pause instruction, that take SPIN_S. */
+/* How many rounds of libgomp's spin loop (each is one pause instruction) take SPIN_S. */
 static long rounds(void)
 {
     enum { TRIED = 200, TIMES = 5 };
@@ -32,15 +33,15 @@ static long rounds(void)
     return lround(SPIN_S * TRIED / fmax(least, 1e-9));
 }
 
-/* True under the memory debugger Valgrind, which a new start of the program would leave behind. */
+/* True under the memory debugger Valgrind, which would not follow the restarted program. */
 static bool is_watched(void)
 {
     const char *preloaded = getenv("LD_PRELOAD");
     return preloaded && strstr(preloaded, "vgpreload");
 }
 
-/* With OMP_PROC_BIND this thread is bound to the first place already, and the new start would see only that place; so
- * this allows the cores of all places. */
+/* With OMP_PROC_BIND, this thread is already bound to the first place, and the restarted program would see only that
+ * place. So this allows the cores of all places. */
 static void leave_place(void)
 {
     cpu_set_t all;

@@ -1,7 +1,7 @@
-/* Distributed k-means: start, end, and what a checkpoint keeps in between; the iterations are in kmeans_lloyd.c.
+/* Distributed k-means: the start, the end, and the state that checkpoints keep. The iterations are in kmeans_lloyd.c.
  *
- * A last pass over all finished restarts gives the inertias that are compared; another pass labels and measures the
- * winner. */
+ * After all restarts have finished, one more pass computes their inertias, which are compared. Another pass labels the
+ * rows with the winner's clusters and sums up its inertia. */
 #include "kmeans_impl.h"
 
 #include "dcmpi/comm.h"
@@ -84,7 +84,7 @@ static float unit_of(double size)
     return ldexpf(1, DC_MIN(DC_MAX(-exponent, -EXPONENT_MAX), EXPONENT_MAX));
 }
 
-/* Sets the shift to the mean of all rows, the unit by their spread, and the tolerance to cfg->tol times the mean
+/* Sets the shift to the mean of all rows, the unit to match their spread, and the tolerance to cfg->tol times the mean
  * feature variance. Collective. */
 static dc_status center_rows(dc_comm *comm, dc_km_restarts *a)
 {
@@ -107,11 +107,11 @@ out:
 
 /* ---- Result ----------------------------------------------------------------------------------------------------- */
 
-/* An inertia is a difference of sums of squares. If it is below this share of the rows' sum of squares, it is summed
- * again from the distances. */
+/* An inertia is computed as a difference of sums of squares. If it is below this share of the rows' sum of squares, it
+ * is recomputed from the distances. */
 static const double INERTIA_SHARE = 1e-7;
 
-/* Inertia of slot s, which the last pass covered. Collective. */
+/* Inertia of slot s, from the sums of the last pass. Collective. */
 static double inertia_of(dc_comm *comm, dc_km_restarts *a, int64_t s, const double *sums, const double *counts)
 {
     const double inertia = dc_km_inertia(a, dc_km_slot_centers(a, s), sums, counts);
@@ -169,8 +169,8 @@ static dc_status check_config(const dc_rows *rows, const dc_kmeans_config *cfg)
     return DC_OK;
 }
 
-/* Could the slots of a checkpoint be from this run? They must hold a permutation of the restarts: first those that
- * still move, all after the same number of iterations, then the finished ones. */
+/* Whether the slots of a checkpoint can be from this run. They must hold each restart once: first those still moving,
+ * all after the same number of iterations, then the finished ones. */
 static bool slots_fit(const dc_km_restarts *a)
 {
     const int64_t most = a->cfg->max_iter_before ? a->cfg->max_iter_before : a->cfg->max_iter;
@@ -187,7 +187,8 @@ static bool slots_fit(const dc_km_restarts *a)
     return true;
 }
 
-/* Adds all that the iterations change to the run's state, under the phase's name; *resumed: it is from a checkpoint. */
+/* Adds everything that the iterations change to the run's state, under the phase's name; *resumed: whether a checkpoint
+ * restored it. */
 static dc_status keep_state(dc_comm *comm, dc_km_restarts *a, dc_state *state, bool *resumed)
 {
     dc_status st = DC_OK;
@@ -267,8 +268,8 @@ dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *
 
 /* ---- Needs ------------------------------------------------------------------------------------------------------- */
 
-/* Bytes of the restarts plus the larger of two needs, which come one after the other: seeding; or the sums over all
- * restarts, with the distances for empty clusters. Local. */
+/* Bytes of the restarts, plus the larger of two needs that never coincide: that of seeding, and that of the sums over
+ * all restarts (with the distances for empty clusters). Local. */
 static dc_status measure(dc_km_restarts *a, const dc_rows *rows, const dc_kmeans_config *cfg, dc_kmeans_result *result,
                          dc_kmeans_needs *out)
 {

@@ -7,17 +7,17 @@
 /* Rows of a tile, and how many centres are scored at once unless K is larger. Both set the shape of the GEMM and
  * hence the bits of the result, so they are constants. */
 enum { DC_KM_TILE = 256, DC_KM_PANEL = 1024 };
-/* Doubles in one reduction, 32 MiB. Restarts that do not all fit into one take turns. */
+/* Doubles in one reduction, 32 MiB. If not all restarts fit into one, they take turns. */
 enum { DC_KM_PASS_DOUBLES = 1 << 22 };
-/* Candidates that are drawn for each centre. */
+/* Number of candidates that are drawn for each centre. */
 int64_t dc_km_trials(int64_t K);
 
 /* ---- Rows and centres as the kernels see them (kmeans_tiles_kern.c) ---------------------------------------------- */
 
 /* Working memory of one thread. */
 typedef struct {
-    float *x;             /* [TILE x d] rows as they are; NULL if the rows are an array */
-    float *u;             /* [TILE x d] (x - shift) * unit, zeros below the last row */
+    float *x;             /* [TILE x d] rows as they are; NULL if all rows lie in an array */
+    float *u;             /* [TILE x d] (x - shift) * unit, zeros after the last row */
     float *length;        /* [TILE] |u|, rounded */
     float *score;         /* [panel x TILE] -2 c.u */
     float *best, *second; /* [TILE] */
@@ -27,7 +27,7 @@ typedef struct {
     float *doubtful;      /* [LANES x d] rows whose nearest centre is not clear from the scores */
 } dc_km_scratch;
 
-/* Rows in tiles within blocks. For products they are shifted by the mean of all rows and multiplied by a power of two
+/* Rows, in tiles within blocks. For products they are shifted by the mean of all rows and multiplied by a power of two
  * that brings them near 1. So rows far from zero or in unusual units neither overflow nor lose digits needlessly. */
 typedef struct {
     const dc_rows *rows; /* borrowed */
@@ -54,7 +54,7 @@ void dc_km_row(const dc_km_tiles *t, int64_t row, float *out);
 /* |x - c|^2 in double. */
 double dc_km_distance(const float *x, const float *c, int64_t d);
 
-/* Centres, their image under the shift and unit of the tiles, and bounds on the rounding errors of their scores
+/* Centres, their images (after the shift and unit of the tiles), and bounds on the rounding errors of their scores
  * (set_bounds in kmeans_tiles_kern.c). */
 typedef struct {
     const float *at; /* [m x d] in the coordinates of the rows, borrowed */
@@ -63,7 +63,7 @@ typedef struct {
     float *low;      /* [m] norm minus what rounding may have added to it, owned */
     float *slack;    /* [m] slack * |u| is what rounding may have added to the product, owned */
 } dc_km_centers;
-/* Room for m centres of width d. */
+/* Makes room for m centres of width d. */
 DC_CHECKED dc_status dc_km_centers_init(dc_km_centers *c, int64_t m, int64_t d);
 void dc_km_centers_release(dc_km_centers *c);
 /* Sets the images and bounds of the m centres `at`. */
@@ -109,12 +109,12 @@ typedef struct {
 } dc_km_potential;
 void dc_km_block_potential(void *ctx, const dc_block *block, int thread, double *leaf);
 
-/* Lowers d_min by the distances to one new centre per restart and leaves the mass (sum of d_min) of every block in
+/* Lowers d_min of each restart where its new centre is nearer, and stores the mass (sum of d_min) of every block in
  * mass[b*restarts + r]. Threaded. */
 void dc_km_lower(const dc_km_tiles *tiles, const dc_km_centers *newest, int64_t restarts, float *d_min, double *mass);
-/* Memory that dc_km_seed() allocates in addition. Local. Errors: DC_ERR_MEMORY. */
+/* Memory that dc_km_seed() itself allocates. Local. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_km_seed_bytes(const dc_km_tiles *tiles, const dc_kmeans_config *cfg, size_t *bytes);
-/* Fills centers [n_init x K x d] with rows. Collective. Errors: DC_ERR_MEMORY. */
+/* Fills centers [n_init x K x d] with the rows chosen as seeds. Collective. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_km_seed(dc_comm *comm, const dc_km_tiles *tiles, const dc_kmeans_config *cfg, float *centers);
 
 /* dc_kmeans() with a given limit on the doubles in one reduction, and with the first centres `start` [n_init x K x d]
@@ -136,7 +136,7 @@ typedef struct {
     double squares;       /* sum over all rows of |x - shift|^2 */
     double tol;           /* limit on the squared shift of the centres of one restart */
     float *centers;       /* [R x K x d] by slot, in the coordinates of the rows */
-    dc_km_centers images; /* of the slots of one pass */
+    dc_km_centers images; /* images of the centres of one pass */
     dc_km_slot *slots;    /* [R] */
     int64_t active;
     int64_t pass_doubles; /* most doubles in one reduction */
@@ -145,24 +145,24 @@ typedef struct {
     double *total;        /* [per_pass*K*(d+1)], at least [d] */
     dc_sum *sum_assign;   /* [1 + K] */
     double *total_assign; /* [1 + K] */
-    float *distance;      /* [n] of every row to its nearest centre, while empty clusters are re-seeded */
+    float *distance;      /* [n] distance of every row to its nearest centre; used to re-seed empty clusters */
     double *mass;         /* [n_blocks] sums of `distance`, not used */
     int64_t reseeded;
 } dc_km_restarts;
 /* Centres [K x d] of slot s. */
 float *dc_km_slot_centers(const dc_km_restarts *a, int64_t s);
-/* Brings sums and counts of slots [s, s + groups) into a->total. Collective. */
+/* Puts the sums and counts of slots [s, s + groups) into a->total. Collective. */
 void dc_km_lloyd_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t groups);
 /* Finds the nearest centre of slot s for every row; puts inertia and sizes into a->total_assign. label, distance: as in
  * dc_km_assign. Collective. */
 void dc_km_assign_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int32_t *label, float *distance);
 /* Inertia of one restart: sum |x|^2 - 2 sum c.S + sum n |c|^2, all relative to the shift. */
 double dc_km_inertia(const dc_km_restarts *a, const float *centers, const double *sums, const double *counts);
-/* Makes room for `restarts` in one reduction. Local. */
+/* Makes room for `restarts` restarts in one reduction, or for as many as fit. Local. */
 DC_CHECKED dc_status dc_km_make_pass(dc_km_restarts *a, int64_t restarts);
-/* dc_km_make_pass(), collective. */
+/* The collective form of dc_km_make_pass(). */
 DC_CHECKED dc_status dc_km_resize_pass(dc_comm *comm, dc_km_restarts *a, int64_t restarts);
-/* Lets restarts of a checkpoint move again if only a lower cfg->max_iter had ended them. */
+/* Makes restarts of a checkpoint active again if they ended only because cfg->max_iter was lower then. */
 void dc_km_wake(dc_km_restarts *a);
 /* Iterates all restarts until they are finished, then ends the phase. Collective. Errors: those of state.h. */
 DC_CHECKED dc_status dc_km_iterate_all(dc_comm *comm, dc_km_restarts *a);

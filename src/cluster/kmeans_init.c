@@ -1,13 +1,13 @@
-/* Greedy k-means++ seeding of all restarts together.
+/* Greedy k-means++ seeding, for all restarts at once.
  *
  * Arthur and Vassilvitskii 2007: the next centre is row i with probability d_min(i) / sum d_min, where d_min is the
- * squared distance to the nearest centre so far. Greedy: of 2 + floor(ln K) such draws, the one that leaves the lowest
- * potential is taken.
+ * squared distance to the nearest centre so far. The greedy variant makes 2 + floor(ln K) such draws and takes the one
+ * that leaves the lowest potential.
  *
  * Rows are drawn from all N without being gathered. Every rank knows the mass (sum of d_min) of every shard, so all
- * ranks find the same shard; its owner then walks its blocks and their rows, in double, in row order. All ranks get the
- * candidates' rows by a sum in which only the owner's values are not zero. Each centre takes one gather of V masses,
- * one reduction of candidate rows and one of potentials, each for all restarts. */
+ * ranks find the same shard; the owner of the shard then walks through its blocks and their rows, in double, in row
+ * order. All ranks get the candidates' rows by a sum in which only the owner's values are not zero. Each centre takes
+ * one gather of V masses, one reduction of candidate rows and one reduction of potentials, each for all restarts. */
 #include "kmeans_impl.h"
 
 #include "dcmpi/comm.h"
@@ -88,7 +88,7 @@ out:
     return st;
 }
 
-/* Uniform number of draw `j` for centre c of restart r. */
+/* The random number in [0, 1) for draw j of centre c of restart r. */
 static double draw_unit(const seeding *s, int64_t r, int64_t c, int64_t j)
 {
     uint32_t w[4];
@@ -107,8 +107,8 @@ static void take_uniform(const seeding *s, double unit, float *out)
     take_row(s, DC_MIN((dc_gidx)(unit * (double)s->part->N), s->part->N - 1), out);
 }
 
-/* The first index at which the running sum of mass[i*stride] exceeds *rest; *rest becomes what is left of it there. If
- * rounding leaves no such index, the last one with mass; -1 if there is no mass. */
+/* Returns the first index at which the running sum of mass[i*stride] exceeds *rest, and subtracts from *rest the sum
+ * before that index. If rounding leaves no such index, returns the last index with mass; -1 if there is no mass. */
 static int64_t walk(const double *mass, int64_t n, int64_t stride, double *rest)
 {
     int64_t last = -1;
@@ -135,7 +135,7 @@ static int64_t walk_rows(const float *d_min, int64_t lo, int64_t hi, double rest
     return last;
 }
 
-/* The owner of `shard` finds the row at mass `rest` in it and writes the row to out. */
+/* The owner of `shard` finds the row where the shard's running mass exceeds `rest` and writes the row to out. */
 static void take_from_shard(const seeding *s, int64_t r, int shard, double rest, float *out)
 {
     if (shard < s->part->shard_lo || shard >= s->part->shard_hi) return;
@@ -146,7 +146,7 @@ static void take_from_shard(const seeding *s, int64_t r, int shard, double rest,
     dc_km_row(s->tiles, row, out);
 }
 
-/* Adds block masses to shard masses, in block order, and gives those to all ranks. */
+/* Adds up the block masses of each shard, in block order, and gives the shard masses to all ranks. */
 static void gather_masses(dc_comm *comm, seeding *s)
 {
     const size_t R = (size_t)s->R, shards = (size_t)(s->part->shard_hi - s->part->shard_lo);

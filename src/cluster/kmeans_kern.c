@@ -19,11 +19,11 @@ enum { COLUMNS = 512 };
 /* The scores of K centres for the rows of a tile. */
 typedef struct {
     const float *score;           /* [K x TILE] */
-    const dc_km_centers *centers; /* the K centres are those */
-    int64_t first, K;             /* numbered [first, first + K) */
+    const dc_km_centers *centers; /* all centres of the pass */
+    int64_t first, K;             /* the K centres are numbers [first, first + K) of those */
 } race;
 
-/* best: the lowest lower bound of a score, label: its centre, second: the next lowest bound. */
+/* Sets best to the lowest lower bound of a score, label to its centre, and second to the next lowest bound. */
 static void lowest_bounds(const race *r, const dc_km_scratch *s)
 {
     float *restrict best = s->best, *restrict second = s->second;
@@ -47,7 +47,7 @@ static void lowest_bounds(const race *r, const dc_km_scratch *s)
     }
 }
 
-/* An upper bound of the leader's exact score, and so of the nearest centre's. */
+/* An upper bound of the leader's exact score, and thus of the nearest centre's exact score. */
 static float upper_bound(const race *r, const dc_km_scratch *s, int64_t i)
 {
     const dc_km_centers *c = r->centers;
@@ -61,7 +61,8 @@ static bool may_win(const race *r, const dc_km_scratch *s, int64_t i, int64_t k,
     return r->score[k * DC_KM_TILE + i] + c->low[r->first + k] - s->length[i] * c->slack[r->first + k] <= bound;
 }
 
-/* Labels n rows `index` of the tile, n <= LANES, by distances to all centres that may be the nearest of any of them. */
+/* Labels the n <= DC_SOFT_LANES rows index[n] of the tile by their distances to all centres that may be the nearest to
+ * any of them. */
 static void decide(const dc_km_tiles *t, const race *r, dc_km_scratch *s, const dc_km_tile *tile, const int64_t *index,
                    int64_t n)
 {
@@ -119,7 +120,7 @@ static void add_row(const float *restrict x, int64_t d, double *restrict sum)
     for (int64_t c = 0; c < d; c++) sum[c] += (double)x[c];
 }
 
-/* sum[d] += rows order[0..n) of the tile, by groups of columns that stay in the L1 cache. */
+/* Adds rows order[0..n) of the tile to sum[d], in groups of columns that stay in the L1 cache. */
 static void add_rows(const float *x, int64_t d, const int32_t *order, int64_t n, double *sum)
 {
     for (int64_t c = 0; c < d; c += COLUMNS) {

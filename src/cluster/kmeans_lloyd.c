@@ -1,11 +1,12 @@
 /* The restarts of k-means and their iterations.
  *
- * Lloyd 1982. Each restart has a slot; the active restarts, which still move, have slots [0, active). A restart that
- * finishes swaps slots with the last active one. So the centres of all active restarts are one matrix, and one pass
- * over the rows serves them all. One reduction gives every rank the sums and counts of all clusters, and every rank
- * updates its own copy of the centres in the same way. With S_k the sum and n_k the number of the rows of cluster k,
- * the inertia of a pass is sum |x|^2 - 2 sum_k c_k.S_k + sum_k n_k |c_k|^2, which costs almost nothing. Bounds
- * that would save distances (Elkan, Hamerly) are not used: at these K a GEMM is faster than the bookkeeping. */
+ * The algorithm is that of Lloyd (1982). Each restart has a slot; the active restarts, which still move, have slots [0,
+ * active). A restart that finishes swaps slots with the last active one. So the centres of all active restarts are one
+ * matrix, and one pass over the rows serves them all. One reduction gives every rank the sums and counts of all
+ * clusters, and every rank updates its own copy of the centres in the same way. With S_k the sum and n_k the number of
+ * the rows of cluster k, the inertia of a pass is sum |x|^2 - 2 sum_k c_k.S_k + sum_k n_k |c_k|^2, which costs almost
+ * nothing. Bounds that avoid some of the distances (Elkan, Hamerly) are not used: at these K a GEMM is faster than the
+ * bookkeeping. */
 #include "kmeans_impl.h"
 
 #include "dcmpi/comm.h"
@@ -47,7 +48,7 @@ double dc_km_inertia(const dc_km_restarts *a, const float *centers, const double
     return inertia;
 }
 
-/* Moves the centres of the clusters that are not empty to their means; returns the sum of the squared shifts. */
+/* Moves the centre of each non-empty cluster to its mean; returns the sum of the squared shifts. */
 static double move_centers(const dc_km_restarts *a, float *centers, const double *sums, const double *counts)
 {
     double shift = 0;
@@ -86,7 +87,8 @@ static dc_gidx farthest_row(dc_comm *comm, const dc_km_restarts *a)
     return row;
 }
 
-/* Moves centre k of slot s to a row, and lowers the distance of each row that is nearer to it. Collective. */
+/* Moves centre k of slot s to a row, and lowers the distance of each row that is nearer to the moved centre.
+ * Collective. */
 static void move_to_row(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t k, dc_gidx row)
 {
     const dc_part *part = a->tiles.rows->part;
@@ -175,7 +177,7 @@ static void iterate(dc_comm *comm, dc_km_restarts *a)
         if (a->slots[s].finished) swap_slots(a, s, --a->active);
 }
 
-/* Makes room for that many restarts in one reduction, or as many as fit. Local. */
+/* Makes room for `restarts` restarts in one reduction, or for as many as fit. Local. */
 dc_status dc_km_make_pass(dc_km_restarts *a, int64_t restarts)
 {
     const int64_t doubles = a->K * (a->d + 1);
@@ -189,7 +191,8 @@ dc_status dc_km_resize_pass(dc_comm *comm, dc_km_restarts *a, int64_t restarts)
     return dc_agree(comm, dc_km_make_pass(a, restarts));
 }
 
-/* Whether restarts are left to iterate. Slot 0 speaks for all: active restarts have done equally many iterations. */
+/* Whether restarts are left to iterate. Slot 0 stands for all, because all active restarts have done the same number of
+ * iterations. */
 static bool unfinished(const dc_km_restarts *a)
 {
     return a->active > 0 && a->slots[0].iterations < a->cfg->max_iter;

@@ -1,8 +1,8 @@
-/* log and exp that the compiler turns into vector code, the same bits in every lane.
+/* log and exp that the compiler turns into vector code, with the same bits in every lane.
  *
- * Those of the C library are scalar calls; compilers use its vector versions only if they may ignore NaN. The functions
- * here are branch-free, in double, accurate to a few 1e-16, but not made for infinities. NaN stays NaN in dc_lane_exp
- * and dc_lane_log1p. */
+ * The C library's log and exp are scalar calls; compilers use its vector versions only if they may ignore NaN. The
+ * functions here are branch-free, in double, accurate to a few 1e-16, but not made for infinities. NaN stays NaN in
+ * dc_lane_exp and dc_lane_log1p. */
 #ifndef DCMPI_CLUSTER_LANES_H
 #define DCMPI_CLUSTER_LANES_H
 

@@ -1,6 +1,6 @@
-/* Nearest centre of each row, exactly: squared distances are summed from the differences in double, so that a label is
- * a function of the row and the centres alone. k-means gives the same labels, faster where float is precise enough
- * to decide. */
+/* Finds the nearest centre of each row exactly: squared distances are sums of squared differences in double, so that a
+ * label depends on the row and the centres alone. k-means finds the same labels, but faster where float is precise
+ * enough to decide. */
 #include "softassign_impl.h"
 
 #include <math.h>

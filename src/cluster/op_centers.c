@@ -136,7 +136,7 @@ dc_val(dc_nearest_center)(dc_graph *g, dc_val z, dc_val centers)
     return dc_record(g, (dc_node){.op = &nearest, .n_in = 2, .in = {z.id, centers.id}}, (dc_shape){DC_ROWS, 1, 1});
 }
 
-/* Mean of c rows with mean m and n more rows with sum s: (c m + s) / (c + n), in double. */
+/* Mean over c rows whose mean is m and n more rows whose sum is s: (c m + s) / (c + n), in double. */
 static void mean_of(const dc_call *c)
 {
     const int64_t L = c->node->shape.width;

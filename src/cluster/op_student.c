@@ -7,8 +7,8 @@
  *   dL/dz_i  =  (a+1)/a dout_i sum_k S_ik (z_i - mu_k),  S_ik = w_ik (p_ik - q_ik),
  *   dL/dmu_k = -(a+1)/a sum_i dout_i S_ik (z_i - mu_k).
  * The factor contains p - q; the gradient with p alone, which is often printed, is wrong. Differences z - mu are formed
- * before they are weighted, so nothing cancels. The engine handles the batch size B: here dout_i is the gradient with
- * respect to the loss of row i. */
+ * before they are weighted, so nothing cancels. The engine takes care of the batch size B; here dout_i is the gradient
+ * with respect to the loss of row i. */
 #include "softassign_impl.h"
 
 #include "dcmpi/op.h"
@@ -46,7 +46,8 @@ static float *factors_of(const student *a, int64_t i)
     return a->aux + 2 * i * a->K;
 }
 
-/* For `n` rows from row i on: exponents relative to the nearest centre's, and w; sum[l] += exp of row l's exponents. */
+/* Computes, for `n` rows from row i on, w and the exponents relative to that of the nearest centre; adds the exp of all
+ * exponents of row l to sum[l]. */
 static void weigh(const student *a, int64_t i, int64_t n, double *sum)
 {
     dc_soft_lane least, d[DC_SOFT_CENTERS];

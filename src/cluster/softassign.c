@@ -1,5 +1,5 @@
 /* The two passes over all rows that renew a target: the sums of the soft assignment, then the target with its loss.
- * Counts travel as doubles with the sums: they are exact below 2^53. */
+ * Counts are added up as doubles, like the sums: they are exact below 2^53. */
 #include "softassign_impl.h"
 
 #include "dcmpi/comm.h"

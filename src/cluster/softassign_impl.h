@@ -4,8 +4,9 @@
 
 #include "dcmpi/cluster.h"
 
-/* Rows are processed in groups of LANES, one row per vector lane, with CENTERS centres and COLUMNS components at a
- * time. So buffers fit on the stack whatever K and L are, and a row's result does not depend on its lane. */
+/* Rows are processed in groups of DC_SOFT_LANES, one row per vector lane, with DC_SOFT_CENTERS centres and
+ * DC_SOFT_COLUMNS components at a time. So the buffers fit on the stack for any K and L, and a row's result does not
+ * depend on its lane. */
 enum { DC_SOFT_LANES = 16, DC_SOFT_CENTERS = 64, DC_SOFT_COLUMNS = 64, DC_SOFT_TILE = 256 };
 
 typedef double dc_soft_lane[DC_SOFT_LANES];
@@ -14,8 +15,8 @@ typedef double dc_soft_lane[DC_SOFT_LANES];
 void dc_soft_load(const float *Z, int64_t n, int64_t L, int64_t c0, int64_t width, dc_soft_lane *z);
 /* d[k][l] = squared distance of row l, l < n <= LANES, to centre k0 + k, k < m <= CENTERS. */
 void dc_soft_distances(const float *Z, int64_t n, const float *M, int64_t k0, int64_t m, int64_t L, dc_soft_lane *d);
-/* label[l], l < LANES: the nearest of all K centres, ties to the lowest; distance[l]: the squared distance to it. No
- * other function decides labels of the soft assignment. */
+/* For each l < DC_SOFT_LANES sets label[l] to the nearest of all K centres (the lowest of them in a tie) and
+ * distance[l] to the squared distance to it. All labels of the soft assignment come from this function. */
 void dc_soft_nearest(const float *Z, int64_t n, const float *M, int64_t K, int64_t L, dc_soft_lane distance,
                      int32_t label[DC_SOFT_LANES]);
 /* dc_softassign(), but in the calling thread alone. */
@@ -32,8 +33,8 @@ typedef struct {
 } dc_soft_pass;
 void dc_soft_block(void *ctx, const dc_block *block, int thread, double *leaf);
 
-/* Target of n rows in the calling thread; returns sum KL(p_i || q_i). p may be q. *odd counts rows of p that do not sum
- * to 1 within DC_ROW_SUM_TOLERANCE, or hold a NaN. */
+/* Computes the target p of n rows in the calling thread; returns sum KL(p_i || q_i). p may be q. *odd counts the rows
+ * of p that do not sum to 1 within DC_ROW_SUM_TOLERANCE, or hold a NaN. */
 double dc_target_rows(const float *q, const double *f, int64_t n, int64_t K, dc_gidx N, float *p, int64_t *odd);
 
 #endif

@@ -14,7 +14,7 @@
 #include <math.h>
 #include <omp.h>
 
-/* e[k][l] = exp(least[l] - exponent of centre k0 + k), also added to sum[l]. */
+/* Sets e[k][l] = exp(least[l] - (a+1)/2 log1p(d[k][l]/a)) and adds it to sum[l]. */
 static void add_terms(const dc_soft_lane *d, int64_t m, double alpha, const dc_soft_lane least, dc_soft_lane *e,
                       double *restrict sum)
 {
@@ -27,7 +27,7 @@ static void add_terms(const dc_soft_lane *d, int64_t m, double alpha, const dc_s
     }
 }
 
-/* Assigns at most LANES rows. */
+/* Assigns at most DC_SOFT_LANES rows. */
 static void softassign_group(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q,
                              int32_t label[DC_SOFT_LANES])
 {

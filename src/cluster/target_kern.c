@@ -17,7 +17,7 @@ static double floored(double f, dc_gidx N)
     return f < floor_ ? floor_ : f;
 }
 
-/* Target of one row; returns KL(p || q). */
+/* Computes the target p of one row; returns KL(p || q). */
 static double target_row(const float *q, const double *f, int64_t K, dc_gidx N, float *p)
 {
     double sum = 0, loss = 0, term[DC_SOFT_CENTERS];

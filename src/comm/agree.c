@@ -1,8 +1,8 @@
 /* Error agreement: the status of the worst rank becomes the status of all ranks, so that all leave together.
  *
  * When all is well, dc_agree() is one MAX reduction of a single 64-bit key (severity, then rank). The text is sent only
- * after a failure. dc_agree_hash() checks by one reduction whether a value is the same everywhere; only if it is not,
- * it looks for the rank that differs. The idea is from FFTW, mpi/any-true.c; libsc tells local and collective errors
+ * after a failure. dc_agree_hash() checks with one reduction whether a value is the same on all ranks. Only if it is
+ * not, it looks for a rank that differs. The idea is from FFTW, mpi/any-true.c; libsc tells local and collective errors
  * apart in the same way. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,8 +28,8 @@ static dc_status status_of(int64_t severity)
     return severity == 0 ? DC_OK : severity == SEVERITY_OF_STOP ? DC_STOPPED : (dc_status)(severity - SEVERITY_OF_STOP);
 }
 
-/* Makes a message of this rank's record if that belongs to `local`: there may be no record, or one of an older error. A
- * status that is not an error has no text. */
+/* Makes the message of this rank. Uses its error record only if that is about `local`: there may be no record, or one
+ * about an older error. A status that is not an error has no text. */
 static void own_message(const dc_comm *comm, dc_status local, error_message *message)
 {
     const bool recorded = dc_error_code() == local, needs_text = local != DC_STOPPED && local != DC_DIFFERENT;

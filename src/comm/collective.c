@@ -122,7 +122,7 @@ void dc_comm_barrier(dc_comm *comm)
     leave(comm, DC_COMM_BARRIER, 0, t);
 }
 
-/* Sends to `to` and receives from `from` in pieces; both ends of a direction know its number of pieces. */
+/* Sends to `to` and receives from `from` in pieces; sender and receiver know the number of pieces. */
 static void exchange(dc_comm *comm, const char *send, size_t send_bytes, int to, char *recv, size_t recv_bytes,
                      int from)
 {
@@ -144,7 +144,7 @@ static size_t sum_before(const size_t *counts, int rank)
     return sum;
 }
 
-/* For totals beyond one piece: one broadcast per rank, because displacements are also int in MPI. */
+/* For totals beyond one piece: each rank broadcasts its part, because MPI's displacements are int, too. */
 static void gather_pieces(dc_comm *comm, char *all, const size_t *counts)
 {
     for (int r = 0; r < comm->size; r++) {
@@ -177,7 +177,7 @@ void dc_comm_allgatherv(dc_comm *comm, const void *send, void *recv, const size_
     leave(comm, DC_COMM_ALLGATHERV, own, t);
 }
 
-/* The root takes the parts rank by rank; as the only receiver it is the bottleneck in any order. */
+/* The root receives the parts one rank after the other. As the only receiver, it is the bottleneck in any order. */
 void dc_comm_gatherv(dc_comm *comm, const void *send, void *recv, const size_t *counts, int root)
 {
     const size_t own = counts[comm->rank];

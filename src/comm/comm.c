@@ -1,8 +1,8 @@
-/* Start and end of MPI, what a rank knows about its place, and the error policy.
+/* Start and end of MPI, the place of each rank in the job, and the error policy.
  *
  * MPI_COMM_WORLD is duplicated, so that messages of other libraries cannot mix with ours. The duplicate returns errors
  * (MPI_ERRORS_RETURN), so that we can name the call that failed. Ranks cannot agree on an MPI error, because agreement
- * needs MPI: the rank prints it and aborts the job. The collectives are in collective.c. */
+ * needs MPI; so the rank that has the error prints it and aborts the job. The collectives are in collective.c. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -71,7 +71,7 @@ static dc_status allocate(dc_comm **out)
     return DC_OK;
 }
 
-/* Sets what depends on the place of this rank in comm->mpi, which we own. */
+/* Sets all that depends on this rank's place in comm->mpi, which `comm` owns. */
 static dc_status settle(dc_comm *comm)
 {
     MPI_Comm_set_errhandler(comm->mpi, MPI_ERRORS_RETURN);

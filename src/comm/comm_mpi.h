@@ -18,8 +18,8 @@ MPI_Comm dc_comm_mpi(const dc_comm *comm);
     } while (0)
 _Noreturn void dc_mpi_failed(const dc_comm *comm, int mpi_code, const char *call, const char *file, int line);
 
-/* Sets the largest message, in bytes, that goes to MPI in one piece: at least 16, equal on all ranks. Tests lower it to
- * reach the code for big counts. */
+/* Sets the size in bytes of the largest message that MPI gets in one piece: at least 16, equal on all ranks. Tests
+ * lower it to reach the code for big counts. */
 void dc_comm_set_piece_bytes(dc_comm *comm, size_t bytes);
 
 #endif

@@ -11,7 +11,7 @@ enum { DC_HOST_MAX = 64 };
 
 struct dc_comm {
     MPI_Comm mpi;
-    bool is_world; /* it has all ranks of the job; false: a group of them */
+    bool is_world; /* true: all ranks of the job; false: a group of them */
     int rank, size;
     int node_rank, node_size, node_count;
     char host[DC_HOST_MAX];
@@ -20,7 +20,7 @@ struct dc_comm {
     int64_t *per_rank; /* [size], scratch for the error paths, which must not allocate */
     int *counts;       /* [2*size], int counts and displacements for MPI */
     dc_comm_traffic traffic[DC_COMM_OP_COUNT];
-    struct dc_wish *wish; /* wishes about this job; borrowed, may be NULL */
+    struct dc_wish *wish; /* requests to save or stop; borrowed, may be NULL */
     const char *file;     /* debug builds: where the current collective was called */
     int line;
 };

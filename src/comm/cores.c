@@ -1,7 +1,7 @@
-/* Which cores of the node this rank may use, which other ranks may use them too, how many threads follow from that, and
- * where the threads are bound. Open MPI binds each rank to a core if there are at most two ranks, else to a socket,
- * which the ranks then share; srun, containers and `--bind-to none` differ. So the ranks of a node tell each other what
- * they may use. */
+/* Finds which cores of the node this rank may use, which other ranks may use them too, and how many threads that
+ * allows; binds the threads. Open MPI binds each rank to a core if there are at most two ranks, else to a socket, which
+ * the ranks then share; srun, containers and `--bind-to none` do otherwise. So the ranks of a node tell each other
+ * which cores they may use. */
 #include "dcmpi/cores.h"
 
 #include <hwloc.h>
@@ -103,7 +103,7 @@ static bool is_set(const char *variable)
     return value && *value;
 }
 
-/* Counts the ranks of this node that may use cores of ours, and those of them that come before us. */
+/* Counts the ranks of this node that may use some of our cores, and how many of these ranks come before us. */
 static dc_status count_sharers(dc_comm *comm, const cpu_set allowed, dc_binding *b)
 {
     dc_status st = DC_OK;
@@ -135,7 +135,7 @@ dc_status dc_cores_share(dc_comm *comm)
 {
     dc_status st = DC_OK;
     cpu_set allowed = {0};
-    const int processors = omp_get_num_procs(); /* used if hwloc finds no cores: the hardware threads we may use */
+    const int processors = omp_get_num_procs(); /* hardware threads we may use; counts if hwloc finds no cores */
     dc_binding b = {.cores_allowed = processors, .cores_machine = processors, .sharers = 1};
     look(count_cores, &(what_is_allowed){&b, allowed});
     b.quota = dc_threads_quota_under("");

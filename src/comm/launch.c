@@ -1,7 +1,7 @@
 /* Detects a launcher that does not fit the MPI library.
  *
- * A launcher that our MPI does not understand (another MPI's mpirun, srun without PMIx) starts N processes that are
- * each rank 0 of 1; they would all do the whole job and write the same files. MPI cannot detect this, but the
+ * A launcher that does not work with our MPI (another MPI's mpirun, srun without PMIx) starts N processes, each of
+ * which is rank 0 of 1. All of them would do the whole job and write the same files. MPI cannot detect this, but the
  * launcher's environment variables show it. SLURM_NTASKS proves nothing: it is set in batch scripts, too. */
 #include <stdlib.h>
 #include <string.h>

@@ -25,7 +25,7 @@ static const double LOOK_S = 5, LOOKS_PER_LIMIT = 5;
 typedef struct {
     _Alignas(CELL_BYTES) dc_beat beat;
     _Atomic int rank, pid;
-    _Atomic uint64_t looks; /* number of looks of this rank's thread, if it has one */
+    _Atomic uint64_t looks; /* how often this rank's thread, if it has one, has looked */
 } cell;
 
 /* The state of the watchdog, one per process. */
@@ -95,7 +95,7 @@ static const char *trouble_of(int pid)
     return state == 'T' || state == 't' ? " (stopped)" : state == 'D' ? " (waiting for a disk)" : "";
 }
 
-/* Lists the ranks that do not wait for others, or cannot go on, as "rank 2 in cluster, step 140". Returns their
+/* Lists the ranks that do not wait for others or that cannot go on, like "rank 2 in cluster, step 140". Returns their
  * number. */
 static int name_late_ranks(char text[TEXT_MAX])
 {
@@ -123,8 +123,8 @@ static bool describe_stall(char text[TEXT_MAX])
     return false;
 }
 
-/* A node without late ranks stays silent, except the node of rank 0: the late rank's node may be dead and unable to
- * warn. */
+/* A node without late ranks stays silent. Only the node of rank 0 warns in any case, because the late rank's node may
+ * be dead and unable to warn. */
 static void warn(const watcher *w, double now)
 {
     char text[TEXT_MAX];
@@ -195,10 +195,11 @@ static void *watch(void *unused)
 
 /* ---- Start and stop ---------------------------------------------------------------------------------------------- */
 
-/* Allocates the table of cells in one piece at the first rank of the node. Returns false if this MPI or node cannot. */
+/* Allocates the table of cells in one piece on the first rank of the node. Returns false if this MPI library or node
+ * cannot share memory. */
 static bool share_table(dc_comm *comm)
 {
-    /* One cell more than needed: MPI aligns the table to less than a cell, though equally in all ranks. */
+    /* One cell more, so that the start can be rounded up to a cell: MPI may align it less, but equally on all ranks. */
     MPI_Aint bytes = dog.node_rank == 0 ? (MPI_Aint)(sizeof(cell) * ((size_t)dog.n + 1)) : 0;
     void *memory;
     int unit;

@@ -1,4 +1,4 @@
-/* Wishes and their agreement. */
+/* Wishes to stop or save, and how the ranks agree on them. */
 #include "dcmpi/wish.h"
 
 #include <string.h>
@@ -15,8 +15,8 @@ static const double WISH_STOP = 1, WISH_SAVE = 0x1p-21;
 
 enum { REASON_CHARS = 64 };
 
-/* A run stops early by MARGIN_S plus twice the duration of the last save, but by at most MARGIN_SHARE of its whole
- * time. */
+/* A run stops before its time is up: by MARGIN_S plus twice the duration of the last save, but by at most MARGIN_SHARE
+ * of its whole time. */
 static const double MARGIN_S = 60, MARGIN_SHARE = 0.25;
 /* The wait after the first failed save; it doubles with each further failure, up to save_every_s. */
 static const double RETRY_S = 60;
@@ -79,7 +79,7 @@ static bool time_is_up(const dc_wish *w, double now)
     return now > w->cfg.stop_at_s - DC_MIN(margin, MARGIN_SHARE * whole);
 }
 
-/* Checks of rank 0, about once a second: file system calls in every step would cost too much. */
+/* Checks that rank 0 makes about once a second: file system calls in every step would cost too much. */
 static void look_around(dc_wish *w, double now)
 {
     if (now < w->next_look_s) return;
@@ -141,7 +141,7 @@ double dc_wish_save_ends(dc_wish *w, double start, bool ok)
 
 /* ---- Wishes of all ranks ----------------------------------------------------------------------------------------- */
 
-/* The reason of the lowest rank that has one goes to all ranks, once. */
+/* Sends the stop reason of the lowest rank that has one to all ranks, once. */
 void dc_wish_agree_on_reason(dc_comm *comm, dc_wish *w)
 {
     struct {

@@ -1,4 +1,4 @@
-/* The deck of the built-in problem: `dcmpi` runs it if no deck is given. Sized for about a minute on two cores. */
+/* The deck of the built-in problem, which `dcmpi` runs if no deck is given. It takes about a minute on two cores. */
 #include "key.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
-/* Checks that need more than one key: unused keys, contradictions, missing keys. Then fills in what follows from other
- * keys. Ranges of single values were checked when they were read. Checks that need the data (batch size against rows,
- * ranks against shards) are made where the data is known. */
+/* Checks that need more than one key: unused keys, contradictions, missing keys. Then fills in the values that follow
+ * from other keys. Ranges of single values were checked when they were read. Checks that need the data (batch size
+ * against rows, ranks against shards) are made where the data is known. */
 #include "key.h"
 
 #include <string.h>
@@ -42,7 +42,7 @@ static void list_key(key_list *l, const dc_key *key, const char *why)
     snprintf(l->why, sizeof l->why, "%s", why);
 }
 
-/* Whether we cannot know if the key is used, because the value that decides this is invalid. */
+/* True if we cannot tell whether the key is used, because a value that decides this is invalid. */
 static bool is_undecided(const dc_origins *from, const dc_key *key)
 {
     const bool asks_method = key->trait || dc_key_is_moved(key) || dc_method_row(key->section);
@@ -52,7 +52,7 @@ static bool is_undecided(const dc_origins *from, const dc_key *key)
     return false;
 }
 
-/* Whether the deck sets the key and `fit` with this deck alone would use it: then it is meant for such a run. */
+/* True if the deck sets the key and `fit` with this deck alone would use it: then the key is meant for such a run. */
 static bool is_for_another_run(const dc_config *deck, const dc_origins *from, const dc_key *key)
 {
     char why[256];

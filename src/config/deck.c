@@ -3,7 +3,7 @@
  * libyaml delivers events with line and column. A deck is a small subset of YAML: one document, sections of scalars and
  * flow lists. Anchors, aliases, tags, block lists, block texts and deeper nesting are refused, so that no deck can grow
  * when it is read, and every key has one place. JSON is part of the subset. The bytes are checked before libyaml sees
- * them, because libyaml's messages about characters give no line. */
+ * them, because libyaml's messages about bad characters give no line. */
 #include "key.h"
 
 #include <string.h>
@@ -129,7 +129,7 @@ static dc_status skip_to(deck_reader *r, int depth)
     return st;
 }
 
-/* If st is an error after which reading can go on, records it and skips the rest of what was wrong. */
+/* If st is an error after which reading can go on, records it and skips the rest of the faulty part. */
 static dc_status skip_problem(deck_reader *r, dc_status st, int depth)
 {
     if (st == DC_OK || r->is_broken) return st;
@@ -158,8 +158,8 @@ static void event_place(const deck_reader *r, char out[DC_PLACE_MAX])
 /* ---- Structure ------------------------------------------------------------------------------------------- */
 
 /* Reads the items of a flow list. r->event is the list's start at the call and its end on return. The text of an item
- * dies with its event, so it is copied; an item too long for the copy is wrong anyhow, and its beginning is enough for
- * the message. */
+ * dies with its event, so it is copied; an item that is too long for the copy is invalid anyhow, and its beginning is
+ * enough for the message. */
 static dc_status read_list(deck_reader *r, const dc_key *key, const char *place)
 {
     dc_status st = DC_OK;

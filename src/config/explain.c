@@ -68,7 +68,7 @@ static dc_status fail_unknown(const char *name)
     return DC_FAIL(DC_ERR_USAGE, "no key or section is named '%s'%s", dc_quote(quoted, name), hint);
 }
 
-/* If the key has moved to the methods' sections, its name without a section; else the name unchanged. */
+/* Returns the key's name without a section if the key has moved to the methods' sections; else the name unchanged. */
 static const char *name_of_now(const char *name, FILE *out)
 {
     char section[DC_NAME_MAX];

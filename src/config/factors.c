@@ -1,4 +1,4 @@
-/* Factors by name: [encoder_0=0.1, centers=10]. Which names are valid depends on model and method, so it is checked
+/* Factors by name: [encoder_0=0.1, centers=10]. Which names are valid depends on model and method, so names are checked
  * where both are known. */
 #include <ctype.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Values of deck keys as text, and their types and ranges in words. */
+/* Writes values of deck keys as text, and describes their types and ranges in words. */
 #include "key.h"
 
 #include <ctype.h>
@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Whether other YAML readers would take the text for something else, such as a truth value. */
+/* True if other YAML readers would read the text as something other than a string, such as a truth value. */
 static bool is_yaml_word(const char *text)
 {
     static const char *const words[] = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"};

@@ -22,11 +22,11 @@ extern const dc_key dc_key_table[];
 extern const int dc_key_table_n;
 extern const dc_key_section dc_section_table[];
 extern const int dc_section_table_n;
-/* Old keys that are now keys of the methods, under the same names. */
+/* Old keys that now belong to the methods, under the same names. */
 extern const dc_key dc_moved_table[DC_MOVED_MAX];
 
 /* keys.c: all keys, first the program's own, then the methods'. */
-const dc_key *dc_key_at(int i); /* NULL after the last row; rows of a section stand together */
+const dc_key *dc_key_at(int i); /* NULL after the last row; all rows of a section are adjacent */
 const dc_key *dc_key_find(const char *section, const char *name);
 /* The row of dc_moved_table with this name. */
 const dc_key *dc_moved_find(const char *section, const char *name);
@@ -56,8 +56,8 @@ int dc_key_method_names(const char *names[DC_METHODS_MAX]);
 /* number.c */
 /* Reads -?(0|[1-9][0-9]*) that fits int64_t, and accepts nothing else. */
 bool dc_read_int(const char *text, int64_t *out);
-/* Reads -?digits[.digits][e[+-]digits] and accepts nothing else; too large a number is infinite, which no range
- * allows. */
+/* Reads -?digits[.digits][e[+-]digits] and accepts nothing else; a number that is too large becomes infinite, which no
+ * range allows. */
 bool dc_read_float(const char *text, double *out);
 /* Reads seconds, a number with s, m, h or d, or a Slurm time such as HH:MM:SS; *out in seconds. */
 bool dc_read_duration(const char *text, double *out);
@@ -65,7 +65,7 @@ bool dc_read_duration(const char *text, double *out);
 void dc_format_double(double v, char *out, size_t cap);
 
 /* format.c */
-/* The value as a deck writes it; read back it gives the same bits. */
+/* Writes the value as it would stand in a deck; reading it back gives the same bits. */
 void dc_key_format(const dc_config *cfg, const dc_key *key, char out[DC_VALUE_TEXT_MAX]);
 /* "integer", "one of relu, linear, ..." and "1..4096" (empty if there is no range). */
 void dc_key_describe_type(const dc_key *key, char *out, size_t cap);
@@ -115,7 +115,7 @@ DC_CHECKED dc_status dc_problem_add(dc_origins *from, dc_status st);
 /* Fails with all problems as one error; DC_OK if there are none. */
 DC_CHECKED dc_status dc_problems_fail(const dc_origins *from);
 /* Finds the key and notes where it is set (line 0: command line). A key may be set once in the deck and once on the
- * command line. Setting it twice in either is an error, and so is an unknown name. */
+ * command line; setting it twice in either place is an error. An unknown name is an error too. */
 DC_CHECKED dc_status dc_key_claim(dc_origins *from, const char *section, const char *name, const char *place, int line,
                                   int col, const dc_key **out);
 dc_status dc_fail_unknown_section(const char *place, const char *name);
@@ -124,15 +124,15 @@ dc_status dc_fail_unknown_section(const char *place, const char *name);
 /* Like dc_key_set(), but the value of a moved key waits in *from for dc_moved_settle(). */
 DC_CHECKED dc_status dc_key_take(dc_config *cfg, dc_origins *from, const dc_key *key, const char *text,
                                  const char *place);
-/* Gives the waiting values to the keys of cluster.method. A value from the command line wins over the deck's, whichever
- * name either used. Problems: values out of range, two values for one key. note[cap]: see dc_config_notes.renamed. Keys
- * that the method does not have are left to dc_config_check(). */
+/* Gives the waiting values to the keys of cluster.method. A value from the command line wins over the deck's, whether
+ * the old or the new name was used. Problems: values out of range, two values for one key. note[cap]: see
+ * dc_config_notes.renamed. dc_config_check() reports keys that the method does not have. */
 DC_CHECKED dc_status dc_moved_settle(dc_config *cfg, dc_origins *from, unsigned verb, char *note, size_t cap);
 
 /* check.c */
-/* Problems: keys that are set but not used, missing keys, and, if nothing is wrong so far, keys that contradict each
- * other. Then fills in what follows from other keys. deck: the config before the command line. If a key of the deck is
- * unused only because of the verb or the command line, it is no problem but goes to note[cap]. */
+/* Adds as problems: keys that are set but not used, missing keys, and, if nothing is wrong so far, keys that contradict
+ * each other. Then fills in values that follow from other keys. deck: the config before the command line. A key of the
+ * deck that is unused only because of the verb or the command line is not a problem; note[cap] names it. */
 DC_CHECKED dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *from, unsigned verb, char *note,
                                      size_t cap);
 

@@ -1,4 +1,4 @@
-/* Keys as part of a man page, and text escaped for roff (man(7), as groff and mandoc read it). */
+/* Prints keys as part of a man page, and text escaped for roff (man(7), as groff and mandoc read it). */
 #include "key.h"
 
 #include <ctype.h>
@@ -58,7 +58,7 @@ static bool ends_sentence(const char *word, size_t len, const char *next)
     return stop && (*next == '\0' || isupper((unsigned char)*next) || *next == '-');
 }
 
-/* Starts each sentence on a new line, so that roff knows where the one before ends. */
+/* Starts each sentence on a new line, so that roff knows where the previous one ends. */
 void dc_man_text(const char *text, FILE *out)
 {
     size_t column = 0;

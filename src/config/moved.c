@@ -1,5 +1,5 @@
 /* Keys of the section "cluster" that now belong to the methods. A value given under the old name goes to the key of the
- * same name in the section of cluster.method, which is known only after the deck and the command line have been
+ * same name in the section of the method. cluster.method is known only after the deck and the command line have been
  * read. */
 #include "key.h"
 

@@ -1,4 +1,4 @@
-/* The network that a deck describes: the encoder by a text or by layer widths, the decoder by a text. */
+/* Builds the network that a deck describes: the encoder from a text or from layer widths, the decoder from a text. */
 #include "key.h"
 
 static void add(dc_part_text *part, int64_t width, int act)

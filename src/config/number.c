@@ -29,8 +29,8 @@ bool dc_read_int(const char *text, int64_t *out)
     return errno == 0;
 }
 
-/* The end of a number -?digits[.digits][e[+-]digits] with at least one digit before the exponent; NULL if `text` does
- * not begin with one. */
+/* Finds the end of a number -?digits[.digits][e[+-]digits] with at least one digit before the exponent; NULL if `text`
+ * does not begin with such a number. */
 static const char *float_end(const char *text)
 {
     const char *whole = text + (*text == '-');

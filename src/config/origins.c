@@ -1,4 +1,4 @@
-/* Where keys of a deck and of the command line were set, and what is wrong with them. */
+/* Records where the keys of the deck and the command line were set, and what is wrong with them. */
 #include "key.h"
 
 #include <string.h>

@@ -30,7 +30,7 @@ out:
     return st;
 }
 
-/* Sets the deck's name for messages. Of a long path it takes only the last part, so that messages are not cut. */
+/* Sets the deck's name for messages. If the path is long, only its last part is used, so that messages are not cut. */
 static void set_name(dc_origins *from, const char *name)
 {
     const char *slash = strlen(name) < DC_QUOTE_MAX - 8 ? NULL : strrchr(name, '/');

@@ -1,13 +1,13 @@
 /* The key table: every deck key except those of the methods, with its type, place in dc_config, default, range, use and
  * documentation.
  *
- * Rows of a section stand together, in the order in which a deck shows them. The defaults together are the published
- * configuration "DEC-keras, MNIST" (Guo's re-implementation of Xie et al., ICML 2016). No parsing and no checks
- * here. */
+ * The rows of a section stand together, in the order in which a deck shows them. Taken together, the defaults are the
+ * published configuration "DEC-keras, MNIST" (Guo's re-implementation of Xie et al., ICML 2016). No parsing and no
+ * checks here. */
 #include "key.h"
 
 #define AT(member) offsetof(dc_config, member)
-#define MAX_COUNT 1e15 /* larger counts are typing errors; doubles hold all counts up to this exactly */
+#define MAX_COUNT 1e15 /* larger counts are typing errors; a double holds every count up to here exactly */
 #define GUO "DEC-keras"
 
 const dc_key_section dc_section_table[] = {
@@ -71,7 +71,7 @@ static const dc_key_choice q_outputs[] = {{"top1", DC_Q_TOP1}, {"full", DC_Q_FUL
 #define WITH_MOMENTUM "sgd sgd_torch nesterov nesterov_torch"
 
 /* Rows that both training phases have. `who`: the trait of the methods that use them; `first`, `first_is`: the
- * condition that all of the rows have. */
+ * condition under which they are in use, stated by a row itself or by the row that it depends on. */
 #define OPTIMIZER_ROWS(s, member, who, first, first_is, lr_default, lr_source)                                        \
     {USED_BY(who), KEY(s, "optimizer", DC_KEY_CHOICE, member.kind, "sgd"),                                            \
      .choices = optimizers, .when = first, .when_is = first_is, .also = "optim solver", .source = GUO,                \

@@ -1,5 +1,6 @@
-/* Which keys a run uses: this depends on the verb, the method and the values of other keys of the section. A key that
- * the run does not use must not be set, or the deck's author would believe that it had an effect. */
+/* Finds which keys a run uses. This depends on the verb, the method and the values of other keys of the section.
+ * Setting a key that the run does not use is an error, because the deck's author would believe that it had an
+ * effect. */
 #include "key.h"
 
 #include <string.h>
@@ -24,7 +25,7 @@ void dc_verb_names(unsigned mask, char *out, size_t cap)
         if (mask & verbs[i].bit) at += (size_t)snprintf(out + at, cap - at, "%s%s", at ? " " : "", verbs[i].name);
 }
 
-/* Whether a word of the value is in the list; if the list is empty, whether the value is empty. */
+/* Whether any word of the value is in the list; for an empty list, whether the value is empty. */
 static bool is_wanted(const char *value, const char *list)
 {
     if (!*list) return !*value;
@@ -77,7 +78,7 @@ static bool used_by_method(const dc_config *cfg, const dc_key *key, unsigned ver
     return false;
 }
 
-/* The key in a condition may have a condition, too: momentum needs an optimizer, which needs pretraining. */
+/* The key that a condition names may have a condition itself: momentum needs an optimizer, which needs pretraining. */
 static bool condition_holds(const dc_config *cfg, const dc_key *key, unsigned verb, char *why, size_t cap)
 {
     if (!key->when) return true;

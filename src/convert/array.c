@@ -8,8 +8,8 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/text.h"
 
-/* DC_CONVERT_MAX_COLUMNS limits the rows of the output, DC_CONVERT_MAX_TURNED_ROWS those rows of the file that become
- * columns. */
+/* DC_CONVERT_MAX_COLUMNS limits the values per row of the output. DC_CONVERT_MAX_TURNED_ROWS limits the rows of a file
+ * that is to be transposed. */
 static dc_status check_width(const dc_stream *s, bool turn, uint64_t rows, uint64_t width)
 {
     const uint64_t limit = turn ? DC_CONVERT_MAX_TURNED_ROWS : DC_CONVERT_MAX_COLUMNS;
@@ -50,7 +50,7 @@ dc_status dc_array_order(const dc_array *a, uint32_t **order)
     const dc_status st = dc_mem_alloc(order, wide, sizeof **order, "order of columns");
     if (st != DC_OK) return st;
     for (uint64_t c = 0; c < wide; c++) {
-        uint64_t rest = c, at = 0; /* the last dimension runs fastest in c, the first one after the rows in `at` */
+        uint64_t rest = c, at = 0; /* in c the last dimension runs fastest, in `at` dimension 1 */
         uint64_t stride = wide;
         for (int i = a->n_dims - 1; i >= 1; i--) {
             stride /= a->dims[i];

@@ -22,13 +22,13 @@ DC_CHECKED dc_status dc_idx_header(dc_stream *s, dc_array *a);
 DC_CHECKED dc_status dc_npy_header(dc_stream *s, dc_array *a);
 
 /* Checks an array whose header has been read, and gives the numbers of rows and of values per row, as the file stores
- * them. columns: the array is in Fortran order, so that a row in the file is a column. turn: the array will be
- * transposed. Errors: DC_ERR_DATA if a dimension is 0, products overflow, rows are too wide, or the file cannot hold
- * what the header claims. */
+ * them. columns: the array is in Fortran order, so that each row in the file is a column of the array. turn: the array
+ * will be transposed. Errors: DC_ERR_DATA if a dimension is 0, products overflow, rows are too wide, or the file cannot
+ * hold what the header claims. */
 DC_CHECKED dc_status dc_array_check(const dc_stream *s, const dc_array *a, bool columns, bool turn, dc_gidx *rows,
                                     int64_t *width);
-/* For an array in Fortran order that is transposed: (*order)[i] is where value i of a row, in C order, lies in the row.
- * *order is NULL if all values lie in C order. The caller frees it. Errors: DC_ERR_MEMORY. */
+/* For an array in Fortran order that is transposed: (*order)[i] is the place in a row of the value that would be number
+ * i in C order. *order is NULL if all values lie in C order. The caller frees it. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_array_order(const dc_array *a, uint32_t **order);
 /* Reads the next n elements, texts of fixed length (kinds S and U), and passes each to visit as UTF-8. Errors:
  * DC_ERR_DATA, those of visit. */

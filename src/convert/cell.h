@@ -1,4 +1,4 @@
-/* Lines of text cut into cells. Nothing is copied: a span points into the line.
+/* Cuts lines of text into cells. Nothing is copied: a span points into the line.
  *
  * Quotes (RFC 4180): a cell whose first character is '"' extends to the closing quote; separators and line ends inside
  * belong to the cell, and "" inside stands for one quote. A quote anywhere else is an ordinary character. */
@@ -25,18 +25,18 @@ int64_t dc_cell_count(dc_span line, char separator);
 dc_span dc_cell_at(dc_span line, char separator, int64_t column);
 /* Whether a quoted cell that begins in the line goes on past the end of the line. */
 bool dc_cell_is_open(dc_span line, char separator);
-/* The same, but the line itself begins inside a quoted cell. line.p[-1] must exist. */
+/* The same for a line that begins inside a quoted cell. line.p[-1] must exist. */
 bool dc_cell_stays_open(dc_span line, char separator);
 
-/* "text" becomes text; false if it has quotes inside, or only on one side. */
+/* Removes quotes: "text" becomes text. False if there are quotes inside, or only on one side. */
 bool dc_cell_unquote(dc_span *cell);
-/* The cell as text into out[cell.n]: without the quotes around it, and with "" replaced by ". Returns the bytes
+/* Writes the cell as text to out[cell.n], without the quotes around it and with "" replaced by ". Returns the bytes
  * used. */
 size_t dc_cell_text(dc_span cell, char *out);
 
-/* A finite decimal number, quoted or not, with a decimal comma if decimal_comma is true. */
+/* Reads a finite decimal number, quoted or not, with a decimal comma if decimal_comma is true. False: it is not one. */
 bool dc_cell_number(dc_span cell, bool decimal_comma, double *value);
-/* Words for a value that is missing. kind is the index of a word, for counting, or DC_WORD_NONE. */
+/* Words for a missing value. dc_cell_missing() returns the kind, which is the index of the word, or DC_WORD_NONE. */
 enum { DC_WORD_NONE = -1, DC_WORD_COUNT = 26 };
 int dc_cell_missing(dc_span cell);
 /* The word of a kind: "NA", "nan"; "empty" for an empty cell. */

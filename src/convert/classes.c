@@ -70,7 +70,7 @@ static bool is_dash(const char *text, size_t n)
     return n == 1 && text[0] == '-';
 }
 
-/* What a dash means is decided when all labels are known. */
+/* A dash is not judged here: its meaning is known only after all labels have been read. */
 static bool is_no_label(const char *text, size_t n)
 {
     double v;
@@ -110,7 +110,7 @@ static int compare(const void *a, const void *b, void *ctx)
     return order != 0 ? order : (m > n) - (m < n);
 }
 
-/* Whether the i-th spelling in order is the first of its class: spellings of the same integer are neighbours. */
+/* Whether the i-th spelling in `order` is the first of its class; spellings of one integer are adjacent there. */
 static bool starts_class(const dc_classes *c, size_t i)
 {
     return i == 0 || !c->all_integers || c->labels[c->order[i]].value != c->labels[c->order[i - 1]].value;

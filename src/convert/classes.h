@@ -17,7 +17,7 @@ enum { DC_NO_LABEL = -1 };
  * text that is not a name: empty, too long, control characters), DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_classes_add(dc_classes *c, const char *name, const char *text, size_t n);
 /* Between the passes: numbers the classes. If all labels are integers that fit int32, the code is the value. Otherwise
- * the codes are 0..C-1, in ascending order of the values if all are integers, else of the names' bytes. */
+ * the codes are 0..C-1, in ascending order of the values if all are integers, else in the order of the names' bytes. */
 DC_CHECKED dc_status dc_classes_number(dc_classes *c);
 /* Second pass: gives the code of a label. Errors: DC_ERR_DATA if the first pass did not see the label (the file
  * changed). */

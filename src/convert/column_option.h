@@ -1,4 +1,4 @@
-/* Columns of a table that the command line names. */
+/* Finds the columns of a table that the command line names. */
 #ifndef DCMPI_CONVERT_COLUMN_OPTION_H
 #define DCMPI_CONVERT_COLUMN_OPTION_H
 

@@ -11,7 +11,7 @@
 
 enum { DC_PIECE_VALUES = 1 << 19, DC_ATTRIBUTE_MAX_BYTES = 1 << 20 };
 
-/* What the first pass knows of one input. */
+/* What the first pass finds out about one input. */
 typedef struct {
     dc_gidx rows;
     bool rounded;    /* its numbers may lose digits when stored as float64 */
@@ -46,7 +46,7 @@ typedef struct {
     uint64_t hash_rows; /* sum of the rows' hashes, see h5.h */
 } dc_conversion;
 
-/* again: the input was opened before, so decisions about it are not reported again. */
+/* Request to open the matrix of input i. again: it was opened before, so decisions about it are not reported again. */
 static inline dc_source_request dc_job_matrix(const dc_conversion *j, int i, bool again)
 {
     const dc_convert_config *cfg = j->cfg;

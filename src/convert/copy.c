@@ -1,5 +1,5 @@
-/* Second pass: each input goes piece by piece through check, statistics, conversion to the stored type, checksum and
- * output. An input that differs from what the first pass saw is an error. */
+/* Second pass over the inputs. Each input is read piece by piece, checked, added to the statistics, converted to the
+ * stored type, hashed and written. An input that differs from what the first pass saw is an error. */
 #include <math.h>
 #include <string.h>
 
@@ -47,7 +47,7 @@ static dc_status check_values(dc_conversion *j, const dc_source *s, dc_gidx firs
     return DC_OK;
 }
 
-/* Moves the rows that stay to the front and returns their number. */
+/* Moves the rows that are not skipped to the front and returns their number. */
 static size_t leave_out(dc_conversion *j, size_t n, bool labels)
 {
     size_t kept = 0;

@@ -159,7 +159,7 @@ static void note_names(const dc_source *s, const dc_source_request *r, const cha
                 names[0] ? names : "none");
 }
 
-/* Ids that the user names belong to the samples, which are the rows of the output. */
+/* Ids that the user gives belong to the samples, which are the rows of the output. */
 static dc_status open_names(dc_source *s, const dc_source_request *r, const dc_h5_meaning *m, bool turn)
 {
     dc_status st = DC_OK;
@@ -214,7 +214,7 @@ static dc_status consider_vector(void *ctx, const char *name, const dc_h5_info *
     return DC_OK;
 }
 
-/* The column that the user named, else /y, else the only vector. */
+/* Opens the column that the user named, else /y, else the only vector. */
 static dc_status open_labels(dc_source *s, const dc_source_request *r)
 {
     dc_status st = DC_OK;

@@ -1,4 +1,5 @@
-/* HDF5 files from any program as a source of rows: our own, and those of h5py, AnnData (h5ad), loom, Matlab 7.3. */
+/* HDF5 files from any program as a source of rows: our own files, and files of h5py, AnnData (h5ad), loom and Matlab
+ * 7.3. */
 #ifndef DCMPI_CONVERT_H5IN_H
 #define DCMPI_CONVERT_H5IN_H
 
@@ -7,11 +8,12 @@
 /* Opens s->h5, chooses dataset, ids and names by the conventions of the file, and sets *turn if the columns of the file
  * are the samples. Errors: those of dc_source_open. */
 DC_CHECKED dc_status dc_h5in_open(dc_source *s, const dc_source_request *r, bool *turn);
-/* Reads n rows from s->next_row on into x[n][width], and their ids into the sink. Errors: DC_ERR_DATA, DC_STOPPED. */
+/* Reads n rows, starting at s->next_row, into x[n][width], and their ids into the sink. Errors: DC_ERR_DATA,
+ * DC_STOPPED. */
 DC_CHECKED dc_status dc_h5in_read(dc_source *s, size_t n, double *x, dc_row_sink *sink);
 /* Sets *longest to the bytes of the longest id; the file must have ids. Errors: DC_ERR_DATA. */
 DC_CHECKED dc_status dc_h5in_longest_id(dc_source *s, size_t *longest);
-/* Reads n labels from s->next_row on into the sink. */
+/* Reads n labels, starting at s->next_row, into the sink. */
 DC_CHECKED dc_status dc_h5in_read_labels(dc_source *s, size_t n, dc_row_sink *sink);
 
 #endif

@@ -64,8 +64,8 @@ static bool is_matrix(dc_h5 *h5, const char *name, dc_h5_info *info)
     return there && info->n_dims >= 2 && (info->integer || info->floating);
 }
 
-/* The dataset with the names of a group such as /obs: the one that the group's attribute _index names, or _index
- * itself; "" if there is none. If `group` is a table instead, the table's field `index`. */
+/* Finds the dataset that holds the names of a group such as /obs. The group's attribute _index tells its name, which is
+ * otherwise _index; "" if there is no such dataset. If `group` is a table, writes the path of its field `index`. */
 static void find_index(dc_h5 *h5, const char *group, char out[DC_H5_NAME_MAX])
 {
     char name[DC_H5_NAME_MAX] = "_index";
@@ -148,7 +148,7 @@ out:
 enum { LISTED_BYTES = 400 };
 typedef struct {
     char name[DC_H5_NAME_MAX];
-    int matrices, vectors;     /* datasets of two or more dimensions; vectors: at most one dimension is not 1 */
+    int matrices, vectors;     /* numbers of datasets with 2 or more dimensions; in a vector at most one is above 1 */
     char listed[LISTED_BYTES]; /* names and shapes of all these datasets, for messages */
 } choice;
 

@@ -1,5 +1,5 @@
-/* Applies the rules of layout.h. Each line is reduced to a few facts about its features; those of line 1, line 2 and
- * the lines after them decide. */
+/* Applies the rules of layout.h. Each line is reduced to a few facts about its features; the facts of line 1, of line 2
+ * and of the lines after them decide. */
 #include "convert/layout.h"
 
 #include <math.h>
@@ -16,7 +16,7 @@ enum { LOOKED_AT_LINES = 64, MIN_COUNTED_ROWS = 10, MIN_EQUAL_STEPS = 8 };
 
 /* Counts and checks of the features of a line; other columns are ignored. */
 typedef struct {
-    int64_t numbers, words, missing, quoted; /* numbers of cells; quoted: numbers in quotes */
+    int64_t numbers, words, missing, quoted; /* counts of cells; quoted: how many numbers are in quotes */
     int64_t lead, trail;                     /* other cells before the first number and after the last one */
     bool gap;                                /* other cells lie between numbers */
     bool equal_steps, grows;                 /* the numbers grow in equal steps; they grow */
@@ -41,7 +41,8 @@ static void add_number(facts *f, double v, bool quoted)
     f->numbers++;
 }
 
-/* first_column: column of the line's first cell, 1 for a short header, which lacks column 0. */
+/* first_column: the column of the line's first cell. It is 1 for a short header, which has no cell for column 0, else
+ * 0. */
 static facts facts_of(const dc_layout *y, dc_span line, int64_t first_column)
 {
     facts f = {.equal_steps = true, .grows = true, .integers = true};
@@ -54,7 +55,7 @@ static facts facts_of(const dc_layout *y, dc_span line, int64_t first_column)
             continue;
         }
         if (dc_cell_comma(cell) != DC_COMMA_NONE)
-            f.numbers++, f.gap = true; /* its commas show that a number is meant, whichever it is */
+            f.numbers++, f.gap = true; /* its commas show that it is a number, but not which one */
         else if (dc_cell_missing(cell) == DC_WORD_NONE)
             f.words++;
         else
@@ -67,7 +68,7 @@ static facts facts_of(const dc_layout *y, dc_span line, int64_t first_column)
     return f;
 }
 
-/* 0, 1, 2, ... or 1, 2, 3, ... */
+/* Whether the numbers are 0, 1, 2, ... or 1, 2, 3, ... */
 static bool counts_up(const facts *f)
 {
     return f->numbers >= 2 && !f->gap && f->equal_steps && f->step == 1 && (f->from == 0 || f->from == 1);
@@ -79,7 +80,7 @@ typedef struct {
     int64_t lines;
     bool no_numbers; /* no line has a number among its features, and each has a word */
     bool equal_steps, grows, any_integer, integers;
-    bool same_sum; /* all lines have the sum of line 1: they may be rankings */
+    bool same_sum; /* all lines have the same sum as line 1: they may be rankings */
     bool words_first, words_last;
     bool counts; /* column 0 is 0, 1, 2, ... or 1, 2, 3, ... so far */
     double count_from;
@@ -118,7 +119,8 @@ static void add_line(const dc_layout *y, const facts *first, dc_span line, behin
     b->lines++;
 }
 
-/* Collects the facts of line 2, which is kept as a copy, and of the next ones, LOOKED_AT_LINES in all. */
+/* Collects the facts of line 2, of which y has a copy, and of the lines after it: at most LOOKED_AT_LINES lines in all.
+ */
 static dc_status look_behind(const dc_layout *y, dc_lines *l, const facts *first, behind *b)
 {
     dc_status st = DC_OK;
@@ -135,7 +137,8 @@ out:
     return st;
 }
 
-/* Whether column 0 counts through all lines: a column that counts only at first is data and must not be lost. */
+/* Finds out whether column 0 counts up to the last line: a column that counts only at first is data and must not be
+ * lost. */
 static dc_status counts_to_end(const dc_layout *y, dc_lines *l, behind *b)
 {
     dc_status st = DC_OK;
@@ -152,7 +155,7 @@ out:
 
 /* ---- Line 1 ------------------------------------------------------------------------------------------------------ */
 
-/* The label, or a cell before the numbers, is a word or empty in line 1 and a number in line 2. */
+/* Whether the label, or a cell before the numbers, is a word or empty in line 1 but a number in line 2. */
 static bool has_other_edge(const dc_layout *y, const facts *first, const facts *next)
 {
     double v;
@@ -179,7 +182,7 @@ static void decide_header(dc_layout *y, const facts *first, const facts *next, c
     y->header = first->numbers == 0 ? first->words > 0 : numbers_are_names(y, first, next, b);
     if (y->header || first->numbers < features || b->lines == 0) return;
     if (features == 1)
-        y->header_in_doubt = first->integers && !b->any_integer; /* pandas gives a series without a name the name 0 */
+        y->header_in_doubt = first->integers && !b->any_integer; /* pandas names a series 0 if it has no name */
     else
         y->header_in_doubt = !b->grows && first->grows && (counts_up(first) || first->numbers >= MIN_EQUAL_STEPS);
 }
@@ -219,7 +222,7 @@ out:
 
 /* ---- Not a table of numbers -------------------------------------------------------------------------------------- */
 
-/* Refuses binary data that no other format recognised, at the first byte that text cannot have. */
+/* Refuses binary data of no known format: the message names the first byte that cannot be text. */
 static dc_status check_is_text(const dc_lines *l, dc_span line)
 {
     for (size_t i = 0; i < line.n; i++) {
@@ -232,7 +235,7 @@ static dc_status check_is_text(const dc_lines *l, dc_span line)
     return DC_OK;
 }
 
-/* "3:0.5" as svmlight writes features. */
+/* Whether a cell looks like "3:0.5", as svmlight writes features. */
 static bool is_sparse_cell(dc_span cell)
 {
     double v;
@@ -301,7 +304,7 @@ out:
     return st;
 }
 
-/* Whether line 1 has names for all columns but the first, as R writes them. */
+/* Decides whether line 1 names all columns but the first, as in files that R writes. */
 static dc_status decide_short(dc_layout *y, const dc_table_options *o, const dc_lines *l)
 {
     if (!y->next_line.p || dc_cell_count(y->next_line, y->separator) != y->n_columns + 1) return DC_OK;

@@ -1,21 +1,21 @@
-/* Decides what the columns and the first line of a text table are. The rules below, which the help and the README
- * repeat, look at its first lines; a NOTE reports the decision. What they cannot decide is taken as data.
+/* Decides what the columns and the first line of a text table hold, by the rules below, which look at its first lines.
+ * The help and the README repeat the rules. A NOTE reports the decision. What the rules cannot decide is taken as data.
  *
  * Line 1 holds names (--header=auto) if
  *   - none of its features is a number, and at least one of them is neither empty nor a word for a missing value; or
- *   - it has one cell less than the lines after it (as R writes), and it has no numbers, only numbers in quotes, or at
- *     least 3 numbers that count as below while line 2 has no equal steps; or
- *   - its features are numbers in quotes, and those of line 2 are not; or
- *   - its features are 0, 1, 2, ... or 1, 2, 3, ... and one of these holds: there are at least 3 and the lines after it
- *     are of another kind; there are 2 and no later line has an integer; the label or the cell before the features is a
- *     word or empty in line 1 but not in line 2; or
+ *   - it has one cell less than line 2 (as R writes), and its cells are words without numbers, or only numbers in
+ *     quotes, or at least 3 numbers 0, 1, 2, ... or 1, 2, 3, ... while line 2 does not grow in equal steps; or
+ *   - its features are numbers in quotes, and the numbers of line 2 are not in quotes; or
+ *   - its features are 0, 1, 2, ... or 1, 2, 3, ... and one of these holds: there are at least 3, no later line grows
+ *     in equal steps, and the later lines are not all integers with the sum of line 1; there are 2 and no later line
+ *     has an integer; the label or the cell before the features is a word or empty in line 1 but not in line 2; or
  *   - its features are at least 8 numbers that grow in equal steps (wavelengths), and no later line grows in equal
  *     steps.
  * Features are the cells that are neither label, id nor dropped.
  *
  * Column 0 holds ids (--id-column not given) if
  *   - its name in line 1 is empty, missing (R) or "Unnamed: 0"; or
- *   - it has a name and counts 0, 1, 2, ... or 1, 2, 3, ... through all lines, at least 10; or
+ *   - it has a name and counts 0, 1, 2, ... or 1, 2, 3, ... through all lines, and there are at least 10; or
  *   - the table is transposed, and it holds words. */
 #ifndef DCMPI_CONVERT_LAYOUT_H
 #define DCMPI_CONVERT_LAYOUT_H
@@ -41,11 +41,11 @@ typedef struct {
     bool header_in_doubt;
     bool id_by_rule;
     bool sample_in_doubt;    /* transposed, with names in line 1, and column 0 holds numbers under a name */
-    int64_t unnamed_dropped; /* column of row numbers, left out because another holds the ids; -1: none */
+    int64_t unnamed_dropped; /* column of row numbers, left out because another column holds the ids; -1: none */
 } dc_layout;
 
-/* Reads as many lines as it needs. Errors: DC_ERR_DATA (no lines, no table), DC_ERR_USAGE (no such column, the same one
- * twice), DC_ERR_MEMORY. On an error nothing is held. */
+/* Reads as many lines as it needs. Errors: DC_ERR_DATA (no lines, no table), DC_ERR_USAGE (no such column, one column
+ * named twice), DC_ERR_MEMORY. On an error nothing is held. */
 DC_CHECKED dc_status dc_layout_decide(dc_layout *y, const dc_table_options *o, dc_lines *l);
 void dc_layout_release(dc_layout *y);
 
@@ -54,7 +54,7 @@ void dc_layout_name(const dc_layout *y, int64_t column, char *out, size_t cap);
 /* Names from line 1 of the columns with this role, one per line, with line ends and zero bytes replaced by blanks; NULL
  * without a header. The caller frees them. */
 DC_CHECKED dc_status dc_layout_names(const dc_layout *y, dc_column_role role, char **names);
-/* One NOTE for what was decided. */
+/* Writes one NOTE that tells what was decided. */
 void dc_layout_note(const dc_layout *y, const char *name);
 
 #endif

@@ -1,4 +1,4 @@
-/* Names of a table's columns, and the NOTE that says what a table was taken for. */
+/* Names of a table's columns, and the NOTE that tells how a table was interpreted. */
 #include <string.h>
 
 #include "convert/layout.h"
@@ -45,7 +45,7 @@ dc_status dc_layout_names(const dc_layout *y, dc_column_role role, char **names)
         any = true;
         const size_t n = dc_cell_text(cell, *names + used);
         for (size_t i = 0; i < n; i++)
-            if (strchr("\n\r", (*names)[used + i])) (*names)[used + i] = ' '; /* strchr finds a zero byte, too */
+            if (strchr("\n\r", (*names)[used + i])) (*names)[used + i] = ' '; /* strchr finds zero bytes, too */
         used += n;
     }
     return DC_OK;

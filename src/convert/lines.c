@@ -69,7 +69,7 @@ static bool is_missing_word(const dc_lines *l, dc_span line)
     return dc_cell_next(&line, separator_of(l, line), &cell) && dc_cell_missing(cell) != DC_WORD_NONE;
 }
 
-/* Takes a line from the stream, and the lines after it over which its quoted cells extend. */
+/* Takes a line from the stream, together with the following lines that its quoted cells run into. */
 static dc_status take_line(dc_lines *l, dc_span *line, bool *found)
 {
     dc_status st = DC_OK;

@@ -1,5 +1,5 @@
-/* One mechanism for all formats: a reader gives NaN or an infinity for a missing value. Means come from sums in double,
- * in the order of the rows. */
+/* Missing values, handled alike for all formats: a reader returns NaN or an infinity for each. Means come from sums in
+ * double, in the order of the rows. */
 #include "convert/missing.h"
 
 #include <math.h>

@@ -185,7 +185,7 @@ dc_status dc_npy_header(dc_stream *s, dc_array *a)
     cursor c = {.begin = text, .p = text, .end = text + length, .base = s->offset, .name = s->name};
     DC_TRY(parse_dictionary(&c, a));
     dc_stream_skip(s, length);
-    a->fortran = a->fortran && a->n_dims > 1; /* a vector has one order */
+    a->fortran = a->fortran && a->n_dims > 1; /* for a vector both orders are the same */
 out:
     return st;
 }

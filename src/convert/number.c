@@ -34,7 +34,7 @@ static double half_to_double(uint64_t h)
     return h >> 15 & 1 ? -v : v;
 }
 
-/* Exact by the contract of dc_element_encode. */
+/* Exact, because dc_element_encode() is called only with values that float16 can hold. */
 static uint16_t half_from_double(double v)
 {
     const uint16_t sign = signbit(v) ? 0x8000 : 0;

@@ -1,6 +1,6 @@
-/* The output file. It grows under the name OUT.part, which is made with O_EXCL and never through a symbolic link, under
- * a lock (claim.h). Space is claimed before the first row is written, so that a full disk ends the job early. The
- * output exists only once it is renamed at the end. */
+/* The output file. It is written as OUT.part under a lock (claim.h). OUT.part is created with O_EXCL and never through
+ * a symbolic link. Space is claimed before the first row is written, so that a full disk ends the job early. At the end
+ * the complete file is renamed to OUT. */
 #include "convert/output.h"
 
 #include <errno.h>
@@ -131,7 +131,8 @@ static void sync_directory(const char *path)
     close(fd);
 }
 
-/* Whether the part is the file that we made: a process that took our lock because we seemed dead has made a new one. */
+/* Whether the part is still the file that we made. A process that took our lock because we seemed dead may have made a
+ * new one. */
 static bool is_ours(const dc_output *o)
 {
     return o->fd >= 0 && dc_file_is(o->fd, o->claim.part);
@@ -155,7 +156,7 @@ out:
 
 void dc_output_abort(dc_output *o)
 {
-    /* The first error is kept: it does not matter that an abandoned file does not close cleanly. */
+    /* The first error is kept: it does not matter whether an abandoned file closes cleanly. */
     const dc_status ignored = dc_h5_close(&o->h5);
     (void)ignored;
     if (is_ours(o)) unlink(o->claim.part);

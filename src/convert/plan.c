@@ -1,7 +1,7 @@
 /* First pass: opens every input, checks its header and size, and agrees on columns and types. It also reads these to
  * the end:
  *   - text, to know its number of rows and whether uint8 is enough;
- *   - numbers of a type that float32 does not hold exactly, because different ones may become equal in float32;
+ *   - numbers of a type that float32 does not hold exactly, because different numbers may become equal in float32;
  *   - all inputs, if missing values are to be replaced or their rows dropped;
  *   - labels, because their codes depend on all of them. */
 #include <math.h>
@@ -64,8 +64,8 @@ static void note_row_numbers(const dc_source *s, bool counts)
                 s->name);
 }
 
-/* First pass over the values of an input: counts rows, collects labels, finds out which type holds all values and what
- * is missing. */
+/* First pass over the values of an input: counts rows, collects labels, and finds which type holds all values and which
+ * values are missing. */
 static dc_status scan_values(dc_conversion *j, dc_source *s)
 {
     dc_status st = DC_OK;
@@ -150,7 +150,7 @@ static bool is_named(const char *column)
     return column && strcmp(column, "none") != 0;
 }
 
-/* Only text has columns to choose from: an option that names one is an error for any other format. */
+/* Only text has columns to choose from, so options about columns and lines are errors for any other format. */
 static dc_status check_table_options(const dc_conversion *j, const dc_source *s)
 {
     const dc_table_options *o = &j->cfg->table;
@@ -167,7 +167,7 @@ static dc_status check_table_options(const dc_conversion *j, const dc_source *s)
     return DC_OK;
 }
 
-/* A shape in a file is only a hint, but one that the user gives must fit. */
+/* An image shape in a file is only a hint, but a shape that the user gives must fit. */
 static dc_status force_image_shape(dc_conversion *j, const dc_source *s)
 {
     const dc_convert_config *cfg = j->cfg;
@@ -251,7 +251,8 @@ out:
     return st;
 }
 
-/* The stored type must hold the values that replace missing ones, and numbers that float32 cannot tell apart. */
+/* Widens the stored type if it cannot hold the values that replace missing ones, or if float32 cannot tell numbers
+ * apart. */
 static void plan_type(dc_conversion *j)
 {
     dc_convert_result *r = j->result;

@@ -1,4 +1,4 @@
-/* Steps of float32: 2^(e - 23) for values from 2^e to 2^(e+1), and 2^-149 below 2^-126. */
+/* Neighbouring float32 numbers differ by 2^(e - 23) from 2^e to 2^(e+1), and by 2^-149 below 2^-126. */
 #include "convert/precision.h"
 
 #include <math.h>

@@ -12,8 +12,8 @@
 
 /* ---- IDX and NPY ------------------------------------------------------------------------------------------------- */
 
-/* An array in Fortran order reads like the transpose of one in C order, so it is turned unless a transpose is
- * wanted. */
+/* An array in Fortran order reads like the transpose of an array in C order, so it is turned unless the user wants the
+ * transpose. */
 static dc_status open_array(dc_source *s, const dc_source_request *r, bool *turn)
 {
     dc_stream *stream = &s->text.lines.stream;
@@ -41,8 +41,8 @@ out:
 
 /* ---- Text -------------------------------------------------------------------------------------------------------- */
 
-/* Missing values are kept in rows to be transposed: these are features, so it is not known yet which samples to
- * drop. */
+/* Rows that will be transposed keep their missing values: each row is a feature, so it is not yet known which samples
+ * to drop. */
 static dc_missing_action action_of(const dc_source_request *r)
 {
     return r->transpose == DC_TRANSPOSE_YES && r->missing != DC_MISSING_ERROR ? DC_MISSING_VALUE : r->missing;

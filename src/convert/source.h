@@ -10,17 +10,17 @@
 enum { DC_SOURCE_IMAGE_DIMS_MAX = 4, DC_SOURCE_ROWS_UNKNOWN = -1 };
 
 typedef struct {
-    const char *path;              /* borrowed */
-    const char *dataset;           /* HDF5 only, NULL: chosen by role; borrowed */
-    const char *ids;               /* HDF5 only: names of the samples, NULL: by convention, "none": none; borrowed */
-    dc_table_options table;        /* text only */
-    dc_missing_action missing;     /* text only: whether words for missing values are taken */
+    const char *path;       /* borrowed */
+    const char *dataset;    /* HDF5 only, NULL: chosen by role; borrowed */
+    const char *ids;        /* HDF5 only: dataset with the ids; NULL: chosen by convention; "none": no ids; borrowed */
+    dc_table_options table; /* text only */
+    dc_missing_action missing;     /* text only: whether words for missing values are accepted */
     uint64_t max_bytes;            /* 0: no limit */
     bool labels;                   /* role: a list of labels instead of a matrix */
     dc_gidx rows;                  /* labels: number of rows of their matrix */
     dc_transpose_choice transpose; /* whether the rows of a matrix are features */
     const char *output;            /* the temporary file of a transposition is made beside it; borrowed */
-    bool again;                    /* opened before: decisions are not reported again */
+    bool again;                    /* was opened before: decisions are not reported again */
 } dc_source_request;
 
 typedef enum { DC_SOURCE_ARRAY, DC_SOURCE_TEXT, DC_SOURCE_H5 } dc_source_kind;
@@ -55,17 +55,17 @@ typedef struct {
 } dc_source;
 
 /* Recognises the format by its first bytes, reads the header and compares it with the size of the file; allocates no
- * more than the windows of the readers. Errors: DC_ERR_DATA, DC_ERR_USAGE, DC_ERR_IO, DC_ERR_MEMORY; nothing is held
- * then. */
+ * more than the windows of the readers. Errors: DC_ERR_DATA, DC_ERR_USAGE, DC_ERR_IO, DC_ERR_MEMORY; after an error
+ * there is nothing to close. */
 DC_CHECKED dc_status dc_source_open(dc_source *s, const dc_source_request *request);
 void dc_source_close(dc_source *s);
 /* Reads up to n rows into x[rows][width], and the labels and ids that come with them into sink; *got < n only at the
  * end. */
 DC_CHECKED dc_status dc_source_read(dc_source *s, size_t n, double *x, dc_row_sink *sink, size_t *got);
-/* The same for the rows as they are in the file, before any transposition. */
+/* Like dc_source_read(), but gives the rows as they are in the file, before any transposition. */
 DC_CHECKED dc_status dc_source_read_file(dc_source *s, size_t n, double *x, dc_row_sink *sink, size_t *got);
-/* source_turn.c: reads all rows of a source at its first row; from then on its columns are its rows. beside: see
- * transpose.h. */
+/* source_turn.c: transposes a source: reads all its rows, from the first; from then on, its columns are given as rows.
+ * beside: see transpose.h. */
 DC_CHECKED dc_status dc_source_turn(dc_source *s, const char *beside);
 DC_CHECKED dc_status dc_source_read_turned(dc_source *s, size_t n, double *x, dc_row_sink *sink, size_t *got);
 /* Reads up to n labels of a list into sink; scratch[n]. */

@@ -1,4 +1,4 @@
-/* The rows of an input as they lie in its file. */
+/* Reads the rows of an input in the order of its file. */
 #include "convert/h5in.h"
 #include "convert/source.h"
 

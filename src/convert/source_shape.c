@@ -13,7 +13,7 @@ dc_status dc_source_check_shape(const dc_source *s, int n_dims, bool labels)
     return DC_OK;
 }
 
-/* Pictures have 2 to 4 dimensions besides the row; a shape of more is not kept. */
+/* Pictures have 2 to 4 dimensions besides the row; a shape with more dimensions is not kept. */
 void dc_source_keep_image_shape(dc_source *s, int n_dims, const int64_t *dims)
 {
     if (n_dims < 3 || n_dims - 1 > DC_SOURCE_IMAGE_DIMS_MAX) return;

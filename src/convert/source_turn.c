@@ -1,5 +1,5 @@
-/* Reads a source whose rows are features (--transpose, loom, Matlab, Fortran order) to its end and turns it into one
- * whose rows are samples. Ids of rows become names of columns, and names of columns become ids of rows. */
+/* Reads a source whose rows are features (--transpose, loom, Matlab, Fortran order) to its end and turns it into a
+ * source whose rows are samples. Ids of rows become names of columns, and names of columns become ids of rows. */
 #include <string.h>
 
 #include "convert/source.h"

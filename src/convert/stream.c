@@ -1,5 +1,5 @@
-/* Input bytes with a sliding window. A plain file is read straight into the window; a compressed one goes through
- * unpack.c, UTF-16 through utf16.c. Does not know any format of data. */
+/* Input bytes with a sliding window. A plain file is read straight into the window; a compressed file goes through
+ * unpack.c, UTF-16 text through utf16.c. This file knows no data format. */
 #include "convert/stream.h"
 
 #include <errno.h>
@@ -13,10 +13,10 @@
 #include "dcmpi/signals.h"
 #include "dcmpi/text.h"
 
-/* Leading bytes that tell what a file is: as stored, and expanded. */
+/* Number of leading bytes that tell what a file is: as stored, and expanded. */
 enum { MAGIC_BYTES = 8, PEEKED_BYTES = 512 };
 
-/* Least room in the window that every stage can use: one character of UTF-8. */
+/* The least room in the window with which every stage can go on: one UTF-8 character. */
 enum { MIN_ROOM = 4 };
 
 static const char *file_type(mode_t mode)
@@ -29,7 +29,7 @@ static const char *file_type(mode_t mode)
     return "no regular file";
 }
 
-/* Checks the type before open(), which would wait for the other end of a FIFO, and again after it. */
+/* Checks the file's type before open(), which would wait for the other end of a FIFO, and again after open(). */
 static dc_status open_regular(dc_stream *s, const char *path)
 {
     struct stat info;
@@ -57,7 +57,7 @@ static dc_status read_some(dc_stream *s, void *out, size_t n, size_t *got)
     return DC_OK;
 }
 
-/* Decoded bytes so far, for messages. */
+/* Number of decoded bytes so far, for messages. */
 static unsigned long long expanded(const dc_stream *s)
 {
     const uint64_t all = s->offset + dc_stream_available(s);
@@ -81,7 +81,7 @@ out:
     return st;
 }
 
-/* Up to n expanded bytes; *got = 0 only at the end. */
+/* Writes up to n expanded bytes to out; *got = 0 only at the end. */
 static dc_status unpack_some(dc_stream *s, uint8_t *out, size_t n, size_t *got)
 {
     dc_status st = DC_OK;
@@ -103,13 +103,13 @@ out:
     return st;
 }
 
-/* The file's bytes without compression; *got = 0 at the end. */
+/* Writes up to n of the file's bytes, without compression, to out; *got = 0 at the end. */
 static dc_status plain_some(dc_stream *s, uint8_t *out, size_t n, size_t *got)
 {
     return s->unpack ? unpack_some(s, out, n, got) : read_some(s, out, n, got);
 }
 
-/* The same bytes decoded to UTF-8. Bytes that stay in the buffer are less than a character. */
+/* Writes the same bytes, decoded to UTF-8, to out. Bytes that stay in the buffer are an incomplete character. */
 static dc_status decode_some(dc_stream *s, uint8_t *out, size_t n, size_t *got)
 {
     dc_status st = DC_OK;
@@ -132,7 +132,7 @@ out:
     return st;
 }
 
-/* Appends decoded bytes to the window, which has room. */
+/* Appends decoded bytes to the window, which must have room. */
 static dc_status append(dc_stream *s)
 {
     dc_status st = DC_OK;
@@ -183,7 +183,7 @@ out:
     return st;
 }
 
-/* A file whose name ends like that of a compressed file must be compressed in this way. */
+/* A file named .gz, .xz or .zst must be compressed in that way. */
 static dc_status check_suffix(const dc_stream *s, const char *kind)
 {
     static const struct {
@@ -211,7 +211,7 @@ out:
     return st;
 }
 
-/* Recognises compression by its magic number; expanded bytes then replace those in the window. */
+/* Recognises compression by its magic number; the expanded bytes then replace the bytes in the window. */
 static dc_status start_unpacking(dc_stream *s)
 {
     dc_status st = DC_OK;
@@ -226,7 +226,7 @@ out:
     return st;
 }
 
-/* Recognises UTF-16 in the expanded bytes; decoded bytes then replace those in the window. */
+/* Recognises UTF-16 in the expanded bytes; the decoded bytes then replace the bytes in the window. */
 static dc_status start_decoding(dc_stream *s)
 {
     dc_status st = DC_OK;

@@ -1,5 +1,5 @@
-/* Rows of a text table. A line is looked at in the stream's window, cell by cell, without a copy. Ambiguous input is
- * not guessed at but refused, with its place and the option that decides. */
+/* Rows of a text table. A line is parsed in the stream's window, cell by cell, without a copy. Ambiguous input is
+ * refused, not guessed at; the error names its place and the option that resolves it. */
 #include "convert/text.h"
 
 #include <math.h>
@@ -11,7 +11,7 @@
 
 /* ---- Cells that are refused -------------------------------------------------------------------------------------- */
 
-/* Columns count from 0 in messages, as they do in the options. */
+/* Messages count columns from 0, as the options do. */
 static dc_status fail_cell(const dc_text *t, int64_t column, dc_span cell, const char *cause)
 {
     char shown[40], name[40] = "";
@@ -122,7 +122,7 @@ static dc_status parse_number(dc_text *t, int64_t column, dc_span cell, double *
     return DC_OK;
 }
 
-/* Writes a cell as text into out[cap]; a longer one fills all of it, which is more than the caller accepts. */
+/* Writes a cell as text into out[cap]. A longer cell fills all of out, which is longer than callers accept. */
 static size_t text_of(dc_span cell, char *out, size_t cap)
 {
     if (cell.n <= cap) return dc_cell_text(cell, out);
@@ -157,7 +157,7 @@ out:
     return st;
 }
 
-/* columns: number in the line, or, if the line has too many, the number that was read. */
+/* columns: number of columns in the line; if there are too many, how many were read. */
 static dc_status fail_length(const dc_text *t, int64_t columns)
 {
     const char *name = t->lines.stream.name;
@@ -246,7 +246,7 @@ static bool is_number(dc_span cell)
     return dc_cell_number(cell, false, &v);
 }
 
-/* A word in line 1 and a number in line 2: line 1 is a header, unless the matrix has a row for it. */
+/* If line 1 is a word and line 2 a number, line 1 is a header, unless the matrix has a row for every line. */
 static dc_status find_label_header(dc_text *t, dc_gidx rows)
 {
     dc_status st = DC_OK;

@@ -16,21 +16,22 @@ typedef struct {
 typedef struct {
     dc_lines lines;
     dc_layout layout;
-    dc_missing_action action;       /* DC_MISSING_ERROR refuses missing values, others give NAN for them */
+    dc_missing_action action;       /* DC_MISSING_ERROR refuses missing values; the other actions read them as NAN */
     int64_t missing[DC_WORD_COUNT]; /* missing values seen, by kind */
 } dc_text;
 
-/* Opens the file, decides what its lines and columns are, and stands before the first row. Errors: DC_ERR_DATA,
- * DC_ERR_USAGE (no such column). On an error nothing is held. */
+/* Opens the file, finds out what its lines and columns are, and stops before the first row. Errors: DC_ERR_DATA,
+ * DC_ERR_USAGE (no such column). After an error there is nothing to close. */
 DC_CHECKED dc_status dc_text_open(dc_text *t, const char *path, const dc_table_options *table, dc_missing_action action,
                                   uint64_t limit);
-/* The same for a file of labels, one per line, for a matrix of `rows` rows (-1: unknown). If the first line is a word
- * and the second a number, the first is a header, unless there are as many lines as rows. */
+/* The same for a file of labels, one per line, that belong to a matrix of `rows` rows (-1: unknown). If line 1 is a
+ * word and line 2 a number, line 1 is a header, unless the file has exactly `rows` lines. */
 DC_CHECKED dc_status dc_text_open_labels(dc_text *t, const char *path, dc_gidx rows, uint64_t limit);
 void dc_text_close(dc_text *t);
 
-/* Up to n rows: x[rows][n_features], labels and ids into the sink. A row that DC_MISSING_DROP will leave out gives no
- * label and no id. *got < n only at the end of the file. Errors: DC_ERR_DATA with file, line and column. */
+/* Reads up to n rows into x[rows][n_features], and their labels and ids into the sink, but not those of a row that
+ * DC_MISSING_DROP will leave out. *got < n only at the end of the file. Errors: DC_ERR_DATA with file, line and
+ * column. */
 DC_CHECKED dc_status dc_text_read(dc_text *t, size_t n, double *x, dc_row_sink *sink, size_t *got);
 
 #endif

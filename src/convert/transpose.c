@@ -1,6 +1,7 @@
 /* Transposition by panels. With M values of memory, a panel has P = M / N lines and a block B = M / D rows, so that
  * each read of the temporary file is a stretch of B * P = M^2 / (N D) values: 28,000 for 80 GB with 128 MiB. Lines of a
- * panel are stored column by column ([N x P]): the values that a block of rows needs of one panel are then contiguous.
+ * panel are stored column by column ([N x P]): the values of one panel that belong to a block of rows are then
+ * contiguous.
  *
  * Rows are copied out of the block, which holds them panel by panel, so a value moves twice in memory and once to the
  * disk and back. */
@@ -169,7 +170,7 @@ static dc_status load_block(dc_transpose *t)
     return DC_OK;
 }
 
-/* Copies one row out: a stretch of each panel. */
+/* Copies one row to `out`: one stretch from each panel. */
 static void take_row(const dc_transpose *t, int64_t row, double *out)
 {
     const int64_t P = t->panel_lines;

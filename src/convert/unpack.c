@@ -1,5 +1,5 @@
-/* One interface to three libraries. Members are expanded one by one, so that truncation, damage and bytes after the
- * last member are found; gzread() and similar functions miss some of these. */
+/* One interface to three libraries. The members of a file are expanded one by one, so that truncation, damage and bytes
+ * after the last member are found; gzread() and similar functions miss some of these. */
 #include "convert/unpack.h"
 
 #include <lzma.h>
@@ -47,7 +47,7 @@ static dc_status fail_damaged(const dc_unpack *u, const char *cause)
     return DC_FAIL(DC_ERR_DATA, "%s: %s data damaged (%s); copy the file again", u->name, u->codec->name, cause);
 }
 
-/* A dictionary that large is legal but rare: xz -9 takes 65 MiB. */
+/* Such a large dictionary is legal but rare: xz -9 takes 65 MiB. */
 static dc_status fail_window(const dc_unpack *u, const char *cure)
 {
     return DC_FAIL(DC_ERR_DATA, "%s: needs more than %d MiB to expand; expand it first: %s", u->name,
@@ -164,7 +164,7 @@ static dc_status xz_again(dc_unpack *u)
 }
 
 static const codec codecs[] = {
-    /* deflate codes at most 258 bytes with 2 bits */
+    /* for gzip: deflate takes at least 2 bits to code 258 bytes */
     {"gzip", {0x1f, 0x8b}, 2, 1032, gzip_open, gzip_close, gzip_step, gzip_again},
     {"xz", {0xfd, '7', 'z', 'X', 'Z', 0}, 6, 0, xz_open, xz_close, xz_step, xz_again},
     {"zstd", {0x28, 0xb5, 0x2f, 0xfd}, 4, 0, zstd_open, zstd_close, zstd_step, zstd_again},

@@ -1,4 +1,4 @@
-/* Expands gzip, xz and zstd, recognised by their first bytes. Nothing else uses their libraries. */
+/* Expands gzip, xz and zstd, recognised by their first bytes. No other module uses their libraries. */
 #ifndef DCMPI_CONVERT_UNPACK_H
 #define DCMPI_CONVERT_UNPACK_H
 
@@ -6,7 +6,7 @@
 
 typedef struct dc_unpack dc_unpack;
 
-/* What a step saw. */
+/* What a step found. */
 typedef enum {
     DC_UNPACK_MORE, /* one of the two buffers is used up */
     DC_UNPACK_END   /* a member is complete; what follows is another one, or the end */
@@ -14,7 +14,7 @@ typedef enum {
 
 /* "gzip", "xz" or "zstd" if a file that begins with p[n] is of this kind; NULL: none of them. */
 const char *dc_unpack_recognise(const uint8_t *p, size_t n);
-/* kind: as recognised. name: of the file, for messages; borrowed. Errors: DC_ERR_MEMORY. */
+/* kind: as recognised. name: the file's name, for messages; borrowed. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_unpack_open(dc_unpack **out, const char *kind, const char *name);
 void dc_unpack_close(dc_unpack **u);
 const char *dc_unpack_kind(const dc_unpack *u);

@@ -46,7 +46,7 @@ bool dc_utf16_decode(dc_utf16_order order, const uint8_t *in, size_t *n_in, uint
         uint32_t c = unit(order, in + from);
         size_t used = 2;
         if (c >= 0xd800 && c < 0xe000) {
-            if (c < 0xdc00 && from + 4 > *n_in) break; /* its partner is not here yet */
+            if (c < 0xdc00 && from + 4 > *n_in) break; /* the second half of the pair is not here yet */
             const uint32_t low = c < 0xdc00 ? unit(order, in + from + 2) : 0;
             ok = low >= 0xdc00 && low < 0xe000;
             if (!ok) break;

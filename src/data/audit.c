@@ -1,9 +1,8 @@
-/* What a job must know about its data before it starts: statistics of the stored values, NaN and Inf, constant columns,
- * too few distinct rows, a checksum.
+/* Finds what a job must know about its data before it starts: statistics of the stored values, NaN and Inf, constant
+ * columns, a checksum.
  *
  * Results are the same for every number of ranks and threads: sums are taken over the canonical blocks (sum.h), minima
- * and counts do not depend on order (except for the sign of 0), and hashes are combined in shard order. Rows count as
- * distinct by the 64-bit hash of their bytes. */
+ * and counts do not depend on order (except for the sign of 0), and hashes are combined in shard order. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -18,7 +17,7 @@
 
 /* ---- One pass over the rows -------------------------------------------------------------------------------------- */
 
-/* Scratch of one thread; minima and maxima are joined after the pass, because their order does not matter. */
+/* Scratch of one thread. Minima and maxima can be joined after the pass, because order does not matter to them. */
 typedef struct {
     double *row, *min, *max; /* [D] each */
     int64_t bad_count, bad_first, clipped;
@@ -197,7 +196,7 @@ static dc_status compute_hash(dc_comm *comm, dc_dataset *d)
         hash[s] = (int64_t)XXH3_64bits(rows, (size_t)(hi - lo) * bytes);
         lo = hi;
     }
-    dc_comm_sum_i64(comm, hash, (size_t)part->V); /* zeros elsewhere: each shard has one owner */
+    dc_comm_sum_i64(comm, hash, (size_t)part->V); /* every rank but the shard's owner adds 0 */
     d->hash = XXH3_64bits(hash, (size_t)part->V * sizeof *hash);
 out:
     dc_mem_free(&hash);

@@ -1,10 +1,11 @@
 /* Which rows a training step takes, as a function of (seed, epoch, N, V, B) alone.
  *
  * Position j of an epoch, 0 <= j < N, is row j div V of the keyed permutation of shard bitrev(j mod V); step t of the
- * epoch takes positions tB .. min((t+1)B, N)-1 and lays its rows out in shard order. This is a bijection of positions
- * and rows: shard s holds floor(N/V) rows and one more if bitrev(s) < N mod V, which are exactly the positions j < N
- * with j mod V = bitrev(s). So every epoch visits every row once, the short last batch is kept, any two shards differ
- * by at most one row in every batch, and consecutive positions jump across the file, so that sorted files are mixed.
+ * epoch takes positions tB .. min((t+1)B, N)-1 and lays its rows out in shard order. This is a bijection between
+ * positions and rows: shard s holds floor(N/V) rows and one more if bitrev(s) < N mod V, which are exactly the
+ * positions j < N with j mod V = bitrev(s). So every epoch visits every row once, the short last batch is kept, any two
+ * shards differ by at most one row in every batch, and consecutive positions jump across the file, so that sorted files
+ * are mixed.
  *
  * Nothing here knows the number of ranks: a rank computes the part of each batch that lies in its own shards. */
 #include "dcmpi/data.h"
@@ -16,8 +17,9 @@ static int64_t count_congruent(int64_t end, int64_t u, int64_t m)
     return end > u ? (end - u - 1) / m + 1 : 0;
 }
 
-/* How many positions in [lo, hi) have a shard below S. An aligned block of 2^k shards is one residue class modulo
- * V/2^k, because its shards share their upper bits, which bit reversal turns into the lower ones. O(log V). */
+/* How many positions in [lo, hi) have a shard below S. The positions of an aligned block of 2^k shards are one residue
+ * class modulo V/2^k, because the shards share their upper bits, which bit reversal turns into the lower ones. Takes
+ * O(log V). */
 static int64_t positions_below(const dc_part *part, int64_t lo, int64_t hi, int S)
 {
     int64_t count = 0;

@@ -1,5 +1,5 @@
-/* input.clip: the bounds to which values are clipped before they are scaled. Stored rows do not change: their values
- * are clipped whenever they are read (gather_kern.c), in a run and in predict alike. */
+/* input.clip: the bounds to which values are clipped before they are scaled. Stored rows do not change: values are
+ * clipped each time they are read (gather_kern.c), in a run as well as in predict. */
 #include <math.h>
 #include <string.h>
 

@@ -12,7 +12,7 @@ typedef struct {
     uint64_t value;
 } dc_stored_hash;
 typedef struct {
-    dc_file_state file; /* when the header was read */
+    dc_file_state file; /* state of the file when the header was read */
     dc_gidx rows;       /* rows that the checksums cover */
     dc_stored_hash X, y, ids;
     dc_stored_hash whole; /* written by older versions instead of X */
@@ -20,7 +20,7 @@ typedef struct {
 /* labels: dataset of the labels, NULL: none. */
 DC_CHECKED dc_status dc_data_read_promise(dc_h5 *h5, dc_gidx rows, const char *labels, bool has_ids,
                                           dc_data_promise *p);
-/* What becomes of the checksums if N rows are read by `ranks` ranks. */
+/* What will happen to the checksums if `ranks` ranks read N rows. */
 dc_checksum dc_data_checksum_of(const dc_data_promise *p, dc_gidx N, int ranks);
 
 /* Checksums of the rows of this rank: created empty, each row added once and in order, then compared. */
@@ -30,7 +30,7 @@ void dc_data_sums_destroy(dc_data_sums **sums);
 void dc_data_sums_add_rows(dc_data_sums *s, size_t row_bytes, dc_gidx first, dc_gidx n, const void *rows);
 void dc_data_sums_add_labels(dc_data_sums *s, size_t label_bytes, dc_gidx first, dc_gidx n, const void *labels);
 void dc_data_sums_add_ids(dc_data_sums *s, size_t id_bytes, dc_gidx first, dc_gidx n, const void *ids);
-/* Collective: the status that all ranks return after a failed read: DC_ERR_DATA if the file has changed, else st. */
+/* Collective: returns the status for all ranks after a failed read: DC_ERR_DATA if the file has changed, else st. */
 DC_CHECKED dc_status dc_data_sums_blame(dc_comm *comm, const dc_data_sums *s, const char *path, dc_status st);
 /* Collective: to be called when all ranks have added all rows. Errors: DC_ERR_DATA (a checksum differs, the file has
  * changed). */
@@ -50,11 +50,11 @@ typedef struct dc_data_shape {
 DC_CHECKED dc_status dc_data_describe(const dc_data_request *request, dc_data_shape *shape);
 
 dc_h5_type dc_data_h5_type(dc_dtype dtype);
-/* Turns DC_ERR_FORMAT of the HDF5 layer into DC_ERR_DATA: a damaged input is an error of the input. Keeps the text. */
+/* Turns DC_ERR_FORMAT of the HDF5 layer into DC_ERR_DATA: a damaged input file is bad data. Keeps the text. */
 dc_status dc_data_status(dc_status st);
 
-/* data->y = dense numbers 0..C-1 of raw[n] in ascending order of the values over all ranks; sets data->C. With more
- * than a million values labels are ignored: data->y is NULL. Errors: DC_ERR_MEMORY. */
+/* Sets data->y to dense numbers 0..C-1 for raw[n], in ascending order of the values of all ranks; sets data->C. If
+ * there are more than a million different values, labels are ignored and data->y is NULL. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_number_labels(dc_comm *comm, dc_dataset *data, const int64_t *raw);
 
 /* The steps of dc_data_number_labels(), for labels read in pieces. Adds raw[n] to the set until it holds too many; -1
@@ -65,8 +65,8 @@ DC_CHECKED dc_status dc_data_join_labels(dc_comm *comm, const dc_u64set *set, in
 /* Index of `value` in values[n], which must hold it. */
 int32_t dc_data_label_number(const int64_t *values, size_t n, int64_t value);
 
-/* *text = names of the classes with these values, where the labels are `name` in the file (path NULL: no file), one per
- * line; the caller frees it. */
+/* *text = names of the classes with these values, one per line; the caller frees it. name: the labels in the file; path
+ * NULL: there is no file. */
 DC_CHECKED dc_status dc_data_class_names(const char *path, const char *name, const int64_t *values, size_t C,
                                          char **text);
 
@@ -95,8 +95,8 @@ DC_CHECKED dc_status dc_data_ids_read(dc_comm *comm, dc_data_ids *ids, const dc_
                                       char *out);
 void dc_data_ids_end(dc_data_ids **ids);
 
-/* Collective, to be called when all rows are there: sets bounds, audits, sets the scaling; refuses fewer than K
- * distinct rows. Errors: DC_ERR_DATA, DC_ERR_MEMORY. */
+/* Collective, to be called when all rows are there: sets the clipping bounds, audits, sets the scaling; refuses fewer
+ * than K distinct rows. Errors: DC_ERR_DATA, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_examine(dc_comm *comm, dc_dataset *data, const dc_clip *clip, int64_t K);
 
 /* Statistics of the stored values over all ranks; equal bits for every number of ranks and threads. */
@@ -117,16 +117,16 @@ DC_CHECKED dc_status dc_data_audit(dc_comm *comm, dc_dataset *data, const dc_dat
 DC_CHECKED dc_status dc_data_set_clip(dc_comm *comm, dc_dataset *data, const dc_clip *clip);
 
 /* out[i*D + c] = quantile p[i], 0..1, of column c of all rows, clipped to data->clip_lo and clip_hi: x[k] of the sorted
- * column at k = p (N-1), interpolated linearly (numpy's default). Exact, but nothing is sorted: the bytes of the values
- * are counted, from the first to the last. Collective. Errors: DC_ERR_MEMORY. */
+ * column at k = p (N-1), interpolated linearly (numpy's default). Exact, but nothing is sorted: the values' bytes are
+ * counted, from the leading byte to the last. Collective. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_quantiles(dc_comm *comm, const dc_dataset *data, int n, const double *p, double *out);
-/* Memory that it takes, out included. */
+/* Memory that dc_data_quantiles() takes, including out. */
 double dc_data_quantiles_bytes(int64_t D, int n);
 
 /* Warns of values far outside their columns (range.h), and describes them in data->outlying. Collective. Errors:
  * DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_check_range(dc_comm *comm, dc_dataset *data, const dc_data_stats *stats);
-/* Memory that it takes. */
+/* Memory that dc_data_check_range() takes. */
 double dc_data_range_bytes(dc_gidx N, int64_t D, int ranks);
 
 /* Sets data->shift, scale and scaled_min, scaled_max. Errors: DC_ERR_DATA (values or differences that float cannot
@@ -142,7 +142,7 @@ DC_CHECKED dc_status dc_data_check_distinct(dc_comm *comm, const dc_dataset *dat
 void dc_data_piece_f64(const dc_dataset *data, int64_t row, int64_t c, int64_t width, double *out);
 /* Clips such values to the bounds, if there are bounds; NaN stays. Returns how many it changed. */
 int64_t dc_data_clip_f64(const dc_dataset *data, int64_t c, int64_t width, double *x);
-/* Both of these for a whole row. */
+/* Does both for a whole row. */
 void dc_data_row_f64(const dc_dataset *data, int64_t row, double *out);
 
 /* The value of a key. Keys are values mapped to unsigned integers of 1, 2, 4 or 8 bytes that sort in the same order. */
@@ -154,16 +154,16 @@ typedef struct {
     int64_t rank;
 } dc_order_target;
 enum { DC_BYTE_VALUES = 256 };
-/* Local rows, columns [c, c + width), n targets each: count[(column*n + target)*256 + b] += number of keys that begin
- * like the target's and have b in the byte at bit `shift`. A target with the same key as the one before it is not
- * counted again. Threaded. */
+/* For the local rows in columns [c, c + width), with n targets per column: adds to count[(column*n + target)*256 + b]
+ * the number of keys that begin like the target's key and have b in the byte at bit `shift`. A target with the same key
+ * as the one before it is not counted again. Threaded. */
 void dc_data_count_bytes(const dc_dataset *data, int64_t c, int64_t width, int n, const dc_order_target *target,
                          int shift, int64_t *count);
 /* Rows and classes of the built-in problem, each a function of (seed, global row); threaded. */
 void dc_data_generate(uint64_t seed, const dc_part *part, uint8_t *X, int32_t *y);
 /* Touches memory with the threads that will use it, so that it lies near them. */
 void dc_data_touch(void *memory, size_t bytes);
-/* Threads that a kernel may use: how many scratch rows the block kernels need. */
+/* Number of threads that a kernel may use; the block kernels need that many scratch rows. */
 int dc_data_threads(void);
 
 #endif

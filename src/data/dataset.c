@@ -1,4 +1,4 @@
-/* Loading the data of a job: header, this rank's rows in their stored type, labels, audit, scaling.
+/* Loads the data of a job: header, this rank's rows in their stored type, labels, audit, scaling.
  *
  * Rank 0 alone looks at the header; then all ranks read their rows together. Each step below is collective and returns
  * the same status everywhere. Rows are never converted in memory: uint8 stays uint8, and becomes float when it is
@@ -12,7 +12,7 @@
 
 /* ---- Rows -------------------------------------------------------------------------------------------------------- */
 
-/* Linux hands out memory that it does not have and ends the job later, so we ask first. */
+/* Linux hands out memory that it does not have and kills the job later, so we ask first how much there is. */
 static dc_status check_memory(const dc_dataset *d, size_t bytes, int ranks_here)
 {
     const size_t available = dc_mem_available_bytes(ranks_here);

@@ -1,4 +1,5 @@
-/* What a data file states, read by one rank before any rows: shape and type of /X, labels, ids, pictures, checksums. */
+/* Reads on one rank, before any rows, what a data file states: shape and type of /X, labels, ids, pictures, checksums.
+ */
 #include <string.h>
 
 #include "data_priv.h"
@@ -65,8 +66,8 @@ static dc_status describe_rows(const char *path, const dc_h5_info *info, dc_gidx
     return DC_OK;
 }
 
-/* A picture's shape: the attribute image_shape of the file or of /X, else the dims of an X with more than two. It is a
- * hint for pictures, so one that does not fit is ignored. */
+/* Takes the shape of pictures from the attribute image_shape of the file or of /X, else from the dimensions of /X if it
+ * has more than two. The shape is only a hint, so one that does not fit is ignored. */
 static void describe_image(dc_h5 *h5, const dc_h5_info *info, dc_data_shape *s)
 {
     int64_t shape[DC_IMAGE_DIMS_MAX] = {0}, pixels = 1;
@@ -114,7 +115,7 @@ static dc_status force_image(const dc_data_request *r, dc_data_shape *s)
     return DC_OK;
 }
 
-/* Labels in our own layout are read by all ranks together. */
+/* Whether labels have our own layout: such labels are read by all ranks together. */
 static bool is_our_vector(const dc_h5_info *info)
 {
     return info->integer && info->exact && (info->n_dims == 1 || (info->n_dims == 2 && info->dims[1] == 1));
@@ -241,7 +242,7 @@ dc_status dc_data_feature_names(const char *path, int64_t D, char **text)
     return dc_data_status(st == DC_OK ? closed : st);
 }
 
-/* ---- Before the library is trusted with it ----------------------------------------------------------------------- */
+/* ---- Probe of a file before the library is trusted with it ------------------------------------------------------- */
 
 static dc_status probe_column(dc_h5 *h5, const char *name)
 {
@@ -267,6 +268,6 @@ dc_status dc_dataset_probe(const dc_data_request *request)
     DC_TRY(dc_h5_get_names(h5, "feature_names", shape.head.D, &names));
 out:
     dc_mem_free(&names);
-    if (dc_h5_close(&h5) != DC_OK) dc_error_clear(); /* was only read */
+    if (dc_h5_close(&h5) != DC_OK) dc_error_clear(); /* the file was only read */
     return dc_data_status(st);
 }

@@ -1,6 +1,6 @@
-/* Labels made dense: the distinct values of all ranks in ascending order become 0..C-1. Any integer is a legal label
- * except -1, which means no label; only the metrics ever look at labels. More than a million different ones are not
- * classes: they are ignored with a warning, because labels must never make a run fail. */
+/* Makes labels dense: the distinct values of all ranks, in ascending order, become 0..C-1. Any integer is a legal label
+ * except -1, which means no label; only the metrics ever look at labels. More than a million different labels are not
+ * classes: then all labels are ignored with a warning, because labels must never make a run fail. */
 #include <string.h>
 
 #include "data_priv.h"

@@ -1,5 +1,5 @@
 /* Are there as many distinct rows as clusters? Rows are compared as the network and k-means see them: scaled, in single
- * precision, -0 equal to 0. */
+ * precision, and with -0 equal to 0. */
 #include <xxhash.h>
 
 #include "data_priv.h"
@@ -30,7 +30,7 @@ static dc_status count_union(dc_comm *comm, dc_u64set *set, int64_t *distinct)
     dc_status st = DC_OK;
     uint64_t *members = NULL;
     const size_t P = (size_t)dc_comm_size(comm), me = (size_t)dc_comm_rank(comm);
-    /* One rank's members at a time: memory stays that of one set. */
+    /* One rank's members at a time, so that little memory is needed. */
     for (size_t r = 0; r < P; r++) {
         int64_t n = r == me ? (int64_t)set->count : 0;
         dc_comm_bcast(comm, &n, sizeof n, (int)r);

@@ -1,5 +1,5 @@
-/* Makes stored rows usable: bounds, statistics, what must be refused or reported, scaling. Each step looks at all rows;
- * none keeps more than a few numbers per column. */
+/* Makes stored rows usable: applies bounds, computes statistics, refuses or reports bad values, scales. Each step looks
+ * at all rows; none keeps more than a few numbers per column. */
 #include <math.h>
 
 #include "data_priv.h"
@@ -28,7 +28,7 @@ double dc_dataset_id_bytes(const dc_data_header *head)
     return !head->has_ids ? 0 : head->id_bytes ? (double)head->id_bytes : GUESS;
 }
 
-/* The sum for rows, labels, ids, scaling and bounds. */
+/* Bytes of rows, labels, ids, scaling and bounds together. */
 double dc_dataset_bytes(const dc_data_header *head, const dc_part *part, const dc_clip *clip)
 {
     const double D = (double)head->D, label = head->has_labels ? sizeof(int32_t) : 0;

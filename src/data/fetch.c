@@ -1,5 +1,5 @@
-/* Single rows by global number, on every rank: for pictures and reports, not for training. The owner of a row fills its
- * place in a buffer of zeros; an integer sum over ranks brings the bytes together unchanged. */
+/* Copies single rows, chosen by global number, to every rank: for pictures and reports, not for training. The owner of
+ * a row copies it to its place in a buffer of zeros; an integer sum over ranks then yields the bytes unchanged. */
 #include <string.h>
 
 #include "dcmpi/comm.h"

@@ -8,7 +8,7 @@
 
 #include "data_priv.h"
 
-/* Fewer elements than this are not worth waking the threads for. */
+/* With fewer elements than this it is not worth waking the threads. */
 enum { THREAD_ELEMENTS = 1 << 15 };
 
 static void convert_u8(const uint8_t *restrict x, const float *restrict shift, const float *restrict scale, int64_t D,
@@ -52,7 +52,7 @@ static void convert_clipped(const dc_dataset *d, int64_t row, int64_t c, int64_t
     }
 }
 
-/* Columns [c, c + width) of a row. */
+/* Converts columns [c, c + width) of a row. */
 static void convert_piece(const dc_dataset *d, int64_t row, int64_t c, int64_t width, float *out)
 {
     const int64_t at = row * d->D + c;

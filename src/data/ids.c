@@ -1,5 +1,5 @@
-/* Names of the rows: the dataset /ids of a data file. Each rank alone reads those of its own rows; they are copied to
- * the results, and nothing is computed from them. */
+/* Names of the rows: the dataset /ids of a data file. Each rank reads the names of its own rows, independently of the
+ * others. They are copied to the results and play no part in the computation. */
 #include <string.h>
 
 #include "data_priv.h"
@@ -54,7 +54,7 @@ typedef struct {
     size_t bytes;
 } filling;
 
-/* An id is longer than its place only if the file has changed, which is found at the end. */
+/* An id is longer than its place only if the file has changed; the checksums at the end find this. */
 static dc_status fill(void *ctx, const char *text, size_t n)
 {
     filling *f = ctx;

@@ -3,7 +3,7 @@
  *
  * Integers in our own layout are read by all ranks together. Everything else (names, categoricals, floats) is treated
  * as names: each rank reads those of its own rows, through the ordinary file system. Classes with names are numbered in
- * ascending order of bytes, or of values if all names are integers. A label that means "no label"
+ * byte order of the names, or in ascending order of values if all names are integers. A label that means "no label"
  * (dc_label_is_missing) gets the number -1. Labels are used only by the metrics. */
 #include <string.h>
 
@@ -33,7 +33,7 @@ struct dc_data_labels {
 
 /* ---- Numbers ----------------------------------------------------------------------------------------------------- */
 
-/* n labels of a narrower type, packed at the start of raw, become int64 in place. */
+/* Converts n labels of a narrower type, packed at the start of raw, to int64 in place. */
 static void widen(int64_t *raw, int64_t n, dc_h5_type type)
 {
     const char *packed = (const char *)raw;
@@ -88,7 +88,7 @@ static dc_status collect_name(void *ctx, const char *text, size_t n)
     return dc_nameset_count(l->names) > MAX_CLASSES ? DC_OK : dc_nameset_add(l->names, text, n);
 }
 
-/* Length and text of each name, one after the other. */
+/* Packs the names one after the other, each as length and text. */
 static dc_status pack_names(const dc_nameset *set, uint8_t **blob, size_t *bytes)
 {
     size_t n;
@@ -151,7 +151,7 @@ out:
     return st;
 }
 
-/* Numbers the classes in their order and joins their names into a text. */
+/* Sorts the class names, numbers the classes in this order and joins the names into a text. */
 static dc_status number_names(dc_data_labels *l)
 {
     dc_status st = DC_OK;

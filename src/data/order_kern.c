@@ -1,8 +1,8 @@
 /* Maps values to integers that sort in the same order, and counts their bytes: the local half of exact quantiles
  * (quantiles.c).
  *
- * Read as integers, the bits of IEEE numbers of 0 or more sort as the numbers do; those of negative numbers sort in
- * reverse. Threads share the columns, so that each count has one writer. */
+ * The bits of IEEE numbers that are not negative, read as integers, sort as the numbers do; the bits of negative
+ * numbers sort in reverse. The columns are divided among the threads, so that only one thread writes each count. */
 #include <omp.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* Exact quantiles of columns over all ranks, by selection on the bytes of the values: count the first bytes of all
- * values, keep the values whose first byte is that of the wanted value, count their second bytes, and so on. One pass
- * over the rows per byte; memory does not grow with the rows, nor, because columns are done in blocks, with the
- * columns. Counts are integers, so that the result is the same for every number of ranks and threads. */
+ * values, keep the values whose first byte is that of the wanted value, count their second bytes, and so on. This takes
+ * one pass over the rows per byte. Columns are done in blocks, so memory grows neither with the rows nor with the
+ * columns. Counts are integers, so the result is the same for every number of ranks and threads. */
 #include <math.h>
 #include <string.h>
 
@@ -32,8 +32,8 @@ static void begin(const dc_dataset *d, const double *p, int64_t width, selection
         }
 }
 
-/* Finds the next byte of the targets of one column. Targets that were equal so far share the counts of the first of
- * them. */
+/* Finds the next byte of each target of one column. Targets whose bytes so far are equal share the counts of the first
+ * such target. */
 static void narrow(selection *s, int64_t column, int shift)
 {
     dc_order_target *target = s->target + column * s->n;

@@ -1,15 +1,16 @@
-/* Which values are far outside their columns: the rule. It uses only numbers that are the same for every number of
- * ranks.
+/* The rule that decides which values are far outside their columns. It uses only numbers that are the same for every
+ * number of ranks.
  *
  * The outermost distinct values at one end of a column (at most 3, or one in a thousand rows if that is more) are far
  * outside if all of these hold:
- *   - The innermost of them is more than LIMIT times as far from the median as any other value.
- *   - Such a gap is unlikely to be chance, even in a column with a heavy tail: the tail index of the other values
- *     (Hill's estimator, Ann. Stat. 3, 1975) makes it less likely than CHANCE over all columns. This is not required of
- *     a code, nor of a single value that recurs, because a tail does not repeat one value.
+ *   - The innermost of them is more than LIMIT times as far from the median as any value that is not among them.
+ *   - Such a gap is unlikely to be chance, even in a column with a heavy tail: by the tail index of the other values
+ *     (Hill's estimator, Ann. Stat. 3, 1975), its probability over all columns is at most CHANCE. Codes are exempt, and
+ *     so is a single value that recurs, because a tail does not repeat one value.
  *   - Where the column alone cannot tell (nearly all its values are equal; it holds counts, which come in bursts; the
- *     values are zeros), their distance from the median is also more than LIMIT times the usual distance, which 999 in
- *     1000 sampled values of all columns do not exceed, not counting values equal to their median.
+ *     outermost values are zeros), their distance from the median is also more than LIMIT times the usual distance.
+ *     Over all columns, 999 in 1000 sampled values do not exceed the usual distance; values equal to their median are
+ *     not counted.
  *
  * For codes that people write for missing values (-9999, 999 ...) and for the ends of integer types, CODE_LIMIT takes
  * the place of LIMIT. With fewer than FEW_ROWS rows only codes are reported. So pictures, counts and heavy tails are
@@ -146,7 +147,7 @@ int dc_range_suspects(const dc_range_sketch *s, dc_range_suspect *list)
     for (int64_t end = 0; end < DC_RANGE_ENDS * s->D; end++) {
         double severity;
         if (!is_suspect(s, end, usual, &severity)) continue;
-        if (n == DC_RANGE_SUSPECTS_MAX) { /* the list is full: the least severe one gives way */
+        if (n == DC_RANGE_SUSPECTS_MAX) { /* the list is full: drop the least severe */
             qsort(list, (size_t)n, sizeof *list, compare_severity);
             if (severity <= list[n - 1].severity) continue;
             n--;
@@ -188,7 +189,7 @@ static double distance_of(const dc_range_tail *t, int64_t i, int side, double me
     return fabs(t->x[i].value - median);
 }
 
-/* Hill's estimate of 1/(tail index) of the values from the i-th on, about TAIL_ROWS of them; 0: no tail at all. */
+/* Hill's estimate of 1/(tail index), from about TAIL_ROWS rows with values from the i-th on; 0: no tail at all. */
 static double tail_weight(const dc_range_tail *t, int64_t i, int side, double median)
 {
     int64_t rows = 0, last = i;

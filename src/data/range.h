@@ -1,15 +1,15 @@
 /* Values far outside their columns, which may dominate a scaling and every distance. Private to src/data.
  *
  * A value is reported if it lies more than ten times as far from its column's median as the rest of the column does
- * (the rule in full: range.c). It is found in three steps: the ends of all columns, which the statistics have; a sample
- * of rows, which shows how wide a column is without its ends; and, for the few ends that stand out from the sample, an
- * exact pass over their columns. */
+ * (the rule in full: range.c). Such values are found in three steps. The statistics give the two ends (minimum and
+ * maximum) of each column. A sample of rows shows how wide a column is without its ends. For the few ends that stand
+ * out from the sample, an exact pass over their columns decides. */
 #ifndef DCMPI_DATA_RANGE_H
 #define DCMPI_DATA_RANGE_H
 
 #include "data_priv.h"
 
-/* Traits of an end of a column; the values that are equal to the end are left out. */
+/* Traits of a column without the values that are equal to one of its ends. */
 enum {
     DC_RANGE_DENSE = 1,    /* 5 in 100 sampled values differ from the most frequent ones on one side or both */
     DC_RANGE_COUNTS = 2,   /* integers of 0 or more */
@@ -18,14 +18,14 @@ enum {
 enum { DC_RANGE_LOW, DC_RANGE_HIGH, DC_RANGE_ENDS };
 enum { DC_RANGE_MAGNITUDES = 2304, DC_RANGE_SAMPLE_MAX = 1024 };
 
-/* What the sample tells. Ends are numbered 2*column + DC_RANGE_LOW or HIGH. */
+/* What the sample shows. Ends are numbered 2*column + DC_RANGE_LOW or HIGH. */
 typedef struct {
     int64_t N, D;
     const double *min, *max; /* [D], exact, borrowed */
     double *median,
-        *spread;     /* [2D] of the column without the end; spread: median to its outer values, a few left out */
-    int64_t *traits; /* [2D] DC_RANGE_DENSE ... */
-    int64_t magnitude[DC_RANGE_MAGNITUDES]; /* binary exponents of all sampled distances from the median */
+        *spread; /* [2D] of the column without the end; spread: from the median to the outer values, a few left out */
+    int64_t *traits;                        /* [2D] DC_RANGE_DENSE ... */
+    int64_t magnitude[DC_RANGE_MAGNITUDES]; /* histogram: binary exponents of sampled distances from the median */
 } dc_range_sketch;
 DC_CHECKED dc_status dc_range_sketch_create(int64_t N, int64_t D, const double *min, const double *max,
                                             dc_range_sketch *s);
@@ -50,7 +50,7 @@ enum { DC_RANGE_SUSPECTS_MAX = 1024 };
 /* list[DC_RANGE_SUSPECTS_MAX] = the worst suspects, in the order of their ends; returns how many. */
 int dc_range_suspects(const dc_range_sketch *s, dc_range_suspect *list);
 
-/* The outermost values of an end, from the end inwards; equal values make one entry. */
+/* The outermost values at an end, from the end inwards; equal values make one entry. */
 enum { DC_RANGE_EXTREMES = 16 };
 typedef struct {
     double value;
@@ -60,7 +60,7 @@ typedef struct {
     int64_t n;
     dc_range_extreme x[DC_RANGE_EXTREMES];
 } dc_range_tail;
-/* Adds values to the tail of a lower or higher end. */
+/* Adds an entry to a tail. side: DC_RANGE_LOW or DC_RANGE_HIGH. */
 void dc_range_tail_add(dc_range_tail *t, int side, dc_range_extreme x);
 
 /* Values that were found to be far outside. */
@@ -78,8 +78,8 @@ bool dc_range_judge(const dc_range_sketch *s, const dc_range_suspect *suspect, c
 /* list[cap] = columns that hold nothing but a code for missing values; returns how many. */
 int dc_range_coded_columns(const dc_range_sketch *s, dc_range_finding *list, int cap);
 
-/* Prints one WARNING for each kind of finding. scale: DC_RANGE_NO_SCALE where none is known. Sets about[cap] to a few
- * words on the worst finding, "" if there are none. names: of the columns, one per line, or NULL. */
+/* Prints one WARNING for each kind of finding. Sets about[cap] to a few words on the worst finding, or to "" if there
+ * are none. with->scale: DC_RANGE_NO_SCALE if none is known. with->names: the columns' names, one per line, or NULL. */
 enum { DC_RANGE_NO_SCALE = -1, DC_RANGE_FINDINGS_MAX = DC_RANGE_SUSPECTS_MAX + 16 };
 typedef struct {
     const char *source, *names;
@@ -95,7 +95,7 @@ void dc_range_tell(const dc_range_sketch *s, const dc_range_context *with, const
 /* Describes the columns c + first, c + first + step ... below c + width from their sample [rows x width]; threaded. */
 void dc_range_describe(dc_range_sketch *s, const double *sample, int64_t rows, int64_t c, int64_t width, int64_t first,
                        int64_t step);
-/* tail[n] += values of the local rows of data at the ends of suspect[n]; threaded. */
+/* For each of the n suspects, adds the values of the local rows of data at its end to its tail; threaded. */
 void dc_range_tails(const dc_dataset *data, const dc_range_suspect *suspect, int n, dc_range_tail *tail);
 
 #endif

@@ -1,5 +1,5 @@
-/* Searches for values far outside, over all ranks: every rank gets a sample of rows, in blocks of columns, and
- * describes its share of the columns; then every rank looks for suspects in its own rows. */
+/* Searches the rows of all ranks for values far outside their columns: every rank gets a sample of rows, in blocks of
+ * columns, and describes its share of the columns; then every rank looks for suspects in its own rows. */
 #include <string.h>
 
 #include "dcmpi/comm.h"
@@ -15,11 +15,11 @@ typedef struct {
     int64_t rows, width; /* rows of the sample; columns of a block */
     int64_t lo, hi;      /* this rank's rows of the sample */
     double *block;       /* [rows x width] */
-    int64_t *begin;      /* [P + 1] first row of the sample of each rank */
+    int64_t *begin;      /* [P + 1] each rank's first row in the sample */
     size_t *bytes;       /* [P] */
 } sample;
 
-/* Number of rows of the sample before a row of the data. */
+/* Number of sampled rows that come before a row of the data. */
 static int64_t rows_before(const dc_dataset *d, int64_t rows, dc_gidx row)
 {
     int64_t lo = 0, hi = rows;
@@ -109,7 +109,7 @@ static int suspects_of_a_round(int P)
     return (int)DC_MAX((size_t)1, DC_MIN(fit, (size_t)DC_RANGE_SUSPECTS_MAX));
 }
 
-/* tail[n] = tails over all rows, on every rank. */
+/* tail[k]: the tail of suspect k over all rows, the same on every rank. */
 static dc_status find_tails(dc_comm *comm, const dc_dataset *d, const dc_range_suspect *suspect, int n,
                             dc_range_tail *tail)
 {

@@ -1,4 +1,5 @@
-/* Searches a data file for values far outside, for `dcmpi convert`, which has no ranks: rows are read in pieces. */
+/* Searches a data file for values far outside their columns (range.h). `dcmpi convert` uses this; it runs in one
+ * process, so rows are read in pieces. */
 #include <math.h>
 #include <string.h>
 

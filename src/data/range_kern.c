@@ -42,7 +42,8 @@ static int bin_of(double distance)
     return DC_MIN(DC_MAX(exponent + DC_RANGE_MAGNITUDES / 2, 0), DC_RANGE_MAGNITUDES - 1);
 }
 
-/* Counts the distances from the median of all values except codes, limits of types, and an end that occurs once. */
+/* Counts, by magnitude, how far values are from the median. Leaves out values equal to it, codes, limits of types, and
+ * a smallest or largest value that occurs once. */
 static void count_distances(const dc_range_sketch *s, int64_t c, const double *x, int64_t n, int64_t *magnitude)
 {
     const double median = s->median[DC_RANGE_ENDS * c + DC_RANGE_HIGH];

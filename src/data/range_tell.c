@@ -1,5 +1,5 @@
-/* What a user is told about values far outside: which, where, how many, what they do to the scaling, and what helps.
- * Equal values in several columns share a line, and so do values in several columns of one row. */
+/* Tells the user about outlying values: which, where, how many, how they affect the scaling, and what helps. Equal
+ * values in several columns share a line, and so do values in several columns of one row. */
 #include <math.h>
 #include <string.h>
 
@@ -14,7 +14,7 @@ typedef struct {
     const dc_range_context *with;
     const dc_range_finding *list;
     int n;
-    double lo, hi; /* of all values except those found */
+    double lo, hi; /* range of all values except the outlying ones */
 } report;
 
 /* ---- Facts ------------------------------------------------------------------------------------------------------- */
@@ -67,7 +67,7 @@ static void format_distance(const dc_range_finding *f, char *out, size_t cap)
 
 /* ---- Lines ------------------------------------------------------------------------------------------------------- */
 
-/* Findings that share the line of the first one. */
+/* Findings that share one line; f: the first of them. */
 typedef struct {
     const dc_range_finding *f;
     int columns;
@@ -169,7 +169,7 @@ static void format_effect(const report *r, const dc_range_finding *f, char *out,
                  100 * squares);
 }
 
-/* Smallest round quantile beyond which all findings lie, 0: none. */
+/* Smallest round quantile beyond which all findings lie; 0 if there is none. */
 static double quantile_for(const report *r)
 {
     static const double round[] = {0.001, 0.002, 0.005, 0.01, 0.02, 0.05};

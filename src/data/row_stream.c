@@ -1,5 +1,5 @@
-/* Rows of a data file in pieces, for jobs that look at every row once: memory does not grow with the file. Labels are
- * read once before that, because their dense numbers depend on all of them. */
+/* Rows of a data file in pieces, for jobs that look at every row once: memory does not grow with the file. All labels
+ * are read once beforehand, because the numbers of the classes depend on all of them. */
 #include <math.h>
 #include <string.h>
 
@@ -30,7 +30,7 @@ out:
     return st;
 }
 
-/* The part of a piece: this rank's local rows [lo, lo + n). */
+/* The dc_part of this rank's local rows [lo, lo + n). */
 static dc_part piece_of(const dc_row_stream *s, dc_gidx lo, int64_t n)
 {
     dc_part piece = s->part;

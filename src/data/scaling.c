@@ -6,7 +6,7 @@
  *   standard  each column to mean 0 and variance 1 (divided by N)
  *   minmax    each column's [min, max] to [0, 1]
  *   robust    each column to median 0 and distance 1 between its quartiles (scikit-learn's RobustScaler)
- * A constant column is only shifted; so is, with robust, a column whose quartiles are equal. The variance is summed
+ * A constant column is only shifted; with robust, so is a column whose quartiles are equal. The variance is summed
  * about the mean, in a second pass. Factors, scaled values and differences that single precision cannot hold are
  * refused. */
 #include <float.h>
@@ -21,7 +21,7 @@
 /* Smallest spread of scaled values that is accepted: 2^26 times the smallest normal float. */
 static const double LEAST_SPREAD = 0x1p-100;
 
-/* *factor = 1/range, 1 for a range of 0. False: float cannot hold it. */
+/* Sets *factor to 1/range, or to 1 if range is 0. Returns false if float cannot hold it. */
 static bool factor_of(double range, float *factor)
 {
     const double f = 1 / range;
@@ -50,7 +50,7 @@ static dc_status fail_range(const dc_dataset *d, int64_t column, double lo, doub
 }
 
 /* Sets one column; returns 1 if its offset is so large compared with its spread that float loses more than a hundredth
- * of it. */
+ * of the spread. */
 static int64_t set_column(dc_dataset *d, int64_t c, double shift, float scale)
 {
     d->shift[c] = (float)shift;
@@ -65,7 +65,7 @@ static int64_t set_all(dc_dataset *d, double shift, float scale)
     return lost;
 }
 
-/* Bytes are often not grey values, but bits or counts. */
+/* Prints a note if uint8 values use only a small part of 0..255: often they are bits or counts, not grey values. */
 static void note_small_bytes(const dc_dataset *d)
 {
     enum { BYTE_MAX = 255, SHARE = 5 };

@@ -1,8 +1,8 @@
-/* Are the rows that were read those that were written? convert stores checksums of /X and /y that are sums over the
- * rows, so that each rank sums its own rows and one reduction compares the sums. A file that changes while it is read
- * is detected as well (the library gives zeros for what is gone).
+/* Checks that the rows read are the rows that were written. `convert` stores checksums of /X and /y that are sums over
+ * the rows, so each rank sums its own rows, and one reduction is enough to compare. This also detects a file that
+ * changes while it is read (HDF5 returns zeros for parts that are gone).
  *
- * Files of older versions have instead one XXH3 of all bytes of /X in order, which only a single rank can compute. */
+ * Older versions stored one XXH3 of all bytes of /X in order instead, which only a single rank can compute. */
 #include <string.h>
 #include <xxhash.h>
 

@@ -1,11 +1,11 @@
 /* The built-in problem: images of hand-drawn glyphs, made in memory, for runs without data files.
  *
- * A row is one of ten shapes (synth_glyphs.c) whose points are jittered, mapped by a random affine map, drawn with a
- * pen of random width by the distance to the stroke, and overlaid with pixel noise. Pose and pen hide the classes from
- * k-means on pixels; jitter makes every row a new drawing.
+ * A row is one of ten shapes (synth_glyphs.c). Its points are jittered and mapped by a random affine map. The grey
+ * value of a pixel follows from its distance to the nearest stroke and from a random pen width; then noise is added.
+ * Random pose and pen hide the classes from k-means on pixels; jitter makes every row a new drawing.
  *
  * Every random number is a function of (seed, row) and the arithmetic is +, -, *, / and sqrt in double: a row is the
- * same on every rank, thread, and position in the data, and on every machine up to the rounding of a grey value. */
+ * same whichever rank or thread makes it, and on every machine up to the rounding of a grey value. */
 #include <math.h>
 
 #include "dcmpi/rng.h"
@@ -15,8 +15,9 @@
 enum { BLOCK_CLASS = 0, BLOCK_FORM = 1, BLOCK_PLACE = 2, BLOCK_JITTER = 8, BLOCK_NOISE = 64 };
 _Static_assert(BLOCK_JITTER + DC_GLYPH_STROKES_MAX * DC_STROKE_POINTS_MAX <= BLOCK_NOISE, "draw blocks overlap");
 
-/* Ranges of the variation, set by trial with 10 000 rows: shift, width and brightness of the pen keep k-means on pixels
- * below 0.70 accuracy (a faint image is near every other faint image), yet an autoencoder tells the shapes apart. */
+/* Ranges of the variation, set by trial with 10 000 rows. Shift and the width and brightness of the pen keep k-means on
+ * pixels below 0.70 accuracy (a faint image is near every other faint image), yet an autoencoder can tell the shapes
+ * apart. */
 static const double CENTRE = (DC_GLYPH_SIDE - 1) / 2.0;
 static const double SIZE = 8.0;                   /* half the height of an average glyph, pixels */
 static const double TURN_MAX = 0.1;               /* tan of half the rotation angle */
@@ -28,7 +29,7 @@ static const double PEN_MIN = 0.7, PEN_MAX = 1.7; /* half the pen width, pixels 
 static const double INK_MIN = 0.27;               /* grey value of full ink, 1 = white */
 static const double NOISE_MAX = 0.06;             /* grey value, uniform in +-, clipped */
 
-static const double DISTANCE2_FAR = 1e6; /* squared distance of a pixel before the first stroke: no ink */
+static const double DISTANCE2_FAR = 1e6; /* initial squared distance of a pixel, before any stroke: no ink */
 
 typedef struct {
     double xx, xy, yx, yy, x0, y0; /* pixel = (xx xy; yx yy) glyph + (x0, y0) */
@@ -42,7 +43,7 @@ static double even(uint32_t w)
     return 2 * dc_rng_unit(w) - 1;
 }
 
-/* Triangular in (-1, 1), mostly small: the difference of the word's two halves. */
+/* Triangular distribution in (-1, 1), so mostly small: the difference of the word's two halves. */
 static double peaked(uint32_t w)
 {
     return ((double)(w >> 16) - (double)(w & 0xffff)) * 0x1p-16;
@@ -72,7 +73,8 @@ static pose draw_pose(uint64_t seed, dc_gidx row)
                   .ink = between(INK_MIN, 1, place[3])};
 }
 
-/* The stroke in pixels: each point jittered in the glyph's frame, then posed. *block: next draw block, advanced. */
+/* The stroke in pixels: each point jittered in the glyph's frame, then posed. *block: the next draw block; advanced by
+ * the draws made here. */
 static void place_stroke(const dc_stroke *in, const pose *p, uint64_t seed, dc_gidx row, uint64_t *block,
                          dc_stroke *out)
 {
@@ -85,7 +87,7 @@ static void place_stroke(const dc_stroke *in, const pose *p, uint64_t seed, dc_g
     }
 }
 
-/* First and last whole number of [a - reach, b + reach] (a, b in any order) inside the image. */
+/* First and last whole number in [a - reach, b + reach] that lie inside the image; a and b may be in any order. */
 static void pixel_range(double a, double b, double reach, int *lo, int *hi)
 {
     const double first = ceil(fmin(a, b) - reach), last = floor(fmax(a, b) + reach);
@@ -93,7 +95,7 @@ static void pixel_range(double a, double b, double reach, int *lo, int *hi)
     *hi = (int)fmin(last, DC_GLYPH_SIDE - 1);
 }
 
-/* One straight piece a-b: the nearest point is a + t (b - a) with t clamped to [0, 1]. */
+/* Squared distances to the line segment a-b: its nearest point is a + t (b - a) with t clamped to [0, 1]. */
 static void segment_distance2(dc_point a, dc_point b, double reach, double d2[DC_GLYPH_PIXELS])
 {
     const double ux = b.x - a.x, uy = b.y - a.y, uu = ux * ux + uy * uy;

@@ -1,4 +1,4 @@
-/* Private to src/data: the shapes of the built-in problem and their drawing. */
+/* Private to src/data: the shapes of the built-in problem and the function that draws them. */
 #ifndef DCMPI_DATA_SYNTH_H
 #define DCMPI_DATA_SYNTH_H
 
@@ -28,9 +28,9 @@ extern const dc_glyph dc_glyphs[DC_GLYPH_CLASSES];
 /* Each arc is drawn as this many straight pieces. */
 enum { DC_ARC_PIECES = 6 };
 
-/* Squared distance of each pixel centre to the nearest of the strokes: d2[784] = min(d2, distance^2), exact where the
- * distance is at most `reach` pixels, otherwise any larger value. d2 must be set by the caller before the first stroke.
- */
+/* Lowers d2[784] to the squared distance from each pixel centre to this stroke: d2 = min(d2, distance^2). It is exact
+ * where the distance is at most `reach` pixels; elsewhere distance^2 may be any larger value. The caller sets d2 before
+ * the first stroke. */
 void dc_stroke_distance2(const dc_stroke *stroke, double reach, double d2[DC_GLYPH_PIXELS]);
 
 #endif

@@ -1,6 +1,6 @@
-/* The shapes of the built-in problem: ten signs of one form each, as chains of quadratic Bezier arcs.
+/* The shapes of the built-in problem: ten signs, each with one fixed shape, as chains of quadratic Bezier arcs.
  *
- * Chosen by trial: no two share most of their ink at any shift, none is another one rotated, and their strokes are of
+ * Chosen by trial: no two share most of their ink at any shift, none is a rotation of another, and their strokes are of
  * similar length, because a shape with much more ink than the others spreads over several clusters. Shapes only: pose,
  * jitter and drawing are in synth.c. */
 #include "synth.h"

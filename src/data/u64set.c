@@ -16,13 +16,14 @@ void dc_u64set_release(dc_u64set *set)
     dc_mem_free(&set->slot);
 }
 
-/* Fibonacci hashing: the log2(capacity) high bits of the product. Labels are often small, or regular, or both. */
+/* Fibonacci hashing: the log2(capacity) high bits of the product. It also spreads numbers that are small or regular, as
+ * labels often are. */
 static size_t home(const dc_u64set *set, uint64_t x)
 {
     return (size_t)((x * UINT64_C(0x9E3779B97F4A7C15)) >> (__builtin_clzll(set->capacity) + 1));
 }
 
-/* Slot of x, or the empty one where it belongs. */
+/* The slot that holds x, or the empty slot where x belongs. */
 static size_t find(const dc_u64set *set, uint64_t x)
 {
     size_t i = home(set, x);

@@ -16,7 +16,7 @@ DC_CHECKED dc_status dc_u64set_init(dc_u64set *set);
 void dc_u64set_release(dc_u64set *set);
 /* Adds x unless it is a member. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_u64set_add(dc_u64set *set, uint64_t x);
-/* out[count], in no order. */
+/* Writes the members to out[count], in no particular order. */
 void dc_u64set_members(const dc_u64set *set, uint64_t *out);
 
 #endif

@@ -93,7 +93,8 @@ static dc_status check_inputs(const dc_claim *c, const dc_claim_input *input, in
 
 /* ---- The part ---------------------------------------------------------------------------------------------------- */
 
-/* Called when the lock is ours. A part is a leftover if the lock was one, too; an empty part holds nothing to lose. */
+/* Removes an old .part file. Call it only while holding the lock. The file is a leftover if the lock was one, too; an
+ * empty file has nothing to lose. */
 static dc_status free_part(const dc_claim *c)
 {
     struct stat s;
@@ -118,7 +119,7 @@ dc_status dc_claim_take(dc_claim *c, const char *output, bool force, const dc_re
     snprintf(lock, sizeof lock, "%.*s.lock", DC_PATH_MAX - 16, c->path);
     snprintf(what, sizeof what, "output %.*s", DC_PATH_MAX - 16, c->path);
     DC_TRY(dc_lock_acquire(lock, what, "give another output", &c->lock));
-    DC_TRY(check_existing(output, force, recipe)); /* another job may have ended meanwhile */
+    DC_TRY(check_existing(output, force, recipe)); /* another job may have finished in the meantime */
     DC_TRY(free_part(c));
     if (dc_lock_previous_owner(c->lock)[0])
         dc_log_warning("took over %s, left behind by %s", lock, dc_lock_previous_owner(c->lock));

@@ -1,7 +1,8 @@
-/* Serial HDF5 files: open, datasets by rows, names. One process, no communication; works without MPI_Init, so that
- * login-node verbs may use it although HDF5 is the parallel build.
+/* Serial HDF5 files: opens them, reads and writes datasets by rows, looks up names. One process, no communication;
+ * works without MPI_Init, so that login-node verbs may use it although HDF5 is the parallel build.
  *
- * Every dataset we make is little-endian, carries no time stamps (equal runs give equal files) and is never filled. */
+ * Every dataset we make is little-endian, carries no time stamps (equal runs give equal files) and is not pre-filled.
+ */
 #include "h5_private.h"
 
 #include <errno.h>
@@ -147,7 +148,7 @@ static dc_status check_rows(dc_h5 *h5, const char *name, const dc_h5_info *info,
                    (long long)rows, (long long)row, (long long)(row + n));
 }
 
-/* Either direction: exactly one of `in` and `out` is used. */
+/* Reads or writes rows: exactly one of `in` and `out` is used. */
 static dc_status transfer_rows(dc_h5 *h5, const char *name, dc_h5_type type, dc_gidx row, dc_gidx n, void *out,
                                const void *in)
 {

@@ -1,7 +1,6 @@
-/* Attributes of serial files: strings, integers and reals. Strings are written with a fixed length in UTF-8, which
- * every reader understands; when reading, fixed and variable lengths are accepted. An attribute that exists with the
- * same type and length is overwritten in place, so that setting complete=1 at the end of a result needs no further disk
- * space. */
+/* Attributes of serial files: strings, integers and reals. Strings are written in UTF-8 with a fixed length, which
+ * every reader understands; strings of fixed and of variable length can be read. An attribute that exists with the same
+ * type and length is overwritten in place, so that setting complete=1 on a finished result needs no more disk space. */
 #include "h5_private.h"
 
 #include <string.h>
@@ -35,7 +34,7 @@ static hid_t attribute_for(hid_t object, const char *name, hid_t type, hid_t spa
     return H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
 }
 
-/* Takes over `type` and `space`. */
+/* Closes `type` and `space`. */
 static dc_status put_attr(dc_h5 *h5, const char *object_name, const char *name, hid_t type, hid_t space,
                           const void *value)
 {
@@ -151,7 +150,7 @@ dc_status dc_h5_get_attr_str(dc_h5 *h5, const char *object, const char *attr_nam
     return st;
 }
 
-/* Reads all values through a buffer of our own if the caller's is smaller. */
+/* If the caller's buffer is too small, reads all values into a temporary buffer and copies as many as fit. */
 static bool read_numbers(hid_t attr, dc_h5_type type, size_t count, void *out, size_t cap)
 {
     const hid_t mem_type = dc_h5_type_id(type);

@@ -1,13 +1,13 @@
 /* Row blocks of one dataset, read by all ranks together through MPI-IO.
  *
  * Rules that keep ranks together: the trip count is agreed before the loop, status is agreed before and after every
- * call of the library, a rank that has run out of rows takes part with an empty selection. Memory type and stored type
- * are equal, because a conversion inside HDF5 would silently turn the collective transfer into an independent one.
+ * call of the library, and a rank that has run out of rows takes part with an empty selection. Memory type and stored
+ * type are equal, because a conversion inside HDF5 would silently turn the collective transfer into an independent one.
  *
- * Chunked data are read independently: with filters HDF5 goes chunk by chunk anyway; an error in one chunk, which only
- * its reader sees, must not leave the others waiting inside the library; and the collective path of HDF5 1.10 writes
- * beyond its chunk table when the file's chunk index is damaged. Contiguous data, as we write them ourselves, are read
- * collectively. */
+ * Chunked data are read independently, for three reasons: with filters HDF5 goes chunk by chunk anyway; an error in one
+ * chunk, which only its reader sees, must not leave the others waiting inside the library; and the collective path of
+ * HDF5 1.10 writes beyond its chunk table when the file's chunk index is damaged. Contiguous data, as we write them
+ * ourselves, are read collectively. */
 #include "h5_private.h"
 
 #include <mpi.h>
@@ -28,7 +28,8 @@ void dc_h5_set_round_bytes(size_t bytes)
     round_bytes = bytes;
 }
 
-/* This rank's rows [part->row_lo, part->row_hi) of a dataset; all fields but part's rank and rows are global. */
+/* This rank's rows [part->row_lo, part->row_hi) of a dataset; all fields are equal on all ranks, except rank and rows
+ * in `part`. */
 typedef struct {
     const char *path, *name;
     dc_h5_type type;
@@ -36,8 +37,8 @@ typedef struct {
     size_t width; /* elements per row */
 } block;
 
-/* Prints rank 0's error and ends the job with its code: for a state that the library can neither leave nor clean up.
- * Collective. */
+/* Prints rank 0's error and ends the job with that error's code. Used in states that the library can neither leave nor
+ * clean up. Collective. */
 static _Noreturn void abandon(dc_comm *comm, dc_status st)
 {
     if (dc_comm_rank(comm) == 0) dc_log_error(dc_error_text());
@@ -93,7 +94,7 @@ static bool is_chunked(hid_t dset)
     return chunked;
 }
 
-/* One round: rows [row, row + n) of the dataset, n = 0: this rank only takes part. Collective. */
+/* Reads one round: rows [row, row + n) of the dataset; if n = 0 this rank only takes part. Collective. */
 static dc_status read_round(dc_comm *comm, const block *b, hid_t dset, hid_t mem_type, hid_t dxpl, dc_gidx row,
                             dc_gidx n, char *out)
 {

@@ -18,11 +18,11 @@ struct dc_h5_column {
     dc_gidx rows;
     bool lying;               /* 1 x n: read as a whole */
     bool is_unsigned;         /* 64 bits without a sign */
-    char values[DC_PATH_MAX]; /* dataset of numbers, codes or texts */
-    char mask[DC_PATH_MAX];   /* "" without one */
-    char field[FIELD_MAX];    /* field of the records in `values`, "" without */
+    char values[DC_PATH_MAX]; /* name of the dataset of numbers, codes or texts */
+    char mask[DC_PATH_MAX];   /* name of the mask's dataset, "" if there is none */
+    char field[FIELD_MAX];    /* field of the records in `values`, "" if there is none */
     size_t item;              /* bytes of a text in that field */
-    dc_h5_classes names;      /* for CODES: line i is category i; for INTEGERS: class names of the file */
+    dc_h5_classes names;      /* for CODES: line i is category i; for INTEGERS: the file's class names */
     void *piece;              /* int64 or double [PIECE_ROWS], for a lying column [rows] */
     uint8_t *masked;          /* [PIECE_ROWS] */
 };
@@ -104,7 +104,7 @@ static dc_status fail_kind(const dc_h5 *h5, const char *name, const char *what)
                    name, what);
 }
 
-/* The dimension that has the rows, if all others are 1; else -1. Matlab has vectors of 1 x n. */
+/* The dimension that counts the rows, if all others are 1; else -1. Matlab writes vectors as 1 x n. */
 static int axis_of(const dc_h5_info *info)
 {
     int axis = 0, wide = 0;
@@ -146,7 +146,7 @@ static dc_status open_vector(dc_h5_column *c, const char *name)
                : fail_kind(c->h5, "...", "too long a name");
 }
 
-/* Loads the names of the codes, which are again a column of numbers or texts. */
+/* Loads the names of the codes; they are themselves a column of numbers or texts. */
 static dc_status load_categories(dc_h5_column *c, const char *name)
 {
     dc_status st = DC_OK;
@@ -196,7 +196,7 @@ static bool is_group(dc_h5 *h5, const char *name)
     return group;
 }
 
-/* Whether the part of the name in front of its last slash is a dataset. */
+/* Whether the part of the name before its last slash, `folder` bytes, names a dataset. */
 static bool is_dataset(dc_h5 *h5, const char *name, int folder)
 {
     char table[DC_PATH_MAX];
@@ -207,7 +207,7 @@ static bool is_dataset(dc_h5 *h5, const char *name, int folder)
     return there;
 }
 
-/* Opens a field of a table; integers are codes if the file has names for them. */
+/* Opens a field of a table; integers are codes if the file has a list of their names. */
 static dc_status open_field(dc_h5_column *c, const char *name, int folder)
 {
     dc_status st = DC_OK;

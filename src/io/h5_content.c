@@ -30,7 +30,7 @@ static void add_shape(pass *p, hid_t space)
     dc_h5_drop(space);
 }
 
-/* Hashes the value as stored, without conversion. We write no text of variable length, so it is left out. */
+/* Hashes the value as stored, without conversion. Text of variable length is left out, because we never write any. */
 static dc_status add_value(pass *p, hid_t attr, hid_t type, const char *name)
 {
     void *value = NULL;

@@ -1,9 +1,9 @@
-/* Reads one field of a dataset of records, the form of tables in pandas, PyTables and early AnnData. */
+/* Reads one field of a dataset of records; pandas, PyTables and early AnnData store tables in this form. */
 #include "h5_private.h"
 
 #include <string.h>
 
-/* The stored type of the field, -1 if the dataset has none of this name. The caller drops it. */
+/* The stored type of the field, or -1 if the dataset has no such field. The caller closes the type. */
 static hid_t field_type(hid_t dset, const char *field)
 {
     hid_t type = -1;

@@ -1,6 +1,6 @@
-/* Checksums of datasets: the sum modulo 2^64, over the rows, of XXH3 of a row's bytes with the row's number as seed. A
- * sum can be computed in any order and by any number of ranks, and the seed reveals exchanged rows. It does not protect
- * against forgery. */
+/* Checksums of datasets: each row's bytes are hashed by XXH3 with the row's number as seed; the checksum is the sum of
+ * these hashes modulo 2^64. A sum can be computed in any order and by any number of ranks, and the seed reveals
+ * exchanged rows. The checksum does not protect against forgery. */
 #include "h5_private.h"
 
 #include <string.h>

@@ -4,7 +4,7 @@
 
 #include "dcmpi/h5.h"
 
-/* Fewer bytes than this are not worth waking the threads for. */
+/* It is not worth waking the threads for fewer bytes than this. */
 enum { THREAD_BYTES = 1 << 20 };
 
 uint64_t dc_h5_hash_rows(size_t row_bytes, dc_gidx first, dc_gidx n, const void *rows)

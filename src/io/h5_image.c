@@ -1,11 +1,11 @@
 /* HDF5 files for which the library does not access the disk itself: it works through a driver (H5FD) of our own.
  *
- * A new file has its headers (superblock, groups, attributes, descriptions of datasets) in memory, and behind them
- * places for its arrays in the order of their creation; the values of the arrays never exist here. The caller writes
- * the headers to disk, and then the values in that order. So a failing disk is an error of the caller's own calls (HDF5
- * 1.10 would crash or hang later, or say nothing), and a checksum covers every byte that goes to disk. A file to be
- * read is any part of an open file, which the driver reads with pread. The open file may have lost its name, and its
- * end need not be HDF5. */
+ * Writing: the headers of a new file (superblock, groups, attributes, descriptions of datasets) are in memory. Its
+ * arrays get addresses behind the headers, in the order of their creation, but the values never pass through here. The
+ * caller writes the headers to disk, and then the values in that order. So a failing disk shows up in the caller's own
+ * calls (HDF5 1.10 would crash or hang later, or say nothing), and a checksum can cover every byte that goes to disk.
+ * Reading: the HDF5 file is a part of an open file, which the driver reads with pread. The open file may have lost its
+ * name, and what follows that part need not be HDF5. */
 #include "h5_private.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 struct dc_h5_image {
     char *headers; /* [capacity], zeros at first; NULL for a file to be read */
     haddr_t capacity, used;
-    haddr_t end; /* end of the arrays, which begin at `capacity`, or of a file to be read */
+    haddr_t end; /* new file: end of the arrays, which begin at `capacity`; file to be read: its end */
     int fd;
     hid_t driver; /* registered until the file is closed */
 };
@@ -51,7 +51,7 @@ static herr_t driver_close(H5FD_t *file)
     return 0;
 }
 
-/* Claims no features, so that the library gathers no small blocks and asks for the place of each object. */
+/* Claims no features, so that the library does not group small blocks but asks for a place for each object. */
 static herr_t driver_query(const H5FD_t *file, unsigned long *flags)
 {
     (void)file;
@@ -69,7 +69,7 @@ static haddr_t driver_alloc(H5FD_t *file, H5FD_mem_t type, hid_t dxpl, hsize_t s
     return *next - size;
 }
 
-/* Does nothing: freed places are not reused, so that the arrays stay in order. */
+/* Does nothing: a freed place is never reused, so that the arrays stay in order. */
 static herr_t driver_free(H5FD_t *file, H5FD_mem_t type, hid_t dxpl, haddr_t at, hsize_t size)
 {
     (void)file, (void)type, (void)dxpl, (void)at, (void)size;
@@ -155,9 +155,9 @@ static const H5FD_class_t driver = {.name = "dcmpi",
                                     .write = driver_write,
                                     .fl_map = H5FD_FLMAP_DICHOTOMY};
 
-/* The caller drops the list. The driver is registered anew each time, because the library forgets it when MPI ends. It
- * stays registered until the file is closed, because HDF5 1.10 frees a driver with its last file and still calls it
- * then. */
+/* The caller drops the list. The driver is registered anew for each file, because the library forgets it when MPI ends.
+ * It stays registered until the file is closed: otherwise HDF5 1.10 would free the driver along with its last file and
+ * then still call it. */
 static hid_t access_through(struct dc_h5_image *image)
 {
     const hid_t fapl = dc_h5_access();

@@ -1,5 +1,5 @@
-/* What every file of src/io needs from the HDF5 library: quiet errors turned into text, access lists, and a lookup that
- * does not trust the file.
+/* What every file of src/io needs from the HDF5 library: errors returned as text instead of printed, access lists, and
+ * a lookup that does not trust the file.
  *
  * A file from elsewhere may point outside itself (soft and external links, external storage, virtual datasets), ask for
  * code to be loaded (filter plugins), or claim a shape that it does not hold. All of these are refused here, before any
@@ -15,7 +15,7 @@
 
 #include "dcmpi/fault.h"
 
-/* Deflate expands at most 1032:1; more than this cannot be compressed data. */
+/* Deflate expands at most 1032:1; a larger ratio cannot come from compressed data. */
 enum { MAX_EXPANSION = 1100 };
 enum { COMPACT_MAX = 65535 };
 
@@ -23,8 +23,8 @@ static char error_text[512];
 /* Whether the error came from the operating system, not from the content of the file. */
 static bool system_error;
 
-/* "file write failed: time = ..., errno = 28, error message = 'No space left on device', buf = ...": keeps the cause
- * alone. */
+/* "file write failed: time = ..., errno = 28, error message = 'No space left on device', buf = ...": keeps only the
+ * cause. */
 static void keep_cause(const char *text)
 {
     const char *cause = strstr(text, "error message = '");
@@ -115,7 +115,7 @@ hid_t dc_h5_access(void)
     H5Pset_libver_bounds(fapl, H5F_LIBVER_V18, H5F_LIBVER_LATEST);
     /* No locks: nobody opens our files under their temporary names, and many cluster file systems have none. */
     H5Pset_file_locking(fapl, false, true);
-    /* A write call that cannot write must fail itself, not the later closing of the dataset. */
+    /* If a write fails, the write call itself must report it, not a later call that closes the dataset. */
     H5Pset_sieve_buf_size(fapl, 0);
     /* A library object that was never closed must not keep the file open. */
     H5Pset_fclose_degree(fapl, H5F_CLOSE_STRONG);
@@ -123,7 +123,7 @@ hid_t dc_h5_access(void)
 }
 
 /* Links and attributes of a group stay in its object header, which has a checksum. Beyond 8 of them the library would
- * move them to a heap without one, and HDF5 1.10 crashes when links there are damaged. */
+ * move them to a heap without a checksum, and HDF5 1.10 crashes on damaged links in a heap. */
 void dc_h5_keep_compact(hid_t plist)
 {
     H5Pset_link_phase_change(plist, COMPACT_MAX, 0);
@@ -265,7 +265,7 @@ dc_status dc_h5_row_width(const char *path, const char *name, const dc_h5_info *
                          "%s: '%s' has rows larger than any file: the product of its dimensions overflows", path, name);
 }
 
-/* Bytes that the shape claims, SIZE_MAX if beyond size_t. */
+/* Bytes that the shape claims; SIZE_MAX if the product overflows. */
 static size_t claimed_bytes(const dc_h5_info *info)
 {
     size_t bytes = info->item_bytes;

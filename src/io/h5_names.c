@@ -1,5 +1,5 @@
-/* Lists of names of columns or classes: a short list is a root attribute with one name per line, a longer one a dataset
- * of strings with the same name. */
+/* Lists of names of columns or classes: a short list is a root attribute with one name per line, a longer one is a
+ * dataset of strings with the same name. */
 #include "h5_private.h"
 
 #include <string.h>
@@ -106,7 +106,7 @@ static dc_status get_attribute(dc_h5 *h5, const char *name, char **text)
     DC_TRY(dc_mem_alloc(&wide, cap, 1, "names"));
     DC_TRY(dc_h5_get_attr_str(h5, "/", name, wide, cap));
     const size_t length = strlen(wide);
-    if (length > ATTRIBUTE_MAX) goto out; /* not written by us, and cut short */
+    if (length > ATTRIBUTE_MAX) goto out; /* not written by us; what was read is cut short */
     DC_TRY(dc_mem_alloc(text, length + 1, 1, "names"));
     memcpy(*text, wide, length + 1);
 out:

@@ -10,14 +10,14 @@
 struct dc_h5 {
     hid_t file;
     dc_h5_mode mode;
-    struct dc_h5_image *image; /* what the library reads or writes if not a named file (h5_image.c); owned */
-    dc_file_state state;       /* state of the file when it was opened for reading; for an image its length */
+    struct dc_h5_image *image; /* what the library reads or writes instead of a named file (h5_image.c); owned */
+    dc_file_state state;       /* the file's state when opened for reading; for an image, its length */
     char *path;
     int failed_drops; /* dc_h5_failed_drops() when it was opened */
 };
 
-/* Error stack silent, filter plugins off. Cheap; called by every function that opens a file, because the library
- * forgets its settings when MPI ends. */
+/* Silences the error stack and turns off filter plugins. Cheap; called by every function that opens a file, because the
+ * library forgets its settings when MPI ends. */
 void dc_h5_setup(void);
 /* The innermost message of the last failed HDF5 call. Ask before the next HDF5 call; the text is valid until the next
  * call of this function. */
@@ -26,29 +26,29 @@ const char *dc_h5_error(void);
  * Ask before the next HDF5 call. */
 dc_status dc_h5_read_error(void);
 
-/* Advice on an error of opening something, with "; " in front. */
+/* Advice for an error message about something that could not be opened; begins with "; ". */
 const char *dc_h5_advice(const char *error);
 
 /* Releases any identifier; negative ones are ignored. false: data that the object had buffered could not be written. */
 bool dc_h5_drop(hid_t id);
-/* The same for a file. */
+/* Does the same for a file. */
 bool dc_h5_drop_file(hid_t file);
 /* How often dropping has failed. */
 int dc_h5_failed_drops(void);
 
-/* To be called after its file is closed; *image = NULL is legal. */
+/* Call it after the image's file is closed; *image = NULL is legal. */
 void dc_h5_image_release(struct dc_h5_image **image);
 
 /* Access list of all our files: layout version of HDF5 1.8 (checksummed headers, attributes above 64 KiB), no locks.
  * The caller drops it. */
 hid_t dc_h5_access(void);
-/* For the creation of a file or group: links and attributes in its header, which has a checksum. */
+/* Makes a new file or group keep its links and attributes in its header, which has a checksum. */
 void dc_h5_keep_compact(hid_t plist);
 /* Creation list of all our files: no time stamps, links and attributes in checksummed headers. The caller drops it. */
 hid_t dc_h5_creation(void);
 /* Little-endian type of `type`, the same in memory and file; the caller drops it. -1 for DC_H5_OTHER and DC_H5_TEXT. */
 hid_t dc_h5_type_id(dc_h5_type type);
-/* The same, but for DC_H5_TEXT the type of the strings of `dset` as stored. */
+/* Like dc_h5_type_id(), but for DC_H5_TEXT returns the type of the strings in `dset` as stored. */
 hid_t dc_h5_memory_type(hid_t dset, dc_h5_type type);
 /* Creation list of all our datasets: contiguous, allocated early, never filled, no time stamps. The caller drops it. */
 hid_t dc_h5_dataset_creation(void);
@@ -67,7 +67,7 @@ DC_CHECKED dc_status dc_h5_open_dataset(dc_h5 *h5, const char *name, hid_t *dset
 DC_CHECKED dc_status dc_h5_describe(dc_h5 *h5, const char *name, hid_t dset, dc_h5_info *info);
 /* Whether the file can hold what the shape claims, checked before anything is allocated. Errors: DC_ERR_FORMAT. */
 DC_CHECKED dc_status dc_h5_check_storage(dc_h5 *h5, const char *name, hid_t dset, const dc_h5_info *info);
-/* A selection of rows [row, row + n) of `file_space` and the memory space that fits; n = 0 selects nothing. */
+/* Selects rows [row, row + n) of `file_space` and makes a memory space of their shape; n = 0 selects nothing. */
 DC_CHECKED dc_status dc_h5_select_rows(hid_t file_space, dc_gidx row, dc_gidx n, hid_t *mem_space);
 
 /* The texts that were added, one per line; the caller must replace the last line break with a zero byte. */
@@ -78,8 +78,8 @@ typedef struct {
 /* A dc_h5_text_visitor with dc_h5_lines as ctx. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_h5_add_line(void *lines, const char *text, size_t n);
 
-/* A field of a dataset of records: *info = shape of the dataset and type of the field. Rows are read as I64, F64 or,
- * for strings of a fixed length, as stored. Errors: DC_ERR_FORMAT (no such field, another type). */
+/* Describes a field of a dataset of records: *info = shape of the dataset and type of the field. Rows are read as I64,
+ * F64 or, for strings of a fixed length, as stored. Errors: DC_ERR_FORMAT (no such field, another type). */
 DC_CHECKED dc_status dc_h5_field_info(dc_h5 *h5, const char *name, const char *field, dc_h5_info *info);
 DC_CHECKED dc_status dc_h5_read_field(dc_h5 *h5, const char *name, const char *field, dc_h5_type type, dc_gidx row,
                                       dc_gidx n, void *out);
@@ -88,7 +88,7 @@ DC_CHECKED dc_status dc_h5_put_content_hash(dc_h5 *h5);
 
 /* 1: reached by hard links alone, 0: missing, -1: by a soft, external or user-defined link. */
 int dc_h5_link_kind(hid_t file, const char *name);
-/* Opens "/" or an object under hard links. The caller drops *object. Errors: DC_ERR_FORMAT. */
+/* Opens "/" or an object that is reached by hard links alone. The caller drops *object. Errors: DC_ERR_FORMAT. */
 DC_CHECKED dc_status dc_h5_open_object(dc_h5 *h5, const char *name, hid_t *object);
 
 #endif

@@ -1,5 +1,4 @@
-/* Changes something small in a result: the change is made in a copy, which replaces the file when it is complete and
- * on disk. */
+/* Makes a small change in a result: changes a copy, which replaces the file once the copy is complete and on disk. */
 #include "h5_private.h"
 
 #include <errno.h>
@@ -44,7 +43,7 @@ out:
     return st;
 }
 
-/* Copies the file; space for all of it is reserved first. */
+/* Copies the file, after reserving space for all of it. */
 static dc_status copy(const char *path, const char *part)
 {
     dc_status st = DC_OK;
@@ -64,7 +63,7 @@ out:
     return st;
 }
 
-/* Adds a checksum to what the change has made, which has none yet. */
+/* Adds a checksum to a dataset that the change has made and that has none yet. */
 static dc_status stamp(void *ctx, const char *name, const dc_h5_info *info)
 {
     dc_h5 *h5 = ctx;

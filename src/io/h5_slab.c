@@ -1,10 +1,10 @@
 /* Writes rows of a result into the file without the HDF5 library.
  *
- * Rank 0 has laid out every array in one piece (h5_stream.c), so that the rows of a rank are one range of bytes, and
- * HDF5 says where the array begins. Parallel HDF5 is not used: version 1.10 writes its metadata once more when it
- * closes a file, and a rank where that fails leaves the others waiting inside the library forever; after a failed write
- * of data it crashes in MPI_Finalize. A failure here is an error of one rank like any other. Collective buffering would
- * gain nothing: each rank writes one large range. */
+ * Rank 0 has laid out every array in one piece (h5_stream.c), so that the rows of a rank are one range of bytes; HDF5
+ * tells where the array begins. Parallel HDF5 is not used: version 1.10 writes its metadata again when it closes a
+ * file, and if that fails on one rank, the others wait inside the library forever. After a failed write of data, it
+ * crashes in MPI_Finalize. Here, a failed write is an ordinary error of one rank. Collective buffering would gain
+ * nothing: each rank writes one large range. */
 #include "h5_slab.h"
 
 #include <errno.h>

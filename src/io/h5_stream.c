@@ -1,8 +1,9 @@
 /* Files of results: complete under their final name, or not there at all.
  *
- * Rank 0 makes the file serially, with all arrays allocated, and reserves its blocks by posix_fallocate, so that a full
- * disk is seen before the rows are written. Then each rank overwrites the bytes of its rows (h5_slab.c) and reads them
- * back. In the end rank 0 sets checksums and complete=1, reads back what it wrote, and calls fsync and rename. */
+ * Rank 0 makes the file serially, with all arrays allocated, and reserves its blocks with posix_fallocate, so that a
+ * full disk is noticed before the rows are written. Then each rank overwrites the bytes of its rows (h5_slab.c) and
+ * reads them back. At the end rank 0 sets checksums and complete=1, reads back what it wrote, and calls fsync and
+ * rename. */
 #include "h5_slab.h"
 
 #include <errno.h>
@@ -20,7 +21,7 @@ typedef struct {
     dc_h5_rows spec;
     int64_t place; /* first byte in the file */
     dc_gidx done;  /* rows that this rank has written */
-    uint64_t hash; /* hash of these rows, in the end of all ranks' rows */
+    uint64_t hash; /* hash of these rows; after join_hashes(), of all ranks' rows */
 } array;
 
 struct dc_h5_stream {
@@ -30,9 +31,9 @@ struct dc_h5_stream {
     dc_part rows;
     array *arrays; /* [n_arrays], owned */
     size_t n_arrays;
-    int64_t bytes; /* length of the file when rank 0 has made it */
+    int64_t bytes; /* length of the file once rank 0 has made it */
     int fd;        /* this rank's descriptor, -1 if none */
-    int made;      /* rank 0: descriptor of the file it made, even if the name is another file's now; -1 if none */
+    int made;      /* rank 0: descriptor of the file it made, even if another file has the name now; -1 if none */
 };
 
 static dc_status name_files(dc_h5_stream *s, const char *path)
@@ -61,7 +62,7 @@ static dc_status fail_space(const dc_h5_stream *s, int64_t bytes, int cause)
                    s->path, strerror(cause), (double)bytes / 0x1p20, free_mib, s->dir);
 }
 
-/* Makes the part anew: a file that already has its name is not ours to remove. */
+/* Creates the part. Fails if a file already has its name: it is not ours to remove. */
 static dc_status make_part(dc_h5_stream *s)
 {
     s->made = open(s->part, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0666);
@@ -115,7 +116,7 @@ static bool is_row_array(const dc_h5_stream *s, const char *name)
     return false;
 }
 
-/* Checksum of a small dataset; those of row arrays come at the end. */
+/* Stores the checksum of a small dataset. Row arrays get theirs at the end. */
 static dc_status stamp(void *ctx, const char *name, const dc_h5_info *info)
 {
     const stamping *t = ctx;
@@ -145,7 +146,7 @@ out:
     return st;
 }
 
-/* Makes everything but the rows. The first reservation finds most full disks before HDF5 meets them. */
+/* Makes everything but the rows. The first reservation usually finds a full disk before HDF5 does. */
 static dc_status make_skeleton(dc_h5_stream *s, dc_h5_fill fill, void *ctx)
 {
     dc_status st = DC_OK;
@@ -175,7 +176,7 @@ static dc_status sync_directory(const char *dir)
     return ok ? DC_OK : DC_FAIL(DC_ERR_IO, "cannot write directory %s to disk: %s", dir, strerror(cause));
 }
 
-/* Checks on disk a dataset that this rank wrote alone; row arrays were read back by all ranks. */
+/* Reads back and checks a dataset that only this rank wrote. All ranks have already read back the row arrays. */
 static dc_status confirm(void *ctx, const char *name, const dc_h5_info *info)
 {
     const stamping *t = ctx;
@@ -285,7 +286,7 @@ dc_status dc_h5_stream_append(dc_comm *comm, dc_h5_stream *s, size_t index, dc_g
     return dc_agree(comm, dc_h5_slab_write(s->fd, s->part, a->place + row * (int64_t)each, local, (size_t)n * each));
 }
 
-/* Whether the file holds what this rank wrote, read through the ordinary file system. */
+/* Checks that the file, read through the ordinary file system, holds what this rank wrote. */
 static dc_status verify(const dc_h5_stream *s)
 {
     dc_status st = DC_OK;

@@ -1,6 +1,6 @@
-/* Datasets of strings. Ours have a fixed length, so that rows of them are arrays like all others; those of other
- * programs have any length and padding, and are passed to a visitor one by one. The memory for strings of variable
- * length in one piece is limited, because every row of a damaged file may point at the same long string. */
+/* Datasets of strings. Our strings have a fixed length, so that their rows are arrays like all others. Strings of other
+ * programs have any length and padding, and are passed to a visitor one by one. The memory that one piece may take for
+ * strings of variable length is limited, because every row of a damaged file may point at the same long string. */
 #include "h5_private.h"
 
 #include <string.h>
@@ -21,7 +21,7 @@ dc_status dc_h5_create_text(dc_h5 *h5, const char *name, size_t bytes, dc_gidx N
 
 /* ---- Reading ----------------------------------------------------------------------------------------------------- */
 
-/* Memory for the strings of variable length of one piece: taken from the front, given back as a whole, even after a
+/* Memory for one piece's strings of variable length. It is taken from the front and given back as a whole, even after a
  * read that failed half-way. */
 typedef struct {
     char *memory; /* [PIECE_BYTES] pages */
@@ -106,7 +106,7 @@ static dc_status check_text(dc_h5 *h5, const char *name, const dc_h5_info *info,
                    h5->path, name, (long long)rows, (long long)width, (long long)row, (long long)(row + n));
 }
 
-/* Number of rows read at a time; fewer for long strings, as 1 MiB each is legal. */
+/* Number of rows read at a time; fewer if strings are long, since even 1 MiB each is legal. */
 static dc_gidx rows_at_a_time(const reading *r)
 {
     return DC_MAX((dc_gidx)1, DC_MIN((dc_gidx)PIECE_ROWS, (dc_gidx)(PIECE_BYTES / r->item)));

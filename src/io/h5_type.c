@@ -1,5 +1,5 @@
-/* Element types: ours, and which of them a stored one is. A stored type is taken for one of ours only if it is exactly
- * the same: a float of two bytes may be a half or a bfloat16, and one of four may have another bias. */
+/* Element types: makes ours, and finds which of ours a stored type is. It must be exactly the same as ours: a float of
+ * two bytes may be a half or a bfloat16, and a float of four bytes may have another bias. */
 #include "h5_private.h"
 
 #include <string.h>
@@ -76,7 +76,7 @@ static bool read_format(hid_t t, float_format *f)
 }
 
 /* Whether an IEEE-like format with `digits` stored digits, largest exponent `exponent` and smallest place 2^`place`
- * holds all values of format f, in which an exponent of all ones is not a number. */
+ * holds all values of format f. In f, too, an exponent of all ones does not stand for a number. */
 static bool holds(const float_format *f, int64_t digits, int64_t exponent, int64_t place)
 {
     const int64_t stored = (int64_t)f->mantissa - f->explicit_one, bias = (int64_t)f->bias;

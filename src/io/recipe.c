@@ -8,7 +8,7 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/text.h"
 
-/* Names that lead to the same files give the same hash, from whatever folder they are given. */
+/* Names that lead to the same files give the same hash, whatever the current folder. */
 static uint64_t hash_recipe(const dc_recipe *r)
 {
     char path[PATH_MAX];
@@ -20,7 +20,7 @@ static uint64_t hash_recipe(const dc_recipe *r)
     return XXH3_64bits_withSeed(r->options, strlen(r->options), hash);
 }
 
-/* *out = the names, one per line; from dc_mem, freed by the caller. */
+/* *out = the names, one per line, allocated by dc_mem_alloc(); the caller frees it. */
 static dc_status join_inputs(const dc_recipe *r, char **out)
 {
     size_t bytes = 1, used = 0;
@@ -46,7 +46,7 @@ out:
     return st;
 }
 
-/* "convert of a.csv", or "fit" for a result, which names its data elsewhere. */
+/* Writes how the file was made: "convert of a.csv", or "fit" for a result, which names its data elsewhere. */
 static void describe(dc_h5 *h5, char *made, size_t cap)
 {
     char verb[16], inputs[128] = "", shown[128];

@@ -1,8 +1,9 @@
 /* Which kernels the dense libraries picked for this CPU, and how to restrict them to older ones.
  *
- * OpenBLAS chooses its kernels from the CPU model when it is loaded. A CPU newer than the library is an unknown model
- * and gets the oldest kernels (SSE3, a fifth of the speed or less), silently; so the name it chose is compared with the
- * instruction sets of the CPU. oneDNN looks at the instruction sets themselves and needs no check. */
+ * OpenBLAS chooses its kernels from the CPU model when it is loaded. If the CPU is newer than the library, OpenBLAS
+ * does not know the model and silently chooses the oldest kernels (SSE3, a fifth of the speed or less). So the kernels
+ * it chose are compared with the instruction sets of the CPU. oneDNN looks at the instruction sets themselves and needs
+ * no check. */
 #include <cblas.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <string.h>
@@ -11,9 +12,9 @@
 
 typedef enum { ISA_SSE, ISA_AVX, ISA_AVX2, ISA_AVX512 } isa_level;
 
-/* OpenBLAS core types, each with the best instruction set of a CPU for which its kernels are the right choice. Zen's
- * AVX2 kernels count as current on any CPU: AMD's first AVX-512 units are no wider inside. A name not in the table is
- * one of the many SSE cores. */
+/* OpenBLAS core types. isa: the best instruction set that a CPU may have if these kernels are still the right choice
+ * for it. Zen's kernels use AVX2 but are right for any CPU, because AMD's first AVX-512 units are no wider inside. A
+ * name not in the table is one of the many SSE cores. */
 static const struct {
     const char *core;
     isa_level isa;
@@ -76,7 +77,7 @@ static const char *onednn_isa_name(void)
     }
 }
 
-/* name: as dc_la_isa_name gives it. prefix: start of oneDNN's names for CPUs that use these sgemm kernels. */
+/* name: the value of parallel.isa. prefix: start of oneDNN's names for CPUs that use these sgemm kernels. */
 static const struct {
     dnnl_cpu_isa_t onednn;
     const char *prefix, *core, *name;
@@ -115,7 +116,7 @@ dc_status dc_la_set_isa(dc_isa isa)
                    onednn_isa_name());
 }
 
-/* "0.3.21" of "OpenBLAS 0.3.21 DYNAMIC_ARCH ...". */
+/* Finds the version in OpenBLAS's description: "0.3.21" in "OpenBLAS 0.3.21 DYNAMIC_ARCH ...". */
 static void openblas_version(char *out, size_t cap)
 {
     const char *config = openblas_get_config(), *space = strchr(config, ' ');

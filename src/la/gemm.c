@@ -1,9 +1,9 @@
 /* Row-major single-precision GEMM of one rank.
  *
  * oneDNN's dnnl_sgemm is row-major itself and brings its own kernels for every x86-64 CPU. CBLAS (OpenBLAS) is an
- * alternative behind the same function. Both are threaded by the OpenMP runtime of the program and both run in the
- * calling thread alone inside a parallel region, so tiles can be shared out by the caller. Kernels other than matrix
- * products are elsewhere. */
+ * alternative behind the same function. Both use the program's OpenMP runtime for their threads. Called inside a
+ * parallel region, both run in the calling thread alone, so callers can give each thread its own tiles. Kernels other
+ * than matrix products are elsewhere. */
 #include <cblas.h>
 #include <oneapi/dnnl/dnnl.h>
 
@@ -21,7 +21,7 @@ dc_gemm_backend dc_gemm_get_backend(void)
     return backend_now;
 }
 
-/* C = beta * C: what is left of the product when k = 0. */
+/* C = beta * C: all that remains of the product if k = 0. */
 static void scale_rows(int64_t m, int64_t n, float beta, float *C, int64_t ldc)
 {
     for (int64_t i = 0; i < m; i++)

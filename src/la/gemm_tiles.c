@@ -1,7 +1,7 @@
 /* Matrix products as fixed tiles, each computed by one thread: the bits of an element do not depend on the number of
  * threads, nor on what other rows a rank holds.
  *
- * The libraries' own threading cuts a product by the number of threads, and the bits of their kernels depend on the
+ * The libraries' own threading splits a product by the number of threads, and the bits of their kernels depend on the
  * shapes they see. Here the shapes follow from the layer alone: row tiles of fixed height, whose rows keep their place
  * in the tile, and panels of fixed width for weight gradients. Nothing is chosen by timing. */
 #include "dcmpi/la.h"

@@ -1,9 +1,9 @@
 /* Single-precision FMA peak of the threads this process may use, as the yardstick for every rate in the reports.
  *
  * Each thread runs independent chains x = x * m + c in registers, in the widest vectors the program was built for:
- * enough chains to cover latency times number of FMA units, few enough for the 16 registers of AVX2. Clocks differ with
- * the number of busy cores, so all threads run at once. The best of several short rounds is taken: a round that another
- * process disturbed only reads lower. */
+ * enough chains to keep all FMA units busy despite their latency, few enough for the 16 registers of AVX2. Clocks
+ * differ with the number of busy cores, so all threads run at once. The result is the best of several short rounds:
+ * another process can only lower the rate of a round that it disturbs. */
 #include <omp.h>
 
 #include "dcmpi/clock.h"

@@ -1,6 +1,6 @@
 /* dcn: Deep Clustering Network (Yang, Fu, Sidiropoulos, Hong, ICML 2017). Alternates on every batch:
- *   1. the network learns  |x - x^|^2 + beta |z - M s|^2  with centres M and labels s held fixed;
- *   2. labels are the nearest centres of the rows as they are now;
+ *   1. the network is trained on |x - x^|^2 + beta |z - M s|^2 with centres M and labels s held fixed;
+ *   2. each row is embedded again and gets the label of its nearest centre;
  *   3. each centre becomes the mean of all rows ever assigned to it, this batch included; c_k counts them, from 100 as
  *      in the authors' code. The authors update row by row, m <- m - (m - z)/c with c counted up; over the rows of a
  *      batch this gives the mean (c m + sum z)/(c + n), which needs one sum per batch. */
@@ -69,7 +69,7 @@ out:
     return st;
 }
 
-/* Each row has the label of its last batch, which cannot be computed again from the weights. */
+/* The label of a row dates from the last batch that had this row, so it cannot be recomputed from the weights. */
 static dc_status keep(dc_comm *comm, dc_method_state *s, dc_state *c)
 {
     s->saved = c;

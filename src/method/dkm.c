@@ -1,8 +1,8 @@
 /* dkm: Deep k-Means (Fard, Thonet, Gaussier, Pattern Recognition Letters 2020). Encoder, decoder and centres minimise
  *   mean |x - x^|^2 + lambda mean sum_k |z - r_k|^2 softmax_k(-alpha |z - r_k|^2)
  * together. The softmax is a smooth form of k-means' choice of a centre; alpha rises during training: alpha_1 = 0.1,
- * alpha_(i+1) = 2^(1 / ln(i+1)^2) alpha_i, 40 values, 5 epochs each; after pretraining the authors hold alpha =
- * 1000. */
+ * alpha_(i+1) = 2^(1 / ln(i+1)^2) alpha_i, 40 values, 5 epochs each. After pretraining, the authors keep alpha at 1000
+ * instead. */
 #include <math.h>
 
 #include "methods.h"

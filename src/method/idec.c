@@ -1,6 +1,6 @@
 /* idec: Improved Deep Embedded Clustering (Guo, Gao, Liu, Yin, IJCAI 2017). The decoder stays: the loss is
- * reconstruction + gamma * KL(P || Q), so that the embedding keeps what reconstruction needs while it forms
- * clusters. */
+ * reconstruction + gamma * KL(P || Q), so that the embedding forms clusters and still keeps what reconstruction
+ * needs. */
 #include "methods.h"
 
 typedef struct {

@@ -17,7 +17,8 @@ typedef struct {
         .min = 0, .max = 1e6, .range = DC_OPEN_MIN, .also = "dof degrees_of_freedom", .source = "Xie et al. 2016",     \
         .doc = "Degrees of freedom of Student's t in the soft assignment q, from which confidence is taken, too."      \
     }
-/* The key `loss`. The struct `keys` has an int member `loss`, a dc_recon_loss. what: the default; from: its source. */
+/* The key `loss`. The struct `keys` must have an int member `loss`, which holds a dc_recon_loss. what: the default;
+ * from: the source of the default. */
 #define DC_LOSS_KEY(keys, what, from)                                                                                  \
     {                                                                                                                  \
         .name = "loss", .type = DC_KEY_CHOICE, .offset = offsetof(keys, loss), .fallback = what,                       \
@@ -25,33 +26,33 @@ typedef struct {
         .doc = "Reconstruction loss, as pretrain.loss."                                                                \
     }
 
-/* State of the methods that have K centres in the latent space (tensor "centers") and the Student-t assignment as q.
- * These methods have no other state. */
+/* State of the methods that have K centres in the latent space (tensor "centers") and use the Student-t assignment as
+ * q. These methods have no other state. */
 struct dc_method_state {
     const dc_method_env *env;
     float *P;        /* [n x K] local target; NULL: not kept */
     dc_table target; /* P as a table */
     float *labels;   /* [n x 1] local; NULL: not kept */
-    dc_state *saved; /* the state that the labels are registered in, or NULL; borrowed */
+    dc_state *saved; /* the run state in which the labels are registered, or NULL; borrowed */
     dc_table label;  /* the labels as a table */
     dc_sum *loss;    /* sums of the target refresh */
 };
 
-/* Adds the tensor "centers" [K x L], trained. */
+/* Adds the trained tensor "centers" [K x L]. */
 void dc_centers_build(const dc_method_env *env, dc_slab *slab);
 dc_status dc_centers_create(const dc_method_env *env, dc_method_state **out);
-/* The same, and allocates the target P. */
+/* Like dc_centers_create(), but also allocates the target P. */
 dc_status dc_centers_create_target(const dc_method_env *env, dc_method_state **out);
 dc_status dc_centers_start(dc_comm *comm, dc_method_state *state, const dc_inferred *rows);
 /* Computes the sharpened target into P, and its KL loss; for DEC and its extensions. */
 dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const dc_inferred *rows, dc_refresh *out);
 /* Sends rows x through the encoder; trained: the encoder learns. */
 dc_val dc_centers_encode(dc_graph *g, const dc_method_env *env, bool trained, dc_val x);
-/* The centres as a value of the step. */
+/* Returns the centres as a value of the step. */
 dc_val dc_centers_use(dc_graph *g, const dc_method_env *env);
 /* Minimises, with weight 1, the loss of reconstructing rows x from their embedding z; the decoder learns. */
 void dc_centers_reconstruct(dc_graph *g, const dc_method_env *env, dc_recon_loss loss, dc_val x, dc_val z);
-/* KL(P || Q) of each row of the batch; z: its embedding; P: the target of the last refresh. */
+/* Returns KL(P || Q) of each row of the batch. z: embedding of the rows; P: the target of the last refresh. */
 dc_val dc_centers_kl(dc_graph *g, const dc_method_state *state, dc_val z);
 /* Outputs the embedding, the Student-t assignment and the nearest centre. */
 void dc_centers_infer(dc_graph *g, const dc_method_env *env);

@@ -1,9 +1,10 @@
-/* Counts the rows of each pair of class and cluster. Only pairs that occur are held. While rows are counted they are in
- * a hash table (open addressing, linear probing): labels may be row numbers, so a full table could become too large.
+/* Counts the rows of each pair of class and cluster. Only pairs that occur are stored. During counting, they are in a
+ * hash table (open addressing, linear probing): labels may be row numbers, so a table of all possible pairs could
+ * become too large.
  *
- * Pairs reach rank 0 in two steps: pairs of class c go to rank c mod P, which adds up their rows, and the sums go to
- * rank 0. So no rank but 0 holds more than a share of what all ranks found. Counts are integers and the result is
- * sorted, so it is the same for every number of ranks. */
+ * Pairs reach rank 0 in two steps: pairs of class c go to rank c mod P, which adds up their counts, and the sums go to
+ * rank 0. So rank 0 is the only one that ever holds the pairs of all ranks. Counts are integers and the result is
+ * sorted, so the result is the same for every number of ranks. */
 #include <string.h>
 
 #include "dcmpi/comm.h"
@@ -92,7 +93,7 @@ static int compare(const void *a, const void *b)
     return (x->cluster > y->cluster) - (x->cluster < y->cluster);
 }
 
-/* Sorts the cells and adds up those of the same pair; returns how many are left. */
+/* Sorts the cells and merges those of the same pair; returns how many are left. */
 static size_t sort_and_add(dc_cell *cell, size_t n)
 {
     size_t kept = 0;
@@ -130,7 +131,7 @@ static void exchange_release(exchange *e)
     dc_mem_free(&e->got);
 }
 
-/* Packs the cells of `own` by the rank that adds them up, in rank order. */
+/* Packs the cells of `own` in the order of the ranks that add them up. */
 static dc_status pack(exchange *e, const dc_counts *own)
 {
     dc_status st = DC_OK;
@@ -150,7 +151,7 @@ out:
     return st;
 }
 
-/* Tells each rank r the size send[r] of what it will get from this rank. */
+/* Tells each rank r the size send[r] of the message that it will get from this rank. */
 static dc_status tell_sizes(dc_comm *comm, exchange *e)
 {
     dc_status st = DC_OK;
@@ -253,8 +254,8 @@ void dc_counts_table(const dc_counts *c, int64_t *table)
     for (size_t i = 0; i < c->n; i++) table[c->cell[i].class_ * c->K + c->cell[i].cluster] = c->cell[i].rows;
 }
 
-/* A hash table that is a quarter to a half full, and either the smaller table that it replaces while it grows, or the
- * list of pairs and the messages sent and received. */
+/* A hash table that is a quarter to a half full, plus the larger of two: the smaller table that it replaces while
+ * growing; or the list of pairs and the messages sent and received. */
 double dc_counts_bytes(int64_t n, int64_t K, int64_t C)
 {
     return pairs_at_most(n, K, C) * (4 + 3) * sizeof(dc_cell);

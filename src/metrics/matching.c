@@ -1,10 +1,10 @@
-/* Finds which cluster should stand for which class so that as many rows as possible agree: a matching of largest weight
- * in a sparse bipartite graph, whose edges are the cells that have rows.
+/* Finds which cluster should stand for which class so that as many rows as possible agree. This is a matching of
+ * largest weight in a sparse bipartite graph, whose edges are the cells of the table of counts that have rows.
  *
- * The side with fewer members is matched one member after another along shortest augmenting paths in reduced costs
- * (Kuhn 1955; Dijkstra's search in reduced costs: Tomizawa 1971, Edmonds and Karp 1972). Prices u, v >= 0 always
- * satisfy u_i + v_j >= w_ij, with equality on matched edges. A path ends at a free member of the other side, which has
- * v = 0, or at a member of this side that is better left unmatched. All arithmetic is in integers, hence exact. */
+ * The members of the smaller side are matched one after another, along shortest augmenting paths in reduced costs (Kuhn
+ * 1955; Dijkstra's search in reduced costs: Tomizawa 1971, Edmonds and Karp 1972). Prices u, v >= 0 always satisfy u_i
+ * + v_j >= w_ij, with equality on matched edges. A path ends at a free member of the larger side, which has v = 0, or
+ * at a member of the smaller side that is better left unmatched. All arithmetic is in integers, hence exact. */
 #include "dcmpi/metrics.h"
 
 #include "dcmpi/mem.h"
@@ -232,8 +232,8 @@ static void look_from(dc_matching *m, int64_t i, int64_t distance, path_end *end
     }
 }
 
-/* Changes the prices of members nearer than the path's length: edges on the path become equalities, and
- * u_i + v_j >= w_ij stays true everywhere. */
+/* Changes the prices of members nearer than the path's length. Then u_i + v_j = w_ij on the edges of the path, and u_i
+ * + v_j >= w_ij still holds everywhere. */
 static void set_prices(dc_matching *m, int64_t root, int64_t length)
 {
     m->u[root] -= length;

@@ -1,9 +1,9 @@
-/* Normalised mutual information and adjusted Rand index from the counts, and accuracy from their matching.
+/* Computes normalised mutual information and adjusted Rand index from the counts, and accuracy from the matching.
  *
  * ACC: Yang et al. 2010. NMI: Strehl and Ghosh 2002 (geometric mean), and the arithmetic mean that scikit-learn uses
  * since 0.22. ARI: Hubert and Arabie 1985. Sums of logarithms and pair counts are in long double: with N = 1e8 the pair
- * counts are exact, and rounding of their product, 1e31, does not show in a score. Sums go over classes, clusters and
- * cells in ascending order. */
+ * counts are exact, and the rounding error of their product, about 1e31, does not show in a score. Sums go over
+ * classes, clusters and cells in ascending order. */
 #include "dcmpi/metrics.h"
 
 #include "dcmpi/mem.h"
@@ -11,7 +11,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Row counts of the classes and of the clusters that have rows, in ascending order. */
+/* Numbers of rows per class and per cluster, in ascending order of class or cluster; empty ones are left out. */
 typedef struct {
     int64_t n_classes, n_clusters, N;
     int64_t *class_, *cluster;
@@ -127,7 +127,7 @@ static double score_ari(const dc_counts *c, const margins *m)
     for (size_t i = 0; i < c->n; i++) both += pairs(c->cell[i].rows);
     const long double in_cluster = pairs_sum(m->cluster, m->n_clusters), in_class = pairs_sum(m->class_, m->n_classes);
     const long double all = pairs(m->N), most = (in_cluster + in_class) / 2;
-    /* Both partitions are trivial in the same way; with N = 1 there are no pairs at all. */
+    /* Both partitions are a single group, or both have one row per group; with N = 1 there are no pairs at all. */
     if (all == 0 || (in_cluster == in_class && (in_class == 0 || in_class == all))) return 1;
     /* Dividing first keeps the score of a single cluster exactly 0. */
     const long double expected = in_cluster / all * in_class;

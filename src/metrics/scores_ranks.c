@@ -1,12 +1,12 @@
-/* Scores of a job: rank 0 has the counts and does the work; between its steps all ranks check whether to stop; at the
- * end all get the scores. */
+/* Scores of a job: rank 0 has the counts and does the work. Between its steps all ranks check whether to stop. At the
+ * end all ranks get the scores. */
 #include <math.h>
 
 #include "dcmpi/comm.h"
 #include "dcmpi/metrics.h"
 #include "dcmpi/wish.h"
 
-/* Collective. m: the matching on rank 0, NULL elsewhere; *whole, on rank 0: the matching is complete. */
+/* Collective. m is the matching on rank 0, NULL elsewhere. Sets *whole on rank 0: whether the matching is complete. */
 static dc_status match(dc_comm *comm, dc_matching *m, bool *whole)
 {
     dc_status st = DC_OK;

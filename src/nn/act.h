@@ -1,4 +1,4 @@
-/* Activation functions and their derivatives, a vector at a time. Each function of a NaN is a NaN, so that the loss
+/* Activation functions and their derivatives, a vector at a time. All of them return NaN for NaN, so that the loss
  * shows that a run has diverged.
  *
  * tanh and sigmoid come from one exponential of a negative argument (no overflow): exp(y) = 2^k exp(r), |r| <= ln2/2,

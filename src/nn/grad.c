@@ -1,15 +1,16 @@
-/* Gradients as values: dc_grad() walks back from y to x and records the gradient of each operation on the way.
+/* Gradients as recorded values: dc_grad() walks back from y to x and records the gradient of each operation on the way.
  *
- * Let J be the derivative of an operation by its operand k. The gradient by operand k is a value g = J' dout, computed
- * by the operation's own `backward`. If t is the gradient of the loss by g, then its gradient
+ * Let J be the derivative of an operation by (with respect to) its operand k. The gradient by operand k is a value
+ * g = J' dout, computed by the operation's own `backward`. If t is the gradient of the loss by g, then the gradient of
+ * the loss
  *   by dout is J t: the operation's `tangent`;
  *   by the operands that J depends on is the derivative of dout' J t: the operation's `curve`.
- * So the backward pass through a gradient sends tangents forward, in the order of the layers; the weights of a layer
- * get products of tangents with deltas (op_dense.c). */
+ * So the backward pass through a gradient sends tangents forward, from the first layer to the last. The gradient of a
+ * layer's weights is then a product of tangents and deltas (op_dense.c). */
 #include "dcmpi/op.h"
 
-/* A gradient node holds the number of the operation's node, and k. Its operands are those of the operation, then the
- * operation's value and dout. The value is a function of the operands and gets no gradient. */
+/* A gradient node stores the number of the operation's node, and k. Its operands are those of the operation, then the
+ * operation's value, then dout. The value is a function of the other operands, so it gets no gradient. */
 static const dc_node *inner_node(const dc_graph *g, const dc_node *x)
 {
     return &g->node[x->whole[0]];
@@ -40,7 +41,7 @@ static void forward(const dc_call *c)
     inner.node->op->backward(&inner);
 }
 
-/* Gradients are given in the order of the operands: those of the operation first, dout last. */
+/* Sets gradients in the order of the operands: those of the operation first, dout last. */
 static void backward(const dc_call *c)
 {
     dc_call inner = inner_call(c);
@@ -73,7 +74,7 @@ static const char *barred(const dc_graph *g, const dc_node *x, int k)
 static const dc_op op_grad = {
     .name = "grad", .forward = forward, .backward = backward, .partial = partial, .barred = barred};
 
-/* Operands of a gradient node that get no gradient. Without `tangent`, J may depend on any operand. */
+/* Operands of a gradient node that get no gradient. If the operation has no `tangent`, J may depend on any operand. */
 static unsigned constants(const dc_node *x, int k)
 {
     const unsigned operands = (1u << x->n_in) - 1, curved = x->op->curved ? x->op->curved(x, k) : 0;

@@ -1,4 +1,4 @@
-/* Recording of a step. */
+/* Records the operations of a step. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +16,8 @@ void dc_graph_destroy(dc_graph **g)
     dc_mem_free(g);
 }
 
-/* A trained tensor gets its gradient from row operations only; refuses one that an operation on vectors reads. */
+/* A trained tensor gets its gradient from row operations only; refuses a trained tensor that an operation on vectors
+ * reads. */
 static void check_tensors(dc_graph *g)
 {
     for (int i = 0; i < g->n_nodes; i++) {
@@ -35,7 +36,7 @@ static bool is_trained(const dc_node *x)
     return x->op == &dc_op_use && x->tensor.trained;
 }
 
-/* The operand number k that node i has in a product; 0: in none. */
+/* The operand number of node i in the product that uses it; 0 if no product does. */
 static int product_operand(const dc_graph *g, int i)
 {
     for (int j = i + 1; j < g->n_nodes; j++)
@@ -181,7 +182,7 @@ const dc_op dc_op_use = {.name = "use"};
 const dc_op dc_op_number = {.name = "number", .forward = forward_number};
 const dc_op dc_op_entry = {.name = "entry", .keyed = true, .forward = forward_entry};
 
-/* There is one batch, however often it is asked for. */
+/* Every call returns the same node: a step has only one batch. */
 dc_val(dc_batch)(dc_graph *g, int64_t width)
 {
     for (int i = 0; i < g->n_nodes; i++) {

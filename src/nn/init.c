@@ -1,5 +1,5 @@
-/* Initial weights. They depend only on (seed, layer, element), so every rank makes the same ones without messages.
- * Biases are 0 in all schemes. */
+/* Initial weights. They depend only on (seed, layer, element), so every rank computes the same weights without
+ * messages. Biases are 0 in all schemes. */
 #include <math.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* Reads networks from text and writes them as text. See net_text.h.
  *
- * A layer is the name of its kind, then the words that this kind reads; kinds are rows of a table. Nothing is guessed:
- * every word must mean something, and an error names the first that does not, with its column. */
+ * A layer starts with the name of its kind, followed by words that this kind understands; the kinds are rows of a
+ * table. Nothing is guessed: a word without a meaning is an error, which names the word and its column. */
 #include "dcmpi/net_text.h"
 
 #include <stdarg.h>
@@ -22,8 +22,8 @@ typedef struct {
     int column;     /* of *at */
     int word_column;
     char word[WORD_MAX];  /* "": the layer has no more words */
-    const char *part;     /* for messages: "encoder", "decoder" or the net's name, */
-    int layer;            /* and the number of the layer in it */
+    const char *part;     /* for messages: "encoder", "decoder" or the net's name */
+    int layer;            /* number of the current layer in this part */
     dc_part_text *layers; /* of this part */
     char *why;
 } reader;
@@ -52,7 +52,7 @@ static void step(reader *r)
     r->column += ((unsigned char)*r->at & 0xC0) != 0x80;
 }
 
-/* Reads the next word of the layer into r->word; a word too long to mean anything is cut after a whole character. */
+/* Reads the next word of the layer into r->word; a word longer than any valid one is cut between two characters. */
 static void next_word(reader *r)
 {
     while (is_blank(*r->at)) step(r);

@@ -1,5 +1,5 @@
 /* Kernels of the network. Called outside a parallel region, they start their own threads. Results do not depend on the
- * number of threads, and those of a row do not depend on its place in the batch. */
+ * number of threads, and a row's results do not depend on its place in the batch. */
 #ifndef DCMPI_NN_KERN_H
 #define DCMPI_NN_KERN_H
 
@@ -23,7 +23,8 @@ void dc_decay(size_t n, float decay, const float *w, float *g);
 void dc_sgd_update(size_t n, float lr, float momentum, const float *g, float *v, float *w);
 /* v = m v + g; w -= lr v. */
 void dc_sgd_torch_update(size_t n, float lr, float momentum, const float *g, float *v, float *w);
-/* m1 = b1 m1 + (1-b1) g; m2 = b2 m2 + (1-b2) g^2; w -= lr m1 / (sqrt(m2) + epsilon); lr holds the bias correction. */
+/* m1 = b1 m1 + (1-b1) g; m2 = b2 m2 + (1-b2) g^2; w -= lr m1 / (sqrt(m2) + epsilon); lr includes the bias correction.
+ */
 typedef struct {
     float lr, beta1, one_minus_beta1, beta2, one_minus_beta2, epsilon;
 } dc_adam_step;

@@ -1,5 +1,5 @@
-/* The gradient of an activation as a value, for dc_grad of a layer: y = act(t), g = d act'(t), elementwise, computed
- * from y. */
+/* The gradient of an activation as an operation, for dc_grad of a layer: with y = act(t), it computes g = d act'(t)
+ * elementwise from y. */
 #include "dcmpi/op.h"
 #include "nn/act.h"
 
@@ -19,7 +19,7 @@ static void forward(const dc_call *c)
                                      dc_vec_load(c->in[D] + j, count - j)));
 }
 
-/* Derivative of act'(t) with respect to y. */
+/* The derivative of act'(t) with respect to y. */
 static dc_vec bend(dc_act act, dc_vec y)
 {
     return act == DC_ACT_TANH ? -2.0f * y : 1.0f - 2.0f * y;

@@ -3,10 +3,10 @@
  *
  * A tied layer uses the transposed weights of another layer, Y = act(X W' + b):
  *   dX = dT W,  dW += dT' X,  db = column sums of dT.
- * So the gradient dX of a plain layer, as a value, is a tied layer without a bias, and the other way round.
+ * So the gradient dX of a plain layer is computed as a tied layer without a bias, and vice versa.
  *
- * In training the rows lie on fixed tiles: the bits of a row depend only on its place in its tile and on the shapes, so
- * ranks and threads may divide the rows in any way. In inference a call is for one tile. */
+ * In training the rows lie in fixed tiles: a row's bits depend only on its place in its tile and on the shapes, so
+ * ranks and threads may divide the rows in any way. In inference each call handles one tile. */
 #include "dcmpi/la.h"
 #include "dcmpi/op.h"
 #include "nn/nn_kern.h"

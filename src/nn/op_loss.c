@@ -2,7 +2,7 @@
  *
  * Squared errors: with e = xhat - x and loss = s * sum e^2 the gradient is dloss/dxhat = 2 s e.
  *
- * Binary cross-entropy from the logit t, p = sigmoid(t):
+ * Binary cross-entropy from the logit t, with p = sigmoid(t):
  *   -x log p - (1-x) log(1-p) = max(t, 0) - t x + log(1 + exp(-|t|)),  d/dt = p - x.
  * This form neither overflows nor takes the logarithm of a p that was rounded to 0 or 1, and its gradient does not
  * vanish where p is saturated but wrong.
@@ -31,7 +31,7 @@ static double row_scale(dc_recon_loss kind, int64_t D)
     DC_ASSERT(!"unknown reconstruction loss");
 }
 
-/* Factor of xhat - x, or of p - x for cross-entropy, in the derivative of a row's loss. */
+/* The derivative of a row's loss is this factor times xhat - x, or times p - x for cross-entropy. */
 static double slope_scale(dc_recon_loss kind, int64_t D)
 {
     return row_scale(kind, D) * (kind == DC_LOSS_BCE ? 1 : 2);
@@ -56,8 +56,8 @@ static inline dc_vec exp_negative(dc_vec y)
     return scale * rest + scale;
 }
 
-/* Keeps the first `count` lanes and zeroes the rest: each padded lane of the last vector would add log 2 to the loss.
- */
+/* Keeps the first `count` lanes and zeroes the rest, because each padded lane of the last vector would add log 2 to the
+ * loss. */
 static inline dc_vec first_lanes(dc_vec v, int64_t count)
 {
     return count >= DC_VEC_LANES ? v : dc_vec_load((const float *)&v, count);
@@ -121,7 +121,7 @@ static void backward(const dc_call *c)
     }
 }
 
-/* The tangent of one row: sum over j of t_j times the derivative by xhat_j. */
+/* The tangent of one row: the sum over j of t_j times the derivative of the loss with respect to xhat_j. */
 static double tangent_of(const dc_call *c, const float *x, const float *xhat, const float *t, int64_t D)
 {
     const bool bce = kind_of(c) == DC_LOSS_BCE;

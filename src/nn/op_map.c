@@ -1,5 +1,5 @@
-/* Elementwise functions. Operands of a function of two may be spread: a vector over all rows, a value per row over its
- * columns, a scalar over both. */
+/* Elementwise functions. If a function has two operands, they may be spread: a vector over all rows, a value per row
+ * over the row's columns, a scalar over both. */
 #include <math.h>
 
 #include "dcmpi/op.h"
@@ -23,6 +23,13 @@ static stride stride_of(const dc_call *c, int k)
     return (stride){.row = one_row || spread ? 0 : width, .column = width == 1 ? 0 : 1};
 }
 
+/* Never overflows. */
+static float sigmoid(float a)
+{
+    const float u = expf(-fabsf(a));
+    return (a < 0 ? u : 1) / (1 + u);
+}
+
 static float value_of(dc_function f, float a, float b)
 {
     switch (f) {
@@ -36,6 +43,18 @@ static float value_of(dc_function f, float a, float b)
         return expf(a);
     case DC_SQUARE:
         return a * a;
+    case DC_TANH:
+        return tanhf(a);
+    case DC_SIGMOID:
+        return sigmoid(a);
+    case DC_SOFTPLUS:
+        return fmaxf(a, 0) + log1pf(expf(-fabsf(a)));
+    case DC_LOG:
+        return logf(a);
+    case DC_SQRT:
+        return sqrtf(a);
+    case DC_RECIPROCAL:
+        return 1 / a;
     }
     DC_ASSERT(!"unknown function");
 }
@@ -54,6 +73,18 @@ static float slope_of(dc_function f, int k, float a, float b, float out)
         return out;
     case DC_SQUARE:
         return 2 * a;
+    case DC_TANH:
+        return 1 - out * out;
+    case DC_SIGMOID:
+        return out * (1 - out);
+    case DC_SOFTPLUS:
+        return sigmoid(a);
+    case DC_LOG:
+        return 1 / a;
+    case DC_SQRT:
+        return 0.5f / out;
+    case DC_RECIPROCAL:
+        return -out * out;
     }
     DC_ASSERT(!"unknown function");
 }
@@ -69,14 +100,38 @@ static void forward(const dc_call *c)
                 value_of(function_of(c), c->in[0][i * a.row + j * a.column], second[i * b.row + j * b.column]);
 }
 
-/* The nonzero second derivative: by the two operands of a product, or twice by the one operand of exp or square. */
-static float bend_of(dc_function f, float out)
+/* The nonzero second derivative: with respect to both operands of a product, or twice to the only operand of another
+ * function. */
+static float bend_of(dc_function f, float a, float out)
 {
-    return f == DC_EXP ? out : f == DC_SQUARE ? 2 : 1;
+    switch (f) {
+    case DC_ADD:
+    case DC_SUB:
+        return 0;
+    case DC_MUL:
+        return 1;
+    case DC_EXP:
+        return out;
+    case DC_SQUARE:
+        return 2;
+    case DC_TANH:
+        return -2 * out * (1 - out * out);
+    case DC_SIGMOID:
+        return out * (1 - out) * (1 - 2 * out);
+    case DC_SOFTPLUS:
+        return sigmoid(a) * (1 - sigmoid(a));
+    case DC_LOG:
+        return -1 / (a * a);
+    case DC_SQRT:
+        return -0.25f / (a * out);
+    case DC_RECIPROCAL:
+        return 2 * out * out * out;
+    }
+    DC_ASSERT(!"unknown function");
 }
 
-/* What is given back to the operands. t NULL: their gradients; else the gradients of sum dout * tangent, where t is the
- * tangent's direction in operand `along`. */
+/* What is differentiated with respect to the operands. t NULL: the operation itself; else sum dout * tangent, where t
+ * is the tangent's direction in operand `along`. */
 typedef struct {
     const dc_call *c;
     const float *t;
@@ -91,18 +146,19 @@ static float slope_at(const dc_call *c, int k, int64_t i, int64_t j)
                     c->out[i * c->node->shape.width + j]);
 }
 
-/* Gradient of element (i, j) by operand k. */
+/* What element (i, j) of the result adds to the gradient of operand k. */
 static float gradient_at(const source *s, int k, int64_t i, int64_t j)
 {
     const dc_call *c = s->c;
     const int64_t at = i * c->node->shape.width + j;
     if (!s->t) return c->dout[at] * slope_at(c, k, i, j);
-    const stride t = stride_of(c, s->along);
-    return c->dout[at] * s->t[i * t.row + j * t.column] * bend_of(function_of(c), c->out[at]);
+    const stride t = stride_of(c, s->along), a = stride_of(c, 0);
+    return c->dout[at] * s->t[i * t.row + j * t.column] *
+           bend_of(function_of(c), c->in[0][i * a.row + j * a.column], c->out[at]);
 }
 
-/* A value that is spread over columns gets the sum over them. A vector that is spread over the rows of the batch is not
- * handled here, but in add_parts. */
+/* Gives operand k its gradient. A value that is spread over columns gets the sum over them. add_parts() handles vectors
+ * that are spread over the rows of the batch. */
 static void give(const source *s, int k)
 {
     const dc_call *c = s->c;
@@ -156,15 +212,9 @@ static void tangent(const dc_call *c, int k, const float *t, bool adds, float *o
 
 static unsigned curved(const dc_node *x, int k)
 {
-    switch ((dc_function)x->whole[0]) {
-    case DC_MUL:
-        return 1u << (1 - k);
-    case DC_EXP:
-    case DC_SQUARE:
-        return 1;
-    default:
-        return 0;
-    }
+    const dc_function f = (dc_function)x->whole[0];
+    if (f == DC_MUL) return 1u << (1 - k);
+    return f != DC_ADD && f != DC_SUB;
 }
 
 static void curve(const dc_call *c, int k, const float *t)
@@ -194,7 +244,7 @@ static bool has_two(dc_function f)
     return f == DC_ADD || f == DC_SUB || f == DC_MUL;
 }
 
-/* Whether operand x may stand for a value of this shape. */
+/* Whether operand x can be spread to the shape `to`. */
 static bool spreads(dc_shape x, dc_shape to)
 {
     if (x.space == DC_ROWS && to.space == DC_ONE) return false;

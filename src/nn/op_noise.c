@@ -1,9 +1,9 @@
-/* Noise that is a function of the global row, so it is the same on any rank and thread.
+/* Noise that is a function of the global row number, so it is the same on any rank and thread.
  *
  * Inverted dropout (Srivastava et al., JMLR 2014): a unit becomes 0 with probability `rate`, else it is multiplied by
  * 1/(1-rate). The mask is a function of (seed, step, site, global row, unit): unit u of row r takes word u mod 4 of the
- * generator's block r * ceil(width / 4) + u / 4. So the mask is never stored; the backward pass makes it again. The
- * gradient of dropout is the same dropout, applied to dout. */
+ * generator's block r * ceil(width / 4) + u / 4. So the mask is never stored; the backward pass computes it again. The
+ * gradient of dropout is dropout with the same mask, applied to dout. */
 #include "dcmpi/op.h"
 #include "dcmpi/rng.h"
 

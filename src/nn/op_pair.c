@@ -8,7 +8,7 @@
  * Let h_m be half the gradient with respect to the loss of m's row (dout / 2), and e_m the logarithm in l_m, kept from
  * the forward pass. The gradient with respect to view m, from its own loss and from those of all other views, is
  *   dv_m = (1/t) (sum_(n != m) (h_m exp(s_mn - e_m) + h_n exp(s_mn - e_n)) v_n - 2 h_m v_m')
- * The rank that has the row of m computes all of it, block by block over the rows of the whole batch, in order. */
+ * The rank that has the row of m computes all of dv_m, block by block over the rows of the whole batch, in order. */
 #include <math.h>
 
 #include "dcmpi/op.h"
@@ -53,7 +53,7 @@ static void add_rows(const float *f, const float *B, int64_t m, int64_t width, f
     }
 }
 
-/* exp(x_j - y) of a block; no exponent is above 0 by more than rounding. */
+/* exp(x_j - y) of a block. Exponents are at most 0, apart from rounding. */
 static void exps(const float *x, float y, float *out)
 {
     for (int64_t j = 0; j < BLOCK; j += DC_VEC_LANES) {
@@ -64,7 +64,7 @@ static void exps(const float *x, float y, float *out)
 }
 
 /* s[BLOCK]: s_mn for view `view` of row i of the tile (m) and view `other` of each row (n) of the block that starts at
- * row `first` of the batch; -1e30 where n is m, and behind the last row. Returns the number of rows in the block. */
+ * row `first` of the batch; -1e30 where n is m, and after the last row. Returns the number of rows in the block. */
 static int64_t block_products(const dc_call *c, int view, int64_t i, int other, int64_t first, float *s)
 {
     const int64_t width = dc_in_width(c, 0), m = DC_MIN(c->tile->B - first, (int64_t)BLOCK), own = c->tile->at + i;

@@ -74,7 +74,8 @@ static void softmax_tangent(const dc_call *c, int k, const float *t, bool adds, 
     }
 }
 
-/* The derivative by y is h_j = scale (dy_j t_j - dy_j (t y) - t_j (dy y)); that by x is scale y_j (h_j - (h y)). */
+/* Differentiates sum_j dy_j (tangent of y_j along t). The derivative with respect to y is h_j = scale (dy_j t_j - dy_j
+ * (t y) - t_j (dy y)); with respect to x it is scale y_j (h_j - (h y)). */
 static void softmax_curve(const dc_call *c, int k, const float *t)
 {
     const int64_t width = c->node->shape.width;
@@ -120,7 +121,7 @@ static void unit(const dc_call *c)
     }
 }
 
-/* The derivative is a symmetric matrix, so gradients and tangents are the same function. */
+/* The Jacobian is symmetric, so gradients and tangents are computed by the same function. */
 static double turn(double d, double y, double along, double length)
 {
     return length > 0 ? (d - y * along) / length : 0;
@@ -242,7 +243,7 @@ static void neg_entropy(const dc_call *c)
     }
 }
 
-/* At 0 the derivative at the least positive float is used: it is large but finite. */
+/* At 0 we use the derivative at the smallest positive float, which is large but finite. */
 static const double LEAST = 0x1p-149;
 
 static void neg_entropy_back(const dc_call *c)

@@ -1,5 +1,5 @@
-/* Sums over all rows of the batch: means, totals, cross products. An operation only says what a tile adds; the executor
- * forms the sum, shard by shard, in double. */
+/* Sums over all rows of the batch: means, totals, cross products. An operation only computes what a tile adds; the
+ * executor forms the sum, shard by shard, in double. */
 #include "dcmpi/op.h"
 
 static double all_of(const dc_tile *tile)

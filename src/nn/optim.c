@@ -1,13 +1,13 @@
 /* Optimizers and learning-rate schedules over ranges of the parameter slab.
  *
- * SGD in the convention of Keras and Caffe (the rate is part of the velocity) and in that of PyTorch (it is not). The
- * two differ after every change of the rate, with Nesterov momentum, too. Adam (Kingma and Ba, 2015) in Keras' form:
- * w -= lr_t m1 / (sqrt(m2) + epsilon) with lr_t = lr sqrt(1 - beta2^(t+1)) / (1 - beta1^(t+1)), so epsilon is added to
- * the uncorrected root. RMSprop (Tieleman and Hinton, 2012) without momentum. The moments are the only state:
- * everything else follows from the step number.
+ * SGD comes in the convention of Keras and Caffe (the velocity includes the rate) and in the convention of PyTorch (it
+ * does not). The two differ after every change of the rate, also with Nesterov momentum. Adam (Kingma and Ba, 2015) has
+ * Keras' form: w -= lr_t m1 / (sqrt(m2) + epsilon) with lr_t = lr sqrt(1 - beta2^(t+1)) / (1 - beta1^(t+1)), so epsilon
+ * is added to the uncorrected root. RMSprop (Tieleman and Hinton, 2012) has no momentum. The moments are the only
+ * state: everything else follows from the step number.
  *
- * Biases may have a rate of their own, and never decay: a range is updated in pieces, biases apart from weights. This
- * costs a few more kernel calls, but the kernels' loops stay simple. */
+ * Biases may have a rate of their own, and weight decay never applies to them. So a range is updated in pieces, biases
+ * apart from weights. This costs a few more kernel calls, but the kernels' loops stay simple. */
 #include "dcmpi/optim.h"
 
 #include <math.h>
@@ -15,7 +15,7 @@
 
 #include "nn/nn_kern.h"
 
-/* Factor of the configured rate at step t of the schedule. */
+/* The factor by which the schedule multiplies the configured rate at step t. */
 static double schedule_factor(const dc_opt_config *opt, int64_t t, int64_t total)
 {
     if (opt->schedule == DC_SCHED_STEP && opt->lr_step > 0) {

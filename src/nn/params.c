@@ -1,7 +1,7 @@
-/* The parameter slab: values, gradients and two moments of all trainable floats, each of them one contiguous array.
+/* The parameter slab: values, gradients and two moments of all trainable floats, in four contiguous arrays.
  *
- * Every rank needs all values. It needs gradients and moments only where it computes and updates them, in strict mode a
- * share of the slab, so these are pages that take memory only when a thread first writes to them. */
+ * Every rank needs all values. It needs gradients and moments only where it computes and updates them; in strict mode
+ * this is a share of the slab. So these arrays are pages that take memory only when a thread first writes to them. */
 #include "dcmpi/mem.h"
 #include "nn/nn_kern.h"
 

@@ -12,7 +12,7 @@ static void newline(dc_json *j)
     for (int i = 0; i < j->depth; i++) fputs("  ", j->file);
 }
 
-/* Bytes that are not UTF-8 (a file name, an old locale) are written as the text \xNN, as in messages. */
+/* Bytes that are not UTF-8 (as in a file name from an old locale) are written as the text \xNN, as in messages. */
 static void put_string(FILE *f, const char *s)
 {
     const char *end = s + strlen(s);

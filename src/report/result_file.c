@@ -26,7 +26,7 @@ static dc_status put_f64(dc_h5 *h5, const char *object, const char *attr, double
     return dc_h5_put_attr_f64(h5, object, attr, &v, 1);
 }
 
-/* Hashes of what the result was made from; 0: there was no such input. */
+/* Writes hashes of what the result was made from; 0: there was no such input. */
 static dc_status fill_hashes(dc_h5 *h5, const dc_provenance *from, const dc_dataset *data)
 {
     dc_status st = DC_OK;

@@ -1,4 +1,4 @@
-/* Self-checks of a finished run: invariants that hold whatever the data are. */
+/* Self-checks of a finished run: invariants that hold for any data. */
 #include <math.h>
 #include <string.h>
 
@@ -21,7 +21,7 @@ int dc_self_checks(const dc_result *r, const dc_refresh *last, dc_self_check out
     out[n++] = (dc_self_check){"cluster sizes sum to N", rows == r->data->part.N, (double)rows};
     out[n++] = (dc_self_check){"weights and centres are finite", finite_weights(r), 0};
     if (!last) return n;
-    out[n++] = (dc_self_check){"replicas are equal", true, 0}; /* if not, the refresh would have ended the run */
+    out[n++] = (dc_self_check){"replicas are equal", true, 0}; /* otherwise the refresh would have ended the run */
     out[n++] = (dc_self_check){"rows of q sum to 1", last->sum_check <= DC_ROW_SUM_TOLERANCE, last->sum_check};
     if (last->odd_targets >= 0)
         out[n++] = (dc_self_check){"rows of p sum to 1", last->odd_targets == 0, (double)last->odd_targets};

@@ -1,5 +1,5 @@
 /* The RESULT line and summary.json, made from run.h5 alone: anyone who has a complete result can make them again,
- * identical to the last byte. What a run.h5 of version 0.1.0 lacks is left out. */
+ * identical to the last byte. Members whose values are missing in a run.h5 of version 0.1.0 are left out. */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -286,7 +286,7 @@ void dc_outcome_release(dc_outcome *o)
     dc_mem_free(&o->summary);
 }
 
-/* A summary of an older version does not name its result. It is accepted as it is if it has a beginning and an end. */
+/* A summary of an older version does not name its result, so it is accepted if its first and last bytes are right. */
 static bool is_own(const dc_outcome *o, const unsigned char *data, size_t bytes)
 {
     if (o->names_itself) return bytes == o->summary_bytes && memcmp(data, o->summary, bytes) == 0;

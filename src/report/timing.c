@@ -1,4 +1,4 @@
-/* Combines the section clocks of all ranks: min, average, max, the slowest rank, rates. */
+/* Combines the section clocks of all ranks into minimum, average, maximum, slowest rank and rates. */
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"

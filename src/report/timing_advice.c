@@ -9,7 +9,8 @@ static const dc_section busy_sections[] = {
     DC_T_CLUSTER_GATHER,  DC_T_CLUSTER_NETWORK,  DC_T_CLUSTER_UPDATE,
 };
 
-/* A rank is slow if the same work takes it SLOW_FACTOR times as long, at a cost of SLOW_SHARE of the run or more. */
+/* A rank is slow if it needs SLOW_FACTOR times the average time for the same work, and the excess is at least
+ * SLOW_SHARE of the run's time. */
 static const double SLOW_FACTOR = 1.25, SLOW_SHARE = 0.05;
 /* Messages take too long if they take this share of the steps or more. */
 static const double MESSAGES_SHARE = 0.4;

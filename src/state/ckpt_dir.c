@@ -1,4 +1,4 @@
-/* The folder of checkpoints. Only files whose names have our own pattern are ever looked at or removed. */
+/* The folder of checkpoints. Looks at and removes only files whose names have our own pattern. */
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -149,7 +149,7 @@ void dc_ckpt_prune(const char *dir, int64_t number, int64_t keep)
     int n;
     char path[DC_PATH_MAX];
     remove_parts(dir);
-    if (dc_ckpt_list(dir, &list, &n) != DC_OK || !list) { /* a folder that cannot be read keeps what it has */
+    if (dc_ckpt_list(dir, &list, &n) != DC_OK || !list) { /* if the folder cannot be read, nothing is removed */
         dc_error_clear();
         return;
     }

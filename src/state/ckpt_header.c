@@ -1,4 +1,4 @@
-/* The attributes in which a checkpoint describes its run, and what writing and reading share. */
+/* The attributes in which a checkpoint describes its run, and the code that writing and reading share. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Private to ckpt*.c: what writing and reading of checkpoint files share. */
+/* Private to ckpt*.c: what the code that writes checkpoint files and the code that reads them share. */
 #ifndef DCMPI_CKPT_PRIV_H
 #define DCMPI_CKPT_PRIV_H
 
@@ -10,7 +10,7 @@ enum { DC_CKPT_TRAILER_BYTES = 64 };
 void dc_ckpt_make_trailer(char out[DC_CKPT_TRAILER_BYTES], uint64_t high, uint64_t low);
 
 DC_CHECKED dc_status dc_ckpt_put_header(dc_h5 *h5, const dc_ckpt_header *header);
-/* Errors: DC_ERR_FORMAT, DC_ERR_MEMORY; even then header->deck may be allocated. */
+/* Errors: DC_ERR_FORMAT, DC_ERR_MEMORY; header->deck may be allocated even after an error. */
 DC_CHECKED dc_status dc_ckpt_get_header(dc_h5 *h5, const char *path, dc_ckpt_header *header);
 
 extern const char dc_ckpt_group[];      /* the group that holds the arrays */

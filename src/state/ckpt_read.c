@@ -1,7 +1,7 @@
 /* Checkpoint files, read by rank 0. Opening a file reads all of it twice, in pieces. The first pass verifies its
- * checksum; until then nothing in it is believed and the HDF5 library sees none of it. Then the headers say where the
+ * checksum; until then nothing in it is trusted, and the HDF5 library sees none of it. Then the headers tell where the
  * arrays are, and the second pass checks that their values are finite. The values are loaded later, when arrays are
- * registered; each array must still have the checksum of the second pass, so that nothing unverified gets in. */
+ * registered. Each array must then still have the checksum of the second pass, so that nothing unverified is loaded. */
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>

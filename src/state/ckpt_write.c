@@ -2,9 +2,9 @@
  *
  * The file is an HDF5 file: its headers first, then the values of the arrays in the order in which they were
  * registered, then the trailer. The HDF5 library only makes the headers, in memory (dc_h5_image_create). It never
- * writes to the disk, because after a disk error it may crash or hang; and it never gets the values, because it would
- * only copy them. So every byte is written here, once and in order, and a running checksum covers all bytes. A disk
- * error is an error of one of our own calls. Besides the arrays, memory holds only the headers and one piece.
+ * writes to the disk, because after a disk error it may crash or hang; and it is never given the values, because it
+ * would only copy them. So every byte is written here, once and in order, and a running checksum covers all bytes. A
+ * disk error is an error of one of our own calls. Besides the arrays, memory holds only the headers and one piece.
  *
  * Rank 0 is the only writer, even of tables whose rows lie on all ranks: their pieces come to it in row order
  * (state.h). If each rank wrote its own blocks, we would need a checksum per block, an answer to a disk that fails on
@@ -17,8 +17,8 @@
 #include "dcmpi/file.h"
 #include "dcmpi/mem.h"
 
-/* Room for the headers: so much for the file, so much for each array, and 4 bytes for each byte of the deck, rounded up
- * to whole steps. HDF5 needs about a quarter of it. */
+/* Room for the headers: a fixed size for the file, another for each array, and 4 bytes for each byte of the deck; the
+ * sum is rounded up to whole steps. HDF5 needs about a quarter of it. */
 enum { FILE_HEADERS = 32 << 10, ARRAY_HEADERS = 2 << 10, HEADERS_STEP = 4 << 10 };
 
 struct dc_ckpt_writer {

@@ -1,6 +1,6 @@
-/* Progress for people and machines: every record goes to metrics.jsonl; the log gets a line when one is due. A line is
- * due after log_interval; the interval grows by half each time, up to five minutes, so that the log of a long run stays
- * readable. */
+/* Progress for people and machines: every record goes to metrics.jsonl; the log gets a line per interval. The interval
+ * starts as log_interval and grows by half each time, up to five minutes, so that the log of a long run stays readable.
+ */
 #include <errno.h>
 #include <math.h>
 #include <string.h>

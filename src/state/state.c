@@ -1,5 +1,5 @@
-/* The register of state: arrays are registered here, and get the values that a checkpoint has for them. How a
- * checkpoint is stored is up to the functions in dc_state_config; this file knows neither files nor HDF5. */
+/* The register of a run's state: arrays are registered here, and get the values that a checkpoint has for them. The
+ * functions in dc_state_config store and load checkpoints; this source deals neither with files nor with HDF5. */
 #include <string.h>
 
 #include "dcmpi/beat.h"
@@ -61,8 +61,8 @@ bool dc_state_continues(const dc_state *s)
     return s && s->continues;
 }
 
-/* Sends values [first, first + n) of a waiting array from rank 0 to where they belong. `piece` has room for them: for
- * shares on all ranks, for tables of rows on rank 0. Collective. */
+/* Sends values [first, first + n) of a waiting array from rank 0 to where they belong. `piece` has room for them: on
+ * all ranks if the array is held in shares, on rank 0 if it is a table of rows. Collective. */
 static dc_status load_piece(dc_comm *comm, dc_state *s, int index, const dc_kept *k, size_t first, size_t n,
                             void *piece)
 {
@@ -101,7 +101,7 @@ out:
     return st;
 }
 
-/* Gives a kept array the values that wait for it, if any, and removes them from those that wait. Collective. */
+/* Gives a registered array the values that wait for it, if any; they then no longer wait. Collective. */
 static dc_status restore(dc_comm *comm, dc_state *s, dc_kept *k, bool *restored)
 {
     dc_status st = DC_OK;

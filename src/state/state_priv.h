@@ -1,4 +1,4 @@
-/* Private to state*.c: what a register of state holds. */
+/* Private to state*.c: the registered arrays of a run's state. */
 #ifndef DCMPI_STATE_PRIV_H
 #define DCMPI_STATE_PRIV_H
 
@@ -16,11 +16,11 @@ typedef enum {
 
 typedef struct {
     dc_kept_kind kind;
-    dc_state_array array; /* if it grows, without its length */
-    void *data;           /* NULL if it grows */
+    dc_state_array array; /* if the array grows, without its length */
+    void *data;           /* NULL if the array grows */
     dc_state_shares shares;
     dc_part part;
-    /* Only if it grows: */
+    /* Only if the array grows: */
     size_t *rows, row_width;
     void *const *growing;
 } dc_kept;
@@ -37,11 +37,11 @@ struct dc_state {
     int64_t step;
     bool ends_phase;
     dc_wish *wish;  /* borrowed */
-    double retry_s; /* until a failed save is tried again */
-    size_t *counts; /* [2 x P] bytes of a piece from and to each rank */
+    double retry_s; /* seconds until a failed save is tried again */
+    size_t *counts; /* [2 x P] bytes of a piece that each rank sends and receives */
 };
 
-/* The array with its present length, and the present address of its values. */
+/* Return the array with its current length, and the current address of its values. */
 static inline dc_state_array dc_kept_array(const dc_kept *k)
 {
     dc_state_array now = k->array;
@@ -52,8 +52,8 @@ static inline void *dc_kept_data(const dc_kept *k)
 {
     return k->kind == DC_KEPT_GROWS ? *k->growing : k->data;
 }
-/* counts[P]: how many bytes of values [first, first + n) of a table lie on each rank. Returns at which byte of this
- * rank's rows its part begins. */
+/* counts[P]: how many bytes of values [first, first + n) of a table lie on each rank. Returns the byte offset of this
+ * rank's part within its rows. */
 static inline size_t dc_kept_counts(const dc_kept *k, int rank, size_t first, size_t n, size_t *counts)
 {
     const size_t size = dc_state_type_bytes(k->array.type);

@@ -1,4 +1,4 @@
-/* Decides when the register is saved, and sends its arrays to rank 0. */
+/* Decides when the registered arrays are saved, and sends them to rank 0. */
 #include <xxhash.h>
 
 #include "dcmpi/clock.h"
@@ -21,8 +21,8 @@ static uint64_t hash_kept(const dc_state *s)
     return hash;
 }
 
-/* Returns values [first, first + n) on rank 0, in place or gathered in `piece`. Collective for arrays that are spread
- * over the ranks. */
+/* Returns values [first, first + n) on rank 0: a pointer into the array itself, or to `piece` if they were gathered.
+ * Collective for arrays that are spread over the ranks. */
 static const void *gather(dc_comm *comm, const dc_state *s, const dc_kept *k, size_t first, size_t n, void *piece)
 {
     if (k->kind == DC_KEPT_SHARES) {
@@ -49,8 +49,8 @@ static dc_status put(dc_comm *comm, const dc_state *s, const dc_kept *k, void *p
     return st;
 }
 
-/* Arrays that are spread over the ranks are gathered only while rank 0 can still write. If it fails, the error text
- * stays on rank 0. Collective. */
+/* Arrays that are spread over the ranks are gathered only while rank 0 can still write. If writing fails, the error
+ * text stays on rank 0. Collective. */
 static dc_status put_all(dc_comm *comm, const dc_state *s, dc_status st, void *piece)
 {
     for (int i = 0; i < s->n_kept; i++) {
@@ -78,7 +78,7 @@ static dc_status write_kept(dc_comm *comm, dc_state *s)
 }
 
 /* Saves; *saved is the same on all ranks. Only rank 0 has the error text. Values that differ between ranks are not
- * saved: those of rank 0 may be the wrong ones, and all ranks would continue with them. */
+ * saved: rank 0's values may be the wrong ones, and all ranks would continue with them. */
 static dc_status save(dc_comm *comm, dc_state *s, bool *saved)
 {
     dc_status st = DC_OK;

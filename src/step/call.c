@@ -9,7 +9,7 @@ static float *value_of(const dc_step *s, int i, int64_t at)
     return dc_step_buffer(s, s->plan.node[i].value) + at * x->shape.width;
 }
 
-/* NULL: nobody wants it, or it is the gradient of a tensor, which is summed elsewhere. */
+/* Returns NULL if nobody wants this gradient, or if it belongs to a tensor: then it is summed elsewhere. */
 static float *gradient_of(const dc_step *s, int i, int64_t at)
 {
     const dc_node *x = dc_step_node(s, i);

@@ -68,7 +68,7 @@ out:
     return st;
 }
 
-/* Prepares the sums within the passes: they go over a partition with one row per shard. */
+/* Prepares the sums within the passes; their partition has one row per shard. */
 static dc_status take_level_sum(dc_step *s)
 {
     dc_status st = DC_OK;
@@ -160,7 +160,7 @@ static double updated_floats(const dc_step *s)
     return (double)floats;
 }
 
-/* Bytes sent for sums within the passes, and for rows that all ranks read. */
+/* Number of bytes sent for the sums within the passes, and for the rows that all ranks read. */
 static double sent_within(const dc_step *s)
 {
     const double rows = sizeof(float) * (double)s->batcher.capacity * (double)s->plan.all_floats,
@@ -215,7 +215,7 @@ static void gather_rows(dc_step *s)
 
 /* ---- Step ------------------------------------------------------------------------------------------------------- */
 
-/* Takes the losses, and the gradients that came in parts, from the sums over all rows. */
+/* Takes the losses, and the gradients that are sums of parts, from the sums over all rows. */
 static void take_totals(dc_step *s, double *loss)
 {
     const dc_graph *g = s->plan.graph;

@@ -1,4 +1,4 @@
-/* Private to step/: a recorded step in execution. */
+/* Private to step/: what a recorded step needs while it is executed. */
 #ifndef DCMPI_STEP_EXEC_H
 #define DCMPI_STEP_EXEC_H
 
@@ -35,8 +35,8 @@ struct dc_step {
     dc_outer *outer;
     int n_threads;
     int *leaf_of;      /* [shards of this rank] leaf of this step, -1: none */
-    dc_part shards;    /* one row per shard, for the sums within the passes, */
-    dc_sum *level_sum; /* [plan.largest_level]; NULL if there are no such sums */
+    dc_part shards;    /* one row per shard, for the sums within the passes */
+    dc_sum *level_sum; /* [plan.largest_level]; NULL if there are no sums within the passes */
     double *level_total;
     double *leaf;  /* [n_threads x plan.n_sums] */
     double *total; /* [plan.n_sums] */
@@ -56,38 +56,39 @@ static inline dc_section dc_step_section(const dc_step *s, int k)
 {
     return (dc_section)((int)s->cfg.gather + k);
 }
-/* Buffer [rows of the batch x its width] for rows of the whole batch; at: floats per row of the buffers before it. */
+/* Buffer [rows of the whole batch x width]; at: floats per row of the buffers before it. */
 static inline float *dc_step_all(const dc_step *s, size_t at)
 {
     return s->all + at * (size_t)s->places.B;
 }
-/* call.c: the call of node i, with its operands from place `at` of the buffers on; lane of thread 0. */
+/* call.c: the call of node i; its operands start at place `at` of the buffers. Its lane is that of thread 0. */
 dc_call dc_step_call(const dc_step *s, int i, int64_t at, const dc_tile *tile);
 
 /* passes.c. Collective if the step has sums within its passes. */
 void dc_step_forward(dc_comm *comm, dc_step *s);
 void dc_step_backward(dc_comm *comm, dc_step *s);
 
-/* gather.c: gathers the rows that ALL operations of this level read, or what their gradients need. Collective. */
+/* gather.c, for operations of this level that have reach ALL: the first gathers the rows that they read, the second
+ * what their gradients need. Collective. */
 void dc_step_gather_values(dc_comm *comm, dc_step *s, int level);
 void dc_step_gather_slopes(dc_comm *comm, dc_step *s, int level);
 
 /* exec_kern.c */
 int dc_step_threads(void);
-/* How an operation runs: for all rows at once, tile by tile, or once for its vector; NOTHING: it need not run. */
+/* How an operation runs: not at all, for all rows at once, tile by tile, or once for its vector. */
 typedef enum { DC_RUNS_NOTHING, DC_RUNS_ALL, DC_RUNS_TILES, DC_RUNS_ONCE } dc_runs;
 dc_runs dc_step_runs(const dc_step *s, int i);
-/* Runs the operations of [first, last) that run tile by tile and have this level. */
+/* Of operations [first, last), runs those that have this level and run tile by tile. */
 void dc_step_forward_tiles(const dc_step *s, int first, int last, int level);
-/* Computes their gradients, last operation first. */
+/* Computes the gradients of such operations, last operation first. */
 void dc_step_backward_tiles(const dc_step *s, int first, int last, int level);
-/* Computes the gradients that the SUM and ALL operations of this level give to their rows. */
+/* Computes the gradients that operations of this level with reach SUM or ALL give to their rows. */
 void dc_step_backward_batch(const dc_step *s, int level);
 /* Sums the values of a level over the rows of the batch: total[plan.largest_level]. Collective. */
 void dc_step_sum_level(dc_comm *comm, dc_step *s, int level, double *total);
-/* Sums the parts that rows give to the gradient of vector i. Collective. */
+/* Sums what the rows contribute to the gradient of vector i. Collective. */
 void dc_step_sum_parts(dc_comm *comm, dc_step *s, int i, double *total);
-/* Sums losses and partial gradients over every leaf, and hands them to the sum over leaves in order. */
+/* Sums losses and partial gradients within each leaf, and hands the leaves' sums on in leaf order. */
 void dc_step_sum_leaves(dc_step *s);
 
 #endif

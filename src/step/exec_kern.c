@@ -1,4 +1,4 @@
-/* The parallel loops of a step: over tiles, and over leaves, whose sums are handed on in order. */
+/* The parallel loops of a step, over tiles and over leaves. The sums of leaves are handed on in leaf order. */
 #include <math.h>
 #include <omp.h>
 #include <string.h>
@@ -150,7 +150,7 @@ void dc_step_sum_parts(dc_comm *comm, dc_step *s, int i, double *total)
 
 /* ---- Sums with the products ------------------------------------------------------------------------------------- */
 
-/* What one leaf contributes to the means of the losses over the batch, and to the gradients of tensors. */
+/* Computes one leaf's share of the batch's mean losses and of the tensors' gradients. */
 static void sum_leaf(const dc_step *s, const dc_leaf *leaf, double *sum)
 {
     const dc_graph *g = s->plan.graph;

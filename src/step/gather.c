@@ -1,6 +1,6 @@
-/* Gathers rows of the whole batch on every rank, for ALL operations. Rows lie in batch order, which is also rank order
- * because a rank's shards are contiguous; so their order is the same for any number of ranks. Rows are only copied,
- * never added. */
+/* Gathers rows of the whole batch on every rank, for operations with reach ALL (op.h). Rows lie in batch order, which
+ * is also rank order because a rank's shards are contiguous; so their order is the same for any number of ranks. Rows
+ * are only copied, never added. */
 #include "dcmpi/comm.h"
 
 #include <string.h>
@@ -24,7 +24,7 @@ static void gather(dc_comm *comm, dc_step *s, const float *own, int64_t width, f
     dc_comm_allgatherv(comm, first, all, s->all_bytes);
 }
 
-/* Gathers those values of the level below that ALL operations read. */
+/* Gathers the values of the level below that operations with reach ALL read. */
 void dc_step_gather_values(dc_comm *comm, dc_step *s, int level)
 {
     for (int i = 0; i < s->plan.graph->n_nodes; i++) {

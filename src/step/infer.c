@@ -1,4 +1,4 @@
-/* Inference: every thread has buffers of its own for one tile, so that a row's bits do not depend on threads. */
+/* Inference. Each thread has its own buffers for one tile, so a row's bits do not depend on the number of threads. */
 #include <string.h>
 
 #include "dcmpi/mem.h"
@@ -13,7 +13,7 @@ struct dc_infer {
     float *lanes; /* [n_threads x plan.lane] */
 };
 
-/* Inference knows only one tile: refuses operations that need more. */
+/* Refuses operations that need more than one tile, because inference sees only one. */
 static dc_status check(const dc_plan *plan)
 {
     for (int i = 0; i < plan->graph->n_nodes; i++) {

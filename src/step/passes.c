@@ -1,19 +1,19 @@
-/* The passes of a step: operations in recorded order, gradients in the reverse order. They go level by level (plan.h):
- * between two levels the sums over the batch are formed, and rows come from other ranks. An operation on all rows at
- * once starts its own threads. The operations between two of that kind form a segment, which runs tile by tile, so that
- * a chain of small operations stays in the cache. */
+/* The passes of a step: operations run in recorded order, gradients in reverse order. Passes go level by level
+ * (plan.h): between two levels, sums over the batch are formed and rows are received from other ranks. An operation on
+ * all rows at once starts its own threads. The operations between two such operations form a segment, which runs tile
+ * by tile, so that a chain of small operations stays in the cache. */
 #include <string.h>
 
 #include "exec.h"
 
-/* The call of an operation that makes a vector: the rows of the call are the rows of the vector. */
+/* The call of an operation that computes a vector: the rows of the call are the rows of the vector. */
 static dc_call call_once(const dc_step *s, int i, dc_tile *tile)
 {
     *tile = (dc_tile){.n = dc_step_node(s, i)->shape.n, .B = s->places.n_global};
     return dc_step_call(s, i, 0, tile);
 }
 
-/* Gets all values of this level that are sums over the rows, by one reduction. */
+/* Computes all values of this level that are sums over the rows, with one reduction. */
 static void take_sums(dc_comm *comm, dc_step *s, int level)
 {
     if (!dc_plan_has_sums(&s->plan, level)) return;
@@ -141,7 +141,7 @@ static void backward_level(dc_comm *comm, dc_step *s, int level)
     }
 }
 
-/* Values computed from the whole batch give rows of lower levels their gradients. */
+/* Sends gradients from values computed from the whole batch back to the rows of lower levels. */
 static void backward_batch(dc_comm *comm, dc_step *s, int level)
 {
     for (int i = 0; i < s->plan.graph->n_nodes; i++)

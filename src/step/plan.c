@@ -57,7 +57,8 @@ static void write_gradients(dc_plan *p, int i, bool *written)
     }
 }
 
-/* Visits the nodes in the order of the backward pass. The node of a loss is written first, by the loss itself. */
+/* Visits the nodes in the order of the backward pass. The gradient of a loss node is written first, by the loss itself.
+ */
 static void order_gradients(dc_plan *p)
 {
     bool written[DC_NODES_MAX] = {0};
@@ -96,7 +97,7 @@ static void place_buffers(dc_plan *p)
     }
 }
 
-/* Places the rows of the whole batch that ALL operations read. */
+/* Assigns places to the rows of the whole batch that operations with reach ALL read. */
 static void place_gathered(dc_plan *p)
 {
     for (int i = 0; i < p->graph->n_nodes; i++) {
@@ -115,7 +116,8 @@ static void place_gathered(dc_plan *p)
     }
 }
 
-/* Number of a tensor among the summed ones; adds it if it is new. A tensor of several operations has one gradient. */
+/* Returns the number of a tensor among the summed ones, and adds it if it is new. A tensor that several operations use
+ * has one gradient. */
 static int number_of(dc_plan *p, const dc_tensor *tensor)
 {
     for (int i = 0; i < p->n_summed; i++)
@@ -167,7 +169,8 @@ bool dc_plan_has_parts(const dc_plan *p, int i)
     return false;
 }
 
-/* Places the sums within the passes: values of a level are summed together, gradients of vectors one by one. */
+/* Assigns places to the sums within the passes: values of a level are summed together, gradients of vectors one by one.
+ */
 static void place_levels(dc_plan *p)
 {
     for (int level = 1; level < p->n_levels; level++) {

@@ -1,4 +1,4 @@
-/* What follows the gradients of a step: clipping, the optimizer's update, and values that are set without a gradient.
+/* The end of a step, after its gradients: clipping, the optimizer's update, and values that are set without a gradient.
  * Also keeps the optimizer's moments for checkpoints. */
 #include <math.h>
 #include <string.h>
@@ -24,7 +24,8 @@ static void move_and_put(const dc_step *s)
     }
 }
 
-/* The factor with which clip_norm scales the gradient of this step, from the norm over all that it trains; 1: none. */
+/* The factor by which clip_norm scales this step's gradient; it follows from the norm of the whole gradient. 1: no
+ * scaling. */
 static double clip_factor(dc_comm *comm, const dc_step *s, const dc_opt_config *opt)
 {
     if (opt->clip_norm == 0) return 1;
@@ -44,8 +45,8 @@ static void update_tensor(const dc_step *s, const dc_opt_config *opt, size_t lo,
     dc_opt_step(opt, s->cfg.params, lo, hi, t, total);
 }
 
-/* Updates what this rank owns of the products, that is, of layer weights and their biases. Tensors whose gradients came
- * in parts are small: every rank updates them. */
+/* Updates the layer weights and biases (the products) that this rank owns. The other trained tensors are small: every
+ * rank updates them. */
 static void update_tensors(const dc_step *s, const dc_opt_config *opt, double clip, int64_t t, int64_t total)
 {
     for (int i = 0; i < s->plan.n_products; i++) {
@@ -75,8 +76,8 @@ void dc_step_update(dc_comm *comm, dc_step *s, const dc_opt_config *opt, int64_t
     dc_timer_move(s->cfg.timers, dc_step_section(s, 3), dc_step_section(s, 2), talk);
 }
 
-/* Copies those of values [first, first + n) of a slab that every rank updates: value i from from[i - from_first] to
- * to[i - to_first]. */
+/* Copies slab values [first, first + n), but only those that every rank updates. For each value i: to[i - to_first] =
+ * from[i - from_first]. */
 static void copy_summed(const dc_step *s, size_t first, size_t n, const float *from, size_t from_first, float *to,
                         size_t to_first)
 {
@@ -87,7 +88,8 @@ static void copy_summed(const dc_step *s, size_t first, size_t n, const float *f
     }
 }
 
-/* Gathers whole moments on rank 0, so that they fit any number of ranks. What is not trained has moments 0. */
+/* Gathers the moments of the whole slab on rank 0, so that any number of ranks can read them. Values that are not
+ * trained have moments 0. */
 static void gather_moments(dc_comm *comm, const void *step, const float *own, size_t first, size_t n, float *piece)
 {
     const dc_step *s = step;

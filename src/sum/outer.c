@@ -163,7 +163,8 @@ void dc_outer_begin(dc_outer *o, double wish)
     dc_sum_reset(o->sum);
 }
 
-/* Pushes o->vector for the next shard. The first push of a step carries this rank's wish; each rank has a shard. */
+/* Pushes o->vector for the next shard. The first push of a step carries this rank's wish; there is one, because each
+ * rank has a shard. */
 static void push(dc_outer *o)
 {
     o->vector[o->cfg.n_values] = o->wish;

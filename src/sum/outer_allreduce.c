@@ -1,5 +1,6 @@
-/* Gradients that are not strict: each rank forms the products of its own rows, with as many threads as the library
- * likes; then an allreduce adds them in the MPI library's order. Neighbouring items go in one message. */
+/* Gradients without strict mode (outer.h): each rank forms the products of its own rows, with as many threads as the
+ * library likes. Then an allreduce adds them, in an order that the MPI library chooses. Neighbouring items go in one
+ * message. */
 #include "dcmpi/comm.h"
 
 #include <stdlib.h>

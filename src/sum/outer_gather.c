@@ -2,7 +2,7 @@
  *
  * The rows of a batch lie in rank order, because a rank's shards are contiguous. Each rank gets D of the whole batch,
  * and the columns of A that belong to its own panels. Each panel of a gradient is then one product over all rows of the
- * batch, which is the same wherever it is computed. With one rank nothing is copied. */
+ * batch, with the same bits on whichever rank computes it. With one rank nothing is copied. */
 #include "dcmpi/comm.h"
 
 #include "dcmpi/clock.h"
@@ -123,7 +123,7 @@ static void gather_D(dc_comm *comm, const dc_outer *o, gather *g)
     }
 }
 
-/* Packs for each rank, pair by pair, the columns that it needs of this rank's rows. */
+/* For each rank, packs the columns that it needs from this rank's rows, pair by pair. */
 static void pack_A(const dc_outer *o, gather *g)
 {
     const dc_places *p = o->cfg.places;
@@ -163,7 +163,7 @@ static void exchange_A(dc_comm *comm, const dc_outer *o, gather *g)
     unpack_A(o, g);
 }
 
-/* Computes what pair k gives to this rank's units of item i, from A and D of the whole batch. */
+/* Computes what pair k contributes to this rank's units of item i, from A and D of the whole batch. */
 static void compute_slice(const dc_outer *o, int i, int k, const float *A, const float *D)
 {
     const dc_outer_item *x = &o->item[i];

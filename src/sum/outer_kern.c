@@ -3,7 +3,7 @@
 
 #include "outer_priv.h"
 
-/* Fewer floats are not worth waking the threads for. */
+/* With fewer floats than this, waking the threads does not pay off. */
 enum { THREAD_FLOATS = 1 << 15 };
 
 void dc_columns_pack(const float *X, int64_t n, int64_t width, int64_t columns, float *packed)
@@ -18,7 +18,7 @@ void dc_columns_unpack(const float *packed, int64_t n, int64_t width, int64_t co
     for (int64_t i = 0; i < n; i++) memcpy(X + i * width, packed + i * columns, (size_t)columns * sizeof *packed);
 }
 
-/* Columns of one strip: each thread gets whole cache lines and keeps its sums in registers. */
+/* Columns per strip. One thread sums a strip: it reads whole cache lines and keeps the sums in registers. */
 enum { STRIP = 128 };
 
 static void sum_strip(const float *X, int64_t n, int64_t width, bool adds, float *out)
@@ -50,7 +50,7 @@ void dc_column_sums(const float *X, int64_t n, int64_t width, bool adds, float *
             sum_rest(X + j, n, width, width - j, adds, sum + j);
 }
 
-/* Number of partial sums side by side, the same for every instruction set. */
+/* Number of partial sums kept side by side; the same for every instruction set. */
 enum { LANES = 16 };
 
 double dc_squares(const float *x, size_t n)

@@ -13,7 +13,7 @@
  * rows of the product, then the bias. Units are numbered in this order, which is also their order in memory. Each rank
  * owns a contiguous range of the units of all items; all ranges have about the same number of floats. */
 typedef struct {
-    int P, rank; /* 1 and 0 where every rank owns everything */
+    int P, rank; /* 1 and 0 if every rank owns everything */
     const dc_outer_item *item;
     int n_items;
     int *first;    /* [n_items x (P+1)] units [first[i][r], first[i][r+1]) of item i belong to rank r */
@@ -50,7 +50,7 @@ static inline size_t dc_item_floats(const dc_outer_item *item)
 {
     return dc_item_product(item) + (item->bias ? (size_t)item->d : 0);
 }
-/* Number of floats of an item that precede its unit u; u may be the number of units, which gives all floats. */
+/* Number of floats of an item before its unit u. If u is the number of units, these are all floats. */
 static inline size_t dc_unit_offset(const dc_outer_item *item, int64_t u)
 {
     const int64_t panels = dc_item_panels(item), rows = DC_MIN(u * DC_PANEL_ROWS, item->a);
@@ -64,7 +64,7 @@ static inline int dc_owner_first(const dc_owners *o, int i, int r)
 {
     return o->first[i * (o->P + 1) + r];
 }
-/* Where the floats of item i that rank r owns begin in a slab; they end where those of rank r + 1 begin. */
+/* Where rank r's part of item i begins in a slab. It ends where the part of rank r + 1 begins. */
 static inline size_t dc_owned_lo(const dc_owners *o, int i, int r)
 {
     return o->item[i].at + dc_unit_offset(&o->item[i], dc_owner_first(o, i, r));
@@ -77,7 +77,7 @@ size_t dc_owned_floats(const dc_owners *o, int r);
 
 typedef struct {
     const char *name;
-    bool padded; /* every shard has the same number of places, so that products have one shape */
+    bool padded; /* every shard has the same number of places, so that all products have the same shape */
     bool whole;  /* every rank gets the whole gradient and owns all of it */
     dc_status (*create)(dc_outer *o);
     void (*release)(dc_outer *o); /* also after an error of create */
@@ -92,7 +92,7 @@ struct dc_outer {
     dc_outer_config cfg;
     dc_outer_item *item; /* = cfg.item, owned */
     const dc_outer_row *row;
-    void *way; /* the way's own data; made and released by it */
+    void *way; /* the way's own data, made by create and freed by release */
     dc_owners owners;
     double product_s;
     dc_outer *patches; /* sums the items with windows, if the others are summed in another way; NULL: none */
@@ -100,12 +100,12 @@ struct dc_outer {
         dc_outer *outer;
         int item;
     } *home; /* [items of the caller] where each is */
-    /* For the small vectors that shards contribute (outer.h): they are added in canonical order (sum.h), as the rows of
-     * a partition with one row per shard. */
+    /* For the small vectors that shards contribute (outer.h). They are added in canonical order (sum.h), as if they
+     * were the rows of a partition with one row per shard. */
     dc_part leaf_part;
     dc_sum *sum;
     double *vector; /* [n_values + 1] the values, then the wish */
-    double wish;    /* of this rank, to save or stop (wish.h); 0 once it is pushed to the sum */
+    double wish;    /* this rank's wish to save or stop (wish.h); 0 once it is pushed to the sum */
     int next_shard; /* next shard to be pushed to the sum */
     double *square; /* [units of all items] sums of squares, in the order of the items */
 };
@@ -127,10 +127,11 @@ double dc_outer_allreduce_sent(const dc_outer *o);
 
 /* ---- Kernels ----------------------------------------------------------------------------------------------------- */
 
-/* Copies `columns` columns of X [n x width] into packed [n x columns], and back; X points to the first of them. */
+/* Copies `columns` columns of X [n x width] into packed [n x columns], and back; X points to the first column to copy.
+ */
 void dc_columns_pack(const float *X, int64_t n, int64_t width, int64_t columns, float *packed);
 void dc_columns_unpack(const float *packed, int64_t n, int64_t width, int64_t columns, float *X);
-/* sum[u - first] = dc_squares() of unit u of an item of grad, for units [first, last). */
+/* For each unit u of an item, first <= u < last: sum[u - first] = dc_squares() of the unit's floats in grad. */
 void dc_unit_squares(const dc_outer_item *item, int first, int last, const float *grad, double *sum);
 
 #endif

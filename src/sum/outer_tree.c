@@ -1,11 +1,11 @@
-/* Gradients of large batches in strict mode (outer.h): a product A'D for each of the V shards. A perfect binary tree
- * over the shards adds them.
+/* Gradients of large batches in strict mode (outer.h): each of the V shards has its own product A'D, and a perfect
+ * binary tree over the shards adds these products.
  *
- * The shards of a rank make up whole subtrees (part.h). The rank computes the sums at the roots of these, tile by tile,
- * so that the partial sums of a tile stay in the cache. Each rank owns a slice of the gradient: it gets this slice of
- * all roots of all ranks, and finishes the tree for it. A batch of B rows has at most ceil(B/V) rows in a shard; a
- * shard with fewer is padded with zeros in D, so that all products have the same shape. A product of patches goes over
- * the rows that the shard has, so it needs no padding, wherever the rows lie. */
+ * The shards of a rank make up whole subtrees (part.h). The rank computes the sums at their roots, tile by tile, so
+ * that the partial sums of a tile stay in the cache. Each rank owns a slice of the gradient: it receives this slice of
+ * the roots of all ranks, and finishes the tree for this slice. A batch of B rows has at most ceil(B/V) rows in a
+ * shard; a shard with fewer is padded with zeros in D, so that all products have the same shape. A product of patches is
+ * over the rows that the shard has in the step, so it needs no padding. */
 #include "outer_tree.h"
 
 #include <string.h>
@@ -37,7 +37,7 @@ static int own_roots(const dc_outer *o)
     return t->root_of[o->owners.rank + 1] - t->root_of[o->owners.rank];
 }
 
-/* Whether there is only one rank: it writes its only root straight into the gradient. */
+/* True if there is only one rank: then it writes its only root straight into the gradient. */
 static bool alone(const dc_outer *o)
 {
     return o->owners.P == 1;
@@ -142,7 +142,7 @@ void dc_outer_tree_release(dc_outer *o)
     dc_mem_free(&t->stack);
 }
 
-/* Packs this rank's roots for sending: to each rank go its slices of all items. */
+/* Packs this rank's roots for sending: each rank is sent its slices of all items. */
 static void pack(const dc_outer *o, dc_outer_tree *t)
 {
     float *next = t->packed;
@@ -162,7 +162,7 @@ static void pack(const dc_outer *o, dc_outer_tree *t)
     }
 }
 
-/* Adds the roots of all ranks, which are in t->received: returns the sum over all shards of this rank's slices. */
+/* Adds the roots of all ranks, which are in t->received. Returns this rank's slices, summed over all shards. */
 static const float *finish(const dc_outer *o, dc_outer_tree *t, size_t floats)
 {
     const int n = t->root_of[o->owners.P];

@@ -69,7 +69,7 @@ static void add_patches(const leaf_place *place, int k, const dc_leaf *leaf, flo
         add_rows(pair->D + leaf->at * places * x->d + t->column, leaf->n * places, x->d, t->columns, out);
 }
 
-/* What the rows of one shard give to a tile: out [rows x columns], or [columns] for a bias. */
+/* Computes what the rows of one shard contribute to a tile: out [rows x columns], or [columns] for a bias. */
 static void leaf_tile(const void *ctx, int shard, float *out)
 {
     const leaf_place *place = ctx;

@@ -1,5 +1,6 @@
-/* Decides which rank owns which part of the items: contiguous units, in the order of the items. The middle of a unit
- * decides, so that shares are equal up to one panel. Ownership changes who works and what is sent, never the bits. */
+/* Decides which rank owns which part of the items. Each rank owns consecutive units, in the order of the items. The
+ * middle of a unit decides who owns it, so that shares are equal up to one panel. Ownership affects who computes and
+ * what is sent, never the bits. */
 #include "dcmpi/comm.h"
 
 #include <string.h>
@@ -12,14 +13,14 @@ static size_t unit_floats(const dc_outer_item *item, int64_t u)
     return dc_unit_offset(item, u + 1) - dc_unit_offset(item, u);
 }
 
-/* Rank of a unit that covers floats [begin, begin + size) of `total`. */
+/* The rank that owns the unit of floats [begin, begin + size) out of `total`. */
 static int rank_at(size_t begin, size_t size, size_t total, int P)
 {
     const double middle = ((double)begin + 0.5 * (double)size) / (double)total;
     return DC_MIN((int)(middle * P), P - 1);
 }
 
-/* Sets first[P+1] for an item whose floats begin at *begin of `total`; moves *begin to the end of the item. */
+/* Sets first[P+1] for an item whose floats begin at *begin, out of `total`; moves *begin to the end of the item. */
 static void share_out(const dc_outer_item *item, size_t *begin, size_t total, int P, int *first)
 {
     const int units = dc_item_units(item);
@@ -121,7 +122,8 @@ void dc_outer_take(const dc_outer *outer, const float *piece, size_t first, size
 
 /* ---- Squares ----------------------------------------------------------------------------------------------------- */
 
-/* Number of units that ranks below r own, over all items. In the order of the items, the units of rank r come next. */
+/* Number of units that the ranks below r own, over all items. The units of rank r come next, in the order of the
+ * items. */
 static size_t units_below(const dc_owners *o, int r)
 {
     size_t units = 0;

@@ -1,8 +1,8 @@
 /* Assigns rows to shards and shards to ranks: pure integer arithmetic.
  *
- * Shard s has floor(N/V) rows, one more if bitrev(s) < N mod V: the longer shards lie evenly spread, so that any rank's
- * contiguous range of shards has nearly its fair share of rows. The first row of a shard is found by counting, bit by
- * bit, the longer shards before it. */
+ * Shard s has floor(N/V) rows, and one more if bitrev(s) < N mod V: this spreads the longer shards evenly, so that any
+ * rank's contiguous range of shards has nearly its fair share of rows. The first row of a shard is found by counting,
+ * bit by bit, the longer shards before it. */
 #include "dcmpi/part.h"
 
 unsigned dc_bitrev(unsigned s, int V)
@@ -15,9 +15,9 @@ unsigned dc_bitrev(unsigned s, int V)
     return reversed;
 }
 
-/* Number of shards t < s with bitrev(t) < r. The shards below s form one aligned range for each bit that is set in s:
- * in it, the bits above are those of s, this bit is 0, the lower bits are free. The reversed numbers of such a range of
- * 2^b shards are c, c + V/2^b, c + 2V/2^b, ..., where c < V/2^b is the reversed upper bits. */
+/* Number of shards t < s with bitrev(t) < r. The shards below s form aligned ranges, one for each bit that is set in s.
+ * In a range, the bits above that bit are those of s, that bit is 0, and the lower bits are free. The reversed numbers
+ * of such a range of 2^b shards are c, c + V/2^b, c + 2V/2^b, ..., where c < V/2^b is the reversed upper bits. */
 static int64_t long_shards_before(int s, int64_t r, int V)
 {
     if (s == V) return r;
@@ -74,7 +74,7 @@ dc_status dc_part_init(dc_part *part, dc_gidx N, int V, int P, int rank)
     return DC_OK;
 }
 
-/* Makes `block` the one that starts at local row lo, within its shard. */
+/* Sets the rows of `block`: from local row lo on, but not beyond its shard. */
 static void cut_block(const dc_part *part, dc_block *block, int64_t lo)
 {
     const int64_t shard_end = dc_part_shard_begin(part, block->shard + 1) - part->row_lo;

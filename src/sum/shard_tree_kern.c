@@ -16,7 +16,7 @@ int dc_tree_roots(int lo, int hi, dc_subtree *out)
     return count;
 }
 
-/* How many subtrees of a tree over `size` leaves are added at once: 4, that is two levels; 2 if there is one level. */
+/* How many subtrees of a tree with `size` leaves are added at once: 4 (two levels), or 2 if there is only one level. */
 static int fan_in(int size)
 {
     return DC_MIN(size, 4);
@@ -27,7 +27,7 @@ int dc_tree_scratch(int size)
     return size == 1 ? 1 : fan_in(size) - 1 + dc_tree_scratch(size / fan_in(size));
 }
 
-/* x[0 .. n) = (x0 + x1) + (x2 + x3), or x0 + x1, where x0, x1, ... are sums of n floats, one after the other in x. */
+/* x[0 .. n) = (x0 + x1) + (x2 + x3), or x0 + x1, where x0, x1, ... are consecutive arrays of n floats in x. */
 static void add_parts(int parts, int64_t n, float *x)
 {
     const float *x1 = x + n, *x2 = x1 + n, *x3 = x2 + n;
@@ -59,8 +59,9 @@ static void add(float *a, const float *b, size_t n)
     for (size_t i = 0; i < n; i++) a[i] += b[i];
 }
 
-/* The front of the array is a stack of subtrees that wait for their other half. They cover the first shards, each is
- * smaller than the one before, so two neighbours of equal size are the halves of a subtree. */
+/* The front of the array is a stack of subtrees that wait for their other half. They cover the first shards in order,
+ * and each is smaller than the one before it. When the last two have equal size, they are the halves of one subtree and
+ * are added. */
 const float *dc_tree_finish(dc_subtree *subtree, int count, size_t n)
 {
     int depth = 0;

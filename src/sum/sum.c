@@ -1,4 +1,4 @@
-/* Sums over all rows whose bits do not depend on ranks or threads.
+/* Sums over all rows. The bits of a sum do not depend on ranks or threads.
  *
  * Three fixed trees on top of each other: rows inside a block (the kernel's business), blocks inside a shard, shards.
  * The owner of a shard only determines where an addition happens, never its operands. A rank's contiguous shards are
@@ -6,8 +6,8 @@
  * a power of two there is one root per rank.
  *
  * Short vectors: every rank gets all roots and adds up the top of the tree. Long vectors: slice j of all roots goes to
- * rank j, which adds up its slice, and the slices are gathered; this sends as much as a ring allreduce. Both do the
- * same additions. Communication and computation do not overlap. */
+ * rank j, which adds up its slice, and the slices are gathered; this sends as much as a ring allreduce. Both ways do
+ * the same additions. Communication and computation do not overlap. */
 #include <omp.h>
 #include <string.h>
 

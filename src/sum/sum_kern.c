@@ -1,4 +1,4 @@
-/* The parallel loop over blocks of rows: threads take blocks as they come free and hand in the partial sums in block
+/* The parallel loop over blocks of rows: each idle thread takes the next block. Partial sums are passed on in block
  * order, so that the tree sees the same leaves in the same order for every number of threads. */
 #include <omp.h>
 #include <string.h>

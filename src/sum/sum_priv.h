@@ -17,7 +17,7 @@ struct dc_sum {
     int64_t shard_blocks; /* leaves of this shard so far */
     size_t pushed;        /* leaves so far */
     dc_tree blocks;       /* sums over the blocks of this shard */
-    dc_tree shards;       /* sums over the shards of this rank, later over all */
+    dc_tree shards;       /* sums over the shards of this rank, later over all shards */
     double *slab;         /* vectors of both trees */
 
     bool gathers;       /* every rank gets whole roots (short vectors); false: slices */

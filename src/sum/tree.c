@@ -23,7 +23,7 @@ static double *vector(const dc_tree *tree, int i)
     return tree->slab + (size_t)i * tree->m;
 }
 
-/* Returns left + right, added up in left; if one of them has no rows, returns the other. */
+/* Adds right to left and returns left; if one of them has no rows, only returns the other. */
 static const double *plus(double *left, bool left_empty, const double *right, size_t m)
 {
     if (left_empty) return right;

@@ -27,8 +27,8 @@ void dc_tree_init(dc_tree *tree, double *slab, int capacity, size_t m);
 void dc_tree_clear(dc_tree *tree);
 /* Appends the subtree of `size` leaves from `first` on, to the right of all others. v[m] is copied; NULL: no rows. */
 void dc_tree_append(dc_tree *tree, int64_t first, int64_t size, const double *v);
-/* Adds up what is left on the stack, from the right; the sum (NULL without rows) is valid until the next call. The
- * stack is empty afterwards. */
+/* Adds up what is left on the stack, from the right; the sum (NULL if there are no rows) is valid until the next call.
+ * The stack is empty afterwards. */
 const double *dc_tree_fold(dc_tree *tree);
 /* Copies values [begin, begin+length) of each vector on the stack to `out`, leaving out subtrees without rows; returns
  * the end of what it wrote. */

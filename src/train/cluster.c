@@ -1,6 +1,6 @@
-/* The clustering phase. Each of its records refreshes the target over all rows. Stop rules use only values that were
- * reduced over all ranks, so all ranks decide alike. The stop rule of the papers needs a finished interval, so the
- * first refresh never ends the phase as converged. */
+/* The clustering phase. The target is refreshed over all rows each time a record is written. Stop rules use only values
+ * that were reduced over all ranks, so all ranks decide alike. The stop rule of the papers needs one full interval
+ * between refreshes, so the first refresh never ends the phase as converged. */
 #include "dcmpi/comm.h"
 #include "dcmpi/fault.h"
 #include "dcmpi/log.h"
@@ -14,31 +14,31 @@
 static const char *const columns[] = {"iter",    "loss",        "step_loss", "step_recon",
                                       "changed", "k_effective", "largest",   "empty"};
 
-/* What a checkpoint keeps of the loop, besides weights, moments and history. */
+/* What a checkpoint stores about the loop, besides weights, moments and history. */
 enum { STOP, CHANGED, LARGEST, EMPTY, LABEL_HASH, START_LARGEST, N_COUNTS };
 enum { LOSS, SUM_CHECK, F_SUM, K_EFFECTIVE, START_SIZED, N_VALUES };
 
 typedef struct {
     dc_phase phase;
-    dc_model *model; /* borrowed, as is the next */
+    dc_model *model; /* borrowed; so is `cfg` */
     const dc_cluster_config *cfg;
     dc_method_env env;      /* cfg->env, completed */
     dc_method_state *state; /* owned, made by the method */
-    dc_embedder *embedder;  /* owned, as is the next */
+    dc_embedder *embedder;  /* owned; so is `shares` */
     dc_cluster_shares shares;
     int32_t *next; /* [n] new labels during a refresh, owned */
     dc_cluster_result *out;
-    dc_cluster_config was;   /* cfg, but with max_iter and tol of the run that wrote the checkpoint */
-    float *snapshot;         /* [n] parameters at the last refresh, from which to repeat it */
-    int64_t count[N_COUNTS]; /* as of the last refresh, like the values */
+    dc_cluster_config was;   /* cfg, but max_iter and tol are those of the run that wrote the checkpoint */
+    float *snapshot;         /* [n] parameters at the last refresh, to repeat it when a run continues */
+    int64_t count[N_COUNTS]; /* as of the last refresh; so is `value` */
     double value[N_VALUES];
 } loop;
 
 /* ---- Stop rules ------------------------------------------------------------------------------------------------- */
 
-/* Whether training has drawn the clusters together: the rows outside the largest cluster are now few, both among all
- * rows and compared with the start; or few effective clusters are left, compared with the start. Uneven clusters that
- * k-means found do not count as a collapse. */
+/* Whether the clusters have collapsed during training: either few rows are left outside the largest cluster, both as a
+ * share of all rows and compared with the start, or the effective number of clusters has dropped far below that of the
+ * start. Clusters that were uneven from the start (k-means) do not count as a collapse. */
 static bool collapsed(const loop *l, const dc_refresh *r)
 {
     static const double OF_ALL = 0.05, OF_START = 0.2, EFFECTIVE = 0.5;
@@ -60,7 +60,7 @@ static dc_stop decide(const loop *l, const dc_cluster_config *cfg)
 
 /* ---- State ------------------------------------------------------------------------------------------------------ */
 
-/* Hash of all labels: the same for any number of ranks, in whatever order they add. */
+/* Hash of all labels. It depends neither on the number of ranks nor on the order in which they are added up. */
 static int64_t hash_labels(dc_comm *comm, const loop *l)
 {
     const dc_part *part = &l->model->data->part;
@@ -150,7 +150,8 @@ static void swap_floats(float *a, float *b, size_t n)
     }
 }
 
-/* If the labels are those of the refresh that is repeated, the loop must stop, or go on, as it did after it. */
+/* If repeating a refresh gives the same labels as the original, the loop must make the same decision to stop or go
+ * on. */
 static dc_status check_labels(dc_comm *comm, loop *l)
 {
     if (hash_labels(comm, l) != l->count[LABEL_HASH]) {
@@ -170,7 +171,7 @@ static dc_status infer(dc_comm *comm, loop *l, bool may_save)
     return dc_embed_all(comm, l->embedder, l->model, may_save, &(dc_embedded){l->out->Z, l->out->q, l->next});
 }
 
-/* Renews labels, their counts and the target, after the rows went through the inference. */
+/* Updates labels, their counts and the target from the output of the inference. */
 static dc_status renew(dc_comm *comm, loop *l)
 {
     dc_status st = DC_OK;
@@ -191,7 +192,7 @@ static void take_labels(const loop *l)
     if (n) memcpy(l->out->labels, l->next, n * sizeof *l->next);
 }
 
-/* Computes target and labels of the last refresh again, from the parameters at that refresh. */
+/* Recomputes the target and labels of the last refresh, from the parameters at that refresh. */
 static dc_status repeat_refresh(dc_comm *comm, loop *l)
 {
     dc_status st = DC_OK;
@@ -207,7 +208,7 @@ static dc_status repeat_refresh(dc_comm *comm, loop *l)
     out->start_sized = l->value[START_SIZED];
     DC_TRY_ALL(comm, check_labels(comm, l));
     out->iterations = l->phase.at;
-    if (l->cfg->before) l->count[STOP] = decide(l, l->cfg); /* where a shorter run ended, a longer one may go on */
+    if (l->cfg->before) l->count[STOP] = decide(l, l->cfg); /* a longer run may go on where the shorter one ended */
     out->stop = (dc_stop)l->count[STOP];
     out->iterations = l->phase.history->step;
     l->phase.stop = out->stop;
@@ -308,7 +309,7 @@ out:
     return st;
 }
 
-/* Computes the first embedding, centres and labels, or again those of the checkpoint. */
+/* Computes the first embedding, centres and labels, or recomputes those of the checkpoint. */
 static dc_status start(dc_comm *comm, loop *l, bool continues)
 {
     dc_status st = DC_OK;
@@ -332,7 +333,7 @@ out:
 static dc_status final_kmeans(dc_comm *comm, loop *l)
 {
     dc_status st = DC_OK;
-    dc_refresh with_them; /* not used: the run reports its last refresh */
+    dc_refresh with_them; /* not used: the run reports the last refresh before this */
     const double begin = dc_timer_start();
     dc_state_at(l->model->state, "final_kmeans", 0);
     DC_TRY(dc_method_kmeans(comm, &l->env, l->out->Z, NULL));
@@ -359,7 +360,7 @@ out:
     return st;
 }
 
-/* Makes the loop, as it is before its first centres or as a checkpoint left it. Collective. */
+/* Creates the loop in its state before the first centres, or as a checkpoint saved it. Collective. */
 static dc_status make(dc_comm *comm, loop *l, dc_model *m, const dc_cluster_config *cfg, dc_history *history,
                       dc_cluster_result *out, bool *continues)
 {

@@ -1,7 +1,7 @@
-/* Embedding, soft assignment and labels of all rows of this rank. Each block of the partition begins with a new tile,
- * all tiles have the same number of rows (short ones are padded), and one thread computes a tile. So the shapes, and
- * with them the bits, do not depend on the numbers of ranks and threads, and a result file can name the shape of its
- * tiles. */
+/* Embedding, soft assignment and labels of all rows of this rank. Each block of the partition begins with a new tile.
+ * All tiles have the same number of rows (short ones are padded), and each tile is computed by one thread. So the
+ * shapes, and with them the bits, do not depend on the numbers of ranks and threads, and a result file can record the
+ * shape of its tiles. */
 #include <string.h>
 
 #include "dcmpi/mem.h"
@@ -108,7 +108,7 @@ double dc_embed_flops(const dc_embedder *e)
     return dc_infer_flops(e->infer);
 }
 
-/* Rows of a rank between two polls of the wishes. */
+/* Number of rows that a rank embeds between two polls for wishes. */
 enum { PIECE_ROWS = 65536 };
 
 /* Number of pieces, the same on all ranks. */

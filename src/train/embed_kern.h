@@ -4,15 +4,15 @@
 
 #include "dcmpi/train.h"
 
-/* Every product has as many rows as the model's tiles; a short tile is padded with zero rows. A row's bits then depend
- * at most on its place in its tile (with oneDNN not even on that), whatever tiles the other rows are in. */
+/* Every product has the number of rows of a full tile; a short tile is padded with zero rows. So a row's bits depend at
+ * most on its place in its tile (with oneDNN not even on that), and not on the other rows. */
 enum { DC_EMBED_TILE_MIN = 16, DC_EMBED_TILE_MAX = 256 };
 
 typedef struct {
     int64_t lo, n; /* local rows [lo, lo + n) */
 } dc_embed_tile;
 
-/* Visits the tiles of this rank's rows in order; each block of the partition begins with a new tile. Start with {0}. */
+/* Visits the tiles of this rank's rows in order; each block of the partition begins a new tile. Start with {0}. */
 typedef struct {
     dc_block block;
     int64_t next; /* local row */
@@ -28,7 +28,7 @@ struct dc_embedder {
     int Z, q, label;     /* indices of its outputs; label -1: there is none */
 };
 
-/* Makes room for at most max_tiles tiles, and sets none. env: as for dc_embedder_create, but env->part is not used. */
+/* Makes room for at most max_tiles tiles, but lists none. env: as for dc_embedder_create, but env->part is not used. */
 DC_CHECKED dc_status dc_embedder_alloc(dc_embedder **out, const dc_method *method, const dc_method_env *env,
                                        int64_t tile_rows, size_t max_tiles);
 

@@ -1,6 +1,6 @@
-/* Typical and doubtful members of each cluster: the m rows with the highest and with the lowest confidence. Each rank
- * keeps its own m best per cluster in sorted lists; the lists of all ranks are gathered in rank order and merged the
- * same way. */
+/* Typical and doubtful members of each cluster: the m rows with the highest confidence and the m rows with the lowest.
+ * Each rank keeps its own m best per cluster in sorted lists; the lists of all ranks are gathered in rank order and
+ * merged the same way. */
 #include <string.h>
 
 #include "dcmpi/comm.h"
@@ -18,7 +18,7 @@ static bool before(const candidate *a, const candidate *b)
     return a->key < b->key || (a->key == b->key && a->row < b->row);
 }
 
-/* Insert into a sorted list of m, dropping the worst. */
+/* Inserts into a sorted list of m, dropping the worst. */
 static void insert(candidate *list, int64_t m, candidate c)
 {
     if (c.row < 0 || !before(&c, &list[m - 1])) return;

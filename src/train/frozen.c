@@ -48,7 +48,7 @@ out:
     return st;
 }
 
-/* Whether the outputs fit on every rank; equal on all ranks. */
+/* True if the outputs of each rank's rows fit into cache_bytes. All ranks get the same answer. */
 static bool fits(dc_comm *comm, const dc_frozen *f, size_t cache_bytes)
 {
     const size_t row_bytes = dc_mul_size((size_t)dc_frozen_width(f), sizeof(float));

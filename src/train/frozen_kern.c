@@ -1,9 +1,9 @@
-/* Sends rows through the frozen layers, with bits that depend on the row alone.
+/* Sends rows through the frozen layers. The bits of a row's outputs depend on the row alone.
  *
- * GEMM libraries may round a row differently at another place of a matrix or in a matrix of another shape. So all tiles
- * have the same shape, and a row always has the same place in its tile: its global number modulo the rows of a tile.
- * Places without a row hold zeros. The rows of a call are sorted by place; tile k takes the k-th row of each place.
- * Consecutive rows fill their tiles; the rows of a shuffled batch fill about half of their tiles' places. */
+ * GEMM libraries may round a row differently if its place in the matrix or the shape of the matrix differs. So all
+ * tiles have the same shape, and a row always has the same place in its tile: its global number modulo the rows of a
+ * tile. Places without a row hold zeros. The rows of a call are sorted by place; tile k takes the k-th row of each
+ * place. Consecutive rows fill their tiles; the rows of a shuffled batch fill about half of their tiles' places. */
 #include "frozen_kern.h"
 
 #include <omp.h>

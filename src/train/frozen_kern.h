@@ -4,7 +4,8 @@
 
 #include "dcmpi/step.h"
 
-/* Rows of a tile, which one thread sends through the layers, and rows that are sorted into tiles at a time. */
+/* Number of rows of a tile, which one thread sends through the layers; number of rows that are sorted into tiles at a
+ * time. */
 enum { DC_FROZEN_TILE_ROWS = 16, DC_FROZEN_CHUNK_ROWS = 1024 };
 
 typedef struct {

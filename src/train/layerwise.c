@@ -4,11 +4,12 @@
  * Pair l is encoder layer l and its mirror in the decoder. It is trained as a network of its own, whose input x is the
  * output of the encoder layers below; these are frozen:
  *   x~ = Dropout(x), h = act(x~ W1 + b1), h~ = Dropout(h), y = act2(h~ W2 + b2), min loss(x, y).
- * Each layer keeps the activation that it has in the stack: h of the last pair is linear if the embedding is, y of the
- * first pair if the output is; all others have the hidden activation. By default data and embedding have no dropout.
+ * Each layer keeps the activation that it has in the stack: h of the last pair is linear if the embedding is, and
+ * y of the first pair is linear if the output is; all others have the hidden activation. By default data and embedding
+ * have no dropout.
  *
- * The weights of a pair start as those of the stack (model.init), and replace them once trained. So the stack that is
- * fine-tuned afterwards consists of trained pairs alone, and no new weights are drawn for it. */
+ * A pair's weights start as copies of the stack's (model.init); once trained, they replace the stack's. So the stack
+ * that is fine-tuned afterwards consists of trained pairs alone, and no new weights are drawn for it. */
 #include <string.h>
 
 #include "dcmpi/log.h"
@@ -25,7 +26,7 @@ static const char *const phases[DC_MAX_PAIRS] = {"layer_1",  "layer_2",  "layer_
 
 typedef struct {
     dc_slab slab;   /* two layers */
-    dc_model model; /* of slab; borrows what it can from the stack */
+    dc_model model; /* its weights are in slab; it borrows what it can from the stack */
     dc_frozen below;
 } pair;
 
@@ -42,7 +43,7 @@ static void copy_layer(const dc_layer *from, const float *source, const dc_layer
     memcpy(target + to->bias, source + from->bias, (size_t)from->out * sizeof *target);
 }
 
-/* Layers of the stack that pair l consists of. */
+/* The encoder and decoder layer of the stack that form pair l. */
 static const dc_layer *encoder_of(const dc_model *stack, int l)
 {
     return &stack->net->layer[l];
@@ -52,7 +53,7 @@ static const dc_layer *decoder_of(const dc_model *stack, int l)
     return dc_net_mirror(stack->net, l);
 }
 
-/* Layer l and its mirror as a network. */
+/* Builds a network of an encoder layer and its mirror. */
 static dc_status build_net(dc_net *net, const dc_layer *encoder, const dc_layer *decoder)
 {
     const dc_net_text t = {.encoder = {1, {{.width = encoder->out, .act = encoder->act}}},
@@ -65,7 +66,7 @@ static dc_status build_net(dc_net *net, const dc_layer *encoder, const dc_layer 
     return DC_OK;
 }
 
-/* Sets up a pair, all but its parameters. */
+/* Sets up a pair except for its parameters. */
 static dc_status shape(pair *p, const dc_model *stack, int l)
 {
     dc_status st = DC_OK;
@@ -133,7 +134,7 @@ static dc_denoising noise_of(const dc_model *stack, const dc_layerwise_config *c
                           .site = 2 * l + 1};
 }
 
-/* Rows of each rank that has_output() looks at, at most; usually the first one decides. */
+/* has_output() looks at no more than this many rows of each rank; usually the first row decides. */
 enum { ALIVE_ROWS = 1024 };
 
 static bool has_output(const dc_frozen *below, float *row)
@@ -147,9 +148,9 @@ static bool has_output(const dc_frozen *below, float *row)
     return false;
 }
 
-/* A layer of rectifiers can die: too large a step leaves all of its units at 0 for every row. The next pair then has
- * the loss 0 for ever, which is finite. Such a stack has diverged: *stop says so, and a warning names the `phase` that
- * trained the layer. */
+/* A layer of rectifiers can die: too large a step leaves all of its units at 0 for every row. The loss of the next pair
+ * then stays 0, which is finite and so not noticed otherwise. Such a stack has diverged: *stop is set to say so, and a
+ * warning names the `phase` that trained the layer. */
 static dc_status check_alive(dc_comm *comm, const dc_dataset *data, const dc_frozen *below, const char *phase,
                              dc_stop *stop)
 {

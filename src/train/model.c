@@ -1,4 +1,4 @@
-/* The model in training: its parameters, its steps, and the check that they are equal on all ranks. */
+/* The model in training: its parameters, its steps, and the check that the parameters are equal on all ranks. */
 #include <math.h>
 #include <xxhash.h>
 

@@ -11,7 +11,7 @@
 
 /* ---- Arrays ------------------------------------------------------------------------------------------------------ */
 
-/* The centres have had their own place since version 0.1.0. */
+/* The centres are not stored under /model/; their place has been the same since version 0.1.0. */
 static void file_name(char out[DC_H5_NAME_MAX], const char *array)
 {
     const bool centers = strcmp(array, "centers") == 0;
@@ -31,7 +31,7 @@ out:
     return st;
 }
 
-/* For people only: programs go by shapes, activations and ties. */
+/* Saves texts for people only: programs read shapes, activations and ties instead. */
 static dc_status save_texts(dc_h5 *h5, const dc_net *net)
 {
     dc_status st = DC_OK;
@@ -129,7 +129,7 @@ out:
     return st;
 }
 
-/* A model needs its data scaled as in its training: with another scaling its weights mean nothing. */
+/* A model needs data scaled as in its training: with another scaling its weights mean nothing. */
 static dc_status compare_scaling(dc_h5 *h5, const char *path, const dc_dataset *data)
 {
     dc_status st = DC_OK;
@@ -152,7 +152,7 @@ out:
     return st;
 }
 
-/* Compares the bounds of input.clip; a file without them clips nothing. */
+/* Compares the bounds of input.clip; a file without bounds means that nothing was clipped. */
 static dc_status compare_clip(dc_h5 *h5, const char *path, const dc_dataset *data)
 {
     dc_status st = DC_OK;
@@ -180,7 +180,8 @@ out:
     return st;
 }
 
-/* This and compare_depth() refuse what would be left out silently: weights tied in one network only, further layers. */
+/* This and compare_depth() refuse differences that loading would silently ignore: weights that are tied in only one of
+ * the two networks, and layers that the deck's network lacks. */
 static dc_status compare_ties(dc_h5 *h5, const char *path, const dc_net *net)
 {
     char name[DC_H5_NAME_MAX];

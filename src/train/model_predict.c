@@ -1,6 +1,6 @@
 /* Sends rows through a trained model: embedding, soft assignment, labels. Everything that decides the bits of a row is
- * as in the training run: kernels, rows per tile, and a partition into the same shards, whose blocks begin with new
- * tiles. So a run's own rows get the same results again, on any number of ranks. */
+ * as in the training run: the kernels, the rows per tile, and the partition into shards, each block of which begins a
+ * new tile. So a run's own rows get the same results again, on any number of ranks. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -22,7 +22,8 @@ struct dc_predictor {
     dc_timers timers;
 };
 
-/* Takes as many whole tiles as fit into the next piece; returns its rows. Lists the tiles in e unless it is NULL. */
+/* Puts as many whole tiles as fit into the next piece and returns the number of its rows. Lists the tiles in e unless e
+ * is NULL. */
 static int64_t cut_piece(const dc_part *part, int64_t tile_rows, int64_t capacity, dc_tile_cursor *cursor,
                          dc_embedder *e)
 {

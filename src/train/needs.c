@@ -21,7 +21,8 @@ out:
     return st;
 }
 
-/* Bytes of a step's own moments: pages for the whole slab, although the step writes only to what it updates. */
+/* Bytes of a step's own moments. They count for the whole slab, although the step writes only to those that it updates.
+ */
 static double own_moments(const dc_phase *p, int step)
 {
     return step == 0 ? 0 : 2 * sizeof(float) * (double)p->params[step].n;

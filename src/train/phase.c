@@ -62,8 +62,8 @@ static size_t records(const dc_phase *p, int64_t at, int64_t total)
     return (size_t)(at / p->every + p->from_start + (at == total && at % p->every != 0));
 }
 
-/* Whether a run can have this state: the last record is the latest one that is due by now. If that one is due at this
- * very step, it may be still to come, and the last record is the one before it. */
+/* Whether a run can be in this state. The last record must be the latest one due by now. If that one is due at this
+ * very step, it may not be made yet; then the last record is the one before it. */
 static bool is_possible(const dc_phase *p)
 {
     const int64_t step = p->history->step, total = p->total_before;
@@ -113,7 +113,7 @@ static bool record_is_due(const dc_phase *p)
 }
 
 /* Whether a record would be due only because the phase ends here. A longer run would not make it, so the last
- * checkpoint of the phase is written before it. */
+ * checkpoint of the phase is written before that record. */
 static bool is_extra(const dc_phase *p)
 {
     return p->history->step == p->total && p->total % p->every != 0;
@@ -141,7 +141,7 @@ out:
     return st;
 }
 
-/* Takes one of the steps on its batch, if it is its turn; updates nothing if its loss is not finite. */
+/* If it is the turn of step `which`, runs it on its batch. If its loss is not finite, updates nothing. */
 static void take_part(dc_comm *comm, dc_phase *p, int which)
 {
     double loss[DC_GRAPH_LOSSES], sum = 0;

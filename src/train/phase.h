@@ -1,7 +1,7 @@
-/* Private to train/: the one loop of training. Pretraining, layer pairs, fine-tuning and clustering are phases: steps
- * on shuffled batches, and at intervals a record, which may look at all rows, change what the steps do not, and end the
- * phase. Between steps and records the state is complete: the run may save it, or stop; a run that continues from there
- * does the same, on any number of ranks.
+/* Private to train/: the one loop of training. Pretraining, layer pairs, fine-tuning and clustering are phases: they
+ * make steps on shuffled batches and, at intervals, records. A record may look at all rows, change what steps do not
+ * change, and end the phase. Between steps and records the state is complete: the run may save it, or stop. A run that
+ * continues from there gives the same results, on any number of ranks.
  *
  * A loss that is not finite ends the phase before its gradient touches the weights. The loss is summed over ranks
  * together with the gradient, so all ranks decide alike. */
@@ -14,8 +14,8 @@ enum { DC_PHASE_STEPS = 4 };
 
 /* What steps leave behind for records. */
 typedef struct {
-    double loss, recon; /* of the last step: what is minimised, and the reconstruction's part of it */
-    double sum, rows;   /* since the last record: loss times rows, and rows */
+    double loss, recon; /* of the last step: the minimised loss, and the reconstruction's part of it */
+    double sum, rows;   /* sums since the last record: of loss times rows, and of rows */
 } dc_phase_figures;
 
 typedef struct dc_phase {
@@ -23,11 +23,11 @@ typedef struct dc_phase {
     const char *name; /* in history, log and checkpoints; static text */
     dc_model *model;
     dc_history *history;
-    const dc_opt_config *opt;     /* of steps without a turn */
-    dc_turn turn[DC_PHASE_STEPS]; /* of step i; every = 0: each batch, with opt */
-    const char *advice;           /* what helps if it diverges */
-    int64_t total;                /* steps, */
-    int64_t total_before;         /* and those of the run that wrote the checkpoint */
+    const dc_opt_config *opt;     /* for steps without a turn */
+    dc_turn turn[DC_PHASE_STEPS]; /* when step i runs; every = 0: on each batch, with opt */
+    const char *advice;           /* what helps if the phase diverges */
+    int64_t total;                /* steps of the phase in this run */
+    int64_t total_before;         /* the same for the run that wrote the checkpoint */
     int64_t every;                /* steps between two records; there is one at the end, too */
     bool from_start;              /* there is also a record before the first step */
     bool records_divergence;
@@ -54,7 +54,7 @@ typedef struct dc_phase {
 dc_status dc_phase_create(dc_phase *p, int n, void (*record)(dc_graph *g, const void *ctx, int i), const void *ctx,
                           const dc_row_source *source, int64_t batch, dc_section gather);
 void dc_phase_release(dc_phase *p);
-/* Number of steps in which every row is used once; the phase must have a step. */
+/* Number of batches in one pass over all rows; p->step[0] must exist. */
 int64_t dc_phase_epoch(const dc_phase *p);
 /* The optimizer of a step. */
 const dc_opt_config *dc_phase_opt(const dc_phase *p, int step);

@@ -20,7 +20,7 @@ static int64_t steps_of(int64_t epochs, int64_t steps, int64_t per_epoch)
     return steps > 0 ? steps : epochs * per_epoch;
 }
 
-/* A step: dropout of the input, encoder, dropout of its output, decoder, loss against the clean input. */
+/* Records a step: dropout of the input, encoder, dropout of its output, decoder, loss against the clean input. */
 static void record_step(dc_graph *g, const void *ctx, int step)
 {
     const trainer *t = ctx;

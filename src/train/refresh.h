@@ -10,8 +10,8 @@ typedef struct {
 } dc_cluster_shares;
 DC_CHECKED dc_status dc_shares_create(dc_cluster_shares *c, int64_t K); /* DC_ERR_MEMORY */
 void dc_shares_release(dc_cluster_shares *c);
-/* Computes f and sizes from the rows q [n x K] with labels next[n], and *out from them, with loss 0 and odd_targets -1.
- * labels[n]: on entry the previous labels, on return next. Collective. Errors: DC_ERR_MEMORY. */
+/* Computes f and sizes from the rows q [n x K] with labels next[n]; from f and sizes it computes *out, with loss 0 and
+ * odd_targets -1. labels[n]: on entry the previous labels, on return next. Collective. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_shares_renew(dc_comm *comm, const dc_part *part, const float *q, int64_t K, const int32_t *next,
                                      int32_t *labels, dc_cluster_shares *c, dc_refresh *out);
 

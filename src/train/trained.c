@@ -32,7 +32,7 @@ out:
     return st;
 }
 
-/* Gets the dims of a float32 array with n_dims dimensions, all of them 1 or more. */
+/* Gets the dims of a float32 array. Fails unless it has n_dims dimensions, each at least 1 and within the limit. */
 static dc_status float_dims(dc_h5 *h5, const char *path, const char *name, int n_dims, int64_t *dims)
 {
     dc_h5_info info;
@@ -66,7 +66,7 @@ static dc_status read_how_embedded(dc_h5 *h5, const char *path, dc_trained *t)
     DC_TRY(dc_h5_get_attr_i64(h5, "/", "tile_rows", &t->tile_rows, 1, NULL));
     DC_TRY(dc_h5_get_attr_str(h5, "/", "method", t->method, sizeof t->method));
     DC_TRY(dc_h5_get_attr_str(h5, "/", "gemm", gemm, sizeof gemm));
-    t->knows_isa = dc_h5_has_attr(h5, "/", "isa"); /* the first results of version 0.1.0 did not tell */
+    t->knows_isa = dc_h5_has_attr(h5, "/", "isa"); /* the first results of version 0.1.0 did not store it */
     if (t->knows_isa) DC_TRY(dc_h5_get_attr_str(h5, "/", "isa", isa, sizeof isa));
     t->gemm = strcmp(gemm, "cblas") == 0 ? DC_GEMM_CBLAS : DC_GEMM_ONEDNN;
     t->isa = t->knows_isa ? (int)dc_la_isa_of(isa) : DC_ISA_NATIVE;

@@ -11,7 +11,7 @@ int64_t ref_shard_rows(int64_t N, int V, int s)
     return N / V + (reversed < N % V);
 }
 
-/* n leaves: the largest power of two of them that is less than n, plus the rest. */
+/* Splits n leaves into the largest power of two below n, and the rest. */
 static double sum_blocks(const double *x, int64_t rows, int64_t block_rows)
 {
     int64_t blocks = (rows + block_rows - 1) / block_rows, left = 1;
@@ -25,7 +25,7 @@ static double sum_blocks(const double *x, int64_t rows, int64_t block_rows)
     return sum_blocks(x, left, block_rows) + sum_blocks(x + left, rows - left, block_rows);
 }
 
-/* The shards [s, s+size); *x moves on by their rows; NAN stands for no rows. */
+/* Sum over the shards [s, s+size), NAN if they have no rows; *x moves on by their rows. */
 static double sum_shards(const double **x, int64_t N, int V, int s, int size, int64_t block_rows)
 {
     if (size == 1) {

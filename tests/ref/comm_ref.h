@@ -6,7 +6,7 @@
 
 /* Rows of shard s. */
 int64_t ref_shard_rows(int64_t N, int V, int s);
-/* Sum of x[N], of which rows and blocks (of block_rows) are added in the order that sum.h promises. */
+/* Sum of x[N]; rows and blocks (of block_rows) are added in the order that sum.h promises. */
 double ref_sum(const double *x, int64_t N, int V, int64_t block_rows);
 
 #endif

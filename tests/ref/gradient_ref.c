@@ -18,7 +18,7 @@ static long double gamma_of(int64_t k)
     return (long double)k * UNIT / (1 - (long double)k * UNIT);
 }
 
-/* Adds a * b to a sum of products: the error that comes with the factors to s->e, the size to *size. */
+/* Adds a * b to a sum of products; adds the error due to the factors to s->e, and the size to *size. */
 static void add_product(number *s, long double *size, number a, number b)
 {
     const long double largest = (fabsl(a.v) + a.e) * (fabsl(b.v) + b.e);
@@ -78,7 +78,7 @@ static void back_layer(const dc_layer *layer, const float *params, const number 
     }
 }
 
-/* x * dt into the gradient of the layer; gamma: of the sum over the batch. */
+/* Adds x * dt to the gradient of the layer; gamma: that of the sum over the batch. */
 static void add_outer(const dc_layer *layer, const number *x, const number *dt, long double gamma, double *value,
                       double *bound)
 {

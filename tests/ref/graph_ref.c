@@ -165,6 +165,24 @@ static void map(const node_call *c, int64_t i, double *out)
         case DC_SQUARE:
             out[j] = a * a;
             break;
+        case DC_TANH:
+            out[j] = tanh(a);
+            break;
+        case DC_SIGMOID:
+            out[j] = 1 / (1 + exp(-a));
+            break;
+        case DC_SOFTPLUS:
+            out[j] = log(1 + exp(a));
+            break;
+        case DC_LOG:
+            out[j] = log(a);
+            break;
+        case DC_SQRT:
+            out[j] = sqrt(a);
+            break;
+        case DC_RECIPROCAL:
+            out[j] = 1 / a;
+            break;
         }
     }
 }
@@ -341,7 +359,7 @@ static size_t twin_of(const char *operation)
     abort();
 }
 
-/* Differences of the operation's twin, in the directions of operand k; good to 1e-12. */
+/* Differences of the operation's twin in the directions of operand k; accurate to 1e-12. */
 static void grad(const node_call *c, int64_t i, double *out)
 {
     const double h = 1e-3;

@@ -64,7 +64,7 @@ void act_grad_ref(dc_act act, const float *Y, int64_t n, int64_t width, const fl
     }
 }
 
-/* Straight from the definition, so good for moderate logits only. */
+/* Straight from the definition, so accurate for moderate logits only. */
 static double bce_ref(const float *x, const double *logit, int64_t n, int64_t D, int64_t B, double *dlogit)
 {
     double sum = 0;

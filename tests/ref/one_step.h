@@ -1,5 +1,5 @@
 /* A recorded step on rows in memory: losses, the whole gradient, values and their gradients in the order of the rows.
- * What the trainer does with steps, without data sets and phases; on one rank or more. */
+ * It does what the trainer does with steps, but without data sets and phases; on one rank or more. */
 #ifndef DCMPI_TESTS_ONE_STEP_H
 #define DCMPI_TESTS_ONE_STEP_H
 
@@ -24,19 +24,19 @@ typedef struct {
     dc_timers timers;
 } one_step;
 
-/* To be recorded into: s->graph. Aborts without memory. */
+/* Opens s->graph for recording. Aborts without memory. */
 void one_step_open(one_step *s);
-/* x once more, as a value that has a gradient: a trained layer of weights I and biases 0, which take width * width +
- * width floats of the slab `value` from float `at` on. */
+/* Makes x a value that has a gradient, by a trained layer of weights I and biases 0. They take width * width + width
+ * floats of the slab `value` from float `at` on. */
 dc_val one_step_input(one_step *s, dc_val x, int64_t width, size_t at, float *value);
-/* The step that was recorded. Returns the errors of the recording and of dc_step_create(). Local; on the rank and size
- * of comm. */
+/* Creates the recorded step for the rank and size of comm. Returns the errors of the recording and of dc_step_create().
+ * Local. */
 DC_CHECKED dc_status one_step_create(dc_comm *comm, one_step *s, dc_params *params, const one_step_rows *rows);
 void one_step_close(one_step *s);
 
-/* Step number `step`: the sum of the losses, and params.grad, all of it on all ranks. Collective. */
+/* Runs step number `step`: returns the sum of the losses; params.grad is complete on all ranks. Collective. */
 double one_step_run(dc_comm *comm, one_step *s, int64_t step);
-/* Brings grad together from what the ranks own of it. Collective. */
+/* Collects on all ranks the parts of grad that the ranks own. Collective. */
 void one_step_share(dc_comm *comm, const dc_step *step, float *grad);
 /* Whether the step trains float i of the slab. */
 bool one_step_trains(const dc_step *step, size_t i);

@@ -46,7 +46,7 @@ static float *behind(float *x, int64_t rows, int64_t width)
     return x ? x + rows * width : NULL;
 }
 
-/* The call for `n` rows from row `lo` on, *tile its tile. */
+/* The call for `n` rows from row `lo` on; *tile becomes its tile. */
 static dc_call tile_call(const op_call *c, int64_t lo, int64_t n, dc_tile *tile)
 {
     dc_call t = c->call;

@@ -1,5 +1,5 @@
-/* One operation of the table, called by hand for rows of the caller's: what a thread of step/ does with a tile, without
- * a step. The test names the operands in `call`; the shapes are those that were recorded. */
+/* Calls one operation of the table by hand on rows of the caller, as a thread of step/ does with a tile, but without a
+ * step. The test names the operands in `call`; the shapes are those that were recorded. */
 #ifndef DCMPI_TESTS_OP_CALL_H
 #define DCMPI_TESTS_OP_CALL_H
 
@@ -7,18 +7,18 @@
 
 typedef struct {
     dc_graph *graph; /* owned */
-    dc_tile tile;    /* keys of tables and noise: of the caller */
+    dc_tile tile;    /* keys of tables and noise, set by the caller */
     dc_call call;
     float *aux, *scratch, *spill; /* owned */
 } op_call;
 
-/* To be recorded into: c->graph. Aborts without memory, as does the next. */
+/* Opens c->graph for recording. Aborts without memory, as does the next function. */
 void op_call_open(op_call *c);
 /* The operation that makes x, with aux, scratch and spill for up to n_max rows; aborts if recording failed. */
 void op_call_of(op_call *c, dc_val x, int64_t n_max);
 void op_call_close(op_call *c);
 
-/* Tile by tile for n rows: the operands of `call` and tile.row at its first row. */
+/* Runs forward on n rows tile by tile; the operands of `call` and tile.row begin at the first row. */
 void op_call_forward(const op_call *c, int64_t n);
 void op_call_backward(const op_call *c, int64_t n);
 /* Adds to sum. */

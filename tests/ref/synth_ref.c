@@ -10,7 +10,7 @@ static dc_point arc_at(const dc_point *p, double t)
     return (dc_point){ax + t * (bx - ax), ay + t * (by - ay)};
 }
 
-/* Beyond an end: the distance to that end. Next to the piece: the height of the triangle over it. */
+/* Beyond an end of the piece: the distance to that end. Beside the piece: the height of the triangle over it. */
 static double piece_distance(dc_point a, dc_point b, double x, double y)
 {
     const double ux = b.x - a.x, uy = b.y - a.y;

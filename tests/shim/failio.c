@@ -1,5 +1,5 @@
-/* A library to preload (LD_PRELOAD) that lets one call on one file fail, as a full disk, a lost connection or a file
- * system without locks would. Tests count the calls of a run first and then let each of them fail in turn.
+/* A library to preload (LD_PRELOAD) that makes one call on one file fail, as a full disk, a lost connection or a file
+ * system without locks would. Tests count the calls of a run first and then make each of them fail in turn.
  *
  *   FAILIO_MATCH=TEXT   files whose path contains TEXT (of rename: the old or the new one); not given: none
  *   FAILIO_CALL=NAME    open, write (and pwrite, writev, pwritev, aio_write), fsync, rename, fallocate, truncate,
@@ -52,7 +52,7 @@ static int chosen_error(void)
     return EIO;
 }
 
-/* By system calls alone: stdio would come back here. */
+/* Uses system calls only: stdio would call the functions of this library again. */
 static void log_call(const char *rank, const char *call, const char *path)
 {
     const char *file = getenv("FAILIO_LOG");
@@ -96,7 +96,7 @@ static int fail(int error)
     return -1;
 }
 
-/* The function behind ours. */
+/* The function that ours replaces. */
 #define NEXT(name) ((__typeof__(name) *)(__extension__(__typeof__(name) *) dlsym(RTLD_NEXT, #name)))
 
 /* ---- Calls that take a path -------------------------------------------------------------------------------------- */
@@ -152,7 +152,7 @@ ssize_t write(int fd, const void *data, size_t n)
 PWRITE_LIKE(pwrite)
 PWRITE_LIKE(pwrite64)
 
-/* Short: half of the first piece. */
+/* A short write takes half of the first piece. */
 ssize_t writev(int fd, const struct iovec *pieces, int n)
 {
     const int error = verdict_fd("write", fd);
@@ -178,7 +178,7 @@ int aio_write(struct aiocb *request)
 
 /* ---- Calls that read --------------------------------------------------------------------------------------------- */
 
-/* What somebody else does in this moment. */
+/* What another process does to the file at this moment. */
 static void change(int fd, int how)
 {
     char link[64];
@@ -238,7 +238,7 @@ PREADV_LIKE(preadv64)
 ON_FD(fsync, "fsync")
 ON_FD(fdatasync, "fsync")
 
-/* The file is closed all the same, as Linux does it. */
+/* Even if it fails, the file is closed, as on Linux. */
 int close(int fd)
 {
     const int error = verdict_fd("close", fd);

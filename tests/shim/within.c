@@ -1,14 +1,13 @@
-/* within SECONDS COMMAND [ARGUMENT...]: runs COMMAND, with a limit that knows a busy machine from a hang.
- * What counts is the time in which the command had the machine: of each short interval, all of it if none of its
- * processes was ready to run (a hang that waits, or a sleep), else the processor time that they got, at most the
- * interval. So a machine that gives the command a tenth of a core makes the limit ten times as long, and a deadlock,
- * whether it sleeps or spins, ends at the limit. Its processes are all its descendants, also those whose parent has
- * gone. At the limit: one line on stderr, SIGTERM to all of them, SIGKILL five seconds later, exit code 124. Otherwise
- * the exit code of COMMAND, 128 + N if signal N ended it, 127 if it cannot be run, 125 if `within` itself fails.
- * Processes that COMMAND leaves behind go on. SIGTERM, SIGINT and SIGHUP are passed on to COMMAND. If WITHIN_SECONDS
- * names a file, the whole seconds that counted are written to it.
- * within --slow: prints how many times slower this processor is than the one that the limits were made on, at least 1.
- * Linux only (/proc). */
+/* within SECONDS COMMAND [ARGUMENT...]: runs COMMAND with a time limit that tells a busy machine from a hang.
+ * It counts the time in which the command had the machine, in short intervals. An interval counts in full if no process
+ * of the command was ready to run (a hang that waits, or a sleep); else the processor time that they got counts, at
+ * most the interval. So a machine that gives the command a tenth of a core makes the limit ten times as long, and a
+ * deadlock ends at the limit whether it sleeps or spins. The command's processes are all its descendants, even if their
+ * parent has gone. At the limit: one line on stderr, SIGTERM to all of them, SIGKILL five seconds later, exit code 124.
+ * Otherwise the exit code of COMMAND, 128 + N if signal N ended it, 127 if it cannot be run, 125 if `within` itself
+ * fails. Processes that COMMAND leaves behind go on. SIGTERM, SIGINT and SIGHUP are passed on to COMMAND. If
+ * WITHIN_SECONDS names a file, the whole seconds that counted are written to it. within --slow: prints how many times
+ * slower this processor is than the one that the limits were made on, at least 1. Linux only (/proc). */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -27,7 +26,7 @@ enum { PIDS_MAX = 1 << 15 };
 
 typedef struct {
     pid_t pid, parent;
-    double cpu; /* seconds, with those of children it has waited for */
+    double cpu; /* seconds, including those of children that it has waited for */
     bool ours;
 } process;
 
@@ -42,7 +41,7 @@ static double now_s(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Until one of the blocked signals comes, SIGCHLD for instance; passes the others on. */
+/* Waits for one of the blocked signals, SIGCHLD for instance; passes the others on. */
 static void wait_at_most(double seconds, const sigset_t *blocked)
 {
     const struct timespec t = {(time_t)seconds, (long)(1e9 * (seconds - (double)(time_t)seconds))};
@@ -138,7 +137,7 @@ static void signal_all(int signal)
         if (table[i].ours) kill(table[i].pid, signal);
 }
 
-/* Waits for what has ended; true: COMMAND is among them. Orphans of it are ours, too. */
+/* Collects children that have ended, including orphans of COMMAND; true: COMMAND is among them. */
 static bool reap(int *status)
 {
     int s;
@@ -187,7 +186,7 @@ static void write_seconds(double counted)
     fclose(out);
 }
 
-/* A known piece of work: a chain of multiplications, which took 0.28 s on the Intel Xeon on which the limits were
+/* Times a known piece of work: a chain of multiplications that took 0.28 s on the Intel Xeon on which the limits were
  * tried. */
 static int times_slower(void)
 {
