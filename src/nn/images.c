@@ -108,6 +108,8 @@ bool dc_layer_shape(dc_layer *layer, const dc_layer_text *t, int64_t in, dc_imag
     if (image.c == 0)
         return refuse(why, "it needs images, but gets rows of %lld values; a dense layer before it gives images if its "
                            "width is written as HEIGHTxWIDTHxCHANNELS", (long long)in);
+    if (pixels_of(image) != in)
+        return refuse(why, "rows of %lld values are no images of %s", (long long)in, show(image).text);
     const bool ok =
         t->kind == DC_LAYER_DECONV ? shape_deconv(layer, t, image, why) : shape_conv(layer, t, image, why);
     layer->out = ok ? pixels_of(layer->image) : 0;

@@ -202,7 +202,7 @@ double dc_outer_sync(dc_comm *comm, dc_outer *o, double *total)
 static double sent_for_products(const dc_outer *o)
 {
     const dc_owners *own = &o->owners;
-    return o->row->sent(o) + (own->P - 1) * sizeof(float) * (double)dc_owned_floats(own, own->rank);
+    return o->row->sent(o) + (own->P - 1) * (sizeof(float) * (double)dc_owned_floats(own, own->rank));
 }
 
 dc_outer_costs dc_outer_costs_of(const dc_outer *o)
