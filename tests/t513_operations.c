@@ -104,10 +104,7 @@ static dc_val record_dense_tied(dc_graph *g, sizes s, int variant)
 
 /* Images of about s.w values, and windows over them. */
 static const dc_image images[] = {{1, 1, 1}, {3, 1, 1}, {5, 2, 1}, {3, 3, 2}};
-static const struct {
-    const char *text; /* of a layer, without the kind */
-    int64_t channels;
-} windows[] = {{"1x1x3", 3}, {"3x3x2 /2 relu", 2}, {"3x2x1 tanh", 1}, {"3x3x2 /2 pad=1 sigmoid", 2}, {"5x4x2 /3", 2}};
+static const char *const windows[] = {"1x1x3", "3x3x2 /2 relu", "3x2x1 tanh", "3x3x2 /2 pad=1 sigmoid", "5x4x2 /3"};
 
 static dc_image image_of(sizes s)
 {
@@ -129,7 +126,7 @@ static dc_val record_conv(dc_graph *g, sizes s, int variant)
 {
     char text[64];
     dc_net net = {.n_layers = 1};
-    snprintf(text, sizeof text, "conv %s", windows[variant].text);
+    snprintf(text, sizeof text, "conv %s", windows[variant]);
     shape_layer(&net.layer[0], text, image_of(s));
     return dc_layers(g, &net, 0, 1, true, rows(g, net.layer[0].in));
 }
@@ -140,7 +137,7 @@ static dc_val record_deconv(dc_graph *g, sizes s, int variant)
     char text[64];
     dc_layer conv;
     dc_net net = {.n_layers = 1};
-    snprintf(text, sizeof text, "conv %s", windows[variant].text);
+    snprintf(text, sizeof text, "conv %s", windows[variant]);
     shape_layer(&conv, text, image_of(s));
     DC_ASSERT(dc_layer_mirror(&conv, image_of(s), &net.layer[0]));
     return dc_layers(g, &net, 0, 1, true, rows(g, net.layer[0].in));

@@ -68,6 +68,16 @@ static bool fits(dc_image i, char why[DC_NET_WHY_MAX])
     return ok || refuse(why, "it would give images of %s, and rows have 1..%d values", show(i).text, DC_NET_WIDTH_MAX);
 }
 
+/* The weights of a window. */
+static bool weights_fit(const dc_layer *layer, char why[DC_NET_WHY_MAX])
+{
+    enum { WEIGHTS_MAX = 1 << 30 };
+    const dc_window *w = &layer->window;
+    int64_t weights;
+    const bool ok = !__builtin_mul_overflow(w->kh * w->kw, w->c * layer->channels, &weights) && weights <= WEIGHTS_MAX;
+    return ok || refuse(why, "it would have more than %d weights", WEIGHTS_MAX);
+}
+
 static bool shape_conv(dc_layer *layer, const dc_layer_text *t, dc_image image, char why[DC_NET_WHY_MAX])
 {
     layer->window = window_over(t, image);
@@ -76,7 +86,7 @@ static bool shape_conv(dc_layer *layer, const dc_layer_text *t, dc_image image, 
     if (layer->window.down < 1 || layer->window.across < 1)
         return refuse(why, "its window of %lldx%lld does not fit into images of %s", (long long)t->kh,
                       (long long)t->kw, show(image).text);
-    return fits(layer->image, why);
+    return fits(layer->image, why) && weights_fit(layer, why);
 }
 
 static bool shape_deconv(dc_layer *layer, const dc_layer_text *t, dc_image image, char why[DC_NET_WHY_MAX])
@@ -87,7 +97,7 @@ static bool shape_deconv(dc_layer *layer, const dc_layer_text *t, dc_image image
     layer->image.c = t->channels;
     if (!fits(layer->image, why)) return false;
     layer->window = window_over(t, layer->image);
-    if (layer->window.down == image.h && layer->window.across == image.w) return true;
+    if (layer->window.down == image.h && layer->window.across == image.w) return weights_fit(layer, why);
     return refuse(why, "the conv of its kernel, stride and padding makes %lldx%lld of images of %s, but it gets %s",
                   (long long)layer->window.down, (long long)layer->window.across, show(layer->image).text,
                   show(image).text);
