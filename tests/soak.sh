@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Kill and compare: runs are disturbed at random times until they are done, and must end with the bits of an undisturbed run.
-#   tests/soak.sh [--build DIR] [--minutes M | --events N] [--seed S] [--decks "dec idec layerwise kmeans"] [--ranks MAX]
+#   tests/soak.sh [--build DIR] [--minutes M | --events N] [--seed S] [--decks "dec idec layerwise kmeans METHOD ..."] [--ranks MAX]
+# By default the decks are those four and one for each other method that trains.
 # A run is started on a random number of ranks and meets one random event at a random time: a signal to a random rank, to
 # mpirun or to all of them, or a file STOP. It is started again until it ends with exit code 0; now and then its newest
 # checkpoint is damaged in between. Then run.h5 is compared with that of the undisturbed run bit by bit, and metrics.jsonl
@@ -12,7 +13,7 @@ export LC_ALL=C
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=tests/mpi_env.sh
 . "$root/tests/mpi_env.sh"
-build=$root/build minutes='' most_events=0 seed=$((RANDOM)) decks='dec idec layerwise kmeans' most_ranks=4
+build=$root/build minutes='' most_events=0 seed=$((RANDOM)) decks='' most_ranks=4
 while [ $# -gt 1 ]; do
     case $1 in
     --build) build=$(realpath -m "$2") ;;
@@ -48,6 +49,13 @@ declare -A options=(
 )
 declare -A first_phase=([dec]=pretrain [idec]=pretrain [layerwise]=layers [kmeans]=kmeans)
 declare -A last_step=([dec]=390 [idec]=200 [layerwise]=100 [kmeans]=none)
+others=$("$dcmpi" fit --help | sed -n '/^Methods (cluster.method/,/^$/p' | awk '/^  [a-z]/ && !/^  (dec|idec|aekm) / {print $1}')
+for method in $others; do
+    options[$method]="fit $small $net --pretrain.epochs=4 --cluster.method=$method --cluster.optimizer=adam --cluster.lr=0.0001
+        --cluster.max_iter=120 --cluster.update_interval=30"
+    first_phase[$method]=pretrain last_step[$method]=120
+done
+decks=${decks:-dec idec layerwise kmeans ${others//$'\n'/ }}
 phases=(start layers pretrain kmeans cluster final_kmeans writing)
 kinds=(KILL.rank KILL.mpirun KILL.all TERM.rank TERM.mpirun USR1.rank USR1.mpirun INT.mpirun STOPCONT.rank STOPCONT.mpirun
     USR2.mpirun STOP.file)

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# long: yes
 # tools/report.py for tables too large for a page: 200,000 classes, 100,000 clusters, a million records, a table of an older version
 # that does not fit into memory. It shows the largest and ends in seconds, because it is called at the end of every job.
 # shellcheck source=tests/lib.sh

@@ -186,7 +186,7 @@ for i in range(count):
 print("codes", sorted(codes.items()))
 EOF
 
-for what in "report 30" "export 160"; do
+for what in "report 12" "export 80"; do
     read -r tool count <<<"$what"
     run_cmd $python mutate.py "$tool" "$count" "$root/tools"
     expect_exit 0 "$tool on damaged results"

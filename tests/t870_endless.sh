@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# long: yes
 # Phases that may go on for ever ("until tol", "until the job ends"): they start at once, their memory and files grow with the steps
 # done and not with the limit, run.max_time is kept, and a second start continues where the first one ended.
 . "$(dirname "$0")/lib.sh"

@@ -4,7 +4,7 @@
 # write or an interruption (tests/shim/failio.c). If a call on a result fails: exit 4 and one error line, the older result is
 # unchanged, nothing is left behind, and the rerun is good; or, if the failure does no harm, the result is good. If a call on a
 # checkpoint fails, the run goes on to the good result, with a warning if a checkpoint is missing; those that exist are whole.
-# DCMPI_EVERY=N tests every N-th call only (default 29; t932: each one).
+# DCMPI_EVERY=N tests every N-th call only (default 29, with the first of the errors; t932: each one, with each error).
 . "$(dirname "$0")/lib.sh"
 failio=$build/tests/failio.so
 [ -f "$failio" ] || skip_test "no $failio: make tests"
@@ -73,6 +73,7 @@ sweep() { # WHAT MATCH CALL ERROR...
     shift 3
     total=$(count "$match" "$call")
     number_between "$total" 1 1000 "$what: calls of $call"
+    [ "$every" = 1 ] || set -- "$1"
     for error in "$@"; do
         for n in $(seq 1 "$every" "$total"); do
             failing "$match" "$call" "$n" "$error"

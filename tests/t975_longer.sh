@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A finished run goes on with a larger cluster.max_iter, pretrain.epochs, steps, layer_steps, kmeans_max_iter or a smaller tol,
-# and ends with the bits and records of a run that had them from the start. Also: cases in which a longer run changes nothing,
-# runs that cannot go on, and that nothing is lost meanwhile.
+# and ends with the bits and records of a run that had them from the start. Also: cases in which a longer run changes nothing
+# and runs that cannot go on.
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/resume_help.sh"
 . "$root/tests/longer_help.sh"
@@ -89,49 +89,6 @@ refused "another deck: cluster.tol is 0.1, was 0" "a larger tol" --cluster.tol=0
 refused "pretrain.epochs is 3, was 2; cluster.lr is 0.02" "longer, and another" --pretrain.epochs=3 --cluster.lr=0.02
 rm x/ckpt/*
 refused "pretrain.epochs is 3, was 2: a longer run goes on from the last state .* x/ckpt holds none" "no checkpoints" --pretrain.epochs=3
-
-# ---- Nothing is lost: the result stays until the longer one is there, whenever that is killed
-rm -rf good x
-lengths=(--pretrain.epochs=3000 --cluster.max_iter=20000)
-run 1 1 deck.yaml "${lengths[@]}" --run.output=good
-run 2 1 deck.yaml --run.output=x
-cp -R x kept
-long=(deck.yaml "${lengths[@]}" --run.output=x)
-for when in ' longer ' ' saved .* pretrain step' ' saved .* cluster step'; do
-    start 2 "${long[@]}" --checkpoint.every=0.05s --run.log_interval=0.001s
-    await "$when"
-    signal_rank KILL 0 # with mpirun alone the ranks would go on for a moment, perhaps to the end
-    finish
-    ok "killed at '$when': run.h5 stays" cmp x/run.h5 kept/run.h5
-    ok "so do its records" cmp x/metrics.jsonl kept/metrics.jsonl
-    run 1 1 deck.yaml --run.output=x
-    expect_exit 0 "the shorter deck still finds its result"
-    expect_out "nothing is left to do" "complete"
-done
-run 3 1 "${long[@]}"
-expect_exit 0 "to its end, on other ranks"
-expect_same x "killed three times"
-is "$(find x -name '*.new' -o -name '*.part' -o -name 'LOCK*')" "" "nothing is left over"
-
-# ---- A run in progress
-rm -rf good x
-stretch=(deck.yaml --cluster.update_interval=50)
-run 1 1 "${stretch[@]}" --cluster.max_iter=20007 --run.output=good
-start 2 "${stretch[@]}" --cluster.max_iter=20000 --checkpoint.every=0.05s --run.log_interval=0.001s --run.output=x
-await ' saved .* cluster step'
-signal_rank KILL 1
-finish
-ok "killed within clustering" test ! -e x/run.h5
-run 3 1 "${stretch[@]}" --cluster.max_iter=20007 --run.output=x
-expect_out " longer .*cluster.max_iter is 20007, was 20000: goes on after cluster, step [1-9]" "from the step it had come to"
-expect_same x "max_iter while it clusters"
-rm -rf good x
-run 1 1 deck.yaml --pretrain.epochs=5 --cluster.max_iter=25 --run.output=good
-run 2 1 deck.yaml --run.output=x
-rm x/run.h5 x/summary.json x/ckpt/ckpt-000003.h5 x/ckpt/last-cluster.h5
-run 2 1 deck.yaml --pretrain.epochs=5 --cluster.max_iter=25 --run.output=x
-expect_out " longer .*: goes on after pretrain, step 8; everything after it is computed again$" "while it clusters: back to pretraining"
-expect_same x "in progress"
 
 # ---- A damaged end of a phase: from that of the one before
 rm -rf x

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # long: yes
-# Longer runs as in t975, with more lengths, methods and optimizers, on several numbers of ranks and threads.
+# Longer runs as in t975, with more lengths, methods and optimizers, on several numbers of ranks and threads; nothing is lost when a
+# longer run is killed, and a run in progress is made longer.
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/resume_help.sh"
 . "$root/tests/longer_help.sh"
@@ -26,4 +27,47 @@ longer "a step schedule" "--cluster.schedule=step --cluster.lr_step=7" "--cluste
 longer "warm-up and burn-in" "--pretrain.warmup=5 --pretrain.burnin=6" "--pretrain.warmup=5 --pretrain.burnin=6 --pretrain.epochs=3"
 longer "large batches by the tree" "--parallel.gather_rows=1 --pretrain.optimizer=adam --pretrain.lr=0.01" \
     "--parallel.gather_rows=1 --pretrain.optimizer=adam --pretrain.lr=0.01 --pretrain.epochs=3 --cluster.max_iter=26" 3
+
+# ---- Nothing is lost: the result stays until the longer one is there, whenever that is killed
+rm -rf good x
+lengths=(--pretrain.epochs=3000 --cluster.max_iter=20000)
+run 1 1 deck.yaml "${lengths[@]}" --run.output=good
+run 2 1 deck.yaml --run.output=x
+cp -R x kept
+long=(deck.yaml "${lengths[@]}" --run.output=x)
+for when in ' longer ' ' saved .* pretrain step' ' saved .* cluster step'; do
+    start 2 "${long[@]}" --checkpoint.every=0.05s --run.log_interval=0.001s
+    await "$when"
+    signal_rank KILL 0 # with mpirun alone the ranks would go on for a moment, perhaps to the end
+    finish
+    ok "killed at '$when': run.h5 stays" cmp x/run.h5 kept/run.h5
+    ok "so do its records" cmp x/metrics.jsonl kept/metrics.jsonl
+    run 1 1 deck.yaml --run.output=x
+    expect_exit 0 "the shorter deck still finds its result"
+    expect_out "nothing is left to do" "complete"
+done
+run 3 1 "${long[@]}"
+expect_exit 0 "to its end, on other ranks"
+expect_same x "killed three times"
+is "$(find x -name '*.new' -o -name '*.part' -o -name 'LOCK*')" "" "nothing is left over"
+
+# ---- A run in progress
+rm -rf good x
+stretch=(deck.yaml --cluster.update_interval=50)
+run 1 1 "${stretch[@]}" --cluster.max_iter=20007 --run.output=good
+start 2 "${stretch[@]}" --cluster.max_iter=20000 --checkpoint.every=0.05s --run.log_interval=0.001s --run.output=x
+await ' saved .* cluster step'
+signal_rank KILL 1
+finish
+ok "killed within clustering" test ! -e x/run.h5
+run 3 1 "${stretch[@]}" --cluster.max_iter=20007 --run.output=x
+expect_out " longer .*cluster.max_iter is 20007, was 20000: goes on after cluster, step [1-9]" "from the step it had come to"
+expect_same x "max_iter while it clusters"
+rm -rf good x
+run 1 1 deck.yaml --pretrain.epochs=5 --cluster.max_iter=25 --run.output=good
+run 2 1 deck.yaml --run.output=x
+rm x/run.h5 x/summary.json x/ckpt/ckpt-000003.h5 x/ckpt/last-cluster.h5
+run 2 1 deck.yaml --pretrain.epochs=5 --cluster.max_iter=25 --run.output=x
+expect_out " longer .*: goes on after pretrain, step 8; everything after it is computed again$" "while it clusters: back to pretraining"
+expect_same x "in progress"
 done_testing
