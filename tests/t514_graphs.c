@@ -52,8 +52,16 @@ static const dc_net tied = {
     }
 #define POOL_LAYER(pool)                                                                                               \
     {                                                                                                                  \
-        .kind = pool, .in = 6, .out = 6, .name = "pool",                                                               \
-        .window = {.h = 3, .w = 1, .c = 2, .kh = 2, .kw = 1, .stride = 1, .down = 3, .across = 1}                      \
+        .kind = pool, .in = 6, .out = 6, .name = "pool", .window = {                                                   \
+            .h = 3,                                                                                                    \
+            .w = 1,                                                                                                    \
+            .c = 2,                                                                                                    \
+            .kh = 2,                                                                                                   \
+            .kw = 1,                                                                                                   \
+            .stride = 1,                                                                                               \
+            .down = 3,                                                                                                 \
+            .across = 1                                                                                                \
+        }                                                                                                              \
     }
 static const dc_net images = {.n_layers = 2,
                               .layer = {CONV_LAYER,

@@ -347,8 +347,9 @@ static void test_images(void)
     check_texts((dc_image){27, 26, 3}, "conv 4x3x8 /2, conv 3x3x4 /3 pad=1, dense 2", "~encoder",
                 "conv 4x3x8 /2, conv 3x3x4 /3 pad=1, dense 2",
                 "dense 5x5x4, deconv 3x3x8 /3 pad=1 out=14x13, deconv 4x3x3 /2 out=27x26 sigmoid");
-    check_texts((dc_image){6, 6, 1}, "conv 3x3x4, maxpool 2x2, avgpool 3x2 /1 same, dense 2", "dense 3x3x2, deconv 2x2x1 /2",
-                "conv 3x3x4, maxpool 2x2, avgpool 3x2 /1 same, dense 2", "dense 3x3x2, deconv 2x2x1 /2");
+    check_texts((dc_image){6, 6, 1}, "conv 3x3x4, maxpool 2x2, avgpool 3x2 /1 same, dense 2",
+                "dense 3x3x2, deconv 2x2x1 /2", "conv 3x3x4, maxpool 2x2, avgpool 3x2 /1 same, dense 2",
+                "dense 3x3x2, deconv 2x2x1 /2");
     check_texts((dc_image){4, 4, 2}, "deconv 3x3x1 /2 relu, dense 3", "~encoder", "deconv 3x3x1 /2 relu, dense 3",
                 "dense 8x8x1 relu, conv 3x3x2 /2 sigmoid");
 }

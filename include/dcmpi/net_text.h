@@ -9,10 +9,10 @@
  *   own      = ACTIVATION | "init=" SCHEME | "rate=" FACTOR
  *   decoder  = text | "~encoder" | "tied ~encoder"
  *
- * WIDTH is a number; for the last layer of a decoder it may be "data", the width of the data. If a deconv follows, it is
- * an image, HEIGHTxWIDTHxCHANNELS. KERNEL is HEIGHTxWIDTHxCHANNELS, the channels being those of what the layer gives;
- * SIZE is HEIGHTxWIDTH. The stride is 1, of pooling the size, if none is given. Padding is that of Keras, or so many
- * pixels on all sides as in PyTorch; without a word, same for conv and deconv, valid for pooling. A deconv is the
+ * WIDTH is a number; for the last layer of a decoder it may be "data", the width of the data. If a deconv follows, it
+ * is an image, HEIGHTxWIDTHxCHANNELS. KERNEL is HEIGHTxWIDTHxCHANNELS, the channels being those of what the layer
+ * gives; SIZE is HEIGHTxWIDTH. The stride is 1, of pooling the size, if none is given. Padding is that of Keras, or so
+ * many pixels on all sides as in PyTorch; without a word, same for conv and deconv, valid for pooling. A deconv is the
  * reverse of the conv that has the same kernel, stride and padding and gives the images that the deconv gets; "out="
  * says of what size those of that conv are, else it is as in Keras and PyTorch. A dense layer reads images as rows.
  *

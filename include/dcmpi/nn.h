@@ -1,10 +1,10 @@
 /* Autoencoder of dense and convolutional layers: shapes, parameters, initial weights. What a step computes with them is
  * recorded (graph.h).
  *
- * Layers 0..n_encoder-1 are the encoder (D -> L), the rest the decoder (L -> D). A dense layer computes Y = act(X W + b)
- * with W [in x out] row-major. A tied layer has its own bias and the transposed weights of its mirror; the mirror of layer l
- * is layer n_layers-1-l. The parameter slab is [decoder | encoder | extra]: pretraining trains the first two, DEC the
- * last two, IDEC all three. `extra` belongs to the method (cluster centres). */
+ * Layers 0..n_encoder-1 are the encoder (D -> L), the rest the decoder (L -> D). A dense layer computes Y = act(X W +
+ * b) with W [in x out] row-major. A tied layer has its own bias and the transposed weights of its mirror; the mirror of
+ * layer l is layer n_layers-1-l. The parameter slab is [decoder | encoder | extra]: pretraining trains the first two,
+ * DEC the last two, IDEC all three. `extra` belongs to the method (cluster centres). */
 #ifndef DCMPI_NN_H
 #define DCMPI_NN_H
 
@@ -93,7 +93,7 @@ static inline int64_t dc_layer_columns(const dc_layer *layer)
 }
 static inline int64_t dc_layer_biases(const dc_layer *layer)
 {
-    return dc_layer_is_pool(layer)              ? 0
+    return dc_layer_is_pool(layer)          ? 0
            : layer->kind == DC_LAYER_CONV   ? layer->channels
            : layer->kind == DC_LAYER_DECONV ? layer->window.c
                                             : layer->out;

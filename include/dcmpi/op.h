@@ -101,7 +101,7 @@ typedef struct {
     float *scratch;             /* [scratch floats] for *_all */
     float *lane; /* [lane floats] of the calling thread; for *_all those of thread i begin at i * lane_floats */
     size_t lane_floats;
-    float *spill;               /* [n x width of the widest row operand with adds], for forward_all and backward_all */
+    float *spill; /* [n x width of the widest row operand with adds], for forward_all and backward_all */
     /* Reach ALL: gathered operands and, in the backward pass, dout and aux of all tile->B rows of the batch, in
      * order. */
     const float *all[DC_NODE_INPUTS], *all_dout, *all_aux;
@@ -146,7 +146,7 @@ struct dc_op {
     /* Floats per row. NULL: none. */
     int64_t (*aux)(const dc_graph *g, const dc_node *x);
     size_t (*scratch)(const dc_graph *g, const dc_node *x);
-    size_t (*lane)(const dc_graph *g, const dc_node *x); /* floats of each thread */
+    size_t (*lane)(const dc_graph *g, const dc_node *x);  /* floats of each thread */
     double (*flops)(const dc_graph *g, const dc_node *x); /* forward, per row */
 };
 

@@ -1,6 +1,6 @@
-/* Windows that move over images. An image is a row [h x w x c], channels together as in Keras: the value of channel k at
- * (y, x) is element (y * w + x) * c + k. A window [kh x kw] takes `down` x `across` places, `stride` pixels apart, the
- * first with its corner at (-top, -left); what it sees outside the image is 0.
+/* Windows that move over images. An image is a row [h x w x c], channels together as in Keras: the value of channel k
+ * at (y, x) is element (y * w + x) * c + k. A window [kh x kw] takes `down` x `across` places, `stride` pixels apart,
+ * the first with its corner at (-top, -left); what it sees outside the image is 0.
  *
  * A patch is what a window sees at one place, [kh x kw x c]. So a convolution is a product of patches with weights. */
 #ifndef DCMPI_WINDOW_H

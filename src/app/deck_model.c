@@ -15,13 +15,13 @@ static dc_status refuse_rows(int64_t D)
 {
     const int64_t side = (int64_t)lround(sqrt((double)D));
     char guess[64] = "";
-    if (side * side == D)
-        snprintf(guess, sizeof guess, "; is it [%lld, %lld]?", (long long)side, (long long)side);
-    return DC_FAIL(DC_ERR_USAGE,
-                   "model.encoder has layers for images, but nothing says what images the rows of %lld columns are: set "
-                   "input.image_shape to [height, width] or [height, width, channels], or make the data file with "
-                   "`dcmpi convert --image-shape=HxW`%s",
-                   (long long)D, guess);
+    if (side * side == D) snprintf(guess, sizeof guess, "; is it [%lld, %lld]?", (long long)side, (long long)side);
+    return DC_FAIL(
+        DC_ERR_USAGE,
+        "model.encoder has layers for images, but nothing says what images the rows of %lld columns are: set "
+        "input.image_shape to [height, width] or [height, width, channels], or make the data file with "
+        "`dcmpi convert --image-shape=HxW`%s",
+        (long long)D, guess);
 }
 
 dc_status dc_deck_net(const dc_config *cfg, int64_t D, dc_net *net)

@@ -84,16 +84,16 @@ static bool shape_conv(dc_layer *layer, const dc_layer_text *t, dc_image image, 
     layer->channels = t->channels > 0 ? t->channels : image.c;
     layer->image = (dc_image){layer->window.down, layer->window.across, layer->channels};
     if (layer->window.down < 1 || layer->window.across < 1)
-        return refuse(why, "its window of %lldx%lld does not fit into images of %s", (long long)t->kh,
-                      (long long)t->kw, show(image).text);
+        return refuse(why, "its window of %lldx%lld does not fit into images of %s", (long long)t->kh, (long long)t->kw,
+                      show(image).text);
     return fits(layer->image, why) && weights_fit(layer, why);
 }
 
 static bool shape_deconv(dc_layer *layer, const dc_layer_text *t, dc_image image, char why[DC_NET_WHY_MAX])
 {
     layer->channels = image.c;
-    layer->image = t->image.h > 0 ? t->image
-                                  : (dc_image){size_back(image.h, t->kh, t), size_back(image.w, t->kw, t), 0};
+    layer->image =
+        t->image.h > 0 ? t->image : (dc_image){size_back(image.h, t->kh, t), size_back(image.w, t->kw, t), 0};
     layer->image.c = t->channels;
     if (!fits(layer->image, why)) return false;
     layer->window = window_over(t, layer->image);
@@ -116,21 +116,21 @@ bool dc_layer_shape(dc_layer *layer, const dc_layer_text *t, int64_t in, dc_imag
         return true;
     }
     if (image.c == 0)
-        return refuse(why, "it needs images, but gets rows of %lld values; a dense layer before it gives images if its "
-                           "width is written as HEIGHTxWIDTHxCHANNELS", (long long)in);
+        return refuse(why,
+                      "it needs images, but gets rows of %lld values; a dense layer before it gives images if its "
+                      "width is written as HEIGHTxWIDTHxCHANNELS",
+                      (long long)in);
     if (pixels_of(image) != in)
         return refuse(why, "rows of %lld values are no images of %s", (long long)in, show(image).text);
-    const bool ok =
-        t->kind == DC_LAYER_DECONV ? shape_deconv(layer, t, image, why) : shape_conv(layer, t, image, why);
+    const bool ok = t->kind == DC_LAYER_DECONV ? shape_deconv(layer, t, image, why) : shape_conv(layer, t, image, why);
     layer->out = ok ? pixels_of(layer->image) : 0;
     return ok;
 }
 
 bool dc_layer_mirror(const dc_layer *layer, dc_image image, dc_layer *out)
 {
-    static const dc_layer_kind mirror[] = {[DC_LAYER_DENSE] = DC_LAYER_DENSE,
-                                           [DC_LAYER_CONV] = DC_LAYER_DECONV,
-                                           [DC_LAYER_DECONV] = DC_LAYER_CONV};
+    static const dc_layer_kind mirror[] = {
+        [DC_LAYER_DENSE] = DC_LAYER_DENSE, [DC_LAYER_CONV] = DC_LAYER_DECONV, [DC_LAYER_DECONV] = DC_LAYER_CONV};
     if (dc_layer_is_pool(layer)) return false;
     *out = *layer;
     out->kind = mirror[layer->kind];

@@ -264,9 +264,12 @@ static bool read_pool(reader *r, dc_layer_text *out)
     return true;
 }
 
-static bool (*const kinds[])(reader *r, dc_layer_text *out) = { /* reads the kind's own words, after its name */
-    [DC_LAYER_DENSE] = read_dense,   [DC_LAYER_CONV] = read_conv,    [DC_LAYER_DECONV] = read_conv,
-    [DC_LAYER_MAXPOOL] = read_pool, [DC_LAYER_AVGPOOL] = read_pool};
+static bool (*const kinds[])(reader *r, dc_layer_text *out) = {/* reads the kind's own words, after its name */
+                                                               [DC_LAYER_DENSE] = read_dense,
+                                                               [DC_LAYER_CONV] = read_conv,
+                                                               [DC_LAYER_DECONV] = read_conv,
+                                                               [DC_LAYER_MAXPOOL] = read_pool,
+                                                               [DC_LAYER_AVGPOOL] = read_pool};
 
 /* A window that is not square has no stride of its own. */
 static bool check_stride(const reader *r, const dc_layer_text *out)

@@ -57,8 +57,7 @@ static void to_places(const dc_call *c, const float *X, int64_t n, int64_t m, fl
 {
     const dc_window *w = window_of(c);
     const int64_t places = dc_window_places(w), patch = dc_window_patch(w);
-    for (int64_t i = 0; i < n; i++)
-        dc_patches(w, X + i * dc_window_image(w), 0, patch, patches + i * places * patch);
+    for (int64_t i = 0; i < n; i++) dc_patches(w, X + i * dc_window_image(w), 0, patch, patches + i * places * patch);
     dc_gemm(DC_N, DC_N, n * places, m, patch, 1, patches, patch, c->in[1], m, adds ? 1 : 0, Y, m);
 }
 
@@ -133,8 +132,7 @@ static void backward_images_back(const dc_call *c, int64_t lo, int64_t n, float 
     const int64_t image = dc_window_image(window_of(c));
     float *dT = c->dout + lo * image;
     dc_pixels_act_grad(act_of(c), c->out + lo * image, n * image, dT);
-    if (c->din[0])
-        to_places(c, dT, n, channels(c, 0), patches, c->adds[0], c->din[0] + lo * dc_in_width(c, 0));
+    if (c->din[0]) to_places(c, dT, n, channels(c, 0), patches, c->adds[0], c->din[0] + lo * dc_in_width(c, 0));
 }
 
 static void forward_back(const dc_call *c)

@@ -111,8 +111,7 @@ static dc_status create_ways(dc_outer **out, const dc_outer_config *cfg, const d
     o->cfg = *cfg;
     o->row = row;
     DC_TRY(take_items(o, cfg, windows));
-    DC_TRY(
-        dc_owners_init(&o->owners, o->item, o->cfg.n_items, row->whole ? 1 : part->P, row->whole ? 0 : part->rank));
+    DC_TRY(dc_owners_init(&o->owners, o->item, o->cfg.n_items, row->whole ? 1 : part->P, row->whole ? 0 : part->rank));
     DC_TRY(take_squares(o));
     DC_TRY(row->create(o));
 out:
@@ -207,7 +206,8 @@ static double sent_for_products(const dc_outer *o)
 
 dc_outer_costs dc_outer_costs_of(const dc_outer *o)
 {
-    const double P = o->cfg.places->part->P, owned = sizeof(float) * (double)dc_owned_floats(&o->owners, o->owners.rank);
+    const double P = o->cfg.places->part->P,
+                 owned = sizeof(float) * (double)dc_owned_floats(&o->owners, o->owners.rank);
     if (P == 1) return (dc_outer_costs){0};
     return (dc_outer_costs){.sent_bytes = dc_sum_sent_bytes(o->sum) + sent_for_products(o) +
                                           (o->patches ? sent_for_products(o->patches) : 0),

@@ -99,7 +99,7 @@ struct dc_outer {
     struct {
         dc_outer *outer;
         int item;
-    } *home; /* [items of the caller] where each is */
+    } * home; /* [items of the caller] where each is */
     /* For the small vectors that shards contribute (outer.h). They are added in canonical order (sum.h), as if they
      * were the rows of a partition with one row per shard. */
     dc_part leaf_part;

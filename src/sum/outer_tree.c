@@ -4,8 +4,8 @@
  * The shards of a rank make up whole subtrees (part.h). The rank computes the sums at their roots, tile by tile, so
  * that the partial sums of a tile stay in the cache. Each rank owns a slice of the gradient: it receives this slice of
  * the roots of all ranks, and finishes the tree for this slice. A batch of B rows has at most ceil(B/V) rows in a
- * shard; a shard with fewer is padded with zeros in D, so that all products have the same shape. A product of patches is
- * over the rows that the shard has in the step, so it needs no padding. */
+ * shard; a shard with fewer is padded with zeros in D, so that all products have the same shape. A product of patches
+ * is over the rows that the shard has in the step, so it needs no padding. */
 #include "outer_tree.h"
 
 #include <string.h>

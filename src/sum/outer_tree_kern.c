@@ -61,7 +61,8 @@ static void add_patches(const leaf_place *place, int k, const dc_leaf *leaf, flo
     for (int64_t lo = 0; lo < leaf->n && t->rows > 0; lo += images) {
         const int64_t n = DC_MIN(images, leaf->n - lo), at = leaf->at + lo;
         for (int64_t i = 0; i < n; i++)
-            dc_patches(pair->window, pair->A + (at + i) * image, t->row, t->rows, place->patches + i * places * t->rows);
+            dc_patches(pair->window, pair->A + (at + i) * image, t->row, t->rows,
+                       place->patches + i * places * t->rows);
         dc_gemm(DC_T, DC_N, t->rows, t->columns, n * places, 1, place->patches, t->rows,
                 pair->D + at * places * x->d + t->column, x->d, 1, out, t->columns);
     }

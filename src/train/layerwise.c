@@ -39,7 +39,8 @@ static void release(pair *p)
 static void copy_layer(const dc_layer *from, const float *source, const dc_layer *to, float *target)
 {
     if (!from->tied)
-        memcpy(target + to->weight, source + from->weight, (size_t)(dc_layer_rows(from) * dc_layer_columns(from)) * sizeof *target);
+        memcpy(target + to->weight, source + from->weight,
+               (size_t)(dc_layer_rows(from) * dc_layer_columns(from)) * sizeof *target);
     memcpy(target + to->bias, source + from->bias, (size_t)dc_layer_biases(from) * sizeof *target);
 }
 
