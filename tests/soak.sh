@@ -50,9 +50,10 @@ declare -A options=(
 declare -A first_phase=([dec]=pretrain [idec]=pretrain [layerwise]=layers [kmeans]=kmeans)
 declare -A last_step=([dec]=390 [idec]=200 [layerwise]=100 [kmeans]=none)
 others=$("$dcmpi" fit --help | sed -n '/^Methods (cluster.method/,/^$/p' | awk '/^  [a-z]/ && !/^  (dec|idec|aekm) / {print $1}')
+declare -A own=([aae]="--cluster.clusters=4 --aae.discriminator=[9]" [dcan]="--dcan.discriminator=[9] --dcan.encoder_every=2")
 for method in $others; do
     options[$method]="fit $small $net --pretrain.epochs=4 --cluster.method=$method --cluster.optimizer=adam --cluster.lr=0.0001
-        --cluster.max_iter=120 --cluster.update_interval=30"
+        --cluster.max_iter=120 --cluster.update_interval=30 ${own[$method]:-}"
     first_phase[$method]=pretrain last_step[$method]=120
 done
 decks=${decks:-dec idec layerwise kmeans ${others//$'\n'/ }}

@@ -32,9 +32,9 @@ static int print_digest(const char *path)
     dc_comm *comm = NULL;
     if (dc_comm_create(&comm) != DC_OK) return 1;
     static const dc_clip clips[] = {{.kind = DC_CLIP_NONE}, {DC_CLIP_QUANTILES, 0.01, 0}};
-    uint64_t digest[2 * DC_COUNT_OF(clips) * (DC_SCALE_ROBUST + 1)];
+    uint64_t digest[2 * DC_COUNT_OF(clips) * (DC_SCALE_SYMMETRIC + 1)];
     size_t n = 0;
-    for (dc_scale_kind k = DC_SCALE_NONE; k <= DC_SCALE_ROBUST; k++) {
+    for (dc_scale_kind k = DC_SCALE_NONE; k <= DC_SCALE_SYMMETRIC; k++) {
         const char *source[2] = {path, DC_BUILTIN_GLYPHS};
         for (size_t i = 0; i < 2 * DC_COUNT_OF(clips); i++) {
             dc_dataset *d = NULL;

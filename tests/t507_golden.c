@@ -162,6 +162,10 @@ int main(void)
     test_gradients(DC_ACT_TANH, DC_LOSS_MSE, "tanh/mse");
     test_gradients(DC_ACT_SIGMOID, DC_LOSS_MSE, "sigmoid/mse");
     test_gradients(DC_ACT_LINEAR, DC_LOSS_MSE, "linear/mse");
+    test_gradients(DC_ACT_ELU, DC_LOSS_MSE, "elu/mse");
+    test_gradients(DC_ACT_SELU, DC_LOSS_MSE, "selu/mse");
+    test_gradients(DC_ACT_SOFTPLUS, DC_LOSS_MSE, "softplus/mse");
+    test_gradients(DC_ACT_GELU, DC_LOSS_MSE, "gelu/mse");
     test_gradients(DC_ACT_RELU, DC_LOSS_BCE, "relu/bce");
 
     dc_opt_config sgd = {.kind = DC_OPT_SGD, .lr = 0.3, .momentum = 0.9};

@@ -78,24 +78,25 @@ static dc_val record_entry(dc_graph *g, sizes s, int variant)
     return rows(g, s.w);
 }
 
+/* Activations whose derivative follows from their value: those in front of gelu. */
+enum { FROM_VALUE = DC_ACT_GELU };
+
 static dc_val record_dense(dc_graph *g, sizes s, int variant)
 {
-    static const dc_act act[] = {DC_ACT_LINEAR, DC_ACT_RELU, DC_ACT_LEAKY_RELU, DC_ACT_TANH, DC_ACT_SIGMOID};
     const dc_net net = {
         .n_layers = 1,
         .layer = {
-            {.in = s.w, .out = s.w + 2, .act = act[variant], .bias = (size_t)(s.w * (s.w + 2)), .name = "layer"}}};
+            {.in = s.w, .out = s.w + 2, .act = (dc_act)variant, .bias = (size_t)(s.w * (s.w + 2)), .name = "layer"}}};
     return dc_layers(g, &net, 0, 1, true, rows(g, s.w));
 }
 
 static dc_val record_dense_tied(dc_graph *g, sizes s, int variant)
 {
-    static const dc_act act[] = {DC_ACT_LINEAR, DC_ACT_RELU, DC_ACT_LEAKY_RELU, DC_ACT_TANH, DC_ACT_SIGMOID};
     const dc_net net = {.n_layers = 2,
                         .layer = {{.in = s.w + 2, .out = s.w, .name = "owner"},
                                   {.in = s.w,
                                    .out = s.w + 2,
-                                   .act = act[variant],
+                                   .act = (dc_act)variant,
                                    .tied = true,
                                    .bias = (size_t)(s.w * (s.w + 2)),
                                    .name = "tied"}}};
@@ -165,9 +166,14 @@ static dc_val record_avgpool(dc_graph *g, sizes s, int variant)
 
 static dc_val record_act_grad(dc_graph *g, sizes s, int variant)
 {
-    static const dc_act act[] = {DC_ACT_RELU, DC_ACT_LEAKY_RELU, DC_ACT_TANH, DC_ACT_SIGMOID};
     const dc_val d = rows(g, s.w);
-    return dc_act_slope(g, act[variant], d, rows(g, s.w));
+    return dc_act_slope(g, (dc_act)(DC_ACT_LINEAR + 1 + variant), d, rows(g, s.w));
+}
+
+static dc_val record_gelu(dc_graph *g, sizes s, int variant)
+{
+    (void)variant;
+    return dc_act_gelu(g, rows(g, s.w));
 }
 
 static dc_val record_dropout(dc_graph *g, sizes s, int variant)
@@ -308,6 +314,12 @@ static dc_val record_nearest(dc_graph *g, sizes s, int variant)
     return dc_nearest_center(g, z, vector(g, centers[variant], s.w));
 }
 
+static dc_val record_pick(dc_graph *g, sizes s, int variant)
+{
+    const dc_val number = rows(g, 1);
+    return dc_pick(g, number, vector(g, centers[variant + 1], s.w));
+}
+
 /* Counts are columns or rows. */
 static dc_val record_running_mean(dc_graph *g, sizes s, int variant)
 {
@@ -332,18 +344,96 @@ static dc_val record_student(dc_graph *g, sizes s, int variant)
     return dc_student(g, alpha[variant], z, vector(g, centers[variant], s.w));
 }
 
+/* The product of a layer with a norm, and what is done to it. */
+static dc_val record_norm(dc_graph *g, sizes s, dc_norm norm, dc_act act, dc_pass pass)
+{
+    static const char name[] = "layer";
+    dc_layer layer = {.out = s.w, .act = act, .norm = norm, .gamma = (size_t)s.w, .mean = 2 * (size_t)s.w};
+    memcpy(layer.name, name, sizeof name);
+    return dc_norm_layer(g, &layer, pass, rows(g, s.w));
+}
+
+static dc_val record_batch_norm(dc_graph *g, sizes s, int variant)
+{
+    return record_norm(g, s, DC_NORM_BATCH, (dc_act)variant, DC_FIXED);
+}
+
+static dc_val record_layer_norm(dc_graph *g, sizes s, int variant)
+{
+    return record_norm(g, s, DC_NORM_LAYER, (dc_act)variant, DC_TRAINED);
+}
+
+/* Leaves out what is recorded after node i. */
+static dc_val cut_after(dc_graph *g, int i)
+{
+    g->n_nodes = i + 1;
+    g->n_moves = 0;
+    return (dc_val){i};
+}
+
+static dc_val record_variance(dc_graph *g, sizes s, int variant)
+{
+    (void)variant;
+    int i = record_norm(g, s, DC_NORM_BATCH, DC_ACT_LINEAR, DC_QUIET).id;
+    while (i > 0 && strcmp(g->node[i].op->name, "variance") != 0) i--;
+    return cut_after(g, i);
+}
+
+/* Of the mean, of the variance. */
+static dc_val record_running_moment(dc_graph *g, sizes s, int variant)
+{
+    record_norm(g, s, DC_NORM_BATCH, DC_ACT_LINEAR, DC_TRAINED);
+    return cut_after(g, g->move[variant].node);
+}
+
+static dc_val record_concat(dc_graph *g, sizes s, int variant)
+{
+    const dc_val a = source_of(g, s, variant);
+    return dc_concat(g, a, variant ? vector(g, DC_MAX(s.n, (int64_t)1), 2) : rows(g, 2));
+}
+
+static dc_val record_columns(dc_graph *g, sizes s, int variant)
+{
+    const int64_t first = variant / 2 ? s.w / 2 : 0;
+    return dc_columns(g, source_of(g, s, variant % 2), first, DC_MAX((s.w - first) / 2, (int64_t)1));
+}
+
+/* The logits are rows like the targets, or one vector. */
+static dc_val record_cross_entropy(dc_graph *g, sizes s, int variant)
+{
+    static const part logits[] = {ROW, VECTOR, WHOLE};
+    const dc_val p = source_of(g, s, variant == 2);
+    return dc_cross_entropy(g, p, source(g, s, logits[variant]));
+}
+
+static dc_val record_gauss_log(dc_graph *g, sizes s, int variant)
+{
+    const int64_t K = centers[variant];
+    const dc_val x = rows(g, s.w), mean = vector(g, K, s.w);
+    return dc_gauss_log(g, x, mean, vector(g, K, s.w));
+}
+
+static dc_val record_gauss_kl(dc_graph *g, sizes s, int variant)
+{
+    const dc_val x = rows(g, s.w), own = rows(g, s.w);
+    if (variant == 3) return dc_gauss_kl(g, x, own, DC_NONE, DC_NONE);
+    const dc_val mean = vector(g, centers[variant], s.w);
+    return dc_gauss_kl(g, x, own, mean, vector(g, centers[variant], s.w));
+}
+
 static const op_case cases[] = {
     {"batch", 1, record_batch, {0}},
     {"use", 1, record_use, {0}},
     {"number", 1, record_number, {0}},
     {"entry", 1, record_entry, {0}},
-    {"dense", 5, record_dense, {0}},
-    {"dense-tied", 5, record_dense_tied, {0}},
     {"conv", (int)DC_COUNT_OF(windows), record_conv, {0}},
     {"deconv", (int)DC_COUNT_OF(windows), record_deconv, {0}},
     {"maxpool", 4, record_maxpool, {STEPS}},
     {"avgpool", 4, record_avgpool, {0}},
-    {"act-grad", 4, record_act_grad, {0}},
+    {"dense", FROM_VALUE, record_dense, {0}},
+    {"dense-tied", FROM_VALUE, record_dense_tied, {0}},
+    {"act-grad", FROM_VALUE - 1, record_act_grad, {0}},
+    {"gelu", 1, record_gelu, {0}},
     {"dropout", 3, record_dropout, {0}},
     {"recon", 4, record_recon, {POSITIVE, SIGNED}},
     {"normal", 2, record_noise, {0}},
@@ -361,10 +451,21 @@ static const op_case cases[] = {
     {"contrast", 2, record_contrast, {0}},
     {"sqdist", 3, record_sqdist, {0}},
     {"nearest", 3, record_nearest, {0}},
+    {"pick", 2, record_pick, {NUMBERS}},
     {"running-mean", 2, record_running_mean, {SIGNED, POSITIVE, NUMBERS, SUMS}},
     {"student-kl", 3, record_student_kl, {SIGNED, SIGNED, SHARES}},
     {"student", 3, record_student, {0}},
-    {"grad", 0, NULL, {0}}, /* of all that have one */
+    {"concat", 2, record_concat, {0}},
+    {"columns", 4, record_columns, {0}},
+    {"cross-entropy", 3, record_cross_entropy, {SHARES}},
+    {"gauss-log", 3, record_gauss_log, {0}},
+    {"gauss-kl", 4, record_gauss_kl, {0}},
+    {"variance", 1, record_variance, {0}},
+    {"batch-norm", 5, record_batch_norm, {SIGNED, SIGNED, POSITIVE, AWAY, SIGNED}},
+    {"running-moment", 2, record_running_moment, {0}},
+    {"layer-norm", 5, record_layer_norm, {0}},
+    {"grad", 0, NULL, {0}},     /* of all that have one */
+    {"grad-sum", 0, NULL, {0}}, /* t514 */
 };
 
 /* ---- The operands of one call ------------------------------------------------------------------------------------ */

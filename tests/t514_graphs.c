@@ -24,8 +24,10 @@ enum {
     CONV = SLOPE + 1,
     DECONV = CONV + 8,
     CONV_TIED = DECONV + 7,
-    TRAINED = CONV_TIED + 1,
-    MEANS = TRAINED,
+    NORMED = CONV_TIED + 1,
+    TRAINED = NORMED + D * L + 2 * L,
+    MOMENTS = TRAINED,
+    MEANS = MOMENTS + 2 * L,
     COUNTS = MEANS + K * L,
     WANTED = COUNTS + K,
     NUMBER = WANTED + L * L,
@@ -86,6 +88,25 @@ static const dc_net images = {.n_layers = 2,
                                               .name = "deconv-tied"}}},
                     largest = {.n_layers = 2, .layer = {CONV_LAYER, POOL_LAYER(DC_LAYER_MAXPOOL)}},
                     mean = {.n_layers = 2, .layer = {CONV_LAYER, POOL_LAYER(DC_LAYER_AVGPOOL)}};
+static const dc_net normed[] = {{.n_layers = 1,
+                                 .layer = {{.in = D,
+                                            .out = L,
+                                            .act = DC_ACT_TANH,
+                                            .norm = DC_NORM_BATCH,
+                                            .weight = NORMED,
+                                            .bias = NORMED + D * L,
+                                            .gamma = NORMED + D * L + L,
+                                            .mean = MOMENTS,
+                                            .name = "normed"}}},
+                                {.n_layers = 1,
+                                 .layer = {{.in = D,
+                                            .out = L,
+                                            .act = DC_ACT_TANH,
+                                            .norm = DC_NORM_LAYER,
+                                            .weight = NORMED,
+                                            .bias = NORMED + D * L,
+                                            .gamma = NORMED + D * L + L,
+                                            .name = "normed"}}}};
 static const dc_tensor centers = {"centers", CENTERS, K, L, true}, shift = {"shift", SHIFT, 1, L, true},
                        slope = {"slope", SLOPE, 1, 1, true}, means = {"means", MEANS, K, L, false},
                        counts = {"counts", COUNTS, 1, K, false}, wanted = {"wanted", WANTED, L, L, false},
@@ -173,8 +194,7 @@ static dc_val score_of(dc_graph *g, dc_act act, dc_val rows)
 /* A critic whose gradient by its rows is to have length 1 (WGAN-GP); in a step of its own, or with its scores. */
 static void penalty(dc_graph *g, const tables *t, int variant)
 {
-    static const dc_act acts[] = {DC_ACT_LEAKY_RELU, DC_ACT_RELU, DC_ACT_TANH, DC_ACT_SIGMOID};
-    const dc_act act = acts[variant / 2];
+    const dc_act act = (dc_act)(DC_ACT_LINEAR + 1 + variant / 2);
     (void)t;
     const dc_val rows = shaken(g, dc_batch(g, D), 0.3, 1), score = score_of(g, act, rows);
     const dc_val slopes = dc_grad(g, score, rows), length = dc_dot(g, slopes, dc_unit(g, slopes));
@@ -312,6 +332,36 @@ static void clusters(dc_graph *g, const tables *t, int variant)
     dc_put(g, &t->of_kept, z);
     dc_move(g, &means, dc_running_mean(g, m, c, more, dc_cross(g, mine, z)));
     dc_move(g, &counts, dc_map(g, DC_ADD, c, more));
+}
+
+/* A layer with a norm: as it learns, twice, so that running moments move twice; as it infers; as it is quiet. */
+static void norms(dc_graph *g, const tables *t, int variant)
+{
+    const dc_val rows = dc_batch(g, D), z = dc_layers(g, &normed[variant], 0, 1, DC_TRAINED, rows);
+    const dc_val u = dc_layers(g, &normed[variant], 0, 1, DC_TRAINED, shaken(g, rows, 0.3, 1));
+    const dc_val fixed = dc_stop_gradient(g, dc_layers(g, &normed[variant], 0, 1, DC_FIXED, rows));
+    const dc_val quiet = dc_layers(g, &normed[variant], 0, 1, DC_QUIET, dc_map(g, DC_MUL, rows, dc_use(g, &slope)));
+    dc_minimize(g, "fit", 1, dc_recon(g, DC_LOSS_MSE_SUM, dc_entry(g, &t->of_kept), z));
+    dc_minimize(g, "alike", 0.6, dc_dot(g, dc_map(g, DC_SUB, u, fixed), dc_map(g, DC_SUB, z, quiet)));
+}
+
+/* What is worst for rows of a batch that have a norm in common. */
+static dc_val worst_of(dc_graph *g, dc_val fixed, dc_val rows, dc_val d, int norm)
+{
+    const dc_val near = dc_layers(g, &normed[norm], 0, 1, DC_QUIET, dc_map(g, DC_ADD, rows, d));
+    return dc_grad(g, dc_recon(g, DC_LOSS_MSE_SUM, fixed, dc_softmax(g, near, DC_NONE)), d);
+}
+
+static void adversary_of_norm(dc_graph *g, const tables *t, int variant)
+{
+    const dc_val rows = dc_batch(g, D),
+                 p = dc_softmax(g, dc_layers(g, &normed[variant], 0, 1, DC_TRAINED, rows), DC_NONE);
+    const dc_val fixed = dc_stop_gradient(g, p), d = dc_map(g, DC_MUL, dc_noise(g, D, 2), dc_number(g, 0.5));
+    const dc_val worst = dc_stop_gradient(g, dc_unit(g, worst_of(g, fixed, rows, d, variant)));
+    const dc_val moved = dc_map(g, DC_ADD, rows, dc_map(g, DC_MUL, worst, dc_entry(g, &t->of_radius)));
+    const dc_val q = dc_softmax(g, dc_layers(g, &normed[variant], 0, 1, DC_QUIET, moved), DC_NONE);
+    dc_minimize(g, "smooth", 1, dc_recon(g, DC_LOSS_MSE_SUM, fixed, q));
+    dc_minimize(g, "conditional", -0.4, dc_neg_entropy(g, p));
 }
 
 /* The weighted sum of a SUM alone. */
@@ -458,13 +508,18 @@ static const graph_case cases[] = {
     {"steep images, tied", steep_images, 1},
     {"adversary", adversary, 0},
     {"adversary, learning", adversary, 1},
-    {"penalty alone, leaky", penalty, 0},
-    {"penalty, leaky", penalty, 1},
-    {"penalty alone, relu", penalty, 2},
-    {"penalty, relu", penalty, 3},
+    {"penalty alone, relu", penalty, 0},
+    {"penalty, relu", penalty, 1},
+    {"penalty alone, leaky", penalty, 2},
+    {"penalty, leaky", penalty, 3},
     {"penalty alone, tanh", penalty, 4},
     {"penalty, tanh", penalty, 5},
     {"penalty, sigmoid", penalty, 7},
+    {"penalty, elu", penalty, 9},
+    {"penalty, selu", penalty, 11},
+    {"penalty, softplus", penalty, 13},
+    {"penalty alone, gelu", penalty, 14},
+    {"penalty, gelu", penalty, 15},
     {"bends", bends, 0},
     {"bends, tied", bends, 1},
     {"bends, and itself", bends, 2},
@@ -473,6 +528,10 @@ static const graph_case cases[] = {
     {"views of views", views, 2},
     {"centred", centred, 0},
     {"centred, learnt", centred, 1},
+    {"batch norm", norms, 0},
+    {"layer norm", norms, 1},
+    {"adversary of batch norm", adversary_of_norm, 0},
+    {"adversary of layer norm", adversary_of_norm, 1},
     {"gram", gram, 0},
     {"clusters", clusters, 0},
     {"mean", sums, 0},
@@ -512,6 +571,7 @@ static void fill_slab(float *value)
     dc_rng_fill_uniform(value, FLOATS, SEED, 2, 0.7);
     for (int k = 0; k < K; k++) value[COUNTS + k] = (float)(10 + k);
     value[NUMBER] = -0.015f;
+    for (int j = 0; j < L; j++) value[MOMENTS + L + j] = 1.5f;
 }
 
 /* Rows of a table from the ranks that own them. */
@@ -684,14 +744,13 @@ static double worst_slope(const dc_graph *g, dc_val y, dc_val x_of, dc_val slope
 
 static void test_slopes(void)
 {
-    static const dc_act acts[] = {DC_ACT_LINEAR, DC_ACT_LEAKY_RELU, DC_ACT_RELU, DC_ACT_TANH, DC_ACT_SIGMOID};
-    for (int which = 0; which < 4 + (int)DC_COUNT_OF(acts); which++) {
+    for (int which = 0; which < 4 + DC_ACTS; which++) {
         dc_graph *g;
         tables t;
         fill_tables(&t, 0);
         CHECK_OK(dc_graph_create(&g));
         const dc_val rows = dc_batch(g, D), z = layer(g, rows), by = which % 2 || which > 3 ? rows : z;
-        const dc_val y = which < 4 ? bent(g, &t, which / 2, rows, z) : score_of(g, acts[which - 4], rows);
+        const dc_val y = which < 4 ? bent(g, &t, which / 2, rows, z) : score_of(g, (dc_act)(which - 4), rows);
         CHECK_NEAR(worst_slope(g, y, by, dc_grad(g, y, by)), 0, 1e-7);
         dc_graph_destroy(&g);
     }
@@ -702,6 +761,53 @@ static void test_slopes(void)
         const dc_val rows = dc_batch(g, D), z = dc_layers(g, of_images[which], 0, 2, true, rows);
         const dc_val y = dc_neg_entropy(g, dc_softmax(g, z, DC_NONE));
         CHECK_NEAR(worst_slope(g, y, rows, dc_grad(g, y, rows)), 0, 1e-7);
+        dc_graph_destroy(&g);
+    }
+}
+
+/* The same where rows read sums over the batch: differences of the sum of y, row by row. */
+static double worst_sum_slope(const dc_graph *g, dc_val y, dc_val x_of, dc_val slopes)
+{
+    const double h = 1e-5;
+    const int64_t width = dc_graph_shape(g, x_of).width;
+    dc_gidx row[N];
+    double batch[N * D], slab[FLOATS], expected[N * D], worst = 0;
+    float value[FLOATS];
+    graph_ref r;
+    const int64_t n = rows_of_step(0, row, batch);
+    fill_slab(value);
+    for (int i = 0; i < FLOATS; i++) slab[i] = (double)value[i];
+    graph_ref_open(&r, g, n);
+    r.row = row, r.batch = batch, r.slab = slab, r.seed = SEED;
+    graph_ref_run(&r, 0);
+    graph_ref_hold(&r);
+    memcpy(expected, r.value[slopes.id], (size_t)(n * width) * sizeof *expected);
+    for (int64_t i = 0; i < n * width; i += 7) {
+        double sum = 0;
+        for (int side = 1; side >= -1; side -= 2) {
+            r.value[x_of.id][i] += side * h;
+            graph_ref_run(&r, x_of.id + 1);
+            for (int64_t k = 0; k < n; k++) sum += side * r.value[y.id][k] / (2 * h);
+            r.value[x_of.id][i] -= side * h;
+        }
+        worst = worse_of(worst, fabs(sum - expected[i]));
+    }
+    graph_ref_close(&r);
+    return worst;
+}
+
+/* Through norms, through a mean and what vectors do with it. */
+static void test_sum_slopes(void)
+{
+    for (int norm = 0; norm < 2; norm++) {
+        dc_graph *g;
+        CHECK_OK(dc_graph_create(&g));
+        const dc_val rows = dc_batch(g, D), d = dc_map(g, DC_MUL, dc_noise(g, D, 2), dc_number(g, 0.5));
+        const dc_val e = dc_map(g, DC_SUB, d, dc_mean(g, d)), m = dc_mean(g, dc_map(g, DC_SQUARE, e, DC_NONE));
+        const dc_val moved = dc_map(g, DC_ADD, rows, dc_map(g, DC_MUL, e, dc_map(g, DC_EXP, m, DC_NONE)));
+        const dc_val z = dc_layers(g, &normed[norm], 0, 1, DC_QUIET, moved),
+                     y = dc_neg_entropy(g, dc_softmax(g, z, DC_NONE));
+        CHECK_NEAR(worst_sum_slope(g, y, d, dc_grad(g, y, d)), 0, 1e-7);
         dc_graph_destroy(&g);
     }
 }
@@ -747,6 +853,7 @@ int main(void)
     for (size_t i = 0; i < DC_COUNT_OF(cases); i++) check_case(comm, alone, &cases[i]);
     for (int i = 0; i < DRAWN; i++) check_case(comm, alone, &(graph_case){"drawn", drawn, i});
     test_slopes();
+    test_sum_slopes();
     test_traffic(comm);
     dc_comm_destroy(&alone);
     return check_done_all(&comm);

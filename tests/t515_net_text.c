@@ -180,7 +180,7 @@ static const struct {
         {"dense 5, dens 3", "column 10, layer encoder_1: 'dens' is no kind of layer, did you mean 'dense'?"},
         {"cnov 5x5x32 /2 relu", "column 1, layer encoder_0: 'cnov' is no kind of layer, did you mean 'conv'?"},
         {"dense 5 rellu",
-         "column 9, layer encoder_0: 'rellu' is no activation, init=SCHEME or rate=FACTOR, did you mean "
+         "column 9, layer encoder_0: 'rellu' is no activation, bn, ln, init=SCHEME or rate=FACTOR, did you mean "
          "'relu'?"},
         {"dense 5 ReLU", "column 9, layer encoder_0: 'ReLU' is no activation"},
         {"dense 5 relu 7", "column 14, layer encoder_0: '7' is no activation"},

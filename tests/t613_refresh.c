@@ -34,7 +34,7 @@ static void run(dc_comm *comm, int64_t N, int64_t K, int64_t L, const float *Z, 
     free(next);
     memcpy(r->p, r->q, (size_t)(n * K) * sizeof *r->p);
     CHECK_OK(dc_sum_create(&sum, &r->part, DC_TARGET_SUMS));
-    r->loss = dc_target_refresh(comm, &r->part, r->f, K, sum, r->p, &r->odd);
+    r->loss = dc_target_refresh(comm, &r->part, DC_TARGET_SQUARE, r->f, K, sum, r->p, &r->odd);
     dc_sum_destroy(&sum);
 }
 
@@ -114,7 +114,7 @@ static void count_odd_rows(dc_comm *comm)
     for (int64_t i = 0; i < dc_part_rows(&part); i++)
         for (int64_t k = 0; k < K; k++) p[i * K + k] = (part.row_lo + i) % 4 == 1 && k == 1 ? NAN : 0.25f;
     for (int64_t i = 0; i < N; i++) expected += i % 4 == 1;
-    (void)dc_target_refresh(comm, &part, (double[]){10, 10, 21}, K, sum, p, &odd);
+    (void)dc_target_refresh(comm, &part, DC_TARGET_SQUARE, (double[]){10, 10, 21}, K, sum, p, &odd);
     CHECK_INT(odd, expected);
     dc_sum_destroy(&sum);
 }

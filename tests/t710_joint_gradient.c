@@ -6,7 +6,7 @@
 #include "ref/one_step.h"
 #include "t71_help.h"
 
-enum { SAMPLES = 60, EXTRA_MAX = 3 * K * L };
+enum { SAMPLES = 60, CHOSEN_MAX = 2 * SAMPLES };
 
 /* A step without its update: the loss of its batch at these weights, and their gradient in the slab. */
 static double loss_at(dc_comm *comm, clustering_setup *s, int which, int64_t step)
@@ -20,30 +20,37 @@ static double loss_at(dc_comm *comm, clustering_setup *s, int which, int64_t ste
     return total;
 }
 
-/* Chooses trained floats: parameters of the network, evenly spread, and all of the method's. Returns how many. */
-static int choose(const clustering_setup *s, const dc_step *step, size_t chosen[SAMPLES + EXTRA_MAX])
+/* Of what the step trains of [lo, hi): at most SAMPLES parameters, evenly spread. Returns how many. */
+static int spread(const dc_step *step, size_t lo, size_t hi, size_t chosen[SAMPLES])
 {
     size_t trained = 0, seen = 0;
     int n = 0;
-    for (size_t i = 0; i < s->slab.net.n_params; i++) trained += one_step_trains(step, i);
-    for (size_t i = 0; i < s->slab.net.n_params; i++) {
+    for (size_t i = lo; i < hi; i++) trained += one_step_trains(step, i);
+    const size_t most = DC_MIN(trained, (size_t)SAMPLES);
+    for (size_t i = lo; i < hi; i++) {
         if (!one_step_trains(step, i)) continue;
-        if (n < SAMPLES && seen == (size_t)n * trained / SAMPLES) chosen[n++] = i;
+        if ((size_t)n < most && seen == (size_t)n * trained / most) chosen[n++] = i;
         seen++;
     }
-    CHECK_INT(n, SAMPLES);
-    for (size_t i = s->slab.net.n_params; i < s->model.params.n; i++)
-        if (one_step_trains(step, i)) chosen[n++] = i;
+    CHECK_INT(n, most);
     return n;
+}
+
+/* Parameters of the autoencoder and of the method. */
+static int choose(const clustering_setup *s, const dc_step *step, size_t chosen[CHOSEN_MAX])
+{
+    const int n = spread(step, 0, s->slab.net.n_params, chosen);
+    const int all = n + spread(step, s->slab.net.n_params, s->model.params.n, chosen + n);
+    CHECK(all >= 20);
+    return all;
 }
 
 static void test_step(dc_comm *comm, clustering_setup *s, int which, int64_t batch)
 {
-    static float grad[SAMPLES + EXTRA_MAX];
-    size_t chosen[SAMPLES + EXTRA_MAX];
+    static float grad[CHOSEN_MAX];
+    size_t chosen[CHOSEN_MAX];
     double worst = 0, largest = 0;
-    const float h = 0.02f;
-    CHECK(s->model.params.n_extra <= EXTRA_MAX);
+    const float h = 0.002f;
     const int n = choose(s, s->step[which], chosen);
     clustering_anneal(s, batch);
     loss_at(comm, s, which, batch);

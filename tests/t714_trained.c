@@ -5,7 +5,7 @@
 #include "dcmpi/op.h"
 #include "method_keys.h"
 
-enum { N = 20, D = 9, L = 2, K = 3, NAMES_MAX = 32 };
+enum { N = 20, D = 9, L = 3, K = 2, NAMES_MAX = 32 };
 static const int64_t hidden = 5;
 
 typedef struct {
@@ -35,6 +35,8 @@ static void say(const dc_method *m, const dc_slab *slab, names *to)
     const dc_net *net = &slab->net;
     const int last = m->flags & DC_METHOD_RECONSTRUCTS ? net->n_layers : net->n_encoder;
     for (int l = 0; l < last && m->n_steps > 0; l++) to->name[to->n++] = net->layer[l].name;
+    for (int i = 1; m->n_steps > 0 && (net = dc_slab_net_at(slab, i)) != NULL; i++)
+        for (int l = 0; l < net->n_layers; l++) to->name[to->n++] = net->layer[l].name;
     for (int i = 0; i < slab->n_tensors && m->n_steps > 0; i++)
         if (slab->tensor[i].trained) to->name[to->n++] = slab->tensor[i].name;
 }

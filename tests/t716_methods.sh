@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every method of the table that trains, except dec and idec (t820, t961): the same bits on any number of ranks and threads,
 # also when continued from any step. DCN's labels, counts and centres change with each step and are saved in the checkpoint;
-# DKM's alpha follows from the step number.
+# DKM's alpha follows from the step number. DCMPI_ALL=1 (t729): on 1, 2, 3 and 5 ranks with 1 and 2 threads.
 # limit: 900
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/resume_help.sh
@@ -23,15 +23,24 @@ bits() {
     expect_exit 0 "$name: the same bits on $p ranks x $t threads" || cat "$out"
 }
 
+settings=("2 1" "5 2") tree_settings=("3 1") steps=(15 16)
+if [ -n "${DCMPI_ALL:-}" ]; then
+    settings=("1 2" "2 1" "2 2" "3 1" "3 2" "5 1" "5 2") tree_settings=("2 1" "5 2") steps=(1 15 16 30 40)
+fi
 methods=$("$dcmpi" fit --help | sed -n '/^Methods (cluster.method/,/^$/p' | awk '/^  [a-z]/ && !/^  (dec|idec|aekm) / {print $1}')
 number_between "$(wc -w <<<"$methods")" 2 100 "methods of the table"
 for method in $methods; do
     args=("${common[@]}" --cluster.method="$method")
-    [ "$method" != dkm ] || args+=(--dkm.sharpness=0)
+    case $method in
+    dkm) args+=(--dkm.sharpness=0) ;;
+    # Networks, optimizers and cycles of their own; a message for clip_norm in each step.
+    dcan) args+=(--dcan.discriminator=[9] --dcan.discriminator_lr=0.002 --dcan.encoder_every=2 --cluster.clip_norm=0.5) ;;
+    aae) args+=(--aae.discriminator=[9] --aae.discriminator_lr=0.002 --aae.encoder_every=3 --cluster.clusters=3) ;;
+    esac
     rm -rf good all
     run 1 1 "${args[@]}" --run.output=good
     expect_exit 0 "$method on 1 rank x 1 thread"
-    for setting in "1 2" "2 1" "3 2" "5 1"; do
+    for setting in "${settings[@]}"; do
         # shellcheck disable=SC2086  # two numbers
         bits "$method" $setting "${args[@]}"
     done
@@ -40,7 +49,7 @@ for method in $methods; do
     expect_same all "$method, saved all the time"
     list_saved all
     number_between "$(grep -c ' cluster ' saved.txt)" 40 60 "$method: checkpoints in the phase"
-    for step in 1 15 16 30 40; do continue_from cluster $step; done
+    for step in "${steps[@]}"; do continue_from cluster "$step"; done
     continue_from cluster 15 2
 
     # Gradients by the tree over shards: other bits, on all ranks the same.
@@ -49,7 +58,7 @@ for method in $methods; do
     expect_exit 0 "$method by the tree"
     run 0 1 compare gathered.h5 good/run.h5
     expect_exit 1 "$method: the tree has bits of its own"
-    for setting in "2 1" "5 2"; do
+    for setting in "${tree_settings[@]}"; do
         # shellcheck disable=SC2086  # two numbers
         bits "$method by the tree" $setting "${args[@]}" --parallel.gather_rows=0
     done

@@ -9,10 +9,11 @@
 #include "method_keys.h"
 #include "ref/one_step.h"
 
-enum { N = 512, K = 6, L = 5, SHARDS = 64, BATCH = 256, HIDDEN = 150, PIECE = DC_STATE_PIECE_BYTES };
+enum { N = 512, K = 5, L = 6, SHARDS = 64, BATCH = 256, HIDDEN = 150, PIECE = DC_STATE_PIECE_BYTES };
 
 static const dc_opt_config sgd = {.kind = DC_OPT_SGD, .lr = 0.01, .momentum = 0.9},
                            adam = {.kind = DC_OPT_ADAM, .lr = 1e-4, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-7};
+static const dc_opt_config clipped = {.kind = DC_OPT_SGD, .lr = 0.01, .clip_norm = 0.1};
 static const struct {
     const char *name;
     bool strict;
@@ -219,6 +220,29 @@ static void test_method(dc_comm *comm, const dc_method *method, int way)
     run_close(&r);
 }
 
+/* A step that runs on each fifth batch counts as a fifth. */
+static void test_cycle(dc_comm *comm)
+{
+    run r;
+    dc_cluster_needs n[3];
+    static const char *const keys[] = {"encoder_every=1", "encoder_every=5", "encoder_every=1000000"};
+    const dc_method *dcan = dc_method_find("dcan");
+    run_open(comm, &r, 0, dcan);
+    for (int i = 0; i < 3; i++) {
+        dc_cluster_config cfg = cluster_config(&r, dcan);
+        cfg.env.keys = method_keys(dcan, keys[i]);
+        CHECK_OK(dc_cluster_needs_of(comm, &r.sketch, &cfg, &n[i]));
+    }
+    const dc_phase_needs *each = &n[0].phase, *fifth = &n[1].phase, *never = &n[2].phase;
+    CHECK(each->flops > 1.5 * never->flops);
+    CHECK_NEAR(fifth->flops - never->flops, (each->flops - never->flops) / 5, 1e-5 * each->flops);
+    CHECK_NEAR(fifth->sent_bytes - never->sent_bytes, (each->sent_bytes - never->sent_bytes) / 5,
+               1e-5 * each->sent_bytes + 1e-9);
+    CHECK_NEAR(each->reductions, 2, 0);
+    CHECK_NEAR(fifth->reductions, 1.2, 1e-12);
+    run_close(&r);
+}
+
 /* ---- Steps ------------------------------------------------------------------------------------------------------- */
 
 enum { SCRATCH = 3 << 20, WIDTH = 40 };
@@ -271,7 +295,7 @@ static void test_changes(void)
 }
 
 /* Sums within the passes, and rows that all ranks read: dc_step_run() and dc_step_update() alone. */
-static void test_within(dc_comm *comm, dc_outer_way way)
+static void test_within(dc_comm *comm, dc_outer_way way, const dc_opt_config *opt)
 {
     enum { STEPS = 3, WITHIN = 2 }; /* sums within the passes: the mean and its gradient */
     static float x[N * WIDTH];
@@ -291,14 +315,14 @@ static void test_within(dc_comm *comm, dc_outer_way way)
     dc_minimize(s.graph, "spread", 1, dc_dot(s.graph, away, away));
     const one_step_rows rows = {.N = N, .width = WIDTH, .x = x, .V = SHARDS, .B = BATCH, .way = way, .seed = 1};
     CHECK_OK(one_step_create(comm, &s, &params, &rows));
-    const dc_step_costs costs = dc_step_costs_of(s.step);
+    const dc_step_costs costs = dc_step_costs_of(s.step, opt);
     const double before = bytes_sent(comm);
     for (int t = 0; t < STEPS; t++) {
         dc_step_run(comm, s.step, t, loss);
-        dc_step_update(comm, s.step, &sgd, t, STEPS);
+        dc_step_update(comm, s.step, opt, t, STEPS);
     }
     CHECK_NEAR(costs.sent_bytes, (bytes_sent(comm) - before) / STEPS, 0.5);
-    CHECK_INT(costs.reductions, WITHIN + 1);
+    CHECK_INT(costs.reductions, WITHIN + 1 + (opt->clip_norm > 0 && way != DC_OUTER_ALLREDUCE));
     one_step_close(&s);
     dc_params_release(&params);
 }
@@ -340,7 +364,11 @@ int main(void)
     for (int i = 0; dc_method_at(i); i++) test_method(comm, dc_method_at(i), 0);
     test_layers(comm, 0);
     test_layers(comm, SIZE_MAX);
-    for (int way = DC_OUTER_GATHER; way <= DC_OUTER_ALLREDUCE; way++) test_within(comm, (dc_outer_way)way);
+    for (int way = DC_OUTER_GATHER; way <= DC_OUTER_ALLREDUCE; way++) {
+        test_within(comm, (dc_outer_way)way, &sgd);
+        test_within(comm, (dc_outer_way)way, &clipped);
+    }
+    test_cycle(comm);
     test_changes();
     test_rehearsal(comm);
     return check_done_all(&comm);

@@ -1,4 +1,4 @@
-/* Clustering right before its first step: 97 glyphs, one hidden layer, four clusters, the first target. Seeds 1 and 3.
+/* Clustering right before its first step: 97 glyphs, one hidden layer, three clusters, the first target. Seeds 1 and 3.
  */
 #ifndef DCMPI_TESTS_T71_HELP_H
 #define DCMPI_TESTS_T71_HELP_H
@@ -7,7 +7,7 @@
 #include "dcmpi/train.h"
 #include "method_keys.h"
 
-enum { N = 97, K = 4, L = 3, BATCH = 64 };
+enum { N = 97, K = 3, L = 4, BATCH = 64 };
 
 typedef struct {
     dc_dataset *data;
@@ -29,7 +29,7 @@ static inline void clustering_configure(clustering_setup *s)
     s->env = (dc_method_env){.part = &s->data->part,
                              .K = K,
                              .L = L,
-                             .keys = method_keys(s->method, "alpha=1.7 weight=0.3 sharpness=0 loss=mse_sum"),
+                             .keys = method_keys(s->method, "alpha=1.7 weight=0.3 sharpness=0 loss=mse_sum discriminator=[4]"),
                              .kmeans = {.K = K, .n_init = 1, .max_iter = 9, .seed = 1},
                              .slab = &s->slab,
                              .epoch_steps = (N - 1) / BATCH + 1};

@@ -48,11 +48,11 @@ for unit in 1e-25 1e-20 1e15 1e19 1e30; do
 done
 make_data x.h5 "X = np.where(X > 4.5, 1, 0).astype('u1')"
 run 1 1 fit "${net[@]}" --cluster.clusters=2 --cluster.method=aekm --input.data=x.h5 --run.output=bits
-expect_out "NOTE .*input.scale=unit divides uint8 by 255, but the data go from 0 to 1 only" "bits as bytes: a note"
+expect_out "NOTE .*input.scale=unit takes uint8 for 0 to 255, but the data go from 0 to 1 only" "bits as bytes: a note"
 nearest_labels bits
 make_data x.h5 "X = (X * 20).clip(0, 255).astype('u1')"
 run 1 1 kmeans "${four[@]}" --input.data=x.h5 --run.output=bytes
-expect_no_out "divides uint8" "bytes that use their range: no note"
+expect_no_out "takes uint8" "bytes that use their range: no note"
 
 # ---- Ranges
 refuse() { # WHAT EXPRESSION SCALE REGEX

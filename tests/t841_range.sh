@@ -92,7 +92,7 @@ expect_out "WARNING .*row 2, column 1: -9999" "but a code is"
 
 # ---- Scalings that are impossible, runs that go wrong
 make_data x.h5 "X[500, 7] = -3.4e38; X = X.astype('f4')"
-for scale in unit minmax robust; do
+for scale in unit symmetric minmax robust; do
     ranks=$([ "$scale" = unit ] && echo 2 || echo 1)
     kmeans "$ranks" --input.scale="$scale"
     expect_error 3 "spans \[-3.4e\+38, .*row 500, column 7: -3.39999995e\+38\): correct them, or clip them \(input.clip\)" "$scale of -3.4e38"

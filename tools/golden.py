@@ -85,7 +85,7 @@ def write_dec():
 WIDTHS = [12, 7, 5, 3]
 SLOPE = 0.01  # of the leaky ReLU
 ACT = {"linear": lambda x: x, "relu": torch.relu, "leaky_relu": lambda x: F.leaky_relu(x, SLOPE),
-       "tanh": torch.tanh, "sigmoid": torch.sigmoid}
+       "tanh": torch.tanh, "sigmoid": torch.sigmoid, "elu": F.elu, "selu": F.selu, "softplus": F.softplus, "gelu": F.gelu}
 # y: output of the network before its sigmoid for bce, else the output; x: what it should be; B: rows of the global batch.
 LOSS = {"mse": lambda y, x, B: ((y - x) ** 2).sum() / (B * x.shape[1]), "mse_sum": lambda y, x, B: ((y - x) ** 2).sum() / B,
         "mse_half_sum": lambda y, x, B: ((y - x) ** 2).sum() / (2 * B),
@@ -202,7 +202,8 @@ def write_autoencoder():
     for i, a in enumerate(forward(par, x, "relu")):
         out.put("act_%d" % i, a)
     for hidden, loss in [("relu", "mse"), ("relu", "mse_sum"), ("relu", "mse_half_sum"), ("leaky_relu", "mse"),
-                         ("tanh", "mse"), ("sigmoid", "mse"), ("linear", "mse"), ("relu", "bce")]:
+                         ("tanh", "mse"), ("sigmoid", "mse"), ("linear", "mse"), ("relu", "bce"), ("elu", "mse"),
+                         ("selu", "mse"), ("softplus", "mse"), ("gelu", "mse")]:
         prefix = hidden + "/" + loss + "/"
         acts, value, grad = gradients(par, x, hidden, loss, B)
         xv = x.clone().requires_grad_()
@@ -553,6 +554,274 @@ def write_centers():
     out.close()
 
 
+# ---- Discriminators: DCAN, AAE --------------------------------------------------------------------------------------
+
+STREAM_NOISE, MODEL_SEED = 7, 1  # of rng.h; of the tests' model
+
+
+def noise(step, site, n, width):
+    """Standard normal values of rows 0 .. n-1, as dc_noise() draws them (Box-Muller)."""
+    blocks = (width + 3) // 4
+    words = philox(MODEL_SEED, STREAM_NOISE, step * MAX_LAYERS + site, numpy.arange(n)[:, None] * blocks + numpy.arange(blocks))
+    unit = (words.astype(numpy.float64) + 0.5) / 2 ** 32
+    radius, angle = numpy.sqrt(-2 * numpy.log(unit[..., 0::2])), 2 * numpy.pi * unit[..., 1::2]
+    pairs = numpy.stack([radius * numpy.cos(angle), radius * numpy.sin(angle)], axis=-1)
+    return single(torch.as_tensor(pairs.reshape(n, -1)[:, :width]))
+
+
+def discriminator(par, name, x, act):
+    return torch.sigmoid(dense(par, name + "_1", dense(par, name + "_0", x, act), "linear"))
+
+
+def tells(par, name, act, drawn, made):
+    """The discriminator's loss: -ln D(drawn) - ln(1 - D(made))."""
+    return -(torch.log(discriminator(par, name, drawn, act)) + torch.log(1 - discriminator(par, name, made, act))).mean()
+
+
+def passes(par, name, act, made):
+    return -torch.log(discriminator(par, name, made, act)).mean()
+
+
+def decode(par, code):
+    for i in range(3):
+        code = dense(par, "decoder_%d" % i, code, "relu" if i < 2 else "linear")
+    return code
+
+
+def take_turns(out, prefix, par, turns, batches=3):
+    """turns: (names that learn, their rate, every how manieth batch, losses(leaf, t)) one after the other; SGD."""
+    for t in range(batches):
+        for i, (names, rate, every, losses) in enumerate(turns):
+            if (t + 1) % every:
+                continue
+            leaf = {k: v.clone().requires_grad_() for k, v in par.items()}
+            values = losses(leaf, t)
+            sum(values).backward()
+            out.put("%s/loss_%d_%d" % (prefix, t, i), [v.item() for v in values])
+            par.update({k: par[k] - rate * leaf[k].grad for k in par if k.startswith(names)})
+    for k, v in par.items():
+        out.put("%s/final/%s" % (prefix, k), v)
+
+
+def write_adversarial():
+    out = Writer("adversarial.txt", [
+        "DCAN and AAE with the autoencoder of autoencoder.txt (ReLU), three batches of all rows, SGD.",
+        "x: data; start/*: parameters, one hidden layer of 4 in each discriminator (tanh for DCAN, ReLU for AAE).",
+        "dcan: 3 clusters; mu, deviation: what is drawn around; label. Rates .05 (discriminator), .02 (encoder, on each",
+        "  second batch), weight .7. aae: 2 categories, 1 column of style, dropout .25, mse_sum; rates .01 (reconstruction),",
+        "  .05 (discriminators), .03 (encoder); weight .7. loss_t_i: of batch t, step i; final/*: parameters at the end."])
+    torch.manual_seed(20240914)
+    n, K_y = 17, 2
+    x, par = single(torch.randn(n, WIDTHS[0])), make_parameters()
+    for name, width in (("discriminator", WIDTHS[-1]), ("category", K_y), ("style", WIDTHS[-1] - K_y)):
+        for i, (a, b) in enumerate(((width, 4), (4, 1))):
+            par["%s_%d/weight" % (name, i)] = single(torch.randn(a, b))
+            par["%s_%d/bias" % (name, i)] = single(0.3 * torch.randn(b))
+    mu, deviation, label = single(torch.randn(K, WIDTHS[-1])), single(torch.rand(K, WIDTHS[-1])), torch.arange(n) * 5 % 7 % K
+    for name, value in (("x", x), ("mu", mu), ("deviation", deviation), ("label", label)):
+        out.put(name, value)
+    for k, v in par.items():
+        out.put("start/" + k, v)
+
+    def draw(t):
+        return mu[label] + deviation[label] * noise(t, 0, n, WIDTHS[-1])
+
+    def of(names):
+        return {k: v for k, v in par.items() if k.startswith(names)}
+
+    take_turns(out, "dcan", of(("encoder", "decoder", "discriminator")), [
+        ("discriminator", 0.05, 1, lambda p, t: [tells(p, "discriminator", "tanh", draw(t), embed(p, x).detach())]),
+        ("encoder", 0.02, 2, lambda p, t: [0.7 * passes(p, "discriminator", "tanh", embed(p, x))])])
+
+    def code(p, t):
+        blocks = (WIDTHS[0] + 3) // 4
+        words = philox(MODEL_SEED, STREAM_DROPOUT, t * MAX_LAYERS, numpy.arange(n)[:, None] * blocks + numpy.arange(blocks))
+        mask = torch.as_tensor((words.reshape(n, -1)[:, :WIDTHS[0]] >= 2 ** 30) / 0.75)
+        h = embed(p, x * mask)
+        return torch.softmax(h[:, :K_y], 1), h[:, K_y:]
+
+    def reconstruct(p, t):
+        return [((decode(p, torch.cat(code(p, t), 1)) - x) ** 2).sum(1).mean()]
+
+    def tell(p, t):
+        y, z = (v.detach() for v in code(p, t))
+        drawn = F.one_hot(noise(t, 0, n, K_y).argmax(1), K_y).to(torch.float64)
+        return [tells(p, "category", "relu", drawn, y), tells(p, "style", "relu", noise(t, 1, n, WIDTHS[-1] - K_y), z)]
+
+    def deceive(p, t):
+        y, z = code(p, t)
+        return [0.7 * passes(p, "category", "relu", y), 0.7 * passes(p, "style", "relu", z)]
+
+    take_turns(out, "aae", of(("encoder", "decoder", "category", "style")), [
+        (("encoder", "decoder"), 0.01, 1, reconstruct), (("category", "style"), 0.05, 1, tell), ("encoder", 0.03, 1, deceive)])
+    out.close()
+
+
+# ---- Softmax heads, batch norm: IMSAT, DEPICT -----------------------------------------------------------------------
+
+EPSILON, KEPT = 1e-5, 0.9  # of batch norm
+
+
+def normed(par, name, t, moved):
+    """Batch norm of t; moved: a dictionary for the running moments, or None."""
+    m, v = t.mean(0), t.var(0, unbiased=False)
+    if moved is not None:
+        for key, old, new in (("mean", 0.0, m), ("variance", 1.0, v * len(t) / (len(t) - 1))):
+            key = "%s/%s" % (name, key)
+            moved[key] = KEPT * moved.get(key, torch.full_like(m, old)) + (1 - KEPT) * new.detach()
+    return par[name + "/gamma"] * (t - m) / torch.sqrt(v + EPSILON) + par[name + "/bias"]
+
+
+def normed_layer(par, name, x, moved):
+    t = x @ par[name + "/weight"]
+    return torch.relu(normed(par, name, t, moved)) if name + "/gamma" in par else t + par[name + "/bias"]
+
+
+def chain(par, part, x, moved, before=lambda i, x: x):
+    """Values of the three layers."""
+    acts = []
+    for i in range(3):
+        x = normed_layer(par, "%s_%d" % (part, i), before(i, x), moved)
+        acts.append(x)
+    return acts
+
+
+def head(par, z):
+    return torch.log_softmax(z @ par["head_0/weight"] + par["head_0/bias"], 1)
+
+
+def imsat_loss(par, x, t, radius, moved, lam, mu, xi):
+    log_p = head(par, chain(par, "encoder", x, moved)[-1])
+    p, fixed = log_p.exp(), log_p.exp().detach()
+
+    def smooth(by):
+        return (fixed * (fixed.log() - head(par, chain(par, "encoder", x + by, None)[-1]))).sum(1)
+
+    d = noise(t, 0, *x.shape)
+    d = (d / d.norm(dim=1, keepdim=True)).requires_grad_()
+    g = torch.autograd.grad(smooth(xi * d).sum(), d)[0]
+    marginal = p.mean(0)
+    return [smooth(radius[:, None] * g / g.norm(dim=1, keepdim=True)).mean(), -lam * (p * log_p).sum(1).mean(),
+            lam * mu * (marginal * marginal.log()).sum()]
+
+
+def depict_loss(par, x, t, target, moved, hidden):
+    def drop(i, x):
+        if i == 2:
+            return x
+        blocks = (x.shape[1] + 3) // 4
+        rows = numpy.arange(len(x))[:, None] * blocks + numpy.arange(blocks)
+        words = philox(MODEL_SEED, STREAM_DROPOUT, t * MAX_LAYERS + i, rows).reshape(len(x), -1)[:, :x.shape[1]]
+        return x * torch.as_tensor((words >= 2 ** 30) / 0.75)
+
+    z = chain(par, "encoder", x, moved, drop)[-1]
+    clean, back = chain(par, "encoder", x, None), chain(par, "decoder", z, moved)
+    inner = hidden * sum(((a - b) ** 2).mean() for a, b in ((clean[1], back[0]), (clean[0], back[1])))
+    return [-(target * head(par, z)).sum(1).mean(), ((x - back[2]) ** 2).mean(), inner]
+
+
+def write_heads():
+    out = Writer("heads.txt", [
+        "IMSAT and DEPICT with the autoencoder of autoencoder.txt, batch norm and ReLU in all layers but embedding and output,",
+        "and a linear head of 4; three batches of all rows, SGD of rate .02.",
+        "x: data; start/*: parameters; radius: of IMSAT; target: of DEPICT. imsat: lambda .3, mu 2, xi 1.5;",
+        "depict: hidden .4, dropout .25. loss_t: of batch t; final/*: parameters and running moments at the end."])
+    torch.manual_seed(20240915)
+    n, heads = 17, 4
+    x, par = single(torch.randn(n, WIDTHS[0])), make_parameters()
+    par["head_0/weight"], par["head_0/bias"] = single(torch.randn(WIDTHS[-1], heads)), single(0.3 * torch.randn(heads))
+    for name in ("encoder_0", "encoder_1", "decoder_0", "decoder_1"):
+        par[name + "/gamma"] = single(0.5 + torch.rand(len(par[name + "/bias"])))
+    radius, target = single(0.2 + torch.rand(n)), single(torch.softmax(torch.randn(n, heads), 1))
+    for name, value in (("x", x), ("radius", radius), ("target", target)):
+        out.put(name, value)
+    for k, v in par.items():
+        out.put("start/" + k, v)
+    for prefix, losses in (("imsat", lambda p, t, moved: imsat_loss(p, x, t, radius, moved, 0.3, 2, 1.5)),
+                           ("depict", lambda p, t, moved: depict_loss(p, x, t, target, moved, 0.4))):
+        now, moved = {k: v for k, v in par.items() if prefix == "depict" or not k.startswith("decoder")}, {}
+        for t in range(3):
+            leaf = {k: v.clone().requires_grad_() for k, v in now.items()}
+            values = losses(leaf, t, moved)
+            sum(values).backward()
+            out.put("%s/loss_%d" % (prefix, t), [v.item() for v in values])
+            now = {k: v - 0.02 * leaf[k].grad for k, v in now.items()}
+        for k, v in dict(now, **moved).items():
+            out.put("%s/final/%s" % (prefix, k), v)
+
+
+# ---- variational autoencoders --------------------------------------------------------------------------------------
+
+STREAM_NOISE = 7  # of rng.h
+
+
+def normal_noise(seed, step, site, rows, width):
+    """Standard normal values for each row and column, as dc_noise() makes them: pairs by Box and Muller."""
+    blocks = (width + 3) // 4
+    index = numpy.asarray(rows)[:, None] * blocks + numpy.arange(blocks)
+    unit = (philox(seed, STREAM_NOISE, step * MAX_LAYERS + site, index).reshape(len(rows), -1, 2) + 0.5) / 2 ** 32
+    radius, angle = numpy.sqrt(-2 * numpy.log(unit[..., 0])), 2 * numpy.pi * unit[..., 1]
+    pairs = numpy.stack([radius * numpy.cos(angle), radius * numpy.sin(angle)], axis=-1)
+    return torch.as_tensor(pairs.reshape(len(rows), -1)[:, :width])
+
+
+def variational(leaf, x, noise, loss):
+    """Mean and log variance of each row's Gaussian, a value drawn from it, and the row's mean reconstruction loss."""
+    hidden = x
+    for name in layer_names()[:len(WIDTHS) - 2]:
+        hidden = dense(leaf, name, hidden, "relu")
+    mean, log_var = (dense(leaf, name, hidden, "linear") for name in ("encoder_2", "log_variance_0"))
+    z = mean + torch.exp(0.5 * log_var) * noise
+    y = z
+    for name, act in zip(layer_names()[len(WIDTHS) - 1:], ("relu", "relu", "linear")):
+        y = dense(leaf, name, y, act)
+    return mean, log_var, z, LOSS[loss](y, x, len(x)) * x.shape[1]
+
+
+def vae_loss(leaf, x, noise, loss, beta):
+    """Kingma and Welling 2014, minus equation 10, with beta before the divergence."""
+    mean, log_var, _, recon = variational(leaf, x, noise, loss)
+    prior = -0.5 * (1 + log_var - mean ** 2 - torch.exp(log_var)).sum(1).mean()
+    return recon + beta * prior, recon
+
+
+def vade_loss(leaf, x, noise, loss, weight):
+    """Jiang et al. 2017, minus equation 12, with one sample per row and log pi added once."""
+    mean, log_var, z, recon = variational(leaf, x, noise, loss)
+    log_pi, m, lv = torch.log_softmax(leaf["log_weights"][0], 0), leaf["mu"], leaf["log_variances"]
+    density = -0.5 * (torch.log(torch.tensor(2 * numpy.pi)) + lv + (z[:, None] - m) ** 2 / torch.exp(lv)).sum(2)
+    g = torch.softmax(log_pi + density, 1)
+    apart = (lv + torch.exp(log_var[:, None] - lv) + (mean[:, None] - m) ** 2 / torch.exp(lv)).sum(2)
+    bound = -0.5 * (g * apart).sum(1) + (g * (log_pi - torch.log(g))).sum(1) + 0.5 * (1 + log_var).sum(1)
+    return weight * recon - bound.mean(), weight * recon
+
+
+def write_variational():
+    out = Writer("variational.txt", [
+        "VAE and VaDE with the autoencoder of autoencoder.txt (ReLU), 3 clusters: one step of SGD of rate .02, all rows.",
+        "x: data; start/*: parameters, log_variance_0 the head of log variances; mu, log_variances, log_weights: the mixture.",
+        "noise: of seed 1, step 0, site 0. one_vae: mse, beta .3; one_vae_bce; one_vade: mse, weight 2; one_vade_bce:",
+        "  loss (whole, its reconstruction), gradients, parameters after."])
+    torch.manual_seed(20251127)
+    x, par = single(torch.rand(17, WIDTHS[0])), make_parameters()
+    par["log_variance_0/weight"] = single((torch.rand(WIDTHS[-2], WIDTHS[-1]) * 2 - 1) * 0.5)
+    par["log_variance_0/bias"] = single(torch.rand(WIDTHS[-1]) - 1)
+    mixture = {"mu": single(torch.randn(K, WIDTHS[-1])), "log_variances": single(torch.randn(K, WIDTHS[-1]) * 0.5),
+               "log_weights": single(torch.log(torch.tensor([[0.2, 0.3, 0.5]])))}
+    noise = normal_noise(1, 0, 0, range(17), WIDTHS[-1])
+    out.put("x", x)
+    out.put("noise", noise)
+    for k, v in par.items():
+        out.put("start/" + k, v)
+    for k, v in mixture.items():
+        out.put(k, v)
+    for name, loss in (("one_vae", "mse"), ("one_vae_bce", "bce")):
+        learn(out, name, par, lambda leaf: vae_loss(leaf, x, noise, loss, 0.3), 0.02)
+    for name, loss in (("one_vade", "mse"), ("one_vade_bce", "bce")):
+        learn(out, name, dict(par, **mixture), lambda leaf: vade_loss(leaf, x, noise, loss, 2.0), 0.02)
+    out.close()
+
+
 if __name__ == "__main__":
     os.makedirs(OUT, exist_ok=True)
     write_dec()
@@ -560,4 +829,7 @@ if __name__ == "__main__":
     write_layerwise()
     write_clustering()
     write_centers()
+    write_adversarial()
+    write_heads()
+    write_variational()
     sys.exit(0)

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/clustpy.txt: single steps of DCN and DKM by ClustPy's own modules, from the weights of centers.txt.
+"""Writes tests/golden/clustpy.txt: single steps by ClustPy's own modules, from the weights of centers.txt, variational.txt.
 
 Needs PyTorch and clustpy 0.0.3 or later, and is not run by the tests. golden.py implements the papers' formulas; this script
 uses another program instead. dcmpi must agree with both.
 """
+import numpy
 import torch
-from clustpy.deep import dcn, dkm
+from clustpy.deep import dcn, dkm, vade
 from clustpy.deep.neural_networks import FeedforwardAutoencoder
 
 import golden
@@ -45,11 +46,36 @@ def step(out, prefix, named, total, recon, lr=0.02):
         out.put("%s/moved/%s" % (prefix, name), shown(p.data))
 
 
+def vade_loss(leaf, x, noise):
+    """Their loss, as it is. Responsibilities and weights are ours: theirs count each log variance twice, and take the
+    softmax of weights where log weights belong."""
+    mean, log_var, z, _ = golden.variational(leaf, x, noise, "mse")
+    pi, deviation = torch.softmax(leaf["log_weights"][0], 0), torch.exp(0.5 * leaf["log_variances"])
+    density = torch.distributions.Normal(leaf["mu"], deviation).log_prob(z[:, None]).sum(2)
+    y = z
+    for name, act in (("decoder_0", "relu"), ("decoder_1", "relu"), ("decoder_2", "linear")):
+        y = golden.dense(leaf, name, y, act)
+    squares = lambda a, b: ((a - b) ** 2).sum() / len(a)
+    total = vade._compute_vade_loss(pi, leaf["mu"], leaf["log_variances"], mean, log_var, x,
+                                    torch.softmax(torch.log(pi) + density, 1), y, squares, 1.0, 1.0)
+    constant = 0.5 * numpy.log(2 * numpy.pi) * (1 - 1 / len(x))  # of normal densities, which they count now and then
+    return total - constant, squares(y, x)
+
+
+def write_vade(out):
+    start = read("variational.txt")
+    par = {k[len("start/"):]: v for k, v in start.items() if k.startswith("start/")}
+    par = {k: v.reshape(-1) if k.endswith("bias") else v for k, v in par.items()}
+    par.update({k: start[k] for k in ("mu", "log_variances", "log_weights")})
+    golden.learn(out, "one_clustpy_vade", par, lambda leaf: vade_loss(leaf, start["x"], start["noise"]), 0.02)
+
+
 def main():
     start, out = read("centers.txt"), golden.Writer("clustpy.txt", [
         "Single steps by the modules of ClustPy from the weights, centres, labels and counts of centers.txt, SGD of rate .02.",
         "one_clustpy_dcn: weight .8 of the clustering loss, of which ClustPy takes half; then labels, centres, counts.",
-        "one_clustpy_dkm: weight .7, alpha 3."], "tools/golden_clustpy.py (ClustPy, double)")
+        "one_clustpy_dkm: weight .7, alpha 3.",
+        "one_clustpy_vade: VaDE's loss with squared errors, of variational.txt; without constants: (whole, reconstruction)."], "tools/golden_clustpy.py (ClustPy, double)")
     x, mu = start["x"], start["mu"]
     label, counts = start["label"].reshape(-1).long(), start["counts"].reshape(-1)
     mean_square = torch.nn.MSELoss()
@@ -72,6 +98,7 @@ def main():
     total = module._loss(batch, 3.0, net, 0.7, 1.0, mean_square, cpu)
     out.put("one_clustpy_dkm/alpha", 3.0)
     step(out, "one_clustpy_dkm", dict(named, mu=module.centers), total, mean_square(net(x), x))
+    write_vade(out)
     out.close()
 
 

@@ -1,4 +1,5 @@
 """The numbers behind the pictures: principal components, silhouettes, the decoder, statistics per cluster."""
+import math
 import re
 
 import numpy as np
@@ -11,8 +12,13 @@ SILHOUETTE_BLOCK = 256
 ACTIVATIONS = {
     "linear": lambda x: x,
     "relu": lambda x: np.maximum(x, 0),
+    "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
     "tanh": np.tanh,
     "sigmoid": lambda x: 0.5 * (1 + np.tanh(0.5 * x)),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+    "selu": lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0))),
+    "softplus": lambda x: np.logaddexp(0, x),
+    "gelu": lambda x: 0.5 * x * np.vectorize(math.erfc, otypes=[float])(-x / np.sqrt(2)),
 }
 
 

@@ -11,16 +11,6 @@ typedef struct dc_comm dc_comm;
 
 /* ---- k-means ---------------------------------------------------------------------------------------------------- */
 
-/* Rows to cluster: `rows` writes local rows [lo, lo+n) as floats [n x d] to out and must be safe to call from several
- * threads. Data of any stored type thus streams through tiles of a few hundred rows. If X is not NULL, it holds the
- * rows [n x d] and `rows` is not called. Everything is borrowed. */
-typedef struct {
-    const dc_part *part;
-    int64_t d;
-    void (*rows)(const void *ctx, int64_t lo, int64_t n, float *out);
-    const void *ctx;
-    const float *X;
-} dc_rows;
 /* View of this rank's float array [n x *d]. */
 dc_rows dc_rows_of_array(const dc_part *part, const float *X, const int64_t *d);
 
@@ -32,6 +22,7 @@ typedef struct {
     uint64_t seed;
     int max_iter_before; /* max_iter of the run that wrote the checkpoint, at most max_iter; 0: same as max_iter
                           */
+    const float *first;  /* [K x d], with n_init 1: centres to start from; NULL: seeded; borrowed */
     dc_state *state;     /* keeps the state of the iterations, under the phase's name; NULL: not kept; borrowed */
 } dc_kmeans_config;
 
@@ -80,6 +71,33 @@ DC_CHECKED dc_status dc_kmeans_needs_of(dc_comm *comm, const dc_part *part, int6
  * threaded if called outside a parallel region; a row's label does not depend on its position. */
 void dc_nearest(const float *X, const float *M, int64_t n, int64_t K, int64_t d, int32_t *label);
 
+/* out[K x d]: mean of the squared differences from its centre over the rows of each cluster, by column; 0 for a cluster
+ * without rows. rows: with X; centers [K x d]; label[n]. The same bits for every number of ranks and threads.
+ * Collective: one reduction. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_cluster_variances(dc_comm *comm, const dc_rows *rows, const float *centers,
+                                          const int32_t *label, int64_t K, float *out);
+
+/* out[K x d]: mean of the rows of each cluster, 0 for a cluster without rows. rows: with X; label[n]. The same bits for
+ * every number of ranks and threads. Collective: one reduction. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_cluster_means(dc_comm *comm, const dc_rows *rows, const int32_t *label, int64_t K, float *out);
+
+/* ---- Mixtures of Gaussians ---- */
+
+/* A mixture of K Gaussians with diagonal covariances; equal on all ranks. */
+typedef struct {
+    int64_t K, d;
+    double *weight, *mean, *variance; /* [K], [K x d], [K x d]; one array, owned */
+    double log_likelihood;            /* mean over the rows, before the last step of EM; 0 without one */
+    int iterations;
+    bool converged;
+} dc_mixture;
+/* Means, variances and shares of the clusters that label[n] and `centers` [K x d] give, then up to max_iter steps of
+ * EM. rows: an array (rows->X). To each variance a millionth of the mean one is added, so that none is 0. Collective;
+ * the same bits for every number of ranks and threads. Errors: DC_ERR_MEMORY, DC_STOPPED. */
+DC_CHECKED dc_status dc_mixture_fit(dc_comm *comm, const dc_rows *rows, const float *centers, const int32_t *label,
+                                    int64_t K, int max_iter, dc_mixture *out);
+void dc_mixture_release(dc_mixture *m);
+
 /* ---- Student-t soft assignment ---- */
 
 /* q[n x K]: log q_ij = -(alpha+1)/2 log1p(d_ij/alpha) - logsumexp_k, d_ij = |z_i - mu_j|^2 summed from the differences
@@ -111,11 +129,13 @@ DC_CHECKED dc_status dc_soft_count_bytes(const dc_part *part, int64_t K, double 
 /* p_ij = (q_ij^2/f_j) / sum_k(q_ik^2/f_k), f floored at 1e-12 N (Xie et al. 2016, equation 3). q, p [n x K]; p may be
  * q. Local; threaded if called outside a parallel region. */
 void dc_target(const float *q, const double *f, int64_t n, int64_t K, dc_gidx N, float *p);
-/* dc_target() in place for all rows: p holds q on entry. Returns (1/N) sum_i KL(p_i || q_i); *odd: number of rows of p,
- * over all ranks, that do not sum to 1. `sum`: an accumulator of DC_TARGET_SUMS values. Collective: one reduction. */
+/* dc_target(), or p_ij ~ q_ij / sqrt(f_j) with DC_TARGET_ROOT (Dizaji et al. 2017), in place for all rows: p holds q on
+ * entry. Returns (1/N) sum_i KL(p_i || q_i); *odd: number of rows of p, over all ranks, that do not sum to 1. `sum`: an
+ * accumulator of DC_TARGET_SUMS values. Collective: one reduction. */
 enum { DC_TARGET_SUMS = 2 };
-double dc_target_refresh(dc_comm *comm, const dc_part *part, const double *f, int64_t K, dc_sum *sum, float *p,
-                         int64_t *odd);
+typedef enum { DC_TARGET_SQUARE, DC_TARGET_ROOT } dc_target_kind;
+double dc_target_refresh(dc_comm *comm, const dc_part *part, dc_target_kind kind, const double *f, int64_t K,
+                         dc_sum *sum, float *p, int64_t *odd);
 
 /* Records KL(p_i || q_i) of each row, [batch x 1]. q is the Student-t assignment of z [batch x L] to centers [K x L]; p
  * [batch x K] is constant. */
@@ -131,11 +151,31 @@ dc_val dc_student(dc_graph *g, double alpha, dc_val z, dc_val centers);
 dc_val dc_sqdist(dc_graph *g, dc_val z, dc_val centers);
 /* Number of the nearest centre, as dc_nearest finds it, [batch x 1]; constant. */
 dc_val dc_nearest_center(dc_graph *g, dc_val z, dc_val centers);
+/* Row number[i] of a vector [K x L], [batch x L]; number [batch x 1] whole numbers in 0..K-1; constant. */
+dc_val dc_pick(dc_graph *g, dc_val number, dc_val vector);
 /* Records updated running means [K x L]: `mean` [K x L] is over `count` [K] values so far; `more` [K] values with sums
  * `sum` [K x L] are added. Constant. */
 dc_val dc_running_mean(dc_graph *g, dc_val mean, dc_val count, dc_val more, dc_val sum);
 #define dc_sqdist(g, z, centers) dc_sqdist(DC_RECORDED_AT(g), z, centers)
+#define dc_pick(g, number, vector) dc_pick(DC_RECORDED_AT(g), number, vector)
 #define dc_nearest_center(g, z, centers) dc_nearest_center(DC_RECORDED_AT(g), z, centers)
 #define dc_running_mean(g, mean, count, more, sum) dc_running_mean(DC_RECORDED_AT(g), mean, count, more, sum)
+
+/* ---- Diagonal Gaussians, recorded -------------------------------------------------------------------------------- */
+
+/* Variances are given by their logarithms. */
+
+/* log N(x_i; mean_k, variance_k), [batch x K]; x [batch x L], mean, log_var [K x L]. Plus the logarithms of the weights
+ * (dc_map) these are the logits of a mixture: its responsibilities are their softmax. */
+dc_val dc_gauss_log(dc_graph *g, dc_val x, dc_val mean, dc_val log_var);
+/* KL(N(x_i, own_i) || N(mean_k, variance_k)), [batch x K]; own [batch x L]: log variances of the rows. mean and log_var
+ * DC_NONE: from the standard normal distribution, [batch x 1]. */
+dc_val dc_gauss_kl(dc_graph *g, dc_val x, dc_val own, dc_val mean, dc_val log_var);
+/* A draw from N(mean_i, variance_i) for each row: mean + exp(log_var / 2) noise, differentiable by both (Kingma and
+ * Welling 2014). site: as for dc_noise. */
+dc_val dc_gauss_sample(dc_graph *g, dc_val mean, dc_val log_var, int site);
+#define dc_gauss_log(g, x, mean, log_var) dc_gauss_log(DC_RECORDED_AT(g), x, mean, log_var)
+#define dc_gauss_kl(g, x, own, mean, log_var) dc_gauss_kl(DC_RECORDED_AT(g), x, own, mean, log_var)
+#define dc_gauss_sample(g, mean, log_var, site) dc_gauss_sample(DC_RECORDED_AT(g), mean, log_var, site)
 
 #endif

@@ -13,7 +13,8 @@ typedef enum {
     DC_SCALE_DEC,
     DC_SCALE_STANDARD,
     DC_SCALE_MINMAX,
-    DC_SCALE_ROBUST
+    DC_SCALE_ROBUST,
+    DC_SCALE_SYMMETRIC
 } dc_scale_kind;
 
 /* Clipping: values outside two bounds are replaced by the nearer bound before scaling. The struct has no padding. */

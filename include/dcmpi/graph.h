@@ -61,8 +61,14 @@ dc_val dc_number(dc_graph *g, double value);
 
 /* ---- Networks and losses ---- */
 
-/* Layers [first, last) of a network whose weights lie in the slab; trained: whether a step changes the weights. */
-dc_val dc_layers(dc_graph *g, const dc_net *net, int first, int last, bool trained, dc_val x);
+/* What a pass does with weights and with batch norm. `true` stands for DC_TRAINED, `false` for DC_FIXED. */
+typedef enum {
+    DC_FIXED = false,  /* weights stay; running moments */
+    DC_TRAINED = true, /* weights learn; moments of the batch, with which the running ones move */
+    DC_QUIET           /* weights learn; moments of the batch, the running ones stay */
+} dc_pass;
+/* Layers [first, last) of a network whose weights lie in the slab. */
+dc_val dc_layers(dc_graph *g, const dc_net *net, int first, int last, dc_pass pass, dc_val x);
 /* Inverted dropout (nn.h); site: the number of this dropout within the step. */
 dc_val dc_dropout(dc_graph *g, double rate, int site, dc_val x);
 /* Loss of each row, [batch x 1]. x: the target, which counts as a constant; xhat: logits if kind is DC_LOSS_BCE. */
@@ -96,6 +102,14 @@ dc_val dc_unit(dc_graph *g, dc_val x);
 dc_val dc_dot(dc_graph *g, dc_val a, dc_val b);
 /* sum_j x_j log x_j of each row, 0 for x_j = 0. */
 dc_val dc_neg_entropy(dc_graph *g, dc_val x);
+/* -sum_c p_c log softmax(logits)_c of each row, [batch x 1]: p holds soft targets, or is dc_onehot of hard ones; the
+ * logits are rows, or one vector for all rows. And KL(p || softmax(logits)), which is this minus the entropy of p. */
+dc_val dc_cross_entropy(dc_graph *g, dc_val p, dc_val logits);
+dc_val dc_kl(dc_graph *g, dc_val p, dc_val logits);
+/* The columns of a, then those of b. */
+dc_val dc_concat(dc_graph *g, dc_val a, dc_val b);
+/* Columns [first, first + count) of x. */
+dc_val dc_columns(dc_graph *g, dc_val x, int64_t first, int64_t count);
 /* Standard normal values for each row, a function of (seed, step, site, global row, column). */
 dc_val dc_noise(dc_graph *g, int64_t width, int site);
 /* The value of x as a constant: no gradient goes back to x. */
@@ -105,9 +119,9 @@ dc_val dc_onehot(dc_graph *g, dc_val x, int64_t n);
 
 /* ---- Gradients as values ---- */
 
-/* The gradient of y [batch x 1] with respect to x [batch x width], for each row by itself. Like any value it may go
- * into dc_stop_gradient() or be differentiated again; through layers this is exact for every activation. y must be
- * computed from x by operations on single rows, with no sum over the batch. */
+/* The gradient of the sum of y [batch x 1] over the batch, with respect to x [batch x width]; if no sum over the batch
+ * lies between the two, this is the gradient for each row by itself. Like any value it may go into dc_stop_gradient();
+ * without such sums it may also be differentiated again, and through layers this is exact for every activation. */
 dc_val dc_grad(dc_graph *g, dc_val y, dc_val x);
 
 /* ---- Over all rows of the batch ---- */
@@ -143,7 +157,7 @@ dc_graph *dc_graph_at(dc_graph *g, const char *file, int line);
 #define dc_entry(g, table) dc_entry(DC_RECORDED_AT(g), table)
 #define dc_use(g, tensor) dc_use(DC_RECORDED_AT(g), tensor)
 #define dc_number(g, value) dc_number(DC_RECORDED_AT(g), value)
-#define dc_layers(g, net, first, last, trained, x) dc_layers(DC_RECORDED_AT(g), net, first, last, trained, x)
+#define dc_layers(g, net, first, last, pass, x) dc_layers(DC_RECORDED_AT(g), net, first, last, pass, x)
 #define dc_dropout(g, rate, site, x) dc_dropout(DC_RECORDED_AT(g), rate, site, x)
 #define dc_recon(g, kind, x, xhat) dc_recon(DC_RECORDED_AT(g), kind, x, xhat)
 #define dc_map(g, f, a, b) dc_map(DC_RECORDED_AT(g), f, a, b)
@@ -151,6 +165,10 @@ dc_graph *dc_graph_at(dc_graph *g, const char *file, int line);
 #define dc_unit(g, x) dc_unit(DC_RECORDED_AT(g), x)
 #define dc_dot(g, a, b) dc_dot(DC_RECORDED_AT(g), a, b)
 #define dc_neg_entropy(g, x) dc_neg_entropy(DC_RECORDED_AT(g), x)
+#define dc_cross_entropy(g, p, logits) dc_cross_entropy(DC_RECORDED_AT(g), p, logits)
+#define dc_kl(g, p, logits) dc_kl(DC_RECORDED_AT(g), p, logits)
+#define dc_concat(g, a, b) dc_concat(DC_RECORDED_AT(g), a, b)
+#define dc_columns(g, x, first, count) dc_columns(DC_RECORDED_AT(g), x, first, count)
 #define dc_noise(g, width, site) dc_noise(DC_RECORDED_AT(g), width, site)
 #define dc_stop_gradient(g, x) dc_stop_gradient(DC_RECORDED_AT(g), x)
 #define dc_onehot(g, x, n) dc_onehot(DC_RECORDED_AT(g), x, n)

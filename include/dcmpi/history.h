@@ -4,7 +4,7 @@
 
 #include "dcmpi/state.h"
 
-enum { DC_HISTORY_COLUMNS_MAX = 8 };
+enum { DC_HISTORY_COLUMNS_MAX = 12 };
 /* A table of doubles, one row per epoch or refresh, the same on all ranks. It grows as rows are added, because a phase
  * may be allowed more rows than fit into memory. */
 typedef struct {

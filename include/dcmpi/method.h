@@ -20,6 +20,7 @@ typedef struct {
     const dc_slab *slab; /* the autoencoder, and what the method's build() added */
     float *value;        /* [slab->n] values of the slab in this run */
     int64_t epoch_steps; /* steps per epoch: each row is seen once */
+    dc_rows input;       /* the rows of the data as the network reads them */
 } dc_method_env;
 
 enum { DC_METHOD_STEPS = 4 };
@@ -31,7 +32,9 @@ typedef struct {
 } dc_turn;
 enum {
     DC_METHOD_TRAINS = 1, /* has a loss and takes training steps; without this flag, one refresh gives the labels */
-    DC_METHOD_RECONSTRUCTS = 2 /* also trains the decoder */
+    DC_METHOD_RECONSTRUCTS = 2, /* also trains the decoder */
+    DC_METHOD_SCRATCH = 4,      /* trains an encoder from its first weights: no pretraining, no decoder */
+    DC_METHOD_HEAD = 8          /* labels come from a softmax layer, not from the centres */
 };
 
 /* Output of the method's inference for all rows of this rank. */
@@ -42,17 +45,23 @@ typedef struct {
     const double *f;      /* [K] sum of q over all N rows; NULL before the first refresh */
 } dc_inferred;
 
+/* A way in which the training of a method fails. */
+typedef struct {
+    const char *what, *advice; /* "the discriminator wins", "lower aae.discriminator_lr" */
+} dc_method_failure;
+
 /* Results of a refresh; global values. The method sets the first two. */
 typedef struct {
-    double loss;         /* clustering loss over all rows with the fresh target */
-    int64_t odd_targets; /* rows of the target that do not sum to 1, -1 without a target */
-    int64_t changed;     /* rows whose label changed since the last refresh */
-    double sum_check;    /* max |sum_j q_ij - 1| */
-    double f_sum;        /* sum_j f_j: N if all is well */
-    double k_effective;  /* exp of the entropy of f/N */
-    double k_sized;      /* the same, from the cluster sizes instead of f */
-    int64_t largest;     /* rows of the largest cluster */
-    int empty;           /* clusters without rows */
+    double loss;                      /* clustering loss over all rows with the fresh target */
+    int64_t odd_targets;              /* rows of the target that do not sum to 1, -1 without a target */
+    int64_t changed;                  /* rows whose label changed since the last refresh */
+    double sum_check;                 /* max |sum_j q_ij - 1| */
+    double f_sum;                     /* sum_j f_j: N if all is well */
+    double k_effective;               /* exp of the entropy of f/N */
+    double k_sized;                   /* the same, from the cluster sizes instead of f */
+    int64_t largest;                  /* rows of the largest cluster */
+    int empty;                        /* clusters without rows */
+    const dc_method_failure *failure; /* of the training, seen by the method; NULL: none */
 } dc_refresh;
 
 typedef struct dc_state dc_state;
@@ -73,11 +82,15 @@ typedef struct {
     /* Sets the first values of what build() added, from the rows embedded with the current weights. Only Z of *rows is
      * set. Collective. */
     dc_status (*start)(dc_comm *comm, dc_method_state *state, const dc_inferred *rows);
+    /* Moves what build() added and no step trains, at the start of each refresh but the first; the rows as in start().
+     * Afterwards the rows are inferred again. NULL: nothing to move. Collective. */
+    dc_status (*refit)(dc_comm *comm, dc_method_state *state, const dc_inferred *rows);
     /* Computes a new target; *out has loss 0 and odd_targets -1 on entry. NULL: there is no target, and records show a
      * loss of 0. Collective. */
     dc_status (*refresh)(dc_comm *comm, dc_method_state *state, const dc_inferred *rows, dc_refresh *out);
     /* For methods that train: steps [0, n_steps) run one after the other on every batch; record() records what a step
-     * computes. Losses named "reconstruction" have their own column in the history. */
+     * computes. Losses named "reconstruction" have their own column in the history;
+     * up to four others, except "clustering", have a column with the mean since the last record. */
     int n_steps;
     void (*record)(dc_graph *g, const dc_method_state *state, int step);
     /* Gives a step an optimizer or a cycle of its own; on entry, *turn has those of the deck. May be NULL. */
@@ -91,6 +104,11 @@ typedef struct {
     /* Registers what the result file gets besides the tensors of build(), under "/NAME OF THE METHOD/...". May be NULL.
      * Local. */
     dc_status (*results)(const dc_method_state *state, dc_results *r);
+    /* A failure of the training that shows in the last refresh or in the losses with names of their own; NULL: none.
+     * Their columns, in recorded order, begin at loss[0] for the first interval between records and at loss[i * stride]
+     * for interval i < n; n > 0. May be NULL. Local. */
+    const dc_method_failure *(*failed)(const dc_method_env *env, const dc_refresh *last, const double *loss, size_t n,
+                                       int stride);
     /* Sets those kept values that depend on the step number. May be NULL. Local. */
     void (*anneal)(const dc_method_state *state, int64_t step);
     void (*destroy)(dc_method_state **state);
@@ -103,6 +121,9 @@ typedef struct {
 /* Sets the tensor "centers" [K x L] by k-means of all rows Z [n x L], and label[n] unless NULL. Collective. Errors:
  * those of dc_kmeans. */
 DC_CHECKED dc_status dc_method_kmeans(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label);
+
+/* The same from the present centres, so that clusters keep their numbers. */
+DC_CHECKED dc_status dc_method_kmeans_again(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label);
 
 /* NULL if unknown. */
 const dc_method *dc_method_find(const char *name);

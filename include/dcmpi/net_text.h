@@ -3,7 +3,7 @@
  *   model: {encoder: "dense 500 relu, dense 500 relu, dense 2000 relu, dense 10", decoder: "~encoder"}
  *
  *   text     = layer {"," layer}
- *   layer    = "dense" WIDTH {own}
+ *   layer    = "dense" WIDTH ["bn" | "ln"] {own}
  *            | ("conv" | "deconv") KERNEL ["/" STRIDE] ["same" | "valid" | "pad=" PIXELS] ["out=" SIZE] {own}
  *            | ("maxpool" | "avgpool") SIZE ["/" STRIDE] ["same" | "valid" | "pad=" PIXELS]
  *   own      = ACTIVATION | "init=" SCHEME | "rate=" FACTOR
@@ -16,10 +16,11 @@
  * reverse of the conv that has the same kernel, stride and padding and gives the images that the deconv gets; "out="
  * says of what size those of that conv are, else it is as in Keras and PyTorch. A dense layer reads images as rows.
  *
- * The activation is linear if none is given; init replaces the model's scheme for this layer's initial weights; rate is
- * a factor of its learning rate. "~encoder" is the mirror: the encoder's layers backwards, deconv for conv, each with
- * the init and rate of the layer that it mirrors and with the activation of the values that it reconstructs. "tied
- * ~encoder" also uses the encoder's weights, transposed. */
+ * The activation is linear if none is given; bn puts batch norm before it, ln layer norm; init replaces the model's
+ * scheme for this layer's initial weights; rate is a factor of its learning rate. "~encoder" is the mirror: the
+ * encoder's layers in reverse order, deconv for conv. Each has the init and rate of the layer that it mirrors, and norm
+ * and activation with which the encoder made the values that it reconstructs. "tied ~encoder" also uses the encoder's
+ * weights, transposed. */
 #ifndef DCMPI_NET_TEXT_H
 #define DCMPI_NET_TEXT_H
 
@@ -34,6 +35,7 @@ typedef struct {
     int64_t kh, kw, channels, stride, pad; /* of the other kinds; pooling has no channels */
     dc_padding padding;
     dc_act act;
+    dc_norm norm;
     dc_layer_rules rules;
     int column; /* where its width or kernel stands in the text, from 1; 0: not read from a text */
 } dc_layer_text;
@@ -42,13 +44,14 @@ typedef struct {
     dc_layer_text layer[DC_MAX_LAYERS];
 } dc_part_text;
 
-typedef enum { DC_DECODER_MIRROR, DC_DECODER_TIED, DC_DECODER_OWN } dc_decoder_kind;
+typedef enum { DC_DECODER_MIRROR, DC_DECODER_TIED, DC_DECODER_OWN, DC_DECODER_NONE } dc_decoder_kind;
 typedef struct {
     dc_image image;  /* of the data; c 0: their rows are no images */
     bool names_only; /* the data are not known yet: the net gets names, kinds and rules of its layers, but no shapes */
     dc_part_text encoder;
     dc_decoder_kind kind;
-    dc_act output_act;    /* of a mirrored decoder */
+    dc_act output_act; /* of a mirrored decoder, as is the next */
+    dc_norm output_norm;
     dc_part_text decoder; /* DC_DECODER_OWN */
 } dc_net_text;
 

@@ -2,15 +2,27 @@
  * recorded (graph.h).
  *
  * Layers 0..n_encoder-1 are the encoder (D -> L), the rest the decoder (L -> D). A dense layer computes Y = act(X W +
- * b) with W [in x out] row-major. A tied layer has its own bias and the transposed weights of its mirror; the mirror of
- * layer l is layer n_layers-1-l. The parameter slab is [decoder | encoder | extra]: pretraining trains the first two,
- * DEC the last two, IDEC all three. `extra` belongs to the method (cluster centres). */
+ * b) with W [in x out] row-major; with a norm, Y = act(gamma norm(X W) + b). A tied layer has its own bias and the
+ * transposed weights of its mirror; the mirror of layer l is layer n_layers-1-l. The parameter slab is [decoder |
+ * encoder | extra]: pretraining trains the first two, DEC the last two, IDEC all three. `extra` belongs to the method
+ * (cluster centres). */
 #ifndef DCMPI_NN_H
 #define DCMPI_NN_H
 
 #include "dcmpi/window.h"
 
-typedef enum { DC_ACT_LINEAR, DC_ACT_RELU, DC_ACT_LEAKY_RELU, DC_ACT_TANH, DC_ACT_SIGMOID } dc_act;
+typedef enum {
+    DC_ACT_LINEAR,
+    DC_ACT_RELU,
+    DC_ACT_LEAKY_RELU,
+    DC_ACT_TANH,
+    DC_ACT_SIGMOID,
+    DC_ACT_ELU,      /* exp(t) - 1 below 0 (Clevert, Unterthiner, Hochreiter 2016) */
+    DC_ACT_SELU,     /* scaled elu (Klambauer et al. 2017) */
+    DC_ACT_SOFTPLUS, /* log(1 + exp(t)) */
+    DC_ACT_GELU      /* t Phi(t), Phi the normal distribution function (Hendrycks and Gimpel 2016) */
+} dc_act;
+enum { DC_ACTS = DC_ACT_GELU + 1 };
 /* "relu" etc.; find: false if there is no such activation. */
 const char *dc_act_name(dc_act act);
 bool dc_act_find(const char *name, dc_act *act);
@@ -22,6 +34,11 @@ typedef enum {
 } dc_init;
 const char *dc_init_name(dc_init init);
 bool dc_init_find(const char *name, dc_init *init);
+/* What is done to a layer's product before bias and activation. */
+typedef enum { DC_NORM_NONE, DC_NORM_BATCH, DC_NORM_LAYER } dc_norm;
+/* "bn", "ln": the word in a network's text. */
+const char *dc_norm_name(dc_norm norm);
+bool dc_norm_find(const char *name, dc_norm *norm);
 /* Reconstruction losses, per element e = xhat - x; B is the global batch. */
 typedef enum {
     DC_LOSS_MSE,          /* sum e^2 / (B D): Keras, PyTorch */
@@ -32,6 +49,9 @@ typedef enum {
 
 enum { DC_MAX_LAYERS = 32, DC_MAX_BIASES = 2 * DC_MAX_LAYERS, DC_LAYER_NAME_MAX = 32 };
 #define DC_LEAKY_SLOPE 0.01f /* of DC_ACT_LEAKY_RELU below 0 */
+/* selu(t) is SCALE t above 0, DEPTH (exp(t) - 1) below. */
+#define DC_SELU_SCALE 1.05070098735548049342f
+#define DC_SELU_DEPTH 1.75809934084737685994f
 
 /* A layer's own settings that override the general ones. */
 typedef struct {
@@ -54,6 +74,7 @@ typedef struct {
     dc_layer_kind kind;
     int64_t in, out;
     dc_act act;
+    dc_norm norm;
     dc_layer_rules rules;
     dc_window window;             /* of all kinds but dense */
     int64_t channels;             /* of what lies at the places of the window */
@@ -61,6 +82,7 @@ typedef struct {
     dc_image image;               /* what it gives, if that is an image */
     bool tied;                    /* no weights of its own */
     size_t weight, bias;          /* offsets into the slab, in floats; a tied layer has the weights of its mirror */
+    size_t gamma, mean;           /* of a norm, behind the bias; batch norm: running mean, then running variance */
     char name[DC_LAYER_NAME_MAX]; /* "encoder_0" ... "decoder_3": names in run.h5 */
 } dc_layer;
 
@@ -100,6 +122,12 @@ static inline int64_t dc_layer_biases(const dc_layer *layer)
 }
 /* Floating-point operations of its products, forward, per row. */
 double dc_layer_flops(const dc_layer *layer);
+/* Vectors of a layer that is no pooling, from its bias on: the bias, of a norm gamma, of batch norm the running mean
+ * and variance. */
+static inline int dc_layer_vectors(const dc_layer *layer)
+{
+    return layer->norm == DC_NORM_BATCH ? 4 : layer->norm == DC_NORM_LAYER ? 2 : 1;
+}
 
 /* The mirror of layer l; has the transposed weights of l if one of the two is tied. */
 static inline const dc_layer *dc_net_mirror(const dc_net *net, int l)

@@ -32,7 +32,9 @@ typedef enum {
     DC_PRODUCT_DECONV /* W: (patches of dout)' in[0]; b: partial sums */
 } dc_product;
 
-enum { DC_NODES_MAX = 512, DC_NODE_INPUTS = 4, DC_GRAPH_LOSSES = 8, DC_GRAPH_OUTPUTS = 8, DC_GRAPH_MOVES = 8 };
+enum { DC_NODES_MAX = 512, DC_NODE_INPUTS = 7, DC_GRAPH_LOSSES = 8, DC_GRAPH_OUTPUTS = 8, DC_GRAPH_PUTS = 8 };
+/* A layer with batch norm moves two tensors. */
+enum { DC_GRAPH_MOVES = 2 * DC_MAX_LAYERS + 8 };
 /* Maximum number of operations whose products add up to the gradient of one tensor. */
 enum { DC_GRAPH_PRODUCTS = 8 };
 
@@ -68,7 +70,7 @@ struct dc_graph {
     struct {
         const dc_table *table;
         int node;
-    } put[DC_GRAPH_MOVES];
+    } put[DC_GRAPH_PUTS];
     int n_moves, n_puts;
     dc_status st; /* status of the recording so far */
     char error[256];
@@ -174,6 +176,10 @@ extern const dc_op dc_op_recon;                                       /* op_loss
 
 /* Records d * act'(t), [batch x width], computed from y = act(t); op_act.c. */
 dc_val dc_act_slope(dc_graph *g, dc_act act, dc_val d, dc_val y);
+/* Records norm, scale, bias and activation of a layer that has a norm, from its product x [batch x out]; op_norm.c. */
+dc_val dc_norm_layer(dc_graph *g, const dc_layer *layer, dc_pass pass, dc_val x);
+/* Records DC_ACT_GELU of t; a layer with this activation is a linear one and this. */
+dc_val dc_act_gelu(dc_graph *g, dc_val t);
 
 /* The layers of dc_layers() that are about images; owner: the layer whose weights it uses. op_conv.c, op_pool.c. */
 dc_val dc_conv_layer(dc_graph *g, const dc_layer *layer, const dc_layer *owner, bool trained, dc_val x);

@@ -122,9 +122,10 @@ double dc_outer_product_s(const dc_outer *o);
 
 /* What a step of the largest batch costs this rank, known from the shapes. */
 typedef struct {
-    double sent_bytes; /* to other ranks in dc_outer_sync() and dc_outer_share(), counting each byte once; a ring
-                          allreduce sends 2 (P-1)/P of its floats */
-    double mpi_bytes;  /* memory that the MPI library needs for messages in transit */
+    double sent_bytes;    /* to other ranks in dc_outer_sync() and dc_outer_share(), counting each byte once; a ring
+                             allreduce sends 2 (P-1)/P of its floats */
+    double mpi_bytes;     /* memory that the MPI library needs for messages in transit */
+    double squares_bytes; /* sent to other ranks in dc_outer_squares() */
 } dc_outer_costs;
 dc_outer_costs dc_outer_costs_of(const dc_outer *o);
 

@@ -26,7 +26,7 @@ typedef struct {
     size_t all_dout, all_aux;   /* the same for gradient and aux of a differentiated ALL operation */
 } dc_node_plan;
 
-enum { DC_PLAN_SUMMED = 64, DC_PLAN_PRODUCTS = DC_NODES_MAX / 3 };
+enum { DC_PLAN_SUMMED = 2 * DC_MAX_LAYERS + 32, DC_PLAN_PRODUCTS = DC_NODES_MAX / 3 };
 
 /* A trained tensor whose gradient is a sum of products of rows. */
 typedef struct {

@@ -13,8 +13,9 @@ typedef struct {
     int n_more;
     dc_tensor tensor[DC_SLAB_TENSORS]; /* tensors of the method, in the order in which they were added */
     int n_tensors;
-    size_t n;     /* floats in all */
-    dc_status st; /* DC_OK, or the first error while adding */
+    size_t n;              /* floats in all */
+    const char *unit_rows; /* the setting of a method that needs all data in [0, 1], as "vae.loss = bce"; or NULL */
+    dc_status st;          /* DC_OK, or the first error while adding */
 } dc_slab;
 
 /* Makes a slab that has only the autoencoder. */

@@ -47,12 +47,12 @@ double dc_step_flops(const dc_step *s);
  * in mem.h). */
 typedef struct {
     double flops;      /* of all ranks together */
-    int reductions;    /* sums over all ranks: within the passes, and one for losses and products */
-    double sent_bytes; /* by this rank to others, without clip_norm (outer.h) */
+    int reductions;    /* sums over all ranks: within the passes, one for losses and products, one for clip_norm */
+    double sent_bytes; /* by this rank to others (outer.h) */
     double mpi_bytes;  /* memory of the MPI library during the step */
     double updated;    /* floats that this rank updates; gradients and moments take memory for these only */
 } dc_step_costs;
-dc_step_costs dc_step_costs_of(const dc_step *s);
+dc_step_costs dc_step_costs_of(const dc_step *s, const dc_opt_config *opt);
 /* Runs step number `step` up to its gradients. loss[n_losses of the graph]: weight times the mean over the batch.
  * Returns the number of rows of the batch over all ranks. Collective. The reduction of the step also sums the wishes
  * (wish.h), so dc_state_act() may follow. */

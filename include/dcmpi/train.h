@@ -149,11 +149,12 @@ typedef struct {
     float *confidence; /* [n] local, owned: q of the row's label, its largest q */
     float *q;          /* [n x K] local, owned */
     dc_stop stop;
-    int64_t iterations;    /* steps taken */
-    dc_refresh last;       /* at the last refresh */
-    int64_t start_largest; /* rows of the largest cluster at the first refresh */
-    double start_sized;    /* effective number of clusters by size at the first refresh */
-    dc_results more;       /* owned: soft sizes of the clusters, and what the method registers */
+    int64_t iterations;               /* steps taken */
+    dc_refresh last;                  /* at the last refresh */
+    int64_t start_largest;            /* rows of the largest cluster at the first refresh */
+    double start_sized;               /* effective number of clusters by size at the first refresh */
+    const dc_method_failure *failure; /* of the training, seen by the method; NULL: none */
+    dc_results more;                  /* owned: soft sizes of the clusters, and what the method registers */
 } dc_cluster_result;
 /* Computes embedding and initial centres, then runs the refresh/step loop of cfg->method, whose tensors are in m->slab.
  * Afterwards m->params holds what the method trained and kept. */
@@ -173,8 +174,8 @@ typedef struct {
     double held_bytes;   /* all else held before the first step */
     double step_bytes;   /* memory first written to by the steps */
     int64_t rows;        /* of a batch; 0: the phase has no steps */
-    double flops;        /* of a step on all ranks */
-    int reductions;      /* of a step: sums over all ranks */
+    double flops;        /* of a step on all ranks; like the next two, per batch if it does not run on every batch */
+    double reductions;   /* of a step: sums over all ranks */
     double sent_bytes;   /* of a step, from this rank to others */
     double saved_bytes;  /* size of a checkpoint */
 } dc_phase_needs;

@@ -141,6 +141,15 @@ static void find_help(dc_cli *cli)
     cli->help = cli->help || cli->version;
 }
 
+/* What keys may ask of a method. */
+static const char *traits_of(const dc_method *m)
+{
+    static const char *const of_training[] = {"training pretraining decoder centers", "training pretraining decoder",
+                                              "training centers", "training"};
+    if (!(m->flags & DC_METHOD_TRAINS)) return "pretraining decoder centers";
+    return of_training[(m->flags & DC_METHOD_SCRATCH ? 2 : 0) + (m->flags & DC_METHOD_HEAD ? 1 : 0)];
+}
+
 /* Tells dc_config about the methods and their keys. */
 void dc_cli_register_methods(void)
 {
@@ -149,7 +158,7 @@ void dc_cli_register_methods(void)
     for (const dc_method *m; n < DC_METHODS_MAX && (m = dc_method_at(n)) != NULL; n++)
         list[n] = (dc_config_method){.name = m->name,
                                      .summary = m->summary,
-                                     .traits = m->flags & DC_METHOD_TRAINS ? "training" : "",
+                                     .traits = traits_of(m),
                                      .keys = m->keys,
                                      .n_keys = m->n_keys,
                                      .keys_bytes = m->keys_bytes};

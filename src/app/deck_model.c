@@ -28,6 +28,7 @@ dc_status dc_deck_net(const dc_config *cfg, int64_t D, dc_net *net)
 {
     dc_net_text text;
     dc_config_net(cfg, &text);
+    if (dc_method_find(cfg->cluster.method)->flags & DC_METHOD_SCRATCH) text.kind = DC_DECODER_NONE;
     const dc_part_text *decoder = &text.decoder;
     const int64_t own = text.kind == DC_DECODER_OWN ? decoder->layer[decoder->n - 1].width : 0;
     text.names_only = D == 0;

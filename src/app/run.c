@@ -45,10 +45,21 @@ static dc_status release(dc_comm *comm, fit *f, dc_status st)
     return dc_job_end(comm, &f->job, st);
 }
 
+static dc_status check_unit_rows(const fit *f)
+{
+    static const double SLACK = 1e-6;
+    if (!f->slab.unit_rows || (f->data->scaled_min >= -SLACK && f->data->scaled_max <= 1 + SLACK)) return DC_OK;
+    return DC_FAIL(DC_ERR_DATA,
+                   "%s: values after scaling go from %g to %g; %s needs values in [0, 1]: use input.scale = "
+                   "unit or minmax",
+                   f->data->source, f->data->scaled_min, f->data->scaled_max, f->slab.unit_rows);
+}
+
 static dc_status build_model(fit *f)
 {
     const dc_config *cfg = &f->job.cfg;
     dc_status st = dc_deck_slab(cfg, f->data->D, &f->slab);
+    if (st == DC_OK) st = check_unit_rows(f);
     if (st != DC_OK) return st;
     st = dc_model_create(&f->model, f->data, &f->slab, (dc_init)cfg->model.init, (uint64_t)cfg->run.seed,
                          &f->job.timers, &f->job.progress);
@@ -207,7 +218,10 @@ static void report_stop(const fit *f)
 {
     const dc_refresh *last = &f->clusters.last;
     char advice[DC_DATA_ADVICE_MAX];
-    dc_log("cluster   stop: %s after %lld steps", dc_stop_name(f->clusters.stop), (long long)f->clusters.iterations);
+    const dc_method_failure *failure = f->clusters.failure;
+    dc_log("cluster   stop: %s after %lld steps%s%s", dc_stop_name(f->clusters.stop), (long long)f->clusters.iterations,
+           failure ? "; " : "", failure ? failure->what : "");
+    if (failure) dc_log_warning("%s: %s", failure->what, failure->advice);
     if (f->clusters.stop == DC_STOP_COLLAPSED)
         dc_log_warning("collapsed: of %lld rows the largest cluster holds %lld, at the start %lld; %.1f clusters are "
                        "effective, at "

@@ -83,7 +83,7 @@ static const char *phase_line(const dc_estimate_phase *p, char out[LINE_MAX_BYTE
     const int n = snprintf(out, LINE_MAX_BYTES, "phase     %s: about %.3f GiB per rank", p->name, gib(p->bytes));
     if (s->rows > 0)
         snprintf(out + n, LINE_MAX_BYTES - (size_t)n,
-                 "; a step of %lld rows: %.3g GFLOP, %d reduction%s, %.3g MiB sent by each rank", (long long)s->rows,
+                 "; a step of %lld rows: %.3g GFLOP, %.3g reduction%s, %.3g MiB sent by each rank", (long long)s->rows,
                  1e-9 * s->flops, s->reductions, s->reductions == 1 ? "" : "s", s->sent_bytes / 0x1p20);
     return out;
 }

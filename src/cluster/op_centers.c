@@ -1,6 +1,9 @@
-/* Operations on rows and centres: squared distances, the nearest centre, running means of clusters. */
+/* Operations on rows and centres: squared distances, the nearest centre, the centre of a number, running means of
+ * clusters. */
 #include "dcmpi/cluster.h"
 #include "dcmpi/op.h"
+
+#include <string.h>
 
 static bool fit(const dc_graph *g, dc_val z, dc_val centers)
 {
@@ -134,6 +137,27 @@ dc_val(dc_nearest_center)(dc_graph *g, dc_val z, dc_val centers)
 {
     if (!fit(g, z, centers)) return refuse(g, z, centers);
     return dc_record(g, (dc_node){.op = &nearest, .n_in = 2, .in = {z.id, centers.id}}, (dc_shape){DC_ROWS, 1, 1});
+}
+
+static void pick_rows(const dc_call *c)
+{
+    const int64_t L = c->node->shape.width, K = dc_node_in(c->graph, c->node, 1)->shape.n;
+    for (int64_t i = 0; i < c->tile->n; i++) {
+        const int64_t k = (int64_t)c->in[0][i];
+        DC_ASSERT(k >= 0 && k < K);
+        memcpy(c->out + i * L, c->in[1] + k * L, (size_t)L * sizeof *c->out);
+    }
+}
+
+static const dc_op pick = {.name = "pick", .constant = 3, .forward = pick_rows};
+
+dc_val(dc_pick)(dc_graph *g, dc_val number, dc_val vector)
+{
+    const dc_shape which = dc_graph_shape(g, number), from = dc_graph_shape(g, vector);
+    if (which.space != DC_ROWS || which.width != 1 || from.space != DC_ONE)
+        return dc_refuse(g, "a row of a vector is picked by a number per row, not by %lld", (long long)which.width);
+    return dc_record(g, (dc_node){.op = &pick, .n_in = 2, .in = {number.id, vector.id}},
+                     (dc_shape){DC_ROWS, 1, from.width});
 }
 
 /* Mean over c rows whose mean is m and n more rows whose sum is s: (c m + s) / (c + n), in double. */

@@ -67,6 +67,7 @@ out:
 }
 
 typedef struct {
+    dc_target_kind kind;
     float *p;
     const double *f;
     int64_t K;
@@ -79,15 +80,15 @@ static void target_block(void *ctx, const dc_block *block, int thread, double *l
     float *p = a->p + block->lo * a->K;
     int64_t odd;
     (void)thread;
-    leaf[0] = dc_target_rows(p, a->f, block->hi - block->lo, a->K, a->N, p, &odd);
+    leaf[0] = dc_target_rows(a->kind, p, a->f, block->hi - block->lo, a->K, a->N, p, &odd);
     leaf[1] = (double)odd;
 }
 
-double dc_target_refresh(dc_comm *comm, const dc_part *part, const double *f, int64_t K, dc_sum *sum, float *p,
-                         int64_t *odd)
+double dc_target_refresh(dc_comm *comm, const dc_part *part, dc_target_kind kind, const double *f, int64_t K,
+                         dc_sum *sum, float *p, int64_t *odd)
 {
     double total[DC_TARGET_SUMS];
-    target_pass pass = {p, f, K, part->N};
+    target_pass pass = {kind, p, f, K, part->N};
     dc_sum_over_blocks(comm, sum, target_block, &pass, total);
     *odd = (int64_t)total[1];
     return part->N > 0 ? total[0] / (double)part->N : 0;

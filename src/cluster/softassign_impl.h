@@ -35,6 +35,7 @@ void dc_soft_block(void *ctx, const dc_block *block, int thread, double *leaf);
 
 /* Computes the target p of n rows in the calling thread; returns sum KL(p_i || q_i). p may be q. *odd counts the rows
  * of p that do not sum to 1 within DC_ROW_SUM_TOLERANCE, or hold a NaN. */
-double dc_target_rows(const float *q, const double *f, int64_t n, int64_t K, dc_gidx N, float *p, int64_t *odd);
+double dc_target_rows(dc_target_kind kind, const float *q, const double *f, int64_t n, int64_t K, dc_gidx N, float *p,
+                      int64_t *odd);
 
 #endif

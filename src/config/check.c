@@ -209,7 +209,9 @@ static void fill_in(dc_config *cfg)
 {
     if (strcmp(cfg->input.data, DC_BUILTIN_GLYPHS) == 0 && cfg->input.rows == 0)
         cfg->input.rows = DC_GLYPH_ROWS_DEFAULT;
-    if (cfg->model.weights[0]) cfg->pretrain.mode = DC_PRETRAIN_NONE;
+    const dc_config_method *method = dc_method_row(cfg->cluster.method);
+    const bool pretrains = !method || dc_has_word(method->traits, "pretraining");
+    if (cfg->model.weights[0] || !pretrains) cfg->pretrain.mode = DC_PRETRAIN_NONE;
 }
 
 dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *from, unsigned verb, char *note,

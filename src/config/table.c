@@ -22,16 +22,20 @@ const dc_key_section dc_section_table[] = {
 };
 const int dc_section_table_n = (int)DC_COUNT_OF(dc_section_table);
 
-static const dc_key_choice scales[] = {{"unit", DC_SCALE_UNIT},
-                                       {"dec", DC_SCALE_DEC},
-                                       {"standard", DC_SCALE_STANDARD},
-                                       {"minmax", DC_SCALE_MINMAX},
-                                       {"robust", DC_SCALE_ROBUST},
-                                       {"none", DC_SCALE_NONE},
-                                       {NULL, 0}};
-static const dc_key_choice activations[] = {
-    {"relu", DC_ACT_RELU}, {"linear", DC_ACT_LINEAR},   {"leaky_relu", DC_ACT_LEAKY_RELU},
-    {"tanh", DC_ACT_TANH}, {"sigmoid", DC_ACT_SIGMOID}, {NULL, 0}};
+static const dc_key_choice scales[] = {{"unit", DC_SCALE_UNIT},     {"symmetric", DC_SCALE_SYMMETRIC},
+                                       {"dec", DC_SCALE_DEC},       {"standard", DC_SCALE_STANDARD},
+                                       {"minmax", DC_SCALE_MINMAX}, {"robust", DC_SCALE_ROBUST},
+                                       {"none", DC_SCALE_NONE},     {NULL, 0}};
+static const dc_key_choice activations[] = {{"relu", DC_ACT_RELU},
+                                            {"linear", DC_ACT_LINEAR},
+                                            {"leaky_relu", DC_ACT_LEAKY_RELU},
+                                            {"tanh", DC_ACT_TANH},
+                                            {"sigmoid", DC_ACT_SIGMOID},
+                                            {"elu", DC_ACT_ELU},
+                                            {"selu", DC_ACT_SELU},
+                                            {"softplus", DC_ACT_SOFTPLUS},
+                                            {"gelu", DC_ACT_GELU},
+                                            {NULL, 0}};
 static const dc_key_choice inits[] = {{"fan_in", DC_INIT_FAN_IN},
                                       {"glorot", DC_INIT_GLOROT},
                                       {"xavier_sqrt2", DC_INIT_XAVIER_SQRT2},
@@ -180,7 +184,8 @@ const dc_key dc_key_table[] = {
             "builtin:glyphs is the built-in problem, generated in memory. Labels only score the result."},
     {KEY("input", "scale", DC_KEY_CHOICE, input.scale, "unit"), .choices = scales, .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .result = true, .also = "scaling normalize", .source = GUO ", x/255",
-     .doc = "unit: the range of the whole matrix to [0, 1] (0..255 for uint8). dec: times a factor that makes the mean "
+     .doc = "unit: the range of the whole matrix to [0, 1] (0..255 for uint8). symmetric: to [-1, 1]. dec: times a "
+            "factor that makes the mean "
             "of |x|^2/D one. standard: each column to mean 0 and variance 1. minmax: each column to [0, 1]. robust: "
             "each column to median 0 and distance 1 between its quartiles, which single wild values do not move; "
             "it suits data that are not zero for the most part. none: values as they are."},
@@ -205,12 +210,13 @@ const dc_key dc_key_table[] = {
      .also = "network architecture layers",
      .doc =
          "The encoder's layers, instead of hidden, latent and their activations: \"dense 500 relu, dense 10\". A layer "
-         "is dense WIDTH [ACTIVATION] [init=SCHEME] [rate=FACTOR]: linear without an activation; init as model.init, "
-         "rate times the learning rate, for this layer. The last one makes the embedding. For images: conv "
-         "HEIGHTxWIDTHxCHANNELS [/STRIDE] [same, valid or pad=PIXELS] and what dense may have, deconv (transposed "
-         "convolution, also out=HEIGHTxWIDTH), maxpool and avgpool HEIGHTxWIDTH [/STRIDE] [padding]: \"conv 5x5x32 /2 "
-         "relu, conv 3x3x64 /2 relu valid, dense 10\"."},
-    {KEY("model", "decoder", DC_KEY_NET, model.decoder, "~encoder"), .verbs = DC_USE_FIT, .result = true,
+         "is dense WIDTH [bn|ln] [ACTIVATION] [init=SCHEME] [rate=FACTOR]: linear without an activation; bn is batch "
+         "norm, ln layer norm before it; init as model.init, rate times the learning rate, for this layer. The last "
+         "one makes the embedding. For images: conv HEIGHTxWIDTHxCHANNELS [/STRIDE] [same, valid or pad=PIXELS] and "
+         "what dense may have but a norm, deconv (transposed convolution, also out=HEIGHTxWIDTH), maxpool and avgpool "
+         "HEIGHTxWIDTH [/STRIDE] [padding]: \"conv 5x5x32 /2 relu, conv 3x3x64 /2 relu valid, dense 10\"."},
+    {KEY("model", "decoder", DC_KEY_NET, model.decoder, "~encoder"), .verbs = DC_USE_FIT, .trait = "decoder",
+     .result = true,
      .doc = "~encoder: the encoder's layers backwards, with its activations, deconv for conv. tied ~encoder: the same "
             "with its weights, "
             "transposed, and biases of its own. Or layers, ending in the width of the data, a number or the word data: "
@@ -228,8 +234,8 @@ const dc_key dc_key_table[] = {
      .verbs = DC_USE_FIT, .when = "encoder", .when_is = "", .result = true, .source = "Xie et al. 2016",
      .doc = "Activation of the embedding."},
     {KEY("model", "output_activation", DC_KEY_CHOICE, model.output_activation, "linear"), .choices = activations,
-     .verbs = DC_USE_FIT, .when = "decoder", .when_is = "~encoder tied", .result = true, .source = "Xie et al. 2016",
-     .doc = "Activation of the reconstruction."},
+     .verbs = DC_USE_FIT, .trait = "decoder", .when = "decoder", .when_is = "~encoder tied", .result = true,
+     .source = "Xie et al. 2016", .doc = "Activation of the reconstruction."},
     {KEY("model", "init", DC_KEY_CHOICE, model.init, "fan_in"), .choices = inits, .verbs = DC_USE_FIT, .result = true,
      .also = "initializer weight_init", .source = GUO ", VarianceScaling(1/3, fan_in, uniform)",
      .doc = "First weights; biases start at 0. fan_in: U(+-sqrt(1/fan_in)). glorot: U(+-sqrt(6/(fan_in+fan_out))). "
@@ -241,36 +247,40 @@ const dc_key dc_key_table[] = {
             "with the weights it began with: others in this file are refused."},
 
     {KEY("pretrain", "mode", DC_KEY_CHOICE, pretrain.mode, "joint"), .choices = modes, .verbs = DC_USE_FIT,
-     .result = true, .source = GUO,
+     .trait = "pretraining", .result = true, .source = GUO,
      .doc = "joint: all layers of the autoencoder together. layerwise: one layer pair after the other as denoising "
             "autoencoders, then joint without noise. none: no pretraining; with model.weights it is always none."},
     {KEY("pretrain", "epochs", DC_KEY_INT, pretrain.epochs, "300"), .min = 1, .max = 1e9, .unit = "epochs",
-     .verbs = DC_USE_FIT, .when = "mode", .when_is = "joint layerwise", .result = true,
+     .verbs = DC_USE_FIT, .trait = "pretraining", .when = "mode", .when_is = "joint layerwise", .result = true,
      .also = "pretrain_epochs n_epochs", .source = GUO ", MNIST",
      .doc = "Passes over the data. Every epoch visits every row once, in a new order."},
     {KEY("pretrain", "steps", DC_KEY_INT, pretrain.steps, "0"), .min = 0, .max = MAX_COUNT, .unit = "steps",
-     .verbs = DC_USE_FIT, .when = "mode", .when_is = "joint layerwise", .result = true, .also = "iterations",
-     .doc = "Length of the joint training in steps instead of epochs; 0: epochs count."},
+     .verbs = DC_USE_FIT, .trait = "pretraining", .when = "mode", .when_is = "joint layerwise", .result = true,
+     .also = "iterations", .doc = "Length of the joint training in steps instead of epochs; 0: epochs count."},
     {KEY("pretrain", "layer_steps", DC_KEY_INT, pretrain.layer_steps, "50000"), .min = 1, .max = MAX_COUNT,
-     .unit = "steps", .verbs = DC_USE_FIT, .when = "mode", .when_is = "layerwise", .result = true,
-     .source = "Xie et al. 2016", .doc = "Steps that each layer pair is trained for before the joint training."},
+     .unit = "steps", .verbs = DC_USE_FIT, .trait = "pretraining", .when = "mode", .when_is = "layerwise",
+     .result = true, .source = "Xie et al. 2016",
+     .doc = "Steps that each layer pair is trained for before the joint training."},
     {KEY("pretrain", "input_dropout", DC_KEY_FLOAT, pretrain.input_dropout, "0"), .min = 0, .max = 1,
-     .range = DC_OPEN_MAX, .verbs = DC_USE_FIT, .when = "mode", .when_is = "layerwise", .result = true,
-     .source = "Xie et al. 2016, Caffe", .doc = "Dropout of the data themselves while the first pair is trained."},
+     .range = DC_OPEN_MAX, .verbs = DC_USE_FIT, .trait = "pretraining", .when = "mode", .when_is = "layerwise",
+     .result = true, .source = "Xie et al. 2016, Caffe",
+     .doc = "Dropout of the data themselves while the first pair is trained."},
     {KEY("pretrain", "dropout", DC_KEY_FLOAT, pretrain.dropout, "0.2"), .min = 0, .max = 1, .range = DC_OPEN_MAX,
-     .verbs = DC_USE_FIT, .when = "mode", .when_is = "layerwise", .result = true, .also = "corruption noise",
-     .source = "Xie et al. 2016",
+     .verbs = DC_USE_FIT, .trait = "pretraining", .when = "mode", .when_is = "layerwise", .result = true,
+     .also = "corruption noise", .source = "Xie et al. 2016",
      .doc = "Dropout of the inputs of the other pairs and of all hidden outputs but the embedding."},
     {KEY("pretrain", "batch", DC_KEY_INT, pretrain.batch, "256"), .min = 1, .max = 1e9, .unit = "rows",
-     .verbs = DC_USE_FIT, .when = "mode", .when_is = "joint layerwise", .result = true, .also = "batch_size",
-     .source = "Xie et al. 2016", .doc = "Rows per step over all ranks together; at most the rows of the data."},
+     .verbs = DC_USE_FIT, .trait = "pretraining", .when = "mode", .when_is = "joint layerwise", .result = true,
+     .also = "batch_size", .source = "Xie et al. 2016",
+     .doc = "Rows per step over all ranks together; at most the rows of the data."},
     {KEY("pretrain", "loss", DC_KEY_CHOICE, pretrain.loss, "mse"), .choices = losses, .verbs = DC_USE_FIT,
-     .when = "mode", .when_is = "joint layerwise", .result = true, .also = "reconstruction_loss", .source = GUO,
+     .trait = "pretraining", .when = "mode", .when_is = "joint layerwise", .result = true,
+     .also = "reconstruction_loss", .source = GUO,
      .doc = "Reconstruction error. mse: mean over batch and columns (Keras, PyTorch). mse_sum: sum over columns, mean "
             "over the batch (DCN, DKM). mse_half_sum: half of that (Caffe). bce: cross-entropy, mean over batch and "
             "columns, for "
             "data in [0, 1] and a sigmoid at the end of the decoder. Learning rates do not carry over."},
-    OPTIMIZER_ROWS("pretrain", pretrain.opt, NULL, "mode", "joint layerwise", "1.0",
+    OPTIMIZER_ROWS("pretrain", pretrain.opt, "pretraining", "mode", "joint layerwise", "1.0",
                    GUO ", for loss mse and data in [0, 1]"),
 
     {KEY("cluster", "method", DC_KEY_METHOD, cluster.method, ""), .verbs = DC_USE_FIT, .result = true,
@@ -304,7 +314,7 @@ const dc_key dc_key_table[] = {
      .trait = "training", .result = true, .also = "tolerance delta", .source = "Xie et al. 2016",
      .doc = "Stop when fewer than this fraction of rows change their label between refreshes; 0: only max_iter stops."},
     {KEY("cluster", "final_kmeans", DC_KEY_BOOL, cluster.final_kmeans, "false"), .verbs = DC_USE_FIT,
-     .trait = "training", .result = true,
+     .trait = "centers", .result = true,
      .doc = "Replace labels and centres at the end by those of k-means on the trained embedding."},
     OPTIMIZER_ROWS("cluster", cluster.opt, "training", NULL, NULL, "0.01", "Xie et al. 2016"),
 

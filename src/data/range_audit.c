@@ -149,7 +149,8 @@ static void tell(dc_dataset *d, const dc_data_stats *stats, const dc_range_sketc
 static int find_coded_columns(const dc_dataset *d, const dc_range_sketch *sk, dc_range_finding *list, int n)
 {
     const dc_scale_kind k = d->scale_kind;
-    const bool common = k == DC_SCALE_NONE || k == DC_SCALE_DEC || (k == DC_SCALE_UNIT && d->dtype != DC_U8);
+    const bool by_range = k == DC_SCALE_UNIT || k == DC_SCALE_SYMMETRIC;
+    const bool common = k == DC_SCALE_NONE || k == DC_SCALE_DEC || (by_range && d->dtype != DC_U8);
     return n + (common ? dc_range_coded_columns(sk, list + n, DC_RANGE_FINDINGS_MAX - n) : 0);
 }
 

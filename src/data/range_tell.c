@@ -158,6 +158,8 @@ static void format_effect(const report *r, const dc_range_finding *f, char *out,
         fabs(f->rest - (is_high(f) ? s->min[f->column] : s->max[f->column])) / (s->max[f->column] - s->min[f->column]);
     if (r->with->scale == DC_SCALE_UNIT && r->with->dtype != DC_U8 && unit < SHARE_TOLD)
         snprintf(out, cap, "; input.scale=unit then leaves %.2g %% of [0, 1] to all other values", 100 * unit);
+    if (r->with->scale == DC_SCALE_SYMMETRIC && r->with->dtype != DC_U8 && unit < SHARE_TOLD)
+        snprintf(out, cap, "; input.scale=symmetric then leaves %.2g %% of [-1, 1] to all other values", 100 * unit);
     if (r->with->scale == DC_SCALE_MINMAX && column < SHARE_TOLD)
         snprintf(out, cap, "; input.scale=minmax then leaves %.2g %% of [0, 1] to the others of the column",
                  100 * column);

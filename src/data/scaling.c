@@ -2,6 +2,7 @@
  *
  *   none      as stored
  *   unit      the whole matrix's [min, max] to [0, 1]; for uint8 0..255, whichever values occur (DEC-keras: x / 255)
+ *   symmetric the same to [-1, 1]; for uint8 x / 127.5 - 1
  *   dec       one factor that makes the mean over the rows of ||x||^2 / D equal 1 (Xie et al. 2016, section 4.3)
  *   standard  each column to mean 0 and variance 1 (divided by N)
  *   minmax    each column's [min, max] to [0, 1]
@@ -65,27 +66,34 @@ static int64_t set_all(dc_dataset *d, double shift, float scale)
     return lost;
 }
 
+/* [lo, hi] to [0, 1], or to [-1, 1] if symmetric. */
+static dc_status scale_whole(dc_dataset *d, double lo, double hi, bool symmetric, int64_t *lost)
+{
+    float factor;
+    const double range = hi - lo;
+    if (!factor_of(symmetric ? range / 2 : range, &factor)) return fail_range(d, -1, lo, hi);
+    *lost = set_all(d, symmetric ? lo + range / 2 : lo, factor);
+    return DC_OK;
+}
+
 /* Prints a note if uint8 values use only a small part of 0..255: often they are bits or counts, not grey values. */
 static void note_small_bytes(const dc_dataset *d)
 {
     enum { BYTE_MAX = 255, SHARE = 5 };
     if (d->min == d->max || d->max >= (double)BYTE_MAX / SHARE) return;
-    dc_log_note("input.scale=unit divides uint8 by 255, but the data go from %g to %g only, so inputs stay below %.2g; "
-                "input.scale=minmax scales each column by its own range",
-                d->min, d->max, d->max / BYTE_MAX);
+    const bool symmetric = d->scale_kind == DC_SCALE_SYMMETRIC;
+    dc_log_note("input.scale=%s takes uint8 for 0 to 255, but the data go from %g to %g only, so inputs stay "
+                "below %.2g; input.scale=minmax scales each column by its own range",
+                symmetric ? "symmetric" : "unit", d->min, d->max,
+                symmetric ? 2 * d->max / BYTE_MAX - 1 : d->max / BYTE_MAX);
 }
 
-static dc_status scale_unit(dc_dataset *d, int64_t *lost)
+static dc_status scale_by_range(dc_dataset *d, int64_t *lost)
 {
-    float factor;
-    if (d->dtype == DC_U8) {
-        note_small_bytes(d);
-        *lost = set_all(d, 0, (float)(1.0 / 255));
-        return DC_OK;
-    }
-    if (!factor_of(d->max - d->min, &factor)) return fail_range(d, -1, d->min, d->max);
-    *lost = set_all(d, d->min, factor);
-    return DC_OK;
+    const bool symmetric = d->scale_kind == DC_SCALE_SYMMETRIC;
+    if (d->dtype != DC_U8) return scale_whole(d, d->min, d->max, symmetric, lost);
+    note_small_bytes(d);
+    return scale_whole(d, 0, 255, symmetric, lost);
 }
 
 static dc_status scale_minmax(dc_dataset *d, const dc_data_stats *s, int64_t *lost)
@@ -209,7 +217,8 @@ dc_status dc_data_scaling(dc_comm *comm, dc_dataset *d, const dc_data_stats *s)
         lost = set_all(d, 0, 1);
         break;
     case DC_SCALE_UNIT:
-        DC_TRY(scale_unit(d, &lost));
+    case DC_SCALE_SYMMETRIC:
+        DC_TRY(scale_by_range(d, &lost));
         break;
     case DC_SCALE_DEC:
         DC_TRY(scale_dec(d, s, &lost));

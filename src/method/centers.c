@@ -44,7 +44,19 @@ dc_status dc_centers_create_target(const dc_method_env *env, dc_method_state **o
     return create(env, true, out);
 }
 
-dc_status dc_method_kmeans(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label)
+dc_status dc_centers_create_labels(const dc_method_env *env, dc_method_state **out)
+{
+    dc_status st = create(env, false, out);
+    if (st != DC_OK) return st;
+    dc_method_state *s = *out;
+    st = dc_mem_alloc(&s->labels, (size_t)dc_part_rows(env->part), sizeof *s->labels, "labels");
+    s->label = (dc_table){"labels", s->labels, 1};
+    if (st != DC_OK) dc_centers_destroy(out);
+    return st;
+}
+
+static dc_status set_centers(dc_comm *comm, const dc_method_env *env, const dc_kmeans_config *cfg, const float *Z,
+                             int32_t *label)
 {
     dc_status st = DC_OK;
     dc_kmeans_result km = {0};
@@ -52,7 +64,7 @@ dc_status dc_method_kmeans(dc_comm *comm, const dc_method_env *env, const float 
     const dc_rows rows = dc_rows_of_array(env->part, Z, &env->L);
     const size_t n = (size_t)dc_part_rows(env->part);
     DC_ASSERT(centers);
-    DC_TRY(dc_kmeans(comm, &rows, &env->kmeans, &km));
+    DC_TRY(dc_kmeans(comm, &rows, cfg, &km));
     memcpy(env->value + centers->at, km.centers, dc_tensor_floats(centers) * sizeof *km.centers);
     if (label && n) memcpy(label, km.labels, n * sizeof *label);
 out:
@@ -60,25 +72,45 @@ out:
     return st;
 }
 
+dc_status dc_method_kmeans(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label)
+{
+    return set_centers(comm, env, &env->kmeans, Z, label);
+}
+
+dc_status dc_method_kmeans_again(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label)
+{
+    dc_kmeans_config cfg = env->kmeans;
+    cfg.first = env->value + dc_slab_find(env->slab, "centers")->at;
+    cfg.n_init = 1;
+    cfg.state = NULL;
+    return set_centers(comm, env, &cfg, Z, label);
+}
+
 dc_status dc_centers_start(dc_comm *comm, dc_method_state *state, const dc_inferred *rows)
 {
     return dc_method_kmeans(comm, state->env, rows->Z, NULL);
 }
 
-dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const dc_inferred *rows, dc_refresh *out)
+dc_status dc_centers_refresh_kind(dc_comm *comm, dc_method_state *state, dc_target_kind kind, const dc_inferred *rows,
+                                  dc_refresh *out)
 {
     const dc_method_env *env = state->env;
     const size_t n = (size_t)dc_part_rows(env->part);
     if (n) memcpy(state->P, rows->q, n * (size_t)env->K * sizeof *state->P);
-    out->loss = dc_target_refresh(comm, env->part, rows->f, env->K, state->loss, state->P, &out->odd_targets);
+    out->loss = dc_target_refresh(comm, env->part, kind, rows->f, env->K, state->loss, state->P, &out->odd_targets);
     return DC_OK;
+}
+
+dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const dc_inferred *rows, dc_refresh *out)
+{
+    return dc_centers_refresh_kind(comm, state, DC_TARGET_SQUARE, rows, out);
 }
 
 /* ---- Recording --------------------------------------------------------------------------------------------------- */
 
-dc_val dc_centers_encode(dc_graph *g, const dc_method_env *env, bool trained, dc_val x)
+dc_val dc_centers_encode(dc_graph *g, const dc_method_env *env, dc_pass pass, dc_val x)
 {
-    return dc_layers(g, &env->slab->net, 0, env->slab->net.n_encoder, trained, x);
+    return dc_layers(g, &env->slab->net, 0, env->slab->net.n_encoder, pass, x);
 }
 
 dc_val dc_centers_use(dc_graph *g, const dc_method_env *env)

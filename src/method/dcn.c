@@ -40,19 +40,6 @@ static void build(const dc_method_env *env, dc_slab *slab)
     dc_slab_add(slab, "counts", 1, env->K, false);
 }
 
-static dc_status create(const dc_method_env *env, dc_method_state **out)
-{
-    dc_status st = dc_centers_create(env, out);
-    if (st != DC_OK) return st;
-    dc_method_state *s = *out;
-    st = dc_mem_alloc(&s->labels, (size_t)dc_part_rows(env->part), sizeof *s->labels, "labels");
-    if (st != DC_OK)
-        dc_centers_destroy(out);
-    else
-        s->label = (dc_table){"labels", s->labels, 1};
-    return st;
-}
-
 static dc_status start(dc_comm *comm, dc_method_state *s, const dc_inferred *rows)
 {
     dc_status st = DC_OK;
@@ -112,7 +99,7 @@ const dc_method dc_method_dcn = {
     .flags = DC_METHOD_TRAINS | DC_METHOD_RECONSTRUCTS,
     DC_METHOD_KEYS(keys, dcn_keys),
     .build = build,
-    .create = create,
+    .create = dc_centers_create_labels,
     .start = start,
     .keep = keep,
     .n_steps = 2,

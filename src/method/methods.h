@@ -36,6 +36,7 @@ struct dc_method_state {
     dc_state *saved; /* the run state in which the labels are registered, or NULL; borrowed */
     dc_table label;  /* the labels as a table */
     dc_sum *loss;    /* sums of the target refresh */
+    dc_net trained;  /* variational methods: the network as its loss needs it (dc_net_for_loss) */
 };
 
 /* Adds the trained tensor "centers" [K x L]. */
@@ -46,8 +47,13 @@ dc_status dc_centers_create_target(const dc_method_env *env, dc_method_state **o
 dc_status dc_centers_start(dc_comm *comm, dc_method_state *state, const dc_inferred *rows);
 /* Computes the sharpened target into P, and its KL loss; for DEC and its extensions. */
 dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const dc_inferred *rows, dc_refresh *out);
-/* Sends rows x through the encoder; trained: the encoder learns. */
-dc_val dc_centers_encode(dc_graph *g, const dc_method_env *env, bool trained, dc_val x);
+/* The same with a target of this kind. */
+dc_status dc_centers_refresh_kind(dc_comm *comm, dc_method_state *state, dc_target_kind kind, const dc_inferred *rows,
+                                  dc_refresh *out);
+/* The same, and the label of each row as a table, for steps. */
+dc_status dc_centers_create_labels(const dc_method_env *env, dc_method_state **out);
+/* Sends rows x through the encoder. */
+dc_val dc_centers_encode(dc_graph *g, const dc_method_env *env, dc_pass pass, dc_val x);
 /* Returns the centres as a value of the step. */
 dc_val dc_centers_use(dc_graph *g, const dc_method_env *env);
 /* Minimises, with weight 1, the loss of reconstructing rows x from their embedding z; the decoder learns. */
@@ -57,5 +63,114 @@ dc_val dc_centers_kl(dc_graph *g, const dc_method_state *state, dc_val z);
 /* Outputs the embedding, the Student-t assignment and the nearest centre. */
 void dc_centers_infer(dc_graph *g, const dc_method_env *env);
 void dc_centers_destroy(dc_method_state **state);
+
+/* ---- Softmax heads ----------------------------------------------------------------------------------------------- */
+
+/* Adds the network "head", a linear layer [L x K], and the tensor "centers" [K x L], which no step trains. */
+void dc_head_build(const dc_method_env *env, dc_slab *slab);
+/* The logits of rows, [batch x K]: from their embedding z, or from the rows x. */
+dc_val dc_head_of(dc_graph *g, const dc_method_env *env, dc_pass pass, dc_val z);
+dc_val dc_head_logits(dc_graph *g, const dc_method_env *env, dc_pass pass, dc_val x);
+/* Sets the centres to the means of the embedded rows of each cluster. */
+dc_status dc_head_refresh(dc_comm *comm, dc_method_state *state, const dc_inferred *rows, dc_refresh *out);
+/* Whether fewer clusters are left than half of what was asked for. */
+bool dc_head_is_empty(const dc_method_env *env, const dc_refresh *last);
+/* Outputs the embedding and the softmax of the head. */
+void dc_head_infer(dc_graph *g, const dc_method_env *env);
+/* ---- Variational autoencoders ------------------------------------------------------------------------------------ */
+
+typedef struct {
+    dc_centers_keys centers; /* of those that cluster by centres */
+    int loss;                /* DC_LOSS_BCE or DC_LOSS_MSE */
+    double weight;           /* of the reconstruction */
+} dc_variational_keys;       /* the first member of a method's key struct */
+extern const dc_key_choice dc_variational_losses[];
+#define DC_VARIATIONAL_KEYS(from)                                                                                      \
+    {.name = "loss",                                                                                                   \
+     .type = DC_KEY_CHOICE,                                                                                            \
+     .offset = offsetof(dc_variational_keys, loss),                                                                    \
+     .fallback = "mse_sum",                                                                                            \
+     .choices = dc_variational_losses,                                                                                 \
+     .also = "reconstruction_loss",                                                                                    \
+     .source = from,                                                                                                   \
+     .doc = "Reconstruction loss of a row, summed over its columns: squared errors, or cross-entropy of bits "         \
+            "(bce_sum), which needs data in [0, 1] and a sigmoid as output."},                                         \
+    {                                                                                                                  \
+        .name = "weight", .type = DC_KEY_FLOAT, .offset = offsetof(dc_variational_keys, weight), .fallback = "1.0",    \
+        .min = 0, .max = 1e6, .also = "alpha_reconstruction ssl_loss_weight", .source = from,                          \
+        .doc = "Weight of the reconstruction loss."                                                                    \
+    }
+
+/* Adds the second head of the encoder: a dense layer that gives log variances, from what the embedding layer reads. The
+ * embedding is the mean. setting: as in dc_slab.unit_rows. */
+void dc_variational_build(const dc_method_env *env, dc_slab *slab, const char *setting);
+dc_status dc_variational_create(const dc_method_env *env, dc_method_state **out);
+/* A row's Gaussian, and a value drawn from it. */
+typedef struct {
+    dc_val x, mean, log_var, z;
+} dc_variational;
+/* Minimises the reconstruction loss of rows from their drawn values; encoder and decoder learn. */
+dc_variational dc_variational_record(dc_graph *g, const dc_method_state *state);
+/* The failure that shows in the divergences of the rows' Gaussians, losses [0, terms): together they have come to
+ * nothing. loss, n, stride: as in dc_method.failed. */
+const dc_method_failure *dc_variational_failed(const dc_method_failure *f, int terms, const double *loss, size_t n,
+                                               int stride);
+/* Latent values for pictures: draws[n x L] of standard normal ones, for sample number `first` on. */
+void dc_variational_draw(const dc_method_env *env, int64_t first, int64_t n, float *draws);
+
+/* ---- Discriminators ---------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    dc_int_list discriminator; /* widths of the hidden layers */
+    double lr, weight;
+    int64_t encoder_every;
+} dc_adversary_keys; /* a member of a method's key struct */
+#define DC_ADVERSARY_KEYS(keys, member, widths, act, from)                                                             \
+    {.name = "discriminator",                                                                                          \
+     .type = DC_KEY_LIST,                                                                                              \
+     .offset = offsetof(keys, member.discriminator),                                                                   \
+     .fallback = widths,                                                                                               \
+     .min = 1,                                                                                                         \
+     .max = 1 << 20,                                                                                                   \
+     .also = "disc critic discriminator_hidden",                                                                       \
+     .source = from,                                                                                                   \
+     .doc = "Widths of the hidden layers of a discriminator, with activation " act "; its output is a sigmoid."},      \
+        {.name = "discriminator_lr",                                                                                   \
+         .type = DC_KEY_FLOAT,                                                                                         \
+         .offset = offsetof(keys, member.lr),                                                                          \
+         .fallback = "0",                                                                                              \
+         .min = 0,                                                                                                     \
+         .max = 1e6,                                                                                                   \
+         .also = "d_lr critic_lr",                                                                                     \
+         .doc = "Learning rate of a discriminator. 0: cluster.lr."},                                                   \
+        {.name = "weight",                                                                                             \
+         .type = DC_KEY_FLOAT,                                                                                         \
+         .offset = offsetof(keys, member.weight),                                                                      \
+         .fallback = "1.0",                                                                                            \
+         .min = 0,                                                                                                     \
+         .max = 1e6,                                                                                                   \
+         .source = from,                                                                                               \
+         .doc = "Weight of the loss by which the encoder learns to pass for what is drawn."},                          \
+    {                                                                                                                  \
+        .name = "encoder_every", .type = DC_KEY_INT, .offset = offsetof(keys, member.encoder_every), .fallback = "1",  \
+        .min = 1, .max = 1e6, .unit = "batches", .also = "n_critic critic_steps", .source = from,                      \
+        .doc = "The encoder learns from a discriminator on each such batch only: 5 gives five steps of the "           \
+               "discriminator to one of the encoder."                                                                  \
+    }
+
+/* Adds a discriminator of rows with `width` columns; act: of its hidden layers. */
+void dc_adversary_build(dc_slab *slab, const char *name, int64_t width, const dc_adversary_keys *keys, const char *act);
+/* -ln D(drawn) - ln(1 - D(made)) of each row; D learns, but not what made the rows. */
+dc_val dc_adversary_tells(dc_graph *g, const dc_net *net, dc_val drawn, dc_val made);
+/* -ln D(made) of each row; D does not learn. */
+dc_val dc_adversary_passes(dc_graph *g, const dc_net *net, dc_val made);
+/* Optimizer and cycle of the discriminator's step or of the encoder's. */
+void dc_adversary_turn(const dc_adversary_keys *keys, bool of_discriminator, dc_turn *turn);
+typedef struct {
+    dc_method_failure wins, idle;
+} dc_adversary_failures;
+/* The failure that the discriminator's losses show, if any: it wins, or has never learnt anything (if idle has a text).
+ * loss, n, stride: as in dc_method.failed. */
+const dc_method_failure *dc_adversary_failed(const dc_adversary_failures *f, const double *loss, size_t n, int stride);
 
 #endif

@@ -1,5 +1,5 @@
-/* Shapes of an autoencoder and the layout of its parameter slab: [decoder | encoder], each part layer by
- * layer, each layer weight then bias. */
+/* Shapes of an autoencoder and the layout of its parameter slab: [decoder | encoder]. Each part is stored layer by
+ * layer: the weight of a layer, its bias, then the vectors of its norm. */
 #include <stdio.h>
 
 #include "dcmpi/net_text.h"
@@ -64,9 +64,13 @@ static dc_status check_part(const dc_part_text *part, bool decodes, int64_t D)
 static dc_status check_shape(const dc_net_text *t, int64_t D)
 {
     const bool own = t->kind == DC_DECODER_OWN;
-    const int n_decoder = own ? t->decoder.n : t->encoder.n, n = t->encoder.n + n_decoder;
+    const int n_decoder = own                          ? t->decoder.n
+                          : t->kind == DC_DECODER_NONE ? 0
+                                                       : t->encoder.n,
+              n = t->encoder.n + n_decoder;
     dc_status st = DC_OK;
-    if (t->encoder.n < 1 || n_decoder < 1) return DC_FAIL(DC_ERR_USAGE, "network: no layers");
+    if (t->encoder.n < 1 || (n_decoder < 1 && t->kind != DC_DECODER_NONE))
+        return DC_FAIL(DC_ERR_USAGE, "network: no layers");
     if (n > DC_MAX_LAYERS)
         return DC_FAIL(DC_ERR_USAGE, "network: %d layers in encoder and decoder; at most %d are possible", n,
                        DC_MAX_LAYERS);
@@ -95,7 +99,11 @@ static dc_status add_part(dc_net *net, const dc_net_text *t, const dc_part_text 
         layer_name(layer->name, decodes, l);
         if (!has_window(&text) && text.width == 0) text.width = net->D;
         if (t->names_only) {
-            *layer = (dc_layer){.in = 1, .out = DC_MAX(text.width, (int64_t)1), .act = text.act, .rules = text.rules};
+            *layer = (dc_layer){.in = 1,
+                                .out = DC_MAX(text.width, (int64_t)1),
+                                .act = text.act,
+                                .norm = text.norm,
+                                .rules = text.rules};
             layer_name(layer->name, decodes, l);
         } else if (!dc_layer_shape(layer, &text, in, image_before(net, t->image, net->n_layers), why)) {
             return DC_FAIL(DC_ERR_USAGE, "%s: column %d, layer %s: %s", where, text.column, layer->name, why);
@@ -119,8 +127,15 @@ static dc_status add_mirror(dc_net *net, const dc_net_text *t)
                            "mirror; write the decoder's layers",
                            from->name, dc_layer_kind_name(from->kind), tied ? "tied " : "");
         layer->act = i > 0 ? t->encoder.layer[i - 1].act : t->output_act;
+        layer->norm = i > 0 ? t->encoder.layer[i - 1].norm : t->output_norm;
         layer->tied = tied;
         layer_name(layer->name, true, j);
+        if (layer->norm && dc_layer_has_window(layer) && !t->names_only)
+            return DC_FAIL(
+                DC_ERR_USAGE,
+                "model.decoder: column 1, layer %s mirrors %s and would have the norm of the layer before it, "
+                "but norms are for dense layers alone; write the decoder's layers",
+                layer->name, from->name);
         net->n_layers++;
     }
     return DC_OK;
@@ -145,7 +160,9 @@ static size_t place_layers(dc_net *net, int first, int last, size_t offset)
         dc_layer *layer = &net->layer[l];
         layer->weight = offset;
         layer->bias = offset + (layer->tied ? 0 : (size_t)(dc_layer_rows(layer) * dc_layer_columns(layer)));
-        offset = layer->bias + (size_t)dc_layer_biases(layer);
+        layer->gamma = layer->bias + (size_t)dc_layer_biases(layer);
+        layer->mean = layer->gamma + (size_t)dc_layer_biases(layer);
+        offset = layer->bias + (size_t)(dc_layer_vectors(layer) * dc_layer_biases(layer));
     }
     return offset;
 }
@@ -160,7 +177,7 @@ dc_status dc_net_build(dc_net *net, int64_t D, const dc_net_text *t)
     net->L = net->layer[net->n_encoder - 1].out;
     if (own)
         DC_TRY(add_part(net, t, &t->decoder, true, "model.decoder"));
-    else
+    else if (t->kind != DC_DECODER_NONE)
         DC_TRY(add_mirror(net, t));
     if (own && !t->names_only) DC_TRY(check_output(net, &t->decoder));
     net->n_decoder = place_layers(net, net->n_encoder, net->n_layers, 0);

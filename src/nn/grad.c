@@ -1,4 +1,5 @@
 /* Gradients as recorded values: dc_grad() walks back from y to x and records the gradient of each operation on the way.
+ * The gradient by a vector that rows read is a sum over the batch.
  *
  * Let J be the derivative of an operation by (with respect to) its operand k. The gradient by operand k is a value
  * g = J' dout, computed by the operation's own `backward`. If t is the gradient of the loss by g, then the gradient of
@@ -74,6 +75,28 @@ static const char *barred(const dc_graph *g, const dc_node *x, int k)
 static const dc_op op_grad = {
     .name = "grad", .forward = forward, .backward = backward, .partial = partial, .barred = barred};
 
+/* The gradient by a vector is a sum over the batch. */
+static void add(const dc_call *c, double *sum)
+{
+    const dc_call inner = inner_call(c);
+    inner.node->op->partial(&inner, operand_of(c->node), sum);
+}
+
+static double all_of(const dc_tile *tile)
+{
+    (void)tile;
+    return 1;
+}
+
+static const char *barred_sum(const dc_graph *g, const dc_node *x, int k)
+{
+    (void)k;
+    return inner_node(g, x)->op->name;
+}
+
+static const dc_op op_grad_sum = {
+    .name = "grad-sum", .reach = DC_REACH_SUM, .add = add, .share = all_of, .barred = barred_sum};
+
 /* Operands of a gradient node that get no gradient. If the operation has no `tangent`, J may depend on any operand. */
 static unsigned constants(const dc_node *x, int k)
 {
@@ -81,17 +104,25 @@ static unsigned constants(const dc_node *x, int k)
     return 1u << x->n_in | x->op->constant | (x->op->tangent ? operands & ~curved : 0);
 }
 
+/* Whether operation x has functions from which the gradient by an operand of this shape can be made a value. */
+static bool has_gradient(const dc_node *x, dc_shape in)
+{
+    if (x->op->aux || x->n_in + 2 > DC_NODE_INPUTS || x->op->reach == DC_REACH_ALL) return false;
+    if (in.space == DC_ONE && x->shape.space == DC_ROWS) return x->op->partial != NULL;
+    return x->op->backward != NULL && (in.space == DC_ROWS || in.n == x->shape.n);
+}
+
 /* Records the gradient by operand k of node i. */
 static dc_val record(dc_graph *g, int i, int k, dc_val dout)
 {
     const dc_node *x = &g->node[i];
     const dc_shape shape = dc_node_in(g, x, k)->shape;
-    if (x->op->reach != DC_REACH_ROW || shape.space == DC_ONE)
-        return dc_refuse(g, "a gradient is asked for that goes from row to row of the batch by %s", x->op->name);
-    if (x->op->grad) return x->op->grad(g, i, k, dout);
-    if (!x->op->backward || x->op->aux || x->n_in + 2 > DC_NODE_INPUTS)
+    const bool summed = shape.space == DC_ONE && x->shape.space == DC_ROWS;
+    if (x->op->grad && !summed) return x->op->grad(g, i, k, dout);
+    if (!has_gradient(x, shape))
         return dc_refuse(g, "a gradient is asked for that goes through %s, whose gradient is no value", x->op->name);
-    dc_node node = {.op = &op_grad, .n_in = x->n_in + 2, .constant = constants(x, k), .whole = {i, k}};
+    dc_node node = {
+        .op = summed ? &op_grad_sum : &op_grad, .n_in = x->n_in + 2, .constant = constants(x, k), .whole = {i, k}};
     for (int j = 0; j < x->n_in; j++) node.in[j] = x->in[j];
     node.in[x->n_in] = i;
     node.in[x->n_in + 1] = dout.id;

@@ -250,7 +250,7 @@ void(dc_put)(dc_graph *g, const dc_table *table, dc_val value)
     const dc_node *node = dc_node_of(g, value);
     if (!node || node->shape.space != DC_ROWS || node->shape.width != table->width)
         (void)dc_refuse(g, "an entry of %s has %lld values", table->name, (long long)table->width);
-    else if (g->n_puts == DC_GRAPH_MOVES)
+    else if (g->n_puts == DC_GRAPH_PUTS)
         (void)dc_refuse(g, "a step puts more than %d values", DC_GRAPH_MOVES);
     else {
         g->put[g->n_puts].table = table;

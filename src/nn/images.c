@@ -107,6 +107,7 @@ bool dc_layer_shape(dc_layer *layer, const dc_layer_text *t, int64_t in, dc_imag
 {
     layer->kind = t->kind;
     layer->act = t->act;
+    layer->norm = t->norm;
     layer->rules = t->rules;
     layer->padding = t->padding;
     layer->in = in;
@@ -151,7 +152,8 @@ double dc_layer_flops(const dc_layer *layer)
 dc_layer_text dc_layer_text_of(const dc_layer *layer)
 {
     const dc_window *w = &layer->window;
-    dc_layer_text t = {.kind = layer->kind, .act = layer->act, .rules = layer->rules, .padding = layer->padding};
+    dc_layer_text t = {
+        .kind = layer->kind, .act = layer->act, .norm = layer->norm, .rules = layer->rules, .padding = layer->padding};
     if (layer->kind == DC_LAYER_DENSE) {
         t.width = layer->out;
         t.image = layer->image;

@@ -56,6 +56,16 @@ static void draw(const dc_layer *layer, dc_init scheme, uint64_t seed, uint64_t 
         dc_rng_fill_uniform(value, n, seed, stream, uniform_bound(scheme, layer));
 }
 
+/* A norm's gamma and running variance start at 1, the running mean at 0. */
+static void init_norm(const dc_layer *layer, float *value)
+{
+    for (int64_t j = 0; layer->norm && j < layer->out; j++) value[layer->gamma + (size_t)j] = 1;
+    for (int64_t j = 0; layer->norm == DC_NORM_BATCH && j < layer->out; j++) {
+        value[layer->mean + (size_t)j] = 0;
+        value[layer->mean + (size_t)(layer->out + j)] = 1;
+    }
+}
+
 void dc_net_init_weights(const dc_net *net, dc_init scheme, uint64_t seed, float *value)
 {
     for (int l = 0; l < net->n_layers; l++) {
@@ -63,5 +73,6 @@ void dc_net_init_weights(const dc_net *net, dc_init scheme, uint64_t seed, float
         const dc_init own = layer->rules.has_init ? layer->rules.init : scheme;
         if (!layer->tied) draw(layer, own, seed, (uint64_t)(net->stream + l), value + layer->weight);
         memset(value + layer->bias, 0, (size_t)dc_layer_biases(layer) * sizeof *value);
+        init_norm(layer, value);
     }
 }

@@ -11,7 +11,7 @@
 
 #include "dcmpi/text.h"
 
-enum { WORD_MAX = 64, WIDTH_DIGITS = 8, NAMES_MAX = 8 };
+enum { WORD_MAX = 64, WIDTH_DIGITS = 8, NAMES_MAX = 16 };
 static const int64_t width_max = 1 << 20; /* as for model.hidden */
 static const double rate_max = 1e6;       /* as for lr_factors */
 
@@ -111,11 +111,11 @@ static bool read_activation(const reader *r, bool *has, dc_layer_text *out)
     const char *names[NAMES_MAX];
     char near[WORD_MAX + 32];
     int n = 0;
-    for (dc_act a = DC_ACT_LINEAR; a <= DC_ACT_SIGMOID; a++) names[n++] = dc_act_name(a);
+    for (int a = 0; a < DC_ACTS; a++) names[n++] = dc_act_name((dc_act)a);
     const bool found = dc_act_find(r->word, &out->act);
     if (found && *has) return refuse(r, r->word_column, "'%s' is a second activation", r->word);
     *has |= found;
-    return found || refuse(r, r->word_column, "'%s' is no activation, init=SCHEME or rate=FACTOR%s", r->word,
+    return found || refuse(r, r->word_column, "'%s' is no activation, bn, ln, init=SCHEME or rate=FACTOR%s", r->word,
                            hint(near, r->word, names, n));
 }
 
@@ -192,11 +192,20 @@ static bool is_pool(const dc_layer_text *layer)
     return layer->kind == DC_LAYER_MAXPOOL || layer->kind == DC_LAYER_AVGPOOL;
 }
 
+static bool read_norm(const reader *r, dc_norm norm, dc_layer_text *out)
+{
+    if (out->kind != DC_LAYER_DENSE) return refuse(r, r->word_column, "'%s' is a norm of dense layers alone", r->word);
+    if (out->norm) return refuse(r, r->word_column, "'%s' is a second norm", r->word);
+    out->norm = norm;
+    return true;
+}
+
 /* Reads the words after those that the kind itself has read. */
 static bool read_rest(reader *r, dc_layer_text *out)
 {
     bool has_act = false, is;
     window_words has = {0};
+    dc_norm norm;
     for (next_word(r); is_word(r); next_word(r)) {
         if (!read_window_word(r, &has, out, &is)) return false;
         if (is) continue;
@@ -204,6 +213,7 @@ static bool read_rest(reader *r, dc_layer_text *out)
             return refuse(r, r->word_column, "'%s' is no stride and no padding, all that pooling has", r->word);
         const bool ok = strncmp(r->word, "init=", 5) == 0   ? read_init(r, r->word + 5, out)
                         : strncmp(r->word, "rate=", 5) == 0 ? read_rate(r, r->word + 5, out)
+                        : dc_norm_find(r->word, &norm)      ? read_norm(r, norm, out)
                                                             : read_activation(r, &has_act, out);
         if (!ok) return false;
     }
@@ -391,6 +401,7 @@ static size_t format_layer(const dc_layer *layer, char *out, size_t cap)
 {
     size_t n = dc_layer_format(layer, out, cap);
     char rate[32];
+    if (layer->norm) n += (size_t)snprintf(out + n, cap - n, " %s", dc_norm_name(layer->norm));
     if (layer->act != DC_ACT_LINEAR) n += (size_t)snprintf(out + n, cap - n, " %s", dc_act_name(layer->act));
     if (layer->rules.has_init) n += (size_t)snprintf(out + n, cap - n, " init=%s", dc_init_name(layer->rules.init));
     if (!layer->rules.has_rate) return n;

@@ -133,18 +133,27 @@ const dc_op dc_op_dense_tied = {.name = "dense-tied",
                                 .flops = flops};
 
 /* owner: the layer whose weights `layer` uses. */
-static dc_val dense(dc_graph *g, const dc_layer *layer, const dc_layer *owner, bool trained, dc_val x)
+static dc_val dense(dc_graph *g, const dc_layer *layer, const dc_layer *owner, dc_pass pass, dc_val x)
 {
+    const bool trained = pass != DC_FIXED;
     const dc_tensor weight = {owner->name, owner->weight, owner->in, owner->out, trained},
                     bias = {layer->name, layer->bias, 1, layer->out, trained};
     const dc_op *op = layer->tied ? &dc_op_dense_tied : &dc_op_dense;
     DC_ASSERT(!layer->tied || (owner->in == layer->out && owner->out == layer->in));
-    const int in[] = {x.id, (dc_use)(g, &weight).id, (dc_use)(g, &bias).id};
-    return dc_record(g, (dc_node){.op = op, .n_in = 3, .in = {in[0], in[1], in[2]}, .whole = {layer->act}},
-                     (dc_shape){DC_ROWS, 1, layer->out});
+    const dc_shape shape = {DC_ROWS, 1, layer->out};
+    const int w = (dc_use)(g, &weight).id;
+    if (layer->norm) {
+        x = dc_record(g, (dc_node){.op = op, .n_in = 2, .in = {x.id, w}, .whole = {DC_ACT_LINEAR}}, shape);
+        return dc_norm_layer(g, layer, pass, x);
+    }
+    const int b = (dc_use)(g, &bias).id;
+    const bool apart = layer->act == DC_ACT_GELU;
+    const dc_node node = {.op = op, .n_in = 3, .in = {x.id, w, b}, .whole = {apart ? DC_ACT_LINEAR : layer->act}};
+    const dc_val y = dc_record(g, node, shape);
+    return apart ? dc_act_gelu(g, y) : y;
 }
 
-dc_val(dc_layers)(dc_graph *g, const dc_net *net, int first, int last, bool trained, dc_val x)
+dc_val(dc_layers)(dc_graph *g, const dc_net *net, int first, int last, dc_pass pass, dc_val x)
 {
     for (int l = first; l < last; l++) {
         const dc_layer *layer = &net->layer[l];
@@ -153,8 +162,8 @@ dc_val(dc_layers)(dc_graph *g, const dc_net *net, int first, int last, bool trai
             return dc_refuse(g, "layer %s reads rows of width %lld, it is given width %lld", layer->name,
                              (long long)layer->in, (long long)dc_graph_shape(g, x).width);
         x = dc_layer_is_pool(layer)      ? dc_pool_layer(g, layer, x)
-            : dc_layer_has_window(layer) ? dc_conv_layer(g, layer, owner, trained, x)
-                                         : dense(g, layer, owner, trained, x);
+            : dc_layer_has_window(layer) ? dc_conv_layer(g, layer, owner, pass != DC_FIXED, x)
+                                         : dense(g, layer, owner, pass, x);
     }
     return x;
 }

@@ -37,25 +37,6 @@ static double slope_scale(dc_recon_loss kind, int64_t D)
     return row_scale(kind, D) * (kind == DC_LOSS_BCE ? 1 : 2);
 }
 
-/* log(1 + u) for 0 <= u <= 1: 2 atanh(v) with v = u / (2 + u) <= 1/3, series up to v^15 (remainder below 2e-9
- * relative).
- */
-static inline dc_vec log1p_unit(dc_vec u)
-{
-    const dc_vec v = u / (2.0f + u), w = v * v;
-    dc_vec p = w * (1 / 15.0f) + 1 / 13.0f;
-    for (int k = 11; k > 1; k -= 2) p = p * w + 1 / (float)k;
-    return 2.0f * v + 2.0f * v * (w * p);
-}
-
-/* exp(y) for y <= 0. */
-static inline dc_vec exp_negative(dc_vec y)
-{
-    dc_vec scale, rest;
-    dc_vec_exp_parts(y, &scale, &rest);
-    return scale * rest + scale;
-}
-
 /* Keeps the first `count` lanes and zeroes the rest, because each padded lane of the last vector would add log 2 to the
  * loss. */
 static inline dc_vec first_lanes(dc_vec v, int64_t count)
@@ -79,7 +60,7 @@ static inline dc_dvec bce_terms(const float *x, const float *logit, int64_t D)
     for (int64_t j = 0; j < D; j += DC_VEC_LANES) {
         const dc_vec t = dc_vec_load(logit + j, D - j), target = dc_vec_load(x + j, D - j);
         const dc_vec positive = dc_vec_select(t < 0.0f, (dc_vec){0}, t);
-        const dc_vec log_term = first_lanes(log1p_unit(exp_negative(-dc_vec_abs(t))), D - j);
+        const dc_vec log_term = first_lanes(dc_vec_log1p_unit(dc_vec_exp(-dc_vec_abs(t))), D - j);
         sum += __builtin_convertvector(positive, dc_dvec) -
                __builtin_convertvector(t, dc_dvec) * __builtin_convertvector(target, dc_dvec) +
                __builtin_convertvector(log_term, dc_dvec);

@@ -57,17 +57,23 @@ static dc_slab_array array_of(const char *owner, const char *part, int64_t n, in
     return a;
 }
 
-/* Number of arrays of a layer: its weights, unless it is tied, and its bias; pooling has none. */
-static int n_arrays(const dc_layer *layer)
+/* Number of arrays of a layer: its weights, unless it is tied, its bias and the vectors of its norm; pooling has
+ * none. */
+static int layer_arrays(const dc_layer *layer)
 {
-    return dc_layer_is_pool(layer) ? 0 : layer->tied ? 1 : 2;
+    return dc_layer_is_pool(layer) ? 0 : (layer->tied ? 0 : 1) + dc_layer_vectors(layer);
 }
 
-static dc_slab_array layer_array(const dc_layer *layer, int i)
+/* Array i of a layer: first its weights, unless the layer is tied; then its bias and the vectors of its norm. */
+static bool layer_array(const dc_layer *layer, int i, dc_slab_array *out)
 {
-    return i == 0 && !layer->tied
-               ? array_of(layer->name, "/weight", dc_layer_rows(layer), dc_layer_columns(layer), layer->weight)
-               : array_of(layer->name, "/bias", 0, dc_layer_biases(layer), layer->bias);
+    static const char *const names[] = {"/bias", "/gamma", "/mean", "/variance"};
+    const int vector = i - (layer->tied ? 0 : 1);
+    const int64_t width = dc_layer_biases(layer);
+    if (i >= layer_arrays(layer)) return false;
+    *out = vector < 0 ? array_of(layer->name, "/weight", dc_layer_rows(layer), dc_layer_columns(layer), layer->weight)
+                      : array_of(layer->name, names[vector], 0, width, layer->bias + (size_t)(vector * width));
+    return true;
 }
 
 bool dc_slab_at(const dc_slab *s, int i, dc_slab_array *out)
@@ -75,11 +81,8 @@ bool dc_slab_at(const dc_slab *s, int i, dc_slab_array *out)
     const dc_net *net;
     for (int k = 0; (net = dc_slab_net_at(s, k)) != NULL; k++)
         for (int l = 0; l < net->n_layers; l++) {
-            if (i < n_arrays(&net->layer[l])) {
-                *out = layer_array(&net->layer[l], i);
-                return true;
-            }
-            i -= n_arrays(&net->layer[l]);
+            if (layer_array(&net->layer[l], i, out)) return true;
+            i -= layer_arrays(&net->layer[l]);
         }
     if (i >= s->n_tensors) return false;
     const dc_tensor *t = &s->tensor[i];

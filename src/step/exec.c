@@ -168,12 +168,13 @@ static double sent_within(const dc_step *s)
     return rows * (s->cfg.part->P - 1) + dc_plan_reductions(&s->plan) * sum;
 }
 
-dc_step_costs dc_step_costs_of(const dc_step *s)
+dc_step_costs dc_step_costs_of(const dc_step *s, const dc_opt_config *opt)
 {
+    const bool clips = opt->clip_norm != 0;
     const dc_outer_costs outer = dc_outer_costs_of(s->outer);
     return (dc_step_costs){.flops = dc_step_flops(s) * (double)s->batcher.B,
-                           .reductions = dc_plan_reductions(&s->plan) + 1,
-                           .sent_bytes = outer.sent_bytes + sent_within(s),
+                           .reductions = dc_plan_reductions(&s->plan) + 1 + (clips && s->cfg.strict),
+                           .sent_bytes = outer.sent_bytes + sent_within(s) + (clips ? outer.squares_bytes : 0),
                            .mpi_bytes = outer.mpi_bytes,
                            .updated = updated_floats(s)};
 }

@@ -204,6 +204,11 @@ static double sent_for_products(const dc_outer *o)
     return o->row->sent(o) + (own->P - 1) * (sizeof(float) * (double)dc_owned_floats(own, own->rank));
 }
 
+static double sent_for_squares(const dc_outer *o)
+{
+    return dc_owned_square_bytes(&o->owners, o->owners.rank) * (o->owners.P - 1);
+}
+
 dc_outer_costs dc_outer_costs_of(const dc_outer *o)
 {
     const double P = o->cfg.places->part->P,
@@ -211,7 +216,8 @@ dc_outer_costs dc_outer_costs_of(const dc_outer *o)
     if (P == 1) return (dc_outer_costs){0};
     return (dc_outer_costs){.sent_bytes = dc_sum_sent_bytes(o->sum) + sent_for_products(o) +
                                           (o->patches ? sent_for_products(o->patches) : 0),
-                            .mpi_bytes = o->row->whole ? owned / P : 0};
+                            .mpi_bytes = o->row->whole ? owned / P : 0,
+                            .squares_bytes = sent_for_squares(o) + (o->patches ? sent_for_squares(o->patches) : 0)};
 }
 
 double dc_outer_product_s(const dc_outer *o)

@@ -72,6 +72,8 @@ static inline size_t dc_owned_lo(const dc_owners *o, int i, int r)
 
 /* Number of floats that rank r owns, over all items. */
 size_t dc_owned_floats(const dc_owners *o, int r);
+/* Bytes of the squares of the units that rank r owns. */
+double dc_owned_square_bytes(const dc_owners *o, int r);
 
 /* ---- The ways ---------------------------------------------------------------------------------------------------- */
 

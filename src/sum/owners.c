@@ -131,6 +131,11 @@ static size_t units_below(const dc_owners *o, int r)
     return units;
 }
 
+double dc_owned_square_bytes(const dc_owners *o, int r)
+{
+    return sizeof(double) * (double)(units_below(o, r + 1) - units_below(o, r));
+}
+
 double dc_outer_squares(dc_comm *comm, dc_outer *outer)
 {
     const dc_owners *o = &outer->owners;

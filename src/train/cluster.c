@@ -13,6 +13,7 @@
 
 static const char *const columns[] = {"iter",    "loss",        "step_loss", "step_recon",
                                       "changed", "k_effective", "largest",   "empty"};
+enum { N_COLUMNS = DC_COUNT_OF(columns) };
 
 /* What a checkpoint stores about the loop, besides weights, moments and history. */
 enum { STOP, CHANGED, LARGEST, EMPTY, LABEL_HASH, START_LARGEST, N_COUNTS };
@@ -38,11 +39,14 @@ typedef struct {
 
 /* Whether the clusters have collapsed during training: either few rows are left outside the largest cluster, both as a
  * share of all rows and compared with the start, or the effective number of clusters has dropped far below that of the
- * start. Clusters that were uneven from the start (k-means) do not count as a collapse. */
+ * start. Clusters that were uneven from the start (k-means) do not count as a collapse. A method whose start says
+ * nothing is measured by K. */
 static bool collapsed(const loop *l, const dc_refresh *r)
 {
     static const double OF_ALL = 0.05, OF_START = 0.2, EFFECTIVE = 0.5;
     const double N = (double)l->model->data->part.N, others = N - (double)r->largest;
+    if (l->cfg->method->flags & DC_METHOD_SCRATCH)
+        return l->out->iterations > 0 && r->k_sized < EFFECTIVE * (double)l->env.K;
     return (others < OF_ALL * N && others < OF_START * (N - (double)l->out->start_largest)) ||
            r->k_sized < EFFECTIVE * l->out->start_sized;
 }
@@ -116,7 +120,10 @@ static dc_status keep_state(dc_comm *comm, loop *l, bool *continues)
     l->phase.total = cfg->max_iter;
     l->phase.total_before = l->was.max_iter;
     DC_TRY_ALL(comm, dc_mem_alloc(&l->snapshot, m->params.n, sizeof *l->snapshot, "parameters at a refresh"));
-    DC_TRY(dc_phase_keep(comm, &l->phase, (int)DC_COUNT_OF(columns), columns));
+    const char *column[DC_HISTORY_COLUMNS_MAX];
+    memcpy(column, columns, sizeof columns);
+    memcpy(column + N_COLUMNS, l->phase.term, sizeof l->phase.term);
+    DC_TRY(dc_phase_keep(comm, &l->phase, N_COLUMNS + l->phase.n_terms, column));
     DC_TRY(dc_state_keep(comm, m->state, "cluster/snapshot", DC_STATE_F32, m->params.n, l->snapshot, NULL));
     DC_TRY(dc_state_keep(comm, m->state, "cluster/value", DC_STATE_F64, N_VALUES, l->value, NULL));
     DC_TRY(dc_state_keep(comm, m->state, "cluster/count", DC_STATE_I64, N_COUNTS, l->count, NULL));
@@ -218,6 +225,20 @@ out:
 
 /* ---- Record ----------------------------------------------------------------------------------------------------- */
 
+/* Embeds all rows, then lets the method move what it keeps. From here to the record nothing may be saved: a run that
+ * continued would move it twice. */
+static dc_status refit(dc_comm *comm, loop *l)
+{
+    dc_status st = DC_OK;
+    const dc_inferred rows = {.Z = l->out->Z, .q = l->out->q, .label = l->next};
+    DC_TRY(infer(comm, l, true));
+    const double start = dc_timer_start();
+    DC_TRY(l->cfg->method->refit(comm, l->state, &rows));
+    dc_timer_stop(l->model->timers, DC_T_KMEANS, start, 0, 0);
+out:
+    return st;
+}
+
 /* Embeds all rows, renews the target, fills one record; sets out->stop. */
 static dc_status refresh(dc_comm *comm, dc_phase *p, double *row)
 {
@@ -227,7 +248,8 @@ static dc_status refresh(dc_comm *comm, dc_phase *p, double *row)
     const dc_cluster_config *cfg = l->cfg;
     const dc_gidx N = l->model->data->part.N;
     const bool first = p->at < 0;
-    DC_TRY(infer(comm, l, !first));
+    if (!first && cfg->method->refit) DC_TRY(refit(comm, l));
+    DC_TRY(infer(comm, l, !first && !cfg->method->refit));
     if (dc_part_rows(&l->model->data->part) > 0 && dc_fault(DC_FAULT_REFRESH_NAN)) out->q[0] = NAN;
     if (first) take_labels(l); /* nothing has changed yet */
     DC_TRY(renew(comm, l));
@@ -247,6 +269,7 @@ static dc_status refresh(dc_comm *comm, dc_phase *p, double *row)
                              (double)out->last.largest / (double)N,
                              out->last.empty};
     memcpy(row, record, sizeof record);
+    for (int i = 0; i < p->n_terms; i++) row[N_COLUMNS + i] = dc_phase_term(p, i);
     dc_progress_count(l->model->progress, (double)N, (double)N * dc_embed_flops(l->embedder));
 out:
     return st;
@@ -285,6 +308,11 @@ static void record_step(dc_graph *g, const void *ctx, int step)
     l->cfg->method->record(g, l->state, step);
 }
 
+static void data_rows(const void *ctx, int64_t lo, int64_t n, float *out)
+{
+    dc_dataset_rows(ctx, lo, n, out);
+}
+
 /* Creates the method's state, its steps and its inference. Local. */
 static dc_status create(loop *l)
 {
@@ -295,6 +323,7 @@ static dc_status create(loop *l)
     l->env = l->cfg->env;
     l->env.slab = m->slab;
     l->env.value = m->params.value;
+    l->env.input = (dc_rows){.part = l->env.part, .d = m->data->D, .rows = data_rows, .ctx = m->data};
     DC_TRY(dc_shares_create(&l->shares, l->env.K));
     DC_TRY(dc_mem_alloc(&l->next, (size_t)dc_part_rows(l->env.part), sizeof *l->next, "labels"));
     DC_TRY(dc_embedder_create(&l->embedder, method, &l->env));
@@ -342,6 +371,16 @@ static dc_status final_kmeans(dc_comm *comm, loop *l)
     DC_TRY(dc_shares_renew(comm, l->env.part, l->out->q, l->env.K, l->next, l->out->labels, &l->shares, &with_them));
 out:
     return st;
+}
+
+static void look_for_failure(const loop *l)
+{
+    const dc_history *h = l->phase.history;
+    const dc_method *method = l->cfg->method;
+    l->out->failure = l->out->last.failure;
+    if (l->out->failure || !method->failed || h->n < 2) return;
+    l->out->failure =
+        method->failed(&l->env, &l->out->last, h->value + h->n_columns + N_COLUMNS, h->n - 1, h->n_columns);
 }
 
 static void take_confidence(const loop *l)
@@ -396,6 +435,7 @@ dc_status dc_train_cluster(dc_comm *comm, dc_model *m, const dc_cluster_config *
     DC_TRY(run(comm, &l));
     if (cfg->final_kmeans && out->stop != DC_STOP_DIVERGED) DC_TRY(final_kmeans(comm, &l));
     take_confidence(&l);
+    look_for_failure(&l);
     DC_TRY_ALL(comm, register_results(&l));
 out:
     release(&l);

@@ -41,7 +41,8 @@ static void copy_layer(const dc_layer *from, const float *source, const dc_layer
     if (!from->tied)
         memcpy(target + to->weight, source + from->weight,
                (size_t)(dc_layer_rows(from) * dc_layer_columns(from)) * sizeof *target);
-    memcpy(target + to->bias, source + from->bias, (size_t)dc_layer_biases(from) * sizeof *target);
+    memcpy(target + to->bias, source + from->bias,
+           (size_t)(dc_layer_vectors(from) * dc_layer_biases(from)) * sizeof *target);
 }
 
 /* The encoder and decoder layer of the stack that form pair l. */
@@ -60,7 +61,8 @@ static dc_status build_net(dc_net *net, const dc_layer *encoder, const dc_layer 
     dc_net_text t = {.image = decoder->image, /* what it gives is what the encoder's layer gets */
                      .encoder = {1, {dc_layer_text_of(encoder)}},
                      .kind = decoder->tied ? DC_DECODER_TIED : DC_DECODER_MIRROR,
-                     .output_act = decoder->act};
+                     .output_act = decoder->act,
+                     .output_norm = decoder->norm};
     t.encoder.layer[0].rules = (dc_layer_rules){0};
     const dc_status st = dc_net_build(net, encoder->in, &t);
     if (st != DC_OK) return st;

@@ -45,6 +45,7 @@ static dc_status save_layers(dc_h5 *h5, const dc_net *net)
         if (dc_layer_is_pool(&net->layer[l])) continue;
         file_name(name, net->layer[l].name);
         DC_TRY(dc_h5_put_attr_str(h5, name, "activation", dc_act_name(net->layer[l].act)));
+        if (net->layer[l].norm) DC_TRY(dc_h5_put_attr_str(h5, name, "norm", dc_norm_name(net->layer[l].norm)));
         if (net->layer[l].tied) DC_TRY(dc_h5_put_attr_str(h5, name, "tied", dc_net_mirror(net, l)->name));
         if (dc_layer_has_window(&net->layer[l])) DC_TRY(save_window(h5, name, &net->layer[l]));
     }
@@ -60,6 +61,7 @@ static dc_status save_texts(dc_h5 *h5, const dc_net *net)
     if (net->n_layers == 0) return DC_OK;
     dc_net_text_format(net, false, text);
     DC_TRY(dc_h5_put_attr_str(h5, "/model", "encoder", text));
+    if (net->n_layers == net->n_encoder) return DC_OK;
     dc_net_text_format(net, true, text);
     DC_TRY(dc_h5_put_attr_str(h5, "/model", "decoder", text));
 out:
@@ -238,6 +240,26 @@ static dc_status compare_ties(dc_h5 *h5, const char *path, const dc_net *net)
     return DC_OK;
 }
 
+/* Names of arrays tell norms apart, but for a norm that only the file has. */
+static dc_status compare_norms(dc_h5 *h5, const char *path, const dc_net *net)
+{
+    dc_status st = DC_OK;
+    for (int l = 0; l < net->n_layers; l++) {
+        char name[DC_H5_NAME_MAX], norm[32] = "";
+        file_name(name, net->layer[l].name);
+        if (dc_h5_exists(h5, name) && dc_h5_has_attr(h5, name, "norm"))
+            DC_TRY(dc_h5_get_attr_str(h5, name, "norm", norm, sizeof norm));
+        if (dc_h5_exists(h5, name) && strcmp(norm, dc_norm_name(net->layer[l].norm)) != 0)
+            return DC_FAIL(
+                DC_ERR_USAGE,
+                "%s (model.weights): layer %s has the norm '%s' there and '%s' in the deck; set model.encoder "
+                "and model.decoder as that run had them",
+                path, net->layer[l].name, norm, dc_norm_name(net->layer[l].norm));
+    }
+out:
+    return st;
+}
+
 static dc_status compare_depth(dc_h5 *h5, const char *path, const dc_net *net)
 {
     for (int decodes = 0; decodes < 2; decodes++) {
@@ -257,6 +279,7 @@ static dc_status check_all(dc_h5 *h5, const char *path, const dc_net *net, const
     dc_slab slab;
     dc_slab_init(&slab, net);
     DC_TRY(compare_ties(h5, path, net));
+    DC_TRY(compare_norms(h5, path, net));
     DC_TRY(visit_slab(h5, path, &slab, NULL));
     DC_TRY(compare_depth(h5, path, net));
     DC_TRY(compare_activations(h5, path, net));

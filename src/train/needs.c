@@ -39,13 +39,15 @@ void dc_rehearsal_measure(const dc_rehearsal *r, const dc_phase *p, dc_phase_nee
                             .step_bytes = (double)lazy,
                             .saved_bytes = dc_state_bytes(p->model->state)};
     for (int i = 0; i < p->n_steps; i++) {
-        const dc_step_costs c = dc_step_costs_of(p->step[i]);
+        const dc_opt_config *opt = dc_phase_opt(p, i);
+        const dc_step_costs c = dc_step_costs_of(p->step[i], opt);
+        const double share = 1 / (double)dc_phase_cycle(p, i);
         out->rows = dc_step_batcher(p->step[i])->B;
-        out->flops += c.flops;
-        out->reductions += c.reductions;
-        out->sent_bytes += c.sent_bytes;
+        out->flops += share * c.flops;
+        out->reductions += share * c.reductions;
+        out->sent_bytes += share * c.sent_bytes;
         out->step_bytes += c.mpi_bytes - own_moments(p, i);
-        out->state_bytes += sizeof(float) * c.updated * dc_opt_moments(dc_phase_opt(p, i));
+        out->state_bytes += sizeof(float) * c.updated * dc_opt_moments(opt);
         updated += c.updated;
     }
     out->state_bytes += sizeof(float) * fmin(updated, params);

@@ -6,6 +6,23 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 
+/* Number of the named loss; -1: its column is another one, or there are too many. */
+static int term_of(const dc_phase *p, const char *name)
+{
+    for (int i = 0; i < p->n_terms; i++)
+        if (strcmp(p->term[i], name) == 0) return i;
+    return -1;
+}
+
+static void list_terms(dc_phase *p, const dc_graph *g)
+{
+    for (int i = 0; i < g->n_losses; i++) {
+        const char *name = g->loss[i].name;
+        if (strcmp(name, "clustering") == 0 || strcmp(name, "reconstruction") == 0 || term_of(p, name) >= 0) continue;
+        if (p->n_terms < DC_PHASE_TERMS) p->term[p->n_terms++] = name;
+    }
+}
+
 dc_status dc_phase_create(dc_phase *p, int n, void (*record)(dc_graph *g, const void *ctx, int i), const void *ctx,
                           const dc_row_source *source, int64_t batch, dc_section gather)
 {
@@ -16,6 +33,7 @@ dc_status dc_phase_create(dc_phase *p, int n, void (*record)(dc_graph *g, const 
         DC_TRY(dc_graph_create(&p->graph[i]));
         record(p->graph[i], ctx, i);
         DC_TRY(dc_graph_finish(p->graph[i]));
+        list_terms(p, p->graph[i]);
         dc_step_config step = dc_model_step(p->model, p->graph[i], source, batch, gather);
         if (i > 0) DC_TRY(dc_params_share(&p->params[i], &p->model->params));
         if (i > 0) step.params = &p->params[i];
@@ -23,6 +41,11 @@ dc_status dc_phase_create(dc_phase *p, int n, void (*record)(dc_graph *g, const 
     }
 out:
     return st;
+}
+
+double dc_phase_term(const dc_phase *p, int i)
+{
+    return p->last.term_rows[i] > 0 ? p->last.term[i] / p->last.term_rows[i] : 0;
 }
 
 void dc_phase_release(dc_phase *p)
@@ -39,6 +62,11 @@ void dc_phase_release(dc_phase *p)
 int64_t dc_phase_epoch(const dc_phase *p)
 {
     return dc_step_batcher(p->step[0])->steps_per_epoch;
+}
+
+int64_t dc_phase_cycle(const dc_phase *p, int step)
+{
+    return DC_MAX(p->turn[step].every, (int64_t)1);
 }
 
 const dc_opt_config *dc_phase_opt(const dc_phase *p, int step)
@@ -133,7 +161,7 @@ static dc_status make_record(dc_comm *comm, dc_phase *p)
     DC_TRY(p->record(comm, p, row));
     DC_TRY(dc_history_add(comm, p->history, row));
     p->at = p->history->step;
-    p->last.sum = p->last.rows = 0;
+    p->last = (dc_phase_figures){.loss = p->last.loss, .recon = p->last.recon};
     p->moved = true;
     dc_progress_record(p->model->progress, p->history, share_done(p),
                        p->stop != DC_STOP_NONE || p->history->step >= p->total || (first && p->from_start));
@@ -141,16 +169,24 @@ out:
     return st;
 }
 
+static void add_term(dc_phase *p, int i, double loss, double rows)
+{
+    if (i < 0) return;
+    p->last.term[i] += loss * rows;
+    p->last.term_rows[i] += rows;
+}
+
 /* If it is the turn of step `which`, runs it on its batch. If its loss is not finite, updates nothing. */
 static void take_part(dc_comm *comm, dc_phase *p, int which)
 {
     double loss[DC_GRAPH_LOSSES], sum = 0;
-    const int64_t step = p->history->step, every = DC_MAX(p->turn[which].every, (int64_t)1);
+    const int64_t step = p->history->step, every = dc_phase_cycle(p, which);
     if ((step + 1) % every != 0) return;
     const int64_t B = dc_step_run(comm, p->step[which], step, loss);
     const dc_graph *g = p->graph[which];
     for (int i = 0; i < g->n_losses; i++) {
         sum += loss[i];
+        add_term(p, term_of(p, g->loss[i].name), loss[i], (double)B);
         if (strcmp(g->loss[i].name, "reconstruction") == 0) p->last.recon += loss[i];
     }
     p->last.loss += sum;

@@ -10,12 +10,13 @@
 
 #include "dcmpi/train.h"
 
-enum { DC_PHASE_STEPS = 4 };
+enum { DC_PHASE_STEPS = 4, DC_PHASE_TERMS = 4 };
 
 /* What steps leave behind for records. */
 typedef struct {
     double loss, recon; /* of the last step: the minimised loss, and the reconstruction's part of it */
     double sum, rows;   /* sums since the last record: of loss times rows, and of rows */
+    double term[DC_PHASE_TERMS], term_rows[DC_PHASE_TERMS]; /* the same for each named loss */
 } dc_phase_figures;
 
 typedef struct dc_phase {
@@ -42,6 +43,9 @@ typedef struct dc_phase {
     dc_graph *graph[DC_PHASE_STEPS]; /* owned, as are the steps */
     dc_step *step[DC_PHASE_STEPS];
     dc_params params[DC_PHASE_STEPS]; /* owned: moments of the steps after the first */
+    /* Names of losses in recorded order, without "clustering" and "reconstruction". */
+    int n_terms;
+    const char *term[DC_PHASE_TERMS];
 
     /* State. */
     int64_t at; /* step of the last record, -1 before the first */
@@ -54,8 +58,12 @@ typedef struct dc_phase {
 dc_status dc_phase_create(dc_phase *p, int n, void (*record)(dc_graph *g, const void *ctx, int i), const void *ctx,
                           const dc_row_source *source, int64_t batch, dc_section gather);
 void dc_phase_release(dc_phase *p);
+/* Mean of named loss i over the rows since the last record; 0 if there were none. */
+double dc_phase_term(const dc_phase *p, int i);
 /* Number of batches in one pass over all rows; p->step[0] must exist. */
 int64_t dc_phase_epoch(const dc_phase *p);
+/* A step runs on every how manieth batch. */
+int64_t dc_phase_cycle(const dc_phase *p, int step);
 /* The optimizer of a step. */
 const dc_opt_config *dc_phase_opt(const dc_phase *p, int step);
 /* Makes history, moments, sums and the place in the phase part of the run's state; a run that continues gets them back.

@@ -80,6 +80,8 @@ void dc_scaling_ref(dc_scale_kind kind, const double *X, int64_t N, int64_t D, b
         for (int64_t i = 0; i < N; i++) variance += pow(X[i * D + c] - sum / (double)N, 2) / (double)N;
         shift[c] = 0, scale[c] = 1;
         if (kind == DC_SCALE_UNIT) shift[c] = is_u8 ? 0 : min, scale[c] = is_u8 ? 1 / 255.0 : inverse(max - min);
+        if (kind == DC_SCALE_SYMMETRIC)
+            shift[c] = is_u8 ? 127.5 : (min + max) / 2, scale[c] = is_u8 ? 1 / 127.5 : inverse((max - min) / 2);
         if (kind == DC_SCALE_DEC) scale[c] = inverse(sqrt(squares / (double)(N * D)));
         if (kind == DC_SCALE_STANDARD)
             shift[c] = lo < hi ? sum / (double)N : lo, scale[c] = lo < hi ? inverse(sqrt(variance)) : 1;

@@ -157,15 +157,13 @@ static void avgpool(const node_call *c, int64_t i, double *out)
 /* d act'(t), from y = act(t). */
 static void act_grad(const node_call *c, int64_t i, double *out)
 {
-    for (int64_t j = 0; j < c->x->shape.width; j++) {
-        const double y = at(c, 1, i, j);
-        const double slope[] = {[DC_ACT_LINEAR] = 1,
-                                [DC_ACT_RELU] = y > 0,
-                                [DC_ACT_LEAKY_RELU] = y > 0 ? 1 : (double)DC_LEAKY_SLOPE,
-                                [DC_ACT_TANH] = 1 - y * y,
-                                [DC_ACT_SIGMOID] = y * (1 - y)};
-        out[j] = at(c, 0, i, j) * slope[c->x->whole[0]];
-    }
+    for (int64_t j = 0; j < c->x->shape.width; j++)
+        out[j] = at(c, 0, i, j) * act_slope_ref((dc_act)c->x->whole[0], at(c, 1, i, j));
+}
+
+static void gelu(const node_call *c, int64_t i, double *out)
+{
+    for (int64_t j = 0; j < c->x->shape.width; j++) out[j] = act_ref(DC_ACT_GELU, at(c, 0, i, j));
 }
 
 static void dropout(const node_call *c, int64_t i, double *out)
@@ -368,6 +366,12 @@ static void nearest(const node_call *c, int64_t i, double *out)
         if (distance(c, i, k) < distance(c, i, (int64_t)*out)) *out = (double)k;
 }
 
+static void pick(const node_call *c, int64_t i, double *out)
+{
+    const int64_t L = c->x->shape.width, k = (int64_t)at(c, 0, i, 0);
+    for (int64_t j = 0; j < L; j++) out[j] = c->in[1][k * L + j];
+}
+
 static void running_mean(const node_call *c, int64_t i, double *out)
 {
     const double before = c->in[1][i], more = c->in[2][i];
@@ -390,7 +394,85 @@ static void student_kl(const node_call *c, int64_t i, double *out)
                           c->x->real[0], 1);
 }
 
+/* Mean and variance of the batch, or running ones. */
+static void variance(const node_call *c, int64_t i, double *out)
+{
+    for (int64_t j = 0; j < c->x->shape.width; j++) out[j] += pow(at(c, 0, i, j) - at(c, 1, 0, j), 2) / (double)c->r->n;
+}
+
+static void batch_norm(const node_call *c, int64_t i, double *out)
+{
+    for (int64_t j = 0; j < c->x->shape.width; j++)
+        out[j] =
+            act_ref((dc_act)c->x->whole[0],
+                    at(c, 3, 0, j) * (at(c, 0, i, j) - at(c, 1, 0, j)) / sqrt(at(c, 2, 0, j) + 1e-5) + at(c, 4, 0, j));
+}
+
+static void running_moment(const node_call *c, int64_t i, double *out)
+{
+    const double n = (double)c->r->n, part = c->x->whole[0] && n > 1 ? 0.1 * n / (n - 1) : 0.1;
+    for (int64_t j = 0; j < c->x->shape.width; j++) out[j] = 0.9 * at(c, 0, i, j) + part * at(c, 1, i, j);
+}
+
+static void layer_norm(const node_call *c, int64_t i, double *out)
+{
+    const int64_t width = c->x->shape.width;
+    double m = 0, v = 0;
+    for (int64_t j = 0; j < width; j++) m += row_of(c, 0, i)[j] / (double)width;
+    for (int64_t j = 0; j < width; j++) v += pow(row_of(c, 0, i)[j] - m, 2) / (double)width;
+    for (int64_t j = 0; j < width; j++)
+        out[j] = act_ref((dc_act)c->x->whole[0],
+                         at(c, 1, 0, j) * (row_of(c, 0, i)[j] - m) / sqrt(v + 1e-5) + at(c, 2, 0, j));
+}
+
+static void concat(const node_call *c, int64_t i, double *out)
+{
+    const int64_t first = shape_of(c, 0)->width;
+    for (int64_t j = 0; j < c->x->shape.width; j++)
+        out[j] = j < first ? row_of(c, 0, i)[j] : row_of(c, 1, i)[j - first];
+}
+
+static void columns(const node_call *c, int64_t i, double *out)
+{
+    for (int64_t j = 0; j < c->x->shape.width; j++) out[j] = row_of(c, 0, i)[c->x->whole[0] + j];
+}
+
+static void cross_entropy(const node_call *c, int64_t i, double *out)
+{
+    const int64_t width = shape_of(c, 0)->width;
+    double sum = 0;
+    *out = 0;
+    for (int64_t j = 0; j < width; j++) sum += exp(row_of(c, 1, i)[j]);
+    for (int64_t j = 0; j < width; j++) *out -= row_of(c, 0, i)[j] * log(exp(row_of(c, 1, i)[j]) / sum);
+}
+
+static void gauss_log(const node_call *c, int64_t i, double *out)
+{
+    const int64_t L = shape_of(c, 0)->width;
+    for (int64_t k = 0; k < c->x->shape.width; k++) {
+        out[k] = 0;
+        for (int64_t j = 0; j < L; j++) {
+            const double e = row_of(c, 0, i)[j] - c->in[1][k * L + j], variance = exp(c->in[2][k * L + j]);
+            out[k] += log(exp(-e * e / (2 * variance)) / sqrt(2 * M_PI * variance));
+        }
+    }
+}
+
+static void gauss_kl(const node_call *c, int64_t i, double *out)
+{
+    const int64_t L = shape_of(c, 0)->width;
+    for (int64_t k = 0; k < c->x->shape.width; k++) {
+        out[k] = 0;
+        for (int64_t j = 0; j < L; j++) {
+            const double own = exp(row_of(c, 1, i)[j]), mean = c->x->n_in > 2 ? c->in[2][k * L + j] : 0,
+                         variance = c->x->n_in > 2 ? exp(c->in[3][k * L + j]) : 1;
+            out[k] += log(sqrt(variance / own)) + (own + pow(row_of(c, 0, i)[j] - mean, 2)) / (2 * variance) - 0.5;
+        }
+    }
+}
+
 static void grad(const node_call *c, int64_t i, double *out);
+static void grad_sum(const node_call *c, int64_t i, double *out);
 
 static const struct {
     const char *name;
@@ -420,14 +502,26 @@ static const struct {
     {"cross", 0, cross},
     {"sqdist", 0, sqdist},
     {"nearest", 3, nearest},
+    {"pick", 3, pick},
     {"running-mean", 15, running_mean},
     {"student-kl", 4, student_kl},
     {"contrast", 0, contrast},
     {"number", 0, number},
     {"grad", 0, grad},
+    {"grad-sum", 0, grad_sum},
+    {"variance", 2, variance},
+    {"batch-norm", 0, batch_norm},
+    {"running-moment", 3, running_moment},
+    {"layer-norm", 0, layer_norm},
     {"dense-tied", 0, dense_tied},
     {"student", 3, student},
     {"act-grad", 0, act_grad},
+    {"gelu", 0, gelu},
+    {"concat", 0, concat},
+    {"columns", 0, columns},
+    {"cross-entropy", 0, cross_entropy},
+    {"gauss-log", 0, gauss_log},
+    {"gauss-kl", 0, gauss_kl},
 };
 
 static size_t twin_of(const char *operation)
@@ -439,28 +533,41 @@ static size_t twin_of(const char *operation)
 }
 
 /* Differences of the operation's twin in the directions of operand k; accurate to 1e-12. */
-static void grad(const node_call *c, int64_t i, double *out)
+static void add_differences(const node_call *c, int64_t i, double *in, double *out)
 {
     const double h = 1e-3;
     const dc_node *x = &c->r->graph->node[c->x->whole[0]];
-    const int k = (int)c->x->whole[1];
     const size_t inner = twin_of(x->op->name);
-    const double *dout = c->in[x->n_in + 1] + i * x->shape.width;
+    const bool sums = x->op->reach == DC_REACH_SUM;
+    const int64_t count = (sums ? x->shape.n : 1) * x->shape.width;
+    const double *dout = c->in[x->n_in + 1] + (sums ? 0 : i * x->shape.width);
     node_call of = *c;
     of.x = x;
-    double *in = (double *)c->in[k] + i * c->x->shape.width, *value = malloc((size_t)x->shape.width * sizeof *value);
+    double *value = malloc((size_t)count * sizeof *value);
     for (int64_t j = 0; j < c->x->shape.width; j++) {
         static const double step[] = {-2, -1, 1, 2}, weight[] = {1, -8, 8, -1};
         const double kept = in[j];
-        out[j] = 0;
         for (int s = 0; s < 4; s++) {
             in[j] = kept + step[s] * h;
+            for (int64_t o = 0; o < count; o++) value[o] = 0;
             twin[inner].row(&of, i, value);
-            for (int64_t o = 0; o < x->shape.width; o++) out[j] += weight[s] / (12 * h) * dout[o] * value[o];
+            for (int64_t o = 0; o < count; o++) out[j] += weight[s] / (12 * h) * dout[o] * value[o];
         }
         in[j] = kept;
     }
     free(value);
+}
+
+static void grad(const node_call *c, int64_t i, double *out)
+{
+    for (int64_t j = 0; j < c->x->shape.width; j++) out[j] = 0;
+    add_differences(c, i, (double *)c->in[c->x->whole[1]] + i * c->x->shape.width, out);
+}
+
+/* What row i adds to the gradient by a vector. */
+static void grad_sum(const node_call *c, int64_t i, double *out)
+{
+    add_differences(c, i, (double *)c->in[c->x->whole[1]], out);
 }
 
 unsigned graph_ref_constant(const char *operation)
@@ -495,7 +602,7 @@ void graph_ref_close(graph_ref *r)
 static node_call call_of(const graph_ref *r, int i)
 {
     const dc_node *x = &r->graph->node[i];
-    const bool is_grad = strcmp(x->op->name, "grad") == 0; /* of this operation, with its operands */
+    const bool is_grad = strncmp(x->op->name, "grad", 4) == 0; /* of this operation, with its operands */
     const unsigned constant = graph_ref_constant(is_grad ? r->graph->node[x->whole[0]].op->name : x->op->name);
     node_call c = {.r = r, .x = x};
     for (int k = 0; k < x->n_in; k++) {

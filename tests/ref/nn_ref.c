@@ -18,6 +18,9 @@ void gemm_ref(dc_trans ta, dc_trans tb, int64_t m, int64_t n, int64_t k, double 
         }
 }
 
+/* Klambauer et al. 2017. */
+static const double selu_alpha = 1.6732632423543772, selu_scale = 1.0507009873554805;
+
 double act_ref(dc_act act, double t)
 {
     switch (act) {
@@ -29,6 +32,14 @@ double act_ref(dc_act act, double t)
         return tanh(t);
     case DC_ACT_SIGMOID:
         return 1 / (1 + exp(-t));
+    case DC_ACT_ELU:
+        return t > 0 ? t : expm1(t);
+    case DC_ACT_SELU:
+        return t > 0 ? selu_scale * t : selu_scale * selu_alpha * expm1(t);
+    case DC_ACT_SOFTPLUS:
+        return t > 30 ? t : log1p(exp(t));
+    case DC_ACT_GELU:
+        return t * erfc(-t / sqrt(2)) / 2;
     default:
         return t;
     }
@@ -45,6 +56,12 @@ double act_slope_ref(dc_act act, double y)
         return 1 - y * y;
     case DC_ACT_SIGMOID:
         return y * (1 - y);
+    case DC_ACT_ELU:
+        return y > 0 ? 1 : y + 1;
+    case DC_ACT_SELU:
+        return y > 0 ? selu_scale : y + selu_scale * selu_alpha;
+    case DC_ACT_SOFTPLUS:
+        return -expm1(-y);
     default:
         return 1;
     }

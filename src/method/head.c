@@ -1,0 +1,47 @@
+/* What methods with a softmax layer on the embedding share: network "head", and centres for the result, the means of
+ * the embedded rows of each cluster. */
+#include <stdio.h>
+#include <string.h>
+
+#include "dcmpi/comm.h"
+#include "dcmpi/mem.h"
+#include "methods.h"
+
+void dc_head_build(const dc_method_env *env, dc_slab *slab)
+{
+    char text[64];
+    snprintf(text, sizeof text, "dense %lld", (long long)env->K);
+    dc_slab_add_net(slab, "head", env->L, text);
+    dc_slab_add(slab, "centers", env->K, env->L, false);
+}
+
+dc_val dc_head_of(dc_graph *g, const dc_method_env *env, dc_pass pass, dc_val z)
+{
+    return dc_layers(g, dc_slab_net(env->slab, "head"), 0, 1, pass, z);
+}
+
+dc_val dc_head_logits(dc_graph *g, const dc_method_env *env, dc_pass pass, dc_val x)
+{
+    return dc_head_of(g, env, pass, dc_layers(g, &env->slab->net, 0, env->slab->net.n_encoder, pass, x));
+}
+
+dc_status dc_head_refresh(dc_comm *comm, dc_method_state *state, const dc_inferred *rows, dc_refresh *out)
+{
+    const dc_method_env *env = state->env;
+    const dc_rows embedded = dc_rows_of_array(env->part, rows->Z, &env->L);
+    (void)out;
+    return dc_cluster_means(comm, &embedded, rows->label, env->K, env->value + dc_slab_find(env->slab, "centers")->at);
+}
+
+void dc_head_infer(dc_graph *g, const dc_method_env *env)
+{
+    const dc_net *net = &env->slab->net;
+    const dc_val z = dc_layers(g, net, 0, net->n_encoder, DC_FIXED, dc_batch(g, net->D));
+    dc_output(g, "embedding", z);
+    dc_output(g, "q", dc_softmax(g, dc_head_of(g, env, DC_FIXED, z), DC_NONE));
+}
+
+bool dc_head_is_empty(const dc_method_env *env, const dc_refresh *last)
+{
+    return last->k_sized < 0.5 * (double)env->K;
+}

@@ -1,0 +1,216 @@
+/* Three batches of DCAN and AAE from given weights, centres, deviations and labels against PyTorch's autograd
+ * (tests/golden/adversarial.txt): the losses of each step, and all weights at the end; each step trains what is its
+ * own, in its own cycle. Variances of clusters by hand, and k-means that goes on from its centres. What the losses tell
+ * of a failure. By every way. ranks: 1 2 3 5  threads: 1 2 */
+#include "check.h"
+#include "dcmpi/log.h"
+#include "golden/golden_net.h"
+#include "method/methods.h"
+#include "method_keys.h"
+
+enum { N = 17, L = GOLDEN_L, BATCHES = 3 };
+static const char file[] = "adversarial.txt";
+
+typedef struct {
+    const char *name, *keys;
+    int64_t K;
+    double lr[DC_METHOD_STEPS];
+    const char *net[DC_SLAB_NETS];
+} golden_run;
+
+static const golden_run runs[] = {
+    {"dcan", "discriminator=[4] weight=0.7 encoder_every=2", 3, {0.05, 0.02}, {"discriminator"}},
+    {"aae",
+     "discriminator=[4] weight=0.7 input_dropout=0.25 loss=mse_sum",
+     2,
+     {0.01, 0.05, 0.03},
+     {"category", "style"}},
+};
+
+typedef struct {
+    golden_setup base;
+    const dc_method *method;
+    dc_method_env env;
+    dc_method_state *state;
+} setup;
+
+static void give_tensor(setup *s, const char *tensor, const char *name)
+{
+    const dc_tensor *t = dc_slab_find(&s->base.slab, tensor);
+    if (t) CHECK(golden_read_f32(file, name, s->base.model.params.value + t->at, dc_tensor_floats(t)));
+}
+
+static void open_setup(dc_comm *comm, setup *s, const golden_run *what, bool strict, int64_t gather_rows)
+{
+    float x[N * GOLDEN_D], label[N];
+    *s = (setup){.method = dc_method_find(what->name)};
+    CHECK(golden_read_f32(file, "x", x, N * GOLDEN_D));
+    golden_open(comm, &s->base, file, x, N, 0, DC_ACT_RELU, DC_ACT_LINEAR);
+    s->env = (dc_method_env){.part = &s->base.data.part,
+                             .K = what->K,
+                             .L = L,
+                             .keys = method_keys(s->method, what->keys),
+                             .slab = &s->base.slab,
+                             .epoch_steps = 1};
+    s->method->build(&s->env, &s->base.slab);
+    golden_model(&s->base, file);
+    s->base.model.strict = strict;
+    s->base.model.gather_rows = gather_rows;
+    s->env.value = s->base.model.params.value;
+    for (int i = 0; i < DC_SLAB_NETS && what->net[i]; i++)
+        golden_read_slab(file, dc_slab_net(&s->base.slab, what->net[i]), "start", s->env.value);
+    give_tensor(s, "centers", "mu");
+    give_tensor(s, "deviations", "deviation");
+    CHECK_OK(s->method->create(&s->env, &s->state));
+    if (!s->state->labels) return;
+    CHECK(golden_read_f32(file, "label", label, N));
+    memcpy(s->state->labels, label + s->env.part->row_lo, (size_t)dc_part_rows(s->env.part) * sizeof *label);
+}
+
+static void check_loss(const golden_run *what, int64_t t, int step, const double *loss, int n)
+{
+    char name[64];
+    double golden[DC_GRAPH_LOSSES];
+    snprintf(name, sizeof name, "%s/loss_%d_%d", what->name, (int)t, step);
+    CHECK(golden_read(file, name, golden, (size_t)n));
+    for (int i = 0; i < n; i++) CHECK_NEAR(loss[i], golden[i], 2e-6 * golden[i]);
+}
+
+static void test_run(dc_comm *comm, const golden_run *what, bool strict, int64_t gather_rows)
+{
+    setup s;
+    dc_graph *graph[DC_METHOD_STEPS] = {0};
+    dc_step *step[DC_METHOD_STEPS] = {0};
+    dc_turn turn[DC_METHOD_STEPS];
+    double loss[DC_GRAPH_LOSSES];
+    char prefix[32];
+    open_setup(comm, &s, what, strict, gather_rows);
+    const dc_row_source rows = dc_model_rows(&s.base.model);
+    for (int i = 0; i < s.method->n_steps; i++) {
+        CHECK_OK(dc_graph_create(&graph[i]));
+        s.method->record(graph[i], s.state, i);
+        CHECK_OK(dc_graph_finish(graph[i]));
+        const dc_step_config cfg = dc_model_step(&s.base.model, graph[i], &rows, N, DC_T_CLUSTER_GATHER);
+        CHECK_OK(dc_step_create(&step[i], &cfg));
+        turn[i] = (dc_turn){1, {.kind = DC_OPT_SGD}};
+        s.method->turn(&s.env, i, &turn[i]);
+        turn[i].opt = (dc_opt_config){.kind = DC_OPT_SGD, .lr = what->lr[i]};
+    }
+    for (int64_t t = 0; t < BATCHES; t++)
+        for (int i = 0; i < s.method->n_steps; i++) {
+            if ((t + 1) % turn[i].every != 0) continue;
+            CHECK_INT(dc_step_run(comm, step[i], t, loss), N);
+            check_loss(what, t, i, loss, graph[i]->n_losses);
+            dc_step_update(comm, step[i], &turn[i].opt, t / turn[i].every, BATCHES);
+        }
+    snprintf(prefix, sizeof prefix, "%s/final", what->name);
+    golden_check_slab(file, &s.base.net, prefix, s.env.value, 2e-6);
+    for (int i = 0; i < DC_SLAB_NETS && what->net[i]; i++) {
+        const dc_net *net = dc_slab_net(&s.base.slab, what->net[i]);
+        float *expected = malloc(s.base.slab.n * sizeof *expected);
+        golden_read_slab(file, net, prefix, expected);
+        CHECK_ARRAY_NEAR(s.env.value + net->layer[0].weight, expected + net->layer[0].weight, net->n_params, 2e-6);
+        free(expected);
+    }
+    for (int i = 0; i < s.method->n_steps; i++) dc_step_destroy(&step[i]), dc_graph_destroy(&graph[i]);
+    s.method->destroy(&s.state);
+    golden_close(&s.base);
+}
+
+/* ---- Clusters ---------------------------------------------------------------------------------------------------- */
+
+enum { ROWS = 97, D = 2, K = 3 };
+
+static void make_rows(const dc_part *part, float *Z, int32_t *label)
+{
+    for (int64_t i = 0; i < dc_part_rows(part); i++) {
+        const int64_t row = part->row_lo + i;
+        label[i] = (int32_t)(row % 2); /* the third cluster has no rows */
+        Z[i * D] = (float)(10 * label[i]) + (float)(row % 5) / 4;
+        Z[i * D + 1] = (float)(row % 7);
+    }
+}
+
+static void test_variances(dc_comm *comm)
+{
+    dc_part part;
+    float Z[ROWS * D], variance[K * D];
+    int32_t label[ROWS];
+    const int64_t width = D;
+    const float centers[K * D] = {0.5f, 3, 10.5f, 2, 7, 7};
+    CHECK_OK(dc_part_init(&part, ROWS, GOLDEN_SHARDS, dc_comm_size(comm), dc_comm_rank(comm)));
+    make_rows(&part, Z, label);
+    const dc_rows rows = dc_rows_of_array(&part, Z, &width);
+    CHECK_OK(dc_cluster_variances(comm, &rows, centers, label, K, variance));
+    for (int k = 0; k < K; k++)
+        for (int j = 0; j < D; j++) {
+            double sum = 0, n = 0;
+            for (int64_t row = k; row < ROWS && k < 2; row += 2, n++) {
+                const double z = j == 0 ? 10 * k + (double)(row % 5) / 4 : (double)(row % 7);
+                sum += pow(z - (double)centers[k * D + j], 2);
+            }
+            CHECK_NEAR(variance[k * D + j], n > 0 ? sum / n : 0, 1e-6);
+        }
+}
+
+/* Clusters keep their numbers. */
+static void test_again(dc_comm *comm)
+{
+    dc_part part;
+    dc_kmeans_result km;
+    float Z[ROWS * D];
+    int32_t label[ROWS];
+    const int64_t width = D;
+    for (int turned = 0; turned < 2; turned++) {
+        const float first[2 * D] = {turned ? 9 : 1, 3, turned ? 1 : 9, 3};
+        const dc_kmeans_config cfg = {.K = 2, .n_init = 1, .max_iter = 20, .seed = 1, .first = first};
+        CHECK_OK(dc_part_init(&part, ROWS, GOLDEN_SHARDS, dc_comm_size(comm), dc_comm_rank(comm)));
+        make_rows(&part, Z, label);
+        const dc_rows rows = dc_rows_of_array(&part, Z, &width);
+        CHECK_OK(dc_kmeans(comm, &rows, &cfg, &km));
+        for (int64_t i = 0; i < dc_part_rows(&part); i++) CHECK_INT(km.labels[i], turned ? 1 - label[i] : label[i]);
+        CHECK_NEAR(km.centers[turned ? D : 0], 0.5, 0.05);
+        dc_kmeans_result_release(&km);
+    }
+}
+
+/* ---- Failures ---------------------------------------------------------------------------------------------------- */
+
+static const char *failure(const char *method, double k_sized, const double *loss, size_t n, int stride)
+{
+    const dc_method_env env = {.K = 10};
+    const dc_refresh last = {.k_sized = k_sized};
+    const dc_method_failure *f = dc_method_find(method)->failed(&env, &last, loss, n, stride);
+    return f ? f->what : "none";
+}
+
+static void test_failures(void)
+{
+    const double good[] = {1.2, 0.8, 1.1, 0.9, 1.38, 0.7}, won[] = {1.2, 0.8, 0.4, 3, 0.02, 7},
+                 idle[] = {1.386, 0.693, 1.387, 0.694, 1.3863, 0.692}, style[] = {1.2, 0.01, 0.8, 5, 1.2, 0.02, 0.8, 5};
+    CHECK_TEXT(failure("dcan", 10, good, 3, 2), "none");
+    CHECK_TEXT(failure("dcan", 10, won, 2, 2), "none");
+    CHECK_TEXT(failure("dcan", 10, won, 3, 2), "the discriminator wins");
+    CHECK_TEXT(failure("dcan", 10, idle, 2, 2), "none");
+    CHECK_TEXT(failure("dcan", 10, idle, 3, 2), "the discriminator learns nothing");
+    CHECK_TEXT(failure("aae", 10, style, 2, 4), "the discriminator of styles wins");
+    CHECK_TEXT(failure("aae", 5.1, good, 1, 4), "none");
+    CHECK_TEXT(failure("aae", 4.9, good, 1, 4), "rows fall into less than half of the categories");
+}
+
+int main(void)
+{
+    dc_comm *comm;
+    if (dc_comm_create(&comm) != DC_OK) return 1;
+    check_init(dc_comm_rank(comm));
+    dc_log_set_active(false);
+    for (size_t i = 0; i < DC_COUNT_OF(runs); i++) {
+        test_run(comm, &runs[i], false, 0);
+        test_run(comm, &runs[i], true, N);
+        test_run(comm, &runs[i], true, 0);
+    }
+    test_variances(comm);
+    test_again(comm);
+    test_failures();
+    return check_done_all(&comm);
+}

@@ -1,0 +1,268 @@
+/* Single steps of VAE and VaDE from given weights and mixtures against PyTorch's autograd of the papers' bounds
+ * (tests/golden/variational.txt), and against ClustPy's loss (clustpy.txt): losses, gradients of every weight and of
+ * the mixture, and what they are after SGD. The start of a mixture: shares, means and variances of clusters, and EM
+ * against a naive one. By every way. ranks: 1 2 3 5  threads: 1 2 */
+#include "check.h"
+#include "dcmpi/log.h"
+#include "dcmpi/rng.h"
+#include "golden/golden_net.h"
+#include "method/methods.h"
+#include "method_keys.h"
+#include "ref/one_step.h"
+
+enum { N = 17, K = 3 };
+static const char file[] = "variational.txt";
+static const dc_opt_config sgd = {.kind = DC_OPT_SGD, .lr = 0.02};
+static const char *const mixture[] = {"centers", "log_variances", "log_weights"};
+static const char *const golden_names[] = {"mu", "log_variances", "log_weights"};
+
+typedef struct {
+    const char *name, *method, *keys, *file; /* file NULL: that of the start */
+} golden_step;
+
+static const golden_step steps[] = {
+    {"one_vae", "vae", "beta=0.3 loss=mse_sum", NULL},
+    {"one_vae_bce", "vae", "beta=0.3 loss=bce_sum", NULL},
+    {"one_vade", "vade", "loss=mse_sum weight=2", NULL},
+    {"one_vade_bce", "vade", "loss=bce_sum weight=2", NULL},
+    {"one_clustpy_vade", "vade", "loss=mse_sum weight=1", "clustpy.txt"},
+};
+
+typedef struct {
+    golden_setup base;
+    const dc_method *method;
+    dc_method_env env;
+    dc_method_state *state;
+    dc_graph *graph;
+    dc_step *step;
+} setup;
+
+static void read_f32(const char *from, const char *prefix, const char *name, float *out, size_t count)
+{
+    char full[96];
+    snprintf(full, sizeof full, "%s%s%s", prefix, *prefix ? "/" : "", name);
+    CHECK(golden_read_f32(from, full, out, count));
+}
+
+/* The second head and the mixture. */
+static void give_start(setup *s)
+{
+    float *value = s->base.model.params.value;
+    golden_read_slab(file, dc_slab_net(&s->base.slab, "log_variance"), "start", value);
+    for (int i = 0; i < 3; i++) {
+        const dc_tensor *t = dc_slab_find(&s->base.slab, mixture[i]);
+        if (t && t->trained) read_f32(file, "", golden_names[i], value + t->at, dc_tensor_floats(t));
+    }
+}
+
+static void open_setup(dc_comm *comm, setup *s, const golden_step *what, bool strict, int64_t gather_rows)
+{
+    float x[N * GOLDEN_D];
+    const dc_act output = strstr(what->keys, "bce") ? DC_ACT_SIGMOID : DC_ACT_LINEAR;
+    *s = (setup){.method = dc_method_find(what->method)};
+    read_f32(file, "", "x", x, N * GOLDEN_D);
+    golden_open(comm, &s->base, file, x, N, 0, DC_ACT_RELU, output);
+    s->env = (dc_method_env){.part = &s->base.data.part,
+                             .K = K,
+                             .L = GOLDEN_L,
+                             .keys = method_keys(s->method, what->keys),
+                             .slab = &s->base.slab};
+    s->method->build(&s->env, &s->base.slab);
+    CHECK_OK(s->base.slab.st);
+    golden_model(&s->base, file);
+    s->base.model.strict = strict;
+    s->base.model.gather_rows = gather_rows;
+    s->env.value = s->base.model.params.value;
+    give_start(s);
+    CHECK_OK(s->method->create(&s->env, &s->state));
+    CHECK_OK(dc_graph_create(&s->graph));
+    s->method->record(s->graph, s->state, 0);
+    CHECK_OK(dc_graph_finish(s->graph));
+    const dc_row_source rows = dc_model_rows(&s->base.model);
+    const dc_step_config cfg = dc_model_step(&s->base.model, s->graph, &rows, N, DC_T_CLUSTER_GATHER);
+    CHECK_OK(dc_step_create(&s->step, &cfg));
+}
+
+static void close_setup(setup *s)
+{
+    dc_step_destroy(&s->step);
+    dc_graph_destroy(&s->graph);
+    s->method->destroy(&s->state);
+    golden_close(&s->base);
+}
+
+/* All that is trained, against the arrays of the file under this prefix. */
+static void check_trained(const setup *s, const golden_step *what, const char *prefix, const float *slab,
+                          double tolerance)
+{
+    char full[64];
+    float expected[K * GOLDEN_L];
+    const char *from = what->file ? what->file : file;
+    snprintf(full, sizeof full, "%s/%s", what->name, prefix);
+    golden_check_slab(from, &s->base.net, full, slab, tolerance);
+    const dc_net *head = dc_slab_net(&s->base.slab, "log_variance");
+    const size_t count = (size_t)(head->layer[0].in * GOLDEN_L);
+    float weight[64], bias[GOLDEN_L];
+    read_f32(from, full, "log_variance_0/weight", weight, count);
+    read_f32(from, full, "log_variance_0/bias", bias, GOLDEN_L);
+    CHECK_ARRAY_NEAR(slab + head->layer[0].weight, weight, count, tolerance);
+    CHECK_ARRAY_NEAR(slab + head->layer[0].bias, bias, GOLDEN_L, tolerance);
+    for (int i = 0; i < 3; i++) {
+        const dc_tensor *t = dc_slab_find(&s->base.slab, mixture[i]);
+        if (!t || !t->trained) continue;
+        read_f32(from, full, golden_names[i], expected, dc_tensor_floats(t));
+        CHECK_ARRAY_NEAR(slab + t->at, expected, dc_tensor_floats(t), tolerance);
+    }
+}
+
+static void check_step(dc_comm *comm, const golden_step *what, bool strict, int64_t gather_rows)
+{
+    setup s;
+    char name[64];
+    double loss[DC_GRAPH_LOSSES], golden[2], total = 0;
+    open_setup(comm, &s, what, strict, gather_rows);
+    CHECK_INT(dc_step_run(comm, s.step, 0, loss), N);
+    for (int i = 0; i < s.graph->n_losses; i++) total += loss[i];
+    snprintf(name, sizeof name, "%s/loss", what->name);
+    CHECK(golden_read(what->file ? what->file : file, name, golden, 2));
+    CHECK(strcmp(s.graph->loss[0].name, "reconstruction") == 0);
+    CHECK_NEAR(total, golden[0], 1e-6 * golden[0]);
+    CHECK_NEAR(loss[0], golden[1], 1e-6 * golden[1]);
+    one_step_share(comm, s.step, s.base.model.params.grad);
+    check_trained(&s, what, "grad", s.base.model.params.grad, 1e-5);
+    dc_step_update(comm, s.step, &sgd, 0, 1);
+    check_trained(&s, what, "moved", s.base.model.params.value, 1e-6);
+    close_setup(&s);
+}
+
+/* ---- Mixtures ---------------------------------------------------------------------------------------------------- */
+
+enum { ROWS = 211, DIMS = 2, PARTS = 3 };
+
+/* Rows of three clouds of different spread, 8 apart, and labels of which some are wrong. */
+static void draw_rows(float *X, int32_t *label)
+{
+    dc_rng_fill_normal(X, ROWS * DIMS, 719, 1, 1);
+    for (int i = 0; i < ROWS; i++) {
+        const int k = i % 7 < 4 ? 0 : i % 7 < 6 ? 1 : 2;
+        for (int j = 0; j < DIMS; j++) X[i * DIMS + j] = X[i * DIMS + j] * (float)(0.5 + k + j) + 8 * (float)k;
+        label[i] = i % 11 == 0 ? (k + 1) % PARTS : k;
+    }
+}
+
+/* EM as it is written down, with the floor of the variances that is told. */
+static void em_step(const float *X, const double *g, double floor_, double *weight, double *mean, double *variance)
+{
+    for (int k = 0; k < PARTS; k++) {
+        double n = 0;
+        for (int i = 0; i < ROWS; i++) n += g[i * PARTS + k];
+        weight[k] = n / ROWS;
+        for (int j = 0; j < DIMS; j++) {
+            double sum = 0, square = 0;
+            for (int i = 0; i < ROWS; i++) sum += g[i * PARTS + k] * (double)X[i * DIMS + j];
+            mean[k * DIMS + j] = sum / n;
+            for (int i = 0; i < ROWS; i++)
+                square += g[i * PARTS + k] * pow((double)X[i * DIMS + j] - mean[k * DIMS + j], 2);
+            variance[k * DIMS + j] = square / n + floor_;
+        }
+    }
+}
+
+static double share_rows(const float *X, const double *weight, const double *mean, const double *variance, double *g)
+{
+    double log_likelihood = 0;
+    for (int i = 0; i < ROWS; i++) {
+        double sum = 0;
+        for (int k = 0; k < PARTS; k++) {
+            double p = weight[k];
+            for (int j = 0; j < DIMS; j++) {
+                const double v = variance[k * DIMS + j];
+                p *= exp(-pow((double)X[i * DIMS + j] - mean[k * DIMS + j], 2) / (2 * v)) / sqrt(2 * M_PI * v);
+            }
+            sum += g[i * PARTS + k] = p;
+        }
+        for (int k = 0; k < PARTS; k++) g[i * PARTS + k] /= sum;
+        log_likelihood += log(sum) / ROWS;
+    }
+    return log_likelihood;
+}
+
+static void test_mixture(dc_comm *comm)
+{
+    static float X[ROWS * DIMS];
+    static int32_t label[ROWS];
+    static double g[ROWS * PARTS];
+    static const int64_t d = DIMS;
+    const float far[PARTS * DIMS] = {100, -100, 3, 4, 5, 60};
+    double weight[PARTS], mean[PARTS * DIMS], variance[PARTS * DIMS], floor_ = 0, log_likelihood = 0, rise;
+    dc_part part;
+    draw_rows(X, label);
+    CHECK_OK(dc_part_init(&part, ROWS, 8, dc_comm_size(comm), dc_comm_rank(comm)));
+    for (int i = 0; i < ROWS; i++)
+        for (int k = 0; k < PARTS; k++) g[i * PARTS + k] = label[i] == k;
+    em_step(X, g, 0, weight, mean, variance);
+    for (int i = 0; i < PARTS * DIMS; i++) floor_ += 1e-6 * weight[i / DIMS] * variance[i] / DIMS;
+    for (int i = 0; i < PARTS * DIMS; i++) variance[i] += floor_;
+    const dc_rows rows = dc_rows_of_array(&part, X + part.row_lo * DIMS, &d);
+    for (int round = 0; round < 3; round++) {
+        const int most = round == 0 ? 0 : round == 1 ? 3 : 100;
+        dc_mixture m;
+        int done = 0;
+        CHECK_OK(dc_mixture_fit(comm, &rows, far, label + part.row_lo, PARTS, most, &m));
+        for (rise = 1; done < most && rise >= 1e-3; done++) {
+            const double before = log_likelihood;
+            log_likelihood = share_rows(X, weight, mean, variance, g);
+            em_step(X, g, floor_, weight, mean, variance);
+            rise = done > 0 ? log_likelihood - before : 1;
+        }
+        CHECK_INT(m.iterations, done);
+        CHECK(m.converged == (most == 100));
+        if (most) CHECK_NEAR(m.log_likelihood, log_likelihood, 1e-10);
+        CHECK_ARRAY_NEAR(m.weight, weight, PARTS, 1e-10);
+        CHECK_ARRAY_NEAR(m.mean, mean, PARTS * DIMS, 1e-8);
+        CHECK_ARRAY_NEAR(m.variance, variance, PARTS * DIMS, 1e-8);
+        dc_mixture_release(&m);
+        for (int i = 0; i < ROWS && most != 100; i++) /* from the start again */
+            for (int k = 0; k < PARTS; k++) g[i * PARTS + k] = label[i] == k;
+        em_step(X, g, floor_, weight, mean, variance);
+    }
+}
+
+/* A cluster without rows, and one whose rows are all equal: nothing is zero or NaN. */
+static void test_odd_mixture(dc_comm *comm)
+{
+    static float X[ROWS * DIMS];
+    static int32_t label[ROWS];
+    static const int64_t d = DIMS;
+    const float centers[PARTS * DIMS] = {0, 0, 7, 7, 9, 9};
+    dc_mixture m;
+    dc_part part;
+    dc_rng_fill_normal(X, ROWS * DIMS, 719, 2, 1);
+    for (int i = 0; i < ROWS; i++) label[i] = i % 2;
+    for (int i = 1; i < ROWS; i += 2) X[i * DIMS] = X[i * DIMS + 1] = 7;
+    CHECK_OK(dc_part_init(&part, ROWS, 8, dc_comm_size(comm), dc_comm_rank(comm)));
+    const dc_rows rows = dc_rows_of_array(&part, X + part.row_lo * DIMS, &d);
+    CHECK_OK(dc_mixture_fit(comm, &rows, centers, label + part.row_lo, PARTS, 50, &m));
+    for (int k = 0; k < PARTS; k++) CHECK(m.weight[k] > 0 && isfinite(log(m.weight[k])));
+    for (int i = 0; i < PARTS * DIMS; i++) CHECK(m.variance[i] > 0 && isfinite(m.mean[i]));
+    CHECK_NEAR(m.mean[2], 7, 1e-6);
+    CHECK_NEAR(m.weight[1], 105.0 / ROWS, 1e-6);
+    CHECK(isfinite(m.log_likelihood));
+    dc_mixture_release(&m);
+}
+
+int main(void)
+{
+    dc_comm *comm;
+    if (dc_comm_create(&comm) != DC_OK) return 1;
+    check_init(dc_comm_rank(comm));
+    dc_log_set_active(false);
+    for (size_t i = 0; i < DC_COUNT_OF(steps); i++) {
+        check_step(comm, &steps[i], false, 0);
+        check_step(comm, &steps[i], true, N);
+        check_step(comm, &steps[i], true, 0);
+    }
+    test_mixture(comm);
+    test_odd_mixture(comm);
+    return check_done_all(&comm);
+}
