@@ -5,12 +5,13 @@
  * operations that it knows: t805 compares them with the sources. Fixed seed 513. threads: 1 2 */
 #include "check.h"
 #include "dcmpi/cluster.h"
+#include "dcmpi/net_text.h"
 #include "dcmpi/rng.h"
 #include "ref/graph_ref.h"
 #include "ref/nn_ref.h"
 #include "ref/op_call.h"
 
-enum { TABLE_ROWS = 400, TABLE_WIDTH = 17, BEHIND = 3, SEED = 513, STEP = 7, FIRST_ROW = 1000 };
+enum { TABLE_ROWS = 400, TABLE_WIDTH = 60, BEHIND = 3, SEED = 513, STEP = 7, FIRST_ROW = 1000 };
 static const float UNTOUCHED = 77;
 static const int64_t row_counts[] = {0, 1, 3, 64, 130}, widths[] = {1, 3, 10, 17};
 static float table_rows[TABLE_ROWS * TABLE_WIDTH];
@@ -28,6 +29,7 @@ typedef enum {
     AWAY,     /* as POSITIVE, or the negative of such a value */
     SHARES,   /* positive, 1 in a row */
     NUMBERS,  /* 0 .. 4 */
+    STEPS,    /* all of a row differ, by 0.1 at least */
     SUMS      /* sums of as many values as the operand before says; 0 if of none */
 } values;
 
@@ -99,6 +101,67 @@ static dc_val record_dense_tied(dc_graph *g, sizes s, int variant)
                                    .bias = (size_t)(s.w * (s.w + 2)),
                                    .name = "tied"}}};
     return dc_layers(g, &net, 1, 2, true, rows(g, s.w));
+}
+
+/* Images of about s.w values, and windows over them. */
+static const dc_image images[] = {{1, 1, 1}, {3, 1, 1}, {5, 2, 1}, {3, 3, 2}};
+static const char *const windows[] = {"1x1x3", "3x3x2 /2 relu", "3x2x1 tanh", "3x3x2 /2 pad=1 sigmoid", "5x4x2 /3"};
+
+static dc_image image_of(sizes s)
+{
+    return images[s.w < 3 ? 0 : s.w < 10 ? 1 : s.w < 17 ? 2 : 3];
+}
+
+/* The layer that a text says, with its weights and bias at the begin of the slab. */
+static void shape_layer(dc_layer *layer, const char *text, dc_image image)
+{
+    char why[DC_NET_WHY_MAX];
+    dc_part_text part;
+    *layer = (dc_layer){.name = "layer"};
+    DC_ASSERT(dc_net_text_layers(text, "layer", &part, why));
+    DC_ASSERT(dc_layer_shape(layer, &part.layer[0], image.h * image.w * image.c, image, why));
+    layer->bias = (size_t)(dc_layer_rows(layer) * dc_layer_columns(layer));
+}
+
+static dc_val record_conv(dc_graph *g, sizes s, int variant)
+{
+    char text[64];
+    dc_net net = {.n_layers = 1};
+    snprintf(text, sizeof text, "conv %s", windows[variant]);
+    shape_layer(&net.layer[0], text, image_of(s));
+    return dc_layers(g, &net, 0, 1, true, rows(g, net.layer[0].in));
+}
+
+/* The reverse of that convolution. */
+static dc_val record_deconv(dc_graph *g, sizes s, int variant)
+{
+    char text[64];
+    dc_layer conv;
+    dc_net net = {.n_layers = 1};
+    snprintf(text, sizeof text, "conv %s", windows[variant]);
+    shape_layer(&conv, text, image_of(s));
+    DC_ASSERT(dc_layer_mirror(&conv, image_of(s), &net.layer[0]));
+    return dc_layers(g, &net, 0, 1, true, rows(g, net.layer[0].in));
+}
+
+static dc_val record_pool(dc_graph *g, sizes s, const char *kind, int variant)
+{
+    static const char *const shape[] = {"1x1", "2x2 /2 same", "3x2 /1 same", "3x3 /2 pad=1"};
+    char text[64];
+    dc_net net = {.n_layers = 1};
+    snprintf(text, sizeof text, "%s %s", kind, shape[variant]);
+    shape_layer(&net.layer[0], text, image_of(s));
+    return dc_layers(g, &net, 0, 1, true, rows(g, net.layer[0].in));
+}
+
+static dc_val record_maxpool(dc_graph *g, sizes s, int variant)
+{
+    return record_pool(g, s, "maxpool", variant);
+}
+
+static dc_val record_avgpool(dc_graph *g, sizes s, int variant)
+{
+    return record_pool(g, s, "avgpool", variant);
 }
 
 static dc_val record_act_grad(dc_graph *g, sizes s, int variant)
@@ -363,6 +426,10 @@ static const op_case cases[] = {
     {"use", 1, record_use, {0}},
     {"number", 1, record_number, {0}},
     {"entry", 1, record_entry, {0}},
+    {"conv", (int)DC_COUNT_OF(windows), record_conv, {0}},
+    {"deconv", (int)DC_COUNT_OF(windows), record_deconv, {0}},
+    {"maxpool", 4, record_maxpool, {STEPS}},
+    {"avgpool", 4, record_avgpool, {0}},
     {"dense", FROM_VALUE, record_dense, {0}},
     {"dense-tied", FROM_VALUE, record_dense_tied, {0}},
     {"act-grad", FROM_VALUE - 1, record_act_grad, {0}},
@@ -503,6 +570,9 @@ static void fill(const bench *b, int k, float *x, int64_t lo, int64_t hi, uint64
             case NUMBERS:
                 *v = floorf(drawn(draws, 0, 4.99));
                 break;
+            case STEPS:
+                *v = (float)((j * 7 + i * 5) % 61 - 30) / 10;
+                break;
             case SUMS:
                 *v = b->in[k - 1][i] > 0 ? drawn(draws, -1, 1) : 0;
                 break;
@@ -591,6 +661,7 @@ static dc_call call_at(const bench *b, const dc_tile *tile, int64_t at)
     c.tile = tile;
     c.aux = b->c.aux + (b->node->op->aux ? at * b->node->op->aux(b->c.graph, b->node) : 0);
     c.scratch = b->c.scratch;
+    c.lane = b->c.lanes;
     c.spill = b->c.spill;
     c.out = b->out + place * b->node->shape.width;
     c.dout = b->spare + place * b->node->shape.width;
@@ -829,9 +900,39 @@ static void check_backward(bench *b)
     }
 }
 
+/* Patches of the images X with D at their places, of which there are m channels. */
+static void take_patches(const bench *b, const float *X, const float *D, int64_t m, double *sum)
+{
+    const dc_window *w = &b->node->window;
+    for (int64_t i = 0; i < b->n * w->down * w->across; i++) {
+        const int64_t p = i % (w->down * w->across);
+        const float *image = X + i / (w->down * w->across) * w->h * w->w * w->c;
+        for (int64_t n = 0; n < w->kh * w->kw * w->c; n++) {
+            const int64_t y = p / w->across * w->stride - w->top + n / w->c / w->kw,
+                          x = p % w->across * w->stride - w->left + n / w->c % w->kw;
+            if (y < 0 || y >= w->h || x < 0 || x >= w->w) continue;
+            for (int64_t j = 0; j < m; j++)
+                sum[n * m + j] += (double)image[(y * w->w + x) * w->c + n % w->c] * (double)D[i * m + j];
+        }
+    }
+}
+
+/* The same for layers with windows. */
+static void take_windows(const bench *b, int k, double *sum)
+{
+    const int64_t m = shape_of(b, 1)->width;
+    const bool reverse = b->node->op->product == DC_PRODUCT_DECONV;
+    if (k == 1) take_patches(b, reverse ? b->spare : b->in[0], reverse ? b->in[0] : b->spare, m, sum);
+    for (int64_t i = 0; k == 2 && i < b->n * b->node->shape.width; i++) sum[i % m] += (double)b->spare[i];
+}
+
 /* A product: in[0]'dout and the column sums of dout, or dout'in[0], after backward. */
 static void take_product(const bench *b, int k, double *sum)
 {
+    if (b->node->op->product == DC_PRODUCT_CONV || b->node->op->product == DC_PRODUCT_DECONV) {
+        take_windows(b, k, sum);
+        return;
+    }
     const int64_t in = shape_of(b, 0)->width, out = b->node->shape.width;
     const bool tied = b->node->op->product == DC_PRODUCT_TIED;
     for (int64_t i = 0; i < b->n; i++)

@@ -21,7 +21,10 @@ enum {
     CENTERS = TIED + D,
     SHIFT = CENTERS + K * L,
     SLOPE = SHIFT + L,
-    NORMED = SLOPE + 1,
+    CONV = SLOPE + 1,
+    DECONV = CONV + 8,
+    CONV_TIED = DECONV + 7,
+    NORMED = CONV_TIED + 1,
     TRAINED = NORMED + D * L + 2 * L,
     MOMENTS = TRAINED,
     MEANS = MOMENTS + 2 * L,
@@ -39,6 +42,52 @@ static const dc_net tied = {
     .n_layers = 2,
     .layer = {{.in = D, .out = L, .act = DC_ACT_TANH, .weight = LAYER, .bias = LAYER + D * L, .name = "layer"},
               {.in = L, .out = D, .act = DC_ACT_SIGMOID, .tied = true, .bias = TIED, .name = "tied"}}};
+/* Rows are images of 5 x 1 pixels; a window of 3 takes 3 places. */
+#define WINDOW                                                                                                         \
+    {                                                                                                                  \
+        .h = D, .w = 1, .c = 1, .kh = 3, .kw = 1, .stride = 2, .top = 1, .down = 3, .across = 1                        \
+    }
+#define CONV_LAYER                                                                                                     \
+    {                                                                                                                  \
+        .kind = DC_LAYER_CONV, .in = D, .out = 6, .act = DC_ACT_TANH, .window = WINDOW, .channels = 2, .weight = CONV, \
+        .bias = CONV + 6, .name = "conv"                                                                               \
+    }
+#define POOL_LAYER(pool)                                                                                               \
+    {                                                                                                                  \
+        .kind = pool, .in = 6, .out = 6, .name = "pool", .window = {                                                   \
+            .h = 3,                                                                                                    \
+            .w = 1,                                                                                                    \
+            .c = 2,                                                                                                    \
+            .kh = 2,                                                                                                   \
+            .kw = 1,                                                                                                   \
+            .stride = 1,                                                                                               \
+            .down = 3,                                                                                                 \
+            .across = 1                                                                                                \
+        }                                                                                                              \
+    }
+static const dc_net images = {.n_layers = 2,
+                              .layer = {CONV_LAYER,
+                                        {.kind = DC_LAYER_DECONV,
+                                         .in = 6,
+                                         .out = D,
+                                         .act = DC_ACT_SIGMOID,
+                                         .window = WINDOW,
+                                         .channels = 2,
+                                         .weight = DECONV,
+                                         .bias = DECONV + 6,
+                                         .name = "deconv"}}},
+                    images_tied = {.n_layers = 2,
+                                   .layer = {CONV_LAYER,
+                                             {.kind = DC_LAYER_DECONV,
+                                              .in = 6,
+                                              .out = D,
+                                              .window = WINDOW,
+                                              .channels = 2,
+                                              .tied = true,
+                                              .bias = CONV_TIED,
+                                              .name = "deconv-tied"}}},
+                    largest = {.n_layers = 2, .layer = {CONV_LAYER, POOL_LAYER(DC_LAYER_MAXPOOL)}},
+                    mean = {.n_layers = 2, .layer = {CONV_LAYER, POOL_LAYER(DC_LAYER_AVGPOOL)}};
 static const dc_net normed[] = {{.n_layers = 1,
                                  .layer = {{.in = D,
                                             .out = L,
@@ -203,6 +252,32 @@ static void transposed(dc_graph *g, const tables *t, int variant)
     if (variant == 2)
         dc_minimize(g, "back", 1.3,
                     dc_recon(g, DC_LOSS_MSE, rows, dc_layers(g, &tied, 1, 2, true, dc_entry(g, &t->of_kept))));
+}
+
+/* Convolution there and its reverse back, from there on once more, pooled, alone. */
+static void convolved(dc_graph *g, const tables *t, int variant)
+{
+    const dc_net *const net_of[] = {&images, &images_tied};
+    const dc_net *both = net_of[variant % 2];
+    (void)t;
+    const dc_val rows = dc_batch(g, D), y = dc_layers(g, both, 0, 2, true, rows);
+    dc_minimize(g, "there and back", 1, dc_recon(g, DC_LOSS_MSE_SUM, rows, y));
+    if (variant < 2) return;
+    dc_minimize(g, "twice", 0.6, dc_recon(g, DC_LOSS_MSE, rows, dc_layers(g, both, 0, 2, true, y)));
+    const dc_val p = dc_layers(g, &largest, 0, 2, true, y), m = dc_layers(g, &mean, 0, 2, true, rows);
+    dc_minimize(g, "alike", 0.2, dc_recon(g, DC_LOSS_MSE, dc_layers(g, &images, 0, 1, false, rows), p));
+    dc_minimize(g, "small", 0.3, dc_dot(g, m, dc_map(g, DC_SUB, m, dc_mean(g, p))));
+}
+
+/* The lengths of gradients that go through convolutions, pooling and their reverse. */
+static void steep_images(dc_graph *g, const tables *t, int variant)
+{
+    const dc_val rows = shaken(g, dc_batch(g, D), 0.3, 1), z = dc_layers(g, &mean, 0, 2, true, rows),
+                 y = dc_layers(g, variant ? &images_tied : &images, 1, 2, true, z);
+    (void)t;
+    const dc_val sum = dc_dot(g, y, rows), slopes = dc_grad(g, sum, rows), by_z = dc_grad(g, sum, z);
+    dc_minimize(g, "slopes of rows", 0.3, dc_dot(g, slopes, slopes));
+    dc_minimize(g, "slopes of z", 0.2, dc_dot(g, by_z, z));
 }
 
 /* One value for four operations, one of which has it as both operands. */
@@ -425,6 +500,12 @@ static const graph_case cases[] = {
     {"tied", transposed, 0},
     {"tied, twice", transposed, 1},
     {"tied, alone", transposed, 2},
+    {"convolved", convolved, 0},
+    {"convolved, tied", convolved, 1},
+    {"convolved, more", convolved, 2},
+    {"convolved, tied, more", convolved, 3},
+    {"steep images", steep_images, 0},
+    {"steep images, tied", steep_images, 1},
     {"adversary", adversary, 0},
     {"adversary, learning", adversary, 1},
     {"penalty alone, relu", penalty, 0},
@@ -671,6 +752,15 @@ static void test_slopes(void)
         const dc_val rows = dc_batch(g, D), z = layer(g, rows), by = which % 2 || which > 3 ? rows : z;
         const dc_val y = which < 4 ? bent(g, &t, which / 2, rows, z) : score_of(g, (dc_act)(which - 4), rows);
         CHECK_NEAR(worst_slope(g, y, by, dc_grad(g, y, by)), 0, 1e-7);
+        dc_graph_destroy(&g);
+    }
+    static const dc_net *const of_images[] = {&images, &images_tied, &mean};
+    for (size_t which = 0; which < DC_COUNT_OF(of_images); which++) {
+        dc_graph *g;
+        CHECK_OK(dc_graph_create(&g));
+        const dc_val rows = dc_batch(g, D), z = dc_layers(g, of_images[which], 0, 2, true, rows);
+        const dc_val y = dc_neg_entropy(g, dc_softmax(g, z, DC_NONE));
+        CHECK_NEAR(worst_slope(g, y, rows, dc_grad(g, y, rows)), 0, 1e-7);
         dc_graph_destroy(&g);
     }
 }

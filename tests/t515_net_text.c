@@ -178,7 +178,7 @@ static const struct {
         {"dense data", "column 7, layer encoder_0: 'data' is a width for the decoder's last layer alone"},
         {"500, 10", "column 1, layer encoder_0: '500' is no kind of layer"},
         {"dense 5, dens 3", "column 10, layer encoder_1: 'dens' is no kind of layer, did you mean 'dense'?"},
-        {"conv 5x5x32 /2 relu", "column 1, layer encoder_0: 'conv' is no kind of layer"},
+        {"cnov 5x5x32 /2 relu", "column 1, layer encoder_0: 'cnov' is no kind of layer, did you mean 'conv'?"},
         {"dense 5 rellu",
          "column 9, layer encoder_0: 'rellu' is no activation, bn, ln, init=SCHEME or rate=FACTOR, did you mean "
          "'relu'?"},
@@ -206,6 +206,24 @@ static const struct {
         {"\xc3\xa4\xc3\xb6 5, dense 2", "column 1, layer encoder_0: '\xc3\xa4\xc3\xb6' is no kind of layer"},
         {"dense 5 \xc3\xa4, dense", "column 9, layer encoder_0: '\xc3\xa4' is no activation"},
         {"dense \xc3\xa4\xc3\xb6 x", "column 7, layer encoder_0"},
+        {"conv", "column 5, layer encoder_0: a kernel is missing"},
+        {"conv 5x5", "column 6, layer encoder_0: '5x5' is no kernel HEIGHTxWIDTHxCHANNELS"},
+        {"conv 5x5x", "'5x5x' is no kernel"},
+        {"conv 5x5x32x2", "'5x5x32x2' is no kernel"},
+        {"conv 5x0x32", "'5x0x32' is no kernel"},
+        {"conv 5x5x32 /0", "column 13, layer encoder_0: '/0' is no stride, such as /2"},
+        {"conv 5x5x32 /2 /2", "column 16, layer encoder_0: '/2' is a second stride"},
+        {"conv 5x5x32 same valid", "column 18, layer encoder_0: 'valid' is a second padding"},
+        {"conv 5x5x32 pad=5", "'pad=5' is no number of pixels below the size of the window"},
+        {"conv 5x5x32 out=7x7", "'out=7x7' is no activation"},
+        {"deconv 5x5x32 out=7", "'out=7' is no HEIGHTxWIDTH"},
+        {"deconv 5x5x1 out=7x7 out=7x7", "is a second size"},
+        {"maxpool 2x2x2", "'2x2x2' is no size HEIGHTxWIDTH"},
+        {"maxpool 2x3", "column 9, layer encoder_0: a window of 2x3 needs a stride"},
+        {"avgpool 2x2 relu", "'relu' is no stride and no padding, all that pooling has"},
+        {"dense 3x3", "column 7, layer encoder_0: '3x3' is no width"},
+        {"dense 1024x1024x1024", "is no width"},
+        {"dense 5 same", "'same' is no activation"},
         {"dense 5 %n%s", "column 9, layer encoder_0: '%n%s' is no activation"},
 },
   wrong_decoders[] = {
@@ -282,6 +300,84 @@ static void test_format(void)
     const dc_net tied = build("dense 9, dense 3", "tied ~encoder");
     dc_net_text_format(&tied, true, text);
     CHECK_TEXT(text, "tied ~encoder");
+}
+
+/* ---- Images ------------------------------------------------------------------------------------------------------ */
+
+static dc_status build_images(dc_net *net, dc_image image, const char *encoder, const char *decoder)
+{
+    dc_net_text t = read_both(encoder, decoder);
+    t.image = image;
+    return dc_net_build(net, image.h * image.w * image.c, &t);
+}
+
+/* The texts of the net, and of the net that these make. */
+static void check_texts(dc_image image, const char *encoder, const char *decoder, const char *as_encoder,
+                        const char *as_decoder)
+{
+    char text[DC_NET_TEXT_MAX], back[DC_NET_TEXT_MAX], again[DC_NET_TEXT_MAX];
+    dc_net net, other;
+    CHECK_OK(build_images(&net, image, encoder, decoder));
+    dc_net_text_format(&net, false, text);
+    dc_net_text_format(&net, true, back);
+    CHECK_TEXT(text, as_encoder);
+    CHECK_TEXT(back, as_decoder);
+    CHECK_OK(build_images(&other, image, text, back));
+    dc_net_text_format(&other, true, again);
+    CHECK_TEXT(again, as_decoder);
+    CHECK_INT(other.n_params, net.n_params);
+    for (int l = 0; l < net.n_layers; l++)
+        CHECK(memcmp(&other.layer[l].window, &net.layer[l].window, sizeof net.layer[l].window) == 0 &&
+              other.layer[l].in == net.layer[l].in && other.layer[l].out == net.layer[l].out);
+}
+
+static void test_images(void)
+{
+    static const char dcec[] = "conv 5x5x32 /2 relu, conv 5x5x64 /2 relu, conv 3x3x128 /2 relu valid, dense 10";
+    dc_net net;
+    CHECK_OK(build_images(&net, (dc_image){28, 28, 1}, dcec, "~encoder"));
+    CHECK_INT(net.n_params, 275979); /* that of the authors' program */
+    CHECK_INT(net.n_encoder_params, 137482);
+    CHECK_NEAR(dc_net_forward_flops(&net, 0, net.n_encoder), 2 * 3340672.0, 0);
+    CHECK(net.layer[2].window.down == 3 && net.layer[2].out == 1152 && net.layer[3].in == 1152);
+    CHECK(net.layer[0].window.top == 1 && net.layer[0].window.left == 1);
+    check_texts((dc_image){28, 28, 1}, dcec, "~encoder",
+                "conv 5x5x32 /2 relu, conv 5x5x64 /2 relu, conv 3x3x128 /2 valid relu, dense 10",
+                "dense 3x3x128 relu, deconv 3x3x64 /2 valid relu, deconv 5x5x32 /2 relu, deconv 5x5x1 /2 sigmoid");
+    check_texts((dc_image){27, 26, 3}, "conv 4x3x8 /2, conv 3x3x4 /3 pad=1, dense 2", "~encoder",
+                "conv 4x3x8 /2, conv 3x3x4 /3 pad=1, dense 2",
+                "dense 5x5x4, deconv 3x3x8 /3 pad=1 out=14x13, deconv 4x3x3 /2 out=27x26 sigmoid");
+    check_texts((dc_image){6, 6, 1}, "conv 3x3x4, maxpool 2x2, avgpool 3x2 /1 same, dense 2",
+                "dense 3x3x2, deconv 2x2x1 /2", "conv 3x3x4, maxpool 2x2, avgpool 3x2 /1 same, dense 2",
+                "dense 3x3x2, deconv 2x2x1 /2");
+    check_texts((dc_image){4, 4, 2}, "deconv 3x3x1 /2 relu, dense 3", "~encoder", "deconv 3x3x1 /2 relu, dense 3",
+                "dense 8x8x1 relu, conv 3x3x2 /2 sigmoid");
+}
+
+static void test_wrong_images(void)
+{
+    static const struct {
+        const char *encoder, *decoder, *why;
+    } wrong[] = {
+        {"conv 5x5x4 /2, conv 5x5x4 valid", "~encoder",
+         "model.encoder: column 21, layer encoder_1: its window of 5x5 does not fit into images of 4x4x4"},
+        {"dense 9, conv 3x3x2", "~encoder",
+         "model.encoder: column 15, layer encoder_1: it needs images, but gets rows of 9 values"},
+        {"conv 3x3x2, maxpool 2x2, dense 3", "~encoder",
+         "layer encoder_1 of the encoder is a maxpool layer, which ~encoder cannot mirror"},
+        {"conv 3x3x2, dense 3", "dense 4x4x2, deconv 3x3x2 /2",
+         "model.decoder: column 21, layer decoder_1 gives images of 8x8x2, 128 values, but the data have 64 columns"},
+        {"conv 3x3x2, dense 3", "dense 4x4x2, deconv 3x3x1 /2 out=9x9",
+         "layer decoder_1: the conv of its kernel, stride and padding makes 5x5 of images of 9x9x1, but it gets 4x4x2"},
+        {"conv 1000000x1000000x1000000, dense 3", "dense data", "layer encoder_0: it would"},
+        {"conv 1x1x1000000", "dense data", "layer encoder_0: it would give images of 8x8x1000000"},
+    };
+    dc_net net;
+    for (size_t i = 0; i < DC_COUNT_OF(wrong); i++) {
+        CHECK_STATUS(build_images(&net, (dc_image){8, 8, 1}, wrong[i].encoder, wrong[i].decoder), DC_ERR_USAGE);
+        CHECK_TEXT_HAS(dc_error_text(), wrong[i].why);
+        dc_error_clear();
+    }
 }
 
 /* The longest text that there is fits. */
@@ -431,6 +527,8 @@ int main(int argc, char **argv)
     test_wrong();
     test_shapes();
     test_format();
+    test_images();
+    test_wrong_images();
     test_longest();
     test_drawn(argc > 1 ? atof(argv[1]) : 0);
     return check_done();

@@ -38,7 +38,7 @@ HEADERS = {
     "comm": "comm cores watchdog wish",
     "sum": "part sum shard_tree outer",
     "io": "h5 h5_column claim recipe",
-    "la": "la dla",
+    "la": "la dla window",
     "nn": "nn net_text optim op graph slab",
     "graph": "knn",
     "step": "step plan",

@@ -71,8 +71,10 @@ typedef struct {
     dc_dtype dtype;
     bool has_labels;
     bool has_ids;
-    size_t id_bytes; /* of a stored id; 0: unknown until ids are read */
-    int64_t C;       /* number of classes if the file states it; 0: unknown, or no labels */
+    size_t id_bytes;  /* of a stored id; 0: unknown until ids are read */
+    int64_t C;        /* number of classes if the file states it; 0: unknown, or no labels */
+    int n_image_dims; /* 0: the rows are not known to be images */
+    int64_t image_shape[DC_IMAGE_DIMS_MAX];
 } dc_data_header;
 
 /* Which data to load, and what the deck says about them. */

@@ -1,15 +1,15 @@
-/* Fully connected autoencoder: shapes, parameters, initial weights. The computations of a step are recorded as a graph
- * (graph.h).
+/* Autoencoder of dense and convolutional layers: shapes, parameters, initial weights. What a step computes with them is
+ * recorded (graph.h).
  *
- * Layers 0..n_encoder-1 are the encoder (D -> L), the rest the decoder (L -> D). A layer computes Y = act(X W + b) with
- * W [in x out] row-major; with a norm, Y = act(gamma norm(X W) + b). A tied layer has its own bias and the transposed
- * weights of its mirror; the mirror of layer l is layer n_layers-1-l. The parameter slab is [decoder | encoder |
- * extra]: pretraining trains the first two, DEC the last two, IDEC all three. `extra` belongs to the method (cluster
- * centres). */
+ * Layers 0..n_encoder-1 are the encoder (D -> L), the rest the decoder (L -> D). A dense layer computes Y = act(X W +
+ * b) with W [in x out] row-major; with a norm, Y = act(gamma norm(X W) + b). A tied layer has its own bias and the
+ * transposed weights of its mirror; the mirror of layer l is layer n_layers-1-l. The parameter slab is [decoder |
+ * encoder | extra]: pretraining trains the first two, DEC the last two, IDEC all three. `extra` belongs to the method
+ * (cluster centres). */
 #ifndef DCMPI_NN_H
 #define DCMPI_NN_H
 
-#include "dcmpi/base.h"
+#include "dcmpi/window.h"
 
 typedef enum {
     DC_ACT_LINEAR,
@@ -60,11 +60,26 @@ typedef struct {
     double rate; /* factor of the learning rate */
 } dc_layer_rules;
 
+/* With images (window.h), the window moves over the input of a convolution or pooling layer, and over the output of a
+ * transposed convolution, which is the reverse of a convolution. */
+typedef enum { DC_LAYER_DENSE, DC_LAYER_CONV, DC_LAYER_DECONV, DC_LAYER_MAXPOOL, DC_LAYER_AVGPOOL } dc_layer_kind;
+/* "dense" ... */
+const char *dc_layer_kind_name(dc_layer_kind kind);
+typedef enum { DC_PAD_SAME, DC_PAD_VALID, DC_PAD_NUMBER } dc_padding; /* as Keras; as PyTorch */
 typedef struct {
+    int64_t h, w, c; /* height, width, channels; c 0: no image */
+} dc_image;
+
+typedef struct {
+    dc_layer_kind kind;
     int64_t in, out;
     dc_act act;
     dc_norm norm;
     dc_layer_rules rules;
+    dc_window window;             /* of all kinds but dense */
+    int64_t channels;             /* of what lies at the places of the window */
+    dc_padding padding;           /* as its text says */
+    dc_image image;               /* what it gives, if that is an image */
     bool tied;                    /* no weights of its own */
     size_t weight, bias;          /* offsets into the slab, in floats; a tied layer has the weights of its mirror */
     size_t gamma, mean;           /* of a norm, behind the bias; batch norm: running mean, then running variance */
@@ -80,7 +95,35 @@ typedef struct {
     int stream;                         /* random number stream of its first layer */
 } dc_net;
 
-/* Vectors of a layer, from its bias on: the bias, of a norm gamma, of batch norm the running mean and variance. */
+/* Weights are a matrix [rows x columns] without gaps: [in x out] of a dense layer, [kh * kw * c x channels] with a
+ * window. Pooling layers have none, 0 x 0, and no bias. */
+static inline bool dc_layer_has_window(const dc_layer *layer)
+{
+    return layer->kind != DC_LAYER_DENSE;
+}
+static inline bool dc_layer_is_pool(const dc_layer *layer)
+{
+    return layer->kind == DC_LAYER_MAXPOOL || layer->kind == DC_LAYER_AVGPOOL;
+}
+static inline int64_t dc_layer_rows(const dc_layer *layer)
+{
+    return dc_layer_is_pool(layer) ? 0 : dc_layer_has_window(layer) ? dc_window_patch(&layer->window) : layer->in;
+}
+static inline int64_t dc_layer_columns(const dc_layer *layer)
+{
+    return dc_layer_is_pool(layer) ? 0 : dc_layer_has_window(layer) ? layer->channels : layer->out;
+}
+static inline int64_t dc_layer_biases(const dc_layer *layer)
+{
+    return dc_layer_is_pool(layer)          ? 0
+           : layer->kind == DC_LAYER_CONV   ? layer->channels
+           : layer->kind == DC_LAYER_DECONV ? layer->window.c
+                                            : layer->out;
+}
+/* Floating-point operations of its products, forward, per row. */
+double dc_layer_flops(const dc_layer *layer);
+/* Vectors of a layer that is no pooling, from its bias on: the bias, of a norm gamma, of batch norm the running mean
+ * and variance. */
 static inline int dc_layer_vectors(const dc_layer *layer)
 {
     return layer->norm == DC_NORM_BATCH ? 4 : layer->norm == DC_NORM_LAYER ? 2 : 1;

@@ -25,8 +25,11 @@ typedef enum { DC_REACH_ROW, DC_REACH_SUM, DC_REACH_ALL } dc_reach;
  * backward. */
 typedef enum {
     DC_PRODUCT_NONE,
-    DC_PRODUCT_DENSE, /* W: in[0]' dout; b, if any: column sums of dout; b follows W in the slab */
-    DC_PRODUCT_TIED   /* W: dout' in[0]; b: partial sums */
+    DC_PRODUCT_DENSE, /* W: in[0]' dout; b, if any: column sums of dout; b lies behind W */
+    DC_PRODUCT_TIED,  /* W: dout' in[0]; b: partial sums */
+    /* With a window over images, for all places of it: */
+    DC_PRODUCT_CONV,  /* W: (patches of in[0])' dout; b as in DENSE */
+    DC_PRODUCT_DECONV /* W: (patches of dout)' in[0]; b: partial sums */
 } dc_product;
 
 enum { DC_NODES_MAX = 512, DC_NODE_INPUTS = 7, DC_GRAPH_LOSSES = 8, DC_GRAPH_OUTPUTS = 8, DC_GRAPH_PUTS = 8 };
@@ -44,6 +47,7 @@ typedef struct {
     dc_shape shape;
     double real[2]; /* attributes; their meaning depends on the operation */
     int64_t whole[2];
+    dc_window window;      /* of operations on images */
     dc_tensor tensor;      /* of "use" */
     const dc_table *table; /* of "entry" */
     const char *file;      /* where it was recorded */
@@ -96,8 +100,10 @@ typedef struct {
     float *dout;                /* gradient with respect to out; backward_all may overwrite it */
     float *din[DC_NODE_INPUTS]; /* gradients with respect to row operands; NULL: not needed */
     bool adds[DC_NODE_INPUTS];  /* din already holds a gradient: add to it */
-    float *scratch;             /* [scratch floats] */
-    float *spill;               /* [n x width of the widest row operand with adds], for forward_all and backward_all */
+    float *scratch;             /* [scratch floats] for *_all */
+    float *lane; /* [lane floats] of the calling thread; for *_all those of thread i begin at i * lane_floats */
+    size_t lane_floats;
+    float *spill; /* [n x width of the widest row operand with adds], for forward_all and backward_all */
     /* Reach ALL: gathered operands and, in the backward pass, dout and aux of all tile->B rows of the batch, in
      * order. */
     const float *all[DC_NODE_INPUTS], *all_dout, *all_aux;
@@ -142,6 +148,7 @@ struct dc_op {
     /* Floats per row. NULL: none. */
     int64_t (*aux)(const dc_graph *g, const dc_node *x);
     size_t (*scratch)(const dc_graph *g, const dc_node *x);
+    size_t (*lane)(const dc_graph *g, const dc_node *x);  /* floats of each thread */
     double (*flops)(const dc_graph *g, const dc_node *x); /* forward, per row */
 };
 
@@ -157,11 +164,13 @@ static inline int64_t dc_in_width(const dc_call *c, int k)
 /* Whether the gradient with respect to operand k is part of a product. */
 static inline bool dc_op_has_product(const dc_op *op, int k)
 {
-    return op->product == DC_PRODUCT_DENSE ? k == 1 || k == 2 : op->product == DC_PRODUCT_TIED && k == 1;
+    const bool with_bias = op->product == DC_PRODUCT_DENSE || op->product == DC_PRODUCT_CONV;
+    return op->product != DC_PRODUCT_NONE && (k == 1 || (k == 2 && with_bias));
 }
 
 extern const dc_op dc_op_batch, dc_op_entry, dc_op_use, dc_op_number; /* graph.c */
 extern const dc_op dc_op_dense, dc_op_dense_tied;                     /* op_dense.c */
+extern const dc_op dc_op_conv, dc_op_deconv;                          /* op_conv.c */
 extern const dc_op dc_op_dropout;                                     /* op_noise.c */
 extern const dc_op dc_op_recon;                                       /* op_loss.c */
 
@@ -171,6 +180,10 @@ dc_val dc_act_slope(dc_graph *g, dc_act act, dc_val d, dc_val y);
 dc_val dc_norm_layer(dc_graph *g, const dc_layer *layer, dc_pass pass, dc_val x);
 /* Records DC_ACT_GELU of t; a layer with this activation is a linear one and this. */
 dc_val dc_act_gelu(dc_graph *g, dc_val t);
+
+/* The layers of dc_layers() that are about images; owner: the layer whose weights it uses. op_conv.c, op_pool.c. */
+dc_val dc_conv_layer(dc_graph *g, const dc_layer *layer, const dc_layer *owner, bool trained, dc_val x);
+dc_val dc_pool_layer(dc_graph *g, const dc_layer *layer, dc_val x);
 
 /* For the recording functions of operations. dc_record() appends `node`, adding shape, file and line. dc_refuse() makes
  * the recording fail with this text and the place of the call. */

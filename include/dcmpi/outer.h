@@ -10,6 +10,9 @@
  *              who finish the tree.
  *   allreduce  Not strict. Each rank forms the products of its own rows; one allreduce adds them in an order that
  *              the MPI library chooses.
+ * Products of patches (window.h) are always formed by the tree, each over the rows that the shard has in the step: to
+ * gather the patches of a batch would move many times their gradient.
+ *
  * Strict gives the same bits for every number of ranks and threads. Both strict ways, including the allgather of the
  * updated values (dc_outer_share), need less traffic than an allreduce. With every way, the small vectors are summed
  * over the shards in canonical order (sum.h).
@@ -20,6 +23,7 @@
 #define DCMPI_OUTER_H
 
 #include "dcmpi/part.h"
+#include "dcmpi/window.h"
 
 typedef struct dc_comm dc_comm;
 
@@ -76,6 +80,9 @@ void dc_places_clear(const dc_places *p, float *X, int64_t width);
 typedef struct {
     const float *A, *D; /* buffers [max_rows x a], [max_rows x d]; borrowed */
     bool bias;          /* add the column sums of D to the bias; D must be zero in gaps */
+    /* Not NULL: a row of A is an image and one of D has d values for each place of this window; the product is that of
+     * all patches with these values. All pairs of an item or none; no rule for gaps. Borrowed. */
+    const dc_window *window;
 } dc_outer_pair;
 
 /* grad[at ..) [a x d] = the sum of all pairs; with `bias`, the column sums [d] of D follow, summed over the pairs that

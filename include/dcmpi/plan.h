@@ -43,7 +43,8 @@ typedef struct {
     dc_plan_product product[DC_PLAN_PRODUCTS];
     size_t row_floats;    /* floats per row of all row buffers */
     size_t one_floats;    /* floats of all vectors and their gradients */
-    size_t scratch;       /* most floats that an operation needs besides its operands */
+    size_t scratch;       /* most floats that an operation needs besides its operands, */
+    size_t lane;          /* and each thread for itself */
     size_t all_floats;    /* floats per row of the batch that every rank gathers in each step and holds */
     int64_t spill;        /* floats per row of results computed separately and then added */
     size_t n_sums;        /* doubles reduced together with the products: losses, then parts of gradients */

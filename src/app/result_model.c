@@ -31,6 +31,18 @@ static dc_status parse(const char *path, const char *method, const char *deck, d
                    method);
 }
 
+/* The shape of the images, which the deck need not say. */
+static dc_status take_images(dc_h5 *h5, dc_config *deck)
+{
+    dc_data_header head = {0};
+    size_t n = 0;
+    if (!dc_h5_has_attr(h5, "/", "image_shape")) return DC_OK;
+    const dc_status st = dc_h5_get_attr_i64(h5, "/", "image_shape", head.image_shape, DC_IMAGE_DIMS_MAX, &n);
+    head.n_image_dims = (int)n;
+    if (st == DC_OK) dc_deck_take_images(deck, &head);
+    return st;
+}
+
 static dc_status read_deck(const char *path, const char *method, dc_config *out)
 {
     dc_status st = DC_OK;
@@ -39,6 +51,7 @@ static dc_status read_deck(const char *path, const char *method, dc_config *out)
     DC_TRY(dc_h5_open(&h5, path, DC_H5_READ));
     DC_TRY(dc_result_deck_text(h5, &deck));
     DC_TRY(parse(path, method, deck, out));
+    DC_TRY(take_images(h5, out));
 out:
     dc_mem_free(&deck);
     (void)!dc_h5_close(&h5);

@@ -21,6 +21,6 @@ DC_CHECKED dc_status dc_run_score(dc_comm *comm, dc_job *job, dc_result *r, dc_s
  * assignment. */
 DC_CHECKED dc_status dc_run_finish(dc_comm *comm, dc_job *job, dc_result *r, const dc_refresh *last);
 /* --dry-run: prints layout and estimate, does no work. */
-DC_CHECKED dc_status dc_run_dry(dc_comm *comm, const dc_job *job);
+DC_CHECKED dc_status dc_run_dry(dc_comm *comm, dc_job *job);
 
 #endif

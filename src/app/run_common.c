@@ -51,7 +51,7 @@ static dc_data_request request_of(const dc_config *cfg)
 static const char FEWER_ROWS[] = "fewer rows (input.rows)";
 
 /* Every rank makes the estimate itself, from the header that rank 0 read. */
-static dc_status estimate(dc_comm *comm, const dc_job *job, dc_data_header *head, dc_estimate *e)
+static dc_status estimate(dc_comm *comm, dc_job *job, dc_data_header *head, dc_estimate *e)
 {
     dc_status st = DC_OK;
     const dc_config *cfg = &job->cfg;
@@ -60,6 +60,7 @@ static dc_status estimate(dc_comm *comm, const dc_job *job, dc_data_header *head
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_dataset_inspect(&request, head) : DC_OK);
     dc_comm_bcast(comm, head, sizeof *head, 0);
     DC_TRY_ALL(comm, check_rows(cfg, head));
+    if (strcmp(job->cli->verb, "fit") == 0) dc_deck_take_images(&job->cfg, head);
     DC_TRY(dc_job_name_limit(dc_job_estimate(comm, job, head, e), FEWER_ROWS));
 out:
     return st;
@@ -232,7 +233,7 @@ out:
     return st;
 }
 
-dc_status dc_run_dry(dc_comm *comm, const dc_job *job)
+dc_status dc_run_dry(dc_comm *comm, dc_job *job)
 {
     dc_status st = DC_OK;
     dc_data_header head;

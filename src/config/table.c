@@ -204,19 +204,21 @@ const dc_key dc_key_table[] = {
     {KEY("input", "image_shape", DC_KEY_LIST, input.image_shape, "[]"), .min = 1, .max = 1 << 20,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "shape image_size height width",
      .doc = "Rows are pictures of [height, width] or [height, width, channels], row by row, channels together: for the "
-            "report. []: as the file says."},
+            "report and for layers about images. []: as the file says."},
 
     {KEY("model", "encoder", DC_KEY_NET, model.encoder, ""), .verbs = DC_USE_FIT, .result = true,
      .also = "network architecture layers",
      .doc =
          "The encoder's layers, instead of hidden, latent and their activations: \"dense 500 relu, dense 10\". A layer "
          "is dense WIDTH [bn|ln] [ACTIVATION] [init=SCHEME] [rate=FACTOR]: linear without an activation; bn is batch "
-         "norm, "
-         "ln layer norm before it; init as model.init, rate times the learning rate, for this layer. The last one "
-         "makes the embedding."},
+         "norm, ln layer norm before it; init as model.init, rate times the learning rate, for this layer. The last "
+         "one makes the embedding. For images: conv HEIGHTxWIDTHxCHANNELS [/STRIDE] [same, valid or pad=PIXELS] and "
+         "what dense may have but a norm, deconv (transposed convolution, also out=HEIGHTxWIDTH), maxpool and avgpool "
+         "HEIGHTxWIDTH [/STRIDE] [padding]: \"conv 5x5x32 /2 relu, conv 3x3x64 /2 relu valid, dense 10\"."},
     {KEY("model", "decoder", DC_KEY_NET, model.decoder, "~encoder"), .verbs = DC_USE_FIT, .trait = "decoder",
      .result = true,
-     .doc = "~encoder: the encoder's layers backwards, with its activations. tied ~encoder: the same with its weights, "
+     .doc = "~encoder: the encoder's layers backwards, with its activations, deconv for conv. tied ~encoder: the same "
+            "with its weights, "
             "transposed, and biases of its own. Or layers, ending in the width of the data, a number or the word data: "
             "\"dense 500 relu, dense data\"; pretrain.mode layerwise needs a mirror."},
     {KEY("model", "hidden", DC_KEY_LIST, model.hidden, "[500, 500, 2000]"), .min = 1, .max = 1 << 20,

@@ -224,8 +224,11 @@ dc_status dc_dataset_inspect(const dc_data_request *request, dc_data_header *out
 {
     dc_data_shape shape;
     const dc_status st = dc_data_describe(request, &shape);
-    if (st == DC_OK) *out = shape.head;
-    return st;
+    if (st != DC_OK) return st;
+    *out = shape.head;
+    out->n_image_dims = shape.n_image_dims;
+    memcpy(out->image_shape, shape.image_shape, sizeof out->image_shape);
+    return DC_OK;
 }
 
 dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_header *out)

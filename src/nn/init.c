@@ -31,7 +31,9 @@ bool dc_init_find(const char *name, dc_init *init)
 /* Bound of a uniform scheme; 0 for the normal scheme. */
 static double uniform_bound(dc_init scheme, const dc_layer *layer)
 {
-    const double in = (double)layer->in, out = (double)layer->out;
+    /* As Keras counts: a window reaches as many values of each channel as it has pixels. */
+    const double reach = dc_layer_has_window(layer) ? (double)(layer->window.kh * layer->window.kw) : 1,
+                 in = (double)dc_layer_rows(layer), out = reach * (double)dc_layer_columns(layer);
     switch (scheme) {
     case DC_INIT_FAN_IN:
         return sqrt(1 / in);
@@ -47,7 +49,7 @@ static double uniform_bound(dc_init scheme, const dc_layer *layer)
 
 static void draw(const dc_layer *layer, dc_init scheme, uint64_t seed, uint64_t stream, float *value)
 {
-    const size_t n = (size_t)(layer->in * layer->out);
+    const size_t n = (size_t)(dc_layer_rows(layer) * dc_layer_columns(layer));
     if (scheme == DC_INIT_NORMAL)
         dc_rng_fill_normal(value, n, seed, stream, normal_sigma);
     else
@@ -70,7 +72,7 @@ void dc_net_init_weights(const dc_net *net, dc_init scheme, uint64_t seed, float
         const dc_layer *layer = &net->layer[l];
         const dc_init own = layer->rules.has_init ? layer->rules.init : scheme;
         if (!layer->tied) draw(layer, own, seed, (uint64_t)(net->stream + l), value + layer->weight);
-        memset(value + layer->bias, 0, (size_t)layer->out * sizeof *value);
+        memset(value + layer->bias, 0, (size_t)dc_layer_biases(layer) * sizeof *value);
         init_norm(layer, value);
     }
 }

@@ -119,19 +119,98 @@ static bool read_activation(const reader *r, bool *has, dc_layer_text *out)
                            hint(near, r->word, names, n));
 }
 
+/* Numbers 1 .. width_max with an x between them; returns how many, at most 3, or 0. */
+static int read_sizes(const char *text, int64_t size[3])
+{
+    for (int n = 0; n < 3; text++) {
+        const size_t digits = strspn(text, "0123456789");
+        size[n] = digits >= 1 && digits <= WIDTH_DIGITS && *text != '0' ? strtoll(text, NULL, 10) : 0;
+        text += digits;
+        if (size[n++] == 0 || size[n - 1] > width_max) return 0;
+        if (*text == 0) return n;
+        if (*text != 'x') return 0;
+    }
+    return 0;
+}
+
+typedef struct {
+    bool stride, padding, out; /* words that were read */
+} window_words;
+
+static bool once(const reader *r, bool *has, const char *what)
+{
+    if (*has) return refuse(r, r->word_column, "'%s' is a second %s", r->word, what);
+    *has = true;
+    return true;
+}
+
+static bool read_stride(const reader *r, window_words *has, dc_layer_text *out)
+{
+    int64_t size[3];
+    if (read_sizes(r->word + 1, size) != 1) return refuse(r, r->word_column, "'%s' is no stride, such as /2", r->word);
+    out->stride = size[0];
+    return once(r, &has->stride, "stride");
+}
+
+/* Zeros may not fill a window. */
+static bool read_pad(const reader *r, window_words *has, dc_layer_text *out)
+{
+    const char *pixels = r->word + strlen("pad=");
+    const size_t digits = strspn(pixels, "0123456789");
+    out->padding = DC_PAD_NUMBER;
+    out->pad = digits >= 1 && digits <= WIDTH_DIGITS && pixels[digits] == 0 ? strtoll(pixels, NULL, 10) : INT64_MAX;
+    if (out->pad >= DC_MIN(out->kh, out->kw))
+        return refuse(r, r->word_column, "'%s' is no number of pixels below the size of the window", r->word);
+    return once(r, &has->padding, "padding");
+}
+
+static bool read_out(const reader *r, window_words *has, dc_layer_text *out)
+{
+    int64_t size[3];
+    if (read_sizes(r->word + strlen("out="), size) != 2)
+        return refuse(r, r->word_column, "'%s' is no HEIGHTxWIDTH", r->word);
+    out->image = (dc_image){size[0], size[1], 0};
+    return once(r, &has->out, "size");
+}
+
+/* Reads a word that only layers with windows have; *is: whether it is one. */
+static bool read_window_word(const reader *r, window_words *has, dc_layer_text *out, bool *is)
+{
+    const bool same = strcmp(r->word, "same") == 0;
+    *is = out->kind != DC_LAYER_DENSE;
+    if (*is && r->word[0] == '/') return read_stride(r, has, out);
+    if (*is && strncmp(r->word, "pad=", 4) == 0) return read_pad(r, has, out);
+    if (out->kind == DC_LAYER_DECONV && strncmp(r->word, "out=", 4) == 0) return read_out(r, has, out);
+    *is &= same || strcmp(r->word, "valid") == 0;
+    if (!*is) return true;
+    out->padding = same ? DC_PAD_SAME : DC_PAD_VALID;
+    return once(r, &has->padding, "padding");
+}
+
+static bool is_pool(const dc_layer_text *layer)
+{
+    return layer->kind == DC_LAYER_MAXPOOL || layer->kind == DC_LAYER_AVGPOOL;
+}
+
 static bool read_norm(const reader *r, dc_norm norm, dc_layer_text *out)
 {
+    if (out->kind != DC_LAYER_DENSE) return refuse(r, r->word_column, "'%s' is a norm of dense layers alone", r->word);
     if (out->norm) return refuse(r, r->word_column, "'%s' is a second norm", r->word);
     out->norm = norm;
     return true;
 }
 
-/* Reads the rest of a layer: the words that every kind allows. */
+/* Reads the words after those that the kind itself has read. */
 static bool read_rest(reader *r, dc_layer_text *out)
 {
-    bool has_act = false;
+    bool has_act = false, is;
+    window_words has = {0};
     dc_norm norm;
     for (next_word(r); is_word(r); next_word(r)) {
+        if (!read_window_word(r, &has, out, &is)) return false;
+        if (is) continue;
+        if (is_pool(out))
+            return refuse(r, r->word_column, "'%s' is no stride and no padding, all that pooling has", r->word);
         const bool ok = strncmp(r->word, "init=", 5) == 0   ? read_init(r, r->word + 5, out)
                         : strncmp(r->word, "rate=", 5) == 0 ? read_rate(r, r->word + 5, out)
                         : dc_norm_find(r->word, &norm)      ? read_norm(r, norm, out)
@@ -143,16 +222,18 @@ static bool read_rest(reader *r, dc_layer_text *out)
 
 /* ---- Kinds of layers --------------------------------------------------------------------------------------------- */
 
-static bool read_width(const reader *r, int64_t *out)
+static bool read_width(const reader *r, dc_layer_text *out)
 {
-    const size_t digits = strspn(r->word, "0123456789");
-    if (strcmp(r->word, "data") == 0) {
-        *out = 0;
-        return true;
-    }
+    int64_t size[3];
+    if (strcmp(r->word, "data") == 0) return true;
     if (!is_word(r)) return refuse(r, r->word_column, "a width is missing");
-    *out = digits <= WIDTH_DIGITS ? strtoll(r->word, NULL, 10) : 0;
-    if (r->word[digits] == 0 && r->word[0] != '0' && *out >= 1 && *out <= width_max) return true;
+    const int n = read_sizes(r->word, size);
+    if (n == 1) out->width = size[0];
+    if (n == 3) {
+        out->image = (dc_image){size[0], size[1], size[2]};
+        out->width = size[0] * size[1] <= width_max ? size[0] * size[1] * size[2] : INT64_MAX;
+    }
+    if (out->width >= 1 && out->width <= width_max) return true;
     return refuse(r, r->word_column, "'%s' is no width, 1..%lld", r->word, (long long)width_max);
 }
 
@@ -161,13 +242,52 @@ static bool read_dense(reader *r, dc_layer_text *out)
 {
     next_word(r);
     out->column = r->word_column;
-    return read_width(r, &out->width);
+    return read_width(r, out);
 }
 
-static const struct {
-    const char *name;
-    bool (*read)(reader *r, dc_layer_text *out); /* reads the kind's own words, after its name */
-} kinds[] = {{"dense", read_dense}};
+/* conv KERNEL, deconv KERNEL */
+static bool read_conv(reader *r, dc_layer_text *out)
+{
+    int64_t size[3];
+    next_word(r);
+    out->column = r->word_column;
+    if (!is_word(r)) return refuse(r, r->word_column, "a kernel is missing: HEIGHTxWIDTHxCHANNELS, such as 5x5x32");
+    if (read_sizes(r->word, size) != 3)
+        return refuse(r, r->word_column, "'%s' is no kernel HEIGHTxWIDTHxCHANNELS, such as 5x5x32", r->word);
+    out->kh = size[0], out->kw = size[1], out->channels = size[2];
+    out->stride = 1;
+    return true;
+}
+
+/* maxpool SIZE, avgpool SIZE */
+static bool read_pool(reader *r, dc_layer_text *out)
+{
+    int64_t size[3];
+    next_word(r);
+    out->column = r->word_column;
+    if (!is_word(r)) return refuse(r, r->word_column, "a size is missing: HEIGHTxWIDTH, such as 2x2");
+    if (read_sizes(r->word, size) != 2)
+        return refuse(r, r->word_column, "'%s' is no size HEIGHTxWIDTH, such as 2x2", r->word);
+    out->kh = size[0], out->kw = size[1];
+    out->stride = size[0] == size[1] ? size[0] : 0;
+    out->padding = DC_PAD_VALID;
+    return true;
+}
+
+static bool (*const kinds[])(reader *r, dc_layer_text *out) = {/* reads the kind's own words, after its name */
+                                                               [DC_LAYER_DENSE] = read_dense,
+                                                               [DC_LAYER_CONV] = read_conv,
+                                                               [DC_LAYER_DECONV] = read_conv,
+                                                               [DC_LAYER_MAXPOOL] = read_pool,
+                                                               [DC_LAYER_AVGPOOL] = read_pool};
+
+/* A window that is not square has no stride of its own. */
+static bool check_stride(const reader *r, const dc_layer_text *out)
+{
+    if (out->kind == DC_LAYER_DENSE || out->stride > 0) return true;
+    return refuse(r, out->column, "a window of %lldx%lld needs a stride, such as /%lld", (long long)out->kh,
+                  (long long)out->kw, (long long)out->kh);
+}
 
 static bool read_layer(reader *r, dc_layer_text *out)
 {
@@ -177,8 +297,10 @@ static bool read_layer(reader *r, dc_layer_text *out)
     next_word(r);
     if (!is_word(r)) return refuse(r, r->word_column, "a layer is missing");
     for (size_t i = 0; i < DC_COUNT_OF(kinds); i++) {
-        names[i] = kinds[i].name;
-        if (strcmp(r->word, names[i]) == 0) return kinds[i].read(r, out) && read_rest(r, out);
+        names[i] = dc_layer_kind_name((dc_layer_kind)i);
+        if (strcmp(r->word, names[i]) != 0) continue;
+        out->kind = (dc_layer_kind)i;
+        return kinds[i](r, out) && read_rest(r, out) && check_stride(r, out);
     }
     return refuse(r, r->word_column, "'%s' is no kind of layer%s", r->word,
                   hint(near, r->word, names, (int)DC_COUNT_OF(kinds)));
@@ -202,7 +324,8 @@ static bool check_data(reader *r, bool decodes)
 {
     for (r->layer = 0; r->layer < r->layers->n - decodes; r->layer++) {
         const dc_layer_text *layer = &r->layers->layer[r->layer];
-        if (layer->width == 0) return refuse(r, layer->column, "'data' is a width for the decoder's last layer alone");
+        if (layer->kind == DC_LAYER_DENSE && layer->width == 0)
+            return refuse(r, layer->column, "'data' is a width for the decoder's last layer alone");
     }
     return true;
 }
@@ -219,7 +342,8 @@ static bool check_narrowest(reader *r)
     const dc_layer_text *last = &r->layers->layer[r->layers->n - 1];
     r->layer = r->layers->n - 1;
     for (int l = 0; l < r->layer; l++)
-        if (r->layers->layer[l].width < last->width)
+        if (last->kind == DC_LAYER_DENSE && r->layers->layer[l].kind == DC_LAYER_DENSE &&
+            r->layers->layer[l].width < last->width)
             return refuse(r, last->column, "the embedding has width %lld, more than the %lld of encoder_%d before it",
                           (long long)last->width, (long long)r->layers->layer[l].width, l);
     return true;
@@ -275,7 +399,7 @@ static void format_number(double v, char out[32])
 
 static size_t format_layer(const dc_layer *layer, char *out, size_t cap)
 {
-    size_t n = (size_t)snprintf(out, cap, "dense %lld", (long long)layer->out);
+    size_t n = dc_layer_format(layer, out, cap);
     char rate[32];
     if (layer->norm) n += (size_t)snprintf(out + n, cap - n, " %s", dc_norm_name(layer->norm));
     if (layer->act != DC_ACT_LINEAR) n += (size_t)snprintf(out + n, cap - n, " %s", dc_act_name(layer->act));

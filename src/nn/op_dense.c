@@ -140,9 +140,6 @@ static dc_val dense(dc_graph *g, const dc_layer *layer, const dc_layer *owner, d
                     bias = {layer->name, layer->bias, 1, layer->out, trained};
     const dc_op *op = layer->tied ? &dc_op_dense_tied : &dc_op_dense;
     DC_ASSERT(!layer->tied || (owner->in == layer->out && owner->out == layer->in));
-    if (dc_graph_shape(g, x).space != DC_ROWS || dc_graph_shape(g, x).width != layer->in)
-        return dc_refuse(g, "layer %s reads rows of width %lld, it is given width %lld", layer->name,
-                         (long long)layer->in, (long long)dc_graph_shape(g, x).width);
     const dc_shape shape = {DC_ROWS, 1, layer->out};
     const int w = (dc_use)(g, &weight).id;
     if (layer->norm) {
@@ -160,7 +157,13 @@ dc_val(dc_layers)(dc_graph *g, const dc_net *net, int first, int last, dc_pass p
 {
     for (int l = first; l < last; l++) {
         const dc_layer *layer = &net->layer[l];
-        x = dense(g, layer, layer->tied ? dc_net_mirror(net, l) : layer, pass, x);
+        const dc_layer *owner = layer->tied ? dc_net_mirror(net, l) : layer;
+        if (dc_graph_shape(g, x).space != DC_ROWS || dc_graph_shape(g, x).width != layer->in)
+            return dc_refuse(g, "layer %s reads rows of width %lld, it is given width %lld", layer->name,
+                             (long long)layer->in, (long long)dc_graph_shape(g, x).width);
+        x = dc_layer_is_pool(layer)      ? dc_pool_layer(g, layer, x)
+            : dc_layer_has_window(layer) ? dc_conv_layer(g, layer, owner, pass != DC_FIXED, x)
+                                         : dense(g, layer, owner, pass, x);
     }
     return x;
 }

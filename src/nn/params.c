@@ -12,7 +12,7 @@ void dc_params_add_biases(dc_params *p, const dc_net *net)
     for (int i = 0; i < net->n_layers; i++) {
         const dc_layer *layer = &net->layer[(i + net->n_encoder) % net->n_layers];
         p->bias[p->n_biases].lo = layer->bias;
-        p->bias[p->n_biases++].hi = layer->bias + (size_t)layer->out;
+        p->bias[p->n_biases++].hi = layer->bias + (size_t)dc_layer_biases(layer);
     }
 }
 

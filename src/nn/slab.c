@@ -57,9 +57,11 @@ static dc_slab_array array_of(const char *owner, const char *part, int64_t n, in
     return a;
 }
 
+/* Number of arrays of a layer: its weights, unless it is tied, its bias and the vectors of its norm; pooling has
+ * none. */
 static int layer_arrays(const dc_layer *layer)
 {
-    return (layer->tied ? 0 : 1) + dc_layer_vectors(layer);
+    return dc_layer_is_pool(layer) ? 0 : (layer->tied ? 0 : 1) + dc_layer_vectors(layer);
 }
 
 /* Array i of a layer: first its weights, unless the layer is tied; then its bias and the vectors of its norm. */
@@ -67,10 +69,10 @@ static bool layer_array(const dc_layer *layer, int i, dc_slab_array *out)
 {
     static const char *const names[] = {"/bias", "/gamma", "/mean", "/variance"};
     const int vector = i - (layer->tied ? 0 : 1);
+    const int64_t width = dc_layer_biases(layer);
     if (i >= layer_arrays(layer)) return false;
-    *out = vector < 0
-               ? array_of(layer->name, "/weight", layer->in, layer->out, layer->weight)
-               : array_of(layer->name, names[vector], 0, layer->out, layer->bias + (size_t)(vector * layer->out));
+    *out = vector < 0 ? array_of(layer->name, "/weight", dc_layer_rows(layer), dc_layer_columns(layer), layer->weight)
+                      : array_of(layer->name, names[vector], 0, width, layer->bias + (size_t)(vector * width));
     return true;
 }
 

@@ -38,6 +38,8 @@ dc_call dc_step_call(const dc_step *s, int i, int64_t at, const dc_tile *tile)
                  .out = value_of(s, i, at),
                  .dout = gradient_of(s, i, at),
                  .scratch = s->scratch,
+                 .lane = s->lanes,
+                 .lane_floats = s->plan.lane,
                  .spill = s->spill};
     if (x->op->aux) c.aux = dc_step_buffer(s, s->plan.node[i].aux) + at * x->op->aux(s->plan.graph, x);
     for (int k = 0; k < x->n_in; k++) {

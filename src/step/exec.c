@@ -15,8 +15,16 @@ static dc_outer_pair pair_of(const dc_step *s, int i)
     const dc_node *x = dc_step_node(s, i);
     const float *in = dc_step_buffer(s, s->plan.node[x->in[0]].value),
                 *slopes = dc_step_buffer(s, s->plan.node[i].grad);
-    if (x->op->product == DC_PRODUCT_TIED) return (dc_outer_pair){.A = slopes, .D = in};
-    return (dc_outer_pair){.A = in, .D = slopes, .bias = x->n_in > 2};
+    switch (x->op->product) {
+    case DC_PRODUCT_TIED:
+        return (dc_outer_pair){.A = slopes, .D = in};
+    case DC_PRODUCT_DECONV:
+        return (dc_outer_pair){.A = slopes, .D = in, .window = &x->window};
+    case DC_PRODUCT_CONV:
+        return (dc_outer_pair){.A = in, .D = slopes, .bias = x->n_in > 2, .window = &x->window};
+    default:
+        return (dc_outer_pair){.A = in, .D = slopes, .bias = x->n_in > 2};
+    }
 }
 
 static void list_products(const dc_step *s)
@@ -47,6 +55,7 @@ static dc_status take_buffers(dc_step *s)
     DC_TRY(dc_mem_alloc(&s->ones, s->plan.one_floats, sizeof *s->ones, "vectors of a step"));
     DC_TRY(dc_mem_alloc(&s->leaf_of, (size_t)(part->shard_hi - part->shard_lo), sizeof *s->leaf_of, "shards"));
     DC_TRY(dc_mem_alloc(&s->scratch, s->plan.scratch, sizeof *s->scratch, "transposed weights"));
+    DC_TRY(dc_mem_alloc(&s->lanes, (size_t)s->n_threads, dc_mul_size(s->plan.lane, sizeof *s->lanes), "patches"));
     DC_TRY(
         dc_mem_alloc(&s->spill, rows, dc_mul_size((size_t)s->plan.spill, sizeof *s->spill), "gradients to be added"));
     DC_TRY(dc_mem_alloc_pages(&s->all, (size_t)s->places.B, dc_mul_size(s->plan.all_floats, sizeof *s->all),
@@ -115,6 +124,7 @@ void dc_step_destroy(dc_step **step)
     dc_sum_destroy(&s->level_sum);
     dc_mem_free(&s->level_total);
     dc_mem_free(&s->scratch);
+    dc_mem_free(&s->lanes);
     dc_mem_free(&s->spill);
     dc_mem_free(&s->all);
     dc_mem_free(&s->all_bytes);

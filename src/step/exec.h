@@ -25,6 +25,7 @@ struct dc_step {
     float *slab;         /* [places.max_rows x plan.row_floats] */
     float *ones;         /* [plan.one_floats] */
     float *scratch;      /* [plan.scratch] */
+    float *lanes;        /* [n_threads x plan.lane] */
     float *spill;        /* [places.max_rows x plan.spill] */
     float *all;          /* [rows of the largest batch x plan.all_floats] */
     size_t *all_bytes;   /* [P] */
@@ -60,7 +61,7 @@ static inline float *dc_step_all(const dc_step *s, size_t at)
 {
     return s->all + at * (size_t)s->places.B;
 }
-/* call.c: the call of node i; its operands start at place `at` of the buffers. */
+/* call.c: the call of node i; its operands start at place `at` of the buffers. Its lane is that of thread 0. */
 dc_call dc_step_call(const dc_step *s, int i, int64_t at, const dc_tile *tile);
 
 /* passes.c. Collective if the step has sums within its passes. */

@@ -9,7 +9,8 @@ struct dc_infer {
     const float *value; /* values of the parameter slab */
     int64_t tile_rows;
     int n_threads;
-    float *slab; /* [n_threads x tile_rows x plan.row_floats] */
+    float *slab;  /* [n_threads x tile_rows x plan.row_floats] */
+    float *lanes; /* [n_threads x plan.lane] */
 };
 
 /* Refuses operations that need more than one tile, because inference sees only one. */
@@ -39,6 +40,7 @@ dc_status dc_infer_create(dc_infer **out, const dc_graph *g, const float *value,
     e->n_threads = dc_step_threads();
     DC_TRY(dc_mem_alloc(&e->slab, (size_t)e->n_threads * (size_t)tile_rows,
                         dc_mul_size(e->plan.row_floats, sizeof *e->slab), "activations"));
+    DC_TRY(dc_mem_alloc(&e->lanes, (size_t)e->n_threads, dc_mul_size(e->plan.lane, sizeof *e->lanes), "patches"));
 out:
     if (st != DC_OK) dc_infer_destroy(&e);
     *out = e;
@@ -48,6 +50,7 @@ out:
 void dc_infer_destroy(dc_infer **infer)
 {
     if (*infer) dc_mem_free(&(*infer)->slab);
+    if (*infer) dc_mem_free(&(*infer)->lanes);
     dc_mem_free(infer);
 }
 
@@ -74,7 +77,12 @@ void dc_infer_run(const dc_infer *e, int thread)
     for (int i = 0; i < g->n_nodes; i++) {
         const dc_node *x = &g->node[i];
         if (!e->plan.node[i].live || !x->op->forward) continue;
-        dc_call call = {.graph = g, .node = x, .tile = &tile, .out = buffer(e, thread, i)};
+        dc_call call = {.graph = g,
+                        .node = x,
+                        .tile = &tile,
+                        .out = buffer(e, thread, i),
+                        .lane = e->lanes + (size_t)thread * e->plan.lane,
+                        .lane_floats = e->plan.lane};
         for (int k = 0; k < x->n_in; k++) {
             const dc_node *in = &g->node[x->in[k]];
             call.in[k] = in->op == &dc_op_use ? e->value + in->tensor.at : buffer(e, thread, x->in[k]);

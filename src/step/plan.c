@@ -92,6 +92,7 @@ static void place_buffers(dc_plan *p)
         if (n->differentiated) n->grad = take(floats, wanted);
         if (x->op->aux) n->aux = take(floats, x->op->aux(p->graph, x));
         if (x->op->scratch) p->scratch = DC_MAX(p->scratch, x->op->scratch(p->graph, x));
+        if (x->op->lane) p->lane = DC_MAX(p->lane, x->op->lane(p->graph, x));
         if (x->op == &dc_op_batch) p->batch = i;
     }
 }

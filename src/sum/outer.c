@@ -44,19 +44,43 @@ static bool overlap(const dc_outer_item *x, const dc_outer_item *y)
     return x->at < y->at + dc_item_floats(y) && y->at < x->at + dc_item_floats(x);
 }
 
-static dc_status take_items(dc_outer *o)
+static bool has_windows(const dc_outer_item *x)
 {
-    const dc_outer_config *cfg = &o->cfg;
+    for (int k = 0; k < x->n_pairs; k++) DC_ASSERT(!x->pair[k].window == !x->pair[0].window);
+    return x->pair[0].window != NULL;
+}
+
+static void check_items(const dc_outer_config *cfg)
+{
     for (int i = 0; i < cfg->n_items; i++) {
         const dc_outer_item *x = &cfg->item[i];
         DC_ASSERT(x->n_pairs >= 1 && x->n_pairs <= DC_OUTER_PAIRS && dc_bias_adds(x, x->n_pairs) == x->bias);
         for (int j = 0; j < i; j++) DC_ASSERT(!overlap(x, &cfg->item[j]));
     }
+}
+
+/* Takes the items with windows, or those without. */
+static dc_status take_items(dc_outer *o, const dc_outer_config *cfg, bool windows)
+{
     const dc_status st = dc_mem_alloc(&o->item, (size_t)cfg->n_items, sizeof *o->item, "products");
-    if (st != DC_OK) return st;
-    if (cfg->n_items) memcpy(o->item, cfg->item, (size_t)cfg->n_items * sizeof *o->item);
     o->cfg.item = o->item;
-    return DC_OK;
+    o->cfg.n_items = 0;
+    for (int i = 0; st == DC_OK && i < cfg->n_items; i++)
+        if (has_windows(&cfg->item[i]) == windows) o->item[o->cfg.n_items++] = cfg->item[i];
+    return st;
+}
+
+/* Notes where each item of the caller is. */
+static dc_status take_home(dc_outer *o, const dc_outer_config *cfg)
+{
+    int own = 0, of_patches = 0;
+    const dc_status st = dc_mem_alloc(&o->home, (size_t)cfg->n_items, sizeof *o->home, "products");
+    for (int i = 0; st == DC_OK && i < cfg->n_items; i++) {
+        const bool windows = has_windows(&cfg->item[i]);
+        o->home[i].outer = windows ? o->patches : o;
+        o->home[i].item = windows ? of_patches++ : own++;
+    }
+    return st;
 }
 
 static dc_status take_sum(dc_outer *o)
@@ -78,20 +102,35 @@ static dc_status take_squares(dc_outer *o)
     return dc_mem_alloc(&o->square, units, sizeof *o->square, "squares of gradients");
 }
 
-dc_status dc_outer_create(dc_outer **out, const dc_outer_config *cfg)
+static dc_status create_ways(dc_outer **out, const dc_outer_config *cfg, const dc_outer_row *row, bool windows)
 {
     dc_status st = DC_OK;
     dc_outer *o = NULL;
     const dc_part *part = cfg->places->part;
     DC_TRY(dc_mem_alloc(&o, 1, sizeof *o, "sums over a batch"));
     o->cfg = *cfg;
-    o->row = &dc_outer_table[cfg->places->way];
-    DC_TRY(take_items(o));
-    DC_TRY(take_sum(o));
-    DC_TRY(
-        dc_owners_init(&o->owners, o->item, cfg->n_items, o->row->whole ? 1 : part->P, o->row->whole ? 0 : part->rank));
+    o->row = row;
+    DC_TRY(take_items(o, cfg, windows));
+    DC_TRY(dc_owners_init(&o->owners, o->item, o->cfg.n_items, row->whole ? 1 : part->P, row->whole ? 0 : part->rank));
     DC_TRY(take_squares(o));
-    DC_TRY(o->row->create(o));
+    DC_TRY(row->create(o));
+out:
+    if (st != DC_OK) dc_outer_destroy(&o);
+    *out = o;
+    return st;
+}
+
+dc_status dc_outer_create(dc_outer **out, const dc_outer_config *cfg)
+{
+    dc_status st = DC_OK;
+    dc_outer *o = NULL;
+    bool windows = false;
+    check_items(cfg);
+    for (int i = 0; i < cfg->n_items; i++) windows |= has_windows(&cfg->item[i]);
+    DC_TRY(create_ways(&o, cfg, &dc_outer_table[cfg->places->way], false));
+    DC_TRY(take_sum(o));
+    if (windows) DC_TRY(create_ways(&o->patches, cfg, &dc_outer_table[DC_OUTER_TREE], true));
+    DC_TRY(take_home(o, cfg));
 out:
     if (st != DC_OK) dc_outer_destroy(&o);
     *out = o;
@@ -102,6 +141,8 @@ void dc_outer_destroy(dc_outer **outer)
 {
     dc_outer *o = *outer;
     if (!o) return;
+    dc_outer_destroy(&o->patches);
+    dc_mem_free(&o->home);
     if (o->way) o->row->release(o);
     dc_mem_free(&o->way);
     dc_owners_release(&o->owners);
@@ -152,20 +193,34 @@ double dc_outer_sync(dc_comm *comm, dc_outer *o, double *total)
     dc_sum_total(comm, o->sum, o->vector);
     if (n) memcpy(total, o->vector, n * sizeof *total);
     o->row->sync(comm, o);
+    if (o->patches) o->patches->row->sync(comm, o->patches);
     return o->vector[n];
+}
+
+/* Bytes that this rank sends for the products and their sharing. */
+static double sent_for_products(const dc_outer *o)
+{
+    const dc_owners *own = &o->owners;
+    return o->row->sent(o) + (own->P - 1) * (sizeof(float) * (double)dc_owned_floats(own, own->rank));
+}
+
+static double sent_for_squares(const dc_outer *o)
+{
+    return dc_owned_square_bytes(&o->owners, o->owners.rank) * (o->owners.P - 1);
 }
 
 dc_outer_costs dc_outer_costs_of(const dc_outer *o)
 {
-    const dc_owners *own = &o->owners;
-    const double P = o->cfg.places->part->P, owned = sizeof(float) * (double)dc_owned_floats(own, own->rank);
+    const double P = o->cfg.places->part->P,
+                 owned = sizeof(float) * (double)dc_owned_floats(&o->owners, o->owners.rank);
     if (P == 1) return (dc_outer_costs){0};
-    return (dc_outer_costs){.sent_bytes = dc_sum_sent_bytes(o->sum) + o->row->sent(o) + (own->P - 1) * owned,
+    return (dc_outer_costs){.sent_bytes = dc_sum_sent_bytes(o->sum) + sent_for_products(o) +
+                                          (o->patches ? sent_for_products(o->patches) : 0),
                             .mpi_bytes = o->row->whole ? owned / P : 0,
-                            .squares_bytes = dc_owned_square_bytes(own, own->rank) * (own->P - 1)};
+                            .squares_bytes = sent_for_squares(o) + (o->patches ? sent_for_squares(o->patches) : 0)};
 }
 
 double dc_outer_product_s(const dc_outer *o)
 {
-    return o->product_s;
+    return o->product_s + (o->patches ? o->patches->product_s : 0);
 }

@@ -97,6 +97,11 @@ struct dc_outer {
     void *way; /* the way's own data, made by create and freed by release */
     dc_owners owners;
     double product_s;
+    dc_outer *patches; /* sums the items with windows, if the others are summed in another way; NULL: none */
+    struct {
+        dc_outer *outer;
+        int item;
+    } * home; /* [items of the caller] where each is */
     /* For the small vectors that shards contribute (outer.h). They are added in canonical order (sum.h), as if they
      * were the rows of a partition with one row per shard. */
     dc_part leaf_part;

@@ -4,7 +4,8 @@
  * The shards of a rank make up whole subtrees (part.h). The rank computes the sums at their roots, tile by tile, so
  * that the partial sums of a tile stay in the cache. Each rank owns a slice of the gradient: it receives this slice of
  * the roots of all ranks, and finishes the tree for this slice. A batch of B rows has at most ceil(B/V) rows in a
- * shard; a shard with fewer is padded with zeros in D, so that all products have the same shape. */
+ * shard; a shard with fewer is padded with zeros in D, so that all products have the same shape. A product of patches
+ * is over the rows that the shard has in the step, so it needs no padding. */
 #include "outer_tree.h"
 
 #include <string.h>
@@ -96,6 +97,18 @@ out:
     return st;
 }
 
+/* Floats of the patches that a thread forms at once. */
+static size_t patch_floats(const dc_outer *o)
+{
+    size_t floats = 0;
+    for (int i = 0; i < o->cfg.n_items; i++)
+        for (int k = 0; k < o->item[i].n_pairs; k++) {
+            const dc_window *w = o->item[i].pair[k].window;
+            if (w) floats = DC_MAX(floats, (size_t)(dc_tree_images(w) * dc_window_places(w) * DC_TREE_ROWS));
+        }
+    return floats;
+}
+
 dc_status dc_outer_tree_create(dc_outer *o)
 {
     dc_status st = DC_OK;
@@ -106,7 +119,8 @@ dc_status dc_outer_tree_create(dc_outer *o)
     t->threads = dc_outer_tree_threads();
     DC_TRY(take_roots(t, part));
     DC_TRY(take_tiles(o, t));
-    t->scratch_floats = (size_t)DC_TREE_ROWS * DC_TREE_COLUMNS * (size_t)dc_tree_scratch(part->V);
+    t->tile_floats = (size_t)DC_TREE_ROWS * DC_TREE_COLUMNS * (size_t)dc_tree_scratch(part->V);
+    t->scratch_floats = t->tile_floats + patch_floats(o);
     DC_TRY(dc_mem_alloc(&t->scratch, (size_t)t->threads, t->scratch_floats * sizeof *t->scratch, "partial tiles"));
     if (!alone(o)) DC_TRY(take_messages(o, t));
 out:

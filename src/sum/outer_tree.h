@@ -23,14 +23,21 @@ typedef struct {
     int64_t n_tiles;
     size_t floats; /* number of floats of all items */
     int threads;
-    float *scratch; /* [threads x scratch_floats] */
-    size_t scratch_floats;
+    float *scratch; /* [threads x scratch_floats] partial tiles, then patches */
+    size_t scratch_floats, tile_floats;
     /* Only with several ranks: */
     float *partial;                  /* [own roots x floats] */
     float *packed, *received;        /* [own roots x floats], [roots of all ranks x own floats] */
     size_t *send_bytes, *recv_bytes; /* [P] */
     dc_subtree *stack;               /* [roots of all ranks] */
 } dc_outer_tree;
+
+/* Images whose patches are formed at once. */
+static inline int64_t dc_tree_images(const dc_window *w)
+{
+    enum { PLACES = 512 };
+    return DC_MAX(PLACES / dc_window_places(w), (int64_t)1);
+}
 
 /* outer_tree_kern.c */
 int dc_outer_tree_threads(void);

@@ -13,6 +13,7 @@ int dc_outer_tree_threads(void)
 typedef struct {
     const dc_outer *outer;
     const dc_tree_tile *tile;
+    float *patches;
 } leaf_place;
 
 static void add_rows(const float *D, int64_t n, int64_t width, int64_t columns, float *out)
@@ -21,30 +22,76 @@ static void add_rows(const float *D, int64_t n, int64_t width, int64_t columns, 
         for (int64_t j = 0; j < columns; j++) out[j] += D[i * width + j];
 }
 
-/* Computes what the rows of one shard contribute to a tile: out [rows x columns], or [columns] for a bias. */
-static void leaf_tile(const void *place, int shard, float *out)
+/* Adds what pair k gives to a tile, over the padded rows of a shard. */
+static void add_product(const dc_outer *o, const dc_tree_tile *t, int k, int shard, float *out)
 {
-    const dc_outer *o = ((const leaf_place *)place)->outer;
-    const dc_tree_tile *t = ((const leaf_place *)place)->tile;
     const dc_outer_item *x = &o->item[t->item];
     const dc_places *p = o->cfg.places;
     const int64_t at = p->pad + (shard - p->part->shard_lo) * p->shard_places;
-    if (t->rows == 0) memset(out, 0, (size_t)t->columns * sizeof *out);
-    for (int k = 0; k < x->n_pairs; k++) {
-        const float *A = x->pair[k].A + at * x->a + t->row, *D = x->pair[k].D + at * x->d + t->column;
-        if (t->rows > 0)
-            dc_gemm(DC_T, DC_N, t->rows, t->columns, p->shard_places, 1, A, x->a, D, x->d, dc_pair_beta(k), out,
-                    t->columns);
-        else if (x->pair[k].bias)
-            add_rows(D, p->shard_places, x->d, t->columns, out);
+    const float *A = x->pair[k].A + at * x->a + t->row, *D = x->pair[k].D + at * x->d + t->column;
+    if (t->rows > 0)
+        dc_gemm(DC_T, DC_N, t->rows, t->columns, p->shard_places, 1, A, x->a, D, x->d, dc_pair_beta(k), out,
+                t->columns);
+    else if (x->pair[k].bias)
+        add_rows(D, p->shard_places, x->d, t->columns, out);
+}
+
+/* The rows of a shard in this step; NULL: none. */
+static const dc_leaf *leaf_of(const dc_places *p, int shard)
+{
+    int lo = 0, hi = p->n_leaves;
+    while (lo < hi) {
+        const int middle = (lo + hi) / 2;
+        if (p->leaf[middle].shard < shard)
+            lo = middle + 1;
+        else
+            hi = middle;
     }
+    return lo < p->n_leaves && p->leaf[lo].shard == shard ? &p->leaf[lo] : NULL;
+}
+
+/* The same for a pair with a window, a few images at a time. */
+static void add_patches(const leaf_place *place, int k, const dc_leaf *leaf, float *out)
+{
+    const dc_tree_tile *t = place->tile;
+    const dc_outer_item *x = &place->outer->item[t->item];
+    const dc_outer_pair *pair = &x->pair[k];
+    const int64_t places = dc_window_places(pair->window), image = dc_window_image(pair->window),
+                  images = dc_tree_images(pair->window);
+    for (int64_t lo = 0; lo < leaf->n && t->rows > 0; lo += images) {
+        const int64_t n = DC_MIN(images, leaf->n - lo), at = leaf->at + lo;
+        for (int64_t i = 0; i < n; i++)
+            dc_patches(pair->window, pair->A + (at + i) * image, t->row, t->rows,
+                       place->patches + i * places * t->rows);
+        dc_gemm(DC_T, DC_N, t->rows, t->columns, n * places, 1, place->patches, t->rows,
+                pair->D + at * places * x->d + t->column, x->d, 1, out, t->columns);
+    }
+    if (t->rows == 0 && pair->bias)
+        add_rows(pair->D + leaf->at * places * x->d + t->column, leaf->n * places, x->d, t->columns, out);
+}
+
+/* Computes what the rows of one shard contribute to a tile: out [rows x columns], or [columns] for a bias. */
+static void leaf_tile(const void *ctx, int shard, float *out)
+{
+    const leaf_place *place = ctx;
+    const dc_outer *o = place->outer;
+    const dc_tree_tile *t = place->tile;
+    const dc_outer_item *x = &o->item[t->item];
+    const bool windows = x->pair[0].window != NULL;
+    const dc_leaf *leaf = windows ? leaf_of(o->cfg.places, shard) : NULL;
+    if (windows || t->rows == 0) memset(out, 0, (size_t)(DC_MAX(t->rows, (int64_t)1) * t->columns) * sizeof *out);
+    for (int k = 0; k < x->n_pairs; k++)
+        if (!windows)
+            add_product(o, t, k, shard, out);
+        else if (leaf)
+            add_patches(place, k, leaf, out);
 }
 
 /* Computes one tile of the sum at a root and copies it to its place in the vector of all items. */
 static void root_tile(const dc_outer *o, const dc_tree_tile *t, const dc_subtree *root, float *scratch, float *out)
 {
     const int64_t width = o->item[t->item].d, rows = DC_MAX(t->rows, (int64_t)1);
-    const leaf_place place = {o, t};
+    const leaf_place place = {o, t, scratch + ((const dc_outer_tree *)o->way)->tile_floats};
     dc_tree_sum(leaf_tile, &place, rows * t->columns, root->first, root->size, scratch);
     out += t->start + (size_t)(t->row * width + t->column);
     for (int64_t i = 0; i < rows; i++)

@@ -71,9 +71,9 @@ static const size_t *owned_bytes(const dc_owners *o, int i)
 
 void dc_outer_owned(const dc_outer *outer, int item, size_t *lo, size_t *hi)
 {
-    const dc_owners *o = &outer->owners;
-    *lo = dc_owned_lo(o, item, o->rank);
-    *hi = dc_owned_lo(o, item, o->rank + 1);
+    const dc_owners *o = &outer->home[item].outer->owners;
+    *lo = dc_owned_lo(o, outer->home[item].item, o->rank);
+    *hi = dc_owned_lo(o, outer->home[item].item, o->rank + 1);
 }
 
 void dc_outer_share(dc_comm *comm, const dc_outer *outer, float *slab)
@@ -81,6 +81,7 @@ void dc_outer_share(dc_comm *comm, const dc_outer *outer, float *slab)
     const dc_owners *o = &outer->owners;
     for (int i = 0; o->P > 1 && i < o->n_items; i++)
         dc_comm_allgatherv(comm, slab + dc_owned_lo(o, i, o->rank), slab + o->item[i].at, owned_bytes(o, i));
+    if (outer->patches) dc_outer_share(comm, outer->patches, slab);
 }
 
 /* Sets [*lo, *hi) to the floats in [first, first + n) that rank r owns of item i; false if there are none. */
@@ -106,6 +107,7 @@ void dc_outer_collect(dc_comm *comm, const dc_outer *outer, const float *slab, s
         else if (piece)
             memcpy(piece + at, own, o->bytes[0]);
     }
+    if (outer->patches) dc_outer_collect(comm, outer->patches, slab, first, n, piece);
 }
 
 void dc_outer_take(const dc_outer *outer, const float *piece, size_t first, size_t n, float *slab)
@@ -115,6 +117,7 @@ void dc_outer_take(const dc_outer *outer, const float *piece, size_t first, size
     for (int i = 0; i < o->n_items; i++)
         if (owned_within(o, i, o->rank, first, n, &lo, &hi))
             memcpy(slab + lo, piece + (lo - first), (hi - lo) * sizeof *slab);
+    if (outer->patches) dc_outer_take(outer->patches, piece, first, n, slab);
 }
 
 /* ---- Squares ----------------------------------------------------------------------------------------------------- */
@@ -146,5 +149,5 @@ double dc_outer_squares(dc_comm *comm, dc_outer *outer)
     for (int r = 0; r < o->P; r++) o->bytes[r] = (units_below(o, r + 1) - units_below(o, r)) * sizeof *own;
     if (o->P > 1) dc_comm_allgatherv(comm, own, outer->square, o->bytes);
     for (size_t u = 0; u < all; u++) sum += outer->square[u];
-    return sum;
+    return outer->patches ? sum + dc_outer_squares(comm, outer->patches) : sum;
 }

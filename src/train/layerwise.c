@@ -39,8 +39,10 @@ static void release(pair *p)
 static void copy_layer(const dc_layer *from, const float *source, const dc_layer *to, float *target)
 {
     if (!from->tied)
-        memcpy(target + to->weight, source + from->weight, (size_t)(from->in * from->out) * sizeof *target);
-    memcpy(target + to->bias, source + from->bias, (size_t)(dc_layer_vectors(from) * from->out) * sizeof *target);
+        memcpy(target + to->weight, source + from->weight,
+               (size_t)(dc_layer_rows(from) * dc_layer_columns(from)) * sizeof *target);
+    memcpy(target + to->bias, source + from->bias,
+           (size_t)(dc_layer_vectors(from) * dc_layer_biases(from)) * sizeof *target);
 }
 
 /* The encoder and decoder layer of the stack that form pair l. */
@@ -56,10 +58,12 @@ static const dc_layer *decoder_of(const dc_model *stack, int l)
 /* Builds a network of an encoder layer and its mirror. */
 static dc_status build_net(dc_net *net, const dc_layer *encoder, const dc_layer *decoder)
 {
-    const dc_net_text t = {.encoder = {1, {{.width = encoder->out, .act = encoder->act, .norm = encoder->norm}}},
-                           .kind = decoder->tied ? DC_DECODER_TIED : DC_DECODER_MIRROR,
-                           .output_act = decoder->act,
-                           .output_norm = decoder->norm};
+    dc_net_text t = {.image = decoder->image, /* what it gives is what the encoder's layer gets */
+                     .encoder = {1, {dc_layer_text_of(encoder)}},
+                     .kind = decoder->tied ? DC_DECODER_TIED : DC_DECODER_MIRROR,
+                     .output_act = decoder->act,
+                     .output_norm = decoder->norm};
+    t.encoder.layer[0].rules = (dc_layer_rules){0};
     const dc_status st = dc_net_build(net, encoder->in, &t);
     if (st != DC_OK) return st;
     memcpy(net->layer[0].name, encoder->name, sizeof encoder->name);

@@ -18,15 +18,36 @@ static void file_name(char out[DC_H5_NAME_MAX], const char *array)
     snprintf(out, DC_H5_NAME_MAX, "%s%s", centers ? "/cluster_" : "/model/", array);
 }
 
+enum { WINDOW_NUMBERS = 8 };
+static void window_numbers(const dc_window *w, int64_t out[WINDOW_NUMBERS])
+{
+    const int64_t numbers[] = {w->h, w->w, w->c, w->kh, w->kw, w->stride, w->top, w->left};
+    memcpy(out, numbers, sizeof numbers);
+}
+
+static dc_status save_window(dc_h5 *h5, const char *name, const dc_layer *layer)
+{
+    dc_status st = DC_OK;
+    int64_t numbers[WINDOW_NUMBERS];
+    window_numbers(&layer->window, numbers);
+    DC_TRY(dc_h5_put_attr_str(h5, name, "kind", dc_layer_kind_name(layer->kind)));
+    DC_TRY(dc_h5_put_attr_i64(h5, name, "window", numbers, WINDOW_NUMBERS));
+out:
+    return st;
+}
+
+/* Pooling layers have no arrays, so they are in the text alone. */
 static dc_status save_layers(dc_h5 *h5, const dc_net *net)
 {
     dc_status st = DC_OK;
     for (int l = 0; l < net->n_layers; l++) {
         char name[DC_H5_NAME_MAX];
+        if (dc_layer_is_pool(&net->layer[l])) continue;
         file_name(name, net->layer[l].name);
         DC_TRY(dc_h5_put_attr_str(h5, name, "activation", dc_act_name(net->layer[l].act)));
         if (net->layer[l].norm) DC_TRY(dc_h5_put_attr_str(h5, name, "norm", dc_norm_name(net->layer[l].norm)));
         if (net->layer[l].tied) DC_TRY(dc_h5_put_attr_str(h5, name, "tied", dc_net_mirror(net, l)->name));
+        if (dc_layer_has_window(&net->layer[l])) DC_TRY(save_window(h5, name, &net->layer[l]));
     }
 out:
     return st;
@@ -113,11 +134,29 @@ dc_status dc_model_read(dc_h5 *h5, const char *path, const dc_slab *slab, float 
 
 /* ---- Weights of another run -------------------------------------------------------------------------------------- */
 
+/* Windows may differ although the weights have one shape. */
+static dc_status compare_window(dc_h5 *h5, const char *path, const char *name, const dc_layer *layer)
+{
+    dc_status st = DC_OK;
+    int64_t mine[WINDOW_NUMBERS] = {0}, stored[WINDOW_NUMBERS] = {0};
+    const bool there = dc_h5_has_attr(h5, name, "window");
+    if (dc_layer_has_window(layer)) window_numbers(&layer->window, mine);
+    if (there) DC_TRY(dc_h5_get_attr_i64(h5, name, "window", stored, WINDOW_NUMBERS, NULL));
+    if (there != dc_layer_has_window(layer) || memcmp(mine, stored, sizeof mine) != 0)
+        st = DC_FAIL(DC_ERR_USAGE,
+                     "%s (model.weights): layer %s was trained with another kernel, stride, padding or size of images; "
+                     "set model.encoder, model.decoder and input.image_shape as that run had them",
+                     path, layer->name);
+out:
+    return st;
+}
+
 static dc_status compare_activations(dc_h5 *h5, const char *path, const dc_net *net)
 {
     dc_status st = DC_OK;
     for (int l = 0; l < net->n_layers; l++) {
         char name[DC_H5_NAME_MAX], act[32];
+        if (dc_layer_is_pool(&net->layer[l])) continue;
         file_name(name, net->layer[l].name);
         DC_TRY(dc_h5_get_attr_str(h5, name, "activation", act, sizeof act));
         if (strcmp(act, dc_act_name(net->layer[l].act)) != 0)
@@ -126,6 +165,7 @@ static dc_status compare_activations(dc_h5 *h5, const char *path, const dc_net *
                            "model.encoder and model.decoder, or model.activation, model.latent_activation and "
                            "model.output_activation, as that run had them",
                            path, net->layer[l].name, act, dc_act_name(net->layer[l].act));
+        DC_TRY(compare_window(h5, path, name, &net->layer[l]));
     }
 out:
     return st;

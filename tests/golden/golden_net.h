@@ -16,9 +16,10 @@ static inline void golden_read_slab(const char *file, const dc_net *net, const c
         const dc_layer *layer = &net->layer[l];
         char name[128];
         snprintf(name, sizeof name, "%s/%s/weight", prefix, layer->name);
-        ok = ok && golden_read_f32(file, name, slab + layer->weight, (size_t)(layer->in * layer->out));
+        ok = ok && golden_read_f32(file, name, slab + layer->weight,
+                                   (size_t)(dc_layer_rows(layer) * dc_layer_columns(layer)));
         snprintf(name, sizeof name, "%s/%s/bias", prefix, layer->name);
-        ok = ok && golden_read_f32(file, name, slab + layer->bias, (size_t)layer->out);
+        ok = ok && golden_read_f32(file, name, slab + layer->bias, (size_t)dc_layer_biases(layer));
     }
     CHECK(ok);
 }

@@ -79,6 +79,81 @@ static void dense_tied(const node_call *c, int64_t i, double *out)
     }
 }
 
+/* Pixel (y, x) channel k of an image; 0 outside. */
+static double pixel(const dc_window *w, const double *image, int64_t y, int64_t x, int64_t k)
+{
+    return y >= 0 && y < w->h && x >= 0 && x < w->w ? image[(y * w->w + x) * w->c + k] : 0;
+}
+
+static void conv(const node_call *c, int64_t i, double *out)
+{
+    const dc_window *w = &c->x->window;
+    const int64_t m = c->x->shape.width / (w->down * w->across);
+    for (int64_t oy = 0; oy < w->down; oy++)
+        for (int64_t ox = 0; ox < w->across; ox++)
+            for (int64_t j = 0; j < m; j++) {
+                double t = bias_of(c, j);
+                for (int64_t ky = 0; ky < w->kh; ky++)
+                    for (int64_t kx = 0; kx < w->kw; kx++)
+                        for (int64_t k = 0; k < w->c; k++)
+                            t += pixel(w, row_of(c, 0, i), oy * w->stride - w->top + ky, ox * w->stride - w->left + kx,
+                                       k) *
+                                 c->in[1][((ky * w->kw + kx) * w->c + k) * m + j];
+                out[(oy * w->across + ox) * m + j] = act_ref((dc_act)c->x->whole[0], t);
+            }
+}
+
+/* By pixels of the image: what all places that see it give. */
+static void deconv(const node_call *c, int64_t i, double *out)
+{
+    const dc_window *w = &c->x->window;
+    const int64_t m = shape_of(c, 0)->width / (w->down * w->across);
+    for (int64_t y = 0; y < w->h; y++)
+        for (int64_t x = 0; x < w->w; x++)
+            for (int64_t k = 0; k < w->c; k++) {
+                double t = bias_of(c, k);
+                for (int64_t oy = 0; oy < w->down; oy++)
+                    for (int64_t ox = 0; ox < w->across; ox++) {
+                        const int64_t ky = y - (oy * w->stride - w->top), kx = x - (ox * w->stride - w->left);
+                        if (ky < 0 || ky >= w->kh || kx < 0 || kx >= w->kw) continue;
+                        for (int64_t j = 0; j < m; j++)
+                            t += row_of(c, 0, i)[(oy * w->across + ox) * m + j] *
+                                 c->in[1][((ky * w->kw + kx) * w->c + k) * m + j];
+                    }
+                out[(y * w->w + x) * w->c + k] = act_ref((dc_act)c->x->whole[0], t);
+            }
+}
+
+/* Both poolings: pixels outside do not count. */
+static void pool(const node_call *c, int64_t i, bool largest, double *out)
+{
+    const dc_window *w = &c->x->window;
+    for (int64_t p = 0; p < w->down * w->across; p++)
+        for (int64_t k = 0; k < w->c; k++) {
+            double sum = 0, best = -INFINITY;
+            int count = 0;
+            for (int64_t n = 0; n < w->kh * w->kw; n++) {
+                const int64_t y = p / w->across * w->stride - w->top + n / w->kw,
+                              x = p % w->across * w->stride - w->left + n % w->kw;
+                if (y < 0 || y >= w->h || x < 0 || x >= w->w) continue;
+                sum += pixel(w, row_of(c, 0, i), y, x, k);
+                best = fmax(best, pixel(w, row_of(c, 0, i), y, x, k));
+                count++;
+            }
+            out[p * w->c + k] = largest ? best : sum / count;
+        }
+}
+
+static void maxpool(const node_call *c, int64_t i, double *out)
+{
+    pool(c, i, true, out);
+}
+
+static void avgpool(const node_call *c, int64_t i, double *out)
+{
+    pool(c, i, false, out);
+}
+
 /* d act'(t), from y = act(t). */
 static void act_grad(const node_call *c, int64_t i, double *out)
 {
@@ -408,6 +483,10 @@ static const struct {
     {"use", 0, use},
     {"entry", 0, entry},
     {"dense", 0, dense},
+    {"conv", 0, conv},
+    {"deconv", 0, deconv},
+    {"maxpool", 0, maxpool},
+    {"avgpool", 0, avgpool},
     {"dropout", 0, dropout},
     {"normal", 0, normal},
     {"recon", 1, recon},

@@ -1,6 +1,8 @@
 /* See op_call.h. */
 #include "ref/op_call.h"
 
+#include <omp.h>
+
 #include "dcmpi/la.h"
 #include "dcmpi/mem.h"
 
@@ -30,6 +32,9 @@ void op_call_of(op_call *c, dc_val x, int64_t n_max)
     for (int k = 0; k < node->n_in; k++) width = DC_MAX(width, dc_in_width(&c->call, k));
     take(&c->aux, (size_t)n_max * aux_floats(c));
     take(&c->scratch, node->op->scratch ? node->op->scratch(c->graph, node) : 0);
+    c->call.lane_floats = node->op->lane ? node->op->lane(c->graph, node) : 0;
+    take(&c->lanes, (size_t)omp_get_max_threads() * c->call.lane_floats);
+    c->call.lane = c->lanes;
     take(&c->spill, (size_t)(n_max * width));
 }
 
@@ -38,6 +43,7 @@ void op_call_close(op_call *c)
     dc_graph_destroy(&c->graph);
     dc_mem_free(&c->aux);
     dc_mem_free(&c->scratch);
+    dc_mem_free(&c->lanes);
     dc_mem_free(&c->spill);
 }
 

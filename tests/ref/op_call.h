@@ -9,7 +9,7 @@ typedef struct {
     dc_graph *graph; /* owned */
     dc_tile tile;    /* keys of tables and noise, set by the caller */
     dc_call call;
-    float *aux, *scratch, *spill; /* owned */
+    float *aux, *scratch, *lanes, *spill; /* owned */
 } op_call;
 
 /* Opens c->graph for recording. Aborts without memory, as does the next function. */
