@@ -65,7 +65,7 @@ static void open_setup(dc_comm *comm, dc_outer_way way, setup *s)
         for (int k = 0; k < shapes[i].n_pairs; k++) {
             CHECK_OK(dc_mem_alloc(&s->A[i][k], places * (size_t)shapes[i].a, sizeof(float), "A"));
             CHECK_OK(dc_mem_alloc(&s->D[i][k], places * (size_t)shapes[i].d, sizeof(float), "D"));
-            s->item[i].pair[k] = (dc_outer_pair){s->A[i][k], s->D[i][k], shapes[i].of_pair[k]};
+            s->item[i].pair[k] = (dc_outer_pair){.A = s->A[i][k], .D = s->D[i][k], .bias = shapes[i].of_pair[k]};
         }
     }
     CHECK_OK(dc_mem_alloc(&s->grad, s->n, sizeof *s->grad, "gradient"));
