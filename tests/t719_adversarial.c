@@ -178,10 +178,10 @@ static void test_again(dc_comm *comm)
 
 /* ---- Failures ---------------------------------------------------------------------------------------------------- */
 
-static const char *failure(const char *method, double k_sized, const double *loss, size_t n, int stride)
+static const char *failure(const char *method, double effective, const double *loss, size_t n, int stride)
 {
     const dc_method_env env = {.K = 10};
-    const dc_refresh last = {.k_sized = k_sized};
+    const dc_refresh last = {.k_sized = effective, .k_effective = effective};
     const dc_method_failure *f = dc_method_find(method)->failed(&env, &last, loss, n, stride);
     return f ? f->what : "none";
 }
