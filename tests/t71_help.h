@@ -26,13 +26,14 @@ typedef struct {
 
 static inline void clustering_configure(clustering_setup *s)
 {
-    s->env = (dc_method_env){.part = &s->data->part,
-                             .K = K,
-                             .L = L,
-                             .keys = method_keys(s->method, "alpha=1.7 weight=0.3 sharpness=0 loss=mse_sum discriminator=[4]"),
-                             .kmeans = {.K = K, .n_init = 1, .max_iter = 9, .seed = 1},
-                             .slab = &s->slab,
-                             .epoch_steps = (N - 1) / BATCH + 1};
+    s->env = (dc_method_env){
+        .part = &s->data->part,
+        .K = K,
+        .L = L,
+        .keys = method_keys(s->method, "alpha=1.7 weight=0.3 sharpness=0 loss=mse_sum discriminator=[4]"),
+        .kmeans = {.K = K, .n_init = 1, .max_iter = 9, .seed = 1},
+        .slab = &s->slab,
+        .epoch_steps = (N - 1) / BATCH + 1};
 }
 
 /* Centres, labels and target. */
