@@ -152,7 +152,7 @@ printf 'input: {data: blobs.h5}\nmodel: {hidden: [30], latent: 4}\n' >deck.yaml
 run 1 1 deck.yaml --model.encoder="dense 30, dense 4" --dry-run --run.output=dry
 expect_out "NOTE.*model.hidden.*model.latent.*model.encoder is given" "the command line puts a deck's shorthand out of use"
 run 0 1 config --explain model.encoder
-expect_out "dense WIDTH \[ACTIVATION\] \[init=SCHEME\] \[rate=FACTOR\]" "config --explain"
+expect_out "dense WIDTH \[bn.ln\] \[ACTIVATION\] \[init=SCHEME\] \[rate=FACTOR\]" "config --explain"
 
 # ---- going on
 args=("${base[@]}" "${steps[@]}" --cluster.method=idec --cluster.optimizer=adam --cluster.lr=0.001 --pretrain.optimizer=adam
