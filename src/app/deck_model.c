@@ -2,11 +2,12 @@
 
 #include <math.h>
 
-/* What a row is; c 0: no image. */
-static dc_image image_of(const dc_config *cfg)
+dc_image dc_deck_image(const dc_config *cfg)
 {
+    dc_net_text text;
     const dc_int_list *shape = &cfg->input.image_shape;
-    if (shape->n < 2 || shape->n > 3) return (dc_image){0};
+    dc_config_net(cfg, &text);
+    if (!dc_net_text_has_windows(&text) || shape->n < 2 || shape->n > 3) return (dc_image){0};
     return (dc_image){shape->v[0], shape->v[1], shape->n == 3 ? shape->v[2] : 1};
 }
 
@@ -32,7 +33,7 @@ dc_status dc_deck_net(const dc_config *cfg, int64_t D, dc_net *net)
     const dc_part_text *decoder = &text.decoder;
     const int64_t own = text.kind == DC_DECODER_OWN ? decoder->layer[decoder->n - 1].width : 0;
     text.names_only = D == 0;
-    if (dc_net_text_has_windows(&text)) text.image = image_of(cfg);
+    text.image = dc_deck_image(cfg);
     if (D > 0 && dc_net_text_has_windows(&text) && text.image.c == 0) return refuse_rows(D);
     return dc_net_build(net, D > 0 ? D : DC_MAX(own, (int64_t)1), &text);
 }

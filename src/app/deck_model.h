@@ -11,6 +11,9 @@
 DC_CHECKED dc_status dc_deck_net(const dc_config *cfg, int64_t D, dc_net *net);
 /* Makes the same network together with everything else that the deck's method trains and keeps. */
 DC_CHECKED dc_status dc_deck_slab(const dc_config *cfg, int64_t D, dc_slab *slab);
+/* What the deck's network takes a row for; c 0: no image, or the deck does not say which. Local. */
+dc_image dc_deck_image(const dc_config *cfg);
+
 /* Makes the shape of the images in the data part of the deck, if its network needs one and the deck has none. Local. */
 void dc_deck_take_images(dc_config *cfg, const dc_data_header *head);
 

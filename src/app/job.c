@@ -36,8 +36,7 @@ out:
     return st;
 }
 
-/* Stores the effective deck as text, for the result file and config.used.yaml. */
-static dc_status dump_deck(dc_job *job)
+dc_status dc_job_dump_deck(dc_job *job)
 {
     char *buffer = NULL;
     size_t bytes = 0;
@@ -45,9 +44,11 @@ static dc_status dump_deck(dc_job *job)
     if (!f) return DC_FAIL(DC_ERR_MEMORY, "not enough memory for the deck");
     dc_status st = dc_config_dump(&job->cfg, job->cli->verb, false, f);
     fclose(f);
+    dc_mem_free(&job->deck);
     if (st == DC_OK) st = dc_mem_alloc(&job->deck, bytes + 1, 1, "deck");
     if (st == DC_OK) memcpy(job->deck, buffer, bytes);
     free(buffer);
+    job->from.deck = job->deck;
     return st;
 }
 
@@ -65,7 +66,7 @@ static dc_status read_config(dc_comm *comm, dc_job *job)
     DC_TRY_ALL(comm, dc_config_parse_noting(&job->cfg, cli->deck ? cli->deck : "builtin", text ? text : "", bytes,
                                             cli->overrides, cli->n_overrides, cli->verb, &job->notes));
     DC_TRY(dc_agree_hash(comm, dc_config_hash(&job->cfg), "deck"));
-    DC_TRY_ALL(comm, dump_deck(job));
+    DC_TRY_ALL(comm, dc_job_dump_deck(job));
 out:
     dc_mem_free(&text);
     return st;
@@ -91,7 +92,6 @@ static void describe_start(dc_comm *comm, dc_job *job)
     join_command_line(job->cli, p->command_line, sizeof p->command_line);
     dc_la_describe(la, sizeof la);
     snprintf(p->libraries, sizeof p->libraries, "%s; HDF5 %s; %s", la, dc_h5_version(), dc_comm_library());
-    p->deck = job->deck;
     p->verb = job->cli->verb;
     p->ranks = dc_comm_size(comm);
     p->nodes = dc_comm_node_count(comm);

@@ -20,6 +20,7 @@ typedef struct {
     dc_config was;  /* deck of the shorter run */
     uint64_t data_hash, labels_hash;
     bool knows_labels;     /* labels_hash is known; version 0.1.0 did not store it */
+    dc_image image;        /* what the network took a row for; c 0: no image, or unknown */
     bool other_labels;     /* the labels have changed since then */
     bool refused;          /* this start is refused: the files stay as they are */
     int64_t number;        /* of the checkpoint in use, 0: none */
@@ -60,6 +61,10 @@ typedef struct {
 /* Collective. Reads the deck on rank 0, sends it to all ranks, parses it on each, and checks the launch. Errors:
  * DC_ERR_USAGE. */
 DC_CHECKED dc_status dc_job_start(dc_comm *comm, const dc_cli *cli, dc_job *job);
+/* Stores the effective deck as text, for checkpoints, the result file and config.used.yaml. Local. Errors:
+ * DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_job_dump_deck(dc_job *job);
+
 /* Collective. Creates, checks and locks the output directory, looks for what earlier starts left there, prints the
  * banner; from now on the run can be stopped. Changes no file of an earlier start. Errors: DC_ERR_IO, before any work
  * is done; those of resume.h. */

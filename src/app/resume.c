@@ -15,6 +15,7 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/queue.h"
 #include "dcmpi/version.h"
+#include "deck_model.h"
 #include "expect.h"
 #include "found.h"
 #include "origin.h"
@@ -122,14 +123,17 @@ static void take_result(dc_resume *r, const dc_found *found)
 {
     drop_checkpoint(r);
     r->complete = true;
+    r->image = dc_deck_image(&found->comparison.was);
     r->data_hash = found->data_hash;
     r->labels_hash = found->labels_hash;
     r->knows_labels = found->knows_labels;
 }
 
-static void take_checkpoint(dc_resume *r)
+/* was: its deck */
+static void take_checkpoint(dc_resume *r, const dc_config *was)
 {
     r->continues = true;
+    r->image = dc_deck_image(was);
     r->data_hash = r->ckpt.header.data_hash;
     r->labels_hash = r->ckpt.header.labels_hash;
     r->knows_labels = r->labels_hash != 0;
@@ -147,7 +151,7 @@ static bool take_last(dc_job *job, const list *l)
         compare_checkpoint(job, path, &c);
         r->number = r->ckpt.header.number;
         if (c.likeness == DC_SAME_RUN) {
-            take_checkpoint(r);
+            take_checkpoint(r, &c.was);
             return true;
         }
         drop_checkpoint(r);
@@ -195,7 +199,7 @@ static bool take_if_passed(dc_job *job, const char *path, uint64_t data_hash)
     r->was = c.was;
     r->longer = true;
     snprintf(r->longer_text, sizeof r->longer_text, "%.500s", c.text);
-    take_checkpoint(r);
+    take_checkpoint(r, &c.was);
     return true;
 }
 
@@ -262,7 +266,7 @@ static dc_status choose(dc_job *job, const list *l, const dc_found *found)
     const dc_status st = try_checkpoints(job, l, last_of(found), &kind, &newest);
     if (st != DC_OK) return st;
     if (kind == READABLE && newest.likeness == DC_SAME_RUN) {
-        take_checkpoint(r);
+        take_checkpoint(r, &newest.was);
         return DC_OK;
     }
     if (dc_found_is(found, DC_SAME_RUN)) {
@@ -288,7 +292,7 @@ static dc_status choose_own(dc_job *job, const list *l, const dc_found *found)
     dc_status st = try_checkpoints(job, l, found->is_own ? last_of(found) : -1, &kind, &newest);
     if (st == DC_OK && kind == READABLE && newest.likeness == DC_SAME_RUN &&
         strcmp(r->ckpt.header.job, dc_queue_job()) == 0)
-        take_checkpoint(r);
+        take_checkpoint(r, &newest.was);
     else
         drop_checkpoint(r);
     if (!r->continues && found->is_own && dc_found_is(found, DC_SAME_RUN)) take_result(r, found);
@@ -361,6 +365,19 @@ static dc_status check_dimensions(const dc_job *job, const dc_dataset *data)
         (long long)job->resume.number, (long long)h->N, (long long)h->D, (long long)data->part.N, (long long)data->D);
 }
 
+/* Rank 0 only. The shape of the images is no key of the result for a network without layers for images, and it may come
+ * from the data. */
+static dc_status check_images(const dc_job *job)
+{
+    const dc_image was = job->resume.image, is = dc_deck_image(&job->cfg);
+    if (was.c == 0 || (was.h == is.h && was.w == is.w && was.c == is.c)) return DC_OK;
+    return DC_FAIL(DC_ERR_FORMAT,
+                   "%s holds a run with images of %lldx%lldx%lld, and now they are %lldx%lldx%lld (input.image_shape, "
+                   "or the data file); set another run.output, or run.resume=never to start anew",
+                   job->cfg.run.output, (long long)was.h, (long long)was.w, (long long)was.c, (long long)is.h,
+                   (long long)is.w, (long long)is.c);
+}
+
 dc_status dc_resume_check_data(dc_comm *comm, dc_job *job, const dc_dataset *data)
 {
     dc_status st = DC_OK;
@@ -374,6 +391,7 @@ dc_status dc_resume_check_data(dc_comm *comm, dc_job *job, const dc_dataset *dat
                        "; set another run.output, or run.resume=never to start anew",
                        data->source, data->hash, r->data_hash);
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_dimensions(job, data) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_images(job) : DC_OK);
     r->refused = false;
     r->other_labels = r->knows_labels && r->labels_hash != job->from.labels_hash;
     if (r->other_labels && r->continues)

@@ -12,7 +12,8 @@ DC_CHECKED dc_status dc_resume_find(dc_job *job);
 /* Rank 0: prints what was found; call it once the log is in use. */
 void dc_resume_print(const dc_job *job);
 /* Collective. Checks that the data are those of the checkpoint or result. Changed labels only cause a note, because
- * labels only score the result. Errors: DC_ERR_DATA, DC_ERR_FORMAT (a checkpoint of other dimensions), equal on all
+ * labels only score the result. Errors: DC_ERR_DATA, DC_ERR_FORMAT (a checkpoint of other dimensions, or
+ * a network for images of another shape), equal on all
  * ranks. On an error nothing has been changed. */
 DC_CHECKED dc_status dc_resume_check_data(dc_comm *comm, dc_job *job, const dc_dataset *data);
 

@@ -61,6 +61,7 @@ static dc_status estimate(dc_comm *comm, dc_job *job, dc_data_header *head, dc_e
     dc_comm_bcast(comm, head, sizeof *head, 0);
     DC_TRY_ALL(comm, check_rows(cfg, head));
     if (strcmp(job->cli->verb, "fit") == 0) dc_deck_take_images(&job->cfg, head);
+    DC_TRY_ALL(comm, dc_job_dump_deck(job)); /* now with the shape of the images */
     DC_TRY(dc_job_name_limit(dc_job_estimate(comm, job, head, e), FEWER_ROWS));
 out:
     return st;
