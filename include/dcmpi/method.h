@@ -76,6 +76,9 @@ typedef struct {
     /* Adds what the method trains or keeps besides the autoencoder. Of env, it may use only K, L and keys. NULL: adds
      * nothing. */
     void (*build)(const dc_method_env *env, dc_slab *slab);
+    /* Refuses data of too few rows before they are read; only K and keys of env are set. May be NULL. Local. Errors:
+     * DC_ERR_DATA. */
+    dc_status (*check_rows)(const dc_method_env *env, int64_t N);
     /* Local. Errors: DC_ERR_MEMORY. *env must outlive the state. */
     dc_status (*create)(const dc_method_env *env, dc_method_state **out);
     /* Sets the first values of what build() added, from the rows embedded with the current weights. Only Z of *rows is

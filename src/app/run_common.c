@@ -21,11 +21,15 @@ static double gib(double bytes)
 }
 
 /* Checks what the header already shows, before the rows are read. */
-static dc_status check_rows(const dc_config *cfg, const dc_data_header *head)
+static dc_status check_rows(const dc_job *job, const dc_data_header *head)
 {
-    if (cfg->cluster.clusters <= head->N) return DC_OK;
-    return DC_FAIL(DC_ERR_DATA, "%s: %lld rows < %lld clusters; lower cluster.clusters or use more rows",
-                   cfg->input.data, (long long)head->N, (long long)cfg->cluster.clusters);
+    const dc_config *cfg = &job->cfg;
+    const dc_method_env env = {.K = cfg->cluster.clusters, .keys = dc_config_method_keys(cfg)};
+    const dc_method *method = dc_method_find(cfg->cluster.method);
+    if (env.K > head->N)
+        return DC_FAIL(DC_ERR_DATA, "%s: %lld rows < %lld clusters; lower cluster.clusters or use more rows",
+                       cfg->input.data, (long long)head->N, (long long)env.K);
+    return strcmp(job->cli->verb, "fit") == 0 && method->check_rows ? method->check_rows(&env, head->N) : DC_OK;
 }
 
 static dc_status probe_data(const dc_config *cfg, const char *verb)
@@ -59,7 +63,7 @@ static dc_status estimate(dc_comm *comm, dc_job *job, dc_data_header *head, dc_e
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_data(cfg, job->cli->verb) : DC_OK);
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_dataset_inspect(&request, head) : DC_OK);
     dc_comm_bcast(comm, head, sizeof *head, 0);
-    DC_TRY_ALL(comm, check_rows(cfg, head));
+    DC_TRY_ALL(comm, check_rows(job, head));
     if (strcmp(job->cli->verb, "fit") == 0) dc_deck_take_images(&job->cfg, head);
     DC_TRY_ALL(comm, dc_job_dump_deck(job)); /* now with the shape of the images */
     DC_TRY(dc_job_name_limit(dc_job_estimate(comm, job, head, e), FEWER_ROWS));

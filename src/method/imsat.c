@@ -77,6 +77,14 @@ static const dc_key keys[] = {
      .doc = "Factor of the first weights of the softmax layer: at first all rows have nearly the same p."},
 };
 
+static dc_status check_rows(const dc_method_env *env, int64_t N)
+{
+    const int64_t k = ((const imsat_keys *)env->keys)->neighbours;
+    if (k < N) return DC_OK;
+    return DC_FAIL(DC_ERR_DATA, "%lld rows have no %lld other rows each; lower imsat.neighbours or use more rows",
+                   (long long)N, (long long)k);
+}
+
 static double start_bytes(const dc_method_env *env)
 {
     return dc_knn_bytes(env->part, env->input.d, ((const imsat_keys *)env->keys)->neighbours);
@@ -150,6 +158,7 @@ const dc_method dc_method_imsat = {
     .flags = DC_METHOD_TRAINS | DC_METHOD_SCRATCH | DC_METHOD_HEAD,
     DC_METHOD_KEYS(keys, imsat_keys),
     .build = dc_head_build,
+    .check_rows = check_rows,
     .create = dc_centers_create_labels,
     .start = start,
     .start_bytes = start_bytes,
