@@ -30,7 +30,7 @@ static inline void golden_check_slab(const char *file, const dc_net *net, const 
 {
     const size_t first = net->layer[0].weight - net->n_decoder; /* the decoder comes before the encoder */
     float *expected = malloc((first + net->n_params) * sizeof *expected);
-    printf("# %s\n", prefix);
+    if (check_rank_ == 0) printf("# %s\n", prefix);
     golden_read_slab(file, net, prefix, expected);
     CHECK_ARRAY_NEAR(slab + first, expected + first, net->n_params, tolerance);
     free(expected);
