@@ -55,6 +55,12 @@ dc_status dc_centers_create_labels(const dc_method_env *env, dc_method_state **o
     return st;
 }
 
+dc_status dc_centers_keep_labels(dc_comm *comm, dc_method_state *state, dc_state *c, const char *name)
+{
+    state->saved = c;
+    return dc_state_keep_rows(comm, c, name, DC_STATE_F32, 1, state->env->part, state->labels);
+}
+
 static dc_status set_centers(dc_comm *comm, const dc_method_env *env, const dc_kmeans_config *cfg, const float *Z,
                              int32_t *label)
 {

@@ -59,8 +59,7 @@ out:
 /* The label of a row dates from the last batch that had this row, so it cannot be recomputed from the weights. */
 static dc_status keep(dc_comm *comm, dc_method_state *s, dc_state *c)
 {
-    s->saved = c;
-    return dc_state_keep_rows(comm, c, "cluster/labels", DC_STATE_F32, 1, s->env->part, s->labels);
+    return dc_centers_keep_labels(comm, s, c, "cluster/labels");
 }
 
 static void train_network(dc_graph *g, const dc_method_state *s)
