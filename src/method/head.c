@@ -30,7 +30,7 @@ dc_status dc_head_refresh(dc_comm *comm, dc_method_state *state, const dc_inferr
     const dc_method_env *env = state->env;
     const dc_rows embedded = dc_rows_of_array(env->part, rows->Z, &env->L);
     (void)out;
-    return dc_cluster_means(comm, &embedded, rows->label, env->K, env->value + dc_slab_find(env->slab, "centers")->at);
+    return dc_cluster_means(comm, &embedded, rows->label, env->K, dc_method_values(env, "centers"));
 }
 
 void dc_head_infer(dc_graph *g, const dc_method_env *env)

@@ -39,6 +39,10 @@ struct dc_method_state {
     dc_net trained;  /* variational methods: the network as its loss needs it (dc_net_for_loss) */
 };
 
+/* Present values of a tensor of the method, and that tensor as a value of a step. */
+float *dc_method_values(const dc_method_env *env, const char *tensor);
+dc_val dc_method_use(dc_graph *g, const dc_method_env *env, const char *tensor);
+
 /* Adds the trained tensor "centers" [K x L]. */
 void dc_centers_build(const dc_method_env *env, dc_slab *slab);
 dc_status dc_centers_create(const dc_method_env *env, dc_method_state **out);
@@ -56,8 +60,6 @@ dc_status dc_centers_refresh_kind(dc_comm *comm, dc_method_state *state, dc_targ
                                   dc_refresh *out);
 /* Sends rows x through the encoder. */
 dc_val dc_centers_encode(dc_graph *g, const dc_method_env *env, dc_pass pass, dc_val x);
-/* Returns the centres as a value of the step. */
-dc_val dc_centers_use(dc_graph *g, const dc_method_env *env);
 /* Minimises, with weight 1, the loss of reconstructing rows x from their embedding z; the decoder learns. */
 void dc_centers_reconstruct(dc_graph *g, const dc_method_env *env, dc_recon_loss loss, dc_val x, dc_val z);
 /* Returns KL(P || Q) of each row of the batch. z: embedding of the rows; P: the target of the last refresh. */
