@@ -5,12 +5,10 @@
 #include "check.h"
 #include "dcmpi/log.h"
 #include "dcmpi/rng.h"
-#include "golden/golden_net.h"
-#include "method/methods.h"
-#include "method_keys.h"
+#include "golden/golden_method.h"
 #include "ref/one_step.h"
 
-enum { N = 17, K = 3 };
+enum { K = 3 };
 static const char file[] = "variational.txt";
 static const dc_opt_config sgd = {.kind = DC_OPT_SGD, .lr = 0.02};
 static const char *const mixture[] = {"centers", "log_variances", "log_weights"};
@@ -28,111 +26,43 @@ static const golden_step steps[] = {
     {"one_clustpy_vade", "vade", "loss=mse_sum weight=1", "clustpy.txt"},
 };
 
-typedef struct {
-    golden_setup base;
-    const dc_method *method;
-    dc_method_env env;
-    dc_method_state *state;
-    dc_graph *graph;
-    dc_step *step;
-} setup;
-
-static void read_f32(const char *from, const char *prefix, const char *name, float *out, size_t count)
+static bool has_mixture(const golden_method *s)
 {
-    char full[96];
-    snprintf(full, sizeof full, "%s%s%s", prefix, *prefix ? "/" : "", name);
-    CHECK(golden_read_f32(from, full, out, count));
+    return dc_slab_find(&s->base.slab, "log_weights") != NULL;
 }
 
-/* The second head and the mixture. */
-static void give_start(setup *s)
+static void open_setup(dc_comm *comm, golden_method *s, const golden_step *what, int way)
 {
-    float *value = s->base.model.params.value;
-    golden_read_slab(file, dc_slab_net(&s->base.slab, "log_variance"), "start", value);
-    for (int i = 0; i < 3; i++) {
-        const dc_tensor *t = dc_slab_find(&s->base.slab, mixture[i]);
-        if (t && t->trained) read_f32(file, "", golden_names[i], value + t->at, dc_tensor_floats(t));
-    }
-}
-
-static void open_setup(dc_comm *comm, setup *s, const golden_step *what, bool strict, int64_t gather_rows)
-{
-    float x[N * GOLDEN_D];
-    const dc_act output = strstr(what->keys, "bce") ? DC_ACT_SIGMOID : DC_ACT_LINEAR;
-    *s = (setup){.method = dc_method_find(what->method)};
-    read_f32(file, "", "x", x, N * GOLDEN_D);
-    golden_open(comm, &s->base, file, x, N, 0, DC_ACT_RELU, output);
-    s->env = (dc_method_env){.part = &s->base.data.part,
-                             .K = K,
-                             .L = GOLDEN_L,
-                             .keys = method_keys(s->method, what->keys),
-                             .slab = &s->base.slab};
-    s->method->build(&s->env, &s->base.slab);
-    CHECK_OK(s->base.slab.st);
-    golden_model(&s->base, file);
-    s->base.model.strict = strict;
-    s->base.model.gather_rows = gather_rows;
-    s->env.value = s->base.model.params.value;
-    give_start(s);
-    CHECK_OK(s->method->create(&s->env, &s->state));
-    CHECK_OK(dc_graph_create(&s->graph));
-    s->method->record(s->graph, s->state, 0);
-    CHECK_OK(dc_graph_finish(s->graph));
-    const dc_row_source rows = dc_model_rows(&s->base.model);
-    const dc_step_config cfg = dc_model_step(&s->base.model, s->graph, &rows, N, DC_T_CLUSTER_GATHER);
-    CHECK_OK(dc_step_create(&s->step, &cfg));
-}
-
-static void close_setup(setup *s)
-{
-    dc_step_destroy(&s->step);
-    dc_graph_destroy(&s->graph);
-    s->method->destroy(&s->state);
-    golden_close(&s->base);
+    const dc_net net = golden_net(DC_ACT_RELU, strstr(what->keys, "bce") ? DC_ACT_SIGMOID : DC_ACT_LINEAR);
+    golden_method_open(comm, s, file, what->method, what->keys, K, &net, way);
+    for (size_t i = 0; i < DC_COUNT_OF(mixture) && has_mixture(s); i++)
+        golden_give_tensor(s, mixture[i], golden_names[i]);
 }
 
 /* All that is trained, against the arrays of the file under this prefix. */
-static void check_trained(const setup *s, const golden_step *what, const char *prefix, const float *slab,
+static void check_trained(const golden_method *s, const golden_step *what, const char *prefix, const float *slab,
                           double tolerance)
 {
     char full[64];
-    float expected[K * GOLDEN_L];
     const char *from = what->file ? what->file : file;
     snprintf(full, sizeof full, "%s/%s", what->name, prefix);
-    golden_check_slab(from, &s->base.net, full, slab, tolerance);
-    const dc_net *head = dc_slab_net(&s->base.slab, "log_variance");
-    const size_t count = (size_t)(head->layer[0].in * GOLDEN_L);
-    float weight[64], bias[GOLDEN_L];
-    read_f32(from, full, "log_variance_0/weight", weight, count);
-    read_f32(from, full, "log_variance_0/bias", bias, GOLDEN_L);
-    CHECK_ARRAY_NEAR(slab + head->layer[0].weight, weight, count, tolerance);
-    CHECK_ARRAY_NEAR(slab + head->layer[0].bias, bias, GOLDEN_L, tolerance);
-    for (int i = 0; i < 3; i++) {
-        const dc_tensor *t = dc_slab_find(&s->base.slab, mixture[i]);
-        if (!t || !t->trained) continue;
-        read_f32(from, full, golden_names[i], expected, dc_tensor_floats(t));
-        CHECK_ARRAY_NEAR(slab + t->at, expected, dc_tensor_floats(t), tolerance);
-    }
+    golden_check_nets(s, from, full, slab, tolerance);
+    for (size_t i = 0; i < DC_COUNT_OF(mixture) && has_mixture(s); i++)
+        golden_check_tensor(s, mixture[i], from, full, golden_names[i], slab, tolerance);
 }
 
-static void check_step(dc_comm *comm, const golden_step *what, bool strict, int64_t gather_rows)
+static void check_step(dc_comm *comm, const golden_step *what, int way)
 {
-    setup s;
-    char name[64];
-    double loss[DC_GRAPH_LOSSES], golden[2], total = 0;
-    open_setup(comm, &s, what, strict, gather_rows);
-    CHECK_INT(dc_step_run(comm, s.step, 0, loss), N);
-    for (int i = 0; i < s.graph->n_losses; i++) total += loss[i];
-    snprintf(name, sizeof name, "%s/loss", what->name);
-    CHECK(golden_read(what->file ? what->file : file, name, golden, 2));
-    CHECK(strcmp(s.graph->loss[0].name, "reconstruction") == 0);
-    CHECK_NEAR(total, golden[0], 1e-6 * golden[0]);
-    CHECK_NEAR(loss[0], golden[1], 1e-6 * golden[1]);
-    one_step_share(comm, s.step, s.base.model.params.grad);
+    golden_method s;
+    double loss[DC_GRAPH_LOSSES];
+    open_setup(comm, &s, what, way);
+    CHECK_INT(dc_step_run(comm, s.step[0], 0, loss), GOLDEN_N);
+    golden_check_loss(what->file ? what->file : file, what->name, s.graph[0], loss);
+    one_step_share(comm, s.step[0], s.base.model.params.grad);
     check_trained(&s, what, "grad", s.base.model.params.grad, 1e-5);
-    dc_step_update(comm, s.step, &sgd, 0, 1);
-    check_trained(&s, what, "moved", s.base.model.params.value, 1e-6);
-    close_setup(&s);
+    dc_step_update(comm, s.step[0], &sgd, 0, 1);
+    check_trained(&s, what, "moved", s.env.value, 1e-6);
+    golden_method_close(&s);
 }
 
 /* ---- Mixtures ---------------------------------------------------------------------------------------------------- */
@@ -257,11 +187,8 @@ int main(void)
     if (dc_comm_create(&comm) != DC_OK) return 1;
     check_init(dc_comm_rank(comm));
     dc_log_set_active(false);
-    for (size_t i = 0; i < DC_COUNT_OF(steps); i++) {
-        check_step(comm, &steps[i], false, 0);
-        check_step(comm, &steps[i], true, N);
-        check_step(comm, &steps[i], true, 0);
-    }
+    for (size_t i = 0; i < DC_COUNT_OF(steps); i++)
+        for (int way = 0; way < GOLDEN_WAYS; way++) check_step(comm, &steps[i], way);
     test_mixture(comm);
     test_odd_mixture(comm);
     return check_done_all(&comm);
