@@ -708,6 +708,20 @@ static void check_case(dc_comm *comm, dc_comm *alone, const graph_case *what)
     }
 }
 
+/* The twin on the rows of the first step, run once; row, batch and slab are its memory. */
+static int64_t open_slopes(graph_ref *r, const dc_graph *g, dc_gidx *row, double *batch, double *slab)
+{
+    float value[FLOATS];
+    const int64_t n = rows_of_step(0, row, batch);
+    fill_slab(value);
+    for (int i = 0; i < FLOATS; i++) slab[i] = (double)value[i];
+    graph_ref_open(r, g, n);
+    r->row = row, r->batch = batch, r->slab = slab, r->seed = SEED;
+    graph_ref_run(r, 0);
+    graph_ref_hold(r);
+    return n;
+}
+
 /* The twin of the gradient that was recorded against differences of the value, for all rows at once: what dc_grad
  * records is the gradient. */
 static double worst_slope(const dc_graph *g, dc_val y, dc_val x_of, dc_val slopes)
@@ -716,15 +730,8 @@ static double worst_slope(const dc_graph *g, dc_val y, dc_val x_of, dc_val slope
     const int64_t width = dc_graph_shape(g, x_of).width;
     dc_gidx row[N];
     double batch[N * D], slab[FLOATS], expected[N * D], up[N], worst = 0;
-    float value[FLOATS];
     graph_ref r;
-    const int64_t n = rows_of_step(0, row, batch);
-    fill_slab(value);
-    for (int i = 0; i < FLOATS; i++) slab[i] = (double)value[i];
-    graph_ref_open(&r, g, n);
-    r.row = row, r.batch = batch, r.slab = slab, r.seed = SEED;
-    graph_ref_run(&r, 0);
-    graph_ref_hold(&r);
+    const int64_t n = open_slopes(&r, g, row, batch, slab);
     memcpy(expected, r.value[slopes.id], (size_t)(n * width) * sizeof *expected);
     for (int64_t j = 0; j < width; j++) {
         double *v = r.value[x_of.id] + j;
@@ -772,15 +779,8 @@ static double worst_sum_slope(const dc_graph *g, dc_val y, dc_val x_of, dc_val s
     const int64_t width = dc_graph_shape(g, x_of).width;
     dc_gidx row[N];
     double batch[N * D], slab[FLOATS], expected[N * D], worst = 0;
-    float value[FLOATS];
     graph_ref r;
-    const int64_t n = rows_of_step(0, row, batch);
-    fill_slab(value);
-    for (int i = 0; i < FLOATS; i++) slab[i] = (double)value[i];
-    graph_ref_open(&r, g, n);
-    r.row = row, r.batch = batch, r.slab = slab, r.seed = SEED;
-    graph_ref_run(&r, 0);
-    graph_ref_hold(&r);
+    const int64_t n = open_slopes(&r, g, row, batch, slab);
     memcpy(expected, r.value[slopes.id], (size_t)(n * width) * sizeof *expected);
     for (int64_t i = 0; i < n * width; i += 7) {
         double sum = 0;

@@ -371,7 +371,7 @@ static void test_wrong_images(void)
         {"dense 9, conv 3x3x2", "~encoder",
          "model.encoder: column 15, layer encoder_1: it needs images, but gets rows of 9 values"},
         {"conv 3x3x2, maxpool 2x2, dense 3", "~encoder",
-         "layer encoder_1 of the encoder is a maxpool layer, which ~encoder cannot mirror"},
+         "layer encoder_1 of the encoder is maxpool, which ~encoder cannot mirror"},
         {"conv 3x3x2, dense 3", "dense 4x4x2, deconv 3x3x2 /2",
          "model.decoder: column 21, layer decoder_1 gives images of 8x8x2, 128 values, but the data have 64 columns"},
         {"conv 3x3x2, dense 3", "dense 4x4x2, deconv 3x3x1 /2 out=9x9",

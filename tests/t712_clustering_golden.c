@@ -117,7 +117,7 @@ static void check_records(const golden_run *run, const dc_history *h)
     CHECK_NEAR(worst, 0, 1e-6);
 }
 
-static void check_run(dc_comm *comm, const golden_run *run, bool strict, int64_t gather_rows)
+static void check_run(dc_comm *comm, const golden_run *run, int way)
 {
     golden_setup s;
     dc_history history = {0};
@@ -130,8 +130,7 @@ static void check_run(dc_comm *comm, const golden_run *run, bool strict, int64_t
     const dc_cluster_config cfg = configure(run, &s.data.part);
     cfg.method->build(&cfg.env, &s.slab);
     golden_model(&s, run->file);
-    s.model.strict = strict;
-    s.model.gather_rows = gather_rows;
+    golden_set_way(&s.model, way);
     CHECK_OK(dc_train_cluster(comm, &s.model, &cfg, &history, &result));
     CHECK_INT(result.stop, DC_STOP_MAX_ITER);
     check_records(run, &history);
@@ -152,10 +151,7 @@ int main(void)
     if (dc_comm_create(&comm) != DC_OK) return 1;
     check_init(dc_comm_rank(comm));
     dc_log_set_active(false);
-    for (size_t i = 0; i < DC_COUNT_OF(runs); i++) {
-        check_run(comm, &runs[i], false, 0);
-        check_run(comm, &runs[i], true, N);
-        check_run(comm, &runs[i], true, 0);
-    }
+    for (size_t i = 0; i < DC_COUNT_OF(runs); i++)
+        for (int way = 0; way < GOLDEN_WAYS; way++) check_run(comm, &runs[i], way);
     return check_done_all(&comm);
 }

@@ -6,69 +6,31 @@
 #include "check.h"
 #include "dcmpi/log.h"
 #include "dcmpi/net_text.h"
-#include "golden/golden_net.h"
-#include "method/methods.h"
-#include "method_keys.h"
+#include "golden/golden_method.h"
 
-enum { N = 17, L = GOLDEN_L, BATCHES = 3 };
+enum { BATCHES = 3 };
 static const char file[] = "adversarial.txt";
 
 typedef struct {
     const char *name, *keys;
     int64_t K;
     double lr[DC_METHOD_STEPS];
-    const char *net[DC_SLAB_NETS];
 } golden_run;
 
 static const golden_run runs[] = {
-    {"dcan", "discriminator=[4] weight=0.7 encoder_every=2", 3, {0.05, 0.02}, {"discriminator"}},
-    {"aae",
-     "discriminator=[4] weight=0.7 input_dropout=0.25 loss=mse_sum",
-     2,
-     {0.01, 0.05, 0.03},
-     {"category", "style"}},
+    {"dcan", "discriminator=[4] weight=0.7 encoder_every=2", 3, {0.05, 0.02}},
+    {"aae", "discriminator=[4] weight=0.7 input_dropout=0.25 loss=mse_sum", 2, {0.01, 0.05, 0.03}},
 };
 
-typedef struct {
-    golden_setup base;
-    const dc_method *method;
-    dc_method_env env;
-    dc_method_state *state;
-} setup;
-
-static void give_tensor(setup *s, const char *tensor, const char *name)
+static void open_setup(dc_comm *comm, golden_method *s, const golden_run *what, int way)
 {
-    const dc_tensor *t = dc_slab_find(&s->base.slab, tensor);
-    CHECK(golden_read_f32(file, name, s->base.model.params.value + t->at, dc_tensor_floats(t)));
-}
-
-static void open_setup(dc_comm *comm, setup *s, const golden_run *what, bool strict, int64_t gather_rows)
-{
-    float x[N * GOLDEN_D], label[N];
-    *s = (setup){.method = dc_method_find(what->name)};
-    CHECK(golden_read_f32(file, "x", x, N * GOLDEN_D));
-    golden_open(comm, &s->base, file, x, N, 0, DC_ACT_RELU, DC_ACT_LINEAR);
-    s->env = (dc_method_env){.part = &s->base.data.part,
-                             .K = what->K,
-                             .L = L,
-                             .keys = method_keys(s->method, what->keys),
-                             .slab = &s->base.slab,
-                             .epoch_steps = 1};
-    s->method->build(&s->env, &s->base.slab);
-    golden_model(&s->base, file);
-    s->base.model.strict = strict;
-    s->base.model.gather_rows = gather_rows;
-    s->env.value = s->base.model.params.value;
-    for (int i = 0; i < DC_SLAB_NETS && what->net[i]; i++)
-        golden_read_slab(file, dc_slab_net(&s->base.slab, what->net[i]), "start", s->env.value);
+    const dc_net net = golden_net(DC_ACT_RELU, DC_ACT_LINEAR);
+    golden_method_open(comm, s, file, what->name, what->keys, what->K, &net, way);
     if (dc_slab_find(&s->base.slab, "deviations")) {
-        give_tensor(s, "centers", "mu");
-        give_tensor(s, "deviations", "deviation");
+        golden_give_tensor(s, "centers", "mu");
+        golden_give_tensor(s, "deviations", "deviation");
     }
-    CHECK_OK(s->method->create(&s->env, &s->state));
-    if (!s->state->labels) return;
-    CHECK(golden_read_f32(file, "label", label, N));
-    memcpy(s->state->labels, label + s->env.part->row_lo, (size_t)dc_part_rows(s->env.part) * sizeof *label);
+    if (s->state->labels) golden_own_rows(s, file, "label", 1, s->state->labels);
 }
 
 static void check_loss(const golden_run *what, int64_t t, int step, const double *loss, int n)
@@ -80,22 +42,14 @@ static void check_loss(const golden_run *what, int64_t t, int step, const double
     for (int i = 0; i < n; i++) CHECK_NEAR(loss[i], golden[i], 2e-6 * golden[i]);
 }
 
-static void test_run(dc_comm *comm, const golden_run *what, bool strict, int64_t gather_rows)
+static void test_run(dc_comm *comm, const golden_run *what, int way)
 {
-    setup s;
-    dc_graph *graph[DC_METHOD_STEPS] = {0};
-    dc_step *step[DC_METHOD_STEPS] = {0};
+    golden_method s;
     dc_turn turn[DC_METHOD_STEPS];
     double loss[DC_GRAPH_LOSSES];
     char prefix[32];
-    open_setup(comm, &s, what, strict, gather_rows);
-    const dc_row_source rows = dc_model_rows(&s.base.model);
+    open_setup(comm, &s, what, way);
     for (int i = 0; i < s.method->n_steps; i++) {
-        CHECK_OK(dc_graph_create(&graph[i]));
-        s.method->record(graph[i], s.state, i);
-        CHECK_OK(dc_graph_finish(graph[i]));
-        const dc_step_config cfg = dc_model_step(&s.base.model, graph[i], &rows, N, DC_T_CLUSTER_GATHER);
-        CHECK_OK(dc_step_create(&step[i], &cfg));
         turn[i] = (dc_turn){1, {.kind = DC_OPT_SGD}};
         s.method->turn(&s.env, i, &turn[i]);
         turn[i].opt = (dc_opt_config){.kind = DC_OPT_SGD, .lr = what->lr[i]};
@@ -103,22 +57,13 @@ static void test_run(dc_comm *comm, const golden_run *what, bool strict, int64_t
     for (int64_t t = 0; t < BATCHES; t++)
         for (int i = 0; i < s.method->n_steps; i++) {
             if ((t + 1) % turn[i].every != 0) continue;
-            CHECK_INT(dc_step_run(comm, step[i], t, loss), N);
-            check_loss(what, t, i, loss, graph[i]->n_losses);
-            dc_step_update(comm, step[i], &turn[i].opt, t / turn[i].every, BATCHES);
+            CHECK_INT(dc_step_run(comm, s.step[i], t, loss), GOLDEN_N);
+            check_loss(what, t, i, loss, s.graph[i]->n_losses);
+            dc_step_update(comm, s.step[i], &turn[i].opt, t / turn[i].every, BATCHES);
         }
     snprintf(prefix, sizeof prefix, "%s/final", what->name);
-    golden_check_slab(file, &s.base.net, prefix, s.env.value, 2e-6);
-    for (int i = 0; i < DC_SLAB_NETS && what->net[i]; i++) {
-        const dc_net *net = dc_slab_net(&s.base.slab, what->net[i]);
-        float *expected = malloc(s.base.slab.n * sizeof *expected);
-        golden_read_slab(file, net, prefix, expected);
-        CHECK_ARRAY_NEAR(s.env.value + net->layer[0].weight, expected + net->layer[0].weight, net->n_params, 2e-6);
-        free(expected);
-    }
-    for (int i = 0; i < s.method->n_steps; i++) dc_step_destroy(&step[i]), dc_graph_destroy(&graph[i]);
-    s.method->destroy(&s.state);
-    golden_close(&s.base);
+    golden_check_nets(&s, file, prefix, s.env.value, 2e-6);
+    golden_method_close(&s);
 }
 
 /* ---- Clusters ---------------------------------------------------------------------------------------------------- */
@@ -180,7 +125,7 @@ static void test_again(dc_comm *comm)
 
 /* ---- DCAN between its steps -------------------------------------------------------------------------------------- */
 
-enum { PARTS = 3 };
+enum { PARTS = 3, N = GOLDEN_N, L = GOLDEN_L };
 
 /* Three clouds; the cloud of a row is row % PARTS. */
 static double z_of(int64_t row, int j)
@@ -200,10 +145,9 @@ static void moments_of(int64_t cloud, int j, double *mean, double *variance)
 }
 
 /* cloud[k]: that of cluster k, -1: to be found. Z is `factor` times z_of(). */
-static void check_clusters(const setup *s, double factor, bool diagonal, int64_t cloud[PARTS])
+static void check_clusters(const golden_method *s, double factor, bool diagonal, int64_t cloud[PARTS])
 {
-    const float *center = s->env.value + dc_slab_find(&s->base.slab, "centers")->at,
-                *deviation = s->env.value + dc_slab_find(&s->base.slab, "deviations")->at;
+    const float *center = dc_method_values(&s->env, "centers"), *deviation = dc_method_values(&s->env, "deviations");
     for (int k = 0; k < PARTS; k++) {
         double mean[L], variance[L], whole = 0;
         for (int64_t c = 0; c < PARTS && cloud[k] < 0; c++)
@@ -217,9 +161,9 @@ static void check_clusters(const setup *s, double factor, bool diagonal, int64_t
     }
 }
 
-static void swap_centers(const setup *s)
+static void swap_centers(const golden_method *s)
 {
-    float *center = s->env.value + dc_slab_find(&s->base.slab, "centers")->at, t[L];
+    float *center = dc_method_values(&s->env, "centers"), t[L];
     memcpy(t, center, sizeof t);
     memcpy(center, center + L, sizeof t);
     memcpy(center + L, t, sizeof t);
@@ -227,13 +171,13 @@ static void swap_centers(const setup *s)
 
 static void test_dcan(dc_comm *comm, bool diagonal)
 {
-    setup s;
+    golden_method s;
     float Z[N * L];
     int32_t label[N];
     golden_run what = runs[0];
     int64_t cloud[PARTS] = {-1, -1, -1};
     what.keys = diagonal ? "discriminator=[4] variance=diagonal" : "discriminator=[4]";
-    open_setup(comm, &s, &what, true, 0);
+    open_setup(comm, &s, &what, 2);
     const int64_t n = dc_part_rows(s.env.part), lo = s.env.part->row_lo;
     const dc_inferred rows = {.Z = Z, .label = label};
     s.env.kmeans = (dc_kmeans_config){.K = PARTS, .n_init = 3, .max_iter = 20, .seed = 1};
@@ -253,8 +197,7 @@ static void test_dcan(dc_comm *comm, bool diagonal)
     for (int64_t i = 0; i < n * L; i++) Z[i] *= 1.25f;
     CHECK_OK(s.method->refit(comm, s.state, &rows));
     check_clusters(&s, 1.25, diagonal, cloud);
-    s.method->destroy(&s.state);
-    golden_close(&s.base);
+    golden_method_close(&s);
 }
 
 /* ---- Running moments, turns -------------------------------------------------------------------------------------- */
@@ -343,11 +286,8 @@ int main(void)
     if (dc_comm_create(&comm) != DC_OK) return 1;
     check_init(dc_comm_rank(comm));
     dc_log_set_active(false);
-    for (size_t i = 0; i < DC_COUNT_OF(runs); i++) {
-        test_run(comm, &runs[i], false, 0);
-        test_run(comm, &runs[i], true, N);
-        test_run(comm, &runs[i], true, 0);
-    }
+    for (size_t i = 0; i < DC_COUNT_OF(runs); i++)
+        for (int way = 0; way < GOLDEN_WAYS; way++) test_run(comm, &runs[i], way);
     test_variances(comm);
     test_again(comm);
     test_dcan(comm, false);

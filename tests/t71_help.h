@@ -24,17 +24,12 @@ typedef struct {
     int32_t *labels;
 } clustering_setup;
 
-static inline void clustering_rows(const void *ctx, int64_t lo, int64_t n, float *out)
-{
-    dc_dataset_rows(ctx, lo, n, out);
-}
-
 /* radius=0: IMSAT's perturbation counts as a constant, but differences of the loss would see it move. */
 static inline void clustering_configure(clustering_setup *s)
 {
     s->env = (dc_method_env){
         .part = &s->data->part,
-        .input = {.part = &s->data->part, .d = s->data->D, .rows = clustering_rows, .ctx = s->data},
+        .input = dc_rows_of_dataset(s->data),
         .K = K,
         .L = L,
         .keys = method_keys(s->method,

@@ -6,12 +6,10 @@
 #include "check.h"
 #include "dcmpi/log.h"
 #include "dcmpi/rng.h"
-#include "golden/golden_net.h"
-#include "method/methods.h"
-#include "method_keys.h"
+#include "golden/golden_method.h"
 #include "ref/one_step.h"
 
-enum { N = 17, K = 3 };
+enum { K = 3 };
 static const char file[] = "variational.txt";
 static const dc_opt_config sgd = {.kind = DC_OPT_SGD, .lr = 0.02};
 static const char *const mixture[] = {"centers", "log_variances", "log_weights"};
@@ -29,111 +27,43 @@ static const golden_step steps[] = {
     {"one_clustpy_vade", "vade", "loss=mse_sum weight=1", "clustpy.txt"},
 };
 
-typedef struct {
-    golden_setup base;
-    const dc_method *method;
-    dc_method_env env;
-    dc_method_state *state;
-    dc_graph *graph;
-    dc_step *step;
-} setup;
-
-static void read_f32(const char *from, const char *prefix, const char *name, float *out, size_t count)
+static bool has_mixture(const golden_method *s)
 {
-    char full[96];
-    snprintf(full, sizeof full, "%s%s%s", prefix, *prefix ? "/" : "", name);
-    CHECK(golden_read_f32(from, full, out, count));
+    return dc_slab_find(&s->base.slab, "log_weights") != NULL;
 }
 
-/* The second head and the mixture. */
-static void give_start(setup *s)
+static void open_setup(dc_comm *comm, golden_method *s, const golden_step *what, int way)
 {
-    float *value = s->base.model.params.value;
-    golden_read_slab(file, dc_slab_net(&s->base.slab, "log_variance"), "start", value);
-    for (int i = 0; i < 3; i++) {
-        const dc_tensor *t = dc_slab_find(&s->base.slab, mixture[i]);
-        if (t && t->trained) read_f32(file, "", golden_names[i], value + t->at, dc_tensor_floats(t));
-    }
-}
-
-static void open_setup(dc_comm *comm, setup *s, const golden_step *what, bool strict, int64_t gather_rows)
-{
-    float x[N * GOLDEN_D];
-    const dc_act output = strstr(what->keys, "bce") ? DC_ACT_SIGMOID : DC_ACT_LINEAR;
-    *s = (setup){.method = dc_method_find(what->method)};
-    read_f32(file, "", "x", x, N * GOLDEN_D);
-    golden_open(comm, &s->base, file, x, N, 0, DC_ACT_RELU, output);
-    s->env = (dc_method_env){.part = &s->base.data.part,
-                             .K = K,
-                             .L = GOLDEN_L,
-                             .keys = method_keys(s->method, what->keys),
-                             .slab = &s->base.slab};
-    s->method->build(&s->env, &s->base.slab);
-    CHECK_OK(s->base.slab.st);
-    golden_model(&s->base, file);
-    s->base.model.strict = strict;
-    s->base.model.gather_rows = gather_rows;
-    s->env.value = s->base.model.params.value;
-    give_start(s);
-    CHECK_OK(s->method->create(&s->env, &s->state));
-    CHECK_OK(dc_graph_create(&s->graph));
-    s->method->record(s->graph, s->state, 0);
-    CHECK_OK(dc_graph_finish(s->graph));
-    const dc_row_source rows = dc_model_rows(&s->base.model);
-    const dc_step_config cfg = dc_model_step(&s->base.model, s->graph, &rows, N, DC_T_CLUSTER_GATHER);
-    CHECK_OK(dc_step_create(&s->step, &cfg));
-}
-
-static void close_setup(setup *s)
-{
-    dc_step_destroy(&s->step);
-    dc_graph_destroy(&s->graph);
-    s->method->destroy(&s->state);
-    golden_close(&s->base);
+    const dc_net net = golden_net(DC_ACT_RELU, strstr(what->keys, "bce") ? DC_ACT_SIGMOID : DC_ACT_LINEAR);
+    golden_method_open(comm, s, file, what->method, what->keys, K, &net, way);
+    for (size_t i = 0; i < DC_COUNT_OF(mixture) && has_mixture(s); i++)
+        golden_give_tensor(s, mixture[i], golden_names[i]);
 }
 
 /* All that is trained, against the arrays of the file under this prefix. */
-static void check_trained(const setup *s, const golden_step *what, const char *prefix, const float *slab,
+static void check_trained(const golden_method *s, const golden_step *what, const char *prefix, const float *slab,
                           double tolerance)
 {
     char full[64];
-    float expected[K * GOLDEN_L];
     const char *from = what->file ? what->file : file;
     snprintf(full, sizeof full, "%s/%s", what->name, prefix);
-    golden_check_slab(from, &s->base.net, full, slab, tolerance);
-    const dc_net *head = dc_slab_net(&s->base.slab, "log_variance");
-    const size_t count = (size_t)(head->layer[0].in * GOLDEN_L);
-    float weight[64], bias[GOLDEN_L];
-    read_f32(from, full, "log_variance_0/weight", weight, count);
-    read_f32(from, full, "log_variance_0/bias", bias, GOLDEN_L);
-    CHECK_ARRAY_NEAR(slab + head->layer[0].weight, weight, count, tolerance);
-    CHECK_ARRAY_NEAR(slab + head->layer[0].bias, bias, GOLDEN_L, tolerance);
-    for (int i = 0; i < 3; i++) {
-        const dc_tensor *t = dc_slab_find(&s->base.slab, mixture[i]);
-        if (!t || !t->trained) continue;
-        read_f32(from, full, golden_names[i], expected, dc_tensor_floats(t));
-        CHECK_ARRAY_NEAR(slab + t->at, expected, dc_tensor_floats(t), tolerance);
-    }
+    golden_check_nets(s, from, full, slab, tolerance);
+    for (size_t i = 0; i < DC_COUNT_OF(mixture) && has_mixture(s); i++)
+        golden_check_tensor(s, mixture[i], from, full, golden_names[i], slab, tolerance);
 }
 
-static void check_step(dc_comm *comm, const golden_step *what, bool strict, int64_t gather_rows)
+static void check_step(dc_comm *comm, const golden_step *what, int way)
 {
-    setup s;
-    char name[64];
-    double loss[DC_GRAPH_LOSSES], golden[2], total = 0;
-    open_setup(comm, &s, what, strict, gather_rows);
-    CHECK_INT(dc_step_run(comm, s.step, 0, loss), N);
-    for (int i = 0; i < s.graph->n_losses; i++) total += loss[i];
-    snprintf(name, sizeof name, "%s/loss", what->name);
-    CHECK(golden_read(what->file ? what->file : file, name, golden, 2));
-    CHECK(strcmp(s.graph->loss[0].name, "reconstruction") == 0);
-    CHECK_NEAR(total, golden[0], 1e-6 * golden[0]);
-    CHECK_NEAR(loss[0], golden[1], 1e-6 * golden[1]);
-    one_step_share(comm, s.step, s.base.model.params.grad);
+    golden_method s;
+    double loss[DC_GRAPH_LOSSES];
+    open_setup(comm, &s, what, way);
+    CHECK_INT(dc_step_run(comm, s.step[0], 0, loss), GOLDEN_N);
+    golden_check_loss(what->file ? what->file : file, what->name, s.graph[0], loss);
+    one_step_share(comm, s.step[0], s.base.model.params.grad);
     check_trained(&s, what, "grad", s.base.model.params.grad, 1e-5);
-    dc_step_update(comm, s.step, &sgd, 0, 1);
-    check_trained(&s, what, "moved", s.base.model.params.value, 1e-6);
-    close_setup(&s);
+    dc_step_update(comm, s.step[0], &sgd, 0, 1);
+    check_trained(&s, what, "moved", s.env.value, 1e-6);
+    golden_method_close(&s);
 }
 
 /* ---- Mixtures ---------------------------------------------------------------------------------------------------- */
@@ -266,21 +196,16 @@ static double z_of(int64_t row, int64_t j)
 static void moments_of(int64_t cloud, int64_t j, double *mean, double *variance)
 {
     double sum = 0, squares = 0, n = 0;
-    for (int64_t row = cloud; row < N; row += K, n++) sum += z_of(row, j);
+    for (int64_t row = cloud; row < GOLDEN_N; row += K, n++) sum += z_of(row, j);
     *mean = sum / n;
-    for (int64_t row = cloud; row < N; row += K) squares += pow(z_of(row, j) - *mean, 2);
+    for (int64_t row = cloud; row < GOLDEN_N; row += K) squares += pow(z_of(row, j) - *mean, 2);
     *variance = squares / n;
 }
 
-static float *tensor(const setup *s, const char *name)
-{
-    return s->env.value + dc_slab_find(&s->base.slab, name)->at;
-}
-
-static void open_start(dc_comm *comm, setup *s, const char *method, const char *keys, float *Z)
+static void open_start(dc_comm *comm, golden_method *s, const char *method, const char *keys, float *Z)
 {
     const golden_step what = {"start", method, keys, NULL};
-    open_setup(comm, s, &what, true, 0);
+    open_setup(comm, s, &what, 2);
     s->env.kmeans = (dc_kmeans_config){.K = K, .n_init = 3, .max_iter = 20, .seed = 1};
     for (int64_t i = 0; i < dc_part_rows(s->env.part) * GOLDEN_L; i++)
         Z[i] = (float)z_of(s->env.part->row_lo + i / GOLDEN_L, i % GOLDEN_L);
@@ -290,33 +215,33 @@ static void open_start(dc_comm *comm, setup *s, const char *method, const char *
 /* The mixture is trained by logarithms. */
 static void test_vade_start(dc_comm *comm, const char *keys)
 {
-    setup s;
-    float Z[N * GOLDEN_L];
+    golden_method s;
+    float Z[GOLDEN_N * GOLDEN_L];
     unsigned seen = 0;
     open_start(comm, &s, "vade", keys, Z);
     for (int k = 0; k < K; k++) {
-        const float *center = tensor(&s, "centers") + k * GOLDEN_L;
+        const float *center = dc_method_values(&s.env, "centers") + k * GOLDEN_L;
         const int64_t cloud = center[0] > 10 ? 0 : center[1] > 10 ? 1 : 2;
         seen |= 1u << cloud;
-        CHECK_NEAR(tensor(&s, "log_weights")[k], log((cloud == 2 ? 5.0 : 6.0) / N), 1e-6);
+        CHECK_NEAR(dc_method_values(&s.env, "log_weights")[k], log((cloud == 2 ? 5.0 : 6.0) / GOLDEN_N), 1e-6);
         for (int64_t j = 0; j < GOLDEN_L; j++) {
             double mean, variance;
             moments_of(cloud, j, &mean, &variance);
             CHECK_NEAR(center[j], mean, 1e-5);
-            CHECK_NEAR(tensor(&s, "log_variances")[k * GOLDEN_L + j], log(variance), 1e-4);
+            CHECK_NEAR(dc_method_values(&s.env, "log_variances")[k * GOLDEN_L + j], log(variance), 1e-4);
         }
     }
     CHECK_INT(seen, (1 << K) - 1);
-    close_setup(&s);
+    golden_method_close(&s);
 }
 
 /* VAE's k-means goes on from its centres as they are, in their order. */
 static void test_vae_refit(dc_comm *comm)
 {
-    setup s;
-    float Z[N * GOLDEN_L], t[GOLDEN_L], expected[K * GOLDEN_L];
+    golden_method s;
+    float Z[GOLDEN_N * GOLDEN_L], t[GOLDEN_L], expected[K * GOLDEN_L];
     open_start(comm, &s, "vae", "loss=mse_sum", Z);
-    float *center = tensor(&s, "centers");
+    float *center = dc_method_values(&s.env, "centers");
     memcpy(t, center, sizeof t);
     memcpy(center, center + GOLDEN_L, sizeof t);
     memcpy(center + GOLDEN_L, t, sizeof t);
@@ -324,11 +249,12 @@ static void test_vae_refit(dc_comm *comm)
     for (int64_t i = 0; i < dc_part_rows(s.env.part) * GOLDEN_L; i++) Z[i] *= 1.25f;
     CHECK_OK(s.method->refit(comm, s.state, &(dc_inferred){.Z = Z}));
     CHECK_ARRAY_NEAR(center, expected, K * GOLDEN_L, 1e-4);
-    close_setup(&s);
+    golden_method_close(&s);
 }
 
 /* Values drawn from each Gaussian: all differ; with its mean and deviation they are standard normal. */
-static void check_draws(const setup *s, int64_t parts, int64_t draws, const float *mean, const float *log_variance)
+static void check_draws(const golden_method *s, int64_t parts, int64_t draws, const float *mean,
+                        const float *log_variance)
 {
     dc_results r = {0};
     double sum = 0, squares = 0;
@@ -357,18 +283,19 @@ static void check_draws(const setup *s, int64_t parts, int64_t draws, const floa
 static void test_draws(dc_comm *comm)
 {
     enum { OF_VAE = 32, OF_VADE = 10 };
-    setup s;
-    open_setup(comm, &s, &steps[0], true, 0);
+    golden_method s;
+    open_setup(comm, &s, &steps[0], 2);
     check_draws(&s, 1, OF_VAE, NULL, NULL);
-    close_setup(&s);
-    open_setup(comm, &s, &steps[2], true, 0);
+    golden_method_close(&s);
+    open_setup(comm, &s, &steps[2], 2);
     for (int i = 0; i < K * GOLDEN_L; i++)
-        tensor(&s, "centers")[i] = (float)(i % 4), tensor(&s, "log_variances")[i] = (float)(i - 3);
-    check_draws(&s, K, OF_VADE, tensor(&s, "centers"), tensor(&s, "log_variances"));
-    close_setup(&s);
+        dc_method_values(&s.env, "centers")[i] = (float)(i % 4),
+                                 dc_method_values(&s.env, "log_variances")[i] = (float)(i - 3);
+    check_draws(&s, K, OF_VADE, dc_method_values(&s.env, "centers"), dc_method_values(&s.env, "log_variances"));
+    golden_method_close(&s);
 }
 
-static const char *failure(const setup *s, const double *loss, size_t n, int stride)
+static const char *failure(const golden_method *s, const double *loss, size_t n, int stride)
 {
     const dc_method_failure *f = s->method->failed(&s->env, &(dc_refresh){0}, loss, n, stride);
     return f ? f->what : "none";
@@ -377,17 +304,17 @@ static const char *failure(const setup *s, const double *loss, size_t n, int str
 static void test_failures(dc_comm *comm)
 {
     static const char prior[] = "the rows' variances have collapsed to the prior's";
-    setup s;
-    open_setup(comm, &s, &(golden_step){"failures", "vae", "loss=mse_sum beta=4", NULL}, true, 0);
+    golden_method s;
+    open_setup(comm, &s, &(golden_step){"failures", "vae", "loss=mse_sum beta=4", NULL}, 2);
     CHECK_TEXT(failure(&s, (const double[]){2, 0, 2.77}, 2, 2), "none");
     CHECK_TEXT(failure(&s, (const double[]){3, 0, 2.75}, 2, 2), prior);
-    close_setup(&s);
-    open_setup(comm, &s, &steps[2], true, 0);
+    golden_method_close(&s);
+    open_setup(comm, &s, &steps[2], 2);
     CHECK_TEXT(failure(&s, (const double[]){0.1, 0.1, 0, 0.35, 0.35}, 2, 3), "none");
     CHECK_TEXT(failure(&s, (const double[]){3, 3, 0, 0.35, 0.33}, 2, 3), prior);
-    for (int j = 0; j < GOLDEN_L; j++) tensor(&s, "log_variances")[GOLDEN_L + j] = -20;
+    for (int j = 0; j < GOLDEN_L; j++) dc_method_values(&s.env, "log_variances")[GOLDEN_L + j] = -20;
     CHECK_TEXT(failure(&s, (const double[]){3, 3}, 1, 2), "the variance of a cluster has collapsed");
-    close_setup(&s);
+    golden_method_close(&s);
 }
 
 int main(void)
@@ -396,11 +323,8 @@ int main(void)
     if (dc_comm_create(&comm) != DC_OK) return 1;
     check_init(dc_comm_rank(comm));
     dc_log_set_active(false);
-    for (size_t i = 0; i < DC_COUNT_OF(steps); i++) {
-        check_step(comm, &steps[i], false, 0);
-        check_step(comm, &steps[i], true, N);
-        check_step(comm, &steps[i], true, 0);
-    }
+    for (size_t i = 0; i < DC_COUNT_OF(steps); i++)
+        for (int way = 0; way < GOLDEN_WAYS; way++) check_step(comm, &steps[i], way);
     test_mixture(comm);
     test_odd_mixture(comm);
     test_vade_start(comm, "loss=mse_sum em=0");

@@ -5,11 +5,9 @@
 #include "check.h"
 #include "dcmpi/log.h"
 #include "dcmpi/net_text.h"
-#include "golden/golden_net.h"
-#include "method/methods.h"
-#include "method_keys.h"
+#include "golden/golden_method.h"
 
-enum { N = 17, K = 4, L = GOLDEN_L, BATCHES = 3 };
+enum { N = GOLDEN_N, K = 4, L = GOLDEN_L, BATCHES = 3 };
 static const char file[] = "heads.txt";
 static const dc_opt_config sgd = {.kind = DC_OPT_SGD, .lr = 0.02};
 
@@ -23,30 +21,21 @@ static const golden_run runs[] = {
     {"depict", "hidden=0.4 dropout=0.25 loss=mse", DC_DECODER_MIRROR},
 };
 
-typedef struct {
-    dc_dataset data;
-    dc_slab slab;
-    dc_timers timers;
-    dc_progress progress;
-    dc_model model;
-    const dc_method *method;
-    dc_method_env env;
-    dc_method_state *state;
-} setup;
-
-static void build_net(const golden_run *what, dc_net *net)
+static dc_net build_net(const golden_run *what)
 {
     char why[DC_NET_WHY_MAX];
+    dc_net net;
     dc_net_text text = {.kind = what->decoder};
     CHECK(dc_net_text_encoder("dense 7 bn relu, dense 5 bn relu, dense 3", &text, why));
-    CHECK_OK(dc_net_build(net, GOLDEN_D, &text));
+    CHECK_OK(dc_net_build(&net, GOLDEN_D, &text));
+    return net;
 }
 
 /* Every array of the slab that the file has. */
-static void read_slab(const setup *s, const char *prefix, float *out)
+static void read_slab(const golden_method *s, const char *prefix, float *out)
 {
     dc_slab_array a;
-    for (int i = 0; dc_slab_at(&s->slab, i, &a); i++) {
+    for (int i = 0; dc_slab_at(&s->base.slab, i, &a); i++) {
         char name[128];
         const size_t floats = (size_t)(a.dim[0] * (a.n_dims == 2 ? a.dim[1] : 1));
         const bool moment = strstr(a.name, "/mean") || strstr(a.name, "/variance");
@@ -56,82 +45,42 @@ static void read_slab(const setup *s, const char *prefix, float *out)
     }
 }
 
-static void open_setup(dc_comm *comm, setup *s, const golden_run *what, bool strict, int64_t gather_rows)
+static void open_setup(dc_comm *comm, golden_method *s, const golden_run *what, int way)
 {
-    float x[N * GOLDEN_D], radius[N], target[N * K];
-    dc_net net;
-    *s = (setup){.method = dc_method_find(what->name)};
-    CHECK(golden_read_f32(file, "x", x, N * GOLDEN_D));
-    CHECK(golden_read_f32(file, "radius", radius, N));
-    CHECK(golden_read_f32(file, "target", target, N * K));
-    golden_data(comm, &s->data, x, N, 0);
-    build_net(what, &net);
-    dc_slab_init(&s->slab, &net);
-    const dc_part *part = &s->data.part;
-    const size_t n = (size_t)dc_part_rows(part);
-    s->env = (dc_method_env){
-        .part = part, .K = K, .L = L, .keys = method_keys(s->method, what->keys), .slab = &s->slab, .epoch_steps = 1};
-    s->method->build(&s->env, &s->slab);
-    CHECK_OK(dc_progress_open(&s->progress, NULL, 1e9));
-    CHECK_OK(dc_model_create(&s->model, &s->data, &s->slab, DC_INIT_FAN_IN, 1, &s->timers, &s->progress));
-    read_slab(s, "start", s->model.params.value);
-    s->model.strict = strict;
-    s->model.gather_rows = gather_rows;
-    s->env.value = s->model.params.value;
-    CHECK_OK(s->method->create(&s->env, &s->state));
-    if (s->state->labels) memcpy(s->state->labels, radius + part->row_lo, n * sizeof *radius);
-    if (s->state->P) memcpy(s->state->P, target + part->row_lo * K, n * K * sizeof *target);
+    const dc_net net = build_net(what);
+    golden_method_open(comm, s, file, what->name, what->keys, K, &net, way);
+    read_slab(s, "start", s->env.value);
+    if (s->state->labels) golden_own_rows(s, file, "radius", 1, s->state->labels);
+    if (s->state->P) golden_own_rows(s, file, "target", K, s->state->P);
 }
 
-static void close_setup(setup *s)
+static void test_run(dc_comm *comm, const golden_run *what, int way)
 {
-    s->method->destroy(&s->state);
-    dc_model_release(&s->model);
-    dc_progress_close(&s->progress);
-    dc_mem_free(&s->data.X);
-    dc_mem_free(&s->data.shift);
-    dc_mem_free(&s->data.scale);
-}
-
-static void test_run(dc_comm *comm, const golden_run *what, bool strict, int64_t gather_rows)
-{
-    setup s;
-    dc_graph *graph;
-    dc_step *step;
+    golden_method s;
     double loss[DC_GRAPH_LOSSES], golden[3];
     char name[64];
-    open_setup(comm, &s, what, strict, gather_rows);
-    const dc_row_source rows = dc_model_rows(&s.model);
-    CHECK_OK(dc_graph_create(&graph));
-    s.method->record(graph, s.state, 0);
-    CHECK_OK(dc_graph_finish(graph));
-    const dc_step_config cfg = dc_model_step(&s.model, graph, &rows, N, DC_T_CLUSTER_GATHER);
-    CHECK_OK(dc_step_create(&step, &cfg));
+    open_setup(comm, &s, what, way);
     for (int64_t t = 0; t < BATCHES; t++) {
-        CHECK_INT(dc_step_run(comm, step, t, loss), N);
+        CHECK_INT(dc_step_run(comm, s.step[0], t, loss), N);
         snprintf(name, sizeof name, "%s/loss_%d", what->name, (int)t);
         CHECK(golden_read(file, name, golden, 3));
         for (int i = 0; i < 3; i++) CHECK_NEAR(loss[i], golden[i], 1e-5);
-        dc_step_update(comm, step, &sgd, t, BATCHES);
+        dc_step_update(comm, s.step[0], &sgd, t, BATCHES);
     }
-    float *expected = calloc(s.slab.n, sizeof *expected);
+    float *expected = calloc(s.base.slab.n, sizeof *expected);
     snprintf(name, sizeof name, "%s/final", what->name);
     read_slab(&s, name, expected);
-    const size_t floats = dc_slab_find(&s.slab, "centers")->at;
-    CHECK_ARRAY_NEAR(s.env.value, expected, floats, 2e-5);
+    CHECK_ARRAY_NEAR(s.env.value, expected, dc_slab_find(&s.base.slab, "centers")->at, 2e-5);
     free(expected);
-    dc_step_destroy(&step);
-    dc_graph_destroy(&graph);
-    close_setup(&s);
+    golden_method_close(&s);
 }
 
-/* ---- Start, target, collapse ---------------------------------------------------------------------------------------
- */
+/* ---- Start, target, collapse ------------------------------------------------------------------------------------- */
 
 /* Logits of rows Z from the head, and the softmax of them. */
-static void infer_head(const setup *s, const float *Z, int64_t n, double *logit, float *q, int32_t *label)
+static void infer_head(const golden_method *s, const float *Z, int64_t n, double *logit, float *q, int32_t *label)
 {
-    const dc_layer *head = &dc_slab_net(&s->slab, "head")->layer[0];
+    const dc_layer *head = &dc_slab_net(&s->base.slab, "head")->layer[0];
     for (int64_t i = 0; i < n; i++) {
         double sum = 0, *t = logit + i * K;
         for (int64_t k = 0; k < K; k++) {
@@ -164,10 +113,10 @@ static void check_head(const dc_kmeans_result *km, const float *Z, int64_t n, co
 }
 
 /* After a refresh the centres are the means of the rows of each label. */
-static void check_centers(dc_comm *comm, const setup *s, const float *Z, const int32_t *label)
+static void check_centers(dc_comm *comm, const golden_method *s, const float *Z, const int32_t *label)
 {
     double sum[K * L] = {0}, size[K] = {0};
-    const float *center = s->env.value + dc_slab_find(&s->slab, "centers")->at;
+    const float *center = dc_method_values(&s->env, "centers");
     for (int64_t i = 0; i < dc_part_rows(s->env.part); i++) {
         for (int64_t j = 0; j < L; j++) sum[label[i] * L + j] += (double)Z[i * L + j];
         size[label[i]]++;
@@ -180,13 +129,13 @@ static void check_centers(dc_comm *comm, const setup *s, const float *Z, const i
 /* The labels of the first head are those of k-means; the target is that of the paper, or that of DEC. */
 static void test_start(dc_comm *comm, const char *keys, bool square)
 {
-    setup s;
+    golden_method s;
     float Z[N * L], q[N * K];
     double logit[N * K], f[K] = {0};
     int32_t label[N];
     dc_kmeans_result km;
     dc_refresh refreshed = {0};
-    open_setup(comm, &s, &(golden_run){"depict", keys, DC_DECODER_MIRROR}, true, 0);
+    open_setup(comm, &s, &(golden_run){"depict", keys, DC_DECODER_MIRROR}, 2);
     const dc_part *part = s.env.part;
     const int64_t n = dc_part_rows(part), width = L;
     for (int64_t i = 0; i < n * L; i++) Z[i] = 100 + sinf((float)(part->row_lo * L + i)) / 50;
@@ -215,24 +164,18 @@ static void test_start(dc_comm *comm, const char *keys, bool square)
     CHECK_INT(refreshed.odd_targets, 0);
     CHECK(refreshed.loss > 0);
     dc_kmeans_result_release(&km);
-    close_setup(&s);
-}
-
-static void data_rows(const void *ctx, int64_t lo, int64_t n, float *out)
-{
-    dc_dataset_rows(ctx, lo, n, out);
+    golden_method_close(&s);
 }
 
 /* IMSAT starts with a share of the distance to the fourth neighbour, and with a small head. */
 static void test_radius(dc_comm *comm)
 {
     enum { FOURTH = 4 };
-    setup s;
+    golden_method s;
     float x[N * GOLDEN_D], before[L * K];
-    open_setup(comm, &s, &(golden_run){"imsat", "neighbours=4 radius=0.5 output_scale=0.125", DC_DECODER_NONE}, true,
-               0);
-    s.env.input = (dc_rows){.part = s.env.part, .d = GOLDEN_D, .rows = data_rows, .ctx = &s.data};
-    float *weight = s.env.value + dc_slab_net(&s.slab, "head")->layer[0].weight;
+    open_setup(comm, &s, &(golden_run){"imsat", "neighbours=4 radius=0.5 output_scale=0.125", DC_DECODER_NONE}, 2);
+    s.env.input = dc_rows_of_dataset(&s.base.data);
+    float *weight = s.env.value + dc_slab_net(&s.base.slab, "head")->layer[0].weight;
     memcpy(before, weight, sizeof before);
     CHECK(golden_read_f32(file, "x", x, N * GOLDEN_D));
     CHECK_OK(s.method->start(comm, s.state, &(dc_inferred){0}));
@@ -253,7 +196,7 @@ static void test_radius(dc_comm *comm)
         CHECK_NEAR(s.state->labels[i], 0.5 * sqrt(nearest[FOURTH]), 1e-6);
     }
     for (int i = 0; i < L * K; i++) CHECK(before[i] != 0 && weight[i] == 0.125f * before[i]);
-    close_setup(&s);
+    golden_method_close(&s);
 }
 
 static void test_collapse(void)
@@ -273,11 +216,8 @@ int main(void)
     if (dc_comm_create(&comm) != DC_OK) return 1;
     check_init(dc_comm_rank(comm));
     dc_log_set_active(false);
-    for (size_t i = 0; i < DC_COUNT_OF(runs); i++) {
-        test_run(comm, &runs[i], false, 0);
-        test_run(comm, &runs[i], true, N);
-        test_run(comm, &runs[i], true, 0);
-    }
+    for (size_t i = 0; i < DC_COUNT_OF(runs); i++)
+        for (int way = 0; way < GOLDEN_WAYS; way++) test_run(comm, &runs[i], way);
     test_start(comm, "loss=mse", false);
     test_start(comm, "target=square", true);
     test_radius(comm);

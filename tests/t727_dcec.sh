@@ -99,7 +99,7 @@ refuse() { # MESSAGE ARGS...
 refuse "nothing says what images the rows of 48 columns are: set input.image_shape" --model.encoder="$enc"
 refuse "model.encoder: column 29, layer encoder_1: its window of 5x5 does not fit into images of 4x3x4" \
     "--input.image_shape=[8,6]" --model.encoder="conv 3x3x4 /2 relu, conv    5x5x6 valid, dense 5"
-refuse "is a maxpool layer, which ~encoder cannot mirror" "--input.image_shape=[8,6]" --model.encoder="conv 3x3x4, maxpool 2x2, dense 5"
+refuse "is maxpool, which ~encoder cannot mirror" "--input.image_shape=[8,6]" --model.encoder="conv 3x3x4, maxpool 2x2, dense 5"
 refuse "mirror" "--input.image_shape=[8,6]" --model.encoder="conv 3x3x4, dense 5" --pretrain.mode=layerwise \
     --model.decoder="dense 3, dense 9, dense data"
 done_testing

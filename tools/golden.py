@@ -32,6 +32,10 @@ class Writer:
         for row in v.tolist():
             self.file.write(" ".join("%.12g" % x for x in row) + "\n")
 
+    def put_all(self, arrays, prefix=""):
+        for name, value in arrays.items():
+            self.put(prefix + name, value)
+
     def close(self):
         self.file.close()
 
@@ -197,8 +201,7 @@ def write_autoencoder():
     x, par, B = single(torch.rand(8, WIDTHS[0])), make_parameters(), 11
     out.put("x", x)
     out.put("B", B)
-    for k, v in par.items():
-        out.put("start/" + k, v)
+    out.put_all(par, "start/")
     for i, a in enumerate(forward(par, x, "relu")):
         out.put("act_%d" % i, a)
     for hidden, loss in [("relu", "mse"), ("relu", "mse_sum"), ("relu", "mse_half_sum"), ("leaky_relu", "mse"),
@@ -211,8 +214,7 @@ def write_autoencoder():
         out.put(prefix + "loss", value)
         out.put(prefix + "xhat", acts[-1])
         out.put(prefix + "dx", xv.grad)
-        for k, v in grad.items():
-            out.put(prefix + k, v)
+        out.put_all(grad, prefix)
     halved = lambda p, g, s, t: keras_sgd(p, g, s, t, lr=0.3 * (0.5 if t >= 5 else 1.0))
     halved_nesterov = lambda p, g, s, t: keras_nesterov(p, g, s, t, lr=0.3 * (0.5 if t >= 5 else 1.0))
     sgd, rmsprop = torch.optim.SGD, torch.optim.RMSprop
@@ -227,8 +229,7 @@ def write_autoencoder():
             ("decay", ten_steps_torch(par, x, lambda p: rmsprop(p, lr=0.01, alpha=0.9, eps=1e-7, weight_decay=0.3), rate=constant)),
             ("clip", ten_steps_torch(par, x, lambda p: sgd(p, lr=1, momentum=0.9, nesterov=True, weight_decay=0.01), 0.12)),
             ("factors", ten_steps_torch(par, x, lambda p: sgd(p, lr=0.3, momentum=0.9), rate=factor_rate))):
-        for k, v in final.items():
-            out.put(name + "/" + k, v)
+        out.put_all(final, name + "/")
     out.close()
 
 
@@ -253,11 +254,11 @@ def philox(seed, stream, step, index):
     return numpy.stack(c, axis=-1)
 
 
-def dropout_mask(rate, step, site, rows, width):
+def dropout_mask(rate, step, site, rows, width, seed=SEED):
     """0 or 1/(1-rate) for each (row, unit), as dc_dropout_apply() makes it."""
     blocks = (width + 3) // 4
     index = numpy.asarray(rows)[:, None] * blocks + numpy.arange(blocks)
-    words = philox(SEED, STREAM_DROPOUT, step * MAX_LAYERS + site, index).reshape(len(rows), -1)[:, :width]
+    words = philox(seed, STREAM_DROPOUT, step * MAX_LAYERS + site, index).reshape(len(rows), -1)[:, :width]
     return torch.as_tensor((words >= int(rate * 2 ** 32)) / (1 - rate))
 
 
@@ -316,12 +317,10 @@ def layerwise(out, prefix, x, par, hidden, loss, rates, steps, sgd):
         names = [k for k in par if k.startswith((enc, dec))]
         out.put("%s/layer_%d/loss" % (prefix, l + 1), train(par, names, steps[0], noisy_loss, sgd))
         clean = dense(par, enc, clean, enc_act).detach()
-    for k, v in par.items():
-        out.put("%s/stacked/%s" % (prefix, k), v)
+    out.put_all(par, prefix + "/stacked/")
     whole = lambda sub, t: LOSS[loss](forward(sub, x, hidden)[-1], x, len(x))
     out.put(prefix + "/finetune/loss", train(par, list(par), steps[1], whole, sgd))
-    for k, v in par.items():
-        out.put("%s/final/%s" % (prefix, k), v)
+    out.put_all(par, prefix + "/final/")
 
 
 def write_layerwise():
@@ -337,8 +336,7 @@ def write_layerwise():
     x, par = single(torch.rand(13, WIDTHS[0])), make_parameters()
     out.put("mask", dropout_mask(0.25, 5, 3, [0, 3, 70000, 5000000000], 7))
     out.put("x", x)
-    for k, v in par.items():
-        out.put("start/" + k, v)
+    out.put_all(par, "start/")
     layerwise(out, "caffe", x, par, "relu", "mse_half_sum", (0, 0.2), (9, 7), Sgd(True, 0.05, 0.9, 4, 2, 5, 0.5))
     layerwise(out, "torch", x, par, "tanh", "bce", (0.3, 0.4), (8, 5), Sgd(False, 0.2, 0.8, 3, 0.5, 6, 0.1))
     out.close()
@@ -417,8 +415,7 @@ def cluster(out, prefix, x, group, par, run, steps=10):
         par.update(sub)
     out.put(prefix + "/records", records)
     out.put(prefix + "/q", q)
-    for k, v in par.items():
-        out.put("%s/final/%s" % (prefix, k), v)
+    out.put_all(par, prefix + "/final/")
 
 
 def write_clustering():
@@ -435,8 +432,7 @@ def write_clustering():
     group = torch.arange(17) % K
     x, par = single(2 * torch.eye(K).repeat_interleave(WIDTHS[0] // K, 1)[group] + 0.4 * torch.randn(17, WIDTHS[0])), make_parameters()
     out.put("x", x)
-    for k, v in par.items():
-        out.put("start/" + k, v)
+    out.put_all(par, "start/")
     cluster(out, "adam", x, group, par, Clustering("mse", 0.1, 1, 3, "adam", 0.01))
     cluster(out, "sum", x, group, par, Clustering("mse_sum", 0.7, 1.7, 4, "keras", 0.002))
     cluster(out, "half", x, group, par, Clustering("mse_half_sum", 3, 1, 1, "torch", 0.005, 0.8))
@@ -492,8 +488,7 @@ def learn(out, prefix, par, loss_of, lr):
     for k in par:
         out.put("%s/grad/%s" % (prefix, k), leaf[k].grad)
     par = {k: par[k] - lr * leaf[k].grad for k in par}
-    for k, v in par.items():
-        out.put("%s/moved/%s" % (prefix, k), v)
+    out.put_all(par, prefix + "/moved/")
     return par
 
 
@@ -517,8 +512,7 @@ def centers_run(out, prefix, x, group, par, update, loss_of, after=None, steps=1
     mu = mu if after else par["mu"]
     out.put(prefix + "/records", records)
     out.put(prefix + "/q", soft_assign(embed(par, x), mu, 1))
-    for k, v in dict(par, mu=mu).items():
-        out.put("%s/final/%s" % (prefix, k), v)
+    out.put_all(dict(par, mu=mu), prefix + "/final/")
     if after:
         out.put(prefix + "/final/counts", counts)
 
@@ -538,8 +532,7 @@ def write_centers():
     mu, label, counts = single(torch.randn(K, WIDTHS[-1])), torch.arange(17) * 5 % 7 % K, torch.tensor([100.0, 7.0, 1.0])
     for name, value in (("x", x), ("mu", mu), ("label", label), ("counts", counts)):
         out.put(name, value)
-    for k, v in par.items():
-        out.put("start/" + k, v)
+    out.put_all(par, "start/")
     moved = learn(out, "one_dcn", par, lambda leaf: dcn_loss(leaf, x, "mse_sum", 0.3, mu, label), 0.02)
     for name, value in zip(("label", "mu", "counts"), dcn_move(moved, x, mu, counts)):
         out.put("one_dcn/" + name, value)
@@ -599,8 +592,7 @@ def take_turns(out, prefix, par, turns, batches=3):
             sum(values).backward()
             out.put("%s/loss_%d_%d" % (prefix, t, i), [v.item() for v in values])
             par.update({k: par[k] - rate * leaf[k].grad for k in par if k.startswith(names)})
-    for k, v in par.items():
-        out.put("%s/final/%s" % (prefix, k), v)
+    out.put_all(par, prefix + "/final/")
 
 
 def write_adversarial():
@@ -620,8 +612,7 @@ def write_adversarial():
     mu, deviation, label = single(torch.randn(K, WIDTHS[-1])), single(torch.rand(K, WIDTHS[-1])), torch.arange(n) * 5 % 7 % K
     for name, value in (("x", x), ("mu", mu), ("deviation", deviation), ("label", label)):
         out.put(name, value)
-    for k, v in par.items():
-        out.put("start/" + k, v)
+    out.put_all(par, "start/")
 
     def draw(t):
         return mu[label] + deviation[label] * noise(t, 0, n, WIDTHS[-1])
@@ -634,10 +625,7 @@ def write_adversarial():
         ("encoder", 0.02, 2, lambda p, t: [0.7 * passes(p, "discriminator", "tanh", embed(p, x))])])
 
     def code(p, t):
-        blocks = (WIDTHS[0] + 3) // 4
-        words = philox(MODEL_SEED, STREAM_DROPOUT, t * MAX_LAYERS, numpy.arange(n)[:, None] * blocks + numpy.arange(blocks))
-        mask = torch.as_tensor((words.reshape(n, -1)[:, :WIDTHS[0]] >= 2 ** 30) / 0.75)
-        h = embed(p, x * mask)
+        h = embed(p, x * dropout_mask(0.25, t, 0, numpy.arange(n), WIDTHS[0], MODEL_SEED))
         return torch.softmax(h[:, :K_y], 1), h[:, K_y:]
 
     def reconstruct(p, t):
@@ -707,12 +695,7 @@ def imsat_loss(par, x, t, radius, moved, lam, mu, xi):
 
 def depict_loss(par, x, t, target, moved, hidden):
     def drop(i, x):
-        if i == 2:
-            return x
-        blocks = (x.shape[1] + 3) // 4
-        rows = numpy.arange(len(x))[:, None] * blocks + numpy.arange(blocks)
-        words = philox(MODEL_SEED, STREAM_DROPOUT, t * MAX_LAYERS + i, rows).reshape(len(x), -1)[:, :x.shape[1]]
-        return x * torch.as_tensor((words >= 2 ** 30) / 0.75)
+        return x if i == 2 else x * dropout_mask(0.25, t, i, numpy.arange(len(x)), x.shape[1], MODEL_SEED)
 
     z = chain(par, "encoder", x, moved, drop)[-1]
     clean, back = chain(par, "encoder", x, None), chain(par, "decoder", z, moved)
@@ -735,8 +718,7 @@ def write_heads():
     radius, target = single(0.2 + torch.rand(n)), single(torch.softmax(torch.randn(n, heads), 1))
     for name, value in (("x", x), ("radius", radius), ("target", target)):
         out.put(name, value)
-    for k, v in par.items():
-        out.put("start/" + k, v)
+    out.put_all(par, "start/")
     for prefix, losses in (("imsat", lambda p, t, moved: imsat_loss(p, x, t, radius, moved, 0.3, 2, 1.5)),
                            ("depict", lambda p, t, moved: depict_loss(p, x, t, target, moved, 0.4))):
         now, moved = {k: v for k, v in par.items() if prefix == "depict" or not k.startswith("decoder")}, {}
@@ -746,8 +728,8 @@ def write_heads():
             sum(values).backward()
             out.put("%s/loss_%d" % (prefix, t), [v.item() for v in values])
             now = {k: v - 0.02 * leaf[k].grad for k, v in now.items()}
-        for k, v in dict(now, **moved).items():
-            out.put("%s/final/%s" % (prefix, k), v)
+        out.put_all(dict(now, **moved), prefix + "/final/")
+    out.close()
 
 
 # ---- variational autoencoders --------------------------------------------------------------------------------------
@@ -759,10 +741,7 @@ def variational(leaf, x, eps, loss):
         hidden = dense(leaf, name, hidden, "relu")
     mean, log_var = (dense(leaf, name, hidden, "linear") for name in ("encoder_2", "log_variance_0"))
     z = mean + torch.exp(0.5 * log_var) * eps
-    y = z
-    for name, act in zip(layer_names()[len(WIDTHS) - 1:], ("relu", "relu", "linear")):
-        y = dense(leaf, name, y, act)
-    return mean, log_var, z, LOSS[loss](y, x, len(x)) * x.shape[1]
+    return mean, log_var, z, LOSS[loss](decode(leaf, z), x, len(x)) * x.shape[1]
 
 
 def vae_loss(leaf, x, eps, loss, beta):
@@ -798,10 +777,8 @@ def write_variational():
     drawn = noise(0, 0, 17, WIDTHS[-1])
     out.put("x", x)
     out.put("noise", drawn)
-    for k, v in par.items():
-        out.put("start/" + k, v)
-    for k, v in mixture.items():
-        out.put(k, v)
+    out.put_all(par, "start/")
+    out.put_all(mixture)
     for name, loss in (("one_vae", "mse"), ("one_vae_bce", "bce")):
         learn(out, name, par, lambda leaf: vae_loss(leaf, x, drawn, loss, 0.3), 0.02)
     for name, loss in (("one_vade", "mse"), ("one_vade_bce", "bce")):

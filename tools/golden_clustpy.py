@@ -52,9 +52,7 @@ def vade_loss(leaf, x, noise):
     mean, log_var, z, _ = golden.variational(leaf, x, noise, "mse")
     pi, deviation = torch.softmax(leaf["log_weights"][0], 0), torch.exp(0.5 * leaf["log_variances"])
     density = torch.distributions.Normal(leaf["mu"], deviation).log_prob(z[:, None]).sum(2)
-    y = z
-    for name, act in (("decoder_0", "relu"), ("decoder_1", "relu"), ("decoder_2", "linear")):
-        y = golden.dense(leaf, name, y, act)
+    y = golden.decode(leaf, z)
     squares = lambda a, b: ((a - b) ** 2).sum() / len(a)
     total = vade._compute_vade_loss(pi, leaf["mu"], leaf["log_variances"], mean, log_var, x,
                                     torch.softmax(torch.log(pi) + density, 1), y, squares, 1.0, 1.0)

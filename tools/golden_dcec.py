@@ -66,8 +66,7 @@ def main():
             shape, bias = ((5, 3), 3) if name == "encoder_2" else ((3, 5), 5)
         par[name + "/weight"] = golden.single(0.4 * torch.randn(*shape))
         par[name + "/bias"] = golden.single(0.1 + 0.3 * torch.randn(1, bias))
-    for name, value in par.items():
-        out.put("start/" + name, value)
+    out.put_all(par, "start/")
     par["mu"] = golden.single(torch.randn(K, 3))
     x = golden.single(torch.rand(N, H * W))
     out.put("x", x)

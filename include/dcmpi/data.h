@@ -142,6 +142,8 @@ uint64_t dc_dataset_hash_labels(dc_comm *comm, const dc_dataset *data);
 void dc_dataset_gather(const dc_dataset *data, const int64_t *rows, int64_t n, float *out);
 /* The same for consecutive local rows lo..lo+n-1. */
 void dc_dataset_rows(const dc_dataset *data, int64_t lo, int64_t n, float *out);
+/* These rows, for an algorithm that reads them in pieces; borrows the data. */
+dc_rows dc_rows_of_dataset(const dc_dataset *data);
 
 /* How many of the first n local rows have a scaled value outside [lo, hi] (NaN is outside). *row and *column: the first
  * such row and its first such column, or n and D if there is none. Local, threaded. */

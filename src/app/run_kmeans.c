@@ -21,14 +21,9 @@ static dc_status release(dc_comm *comm, raw_kmeans *r, dc_status st)
     return dc_job_end(comm, &r->job, st);
 }
 
-static void scaled_rows(const void *ctx, int64_t lo, int64_t n, float *out)
-{
-    dc_dataset_rows(ctx, lo, n, out);
-}
-
 static dc_status cluster(dc_comm *comm, raw_kmeans *r)
 {
-    const dc_rows rows = {.part = &r->data->part, .d = r->data->D, .rows = scaled_rows, .ctx = r->data};
+    const dc_rows rows = dc_rows_of_dataset(r->data);
     const dc_kmeans_config c = dc_setup_kmeans(&r->job);
     const double start = dc_timer_start();
     dc_state_at(r->job.state, "kmeans", 0);

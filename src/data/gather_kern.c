@@ -93,6 +93,16 @@ void dc_dataset_rows(const dc_dataset *data, int64_t lo, int64_t n, float *out)
     for (int64_t i = 0; i < n; i++) convert_row(data, lo + i, out + i * data->D);
 }
 
+static void read_rows(const void *ctx, int64_t lo, int64_t n, float *out)
+{
+    dc_dataset_rows(ctx, lo, n, out);
+}
+
+dc_rows dc_rows_of_dataset(const dc_dataset *data)
+{
+    return (dc_rows){.part = &data->part, .d = data->D, .rows = read_rows, .ctx = data};
+}
+
 /* First column of a row whose value is not in [lo, hi], D if none is. */
 static int64_t column_outside(const dc_dataset *d, int64_t row, float lo, float hi)
 {

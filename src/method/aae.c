@@ -76,7 +76,7 @@ typedef struct {
 
 static code encode(dc_graph *g, const dc_method_env *env, dc_pass pass, dc_val x)
 {
-    const dc_val h = dc_layers(g, &env->slab->net, 0, env->slab->net.n_encoder, pass, x);
+    const dc_val h = dc_centers_encode(g, env, pass, x);
     return (code){dc_softmax(g, dc_columns(g, h, 0, env->K), DC_NONE), dc_columns(g, h, env->K, env->L - env->K)};
 }
 

@@ -12,6 +12,16 @@ static double alpha_of(const dc_method_env *env)
     return ((const dc_centers_keys *)env->keys)->alpha;
 }
 
+float *dc_method_values(const dc_method_env *env, const char *tensor)
+{
+    return env->value + dc_slab_find(env->slab, tensor)->at;
+}
+
+dc_val dc_method_use(dc_graph *g, const dc_method_env *env, const char *tensor)
+{
+    return dc_use(g, dc_slab_find(env->slab, tensor));
+}
+
 void dc_centers_build(const dc_method_env *env, dc_slab *slab)
 {
     dc_slab_add(slab, "centers", env->K, env->L, true);
@@ -55,6 +65,12 @@ dc_status dc_centers_create_labels(const dc_method_env *env, dc_method_state **o
     return st;
 }
 
+dc_status dc_centers_keep_labels(dc_comm *comm, dc_method_state *state, dc_state *c, const char *name)
+{
+    state->saved = c;
+    return dc_state_keep_rows(comm, c, name, DC_STATE_F32, 1, state->env->part, state->labels);
+}
+
 static dc_status set_centers(dc_comm *comm, const dc_method_env *env, const dc_kmeans_config *cfg, const float *Z,
                              int32_t *label)
 {
@@ -80,7 +96,7 @@ dc_status dc_method_kmeans(dc_comm *comm, const dc_method_env *env, const float 
 dc_status dc_method_kmeans_again(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label)
 {
     dc_kmeans_config cfg = env->kmeans;
-    cfg.first = env->value + dc_slab_find(env->slab, "centers")->at;
+    cfg.first = dc_method_values(env, "centers");
     cfg.n_init = 1;
     cfg.state = NULL;
     return set_centers(comm, env, &cfg, Z, label);
@@ -113,11 +129,6 @@ dc_val dc_centers_encode(dc_graph *g, const dc_method_env *env, dc_pass pass, dc
     return dc_layers(g, &env->slab->net, 0, env->slab->net.n_encoder, pass, x);
 }
 
-dc_val dc_centers_use(dc_graph *g, const dc_method_env *env)
-{
-    return dc_use(g, dc_slab_find(env->slab, "centers"));
-}
-
 void dc_centers_reconstruct(dc_graph *g, const dc_method_env *env, dc_recon_loss loss, dc_val x, dc_val z)
 {
     const dc_net *net = &env->slab->net;
@@ -128,12 +139,13 @@ void dc_centers_reconstruct(dc_graph *g, const dc_method_env *env, dc_recon_loss
 dc_val dc_centers_kl(dc_graph *g, const dc_method_state *state, dc_val z)
 {
     const dc_method_env *env = state->env;
-    return dc_student_kl(g, alpha_of(env), z, dc_centers_use(g, env), dc_entry(g, &state->target));
+    return dc_student_kl(g, alpha_of(env), z, dc_method_use(g, env, "centers"), dc_entry(g, &state->target));
 }
 
 void dc_centers_infer(dc_graph *g, const dc_method_env *env)
 {
-    const dc_val z = dc_centers_encode(g, env, false, dc_batch(g, env->slab->net.D)), m = dc_centers_use(g, env);
+    const dc_val z = dc_centers_encode(g, env, false, dc_batch(g, env->slab->net.D)),
+                 m = dc_method_use(g, env, "centers");
     dc_output(g, "embedding", z);
     dc_output(g, "q", dc_student(g, alpha_of(env), z, m));
     dc_output(g, "label", dc_nearest_center(g, z, m));

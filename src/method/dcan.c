@@ -51,9 +51,8 @@ static dc_status measure(dc_comm *comm, const dc_method_state *s, const float *Z
     const dc_method_env *env = s->env;
     const dcan_keys *k = env->keys;
     const dc_rows rows = dc_rows_of_array(env->part, Z, &env->L);
-    float *deviation = env->value + dc_slab_find(env->slab, "deviations")->at;
-    DC_TRY(dc_cluster_variances(comm, &rows, env->value + dc_slab_find(env->slab, "centers")->at, label, env->K,
-                                deviation));
+    float *deviation = dc_method_values(env, "deviations");
+    DC_TRY(dc_cluster_variances(comm, &rows, dc_method_values(env, "centers"), label, env->K, deviation));
     for (int64_t c = 0; c < env->K; c++) {
         float *own = deviation + c * env->L;
         double mean = 0;
@@ -102,8 +101,8 @@ static dc_status refresh(dc_comm *comm, dc_method_state *s, const dc_inferred *r
 static dc_val draw(dc_graph *g, const dc_method_state *s)
 {
     const dc_method_env *env = s->env;
-    const dc_val k = dc_entry(g, &s->label), mu = dc_pick(g, k, dc_centers_use(g, env));
-    const dc_val deviation = dc_pick(g, k, dc_use(g, dc_slab_find(env->slab, "deviations")));
+    const dc_val k = dc_entry(g, &s->label), mu = dc_pick(g, k, dc_method_use(g, env, "centers"));
+    const dc_val deviation = dc_pick(g, k, dc_method_use(g, env, "deviations"));
     return dc_map(g, DC_ADD, mu, dc_map(g, DC_MUL, deviation, dc_noise(g, env->L, 0)));
 }
 

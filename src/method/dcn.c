@@ -46,7 +46,7 @@ static dc_status start(dc_comm *comm, dc_method_state *s, const dc_inferred *row
     const dc_method_env *env = s->env;
     const int64_t n = dc_part_rows(env->part);
     int32_t *label = NULL;
-    float *count = env->value + dc_slab_find(env->slab, "counts")->at;
+    float *count = dc_method_values(env, "counts");
     DC_TRY_ALL(comm, dc_mem_alloc(&label, (size_t)n, sizeof *label, "labels"));
     DC_TRY(dc_method_kmeans(comm, env, rows->Z, label));
     for (int64_t k = 0; k < env->K; k++) count[k] = FIRST_COUNT;
@@ -59,8 +59,7 @@ out:
 /* The label of a row dates from the last batch that had this row, so it cannot be recomputed from the weights. */
 static dc_status keep(dc_comm *comm, dc_method_state *s, dc_state *c)
 {
-    s->saved = c;
-    return dc_state_keep_rows(comm, c, "cluster/labels", DC_STATE_F32, 1, s->env->part, s->labels);
+    return dc_centers_keep_labels(comm, s, c, "cluster/labels");
 }
 
 static void train_network(dc_graph *g, const dc_method_state *s)
@@ -69,7 +68,7 @@ static void train_network(dc_graph *g, const dc_method_state *s)
     const dcn_keys *k = env->keys;
     const dc_val x = dc_batch(g, env->slab->net.D), z = dc_centers_encode(g, env, true, x);
     const dc_val mine = dc_onehot(g, dc_entry(g, &s->label), env->K);
-    dc_minimize(g, "clustering", k->beta, dc_dot(g, dc_sqdist(g, z, dc_centers_use(g, env)), mine));
+    dc_minimize(g, "clustering", k->beta, dc_dot(g, dc_sqdist(g, z, dc_method_use(g, env, "centers")), mine));
     dc_centers_reconstruct(g, env, (dc_recon_loss)k->loss, x, z);
 }
 

@@ -50,7 +50,7 @@ static void record(dc_graph *g, const dc_method_state *s, int step)
     const dkm_keys *k = env->keys;
     (void)step;
     const dc_val x = dc_batch(g, env->slab->net.D), z = dc_centers_encode(g, env, true, x);
-    const dc_val d = dc_sqdist(g, z, dc_centers_use(g, env)), scale = dc_use(g, dc_slab_find(env->slab, "alpha"));
+    const dc_val d = dc_sqdist(g, z, dc_method_use(g, env, "centers")), scale = dc_method_use(g, env, "alpha");
     dc_minimize(g, "clustering", k->lambda, dc_dot(g, d, dc_softmax(g, d, scale)));
     dc_centers_reconstruct(g, env, (dc_recon_loss)k->loss, x, z);
 }
@@ -70,7 +70,7 @@ static double alpha_at(const dc_method_env *env, int64_t step)
 static void anneal(const dc_method_state *s, int64_t step)
 {
     const dc_method_env *env = s->env;
-    env->value[dc_slab_find(env->slab, "alpha")->at] = -(float)alpha_at(env, step);
+    *dc_method_values(env, "alpha") = -(float)alpha_at(env, step);
 }
 
 const dc_method dc_method_dkm = {

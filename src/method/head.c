@@ -22,7 +22,7 @@ dc_val dc_head_of(dc_graph *g, const dc_method_env *env, dc_pass pass, dc_val z)
 
 dc_val dc_head_logits(dc_graph *g, const dc_method_env *env, dc_pass pass, dc_val x)
 {
-    return dc_head_of(g, env, pass, dc_layers(g, &env->slab->net, 0, env->slab->net.n_encoder, pass, x));
+    return dc_head_of(g, env, pass, dc_centers_encode(g, env, pass, x));
 }
 
 dc_status dc_head_refresh(dc_comm *comm, dc_method_state *state, const dc_inferred *rows, dc_refresh *out)
@@ -30,13 +30,12 @@ dc_status dc_head_refresh(dc_comm *comm, dc_method_state *state, const dc_inferr
     const dc_method_env *env = state->env;
     const dc_rows embedded = dc_rows_of_array(env->part, rows->Z, &env->L);
     (void)out;
-    return dc_cluster_means(comm, &embedded, rows->label, env->K, env->value + dc_slab_find(env->slab, "centers")->at);
+    return dc_cluster_means(comm, &embedded, rows->label, env->K, dc_method_values(env, "centers"));
 }
 
 void dc_head_infer(dc_graph *g, const dc_method_env *env)
 {
-    const dc_net *net = &env->slab->net;
-    const dc_val z = dc_layers(g, net, 0, net->n_encoder, DC_FIXED, dc_batch(g, net->D));
+    const dc_val z = dc_centers_encode(g, env, DC_FIXED, dc_batch(g, env->slab->net.D));
     dc_output(g, "embedding", z);
     dc_output(g, "q", dc_softmax(g, dc_head_of(g, env, DC_FIXED, z), DC_NONE));
 }

@@ -102,8 +102,7 @@ out:
 /* The radius of each row is too dear to be found again. */
 static dc_status keep(dc_comm *comm, dc_method_state *s, dc_state *c)
 {
-    s->saved = c;
-    return dc_state_keep_rows(comm, c, "cluster/radius", DC_STATE_F32, 1, s->env->part, s->labels);
+    return dc_centers_keep_labels(comm, s, c, "cluster/radius");
 }
 
 static dc_val moved(dc_graph *g, dc_val x, dc_val by, dc_val direction)

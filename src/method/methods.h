@@ -39,23 +39,27 @@ struct dc_method_state {
     dc_net trained;  /* variational methods: the network as its loss needs it (dc_net_for_loss) */
 };
 
+/* Present values of a tensor of the method, and that tensor as a value of a step. */
+float *dc_method_values(const dc_method_env *env, const char *tensor);
+dc_val dc_method_use(dc_graph *g, const dc_method_env *env, const char *tensor);
+
 /* Adds the trained tensor "centers" [K x L]. */
 void dc_centers_build(const dc_method_env *env, dc_slab *slab);
 dc_status dc_centers_create(const dc_method_env *env, dc_method_state **out);
 /* Like dc_centers_create(), but also allocates the target P. */
 dc_status dc_centers_create_target(const dc_method_env *env, dc_method_state **out);
+/* Like dc_centers_create(), but also keeps a number of each row, such as its label, as a table for steps. */
+dc_status dc_centers_create_labels(const dc_method_env *env, dc_method_state **out);
+/* Registers the labels in a run state under this name; dc_centers_destroy() drops them. Collective. */
+dc_status dc_centers_keep_labels(dc_comm *comm, dc_method_state *state, dc_state *c, const char *name);
 dc_status dc_centers_start(dc_comm *comm, dc_method_state *state, const dc_inferred *rows);
 /* Computes the sharpened target into P, and its KL loss; for DEC and its extensions. */
 dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const dc_inferred *rows, dc_refresh *out);
 /* The same with a target of this kind. */
 dc_status dc_centers_refresh_kind(dc_comm *comm, dc_method_state *state, dc_target_kind kind, const dc_inferred *rows,
                                   dc_refresh *out);
-/* The same, and the label of each row as a table, for steps. */
-dc_status dc_centers_create_labels(const dc_method_env *env, dc_method_state **out);
 /* Sends rows x through the encoder. */
 dc_val dc_centers_encode(dc_graph *g, const dc_method_env *env, dc_pass pass, dc_val x);
-/* Returns the centres as a value of the step. */
-dc_val dc_centers_use(dc_graph *g, const dc_method_env *env);
 /* Minimises, with weight 1, the loss of reconstructing rows x from their embedding z; the decoder learns. */
 void dc_centers_reconstruct(dc_graph *g, const dc_method_env *env, dc_recon_loss loss, dc_val x, dc_val z);
 /* Returns KL(P || Q) of each row of the batch. z: embedding of the rows; P: the target of the last refresh. */
@@ -77,6 +81,7 @@ dc_status dc_head_refresh(dc_comm *comm, dc_method_state *state, const dc_inferr
 bool dc_head_is_empty(const dc_method_env *env, const dc_refresh *last);
 /* Outputs the embedding and the softmax of the head. */
 void dc_head_infer(dc_graph *g, const dc_method_env *env);
+
 /* ---- Variational autoencoders ------------------------------------------------------------------------------------ */
 
 typedef struct {

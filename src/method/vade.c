@@ -39,15 +39,10 @@ static void build(const dc_method_env *env, dc_slab *slab)
     dc_slab_add(slab, "log_weights", 1, env->K, true);
 }
 
-static float *tensor(const dc_method_env *env, const char *name)
-{
-    return env->value + dc_slab_find(env->slab, name)->at;
-}
-
 static void take(const dc_method_env *env, const dc_mixture *m)
 {
-    float *mean = tensor(env, "centers"), *log_variance = tensor(env, "log_variances"),
-          *log_weight = tensor(env, "log_weights");
+    float *mean = dc_method_values(env, "centers"), *log_variance = dc_method_values(env, "log_variances"),
+          *log_weight = dc_method_values(env, "log_weights");
     for (int64_t i = 0; i < env->K * env->L; i++) {
         mean[i] = (float)m->mean[i];
         log_variance[i] = (float)log(m->variance[i]);
@@ -65,7 +60,7 @@ static dc_status start(dc_comm *comm, dc_method_state *s, const dc_inferred *row
     dc_mixture m = {0};
     DC_TRY_ALL(comm, dc_mem_alloc(&label, (size_t)dc_part_rows(env->part), sizeof *label, "labels"));
     DC_TRY(dc_method_kmeans(comm, env, rows->Z, label));
-    DC_TRY(dc_mixture_fit(comm, &all, tensor(env, "centers"), label, env->K, (int)k->em, &m));
+    DC_TRY(dc_mixture_fit(comm, &all, dc_method_values(env, "centers"), label, env->K, (int)k->em, &m));
     take(env, &m);
 out:
     dc_mixture_release(&m);
@@ -75,16 +70,12 @@ out:
 
 /* ---- Recording --------------------------------------------------------------------------------------------------- */
 
-static dc_val use(dc_graph *g, const dc_method_env *env, const char *name)
-{
-    return dc_use(g, dc_slab_find(env->slab, name));
-}
-
 /* p(c|z) of each row. */
 static dc_val responsibilities(dc_graph *g, const dc_method_env *env, dc_val z)
 {
-    const dc_val joint = dc_map(g, DC_ADD, dc_gauss_log(g, z, use(g, env, "centers"), use(g, env, "log_variances")),
-                                use(g, env, "log_weights"));
+    const dc_val joint =
+        dc_map(g, DC_ADD, dc_gauss_log(g, z, dc_method_use(g, env, "centers"), dc_method_use(g, env, "log_variances")),
+               dc_method_use(g, env, "log_weights"));
     return dc_softmax(g, joint, DC_NONE);
 }
 
@@ -94,9 +85,10 @@ static void record(dc_graph *g, const dc_method_state *s, int step)
     (void)step;
     const dc_variational v = dc_variational_record(g, s);
     const dc_val share = responsibilities(g, env, v.z),
-                 apart = dc_gauss_kl(g, v.mean, v.log_var, use(g, env, "centers"), use(g, env, "log_variances"));
+                 apart = dc_gauss_kl(g, v.mean, v.log_var, dc_method_use(g, env, "centers"),
+                                     dc_method_use(g, env, "log_variances"));
     dc_minimize(g, "prior", 1, dc_dot(g, share, apart));
-    dc_minimize(g, "assignment", 1, dc_kl(g, share, use(g, env, "log_weights")));
+    dc_minimize(g, "assignment", 1, dc_kl(g, share, dc_method_use(g, env, "log_weights")));
 }
 
 static void infer(dc_graph *g, const dc_method_env *env)
@@ -112,10 +104,11 @@ static void infer(dc_graph *g, const dc_method_env *env)
 static bool is_point(const dc_method_env *env)
 {
     static const double PART = 1e-4;
+    const float *log_variance = dc_method_values(env, "log_variances");
     double least = INFINITY, sum = 0;
     for (int64_t k = 0; k < env->K; k++) {
         double own = 0;
-        for (int64_t j = 0; j < env->L; j++) own += exp((double)tensor(env, "log_variances")[k * env->L + j]);
+        for (int64_t j = 0; j < env->L; j++) own += exp((double)log_variance[k * env->L + j]);
         least = fmin(least, own);
         sum += own;
     }
@@ -145,10 +138,11 @@ enum { SAMPLES = 10 };
 static void draw(const dc_method_env *env, float *draws)
 {
     const int64_t L = env->L;
+    const float *mean = dc_method_values(env, "centers"), *log_variance = dc_method_values(env, "log_variances");
     dc_variational_draw(env, 0, env->K * SAMPLES, draws);
     for (int64_t i = 0; i < env->K * SAMPLES * L; i++) {
         const int64_t at = i / (SAMPLES * L) * L + i % L;
-        draws[i] = tensor(env, "centers")[at] + expf(tensor(env, "log_variances")[at] / 2) * draws[i];
+        draws[i] = mean[at] + expf(log_variance[at] / 2) * draws[i];
     }
 }
 

@@ -123,7 +123,7 @@ static dc_status add_mirror(dc_net *net, const dc_net_text *t)
         dc_layer *layer = &net->layer[net->n_layers];
         if (!dc_layer_mirror(from, image_before(net, t->image, i), layer) || (tied && from->kind == DC_LAYER_DECONV))
             return DC_FAIL(DC_ERR_USAGE,
-                           "model.decoder: column 1, layer %s of the encoder is a %s layer, which %s~encoder cannot "
+                           "model.decoder: column 1, layer %s of the encoder is %s, which %s~encoder cannot "
                            "mirror; write the decoder's layers",
                            from->name, dc_layer_kind_name(from->kind), tied ? "tied " : "");
         layer->act = i > 0 ? t->encoder.layer[i - 1].act : t->output_act;

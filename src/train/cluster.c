@@ -308,11 +308,6 @@ static void record_step(dc_graph *g, const void *ctx, int step)
     l->cfg->method->record(g, l->state, step);
 }
 
-static void data_rows(const void *ctx, int64_t lo, int64_t n, float *out)
-{
-    dc_dataset_rows(ctx, lo, n, out);
-}
-
 /* Creates the method's state, its steps and its inference. Local. */
 static dc_status create(loop *l)
 {
@@ -323,7 +318,7 @@ static dc_status create(loop *l)
     l->env = l->cfg->env;
     l->env.slab = m->slab;
     l->env.value = m->params.value;
-    l->env.input = (dc_rows){.part = l->env.part, .d = m->data->D, .rows = data_rows, .ctx = m->data};
+    l->env.input = dc_rows_of_dataset(m->data);
     DC_TRY(dc_shares_create(&l->shares, l->env.K));
     DC_TRY(dc_mem_alloc(&l->next, (size_t)dc_part_rows(l->env.part), sizeof *l->next, "labels"));
     DC_TRY(dc_embedder_create(&l->embedder, method, &l->env));
