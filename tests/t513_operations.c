@@ -1242,6 +1242,29 @@ static void check_operation(const op_case *what)
     CHECK_INT(failures, 0);
 }
 
+/* Of equal largest pixels, the first gets the gradient; a NaN is the largest of all and gives none. */
+static void test_largest(void)
+{
+    enum { PIXELS = 4, MADE = 3 };
+    static const float x[MADE][PIXELS] = {{1, 2, 2, 2}, {0, 0, 0, 0}, {3, NAN, 1, 4}};
+    static const float expected[MADE][PIXELS] = {{0, 5, 0, 0}, {5, 0, 0, 0}, {0, 0, 0, 0}};
+    dc_net net = {.n_layers = 1};
+    dc_graph *g;
+    CHECK_OK(dc_graph_create(&g));
+    shape_layer(&net.layer[0], "maxpool 2x2", (dc_image){2, 2, 1});
+    const dc_node *node = &g->node[dc_layers(g, &net, 0, 1, true, rows(g, PIXELS)).id];
+    const dc_tile tile = {.n = 1};
+    for (int i = 0; i < MADE; i++) {
+        float y, dx[PIXELS], d = 5;
+        const dc_call c = {.graph = g, .node = node, .tile = &tile, .in = {x[i]}, .out = &y, .dout = &d, .din = {dx}};
+        node->op->forward(&c);
+        node->op->backward(&c);
+        CHECK(i == 2 ? isnan(y) : y == (i == 0 ? 2 : 0));
+        for (int j = 0; j < PIXELS; j++) CHECK(dx[j] == expected[i][j]);
+    }
+    dc_graph_destroy(&g);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "--names") == 0) {
@@ -1250,5 +1273,6 @@ int main(int argc, char **argv)
     }
     dc_rng_fill_uniform(table_rows, DC_COUNT_OF(table_rows), SEED, 1, 1);
     for (size_t i = 0; i < DC_COUNT_OF(cases); i++) check_operation(&cases[i]);
+    test_largest();
     return check_done();
 }

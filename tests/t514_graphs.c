@@ -812,6 +812,25 @@ static void test_sum_slopes(void)
     }
 }
 
+/* If two passes of a step move the same running moments, the second goes on from what the first made of them. */
+static void test_moved_twice(void)
+{
+    dc_graph *g;
+    int first[2];
+    CHECK_OK(dc_graph_create(&g));
+    const dc_val rows = dc_batch(g, D);
+    dc_layers(g, &normed[0], 0, 1, DC_TRAINED, rows);
+    CHECK_INT(g->n_moves, 2);
+    for (int m = 0; m < 2; m++) first[m] = g->move[m].node;
+    dc_layers(g, &normed[0], 0, 1, DC_TRAINED, dc_map(g, DC_MUL, rows, dc_number(g, 2)));
+    CHECK_INT(g->n_moves, 2);
+    for (int m = 0; m < 2; m++) {
+        CHECK(g->move[m].node != first[m]);
+        CHECK_INT(g->node[g->move[m].node].in[0], first[m]);
+    }
+    dc_graph_destroy(&g);
+}
+
 /* Bytes that this rank brings to a step; *floats: of rows that it gathers, per row. */
 static double bytes_of_step(dc_comm *comm, void (*record)(dc_graph *, const tables *, int), int which, size_t *floats)
 {
@@ -854,6 +873,7 @@ int main(void)
     for (int i = 0; i < DRAWN; i++) check_case(comm, alone, &(graph_case){"drawn", drawn, i});
     test_slopes();
     test_sum_slopes();
+    test_moved_twice();
     test_traffic(comm);
     dc_comm_destroy(&alone);
     return check_done_all(&comm);

@@ -352,6 +352,13 @@ static void test_images(void)
                 "dense 3x3x2, deconv 2x2x1 /2");
     check_texts((dc_image){4, 4, 2}, "deconv 3x3x1 /2 relu, dense 3", "~encoder", "deconv 3x3x1 /2 relu, dense 3",
                 "dense 8x8x1 relu, conv 3x3x2 /2 sigmoid");
+    /* A size that stride and padding do not tell, along one side only; a stride longer than the kernel, as in Keras. */
+    check_texts((dc_image){8, 7, 1}, "conv 3x3x2 /2, dense 2", "~encoder", "conv 3x3x2 /2, dense 2",
+                "dense 4x4x2, deconv 3x3x1 /2 out=8x7 sigmoid");
+    check_texts((dc_image){7, 8, 1}, "conv 3x3x2 /2, dense 2", "~encoder", "conv 3x3x2 /2, dense 2",
+                "dense 4x4x2, deconv 3x3x1 /2 out=7x8 sigmoid");
+    check_texts((dc_image){9, 9, 1}, "conv 2x2x2 /3 valid, dense 3", "dense 3x3x2, deconv 2x2x1 /3 valid",
+                "conv 2x2x2 /3 valid, dense 3", "dense 3x3x2, deconv 2x2x1 /3 valid");
 }
 
 static void test_wrong_images(void)

@@ -1,8 +1,9 @@
 /* Layer-wise pretraining: against PyTorch (tests/golden/layerwise.txt, full batches, our dropout masks); same bits with
- * cached and recomputed outputs of frozen layers; histories, divergence, no allocation in steps. ranks: 1 2 3 5
- * threads: 1 2 */
+ * cached and recomputed outputs of frozen layers; histories, divergence, no allocation in steps; what norms learn gets
+ * into the stack. ranks: 1 2 3 5 threads: 1 2 */
 #include "check.h"
 #include "dcmpi/log.h"
+#include "dcmpi/net_text.h"
 #include "dcmpi/rng.h"
 #include "dcmpi/train.h"
 #include "golden/golden_net.h"
@@ -265,6 +266,40 @@ static void test_bce_refusals(dc_comm *comm)
     dc_error_clear();
 }
 
+/* The stack gets what the norms of each pair have learnt, and their running moments. */
+static void test_norms(dc_comm *comm)
+{
+    setup s;
+    dc_stop stop;
+    char why[DC_NET_WHY_MAX];
+    dc_net_text text = {.kind = DC_DECODER_MIRROR};
+    const dc_layerwise_config cfg = small_batches(1, 0, plenty);
+    int norms = 0;
+    open_setup(comm, &s, MANY, DC_ACT_RELU, DC_ACT_LINEAR);
+    CHECK(dc_net_text_encoder("dense 7 bn relu, dense 5 ln relu, dense 3 bn", &text, why));
+    CHECK_OK(dc_net_build(&s.base.net, D, &text));
+    dc_slab_init(&s.base.slab, &s.base.net);
+    golden_model(&s.base, file);
+    s.base.model.seed = seed;
+    CHECK_OK(dc_pretrain_layerwise(comm, &s.base.model, &cfg, s.pairs, &stop));
+    for (int l = 0; l < s.base.net.n_layers; l++) {
+        const dc_layer *layer = &s.base.net.layer[l];
+        const float *value = s.base.model.params.value, *gamma = value + layer->gamma, *mean = value + layer->mean;
+        int64_t learnt = 0, moved = 0;
+        if (!layer->norm) continue;
+        for (int64_t j = 0; j < layer->out; j++) {
+            learnt += gamma[j] != 1;
+            moved += layer->norm == DC_NORM_BATCH && mean[j] != 0 && mean[layer->out + j] != 1;
+        }
+        printf("# %s\n", layer->name);
+        CHECK(learnt > 0); /* a rectifier that gives 0 for all rows has learnt nothing */
+        CHECK_INT(moved, layer->norm == DC_NORM_BATCH ? layer->out : 0);
+        norms++;
+    }
+    CHECK(norms > PAIRS);
+    close_setup(&s);
+}
+
 int main(void)
 {
     dc_comm *comm;
@@ -282,5 +317,6 @@ int main(void)
     test_divergence(comm, true, 2048);
     test_dead_layer(comm);
     test_bce_refusals(comm);
+    test_norms(comm);
     return check_done_all(&comm);
 }

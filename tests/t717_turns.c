@@ -1,6 +1,8 @@
 /* A method with a network of its own. On every third batch its second step trains that network and what the first step
  * trains, with an optimizer of its own. The trainer does the same as a loop by hand, with separate moments, and a run
- * that continues gets both sets back. What a method registers for the result is there. ranks: 1 3 threads: 1 2 */
+ * that continues gets both sets back. What a method registers for the result is there, and it is asked for a failure
+ * with the losses of each interval. What it moves at a refresh is there when rows are inferred. ranks: 1 3 threads: 1 2
+ */
 #include "dcmpi/log.h"
 #include "t71_help.h"
 
@@ -129,6 +131,116 @@ static void test_loop(dc_comm *comm, int64_t gather_rows)
     clustering_close(&phase);
 }
 
+/* ---- Failures ---------------------------------------------------------------------------------------------------- */
+
+static const dc_method_failure made_up = {"made up", "none"};
+static struct {
+    double loss[STEPS];
+    size_t n;
+} told;
+
+static const dc_method_failure *failed(const dc_method_env *env, const dc_refresh *last, const double *loss, size_t n,
+                                       int stride)
+{
+    (void)env, (void)last;
+    told.n = n;
+    for (size_t i = 0; i < n && i < STEPS; i++) told.loss[i] = loss[i * (size_t)stride];
+    return &made_up;
+}
+
+/* The second step's loss has a name, and so a column. */
+static void record_named(dc_graph *g, const dc_method_state *s, int step)
+{
+    const dc_method_env *env = *(const dc_method_env *const *)s;
+    const dc_net *net = &env->slab->net;
+    if (step == 0) {
+        record(g, s, step);
+        return;
+    }
+    const dc_val z = dc_layers(g, net, 0, net->n_encoder, true, dc_batch(g, net->D));
+    dc_minimize(g, "length", 1, dc_dot(g, z, z));
+}
+
+/* Losses of all intervals, the last one among them. Here an interval is an epoch and nothing is learnt, so a loss is
+ * its mean over all rows, however many a batch has. */
+static void test_failed(dc_comm *comm)
+{
+    clustering_setup s;
+    dc_cluster_result result;
+    dc_history h = {0};
+    double length = 0;
+    dc_method named = toy;
+    named.record = record_named, named.turn = NULL, named.failed = failed;
+    clustering_open(comm, &named, true, 0, 12, &s);
+    const dc_cluster_config cfg = {.method = &named,
+                                   .env = s.env,
+                                   .batch = BATCH,
+                                   .update_interval = 2,
+                                   .max_iter = STEPS,
+                                   .opt = {.kind = DC_OPT_SGD, .lr = 1e-30}};
+    CHECK_OK(dc_train_cluster(comm, &s.model, &cfg, &h, &result));
+    CHECK_TEXT(h.column[h.n_columns - 1], "length");
+    CHECK(h.n > 2);
+    CHECK_INT(told.n, h.n - 1);
+    for (size_t i = 0; i < told.n; i++)
+        CHECK(told.loss[i] > 0 && told.loss[i] == h.value[(i + 2) * (size_t)h.n_columns - 1]);
+    for (int64_t i = 0; i < dc_part_rows(s.env.part) * L; i++) length += pow((double)result.Z[i], 2) / N;
+    dc_comm_sum_f64(comm, &length, 1);
+    for (size_t i = 0; i < told.n; i++) CHECK_NEAR(told.loss[i], length, 1e-5 * length);
+    CHECK(result.failure == &made_up);
+    dc_cluster_result_release(&result);
+    dc_history_release(&h);
+    clustering_close(&s);
+}
+
+/* ---- Refit ------------------------------------------------------------------------------------------------------- */
+
+static int refits, refreshes;
+static int64_t strange; /* labels that are not those of the centres at a refresh */
+
+static dc_status refit(dc_comm *comm, dc_method_state *s, const dc_inferred *rows)
+{
+    const dc_method_env *env = *(const dc_method_env *const *)s;
+    float *centers = env->value + dc_slab_find(env->slab, "centers")->at;
+    (void)comm, (void)rows;
+    refits++;
+    for (int i = 0; i < K * L; i++) centers[i] = 0.2f * (float)((i + refits) * i % 5) - 0.4f;
+    return DC_OK;
+}
+
+static dc_status refresh(dc_comm *comm, dc_method_state *s, const dc_inferred *rows, dc_refresh *out)
+{
+    const dc_method_env *env = *(const dc_method_env *const *)s;
+    int32_t label[N];
+    (void)comm, (void)out;
+    dc_nearest(rows->Z, env->value + dc_slab_find(env->slab, "centers")->at, dc_part_rows(env->part), K, L, label);
+    for (int64_t i = 0; i < dc_part_rows(env->part); i++) strange += label[i] != rows->label[i];
+    refreshes++;
+    return DC_OK;
+}
+
+/* At each refresh but the first, and in time. */
+static void test_refit(dc_comm *comm)
+{
+    clustering_setup s;
+    dc_cluster_result result;
+    dc_history h = {0};
+    dc_method moves = toy;
+    moves.refit = refit;
+    clustering_open(comm, &moves, true, 0, 12, &s);
+    moves.refresh = refresh;
+    const dc_cluster_config cfg = {
+        .method = &moves, .env = s.env, .batch = BATCH, .update_interval = 2, .max_iter = STEPS, .opt = adam};
+    CHECK_OK(dc_train_cluster(comm, &s.model, &cfg, &h, &result));
+    CHECK(h.n > 2);
+    CHECK_INT(refreshes, h.n);
+    CHECK_INT(refits, h.n - 1);
+    CHECK_INT(strange, 0);
+    dc_cluster_result_release(&result);
+    dc_history_release(&h);
+    clustering_close(&s);
+}
+
 /* Its layers have names, places and weights of their own. */
 static void test_net(dc_comm *comm)
 {
@@ -212,6 +324,8 @@ int main(void)
     test_loop(comm, 1000);
     test_loop(comm, 0);
     test_moments(comm);
+    test_failed(comm);
+    test_refit(comm);
     test_net(comm);
     return check_done_all(&comm);
 }

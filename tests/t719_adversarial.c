@@ -1,9 +1,11 @@
 /* Three batches of DCAN and AAE from given weights, centres, deviations and labels against PyTorch's autograd
  * (tests/golden/adversarial.txt): the losses of each step, and all weights at the end; each step trains what is its
- * own, in its own cycle. Variances of clusters by hand, and k-means that goes on from its centres. What the losses tell
- * of a failure. By every way. ranks: 1 2 3 5  threads: 1 2 */
+ * own, in its own cycle. Variances of clusters by hand, and k-means that goes on from its centres. What DCAN starts
+ * from, keeps at a refresh and moves before it; which step moves running moments; optimizers and cycles of steps. What
+ * the losses tell of a failure. By every way. ranks: 1 2 3 5  threads: 1 2 */
 #include "check.h"
 #include "dcmpi/log.h"
+#include "dcmpi/net_text.h"
 #include "golden/golden_method.h"
 
 enum { BATCHES = 3 };
@@ -121,6 +123,139 @@ static void test_again(dc_comm *comm)
     }
 }
 
+/* ---- DCAN between its steps -------------------------------------------------------------------------------------- */
+
+enum { PARTS = 3, N = GOLDEN_N, L = GOLDEN_L };
+
+/* Three clouds; the cloud of a row is row % PARTS. */
+static double z_of(int64_t row, int j)
+{
+    const int64_t cloud = row % PARTS;
+    const double sign = row / PARTS % 2 ? -1 : 1;
+    return (j == cloud ? 20 : 0) + sign * (double)(cloud + 1) / (double)(j + 1);
+}
+
+static void moments_of(int64_t cloud, int j, double *mean, double *variance)
+{
+    double sum = 0, squares = 0, n = 0;
+    for (int64_t row = cloud; row < N; row += PARTS, n++) sum += z_of(row, j);
+    *mean = sum / n;
+    for (int64_t row = cloud; row < N; row += PARTS) squares += pow(z_of(row, j) - *mean, 2);
+    *variance = squares / n;
+}
+
+/* cloud[k]: that of cluster k, -1: to be found. Z is `factor` times z_of(). */
+static void check_clusters(const golden_method *s, double factor, bool diagonal, int64_t cloud[PARTS])
+{
+    const float *center = dc_method_values(&s->env, "centers"), *deviation = dc_method_values(&s->env, "deviations");
+    for (int k = 0; k < PARTS; k++) {
+        double mean[L], variance[L], whole = 0;
+        for (int64_t c = 0; c < PARTS && cloud[k] < 0; c++)
+            if ((double)center[k * L + c] > 10 * factor) cloud[k] = c;
+        CHECK(cloud[k] >= 0);
+        for (int j = 0; j < L; j++) moments_of(cloud[k], j, &mean[j], &variance[j]), whole += variance[j] / L;
+        for (int j = 0; j < L; j++) {
+            CHECK_NEAR(center[k * L + j], factor * mean[j], 1e-4);
+            CHECK_NEAR(deviation[k * L + j], factor * sqrt(diagonal ? variance[j] : whole), 1e-4);
+        }
+    }
+}
+
+static void swap_centers(const golden_method *s)
+{
+    float *center = dc_method_values(&s->env, "centers"), t[L];
+    memcpy(t, center, sizeof t);
+    memcpy(center, center + L, sizeof t);
+    memcpy(center + L, t, sizeof t);
+}
+
+static void test_dcan(dc_comm *comm, bool diagonal)
+{
+    golden_method s;
+    float Z[N * L];
+    int32_t label[N];
+    golden_run what = runs[0];
+    int64_t cloud[PARTS] = {-1, -1, -1};
+    what.keys = diagonal ? "discriminator=[4] variance=diagonal" : "discriminator=[4]";
+    open_setup(comm, &s, &what, 2);
+    const int64_t n = dc_part_rows(s.env.part), lo = s.env.part->row_lo;
+    const dc_inferred rows = {.Z = Z, .label = label};
+    s.env.kmeans = (dc_kmeans_config){.K = PARTS, .n_init = 3, .max_iter = 20, .seed = 1};
+    for (int64_t i = 0; i < n * L; i++) Z[i] = (float)z_of(lo + i / L, (int)(i % L));
+    CHECK_OK(s.method->start(comm, s.state, &rows));
+    check_clusters(&s, 1, diagonal, cloud);
+
+    dc_refresh out = {0};
+    for (int64_t i = 0; i < n; i++) label[i] = (int32_t)((lo + i) % 2) + 1;
+    CHECK_OK(s.method->refresh(comm, s.state, &rows, &out));
+    for (int64_t i = 0; i < n; i++) CHECK(s.state->labels[i] == (float)label[i]);
+
+    /* From its centres as they are, in their order; what is drawn gets the new spread. */
+    const int64_t first = cloud[0];
+    cloud[0] = cloud[1], cloud[1] = first;
+    swap_centers(&s);
+    for (int64_t i = 0; i < n * L; i++) Z[i] *= 1.25f;
+    CHECK_OK(s.method->refit(comm, s.state, &rows));
+    check_clusters(&s, 1.25, diagonal, cloud);
+    golden_method_close(&s);
+}
+
+/* ---- Running moments, turns -------------------------------------------------------------------------------------- */
+
+/* Of the steps of a batch, `mover` alone moves running moments. */
+static void test_moments(dc_comm *comm, const golden_run *what, int mover)
+{
+    char why[DC_NET_WHY_MAX];
+    dc_net_text text = {.kind = DC_DECODER_MIRROR};
+    dc_net net;
+    dc_slab slab;
+    dc_part part;
+    dc_method_state *state;
+    const dc_method *method = dc_method_find(what->name);
+    CHECK(dc_net_text_encoder("dense 7 bn relu, dense 3 bn", &text, why));
+    CHECK_OK(dc_net_build(&net, GOLDEN_D, &text));
+    dc_slab_init(&slab, &net);
+    CHECK_OK(dc_part_init(&part, N, GOLDEN_SHARDS, dc_comm_size(comm), dc_comm_rank(comm)));
+    const dc_method_env env = {
+        .part = &part, .K = what->K, .L = L, .keys = method_keys(method, what->keys), .slab = &slab, .epoch_steps = 1};
+    method->build(&env, &slab);
+    CHECK_OK(method->create(&env, &state));
+    for (int i = 0; i < method->n_steps; i++) {
+        dc_graph *g;
+        CHECK_OK(dc_graph_create(&g));
+        method->record(g, state, i);
+        CHECK_OK(dc_graph_finish(g));
+        CHECK((g->n_moves > 0) == (i == mover));
+        dc_graph_destroy(&g);
+    }
+    method->destroy(&state);
+}
+
+static void check_turn(const char *method, const char *words, int step, int64_t every, double lr, double momentum)
+{
+    const dc_method *m = dc_method_find(method);
+    const dc_method_env env = {.keys = method_keys(m, words)};
+    dc_turn turn = {1, {.kind = DC_OPT_ADAM, .lr = 0.5, .momentum = 0.9, .beta1 = 0.9}};
+    m->turn(&env, step, &turn);
+    CHECK_INT(turn.every, every);
+    CHECK_NEAR(turn.opt.lr, lr, 0);
+    CHECK_NEAR(turn.opt.momentum, momentum, 0);
+    CHECK_NEAR(turn.opt.beta1, momentum, 0);
+}
+
+/* A rate of 0 is that of the deck. */
+static void test_turns(void)
+{
+    check_turn("dcan", "discriminator_lr=0.25 encoder_every=4", 0, 1, 0.25, 0.9);
+    check_turn("dcan", "discriminator_lr=0.25 encoder_every=4", 1, 4, 0.5, 0.9);
+    check_turn("dcan", "discriminator_lr=0", 0, 1, 0.5, 0.9);
+    static const char keys[] = "discriminator_lr=0.25 encoder_lr=0.125 momentum=0.375 encoder_every=4";
+    check_turn("aae", keys, 0, 1, 0.5, 0.9);
+    check_turn("aae", keys, 1, 1, 0.25, 0.375);
+    check_turn("aae", keys, 2, 4, 0.125, 0.375);
+    check_turn("aae", "encoder_lr=0 momentum=0.375", 2, 1, 0.5, 0.375);
+}
+
 /* ---- Failures ---------------------------------------------------------------------------------------------------- */
 
 static const char *failure(const char *method, double effective, const double *loss, size_t n, int stride)
@@ -155,6 +290,11 @@ int main(void)
         for (int way = 0; way < GOLDEN_WAYS; way++) test_run(comm, &runs[i], way);
     test_variances(comm);
     test_again(comm);
+    test_dcan(comm, false);
+    test_dcan(comm, true);
+    test_moments(comm, &runs[0], 1);
+    test_moments(comm, &runs[1], 0);
+    test_turns();
     test_failures();
     return check_done_all(&comm);
 }

@@ -1,7 +1,8 @@
 /* Single steps of VAE and VaDE from given weights and mixtures against PyTorch's autograd of the papers' bounds
  * (tests/golden/variational.txt), and against ClustPy's loss (clustpy.txt): losses, gradients of every weight and of
  * the mixture, and what they are after SGD. The start of a mixture: shares, means and variances of clusters, and EM
- * against a naive one. By every way. ranks: 1 2 3 5  threads: 1 2 */
+ * against a naive one; what VaDE takes of it. VAE's centres before a refresh. What is drawn for the report. What the
+ * losses tell of a failure. By every way. ranks: 1 2 3 5  threads: 1 2 */
 #include "check.h"
 #include "dcmpi/log.h"
 #include "dcmpi/rng.h"
@@ -181,6 +182,141 @@ static void test_odd_mixture(dc_comm *comm)
     dc_mixture_release(&m);
 }
 
+/* ---- Start, refit, draws, failures --------------------------------------------------------------------------------
+ */
+
+/* Three clouds of 6, 6 and 5 rows; the cloud of a row is row % K. */
+static double z_of(int64_t row, int64_t j)
+{
+    const int64_t cloud = row % K;
+    const double sign = row / K % 2 ? -1 : 1;
+    return (j == cloud ? 20 : 0) + sign * (double)(cloud + 1) / (double)(j + 1);
+}
+
+static void moments_of(int64_t cloud, int64_t j, double *mean, double *variance)
+{
+    double sum = 0, squares = 0, n = 0;
+    for (int64_t row = cloud; row < GOLDEN_N; row += K, n++) sum += z_of(row, j);
+    *mean = sum / n;
+    for (int64_t row = cloud; row < GOLDEN_N; row += K) squares += pow(z_of(row, j) - *mean, 2);
+    *variance = squares / n;
+}
+
+static void open_start(dc_comm *comm, golden_method *s, const char *method, const char *keys, float *Z)
+{
+    const golden_step what = {"start", method, keys, NULL};
+    open_setup(comm, s, &what, 2);
+    s->env.kmeans = (dc_kmeans_config){.K = K, .n_init = 3, .max_iter = 20, .seed = 1};
+    for (int64_t i = 0; i < dc_part_rows(s->env.part) * GOLDEN_L; i++)
+        Z[i] = (float)z_of(s->env.part->row_lo + i / GOLDEN_L, i % GOLDEN_L);
+    CHECK_OK(s->method->start(comm, s->state, &(dc_inferred){.Z = Z}));
+}
+
+/* The mixture is trained by logarithms. */
+static void test_vade_start(dc_comm *comm, const char *keys)
+{
+    golden_method s;
+    float Z[GOLDEN_N * GOLDEN_L];
+    unsigned seen = 0;
+    open_start(comm, &s, "vade", keys, Z);
+    for (int k = 0; k < K; k++) {
+        const float *center = dc_method_values(&s.env, "centers") + k * GOLDEN_L;
+        const int64_t cloud = center[0] > 10 ? 0 : center[1] > 10 ? 1 : 2;
+        seen |= 1u << cloud;
+        CHECK_NEAR(dc_method_values(&s.env, "log_weights")[k], log((cloud == 2 ? 5.0 : 6.0) / GOLDEN_N), 1e-6);
+        for (int64_t j = 0; j < GOLDEN_L; j++) {
+            double mean, variance;
+            moments_of(cloud, j, &mean, &variance);
+            CHECK_NEAR(center[j], mean, 1e-5);
+            CHECK_NEAR(dc_method_values(&s.env, "log_variances")[k * GOLDEN_L + j], log(variance), 1e-4);
+        }
+    }
+    CHECK_INT(seen, (1 << K) - 1);
+    golden_method_close(&s);
+}
+
+/* VAE's k-means goes on from its centres as they are, in their order. */
+static void test_vae_refit(dc_comm *comm)
+{
+    golden_method s;
+    float Z[GOLDEN_N * GOLDEN_L], t[GOLDEN_L], expected[K * GOLDEN_L];
+    open_start(comm, &s, "vae", "loss=mse_sum", Z);
+    float *center = dc_method_values(&s.env, "centers");
+    memcpy(t, center, sizeof t);
+    memcpy(center, center + GOLDEN_L, sizeof t);
+    memcpy(center + GOLDEN_L, t, sizeof t);
+    for (int i = 0; i < K * GOLDEN_L; i++) expected[i] = 1.25f * center[i];
+    for (int64_t i = 0; i < dc_part_rows(s.env.part) * GOLDEN_L; i++) Z[i] *= 1.25f;
+    CHECK_OK(s.method->refit(comm, s.state, &(dc_inferred){.Z = Z}));
+    CHECK_ARRAY_NEAR(center, expected, K * GOLDEN_L, 1e-4);
+    golden_method_close(&s);
+}
+
+/* Values drawn from each Gaussian: all differ; with its mean and deviation they are standard normal. */
+static void check_draws(const golden_method *s, int64_t parts, int64_t draws, const float *mean,
+                        const float *log_variance)
+{
+    dc_results r = {0};
+    double sum = 0, squares = 0;
+    CHECK_OK(s->method->results(s->state, &r));
+    CHECK_INT(r.n, 1);
+    const dc_result_array *a = &r.array[0];
+    const int64_t count = parts * draws * GOLDEN_L;
+    float *e = malloc((size_t)count * sizeof *e);
+    int64_t equal = 0;
+    CHECK_INT(a->dim[0] * a->dim[1] * (a->n_dims == 3 ? a->dim[2] : 1), count);
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t at = i / (draws * GOLDEN_L) * GOLDEN_L + i % GOLDEN_L;
+        const double deviation = log_variance ? exp((double)log_variance[at] / 2) : 1;
+        e[i] = (float)((double)((const float *)a->data)[i] - (mean ? (double)mean[at] : 0)) / (float)deviation;
+        sum += (double)e[i];
+        squares += (double)e[i] * (double)e[i];
+        for (int64_t l = 0; l < i; l++) equal += e[l] == e[i];
+    }
+    CHECK_INT(equal, 0);
+    CHECK_NEAR(sum / (double)count, 0, 4 / sqrt((double)count));
+    CHECK_NEAR(squares / (double)count, 1, 4 * sqrt(2 / (double)count));
+    free(e);
+    dc_results_release(&r);
+}
+
+static void test_draws(dc_comm *comm)
+{
+    enum { OF_VAE = 32, OF_VADE = 10 };
+    golden_method s;
+    open_setup(comm, &s, &steps[0], 2);
+    check_draws(&s, 1, OF_VAE, NULL, NULL);
+    golden_method_close(&s);
+    open_setup(comm, &s, &steps[2], 2);
+    for (int i = 0; i < K * GOLDEN_L; i++)
+        dc_method_values(&s.env, "centers")[i] = (float)(i % 4),
+                                 dc_method_values(&s.env, "log_variances")[i] = (float)(i - 3);
+    check_draws(&s, K, OF_VADE, dc_method_values(&s.env, "centers"), dc_method_values(&s.env, "log_variances"));
+    golden_method_close(&s);
+}
+
+static const char *failure(const golden_method *s, const double *loss, size_t n, int stride)
+{
+    const dc_method_failure *f = s->method->failed(&s->env, &(dc_refresh){0}, loss, n, stride);
+    return f ? f->what : "none";
+}
+
+static void test_failures(dc_comm *comm)
+{
+    static const char prior[] = "the rows' variances have collapsed to the prior's";
+    golden_method s;
+    open_setup(comm, &s, &(golden_step){"failures", "vae", "loss=mse_sum beta=4", NULL}, 2);
+    CHECK_TEXT(failure(&s, (const double[]){2, 0, 2.77}, 2, 2), "none");
+    CHECK_TEXT(failure(&s, (const double[]){3, 0, 2.75}, 2, 2), prior);
+    golden_method_close(&s);
+    open_setup(comm, &s, &steps[2], 2);
+    CHECK_TEXT(failure(&s, (const double[]){0.1, 0.1, 0, 0.35, 0.35}, 2, 3), "none");
+    CHECK_TEXT(failure(&s, (const double[]){3, 3, 0, 0.35, 0.33}, 2, 3), prior);
+    for (int j = 0; j < GOLDEN_L; j++) dc_method_values(&s.env, "log_variances")[GOLDEN_L + j] = -20;
+    CHECK_TEXT(failure(&s, (const double[]){3, 3}, 1, 2), "the variance of a cluster has collapsed");
+    golden_method_close(&s);
+}
+
 int main(void)
 {
     dc_comm *comm;
@@ -191,5 +327,10 @@ int main(void)
         for (int way = 0; way < GOLDEN_WAYS; way++) check_step(comm, &steps[i], way);
     test_mixture(comm);
     test_odd_mixture(comm);
+    test_vade_start(comm, "loss=mse_sum em=0");
+    test_vade_start(comm, "loss=mse_sum em=20");
+    test_vae_refit(comm);
+    test_draws(comm);
+    test_failures(comm);
     return check_done_all(&comm);
 }

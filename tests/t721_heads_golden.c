@@ -1,6 +1,7 @@
 /* Three batches of IMSAT and DEPICT from given weights, with batch norm, against PyTorch's autograd
- * (tests/golden/heads.txt): the losses of each batch, and all parameters and running moments at the end. What a head
- * starts from, what its target is, what it calls collapsed. By every way. ranks: 1 2 3 5  threads: 1 2 */
+ * (tests/golden/heads.txt): the losses of each batch, and all parameters and running moments at the end. What heads and
+ * radii start from, what targets and centres are, what is called collapsed. By every way. ranks: 1 2 3 5  threads: 1 2
+ */
 #include "check.h"
 #include "dcmpi/log.h"
 #include "dcmpi/net_text.h"
@@ -76,16 +77,65 @@ static void test_run(dc_comm *comm, const golden_run *what, int way)
 
 /* ---- Start, target, collapse ------------------------------------------------------------------------------------- */
 
-/* The labels of the first head are those of k-means; the target evens the clusters out. */
-static void test_start(dc_comm *comm)
+/* Logits of rows Z from the head, and the softmax of them. */
+static void infer_head(const golden_method *s, const float *Z, int64_t n, double *logit, float *q, int32_t *label)
+{
+    const dc_layer *head = &dc_slab_net(&s->base.slab, "head")->layer[0];
+    for (int64_t i = 0; i < n; i++) {
+        double sum = 0, *t = logit + i * K;
+        for (int64_t k = 0; k < K; k++) {
+            t[k] = (double)s->env.value[head->bias + (size_t)k];
+            for (int64_t j = 0; j < L; j++)
+                t[k] += (double)Z[i * L + j] * (double)s->env.value[head->weight + (size_t)(j * K + k)];
+            if (k == 0 || t[k] > t[label[i]]) label[i] = (int32_t)k;
+        }
+        for (int64_t k = 0; k < K; k++) sum += exp(t[k] - t[0]);
+        for (int64_t k = 0; k < K; k++) q[i * K + k] = (float)(exp(t[k] - t[0]) / sum);
+    }
+}
+
+/* The first head is the classifier of Gaussians around the centres of k-means, whose variance is that of all clusters.
+ */
+static void check_head(const dc_kmeans_result *km, const float *Z, int64_t n, const double *logit)
+{
+    const double variance = km->inertia / (N * L);
+    double worst = 0;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t k = 0; k < K; k++) {
+            double t = 0;
+            for (int64_t j = 0; j < L; j++)
+                t += pow((double)Z[i * L + j] - (double)km->centers[j], 2) -
+                     pow((double)Z[i * L + j] - (double)km->centers[k * L + j], 2);
+            t /= 2 * variance;
+            worst = fmax(worst, fabs(logit[i * K + k] - logit[i * K] - t) / (1 + fabs(t)));
+        }
+    CHECK_NEAR(worst, 0, 0.1); /* float: rows and centres are far from 0 */
+}
+
+/* After a refresh the centres are the means of the rows of each label. */
+static void check_centers(dc_comm *comm, const golden_method *s, const float *Z, const int32_t *label)
+{
+    double sum[K * L] = {0}, size[K] = {0};
+    const float *center = dc_method_values(&s->env, "centers");
+    for (int64_t i = 0; i < dc_part_rows(s->env.part); i++) {
+        for (int64_t j = 0; j < L; j++) sum[label[i] * L + j] += (double)Z[i * L + j];
+        size[label[i]]++;
+    }
+    dc_comm_sum_f64(comm, sum, K * L);
+    dc_comm_sum_f64(comm, size, K);
+    for (int i = 0; i < K * L; i++) CHECK_NEAR(center[i], sum[i] / size[i / L], 1e-4);
+}
+
+/* The labels of the first head are those of k-means; the target is that of the paper, or that of DEC. */
+static void test_start(dc_comm *comm, const char *keys, bool square)
 {
     golden_method s;
     float Z[N * L], q[N * K];
+    double logit[N * K], f[K] = {0};
     int32_t label[N];
-    double f[K] = {0};
     dc_kmeans_result km;
     dc_refresh refreshed = {0};
-    open_setup(comm, &s, &runs[1], 2);
+    open_setup(comm, &s, &(golden_run){"depict", keys, DC_DECODER_MIRROR}, 2);
     const dc_part *part = s.env.part;
     const int64_t n = dc_part_rows(part), width = L;
     for (int64_t i = 0; i < n * L; i++) Z[i] = 100 + sinf((float)(part->row_lo * L + i)) / 50;
@@ -93,32 +143,59 @@ static void test_start(dc_comm *comm)
     const dc_rows rows = dc_rows_of_array(part, Z, &width);
     CHECK_OK(dc_kmeans(comm, &rows, &s.env.kmeans, &km));
     CHECK_OK(s.method->start(comm, s.state, &(dc_inferred){.Z = Z}));
-    const dc_layer *head = &dc_slab_net(&s.base.slab, "head")->layer[0];
+    infer_head(&s, Z, n, logit, q, label);
+    check_head(&km, Z, n, logit);
     for (int64_t i = 0; i < n; i++) {
-        double sum = 0, first = 0;
-        for (int64_t k = 0; k < K; k++) {
-            double t = (double)s.env.value[head->bias + (size_t)k];
-            for (int64_t j = 0; j < L; j++)
-                t += (double)Z[i * L + j] * (double)s.env.value[head->weight + (size_t)(j * K + k)];
-            if (k == 0) first = t;
-            q[i * K + k] = (float)exp(t - first);
-            sum += (double)q[i * K + k];
-            if (k == 0 || q[i * K + k] > q[i * K + label[i]]) label[i] = (int32_t)k;
-        }
-        for (int64_t k = 0; k < K; k++) f[k] += (double)(q[i * K + k] /= (float)sum);
         CHECK_INT(label[i], km.labels[i]);
+        for (int64_t k = 0; k < K; k++) f[k] += (double)q[i * K + k];
     }
     dc_comm_sum_f64(comm, f, K);
     const dc_inferred inferred = {.Z = Z, .q = q, .label = label, .f = f};
     CHECK_OK(s.method->refresh(comm, s.state, &inferred, &refreshed));
     for (int64_t i = 0; i < n; i++) {
         double p[K], sum = 0;
-        for (int64_t k = 0; k < K; k++) sum += p[k] = (double)q[i * K + k] / sqrt(f[k]);
+        for (int64_t k = 0; k < K; k++) {
+            const double share = (double)q[i * K + k];
+            sum += p[k] = square ? share * share / f[k] : share / sqrt(f[k]);
+        }
         for (int64_t k = 0; k < K; k++) CHECK_NEAR(s.state->P[i * K + k], p[k] / sum, 1e-6);
     }
+    check_centers(comm, &s, Z, label);
     CHECK_INT(refreshed.odd_targets, 0);
     CHECK(refreshed.loss > 0);
     dc_kmeans_result_release(&km);
+    golden_method_close(&s);
+}
+
+/* IMSAT starts with a share of the distance to the fourth neighbour, and with a small head. */
+static void test_radius(dc_comm *comm)
+{
+    enum { FOURTH = 4 };
+    golden_method s;
+    float x[N * GOLDEN_D], before[L * K];
+    open_setup(comm, &s, &(golden_run){"imsat", "neighbours=4 radius=0.5 output_scale=0.125", DC_DECODER_NONE}, 2);
+    s.env.input = dc_rows_of_dataset(&s.base.data);
+    float *weight = s.env.value + dc_slab_net(&s.base.slab, "head")->layer[0].weight;
+    memcpy(before, weight, sizeof before);
+    CHECK(golden_read_f32(file, "x", x, N * GOLDEN_D));
+    CHECK_OK(s.method->start(comm, s.state, &(dc_inferred){0}));
+    for (int64_t i = 0; i < dc_part_rows(s.env.part); i++) {
+        double nearest[FOURTH + 1] = {INFINITY, INFINITY, INFINITY, INFINITY,
+                                      INFINITY}; /* sorted; the row itself, too */
+        for (int64_t other = 0; other < N; other++) {
+            double square = 0;
+            for (int64_t j = 0; j < GOLDEN_D; j++)
+                square += pow((double)x[(s.env.part->row_lo + i) * GOLDEN_D + j] - (double)x[other * GOLDEN_D + j], 2);
+            for (int m = 0; m <= FOURTH; m++)
+                if (square < nearest[m]) {
+                    const double t = nearest[m];
+                    nearest[m] = square;
+                    square = t;
+                }
+        }
+        CHECK_NEAR(s.state->labels[i], 0.5 * sqrt(nearest[FOURTH]), 1e-6);
+    }
+    for (int i = 0; i < L * K; i++) CHECK(before[i] != 0 && weight[i] == 0.125f * before[i]);
     golden_method_close(&s);
 }
 
@@ -141,7 +218,9 @@ int main(void)
     dc_log_set_active(false);
     for (size_t i = 0; i < DC_COUNT_OF(runs); i++)
         for (int way = 0; way < GOLDEN_WAYS; way++) test_run(comm, &runs[i], way);
-    test_start(comm);
+    test_start(comm, "loss=mse", false);
+    test_start(comm, "target=square", true);
+    test_radius(comm);
     test_collapse();
     return check_done_all(&comm);
 }
