@@ -8,11 +8,11 @@
 #     --wrap COMMAND   put COMMAND (say, valgrind with options) in front of every C test, except those that say "timed: yes"
 #     PATTERN          only tests whose name contains one of the patterns
 # A test is a C program tests/tNNN_*.c or a script tests/t[89]NN_*.sh; it prints TAP. The first comment of a C test says how it is
-# started: "ranks: 1 2 3 5" (0, the default: without mpirun), "threads: 1 2" (default 1). Each combination is one entry for
-# prove: a small script in DIR/tests/run/ that can be run by hand, with its output beside it. A combination that does not end
-# in time has failed ("limit: SECONDS" in the first comment; C tests 120, scripts 600, long C tests 1800; ten times as long with
-# --wrap). Seconds in which other work had the machine do not count (tests/shim/within.c). All limits are multiplied by SLOW;
-# its default is measured at the start.
+# started: "ranks: 1 2 3 5" (0, the default: without mpirun), "ranks_long: 5" (those, too, with --long), "threads: 1 2" (default
+# 1). Each combination is one entry for prove: a small script in DIR/tests/run/ that can be run by hand, with its output beside it.
+# A combination that does not end in time has failed ("limit: SECONDS" in the first comment; C tests 120, scripts 600, long C tests
+# 1800; ten times as long with --wrap). Seconds in which other work had the machine do not count (tests/shim/within.c). All limits
+# are multiplied by SLOW; its default is measured at the start.
 # DCMPI_SAN, set by `make check SAN=...`: tests that do not work with sanitizers are skipped.
 # Last line: "N passed, N failed", with ", N skipped" if there are any; test programs are counted, per combination.
 set -u
@@ -81,7 +81,7 @@ entries_of_c_test() { # SOURCE
     program=$build/tests/$name
     seconds=$(setting "$source" limit "$([ "$(setting "$source" long no)" = yes ] && echo 1800 || echo 120)")
     seconds=$((slow * seconds))
-    for ranks in $(setting "$source" ranks 0); do
+    for ranks in $(setting "$source" ranks 0) $([ $long = no ] || setting "$source" ranks_long ''); do
         for threads in $(setting "$source" threads 1); do
             if [ $serial = yes ] && [ "$ranks$threads" != 01 ] && [ "$ranks$threads" != 11 ]; then continue; fi
             if [ "$ranks" = 0 ]; then

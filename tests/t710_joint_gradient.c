@@ -1,5 +1,5 @@
 /* Gradient of a whole training step against central differences, for every step of every method: encoder, decoder,
- * centres; of a full batch and of the short one that ends an epoch. ranks: 1 3 */
+ * centres; of a full batch and of the short one that ends an epoch. ranks: 1  ranks_long: 3 */
 #include "check.h"
 
 #include "dcmpi/log.h"

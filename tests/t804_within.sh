@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# long: yes
 # The limit under which every test runs (tests/shim/within.c): a hang is ended with all its processes, whether it sleeps or spins;
 # a command that ends by itself keeps its exit code; time in which other work had the machine does not count.
 . "$(dirname "$0")/lib.sh"

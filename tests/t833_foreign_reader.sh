@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# long: yes
 # Files on which the HDF5 library loops for ever or crashes: every verb that reads them ends with the documented code and
 # says so, on one rank and several, and leaves no file and no process behind. The loop comes from a heap of texts with a free
 # piece of zero bytes; the crash comes from a preloaded shim, in the middle of a read.

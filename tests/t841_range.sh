@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# long: yes
 # Values far outside their columns: fit, kmeans and convert name row, column, value, how many, and what helps; advice for
 # runs that went wrong names these values and not the learning rate; scalings that they make impossible are refused.
 # input.clip and input.scale=robust give the same bits on any number of ranks and threads and in predict, and are kept in the

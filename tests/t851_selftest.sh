@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# long: yes
 # `dcmpi selftest` as a user runs it: the table, exit codes, no files left behind, a full disk, a job that is killed.
 # limit: 900
 # shellcheck source=tests/lib.sh

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# long: yes
 # "Complete" means all files. If a start finds a whole run.h5 whose summary.json is missing or damaged, it makes that file from
 # run.h5, the same to the last byte, and prints the RESULT line; every verb that meets such a pair says so. If the labels changed,
 # the result is scored again; other weights (model.weights) count as another deck; weights of another activation or scaling are

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# long: yes
 # A run continues from the newest state, not from an older result in the same folder; a job that the queue runs again continues
 # its own earlier start although run.resume is never; files in one folder belong to one run; a refused start changes nothing;
 # after two starts in vain no third follows; a STOP that cannot be removed; folders that are removed during the run.
