@@ -4,10 +4,17 @@
 
 #include "mixture_impl.h"
 
+enum { LANES = 8 };
+
+/* In lanes, which are added up in order. */
 static double dot(const double *a, const double *b, int64_t n)
 {
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++) sum += a[i] * b[i];
+    double lane[LANES] = {0}, sum = 0;
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int l = 0; l < LANES; l++) lane[l] += a[i + l] * b[i + l];
+    for (int l = 0; l < LANES; l++) sum += lane[l];
+    for (; i < n; i++) sum += a[i] * b[i];
     return sum;
 }
 
