@@ -63,7 +63,7 @@ bits() { # WHAT: good/ on other ranks and threads
 }
 
 for covariance in full tied diagonal spherical; do
-    args=(fit "${three[@]}" --cluster.method=gmm --cluster.on=input --gmm.covariance=$covariance)
+    args=(fit "${three[@]}" --cluster.method=gmm --cluster.on=input --gmm.covariance="$covariance")
     rm -rf good
     run 1 1 "${args[@]}" --run.output=good
     expect_exit 0 "gmm of $covariance covariances on the rows"
