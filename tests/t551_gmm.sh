@@ -91,7 +91,7 @@ expect_same all "saved all the time"
 list_saved all
 number_between "$(grep -c ' mixture ' saved.txt)" 9 400 "checkpoints within EM"
 continue_from mixture 2
-expect_no_out 'k-means +best of' "within EM, k-means is not repeated"
+expect_no_out 'k-means +best of 3 ' "within EM, k-means is not repeated"
 continue_from mixture 3 2
 continue_from mixture 2 3
 continue_from mixture "$(awk '$2 == "mixture" { s = $3 } END { print s }' saved.txt)"
