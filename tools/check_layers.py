@@ -25,7 +25,7 @@ ALLOWED = {
     "nn": {"la", "base"},
     "metrics": {"sum", "comm", "base"},
     "cluster": {"nn", "la", "state", "sum", "comm", "base"},
-    "graph": {"la", "sum", "comm", "base"},
+    "graph": {"la", "state", "sum", "comm", "base"},
     "config": {"data", "nn", "la", "base"},  # for their enumerations, and the text of networks
     "method": {"cluster", "graph", "nn", "la", "state", "sum", "comm", "base"},
     "step": {"data", "nn", "la", "state", "io", "sum", "comm", "base"},
@@ -40,7 +40,7 @@ HEADERS = {
     "io": "h5 h5_column claim recipe",
     "la": "la dla window",
     "nn": "nn net_text optim op graph slab",
-    "graph": "knn",
+    "graph": "knn neighbours",
     "step": "step plan",
     "train": "train",
     "state": "state ckpt history progress results",

@@ -115,9 +115,10 @@ out:
     return st;
 }
 
-dc_status dc_knn_find(dc_comm *comm, const dc_rows *rows, int64_t k, dc_knn *out)
+dc_status dc_knn_find(dc_comm *comm, const dc_rows *rows, const dc_knn_config *cfg, dc_knn *out)
 {
     dc_status st = DC_OK;
+    const int64_t k = cfg->k;
     ring r = {.rows = rows, .capacity = block_rows(rows->d)};
     *out = (dc_knn){.k = k};
     if (k < 1 || k >= rows->part->N)
