@@ -116,6 +116,9 @@ static void check_orders(dc_comm *comm)
     for (int driver = DC_DLA_EVR; driver <= DC_DLA_EVD; driver++) {
         dc_dla_set_block(8);
         check_kind(comm, RANDOM, 70, (dc_dla_driver)driver, DC_F64);
+        dc_dla_set_block(64);
+        check_kind(comm, RANDOM, 300, (dc_dla_driver)driver, DC_F64); /* few vectors of many rows */
+        dc_dla_set_block(8);
         check_kind(comm, CLUSTERED, 37, (dc_dla_driver)driver, DC_F64);
         check_kind(comm, RANDOM, 2, (dc_dla_driver)driver, DC_F32);
         check_kind(comm, REPEATED, 37, (dc_dla_driver)driver, DC_F32);

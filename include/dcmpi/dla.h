@@ -143,7 +143,7 @@ typedef struct {
 
 /* Solves A X = B for m right-hand sides by Cholesky: B[n x m], local rows, becomes X. Errors: DC_ERR_NUMERIC if A is
  * not positive definite (the message has the order of the first leading minor that is not) or singular to working
- * precision (condition > 1/eps); B is then unchanged. */
+ * precision (condition > 1/(N eps)); B is then unchanged. */
 DC_CHECKED dc_status dc_dla_solve(dc_comm *comm, const dc_dla_matrix *A, dc_dtype dtype, int64_t m, double *B,
                                   dc_dla_solution *out);
 /* L[n x N], local rows: the lower triangle with A = L L', zeros above. Errors: as dc_dla_solve(). */

@@ -63,6 +63,12 @@ static void choose_grid(dc_gidx N, int P, dc_dla_plan *plan)
 
 /* ---- Workspace --------------------------------------------------------------------------------------------------- */
 
+/* pdsyevr gives pdormtr too little workspace for fewer vectors than a block, and does not notice its refusal. */
+int64_t dc_dla_computed(dc_dla_driver driver, dc_gidx N, int64_t k, int64_t block)
+{
+    return driver == DC_DLA_EVD ? N : driver == DC_DLA_EVR ? DC_MAX(k, DC_MIN(N, block)) : k;
+}
+
 /* Of pdsyntrd, so that it takes its faster code: a second copy of the matrix on a square grid. */
 static int64_t reduction_work(dc_gidx N, const dc_dla_plan *plan)
 {
@@ -178,9 +184,10 @@ static void size_eigen(const dc_dla_size *s, int P, int64_t np, sizes *z)
     const int64_t k = s->want.which == DC_DLA_ALL ? s->N : s->want.k, rows = most_rows(s->N, s->shards, P);
     const int64_t window = dc_dla_window_columns(DC_MAX(rows, np)), checked = DC_MIN(k, (int64_t)DC_DLA_CHECKED);
     plan->driver = choose_driver(&s->want, s->N, k);
-    const dc_dla_workspace w = dc_dla_workspace_of(plan->driver, s->N, k, plan);
+    const int64_t computed = dc_dla_computed(plan->driver, s->N, k, plan->block);
+    const dc_dla_workspace w = dc_dla_workspace_of(plan->driver, s->N, computed, plan);
     z->most_elements = fmax(z->most_elements, (double)w.work);
-    const double cyclic = blocks_bytes(z, np, plan->driver == DC_DLA_EVD ? s->N : k, s);
+    const double cyclic = blocks_bytes(z, np, computed, s);
     const double owned = (double)rows * (double)k * sizeof(double) + (double)k * sizeof(double);
     const double small = (double)s->N * (3 * item + sizeof(int)) + (double)rows * sizeof(double);
     const double check = blocks_bytes(z, np, checked, s) + (double)k * (double)checked * item;
