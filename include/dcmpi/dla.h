@@ -61,7 +61,7 @@ void dc_dla_gauss(const void *ctx, dc_gidx i, int64_t n, const dc_gidx *columns,
 
 typedef enum { DC_DLA_ALL, DC_DLA_SMALLEST, DC_DLA_LARGEST } dc_dla_which;
 /* ScaLAPACK's ways to eigenpairs: MRRR, bisection and inverse iteration, divide and conquer. AUTO: what was fastest
- * (dla_driver in dla_plan.c has the measurements), and another one if that fails. */
+ * (choose_driver in dla_plan.c has the measurements), and another one if that fails. */
 typedef enum { DC_DLA_AUTO, DC_DLA_EVR, DC_DLA_EVX, DC_DLA_EVD } dc_dla_driver;
 const char *dc_dla_driver_name(dc_dla_driver driver); /* "pdsyevr" */
 

@@ -47,12 +47,6 @@ typedef struct {
 
 /* ---- ScaLAPACK --------------------------------------------------------------------------------------------------- */
 
-/* On three ranks or fewer, pdsyntrd may copy the lower triangle to one rank, and computes N^2 for that in int. */
-static const char *triangle_of(dc_gidx N, const dc_dla_plan *plan)
-{
-    return plan->grid_rows * plan->grid_columns < 4 && N > 46000 ? "U" : "L";
-}
-
 static void call_driver(solver *s)
 {
     const dc_dtype t = s->want->dtype;
@@ -336,7 +330,7 @@ static dc_status attempt(dc_comm *comm, const dc_dla_matrix *A, const dc_dla_wan
     solver s = {.A = A, .want = want, .driver = plan->driver, .k = out->k};
     s.computed = dc_dla_computed(plan->driver, N, s.k, plan->block);
     if (want->which == DC_DLA_LARGEST) s.first = s.computed - s.k;
-    strcpy(s.uplo, triangle_of(N, plan));
+    s.uplo[0] = dc_dla_triangle(N, plan);
     out->plan = *plan;
     out->orthogonality = out->residual = 0;
     const double began = dc_clock_now_s();

@@ -41,6 +41,9 @@ static inline dc_gidx dc_dla_global(int64_t l, int64_t block, int at, int places
 typedef struct {
     int64_t work, integers; /* numbers of elements */
 } dc_dla_workspace;
+/* The triangle in which a matrix is reduced. pdsyntrd may copy a lower one to one rank of three or fewer, and computes
+ * N^2 for that in int; upper ones it leaves where they are. */
+char dc_dla_triangle(dc_gidx N, const dc_dla_plan *plan);
 /* Eigenvectors that a driver computes if k are wanted. */
 int64_t dc_dla_computed(dc_dla_driver driver, dc_gidx N, int64_t k, int64_t block);
 /* What a driver needs on the rank with the largest share to compute k eigenvectors. */
