@@ -27,10 +27,11 @@ ALLOWED = {
     "cluster": {"nn", "la", "state", "sum", "comm", "base"},
     "graph": {"la", "sum", "comm", "base"},
     "config": {"data", "nn", "la", "base"},  # for their enumerations, and the text of networks
-    "method": {"cluster", "graph", "nn", "la", "state", "sum", "comm", "base"},
+    "sweep": {"metrics", "la", "state", "sum", "comm", "base"},
+    "method": {"sweep", "cluster", "graph", "nn", "la", "state", "sum", "comm", "base"},
     "step": {"data", "nn", "la", "state", "io", "sum", "comm", "base"},
-    "train": {"step", "method", "cluster", "data", "metrics", "nn", "la", "state", "io", "sum", "comm", "base"},
-    "report": {"config", "train", "step", "method", "cluster", "data", "metrics", "nn", "la", "state", "io", "sum", "comm", "base"},
+    "train": {"step", "method", "sweep", "cluster", "data", "metrics", "nn", "la", "state", "io", "sum", "comm", "base"},
+    "report": {"config", "train", "step", "method", "sweep", "cluster", "data", "metrics", "nn", "la", "state", "io", "sum", "comm", "base"},
 }
 ALLOWED["app"] = set(ALLOWED)
 HEADERS = {

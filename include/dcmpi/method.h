@@ -10,6 +10,7 @@
 #include "dcmpi/optim.h"
 #include "dcmpi/results.h"
 #include "dcmpi/slab.h"
+#include "dcmpi/sweep.h"
 
 /* Values that methods use, independent of the deck. */
 typedef struct {
@@ -35,7 +36,8 @@ enum {
     DC_METHOD_TRAINS = 1, /* has a loss and takes training steps; without this flag, one refresh gives the labels */
     DC_METHOD_RECONSTRUCTS = 2, /* also trains the decoder */
     DC_METHOD_SCRATCH = 4,      /* trains an encoder from its first weights: no pretraining, no decoder */
-    DC_METHOD_HEAD = 8          /* labels come from a softmax layer, not from the centres */
+    DC_METHOD_HEAD = 8,         /* labels come from a softmax layer, not from the centres */
+    DC_METHOD_LIKELIHOOD = 64   /* has a likelihood: its BIC chooses the number of clusters */
 };
 
 /* Output of the method's inference for all rows of this rank. */
@@ -100,8 +102,8 @@ typedef struct {
     void (*record)(dc_graph *g, const dc_method_state *state, int step);
     /* Gives a step an optimizer or a cycle of its own; on entry, *turn has those of the deck. May be NULL. */
     void (*turn)(const dc_method_env *env, int step, dc_turn *turn);
-    /* Records inference with the trained model: outputs "embedding" [x L] if the network has layers, "q" [x K] and, if the label is not that of
-     * the largest q, "label" [x 1]. */
+    /* Records inference with the trained model: outputs "embedding" [x L] if the network has layers, "q" [x K] and, if
+     * the label is not that of the largest q, "label" [x 1]. */
     void (*infer)(dc_graph *g, const dc_method_env *env);
     /* Adds to the run's state whatever cannot be derived from the weights at the last refresh; destroy removes it
      * again. May be NULL. Collective; errors: those of dc_state_keep. */
@@ -114,6 +116,10 @@ typedef struct {
      * for interval i < n; n > 0. May be NULL. Local. */
     const dc_method_failure *(*failed)(const dc_method_env *env, const dc_refresh *last, const double *loss, size_t n,
                                        int stride);
+    /* Clusters any rows, for sweep-k: of env, only keys and the settings of k-means count, but not its K, seed and
+     * state. NULL: sweep-k cannot use the method. Collective; as in dc_sweep_method. */
+    dc_status (*sweep)(dc_comm *comm, const dc_method_env *env, const dc_rows *rows, const dc_sweep_task *task,
+                       dc_sweep_fit *out);
     /* Sets those kept values that depend on the step number. May be NULL. Local. */
     void (*anneal)(const dc_method_state *state, int64_t step);
     void (*destroy)(dc_method_state **state);
@@ -126,8 +132,8 @@ typedef struct {
 /* What is clustered: the embedded rows Z, or those of the data if the network has no layers. A view. */
 dc_rows dc_method_rows(const dc_method_env *env, const float *Z);
 
-/* Sets the tensor "centers" [K x L] by k-means of all rows Z [n x L] (as in dc_method_rows), and label[n] unless NULL. Collective. Errors:
- * those of dc_kmeans. */
+/* Sets the tensor "centers" [K x L] by k-means of all rows Z [n x L] (as in dc_method_rows), and label[n] unless NULL.
+ * Collective. Errors: those of dc_kmeans. */
 DC_CHECKED dc_status dc_method_kmeans(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label);
 
 /* The same from the present centres, so that clusters keep their numbers. */

@@ -12,7 +12,7 @@ typedef struct dc_comm dc_comm;
 
 typedef struct {
     int64_t K;
-    int n_init;      /* restarts; 0: as many as the method's own settings say */
+    int n_init; /* restarts; 0: as many as the method's own settings say */
     uint64_t seed;
     dc_state *state; /* keeps the state of the iterations; NULL: not kept */
 } dc_sweep_task;
@@ -31,7 +31,8 @@ typedef struct {
 
 /* The Bayesian information criterion of K clusters as Gaussians that share one spherical variance (Pelleg and Moore
  * 2000, with the variance per column): -2 log L + p log N with L the likelihood of the rows with their clusters, the
- * variance inertia / (d (N - K)), at least 1e-300, and p = K - 1 + K d + 1 parameters. size[K]: rows of the clusters. */
+ * variance inertia / (d (N - K)), at least 1e-300, and p = K - 1 + K d + 1 parameters. size[K]: rows of the clusters.
+ */
 double dc_sweep_bic(const int64_t *size, int64_t K, int64_t N, int64_t d, double inertia);
 /* Sum over all rows of the squared distance to the mean of their cluster, and size[K] unless NULL; label NULL: all rows
  * are one cluster (K = 1). Collective: two reductions. Errors: DC_ERR_MEMORY. */
@@ -40,11 +41,11 @@ DC_CHECKED dc_status dc_sweep_inertia(dc_comm *comm, const dc_rows *rows, const 
 
 /* ---- Figures ----------------------------------------------------------------------------------------------------- */
 
-/* Mean silhouette (Rousseeuw 1987) of m rows X [m x d] for each of n clusterings: label[i * n + t] is the cluster, below
- * K[t], of row i in clustering t. With a the mean distance of a row to the others of its cluster and b the least mean
- * distance to another cluster, its silhouette is (b - a) / max(a, b), and 0 in a cluster of one row or if there is no
- * other cluster. Euclidean distances in double, from differences. X, label: the same on all ranks; V: shards that the
- * rows are cut into. Collective. Errors: DC_ERR_MEMORY, DC_STOPPED. */
+/* Mean silhouette (Rousseeuw 1987) of m rows X [m x d] for each of n clusterings: label[i * n + t] is the cluster,
+ * below K[t], of row i in clustering t. With a the mean distance of a row to the others of its cluster and b the least
+ * mean distance to another cluster, its silhouette is (b - a) / max(a, b), and 0 in a cluster of one row or if there is
+ * no other cluster. Euclidean distances in double, from differences. X, label: the same on all ranks; V: shards that
+ * the rows are cut into. Collective. Errors: DC_ERR_MEMORY, DC_STOPPED. */
 DC_CHECKED dc_status dc_silhouettes(dc_comm *comm, const float *X, int64_t m, int64_t d, const int32_t *label,
                                     const int64_t *K, int n, int V, double *out);
 
@@ -93,12 +94,12 @@ typedef struct {
 
 typedef struct {
     const dc_sweep_method *method;
-    const char *name;            /* of the method, for the log */
-    const int64_t *K;            /* [n] ascending, each in 2..N */
-    int n;                       /* at most DC_SWEEP_MAX */
-    int64_t sample;              /* rows; all if there are fewer */
-    int subsamples, n_init;      /* for the stability; n_init: restarts in a subsample */
-    double share;                /* of the sample that is in a subsample */
+    const char *name;       /* of the method, for the log */
+    const int64_t *K;       /* [n] ascending, each in 2..N */
+    int n;                  /* at most DC_SWEEP_MAX */
+    int64_t sample;         /* rows; all if there are fewer */
+    int subsamples, n_init; /* for the stability; n_init: restarts in a subsample */
+    double share;           /* of the sample that is in a subsample */
     bool by_bic;
     uint64_t seed;
     dc_state *state; /* of the run, or NULL; borrowed */
@@ -135,7 +136,8 @@ double dc_sweep_saved_bytes(const dc_sweep_config *cfg, int64_t N);
 void dc_sweep_print(const dc_sweep *s);
 
 /* Sets the suggestion and its reason from the table: of the K whose stability is at most 0.1 below the best one, that
- * with the highest silhouette, or, by_bic, with the lowest BIC; ties: the smaller K. Scores have no part in it. Local. */
+ * with the highest silhouette, or, by_bic, with the lowest BIC; ties: the smaller K. Scores have no part in it. Local.
+ */
 void dc_sweep_suggest(dc_sweep *s);
 
 #endif

@@ -17,7 +17,8 @@ typedef struct {
 /* Draws m of all rows. Collective. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_sample_draw(dc_comm *comm, const dc_rows *rows, int64_t m, uint64_t seed, dc_sample *out);
 void dc_sample_release(dc_sample *s);
-/* Sets to[i * stride], for each row i of the sample, to its label of this rank's label[]; own: scratch [m]. Collective. */
+/* Sets to[i * stride], for each row i of the sample, to its label of this rank's label[]; own: scratch [m]. Collective.
+ */
 void dc_sample_labels(dc_comm *comm, const dc_sample *s, const dc_part *part, const int32_t *label, int32_t *own,
                       int64_t *to, int64_t stride);
 /* pick[n]: numbers, ascending, of n of m things, drawn without replacement as the number `draw` of this seed. Local. */

@@ -40,7 +40,8 @@ static dc_status make(silhouettes *s, const int64_t *K, int n)
     const size_t clusters = (size_t)s->first[n];
     DC_TRY(dc_mem_alloc(&s->size, clusters, sizeof *s->size, "silhouettes"));
     DC_TRY(dc_mem_alloc(&s->place, dc_mul_size(m, (size_t)n), sizeof *s->place, "silhouettes"));
-    DC_TRY(dc_mem_alloc(&s->sums, dc_mul_size((size_t)omp_get_max_threads(), clusters), sizeof *s->sums, "silhouettes"));
+    DC_TRY(
+        dc_mem_alloc(&s->sums, dc_mul_size((size_t)omp_get_max_threads(), clusters), sizeof *s->sums, "silhouettes"));
     DC_TRY(dc_mem_alloc(&s->value, dc_mul_size(own, (size_t)n), sizeof *s->value, "silhouettes"));
     DC_TRY(dc_sum_create(&s->sum, &s->part, (size_t)n));
 out:

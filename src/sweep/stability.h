@@ -20,8 +20,8 @@ typedef struct {
 DC_CHECKED dc_status dc_resampling_create(dc_comm *comm, const dc_sweep_config *cfg, const dc_sample *sample, int V,
                                           dc_resampling *r);
 void dc_resampling_release(dc_resampling *r);
-/* Clusters all subsamples into K; the mean agreement of their pairs, and its standard deviation. Collective. Errors: those
- * of the method, of dc_state_poll. */
+/* Clusters all subsamples into K; the mean agreement of their pairs, and its standard deviation. Collective. Errors:
+ * those of the method, of dc_state_poll. */
 DC_CHECKED dc_status dc_resampling_stability(dc_comm *comm, dc_resampling *r, int64_t K, double *mean, double *sd);
 
 #endif

@@ -84,9 +84,11 @@ static void tell_rest(dc_sweep *s, int t)
     char text[256];
     const int silhouette = best_of(s, DC_SWEEP_SILHOUETTE, 1, false), bic = best_of(s, DC_SWEEP_BIC, -1, false),
               calinski = best_of(s, DC_SWEEP_CALINSKI, 1, false);
-    snprintf(text, sizeof text, "; stability %.3f; the highest silhouette is at %lld, the lowest BIC at %lld, the highest "
-             "Calinski-Harabasz index at %lld", s->value[t][DC_SWEEP_STABILITY], (long long)s->K[silhouette],
-             (long long)s->K[bic], (long long)s->K[calinski]);
+    snprintf(text, sizeof text,
+             "; stability %.3f; the highest silhouette is at %lld, the lowest BIC at %lld, the highest "
+             "Calinski-Harabasz index at %lld",
+             s->value[t][DC_SWEEP_STABILITY], (long long)s->K[silhouette], (long long)s->K[bic],
+             (long long)s->K[calinski]);
     append(s, text);
     if (s->n > 1 && (t == 0 || t == s->n - 1)) append(s, "; it is at an end of the range: a wider one may show more");
     if (s->value[t][DC_SWEEP_SILHOUETTE] < SILHOUETTE_LEAST)
@@ -107,8 +109,8 @@ void dc_sweep_suggest(dc_sweep *s)
 void dc_sweep_print(const dc_sweep *s)
 {
     const bool scored = s->value[0][DC_SWEEP_NMI] > DC_SWEEP_UNKNOWN;
-    dc_log_plain("\n%8s %14s %10s %9s %9s %14s %12s %6s%s", "clusters", "inertia", "silhouette", "stability", "deviation",
-                 "BIC", "C.-Harabasz", "empty", scored ? "    ACC    NMI    ARI" : "");
+    dc_log_plain("\n%8s %14s %10s %9s %9s %14s %12s %6s%s", "clusters", "inertia", "silhouette", "stability",
+                 "deviation", "BIC", "C.-Harabasz", "empty", scored ? "    ACC    NMI    ARI" : "");
     for (int t = 0; t < s->n; t++) {
         const double *v = s->value[t];
         char scores[64] = "";
@@ -116,10 +118,9 @@ void dc_sweep_print(const dc_sweep *s)
             snprintf(scores, sizeof scores, " %6.3f %6.3f %6.3f", v[DC_SWEEP_ACC], v[DC_SWEEP_NMI], v[DC_SWEEP_ARI]);
         else if (scored && v[DC_SWEEP_NMI] > DC_SWEEP_UNKNOWN)
             snprintf(scores, sizeof scores, " %6s %6.3f %6.3f", "-", v[DC_SWEEP_NMI], v[DC_SWEEP_ARI]);
-        dc_log_plain("%8lld %14.8g %10.4f %9.3f %9.3f %14.8g %12.5g %6.0f%s%s", (long long)s->K[t],
-                     v[DC_SWEEP_INERTIA], v[DC_SWEEP_SILHOUETTE], v[DC_SWEEP_STABILITY], v[DC_SWEEP_STABILITY_SD],
-                     v[DC_SWEEP_BIC], v[DC_SWEEP_CALINSKI], v[DC_SWEEP_EMPTY], scores,
-                     s->K[t] == s->suggested ? "  <- suggested" : "");
+        dc_log_plain("%8lld %14.8g %10.4f %9.3f %9.3f %14.8g %12.5g %6.0f%s%s", (long long)s->K[t], v[DC_SWEEP_INERTIA],
+                     v[DC_SWEEP_SILHOUETTE], v[DC_SWEEP_STABILITY], v[DC_SWEEP_STABILITY_SD], v[DC_SWEEP_BIC],
+                     v[DC_SWEEP_CALINSKI], v[DC_SWEEP_EMPTY], scores, s->K[t] == s->suggested ? "  <- suggested" : "");
     }
     dc_log_plain("%s", "");
     dc_log("suggest   %lld clusters: %s", (long long)s->suggested, s->reason);

@@ -1,5 +1,6 @@
 /* The passes of a sweep. The first clusters all rows into each K, which is what costs most and goes on where it was
- * after a restart. The second clusters the subsamples, the third computes the silhouettes of all clusterings at once. */
+ * after a restart. The second clusters the subsamples, the third computes the silhouettes of all clusterings at once.
+ */
 #include <omp.h>
 
 #include "dcmpi/clock.h"
@@ -61,8 +62,8 @@ dc_status dc_sweep_keep(dc_comm *comm, const dc_sweep_config *cfg, int64_t N, dc
 {
     dc_status st = DC_OK;
     prepare(cfg, N, s);
-    DC_TRY(dc_state_keep(comm, cfg->state, "sweep/table", DC_STATE_F64, (size_t)s->n * DC_SWEEP_COLUMNS, s->value,
-                         NULL));
+    DC_TRY(
+        dc_state_keep(comm, cfg->state, "sweep/table", DC_STATE_F64, (size_t)s->n * DC_SWEEP_COLUMNS, s->value, NULL));
     DC_TRY(dc_state_keep(comm, cfg->state, "sweep/done", DC_STATE_I64, DC_COUNT_OF(s->done), s->done, NULL));
     DC_TRY(dc_state_keep(comm, cfg->state, "sweep/chosen", DC_STATE_I64, 1, &s->chosen, NULL));
     DC_TRY_ALL(comm, check_state(s));
@@ -137,8 +138,8 @@ static dc_status create(dc_comm *comm, sweep *s)
     DC_TRY(dc_sample_draw(comm, s->rows, s->out->sample, cfg->seed, &s->sample));
     DC_TRY(dc_resampling_create(comm, cfg, &s->sample, s->rows->part->V, &s->resampling));
     DC_TRY_ALL(comm, make_labels(s));
-    DC_TRY(dc_state_keep(comm, cfg->state, "sweep/labels", DC_STATE_I64, (size_t)(s->sample.m * cfg->n), s->label,
-                         NULL));
+    DC_TRY(
+        dc_state_keep(comm, cfg->state, "sweep/labels", DC_STATE_I64, (size_t)(s->sample.m * cfg->n), s->label, NULL));
     DC_TRY_ALL(comm, check_labels(s));
     DC_TRY(dc_sweep_inertia(comm, s->rows, NULL, 1, NULL, &s->one));
 out:
@@ -161,8 +162,8 @@ static dc_status cluster(dc_comm *comm, sweep *s, int t)
     const double start = dc_clock_now_s();
     double *value = s->out->value[t];
     dc_state_at(cfg->state, "sweep", 0);
-    DC_TRY(cfg->method->fit(comm, cfg->method->ctx, s->rows, &(dc_sweep_task){.K = K, .seed = cfg->seed, .state = cfg->state},
-                            &fit));
+    DC_TRY(cfg->method->fit(comm, cfg->method->ctx, s->rows,
+                            &(dc_sweep_task){.K = K, .seed = cfg->seed, .state = cfg->state}, &fit));
     dc_sample_labels(comm, &s->sample, s->rows->part, fit.label, s->own, s->label + t, cfg->n);
     if (cfg->score) DC_TRY(cfg->score(comm, cfg->score_ctx, fit.label, K, value + DC_SWEEP_SCORES));
     value[DC_SWEEP_INERTIA] = fit.inertia;
@@ -214,7 +215,8 @@ dc_status dc_sweep_run(dc_comm *comm, const dc_rows *rows, const dc_sweep_config
     sweep s = {.cfg = cfg, .rows = rows, .out = out};
     dc_state_at(cfg->state, "sweep", 0);
     DC_TRY(create(comm, &s));
-    dc_log("sweep     %s of %lld rows x %lld into %lld to %lld clusters, %d values of K; silhouette and stability on %s%lld "
+    dc_log("sweep     %s of %lld rows x %lld into %lld to %lld clusters, %d values of K; silhouette and stability on "
+           "%s%lld "
            "rows, stability from %d subsamples of %lld rows",
            cfg->name, (long long)rows->part->N, (long long)rows->d, (long long)cfg->K[0], (long long)cfg->K[cfg->n - 1],
            cfg->n, out->sample == rows->part->N ? "all " : "a random sample of ", (long long)out->sample,
