@@ -51,7 +51,7 @@ DC_CHECKED dc_status dc_silhouettes(dc_comm *comm, const float *X, int64_t m, in
 
 /* Adjusted Rand index of two labellings of n rows with K clusters each; rows with a label -1 in either are left out.
  * Local. Errors: DC_ERR_MEMORY. */
-DC_CHECKED dc_status dc_sweep_agreement(const int32_t *a, const int32_t *b, int64_t n, int64_t K, double *out);
+DC_CHECKED dc_status dc_sweep_agreement(const int64_t *a, const int64_t *b, int64_t n, int64_t K, double *out);
 
 /* ---- A sweep ----------------------------------------------------------------------------------------------------- */
 

@@ -10,7 +10,7 @@
 #include "dcmpi/metrics.h"
 #include "dcmpi/rng.h"
 
-dc_status dc_sweep_agreement(const int32_t *a, const int32_t *b, int64_t n, int64_t K, double *out)
+dc_status dc_sweep_agreement(const int64_t *a, const int64_t *b, int64_t n, int64_t K, double *out)
 {
     dc_status st = DC_OK;
     dc_counter *counter = NULL;
@@ -21,8 +21,8 @@ dc_status dc_sweep_agreement(const int32_t *a, const int32_t *b, int64_t n, int6
     DC_TRY(dc_mem_alloc(&both, 2 * (size_t)n, sizeof *both, "labels of two subsamples"));
     for (int64_t i = 0; i < n; i++) {
         if (a[i] < 0 || b[i] < 0) continue;
-        both[found] = a[i];
-        both[n + found++] = b[i];
+        both[found] = (int32_t)a[i];
+        both[n + found++] = (int32_t)b[i];
     }
     DC_TRY(dc_counter_create(&counter, K, K));
     DC_TRY(dc_counter_add(counter, both, both + n, found));
@@ -34,6 +34,11 @@ out:
     dc_counts_release(&counts);
     dc_counter_destroy(&counter);
     return st;
+}
+
+int dc_resampling_groups(const dc_sweep_config *cfg, int P)
+{
+    return DC_MIN(cfg->subsamples, P);
 }
 
 static dc_status make(dc_resampling *r)
@@ -54,9 +59,11 @@ dc_status dc_resampling_create(dc_comm *comm, const dc_sweep_config *cfg, const 
                                dc_resampling *r)
 {
     dc_status st = DC_OK;
-    *r = (dc_resampling){.cfg = cfg, .sample = sample};
+    *r = (dc_resampling){.cfg = cfg, .sample = sample, .groups = dc_resampling_groups(cfg, dc_comm_size(comm))};
     const int64_t n = (int64_t)(cfg->share * (double)sample->m);
-    DC_TRY_ALL(comm, dc_part_init(&r->part, n, V, dc_comm_size(comm), dc_comm_rank(comm)));
+    r->group = dc_comm_rank(comm) % r->groups;
+    DC_TRY(dc_comm_split(comm, r->group, &r->own));
+    DC_TRY_ALL(comm, dc_part_init(&r->part, n, V, dc_comm_size(r->own), dc_comm_rank(r->own)));
     DC_TRY_ALL(comm, make(r));
     for (int i = 0; i < r->part.P; i++)
         r->counts[i] = (size_t)(dc_part_shard_begin(&r->part, dc_part_rank_shard(&r->part, i + 1)) -
@@ -68,6 +75,7 @@ out:
 
 void dc_resampling_release(dc_resampling *r)
 {
+    dc_comm_destroy(&r->own);
     dc_mem_free(&r->pick);
     dc_mem_free(&r->X);
     dc_mem_free(&r->label);
@@ -83,8 +91,9 @@ static uint64_t seed_of(uint64_t seed, int b)
     return (uint64_t)w[0] << 31 | w[1] >> 1;
 }
 
-/* Clusters subsample b; label[m] gets the labels of the rows of the sample. */
-static dc_status cluster(dc_comm *comm, dc_resampling *r, int64_t K, int b, int32_t *label)
+/* Clusters subsample b on the ranks of this group; label[m] gets the labels of the rows of the sample. Collective over
+ * the group. */
+static dc_status cluster(dc_resampling *r, int64_t K, int b, int64_t *label)
 {
     dc_status st = DC_OK;
     dc_sweep_fit fit = {0};
@@ -96,9 +105,8 @@ static dc_status cluster(dc_comm *comm, dc_resampling *r, int64_t K, int b, int3
     dc_sample_pick(s->m, part->N, r->cfg->seed, b + 1, r->pick);
     for (int64_t i = 0; i < dc_part_rows(part); i++)
         memcpy(r->X + i * s->d, s->X + r->pick[part->row_lo + i] * s->d, (size_t)s->d * sizeof *r->X);
-    DC_TRY(method->fit(comm, method->ctx, &rows, &task, &fit));
-    dc_comm_allgatherv(comm, fit.label, r->piece, r->counts);
-    for (int64_t i = 0; i < s->m; i++) label[i] = -1;
+    DC_TRY(method->fit(r->own, method->ctx, &rows, &task, &fit));
+    dc_comm_allgatherv(r->own, fit.label, r->piece, r->counts);
     for (int64_t i = 0; i < part->N; i++) label[r->pick[i]] = r->piece[i];
 out:
     dc_mem_free(&fit.label);
@@ -129,11 +137,16 @@ out:
 dc_status dc_resampling_stability(dc_comm *comm, dc_resampling *r, int64_t K, double *mean, double *sd)
 {
     dc_status st = DC_OK;
-    for (int b = 0; b < r->cfg->subsamples; b++) {
-        DC_TRY(cluster(comm, r, K, b, r->label + b * r->sample->m));
+    const int64_t m = r->sample->m;
+    const int B = r->cfg->subsamples;
+    for (int64_t i = 0; i < B * m; i++) r->label[i] = -1;
+    for (int first = 0; first < B; first += r->groups) {
+        const int b = first + r->group;
+        DC_TRY_ALL(comm, b < B ? cluster(r, K, b, r->label + b * m) : DC_OK);
         dc_state_at(r->cfg->state, "sweep", K);
         DC_TRY(dc_state_poll(comm, r->cfg->state));
     }
+    dc_comm_max_i64(comm, r->label, (size_t)(B * m));
     DC_TRY_ALL(comm, compare(r, K, mean, sd));
 out:
     return st;

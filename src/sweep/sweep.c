@@ -236,12 +236,15 @@ out:
 double dc_sweep_bytes(const dc_sweep_config *cfg, const dc_part *part, int64_t d)
 {
     const double m = (double)dc_sweep_sample_rows(cfg, part->N), sub = (double)dc_sweep_subsample_rows(cfg, part->N);
-    const double own = sub / part->P + (double)(sub / part->V + 1), n = cfg->n;
+    const int ranks = part->P / dc_resampling_groups(cfg, part->P); /* of the smallest group */
+    const double own = DC_MIN(sub, sub / ranks + sub / part->V + 1), n = cfg->n;
     double clusters = 0;
     for (int t = 0; t < cfg->n; t++) clusters += (double)cfg->K[t];
     const double sample = m * (sizeof(int64_t) + sizeof(float) * (double)d + sizeof(int32_t) + sizeof(int64_t) * n);
-    const double resampling = sub * (sizeof(int64_t) + sizeof(int32_t)) + own * sizeof(float) * (double)d +
-                              m * cfg->subsamples * sizeof(int32_t);
+    /* With the distances and labels of k-means. */
+    const double resampling = sub * (sizeof(int64_t) + sizeof(int32_t)) +
+                              own * (sizeof(float) * (double)(d + cfg->n_init) + 2 * sizeof(int32_t)) +
+                              m * cfg->subsamples * sizeof(int64_t);
     const double silhouettes = m * n * 2 * sizeof(int32_t) + m / part->P * n * sizeof(double) +
                                clusters * sizeof(double) * (1 + omp_get_max_threads());
     return sample + resampling + silhouettes;
