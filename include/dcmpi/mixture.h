@@ -18,11 +18,12 @@ typedef struct {
     dc_kmeans_config kmeans; /* K, and the k-means that the first start goes on from; others: one restart, other seeds.
                                 Its state, if any, keeps that of EM, too */
     dc_covariance covariance;
-    int n_init;       /* starts, >= 1; the highest log likelihood wins, ties: the first */
-    int max_iter;     /* steps of EM of each start, >= 0 */
-    double tol;       /* least rise of the mean log likelihood */
-    double reg;       /* added to each variance */
-    double reg_share; /* the same, in parts of the mean variance of the clusters that EM starts from */
+    int n_init;        /* starts, >= 1; the highest log likelihood wins, ties: the first */
+    int max_iter;      /* steps of EM of each start, >= 0 */
+    double tol;        /* least rise of the mean log likelihood */
+    double reg;        /* added to each variance */
+    double reg_share;  /* the same, in parts of the mean variance of the clusters that EM starts from */
+    const char *phase; /* with a state: the name of EM's phase; that of k-means is the present one. Static text */
 } dc_mixture_config;
 
 /* A mixture; equal on all ranks. */

@@ -127,16 +127,21 @@ dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const
     return dc_centers_refresh_kind(comm, state, DC_TARGET_SQUARE, rows, out);
 }
 
+void dc_centers_take_task(dc_kmeans_config *cfg, const dc_sweep_task *task)
+{
+    cfg->K = task->K;
+    cfg->seed = task->seed;
+    cfg->state = task->state;
+    cfg->quiet = true;
+    if (task->n_init) cfg->n_init = task->n_init;
+}
+
 dc_status dc_centers_sweep(dc_comm *comm, const dc_method_env *env, const dc_rows *rows, const dc_sweep_task *task,
                            dc_sweep_fit *out)
 {
     dc_kmeans_result km;
     dc_kmeans_config cfg = env->kmeans;
-    cfg.K = task->K;
-    cfg.seed = task->seed;
-    cfg.state = task->state;
-    cfg.quiet = true;
-    if (task->n_init) cfg.n_init = task->n_init;
+    dc_centers_take_task(&cfg, task);
     const dc_status st = dc_kmeans(comm, rows, &cfg, &km);
     if (st != DC_OK) return st;
     *out = (dc_sweep_fit){.label = km.labels,
@@ -190,7 +195,9 @@ void dc_centers_destroy(dc_method_state **state)
     if (!s) return;
     dc_mem_free(&s->P);
     dc_state_drop(s->saved, s->labels);
+    dc_state_drop(s->saved, s->number);
     dc_mem_free(&s->labels);
+    dc_mem_free(&s->number);
     dc_sum_destroy(&s->loss);
     dc_mem_free(state);
 }
