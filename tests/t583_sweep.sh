@@ -9,8 +9,9 @@
 . "$root/tests/resume_help.sh"
 
 common=(--input.rows=600 --parallel.shards=8 --model.latent=5 "--model.hidden=[30,20]" --run.log_interval=0.001s
-    --cluster.n_init=3 --pretrain.batch=100 --pretrain.epochs=3 --cluster.method=aekm)
-args=(sweep-k "${common[@]}" --clusters=2,3..5 --sweep.sample=250 --sweep.subsamples=3)
+    --cluster.n_init=3 --pretrain.batch=100 --cluster.method=aekm)
+any=(sweep-k "${common[@]}" --clusters=2,3..5 --sweep.sample=250)
+args=("${any[@]}" --pretrain.epochs=3 --sweep.subsamples=3)
 
 run 1 1 "${args[@]}" --run.output=good
 expect_exit 0 "a sweep on an embedding"
@@ -47,7 +48,7 @@ assert np.isclose(((Z - means[label]) ** 2).sum(), h5['sweep/inertia'][i], rtol=
 assert abs(h5['metrics'].attrs['nmi'] - h5['sweep/nmi'][i]) < 1e-12
 "
 is "$?" 0 "table, summary and result agree"
-run 1 1 fit "${common[@]}" --cluster.clusters="$suggested" --run.output=fit
+run 1 1 fit "${common[@]}" --pretrain.epochs=3 --cluster.clusters="$suggested" --run.output=fit
 expect_exit 0 "fit with the suggested number"
 run 0 1 compare good/run.h5 fit/run.h5
 is "$(grep -c 'only in' "$out") $(grep -vc 'only in' "$out")" "12 2" "the sweep's result is that of fit, and the table" || cat "$out"
@@ -80,19 +81,24 @@ expect_exit 0 "after a kill, on other ranks"
 expect_out "continues sweep, step" "it goes on within the sweep"
 expect_same killed "after a kill"
 
-rm -rf stopped
-start 2 "${args[@]}" --run.output=stopped --sweep.sample=601 --sweep.subsamples=40
+many=("${any[@]}" --pretrain.epochs=3 --sweep.subsamples=60)
+run 1 1 "${many[@]}" --run.output=many
+start 2 "${many[@]}" --run.output=stopped
 await "K = 2: stability"
 touch stopped/STOP
 finish
 is "$rc" 75 "a stop request while subsamples are clustered"
-run 1 1 "${args[@]}" --run.output=stopped
-expect_error 6 "sweep.sample is 250, was 601; sweep.subsamples is 3, was 40" "another sample is another run"
+run 3 1 "${many[@]}" --run.output=stopped
+expect_exit 0 "continued"
+run 0 1 compare many/run.h5 stopped/run.h5
+expect_exit 0 "after a stop request: the same bits"
+run 1 1 "${any[@]}" --pretrain.epochs=3 --sweep.subsamples=5 --run.output=stopped
+expect_error 6 "sweep.subsamples is 5, was 60" "another number of subsamples is another run"
 
 run 1 1 "${args[@]}" --run.output=good --cluster.kmeans_max_iter=400
 expect_error 6 "another deck: cluster.kmeans_max_iter is 400" "a longer k-means would be another sweep"
 cp -r all longer
-run 2 1 "${args[@]}" --run.output=longer --pretrain.epochs=4
+run 2 1 "${any[@]}" --sweep.subsamples=3 --run.output=longer --pretrain.epochs=4
 expect_exit 0 "longer pretraining goes on from its end"
 expect_out "goes on after pretrain, step 1[28]" "from the last state of pretraining"
 
@@ -158,10 +164,11 @@ run 1 1 "${base[@]}" --cluster.clusters=4
 expect_error 2 "cluster.clusters is not used: the verb is sweep-k" "one number"
 run 1 1 sweep-k --cluster.method=dec
 expect_error 2 "cluster.method = dec: sweep-k takes" "a method that trains, on the command line"
-(
-    ulimit -v 1500000
-    run 1 1 "${base[@]}" --clusters=2..4 --input.data=builtin:glyphs --input.rows=2000000 --sweep.sample=1000000
-    expect_error 8 "." "a sample that does not fit"
-)
+run 1 1 sweep-k "${common[@]}" --clusters=2..4 --run.output=wrong --dry-run
+expect_exit 0 "dry run"
+expect_out "^phase +sweep: about" "the dry run counts the memory of the sweep"
+run_cmd bash -c "ulimit -v 700000; exec '$dcmpi' sweep-k --input.rows=100000 --cluster.on=input --cluster.method=aekm \
+    --clusters=2,3 --sweep.sample=100000 --run.output=wrong --dry-run"
+expect_error 8 "each rank needs about 0\.[67][0-9]* GiB.* are left within ulimit -v" "a sample that does not fit"
 expect_no_file wrong/run.h5 "no result of refused runs"
 done_testing

@@ -67,6 +67,11 @@ static void tell_choice(dc_sweep *s, int t)
     int stable = 0;
     const int freely = s->by_bic ? best_of(s, DC_SWEEP_BIC, -1, false) : best_of(s, DC_SWEEP_SILHOUETTE, 1, false);
     for (int i = 0; i < s->n; i++) stable += is_stable(s, i);
+    if (stable == 1 && s->n > 1) {
+        snprintf(text, sizeof text, "all others have a stability more than %g below its own", STABILITY_SLACK);
+        append(s, text);
+        return;
+    }
     if (s->by_bic)
         snprintf(text, sizeof text, "its BIC, %.6g, is the lowest", s->value[t][DC_SWEEP_BIC]);
     else
