@@ -131,6 +131,22 @@ static double take_graph(problem *p, double model, double rows)
     return held;
 }
 
+/* Memory for a sweep over numbers of clusters: what is clustered, the largest clustering, the sample. */
+static void take_sweep(problem *p, const dc_cluster_needs *n)
+{
+    const dc_sweep_config sweep = dc_setup_sweep(p->job);
+    const dc_part *part = &p->data.part;
+    const int64_t d = p->slab.net.n_layers > 0 ? p->slab.net.L : p->head.D;
+    const double embedding = p->slab.net.n_layers > 0 ? sizeof(float) * (double)dc_part_rows(part) * (double)d : 0;
+    const double labels = p->head.C > 0 ? dc_counts_bytes(dc_part_rows(part), p->cfg->cluster.clusters, p->head.C) : 0;
+    take(p, "sweep",
+         (moment){.model = n->phase.params_bytes,
+                  .work = embedding + n->kmeans.bytes + dc_sweep_bytes(&sweep, part, d) + labels,
+                  .root = SAVING_BYTES},
+         NULL);
+    save(p, n->kmeans.saved_bytes + dc_sweep_saved_bytes(&sweep, part->N));
+}
+
 /* Memory for the first centres, for the training steps, and for the result. */
 static dc_status take_clustering(dc_comm *comm, problem *p)
 {
@@ -140,6 +156,7 @@ static dc_status take_clustering(dc_comm *comm, problem *p)
     const dc_cluster_config c = dc_setup_clustering(p->job, &p->slab.net, &p->data.part, &before);
     DC_TRY(dc_cluster_needs_of(comm, &p->model, &c, &n));
     const double model = n.phase.params_bytes + n.phase.state_bytes, work = n.phase.held_bytes + n.phase.step_bytes;
+    if (dc_setup_sweeps(p->job)) take_sweep(p, &n);
     take(p, "kmeans",
          (moment){.model = n.phase.params_bytes, .work = n.phase.held_bytes + n.kmeans.bytes, .root = SAVING_BYTES},
          NULL);
@@ -189,7 +206,7 @@ static dc_status describe(const dc_comm *comm, problem *p, const dc_data_header 
     p->data = (dc_dataset){.D = head->D, .dtype = head->dtype};
     DC_TRY(
         dc_part_init(&p->data.part, head->N, dc_int(p->cfg->parallel.shards), dc_comm_size(comm), dc_comm_rank(comm)));
-    p->has_method = strcmp(p->job->cli->verb, "kmeans") != 0;
+    p->has_method = dc_cli_has_method(p->job->cli);
     if (p->has_method)
         DC_TRY(dc_deck_slab(p->cfg, head->D, &p->slab));
     else

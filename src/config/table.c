@@ -17,6 +17,7 @@ const dc_key_section dc_section_table[] = {
     {"model", "the autoencoder: widths, activations, first weights"},
     {"pretrain", "training of the autoencoder on the reconstruction error"},
     {"cluster", "the clustering method and its training"},
+    {"sweep", "the numbers of clusters that `dcmpi sweep-k` compares, and how"},
     {"parallel", "how work is cut and which library multiplies matrices"},
     {"checkpoint", "when the state of a run is saved, so that the same command continues it"},
     {"output", "what run.h5 holds"},
@@ -341,6 +342,28 @@ const dc_key dc_key_table[] = {
          "centres, labels and q, also in predictions. gmm: full covariances; tied, diagonal, spherical as "
          "gmm.covariance, and constants as the defaults there."},
     OPTIMIZER_ROWS("cluster", cluster.opt, "training", NULL, NULL, "0.01", "Xie et al. 2016"),
+
+    {KEY("sweep", "clusters", DC_KEY_SERIES, sweep.clusters, "2..20"), .min = 2, .max = 1 << 20, .verbs = DC_USE_SWEEP,
+     .result = true, .also = "k k_range range",
+     .doc =
+         "Numbers of clusters to compare, ascending: a range 5..20, one with a step 10..100:10, a list [2, 4, 8], or "
+         "a list of these; on the command line also --clusters=5..20."},
+    {KEY("sweep", "sample", DC_KEY_INT, sweep.sample, "5000"), .min = 10, .max = 1e7, .unit = "rows",
+     .verbs = DC_USE_SWEEP, .result = true, .also = "sample_size silhouette_sample",
+     .doc = "Rows of the random sample, the same for all numbers of clusters, on which silhouette and stability are "
+            "computed; all rows if there are fewer. Every rank holds these rows, and the silhouettes take time with "
+            "their square."},
+    {KEY("sweep", "subsamples", DC_KEY_INT, sweep.subsamples, "8"), .min = 2, .max = 1000, .verbs = DC_USE_SWEEP,
+     .result = true, .also = "resamples bootstraps",
+     .doc = "Subsamples of the sample that are clustered for the stability: the mean adjusted Rand index of the labels "
+            "of the rows that two subsamples share, over all pairs of subsamples."},
+    {KEY("sweep", "share", DC_KEY_FLOAT, sweep.share, "0.8"), .min = 0, .max = 1, .range = DC_OPEN_MIN | DC_OPEN_MAX,
+     .verbs = DC_USE_SWEEP, .result = true, .also = "fraction subsample", .source = "Ben-Hur, Elisseeff and Guyon 2002",
+     .doc = "Share of the sample that is in a subsample."},
+    {KEY("sweep", "n_init", DC_KEY_INT, sweep.n_init, "4"), .min = 1, .max = 10000, .unit = "restarts",
+     .verbs = DC_USE_SWEEP, .result = true, .also = "restarts",
+     .doc =
+         "Restarts of k-means or of the mixture in each subsample; all rows are clustered with those of the method."},
 
     {KEY("parallel", "shards", DC_KEY_INT, parallel.shards, "64"), .min = 1, .max = DC_MAX_SHARDS,
      .range = DC_POWER_OF_TWO, .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,

@@ -300,6 +300,7 @@ static dc_status fill(void *ctx, dc_h5 *h5)
     DC_TRY(fill_clusters(h5, r));
     DC_TRY(fill_model(h5, r));
     for (int i = 0; i < r->n_histories; i++) DC_TRY(fill_history(h5, r->history[i]));
+    if (r->sweep) DC_TRY(dc_sweep_write(h5, r->sweep));
     DC_TRY(fill_scores(h5, r));
     DC_TRY(fill_graph(h5, r->graph));
     DC_TRY(create_timing(h5, r));
@@ -392,6 +393,7 @@ static dc_status replace_scores(void *ctx, dc_h5 *h5)
     for (size_t i = 0; i < DC_COUNT_OF(labels); i++) DC_TRY(dc_h5_remove_attr(h5, "/", labels[i]));
     DC_TRY(dc_h5_remove(h5, "/confusion"));
     DC_TRY(dc_h5_remove(h5, "/classes"));
+    DC_TRY(dc_sweep_unscore(h5));
     DC_TRY(fill_labels(h5, r));
     DC_TRY(fill_scores(h5, r));
     DC_TRY(dc_h5_put_attr_hash(h5, "/", "labels_hash", r->from->labels_hash));
