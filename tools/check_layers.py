@@ -36,7 +36,7 @@ ALLOWED["app"] = set(ALLOWED)
 HEADERS = {
     "base": "base status mem nameset log rng clock timer threads version signals file fault lock text heartbeat queue waiting beat keys",
     "comm": "comm cores watchdog wish",
-    "sum": "part sum shard_tree outer",
+    "sum": "part sum shard_tree outer moments",
     "io": "h5 h5_column claim recipe",
     "la": "la dla window",
     "nn": "nn net_text optim op graph slab",
