@@ -21,7 +21,7 @@ ALLOWED = {
     "io": {"sum", "comm", "base"},
     "state": {"io", "sum", "comm", "base"},
     "convert": {"io", "base"},
-    "data": {"io", "sum", "comm", "base"},
+    "data": {"io", "sum", "la", "comm", "base"},
     "nn": {"la", "base"},
     "metrics": {"sum", "comm", "base"},
     "cluster": {"nn", "la", "state", "sum", "comm", "base"},

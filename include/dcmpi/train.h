@@ -215,6 +215,7 @@ typedef struct {
     const void *keys; /* values of the method's keys, if has_method; borrowed; set by the caller */
     float *value;     /* [slab.n] */
     float *shift, *scale;
+    dc_pca pca;                /* k is known with the header; if it is 0, the columns enter the network */
     double *clip_lo, *clip_hi; /* NULL if the run did not clip */
 } dc_trained;
 /* Reads all but slab, keys and arrays. Serial. Errors: DC_ERR_FORMAT (not a result, incomplete, no model in it),

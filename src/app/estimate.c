@@ -24,7 +24,7 @@ static const int64_t CLASSES_UNKNOWN = 1000;
 typedef struct {
     const dc_job *job;
     const dc_config *cfg;
-    bool has_method; /* false for the verb kmeans */
+    bool has_method;     /* false for the verb kmeans */
     dc_data_header head; /* its number of classes may be a guess */
     dc_dataset data;     /* without rows */
     dc_slab slab;
@@ -69,7 +69,7 @@ static void take_loading(problem *p)
 {
     const double bytes = dc_dataset_loading_bytes(&p->head, &p->data.part, p->job->binding.threads,
                                                   (dc_scale_kind)p->cfg->input.scale, &p->cfg->input.clip);
-    take(p, "reading", (moment){.work = bytes}, NULL);
+    take(p, "reading", (moment){.work = bytes, .root = dc_dataset_loading_root_bytes(&p->head)}, NULL);
 }
 
 static void take_training(problem *p, const dc_phase_needs *n)
@@ -148,7 +148,7 @@ static dc_status take_raw_kmeans(dc_comm *comm, problem *p)
     dc_status st = DC_OK;
     dc_kmeans_needs n;
     const dc_kmeans_config c = dc_setup_kmeans(p->job);
-    DC_TRY(dc_kmeans_needs_of(comm, &p->data.part, p->head.D, &c, &n));
+    DC_TRY(dc_kmeans_needs_of(comm, &p->data.part, dc_header_width(&p->head), &c, &n));
     take(p, "kmeans", (moment){.work = n.bytes, .root = SAVING_BYTES}, NULL);
     save(p, n.saved_bytes);
     take_scoring(p, 0, n.result_bytes);
@@ -169,14 +169,14 @@ static dc_status describe(const dc_comm *comm, problem *p, const dc_data_header 
     p->head = *head;
     if (!head->has_labels) p->head.C = 0;
     if (head->has_labels && head->C == 0) p->head.C = DC_MIN(head->N, CLASSES_UNKNOWN);
-    p->data = (dc_dataset){.D = head->D, .dtype = head->dtype};
+    p->data = (dc_dataset){.D = head->D, .dtype = head->dtype, .pca.k = head->components};
     DC_TRY(
         dc_part_init(&p->data.part, head->N, dc_int(p->cfg->parallel.shards), dc_comm_size(comm), dc_comm_rank(comm)));
     p->has_method = strcmp(p->job->cli->verb, "kmeans") != 0;
     if (p->has_method)
-        DC_TRY(dc_deck_slab(p->cfg, head->D, &p->slab));
+        DC_TRY(dc_deck_slab(p->cfg, dc_header_width(head), &p->slab));
     else
-        dc_slab_add(&p->slab, "centers", p->cfg->cluster.clusters, head->D, false);
+        dc_slab_add(&p->slab, "centers", p->cfg->cluster.clusters, dc_header_width(head), false);
     p->model = (dc_model){.data = &p->data, .slab = &p->slab, .net = &p->slab.net};
     dc_setup_model(p->job, &p->model);
 out:
@@ -222,8 +222,8 @@ dc_status dc_job_estimate(dc_comm *comm, const dc_job *job, const dc_data_header
     out->total_bytes = out->base_bytes + out->data_bytes + out->model_bytes + out->work_bytes;
     /* Disk space for the result, the last checkpoint of each phase, the checkpoints that are kept, and one being
      * written. */
-    out->disk_bytes =
-        dc_result_bytes(cfg, &p.head, &p.slab, p.has_method) + p.saved + (double)(cfg->checkpoint.keep + 1) * p.largest_saved;
+    out->disk_bytes = dc_result_bytes(cfg, &p.head, &p.slab, p.has_method) + p.saved +
+                      (double)(cfg->checkpoint.keep + 1) * p.largest_saved;
     out->root_bytes += out->base_bytes + out->data_bytes;
     agree(comm, out);
 out:

@@ -58,7 +58,7 @@ static dc_status check_unit_rows(const fit *f)
 static dc_status build_model(fit *f)
 {
     const dc_config *cfg = &f->job.cfg;
-    dc_status st = dc_deck_slab(cfg, f->data->D, &f->slab);
+    dc_status st = dc_deck_slab(cfg, dc_dataset_width(f->data), &f->slab);
     if (st == DC_OK) st = check_unit_rows(f);
     if (st != DC_OK) return st;
     st = dc_model_create(&f->model, f->data, &f->slab, (dc_init)cfg->model.init, (uint64_t)cfg->run.seed,

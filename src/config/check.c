@@ -106,7 +106,8 @@ static dc_status check_model(const dc_config *cfg, const dc_origins *from)
 {
     const dc_int_list *hidden = &cfg->model.hidden;
     int64_t narrowest = INT64_MAX;
-    if (cfg->model.encoder[0] || cfg->cluster.on == DC_ON_INPUT) return DC_OK; /* its text was checked when it was read */
+    if (cfg->model.encoder[0] || cfg->cluster.on == DC_ON_INPUT)
+        return DC_OK; /* its text was checked when it was read */
     for (int i = 0; i < hidden->n; i++) narrowest = DC_MIN(narrowest, hidden->v[i]);
     if (cfg->model.latent <= narrowest) return DC_OK;
     char place[DC_PLACE_MAX];
@@ -121,7 +122,8 @@ static void list_untrained(char *out, size_t cap)
     const dc_config_method *m;
     out[0] = '\0';
     for (int i = 0; (m = dc_method_row_at(i)) != NULL && at < cap; i++)
-        if (!dc_has_word(m->traits, "training")) at += (size_t)snprintf(out + at, cap - at, "%s%s", at ? ", " : "", m->name);
+        if (!dc_has_word(m->traits, "training"))
+            at += (size_t)snprintf(out + at, cap - at, "%s%s", at ? ", " : "", m->name);
 }
 
 /* Without a network there is nothing to train. */
@@ -201,6 +203,21 @@ static dc_status check_image_shape(const dc_config *cfg, const dc_origins *from)
                    n == 1 ? "" : "s");
 }
 
+/* Principal components are no pixels. */
+static dc_status check_components(const dc_config *cfg, const dc_origins *from)
+{
+    char place[DC_PLACE_MAX];
+    dc_net_text net;
+    dc_config_net(cfg, &net);
+    if (cfg->input.scale != DC_SCALE_PCA || !dc_net_text_has_windows(&net)) return DC_OK;
+    dc_place_format(from, dc_key_find("input", "scale"), place);
+    return DC_FAIL(
+        DC_ERR_USAGE,
+        "%s: with input.scale = pca the rows are no images any more, but model.encoder has layers for images; "
+        "use another scaling, or dense layers",
+        place);
+}
+
 static dc_status check_counts(const dc_config *cfg, const dc_origins *from, unsigned verb)
 {
     char place[DC_PLACE_MAX], why[256];
@@ -257,6 +274,7 @@ dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *fro
     if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_model(cfg, from)));
     if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_loss(cfg, from, verb)));
     if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_pairs(cfg, from)));
+    if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_components(cfg, from)));
     if (reads_data) DC_TRY(dc_problem_add(from, check_counts(cfg, from, verb)));
     DC_TRY(dc_problem_add(from, check_floor(cfg, from, verb, "pretrain", &cfg->pretrain.opt)));
     DC_TRY(dc_problem_add(from, check_floor(cfg, from, verb, "cluster", &cfg->cluster.opt)));

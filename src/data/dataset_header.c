@@ -216,6 +216,7 @@ dc_status dc_data_describe(const dc_data_request *r, dc_data_shape *shape)
     dc_status st = DC_OK;
     DC_TRY(strcmp(r->path, DC_BUILTIN_GLYPHS) == 0 ? describe_builtin(r->rows, shape) : describe_file(r, shape));
     DC_TRY(force_image(r, shape));
+    DC_TRY(dc_data_count_components(r, &shape->head));
 out:
     return st;
 }
