@@ -72,6 +72,14 @@ static void take_loading(problem *p)
     take(p, "reading", (moment){.work = bytes, .root = dc_dataset_loading_root_bytes(&p->head)}, NULL);
 }
 
+static void take_init(problem *p)
+{
+    moment m = {.model = sizeof(float) * (double)p->slab.n};
+    if (p->cfg->model.weights[0]) return;
+    dc_model_init_needs(&p->model, (dc_init)p->cfg->model.init, &m.work, &m.root);
+    if (m.work > 0) take(p, "init", m, NULL);
+}
+
 static void take_training(problem *p, const dc_phase_needs *n)
 {
     take(p, n->name,
@@ -214,6 +222,7 @@ dc_status dc_job_estimate(dc_comm *comm, const dc_job *job, const dc_data_header
     if (!p.has_method) {
         DC_TRY(take_raw_kmeans(comm, &p));
     } else {
+        take_init(&p);
         DC_TRY(take_pretraining(comm, &p));
         DC_TRY(take_clustering(comm, &p));
     }

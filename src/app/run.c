@@ -106,6 +106,13 @@ out:
     return st;
 }
 
+static dc_status init_weights(dc_comm *comm, fit *f)
+{
+    const dc_config *cfg = &f->job.cfg;
+    if (cfg->model.weights[0] || dc_state_continues(f->job.state)) return DC_OK;
+    return dc_model_init_pca(comm, &f->model, (dc_init)cfg->model.init);
+}
+
 static dc_status pretrain(dc_comm *comm, fit *f)
 {
     dc_status st = DC_OK;
@@ -256,6 +263,7 @@ dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
     }
     DC_TRY_ALL(comm, build_model(&f));
     DC_TRY(dc_model_keep(comm, &f.model, f.job.state));
+    DC_TRY(init_weights(comm, &f));
     DC_TRY(pretrain(comm, &f));
     DC_TRY(cluster(comm, &f));
     report_stop(&f);

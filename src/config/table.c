@@ -36,11 +36,9 @@ static const dc_key_choice activations[] = {{"relu", DC_ACT_RELU},
                                             {"softplus", DC_ACT_SOFTPLUS},
                                             {"gelu", DC_ACT_GELU},
                                             {NULL, 0}};
-static const dc_key_choice inits[] = {{"fan_in", DC_INIT_FAN_IN},
-                                      {"glorot", DC_INIT_GLOROT},
-                                      {"xavier_sqrt2", DC_INIT_XAVIER_SQRT2},
-                                      {"normal", DC_INIT_NORMAL},
-                                      {NULL, 0}};
+static const dc_key_choice inits[] = {
+    {"fan_in", DC_INIT_FAN_IN}, {"glorot", DC_INIT_GLOROT}, {"xavier_sqrt2", DC_INIT_XAVIER_SQRT2},
+    {"normal", DC_INIT_NORMAL}, {"pca", DC_INIT_PCA},       {NULL, 0}};
 static const dc_key_choice modes[] = {
     {"joint", DC_PRETRAIN_JOINT}, {"layerwise", DC_PRETRAIN_LAYERWISE}, {"none", DC_PRETRAIN_NONE}, {NULL, 0}};
 static const dc_key_choice losses[] = {{"mse", DC_LOSS_MSE},
@@ -253,8 +251,12 @@ const dc_key dc_key_table[] = {
      .source = "Xie et al. 2016", .doc = "Activation of the reconstruction."},
     {KEY("model", "init", DC_KEY_CHOICE, model.init, "fan_in"), .choices = inits, .verbs = DC_USE_FIT, .result = true,
      .also = "initializer weight_init", .source = GUO ", VarianceScaling(1/3, fan_in, uniform)",
-     .doc = "First weights; biases start at 0. fan_in: U(+-sqrt(1/fan_in)). glorot: U(+-sqrt(6/(fan_in+fan_out))). "
-            "xavier_sqrt2: glorot times sqrt(2). normal: N(0, 0.01^2)."},
+     .doc =
+         "First weights; biases start at 0. fan_in: U(+-sqrt(1/fan_in)). glorot: U(+-sqrt(6/(fan_in+fan_out))). "
+         "xavier_sqrt2: glorot times sqrt(2). normal: N(0, 0.01^2). pca: the principal directions of what enters the "
+         "layer, for each direction two units of opposite signs if the activation is a rectifier; the decoder that "
+         "mirrors the encoder has their transposes, and the biases take off and add the means. Dense layers of at "
+         "most 4096 inputs; units beyond the directions as fan_in."},
     {KEY("model", "weights", DC_KEY_PATH, model.weights, ""), .verbs = DC_USE_FIT, .result = true,
      .also = "ae_weights pretrained checkpoint",
      .doc = "run.h5 of an earlier run with the same widths, activations and scaling: start from its autoencoder and "

@@ -104,9 +104,16 @@ static int64_t count_lost(const dc_dataset *d, const dc_principal *p)
     return lost;
 }
 
+/* Sums of equal values leave a variance by rounding. */
+static bool is_constant(const dc_dataset *d, const dc_principal *p)
+{
+    const double rounding = 1e-12 * fmax(fabs(d->scaled_min), fabs(d->scaled_max));
+    return p->varying == 0 || p->total <= rounding * rounding;
+}
+
 static dc_status check_variance(const dc_dataset *d, const dc_principal *p, bool whiten)
 {
-    if (p->varying == 0)
+    if (is_constant(d, p))
         return DC_FAIL(DC_ERR_DATA, "%s: all rows are equal, so they have no principal components (input.scale = pca)",
                        d->source);
     if (whiten && p->k > p->varying)
