@@ -10,10 +10,11 @@
 make_blobs 601 12
 
 # shellcheck disable=SC2206  # several options
-args=(fit --input.data=blobs.h5 --input.scale=pca --input.components=7 --input.whiten=true --model.hidden=[20]
+base=(fit --input.data=blobs.h5 --input.scale=pca --model.hidden=[20]
     --model.latent=4 --cluster.clusters=3 --parallel.shards=8 --run.log_interval=0.001s --cluster.n_init=3
     --pretrain.batch=100 --cluster.batch=100 --cluster.tol=0 --pretrain.epochs=5 --cluster.max_iter=30
     --cluster.update_interval=10)
+args=("${base[@]}" --input.components=7 --input.whiten=true)
 
 run 1 1 "${args[@]}" --run.output=good
 expect_exit 0 "a run on components"
@@ -38,7 +39,7 @@ run 2 1 "${args[@]}" --run.output=all --checkpoint.every=0.000000001s --checkpoi
 expect_same all "saved all the time"
 list_saved all
 continue_from cluster 10
-continue_from pretrain 12 3
+continue_from pretrain 12
 
 for p in 1 2 3; do
     run "$p" 1 predict --force --model=good/run.h5 --input=blobs.h5 --output=p.h5 --rows-per-round=256
@@ -62,15 +63,15 @@ done
 
 run 1 1 "${args[@]}" --run.output=weights --model.weights=good/run.h5
 expect_exit 0 "weights of the same components"
-run 1 1 "${args[@]}" --run.output=weights --run.resume=never --model.weights=good/run.h5 --input.whiten=false
+run 1 1 "${base[@]}" --input.components=7 --run.output=weights --run.resume=never --model.weights=good/run.h5
 expect_error 2 "good/run.h5 .model.weights. was trained with other principal components" "weights of other factors"
-run 1 1 "${args[@]}" --run.output=weights --run.resume=never --model.weights=good/run.h5 --input.components=6
-expect_error 2 "good/run.h5" "weights of fewer components"
-run 1 1 "${args[@]}" --run.output=good --input.whiten=false
+run 1 1 "${base[@]}" --input.components=6 --run.output=weights --run.resume=never --model.weights=good/run.h5
+expect_error 6 "good/run.h5: .* has another shape" "weights of fewer components"
+run 1 1 "${base[@]}" --input.components=7 --run.output=good
 expect_error 6 "input.whiten is false, was true" "another deck does not continue the run"
 run 1 1 "${args[@]}" --run.output=dry --dry-run
 expect_out "^memory +about" "the dry run"
-run 1 1 "${args[@]}" --run.output=bad --input.components=13
+run 1 1 "${base[@]}" --input.components=13 --run.output=bad
 expect_error 2 "601 rows of 12 columns have at most 12 principal components" "more components than columns"
 run 1 1 "${args[@]}" --run.output=bad --input.variance=0.5
 expect_error 2 "input.variance is not used: input.components is 7, not 0" "number and share"
