@@ -40,6 +40,7 @@ HEADERS = {
     "io": "h5 h5_column claim recipe",
     "la": "la dla window",
     "nn": "nn net_text optim op graph slab",
+    "cluster": "mixture",
     "graph": "knn",
     "step": "step plan",
     "train": "train",
