@@ -7,6 +7,7 @@
  * direction is left keep their random weights, and the decoder starts without them. */
 #include <omp.h>
 #include <string.h>
+#include <stdlib.h>
 
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
@@ -123,6 +124,21 @@ static dc_status check(const dc_model *m, int l)
     return DC_OK;
 }
 
+/* Directions of a hidden layer: those that hold most of the variance. Drawn units take the places of the others, because
+ * a network of mirrored pairs alone is linear, and learns slowly to be anything else. */
+static int64_t leading(const dc_principal *p)
+{
+    static double SHARE = 0.95;
+    SHARE = getenv("PCA_SHARE") ? atof(getenv("PCA_SHARE")) : 0.95;
+    const int64_t most = DC_MIN(p->k, p->varying);
+    double sum = 0;
+    for (int64_t k = 0; k < most; k++) {
+        sum += p->variance[k];
+        if (sum > SHARE * p->total) return k + 1;
+    }
+    return most;
+}
+
 static dc_status init_layer(dc_comm *comm, dc_model *m, int l)
 {
     dc_status st = DC_OK;
@@ -134,7 +150,7 @@ static dc_status init_layer(dc_comm *comm, dc_model *m, int l)
                                 : (dc_rows){.part = &m->data->part, .d = b.width, .rows = read_below, .ctx = &b};
     const dc_principal_wanted wanted = {.components = directions_of(&m->net->layer[l])};
     DC_TRY(dc_principal_create(comm, &rows, &wanted, &p));
-    p.k = DC_MIN(p.k, p.varying);
+    p.k = l + 1 < m->net->n_encoder ? leading(&p) : DC_MIN(p.k, p.varying);
     set_layer(m, l, &p);
     dc_log("init      %s: %lld principal directions of %lld inputs", m->net->layer[l].name, (long long)p.k,
            (long long)p.d);
