@@ -140,7 +140,7 @@ static void test_panels(void)
     write_rows(path_of("wide.h5"), DC_H5_F32, WIDE_N, WIDE_D, x);
     CHECK_OK(dc_dataset_load(comm, path_of("wide.h5"), 0, SHARDS, DC_SCALE_NONE, 0, 1, &d));
     const dc_rows rows = dc_rows_of_dataset(d);
-    CHECK_OK(dc_covariance(comm, &rows, mean, on_rank0() ? cov : NULL));
+    CHECK_OK(dc_moments(comm, &rows, mean, on_rank0() ? cov : NULL));
     plain(d, WIDE_D, expected_mean, expected);
     CHECK_ARRAY_NEAR(mean, expected_mean, WIDE_D, 1e-10);
     for (int a = 0; a < WIDE_D; a++)

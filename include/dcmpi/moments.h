@@ -10,9 +10,9 @@ typedef struct dc_comm dc_comm;
  * <= row) of the products of the rows' differences from the mean, summed over all N >= 2 rows and divided by N - 1. All
  * sums are in double. Columns are taken in panels, so that only rank 0 holds d^2 values; the rows are read once for the
  * mean and once for each panel. Call it outside parallel regions. Collective. Errors: DC_ERR_MEMORY, DC_STOPPED. */
-DC_CHECKED dc_status dc_covariance(dc_comm *comm, const dc_rows *rows, double *mean, double *cov);
-/* Memory that dc_covariance() takes on each rank besides its results. */
-double dc_covariance_bytes(const dc_part *part, int64_t d);
+DC_CHECKED dc_status dc_moments(dc_comm *comm, const dc_rows *rows, double *mean, double *cov);
+/* Memory that dc_moments() takes on each rank besides its results. */
+double dc_moments_bytes(const dc_part *part, int64_t d);
 
 /* ---- Principal components ---------------------------------------------------------------------------------------- */
 

@@ -102,7 +102,7 @@ out:
     return st;
 }
 
-dc_status dc_covariance(dc_comm *comm, const dc_rows *rows, double *mean, double *cov)
+dc_status dc_moments(dc_comm *comm, const dc_rows *rows, double *mean, double *cov)
 {
     dc_status st = DC_OK;
     double *panel = NULL;
@@ -124,7 +124,7 @@ out:
     return st;
 }
 
-double dc_covariance_bytes(const dc_part *part, int64_t d)
+double dc_moments_bytes(const dc_part *part, int64_t d)
 {
     const double tiles = (double)omp_get_max_threads() * DC_MOMENT_TILE * (double)d,
                  panel = (double)(d * panel_width(d));

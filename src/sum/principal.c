@@ -85,7 +85,7 @@ dc_status dc_principal_create(dc_comm *comm, const dc_rows *rows, const dc_princ
     DC_ASSERT(rows->d <= DC_PRINCIPAL_MAX && wanted->components <= rows->d);
     DC_TRY_ALL(comm, dc_mem_alloc(&out->mean, (size_t)rows->d, sizeof *out->mean, "principal components"));
     DC_TRY_ALL(comm, root ? take_matrix(&p, rows->d) : DC_OK);
-    DC_TRY(dc_covariance(comm, rows, out->mean, p.A));
+    DC_TRY(dc_moments(comm, rows, out->mean, p.A));
     DC_TRY_ALL(comm, root ? solve(&p, wanted, out) : DC_OK);
     dc_comm_bcast(comm, &out->k, sizeof out->k, 0);
     dc_comm_bcast(comm, &out->varying, sizeof out->varying, 0);
@@ -109,7 +109,7 @@ void dc_principal_release(dc_principal *p)
 
 double dc_principal_bytes(const dc_part *part, int64_t d, int64_t k)
 {
-    return dc_covariance_bytes(part, d) + sizeof(double) * (double)(d + k) + sizeof(float) * (double)k * (double)d;
+    return dc_moments_bytes(part, d) + sizeof(double) * (double)(d + k) + sizeof(float) * (double)k * (double)d;
 }
 
 double dc_principal_root_bytes(int64_t d)

@@ -69,7 +69,13 @@ dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_
     if (t->pca.k > 0)
         DC_TRY(dc_mem_alloc(&p->Z, dc_mul_size(rows, (size_t)t->pca.k), sizeof *p->Z, "components of the rows"));
     p->view.Z = p->Z;
-    p->env = (dc_method_env){.K = t->K, .L = t->width, .keys = t->keys, .slab = &t->slab, .value = t->value};
+    p->env = (dc_method_env){.K = t->K,
+                             .L = t->width,
+                             .final = t->final,
+                             .finished = true,
+                             .keys = t->keys,
+                             .slab = &t->slab,
+                             .value = t->value};
     if (t->has_method) {
         DC_TRY(dc_embedder_alloc(&p->embedder, dc_method_find(t->method), &p->env, t->tile_rows, rows));
         DC_TRY(dc_mem_alloc(&p->q, dc_mul_size(rows, (size_t)t->K), sizeof *p->q, "soft assignment"));
