@@ -3,11 +3,11 @@
  * autoencoder is close to a PCA of the data.
  *
  * A rectifier keeps only one side of a direction. Such layers (all activations that are about linear above 0 and small
- * below) have two units per direction, v and -v: the difference of the two is the projection again. Units for which no
- * direction is left keep their random weights, and the decoder starts without them. */
+ * below) have two units per direction, v and -v: the difference of the two is the projection again. A hidden layer has
+ * the directions that hold most of the variance; its other units keep their random weights, and the decoder starts
+ * without them. */
 #include <omp.h>
 #include <string.h>
-#include <stdlib.h>
 
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
@@ -124,12 +124,11 @@ static dc_status check(const dc_model *m, int l)
     return DC_OK;
 }
 
-/* Directions of a hidden layer: those that hold most of the variance. Drawn units take the places of the others, because
- * a network of mirrored pairs alone is linear, and learns slowly to be anything else. */
+/* Directions of a hidden layer: those that hold most of the variance. Drawn units take the places of the others,
+ * because a network of mirrored pairs alone is linear, and learns slowly to be anything else. */
 static int64_t leading(const dc_principal *p)
 {
-    static double SHARE = 0.95;
-    SHARE = getenv("PCA_SHARE") ? atof(getenv("PCA_SHARE")) : 0.95;
+    static const double SHARE = 0.8;
     const int64_t most = DC_MIN(p->k, p->varying);
     double sum = 0;
     for (int64_t k = 0; k < most; k++) {
