@@ -40,6 +40,7 @@ HEADERS = {
     "io": "h5 h5_column claim recipe",
     "la": "la dla window",
     "nn": "nn net_text optim op graph slab",
+    "cluster": "mixture",
     "graph": "knn neighbours",
     "step": "step plan",
     "train": "train",
@@ -175,7 +176,8 @@ def methods(tree):
 
 
 # Method -> files in which its name has another meaning.
-OTHER_MEANING = {"dec": r"src/data/|src/config/table\.c"}  # a value of input.scale
+OTHER_MEANING = {"dec": r"src/data/|src/config/table\.c",  # a value of input.scale
+                 "gmm": r"src/config/table\.c|src/method/dcan\.c"}  # of cluster.final, of dcan.parameters
 
 
 def check_method_names(tree):

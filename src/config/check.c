@@ -106,7 +106,8 @@ static dc_status check_model(const dc_config *cfg, const dc_origins *from)
 {
     const dc_int_list *hidden = &cfg->model.hidden;
     int64_t narrowest = INT64_MAX;
-    if (cfg->model.encoder[0] || cfg->cluster.on == DC_ON_INPUT) return DC_OK; /* its text was checked when it was read */
+    if (cfg->model.encoder[0] || cfg->cluster.on == DC_ON_INPUT)
+        return DC_OK; /* its text was checked when it was read */
     for (int i = 0; i < hidden->n; i++) narrowest = DC_MIN(narrowest, hidden->v[i]);
     if (cfg->model.latent <= narrowest) return DC_OK;
     char place[DC_PLACE_MAX];
@@ -121,7 +122,8 @@ static void list_untrained(char *out, size_t cap)
     const dc_config_method *m;
     out[0] = '\0';
     for (int i = 0; (m = dc_method_row_at(i)) != NULL && at < cap; i++)
-        if (!dc_has_word(m->traits, "training")) at += (size_t)snprintf(out + at, cap - at, "%s%s", at ? ", " : "", m->name);
+        if (!dc_has_word(m->traits, "training"))
+            at += (size_t)snprintf(out + at, cap - at, "%s%s", at ? ", " : "", m->name);
 }
 
 /* Without a network there is nothing to train. */
@@ -136,6 +138,14 @@ static dc_status check_on(const dc_config *cfg, const dc_origins *from)
                    "%s: cluster.on = input leaves no network, and cluster.method = %s trains one; methods that train "
                    "nothing: %s",
                    place, method->name, others);
+}
+
+static dc_status check_final(const dc_config *cfg, const dc_origins *from)
+{
+    char place[DC_PLACE_MAX];
+    if (cfg->cluster.final == DC_FINAL_NONE || !cfg->cluster.final_kmeans) return DC_OK;
+    place_of_either(from, "cluster", "final", "final_kmeans", place);
+    return DC_FAIL(DC_ERR_USAGE, "%s: cluster.final and cluster.final_kmeans are two final steps; choose one", place);
 }
 
 static dc_act output_act(const dc_net_text *net)
@@ -254,6 +264,7 @@ dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *fro
     if (from->problems.n > 0) return DC_OK;
     fill_in(cfg);
     if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_on(cfg, from)));
+    if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_final(cfg, from)));
     if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_model(cfg, from)));
     if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_loss(cfg, from, verb)));
     if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_pairs(cfg, from)));

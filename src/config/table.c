@@ -60,6 +60,12 @@ static const dc_key_choice optimizers[] = {{"sgd", DC_OPT_SGD},
 static const dc_key_choice schedules[] = {
     {"constant", DC_SCHED_CONSTANT}, {"step", DC_SCHED_STEP}, {"cosine", DC_SCHED_COSINE}, {NULL, 0}};
 static const dc_key_choice ons[] = {{"embedding", DC_ON_EMBEDDING}, {"input", DC_ON_INPUT}, {NULL, 0}};
+static const dc_key_choice finals[] = {{"none", DC_FINAL_NONE},
+                                       {"gmm", DC_FINAL_GMM},
+                                       {"gmm_tied", DC_FINAL_GMM_TIED},
+                                       {"gmm_diagonal", DC_FINAL_GMM_DIAGONAL},
+                                       {"gmm_spherical", DC_FINAL_GMM_SPHERICAL},
+                                       {NULL, 0}};
 static const dc_key_choice metrics[] = {{"euclidean", DC_METRIC_EUCLIDEAN}, {"cosine", DC_METRIC_COSINE}, {NULL, 0}};
 static const dc_key_choice symmetries[] = {
     {"union", DC_SYMMETRY_UNION}, {"mutual", DC_SYMMETRY_MUTUAL}, {"directed", DC_SYMMETRY_DIRECTED}, {NULL, 0}};
@@ -219,7 +225,8 @@ const dc_key dc_key_table[] = {
          "is dense WIDTH [bn|ln] [ACTIVATION] [init=SCHEME] [rate=FACTOR]: linear without an activation; bn is batch "
          "norm, ln layer norm before it; init as model.init, rate times the learning rate, for this layer. The last "
          "one makes the embedding. For images: conv HEIGHTxWIDTHxCHANNELS [/STRIDE] [same, valid or pad=PIXELS] and "
-         "what dense may have but a norm, deconv (transposed convolution, also out=HEIGHTxWIDTH), maxpool and avgpool "
+         "what dense may have but ln, bn by channel, deconv (transposed convolution, also out=HEIGHTxWIDTH), maxpool "
+         "and avgpool "
          "HEIGHTxWIDTH [/STRIDE] [padding]: \"conv 5x5x32 /2 relu, conv 3x3x64 /2 relu valid, dense 10\"."},
     {KEY("model", "decoder", DC_KEY_NET, model.decoder, "~encoder"), .verbs = DC_USE_FIT, .trait = "decoder",
      .result = true,
@@ -327,6 +334,12 @@ const dc_key dc_key_table[] = {
     {KEY("cluster", "final_kmeans", DC_KEY_BOOL, cluster.final_kmeans, "false"), .verbs = DC_USE_FIT,
      .trait = "centers", .result = true,
      .doc = "Replace labels and centres at the end by those of k-means on the trained embedding."},
+    {KEY("cluster", "final", DC_KEY_CHOICE, cluster.final, "none"), .choices = finals, .verbs = DC_USE_FIT,
+     .result = true, .also = "final_gmm",
+     .doc =
+         "A mixture of Gaussians on the trained embedding as last step: its means, labels and responsibilities replace "
+         "centres, labels and q, also in predictions. gmm: full covariances; tied, diagonal, spherical as "
+         "gmm.covariance, and constants as the defaults there."},
     OPTIMIZER_ROWS("cluster", cluster.opt, "training", NULL, NULL, "0.01", "Xie et al. 2016"),
 
     {KEY("parallel", "shards", DC_KEY_INT, parallel.shards, "64"), .min = 1, .max = DC_MAX_SHARDS,
