@@ -10,7 +10,8 @@
 #include "dcmpi/wish.h"
 #include "graph/knn.h"
 
-enum { BLOCK_ROWS = 4096, BLOCK_FLOATS = 4 << 20 };
+enum { BLOCK_ROWS = 4096, LEAST_ROWS = 256, BLOCK_FLOATS = 4 << 20 };
+static const double STEP_FLOP = 1e12;
 
 /* Where a search is, so that it can go on: the blocks that are done are those of this many ranks and rows per block. */
 typedef struct {
@@ -34,9 +35,12 @@ typedef struct {
 
 /* ---- Memory ------------------------------------------------------------------------------------------------------ */
 
+/* Equal on all ranks. A step takes seconds, not minutes, so that the run can be stopped and nobody thinks it hangs. */
 static int64_t block_rows(const dc_part *part, int64_t d)
 {
-    const int64_t rows = DC_MIN(BLOCK_FLOATS / DC_MAX(d, (int64_t)1), (int64_t)BLOCK_ROWS);
+    const int64_t width = DC_MAX(d, (int64_t)1), mine = part->N / part->P + 1;
+    const int64_t quick = DC_MAX((int64_t)(STEP_FLOP / 2 / (double)width / (double)mine), (int64_t)LEAST_ROWS);
+    const int64_t rows = DC_MIN(DC_MIN(BLOCK_FLOATS / width, (int64_t)BLOCK_ROWS), quick);
     return DC_MAX(DC_MIN(rows, part->N), (int64_t)1);
 }
 
