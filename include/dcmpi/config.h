@@ -11,6 +11,8 @@
 
 enum { DC_METHODS_MAX = 64, DC_METHODS_BYTES = 1 << 14 };
 typedef enum { DC_PRETRAIN_NONE, DC_PRETRAIN_JOINT, DC_PRETRAIN_LAYERWISE } dc_pretrain_mode;
+typedef enum { DC_FINAL_NONE, DC_FINAL_GMM, DC_FINAL_GMM_TIED, DC_FINAL_GMM_DIAGONAL, DC_FINAL_GMM_SPHERICAL } dc_final;
+typedef enum { DC_ON_EMBEDDING, DC_ON_INPUT } dc_on;
 typedef enum { DC_REPRODUCIBLE_STRICT, DC_REPRODUCIBLE_OFF } dc_reproducible;
 typedef enum { DC_PIN_AUTO, DC_PIN_OFF } dc_pin;
 typedef enum { DC_RESUME_AUTO, DC_RESUME_NEVER, DC_RESUME_MUST } dc_resume_mode;
@@ -28,7 +30,10 @@ typedef struct {
     } run;
     struct {
         char data[DC_PATH_MAX];
-        int scale;    /* dc_scale_kind */
+        int scale;          /* dc_scale_kind */
+        int64_t components; /* 0: as many as hold the share `variance` */
+        double variance;
+        bool whiten;
         int64_t rows; /* 0: all */
         char label_dataset[DC_PATH_MAX];
         dc_int_list image_shape;
@@ -52,14 +57,21 @@ typedef struct {
     } pretrain;
     struct {
         char method[DC_NAME_MAX];
+        int on; /* dc_on */
         int64_t clusters;
         int64_t n_init, kmeans_max_iter;
         double kmeans_tol;
         int64_t batch, update_interval, max_iter;
         double tol;
         bool final_kmeans;
+        int final; /* dc_final */
         dc_opt_config opt;
     } cluster;
+    struct {
+        dc_series clusters;
+        int64_t sample, subsamples, n_init;
+        double share;
+    } sweep;
     struct {
         int64_t shards;
         int reproducible; /* dc_reproducible */
@@ -79,6 +91,13 @@ typedef struct {
         int64_t examples;     /* m of /clusters/nearest and /clusters/border */
         double outlier_below; /* confidence */
     } output;
+    struct {
+        bool save;
+        int on; /* dc_on */
+        int64_t neighbours;
+        int metric;   /* dc_metric */
+        int symmetry; /* dc_symmetry */
+    } graph;
     _Alignas(16) unsigned char methods[DC_METHODS_BYTES]; /* each method's struct of keys: dc_config_method_keys() */
 } dc_config;
 
@@ -88,7 +107,8 @@ typedef struct {
  * method's keys. */
 typedef struct {
     const char *name, *summary;
-    const char *traits; /* "training" or "": decides which keys of other sections the method uses */
+    const char *traits; /* "training" or "": decides which keys of other sections the method uses; "sweep": sweep-k can
+                           use the method */
     const dc_key *keys; /* [n_keys]; offsets into a struct of keys_bytes bytes */
     int n_keys;
     size_t keys_bytes;
@@ -99,17 +119,18 @@ void dc_config_set_methods(const dc_config_method *list, int n);
 const void *dc_config_method_keys(const dc_config *cfg);
 
 void dc_config_defaults(dc_config *cfg);
-/* The deck's network, from its texts or from hidden, latent and their activations. */
+/* The deck's network, from its texts or from hidden, latent and their activations; without layers if the rows
+ * themselves are clustered. */
 void dc_config_net(const dc_config *cfg, dc_net_text *out);
 /* The built-in problem's deck, which `dcmpi` runs if given none; dc_config_parse() can start from it. */
 void dc_config_builtin(dc_config *cfg);
 
 /* text[bytes] is the deck as read by rank 0 (NULL or no bytes: no deck); `name` appears in messages as
  * "name:line:col:". overrides[n]: "section.key=value" strings, with or without the leading dashes; they win over the
- * deck. verb: "fit", "kmeans" ...: it is an error to set a key that is not used, but see dc_config_parse_noting(); a
- * deck may keep sections of methods other than cluster.method. Starts from the values in *cfg. Checks ranges and
- * contradictions and sets keys that follow from others: model.weights turns pretraining off, input.rows of the built-in
- * problem gets its default. Errors: DC_ERR_USAGE; its text lists all errors in one line. */
+ * deck. verb: "fit", "kmeans", "sweep-k": it is an error to set a key that is not used, but see
+ * dc_config_parse_noting(); a deck may keep sections of methods other than cluster.method. Starts from the values in
+ * *cfg. Checks ranges and contradictions and sets keys that follow from others: model.weights turns pretraining off,
+ * input.rows of the built-in problem gets its default. Errors: DC_ERR_USAGE; its text lists all errors in one line. */
 DC_CHECKED dc_status dc_config_parse(dc_config *cfg, const char *name, const char *text, size_t bytes,
                                      const char *const *overrides, int n_overrides, const char *verb);
 /* Things that are not errors but worth a line in the log. */

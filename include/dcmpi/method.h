@@ -10,17 +10,21 @@
 #include "dcmpi/optim.h"
 #include "dcmpi/results.h"
 #include "dcmpi/slab.h"
+#include "dcmpi/sweep.h"
 
 /* Values that methods use, independent of the deck. */
 typedef struct {
     const dc_part *part;
     int64_t K, L;
+    int final;        /* 1 + a dc_covariance: a mixture of Gaussians is the final step; 0: none */
+    bool finished;    /* the final step has been made: inference is that of its mixture */
     const void *keys; /* the values of dc_method.keys */
     dc_kmeans_config kmeans;
     const dc_slab *slab; /* the autoencoder, and what the method's build() added */
     float *value;        /* [slab->n] values of the slab in this run */
     int64_t epoch_steps; /* steps per epoch: each row is seen once */
-    dc_rows input;       /* the rows of the data as the network reads them */
+    dc_rows input;       /* the scaled rows of the data, which the network reads; without layers these are clustered */
+    double kmeans_bytes; /* for start_bytes alone: memory of k-means on what is clustered */
 } dc_method_env;
 
 enum { DC_METHOD_STEPS = 4 };
@@ -34,12 +38,13 @@ enum {
     DC_METHOD_TRAINS = 1, /* has a loss and takes training steps; without this flag, one refresh gives the labels */
     DC_METHOD_RECONSTRUCTS = 2, /* also trains the decoder */
     DC_METHOD_SCRATCH = 4,      /* trains an encoder from its first weights: no pretraining, no decoder */
-    DC_METHOD_HEAD = 8          /* labels come from a softmax layer, not from the centres */
+    DC_METHOD_HEAD = 8,         /* labels come from a softmax layer, not from the centres */
+    DC_METHOD_LIKELIHOOD = 64   /* has a likelihood: its BIC chooses the number of clusters */
 };
 
 /* Output of the method's inference for all rows of this rank. */
 typedef struct {
-    const float *Z;       /* [n x L] "embedding" */
+    const float *Z;       /* [n x L] "embedding"; NULL without layers: dc_method_rows() gives what is clustered */
     const float *q;       /* [n x K] "q", soft assignment */
     const int32_t *label; /* [n] "label"; without that output, the index of the (first) largest q */
     const double *f;      /* [K] sum of q over all N rows; NULL before the first refresh */
@@ -86,6 +91,9 @@ typedef struct {
     dc_status (*start)(dc_comm *comm, dc_method_state *state, const dc_inferred *rows);
     /* Memory that start() takes on this rank, if it is not that of k-means on the embedding. May be NULL. Local. */
     double (*start_bytes)(const dc_method_env *env);
+    /* With start_bytes: size in a checkpoint of what start() keeps, besides that of k-means. NULL: start() keeps
+     * nothing, not even of k-means. Local. */
+    double (*start_saved_bytes)(const dc_method_env *env);
     /* Moves what build() added and no step trains, at the start of each refresh but the first; the rows as in start().
      * Afterwards the rows are inferred again. NULL: nothing to move. Collective. */
     dc_status (*refit)(dc_comm *comm, dc_method_state *state, const dc_inferred *rows);
@@ -99,8 +107,8 @@ typedef struct {
     void (*record)(dc_graph *g, const dc_method_state *state, int step);
     /* Gives a step an optimizer or a cycle of its own; on entry, *turn has those of the deck. May be NULL. */
     void (*turn)(const dc_method_env *env, int step, dc_turn *turn);
-    /* Records inference with the trained model: outputs "embedding" [x L], "q" [x K] and, if the label is not that of
-     * the largest q, "label" [x 1]. */
+    /* Records inference with the trained model: outputs "embedding" [x L] if the network has layers, "q" [x K] and, if
+     * the label is not that of the largest q, "label" [x 1]. */
     void (*infer)(dc_graph *g, const dc_method_env *env);
     /* Adds to the run's state whatever cannot be derived from the weights at the last refresh; destroy removes it
      * again. May be NULL. Collective; errors: those of dc_state_keep. */
@@ -113,6 +121,10 @@ typedef struct {
      * for interval i < n; n > 0. May be NULL. Local. */
     const dc_method_failure *(*failed)(const dc_method_env *env, const dc_refresh *last, const double *loss, size_t n,
                                        int stride);
+    /* Clusters any rows, for sweep-k: of env, only keys and the settings of k-means count, but not its K, seed and
+     * state. NULL: sweep-k cannot use the method. Collective; as in dc_sweep_method. */
+    dc_status (*sweep)(dc_comm *comm, const dc_method_env *env, const dc_rows *rows, const dc_sweep_task *task,
+                       dc_sweep_fit *out);
     /* Sets those kept values that depend on the step number. May be NULL. Local. */
     void (*anneal)(const dc_method_state *state, int64_t step);
     void (*destroy)(dc_method_state **state);
@@ -122,12 +134,25 @@ typedef struct {
  * refer to. */
 #define DC_METHOD_KEYS(rows, type) .keys = (rows), .n_keys = (int)DC_COUNT_OF(rows), .keys_bytes = sizeof(type)
 
-/* Sets the tensor "centers" [K x L] by k-means of all rows Z [n x L], and label[n] unless NULL. Collective. Errors:
- * those of dc_kmeans. */
+/* What is clustered: the embedded rows Z, or those of the data if the network has no layers. A view. */
+dc_rows dc_method_rows(const dc_method_env *env, const float *Z);
+
+/* Sets the tensor "centers" [K x L] by k-means of all rows Z [n x L] (as in dc_method_rows), and label[n] unless NULL.
+ * Collective. Errors: those of dc_kmeans. */
 DC_CHECKED dc_status dc_method_kmeans(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label);
 
 /* The same from the present centres, so that clusters keep their numbers. */
 DC_CHECKED dc_status dc_method_kmeans_again(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label);
+
+/* The final step, if env->final asks for one: adds its tensors to the slab; fits its mixture to what is clustered, and
+ * moves the centres to its means; the memory that this takes on this rank and in a
+ * checkpoint, besides k-means; records the method's
+ * inference with the responsibilities of that mixture as q. Collective is the fit; errors: those of dc_mixture_fit. */
+void dc_final_build(const dc_method_env *env, dc_slab *slab);
+DC_CHECKED dc_status dc_final_fit(dc_comm *comm, const dc_method_env *env, const float *Z);
+double dc_final_bytes(const dc_method_env *env);
+double dc_final_saved_bytes(const dc_method_env *env);
+void dc_final_infer(dc_graph *g, const dc_method *method, const dc_method_env *env);
 
 /* NULL if unknown. */
 const dc_method *dc_method_find(const char *name);

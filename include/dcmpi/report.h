@@ -5,6 +5,7 @@
 #include "dcmpi/config.h"
 #include "dcmpi/h5.h"
 #include "dcmpi/metrics.h"
+#include "dcmpi/neighbours.h"
 #include "dcmpi/train.h"
 
 /* ---- Timing over ranks ------------------------------------------------------------------------------------------- */
@@ -70,13 +71,22 @@ typedef struct {
 } dc_self_check;
 enum { DC_SELF_CHECKS_MAX = 8, DC_SELF_CHECK_NAME_MAX = 64 };
 
+/* The graph of neighbours, for /graph. */
+typedef struct {
+    dc_knn knn;         /* owned; square[n x k] holds distances, not their squares */
+    int64_t *component; /* [n], owned */
+    const char *on, *metric, *symmetry;
+    int64_t edges, isolated, components, largest; /* global, as in neighbours.h; largest: rows of a component */
+} dc_graph_result;
+
 enum { DC_RESULT_HISTORIES_MAX = DC_MAX_PAIRS + 2 };
 /* Everything that is written at the end. Pointers are borrowed; NULL or 0 where a verb has no such thing. */
 typedef struct {
     const dc_config *cfg;
     const dc_provenance *from;
     const dc_dataset *data;
-    const dc_slab *slab;    /* the model; its net has no layers for raw k-means */
+    const char *method;     /* NULL: the verb kmeans */
+    const dc_slab *slab;    /* the model; its net has no layers if the scaled rows are clustered */
     const float *value;     /* [slab->n] */
     const dc_results *more; /* what else the run registered, or NULL */
     int64_t K;
@@ -89,6 +99,7 @@ typedef struct {
     const int64_t *size;             /* [K] */
     const int64_t *nearest, *border; /* [K x examples] or NULL */
     const void *nearest_rows, *border_rows; /* [K x examples x D] stored type, or NULL */
+    const dc_graph_result *graph;           /* or NULL */
     const dc_history *history[DC_RESULT_HISTORIES_MAX];
     int n_histories;
     dc_stop stop;
@@ -100,7 +111,8 @@ typedef struct {
     const int64_t *confusion; /* [C x K] on rank 0, or NULL */
     dc_self_check check[DC_SELF_CHECKS_MAX];
     int n_checks;
-    int64_t checkpoint; /* number of the newest checkpoint when the run ended; 0: none */
+    const dc_sweep *sweep; /* of sweep-k, else NULL */
+    int64_t checkpoint;    /* number of the newest checkpoint when the run ended; 0: none */
     const dc_timing *timing;
 } dc_result;
 
@@ -118,8 +130,9 @@ void dc_self_checks_print(const dc_self_check *checks, int n);
  * *timing, and r->timing is set to it. */
 DC_CHECKED dc_status dc_result_write(dc_comm *comm, const char *path, dc_result *r, dc_timers *timers,
                                      dc_timing *timing);
-/* Size of run.h5 on disk, from the deck, the data header, and what a run trains and keeps. */
-double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const dc_slab *slab);
+/* Size of run.h5 on disk, from the deck, the data header, and what a run trains and keeps. has_method: false for the
+ * verb kmeans. */
+double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const dc_slab *slab, bool has_method);
 /* Serial: replaces the scores and the label hash in `path` by those of r (if r has no scores, removes them). Everything
  * else stays (dc_h5_revise). Of r, only K, cfg, from, the labels of data, scores and confusion are used. */
 DC_CHECKED dc_status dc_result_rescore(const char *path, dc_result *r);
@@ -163,5 +176,14 @@ void dc_json_str(dc_json *j, const char *key, const char *value);
 void dc_json_num(dc_json *j, const char *key, double value); /* null if not finite */
 void dc_json_int(dc_json *j, const char *key, int64_t value);
 void dc_json_bool(dc_json *j, const char *key, bool value);
+
+/* ---- Sweep ------------------------------------------------------------------------------------------------------ */
+
+/* Serial: writes /sweep: a vector for each column of the table, and the suggestion as attributes. */
+DC_CHECKED dc_status dc_sweep_write(dc_h5 *h5, const dc_sweep *s);
+/* Serial: removes the scores, which belong to labels that have changed. */
+DC_CHECKED dc_status dc_sweep_unscore(dc_h5 *h5);
+/* Serial: the member "sweep" of summary.json, if the file has a sweep. */
+DC_CHECKED dc_status dc_sweep_summary(dc_h5 *h5, dc_json *j);
 
 #endif

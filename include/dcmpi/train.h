@@ -46,6 +46,15 @@ DC_CHECKED dc_status dc_model_create(dc_model *m, const dc_dataset *data, const 
 /* Makes the slab part of the run's state until release; a run that continues gets its saved values back. Collective. */
 DC_CHECKED dc_status dc_model_keep(dc_comm *comm, dc_model *m, dc_state *c);
 void dc_model_release(dc_model *m);
+/* Sets the weights of all encoder layers whose scheme, `init` or their own, is pca, and those of their mirrors if the
+ * decoder is one. The bits do not depend on ranks and threads. Collective. Errors: DC_ERR_USAGE (a layer that is not
+ * dense, or too wide), DC_ERR_MEMORY, DC_ERR_NUMERIC, DC_STOPPED. */
+DC_CHECKED dc_status dc_model_init_pca(dc_comm *comm, dc_model *m, dc_init init);
+/* Whether the scheme of encoder layer l is pca. */
+bool dc_init_is_pca(const dc_net *net, int l, dc_init init);
+/* Memory that dc_model_init_pca() takes on each rank, and more on rank 0, given a model without rows; 0: nothing is to
+ * be done. */
+void dc_model_init_needs(const dc_model *sketch, dc_init init, double *work, double *root);
 /* A row source that gives the rows of the data. */
 dc_row_source dc_model_rows(const dc_model *m);
 /* The configuration of a step on this model; gather: the timer section for gathering the step's rows. */
@@ -117,12 +126,12 @@ int64_t dc_embed_tile_rows(const dc_part *part);
 /* Runs a method's inference on this rank's rows, in tiles that depend on the partition alone; threaded. */
 typedef struct dc_embedder dc_embedder;
 typedef struct {
-    float *Z;       /* [n x L] */
+    float *Z;       /* [n x L]; not used if the network has no layers */
     float *q;       /* [n x K] */
     int32_t *label; /* [n] the output "label", or else the index of the (first) largest q */
 } dc_embedded;
-/* Uses the members part, K, L, keys, slab and value of env, which is borrowed. Errors: DC_ERR_MEMORY, those of the
- * recording. */
+/* Uses the members part, K, L, final, finished, keys, slab and value of env, which is borrowed. Errors: DC_ERR_MEMORY,
+ * those of the recording. */
 DC_CHECKED dc_status dc_embedder_create(dc_embedder **out, const dc_method *method, const dc_method_env *env);
 void dc_embedder_destroy(dc_embedder **e);
 /* FLOP per row. */
@@ -144,7 +153,7 @@ typedef struct {
     dc_opt_config opt;
 } dc_cluster_config;
 typedef struct {
-    float *Z;          /* [n x L] local, owned */
+    float *Z;          /* [n x L] local, owned; NULL if the network has no layers */
     int32_t *labels;   /* [n] local, owned */
     float *confidence; /* [n] local, owned: q of the row's label, its largest q */
     float *q;          /* [n x K] local, owned */
@@ -187,10 +196,12 @@ DC_CHECKED dc_status dc_pretrain_needs(dc_comm *comm, const dc_model *sketch, co
 DC_CHECKED dc_status dc_layerwise_needs(dc_comm *comm, const dc_model *sketch, const dc_layerwise_config *cfg, int l,
                                         dc_phase_needs *out);
 typedef struct {
-    dc_phase_needs phase;   /* its held_bytes include result_bytes */
-    double result_bytes;    /* the result, which stays after the phase */
-    double refresh_bytes;   /* extra while the target is recomputed */
-    dc_kmeans_needs kmeans; /* for the initial and the final centres, besides the phase */
+    dc_phase_needs phase;     /* its held_bytes include result_bytes */
+    double result_bytes;      /* the result, which stays after the phase */
+    double refresh_bytes;     /* extra while the target is recomputed */
+    double final_bytes;       /* of the final mixture and its k-means; 0: none */
+    double final_saved_bytes; /* of its state, in a checkpoint */
+    dc_kmeans_needs kmeans;   /* for the initial and the final centres, besides the phase */
 } dc_cluster_needs;
 DC_CHECKED dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, const dc_cluster_config *cfg,
                                          dc_cluster_needs *out);
@@ -199,7 +210,7 @@ DC_CHECKED dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, 
 
 /* What a result file says about its model, equal on all ranks. Owned: the arrays. */
 typedef struct {
-    bool has_net;      /* false: k-means on the scaled data */
+    bool has_method;   /* false: k-means on the scaled data, by the verb kmeans */
     int64_t D;         /* width of the data */
     int64_t K, width;  /* clusters; width of their centres, which is the width of the embedding or of the scaled data */
     int shards;        /* shards of the run's partition */
@@ -212,9 +223,11 @@ typedef struct {
     char method[32];
     bool has_clip;    /* values are clipped before scaling */
     dc_slab slab;     /* the run's slab: set by the caller between reading header and arrays */
-    const void *keys; /* values of the method's keys, if has_net; borrowed; set by the caller */
+    const void *keys; /* values of the method's keys, if has_method; borrowed; set by the caller */
+    int final;        /* as in dc_method_env; set by the caller */
     float *value;     /* [slab.n] */
     float *shift, *scale;
+    dc_pca pca;                /* k is known with the header; if it is 0, the columns enter the network */
     double *clip_lo, *clip_hi; /* NULL if the run did not clip */
 } dc_trained;
 /* Reads all but slab, keys and arrays. Serial. Errors: DC_ERR_FORMAT (not a result, incomplete, no model in it),
@@ -245,7 +258,7 @@ typedef struct {
     int64_t column;
 } dc_strange_rows;
 /* Computes embedding Z [n x L], labels and confidence [n] of the piece's rows X [n x D], given in their stored type.
- * Without a network, computes only labels; Z and confidence may then be NULL. Adds to *strange. Local, threaded. On the
+ * Z may be NULL if the network has no layers, confidence without a method. Adds to *strange. Local, threaded. On the
  * same type of CPU, a row gets the same bits as in the training run. Errors: DC_ERR_DATA (a scaled value that float
  * cannot hold), DC_ERR_NUMERIC (an embedding that is not finite); they name the row. */
 DC_CHECKED dc_status dc_predictor_run(dc_predictor *p, const void *X, float *Z, int32_t *label, float *confidence,

@@ -38,7 +38,7 @@ static void note(dc_resume *r, const char *fmt, ...)
 static dc_status hash_weights(dc_job *job)
 {
     const char *path = job->cfg.model.weights;
-    if (strcmp(job->cli->verb, "fit") != 0 || !path[0]) return DC_OK;
+    if (!dc_cli_has_method(job->cli) || !path[0]) return DC_OK;
     if (access(path, F_OK) != 0) {
         note(&job->resume, "%s (model.weights) is not there: whether it is what this run began with cannot be checked",
              path);

@@ -52,6 +52,12 @@ static bool is_undecided(const dc_origins *from, const dc_key *key)
     return false;
 }
 
+/* Whether the deck sets the key for sweep-k alone. */
+static bool is_for_a_sweep(const dc_origins *from, const dc_key *key)
+{
+    return from->key[dc_key_index(key)].line > 0 && key->verbs == DC_USE_SWEEP;
+}
+
 /* True if the deck sets the key and `fit` with this deck alone would use it: then the key is meant for such a run. */
 static bool is_for_another_run(const dc_config *deck, const dc_origins *from, const dc_key *key)
 {
@@ -72,11 +78,15 @@ static dc_status check_use(const dc_config *cfg, const dc_config *deck, dc_origi
     char why[256], place[DC_PLACE_MAX];
     const dc_key_origin *at = &from->key[dc_key_index(key)];
     if (!at->set || at->failed || is_undecided(from, key)) return DC_OK;
-    if (dc_key_in_use(cfg, key, verb, why, sizeof why) || is_of_another_method(cfg, from, key)) return DC_OK;
+    if (dc_key_in_use(cfg, key, verb, why, sizeof why) || is_of_another_method(cfg, from, key) ||
+        is_for_a_sweep(from, key))
+        return DC_OK;
     /* A deck with model.weights may keep its pretrain section, so that one deck serves runs with and without
      * weights. */
     if (cfg->model.weights[0] && strcmp(key->section, "pretrain") == 0 && (key->verbs & verb)) return DC_OK;
-    if (is_for_another_run(deck, from, key)) {
+    const bool without_network =
+        at->line > 0 && cfg->cluster.on == DC_ON_INPUT && dc_key_needs_network(key) && (key->verbs & verb);
+    if (without_network || is_for_another_run(deck, from, key)) {
         list_key(left_out, key, why);
         return DC_OK;
     }
@@ -98,19 +108,88 @@ out:
     return st;
 }
 
+/* ---- Methods of a sweep ------------------------------------------------------------------------------------------ */
+
+/* Names of the methods that sweep-k can use; returns the first, or NULL. */
+static const char *list_swept(char *out, size_t cap)
+{
+    size_t at = 0;
+    const dc_config_method *m;
+    const char *first = NULL;
+    out[0] = '\0';
+    for (int i = 0; (m = dc_method_row_at(i)) != NULL && at < cap; i++) {
+        if (!dc_has_word(m->traits, "sweep")) continue;
+        at += (size_t)snprintf(out + at, cap - at, "%s%s", first ? " or " : "", m->name);
+        if (!first) first = m->name;
+    }
+    return first;
+}
+
+/* A deck is often that of a run that goes on to train, from k-means on the embedding: then k-means is swept. */
+static dc_status settle_swept(dc_config *cfg, const dc_origins *from, unsigned verb, key_list *left_out)
+{
+    char place[DC_PLACE_MAX], all[256], why[256];
+    const dc_key *key = dc_key_find("cluster", "method");
+    const dc_config_method *method = dc_method_row(cfg->cluster.method);
+    const dc_key_origin *at = &from->key[dc_key_index(key)];
+    if (verb != DC_USE_SWEEP || at->failed || !method || dc_has_word(method->traits, "sweep")) return DC_OK;
+    const char *first = list_swept(all, sizeof all);
+    if (at->set && at->line == 0) {
+        dc_place_format(from, key, place);
+        return DC_FAIL(DC_ERR_USAGE, "%s: cluster.method = %s: sweep-k takes %s", place, method->name, all);
+    }
+    snprintf(why, sizeof why, "sweep-k takes %s, here %s", all, first);
+    if (at->set) list_key(left_out, key, why);
+    snprintf(cfg->cluster.method, sizeof cfg->cluster.method, "%s", first);
+    return DC_OK;
+}
+
 /* ---- Contradictions ---------------------------------------------------------------------------------------------- */
 
 static dc_status check_model(const dc_config *cfg, const dc_origins *from)
 {
     const dc_int_list *hidden = &cfg->model.hidden;
     int64_t narrowest = INT64_MAX;
-    if (cfg->model.encoder[0]) return DC_OK; /* its text was checked when it was read */
+    if (cfg->model.encoder[0] || cfg->cluster.on == DC_ON_INPUT)
+        return DC_OK; /* its text was checked when it was read */
     for (int i = 0; i < hidden->n; i++) narrowest = DC_MIN(narrowest, hidden->v[i]);
     if (cfg->model.latent <= narrowest) return DC_OK;
     char place[DC_PLACE_MAX];
     place_of_either(from, "model", "latent", "hidden", place);
     return DC_FAIL(DC_ERR_USAGE, "%s: model.latent = %lld is wider than the narrowest of model.hidden, %lld", place,
                    (long long)cfg->model.latent, (long long)narrowest);
+}
+
+static void list_untrained(char *out, size_t cap)
+{
+    size_t at = 0;
+    const dc_config_method *m;
+    out[0] = '\0';
+    for (int i = 0; (m = dc_method_row_at(i)) != NULL && at < cap; i++)
+        if (!dc_has_word(m->traits, "training"))
+            at += (size_t)snprintf(out + at, cap - at, "%s%s", at ? ", " : "", m->name);
+}
+
+/* Without a network there is nothing to train. */
+static dc_status check_on(const dc_config *cfg, const dc_origins *from)
+{
+    char place[DC_PLACE_MAX], others[256];
+    const dc_config_method *method = dc_method_row(cfg->cluster.method);
+    if (cfg->cluster.on != DC_ON_INPUT || !method || !dc_has_word(method->traits, "training")) return DC_OK;
+    place_of_either(from, "cluster", "on", "method", place);
+    list_untrained(others, sizeof others);
+    return DC_FAIL(DC_ERR_USAGE,
+                   "%s: cluster.on = input leaves no network, and cluster.method = %s trains one; methods that train "
+                   "nothing: %s",
+                   place, method->name, others);
+}
+
+static dc_status check_final(const dc_config *cfg, const dc_origins *from)
+{
+    char place[DC_PLACE_MAX];
+    if (cfg->cluster.final == DC_FINAL_NONE || !cfg->cluster.final_kmeans) return DC_OK;
+    place_of_either(from, "cluster", "final", "final_kmeans", place);
+    return DC_FAIL(DC_ERR_USAGE, "%s: cluster.final and cluster.final_kmeans are two final steps; choose one", place);
 }
 
 static dc_act output_act(const dc_net_text *net)
@@ -176,12 +255,28 @@ static dc_status check_image_shape(const dc_config *cfg, const dc_origins *from)
                    n == 1 ? "" : "s");
 }
 
+/* Principal components are no pixels. */
+static dc_status check_components(const dc_config *cfg, const dc_origins *from)
+{
+    char place[DC_PLACE_MAX];
+    dc_net_text net;
+    dc_config_net(cfg, &net);
+    if (cfg->input.scale != DC_SCALE_PCA || !dc_net_text_has_windows(&net)) return DC_OK;
+    dc_place_format(from, dc_key_find("input", "scale"), place);
+    return DC_FAIL(
+        DC_ERR_USAGE,
+        "%s: with input.scale = pca the rows are no images any more, but model.encoder has layers for images; "
+        "use another scaling, or dense layers",
+        place);
+}
+
 static dc_status check_counts(const dc_config *cfg, const dc_origins *from, unsigned verb)
 {
     char place[DC_PLACE_MAX], why[256];
     if (cfg->input.rows > 0 && cfg->cluster.clusters > cfg->input.rows) {
-        dc_place_format(from, dc_key_find("cluster", "clusters"), place);
-        return DC_FAIL(DC_ERR_USAGE, "%s: cluster.clusters = %lld is more than input.rows = %lld", place,
+        const char *section = verb == DC_USE_SWEEP ? "sweep" : "cluster";
+        dc_place_format(from, dc_key_find(section, "clusters"), place);
+        return DC_FAIL(DC_ERR_USAGE, "%s: %s.clusters = %lld is more than input.rows = %lld", place, section,
                        (long long)cfg->cluster.clusters, (long long)cfg->input.rows);
     }
     const dc_key *warmup = dc_key_find("cluster", "warmup");
@@ -205,12 +300,14 @@ static dc_status check_floor(const dc_config *cfg, const dc_origins *from, unsig
                    opt->lr);
 }
 
-static void fill_in(dc_config *cfg)
+static void fill_in(dc_config *cfg, unsigned verb)
 {
+    if (verb == DC_USE_SWEEP) cfg->cluster.clusters = cfg->sweep.clusters.v[cfg->sweep.clusters.n - 1];
     if (strcmp(cfg->input.data, DC_BUILTIN_GLYPHS) == 0 && cfg->input.rows == 0)
         cfg->input.rows = DC_GLYPH_ROWS_DEFAULT;
     const dc_config_method *method = dc_method_row(cfg->cluster.method);
     const bool pretrains = !method || dc_has_word(method->traits, "pretraining");
+    if (cfg->cluster.on == DC_ON_INPUT) cfg->model.weights[0] = '\0', cfg->pretrain.mode = DC_PRETRAIN_NONE;
     if (cfg->model.weights[0] || !pretrains) cfg->pretrain.mode = DC_PRETRAIN_NONE;
 }
 
@@ -219,17 +316,21 @@ dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *fro
 {
     dc_status st = DC_OK;
     key_list left_out = {.text = note, .cap = cap};
+    DC_TRY(dc_problem_add(from, settle_swept(cfg, from, verb, &left_out)));
     DC_TRY(check_unused(cfg, deck, from, verb, &left_out));
-    const bool reads_data = verb & (DC_USE_FIT | DC_USE_KMEANS);
+    const bool has_model = verb & (DC_USE_FIT | DC_USE_SWEEP), reads_data = has_model || verb == DC_USE_KMEANS;
     if (reads_data && !from->key[dc_key_index(dc_key_find("input", "data"))].failed)
         DC_TRY(dc_problem_add(from, check_input(cfg, from)));
     if (reads_data && !from->key[dc_key_index(dc_key_find("input", "image_shape"))].failed)
         DC_TRY(dc_problem_add(from, check_image_shape(cfg, from)));
     if (from->problems.n > 0) return DC_OK;
-    fill_in(cfg);
-    if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_model(cfg, from)));
-    if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_loss(cfg, from, verb)));
-    if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_pairs(cfg, from)));
+    fill_in(cfg, verb);
+    if (has_model) DC_TRY(dc_problem_add(from, check_on(cfg, from)));
+    if (has_model) DC_TRY(dc_problem_add(from, check_final(cfg, from)));
+    if (has_model) DC_TRY(dc_problem_add(from, check_model(cfg, from)));
+    if (has_model) DC_TRY(dc_problem_add(from, check_loss(cfg, from, verb)));
+    if (has_model) DC_TRY(dc_problem_add(from, check_pairs(cfg, from)));
+    if (has_model) DC_TRY(dc_problem_add(from, check_components(cfg, from)));
     if (reads_data) DC_TRY(dc_problem_add(from, check_counts(cfg, from, verb)));
     DC_TRY(dc_problem_add(from, check_floor(cfg, from, verb, "pretrain", &cfg->pretrain.opt)));
     DC_TRY(dc_problem_add(from, check_floor(cfg, from, verb, "cluster", &cfg->cluster.opt)));

@@ -9,7 +9,7 @@
 #include "dcmpi/text.h"
 
 /* Verbs as bits, to say which verbs use a key. */
-enum { DC_USE_FIT = 1, DC_USE_KMEANS = 2 };
+enum { DC_USE_FIT = 1, DC_USE_KMEANS = 2, DC_USE_SWEEP = 4 };
 
 typedef struct {
     const char *name, *doc;
@@ -75,6 +75,11 @@ void dc_key_describe_range(const dc_key *key, char *out, size_t cap);
 DC_CHECKED dc_status dc_factors_set(dc_factors *to, const dc_key *key, const char *const *items, int n,
                                     const char *place);
 
+/* series.c: dc_key_set_list() and dc_key_set() of DC_KEY_SERIES. */
+DC_CHECKED dc_status dc_series_set(dc_series *to, const dc_key *key, const char *const *items, int n,
+                                   const char *place);
+DC_CHECKED dc_status dc_series_set_text(dc_series *to, const dc_key *key, const char *text, const char *place);
+
 /* explain.c */
 /* Type and range together, with the unit: "integer, 1..4096 steps". */
 void dc_key_describe_value(const dc_key *key, char *out, size_t cap);
@@ -84,6 +89,8 @@ void dc_key_describe_value(const dc_key *key, char *out, size_t cap);
 unsigned dc_verb_bit(const char *verb);
 /* Blank-separated names of the verbs in a mask. */
 void dc_verb_names(unsigned mask, char *out, size_t cap);
+/* Whether the key is about the network or its output. */
+bool dc_key_needs_network(const dc_key *key);
 /* Whether a run with this verb uses the key; verb 0: a run with any verb. If not, why[cap] gives the reason
  * ("cluster.optimizer is sgd, not adam"). */
 bool dc_key_in_use(const dc_config *cfg, const dc_key *key, unsigned verb, char *why, size_t cap);

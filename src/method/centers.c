@@ -22,6 +22,11 @@ dc_val dc_method_use(dc_graph *g, const dc_method_env *env, const char *tensor)
     return dc_use(g, dc_slab_find(env->slab, tensor));
 }
 
+dc_rows dc_method_rows(const dc_method_env *env, const float *Z)
+{
+    return env->slab->net.n_layers > 0 ? dc_rows_of_array(env->part, Z, &env->L) : env->input;
+}
+
 void dc_centers_build(const dc_method_env *env, dc_slab *slab)
 {
     dc_slab_add(slab, "centers", env->K, env->L, true);
@@ -77,7 +82,7 @@ static dc_status set_centers(dc_comm *comm, const dc_method_env *env, const dc_k
     dc_status st = DC_OK;
     dc_kmeans_result km = {0};
     const dc_tensor *centers = dc_slab_find(env->slab, "centers");
-    const dc_rows rows = dc_rows_of_array(env->part, Z, &env->L);
+    const dc_rows rows = dc_method_rows(env, Z);
     const size_t n = (size_t)dc_part_rows(env->part);
     DC_ASSERT(centers);
     DC_TRY(dc_kmeans(comm, &rows, cfg, &km));
@@ -122,6 +127,34 @@ dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const
     return dc_centers_refresh_kind(comm, state, DC_TARGET_SQUARE, rows, out);
 }
 
+void dc_centers_take_task(dc_kmeans_config *cfg, const dc_sweep_task *task)
+{
+    cfg->K = task->K;
+    cfg->seed = task->seed;
+    cfg->state = task->state;
+    cfg->quiet = true;
+    if (task->n_init) cfg->n_init = task->n_init;
+}
+
+dc_status dc_centers_sweep(dc_comm *comm, const dc_method_env *env, const dc_rows *rows, const dc_sweep_task *task,
+                           dc_sweep_fit *out)
+{
+    dc_kmeans_result km;
+    dc_kmeans_config cfg = env->kmeans;
+    dc_centers_take_task(&cfg, task);
+    const dc_status st = dc_kmeans(comm, rows, &cfg, &km);
+    if (st != DC_OK) return st;
+    *out = (dc_sweep_fit){.label = km.labels,
+                          .inertia = km.inertia,
+                          .bic = dc_sweep_bic(km.size, task->K, rows->part->N, rows->d, km.inertia),
+                          .iterations = km.iterations,
+                          .converged = km.converged};
+    for (int64_t k = 0; k < task->K; k++) out->empty += km.size[k] == 0;
+    km.labels = NULL;
+    dc_kmeans_result_release(&km);
+    return DC_OK;
+}
+
 /* ---- Recording --------------------------------------------------------------------------------------------------- */
 
 dc_val dc_centers_encode(dc_graph *g, const dc_method_env *env, dc_pass pass, dc_val x)
@@ -142,11 +175,16 @@ dc_val dc_centers_kl(dc_graph *g, const dc_method_state *state, dc_val z)
     return dc_student_kl(g, alpha_of(env), z, dc_method_use(g, env, "centers"), dc_entry(g, &state->target));
 }
 
+dc_val dc_method_embed(dc_graph *g, const dc_method_env *env)
+{
+    const dc_val z = dc_centers_encode(g, env, false, dc_batch(g, env->slab->net.D));
+    if (env->slab->net.n_layers > 0) dc_output(g, "embedding", z);
+    return z;
+}
+
 void dc_centers_infer(dc_graph *g, const dc_method_env *env)
 {
-    const dc_val z = dc_centers_encode(g, env, false, dc_batch(g, env->slab->net.D)),
-                 m = dc_method_use(g, env, "centers");
-    dc_output(g, "embedding", z);
+    const dc_val z = dc_method_embed(g, env), m = dc_method_use(g, env, "centers");
     dc_output(g, "q", dc_student(g, alpha_of(env), z, m));
     dc_output(g, "label", dc_nearest_center(g, z, m));
 }
@@ -157,7 +195,9 @@ void dc_centers_destroy(dc_method_state **state)
     if (!s) return;
     dc_mem_free(&s->P);
     dc_state_drop(s->saved, s->labels);
+    dc_state_drop(s->saved, s->number);
     dc_mem_free(&s->labels);
+    dc_mem_free(&s->number);
     dc_sum_destroy(&s->loss);
     dc_mem_free(state);
 }

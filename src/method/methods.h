@@ -4,6 +4,7 @@
 
 #include "dcmpi/graph.h"
 #include "dcmpi/method.h"
+#include "dcmpi/mixture.h"
 
 /* The reconstruction losses made of squares; the values are those of dc_recon_loss. */
 extern const dc_key_choice dc_square_losses[];
@@ -33,7 +34,8 @@ struct dc_method_state {
     float *P;        /* [n x K] local target; NULL: not kept */
     dc_table target; /* P as a table */
     float *labels;   /* [n x 1] local; NULL: not kept */
-    dc_state *saved; /* the run state in which the labels are registered, or NULL; borrowed */
+    double *number;  /* what a method reports of its fit; NULL: nothing */
+    dc_state *saved; /* the run state in which labels or numbers are registered, or NULL; borrowed */
     dc_table label;  /* the labels as a table */
     dc_sum *loss;    /* sums of the target refresh */
     dc_net trained;  /* variational methods: the network as its loss needs it (dc_net_for_loss) */
@@ -58,6 +60,14 @@ dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const
 /* The same with a target of this kind. */
 dc_status dc_centers_refresh_kind(dc_comm *comm, dc_method_state *state, dc_target_kind kind, const dc_inferred *rows,
                                   dc_refresh *out);
+/* Sends the rows of the batch through the encoder, for inference, and outputs them as the embedding if the network has
+ * layers. */
+dc_val dc_method_embed(dc_graph *g, const dc_method_env *env);
+/* Sets what a task of a sweep says, in the configuration of its k-means. */
+void dc_centers_take_task(dc_kmeans_config *cfg, const dc_sweep_task *task);
+/* dc_method.sweep of methods whose clusters are those of k-means. */
+dc_status dc_centers_sweep(dc_comm *comm, const dc_method_env *env, const dc_rows *rows, const dc_sweep_task *task,
+                           dc_sweep_fit *out);
 /* Sends rows x through the encoder. */
 dc_val dc_centers_encode(dc_graph *g, const dc_method_env *env, dc_pass pass, dc_val x);
 /* Minimises, with weight 1, the loss of reconstructing rows x from their embedding z; the decoder learns. */
@@ -67,6 +77,21 @@ dc_val dc_centers_kl(dc_graph *g, const dc_method_state *state, dc_val z);
 /* Outputs the embedding, the Student-t assignment and the nearest centre. */
 void dc_centers_infer(dc_graph *g, const dc_method_env *env);
 void dc_centers_destroy(dc_method_state **state);
+
+/* ---- Mixtures of Gaussians --------------------------------------------------------------------------------------- */
+
+/* Names of the tensors besides "centers": of a method itself, and of the final step of any method. */
+typedef struct {
+    const char *log_variances, *factors, *log_weights;
+} dc_gaussian_names;
+extern const dc_gaussian_names dc_gaussians_own, dc_gaussians_final;
+/* Adds "centers", unless they are there, log variances (diagonal, spherical) or factors (full, tied), log weights. */
+void dc_gaussians_build(const dc_method_env *env, const dc_gaussian_names *names, dc_covariance covariance,
+                        bool trained, dc_slab *slab);
+/* Sets them. */
+void dc_gaussians_take(const dc_method_env *env, const dc_gaussian_names *names, const dc_mixture *m);
+/* The responsibilities for rows z, [batch x K]. */
+dc_val dc_gaussians_shares(dc_graph *g, const dc_method_env *env, const dc_gaussian_names *names, dc_val z);
 
 /* ---- Softmax heads ----------------------------------------------------------------------------------------------- */
 

@@ -151,11 +151,28 @@ static dc_status fill_model_attributes(dc_h5 *h5, const dc_result *r)
     dc_status st = DC_OK;
     DC_TRY(put_i64(h5, "/", "shards", r->data->part.V));
     DC_TRY(dc_h5_put_attr_f64(h5, "/", "scaled_range", (double[]){r->data->scaled_min, r->data->scaled_max}, 2));
-    if (r->slab->net.n_layers == 0) goto out;
-    DC_TRY(put_str(h5, "method", r->cfg->cluster.method));
+    if (!r->method) goto out;
+    DC_TRY(put_str(h5, "method", r->method));
     DC_TRY(put_i64(h5, "/", "tile_rows", dc_embed_tile_rows(&r->data->part)));
     DC_TRY(put_str(h5, "gemm", r->cfg->parallel.gemm == DC_GEMM_CBLAS ? "cblas" : "onednn"));
 out:
+    return st;
+}
+
+static dc_status fill_components(dc_h5 *h5, const dc_dataset *d)
+{
+    dc_status st = DC_OK;
+    double *share = NULL;
+    const dc_pca *pca = &d->pca;
+    const dc_gidx k = pca->k, dims[] = {k, d->D};
+    DC_TRY(dc_mem_alloc(&share, (size_t)k, sizeof *share, "explained variance"));
+    for (int64_t j = 0; j < k; j++) share[j] = pca->variance[j] / pca->total;
+    DC_TRY(dc_h5_put(h5, "/scaling/components", DC_H5_F32, 2, dims, pca->direction));
+    DC_TRY(dc_h5_put(h5, "/scaling/component_scale", DC_H5_F32, 1, &k, pca->factor));
+    DC_TRY(dc_h5_put(h5, "/scaling/explained_variance", DC_H5_F64, 1, &k, pca->variance));
+    DC_TRY(dc_h5_put(h5, "/scaling/explained_variance_ratio", DC_H5_F64, 1, &k, share));
+out:
+    dc_mem_free(&share);
     return st;
 }
 
@@ -168,6 +185,7 @@ static dc_status fill_model(dc_h5 *h5, const dc_result *r)
     DC_TRY(dc_h5_put(h5, "/scaling/scale", DC_H5_F32, 1, &D, r->data->scale));
     if (r->data->clip_lo) DC_TRY(dc_h5_put(h5, "/scaling/clip_lo", DC_H5_F64, 1, &D, r->data->clip_lo));
     if (r->data->clip_lo) DC_TRY(dc_h5_put(h5, "/scaling/clip_hi", DC_H5_F64, 1, &D, r->data->clip_hi));
+    if (r->data->pca.k > 0) DC_TRY(fill_components(h5, r->data));
     DC_TRY(dc_model_save(h5, r->slab, r->value));
 out:
     return st;
@@ -273,6 +291,22 @@ out:
     return st;
 }
 
+static dc_status fill_graph(dc_h5 *h5, const dc_graph_result *g)
+{
+    dc_status st = DC_OK;
+    if (!g) return DC_OK;
+    DC_TRY(put_i64(h5, "/graph", "neighbours", g->knn.k));
+    DC_TRY(dc_h5_put_attr_str(h5, "/graph", "on", g->on));
+    DC_TRY(dc_h5_put_attr_str(h5, "/graph", "metric", g->metric));
+    DC_TRY(dc_h5_put_attr_str(h5, "/graph", "symmetry", g->symmetry));
+    DC_TRY(put_i64(h5, "/graph", "edges", g->edges));
+    DC_TRY(put_i64(h5, "/graph", "isolated", g->isolated));
+    DC_TRY(put_i64(h5, "/graph", "components", g->components));
+    DC_TRY(put_i64(h5, "/graph", "largest_component", g->largest));
+out:
+    return st;
+}
+
 static dc_status fill(void *ctx, dc_h5 *h5)
 {
     dc_status st = DC_OK;
@@ -284,7 +318,9 @@ static dc_status fill(void *ctx, dc_h5 *h5)
     DC_TRY(fill_clusters(h5, r));
     DC_TRY(fill_model(h5, r));
     for (int i = 0; i < r->n_histories; i++) DC_TRY(fill_history(h5, r->history[i]));
+    if (r->sweep) DC_TRY(dc_sweep_write(h5, r->sweep));
     DC_TRY(fill_scores(h5, r));
+    DC_TRY(fill_graph(h5, r->graph));
     DC_TRY(create_timing(h5, r));
 out:
     return st;
@@ -292,7 +328,18 @@ out:
 
 /* ---- Files ------------------------------------------------------------------------------------------------------- */
 
-enum { ROW_ARRAYS_MAX = 6 + DC_RESULTS_MAX };
+enum { ROW_ARRAYS_MAX = 9 + DC_RESULTS_MAX };
+
+static size_t list_graph_rows(const dc_graph_result *g, dc_h5_rows *rows)
+{
+    if (!g) return 0;
+    const size_t k = (size_t)g->knn.k;
+    rows[0] = (dc_h5_rows){.name = "/graph/neighbours", .type = DC_H5_I64, .width = k, .local = g->knn.row};
+    rows[1] = (dc_h5_rows){.name = "/graph/distances", .type = DC_H5_F64, .width = k, .local = g->knn.square};
+    rows[2] =
+        (dc_h5_rows){.name = "/graph/component", .type = DC_H5_I64, .width = 1, .vector = true, .local = g->component};
+    return 3;
+}
 
 static size_t list_rows(const dc_result *r, dc_h5_rows rows[ROW_ARRAYS_MAX])
 {
@@ -310,6 +357,7 @@ static size_t list_rows(const dc_result *r, dc_h5_rows rows[ROW_ARRAYS_MAX])
     if (r->data->id_bytes)
         rows[n++] = (dc_h5_rows){
             .name = "/ids", .type = DC_H5_TEXT, .width = r->data->id_bytes, .vector = true, .local = r->data->ids};
+    n += list_graph_rows(r->graph, rows + n);
     for (int i = 0; r->more && i < r->more->n; i++) {
         const dc_result_array *a = &r->more->array[i];
         if (!a->of_rows) continue;
@@ -318,16 +366,18 @@ static size_t list_rows(const dc_result *r, dc_h5_rows rows[ROW_ARRAYS_MAX])
     return n;
 }
 
-double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const dc_slab *slab)
+double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const dc_slab *slab, bool has_method)
 {
-    const bool has_net = slab->net.n_layers > 0;
+    const bool embeds = slab->net.n_layers > 0 && cfg->output.embedding;
     const double K = (double)cfg->cluster.clusters, C = (double)head->C;
     double row = sizeof(int32_t) + dc_dataset_id_bytes(head);
-    if (has_net) row += cfg->output.outlier_below > 0 ? 5 : 4; /* confidence, outlier */
-    if (has_net && cfg->output.embedding) row += sizeof(float) * (double)slab->net.L;
-    if (has_net && cfg->output.q == DC_Q_FULL) row += sizeof(float) * K;
+    if (has_method) row += cfg->output.outlier_below > 0 ? 5 : 4; /* confidence, outlier */
+    if (embeds) row += sizeof(float) * (double)slab->net.L;
+    if (has_method && cfg->output.q == DC_Q_FULL) row += sizeof(float) * K;
+    if (cfg->graph.save) row += (sizeof(dc_gidx) + sizeof(double)) * (double)cfg->graph.neighbours + sizeof(int64_t);
     const double table = dc_counts_has_table(cfg->cluster.clusters, head->C) ? sizeof(int64_t) * K * C : 0;
-    return (double)head->N * row + sizeof(float) * (double)slab->n + table;
+    const double components = sizeof(float) * (double)head->components * (double)head->D;
+    return (double)head->N * row + sizeof(float) * (double)slab->n + table + components;
 }
 
 dc_status dc_result_write(dc_comm *comm, const char *path, dc_result *r, dc_timers *timers, dc_timing *timing)
@@ -362,6 +412,7 @@ static dc_status replace_scores(void *ctx, dc_h5 *h5)
     for (size_t i = 0; i < DC_COUNT_OF(labels); i++) DC_TRY(dc_h5_remove_attr(h5, "/", labels[i]));
     DC_TRY(dc_h5_remove(h5, "/confusion"));
     DC_TRY(dc_h5_remove(h5, "/classes"));
+    DC_TRY(dc_sweep_unscore(h5));
     DC_TRY(fill_labels(h5, r));
     DC_TRY(fill_scores(h5, r));
     DC_TRY(dc_h5_put_attr_hash(h5, "/", "labels_hash", r->from->labels_hash));

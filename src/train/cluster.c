@@ -294,7 +294,8 @@ static dc_status create_result(dc_cluster_result *out, const dc_model *m, int64_
 {
     dc_status st = DC_OK;
     const size_t n = (size_t)dc_part_rows(&m->data->part);
-    DC_TRY(dc_mem_alloc(&out->Z, dc_mul_size(n, (size_t)m->net->L), sizeof *out->Z, "embedding"));
+    if (m->net->n_layers > 0)
+        DC_TRY(dc_mem_alloc(&out->Z, dc_mul_size(n, (size_t)m->net->L), sizeof *out->Z, "embedding"));
     DC_TRY(dc_mem_alloc(&out->labels, n, sizeof *out->labels, "labels"));
     DC_TRY(dc_mem_alloc(&out->confidence, n, sizeof *out->confidence, "confidence"));
     DC_TRY(dc_mem_alloc(&out->q, dc_mul_size(n, (size_t)K), sizeof *out->q, "soft assignment"));
@@ -368,6 +369,24 @@ out:
     return st;
 }
 
+/* Replaces centres and inference by those of a mixture on the final embedding. */
+static dc_status final_mixture(dc_comm *comm, loop *l)
+{
+    dc_status st = DC_OK;
+    dc_refresh with_it; /* not used, as with k-means */
+    const double begin = dc_timer_start();
+    dc_state_at(l->model->state, "final_kmeans", 0);
+    DC_TRY(dc_final_fit(comm, &l->env, l->out->Z));
+    dc_timer_stop(l->model->timers, DC_T_KMEANS, begin, 0, 0);
+    l->env.finished = true;
+    dc_embedder_destroy(&l->embedder);
+    DC_TRY_ALL(comm, dc_embedder_create(&l->embedder, l->cfg->method, &l->env));
+    DC_TRY(infer(comm, l, false));
+    DC_TRY(dc_shares_renew(comm, l->env.part, l->out->q, l->env.K, l->next, l->out->labels, &l->shares, &with_it));
+out:
+    return st;
+}
+
 static void look_for_failure(const loop *l)
 {
     const dc_history *h = l->phase.history;
@@ -428,6 +447,7 @@ dc_status dc_train_cluster(dc_comm *comm, dc_model *m, const dc_cluster_config *
     DC_TRY(start(comm, &l, continues));
     DC_TRY(run(comm, &l));
     if (cfg->final_kmeans && out->stop != DC_STOP_DIVERGED) DC_TRY(final_kmeans(comm, &l));
+    if (l.env.final && out->stop != DC_STOP_DIVERGED) DC_TRY(final_mixture(comm, &l));
     take_confidence(&l);
     look_for_failure(&l);
     DC_TRY_ALL(comm, register_results(&l));
@@ -449,6 +469,15 @@ static dc_status measure_result(const dc_model *m, int64_t K, double *bytes)
     return st;
 }
 
+/* Of methods that start otherwise. */
+static void replace_kmeans(loop *l, dc_kmeans_needs *needs)
+{
+    const dc_method *method = l->cfg->method;
+    l->env.kmeans_bytes = needs->bytes;
+    needs->bytes = method->start_bytes(&l->env);
+    needs->saved_bytes = method->start_saved_bytes ? needs->saved_bytes + method->start_saved_bytes(&l->env) : 0;
+}
+
 dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, const dc_cluster_config *cfg,
                               dc_cluster_needs *out)
 {
@@ -464,10 +493,10 @@ dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, const dc_cl
     DC_TRY(make(comm, &l, &r.model, cfg, &history, &result, &continues));
     dc_rehearsal_measure(&r, &l.phase, &out->phase);
     DC_TRY_ALL(comm, dc_soft_count_bytes(env->part, env->K, &out->refresh_bytes));
-    if (cfg->method->start_bytes)
-        out->kmeans = (dc_kmeans_needs){.bytes = cfg->method->start_bytes(&l.env)};
-    else
-        DC_TRY(dc_kmeans_needs_of(comm, env->part, env->L, &env->kmeans, &out->kmeans));
+    DC_TRY(dc_kmeans_needs_of(comm, env->part, env->L, &env->kmeans, &out->kmeans));
+    out->final_bytes = env->final ? out->kmeans.bytes + dc_final_bytes(env) : 0;
+    out->final_saved_bytes = dc_final_saved_bytes(env);
+    if (cfg->method->start_bytes) replace_kmeans(&l, &out->kmeans);
 out:
     release(&l);
     dc_cluster_result_release(&result);
