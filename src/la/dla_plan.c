@@ -15,8 +15,8 @@
 static const dc_gidx ORDER_MAX = INT32_MAX - (1 << 20);
 static const int64_t ELEMENTS_MAX = INT32_MAX;
 enum { RANKS_MAX = 65536 };
-/* Eigenvectors of a cluster of eigenvalues that pdsyevx makes orthogonal. */
-enum { CLUSTER_MAX = 256 };
+/* Eigenvectors of a cluster of eigenvalues that pdsyevx makes orthogonal; if more are wanted, it is not chosen. */
+enum { CLUSTER_MAX = 1024 };
 /* Elements of a window: 8 MiB. */
 enum { WINDOW_ELEMENTS = 1 << 20 };
 
@@ -120,7 +120,7 @@ dc_dla_workspace dc_dla_workspace_of(dc_dla_driver driver, dc_gidx N, int64_t k,
 static dc_dla_driver choose_driver(const dc_dla_want *want, dc_gidx N, int64_t k)
 {
     if (want->driver != DC_DLA_AUTO) return want->driver;
-    return k > N / 3 ? DC_DLA_EVD : DC_DLA_EVX;
+    return k > N / 3 || k > CLUSTER_MAX ? DC_DLA_EVD : DC_DLA_EVX;
 }
 
 /* ---- Buffers ----------------------------------------------------------------------------------------------------- */
@@ -207,7 +207,9 @@ static void size_eigen(const dc_dla_size *s, int P, int64_t np, sizes *z)
     const double small = (double)s->N * (3 * item + sizeof(int)) + (double)rows * sizeof(double);
     const double check = blocks_bytes(z, np, checked, s) + (double)k * (double)checked * item;
     const double move = dc_dla_mover_bytes(s->N, rows, window, rows, plan, P);
-    plan->workspace = (double)w.work * item + (double)w.integers * sizeof(int) + small;
+    /* pdtrmr2d, by which pdsyntrd moves the triangle, packs it: measured. */
+    if (plan->driver != DC_DLA_EVD && dc_dla_triangle(s->N, plan) == 'L') plan->inside = plan->matrix / 2;
+    plan->workspace = (double)w.work * item + (double)w.integers * sizeof(int) + small + plan->inside;
     plan->vectors = cyclic + owned;
     plan->redistribution = fmax(plan->redistribution, move);
     plan->peak = fmax(plan->peak, plan->matrix + cyclic + fmax(plan->workspace, check + small));
