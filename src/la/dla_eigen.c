@@ -362,10 +362,11 @@ out:
     return st;
 }
 
-/* The driver to try after `count` others have failed; the first is the plan's. */
+/* The driver to try after `count` others have failed; the first is the plan's. In the order of their memory, because
+ * the caller has room for the first. */
 static dc_dla_driver next_driver(dc_dla_driver first, int count)
 {
-    static const dc_dla_driver all[] = {DC_DLA_EVD, DC_DLA_EVX, DC_DLA_EVR};
+    static const dc_dla_driver all[] = {DC_DLA_EVR, DC_DLA_EVX, DC_DLA_EVD};
     if (count == 0) return first;
     for (size_t i = 0; i < DC_COUNT_OF(all); i++)
         if (all[i] != first && count-- == 1) return all[i];
