@@ -25,13 +25,13 @@ ALLOWED = {
     "nn": {"la", "base"},
     "metrics": {"sum", "comm", "base"},
     "cluster": {"nn", "la", "state", "sum", "comm", "base"},
-    "graph": {"la", "sum", "comm", "base"},
-    "config": {"data", "nn", "la", "base"},  # for their enumerations, and the text of networks
+    "graph": {"la", "state", "sum", "comm", "base"},
+    "config": {"data", "graph", "nn", "la", "base"},  # for their enumerations, and the text of networks
     "sweep": {"metrics", "la", "state", "sum", "comm", "base"},
     "method": {"sweep", "cluster", "graph", "nn", "la", "state", "sum", "comm", "base"},
     "step": {"data", "nn", "la", "state", "io", "sum", "comm", "base"},
     "train": {"step", "method", "sweep", "cluster", "data", "metrics", "nn", "la", "state", "io", "sum", "comm", "base"},
-    "report": {"config", "train", "step", "method", "sweep", "cluster", "data", "metrics", "nn", "la", "state", "io", "sum", "comm", "base"},
+    "report": {"config", "train", "step", "method", "sweep", "cluster", "graph", "data", "metrics", "nn", "la", "state", "io", "sum", "comm", "base"},
 }
 ALLOWED["app"] = set(ALLOWED)
 HEADERS = {
@@ -42,7 +42,7 @@ HEADERS = {
     "la": "la dla window",
     "nn": "nn net_text optim op graph slab",
     "cluster": "mixture",
-    "graph": "knn",
+    "graph": "knn neighbours",
     "step": "step plan",
     "train": "train",
     "state": "state ckpt history progress results",

@@ -53,6 +53,8 @@ DC_CHECKED dc_status dc_mixture_fit_from(dc_comm *comm, const dc_rows *rows, con
 void dc_mixture_release(dc_mixture *m);
 /* Memory that a fit takes on this rank besides k-means, result included. Local. */
 double dc_mixture_bytes(const dc_part *part, int64_t d, int64_t K, dc_covariance covariance);
+/* Size in a checkpoint, besides k-means. */
+double dc_mixture_saved_bytes(int64_t d, int64_t K, dc_covariance covariance);
 /* Free parameters. */
 int64_t dc_mixture_parameters(const dc_mixture *m);
 /* label[n]: the Gaussian with the largest responsibility for each local row, ties to the lowest. Local; threaded.

@@ -187,11 +187,12 @@ DC_CHECKED dc_status dc_pretrain_needs(dc_comm *comm, const dc_model *sketch, co
 DC_CHECKED dc_status dc_layerwise_needs(dc_comm *comm, const dc_model *sketch, const dc_layerwise_config *cfg, int l,
                                         dc_phase_needs *out);
 typedef struct {
-    dc_phase_needs phase;   /* its held_bytes include result_bytes */
-    double result_bytes;    /* the result, which stays after the phase */
-    double refresh_bytes;   /* extra while the target is recomputed */
-    double final_bytes;     /* of the final mixture and its k-means; 0: none */
-    dc_kmeans_needs kmeans; /* for the initial and the final centres, besides the phase */
+    dc_phase_needs phase;     /* its held_bytes include result_bytes */
+    double result_bytes;      /* the result, which stays after the phase */
+    double refresh_bytes;     /* extra while the target is recomputed */
+    double final_bytes;       /* of the final mixture and its k-means; 0: none */
+    double final_saved_bytes; /* of its state, in a checkpoint */
+    dc_kmeans_needs kmeans;   /* for the initial and the final centres, besides the phase */
 } dc_cluster_needs;
 DC_CHECKED dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, const dc_cluster_config *cfg,
                                          dc_cluster_needs *out);

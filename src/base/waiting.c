@@ -4,7 +4,8 @@
  * A waiting thread of libgomp spins for 300,000 rounds, which takes 1 ms on some processors and 15 ms on others. If
  * something else wants the core - a neighbour, the ranks of an unbound job - the spinning thread delays the very
  * threads that it waits for. So we let it sleep after SPIN_S. That is longer than the pauses between the loops of a
- * step, so that on free cores it is still awake when work comes. */
+ * step, so that on free cores it is mostly still awake when work comes. Where the queue gave each thread a core, nobody
+ * else wants it, and the threads spin as libgomp likes. */
 #include "dcmpi/waiting.h"
 
 #include <math.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "dcmpi/clock.h"
+#include "dcmpi/queue.h"
 #include "dcmpi/signals.h"
 
 static const double SPIN_S = 30e-6;
@@ -60,6 +62,7 @@ void dc_waiting_prepare(char **argv)
 {
     char program[DC_PATH_MAX], number[32];
     if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT") || is_watched()) return;
+    if (dc_queue_grants_cores(omp_get_max_threads())) return;
     const ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
     if (n <= 0 || (size_t)n >= sizeof program - 1) return;
     program[n] = '\0';

@@ -36,6 +36,11 @@ double dc_final_bytes(const dc_method_env *env)
     return env->final ? dc_mixture_bytes(env->part, env->L, env->K, covariance_of(env)) : 0;
 }
 
+double dc_final_saved_bytes(const dc_method_env *env)
+{
+    return env->final ? dc_mixture_saved_bytes(env->L, env->K, covariance_of(env)) : 0;
+}
+
 void dc_final_infer(dc_graph *g, const dc_method *method, const dc_method_env *env)
 {
     method->infer(g, env);

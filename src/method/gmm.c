@@ -91,6 +91,12 @@ static double start_bytes(const dc_method_env *env)
     return env->kmeans_bytes + dc_mixture_bytes(env->part, env->L, env->K, (dc_covariance)k->covariance);
 }
 
+static double start_saved_bytes(const dc_method_env *env)
+{
+    const gmm_keys *k = env->keys;
+    return dc_mixture_saved_bytes(env->L, env->K, (dc_covariance)k->covariance);
+}
+
 /* ---- Sweep over numbers of clusters ------------------------------------------------------------------------------ */
 
 static dc_status sweep(dc_comm *comm, const dc_method_env *env, const dc_rows *rows, const dc_sweep_task *task,
@@ -182,6 +188,7 @@ const dc_method dc_method_gmm = {
     .create = create,
     .start = start,
     .start_bytes = start_bytes,
+    .start_saved_bytes = start_saved_bytes,
     .infer = infer,
     .keep = keep,
     .results = results,

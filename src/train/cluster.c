@@ -469,6 +469,15 @@ static dc_status measure_result(const dc_model *m, int64_t K, double *bytes)
     return st;
 }
 
+/* Of methods that start otherwise. */
+static void replace_kmeans(loop *l, dc_kmeans_needs *needs)
+{
+    const dc_method *method = l->cfg->method;
+    l->env.kmeans_bytes = needs->bytes;
+    needs->bytes = method->start_bytes(&l->env);
+    needs->saved_bytes = method->start_saved_bytes ? needs->saved_bytes + method->start_saved_bytes(&l->env) : 0;
+}
+
 dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, const dc_cluster_config *cfg,
                               dc_cluster_needs *out)
 {
@@ -485,9 +494,9 @@ dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, const dc_cl
     dc_rehearsal_measure(&r, &l.phase, &out->phase);
     DC_TRY_ALL(comm, dc_soft_count_bytes(env->part, env->K, &out->refresh_bytes));
     DC_TRY(dc_kmeans_needs_of(comm, env->part, env->L, &env->kmeans, &out->kmeans));
-    l.env.kmeans_bytes = out->kmeans.bytes;
     out->final_bytes = env->final ? out->kmeans.bytes + dc_final_bytes(env) : 0;
-    if (cfg->method->start_bytes) out->kmeans.bytes = cfg->method->start_bytes(&l.env);
+    out->final_saved_bytes = dc_final_saved_bytes(env);
+    if (cfg->method->start_bytes) replace_kmeans(&l, &out->kmeans);
 out:
     release(&l);
     dc_cluster_result_release(&result);
