@@ -30,7 +30,10 @@ typedef struct {
     } run;
     struct {
         char data[DC_PATH_MAX];
-        int scale;    /* dc_scale_kind */
+        int scale;          /* dc_scale_kind */
+        int64_t components; /* 0: as many as hold the share `variance` */
+        double variance;
+        bool whiten;
         int64_t rows; /* 0: all */
         char label_dataset[DC_PATH_MAX];
         dc_int_list image_shape;

@@ -63,15 +63,16 @@ out:
 /* Builds the model that the deck describes. */
 static dc_status build(const char *path, const dc_config *deck, dc_trained *t)
 {
+    const int64_t input = t->pca.k > 0 ? t->pca.k : t->D;
     if (!t->has_method) {
-        dc_slab_add(&t->slab, "centers", t->K, t->D, false);
+        dc_slab_add(&t->slab, "centers", t->K, input, false);
         return DC_OK;
     }
     t->keys = dc_config_method_keys(deck);
     t->final = dc_deck_final(deck);
-    if (dc_deck_slab(deck, t->D, &t->slab) != DC_OK) {
+    if (dc_deck_slab(deck, input, &t->slab) != DC_OK) {
         dc_error_clear();
-        return DC_FAIL(DC_ERR_FORMAT, "%s: the deck in it makes no network for %lld columns", path, (long long)t->D);
+        return DC_FAIL(DC_ERR_FORMAT, "%s: the deck in it makes no network for %lld columns", path, (long long)input);
     }
     if (deck->cluster.clusters == t->K && t->slab.net.L == t->width) return DC_OK;
     return DC_FAIL(DC_ERR_FORMAT,

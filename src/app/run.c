@@ -62,7 +62,7 @@ static dc_status check_unit_rows(const fit *f)
 static dc_status build_model(fit *f)
 {
     const dc_config *cfg = &f->job.cfg;
-    dc_status st = dc_deck_slab(cfg, f->data->D, &f->slab);
+    dc_status st = dc_deck_slab(cfg, dc_dataset_width(f->data), &f->slab);
     if (st == DC_OK) st = check_unit_rows(f);
     if (st != DC_OK) return st;
     st = dc_model_create(&f->model, f->data, &f->slab, (dc_init)cfg->model.init, (uint64_t)cfg->run.seed,
@@ -108,6 +108,13 @@ static dc_status load_weights(dc_comm *comm, fit *f)
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_same_weights(&f->job) : DC_OK);
 out:
     return st;
+}
+
+static dc_status init_weights(dc_comm *comm, fit *f)
+{
+    const dc_config *cfg = &f->job.cfg;
+    if (cfg->model.weights[0] || dc_state_continues(f->job.state)) return DC_OK;
+    return dc_model_init_pca(comm, &f->model, (dc_init)cfg->model.init);
 }
 
 static dc_status pretrain(dc_comm *comm, fit *f)
@@ -314,6 +321,7 @@ dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
     if (dc_setup_sweeps(&f.job)) f.job.cfg.cluster.clusters = clusters_so_far(&f.job);
     DC_TRY_ALL(comm, build_model(&f));
     DC_TRY(dc_model_keep(comm, &f.model, f.job.state));
+    DC_TRY(init_weights(comm, &f));
     DC_TRY(pretrain(comm, &f));
     if (dc_setup_sweeps(&f.job)) DC_TRY(choose_clusters(comm, &f));
     DC_TRY(cluster(comm, &f));

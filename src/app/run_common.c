@@ -56,7 +56,9 @@ static dc_data_request request_of(const dc_config *cfg)
                          .rows = cfg->input.rows,
                          .labels = cfg->input.label_dataset,
                          .n_image_dims = cfg->input.image_shape.n,
-                         .clip = cfg->input.clip};
+                         .clip = cfg->input.clip,
+                         .scale = (dc_scale_kind)cfg->input.scale,
+                         .pca = {{cfg->input.components, cfg->input.variance}, cfg->input.whiten}};
     for (int i = 0; i < r.n_image_dims; i++) r.image_shape[i] = cfg->input.image_shape.v[i];
     return r;
 }
@@ -142,7 +144,7 @@ static dc_status accept(dc_comm *comm, dc_job *job)
     DC_TRY(dc_resume_check_data(comm, job, job->data));
     if (job->resume.complete) goto out;
     if (!job->resume.continues)
-        DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_weights(job, job->data->D, job->data) : DC_OK);
+        DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_weights(job, dc_dataset_width(job->data), job->data) : DC_OK);
     DC_TRY(dc_job_accept(comm, job));
 out:
     return st;
@@ -168,8 +170,8 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     DC_TRY(dc_job_check_memory(comm, &need, FEWER_ROWS));
     const double start = dc_timer_start();
     const dc_data_request request = request_of(cfg);
-    DC_TRY(dc_dataset_open(comm, &request, dc_int(cfg->parallel.shards), (dc_scale_kind)cfg->input.scale,
-                           (uint64_t)cfg->run.seed, cfg->cluster.clusters, data));
+    DC_TRY(dc_dataset_open(comm, &request, dc_int(cfg->parallel.shards), (uint64_t)cfg->run.seed, cfg->cluster.clusters,
+                           data));
     dc_timer_stop(&job->timers, DC_T_LOAD, start, 0, (double)(*data)->bytes);
     const dc_dataset *d = *data;
     job->data = d;
@@ -181,9 +183,10 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     note_unlabelled(d);
     dc_scoring_announce(d->source, d->part.N, cfg->cluster.clusters, d->C);
     note_batches(job, d->part.N);
-    if (head.C != d->C) { /* now the classes are known */
+    if (head.C != d->C || head.components != d->pca.k) { /* now the classes and the components are known */
         head.C = d->C;
         head.has_labels = d->C > 0;
+        head.components = d->pca.k;
         DC_TRY(dc_job_estimate(comm, job, &head, &e));
     }
     dc_log("%s; result about %.3f GiB on disk", memory_line(&e, line), gib(e.disk_bytes));
@@ -256,7 +259,8 @@ dc_status dc_run_dry(dc_comm *comm, dc_job *job)
     char line[LINE_MAX_BYTES];
     const int P = dc_comm_size(comm);
     DC_TRY(estimate(comm, job, &head, &e));
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_weights(job, head.D, NULL) : DC_OK);
+    if (job->cfg.input.scale != DC_SCALE_PCA || job->cfg.input.components > 0)
+        DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_weights(job, dc_header_width(&head), NULL) : DC_OK);
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_output_check(job, e.disk_bytes) : DC_OK);
     DC_TRY_ALL(comm, dc_part_init(&part, head.N, dc_int(job->cfg.parallel.shards), P, 0));
     dc_job_note_deck(job);

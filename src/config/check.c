@@ -255,6 +255,21 @@ static dc_status check_image_shape(const dc_config *cfg, const dc_origins *from)
                    n == 1 ? "" : "s");
 }
 
+/* Principal components are no pixels. */
+static dc_status check_components(const dc_config *cfg, const dc_origins *from)
+{
+    char place[DC_PLACE_MAX];
+    dc_net_text net;
+    dc_config_net(cfg, &net);
+    if (cfg->input.scale != DC_SCALE_PCA || !dc_net_text_has_windows(&net)) return DC_OK;
+    dc_place_format(from, dc_key_find("input", "scale"), place);
+    return DC_FAIL(
+        DC_ERR_USAGE,
+        "%s: with input.scale = pca the rows are no images any more, but model.encoder has layers for images; "
+        "use another scaling, or dense layers",
+        place);
+}
+
 static dc_status check_counts(const dc_config *cfg, const dc_origins *from, unsigned verb)
 {
     char place[DC_PLACE_MAX], why[256];
@@ -315,6 +330,7 @@ dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *fro
     if (has_model) DC_TRY(dc_problem_add(from, check_model(cfg, from)));
     if (has_model) DC_TRY(dc_problem_add(from, check_loss(cfg, from, verb)));
     if (has_model) DC_TRY(dc_problem_add(from, check_pairs(cfg, from)));
+    if (has_model) DC_TRY(dc_problem_add(from, check_components(cfg, from)));
     if (reads_data) DC_TRY(dc_problem_add(from, check_counts(cfg, from, verb)));
     DC_TRY(dc_problem_add(from, check_floor(cfg, from, verb, "pretrain", &cfg->pretrain.opt)));
     DC_TRY(dc_problem_add(from, check_floor(cfg, from, verb, "cluster", &cfg->cluster.opt)));

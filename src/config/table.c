@@ -25,10 +25,10 @@ const dc_key_section dc_section_table[] = {
 };
 const int dc_section_table_n = (int)DC_COUNT_OF(dc_section_table);
 
-static const dc_key_choice scales[] = {{"unit", DC_SCALE_UNIT},     {"symmetric", DC_SCALE_SYMMETRIC},
-                                       {"dec", DC_SCALE_DEC},       {"standard", DC_SCALE_STANDARD},
-                                       {"minmax", DC_SCALE_MINMAX}, {"robust", DC_SCALE_ROBUST},
-                                       {"none", DC_SCALE_NONE},     {NULL, 0}};
+static const dc_key_choice scales[] = {
+    {"unit", DC_SCALE_UNIT},         {"symmetric", DC_SCALE_SYMMETRIC}, {"dec", DC_SCALE_DEC},
+    {"standard", DC_SCALE_STANDARD}, {"minmax", DC_SCALE_MINMAX},       {"robust", DC_SCALE_ROBUST},
+    {"pca", DC_SCALE_PCA},           {"none", DC_SCALE_NONE},           {NULL, 0}};
 static const dc_key_choice activations[] = {{"relu", DC_ACT_RELU},
                                             {"linear", DC_ACT_LINEAR},
                                             {"leaky_relu", DC_ACT_LEAKY_RELU},
@@ -39,11 +39,9 @@ static const dc_key_choice activations[] = {{"relu", DC_ACT_RELU},
                                             {"softplus", DC_ACT_SOFTPLUS},
                                             {"gelu", DC_ACT_GELU},
                                             {NULL, 0}};
-static const dc_key_choice inits[] = {{"fan_in", DC_INIT_FAN_IN},
-                                      {"glorot", DC_INIT_GLOROT},
-                                      {"xavier_sqrt2", DC_INIT_XAVIER_SQRT2},
-                                      {"normal", DC_INIT_NORMAL},
-                                      {NULL, 0}};
+static const dc_key_choice inits[] = {
+    {"fan_in", DC_INIT_FAN_IN}, {"glorot", DC_INIT_GLOROT}, {"xavier_sqrt2", DC_INIT_XAVIER_SQRT2},
+    {"normal", DC_INIT_NORMAL}, {"pca", DC_INIT_PCA},       {NULL, 0}};
 static const dc_key_choice modes[] = {
     {"joint", DC_PRETRAIN_JOINT}, {"layerwise", DC_PRETRAIN_LAYERWISE}, {"none", DC_PRETRAIN_NONE}, {NULL, 0}};
 static const dc_key_choice losses[] = {{"mse", DC_LOSS_MSE},
@@ -201,7 +199,21 @@ const dc_key dc_key_table[] = {
             "factor that makes the mean "
             "of |x|^2/D one. standard: each column to mean 0 and variance 1. minmax: each column to [0, 1]. robust: "
             "each column to median 0 and distance 1 between its quartiles, which single wild values do not move; "
-            "it suits data that are not zero for the most part. none: values as they are."},
+            "it suits data that are not zero for the most part. none: values as they are. pca: principal components "
+            "instead of the columns; the network sees so many columns less. They are kept in run.h5, and predict uses "
+            "them."},
+    {KEY("input", "components", DC_KEY_INT, input.components, "0"), .min = 0, .max = DC_PRINCIPAL_MAX,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .when = "scale", .when_is = "pca", .result = true,
+     .also = "n_components pca_components",
+     .doc = "Number of principal components, at most that of columns and of rows. 0: input.variance decides."},
+    {KEY("input", "variance", DC_KEY_FLOAT, input.variance, "0.95"), .min = 0, .max = 1, .range = DC_OPEN_MIN,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .when = "components", .when_is = "0", .result = true,
+     .also = "explained_variance explained_variance_ratio", .source = "scikit-learn's rule",
+     .doc = "Take as few principal components as hold more than this share of the variance; 1: all that vary."},
+    {KEY("input", "whiten", DC_KEY_BOOL, input.whiten, "false"), .verbs = DC_USE_FIT | DC_USE_KMEANS, .when = "scale",
+     .when_is = "pca", .result = true, .also = "whitening sphering",
+     .doc = "true: each component is divided by its standard deviation, so that all have variance 1. false: one factor "
+            "makes the mean square of all components 1."},
     {KEY("input", "clip", DC_KEY_CLIP, input.clip, "none"), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "winsorize outliers clip_range",
      .doc = "Move values beyond two bounds to the nearer bound before scaling. 0.001: each column's quantiles 0.001 "
@@ -252,8 +264,12 @@ const dc_key dc_key_table[] = {
      .source = "Xie et al. 2016", .doc = "Activation of the reconstruction."},
     {KEY("model", "init", DC_KEY_CHOICE, model.init, "fan_in"), .choices = inits, .verbs = DC_USE_FIT, .result = true,
      .also = "initializer weight_init", .source = GUO ", VarianceScaling(1/3, fan_in, uniform)",
-     .doc = "First weights; biases start at 0. fan_in: U(+-sqrt(1/fan_in)). glorot: U(+-sqrt(6/(fan_in+fan_out))). "
-            "xavier_sqrt2: glorot times sqrt(2). normal: N(0, 0.01^2)."},
+     .doc =
+         "First weights; biases start at 0. fan_in: U(+-sqrt(1/fan_in)). glorot: U(+-sqrt(6/(fan_in+fan_out))). "
+         "xavier_sqrt2: glorot times sqrt(2). normal: N(0, 0.01^2). pca: the principal directions of what enters the "
+         "layer, for each direction two units of opposite signs if the activation is a rectifier; the decoder that "
+         "mirrors the encoder has their transposes, and the biases take off and add the means. Dense layers of at "
+         "most 4096 inputs; units beyond the directions as fan_in."},
     {KEY("model", "weights", DC_KEY_PATH, model.weights, ""), .verbs = DC_USE_FIT, .result = true,
      .also = "ae_weights pretrained checkpoint",
      .doc = "run.h5 of an earlier run with the same widths, activations and scaling: start from its autoencoder and "

@@ -240,10 +240,17 @@ static dc_status describe_stored(const dc_data_request *r, dc_data_shape *shape)
     return strcmp(r->path, DC_BUILTIN_GLYPHS) == 0 ? describe_builtin(r->rows, shape) : describe_file(r, shape);
 }
 
+/* What the deck makes of the stored data. */
+static dc_status apply(const dc_data_request *r, dc_data_shape *shape)
+{
+    const dc_status st = force_image(r, shape);
+    return st == DC_OK ? dc_data_count_components(r, &shape->head) : st;
+}
+
 dc_status dc_data_describe(const dc_data_request *r, dc_data_shape *shape)
 {
     const dc_status st = describe_stored(r, shape);
-    return st == DC_OK ? force_image(r, shape) : st;
+    return st == DC_OK ? apply(r, shape) : st;
 }
 
 dc_status dc_dataset_inspect(const dc_data_request *request, dc_data_header *out)
@@ -251,7 +258,7 @@ dc_status dc_dataset_inspect(const dc_data_request *request, dc_data_header *out
     dc_data_shape shape, stored;
     dc_status st = describe_stored(request, &stored);
     shape = stored;
-    if (st == DC_OK) st = force_image(request, &shape);
+    if (st == DC_OK) st = apply(request, &shape);
     if (st != DC_OK) return st;
     if (request->n_image_dims > 0) note_other_image(request, &stored);
     *out = shape.head;
