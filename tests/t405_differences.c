@@ -40,6 +40,7 @@ static void another_value(const dc_config *cfg, const dc_key *key, char out[DC_V
         snprintf(out, DC_VALUE_TEXT_MAX, "dense 123 relu");
         break;
     case DC_KEY_LIST:
+    case DC_KEY_SERIES:
     case DC_KEY_PATH:
         snprintf(out, DC_VALUE_TEXT_MAX, "123");
         break;

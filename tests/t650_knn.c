@@ -26,7 +26,8 @@ static void find(dc_comm *comm, dc_part *part, const float *X, int64_t N, int64_
     CHECK_OK(dc_part_init(part, N, SHARDS, dc_comm_size(comm), dc_comm_rank(comm)));
     const source s = {X, d, part->row_lo};
     const dc_rows rows = {.part = part, .d = d, .rows = give_rows, .ctx = &s};
-    CHECK_OK(dc_knn_find(comm, &rows, k, out));
+    const dc_knn_config cfg = {.k = k};
+    CHECK_OK(dc_knn_find(comm, &rows, &cfg, out));
 }
 
 static double twin_square(const float *x, const float *y, int64_t d)
@@ -123,7 +124,7 @@ int main(void)
     CHECK_OK(dc_part_init(&part, 5, SHARDS, dc_comm_size(comm), dc_comm_rank(comm)));
     const source s = {X, D, part.row_lo};
     const dc_rows rows = {.part = &part, .d = D, .rows = give_rows, .ctx = &s};
-    CHECK_INT(dc_knn_find(comm, &rows, 5, &none), DC_ERR_DATA);
+    CHECK_INT(dc_knn_find(comm, &rows, &(dc_knn_config){.k = 5}, &none), DC_ERR_DATA);
     dc_error_clear();
     dc_comm_destroy(&alone);
     return check_done_all(&comm);

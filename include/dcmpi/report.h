@@ -5,6 +5,7 @@
 #include "dcmpi/config.h"
 #include "dcmpi/h5.h"
 #include "dcmpi/metrics.h"
+#include "dcmpi/neighbours.h"
 #include "dcmpi/train.h"
 
 /* ---- Timing over ranks ------------------------------------------------------------------------------------------- */
@@ -70,6 +71,14 @@ typedef struct {
 } dc_self_check;
 enum { DC_SELF_CHECKS_MAX = 8, DC_SELF_CHECK_NAME_MAX = 64 };
 
+/* The graph of neighbours, for /graph. */
+typedef struct {
+    dc_knn knn;         /* owned; square[n x k] holds distances, not their squares */
+    int64_t *component; /* [n], owned */
+    const char *on, *metric, *symmetry;
+    int64_t edges, isolated, components, largest; /* global, as in neighbours.h; largest: rows of a component */
+} dc_graph_result;
+
 enum { DC_RESULT_HISTORIES_MAX = DC_MAX_PAIRS + 2 };
 /* Everything that is written at the end. Pointers are borrowed; NULL or 0 where a verb has no such thing. */
 typedef struct {
@@ -90,6 +99,7 @@ typedef struct {
     const int64_t *size;             /* [K] */
     const int64_t *nearest, *border; /* [K x examples] or NULL */
     const void *nearest_rows, *border_rows; /* [K x examples x D] stored type, or NULL */
+    const dc_graph_result *graph;           /* or NULL */
     const dc_history *history[DC_RESULT_HISTORIES_MAX];
     int n_histories;
     dc_stop stop;
@@ -101,7 +111,8 @@ typedef struct {
     const int64_t *confusion; /* [C x K] on rank 0, or NULL */
     dc_self_check check[DC_SELF_CHECKS_MAX];
     int n_checks;
-    int64_t checkpoint; /* number of the newest checkpoint when the run ended; 0: none */
+    const dc_sweep *sweep; /* of sweep-k, else NULL */
+    int64_t checkpoint;    /* number of the newest checkpoint when the run ended; 0: none */
     const dc_timing *timing;
 } dc_result;
 
@@ -165,5 +176,14 @@ void dc_json_str(dc_json *j, const char *key, const char *value);
 void dc_json_num(dc_json *j, const char *key, double value); /* null if not finite */
 void dc_json_int(dc_json *j, const char *key, int64_t value);
 void dc_json_bool(dc_json *j, const char *key, bool value);
+
+/* ---- Sweep ------------------------------------------------------------------------------------------------------ */
+
+/* Serial: writes /sweep: a vector for each column of the table, and the suggestion as attributes. */
+DC_CHECKED dc_status dc_sweep_write(dc_h5 *h5, const dc_sweep *s);
+/* Serial: removes the scores, which belong to labels that have changed. */
+DC_CHECKED dc_status dc_sweep_unscore(dc_h5 *h5);
+/* Serial: the member "sweep" of summary.json, if the file has a sweep. */
+DC_CHECKED dc_status dc_sweep_summary(dc_h5 *h5, dc_json *j);
 
 #endif

@@ -17,10 +17,10 @@ out:
     return st;
 }
 
-static dc_status parse(const char *path, const char *method, const char *deck, dc_config *out)
+static dc_status parse(const char *path, const char *method, const char *verb, const char *deck, dc_config *out)
 {
     dc_config_defaults(out);
-    if (dc_config_parse(out, path, deck, strlen(deck), NULL, 0, "fit") != DC_OK) {
+    if (dc_config_parse(out, path, deck, strlen(deck), NULL, 0, verb) != DC_OK) {
         char why[DC_ERROR_TEXT_MAX];
         snprintf(why, sizeof why, "%s", dc_error_text());
         dc_error_clear();
@@ -43,14 +43,16 @@ static dc_status take_images(dc_h5 *h5, dc_config *deck)
     return st;
 }
 
-static dc_status read_deck(const char *path, const char *method, dc_config *out)
+static dc_status read_deck(const char *path, const dc_trained *t, dc_config *out)
 {
     dc_status st = DC_OK;
     dc_h5 *h5 = NULL;
-    char *deck = NULL;
+    char *deck = NULL, verb[16];
     DC_TRY(dc_h5_open(&h5, path, DC_H5_READ));
     DC_TRY(dc_result_deck_text(h5, &deck));
-    DC_TRY(parse(path, method, deck, out));
+    DC_TRY(dc_h5_get_attr_str(h5, "/", "verb", verb, sizeof verb));
+    DC_TRY(parse(path, t->method, verb, deck, out));
+    if (strcmp(verb, "sweep-k") == 0) out->cluster.clusters = t->K; /* the number that the sweep chose */
     DC_TRY(take_images(h5, out));
 out:
     dc_mem_free(&deck);
@@ -83,7 +85,7 @@ static dc_status build(const char *path, const dc_config *deck, dc_trained *t)
 static dc_status read_header(const char *path, dc_config *deck, dc_trained *t)
 {
     const dc_status st = dc_trained_header(path, t);
-    return st == DC_OK && t->has_method ? read_deck(path, t->method, deck) : st;
+    return st == DC_OK && t->has_method ? read_deck(path, t, deck) : st;
 }
 
 dc_status dc_result_model_read(const char *path, dc_config *deck, dc_trained *out)

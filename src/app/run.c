@@ -25,6 +25,8 @@ typedef struct {
     void *nearest_rows, *border_rows; /* in the data's stored type, or NULL */
     uint8_t *outlier;
     int64_t n_outliers;
+    dc_graph_result graph;
+    dc_sweep sweep;
 } fit;
 
 static dc_status release(dc_comm *comm, fit *f, dc_status st)
@@ -42,6 +44,8 @@ static dc_status release(dc_comm *comm, fit *f, dc_status st)
     dc_mem_free(&f->border_rows);
     dc_mem_free(&f->outlier);
     dc_scoring_release(&f->scoring);
+    dc_graph_result_release(&f->graph);
+    dc_sweep_drop(f->job.state, &f->sweep);
     return dc_job_end(comm, &f->job, st);
 }
 
@@ -129,6 +133,42 @@ out:
     return st;
 }
 
+/* Makes the model again for K clusters, with the same network. */
+static dc_status take_clusters(dc_comm *comm, fit *f, int64_t K)
+{
+    dc_status st = DC_OK;
+    float *net = NULL;
+    const size_t n = f->slab.net.n_params;
+    DC_TRY_ALL(comm, dc_mem_alloc_raw(&net, n, sizeof *net, "network"));
+    if (n) memcpy(net, f->model.params.value, n * sizeof *net);
+    dc_model_release(&f->model);
+    f->job.cfg.cluster.clusters = K;
+    DC_TRY_ALL(comm, build_model(f));
+    if (n) memcpy(f->model.params.value, net, n * sizeof *net);
+    DC_TRY(dc_model_keep(comm, &f->model, f->job.state));
+out:
+    dc_mem_free(&net);
+    return st;
+}
+
+/* sweep-k: chooses the number of clusters, unless the run goes on where that was done. */
+static dc_status choose_clusters(dc_comm *comm, fit *f)
+{
+    dc_status st = DC_OK;
+    const dc_sweep_config c = dc_setup_sweep(&f->job);
+    DC_TRY(dc_sweep_keep(comm, &c, f->data->part.N, &f->sweep));
+    if (f->sweep.chosen) {
+        dc_sweep_suggest(&f->sweep);
+        goto out;
+    }
+    DC_TRY(dc_run_sweep(comm, &f->job, &f->model, &f->sweep));
+    dc_sweep_print(&f->sweep);
+    DC_TRY(take_clusters(comm, f, f->sweep.suggested));
+    f->sweep.chosen = f->sweep.suggested;
+out:
+    return st;
+}
+
 static dc_status cluster(dc_comm *comm, fit *f)
 {
     dc_cluster_length before;
@@ -189,6 +229,14 @@ static dc_status flag_outliers(dc_comm *comm, fit *f)
     return DC_OK;
 }
 
+static dc_status find_graph(dc_comm *comm, fit *f)
+{
+    const bool embeds = dc_run_graph_embeds(&f->job.cfg, &f->slab.net);
+    const dc_rows rows =
+        embeds ? dc_rows_of_array(&f->data->part, f->clusters.Z, &f->slab.net.L) : dc_rows_of_dataset(f->data);
+    return dc_run_graph(comm, &f->job, &rows, embeds, &f->graph);
+}
+
 static void describe(const fit *f, dc_result *r)
 {
     const dc_config *cfg = &f->job.cfg;
@@ -212,8 +260,10 @@ static void describe(const fit *f, dc_result *r)
                      .nearest_rows = f->nearest_rows,
                      .border_rows = f->border_rows,
                      .more = &f->clusters.more,
+                     .graph = cfg->graph.save ? &f->graph : NULL,
                      .stop = f->clusters.stop,
                      .iterations = f->clusters.iterations,
+                     .sweep = f->sweep.n > 0 ? &f->sweep : NULL,
                      .delta = (double)f->clusters.last.changed / (double)f->data->part.N,
                      .inertia = NAN};
     for (int l = 0; l < DC_MAX_PAIRS; l++)
@@ -244,6 +294,13 @@ static void report_stop(const fit *f)
                            : "; the same command with a larger value goes on from here");
 }
 
+/* What the model of sweep-k is made for: the number of clusters that the checkpoint has chosen, else the largest. */
+static int64_t clusters_so_far(const dc_job *job)
+{
+    const int64_t chosen = dc_sweep_chosen(job->state), most = job->cfg.cluster.clusters;
+    return chosen > 0 && chosen <= most ? chosen : most;
+}
+
 dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
 {
     dc_status st = DC_OK;
@@ -261,15 +318,18 @@ dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
         st = dc_settle_complete(comm, &f.job);
         goto out;
     }
+    if (dc_setup_sweeps(&f.job)) f.job.cfg.cluster.clusters = clusters_so_far(&f.job);
     DC_TRY_ALL(comm, build_model(&f));
     DC_TRY(dc_model_keep(comm, &f.model, f.job.state));
     DC_TRY(init_weights(comm, &f));
     DC_TRY(pretrain(comm, &f));
+    if (dc_setup_sweeps(&f.job)) DC_TRY(choose_clusters(comm, &f));
     DC_TRY(cluster(comm, &f));
     report_stop(&f);
     DC_TRY(count_sizes(comm, &f));
     DC_TRY(pick_examples(comm, &f));
     DC_TRY(flag_outliers(comm, &f));
+    DC_TRY(find_graph(comm, &f));
     describe(&f, &result);
     DC_TRY(dc_run_score(comm, &f.job, &result, &f.scoring));
     DC_TRY(dc_run_finish(comm, &f.job, &result, &f.clusters.last));

@@ -5,7 +5,7 @@
 #include "job.h"
 #include "score.h"
 
-/* Collective. `fit`: the whole pipeline. */
+/* Collective. `fit`: the whole pipeline; `sweep-k`: the same, with a choice of the number of clusters in it. */
 DC_CHECKED dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli);
 /* Collective. `kmeans`: distributed k-means on the scaled rows. */
 DC_CHECKED dc_status dc_run_kmeans(dc_comm *comm, const dc_cli *cli);
@@ -13,10 +13,22 @@ DC_CHECKED dc_status dc_run_kmeans(dc_comm *comm, const dc_cli *cli);
 /* Collective. `predict`: sends rows through a finished model. */
 DC_CHECKED dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli);
 
+/* Collective. What sweep-k does between pretraining and clustering: clusters what `model` embeds, or the rows
+ * themselves, into each number of clusters. *sweep is in the run's state (dc_sweep_keep). */
+DC_CHECKED dc_status dc_run_sweep(dc_comm *comm, dc_job *job, const dc_model *model, dc_sweep *sweep);
+
 /* Shared by fit and kmeans: reads the data and, if they fit the earlier state, accepts the start. */
 DC_CHECKED dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data);
 /* Computes scores and the table of counts, if there are labels. The caller owns and releases s. Errors: DC_STOPPED. */
 DC_CHECKED dc_status dc_run_score(dc_comm *comm, dc_job *job, dc_result *r, dc_scoring *s);
+/* What graph.on says: whether the graph is of the embedding; never without a network. */
+bool dc_run_graph_embeds(const dc_config *cfg, const dc_net *net);
+/* With graph.save: finds the neighbours of these rows and the components of their graph; else *out is empty. The caller
+ * releases it. Errors: DC_ERR_MEMORY, DC_ERR_NUMERIC, DC_STOPPED. */
+DC_CHECKED dc_status dc_run_graph(dc_comm *comm, dc_job *job, const dc_rows *rows, bool embeds, dc_graph_result *out);
+void dc_graph_result_release(dc_graph_result *g);
+/* Memory that it takes on this rank for rows of d columns; *held: what remains. Local. */
+double dc_run_graph_bytes(const dc_config *cfg, const dc_part *part, int64_t d, double *held);
 /* Writes run.h5 and summary.json, prints the end table, self-checks and RESULT line. last: NULL without soft
  * assignment. */
 DC_CHECKED dc_status dc_run_finish(dc_comm *comm, dc_job *job, dc_result *r, const dc_refresh *last);

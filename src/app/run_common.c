@@ -26,10 +26,19 @@ static dc_status check_rows(const dc_job *job, const dc_data_header *head)
     const dc_config *cfg = &job->cfg;
     const dc_method_env env = {.K = cfg->cluster.clusters, .keys = dc_config_method_keys(cfg)};
     const dc_method *method = dc_method_find(cfg->cluster.method);
+    if (dc_setup_sweeps(job)) {
+        const dc_sweep_config sweep = dc_setup_sweep(job);
+        const dc_status st = dc_sweep_check(&sweep, head->N);
+        if (st != DC_OK) return DC_FAIL(DC_ERR_DATA, "%s: %s", cfg->input.data, dc_error_text());
+    }
     if (env.K > head->N)
         return DC_FAIL(DC_ERR_DATA, "%s: %lld rows < %lld clusters; lower cluster.clusters or use more rows",
                        cfg->input.data, (long long)head->N, (long long)env.K);
-    return strcmp(job->cli->verb, "fit") == 0 && method->check_rows ? method->check_rows(&env, head->N) : DC_OK;
+    if (cfg->graph.save && cfg->graph.neighbours >= head->N)
+        return DC_FAIL(DC_ERR_DATA,
+                       "%s: %lld rows have no %lld other rows each; lower graph.neighbours or use more rows",
+                       cfg->input.data, (long long)head->N, (long long)cfg->graph.neighbours);
+    return dc_cli_has_method(job->cli) && method->check_rows ? method->check_rows(&env, head->N) : DC_OK;
 }
 
 static dc_status probe_data(const dc_config *cfg, const char *verb)
@@ -66,7 +75,7 @@ static dc_status estimate(dc_comm *comm, dc_job *job, dc_data_header *head, dc_e
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_dataset_inspect(&request, head) : DC_OK);
     dc_comm_bcast(comm, head, sizeof *head, 0);
     DC_TRY_ALL(comm, check_rows(job, head));
-    if (strcmp(job->cli->verb, "fit") == 0) dc_deck_take_images(&job->cfg, head);
+    if (dc_cli_has_method(job->cli)) dc_deck_take_images(&job->cfg, head);
     DC_TRY_ALL(comm, dc_job_dump_deck(job)); /* now with the shape of the images */
     DC_TRY(dc_job_name_limit(dc_job_estimate(comm, job, head, e), FEWER_ROWS));
 out:
@@ -112,7 +121,7 @@ static void note_batches(const dc_job *job, int64_t N)
 {
     const dc_config *cfg = &job->cfg;
     const dc_method *method = dc_method_find(cfg->cluster.method);
-    if (strcmp(job->cli->verb, "fit") != 0) return;
+    if (!dc_cli_has_method(job->cli)) return;
     if (cfg->pretrain.mode != DC_PRETRAIN_NONE) note_batch("pretrain.batch", cfg->pretrain.batch, N);
     if (method && (method->flags & DC_METHOD_TRAINS)) note_batch("cluster.batch", cfg->cluster.batch, N);
 }
@@ -121,7 +130,7 @@ static dc_status check_weights(const dc_job *job, int64_t D, const dc_dataset *d
 {
     dc_net net;
     const dc_config *cfg = &job->cfg;
-    if (strcmp(job->cli->verb, "fit") != 0 || !cfg->model.weights[0]) return DC_OK;
+    if (!dc_cli_has_method(job->cli) || !cfg->model.weights[0]) return DC_OK;
     dc_status st = dc_deck_net(cfg, D, &net);
     if (st == DC_OK && !data) st = dc_expect(DC_EXPECT_MODEL, cfg->model.weights, job->cli->verb);
     if (st == DC_OK && !data) st = dc_apart_probe(DC_PROBE_MODEL, cfg->model.weights, NULL, DC_ERR_FORMAT);

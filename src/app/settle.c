@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dcmpi/comm.h"
 #include "dcmpi/file.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
@@ -144,11 +145,15 @@ static dc_status replace_scores(const dc_job *job, const char *path, dc_result *
     return st;
 }
 
-static dc_status check_whole(const char *path)
+/* *K: number of clusters. */
+static dc_status check_whole(const char *path, int64_t *K)
 {
     dc_h5 *h5 = NULL;
+    dc_h5_info size;
     dc_status st = dc_h5_open(&h5, path, DC_H5_READ);
     if (st == DC_OK) st = dc_h5_check_hash(h5, "/labels");
+    if (st == DC_OK) st = dc_h5_dataset_info(h5, "/clusters/size", &size);
+    if (st == DC_OK) *K = size.dims[0];
     (void)!dc_h5_close(&h5);
     return st;
 }
@@ -157,16 +162,17 @@ static dc_status score_anew(dc_comm *comm, dc_job *job)
 {
     dc_status st = DC_OK;
     char path[DC_PATH_MAX];
+    int64_t K = 0;
     int32_t *labels = NULL;
     dc_scoring scoring = {0};
     const dc_dataset *data = job->data;
     const bool root = dc_comm_rank(comm) == 0;
     dc_output_path(job, DC_FILE_RESULT, path);
-    DC_TRY_ALL(comm, root ? check_whole(path) : DC_OK);
+    DC_TRY_ALL(comm, root ? check_whole(path, &K) : DC_OK);
+    dc_comm_bcast(comm, &K, sizeof K, 0);
     DC_TRY_ALL(comm, dc_mem_alloc(&labels, (size_t)dc_part_rows(&data->part), sizeof *labels, "labels of the result"));
     DC_TRY(dc_h5_read_part(comm, path, "/labels", DC_H5_I32, &data->part, 1, labels));
-    dc_result r = {
-        .cfg = &job->cfg, .from = &job->from, .data = data, .K = job->cfg.cluster.clusters, .labels = labels};
+    dc_result r = {.cfg = &job->cfg, .from = &job->from, .data = data, .K = K, .labels = labels};
     DC_TRY_ALL(comm, check_labels(&r));
     DC_TRY(dc_run_score(comm, job, &r, &scoring));
     DC_TRY_ALL(comm, root ? replace_scores(job, path, &r) : DC_OK);

@@ -4,6 +4,7 @@
  * The rows of a section stand together, in the order in which a deck shows them. Taken together, the defaults are the
  * published configuration "DEC-keras, MNIST" (Guo's re-implementation of Xie et al., ICML 2016). No parsing and no
  * checks here. */
+#include "dcmpi/neighbours.h"
 #include "key.h"
 
 #define AT(member) offsetof(dc_config, member)
@@ -16,9 +17,11 @@ const dc_key_section dc_section_table[] = {
     {"model", "the autoencoder: widths, activations, first weights"},
     {"pretrain", "training of the autoencoder on the reconstruction error"},
     {"cluster", "the clustering method and its training"},
+    {"sweep", "the numbers of clusters that `dcmpi sweep-k` compares, and how"},
     {"parallel", "how work is cut and which library multiplies matrices"},
     {"checkpoint", "when the state of a run is saved, so that the same command continues it"},
     {"output", "what run.h5 holds"},
+    {"graph", "the graph of nearest neighbours, as a part of run.h5"},
 };
 const int dc_section_table_n = (int)DC_COUNT_OF(dc_section_table);
 
@@ -62,6 +65,9 @@ static const dc_key_choice finals[] = {{"none", DC_FINAL_NONE},
                                        {"gmm_diagonal", DC_FINAL_GMM_DIAGONAL},
                                        {"gmm_spherical", DC_FINAL_GMM_SPHERICAL},
                                        {NULL, 0}};
+static const dc_key_choice metrics[] = {{"euclidean", DC_METRIC_EUCLIDEAN}, {"cosine", DC_METRIC_COSINE}, {NULL, 0}};
+static const dc_key_choice symmetries[] = {
+    {"union", DC_SYMMETRY_UNION}, {"mutual", DC_SYMMETRY_MUTUAL}, {"directed", DC_SYMMETRY_DIRECTED}, {NULL, 0}};
 static const dc_key_choice gemms[] = {{"onednn", DC_GEMM_ONEDNN}, {"cblas", DC_GEMM_CBLAS}, {NULL, 0}};
 static const dc_key_choice isas[] = {
     {"native", DC_ISA_NATIVE}, {"avx2", DC_ISA_AVX2}, {"avx512", DC_ISA_AVX512}, {NULL, 0}};
@@ -232,7 +238,8 @@ const dc_key dc_key_table[] = {
          "is dense WIDTH [bn|ln] [ACTIVATION] [init=SCHEME] [rate=FACTOR]: linear without an activation; bn is batch "
          "norm, ln layer norm before it; init as model.init, rate times the learning rate, for this layer. The last "
          "one makes the embedding. For images: conv HEIGHTxWIDTHxCHANNELS [/STRIDE] [same, valid or pad=PIXELS] and "
-         "what dense may have but a norm, deconv (transposed convolution, also out=HEIGHTxWIDTH), maxpool and avgpool "
+         "what dense may have but ln, bn by channel, deconv (transposed convolution, also out=HEIGHTxWIDTH), maxpool "
+         "and avgpool "
          "HEIGHTxWIDTH [/STRIDE] [padding]: \"conv 5x5x32 /2 relu, conv 3x3x64 /2 relu valid, dense 10\"."},
     {KEY("model", "decoder", DC_KEY_NET, model.decoder, "~encoder"), .verbs = DC_USE_FIT, .trait = "decoder",
      .result = true,
@@ -352,6 +359,28 @@ const dc_key dc_key_table[] = {
          "gmm.covariance, and constants as the defaults there."},
     OPTIMIZER_ROWS("cluster", cluster.opt, "training", NULL, NULL, "0.01", "Xie et al. 2016"),
 
+    {KEY("sweep", "clusters", DC_KEY_SERIES, sweep.clusters, "2..20"), .min = 2, .max = 1 << 20, .verbs = DC_USE_SWEEP,
+     .result = true, .also = "k k_range range",
+     .doc =
+         "Numbers of clusters to compare, ascending: a range 5..20, one with a step 10..100:10, a list [2, 4, 8], or "
+         "a list of these; on the command line also --clusters=5..20."},
+    {KEY("sweep", "sample", DC_KEY_INT, sweep.sample, "5000"), .min = 10, .max = 1e7, .unit = "rows",
+     .verbs = DC_USE_SWEEP, .result = true, .also = "sample_size silhouette_sample",
+     .doc = "Rows of the random sample, the same for all numbers of clusters, on which silhouette and stability are "
+            "computed; all rows if there are fewer. Every rank holds these rows, and the silhouettes take time with "
+            "their square."},
+    {KEY("sweep", "subsamples", DC_KEY_INT, sweep.subsamples, "8"), .min = 2, .max = 1000, .verbs = DC_USE_SWEEP,
+     .result = true, .also = "resamples bootstraps",
+     .doc = "Subsamples of the sample that are clustered for the stability: the mean adjusted Rand index of the labels "
+            "of the rows that two subsamples share, over all pairs of subsamples."},
+    {KEY("sweep", "share", DC_KEY_FLOAT, sweep.share, "0.8"), .min = 0, .max = 1, .range = DC_OPEN_MIN | DC_OPEN_MAX,
+     .verbs = DC_USE_SWEEP, .result = true, .also = "fraction subsample", .source = "Ben-Hur, Elisseeff and Guyon 2002",
+     .doc = "Share of the sample that is in a subsample."},
+    {KEY("sweep", "n_init", DC_KEY_INT, sweep.n_init, "4"), .min = 1, .max = 10000, .unit = "restarts",
+     .verbs = DC_USE_SWEEP, .result = true, .also = "restarts",
+     .doc =
+         "Restarts of k-means or of the mixture in each subsample; all rows are clustered with those of the method."},
+
     {KEY("parallel", "shards", DC_KEY_INT, parallel.shards, "64"), .min = 1, .max = DC_MAX_SHARDS,
      .range = DC_POWER_OF_TWO, .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .doc = "Virtual shards of the rows, a power of two. The order of rows in batches and sums follows from it and not "
@@ -400,6 +429,29 @@ const dc_key dc_key_table[] = {
     {KEY("output", "outlier_below", DC_KEY_FLOAT, output.outlier_below, "0"), .min = 0, .max = 1, .verbs = DC_USE_FIT,
      .also = "outlier_threshold min_confidence",
      .doc = "Flag rows whose confidence is below this as outliers in /outlier; 0: none. They keep their labels."},
+
+    {KEY("graph", "save", DC_KEY_BOOL, graph.save, "false"), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
+     .also = "knn_graph neighbors_graph",
+     .doc = "Find the nearest other rows of every row and write them to /graph with their distances and the connected "
+            "components. One exact pass over all pairs at the end: 2 N^2 operations per column. Labels do not change."},
+    {KEY("graph", "on", DC_KEY_CHOICE, graph.on, "embedding"), .choices = ons, .verbs = DC_USE_FIT, .result = true,
+     .when = "save", .when_is = "true", .also = "space use_rep",
+     .doc =
+         "Which rows are compared: as the network embeds them at the end, or the scaled rows of the data (input: also "
+         "what `dcmpi kmeans` and cluster.on: input compare)."},
+    {KEY("graph", "neighbours", DC_KEY_INT, graph.neighbours, "15"), .min = 1, .max = 1000, .unit = "rows",
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .when = "save", .when_is = "true",
+     .also = "neighbors n_neighbors k", .source = "scanpy, UMAP",
+     .doc = "Nearest other rows of each row; of equally near ones the first. Fewer than there are rows."},
+    {KEY("graph", "metric", DC_KEY_CHOICE, graph.metric, "euclidean"), .choices = metrics,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .when = "save", .when_is = "true", .also = "distance",
+     .doc = "Distance of two rows. cosine: 1 - cos of the angle between them, and 1 if one of them is all zeros."},
+    {KEY("graph", "symmetry", DC_KEY_CHOICE, graph.symmetry, "union"), .choices = symmetries,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .when = "save", .when_is = "true", .also = "mode",
+     .doc =
+         "Which edges the graph has, for its connected components and exports. union: between two rows if one is "
+         "among the nearest of the other. mutual: only if both are; many rows may then stand alone. directed: as the "
+         "lists are."},
 };
 const int dc_key_table_n = (int)DC_COUNT_OF(dc_key_table);
 

@@ -8,7 +8,7 @@
 static const struct {
     const char *name;
     unsigned bit;
-} verbs[] = {{"fit", DC_USE_FIT}, {"kmeans", DC_USE_KMEANS}};
+} verbs[] = {{"fit", DC_USE_FIT}, {"kmeans", DC_USE_KMEANS}, {"sweep-k", DC_USE_SWEEP}};
 
 unsigned dc_verb_bit(const char *verb)
 {
@@ -70,7 +70,7 @@ static const char *lacks(const dc_config_method *method, const dc_key *key)
 static bool used_by_method(const dc_config *cfg, const dc_key *key, unsigned verb, char *why, size_t cap)
 {
     const dc_config_method *method = dc_method_row(cfg->cluster.method);
-    if (!method || (verb && verb != DC_USE_FIT)) return true;
+    if (!method || verb == DC_USE_KMEANS) return true;
     const bool of_another = dc_method_row(key->section) && strcmp(key->section, method->name) != 0;
     const char *what = of_another ? NULL : lacks(method, key);
     if (!of_another && !what) return true;
@@ -99,7 +99,8 @@ static bool condition_holds(const dc_config *cfg, const dc_key *key, unsigned ve
 bool dc_key_needs_network(const dc_key *key)
 {
     return strcmp(key->section, "model") == 0 || strcmp(key->section, "pretrain") == 0 ||
-           (strcmp(key->section, "output") == 0 && strcmp(key->name, "embedding") == 0);
+           (strcmp(key->section, "output") == 0 && strcmp(key->name, "embedding") == 0) ||
+           (strcmp(key->section, "graph") == 0 && strcmp(key->name, "on") == 0);
 }
 
 static bool network_is_there(const dc_config *cfg, const dc_key *key, char *why, size_t cap)

@@ -96,9 +96,10 @@ static dc_status start(dc_comm *comm, dc_method_state *s, const dc_inferred *row
     dc_knn knn = {0};
     const dc_method_env *env = s->env;
     const imsat_keys *k = env->keys;
+    const dc_knn_config find = {.k = k->neighbours};
     const dc_layer *head = &dc_slab_net(env->slab, "head")->layer[0];
     (void)rows;
-    DC_TRY(dc_knn_find(comm, &env->input, k->neighbours, &knn));
+    DC_TRY(dc_knn_find(comm, &env->input, &find, &knn));
     for (int64_t i = 0; i < dc_part_rows(env->part); i++)
         s->labels[i] = (float)(k->radius * sqrt(knn.square[(i + 1) * knn.k - 1]));
     for (size_t i = 0; i < (size_t)(head->in * head->out); i++) env->value[head->weight + i] *= (float)k->output_scale;

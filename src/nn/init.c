@@ -61,10 +61,11 @@ static void draw(const dc_layer *layer, dc_init scheme, uint64_t seed, uint64_t 
 /* A norm's gamma and running variance start at 1, the running mean at 0. */
 static void init_norm(const dc_layer *layer, float *value)
 {
-    for (int64_t j = 0; layer->norm && j < layer->out; j++) value[layer->gamma + (size_t)j] = 1;
-    for (int64_t j = 0; layer->norm == DC_NORM_BATCH && j < layer->out; j++) {
+    const int64_t width = dc_layer_biases(layer);
+    for (int64_t j = 0; layer->norm && j < width; j++) value[layer->gamma + (size_t)j] = 1;
+    for (int64_t j = 0; layer->norm == DC_NORM_BATCH && j < width; j++) {
         value[layer->mean + (size_t)j] = 0;
-        value[layer->mean + (size_t)(layer->out + j)] = 1;
+        value[layer->mean + (size_t)(width + j)] = 1;
     }
 }
 

@@ -301,11 +301,23 @@ static dc_status compare_depth(dc_h5 *h5, const char *path, const dc_net *net)
     return DC_OK;
 }
 
+/* Methods that train an encoder alone have no decoder. */
+static dc_status compare_decoders(dc_h5 *h5, const char *path, const dc_net *net)
+{
+    const bool there = dc_h5_exists(h5, "/model/decoder_0"), here = net->n_layers > net->n_encoder;
+    if (there == here || !dc_h5_exists(h5, "/model/encoder_0")) return DC_OK;
+    return DC_FAIL(DC_ERR_USAGE,
+                   "%s (model.weights) holds an encoder with%s decoder, and the deck's cluster.method trains one "
+                   "with%s decoder; use weights of a method of that kind",
+                   path, there ? " a" : "out a", here ? " a" : "out a");
+}
+
 static dc_status check_all(dc_h5 *h5, const char *path, const dc_net *net, const dc_dataset *data)
 {
     dc_status st = DC_OK;
     dc_slab slab;
     dc_slab_init(&slab, net);
+    DC_TRY(compare_decoders(h5, path, net));
     DC_TRY(compare_ties(h5, path, net));
     DC_TRY(compare_norms(h5, path, net));
     DC_TRY(visit_slab(h5, path, &slab, NULL));
