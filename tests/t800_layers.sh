@@ -32,7 +32,7 @@ breach src/cluster/a_kern.c '#include "dcmpi/cluster.h"' "mathematics must not s
 breach src/train/a.c '#include <mpi.h>' "MPI only in src/comm"
 breach src/train/a.c 'int f(void) { return MPI_Barrier(0); }' "MPI only in src/comm"
 breach src/train/a.c '#include <hdf5.h>' "HDF5 only in src/io"
-breach src/nn/a.c 'void f(void) { cblas_sgemm(0); }' "oneDNN and CBLAS only in la/gemm.c"
+breach src/nn/a.c 'void f(void) { cblas_sgemm(0); }' "oneDNN, CBLAS and LAPACK only in la/gemm.c"
 breach src/train/a.c '#pragma omp parallel' "OpenMP loops only in kernels"
 breach src/train/a.c 'void f(void) { free(malloc(1)); }' "memory only through"
 breach src/train/a.c 'void f(void) { exit(1); }' "the process ends only in"

@@ -46,6 +46,22 @@ void dc_gemm_rows(int64_t tile, int64_t m, int64_t n, int64_t k, const float *A,
 void dc_gemm_panels(int64_t first, int64_t last, int64_t m, int64_t n, int64_t k, const float *A, int64_t lda,
                     const float *B, int64_t ldb, float beta, float *C, int64_t ldc);
 
+/* ---- Eigenproblems ---------------------------------------------------------------------------------------------- */
+
+/* Largest order that dc_eigh() takes: LAPACK counts its workspace in 32 bits. */
+enum { DC_EIGH_MAX = 32766 };
+/* All eigenvalues and eigenvectors of a symmetric matrix A[n x n], of which only the lower triangle (column <= row) is
+ * read. w[n]: the eigenvalues, ascending. Row i of A becomes the eigenvector of w[i], of length 1 and turned by
+ * dc_orient(). By LAPACK in one thread, so the bits do not depend on the number of threads; on which rank it runs only
+ * matters if CPUs differ. Call it outside parallel regions. Errors: DC_ERR_USAGE (n > DC_EIGH_MAX), DC_ERR_NUMERIC (A
+ * is not finite, no convergence), DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_eigh(int64_t n, double *A, double *w);
+/* Memory that dc_eigh() takes besides A and w. */
+double dc_eigh_bytes(int64_t n);
+/* The sign rule for vectors of which only the direction is known: changes the sign of x[n] if that makes the component
+ * of largest magnitude, the first among equals, positive. */
+void dc_orient(int64_t n, double *x);
+
 /* Everything that determines the bits of products: "oneDNN 2.6.3 (avx512_core)" or "OpenBLAS 0.3.21 (SkylakeX)". */
 void dc_la_describe_gemm(char *out, size_t cap);
 /* Names for the banner: "oneDNN 2.6.3 (avx512_core), OpenBLAS 0.3.21 (SkylakeX)"; if CBLAS does GEMM, only OpenBLAS. */
