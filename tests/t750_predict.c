@@ -38,7 +38,7 @@ static void make_rows(float *X, dc_gidx lo, int64_t n, int64_t stride, int64_t N
 static void make_model(dc_trained *t, const dc_part *part)
 {
     const int64_t hidden[] = {29, 130};
-    *t = (dc_trained){.has_net = true,
+    *t = (dc_trained){.has_method = true,
                       .D = D,
                       .K = K,
                       .width = L,

@@ -11,6 +11,7 @@
 
 enum { DC_METHODS_MAX = 64, DC_METHODS_BYTES = 1 << 14 };
 typedef enum { DC_PRETRAIN_NONE, DC_PRETRAIN_JOINT, DC_PRETRAIN_LAYERWISE } dc_pretrain_mode;
+typedef enum { DC_ON_EMBEDDING, DC_ON_INPUT } dc_on;
 typedef enum { DC_REPRODUCIBLE_STRICT, DC_REPRODUCIBLE_OFF } dc_reproducible;
 typedef enum { DC_PIN_AUTO, DC_PIN_OFF } dc_pin;
 typedef enum { DC_RESUME_AUTO, DC_RESUME_NEVER, DC_RESUME_MUST } dc_resume_mode;
@@ -52,6 +53,7 @@ typedef struct {
     } pretrain;
     struct {
         char method[DC_NAME_MAX];
+        int on; /* dc_on */
         int64_t clusters;
         int64_t n_init, kmeans_max_iter;
         double kmeans_tol;
@@ -99,7 +101,8 @@ void dc_config_set_methods(const dc_config_method *list, int n);
 const void *dc_config_method_keys(const dc_config *cfg);
 
 void dc_config_defaults(dc_config *cfg);
-/* The deck's network, from its texts or from hidden, latent and their activations. */
+/* The deck's network, from its texts or from hidden, latent and their activations; without layers if the rows
+ * themselves are clustered. */
 void dc_config_net(const dc_config *cfg, dc_net_text *out);
 /* The built-in problem's deck, which `dcmpi` runs if given none; dc_config_parse() can start from it. */
 void dc_config_builtin(dc_config *cfg);

@@ -20,7 +20,8 @@ typedef struct {
     const dc_slab *slab; /* the autoencoder, and what the method's build() added */
     float *value;        /* [slab->n] values of the slab in this run */
     int64_t epoch_steps; /* steps per epoch: each row is seen once */
-    dc_rows input;       /* the rows of the data as the network reads them */
+    dc_rows input;       /* the scaled rows of the data, which the network reads; without layers these are clustered */
+    double kmeans_bytes; /* for start_bytes alone: memory of k-means on what is clustered */
 } dc_method_env;
 
 enum { DC_METHOD_STEPS = 4 };
@@ -39,7 +40,7 @@ enum {
 
 /* Output of the method's inference for all rows of this rank. */
 typedef struct {
-    const float *Z;       /* [n x L] "embedding" */
+    const float *Z;       /* [n x L] "embedding"; NULL without layers: dc_method_rows() gives what is clustered */
     const float *q;       /* [n x K] "q", soft assignment */
     const int32_t *label; /* [n] "label"; without that output, the index of the (first) largest q */
     const double *f;      /* [K] sum of q over all N rows; NULL before the first refresh */
@@ -99,7 +100,7 @@ typedef struct {
     void (*record)(dc_graph *g, const dc_method_state *state, int step);
     /* Gives a step an optimizer or a cycle of its own; on entry, *turn has those of the deck. May be NULL. */
     void (*turn)(const dc_method_env *env, int step, dc_turn *turn);
-    /* Records inference with the trained model: outputs "embedding" [x L], "q" [x K] and, if the label is not that of
+    /* Records inference with the trained model: outputs "embedding" [x L] if the network has layers, "q" [x K] and, if the label is not that of
      * the largest q, "label" [x 1]. */
     void (*infer)(dc_graph *g, const dc_method_env *env);
     /* Adds to the run's state whatever cannot be derived from the weights at the last refresh; destroy removes it
@@ -122,7 +123,10 @@ typedef struct {
  * refer to. */
 #define DC_METHOD_KEYS(rows, type) .keys = (rows), .n_keys = (int)DC_COUNT_OF(rows), .keys_bytes = sizeof(type)
 
-/* Sets the tensor "centers" [K x L] by k-means of all rows Z [n x L], and label[n] unless NULL. Collective. Errors:
+/* What is clustered: the embedded rows Z, or those of the data if the network has no layers. A view. */
+dc_rows dc_method_rows(const dc_method_env *env, const float *Z);
+
+/* Sets the tensor "centers" [K x L] by k-means of all rows Z [n x L] (as in dc_method_rows), and label[n] unless NULL. Collective. Errors:
  * those of dc_kmeans. */
 DC_CHECKED dc_status dc_method_kmeans(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label);
 

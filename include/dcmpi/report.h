@@ -76,7 +76,8 @@ typedef struct {
     const dc_config *cfg;
     const dc_provenance *from;
     const dc_dataset *data;
-    const dc_slab *slab;    /* the model; its net has no layers for raw k-means */
+    const char *method;     /* NULL: the verb kmeans */
+    const dc_slab *slab;    /* the model; its net has no layers if the scaled rows are clustered */
     const float *value;     /* [slab->n] */
     const dc_results *more; /* what else the run registered, or NULL */
     int64_t K;
@@ -118,8 +119,9 @@ void dc_self_checks_print(const dc_self_check *checks, int n);
  * *timing, and r->timing is set to it. */
 DC_CHECKED dc_status dc_result_write(dc_comm *comm, const char *path, dc_result *r, dc_timers *timers,
                                      dc_timing *timing);
-/* Size of run.h5 on disk, from the deck, the data header, and what a run trains and keeps. */
-double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const dc_slab *slab);
+/* Size of run.h5 on disk, from the deck, the data header, and what a run trains and keeps. has_method: false for the
+ * verb kmeans. */
+double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const dc_slab *slab, bool has_method);
 /* Serial: replaces the scores and the label hash in `path` by those of r (if r has no scores, removes them). Everything
  * else stays (dc_h5_revise). Of r, only K, cfg, from, the labels of data, scores and confusion are used. */
 DC_CHECKED dc_status dc_result_rescore(const char *path, dc_result *r);

@@ -117,7 +117,7 @@ int64_t dc_embed_tile_rows(const dc_part *part);
 /* Runs a method's inference on this rank's rows, in tiles that depend on the partition alone; threaded. */
 typedef struct dc_embedder dc_embedder;
 typedef struct {
-    float *Z;       /* [n x L] */
+    float *Z;       /* [n x L]; not used if the network has no layers */
     float *q;       /* [n x K] */
     int32_t *label; /* [n] the output "label", or else the index of the (first) largest q */
 } dc_embedded;
@@ -144,7 +144,7 @@ typedef struct {
     dc_opt_config opt;
 } dc_cluster_config;
 typedef struct {
-    float *Z;          /* [n x L] local, owned */
+    float *Z;          /* [n x L] local, owned; NULL if the network has no layers */
     int32_t *labels;   /* [n] local, owned */
     float *confidence; /* [n] local, owned: q of the row's label, its largest q */
     float *q;          /* [n x K] local, owned */
@@ -199,7 +199,7 @@ DC_CHECKED dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, 
 
 /* What a result file says about its model, equal on all ranks. Owned: the arrays. */
 typedef struct {
-    bool has_net;      /* false: k-means on the scaled data */
+    bool has_method;   /* false: k-means on the scaled data, by the verb kmeans */
     int64_t D;         /* width of the data */
     int64_t K, width;  /* clusters; width of their centres, which is the width of the embedding or of the scaled data */
     int shards;        /* shards of the run's partition */
@@ -212,7 +212,7 @@ typedef struct {
     char method[32];
     bool has_clip;    /* values are clipped before scaling */
     dc_slab slab;     /* the run's slab: set by the caller between reading header and arrays */
-    const void *keys; /* values of the method's keys, if has_net; borrowed; set by the caller */
+    const void *keys; /* values of the method's keys, if has_method; borrowed; set by the caller */
     float *value;     /* [slab.n] */
     float *shift, *scale;
     double *clip_lo, *clip_hi; /* NULL if the run did not clip */
@@ -245,7 +245,7 @@ typedef struct {
     int64_t column;
 } dc_strange_rows;
 /* Computes embedding Z [n x L], labels and confidence [n] of the piece's rows X [n x D], given in their stored type.
- * Without a network, computes only labels; Z and confidence may then be NULL. Adds to *strange. Local, threaded. On the
+ * Z may be NULL if the network has no layers, confidence without a method. Adds to *strange. Local, threaded. On the
  * same type of CPU, a row gets the same bits as in the training run. Errors: DC_ERR_DATA (a scaled value that float
  * cannot hold), DC_ERR_NUMERIC (an embedding that is not finite); they name the row. */
 DC_CHECKED dc_status dc_predictor_run(dc_predictor *p, const void *X, float *Z, int32_t *label, float *confidence,

@@ -35,6 +35,10 @@ dc_status dc_deck_net(const dc_config *cfg, int64_t D, dc_net *net)
     text.names_only = D == 0;
     text.image = dc_deck_image(cfg);
     if (D > 0 && dc_net_text_has_windows(&text) && text.image.c == 0) return refuse_rows(D);
+    if (text.encoder.n == 0) {
+        *net = (dc_net){.D = DC_MAX(D, (int64_t)1), .L = DC_MAX(D, (int64_t)1)};
+        return DC_OK;
+    }
     return dc_net_build(net, D > 0 ? D : DC_MAX(own, (int64_t)1), &text);
 }
 

@@ -24,9 +24,10 @@ static const int64_t CLASSES_UNKNOWN = 1000;
 typedef struct {
     const dc_job *job;
     const dc_config *cfg;
+    bool has_method; /* false for the verb kmeans */
     dc_data_header head; /* its number of classes may be a guess */
     dc_dataset data;     /* without rows */
-    dc_slab slab;        /* for `fit`, like the next member */
+    dc_slab slab;
     dc_model model;
     int ranks_here;
     dc_estimate *out;
@@ -171,7 +172,8 @@ static dc_status describe(const dc_comm *comm, problem *p, const dc_data_header 
     p->data = (dc_dataset){.D = head->D, .dtype = head->dtype};
     DC_TRY(
         dc_part_init(&p->data.part, head->N, dc_int(p->cfg->parallel.shards), dc_comm_size(comm), dc_comm_rank(comm)));
-    if (strcmp(p->job->cli->verb, "kmeans") != 0)
+    p->has_method = strcmp(p->job->cli->verb, "kmeans") != 0;
+    if (p->has_method)
         DC_TRY(dc_deck_slab(p->cfg, head->D, &p->slab));
     else
         dc_slab_add(&p->slab, "centers", p->cfg->cluster.clusters, head->D, false);
@@ -209,7 +211,7 @@ dc_status dc_job_estimate(dc_comm *comm, const dc_job *job, const dc_data_header
     DC_TRY_ALL(comm, describe(comm, &p, head));
     out->data_bytes = dc_dataset_bytes(head, &p.data.part, &cfg->input.clip);
     take_loading(&p);
-    if (p.slab.net.n_layers == 0) {
+    if (!p.has_method) {
         DC_TRY(take_raw_kmeans(comm, &p));
     } else {
         DC_TRY(take_pretraining(comm, &p));
@@ -221,7 +223,7 @@ dc_status dc_job_estimate(dc_comm *comm, const dc_job *job, const dc_data_header
     /* Disk space for the result, the last checkpoint of each phase, the checkpoints that are kept, and one being
      * written. */
     out->disk_bytes =
-        dc_result_bytes(cfg, &p.head, &p.slab) + p.saved + (double)(cfg->checkpoint.keep + 1) * p.largest_saved;
+        dc_result_bytes(cfg, &p.head, &p.slab, p.has_method) + p.saved + (double)(cfg->checkpoint.keep + 1) * p.largest_saved;
     out->root_bytes += out->base_bytes + out->data_bytes;
     agree(comm, out);
 out:

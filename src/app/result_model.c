@@ -61,7 +61,7 @@ out:
 /* Builds the model that the deck describes. */
 static dc_status build(const char *path, const dc_config *deck, dc_trained *t)
 {
-    if (!t->has_net) {
+    if (!t->has_method) {
         dc_slab_add(&t->slab, "centers", t->K, t->D, false);
         return DC_OK;
     }
@@ -81,7 +81,7 @@ static dc_status build(const char *path, const dc_config *deck, dc_trained *t)
 static dc_status read_header(const char *path, dc_config *deck, dc_trained *t)
 {
     const dc_status st = dc_trained_header(path, t);
-    return st == DC_OK && t->has_net ? read_deck(path, t->method, deck) : st;
+    return st == DC_OK && t->has_method ? read_deck(path, t->method, deck) : st;
 }
 
 dc_status dc_result_model_read(const char *path, dc_config *deck, dc_trained *out)

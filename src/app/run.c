@@ -189,6 +189,7 @@ static void describe(const fit *f, dc_result *r)
     *r = (dc_result){.cfg = cfg,
                      .from = &f->job.from,
                      .data = f->data,
+                     .method = cfg->cluster.method,
                      .slab = &f->slab,
                      .value = f->model.params.value,
                      .K = cfg->cluster.clusters,

@@ -139,11 +139,17 @@ static dc_status cut_rows(dc_comm *comm, dc_prediction *p)
     return dc_part_init(&p->part, p->stream.head.N, shards, P, dc_comm_rank(comm));
 }
 
+/* 0: there is no embedding. */
+static int64_t embedding_width(const dc_trained *t)
+{
+    return t->slab.net.n_layers > 0 ? t->width : 0;
+}
+
 /* Rows of a round: as many as fit into ROUND_BYTES, at least a tile. */
 static int64_t choose_capacity(const dc_prediction *p)
 {
     const dc_trained *t = &p->trained;
-    const size_t row = (size_t)t->D * dc_dtype_bytes(p->stream.head.dtype) + 4 * (size_t)(t->width + t->K + 6);
+    const size_t row = (size_t)t->D * dc_dtype_bytes(p->stream.head.dtype) + 4 * (size_t)(embedding_width(t) + t->K + 6);
     const int64_t fit = p->rows_per_round ? p->rows_per_round : (int64_t)(ROUND_BYTES / row);
     return DC_MAX(DC_MIN(fit, p->part.N), t->tile_rows);
 }
@@ -153,12 +159,12 @@ static double bound_bytes(const dc_prediction *p, double base, int threads)
 {
     enum { PIECE_BYTES = 4 << 20 };
     const dc_trained *t = &p->trained;
-    const double D = (double)t->D, K = (double)t->K, width = (double)t->width, n = (double)p->capacity;
-    const double row = D * (double)dc_dtype_bytes(p->stream.head.dtype) + 16 + (t->has_net ? 4 * (width + K + 1) : 0);
+    const double D = (double)t->D, K = (double)t->K, width = (double)embedding_width(t), n = (double)p->capacity;
+    const double row = D * (double)dc_dtype_bytes(p->stream.head.dtype) + 16 + (t->has_method ? 4 * (width + K + 1) : 0);
     double widths = D;
     for (int l = 0; l < t->slab.net.n_encoder; l++) widths += (double)t->slab.net.layer[l].out;
-    if (t->has_net) widths += K + 1;
-    const double tiles = t->has_net ? threads * (double)t->tile_rows * widths : 256 * D;
+    if (t->has_method) widths += K + 1;
+    const double tiles = t->has_method ? threads * (double)t->tile_rows * widths : 256 * D;
     const double model = 4 * ((double)t->slab.n + 2 * D);
     return base + model + n * row + 4 * tiles + 16 * K + PIECE_BYTES;
 }
@@ -178,8 +184,9 @@ static dc_status take_memory(dc_prediction *p)
     DC_TRY(dc_predictor_create(&p->predictor, t, &p->part, p->stream.head.dtype, p->capacity, p->input));
     DC_TRY(dc_mem_alloc(&p->labels, n, sizeof *p->labels, "labels"));
     DC_TRY(dc_mem_alloc(&p->size, K, sizeof *p->size, "cluster sizes"));
-    if (!t->has_net) goto out;
-    DC_TRY(dc_mem_alloc(&p->Z, dc_mul_size(n, (size_t)t->width), sizeof *p->Z, "embedding"));
+    if (!t->has_method) goto out;
+    if (embedding_width(t) > 0)
+        DC_TRY(dc_mem_alloc(&p->Z, dc_mul_size(n, (size_t)t->width), sizeof *p->Z, "embedding"));
     DC_TRY(dc_mem_alloc(&p->confidence, n, sizeof *p->confidence, "confidence"));
 out:
     return st;
@@ -189,7 +196,7 @@ static void print_plan(const dc_prediction *p, int P)
 {
     const dc_trained *t = &p->trained;
     dc_log("model     %s: %lld columns, %s%s, %lld clusters", p->model, (long long)t->D,
-           t->has_net ? "method " : "k-means on the data", t->method, (long long)t->K);
+           t->has_method ? "method " : "k-means on the data", t->method, (long long)t->K);
     dc_log("input     %s: %lld rows of %s, %s, %s; %d rank%s", p->input, (long long)p->part.N,
            dc_dtype_name(p->stream.head.dtype), p->stream.C ? "labels for the scores only" : "no labels",
            dc_checksum_text(p->stream.checksum), P, P == 1 ? "" : "s");
@@ -220,7 +227,7 @@ static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
     DC_TRY(claim_output(comm, p));
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_files(p) : DC_OK);
     DC_TRY(dc_result_model_load(comm, p->model, &p->deck, &p->trained));
-    if (p->trained.has_net) use_kernels_of(&p->trained);
+    if (p->trained.has_method) use_kernels_of(&p->trained);
     DC_TRY(open_input(comm, p));
     DC_TRY_ALL(comm, cut_rows(comm, p));
     p->capacity = choose_capacity(p);

@@ -19,13 +19,13 @@ typedef struct {
     dc_claim claim;                     /* the claim on the output; rank 0 holds the lock */
     int64_t rows_per_round;             /* per rank; 0: as many as fit into 64 MiB */
     dc_trained trained;
-    dc_config deck; /* deck of the training run, if it has a network; holds the method's keys */
+    dc_config deck; /* deck of the training run, if it has a method; holds the method's keys */
     dc_row_stream stream;
     dc_part part;
     int64_t capacity; /* rows of a round */
     dc_predictor *predictor;
     dc_h5_stream *file;
-    float *Z, *confidence; /* [capacity x L], [capacity]; NULL without a network */
+    float *Z, *confidence; /* [capacity x L], [capacity]; NULL without layers, without a method */
     int32_t *labels;       /* [capacity] */
     int64_t *size;         /* [K] rows per cluster: of this rank, at the end of all ranks */
     dc_strange_rows strange;
@@ -33,7 +33,7 @@ typedef struct {
     size_t ids_array; /* index of the ids among the file's arrays */
 } dc_prediction;
 
-/* Collective. Creates the file, with labels; confidence and embedding if the model has a network; ids if the input has
+/* Collective. Creates the file, with labels; confidence if the model is of a method, embedding if it has a network; ids if the input has
  * them. */
 DC_CHECKED dc_status dc_prediction_create(dc_comm *comm, dc_prediction *p);
 /* Collective. Appends this rank's n rows of a round. Errors: DC_ERR_IO. */

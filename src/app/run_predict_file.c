@@ -78,7 +78,7 @@ dc_status dc_prediction_create(dc_comm *comm, dc_prediction *p)
         [LABELS] = {.name = "/labels", .type = DC_H5_I32, .width = 1, .vector = true},
         [CONFIDENCE] = {.name = "/confidence", .type = DC_H5_F32, .width = 1, .vector = true},
         [EMBEDDING] = {.name = "/embedding", .type = DC_H5_F32, .width = (size_t)p->trained.width}};
-    size_t n = p->trained.has_net ? EMBEDDING + 1 : LABELS + 1;
+    size_t n = p->Z ? EMBEDDING + 1 : p->trained.has_method ? CONFIDENCE + 1 : LABELS + 1;
     p->ids_array = n;
     if (p->stream.ids)
         rows[n++] = (dc_h5_rows){.name = "/ids", .type = DC_H5_TEXT, .width = p->stream.id_bytes, .vector = true};
@@ -90,9 +90,9 @@ dc_status dc_prediction_append(dc_comm *comm, dc_prediction *p, int64_t n)
     dc_status st = DC_OK;
     DC_TRY(dc_h5_stream_append(comm, p->file, LABELS, n, p->labels));
     if (p->stream.ids) DC_TRY(dc_h5_stream_append(comm, p->file, p->ids_array, n, p->stream.ids));
-    if (!p->trained.has_net) goto out;
+    if (!p->trained.has_method) goto out;
     DC_TRY(dc_h5_stream_append(comm, p->file, CONFIDENCE, n, p->confidence));
-    DC_TRY(dc_h5_stream_append(comm, p->file, EMBEDDING, n, p->Z));
+    if (p->Z) DC_TRY(dc_h5_stream_append(comm, p->file, EMBEDDING, n, p->Z));
 out:
     return st;
 }

@@ -76,7 +76,9 @@ static dc_status check_use(const dc_config *cfg, const dc_config *deck, dc_origi
     /* A deck with model.weights may keep its pretrain section, so that one deck serves runs with and without
      * weights. */
     if (cfg->model.weights[0] && strcmp(key->section, "pretrain") == 0 && (key->verbs & verb)) return DC_OK;
-    if (is_for_another_run(deck, from, key)) {
+    const bool without_network =
+        at->line > 0 && cfg->cluster.on == DC_ON_INPUT && dc_key_needs_network(key) && (key->verbs & verb);
+    if (without_network || is_for_another_run(deck, from, key)) {
         list_key(left_out, key, why);
         return DC_OK;
     }
@@ -104,13 +106,36 @@ static dc_status check_model(const dc_config *cfg, const dc_origins *from)
 {
     const dc_int_list *hidden = &cfg->model.hidden;
     int64_t narrowest = INT64_MAX;
-    if (cfg->model.encoder[0]) return DC_OK; /* its text was checked when it was read */
+    if (cfg->model.encoder[0] || cfg->cluster.on == DC_ON_INPUT) return DC_OK; /* its text was checked when it was read */
     for (int i = 0; i < hidden->n; i++) narrowest = DC_MIN(narrowest, hidden->v[i]);
     if (cfg->model.latent <= narrowest) return DC_OK;
     char place[DC_PLACE_MAX];
     place_of_either(from, "model", "latent", "hidden", place);
     return DC_FAIL(DC_ERR_USAGE, "%s: model.latent = %lld is wider than the narrowest of model.hidden, %lld", place,
                    (long long)cfg->model.latent, (long long)narrowest);
+}
+
+static void list_untrained(char *out, size_t cap)
+{
+    size_t at = 0;
+    const dc_config_method *m;
+    out[0] = '\0';
+    for (int i = 0; (m = dc_method_row_at(i)) != NULL && at < cap; i++)
+        if (!dc_has_word(m->traits, "training")) at += (size_t)snprintf(out + at, cap - at, "%s%s", at ? ", " : "", m->name);
+}
+
+/* Without a network there is nothing to train. */
+static dc_status check_on(const dc_config *cfg, const dc_origins *from)
+{
+    char place[DC_PLACE_MAX], others[256];
+    const dc_config_method *method = dc_method_row(cfg->cluster.method);
+    if (cfg->cluster.on != DC_ON_INPUT || !method || !dc_has_word(method->traits, "training")) return DC_OK;
+    place_of_either(from, "cluster", "on", "method", place);
+    list_untrained(others, sizeof others);
+    return DC_FAIL(DC_ERR_USAGE,
+                   "%s: cluster.on = input leaves no network, and cluster.method = %s trains one; methods that train "
+                   "nothing: %s",
+                   place, method->name, others);
 }
 
 static dc_act output_act(const dc_net_text *net)
@@ -211,6 +236,7 @@ static void fill_in(dc_config *cfg)
         cfg->input.rows = DC_GLYPH_ROWS_DEFAULT;
     const dc_config_method *method = dc_method_row(cfg->cluster.method);
     const bool pretrains = !method || dc_has_word(method->traits, "pretraining");
+    if (cfg->cluster.on == DC_ON_INPUT) cfg->model.weights[0] = '\0', cfg->pretrain.mode = DC_PRETRAIN_NONE;
     if (cfg->model.weights[0] || !pretrains) cfg->pretrain.mode = DC_PRETRAIN_NONE;
 }
 
@@ -227,6 +253,7 @@ dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *fro
         DC_TRY(dc_problem_add(from, check_image_shape(cfg, from)));
     if (from->problems.n > 0) return DC_OK;
     fill_in(cfg);
+    if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_on(cfg, from)));
     if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_model(cfg, from)));
     if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_loss(cfg, from, verb)));
     if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_pairs(cfg, from)));

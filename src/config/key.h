@@ -84,6 +84,8 @@ void dc_key_describe_value(const dc_key *key, char *out, size_t cap);
 unsigned dc_verb_bit(const char *verb);
 /* Blank-separated names of the verbs in a mask. */
 void dc_verb_names(unsigned mask, char *out, size_t cap);
+/* Whether the key is about the network or its output. */
+bool dc_key_needs_network(const dc_key *key);
 /* Whether a run with this verb uses the key; verb 0: a run with any verb. If not, why[cap] gives the reason
  * ("cluster.optimizer is sgd, not adam"). */
 bool dc_key_in_use(const dc_config *cfg, const dc_key *key, unsigned verb, char *why, size_t cap);

@@ -9,7 +9,8 @@ static void add(dc_part_text *part, int64_t width, int act)
 void dc_config_net(const dc_config *cfg, dc_net_text *out)
 {
     char why[DC_NET_WHY_MAX];
-    *out = (dc_net_text){.output_act = (dc_act)cfg->model.output_activation};
+    *out = (dc_net_text){.output_act = (dc_act)cfg->model.output_activation, .kind = DC_DECODER_NONE};
+    if (cfg->cluster.on == DC_ON_INPUT) return;
     /* Both texts were checked when they were set. */
     if (cfg->model.encoder[0]) DC_ASSERT(dc_net_text_encoder(cfg->model.encoder, out, why));
     DC_ASSERT(dc_net_text_decoder(cfg->model.decoder, out, why));

@@ -57,6 +57,7 @@ static const dc_key_choice optimizers[] = {{"sgd", DC_OPT_SGD},
                                            {NULL, 0}};
 static const dc_key_choice schedules[] = {
     {"constant", DC_SCHED_CONSTANT}, {"step", DC_SCHED_STEP}, {"cosine", DC_SCHED_COSINE}, {NULL, 0}};
+static const dc_key_choice ons[] = {{"embedding", DC_ON_EMBEDDING}, {"input", DC_ON_INPUT}, {NULL, 0}};
 static const dc_key_choice gemms[] = {{"onednn", DC_GEMM_ONEDNN}, {"cblas", DC_GEMM_CBLAS}, {NULL, 0}};
 static const dc_key_choice isas[] = {
     {"native", DC_ISA_NATIVE}, {"avx2", DC_ISA_AVX2}, {"avx512", DC_ISA_AVX512}, {NULL, 0}};
@@ -287,6 +288,11 @@ const dc_key dc_key_table[] = {
      .also = "algorithm",
      .doc = "What is done after pretraining; `dcmpi fit --help` lists the methods. A method's own keys stand in the "
             "section of its name."},
+    {KEY("cluster", "on", DC_KEY_CHOICE, cluster.on, "embedding"), .choices = ons, .verbs = DC_USE_FIT, .result = true,
+     .also = "space features raw",
+     .doc = "What is clustered. embedding: the rows as the network embeds them. input: the scaled rows of the data; "
+            "there is no network and no pretraining, keys of model and pretrain may stay in the deck, and the method "
+            "must be one that trains nothing."},
     {KEY("cluster", "clusters", DC_KEY_INT, cluster.clusters, "10"), .min = 1, .max = 1 << 20,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_clusters k num_clusters", .source = "MNIST",
      .doc = "Number of clusters K."},

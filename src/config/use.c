@@ -96,8 +96,21 @@ static bool condition_holds(const dc_config *cfg, const dc_key *key, unsigned ve
     return false;
 }
 
+bool dc_key_needs_network(const dc_key *key)
+{
+    return strcmp(key->section, "model") == 0 || strcmp(key->section, "pretrain") == 0 ||
+           (strcmp(key->section, "output") == 0 && strcmp(key->name, "embedding") == 0);
+}
+
+static bool network_is_there(const dc_config *cfg, const dc_key *key, char *why, size_t cap)
+{
+    if (cfg->cluster.on != DC_ON_INPUT || !dc_key_needs_network(key)) return true;
+    snprintf(why, cap, "cluster.on is input");
+    return false;
+}
+
 bool dc_key_in_use(const dc_config *cfg, const dc_key *key, unsigned verb, char *why, size_t cap)
 {
     return used_by_verb(key, verb, why, cap) && used_by_method(cfg, key, verb, why, cap) &&
-           condition_holds(cfg, key, verb, why, cap);
+           network_is_there(cfg, key, why, cap) && condition_holds(cfg, key, verb, why, cap);
 }

@@ -22,6 +22,11 @@ dc_val dc_method_use(dc_graph *g, const dc_method_env *env, const char *tensor)
     return dc_use(g, dc_slab_find(env->slab, tensor));
 }
 
+dc_rows dc_method_rows(const dc_method_env *env, const float *Z)
+{
+    return env->slab->net.n_layers > 0 ? dc_rows_of_array(env->part, Z, &env->L) : env->input;
+}
+
 void dc_centers_build(const dc_method_env *env, dc_slab *slab)
 {
     dc_slab_add(slab, "centers", env->K, env->L, true);
@@ -77,7 +82,7 @@ static dc_status set_centers(dc_comm *comm, const dc_method_env *env, const dc_k
     dc_status st = DC_OK;
     dc_kmeans_result km = {0};
     const dc_tensor *centers = dc_slab_find(env->slab, "centers");
-    const dc_rows rows = dc_rows_of_array(env->part, Z, &env->L);
+    const dc_rows rows = dc_method_rows(env, Z);
     const size_t n = (size_t)dc_part_rows(env->part);
     DC_ASSERT(centers);
     DC_TRY(dc_kmeans(comm, &rows, cfg, &km));
@@ -142,11 +147,16 @@ dc_val dc_centers_kl(dc_graph *g, const dc_method_state *state, dc_val z)
     return dc_student_kl(g, alpha_of(env), z, dc_method_use(g, env, "centers"), dc_entry(g, &state->target));
 }
 
+dc_val dc_method_embed(dc_graph *g, const dc_method_env *env)
+{
+    const dc_val z = dc_centers_encode(g, env, false, dc_batch(g, env->slab->net.D));
+    if (env->slab->net.n_layers > 0) dc_output(g, "embedding", z);
+    return z;
+}
+
 void dc_centers_infer(dc_graph *g, const dc_method_env *env)
 {
-    const dc_val z = dc_centers_encode(g, env, false, dc_batch(g, env->slab->net.D)),
-                 m = dc_method_use(g, env, "centers");
-    dc_output(g, "embedding", z);
+    const dc_val z = dc_method_embed(g, env), m = dc_method_use(g, env, "centers");
     dc_output(g, "q", dc_student(g, alpha_of(env), z, m));
     dc_output(g, "label", dc_nearest_center(g, z, m));
 }

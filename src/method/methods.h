@@ -58,6 +58,9 @@ dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const
 /* The same with a target of this kind. */
 dc_status dc_centers_refresh_kind(dc_comm *comm, dc_method_state *state, dc_target_kind kind, const dc_inferred *rows,
                                   dc_refresh *out);
+/* Sends the rows of the batch through the encoder, for inference, and outputs them as the embedding if the network has
+ * layers. */
+dc_val dc_method_embed(dc_graph *g, const dc_method_env *env);
 /* Sends rows x through the encoder. */
 dc_val dc_centers_encode(dc_graph *g, const dc_method_env *env, dc_pass pass, dc_val x);
 /* Minimises, with weight 1, the loss of reconstructing rows x from their embedding z; the decoder learns. */

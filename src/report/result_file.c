@@ -151,8 +151,8 @@ static dc_status fill_model_attributes(dc_h5 *h5, const dc_result *r)
     dc_status st = DC_OK;
     DC_TRY(put_i64(h5, "/", "shards", r->data->part.V));
     DC_TRY(dc_h5_put_attr_f64(h5, "/", "scaled_range", (double[]){r->data->scaled_min, r->data->scaled_max}, 2));
-    if (r->slab->net.n_layers == 0) goto out;
-    DC_TRY(put_str(h5, "method", r->cfg->cluster.method));
+    if (!r->method) goto out;
+    DC_TRY(put_str(h5, "method", r->method));
     DC_TRY(put_i64(h5, "/", "tile_rows", dc_embed_tile_rows(&r->data->part)));
     DC_TRY(put_str(h5, "gemm", r->cfg->parallel.gemm == DC_GEMM_CBLAS ? "cblas" : "onednn"));
 out:
@@ -318,14 +318,14 @@ static size_t list_rows(const dc_result *r, dc_h5_rows rows[ROW_ARRAYS_MAX])
     return n;
 }
 
-double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const dc_slab *slab)
+double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const dc_slab *slab, bool has_method)
 {
-    const bool has_net = slab->net.n_layers > 0;
+    const bool embeds = slab->net.n_layers > 0 && cfg->output.embedding;
     const double K = (double)cfg->cluster.clusters, C = (double)head->C;
     double row = sizeof(int32_t) + dc_dataset_id_bytes(head);
-    if (has_net) row += cfg->output.outlier_below > 0 ? 5 : 4; /* confidence, outlier */
-    if (has_net && cfg->output.embedding) row += sizeof(float) * (double)slab->net.L;
-    if (has_net && cfg->output.q == DC_Q_FULL) row += sizeof(float) * K;
+    if (has_method) row += cfg->output.outlier_below > 0 ? 5 : 4; /* confidence, outlier */
+    if (embeds) row += sizeof(float) * (double)slab->net.L;
+    if (has_method && cfg->output.q == DC_Q_FULL) row += sizeof(float) * K;
     const double table = dc_counts_has_table(cfg->cluster.clusters, head->C) ? sizeof(int64_t) * K * C : 0;
     return (double)head->N * row + sizeof(float) * (double)slab->n + table;
 }

@@ -294,7 +294,8 @@ static dc_status create_result(dc_cluster_result *out, const dc_model *m, int64_
 {
     dc_status st = DC_OK;
     const size_t n = (size_t)dc_part_rows(&m->data->part);
-    DC_TRY(dc_mem_alloc(&out->Z, dc_mul_size(n, (size_t)m->net->L), sizeof *out->Z, "embedding"));
+    if (m->net->n_layers > 0)
+        DC_TRY(dc_mem_alloc(&out->Z, dc_mul_size(n, (size_t)m->net->L), sizeof *out->Z, "embedding"));
     DC_TRY(dc_mem_alloc(&out->labels, n, sizeof *out->labels, "labels"));
     DC_TRY(dc_mem_alloc(&out->confidence, n, sizeof *out->confidence, "confidence"));
     DC_TRY(dc_mem_alloc(&out->q, dc_mul_size(n, (size_t)K), sizeof *out->q, "soft assignment"));
@@ -464,10 +465,9 @@ dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, const dc_cl
     DC_TRY(make(comm, &l, &r.model, cfg, &history, &result, &continues));
     dc_rehearsal_measure(&r, &l.phase, &out->phase);
     DC_TRY_ALL(comm, dc_soft_count_bytes(env->part, env->K, &out->refresh_bytes));
-    if (cfg->method->start_bytes)
-        out->kmeans = (dc_kmeans_needs){.bytes = cfg->method->start_bytes(&l.env)};
-    else
-        DC_TRY(dc_kmeans_needs_of(comm, env->part, env->L, &env->kmeans, &out->kmeans));
+    DC_TRY(dc_kmeans_needs_of(comm, env->part, env->L, &env->kmeans, &out->kmeans));
+    l.env.kmeans_bytes = out->kmeans.bytes;
+    if (cfg->method->start_bytes) out->kmeans.bytes = cfg->method->start_bytes(&l.env);
 out:
     release(&l);
     dc_cluster_result_release(&result);

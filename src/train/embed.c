@@ -57,8 +57,8 @@ dc_status dc_embedder_alloc(dc_embedder **out, const dc_method *method, const dc
     e->Z = dc_infer_find(e->infer, "embedding");
     e->q = dc_infer_find(e->infer, "q");
     e->label = dc_infer_find(e->infer, "label");
-    DC_ASSERT(e->Z >= 0 && e->q >= 0);
-    e->L = dc_infer_width(e->infer, e->Z);
+    DC_ASSERT(e->q >= 0 && (e->Z >= 0) == (env->slab->net.n_layers > 0));
+    e->L = e->Z >= 0 ? dc_infer_width(e->infer, e->Z) : env->L;
     e->K = dc_infer_width(e->infer, e->q);
     DC_ASSERT(e->L == env->L && e->K == env->K);
 out:

@@ -28,7 +28,7 @@ static void embed_tile(const dc_embedder *e, const dc_embed_tile *tile, int thre
     dc_dataset_rows(data, tile->lo, tile->n, x);
     memset(x + tile->n * e->D, 0, (size_t)((e->tile_rows - tile->n) * e->D) * sizeof *x);
     dc_infer_run(e->infer, thread);
-    memcpy(out->Z + lo * L, dc_infer_output(e->infer, thread, e->Z), n * L * sizeof *out->Z);
+    if (e->Z >= 0) memcpy(out->Z + lo * L, dc_infer_output(e->infer, thread, e->Z), n * L * sizeof *out->Z);
     memcpy(out->q + lo * K, dc_infer_output(e->infer, thread, e->q), n * K * sizeof *out->q);
     take_labels(e, tile, thread, out->label);
 }

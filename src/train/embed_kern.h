@@ -25,7 +25,7 @@ struct dc_embedder {
     dc_embed_tile *tile; /* [n_tiles], owned */
     dc_graph *graph;     /* the method's inference, owned */
     dc_infer *infer;     /* owned */
-    int Z, q, label;     /* indices of its outputs; label -1: there is none */
+    int Z, q, label;     /* indices of its outputs; Z or label -1: there is none */
 };
 
 /* Makes room for at most max_tiles tiles, but lists none. env: as for dc_embedder_create, but env->part is not used. */

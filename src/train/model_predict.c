@@ -16,9 +16,9 @@ struct dc_predictor {
     dc_tile_cursor cursor;
     int64_t first, n; /* local rows of this piece: [first, first + n) */
     int64_t capacity;
-    dc_embedder *embedder; /* NULL without a network */
-    float *q;              /* [capacity x K], with a network */
-    float *rows;           /* [256 x D] scaled rows, without a network */
+    dc_embedder *embedder; /* NULL without a method */
+    float *q;              /* [capacity x K], with a method */
+    float *rows;           /* [256 x D] scaled rows, without a method */
     dc_timers timers;
 };
 
@@ -61,7 +61,7 @@ dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_
         .D = t->D, .dtype = dtype, .clip_lo = t->clip_lo, .clip_hi = t->clip_hi, .shift = t->shift, .scale = t->scale};
     snprintf(p->view.source, sizeof p->view.source, "%s", source);
     p->env = (dc_method_env){.K = t->K, .L = t->width, .keys = t->keys, .slab = &t->slab, .value = t->value};
-    if (t->has_net) {
+    if (t->has_method) {
         DC_TRY(dc_embedder_alloc(&p->embedder, dc_method_find(t->method), &p->env, t->tile_rows, rows));
         DC_TRY(dc_mem_alloc(&p->q, dc_mul_size(rows, (size_t)t->K), sizeof *p->q, "soft assignment"));
     } else {
@@ -129,7 +129,7 @@ static dc_status look_at_rows(dc_predictor *p, dc_strange_rows *strange)
 
 static dc_status check_embedding(const dc_predictor *p, const float *Z)
 {
-    const int64_t L = p->trained->width;
+    const int64_t L = p->trained->slab.net.n_layers > 0 ? p->trained->width : 0;
     for (int64_t i = 0; i < p->n * L; i++)
         if (!isfinite(Z[i]))
             return DC_FAIL(DC_ERR_NUMERIC,
@@ -145,7 +145,7 @@ dc_status dc_predictor_run(dc_predictor *p, const void *X, float *Z, int32_t *la
     p->view.X = (void *)(uintptr_t)X;
     const dc_status st = look_at_rows(p, strange);
     if (st != DC_OK) return st;
-    if (!p->trained->has_net) {
+    if (!p->trained->has_method) {
         predict_raw(p, label);
         return DC_OK;
     }

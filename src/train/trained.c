@@ -90,7 +90,7 @@ static dc_status read_attributes(dc_h5 *h5, const char *path, dc_trained *t)
     t->range[0] = -INFINITY, t->range[1] = INFINITY; /* version 0.1.0 did not store it */
     if (dc_h5_has_attr(h5, "/", "scaled_range")) DC_TRY(dc_h5_get_attr_f64(h5, "/", "scaled_range", t->range, 2, NULL));
     t->tile_rows = DC_EMBED_TILE_MAX;
-    if (t->has_net) DC_TRY(read_how_embedded(h5, path, t));
+    if (t->has_method) DC_TRY(read_how_embedded(h5, path, t));
 out:
     return st;
 }
@@ -104,7 +104,7 @@ static dc_status read_header(dc_h5 *h5, const char *path, dc_trained *t)
     t->K = dims[0];
     t->width = dims[1];
     DC_TRY(float_dims(h5, path, "/scaling/shift", 1, &t->D));
-    t->has_net = dc_h5_exists(h5, "/model");
+    t->has_method = dc_h5_has_attr(h5, "/", "method");
     t->has_clip = dc_h5_exists(h5, "/scaling/clip_lo");
     DC_TRY(read_attributes(h5, path, t));
 out:
