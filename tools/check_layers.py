@@ -18,19 +18,20 @@ ALLOWED = {
     "comm": {"base"},
     "la": {"base"},
     "sum": {"la", "comm", "base"},
+    "dla": {"la", "sum", "comm", "base"},
     "io": {"sum", "comm", "base"},
     "state": {"io", "sum", "comm", "base"},
     "convert": {"io", "base"},
     "data": {"io", "sum", "comm", "base"},
     "nn": {"la", "base"},
     "metrics": {"sum", "comm", "base"},
-    "cluster": {"nn", "la", "state", "sum", "comm", "base"},
-    "graph": {"la", "state", "sum", "comm", "base"},
+    "cluster": {"graph", "nn", "dla", "la", "state", "sum", "comm", "base"},
+    "graph": {"la", "dla", "state", "sum", "comm", "base"},
     "config": {"data", "nn", "la", "base"},  # for their enumerations, and the text of networks
-    "method": {"cluster", "graph", "nn", "la", "state", "sum", "comm", "base"},
+    "method": {"cluster", "graph", "nn", "dla", "la", "state", "sum", "comm", "base"},
     "step": {"data", "nn", "la", "state", "io", "sum", "comm", "base"},
-    "train": {"step", "method", "cluster", "data", "metrics", "nn", "la", "state", "io", "sum", "comm", "base"},
-    "report": {"config", "train", "step", "method", "cluster", "data", "metrics", "nn", "la", "state", "io", "sum", "comm", "base"},
+    "train": {"step", "method", "cluster", "data", "metrics", "nn", "dla", "la", "state", "io", "sum", "comm", "base"},
+    "report": {"config", "train", "step", "method", "cluster", "data", "metrics", "nn", "dla", "la", "state", "io", "sum", "comm", "base"},
 }
 ALLOWED["app"] = set(ALLOWED)
 HEADERS = {
@@ -38,7 +39,8 @@ HEADERS = {
     "comm": "comm cores watchdog wish",
     "sum": "part sum shard_tree outer",
     "io": "h5 h5_column claim recipe",
-    "la": "la dla window",
+    "la": "la window",
+    "dla": "dla",
     "nn": "nn net_text optim op graph slab",
     "graph": "knn neighbours",
     "step": "step plan",
@@ -49,11 +51,11 @@ LAYER_OF_HEADER = {h: layer for layer, names in HEADERS.items() for h in names.s
 
 # What -> (regex on a line of code, regex on the files that may contain it).
 PLACES = {
-    "MPI only in src/comm": (r'#\s*include\s*[<"]mpi\.h|\bMPI_[A-Z]\w+\s*\(', r"src/comm/|src/(io/h5\w*|la/dla)\.c"),
-    "comm_mpi.h only in src/comm, io/h5, la/dla": (r'#\s*include\s*"(comm/)?comm_mpi\.h"', r"src/comm/|src/(io/h5\w*|la/dla)\.[ch]"),
+    "MPI only in src/comm": (r'#\s*include\s*[<"]mpi\.h|\bMPI_[A-Z]\w+\s*\(', r"src/comm/|src/(io/h5\w*|la/dla\w*)\.c"),
+    "comm_mpi.h only in src/comm, io/h5, la/dla": (r'#\s*include\s*"(comm/)?comm_mpi\.h"', r"src/comm/|src/(io/h5\w*|la/dla\w*)\.[ch]"),
     "HDF5 only in src/io": (r"#\s*include\s*<hdf5|\bH5[A-Z]+[a-z_]\w*\s*\(", r"src/io/"),
     "oneDNN, CBLAS and LAPACK only in la/gemm.c, la/blas_info.c, la/eigen.c": (r"#\s*include\s*<(oneapi/dnnl|dnnl|cblas|openblas)|\b(cblas|dnnl|openblas)_\w+\s*\(|\b[sd](sy|ge|po|st)[a-z0-9]{2,4}_\s*\(", r"src/la/(gemm|blas_info|eigen)\.c"),
-    "ScaLAPACK only in la/dla.c": (r"\b(Cblacs_\w+|Csys2blacs_handle|p[sd][a-z]{4,7}_)\s*\(", r"src/la/(dla\.c|scalapack_decl\.h)"),
+    "ScaLAPACK only in la/dla*.c": (r"\b(Cblacs_\w+|Csys2blacs_handle|p[sd][a-z]{4,7}_)\s*\(", r"src/la/(dla\w*\.c|scalapack_decl\.h)"),
     "libyaml only in src/config": (r"#\s*include\s*<yaml", r"src/config/"),
     "zlib, liblzma, libzstd only in convert/unpack.c": (r"#\s*include\s*<(zlib|lzma|zstd)", r"src/convert/unpack\.c"),
     "OpenMP loops only in kernels, la, rng": (r"#\s*pragma\s+omp\b", r"src/\w+/\w*_kern\.[ch]|src/la/|src/base/rng\.c"),
@@ -99,6 +101,8 @@ class Tree:
         return header
 
     def layer(self, name):
+        if name.startswith("src/la/dla") or name.startswith("src/la/scalapack"):
+            return "dla"
         if name.startswith("src/"):
             return name.split("/")[1]
         header = Path(name).stem
