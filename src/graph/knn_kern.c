@@ -1,36 +1,11 @@
 /* Which rows of a block are among the nearest. A product in float gives each distance up to a bound on its error; only
  * pairs that may be nearer than the k-th so far are computed in double. */
-#include "graph/knn.h"
-
 #include <math.h>
 #include <omp.h>
 #include <string.h>
 
 #include "dcmpi/la.h"
-
-enum { LANES = 8 };
-
-double dc_knn_norm(const float *x, int64_t d)
-{
-    double sum = 0;
-    for (int64_t j = 0; j < d; j++) sum += (double)x[j] * (double)x[j];
-    return sum;
-}
-
-/* In a fixed order: LANES partial sums. */
-static double square_of(const float *x, const float *y, int64_t d)
-{
-    double part[LANES] = {0}, sum = 0;
-    int64_t j = 0;
-    for (; j + LANES <= d; j += LANES)
-        for (int l = 0; l < LANES; l++) {
-            const double e = (double)x[j + l] - (double)y[j + l];
-            part[l] += e * e;
-        }
-    for (int l = 0; j < d; j++, l++) part[l] += ((double)x[j] - (double)y[j]) * ((double)x[j] - (double)y[j]);
-    for (int l = 0; l < LANES; l++) sum += part[l];
-    return sum;
-}
+#include "graph/knn.h"
 
 /* Puts a row into a sorted list of k, if it belongs there. */
 static void insert(int64_t k, double square, dc_gidx row, double *squares, dc_gidx *rows)
@@ -44,42 +19,115 @@ static void insert(int64_t k, double square, dc_gidx row, double *squares, dc_gi
     rows[at] = row;
 }
 
+/* A row that looks for its nearest. */
 typedef struct {
-    const dc_rows *rows;
+    const dc_knn_image *image;
     const dc_knn_block *block;
-    dc_knn *knn;
-} search;
+    const float *x;
+    dc_gidx self;
+    double norm;   /* squared length of x, for COSINE */
+    double length; /* squared length of its image */
+    int64_t k;
+    double *squares; /* [k] */
+    dc_gidx *rows;   /* [k] */
+} seeker;
 
-/* Local row i, x, against the block; dot[j]: its product with row j of the block. */
-static void search_row(const search *s, int64_t i, const float *x, const float *dot)
+/* A row of the block whose `low` plus product exceeds this is farther than the k-th so far. */
+static float limit_of(const seeker *s)
+{
+    const dc_knn_image *m = s->image;
+    const double limit = s->squares[s->k - 1] * m->scale - (1 - m->error) * s->length + m->tiny;
+    return nextafterf((float)limit, INFINITY);
+}
+
+static double distance(const seeker *s, int64_t j)
 {
     const dc_knn_block *b = s->block;
-    const int64_t d = s->rows->d, k = s->knn->k;
-    const dc_gidx self = s->rows->part->row_lo + i;
-    /* Error of the product by rounding, as a share of |x| |y|, and by underflow. */
-    const double norm = dc_knn_norm(x, d), error = 4 * (double)(d + 8) * 0x1p-24, tiny = (double)d * 0x1p-124;
-    double *squares = s->knn->square + i * k;
-    dc_gidx *nearest = s->knn->row + i * k;
-    for (int64_t j = 0; j < b->n; j++) {
-        const double least = norm + b->norm[j] - 2 * (double)dot[j] - error * sqrt(norm * b->norm[j]) - tiny;
-        const bool far = isfinite(dot[j]) && least > squares[k - 1]; /* a product may overflow */
-        if (far || b->first + j == self) continue;
-        insert(k, square_of(x, b->X + j * d, d), b->first + j, squares, nearest);
+    const int64_t d = s->image->rows->d;
+    const float *y = b->X + j * d;
+    if (s->image->metric == DC_METRIC_EUCLIDEAN) return dc_knn_square(s->x, y, d);
+    const double dot = s->norm == 0 || b->norm[j] == 0 ? 0 : dc_knn_dot(s->x, y, d);
+    return dc_knn_cosine(dot, s->norm, b->norm[j]);
+}
+
+/* Copies of many rows: nothing is nearer than 0, and no later row takes the place of an earlier one. */
+static bool is_settled(const seeker *s, dc_gidx row)
+{
+    return s->squares[s->k - 1] == 0 && s->rows[s->k - 1] < row;
+}
+
+static bool is_any_near(const float *restrict product, const float *restrict low, float limit)
+{
+    int near = 0;
+    for (int l = 0; l < DC_KNN_CHUNK; l++) near |= product[l] + low[l] <= limit;
+    return near;
+}
+
+/* product[m]: -2 u.v for rows [first, first + m) of the block; m is at most DC_KNN_PANEL. */
+static void seek(const seeker *s, const float *product, int64_t first, int64_t m)
+{
+    const float *low = s->block->low + first;
+    float limit = limit_of(s);
+    for (int64_t c = 0; c < m; c += DC_KNN_CHUNK) {
+        if (!is_any_near(product + c, low + c, limit)) continue;
+        for (int64_t j = c; j < DC_MIN(c + DC_KNN_CHUNK, m); j++) {
+            const dc_gidx row = s->block->first + first + j;
+            if (product[j] + low[j] > limit || row == s->self || is_settled(s, row)) continue;
+            insert(s->k, distance(s, first + j), row, s->squares, s->rows);
+            limit = limit_of(s);
+        }
     }
 }
 
-void dc_knn_visit(const dc_rows *rows, const dc_knn_block *block, float *tile, float *product, int64_t largest,
-                  dc_knn *knn)
+typedef struct {
+    int64_t lo, n;
+    const float *x;
+    double length[DC_KNN_TILE], norm[DC_KNN_TILE]; /* squared lengths of images, and of rows for COSINE */
+} tile;
+
+static void look(const dc_knn_image *m, const dc_knn_block *block, const tile *t, const float *product, int64_t first,
+                 int64_t width, dc_knn *knn)
 {
-    const int64_t n = dc_part_rows(rows->part), d = rows->d;
-    const search s = {rows, block, knn};
+    const int64_t d = m->rows->d, k = knn->k;
+    for (int64_t i = 0; i < t->n; i++) {
+        const int64_t row = t->lo + i;
+        const seeker s = {.image = m,
+                          .block = block,
+                          .x = t->x + i * d,
+                          .self = m->rows->part->row_lo + row,
+                          .norm = t->norm[i],
+                          .length = t->length[i],
+                          .k = k,
+                          .squares = knn->square + row * k,
+                          .rows = knn->row + row * k};
+        seek(&s, product + i * DC_KNN_PANEL, first, width);
+    }
+}
+
+static void load_tile(const dc_knn_image *m, const dc_knn_scratch *s, tile *t)
+{
+    const int64_t d = m->rows->d;
+    t->x = dc_knn_load(m->rows, t->lo, t->n, s->x);
+    for (int64_t i = 0; i < t->n; i++) {
+        const float *x = t->x + i * d;
+        t->length[i] = dc_knn_project_row(m, x, s->image + i * d);
+        t->norm[i] = m->metric == DC_METRIC_COSINE ? dc_knn_dot(x, x, d) : 0;
+    }
+}
+
+void dc_knn_visit(const dc_knn_image *m, const dc_knn_block *block, const dc_knn_scratch *scratch, dc_knn *knn)
+{
+    const int64_t n = dc_part_rows(m->rows->part), d = m->rows->d;
 #pragma omp parallel for schedule(dynamic)
     for (int64_t lo = 0; lo < n; lo += DC_KNN_TILE) {
-        const int64_t m = DC_MIN(n - lo, (int64_t)DC_KNN_TILE);
-        float *x = tile + omp_get_thread_num() * DC_KNN_TILE * d;
-        float *dot = product + omp_get_thread_num() * DC_KNN_TILE * largest;
-        rows->rows(rows->ctx, lo, m, x);
-        dc_gemm(DC_N, DC_T, m, block->n, d, 1, x, d, block->X, d, 0, dot, block->n);
-        for (int64_t i = 0; i < m; i++) search_row(&s, lo + i, x + i * d, dot + i * block->n);
+        const dc_knn_scratch *s = &scratch[omp_get_thread_num()];
+        tile t = {.lo = lo, .n = DC_MIN(n - lo, (int64_t)DC_KNN_TILE)};
+        load_tile(m, s, &t);
+        for (int64_t first = 0; first < block->n; first += DC_KNN_PANEL) {
+            const int64_t width = DC_MIN(block->n - first, (int64_t)DC_KNN_PANEL);
+            dc_gemm(DC_N, DC_T, t.n, width, d, -2, s->image, d, block->image + first * d, d, 0, s->product,
+                    DC_KNN_PANEL);
+            look(m, block, &t, s->product, first, width, knn);
+        }
     }
 }
