@@ -42,6 +42,7 @@ HEADERS = {
     "la": "la window",
     "dla": "dla",
     "nn": "nn net_text optim op graph slab",
+    "cluster": "mixture",
     "graph": "knn neighbours",
     "step": "step plan",
     "train": "train",

@@ -81,23 +81,6 @@ DC_CHECKED dc_status dc_cluster_variances(dc_comm *comm, const dc_rows *rows, co
  * every number of ranks and threads. Collective: one reduction. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_cluster_means(dc_comm *comm, const dc_rows *rows, const int32_t *label, int64_t K, float *out);
 
-/* ---- Mixtures of Gaussians ---- */
-
-/* A mixture of K Gaussians with diagonal covariances; equal on all ranks. */
-typedef struct {
-    int64_t K, d;
-    double *weight, *mean, *variance; /* [K], [K x d], [K x d]; one array, owned */
-    double log_likelihood;            /* mean over the rows, before the last step of EM; 0 without one */
-    int iterations;
-    bool converged;
-} dc_mixture;
-/* Means, variances and shares of the clusters that label[n] and `centers` [K x d] give, then up to max_iter steps of
- * EM. rows: an array (rows->X). To each variance a millionth of the mean one is added, so that none is 0. Collective;
- * the same bits for every number of ranks and threads. Errors: DC_ERR_MEMORY, DC_STOPPED. */
-DC_CHECKED dc_status dc_mixture_fit(dc_comm *comm, const dc_rows *rows, const float *centers, const int32_t *label,
-                                    int64_t K, int max_iter, dc_mixture *out);
-void dc_mixture_release(dc_mixture *m);
-
 /* ---- Student-t soft assignment ---- */
 
 /* q[n x K]: log q_ij = -(alpha+1)/2 log1p(d_ij/alpha) - logsumexp_k, d_ij = |z_i - mu_j|^2 summed from the differences

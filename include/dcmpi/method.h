@@ -100,8 +100,8 @@ typedef struct {
     void (*record)(dc_graph *g, const dc_method_state *state, int step);
     /* Gives a step an optimizer or a cycle of its own; on entry, *turn has those of the deck. May be NULL. */
     void (*turn)(const dc_method_env *env, int step, dc_turn *turn);
-    /* Records inference with the trained model: outputs "embedding" [x L] if the network has layers, "q" [x K] and, if the label is not that of
-     * the largest q, "label" [x 1]. */
+    /* Records inference with the trained model: outputs "embedding" [x L] if the network has layers, "q" [x K] and, if
+     * the label is not that of the largest q, "label" [x 1]. */
     void (*infer)(dc_graph *g, const dc_method_env *env);
     /* Adds to the run's state whatever cannot be derived from the weights at the last refresh; destroy removes it
      * again. May be NULL. Collective; errors: those of dc_state_keep. */
@@ -126,8 +126,8 @@ typedef struct {
 /* What is clustered: the embedded rows Z, or those of the data if the network has no layers. A view. */
 dc_rows dc_method_rows(const dc_method_env *env, const float *Z);
 
-/* Sets the tensor "centers" [K x L] by k-means of all rows Z [n x L] (as in dc_method_rows), and label[n] unless NULL. Collective. Errors:
- * those of dc_kmeans. */
+/* Sets the tensor "centers" [K x L] by k-means of all rows Z [n x L] (as in dc_method_rows), and label[n] unless NULL.
+ * Collective. Errors: those of dc_kmeans. */
 DC_CHECKED dc_status dc_method_kmeans(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label);
 
 /* The same from the present centres, so that clusters keep their numbers. */

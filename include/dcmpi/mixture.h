@@ -23,6 +23,7 @@ typedef struct {
     double tol;       /* least rise of the mean log likelihood */
     double reg;       /* added to each variance */
     double reg_share; /* the same, in parts of the mean variance of the clusters that EM starts from */
+    const char *phase; /* with a state: the name of EM's phase; that of k-means is the present one. Static text */
 } dc_mixture_config;
 
 /* A mixture; equal on all ranks. */

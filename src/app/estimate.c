@@ -24,7 +24,7 @@ static const int64_t CLASSES_UNKNOWN = 1000;
 typedef struct {
     const dc_job *job;
     const dc_config *cfg;
-    bool has_method; /* false for the verb kmeans */
+    bool has_method;     /* false for the verb kmeans */
     dc_data_header head; /* its number of classes may be a guess */
     dc_dataset data;     /* without rows */
     dc_slab slab;
@@ -222,8 +222,8 @@ dc_status dc_job_estimate(dc_comm *comm, const dc_job *job, const dc_data_header
     out->total_bytes = out->base_bytes + out->data_bytes + out->model_bytes + out->work_bytes;
     /* Disk space for the result, the last checkpoint of each phase, the checkpoints that are kept, and one being
      * written. */
-    out->disk_bytes =
-        dc_result_bytes(cfg, &p.head, &p.slab, p.has_method) + p.saved + (double)(cfg->checkpoint.keep + 1) * p.largest_saved;
+    out->disk_bytes = dc_result_bytes(cfg, &p.head, &p.slab, p.has_method) + p.saved +
+                      (double)(cfg->checkpoint.keep + 1) * p.largest_saved;
     out->root_bytes += out->base_bytes + out->data_bytes;
     agree(comm, out);
 out:

@@ -149,7 +149,8 @@ static int64_t embedding_width(const dc_trained *t)
 static int64_t choose_capacity(const dc_prediction *p)
 {
     const dc_trained *t = &p->trained;
-    const size_t row = (size_t)t->D * dc_dtype_bytes(p->stream.head.dtype) + 4 * (size_t)(embedding_width(t) + t->K + 6);
+    const size_t row =
+        (size_t)t->D * dc_dtype_bytes(p->stream.head.dtype) + 4 * (size_t)(embedding_width(t) + t->K + 6);
     const int64_t fit = p->rows_per_round ? p->rows_per_round : (int64_t)(ROUND_BYTES / row);
     return DC_MAX(DC_MIN(fit, p->part.N), t->tile_rows);
 }
@@ -160,7 +161,8 @@ static double bound_bytes(const dc_prediction *p, double base, int threads)
     enum { PIECE_BYTES = 4 << 20 };
     const dc_trained *t = &p->trained;
     const double D = (double)t->D, K = (double)t->K, width = (double)embedding_width(t), n = (double)p->capacity;
-    const double row = D * (double)dc_dtype_bytes(p->stream.head.dtype) + 16 + (t->has_method ? 4 * (width + K + 1) : 0);
+    const double row =
+        D * (double)dc_dtype_bytes(p->stream.head.dtype) + 16 + (t->has_method ? 4 * (width + K + 1) : 0);
     double widths = D;
     for (int l = 0; l < t->slab.net.n_encoder; l++) widths += (double)t->slab.net.layer[l].out;
     if (t->has_method) widths += K + 1;

@@ -106,7 +106,8 @@ static dc_status check_model(const dc_config *cfg, const dc_origins *from)
 {
     const dc_int_list *hidden = &cfg->model.hidden;
     int64_t narrowest = INT64_MAX;
-    if (cfg->model.encoder[0] || cfg->cluster.on == DC_ON_INPUT) return DC_OK; /* its text was checked when it was read */
+    if (cfg->model.encoder[0] || cfg->cluster.on == DC_ON_INPUT)
+        return DC_OK; /* its text was checked when it was read */
     for (int i = 0; i < hidden->n; i++) narrowest = DC_MIN(narrowest, hidden->v[i]);
     if (cfg->model.latent <= narrowest) return DC_OK;
     char place[DC_PLACE_MAX];
@@ -121,7 +122,8 @@ static void list_untrained(char *out, size_t cap)
     const dc_config_method *m;
     out[0] = '\0';
     for (int i = 0; (m = dc_method_row_at(i)) != NULL && at < cap; i++)
-        if (!dc_has_word(m->traits, "training")) at += (size_t)snprintf(out + at, cap - at, "%s%s", at ? ", " : "", m->name);
+        if (!dc_has_word(m->traits, "training"))
+            at += (size_t)snprintf(out + at, cap - at, "%s%s", at ? ", " : "", m->name);
 }
 
 /* Without a network there is nothing to train. */

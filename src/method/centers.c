@@ -167,7 +167,9 @@ void dc_centers_destroy(dc_method_state **state)
     if (!s) return;
     dc_mem_free(&s->P);
     dc_state_drop(s->saved, s->labels);
+    dc_state_drop(s->saved, s->number);
     dc_mem_free(&s->labels);
+    dc_mem_free(&s->number);
     dc_sum_destroy(&s->loss);
     dc_mem_free(state);
 }

@@ -14,11 +14,14 @@
 typedef struct {
     dc_centers_keys centers;
     dc_adversary_keys adversary;
-    int variance;
+    int variance, parameters;
 } dcan_keys;
 
 enum { SPHERICAL, DIAGONAL };
 static const dc_key_choice variances[] = {{"spherical", SPHERICAL}, {"diagonal", DIAGONAL}, {NULL, 0}};
+
+enum { KMEANS, GAUSSIANS };
+static const dc_key_choice parameters[] = {{"kmeans", KMEANS}, {"gmm", GAUSSIANS}, {NULL, 0}};
 
 static const dc_key keys[] = {
     DC_CENTERS_KEYS,
@@ -32,6 +35,16 @@ static const dc_key keys[] = {
      .source = "Lim 2024",
      .doc = "Of the values drawn around a centre. spherical: one variance per cluster; diagonal: one per cluster and "
             "latent dimension."},
+    {.name = "parameters",
+     .type = DC_KEY_CHOICE,
+     .offset = offsetof(dcan_keys, parameters),
+     .fallback = "kmeans",
+     .choices = parameters,
+     .also = "mixture",
+     .source = "Lim 2024",
+     .doc =
+         "Centres and variances of what is drawn. kmeans: of the clusters of k-means. gmm: of a mixture of Gaussians "
+         "with such variances that EM finds from there; a row still belongs to its nearest centre."},
 };
 
 /* Centres and deviations are moved at refreshes, not trained. */
@@ -63,15 +76,42 @@ out:
     return st;
 }
 
+/* EM from the clusters of k-means. */
+static dc_status fit_gaussians(dc_comm *comm, const dc_method_state *s, const float *Z, const int32_t *label)
+{
+    dc_status st = DC_OK;
+    const dc_method_env *env = s->env;
+    const dcan_keys *k = env->keys;
+    const dc_rows rows = dc_rows_of_array(env->part, Z, &env->L);
+    const bool spherical = k->variance == SPHERICAL;
+    const dc_mixture_config cfg = {.kmeans.K = env->K,
+                                   .covariance = spherical ? DC_COVARIANCE_SPHERICAL : DC_COVARIANCE_DIAGONAL,
+                                   .n_init = 1,
+                                   .max_iter = 100,
+                                   .tol = 1e-3,
+                                   .reg_share = 1e-6};
+    float *center = dc_method_values(env, "centers"), *deviation = dc_method_values(env, "deviations");
+    dc_mixture m = {0};
+    DC_TRY(dc_mixture_fit_from(comm, &rows, &cfg, center, label, &m));
+    for (int64_t i = 0; i < env->K * env->L; i++) {
+        center[i] = (float)m.mean[i];
+        deviation[i] = (float)sqrt(m.variance[spherical ? i / env->L : i]);
+    }
+out:
+    dc_mixture_release(&m);
+    return st;
+}
+
 /* k-means, and what is drawn from it. again: from the present centres, so that clusters keep their numbers. */
 static dc_status cluster(dc_comm *comm, dc_method_state *s, const dc_inferred *rows, bool again)
 {
     dc_status st = DC_OK;
+    const dcan_keys *k = s->env->keys;
     int32_t *label = NULL;
     DC_TRY_ALL(comm, dc_mem_alloc(&label, (size_t)dc_part_rows(s->env->part), sizeof *label, "labels"));
     DC_TRY(again ? dc_method_kmeans_again(comm, s->env, rows->Z, label)
                  : dc_method_kmeans(comm, s->env, rows->Z, label));
-    DC_TRY(measure(comm, s, rows->Z, label));
+    DC_TRY(k->parameters == GAUSSIANS ? fit_gaussians(comm, s, rows->Z, label) : measure(comm, s, rows->Z, label));
 out:
     dc_mem_free(&label);
     return st;

@@ -4,6 +4,7 @@
 
 #include "dcmpi/graph.h"
 #include "dcmpi/method.h"
+#include "dcmpi/mixture.h"
 
 /* The reconstruction losses made of squares; the values are those of dc_recon_loss. */
 extern const dc_key_choice dc_square_losses[];
@@ -33,7 +34,8 @@ struct dc_method_state {
     float *P;        /* [n x K] local target; NULL: not kept */
     dc_table target; /* P as a table */
     float *labels;   /* [n x 1] local; NULL: not kept */
-    dc_state *saved; /* the run state in which the labels are registered, or NULL; borrowed */
+    double *number;  /* what a method reports of its fit; NULL: nothing */
+    dc_state *saved; /* the run state in which labels or numbers are registered, or NULL; borrowed */
     dc_table label;  /* the labels as a table */
     dc_sum *loss;    /* sums of the target refresh */
     dc_net trained;  /* variational methods: the network as its loss needs it (dc_net_for_loss) */
@@ -70,6 +72,15 @@ dc_val dc_centers_kl(dc_graph *g, const dc_method_state *state, dc_val z);
 /* Outputs the embedding, the Student-t assignment and the nearest centre. */
 void dc_centers_infer(dc_graph *g, const dc_method_env *env);
 void dc_centers_destroy(dc_method_state **state);
+
+/* ---- Mixtures of Gaussians --------------------------------------------------------------------------------------- */
+
+/* Adds the tensors "centers", "log_variances" (diagonal, spherical) or "factors" (full, tied), "log_weights". */
+void dc_gaussians_build(const dc_method_env *env, dc_covariance covariance, bool trained, dc_slab *slab);
+/* Sets them. */
+void dc_gaussians_take(const dc_method_env *env, const dc_mixture *m);
+/* The responsibilities for rows z, [batch x K]. */
+dc_val dc_gaussians_shares(dc_graph *g, const dc_method_env *env, dc_val z);
 
 /* ---- Softmax heads ----------------------------------------------------------------------------------------------- */
 

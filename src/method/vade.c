@@ -34,20 +34,7 @@ static const dc_key keys[] = {
 static void build(const dc_method_env *env, dc_slab *slab)
 {
     dc_variational_build(env, slab, "vade.loss = bce_sum");
-    dc_slab_add(slab, "centers", env->K, env->L, true);
-    dc_slab_add(slab, "log_variances", env->K, env->L, true);
-    dc_slab_add(slab, "log_weights", 1, env->K, true);
-}
-
-static void take(const dc_method_env *env, const dc_mixture *m)
-{
-    float *mean = dc_method_values(env, "centers"), *log_variance = dc_method_values(env, "log_variances"),
-          *log_weight = dc_method_values(env, "log_weights");
-    for (int64_t i = 0; i < env->K * env->L; i++) {
-        mean[i] = (float)m->mean[i];
-        log_variance[i] = (float)log(m->variance[i]);
-    }
-    for (int64_t k = 0; k < env->K; k++) log_weight[k] = (float)log(m->weight[k]);
+    dc_gaussians_build(env, DC_COVARIANCE_DIAGONAL, true, slab);
 }
 
 static dc_status start(dc_comm *comm, dc_method_state *s, const dc_inferred *rows)
@@ -56,12 +43,18 @@ static dc_status start(dc_comm *comm, dc_method_state *s, const dc_inferred *row
     const dc_method_env *env = s->env;
     const vade_keys *k = env->keys;
     const dc_rows all = dc_rows_of_array(env->part, rows->Z, &env->L);
+    const dc_mixture_config mixture = {.kmeans.K = env->K,
+                                       .covariance = DC_COVARIANCE_DIAGONAL,
+                                       .n_init = 1,
+                                       .max_iter = (int)k->em,
+                                       .tol = 1e-3,
+                                       .reg_share = 1e-6};
     int32_t *label = NULL;
     dc_mixture m = {0};
     DC_TRY_ALL(comm, dc_mem_alloc(&label, (size_t)dc_part_rows(env->part), sizeof *label, "labels"));
     DC_TRY(dc_method_kmeans(comm, env, rows->Z, label));
-    DC_TRY(dc_mixture_fit(comm, &all, dc_method_values(env, "centers"), label, env->K, (int)k->em, &m));
-    take(env, &m);
+    DC_TRY(dc_mixture_fit_from(comm, &all, &mixture, dc_method_values(env, "centers"), label, &m));
+    dc_gaussians_take(env, &m);
 out:
     dc_mixture_release(&m);
     dc_mem_free(&label);
@@ -70,21 +63,12 @@ out:
 
 /* ---- Recording --------------------------------------------------------------------------------------------------- */
 
-/* p(c|z) of each row. */
-static dc_val responsibilities(dc_graph *g, const dc_method_env *env, dc_val z)
-{
-    const dc_val joint =
-        dc_map(g, DC_ADD, dc_gauss_log(g, z, dc_method_use(g, env, "centers"), dc_method_use(g, env, "log_variances")),
-               dc_method_use(g, env, "log_weights"));
-    return dc_softmax(g, joint, DC_NONE);
-}
-
 static void record(dc_graph *g, const dc_method_state *s, int step)
 {
     const dc_method_env *env = s->env;
     (void)step;
     const dc_variational v = dc_variational_record(g, s);
-    const dc_val share = responsibilities(g, env, v.z),
+    const dc_val share = dc_gaussians_shares(g, env, v.z),
                  apart = dc_gauss_kl(g, v.mean, v.log_var, dc_method_use(g, env, "centers"),
                                      dc_method_use(g, env, "log_variances"));
     dc_minimize(g, "prior", 1, dc_dot(g, share, apart));
@@ -95,7 +79,7 @@ static void infer(dc_graph *g, const dc_method_env *env)
 {
     const dc_val mean = dc_centers_encode(g, env, false, dc_batch(g, env->slab->net.D));
     dc_output(g, "embedding", mean);
-    dc_output(g, "q", responsibilities(g, env, mean));
+    dc_output(g, "q", dc_gaussians_shares(g, env, mean));
 }
 
 /* ---- Failures ---------------------------------------------------------------------------------------------------- */

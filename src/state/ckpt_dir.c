@@ -31,7 +31,7 @@ static int64_t number_of(const char *name, const char *suffix)
 
 static const char *const phases[] = {"layer_1",  "layer_2",  "layer_3",  "layer_4",  "layer_5",  "layer_6",  "layer_7",
                                      "layer_8",  "layer_9",  "layer_10", "layer_11", "layer_12", "layer_13", "layer_14",
-                                     "layer_15", "layer_16", "pretrain", "finetune", "kmeans",   "cluster"};
+                                     "layer_15", "layer_16", "pretrain", "finetune", "kmeans",   "mixture",  "cluster"};
 
 const char *dc_ckpt_phase_at(int place)
 {
