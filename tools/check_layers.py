@@ -27,11 +27,11 @@ ALLOWED = {
     "metrics": {"sum", "comm", "base"},
     "cluster": {"graph", "nn", "dla", "la", "state", "sum", "comm", "base"},
     "graph": {"la", "dla", "state", "sum", "comm", "base"},
-    "config": {"data", "nn", "la", "base"},  # for their enumerations, and the text of networks
+    "config": {"data", "graph", "nn", "la", "base"},  # for their enumerations, and the text of networks
     "method": {"cluster", "graph", "nn", "dla", "la", "state", "sum", "comm", "base"},
     "step": {"data", "nn", "la", "state", "io", "sum", "comm", "base"},
     "train": {"step", "method", "cluster", "data", "metrics", "nn", "dla", "la", "state", "io", "sum", "comm", "base"},
-    "report": {"config", "train", "step", "method", "cluster", "data", "metrics", "nn", "dla", "la", "state", "io", "sum", "comm", "base"},
+    "report": {"config", "train", "step", "method", "cluster", "graph", "data", "metrics", "nn", "dla", "la", "state", "io", "sum", "comm", "base"},
 }
 ALLOWED["app"] = set(ALLOWED)
 HEADERS = {

@@ -5,7 +5,9 @@ usage: export.py RUN.h5 OUT.{h5ad,npy,csv} [--data FILE] [--force]
 
   RUN.h5         run.h5, or what `dcmpi predict` wrote
   OUT.h5ad       anndata: X = embedding, obs = label, confidence, class, named by the ids of the rows; uns = centres,
-                 scores, names of the columns, provenance
+                 scores, names of the columns, provenance; with graph.save also obsp = distances (of each row to its
+                 nearest, as the lists are), connectivities (by graph.symmetry; 1 if both rows have each other among
+                 their nearest, 0.5 if only one has), obs = component, and what scanpy looks for in uns
   OUT.npy        embedding [N, L], float32, in input order
   OUT.csv        id, row, label, confidence, class, z0, z1, ...: the columns that the run has. An id or class that begins
                  with = + - @, a tab or a carriage return gets an apostrophe in front, so that no spreadsheet takes it for
@@ -42,6 +44,11 @@ class Columns:
         for name, found in (("embedding", self.embedding), ("confidence", self.confidence)):
             if found is not None and found.shape[0] != self.N:
                 raise RunError(FORMAT, "%s: /%s has %d rows, /labels %d; it is damaged" % (path, name, found.shape[0], self.N))
+        self.graph = self.h5.get("graph")
+        for name, width in (("neighbours", 2), ("distances", 2), ("component", 1)) if self.graph is not None else ():
+            found = dataset(self.h5, "graph/" + name, width)
+            if found is None or found.shape[0] != self.N:
+                raise RunError(FORMAT, "%s: /graph/%s does not have %d rows; it is damaged" % (path, name, self.N))
         labels = as_text(self.h5.attrs.get("label_dataset", "")) or "y"
         self.data = DataFile(data_path, self.N, labels) if data_path else None
         if self.data and self.data.labels is None:
@@ -119,6 +126,26 @@ def provenance(columns, recipe):
     return out
 
 
+def graph_of(columns):
+    """The graph as anndata holds it: matrices by rows, and where scanpy looks for them."""
+    from scipy import sparse
+    graph = columns.graph
+    k, symmetry = int(graph.attrs["neighbours"]), as_text(graph.attrs["symmetry"])
+    start = np.arange(columns.N + 1, dtype=np.int64) * k
+    near = graph["neighbours"][:].ravel()
+    matrix = lambda values: sparse.csr_matrix((values, near, start), shape=(columns.N, columns.N))
+    distances, edges = matrix(graph["distances"][:].ravel()), matrix(np.ones(near.size, np.float32))
+    if symmetry != "directed":
+        both = (edges + edges.T) * np.float32(0.5)
+        edges = both if symmetry == "union" else (both == 1).astype(np.float32)
+    for one in (distances, edges):
+        one.sort_indices()
+    params = {"n_neighbors": k, "method": "dcmpi", "symmetry": symmetry, "on": as_text(graph.attrs["on"]),
+              "metric": as_text(graph.attrs["metric"])}
+    keys = {"connectivities_key": "connectivities", "distances_key": "distances", "params": params}
+    return {"distances": distances, "connectivities": edges.tocsr()}, keys
+
+
 def write_h5ad(columns, path, recipe):
     """anndata: one observation per row, one variable per latent dimension."""
     try:
@@ -135,7 +162,11 @@ def write_h5ad(columns, path, recipe):
     if columns.data:
         obs["class"] = pd.Categorical(columns.classes(0, columns.N))
     var = pd.DataFrame(index=["z%d" % j for j in range(Z.shape[1])])
-    anndata.AnnData(X=Z, obs=obs, var=var, uns={"dcmpi": provenance(columns, recipe)}, dtype=np.float32).write_h5ad(path)
+    uns, obsp = {"dcmpi": provenance(columns, recipe)}, {}
+    if columns.graph is not None:
+        obsp, uns["neighbors"] = graph_of(columns)
+        obs["component"] = columns.graph["component"][:]
+    anndata.AnnData(X=Z, obs=obs, var=var, uns=uns, obsp=obsp, dtype=np.float32).write_h5ad(path)
 
 
 WRITERS = {".h5ad": write_h5ad, ".npy": write_npy, ".csv": write_csv}

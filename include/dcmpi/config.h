@@ -81,6 +81,13 @@ typedef struct {
         int64_t examples;     /* m of /clusters/nearest and /clusters/border */
         double outlier_below; /* confidence */
     } output;
+    struct {
+        bool save;
+        int on; /* dc_on */
+        int64_t neighbours;
+        int metric;   /* dc_metric */
+        int symmetry; /* dc_symmetry */
+    } graph;
     _Alignas(16) unsigned char methods[DC_METHODS_BYTES]; /* each method's struct of keys: dc_config_method_keys() */
 } dc_config;
 

@@ -5,6 +5,7 @@
 #include "dcmpi/config.h"
 #include "dcmpi/h5.h"
 #include "dcmpi/metrics.h"
+#include "dcmpi/neighbours.h"
 #include "dcmpi/train.h"
 
 /* ---- Timing over ranks ------------------------------------------------------------------------------------------- */
@@ -70,6 +71,14 @@ typedef struct {
 } dc_self_check;
 enum { DC_SELF_CHECKS_MAX = 8, DC_SELF_CHECK_NAME_MAX = 64 };
 
+/* The graph of neighbours, for /graph. */
+typedef struct {
+    dc_knn knn;         /* owned; square[n x k] holds distances, not their squares */
+    int64_t *component; /* [n], owned */
+    const char *on, *metric, *symmetry;
+    int64_t edges, isolated, components, largest; /* global, as in neighbours.h; largest: rows of a component */
+} dc_graph_result;
+
 enum { DC_RESULT_HISTORIES_MAX = DC_MAX_PAIRS + 2 };
 /* Everything that is written at the end. Pointers are borrowed; NULL or 0 where a verb has no such thing. */
 typedef struct {
@@ -90,6 +99,7 @@ typedef struct {
     const int64_t *size;             /* [K] */
     const int64_t *nearest, *border; /* [K x examples] or NULL */
     const void *nearest_rows, *border_rows; /* [K x examples x D] stored type, or NULL */
+    const dc_graph_result *graph;           /* or NULL */
     const dc_history *history[DC_RESULT_HISTORIES_MAX];
     int n_histories;
     dc_stop stop;

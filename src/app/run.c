@@ -25,6 +25,7 @@ typedef struct {
     void *nearest_rows, *border_rows; /* in the data's stored type, or NULL */
     uint8_t *outlier;
     int64_t n_outliers;
+    dc_graph_result graph;
 } fit;
 
 static dc_status release(dc_comm *comm, fit *f, dc_status st)
@@ -42,6 +43,7 @@ static dc_status release(dc_comm *comm, fit *f, dc_status st)
     dc_mem_free(&f->border_rows);
     dc_mem_free(&f->outlier);
     dc_scoring_release(&f->scoring);
+    dc_graph_result_release(&f->graph);
     return dc_job_end(comm, &f->job, st);
 }
 
@@ -182,6 +184,14 @@ static dc_status flag_outliers(dc_comm *comm, fit *f)
     return DC_OK;
 }
 
+static dc_status find_graph(dc_comm *comm, fit *f)
+{
+    const bool embeds = dc_run_graph_embeds(&f->job.cfg, &f->slab.net);
+    const dc_rows rows =
+        embeds ? dc_rows_of_array(&f->data->part, f->clusters.Z, &f->slab.net.L) : dc_rows_of_dataset(f->data);
+    return dc_run_graph(comm, &f->job, &rows, embeds, &f->graph);
+}
+
 static void describe(const fit *f, dc_result *r)
 {
     const dc_config *cfg = &f->job.cfg;
@@ -205,6 +215,7 @@ static void describe(const fit *f, dc_result *r)
                      .nearest_rows = f->nearest_rows,
                      .border_rows = f->border_rows,
                      .more = &f->clusters.more,
+                     .graph = cfg->graph.save ? &f->graph : NULL,
                      .stop = f->clusters.stop,
                      .iterations = f->clusters.iterations,
                      .delta = (double)f->clusters.last.changed / (double)f->data->part.N,
@@ -262,6 +273,7 @@ dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
     DC_TRY(count_sizes(comm, &f));
     DC_TRY(pick_examples(comm, &f));
     DC_TRY(flag_outliers(comm, &f));
+    DC_TRY(find_graph(comm, &f));
     describe(&f, &result);
     DC_TRY(dc_run_score(comm, &f.job, &result, &f.scoring));
     DC_TRY(dc_run_finish(comm, &f.job, &result, &f.clusters.last));

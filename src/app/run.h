@@ -17,6 +17,14 @@ DC_CHECKED dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli);
 DC_CHECKED dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data);
 /* Computes scores and the table of counts, if there are labels. The caller owns and releases s. Errors: DC_STOPPED. */
 DC_CHECKED dc_status dc_run_score(dc_comm *comm, dc_job *job, dc_result *r, dc_scoring *s);
+/* What graph.on says: whether the graph is of the embedding; never without a network. */
+bool dc_run_graph_embeds(const dc_config *cfg, const dc_net *net);
+/* With graph.save: finds the neighbours of these rows and the components of their graph; else *out is empty. The caller
+ * releases it. Errors: DC_ERR_MEMORY, DC_ERR_NUMERIC, DC_STOPPED. */
+DC_CHECKED dc_status dc_run_graph(dc_comm *comm, dc_job *job, const dc_rows *rows, bool embeds, dc_graph_result *out);
+void dc_graph_result_release(dc_graph_result *g);
+/* Memory that it takes on this rank for rows of d columns; *held: what remains. Local. */
+double dc_run_graph_bytes(const dc_config *cfg, const dc_part *part, int64_t d, double *held);
 /* Writes run.h5 and summary.json, prints the end table, self-checks and RESULT line. last: NULL without soft
  * assignment. */
 DC_CHECKED dc_status dc_run_finish(dc_comm *comm, dc_job *job, dc_result *r, const dc_refresh *last);

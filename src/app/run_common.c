@@ -29,6 +29,10 @@ static dc_status check_rows(const dc_job *job, const dc_data_header *head)
     if (env.K > head->N)
         return DC_FAIL(DC_ERR_DATA, "%s: %lld rows < %lld clusters; lower cluster.clusters or use more rows",
                        cfg->input.data, (long long)head->N, (long long)env.K);
+    if (cfg->graph.save && cfg->graph.neighbours >= head->N)
+        return DC_FAIL(DC_ERR_DATA,
+                       "%s: %lld rows have no %lld other rows each; lower graph.neighbours or use more rows",
+                       cfg->input.data, (long long)head->N, (long long)cfg->graph.neighbours);
     return strcmp(job->cli->verb, "fit") == 0 && method->check_rows ? method->check_rows(&env, head->N) : DC_OK;
 }
 

@@ -11,6 +11,7 @@ typedef struct {
     dc_slab slab; /* the centres alone */
     dc_kmeans_result km;
     dc_scoring scoring;
+    dc_graph_result graph;
 } raw_kmeans;
 
 static dc_status release(dc_comm *comm, raw_kmeans *r, dc_status st)
@@ -18,6 +19,7 @@ static dc_status release(dc_comm *comm, raw_kmeans *r, dc_status st)
     dc_kmeans_result_release(&r->km);
     dc_dataset_destroy(&r->data);
     dc_scoring_release(&r->scoring);
+    dc_graph_result_release(&r->graph);
     return dc_job_end(comm, &r->job, st);
 }
 
@@ -32,6 +34,12 @@ static dc_status cluster(dc_comm *comm, raw_kmeans *r)
     return st;
 }
 
+static dc_status find_graph(dc_comm *comm, raw_kmeans *r)
+{
+    const dc_rows rows = dc_rows_of_dataset(r->data);
+    return dc_run_graph(comm, &r->job, &rows, false, &r->graph);
+}
+
 static void describe(raw_kmeans *k, dc_result *r)
 {
     dc_slab_add(&k->slab, "centers", k->job.cfg.cluster.clusters, k->data->D, false);
@@ -43,6 +51,7 @@ static void describe(raw_kmeans *k, dc_result *r)
                      .K = k->job.cfg.cluster.clusters,
                      .labels = k->km.labels,
                      .size = k->km.size,
+                     .graph = k->job.cfg.graph.save ? &k->graph : NULL,
                      .stop = k->km.converged ? DC_STOP_CONVERGED : DC_STOP_MAX_ITER,
                      .iterations = k->km.iterations,
                      .inertia = k->km.inertia};
@@ -69,6 +78,7 @@ dc_status dc_run_kmeans(dc_comm *comm, const dc_cli *cli)
         dc_log_warning("cluster.kmeans_max_iter=%lld was reached before the centres converged; the same command "
                        "with a larger value goes on from here",
                        (long long)r.job.cfg.cluster.kmeans_max_iter);
+    DC_TRY(find_graph(comm, &r));
     describe(&r, &result);
     DC_TRY(dc_run_score(comm, &r.job, &result, &r.scoring));
     DC_TRY(dc_run_finish(comm, &r.job, &result, NULL));

@@ -4,6 +4,7 @@
  * The rows of a section stand together, in the order in which a deck shows them. Taken together, the defaults are the
  * published configuration "DEC-keras, MNIST" (Guo's re-implementation of Xie et al., ICML 2016). No parsing and no
  * checks here. */
+#include "dcmpi/neighbours.h"
 #include "key.h"
 
 #define AT(member) offsetof(dc_config, member)
@@ -19,6 +20,7 @@ const dc_key_section dc_section_table[] = {
     {"parallel", "how work is cut and which library multiplies matrices"},
     {"checkpoint", "when the state of a run is saved, so that the same command continues it"},
     {"output", "what run.h5 holds"},
+    {"graph", "the graph of nearest neighbours, as a part of run.h5"},
 };
 const int dc_section_table_n = (int)DC_COUNT_OF(dc_section_table);
 
@@ -58,6 +60,9 @@ static const dc_key_choice optimizers[] = {{"sgd", DC_OPT_SGD},
 static const dc_key_choice schedules[] = {
     {"constant", DC_SCHED_CONSTANT}, {"step", DC_SCHED_STEP}, {"cosine", DC_SCHED_COSINE}, {NULL, 0}};
 static const dc_key_choice ons[] = {{"embedding", DC_ON_EMBEDDING}, {"input", DC_ON_INPUT}, {NULL, 0}};
+static const dc_key_choice metrics[] = {{"euclidean", DC_METRIC_EUCLIDEAN}, {"cosine", DC_METRIC_COSINE}, {NULL, 0}};
+static const dc_key_choice symmetries[] = {
+    {"union", DC_SYMMETRY_UNION}, {"mutual", DC_SYMMETRY_MUTUAL}, {"directed", DC_SYMMETRY_DIRECTED}, {NULL, 0}};
 static const dc_key_choice gemms[] = {{"onednn", DC_GEMM_ONEDNN}, {"cblas", DC_GEMM_CBLAS}, {NULL, 0}};
 static const dc_key_choice isas[] = {
     {"native", DC_ISA_NATIVE}, {"avx2", DC_ISA_AVX2}, {"avx512", DC_ISA_AVX512}, {NULL, 0}};
@@ -372,6 +377,29 @@ const dc_key dc_key_table[] = {
     {KEY("output", "outlier_below", DC_KEY_FLOAT, output.outlier_below, "0"), .min = 0, .max = 1, .verbs = DC_USE_FIT,
      .also = "outlier_threshold min_confidence",
      .doc = "Flag rows whose confidence is below this as outliers in /outlier; 0: none. They keep their labels."},
+
+    {KEY("graph", "save", DC_KEY_BOOL, graph.save, "false"), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
+     .also = "knn_graph neighbors_graph",
+     .doc = "Find the nearest other rows of every row and write them to /graph with their distances and the connected "
+            "components. One exact pass over all pairs at the end: 2 N^2 operations per column. Labels do not change."},
+    {KEY("graph", "on", DC_KEY_CHOICE, graph.on, "embedding"), .choices = ons, .verbs = DC_USE_FIT, .result = true,
+     .when = "save", .when_is = "true", .also = "space use_rep",
+     .doc =
+         "Which rows are compared: as the network embeds them at the end, or the scaled rows of the data (input: also "
+         "what `dcmpi kmeans` and cluster.on: input compare)."},
+    {KEY("graph", "neighbours", DC_KEY_INT, graph.neighbours, "15"), .min = 1, .max = 1000, .unit = "rows",
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .when = "save", .when_is = "true",
+     .also = "neighbors n_neighbors k", .source = "scanpy, UMAP",
+     .doc = "Nearest other rows of each row; of equally near ones the first. Fewer than there are rows."},
+    {KEY("graph", "metric", DC_KEY_CHOICE, graph.metric, "euclidean"), .choices = metrics,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .when = "save", .when_is = "true", .also = "distance",
+     .doc = "Distance of two rows. cosine: 1 - cos of the angle between them, and 1 if one of them is all zeros."},
+    {KEY("graph", "symmetry", DC_KEY_CHOICE, graph.symmetry, "union"), .choices = symmetries,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .when = "save", .when_is = "true", .also = "mode",
+     .doc =
+         "Which edges the graph has, for its connected components and exports. union: between two rows if one is "
+         "among the nearest of the other. mutual: only if both are; many rows may then stand alone. directed: as the "
+         "lists are."},
 };
 const int dc_key_table_n = (int)DC_COUNT_OF(dc_key_table);
 

@@ -99,7 +99,8 @@ static bool condition_holds(const dc_config *cfg, const dc_key *key, unsigned ve
 bool dc_key_needs_network(const dc_key *key)
 {
     return strcmp(key->section, "model") == 0 || strcmp(key->section, "pretrain") == 0 ||
-           (strcmp(key->section, "output") == 0 && strcmp(key->name, "embedding") == 0);
+           (strcmp(key->section, "output") == 0 && strcmp(key->name, "embedding") == 0) ||
+           (strcmp(key->section, "graph") == 0 && strcmp(key->name, "on") == 0);
 }
 
 static bool network_is_there(const dc_config *cfg, const dc_key *key, char *why, size_t cap)

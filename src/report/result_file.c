@@ -273,6 +273,22 @@ out:
     return st;
 }
 
+static dc_status fill_graph(dc_h5 *h5, const dc_graph_result *g)
+{
+    dc_status st = DC_OK;
+    if (!g) return DC_OK;
+    DC_TRY(put_i64(h5, "/graph", "neighbours", g->knn.k));
+    DC_TRY(dc_h5_put_attr_str(h5, "/graph", "on", g->on));
+    DC_TRY(dc_h5_put_attr_str(h5, "/graph", "metric", g->metric));
+    DC_TRY(dc_h5_put_attr_str(h5, "/graph", "symmetry", g->symmetry));
+    DC_TRY(put_i64(h5, "/graph", "edges", g->edges));
+    DC_TRY(put_i64(h5, "/graph", "isolated", g->isolated));
+    DC_TRY(put_i64(h5, "/graph", "components", g->components));
+    DC_TRY(put_i64(h5, "/graph", "largest_component", g->largest));
+out:
+    return st;
+}
+
 static dc_status fill(void *ctx, dc_h5 *h5)
 {
     dc_status st = DC_OK;
@@ -285,6 +301,7 @@ static dc_status fill(void *ctx, dc_h5 *h5)
     DC_TRY(fill_model(h5, r));
     for (int i = 0; i < r->n_histories; i++) DC_TRY(fill_history(h5, r->history[i]));
     DC_TRY(fill_scores(h5, r));
+    DC_TRY(fill_graph(h5, r->graph));
     DC_TRY(create_timing(h5, r));
 out:
     return st;
@@ -292,7 +309,18 @@ out:
 
 /* ---- Files ------------------------------------------------------------------------------------------------------- */
 
-enum { ROW_ARRAYS_MAX = 6 + DC_RESULTS_MAX };
+enum { ROW_ARRAYS_MAX = 9 + DC_RESULTS_MAX };
+
+static size_t list_graph_rows(const dc_graph_result *g, dc_h5_rows *rows)
+{
+    if (!g) return 0;
+    const size_t k = (size_t)g->knn.k;
+    rows[0] = (dc_h5_rows){.name = "/graph/neighbours", .type = DC_H5_I64, .width = k, .local = g->knn.row};
+    rows[1] = (dc_h5_rows){.name = "/graph/distances", .type = DC_H5_F64, .width = k, .local = g->knn.square};
+    rows[2] =
+        (dc_h5_rows){.name = "/graph/component", .type = DC_H5_I64, .width = 1, .vector = true, .local = g->component};
+    return 3;
+}
 
 static size_t list_rows(const dc_result *r, dc_h5_rows rows[ROW_ARRAYS_MAX])
 {
@@ -310,6 +338,7 @@ static size_t list_rows(const dc_result *r, dc_h5_rows rows[ROW_ARRAYS_MAX])
     if (r->data->id_bytes)
         rows[n++] = (dc_h5_rows){
             .name = "/ids", .type = DC_H5_TEXT, .width = r->data->id_bytes, .vector = true, .local = r->data->ids};
+    n += list_graph_rows(r->graph, rows + n);
     for (int i = 0; r->more && i < r->more->n; i++) {
         const dc_result_array *a = &r->more->array[i];
         if (!a->of_rows) continue;
@@ -326,6 +355,7 @@ double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const d
     if (has_method) row += cfg->output.outlier_below > 0 ? 5 : 4; /* confidence, outlier */
     if (embeds) row += sizeof(float) * (double)slab->net.L;
     if (has_method && cfg->output.q == DC_Q_FULL) row += sizeof(float) * K;
+    if (cfg->graph.save) row += (sizeof(dc_gidx) + sizeof(double)) * (double)cfg->graph.neighbours + sizeof(int64_t);
     const double table = dc_counts_has_table(cfg->cluster.clusters, head->C) ? sizeof(int64_t) * K * C : 0;
     return (double)head->N * row + sizeof(float) * (double)slab->n + table;
 }

@@ -19,6 +19,7 @@ const char *dc_section_name(dc_section s)
         [DC_T_CLUSTER_NETWORK] = "cluster network",
         [DC_T_CLUSTER_SYNC] = "cluster sync",
         [DC_T_CLUSTER_UPDATE] = "cluster update",
+        [DC_T_NEIGHBOURS] = "neighbours",
         [DC_T_CHECKPOINT] = "checkpoint",
         [DC_T_METRICS] = "metrics",
         [DC_T_WRITE] = "write",
