@@ -44,6 +44,7 @@ HEADERS = {
     "nn": "nn net_text optim op graph slab",
     "cluster": "mixture",
     "graph": "knn neighbours",
+    "cluster": "cluster mixture spectral",
     "step": "step plan",
     "train": "train",
     "state": "state ckpt history progress results",

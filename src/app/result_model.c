@@ -81,7 +81,10 @@ static dc_status build(const char *path, const dc_config *deck, dc_trained *t)
 static dc_status read_header(const char *path, dc_config *deck, dc_trained *t)
 {
     const dc_status st = dc_trained_header(path, t);
-    return st == DC_OK && t->has_method ? read_deck(path, t->method, deck) : st;
+    if (st != DC_OK || !t->has_method) return st;
+    const dc_status read = read_deck(path, t->method, deck);
+    if (read == DC_OK && deck->cluster.clusters == DC_CLUSTERS_AUTO) deck->cluster.clusters = t->K;
+    return read;
 }
 
 dc_status dc_result_model_read(const char *path, dc_config *deck, dc_trained *out)

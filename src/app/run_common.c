@@ -24,8 +24,10 @@ static double gib(double bytes)
 static dc_status check_rows(const dc_job *job, const dc_data_header *head)
 {
     const dc_config *cfg = &job->cfg;
-    const dc_method_env env = {.K = cfg->cluster.clusters, .keys = dc_config_method_keys(cfg)};
-    const dc_method *method = dc_method_find(cfg->cluster.method);
+    const bool open = cfg->cluster.clusters == DC_CLUSTERS_AUTO;
+    dc_method_env env = {.K = open ? 2 : cfg->cluster.clusters, .keys = dc_config_method_keys(cfg)};
+    const dc_method *method = dc_method_find(cfg->cluster.method), *start;
+    const char *name;
     if (env.K > head->N)
         return DC_FAIL(DC_ERR_DATA, "%s: %lld rows < %lld clusters; lower cluster.clusters or use more rows",
                        cfg->input.data, (long long)head->N, (long long)env.K);
@@ -33,7 +35,23 @@ static dc_status check_rows(const dc_job *job, const dc_data_header *head)
         return DC_FAIL(DC_ERR_DATA,
                        "%s: %lld rows have no %lld other rows each; lower graph.neighbours or use more rows",
                        cfg->input.data, (long long)head->N, (long long)cfg->graph.neighbours);
-    return strcmp(job->cli->verb, "fit") == 0 && method->check_rows ? method->check_rows(&env, head->N) : DC_OK;
+    if (strcmp(job->cli->verb, "fit") != 0) return DC_OK;
+    const dc_status st = method->check_rows ? method->check_rows(&env, head->N) : DC_OK;
+    env.keys = dc_config_start_keys(cfg, &name);
+    start = env.keys ? dc_method_find(name) : NULL;
+    return st == DC_OK && start && start->check_rows ? start->check_rows(&env, head->N) : st;
+}
+
+/* The estimate; for a number of clusters that is not chosen yet, of the most. */
+static dc_status estimate_most(dc_comm *comm, dc_job *job, const dc_data_header *head, dc_estimate *e)
+{
+    int64_t *K = &job->cfg.cluster.clusters;
+    const bool open = *K == DC_CLUSTERS_AUTO;
+    const dc_method *method = dc_method_find(job->cfg.cluster.method);
+    if (open) *K = DC_MIN(method->most_clusters(dc_config_method_keys(&job->cfg)), head->N - 1);
+    const dc_status st = dc_job_estimate(comm, job, head, e);
+    if (open) *K = DC_CLUSTERS_AUTO;
+    return st;
 }
 
 static dc_status probe_data(const dc_config *cfg, const char *verb)
@@ -70,7 +88,7 @@ static dc_status estimate(dc_comm *comm, dc_job *job, dc_data_header *head, dc_e
     DC_TRY_ALL(comm, check_rows(job, head));
     if (strcmp(job->cli->verb, "fit") == 0) dc_deck_take_images(&job->cfg, head);
     DC_TRY_ALL(comm, dc_job_dump_deck(job)); /* now with the shape of the images */
-    DC_TRY(dc_job_name_limit(dc_job_estimate(comm, job, head, e), FEWER_ROWS));
+    DC_TRY(dc_job_name_limit(estimate_most(comm, job, head, e), FEWER_ROWS));
 out:
     return st;
 }
@@ -179,7 +197,7 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     if (head.C != d->C) { /* now the classes are known */
         head.C = d->C;
         head.has_labels = d->C > 0;
-        DC_TRY(dc_job_estimate(comm, job, &head, &e));
+        DC_TRY(estimate_most(comm, job, &head, &e));
     }
     dc_log("%s; result about %.3f GiB on disk", memory_line(&e, line), gib(e.disk_bytes));
     for (int i = 0; i < e.n_phases; i++)

@@ -144,11 +144,14 @@ static dc_status replace_scores(const dc_job *job, const char *path, dc_result *
     return st;
 }
 
-static dc_status check_whole(const char *path)
+static dc_status check_whole(const char *path, int64_t *K)
 {
     dc_h5 *h5 = NULL;
+    dc_h5_info sizes;
     dc_status st = dc_h5_open(&h5, path, DC_H5_READ);
     if (st == DC_OK) st = dc_h5_check_hash(h5, "/labels");
+    if (st == DC_OK) st = dc_h5_dataset_info(h5, "/clusters/size", &sizes);
+    if (st == DC_OK) *K = sizes.dims[0];
     (void)!dc_h5_close(&h5);
     return st;
 }
@@ -162,11 +165,12 @@ static dc_status score_anew(dc_comm *comm, dc_job *job)
     const dc_dataset *data = job->data;
     const bool root = dc_comm_rank(comm) == 0;
     dc_output_path(job, DC_FILE_RESULT, path);
-    DC_TRY_ALL(comm, root ? check_whole(path) : DC_OK);
+    int64_t K = 0;
+    DC_TRY_ALL(comm, root ? check_whole(path, &K) : DC_OK);
+    dc_comm_bcast(comm, &K, sizeof K, 0);
     DC_TRY_ALL(comm, dc_mem_alloc(&labels, (size_t)dc_part_rows(&data->part), sizeof *labels, "labels of the result"));
     DC_TRY(dc_h5_read_part(comm, path, "/labels", DC_H5_I32, &data->part, 1, labels));
-    dc_result r = {
-        .cfg = &job->cfg, .from = &job->from, .data = data, .K = job->cfg.cluster.clusters, .labels = labels};
+    dc_result r = {.cfg = &job->cfg, .from = &job->from, .data = data, .K = K, .labels = labels};
     DC_TRY_ALL(comm, check_labels(&r));
     DC_TRY(dc_run_score(comm, job, &r, &scoring));
     DC_TRY_ALL(comm, root ? replace_scores(job, path, &r) : DC_OK);
