@@ -53,7 +53,7 @@ LAYER_OF_HEADER = {h: layer for layer, names in HEADERS.items() for h in names.s
 
 # What -> (regex on a line of code, regex on the files that may contain it).
 PLACES = {
-    "MPI only in src/comm": (r'#\s*include\s*[<"]mpi\.h|\bMPI_[A-Z]\w+\s*\(', r"src/comm/|src/(io/h5\w*|la/dla\w*)\.c"),
+    "MPI only in src/comm": (r'#\s*include\s*[<"]mpi\.h|\bMPI_[A-Z]\w+\s*\(', r"src/comm/|src/(io/h5\w*|la/dla\w*)\.c|src/la/scalapack_decl\.h"),
     "comm_mpi.h only in src/comm, io/h5, la/dla": (r'#\s*include\s*"(comm/)?comm_mpi\.h"', r"src/comm/|src/(io/h5\w*|la/dla\w*)\.[ch]"),
     "HDF5 only in src/io": (r"#\s*include\s*<hdf5|\bH5[A-Z]+[a-z_]\w*\s*\(", r"src/io/"),
     "oneDNN, CBLAS and LAPACK only in la/gemm.c, la/blas_info.c, la/eigen.c": (r"#\s*include\s*<(oneapi/dnnl|dnnl|cblas|openblas)|\b(cblas|dnnl|openblas)_\w+\s*\(|\b[sd](sy|ge|po|st)[a-z0-9]{2,4}_\s*\(", r"src/la/(gemm|blas_info|eigen)\.c"),

@@ -21,5 +21,7 @@ void dc_beat_to(dc_beat *beat);
 void dc_beat_at(const char *phase, int64_t step);
 /* Records that this process enters or leaves a call that waits for others; leaving counts as progress. */
 void dc_beat_waits(bool waits);
+/* Counts as progress, though nothing is known of it: for calls of libraries that may take hours. */
+void dc_beat_lives(void);
 
 #endif

@@ -120,7 +120,7 @@ typedef struct {
 
     dc_dla_plan plan;                /* as it was executed */
     double build_s, solve_s, move_s; /* seconds: matrix, ScaLAPACK, redistribution and checks */
-    double flop;                     /* in solve_s: 4/3 N^3 and 2 N^2 k (back-transformation), and 8/3 N^3 for EVD */
+    double flop;                     /* of solve_s, nominal: 4/3 N^3 for the reduction, 2 N^2 k for the vectors */
 } dc_dla_eigen;
 enum { DC_DLA_CHECKED = 32 };
 
@@ -156,6 +156,7 @@ DC_CHECKED dc_status dc_dla_cholesky(dc_comm *comm, const dc_dla_matrix *A, dc_d
  * blocks of rows. */
 DC_CHECKED dc_status dc_dla_gram(dc_comm *comm, const dc_rows *Z, const dc_part *part, double *G);
 
+enum { DC_DLA_SVD_MAX = 4096 };
 typedef struct {
     int64_t k, rank;                /* columns; how many singular values are not 0 to working precision */
     double *values;                 /* [k], descending, global, owned; 0 beyond `rank` */
@@ -163,12 +164,11 @@ typedef struct {
     double *left;                   /* U[n x k], local rows, owned: orthonormal columns, zeros beyond `rank` */
     double orthogonality, residual; /* largest |u_i'u_j - delta_ij|; largest |Zv - value u| / values[0] */
 } dc_dla_svd;
-/* The k largest singular values and vectors of a tall matrix Z[N x d], k <= min(d, 4096). The first pass takes the
- * eigenvectors V of Z'Z: on a grid, or with all d columns if d <= 4096. As these square the condition of Z, a second
- * pass orthogonalises Z V by its own Gram matrix (columns scaled to length 1), until that is the identity, and takes
- * the SVD of the small triangle that is left. So singular values are right to rounding relative to the largest, as
- * those of LAPACK, not to its square root. Signs: as of dc_dla_eigen_solve(), by the rows of V. `part`: any with N =
- * Z->d and the P and V of Z->part. */
+/* The k largest singular values and vectors of a tall matrix Z[N x d], k <= min(d, DC_DLA_SVD_MAX). The first pass
+ * takes the eigenvectors V of Z'Z: all of them if d <= DC_DLA_SVD_MAX, else k. As these square the condition of Z, a
+ * second pass orthogonalises Z V by its own Gram matrix (columns scaled to length 1), until that is the identity, and
+ * takes the SVD of the small triangle that is left. So singular values are right to rounding relative to the largest,
+ * as those of LAPACK, not to its square root. Signs: as of dc_dla_eigen_solve(), by the rows of V. */
 DC_CHECKED dc_status dc_dla_svd_solve(dc_comm *comm, const dc_rows *Z, int64_t k, dc_dla_svd *out);
 void dc_dla_svd_release(dc_dla_svd *s);
 

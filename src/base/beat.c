@@ -37,3 +37,8 @@ void dc_beat_waits(bool waits)
     atomic_store_explicit(&own->waits, waits, memory_order_relaxed);
     if (!waits) move(own);
 }
+
+void dc_beat_lives(void)
+{
+    if (own) move(own);
+}
