@@ -190,6 +190,5 @@ void dc_centers_destroy(dc_method_state **state)
     dc_mem_free(&s->labels);
     dc_mem_free(&s->number);
     dc_sum_destroy(&s->loss);
-    dc_spectral_state_destroy(&s->spectral);
     dc_mem_free(state);
 }

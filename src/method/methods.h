@@ -34,7 +34,6 @@ typedef struct {
     int64_t stage;   /* whether they are there */
     dc_state *saved; /* the run state in which they are registered, or NULL; borrowed */
 } dc_spectral_state;
-void dc_spectral_state_destroy(dc_spectral_state **state);
 
 /* State of the methods that have K centres in the latent space (tensor "centers") and use the Student-t assignment as
  * q. These methods have no other state. */

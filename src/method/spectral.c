@@ -171,6 +171,20 @@ static dc_status check_rows(const dc_method_env *env, int64_t N)
     return st == DC_OK ? dc_spectral_check_rows(config_of(env), env->K, N) : st;
 }
 
+static void destroy(dc_method_state **state)
+{
+    dc_spectral_state *own = *state ? (*state)->spectral : NULL;
+    if (own) {
+        dc_state_drop(own->saved, own->rows);
+        dc_state_drop(own->saved, own->value);
+        dc_state_drop(own->saved, &own->stage);
+        dc_mem_free(&own->rows);
+        dc_mem_free(&own->value);
+        dc_mem_free(&(*state)->spectral);
+    }
+    dc_centers_destroy(state);
+}
+
 static dc_status create(const dc_method_env *env, dc_method_state **out)
 {
     dc_status st = DC_OK;
@@ -182,20 +196,8 @@ static dc_status create(const dc_method_env *env, dc_method_state **out)
     DC_TRY(dc_mem_alloc(&own->rows, dc_mul_size(n, K), sizeof *own->rows, "spectral embedding"));
     DC_TRY(dc_mem_alloc(&own->value, K + 1, sizeof *own->value, "eigenvalues"));
 out:
-    if (st != DC_OK) dc_centers_destroy(out);
+    if (st != DC_OK) destroy(out);
     return st;
-}
-
-void dc_spectral_state_destroy(dc_spectral_state **state)
-{
-    dc_spectral_state *s = *state;
-    if (!s) return;
-    dc_state_drop(s->saved, s->rows);
-    dc_state_drop(s->saved, s->value);
-    dc_state_drop(s->saved, &s->stage);
-    dc_mem_free(&s->rows);
-    dc_mem_free(&s->value);
-    dc_mem_free(state);
 }
 
 static dc_status keep(dc_comm *comm, dc_method_state *s, dc_state *c)
@@ -418,7 +420,7 @@ const dc_method dc_method_spectral = {
     .assign = assign,
     .check_predict = check_predict,
     .results = results,
-    .destroy = dc_centers_destroy,
+    .destroy = destroy,
     .cluster = cluster,
     .choose = choose,
     .release_found = release_found,
