@@ -97,6 +97,43 @@ continue_from mixture "$(awk '$2 == "mixture" { s = $3 } END { print s }' saved.
 continue_from kmeans 1
 continue_from cluster 0
 
+# ---- As the final step, and as a start ---------------------------------------------------------------------------------------------
+
+args=(fit "${common[@]}" "--model.encoder=dense 8 relu, dense 3" --pretrain.epochs=4 --pretrain.batch=50 --pretrain.lr=0.05
+    --cluster.method=idec --cluster.clusters=4 --cluster.batch=50 --cluster.max_iter=10 --cluster.tol=0 --cluster.final=gmm_tied)
+rm -rf good all
+run 1 1 "${args[@]}" --run.output=good
+expect_exit 0 "a mixture as the final step"
+expect_out 'mixture +best of 1 starts' "it is fitted"
+py 'f = h5py.File("good/run.h5")
+assert f["model/final_factors"].shape == (3, 3) and np.allclose(np.exp(f["model/final_log_weights"][:]).sum(), 1, atol=1e-5)
+x, m, F, w = f["embedding"][:], f["cluster_centers"][:], f["model/final_factors"][:], f["model/final_log_weights"][0]
+g = w - .5 * (((x[:, None] - m[None]) @ F) ** 2).sum(2)
+assert (g.argmax(1) == f["labels"][:]).mean() > .99 and np.isclose(f["confidence"][:], (np.exp(g - g.max(1)[:, None]) /
+    np.exp(g - g.max(1)[:, None]).sum(1)[:, None]).max(1), atol=1e-3).all()'
+ok "labels and confidences are those of the mixture" [ $? = 0 ]
+own_rows "final step"
+bits "final step"
+run 2 1 "${args[@]}" --run.output=all --checkpoint.every=0.000000001s --checkpoint.keep=1000
+list_saved all
+continue_from final_mixture 2
+continue_from cluster 10 2
+run 1 1 "${args[@]}" --cluster.final_kmeans=true --run.output=two
+expect_error 2 'cluster.final and cluster.final_kmeans are two final steps' "two final steps"
+
+args=(fit "${common[@]}" "--model.encoder=dense 8 relu, dense 3" --pretrain.mode=none --cluster.method=dcan --cluster.batch=50
+    --cluster.clusters=4 --cluster.max_iter=10 --cluster.update_interval=5 --cluster.tol=0 --dcan.variance=diagonal)
+rm -rf good
+run 1 1 "${args[@]}" --run.output=good
+mv good plain
+run 1 1 "${args[@]}" --dcan.parameters=gmm --run.output=good
+expect_exit 0 "dcan from a mixture"
+py 'a, b = (h5py.File(f + "/run.h5")["model/deviations"][:] for f in ("plain", "good"))
+assert (a != b).all() and (b > 0).all()'
+ok "it draws with the deviations of a mixture" [ $? = 0 ]
+args+=(--dcan.parameters=gmm)
+bits "dcan from a mixture"
+
 run 1 1 fit "${three[@]}" --cluster.method=gmm --cluster.on=input --gmm.max_iter=1 --gmm.tol=0 --run.output=short
 expect_exit 0 "an end by gmm.max_iter"
 expect_out 'WARNING.*gmm.max_iter=1 ' "warns"

@@ -12,6 +12,7 @@
 enum { DC_CLUSTERS_AUTO = 0 }; /* cluster.clusters: auto, not chosen yet */
 enum { DC_METHODS_MAX = 64, DC_METHODS_BYTES = 1 << 14 };
 typedef enum { DC_PRETRAIN_NONE, DC_PRETRAIN_JOINT, DC_PRETRAIN_LAYERWISE } dc_pretrain_mode;
+typedef enum { DC_FINAL_NONE, DC_FINAL_GMM, DC_FINAL_GMM_TIED, DC_FINAL_GMM_DIAGONAL, DC_FINAL_GMM_SPHERICAL } dc_final;
 typedef enum { DC_ON_EMBEDDING, DC_ON_INPUT } dc_on;
 typedef enum { DC_START_KMEANS, DC_START_SPECTRAL, DC_START_GMM } dc_start_kind;
 typedef enum { DC_REPRODUCIBLE_STRICT, DC_REPRODUCIBLE_OFF } dc_reproducible;
@@ -63,6 +64,7 @@ typedef struct {
         int64_t batch, update_interval, max_iter;
         double tol;
         bool final_kmeans;
+        int final; /* dc_final */
         dc_opt_config opt;
     } cluster;
     struct {

@@ -150,6 +150,9 @@ void dc_move(dc_graph *g, const dc_tensor *tensor, dc_val value);
 void dc_put(dc_graph *g, const dc_table *table, dc_val value);
 /* Declares a value that inference returns under this name. */
 void dc_output(dc_graph *g, const char *name, dc_val x);
+/* What was declared under this name, or DC_NONE; and takes the declaration back. */
+dc_val dc_find_output(const dc_graph *g, const char *name);
+void dc_drop_output(dc_graph *g, const char *name);
 
 #define DC_RECORDED_AT(g) dc_graph_at(g, __FILE__, __LINE__)
 dc_graph *dc_graph_at(dc_graph *g, const char *file, int line);

@@ -15,6 +15,8 @@
 typedef struct {
     const dc_part *part;
     int64_t K, L;
+    int final;        /* 1 + a dc_covariance: a mixture of Gaussians is the final step; 0: none */
+    bool finished;    /* the final step has been made: inference is that of its mixture */
     const void *keys; /* the values of dc_method.keys */
     dc_kmeans_config kmeans;
     const dc_slab *slab; /* the autoencoder, and what the method's build() added */
@@ -91,6 +93,9 @@ typedef struct dc_method {
     dc_status (*start)(dc_comm *comm, dc_method_state *state, const dc_inferred *rows);
     /* Memory that start() takes on this rank, if it is not that of k-means on the embedding. May be NULL. Local. */
     double (*start_bytes)(const dc_method_env *env);
+    /* With start_bytes: size in a checkpoint of what start() keeps, besides that of k-means. NULL: start() keeps
+     * nothing, not even of k-means. Local. */
+    double (*start_saved_bytes)(const dc_method_env *env);
     /* Moves what build() added and no step trains, at the start of each refresh but the first; the rows as in start().
      * Afterwards the rows are inferred again. NULL: nothing to move. Collective. */
     dc_status (*refit)(dc_comm *comm, dc_method_state *state, const dc_inferred *rows);
@@ -151,6 +156,16 @@ DC_CHECKED dc_status dc_method_kmeans(dc_comm *comm, const dc_method_env *env, c
 
 /* The same from the present centres, so that clusters keep their numbers. */
 DC_CHECKED dc_status dc_method_kmeans_again(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label);
+
+/* The final step, if env->final asks for one: adds its tensors to the slab; fits its mixture to what is clustered, and
+ * moves the centres to its means; the memory that this takes on this rank and in a
+ * checkpoint, besides k-means; records the method's
+ * inference with the responsibilities of that mixture as q. Collective is the fit; errors: those of dc_mixture_fit. */
+void dc_final_build(const dc_method_env *env, dc_slab *slab);
+DC_CHECKED dc_status dc_final_fit(dc_comm *comm, const dc_method_env *env, const float *Z);
+double dc_final_bytes(const dc_method_env *env);
+double dc_final_saved_bytes(const dc_method_env *env);
+void dc_final_infer(dc_graph *g, const dc_method *method, const dc_method_env *env);
 
 /* NULL if unknown. */
 const dc_method *dc_method_find(const char *name);

@@ -18,11 +18,11 @@ typedef struct {
     dc_kmeans_config kmeans; /* K, and the k-means that the first start goes on from; others: one restart, other seeds.
                                 Its state, if any, keeps that of EM, too */
     dc_covariance covariance;
-    int n_init;       /* starts, >= 1; the highest log likelihood wins, ties: the first */
-    int max_iter;     /* steps of EM of each start, >= 0 */
-    double tol;       /* least rise of the mean log likelihood */
-    double reg;       /* added to each variance */
-    double reg_share; /* the same, in parts of the mean variance of the clusters that EM starts from */
+    int n_init;        /* starts, >= 1; the highest log likelihood wins, ties: the first */
+    int max_iter;      /* steps of EM of each start, >= 0 */
+    double tol;        /* least rise of the mean log likelihood */
+    double reg;        /* added to each variance */
+    double reg_share;  /* the same, in parts of the mean variance of the clusters that EM starts from */
     const char *phase; /* with a state: the name of EM's phase; that of k-means is the present one. Static text */
 } dc_mixture_config;
 
@@ -53,6 +53,8 @@ DC_CHECKED dc_status dc_mixture_fit_from(dc_comm *comm, const dc_rows *rows, con
 void dc_mixture_release(dc_mixture *m);
 /* Memory that a fit takes on this rank besides k-means, result included. Local. */
 double dc_mixture_bytes(const dc_part *part, int64_t d, int64_t K, dc_covariance covariance);
+/* Size in a checkpoint, besides k-means. */
+double dc_mixture_saved_bytes(int64_t d, int64_t K, dc_covariance covariance);
 /* Free parameters. */
 int64_t dc_mixture_parameters(const dc_mixture *m);
 /* label[n]: the Gaussian with the largest responsibility for each local row, ties to the lowest. Local; threaded.

@@ -121,8 +121,8 @@ typedef struct {
     float *q;       /* [n x K] */
     int32_t *label; /* [n] the output "label", or else the index of the (first) largest q */
 } dc_embedded;
-/* Uses the members part, K, L, keys, slab and value of env, which is borrowed. Errors: DC_ERR_MEMORY, those of the
- * recording. */
+/* Uses the members part, K, L, final, finished, keys, slab and value of env, which is borrowed. Errors: DC_ERR_MEMORY,
+ * those of the recording. */
 DC_CHECKED dc_status dc_embedder_create(dc_embedder **out, const dc_method *method, const dc_method_env *env);
 void dc_embedder_destroy(dc_embedder **e);
 /* FLOP per row. */
@@ -187,10 +187,12 @@ DC_CHECKED dc_status dc_pretrain_needs(dc_comm *comm, const dc_model *sketch, co
 DC_CHECKED dc_status dc_layerwise_needs(dc_comm *comm, const dc_model *sketch, const dc_layerwise_config *cfg, int l,
                                         dc_phase_needs *out);
 typedef struct {
-    dc_phase_needs phase;   /* its held_bytes include result_bytes */
-    double result_bytes;    /* the result, which stays after the phase */
-    double refresh_bytes;   /* extra while the target is recomputed */
-    dc_kmeans_needs kmeans; /* for the initial and the final centres, besides the phase */
+    dc_phase_needs phase;     /* its held_bytes include result_bytes */
+    double result_bytes;      /* the result, which stays after the phase */
+    double refresh_bytes;     /* extra while the target is recomputed */
+    double final_bytes;       /* of the final mixture and its k-means; 0: none */
+    double final_saved_bytes; /* of its state, in a checkpoint */
+    dc_kmeans_needs kmeans;   /* for the initial and the final centres, besides the phase */
 } dc_cluster_needs;
 DC_CHECKED dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, const dc_cluster_config *cfg,
                                          dc_cluster_needs *out);
@@ -213,6 +215,7 @@ typedef struct {
     bool has_clip;    /* values are clipped before scaling */
     dc_slab slab;     /* the run's slab: set by the caller between reading header and arrays */
     const void *keys; /* values of the method's keys, if has_method; borrowed; set by the caller */
+    int final;        /* as in dc_method_env; set by the caller */
     float *value;     /* [slab.n] */
     float *shift, *scale;
     double *clip_lo, *clip_hi; /* NULL if the run did not clip */

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "dcmpi/mixture.h"
+
 dc_image dc_deck_image(const dc_config *cfg)
 {
     dc_net_text text;
@@ -51,15 +53,27 @@ void dc_deck_take_images(dc_config *cfg, const dc_data_header *head)
     for (int i = 0; i < head->n_image_dims; i++) shape->v[shape->n++] = head->image_shape[i];
 }
 
+int dc_deck_final(const dc_config *cfg)
+{
+    static const int of[] = {[DC_FINAL_NONE] = 0,
+                             [DC_FINAL_GMM] = 1 + DC_COVARIANCE_FULL,
+                             [DC_FINAL_GMM_TIED] = 1 + DC_COVARIANCE_TIED,
+                             [DC_FINAL_GMM_DIAGONAL] = 1 + DC_COVARIANCE_DIAGONAL,
+                             [DC_FINAL_GMM_SPHERICAL] = 1 + DC_COVARIANCE_SPHERICAL};
+    return of[cfg->cluster.final];
+}
+
 dc_status dc_deck_slab(const dc_config *cfg, int64_t D, dc_slab *slab)
 {
     dc_net net;
     const dc_method *method = dc_method_find(cfg->cluster.method);
     const dc_status st = dc_deck_net(cfg, D, &net);
     if (st != DC_OK) return st;
-    const dc_method_env env = {.K = cfg->cluster.clusters, .L = net.L, .keys = dc_config_method_keys(cfg)};
+    const dc_method_env env = {
+        .K = cfg->cluster.clusters, .L = net.L, .final = dc_deck_final(cfg), .keys = dc_config_method_keys(cfg)};
     dc_slab_init(slab, &net);
     if (method->build) method->build(&env, slab);
+    dc_final_build(&env, slab);
     return slab->st;
 }
 

@@ -148,6 +148,9 @@ static dc_status take_clustering(dc_comm *comm, problem *p)
     take_training(p, &n.phase);
     if (c.final_kmeans)
         take(p, "final_kmeans", (moment){.model = model, .work = work + n.kmeans.bytes, .root = SAVING_BYTES}, NULL);
+    p->largest_saved = fmax(p->largest_saved, n.phase.saved_bytes + n.final_saved_bytes);
+    if (n.final_bytes > 0)
+        take(p, "final_mixture", (moment){.model = model, .work = work + n.final_bytes, .root = SAVING_BYTES}, NULL);
     /* The trainer has released its memory; the parameters stay. */
     n.result_bytes += take_graph(p, model, n.result_bytes);
     take(p, "result", (moment){.model = model, .work = n.result_bytes + example_bytes(p) + PIECE_BYTES}, NULL);

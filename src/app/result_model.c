@@ -66,6 +66,7 @@ static dc_status build(const char *path, const dc_config *deck, dc_trained *t)
         return DC_OK;
     }
     t->keys = dc_config_method_keys(deck);
+    t->final = dc_deck_final(deck);
     if (dc_deck_slab(deck, t->D, &t->slab) != DC_OK) {
         dc_error_clear();
         return DC_FAIL(DC_ERR_FORMAT, "%s: the deck in it makes no network for %lld columns", path, (long long)t->D);

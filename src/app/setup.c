@@ -58,6 +58,7 @@ dc_cluster_config dc_setup_clustering(const dc_job *job, const dc_net *net, cons
                                .env = {.part = part,
                                        .K = cfg->cluster.clusters,
                                        .L = net->L,
+                                       .final = dc_deck_final(cfg),
                                        .keys = dc_config_method_keys(cfg),
                                        .kmeans = dc_setup_kmeans(job),
                                        .start_by = start ? dc_method_find(start) : NULL,

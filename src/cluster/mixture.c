@@ -81,6 +81,11 @@ double dc_mixture_bytes(const dc_part *part, int64_t d, int64_t K, dc_covariance
     return sizeof(double) * (double)values + dc_mix_bytes(part, d, K, covariance);
 }
 
+double dc_mixture_saved_bytes(int64_t d, int64_t K, dc_covariance covariance)
+{
+    return (double)(sizeof(int64_t) * N_COUNTS) + sizeof(double) * (double)kept_values(K, d, covariance);
+}
+
 /* ---- State ------------------------------------------------------------------------------------------------------- */
 
 static bool is_possible(const fit *f)

@@ -140,6 +140,14 @@ static dc_status check_on(const dc_config *cfg, const dc_origins *from)
                    place, method->name, others);
 }
 
+static dc_status check_final(const dc_config *cfg, const dc_origins *from)
+{
+    char place[DC_PLACE_MAX];
+    if (cfg->cluster.final == DC_FINAL_NONE || !cfg->cluster.final_kmeans) return DC_OK;
+    place_of_either(from, "cluster", "final", "final_kmeans", place);
+    return DC_FAIL(DC_ERR_USAGE, "%s: cluster.final and cluster.final_kmeans are two final steps; choose one", place);
+}
+
 static dc_act output_act(const dc_net_text *net)
 {
     return net->kind == DC_DECODER_OWN ? net->decoder.layer[net->decoder.n - 1].act : net->output_act;
@@ -268,6 +276,7 @@ dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *fro
     if (from->problems.n > 0) return DC_OK;
     fill_in(cfg);
     if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_on(cfg, from)));
+    if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_final(cfg, from)));
     if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_model(cfg, from)));
     if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_loss(cfg, from, verb)));
     if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_pairs(cfg, from)));

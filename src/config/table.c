@@ -66,6 +66,12 @@ static const dc_key_choice symmetries[] = {
 static const dc_key_choice starts[] = {
     {"kmeans", DC_START_KMEANS}, {"spectral", DC_START_SPECTRAL}, {"gmm", DC_START_GMM}, {NULL, 0}};
 static const dc_key_choice autos[] = {{"auto", DC_CLUSTERS_AUTO}, {NULL, 0}};
+static const dc_key_choice finals[] = {{"none", DC_FINAL_NONE},
+                                       {"gmm", DC_FINAL_GMM},
+                                       {"gmm_tied", DC_FINAL_GMM_TIED},
+                                       {"gmm_diagonal", DC_FINAL_GMM_DIAGONAL},
+                                       {"gmm_spherical", DC_FINAL_GMM_SPHERICAL},
+                                       {NULL, 0}};
 static const dc_key_choice gemms[] = {{"onednn", DC_GEMM_ONEDNN}, {"cblas", DC_GEMM_CBLAS}, {NULL, 0}};
 static const dc_key_choice isas[] = {
     {"native", DC_ISA_NATIVE}, {"avx2", DC_ISA_AVX2}, {"avx512", DC_ISA_AVX512}, {NULL, 0}};
@@ -335,6 +341,12 @@ const dc_key dc_key_table[] = {
     {KEY("cluster", "final_kmeans", DC_KEY_BOOL, cluster.final_kmeans, "false"), .verbs = DC_USE_FIT,
      .trait = "centers", .result = true,
      .doc = "Replace labels and centres at the end by those of k-means on the trained embedding."},
+    {KEY("cluster", "final", DC_KEY_CHOICE, cluster.final, "none"), .choices = finals, .verbs = DC_USE_FIT,
+     .result = true, .also = "final_gmm",
+     .doc =
+         "A mixture of Gaussians on the trained embedding as last step: its means, labels and responsibilities replace "
+         "centres, labels and q, also in predictions. gmm: full covariances; tied, diagonal, spherical as "
+         "gmm.covariance, and constants as the defaults there."},
     OPTIMIZER_ROWS("cluster", cluster.opt, "training", NULL, NULL, "0.01", "Xie et al. 2016"),
 
     {KEY("parallel", "shards", DC_KEY_INT, parallel.shards, "64"), .min = 1, .max = DC_MAX_SHARDS,

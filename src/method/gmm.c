@@ -70,7 +70,7 @@ static const dc_key keys[] = {
 static void build(const dc_method_env *env, dc_slab *slab)
 {
     const gmm_keys *k = env->keys;
-    dc_gaussians_build(env, (dc_covariance)k->covariance, false, slab);
+    dc_gaussians_build(env, &dc_gaussians_own, (dc_covariance)k->covariance, false, slab);
 }
 
 static dc_mixture_config config_of(const dc_method_env *env)
@@ -89,6 +89,12 @@ static double start_bytes(const dc_method_env *env)
 {
     const gmm_keys *k = env->keys;
     return env->kmeans_bytes + dc_mixture_bytes(env->part, env->L, env->K, (dc_covariance)k->covariance);
+}
+
+static double start_saved_bytes(const dc_method_env *env)
+{
+    const gmm_keys *k = env->keys;
+    return dc_mixture_saved_bytes(env->L, env->K, (dc_covariance)k->covariance);
 }
 
 /* ---- Fit --------------------------------------------------------------------------------------------------------- */
@@ -113,7 +119,7 @@ static dc_status start(dc_comm *comm, dc_method_state *s, const dc_inferred *row
     DC_TRY(dc_mixture_fit(comm, &all, &cfg, &m));
     if (!m.converged)
         dc_log_warning("gmm.max_iter=%d was reached before the log likelihood rose by less than gmm.tol", cfg.max_iter);
-    dc_gaussians_take(env, &m);
+    dc_gaussians_take(env, &dc_gaussians_own, &m);
     s->number[LOG_LIKELIHOOD] = m.log_likelihood;
     s->number[BIC] = m.bic;
     s->number[AIC] = m.aic;
@@ -144,7 +150,7 @@ static dc_status keep(dc_comm *comm, dc_method_state *s, dc_state *c)
 
 static void infer(dc_graph *g, const dc_method_env *env)
 {
-    dc_output(g, "q", dc_gaussians_shares(g, env, dc_method_embed(g, env)));
+    dc_output(g, "q", dc_gaussians_shares(g, env, &dc_gaussians_own, dc_method_embed(g, env)));
 }
 
 static dc_status results(const dc_method_state *s, dc_results *r)
@@ -169,6 +175,7 @@ const dc_method dc_method_gmm = {
     .start = start,
     .cluster = cluster,
     .start_bytes = start_bytes,
+    .start_saved_bytes = start_saved_bytes,
     .infer = infer,
     .keep = keep,
     .results = results,

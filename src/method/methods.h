@@ -84,12 +84,18 @@ void dc_centers_destroy(dc_method_state **state);
 
 /* ---- Mixtures of Gaussians --------------------------------------------------------------------------------------- */
 
-/* Adds the tensors "centers", "log_variances" (diagonal, spherical) or "factors" (full, tied), "log_weights". */
-void dc_gaussians_build(const dc_method_env *env, dc_covariance covariance, bool trained, dc_slab *slab);
+/* Names of the tensors besides "centers": of a method itself, and of the final step of any method. */
+typedef struct {
+    const char *log_variances, *factors, *log_weights;
+} dc_gaussian_names;
+extern const dc_gaussian_names dc_gaussians_own, dc_gaussians_final;
+/* Adds "centers", unless they are there, log variances (diagonal, spherical) or factors (full, tied), log weights. */
+void dc_gaussians_build(const dc_method_env *env, const dc_gaussian_names *names, dc_covariance covariance,
+                        bool trained, dc_slab *slab);
 /* Sets them. */
-void dc_gaussians_take(const dc_method_env *env, const dc_mixture *m);
+void dc_gaussians_take(const dc_method_env *env, const dc_gaussian_names *names, const dc_mixture *m);
 /* The responsibilities for rows z, [batch x K]. */
-dc_val dc_gaussians_shares(dc_graph *g, const dc_method_env *env, dc_val z);
+dc_val dc_gaussians_shares(dc_graph *g, const dc_method_env *env, const dc_gaussian_names *names, dc_val z);
 
 /* ---- Softmax heads ----------------------------------------------------------------------------------------------- */
 

@@ -34,7 +34,7 @@ static const dc_key keys[] = {
 static void build(const dc_method_env *env, dc_slab *slab)
 {
     dc_variational_build(env, slab, "vade.loss = bce_sum");
-    dc_gaussians_build(env, DC_COVARIANCE_DIAGONAL, true, slab);
+    dc_gaussians_build(env, &dc_gaussians_own, DC_COVARIANCE_DIAGONAL, true, slab);
 }
 
 static dc_status start(dc_comm *comm, dc_method_state *s, const dc_inferred *rows)
@@ -54,7 +54,7 @@ static dc_status start(dc_comm *comm, dc_method_state *s, const dc_inferred *row
     DC_TRY_ALL(comm, dc_mem_alloc(&label, (size_t)dc_part_rows(env->part), sizeof *label, "labels"));
     DC_TRY(dc_method_kmeans(comm, env, rows->Z, label));
     DC_TRY(dc_mixture_fit_from(comm, &all, &mixture, dc_method_values(env, "centers"), label, &m));
-    dc_gaussians_take(env, &m);
+    dc_gaussians_take(env, &dc_gaussians_own, &m);
 out:
     dc_mixture_release(&m);
     dc_mem_free(&label);
@@ -68,7 +68,7 @@ static void record(dc_graph *g, const dc_method_state *s, int step)
     const dc_method_env *env = s->env;
     (void)step;
     const dc_variational v = dc_variational_record(g, s);
-    const dc_val share = dc_gaussians_shares(g, env, v.z),
+    const dc_val share = dc_gaussians_shares(g, env, &dc_gaussians_own, v.z),
                  apart = dc_gauss_kl(g, v.mean, v.log_var, dc_method_use(g, env, "centers"),
                                      dc_method_use(g, env, "log_variances"));
     dc_minimize(g, "prior", 1, dc_dot(g, share, apart));
@@ -79,7 +79,7 @@ static void infer(dc_graph *g, const dc_method_env *env)
 {
     const dc_val mean = dc_centers_encode(g, env, false, dc_batch(g, env->slab->net.D));
     dc_output(g, "embedding", mean);
-    dc_output(g, "q", dc_gaussians_shares(g, env, mean));
+    dc_output(g, "q", dc_gaussians_shares(g, env, &dc_gaussians_own, mean));
 }
 
 /* ---- Failures ---------------------------------------------------------------------------------------------------- */

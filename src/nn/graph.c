@@ -270,3 +270,24 @@ void(dc_output)(dc_graph *g, const char *name, dc_val x)
         g->output[g->n_outputs++].node = x.id;
     }
 }
+
+static int output_of(const dc_graph *g, const char *name)
+{
+    for (int i = 0; i < g->n_outputs; i++)
+        if (strcmp(g->output[i].name, name) == 0) return i;
+    return -1;
+}
+
+dc_val dc_find_output(const dc_graph *g, const char *name)
+{
+    const int i = output_of(g, name);
+    return i < 0 ? DC_NONE : (dc_val){g->output[i].node};
+}
+
+void dc_drop_output(dc_graph *g, const char *name)
+{
+    const int i = output_of(g, name);
+    if (i < 0) return;
+    g->n_outputs--;
+    memmove(&g->output[i], &g->output[i + 1], (size_t)(g->n_outputs - i) * sizeof g->output[0]);
+}

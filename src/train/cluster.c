@@ -374,6 +374,24 @@ out:
     return st;
 }
 
+/* Replaces centres and inference by those of a mixture on the final embedding. */
+static dc_status final_mixture(dc_comm *comm, loop *l)
+{
+    dc_status st = DC_OK;
+    dc_refresh with_it; /* not used, as with k-means */
+    const double begin = dc_timer_start();
+    dc_state_at(l->model->state, "final_kmeans", 0);
+    DC_TRY(dc_final_fit(comm, &l->env, l->out->Z));
+    dc_timer_stop(l->model->timers, DC_T_KMEANS, begin, 0, 0);
+    l->env.finished = true;
+    dc_embedder_destroy(&l->embedder);
+    DC_TRY_ALL(comm, dc_embedder_create(&l->embedder, l->cfg->method, &l->env));
+    DC_TRY(infer(comm, l, false));
+    DC_TRY(dc_shares_renew(comm, l->env.part, l->out->q, l->env.K, l->next, l->out->labels, &l->shares, &with_it));
+out:
+    return st;
+}
+
 static void look_for_failure(const loop *l)
 {
     const dc_history *h = l->phase.history;
@@ -434,6 +452,7 @@ dc_status dc_train_cluster(dc_comm *comm, dc_model *m, const dc_cluster_config *
     DC_TRY(start(comm, &l, continues));
     DC_TRY(run(comm, &l));
     if (cfg->final_kmeans && out->stop != DC_STOP_DIVERGED) DC_TRY(final_kmeans(comm, &l));
+    if (l.env.final && out->stop != DC_STOP_DIVERGED) DC_TRY(final_mixture(comm, &l));
     take_confidence(&l);
     look_for_failure(&l);
     DC_TRY_ALL(comm, register_results(&l));
@@ -456,11 +475,21 @@ static dc_status measure_result(const dc_model *m, int64_t K, double *bytes)
 }
 
 /* Memory of the method that finds the first clusters for this one. */
-static double start_bytes(const dc_method_env *env)
+static double start_bytes(const dc_method_env *env, double kmeans_bytes)
 {
     dc_method_env own = *env;
     own.keys = env->start_keys;
+    own.kmeans_bytes = kmeans_bytes;
     return env->start_by->start_bytes(&own);
+}
+
+/* Of methods that start otherwise. */
+static void replace_kmeans(loop *l, dc_kmeans_needs *needs)
+{
+    const dc_method *method = l->cfg->method;
+    l->env.kmeans_bytes = needs->bytes;
+    needs->bytes = method->start_bytes(&l->env);
+    needs->saved_bytes = method->start_saved_bytes ? needs->saved_bytes + method->start_saved_bytes(&l->env) : 0;
 }
 
 dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, const dc_cluster_config *cfg,
@@ -479,9 +508,10 @@ dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, const dc_cl
     dc_rehearsal_measure(&r, &l.phase, &out->phase);
     DC_TRY_ALL(comm, dc_soft_count_bytes(env->part, env->K, &out->refresh_bytes));
     DC_TRY(dc_kmeans_needs_of(comm, env->part, env->L, &env->kmeans, &out->kmeans));
-    l.env.kmeans_bytes = out->kmeans.bytes;
-    if (cfg->method->start_bytes) out->kmeans.bytes = cfg->method->start_bytes(&l.env);
-    if (l.env.start_by) out->kmeans.bytes = fmax(out->kmeans.bytes, start_bytes(&l.env));
+    out->final_bytes = env->final ? out->kmeans.bytes + dc_final_bytes(env) : 0;
+    out->final_saved_bytes = dc_final_saved_bytes(env);
+    if (cfg->method->start_bytes) replace_kmeans(&l, &out->kmeans);
+    if (l.env.start_by) out->kmeans.bytes = fmax(out->kmeans.bytes, start_bytes(&l.env, out->kmeans.bytes));
 out:
     release(&l);
     dc_cluster_result_release(&result);

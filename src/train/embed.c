@@ -37,7 +37,10 @@ static dc_status record(dc_graph **out, const dc_method *method, const dc_method
 {
     dc_status st = DC_OK;
     DC_TRY(dc_graph_create(out));
-    method->infer(*out, env);
+    if (env->final && env->finished)
+        dc_final_infer(*out, method, env);
+    else
+        method->infer(*out, env);
     DC_TRY(dc_graph_finish(*out));
 out:
     return st;

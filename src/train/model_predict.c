@@ -60,7 +60,13 @@ dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_
     p->view = (dc_dataset){
         .D = t->D, .dtype = dtype, .clip_lo = t->clip_lo, .clip_hi = t->clip_hi, .shift = t->shift, .scale = t->scale};
     snprintf(p->view.source, sizeof p->view.source, "%s", source);
-    p->env = (dc_method_env){.K = t->K, .L = t->width, .keys = t->keys, .slab = &t->slab, .value = t->value};
+    p->env = (dc_method_env){.K = t->K,
+                             .L = t->width,
+                             .final = t->final,
+                             .finished = true,
+                             .keys = t->keys,
+                             .slab = &t->slab,
+                             .value = t->value};
     if (t->has_method) {
         DC_TRY(dc_embedder_alloc(&p->embedder, dc_method_find(t->method), &p->env, t->tile_rows, rows));
         DC_TRY(dc_mem_alloc(&p->q, dc_mul_size(rows, (size_t)t->K), sizeof *p->q, "soft assignment"));
