@@ -56,7 +56,7 @@ typedef struct {
     } pretrain;
     struct {
         char method[DC_NAME_MAX];
-        int on; /* dc_on */
+        int on;   /* dc_on */
         int init; /* dc_start_kind */
         int64_t clusters;
         int64_t n_init, kmeans_max_iter;

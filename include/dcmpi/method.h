@@ -93,6 +93,11 @@ typedef struct dc_method {
     dc_status (*start)(dc_comm *comm, dc_method_state *state, const dc_inferred *rows);
     /* Memory that start() takes on this rank, if it is not that of k-means on the embedding. May be NULL. Local. */
     double (*start_bytes)(const dc_method_env *env);
+    /* Refuses, with numbers, a start() that does not fit into room_bytes on each of env->part->P ranks, if it can say
+     * more than the general check of memory. Of env, part, K, L and keys are set. May be NULL. Local. Errors:
+     * DC_ERR_MEMORY.
+     */
+    dc_status (*check_room)(const dc_method_env *env, double room_bytes);
     /* With start_bytes: size in a checkpoint of what start() keeps, besides that of k-means. NULL: start() keeps
      * nothing, not even of k-means. Local. */
     double (*start_saved_bytes)(const dc_method_env *env);

@@ -1,6 +1,6 @@
 /* Spectral embeddings: the eigenvectors of the K smallest eigenvalues of the symmetric normalised Laplacian
- * I - D^-1/2 W D^-1/2, each row of them scaled to length 1 (Ng, Jordan, Weiss 2001). W holds the affinities of all pairs
- * of rows, without its diagonal, and D its row sums. */
+ * I - D^-1/2 W D^-1/2, each row of them scaled to length 1 (Ng, Jordan, Weiss 2001). W holds the affinities of all
+ * pairs of rows, without its diagonal, and D its row sums. */
 #ifndef DCMPI_SPECTRAL_H
 #define DCMPI_SPECTRAL_H
 
@@ -21,12 +21,7 @@ enum { DC_SPECTRAL_EXACT_ROWS = 10000 };
 /* With the distance d of two rows: GAUSSIAN exp(-d^2 / (2 s^2)); SELF_TUNING exp(-d^2 / (s_i s_j)), where s_i is the
  * distance of row i to its neighbour number scale_neighbor (Zelnik-Manor and Perona 2004); NEIGHBORS: 1 if each of two
  * rows is among the nearest of the other, 1/2 if only one is, as in scikit-learn; COSINE: max(0, cos). */
-typedef enum {
-    DC_AFFINITY_GAUSSIAN,
-    DC_AFFINITY_SELF_TUNING,
-    DC_AFFINITY_NEIGHBORS,
-    DC_AFFINITY_COSINE
-} dc_affinity;
+typedef enum { DC_AFFINITY_GAUSSIAN, DC_AFFINITY_SELF_TUNING, DC_AFFINITY_NEIGHBORS, DC_AFFINITY_COSINE } dc_affinity;
 
 typedef enum { DC_LANDMARKS_RANDOM, DC_LANDMARKS_KMEANS } dc_landmark_choice;
 /* What becomes of the rows of the eigenvectors. UNIT: length 1 (Ng, Jordan, Weiss 2001). WALK: divided by the root of
@@ -76,10 +71,10 @@ typedef struct {
 
 typedef struct {
     const dc_spectral_config *keys;
-    int64_t K;        /* eigenvectors, 1 <= K <= DC_SPECTRAL_K_MAX */
-    bool chooses;     /* K is the most: out->K becomes dc_spectral_gap(), for LANDMARK without its rows and formula */
-    uint64_t seed;    /* of landmarks, and of the first vectors of KNN */
-    dc_state *state;  /* keeps what is costly until the embedding is there; NULL: not kept; borrowed */
+    int64_t K;       /* eigenvectors, 1 <= K <= DC_SPECTRAL_K_MAX */
+    bool chooses;    /* K is the most: out->K becomes dc_spectral_gap(), for LANDMARK without its rows and formula */
+    uint64_t seed;   /* of landmarks, and of the first vectors of KNN */
+    dc_state *state; /* keeps what is costly until the embedding is there; NULL: not kept; borrowed */
     const dc_landmarks *landmarks; /* LANDMARK: gets its formula */
 } dc_spectral_task;
 enum { DC_SPECTRAL_K_MAX = 1000 };
@@ -91,8 +86,10 @@ DC_CHECKED dc_status dc_spectral_embed(dc_comm *comm, const dc_rows *rows, const
 void dc_spectral_release(dc_spectral *s);
 /* Memory that dc_spectral_embed() takes on this rank, result included. Local. */
 double dc_spectral_bytes(const dc_part *part, int64_t d, const dc_spectral_config *cfg, int64_t K);
-/* Refuses EXACT if its matrix does not fit into room_bytes on each of P ranks; the message says how many ranks would do.
- * Local. Errors: DC_ERR_MEMORY. */
+/* Size in a checkpoint of what it keeps. */
+double dc_spectral_saved_bytes(int64_t N, const dc_spectral_config *cfg, int64_t K);
+/* Refuses EXACT if its matrix does not fit into room_bytes on each of P ranks; the message says how many ranks would
+ * do. Local. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_spectral_check_room(const dc_part *part, int64_t d, const dc_spectral_config *cfg, int64_t K,
                                             double room_bytes);
 

@@ -74,6 +74,27 @@ static dc_data_request request_of(const dc_config *cfg)
     return r;
 }
 
+/* What a method itself says about memory; then the general check. */
+static dc_status check_room(dc_comm *comm, const dc_job *job, const dc_data_header *head)
+{
+    dc_status st = DC_OK;
+    dc_part part;
+    dc_net net;
+    const dc_config *cfg = &job->cfg;
+    const dc_method *method = dc_method_find(cfg->cluster.method);
+    const double room = (double)dc_mem_available_bytes(dc_comm_node_size(comm));
+    if (strcmp(job->cli->verb, "fit") != 0 || !method->check_room) return DC_OK;
+    DC_TRY(dc_part_init(&part, head->N, dc_int(cfg->parallel.shards), dc_comm_size(comm), dc_comm_rank(comm)));
+    DC_TRY(dc_deck_net(cfg, head->D, &net));
+    const bool open = cfg->cluster.clusters == DC_CLUSTERS_AUTO;
+    const void *keys = dc_config_method_keys(cfg);
+    const dc_method_env env = {
+        .part = &part, .K = open ? method->most_clusters(keys) : cfg->cluster.clusters, .L = net.L, .keys = keys};
+    st = method->check_room(&env, room);
+out:
+    return st;
+}
+
 static const char FEWER_ROWS[] = "fewer rows (input.rows)";
 
 /* Every rank makes the estimate itself, from the header that rank 0 read. */
@@ -178,6 +199,7 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     dc_beat_at("reading", 0);
     DC_TRY(estimate(comm, job, &head, &e));
     const dc_memory_need need = need_of(&e);
+    DC_TRY_ALL(comm, check_room(comm, job, &head));
     DC_TRY(dc_job_check_memory(comm, &need, FEWER_ROWS));
     const double start = dc_timer_start();
     const dc_data_request request = request_of(cfg);
@@ -282,6 +304,7 @@ dc_status dc_run_dry(dc_comm *comm, dc_job *job)
     for (int i = 0; i < e.n_phases; i++) dc_log_plain("%s", phase_line(&e.phase[i], line));
     dc_log_plain("disk      about %.3f GiB in %s", gib(e.disk_bytes), job->cfg.run.output);
     const dc_memory_need need = need_of(&e);
+    DC_TRY_ALL(comm, check_room(comm, job, &head));
     DC_TRY(dc_job_check_memory(comm, &need, FEWER_ROWS));
     dc_log_plain("dry run: deck, input, output directory, disk and memory are fine; nothing was written");
 out:

@@ -1,5 +1,5 @@
-/* Spectral embedding from all pairs of rows: dla.h builds the affinities where they are needed and finds the eigenvectors
- * on a grid of ranks. COSINE is taken from distances of rows of length 1: cos = 1 - d^2 / 2. */
+/* Spectral embedding from all pairs of rows: dla.h builds the affinities where they are needed and finds the
+ * eigenvectors on a grid of ranks. */
 #include "dense.h"
 
 #include <math.h>
@@ -13,18 +13,25 @@
 typedef struct {
     const dc_rows *rows;
     dc_affinity affinity;
-    const double *scales;       /* [N] of all rows */
+    const double *scales;       /* [N] of all rows; COSINE: their lengths */
     const dc_neighbours *graph; /* of NEIGHBORS */
 } pairs;
+
+/* max(0, cos) from the squared distance and the lengths of two rows. */
+static double cosine(double square, double a, double b)
+{
+    const double cos = a == 0 || b == 0 ? 0 : (a * a + b * b - square) / (2 * a * b);
+    return cos < 0 ? 0 : cos; /* NaN stays, and is refused */
+}
 
 static void affinities(const void *ctx, dc_gidx i, int64_t n, const dc_gidx *columns, double *w)
 {
     const pairs *p = ctx;
-    if (p->affinity == DC_AFFINITY_COSINE) {
-        for (int64_t j = 0; j < n; j++) w[j] = dc_affinity_of(p->affinity, w[j] / 2, 0, 0);
-        return;
+    const double si = p->scales[i];
+    for (int64_t j = 0; j < n; j++) {
+        const double sj = p->scales[columns[j]];
+        w[j] = p->affinity == DC_AFFINITY_COSINE ? cosine(w[j], si, sj) : dc_affinity_of(p->affinity, w[j], si, sj);
     }
-    for (int64_t j = 0; j < n; j++) w[j] = dc_affinity_of(p->affinity, w[j], p->scales[i], p->scales[columns[j]]);
 }
 
 /* Rows of the graph, which are not computed from distances. */
@@ -39,20 +46,23 @@ static void graph_rows(const void *ctx, int64_t lo, int64_t n, double *out)
             out[i * N + g->column[e]] = g->both[e] ? 1 : 0.5;
 }
 
-static void unit_rows(const void *ctx, int64_t lo, int64_t n, float *out)
+/* length[n] of this rank's rows. */
+static dc_status measure_rows(const dc_rows *rows, double *length)
 {
-    const dc_rows *rows = ctx;
-    const int64_t d = rows->d;
-    if (rows->X)
-        memcpy(out, rows->X + lo * d, (size_t)(n * d) * sizeof *out);
-    else
-        rows->rows(rows->ctx, lo, n, out);
+    dc_status st = DC_OK;
+    float *x = NULL;
+    const int64_t n = dc_part_rows(rows->part), d = rows->d;
+    DC_TRY(dc_mem_alloc(&x, (size_t)d, sizeof *x, "a row"));
     for (int64_t i = 0; i < n; i++) {
         double square = 0;
-        for (int64_t j = 0; j < d; j++) square += (double)out[i * d + j] * (double)out[i * d + j];
-        const double by = square > 0 ? 1 / sqrt(square) : 0;
-        for (int64_t j = 0; j < d; j++) out[i * d + j] = (float)((double)out[i * d + j] * by);
+        if (!rows->X) rows->rows(rows->ctx, i, 1, x);
+        const float *row = rows->X ? rows->X + i * d : x;
+        for (int64_t j = 0; j < d; j++) square += (double)row[j] * (double)row[j];
+        length[i] = sqrt(square);
     }
+out:
+    dc_mem_free(&x);
+    return st;
 }
 
 /* all[N] of own[n]. Collective. */
@@ -79,19 +89,17 @@ static void tell(const dc_dla_eigen *e)
            e->build_s, e->solve_s, 1e-9 * e->flop / fmax(e->solve_s, 1e-9), e->move_s, e->residual, e->orthogonality);
 }
 
-static dc_status solve(dc_comm *comm, const pairs *p, int64_t want, double *values, double *vectors,
-                                    double *degree)
+static dc_status solve(dc_comm *comm, const pairs *p, int64_t want, double *values, double *vectors, double *degree)
 {
     dc_status st = DC_OK;
     dc_dla_eigen e = {0};
     const dc_part *part = p->rows->part;
-    const dc_rows unit = {.part = part, .d = p->rows->d, .rows = unit_rows, .ctx = p->rows};
     dc_dla_matrix A = {.part = part, .ctx = p, .laplacian = true};
     if (p->affinity == DC_AFFINITY_NEIGHBORS) {
         A.rows = graph_rows;
     } else {
         A.affinity = affinities;
-        A.X = p->affinity == DC_AFFINITY_COSINE ? &unit : p->rows;
+        A.X = p->rows;
     }
     const dc_dla_want what = {.which = DC_DLA_SMALLEST, .k = want, .dtype = DC_F64};
     const size_t count = (size_t)(dc_part_rows(part) * want);
@@ -105,18 +113,17 @@ out:
     return st;
 }
 
-dc_status dc_dense_solve(dc_comm *comm, const dc_rows *rows, dc_affinity affinity, const double *scales,
-                         const dc_knn *knn, int64_t want, double *values, double *vectors,
-                                    double *degree)
+dc_status dc_dense_solve(dc_comm *comm, const dc_rows *rows, dc_affinity affinity, double *scales, const dc_knn *knn,
+                         int64_t want, double *values, double *vectors, double *degree)
 {
     dc_status st = DC_OK;
     const dc_part *part = rows->part;
     double *all = NULL;
     dc_neighbours graph = {0};
     DC_TRY_ALL(comm, dc_mem_alloc(&all, (size_t)part->N, sizeof *all, "scales of rows"));
+    if (affinity == DC_AFFINITY_COSINE) DC_TRY_ALL(comm, measure_rows(rows, scales));
     DC_TRY(gather(comm, part, scales, all));
-    if (affinity == DC_AFFINITY_NEIGHBORS)
-        DC_TRY(dc_neighbours_create(comm, part, knn, DC_SYMMETRY_UNION, &graph));
+    if (affinity == DC_AFFINITY_NEIGHBORS) DC_TRY(dc_neighbours_create(comm, part, knn, DC_SYMMETRY_UNION, &graph));
     DC_TRY(solve(comm, &(pairs){rows, affinity, all, &graph}, want, values, vectors, degree));
 out:
     dc_neighbours_release(&graph);

@@ -1,12 +1,12 @@
 /* Block Lanczos iteration with thick restarts.
  *
- * The basis V [n x end] holds the known eigenvectors, the kept Ritz vectors and the blocks of the present cycle, the last
- * of which is [at, end). A step multiplies that block, W = A V[at:end]; takes the projection T = V'A V, whose new columns
- * are V'W, in full; and makes what is left of W the next block. So A V = V T + (what is left of the last block), and the
- * residual of a Ritz vector V s is the length of that rest times the last entries of s. When V is full, the largest Ritz
- * vectors replace it. Every dot product is a sum over blocks of rows (sum.h) and T is solved on rank 0, so nothing
- * depends on the number of ranks or threads. Blocks find eigenvalues that occur up to DC_LANCZOS_BLOCK times; those of 1,
- * one for each component of a graph, are known beforehand.
+ * The basis V [n x end] holds the known eigenvectors, the kept Ritz vectors and the blocks of the present cycle, the
+ * last of which is [at, end). A step multiplies that block, W = A V[at:end]; takes the projection T = V'A V, whose new
+ * columns are V'W, in full; and makes what is left of W the next block. So A V = V T + (what is left of the last
+ * block), and the residual of a Ritz vector V s is the length of that rest times the last entries of s. When V is full,
+ * the largest Ritz vectors replace it. Every dot product is a sum over blocks of rows (sum.h) and T is solved on rank
+ * 0, so nothing depends on the number of ranks or threads. Blocks find eigenvalues that occur up to DC_LANCZOS_BLOCK
+ * times; those of 1, one for each component of a graph, are known beforehand.
  *
  * Matrices so small that the basis would be all of their space are solved whole, on rank 0. */
 #include "lanczos.h"
@@ -29,18 +29,18 @@ enum { AT, END, PRODUCTS, DRAWS, N_COUNTS };
 
 typedef struct {
     const dc_lanczos_config *cfg;
-    int64_t n, p, ld;         /* rows here; columns of a full basis; the same and the next block */
-    int64_t keep;             /* Ritz vectors that survive a restart */
-    double *V;                /* [n x ld] */
-    double *T;                /* [p x p] */
-    double *S;                /* [p x p] eigenvectors of T in rows, ascending */
-    double *w;                /* [p] its eigenvalues */
-    double *x, *y;            /* [n x B] */
-    double *total;            /* [sums] */
+    int64_t n, p, ld; /* rows here; columns of a full basis; the same and the next block */
+    int64_t keep;     /* Ritz vectors that survive a restart */
+    double *V;        /* [n x ld] */
+    double *T;        /* [p x p] */
+    double *S;        /* [p x p] eigenvectors of T in rows, ascending */
+    double *w;        /* [p] its eigenvalues */
+    double *x, *y;    /* [n x B] */
+    double *total;    /* [sums] */
     dc_sum *sum;
     int64_t count[N_COUNTS];
     /* Of the dot products being summed: */
-    const double *right;      /* [n x b], leading dimension ld_right */
+    const double *right; /* [n x b], leading dimension ld_right */
     int64_t columns, b, ld_right;
 } iteration;
 
@@ -72,6 +72,12 @@ double dc_lanczos_bytes(const dc_part *part, int64_t want)
     if (is_small(part, want)) return result + (2 * N * N + n * N) * sizeof(double) + dc_eigh_bytes(part->N);
     return result + (n * (p + 3 * B) + 2 * p * p + p) * sizeof(double) + dc_eigh_bytes((int64_t)p) +
            dc_sum_bytes(part, sums_of(want)) + (double)sums_of(want) * sizeof(double);
+}
+
+double dc_lanczos_saved_bytes(int64_t N, int64_t want)
+{
+    const double p = (double)full_of(want);
+    return ((double)N * (p + B) + p * p) * sizeof(double);
 }
 
 /* ---- Dot products ------------------------------------------------------------------------------------------------ */
@@ -110,8 +116,8 @@ static void gram_block(void *ctx, const dc_block *block, int thread, double *lea
 
 /* ---- Basis ------------------------------------------------------------------------------------------------------- */
 
-/* Makes column `at` of V a unit vector orthogonal to all before it, by Gram and Schmidt until it no longer shrinks; draws
- * another one if nothing is left of it. Collective. */
+/* Makes column `at` of V a unit vector orthogonal to all before it, by Gram and Schmidt until it no longer shrinks;
+ * draws another one if nothing is left of it. Collective. */
 static void orthonormalise(dc_comm *comm, iteration *l, int64_t at)
 {
     for (;;) {

@@ -12,8 +12,8 @@ typedef struct {
     /* y = A x for x, y [n x width] of this rank's rows. Collective. */
     dc_status (*multiply)(dc_comm *comm, void *ctx, int64_t width, const double *x, double *y);
     void *ctx;
-    int64_t want;       /* number of eigenvalues, 1 <= want <= N, <= DC_LANCZOS_WANT_MAX */
-    int64_t n_known;    /* known eigenvectors of the eigenvalue 1, n_known <= want: */
+    int64_t want;        /* number of eigenvalues, 1 <= want <= N, <= DC_LANCZOS_WANT_MAX */
+    int64_t n_known;     /* known eigenvectors of the eigenvalue 1, n_known <= want: */
     const double *known; /* [n x n_known], orthonormal */
     uint64_t seed;
     dc_state *state; /* keeps basis and projected matrix; may be NULL */
@@ -34,6 +34,8 @@ DC_CHECKED dc_status dc_lanczos_run(dc_comm *comm, const dc_lanczos_config *cfg,
 void dc_lanczos_release(dc_lanczos *l);
 /* Memory that dc_lanczos_run() takes on this rank, result included. */
 double dc_lanczos_bytes(const dc_part *part, int64_t want);
+/* Size in a checkpoint. */
+double dc_lanczos_saved_bytes(int64_t N, int64_t want);
 
 /* ---- Kernels (lanczos_kern.c) ------------------------------------------------------------------------------------ */
 

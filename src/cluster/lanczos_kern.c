@@ -4,7 +4,6 @@
 #include "dcmpi/rng.h"
 #include "lanczos.h"
 
-
 void dc_lanczos_subtract(int64_t n, const double *V, int64_t ld, int64_t p, const double *H, int64_t b, double *w,
                          int64_t ldw)
 {

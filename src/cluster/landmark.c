@@ -1,11 +1,11 @@
 /* Spectral embedding by landmarks. With P [N x m] the rows as mixtures of landmarks and s = P'1, the affinities
  * P diag(s)^-1 P' have row sums 1, so their normalised Laplacian has the eigenvalues 1 - sigma^2 and the eigenvectors
  * P diag(s)^-1/2 v / sigma, where sigma^2 and v are those of the m x m matrix diag(s)^-1/2 P'P diag(s)^-1/2. P'P is one
- * sum over all rows; rank 0 solves the small problem. What a row becomes follows from its own mixture alone. Mixtures of
- * a few landmarks work far better than those of all: in many columns, distances to far landmarks differ too little.
+ * sum over all rows; rank 0 solves the small problem. What a row becomes follows from its own mixture alone. Mixtures
+ * of a few landmarks work far better than those of all: in many columns, distances to far landmarks differ too little.
  *
- * For GAUSSIAN the mixture is a softmax: of -|x - l|^2 / 2 s^2 only x l / s^2 - |l|^2 / 2 s^2 differs between landmarks.
- * These are taken relative to their mean, which shortens the numbers and changes no difference. */
+ * For GAUSSIAN the mixture is a softmax: of -|x - l|^2 / 2 s^2 only x l / s^2 - |l|^2 / 2 s^2 differs between
+ * landmarks. These are taken relative to their mean, which shortens the numbers and changes no difference. */
 #include "landmark.h"
 
 #include <math.h>
@@ -39,9 +39,10 @@ typedef struct {
 double dc_landmark_bytes(const dc_part *part, int64_t d, const dc_spectral_config *cfg, int64_t K)
 {
     const double m = (double)cfg->landmarks, threads = omp_get_max_threads(), w = (double)d;
-    const double moved = cfg->landmark_choice == DC_LANDMARKS_KMEANS
-                             ? dc_sum_bytes(part, (size_t)(m * (w + 1))) + m * (w + 1) * (sizeof(double) + 4 * sizeof(float))
-                             : 0;
+    const double moved =
+        cfg->landmark_choice == DC_LANDMARKS_KMEANS
+            ? dc_sum_bytes(part, (size_t)(m * (w + 1))) + m * (w + 1) * (sizeof(double) + 4 * sizeof(float))
+            : 0;
     return m * w * sizeof(float) + (m * m + 3 * m) * sizeof(double) +
            threads * DC_LANDMARK_TILE * (w + m + (double)K) * sizeof(float) +
            fmax(fmax(dc_sum_bytes(part, (size_t)(m * m + m)), dc_eigh_bytes(cfg->landmarks)), moved);
@@ -61,7 +62,8 @@ static dc_status take(work *k, int64_t K)
     DC_TRY(dc_mem_alloc(&k->w, 2 * m, sizeof *k->w, "eigenvalues"));
     DC_TRY(dc_mem_alloc(&k->mix.x, threads * DC_LANDMARK_TILE * d, sizeof *k->mix.x, "tiles of rows"));
     DC_TRY(dc_mem_alloc(&k->mix.p, threads * DC_LANDMARK_TILE * m, sizeof *k->mix.p, "mixtures of landmarks"));
-    DC_TRY(dc_mem_alloc(&k->mix.placed, threads * DC_LANDMARK_TILE * (size_t)K, sizeof *k->mix.placed, "tiles of rows"));
+    DC_TRY(
+        dc_mem_alloc(&k->mix.placed, threads * DC_LANDMARK_TILE * (size_t)K, sizeof *k->mix.placed, "tiles of rows"));
 out:
     return st;
 }
@@ -106,8 +108,7 @@ static dc_status draw(dc_comm *comm, work *k)
     qsort(row, (size_t)k->m, sizeof *row, compare_rows);
     memset(k->M, 0, (size_t)(k->m * k->d) * sizeof *k->M);
     for (int64_t l = 0; l < k->m; l++)
-        if (row[l] >= part->row_lo && row[l] < part->row_hi)
-            load_row(k->rows, row[l] - part->row_lo, k->M + l * k->d);
+        if (row[l] >= part->row_lo && row[l] < part->row_hi) load_row(k->rows, row[l] - part->row_lo, k->M + l * k->d);
     dc_comm_sum_f32(comm, k->M, (size_t)(k->m * k->d));
 out:
     dc_mem_free(&row);

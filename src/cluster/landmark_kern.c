@@ -34,7 +34,7 @@ static void mix(const dc_mixtures *a, float *p)
 {
     float most = -INFINITY, sum = 0;
     for (int64_t l = 0; l < a->m; l++) {
-        p[l] = a->cosine ? fmaxf(p[l], 0) : p[l] + a->bias[l];
+        p[l] = !a->cosine ? p[l] + a->bias[l] : p[l] < 0 ? 0 : p[l]; /* NaN stays, and is refused */
         most = fmaxf(most, p[l]);
     }
     for (int64_t l = 0; l < a->m && !a->cosine; l++) p[l] = expf(p[l] - most);

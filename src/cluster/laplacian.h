@@ -1,5 +1,5 @@
-/* Private to cluster/: the matrix D^-1/2 W D^-1/2 of a neighbour graph, W being its affinities and D their row sums. Its
- * eigenvalues are 1 minus those of the normalised Laplacian. */
+/* Private to cluster/: the matrix D^-1/2 W D^-1/2 of a neighbour graph, W being its affinities and D their row sums.
+ * Its eigenvalues are 1 minus those of the normalised Laplacian. */
 #ifndef DCMPI_CLUSTER_LAPLACIAN_H
 #define DCMPI_CLUSTER_LAPLACIAN_H
 

@@ -38,8 +38,7 @@ void dc_laplacian_normalise(dc_laplacian *l, const double *root, const double *f
     const dc_csr *g = &l->graph.out;
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < dc_part_rows(l->part); i++)
-        for (int64_t e = g->start[i]; e < g->start[i + 1]; e++)
-            l->weight[e] *= root[i] * value_at(l, e, root, fetched);
+        for (int64_t e = g->start[i]; e < g->start[i + 1]; e++) l->weight[e] *= root[i] * value_at(l, e, root, fetched);
 }
 
 void dc_laplacian_product(const dc_laplacian *l, int64_t width, const double *x, double *y)

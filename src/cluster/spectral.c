@@ -8,8 +8,8 @@
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dense.h"
-#include "landmark.h"
 #include "lanczos.h"
+#include "landmark.h"
 #include "laplacian.h"
 
 typedef struct {
@@ -18,11 +18,11 @@ typedef struct {
     const dc_spectral_config *cfg;
     const dc_part *part;
     dc_affinity affinity;
-    int64_t n, want;  /* rows here; eigenvalues */
-    dc_knn knn;       /* lists of neighbours, if there are any */
-    double *scales;   /* [n] */
-    double *vector;   /* [n x want] */
-    double *degree;   /* [n] */
+    int64_t n, want; /* rows here; eigenvalues */
+    dc_knn knn;      /* lists of neighbours, if there are any */
+    double *scales;  /* [n] */
+    double *vector;  /* [n x want] */
+    double *degree;  /* [n] */
     dc_spectral *out;
 } work;
 
@@ -69,8 +69,9 @@ dc_status dc_spectral_check_rows(const dc_spectral_config *cfg, int64_t K, int64
 {
     const int64_t k = neighbours_of(cfg, N);
     if (K >= N)
-        return DC_FAIL(DC_ERR_DATA, "%lld rows have no %lld eigenvectors besides the constant one; lower "
-                                    "cluster.clusters or use more rows",
+        return DC_FAIL(DC_ERR_DATA,
+                       "%lld rows have no %lld eigenvectors besides the constant one; lower "
+                       "cluster.clusters or use more rows",
                        (long long)N, (long long)K);
     if (k >= N)
         return DC_FAIL(DC_ERR_DATA,
@@ -103,8 +104,7 @@ double dc_spectral_bytes(const dc_part *part, int64_t d, const dc_spectral_confi
     const double n = (double)dc_part_rows(part);
     const int64_t want = DC_MIN(K + 1, part->N), k = neighbours_of(cfg, part->N);
     const double result = n * (double)K * sizeof(float) + (double)want * sizeof(double);
-    if (dc_spectral_path_of(cfg, part->N) == DC_SPECTRAL_LANDMARK)
-        return result + dc_landmark_bytes(part, d, cfg, K);
+    if (dc_spectral_path_of(cfg, part->N) == DC_SPECTRAL_LANDMARK) return result + dc_landmark_bytes(part, d, cfg, K);
     const double lists = n * (double)k * (sizeof(dc_gidx) + sizeof(double)),
                  common = result + n * ((double)want + 2) * sizeof(double),
                  search = k > 0 ? dc_knn_bytes(part, d, k) : 0;
@@ -113,6 +113,12 @@ double dc_spectral_bytes(const dc_part *part, int64_t d, const dc_spectral_confi
                              : dc_laplacian_bytes(part, cfg->neighbors, DC_LANCZOS_BLOCK) +
                                    n * (double)want * sizeof(double) + dc_lanczos_bytes(part, want);
     return common + fmax(search, lists + solve);
+}
+
+double dc_spectral_saved_bytes(int64_t N, const dc_spectral_config *cfg, int64_t K)
+{
+    const double lists = (double)N * (double)neighbours_of(cfg, N) * (sizeof(dc_gidx) + sizeof(double));
+    return dc_spectral_path_of(cfg, N) == DC_SPECTRAL_KNN ? lists + dc_lanczos_saved_bytes(N, DC_MIN(K + 1, N)) : lists;
 }
 
 dc_status dc_spectral_check_room(const dc_part *part, int64_t d, const dc_spectral_config *cfg, int64_t K,
@@ -142,9 +148,8 @@ static dc_status find_neighbours(dc_comm *comm, work *w)
     dc_status st = DC_OK;
     dc_state *state = w->task->state;
     const int64_t k = neighbours_of(w->cfg, w->part->N);
-    const dc_knn_config search = {.k = k,
-                                  .metric = w->affinity == DC_AFFINITY_COSINE ? DC_METRIC_COSINE : DC_METRIC_EUCLIDEAN,
-                                  .state = state};
+    const dc_knn_config search = {
+        .k = k, .metric = w->affinity == DC_AFFINITY_COSINE ? DC_METRIC_COSINE : DC_METRIC_EUCLIDEAN, .state = state};
     if (k == 0) return DC_OK;
     dc_state_at(state, "neighbors", 0);
     if (dc_state_waiting(state, "spectral/nearest"))
@@ -225,7 +230,7 @@ typedef struct {
     const dc_laplacian *graph;
     int64_t *component; /* [n] its place among the known vectors, or -1 */
     int64_t count;
-    double *mass;       /* [count] */
+    double *mass; /* [count] */
 } components;
 
 static void mass_block(void *ctx, const dc_block *block, int thread, double *leaf)
@@ -388,8 +393,8 @@ static dc_status solve_by_pairs(dc_comm *comm, work *w)
     dc_status st = DC_OK;
     DC_TRY(find_neighbours(comm, w));
     DC_TRY(find_scales(comm, w));
-    DC_TRY_ALL(comm, dc_mem_alloc(&w->vector, dc_mul_size((size_t)w->n, (size_t)w->want), sizeof *w->vector,
-                                  "eigenvectors"));
+    DC_TRY_ALL(comm,
+               dc_mem_alloc(&w->vector, dc_mul_size((size_t)w->n, (size_t)w->want), sizeof *w->vector, "eigenvectors"));
     DC_TRY_ALL(comm, dc_mem_alloc(&w->degree, (size_t)w->n, sizeof *w->degree, "degrees"));
     dc_state_at(w->task->state, "spectral", 0);
     DC_TRY(dc_state_poll(comm, w->task->state));
@@ -411,8 +416,8 @@ static dc_status take_result(const work *w)
     DC_TRY(dc_spectral_check(w->cfg, out->K));
     DC_TRY(dc_spectral_check_rows(w->cfg, out->K, w->part->N));
     DC_TRY(dc_mem_alloc(&out->value, (size_t)w->want, sizeof *out->value, "eigenvalues"));
-    DC_TRY(dc_mem_alloc(&out->rows, dc_mul_size((size_t)w->n, (size_t)out->K), sizeof *out->rows,
-                        "spectral embedding"));
+    DC_TRY(
+        dc_mem_alloc(&out->rows, dc_mul_size((size_t)w->n, (size_t)out->K), sizeof *out->rows, "spectral embedding"));
 out:
     return st;
 }

@@ -218,8 +218,9 @@ static dc_status check_auto(const dc_config *cfg, const dc_origins *from, unsign
     const bool chooses = verb & DC_USE_FIT && method && dc_has_word(method->traits, "choice");
     if (cfg->cluster.clusters != DC_CLUSTERS_AUTO || (chooses && cfg->cluster.on == DC_ON_INPUT)) return DC_OK;
     dc_place_format(from, dc_key_find("cluster", "clusters"), place);
-    return DC_FAIL(DC_ERR_USAGE, "%s: cluster.clusters = auto needs a method that chooses, with cluster.on = input: "
-                                 "spectral; `dcmpi sweep-k` compares numbers of clusters for others",
+    return DC_FAIL(DC_ERR_USAGE,
+                   "%s: cluster.clusters = auto needs a method that chooses, with cluster.on = input: "
+                   "spectral; `dcmpi sweep-k` compares numbers of clusters for others",
                    place);
 }
 

@@ -160,7 +160,8 @@ void dc_key_describe_type(const dc_key *key, char *out, size_t cap)
     else if (key->type == DC_KEY_METHOD && n_methods > 0)
         join_names(methods, n_methods, out, cap);
     else
-        snprintf(out, cap, "%s%s%s", plain[key->type], key->choices ? " or " : "", key->choices ? key->choices->name : "");
+        snprintf(out, cap, "%s%s%s", plain[key->type], key->choices ? " or " : "",
+                 key->choices ? key->choices->name : "");
 }
 
 static void format_bound(double v, char *out, size_t cap)

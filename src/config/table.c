@@ -307,8 +307,8 @@ const dc_key dc_key_table[] = {
      .doc = "What is clustered. embedding: the rows as the network embeds them. input: the scaled rows of the data; "
             "there is no network and no pretraining, keys of model and pretrain may stay in the deck, and the method "
             "must be one that trains nothing."},
-    {KEY("cluster", "clusters", DC_KEY_INT, cluster.clusters, "10"), .min = 1, .max = 1 << 20,
-     .choices = autos, .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_clusters k num_clusters", .source = "MNIST",
+    {KEY("cluster", "clusters", DC_KEY_INT, cluster.clusters, "10"), .min = 1, .max = 1 << 20, .choices = autos,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_clusters k num_clusters", .source = "MNIST",
      .doc = "Number of clusters K. auto, for method spectral with cluster.on: input: the number of eigenvalues before "
             "their largest gap, at least 2 and at most spectral.max_clusters."},
     {KEY("cluster", "init", DC_KEY_CHOICE, cluster.init, "kmeans"), .choices = starts, .verbs = DC_USE_FIT,

@@ -62,8 +62,9 @@ static const dc_key keys[] = {
      .choices = scalings,
      .also = "normalise row_normalize",
      .source = "Ng, Jordan, Weiss 2001",
-     .doc = "Rows of the eigenvectors before k-means. unit: to length 1. walk: divided by the root of the row's degree, "
-            "which gives eigenvectors of the random walk, as scikit-learn does; not with path landmark."},
+     .doc =
+         "Rows of the eigenvectors before k-means. unit: to length 1. walk: divided by the root of the row's degree, "
+         "which gives eigenvectors of the random walk, as scikit-learn does; not with path landmark."},
     {.name = "neighbors",
      .type = DC_KEY_INT,
      .offset = AT(neighbors),
@@ -227,6 +228,16 @@ static void release_found(void **found)
 static double start_bytes(const dc_method_env *env)
 {
     return fmax(dc_spectral_bytes(env->part, env->L, config_of(env), env->K), env->kmeans_bytes);
+}
+
+static double start_saved_bytes(const dc_method_env *env)
+{
+    return dc_spectral_saved_bytes(env->part->N, config_of(env), env->K);
+}
+
+static dc_status check_room(const dc_method_env *env, double room_bytes)
+{
+    return dc_spectral_check_room(env->part, env->L, config_of(env), env->K, room_bytes);
 }
 
 static dc_landmarks landmarks_in(const dc_method_env *env)
@@ -405,8 +416,9 @@ out:
 
 const dc_method dc_method_spectral = {
     .name = "spectral",
-    .summary = "spectral clustering: k-means on eigenvectors of the Laplacian of affinities; exact, of neighbours, or by "
-               "landmarks",
+    .summary =
+        "spectral clustering: k-means on eigenvectors of the Laplacian of affinities; exact, of neighbours, or by "
+        "landmarks",
     .flags = DC_METHOD_HEAD,
     DC_METHOD_KEYS(keys, spectral_keys),
     .build = build,
@@ -414,6 +426,8 @@ const dc_method dc_method_spectral = {
     .create = create,
     .start = start,
     .start_bytes = start_bytes,
+    .start_saved_bytes = start_saved_bytes,
+    .check_room = check_room,
     .refresh = refresh,
     .keep = keep,
     .infer = infer,

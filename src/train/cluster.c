@@ -177,7 +177,7 @@ static dc_status infer(dc_comm *comm, loop *l, bool may_save)
 {
     const dc_embedded out = {l->out->Z, l->out->q, l->next};
     const dc_status st = dc_embed_all(comm, l->embedder, l->model, may_save, &out);
-    if (st == DC_OK && l->cfg->method->assign) l->cfg->method->assign(l->state, out.q, out.label);
+    if (st == DC_OK && l->cfg->method->assign && !l->env.finished) l->cfg->method->assign(l->state, out.q, out.label);
     return st;
 }
 
