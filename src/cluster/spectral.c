@@ -110,7 +110,7 @@ double dc_spectral_bytes(const dc_part *part, int64_t d, const dc_spectral_confi
                  search = k > 0 ? dc_knn_bytes(part, d, k) : 0;
     const double solve = dc_spectral_path_of(cfg, part->N) == DC_SPECTRAL_EXACT
                              ? dense_bytes(part, d, cfg, want)
-                             : dc_laplacian_bytes(part, cfg->neighbors, DC_LANCZOS_BLOCK) +
+                             : dc_laplacian_bytes(part, cfg->neighbors, DC_LANCZOS_BLOCK) + lists +
                                    n * (double)want * sizeof(double) + dc_lanczos_bytes(part, want);
     return common + fmax(search, lists + solve);
 }
@@ -131,13 +131,13 @@ dc_status dc_spectral_check_room(const dc_part *part, int64_t d, const dc_spectr
 
 /* ---- Neighbours and scales --------------------------------------------------------------------------------------- */
 
-static dc_status take_lists(work *w, int64_t k)
+static dc_status take_lists(dc_knn *knn, int64_t n, int64_t k)
 {
     dc_status st = DC_OK;
-    const size_t count = dc_mul_size((size_t)w->n, (size_t)k);
-    w->knn.k = k;
-    DC_TRY(dc_mem_alloc(&w->knn.row, count, sizeof *w->knn.row, "nearest rows"));
-    DC_TRY(dc_mem_alloc(&w->knn.square, count, sizeof *w->knn.square, "distances"));
+    const size_t count = dc_mul_size((size_t)n, (size_t)k);
+    knn->k = k;
+    DC_TRY(dc_mem_alloc(&knn->row, count, sizeof *knn->row, "nearest rows"));
+    DC_TRY(dc_mem_alloc(&knn->square, count, sizeof *knn->square, "distances"));
 out:
     return st;
 }
@@ -153,7 +153,7 @@ static dc_status find_neighbours(dc_comm *comm, work *w)
     if (k == 0) return DC_OK;
     dc_state_at(state, "neighbors", 0);
     if (dc_state_waiting(state, "spectral/nearest"))
-        DC_TRY_ALL(comm, take_lists(w, k));
+        DC_TRY_ALL(comm, take_lists(&w->knn, w->n, k));
     else
         DC_TRY(dc_knn_find(comm, w->rows, &search, &w->knn));
     DC_TRY(dc_state_keep_rows(comm, state, "spectral/nearest", DC_STATE_I64, (size_t)k, w->part, w->knn.row));
@@ -213,15 +213,15 @@ out:
     return st;
 }
 
-/* The nearest `k` of each list, in place. */
-static void shorten_lists(dc_knn *knn, int64_t n, int64_t k)
+/* The nearest `k` of each list; the lists themselves stay, for a checkpoint. */
+static dc_status copy_lists(const dc_knn *from, int64_t n, int64_t k, dc_knn *out)
 {
-    for (int64_t i = 0; k < knn->k && i < n; i++)
-        for (int64_t j = 0; j < k; j++) {
-            knn->row[i * k + j] = knn->row[i * knn->k + j];
-            knn->square[i * k + j] = knn->square[i * knn->k + j];
-        }
-    knn->k = DC_MIN(k, knn->k);
+    const dc_status st = take_lists(out, n, k);
+    for (int64_t i = 0; st == DC_OK && i < n; i++) {
+        memcpy(out->row + i * k, from->row + i * from->k, (size_t)k * sizeof *out->row);
+        memcpy(out->square + i * k, from->square + i * from->k, (size_t)k * sizeof *out->square);
+    }
+    return st;
 }
 
 /* ---- Components -------------------------------------------------------------------------------------------------- */
@@ -322,10 +322,12 @@ static dc_status solve_sparse(dc_comm *comm, work *w)
     dc_laplacian a = {0};
     dc_lanczos found = {0};
     components c = {.graph = &a};
+    dc_knn edges = {0};
     double *known = NULL;
     int64_t count;
-    shorten_lists(&w->knn, w->n, w->cfg->neighbors);
-    DC_TRY(dc_laplacian_create(comm, w->part, &w->knn, w->affinity, w->scales, &a));
+    DC_TRY_ALL(comm, copy_lists(&w->knn, w->n, w->cfg->neighbors, &edges));
+    DC_TRY(dc_laplacian_create(comm, w->part, &edges, w->affinity, w->scales, &a));
+    dc_knn_release(&edges);
     DC_TRY(find_components(comm, w, &c, &count));
     DC_TRY(find_known(comm, w, &c, &known));
     tell_graph(w, &a, count);
@@ -345,6 +347,7 @@ static dc_status solve_sparse(dc_comm *comm, work *w)
 out:
     dc_lanczos_release(&found);
     dc_laplacian_release(&a);
+    dc_knn_release(&edges);
     dc_mem_free(&c.component);
     dc_mem_free(&c.mass);
     dc_mem_free(&known);
