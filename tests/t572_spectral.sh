@@ -30,6 +30,9 @@ keep_all() { # WHAT
     list_saved all
 }
 
+steps_of() { awk -v p="$1" '$2 == p { print $3 }' saved.txt | sort -nu; } # PHASE: at which it was saved
+continue_first() { continue_from "$1" "$(steps_of "$1" | head -n 1)"; }
+
 # ---- Neighbours ------------------------------------------------------------------------------------------------------------------
 
 args=("${raw[@]}" --spectral.path=knn --spectral.neighbors=6)
@@ -52,8 +55,8 @@ bits "neighbours"
 keep_all "neighbours"
 phases=$(awk '{ print $2 }' saved.txt | sort -u | tr '\n' ' ')
 ok "all phases were saved ($phases)" [ "$(grep -cwE 'spectral|kmeans|cluster' <<<"${phases// /$'\n'}")" = 3 ]
-for step in $(awk '$2 == "spectral" { print $3 }' saved.txt | sort -nu | sed -n '1p;2p;$p'); do continue_from spectral "$step"; done
-continue_from kmeans 1
+for step in $(steps_of spectral | sed -n '1p;2p;$p'); do continue_from spectral "$step"; done
+continue_first kmeans
 continue_from cluster 0
 run 2 1 predict --model=good/run.h5 --input=blobs.h5 --output=own.h5
 expect_error 2 'only with spectral.path = landmark' "predicting without landmarks"
@@ -81,8 +84,8 @@ args=("${raw[@]}" --spectral.path=landmark --spectral.landmarks=50 --spectral.af
 rm -rf good
 run 1 1 "${args[@]}" --run.output=good
 keep_all "landmarks"
-continue_from landmarks 1
-continue_from kmeans 1
+continue_first landmarks
+continue_first kmeans
 continue_from cluster 0
 
 args=("${common[@]}" "--model.encoder=dense 8 relu, dense 3" --pretrain.epochs=4 --pretrain.batch=50 --pretrain.lr=0.05
@@ -124,8 +127,8 @@ is "$(result_value clusters)" 3 "three clusters"
 expect_match good/config.used.yaml 'clusters: auto' "the deck keeps its word"
 bits "auto"
 keep_all "auto"
-for step in $(awk '$2 == "spectral" { print $3 }' saved.txt | sort -nu | sed -n '2p'); do continue_from spectral "$step"; done
-continue_from kmeans 1
+continue_from spectral "$(steps_of spectral | sed -n 2p)"
+continue_first kmeans
 continue_from cluster 0
 run 1 1 "${args[@]}" --run.output=good
 expect_out 'complete and belongs to this deck' "the same command finds it complete"
@@ -148,15 +151,15 @@ expect_error 2 "cluster.clusters = 'many' is not a valid integer or auto, allowe
 
 for start in spectral gmm; do
     args=("${common[@]}" "--model.encoder=dense 8 relu, dense 3" --pretrain.epochs=4 --pretrain.batch=50 --pretrain.lr=0.05
-        --cluster.method=dec --cluster.batch=50 --cluster.max_iter=10 --cluster.tol=0 --cluster.init=$start)
+        --cluster.method=dec --cluster.batch=50 --cluster.max_iter=10 --cluster.tol=0 --cluster.init="$start")
     [ $start = gmm ] || args+=(--spectral.path=knn)
     rm -rf good
     run 1 1 "${args[@]}" --run.output=good
     expect_exit 0 "dec from $start"
     bits "dec from $start"
     keep_all "dec from $start"
-    [ $start = gmm ] || continue_from spectral "$(awk '$2 == "spectral" { print $3 }' saved.txt | sort -nu | sed -n '2p')"
-    continue_from kmeans 1
+    [ $start = gmm ] || continue_from spectral "$(steps_of spectral | sed -n 2p)"
+    continue_first kmeans
     continue_from cluster 0 2
 done
 run 1 1 "${args[@]}" --cluster.init=spectral --spectral.path=landmark --spectral.affinity=cosine --spectral.landmarks=20 --run.output=lm2
