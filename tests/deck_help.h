@@ -27,7 +27,7 @@ typedef struct {
         .max = 1e6, .range = DC_OPEN_MIN, .also = "dof", .doc = "Degrees of freedom."                                  \
     }
 
-/* dec is the default, aekm does not train, toy has keys of many types, bare has none. */
+/* dec is the default, aekm does not train and can be swept, toy has keys of many types, bare has none. */
 static inline void deck_methods(void)
 {
     static const dc_key_choice losses[] = {{"mse", 7}, {"mse_sum", 8}, {NULL, 0}};
@@ -91,7 +91,7 @@ static inline void deck_methods(void)
         {"dec", "the first", "training pretraining decoder centers", plain, 1, sizeof(deck_dec_keys)},
         {"idec", "the second", "training pretraining decoder centers", idec, (int)DC_COUNT_OF(idec),
          sizeof(deck_idec_keys)},
-        {"aekm", "the third", "pretraining decoder centers", plain, 1, sizeof(deck_dec_keys)},
+        {"aekm", "the third", "pretraining decoder centers sweep", plain, 1, sizeof(deck_dec_keys)},
         {"toy", "the fourth", "", toy, (int)DC_COUNT_OF(toy), sizeof(deck_toy_keys)},
         {"bare", "the fifth", "training pretraining decoder centers", NULL, 0, 0}};
     dc_config_set_methods(methods, (int)DC_COUNT_OF(methods));

@@ -1,5 +1,6 @@
-/* The promise for data: statistics, scaling, checksum and labels have the same bits for every number of ranks and
- * threads. Starts itself under mpirun ("t212_... digest FILE"), because one job has one number of ranks. limit: 300 */
+/* The promise for data: statistics, scaling, principal components, checksum and labels have the same bits for every
+ * number of ranks and threads. Starts itself under mpirun ("t212_... digest FILE"), because one job has one number of
+ * ranks. limit: 300 */
 #include <stdlib.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -13,7 +14,18 @@ enum { N = 5003, D = 37, SHARDS = 16 };
 
 /* ---- Child: one line "digest ..." -------------------------------------------------------------------------------- */
 
-static uint64_t digest_of(const dc_dataset *d)
+/* Components of all rows; the same for every order of the ranks. */
+static int64_t digest_of_components(dc_comm *comm, const dc_dataset *d)
+{
+    int64_t sum = 0;
+    const size_t bytes = (size_t)d->pca.k * sizeof *d->Z;
+    for (int64_t i = 0; d->Z && i < dc_part_rows(&d->part); i++)
+        sum += (int64_t)(XXH3_64bits_withSeed(d->Z + i * d->pca.k, bytes, (uint64_t)(d->part.row_lo + i)) >> 16);
+    dc_comm_sum_i64(comm, &sum, 1);
+    return sum;
+}
+
+static uint64_t digest_of(dc_comm *comm, const dc_dataset *d)
 {
     const double numbers[3] = {d->min, d->max, d->mean};
     const size_t bounds = d->clip_lo ? (size_t)d->D * sizeof *d->clip_lo : 0;
@@ -23,7 +35,10 @@ static uint64_t digest_of(const dc_dataset *d)
                               XXH3_64bits(d->shift, (size_t)d->D * sizeof *d->shift),
                               XXH3_64bits(d->scale, (size_t)d->D * sizeof *d->scale),
                               XXH3_64bits(d->clip_lo, bounds),
-                              XXH3_64bits(d->clip_hi, bounds)};
+                              XXH3_64bits(d->clip_hi, bounds),
+                              XXH3_64bits(d->pca.variance, (size_t)d->pca.k * sizeof *d->pca.variance),
+                              XXH3_64bits(d->pca.projection, (size_t)(d->pca.k * d->D) * sizeof *d->pca.projection),
+                              (uint64_t)digest_of_components(comm, d)};
     return XXH3_64bits(parts, sizeof parts);
 }
 
@@ -32,18 +47,22 @@ static int print_digest(const char *path)
     dc_comm *comm = NULL;
     if (dc_comm_create(&comm) != DC_OK) return 1;
     static const dc_clip clips[] = {{.kind = DC_CLIP_NONE}, {DC_CLIP_QUANTILES, 0.01, 0}};
-    uint64_t digest[2 * DC_COUNT_OF(clips) * (DC_SCALE_SYMMETRIC + 1)];
+    uint64_t digest[2 * DC_COUNT_OF(clips) * (DC_SCALE_PCA + 1)];
     size_t n = 0;
-    for (dc_scale_kind k = DC_SCALE_NONE; k <= DC_SCALE_SYMMETRIC; k++) {
+    for (dc_scale_kind k = DC_SCALE_NONE; k <= DC_SCALE_PCA; k++) {
         const char *source[2] = {path, DC_BUILTIN_GLYPHS};
         for (size_t i = 0; i < 2 * DC_COUNT_OF(clips); i++) {
             dc_dataset *d = NULL;
-            const dc_data_request request = {.path = source[i % 2], .rows = i % 2 == 0 ? 0 : 300, .clip = clips[i / 2]};
-            if (dc_dataset_open(comm, &request, SHARDS, k, 7, 2, &d) != DC_OK) {
+            const dc_data_request request = {.path = source[i % 2],
+                                             .rows = i % 2 == 0 ? 0 : 300,
+                                             .clip = clips[i / 2],
+                                             .scale = k,
+                                             .pca = {{i % 2 == 0 ? 5 : 0, 0.9}, i / 2 == 1}};
+            if (dc_dataset_open(comm, &request, SHARDS, 7, 2, &d) != DC_OK) {
                 fprintf(stderr, "%s\n", dc_error_text());
                 return 1;
             }
-            digest[n++] = digest_of(d);
+            digest[n++] = digest_of(comm, d);
             dc_dataset_destroy(&d);
         }
     }

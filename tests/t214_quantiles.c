@@ -61,8 +61,8 @@ static double *make(dc_dtype dtype, int64_t N, int64_t D)
 static dc_dataset *load(dc_scale_kind scale, dc_clip clip)
 {
     dc_dataset *d = NULL;
-    const dc_data_request request = {.path = path_of("x.h5"), .clip = clip};
-    CHECK_OK(dc_dataset_open(comm, &request, SHARDS, scale, 0, 1, &d));
+    const dc_data_request request = {.path = path_of("x.h5"), .clip = clip, .scale = scale};
+    CHECK_OK(dc_dataset_open(comm, &request, SHARDS, 0, 1, &d));
     return d;
 }
 
@@ -152,8 +152,9 @@ static void test_not_finite(void)
             CHECK_OK(dc_h5_close(&h5));
         }
         dc_comm_barrier(comm);
-        const dc_data_request request = {.path = path_of("x.h5"), .clip = {DC_CLIP_RANGE, 0, 1}};
-        CHECK_STATUS(dc_dataset_open(comm, &request, SHARDS, DC_SCALE_ROBUST, 0, 1, &d), DC_ERR_DATA);
+        const dc_data_request request = {
+            .path = path_of("x.h5"), .clip = {DC_CLIP_RANGE, 0, 1}, .scale = DC_SCALE_ROBUST};
+        CHECK_STATUS(dc_dataset_open(comm, &request, SHARDS, 0, 1, &d), DC_ERR_DATA);
         CHECK_TEXT_HAS(dc_error_text(), "row 4, column 1");
         dc_error_clear();
         dc_comm_barrier(comm);
@@ -165,7 +166,7 @@ static void test_quartiles(void)
 {
     dc_dataset *d = NULL;
     const int warnings = dc_log_warning_count();
-    const dc_data_request request = {.path = path_of("q.h5")};
+    const dc_data_request request = {.path = path_of("q.h5"), .scale = DC_SCALE_ROBUST};
     if (on_rank0()) {
         dc_h5 *h5 = NULL;
         CHECK_OK(dc_h5_open(&h5, path_of("q.h5"), DC_H5_CREATE));
@@ -173,7 +174,7 @@ static void test_quartiles(void)
         CHECK_OK(dc_h5_close(&h5));
     }
     dc_comm_barrier(comm);
-    CHECK_OK(dc_dataset_open(comm, &request, SHARDS, DC_SCALE_ROBUST, 0, 1, &d));
+    CHECK_OK(dc_dataset_open(comm, &request, SHARDS, 0, 1, &d));
     CHECK(d->shift[0] == 3 && d->scale[0] == 0.5F && d->shift[1] == 0 && d->scale[1] == 1);
     if (on_rank0()) CHECK_INT(dc_log_warning_count(), warnings + 1);
     dc_dataset_destroy(&d);
@@ -185,7 +186,7 @@ static void test_quartiles(void)
         CHECK_OK(dc_h5_close(&h5));
     }
     dc_comm_barrier(comm);
-    CHECK_STATUS(dc_dataset_open(comm, &request, SHARDS, DC_SCALE_ROBUST, 0, 1, &d), DC_ERR_DATA);
+    CHECK_STATUS(dc_dataset_open(comm, &request, SHARDS, 0, 1, &d), DC_ERR_DATA);
     CHECK_TEXT_HAS(dc_error_text(), "column 1");
     dc_error_clear();
 }

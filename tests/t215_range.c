@@ -192,7 +192,7 @@ static void test_clipped(void)
     const dc_data_request request = {.path = path_of("x.h5"), .clip = {DC_CLIP_RANGE, -4, 4}};
     write_file(DC_F32, normal, &(planted){9999, 500, 7, 0}, 1);
     expect("row 500, column 7: 9999");
-    CHECK_OK(dc_dataset_open(comm, &request, SHARDS, DC_SCALE_NONE, 0, 1, &d));
+    CHECK_OK(dc_dataset_open(comm, &request, SHARDS, 0, 1, &d));
     CHECK(d->outlying[0] == '\0');
     dc_dataset_destroy(&d);
 }

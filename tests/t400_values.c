@@ -64,6 +64,9 @@ static const char *const bad_nets[] = {"dense",
                                        "'dense 5 init=zero'",
                                        "5",
                                        "[dense 5]"};
+static const char *const bad_series[] = {"1",         "0..5",  "5..3",   "[3, 3]", "[4, 3]",       "2..x",   "..5",
+                                         "2..",       "2...5", "2..9:0", "2.5",    "'2..9:2:2'",   "2..900", "[]",
+                                         "[2..5, 5]", "a",     "'2, '",  "[[2]]",  "'2..9 extra'", "~",      "-2..5"};
 static const char *const bad_paths[] = {"'~/x'",  "\"a\\nb\"", "\"a\\0b\"", "\"\\x07\"",
                                         "[a, b]", "{a: b}",    "&a x",      "!!str x"};
 
@@ -82,6 +85,7 @@ static const struct {
     [DC_KEY_CLIP] = {bad_clips, DC_COUNT_OF(bad_clips)},
     [DC_KEY_NET] = {bad_nets, DC_COUNT_OF(bad_nets)},
     [DC_KEY_FACTORS] = {bad_factors, DC_COUNT_OF(bad_factors)},
+    [DC_KEY_SERIES] = {bad_series, DC_COUNT_OF(bad_series)},
 };
 
 static const char *const bad_for_all[] = {"", "{}", "{a: 1}", "*a", "|\n    x", "- 1"};
@@ -166,6 +170,11 @@ static void test_good_values(void)
     CHECK(holds(dc_key_find("model", "hidden"), "[]", "[]"));
     CHECK(holds(dc_key_find("model", "hidden"), "[ 3 , 4 ]", "[3, 4]"));
     CHECK(holds(dc_key_find("model", "hidden"), "500,500", "[500, 500]"));
+    CHECK(holds(dc_key_find("sweep", "clusters"), "5..20", "5..20"));
+    CHECK(holds(dc_key_find("sweep", "clusters"), "[10..95:10]", "10..90:10"));
+    CHECK(holds(dc_key_find("sweep", "clusters"), "7", "7"));
+    CHECK(holds(dc_key_find("sweep", "clusters"), " 2, 4 ,8", "\"2,4,8\""));
+    CHECK(holds(dc_key_find("sweep", "clusters"), "2..4,6..10:2,50", "\"2..4,6..10:2,50\""));
     CHECK(holds(dc_key_find("cluster", "lr_factors"), "[]", "[]"));
     CHECK(holds(dc_key_find("cluster", "lr_factors"), "[encoder_0=.1, centers=1e1 ]", "[encoder_0=0.1, centers=10]"));
     CHECK(holds(dc_key_find("cluster", "lr_factors"), "encoder=0,decoder=3", "[encoder=0, decoder=3]"));

@@ -19,6 +19,7 @@ static const struct {
      "deck.yaml:3:7: ", "key toy.rate is not used: toy.kind is none, not fast or slow"},
     {"cluster: {method: aekm, momentum: 0.1}\n", "fit",
      "deck.yaml:2:25: ", "cluster.method is aekm, which has no training"},
+    {"sweep: {clusters: [3, 2]}\n", "sweep-k", "deck.yaml:2:19: ", "sweep.clusters: '2' does not ascend"},
     {"pretrain: {mode: none, lr: 0.5}\n", "kmeans", "deck.yaml:2:24: ", "the verb is kmeans"},
     {"model: {latent: 600}\n", "fit", "deck.yaml:2:9: ", "narrowest of model.hidden, 500"},
     {"model: {hidden: [9, 5]}\n", "fit", "deck.yaml:2:9: ", "latent = 10 is wider"},
@@ -117,6 +118,12 @@ static const struct {
      "model.latent, pretrain.lr, pretrain.momentum (the verb is kmeans)"},
     {"pretrain: {lr: 1}\n", "pretrain.mode=none", "fit", "pretrain.lr (pretrain.mode is none, not joint or layerwise)"},
     {"pretrain: {lr: 1}\ncluster: {tol: 0}\n", "cluster.n_init=3", "fit", ""},
+    {"sweep: {clusters: 3..5, sample: 99}\n", "run.seed=3", "fit", ""},
+    {"sweep: {clusters: 3..5, sample: 99}\n", "run.seed=3", "kmeans", ""},
+    {"cluster: {method: dec, tol: 0.1, clusters: 4}\n", "sweep.clusters=2..4", "sweep-k",
+     "cluster.method (sweep-k takes aekm, here aekm); cluster.clusters (the verb is sweep-k); cluster.tol "
+     "(cluster.method is aekm, which has no training)"},
+    {"pretrain: {lr: 1}\ncluster: {n_init: 3}\naekm: {alpha: 2}\n", "sweep.sample=50", "sweep-k", ""},
 };
 
 static void test_notes(void)

@@ -55,6 +55,11 @@ static void random_value(const dc_key *key, char *text, size_t cap)
         else
             snprintf(text, cap, "%.17g", u / 2 + 1e-9);
         break;
+    case DC_KEY_SERIES: {
+        const unsigned lo = 2 + (unsigned)next(40), step = 1 + (unsigned)next(3);
+        snprintf(text, cap, "[%u, %u..%u:%u, %u]", lo, lo + 1, lo + 1 + step * (unsigned)next(5), step, lo + 50);
+        break;
+    }
     case DC_KEY_FACTORS:
         snprintf(text, cap, "[encoder_%d=%.17g, centers=%.17g]", (int)next(20), u, 1e6 * u);
         break;

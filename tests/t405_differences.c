@@ -40,22 +40,31 @@ static void another_value(const dc_config *cfg, const dc_key *key, char out[DC_V
         snprintf(out, DC_VALUE_TEXT_MAX, "dense 123 relu");
         break;
     case DC_KEY_LIST:
+    case DC_KEY_SERIES:
     case DC_KEY_PATH:
         snprintf(out, DC_VALUE_TEXT_MAX, "123");
         break;
     }
 }
 
+/* Sets the key that the key's use depends on; that one may depend on another. */
+static void set_condition(const dc_key *key, dc_config *cfg)
+{
+    char first[64] = "";
+    if (!key->when) return;
+    const dc_key *other = dc_key_find(key->section, key->when);
+    set_condition(other, cfg);
+    sscanf(key->when_is, "%63s", first);
+    CHECK_OK(dc_key_set(cfg, other, first, "here"));
+}
+
 /* A deck in which the key is used. */
 static void base_for(const dc_key *key, dc_config *cfg)
 {
-    char first[64] = "";
     dc_config_defaults(cfg);
     CHECK_OK(
         dc_key_set(cfg, dc_key_find("cluster", "method"), dc_method_row(key->section) ? key->section : "idec", "here"));
-    if (!key->when) return;
-    sscanf(key->when_is, "%63s", first);
-    CHECK_OK(dc_key_set(cfg, dc_key_find(key->section, key->when), first, "here"));
+    set_condition(key, cfg);
 }
 
 static bool is_right(const dc_key *key)

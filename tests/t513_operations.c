@@ -350,23 +350,29 @@ static dc_val record_student(dc_graph *g, sizes s, int variant)
     return dc_student(g, alpha[variant], z, vector(g, centers[variant], s.w));
 }
 
-/* The product of a layer with a norm, and what is done to it. */
-static dc_val record_norm(dc_graph *g, sizes s, dc_norm norm, dc_act act, dc_pass pass)
+/* The product of a layer with a norm, and what is done to it; the rows are images of so many pixels. */
+static dc_val record_norm(dc_graph *g, sizes s, int64_t pixels, dc_norm norm, dc_act act, dc_pass pass)
 {
     static const char name[] = "layer";
-    dc_layer layer = {.out = s.w, .act = act, .norm = norm, .gamma = (size_t)s.w, .mean = 2 * (size_t)s.w};
+    dc_layer layer = {.kind = pixels > 1 ? DC_LAYER_CONV : DC_LAYER_DENSE,
+                      .out = pixels * s.w,
+                      .channels = s.w,
+                      .act = act,
+                      .norm = norm,
+                      .gamma = (size_t)s.w,
+                      .mean = 2 * (size_t)s.w};
     memcpy(layer.name, name, sizeof name);
-    return dc_norm_layer(g, &layer, pass, rows(g, s.w));
+    return dc_norm_layer(g, &layer, pass, rows(g, layer.out));
 }
 
 static dc_val record_batch_norm(dc_graph *g, sizes s, int variant)
 {
-    return record_norm(g, s, DC_NORM_BATCH, (dc_act)variant, DC_FIXED);
+    return record_norm(g, s, variant / 5 ? 3 : 1, DC_NORM_BATCH, (dc_act)(variant % 5), DC_FIXED);
 }
 
 static dc_val record_layer_norm(dc_graph *g, sizes s, int variant)
 {
-    return record_norm(g, s, DC_NORM_LAYER, (dc_act)variant, DC_TRAINED);
+    return record_norm(g, s, 1, DC_NORM_LAYER, (dc_act)variant, DC_TRAINED);
 }
 
 /* Leaves out what is recorded after node i. */
@@ -377,19 +383,28 @@ static dc_val cut_after(dc_graph *g, int i)
     return (dc_val){i};
 }
 
-static dc_val record_variance(dc_graph *g, sizes s, int variant)
+static dc_val record_moment(dc_graph *g, sizes s, int64_t pixels, const char *name)
 {
-    (void)variant;
-    int i = record_norm(g, s, DC_NORM_BATCH, DC_ACT_LINEAR, DC_QUIET).id;
-    while (i > 0 && strcmp(g->node[i].op->name, "variance") != 0) i--;
+    int i = record_norm(g, s, pixels, DC_NORM_BATCH, DC_ACT_LINEAR, DC_QUIET).id;
+    while (i > 0 && strcmp(g->node[i].op->name, name) != 0) i--;
     return cut_after(g, i);
 }
 
-/* Of the mean, of the variance. */
+static dc_val record_channel_mean(dc_graph *g, sizes s, int variant)
+{
+    return record_moment(g, s, variant + 2, "channel-mean");
+}
+
+static dc_val record_variance(dc_graph *g, sizes s, int variant)
+{
+    return record_moment(g, s, variant + 1, "variance");
+}
+
+/* Of the mean, of the variance; of rows, of images. */
 static dc_val record_running_moment(dc_graph *g, sizes s, int variant)
 {
-    record_norm(g, s, DC_NORM_BATCH, DC_ACT_LINEAR, DC_TRAINED);
-    return cut_after(g, g->move[variant].node);
+    record_norm(g, s, variant / 2 ? 3 : 1, DC_NORM_BATCH, DC_ACT_LINEAR, DC_TRAINED);
+    return cut_after(g, g->move[variant % 2].node);
 }
 
 static dc_val record_concat(dc_graph *g, sizes s, int variant)
@@ -467,9 +482,10 @@ static const op_case cases[] = {
     {"cross-entropy", 3, record_cross_entropy, {SHARES}},
     {"gauss-log", 3, record_gauss_log, {0}},
     {"gauss-kl", 4, record_gauss_kl, {0}},
-    {"variance", 1, record_variance, {0}},
-    {"batch-norm", 5, record_batch_norm, {SIGNED, SIGNED, POSITIVE, AWAY, SIGNED}},
-    {"running-moment", 2, record_running_moment, {0}},
+    {"channel-mean", 2, record_channel_mean, {0}},
+    {"variance", 3, record_variance, {0}},
+    {"batch-norm", 10, record_batch_norm, {SIGNED, SIGNED, POSITIVE, AWAY, SIGNED}},
+    {"running-moment", 4, record_running_moment, {0}},
     {"layer-norm", 5, record_layer_norm, {0}},
     {"grad", 0, NULL, {0}},     /* of all that have one */
     {"grad-sum", 0, NULL, {0}}, /* t514 */

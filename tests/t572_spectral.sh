@@ -111,7 +111,7 @@ for g in f[1:]:
     assert (g["labels"][:] == f[0]["labels"][:]).all()
     assert np.allclose(g["spectral/eigenvalues"][:], f[0]["spectral/eigenvalues"][:], atol=1e-12)'
 ok "labels are the same, eigenvalues nearly so" [ $? = 0 ]
-run 2 1 fit --input.data=builtin:glyphs --input.rows=200000 --cluster.method=spectral --cluster.on=input --spectral.path=exact --dry-run
+run 2 1 fit --input.data=builtin:glyphs --input.rows=60000 --cluster.method=spectral --cluster.on=input --spectral.path=exact --dry-run
 expect_error 8 '[0-9.]+ GiB.* [0-9]+ ranks' "a matrix that does not fit"
 
 # ---- The number of clusters ------------------------------------------------------------------------------------------------------

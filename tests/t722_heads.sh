@@ -50,6 +50,12 @@ expect_exit 0 "its autoencoder is the start of another run"
 run 1 1 "${depict[@]/dense 40 bn/dense 40}" --model.weights=depict/run.h5 --run.output=none
 expect_exit 2 "weights trained with a norm are not taken without"
 expect_err "encoder_0 has the norm 'bn' there and '' in the deck" "and it says which"
+run 1 1 "${imsat[@]}" --model.weights=depict/run.h5 --run.output=none
+expect_error 2 "depict/run.h5 .model.weights. holds an encoder with a decoder, and the deck's cluster.method trains one without a decoder" \
+    "weights of an autoencoder for a method without a decoder"
+run 1 1 "${depict[@]}" --model.weights=imsat/run.h5 --run.output=none
+expect_error 2 "imsat/run.h5 .model.weights. holds an encoder without a decoder, and the deck's cluster.method trains one with a decoder" \
+    "and the other way round"
 
 # predict knows the running moments: bits of the run's own rows, on other ranks.
 py 'import h5py, numpy as np

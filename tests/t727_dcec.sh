@@ -50,10 +50,21 @@ check() { # NAME "P T" ... -- ARGS...: a run has the same bits everywhere
     done
 }
 
+same() { # RUN PREDICTION
+    $python -c "
+import h5py, sys
+a, b = (h5py.File(f) for f in sys.argv[1:])
+print('ok' if all(a[n][:].tobytes() == b[n][:].tobytes() for n in ('labels', 'embedding')) else 'other')" "$@"
+}
+
 check "kernels, by the tree" "2 1" "5 2" -- --model.encoder="$enc" --parallel.gather_rows=0
 check "tied kernels" "3 2" -- --model.encoder="$enc" --model.decoder="tied ~encoder"
 check "pooling" "3 2" -- --model.encoder="conv 3x3x4 relu, maxpool 2x2, avgpool 2x2 /1 same, dense 5" \
     --model.decoder="dense 4x3x4 relu, deconv 3x3x1 /2"
+check "batch norm by channel" "1 2" "3 2" -- --model.encoder="conv 3x3x4 /2 bn relu, conv 3x3x6 /2 bn relu, dense 5"
+run 2 1 predict --model=good/run.h5 --input=flat.h5 --output=normed.h5
+expect_exit 0 "predict by the running moments of channels"
+is "$(same good/run.h5 normed.h5)" ok "gives the labels and the embedding of the run"
 check "layer by layer" "2 2" -- --model.encoder="$enc" --pretrain.mode=layerwise --pretrain.layer_steps=5
 check "gamma 0" -- --model.encoder="$enc" --idec.gamma=0
 mv good/run.h5 alone.h5
@@ -67,12 +78,6 @@ expect_same all "saved all the time"
 list_saved all
 for step in 1 5 6 12; do continue_from cluster $step; done
 
-same() { # RUN PREDICTION
-    $python -c "
-import h5py, sys
-a, b = (h5py.File(f) for f in sys.argv[1:])
-print('ok' if all(a[n][:].tobytes() == b[n][:].tobytes() for n in ('labels', 'embedding')) else 'other')" "$@"
-}
 run 2 1 predict --model=good/run.h5 --input=flat.h5 --output=flat-labels.h5
 expect_exit 0 "predict"
 is "$(same good/run.h5 flat-labels.h5)" ok "predict gives the labels and the embedding of the run"

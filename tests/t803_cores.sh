@@ -55,6 +55,20 @@ number_between "$(tr '\0' '\n' </proc/$job/environ | sed -n 's/^GOMP_SPINCOUNT=/
 kill -USR1 $job
 wait $job
 is $? 75 "it is the same process: a signal stops it"
+spins() { # does libgomp's own setting stay, with these variables of Slurm?
+    "$@" "$dcmpi" "${deck[@]}" --pretrain.epochs=100000 >"$out" 2>"$err" &
+    job=$!
+    until grep -qa 'pretrain .*%' "$out" || ! kill -0 $job; do sleep 0.05; done
+    tr '\0' '\n' </proc/$job/environ | grep -c ^GOMP_SPINCOUNT=
+    kill -TERM $job
+    wait $job
+}
+is "$(spins env SLURM_JOB_ID=17 SLURM_CPUS_ON_NODE=4 SLURM_STEP_TASKS_PER_NODE='2(x2),1' OMP_NUM_THREADS=2)" 0 \
+    "threads to each of which the queue gave a core spin as the library likes"
+is "$(spins env SLURM_JOB_ID=17 SLURM_CPUS_ON_NODE=3 SLURM_STEP_TASKS_PER_NODE='2(x2),1' OMP_NUM_THREADS=2)" 1 \
+    "with fewer cores they sleep soon"
+is "$(spins env SLURM_JOB_ID=17 SLURM_CPUS_ON_NODE=4 OMPI_COMM_WORLD_LOCAL_SIZE=4 SLURM_STEP_TASKS_PER_NODE=1 OMP_NUM_THREADS=2)" 1 \
+    "the ranks of mpirun share the cores"
 export GOMP_SPINCOUNT=12345
 long
 is "$(tr '\0' '\n' </proc/$job/environ | grep ^GOMP_SPINCOUNT=)" GOMP_SPINCOUNT=12345 "what the user chose is kept"

@@ -37,6 +37,11 @@ for data in wide1 flat; do
 done
 go high 12 "${conv[@]}" --run.output=good
 expect_error 6 "$other" "another shape in the data, after a complete run"
+go wide 12 "${conv[@]}" --input.image_shape=[8,6] --run.output=turned
+expect_exit 0 "the deck decides on the shape"
+expect_out "NOTE +wide.h5 has images of 6 x 8; input.image_shape makes them 8 x 6" "and a note says that the data differ"
+go wide 12 "${conv[@]}" --input.image_shape=[6,8,1] --run.output=good
+expect_no_out "input.image_shape makes" "one channel may be named or not"
 go flat 12 "${conv[@]}" --input.image_shape=[8,6] --run.output=good
 expect_error 6 "$other" "another shape in the deck"
 go high 18 "${conv[@]}" --run.output=good

@@ -39,6 +39,14 @@ OPENBLAS_CORETYPE=Haswell run 1 1 "${small[@]}" --parallel.gemm=cblas --parallel
 expect_exit 0 "OpenBLAS was told"
 is "$(isa_of cblas)" Haswell "the result names OpenBLAS's kernels"
 
+run 1 1 "${small[@]}" --parallel.gemm=cblas --run.output="$tmp/chosen"
+expect_exit 0 "the program tells OpenBLAS"
+expect_no_out "kernels older than this CPU" "kernels that OpenBLAS does not choose by itself"
+OPENBLAS_CORETYPE=Prescott run 1 1 "${small[@]}" --parallel.gemm=cblas --run.output="$tmp/prescott"
+expect_exit 0 "the user's kernels"
+is "$(isa_of prescott)" Prescott "the user's kernels stay"
+expect_out "kernels older than this CPU; set OPENBLAS_CORETYPE=" "and the banner says that they are old"
+
 run 1 1 "${small[@]}" --run.output="$tmp/native"
 run 0 1 compare "$tmp/native/run.h5" "$tmp/pinned/run.h5"
 expect_exit 1 "other kernels give other bits"

@@ -279,13 +279,33 @@ class Run:
         found = [dataset(self.h5, "scaling/" + name, 1) for name in ("shift", "scale")]
         return None if None in found else tuple(np.asarray(part, np.float64) for part in found)
 
+    def components(self):
+        """(directions [k, D], factors [k]) if the principal components of scaled rows enter the network, or None."""
+        directions = dataset(self.h5, "scaling/components", 2)
+        factors = dataset(self.h5, "scaling/component_scale", 1)
+        return None if directions is None or factors is None else (directions[:].astype(np.float64), factors[:])
+
     def scaled(self, x):
-        """Rows as they enter the network: within the bounds of input.clip, shifted and scaled."""
+        """Rows as they enter the network: within the bounds of input.clip, shifted, scaled, as principal components."""
         shift, scale = self.scaling()
         bounds = [dataset(self.h5, "scaling/clip_" + name, 1) for name in ("lo", "hi")]
         if all(part is not None and part.shape == shift.shape for part in bounds):
             x = np.clip(x, bounds[0][:], bounds[1][:])
-        return (x - shift) * scale
+        found = self.components()
+        return (x - shift) * scale if found is None else (x - shift) * scale @ found[0].T * found[1]
+
+    def input_width(self):
+        """Columns of the rows that enter the network; 0 if nothing is known of the scaling."""
+        found, scaling = self.components(), self.scaling()
+        return len(found[1]) if found is not None else len(scaling[0]) if scaling is not None else 0
+
+    def unscaled(self, x):
+        """Rows in the data's own units, from rows as they enter the network."""
+        shift, scale = self.scaling()
+        found = self.components()
+        if found is not None:
+            x = x / np.where(found[1] != 0, found[1], np.inf) @ found[0]
+        return x / np.where(scale != 0, scale, np.inf) + shift
 
     def points(self, rows):
         """What the clusters were formed on: the embedding; without one, the scaled rows of the data file; or None."""

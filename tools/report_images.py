@@ -56,9 +56,8 @@ class Sheets:
         centre = self.run.h5["cluster_centers"][k:k + 1]
         if self.network.can_decode() and centre.shape[1] == len(self.network.decoder[0][0]):
             rows = self.network.decode(centre)
-        elif self.network.scaling is not None and centre.shape[1] == len(self.network.scaling[0]):
-            shift, scale = self.network.scaling
-            rows = centre / np.where(scale != 0, scale, np.inf) + shift
+        elif centre.shape[1] == self.run.input_width():
+            rows = self.run.unscaled(centre)
         else:
             return ""
         return self.strip(rows, [True], "Centre of cluster %d as an image" % k)

@@ -97,9 +97,8 @@ class Network:
 
     def decode(self, z):
         """Rows in the data's own units, from latent rows."""
-        shift, scale = self.scaling
         with np.errstate(all="ignore"):
-            out = self._forward(self.decoder, z.astype(np.float32)) / np.where(scale != 0, scale, np.inf) + shift
+            out = self.run.unscaled(self._forward(self.decoder, z.astype(np.float32)))
         return np.nan_to_num(out)
 
     def encode(self, x):

@@ -24,6 +24,7 @@ typedef struct {
                           */
     const float *first;  /* [K x d], with n_init 1: centres to start from; NULL: seeded; borrowed */
     dc_state *state;     /* keeps the state of the iterations, under the phase's name; NULL: not kept; borrowed */
+    bool quiet;          /* no line in the log */
 } dc_kmeans_config;
 
 typedef struct {

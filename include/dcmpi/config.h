@@ -32,7 +32,10 @@ typedef struct {
     } run;
     struct {
         char data[DC_PATH_MAX];
-        int scale;    /* dc_scale_kind */
+        int scale;          /* dc_scale_kind */
+        int64_t components; /* 0: as many as hold the share `variance` */
+        double variance;
+        bool whiten;
         int64_t rows; /* 0: all */
         char label_dataset[DC_PATH_MAX];
         dc_int_list image_shape;
@@ -68,6 +71,11 @@ typedef struct {
         dc_opt_config opt;
     } cluster;
     struct {
+        dc_series clusters;
+        int64_t sample, subsamples, n_init;
+        double share;
+    } sweep;
+    struct {
         int64_t shards;
         int reproducible; /* dc_reproducible */
         int pin;          /* dc_pin */
@@ -102,7 +110,8 @@ typedef struct {
  * method's keys. */
 typedef struct {
     const char *name, *summary;
-    const char *traits; /* "training" or "": decides which keys of other sections the method uses */
+    const char *traits; /* "training" or "": decides which keys of other sections the method uses; "sweep": sweep-k can
+                           use the method */
     const dc_key *keys; /* [n_keys]; offsets into a struct of keys_bytes bytes */
     int n_keys;
     size_t keys_bytes;
@@ -123,10 +132,10 @@ void dc_config_builtin(dc_config *cfg);
 
 /* text[bytes] is the deck as read by rank 0 (NULL or no bytes: no deck); `name` appears in messages as
  * "name:line:col:". overrides[n]: "section.key=value" strings, with or without the leading dashes; they win over the
- * deck. verb: "fit", "kmeans" ...: it is an error to set a key that is not used, but see dc_config_parse_noting(); a
- * deck may keep sections of methods other than cluster.method. Starts from the values in *cfg. Checks ranges and
- * contradictions and sets keys that follow from others: model.weights turns pretraining off, input.rows of the built-in
- * problem gets its default. Errors: DC_ERR_USAGE; its text lists all errors in one line. */
+ * deck. verb: "fit", "kmeans", "sweep-k": it is an error to set a key that is not used, but see
+ * dc_config_parse_noting(); a deck may keep sections of methods other than cluster.method. Starts from the values in
+ * *cfg. Checks ranges and contradictions and sets keys that follow from others: model.weights turns pretraining off,
+ * input.rows of the built-in problem gets its default. Errors: DC_ERR_USAGE; its text lists all errors in one line. */
 DC_CHECKED dc_status dc_config_parse(dc_config *cfg, const char *name, const char *text, size_t bytes,
                                      const char *const *overrides, int n_overrides, const char *verb);
 /* Things that are not errors but worth a line in the log. */

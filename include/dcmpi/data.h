@@ -3,7 +3,7 @@
 #ifndef DCMPI_DATA_H
 #define DCMPI_DATA_H
 
-#include "dcmpi/part.h"
+#include "dcmpi/moments.h"
 
 typedef struct dc_comm dc_comm;
 
@@ -14,8 +14,26 @@ typedef enum {
     DC_SCALE_STANDARD,
     DC_SCALE_MINMAX,
     DC_SCALE_ROBUST,
-    DC_SCALE_SYMMETRIC
+    DC_SCALE_SYMMETRIC,
+    DC_SCALE_PCA
 } dc_scale_kind;
+
+/* Principal components: how many enter the network instead of the columns (moments.h), and whether each is divided by
+ * its standard deviation; without whitening one factor makes the mean square of all of them 1. */
+typedef struct {
+    dc_principal_wanted wanted;
+    bool whiten;
+} dc_pca_request;
+
+/* The map from scaled columns to components. All arrays are owned; without components k is 0. */
+typedef struct {
+    int64_t k;
+    double total;      /* variance of all columns of the data together */
+    double *variance;  /* [k] variance of the components of the data, descending */
+    float *direction;  /* [k x D] components, as rows of length 1 */
+    float *factor;     /* [k] what a component is multiplied with */
+    float *projection; /* [D x k] directions times factors: rows times this are what enters the network */
+} dc_pca;
 
 /* Clipping: values outside two bounds are replaced by the nearer bound before scaling. The struct has no padding. */
 enum { DC_CLIP_NONE, DC_CLIP_QUANTILES, DC_CLIP_RANGE };
@@ -55,6 +73,8 @@ typedef struct {
     dc_scale_kind scale_kind;
     double *clip_lo, *clip_hi;     /* [D], global, owned: bounds for clipping; NULL: none */
     float *shift, *scale;          /* [D], global, owned: a row enters the network as (x - shift) * scale */
+    dc_pca pca;                    /* global: if k > 0, as these components of (x - shift) * scale */
+    float *Z;                      /* [n x k] the components of this rank's rows, owned; NULL if k is 0 */
     char source[DC_PATH_MAX];      /* path, or "builtin:glyphs" */
     uint64_t hash;                 /* global checksum of X: XXH3 of each shard's bytes, hashed in shard order */
     double min, max, mean;         /* of the values, after any clipping; global */
@@ -75,7 +95,18 @@ typedef struct {
     int64_t C;        /* number of classes if the file states it; 0: unknown, or no labels */
     int n_image_dims; /* 0: the rows are not known to be images */
     int64_t image_shape[DC_IMAGE_DIMS_MAX];
+    int64_t components; /* principal components that enter the network, at most; 0: the columns do */
 } dc_data_header;
+
+/* Columns of the rows that enter the network. */
+static inline int64_t dc_dataset_width(const dc_dataset *data)
+{
+    return data->pca.k > 0 ? data->pca.k : data->D;
+}
+static inline int64_t dc_header_width(const dc_data_header *head)
+{
+    return head->components > 0 ? head->components : head->D;
+}
 
 /* Which data to load, and what the deck says about them. */
 typedef struct {
@@ -85,11 +116,13 @@ typedef struct {
     int n_image_dims;   /* 0: as the file says */
     int64_t image_shape[DC_IMAGE_DIMS_MAX]; /* height, width[, channels]; their product must be D */
     dc_clip clip;
+    dc_scale_kind scale;
+    dc_pca_request pca; /* used if scale is DC_SCALE_PCA */
 } dc_data_request;
 
 /* Reads the header of the file; not collective. Errors: DC_ERR_DATA for files that are not dcmpi data files (the text
  * says what is missing), more rows asked for than there are, no rows or no columns, unusable labels, an image shape
- * that does not fit; DC_ERR_IO. */
+ * that does not fit; DC_ERR_USAGE for principal components that the data do not have; DC_ERR_IO. */
 DC_CHECKED dc_status dc_dataset_inspect(const dc_data_request *request, dc_data_header *out);
 /* The same for a file alone, without labels, image shape or clipping from a deck. */
 DC_CHECKED dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_header *out);
@@ -115,16 +148,17 @@ DC_CHECKED dc_status dc_dataset_tell_range(const char *path);
  * max and mean have the same bits for every number of ranks and threads. `seed` is used by the built-in problem only.
  * *out is owned by the caller. Errors, the same on all ranks: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY, DC_ERR_USAGE (more
  * ranks than shards). */
-DC_CHECKED dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int shards, dc_scale_kind scale,
-                                     uint64_t seed, int64_t K, dc_dataset **out);
+DC_CHECKED dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int shards, uint64_t seed,
+                                     int64_t K, dc_dataset **out);
 /* The same for a file alone, without labels, image shape or clipping from a deck. */
 DC_CHECKED dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx rows, int shards, dc_scale_kind scale,
                                      uint64_t seed, int64_t K, dc_dataset **out);
 /* Accepts NULL. */
 void dc_dataset_destroy(dc_dataset **data);
 /* Memory predicted from the header for the rank with this part: for the loaded data; for what loading needs in addition
- * (stored labels, per-column statistics); for the id of one row. */
+ * (stored labels, per-column statistics), also on rank 0 alone (root); for the id of one row. */
 double dc_dataset_bytes(const dc_data_header *head, const dc_part *part, const dc_clip *clip);
+double dc_dataset_loading_root_bytes(const dc_data_header *head);
 double dc_dataset_loading_bytes(const dc_data_header *head, const dc_part *part, int threads, dc_scale_kind scale,
                                 const dc_clip *clip);
 double dc_dataset_id_bytes(const dc_data_header *head);
@@ -137,17 +171,28 @@ const char *dc_dataset_advice(const dc_dataset *data, const char *otherwise, cha
 /* Hash of the dense labels of all rows, the same for any number of ranks; 0 without labels. Collective. */
 uint64_t dc_dataset_hash_labels(dc_comm *comm, const dc_dataset *data);
 
-/* Scaled rows as float: out[i*D + c] = (clip(X[rows[i]][c]) - shift[c]) * scale[c] for n local row numbers, in any
- * order and with repeats. Threaded; also safe inside a parallel region, without threads of its own. */
+/* Rows as they enter the network, as float: out[i*D + c] = (clip(X[rows[i]][c]) - shift[c]) * scale[c], or their
+ * components [n x k], for n local row numbers, in any order and with repeats. Threaded; also safe inside a parallel
+ * region, without threads of its own. */
 void dc_dataset_gather(const dc_dataset *data, const int64_t *rows, int64_t n, float *out);
 /* The same for consecutive local rows lo..lo+n-1. */
 void dc_dataset_rows(const dc_dataset *data, int64_t lo, int64_t n, float *out);
 /* These rows, for an algorithm that reads them in pieces; borrows the data. */
 dc_rows dc_rows_of_dataset(const dc_dataset *data);
 
-/* How many of the first n local rows have a scaled value outside [lo, hi] (NaN is outside). *row and *column: the first
- * such row and its first such column, or n and D if there is none. Local, threaded. */
+/* How many of the first n local rows have a value that enters the network outside [lo, hi] (NaN is outside). *row and
+ * *column: the first such row and its first such column, or n and their width if there is none. Local, threaded. */
 int64_t dc_dataset_outside(const dc_dataset *data, int64_t n, float lo, float hi, int64_t *row, int64_t *column);
+
+/* Sets *pca's projection from direction and factor. Local. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_pca_prepare(dc_pca *pca, int64_t D);
+void dc_pca_release(dc_pca *pca);
+/* Share of the variance of the data that its components hold. */
+double dc_pca_share(const dc_pca *pca);
+/* Components Z[n x k] of the first n local rows of `data`, of which the first has the global number `first`: the bits
+ * of a row depend on its values and its global number alone. Local, threaded. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_pca_project(const dc_dataset *data, dc_gidx first, int64_t n, float *Z);
+double dc_pca_project_bytes(int64_t D, int64_t k);
 
 /* Gives every rank the stored (unscaled) rows with these global numbers: out[n x D] in the stored type; a negative
  * number gives a row of zeros. Collective. Errors: DC_ERR_MEMORY. */

@@ -61,7 +61,7 @@ void dc_dla_gauss(const void *ctx, dc_gidx i, int64_t n, const dc_gidx *columns,
 
 typedef enum { DC_DLA_ALL, DC_DLA_SMALLEST, DC_DLA_LARGEST } dc_dla_which;
 /* ScaLAPACK's ways to eigenpairs: MRRR, bisection and inverse iteration, divide and conquer. AUTO: what was fastest
- * (dla_driver in dla_plan.c has the measurements), and another one if that fails. */
+ * (choose_driver in dla_plan.c has the measurements), and another one if that fails. */
 typedef enum { DC_DLA_AUTO, DC_DLA_EVR, DC_DLA_EVX, DC_DLA_EVD } dc_dla_driver;
 const char *dc_dla_driver_name(dc_dla_driver driver); /* "pdsyevr" */
 
@@ -143,7 +143,7 @@ typedef struct {
 
 /* Solves A X = B for m right-hand sides by Cholesky: B[n x m], local rows, becomes X. Errors: DC_ERR_NUMERIC if A is
  * not positive definite (the message has the order of the first leading minor that is not) or singular to working
- * precision (condition > 1/eps); B is then unchanged. */
+ * precision (condition > 1/(N eps)); B is then unchanged. */
 DC_CHECKED dc_status dc_dla_solve(dc_comm *comm, const dc_dla_matrix *A, dc_dtype dtype, int64_t m, double *B,
                                   dc_dla_solution *out);
 /* L[n x N], local rows: the lower triangle with A = L L', zeros above. Errors: as dc_dla_solve(). */

@@ -10,6 +10,11 @@ typedef struct {
     int n;
     int64_t v[DC_LIST_MAX];
 } dc_int_list;
+enum { DC_SERIES_MAX = 256 };
+typedef struct {
+    int64_t n;
+    int64_t v[DC_SERIES_MAX]; /* ascending; 0 from n on */
+} dc_series;
 
 typedef enum {
     DC_KEY_INT,      /* int64_t */
@@ -24,6 +29,7 @@ typedef enum {
     DC_KEY_NET, /* char[DC_NET_TEXT_MAX] of net_text.h: a decoder if the key has a default, else an encoder; "" if there
                    is none */
     DC_KEY_FACTORS, /* dc_factors of optim.h: [NAME=FACTOR, ...]; min and max hold for each factor */
+    DC_KEY_SERIES,  /* dc_series: 5..20, 10..100:10, 2,4,8 or a list of these; min and max hold for each number */
 } dc_key_type;
 
 typedef struct {

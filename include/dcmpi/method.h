@@ -10,6 +10,7 @@
 #include "dcmpi/optim.h"
 #include "dcmpi/results.h"
 #include "dcmpi/slab.h"
+#include "dcmpi/sweep.h"
 
 /* Values that methods use, independent of the deck. */
 typedef struct {
@@ -40,8 +41,9 @@ enum {
     DC_METHOD_TRAINS = 1, /* has a loss and takes training steps; without this flag, one refresh gives the labels */
     DC_METHOD_RECONSTRUCTS = 2, /* also trains the decoder */
     DC_METHOD_SCRATCH = 4,      /* trains an encoder from its first weights: no pretraining, no decoder */
+    DC_METHOD_HEAD = 8,         /* labels do not come from the centres, but from a softmax layer, for example */
     DC_METHOD_OWN_START = 16,   /* does not start from the centres of k-means */
-    DC_METHOD_HEAD = 8          /* labels do not come from the centres, but from a softmax layer, for example */
+    DC_METHOD_LIKELIHOOD = 64   /* has a likelihood: its BIC chooses the number of clusters */
 };
 
 /* Output of the method's inference for all rows of this rank. */
@@ -134,6 +136,10 @@ typedef struct dc_method {
      * for interval i < n; n > 0. May be NULL. Local. */
     const dc_method_failure *(*failed)(const dc_method_env *env, const dc_refresh *last, const double *loss, size_t n,
                                        int stride);
+    /* Clusters any rows, for sweep-k: of env, only keys and the settings of k-means count, but not its K, seed and
+     * state. NULL: sweep-k cannot use the method. Collective; as in dc_sweep_method. */
+    dc_status (*sweep)(dc_comm *comm, const dc_method_env *env, const dc_rows *rows, const dc_sweep_task *task,
+                       dc_sweep_fit *out);
     /* Sets those kept values that depend on the step number. May be NULL. Local. */
     void (*anneal)(const dc_method_state *state, int64_t step);
     void (*destroy)(dc_method_state **state);

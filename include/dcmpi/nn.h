@@ -30,7 +30,8 @@ typedef enum {
     DC_INIT_FAN_IN,       /* U(+-sqrt(1/fan_in)): DEC-keras, VarianceScaling(1/3, fan_in, uniform) */
     DC_INIT_GLOROT,       /* U(+-sqrt(6/(fan_in+fan_out))) */
     DC_INIT_XAVIER_SQRT2, /* glorot with gain sqrt(2): pt-sdae */
-    DC_INIT_NORMAL        /* N(0, 0.01^2): Caffe DEC */
+    DC_INIT_NORMAL,       /* N(0, 0.01^2): Caffe DEC */
+    DC_INIT_PCA           /* principal directions of the layer's inputs (dc_model_init_pca); until then as fan_in */
 } dc_init;
 const char *dc_init_name(dc_init init);
 bool dc_init_find(const char *name, dc_init *init);

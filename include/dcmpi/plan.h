@@ -1,24 +1,25 @@
-/* The plan of a recorded step: which operations run, which gradients are formed, where each value lies, which sums over
- * rows are made. It is made before the data are read, without allocating memory; the executor and the memory estimate
- * use it.
+/* The plan of a recorded step: which operations run, which gradients are formed, where each value lies, and which sums
+ * over rows are made. It is made before the data are read, without allocating memory; the executor and the memory
+ * estimate use it.
  *
  * Operations run level by level. A SUM operation is one level above its operands; before it, one reduction over all
- * ranks serves all sums of a level. An ALL operation is also one level above its operands; before it, its rows are
- * gathered from all ranks. Any other operation has the level of its highest operand. Gradients are formed from the
- * highest level down and, within a level, in the reverse of the recorded order. */
+ * ranks serves all sums of its level. An ALL operation is also one level above its operands; before it, the rows that
+ * it reads are gathered from all ranks. Any other operation has the level of its highest operand. Gradients are formed
+ * from the highest level down. Within a level, SUM and ALL operations come last; apart from that, the order is the
+ * reverse of the recorded one. */
 #ifndef DCMPI_PLAN_H
 #define DCMPI_PLAN_H
 
 #include "dcmpi/op.h"
 
-/* Plan of one node. A place is an offset in floats: for a row buffer, the floats per row of all buffers before it; for
- * a vector, the floats of all vectors before it. */
+/* Plan of one node. A place is an offset in floats: for a row buffer, the floats per row of all row buffers before it;
+ * for a vector, the floats of all vectors before it. */
 typedef struct {
     bool live;                 /* its value is needed */
     bool differentiated;       /* a trained tensor, or a value that depends on one */
     bool adds[DC_NODE_INPUTS]; /* another node writes this row operand's gradient first: add to it */
     int level;
-    size_t value, grad, aux;    /* places; grad: only differentiated values; aux: only operations that have it */
+    size_t value, grad, aux;    /* places; grad: only if differentiated; aux: only if the operation has one */
     int summed[DC_NODE_INPUTS]; /* index of the operand's tensor in dc_plan.summed, -1: not there */
     size_t sum;                 /* SUM operation: index of its first double among the sums of its level */
     bool gathered;              /* an ALL operation reads its rows of the whole batch */
@@ -43,9 +44,9 @@ typedef struct {
     dc_plan_product product[DC_PLAN_PRODUCTS];
     size_t row_floats;    /* floats per row of all row buffers */
     size_t one_floats;    /* floats of all vectors and their gradients */
-    size_t scratch;       /* most floats that an operation needs besides its operands, */
-    size_t lane;          /* and each thread for itself */
-    size_t all_floats;    /* floats per row of the batch that every rank gathers in each step and holds */
+    size_t scratch;       /* most floats that one operation needs besides its operands */
+    size_t lane;          /* most floats that each thread of one operation needs for itself */
+    size_t all_floats;    /* floats that every rank gathers and holds for each row of the whole batch */
     int64_t spill;        /* floats per row of results computed separately and then added */
     size_t n_sums;        /* doubles reduced together with the products: losses, then parts of gradients */
     size_t largest_level; /* doubles in the largest reduction within the passes; 0: no reductions */
@@ -68,8 +69,8 @@ int dc_plan_reductions(const dc_plan *plan);
 bool dc_plan_has_sums(const dc_plan *plan, int level);
 /* Whether the gradient with respect to operand k of node i is needed. */
 bool dc_plan_wants(const dc_plan *plan, int i, int k);
-/* Whether the gradient of vector i, which is not a tensor, has partial sums over rows. They are added up when the
- * backward pass reaches vector i. */
+/* Whether node i is a vector but no tensor, and its gradient has partial sums over rows. They are added up when the
+ * backward pass reaches node i. */
 bool dc_plan_has_parts(const dc_plan *plan, int i);
 
 #endif

@@ -10,5 +10,8 @@ const char *dc_queue_job(void);
 /* How often the queue has started this job again, by `scontrol requeue` or after the failure of a node. Known with
  * Slurm only; 0 elsewhere. */
 int64_t dc_queue_restarts(void);
+/* True if the queue gave this job at least `threads` cores of this node for each of its ranks here. Known with Slurm
+ * only; false elsewhere. */
+bool dc_queue_grants_cores(int threads);
 
 #endif

@@ -111,7 +111,8 @@ typedef struct {
     const int64_t *confusion; /* [C x K] on rank 0, or NULL */
     dc_self_check check[DC_SELF_CHECKS_MAX];
     int n_checks;
-    int64_t checkpoint; /* number of the newest checkpoint when the run ended; 0: none */
+    const dc_sweep *sweep; /* of sweep-k, else NULL */
+    int64_t checkpoint;    /* number of the newest checkpoint when the run ended; 0: none */
     const dc_timing *timing;
 } dc_result;
 
@@ -175,5 +176,14 @@ void dc_json_str(dc_json *j, const char *key, const char *value);
 void dc_json_num(dc_json *j, const char *key, double value); /* null if not finite */
 void dc_json_int(dc_json *j, const char *key, int64_t value);
 void dc_json_bool(dc_json *j, const char *key, bool value);
+
+/* ---- Sweep ------------------------------------------------------------------------------------------------------ */
+
+/* Serial: writes /sweep: a vector for each column of the table, and the suggestion as attributes. */
+DC_CHECKED dc_status dc_sweep_write(dc_h5 *h5, const dc_sweep *s);
+/* Serial: removes the scores, which belong to labels that have changed. */
+DC_CHECKED dc_status dc_sweep_unscore(dc_h5 *h5);
+/* Serial: the member "sweep" of summary.json, if the file has a sweep. */
+DC_CHECKED dc_status dc_sweep_summary(dc_h5 *h5, dc_json *j);
 
 #endif

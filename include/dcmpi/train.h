@@ -46,6 +46,15 @@ DC_CHECKED dc_status dc_model_create(dc_model *m, const dc_dataset *data, const 
 /* Makes the slab part of the run's state until release; a run that continues gets its saved values back. Collective. */
 DC_CHECKED dc_status dc_model_keep(dc_comm *comm, dc_model *m, dc_state *c);
 void dc_model_release(dc_model *m);
+/* Sets the weights of all encoder layers whose scheme, `init` or their own, is pca, and those of their mirrors if the
+ * decoder is one. The bits do not depend on ranks and threads. Collective. Errors: DC_ERR_USAGE (a layer that is not
+ * dense, or too wide), DC_ERR_MEMORY, DC_ERR_NUMERIC, DC_STOPPED. */
+DC_CHECKED dc_status dc_model_init_pca(dc_comm *comm, dc_model *m, dc_init init);
+/* Whether the scheme of encoder layer l is pca. */
+bool dc_init_is_pca(const dc_net *net, int l, dc_init init);
+/* Memory that dc_model_init_pca() takes on each rank, and more on rank 0, given a model without rows; 0: nothing is to
+ * be done. */
+void dc_model_init_needs(const dc_model *sketch, dc_init init, double *work, double *root);
 /* A row source that gives the rows of the data. */
 dc_row_source dc_model_rows(const dc_model *m);
 /* The configuration of a step on this model; gather: the timer section for gathering the step's rows. */
@@ -218,6 +227,7 @@ typedef struct {
     int final;        /* as in dc_method_env; set by the caller */
     float *value;     /* [slab.n] */
     float *shift, *scale;
+    dc_pca pca;                /* k is known with the header; if it is 0, the columns enter the network */
     double *clip_lo, *clip_hi; /* NULL if the run did not clip */
 } dc_trained;
 /* Reads all but slab, keys and arrays. Serial. Errors: DC_ERR_FORMAT (not a result, incomplete, no model in it),

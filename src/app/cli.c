@@ -21,6 +21,13 @@ static const char *suggest(const char *word, const char *const *names, int n, ch
     return out;
 }
 
+static const char SWEEP[] = "sweep-k";
+
+bool dc_cli_has_method(const dc_cli *cli)
+{
+    return strcmp(cli->verb, "fit") == 0 || strcmp(cli->verb, SWEEP) == 0;
+}
+
 /* ---- Words ----------------------------------------------------------------------------------------------- */
 
 static bool has_suffix(const char *text, const char *suffix)
@@ -89,18 +96,30 @@ out:
     return st;
 }
 
+static dc_status take_series(dc_cli *cli, const char *value)
+{
+    if (cli->series[0]) return DC_FAIL(DC_ERR_USAGE, "command line: --clusters is given twice");
+    if (snprintf(cli->series, sizeof cli->series, "--sweep.clusters=%s", value) >= (int)sizeof cli->series)
+        return DC_FAIL(DC_ERR_USAGE, "command line: the value of --clusters is too long");
+    cli->overrides[cli->n_overrides++] = cli->series;
+    return DC_OK;
+}
+
 static dc_status take_option(dc_cli *cli, const char *word)
 {
-    static const char *const names[] = {"--dry-run", "--help", "--version"};
+    static const char *const names[] = {"--dry-run", "--help", "--version", "--clusters"};
+    static const char series[] = "--clusters=";
+    const bool sweeps = strcmp(cli->verb, SWEEP) == 0;
     dc_status st = DC_OK;
     char quoted[DC_QUOTE_MAX], hint[128];
     if (strcmp(word, "--dry-run") == 0) {
         cli->dry_run = true;
         return DC_OK;
     }
+    if (sweeps && strncmp(word, series, strlen(series)) == 0) return take_series(cli, word + strlen(series));
     if (!is_override(word))
         return DC_FAIL(DC_ERR_USAGE, "command line: unknown option %s%s", dc_quote(quoted, word),
-                       *suggest(word, names, (int)DC_COUNT_OF(names), hint, sizeof hint)
+                       *suggest(word, names, (int)DC_COUNT_OF(names) - !sweeps, hint, sizeof hint)
                            ? hint
                            : "; deck keys are --section.key=VALUE");
     DC_TRY(check_override(word));
@@ -147,8 +166,8 @@ static const char *traits_of(const dc_method *m)
     static const char *const of_training[] = {"training pretraining decoder centers start",
                                               "training pretraining decoder", "training centers", "training"};
     if (m->choose) return "pretraining decoder choice";
-    if (!(m->flags & DC_METHOD_TRAINS))
-        return m->flags & DC_METHOD_HEAD ? "pretraining decoder" : "pretraining decoder centers";
+    if (m->sweep) return "pretraining decoder centers sweep";
+    if (!(m->flags & DC_METHOD_TRAINS)) return "pretraining decoder centers";
     if (m->flags & DC_METHOD_OWN_START) return "training pretraining decoder centers";
     return of_training[(m->flags & DC_METHOD_SCRATCH ? 2 : 0) + (m->flags & DC_METHOD_HEAD ? 1 : 0)];
 }

@@ -12,6 +12,7 @@ typedef struct {
     const char *deck;       /* path; NULL: the built-in problem, or a verb that takes no deck */
     const char **overrides; /* [n_overrides] "--section.key=value", owned */
     int n_overrides;
+    char series[512]; /* --clusters=SERIES of sweep-k as an override, or "" */
     bool dry_run;
     bool help; /* --help or --version: print dc_cli_help() and end */
     bool version;
@@ -19,6 +20,8 @@ typedef struct {
     char **rest_argv; /* [rest_argc], [0] is the verb */
 } dc_cli;
 
+/* Whether the verb makes a model by the deck's method, as `fit` and `sweep-k` do. */
+bool dc_cli_has_method(const dc_cli *cli);
 /* Makes the methods and their keys known to dc_config; call it before anything else. */
 void dc_cli_register_methods(void);
 /* Parses argv, starts nothing. `dcmpi DECK` means `dcmpi fit DECK`; without a deck, the built-in problem is run.

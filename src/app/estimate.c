@@ -70,7 +70,15 @@ static void take_loading(problem *p)
 {
     const double bytes = dc_dataset_loading_bytes(&p->head, &p->data.part, p->job->binding.threads,
                                                   (dc_scale_kind)p->cfg->input.scale, &p->cfg->input.clip);
-    take(p, "reading", (moment){.work = bytes}, NULL);
+    take(p, "reading", (moment){.work = bytes, .root = dc_dataset_loading_root_bytes(&p->head)}, NULL);
+}
+
+static void take_init(problem *p)
+{
+    moment m = {.model = sizeof(float) * (double)p->slab.n};
+    if (p->cfg->model.weights[0]) return;
+    dc_model_init_needs(&p->model, (dc_init)p->cfg->model.init, &m.work, &m.root);
+    if (m.work > 0) take(p, "init", m, NULL);
 }
 
 static void take_training(problem *p, const dc_phase_needs *n)
@@ -131,6 +139,22 @@ static double take_graph(problem *p, double model, double rows)
     return held;
 }
 
+/* Memory for a sweep over numbers of clusters: what is clustered, the largest clustering, the sample. */
+static void take_sweep(problem *p, const dc_cluster_needs *n)
+{
+    const dc_sweep_config sweep = dc_setup_sweep(p->job);
+    const dc_part *part = &p->data.part;
+    const int64_t d = p->slab.net.n_layers > 0 ? p->slab.net.L : p->head.D;
+    const double embedding = p->slab.net.n_layers > 0 ? sizeof(float) * (double)dc_part_rows(part) * (double)d : 0;
+    const double labels = p->head.C > 0 ? dc_counts_bytes(dc_part_rows(part), p->cfg->cluster.clusters, p->head.C) : 0;
+    take(p, "sweep",
+         (moment){.model = n->phase.params_bytes,
+                  .work = embedding + n->kmeans.bytes + dc_sweep_bytes(&sweep, part, d) + labels,
+                  .root = SAVING_BYTES},
+         NULL);
+    save(p, n->kmeans.saved_bytes + dc_sweep_saved_bytes(&sweep, part->N));
+}
+
 /* Memory for the first centres, for the training steps, and for the result. */
 static dc_status take_clustering(dc_comm *comm, problem *p)
 {
@@ -140,6 +164,7 @@ static dc_status take_clustering(dc_comm *comm, problem *p)
     const dc_cluster_config c = dc_setup_clustering(p->job, &p->slab.net, &p->data.part, &before);
     DC_TRY(dc_cluster_needs_of(comm, &p->model, &c, &n));
     const double model = n.phase.params_bytes + n.phase.state_bytes, work = n.phase.held_bytes + n.phase.step_bytes;
+    if (dc_setup_sweeps(p->job)) take_sweep(p, &n);
     take(p, "kmeans",
          (moment){.model = n.phase.params_bytes, .work = n.phase.held_bytes + n.kmeans.bytes, .root = SAVING_BYTES},
          NULL);
@@ -164,7 +189,7 @@ static dc_status take_raw_kmeans(dc_comm *comm, problem *p)
     dc_status st = DC_OK;
     dc_kmeans_needs n;
     const dc_kmeans_config c = dc_setup_kmeans(p->job);
-    DC_TRY(dc_kmeans_needs_of(comm, &p->data.part, p->head.D, &c, &n));
+    DC_TRY(dc_kmeans_needs_of(comm, &p->data.part, dc_header_width(&p->head), &c, &n));
     take(p, "kmeans", (moment){.work = n.bytes, .root = SAVING_BYTES}, NULL);
     save(p, n.saved_bytes);
     n.result_bytes += take_graph(p, 0, n.result_bytes);
@@ -186,14 +211,14 @@ static dc_status describe(const dc_comm *comm, problem *p, const dc_data_header 
     p->head = *head;
     if (!head->has_labels) p->head.C = 0;
     if (head->has_labels && head->C == 0) p->head.C = DC_MIN(head->N, CLASSES_UNKNOWN);
-    p->data = (dc_dataset){.D = head->D, .dtype = head->dtype};
+    p->data = (dc_dataset){.D = head->D, .dtype = head->dtype, .pca.k = head->components};
     DC_TRY(
         dc_part_init(&p->data.part, head->N, dc_int(p->cfg->parallel.shards), dc_comm_size(comm), dc_comm_rank(comm)));
-    p->has_method = strcmp(p->job->cli->verb, "kmeans") != 0;
+    p->has_method = dc_cli_has_method(p->job->cli);
     if (p->has_method)
-        DC_TRY(dc_deck_slab(p->cfg, head->D, &p->slab));
+        DC_TRY(dc_deck_slab(p->cfg, dc_header_width(head), &p->slab));
     else
-        dc_slab_add(&p->slab, "centers", p->cfg->cluster.clusters, head->D, false);
+        dc_slab_add(&p->slab, "centers", p->cfg->cluster.clusters, dc_header_width(head), false);
     p->model = (dc_model){.data = &p->data, .slab = &p->slab, .net = &p->slab.net};
     dc_setup_model(p->job, &p->model);
 out:
@@ -231,6 +256,7 @@ dc_status dc_job_estimate(dc_comm *comm, const dc_job *job, const dc_data_header
     if (!p.has_method) {
         DC_TRY(take_raw_kmeans(comm, &p));
     } else {
+        take_init(&p);
         DC_TRY(take_pretraining(comm, &p));
         DC_TRY(take_clustering(comm, &p));
     }

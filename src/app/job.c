@@ -216,7 +216,7 @@ void dc_job_note_deck(const dc_job *job)
 static int64_t smallest_batch(const dc_job *job)
 {
     const dc_config *cfg = &job->cfg;
-    if (strcmp(job->cli->verb, "fit") != 0 || cfg->cluster.on == DC_ON_INPUT) return 0;
+    if (!dc_cli_has_method(job->cli) || cfg->cluster.on == DC_ON_INPUT) return 0;
     return DC_MIN(cfg->pretrain.batch, cfg->cluster.batch);
 }
 

@@ -72,12 +72,18 @@ static bool is_shorter(const dc_longer *l, length k)
     }
 }
 
+/* k-means of all numbers of clusters would begin anew. */
+static bool is_fixed(const dc_longer *l, length k)
+{
+    return k == KMEANS_MAX_ITER && strcmp(l->verb, "sweep-k") == 0;
+}
+
 bool dc_longer_is(const dc_longer *l)
 {
     dc_config stretched = *l->was;
     if (!differ(l, l->was)) return false;
     for (int k = 0; k < N_LENGTHS; k++) {
-        if (differs(l, k) && is_shorter(l, k)) return false;
+        if (differs(l, k) && (is_shorter(l, k) || is_fixed(l, k))) return false;
         take(&stretched, k, l->is);
     }
     return !differ(l, &stretched);

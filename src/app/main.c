@@ -5,6 +5,7 @@
 #include "apart.h"
 #include "dcmpi/cores.h"
 #include "dcmpi/h5.h"
+#include "dcmpi/la.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/signals.h"
@@ -35,7 +36,9 @@ static dc_status run_under_mpi(const dc_verb *verb, const dc_cli *cli, dc_status
 {
     dc_comm *comm = NULL;
     dc_status st = DC_OK;
-    dc_waiting_prepare(cli->argv);
+    const char *core;
+    (void)dc_la_blas_core_is_old(&core);
+    dc_waiting_prepare(cli->argv, core);
     if (verb && verb->can_stop) dc_signals_install();
     DC_TRY(dc_comm_create(&comm));
     DC_TRY(dc_cores_share(comm));

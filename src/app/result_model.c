@@ -17,10 +17,10 @@ out:
     return st;
 }
 
-static dc_status parse(const char *path, const char *method, const char *deck, dc_config *out)
+static dc_status parse(const char *path, const char *method, const char *verb, const char *deck, dc_config *out)
 {
     dc_config_defaults(out);
-    if (dc_config_parse(out, path, deck, strlen(deck), NULL, 0, "fit") != DC_OK) {
+    if (dc_config_parse(out, path, deck, strlen(deck), NULL, 0, verb) != DC_OK) {
         char why[DC_ERROR_TEXT_MAX];
         snprintf(why, sizeof why, "%s", dc_error_text());
         dc_error_clear();
@@ -43,14 +43,17 @@ static dc_status take_images(dc_h5 *h5, dc_config *deck)
     return st;
 }
 
-static dc_status read_deck(const char *path, const char *method, dc_config *out)
+static dc_status read_deck(const char *path, const dc_trained *t, dc_config *out)
 {
     dc_status st = DC_OK;
     dc_h5 *h5 = NULL;
-    char *deck = NULL;
+    char *deck = NULL, verb[16];
     DC_TRY(dc_h5_open(&h5, path, DC_H5_READ));
     DC_TRY(dc_result_deck_text(h5, &deck));
-    DC_TRY(parse(path, method, deck, out));
+    DC_TRY(dc_h5_get_attr_str(h5, "/", "verb", verb, sizeof verb));
+    DC_TRY(parse(path, t->method, verb, deck, out));
+    /* The number that the run chose. */
+    if (strcmp(verb, "sweep-k") == 0 || out->cluster.clusters == DC_CLUSTERS_AUTO) out->cluster.clusters = t->K;
     DC_TRY(take_images(h5, out));
 out:
     dc_mem_free(&deck);
@@ -61,15 +64,16 @@ out:
 /* Builds the model that the deck describes. */
 static dc_status build(const char *path, const dc_config *deck, dc_trained *t)
 {
+    const int64_t input = t->pca.k > 0 ? t->pca.k : t->D;
     if (!t->has_method) {
-        dc_slab_add(&t->slab, "centers", t->K, t->D, false);
+        dc_slab_add(&t->slab, "centers", t->K, input, false);
         return DC_OK;
     }
     t->keys = dc_config_method_keys(deck);
     t->final = dc_deck_final(deck);
-    if (dc_deck_slab(deck, t->D, &t->slab) != DC_OK) {
+    if (dc_deck_slab(deck, input, &t->slab) != DC_OK) {
         dc_error_clear();
-        return DC_FAIL(DC_ERR_FORMAT, "%s: the deck in it makes no network for %lld columns", path, (long long)t->D);
+        return DC_FAIL(DC_ERR_FORMAT, "%s: the deck in it makes no network for %lld columns", path, (long long)input);
     }
     if (deck->cluster.clusters == t->K && t->slab.net.L == t->width) return DC_OK;
     return DC_FAIL(DC_ERR_FORMAT,
@@ -82,10 +86,7 @@ static dc_status build(const char *path, const dc_config *deck, dc_trained *t)
 static dc_status read_header(const char *path, dc_config *deck, dc_trained *t)
 {
     const dc_status st = dc_trained_header(path, t);
-    if (st != DC_OK || !t->has_method) return st;
-    const dc_status read = read_deck(path, t->method, deck);
-    if (read == DC_OK && deck->cluster.clusters == DC_CLUSTERS_AUTO) deck->cluster.clusters = t->K;
-    return read;
+    return st == DC_OK && t->has_method ? read_deck(path, t, deck) : st;
 }
 
 dc_status dc_result_model_read(const char *path, dc_config *deck, dc_trained *out)

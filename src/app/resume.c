@@ -1,7 +1,8 @@
-/* Decides from which state in the output directory this start goes on. The newest state counts, whether a result or a
- * checkpoint: checkpoints have numbers, and a result stores the number of its run's last checkpoint. A start of the
- * same run continues from this state. A start of a longer run goes on from the last state that it passes through
- * (longer.h). Any other start is refused with a message that says what differs. */
+/* Decides which state in the output directory this start continues from. The newest state counts, whether it is a
+ * result or a checkpoint. Checkpoints have numbers, and a result stores the number of its run's last checkpoint, so it
+ * is known which is newer. A start of the same run continues from this state; if this state is a checkpoint that is
+ * damaged or of another run, a result of the same run counts instead. A start of a longer run continues from the last
+ * state that it passes through (longer.h). Any other start is refused with a message that says what differs. */
 #include "resume.h"
 
 #include <inttypes.h>
@@ -38,9 +39,9 @@ static void note(dc_resume *r, const char *fmt, ...)
 static dc_status hash_weights(dc_job *job)
 {
     const char *path = job->cfg.model.weights;
-    if (strcmp(job->cli->verb, "fit") != 0 || !path[0]) return DC_OK;
+    if (!dc_cli_has_method(job->cli) || !path[0]) return DC_OK;
     if (access(path, F_OK) != 0) {
-        note(&job->resume, "%s (model.weights) is not there: whether it is what this run began with cannot be checked",
+        note(&job->resume, "%s (model.weights) is not there, so it cannot be compared with what this run began with",
              path);
         return DC_OK;
     }
@@ -129,7 +130,7 @@ static void take_result(dc_resume *r, const dc_found *found)
     r->knows_labels = found->knows_labels;
 }
 
-/* was: its deck */
+/* was: the deck of the checkpoint */
 static void take_checkpoint(dc_resume *r, const dc_config *was)
 {
     r->continues = true;
@@ -159,7 +160,8 @@ static bool take_last(dc_job *job, const list *l)
     return false;
 }
 
-/* Called when all numbered checkpoints are damaged; the current error text is that of the oldest. */
+/* Called when all checkpoints that are newer than the result are damaged; the current error text is that of the oldest
+ * of them. */
 static dc_status go_on_damaged(dc_job *job, const list *l)
 {
     char cause[DC_ERROR_TEXT_MAX];
@@ -227,7 +229,7 @@ static dc_status go_longer(dc_job *job, const list *l, const char *differing, ui
         differing, l->dir);
 }
 
-/* Continues from the newest checkpoint, which is of a shorter run. */
+/* Called when the newest checkpoint is of a shorter run: continues from a checkpoint that this run passes through. */
 static dc_status go_longer_from_checkpoint(dc_job *job, const list *l, const dc_comparison *c)
 {
     const dc_ckpt_header *h = &job->resume.ckpt.header;
@@ -236,7 +238,8 @@ static dc_status go_longer_from_checkpoint(dc_job *job, const list *l, const dc_
     return st == DC_OK ? go_longer(job, l, c->text, h->data_hash) : st;
 }
 
-/* Continues from the result of a shorter run, unless the longer run would have the same result. */
+/* Called when there is the result of a shorter run: takes it if the longer run would have the same result; otherwise
+ * continues from a checkpoint that the longer run passes through. */
 static dc_status go_longer_from_result(dc_job *job, const list *l, const dc_found *found)
 {
     const dc_longer longer = dc_origin_longer(job, &found->comparison.was, found->N);
@@ -324,8 +327,8 @@ out:
 
 /* ---- Messages --------------------------------------------------------------------------------------------------- */
 
-/* The checkpoint may come from another program, library or type of CPU, which may round differently. The result may
- * then differ from what either would give alone. */
+/* The checkpoint may have been written by another version of the program or of a library, or by a program built for
+ * another type of CPU. These may round differently; the result may then differ from what either would give alone. */
 static void note_other_program(const dc_job *job)
 {
     const dc_ckpt_header *h = &job->resume.ckpt.header;
@@ -365,8 +368,8 @@ static dc_status check_dimensions(const dc_job *job, const dc_dataset *data)
         (long long)job->resume.number, (long long)h->N, (long long)h->D, (long long)data->part.N, (long long)data->D);
 }
 
-/* Rank 0 only. The shape of the images is no key of the result for a network without layers for images, and it may come
- * from the data. */
+/* Rank 0 only. The comparison of the decks leaves out input.image_shape, because the shape may come from the data, and
+ * a network without layers for images does not use it. So this checks the shape if the network uses it. */
 static dc_status check_images(const dc_job *job)
 {
     const dc_image was = job->resume.image, is = dc_deck_image(&job->cfg);

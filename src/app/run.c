@@ -28,6 +28,7 @@ typedef struct {
     dc_graph_result graph;
     int64_t chosen; /* number of clusters, if the deck leaves it open; 0: not chosen yet */
     void *found;    /* what the method found on the way */
+    dc_sweep sweep;
 } fit;
 
 static dc_status release(dc_comm *comm, fit *f, dc_status st)
@@ -47,11 +48,12 @@ static dc_status release(dc_comm *comm, fit *f, dc_status st)
     dc_scoring_release(&f->scoring);
     if (f->found) dc_method_find(f->job.cfg.cluster.method)->release_found(&f->found);
     dc_graph_result_release(&f->graph);
+    dc_sweep_drop(f->job.state, &f->sweep);
     return dc_job_end(comm, &f->job, st);
 }
 
 /* Lets the method choose the number of clusters, if the deck does; a run that continues keeps its choice. */
-static dc_status choose_clusters(dc_comm *comm, fit *f)
+static dc_status open_clusters(dc_comm *comm, fit *f)
 {
     dc_status st = DC_OK;
     dc_config *cfg = &f->job.cfg;
@@ -59,12 +61,13 @@ static dc_status choose_clusters(dc_comm *comm, fit *f)
     if (cfg->cluster.clusters != DC_CLUSTERS_AUTO) return DC_OK;
     DC_TRY(dc_state_keep(comm, f->job.state, "choice/clusters", DC_STATE_I64, 1, &f->chosen, NULL));
     if (f->chosen == 0) {
+        const dc_rows input = dc_rows_of_dataset(f->data);
         dc_method_env env = {.part = &f->data->part,
                              .K = DC_MIN(method->most_clusters(dc_config_method_keys(cfg)), f->data->part.N - 1),
-                             .L = f->data->D,
+                             .L = input.d,
                              .keys = dc_config_method_keys(cfg),
                              .kmeans = dc_setup_kmeans(&f->job),
-                             .input = dc_rows_of_dataset(f->data)};
+                             .input = input};
         DC_TRY(method->choose(comm, &env, &f->chosen, &f->found));
     }
     if (f->chosen < 1 || f->chosen >= f->data->part.N)
@@ -88,7 +91,7 @@ static dc_status check_unit_rows(const fit *f)
 static dc_status build_model(fit *f)
 {
     const dc_config *cfg = &f->job.cfg;
-    dc_status st = dc_deck_slab(cfg, f->data->D, &f->slab);
+    dc_status st = dc_deck_slab(cfg, dc_dataset_width(f->data), &f->slab);
     if (st == DC_OK) st = check_unit_rows(f);
     if (st != DC_OK) return st;
     st = dc_model_create(&f->model, f->data, &f->slab, (dc_init)cfg->model.init, (uint64_t)cfg->run.seed,
@@ -136,6 +139,13 @@ out:
     return st;
 }
 
+static dc_status init_weights(dc_comm *comm, fit *f)
+{
+    const dc_config *cfg = &f->job.cfg;
+    if (cfg->model.weights[0] || dc_state_continues(f->job.state)) return DC_OK;
+    return dc_model_init_pca(comm, &f->model, (dc_init)cfg->model.init);
+}
+
 static dc_status pretrain(dc_comm *comm, fit *f)
 {
     dc_status st = DC_OK;
@@ -148,6 +158,42 @@ static dc_status pretrain(dc_comm *comm, fit *f)
     if (cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE) DC_TRY(pretrain_layers(comm, f));
     DC_TRY(dc_pretrain(comm, &f->model, &pre, &f->pretraining, &stop));
     DC_TRY(refuse_divergence(f, stop, "pretraining", "lower pretrain.lr"));
+out:
+    return st;
+}
+
+/* Makes the model again for K clusters, with the same network. */
+static dc_status take_clusters(dc_comm *comm, fit *f, int64_t K)
+{
+    dc_status st = DC_OK;
+    float *net = NULL;
+    const size_t n = f->slab.net.n_params;
+    DC_TRY_ALL(comm, dc_mem_alloc_raw(&net, n, sizeof *net, "network"));
+    if (n) memcpy(net, f->model.params.value, n * sizeof *net);
+    dc_model_release(&f->model);
+    f->job.cfg.cluster.clusters = K;
+    DC_TRY_ALL(comm, build_model(f));
+    if (n) memcpy(f->model.params.value, net, n * sizeof *net);
+    DC_TRY(dc_model_keep(comm, &f->model, f->job.state));
+out:
+    dc_mem_free(&net);
+    return st;
+}
+
+/* sweep-k: chooses the number of clusters, unless the run goes on where that was done. */
+static dc_status choose_clusters(dc_comm *comm, fit *f)
+{
+    dc_status st = DC_OK;
+    const dc_sweep_config c = dc_setup_sweep(&f->job);
+    DC_TRY(dc_sweep_keep(comm, &c, f->data->part.N, &f->sweep));
+    if (f->sweep.chosen) {
+        dc_sweep_suggest(&f->sweep);
+        goto out;
+    }
+    DC_TRY(dc_run_sweep(comm, &f->job, &f->model, &f->sweep));
+    dc_sweep_print(&f->sweep);
+    DC_TRY(take_clusters(comm, f, f->sweep.suggested));
+    f->sweep.chosen = f->sweep.suggested;
 out:
     return st;
 }
@@ -247,6 +293,7 @@ static void describe(const fit *f, dc_result *r)
                      .graph = cfg->graph.save ? &f->graph : NULL,
                      .stop = f->clusters.stop,
                      .iterations = f->clusters.iterations,
+                     .sweep = f->sweep.n > 0 ? &f->sweep : NULL,
                      .delta = (double)f->clusters.last.changed / (double)f->data->part.N,
                      .inertia = NAN};
     for (int l = 0; l < DC_MAX_PAIRS; l++)
@@ -277,6 +324,13 @@ static void report_stop(const fit *f)
                            : "; the same command with a larger value goes on from here");
 }
 
+/* What the model of sweep-k is made for: the number of clusters that the checkpoint has chosen, else the largest. */
+static int64_t clusters_so_far(const dc_job *job)
+{
+    const int64_t chosen = dc_sweep_chosen(job->state), most = job->cfg.cluster.clusters;
+    return chosen > 0 && chosen <= most ? chosen : most;
+}
+
 dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
 {
     dc_status st = DC_OK;
@@ -294,10 +348,13 @@ dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
         st = dc_settle_complete(comm, &f.job);
         goto out;
     }
-    DC_TRY(choose_clusters(comm, &f));
+    DC_TRY(open_clusters(comm, &f));
+    if (dc_setup_sweeps(&f.job)) f.job.cfg.cluster.clusters = clusters_so_far(&f.job);
     DC_TRY_ALL(comm, build_model(&f));
     DC_TRY(dc_model_keep(comm, &f.model, f.job.state));
+    DC_TRY(init_weights(comm, &f));
     DC_TRY(pretrain(comm, &f));
+    if (dc_setup_sweeps(&f.job)) DC_TRY(choose_clusters(comm, &f));
     DC_TRY(cluster(comm, &f));
     report_stop(&f);
     DC_TRY(count_sizes(comm, &f));

@@ -5,13 +5,17 @@
 #include "job.h"
 #include "score.h"
 
-/* Collective. `fit`: the whole pipeline. */
+/* Collective. `fit`: the whole pipeline; `sweep-k`: the same, with a choice of the number of clusters in it. */
 DC_CHECKED dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli);
 /* Collective. `kmeans`: distributed k-means on the scaled rows. */
 DC_CHECKED dc_status dc_run_kmeans(dc_comm *comm, const dc_cli *cli);
 
 /* Collective. `predict`: sends rows through a finished model. */
 DC_CHECKED dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli);
+
+/* Collective. What sweep-k does between pretraining and clustering: clusters what `model` embeds, or the rows
+ * themselves, into each number of clusters. *sweep is in the run's state (dc_sweep_keep). */
+DC_CHECKED dc_status dc_run_sweep(dc_comm *comm, dc_job *job, const dc_model *model, dc_sweep *sweep);
 
 /* Shared by fit and kmeans: reads the data and, if they fit the earlier state, accepts the start. */
 DC_CHECKED dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data);

@@ -28,6 +28,11 @@ static dc_status check_rows(const dc_job *job, const dc_data_header *head)
     dc_method_env env = {.K = open ? 2 : cfg->cluster.clusters, .keys = dc_config_method_keys(cfg)};
     const dc_method *method = dc_method_find(cfg->cluster.method), *start;
     const char *name;
+    if (dc_setup_sweeps(job)) {
+        const dc_sweep_config sweep = dc_setup_sweep(job);
+        const dc_status st = dc_sweep_check(&sweep, head->N);
+        if (st != DC_OK) return DC_FAIL(DC_ERR_DATA, "%s: %s", cfg->input.data, dc_error_text());
+    }
     if (env.K > head->N)
         return DC_FAIL(DC_ERR_DATA, "%s: %lld rows < %lld clusters; lower cluster.clusters or use more rows",
                        cfg->input.data, (long long)head->N, (long long)env.K);
@@ -35,7 +40,7 @@ static dc_status check_rows(const dc_job *job, const dc_data_header *head)
         return DC_FAIL(DC_ERR_DATA,
                        "%s: %lld rows have no %lld other rows each; lower graph.neighbours or use more rows",
                        cfg->input.data, (long long)head->N, (long long)cfg->graph.neighbours);
-    if (strcmp(job->cli->verb, "fit") != 0) return DC_OK;
+    if (!dc_cli_has_method(job->cli)) return DC_OK;
     const dc_status st = method->check_rows ? method->check_rows(&env, head->N) : DC_OK;
     env.keys = dc_config_start_keys(cfg, &name);
     start = env.keys ? dc_method_find(name) : NULL;
@@ -69,7 +74,9 @@ static dc_data_request request_of(const dc_config *cfg)
                          .rows = cfg->input.rows,
                          .labels = cfg->input.label_dataset,
                          .n_image_dims = cfg->input.image_shape.n,
-                         .clip = cfg->input.clip};
+                         .clip = cfg->input.clip,
+                         .scale = (dc_scale_kind)cfg->input.scale,
+                         .pca = {{cfg->input.components, cfg->input.variance}, cfg->input.whiten}};
     for (int i = 0; i < r.n_image_dims; i++) r.image_shape[i] = cfg->input.image_shape.v[i];
     return r;
 }
@@ -85,7 +92,7 @@ static dc_status check_room(dc_comm *comm, const dc_job *job, const dc_data_head
     const double room = (double)dc_mem_available_bytes(dc_comm_node_size(comm));
     if (strcmp(job->cli->verb, "fit") != 0 || !method->check_room) return DC_OK;
     DC_TRY(dc_part_init(&part, head->N, dc_int(cfg->parallel.shards), dc_comm_size(comm), dc_comm_rank(comm)));
-    DC_TRY(dc_deck_net(cfg, head->D, &net));
+    DC_TRY(dc_deck_net(cfg, dc_header_width(head), &net));
     const bool open = cfg->cluster.clusters == DC_CLUSTERS_AUTO;
     const void *keys = dc_config_method_keys(cfg);
     const dc_method_env env = {
@@ -107,7 +114,7 @@ static dc_status estimate(dc_comm *comm, dc_job *job, dc_data_header *head, dc_e
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_dataset_inspect(&request, head) : DC_OK);
     dc_comm_bcast(comm, head, sizeof *head, 0);
     DC_TRY_ALL(comm, check_rows(job, head));
-    if (strcmp(job->cli->verb, "fit") == 0) dc_deck_take_images(&job->cfg, head);
+    if (dc_cli_has_method(job->cli)) dc_deck_take_images(&job->cfg, head);
     DC_TRY_ALL(comm, dc_job_dump_deck(job)); /* now with the shape of the images */
     DC_TRY(dc_job_name_limit(estimate_most(comm, job, head, e), FEWER_ROWS));
 out:
@@ -153,7 +160,7 @@ static void note_batches(const dc_job *job, int64_t N)
 {
     const dc_config *cfg = &job->cfg;
     const dc_method *method = dc_method_find(cfg->cluster.method);
-    if (strcmp(job->cli->verb, "fit") != 0) return;
+    if (!dc_cli_has_method(job->cli)) return;
     if (cfg->pretrain.mode != DC_PRETRAIN_NONE) note_batch("pretrain.batch", cfg->pretrain.batch, N);
     if (method && (method->flags & DC_METHOD_TRAINS)) note_batch("cluster.batch", cfg->cluster.batch, N);
 }
@@ -162,7 +169,7 @@ static dc_status check_weights(const dc_job *job, int64_t D, const dc_dataset *d
 {
     dc_net net;
     const dc_config *cfg = &job->cfg;
-    if (strcmp(job->cli->verb, "fit") != 0 || !cfg->model.weights[0]) return DC_OK;
+    if (!dc_cli_has_method(job->cli) || !cfg->model.weights[0]) return DC_OK;
     dc_status st = dc_deck_net(cfg, D, &net);
     if (st == DC_OK && !data) st = dc_expect(DC_EXPECT_MODEL, cfg->model.weights, job->cli->verb);
     if (st == DC_OK && !data) st = dc_apart_probe(DC_PROBE_MODEL, cfg->model.weights, NULL, DC_ERR_FORMAT);
@@ -176,7 +183,7 @@ static dc_status accept(dc_comm *comm, dc_job *job)
     DC_TRY(dc_resume_check_data(comm, job, job->data));
     if (job->resume.complete) goto out;
     if (!job->resume.continues)
-        DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_weights(job, job->data->D, job->data) : DC_OK);
+        DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_weights(job, dc_dataset_width(job->data), job->data) : DC_OK);
     DC_TRY(dc_job_accept(comm, job));
 out:
     return st;
@@ -203,8 +210,8 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     DC_TRY(dc_job_check_memory(comm, &need, FEWER_ROWS));
     const double start = dc_timer_start();
     const dc_data_request request = request_of(cfg);
-    DC_TRY(dc_dataset_open(comm, &request, dc_int(cfg->parallel.shards), (dc_scale_kind)cfg->input.scale,
-                           (uint64_t)cfg->run.seed, cfg->cluster.clusters, data));
+    DC_TRY(dc_dataset_open(comm, &request, dc_int(cfg->parallel.shards), (uint64_t)cfg->run.seed, cfg->cluster.clusters,
+                           data));
     dc_timer_stop(&job->timers, DC_T_LOAD, start, 0, (double)(*data)->bytes);
     const dc_dataset *d = *data;
     job->data = d;
@@ -216,9 +223,10 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     note_unlabelled(d);
     dc_scoring_announce(d->source, d->part.N, cfg->cluster.clusters, d->C);
     note_batches(job, d->part.N);
-    if (head.C != d->C) { /* now the classes are known */
+    if (head.C != d->C || head.components != d->pca.k) { /* now the classes and the components are known */
         head.C = d->C;
         head.has_labels = d->C > 0;
+        head.components = d->pca.k;
         DC_TRY(estimate_most(comm, job, &head, &e));
     }
     dc_log("%s; result about %.3f GiB on disk", memory_line(&e, line), gib(e.disk_bytes));
@@ -291,7 +299,8 @@ dc_status dc_run_dry(dc_comm *comm, dc_job *job)
     char line[LINE_MAX_BYTES];
     const int P = dc_comm_size(comm);
     DC_TRY(estimate(comm, job, &head, &e));
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_weights(job, head.D, NULL) : DC_OK);
+    if (job->cfg.input.scale != DC_SCALE_PCA || job->cfg.input.components > 0)
+        DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_weights(job, dc_header_width(&head), NULL) : DC_OK);
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_output_check(job, e.disk_bytes) : DC_OK);
     DC_TRY_ALL(comm, dc_part_init(&part, head.N, dc_int(job->cfg.parallel.shards), P, 0));
     dc_job_note_deck(job);

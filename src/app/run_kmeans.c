@@ -42,7 +42,7 @@ static dc_status find_graph(dc_comm *comm, raw_kmeans *r)
 
 static void describe(raw_kmeans *k, dc_result *r)
 {
-    dc_slab_add(&k->slab, "centers", k->job.cfg.cluster.clusters, k->data->D, false);
+    dc_slab_add(&k->slab, "centers", k->job.cfg.cluster.clusters, dc_dataset_width(k->data), false);
     *r = (dc_result){.cfg = &k->job.cfg,
                      .from = &k->job.from,
                      .data = k->data,

@@ -150,7 +150,7 @@ static int64_t choose_capacity(const dc_prediction *p)
 {
     const dc_trained *t = &p->trained;
     const size_t row =
-        (size_t)t->D * dc_dtype_bytes(p->stream.head.dtype) + 4 * (size_t)(embedding_width(t) + t->K + 6);
+        (size_t)t->D * dc_dtype_bytes(p->stream.head.dtype) + 4 * (size_t)(embedding_width(t) + t->K + t->pca.k + 6);
     const int64_t fit = p->rows_per_round ? p->rows_per_round : (int64_t)(ROUND_BYTES / row);
     return DC_MAX(DC_MIN(fit, p->part.N), t->tile_rows);
 }
@@ -163,11 +163,13 @@ static double bound_bytes(const dc_prediction *p, double base, int threads)
     const double D = (double)t->D, K = (double)t->K, width = (double)embedding_width(t), n = (double)p->capacity;
     const double row =
         D * (double)dc_dtype_bytes(p->stream.head.dtype) + 16 + (t->has_method ? 4 * (width + K + 1) : 0);
+    const double k = (double)t->pca.k,
+                 components = k > 0 ? 4 * k * (2 * D + n) + dc_pca_project_bytes(t->D, t->pca.k) : 0;
     double widths = D;
     for (int l = 0; l < t->slab.net.n_encoder; l++) widths += (double)t->slab.net.layer[l].out;
     if (t->has_method) widths += K + 1;
     const double tiles = t->has_method ? threads * (double)t->tile_rows * widths : 256 * D;
-    const double model = 4 * ((double)t->slab.n + 2 * D);
+    const double model = 4 * ((double)t->slab.n + 2 * D) + components;
     return base + model + n * row + 4 * tiles + 16 * K + PIECE_BYTES;
 }
 
@@ -287,8 +289,9 @@ static void warn_of_strange_rows(dc_comm *comm, const dc_prediction *p)
     dc_comm_min_i64(comm, &column, 1);
     if (all.count)
         dc_log_warning("%lld of %lld rows hold values far beyond those of the training data, the first in row %lld, "
-                       "column %lld (counted from 0): their labels mean little",
-                       (long long)all.count, (long long)p->part.N, (long long)all.row, (long long)column);
+                       "%s %lld (counted from 0): their labels mean little",
+                       (long long)all.count, (long long)p->part.N, (long long)all.row,
+                       p->trained.pca.k > 0 ? "component" : "column", (long long)column);
 }
 
 static void print_result(const dc_prediction *p, double wall_s)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dcmpi/comm.h"
 #include "dcmpi/file.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
@@ -144,14 +145,15 @@ static dc_status replace_scores(const dc_job *job, const char *path, dc_result *
     return st;
 }
 
+/* *K: number of clusters. */
 static dc_status check_whole(const char *path, int64_t *K)
 {
     dc_h5 *h5 = NULL;
-    dc_h5_info sizes;
+    dc_h5_info size;
     dc_status st = dc_h5_open(&h5, path, DC_H5_READ);
     if (st == DC_OK) st = dc_h5_check_hash(h5, "/labels");
-    if (st == DC_OK) st = dc_h5_dataset_info(h5, "/clusters/size", &sizes);
-    if (st == DC_OK) *K = sizes.dims[0];
+    if (st == DC_OK) st = dc_h5_dataset_info(h5, "/clusters/size", &size);
+    if (st == DC_OK) *K = size.dims[0];
     (void)!dc_h5_close(&h5);
     return st;
 }
@@ -160,12 +162,12 @@ static dc_status score_anew(dc_comm *comm, dc_job *job)
 {
     dc_status st = DC_OK;
     char path[DC_PATH_MAX];
+    int64_t K = 0;
     int32_t *labels = NULL;
     dc_scoring scoring = {0};
     const dc_dataset *data = job->data;
     const bool root = dc_comm_rank(comm) == 0;
     dc_output_path(job, DC_FILE_RESULT, path);
-    int64_t K = 0;
     DC_TRY_ALL(comm, root ? check_whole(path, &K) : DC_OK);
     dc_comm_bcast(comm, &K, sizeof K, 0);
     DC_TRY_ALL(comm, dc_mem_alloc(&labels, (size_t)dc_part_rows(&data->part), sizeof *labels, "labels of the result"));

@@ -1,6 +1,8 @@
 /* Makes the configurations of phases from the deck. */
 #include "setup.h"
 
+#include <string.h>
+
 #include "dcmpi/mem.h"
 #include "deck_model.h"
 
@@ -70,6 +72,26 @@ dc_cluster_config dc_setup_clustering(const dc_job *job, const dc_net *net, cons
                                .before = job->resume.longer ? before : NULL,
                                .final_kmeans = cfg->cluster.final_kmeans,
                                .opt = dc_deck_optimizer(&cfg->cluster.opt, net)};
+}
+
+bool dc_setup_sweeps(const dc_job *job)
+{
+    return strcmp(job->cli->verb, "sweep-k") == 0;
+}
+
+dc_sweep_config dc_setup_sweep(const dc_job *job)
+{
+    const dc_config *cfg = &job->cfg;
+    return (dc_sweep_config){.name = cfg->cluster.method,
+                             .K = cfg->sweep.clusters.v,
+                             .n = dc_int(cfg->sweep.clusters.n),
+                             .sample = cfg->sweep.sample,
+                             .subsamples = dc_int(cfg->sweep.subsamples),
+                             .n_init = dc_int(cfg->sweep.n_init),
+                             .share = cfg->sweep.share,
+                             .by_bic = dc_method_find(cfg->cluster.method)->flags & DC_METHOD_LIKELIHOOD,
+                             .seed = (uint64_t)cfg->run.seed,
+                             .state = job->state};
 }
 
 void dc_setup_model(const dc_job *job, dc_model *m)

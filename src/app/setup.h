@@ -12,6 +12,9 @@ dc_layerwise_config dc_setup_layers(const dc_job *job, const dc_net *net, int ra
 dc_kmeans_config dc_setup_kmeans(const dc_job *job);
 dc_cluster_config dc_setup_clustering(const dc_job *job, const dc_net *net, const dc_part *part,
                                       dc_cluster_length *before);
+/* Whether the verb is sweep-k; its settings, without what clusters. */
+bool dc_setup_sweeps(const dc_job *job);
+dc_sweep_config dc_setup_sweep(const dc_job *job);
 /* Copies the deck's settings for the seed, for forming gradients and for checking weights into a model. */
 void dc_setup_model(const dc_job *job, dc_model *m);
 

@@ -18,6 +18,21 @@ static const dc_verb_help table[] = {
      .summary = "k-means on the scaled data itself: the baseline",
      .details =
          "Keys of the deck that k-means does not use are left out with a note; on the command line they are errors.\n"},
+    {.name = "sweep-k",
+     .on_ranks = true,
+     .arguments = "[DECK] [--clusters=SERIES] [--section.key=VALUE ...] [--dry-run]",
+     .takes_deck = true,
+     .summary = "clusters into several numbers of clusters, compares them and suggests one",
+     .details =
+         "  --clusters=SERIES  5..20, 10..100:10 or 2,4,8, or several of these with commas; the key sweep.clusters\n"
+         "Pretrains as `fit` does, or takes model.weights, and clusters the embedding; with --cluster.on=input the\n"
+         "scaled data itself. A deck whose method trains is swept by k-means, from which such methods start.\n"
+         "The log, summary.json and /sweep of run.h5 have for each number K: inertia; silhouette (of a random\n"
+         "sample of the rows); stability (mean adjusted Rand index of the labels that pairs of subsamples of the\n"
+         "sample share); BIC; Calinski-Harabasz index; ACC, NMI and ARI if there are labels. The suggestion has the\n"
+         "highest silhouette (of a mixture: the lowest BIC) of all K whose stability is at most 0.1 below the best. "
+         "Labels\n"
+         "have no part in it. Everything else in run.h5 is the result for this K, as `fit` makes it.\n"},
     {.name = "predict",
      .on_ranks = true,
      .arguments = "--model=RUN.h5 --input=X.h5 --output=Y.h5 [--label-dataset=/PATH] [--rows-per-round=N] [--force]",

@@ -22,3 +22,12 @@ int64_t dc_queue_restarts(void)
 {
     return *word("SLURM_JOB_ID") ? strtoll(word("SLURM_RESTART_COUNT"), NULL, 10) : 0;
 }
+
+bool dc_queue_grants_cores(int threads)
+{
+    /* mpirun starts its daemons through srun, so its own variable comes first. Slurm writes "4(x2),3". */
+    const char *ranks =
+        *word("OMPI_COMM_WORLD_LOCAL_SIZE") ? word("OMPI_COMM_WORLD_LOCAL_SIZE") : word("SLURM_STEP_TASKS_PER_NODE");
+    const int64_t n = DC_MAX((int64_t)strtoll(ranks, NULL, 10), (int64_t)1);
+    return *word("SLURM_JOB_ID") && strtoll(word("SLURM_CPUS_ON_NODE"), NULL, 10) / n >= threads;
+}

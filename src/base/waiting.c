@@ -1,10 +1,11 @@
-/* Sets how threads wait for each other. libgomp reads the setting only when it is loaded, so the program restarts
- * itself.
+/* Sets how threads wait for each other, and the kernels of OpenBLAS. Both libraries read their setting only when they
+ * are loaded, so the program restarts itself.
  *
  * A waiting thread of libgomp spins for 300,000 rounds, which takes 1 ms on some processors and 15 ms on others. If
  * something else wants the core - a neighbour, the ranks of an unbound job - the spinning thread delays the very
  * threads that it waits for. So we let it sleep after SPIN_S. That is longer than the pauses between the loops of a
- * step, so that on free cores it is still awake when work comes. */
+ * step, so that on free cores it is mostly still awake when work comes. Where the queue gave each thread a core, nobody
+ * else wants it, and the threads spin as libgomp likes. */
 #include "dcmpi/waiting.h"
 
 #include <math.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "dcmpi/clock.h"
+#include "dcmpi/queue.h"
 #include "dcmpi/signals.h"
 
 static const double SPIN_S = 30e-6;
@@ -56,15 +58,19 @@ static void leave_place(void)
     if (CPU_COUNT(&all) > 0) sched_setaffinity(0, sizeof all, &all);
 }
 
-void dc_waiting_prepare(char **argv)
+void dc_waiting_prepare(char **argv, const char *blas_core)
 {
     char program[DC_PATH_MAX], number[32];
-    if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT") || is_watched()) return;
+    const bool sleeps =
+        !getenv("OMP_WAIT_POLICY") && !getenv("GOMP_SPINCOUNT") && !dc_queue_grants_cores(omp_get_max_threads());
+    const bool slow_blas = blas_core[0] && !getenv("OPENBLAS_CORETYPE");
+    if (!(sleeps || slow_blas) || is_watched()) return;
     const ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
     if (n <= 0 || (size_t)n >= sizeof program - 1) return;
     program[n] = '\0';
-    snprintf(number, sizeof number, "%ld", rounds());
-    if (setenv("GOMP_SPINCOUNT", number, 1) != 0) return;
+    if (sleeps) snprintf(number, sizeof number, "%ld", rounds());
+    if (sleeps && setenv("GOMP_SPINCOUNT", number, 1) != 0) return;
+    if (slow_blas && setenv("OPENBLAS_CORETYPE", blas_core, 1) != 0) return;
     dc_signals_hold();
     leave_place();
     execv(program, argv);

@@ -260,7 +260,7 @@ out:
 dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg, dc_kmeans_result *out)
 {
     const dc_status st = dc_kmeans_from(comm, rows, cfg, DC_KM_PASS_DOUBLES, cfg->first, out);
-    if (st == DC_OK && !cfg->first)
+    if (st == DC_OK && !cfg->first && !cfg->quiet)
         dc_log("k-means   best of %d restarts: number %d, %d iterations, inertia %.9g, %lld empty clusters re-seeded",
                cfg->n_init, out->best + 1, out->iterations, out->inertia, (long long)out->reseeded);
     return st;

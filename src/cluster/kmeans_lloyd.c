@@ -2,11 +2,11 @@
  *
  * The algorithm is that of Lloyd (1982). Each restart has a slot; the active restarts, which still move, have slots [0,
  * active). A restart that finishes swaps slots with the last active one. So the centres of all active restarts are one
- * matrix, and one pass over the rows serves them all. One reduction gives every rank the sums and counts of all
- * clusters, and every rank updates its own copy of the centres in the same way. With S_k the sum and n_k the number of
- * the rows of cluster k, the inertia of a pass is sum |x|^2 - 2 sum_k c_k.S_k + sum_k n_k |c_k|^2, which costs almost
- * nothing. Bounds that avoid some of the distances (Elkan, Hamerly) are not used: at these K a GEMM is faster than the
- * bookkeeping. */
+ * matrix, and one pass over the rows serves as many restarts as fit into one reduction. The reduction gives every rank
+ * the sums and counts of their clusters, and every rank updates its own copy of the centres in the same way. If S_k is
+ * the sum of the rows of cluster k and n_k their number, the inertia of a pass is sum |x|^2 - 2 sum_k c_k.S_k +
+ * sum_k n_k |c_k|^2; computing it costs almost nothing. Bounds that avoid some of the distances (Elkan, Hamerly) are
+ * not used: for the usual K, a GEMM over all distances is faster than their bookkeeping. */
 #include "kmeans_impl.h"
 
 #include "dcmpi/comm.h"
@@ -198,8 +198,8 @@ static bool unfinished(const dc_km_restarts *a)
     return a->active > 0 && a->slots[0].iterations < a->cfg->max_iter;
 }
 
-/* Iterates all restarts until they are finished. The reduction is made shorter when half of the restarts it has room
- * for are finished. Collective. */
+/* Iterates all restarts until they are finished. The reduction is made shorter when the active restarts fill no more
+ * than half of it. Collective. */
 dc_status dc_km_iterate_all(dc_comm *comm, dc_km_restarts *a)
 {
     dc_status st = DC_OK;

@@ -267,8 +267,9 @@ dc_status dc_mixture_fit(dc_comm *comm, const dc_rows *rows, const dc_mixture_co
         DC_TRY(dc_state_end_phase(comm, state_of(&f)));
     }
     DC_TRY(finish(comm, &f));
-    dc_log("mixture   best of %d starts: number %d, %d iterations, log likelihood %.9g per row, BIC %.9g, AIC %.9g",
-           cfg->n_init, out->best + 1, out->iterations, out->log_likelihood, out->bic, out->aic);
+    if (!cfg->kmeans.quiet)
+        dc_log("mixture   best of %d starts: number %d, %d iterations, log likelihood %.9g per row, BIC %.9g, AIC %.9g",
+               cfg->n_init, out->best + 1, out->iterations, out->log_likelihood, out->bic, out->aic);
 out:
     release(&f);
     if (st != DC_OK) dc_mixture_release(out);

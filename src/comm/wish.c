@@ -9,16 +9,17 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/signals.h"
 
-/* Wishes to save, even from all ranks (at most DC_MAX_SHARDS), add up to less than one wish to stop. Both values are
- * exact even as floats, because they may be sent as floats. */
+/* Wishes to save, even from all ranks (at most DC_MAX_SHARDS), add up to less than one wish to stop. Both values may be
+ * sent as floats, so both are exact as floats, too. */
 static const double WISH_STOP = 1, WISH_SAVE = 0x1p-21;
 
 enum { REASON_CHARS = 64 };
 
-/* A run stops before its time is up: by MARGIN_S plus twice the duration of the last save, but by at most MARGIN_SHARE
- * of its whole time. */
+/* A run stops some time before its limit: MARGIN_S plus twice the duration of the last save, but at most MARGIN_SHARE
+ * of the whole time it has. */
 static const double MARGIN_S = 60, MARGIN_SHARE = 0.25;
-/* The wait after the first failed save; it doubles with each further failure, up to save_every_s. */
+/* The wait after the first failed save. It doubles with each further failure, but never exceeds save_every_s (RETRY_S
+ * if that is 0). */
 static const double RETRY_S = 60;
 
 struct dc_wish {
@@ -26,7 +27,7 @@ struct dc_wish {
     bool root;
     bool heard_stop, heard_save;
     int saves_done;                         /* dc_signals_saves() when the last save began */
-    double next_save_s, next_look_s;        /* rank 0 only */
+    double next_save_s, next_look_s;        /* used by rank 0 only */
     double created_s, save_took_s, retry_s; /* used by rank 0 only */
     char reason[REASON_CHARS];              /* why the run must stop; empty: this rank knows of no reason */
     double reason_s;
@@ -141,7 +142,7 @@ double dc_wish_save_ends(dc_wish *w, double start, bool ok)
 
 /* ---- Wishes of all ranks ----------------------------------------------------------------------------------------- */
 
-/* Sends the stop reason of the lowest rank that has one to all ranks, once. */
+/* Of the ranks that have a reason to stop, the lowest sends its reason to all ranks. Only the first call does this. */
 void dc_wish_agree_on_reason(dc_comm *comm, dc_wish *w)
 {
     struct {

@@ -52,6 +52,12 @@ static bool is_undecided(const dc_origins *from, const dc_key *key)
     return false;
 }
 
+/* Whether the deck sets the key for sweep-k alone. */
+static bool is_for_a_sweep(const dc_origins *from, const dc_key *key)
+{
+    return from->key[dc_key_index(key)].line > 0 && key->verbs == DC_USE_SWEEP;
+}
+
 /* True if the deck sets the key and `fit` with this deck alone would use it: then the key is meant for such a run. */
 static bool is_for_another_run(const dc_config *deck, const dc_origins *from, const dc_key *key)
 {
@@ -72,7 +78,9 @@ static dc_status check_use(const dc_config *cfg, const dc_config *deck, dc_origi
     char why[256], place[DC_PLACE_MAX];
     const dc_key_origin *at = &from->key[dc_key_index(key)];
     if (!at->set || at->failed || is_undecided(from, key)) return DC_OK;
-    if (dc_key_in_use(cfg, key, verb, why, sizeof why) || is_of_another_method(cfg, from, key)) return DC_OK;
+    if (dc_key_in_use(cfg, key, verb, why, sizeof why) || is_of_another_method(cfg, from, key) ||
+        is_for_a_sweep(from, key))
+        return DC_OK;
     /* A deck with model.weights may keep its pretrain section, so that one deck serves runs with and without
      * weights. */
     if (cfg->model.weights[0] && strcmp(key->section, "pretrain") == 0 && (key->verbs & verb)) return DC_OK;
@@ -98,6 +106,42 @@ static dc_status check_unused(const dc_config *cfg, const dc_config *deck, dc_or
     end_reason(left_out);
 out:
     return st;
+}
+
+/* ---- Methods of a sweep ------------------------------------------------------------------------------------------ */
+
+/* Names of the methods that sweep-k can use; returns the first, or NULL. */
+static const char *list_swept(char *out, size_t cap)
+{
+    size_t at = 0;
+    const dc_config_method *m;
+    const char *first = NULL;
+    out[0] = '\0';
+    for (int i = 0; (m = dc_method_row_at(i)) != NULL && at < cap; i++) {
+        if (!dc_has_word(m->traits, "sweep")) continue;
+        at += (size_t)snprintf(out + at, cap - at, "%s%s", first ? " or " : "", m->name);
+        if (!first) first = m->name;
+    }
+    return first;
+}
+
+/* A deck is often that of a run that goes on to train, from k-means on the embedding: then k-means is swept. */
+static dc_status settle_swept(dc_config *cfg, const dc_origins *from, unsigned verb, key_list *left_out)
+{
+    char place[DC_PLACE_MAX], all[256], why[256];
+    const dc_key *key = dc_key_find("cluster", "method");
+    const dc_config_method *method = dc_method_row(cfg->cluster.method);
+    const dc_key_origin *at = &from->key[dc_key_index(key)];
+    if (verb != DC_USE_SWEEP || at->failed || !method || dc_has_word(method->traits, "sweep")) return DC_OK;
+    const char *first = list_swept(all, sizeof all);
+    if (at->set && at->line == 0) {
+        dc_place_format(from, key, place);
+        return DC_FAIL(DC_ERR_USAGE, "%s: cluster.method = %s: sweep-k takes %s", place, method->name, all);
+    }
+    snprintf(why, sizeof why, "sweep-k takes %s, here %s", all, first);
+    if (at->set) list_key(left_out, key, why);
+    snprintf(cfg->cluster.method, sizeof cfg->cluster.method, "%s", first);
+    return DC_OK;
 }
 
 /* ---- Contradictions ---------------------------------------------------------------------------------------------- */
@@ -224,12 +268,28 @@ static dc_status check_auto(const dc_config *cfg, const dc_origins *from, unsign
                    place);
 }
 
+/* Principal components are no pixels. */
+static dc_status check_components(const dc_config *cfg, const dc_origins *from)
+{
+    char place[DC_PLACE_MAX];
+    dc_net_text net;
+    dc_config_net(cfg, &net);
+    if (cfg->input.scale != DC_SCALE_PCA || !dc_net_text_has_windows(&net)) return DC_OK;
+    dc_place_format(from, dc_key_find("input", "scale"), place);
+    return DC_FAIL(
+        DC_ERR_USAGE,
+        "%s: with input.scale = pca the rows are no images any more, but model.encoder has layers for images; "
+        "use another scaling, or dense layers",
+        place);
+}
+
 static dc_status check_counts(const dc_config *cfg, const dc_origins *from, unsigned verb)
 {
     char place[DC_PLACE_MAX], why[256];
     if (cfg->input.rows > 0 && cfg->cluster.clusters > cfg->input.rows) {
-        dc_place_format(from, dc_key_find("cluster", "clusters"), place);
-        return DC_FAIL(DC_ERR_USAGE, "%s: cluster.clusters = %lld is more than input.rows = %lld", place,
+        const char *section = verb == DC_USE_SWEEP ? "sweep" : "cluster";
+        dc_place_format(from, dc_key_find(section, "clusters"), place);
+        return DC_FAIL(DC_ERR_USAGE, "%s: %s.clusters = %lld is more than input.rows = %lld", place, section,
                        (long long)cfg->cluster.clusters, (long long)cfg->input.rows);
     }
     const dc_key *warmup = dc_key_find("cluster", "warmup");
@@ -253,8 +313,9 @@ static dc_status check_floor(const dc_config *cfg, const dc_origins *from, unsig
                    opt->lr);
 }
 
-static void fill_in(dc_config *cfg)
+static void fill_in(dc_config *cfg, unsigned verb)
 {
+    if (verb == DC_USE_SWEEP) cfg->cluster.clusters = cfg->sweep.clusters.v[cfg->sweep.clusters.n - 1];
     if (strcmp(cfg->input.data, DC_BUILTIN_GLYPHS) == 0 && cfg->input.rows == 0)
         cfg->input.rows = DC_GLYPH_ROWS_DEFAULT;
     const dc_config_method *method = dc_method_row(cfg->cluster.method);
@@ -268,19 +329,21 @@ dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *fro
 {
     dc_status st = DC_OK;
     key_list left_out = {.text = note, .cap = cap};
+    DC_TRY(dc_problem_add(from, settle_swept(cfg, from, verb, &left_out)));
     DC_TRY(check_unused(cfg, deck, from, verb, &left_out));
-    const bool reads_data = verb & (DC_USE_FIT | DC_USE_KMEANS);
+    const bool has_model = verb & (DC_USE_FIT | DC_USE_SWEEP), reads_data = has_model || verb == DC_USE_KMEANS;
     if (reads_data && !from->key[dc_key_index(dc_key_find("input", "data"))].failed)
         DC_TRY(dc_problem_add(from, check_input(cfg, from)));
     if (reads_data && !from->key[dc_key_index(dc_key_find("input", "image_shape"))].failed)
         DC_TRY(dc_problem_add(from, check_image_shape(cfg, from)));
     if (from->problems.n > 0) return DC_OK;
-    fill_in(cfg);
-    if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_on(cfg, from)));
-    if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_final(cfg, from)));
-    if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_model(cfg, from)));
-    if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_loss(cfg, from, verb)));
-    if (verb & DC_USE_FIT) DC_TRY(dc_problem_add(from, check_pairs(cfg, from)));
+    fill_in(cfg, verb);
+    if (has_model) DC_TRY(dc_problem_add(from, check_on(cfg, from)));
+    if (has_model) DC_TRY(dc_problem_add(from, check_final(cfg, from)));
+    if (has_model) DC_TRY(dc_problem_add(from, check_model(cfg, from)));
+    if (has_model) DC_TRY(dc_problem_add(from, check_loss(cfg, from, verb)));
+    if (has_model) DC_TRY(dc_problem_add(from, check_pairs(cfg, from)));
+    if (has_model) DC_TRY(dc_problem_add(from, check_components(cfg, from)));
     if (reads_data) DC_TRY(dc_problem_add(from, check_counts(cfg, from, verb)));
     if (reads_data) DC_TRY(dc_problem_add(from, check_auto(cfg, from, verb)));
     DC_TRY(dc_problem_add(from, check_floor(cfg, from, verb, "pretrain", &cfg->pretrain.opt)));

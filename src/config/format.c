@@ -74,6 +74,30 @@ static void format_factors(const dc_factors *factors, char out[DC_VALUE_TEXT_MAX
     snprintf(out + at, DC_VALUE_TEXT_MAX - at, "]");
 }
 
+/* Length of the run of equal steps that begins at number i. */
+static int64_t run_at(const dc_series *s, int64_t i)
+{
+    int64_t n = DC_MIN(s->n - i, (int64_t)2);
+    while (i + n < s->n && s->v[i + n] - s->v[i + n - 1] == s->v[i + 1] - s->v[i]) n++;
+    return n < 3 ? 1 : n;
+}
+
+/* A range as it is, everything else as text in quotes: a list in brackets might be too long. */
+static void format_series(const dc_series *s, char *out, size_t cap)
+{
+    size_t at = 0;
+    const char *quote = run_at(s, 0) == s->n ? "" : "\"";
+    at += (size_t)snprintf(out, cap, "%s", quote);
+    for (int64_t i = 0, n; i < s->n; i += n) {
+        n = run_at(s, i);
+        const int64_t last = s->v[i + n - 1], step = n > 1 ? s->v[i + 1] - s->v[i] : 1;
+        at += (size_t)snprintf(out + at, cap - at, "%s%lld", i ? "," : "", (long long)s->v[i]);
+        if (n > 1) at += (size_t)snprintf(out + at, cap - at, "..%lld", (long long)last);
+        if (step > 1) at += (size_t)snprintf(out + at, cap - at, ":%lld", (long long)step);
+    }
+    snprintf(out + at, cap - at, "%s", quote);
+}
+
 static const char *choice_name(const dc_key *key, int value)
 {
     const dc_key_choice *c = key->choices;
@@ -127,6 +151,9 @@ void dc_key_format(const dc_config *cfg, const dc_key *key, char out[DC_VALUE_TE
     case DC_KEY_FACTORS:
         format_factors(from, out);
         break;
+    case DC_KEY_SERIES:
+        format_series(from, out, DC_VALUE_TEXT_MAX);
+        break;
     }
 }
 
@@ -151,7 +178,8 @@ void dc_key_describe_type(const dc_key *key, char *out, size_t cap)
                                         [DC_KEY_DURATION] = "duration (10s, 15m, 2h, 1d)",
                                         [DC_KEY_CLIP] = "none, a quantile above 0 and below 0.5, or a range [a, b]",
                                         [DC_KEY_NET] = "layers",
-                                        [DC_KEY_FACTORS] = "list of NAME=FACTOR"};
+                                        [DC_KEY_FACTORS] = "list of NAME=FACTOR",
+                                        [DC_KEY_SERIES] = "series of integers (5..20, 10..100:10, [2, 4, 8])"};
     const char *choices[DC_CHOICES_MAX], *methods[DC_METHODS_MAX];
     const int n_choices = key->type == DC_KEY_CHOICE ? dc_key_choice_names(key, choices) : 0;
     const int n_methods = dc_key_method_names(methods);

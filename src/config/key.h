@@ -9,7 +9,7 @@
 #include "dcmpi/text.h"
 
 /* Verbs as bits, to say which verbs use a key. */
-enum { DC_USE_FIT = 1, DC_USE_KMEANS = 2 };
+enum { DC_USE_FIT = 1, DC_USE_KMEANS = 2, DC_USE_SWEEP = 4 };
 
 typedef struct {
     const char *name, *doc;
@@ -76,6 +76,11 @@ void dc_key_describe_range(const dc_key *key, char *out, size_t cap);
 /* factors.c: dc_key_set_list() of DC_KEY_FACTORS. */
 DC_CHECKED dc_status dc_factors_set(dc_factors *to, const dc_key *key, const char *const *items, int n,
                                     const char *place);
+
+/* series.c: dc_key_set_list() and dc_key_set() of DC_KEY_SERIES. */
+DC_CHECKED dc_status dc_series_set(dc_series *to, const dc_key *key, const char *const *items, int n,
+                                   const char *place);
+DC_CHECKED dc_status dc_series_set_text(dc_series *to, const dc_key *key, const char *text, const char *place);
 
 /* explain.c */
 /* Type and range together, with the unit: "integer, 1..4096 steps". */

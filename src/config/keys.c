@@ -14,11 +14,18 @@ static int n_methods;
 
 /* ---- The list of methods ----------------------------------------------------------------------------------------- */
 
+/* Whether sweep-k uses the key: it runs as `fit` does, but with numbers of clusters of its own. */
+static bool is_swept(const dc_key *key)
+{
+    return (key->verbs & DC_USE_FIT) && !(strcmp(key->section, "cluster") == 0 && strcmp(key->name, "clusters") == 0);
+}
+
 static void add_row(const dc_key *key)
 {
     DC_ASSERT(n_rows < DC_KEY_COUNT_MAX);
     rows[n_rows] = *key;
     if (key->type == DC_KEY_METHOD) rows[n_rows].fallback = methods[0].name;
+    if (is_swept(key)) rows[n_rows].verbs |= DC_USE_SWEEP;
     n_rows++;
 }
 

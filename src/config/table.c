@@ -17,6 +17,7 @@ const dc_key_section dc_section_table[] = {
     {"model", "the autoencoder: widths, activations, first weights"},
     {"pretrain", "training of the autoencoder on the reconstruction error"},
     {"cluster", "the clustering method and its training"},
+    {"sweep", "the numbers of clusters that `dcmpi sweep-k` compares, and how"},
     {"parallel", "how work is cut and which library multiplies matrices"},
     {"checkpoint", "when the state of a run is saved, so that the same command continues it"},
     {"output", "what run.h5 holds"},
@@ -24,10 +25,10 @@ const dc_key_section dc_section_table[] = {
 };
 const int dc_section_table_n = (int)DC_COUNT_OF(dc_section_table);
 
-static const dc_key_choice scales[] = {{"unit", DC_SCALE_UNIT},     {"symmetric", DC_SCALE_SYMMETRIC},
-                                       {"dec", DC_SCALE_DEC},       {"standard", DC_SCALE_STANDARD},
-                                       {"minmax", DC_SCALE_MINMAX}, {"robust", DC_SCALE_ROBUST},
-                                       {"none", DC_SCALE_NONE},     {NULL, 0}};
+static const dc_key_choice scales[] = {
+    {"unit", DC_SCALE_UNIT},         {"symmetric", DC_SCALE_SYMMETRIC}, {"dec", DC_SCALE_DEC},
+    {"standard", DC_SCALE_STANDARD}, {"minmax", DC_SCALE_MINMAX},       {"robust", DC_SCALE_ROBUST},
+    {"pca", DC_SCALE_PCA},           {"none", DC_SCALE_NONE},           {NULL, 0}};
 static const dc_key_choice activations[] = {{"relu", DC_ACT_RELU},
                                             {"linear", DC_ACT_LINEAR},
                                             {"leaky_relu", DC_ACT_LEAKY_RELU},
@@ -38,11 +39,9 @@ static const dc_key_choice activations[] = {{"relu", DC_ACT_RELU},
                                             {"softplus", DC_ACT_SOFTPLUS},
                                             {"gelu", DC_ACT_GELU},
                                             {NULL, 0}};
-static const dc_key_choice inits[] = {{"fan_in", DC_INIT_FAN_IN},
-                                      {"glorot", DC_INIT_GLOROT},
-                                      {"xavier_sqrt2", DC_INIT_XAVIER_SQRT2},
-                                      {"normal", DC_INIT_NORMAL},
-                                      {NULL, 0}};
+static const dc_key_choice inits[] = {
+    {"fan_in", DC_INIT_FAN_IN}, {"glorot", DC_INIT_GLOROT}, {"xavier_sqrt2", DC_INIT_XAVIER_SQRT2},
+    {"normal", DC_INIT_NORMAL}, {"pca", DC_INIT_PCA},       {NULL, 0}};
 static const dc_key_choice modes[] = {
     {"joint", DC_PRETRAIN_JOINT}, {"layerwise", DC_PRETRAIN_LAYERWISE}, {"none", DC_PRETRAIN_NONE}, {NULL, 0}};
 static const dc_key_choice losses[] = {{"mse", DC_LOSS_MSE},
@@ -60,9 +59,6 @@ static const dc_key_choice optimizers[] = {{"sgd", DC_OPT_SGD},
 static const dc_key_choice schedules[] = {
     {"constant", DC_SCHED_CONSTANT}, {"step", DC_SCHED_STEP}, {"cosine", DC_SCHED_COSINE}, {NULL, 0}};
 static const dc_key_choice ons[] = {{"embedding", DC_ON_EMBEDDING}, {"input", DC_ON_INPUT}, {NULL, 0}};
-static const dc_key_choice metrics[] = {{"euclidean", DC_METRIC_EUCLIDEAN}, {"cosine", DC_METRIC_COSINE}, {NULL, 0}};
-static const dc_key_choice symmetries[] = {
-    {"union", DC_SYMMETRY_UNION}, {"mutual", DC_SYMMETRY_MUTUAL}, {"directed", DC_SYMMETRY_DIRECTED}, {NULL, 0}};
 static const dc_key_choice starts[] = {
     {"kmeans", DC_START_KMEANS}, {"spectral", DC_START_SPECTRAL}, {"gmm", DC_START_GMM}, {NULL, 0}};
 static const dc_key_choice autos[] = {{"auto", DC_CLUSTERS_AUTO}, {NULL, 0}};
@@ -72,6 +68,9 @@ static const dc_key_choice finals[] = {{"none", DC_FINAL_NONE},
                                        {"gmm_diagonal", DC_FINAL_GMM_DIAGONAL},
                                        {"gmm_spherical", DC_FINAL_GMM_SPHERICAL},
                                        {NULL, 0}};
+static const dc_key_choice metrics[] = {{"euclidean", DC_METRIC_EUCLIDEAN}, {"cosine", DC_METRIC_COSINE}, {NULL, 0}};
+static const dc_key_choice symmetries[] = {
+    {"union", DC_SYMMETRY_UNION}, {"mutual", DC_SYMMETRY_MUTUAL}, {"directed", DC_SYMMETRY_DIRECTED}, {NULL, 0}};
 static const dc_key_choice gemms[] = {{"onednn", DC_GEMM_ONEDNN}, {"cblas", DC_GEMM_CBLAS}, {NULL, 0}};
 static const dc_key_choice isas[] = {
     {"native", DC_ISA_NATIVE}, {"avx2", DC_ISA_AVX2}, {"avx512", DC_ISA_AVX512}, {NULL, 0}};
@@ -203,7 +202,21 @@ const dc_key dc_key_table[] = {
             "factor that makes the mean "
             "of |x|^2/D one. standard: each column to mean 0 and variance 1. minmax: each column to [0, 1]. robust: "
             "each column to median 0 and distance 1 between its quartiles, which single wild values do not move; "
-            "it suits data that are not zero for the most part. none: values as they are."},
+            "it suits data that are not zero for the most part. none: values as they are. pca: principal components "
+            "instead of the columns; the network sees so many columns less. They are kept in run.h5, and predict uses "
+            "them."},
+    {KEY("input", "components", DC_KEY_INT, input.components, "0"), .min = 0, .max = DC_PRINCIPAL_MAX,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .when = "scale", .when_is = "pca", .result = true,
+     .also = "n_components pca_components",
+     .doc = "Number of principal components, at most that of columns and of rows. 0: input.variance decides."},
+    {KEY("input", "variance", DC_KEY_FLOAT, input.variance, "0.95"), .min = 0, .max = 1, .range = DC_OPEN_MIN,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .when = "components", .when_is = "0", .result = true,
+     .also = "explained_variance explained_variance_ratio", .source = "scikit-learn's rule",
+     .doc = "Take as few principal components as hold more than this share of the variance; 1: all that vary."},
+    {KEY("input", "whiten", DC_KEY_BOOL, input.whiten, "false"), .verbs = DC_USE_FIT | DC_USE_KMEANS, .when = "scale",
+     .when_is = "pca", .result = true, .also = "whitening sphering",
+     .doc = "true: each component is divided by its standard deviation, so that all have variance 1. false: one factor "
+            "makes the mean square of all components 1."},
     {KEY("input", "clip", DC_KEY_CLIP, input.clip, "none"), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "winsorize outliers clip_range",
      .doc = "Move values beyond two bounds to the nearer bound before scaling. 0.001: each column's quantiles 0.001 "
@@ -228,7 +241,8 @@ const dc_key dc_key_table[] = {
          "is dense WIDTH [bn|ln] [ACTIVATION] [init=SCHEME] [rate=FACTOR]: linear without an activation; bn is batch "
          "norm, ln layer norm before it; init as model.init, rate times the learning rate, for this layer. The last "
          "one makes the embedding. For images: conv HEIGHTxWIDTHxCHANNELS [/STRIDE] [same, valid or pad=PIXELS] and "
-         "what dense may have but a norm, deconv (transposed convolution, also out=HEIGHTxWIDTH), maxpool and avgpool "
+         "what dense may have but ln, bn by channel, deconv (transposed convolution, also out=HEIGHTxWIDTH), maxpool "
+         "and avgpool "
          "HEIGHTxWIDTH [/STRIDE] [padding]: \"conv 5x5x32 /2 relu, conv 3x3x64 /2 relu valid, dense 10\"."},
     {KEY("model", "decoder", DC_KEY_NET, model.decoder, "~encoder"), .verbs = DC_USE_FIT, .trait = "decoder",
      .result = true,
@@ -253,8 +267,12 @@ const dc_key dc_key_table[] = {
      .source = "Xie et al. 2016", .doc = "Activation of the reconstruction."},
     {KEY("model", "init", DC_KEY_CHOICE, model.init, "fan_in"), .choices = inits, .verbs = DC_USE_FIT, .result = true,
      .also = "initializer weight_init", .source = GUO ", VarianceScaling(1/3, fan_in, uniform)",
-     .doc = "First weights; biases start at 0. fan_in: U(+-sqrt(1/fan_in)). glorot: U(+-sqrt(6/(fan_in+fan_out))). "
-            "xavier_sqrt2: glorot times sqrt(2). normal: N(0, 0.01^2)."},
+     .doc =
+         "First weights; biases start at 0. fan_in: U(+-sqrt(1/fan_in)). glorot: U(+-sqrt(6/(fan_in+fan_out))). "
+         "xavier_sqrt2: glorot times sqrt(2). normal: N(0, 0.01^2). pca: the principal directions of what enters the "
+         "layer, for each direction two units of opposite signs if the activation is a rectifier; the decoder that "
+         "mirrors the encoder has their transposes, and the biases take off and add the means. Dense layers of at "
+         "most 4096 inputs; units beyond the directions as fan_in."},
     {KEY("model", "weights", DC_KEY_PATH, model.weights, ""), .verbs = DC_USE_FIT, .result = true,
      .also = "ae_weights pretrained checkpoint",
      .doc = "run.h5 of an earlier run with the same widths, activations and scaling: start from its autoencoder and "
@@ -348,6 +366,28 @@ const dc_key dc_key_table[] = {
          "centres, labels and q, also in predictions. gmm: full covariances; tied, diagonal, spherical as "
          "gmm.covariance, and constants as the defaults there."},
     OPTIMIZER_ROWS("cluster", cluster.opt, "training", NULL, NULL, "0.01", "Xie et al. 2016"),
+
+    {KEY("sweep", "clusters", DC_KEY_SERIES, sweep.clusters, "2..20"), .min = 2, .max = 1 << 20, .verbs = DC_USE_SWEEP,
+     .result = true, .also = "k k_range range",
+     .doc =
+         "Numbers of clusters to compare, ascending: a range 5..20, one with a step 10..100:10, a list [2, 4, 8], or "
+         "a list of these; on the command line also --clusters=5..20."},
+    {KEY("sweep", "sample", DC_KEY_INT, sweep.sample, "5000"), .min = 10, .max = 1e7, .unit = "rows",
+     .verbs = DC_USE_SWEEP, .result = true, .also = "sample_size silhouette_sample",
+     .doc = "Rows of the random sample, the same for all numbers of clusters, on which silhouette and stability are "
+            "computed; all rows if there are fewer. Every rank holds these rows, and the silhouettes take time with "
+            "their square."},
+    {KEY("sweep", "subsamples", DC_KEY_INT, sweep.subsamples, "8"), .min = 2, .max = 1000, .verbs = DC_USE_SWEEP,
+     .result = true, .also = "resamples bootstraps",
+     .doc = "Subsamples of the sample that are clustered for the stability: the mean adjusted Rand index of the labels "
+            "of the rows that two subsamples share, over all pairs of subsamples."},
+    {KEY("sweep", "share", DC_KEY_FLOAT, sweep.share, "0.8"), .min = 0, .max = 1, .range = DC_OPEN_MIN | DC_OPEN_MAX,
+     .verbs = DC_USE_SWEEP, .result = true, .also = "fraction subsample", .source = "Ben-Hur, Elisseeff and Guyon 2002",
+     .doc = "Share of the sample that is in a subsample."},
+    {KEY("sweep", "n_init", DC_KEY_INT, sweep.n_init, "4"), .min = 1, .max = 10000, .unit = "restarts",
+     .verbs = DC_USE_SWEEP, .result = true, .also = "restarts",
+     .doc =
+         "Restarts of k-means or of the mixture in each subsample; all rows are clustered with those of the method."},
 
     {KEY("parallel", "shards", DC_KEY_INT, parallel.shards, "64"), .min = 1, .max = DC_MAX_SHARDS,
      .range = DC_POWER_OF_TWO, .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,

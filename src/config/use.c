@@ -8,7 +8,7 @@
 static const struct {
     const char *name;
     unsigned bit;
-} verbs[] = {{"fit", DC_USE_FIT}, {"kmeans", DC_USE_KMEANS}};
+} verbs[] = {{"fit", DC_USE_FIT}, {"kmeans", DC_USE_KMEANS}, {"sweep-k", DC_USE_SWEEP}};
 
 unsigned dc_verb_bit(const char *verb)
 {
@@ -70,7 +70,7 @@ static const char *lacks(const dc_config_method *method, const dc_key *key)
 static bool used_by_method(const dc_config *cfg, const dc_key *key, unsigned verb, char *why, size_t cap)
 {
     const dc_config_method *method = dc_method_row(cfg->cluster.method);
-    if (!method || (verb && verb != DC_USE_FIT)) return true;
+    if (!method || verb == DC_USE_KMEANS) return true;
     const char *start = dc_has_word(method->traits, "start") ? dc_start_method(cfg) : NULL;
     const bool of_another = dc_method_row(key->section) && strcmp(key->section, method->name) != 0;
     if (of_another && start && strcmp(key->section, start) == 0) return true;

@@ -182,7 +182,8 @@ static dc_status set_clip_range(dc_config *cfg, const dc_key *key, const char *c
 
 bool dc_key_takes_list(const dc_key *key)
 {
-    return key->type == DC_KEY_LIST || key->type == DC_KEY_CLIP || key->type == DC_KEY_FACTORS;
+    return key->type == DC_KEY_LIST || key->type == DC_KEY_CLIP || key->type == DC_KEY_FACTORS ||
+           key->type == DC_KEY_SERIES;
 }
 
 dc_status dc_key_set_list(dc_config *cfg, const dc_key *key, const char *const *items, int n, const char *place)
@@ -191,6 +192,7 @@ dc_status dc_key_set_list(dc_config *cfg, const dc_key *key, const char *const *
     dc_int_list list = {.n = n};
     if (key->type == DC_KEY_CLIP) return set_clip_range(cfg, key, items, n, place);
     if (key->type == DC_KEY_FACTORS) return dc_factors_set(member(cfg, key), key, items, n, place);
+    if (key->type == DC_KEY_SERIES) return dc_series_set(member(cfg, key), key, items, n, place);
     if (n > DC_LIST_MAX)
         return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s has more than %d items", place, key->section, key->name, DC_LIST_MAX);
     for (int i = 0; i < n; i++) DC_TRY(set_int(&list.v[i], key, items[i], place));
@@ -258,6 +260,8 @@ dc_status dc_key_set(dc_config *cfg, const dc_key *key, const char *text, const 
     case DC_KEY_LIST:
     case DC_KEY_FACTORS:
         return set_list_text(cfg, key, text, place);
+    case DC_KEY_SERIES:
+        return dc_series_set_text(member(cfg, key), key, text, place);
     case DC_KEY_CLIP:
         return set_clip(cfg, key, text, place);
     }

@@ -1,6 +1,6 @@
 /* Transposition by panels. With M values of memory, a panel has P = M / N lines and a block B = M / D rows, so that
- * each read of the temporary file is a stretch of B * P = M^2 / (N D) values: 28,000 for 80 GB with 128 MiB. Lines of a
- * panel are stored column by column ([N x P]): the values of one panel that belong to a block of rows are then
+ * each read of the temporary file is a stretch of B * P = M^2 / (N D) values: 28,000 for 80 GB with 128 MiB. The lines
+ * of a panel are stored column by column ([N x P]): the values of one panel that belong to a block of rows are then
  * contiguous.
  *
  * Rows are copied out of the block, which holds them panel by panel, so a value moves twice in memory and once to the
@@ -19,13 +19,13 @@
 
 struct dc_transpose {
     char folder[DC_PATH_MAX];
-    int fd; /* temporary file, -1: all lines fit one panel */
+    int fd; /* temporary file, -1: all lines fit into one panel */
     int64_t N, D;
     int64_t panel_lines;   /* P */
     int64_t in_panel;      /* lines of the panel that is being filled */
     int64_t stored_panels; /* in the file, of P lines each */
     size_t memory;
-    double *panel; /* [N x P] in columns: value of line l and row r at r * P + l; kept if it is the only one */
+    double *panel; /* [N x P]: the value of line l in row r is at r * P + l; kept if it is the only panel */
     /* going out */
     int64_t next_row;               /* of the matrix */
     int64_t block_first, block_len; /* rows that `block` holds */
@@ -143,7 +143,7 @@ dc_status dc_transpose_turn(dc_transpose *t, int64_t *D)
     t->D = t->stored_panels * t->panel_lines + t->in_panel;
     *D = t->D;
     if (t->stored_panels == 0 || t->D == 0) return DC_OK;
-    if (t->in_panel > 0) DC_TRY(store_panel(t)); /* the unused rest of the panel is never read */
+    if (t->in_panel > 0) DC_TRY(store_panel(t)); /* its unused rest gets into no row */
     dc_mem_free(&t->panel);
     t->block_rows = DC_MAX((int64_t)1, (int64_t)(t->memory / sizeof(double)) / t->D);
     DC_TRY(dc_mem_alloc_raw(&t->block, (size_t)(t->block_rows * t->stored_panels * t->panel_lines), sizeof(double),

@@ -97,7 +97,7 @@ void dc_data_ids_end(dc_data_ids **ids);
 
 /* Collective, to be called when all rows are there: sets the clipping bounds, audits, sets the scaling; refuses fewer
  * than K distinct rows. Errors: DC_ERR_DATA, DC_ERR_MEMORY. */
-DC_CHECKED dc_status dc_data_examine(dc_comm *comm, dc_dataset *data, const dc_clip *clip, int64_t K);
+DC_CHECKED dc_status dc_data_examine(dc_comm *comm, dc_dataset *data, const dc_data_request *request, int64_t K);
 
 /* Statistics of the stored values over all ranks; equal bits for every number of ranks and threads. */
 typedef struct {
@@ -132,11 +132,24 @@ double dc_data_range_bytes(dc_gidx N, int64_t D, int ranks);
 /* Sets data->shift, scale and scaled_min, scaled_max. Errors: DC_ERR_DATA (values or differences that float cannot
  * hold). */
 DC_CHECKED dc_status dc_data_scaling(dc_comm *comm, dc_dataset *data, const dc_data_stats *stats);
+/* Warns if there are columns whose offsets are too large for float. */
+void dc_data_warn_of_offsets(int64_t lost);
+/* After that, for DC_SCALE_PCA: sets data->scale, pca, Z and scaled_min, scaled_max. Errors: DC_ERR_DATA (nothing
+ * varies, or less than is to be whitened), DC_ERR_MEMORY, DC_STOPPED. */
+DC_CHECKED dc_status dc_data_components(dc_comm *comm, dc_dataset *data, const dc_pca_request *request);
+/* Sets head->components: an upper bound if their number depends on the variance. Errors: DC_ERR_USAGE. */
+DC_CHECKED dc_status dc_data_count_components(const dc_data_request *request, dc_data_header *head);
 
 /* Refuses fewer than K distinct scaled rows. Errors: DC_ERR_DATA, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_check_distinct(dc_comm *comm, const dc_dataset *data, int64_t K);
 
-/* ---- Kernels (data_kern.c, gather_kern.c) ------------------------------------------------------------------------ */
+/* ---- Kernels (data_kern.c, gather_kern.c, pca_kern.c)
+ * ------------------------------------------------------------------------ */
+
+/* The scaled columns of a local row, whatever enters the network: out[D]. */
+void dc_data_scaled_row(const dc_dataset *data, int64_t row, float *out);
+/* Does the work of dc_pca_project(); x [threads x DC_ROW_TILE x D] and y [threads x DC_ROW_TILE x k] are scratch. */
+void dc_data_project(const dc_dataset *data, dc_gidx first, int64_t n, float *x, float *y, float *Z);
 
 /* Values in double: out[width] = columns [c, c + width) of row `row` (local) as they are stored. */
 void dc_data_piece_f64(const dc_dataset *data, int64_t row, int64_t c, int64_t width, double *out);

@@ -100,8 +100,8 @@ out:
     return st;
 }
 
-dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int shards, dc_scale_kind scale, uint64_t seed,
-                          int64_t K, dc_dataset **out)
+dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int shards, uint64_t seed, int64_t K,
+                          dc_dataset **out)
 {
     dc_status st = DC_OK;
     dc_dataset *d = NULL;
@@ -113,13 +113,13 @@ dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int sha
     DC_TRY_ALL(comm, dc_part_init(&d->part, shape.head.N, shards, dc_comm_size(comm), dc_comm_rank(comm)));
     d->D = shape.head.D;
     d->dtype = shape.head.dtype;
-    d->scale_kind = scale;
+    d->scale_kind = request->scale;
     d->n_image_dims = shape.n_image_dims;
     memcpy(d->image_shape, shape.image_shape, sizeof d->image_shape);
     snprintf(d->source, sizeof d->source, "%s", request->path);
     DC_TRY_ALL(comm, take_memory(d, shape.head.has_labels, dc_comm_node_size(comm)));
     DC_TRY(shape.builtin ? generate_rows(comm, d, seed) : load_rows(comm, d, &shape));
-    DC_TRY(dc_data_examine(comm, d, &request->clip, K));
+    DC_TRY(dc_data_examine(comm, d, request, K));
     *out = d;
 out:
     if (st != DC_OK) dc_dataset_destroy(&d);
@@ -129,7 +129,7 @@ out:
 dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx rows, int shards, dc_scale_kind scale, uint64_t seed,
                           int64_t K, dc_dataset **out)
 {
-    return dc_dataset_open(comm, &(dc_data_request){.path = path, .rows = rows}, shards, scale, seed, K, out);
+    return dc_dataset_open(comm, &(dc_data_request){.path = path, .rows = rows, .scale = scale}, shards, seed, K, out);
 }
 
 void dc_dataset_destroy(dc_dataset **data)
@@ -145,5 +145,7 @@ void dc_dataset_destroy(dc_dataset **data)
     dc_mem_free(&d->clip_hi);
     dc_mem_free(&d->shift);
     dc_mem_free(&d->scale);
+    dc_mem_free(&d->Z);
+    dc_pca_release(&d->pca);
     dc_mem_free(data);
 }

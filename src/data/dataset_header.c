@@ -5,6 +5,7 @@
 #include "data_priv.h"
 #include "dcmpi/fault.h"
 #include "dcmpi/h5_column.h"
+#include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 
 static const struct {
@@ -92,24 +93,47 @@ static void describe_image(dc_h5 *h5, const dc_h5_info *info, dc_data_shape *s)
     memcpy(s->image_shape, shape, sizeof shape);
 }
 
+enum { IMAGE_TEXT_MAX = 96 };
+
+/* "28 x 28 x 1" */
+static const char *image_text(int n, const int64_t *shape, char out[IMAGE_TEXT_MAX])
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (int i = 0; i < n; i++)
+        used += (size_t)snprintf(out + used, IMAGE_TEXT_MAX - used, "%s%lld", i ? " x " : "", (long long)shape[i]);
+    return out;
+}
+
+/* The data may say what its images are, but the deck decides. */
+static void note_other_image(const dc_data_request *r, const dc_data_shape *s)
+{
+    char there[IMAGE_TEXT_MAX], here[IMAGE_TEXT_MAX];
+    bool same = true;
+    for (int i = 0; i < DC_IMAGE_DIMS_MAX; i++) {
+        const int64_t a = i < s->n_image_dims ? s->image_shape[i] : 1, b = i < r->n_image_dims ? r->image_shape[i] : 1;
+        same = same && a == b; /* one channel may be named or not */
+    }
+    if (s->n_image_dims > 0 && !same)
+        dc_log_note("%s has images of %s; input.image_shape makes them %s", r->path,
+                    image_text(s->n_image_dims, s->image_shape, there),
+                    image_text(r->n_image_dims, r->image_shape, here));
+}
+
 /* A shape in a file is only a hint, but one that the deck gives must fit. */
 static dc_status force_image(const dc_data_request *r, dc_data_shape *s)
 {
-    char shape[96] = "";
-    size_t used = 0;
+    char shape[IMAGE_TEXT_MAX];
     int64_t pixels = 1;
     bool fits = true;
     if (r->n_image_dims == 0) return DC_OK;
-    for (int i = 0; i < r->n_image_dims; i++) {
-        used +=
-            (size_t)snprintf(shape + used, sizeof shape - used, "%s%lld", i ? " x " : "", (long long)r->image_shape[i]);
+    for (int i = 0; i < r->n_image_dims; i++)
         fits = fits && !__builtin_mul_overflow(pixels, r->image_shape[i], &pixels);
-    }
     if (!fits || pixels != s->head.D)
         return DC_FAIL(DC_ERR_DATA,
                        "%s: rows have %lld columns, which do not make an image of %s (input.image_shape: height, "
                        "width, and channels if there are any)",
-                       r->path, (long long)s->head.D, shape);
+                       r->path, (long long)s->head.D, image_text(r->n_image_dims, r->image_shape, shape));
     s->n_image_dims = r->n_image_dims;
     memcpy(s->image_shape, r->image_shape, sizeof s->image_shape);
     return DC_OK;
@@ -211,20 +235,32 @@ out:
     return st;
 }
 
+static dc_status describe_stored(const dc_data_request *r, dc_data_shape *shape)
+{
+    return strcmp(r->path, DC_BUILTIN_GLYPHS) == 0 ? describe_builtin(r->rows, shape) : describe_file(r, shape);
+}
+
+/* What the deck makes of the stored data. */
+static dc_status apply(const dc_data_request *r, dc_data_shape *shape)
+{
+    const dc_status st = force_image(r, shape);
+    return st == DC_OK ? dc_data_count_components(r, &shape->head) : st;
+}
+
 dc_status dc_data_describe(const dc_data_request *r, dc_data_shape *shape)
 {
-    dc_status st = DC_OK;
-    DC_TRY(strcmp(r->path, DC_BUILTIN_GLYPHS) == 0 ? describe_builtin(r->rows, shape) : describe_file(r, shape));
-    DC_TRY(force_image(r, shape));
-out:
-    return st;
+    const dc_status st = describe_stored(r, shape);
+    return st == DC_OK ? apply(r, shape) : st;
 }
 
 dc_status dc_dataset_inspect(const dc_data_request *request, dc_data_header *out)
 {
-    dc_data_shape shape;
-    const dc_status st = dc_data_describe(request, &shape);
+    dc_data_shape shape, stored;
+    dc_status st = describe_stored(request, &stored);
+    shape = stored;
+    if (st == DC_OK) st = apply(request, &shape);
     if (st != DC_OK) return st;
+    if (request->n_image_dims > 0) note_other_image(request, &stored);
     *out = shape.head;
     out->n_image_dims = shape.n_image_dims;
     memcpy(out->image_shape, shape.image_shape, sizeof out->image_shape);

@@ -12,12 +12,13 @@ static dc_status collect_rows(const dc_dataset *d, int64_t K, dc_u64set *set)
 {
     dc_status st = DC_OK;
     const int64_t n = dc_part_rows(&d->part);
+    const int64_t width = dc_dataset_width(d);
     float *row = NULL;
-    DC_TRY(dc_mem_alloc(&row, (size_t)d->D, sizeof *row, "scaled row"));
+    DC_TRY(dc_mem_alloc(&row, (size_t)width, sizeof *row, "scaled row"));
     for (int64_t i = 0; i < n && (int64_t)set->count < K; i++) {
         dc_dataset_rows(d, i, 1, row);
-        for (int64_t c = 0; c < d->D; c++) row[c] += 0.0F; /* -0 is 0 */
-        DC_TRY(dc_u64set_add(set, XXH3_64bits(row, (size_t)d->D * sizeof *row)));
+        for (int64_t c = 0; c < width; c++) row[c] += 0.0F; /* -0 is 0 */
+        DC_TRY(dc_u64set_add(set, XXH3_64bits(row, (size_t)width * sizeof *row)));
     }
 out:
     dc_mem_free(&row);

@@ -6,15 +6,16 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/sum.h"
 
-dc_status dc_data_examine(dc_comm *comm, dc_dataset *d, const dc_clip *clip, int64_t K)
+dc_status dc_data_examine(dc_comm *comm, dc_dataset *d, const dc_data_request *request, int64_t K)
 {
     dc_status st = DC_OK;
     dc_data_stats stats = {0};
-    DC_TRY(dc_data_set_clip(comm, d, clip));
+    DC_TRY(dc_data_set_clip(comm, d, &request->clip));
     DC_TRY(dc_data_stats_create(comm, d, &stats));
     DC_TRY(dc_data_audit(comm, d, &stats));
     DC_TRY(dc_data_check_range(comm, d, &stats));
     DC_TRY(dc_data_scaling(comm, d, &stats));
+    if (d->scale_kind == DC_SCALE_PCA) DC_TRY(dc_data_components(comm, d, &request->pca));
     DC_TRY(dc_data_check_distinct(comm, d, K));
 out:
     dc_data_stats_release(&stats);
@@ -28,12 +29,13 @@ double dc_dataset_id_bytes(const dc_data_header *head)
     return !head->has_ids ? 0 : head->id_bytes ? (double)head->id_bytes : GUESS;
 }
 
-/* Bytes of rows, labels, ids, scaling and bounds together. */
+/* Bytes of rows, labels, ids, scaling, bounds and components together. */
 double dc_dataset_bytes(const dc_data_header *head, const dc_part *part, const dc_clip *clip)
 {
     const double D = (double)head->D, label = head->has_labels ? sizeof(int32_t) : 0;
-    const double row = D * (double)dc_dtype_bytes(head->dtype) + label + dc_dataset_id_bytes(head);
-    return (double)dc_part_rows(part) * row + (clip->kind == DC_CLIP_NONE ? 8 : 24) * D;
+    const double k = (double)head->components;
+    const double row = D * (double)dc_dtype_bytes(head->dtype) + label + dc_dataset_id_bytes(head) + 4 * k;
+    return (double)dc_part_rows(part) * row + (clip->kind == DC_CLIP_NONE ? 8 : 24) * D + 8 * k * D + 12 * k;
 }
 
 static double columns_bytes(const dc_part *part, int64_t D, int threads, dc_scale_kind scale, const dc_clip *clip)
@@ -51,7 +53,14 @@ double dc_dataset_loading_bytes(const dc_data_header *head, const dc_part *part,
                                 const dc_clip *clip)
 {
     const double labels = head->has_labels ? sizeof(int64_t) * (double)dc_part_rows(part) : 0;
-    return labels + columns_bytes(part, head->D, threads, scale, clip);
+    const int64_t k = head->components;
+    const double components = k == 0 ? 0 : fmax(dc_principal_bytes(part, head->D, k), dc_pca_project_bytes(head->D, k));
+    return labels + fmax(columns_bytes(part, head->D, threads, scale, clip), 24 * (double)head->D + components);
+}
+
+double dc_dataset_loading_root_bytes(const dc_data_header *head)
+{
+    return head->components == 0 ? 0 : dc_principal_root_bytes(head->D);
 }
 
 const char *dc_dataset_advice(const dc_dataset *d, const char *otherwise, char out[DC_DATA_ADVICE_MAX])

@@ -53,7 +53,7 @@ static void convert_clipped(const dc_dataset *d, int64_t row, int64_t c, int64_t
 }
 
 /* Converts columns [c, c + width) of a row. */
-static void convert_piece(const dc_dataset *d, int64_t row, int64_t c, int64_t width, float *out)
+static void convert_columns(const dc_dataset *d, int64_t row, int64_t c, int64_t width, float *out)
 {
     const int64_t at = row * d->D + c;
     if (d->clip_lo) {
@@ -76,21 +76,42 @@ static void convert_piece(const dc_dataset *d, int64_t row, int64_t c, int64_t w
     }
 }
 
+void dc_data_scaled_row(const dc_dataset *d, int64_t row, float *out)
+{
+    convert_columns(d, row, 0, d->D, out);
+}
+
+/* What enters the network: columns, or components, which are there already. */
+static void convert_piece(const dc_dataset *d, int64_t row, int64_t c, int64_t width, float *out)
+{
+    if (d->Z)
+        memcpy(out, d->Z + row * d->pca.k + c, (size_t)width * sizeof *out);
+    else
+        convert_columns(d, row, c, width, out);
+}
+
+static int64_t width_of(const dc_dataset *d)
+{
+    return d->Z ? d->pca.k : d->D;
+}
+
 static void convert_row(const dc_dataset *d, int64_t row, float *out)
 {
-    convert_piece(d, row, 0, d->D, out);
+    convert_piece(d, row, 0, width_of(d), out);
 }
 
 void dc_dataset_gather(const dc_dataset *data, const int64_t *rows, int64_t n, float *out)
 {
-#pragma omp parallel for schedule(dynamic, 16) if (!omp_in_parallel() && n * data->D >= THREAD_ELEMENTS)
-    for (int64_t i = 0; i < n; i++) convert_row(data, rows[i], out + i * data->D);
+    const int64_t width = width_of(data);
+#pragma omp parallel for schedule(dynamic, 16) if (!omp_in_parallel() && n * width >= THREAD_ELEMENTS)
+    for (int64_t i = 0; i < n; i++) convert_row(data, rows[i], out + i * width);
 }
 
 void dc_dataset_rows(const dc_dataset *data, int64_t lo, int64_t n, float *out)
 {
-#pragma omp parallel for schedule(dynamic, 16) if (!omp_in_parallel() && n * data->D >= THREAD_ELEMENTS)
-    for (int64_t i = 0; i < n; i++) convert_row(data, lo + i, out + i * data->D);
+    const int64_t width = width_of(data);
+#pragma omp parallel for schedule(dynamic, 16) if (!omp_in_parallel() && n * width >= THREAD_ELEMENTS)
+    for (int64_t i = 0; i < n; i++) convert_row(data, lo + i, out + i * width);
 }
 
 static void read_rows(const void *ctx, int64_t lo, int64_t n, float *out)
@@ -100,36 +121,38 @@ static void read_rows(const void *ctx, int64_t lo, int64_t n, float *out)
 
 dc_rows dc_rows_of_dataset(const dc_dataset *data)
 {
-    return (dc_rows){.part = &data->part, .d = data->D, .rows = read_rows, .ctx = data};
+    return (dc_rows){.part = &data->part, .d = width_of(data), .rows = read_rows, .ctx = data};
 }
 
-/* First column of a row whose value is not in [lo, hi], D if none is. */
+/* First column of a row whose value is not in [lo, hi], their number if none is. */
 static int64_t column_outside(const dc_dataset *d, int64_t row, float lo, float hi)
 {
     enum { PIECE = 256 };
     float x[PIECE];
-    for (int64_t c0 = 0; c0 < d->D; c0 += PIECE) {
-        const int64_t width = DC_MIN(d->D - c0, (int64_t)PIECE);
+    const int64_t all = width_of(d);
+    for (int64_t c0 = 0; c0 < all; c0 += PIECE) {
+        const int64_t width = DC_MIN(all - c0, (int64_t)PIECE);
         int32_t outside = 0;
         convert_piece(d, row, c0, width, x);
         for (int64_t c = 0; c < width; c++) outside |= !(x[c] >= lo && x[c] <= hi);
         for (int64_t c = 0; outside && c < width; c++)
             if (!(x[c] >= lo && x[c] <= hi)) return c0 + c;
     }
-    return d->D;
+    return all;
 }
 
 int64_t dc_dataset_outside(const dc_dataset *data, int64_t n, float lo, float hi, int64_t *row, int64_t *column)
 {
+    const int64_t width = width_of(data);
     int64_t count = 0, first = n;
 #pragma omp parallel for schedule(static) reduction(+ : count) reduction(min : first)
     for (int64_t i = 0; i < n; i++) {
-        if (column_outside(data, i, lo, hi) == data->D) continue;
+        if (column_outside(data, i, lo, hi) == width) continue;
         count++;
         first = DC_MIN(first, i);
     }
     *row = first;
-    *column = first < n ? column_outside(data, first, lo, hi) : data->D;
+    *column = first < n ? column_outside(data, first, lo, hi) : width;
     return count;
 }
 

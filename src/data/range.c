@@ -1,20 +1,22 @@
-/* The rule that decides which values are far outside their columns. It uses only numbers that are the same for every
+/* The rule that decides which values are far outside their columns. It uses only numbers that do not depend on the
  * number of ranks.
  *
- * The outermost distinct values at one end of a column (at most 3, or one in a thousand rows if that is more) are far
- * outside if all of these hold:
- *   - The innermost of them is more than LIMIT times as far from the median as any value that is not among them.
+ * The outermost distinct values at one end of a column (at most 3 of them, or N/1000 if that is more, but always fewer
+ * than DC_RANGE_EXTREMES) are far outside if all of these hold:
+ *   - The distance of the innermost of them from the median is more than LIMIT times that of the next value on the same
+ *     side, and more than LIMIT times the spread (range.h).
  *   - Such a gap is unlikely to be chance, even in a column with a heavy tail: by the tail index of the other values
  *     (Hill's estimator, Ann. Stat. 3, 1975), its probability over all columns is at most CHANCE. Codes are exempt, and
  *     so is a single value that recurs, because a tail does not repeat one value.
- *   - Where the column alone cannot tell (nearly all its values are equal; it holds counts, which come in bursts; the
- *     outermost values are zeros), their distance from the median is also more than LIMIT times the usual distance.
- *     Over all columns, 999 in 1000 sampled values do not exceed the usual distance; values equal to their median are
- *     not counted.
+ *   - Where the column alone cannot tell (nearly all its values are equal, or at least half of them equal the outermost
+ *     one; it holds counts, which come in bursts; the outermost value is the limit of an integer type, or zero in many
+ *     rows), their distance from the median is also more than LIMIT times the usual distance. That is the distance from
+ *     the median of their column within which 999 in 1000 sampled values of all columns lie (without values equal to
+ *     the median and without likely suspects, see range_kern.c).
  *
- * For codes that people write for missing values (-9999, 999 ...) and for the ends of integer types, CODE_LIMIT takes
- * the place of LIMIT. With fewer than FEW_ROWS rows only codes are reported. So pictures, counts and heavy tails are
- * not reported, but a wild cell or a fill value is. */
+ * If there is only one outermost value, and it is a code that people write for a missing value (-9999, 999 ...) or the
+ * limit of an integer type, CODE_LIMIT takes the place of LIMIT. With fewer than FEW_ROWS rows only codes are reported.
+ * So pictures, counts and heavy tails are not reported, but a wild cell or a fill value is. */
 #include "range.h"
 
 #include <math.h>
@@ -53,7 +55,7 @@ int64_t dc_range_sample_rows(int64_t N, int64_t D)
     return DC_MIN(fit, N);
 }
 
-/* Rows are evenly spread: floor((k + 1/2) N / rows), without overflow. */
+/* Rows are evenly spread: (k + 1/2) N / rows, rounded down in two parts so that nothing overflows. */
 int64_t dc_range_sample_row(int64_t N, int64_t rows, int64_t k)
 {
     const int64_t whole = N / rows, left = N % rows;
@@ -67,7 +69,8 @@ int64_t dc_range_block(int64_t D, int64_t rows)
 
 /* ---- Codes ------------------------------------------------------------------------------------------------------- */
 
-/* -99, and 999, -999, 9999 ...; fill values such as 1e20, 9.96921e36, -3.4e38. */
+/* -99, -777, -888, -7777, -8888; three to twelve nines (999, -999, 9999 ...); fill values such as 1e20, 9.96921e36,
+ * -3.4e38. */
 bool dc_range_is_code(double v)
 {
     const double a = fabs(v);
@@ -97,8 +100,8 @@ static double value_of_end(const dc_range_sketch *s, int64_t end)
     return end % DC_RANGE_ENDS == DC_RANGE_HIGH ? s->max[end / DC_RANGE_ENDS] : s->min[end / DC_RANGE_ENDS];
 }
 
-/* The distance from the median that 999 in 1000 sampled values do not exceed; values equal to the median are not
- * counted. */
+/* The distance from the median within which 999 in 1000 of the values counted in s->magnitude lie, rounded up to a
+ * power of two; 0 if none were counted. */
 static double usual_distance(const dc_range_sketch *s)
 {
     int64_t all = 0, sum = 0;
@@ -189,7 +192,8 @@ static double distance_of(const dc_range_tail *t, int64_t i, int side, double me
     return fabs(t->x[i].value - median);
 }
 
-/* Hill's estimate of 1/(tail index), from about TAIL_ROWS rows with values from the i-th on; 0: no tail at all. */
+/* Hill's estimate of 1/(tail index), from about TAIL_ROWS rows with values from the i-th on; 0 if they hold fewer than
+ * two values. */
 static double tail_weight(const dc_range_tail *t, int64_t i, int side, double median)
 {
     int64_t rows = 0, last = i;

@@ -7,6 +7,7 @@
  *   standard  each column to mean 0 and variance 1 (divided by N)
  *   minmax    each column's [min, max] to [0, 1]
  *   robust    each column to median 0 and distance 1 between its quartiles (scikit-learn's RobustScaler)
+ *   pca       each column to mean 0; then its principal components instead of the columns (pca.c)
  * A constant column is only shifted; with robust, so is a column whose quartiles are equal. The variance is summed
  * about the mean, in a second pass. Factors, scaled values and differences that single precision cannot hold are
  * refused. */
@@ -208,6 +209,14 @@ static dc_status check_range(dc_dataset *d, const dc_data_stats *s)
     return spread == 0 || spread >= LEAST_SPREAD ? DC_OK : fail_range(d, -1, d->min, d->max);
 }
 
+void dc_data_warn_of_offsets(int64_t lost)
+{
+    if (lost > 0)
+        dc_log_warning("%lld columns have offsets too large for single precision compared with their spread; subtract "
+                       "the offsets in the data file",
+                       (long long)lost);
+}
+
 dc_status dc_data_scaling(dc_comm *comm, dc_dataset *d, const dc_data_stats *s)
 {
     dc_status st = DC_OK;
@@ -215,6 +224,9 @@ dc_status dc_data_scaling(dc_comm *comm, dc_dataset *d, const dc_data_stats *s)
     switch (d->scale_kind) {
     case DC_SCALE_NONE:
         lost = set_all(d, 0, 1);
+        break;
+    case DC_SCALE_PCA:
+        for (int64_t c = 0; c < d->D; c++) (void)set_column(d, c, s->col_sum[c] / (double)d->part.N, 1);
         break;
     case DC_SCALE_UNIT:
     case DC_SCALE_SYMMETRIC:
@@ -233,10 +245,7 @@ dc_status dc_data_scaling(dc_comm *comm, dc_dataset *d, const dc_data_stats *s)
         DC_TRY(scale_robust(comm, d, s, &lost));
         break;
     }
-    if (lost > 0)
-        dc_log_warning("%lld columns have offsets too large for single precision compared with their spread; subtract "
-                       "the offsets in the data file",
-                       (long long)lost);
+    dc_data_warn_of_offsets(lost);
     st = check_range(d, s);
 out:
     return st;

@@ -5,8 +5,9 @@
 #include "dcmpi/knn.h"
 #include "dcmpi/sum.h"
 
-/* Rows of a tile; rows of a block whose products with it are computed together; rows that are looked at together. */
-enum { DC_KNN_TILE = 128, DC_KNN_PANEL = 1024, DC_KNN_CHUNK = 64 };
+/* Rows of a tile, at most; rows of a block whose products with it are computed together; rows that are looked at
+ * together. Products of large tiles cost the library less per row. */
+enum { DC_KNN_TILE = 512, DC_KNN_PANEL = 512, DC_KNN_CHUNK = 64 };
 
 /* Products are of images of rows in float: rows less `shift`, times the power of two `unit`; with COSINE rows of
  * length 1. */

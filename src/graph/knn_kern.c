@@ -115,13 +115,20 @@ static void load_tile(const dc_knn_image *m, const dc_knn_scratch *s, tile *t)
     }
 }
 
+/* Smaller ones for few rows, so that all threads have some. */
+static int64_t tile_rows(int64_t n)
+{
+    enum { LEAST = 64, TILES_OF_A_THREAD = 4 };
+    return DC_MAX(DC_MIN(n / (TILES_OF_A_THREAD * omp_get_max_threads()), (int64_t)DC_KNN_TILE), (int64_t)LEAST);
+}
+
 void dc_knn_visit(const dc_knn_image *m, const dc_knn_block *block, const dc_knn_scratch *scratch, dc_knn *knn)
 {
-    const int64_t n = dc_part_rows(m->rows->part), d = m->rows->d;
+    const int64_t n = dc_part_rows(m->rows->part), d = m->rows->d, tile_n = tile_rows(n);
 #pragma omp parallel for schedule(dynamic)
-    for (int64_t lo = 0; lo < n; lo += DC_KNN_TILE) {
+    for (int64_t lo = 0; lo < n; lo += tile_n) {
         const dc_knn_scratch *s = &scratch[omp_get_thread_num()];
-        tile t = {.lo = lo, .n = DC_MIN(n - lo, (int64_t)DC_KNN_TILE)};
+        tile t = {.lo = lo, .n = DC_MIN(n - lo, tile_n)};
         load_tile(m, s, &t);
         for (int64_t first = 0; first < block->n; first += DC_KNN_PANEL) {
             const int64_t width = DC_MIN(block->n - first, (int64_t)DC_KNN_PANEL);

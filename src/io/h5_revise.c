@@ -1,4 +1,4 @@
-/* Makes a small change in a result: changes a copy, which replaces the file once the copy is complete and on disk. */
+/* Makes a small change to a result: changes a copy, which replaces the file once it is complete and on disk. */
 #include "h5_private.h"
 
 #include <errno.h>
@@ -63,7 +63,7 @@ out:
     return st;
 }
 
-/* Adds a checksum to a dataset that the change has made and that has none yet. */
+/* Adds a checksum to a dataset that has none: the change has just made it. */
 static dc_status stamp(void *ctx, const char *name, const dc_h5_info *info)
 {
     dc_h5 *h5 = ctx;

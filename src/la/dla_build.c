@@ -100,8 +100,10 @@ static void fill_tile(const filler *f, int64_t begin, int64_t m, int64_t lo, int
     for (int64_t j = lo; j < hi; j++) {
         const dc_gidx column = dc_dla_global(j, g->block, g->column, g->columns);
         double *w = product + (j - lo) * m;
-        for (int64_t i = 0; i < m; i++)
-            w[i] = f->number[i] == column ? 0 : fmax(f->row_norm[i] + f->norm[j] - 2 * w[i], 0);
+        for (int64_t i = 0; i < m; i++) {
+            w[i] = f->row_norm[i] + f->norm[j] - 2 * w[i];
+            if (w[i] < 0 || f->number[i] == column) w[i] = 0; /* NaN stays */
+        }
         f->A->affinity(f->A->ctx, column, m, f->number, w);
         for (int64_t i = 0; i < m; i++) dc_dla_set(f->blocks, j * f->blocks->ld + begin + i, w[i]);
     }

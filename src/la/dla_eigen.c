@@ -33,9 +33,9 @@ typedef struct {
     const dc_dla_matrix *A;
     const dc_dla_want *want;
     dc_dla_driver driver;
-    int64_t k;
-    dc_gidx first; /* column of Z with the first wanted vector */
-    char uplo[2];  /* the triangle that is destroyed */
+    int64_t k, computed; /* vectors that are wanted, and that the driver computes */
+    dc_gidx first;       /* of the computed vectors, the first that is wanted */
+    char uplo[2];        /* the triangle that is destroyed */
     dc_dla_grid grid;
     dc_dla_blocks blocks, vectors;
     double *diagonal;
@@ -47,20 +47,15 @@ typedef struct {
 
 /* ---- ScaLAPACK --------------------------------------------------------------------------------------------------- */
 
-/* On three ranks or fewer, pdsyntrd may copy the lower triangle to one rank, and computes N^2 for that in int. */
-static const char *triangle_of(dc_gidx N, const dc_dla_plan *plan)
-{
-    return plan->grid_rows * plan->grid_columns < 4 && N > 46000 ? "U" : "L";
-}
-
 static void call_driver(solver *s)
 {
     const dc_dtype t = s->want->dtype;
     const int N = dc_int(s->blocks.N), one = 1;
-    const int il = s->want->which == DC_DLA_LARGEST ? N - (int)s->k + 1 : 1, iu = il + (int)s->k - 1;
-    const char *range = s->k == N ? "A" : "I";
+    const int count = dc_int(s->computed), il = s->want->which == DC_DLA_LARGEST ? N - count + 1 : 1,
+              iu = il + count - 1;
+    const char *range = count == N ? "A" : "I";
     const dc_dla_plan shape = {.grid_rows = s->grid.rows, .grid_columns = s->grid.columns, .block = s->grid.block};
-    const dc_dla_workspace w = dc_dla_workspace_of(s->driver, N, s->k, &shape);
+    const dc_dla_workspace w = dc_dla_workspace_of(s->driver, N, s->computed, &shape);
     const int lwork = dc_int(w.work), liwork = dc_int(w.integers);
     const dc_dla_scalar zero = dc_dla_number(t, 0), tiny = dc_dla_number(t, t == DC_F64 ? 2 * DBL_MIN : 2 * FLT_MIN);
     const dc_dla_scalar usual = dc_dla_number(t, -1);
@@ -87,7 +82,7 @@ static dc_status take_workspace(solver *s, const dc_dla_plan *plan)
     dc_status st = DC_OK;
     const dc_gidx N = s->blocks.N;
     const size_t item = dc_dtype_bytes(s->want->dtype), ranks = (size_t)(plan->grid_rows * plan->grid_columns);
-    const dc_dla_workspace w = dc_dla_workspace_of(s->driver, N, s->k, plan);
+    const dc_dla_workspace w = dc_dla_workspace_of(s->driver, N, s->computed, plan);
     DC_TRY(dc_mem_alloc(&s->values, (size_t)N, item, "eigenvalues"));
     if (!dc_dla_in_grid(&s->grid)) return DC_OK;
     DC_TRY(dc_mem_alloc_raw(&s->work, (size_t)w.work + ranks, item, "workspace of ScaLAPACK"));
@@ -101,10 +96,9 @@ static dc_status take_matrix(solver *s)
     dc_status st = DC_OK;
     const dc_gidx N = s->A->part->N;
     const dc_dtype t = s->want->dtype;
-    const int64_t columns = s->driver == DC_DLA_EVD ? N : s->k;
     DC_TRY(dc_dla_blocks_create(&s->grid, N, N, N, t, "blocks of a matrix", &s->blocks));
     DC_TRY(dc_mem_alloc(&s->diagonal, (size_t)DC_MIN(s->blocks.rows, s->blocks.columns), sizeof(double), "diagonal"));
-    DC_TRY(dc_dla_blocks_create(&s->grid, N, columns, N, t, "eigenvectors", &s->vectors));
+    DC_TRY(dc_dla_blocks_create(&s->grid, N, s->computed, N, t, "eigenvectors", &s->vectors));
 out:
     return st;
 }
@@ -177,7 +171,7 @@ static dc_status check_some(dc_comm *comm, const solver *s, int64_t first, int64
         for (int64_t j = 0; j < values.columns; j++) {
             const dc_gidx column = dc_dla_global(j, s->grid.block, s->grid.column, s->grid.columns);
             if ((column / s->grid.block) % s->grid.rows == s->grid.row)
-                wanted[held++] = value_of(s, (s->driver == DC_DLA_EVD ? s->first : 0) + first + column);
+                wanted[held++] = value_of(s, s->first + first + column);
         }
         dc_dla_diagonal(&s->grid, &values, wanted, true);
         multiply(s, first, &values, &r, &products);
@@ -283,14 +277,14 @@ static void judge_attempt(dc_comm *comm, const solver *s, char *trouble, size_t 
     int64_t bad[2] = {0, 0};
     if (dc_dla_in_grid(&s->grid)) {
         bad[0] = s->info < 0 ? -(int64_t)s->info : s->info;
-        bad[1] = s->k - DC_MIN((int64_t)s->found, s->k);
+        bad[1] = s->computed - DC_MIN((int64_t)s->found, s->computed);
     }
     dc_comm_max_i64(comm, bad, 2);
     trouble[0] = '\0';
     if (bad[0] > 0)
         snprintf(trouble, cap, "info = %lld", (long long)bad[0]);
     else if (bad[1] > 0)
-        snprintf(trouble, cap, "%lld of %lld eigenpairs are missing", (long long)bad[1], (long long)s->k);
+        snprintf(trouble, cap, "%lld of %lld eigenpairs are missing", (long long)bad[1], (long long)s->computed);
 }
 
 static void judge_quality(const solver *s, const dc_dla_eigen *e, char *trouble, size_t cap)
@@ -322,7 +316,7 @@ static dc_status solve(dc_comm *comm, solver *s, const dc_dla_plan *plan, dc_dla
     dc_dla_lives_end();
     dc_mem_free(&s->work);
     dc_mem_free(&s->integers);
-    for (int64_t j = 0; j < s->k; j++) out->values[j] = value_of(s, (s->driver == DC_DLA_EVD ? s->first : 0) + j);
+    for (int64_t j = 0; j < s->k; j++) out->values[j] = value_of(s, s->first + j);
     dc_comm_bcast(comm, out->values, (size_t)s->k * sizeof *out->values, 0);
 out:
     return st;
@@ -334,8 +328,9 @@ static dc_status attempt(dc_comm *comm, const dc_dla_matrix *A, const dc_dla_wan
     dc_status st = DC_OK;
     const dc_gidx N = A->part->N;
     solver s = {.A = A, .want = want, .driver = plan->driver, .k = out->k};
-    if (s.driver == DC_DLA_EVD && want->which == DC_DLA_LARGEST) s.first = N - s.k;
-    strcpy(s.uplo, triangle_of(N, plan));
+    s.computed = dc_dla_computed(plan->driver, N, s.k, plan->block);
+    if (want->which == DC_DLA_LARGEST) s.first = s.computed - s.k;
+    s.uplo[0] = dc_dla_triangle(N, plan);
     out->plan = *plan;
     out->orthogonality = out->residual = 0;
     const double began = dc_clock_now_s();

@@ -41,7 +41,12 @@ static inline dc_gidx dc_dla_global(int64_t l, int64_t block, int at, int places
 typedef struct {
     int64_t work, integers; /* numbers of elements */
 } dc_dla_workspace;
-/* What a driver needs on the rank with the largest share. */
+/* The triangle in which a matrix is reduced. pdsyntrd may copy a lower one to one rank of three or fewer, and computes
+ * N^2 for that in int; upper ones it leaves where they are. */
+char dc_dla_triangle(dc_gidx N, const dc_dla_plan *plan);
+/* Eigenvectors that a driver computes if k are wanted. */
+int64_t dc_dla_computed(dc_dla_driver driver, dc_gidx N, int64_t k, int64_t block);
+/* What a driver needs on the rank with the largest share to compute k eigenvectors. */
 dc_dla_workspace dc_dla_workspace_of(dc_dla_driver driver, dc_gidx N, int64_t k, const dc_dla_plan *plan);
 /* Right singular vectors that the second pass takes up, if k are wanted. */
 int64_t dc_dla_svd_columns(int64_t d, int64_t k);

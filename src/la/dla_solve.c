@@ -101,7 +101,8 @@ out:
 
 static dc_status check_condition(const factored *s, double condition)
 {
-    const double most = s->blocks.dtype == DC_F64 ? 1 / DBL_EPSILON : 1 / (double)FLT_EPSILON;
+    const double eps = s->blocks.dtype == DC_F64 ? DBL_EPSILON : (double)FLT_EPSILON;
+    const double most = 1 / (eps * (double)s->blocks.N);
     if (condition <= most) return DC_OK;
     return DC_FAIL(DC_ERR_NUMERIC, "a matrix of order %lld is singular to working precision: condition %.3g",
                    (long long)s->blocks.N, condition);

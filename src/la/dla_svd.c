@@ -131,26 +131,46 @@ static void move_column(double *A, int64_t rows, int64_t columns, int64_t from, 
     }
 }
 
-/* Finds the r columns of Y with a length, puts them and those of V first, and scales those of Y to length 1; T becomes
- * the diagonal matrix of the lengths. */
-static void scale_columns(dc_comm *comm, tall *t)
+/* keep[j]: whether column j of Y has a length and, with columns scaled to length 1, more than DEPENDENT of its square
+ * lies outside the others that are kept. Rank 0 chooses, by Cholesky's factorisation with pivots. */
+static void choose_columns(dc_comm *comm, tall *t, int64_t *keep)
 {
-    const int64_t m = t->kept;
+    static const double DEPENDENT = 1e-6;
+    const int m = dc_int(t->kept);
     double longest = 0;
-    take_gram(comm, t->n, m, t->Y, t->gram);
-    for (int64_t j = 0; j < m; j++) {
+    for (int j = 0; j < m; j++) {
         t->sigma[j] = sqrt(t->gram[j * m + j]);
         longest = fmax(longest, t->sigma[j]);
     }
     const double least = longest * DBL_EPSILON * (double)DC_MAX(t->Z->part->N, t->d);
+    memset(keep, 0, (size_t)m * sizeof *keep);
+    if (dc_comm_rank(comm) == 0 && longest > 0) {
+        int rank = 0, info = 0;
+        for (int j = 0; j < m; j++)
+            for (int i = 0; i < m; i++) {
+                const bool both = t->sigma[i] > least && t->sigma[j] > least;
+                t->U[j * m + i] = both ? t->gram[j * m + i] / (t->sigma[i] * t->sigma[j]) : 0;
+            }
+        dpstrf_("U", &m, t->U, &m, t->integers, &rank, &DEPENDENT, t->work, &info, 1);
+        for (int j = 0; j < rank; j++) keep[t->integers[j] - 1] = 1;
+    }
+    dc_comm_bcast(comm, keep, (size_t)m * sizeof *keep, 0);
+}
+
+/* Puts the r columns of Y that are kept and those of V first, and scales those of Y to length 1; T becomes the diagonal
+ * matrix of the lengths. */
+static void scale_columns(dc_comm *comm, tall *t, int64_t *keep)
+{
+    const int64_t m = t->kept;
+    take_gram(comm, t->n, m, t->Y, t->gram);
+    choose_columns(comm, t, keep);
     for (int64_t j = 0; j < m; j++) {
-        if (!(t->sigma[j] > least)) continue;
-        const double length = t->sigma[j];
+        if (!keep[j]) continue;
         if (j > t->r) {
             move_column(t->V, t->d, m, j, t->r);
             move_column(t->Y, t->n, m, j, t->r);
         }
-        t->sigma[t->r++] = length;
+        t->sigma[t->r++] = t->sigma[j];
     }
     memset(t->T, 0, (size_t)(t->r * t->r) * sizeof *t->T);
     for (int64_t j = 0; j < t->r; j++) t->T[j * t->r + j] = t->sigma[j];
@@ -190,11 +210,12 @@ static dc_status orthogonalise(dc_comm *comm, tall *t)
     const double one = 1;
     for (int pass = 0; pass < PASSES_MAX; pass++) {
         take_gram(comm, t->n, t->r, t->Y, t->gram);
-        if (distance_to_identity(t->gram, t->r) <= IDENTITY) break;
+        if (distance_to_identity(t->gram, t->r) <= IDENTITY) return DC_OK;
         DC_TRY(factor(comm, t));
         if (n > 0) dtrsm_("L", "U", "T", "N", &r, &n, &one, t->gram, &r, t->Y, &r, 1, 1, 1, 1);
         dtrmm_("L", "U", "N", "N", &r, &r, &one, t->gram, &r, t->T, &r, 1, 1, 1, 1);
     }
+    st = DC_FAIL(DC_ERR_NUMERIC, "the columns of a product did not become orthogonal in %d passes", PASSES_MAX);
 out:
     return st;
 }
@@ -343,6 +364,7 @@ static dc_status check_columns(int64_t k, int64_t d)
 dc_status dc_dla_svd_solve(dc_comm *comm, const dc_rows *Z, int64_t k, dc_dla_svd *out)
 {
     dc_status st = DC_OK;
+    int64_t *keep = NULL;
     tall t = {.Z = Z, .n = dc_part_rows(Z->part), .d = Z->d, .k = k};
     *out = (dc_dla_svd){.k = k};
     DC_TRY_ALL(comm, check_columns(k, Z->d));
@@ -350,7 +372,8 @@ dc_status dc_dla_svd_solve(dc_comm *comm, const dc_rows *Z, int64_t k, dc_dla_sv
     DC_TRY(take_first(comm, Z, &t));
     DC_TRY_ALL(comm, take(&t, out));
     multiply(&t);
-    scale_columns(comm, &t);
+    DC_TRY_ALL(comm, dc_mem_alloc(&keep, (size_t)t.kept, sizeof *keep, "columns"));
+    scale_columns(comm, &t, keep);
     if (t.r > 0) {
         DC_TRY(orthogonalise(comm, &t));
         DC_TRY(decompose(comm, &t));
@@ -360,6 +383,7 @@ dc_status dc_dla_svd_solve(dc_comm *comm, const dc_rows *Z, int64_t k, dc_dla_sv
     set_signs(&t, out);
     DC_TRY(check(comm, &t, out));
 out:
+    dc_mem_free(&keep);
     release(&t);
     if (st != DC_OK) dc_dla_svd_release(out);
     return st;

@@ -67,6 +67,8 @@ void dtrmm_(const char *side, const char *uplo, const char *transa, const char *
             const double *alpha, const double *a, const int *lda, double *b, const int *ldb, size_t, size_t, size_t,
             size_t);
 void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info, size_t);
+void dpstrf_(const char *uplo, const int *n, double *a, const int *lda, int *piv, int *rank, const double *tol,
+             double *work, int *info, size_t);
 void dgesdd_(const char *jobz, const int *m, const int *n, double *a, const int *lda, double *s, double *u,
              const int *ldu, double *vt, const int *ldvt, double *work, const int *lwork, int *iwork, int *info,
              size_t);

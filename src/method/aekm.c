@@ -12,5 +12,6 @@ const dc_method dc_method_aekm = {
     .create = dc_centers_create,
     .start = dc_centers_start,
     .infer = dc_centers_infer,
+    .sweep = dc_centers_sweep,
     .destroy = dc_centers_destroy,
 };

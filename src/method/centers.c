@@ -146,6 +146,34 @@ dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const
     return dc_centers_refresh_kind(comm, state, DC_TARGET_SQUARE, rows, out);
 }
 
+void dc_centers_take_task(dc_kmeans_config *cfg, const dc_sweep_task *task)
+{
+    cfg->K = task->K;
+    cfg->seed = task->seed;
+    cfg->state = task->state;
+    cfg->quiet = true;
+    if (task->n_init) cfg->n_init = task->n_init;
+}
+
+dc_status dc_centers_sweep(dc_comm *comm, const dc_method_env *env, const dc_rows *rows, const dc_sweep_task *task,
+                           dc_sweep_fit *out)
+{
+    dc_kmeans_result km;
+    dc_kmeans_config cfg = env->kmeans;
+    dc_centers_take_task(&cfg, task);
+    const dc_status st = dc_kmeans(comm, rows, &cfg, &km);
+    if (st != DC_OK) return st;
+    *out = (dc_sweep_fit){.label = km.labels,
+                          .inertia = km.inertia,
+                          .bic = dc_sweep_bic(km.size, task->K, rows->part->N, rows->d, km.inertia),
+                          .iterations = km.iterations,
+                          .converged = km.converged};
+    for (int64_t k = 0; k < task->K; k++) out->empty += km.size[k] == 0;
+    km.labels = NULL;
+    dc_kmeans_result_release(&km);
+    return DC_OK;
+}
+
 /* ---- Recording --------------------------------------------------------------------------------------------------- */
 
 dc_val dc_centers_encode(dc_graph *g, const dc_method_env *env, dc_pass pass, dc_val x)

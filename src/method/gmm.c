@@ -97,6 +97,33 @@ static double start_saved_bytes(const dc_method_env *env)
     return dc_mixture_saved_bytes(env->L, env->K, (dc_covariance)k->covariance);
 }
 
+/* ---- Sweep over numbers of clusters ------------------------------------------------------------------------------ */
+
+static dc_status sweep(dc_comm *comm, const dc_method_env *env, const dc_rows *rows, const dc_sweep_task *task,
+                       dc_sweep_fit *out)
+{
+    dc_status st = DC_OK;
+    dc_mixture m = {0};
+    int64_t *size = NULL;
+    dc_mixture_config cfg = config_of(env);
+    dc_centers_take_task(&cfg.kmeans, task);
+    if (task->n_init) cfg.n_init = DC_MIN(cfg.n_init, task->n_init);
+    cfg.phase = "sweep_mixture";
+    DC_TRY_ALL(comm, dc_mem_alloc(&size, (size_t)task->K, sizeof *size, "cluster sizes"));
+    DC_TRY_ALL(comm, dc_mem_alloc(&out->label, (size_t)dc_part_rows(rows->part), sizeof *out->label, "labels"));
+    DC_TRY(dc_mixture_fit(comm, rows, &cfg, &m));
+    DC_TRY_ALL(comm, dc_mixture_labels(&m, rows, out->label));
+    DC_TRY(dc_sweep_inertia(comm, rows, out->label, task->K, size, &out->inertia));
+    out->bic = m.bic;
+    out->iterations = m.iterations;
+    out->converged = m.converged;
+    for (int64_t k = 0; k < task->K; k++) out->empty += size[k] == 0;
+out:
+    dc_mixture_release(&m);
+    dc_mem_free(&size);
+    return st;
+}
+
 /* ---- Fit --------------------------------------------------------------------------------------------------------- */
 
 enum { LOG_LIKELIHOOD, BIC, AIC, ITERATIONS, N_NUMBERS };
@@ -168,7 +195,7 @@ static dc_status results(const dc_method_state *s, dc_results *r)
 const dc_method dc_method_gmm = {
     .name = "gmm",
     .summary = "mixture of Gaussians on the embedding of the pretrained autoencoder, or on the rows",
-    .flags = 0,
+    .flags = DC_METHOD_LIKELIHOOD,
     DC_METHOD_KEYS(keys, gmm_keys),
     .build = build,
     .create = create,
@@ -179,5 +206,6 @@ const dc_method dc_method_gmm = {
     .infer = infer,
     .keep = keep,
     .results = results,
+    .sweep = sweep,
     .destroy = dc_centers_destroy,
 };

@@ -72,6 +72,11 @@ dc_status dc_centers_refresh_kind(dc_comm *comm, dc_method_state *state, dc_targ
 /* Sends the rows of the batch through the encoder, for inference, and outputs them as the embedding if the network has
  * layers. */
 dc_val dc_method_embed(dc_graph *g, const dc_method_env *env);
+/* Sets what a task of a sweep says, in the configuration of its k-means. */
+void dc_centers_take_task(dc_kmeans_config *cfg, const dc_sweep_task *task);
+/* dc_method.sweep of methods whose clusters are those of k-means. */
+dc_status dc_centers_sweep(dc_comm *comm, const dc_method_env *env, const dc_rows *rows, const dc_sweep_task *task,
+                           dc_sweep_fit *out);
 /* Sends rows x through the encoder. */
 dc_val dc_centers_encode(dc_graph *g, const dc_method_env *env, dc_pass pass, dc_val x);
 /* Minimises, with weight 1, the loss of reconstructing rows x from their embedding z; the decoder learns. */

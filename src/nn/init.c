@@ -1,5 +1,5 @@
-/* Initial weights. They depend only on (seed, layer, element), so every rank computes the same weights without
- * messages. Biases are 0 in all schemes. */
+/* Initial weights that depend only on (seed, layer, element), so every rank computes the same weights without
+ * messages. Biases are 0 in all schemes. (The scheme pca looks at the rows: train/init_pca.c.) */
 #include <math.h>
 #include <string.h>
 
@@ -11,7 +11,8 @@ static const double normal_sigma = 0.01;
 static const char *const names[] = {[DC_INIT_FAN_IN] = "fan_in",
                                     [DC_INIT_GLOROT] = "glorot",
                                     [DC_INIT_XAVIER_SQRT2] = "xavier_sqrt2",
-                                    [DC_INIT_NORMAL] = "normal"};
+                                    [DC_INIT_NORMAL] = "normal",
+                                    [DC_INIT_PCA] = "pca"};
 
 const char *dc_init_name(dc_init init)
 {
@@ -36,6 +37,7 @@ static double uniform_bound(dc_init scheme, const dc_layer *layer)
                  in = (double)dc_layer_rows(layer), out = reach * (double)dc_layer_columns(layer);
     switch (scheme) {
     case DC_INIT_FAN_IN:
+    case DC_INIT_PCA:
         return sqrt(1 / in);
     case DC_INIT_GLOROT:
         return sqrt(6 / (in + out));
@@ -59,10 +61,11 @@ static void draw(const dc_layer *layer, dc_init scheme, uint64_t seed, uint64_t 
 /* A norm's gamma and running variance start at 1, the running mean at 0. */
 static void init_norm(const dc_layer *layer, float *value)
 {
-    for (int64_t j = 0; layer->norm && j < layer->out; j++) value[layer->gamma + (size_t)j] = 1;
-    for (int64_t j = 0; layer->norm == DC_NORM_BATCH && j < layer->out; j++) {
+    const int64_t width = dc_layer_biases(layer);
+    for (int64_t j = 0; layer->norm && j < width; j++) value[layer->gamma + (size_t)j] = 1;
+    for (int64_t j = 0; layer->norm == DC_NORM_BATCH && j < width; j++) {
         value[layer->mean + (size_t)j] = 0;
-        value[layer->mean + (size_t)(layer->out + j)] = 1;
+        value[layer->mean + (size_t)(width + j)] = 1;
     }
 }
 

@@ -207,17 +207,17 @@ const dc_op dc_op_deconv = {.name = "deconv",
                             .lane = lane,
                             .flops = flops_back};
 
-dc_val dc_conv_layer(dc_graph *g, const dc_layer *layer, const dc_layer *owner, bool trained, dc_val x)
+dc_val dc_conv_layer(dc_graph *g, const dc_layer *layer, const dc_layer *owner, dc_pass pass, dc_val x)
 {
+    const bool trained = pass != DC_FIXED, normed = layer->norm != DC_NORM_NONE, apart = layer->act == DC_ACT_GELU;
     const dc_tensor weight = {owner->name, owner->weight, dc_layer_rows(owner), dc_layer_columns(owner), trained},
                     bias = {layer->name, layer->bias, 1, dc_layer_biases(layer), trained};
-    const int in[] = {x.id, (dc_use)(g, &weight).id, (dc_use)(g, &bias).id};
-    const bool apart = layer->act == DC_ACT_GELU;
-    const dc_node node = {.op = layer->kind == DC_LAYER_CONV ? &dc_op_conv : &dc_op_deconv,
-                          .n_in = 3,
-                          .in = {in[0], in[1], in[2]},
-                          .whole = {apart ? DC_ACT_LINEAR : layer->act},
-                          .window = layer->window};
+    dc_node node = {.op = layer->kind == DC_LAYER_CONV ? &dc_op_conv : &dc_op_deconv,
+                    .n_in = 2,
+                    .in = {x.id, (dc_use)(g, &weight).id},
+                    .whole = {apart || normed ? DC_ACT_LINEAR : layer->act},
+                    .window = layer->window};
+    if (!normed) node.in[node.n_in++] = (dc_use)(g, &bias).id;
     const dc_val y = dc_record(g, node, (dc_shape){DC_ROWS, 1, layer->out});
-    return apart ? dc_act_gelu(g, y) : y;
+    return normed ? dc_norm_layer(g, layer, pass, y) : apart ? dc_act_gelu(g, y) : y;
 }

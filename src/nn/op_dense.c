@@ -162,7 +162,7 @@ dc_val(dc_layers)(dc_graph *g, const dc_net *net, int first, int last, dc_pass p
             return dc_refuse(g, "layer %s reads rows of width %lld, it is given width %lld", layer->name,
                              (long long)layer->in, (long long)dc_graph_shape(g, x).width);
         x = dc_layer_is_pool(layer)      ? dc_pool_layer(g, layer, x)
-            : dc_layer_has_window(layer) ? dc_conv_layer(g, layer, owner, pass != DC_FIXED, x)
+            : dc_layer_has_window(layer) ? dc_conv_layer(g, layer, owner, pass, x)
                                          : dense(g, layer, owner, pass, x);
     }
     return x;

@@ -1,8 +1,9 @@
 /* Norms before an activation. Batch norm (Ioffe and Szegedy, ICML 2015):
  *   y = act(gamma (x - mean) / sqrt(variance + e) + bias)
  * where mean and variance of a column are those of the batch, over all ranks, or running ones. They are operands, so
- * their gradients go on to the rows of the whole batch. Layer norm (Ba, Kiros, Hinton, 2016) takes them over the
- * columns of a row. */
+ * their gradients go on to the rows of the whole batch. Images are norm'd by channel, over rows and pixels: the vectors
+ * have as many values as there are channels. Layer norm (Ba, Kiros, Hinton, 2016) takes the moments over the columns of
+ * a row. */
 #include <math.h>
 
 #include "dcmpi/op.h"
@@ -22,29 +23,56 @@ static inline void put(float *d, int64_t count, bool adds, dc_vec v)
     dc_vec_store(d, count, adds ? dc_vec_load(d, count) + v : v);
 }
 
-/* ---- Variance of the batch, from its mean. By the mean it has no slope, because the mean is where it is least. -----
- */
-
-static void add_squares(const dc_call *c, double *sum)
+/* Pixels of a row; 1 if the rows are no images. */
+static int64_t pixels_of(const dc_call *c, int64_t channels)
 {
-    const int64_t width = dc_in_width(c, 0);
-    for (int64_t i = 0; i < c->tile->n; i++)
-        for (int64_t j = 0; j < width; j++) {
-            const double e = (double)c->in[0][i * width + j] - (double)c->in[1][j];
-            sum[j] += e * e;
-        }
+    return dc_in_width(c, 0) / channels;
 }
+
+/* ---- Moments of the batch. By the mean the variance has no slope, because the mean is where it is least. ----------
+ */
 
 static double mean_of(const dc_tile *tile)
 {
     return 1 / (double)tile->B;
 }
 
+static void add_pixels(const dc_call *c, double *sum)
+{
+    const int64_t width = c->node->shape.width, pixels = pixels_of(c, width);
+    for (int64_t i = 0; i < c->tile->n * pixels; i++)
+        for (int64_t j = 0; j < width; j++) sum[j] += (double)c->in[0][i * width + j] / (double)pixels;
+}
+
+static void spread_pixels(const dc_call *c)
+{
+    const int64_t width = c->node->shape.width, pixels = pixels_of(c, width);
+    const double share = mean_of(c->tile) / (double)pixels;
+    for (int64_t i = 0; c->din[0] && i < c->tile->n * pixels; i++)
+        for (int64_t j = 0; j < width; j++) {
+            float *d = &c->din[0][i * width + j];
+            *d = (c->adds[0] ? *d : 0) + (float)(share * (double)c->dout[j]);
+        }
+}
+
+static const dc_op channel_mean = {
+    .name = "channel-mean", .reach = DC_REACH_SUM, .add = add_pixels, .share = mean_of, .backward = spread_pixels};
+
+static void add_squares(const dc_call *c, double *sum)
+{
+    const int64_t width = dc_in_width(c, 1), pixels = pixels_of(c, width);
+    for (int64_t i = 0; i < c->tile->n * pixels; i++)
+        for (int64_t j = 0; j < width; j++) {
+            const double e = (double)c->in[0][i * width + j] - (double)c->in[1][j];
+            sum[j] += e * e / (double)pixels;
+        }
+}
+
 static void spread_squares(const dc_call *c)
 {
-    const int64_t width = dc_in_width(c, 0);
-    const double share = 2 * mean_of(c->tile);
-    for (int64_t i = 0; c->din[0] && i < c->tile->n; i++)
+    const int64_t width = dc_in_width(c, 1), pixels = pixels_of(c, width);
+    const double share = 2 * mean_of(c->tile) / (double)pixels;
+    for (int64_t i = 0; c->din[0] && i < c->tile->n * pixels; i++)
         for (int64_t j = 0; j < width; j++) {
             const double e = (double)c->in[0][i * width + j] - (double)c->in[1][j];
             float *d = &c->din[0][i * width + j];
@@ -73,12 +101,12 @@ static void slopes_of(const dc_call *c, int64_t j0, int64_t count, float *slope)
 
 static void batch_norm(const dc_call *c)
 {
-    const int64_t width = c->node->shape.width;
+    const int64_t width = dc_in_width(c, MEAN), n = c->tile->n * pixels_of(c, width);
     float slope[COLUMNS];
     for (int64_t j0 = 0; j0 < width; j0 += COLUMNS) {
         const int64_t count = DC_MIN(width - j0, (int64_t)COLUMNS);
         slopes_of(c, j0, count, slope);
-        for (int64_t i = 0; i < c->tile->n; i++)
+        for (int64_t i = 0; i < n; i++)
             for (int64_t j = 0; j < count; j += DC_VEC_LANES) {
                 const int64_t rest = count - j, at = i * width + j0 + j;
                 const dc_vec e = dc_vec_load(c->in[X] + at, rest) - dc_vec_load(c->in[MEAN] + j0 + j, rest);
@@ -97,12 +125,12 @@ static dc_vec inner_gradient(const dc_call *c, int64_t at, int64_t count)
 
 static void batch_norm_back(const dc_call *c)
 {
-    const int64_t width = c->node->shape.width;
+    const int64_t width = dc_in_width(c, MEAN), n = c->tile->n * pixels_of(c, width);
     float slope[COLUMNS];
     for (int64_t j0 = 0; c->din[X] && j0 < width; j0 += COLUMNS) {
         const int64_t count = DC_MIN(width - j0, (int64_t)COLUMNS);
         slopes_of(c, j0, count, slope);
-        for (int64_t i = 0; i < c->tile->n; i++)
+        for (int64_t i = 0; i < n; i++)
             for (int64_t j = 0; j < count; j += DC_VEC_LANES) {
                 const int64_t rest = count - j, at = i * width + j0 + j;
                 put(c->din[X] + at, rest, c->adds[X], inner_gradient(c, at, rest) * dc_vec_load(slope + j, rest));
@@ -128,7 +156,7 @@ static double share_of(const dc_call *c, int k, int64_t j, double e)
 
 static void batch_norm_partial(const dc_call *c, int k, double *sum)
 {
-    const int64_t width = c->node->shape.width;
+    const int64_t width = dc_in_width(c, MEAN), n = c->tile->n * pixels_of(c, width);
     const bool varies =
         k == VARIANCE || k == GAMMA; /* the factor is share_of(e = 1) times e, or the same for all rows */
     float d[DC_VEC_LANES];
@@ -136,7 +164,7 @@ static void batch_norm_partial(const dc_call *c, int k, double *sum)
         const int64_t count = DC_MIN(width - j0, (int64_t)DC_VEC_LANES);
         double factor[DC_VEC_LANES];
         for (int64_t j = 0; j < count; j++) factor[j] = share_of(c, k, j0 + j, 1);
-        for (int64_t i = 0; i < c->tile->n; i++) {
+        for (int64_t i = 0; i < n; i++) {
             dc_vec_store(d, DC_VEC_LANES, inner_gradient(c, i * width + j0, count));
             for (int64_t j = 0; j < count; j++) {
                 const double e = (double)c->in[X][i * width + j0 + j] - (double)c->in[MEAN][j0 + j];
@@ -149,10 +177,11 @@ static void batch_norm_partial(const dc_call *c, int k, double *sum)
 static const dc_op op_batch_norm = {
     .name = "batch-norm", .forward = batch_norm, .backward = batch_norm_back, .partial = batch_norm_partial};
 
-/* Running moments as PyTorch moves them: of the variance the unbiased one. */
+/* Running moments as PyTorch moves them: of the variance the unbiased one. whole: is it the variance, pixels of a row.
+ */
 static void move_moments(const dc_call *c)
 {
-    const double B = (double)c->tile->B, unbiased = c->node->whole[0] && B > 1 ? B / (B - 1) : 1;
+    const double B = (double)(c->tile->B * c->node->whole[1]), unbiased = c->node->whole[0] && B > 1 ? B / (B - 1) : 1;
     for (int64_t j = 0; j < c->tile->n * c->node->shape.width; j++)
         c->out[j] = (float)(KEPT * (double)c->in[0][j] + (1 - KEPT) * unbiased * (double)c->in[1][j]);
 }
@@ -252,14 +281,14 @@ static const dc_op op_layer_norm = {
  */
 
 /* The tensor takes part of the batch's moment; if an earlier pass of this step moves it, too, it goes on from there. */
-static void move(dc_graph *g, const dc_tensor *tensor, dc_val moment, bool is_variance)
+static void move(dc_graph *g, const dc_tensor *tensor, dc_val moment, bool is_variance, int64_t pixels)
 {
     int m = 0;
     while (m < g->n_moves && g->move[m].tensor.at != tensor->at) m++;
     const bool again = m < g->n_moves;
     const dc_val before = again ? (dc_val){g->move[m].node} : (dc_use)(g, tensor);
     const dc_val after =
-        dc_record(g, (dc_node){.op = &running, .n_in = 2, .in = {before.id, moment.id}, .whole = {is_variance}},
+        dc_record(g, (dc_node){.op = &running, .n_in = 2, .in = {before.id, moment.id}, .whole = {is_variance, pixels}},
                   dc_graph_shape(g, moment));
     if (again)
         g->move[m].node = after.id;
@@ -269,19 +298,22 @@ static void move(dc_graph *g, const dc_tensor *tensor, dc_val moment, bool is_va
 
 static dc_val of_batch(dc_graph *g, const dc_layer *layer, dc_act act, dc_pass pass, dc_val x)
 {
-    const dc_tensor mean = {layer->name, layer->mean, 1, layer->out, false},
-                    square = {layer->name, layer->mean + (size_t)layer->out, 1, layer->out, false},
-                    gamma = {layer->name, layer->gamma, 1, layer->out, pass != DC_FIXED},
-                    bias = {layer->name, layer->bias, 1, layer->out, pass != DC_FIXED};
+    const int64_t width = dc_layer_biases(layer), pixels = layer->out / width;
+    const dc_tensor mean = {layer->name, layer->mean, 1, width, false},
+                    square = {layer->name, layer->mean + (size_t)width, 1, width, false},
+                    gamma = {layer->name, layer->gamma, 1, width, pass != DC_FIXED},
+                    bias = {layer->name, layer->bias, 1, width, pass != DC_FIXED};
     const bool fixed = pass == DC_FIXED;
-    const dc_val m = fixed ? (dc_use)(g, &mean) : (dc_mean)(g, x);
-    const dc_val v = fixed ? (dc_use)(g, &square)
-                           : dc_record(g, (dc_node){.op = &variance, .n_in = 2, .in = {x.id, m.id}},
-                                       (dc_shape){DC_ONE, 1, layer->out});
+    const dc_shape one = {DC_ONE, 1, width};
+    const dc_val m = fixed         ? (dc_use)(g, &mean)
+                     : pixels == 1 ? (dc_mean)(g, x)
+                                   : dc_record(g, (dc_node){.op = &channel_mean, .n_in = 1, .in = {x.id}}, one);
+    const dc_val v =
+        fixed ? (dc_use)(g, &square) : dc_record(g, (dc_node){.op = &variance, .n_in = 2, .in = {x.id, m.id}}, one);
     const int in[] = {x.id, m.id, v.id, (dc_use)(g, &gamma).id, (dc_use)(g, &bias).id};
     if (pass == DC_TRAINED) {
-        move(g, &mean, m, false);
-        move(g, &square, v, true);
+        move(g, &mean, m, false, pixels);
+        move(g, &square, v, true, pixels);
     }
     return dc_record(
         g, (dc_node){.op = &op_batch_norm, .n_in = 5, .in = {in[0], in[1], in[2], in[3], in[4]}, .whole = {act}},

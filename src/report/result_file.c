@@ -159,6 +159,23 @@ out:
     return st;
 }
 
+static dc_status fill_components(dc_h5 *h5, const dc_dataset *d)
+{
+    dc_status st = DC_OK;
+    double *share = NULL;
+    const dc_pca *pca = &d->pca;
+    const dc_gidx k = pca->k, dims[] = {k, d->D};
+    DC_TRY(dc_mem_alloc(&share, (size_t)k, sizeof *share, "explained variance"));
+    for (int64_t j = 0; j < k; j++) share[j] = pca->variance[j] / pca->total;
+    DC_TRY(dc_h5_put(h5, "/scaling/components", DC_H5_F32, 2, dims, pca->direction));
+    DC_TRY(dc_h5_put(h5, "/scaling/component_scale", DC_H5_F32, 1, &k, pca->factor));
+    DC_TRY(dc_h5_put(h5, "/scaling/explained_variance", DC_H5_F64, 1, &k, pca->variance));
+    DC_TRY(dc_h5_put(h5, "/scaling/explained_variance_ratio", DC_H5_F64, 1, &k, share));
+out:
+    dc_mem_free(&share);
+    return st;
+}
+
 static dc_status fill_model(dc_h5 *h5, const dc_result *r)
 {
     dc_status st = DC_OK;
@@ -168,6 +185,7 @@ static dc_status fill_model(dc_h5 *h5, const dc_result *r)
     DC_TRY(dc_h5_put(h5, "/scaling/scale", DC_H5_F32, 1, &D, r->data->scale));
     if (r->data->clip_lo) DC_TRY(dc_h5_put(h5, "/scaling/clip_lo", DC_H5_F64, 1, &D, r->data->clip_lo));
     if (r->data->clip_lo) DC_TRY(dc_h5_put(h5, "/scaling/clip_hi", DC_H5_F64, 1, &D, r->data->clip_hi));
+    if (r->data->pca.k > 0) DC_TRY(fill_components(h5, r->data));
     DC_TRY(dc_model_save(h5, r->slab, r->value));
 out:
     return st;
@@ -300,6 +318,7 @@ static dc_status fill(void *ctx, dc_h5 *h5)
     DC_TRY(fill_clusters(h5, r));
     DC_TRY(fill_model(h5, r));
     for (int i = 0; i < r->n_histories; i++) DC_TRY(fill_history(h5, r->history[i]));
+    if (r->sweep) DC_TRY(dc_sweep_write(h5, r->sweep));
     DC_TRY(fill_scores(h5, r));
     DC_TRY(fill_graph(h5, r->graph));
     DC_TRY(create_timing(h5, r));
@@ -357,7 +376,8 @@ double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const d
     if (has_method && cfg->output.q == DC_Q_FULL) row += sizeof(float) * K;
     if (cfg->graph.save) row += (sizeof(dc_gidx) + sizeof(double)) * (double)cfg->graph.neighbours + sizeof(int64_t);
     const double table = dc_counts_has_table(cfg->cluster.clusters, head->C) ? sizeof(int64_t) * K * C : 0;
-    return (double)head->N * row + sizeof(float) * (double)slab->n + table;
+    const double components = sizeof(float) * (double)head->components * (double)head->D;
+    return (double)head->N * row + sizeof(float) * (double)slab->n + table + components;
 }
 
 dc_status dc_result_write(dc_comm *comm, const char *path, dc_result *r, dc_timers *timers, dc_timing *timing)
@@ -392,6 +412,7 @@ static dc_status replace_scores(void *ctx, dc_h5 *h5)
     for (size_t i = 0; i < DC_COUNT_OF(labels); i++) DC_TRY(dc_h5_remove_attr(h5, "/", labels[i]));
     DC_TRY(dc_h5_remove(h5, "/confusion"));
     DC_TRY(dc_h5_remove(h5, "/classes"));
+    DC_TRY(dc_sweep_unscore(h5));
     DC_TRY(fill_labels(h5, r));
     DC_TRY(fill_scores(h5, r));
     DC_TRY(dc_h5_put_attr_hash(h5, "/", "labels_hash", r->from->labels_hash));

@@ -241,6 +241,7 @@ static dc_status write_all(FILE *f, dc_h5 *h5, const dc_outcome *o)
     dc_json_begin(&j, f);
     if (o->names_itself) dc_json_str(&j, "result_hash", hash);
     DC_TRY(write_result(&j, h5, o));
+    DC_TRY(dc_sweep_summary(h5, &j));
     DC_TRY(write_start(&j, h5));
     DC_TRY(write_timing(&j, h5));
     DC_TRY(write_checks(&j, h5));

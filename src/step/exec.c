@@ -216,7 +216,8 @@ static void gather_rows(dc_step *s)
 
 /* ---- Step ------------------------------------------------------------------------------------------------------- */
 
-/* Takes the losses, and the gradients that are sums of parts, from the sums over all rows. */
+/* Takes the losses, and the gradients that are sums of parts, from the sums over all rows. A loss that is a vector is
+ * already complete. */
 static void take_totals(dc_step *s, double *loss)
 {
     const dc_graph *g = s->plan.graph;

@@ -5,7 +5,7 @@
  * that the partial sums of a tile stay in the cache. Each rank owns a slice of the gradient: it receives this slice of
  * the roots of all ranks, and finishes the tree for this slice. A batch of B rows has at most ceil(B/V) rows in a
  * shard; a shard with fewer is padded with zeros in D, so that all products have the same shape. A product of patches
- * is over the rows that the shard has in the step, so it needs no padding. */
+ * (outer_tree_kern.c) uses only the rows that the shard has in the step, so it needs no padding. */
 #include "outer_tree.h"
 
 #include <string.h>
@@ -57,7 +57,8 @@ static void cut_rows(dc_tree_tile *tile, int64_t *n, const dc_outer *o, int i, i
                                       .start = start};
 }
 
-/* Cuts all items into tiles; each tile knows where its item starts in the vector of a root. */
+/* Cuts all items into tiles; each tile knows where its item starts in the vector of a root (with one rank: in the
+ * gradient). */
 static void cut_items(const dc_outer *o, dc_outer_tree *t)
 {
     t->n_tiles = 0;
@@ -97,7 +98,7 @@ out:
     return st;
 }
 
-/* Floats of the patches that a thread forms at once. */
+/* Most floats of patches that a thread forms at once. */
 static size_t patch_floats(const dc_outer *o)
 {
     size_t floats = 0;

@@ -194,6 +194,34 @@ out:
     return st;
 }
 
+/* Compares the principal components that enter the network, if any do. */
+static dc_status compare_components(dc_h5 *h5, const char *path, const dc_dataset *data)
+{
+    dc_status st = DC_OK;
+    float *stored = NULL;
+    const int64_t k = data->pca.k;
+    const float *const mine[] = {data->pca.direction, data->pca.factor};
+    const char *const name[] = {"/scaling/components", "/scaling/component_scale"};
+    const dc_slab_array array[] = {{.n_dims = 2, .dim = {k, data->D}}, {.n_dims = 1, .dim = {k}}};
+    const size_t n[] = {(size_t)(k * data->D), (size_t)k};
+    if (dc_h5_exists(h5, name[0]) != (k > 0))
+        return DC_FAIL(DC_ERR_USAGE, "%s (model.weights) was trained with%s input.scale = pca; scale as that run did",
+                       path, k > 0 ? "out" : "");
+    if (k == 0) return DC_OK;
+    DC_TRY(dc_mem_alloc(&stored, n[0], sizeof *stored, "principal components"));
+    for (int i = 0; i < 2; i++) {
+        DC_TRY(visit_array(h5, path, name[i], &array[i], stored));
+        if (memcmp(stored, mine[i], n[i] * sizeof *stored) != 0)
+            DC_TRY(DC_FAIL(DC_ERR_USAGE,
+                           "%s (model.weights) was trained with other principal components (%s); use input.data and "
+                           "the keys of input.scale = pca of that run, or train anew",
+                           path, name[i]));
+    }
+out:
+    dc_mem_free(&stored);
+    return st;
+}
+
 /* Compares the bounds of input.clip; a file without bounds means that nothing was clipped. */
 static dc_status compare_clip(dc_h5 *h5, const char *path, const dc_dataset *data)
 {
@@ -273,16 +301,29 @@ static dc_status compare_depth(dc_h5 *h5, const char *path, const dc_net *net)
     return DC_OK;
 }
 
+/* Methods that train an encoder alone have no decoder. */
+static dc_status compare_decoders(dc_h5 *h5, const char *path, const dc_net *net)
+{
+    const bool there = dc_h5_exists(h5, "/model/decoder_0"), here = net->n_layers > net->n_encoder;
+    if (there == here || !dc_h5_exists(h5, "/model/encoder_0")) return DC_OK;
+    return DC_FAIL(DC_ERR_USAGE,
+                   "%s (model.weights) holds an encoder with%s decoder, and the deck's cluster.method trains one "
+                   "with%s decoder; use weights of a method of that kind",
+                   path, there ? " a" : "out a", here ? " a" : "out a");
+}
+
 static dc_status check_all(dc_h5 *h5, const char *path, const dc_net *net, const dc_dataset *data)
 {
     dc_status st = DC_OK;
     dc_slab slab;
     dc_slab_init(&slab, net);
+    DC_TRY(compare_decoders(h5, path, net));
     DC_TRY(compare_ties(h5, path, net));
     DC_TRY(compare_norms(h5, path, net));
     DC_TRY(visit_slab(h5, path, &slab, NULL));
     DC_TRY(compare_depth(h5, path, net));
     DC_TRY(compare_activations(h5, path, net));
+    if (data) DC_TRY(compare_components(h5, path, data));
     if (data) DC_TRY(compare_scaling(h5, path, data));
     if (data) DC_TRY(compare_clip(h5, path, data));
 out:

@@ -18,7 +18,8 @@ struct dc_predictor {
     int64_t capacity;
     dc_embedder *embedder; /* NULL without a method */
     float *q;              /* [capacity x K], with a method */
-    float *rows;           /* [256 x D] scaled rows, without a method */
+    float *rows;           /* [256 x width] rows as they enter the network, without a method */
+    float *Z;              /* [capacity x k] principal components of the rows, with pca */
     dc_timers timers;
 };
 
@@ -57,9 +58,17 @@ dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_
     p->trained = t;
     p->part = *part;
     p->capacity = capacity;
-    p->view = (dc_dataset){
-        .D = t->D, .dtype = dtype, .clip_lo = t->clip_lo, .clip_hi = t->clip_hi, .shift = t->shift, .scale = t->scale};
+    p->view = (dc_dataset){.D = t->D,
+                           .dtype = dtype,
+                           .clip_lo = t->clip_lo,
+                           .clip_hi = t->clip_hi,
+                           .shift = t->shift,
+                           .scale = t->scale,
+                           .pca = t->pca};
     snprintf(p->view.source, sizeof p->view.source, "%s", source);
+    if (t->pca.k > 0)
+        DC_TRY(dc_mem_alloc(&p->Z, dc_mul_size(rows, (size_t)t->pca.k), sizeof *p->Z, "components of the rows"));
+    p->view.Z = p->Z;
     p->env = (dc_method_env){.K = t->K,
                              .L = t->width,
                              .final = t->final,
@@ -71,7 +80,7 @@ dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_
         DC_TRY(dc_embedder_alloc(&p->embedder, dc_method_find(t->method), &p->env, t->tile_rows, rows));
         DC_TRY(dc_mem_alloc(&p->q, dc_mul_size(rows, (size_t)t->K), sizeof *p->q, "soft assignment"));
     } else {
-        DC_TRY(dc_mem_alloc(&p->rows, DC_EMBED_TILE_MAX, (size_t)t->D * sizeof *p->rows, "scaled rows"));
+        DC_TRY(dc_mem_alloc(&p->rows, DC_EMBED_TILE_MAX, (size_t)t->width * sizeof *p->rows, "scaled rows"));
     }
 out:
     if (st != DC_OK) dc_predictor_destroy(&p);
@@ -86,6 +95,7 @@ void dc_predictor_destroy(dc_predictor **predictor)
     dc_embedder_destroy(&p->embedder);
     dc_mem_free(&p->q);
     dc_mem_free(&p->rows);
+    dc_mem_free(&p->Z);
     dc_mem_free(predictor);
 }
 
@@ -111,7 +121,7 @@ static void predict_raw(dc_predictor *p, int32_t *label)
     for (int64_t lo = 0; lo < p->n; lo += DC_EMBED_TILE_MAX) {
         const int64_t n = DC_MIN((int64_t)DC_EMBED_TILE_MAX, p->n - lo);
         dc_dataset_rows(&p->view, lo, n, p->rows);
-        dc_nearest(p->rows, t->value, n, t->K, t->D, label + lo);
+        dc_nearest(p->rows, t->value, n, t->K, t->width, label + lo);
     }
 }
 
@@ -126,11 +136,10 @@ static dc_status look_at_rows(dc_predictor *p, dc_strange_rows *strange)
     if (strange->row == INT64_MAX) strange->row = first + row, strange->column = column;
     strange->count += count;
     if (dc_dataset_outside(&p->view, p->n, -FLT_MAX, FLT_MAX, &row, &column) == 0) return DC_OK;
-    return DC_FAIL(
-        DC_ERR_DATA,
-        "%s: row %lld, column %lld (counted from 0): after the scaling of the run its value is beyond single "
-        "precision; remove or replace it",
-        p->view.source, (long long)(first + row), (long long)column);
+    return DC_FAIL(DC_ERR_DATA,
+                   "%s: row %lld, %s %lld (counted from 0): after the scaling of the run its value is beyond single "
+                   "precision; remove or replace it",
+                   p->view.source, (long long)(first + row), p->Z ? "component" : "column", (long long)column);
 }
 
 static dc_status check_embedding(const dc_predictor *p, const float *Z)
@@ -149,7 +158,8 @@ dc_status dc_predictor_run(dc_predictor *p, const void *X, float *Z, int32_t *la
                            dc_strange_rows *strange)
 {
     p->view.X = (void *)(uintptr_t)X;
-    const dc_status st = look_at_rows(p, strange);
+    dc_status st = p->Z ? dc_pca_project(&p->view, p->part.row_lo + p->first, p->n, p->Z) : DC_OK;
+    if (st == DC_OK) st = look_at_rows(p, strange);
     if (st != DC_OK) return st;
     if (!p->trained->has_method) {
         predict_raw(p, label);

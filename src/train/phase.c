@@ -6,7 +6,8 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 
-/* Number of the named loss; -1: its column is another one, or there are too many. */
+/* Index of this loss in p->term; -1: it is not there, because it is the clustering or reconstruction loss, or because
+ * there are too many. */
 static int term_of(const dc_phase *p, const char *name)
 {
     for (int i = 0; i < p->n_terms; i++)
@@ -91,7 +92,7 @@ static size_t records(const dc_phase *p, int64_t at, int64_t total)
 }
 
 /* Whether a run can be in this state. The last record must be the latest one due by now. If that one is due at this
- * very step, it may not be made yet; then the last record is the one before it. */
+ * very step, it may not have been made yet; then the last record is the one before it. */
 static bool is_possible(const dc_phase *p)
 {
     const int64_t step = p->history->step, total = p->total_before;

@@ -121,7 +121,7 @@ static dc_status check_unit_rows(const dc_model *m, float *row)
     const dc_dataset *data = m->data;
     for (int64_t i = 0; i < dc_part_rows(&data->part); i++) {
         dc_dataset_rows(data, i, 1, row);
-        for (int64_t c = 0; c < data->D; c++)
+        for (int64_t c = 0; c < dc_dataset_width(data); c++)
             if (row[c] < -UNIT_SLACK || row[c] > 1 + UNIT_SLACK)
                 return DC_FAIL(DC_ERR_DATA,
                                "%s: row %lld, column %lld is %g after scaling; pretrain.loss = bce needs values in [0, "
@@ -140,7 +140,7 @@ dc_status dc_recon_check(dc_comm *comm, const dc_model *m, dc_recon_loss loss)
         return DC_FAIL(DC_ERR_USAGE,
                        "pretrain.loss = bce needs a decoder that ends in a sigmoid: model.output_activation, or "
                        "the last layer of model.decoder");
-    DC_TRY_ALL(comm, dc_mem_alloc(&row, (size_t)m->data->D, sizeof *row, "row"));
+    DC_TRY_ALL(comm, dc_mem_alloc(&row, (size_t)dc_dataset_width(m->data), sizeof *row, "row"));
     DC_TRY_ALL(comm, check_unit_rows(m, row));
 out:
     dc_mem_free(&row);

@@ -95,6 +95,18 @@ out:
     return st;
 }
 
+static dc_status read_components(dc_h5 *h5, const char *path, dc_trained *t)
+{
+    int64_t dims[2];
+    const dc_status st = float_dims(h5, path, "/scaling/components", 2, dims);
+    if (st != DC_OK) return st;
+    if (dims[1] != t->D || dims[0] > t->D)
+        return DC_FAIL(DC_ERR_FORMAT, "%s: '/scaling/components' is %lld x %lld, the data have %lld columns", path,
+                       (long long)dims[0], (long long)dims[1], (long long)t->D);
+    t->pca.k = dims[0];
+    return DC_OK;
+}
+
 static dc_status read_header(dc_h5 *h5, const char *path, dc_trained *t)
 {
     dc_status st = DC_OK;
@@ -106,6 +118,7 @@ static dc_status read_header(dc_h5 *h5, const char *path, dc_trained *t)
     DC_TRY(float_dims(h5, path, "/scaling/shift", 1, &t->D));
     t->has_method = dc_h5_has_attr(h5, "/", "method");
     t->has_clip = dc_h5_exists(h5, "/scaling/clip_lo");
+    if (dc_h5_exists(h5, "/scaling/components")) DC_TRY(read_components(h5, path, t));
     DC_TRY(read_attributes(h5, path, t));
 out:
     return st;
@@ -132,8 +145,8 @@ static dc_status read_column(dc_h5 *h5, const char *path, const char *name, int6
     int64_t found;
     DC_TRY(float_dims(h5, path, name, 1, &found));
     if (found != D)
-        return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' has %lld elements, the data have %lld columns", path, name,
-                       (long long)found, (long long)D);
+        return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' has %lld elements, not %lld", path, name, (long long)found,
+                       (long long)D);
     DC_TRY(dc_h5_check_hash(h5, name));
     DC_TRY(dc_h5_read_rows(h5, name, DC_H5_F32, 0, D, out));
     for (int64_t c = 0; c < D; c++)
@@ -157,12 +170,26 @@ out:
     return st;
 }
 
+static dc_status read_directions(dc_h5 *h5, const char *path, dc_trained *t)
+{
+    static const char name[] = "/scaling/components";
+    dc_status st = DC_OK;
+    DC_TRY(dc_h5_check_hash(h5, name));
+    DC_TRY(dc_h5_read_rows(h5, name, DC_H5_F32, 0, t->pca.k, t->pca.direction));
+    for (int64_t i = 0; i < t->pca.k * t->D; i++)
+        if (!isfinite(t->pca.direction[i])) return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' contains NaN or Inf", path, name);
+    DC_TRY(read_column(h5, path, "/scaling/component_scale", t->pca.k, t->pca.factor));
+out:
+    return st;
+}
+
 static dc_status read_arrays(dc_h5 *h5, const char *path, dc_trained *t)
 {
     dc_status st = DC_OK;
     DC_TRY(dc_model_read(h5, path, &t->slab, t->value));
     DC_TRY(read_column(h5, path, "/scaling/shift", t->D, t->shift));
     DC_TRY(read_column(h5, path, "/scaling/scale", t->D, t->scale));
+    if (t->pca.k > 0) DC_TRY(read_directions(h5, path, t));
     if (t->has_clip) DC_TRY(read_bounds(h5, path, "/scaling/clip_lo", t->D, t->clip_lo));
     if (t->has_clip) DC_TRY(read_bounds(h5, path, "/scaling/clip_hi", t->D, t->clip_hi));
 out:
@@ -175,6 +202,11 @@ static dc_status take_memory(dc_trained *t)
     DC_TRY(dc_mem_alloc(&t->value, t->slab.n, sizeof *t->value, "network parameters and cluster centres"));
     DC_TRY(dc_mem_alloc(&t->shift, (size_t)t->D, sizeof *t->shift, "scaling"));
     DC_TRY(dc_mem_alloc(&t->scale, (size_t)t->D, sizeof *t->scale, "scaling"));
+    if (t->pca.k > 0) {
+        const size_t k = (size_t)t->pca.k;
+        DC_TRY(dc_mem_alloc(&t->pca.direction, dc_mul_size(k, (size_t)t->D), sizeof *t->pca.direction, "components"));
+        DC_TRY(dc_mem_alloc(&t->pca.factor, k, sizeof *t->pca.factor, "components"));
+    }
     if (!t->has_clip) goto out;
     DC_TRY(dc_mem_alloc(&t->clip_lo, (size_t)t->D, sizeof *t->clip_lo, "bounds of input.clip"));
     DC_TRY(dc_mem_alloc(&t->clip_hi, (size_t)t->D, sizeof *t->clip_hi, "bounds of input.clip"));
@@ -204,6 +236,12 @@ dc_status dc_trained_spread(dc_comm *comm, dc_trained *t)
     dc_comm_bcast(comm, t->value, t->slab.n * sizeof *t->value, 0);
     dc_comm_bcast(comm, t->shift, D * sizeof *t->shift, 0);
     dc_comm_bcast(comm, t->scale, D * sizeof *t->scale, 0);
+    if (t->pca.k > 0) {
+        const size_t k = (size_t)t->pca.k;
+        dc_comm_bcast(comm, t->pca.direction, k * D * sizeof *t->pca.direction, 0);
+        dc_comm_bcast(comm, t->pca.factor, k * sizeof *t->pca.factor, 0);
+        DC_TRY_ALL(comm, dc_pca_prepare(&t->pca, t->D));
+    }
     if (!t->has_clip) goto out;
     dc_comm_bcast(comm, t->clip_lo, D * sizeof *t->clip_lo, 0);
     dc_comm_bcast(comm, t->clip_hi, D * sizeof *t->clip_hi, 0);
@@ -216,6 +254,7 @@ void dc_trained_release(dc_trained *t)
     dc_mem_free(&t->value);
     dc_mem_free(&t->shift);
     dc_mem_free(&t->scale);
+    dc_pca_release(&t->pca);
     dc_mem_free(&t->clip_lo);
     dc_mem_free(&t->clip_hi);
 }

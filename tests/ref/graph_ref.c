@@ -404,23 +404,35 @@ static void student_kl(const node_call *c, int64_t i, double *out)
                           c->x->real[0], 1);
 }
 
-/* Mean and variance of the batch, or running ones. */
+/* Mean and variance of the batch, or running ones; by channel, the last index of an image. */
+static void channel_mean(const node_call *c, int64_t i, double *out)
+{
+    const int64_t width = shape_of(c, 0)->width, channels = c->x->shape.width;
+    for (int64_t j = 0; j < width; j++) out[j % channels] += at(c, 0, i, j) / (double)(c->r->n * (width / channels));
+}
+
 static void variance(const node_call *c, int64_t i, double *out)
 {
-    for (int64_t j = 0; j < c->x->shape.width; j++) out[j] += pow(at(c, 0, i, j) - at(c, 1, 0, j), 2) / (double)c->r->n;
+    const int64_t width = shape_of(c, 0)->width, channels = c->x->shape.width;
+    for (int64_t j = 0; j < width; j++)
+        out[j % channels] +=
+            pow(at(c, 0, i, j) - at(c, 1, 0, j % channels), 2) / (double)(c->r->n * (width / channels));
 }
 
 static void batch_norm(const node_call *c, int64_t i, double *out)
 {
-    for (int64_t j = 0; j < c->x->shape.width; j++)
+    const int64_t channels = shape_of(c, 1)->width;
+    for (int64_t j = 0; j < c->x->shape.width; j++) {
+        const int64_t k = j % channels;
         out[j] =
             act_ref((dc_act)c->x->whole[0],
-                    at(c, 3, 0, j) * (at(c, 0, i, j) - at(c, 1, 0, j)) / sqrt(at(c, 2, 0, j) + 1e-5) + at(c, 4, 0, j));
+                    at(c, 3, 0, k) * (at(c, 0, i, j) - at(c, 1, 0, k)) / sqrt(at(c, 2, 0, k) + 1e-5) + at(c, 4, 0, k));
+    }
 }
 
 static void running_moment(const node_call *c, int64_t i, double *out)
 {
-    const double n = (double)c->r->n, part = c->x->whole[0] && n > 1 ? 0.1 * n / (n - 1) : 0.1;
+    const double n = (double)(c->r->n * c->x->whole[1]), part = c->x->whole[0] && n > 1 ? 0.1 * n / (n - 1) : 0.1;
     for (int64_t j = 0; j < c->x->shape.width; j++) out[j] = 0.9 * at(c, 0, i, j) + part * at(c, 1, i, j);
 }
 
@@ -520,6 +532,7 @@ static const struct {
     {"number", 0, number},
     {"grad", 0, grad},
     {"grad-sum", 0, grad_sum},
+    {"channel-mean", 0, channel_mean},
     {"variance", 2, variance},
     {"batch-norm", 0, batch_norm},
     {"running-moment", 3, running_moment},

@@ -1,0 +1,48 @@
+/* Mean, covariance and principal components of all rows, with the same bits for every number of ranks and threads. */
+#ifndef DCMPI_MOMENTS_H
+#define DCMPI_MOMENTS_H
+
+#include "dcmpi/part.h"
+
+typedef struct dc_comm dc_comm;
+
+/* mean[d] of all rows, on all ranks; cov[d x d], on rank 0 only (other ranks may pass NULL): the lower triangle (column
+ * <= row) of the products of the rows' differences from the mean, summed over all N >= 2 rows and divided by N - 1. All
+ * sums are in double. Columns are taken in panels, so that only rank 0 holds d^2 values; the rows are read once for the
+ * mean and once for each panel. Call it outside parallel regions. Collective. Errors: DC_ERR_MEMORY, DC_STOPPED. */
+DC_CHECKED dc_status dc_moments(dc_comm *comm, const dc_rows *rows, double *mean, double *cov);
+/* Memory that dc_moments() takes on each rank besides its results. */
+double dc_moments_bytes(const dc_part *part, int64_t d);
+
+/* ---- Principal components ---------------------------------------------------------------------------------------- */
+
+/* Widest rows of which rank 0 solves the eigenproblem: about a minute, and 400 MB. */
+enum { DC_PRINCIPAL_MAX = 4096 };
+
+typedef struct {
+    int64_t d, k;     /* columns, components */
+    int64_t varying;  /* components of all d whose variance is more than rounding */
+    double total;     /* variance of all columns together */
+    double *mean;     /* [d], owned, like the next two */
+    double *variance; /* [k] of the components, descending, divided by N - 1 */
+    float *direction; /* [k x d] rows of length 1, orthogonal, turned by dc_orient() */
+} dc_principal;
+
+/* How many: `components` of them; if that is 0, as few as hold more than the share `variance` of the total variance
+ * (scikit-learn's rule), and all that vary if the share is 1. */
+typedef struct {
+    int64_t components;
+    double variance;
+} dc_principal_wanted;
+
+/* Principal components of all rows; the eigenproblem is solved on rank 0. 1 <= d <= DC_PRINCIPAL_MAX, components <= d,
+ * N >= 2; if nothing varies, k is `components`, or 0. Release *out even after an error. Collective. Errors:
+ * DC_ERR_MEMORY, DC_ERR_NUMERIC (rows that are not finite), DC_STOPPED. */
+DC_CHECKED dc_status dc_principal_create(dc_comm *comm, const dc_rows *rows, const dc_principal_wanted *wanted,
+                                         dc_principal *out);
+void dc_principal_release(dc_principal *p);
+/* Memory that dc_principal_create() takes at most, on each rank with its results, and more on rank 0. */
+double dc_principal_bytes(const dc_part *part, int64_t d, int64_t k);
+double dc_principal_root_bytes(int64_t d);
+
+#endif

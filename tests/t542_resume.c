@@ -1,0 +1,125 @@
+/* A search for neighbours that is stopped after each of its steps and continued by the next start gives what a search
+ * in one go gives; continued on another number of ranks it begins anew. Fixed seed 542. ranks: 1 2 3 threads: 1 2 */
+#include "check.h"
+#include "dcmpi/clock.h"
+#include "dcmpi/comm.h"
+#include "dcmpi/knn.h"
+#include "dcmpi/mem.h"
+#include "dcmpi/rng.h"
+#include "dcmpi/state.h"
+#include "dcmpi/wish.h"
+
+enum { SHARDS = 16, SEED = 542, N = 9000, D = 3, K = 4, BYTES_MAX = 4 << 20 };
+
+static float X[N * D];
+
+/* ---- A checkpoint in memory of rank 0 ---------------------------------------------------------------------------- */
+
+typedef struct {
+    int n;
+    dc_state_array array[DC_STATE_ARRAYS_MAX];
+    size_t used;
+    char bytes[BYTES_MAX];
+} saved;
+
+static saved store;
+
+static dc_status begin(void *ctx, const dc_state *c, const dc_state_array *array, int n)
+{
+    saved *s = ctx;
+    (void)c;
+    s->n = n;
+    s->used = 0;
+    memcpy(s->array, array, (size_t)n * sizeof *array);
+    return DC_OK;
+}
+
+static dc_status put(void *ctx, const void *data, size_t bytes)
+{
+    saved *s = ctx;
+    if (!CHECK(s->used + bytes <= BYTES_MAX)) return DC_OK;
+    memcpy(s->bytes + s->used, data, bytes);
+    s->used += bytes;
+    return DC_OK;
+}
+
+static dc_status end(void *ctx, const dc_state *c, dc_status so_far)
+{
+    (void)ctx, (void)c;
+    return so_far;
+}
+
+static dc_status load(void *ctx, int index, size_t first, size_t n, void *out)
+{
+    const saved *s = ctx;
+    size_t at = 0;
+    for (int i = 0; i < index; i++) at += s->array[i].n * dc_state_type_bytes(s->array[i].type);
+    const size_t size = dc_state_type_bytes(s->array[index].type);
+    memcpy(out, s->bytes + at + first * size, n * size);
+    return DC_OK;
+}
+
+/* ---- Searches ---------------------------------------------------------------------------------------------------- */
+
+static dc_status find(dc_comm *comm, dc_state *state, dc_part *part, dc_knn *out)
+{
+    CHECK_OK(dc_part_init(part, N, SHARDS, dc_comm_size(comm), dc_comm_rank(comm)));
+    const dc_rows rows = {.part = part, .d = D, .X = X + part->row_lo * D};
+    const dc_knn_config cfg = {.k = K, .state = state};
+    return dc_knn_find(comm, &rows, &cfg, out);
+}
+
+/* One start, that ends after one step of the search if stops is true. */
+static dc_status start(dc_comm *comm, bool stops, dc_part *part, dc_knn *out)
+{
+    dc_wish *wish;
+    dc_state *state;
+    const dc_wish_config wishes = {.stop_at_s = stops ? dc_clock_now_s() : 0, .stop_file = "none"};
+    const dc_state_config cfg = {begin, put, end, load, NULL, &store};
+    CHECK_OK(dc_wish_create(comm, &wish, &wishes));
+    dc_comm_set_wish(comm, wish);
+    dc_comm_bcast(comm, &store.n, sizeof store.n, 0);
+    dc_comm_bcast(comm, store.array, sizeof store.array, 0);
+    CHECK_OK(dc_state_create(comm, &state, &cfg, store.array, store.n));
+    const dc_status st = find(comm, state, part, out);
+    dc_comm_set_wish(comm, NULL);
+    dc_state_destroy(&state);
+    dc_wish_destroy(&wish);
+    return st;
+}
+
+static void compare(const dc_part *part, const dc_knn *knn, const dc_knn *all)
+{
+    const size_t n = (size_t)(dc_part_rows(part) * K);
+    CHECK(memcmp(knn->row, all->row + part->row_lo * K, n * sizeof *knn->row) == 0);
+    CHECK(memcmp(knn->square, all->square + part->row_lo * K, n * sizeof *knn->square) == 0);
+}
+
+int main(void)
+{
+    dc_comm *comm, *alone;
+    dc_part part, whole;
+    dc_knn all, knn;
+    int starts = 0;
+    if (dc_comm_create(&comm) != DC_OK) return 1;
+    check_init(dc_comm_rank(comm));
+    CHECK_OK(dc_comm_split(comm, dc_comm_rank(comm), &alone));
+    dc_rng_fill_uniform(X, N * D, SEED, 1, 1);
+    CHECK_OK(find(alone, NULL, &whole, &all));
+    dc_status st;
+    while ((st = start(comm, true, &part, &knn)) == DC_STOPPED) starts++;
+    CHECK_OK(st);
+    const int P = dc_comm_size(comm);
+    CHECK_INT(starts, P == 2 ? 4 : 3); /* a step is a block of at most 4096 rows */
+    compare(&part, &knn, &all);
+    dc_knn_release(&knn);
+    if (dc_comm_rank(comm) == 0) {
+        CHECK(store.n == 3);
+        CHECK_OK(start(alone, false, &part, &knn));
+        compare(&part, &knn, &all);
+        dc_knn_release(&knn);
+    }
+    dc_knn_release(&all);
+    dc_comm_destroy(&alone);
+    return check_done_all(&comm);
+}
