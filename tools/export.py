@@ -60,8 +60,8 @@ class Columns:
     def need_embedding(self, kind):
         """The embedding, or the reason why there is no such export."""
         if self.embedding is None:
-            raise RunError(USAGE, "%s needs an embedding, and this run has none (k-means, or output.embedding: false); "
-                           "use .csv" % kind)
+            raise RunError(USAGE, "%s needs an embedding, and this run has none (k-means, cluster.on: input, or "
+                           "output.embedding: false); use .csv" % kind)
         return self.embedding
 
     def classes(self, lo, hi):
