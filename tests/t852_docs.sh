@@ -22,7 +22,7 @@ ok "the installed program starts" "$prefix/bin/dcmpi" --version
 page=$prefix/share/man/man1/dcmpi.1
 completion=$prefix/share/bash-completion/completions/dcmpi
 modulefile=$(find "$prefix/share/modulefiles/dcmpi" -type f)
-verbs=$("$dcmpi" --help | sed -nE '/VERB --help/q; s/^  ([a-z]+) .*/\1/p')
+verbs=$("$dcmpi" --help | sed -nE '/VERB --help/q; s/^  ([a-z-]+) .*/\1/p')
 keys=$("$dcmpi" config --reference | sed -nE 's/^\| `([a-z_0-9]+)` \|.*/\1/p' | sort -u)
 
 # ---- man page
@@ -57,6 +57,8 @@ for verb in $verbs; do
 done
 is "${no_verb-none}" none "every verb is completed"
 is "$(complete_words dcmpi kme)" "kmeans " "a verb"
+is "$(complete_words dcmpi sweep-k --sweep.sa)$(complete_words dcmpi sweep-k --clusters)" "--sweep.sample= --clusters= " \
+    "a key and an option of sweep-k"
 is "$(complete_words dcmpi --cluster.upd)" "--cluster.update_interval= " "a key without a verb"
 is "$(complete_words dcmpi kmeans deck.yaml --pretrain)" " " "k-means has no keys of pretraining"
 is "$(complete_words dcmpi fit --input.scale = m)" "minmax " "a value, the words cut at ="
