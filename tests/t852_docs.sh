@@ -22,7 +22,7 @@ ok "the installed program starts" "$prefix/bin/dcmpi" --version
 page=$prefix/share/man/man1/dcmpi.1
 completion=$prefix/share/bash-completion/completions/dcmpi
 modulefile=$(find "$prefix/share/modulefiles/dcmpi" -type f)
-verbs=$("$dcmpi" --help | sed -nE '/VERB --help/q; s/^  ([a-z]+) .*/\1/p')
+verbs=$("$dcmpi" --help | sed -nE '/VERB --help/q; s/^  ([a-z-]+) .*/\1/p')
 keys=$("$dcmpi" config --reference | sed -nE 's/^\| `([a-z_0-9]+)` \|.*/\1/p' | sort -u)
 
 # ---- man page
@@ -33,7 +33,7 @@ if command -v mandoc >/dev/null; then
     for word in $keys; do grep -qE "^ +[a-z]+\.$word$" page.txt || missing="$missing $word"; done
     is "$missing" "" "every key has an entry"
     expect_match page.txt '^ +--full-disk=DIR$' "options of verbs have entries"
-    expect_match page.txt '^ +Value: unit, symmetric, dec, standard, minmax, robust, none$' "values that can be chosen"
+    expect_match page.txt '^ +Value: unit, symmetric, dec, standard, minmax, robust, pca, none$' "values that can be chosen"
     expect_match page.txt '^ +75 +Stopped early' "exit codes"
 else
     note "mandoc is not installed: the man page is not checked"
@@ -57,10 +57,12 @@ for verb in $verbs; do
 done
 is "${no_verb-none}" none "every verb is completed"
 is "$(complete_words dcmpi kme)" "kmeans " "a verb"
+is "$(complete_words dcmpi sweep-k --sweep.sa)$(complete_words dcmpi sweep-k --clusters)" "--sweep.sample= --clusters= " \
+    "a key and an option of sweep-k"
 is "$(complete_words dcmpi --cluster.upd)" "--cluster.update_interval= " "a key without a verb"
 is "$(complete_words dcmpi kmeans deck.yaml --pretrain)" " " "k-means has no keys of pretraining"
 is "$(complete_words dcmpi fit --input.scale = m)" "minmax " "a value, the words cut at ="
-is "$(complete_words dcmpi fit --input.scale =)" "dec minmax none robust standard symmetric unit " "all values"
+is "$(complete_words dcmpi fit --input.scale =)" "dec minmax none pca robust standard symmetric unit " "all values"
 is "$(complete_words dcmpi fit --input.scale=m)" "--input.scale=minmax " "a value, the words not cut"
 is "$(complete_words dcmpi --run.seed = 1)" " " "a number has no words"
 is "$(complete_words dcmpi --output.embedding = t)" "true " "truth values"

@@ -144,7 +144,7 @@ static void take_sweep(problem *p, const dc_cluster_needs *n)
 {
     const dc_sweep_config sweep = dc_setup_sweep(p->job);
     const dc_part *part = &p->data.part;
-    const int64_t d = p->slab.net.n_layers > 0 ? p->slab.net.L : p->head.D;
+    const int64_t d = p->slab.net.L;
     const double embedding = p->slab.net.n_layers > 0 ? sizeof(float) * (double)dc_part_rows(part) * (double)d : 0;
     const double labels = p->head.C > 0 ? dc_counts_bytes(dc_part_rows(part), p->cfg->cluster.clusters, p->head.C) : 0;
     take(p, "sweep",

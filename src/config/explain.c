@@ -4,11 +4,17 @@
 
 #include <string.h>
 
+/* Writes which verbs use a key. What `fit` uses, sweep-k uses too, so it is not named there. */
+static void describe_verbs(const dc_key *key, char *out, size_t cap)
+{
+    dc_verb_names(key->verbs & DC_USE_FIT ? key->verbs & ~(unsigned)DC_USE_SWEEP : key->verbs, out, cap);
+}
+
 /* Writes text like "fit, methods with training, if optimizer is adam" or "fit, method NAME". */
 static void describe_use(const dc_key *key, char *out, size_t cap)
 {
     char verbs[64];
-    dc_verb_names(key->verbs, verbs, sizeof verbs);
+    describe_verbs(key, verbs, sizeof verbs);
     const bool of_method = dc_method_row(key->section) != NULL;
     const char *who = of_method ? key->section : key->trait;
     const int n = snprintf(out, cap, "%s%s%s", verbs,
@@ -120,7 +126,9 @@ static const char reference_intro[] =
     "\n"
     "A method has its keys in a section of its own name. Sections of other methods may stay in a deck: their keys are "
     "checked\n"
-    "and have no effect. [DECKS.md](DECKS.md) lists the decks of this folder.\n"
+    "and have no effect. [DECKS.md](DECKS.md) lists the decks of this folder. What `fit` uses, `sweep-k` uses too, but "
+    "for\n"
+    "`cluster.clusters`.\n"
     "\n"
     "Truth values are `true` and `false`; durations are numbers with `s`, `m`, `h` or `d`; numbers are decimal. Block "
     "lists,\n"
