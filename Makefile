@@ -222,6 +222,8 @@ print-build:
 bench: setup
 	@$(MAKE_ALL) all $(BENCHES)
 	@OMP_PROC_BIND=true $(BUILD)/tests/bench_step
+	@OMP_PROC_BIND=true OMP_WAIT_POLICY=passive $(BUILD)/tests/bench_knn
+	@OMP_PROC_BIND=true OMP_WAIT_POLICY=passive $(BUILD)/tests/bench_knn 10000 784
 	@$(ALLOW_ROOT) MPIRUN=$(MPIRUN) tests/bench_strict.sh $(BUILD)
 
 # ---------------------------------------------------------------- style and static checks

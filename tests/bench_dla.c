@@ -1,5 +1,6 @@
 /* Rates of ScaLAPACK's drivers, and predicted against measured peak memory:
- * mpirun -n P build/tests/bench_dla ORDER K DRIVER [32]: K = 0: all pairs; DRIVER: 0 auto, 1 evr, 2 evx, 3 evd. */
+ * mpirun -n P build/tests/bench_dla ORDER K DRIVER [BITS [BLOCK]]: K = 0: all pairs; DRIVER: 0 auto, 1 evr, 2 evx, 3
+ * evd. */
 #include <omp.h>
 #include <stdlib.h>
 
@@ -9,6 +10,7 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/rng.h"
 #include "dcmpi/threads.h"
+#include "la/dla_impl.h"
 
 enum { D = 32, SHARDS = 64 };
 
@@ -40,12 +42,13 @@ static int bench(dc_comm *comm, char **argv, bool single)
     double measured[2] = {(double)dc_mem_resident_peak_bytes() - before, (double)dc_mem_peak_bytes()};
     dc_comm_max_f64(comm, measured, 2);
     if (rank == 0)
-        printf("N %lld k %lld %s %s P %d grid %dx%d T %d: build %.2f s, solve %.2f s = %.2f GF/s, move %.2f s; "
-               "orthogonality %.1e, residual %.1e; peak MiB: predicted %.1f, counted %.1f, resident %.1f\n",
-               (long long)N, (long long)e.k, dc_dla_driver_name(e.plan.driver), dc_dtype_name(dtype), P,
-               e.plan.grid_rows, e.plan.grid_columns, omp_get_max_threads(), e.build_s, e.solve_s,
-               e.flop / e.solve_s * 1e-9, e.move_s, e.orthogonality, e.residual, plan.peak / 0x1p20,
-               measured[1] / 0x1p20, measured[0] / 0x1p20);
+        printf(
+            "N %lld k %lld %s %s P %d grid %dx%d block %lld T %d: build %.2f s, solve %.2f s = %.2f GF/s, move %.2f s; "
+            "orthogonality %.1e, residual %.1e; peak MiB: predicted %.1f, counted %.1f, resident %.1f\n",
+            (long long)N, (long long)e.k, dc_dla_driver_name(e.plan.driver), dc_dtype_name(dtype), P, e.plan.grid_rows,
+            e.plan.grid_columns, (long long)e.plan.block, omp_get_max_threads(), e.build_s, e.solve_s,
+            e.flop / e.solve_s * 1e-9, e.move_s, e.orthogonality, e.residual, plan.peak / 0x1p20, measured[1] / 0x1p20,
+            measured[0] / 0x1p20);
     dc_dla_eigen_release(&e);
     return 0;
 }
@@ -56,7 +59,8 @@ int main(int argc, char **argv)
     dc_mem_setup();
     if (argc < 4 || dc_comm_create(&comm) != DC_OK) return 2;
     dc_threads_init();
-    const int failed = bench(comm, argv, argc > 4);
+    dc_dla_set_block(argc > 5 ? atoll(argv[5]) : 0);
+    const int failed = bench(comm, argv, argc > 4 && atoi(argv[4]) == 32);
     dc_comm_destroy(&comm);
     return failed;
 }

@@ -113,6 +113,8 @@ int main(void)
     CHECK_INT(starts, P == 2 ? 4 : 3); /* a step is a block of at most 4096 rows */
     compare(&part, &knn, &all);
     dc_knn_release(&knn);
+    store.n = 0;
+    CHECK_INT(start(comm, true, &part, &knn), DC_STOPPED);
     if (dc_comm_rank(comm) == 0) {
         CHECK(store.n == 3);
         CHECK_OK(start(alone, false, &part, &knn));

@@ -63,7 +63,7 @@ bits() { # WHAT: good/ on other ranks and threads
 }
 
 for covariance in full tied diagonal spherical; do
-    args=(fit "${three[@]}" --cluster.method=gmm --cluster.on=input --gmm.covariance=$covariance)
+    args=(fit "${three[@]}" --cluster.method=gmm --cluster.on=input --gmm.covariance="$covariance")
     rm -rf good
     run 1 1 "${args[@]}" --run.output=good
     expect_exit 0 "gmm of $covariance covariances on the rows"
@@ -91,6 +91,7 @@ expect_same all "saved all the time"
 list_saved all
 number_between "$(grep -c ' mixture ' saved.txt)" 9 400 "checkpoints within EM"
 continue_from mixture 2
+expect_no_out 'k-means +best of 3 ' "within EM, k-means is not repeated"
 continue_from mixture 3 2
 continue_from mixture 2 3
 continue_from mixture "$(awk '$2 == "mixture" { s = $3 } END { print s }' saved.txt)"

@@ -7,7 +7,8 @@ usage: export.py RUN.h5 OUT.{h5ad,npy,csv} [--data FILE] [--force]
   OUT.h5ad       anndata: X = embedding, obs = label, confidence, class, named by the ids of the rows; uns = centres,
                  scores, names of the columns, provenance; with graph.save also obsp = distances (of each row to its
                  nearest, as the lists are), connectivities (by graph.symmetry; 1 if both rows have each other among
-                 their nearest, 0.5 if only one has), obs = component, and what scanpy looks for in uns
+                 their nearest, 0.5 if only one has), obs = component, and what scanpy looks for in uns; such a run
+                 needs no embedding
   OUT.npy        embedding [N, L], float32, in input order
   OUT.csv        id, row, label, confidence, class, z0, z1, ...: the columns that the run has. An id or class that begins
                  with = + - @, a tab or a carriage return gets an apostrophe in front, so that no spreadsheet takes it for
@@ -59,8 +60,8 @@ class Columns:
     def need_embedding(self, kind):
         """The embedding, or the reason why there is no such export."""
         if self.embedding is None:
-            raise RunError(USAGE, "%s needs an embedding, and this run has none (k-means, or output.embedding: false); "
-                           "use .csv" % kind)
+            raise RunError(USAGE, "%s needs an embedding, and this run has none (k-means, cluster.on: input, or "
+                           "output.embedding: false); use .csv" % kind)
         return self.embedding
 
     def classes(self, lo, hi):
@@ -153,7 +154,10 @@ def write_h5ad(columns, path, recipe):
         import pandas as pd
     except ImportError:
         raise RunError(USAGE, ".h5ad needs the package python3-anndata; .npy and .csv need nothing more") from None
-    Z = columns.need_embedding(".h5ad")[:].astype(np.float32)
+    if columns.embedding is None and columns.graph is not None:
+        Z = np.empty((columns.N, 0), np.float32)
+    else:
+        Z = columns.need_embedding(".h5ad")[:].astype(np.float32)
     names = [str(k) for k in range(columns.K)]
     obs = pd.DataFrame({"label": pd.Categorical.from_codes(columns.labels[:], names)},
                        index=columns.ids(0, columns.N) or [str(i) for i in range(columns.N)])

@@ -92,6 +92,7 @@ typedef struct {
     double matrix;               /* this rank's blocks */
     double vectors;              /* results: block-cyclic, and row blocks that the caller gets */
     double workspace;            /* of ScaLAPACK */
+    double inside;               /* the share of it that ScaLAPACK allocates itself, without mem.h knowing */
     double redistribution;       /* rows that go around, buffers */
     double peak;                 /* at one time; not always the sum of the above */
 } dc_dla_plan;

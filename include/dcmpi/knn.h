@@ -27,9 +27,10 @@ typedef struct {
 /* Distances are computed in double from the floats that rows->rows gives, in a fixed order, so that d(x, y) and d(y, x)
  * have the same bits; ties go to the lower row. So the result does not depend on ranks, threads or the library of
  * products: products in float, of rows minus their mean and in their unit, only tell with a bound on their error which
- * pairs are too far apart. Blocks of rows go around the ranks in a ring. Memory besides the result: two blocks of at
- * most 16 MiB; per thread a tile of rows and its products. Work: 2 N^2 d FLOP. Collective. Errors: DC_ERR_DATA for
- * k >= N, DC_ERR_NUMERIC for rows that are not finite, DC_ERR_MEMORY, DC_STOPPED if the run is asked to stop meanwhile.
+ * pairs are too far apart. Blocks of rows go around the ranks in a ring. Memory besides the result: two or three blocks
+ * of at most 16 MiB; per thread a tile of rows and its products. Work: 2 N^2 d FLOP. Collective. Errors: DC_ERR_DATA
+ * for k >= N, DC_ERR_NUMERIC for rows that are not finite, DC_ERR_MEMORY, DC_STOPPED if the run is asked to stop
+ * meanwhile.
  */
 DC_CHECKED dc_status dc_knn_find(dc_comm *comm, const dc_rows *rows, const dc_knn_config *cfg, dc_knn *out);
 void dc_knn_release(dc_knn *knn);

@@ -57,6 +57,8 @@ dc_status dc_run_graph(dc_comm *comm, dc_job *job, const dc_rows *rows, bool emb
                              .metric = metric_name(cfg->graph.metric),
                              .symmetry = symmetry_name(cfg->graph.symmetry)};
     if (!cfg->graph.save) return DC_OK;
+    dc_log("graph     comparing all pairs of %lld rows x %lld: %.3g GFLOP", (long long)part->N, (long long)rows->d,
+           2e-9 * (double)part->N * (double)part->N * (double)rows->d);
     DC_TRY(dc_knn_find(comm, rows, &find, &out->knn));
     dc_timer_stop(&job->timers, DC_T_NEIGHBOURS, start, 2 * n * (double)part->N * (double)rows->d, 0);
     DC_TRY(join(comm, cfg, part, out));

@@ -17,6 +17,7 @@ typedef struct {
     double *inverse;      /* [K x d] 1 / variance: diagonal, spherical */
     double *factor;       /* [K or 1][d x padded d] factors of the mixture: full, tied */
     double *scratch;      /* [threads][see scratch_doubles()] */
+    float *copies;        /* [threads x tile x d] rows that are not in memory */
     double *total;        /* [sums] */
     dc_sum *sum;
     double *middle,

@@ -57,10 +57,10 @@ size_t dc_mix_values(int64_t K, int64_t d, dc_covariance covariance)
 
 /* ---- Work space -------------------------------------------------------------------------------------------------- */
 
-/* Of a thread: rows as floats and as offsets from a mean, responsibilities, squared distances. */
+/* Of a thread: offsets of rows from a mean, responsibilities, squared distances. */
 static size_t scratch_doubles(int64_t K, int64_t d)
 {
-    return DC_MIX_TILE * (size_t)(2 * d + K + 1);
+    return DC_MIX_TILE * (size_t)(d + K + 1);
 }
 
 typedef struct {
@@ -74,10 +74,10 @@ static tile_scratch scratch_of(const dc_mix *a, int thread)
 {
     const int64_t K = a->m->K, d = a->m->d;
     double *at = a->scratch + (size_t)thread * scratch_doubles(K, d);
-    return (tile_scratch){.e = at,
+    return (tile_scratch){.x = a->copies + (int64_t)thread * DC_MIX_TILE * d,
+                          .e = at,
                           .g = at + DC_MIX_TILE * d,
-                          .squares = at + DC_MIX_TILE * (d + K),
-                          .x = (float *)(at + DC_MIX_TILE * (d + K + 1))};
+                          .squares = at + DC_MIX_TILE * (d + K)};
 }
 
 static size_t factor_doubles(int64_t K, int64_t d, dc_covariance covariance)
@@ -94,6 +94,7 @@ dc_status dc_mix_create(dc_mix *a, dc_mixture *m, const dc_rows *rows, bool sums
     DC_TRY(dc_mem_alloc(&a->inverse, has_matrix(m) ? 0 : n, sizeof *a->inverse, "mixture"));
     DC_TRY(dc_mem_alloc(&a->factor, factor_doubles(m->K, m->d, m->covariance), sizeof *a->factor, "mixture"));
     DC_TRY(dc_mem_alloc(&a->scratch, dc_mul_size(threads, scratch_doubles(m->K, m->d)), sizeof *a->scratch, "mixture"));
+    DC_TRY(dc_mem_alloc(&a->copies, dc_mul_size(threads, DC_MIX_TILE * (size_t)m->d), sizeof *a->copies, "mixture"));
     if (!sums) goto out;
     DC_TRY(dc_mem_alloc(&a->total, dc_mix_sums(m), sizeof *a->total, "sums of a mixture"));
     DC_TRY(dc_sum_create(&a->sum, rows->part, dc_mix_sums(m)));
@@ -109,15 +110,17 @@ void dc_mix_release(dc_mix *a)
     dc_mem_free(&a->inverse);
     dc_mem_free(&a->factor);
     dc_mem_free(&a->scratch);
+    dc_mem_free(&a->copies);
     dc_mem_free(&a->total);
 }
 
 double dc_mix_bytes(const dc_part *part, int64_t d, int64_t K, dc_covariance covariance)
 {
     const dc_mixture m = {.K = K, .d = d, .covariance = covariance};
+    const double threads = omp_get_max_threads(), copies = sizeof(float) * DC_MIX_TILE * (double)d;
     const double doubles = (double)K * (double)(d + 1) + (double)factor_doubles(K, d, covariance) +
-                           (double)omp_get_max_threads() * (double)scratch_doubles(K, d) + (double)dc_mix_sums(&m);
-    return sizeof(double) * doubles + dc_sum_bytes(part, dc_mix_sums(&m));
+                           threads * (double)scratch_doubles(K, d) + (double)dc_mix_sums(&m);
+    return sizeof(double) * doubles + threads * copies + dc_sum_bytes(part, dc_mix_sums(&m));
 }
 
 /* ---- Densities --------------------------------------------------------------------------------------------------- */
@@ -222,9 +225,10 @@ static void log_densities(const dc_mix *a, const float *x, int64_t n, const tile
 /* Responsibilities of one row from the logarithms g[K], in place; returns its log likelihood. */
 static double share_row(int64_t K, double *g)
 {
-    double most = -INFINITY, sum = 0;
-    for (int64_t k = 0; k < K; k++) most = fmax(most, g[k]);
-    for (int64_t k = 0; k < K; k++) sum += g[k] = exp(g[k] - most);
+    double most = g[0];
+    for (int64_t k = 1; k < K; k++) most = fmax(most, g[k]);
+    double sum = g[0] = exp(g[0] - most);
+    for (int64_t k = 1; k < K; k++) sum += g[k] = exp(g[k] - most);
     for (int64_t k = 0; k < K; k++) g[k] /= sum;
     return most + log(sum);
 }

@@ -167,8 +167,10 @@ static void format_effect(const report *r, const dc_range_finding *f, char *out,
         snprintf(out, cap, "; it makes about %.4g %% of the variance that input.scale=standard divides by",
                  100 * share_of_variance(r, f));
     if (r->with->scale == DC_SCALE_PCA && !f->constant && share_of_variance(r, f) > SHARE_TOLD)
-        snprintf(out, cap, "; it makes about %.4g %% of the variance of its column, to which input.scale=pca turns",
-                 100 * share_of_variance(r, f));
+        snprintf(
+            out, cap,
+            "; it makes about %.4g %% of the variance of its column, and input.scale=pca follows the largest variance",
+            100 * share_of_variance(r, f));
     if (r->with->scale == DC_SCALE_DEC && squares > SHARE_TOLD)
         snprintf(out, cap, "; such values make %.4g %% of the sum of squares that input.scale=dec divides by",
                  100 * squares);

@@ -10,7 +10,8 @@
 #include "dcmpi/wish.h"
 #include "graph/knn.h"
 
-enum { BLOCK_ROWS = 4096, BLOCK_FLOATS = 4 << 20 };
+enum { BLOCK_ROWS = 4096, LEAST_ROWS = 256, BLOCK_FLOATS = 4 << 20 };
+static const double STEP_FLOP = 1e12;
 
 /* Where a search is, so that it can go on: the blocks that are done are those of this many ranks and rows per block. */
 typedef struct {
@@ -34,9 +35,12 @@ typedef struct {
 
 /* ---- Memory ------------------------------------------------------------------------------------------------------ */
 
+/* Equal on all ranks. A step takes seconds, not minutes, so that the run can be stopped and nobody thinks it hangs. */
 static int64_t block_rows(const dc_part *part, int64_t d)
 {
-    const int64_t rows = DC_MIN(BLOCK_FLOATS / DC_MAX(d, (int64_t)1), (int64_t)BLOCK_ROWS);
+    const int64_t width = DC_MAX(d, (int64_t)1), mine = part->N / part->P + 1;
+    const int64_t quick = DC_MAX((int64_t)(STEP_FLOP / 2 / (double)width / (double)mine), (int64_t)LEAST_ROWS);
+    const int64_t rows = DC_MIN(DC_MIN(BLOCK_FLOATS / width, (int64_t)BLOCK_ROWS), quick);
     return DC_MAX(DC_MIN(rows, part->N), (int64_t)1);
 }
 
@@ -181,32 +185,44 @@ static void visit(ring *r, int64_t round, int owner)
     dc_knn_visit(&r->image, &r->block, r->scratch, r->out);
 }
 
-/* Blocks that an earlier start has done are only handed on. */
-static dc_status search(dc_comm *comm, ring *r)
+/* Puts this rank's block into the ring. */
+static void enter(ring *r, int64_t round)
+{
+    dc_gidx first;
+    const dc_rows *rows = r->rows;
+    const int64_t n = rows_of(r, rows->part->rank, round, &first);
+    if (n == 0) return;
+    const float *x = dc_knn_load(rows, first - rows->part->row_lo, n, r->here);
+    if (x != r->here) memcpy(r->here, x, (size_t)(n * rows->d) * sizeof *x);
+}
+
+/* One step of the search; blocks that an earlier start has done are only handed on. */
+static dc_status visit_next(dc_comm *comm, ring *r, int64_t round, int step)
 {
     dc_status st = DC_OK;
     const dc_part *part = r->rows->part;
-    int64_t rounds = (dc_part_rows(part) + r->capacity - 1) / r->capacity;
+    const int owner = (part->rank + part->P - step) % part->P;
+    const int64_t number = round * part->P + step;
+    if (number >= r->at.steps) {
+        visit(r, round, owner);
+        r->at.steps = number + 1;
+        dc_beat_at("neighbours", r->at.steps);
+        DC_TRY(r->cfg->state ? dc_state_poll(comm, r->cfg->state) : dc_wish_poll_stop(comm));
+    }
+    if (step + 1 < part->P) pass_on(comm, r, round, owner);
+out:
+    return st;
+}
+
+static dc_status search(dc_comm *comm, ring *r)
+{
+    dc_status st = DC_OK;
+    const int P = r->rows->part->P;
+    int64_t rounds = (dc_part_rows(r->rows->part) + r->capacity - 1) / r->capacity;
     dc_comm_max_i64(comm, &rounds, 1);
-    for (int64_t round = r->at.steps / part->P; round < rounds; round++) {
-        dc_gidx first;
-        const int64_t n = rows_of(r, part->rank, round, &first);
-        if (n > 0) {
-            const float *x = dc_knn_load(r->rows, first - part->row_lo, n, r->here);
-            if (x != r->here) memcpy(r->here, x, (size_t)(n * r->rows->d) * sizeof *x);
-        }
-        for (int step = 0; step < part->P; step++) {
-            const int owner = (part->rank + part->P - step) % part->P;
-            const int64_t number = round * part->P + step;
-            if (number >= r->at.steps) {
-                visit(r, round, owner);
-                r->at.steps = number + 1;
-                dc_beat_at("neighbours", r->at.steps);
-                DC_TRY(dc_state_poll(comm, r->cfg->state));
-                if (!r->cfg->state) DC_TRY(dc_wish_poll_stop(comm));
-            }
-            if (step + 1 < part->P) pass_on(comm, r, round, owner);
-        }
+    for (int64_t round = r->at.steps / P; round < rounds; round++) {
+        enter(r, round);
+        for (int step = 0; step < P; step++) DC_TRY(visit_next(comm, r, round, step));
     }
 out:
     return st;

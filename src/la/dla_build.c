@@ -254,9 +254,10 @@ static dc_status build_rows(dc_comm *comm, const dc_dla_grid *grid, const dc_dla
     double *rows = NULL;
     dc_status st = DC_OK;
     const dc_gidx N = A->part->N;
-    const int64_t tall = dc_dla_window_rows(N, grid->rows), n = dc_part_rows(A->part);
+    const int64_t n = dc_part_rows(A->part);
     int64_t most = n;
     dc_comm_max_i64(comm, &most, 1);
+    const int64_t tall = DC_MIN(dc_dla_window_rows(N, grid->rows), most);
     DC_TRY_ALL(comm, dc_dla_mover_create(comm, grid, tall, N, &m));
     DC_TRY_ALL(comm, dc_mem_alloc_raw(&rows, dc_mul_size((size_t)tall, (size_t)N), sizeof *rows, "rows of a matrix"));
     for (int64_t lo = 0; lo < most; lo += tall) {

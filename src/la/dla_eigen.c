@@ -84,6 +84,7 @@ static dc_status take_workspace(solver *s, const dc_dla_plan *plan)
     const size_t item = dc_dtype_bytes(s->want->dtype), ranks = (size_t)(plan->grid_rows * plan->grid_columns);
     const dc_dla_workspace w = dc_dla_workspace_of(s->driver, N, s->computed, plan);
     DC_TRY(dc_mem_alloc(&s->values, (size_t)N, item, "eigenvalues"));
+    DC_TRY(dc_dla_blocks_create(&s->grid, N, s->computed, N, s->want->dtype, "eigenvectors", &s->vectors));
     if (!dc_dla_in_grid(&s->grid)) return DC_OK;
     DC_TRY(dc_mem_alloc_raw(&s->work, (size_t)w.work + ranks, item, "workspace of ScaLAPACK"));
     DC_TRY(dc_mem_alloc(&s->integers, (size_t)(w.integers + N) + 2 * ranks + 1, sizeof(int), "workspace of ScaLAPACK"));
@@ -98,7 +99,6 @@ static dc_status take_matrix(solver *s)
     const dc_dtype t = s->want->dtype;
     DC_TRY(dc_dla_blocks_create(&s->grid, N, N, N, t, "blocks of a matrix", &s->blocks));
     DC_TRY(dc_mem_alloc(&s->diagonal, (size_t)DC_MIN(s->blocks.rows, s->blocks.columns), sizeof(double), "diagonal"));
-    DC_TRY(dc_dla_blocks_create(&s->grid, N, s->computed, N, t, "eigenvectors", &s->vectors));
 out:
     return st;
 }
@@ -362,10 +362,11 @@ out:
     return st;
 }
 
-/* The driver to try after `count` others have failed; the first is the plan's. */
+/* The driver to try after `count` others have failed; the first is the plan's. In the order of their memory, because
+ * the caller has room for the first. */
 static dc_dla_driver next_driver(dc_dla_driver first, int count)
 {
-    static const dc_dla_driver all[] = {DC_DLA_EVD, DC_DLA_EVX, DC_DLA_EVR};
+    static const dc_dla_driver all[] = {DC_DLA_EVR, DC_DLA_EVX, DC_DLA_EVD};
     if (count == 0) return first;
     for (size_t i = 0; i < DC_COUNT_OF(all); i++)
         if (all[i] != first && count-- == 1) return all[i];

@@ -15,8 +15,10 @@
 static const dc_gidx ORDER_MAX = INT32_MAX - (1 << 20);
 static const int64_t ELEMENTS_MAX = INT32_MAX;
 enum { RANKS_MAX = 65536 };
-/* Eigenvectors of a cluster of eigenvalues that pdsyevx makes orthogonal. */
-enum { CLUSTER_MAX = 256 };
+/* Eigenvectors of a cluster of eigenvalues that pdsyevx makes orthogonal; if more are wanted, it is not chosen. */
+enum { CLUSTER_MAX = 1024 };
+/* Elements of a window: 8 MiB. */
+enum { WINDOW_ELEMENTS = 1 << 20 };
 
 static int64_t block_set;
 
@@ -118,7 +120,7 @@ dc_dla_workspace dc_dla_workspace_of(dc_dla_driver driver, dc_gidx N, int64_t k,
 static dc_dla_driver choose_driver(const dc_dla_want *want, dc_gidx N, int64_t k)
 {
     if (want->driver != DC_DLA_AUTO) return want->driver;
-    return k > N / 3 ? DC_DLA_EVD : DC_DLA_EVX;
+    return k > N / 3 || k > CLUSTER_MAX ? DC_DLA_EVD : DC_DLA_EVX;
 }
 
 /* ---- Buffers ----------------------------------------------------------------------------------------------------- */
@@ -131,12 +133,12 @@ int64_t dc_dla_stream_rows(int64_t d)
 /* All ranks may send to the same row of the grid, so more rows of the grid make the window smaller. */
 int64_t dc_dla_window_rows(dc_gidx N, int grid_rows)
 {
-    return DC_MAX((1 << 21) / (N * grid_rows), (int64_t)1);
+    return DC_MAX(WINDOW_ELEMENTS / (N * grid_rows), (int64_t)1);
 }
 
 int64_t dc_dla_window_columns(int64_t rows)
 {
-    return DC_MAX((1 << 21) / DC_MAX(rows, (int64_t)1), (int64_t)1);
+    return DC_MAX(WINDOW_ELEMENTS / DC_MAX(rows, (int64_t)1), (int64_t)1);
 }
 
 int64_t dc_dla_svd_columns(int64_t d, int64_t k)
@@ -164,7 +166,7 @@ static double stream_bytes(const dc_dla_size *s, int64_t np, int64_t nq, const d
     const double d = (double)s->d, chunk = (double)dc_dla_stream_rows(s->d), threads = omp_get_max_threads();
     const double item = (double)dc_dtype_bytes(s->want.dtype);
     if (s->d == 0) {
-        const int64_t rows = dc_dla_window_rows(s->N, plan->grid_rows);
+        const int64_t rows = DC_MIN(dc_dla_window_rows(s->N, plan->grid_rows), most_rows(s->N, s->shards, P));
         return (double)rows * (double)s->N * sizeof(double) +
                dc_dla_mover_bytes(s->N, rows, s->N, most_rows(s->N, s->shards, P), plan, P);
     }
@@ -194,7 +196,8 @@ static void size_eigen(const dc_dla_size *s, int P, int64_t np, sizes *z)
     dc_dla_plan *plan = &z->plan;
     const double item = (double)dc_dtype_bytes(s->want.dtype);
     const int64_t k = s->want.which == DC_DLA_ALL ? s->N : s->want.k, rows = most_rows(s->N, s->shards, P);
-    const int64_t window = dc_dla_window_columns(DC_MAX(rows, np)), checked = DC_MIN(k, (int64_t)DC_DLA_CHECKED);
+    const int64_t window = DC_MIN(dc_dla_window_columns(DC_MAX(rows, np)), k),
+                  checked = DC_MIN(k, (int64_t)DC_DLA_CHECKED);
     plan->driver = choose_driver(&s->want, s->N, k);
     const int64_t computed = dc_dla_computed(plan->driver, s->N, k, plan->block);
     const dc_dla_workspace w = dc_dla_workspace_of(plan->driver, s->N, computed, plan);
@@ -204,7 +207,9 @@ static void size_eigen(const dc_dla_size *s, int P, int64_t np, sizes *z)
     const double small = (double)s->N * (3 * item + sizeof(int)) + (double)rows * sizeof(double);
     const double check = blocks_bytes(z, np, checked, s) + (double)k * (double)checked * item;
     const double move = dc_dla_mover_bytes(s->N, rows, window, rows, plan, P);
-    plan->workspace = (double)w.work * item + (double)w.integers * sizeof(int) + small;
+    /* pdtrmr2d, by which pdsyntrd moves the triangle, packs it: measured. */
+    if (plan->driver != DC_DLA_EVD && dc_dla_triangle(s->N, plan) == 'L') plan->inside = plan->matrix / 2;
+    plan->workspace = (double)w.work * item + (double)w.integers * sizeof(int) + small + plan->inside;
     plan->vectors = cyclic + owned;
     plan->redistribution = fmax(plan->redistribution, move);
     plan->peak = fmax(plan->peak, plan->matrix + cyclic + fmax(plan->workspace, check + small));
@@ -233,12 +238,13 @@ static void size_svd(const dc_dla_size *s, int P, int64_t np, sizes *z)
     first.task = DC_DLA_EIGEN;
     first.want = (dc_dla_want){.which = DC_DLA_LARGEST, .k = kept, .dtype = DC_F64};
     size_eigen(&first, P, np, z);
-    const double right = (double)s->N * (double)kept * sizeof(double),
-                 small = (double)kept * (double)kept * sizeof(double);
-    const double left = (double)n * (double)(kept + s->k) * sizeof(double);
-    plan->vectors += right + left;
-    plan->workspace = fmax(plan->workspace, 8 * small);
-    plan->peak = fmax(plan->peak, 2 * right + left + 8 * small);
+    const double item = sizeof(double), N = (double)s->N, m = (double)kept, k = (double)s->k;
+    const double held = N * m * item, small = (12 * m * m + 24 * m) * item;
+    const double tiles = omp_get_max_threads() * (double)DC_DLA_SVD_ROWS * (N * (item + sizeof(float)) + k * item);
+    const double results = (N * k + (double)n * (m + k)) * item;
+    plan->vectors += held + results;
+    plan->workspace = fmax(plan->workspace, small + tiles);
+    plan->peak = fmax(plan->peak, held + results + small + tiles);
 }
 
 static void size_all(const dc_dla_size *s, int P, sizes *z)

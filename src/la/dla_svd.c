@@ -14,7 +14,7 @@
 #include "la/dla_impl.h"
 #include "la/scalapack_decl.h"
 
-enum { TILE_ROWS = 128, PASSES_MAX = 6 };
+enum { TILE_ROWS = DC_DLA_SVD_ROWS, PASSES_MAX = 6 };
 /* Q'Q is the identity. */
 static const double IDENTITY = 1e-13;
 

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Pages of runs on principal components: what the network makes of the rows, and centres, are projected back to pixels.
+# limit: 300
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+/usr/bin/python3 -c 'import h5py, matplotlib' 2>/dev/null || skip_test "h5py and matplotlib are not installed"
+args=(--input.rows=400 --input.scale=pca --input.components=30 --input.whiten=true --parallel.shards=8 --cluster.n_init=2)
+
+run 1 1 fit "${args[@]}" --model.hidden=[] --model.latent=30 --model.init=pca --pretrain.epochs=1 --pretrain.lr=1e-9 \
+    --cluster.method=aekm --run.output=net
+expect_exit 0 "an autoencoder that gives back all components"
+run 1 1 kmeans "${args[@]}" --run.output=raw
+expect_exit 0 "k-means on components"
+is "$(PYTHONPATH=$root/tools py "
+import report_data, report_math
+net, raw = report_data.Run('net'), report_data.Run('raw')
+rows = net.h5['clusters/nearest_rows'][:].reshape(-1, 784).astype(float)
+mean, V = net.h5['scaling/shift'][:], net.h5['scaling/components'][:].astype(float)
+best = (rows - mean) @ V.T @ V + mean
+made = report_math.Network(net).reconstruct(rows)
+centre = raw.unscaled(raw.h5['cluster_centers'][:])
+print(made.shape == rows.shape, np.abs(made - best).max() < 0.5, raw.input_width(), centre.shape, centre.min() > -60 and centre.max() < 320)
+")" "True True 30 (10, 784) True" "reconstructions and centres are pixels"
+for name in net raw; do
+    run_cmd /usr/bin/python3 "$root/tools/report.py" $name
+    expect_exit 0 "the page of $name"
+    ok "it has pictures" grep -q 'as an image' $name/report.html
+done
+done_testing
