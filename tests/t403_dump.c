@@ -100,7 +100,8 @@ static void random_config(dc_config *cfg)
     }
     CHECK_INT(refused, 0);
     cfg->input.rows = 0;
-    if (cfg->cluster.final != DC_FINAL_NONE) cfg->cluster.final_kmeans = false;
+    cfg->cluster.on = DC_ON_EMBEDDING; /* most methods train a network */
+    cfg->cluster.final_kmeans = cfg->cluster.final_kmeans && cfg->cluster.final == DC_FINAL_NONE;
     cfg->cluster.opt.warmup = 0;
     cfg->pretrain.opt.lr_min = fmin(cfg->pretrain.opt.lr_min, cfg->pretrain.opt.lr);
     cfg->cluster.opt.lr_min = fmin(cfg->cluster.opt.lr_min, cfg->cluster.opt.lr);
