@@ -10,7 +10,7 @@
 
 common=(--input.rows=600 --parallel.shards=8 --model.latent=5 "--model.hidden=[30,20]" --run.log_interval=0.001s
     --cluster.n_init=3 --pretrain.batch=100 --cluster.method=aekm)
-any=(sweep-k "${common[@]}" --clusters=2,3..5 --sweep.sample=250)
+any=(sweep-k "${common[@]}" "--clusters=2,3..5" --sweep.sample=250)
 args=("${any[@]}" --pretrain.epochs=3 --sweep.subsamples=3)
 
 run 1 1 "${args[@]}" --run.output=good

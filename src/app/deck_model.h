@@ -6,8 +6,9 @@
 #include "dcmpi/data.h"
 #include "dcmpi/method.h"
 
-/* Makes the deck's network for rows of D columns (0: number not known yet, only names are set); with cluster.on: input it has no layers. Local. Errors: those of
- * dc_net_build; DC_ERR_USAGE, it has layers for images and the deck does not say what images the rows are. */
+/* Makes the deck's network for rows of D columns (0: number not known yet, only names are set); with cluster.on: input
+ * it has no layers. Local. Errors: those of dc_net_build; DC_ERR_USAGE, it has layers for images and the deck does not
+ * say what images the rows are. */
 DC_CHECKED dc_status dc_deck_net(const dc_config *cfg, int64_t D, dc_net *net);
 /* dc_method_env.final of the deck. */
 int dc_deck_final(const dc_config *cfg);

@@ -138,7 +138,8 @@ static const item exit_codes[] = {{"0", "Done."},
 static const item environment[] = {
     {"OMP_NUM_THREADS", "Threads per rank."},
     {"OMP_WAIT_POLICY", "Set to passive where there are more threads than cores."},
-    {"OPENBLAS_CORETYPE", "Kernels of OpenBLAS; where it does not know the CPU, the program chooses them. Results name them."}};
+    {"OPENBLAS_CORETYPE",
+     "Kernels of OpenBLAS; where it does not know the CPU, the program chooses them. Results name them."}};
 
 static const item files[] = {
     {"run.h5", "Results: labels, embedding, centres, model, scores, history, timing, the deck."},

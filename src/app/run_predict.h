@@ -33,8 +33,8 @@ typedef struct {
     size_t ids_array; /* index of the ids among the file's arrays */
 } dc_prediction;
 
-/* Collective. Creates the file, with labels; confidence if the model is of a method, embedding if it has a network; ids if the input has
- * them. */
+/* Collective. Creates the file, with labels; confidence if the model is of a method, embedding if it has a network; ids
+ * if the input has them. */
 DC_CHECKED dc_status dc_prediction_create(dc_comm *comm, dc_prediction *p);
 /* Collective. Appends this rank's n rows of a round. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_prediction_append(dc_comm *comm, dc_prediction *p, int64_t n);
