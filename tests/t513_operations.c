@@ -7,6 +7,7 @@
 #include "dcmpi/cluster.h"
 #include "dcmpi/net_text.h"
 #include "dcmpi/rng.h"
+#include "dcmpi/spectral.h"
 #include "ref/graph_ref.h"
 #include "ref/nn_ref.h"
 #include "ref/op_call.h"
@@ -320,6 +321,11 @@ static dc_val record_pick(dc_graph *g, sizes s, int variant)
     return dc_pick(g, number, vector(g, centers[variant + 1], s.w));
 }
 
+static dc_val record_largest(dc_graph *g, sizes s, int variant)
+{
+    return dc_largest(g, rows(g, s.w), variant ? 3 : 1);
+}
+
 /* Counts are columns or rows. */
 static dc_val record_running_mean(dc_graph *g, sizes s, int variant)
 {
@@ -467,6 +473,7 @@ static const op_case cases[] = {
     {"sqdist", 3, record_sqdist, {0}},
     {"nearest", 3, record_nearest, {0}},
     {"pick", 2, record_pick, {NUMBERS}},
+    {"largest", 2, record_largest, {0}},
     {"running-mean", 2, record_running_mean, {SIGNED, POSITIVE, NUMBERS, SUMS}},
     {"student-kl", 3, record_student_kl, {SIGNED, SIGNED, SHARES}},
     {"student", 3, record_student, {0}},

@@ -73,12 +73,12 @@ DC_CHECKED dc_status dc_kmeans_needs_of(dc_comm *comm, const dc_part *part, int6
 void dc_nearest(const float *X, const float *M, int64_t n, int64_t K, int64_t d, int32_t *label);
 
 /* out[K x d]: mean of the squared differences from its centre over the rows of each cluster, by column; 0 for a cluster
- * without rows. rows: with X; centers [K x d]; label[n]. The same bits for every number of ranks and threads.
+ * without rows. centers [K x d]; label[n]. The same bits for every number of ranks and threads.
  * Collective: one reduction. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_cluster_variances(dc_comm *comm, const dc_rows *rows, const float *centers,
                                           const int32_t *label, int64_t K, float *out);
 
-/* out[K x d]: mean of the rows of each cluster, 0 for a cluster without rows. rows: with X; label[n]. The same bits for
+/* out[K x d]: mean of the rows of each cluster, 0 for a cluster without rows. label[n]. The same bits for
  * every number of ranks and threads. Collective: one reduction. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_cluster_means(dc_comm *comm, const dc_rows *rows, const int32_t *label, int64_t K, float *out);
 

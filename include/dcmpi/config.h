@@ -9,10 +9,12 @@
 #include "dcmpi/net_text.h"
 #include "dcmpi/optim.h"
 
+enum { DC_CLUSTERS_AUTO = 0 }; /* cluster.clusters: auto, not chosen yet */
 enum { DC_METHODS_MAX = 64, DC_METHODS_BYTES = 1 << 14 };
 typedef enum { DC_PRETRAIN_NONE, DC_PRETRAIN_JOINT, DC_PRETRAIN_LAYERWISE } dc_pretrain_mode;
 typedef enum { DC_FINAL_NONE, DC_FINAL_GMM, DC_FINAL_GMM_TIED, DC_FINAL_GMM_DIAGONAL, DC_FINAL_GMM_SPHERICAL } dc_final;
 typedef enum { DC_ON_EMBEDDING, DC_ON_INPUT } dc_on;
+typedef enum { DC_START_KMEANS, DC_START_SPECTRAL, DC_START_GMM } dc_start_kind;
 typedef enum { DC_REPRODUCIBLE_STRICT, DC_REPRODUCIBLE_OFF } dc_reproducible;
 typedef enum { DC_PIN_AUTO, DC_PIN_OFF } dc_pin;
 typedef enum { DC_RESUME_AUTO, DC_RESUME_NEVER, DC_RESUME_MUST } dc_resume_mode;
@@ -57,7 +59,8 @@ typedef struct {
     } pretrain;
     struct {
         char method[DC_NAME_MAX];
-        int on; /* dc_on */
+        int on;   /* dc_on */
+        int init; /* dc_start_kind */
         int64_t clusters;
         int64_t n_init, kmeans_max_iter;
         double kmeans_tol;
@@ -117,6 +120,8 @@ typedef struct {
 void dc_config_set_methods(const dc_config_method *list, int n);
 /* The struct of keys of the method in cluster.method, of a type that the method defines; a view into *cfg. */
 const void *dc_config_method_keys(const dc_config *cfg);
+/* The same for the method in cluster.init; *method: its name. NULL if that is k-means. */
+const void *dc_config_start_keys(const dc_config *cfg, const char **method);
 
 void dc_config_defaults(dc_config *cfg);
 /* The deck's network, from its texts or from hidden, latent and their activations; without layers if the rows

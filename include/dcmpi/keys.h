@@ -49,7 +49,7 @@ typedef struct {
     const char *fallback;         /* the default, as written in a deck */
     double min, max;              /* of numbers and list items */
     unsigned range;               /* DC_OPEN_MIN ... */
-    const dc_key_choice *choices; /* DC_KEY_CHOICE: ends with a NULL name */
+    const dc_key_choice *choices; /* DC_KEY_CHOICE, or words for values of DC_KEY_INT: ends with a NULL name */
     const char *unit;             /* NULL: a plain number */
     const char *when, *when_is;   /* used only if the value of key `when` of this section is, or contains as a word, one
                                      of the words in when_is ("a b"); when_is "": only if that value is empty */

@@ -25,6 +25,9 @@ typedef struct {
     int64_t epoch_steps; /* steps per epoch: each row is seen once */
     dc_rows input;       /* the scaled rows of the data, which the network reads; without layers these are clustered */
     double kmeans_bytes; /* for start_bytes alone: memory of k-means on what is clustered */
+    const struct dc_method *start_by; /* the first centres are the means of this method's clusters; NULL: k-means */
+    const void *start_keys;           /* its keys */
+    void *found;                      /* of choose(), or NULL */
 } dc_method_env;
 
 enum { DC_METHOD_STEPS = 4 };
@@ -38,7 +41,8 @@ enum {
     DC_METHOD_TRAINS = 1, /* has a loss and takes training steps; without this flag, one refresh gives the labels */
     DC_METHOD_RECONSTRUCTS = 2, /* also trains the decoder */
     DC_METHOD_SCRATCH = 4,      /* trains an encoder from its first weights: no pretraining, no decoder */
-    DC_METHOD_HEAD = 8,         /* labels come from a softmax layer, not from the centres */
+    DC_METHOD_HEAD = 8,         /* labels do not come from the centres, but from a softmax layer, for example */
+    DC_METHOD_OWN_START = 16,   /* does not start from the centres of k-means */
     DC_METHOD_LIKELIHOOD = 64   /* has a likelihood: its BIC chooses the number of clusters */
 };
 
@@ -71,7 +75,7 @@ typedef struct {
 typedef struct dc_state dc_state;
 typedef struct dc_method_state dc_method_state;
 
-typedef struct {
+typedef struct dc_method {
     const char *name, *summary;
     unsigned flags;
     /* Keys of the deck section that has the method's name; set by DC_METHOD_KEYS(). */
@@ -91,6 +95,11 @@ typedef struct {
     dc_status (*start)(dc_comm *comm, dc_method_state *state, const dc_inferred *rows);
     /* Memory that start() takes on this rank, if it is not that of k-means on the embedding. May be NULL. Local. */
     double (*start_bytes)(const dc_method_env *env);
+    /* Refuses, with numbers, a start() that does not fit into room_bytes on each of env->part->P ranks, if it can say
+     * more than the general check of memory. Of env, part, K, L and keys are set. May be NULL. Local. Errors:
+     * DC_ERR_MEMORY.
+     */
+    dc_status (*check_room)(const dc_method_env *env, double room_bytes);
     /* With start_bytes: size in a checkpoint of what start() keeps, besides that of k-means. NULL: start() keeps
      * nothing, not even of k-means. Local. */
     double (*start_saved_bytes)(const dc_method_env *env);
@@ -110,6 +119,12 @@ typedef struct {
     /* Records inference with the trained model: outputs "embedding" [x L] if the network has layers, "q" [x K] and, if
      * the label is not that of the largest q, "label" [x 1]. */
     void (*infer)(dc_graph *g, const dc_method_env *env);
+    /* Replaces what infer() gave for all rows of this rank, q[n x K] and label[n], if labels do not follow from a row
+     * alone; called before start(), too. NULL: they follow. Local. */
+    void (*assign)(const dc_method_state *state, float *q, int32_t *label);
+    /* Refuses to give labels to rows of another file; only K, L and keys of env are set. NULL: infer() gives them.
+     * Local. Errors: DC_ERR_USAGE. */
+    dc_status (*check_predict)(const dc_method_env *env);
     /* Adds to the run's state whatever cannot be derived from the weights at the last refresh; destroy removes it
      * again. May be NULL. Collective; errors: those of dc_state_keep. */
     dc_status (*keep)(dc_comm *comm, dc_method_state *state, dc_state *s);
@@ -128,6 +143,15 @@ typedef struct {
     /* Sets those kept values that depend on the step number. May be NULL. Local. */
     void (*anneal)(const dc_method_state *state, int64_t step);
     void (*destroy)(dc_method_state **state);
+    /* Clusters all rows for the start of another method, to which env belongs, but for its keys: sets label[n]. NULL:
+     * does not serve as cluster.init. Collective. */
+    dc_status (*cluster)(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label);
+    /* Chooses the number of clusters of the input rows if cluster.clusters is auto: sets *K, at most env->K, which is
+     * what most_clusters() says or less; *found, for env->found, is what it found on the way, or NULL. env has neither
+     * slab nor values. NULL: does not choose. Collective. */
+    dc_status (*choose)(dc_comm *comm, const dc_method_env *env, int64_t *K, void **found);
+    void (*release_found)(void **found);
+    int64_t (*most_clusters)(const void *keys);
 } dc_method;
 
 /* Sets the members of dc_method that describe its keys: an array of dc_key, and the struct type that their offsets

@@ -15,6 +15,7 @@ typedef enum {
     DC_STREAM_SAMPLE = 5,  /* fixed samples for reports */
     DC_STREAM_DROPOUT = 6, /* step = training step and layer, index = global row and unit */
     DC_STREAM_NOISE = 7,   /* step = training step and site, index = global row and columns */
+    DC_STREAM_SPECTRAL = 8, /* step = 0: landmarks; else vector of a Lanczos iteration, index = global row */
     DC_STREAM_SWEEP = 12,  /* sweep over numbers of clusters: step = sample (0) or subsample, index 0 */
     DC_STREAM_TEST = 99
 } dc_rng_stream;

@@ -163,10 +163,12 @@ static void find_help(dc_cli *cli)
 /* What keys may ask of a method. */
 static const char *traits_of(const dc_method *m)
 {
+    static const char *const of_training[] = {"training pretraining decoder centers start",
+                                              "training pretraining decoder", "training centers", "training"};
+    if (m->choose) return "pretraining decoder choice";
     if (m->sweep) return "pretraining decoder centers sweep";
-    static const char *const of_training[] = {"training pretraining decoder centers", "training pretraining decoder",
-                                              "training centers", "training"};
     if (!(m->flags & DC_METHOD_TRAINS)) return "pretraining decoder centers";
+    if (m->flags & DC_METHOD_OWN_START) return "training pretraining decoder centers";
     return of_training[(m->flags & DC_METHOD_SCRATCH ? 2 : 0) + (m->flags & DC_METHOD_HEAD ? 1 : 0)];
 }
 

@@ -52,7 +52,8 @@ static dc_status read_deck(const char *path, const dc_trained *t, dc_config *out
     DC_TRY(dc_result_deck_text(h5, &deck));
     DC_TRY(dc_h5_get_attr_str(h5, "/", "verb", verb, sizeof verb));
     DC_TRY(parse(path, t->method, verb, deck, out));
-    if (strcmp(verb, "sweep-k") == 0) out->cluster.clusters = t->K; /* the number that the sweep chose */
+    /* The number that the run chose. */
+    if (strcmp(verb, "sweep-k") == 0 || out->cluster.clusters == DC_CLUSTERS_AUTO) out->cluster.clusters = t->K;
     DC_TRY(take_images(h5, out));
 out:
     dc_mem_free(&deck);

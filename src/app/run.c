@@ -26,6 +26,8 @@ typedef struct {
     uint8_t *outlier;
     int64_t n_outliers;
     dc_graph_result graph;
+    int64_t chosen; /* number of clusters, if the deck leaves it open; 0: not chosen yet */
+    void *found;    /* what the method found on the way */
     dc_sweep sweep;
 } fit;
 
@@ -44,9 +46,36 @@ static dc_status release(dc_comm *comm, fit *f, dc_status st)
     dc_mem_free(&f->border_rows);
     dc_mem_free(&f->outlier);
     dc_scoring_release(&f->scoring);
+    if (f->found) dc_method_find(f->job.cfg.cluster.method)->release_found(&f->found);
     dc_graph_result_release(&f->graph);
     dc_sweep_drop(f->job.state, &f->sweep);
     return dc_job_end(comm, &f->job, st);
+}
+
+/* Lets the method choose the number of clusters, if the deck does; a run that continues keeps its choice. */
+static dc_status open_clusters(dc_comm *comm, fit *f)
+{
+    dc_status st = DC_OK;
+    dc_config *cfg = &f->job.cfg;
+    const dc_method *method = dc_method_find(cfg->cluster.method);
+    if (cfg->cluster.clusters != DC_CLUSTERS_AUTO) return DC_OK;
+    DC_TRY(dc_state_keep(comm, f->job.state, "choice/clusters", DC_STATE_I64, 1, &f->chosen, NULL));
+    if (f->chosen == 0) {
+        const dc_rows input = dc_rows_of_dataset(f->data);
+        dc_method_env env = {.part = &f->data->part,
+                             .K = DC_MIN(method->most_clusters(dc_config_method_keys(cfg)), f->data->part.N - 1),
+                             .L = input.d,
+                             .keys = dc_config_method_keys(cfg),
+                             .kmeans = dc_setup_kmeans(&f->job),
+                             .input = input};
+        DC_TRY(method->choose(comm, &env, &f->chosen, &f->found));
+    }
+    if (f->chosen < 1 || f->chosen >= f->data->part.N)
+        return DC_FAIL(DC_ERR_FORMAT, "the checkpoint's number of clusters, %lld, fits no state of this run",
+                       (long long)f->chosen);
+    cfg->cluster.clusters = f->chosen;
+out:
+    return st;
 }
 
 static dc_status check_unit_rows(const fit *f)
@@ -172,7 +201,8 @@ out:
 static dc_status cluster(dc_comm *comm, fit *f)
 {
     dc_cluster_length before;
-    const dc_cluster_config c = dc_setup_clustering(&f->job, &f->slab.net, &f->data->part, &before);
+    dc_cluster_config c = dc_setup_clustering(&f->job, &f->slab.net, &f->data->part, &before);
+    c.env.found = f->found;
     const dc_status st = dc_train_cluster(comm, &f->model, &c, &f->clustering, &f->clusters);
     return st == DC_OK ? refuse_divergence(f, f->clusters.stop, "clustering", "lower cluster.lr") : st;
 }
@@ -318,6 +348,7 @@ dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
         st = dc_settle_complete(comm, &f.job);
         goto out;
     }
+    DC_TRY(open_clusters(comm, &f));
     if (dc_setup_sweeps(&f.job)) f.job.cfg.cluster.clusters = clusters_so_far(&f.job);
     DC_TRY_ALL(comm, build_model(&f));
     DC_TRY(dc_model_keep(comm, &f.model, f.job.state));

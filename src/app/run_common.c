@@ -24,8 +24,10 @@ static double gib(double bytes)
 static dc_status check_rows(const dc_job *job, const dc_data_header *head)
 {
     const dc_config *cfg = &job->cfg;
-    const dc_method_env env = {.K = cfg->cluster.clusters, .keys = dc_config_method_keys(cfg)};
-    const dc_method *method = dc_method_find(cfg->cluster.method);
+    const bool open = cfg->cluster.clusters == DC_CLUSTERS_AUTO;
+    dc_method_env env = {.K = open ? 2 : cfg->cluster.clusters, .keys = dc_config_method_keys(cfg)};
+    const dc_method *method = dc_method_find(cfg->cluster.method), *start;
+    const char *name;
     if (dc_setup_sweeps(job)) {
         const dc_sweep_config sweep = dc_setup_sweep(job);
         const dc_status st = dc_sweep_check(&sweep, head->N);
@@ -38,7 +40,23 @@ static dc_status check_rows(const dc_job *job, const dc_data_header *head)
         return DC_FAIL(DC_ERR_DATA,
                        "%s: %lld rows have no %lld other rows each; lower graph.neighbours or use more rows",
                        cfg->input.data, (long long)head->N, (long long)cfg->graph.neighbours);
-    return dc_cli_has_method(job->cli) && method->check_rows ? method->check_rows(&env, head->N) : DC_OK;
+    if (!dc_cli_has_method(job->cli)) return DC_OK;
+    const dc_status st = method->check_rows ? method->check_rows(&env, head->N) : DC_OK;
+    env.keys = dc_config_start_keys(cfg, &name);
+    start = env.keys ? dc_method_find(name) : NULL;
+    return st == DC_OK && start && start->check_rows ? start->check_rows(&env, head->N) : st;
+}
+
+/* The estimate; for a number of clusters that is not chosen yet, of the most. */
+static dc_status estimate_most(dc_comm *comm, dc_job *job, const dc_data_header *head, dc_estimate *e)
+{
+    int64_t *K = &job->cfg.cluster.clusters;
+    const bool open = *K == DC_CLUSTERS_AUTO;
+    const dc_method *method = dc_method_find(job->cfg.cluster.method);
+    if (open) *K = DC_MIN(method->most_clusters(dc_config_method_keys(&job->cfg)), head->N - 1);
+    const dc_status st = dc_job_estimate(comm, job, head, e);
+    if (open) *K = DC_CLUSTERS_AUTO;
+    return st;
 }
 
 static dc_status probe_data(const dc_config *cfg, const char *verb)
@@ -63,6 +81,27 @@ static dc_data_request request_of(const dc_config *cfg)
     return r;
 }
 
+/* What a method itself says about memory; then the general check. */
+static dc_status check_room(dc_comm *comm, const dc_job *job, const dc_data_header *head)
+{
+    dc_status st = DC_OK;
+    dc_part part;
+    dc_net net;
+    const dc_config *cfg = &job->cfg;
+    const dc_method *method = dc_method_find(cfg->cluster.method);
+    const double room = (double)dc_mem_available_bytes(dc_comm_node_size(comm));
+    if (strcmp(job->cli->verb, "fit") != 0 || !method->check_room) return DC_OK;
+    DC_TRY(dc_part_init(&part, head->N, dc_int(cfg->parallel.shards), dc_comm_size(comm), dc_comm_rank(comm)));
+    DC_TRY(dc_deck_net(cfg, dc_header_width(head), &net));
+    const bool open = cfg->cluster.clusters == DC_CLUSTERS_AUTO;
+    const void *keys = dc_config_method_keys(cfg);
+    const dc_method_env env = {
+        .part = &part, .K = open ? method->most_clusters(keys) : cfg->cluster.clusters, .L = net.L, .keys = keys};
+    st = method->check_room(&env, room);
+out:
+    return st;
+}
+
 static const char FEWER_ROWS[] = "fewer rows (input.rows)";
 
 /* Every rank makes the estimate itself, from the header that rank 0 read. */
@@ -77,7 +116,7 @@ static dc_status estimate(dc_comm *comm, dc_job *job, dc_data_header *head, dc_e
     DC_TRY_ALL(comm, check_rows(job, head));
     if (dc_cli_has_method(job->cli)) dc_deck_take_images(&job->cfg, head);
     DC_TRY_ALL(comm, dc_job_dump_deck(job)); /* now with the shape of the images */
-    DC_TRY(dc_job_name_limit(dc_job_estimate(comm, job, head, e), FEWER_ROWS));
+    DC_TRY(dc_job_name_limit(estimate_most(comm, job, head, e), FEWER_ROWS));
 out:
     return st;
 }
@@ -167,6 +206,7 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     dc_beat_at("reading", 0);
     DC_TRY(estimate(comm, job, &head, &e));
     const dc_memory_need need = need_of(&e);
+    DC_TRY_ALL(comm, check_room(comm, job, &head));
     DC_TRY(dc_job_check_memory(comm, &need, FEWER_ROWS));
     const double start = dc_timer_start();
     const dc_data_request request = request_of(cfg);
@@ -187,7 +227,7 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
         head.C = d->C;
         head.has_labels = d->C > 0;
         head.components = d->pca.k;
-        DC_TRY(dc_job_estimate(comm, job, &head, &e));
+        DC_TRY(estimate_most(comm, job, &head, &e));
     }
     dc_log("%s; result about %.3f GiB on disk", memory_line(&e, line), gib(e.disk_bytes));
     for (int i = 0; i < e.n_phases; i++)
@@ -273,6 +313,7 @@ dc_status dc_run_dry(dc_comm *comm, dc_job *job)
     for (int i = 0; i < e.n_phases; i++) dc_log_plain("%s", phase_line(&e.phase[i], line));
     dc_log_plain("disk      about %.3f GiB in %s", gib(e.disk_bytes), job->cfg.run.output);
     const dc_memory_need need = need_of(&e);
+    DC_TRY_ALL(comm, check_room(comm, job, &head));
     DC_TRY(dc_job_check_memory(comm, &need, FEWER_ROWS));
     dc_log_plain("dry run: deck, input, output directory, disk and memory are fine; nothing was written");
 out:

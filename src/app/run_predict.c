@@ -221,6 +221,14 @@ static void use_kernels_of(const dc_trained *t)
     dc_error_clear();
 }
 
+static dc_status check_method(const dc_prediction *p)
+{
+    const dc_trained *t = &p->trained;
+    const dc_method *method = t->has_method ? dc_method_find(t->method) : NULL;
+    const dc_method_env env = {.K = t->K, .L = t->width, .keys = t->keys};
+    return method && method->check_predict ? method->check_predict(&env) : DC_OK;
+}
+
 static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
 {
     dc_status st = DC_OK;
@@ -231,6 +239,7 @@ static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
     DC_TRY(claim_output(comm, p));
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_files(p) : DC_OK);
     DC_TRY(dc_result_model_load(comm, p->model, &p->deck, &p->trained));
+    DC_TRY_ALL(comm, check_method(p));
     if (p->trained.has_method) use_kernels_of(&p->trained);
     DC_TRY(open_input(comm, p));
     DC_TRY_ALL(comm, cut_rows(comm, p));

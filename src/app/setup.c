@@ -54,13 +54,17 @@ dc_cluster_config dc_setup_clustering(const dc_job *job, const dc_net *net, cons
 {
     const dc_config *cfg = &job->cfg, *was = &job->resume.was;
     *before = (dc_cluster_length){was->cluster.max_iter, was->cluster.tol};
+    const char *start = NULL;
+    const void *start_keys = dc_config_start_keys(cfg, &start);
     return (dc_cluster_config){.method = dc_method_find(cfg->cluster.method),
                                .env = {.part = part,
                                        .K = cfg->cluster.clusters,
                                        .L = net->L,
                                        .final = dc_deck_final(cfg),
                                        .keys = dc_config_method_keys(cfg),
-                                       .kmeans = dc_setup_kmeans(job)},
+                                       .kmeans = dc_setup_kmeans(job),
+                                       .start_by = start ? dc_method_find(start) : NULL,
+                                       .start_keys = start_keys},
                                .batch = cfg->cluster.batch,
                                .update_interval = cfg->cluster.update_interval,
                                .max_iter = cfg->cluster.max_iter,

@@ -229,7 +229,7 @@ static dc_status start_centers(dc_comm *comm, dc_km_restarts *a, const float *st
     DC_TRY(keep_state(comm, a, a->cfg->state, &resumed));
     if (!start && !resumed) {
         DC_TRY(dc_km_seed(comm, &a->tiles, a->cfg, a->centers));
-    } else if (start) {
+    } else if (start && !resumed) {
         memcpy(a->centers, start, (size_t)(a->R * a->K * a->d) * sizeof *a->centers);
     }
 out:

@@ -255,6 +255,19 @@ static dc_status check_image_shape(const dc_config *cfg, const dc_origins *from)
                    n == 1 ? "" : "s");
 }
 
+static dc_status check_auto(const dc_config *cfg, const dc_origins *from, unsigned verb)
+{
+    char place[DC_PLACE_MAX];
+    const dc_config_method *method = dc_method_row(cfg->cluster.method);
+    const bool chooses = verb & DC_USE_FIT && method && dc_has_word(method->traits, "choice");
+    if (cfg->cluster.clusters != DC_CLUSTERS_AUTO || (chooses && cfg->cluster.on == DC_ON_INPUT)) return DC_OK;
+    dc_place_format(from, dc_key_find("cluster", "clusters"), place);
+    return DC_FAIL(DC_ERR_USAGE,
+                   "%s: cluster.clusters = auto needs a method that chooses, with cluster.on = input: "
+                   "spectral; `dcmpi sweep-k` compares numbers of clusters for others",
+                   place);
+}
+
 /* Principal components are no pixels. */
 static dc_status check_components(const dc_config *cfg, const dc_origins *from)
 {
@@ -332,6 +345,7 @@ dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *fro
     if (has_model) DC_TRY(dc_problem_add(from, check_pairs(cfg, from)));
     if (has_model) DC_TRY(dc_problem_add(from, check_components(cfg, from)));
     if (reads_data) DC_TRY(dc_problem_add(from, check_counts(cfg, from, verb)));
+    if (reads_data) DC_TRY(dc_problem_add(from, check_auto(cfg, from, verb)));
     DC_TRY(dc_problem_add(from, check_floor(cfg, from, verb, "pretrain", &cfg->pretrain.opt)));
     DC_TRY(dc_problem_add(from, check_floor(cfg, from, verb, "cluster", &cfg->cluster.opt)));
 out:

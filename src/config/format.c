@@ -106,12 +106,23 @@ static const char *choice_name(const dc_key *key, int value)
     return c->name;
 }
 
+/* A number, or the word that stands for it. */
+static void format_int(const dc_key *key, int64_t value, char out[DC_VALUE_TEXT_MAX])
+{
+    const dc_key_choice *c = key->choices;
+    while (c && c->name && c->value != value) c++;
+    if (c && c->name)
+        strcpy(out, c->name);
+    else
+        snprintf(out, DC_VALUE_TEXT_MAX, "%lld", (long long)value);
+}
+
 void dc_key_format(const dc_config *cfg, const dc_key *key, char out[DC_VALUE_TEXT_MAX])
 {
     const void *from = member_const(cfg, key);
     switch (key->type) {
     case DC_KEY_INT:
-        snprintf(out, DC_VALUE_TEXT_MAX, "%lld", (long long)*(const int64_t *)from);
+        format_int(key, *(const int64_t *)from, out);
         break;
     case DC_KEY_FLOAT:
         dc_format_double(*(const double *)from, out, DC_VALUE_TEXT_MAX);
@@ -177,7 +188,8 @@ void dc_key_describe_type(const dc_key *key, char *out, size_t cap)
     else if (key->type == DC_KEY_METHOD && n_methods > 0)
         join_names(methods, n_methods, out, cap);
     else
-        snprintf(out, cap, "%s", plain[key->type]);
+        snprintf(out, cap, "%s%s%s", plain[key->type], key->choices ? " or " : "",
+                 key->choices ? key->choices->name : "");
 }
 
 static void format_bound(double v, char *out, size_t cap)

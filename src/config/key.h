@@ -38,6 +38,8 @@ const dc_key_section *dc_section_find(const char *name);
 /* A method that dc_config_set_methods() registered; NULL if there is none. */
 const dc_config_method *dc_method_row_at(int i);
 const dc_config_method *dc_method_row(const char *name);
+/* The method whose clusters another method starts from (cluster.init), or NULL. */
+const char *dc_start_method(const dc_config *cfg);
 
 /* value.c. `place` is "deck.yaml:12:3" or "command line", for messages. */
 enum { DC_PLACE_MAX = 256, DC_VALUE_TEXT_MAX = 2 * DC_PATH_MAX + 8 };

@@ -81,11 +81,30 @@ const dc_config_method *dc_method_row(const char *name)
     return NULL;
 }
 
-const void *dc_config_method_keys(const dc_config *cfg)
+static const void *keys_of(const dc_config *cfg, const char *method)
 {
     int i = 0;
-    while (i < n_methods && strcmp(methods[i].name, cfg->cluster.method) != 0) i++;
+    while (i < n_methods && strcmp(methods[i].name, method) != 0) i++;
     return cfg->methods + bytes_of(i);
+}
+
+const void *dc_config_method_keys(const dc_config *cfg)
+{
+    return keys_of(cfg, cfg->cluster.method);
+}
+
+const void *dc_config_start_keys(const dc_config *cfg, const char **method)
+{
+    *method = dc_start_method(cfg);
+    return *method ? keys_of(cfg, *method) : NULL;
+}
+
+/* The choices of cluster.init but k-means are methods. */
+const char *dc_start_method(const dc_config *cfg)
+{
+    const dc_key_choice *c = dc_key_find("cluster", "init")->choices;
+    while (c->value != cfg->cluster.init) c++;
+    return c->value == DC_START_KMEANS ? NULL : c->name;
 }
 
 /* ---- Rows -------------------------------------------------------------------------------------------------------- */

@@ -59,6 +59,9 @@ static const dc_key_choice optimizers[] = {{"sgd", DC_OPT_SGD},
 static const dc_key_choice schedules[] = {
     {"constant", DC_SCHED_CONSTANT}, {"step", DC_SCHED_STEP}, {"cosine", DC_SCHED_COSINE}, {NULL, 0}};
 static const dc_key_choice ons[] = {{"embedding", DC_ON_EMBEDDING}, {"input", DC_ON_INPUT}, {NULL, 0}};
+static const dc_key_choice starts[] = {
+    {"kmeans", DC_START_KMEANS}, {"spectral", DC_START_SPECTRAL}, {"gmm", DC_START_GMM}, {NULL, 0}};
+static const dc_key_choice autos[] = {{"auto", DC_CLUSTERS_AUTO}, {NULL, 0}};
 static const dc_key_choice finals[] = {{"none", DC_FINAL_NONE},
                                        {"gmm", DC_FINAL_GMM},
                                        {"gmm_tied", DC_FINAL_GMM_TIED},
@@ -322,9 +325,14 @@ const dc_key dc_key_table[] = {
      .doc = "What is clustered. embedding: the rows as the network embeds them. input: the scaled rows of the data; "
             "there is no network and no pretraining, keys of model and pretrain may stay in the deck, and the method "
             "must be one that trains nothing."},
-    {KEY("cluster", "clusters", DC_KEY_INT, cluster.clusters, "10"), .min = 1, .max = 1 << 20,
+    {KEY("cluster", "clusters", DC_KEY_INT, cluster.clusters, "10"), .min = 1, .max = 1 << 20, .choices = autos,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_clusters k num_clusters", .source = "MNIST",
-     .doc = "Number of clusters K."},
+     .doc = "Number of clusters K. auto, for method spectral with cluster.on: input: the number of eigenvalues before "
+            "their largest gap, at least 2 and at most spectral.max_clusters."},
+    {KEY("cluster", "init", DC_KEY_CHOICE, cluster.init, "kmeans"), .choices = starts, .verbs = DC_USE_FIT,
+     .trait = "start", .result = true, .also = "initialization start",
+     .doc = "What the first centres of a method that trains are: those of k-means, or the means of the clusters that "
+            "method spectral or gmm finds in the embedding, with the keys of its section."},
     {KEY("cluster", "n_init", DC_KEY_INT, cluster.n_init, "20"), .min = 1, .max = 10000, .unit = "restarts",
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "restarts", .source = "Xie et al. 2016",
      .doc = "k-means++ starts, advanced together; the lowest inertia wins."},

@@ -71,7 +71,9 @@ static bool used_by_method(const dc_config *cfg, const dc_key *key, unsigned ver
 {
     const dc_config_method *method = dc_method_row(cfg->cluster.method);
     if (!method || verb == DC_USE_KMEANS) return true;
+    const char *start = dc_has_word(method->traits, "start") ? dc_start_method(cfg) : NULL;
     const bool of_another = dc_method_row(key->section) && strcmp(key->section, method->name) != 0;
+    if (of_another && start && strcmp(key->section, start) == 0) return true;
     const char *what = of_another ? NULL : lacks(method, key);
     if (!of_another && !what) return true;
     snprintf(why, cap, "cluster.method is %s%s%s", method->name, what ? ", which has no " : "", what ? what : "");

@@ -41,6 +41,11 @@ static dc_status fail_type(const dc_key *key, const char *text, const char *plac
 static dc_status set_int(int64_t *to, const dc_key *key, const char *text, const char *place)
 {
     int64_t v;
+    for (const dc_key_choice *c = key->choices; c && c->name; c++)
+        if (strcmp(text, c->name) == 0) {
+            *to = c->value;
+            return DC_OK;
+        }
     if (!dc_read_int(text, &v)) return fail_type(key, text, place);
     if (!in_range(key, (double)v)) {
         char range[128];

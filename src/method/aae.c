@@ -157,7 +157,7 @@ static const dc_method_failure *failed(const dc_method_env *env, const dc_refres
 const dc_method dc_method_aae = {
     .name = "aae",
     .summary = "adversarial autoencoder: a categorical and a Gaussian part of the code, each held by a discriminator",
-    .flags = DC_METHOD_TRAINS | DC_METHOD_RECONSTRUCTS,
+    .flags = DC_METHOD_TRAINS | DC_METHOD_RECONSTRUCTS | DC_METHOD_OWN_START,
     DC_METHOD_KEYS(keys, aae_keys),
     .build = build,
     .create = dc_centers_create,

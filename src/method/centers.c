@@ -93,8 +93,27 @@ out:
     return st;
 }
 
+/* Sets the centres to the means of the clusters of another method. */
+static dc_status start_by(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label)
+{
+    dc_status st = DC_OK;
+    dc_method_env own = *env;
+    int32_t *found = NULL;
+    const dc_rows rows = dc_method_rows(env, Z);
+    const size_t n = (size_t)dc_part_rows(env->part);
+    own.keys = env->start_keys;
+    DC_TRY_ALL(comm, dc_mem_alloc(&found, n, sizeof *found, "labels"));
+    DC_TRY(env->start_by->cluster(comm, &own, Z, found));
+    DC_TRY(dc_cluster_means(comm, &rows, found, env->K, dc_method_values(env, "centers")));
+    if (label && n) memcpy(label, found, n * sizeof *label);
+out:
+    dc_mem_free(&found);
+    return st;
+}
+
 dc_status dc_method_kmeans(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label)
 {
+    if (env->start_by) return start_by(comm, env, Z, label);
     return set_centers(comm, env, &env->kmeans, Z, label);
 }
 

@@ -156,6 +156,19 @@ out:
     return st;
 }
 
+static dc_status cluster(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label)
+{
+    dc_status st = DC_OK;
+    const dc_rows all = dc_method_rows(env, Z);
+    const dc_mixture_config cfg = config_of(env);
+    dc_mixture m = {0};
+    DC_TRY(dc_mixture_fit(comm, &all, &cfg, &m));
+    DC_TRY_ALL(comm, dc_mixture_labels(&m, &all, label));
+out:
+    dc_mixture_release(&m);
+    return st;
+}
+
 static dc_status keep(dc_comm *comm, dc_method_state *s, dc_state *c)
 {
     s->saved = c;
@@ -187,6 +200,7 @@ const dc_method dc_method_gmm = {
     .build = build,
     .create = create,
     .start = start,
+    .cluster = cluster,
     .start_bytes = start_bytes,
     .start_saved_bytes = start_saved_bytes,
     .infer = infer,

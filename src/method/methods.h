@@ -27,6 +27,14 @@ typedef struct {
         .doc = "Reconstruction loss, as pretrain.loss."                                                                \
     }
 
+/* A spectral embedding and its eigenvalues, of method spectral. */
+typedef struct {
+    float *rows;     /* [n x K], owned */
+    double *value;   /* [K + 1], owned */
+    int64_t stage;   /* whether they are there */
+    dc_state *saved; /* the run state in which they are registered, or NULL; borrowed */
+} dc_spectral_state;
+
 /* State of the methods that have K centres in the latent space (tensor "centers") and use the Student-t assignment as
  * q. These methods have no other state. */
 struct dc_method_state {
@@ -39,6 +47,7 @@ struct dc_method_state {
     dc_table label;  /* the labels as a table */
     dc_sum *loss;    /* sums of the target refresh */
     dc_net trained;  /* variational methods: the network as its loss needs it (dc_net_for_loss) */
+    dc_spectral_state *spectral; /* method spectral, else NULL; owned */
 };
 
 /* Present values of a tensor of the method, and that tensor as a value of a step. */

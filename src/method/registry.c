@@ -5,7 +5,8 @@
 
 /* row(NAME) stands for dc_method_NAME, defined in NAME.c. */
 #define METHODS(row)                                                                                                   \
-    row(dec) row(idec) row(aekm) row(gmm) row(dcn) row(dkm) row(vae) row(vade) row(dcan) row(aae) row(imsat) row(depict)
+    row(dec) row(idec) row(aekm) row(dcn) row(dkm) row(vae) row(vade) row(dcan) row(aae) row(imsat) row(depict)        \
+        row(spectral)
 
 #define DECLARE(name) extern const dc_method dc_method_##name;
 METHODS(DECLARE)

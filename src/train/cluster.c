@@ -175,7 +175,10 @@ static dc_status check_labels(dc_comm *comm, loop *l)
 /* Sends all rows through the method's inference. */
 static dc_status infer(dc_comm *comm, loop *l, bool may_save)
 {
-    return dc_embed_all(comm, l->embedder, l->model, may_save, &(dc_embedded){l->out->Z, l->out->q, l->next});
+    const dc_embedded out = {l->out->Z, l->out->q, l->next};
+    const dc_status st = dc_embed_all(comm, l->embedder, l->model, may_save, &out);
+    if (st == DC_OK && l->cfg->method->assign && !l->env.finished) l->cfg->method->assign(l->state, out.q, out.label);
+    return st;
 }
 
 /* Updates labels, their counts and the target from the output of the inference. */
@@ -361,7 +364,9 @@ static dc_status final_kmeans(dc_comm *comm, loop *l)
     dc_refresh with_them; /* not used: the run reports the last refresh before this */
     const double begin = dc_timer_start();
     dc_state_at(l->model->state, "final_kmeans", 0);
-    DC_TRY(dc_method_kmeans(comm, &l->env, l->out->Z, NULL));
+    dc_method_env env = l->env;
+    env.start_by = NULL;
+    DC_TRY(dc_method_kmeans(comm, &env, l->out->Z, NULL));
     dc_timer_stop(l->model->timers, DC_T_KMEANS, begin, 0, 0);
     DC_TRY(infer(comm, l, false));
     DC_TRY(dc_shares_renew(comm, l->env.part, l->out->q, l->env.K, l->next, l->out->labels, &l->shares, &with_them));
@@ -469,6 +474,15 @@ static dc_status measure_result(const dc_model *m, int64_t K, double *bytes)
     return st;
 }
 
+/* Memory of the method that finds the first clusters for this one. */
+static double start_bytes(const dc_method_env *env, double kmeans_bytes)
+{
+    dc_method_env own = *env;
+    own.keys = env->start_keys;
+    own.kmeans_bytes = kmeans_bytes;
+    return env->start_by->start_bytes(&own);
+}
+
 /* Of methods that start otherwise. */
 static void replace_kmeans(loop *l, dc_kmeans_needs *needs)
 {
@@ -497,6 +511,7 @@ dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, const dc_cl
     out->final_bytes = env->final ? out->kmeans.bytes + dc_final_bytes(env) : 0;
     out->final_saved_bytes = dc_final_saved_bytes(env);
     if (cfg->method->start_bytes) replace_kmeans(&l, &out->kmeans);
+    if (l.env.start_by) out->kmeans.bytes = fmax(out->kmeans.bytes, start_bytes(&l.env, out->kmeans.bytes));
 out:
     release(&l);
     dc_cluster_result_release(&result);

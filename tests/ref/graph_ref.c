@@ -372,6 +372,16 @@ static void pick(const node_call *c, int64_t i, double *out)
     for (int64_t j = 0; j < L; j++) out[j] = k >= 0 && k < shape_of(c, 1)->n ? c->in[1][k * L + j] : 0;
 }
 
+static void largest(const node_call *c, int64_t i, double *out)
+{
+    for (int64_t j = 0; j < c->x->shape.width; j++) {
+        int64_t before = 0;
+        for (int64_t l = 0; l < c->x->shape.width; l++)
+            before += at(c, 0, i, l) > at(c, 0, i, j) || (at(c, 0, i, l) == at(c, 0, i, j) && l < j);
+        out[j] = before < c->x->whole[0] ? at(c, 0, i, j) : 0;
+    }
+}
+
 static void running_mean(const node_call *c, int64_t i, double *out)
 {
     const double before = c->in[1][i], more = c->in[2][i];
@@ -515,6 +525,7 @@ static const struct {
     {"sqdist", 0, sqdist},
     {"nearest", 3, nearest},
     {"pick", 3, pick},
+    {"largest", 1, largest},
     {"running-mean", 15, running_mean},
     {"student-kl", 4, student_kl},
     {"contrast", 0, contrast},
