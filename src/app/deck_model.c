@@ -69,8 +69,10 @@ dc_status dc_deck_slab(const dc_config *cfg, int64_t D, dc_slab *slab)
     const dc_method *method = dc_method_find(cfg->cluster.method);
     const dc_status st = dc_deck_net(cfg, D, &net);
     if (st != DC_OK) return st;
-    const dc_method_env env = {
-        .K = cfg->cluster.clusters, .L = net.L, .final = dc_deck_final(cfg), .keys = dc_config_method_keys(cfg)};
+    const dc_method_env env = {.K = DC_MAX(cfg->cluster.clusters, 1),
+                               .L = net.L,
+                               .final = dc_deck_final(cfg),
+                               .keys = dc_config_method_keys(cfg)};
     dc_slab_init(slab, &net);
     if (method->build) method->build(&env, slab);
     dc_final_build(&env, slab);

@@ -39,14 +39,14 @@ typedef struct {
  * q. These methods have no other state. */
 struct dc_method_state {
     const dc_method_env *env;
-    float *P;        /* [n x K] local target; NULL: not kept */
-    dc_table target; /* P as a table */
-    float *labels;   /* [n x 1] local; NULL: not kept */
-    double *number;  /* what a method reports of its fit; NULL: nothing */
-    dc_state *saved; /* the run state in which labels or numbers are registered, or NULL; borrowed */
-    dc_table label;  /* the labels as a table */
-    dc_sum *loss;    /* sums of the target refresh */
-    dc_net trained;  /* variational methods: the network as its loss needs it (dc_net_for_loss) */
+    float *P;                    /* [n x K] local target; NULL: not kept */
+    dc_table target;             /* P as a table */
+    float *labels;               /* [n x 1] local; NULL: not kept */
+    double *number;              /* what a method reports of its fit; NULL: nothing */
+    dc_state *saved;             /* the run state in which labels or numbers are registered, or NULL; borrowed */
+    dc_table label;              /* the labels as a table */
+    dc_sum *loss;                /* sums of the target refresh */
+    dc_net trained;              /* variational methods: the network as its loss needs it (dc_net_for_loss) */
     dc_spectral_state *spectral; /* method spectral, else NULL; owned */
 };
 

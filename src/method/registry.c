@@ -6,7 +6,7 @@
 /* row(NAME) stands for dc_method_NAME, defined in NAME.c. */
 #define METHODS(row)                                                                                                   \
     row(dec) row(idec) row(aekm) row(dcn) row(dkm) row(vae) row(vade) row(dcan) row(aae) row(imsat) row(depict)        \
-        row(spectral)
+        row(gmm) row(spectral)
 
 #define DECLARE(name) extern const dc_method dc_method_##name;
 METHODS(DECLARE)
