@@ -15,8 +15,7 @@ static dc_dla_size eigen_of(dc_gidx N, int64_t k, dc_dtype dtype)
                          .shards = 64};
 }
 
-/* ---- Without ranks ------------------------------------------------------------------------------------------------
- */
+/* ---- Without ranks ----------------------------------------------------------------------------------------------- */
 
 static void check_grids(void)
 {
@@ -73,8 +72,7 @@ static void check_refusals(void)
     dc_error_clear();
 }
 
-/* ---- Workspaces ---------------------------------------------------------------------------------------------------
- */
+/* ---- Workspaces -------------------------------------------------------------------------------------------------- */
 
 static void check_workspace(dc_comm *comm, dc_gidx N, int64_t k, dc_dla_driver driver)
 {
@@ -115,8 +113,7 @@ static void check_workspace(dc_comm *comm, dc_gidx N, int64_t k, dc_dla_driver d
     dc_dla_grid_close(comm, &grid);
 }
 
-/* ---- Peaks --------------------------------------------------------------------------------------------------------
- */
+/* ---- Peaks ------------------------------------------------------------------------------------------------------- */
 
 static float *draw(int64_t N, int64_t d)
 {

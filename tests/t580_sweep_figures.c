@@ -122,7 +122,7 @@ static void check_suggestions(void)
     dc_sweep_suggest(&s);
     CHECK_INT(s.suggested, 4);
     CHECK_TEXT_HAS(s.reason, "silhouette, 0.700, is the highest among the 4 K whose stability");
-    CHECK_TEXT_HAS(s.reason, "the highest silhouette is at 6, the lowest BIC at 6");
+    CHECK_TEXT_HAS(s.reason, "the highest silhouette is at 6, the highest stability at 2, the lowest BIC at 6");
     s.by_bic = true;
     dc_sweep_suggest(&s);
     CHECK_INT(s.suggested, 5);

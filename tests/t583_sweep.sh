@@ -70,19 +70,22 @@ continue_from sweep "$(awk '$2 == "sweep" { s = $3 } END { print s }' saved.txt)
 continue_from kmeans 1               # the number is chosen
 continue_from cluster 0
 
-rm -rf killed
-start 2 "${args[@]}" --run.output=killed --checkpoint.every=0.000000001s
+many=("${any[@]}" --pretrain.epochs=3 --sweep.subsamples=60)
+run 1 1 "${many[@]}" --run.output=many
+same_as_many() { # DIR WHAT
+    run 0 1 compare many/run.h5 "$1/run.h5"
+    expect_exit 0 "$2: the same bits"
+}
+start 2 "${many[@]}" --run.output=killed --checkpoint.every=0.000000001s
 await "sweep     K = 3, 2 of 4"
 kill -9 "$job"
 finish
 ok "a killed sweep has no result" test ! -e killed/run.h5
-run 3 1 "${args[@]}" --run.output=killed
+run 3 1 "${many[@]}" --run.output=killed
 expect_exit 0 "after a kill, on other ranks"
 expect_out "continues sweep, step" "it goes on within the sweep"
-expect_same killed "after a kill"
+same_as_many killed "after a kill"
 
-many=("${any[@]}" --pretrain.epochs=3 --sweep.subsamples=60)
-run 1 1 "${many[@]}" --run.output=many
 start 2 "${many[@]}" --run.output=stopped
 await "K = 2: stability"
 touch stopped/STOP
@@ -90,8 +93,7 @@ finish
 is "$rc" 75 "a stop request while subsamples are clustered"
 run 3 1 "${many[@]}" --run.output=stopped
 expect_exit 0 "continued"
-run 0 1 compare many/run.h5 stopped/run.h5
-expect_exit 0 "after a stop request: the same bits"
+same_as_many stopped "after a stop request"
 run 1 1 "${any[@]}" --pretrain.epochs=3 --sweep.subsamples=5 --run.output=stopped
 expect_error 6 "sweep.subsamples is 5, was 60" "another number of subsamples is another run"
 

@@ -3,7 +3,8 @@
  * The caller sees matrices as rows that are distributed as in part.h. The grid of ranks, the block-cyclic layout, the
  * BLACS handles and the redistribution live and die inside one call. A matrix is never held by one rank: it is built
  * piece by piece where it is needed, from rows that the caller computes, or from the rows of a data set (affinities,
- * Gram matrices), which go around all ranks in blocks.
+ * Gram matrices), which go around all ranks in blocks. (On two or three ranks pdsyevx and pdsyevr still reduce a copy
+ * of it on one rank, because that is faster there; plans count it.)
  *
  * Results have the same bits whenever ranks, threads and libraries are the same, but not on another number of ranks:
  * compare eigenvalues and subspaces, not bits.
@@ -18,8 +19,7 @@
 
 typedef struct dc_comm dc_comm;
 
-/* ---- Matrices -----------------------------------------------------------------------------------------------------
- */
+/* ---- Matrices ---------------------------------------------------------------------------------------------------- */
 
 /* A symmetric N x N matrix, by what computes its elements. Everything is borrowed. Exactly one of `rows`, `affinity`
  * and `gram` is set. */
@@ -150,8 +150,7 @@ DC_CHECKED dc_status dc_dla_solve(dc_comm *comm, const dc_dla_matrix *A, dc_dtyp
 /* L[n x N], local rows: the lower triangle with A = L L', zeros above. Errors: as dc_dla_solve(). */
 DC_CHECKED dc_status dc_dla_cholesky(dc_comm *comm, const dc_dla_matrix *A, dc_dtype dtype, double *L);
 
-/* ---- Gram matrices and singular values ----------------------------------------------------------------------------
- */
+/* ---- Gram matrices and singular values --------------------------------------------------------------------------- */
 
 /* G[g x d] = Z'Z, the rows of G that `part` (N = Z->d) gives this rank. Memory besides G: the blocks of one rank, and
  * blocks of rows. */

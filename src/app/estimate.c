@@ -133,7 +133,7 @@ static double take_graph(problem *p, double model, double rows)
 {
     double held;
     const dc_net *net = &p->slab.net;
-    const int64_t d = dc_run_graph_embeds(p->cfg, net) ? net->L : p->data.D;
+    const int64_t d = dc_run_graph_embeds(p->cfg, net) ? net->L : dc_header_width(&p->head);
     const double bytes = dc_run_graph_bytes(p->cfg, &p->data.part, d, &held);
     if (bytes > 0) take(p, "neighbours", (moment){.model = model, .work = rows + bytes}, NULL);
     return held;

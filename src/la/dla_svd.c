@@ -52,8 +52,7 @@ typedef struct {
     double *tile, *product; /* per thread: [TILE_ROWS x d], [TILE_ROWS x k] */
 } tall;
 
-/* ---- Products with Z ----------------------------------------------------------------------------------------------
- */
+/* ---- Products with Z --------------------------------------------------------------------------------------------- */
 
 /* out[rows x m] = rows [lo, lo+rows) of Z, times V[d x m]; in a thread. */
 static void multiply_rows(const tall *t, int64_t lo, int64_t rows, int64_t m, const double *V, double *out)
@@ -118,8 +117,7 @@ static double distance_to_identity(const double *gram, int64_t m)
     return most;
 }
 
-/* ---- Second pass --------------------------------------------------------------------------------------------------
- */
+/* ---- Second pass ------------------------------------------------------------------------------------------------- */
 
 /* Moves column `from` of A[rows x columns] to the place `to` before it, and what lies between one to the right. */
 static void move_column(double *A, int64_t rows, int64_t columns, int64_t from, int64_t to)
@@ -239,8 +237,7 @@ static dc_status decompose(dc_comm *comm, tall *t)
     return DC_OK;
 }
 
-/* ---- Results ------------------------------------------------------------------------------------------------------
- */
+/* ---- Results ----------------------------------------------------------------------------------------------------- */
 
 /* The sign rule of dla.h, by the columns of V. */
 static void set_signs(const tall *t, dc_dla_svd *out)

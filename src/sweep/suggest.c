@@ -87,13 +87,15 @@ static void tell_choice(dc_sweep *s, int t)
 static void tell_rest(dc_sweep *s, int t)
 {
     char text[256];
-    const int silhouette = best_of(s, DC_SWEEP_SILHOUETTE, 1, false), bic = best_of(s, DC_SWEEP_BIC, -1, false),
-              calinski = best_of(s, DC_SWEEP_CALINSKI, 1, false);
+    const int64_t silhouette = s->K[best_of(s, DC_SWEEP_SILHOUETTE, 1, false)],
+                  stability = s->K[best_of(s, DC_SWEEP_STABILITY, 1, false)],
+                  bic = s->K[best_of(s, DC_SWEEP_BIC, -1, false)],
+                  calinski = s->K[best_of(s, DC_SWEEP_CALINSKI, 1, false)];
     snprintf(text, sizeof text,
-             "; stability %.3f; the highest silhouette is at %lld, the lowest BIC at %lld, the highest "
-             "Calinski-Harabasz index at %lld",
-             s->value[t][DC_SWEEP_STABILITY], (long long)s->K[silhouette], (long long)s->K[bic],
-             (long long)s->K[calinski]);
+             "; stability %.3f; the highest silhouette is at %lld, the highest stability at %lld, the lowest BIC at "
+             "%lld, the highest Calinski-Harabasz index at %lld",
+             s->value[t][DC_SWEEP_STABILITY], (long long)silhouette, (long long)stability, (long long)bic,
+             (long long)calinski);
     append(s, text);
     if (s->n > 1 && (t == 0 || t == s->n - 1)) append(s, "; it is at an end of the range: a wider one may show more");
     if (s->value[t][DC_SWEEP_SILHOUETTE] < SILHOUETTE_LEAST)
