@@ -88,12 +88,12 @@ static inline void deck_methods(void)
                                   .max = 1e6,
                                   .doc = "Time between two of them."}};
     static const dc_config_method methods[] = {
-        {"dec", "the first", "training pretraining decoder centers", plain, 1, sizeof(deck_dec_keys)},
+        {"dec", "the first", "training pretraining decoder centers start", plain, 1, sizeof(deck_dec_keys)},
         {"idec", "the second", "training pretraining decoder centers start", idec, (int)DC_COUNT_OF(idec),
          sizeof(deck_idec_keys)},
         {"aekm", "the third", "pretraining decoder centers sweep", plain, 1, sizeof(deck_dec_keys)},
         {"toy", "the fourth", "", toy, (int)DC_COUNT_OF(toy), sizeof(deck_toy_keys)},
-        {"bare", "the fifth", "training pretraining decoder centers", NULL, 0, 0}};
+        {"bare", "the fifth", "training pretraining decoder centers start", NULL, 0, 0}};
     dc_config_set_methods(methods, (int)DC_COUNT_OF(methods));
 }
 

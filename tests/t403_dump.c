@@ -100,8 +100,8 @@ static void random_config(dc_config *cfg)
     }
     CHECK_INT(refused, 0);
     cfg->input.rows = 0;
-    cfg->cluster.on = DC_ON_EMBEDDING; /* most methods train a network */
-    cfg->cluster.final_kmeans = cfg->cluster.final_kmeans && cfg->cluster.final == DC_FINAL_NONE;
+    if (cfg->cluster.final != DC_FINAL_NONE) cfg->cluster.final_kmeans = false;
+    if (dc_has_word(dc_method_row(cfg->cluster.method)->traits, "training")) cfg->cluster.on = DC_ON_EMBEDDING;
     cfg->cluster.opt.warmup = 0;
     cfg->pretrain.opt.lr_min = fmin(cfg->pretrain.opt.lr_min, cfg->pretrain.opt.lr);
     cfg->cluster.opt.lr_min = fmin(cfg->cluster.opt.lr_min, cfg->cluster.opt.lr);
