@@ -157,11 +157,12 @@ for start in spectral gmm; do
     rm -rf good
     run 1 1 "${args[@]}" --run.output=good
     expect_exit 0 "dec from $start"
+    expect_out "$([ $start = gmm ] && echo 'mixture +best of' || echo 'spectral +Lanczos')" "the clusters of $start"
     bits "dec from $start"
     keep_all "dec from $start"
     [ $start = gmm ] || continue_from spectral "$(steps_of spectral | sed -n 2p)"
     continue_first kmeans
-    continue_from cluster 0
+    continue_first cluster
 done
 run 1 1 "${dec[@]}" --cluster.init=spectral --spectral.path=landmark --spectral.affinity=cosine --spectral.landmarks=20 --run.output=lm2
 expect_exit 0 "dec from landmarks"

@@ -56,6 +56,7 @@ dc_cluster_config dc_setup_clustering(const dc_job *job, const dc_net *net, cons
     *before = (dc_cluster_length){was->cluster.max_iter, was->cluster.tol};
     const char *start = NULL;
     const void *start_keys = dc_config_start_keys(cfg, &start);
+    DC_ASSERT(!start || dc_method_find(start));
     return (dc_cluster_config){.method = dc_method_find(cfg->cluster.method),
                                .env = {.part = part,
                                        .K = cfg->cluster.clusters,

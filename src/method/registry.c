@@ -5,8 +5,8 @@
 
 /* row(NAME) stands for dc_method_NAME, defined in NAME.c. */
 #define METHODS(row)                                                                                                   \
-    row(dec) row(idec) row(aekm) row(dcn) row(dkm) row(vae) row(vade) row(dcan) row(aae) row(imsat) row(depict)        \
-        row(gmm) row(spectral)
+    row(dec) row(idec) row(aekm) row(gmm) row(spectral) row(dcn) row(dkm) row(vae) row(vade) row(dcan) row(aae)        \
+        row(imsat) row(depict)
 
 #define DECLARE(name) extern const dc_method dc_method_##name;
 METHODS(DECLARE)
