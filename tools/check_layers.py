@@ -22,7 +22,7 @@ ALLOWED = {
     "io": {"sum", "comm", "base"},
     "state": {"io", "sum", "comm", "base"},
     "convert": {"io", "base"},
-    "data": {"io", "sum", "la", "comm", "base"},
+    "data": {"io", "sum", "dla", "la", "comm", "base"},
     "nn": {"la", "base"},
     "metrics": {"sum", "comm", "base"},
     "cluster": {"graph", "nn", "dla", "la", "state", "sum", "comm", "base"},

@@ -11,7 +11,10 @@ typedef struct dc_comm dc_comm;
  * sums are in double. Columns are taken in panels, so that only rank 0 holds d^2 values; the rows are read once for the
  * mean and once for each panel. Call it outside parallel regions. Collective. Errors: DC_ERR_MEMORY, DC_STOPPED. */
 DC_CHECKED dc_status dc_moments(dc_comm *comm, const dc_rows *rows, double *mean, double *cov);
-/* Memory that dc_moments() takes on each rank besides its results. */
+/* mean[d] and the variance of all columns together, on all ranks: what dc_moments() gives without a matrix. The rows
+ * are read twice. Otherwise as there. */
+DC_CHECKED dc_status dc_moments_total(dc_comm *comm, const dc_rows *rows, double *mean, double *total);
+/* Memory that either of them takes at most on each rank besides its results. */
 double dc_moments_bytes(const dc_part *part, int64_t d);
 
 /* ---- Principal components ---------------------------------------------------------------------------------------- */
@@ -21,7 +24,7 @@ enum { DC_PRINCIPAL_MAX = 4096 };
 
 typedef struct {
     int64_t d, k;     /* columns, components */
-    int64_t varying;  /* components of all d whose variance is more than rounding */
+    int64_t varying;  /* components of all d (beyond DC_PRINCIPAL_MAX: of the k) whose variance is more than rounding */
     double total;     /* variance of all columns together */
     double *mean;     /* [d], owned, like the next two */
     double *variance; /* [k] of the components, descending, divided by N - 1 */

@@ -203,12 +203,13 @@ const dc_key dc_key_table[] = {
             "of |x|^2/D one. standard: each column to mean 0 and variance 1. minmax: each column to [0, 1]. robust: "
             "each column to median 0 and distance 1 between its quartiles, which single wild values do not move; "
             "it suits data that are not zero for the most part. none: values as they are. pca: principal components "
-            "instead of the columns; the network sees so many columns less. They are kept in run.h5, and predict uses "
-            "them."},
+            "instead of the columns. They are kept in run.h5, and predict uses them."},
     {KEY("input", "components", DC_KEY_INT, input.components, "0"), .min = 0, .max = DC_PRINCIPAL_MAX,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .when = "scale", .when_is = "pca", .result = true,
      .also = "n_components pca_components",
-     .doc = "Number of principal components, at most that of columns and of rows. 0: input.variance decides."},
+     .doc = "Number of principal components, at most that of columns and of rows. 0: input.variance decides, for up to "
+            "4,096 columns. Components of more columns are computed by ScaLAPACK: their bits depend on the number of "
+            "ranks."},
     {KEY("input", "variance", DC_KEY_FLOAT, input.variance, "0.95"), .min = 0, .max = 1, .range = DC_OPEN_MIN,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .when = "components", .when_is = "0", .result = true,
      .also = "explained_variance explained_variance_ratio", .source = "scikit-learn's rule",

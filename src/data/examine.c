@@ -5,6 +5,7 @@
 #include "data_priv.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/sum.h"
+#include "pca_wide.h"
 
 dc_status dc_data_examine(dc_comm *comm, dc_dataset *d, const dc_data_request *request, int64_t K)
 {
@@ -49,18 +50,29 @@ static double columns_bytes(const dc_part *part, int64_t D, int threads, dc_scal
     return fmax(bounds, stats + fmax(pass, fmax(range, scaling)));
 }
 
+static double components_bytes(const dc_data_header *head, const dc_part *part)
+{
+    double bytes;
+    const int64_t k = head->components;
+    if (k == 0) return 0;
+    if (head->D <= DC_PRINCIPAL_MAX)
+        bytes = dc_principal_bytes(part, head->D, k);
+    else if (dc_pca_wide_bytes(part, head->D, k, &bytes) != DC_OK)
+        dc_error_clear(); /* the solver refuses it with the same words */
+    return fmax(bytes, dc_pca_project_bytes(head->D, k));
+}
+
 double dc_dataset_loading_bytes(const dc_data_header *head, const dc_part *part, int threads, dc_scale_kind scale,
                                 const dc_clip *clip)
 {
     const double labels = head->has_labels ? sizeof(int64_t) * (double)dc_part_rows(part) : 0;
-    const int64_t k = head->components;
-    const double components = k == 0 ? 0 : fmax(dc_principal_bytes(part, head->D, k), dc_pca_project_bytes(head->D, k));
-    return labels + fmax(columns_bytes(part, head->D, threads, scale, clip), 24 * (double)head->D + components);
+    return labels + fmax(columns_bytes(part, head->D, threads, scale, clip),
+                         24 * (double)head->D + components_bytes(head, part));
 }
 
 double dc_dataset_loading_root_bytes(const dc_data_header *head)
 {
-    return head->components == 0 ? 0 : dc_principal_root_bytes(head->D);
+    return head->components == 0 || head->D > DC_PRINCIPAL_MAX ? 0 : dc_principal_root_bytes(head->D);
 }
 
 const char *dc_dataset_advice(const dc_dataset *d, const char *otherwise, char out[DC_DATA_ADVICE_MAX])

@@ -13,6 +13,7 @@
 #include "dcmpi/la.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "pca_wide.h"
 
 /* ---- How many ---------------------------------------------------------------------------------------------------- */
 
@@ -20,10 +21,10 @@ dc_status dc_data_count_components(const dc_data_request *r, dc_data_header *hea
 {
     const int64_t most = DC_MIN(head->N, head->D), wanted = r->pca.wanted.components;
     if (r->scale != DC_SCALE_PCA) return DC_OK;
-    if (head->D > DC_PRINCIPAL_MAX)
+    if (head->D > DC_PRINCIPAL_MAX && wanted == 0)
         return DC_FAIL(DC_ERR_USAGE,
-                       "%s: input.scale = pca takes at most %d columns, these are %lld; use another scaling, or fewer "
-                       "columns",
+                       "%s: of more than %d columns, here %lld, only a number of principal components can be taken, no "
+                       "share of the variance; set input.components",
                        r->path, (int)DC_PRINCIPAL_MAX, (long long)head->D);
     if (wanted > most || head->N < 2)
         return DC_FAIL(DC_ERR_USAGE,
@@ -179,7 +180,10 @@ dc_status dc_data_components(dc_comm *comm, dc_dataset *d, const dc_pca_request 
     dc_status st = DC_OK;
     dc_principal p = {0};
     const dc_rows rows = dc_rows_of_dataset(d);
-    DC_TRY(dc_principal_create(comm, &rows, &request->wanted, &p));
+    if (d->D > DC_PRINCIPAL_MAX)
+        DC_TRY(dc_pca_wide(comm, &rows, request->wanted.components, &p));
+    else
+        DC_TRY(dc_principal_create(comm, &rows, &request->wanted, &p));
     DC_TRY(check_variance(d, &p, request->whiten));
     DC_TRY_ALL(comm, take(&d->pca, &p));
     DC_TRY(set_factors(d, request->whiten));

@@ -57,6 +57,18 @@ static void block_products(void *ctx, const dc_block *block, int thread, double 
     }
 }
 
+static void block_squares(void *ctx, const dc_block *block, int thread, double *leaf)
+{
+    const pass *p = ctx;
+    const int64_t d = p->rows->d;
+    double *x = p->x + (int64_t)thread * DC_MOMENT_TILE * d;
+    for (int64_t lo = block->lo; lo < block->hi; lo += DC_MOMENT_TILE) {
+        const int64_t n = DC_MIN((int64_t)DC_MOMENT_TILE, block->hi - lo);
+        dc_moment_centre(read_tile(p, lo, n, thread), n, d, 0, p->mean, x);
+        for (int64_t i = 0; i < n * d; i++) *leaf += x[i] * x[i];
+    }
+}
+
 static dc_status take_memory(pass *p)
 {
     dc_status st = DC_OK;
@@ -121,6 +133,24 @@ out:
     dc_mem_free(&p.row);
     dc_mem_free(&p.x);
     dc_mem_free(&panel);
+    return st;
+}
+
+dc_status dc_moments_total(dc_comm *comm, const dc_rows *rows, double *mean, double *total)
+{
+    dc_status st = DC_OK;
+    dc_sum *sum = NULL;
+    pass p = {.rows = rows, .mean = mean};
+    DC_ASSERT(rows->part->N >= 2 && rows->d >= 1);
+    DC_TRY_ALL(comm, take_memory(&p));
+    DC_TRY(sum_rows(comm, &p, mean));
+    DC_TRY_ALL(comm, dc_sum_create(&sum, rows->part, 1));
+    dc_sum_over_blocks(comm, sum, block_squares, &p, total);
+    *total /= (double)(rows->part->N - 1);
+out:
+    dc_sum_destroy(&sum);
+    dc_mem_free(&p.row);
+    dc_mem_free(&p.x);
     return st;
 }
 
