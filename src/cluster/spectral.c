@@ -88,9 +88,6 @@ dc_status dc_spectral_check_rows(const dc_spectral_config *cfg, int64_t K, int64
 
 /* ---- Memory ------------------------------------------------------------------------------------------------------ */
 
-/* What runs with 3,000 to 9,298 rows on 1 and 2 ranks took beyond the plan, as a share of the matrix. */
-static const double BEYOND_PLAN = 0.5;
-
 static double dense_bytes(const dc_part *part, int64_t d, const dc_spectral_config *cfg, int64_t want)
 {
     dc_dla_plan plan;
@@ -98,7 +95,7 @@ static double dense_bytes(const dc_part *part, int64_t d, const dc_spectral_conf
     const double graph = cfg->affinity == DC_AFFINITY_NEIGHBORS ? dc_neighbours_bytes(part, cfg->neighbors) : 0,
                  N = (double)part->N;
     if (dc_dla_plan_make(&size, part->P, &plan) == DC_OK)
-        return plan.peak + BEYOND_PLAN * plan.matrix + graph + N * sizeof(double);
+        return plan.peak + graph + N * sizeof(double);
     dc_error_clear(); /* dc_spectral_check_room() says why */
     return N * N / part->P * sizeof(double);
 }
