@@ -114,6 +114,25 @@ static void test_wide(void)
     dc_dataset_destroy(&d);
 }
 
+/* Minus their mean, 10 rows have 9 components that vary. */
+static void test_wide_few(const float *x)
+{
+    enum { FEW = 10 };
+    dc_dataset *d = NULL;
+    dc_principal wide = {0}, narrow = {0};
+    write_rows(path_of("few.h5"), DC_H5_F32, FEW, D, x);
+    const dc_data_request r = {.path = path_of("few.h5"), .scale = DC_SCALE_NONE};
+    CHECK_OK(dc_dataset_open(comm, &r, SHARDS, 0, 1, &d));
+    const dc_rows rows = dc_rows_of_dataset(d);
+    CHECK_OK(dc_pca_wide(comm, &rows, FEW, &wide));
+    CHECK_OK(dc_principal_create(comm, &rows, &(dc_principal_wanted){.components = FEW}, &narrow));
+    CHECK_INT(wide.varying, FEW - 1);
+    CHECK_INT(narrow.varying, FEW - 1);
+    dc_principal_release(&wide);
+    dc_principal_release(&narrow);
+    dc_dataset_destroy(&d);
+}
+
 /* ---- Covariance -------------------------------------------------------------------------------------------------- */
 
 /* Mean and covariance (divided by n - 1) of all rows as they enter the network, by the plain sum. */
@@ -235,6 +254,7 @@ int main(void)
     test_golden();
     test_counts();
     test_wide();
+    test_wide_few(x);
     test_white();
     test_panels();
     test_pieces();

@@ -44,6 +44,9 @@ typedef struct {
 DC_CHECKED dc_status dc_principal_create(dc_comm *comm, const dc_rows *rows, const dc_principal_wanted *wanted,
                                          dc_principal *out);
 void dc_principal_release(dc_principal *p);
+/* The variance that rounding may leave where there is none: of rows of d columns whose first component has the variance
+ * `largest`. */
+double dc_principal_rounding(int64_t d, double largest);
 /* Memory that dc_principal_create() takes at most, on each rank with its results, and more on rank 0. */
 double dc_principal_bytes(const dc_part *part, int64_t d, int64_t k);
 double dc_principal_root_bytes(int64_t d);

@@ -41,6 +41,16 @@ out:
     return st;
 }
 
+/* The rank of the rows minus their mean, as floats, is that of their rounding: 10 rows of 17 columns have the rank 10.
+ */
+static int64_t count_varying(const dc_principal *p)
+{
+    const double least = dc_principal_rounding(p->d, p->variance[0]);
+    int64_t n = 0;
+    while (n < p->k && p->variance[n] > least) n++;
+    return n;
+}
+
 dc_status dc_pca_wide(dc_comm *comm, const dc_rows *rows, int64_t k, dc_principal *out)
 {
     dc_status st = DC_OK;
@@ -51,8 +61,8 @@ dc_status dc_pca_wide(dc_comm *comm, const dc_rows *rows, int64_t k, dc_principa
     const centred about = {rows, out->mean};
     const dc_rows Z = {.part = rows->part, .d = rows->d, .rows = read_centred, .ctx = &about};
     DC_TRY(dc_dla_svd_solve(comm, &Z, k, &svd));
-    out->varying = svd.rank;
     DC_TRY_ALL(comm, take(&svd, rows->part->N, out));
+    out->varying = count_varying(out);
     dc_log("scaling   components of %lld columns by ScaLAPACK: residual %.1e, orthogonality %.1e; their bits depend on "
            "the number of ranks",
            (long long)rows->d, svd.residual, svd.orthogonality);

@@ -22,11 +22,16 @@ out:
     return st;
 }
 
-/* Rounding leaves eigenvalues of about d * epsilon times the largest where there is no variance. */
-static int64_t count_varying(const problem *p, int64_t d)
+/* Eigenvalues of zero come out as about d * epsilon times the largest. */
+double dc_principal_rounding(int64_t d, double largest)
 {
     static const double SLACK = 64;
-    const double least = SLACK * (double)d * DBL_EPSILON * p->w[d - 1];
+    return SLACK * (double)d * DBL_EPSILON * largest;
+}
+
+static int64_t count_varying(const problem *p, int64_t d)
+{
+    const double least = dc_principal_rounding(d, p->w[d - 1]);
     int64_t n = 0;
     while (n < d && p->w[d - 1 - n] > least && p->w[d - 1 - n] > 0) n++;
     return n;
