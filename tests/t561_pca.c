@@ -109,6 +109,9 @@ static void test_wide(void)
     CHECK_OK(dc_part_init(&columns, 100000, SHARDS, dc_comm_size(comm), dc_comm_rank(comm)));
     CHECK_OK(dc_pca_wide_bytes(&columns, 8192, K, &bytes));
     CHECK(bytes > 8.0 * 8192 * 8192 / dc_comm_size(comm)); /* the matrix is a part of it */
+    CHECK_STATUS(dc_pca_wide_bytes(&columns, 1000000, K, &bytes), DC_ERR_MEMORY);
+    CHECK(bytes > 8e12 / dc_comm_size(comm)); /* also of a matrix that ScaLAPACK cannot index */
+    dc_error_clear();
     dc_principal_release(&wide);
     dc_principal_release(&narrow);
     dc_dataset_destroy(&d);

@@ -73,12 +73,11 @@ out:
 
 dc_status dc_pca_wide_bytes(const dc_part *part, int64_t d, int64_t k, double *bytes)
 {
-    dc_dla_plan plan;
+    dc_dla_plan plan = {0};
     const dc_dla_size size = {
         .task = DC_DLA_SVD, .N = d, .d = d, .rows = part->N, .k = k, .want.dtype = DC_F64, .shards = part->V};
     const dc_status st = dc_dla_plan_make(&size, part->P, &plan);
-    *bytes = st != DC_OK ? 0
-                         : plan.peak + dc_moments_bytes(part, d) + sizeof(double) * (double)(d + k) +
-                               sizeof(float) * (double)k * (double)d;
+    *bytes = plan.peak + dc_moments_bytes(part, d) + sizeof(double) * (double)(d + k) +
+             sizeof(float) * (double)k * (double)d;
     return st;
 }
