@@ -76,21 +76,19 @@ static void multiply(const tall *t)
         multiply_rows(t, lo, DC_MIN(t->n - lo, (int64_t)TILE_ROWS), t->kept, t->V, t->Y + lo * t->kept);
 }
 
-/* squares[k] = squares of the lengths of the columns of Z V - U diag(sigma). */
+/* squares[k] = squares of the lengths of the columns of Z V - U diag(sigma), of tiles in the order of rows. */
 static void sum_residuals(const tall *t, const dc_dla_svd *out, double *squares)
 {
-#pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for ordered schedule(dynamic)
     for (int64_t lo = 0; lo < t->n; lo += TILE_ROWS) {
         const int64_t rows = DC_MIN(t->n - lo, (int64_t)TILE_ROWS);
         double *product = t->product + omp_get_thread_num() * TILE_ROWS * t->k;
         multiply_rows(t, lo, rows, t->k, out->right, product);
         for (int64_t i = 0; i < rows * t->k; i++) product[i] -= out->left[lo * t->k + i] * out->values[i % t->k];
-        for (int64_t j = 0; j < t->k; j++) {
-            double sum = 0;
-            for (int64_t i = 0; i < rows; i++) sum += product[i * t->k + j] * product[i * t->k + j];
-#pragma omp atomic
-            squares[j] += sum;
-        }
+        for (int64_t i = 0; i < rows * t->k; i++) product[i] *= product[i];
+        for (int64_t i = t->k; i < rows * t->k; i++) product[i % t->k] += product[i];
+#pragma omp ordered
+        for (int64_t j = 0; j < t->k; j++) squares[j] += product[j];
     }
 }
 
