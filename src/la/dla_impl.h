@@ -156,8 +156,8 @@ static inline double dc_dla_patience(const dc_dla_plan *plan, double flop)
 {
     return 3600 + flop / (1e8 * plan->grid_rows * plan->grid_columns);
 }
-/* Between these calls the watchdog sees progress, although nobody can tell how far ScaLAPACK has come. After limit_s
- * seconds it sees none. Not nested. */
+/* Between these calls the watchdog sees progress, although nobody can tell how far a library has come. After limit_s
+ * seconds it sees none. Not nested; the end may come without a beginning. */
 void dc_dla_lives(double limit_s);
 void dc_dla_lives_end(void);
 

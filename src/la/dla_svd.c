@@ -356,6 +356,15 @@ static dc_status check_columns(int64_t k, int64_t d)
                    (long long)k, (long long)d, (long long)DC_MIN(d, (int64_t)DC_DLA_SVD_MAX));
 }
 
+/* Seconds that the second pass may take at most, on a slow machine: products with Z, up to PASSES_MAX of columns, and
+ * small matrices on rank 0. */
+static double patience(const tall *t)
+{
+    const double n = (double)t->n, d = (double)t->d, m = (double)t->kept;
+    const dc_dla_plan alone = {.grid_rows = 1, .grid_columns = 1};
+    return dc_dla_patience(&alone, 4 * n * d * m + 2 * PASSES_MAX * n * m * m + 30 * m * m * m);
+}
+
 dc_status dc_dla_svd_solve(dc_comm *comm, const dc_rows *Z, int64_t k, dc_dla_svd *out)
 {
     dc_status st = DC_OK;
@@ -366,6 +375,7 @@ dc_status dc_dla_svd_solve(dc_comm *comm, const dc_rows *Z, int64_t k, dc_dla_sv
     t.kept = dc_dla_svd_columns(t.d, k);
     DC_TRY(take_first(comm, Z, &t));
     DC_TRY_ALL(comm, take(&t, out));
+    dc_dla_lives(patience(&t));
     multiply(&t);
     DC_TRY_ALL(comm, dc_mem_alloc(&keep, (size_t)t.kept, sizeof *keep, "columns"));
     scale_columns(comm, &t, keep);
@@ -378,6 +388,7 @@ dc_status dc_dla_svd_solve(dc_comm *comm, const dc_rows *Z, int64_t k, dc_dla_sv
     set_signs(&t, out);
     DC_TRY(check(comm, &t, out));
 out:
+    dc_dla_lives_end();
     dc_mem_free(&keep);
     release(&t);
     if (st != DC_OK) dc_dla_svd_release(out);
