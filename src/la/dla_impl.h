@@ -135,12 +135,12 @@ DC_CHECKED dc_status dc_dla_scatter(dc_comm *comm, const dc_dla_grid *grid, cons
 DC_CHECKED dc_status dc_dla_collect(dc_comm *comm, const dc_dla_grid *grid, const dc_dla_blocks *b, dc_gidx first,
                                     int64_t columns, double *array);
 
-/* ---- Matrices (dla_build.c) -------------------------------------------------------------------------------------- */
-
 /* ---- Signs (dla_eigen.c) ----------------------------------------------------------------------------------------- */
 
 /* The sign rule of dla.h for the columns of vectors[n x k]. Collective. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_dla_set_signs(dc_comm *comm, const dc_part *part, int64_t k, double equal, double *vectors);
+
+/* ---- Matrices (dla_build.c) -------------------------------------------------------------------------------------- */
 
 /* Fills the blocks of a matrix of order N; `degree` [n] gets the row sums if A is a Laplacian; may be NULL.
  * Collective. Errors: those of dla.h. */
