@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # model.init: pca: weights are principal directions of the layers' inputs (numpy's), the decoder has their transposes, so that a
 # linear autoencoder starts as the best one and a rectified one close to it; the same bits on any number of ranks and threads;
-# tied decoders, layers of their own scheme, images and wide layers.
+# tied decoders, batch norm, layers of their own scheme, images and wide layers.
 # limit: 300
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -53,6 +53,16 @@ run 1 1 "${args[@]}" "--model.encoder=dense 30 relu, dense 10 relu init=glorot, 
 expect_exit 0 "a tied decoder, a layer of its own scheme"
 expect_out "init +encoder_2: 4 principal directions of 10 inputs" "the last layer"
 ok "the layer with its own scheme is left" sh -c '! grep -q "init .*encoder_1" '"$out"
+run 1 1 "${args[@]/scale=standard/scale=none}" "--model.encoder=dense 40 bn relu, dense 4" --run.output=norm
+expect_exit 0 "batch norm"
+is "$(py '
+X = h5py.File("x.h5")["X"][:].astype("f8")
+f = h5py.File("norm/run.h5")["model/encoder_0"]
+Z = X @ f["weight"][:, :2].astype("f8")
+first = lambda name: f[name][:2]
+print(np.abs(Z.mean(0)).max() > 0.5, np.abs(first("bias")).max() < 1e-6, np.allclose(first("gamma") ** 2, Z.var(0), rtol=0.01),
+      np.allclose(first("mean"), Z.mean(0), atol=0.2 * Z.std(0).max()), np.allclose(first("variance"), Z.var(0), rtol=0.4))')" \
+    "True True True True True" "its moments and scale are those of the projections, its bias is 0"
 run 1 1 "${args[@]}" --model.hidden=[30] --pretrain.mode=layerwise --pretrain.layer_steps=5 --run.output=layers
 expect_exit 0 "layer-wise pretraining"
 run 1 1 "${args[@]}" "--model.encoder=conv 3x3x2 relu, dense 4" --input.image_shape=[4,5] --run.output=bad

@@ -5,7 +5,11 @@
  * A rectifier keeps only one side of a direction. Such layers (all activations that are about linear above 0 and small
  * below) have two units per direction, v and -v: the difference of the two is the projection again. A hidden layer has
  * the directions that hold most of the variance; its other units keep their random weights, and the decoder starts
- * without them. */
+ * without them.
+ *
+ * A batch norm starts so that it leaves these projections as they are: its scale is their deviation, and what it
+ * subtracts is their mean, so the bias need not. */
+#include <math.h>
 #include <omp.h>
 #include <string.h>
 
@@ -70,6 +74,15 @@ static int64_t directions_of(const dc_layer *layer)
     return DC_MIN(layer->in, is_one_sided(layer->act) ? DC_MAX(layer->out / 2, (int64_t)1) : layer->out);
 }
 
+/* Moments of a unit with batch norm, running ones too, and the scale that undoes them. */
+static void set_moments(const dc_layer *layer, float *value, int64_t unit, double mean, double variance)
+{
+    if (layer->norm != DC_NORM_BATCH) return;
+    value[layer->mean + (size_t)unit] = (float)mean;
+    value[layer->mean + (size_t)(layer->out + unit)] = (float)variance;
+    value[layer->gamma + (size_t)unit] = (float)sqrt(variance);
+}
+
 static void set_unit(const dc_layer *layer, float *value, const dc_principal *p, int64_t k, int64_t unit, float sign)
 {
     double bias = 0;
@@ -78,7 +91,8 @@ static void set_unit(const dc_layer *layer, float *value, const dc_principal *p,
         value[layer->weight + (size_t)(c * layer->out + unit)] = w;
         bias -= (double)w * p->mean[c];
     }
-    value[layer->bias + (size_t)unit] = (float)bias;
+    value[layer->bias + (size_t)unit] = layer->norm == DC_NORM_BATCH ? 0 : (float)bias;
+    set_moments(layer, value, unit, -bias, p->variance[k]);
 }
 
 /* The mirror's row of this unit; k < 0: zeros. */
@@ -86,6 +100,17 @@ static void set_row(const dc_layer *mirror, float *value, const dc_principal *p,
 {
     for (int64_t c = 0; c < mirror->out; c++)
         value[mirror->weight + (size_t)(unit * mirror->out + c)] = k < 0 ? 0 : sign * p->direction[k * mirror->out + c];
+}
+
+/* Of column c, what the directions hold. */
+static double variance_of(const dc_principal *p, int64_t c)
+{
+    double sum = 0;
+    for (int64_t k = 0; k < p->k; k++) {
+        const double v = (double)p->direction[k * p->d + c];
+        sum += p->variance[k] * v * v;
+    }
+    return sum;
 }
 
 static void set_layer(const dc_model *m, int l, const dc_principal *p)
@@ -99,7 +124,10 @@ static void set_layer(const dc_model *m, int l, const dc_principal *p)
         if (k >= 0) set_unit(layer, value, p, k, unit, sign);
         if (mirror && !mirror->tied) set_row(mirror, value, p, k, unit, sign);
     }
-    for (int64_t c = 0; mirror && c < mirror->out; c++) value[mirror->bias + (size_t)c] = (float)p->mean[c];
+    for (int64_t c = 0; mirror && c < mirror->out; c++) {
+        value[mirror->bias + (size_t)c] = (float)p->mean[c];
+        set_moments(mirror, value, c, 0, variance_of(p, c));
+    }
 }
 
 /* ---- All layers -------------------------------------------------------------------------------------------------- */
