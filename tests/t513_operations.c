@@ -2,7 +2,7 @@
  * central differences, written and added; derivatives along directions; gradients as values, and their gradients. A row
  * keeps its bits in any order of rows in a tile, any cut and beside any other rows; if it reads the whole batch, on any
  * ranks. No row after the last is touched, and with 0 rows nothing is. With --names the test prints the names of the
- * operations that it knows: t805 compares them with the sources. Fixed seed 513. threads: 1 2 */
+ * operations that it knows: t805 compares them with the sources. Fixed seed 513. threads: 2 */
 #include "check.h"
 #include "dcmpi/cluster.h"
 #include "dcmpi/mixture.h"
