@@ -223,11 +223,29 @@ static void check_landmark(dc_comm *comm, dc_comm *alone, const float *X, int af
     dc_spectral_release(&exact.found);
 }
 
+/* Landmarks with values of -0 have the same bits on all ranks and on one. */
+static void check_negative_zeros(dc_comm *comm, dc_comm *alone, const float *X)
+{
+    static float zeros[N * D], weight[2][D * M], bias[2][M], extension[2][M * K];
+    static outcome mine, one;
+    const dc_landmarks own = {weight[0], bias[0], extension[0]}, other = {weight[1], bias[1], extension[1]};
+    dc_spectral_config cfg = config(DC_SPECTRAL_LANDMARK, DC_AFFINITY_COSINE);
+    cfg.landmark_choice = DC_LANDMARKS_RANDOM;
+    memcpy(zeros, X, sizeof zeros);
+    for (int i = 0; i < N; i++) zeros[i * D + 1] = -0.0F;
+    run(comm, zeros, false, &cfg, &own, &mine);
+    run(alone, zeros, true, &cfg, &other, &one);
+    CHECK(memcmp(weight[0], weight[1], sizeof weight[0]) == 0);
+    dc_spectral_release(&mine.found);
+    dc_spectral_release(&one.found);
+}
+
 static void check_landmarks(dc_comm *comm, dc_comm *alone, const float *X)
 {
     check_landmark(comm, alone, X, DC_AFFINITY_GAUSSIAN, DC_LANDMARKS_KMEANS);
     check_landmark(comm, alone, X, DC_AFFINITY_GAUSSIAN, DC_LANDMARKS_RANDOM);
     check_landmark(comm, alone, X, DC_AFFINITY_COSINE, DC_LANDMARKS_KMEANS);
+    check_negative_zeros(comm, alone, X);
 }
 
 /* ---- Odd data ---------------------------------------------------------------------------------------------------- */
