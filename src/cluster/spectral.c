@@ -97,8 +97,7 @@ static double dense_bytes(const dc_part *part, int64_t d, const dc_spectral_conf
     const dc_dla_size size = dc_dense_size(part, d, (dc_affinity)cfg->affinity, want);
     const double graph = cfg->affinity == DC_AFFINITY_NEIGHBORS ? dc_neighbours_bytes(part, cfg->neighbors) : 0,
                  N = (double)part->N;
-    if (dc_dla_plan_make(&size, part->P, &plan) == DC_OK)
-        return plan.peak + graph + N * sizeof(double);
+    if (dc_dla_plan_make(&size, part->P, &plan) == DC_OK) return plan.peak + graph + N * sizeof(double);
     dc_error_clear(); /* dc_spectral_check_room() says why */
     return N * N / part->P * sizeof(double);
 }
@@ -114,7 +113,7 @@ double dc_spectral_bytes(const dc_part *part, int64_t d, const dc_spectral_confi
                  search = k > 0 ? dc_knn_bytes(part, d, k) : 0;
     const double solve = dc_spectral_path_of(cfg, part->N) == DC_SPECTRAL_EXACT
                              ? dense_bytes(part, d, cfg, want)
-                             : dc_laplacian_bytes(part, cfg->neighbors, DC_LANCZOS_BLOCK) + lists +
+                             : dc_laplacian_bytes(part, cfg->neighbors, dc_lanczos_width(part, want)) + lists +
                                    n * (double)want * sizeof(double) + dc_lanczos_bytes(part, want);
     return common + fmax(search, lists + solve);
 }
