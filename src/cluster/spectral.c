@@ -161,6 +161,7 @@ static dc_status find_neighbours(dc_comm *comm, work *w)
         DC_TRY(dc_knn_find(comm, w->rows, &search, &w->knn));
     DC_TRY(dc_state_keep_rows(comm, state, "spectral/nearest", DC_STATE_I64, (size_t)k, w->part, w->knn.row));
     DC_TRY(dc_state_keep_rows(comm, state, "spectral/square", DC_STATE_F64, (size_t)k, w->part, w->knn.square));
+    DC_TRY_ALL(comm, dc_knn_check(w->part, &w->knn));
 out:
     return st;
 }
