@@ -176,7 +176,7 @@ out:
 
 /* ---- Numbers ----------------------------------------------------------------------------------------------------- */
 
-/* first[n]: at the lowest row of each component, its number; returns how many there are. Collective. */
+/* number[n]: at the lowest row of each component, its number; returns how many there are. Collective. */
 static int64_t number_roots(dc_comm *comm, const search *s, int64_t *number, int64_t *per_rank)
 {
     const int P = s->part->P, rank = s->part->rank;
