@@ -1,6 +1,6 @@
 /* A search for neighbours that is stopped after each of its steps and continued by the next start gives what a search
- * in one go gives; continued on another number of ranks it begins anew. Fixed seed 542. ranks: 2  ranks_long: 1 3
- * threads: 1 2 */
+ * in one go gives; continued on another number of ranks it begins anew; checkpoints that fit no search are refused.
+ * Fixed seed 542. ranks: 2  ranks_long: 1 3  threads: 1 2 */
 #include "check.h"
 #include "dcmpi/clock.h"
 #include "dcmpi/comm.h"
@@ -20,7 +20,7 @@ typedef struct {
     int n;
     dc_state_array array[DC_STATE_ARRAYS_MAX];
     size_t used;
-    char bytes[BYTES_MAX];
+    _Alignas(int64_t) char bytes[BYTES_MAX];
 } saved;
 
 static saved store;
@@ -96,6 +96,18 @@ static void compare(const dc_part *part, const dc_knn *knn, const dc_knn *all)
     CHECK(memcmp(knn->square, all->square + part->row_lo * K, n * sizeof *knn->square) == 0);
 }
 
+/* value: in place of number `at` of the checkpoint, which begins with the position and the lists. */
+static void check_refused(dc_comm *comm, size_t at, int64_t value)
+{
+    dc_part part;
+    dc_knn knn;
+    int64_t *number = (int64_t *)store.bytes + at, was = 0;
+    if (dc_comm_rank(comm) == 0) was = *number, *number = value;
+    CHECK_STATUS(start(comm, false, &part, &knn), DC_ERR_FORMAT);
+    dc_error_clear();
+    if (dc_comm_rank(comm) == 0) *number = was;
+}
+
 int main(void)
 {
     dc_comm *comm, *alone;
@@ -116,6 +128,9 @@ int main(void)
     dc_knn_release(&knn);
     store.n = 0;
     CHECK_INT(start(comm, true, &part, &knn), DC_STOPPED);
+    check_refused(comm, 2, -7); /* steps */
+    check_refused(comm, 2, 1000000);
+    check_refused(comm, 3, N); /* the first neighbour */
     if (dc_comm_rank(comm) == 0) {
         CHECK(store.n == 3);
         CHECK_OK(start(alone, false, &part, &knn));

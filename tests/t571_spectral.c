@@ -223,11 +223,29 @@ static void check_landmark(dc_comm *comm, dc_comm *alone, const float *X, int af
     dc_spectral_release(&exact.found);
 }
 
+/* Landmarks with values of -0 have the same bits on all ranks and on one. */
+static void check_negative_zeros(dc_comm *comm, dc_comm *alone, const float *X)
+{
+    static float zeros[N * D], weight[2][D * M], bias[2][M], extension[2][M * K];
+    static outcome mine, one;
+    const dc_landmarks own = {weight[0], bias[0], extension[0]}, other = {weight[1], bias[1], extension[1]};
+    dc_spectral_config cfg = config(DC_SPECTRAL_LANDMARK, DC_AFFINITY_COSINE);
+    cfg.landmark_choice = DC_LANDMARKS_RANDOM;
+    memcpy(zeros, X, sizeof zeros);
+    for (int i = 0; i < N; i++) zeros[i * D + 1] = -0.0F;
+    run(comm, zeros, false, &cfg, &own, &mine);
+    run(alone, zeros, true, &cfg, &other, &one);
+    CHECK(memcmp(weight[0], weight[1], sizeof weight[0]) == 0);
+    dc_spectral_release(&mine.found);
+    dc_spectral_release(&one.found);
+}
+
 static void check_landmarks(dc_comm *comm, dc_comm *alone, const float *X)
 {
     check_landmark(comm, alone, X, DC_AFFINITY_GAUSSIAN, DC_LANDMARKS_KMEANS);
     check_landmark(comm, alone, X, DC_AFFINITY_GAUSSIAN, DC_LANDMARKS_RANDOM);
     check_landmark(comm, alone, X, DC_AFFINITY_COSINE, DC_LANDMARKS_KMEANS);
+    check_negative_zeros(comm, alone, X);
 }
 
 /* ---- Odd data ---------------------------------------------------------------------------------------------------- */
@@ -270,6 +288,47 @@ static void check_components(dc_comm *comm)
     CHECK_OK(try(comm, X, 30, 2, &cfg, &s));
     CHECK_NEAR(s.value[1], 0, 1e-12);
     CHECK(s.value[2] > 0.01);
+    dc_spectral_release(&s);
+}
+
+/* Four directions at right angles, each three the nearest of the fourth: a component without affinities has no
+ * eigenvector, and the chain of the other rows is the only component. */
+static void check_weightless(dc_comm *comm)
+{
+    static float X[64 * D];
+    dc_spectral s;
+    dc_spectral_config cfg = config(DC_SPECTRAL_KNN, DC_AFFINITY_COSINE);
+    cfg.neighbors = 3;
+    for (int i = 0; i < 60; i++) {
+        const float row[D] = {1, 0.01F * (float)i};
+        memcpy(X + i * D, row, sizeof row);
+    }
+    const float away[4][D] = {{-1, 1, 1, 1}, {-1, 1, -1, -1}, {-1, -1, 1, -1}, {-1, -1, -1, 1}};
+    memcpy(X + 60 * D, away, sizeof away);
+    CHECK_OK(try(comm, X, 64, 2, &cfg, &s));
+    CHECK_NEAR(s.value[0], 0, 1e-12);
+    CHECK(s.value[1] > 1e-5);
+    dc_spectral_release(&s);
+}
+
+/* As many components as eigenvalues: none of the gaps says how many clusters there are. */
+static void check_no_gap(dc_comm *comm)
+{
+    static float X[210 * D];
+    dc_spectral s;
+    dc_spectral_config cfg = config(DC_SPECTRAL_KNN, DC_AFFINITY_NEIGHBORS);
+    dc_rng_fill_uniform(X, 210 * D, 571, 1, 1);
+    for (int i = 0; i < 210; i++) X[i * D] += 1000.0F * (float)(i / 30);
+    const dc_part part = part_of(comm, 210);
+    const source from = {X, part.row_lo};
+    const dc_rows rows = {.part = &part, .d = D, .rows = give_rows, .ctx = &from};
+    dc_spectral_task task = {.keys = &cfg, .K = 6, .chooses = true, .seed = 571};
+    CHECK_STATUS(dc_spectral_embed(comm, &rows, &task, &s), DC_ERR_DATA);
+    CHECK_TEXT_HAS(dc_error_text(), "spectral.max_clusters");
+    dc_error_clear();
+    task.K = 12;
+    CHECK_OK(dc_spectral_embed(comm, &rows, &task, &s));
+    CHECK_INT(s.K, 7);
     dc_spectral_release(&s);
 }
 
@@ -326,6 +385,8 @@ int main(void)
     check_gap();
     check_landmarks(comm, alone, X);
     check_components(comm);
+    check_weightless(comm);
+    check_no_gap(comm);
     check_refused(comm, X);
     dc_comm_destroy(&alone);
     return check_done_all(&comm);

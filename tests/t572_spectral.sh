@@ -115,6 +115,8 @@ for g in f[1:]:
 ok "labels are the same, eigenvalues nearly so" [ $? = 0 ]
 run 2 1 fit --input.data=builtin:glyphs --input.rows=60000 --cluster.method=spectral --cluster.on=input --spectral.path=exact --dry-run
 expect_error 8 '[0-9.]+ GiB.* [0-9]+ ranks' "a matrix that does not fit"
+run 2 1 fit --input.data=builtin:glyphs --input.rows=60000 --cluster.method=dec --cluster.init=spectral --spectral.path=exact --dry-run
+expect_error 8 '[0-9.]+ GiB.* [0-9]+ ranks' "nor as the start of another method"
 
 # ---- The number of clusters ------------------------------------------------------------------------------------------------------
 

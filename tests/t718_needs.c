@@ -228,6 +228,23 @@ static void test_method(dc_comm *comm, const dc_method *method, int way)
     run_close(&r);
 }
 
+/* The first clusters by another method: a checkpoint holds what that method keeps, too. */
+static void test_start(dc_comm *comm)
+{
+    run r;
+    dc_cluster_needs own, other;
+    const dc_method *idec = dc_method_find("idec"), *spectral = dc_method_find("spectral");
+    run_open(comm, &r, 0, idec);
+    dc_cluster_config cfg = cluster_config(&r, idec);
+    CHECK_OK(dc_cluster_needs_of(comm, &r.sketch, &cfg, &own));
+    cfg.env.start_by = spectral;
+    cfg.env.start_keys = method_keys(spectral, "");
+    CHECK_OK(dc_cluster_needs_of(comm, &r.sketch, &cfg, &other));
+    CHECK_NEAR(other.kmeans.saved_bytes, own.kmeans.saved_bytes + 16 * 7 * (double)r.data->part.N, 0);
+    CHECK(other.kmeans.bytes > own.kmeans.bytes);
+    run_close(&r);
+}
+
 /* A step that runs on each fifth batch counts as a fifth. */
 static void test_cycle(dc_comm *comm)
 {
@@ -370,6 +387,7 @@ int main(void)
         test_method(comm, dc_method_find("idec"), way);
     }
     for (int i = 0; dc_method_at(i); i++) test_method(comm, dc_method_at(i), 0);
+    test_start(comm);
     test_layers(comm, 0);
     test_layers(comm, SIZE_MAX);
     for (int way = DC_OUTER_GATHER; way <= DC_OUTER_ALLREDUCE; way++) {

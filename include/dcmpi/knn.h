@@ -29,10 +29,12 @@ typedef struct {
  * products: products in float, of rows minus their mean and in their unit, only tell with a bound on their error which
  * pairs are too far apart. Blocks of rows go around the ranks in a ring. Memory besides the result: two or three blocks
  * of at most 16 MiB; per thread a tile of rows and its products. Work: 2 N^2 d FLOP. Collective. Errors: DC_ERR_DATA
- * for k >= N, DC_ERR_NUMERIC for rows that are not finite, DC_ERR_MEMORY, DC_STOPPED if the run is asked to stop
- * meanwhile.
+ * for k >= N, DC_ERR_NUMERIC for rows that are not finite, DC_ERR_MEMORY, DC_ERR_FORMAT (a checkpoint that
+ * fits no state of this run), DC_STOPPED if the run is asked to stop meanwhile.
  */
 DC_CHECKED dc_status dc_knn_find(dc_comm *comm, const dc_rows *rows, const dc_knn_config *cfg, dc_knn *out);
+/* Refuses lists of a checkpoint that name rows which do not exist. Local. Errors: DC_ERR_FORMAT. */
+DC_CHECKED dc_status dc_knn_check(const dc_part *part, const dc_knn *knn);
 void dc_knn_release(dc_knn *knn);
 /* Memory that dc_knn_find() takes on this rank, result included. Local. */
 double dc_knn_bytes(const dc_part *part, int64_t d, int64_t k);

@@ -41,6 +41,9 @@ double dc_neighbours_bytes(const dc_part *part, int64_t k);
  * NULL. Collective. Errors: DC_ERR_MEMORY, DC_STOPPED. */
 DC_CHECKED dc_status dc_neighbours_components(dc_comm *comm, const dc_neighbours *g, int64_t *component, int64_t *count,
                                               int64_t *largest);
+/* Memory that this takes on this rank together with the graph, for which the same holds as in dc_neighbours_bytes().
+ * Local. */
+double dc_neighbours_components_bytes(const dc_part *part, int64_t k);
 
 /* ---- Values of rows of other ranks --------------------------------------------------------------------------------
  */

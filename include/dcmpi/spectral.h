@@ -35,7 +35,7 @@ typedef struct {
     int64_t scale_neighbor; /* < N */
     double scale;           /* s of GAUSSIAN; 0: the median over all rows (LANDMARK: landmarks) of the distance to the
                                neighbour number scale_neighbor */
-    int64_t landmarks;      /* m < N, at least K */
+    int64_t landmarks;      /* m < N, more than K */
     int64_t nearest;        /* landmarks of a row's mixture, 1 <= nearest <= min(m, DC_LANDMARKS_NEAREST_MAX) */
     int landmark_choice;    /* dc_landmark_choice */
     int scaling;            /* dc_spectral_scaling */

@@ -81,23 +81,26 @@ static dc_data_request request_of(const dc_config *cfg)
     return r;
 }
 
-/* What a method itself says about memory; then the general check. */
+/* What a method, and the one that finds its first clusters, say about memory; then the general check. */
 static dc_status check_room(dc_comm *comm, const dc_job *job, const dc_data_header *head)
 {
     dc_status st = DC_OK;
     dc_part part;
     dc_net net;
     const dc_config *cfg = &job->cfg;
-    const dc_method *method = dc_method_find(cfg->cluster.method);
+    const char *name = NULL;
+    const void *keys = dc_config_method_keys(cfg), *start_keys = dc_config_start_keys(cfg, &name);
+    const dc_method *method = dc_method_find(cfg->cluster.method), *start = start_keys ? dc_method_find(name) : NULL;
     const double room = (double)dc_mem_available_bytes(dc_comm_node_size(comm));
-    if (strcmp(job->cli->verb, "fit") != 0 || !method->check_room) return DC_OK;
+    if (strcmp(job->cli->verb, "fit") != 0 || !(method->check_room || (start && start->check_room))) return DC_OK;
     DC_TRY(dc_part_init(&part, head->N, dc_int(cfg->parallel.shards), dc_comm_size(comm), dc_comm_rank(comm)));
     DC_TRY(dc_deck_net(cfg, dc_header_width(head), &net));
     const bool open = cfg->cluster.clusters == DC_CLUSTERS_AUTO;
-    const void *keys = dc_config_method_keys(cfg);
-    const dc_method_env env = {
+    dc_method_env env = {
         .part = &part, .K = open ? method->most_clusters(keys) : cfg->cluster.clusters, .L = net.L, .keys = keys};
-    st = method->check_room(&env, room);
+    if (method->check_room) DC_TRY(method->check_room(&env, room));
+    env.keys = start_keys;
+    if (start && start->check_room) DC_TRY(start->check_room(&env, room));
 out:
     return st;
 }

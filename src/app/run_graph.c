@@ -82,5 +82,7 @@ double dc_run_graph_bytes(const dc_config *cfg, const dc_part *part, int64_t d, 
     *held = 0;
     if (!cfg->graph.save) return 0;
     *held = lists + n * sizeof(int64_t);
-    return fmax(dc_knn_bytes(part, d, k), lists + dc_neighbours_bytes(part, k));
+    const double graph =
+        fmax(dc_neighbours_bytes(part, k), n * sizeof(int64_t) + dc_neighbours_components_bytes(part, k));
+    return fmax(dc_knn_bytes(part, d, k), lists + graph);
 }

@@ -69,9 +69,14 @@ double dc_lanczos_bytes(const dc_part *part, int64_t want)
 {
     const double n = (double)dc_part_rows(part), N = (double)part->N, w = (double)want, p = (double)full_of(want);
     const double result = (n + 1) * w * sizeof(double);
-    if (is_small(part, want)) return result + (2 * N * N + n * N) * sizeof(double) + dc_eigh_bytes(part->N);
+    if (is_small(part, want)) return result + 2 * (N * N + n * N) * sizeof(double) + dc_eigh_bytes(part->N);
     return result + (n * (p + 3 * B) + 2 * p * p + p) * sizeof(double) + dc_eigh_bytes((int64_t)p) +
            dc_sum_bytes(part, sums_of(want)) + (double)sums_of(want) * sizeof(double);
+}
+
+int64_t dc_lanczos_width(const dc_part *part, int64_t want)
+{
+    return is_small(part, want) ? part->N : B;
 }
 
 double dc_lanczos_saved_bytes(int64_t N, int64_t want)

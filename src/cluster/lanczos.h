@@ -34,6 +34,8 @@ DC_CHECKED dc_status dc_lanczos_run(dc_comm *comm, const dc_lanczos_config *cfg,
 void dc_lanczos_release(dc_lanczos *l);
 /* Memory that dc_lanczos_run() takes on this rank, result included. */
 double dc_lanczos_bytes(const dc_part *part, int64_t want);
+/* Columns of the widest product that it asks for. */
+int64_t dc_lanczos_width(const dc_part *part, int64_t want);
 /* Size in a checkpoint. */
 double dc_lanczos_saved_bytes(int64_t N, int64_t want);
 

@@ -110,6 +110,7 @@ static dc_status draw(dc_comm *comm, work *k)
     for (int64_t l = 0; l < k->m; l++)
         if (row[l] >= part->row_lo && row[l] < part->row_hi) load_row(k->rows, row[l] - part->row_lo, k->M + l * k->d);
     dc_comm_sum_f32(comm, k->M, (size_t)(k->m * k->d));
+    for (int64_t i = 0; i < k->m * k->d; i++) k->M[i] += 0; /* makes 0 of -0, which only a sum of one rank leaves */
 out:
     dc_mem_free(&row);
     return st;

@@ -12,6 +12,9 @@
 #include "landmark.h"
 #include "laplacian.h"
 
+/* Eigenvalues that are nearer to each other count as equal. */
+static const double LEAST_GAP = 1e-8;
+
 typedef struct {
     const dc_rows *rows;
     const dc_spectral_task *task;
@@ -94,8 +97,7 @@ static double dense_bytes(const dc_part *part, int64_t d, const dc_spectral_conf
     const dc_dla_size size = dc_dense_size(part, d, (dc_affinity)cfg->affinity, want);
     const double graph = cfg->affinity == DC_AFFINITY_NEIGHBORS ? dc_neighbours_bytes(part, cfg->neighbors) : 0,
                  N = (double)part->N;
-    if (dc_dla_plan_make(&size, part->P, &plan) == DC_OK)
-        return plan.peak + graph + N * sizeof(double);
+    if (dc_dla_plan_make(&size, part->P, &plan) == DC_OK) return plan.peak + graph + N * sizeof(double);
     dc_error_clear(); /* dc_spectral_check_room() says why */
     return N * N / part->P * sizeof(double);
 }
@@ -111,7 +113,7 @@ double dc_spectral_bytes(const dc_part *part, int64_t d, const dc_spectral_confi
                  search = k > 0 ? dc_knn_bytes(part, d, k) : 0;
     const double solve = dc_spectral_path_of(cfg, part->N) == DC_SPECTRAL_EXACT
                              ? dense_bytes(part, d, cfg, want)
-                             : dc_laplacian_bytes(part, cfg->neighbors, DC_LANCZOS_BLOCK) + lists +
+                             : dc_laplacian_bytes(part, cfg->neighbors, dc_lanczos_width(part, want)) + lists +
                                    n * (double)want * sizeof(double) + dc_lanczos_bytes(part, want);
     return common + fmax(search, lists + solve);
 }
@@ -159,6 +161,7 @@ static dc_status find_neighbours(dc_comm *comm, work *w)
         DC_TRY(dc_knn_find(comm, w->rows, &search, &w->knn));
     DC_TRY(dc_state_keep_rows(comm, state, "spectral/nearest", DC_STATE_I64, (size_t)k, w->part, w->knn.row));
     DC_TRY(dc_state_keep_rows(comm, state, "spectral/square", DC_STATE_F64, (size_t)k, w->part, w->knn.square));
+    DC_TRY_ALL(comm, dc_knn_check(w->part, &w->knn));
 out:
     return st;
 }
@@ -275,6 +278,18 @@ out:
     return st;
 }
 
+/* Without affinities a component has no eigenvector of the eigenvalue 1. */
+static void drop_weightless(components *c, int64_t n)
+{
+    for (int64_t at = c->count - 1; at >= 0; at--) {
+        if (c->mass[at] > 0) continue;
+        c->count--;
+        for (int64_t later = at; later < c->count; later++) c->mass[later] = c->mass[later + 1];
+        for (int64_t i = 0; i < n; i++)
+            c->component[i] = c->component[i] == at ? -1 : c->component[i] - (c->component[i] > at);
+    }
+}
+
 /* known[n x count]: for each component the eigenvector of the eigenvalue 1, the roots of its rows' degrees. Collective.
  */
 static dc_status find_known(dc_comm *comm, const work *w, components *c, double **known)
@@ -282,13 +297,15 @@ static dc_status find_known(dc_comm *comm, const work *w, components *c, double 
     dc_status st = DC_OK;
     dc_sum *sum = NULL;
     const size_t count = (size_t)c->count;
-    DC_TRY_ALL(comm, dc_mem_alloc(known, dc_mul_size((size_t)w->n, count), sizeof **known, "known eigenvectors"));
     DC_TRY_ALL(comm, dc_mem_alloc(&c->mass, count, sizeof *c->mass, "degrees of components"));
     DC_TRY_ALL(comm, dc_sum_create(&sum, w->part, count));
     dc_sum_over_blocks(comm, sum, mass_block, c, c->mass);
+    drop_weightless(c, w->n);
+    DC_TRY_ALL(comm,
+               dc_mem_alloc(known, dc_mul_size((size_t)w->n, (size_t)c->count), sizeof **known, "known eigenvectors"));
     for (int64_t i = 0; i < w->n; i++) {
         const int64_t at = c->component[i];
-        if (at >= 0 && c->mass[at] > 0) (*known)[i * c->count + at] = sqrt(c->graph->degree[i] / c->mass[at]);
+        if (at >= 0) (*known)[i * c->count + at] = sqrt(c->graph->degree[i] / c->mass[at]);
     }
 out:
     dc_sum_destroy(&sum);
@@ -365,17 +382,32 @@ int64_t dc_spectral_gap(const double *value, int64_t n_values)
     return best;
 }
 
-static void choose(const work *w)
+static void tell_values(const work *w)
 {
-    dc_spectral *out = w->out;
+    const dc_spectral *out = w->out;
     char text[128] = "";
     size_t used = 0;
-    if (w->task->chooses) out->K = dc_spectral_gap(out->value, out->n_values);
     for (int64_t j = 0; j < out->n_values && j < 8 && used < sizeof text; j++)
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%.4g", j ? ", " : "", out->value[j]);
     dc_log("spectral  eigenvalues %s%s; gap after number %lld: %.3g%s", text, out->n_values > 8 ? " ..." : "",
            (long long)out->K, out->n_values > out->K ? out->value[out->K] - out->value[out->K - 1] : 0,
            w->task->chooses ? ", the largest: so many clusters" : "");
+}
+
+/* The values are equal on all ranks, and so is the error. */
+static dc_status choose(const work *w)
+{
+    dc_spectral *out = w->out;
+    if (w->task->chooses) {
+        out->K = dc_spectral_gap(out->value, out->n_values);
+        if (out->n_values > out->K && out->value[out->K] - out->value[out->K - 1] < LEAST_GAP)
+            return DC_FAIL(DC_ERR_DATA,
+                           "the first %lld eigenvalues are alike, so no gap shows the number of clusters: set "
+                           "cluster.clusters, or raise spectral.max_clusters or spectral.neighbors",
+                           (long long)out->n_values);
+    }
+    tell_values(w);
+    return DC_OK;
 }
 
 /* Takes the first K eigenvectors. */
@@ -407,7 +439,7 @@ static dc_status solve_by_pairs(dc_comm *comm, work *w)
     else
         DC_TRY(dc_dense_solve(comm, w->rows, w->affinity, w->scales, w->knn.k ? &w->knn : NULL, w->want, w->out->value,
                               w->vector, w->degree));
-    choose(w);
+    DC_TRY(choose(w));
     normalise(w);
 out:
     return st;
@@ -453,7 +485,7 @@ dc_status dc_spectral_embed(dc_comm *comm, const dc_rows *rows, const dc_spectra
     DC_TRY_ALL(comm, take_result(&w));
     if (out->path == DC_SPECTRAL_LANDMARK) {
         DC_TRY(dc_landmark_embed(comm, rows, w.cfg, task->seed, task->state, task->landmarks, out));
-        choose(&w);
+        DC_TRY(choose(&w));
     } else {
         DC_TRY(solve_by_pairs(comm, &w));
     }

@@ -1,6 +1,7 @@
 /* Connected components over ranks, after FastSV (Zhang, Azad, Hu 2020): each row points to a row of its component that
  * is not above it; pointers are hooked to the lowest grandparent of the row's neighbours and shortened, until nothing
  * moves. Then all rows of a component point to its lowest. The number of rounds grows like the logarithm of N. */
+#include <math.h>
 #include <string.h>
 
 #include "dcmpi/comm.h"
@@ -84,6 +85,17 @@ static void release(search *s)
     dc_halo_destroy(&s->up.halo);
 }
 
+/* The entries of both ends, at most all of them in columns of other ranks: these are listed, and those that differ
+ * fetched; as many rows are fetched by others. */
+double dc_neighbours_components_bytes(const dc_part *part, int64_t k)
+{
+    const double n = (double)dc_part_rows(part), entries = 2 * n * (double)k, far = part->P > 1 ? entries : 0,
+                 fetched = fmin(far, (double)part->N - n), up = part->P > 1 ? n : 0;
+    const double entry = sizeof(dc_gidx) + sizeof(double) + sizeof(uint8_t);
+    return 2 * (n + 1) * sizeof(int64_t) + entries * entry + /* the graph */
+           (entries + far + 4 * fetched + 5 * n + 3 * up) * sizeof(int64_t);
+}
+
 /* ---- Parents ----------------------------------------------------------------------------------------------------- */
 
 static dc_status look_up(dc_comm *comm, search *s)
@@ -164,7 +176,7 @@ out:
 
 /* ---- Numbers ----------------------------------------------------------------------------------------------------- */
 
-/* first[n]: at the lowest row of each component, its number; returns how many there are. Collective. */
+/* number[n]: at the lowest row of each component, its number; returns how many there are. Collective. */
 static int64_t number_roots(dc_comm *comm, const search *s, int64_t *number, int64_t *per_rank)
 {
     const int P = s->part->P, rank = s->part->rank;

@@ -8,6 +8,7 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/state.h"
 #include "dcmpi/wish.h"
+#include "graph/halo.h"
 #include "graph/knn.h"
 
 enum { BLOCK_ROWS = 4096, LEAST_ROWS = 256, BLOCK_FLOATS = 4 << 20 };
@@ -145,17 +146,11 @@ out:
 
 /* ---- Ring -------------------------------------------------------------------------------------------------------- */
 
-/* First global row of rank `owner`. */
-static dc_gidx begin_of(const dc_part *part, int owner)
-{
-    return dc_part_shard_begin(part, dc_part_rank_shard(part, owner));
-}
-
 /* Rows of block `round` of a rank: first global row and number. */
 static int64_t rows_of(const ring *r, int owner, int64_t round, dc_gidx *first)
 {
-    const dc_gidx end = begin_of(r->rows->part, owner + 1);
-    *first = begin_of(r->rows->part, owner) + round * r->capacity;
+    const dc_gidx end = dc_rank_begin(r->rows->part, owner + 1);
+    *first = dc_rank_begin(r->rows->part, owner) + round * r->capacity;
     return DC_MAX(DC_MIN(end - *first, r->capacity), (int64_t)0);
 }
 
@@ -214,12 +209,21 @@ out:
     return st;
 }
 
+/* Blocks of the rank that has most; equal on all ranks. */
+static int64_t rounds_of(const ring *r)
+{
+    int64_t most = 0;
+    const dc_part *part = r->rows->part;
+    for (int owner = 0; owner < part->P; owner++)
+        most = DC_MAX(most, dc_rank_begin(part, owner + 1) - dc_rank_begin(part, owner));
+    return (most + r->capacity - 1) / r->capacity;
+}
+
 static dc_status search(dc_comm *comm, ring *r)
 {
     dc_status st = DC_OK;
     const int P = r->rows->part->P;
-    int64_t rounds = (dc_part_rows(r->rows->part) + r->capacity - 1) / r->capacity;
-    dc_comm_max_i64(comm, &rounds, 1);
+    const int64_t rounds = rounds_of(r);
     for (int64_t round = r->at.steps / P; round < rounds; round++) {
         enter(r, round);
         for (int step = 0; step < P; step++) DC_TRY(visit_next(comm, r, round, step));
@@ -251,6 +255,8 @@ static dc_status keep(dc_comm *comm, ring *r)
     DC_TRY(dc_state_keep_rows(comm, s, "neighbours/row", DC_STATE_I64, k, part, r->out->row));
     DC_TRY(dc_state_keep_rows(comm, s, "neighbours/square", DC_STATE_F64, k, part, r->out->square));
     if (r->at.ranks != part->P || r->at.capacity != r->capacity) begin_anew(r);
+    if (r->at.steps < 0 || r->at.steps > rounds_of(r) * part->P)
+        st = DC_FAIL(DC_ERR_FORMAT, "the checkpoint's search for neighbours fits no state of this run");
 out:
     return st;
 }
@@ -278,11 +284,20 @@ dc_status dc_knn_find(dc_comm *comm, const dc_rows *rows, const dc_knn_config *c
     DC_TRY(make_images(comm, &r));
     DC_TRY(keep(comm, &r));
     DC_TRY(search(comm, &r));
+    DC_TRY_ALL(comm, dc_knn_check(rows->part, out));
 out:
     drop(&r);
     release(&r);
     if (st != DC_OK) dc_knn_release(out);
     return st;
+}
+
+dc_status dc_knn_check(const dc_part *part, const dc_knn *knn)
+{
+    for (int64_t i = 0; i < dc_part_rows(part) * knn->k; i++)
+        if (knn->row[i] < 0 || knn->row[i] >= part->N)
+            return DC_FAIL(DC_ERR_FORMAT, "the checkpoint's lists of neighbours fit no state of this run");
+    return DC_OK;
 }
 
 void dc_knn_release(dc_knn *knn)

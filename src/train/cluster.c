@@ -474,13 +474,15 @@ static dc_status measure_result(const dc_model *m, int64_t K, double *bytes)
     return st;
 }
 
-/* Memory of the method that finds the first clusters for this one. */
-static double start_bytes(const dc_method_env *env, double kmeans_bytes)
+/* Adds what the method takes and keeps that finds the first clusters for this one. */
+static void add_start(const dc_method_env *env, dc_kmeans_needs *needs)
 {
     dc_method_env own = *env;
+    const dc_method *start = env->start_by;
     own.keys = env->start_keys;
-    own.kmeans_bytes = kmeans_bytes;
-    return env->start_by->start_bytes(&own);
+    own.kmeans_bytes = needs->bytes;
+    needs->bytes = fmax(needs->bytes, start->start_bytes(&own));
+    if (start->start_saved_bytes) needs->saved_bytes += start->start_saved_bytes(&own);
 }
 
 /* Of methods that start otherwise. */
@@ -511,7 +513,7 @@ dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, const dc_cl
     out->final_bytes = env->final ? out->kmeans.bytes + dc_final_bytes(env) : 0;
     out->final_saved_bytes = dc_final_saved_bytes(env);
     if (cfg->method->start_bytes) replace_kmeans(&l, &out->kmeans);
-    if (l.env.start_by) out->kmeans.bytes = fmax(out->kmeans.bytes, start_bytes(&l.env, out->kmeans.bytes));
+    if (l.env.start_by) add_start(&l.env, &out->kmeans);
 out:
     release(&l);
     dc_cluster_result_release(&result);
