@@ -9,16 +9,6 @@
 #include "dcmpi/mem.h"
 #include "stability.h"
 
-int64_t dc_sweep_sample_rows(const dc_sweep_config *cfg, int64_t N)
-{
-    return DC_MIN(cfg->sample, N);
-}
-
-int64_t dc_sweep_subsample_rows(const dc_sweep_config *cfg, int64_t N)
-{
-    return (int64_t)(cfg->share * (double)dc_sweep_sample_rows(cfg, N));
-}
-
 dc_status dc_sweep_check(const dc_sweep_config *cfg, int64_t N)
 {
     const int64_t most = cfg->K[cfg->n - 1], rows = dc_sweep_subsample_rows(cfg, N);
