@@ -175,9 +175,10 @@ static dc_status take_clustering(dc_comm *comm, problem *p)
     save(p, n.phase.saved_bytes + n.kmeans.saved_bytes);
     n.phase.held_bytes += n.refresh_bytes;
     take_training(p, &n.phase);
+    if (n.refit_bytes > 0) take(p, "refit", (moment){.model = model, .work = work + n.refit_bytes}, NULL);
     if (c.final_kmeans)
         take(p, "final_kmeans", (moment){.model = model, .work = work + n.kmeans.bytes, .root = SAVING_BYTES}, NULL);
-    p->largest_saved = fmax(p->largest_saved, n.phase.saved_bytes + n.final_saved_bytes);
+    p->largest_saved = fmax(p->largest_saved, n.phase.saved_bytes + n.kmeans.saved_bytes + n.final_saved_bytes);
     if (n.final_bytes > 0)
         take(p, "final_mixture", (moment){.model = model, .work = work + n.final_bytes, .root = SAVING_BYTES}, NULL);
     /* The trainer has released its memory; the parameters stay. */

@@ -474,13 +474,15 @@ static dc_status measure_result(const dc_model *m, int64_t K, double *bytes)
     return st;
 }
 
-/* Memory of the method that finds the first clusters for this one. */
-static double start_bytes(const dc_method_env *env, double kmeans_bytes)
+/* Adds the method that finds the first clusters for this one. */
+static void add_start(const dc_method_env *env, dc_kmeans_needs *needs)
 {
+    const dc_method *start = env->start_by;
     dc_method_env own = *env;
     own.keys = env->start_keys;
-    own.kmeans_bytes = kmeans_bytes;
-    return env->start_by->start_bytes(&own);
+    own.kmeans_bytes = needs->bytes;
+    needs->bytes = fmax(needs->bytes, start->start_bytes(&own));
+    if (start->start_saved_bytes) needs->saved_bytes += start->start_saved_bytes(&own);
 }
 
 /* Of methods that start otherwise. */
@@ -508,10 +510,12 @@ dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, const dc_cl
     dc_rehearsal_measure(&r, &l.phase, &out->phase);
     DC_TRY_ALL(comm, dc_soft_count_bytes(env->part, env->K, &out->refresh_bytes));
     DC_TRY(dc_kmeans_needs_of(comm, env->part, env->L, &env->kmeans, &out->kmeans));
+    out->kmeans.bytes += sizeof(int32_t) * (double)dc_part_rows(env->part); /* labels that methods copy */
+    out->refit_bytes = cfg->method->refit ? out->kmeans.bytes : 0;
     out->final_bytes = env->final ? out->kmeans.bytes + dc_final_bytes(env) : 0;
     out->final_saved_bytes = dc_final_saved_bytes(env);
     if (cfg->method->start_bytes) replace_kmeans(&l, &out->kmeans);
-    if (l.env.start_by) out->kmeans.bytes = fmax(out->kmeans.bytes, start_bytes(&l.env, out->kmeans.bytes));
+    if (l.env.start_by) add_start(&l.env, &out->kmeans);
 out:
     release(&l);
     dc_cluster_result_release(&result);
