@@ -2,9 +2,10 @@
  * central differences, written and added; derivatives along directions; gradients as values, and their gradients. A row
  * keeps its bits in any order of rows in a tile, any cut and beside any other rows; if it reads the whole batch, on any
  * ranks. No row after the last is touched, and with 0 rows nothing is. With --names the test prints the names of the
- * operations that it knows: t805 compares them with the sources. Fixed seed 513. threads: 1 2 */
+ * operations that it knows: t805 compares them with the sources. Fixed seed 513. threads: 2 */
 #include "check.h"
 #include "dcmpi/cluster.h"
+#include "dcmpi/mixture.h"
 #include "dcmpi/net_text.h"
 #include "dcmpi/rng.h"
 #include "dcmpi/spectral.h"
@@ -434,6 +435,14 @@ static dc_val record_gauss_log(dc_graph *g, sizes s, int variant)
     return dc_gauss_log(g, x, mean, vector(g, K, s.w));
 }
 
+/* A factor of all Gaussians, or one of each. */
+static dc_val record_gauss_factor_log(dc_graph *g, sizes s, int variant)
+{
+    const int64_t K = centers[variant % 3];
+    const dc_val x = rows(g, s.w), mean = vector(g, K, s.w);
+    return dc_gauss_factor_log(g, x, mean, vector(g, variant < 3 ? K * s.w : s.w, s.w));
+}
+
 static dc_val record_gauss_kl(dc_graph *g, sizes s, int variant)
 {
     const dc_val x = rows(g, s.w), own = rows(g, s.w);
@@ -481,6 +490,7 @@ static const op_case cases[] = {
     {"columns", 4, record_columns, {0}},
     {"cross-entropy", 3, record_cross_entropy, {SHARES}},
     {"gauss-log", 3, record_gauss_log, {0}},
+    {"gauss-factor-log", 6, record_gauss_factor_log, {SIGNED, SIGNED, POSITIVE}},
     {"gauss-kl", 4, record_gauss_kl, {0}},
     {"channel-mean", 2, record_channel_mean, {0}},
     {"variance", 3, record_variance, {0}},

@@ -1,7 +1,7 @@
 /* Symmetric eigenproblems on grids of ranks against LAPACK: random, clustered, repeated, rank-deficient, singular, of
  * any size of numbers; fewer rows than a block or than ranks; all drivers, all, smallest and largest pairs, float64 and
  * float32; signs, self-checks, elements that are not finite. Seed 530.
- * ranks: 1 2 3 4 6 threads: 1 */
+ * ranks: 1 3  ranks_long: 2 4 6 threads: 1 */
 #include "t53_help.h"
 
 enum { SEED = 530 };

@@ -1,7 +1,7 @@
 /* Affinities that are built where they are needed, against a twin of ten lines: the k smallest eigenpairs of the
  * normalised Laplacian of self-tuning Gaussians, repeated rows, isolated vertices, more eigenvalues 0 than components
  * asked for, NaN rows, negative affinities; rows from a function and from an array. Seed 531.
- * ranks: 1 2 3 4 6 threads: 1 2 */
+ * ranks: 1 3  ranks_long: 2 4 6 threads: 1 2 */
 #include "t53_help.h"
 
 enum { SEED = 531, D = 7 };

@@ -1,6 +1,6 @@
 /* Cholesky and systems against their products: random, ill-conditioned, singular, indefinite matrices, one row, more
  * ranks than rows, float64 and float32, right-hand sides that are kept if there is no solution. Seed 532.
- * ranks: 1 2 3 4 6 threads: 1 */
+ * ranks: 1 3  ranks_long: 2 4 6 threads: 1 */
 #include "t53_help.h"
 
 enum { SEED = 532 };

@@ -1,6 +1,6 @@
 /* Gram matrices and singular values of tall matrices against LAPACK's SVD: random, graded over 6 orders of magnitude
  * (what the Gram matrix alone cannot see), rank-deficient, zero, one column, fewer rows than columns, k < d. Seed 533.
- * ranks: 1 2 3 4 6 threads: 1 2 */
+ * ranks: 1 3  ranks_long: 2 4 6 threads: 1 2 */
 #include "t53_help.h"
 
 enum { SEED = 533 };

@@ -1,6 +1,6 @@
 /* Sizes before anything is allocated: grids for any number of ranks, the peak of memory against what is counted when
  * the problem is solved (20 %), workspaces against what ScaLAPACK asks for, refusals of 2^31 elements and of what does
- * not fit, the smallest number of ranks that would do. Seed 534. ranks: 1 2 3 4 6 threads: 1 */
+ * not fit, the smallest number of ranks that would do. Seed 534. ranks: 2  ranks_long: 1 3 4 6 threads: 1 */
 #include "la/scalapack_decl.h"
 #include "t53_help.h"
 

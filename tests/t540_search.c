@@ -1,7 +1,7 @@
 /* The search for neighbours over several blocks and tiles: cosine against a brute-force twin in long double, with rows
  * of zeros, copies and stretched copies; whole numbers with many copies, where ties go to the lowest row; both metrics
  * with the same bits on any number of ranks and threads; rows in memory; too few rows and values that are not finite
- * refused. Fixed seed 540. ranks: 1 2 3 5 threads: 1 2 */
+ * refused. Fixed seed 540. ranks: 1 3  ranks_long: 2 5 threads: 1 2 */
 #include "check.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/knn.h"

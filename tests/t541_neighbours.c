@@ -1,6 +1,6 @@
 /* Neighbour graphs against dense twins: union, mutual and directed rows, their transpose, which edges go both ways,
  * rows without edges; values fetched from other ranks; connected components of random graphs, chains in any order,
- * stars and pairs. Fixed seed 541. ranks: 1 2 3 5 threads: 1 2 */
+ * stars and pairs. Fixed seed 541. ranks: 1 3  ranks_long: 2 5 threads: 1 2 */
 #include "check.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/mem.h"

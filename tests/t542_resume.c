@@ -1,5 +1,6 @@
 /* A search for neighbours that is stopped after each of its steps and continued by the next start gives what a search
- * in one go gives; continued on another number of ranks it begins anew. Fixed seed 542. ranks: 1 2 3 threads: 1 2 */
+ * in one go gives; continued on another number of ranks it begins anew. Fixed seed 542. ranks: 2  ranks_long: 1 3
+ * threads: 1 2 */
 #include "check.h"
 #include "dcmpi/clock.h"
 #include "dcmpi/comm.h"

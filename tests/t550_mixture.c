@@ -3,7 +3,7 @@
  * of rows with a constant column and dependent ones. The same bits on one rank, and for rows that are given in pieces.
  * Factors and recorded densities by their definition. Clusters without rows, rows that are all the same, as many
  * clusters as rows, variances that are too small, starts.
- * ranks: 1 2 3 5  threads: 1 2 */
+ * ranks: 1 3  ranks_long: 2 5  threads: 1 2 */
 #include <math.h>
 
 #include "../src/cluster/mixture_impl.h"

@@ -1,7 +1,7 @@
 /* Principal components of input.scale = pca: variances, directions, rows and counts against scikit-learn's
  * (tests/golden/pca.txt); covariance in several panels against the plain sum; the whitened covariance is the identity;
  * rows in pieces have the bits of all rows; the way of wide rows gives the same; what is refused. t212 compares bits
- * between ranks and threads. Fixed seed 561. ranks: 1 2 5  threads: 1 2 */
+ * between ranks and threads. Fixed seed 561. ranks: 2  ranks_long: 1 5  threads: 1 2 */
 #include "data/pca_wide.h"
 #include "dcmpi/data.h"
 #include "dcmpi/h5.h"

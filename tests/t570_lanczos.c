@@ -1,7 +1,7 @@
 /* Lanczos iteration on graphs whose eigenvalues are known: cycles (each value twice), tori (four and eight times),
  * several components, more of them than are wanted, a matrix so small that it is solved whole, orders around that
  * limit; residuals and orthogonality of the vectors; the same bits on one rank; a run that is stopped and continues.
- * ranks: 1 2 3 5  threads: 1 2 */
+ * ranks: 1 3  ranks_long: 2 5  threads: 1 2 */
 #include "../src/cluster/lanczos.h"
 #include "../src/cluster/laplacian.h"
 #include "check.h"

@@ -3,7 +3,7 @@
  * rows. Of neighbours and of landmarks the same bits on one rank, of all pairs the same labels. Rows in an array and
  * rows in pieces. The gap. Rows that are too few, alike, or not finite; components without number; landmarks against
  * their formula.
- * ranks: 1 2 3 5  threads: 1 2 */
+ * ranks: 1 3  ranks_long: 2 5  threads: 1 2 */
 #include "check.h"
 #include "dcmpi/la.h"
 #include "dcmpi/log.h"

@@ -1,6 +1,6 @@
 /* Figures of a sweep over numbers of clusters against scikit-learn and scipy (tests/golden/sweep.txt): silhouettes,
  * with a cluster of one row and with copies of rows, inertia, BIC, agreement of subsamples; the same bits on any number
- * of ranks and threads; the suggestion of tables made for it. ranks: 1 2 3 5 threads: 1 2 */
+ * of ranks and threads; the suggestion of tables made for it. ranks: 1 3  ranks_long: 2 5 threads: 1 2 */
 #include <omp.h>
 
 #include "check.h"

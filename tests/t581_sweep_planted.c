@@ -1,7 +1,7 @@
 /* A sweep over numbers of clusters finds the number that was planted, in three kinds of data: round Gaussian groups,
  * groups of unequal sizes and spreads, and cubes on a grid; on all rows and on a sample of them. The table has the same
  * bits on any number of ranks and threads, whether the rows are an array or come in pieces; figures without a sample
- * are those of the whole. Wrong numbers are refused. Fixed seeds. ranks: 1 2 3 5 threads: 1 2 */
+ * are those of the whole. Wrong numbers are refused. Fixed seeds. ranks: 1 3  ranks_long: 2 5 threads: 1 2 */
 #include <omp.h>
 
 #include "check.h"

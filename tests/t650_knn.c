@@ -1,6 +1,7 @@
 /* The nearest neighbours against a brute-force twin: numbers and ties of whole numbers with many copies, distances far
  * smaller than the lengths of the rows, units of any size, one column, blocks that are not full, ranks without rows;
- * the same bits on any number of ranks and threads; memory as announced. Fixed seed 650. ranks: 1 2 3 5 threads: 1 2 */
+ * the same bits on any number of ranks and threads; memory as announced. Fixed seed 650. ranks: 1 3  ranks_long: 2 5
+ * threads: 1 2 */
 #include "check.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/knn.h"

@@ -1,6 +1,6 @@
 /* Moments of the optimizer: only the ranks that update a float hold its moments, and only there they take memory. A run
  * whose moments were collected for a checkpoint and handed out again to a new step goes on with the same bits. Adam,
- * all ways, methods with and without decoder. ranks: 1 2 3 5 */
+ * all ways, methods with and without decoder. ranks: 1 3  ranks_long: 2 5 */
 #include "check.h"
 
 #include <sys/mman.h>

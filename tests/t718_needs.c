@@ -1,6 +1,7 @@
 /* The needs of phases as announced before there are data, against phases that run: the memory that they hold, the bytes
  * that this rank sends in a step, the values of a checkpoint; by each way to sum gradients, for each method. The needs
- * follow changes: an operation with scratch, a larger batch. Computing them takes no memory. ranks: 1 2 3 */
+ * follow changes: an operation with scratch, a larger batch. Computing them takes no memory. ranks: 2  ranks_long: 1 3
+ */
 #include "check.h"
 
 #include "dcmpi/log.h"

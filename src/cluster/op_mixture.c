@@ -15,7 +15,8 @@ static double square(const float *x, const float *mean, const float *factor, int
         double y[LANES] = {0};
         for (int64_t j = 0; j < first + width; j++) {
             const double e = (double)x[j] - (double)mean[j];
-            for (int64_t l = 0; l < width; l++) y[l] += e * (double)factor[j * d + first + l];
+            for (int64_t l = DC_MAX(j - first, (int64_t)0); l < width; l++)
+                y[l] += e * (double)factor[j * d + first + l];
         }
         for (int64_t l = 0; l < width; l++) sum += y[l] * y[l];
     }

@@ -468,6 +468,21 @@ static void cross_entropy(const node_call *c, int64_t i, double *out)
     for (int64_t j = 0; j < width; j++) *out -= row_of(c, 0, i)[j] * log(exp(row_of(c, 1, i)[j]) / sum);
 }
 
+/* F is the upper triangle of what is stored; of all Gaussians, or of each. */
+static void gauss_factor_log(const node_call *c, int64_t i, double *out)
+{
+    const int64_t d = shape_of(c, 0)->width;
+    for (int64_t k = 0; k < c->x->shape.width; k++) {
+        const double *F = c->in[2] + (shape_of(c, 2)->n == d ? 0 : k * d * d);
+        out[k] = -0.5 * (double)d * log(2 * M_PI);
+        for (int64_t l = 0; l < d; l++) {
+            double y = 0;
+            for (int64_t j = 0; j <= l; j++) y += F[j * d + l] * (row_of(c, 0, i)[j] - c->in[1][k * d + j]);
+            out[k] += log(F[l * d + l]) - y * y / 2;
+        }
+    }
+}
+
 static void gauss_log(const node_call *c, int64_t i, double *out)
 {
     const int64_t L = shape_of(c, 0)->width;
@@ -545,6 +560,7 @@ static const struct {
     {"columns", 0, columns},
     {"cross-entropy", 0, cross_entropy},
     {"gauss-log", 0, gauss_log},
+    {"gauss-factor-log", 7, gauss_factor_log},
     {"gauss-kl", 0, gauss_kl},
 };
 

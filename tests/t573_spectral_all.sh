@@ -1,0 +1,4 @@
+#!/usr/bin/env bash
+# long: yes  limit: 3600
+# t572 on more numbers of ranks and threads.
+DCMPI_ALL=1 exec bash "$(dirname "$0")/t572_spectral.sh"
