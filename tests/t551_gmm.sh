@@ -122,6 +122,13 @@ run 2 1 "${args[@]}" --run.output=all --checkpoint.every=0.000000001s --checkpoi
 list_saved all
 continue_from final_mixture 2
 continue_from cluster 10 2
+disk_of() { # START: GiB on disk
+    run 1 1 fit "${common[@]}" "--model.encoder=dense 120 relu, dense 100" --cluster.method=idec --cluster.clusters=50 \
+        --cluster.init="$1" --run.output=disk --dry-run
+    sed -nE 's/^disk +about ([0-9.]+) GiB.*/\1/p' "$out"
+}
+plain=$(disk_of kmeans)
+number_between "$(disk_of gmm)" "$(awk -v x="$plain" 'BEGIN { print x + 0.01 }')" 1 "GiB with the state of a mixture, $plain without"
 run 1 1 "${args[@]}" --cluster.final_kmeans=true --run.output=two
 expect_error 2 'cluster.final and cluster.final_kmeans are two final steps' "two final steps"
 
@@ -130,6 +137,8 @@ args=(fit "${common[@]}" "--model.encoder=dense 8 relu, dense 3" --pretrain.mode
 rm -rf good
 run 1 1 "${args[@]}" --run.output=good
 mv good plain
+run 1 1 "${args[@]}" --run.output=dry --dry-run
+expect_out '^phase +refit: about' "the k-means of refreshes is announced"
 run 1 1 "${args[@]}" --dcan.parameters=gmm --run.output=good
 expect_exit 0 "dcan from a mixture"
 py 'a, b = (h5py.File(f + "/run.h5")["model/deviations"][:] for f in ("plain", "good"))

@@ -51,6 +51,15 @@ static void test_round_trips(void)
     CHECK_INT(lost, 0);
 }
 
+/* The largest step that there is leads from 2 beyond the numbers of the machine. */
+static void test_large_step(void)
+{
+    dc_config cfg;
+    CHECK_OK(deck_parse(&cfg, "input: {data: x.h5}\nsweep: {clusters: 2..4:9223372036854775807}\n", "sweep-k"));
+    CHECK_INT(cfg.sweep.clusters.n, 1);
+    CHECK_INT(cfg.sweep.clusters.v[0], 2);
+}
+
 static void test_deck(void)
 {
     dc_config cfg, again;
@@ -85,6 +94,7 @@ int main(void)
 {
     deck_methods();
     test_round_trips();
+    test_large_step();
     test_deck();
     return check_done();
 }

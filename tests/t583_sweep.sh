@@ -169,6 +169,13 @@ expect_error 2 "cluster.method = dec: sweep-k takes" "a method that trains, on t
 run 1 1 sweep-k "${common[@]}" --clusters=2..4 --run.output=wrong --dry-run
 expect_exit 0 "dry run"
 expect_out "^phase +sweep: about" "the dry run counts the memory of the sweep"
+room_of() { # RESTARTS: GiB of the sweep with so many in a subsample
+    run 1 1 sweep-k --input.rows=2000 --cluster.on=input --cluster.method=aekm --clusters=100 --cluster.n_init=1 \
+        --sweep.n_init="$1" --run.output=wrong --dry-run
+    sed -nE 's/^phase +sweep: about ([0-9.]+) GiB.*/\1/p' "$out"
+}
+few=$(room_of 1)
+number_between "$(room_of 200)" "$(awk -v x="$few" 'BEGIN { print x + 0.03 }')" 4 "GiB with 200 restarts, $few with one"
 run_cmd bash -c "ulimit -v 700000; exec '$dcmpi' sweep-k --input.rows=100000 --cluster.on=input --cluster.method=aekm \
     --clusters=2,3 --sweep.sample=100000 --run.output=wrong --dry-run"
 expect_error 8 "each rank needs about 0\.[67][0-9]* GiB.* are left within ulimit -v" "a sample that does not fit"

@@ -1,6 +1,5 @@
 """The part of a report that compares numbers of clusters: table and curves of /sweep."""
 import h5py
-import numpy as np
 
 import report_charts as charts
 import report_html as page
@@ -83,6 +82,6 @@ def sweep(run):
     rows = [["%d%s" % (k, " (suggested)" if k == suggested else "")] +
             [optional(float(columns[name][i]), form) for name, _, form in shown] for i, k in enumerate(clusters)]
     return page.section("sweep", "Number of clusters", page.paragraph(text), page.paragraph(how),
-                        pictures(columns, suggested) if np.isfinite(clusters).all() else "",
+                        pictures(columns, suggested) if len(clusters) else "",
                         page.table(["clusters"] + [head for _, head, _ in shown], rows,
                                    "One row per number of clusters."))

@@ -15,8 +15,8 @@ typedef enum {
 } dc_covariance;
 
 typedef struct {
-    dc_kmeans_config kmeans; /* K, and the k-means that the first start goes on from; others: one restart, other seeds.
-                                Its state, if any, keeps that of EM, too */
+    dc_kmeans_config kmeans; /* K, and the k-means before the first start; before each later one: one restart of another
+                                seed. Its state, if any, also keeps that of EM */
     dc_covariance covariance;
     int n_init;        /* starts, >= 1; the highest log likelihood wins, ties: the first */
     int max_iter;      /* steps of EM of each start, >= 0 */

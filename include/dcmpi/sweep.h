@@ -124,9 +124,9 @@ int64_t dc_sweep_chosen(const dc_state *state);
 /* Clusters all rows into each K; then subsamples of the sample, for the stability: the mean adjusted Rand index, over
  * all pairs of subsamples, of the labels of the rows that are in both (Ben-Hur, Elisseeff and Guyon 2002, with this
  * index and all pairs as in von Luxburg 2010). Sample and subsamples are drawn without replacement and are the same for
- * all K. Last the silhouettes of the sample. Sets the suggestion. Logs a line per K. A run that
- * continues goes on at the K where it was. Collective. Errors: those of the method and of dc_state_keep, DC_ERR_MEMORY,
- * DC_STOPPED. */
+ * all K. Then computes the silhouettes of the sample and sets the suggestion. Logs a line per K. A run
+ * that continues goes on at the K where it was. Collective. Errors: those of the method and of dc_state_keep,
+ * DC_ERR_MEMORY, DC_STOPPED. */
 DC_CHECKED dc_status dc_sweep_run(dc_comm *comm, const dc_rows *rows, const dc_sweep_config *cfg, dc_sweep *s);
 /* Memory of a rank besides the rows and the fits; bytes in a checkpoint. Local. */
 double dc_sweep_bytes(const dc_sweep_config *cfg, const dc_part *part, int64_t d);

@@ -199,6 +199,7 @@ typedef struct {
     dc_phase_needs phase;     /* its held_bytes include result_bytes */
     double result_bytes;      /* the result, which stays after the phase */
     double refresh_bytes;     /* extra while the target is recomputed */
+    double refit_bytes;       /* of k-means at refreshes; 0: none */
     double final_bytes;       /* of the final mixture and its k-means; 0: none */
     double final_saved_bytes; /* of its state, in a checkpoint */
     dc_kmeans_needs kmeans;   /* for the initial and the final centres, besides the phase */

@@ -139,7 +139,8 @@ static double take_graph(problem *p, double model, double rows)
     return held;
 }
 
-/* Memory for a sweep over numbers of clusters: what is clustered, the largest clustering, the sample. */
+/* Memory for a sweep over numbers of clusters: what is clustered, the largest clustering, the sample. Then, for the
+ * number that is chosen, a copy of the network. */
 static void take_sweep(problem *p, const dc_cluster_needs *n)
 {
     const dc_sweep_config sweep = dc_setup_sweep(p->job);
@@ -147,9 +148,10 @@ static void take_sweep(problem *p, const dc_cluster_needs *n)
     const int64_t d = p->slab.net.L;
     const double embedding = p->slab.net.n_layers > 0 ? sizeof(float) * (double)dc_part_rows(part) * (double)d : 0;
     const double labels = p->head.C > 0 ? dc_counts_bytes(dc_part_rows(part), p->cfg->cluster.clusters, p->head.C) : 0;
+    const double work = embedding + n->kmeans.bytes + dc_sweep_bytes(&sweep, part, d) + labels;
     take(p, "sweep",
          (moment){.model = n->phase.params_bytes,
-                  .work = embedding + n->kmeans.bytes + dc_sweep_bytes(&sweep, part, d) + labels,
+                  .work = fmax(work, sizeof(float) * (double)p->slab.net.n_params),
                   .root = SAVING_BYTES},
          NULL);
     save(p, n->kmeans.saved_bytes + dc_sweep_saved_bytes(&sweep, part->N));
@@ -161,7 +163,9 @@ static dc_status take_clustering(dc_comm *comm, problem *p)
     dc_status st = DC_OK;
     dc_cluster_length before;
     dc_cluster_needs n;
-    const dc_cluster_config c = dc_setup_clustering(p->job, &p->slab.net, &p->data.part, &before);
+    dc_cluster_config c = dc_setup_clustering(p->job, &p->slab.net, &p->data.part, &before);
+    if (dc_setup_sweeps(p->job)) /* a subsample may have more restarts than all rows */
+        c.env.kmeans.n_init = DC_MAX(c.env.kmeans.n_init, dc_int(p->cfg->sweep.n_init));
     DC_TRY(dc_cluster_needs_of(comm, &p->model, &c, &n));
     const double model = n.phase.params_bytes + n.phase.state_bytes, work = n.phase.held_bytes + n.phase.step_bytes;
     if (dc_setup_sweeps(p->job)) take_sweep(p, &n);
@@ -171,9 +175,10 @@ static dc_status take_clustering(dc_comm *comm, problem *p)
     save(p, n.phase.saved_bytes + n.kmeans.saved_bytes);
     n.phase.held_bytes += n.refresh_bytes;
     take_training(p, &n.phase);
+    if (n.refit_bytes > 0) take(p, "refit", (moment){.model = model, .work = work + n.refit_bytes}, NULL);
     if (c.final_kmeans)
         take(p, "final_kmeans", (moment){.model = model, .work = work + n.kmeans.bytes, .root = SAVING_BYTES}, NULL);
-    p->largest_saved = fmax(p->largest_saved, n.phase.saved_bytes + n.final_saved_bytes);
+    p->largest_saved = fmax(p->largest_saved, n.phase.saved_bytes + n.kmeans.saved_bytes + n.final_saved_bytes);
     if (n.final_bytes > 0)
         take(p, "final_mixture", (moment){.model = model, .work = work + n.final_bytes, .root = SAVING_BYTES}, NULL);
     /* The trainer has released its memory; the parameters stay. */

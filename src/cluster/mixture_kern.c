@@ -2,7 +2,7 @@
  * log likelihood, and moments about the present means, so that nothing cancels.
  *
  * The matrix that all Gaussians share needs no second moments in a pass: it is the scatter of all rows about their mean
- * without that of the Gaussians' means, and the first pass, over whole rows, gives the former. */
+ * minus that of the Gaussians' means. The first pass, over whole rows, gives the scatter of all rows. */
 #include <math.h>
 #include <omp.h>
 #include <string.h>

@@ -38,7 +38,8 @@ static dc_status add(dc_series *to, const dc_key *key, const char *item, const c
     if (to->n > 0 && lo <= to->v[to->n - 1])
         return fail(key, item, place, lo == to->v[to->n - 1] ? "repeats a number" : "does not ascend");
     if ((hi - lo) / step >= DC_SERIES_MAX - to->n) return fail(key, item, place, "makes it more than 256 numbers");
-    for (int64_t v = lo; v <= hi; v += step) to->v[to->n++] = v;
+    const int64_t steps = (hi - lo) / step; /* lo + (steps + 1) * step may overflow */
+    for (int64_t i = 0; i <= steps; i++) to->v[to->n++] = lo + i * step;
     return DC_OK;
 }
 

@@ -8,6 +8,16 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/rng.h"
 
+int64_t dc_sweep_sample_rows(const dc_sweep_config *cfg, int64_t N)
+{
+    return DC_MIN(cfg->sample, N);
+}
+
+int64_t dc_sweep_subsample_rows(const dc_sweep_config *cfg, int64_t N)
+{
+    return (int64_t)(cfg->share * (double)dc_sweep_sample_rows(cfg, N));
+}
+
 static int ascending(const void *a, const void *b)
 {
     const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;

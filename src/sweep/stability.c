@@ -60,7 +60,7 @@ dc_status dc_resampling_create(dc_comm *comm, const dc_sweep_config *cfg, const 
 {
     dc_status st = DC_OK;
     *r = (dc_resampling){.cfg = cfg, .sample = sample, .groups = dc_resampling_groups(cfg, dc_comm_size(comm))};
-    const int64_t n = (int64_t)(cfg->share * (double)sample->m);
+    const int64_t n = dc_sweep_subsample_rows(cfg, sample->m);
     r->group = dc_comm_rank(comm) % r->groups;
     DC_TRY(dc_comm_split(comm, r->group, &r->own));
     DC_TRY_ALL(comm, dc_part_init(&r->part, n, V, dc_comm_size(r->own), dc_comm_rank(r->own)));

@@ -9,16 +9,6 @@
 #include "dcmpi/mem.h"
 #include "stability.h"
 
-int64_t dc_sweep_sample_rows(const dc_sweep_config *cfg, int64_t N)
-{
-    return DC_MIN(cfg->sample, N);
-}
-
-int64_t dc_sweep_subsample_rows(const dc_sweep_config *cfg, int64_t N)
-{
-    return (int64_t)(cfg->share * (double)dc_sweep_sample_rows(cfg, N));
-}
-
 dc_status dc_sweep_check(const dc_sweep_config *cfg, int64_t N)
 {
     const int64_t most = cfg->K[cfg->n - 1], rows = dc_sweep_subsample_rows(cfg, N);
@@ -216,8 +206,7 @@ dc_status dc_sweep_run(dc_comm *comm, const dc_rows *rows, const dc_sweep_config
     dc_state_at(cfg->state, "sweep", 0);
     DC_TRY(create(comm, &s));
     dc_log("sweep     %s of %lld rows x %lld into %lld to %lld clusters, %d values of K; silhouette and stability on "
-           "%s%lld "
-           "rows, stability from %d subsamples of %lld rows",
+           "%s%lld rows, stability from %d subsamples of %lld rows",
            cfg->name, (long long)rows->part->N, (long long)rows->d, (long long)cfg->K[0], (long long)cfg->K[cfg->n - 1],
            cfg->n, out->sample == rows->part->N ? "all " : "a random sample of ", (long long)out->sample,
            out->subsamples, (long long)out->subsample);
@@ -245,7 +234,8 @@ double dc_sweep_bytes(const dc_sweep_config *cfg, const dc_part *part, int64_t d
     const double resampling = sub * (sizeof(int64_t) + sizeof(int32_t)) +
                               own * (sizeof(float) * (double)(d + cfg->n_init) + 2 * sizeof(int32_t)) +
                               m * cfg->subsamples * sizeof(int64_t);
-    const double silhouettes = m * n * 2 * sizeof(int32_t) + m / part->P * n * sizeof(double) +
+    const double silhouettes = m * n * 2 * sizeof(int32_t) +
+                               DC_MIN(m, m / part->P + m / part->V + 1) * n * sizeof(double) +
                                clusters * sizeof(double) * (1 + omp_get_max_threads());
     return sample + resampling + silhouettes;
 }
