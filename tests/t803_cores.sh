@@ -41,6 +41,7 @@ if [ "$cores" -ge 2 ]; then
 fi
 
 long() { # starts $job and waits until it trains
+    : >"$out" # of the run before
     "$dcmpi" "${deck[@]}" --pretrain.epochs=100000 >"$out" 2>"$err" &
     job=$!
     until grep -qa 'pretrain .*%' "$out" || ! kill -0 $job; do sleep 0.05; done
@@ -56,6 +57,7 @@ kill -USR1 $job
 wait $job
 is $? 75 "it is the same process: a signal stops it"
 spins() { # does libgomp's own setting stay, with these variables of Slurm?
+    : >"$out" # of the run before
     "$@" "$dcmpi" "${deck[@]}" --pretrain.epochs=100000 >"$out" 2>"$err" &
     job=$!
     until grep -qa 'pretrain .*%' "$out" || ! kill -0 $job; do sleep 0.05; done
