@@ -67,6 +67,8 @@ run 1 1 "${args[@]}" --model.hidden=[30] --pretrain.mode=layerwise --pretrain.la
 expect_exit 0 "layer-wise pretraining"
 run 1 1 "${args[@]}" "--model.encoder=conv 3x3x2 relu, dense 4" --input.image_shape=[4,5] --run.output=bad
 expect_error 2 "layer encoder_0 is no dense layer" "layers for images"
+run 1 1 "${args[@]}" "--model.encoder=dense 9 ln relu, dense 4" --run.output=bad
+expect_error 2 "layer encoder_0 has ln" "a norm that undoes the directions"
 run 1 1 fit --input.data=wide.h5 --input.scale=standard --model.init=pca --model.hidden=[8] --model.latent=4 --cluster.clusters=3 --parallel.shards=8 --run.output=bad
 expect_error 2 "has 4097 inputs" "a layer that is too wide"
 done_testing

@@ -144,6 +144,10 @@ static dc_status check(const dc_model *m, int l)
     if (dc_layer_has_window(layer))
         return DC_FAIL(DC_ERR_USAGE, "init pca: layer %s is no dense layer; give it another init in model.encoder",
                        layer->name);
+    if (layer->norm == DC_NORM_LAYER)
+        return DC_FAIL(DC_ERR_USAGE,
+                       "init pca: layer %s has ln, which undoes the directions; give it another init in model.encoder",
+                       layer->name);
     if (layer->in > DC_PRINCIPAL_MAX || m->data->part.N < 2)
         return DC_FAIL(DC_ERR_USAGE,
                        "init pca: layer %s has %lld inputs for %lld rows; at most %d inputs and at least 2 "
