@@ -273,7 +273,7 @@ const dc_key dc_key_table[] = {
          "xavier_sqrt2: glorot times sqrt(2). normal: N(0, 0.01^2). pca: the principal directions of what enters the "
          "layer, in hidden layers those of 80 % of the variance, for each direction two units of opposite signs if the "
          "activation is a rectifier; the other units as fan_in. The decoder that mirrors the encoder has the "
-         "transposes, and the biases take off and add the means. Dense layers of at most 4096 inputs."},
+         "transposes, and the biases take off and add the means. Dense layers without ln, of at most 4096 inputs."},
     {KEY("model", "weights", DC_KEY_PATH, model.weights, ""), .verbs = DC_USE_FIT, .result = true,
      .also = "ae_weights pretrained checkpoint",
      .doc = "run.h5 of an earlier run with the same widths, activations and scaling: start from its autoencoder and "
