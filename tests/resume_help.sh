@@ -85,3 +85,16 @@ flip_bit() { # FILE OFFSET
     # shellcheck disable=SC2059  # an octal escape
     printf "\\$(printf %03o $((byte ^ 4)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
+
+# WHAT: runs "${args[@]}" on other ranks and threads; the result must be that of good/. DCMPI_ALL=1: on more of them.
+same_bits_elsewhere() {
+    local setting settings=("5 2")
+    [ -z "${DCMPI_ALL:-}" ] || settings=("2 2" "3 1" "5 2")
+    for setting in "${settings[@]}"; do
+        rm -rf other
+        # shellcheck disable=SC2086,SC2154  # two numbers; the test sets args
+        run $setting "${args[@]}" --run.output=other
+        run 0 1 compare good/run.h5 other/run.h5
+        expect_exit 0 "$1: the bits of 1 rank on ${setting/ / x }" || cat "$out"
+    done
+}

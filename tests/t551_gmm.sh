@@ -52,19 +52,6 @@ assert all((a[k][:] == b[k][:]).all() for k in ("labels", "confidence")) and ("e
     ok "$1: own rows get their labels and confidences" [ $? = 0 ]
 }
 
-settings=("5 2")
-[ -z "${DCMPI_ALL:-}" ] || settings=("2 2" "3 1" "5 2")
-bits() { # WHAT: good/ on other ranks and threads
-    local setting
-    for setting in "${settings[@]}"; do
-        rm -rf other
-        # shellcheck disable=SC2086  # two numbers
-        run $setting "${args[@]}" --run.output=other
-        run 0 1 compare good/run.h5 other/run.h5
-        expect_exit 0 "$1: the bits of 1 rank on ${setting/ / x }" || cat "$out"
-    done
-}
-
 for covariance in full tied diagonal spherical; do
     args=(fit "${three[@]}" --cluster.method=gmm --cluster.on=input --gmm.covariance="$covariance")
     rm -rf good
@@ -74,7 +61,7 @@ for covariance in full tied diagonal spherical; do
     number_between "$(result_value acc)" 0.99 1 "$covariance: the three blobs"
     own_rows "$covariance"
     [ $covariance = full ] || [ $covariance = diagonal ] || continue
-    bits "$covariance"
+    same_bits_elsewhere "$covariance"
 done
 py 'f = h5py.File("good/run.h5")
 n, d, K, ll = 400, 6, 3, f["gmm/log_likelihood"][0]
@@ -88,7 +75,7 @@ rm -rf good
 run 1 1 "${args[@]}" --run.output=good
 expect_exit 0 "gmm on the embedding"
 own_rows "embedding"
-bits "embedding"
+same_bits_elsewhere "embedding"
 run 2 1 "${args[@]}" --run.output=all --checkpoint.every=0.000000001s --checkpoint.keep=1000
 expect_same all "saved all the time"
 list_saved all
@@ -117,7 +104,7 @@ assert (g.argmax(1) == f["labels"][:]).mean() > .99 and np.isclose(f["confidence
     np.exp(g - g.max(1)[:, None]).sum(1)[:, None]).max(1), atol=1e-3).all()'
 ok "labels and confidences are those of the mixture" [ $? = 0 ]
 own_rows "final step"
-bits "final step"
+same_bits_elsewhere "final step"
 run 2 1 "${args[@]}" --run.output=all --checkpoint.every=0.000000001s --checkpoint.keep=1000
 list_saved all
 continue_from final_mixture 2
@@ -145,7 +132,7 @@ py 'a, b = (h5py.File(f + "/run.h5")["model/deviations"][:] for f in ("plain", "
 assert (a != b).all() and (b > 0).all()'
 ok "it draws with the deviations of a mixture" [ $? = 0 ]
 args+=(--dcan.parameters=gmm)
-bits "dcan from a mixture"
+same_bits_elsewhere "dcan from a mixture"
 
 run 1 1 fit "${three[@]}" --cluster.method=gmm --cluster.on=input --gmm.max_iter=1 --gmm.tol=0 --run.output=short
 expect_exit 0 "an end by gmm.max_iter"

@@ -12,19 +12,6 @@ make_blobs 400 6
 common=(fit --input.data=blobs.h5 --parallel.shards=8 --cluster.n_init=3 --input.scale=standard --cluster.clusters=3)
 raw=("${common[@]}" --cluster.method=spectral --cluster.on=input)
 
-settings=("5 2")
-[ -z "${DCMPI_ALL:-}" ] || settings=("2 2" "3 1" "5 2")
-bits() { # WHAT: good/ on other ranks and threads
-    local setting
-    for setting in "${settings[@]}"; do
-        rm -rf other
-        # shellcheck disable=SC2086  # two numbers
-        run $setting "${args[@]}" --run.output=other
-        run 0 1 compare good/run.h5 other/run.h5
-        expect_exit 0 "$1: the bits of 1 rank on ${setting/ / x }" || cat "$out"
-    done
-}
-
 keep_all() { # WHAT
     rm -rf all
     run 2 1 "${args[@]}" --run.output=all --checkpoint.every=0.000000001s --checkpoint.keep=1000
@@ -53,7 +40,7 @@ assert (((U[:, None] - C[None]) ** 2).sum(2).argmin(1) == l).all()
 X = (h5py.File("blobs.h5")["X"][:] - f["scaling/shift"][:]) * f["scaling/scale"][:]
 assert np.allclose(f["cluster_centers"][:], [X[l == k].mean(0) for k in range(3)], atol=1e-4)'
 ok "eigenvalues, embedding, labels by it, centres of the rows" [ $? = 0 ]
-bits "neighbours"
+same_bits_elsewhere "neighbours"
 keep_all "neighbours"
 phases=$(awk '{ print $2 }' saved.txt | sort -u | tr '\n' ' ')
 ok "all phases were saved ($phases)" [ "$(grep -cwE 'spectral|kmeans|cluster' <<<"${phases// /$'\n'}")" = 3 ]
@@ -80,7 +67,7 @@ for how in "--spectral.affinity=gaussian" "--spectral.affinity=cosine --spectral
     py 'a, b = h5py.File("good/run.h5"), h5py.File("own.h5")
 assert all((a[k][:] == b[k][:]).all() for k in ("labels", "confidence"))'
     ok "own rows get their labels and confidences" [ $? = 0 ]
-    bits "landmarks"
+    same_bits_elsewhere "landmarks"
 done
 args=("${raw[@]}" --spectral.path=landmark --spectral.landmarks=50 --spectral.affinity=gaussian)
 rm -rf good
@@ -99,7 +86,7 @@ run 2 1 predict --model=good/run.h5 --input=blobs.h5 --output=own.h5 --force
 py 'a, b = h5py.File("good/run.h5"), h5py.File("own.h5")
 assert all((a[k][:] == b[k][:]).all() for k in ("labels", "confidence", "embedding"))'
 ok "own rows get their labels, confidences and embedding" [ $? = 0 ]
-bits "landmarks of an embedding"
+same_bits_elsewhere "landmarks of an embedding"
 
 # ---- All pairs -------------------------------------------------------------------------------------------------------------------
 
@@ -129,7 +116,7 @@ expect_exit 0 "auto"
 expect_out 'gap after number 3: .*, the largest: so many clusters' "the gap"
 is "$(result_value clusters)" 3 "three clusters"
 expect_match good/config.used.yaml 'clusters: auto' "the deck keeps its word"
-bits "auto"
+same_bits_elsewhere "auto"
 keep_all "auto"
 continue_from spectral "$(steps_of spectral | sed -n 2p)"
 continue_first kmeans
@@ -162,7 +149,7 @@ for start in spectral gmm; do
     run 1 1 "${args[@]}" --run.output=good
     expect_exit 0 "dec from $start"
     expect_out "$([ $start = gmm ] && echo 'mixture +best of' || echo 'spectral +Lanczos')" "the clusters of $start"
-    bits "dec from $start"
+    same_bits_elsewhere "dec from $start"
     keep_all "dec from $start"
     [ $start = gmm ] || continue_from spectral "$(steps_of spectral | sed -n 2p)"
     continue_first kmeans
