@@ -40,7 +40,7 @@ HEADERS = {
     "comm": "comm cores watchdog wish",
     "sum": "part sum shard_tree outer moments",
     "io": "h5 h5_column claim recipe",
-    "la": "la window",
+    "la": "la window csr",
     "dla": "dla",
     "nn": "nn net_text optim op graph slab",
     "cluster": "cluster mixture spectral",

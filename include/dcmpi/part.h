@@ -51,13 +51,15 @@ dc_block dc_part_block(const dc_part *part, size_t index);
 
 /* Rows for an algorithm that reads them in pieces: `rows` writes local rows [lo, lo+n) as floats [n x d] to out and
  * must be safe to call from several threads. Data of any stored type thus streams through tiles of a few hundred rows.
- * If X is not NULL, it holds the rows [n x d] and `rows` is not called. Everything is borrowed. */
+ * If X is not NULL, it holds the rows [n x d] and `rows` is not called. If csr is not NULL, it holds the same rows, and
+ * an algorithm that has a faster way for sparse rows takes it. Everything is borrowed. */
 typedef struct {
     const dc_part *part;
     int64_t d;
     void (*rows)(const void *ctx, int64_t lo, int64_t n, float *out);
     const void *ctx;
     const float *X;
+    const struct dc_csr *csr;
 } dc_rows;
 
 #endif
