@@ -207,6 +207,10 @@ static inline const dc_csr *dc_dataset_csr(const dc_dataset *data)
     return dc_dataset_is_sparse(data) && data->zeros_stay && !data->Z ? &data->csr : NULL;
 }
 
+/* Makes `rows`, as stored, the rows of a view that has the clipping and scaling of a trained model; clips their values in
+ * place. Local, threaded. */
+void dc_dataset_set_csr(dc_dataset *data, const dc_csr *rows);
+
 /* How many of the first n local rows have a value that enters the network outside [lo, hi] (NaN is outside). *row and
  * *column: the first such row and its first such column, or n and their width if there is none. Local, threaded. */
 int64_t dc_dataset_outside(const dc_dataset *data, int64_t n, float lo, float hi, int64_t *row, int64_t *column);
