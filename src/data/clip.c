@@ -1,6 +1,6 @@
 /* input.clip: the bounds to which values are clipped before they are scaled. Dense rows do not change: values are
- * clipped each time they are read (gather_kern.c), in a run as well as in predict. Those of sparse rows are clipped once,
- * in memory. */
+ * clipped each time they are read (gather_kern.c), in a run as well as in predict. Those of sparse rows are clipped
+ * once, in memory. */
 #include <math.h>
 #include <string.h>
 

@@ -14,7 +14,7 @@ typedef struct {
 typedef struct {
     dc_file_state file; /* state of the file when the header was read */
     char matrix[DC_H5_NAME_MAX], ids[DC_H5_NAME_MAX];
-    dc_gidx rows;       /* rows that the checksums cover */
+    dc_gidx rows; /* rows that the checksums cover */
     dc_stored_hash X, y, id_hash;
     dc_stored_hash whole; /* written by older versions instead of X */
 } dc_data_promise;
@@ -42,7 +42,7 @@ DC_CHECKED dc_status dc_data_sums_compare(dc_comm *comm, const dc_data_sums *s, 
 
 /* How a file stores a sparse matrix. */
 typedef struct {
-    bool by_columns;        /* CSC */
+    bool by_columns;         /* CSC */
     dc_h5_type index, value; /* as stored; DC_H5_OTHER: the library converts */
 } dc_sparse_types;
 

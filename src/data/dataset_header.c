@@ -76,9 +76,9 @@ static void describe_image(dc_h5 *h5, const dc_h5_info *info, dc_data_shape *s)
 {
     int64_t shape[DC_IMAGE_DIMS_MAX] = {0}, pixels = 1;
     size_t n = 0;
-    const char *owner = dc_h5_has_attr(h5, "/", "image_shape")    ? "/"
+    const char *owner = dc_h5_has_attr(h5, "/", "image_shape")         ? "/"
                         : dc_h5_has_attr(h5, s->matrix, "image_shape") ? s->matrix
-                                                                  : NULL;
+                                                                       : NULL;
     if (owner) {
         if (dc_h5_get_attr_i64(h5, owner, "image_shape", shape, DC_IMAGE_DIMS_MAX, &n) != DC_OK) {
             dc_error_clear();
@@ -222,9 +222,9 @@ out:
 static dc_status read_promise(dc_h5 *h5, dc_data_shape *s)
 {
     const char *labels = s->head.has_labels && s->label_type != DC_H5_OTHER ? s->labels : NULL;
-    const dc_status st = dc_data_read_promise(h5, s->head.N, s->matrix, labels, s->id_bytes > 0 ? s->ids : NULL, &s->promise);
-    const bool stored =
-        !s->sparse.by_columns && s->sparse.value != DC_H5_OTHER && s->sparse.index == DC_H5_I32;
+    const dc_status st =
+        dc_data_read_promise(h5, s->head.N, s->matrix, labels, s->id_bytes > 0 ? s->ids : NULL, &s->promise);
+    const bool stored = !s->sparse.by_columns && s->sparse.value != DC_H5_OTHER && s->sparse.index == DC_H5_I32;
     if (s->head.sparse && !stored) s->promise.X = s->promise.whole = (dc_stored_hash){0};
     return dc_data_status(st);
 }
@@ -296,6 +296,32 @@ int64_t dc_header_nnz(const dc_data_header *head, dc_gidx lo, dc_gidx hi)
     const int64_t from = DC_MAX((int64_t)floor((double)lo / mark) - 1, (int64_t)0);
     const int64_t to = DC_MIN((int64_t)ceil((double)hi / mark) + 1, (int64_t)DC_NNZ_MARKS);
     return head->nnz_before[to] - head->nnz_before[from];
+}
+
+int64_t dc_header_most_nnz(const dc_data_header *head, int64_t rows)
+{
+    int64_t most = 0;
+    const double mark = (double)head->N / DC_NNZ_MARKS;
+    for (int64_t i = 0; i < DC_NNZ_MARKS; i++) {
+        const dc_gidx lo = (dc_gidx)((double)i * mark);
+        most = DC_MAX(most, dc_header_nnz(head, lo, DC_MIN(lo + rows + (dc_gidx)mark + 1, head->N)));
+    }
+    return (double)rows * (double)head->D < (double)most ? rows * head->D : most;
+}
+
+bool dc_header_stays_sparse(const dc_data_header *head, dc_scale_kind scale, const dc_clip *clip)
+{
+    const bool clipped = clip->kind != DC_CLIP_NONE && !(clip->kind == DC_CLIP_RANGE && clip->lo <= 0 && clip->hi >= 0);
+    return head->sparse && !clipped && (scale == DC_SCALE_NONE || scale == DC_SCALE_DEC);
+}
+
+const char *dc_data_kind_text(bool sparse, dc_dtype dtype, dc_gidx N, int64_t D, int64_t nnz,
+                              char out[DC_DATA_KIND_MAX])
+{
+    if (!sparse) return dc_dtype_name(dtype);
+    snprintf(out, DC_DATA_KIND_MAX, "sparse %s with %lld values (%.3g %%)", dc_dtype_name(dtype), (long long)nnz,
+             100 * (double)nnz / ((double)N * (double)D));
+    return out;
 }
 
 /* ---- Probe of a file before the library is trusted with it ------------------------------------------------------- */

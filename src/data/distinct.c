@@ -28,8 +28,7 @@ static dc_status collect_sparse(const dc_csr *m, int64_t K, dc_u64set *set)
     uint64_t *pair = NULL;
     for (int64_t i = 0; i < m->n; i++) longest = DC_MAX(longest, m->ptr[i + 1] - m->ptr[i]);
     DC_TRY(dc_mem_alloc(&pair, (size_t)longest, sizeof *pair, "sparse row"));
-    for (int64_t i = 0; i < m->n && (int64_t)set->count < K; i++)
-        DC_TRY(dc_u64set_add(set, hash_sparse(m, i, pair)));
+    for (int64_t i = 0; i < m->n && (int64_t)set->count < K; i++) DC_TRY(dc_u64set_add(set, hash_sparse(m, i, pair)));
 out:
     dc_mem_free(&pair);
     return st;

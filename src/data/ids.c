@@ -1,5 +1,5 @@
-/* Names of the rows: the dataset /ids of a data file, or the index of obs (matrix.c). Each rank reads the names of its own rows, independently of the
- * others. They are copied to the results and play no part in the computation. */
+/* Names of the rows: the dataset /ids of a data file, or the index of obs (matrix.c). Each rank reads the names of its
+ * own rows, independently of the others. They are copied to the results and play no part in the computation. */
 #include <string.h>
 
 #include "data_priv.h"

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dcmpi/h5_column.h"
+#include "dcmpi/mem.h"
 #include "matrix.h"
 
 /* ---- The matrix -------------------------------------------------------------------------------------------------- */

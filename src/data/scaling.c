@@ -263,9 +263,10 @@ static void settle_sparse(dc_dataset *d)
     const dc_csr rows = d->csr;
     dc_dataset_set_csr(d, &rows);
     if (!d->zeros_stay)
-        dc_log_note("%s: the scaling moves zeros, so rows of %lld values are made dense in each step; input.scale = none "
-                    "or dec keeps them sparse",
-                    d->source, (long long)d->D);
+        dc_log_note(
+            "%s: the scaling moves zeros, so rows of %lld values are made dense in each step; input.scale = none "
+            "or dec keeps them sparse",
+            d->source, (long long)d->D);
 }
 
 dc_status dc_data_scaling(dc_comm *comm, dc_dataset *d, const dc_data_stats *s)

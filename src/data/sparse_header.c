@@ -43,8 +43,9 @@ static dc_status read_shape(const sparse_file *f, dc_data_header *head)
         return DC_FAIL(DC_ERR_DATA, "%s: %s is empty (%lld rows, %lld columns)", f->path, f->group, (long long)shape[0],
                        (long long)shape[1]);
     if (shape[1] > INT32_MAX || __builtin_mul_overflow(shape[0], shape[1], &values))
-        return DC_FAIL(DC_ERR_DATA, "%s: %s has %lld rows and %lld columns; the limit is 2^31 - 1 columns and 2^63 places",
-                       f->path, f->group, (long long)shape[0], (long long)shape[1]);
+        return DC_FAIL(DC_ERR_DATA,
+                       "%s: %s has %lld rows and %lld columns; the limit is 2^31 - 1 columns and 2^63 places", f->path,
+                       f->group, (long long)shape[0], (long long)shape[1]);
     head->N = shape[0];
     head->D = shape[1];
     return DC_OK;
@@ -56,8 +57,9 @@ static dc_status describe_vector(const sparse_file *f, const char *leaf, char na
 {
     snprintf(name, DC_H5_NAME_MAX + 16, "%s/%s", f->group, leaf);
     if (!dc_h5_exists(f->h5, name))
-        return DC_FAIL(DC_ERR_DATA, "%s: '%s' is a group without '%s', so it is no sparse matrix; run: dcmpi convert %s "
-                                    "OUT.h5",
+        return DC_FAIL(DC_ERR_DATA,
+                       "%s: '%s' is a group without '%s', so it is no sparse matrix; run: dcmpi convert %s "
+                       "OUT.h5",
                        f->path, f->group, leaf, f->path);
     const dc_status st = dc_data_status(dc_h5_dataset_info(f->h5, name, info));
     if (st != DC_OK) return st;
@@ -99,8 +101,8 @@ static dc_status check_sizes(const sparse_file *f, const dc_data_shape *s)
         return DC_FAIL(DC_ERR_DATA, "%s: '%s' has %lld elements; %lld %s have one more", f->path, f->indptr_name,
                        (long long)f->indptr.dims[0], (long long)lines, csc ? "columns" : "rows");
     if (csc && across > f->data.dims[0] && !has_names(f->h5, s->ids, across))
-        return DC_FAIL(DC_ERR_DATA, "%s: '%s' claims %lld rows, but has only %lld values, and no names of rows", f->path,
-                       f->group, (long long)across, (long long)f->data.dims[0]);
+        return DC_FAIL(DC_ERR_DATA, "%s: '%s' claims %lld rows, but has only %lld values, and no names of rows",
+                       f->path, f->group, (long long)across, (long long)f->data.dims[0]);
     return DC_OK;
 }
 

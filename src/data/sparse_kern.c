@@ -59,8 +59,8 @@ static dc_status fail_row(const char *source, dc_gidx first, const dc_csr *m, in
         if (m->col[e] == m->col[e - 1] && m->col[e] >= 0)
             return DC_FAIL(DC_ERR_DATA, "%s: row %lld has column %lld twice (both counted from 0)", source,
                            (long long)(first + row), (long long)m->col[e]);
-    return DC_FAIL(DC_ERR_DATA, "%s: row %lld (counted from 0) has a value in a column that is not in 0 .. %lld", source,
-                   (long long)(first + row), (long long)m->D - 1);
+    return DC_FAIL(DC_ERR_DATA, "%s: row %lld (counted from 0) has a value in a column that is not in 0 .. %lld",
+                   source, (long long)(first + row), (long long)m->D - 1);
 }
 
 dc_status dc_sparse_check(const char *source, dc_gidx first, const dc_csr *m)

@@ -1,6 +1,6 @@
 /* Reads rows of a sparse matrix, all ranks together. Values in our own layout (columns int32, values float32) are read
- * collectively into their place. Others are read by each rank for itself, in agreed rounds of whole rows, and converted:
- * in memory columns are int32 and values float32. */
+ * collectively into their place. Others are read by each rank for itself, in agreed rounds of whole rows, and
+ * converted: in memory columns are int32 and values float32. */
 #include "sparse.h"
 
 #include <float.h>
@@ -16,13 +16,18 @@ enum { PIECE_ENTRIES = 1 << 22 };
 
 /* ---- Opening ----------------------------------------------------------------------------------------------------- */
 
-dc_status dc_sparse_open(dc_comm *comm, const char *path, const dc_data_shape *shape, dc_sparse_reader *r)
+dc_status dc_sparse_open_local(const char *path, const dc_data_shape *shape, dc_sparse_reader *r)
 {
     *r = (dc_sparse_reader){.path = path, .shape = shape};
     snprintf(r->indptr, sizeof r->indptr, "%s/indptr", shape->matrix);
     snprintf(r->indices, sizeof r->indices, "%s/indices", shape->matrix);
     snprintf(r->data, sizeof r->data, "%s/data", shape->matrix);
-    return dc_agree(comm, dc_data_status(dc_h5_open(&r->h5, path, DC_H5_READ)));
+    return dc_data_status(dc_h5_open(&r->h5, path, DC_H5_READ));
+}
+
+dc_status dc_sparse_open(dc_comm *comm, const char *path, const dc_data_shape *shape, dc_sparse_reader *r)
+{
+    return dc_agree(comm, dc_sparse_open_local(path, shape, r));
 }
 
 void dc_sparse_close(dc_sparse_reader *r)
@@ -56,31 +61,34 @@ void dc_sparse_release(dc_csr *m)
 
 /* ---- Pointers ---------------------------------------------------------------------------------------------------- */
 
-static dc_status check_pointers(const dc_sparse_reader *r, const dc_part *piece, const int64_t *ptr)
+static dc_status check_pointers(const dc_sparse_reader *r, dc_gidx row, int64_t n, const int64_t *ptr)
 {
-    const int64_t n = dc_part_rows(piece);
     for (int64_t i = 0; i <= n; i++) {
         const int64_t before = i > 0 ? ptr[i - 1] : 0;
         if (ptr[i] < before || ptr[i] > r->shape->head.nnz)
             return DC_FAIL(DC_ERR_DATA,
                            "%s: '%s' is %lld at row %lld (counted from 0), after %lld; it must rise to the %lld values",
-                           r->path, r->indptr, (long long)ptr[i], (long long)(piece->row_lo + i), (long long)before,
+                           r->path, r->indptr, (long long)ptr[i], (long long)(row + i), (long long)before,
                            (long long)r->shape->head.nnz);
     }
     return DC_OK;
 }
 
-dc_status dc_sparse_read_pointers(dc_comm *comm, dc_sparse_reader *r, const dc_part *piece, int64_t *ptr,
-                                  int64_t *first)
+static dc_status read_pointers(dc_sparse_reader *r, dc_gidx row, int64_t n, int64_t *ptr, int64_t *first)
 {
     dc_status st = DC_OK;
-    const int64_t n = dc_part_rows(piece);
-    DC_TRY_ALL(comm, dc_data_status(dc_h5_read_rows(r->h5, r->indptr, DC_H5_I64, piece->row_lo, n + 1, ptr)));
-    DC_TRY_ALL(comm, check_pointers(r, piece, ptr));
+    DC_TRY(dc_h5_read_rows(r->h5, r->indptr, DC_H5_I64, row, n + 1, ptr));
+    DC_TRY(check_pointers(r, row, n, ptr));
     *first = ptr[0];
     for (int64_t i = 0; i <= n; i++) ptr[i] -= *first;
 out:
-    return st;
+    return dc_data_status(st);
+}
+
+dc_status dc_sparse_read_pointers(dc_comm *comm, dc_sparse_reader *r, const dc_part *piece, int64_t *ptr,
+                                  int64_t *first)
+{
+    return dc_agree(comm, read_pointers(r, piece->row_lo, dc_part_rows(piece), ptr, first));
 }
 
 /* ---- Values ------------------------------------------------------------------------------------------------------ */
@@ -189,7 +197,8 @@ static dc_status convert_piece(const conversion *c, int64_t lo, int64_t hi)
         narrow_columns(c->raw, n, m->D, col);
     }
     DC_TRY(dc_h5_read_rows(r->h5, r->data, type, c->first + at, n, c->raw));
-    dc_data_sums_add_sparse(c->sums, dc_h5_type_bytes(type), c->row_lo + lo, hi - lo, m->ptr + lo, col, c->raw);
+    if (c->sums)
+        dc_data_sums_add_sparse(c->sums, dc_h5_type_bytes(type), c->row_lo + lo, hi - lo, m->ptr + lo, col, c->raw);
     const int64_t bad = dc_sparse_to_float(type, c->raw, n, (float *)(uintptr_t)m->val + at);
     if (bad < n) st = fail_value(c, at + bad);
 out:
@@ -237,6 +246,37 @@ dc_status dc_sparse_read(dc_comm *comm, dc_sparse_reader *r, const dc_part *piec
     DC_TRY(t->index == DC_H5_I32 && t->value == DC_H5_F32 ? read_direct(comm, &c) : convert_all(comm, &c));
     DC_TRY_ALL(comm, dc_sparse_check(r->path, piece->row_lo, m));
 out:
+    return st;
+}
+
+/* ---- A piece by one process alone -------------------------------------------------------------------------------- */
+
+dc_status dc_sparse_make_room(int64_t entries, int64_t *room, dc_csr *m)
+{
+    if (entries <= *room && m->col) return DC_OK;
+    dc_mem_free(&m->col);
+    dc_mem_free(&m->val);
+    *room = entries;
+    return dc_sparse_take(entries, m);
+}
+
+dc_status dc_sparse_read_local(dc_sparse_reader *r, dc_gidx row, int64_t n, int64_t *room, dc_csr *m)
+{
+    dc_status st = DC_OK;
+    conversion c = {.r = r, .m = m, .row_lo = row};
+    int64_t pieces, most;
+    m->n = n;
+    DC_TRY(read_pointers(r, row, n, (int64_t *)(uintptr_t)m->ptr, &c.first));
+    DC_TRY(dc_sparse_make_room(m->ptr[n], room, m));
+    count_pieces(m, &pieces, &most);
+    DC_TRY(dc_mem_alloc_raw(&c.raw, (size_t)most, sizeof(int64_t), "piece of sparse rows"));
+    for (int64_t lo = 0, hi; lo < n; lo = hi) {
+        hi = piece_end(m, lo);
+        DC_TRY(convert_piece(&c, lo, hi));
+    }
+    DC_TRY(dc_sparse_check(r->path, row, m));
+out:
+    dc_mem_free(&c.raw);
     return st;
 }
 

@@ -12,11 +12,11 @@ enum { PIECE_ENTRIES = 1 << 20 };
 typedef struct {
     dc_sparse_reader *r;
     const dc_part *part;
-    int64_t *begin;     /* [D + 1] pointers of the columns */
-    int64_t *row;       /* [PIECE_ENTRIES] rows of a piece of entries */
-    void *raw;          /* [PIECE_ENTRIES] its values, as stored */
-    float *value;       /* [PIECE_ENTRIES] its values */
-    int64_t *next;      /* [n + 1] counting: values of each row, one place further on; filling: the next place of each */
+    int64_t *begin; /* [D + 1] pointers of the columns */
+    int64_t *row;   /* [PIECE_ENTRIES] rows of a piece of entries */
+    void *raw;      /* [PIECE_ENTRIES] its values, as stored */
+    float *value;   /* [PIECE_ENTRIES] its values */
+    int64_t *next;  /* [n + 1] counting: values of each row, one place further on; filling: the next place of each */
     const dc_csr *fill; /* NULL: count */
     int64_t column;     /* of the entry that is looked at */
 } turning;
@@ -81,10 +81,11 @@ static dc_status read_piece(turning *t, int64_t lo, int64_t n)
     DC_TRY(dc_h5_read_rows(t->r->h5, t->r->data, type, lo, n, t->raw));
     const int64_t bad = dc_sparse_to_float(type, t->raw, n, t->value);
     if (bad < n)
-        st = DC_FAIL(DC_ERR_DATA,
-                     "%s: row %lld (counted from 0) has a value beyond single precision, in which sparse rows are kept; "
-                     "multiply the data by a constant that brings them near 1",
-                     t->r->path, (long long)t->row[bad]);
+        st =
+            DC_FAIL(DC_ERR_DATA,
+                    "%s: row %lld (counted from 0) has a value beyond single precision, in which sparse rows are kept; "
+                    "multiply the data by a constant that brings them near 1",
+                    t->r->path, (long long)t->row[bad]);
 out:
     return dc_data_status(st);
 }

@@ -91,8 +91,7 @@ void dc_data_sums_add_rows(dc_data_sums *s, size_t row_bytes, dc_gidx first, dc_
 void dc_data_sums_add_sparse(dc_data_sums *s, size_t value_bytes, dc_gidx first, dc_gidx n, const int64_t *ptr,
                              const int32_t *col, const void *val)
 {
-    if (s->N == s->promise.rows && s->promise.X.there)
-        s->X += dc_h5_hash_sparse(value_bytes, first, n, ptr, col, val);
+    if (s->N == s->promise.rows && s->promise.X.there) s->X += dc_h5_hash_sparse(value_bytes, first, n, ptr, col, val);
 }
 
 void dc_data_sums_add_labels(dc_data_sums *s, size_t label_bytes, dc_gidx first, dc_gidx n, const void *labels)
