@@ -22,16 +22,6 @@ dc_h5_type dc_data_h5_type(dc_dtype dtype)
     return DC_H5_OTHER;
 }
 
-dc_status dc_data_status(dc_status st)
-{
-    if (st != DC_ERR_FORMAT) return st;
-    char text[DC_ERROR_TEXT_MAX], where[256];
-    snprintf(text, sizeof text, "%s", dc_error_text());
-    snprintf(where, sizeof where, "%s", dc_error_where());
-    dc_error_set(DC_ERR_DATA, where, text);
-    return DC_ERR_DATA;
-}
-
 static dc_status describe_builtin(dc_gidx rows, dc_data_shape *s)
 {
     *s = (dc_data_shape){.builtin = true, .n_image_dims = 2, .image_shape = {DC_GLYPH_SIDE, DC_GLYPH_SIDE}};

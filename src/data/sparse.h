@@ -4,7 +4,8 @@
 
 #include "data_priv.h"
 
-/* ---- Reading (sparse_read.c, sparse_turn.c); collective ---------------------------------------------------------- */
+/* ---- Reading (sparse_read.c, sparse_turn.c, sparse_load.c); collective
+ * ---------------------------------------------------------- */
 
 typedef struct dc_sparse_reader {
     const char *path;
