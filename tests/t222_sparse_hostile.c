@@ -185,7 +185,7 @@ static const struct {
              {infinite, false, "1 NaN or infinite value(s), the first in row"},
              {beyond_float, false, "beyond single precision"},
              {many_rows, false, "have one more"},
-             {many_places, false, "have one more"},
+             {many_places, false, "2^63 places"},
              {wide, false, "the limit is 2^31 - 1 columns"},
              {no_rows, false, "is empty"},
              {negative_shape, false, "is not [rows, columns]"},
