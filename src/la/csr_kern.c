@@ -68,19 +68,20 @@ void dc_csr_copy(const dc_csr *m, const int64_t *rows, int64_t n, int64_t *ptr, 
 
 /* ---- Rows times a dense matrix ----------------------------------------------------------------------------------- */
 
-static inline lanes load(const float *x)
+/* sum += v x[LANES]. */
+static inline __attribute__((always_inline)) void add_lanes(lanes *sum, float v, const float *x)
 {
-    lanes v;
-    memcpy(&v, x, sizeof v);
-    return v;
+    lanes w;
+    memcpy(&w, x, sizeof w);
+    *sum += v * w;
 }
 
-/* The first count < LANES elements, then zeros. */
-static inline lanes load_some(const float *x, int64_t count)
+/* The same for the first count < LANES elements. */
+static inline void add_some(lanes *sum, float v, const float *x, int64_t count)
 {
-    lanes v = {0};
-    memcpy(&v, x, (size_t)count * sizeof *x);
-    return v;
+    lanes w = {0};
+    memcpy(&w, x, (size_t)count * sizeof *x);
+    *sum += v * w;
 }
 
 /* Stores `vectors` vectors without their first `skipped` elements; y is the place of the first element stored. */
@@ -96,7 +97,7 @@ static inline __attribute__((always_inline)) void row_strip(const dc_csr *m, int
     const int64_t last = m->ptr[i + 1];
     for (int64_t e = m->ptr[i]; e < last; e++) {
         const float v = dc_csr_value(m, i, e), *w = W + m->col[e] * ldw;
-        for (int q = 0; q < vectors; q++) sum[q] += v * load(w + q * LANES);
+        for (int q = 0; q < vectors; q++) add_lanes(&sum[q], v, w + q * LANES);
     }
 }
 
@@ -113,8 +114,7 @@ static inline __attribute__((always_inline)) void row_strips(const dc_csr *m, in
 static void row_narrow(const dc_csr *m, int64_t i, const float *W, int64_t ldw, int64_t k, float *y)
 {
     lanes sum = {0};
-    for (int64_t e = m->ptr[i]; e < m->ptr[i + 1]; e++)
-        sum += dc_csr_value(m, i, e) * load_some(W + m->col[e] * ldw, k);
+    for (int64_t e = m->ptr[i]; e < m->ptr[i + 1]; e++) add_some(&sum, dc_csr_value(m, i, e), W + m->col[e] * ldw, k);
     memcpy(y, &sum, (size_t)k * sizeof *y);
 }
 
@@ -167,7 +167,7 @@ static inline __attribute__((always_inline)) void column_strip(const dc_csc *c, 
     const int64_t last = c->start[j + 1];
     for (int64_t e = c->start[j]; e < last; e++) {
         const float v = c->val[e], *x = X + c->row[e] * ldx;
-        for (int q = 0; q < vectors; q++) sum[q] += v * load(x + q * LANES);
+        for (int q = 0; q < vectors; q++) add_lanes(&sum[q], v, x + q * LANES);
     }
 }
 
@@ -177,7 +177,7 @@ static inline __attribute__((always_inline)) void column_strips(const dc_csc *c,
 {
     for (; *j + vectors * LANES <= k; *j += vectors * LANES) {
         lanes sum[STRIP] = {0};
-        for (int q = 0; adds && q < vectors; q++) sum[q] = load(y + *j + q * LANES);
+        if (adds) memcpy(sum, y + *j, (size_t)(vectors * LANES) * sizeof *y);
         column_strip(c, column, X + *j, ldx, vectors, sum);
         store(y + *j, vectors, 0, sum);
     }
@@ -186,9 +186,8 @@ static inline __attribute__((always_inline)) void column_strips(const dc_csc *c,
 static void column_narrow(const dc_csc *c, int64_t column, const float *X, int64_t ldx, int64_t k, bool adds, float *y)
 {
     lanes sum = {0};
-    if (adds) sum = load_some(y, k);
-    for (int64_t e = c->start[column]; e < c->start[column + 1]; e++)
-        sum += c->val[e] * load_some(X + c->row[e] * ldx, k);
+    if (adds) memcpy(&sum, y, (size_t)k * sizeof *y);
+    for (int64_t e = c->start[column]; e < c->start[column + 1]; e++) add_some(&sum, c->val[e], X + c->row[e] * ldx, k);
     memcpy(y, &sum, (size_t)k * sizeof *y);
 }
 
@@ -204,7 +203,7 @@ static void column_times(const dc_csc *c, int64_t column, const float *X, int64_
     column_strips(c, column, X, ldx, k, 1, adds, &j, y);
     if (j == k) return;
     lanes sum = {0};
-    if (adds) sum = load(y + k - LANES);
+    if (adds) memcpy(&sum, y + k - LANES, sizeof sum);
     column_strip(c, column, X + k - LANES, ldx, 1, &sum);
     store(y + j, 1, LANES - (k - j), &sum);
 }
