@@ -84,7 +84,7 @@ static void compare_with_dense(kind what, dc_outer_way way)
     const bool stays = what != DROPOUT && what != TIED;
     CHECK(sparse.step.step->plan.sparse == stays && !dense.step.step->plan.sparse);
     CHECK(sparse.step.step->plan.flops <= dense.step.step->plan.flops &&
-          (!stays || sparse.step.step->plan.flops * 1.3 < dense.step.step->plan.flops));
+          (!stays || sparse.step.step->plan.flops * 1.1 < dense.step.step->plan.flops));
     const uint64_t before = dc_mem_alloc_count();
     for (int t = 0; t < STEPS; t++) {
         const double loss = one_step_run(job, &sparse.step, t), expected = one_step_run(job, &dense.step, t);
@@ -135,13 +135,13 @@ static void differences(void)
     const double most = largest(grad + m.net.layer[0].weight, (size_t)(D * FIRST));
     for (int64_t i = 0; i < CHECKED; i++) {
         const size_t at = m.net.layer[0].weight + (size_t)(i * 977 % (D * FIRST));
-        const float value = m.p.value[at], h = 1e-2F;
+        const float value = m.p.value[at], h = 4e-3F;
         m.p.value[at] = value + h;
         const double above = one_step_run(job, &m.step, 0);
         m.p.value[at] = value - h;
         const double below = one_step_run(job, &m.step, 0);
         m.p.value[at] = value;
-        CHECK_NEAR((double)grad[at], (above - below) / (2 * (double)h), 0.02 * most);
+        CHECK_NEAR((double)grad[at], (above - below) / (2 * (double)h), 0.05 * most);
     }
     free(grad);
     release(&m);
