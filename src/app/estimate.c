@@ -194,7 +194,7 @@ static dc_status take_raw_kmeans(dc_comm *comm, problem *p)
     dc_status st = DC_OK;
     dc_kmeans_needs n;
     const dc_kmeans_config c = dc_setup_kmeans(p->job);
-    DC_TRY(dc_kmeans_needs_of(comm, &p->data.part, dc_header_width(&p->head), &c, &n));
+    DC_TRY(dc_kmeans_needs_of(comm, &p->data.part, dc_header_width(&p->head), NULL, &c, &n));
     take(p, "kmeans", (moment){.work = n.bytes, .root = SAVING_BYTES}, NULL);
     save(p, n.saved_bytes);
     n.result_bytes += take_graph(p, 0, n.result_bytes);
