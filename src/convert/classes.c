@@ -26,6 +26,7 @@ struct dc_classes {
     label *labels;   /* one per spelling */
     uint32_t *order; /* [n_ordered]: the spellings that name a class, in ascending order of the classes */
     size_t n_ordered;
+    int32_t *codes;  /* [n_classes] the codes, which ascend */
     int64_t n_classes;
     bool all_integers;
 };
@@ -46,6 +47,7 @@ void dc_classes_destroy(dc_classes **c)
     dc_nameset_destroy(&(*c)->spellings);
     dc_mem_free(&(*c)->labels);
     dc_mem_free(&(*c)->order);
+    dc_mem_free(&(*c)->codes);
     dc_mem_free(c);
 }
 
@@ -97,6 +99,54 @@ out:
     return st;
 }
 
+/* ---- Several processes ------------------------------------------------------------------------------------------- */
+
+/* Packed: two counts, then each spelling as its length in two bytes and its text. */
+enum { PACKED_HEAD = 2 * sizeof(int64_t) };
+
+dc_status dc_classes_pack(const dc_classes *c, char **packed, size_t *bytes)
+{
+    const size_t count = dc_nameset_count(c->spellings);
+    const int64_t head[2] = {c->unlabelled, c->dashes};
+    size_t n;
+    *bytes = PACKED_HEAD;
+    for (size_t i = 0; i < count; i++) {
+        (void)dc_nameset_at(c->spellings, i, &n);
+        *bytes += sizeof(uint16_t) + n;
+    }
+    const dc_status st = dc_mem_alloc(packed, *bytes, 1, "labels");
+    if (st != DC_OK) return st;
+    char *to = *packed;
+    memcpy(to, head, sizeof head);
+    to += sizeof head;
+    for (size_t i = 0; i < count; i++) {
+        const char *text = dc_nameset_at(c->spellings, i, &n);
+        const uint16_t length = (uint16_t)n;
+        memcpy(to, &length, sizeof length);
+        memcpy(to + sizeof length, text, n);
+        to += sizeof length + n;
+    }
+    return DC_OK;
+}
+
+dc_status dc_classes_merge(dc_classes *c, const char *packed, size_t bytes)
+{
+    dc_status st = DC_OK;
+    int64_t head[2];
+    uint16_t length;
+    memcpy(head, packed, sizeof head);
+    c->unlabelled += head[0];
+    c->dashes += head[1];
+    for (size_t at = sizeof head; at < bytes; at += sizeof length + length) {
+        memcpy(&length, packed + at, sizeof length);
+        DC_TRY(dc_nameset_add(c->spellings, packed + at + sizeof length, length));
+    }
+    if (dc_nameset_count(c->spellings) > DC_CONVERT_MAX_CLASSES)
+        st = DC_FAIL(DC_ERR_DATA, "more than %d different labels; is the label column right?", DC_CONVERT_MAX_CLASSES);
+out:
+    return st;
+}
+
 /* ---- Numbering --------------------------------------------------------------------------------------------------- */
 
 static int compare(const void *a, const void *b, void *ctx)
@@ -135,6 +185,7 @@ dc_status dc_classes_number(dc_classes *c)
     bool keep = true;
     DC_TRY(dc_mem_alloc(&c->labels, count, sizeof *c->labels, "labels"));
     DC_TRY(dc_mem_alloc(&c->order, count, sizeof *c->order, "labels in order"));
+    DC_TRY(dc_mem_alloc(&c->codes, count, sizeof *c->codes, "codes of labels"));
     c->all_integers = true;
     for (size_t i = 0; i < count; i++) {
         const label l = c->labels[i] = read_label(c, i);
@@ -151,6 +202,7 @@ dc_status dc_classes_number(dc_classes *c)
         label *l = &c->labels[c->order[i]];
         c->n_classes += starts_class(c, i);
         l->code = keep ? (int32_t)l->value : (int32_t)(c->n_classes - 1);
+        c->codes[c->n_classes - 1] = l->code;
     }
 out:
     return st;
@@ -166,6 +218,19 @@ dc_status dc_classes_code(const dc_classes *c, const char *name, const char *tex
     if (found < 0) return DC_FAIL(DC_ERR_DATA, "%s: changed while it was read; convert it again", name);
     *code = c->labels[found].code;
     return DC_OK;
+}
+
+int32_t dc_classes_ordinal(const dc_classes *c, int32_t code)
+{
+    int64_t low = 0, high = c->n_classes;
+    while (low < high) {
+        const int64_t middle = (low + high) / 2;
+        if (c->codes[middle] < code)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < c->n_classes && c->codes[low] == code ? (int32_t)low : DC_NO_LABEL;
 }
 
 int64_t dc_classes_count(const dc_classes *c)
