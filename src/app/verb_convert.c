@@ -168,6 +168,24 @@ static dc_status set_missing(command *c, const char *value)
     return DC_OK;
 }
 
+static dc_status set_zero_based(command *c, const char *value)
+{
+    int choice;
+    const dc_status st = choose("--zero-based", value, (const char *const[]){"yes", "no"}, 2, &choice);
+    c->cfg.index_base = choice == 0 ? DC_INDEX_ZERO : DC_INDEX_ONE;
+    return st;
+}
+
+static dc_status set_n_features(command *c, const char *value)
+{
+    char *end;
+    errno = 0;
+    c->cfg.n_features = strtoll(value, &end, 10);
+    if (errno == 0 && *end == '\0' && c->cfg.n_features >= 1 && c->cfg.n_features <= DC_CONVERT_MAX_COLUMNS)
+        return DC_OK;
+    return DC_FAIL(DC_ERR_USAGE, "--n-features=%s: use a number from 1 to %d", value, DC_CONVERT_MAX_COLUMNS);
+}
+
 static dc_status set_max_input(command *c, const char *value)
 {
     static const struct {
@@ -271,7 +289,10 @@ static const struct option_row {
     {"--decimal", NULL, set_decimal},
     {"--missing", NULL, set_missing},
     {"--transpose", "yes", set_transpose},
+    {"--zero-based", NULL, set_zero_based},
+    {"--n-features", NULL, set_n_features},
     {"--dataset", NULL, set_dataset},
+    {"--matrix", NULL, set_dataset},
     {"--label-dataset", NULL, set_label_dataset},
     {"--id-dataset", NULL, set_id_dataset},
     {"--image-shape", NULL, set_image_shape},
@@ -428,11 +449,14 @@ static void release_command(command *c)
 
 static void print_result(const char *output, const dc_convert_result *r)
 {
-    char labels[64] = "no labels", sparse[64] = "";
+    char labels[64] = "no labels";
     if (r->has_labels) snprintf(labels, sizeof labels, "labels %lld classes", (long long)r->n_classes);
-    if (r->sparse) snprintf(sparse, sizeof sparse, " sparse, %lld values", (long long)r->nnz);
-    dc_log_plain("wrote %s: %lld x %lld %s%s, %s, min %.6g max %.6g mean %.6g, checksum %016llx", output,
-                 (long long)r->N, (long long)r->D, dc_dtype_name(r->dtype), sparse, labels, r->min, r->max, r->mean,
+    char stored[64] = "";
+    if (r->sparse)
+        snprintf(stored, sizeof stored, "sparse, %lld values (%.3g %%), ", (long long)r->nnz,
+                 100 * (double)r->nnz / ((double)r->N * (double)r->D));
+    dc_log_plain("wrote %s: %lld x %lld %s, %s%s, min %.6g max %.6g mean %.6g, checksum %016llx", output,
+                 (long long)r->N, (long long)r->D, dc_dtype_name(r->dtype), stored, labels, r->min, r->max, r->mean,
                  (unsigned long long)r->checksum);
     char line[512];
     dc_advise_labels(output, r->N, r->has_labels ? r->n_classes : 0, line, sizeof line);

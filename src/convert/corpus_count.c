@@ -62,6 +62,7 @@ static dc_status merge_labels(dc_corpus *c, const char *all, const size_t *count
     dc_status st = DC_OK;
     dc_classes_destroy(&c->classes);
     DC_TRY(dc_classes_create(&c->classes));
+    dc_classes_want_numbers(c->classes, false);
     for (int r = 0; r < P; all += counts[r++]) DC_TRY(dc_classes_merge(c->classes, all, counts[r]));
     DC_TRY(dc_classes_number(c->classes));
 out:

@@ -124,7 +124,7 @@ static dc_status put_row(dc_corpus *c, const dc_doc *doc)
     memcpy(b->val + b->entries, val, n * sizeof *val);
     b->entries += (int64_t)n;
     if (c->has_labels) DC_TRY(dc_classes_code(c->classes, c->now, doc->label.p ? doc->label.p : "", doc->label.n, &code));
-    b->label[b->rows] = c->has_labels ? dc_classes_ordinal(c->classes, code) : -1;
+    b->label[b->rows] = code;
     if (c->has_ids) {
         dc_id_sink sink = {.ids = b->ids + id_bytes_of(c, b->rows), .bytes = c->id_bytes};
         DC_TRY(dc_id_put(&sink, c->now, doc->id.p ? doc->id.p : "", doc->id.n));
@@ -235,17 +235,34 @@ static dc_status put_vectorizer(const dc_corpus *c, dc_h5 *h5)
         const char *key, *value;
     } columns[] = {{"text_column", t->text_column}, {"label_column", t->label_column}, {"id_column", t->id_column}};
     DC_TRY(dc_vectorizer_print(&c->v, &text));
-    DC_TRY(dc_mem_alloc(&all, strlen(text) + 3 * DC_PATH_MAX, 1, "options of the vectorizer"));
-    size_t used = (size_t)sprintf(all, "token_pattern=\\b\\w\\w+\\b\n%sdocuments=%lld\n", text,
+    const size_t room = strlen(text) + 4 * DC_PATH_MAX;
+    DC_TRY(dc_mem_alloc(&all, room, 1, "options of the vectorizer"));
+    size_t used = (size_t)snprintf(all, room, "token_pattern=\\b\\w\\w+\\b\n%sdocuments=%lld\n", text,
                                   (long long)(c->fitted ? c->fitted : c->N));
     for (size_t i = 0; i < DC_COUNT_OF(columns); i++)
         if (columns[i].value && strlen(columns[i].value) < DC_PATH_MAX - 64 && !strchr(columns[i].value, '\n'))
-            used += (size_t)sprintf(all + used, "%s=%s\n", columns[i].key, columns[i].value);
+            used += (size_t)snprintf(all + used, room - used, "%s=%s\n", columns[i].key, columns[i].value);
     all[used - 1] = '\0';
     DC_TRY(dc_h5_put_attr_str(h5, "/", "vectorizer", all));
 out:
     dc_mem_free(&text);
     dc_mem_free(&all);
+    return st;
+}
+
+/* Writes the names of the inputs, one per line. */
+static dc_status put_source(const dc_corpus *c, dc_h5 *h5)
+{
+    dc_status st = DC_OK;
+    char *text = NULL;
+    size_t bytes = 1, used = 0;
+    for (int i = 0; i < c->cfg->n_inputs; i++) bytes += strlen(c->cfg->inputs[i]) + 1;
+    DC_TRY(dc_mem_alloc(&text, bytes, 1, "names of the inputs"));
+    for (int i = 0; i < c->cfg->n_inputs; i++)
+        used += (size_t)snprintf(text + used, bytes - used, "%s%s", i > 0 ? "\n" : "", c->cfg->inputs[i]);
+    DC_TRY(dc_h5_put_attr_str(h5, "/", "source", text));
+out:
+    dc_mem_free(&text);
     return st;
 }
 
@@ -255,6 +272,7 @@ static dc_status fill(void *ctx, dc_h5 *h5)
     const dc_corpus *c = ctx;
     const dc_convert_result *r = c->result;
     DC_TRY(dc_h5_put_attr_str(h5, "/", "writer", dc_version()));
+    DC_TRY(put_source(c, h5));
     DC_TRY(dc_recipe_put(h5, &c->recipe));
     DC_TRY(dc_h5_put_attr_f64(h5, "/", "min", &r->min, 1));
     DC_TRY(dc_h5_put_attr_f64(h5, "/", "max", &r->max, 1));
@@ -284,23 +302,20 @@ out:
     return st;
 }
 
-/* Copies this rank's rows from the spool to the file. */
-static dc_status copy_rows(dc_corpus *c, const char *part, const dc_h5_sparse_spec *spec,
-                           const dc_h5_sparse_places *places, dc_h5_sparse_sums *sums)
+/* Copies this rank's rows from the spool to the file; the writer is left open. */
+static dc_status copy_rows(dc_corpus *c, const dc_h5_sparse_spec *spec, const dc_h5_sparse_places *places,
+                           dc_h5_sparse_writer **w)
 {
     dc_status st = DC_OK;
-    dc_h5_sparse_writer *w = NULL;
     dc_batch_of_rows *b = &c->batch;
-    DC_TRY(dc_h5_sparse_begin(&w, part, spec, places, c->first, c->first_entry));
+    DC_TRY(dc_h5_sparse_begin(w, c->part, spec, places, c->first, c->first_entry));
     for (int64_t at = 0; at < dc_spool_bytes(c->spool);) {
         DC_TRY(get_batch(c, &at));
-        DC_TRY(dc_h5_sparse_append(w, b->rows, b->ptr, b->col, b->val, c->has_labels ? b->label : NULL,
+        DC_TRY(dc_h5_sparse_append(*w, b->rows, b->ptr, b->col, b->val, c->has_labels ? b->label : NULL,
                                    c->id_bytes ? b->ids : NULL));
         dc_heartbeat();
     }
-    DC_TRY(dc_h5_sparse_end(&w, sums));
 out:
-    dc_h5_sparse_drop(&w);
     return st;
 }
 
@@ -327,18 +342,21 @@ dc_status dc_corpus_write(dc_comm *comm, dc_corpus *c)
     dc_h5_sparse_places places = {0};
     dc_h5_sparse_sums sums = {0};
     dc_h5_var_column var[2];
+    dc_h5_sparse_writer *w = NULL;
     char *classes = NULL;
     const bool root = dc_ranks_rank(comm) == 0;
     DC_TRY_RANKS(comm, describe(c, &spec, var, &classes));
     DC_TRY_RANKS(comm, root ? dc_h5_sparse_make(c->part, &spec, fill, c, &places) : DC_OK);
     dc_ranks_bcast(comm, &places, sizeof places);
-    DC_TRY_RANKS(comm, copy_rows(c, c->part, &spec, &places, &sums));
+    DC_TRY_RANKS(comm, copy_rows(c, &spec, &places, &w));
+    DC_TRY_RANKS(comm, dc_h5_sparse_end(&w, &sums));
     add_sums(comm, &sums);
     c->result->checksum = sums.rows_hash;
     DC_TRY_RANKS(comm, root ? dc_h5_sparse_seal(c->part, &spec, &sums, NULL, NULL) : DC_OK);
     DC_TRY(dc_ranks_poll_stop(comm));
     DC_TRY_RANKS(comm, root ? dc_output_commit(&c->out) : DC_OK);
 out:
+    dc_h5_sparse_drop(&w);
     dc_mem_free(&classes);
     return st;
 }

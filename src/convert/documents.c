@@ -119,13 +119,51 @@ static dc_status open_whole(dc_docs *d)
                    o->label_column);
 }
 
-/* The separator of a table of documents: blanks between words do not separate cells unless the user says so. */
-static char separator_of(const dc_docs *d, dc_span line)
+/* The separator of a table of documents, from its first line; blanks between words do not separate cells unless the user
+ * says so. */
+static char separator_of(const dc_docs *d)
 {
-    const char said = d->options->table->separator ? d->options->table->separator : d->lines.declared;
-    if (said) return said;
+    const dc_stream *s = &d->lines.stream;
+    const char *p = (const char *)dc_stream_data(s);
+    const size_t n = dc_stream_available(s);
+    const char *end = n > 0 ? memchr(p, '\n', n) : NULL;
+    const dc_span line = {p, end ? (size_t)(end - p) : n};
+    if (d->options->table->separator) return d->options->table->separator;
     const char found = dc_cell_separator(line, false);
-    return found == ' ' ? '\0' : found;
+    if (found != ' ') return found;
+    return memchr(p, '\t', line.n) ? '\t' : '\0'; /* a tab behind a quote that is not closed */
+}
+
+static bool has_open_quotes(const dc_docs *d)
+{
+    return d->kind == DC_DOCS_TABLE && d->layout.separator != '\t' && d->layout.separator != '\0';
+}
+
+/* In a table with tabs: whether the quote that begins the cell is closed where the cell ends. */
+static bool is_quoted_tab_cell(dc_span rest)
+{
+    const char *p = rest.p + 1, *end = rest.p + rest.n;
+    while ((p = memchr(p, '"', (size_t)(end - p))) && p + 1 < end && p[1] == '"') p += 2;
+    if (!p) return false;
+    for (p++; p < end && *p == ' '; p++) continue;
+    return p == end || *p == '\t';
+}
+
+static bool next_cell(const dc_docs *d, dc_span *rest, dc_span *cell)
+{
+    if (d->layout.separator == '\0') {
+        *cell = *rest;
+        const bool more = rest->p != NULL;
+        *rest = (dc_span){NULL, 0};
+        return more;
+    }
+    if (!rest->p || d->layout.separator != '\t' || rest->n == 0) return dc_cell_next(rest, d->layout.separator, cell);
+    const dc_span ahead = dc_span_trim(rest->p, rest->p + rest->n, '\t');
+    if (ahead.n == 0 || ahead.p[0] != '"' || is_quoted_tab_cell(ahead)) return dc_cell_next(rest, '\t', cell);
+    const char *end = rest->p + rest->n, *tab = memchr(rest->p, '\t', rest->n);
+    *cell = (dc_span){rest->p, (size_t)((tab ? tab : end) - rest->p)};
+    *rest = tab ? (dc_span){tab + 1, (size_t)(end - tab - 1)} : (dc_span){NULL, 0};
+    return true;
 }
 
 static dc_status open_table(dc_docs *d)
@@ -139,13 +177,13 @@ static dc_status open_table(dc_docs *d)
     y->label = y->id = y->text = -1;
     if (o->header == DC_HEADER_NO && dc_columns_need_names(o))
         return DC_FAIL(DC_ERR_USAGE, "--header=no leaves columns without names; give numbers, counted from 0");
-    DC_TRY(dc_lines_any(&d->lines, true, &line, &found));
+    y->separator = d->lines.separator = separator_of(d);
+    DC_TRY(dc_lines_any(&d->lines, has_open_quotes(d), &line, &found));
     if (!found) line = (dc_span){"", 0};
-    y->separator = d->lines.separator = separator_of(d, line);
     DC_TRY(dc_mem_alloc(&y->first, line.n + 1, 1, "line 1"));
     memcpy(y->first, line.p, line.n);
     y->first_line = (dc_span){y->first, line.n};
-    y->n_columns = dc_cell_count(y->first_line, y->separator);
+    for (dc_span rest = y->first_line, cell; next_cell(d, &rest, &cell);) y->n_columns++;
     y->header = o->header == DC_HEADER_YES || dc_columns_need_names(o);
     DC_TRY(dc_mem_alloc(&y->role, (size_t)y->n_columns, 1, "roles of the columns"));
     DC_TRY(dc_columns_assign(y, o, d->lines.stream.name));
@@ -216,11 +254,6 @@ void dc_docs_close(dc_docs *d)
 }
 
 /* ---- Parts of a file --------------------------------------------------------------------------------------------- */
-
-static bool has_open_quotes(const dc_docs *d)
-{
-    return d->kind == DC_DOCS_TABLE && d->layout.separator != '\t' && d->layout.separator != '\0';
-}
 
 bool dc_docs_can_cut(const dc_docs *d)
 {
@@ -316,33 +349,6 @@ static dc_status take_json(dc_docs *d, dc_span line, dc_doc *doc)
     if (!dc_json_line_get(&d->json, d->id_key, DC_JSON_LABEL, &doc->id, &has, why, sizeof why))
         return dc_docs_fail(d, why);
     return has ? DC_OK : fail_key(d, d->id_key, "--id-column");
-}
-
-/* In a table with tabs: whether the quote that begins the cell is closed where the cell ends. */
-static bool is_quoted_tab_cell(dc_span rest)
-{
-    const char *p = rest.p + 1, *end = rest.p + rest.n;
-    while ((p = memchr(p, '"', (size_t)(end - p))) && p + 1 < end && p[1] == '"') p += 2;
-    if (!p) return false;
-    for (p++; p < end && *p == ' '; p++) continue;
-    return p == end || *p == '\t';
-}
-
-static bool next_cell(const dc_docs *d, dc_span *rest, dc_span *cell)
-{
-    if (d->layout.separator == '\0') {
-        *cell = *rest;
-        const bool more = rest->p != NULL;
-        *rest = (dc_span){NULL, 0};
-        return more;
-    }
-    if (!rest->p || d->layout.separator != '\t' || rest->n == 0) return dc_cell_next(rest, d->layout.separator, cell);
-    const dc_span ahead = dc_span_trim(rest->p, rest->p + rest->n, '\t');
-    if (ahead.n == 0 || ahead.p[0] != '"' || is_quoted_tab_cell(ahead)) return dc_cell_next(rest, '\t', cell);
-    const char *end = rest->p + rest->n, *tab = memchr(rest->p, '\t', rest->n);
-    *cell = (dc_span){rest->p, (size_t)((tab ? tab : end) - rest->p)};
-    *rest = tab ? (dc_span){tab + 1, (size_t)(end - tab - 1)} : (dc_span){NULL, 0};
-    return true;
 }
 
 /* Text of a cell without quotes, in out[cap]; a longer cell fills all of it, which is longer than callers accept. (The
