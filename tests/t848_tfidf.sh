@@ -208,6 +208,8 @@ bad '{"body": "x"}\n{"body": ["x"]}\n' "bad.jsonl:2: the value of 'body' is a li
 bad '{"body": "x"}\n{"body": "x", "body": "y"}\n' 'bad.jsonl:2: .*duplicate' "a key twice"
 bad '{"body": "x", "t": {}}\n' "bad.jsonl:1: the value of 't' is an object, not a text or an integer" "a label of another type" --label-column=t
 bad '{"body": "\xff"}\n' 'bad.jsonl:1: byte 11 .*not UTF-8' "bytes that are not UTF-8"
+printf '1,2\n3,4\n' >n.csv
+run 0 1 convert n.csv no-words.h5
 while IFS='|' read -r code text regex args; do
     printf "$text" >bad.txt
     # shellcheck disable=SC2086  # several options
@@ -238,7 +240,6 @@ is "$(find . -name '*.part' -o -name '*.lock' -o -name '.dcmpi*')" "" "no tempor
 
 # ---- Other inputs under mpirun, kills -------------------------------------------------------------------------------------
 
-printf '1,2\n3,4\n' >n.csv
 run 2 1 convert n.csv n.h5
 expect_exit 0 "numbers under mpirun"
 expect_out 'NOTE .*by rank 0 alone' "by rank 0 alone"
