@@ -35,11 +35,14 @@ static const dc_verb_help table[] = {
          "have no part in it. Everything else in run.h5 is the result for this K, as `fit` makes it.\n"},
     {.name = "predict",
      .on_ranks = true,
-     .arguments = "--model=RUN.h5 --input=X.h5 --output=Y.h5 [--label-dataset=/PATH] [--rows-per-round=N] [--force]",
+     .arguments =
+         "--model=RUN.h5 --input=X.h5 --output=Y.h5 [--label-dataset=/PATH] [--matrix=NAME] [--rows-per-round=N] "
+         "[--force]",
      .summary = "labels, confidence and embedding of new rows with the model of a run",
      .details =
          "The scaling is that of the run. Labels in the input are used for the scores only.\n"
          "  --label-dataset=/PATH  labels that are not in /y, such as /obs/cell_type\n"
+         "  --matrix=NAME          rows of an AnnData file: X (default), raw/X or layers/NAME\n"
          "  --rows-per-round=N     rows that a rank holds at a time; by default what fits into 64 MiB\n"
          "  --force                replace an output that another model or input made, or that dcmpi did not make\n"},
     {.name = "convert",
