@@ -270,7 +270,7 @@ typedef struct {
     size_t id_bytes;     /* 0 without ids; global */
     char *feature_names; /* as in dc_dataset; rank 0, owned */
     struct dc_data_shape *shape;         /* owned */
-    struct dc_sparse_reader *reader;     /* owned; NULL for dense files */
+    struct dc_data_csr_reader *reader;   /* owned; NULL for dense files */
     struct dc_data_labels *label_reader; /* owned; NULL without labels */
     struct dc_data_ids *id_reader;       /* owned; NULL without ids */
     dc_checksum checksum;                /* outcome of the checksum of the file */

@@ -121,7 +121,7 @@ static dc_status ask_for_room(void *ctx, size_t bytes)
 static dc_status load_sparse(dc_comm *comm, dc_dataset *d, const dc_data_shape *s, dc_data_sums *sums)
 {
     asking a = {d, dc_comm_node_size(comm)};
-    const dc_status st = dc_sparse_load(comm, d->source, s, &d->part, sums, ask_for_room, &a, &d->csr);
+    const dc_status st = dc_data_csr_load(comm, d->source, s, &d->part, sums, ask_for_room, &a, &d->csr);
     if (st != DC_OK) return st;
     dc_csr *m = &d->csr;
     m->total = m->ptr[m->n];
@@ -187,7 +187,7 @@ void dc_dataset_destroy(dc_dataset **data)
     dc_dataset *d = *data;
     if (!d) return;
     dc_mem_free(&d->X);
-    dc_sparse_release(&d->csr);
+    dc_data_csr_release(&d->csr);
     dc_mem_free(&d->y);
     dc_mem_free(&d->classes);
     dc_mem_free(&d->ids);
