@@ -72,6 +72,14 @@ typedef struct {
 
 enum { DC_IMAGE_DIMS_MAX = 4, DC_ID_MAX_BYTES = 1024, DC_LABEL_NAME_MAX = 256 };
 
+/* How convert made rows of documents. All arrays are owned; options is NULL if the rows are not documents. */
+typedef struct {
+    char *options; /* root attribute `vectorizer` */
+    int64_t D;
+    int64_t *df; /* [D] documents with each term, or NULL */
+    double *idf; /* [D] weights of the terms, or NULL */
+} dc_data_words;
+
 /* Outcome of the checksum of a data file. */
 typedef enum {
     DC_CHECKSUM_NO_FILE, /* the built-in problem */
@@ -100,6 +108,7 @@ typedef struct {
     char *ids;           /* [n x id_bytes] names of the rows, padded with zeros; local, owned; NULL without ids */
     size_t id_bytes;     /* 0 without ids; global */
     char *feature_names; /* one per line; rank 0, owned; NULL without names */
+    dc_data_words words; /* rank 0 */
     int n_image_dims;
     int64_t image_shape[DC_IMAGE_DIMS_MAX];
     dc_count_map counts; /* how the stored rows became those that X, csr and D describe; column is owned */
