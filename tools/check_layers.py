@@ -39,7 +39,7 @@ HEADERS = {
     "base": "base status mem nameset log rng clock timer threads version signals file fault lock text heartbeat queue waiting beat keys",
     "comm": "comm cores watchdog wish",
     "sum": "part sum shard_tree outer moments singular",
-    "io": "h5 h5_column claim recipe",
+    "io": "h5 h5_column h5_sparse claim recipe",
     "la": "la window csr",
     "dla": "dla",
     "nn": "nn net_text optim op graph slab",

@@ -12,6 +12,7 @@
 typedef struct {
     const char *model, *input, *output; /* paths, borrowed */
     const char *label_dataset;          /* borrowed; NULL: use /y if the input has it */
+    const char *matrix;                 /* borrowed; NULL: X */
     bool force;                         /* replace any file that has the output's name */
     const char *files[2];               /* model and input */
     char options[DC_H5_NAME_MAX + 16];  /* other options that decide the output */

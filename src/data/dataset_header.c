@@ -1,5 +1,6 @@
 /* Reads on one rank, before any rows, what a data file states: shape and type of /X, labels, ids, pictures, checksums.
  */
+#include <math.h>
 #include <string.h>
 
 #include "data_priv.h"
@@ -270,6 +271,16 @@ dc_status dc_dataset_inspect(const dc_data_request *request, dc_data_header *out
 dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_header *out)
 {
     return dc_dataset_inspect(&(dc_data_request){.path = path, .rows = rows}, out);
+}
+
+int64_t dc_header_nnz(const dc_data_header *head, dc_gidx lo, dc_gidx hi)
+{
+    if (!head->sparse || hi <= lo) return 0;
+    /* In this form nothing overflows. */
+    const double mark = (double)head->N / DC_NNZ_MARKS;
+    const int64_t from = DC_MAX((int64_t)floor((double)lo / mark) - 1, (int64_t)0);
+    const int64_t to = DC_MIN((int64_t)ceil((double)hi / mark) + 1, (int64_t)DC_NNZ_MARKS);
+    return head->nnz_before[to] - head->nnz_before[from];
 }
 
 dc_status dc_data_feature_names(const char *path, int64_t D, char **text)

@@ -121,7 +121,8 @@ static void read_rows(const void *ctx, int64_t lo, int64_t n, float *out)
 
 dc_rows dc_rows_of_dataset(const dc_dataset *data)
 {
-    return (dc_rows){.part = &data->part, .d = width_of(data), .rows = read_rows, .ctx = data};
+    return (dc_rows){
+        .part = &data->part, .d = width_of(data), .rows = read_rows, .ctx = data, .csr = dc_dataset_csr(data)};
 }
 
 /* First column of a row whose value is not in [lo, hi], their number if none is. */

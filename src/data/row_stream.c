@@ -7,20 +7,20 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
 
-static dc_status look_at_header(const char *path, const char *labels, dc_data_shape *shape)
+static dc_status look_at_header(const char *path, const char *labels, const char *matrix, dc_data_shape *shape)
 {
     if (strcmp(path, DC_BUILTIN_GLYPHS) == 0)
         return DC_FAIL(DC_ERR_DATA, "%s is not a file; rows are read from a data file", path);
-    return dc_data_describe(&(dc_data_request){.path = path, .labels = labels}, shape);
+    return dc_data_describe(&(dc_data_request){.path = path, .labels = labels, .matrix = matrix}, shape);
 }
 
-dc_status dc_row_stream_open(dc_comm *comm, const char *path, const char *labels, dc_row_stream *s)
+dc_status dc_row_stream_open(dc_comm *comm, const char *path, const char *labels, const char *matrix, dc_row_stream *s)
 {
     dc_status st = DC_OK;
     *s = (dc_row_stream){0};
     snprintf(s->source, sizeof s->source, "%s", path);
     DC_TRY_ALL(comm, dc_mem_alloc(&s->shape, 1, sizeof *s->shape, "header"));
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? look_at_header(path, labels, s->shape) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? look_at_header(path, labels, matrix, s->shape) : DC_OK);
     dc_comm_bcast(comm, s->shape, sizeof *s->shape, 0);
     s->head = s->shape->head;
     s->checksum = dc_data_checksum_of(&s->shape->promise, s->head.N, dc_comm_size(comm));
