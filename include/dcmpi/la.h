@@ -66,7 +66,8 @@ double dc_eigh_bytes(int64_t n);
  * of largest magnitude, the first among equals, positive. */
 void dc_orient(int64_t n, double *x);
 
-/* ---- Orthogonal bases, singular values; by LAPACK in one thread, like dc_eigh() ----------------------------------- */
+/* ---- Orthogonal bases, singular values; by LAPACK in one thread, like dc_eigh() -----------------------------------
+ */
 
 /* Columns of A[m x n], row-major, m >= n, become an orthonormal basis of a space that contains their span, by
  * Householder reflections: also if they depend on each other. work[dc_qr_work(n)]. */
@@ -77,8 +78,8 @@ void dc_triangle(int64_t m, int64_t n, double *A, double *R, double *work);
 /* Doubles of workspace. */
 int64_t dc_qr_work(int64_t n);
 /* Singular values s[n], descending, of A[n x n], row-major, which is overwritten: row i becomes the right singular
- * vector of s[i]. Call it outside parallel regions. Errors: DC_ERR_USAGE (n > DC_EIGH_MAX / 2), DC_ERR_NUMERIC (A is not
- * finite, no convergence), DC_ERR_MEMORY. */
+ * vector of s[i]. Call it outside parallel regions. Errors: DC_ERR_USAGE (n > DC_EIGH_MAX / 2), DC_ERR_NUMERIC (A is
+ * not finite, no convergence), DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_right_singular(int64_t n, double *A, double *s);
 /* Memory that dc_right_singular() takes besides A and s. */
 double dc_right_singular_bytes(int64_t n);

@@ -1,5 +1,5 @@
-/* Leading singular values and vectors of all rows, dense or sparse, by a randomized range finder; with the same bits for
- * every number of ranks and threads. */
+/* Leading singular values and vectors of all rows, dense or sparse, by a randomized range finder; with the same bits
+ * for every number of ranks and threads. */
 #ifndef DCMPI_SINGULAR_H
 #define DCMPI_SINGULAR_H
 
@@ -26,11 +26,11 @@ typedef struct {
 /* The k largest singular values and right singular vectors of all N >= 2 rows. Release *out even after an error.
  * Collective. Errors: DC_ERR_MEMORY, DC_ERR_NUMERIC, DC_STOPPED (between two passes).
  *
- * A subspace of k + 10 directions (fewer if there are fewer rows or columns), at first Gaussian, is multiplied six times
- * by X'X and made orthogonal after each (Halko, Martinsson, Tropp 2011, section 5.4, applied to X'); then the triangle
- * of the QR factorization of X times it, found by a tree over blocks and shards (Demmel and others 2012), gives singular
- * values whose condition is not squared. scikit-learn's randomized_svd with n_iter = 5 takes twice as many passes over
- * the rows for 11 instead of 12 factors of X. Nothing here has a value for each row.
+ * A subspace of k + 10 directions (fewer if there are fewer rows or columns), at first Gaussian, is multiplied six
+ * times by X'X and made orthogonal after each (Halko, Martinsson, Tropp 2011, section 5.4, applied to X'); then the
+ * triangle of the QR factorization of X times it, found by a tree over blocks and shards (Demmel and others 2012),
+ * gives singular values whose condition is not squared. scikit-learn's randomized_svd with n_iter = 5 takes twice as
+ * many passes over the rows for 11 instead of 12 factors of X. Nothing here has a value for each row.
  *
  * The products X'(XW) are sums of integers: each term is rounded to a multiple of a unit so small that 63 bits hold any
  * sum, so that the order of additions does not matter and no tree of large vectors is needed. The unit is 2^-60 of a

@@ -65,7 +65,7 @@ void dc_gemm_f64(dc_trans ta, dc_trans tb, int64_t m, int64_t n, int64_t k, cons
     static const enum CBLAS_TRANSPOSE code[] = {[DC_N] = CblasNoTrans, [DC_T] = CblasTrans};
     if (m == 0 || n == 0) return;
     const dc_la_threads before = dc_la_use_one_thread();
-    cblas_dgemm(CblasRowMajor, code[ta], code[tb], dc_int(m), dc_int(n), dc_int(k), 1, A, dc_int(lda), B, dc_int(ldb), 0,
-                C, dc_int(ldc));
+    cblas_dgemm(CblasRowMajor, code[ta], code[tb], dc_int(m), dc_int(n), dc_int(k), 1, A, dc_int(lda), B, dc_int(ldb),
+                0, C, dc_int(ldc));
     dc_la_use_threads(before);
 }

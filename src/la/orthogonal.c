@@ -1,7 +1,7 @@
 /* Orthogonal bases and singular values of one rank, by LAPACK from OpenBLAS: dgelqf, dorglq, dgesdd.
  *
- * A row-major matrix is the transposed column-major one: its QR factorization is LAPACK's LQ of that. Everything runs in
- * one thread, as in eigen.c; inside a parallel region OpenBLAS has only one anyway. */
+ * A row-major matrix is the transposed column-major one: its QR factorization is LAPACK's LQ of that. Everything runs
+ * in one thread, as in eigen.c; inside a parallel region OpenBLAS has only one anyway. */
 #include <math.h>
 #include <string.h>
 
@@ -100,8 +100,9 @@ dc_status dc_right_singular(int64_t n, double *A, double *s)
     dgesdd_("A", &order, &order, A, &order, s, u, &order, vt, &order, work, &lwork, iwork, &info, 1);
     dc_la_use_threads(before);
     if (info != 0)
-        DC_TRY(DC_FAIL(DC_ERR_NUMERIC, "the singular values of a matrix of order %lld did not converge (LAPACK dgesdd: "
-                                       "info = %d)",
+        DC_TRY(DC_FAIL(DC_ERR_NUMERIC,
+                       "the singular values of a matrix of order %lld did not converge (LAPACK dgesdd: "
+                       "info = %d)",
                        (long long)n, info));
     memcpy(A, u, square * sizeof *A); /* the left vectors, as columns, of the transposed matrix */
 out:

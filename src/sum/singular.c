@@ -56,8 +56,7 @@ static dc_status sum_rows(dc_comm *comm, dc_singular_pass *p, dc_singular *out)
     if (!p->rows->csr) {
         DC_TRY(dc_moments_total(comm, p->rows, out->mean, &out->total));
         out->squares = out->total * (double)(p->rows->part->N - 1);
-        for (int64_t c = 0; c < out->d; c++)
-            out->squares += (double)p->rows->part->N * out->mean[c] * out->mean[c];
+        for (int64_t c = 0; c < out->d; c++) out->squares += (double)p->rows->part->N * out->mean[c] * out->mean[c];
         return DC_OK;
     }
     DC_TRY_ALL(comm, dc_mem_alloc(&sum, 2 * (size_t)out->d + 1, sizeof *sum, "sums of columns"));
@@ -67,13 +66,18 @@ out:
     return st;
 }
 
-/* The unit of products whose absolute values, summed, are at most |X|_F max(|X|_F, sqrt(N)). */
-static double unit_of(double squares, double N)
+static double power_above(double x)
 {
-    enum { BITS = 60 };
     int exponent;
-    (void)frexp(sqrt(squares) * fmax(sqrt(squares), sqrt(N)), &exponent);
-    return ldexp(1, exponent - BITS);
+    (void)frexp(x, &exponent);
+    return ldexp(1, exponent);
+}
+
+/* The absolute values of products, summed, are at most |X|_F^2, and so are those of the last row. */
+static void set_units(dc_singular_pass *p, double squares)
+{
+    p->unit = 0x1p-60 * power_above(squares);
+    p->one = 0.5 * power_above(sqrt(squares / (double)p->rows->part->N));
 }
 
 /* ---- Memory ------------------------------------------------------------------------------------------------------ */
@@ -251,7 +255,7 @@ dc_status dc_singular_create(dc_comm *comm, const dc_rows *rows, const dc_singul
     DC_TRY_ALL(comm, take_memory(&p));
     DC_TRY_ALL(comm, dc_mem_alloc(&small, (size_t)p.l, dc_mul_size((size_t)p.l + 1, sizeof *small), "triangles"));
     if (wanted->about_mean) p.mean = out->mean;
-    p.unit = unit_of(out->squares, (double)rows->part->N);
+    set_units(&p, out->squares);
     if (wanted->about_mean) out->squares = out->total * (double)(rows->part->N - 1);
     DC_TRY(iterate(comm, &p, wanted->seed, out));
     DC_TRY(solve(comm, &p, small, out));
@@ -273,10 +277,12 @@ double dc_singular_bytes(const dc_part *part, int64_t d, int64_t k, bool sparse)
     const int64_t l = directions(part, d, k), tile = dc_singular_tile(d);
     const dc_rows rows = {.part = part, .d = d, .csr = sparse ? &(dc_csr){0} : NULL};
     const double chunk = (double)dc_singular_chunk(&rows), square = (double)l * (double)l;
-    const double sums = sparse ? dc_sum_bytes(part, 2 * (size_t)d + 1) + 8 * (double)(2 * d) : dc_moments_bytes(part, d);
+    const double sums =
+        sparse ? dc_sum_bytes(part, 2 * (size_t)d + 1) + 8 * (double)(2 * d) : dc_moments_bytes(part, d);
     const double both = 8 * (double)l * (double)(2 * d), Y = 8 * chunk * (double)(l + (sparse ? 0 : d));
     const double scratch = 8 * omp_get_max_threads() * scratch_doubles(l, tile, d, sparse);
-    const double triangles = 8 * (3 * square + (double)(3 * l + dc_qr_work(l))) + dc_sum_ruled_bytes(part, (size_t)(l * l));
+    const double triangles =
+        8 * (3 * square + (double)(3 * l + dc_qr_work(l))) + dc_sum_ruled_bytes(part, (size_t)(l * l));
     return 8 * (double)(d + k) + 4 * (double)k * (double)d + fmax(sums, both + Y + scratch + triangles);
 }
 

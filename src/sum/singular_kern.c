@@ -55,8 +55,7 @@ static void read_dense(const dc_singular_pass *p, int64_t lo, int64_t n, double 
     const float *from = r->X ? r->X + lo * r->d : row;
     if (!r->X) r->rows(r->ctx, lo, n, row);
     for (int64_t i = 0; i < n; i++)
-        for (int64_t c = 0; c < r->d; c++)
-            x[i * r->d + c] = (double)from[i * r->d + c] - (p->mean ? p->mean[c] : 0);
+        for (int64_t c = 0; c < r->d; c++) x[i * r->d + c] = (double)from[i * r->d + c] - (p->mean ? p->mean[c] : 0);
 }
 
 /* y[n x l]: rows [lo, lo + n) times the directions, by the calling thread. */
@@ -133,7 +132,7 @@ static void products_sparse(dc_singular_pass *p, int64_t lo, int64_t n)
             for (int64_t i = 0; i < n; i++) {
                 const double *y = p->Y + i * l;
                 const int64_t stop = m->ptr[lo + i + 1];
-                if (r == p->ranges) add_units(l, per_unit, 1, y, p->G + m->D * l);
+                if (r == p->ranges) add_units(l, per_unit, p->one, y, p->G + m->D * l);
                 for (int64_t e = value_at(m, lo + i, first); e < stop && m->col[e] < end; e++)
                     add_units(l, per_unit, (double)dc_csr_value(m, lo + i, e), y, p->G + (int64_t)m->col[e] * l);
             }
@@ -177,7 +176,7 @@ void dc_singular_next(dc_singular_pass *p)
     for (int64_t c = 0; c < d; c++)
         for (int64_t j = 0; j < l; j++)
             p->W[c * l + j] =
-                p->unit * (double)p->G[c * l + j] - (shifted ? p->mean[c] * p->unit * (double)rest[j] : 0);
+                p->unit * (double)p->G[c * l + j] - (shifted ? p->mean[c] / p->one * p->unit * (double)rest[j] : 0);
 }
 
 /* ---- Triangles --------------------------------------------------------------------------------------------------- */

@@ -10,7 +10,7 @@ typedef struct {
     const double *mean; /* [d] what is subtracted from the rows, NULL: nothing */
     double *W;          /* [d x l] */
     int64_t *G;         /* [(d + 1) x l] sums in units; its last row: those of the products themselves */
-    double unit;        /* a power of two */
+    double unit, one;   /* powers of two; in the last row, `one` stands for 1 */
     /* Scratch: */
     double *offset; /* [l] mean'W */
     double *Y;      /* [chunk x l] */
@@ -45,8 +45,8 @@ void dc_singular_turn(const dc_singular_pass *pass, int64_t k, const double *V, 
 /* W[d x l] = Gaussian numbers; threaded. */
 void dc_singular_fill(uint64_t seed, int64_t d, int64_t l, double *W);
 
-/* Leaves of sparse rows, for dc_sum_blocks(): sums[d], counts[d] of the stored values, sum of squares; and the squares of
- * the stored values minus the mean. ctx: a dc_singular_pass. */
+/* Leaves of sparse rows, for dc_sum_blocks(): sums[d], counts[d] of the stored values, sum of squares; and the squares
+ * of the stored values minus the mean. ctx: a dc_singular_pass. */
 void dc_singular_sums(void *pass, const dc_block *block, int thread, double *leaf);
 void dc_singular_squares(void *pass, const dc_block *block, int thread, double *leaf);
 

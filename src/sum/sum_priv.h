@@ -29,8 +29,8 @@ struct dc_sum {
     double *received;   /* roots of all ranks, whole or one slice */
 };
 
-/* dc_sum_create() with another limit, in bytes, up to which the roots of all ranks are gathered whole; with a rule, that
- * always is so. */
+/* dc_sum_create() with another limit, in bytes, up to which the roots of all ranks are gathered whole; with a rule,
+ * that always is so. */
 DC_CHECKED dc_status dc_sum_create_limit(dc_sum **out, const dc_part *part, size_t m, size_t gather_limit_bytes,
                                          const dc_tree_rule *rule);
 /* Memory that it would allocate with a rule. */
