@@ -228,7 +228,9 @@ typedef struct {
     int final;        /* as in dc_method_env; set by the caller */
     float *value;     /* [slab.n] */
     float *shift, *scale;
-    dc_pca pca;                /* k is known with the header; if it is 0, the columns enter the network */
+    dc_pca pca;      /* k is known with the header; if it is 0, the columns enter the network */
+    bool has_offset; /* pca.offset is in the file */
+    dc_row_norm norm;
     double *clip_lo, *clip_hi; /* NULL if the run did not clip */
 } dc_trained;
 /* Reads all but slab, keys and arrays. Serial. Errors: DC_ERR_FORMAT (not a result, incomplete, no model in it),
