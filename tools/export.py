@@ -51,7 +51,8 @@ class Columns:
             if found is None or found.shape[0] != self.N:
                 raise RunError(FORMAT, "%s: /graph/%s does not have %d rows; it is damaged" % (path, name, self.N))
         labels = as_text(self.h5.attrs.get("label_dataset", "")) or "y"
-        self.data = DataFile(data_path, self.N, labels) if data_path else None
+        matrix = as_text(self.h5.attrs.get("matrix", "")) or "X"
+        self.data = DataFile(data_path, self.N, labels, matrix) if data_path else None
         if self.data and self.data.labels is None:
             raise RunError(DATA, "%s has no labels %s" % (data_path, "/y" if labels == "y" else labels))
         if self.data and self.data.X.shape[0] != self.N:

@@ -138,27 +138,57 @@ def since_last_start(log):
     return log[first[-1]:] if first else log
 
 
+class SparseRows:
+    """A matrix in compressed form, as AnnData lays it out by rows; single rows are made dense."""
+
+    def __init__(self, group):
+        self.group = group
+        self.shape = tuple(int(v) for v in group.attrs.get("shape", group.attrs.get("h5sparse_shape")))
+        self.dtype = group["data"].dtype
+
+    def __getitem__(self, row):
+        lo, hi = (int(v) for v in self.group["indptr"][row:row + 2])
+        out = np.zeros(self.shape[1], self.dtype)
+        out[self.group["indices"][lo:hi]] = self.group["data"][lo:hi]
+        return out
+
+
+def rows_of(h5, matrix):
+    """The rows of a data file: a dataset, or a sparse matrix by rows; None if there are none."""
+    item = h5.get(matrix)
+    if item is None and matrix == "raw/X":
+        return rows_of(h5, "raw.X")
+    if isinstance(item, h5py.Group):
+        kind = as_text(item.attrs.get("encoding-type", item.attrs.get("h5sparse_format", "")))
+        return SparseRows(item) if kind.startswith("csr") else None
+    return dataset(h5, matrix, 2)
+
+
 class DataFile:
     """The rows a run was made from."""
 
-    def __init__(self, path, rows, labels="y"):
+    def __init__(self, path, rows, labels="y", matrix="X"):
         try:
-            self._open(path, rows, labels)
+            self._open(path, rows, labels, matrix)
         except BROKEN as error:
             raise RunError(DATA, "%s is damaged: %s" % (path, described(error))) from error
 
-    def _open(self, path, rows, labels):
+    def _open(self, path, rows, labels, matrix):
         self.path = path
         self.h5 = open_hdf5(path)
-        self.X = dataset(self.h5, "X", 2)
+        self.X = rows_of(self.h5, matrix)
         if self.X is None:
-            raise RunError(DATA, "%s has no dataset /X of numbers; make one with: dcmpi convert" % path)
+            raise RunError(DATA, "%s has no dataset /%s of numbers; make one with: dcmpi convert" % (path, matrix))
         self.labels = self._labels(labels)
         if self.X.shape[0] < rows or (self.labels is not None and len(self.labels) != self.X.shape[0]):
             raise RunError(DATA, "%s has %d rows, the run has %d" % (path, self.X.shape[0], rows))
         self.classes = lines_of(self.h5, "classes")
 
     def _labels(self, name):
+        if name == "y" and name not in self.h5:
+            name = as_text(self.h5.attrs.get("label_dataset", name))
+        if "/" not in name and name not in self.h5 and "obs" in self.h5:
+            name = "obs/" + name
         try:
             return Labels(self.h5, name)
         except (KeyError, ValueError, TypeError, AttributeError):
@@ -205,16 +235,16 @@ class Run:
 
     def _find_data(self, path):
         """The data file: as given, or the run's path, relative to here, to the run's folder, or to a folder above that."""
-        labels = self.attr("label_dataset") or "y"
+        labels, matrix = self.attr("label_dataset") or "y", self.attr("matrix") or "X"
         if path:
-            return DataFile(path, self.N, labels), ""
+            return DataFile(path, self.N, labels, matrix), ""
         name = self.attr("data")
         if name.startswith("builtin:"):
             return None, "The rows of the built-in problem are computed, not stored."
         above = [os.path.join(self.folder, *[".."] * up) for up in range(4)]
         for folder in [""] + above:
             try:
-                return DataFile(os.path.join(folder, name), self.N, labels), ""
+                return DataFile(os.path.join(folder, name), self.N, labels, matrix), ""
             except (RunError, *BROKEN):
                 continue
         return None, "The data file %s was not found here; name it with --data." % name
@@ -287,6 +317,15 @@ class Run:
         if directions is None or factors is None:
             return None
         return directions[:].astype(np.float64), factors[:], 0 if offsets is None else offsets[:].astype(np.float64)
+
+    def map(self):
+        """(mean [L], components [k, L], their shares of the variance [k]) of the embedding of all rows, or None."""
+        mean, variance = (dataset(self.h5, "map/" + name, 1) for name in ("mean", "explained_variance"))
+        components = dataset(self.h5, "map/components", 2)
+        if self.embedding is None or None in (mean, variance, components):
+            return None
+        total = max(float(self.h5["map"].attrs.get("total_variance", 0)), np.finfo(float).tiny)
+        return mean[:], components[:].astype(np.float64), variance[:] / total
 
     def scaled(self, x):
         """Rows as they enter the network: within the bounds of input.clip, shifted, scaled, as components, divided by

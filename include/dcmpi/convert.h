@@ -43,6 +43,9 @@ typedef struct {
     double value;
 } dc_missing_options;
 
+/* Whether the smallest index of svmlight is 0 or 1; AUTO: 0 if any index is 0. */
+typedef enum { DC_INDEX_AUTO, DC_INDEX_ZERO, DC_INDEX_ONE } dc_index_base;
+
 /* Whether the inputs hold features in rows; AUTO: as the format says. */
 typedef enum { DC_TRANSPOSE_AUTO, DC_TRANSPOSE_YES, DC_TRANSPOSE_NO } dc_transpose_choice;
 
@@ -65,6 +68,8 @@ typedef struct {
     dc_table_options table; /* label_column "none" also ignores /y of an HDF5 input */
     dc_missing_options missing;
     dc_transpose_choice transpose;
+    dc_index_base index_base; /* svmlight */
+    int64_t n_features;       /* svmlight: number of columns, 0: what the largest index needs */
     const char *dataset; /* HDF5 inputs: path of the matrix, NULL: "/X" or the only dataset of 2 or more dimensions */
     const char *label_dataset; /* HDF5 inputs: column of labels (h5_column.h), NULL: /y beside /X */
     const char *id_dataset;    /* HDF5 inputs: names of the samples, NULL: by convention, "none": none */
@@ -85,6 +90,8 @@ typedef struct {
     int64_t unlabelled; /* rows whose label means "no label": -1 in /y */
     double min, max, mean;
     uint64_t checksum;
+    bool sparse; /* the output is a sparse data file (h5_sparse.h); checksum is that of /X there */
+    int64_t nnz; /* sparse: stored values */
 } dc_convert_result;
 
 /* Writes cfg->output under a lock (claim.h), first as "<output>.part", which is removed after any error. An existing

@@ -49,10 +49,25 @@ static inline int64_t dc_csr_longest(const dc_csr *m)
     return m->longest > 0 && m->longest < m->D ? m->longest : m->D;
 }
 
+/* The most values that `rows` different rows can have. */
+static inline int64_t dc_csr_room(const dc_csr *m, int64_t rows)
+{
+    const int64_t longest = dc_csr_longest(m);
+    return m->total > 0 && m->total / longest < rows ? m->total : rows * longest;
+}
+
 /* Values per row on average over all ranks' N rows; D if that is unknown. */
 static inline double dc_csr_per_row(const dc_csr *m, dc_gidx N)
 {
     return m->total > 0 && N > 0 ? (double)m->total / (double)N : (double)m->D;
+}
+
+/* Whether there are so few values that a product with all of them is faster than one with the dense rows. The same on
+ * all ranks. */
+static inline bool dc_csr_pays(const dc_csr *m, dc_gidx N)
+{
+    enum { SHARE = 8 };
+    return dc_csr_per_row(m, N) * SHARE <= (double)m->D;
 }
 
 /* ---- Rows -------------------------------------------------------------------------------------------------------- */
@@ -63,8 +78,12 @@ void dc_csr_rows(const dc_csr *m, int64_t lo, int64_t n, float *out);
 void dc_csr_gather(const dc_csr *m, const int64_t *rows, int64_t n, float *out);
 /* square[n]: the sums of the squares of rows [lo, lo + n), in double, added in the order of the columns. */
 void dc_csr_squares(const dc_csr *m, int64_t lo, int64_t n, double *square);
-/* Y[n x k] = rows [lo, lo + n) times W [D x k]. Each value is a sum over the row's columns, in ascending order. */
-void dc_csr_times(const dc_csr *m, int64_t lo, int64_t n, const float *W, int64_t k, float *Y);
+/* Y[n x k] = rows [lo, lo + n) times W [D x k], of which rows begin ldw values apart. Each value is a sum over the
+ * row's columns, in ascending order. */
+void dc_csr_times(const dc_csr *m, int64_t lo, int64_t n, const float *W, int64_t ldw, int64_t k, float *Y);
+/* Copies given rows, in any order and with repeats, with the factors in their values; a negative number gives a row
+ * without values. Row i goes to ptr[i] <= e < ptr[i+1] of col and val; ptr[0] is 0. */
+void dc_csr_copy(const dc_csr *m, const int64_t *rows, int64_t n, int64_t *ptr, int32_t *col, float *val);
 
 /* ---- Columns ----------------------------------------------------------------------------------------------------- */
 

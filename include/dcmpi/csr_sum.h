@@ -19,8 +19,8 @@ void dc_csr_sum_destroy(dc_csr_sum **sum);
 /* Bytes that this rank sends to others for one total of m doubles per column, counting each byte once. */
 double dc_csr_sum_sent_bytes(const dc_csr_sum *sum, size_t m);
 
-/* Adds what `value` in local row `row` gives to leaf[m], the sums of its column over a block. */
-typedef void (*dc_csr_add)(const void *ctx, int64_t row, float value, double *leaf);
+/* Adds what `value` in this column of local row `row` gives to leaf[m], the sums of the column over a block. */
+typedef void (*dc_csr_add)(const void *ctx, int64_t column, int64_t row, float value, double *leaf);
 /* total[D x m], equal on all ranks: the sums over all rows, m at most that of creation. `add` is called for the values
  * of a column in the order of the rows, from several threads. Collective. */
 void dc_csr_sum_total(dc_comm *comm, dc_csr_sum *sum, size_t m, dc_csr_add add, const void *ctx, double *total);

@@ -126,6 +126,14 @@ typedef struct {
 
 /* Upper bound of the stored values in rows [lo, hi) of sparse data; 0 for dense data. */
 int64_t dc_header_nnz(const dc_data_header *head, dc_gidx lo, dc_gidx hi);
+/* Upper bound of the stored values in any `rows` consecutive rows. */
+int64_t dc_header_most_nnz(const dc_data_header *head, int64_t rows);
+/* Whether the rows will surely enter the network sparse; with other scalings that depends on their values. */
+bool dc_header_stays_sparse(const dc_data_header *head, dc_scale_kind scale, const dc_clip *clip);
+/* "float32", "sparse float32 with 1234 values (0.12 %)". */
+enum { DC_DATA_KIND_MAX = 96 };
+const char *dc_data_kind_text(bool sparse, dc_dtype dtype, dc_gidx N, int64_t D, int64_t nnz,
+                              char out[DC_DATA_KIND_MAX]);
 
 /* Columns of the rows that enter the network. */
 static inline int64_t dc_dataset_width(const dc_dataset *data)
@@ -173,6 +181,10 @@ static inline bool dc_labels_name_rows(int64_t classes, dc_gidx rows)
 /* Warns of values far outside their columns, as dc_dataset_open() does. Serial, in bounded memory; passes over the file
  * once, and again if needed. Errors: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_dataset_tell_range(const char *path);
+
+/* Looks at all rows of sparse data: columns in range and in order, values finite. Serial, in pieces. Errors:
+ * DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_dataset_check_sparse(const char *path);
 
 /* Collective. Loads or generates this rank's rows (none is legal), renumbers labels densely in ascending order of their
  * values, compares the file's checksums, audits, and computes the scaling; all arguments are global. A file that
@@ -226,6 +238,10 @@ static inline const dc_csr *dc_dataset_csr(const dc_dataset *data)
     return dc_dataset_is_sparse(data) && data->zeros_stay && !data->Z ? &data->csr : NULL;
 }
 
+/* Makes `rows`, as stored, the rows of a view that has the clipping and scaling of a trained model; clips their values
+ * in place. Local, threaded. */
+void dc_dataset_set_csr(dc_dataset *data, const dc_csr *rows);
+
 /* How many of the first n local rows have a value that enters the network outside [lo, hi] (NaN is outside). *row and
  * *column: the first such row and its first such column, or n and their width if there is none. Local, threaded. */
 int64_t dc_dataset_outside(const dc_dataset *data, int64_t n, float lo, float hi, int64_t *row, int64_t *column);
@@ -259,6 +275,7 @@ typedef struct {
     int64_t n;           /* rows of this piece */
     void *X;             /* [capacity x D], n rows filled, stored type, owned; NULL for sparse files */
     dc_csr csr;          /* sparse files: the n rows as stored, ptr from 0; arrays owned */
+    int64_t entries;     /* values that csr has room for */
     int32_t *y;          /* [capacity] labels 0..C-1, -1: none; owned; NULL without labels. Only metrics may use it. */
     int64_t C;           /* classes of the whole file, 0 without labels; global */
     int64_t unlabelled;  /* rows without a label; global */
@@ -267,6 +284,7 @@ typedef struct {
     size_t id_bytes;     /* 0 without ids; global */
     char *feature_names; /* as in dc_dataset; rank 0, owned */
     struct dc_data_shape *shape;         /* owned */
+    struct dc_sparse_reader *reader;     /* owned; NULL for dense files */
     struct dc_data_labels *label_reader; /* owned; NULL without labels */
     struct dc_data_ids *id_reader;       /* owned; NULL without ids */
     dc_checksum checksum;                /* outcome of the checksum of the file */

@@ -1,8 +1,8 @@
 /* Sparse data files: rows of which few values are not zero, laid out as AnnData lays out a CSR matrix, so that
  * anndata.read_h5ad() opens them.
  *
- *   /                 encoding-type "anndata"; format "dcmpi-data", format_version, min, max, mean as in every data file
- *                     (convert.h); label_dataset "/obs/label", id_dataset "/obs/_index" and feature_dataset
+ *   /                 encoding-type "anndata"; format "dcmpi-data", format_version, min, max, mean as in every data
+ * file (convert.h); label_dataset "/obs/label", id_dataset "/obs/_index" and feature_dataset
  *                     "/var/_index" are there if there are labels, ids and names of columns
  *   /X                group, encoding-type "csr_matrix", shape int64[2], xxh3
  *   /X/indptr         int64 [N+1]: entries of row i are indptr[i] <= e < indptr[i+1]
@@ -12,8 +12,8 @@
  *   /obs/label        codes int32 [N], -1: no label; categories [C] texts in the order of the classes
  *   /var              dataframe: _index [D] texts (names of the columns, or their numbers), other columns of numbers
  *
- * The attribute xxh3 of /X is the sum over the rows, modulo 2^64, of the 64-bit XXH3, seeded with the row number, of the
- * row's columns (int32) followed by its values, as stored. _index and codes have an xxh3 as in h5.h. */
+ * The attribute xxh3 of /X is the sum over the rows, modulo 2^64, of the 64-bit XXH3, seeded with the row number, of
+ * the row's columns (int32) followed by its values, as stored. _index and codes have an xxh3 as in h5.h. */
 #ifndef DCMPI_H5_SPARSE_H
 #define DCMPI_H5_SPARSE_H
 
@@ -26,8 +26,8 @@ typedef struct {
     const void *values; /* [D] */
 } dc_h5_var_column;
 
-/* What is known of a file before its rows are written. Everything is borrowed; equal on all ranks, but only rank 0 needs
- * the texts and values that are marked so. */
+/* What is known of a file before its rows are written. Everything is borrowed; equal on all ranks, but only rank 0
+ * needs the texts and values that are marked so. */
 typedef struct {
     dc_gidx N;
     int64_t D; /* at most INT32_MAX */
@@ -54,11 +54,12 @@ typedef struct {
     int64_t entries;
 } dc_h5_sparse_sums;
 
-/* ---- By one process, or by many that agree by themselves: local ---------------------------------------------------- */
+/* ---- By one process, or by many that agree by themselves: local ----------------------------------------------------
+ */
 
 /* Makes all but the rows in the file `part`, which exists and is replaced in place; its space on disk is reserved.
- * fill(ctx, h5), or NULL, adds attributes of the root; those that `finish` will set need a first value here (min, max and
- * mean have one). Errors: DC_ERR_IO, DC_ERR_MEMORY, DC_ERR_DATA (more bytes than a file can hold). */
+ * fill(ctx, h5), or NULL, adds attributes of the root; those that `finish` will set need a first value here (min, max
+ * and mean have one). Errors: DC_ERR_IO, DC_ERR_MEMORY, DC_ERR_DATA (more bytes than a file can hold). */
 DC_CHECKED dc_status dc_h5_sparse_make(const char *part, const dc_h5_sparse_spec *spec, dc_h5_fill fill, void *ctx,
                                        dc_h5_sparse_places *places);
 
@@ -67,8 +68,8 @@ typedef struct dc_h5_sparse_writer dc_h5_sparse_writer;
 DC_CHECKED dc_status dc_h5_sparse_begin(dc_h5_sparse_writer **out, const char *part, const dc_h5_sparse_spec *spec,
                                         const dc_h5_sparse_places *places, dc_gidx row, int64_t entry);
 /* Appends n rows: row i has the columns col[e - ptr[0]] and values val[e - ptr[0]], ptr[i] <= e < ptr[i+1]; val is of
- * the stored type. label[n]: numbers of classes, or -1; NULL without labels. ids [n x id_bytes], padded with zeros; NULL
- * without ids. Columns that are out of range or do not ascend are a bug of the caller. Errors: DC_ERR_IO. */
+ * the stored type. label[n]: numbers of classes, or -1; NULL without labels. ids [n x id_bytes], padded with zeros;
+ * NULL without ids. Columns that are out of range or do not ascend are a bug of the caller. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_h5_sparse_append(dc_h5_sparse_writer *w, dc_gidx n, const int64_t *ptr, const int32_t *col,
                                          const void *val, const int32_t *label, const char *ids);
 /* Forces the rows to disk, reads them back, and frees the writer, also after an error. */
@@ -79,14 +80,15 @@ void dc_h5_sparse_drop(dc_h5_sparse_writer **writer);
 DC_CHECKED dc_status dc_h5_sparse_seal(const char *part, const dc_h5_sparse_spec *spec, const dc_h5_sparse_sums *sums,
                                        dc_h5_fill finish, void *ctx);
 
-/* ---- By all ranks together: collective ----------------------------------------------------------------------------- */
+/* ---- By all ranks together: collective -----------------------------------------------------------------------------
+ */
 
 /* Writes path.part, which must not exist, and renames it to `path` once it is complete, as dc_h5_write_result() does;
- * the caller claims `path` (claim.h). Errors are the same on all ranks, and leave neither path.part nor a changed `path`.
- * End each created stream with commit or abort. */
+ * the caller claims `path` (claim.h). Errors are the same on all ranks, and leave neither path.part nor a changed
+ * `path`. End each created stream with commit or abort. */
 typedef struct dc_h5_sparse_stream dc_h5_sparse_stream;
-/* This rank will append the rows from `row` on, whose first entry has the number `entry`; the rows of the ranks cover all
- * N in any order, and a rank may have none. fill runs on rank 0. */
+/* This rank will append the rows from `row` on, whose first entry has the number `entry`; the rows of the ranks cover
+ * all N in any order, and a rank may have none. fill runs on rank 0. */
 DC_CHECKED dc_status dc_h5_sparse_stream_create(dc_comm *comm, dc_h5_sparse_stream **out, const char *path,
                                                 const dc_h5_sparse_spec *spec, dc_gidx row, int64_t entry,
                                                 dc_h5_fill fill, void *ctx);
@@ -100,9 +102,11 @@ DC_CHECKED dc_status dc_h5_sparse_stream_commit(dc_comm *comm, dc_h5_sparse_stre
 /* Accepts NULL. */
 void dc_h5_sparse_stream_abort(dc_comm *comm, dc_h5_sparse_stream **stream);
 
-/* ---- Checksum ------------------------------------------------------------------------------------------------------ */
+/* ---- Checksum ------------------------------------------------------------------------------------------------------
+ */
 
-/* The sum for n rows in memory, of which the first has the number `first`; arrays as in dc_h5_sparse_append(). Threaded.
+/* The sum for n rows in memory, of which the first has the number `first`; arrays as in dc_h5_sparse_append().
+ * Threaded.
  */
 uint64_t dc_h5_hash_sparse(size_t value_bytes, dc_gidx first, dc_gidx n, const int64_t *ptr, const int32_t *col,
                            const void *val);

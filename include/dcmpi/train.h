@@ -260,12 +260,13 @@ typedef struct {
     dc_gidx row;   /* the first of them, global; INT64_MAX if there is none */
     int64_t column;
 } dc_strange_rows;
-/* Computes embedding Z [n x L], labels and confidence [n] of the piece's rows X [n x D], given in their stored type.
+/* Computes embedding Z [n x L], labels and confidence [n] of the piece's rows X [n x D], given in their stored type; or
+ * of sparse rows, if not NULL, whose values are clipped in place.
  * Z may be NULL if the network has no layers, confidence without a method. Adds to *strange. Local, threaded. On the
  * same type of CPU, a row gets the same bits as in the training run. Errors: DC_ERR_DATA (a scaled value that float
  * cannot hold), DC_ERR_NUMERIC (an embedding that is not finite); they name the row. */
-DC_CHECKED dc_status dc_predictor_run(dc_predictor *p, const void *X, float *Z, int32_t *label, float *confidence,
-                                      dc_strange_rows *strange);
+DC_CHECKED dc_status dc_predictor_run(dc_predictor *p, const void *X, const dc_csr *rows, float *Z, int32_t *label,
+                                      float *confidence, dc_strange_rows *strange);
 
 /* Finds the m members of each cluster with the highest confidence (nearest) and with the lowest (border): global row
  * numbers [K x m], -1 where a cluster has fewer members. Ties go to the lowest row. Collective. */

@@ -155,6 +155,24 @@ static dc_status set_missing(command *c, const char *value)
     return DC_OK;
 }
 
+static dc_status set_zero_based(command *c, const char *value)
+{
+    int choice;
+    const dc_status st = choose("--zero-based", value, (const char *const[]){"yes", "no"}, 2, &choice);
+    c->cfg.index_base = choice == 0 ? DC_INDEX_ZERO : DC_INDEX_ONE;
+    return st;
+}
+
+static dc_status set_n_features(command *c, const char *value)
+{
+    char *end;
+    errno = 0;
+    c->cfg.n_features = strtoll(value, &end, 10);
+    if (errno == 0 && *end == '\0' && c->cfg.n_features >= 1 && c->cfg.n_features <= DC_CONVERT_MAX_COLUMNS)
+        return DC_OK;
+    return DC_FAIL(DC_ERR_USAGE, "--n-features=%s: use a number from 1 to %d", value, DC_CONVERT_MAX_COLUMNS);
+}
+
 static dc_status set_max_input(command *c, const char *value)
 {
     static const struct {
@@ -185,21 +203,15 @@ static const struct option_row {
     const char *unsaid; /* its value if the user gives none; NULL: the user must give one */
     dc_status (*set)(command *c, const char *value);
 } options[] = {
-    {"--labels", NULL, set_labels},
-    {"--label-column", NULL, set_label_column},
-    {"--id-column", NULL, set_id_column},
-    {"--drop-columns", NULL, set_drop_columns},
-    {"--header", NULL, set_header},
-    {"--separator", NULL, set_separator},
-    {"--decimal", NULL, set_decimal},
-    {"--missing", NULL, set_missing},
-    {"--transpose", "yes", set_transpose},
-    {"--dataset", NULL, set_dataset},
-    {"--label-dataset", NULL, set_label_dataset},
-    {"--id-dataset", NULL, set_id_dataset},
-    {"--image-shape", NULL, set_image_shape},
-    {"--max-input", NULL, set_max_input},
-    {"--force", "", set_force},
+    {"--labels", NULL, set_labels},         {"--label-column", NULL, set_label_column},
+    {"--id-column", NULL, set_id_column},   {"--drop-columns", NULL, set_drop_columns},
+    {"--header", NULL, set_header},         {"--separator", NULL, set_separator},
+    {"--decimal", NULL, set_decimal},       {"--missing", NULL, set_missing},
+    {"--transpose", "yes", set_transpose},  {"--zero-based", NULL, set_zero_based},
+    {"--n-features", NULL, set_n_features}, {"--dataset", NULL, set_dataset},
+    {"--matrix", NULL, set_dataset},        {"--label-dataset", NULL, set_label_dataset},
+    {"--id-dataset", NULL, set_id_dataset}, {"--image-shape", NULL, set_image_shape},
+    {"--max-input", NULL, set_max_input},   {"--force", "", set_force},
 };
 
 /* --name=value or --name value. */
@@ -267,8 +279,12 @@ static void print_result(const char *output, const dc_convert_result *r)
 {
     char labels[64] = "no labels";
     if (r->has_labels) snprintf(labels, sizeof labels, "labels %lld classes", (long long)r->n_classes);
-    dc_log_plain("wrote %s: %lld x %lld %s, %s, min %.6g max %.6g mean %.6g, checksum %016llx", output, (long long)r->N,
-                 (long long)r->D, dc_dtype_name(r->dtype), labels, r->min, r->max, r->mean,
+    char stored[64] = "";
+    if (r->sparse)
+        snprintf(stored, sizeof stored, "sparse, %lld values (%.3g %%), ", (long long)r->nnz,
+                 100 * (double)r->nnz / ((double)r->N * (double)r->D));
+    dc_log_plain("wrote %s: %lld x %lld %s, %s%s, min %.6g max %.6g mean %.6g, checksum %016llx", output,
+                 (long long)r->N, (long long)r->D, dc_dtype_name(r->dtype), stored, labels, r->min, r->max, r->mean,
                  (unsigned long long)r->checksum);
     char line[512];
     dc_advise_labels(output, r->N, r->has_labels ? r->n_classes : 0, line, sizeof line);
@@ -300,7 +316,7 @@ dc_status dc_verb_convert(int argc, char **argv)
         dc_log("stopped by %s: no output is left; the same command starts anew", dc_signals_stop_name());
     if (st != DC_OK) goto out;
     print_result(c.cfg.output, &result);
-    st = dc_dataset_tell_range(c.cfg.output);
+    if (!result.sparse) st = dc_dataset_tell_range(c.cfg.output);
 out:
     dc_mem_free(&c.files);
     dc_mem_free(&c.labels);

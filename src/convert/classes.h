@@ -7,6 +7,9 @@
 typedef struct dc_classes dc_classes;
 
 DC_CHECKED dc_status dc_classes_create(dc_classes **out);
+/* Before the first label: codes are to be 0..C-1 whatever the labels are. minus_one: -1 is a class, whose name is
+ * "-1.0". */
+void dc_classes_want_numbers(dc_classes *c, bool minus_one);
 void dc_classes_destroy(dc_classes **c);
 
 /* Code of "no label": an empty label, -1, or a word for a missing value (cell.h). "-" counts as such a word unless "+"

@@ -1,4 +1,4 @@
-/* Signatures of files that convert does not read: tables of other programs, archives, models, pictures, sparse text. A
+/* Signatures of files that convert does not read: tables of other programs, archives, models, pictures. A
  * cure tells how to make a readable file, mostly as a command, with %1$s for the name of the file. */
 #include "convert/foreign.h"
 
@@ -49,8 +49,6 @@ static const signature signatures[] = {
     {0, 4, "\xff\xfe\0\0", "text in UTF-32", "iconv -f UTF-32 -t UTF-8 '%1$s' >new.csv"},
     {0, 4, "\0\0\xfe\xff", "text in UTF-32", "iconv -f UTF-32 -t UTF-8 '%1$s' >new.csv"},
     {0, 23, "version https://git-lfs", "a Git LFS pointer, not the file itself", "git lfs pull"},
-    {0, 14, "%%MatrixMarket", "a sparse matrix (Matrix Market)",
-     SCIPY("mmread('%1$s').toarray()") " if it fits in memory; --transpose if features are in its rows"},
 };
 
 static dc_status fail(const dc_stream *s, const char *what, const char *cure)
@@ -134,6 +132,11 @@ dc_status dc_foreign_refuse(const dc_stream *s)
     const char *p = (const char *)dc_stream_data(s);
     const size_t n = dc_stream_available(s);
     if (n >= 4 && memcmp(p, "PK\3\4", 4) == 0) return refuse_zip(s, p, n);
+    if (n >= 14 && strncasecmp(p, "%%MatrixMarket", 14) == 0)
+        return DC_FAIL(DC_ERR_DATA,
+                       "%s: is a sparse matrix (Matrix Market), but the first input is not: convert them to "
+                       "files of their own",
+                       s->name);
     if (is_parquet(s, p, n)) return fail(s, "a Parquet table", PANDAS("read_parquet('%1$s')"));
     if (is_pickle((const unsigned char *)p, n))
         return fail(s, "a Python pickle",

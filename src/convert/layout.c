@@ -253,11 +253,10 @@ static dc_status check_dense(const dc_lines *l, dc_span line)
     int64_t sparse = 0, cells = 0;
     for (; dc_cell_next(&line, ' ', &cell); cells++) sparse += is_sparse_cell(cell);
     if (sparse == 0 || sparse + 1 < cells) return DC_OK;
-    return DC_FAIL(
-        DC_ERR_DATA,
-        "%s:%lld: looks like svmlight, which is sparse and not supported; make it dense: python3 -c \"import "
-        "numpy, sklearn.datasets as s; numpy.save('new.npy', s.load_svmlight_file('%s')[0].toarray())\"",
-        l->stream.name, (long long)l->line, l->stream.name);
+    return DC_FAIL(DC_ERR_DATA,
+                   "%s:%lld: looks like svmlight, but not all of its first lines are a number and index:value, or the "
+                   "first input is another kind of file",
+                   l->stream.name, (long long)l->line);
 }
 
 static dc_status check_has_numbers(const dc_lines *l, const facts *first, const behind *b)

@@ -96,7 +96,8 @@ static dc_status fail_number(const dc_text *t, int64_t column, dc_span cell)
         return fail_cell(t, column, cell,
                          "has a point, but --decimal=comma was given; remove the points between thousands");
     if (memchr(cell.p, ':', cell.n))
-        return fail_cell(t, column, cell, "looks like svmlight, which is sparse and not supported");
+        return fail_cell(t, column, cell,
+                         "looks like svmlight, but not all of the first lines are a number and index:value");
     if (is_truth(inner)) return fail_cell(t, column, cell, "is a truth value; write 1 or 0");
     if (count_words(inner) > 1 && dc_cell_number(dc_cell_at(inner, ' ', 0), false, &v))
         return fail_cell(t, column, cell,

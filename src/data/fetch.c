@@ -6,6 +6,22 @@
 #include "dcmpi/data.h"
 #include "dcmpi/mem.h"
 
+/* A stored row as it would be if the data were dense. */
+static void copy_row(const dc_dataset *d, int64_t row, char *out)
+{
+    const size_t item = dc_dtype_bytes(d->dtype), bytes = (size_t)d->D * item;
+    const dc_csr *m = &d->csr;
+    if (!dc_dataset_is_sparse(d)) {
+        memcpy(out, (const char *)d->X + (size_t)row * bytes, bytes);
+        return;
+    }
+    memset(out, 0, bytes);
+    for (int64_t e = m->ptr[row]; e < m->ptr[row + 1]; e++) {
+        const uint8_t small = d->dtype == DC_U8 ? (uint8_t)m->val[e] : 0;
+        memcpy(out + (size_t)m->col[e] * item, d->dtype == DC_U8 ? (const void *)&small : &m->val[e], item);
+    }
+}
+
 dc_status dc_dataset_fetch(dc_comm *comm, const dc_dataset *data, const dc_gidx *rows, int64_t n, void *out)
 {
     dc_status st = DC_OK;
@@ -16,8 +32,7 @@ dc_status dc_dataset_fetch(dc_comm *comm, const dc_dataset *data, const dc_gidx 
     DC_TRY_ALL(comm, dc_mem_alloc(&words, n_words, sizeof *words, "fetched rows"));
     for (int64_t i = 0; i < n; i++)
         if (rows[i] >= part->row_lo && rows[i] < part->row_hi)
-            memcpy((char *)words + (size_t)i * row_bytes,
-                   (const char *)data->X + (size_t)(rows[i] - part->row_lo) * row_bytes, row_bytes);
+            copy_row(data, rows[i] - part->row_lo, (char *)words + (size_t)i * row_bytes);
     dc_comm_sum_i64(comm, words, n_words);
     memcpy(out, words, bytes);
 out:

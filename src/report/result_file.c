@@ -62,6 +62,8 @@ static dc_status fill_provenance(dc_h5 *h5, const dc_result *r)
     DC_TRY(put_str(h5, "job", r->from->job));
     DC_TRY(put_str(h5, "data", r->data->source));
     DC_TRY(put_str(h5, "data_type", dc_dtype_name(r->data->dtype)));
+    if (dc_dataset_is_sparse(r->data)) DC_TRY(put_i64(h5, "/", "values", r->data->nnz));
+    if (r->cfg->input.matrix[0]) DC_TRY(put_str(h5, "matrix", r->cfg->input.matrix));
     DC_TRY(fill_hashes(h5, r->from, r->data));
     DC_TRY(put_i64(h5, "/", "parts", r->from->parts));
     DC_TRY(put_i64(h5, "/", "checkpoint", r->checkpoint));
@@ -313,6 +315,20 @@ out:
     return st;
 }
 
+/* The plane on which the report draws the rows of /embedding. */
+static dc_status fill_map(dc_h5 *h5, const dc_principal *map)
+{
+    dc_status st = DC_OK;
+    if (!map || map->k == 0) return DC_OK;
+    const dc_gidx dims[] = {map->k, map->d};
+    DC_TRY(dc_h5_put(h5, "/map/mean", DC_H5_F64, 1, &map->d, map->mean));
+    DC_TRY(dc_h5_put(h5, "/map/components", DC_H5_F32, 2, dims, map->direction));
+    DC_TRY(dc_h5_put(h5, "/map/explained_variance", DC_H5_F64, 1, &map->k, map->variance));
+    DC_TRY(put_f64(h5, "/map", "total_variance", map->total));
+out:
+    return st;
+}
+
 static dc_status fill(void *ctx, dc_h5 *h5)
 {
     dc_status st = DC_OK;
@@ -327,6 +343,7 @@ static dc_status fill(void *ctx, dc_h5 *h5)
     if (r->sweep) DC_TRY(dc_sweep_write(h5, r->sweep));
     DC_TRY(fill_scores(h5, r));
     DC_TRY(fill_graph(h5, r->graph));
+    DC_TRY(fill_map(h5, r->map));
     DC_TRY(create_timing(h5, r));
 out:
     return st;

@@ -173,10 +173,11 @@ static dc_status prepare_rows(dc_predictor *p)
     return st;
 }
 
-dc_status dc_predictor_run(dc_predictor *p, const void *X, float *Z, int32_t *label, float *confidence,
-                           dc_strange_rows *strange)
+dc_status dc_predictor_run(dc_predictor *p, const void *X, const dc_csr *rows, float *Z, int32_t *label,
+                           float *confidence, dc_strange_rows *strange)
 {
     p->view.X = (void *)(uintptr_t)X;
+    if (rows) dc_dataset_set_csr(&p->view, rows);
     dc_status st = prepare_rows(p);
     if (st == DC_OK) st = look_at_rows(p, strange);
     if (st != DC_OK) return st;
