@@ -79,7 +79,7 @@ static void predict(const dc_trained *t, const dc_part *part, const float *X, in
     dc_predictor *p = NULL;
     int64_t at = 0, pieces = 0;
     dc_strange_rows strange = {.row = INT64_MAX};
-    CHECK_OK(dc_predictor_create(&p, t, part, DC_F32, capacity, "rows"));
+    CHECK_OK(dc_predictor_create(&p, t, part, DC_F32, false, capacity, "rows"));
     const uint64_t allocations = dc_mem_alloc_count();
     for (int64_t n; (n = dc_predictor_next(p)) > 0; at += n, pieces++)
         CHECK_OK(
@@ -150,7 +150,7 @@ static void test_strange_rows(void)
     t.range[0] = -1, t.range[1] = 1;
     make_rows(rows, 0, N, 1, N);
     rows[7 * D + 3] = 100, rows[9 * D + 600] = -1e30F;
-    CHECK_OK(dc_predictor_create(&p, &t, &part, DC_F32, MAX_ROWS, "rows"));
+    CHECK_OK(dc_predictor_create(&p, &t, &part, DC_F32, false, MAX_ROWS, "rows"));
     CHECK_INT(dc_predictor_next(p), N);
     CHECK_OK(dc_predictor_run(p, rows, NULL, whole.Z, whole.label, whole.confidence, &strange));
     CHECK_INT(strange.count, 2);

@@ -73,7 +73,7 @@ typedef struct {
     dc_dtype dtype;
     void *X;     /* [n x D] stored type, local, owned; NULL if the data are sparse */
     dc_csr csr;  /* sparse data: this rank's rows, with values as stored, or as clipped; ptr (from 0), col and val are
-                    owned; ptr is NULL if the data are dense. dtype: the type of rows that are made dense of them */
+                    owned; all 0 if the data are dense. dtype: the type of rows that are made dense of them */
     int64_t nnz; /* stored values of sparse data; global */
     bool zeros_stay; /* sparse data: zeros enter the network as zeros; global */
     int32_t
@@ -229,7 +229,7 @@ dc_rows dc_rows_of_dataset(const dc_dataset *data);
 /* Whether the rows are stored in compressed form. */
 static inline bool dc_dataset_is_sparse(const dc_dataset *data)
 {
-    return data->csr.ptr != NULL;
+    return data->csr.D > 0; /* in rehearsals there are no arrays */
 }
 /* The sparse rows [n x D] as they enter the network; NULL if these are dense: dense data, components, a scaling or
  * clipping that moves zeros. Then dc_dataset_rows() makes them dense tile by tile. */
@@ -284,7 +284,7 @@ typedef struct {
     size_t id_bytes;     /* 0 without ids; global */
     char *feature_names; /* as in dc_dataset; rank 0, owned */
     struct dc_data_shape *shape;         /* owned */
-    struct dc_sparse_reader *reader;     /* owned; NULL for dense files */
+    struct dc_data_csr_reader *reader;   /* owned; NULL for dense files */
     struct dc_data_labels *label_reader; /* owned; NULL without labels */
     struct dc_data_ids *id_reader;       /* owned; NULL without ids */
     dc_checksum checksum;                /* outcome of the checksum of the file */

@@ -232,6 +232,8 @@ typedef struct {
     bool has_offset; /* pca.offset is in the file */
     dc_row_norm norm;
     double *clip_lo, *clip_hi; /* NULL if the run did not clip */
+    int64_t sparse_values;     /* if the rows entered the network sparse: values that they store, and their number; */
+    dc_gidx sparse_rows;       /* both decide the bits */
 } dc_trained;
 /* Reads all but slab, keys and arrays. Serial. Errors: DC_ERR_FORMAT (not a result, incomplete, no model in it),
  * DC_ERR_IO. */
@@ -248,7 +250,7 @@ void dc_trained_release(dc_trained *t);
  * piece holds as many whole tiles as fit. source: where the rows come from, for messages. Local. */
 typedef struct dc_predictor dc_predictor;
 DC_CHECKED dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_part *part, dc_dtype dtype,
-                                         int64_t capacity, const char *source);
+                                         bool sparse, int64_t capacity, const char *source);
 void dc_predictor_destroy(dc_predictor **p);
 /* Number of pieces for this rank's rows. */
 int64_t dc_predict_pieces(const dc_trained *t, const dc_part *part, int64_t capacity);

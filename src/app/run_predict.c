@@ -198,7 +198,8 @@ static dc_status take_memory(dc_prediction *p)
     dc_status st = DC_OK;
     const dc_trained *t = &p->trained;
     const size_t n = (size_t)p->capacity, K = (size_t)t->K;
-    DC_TRY(dc_predictor_create(&p->predictor, t, &p->part, p->stream.head.dtype, p->capacity, p->input));
+    DC_TRY(dc_predictor_create(&p->predictor, t, &p->part, p->stream.head.dtype, p->stream.head.sparse, p->capacity,
+                               p->input));
     DC_TRY(dc_mem_alloc(&p->labels, n, sizeof *p->labels, "labels"));
     DC_TRY(dc_mem_alloc(&p->size, K, sizeof *p->size, "cluster sizes"));
     if (!t->has_method) goto out;

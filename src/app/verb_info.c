@@ -56,7 +56,7 @@ static void print_attributes(dc_h5 *h5)
                                          "mean",           "image_shape",  "clusters",   "alpha",    "shards",
                                          "tile_rows",      "step",         "rows",       "columns",  "parts",
                                          "part",           "nodes",        "delta",      "outliers", "warnings",
-                                         "checkpoint",     "scaled_range", "unlabelled", "values"};
+                                         "checkpoint",     "scaled_range", "unlabelled", "sparse_values"};
     for (size_t i = 0; i < DC_COUNT_OF(text); i++) {
         if (dc_h5_has_attr(h5, "/", text[i])) print_text(h5, text[i]);
         dc_error_clear();

@@ -44,7 +44,7 @@ DC_CHECKED dc_status dc_data_sums_compare(dc_comm *comm, const dc_data_sums *s, 
 typedef struct {
     bool by_columns;         /* CSC */
     dc_h5_type index, value; /* as stored; DC_H5_OTHER: the library converts */
-} dc_sparse_types;
+} dc_data_csr_types;
 
 /* What loading needs, which is more than dc_data_header tells. */
 typedef struct dc_data_shape {
@@ -54,7 +54,7 @@ typedef struct dc_data_shape {
     char matrix[DC_H5_NAME_MAX];    /* dataset or group of the rows */
     char ids[DC_H5_NAME_MAX];       /* column of the ids, "": none */
     char features[DC_H5_NAME_MAX];  /* column of the names of the columns, "": see feature_names of the file */
-    dc_sparse_types sparse;         /* for head.sparse */
+    dc_data_csr_types sparse;       /* for head.sparse */
     char labels[DC_LABEL_NAME_MAX]; /* dataset or group of the labels */
     dc_h5_type label_type;          /* DC_H5_OTHER: labels are read by name */
     size_t id_bytes;                /* bytes of a stored id if ids have a checksum, else 0 */

@@ -121,12 +121,15 @@ static dc_status ask_for_room(void *ctx, size_t bytes)
 static dc_status load_sparse(dc_comm *comm, dc_dataset *d, const dc_data_shape *s, dc_data_sums *sums)
 {
     asking a = {d, dc_comm_node_size(comm)};
-    const dc_status st = dc_sparse_load(comm, d->source, s, &d->part, sums, ask_for_room, &a, &d->csr);
+    const dc_status st = dc_data_csr_load(comm, d->source, s, &d->part, sums, ask_for_room, &a, &d->csr);
     if (st != DC_OK) return st;
-    const dc_csr *m = &d->csr;
-    d->nnz = m->ptr[m->n];
-    d->bytes += (size_t)d->nnz * (sizeof *m->col + sizeof *m->val) + (size_t)(m->n + 1) * sizeof *m->ptr;
-    dc_comm_sum_i64(comm, &d->nnz, 1);
+    dc_csr *m = &d->csr;
+    m->total = m->ptr[m->n];
+    d->bytes += (size_t)m->total * (sizeof *m->col + sizeof *m->val) + (size_t)(m->n + 1) * sizeof *m->ptr;
+    for (int64_t i = 0; i < m->n; i++) m->longest = DC_MAX(m->longest, m->ptr[i + 1] - m->ptr[i]);
+    dc_comm_sum_i64(comm, &m->total, 1);
+    dc_comm_max_i64(comm, &m->longest, 1);
+    d->nnz = m->total;
     return DC_OK;
 }
 
@@ -185,7 +188,7 @@ void dc_dataset_destroy(dc_dataset **data)
     dc_dataset *d = *data;
     if (!d) return;
     dc_mem_free(&d->X);
-    dc_sparse_release(&d->csr);
+    dc_data_csr_release(&d->csr);
     dc_mem_free(&d->y);
     dc_mem_free(&d->classes);
     dc_mem_free(&d->ids);

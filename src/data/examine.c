@@ -52,7 +52,8 @@ static double columns_bytes(const dc_data_header *head, const dc_part *part, int
                             const dc_clip *clip)
 {
     const int64_t D = head->D;
-    double (*const quantiles_bytes)(int64_t, int) = head->sparse ? dc_sparse_quantiles_bytes : dc_data_quantiles_bytes;
+    double (*const quantiles_bytes)(int64_t, int) =
+        head->sparse ? dc_data_csr_quantiles_bytes : dc_data_quantiles_bytes;
     const double stats = 8 * (double)D * (head->sparse ? 4 : 3);
     const double pass = dc_sum_bytes(part, (size_t)D + 1) + 8 * (double)D * 3 * threads;
     const double range = dc_data_range_bytes(part->N, D, part->P);

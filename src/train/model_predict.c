@@ -12,7 +12,7 @@ struct dc_predictor {
     const dc_trained *trained;
     dc_dataset view; /* rows of this piece */
     dc_method_env env;
-    dc_part part;
+    dc_part part, trained_part;
     dc_tile_cursor cursor;
     int64_t first, n; /* local rows of this piece: [first, first + n) */
     int64_t capacity;
@@ -48,7 +48,16 @@ int64_t dc_predict_pieces(const dc_trained *t, const dc_part *part, int64_t capa
     return pieces;
 }
 
-dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_part *part, dc_dtype dtype,
+/* Sparse rows go through the kernels of the training run: it decided by its own rows whether these are sparse enough.
+ */
+static void take_sparse(dc_predictor *p, const dc_trained *t)
+{
+    p->trained_part = (dc_part){.N = t->sparse_rows};
+    p->view.csr = (dc_csr){.D = t->D, .total = t->sparse_values};
+    p->env.input = (dc_rows){.part = &p->trained_part, .d = t->D, .csr = &p->view.csr};
+}
+
+dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_part *part, dc_dtype dtype, bool sparse,
                               int64_t capacity, const char *source)
 {
     dc_status st = DC_OK;
@@ -80,6 +89,7 @@ dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_
                              .keys = t->keys,
                              .slab = &t->slab,
                              .value = t->value};
+    if (sparse && t->sparse_rows > 0) take_sparse(p, t);
     if (t->has_method) {
         DC_TRY(dc_embedder_alloc(&p->embedder, dc_method_find(t->method), &p->env, t->tile_rows, rows));
         DC_TRY(dc_mem_alloc(&p->q, dc_mul_size(rows, (size_t)t->K), sizeof *p->q, "soft assignment"));
