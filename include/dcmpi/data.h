@@ -204,7 +204,7 @@ void dc_dataset_destroy(dc_dataset **data);
 /* Memory predicted from the header for the rank with this part: for the loaded data; for what loading needs in addition
  * (stored labels, per-column statistics), also on rank 0 alone (root); for the id of one row. */
 double dc_dataset_bytes(const dc_data_header *head, const dc_part *part, const dc_clip *clip);
-double dc_dataset_loading_root_bytes(const dc_data_header *head);
+double dc_dataset_loading_root_bytes(const dc_data_header *head, const dc_part *part);
 double dc_dataset_loading_bytes(const dc_data_header *head, const dc_part *part, int threads, dc_scale_kind scale,
                                 const dc_clip *clip);
 double dc_dataset_id_bytes(const dc_data_header *head);

@@ -165,7 +165,7 @@ DC_CHECKED dc_status dc_data_project_all(dc_comm *comm, dc_dataset *data);
 DC_CHECKED dc_status dc_data_reduce(dc_comm *comm, dc_dataset *data, const dc_data_request *request, uint64_t seed);
 /* Memory that it takes at most besides what it leaves, on each rank, and more on rank 0. */
 double dc_data_reduce_bytes(const dc_data_header *head, const dc_part *part);
-double dc_data_reduce_root_bytes(const dc_data_header *head);
+double dc_data_reduce_root_bytes(const dc_data_header *head, const dc_part *part);
 /* After that: data->norm for rows without components, sets row_scale, scaled_min, scaled_max; notes rows of zeros.
  * Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_set_norm(dc_comm *comm, dc_dataset *data);

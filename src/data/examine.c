@@ -101,9 +101,9 @@ double dc_dataset_loading_bytes(const dc_data_header *head, const dc_part *part,
     return fmax(conversion_bytes(head, part), labels + fmax(columns_bytes(head, part, threads, scale, clip), after));
 }
 
-double dc_dataset_loading_root_bytes(const dc_data_header *head)
+double dc_dataset_loading_root_bytes(const dc_data_header *head, const dc_part *part)
 {
-    if (head->reduce != DC_REDUCE_NONE) return dc_data_reduce_root_bytes(head);
+    if (head->reduce != DC_REDUCE_NONE) return dc_data_reduce_root_bytes(head, part);
     return head->components == 0 || head->D > DC_PRINCIPAL_MAX ? 0 : dc_principal_root_bytes(head->D);
 }
 
