@@ -91,8 +91,11 @@ static dc_status claim_on_root(dc_prediction *p)
     p->files[1] = p->input;
     const struct {
         const char *name, *value;
-    } options[] = {{"label-dataset", p->label_dataset}, {"matrix", p->matrix},       {"text-column", p->text_column},
-                   {"label-column", p->label_column},   {"id-column", p->id_column}};
+    } options[] = {{"label-dataset", p->label_dataset},
+                   {"matrix", p->matrix},
+                   {"text-column", p->text_column},
+                   {"label-column", p->label_column},
+                   {"id-column", p->id_column}};
     size_t used = 0;
     for (size_t i = 0; i < DC_COUNT_OF(options) && used < sizeof p->options; i++)
         if (options[i].value)
@@ -191,8 +194,9 @@ static double bound_bytes(const dc_prediction *p, double base, int threads)
     double widths = D;
     for (int l = 0; l < t->slab.net.n_encoder; l++) widths += (double)t->slab.net.layer[l].out;
     if (t->has_method) widths += K + 1;
+    const double norms = t->norm != DC_ROW_NORM_NONE && k == 0 ? 4 * (n + threads * D) : 0;
     const double tiles = t->has_method ? threads * (double)t->tile_rows * widths : 256 * D;
-    const double model = 4 * ((double)t->slab.n + 2 * D) + components;
+    const double model = 4 * ((double)t->slab.n + 2 * D) + components + norms;
     return base + model + counts + n * row + sparse + (head->sparse ? SPARSE_PIECE_BYTES : 0) + 4 * tiles + 16 * K +
            PIECE_BYTES;
 }

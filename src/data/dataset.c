@@ -164,12 +164,14 @@ dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int sha
     d->D = shape.head.stored_D;
     d->dtype = shape.head.stored_dtype;
     d->scale_kind = request->scale;
+    d->reduce = request->reduce;
+    d->norm = request->norm;
     d->n_image_dims = shape.n_image_dims;
     memcpy(d->image_shape, shape.image_shape, sizeof d->image_shape);
     snprintf(d->source, sizeof d->source, "%s", request->path);
     DC_TRY_ALL(comm, take_memory(d, shape.head.sparse, shape.head.has_labels, dc_comm_node_size(comm)));
     DC_TRY(shape.builtin ? generate_rows(comm, d, seed) : load_rows(comm, d, &shape));
-    DC_TRY(dc_data_examine(comm, d, request, K));
+    DC_TRY(dc_data_examine(comm, d, request, seed, K));
     *out = d;
 out:
     if (st != DC_OK) dc_dataset_destroy(&d);
@@ -198,6 +200,7 @@ void dc_dataset_destroy(dc_dataset **data)
     dc_mem_free(&d->shift);
     dc_mem_free(&d->scale);
     dc_mem_free(&d->Z);
+    dc_mem_free(&d->row_scale);
     dc_pca_release(&d->pca);
     dc_count_map_release(&d->counts);
     dc_mem_free(data);
