@@ -8,12 +8,13 @@ usage: export.py RUN.h5 OUT.{h5ad,npy,csv} [--data FILE] [--force]
                  scores, names of the columns, provenance; with graph.save also obsp = distances (of each row to its
                  nearest, as the lists are), connectivities (by graph.symmetry; 1 if both rows have each other among
                  their nearest, 0.5 if only one has), obs = component, and what scanpy looks for in uns; such a run
-                 needs no embedding
+                 needs no embedding. With --data the columns of the file's obs come along; of a run without an embedding
+                 X is then the matrix of the file, sparse if it is, and var its var
   OUT.npy        embedding [N, L], float32, in input order
   OUT.csv        id, row, label, confidence, class, z0, z1, ...: the columns that the run has. An id or class that begins
                  with = + - @, a tab or a carriage return gets an apostrophe in front, so that no spreadsheet takes it for
                  a formula
-  --data FILE    the run's data file: adds the true class of each row (csv, h5ad)
+  --data FILE    the run's data file: adds the true class of each row, if it has labels (csv, h5ad), obs and var (h5ad)
   --force        replace whatever OUT belongs to; without it only what is equal, or an .h5ad of the same result and data
 
 Rows and labels count from 0. Needs python3-h5py; .h5ad also python3-anndata. Exit codes are those of dcmpi: 2 usage,
@@ -24,7 +25,7 @@ import csv
 import os
 import sys
 
-from report_data import DataFile, as_text, blocks, dataset, np, open_result, own_summary, take_ids
+from report_data import DataFile, SparseRows, as_text, blocks, dataset, h5py, np, open_result, own_summary, take_ids
 from report_labels import lines_of
 from report_main import DATA, FORMAT, USAGE, RunError, run_tool
 from report_output import check_output, refuse_empty, whole_file
@@ -53,10 +54,15 @@ class Columns:
         labels = as_text(self.h5.attrs.get("label_dataset", "")) or "y"
         matrix = as_text(self.h5.attrs.get("matrix", "")) or "X"
         self.data = DataFile(data_path, self.N, labels, matrix) if data_path else None
-        if self.data and self.data.labels is None:
+        if self.data and self.data.labels is None and not data_path.endswith(".h5ad") and "obs" not in self.data.h5:
             raise RunError(DATA, "%s has no labels %s" % (data_path, "/y" if labels == "y" else labels))
         if self.data and self.data.X.shape[0] != self.N:
             raise RunError(DATA, "%s has %d rows, the run has %d" % (data_path, self.data.X.shape[0], self.N))
+
+    @property
+    def classified(self):
+        """Whether the true classes are known."""
+        return self.data is not None and self.data.labels is not None
 
     def need_embedding(self, kind):
         """The embedding, or the reason why there is no such export."""
@@ -93,7 +99,7 @@ def write_csv(columns, path, _):
     head = ["id"] if columns.ids(0, 0) is not None else []
     head += ["row", "label"]
     head += ["confidence"] if columns.confidence is not None else []
-    head += ["class"] if columns.data else []
+    head += ["class"] if columns.classified else []
     head += ["z%d" % j for j in range(columns.embedding.shape[1])] if columns.embedding is not None else []
     with open(path, "w", newline="", encoding="utf-8") as file:
         out = csv.writer(file, lineterminator="\n")
@@ -104,7 +110,7 @@ def write_csv(columns, path, _):
             parts += [range(lo, hi), columns.labels[lo:hi].tolist()]
             if columns.confidence is not None:
                 parts.append(["%.9g" % v for v in columns.confidence[lo:hi]])
-            if columns.data:
+            if columns.classified:
                 parts.append([as_cell(name) for name in columns.classes(lo, hi)])
             if columns.embedding is not None:
                 parts += [["%.9g" % v for v in z] for z in columns.embedding[lo:hi].T]
@@ -148,6 +154,42 @@ def graph_of(columns):
     return {"distances": distances, "connectivities": edges.tocsr()}, keys
 
 
+def read_frame(h5, name, index):
+    """obs or var of a data file as a table; without one, a table of names alone."""
+    import pandas as pd
+    item = h5.get(name)
+    if isinstance(item, h5py.Group):
+        try:
+            from anndata.io import read_elem
+        except ImportError:
+            from anndata.experimental import read_elem
+        return read_elem(item)
+    if item is None or item.dtype.names is None or "index" not in item.dtype.names:
+        return pd.DataFrame(index=index)
+    table = pd.DataFrame(index=[as_text(v) for v in item["index"]])
+    for field in item.dtype.names:
+        names = h5.get("uns/%s_categories" % field)
+        values = item[field]
+        if names is not None:
+            table[field] = pd.Categorical.from_codes(values, [as_text(v) for v in names[:]])
+        elif field != "index" and values.ndim == 1:
+            table[field] = [as_text(v) for v in values] if values.dtype.kind == "S" else values
+    return table
+
+
+def matrix_of(columns):
+    """(X, var) of the data file."""
+    from scipy import sparse
+    data = columns.data
+    X, raw = data.X, data.matrix.startswith("raw")
+    names = lines_of(data.h5, "feature_names") or [str(c) for c in range(X.shape[1])]
+    var = read_frame(data.h5, "var" if not raw else "raw/var" if "raw" in data.h5 else "raw.var", names)
+    if isinstance(X, SparseRows):
+        parts = [X.group[name][:] for name in ("data", "indices", "indptr")]
+        return sparse.csr_matrix(tuple(parts), shape=X.shape), var
+    return X[:], var
+
+
 def write_h5ad(columns, path, recipe):
     """anndata: one observation per row, one variable per latent dimension."""
     try:
@@ -155,23 +197,29 @@ def write_h5ad(columns, path, recipe):
         import pandas as pd
     except ImportError:
         raise RunError(USAGE, ".h5ad needs the package python3-anndata; .npy and .csv need nothing more") from None
-    if columns.embedding is None and columns.graph is not None:
-        Z = np.empty((columns.N, 0), np.float32)
+    if columns.embedding is None and columns.data is not None:
+        Z, var = matrix_of(columns)
+    elif columns.embedding is None and columns.graph is not None:
+        Z, var = np.empty((columns.N, 0), np.float32), pd.DataFrame()
     else:
         Z = columns.need_embedding(".h5ad")[:].astype(np.float32)
+        var = pd.DataFrame(index=["z%d" % j for j in range(Z.shape[1])])
     names = [str(k) for k in range(columns.K)]
     obs = pd.DataFrame({"label": pd.Categorical.from_codes(columns.labels[:], names)},
                        index=columns.ids(0, columns.N) or [str(i) for i in range(columns.N)])
     if columns.confidence is not None:
         obs["confidence"] = columns.confidence[:]
-    if columns.data:
+    if columns.classified:
         obs["class"] = pd.Categorical(columns.classes(0, columns.N))
-    var = pd.DataFrame(index=["z%d" % j for j in range(Z.shape[1])])
+    if columns.data:
+        told = read_frame(columns.data.h5, "obs", obs.index)
+        told.index = obs.index
+        obs = obs.join(told[[name for name in told.columns if name not in obs.columns]])
     uns, obsp = {"dcmpi": provenance(columns, recipe)}, {}
     if columns.graph is not None:
         obsp, uns["neighbors"] = graph_of(columns)
         obs["component"] = columns.graph["component"][:]
-    anndata.AnnData(X=Z, obs=obs, var=var, uns=uns, obsp=obsp, dtype=np.float32).write_h5ad(path)
+    anndata.AnnData(X=Z, obs=obs, var=var, uns=uns, obsp=obsp).write_h5ad(path)
 
 
 WRITERS = {".h5ad": write_h5ad, ".npy": write_npy, ".csv": write_csv}

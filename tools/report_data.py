@@ -174,7 +174,7 @@ class DataFile:
             raise RunError(DATA, "%s is damaged: %s" % (path, described(error))) from error
 
     def _open(self, path, rows, labels, matrix):
-        self.path = path
+        self.path, self.matrix = path, matrix
         self.h5 = open_hdf5(path)
         self.X = rows_of(self.h5, matrix)
         if self.X is None:
