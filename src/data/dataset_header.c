@@ -249,8 +249,10 @@ static dc_status describe_stored(const dc_data_request *r, dc_data_shape *shape)
 /* What the deck makes of the stored data. */
 static dc_status apply(const dc_data_request *r, dc_data_shape *shape)
 {
-    const dc_status st = force_image(r, shape);
-    return st == DC_OK ? dc_data_count_components(r, &shape->head) : st;
+    dc_status st = force_image(r, shape);
+    shape->head.norm = r->norm;
+    if (st == DC_OK) st = dc_data_count_components(r, &shape->head);
+    return st == DC_OK ? dc_data_count_reduced(r, &shape->head) : st;
 }
 
 dc_status dc_data_describe(const dc_data_request *r, dc_data_shape *shape)
