@@ -30,13 +30,13 @@ static const dc_key_choice scales[] = {{"unit", DC_SCALE_UNIT},     {"symmetric"
                                        {"sample", DC_SCALE_SAMPLE}, {"minmax", DC_SCALE_MINMAX},
                                        {"robust", DC_SCALE_ROBUST}, {"pca", DC_SCALE_PCA},
                                        {"none", DC_SCALE_NONE},     {NULL, 0}};
+static const dc_key_choice library_sizes[] = {{"median", DC_LIBRARY_MEDIAN}, {NULL, 0}};
+static const dc_key_choice variable_flavors[] = {
+    {"seurat", DC_VARIABLE_SEURAT}, {"cell_ranger", DC_VARIABLE_CELL_RANGER}, {NULL, 0}};
 static const dc_key_choice reductions[] = {
     {"none", DC_REDUCE_NONE}, {"svd", DC_REDUCE_SVD}, {"pca", DC_REDUCE_PCA}, {"random", DC_REDUCE_RANDOM}, {NULL, 0}};
 static const dc_key_choice row_norms[] = {
     {"none", DC_ROW_NORM_NONE}, {"l2", DC_ROW_NORM_L2}, {"l1", DC_ROW_NORM_L1}, {"max", DC_ROW_NORM_MAX}, {NULL, 0}};
-static const dc_key_choice library_sizes[] = {{"median", DC_LIBRARY_MEDIAN}, {NULL, 0}};
-static const dc_key_choice variable_flavors[] = {
-    {"seurat", DC_VARIABLE_SEURAT}, {"cell_ranger", DC_VARIABLE_CELL_RANGER}, {NULL, 0}};
 static const dc_key_choice activations[] = {{"relu", DC_ACT_RELU},
                                             {"linear", DC_ACT_LINEAR},
                                             {"leaky_relu", DC_ACT_LEAKY_RELU},
@@ -250,11 +250,11 @@ const dc_key dc_key_table[] = {
      .also = "winsorize outliers clip_range",
      .doc = "Move values beyond two bounds to the nearer bound before scaling. 0.001: each column's quantiles 0.001 "
             "and 0.999. [a, b]: all columns to this range. The bounds are kept in run.h5, and predict uses them."},
-    {KEY("input", "clip_scaled", DC_KEY_FLOAT, input.clip_scaled, "0"), .min = 0, .max = MAX_COUNT,
+    {KEY("input", "clip_scaled", DC_KEY_FLOAT, input.clip_scaled, "0"), .min = 0, .max = 1e30,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "max_value",
      .doc = "After scaling, move values beyond this distance from 0 to it, as scanpy's scale(max_value=10) does; 0: "
             "none. The bounds are kept in run.h5, and predict uses them."},
-    {KEY("input", "library_size", DC_KEY_FLOAT, input.library_size, "0"), .min = 0, .max = MAX_COUNT,
+    {KEY("input", "library_size", DC_KEY_FLOAT, input.library_size, "0"), .min = 0, .max = 1e30,
      .choices = library_sizes, .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "normalize_total target_sum cp10k cpm size_factors",
      .doc =
