@@ -91,8 +91,11 @@ static dc_status claim_on_root(dc_prediction *p)
     p->files[1] = p->input;
     const struct {
         const char *name, *value;
-    } options[] = {{"label-dataset", p->label_dataset}, {"matrix", p->matrix},       {"text-column", p->text_column},
-                   {"label-column", p->label_column},   {"id-column", p->id_column}};
+    } options[] = {{"label-dataset", p->label_dataset},
+                   {"matrix", p->matrix},
+                   {"text-column", p->text_column},
+                   {"label-column", p->label_column},
+                   {"id-column", p->id_column}};
     size_t used = 0;
     for (size_t i = 0; i < DC_COUNT_OF(options) && used < sizeof p->options; i++)
         if (options[i].value)
