@@ -138,9 +138,9 @@ static dc_status open_input(dc_comm *comm, dc_prediction *p)
 {
     dc_status st = DC_OK;
     DC_TRY(dc_row_stream_open(comm, p->data, p->label_dataset, p->matrix, &p->stream));
-    if (p->stream.head.D != p->trained.D)
+    if (p->stream.head.D != dc_trained_columns(&p->trained))
         st = DC_FAIL(DC_ERR_DATA, "%s has %lld columns, the model of %s was trained on %lld", p->input,
-                     (long long)p->stream.head.D, p->model, (long long)p->trained.D);
+                     (long long)p->stream.head.D, p->model, (long long)dc_trained_columns(&p->trained));
 out:
     return st;
 }
@@ -188,6 +188,7 @@ static double bound_bytes(const dc_prediction *p, double base, int threads)
     const double stored = head->sparse ? 8 : (double)input_row_bytes(p);
     const double row = stored + 16 + (t->has_method ? 4 * (width + K + 1) : 0);
     const double sparse = 8 * (double)dc_header_most_nnz(head, p->capacity);
+    const double counts = t->counts.used ? (head->sparse ? 4 * (double)t->counts.D : 4 * D * n) + 4 * D : 0;
     const double k = (double)t->pca.k,
                  components = k > 0 ? 4 * k * (2 * D + n) + dc_pca_project_bytes(t->D, t->pca.k) : 0;
     double widths = D;
@@ -195,7 +196,8 @@ static double bound_bytes(const dc_prediction *p, double base, int threads)
     if (t->has_method) widths += K + 1;
     const double tiles = t->has_method ? threads * (double)t->tile_rows * widths : 256 * D;
     const double model = 4 * ((double)t->slab.n + 2 * D) + components;
-    return base + model + n * row + sparse + (head->sparse ? SPARSE_PIECE_BYTES : 0) + 4 * tiles + 16 * K + PIECE_BYTES;
+    return base + model + counts + n * row + sparse + (head->sparse ? SPARSE_PIECE_BYTES : 0) + 4 * tiles + 16 * K +
+           PIECE_BYTES;
 }
 
 static dc_status check_memory(dc_comm *comm, const dc_prediction *p, double base)
@@ -227,7 +229,7 @@ static void print_plan(const dc_prediction *p, int P)
     const dc_trained *t = &p->trained;
     const dc_data_header *head = &p->stream.head;
     char kind[DC_DATA_KIND_MAX];
-    dc_log("model     %s: %lld columns, %s%s, %lld clusters", p->model, (long long)t->D,
+    dc_log("model     %s: %lld columns, %s%s, %lld clusters", p->model, (long long)dc_trained_columns(t),
            t->has_method ? "method " : "k-means on the data", t->method, (long long)t->K);
     dc_log("input     %s: %lld rows of %s, %s, %s; %d rank%s", p->input, (long long)p->part.N,
            dc_data_kind_text(head->sparse, head->dtype, head->N, head->D, head->nnz, kind),

@@ -149,6 +149,9 @@ double dc_data_range_bytes(dc_gidx N, int64_t D, int ranks);
 /* Sets data->shift, scale and scaled_min, scaled_max. Errors: DC_ERR_DATA (values or differences that float cannot
  * hold). */
 DC_CHECKED dc_status dc_data_scaling(dc_comm *comm, dc_dataset *data, const dc_data_stats *stats);
+/* Collective, after that: limits what enters the network to [-limit, limit], by bounds of the stored values. Errors:
+ * DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_data_limit(dc_comm *comm, dc_dataset *data, double limit);
 /* Warns if there are columns whose offsets are too large for float. */
 void dc_data_warn_of_offsets(int64_t lost);
 /* After that, for DC_SCALE_PCA: sets data->scale, pca, Z and scaled_min, scaled_max. Errors: DC_ERR_DATA (nothing

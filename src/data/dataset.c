@@ -161,8 +161,8 @@ dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int sha
     dc_comm_bcast(comm, &shape, sizeof shape, 0);
     DC_TRY_ALL(comm, dc_mem_alloc(&d, 1, sizeof *d, "dataset"));
     DC_TRY_ALL(comm, dc_part_init(&d->part, shape.head.N, shards, dc_comm_size(comm), dc_comm_rank(comm)));
-    d->D = shape.head.D;
-    d->dtype = shape.head.dtype;
+    d->D = shape.head.stored_D;
+    d->dtype = shape.head.stored_dtype;
     d->scale_kind = request->scale;
     d->n_image_dims = shape.n_image_dims;
     memcpy(d->image_shape, shape.image_shape, sizeof d->image_shape);
@@ -199,5 +199,6 @@ void dc_dataset_destroy(dc_dataset **data)
     dc_mem_free(&d->scale);
     dc_mem_free(&d->Z);
     dc_pca_release(&d->pca);
+    dc_count_map_release(&d->counts);
     dc_mem_free(data);
 }

@@ -178,6 +178,19 @@ out:
     return st;
 }
 
+/* How counts were transformed, if they were. */
+static dc_status fill_counts(dc_h5 *h5, const dc_count_map *map)
+{
+    dc_status st = DC_OK;
+    if (!map->used) return DC_OK;
+    DC_TRY(dc_h5_put_attr_f64(h5, "/scaling", "library_size", &map->library_size, 1));
+    DC_TRY(put_i64(h5, "/scaling", "log1p", map->log1p));
+    DC_TRY(put_i64(h5, "/scaling", "columns_of", map->D));
+    if (map->column) DC_TRY(dc_h5_put(h5, "/scaling/columns", DC_H5_I32, 1, &map->kept, map->column));
+out:
+    return st;
+}
+
 static dc_status fill_model(dc_h5 *h5, const dc_result *r)
 {
     dc_status st = DC_OK;
@@ -187,6 +200,7 @@ static dc_status fill_model(dc_h5 *h5, const dc_result *r)
     DC_TRY(dc_h5_put(h5, "/scaling/scale", DC_H5_F32, 1, &D, r->data->scale));
     if (r->data->clip_lo) DC_TRY(dc_h5_put(h5, "/scaling/clip_lo", DC_H5_F64, 1, &D, r->data->clip_lo));
     if (r->data->clip_lo) DC_TRY(dc_h5_put(h5, "/scaling/clip_hi", DC_H5_F64, 1, &D, r->data->clip_hi));
+    DC_TRY(fill_counts(h5, &r->data->counts));
     if (r->data->pca.k > 0) DC_TRY(fill_components(h5, r->data));
     DC_TRY(dc_model_save(h5, r->slab, r->value));
 out:
