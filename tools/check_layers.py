@@ -184,7 +184,7 @@ def methods(tree):
 
 
 # Method -> files in which its name has another meaning.
-OTHER_MEANING = {"dec": r"src/data/|src/config/table\.c",  # a value of input.scale
+OTHER_MEANING = {"dec": r"src/data/|src/config/table\.c|src/app/(vectorizer_option|verb_help)\.c",  # input.scale, --preset
                  "gmm": r"src/config/table\.c|src/method/dcan\.c",  # of cluster.final, of dcan.parameters
                  # an embedding that is not the method's alone, and its keys; a value of cluster.init
                  "spectral": r"src/cluster/|src/config/|src/method/(centers\.c|methods\.h)|include/dcmpi/spectral\.h"}
