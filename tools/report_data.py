@@ -21,15 +21,17 @@ from report_labels import Labels, lines_of  # noqa: E402
 
 SEED = 1  # of every sample
 LOG_TAIL_BYTES = 1 << 22  # a log that grew over many restarts: its end is enough
+VALUES_MAX = 1 << 26  # of the rows of a sample, all columns
+KEPT = "\n\t\u200c\u200d"
 BLOCK_ROWS = 1 << 16  # rows in memory at a time
 CELLS_MAX = 1 << 23  # of a table of classes and clusters: dcmpi writes none that is larger
 
 
 def as_text(value):
-    """An HDF5 or Python string as printable text: no control characters but newline and tab."""
+    """An HDF5 or Python string as printable text: no control characters but newline, tab, and what joins letters."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
-    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in str(value))
+    return "".join(c if c.isprintable() or c in KEPT else "\ufffd" for c in str(value))
 
 
 def open_hdf5(path):
@@ -81,6 +83,53 @@ def take_ids(h5, rows, count):
         return None
     values = ids[rows] if isinstance(rows, slice) else [ids[row] for row in rows]
     return [as_text(value) for value in values]
+
+
+def deck_value(deck, section, key):
+    """A value of a deck that the program dumped: two levels, one key per line."""
+    match = re.search(r"^%s:\n(?:[ ]+.*\n)*?[ ]+%s: *(.*)$" % (section, key), deck, re.M)
+    return match.group(1).strip().strip('"') if match else ""
+
+
+class SparseRows:
+    """A matrix of few values in an AnnData file (CSR; CSC is turned), with the shape and the rows of a dataset."""
+
+    def __init__(self, group):
+        self.shape = tuple(int(n) for n in np.atleast_1d(group.attrs.get("shape", group.attrs.get("h5sparse_shape", ()))))
+        kind = as_text(group.attrs.get("encoding-type", group.attrs.get("h5sparse_format", "")))
+        parts = [dataset(group, name, 1) for name in ("data", "indices", "indptr")]
+        if len(self.shape) != 2 or None in parts or not kind.startswith(("csr", "csc")):
+            raise ValueError("no sparse matrix that can be read")
+        self.dtype, self.ndim = np.dtype(np.float32), 2
+        self.values, self.columns, starts = parts
+        self.starts = starts[:]
+        if kind.startswith("csc"):
+            self._turn()
+        if len(self.starts) != self.shape[0] + 1:
+            raise ValueError("indptr has %d entries for %d rows" % (len(self.starts), self.shape[0]))
+
+    def _turn(self):
+        rows, values = self.columns[:], self.values[:]
+        columns = np.repeat(np.arange(self.shape[1]), np.diff(self.starts))
+        order = np.argsort(rows, kind="stable")
+        self.values, self.columns = values[order], columns[order]
+        self.starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=self.shape[0]))])
+
+    def __getitem__(self, rows):
+        """A row, or a slice of rows, with its zeros."""
+        if isinstance(rows, slice):
+            found = [self[row] for row in range(*rows.indices(self.shape[0]))]
+            return np.array(found, self.dtype).reshape(len(found), self.shape[1])
+        out = np.zeros(self.shape[1], self.dtype)
+        first, end = int(self.starts[rows]), int(self.starts[rows + 1])
+        np.add.at(out, self.columns[first:end], self.values[first:end])
+        return out
+
+
+def matrix_of(h5, name):
+    """The rows at `name`, a dataset or a sparse matrix, or None. Old files call raw/X raw.X."""
+    item = h5.get(name) if name in h5 else h5.get(name.replace("raw/X", "raw.X"))
+    return SparseRows(item) if isinstance(item, h5py.Group) else dataset(h5, item.name, 2) if item is not None else None
 
 
 def take_rows(data, rows):
@@ -141,28 +190,48 @@ def since_last_start(log):
 class DataFile:
     """The rows a run was made from."""
 
-    def __init__(self, path, rows, labels="y"):
+    def __init__(self, path, rows, labels="y", matrix="X"):
         try:
-            self._open(path, rows, labels)
+            self._open(path, rows, labels, matrix)
         except BROKEN as error:
             raise RunError(DATA, "%s is damaged: %s" % (path, described(error))) from error
 
-    def _open(self, path, rows, labels):
+    def _open(self, path, rows, labels, matrix):
         self.path = path
         self.h5 = open_hdf5(path)
-        self.X = dataset(self.h5, "X", 2)
+        self.X = matrix_of(self.h5, matrix)
         if self.X is None:
-            raise RunError(DATA, "%s has no dataset /X of numbers; make one with: dcmpi convert" % path)
+            raise RunError(DATA, "%s has no dataset /%s of numbers; make one with: dcmpi convert" % (path, matrix))
         self.labels = self._labels(labels)
         if self.X.shape[0] < rows or (self.labels is not None and len(self.labels) != self.X.shape[0]):
             raise RunError(DATA, "%s has %d rows, the run has %d" % (path, self.X.shape[0], rows))
         self.classes = lines_of(self.h5, "classes")
 
     def _labels(self, name):
-        try:
-            return Labels(self.h5, name)
-        except (KeyError, ValueError, TypeError, AttributeError):
-            return None
+        stated = as_text(self.h5.attrs.get("label_dataset", "")) if name == "y" and "y" not in self.h5 else ""
+        for one in (stated or name, "obs/" + name):
+            try:
+                return Labels(self.h5, one)
+            except (KeyError, ValueError, TypeError, AttributeError):
+                continue
+        return None
+
+    def texts(self):
+        """The text of each row, if the file keeps it, as a dataset of strings; or None."""
+        found = self.h5.get("obs/text")
+        fits = isinstance(found, h5py.Dataset) and found.shape == (self.X.shape[0],) and h5py.check_string_dtype(found.dtype)
+        return found if fits else None
+
+    def column_names(self):
+        """Names of the columns, or []."""
+        names = lines_of(self.h5, "feature_names")
+        var = self.h5.get("var")
+        if not names and isinstance(var, h5py.Group):
+            index = var.get(as_text(var.attrs.get("_index", "_index")))
+            names = [as_text(name) for name in index[:]] if isinstance(index, h5py.Dataset) and index.ndim == 1 else []
+        elif not names and isinstance(var, h5py.Dataset) and var.dtype.names and "index" in var.dtype.names:
+            names = [as_text(name) for name in var["index"]]
+        return names if len(names) == self.X.shape[1] else []
 
 
 class Run:
@@ -205,16 +274,16 @@ class Run:
 
     def _find_data(self, path):
         """The data file: as given, or the run's path, relative to here, to the run's folder, or to a folder above that."""
-        labels = self.attr("label_dataset") or "y"
+        labels, matrix = self.attr("label_dataset") or "y", self.deck_value("input", "matrix") or "X"
         if path:
-            return DataFile(path, self.N, labels), ""
+            return DataFile(path, self.N, labels, matrix), ""
         name = self.attr("data")
         if name.startswith("builtin:"):
             return None, "The rows of the built-in problem are computed, not stored."
         above = [os.path.join(self.folder, *[".."] * up) for up in range(4)]
         for folder in [""] + above:
             try:
-                return DataFile(os.path.join(folder, name), self.N, labels), ""
+                return DataFile(os.path.join(folder, name), self.N, labels, matrix), ""
             except (RunError, *BROKEN):
                 continue
         return None, "The data file %s was not found here; name it with --data." % name
@@ -229,9 +298,8 @@ class Run:
         return {} if group is None else {as_text(k): float(v) for k, v in group.attrs.items()}
 
     def deck_value(self, section, key):
-        """A value of the deck's text; the deck is the program's own dump: two levels, one key per line."""
-        match = re.search(r"^%s:\n(?:[ ]+.*\n)*?[ ]+%s: *(.*)$" % (section, key), self.attr("deck"), re.M)
-        return match.group(1).strip() if match else ""
+        """A value of the deck's text."""
+        return deck_value(self.attr("deck"), section, key)
 
     def method(self):
         """The method's name."""
@@ -313,6 +381,8 @@ class Run:
             return take_rows(self.embedding, rows).astype(np.float64)
         scaling = self.scaling()
         if self.data is None or scaling is None or self.data.X.shape[1] != len(scaling[0]):
+            return None
+        if len(rows) * self.data.X.shape[1] > VALUES_MAX:
             return None
         return self.scaled(take_rows(self.data.X, rows))
 

@@ -91,6 +91,7 @@ typedef struct {
     dc_dtype dtype;
     bool has_labels;
     bool has_ids;
+    bool has_names;   /* of the columns */
     size_t id_bytes;  /* of a stored id; 0: unknown until ids are read */
     int64_t C;        /* number of classes if the file states it; 0: unknown, or no labels */
     int n_image_dims; /* 0: the rows are not known to be images */
@@ -179,6 +180,8 @@ void dc_dataset_gather(const dc_dataset *data, const int64_t *rows, int64_t n, f
 void dc_dataset_rows(const dc_dataset *data, int64_t lo, int64_t n, float *out);
 /* These rows, for an algorithm that reads them in pieces; borrows the data. */
 dc_rows dc_rows_of_dataset(const dc_dataset *data);
+/* The rows as stored, clipped, but neither scaled nor turned into components. */
+dc_rows dc_rows_of_values(const dc_dataset *data);
 
 /* How many of the first n local rows have a value that enters the network outside [lo, hi] (NaN is outside). *row and
  * *column: the first such row and its first such column, or n and their width if there is none. Local, threaded. */
@@ -197,6 +200,9 @@ double dc_pca_project_bytes(int64_t D, int64_t k);
 /* Gives every rank the stored (unscaled) rows with these global numbers: out[n x D] in the stored type; a negative
  * number gives a row of zeros. Collective. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_dataset_fetch(dc_comm *comm, const dc_dataset *data, const dc_gidx *rows, int64_t n, void *out);
+/* The same for the ids of rows: out[n x id_bytes]. The data have ids. */
+DC_CHECKED dc_status dc_dataset_fetch_ids(dc_comm *comm, const dc_dataset *data, const dc_gidx *rows, int64_t n,
+                                          char *out);
 
 /* ---- Rows in pieces: data of any size in bounded memory --------------------------------------------------------- */
 

@@ -224,6 +224,7 @@ static dc_status describe_file(const dc_data_request *r, dc_data_shape *s)
     describe_image(h5, &info, s);
     DC_TRY(describe_labels(h5, r, s->head.N, s));
     DC_TRY(describe_ids(h5, path, s->head.N, s));
+    s->head.has_names = dc_h5_has_attr(h5, "/", "feature_names") || dc_h5_exists(h5, "/feature_names");
     const char *labels = s->head.has_labels && s->label_type != DC_H5_OTHER ? s->labels : NULL;
     DC_TRY(dc_data_status(dc_data_read_promise(h5, s->head.N, labels, s->id_bytes > 0, &s->promise)));
     if (r->rows > 0) s->head.N = r->rows;
