@@ -353,6 +353,15 @@ class Run:
         factors = dataset(self.h5, "scaling/component_scale", 1)
         return None if directions is None or factors is None else (directions[:].astype(np.float64), factors[:])
 
+    def map(self):
+        """(mean [L], components [k, L], their shares of the variance [k]) of the embedding of all rows, or None."""
+        mean, variance = (dataset(self.h5, "map/" + name, 1) for name in ("mean", "explained_variance"))
+        components = dataset(self.h5, "map/components", 2)
+        if self.embedding is None or None in (mean, variance, components):
+            return None
+        total = max(float(self.h5["map"].attrs.get("total_variance", 0)), np.finfo(float).tiny)
+        return mean[:], components[:].astype(np.float64), variance[:] / total
+
     def scaled(self, x):
         """Rows as they enter the network: within the bounds of input.clip, shifted, scaled, as principal components."""
         shift, scale = self.scaling()

@@ -7,7 +7,7 @@ import report_charts as charts
 import report_html as page
 from report_data import SEED, take_rows
 from report_html import number, optional
-from report_math import PCA_COLUMNS_MAX, cluster_means, largest, majority, means_of, pca, silhouettes
+from report_math import PCA_COLUMNS_MAX, cluster_means, largest, majority, means_of, plane, silhouettes
 
 MAP_ROWS, SILHOUETTE_ROWS, LINES_MAX = 5000, 3000, 50
 TABLE_ROWS, TOP = 200, 50  # a table of more clusters, or of more classes than TOP, shows the largest TOP of them
@@ -200,7 +200,7 @@ def embedding(run):
     points = run.points(rows)
     if points is None or len(rows) < 2 or points.shape[1] > PCA_COLUMNS_MAX or not np.isfinite(points).all():
         return ""
-    xy, share = pca(points)
+    xy, share = plane(run, points)
     axes = ["component %d (%.0f %% of the variance)" % (i + 1, 100 * s) for i, s in enumerate(share)]
     alt = "Scatter plot of %s on two principal components, coloured by %%s." % sampled(run, len(rows))
     label = take_rows(run.labels, rows)

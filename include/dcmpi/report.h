@@ -111,6 +111,7 @@ typedef struct {
     const void *nearest_rows, *border_rows; /* [K x examples x D] stored type, or NULL */
     const dc_graph_result *graph;           /* or NULL */
     const dc_topics_result *topics;         /* or NULL */
+    const dc_principal *map;                /* of the embedding, or NULL */
     const dc_history *history[DC_RESULT_HISTORIES_MAX];
     int n_histories;
     dc_stop stop;

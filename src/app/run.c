@@ -27,8 +27,9 @@ typedef struct {
     int64_t n_outliers;
     dc_graph_result graph;
     dc_topics_result topics;
-    int64_t chosen; /* number of clusters, if the deck leaves it open; 0: not chosen yet */
-    void *found;    /* what the method found on the way */
+    dc_principal map; /* of the embedding */
+    int64_t chosen;   /* number of clusters, if the deck leaves it open; 0: not chosen yet */
+    void *found;      /* what the method found on the way */
     dc_sweep sweep;
 } fit;
 
@@ -50,6 +51,7 @@ static dc_status release(dc_comm *comm, fit *f, dc_status st)
     if (f->found) dc_method_find(f->job.cfg.cluster.method)->release_found(&f->found);
     dc_graph_result_release(&f->graph);
     dc_topics_result_release(&f->topics);
+    dc_principal_release(&f->map);
     dc_sweep_drop(f->job.state, &f->sweep);
     return dc_job_end(comm, &f->job, st);
 }
@@ -283,6 +285,13 @@ static dc_status find_topics(dc_comm *comm, fit *f)
     return dc_run_topics(comm, &f->job, f->data, &c, &f->topics);
 }
 
+static dc_status draw_map(dc_comm *comm, fit *f)
+{
+    if (f->slab.net.n_layers == 0) return DC_OK;
+    const dc_rows embedding = dc_rows_of_array(&f->data->part, f->clusters.Z, &f->slab.net.L);
+    return dc_run_map(comm, &f->job.cfg, &embedding, &f->map);
+}
+
 static void describe(const fit *f, dc_result *r)
 {
     const dc_config *cfg = &f->job.cfg;
@@ -308,6 +317,7 @@ static void describe(const fit *f, dc_result *r)
                      .more = &f->clusters.more,
                      .graph = cfg->graph.save ? &f->graph : NULL,
                      .topics = dc_topics_found(&f->topics),
+                     .map = &f->map,
                      .stop = f->clusters.stop,
                      .iterations = f->clusters.iterations,
                      .sweep = f->sweep.n > 0 ? &f->sweep : NULL,
@@ -379,6 +389,7 @@ dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
     DC_TRY(flag_outliers(comm, &f));
     DC_TRY(find_graph(comm, &f));
     DC_TRY(find_topics(comm, &f));
+    DC_TRY(draw_map(comm, &f));
     describe(&f, &result);
     DC_TRY(dc_run_score(comm, &f.job, &result, &f.scoring));
     DC_TRY(dc_run_finish(comm, &f.job, &result, &f.clusters.last));

@@ -49,6 +49,9 @@ void dc_topics_result_release(dc_topics_result *r);
  * remains. Local. */
 double dc_run_topics_bytes(const dc_config *cfg, const dc_data_header *head, const dc_part *part, int64_t d, bool means,
                            int threads, double *held);
+/* The first two principal components of the embedding, for /map; *out is empty if output.embedding is false, or for an
+ * embedding that is too wide or not finite. The caller releases it. Errors: DC_ERR_MEMORY, DC_STOPPED. */
+DC_CHECKED dc_status dc_run_map(dc_comm *comm, const dc_config *cfg, const dc_rows *embedding, dc_principal *out);
 /* Writes run.h5 and summary.json, prints the end table, self-checks and RESULT line. last: NULL without soft
  * assignment. */
 DC_CHECKED dc_status dc_run_finish(dc_comm *comm, dc_job *job, dc_result *r, const dc_refresh *last);

@@ -11,6 +11,7 @@
 
 #include "dcmpi/comm.h"
 #include "dcmpi/state.h"
+#include "dcmpi/wish.h"
 
 #include <math.h>
 #include <string.h>
@@ -209,7 +210,7 @@ dc_status dc_km_iterate_all(dc_comm *comm, dc_km_restarts *a)
         dc_state_at(state, dc_state_phase(state), a->slots[0].iterations);
         iterate(comm, a);
         if (a->active > 0 && a->active <= a->per_pass / 2) DC_TRY(dc_km_resize_pass(comm, a, a->active));
-        if (unfinished(a)) DC_TRY(dc_state_poll(comm, state));
+        if (unfinished(a)) DC_TRY(state ? dc_state_poll(comm, state) : dc_wish_poll_stop(comm));
     }
     DC_TRY(dc_state_end_phase(comm, state));
 out:

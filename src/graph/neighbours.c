@@ -103,7 +103,7 @@ static dc_status take_post(post *p, const dc_part *part, int64_t entries)
     DC_TRY(dc_mem_alloc(&p->from, P, sizeof *p->from, "rank table"));
     DC_TRY(dc_mem_alloc(&p->next, P, sizeof *p->next, "rank table"));
     DC_TRY(dc_mem_alloc(&p->sent, (size_t)entries, sizeof *p->sent, "edges on their way"));
-    for (int r = 0; r <= part->P; r++) p->begin[r] = dc_rank_begin(part, r);
+    for (int r = 0; r <= part->P; r++) p->begin[r] = dc_part_rank_begin(part, r);
 out:
     return st;
 }

@@ -310,6 +310,20 @@ out:
     return st;
 }
 
+/* The plane on which the report draws the rows of /embedding. */
+static dc_status fill_map(dc_h5 *h5, const dc_principal *map)
+{
+    dc_status st = DC_OK;
+    if (!map || map->k == 0) return DC_OK;
+    const dc_gidx dims[] = {map->k, map->d};
+    DC_TRY(dc_h5_put(h5, "/map/mean", DC_H5_F64, 1, &map->d, map->mean));
+    DC_TRY(dc_h5_put(h5, "/map/components", DC_H5_F32, 2, dims, map->direction));
+    DC_TRY(dc_h5_put(h5, "/map/explained_variance", DC_H5_F64, 1, &map->k, map->variance));
+    DC_TRY(put_f64(h5, "/map", "total_variance", map->total));
+out:
+    return st;
+}
+
 static dc_status fill(void *ctx, dc_h5 *h5)
 {
     dc_status st = DC_OK;
@@ -325,6 +339,7 @@ static dc_status fill(void *ctx, dc_h5 *h5)
     if (r->topics) DC_TRY(dc_topics_write(h5, r->topics));
     DC_TRY(fill_scores(h5, r));
     DC_TRY(fill_graph(h5, r->graph));
+    DC_TRY(fill_map(h5, r->map));
     DC_TRY(create_timing(h5, r));
 out:
     return st;
