@@ -29,7 +29,7 @@ import csv
 import os
 import sys
 
-from report_data import DataFile, as_text, blocks, dataset, deck_value, np, open_result, own_summary, take_ids
+from report_data import DataFile, SparseRows, as_text, blocks, dataset, np, open_result, own_summary, take_ids
 from report_labels import lines_of
 from report_main import DATA, FORMAT, USAGE, RunError, run_tool
 from report_output import check_output, refuse_empty, whole_file
@@ -58,7 +58,7 @@ class Columns:
                 raise RunError(FORMAT, "%s: /graph/%s does not have %d rows; it is damaged" % (path, name, self.N))
         labels = as_text(self.h5.attrs.get("label_dataset", "")) or "y"
         self.matrix = matrix
-        name = deck_value(as_text(self.h5.attrs.get("deck", "")), "input", "matrix") or "X"
+        name = as_text(self.h5.attrs.get("matrix", "")) or "X"
         self.data = DataFile(data_path, self.N, labels, name) if data_path else None
         if self.data and self.data.labels is None and not matrix:
             raise RunError(DATA, "%s has no labels %s" % (data_path, "/y" if labels == "y" else labels))
@@ -161,9 +161,9 @@ def matrix_of_data(columns):
     """The rows of the data file, sparse if they are stored so, and a table of their columns."""
     import pandas as pd
     X = columns.data.X
-    if hasattr(X, "starts"):
+    if isinstance(X, SparseRows):
         from scipy import sparse
-        X = sparse.csr_matrix((X.values[:], X.columns[:], X.starts), shape=X.shape)
+        X = sparse.csr_matrix(tuple(X.group[name][:] for name in ("data", "indices", "indptr")), shape=X.shape)
     names = columns.data.column_names() or ["c%d" % c for c in range(X.shape[1])]
     var = pd.DataFrame(index=pd.Index(names, dtype=object))
     topic = TopicLists(columns.h5, columns.K).topic_of_columns(X.shape[1])

@@ -85,53 +85,6 @@ def take_ids(h5, rows, count):
     return [as_text(value) for value in values]
 
 
-def deck_value(deck, section, key):
-    """A value of a deck that the program dumped: two levels, one key per line."""
-    match = re.search(r"^%s:\n(?:[ ]+.*\n)*?[ ]+%s: *(.*)$" % (section, key), deck, re.M)
-    return match.group(1).strip().strip('"') if match else ""
-
-
-class SparseRows:
-    """A matrix of few values in an AnnData file (CSR; CSC is turned), with the shape and the rows of a dataset."""
-
-    def __init__(self, group):
-        self.shape = tuple(int(n) for n in np.atleast_1d(group.attrs.get("shape", group.attrs.get("h5sparse_shape", ()))))
-        kind = as_text(group.attrs.get("encoding-type", group.attrs.get("h5sparse_format", "")))
-        parts = [dataset(group, name, 1) for name in ("data", "indices", "indptr")]
-        if len(self.shape) != 2 or None in parts or not kind.startswith(("csr", "csc")):
-            raise ValueError("no sparse matrix that can be read")
-        self.dtype, self.ndim = np.dtype(np.float32), 2
-        self.values, self.columns, starts = parts
-        self.starts = starts[:]
-        if kind.startswith("csc"):
-            self._turn()
-        if len(self.starts) != self.shape[0] + 1:
-            raise ValueError("indptr has %d entries for %d rows" % (len(self.starts), self.shape[0]))
-
-    def _turn(self):
-        rows, values = self.columns[:], self.values[:]
-        columns = np.repeat(np.arange(self.shape[1]), np.diff(self.starts))
-        order = np.argsort(rows, kind="stable")
-        self.values, self.columns = values[order], columns[order]
-        self.starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=self.shape[0]))])
-
-    def __getitem__(self, rows):
-        """A row, or a slice of rows, with its zeros."""
-        if isinstance(rows, slice):
-            found = [self[row] for row in range(*rows.indices(self.shape[0]))]
-            return np.array(found, self.dtype).reshape(len(found), self.shape[1])
-        out = np.zeros(self.shape[1], self.dtype)
-        first, end = int(self.starts[rows]), int(self.starts[rows + 1])
-        np.add.at(out, self.columns[first:end], self.values[first:end])
-        return out
-
-
-def matrix_of(h5, name):
-    """The rows at `name`, a dataset or a sparse matrix, or None. Old files call raw/X raw.X."""
-    item = h5.get(name) if name in h5 else h5.get(name.replace("raw/X", "raw.X"))
-    return SparseRows(item) if isinstance(item, h5py.Group) else dataset(h5, item.name, 2) if item is not None else None
-
-
 def take_rows(data, rows):
     """data[rows] for few rows in any order; reads only those rows. Row -1 gives zeros."""
     out = np.zeros((len(rows),) + data.shape[1:], data.dtype)
@@ -187,6 +140,32 @@ def since_last_start(log):
     return log[first[-1]:] if first else log
 
 
+class SparseRows:
+    """A matrix in compressed form, as AnnData lays it out by rows; single rows are made dense."""
+
+    def __init__(self, group):
+        self.group = group
+        self.shape = tuple(int(v) for v in group.attrs.get("shape", group.attrs.get("h5sparse_shape")))
+        self.dtype = group["data"].dtype
+
+    def __getitem__(self, row):
+        lo, hi = (int(v) for v in self.group["indptr"][row:row + 2])
+        out = np.zeros(self.shape[1], self.dtype)
+        out[self.group["indices"][lo:hi]] = self.group["data"][lo:hi]
+        return out
+
+
+def rows_of(h5, matrix):
+    """The rows of a data file: a dataset, or a sparse matrix by rows; None if there are none."""
+    item = h5.get(matrix)
+    if item is None and matrix == "raw/X":
+        return rows_of(h5, "raw.X")
+    if isinstance(item, h5py.Group):
+        kind = as_text(item.attrs.get("encoding-type", item.attrs.get("h5sparse_format", "")))
+        return SparseRows(item) if kind.startswith("csr") else None
+    return dataset(h5, matrix, 2)
+
+
 class DataFile:
     """The rows a run was made from."""
 
@@ -197,9 +176,9 @@ class DataFile:
             raise RunError(DATA, "%s is damaged: %s" % (path, described(error))) from error
 
     def _open(self, path, rows, labels, matrix):
-        self.path = path
+        self.path, self.matrix = path, matrix
         self.h5 = open_hdf5(path)
-        self.X = matrix_of(self.h5, matrix)
+        self.X = rows_of(self.h5, matrix)
         if self.X is None:
             raise RunError(DATA, "%s has no dataset /%s of numbers; make one with: dcmpi convert" % (path, matrix))
         self.labels = self._labels(labels)
@@ -208,24 +187,26 @@ class DataFile:
         self.classes = lines_of(self.h5, "classes")
 
     def _labels(self, name):
-        stated = as_text(self.h5.attrs.get("label_dataset", "")) if name == "y" and "y" not in self.h5 else ""
-        for one in (stated or name, "obs/" + name):
-            try:
-                return Labels(self.h5, one)
-            except (KeyError, ValueError, TypeError, AttributeError):
-                continue
-        return None
+        if name == "y" and name not in self.h5:
+            name = as_text(self.h5.attrs.get("label_dataset", name))
+        if "/" not in name and name not in self.h5 and "obs" in self.h5:
+            name = "obs/" + name
+        try:
+            return Labels(self.h5, name)
+        except (KeyError, ValueError, TypeError, AttributeError):
+            return None
 
     def texts(self):
         """The text of each row, if the file keeps it, as a dataset of strings; or None."""
         found = self.h5.get("obs/text")
-        fits = isinstance(found, h5py.Dataset) and found.shape == (self.X.shape[0],) and h5py.check_string_dtype(found.dtype)
+        fits = isinstance(found, h5py.Dataset) and found.shape == self.X.shape[:1] and h5py.check_string_dtype(found.dtype)
         return found if fits else None
 
     def column_names(self):
         """Names of the columns, or []."""
         names = lines_of(self.h5, "feature_names")
-        var = self.h5.get("var")
+        raw = self.matrix.lstrip("/").startswith("raw")
+        var = self.h5.get("raw/var", self.h5.get("raw.var")) if raw else self.h5.get("var")
         if not names and isinstance(var, h5py.Group):
             index = var.get(as_text(var.attrs.get("_index", "_index")))
             names = [as_text(name) for name in index[:]] if isinstance(index, h5py.Dataset) and index.ndim == 1 else []
@@ -274,7 +255,7 @@ class Run:
 
     def _find_data(self, path):
         """The data file: as given, or the run's path, relative to here, to the run's folder, or to a folder above that."""
-        labels, matrix = self.attr("label_dataset") or "y", self.deck_value("input", "matrix") or "X"
+        labels, matrix = self.attr("label_dataset") or "y", self.attr("matrix") or "X"
         if path:
             return DataFile(path, self.N, labels, matrix), ""
         name = self.attr("data")
@@ -298,8 +279,9 @@ class Run:
         return {} if group is None else {as_text(k): float(v) for k, v in group.attrs.items()}
 
     def deck_value(self, section, key):
-        """A value of the deck's text."""
-        return deck_value(self.attr("deck"), section, key)
+        """A value of the deck's text; the deck is the program's own dump: two levels, one key per line."""
+        match = re.search(r"^%s:\n(?:[ ]+.*\n)*?[ ]+%s: *(.*)$" % (section, key), self.attr("deck"), re.M)
+        return match.group(1).strip() if match else ""
 
     def method(self):
         """The method's name."""

@@ -39,6 +39,7 @@ typedef struct {
         bool whiten;
         int64_t rows; /* 0: all */
         char label_dataset[DC_PATH_MAX];
+        char matrix[DC_PATH_MAX];
         dc_int_list image_shape;
         dc_clip clip;
     } input;

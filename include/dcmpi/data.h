@@ -3,6 +3,7 @@
 #ifndef DCMPI_DATA_H
 #define DCMPI_DATA_H
 
+#include "dcmpi/csr.h"
 #include "dcmpi/moments.h"
 
 typedef struct dc_comm dc_comm;
@@ -59,7 +60,11 @@ typedef struct {
     dc_part part;
     int64_t D;
     dc_dtype dtype;
-    void *X; /* [n x D] stored type, local, owned */
+    void *X;     /* [n x D] stored type, local, owned; NULL if the data are sparse */
+    dc_csr csr;  /* sparse data: this rank's rows, with values as stored, or as clipped; ptr (from 0), col and val are
+                    owned; all 0 if the data are dense. dtype: the type of rows that are made dense of them */
+    int64_t nnz; /* stored values of sparse data; global */
+    bool zeros_stay; /* sparse data: zeros enter the network as zeros; global */
     int32_t
         *y; /* [n] labels renumbered 0..C-1, -1: no label; local, owned; NULL without labels. Only metrics use them. */
     int64_t C;           /* number of classes, 0 without labels; global */
@@ -84,6 +89,8 @@ typedef struct {
     size_t bytes;                  /* memory held by this rank */
 } dc_dataset;
 
+enum { DC_NNZ_MARKS = 256 };
+
 /* What the header of a data file says before any row is read. */
 typedef struct {
     dc_gidx N;
@@ -96,8 +103,22 @@ typedef struct {
     int64_t C;        /* number of classes if the file states it; 0: unknown, or no labels */
     int n_image_dims; /* 0: the rows are not known to be images */
     int64_t image_shape[DC_IMAGE_DIMS_MAX];
-    int64_t components; /* principal components that enter the network, at most; 0: the columns do */
+    int64_t components;                   /* principal components that enter the network, at most; 0: the columns do */
+    bool sparse;                          /* the rows are stored in compressed form, and stay so in memory */
+    int64_t nnz;                          /* values that sparse data store */
+    int64_t nnz_before[DC_NNZ_MARKS + 1]; /* how many of them stand before row i * N / DC_NNZ_MARKS */
 } dc_data_header;
+
+/* Upper bound of the stored values in rows [lo, hi) of sparse data; 0 for dense data. */
+int64_t dc_header_nnz(const dc_data_header *head, dc_gidx lo, dc_gidx hi);
+/* Upper bound of the stored values in any `rows` consecutive rows. */
+int64_t dc_header_most_nnz(const dc_data_header *head, int64_t rows);
+/* Whether the rows will surely enter the network sparse; with other scalings that depends on their values. */
+bool dc_header_stays_sparse(const dc_data_header *head, dc_scale_kind scale, const dc_clip *clip);
+/* "float32", "sparse float32 with 1234 values (0.12 %)". */
+enum { DC_DATA_KIND_MAX = 96 };
+const char *dc_data_kind_text(bool sparse, dc_dtype dtype, dc_gidx N, int64_t D, int64_t nnz,
+                              char out[DC_DATA_KIND_MAX]);
 
 /* Columns of the rows that enter the network. */
 static inline int64_t dc_dataset_width(const dc_dataset *data)
@@ -113,7 +134,9 @@ static inline int64_t dc_header_width(const dc_data_header *head)
 typedef struct {
     const char *path;
     dc_gidx rows;       /* use only the first `rows` rows; 0: all, or DC_GLYPH_ROWS_DEFAULT of the built-in problem */
-    const char *labels; /* column of labels (h5_column.h), NULL or "": /y if there is one */
+    const char *labels; /* column of labels (h5_column.h), in AnnData files also the bare name of a column of obs; NULL
+                           or "": what our own files say, /y if there is one */
+    const char *matrix; /* the rows of an AnnData file: "X", "raw/X", "layers/NAME"; NULL or "": X */
     int n_image_dims;   /* 0: as the file says */
     int64_t image_shape[DC_IMAGE_DIMS_MAX]; /* height, width[, channels]; their product must be D */
     dc_clip clip;
@@ -141,6 +164,10 @@ static inline bool dc_labels_name_rows(int64_t classes, dc_gidx rows)
 /* Warns of values far outside their columns, as dc_dataset_open() does. Serial, in bounded memory; passes over the file
  * once, and again if needed. Errors: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_dataset_tell_range(const char *path);
+
+/* Looks at all rows of sparse data: columns in range and in order, values finite. Serial, in pieces. Errors:
+ * DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_dataset_check_sparse(const char *path);
 
 /* Collective. Loads or generates this rank's rows (none is legal), renumbers labels densely in ascending order of their
  * values, compares the file's checksums, audits, and computes the scaling; all arguments are global. A file that
@@ -183,6 +210,22 @@ dc_rows dc_rows_of_dataset(const dc_dataset *data);
 /* The rows as stored, clipped, but neither scaled nor turned into components. */
 dc_rows dc_rows_of_values(const dc_dataset *data);
 
+/* Whether the rows are stored in compressed form. */
+static inline bool dc_dataset_is_sparse(const dc_dataset *data)
+{
+    return data->csr.D > 0; /* in rehearsals there are no arrays */
+}
+/* The sparse rows [n x D] as they enter the network; NULL if these are dense: dense data, components, a scaling or
+ * clipping that moves zeros. Then dc_dataset_rows() makes them dense tile by tile. */
+static inline const dc_csr *dc_dataset_csr(const dc_dataset *data)
+{
+    return dc_dataset_is_sparse(data) && data->zeros_stay && !data->Z ? &data->csr : NULL;
+}
+
+/* Makes `rows`, as stored, the rows of a view that has the clipping and scaling of a trained model; clips their values
+ * in place. Local, threaded. */
+void dc_dataset_set_csr(dc_dataset *data, const dc_csr *rows);
+
 /* How many of the first n local rows have a value that enters the network outside [lo, hi] (NaN is outside). *row and
  * *column: the first such row and its first such column, or n and their width if there is none. Local, threaded. */
 int64_t dc_dataset_outside(const dc_dataset *data, int64_t n, float lo, float hi, int64_t *row, int64_t *column);
@@ -213,7 +256,9 @@ typedef struct {
     int64_t capacity;    /* most rows in a piece */
     dc_gidx next;        /* first local row of the next piece */
     int64_t n;           /* rows of this piece */
-    void *X;             /* [capacity x D], n rows filled, stored type, owned */
+    void *X;             /* [capacity x D], n rows filled, stored type, owned; NULL for sparse files */
+    dc_csr csr;          /* sparse files: the n rows as stored, ptr from 0; arrays owned */
+    int64_t entries;     /* values that csr has room for */
     int32_t *y;          /* [capacity] labels 0..C-1, -1: none; owned; NULL without labels. Only metrics may use it. */
     int64_t C;           /* classes of the whole file, 0 without labels; global */
     int64_t unlabelled;  /* rows without a label; global */
@@ -222,14 +267,16 @@ typedef struct {
     size_t id_bytes;     /* 0 without ids; global */
     char *feature_names; /* as in dc_dataset; rank 0, owned */
     struct dc_data_shape *shape;         /* owned */
+    struct dc_sparse_reader *reader;     /* owned; NULL for dense files */
     struct dc_data_labels *label_reader; /* owned; NULL without labels */
     struct dc_data_ids *id_reader;       /* owned; NULL without ids */
     dc_checksum checksum;                /* outcome of the checksum of the file */
     struct dc_data_sums *sums;           /* owned */
 } dc_row_stream;
-/* Collective: reads the header only. labels: as in dc_data_request. Errors as in dc_dataset_load; the built-in problem
- * is refused, because it is not a file. */
-DC_CHECKED dc_status dc_row_stream_open(dc_comm *comm, const char *path, const char *labels, dc_row_stream *s);
+/* Collective: reads the header only. labels, matrix: as in dc_data_request. Errors as in dc_dataset_load; the built-in
+ * problem is refused, because it is not a file. */
+DC_CHECKED dc_status dc_row_stream_open(dc_comm *comm, const char *path, const char *labels, const char *matrix,
+                                        dc_row_stream *s);
 /* Collective: allocates memory for pieces of this rank's rows of `part`, which covers all rows, and finds the classes
  * of all labels (in one pass over /y). capacity >= 1, global. */
 DC_CHECKED dc_status dc_row_stream_start(dc_comm *comm, dc_row_stream *s, const dc_part *part, int64_t capacity);

@@ -230,6 +230,8 @@ typedef struct {
     float *shift, *scale;
     dc_pca pca;                /* k is known with the header; if it is 0, the columns enter the network */
     double *clip_lo, *clip_hi; /* NULL if the run did not clip */
+    int64_t sparse_values;     /* if the rows entered the network sparse: values that they store, and their number; */
+    dc_gidx sparse_rows;       /* both decide the bits */
 } dc_trained;
 /* Reads all but slab, keys and arrays. Serial. Errors: DC_ERR_FORMAT (not a result, incomplete, no model in it),
  * DC_ERR_IO. */
@@ -246,7 +248,7 @@ void dc_trained_release(dc_trained *t);
  * piece holds as many whole tiles as fit. source: where the rows come from, for messages. Local. */
 typedef struct dc_predictor dc_predictor;
 DC_CHECKED dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_part *part, dc_dtype dtype,
-                                         int64_t capacity, const char *source);
+                                         bool sparse, int64_t capacity, const char *source);
 void dc_predictor_destroy(dc_predictor **p);
 /* Number of pieces for this rank's rows. */
 int64_t dc_predict_pieces(const dc_trained *t, const dc_part *part, int64_t capacity);
@@ -258,12 +260,13 @@ typedef struct {
     dc_gidx row;   /* the first of them, global; INT64_MAX if there is none */
     int64_t column;
 } dc_strange_rows;
-/* Computes embedding Z [n x L], labels and confidence [n] of the piece's rows X [n x D], given in their stored type.
+/* Computes embedding Z [n x L], labels and confidence [n] of the piece's rows X [n x D], given in their stored type; or
+ * of sparse rows, if not NULL, whose values are clipped in place.
  * Z may be NULL if the network has no layers, confidence without a method. Adds to *strange. Local, threaded. On the
  * same type of CPU, a row gets the same bits as in the training run. Errors: DC_ERR_DATA (a scaled value that float
  * cannot hold), DC_ERR_NUMERIC (an embedding that is not finite); they name the row. */
-DC_CHECKED dc_status dc_predictor_run(dc_predictor *p, const void *X, float *Z, int32_t *label, float *confidence,
-                                      dc_strange_rows *strange);
+DC_CHECKED dc_status dc_predictor_run(dc_predictor *p, const void *X, const dc_csr *rows, float *Z, int32_t *label,
+                                      float *confidence, dc_strange_rows *strange);
 
 /* Finds the m members of each cluster with the highest confidence (nearest) and with the lowest (border): global row
  * numbers [K x m], -1 where a cluster has fewer members. Ties go to the lowest row. Collective. */

@@ -208,7 +208,7 @@ static dc_status take_raw_kmeans(dc_comm *comm, problem *p)
     dc_status st = DC_OK;
     dc_kmeans_needs n;
     const dc_kmeans_config c = dc_setup_kmeans(p->job);
-    DC_TRY(dc_kmeans_needs_of(comm, &p->data.part, dc_header_width(&p->head), &c, &n));
+    DC_TRY(dc_kmeans_needs_of(comm, &p->data.part, dc_header_width(&p->head), dc_dataset_csr(&p->data), &c, &n));
     take(p, "kmeans", (moment){.work = n.bytes, .root = SAVING_BYTES}, NULL);
     save(p, n.saved_bytes);
     n.result_bytes += take_graph(p, 0, n.result_bytes);
@@ -234,6 +234,10 @@ static dc_status describe(const dc_comm *comm, problem *p, const dc_data_header 
     p->data = (dc_dataset){.D = head->D, .dtype = head->dtype, .pca.k = head->components};
     DC_TRY(
         dc_part_init(&p->data.part, head->N, dc_int(p->cfg->parallel.shards), dc_comm_size(comm), dc_comm_rank(comm)));
+    if (head->sparse)
+        p->data.csr = (dc_csr){
+            .n = dc_part_rows(&p->data.part), .D = head->D, .longest = dc_header_most_nnz(head, 1), .total = head->nnz};
+    p->data.zeros_stay = dc_header_stays_sparse(head, (dc_scale_kind)p->cfg->input.scale, &p->cfg->input.clip);
     p->has_method = dc_cli_has_method(p->job->cli);
     if (p->has_method)
         DC_TRY(dc_deck_slab(p->cfg, dc_header_width(head), &p->slab));

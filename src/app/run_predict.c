@@ -62,6 +62,7 @@ static dc_status parse(int argc, char **argv, dc_prediction *p)
         if (!take_value(argc, argv, &i, "--model", &p->model) && !take_value(argc, argv, &i, "--input", &p->input) &&
             !take_value(argc, argv, &i, "--output", &p->output) &&
             !take_value(argc, argv, &i, "--label-dataset", &p->label_dataset) &&
+            !take_value(argc, argv, &i, "--matrix", &p->matrix) &&
             !take_value(argc, argv, &i, "--rows-per-round", &rows) && !take_word(argv[i], "--force", &p->force))
             return DC_FAIL(
                 DC_ERR_USAGE,
@@ -85,9 +86,11 @@ static dc_status claim_on_root(dc_prediction *p)
     const dc_claim_input inputs[] = {{"--model", p->model}, {"--input", p->input}};
     p->files[0] = p->model;
     p->files[1] = p->input;
-    if (p->label_dataset) snprintf(p->options, sizeof p->options, "label-dataset=%s", p->label_dataset);
+    snprintf(p->options, sizeof p->options, "%s%s%s%s%s", p->label_dataset ? "label-dataset=" : "",
+             p->label_dataset ? p->label_dataset : "", p->label_dataset && p->matrix ? " " : "",
+             p->matrix ? "matrix=" : "", p->matrix ? p->matrix : "");
     p->recipe = (dc_recipe){"predict", p->files, DC_COUNT_OF(p->files), p->options};
-    if (!p->force && dc_apart_probe(DC_PROBE_OUTPUT, p->output, NULL, DC_ERR_FORMAT) != DC_OK) {
+    if (!p->force && dc_apart_probe(DC_PROBE_OUTPUT, p->output, DC_ERR_FORMAT) != DC_OK) {
         dc_error_clear();
         return DC_FAIL(DC_ERR_USAGE, "%s: output exists and is damaged; give another name, or --force to replace it",
                        p->output);
@@ -109,9 +112,9 @@ static dc_status probe_files(const dc_prediction *p)
 {
     dc_status st = DC_OK;
     DC_TRY(dc_expect(DC_EXPECT_MODEL, p->model, "predict"));
-    DC_TRY(dc_apart_probe(DC_PROBE_MODEL, p->model, NULL, DC_ERR_FORMAT));
+    DC_TRY(dc_apart_probe(DC_PROBE_MODEL, p->model, DC_ERR_FORMAT));
     DC_TRY(dc_expect(DC_EXPECT_DATA, p->input, "predict"));
-    DC_TRY(dc_apart_probe(DC_PROBE_DATA, p->input, p->label_dataset, DC_ERR_DATA));
+    DC_TRY(dc_apart_probe_data(p->input, p->label_dataset, p->matrix));
 out:
     return st;
 }
@@ -121,7 +124,7 @@ out:
 static dc_status open_input(dc_comm *comm, dc_prediction *p)
 {
     dc_status st = DC_OK;
-    DC_TRY(dc_row_stream_open(comm, p->input, p->label_dataset, &p->stream));
+    DC_TRY(dc_row_stream_open(comm, p->input, p->label_dataset, p->matrix, &p->stream));
     if (p->stream.head.D != p->trained.D)
         st = DC_FAIL(DC_ERR_DATA, "%s has %lld columns, the model of %s was trained on %lld", p->input,
                      (long long)p->stream.head.D, p->model, (long long)p->trained.D);
@@ -145,12 +148,19 @@ static int64_t embedding_width(const dc_trained *t)
     return t->slab.net.n_layers > 0 ? t->width : 0;
 }
 
+/* Bytes of a row of the input; for sparse rows, of one as long as the mean. */
+static size_t input_row_bytes(const dc_prediction *p)
+{
+    const dc_data_header *head = &p->stream.head;
+    if (!head->sparse) return (size_t)head->D * dc_dtype_bytes(head->dtype);
+    return 8 + 8 * (size_t)(head->nnz / head->N + 1);
+}
+
 /* Rows of a round: as many as fit into ROUND_BYTES, at least a tile. */
 static int64_t choose_capacity(const dc_prediction *p)
 {
     const dc_trained *t = &p->trained;
-    const size_t row =
-        (size_t)t->D * dc_dtype_bytes(p->stream.head.dtype) + 4 * (size_t)(embedding_width(t) + t->K + t->pca.k + 6);
+    const size_t row = input_row_bytes(p) + 4 * (size_t)(embedding_width(t) + t->K + t->pca.k + 6);
     const int64_t fit = p->rows_per_round ? p->rows_per_round : (int64_t)(ROUND_BYTES / row);
     return DC_MAX(DC_MIN(fit, p->part.N), t->tile_rows);
 }
@@ -158,11 +168,13 @@ static int64_t choose_capacity(const dc_prediction *p)
 /* Upper bound of the memory this rank will hold; it does not grow with the file. */
 static double bound_bytes(const dc_prediction *p, double base, int threads)
 {
-    enum { PIECE_BYTES = 4 << 20 };
+    enum { PIECE_BYTES = 4 << 20, SPARSE_PIECE_BYTES = 32 << 20 };
     const dc_trained *t = &p->trained;
     const double D = (double)t->D, K = (double)t->K, width = (double)embedding_width(t), n = (double)p->capacity;
-    const double row =
-        D * (double)dc_dtype_bytes(p->stream.head.dtype) + 16 + (t->has_method ? 4 * (width + K + 1) : 0);
+    const dc_data_header *head = &p->stream.head;
+    const double stored = head->sparse ? 8 : (double)input_row_bytes(p);
+    const double row = stored + 16 + (t->has_method ? 4 * (width + K + 1) : 0);
+    const double sparse = 8 * (double)dc_header_most_nnz(head, p->capacity);
     const double k = (double)t->pca.k,
                  components = k > 0 ? 4 * k * (2 * D + n) + dc_pca_project_bytes(t->D, t->pca.k) : 0;
     double widths = D;
@@ -170,7 +182,7 @@ static double bound_bytes(const dc_prediction *p, double base, int threads)
     if (t->has_method) widths += K + 1;
     const double tiles = t->has_method ? threads * (double)t->tile_rows * widths : 256 * D;
     const double model = 4 * ((double)t->slab.n + 2 * D) + components;
-    return base + model + n * row + 4 * tiles + 16 * K + PIECE_BYTES;
+    return base + model + n * row + sparse + (head->sparse ? SPARSE_PIECE_BYTES : 0) + 4 * tiles + 16 * K + PIECE_BYTES;
 }
 
 static dc_status check_memory(dc_comm *comm, const dc_prediction *p, double base)
@@ -185,7 +197,8 @@ static dc_status take_memory(dc_prediction *p)
     dc_status st = DC_OK;
     const dc_trained *t = &p->trained;
     const size_t n = (size_t)p->capacity, K = (size_t)t->K;
-    DC_TRY(dc_predictor_create(&p->predictor, t, &p->part, p->stream.head.dtype, p->capacity, p->input));
+    DC_TRY(dc_predictor_create(&p->predictor, t, &p->part, p->stream.head.dtype, p->stream.head.sparse, p->capacity,
+                               p->input));
     DC_TRY(dc_mem_alloc(&p->labels, n, sizeof *p->labels, "labels"));
     DC_TRY(dc_mem_alloc(&p->size, K, sizeof *p->size, "cluster sizes"));
     if (!t->has_method) goto out;
@@ -199,11 +212,14 @@ out:
 static void print_plan(const dc_prediction *p, int P)
 {
     const dc_trained *t = &p->trained;
+    const dc_data_header *head = &p->stream.head;
+    char kind[DC_DATA_KIND_MAX];
     dc_log("model     %s: %lld columns, %s%s, %lld clusters", p->model, (long long)t->D,
            t->has_method ? "method " : "k-means on the data", t->method, (long long)t->K);
     dc_log("input     %s: %lld rows of %s, %s, %s; %d rank%s", p->input, (long long)p->part.N,
-           dc_dtype_name(p->stream.head.dtype), p->stream.C ? "labels for the scores only" : "no labels",
-           dc_checksum_text(p->stream.checksum), P, P == 1 ? "" : "s");
+           dc_data_kind_text(head->sparse, head->dtype, head->N, head->D, head->nnz, kind),
+           p->stream.C ? "labels for the scores only" : "no labels", dc_checksum_text(p->stream.checksum), P,
+           P == 1 ? "" : "s");
 }
 
 /* Uses the kernels of the training run, because they give the same bits. */
@@ -270,7 +286,8 @@ static dc_status run_rounds(dc_comm *comm, dc_prediction *p)
     for (int64_t r = 0; r < rounds; r++) {
         const int64_t n = dc_predictor_next(p->predictor);
         DC_TRY(dc_row_stream_read(comm, &p->stream, n));
-        DC_TRY_ALL(comm, dc_predictor_run(p->predictor, p->stream.X, p->Z, p->labels, p->confidence, &p->strange));
+        DC_TRY_ALL(comm, dc_predictor_run(p->predictor, p->stream.X, p->stream.head.sparse ? &p->stream.csr : NULL,
+                                          p->Z, p->labels, p->confidence, &p->strange));
         count(p, n);
         DC_TRY(dc_prediction_append(comm, p, n));
         dc_log_bar("predict   %.0f%%", 100.0 * (double)(r + 1) / (double)rounds);

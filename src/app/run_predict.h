@@ -10,14 +10,15 @@
 #include "score.h"
 
 typedef struct {
-    const char *model, *input, *output; /* paths, borrowed */
-    const char *label_dataset;          /* borrowed; NULL: use /y if the input has it */
-    bool force;                         /* replace any file that has the output's name */
-    const char *files[2];               /* model and input */
-    char options[DC_H5_NAME_MAX + 16];  /* other options that decide the output */
-    dc_recipe recipe;                   /* what the output is made of: files and options */
-    dc_claim claim;                     /* the claim on the output; rank 0 holds the lock */
-    int64_t rows_per_round;             /* per rank; 0: as many as fit into 64 MiB */
+    const char *model, *input, *output;    /* paths, borrowed */
+    const char *label_dataset;             /* borrowed; NULL: use /y if the input has it */
+    const char *matrix;                    /* borrowed; NULL: X */
+    bool force;                            /* replace any file that has the output's name */
+    const char *files[2];                  /* model and input */
+    char options[2 * DC_H5_NAME_MAX + 32]; /* other options that decide the output */
+    dc_recipe recipe;                      /* what the output is made of: files and options */
+    dc_claim claim;                        /* the claim on the output; rank 0 holds the lock */
+    int64_t rows_per_round;                /* per rank; 0: as many as fit into 64 MiB */
     dc_trained trained;
     dc_config deck; /* deck of the training run, if it has a method; holds the method's keys */
     dc_row_stream stream;

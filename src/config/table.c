@@ -196,8 +196,10 @@ const dc_key dc_key_table[] = {
 
     {KEY("input", "data", DC_KEY_PATH, input.data, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "dataset file path",
-     .doc = "HDF5 file with /X [N, D] and, if there are labels, /y [N]; `dcmpi convert` makes it from other formats. "
-            "builtin:glyphs is the built-in problem, generated in memory. Labels only score the result."},
+     .doc =
+         "HDF5 file with /X [N, D] and, if there are labels, /y [N], or an .h5ad of AnnData, sparse or dense; `dcmpi "
+         "convert` makes one from other formats. builtin:glyphs is the built-in problem, generated in memory. Labels "
+         "only score the result."},
     {KEY("input", "scale", DC_KEY_CHOICE, input.scale, "unit"), .choices = scales, .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .result = true, .also = "scaling normalize", .source = GUO ", x/255",
      .doc = "unit: the range of the whole matrix to [0, 1] (0..255 for uint8). symmetric: to [-1, 1]. dec: times a "
@@ -227,10 +229,15 @@ const dc_key dc_key_table[] = {
     {KEY("input", "rows", DC_KEY_INT, input.rows, "0"), .min = 0, .max = MAX_COUNT, .unit = "rows",
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_samples max_rows",
      .doc = "Use only this many rows, the first ones; 0: all (of the built-in problem: 10000)."},
+    {KEY("input", "matrix", DC_KEY_PATH, input.matrix, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
+     .also = "layer raw use_raw layers anndata h5ad sparse csr",
+     .doc =
+         "Which matrix of an AnnData file (.h5ad) the rows are: X, raw/X, or layers/NAME, sparse or dense. None: X."},
     {KEY("input", "label_dataset", DC_KEY_PATH, input.label_dataset, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .also = "labels y label_column target obs",
      .doc = "Where the file has its labels, if not in /y: a vector of integers or names, or a categorical of AnnData, "
-            "such as /obs/cell_type. -1, NaN, an empty text, NA, None and ? mean no label: such rows are clustered and "
+            "such as /obs/cell_type, or cell_type alone. -1, NaN, an empty text, NA, None and ? mean no label: such "
+            "rows are clustered and "
             "not scored."},
     {KEY("input", "image_shape", DC_KEY_LIST, input.image_shape, "[]"), .min = 1, .max = 1 << 20,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "shape image_size height width",

@@ -13,13 +13,14 @@ typedef struct {
 } dc_stored_hash;
 typedef struct {
     dc_file_state file; /* state of the file when the header was read */
-    dc_gidx rows;       /* rows that the checksums cover */
-    dc_stored_hash X, y, ids;
+    char matrix[DC_H5_NAME_MAX], ids[DC_H5_NAME_MAX];
+    dc_gidx rows; /* rows that the checksums cover */
+    dc_stored_hash X, y, id_hash;
     dc_stored_hash whole; /* written by older versions instead of X */
 } dc_data_promise;
-/* labels: dataset of the labels, NULL: none. */
-DC_CHECKED dc_status dc_data_read_promise(dc_h5 *h5, dc_gidx rows, const char *labels, bool has_ids,
-                                          dc_data_promise *p);
+/* matrix, labels, ids: where these are; labels and ids may be NULL: none. */
+DC_CHECKED dc_status dc_data_read_promise(dc_h5 *h5, dc_gidx rows, const char *matrix, const char *labels,
+                                          const char *ids, dc_data_promise *p);
 /* What will happen to the checksums if `ranks` ranks read N rows. */
 dc_checksum dc_data_checksum_of(const dc_data_promise *p, dc_gidx N, int ranks);
 
@@ -28,6 +29,9 @@ typedef struct dc_data_sums dc_data_sums;
 DC_CHECKED dc_status dc_data_sums_create(const dc_data_promise *p, dc_gidx N, int ranks, dc_data_sums **out);
 void dc_data_sums_destroy(dc_data_sums **sums);
 void dc_data_sums_add_rows(dc_data_sums *s, size_t row_bytes, dc_gidx first, dc_gidx n, const void *rows);
+/* Sparse rows: row i has the columns col[e - ptr[0]] and stored values val[e - ptr[0]], ptr[i] <= e < ptr[i+1]. */
+void dc_data_sums_add_sparse(dc_data_sums *s, size_t value_bytes, dc_gidx first, dc_gidx n, const int64_t *ptr,
+                             const int32_t *col, const void *val);
 void dc_data_sums_add_labels(dc_data_sums *s, size_t label_bytes, dc_gidx first, dc_gidx n, const void *labels);
 void dc_data_sums_add_ids(dc_data_sums *s, size_t id_bytes, dc_gidx first, dc_gidx n, const void *ids);
 /* Collective: returns the status for all ranks after a failed read: DC_ERR_DATA if the file has changed, else st. */
@@ -36,11 +40,21 @@ DC_CHECKED dc_status dc_data_sums_blame(dc_comm *comm, const dc_data_sums *s, co
  * changed). */
 DC_CHECKED dc_status dc_data_sums_compare(dc_comm *comm, const dc_data_sums *s, const char *path, dc_checksum *outcome);
 
+/* How a file stores a sparse matrix. */
+typedef struct {
+    bool by_columns;         /* CSC */
+    dc_h5_type index, value; /* as stored; DC_H5_OTHER: the library converts */
+} dc_sparse_types;
+
 /* What loading needs, which is more than dc_data_header tells. */
 typedef struct dc_data_shape {
     dc_data_header head;
     dc_data_promise promise; /* not set for the built-in problem */
     bool builtin;
+    char matrix[DC_H5_NAME_MAX];    /* dataset or group of the rows */
+    char ids[DC_H5_NAME_MAX];       /* column of the ids, "": none */
+    char features[DC_H5_NAME_MAX];  /* column of the names of the columns, "": see feature_names of the file */
+    dc_sparse_types sparse;         /* for head.sparse */
     char labels[DC_LABEL_NAME_MAX]; /* dataset or group of the labels */
     dc_h5_type label_type;          /* DC_H5_OTHER: labels are read by name */
     size_t id_bytes;                /* bytes of a stored id if ids have a checksum, else 0 */
@@ -83,8 +97,8 @@ DC_CHECKED dc_status dc_data_labels_read(dc_comm *comm, dc_data_labels *labels, 
                                          dc_data_sums *sums, int32_t *y);
 void dc_data_labels_end(dc_data_labels **labels);
 
-/* *text = names of the D columns, one per line, NULL if there are none; the caller frees it. */
-DC_CHECKED dc_status dc_data_feature_names(const char *path, int64_t D, char **text);
+/* *text = names of the columns, one per line, NULL if there are none; the caller frees it. */
+DC_CHECKED dc_status dc_data_feature_names(const char *path, const dc_data_shape *shape, char **text);
 
 /* Ids of rows (ids.c), used in the same way. */
 typedef struct dc_data_ids dc_data_ids;
@@ -102,6 +116,7 @@ DC_CHECKED dc_status dc_data_examine(dc_comm *comm, dc_dataset *data, const dc_d
 /* Statistics of the stored values over all ranks; equal bits for every number of ranks and threads. */
 typedef struct {
     double *col_min, *col_max, *col_sum; /* [D], owned */
+    double *col_stored;                  /* [D] values that sparse data store, owned; NULL for dense data */
     double sum_squares;
     int64_t n_constant; /* columns with one value */
     int64_t n_clipped;  /* clipped values */

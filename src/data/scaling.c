@@ -19,6 +19,7 @@
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/sum.h"
+#include "sparse.h"
 
 /* Smallest spread of scaled values that is accepted: 2^26 times the smallest normal float. */
 static const double LEAST_SPREAD = 0x1p-100;
@@ -133,6 +134,29 @@ static void block_variance(void *ctx, const dc_block *block, int thread, double 
     }
 }
 
+/* Of sparse rows only the stored values are added here; add_variance_of_zeros() adds the others. */
+static void block_sparse_variance(void *ctx, const dc_block *block, int thread, double *leaf)
+{
+    const variance_pass *p = ctx;
+    const dc_csr *m = &p->data->csr;
+    (void)thread;
+    for (int64_t e = m->ptr[block->lo]; e < m->ptr[block->hi]; e++) {
+        const int64_t c = m->col[e];
+        double x = (double)m->val[e];
+        dc_data_clip_f64(p->data, c, 1, &x);
+        leaf[c] += (x - p->mean[c]) * (x - p->mean[c]);
+    }
+}
+
+static void add_variance_of_zeros(const dc_dataset *d, const double *stored, const double *mean, double *variance)
+{
+    for (int64_t c = 0; c < d->D; c++) {
+        double x = 0;
+        dc_data_clip_f64(d, c, 1, &x);
+        variance[c] += ((double)d->part.N - stored[c]) * (x - mean[c]) * (x - mean[c]);
+    }
+}
+
 static dc_status scale_standard(dc_comm *comm, dc_dataset *d, const dc_data_stats *s, int64_t *lost)
 {
     dc_status st = DC_OK;
@@ -146,7 +170,8 @@ static dc_status scale_standard(dc_comm *comm, dc_dataset *d, const dc_data_stat
     variance = work + D;
     for (size_t c = 0; c < D; c++) mean[c] = s->col_sum[c] / N;
     variance_pass p = {.data = d, .mean = mean, .row = work + 2 * D};
-    dc_sum_over_blocks(comm, sum, block_variance, &p, variance);
+    dc_sum_over_blocks(comm, sum, s->col_stored ? block_sparse_variance : block_variance, &p, variance);
+    if (s->col_stored) add_variance_of_zeros(d, s->col_stored, mean, variance);
     for (size_t c = 0; c < D; c++) {
         const bool constant = s->col_min[c] == s->col_max[c]; /* rounding of the mean may leave a tiny variance */
         float factor;
@@ -217,6 +242,33 @@ void dc_data_warn_of_offsets(int64_t lost)
                        (long long)lost);
 }
 
+/* Whether the zeros of sparse rows enter the network as zeros, so that the rows stay sparse. */
+static bool keeps_zeros(const dc_dataset *d)
+{
+    for (int64_t c = 0; c < d->D; c++)
+        if (d->shift[c] != 0 || (d->clip_lo && !(d->clip_lo[c] <= 0 && d->clip_hi[c] >= 0))) return false;
+    return true;
+}
+
+void dc_dataset_set_csr(dc_dataset *d, const dc_csr *rows)
+{
+    d->csr = *rows;
+    d->csr.scale = d->scale;
+    d->zeros_stay = keeps_zeros(d);
+    if (d->clip_lo) dc_sparse_clip(&d->csr, d->clip_lo, d->clip_hi);
+}
+
+static void settle_sparse(dc_dataset *d)
+{
+    const dc_csr rows = d->csr;
+    dc_dataset_set_csr(d, &rows);
+    if (!d->zeros_stay)
+        dc_log_note(
+            "%s: the scaling moves zeros, so rows of %lld values are made dense in each step; input.scale = none "
+            "or dec keeps them sparse",
+            d->source, (long long)d->D);
+}
+
 dc_status dc_data_scaling(dc_comm *comm, dc_dataset *d, const dc_data_stats *s)
 {
     dc_status st = DC_OK;
@@ -246,6 +298,7 @@ dc_status dc_data_scaling(dc_comm *comm, dc_dataset *d, const dc_data_stats *s)
         break;
     }
     dc_data_warn_of_offsets(lost);
+    if (dc_dataset_is_sparse(d)) settle_sparse(d);
     st = check_range(d, s);
 out:
     return st;

@@ -62,6 +62,8 @@ static dc_status fill_provenance(dc_h5 *h5, const dc_result *r)
     DC_TRY(put_str(h5, "job", r->from->job));
     DC_TRY(put_str(h5, "data", r->data->source));
     DC_TRY(put_str(h5, "data_type", dc_dtype_name(r->data->dtype)));
+    if (dc_dataset_csr(r->data)) DC_TRY(put_i64(h5, "/", "sparse_values", r->data->nnz));
+    if (r->cfg->input.matrix[0]) DC_TRY(put_str(h5, "matrix", r->cfg->input.matrix));
     DC_TRY(fill_hashes(h5, r->from, r->data));
     DC_TRY(put_i64(h5, "/", "parts", r->from->parts));
     DC_TRY(put_i64(h5, "/", "checkpoint", r->checkpoint));

@@ -11,7 +11,7 @@ static dc_status create_works(dc_frozen *f)
     DC_TRY(dc_graph_create(&f->graph));
     dc_output(f->graph, "features", dc_layers(f->graph, f->net, 0, f->depth, false, dc_batch(f->graph, f->net->D)));
     DC_TRY(dc_graph_finish(f->graph));
-    DC_TRY(dc_infer_create(&f->infer, f->graph, f->value, DC_FROZEN_TILE_ROWS));
+    DC_TRY(dc_infer_create(&f->infer, f->graph, f->value, DC_FROZEN_TILE_ROWS, NULL, 0));
 out:
     return st;
 }

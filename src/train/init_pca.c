@@ -50,7 +50,7 @@ static dc_status open_below(below *b, const dc_model *m, int l)
     DC_TRY(dc_graph_create(&b->graph));
     dc_output(b->graph, "features", dc_layers(b->graph, m->net, 0, l, false, dc_batch(b->graph, b->in)));
     DC_TRY(dc_graph_finish(b->graph));
-    DC_TRY(dc_infer_create(&b->infer, b->graph, m->params.value, TILE));
+    DC_TRY(dc_infer_create(&b->infer, b->graph, m->params.value, TILE, NULL, 0));
 out:
     return st;
 }

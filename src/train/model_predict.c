@@ -12,7 +12,7 @@ struct dc_predictor {
     const dc_trained *trained;
     dc_dataset view; /* rows of this piece */
     dc_method_env env;
-    dc_part part;
+    dc_part part, trained_part;
     dc_tile_cursor cursor;
     int64_t first, n; /* local rows of this piece: [first, first + n) */
     int64_t capacity;
@@ -47,7 +47,16 @@ int64_t dc_predict_pieces(const dc_trained *t, const dc_part *part, int64_t capa
     return pieces;
 }
 
-dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_part *part, dc_dtype dtype,
+/* Sparse rows go through the kernels of the training run: it decided by its own rows whether these are sparse enough.
+ */
+static void take_sparse(dc_predictor *p, const dc_trained *t)
+{
+    p->trained_part = (dc_part){.N = t->sparse_rows};
+    p->view.csr = (dc_csr){.D = t->D, .total = t->sparse_values};
+    p->env.input = (dc_rows){.part = &p->trained_part, .d = t->D, .csr = &p->view.csr};
+}
+
+dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_part *part, dc_dtype dtype, bool sparse,
                               int64_t capacity, const char *source)
 {
     dc_status st = DC_OK;
@@ -76,6 +85,7 @@ dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_
                              .keys = t->keys,
                              .slab = &t->slab,
                              .value = t->value};
+    if (sparse && t->sparse_rows > 0) take_sparse(p, t);
     if (t->has_method) {
         DC_TRY(dc_embedder_alloc(&p->embedder, dc_method_find(t->method), &p->env, t->tile_rows, rows));
         DC_TRY(dc_mem_alloc(&p->q, dc_mul_size(rows, (size_t)t->K), sizeof *p->q, "soft assignment"));
@@ -154,10 +164,11 @@ static dc_status check_embedding(const dc_predictor *p, const float *Z)
     return DC_OK;
 }
 
-dc_status dc_predictor_run(dc_predictor *p, const void *X, float *Z, int32_t *label, float *confidence,
-                           dc_strange_rows *strange)
+dc_status dc_predictor_run(dc_predictor *p, const void *X, const dc_csr *rows, float *Z, int32_t *label,
+                           float *confidence, dc_strange_rows *strange)
 {
     p->view.X = (void *)(uintptr_t)X;
+    if (rows) dc_dataset_set_csr(&p->view, rows);
     dc_status st = p->Z ? dc_pca_project(&p->view, p->part.row_lo + p->first, p->n, p->Z) : DC_OK;
     if (st == DC_OK) st = look_at_rows(p, strange);
     if (st != DC_OK) return st;

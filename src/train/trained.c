@@ -79,6 +79,20 @@ out:
     return st;
 }
 
+static dc_status read_sparse(dc_h5 *h5, const char *path, dc_trained *t)
+{
+    dc_status st = DC_OK;
+    dc_h5_info info;
+    DC_TRY(dc_h5_get_attr_i64(h5, "/", "sparse_values", &t->sparse_values, 1, NULL));
+    DC_TRY(dc_h5_dataset_info(h5, "/labels", &info));
+    t->sparse_rows = info.n_dims == 1 ? info.dims[0] : 0;
+    if (t->sparse_values < 0 || t->sparse_rows < 1)
+        st = DC_FAIL(DC_ERR_FORMAT, "%s: attribute sparse_values is %lld, for %lld rows", path,
+                     (long long)t->sparse_values, (long long)t->sparse_rows);
+out:
+    return st;
+}
+
 static dc_status read_attributes(dc_h5 *h5, const char *path, dc_trained *t)
 {
     dc_status st = DC_OK;
@@ -89,6 +103,7 @@ static dc_status read_attributes(dc_h5 *h5, const char *path, dc_trained *t)
     t->shards = dc_int(shards);
     t->range[0] = -INFINITY, t->range[1] = INFINITY; /* version 0.1.0 did not store it */
     if (dc_h5_has_attr(h5, "/", "scaled_range")) DC_TRY(dc_h5_get_attr_f64(h5, "/", "scaled_range", t->range, 2, NULL));
+    if (dc_h5_has_attr(h5, "/", "sparse_values")) DC_TRY(read_sparse(h5, path, t));
     t->tile_rows = DC_EMBED_TILE_MAX;
     if (t->has_method) DC_TRY(read_how_embedded(h5, path, t));
 out:
