@@ -40,7 +40,7 @@ ALLOWED["app"] = set(ALLOWED)
 HEADERS = {
     "base": "base status mem nameset log rng clock timer threads version signals file fault lock text heartbeat queue waiting beat keys",
     "comm": "comm cores watchdog wish",
-    "sum": "part sum csr_sum shard_tree outer moments",
+    "sum": "part sum csr_sum shard_tree outer moments singular",
     "io": "h5 h5_column h5_sparse claim recipe",
     "la": "la window csr",
     "dla": "dla",
@@ -58,7 +58,7 @@ PLACES = {
     "MPI only in src/comm": (r'#\s*include\s*[<"]mpi\.h|\bMPI_[A-Z]\w+\s*\(', r"src/comm/|src/(io/h5\w*|la/dla\w*)\.c|src/la/scalapack_decl\.h"),
     "comm_mpi.h only in src/comm, io/h5, la/dla": (r'#\s*include\s*"(comm/)?comm_mpi\.h"', r"src/comm/|src/(io/h5\w*|la/dla\w*)\.[ch]"),
     "HDF5 only in src/io": (r"#\s*include\s*<hdf5|\bH5[A-Z]+[a-z_]\w*\s*\(", r"src/io/"),
-    "oneDNN, CBLAS and LAPACK only in la/gemm.c, la/blas_info.c, la/eigen.c, la/dla*.c": (r"#\s*include\s*<(oneapi/dnnl|dnnl|cblas|openblas)|\b(cblas|dnnl|openblas)_\w+\s*\(|\b[sd](sy|ge|po|st)[a-z0-9]{2,4}_\s*\(", r"src/la/(gemm|blas_info|eigen|dla\w*)\.c|src/la/scalapack_decl\.h"),
+    "oneDNN, CBLAS and LAPACK only in la/gemm.c, la/blas_info.c, la/eigen.c, la/orthogonal.c, la/dla*.c": (r"#\s*include\s*<(oneapi/dnnl|dnnl|cblas|openblas)|\b(cblas|dnnl|openblas)_\w+\s*\(|\b[sd](sy|ge|po|st)[a-z0-9]{2,4}_\s*\(", r"src/la/(gemm|blas_info|eigen|orthogonal|dla\w*)\.c|src/la/scalapack_decl\.h"),
     "ScaLAPACK only in la/dla*.c": (r"\b(Cblacs_\w+|Csys2blacs_handle|p[sd][a-z]{4,7}_)\s*\(", r"src/la/(dla\w*\.c|scalapack_decl\.h)"),
     "libyaml only in src/config": (r"#\s*include\s*<yaml", r"src/config/"),
     "libunistring only in terms/tokens.c": (r"#\s*include\s*<uni(case|type|str|norm)", r"src/terms/tokens\.c"),

@@ -26,14 +26,25 @@ typedef struct {
     bool whiten;
 } dc_pca_request;
 
-/* The map from scaled columns to components. All arrays are owned; without components k is 0. */
+/* input.reduce: leading singular vectors, those of the rows minus their mean, or a Gaussian matrix (reduce.c). */
+typedef enum { DC_REDUCE_NONE, DC_REDUCE_SVD, DC_REDUCE_PCA, DC_REDUCE_RANDOM } dc_reduce_kind;
+/* input.norm: rows divided by this norm, as they enter the network (norm.c). */
+typedef enum { DC_ROW_NORM_NONE, DC_ROW_NORM_L2, DC_ROW_NORM_L1, DC_ROW_NORM_MAX } dc_row_norm;
+const char *dc_reduce_name(dc_reduce_kind kind);
+const char *dc_row_norm_name(dc_row_norm norm);
+
+/* The map from scaled columns to components, of input.scale = pca or of input.reduce. All arrays are owned; without
+ * components k is 0. */
 typedef struct {
     int64_t k;
-    double total;      /* variance of all columns of the data together */
-    double *variance;  /* [k] variance of the components of the data, descending */
-    float *direction;  /* [k x D] components, as rows of length 1 */
-    float *factor;     /* [k] what a component is multiplied with */
-    float *projection; /* [D x k] directions times factors: rows times this are what enters the network */
+    double total;     /* variance of all columns of the data together; 0 with a random projection */
+    double *variance; /* [k] variance of the components of the data; NULL with a random projection */
+    double *value;    /* [k] singular values, descending; NULL unless a reduction gives them */
+    float *direction; /* [k x D] components, as rows */
+    float *factor;    /* [k] what a component is multiplied with */
+    float *offset;    /* [k] what is subtracted after that; NULL: nothing */
+    float
+        *projection; /* [D x k] directions times factors: rows times this, minus offset, are what enters the network */
 } dc_pca;
 
 /* Clipping: values outside two bounds are replaced by the nearer bound before scaling. The struct has no padding. */
@@ -79,6 +90,9 @@ typedef struct {
     double *clip_lo, *clip_hi;     /* [D], global, owned: bounds for clipping; NULL: none */
     float *shift, *scale;          /* [D], global, owned: a row enters the network as (x - shift) * scale */
     dc_pca pca;                    /* global: if k > 0, as these components of (x - shift) * scale */
+    dc_reduce_kind reduce;         /* that made them; DC_REDUCE_NONE with input.scale = pca */
+    dc_row_norm norm;              /* and then divided by this norm */
+    float *row_scale;              /* [n] 1 / norm of the scaled columns, owned; NULL without a norm, or with Z */
     float *Z;                      /* [n x k] the components of this rank's rows, owned; NULL if k is 0 */
     char source[DC_PATH_MAX];      /* path, or "builtin:glyphs" */
     uint64_t hash;                 /* global checksum of X: XXH3 of each shard's bytes, hashed in shard order */
@@ -103,7 +117,9 @@ typedef struct {
     int64_t C;        /* number of classes if the file states it; 0: unknown, or no labels */
     int n_image_dims; /* 0: the rows are not known to be images */
     int64_t image_shape[DC_IMAGE_DIMS_MAX];
-    int64_t components;                   /* principal components that enter the network, at most; 0: the columns do */
+    int64_t components;    /* components that enter the network, at most; 0: the columns do */
+    dc_reduce_kind reduce; /* that makes them */
+    dc_row_norm norm;
     bool sparse;                          /* the rows are stored in compressed form, and stay so in memory */
     int64_t nnz;                          /* values that sparse data store */
     int64_t nnz_before[DC_NNZ_MARKS + 1]; /* how many of them stand before row i * N / DC_NNZ_MARKS */
@@ -141,7 +157,9 @@ typedef struct {
     int64_t image_shape[DC_IMAGE_DIMS_MAX]; /* height, width[, channels]; their product must be D */
     dc_clip clip;
     dc_scale_kind scale;
-    dc_pca_request pca; /* used if scale is DC_SCALE_PCA */
+    dc_pca_request pca; /* used if scale is DC_SCALE_PCA; pca.wanted.components also with `reduce` */
+    dc_reduce_kind reduce;
+    dc_row_norm norm;
 } dc_data_request;
 
 /* Reads the header of the file; not collective. Errors: DC_ERR_DATA for files that are not dcmpi data files (the text
@@ -173,7 +191,8 @@ DC_CHECKED dc_status dc_dataset_check_sparse(const char *path);
  * values, compares the file's checksums, audits, and computes the scaling; all arguments are global. A file that
  * changes while it is read is an error. NaN and Inf are errors (the text names the first row and column, and the
  * count); so are fewer than K distinct rows; constant columns get a NOTE and are only shifted. shift, scale, hash, min,
- * max and mean have the same bits for every number of ranks and threads. `seed` is used by the built-in problem only.
+ * max and mean have the same bits for every number of ranks and threads. `seed` is used by the built-in problem and by
+ * `reduce`.
  * *out is owned by the caller. Errors, the same on all ranks: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY, DC_ERR_USAGE (more
  * ranks than shards). */
 DC_CHECKED dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int shards, uint64_t seed,
@@ -235,10 +254,14 @@ DC_CHECKED dc_status dc_pca_prepare(dc_pca *pca, int64_t D);
 void dc_pca_release(dc_pca *pca);
 /* Share of the variance of the data that its components hold. */
 double dc_pca_share(const dc_pca *pca);
-/* Components Z[n x k] of the first n local rows of `data`, of which the first has the global number `first`: the bits
- * of a row depend on its values and its global number alone. Local, threaded. Errors: DC_ERR_MEMORY. */
+/* Components Z[n x k] of the first n local rows of `data`, divided by data->norm; the first has the global number
+ * `first`: the bits of a row depend on its values and its global number alone. Local, threaded. Errors: DC_ERR_MEMORY.
+ */
 DC_CHECKED dc_status dc_pca_project(const dc_dataset *data, dc_gidx first, int64_t n, float *Z);
 double dc_pca_project_bytes(int64_t D, int64_t k);
+/* row_scale[n]: 1 / norm of the scaled columns of the first n local rows of data that have no row_scale, 1 for rows of
+ * zeros: functions of the row alone. Local, threaded. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_dataset_norms(const dc_dataset *data, dc_row_norm norm, int64_t n, float *row_scale);
 
 /* Gives every rank the stored (unscaled) rows with these global numbers: out[n x D] in the stored type; a negative
  * number gives a row of zeros. Collective. Errors: DC_ERR_MEMORY. */
@@ -267,7 +290,7 @@ typedef struct {
     size_t id_bytes;     /* 0 without ids; global */
     char *feature_names; /* as in dc_dataset; rank 0, owned */
     struct dc_data_shape *shape;         /* owned */
-    struct dc_sparse_reader *reader;     /* owned; NULL for dense files */
+    struct dc_data_csr_reader *reader;   /* owned; NULL for dense files */
     struct dc_data_labels *label_reader; /* owned; NULL without labels */
     struct dc_data_ids *id_reader;       /* owned; NULL without ids */
     dc_checksum checksum;                /* outcome of the checksum of the file */

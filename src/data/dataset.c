@@ -121,7 +121,7 @@ static dc_status ask_for_room(void *ctx, size_t bytes)
 static dc_status load_sparse(dc_comm *comm, dc_dataset *d, const dc_data_shape *s, dc_data_sums *sums)
 {
     asking a = {d, dc_comm_node_size(comm)};
-    const dc_status st = dc_sparse_load(comm, d->source, s, &d->part, sums, ask_for_room, &a, &d->csr);
+    const dc_status st = dc_data_csr_load(comm, d->source, s, &d->part, sums, ask_for_room, &a, &d->csr);
     if (st != DC_OK) return st;
     dc_csr *m = &d->csr;
     m->total = m->ptr[m->n];
@@ -163,12 +163,14 @@ dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int sha
     d->D = shape.head.D;
     d->dtype = shape.head.dtype;
     d->scale_kind = request->scale;
+    d->reduce = request->reduce;
+    d->norm = request->norm;
     d->n_image_dims = shape.n_image_dims;
     memcpy(d->image_shape, shape.image_shape, sizeof d->image_shape);
     snprintf(d->source, sizeof d->source, "%s", request->path);
     DC_TRY_ALL(comm, take_memory(d, shape.head.sparse, shape.head.has_labels, dc_comm_node_size(comm)));
     DC_TRY(shape.builtin ? generate_rows(comm, d, seed) : load_rows(comm, d, &shape));
-    DC_TRY(dc_data_examine(comm, d, request, K));
+    DC_TRY(dc_data_examine(comm, d, request, seed, K));
     *out = d;
 out:
     if (st != DC_OK) dc_dataset_destroy(&d);
@@ -186,7 +188,7 @@ void dc_dataset_destroy(dc_dataset **data)
     dc_dataset *d = *data;
     if (!d) return;
     dc_mem_free(&d->X);
-    dc_sparse_release(&d->csr);
+    dc_data_csr_release(&d->csr);
     dc_mem_free(&d->y);
     dc_mem_free(&d->classes);
     dc_mem_free(&d->ids);
@@ -196,6 +198,7 @@ void dc_dataset_destroy(dc_dataset **data)
     dc_mem_free(&d->shift);
     dc_mem_free(&d->scale);
     dc_mem_free(&d->Z);
+    dc_mem_free(&d->row_scale);
     dc_pca_release(&d->pca);
     dc_mem_free(data);
 }

@@ -58,7 +58,7 @@ static void scatter(const dc_dataset *d, int64_t row, int64_t c, int64_t width, 
 {
     const dc_csr *m = &d->csr;
     memset(out, 0, (size_t)width * sizeof *out);
-    for (int64_t e = dc_sparse_find(m, row, c); e < m->ptr[row + 1] && m->col[e] < c + width; e++)
+    for (int64_t e = dc_data_csr_find(m, row, c); e < m->ptr[row + 1] && m->col[e] < c + width; e++)
         out[m->col[e] - c] = dc_csr_value(m, row, e);
 }
 
@@ -67,7 +67,7 @@ static void convert_sparse(const dc_dataset *d, int64_t row, int64_t c, int64_t 
 {
     const dc_csr *m = &d->csr;
     memset(out, 0, (size_t)width * sizeof *out);
-    for (int64_t e = dc_sparse_find(m, row, c); e < m->ptr[row + 1] && m->col[e] < c + width; e++)
+    for (int64_t e = dc_data_csr_find(m, row, c); e < m->ptr[row + 1] && m->col[e] < c + width; e++)
         out[m->col[e] - c] = m->val[e];
     for (int64_t k = 0; d->clip_lo && k < width; k++) {
         const double x = (double)out[k], lo = d->clip_lo[c + k], hi = d->clip_hi[c + k];
@@ -119,6 +119,8 @@ static void convert_piece(const dc_dataset *d, int64_t row, int64_t c, int64_t w
         memcpy(out, d->Z + row * d->pca.k + c, (size_t)width * sizeof *out);
     else
         convert_columns(d, row, c, width, out);
+    if (!d->row_scale || dc_dataset_csr(d)) return; /* the values of sparse rows have the factor already */
+    for (int64_t i = 0; i < width; i++) out[i] *= d->row_scale[row];
 }
 
 static int64_t width_of(const dc_dataset *d)
@@ -222,7 +224,7 @@ int64_t dc_dataset_outside(const dc_dataset *data, int64_t n, float lo, float hi
 static void sparse_piece_f64(const dc_csr *m, int64_t row, int64_t c, int64_t width, double *restrict out)
 {
     memset(out, 0, (size_t)width * sizeof *out);
-    for (int64_t e = dc_sparse_find(m, row, c); e < m->ptr[row + 1] && m->col[e] < c + width; e++)
+    for (int64_t e = dc_data_csr_find(m, row, c); e < m->ptr[row + 1] && m->col[e] < c + width; e++)
         out[m->col[e] - c] = (double)m->val[e];
 }
 

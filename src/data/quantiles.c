@@ -38,7 +38,7 @@ dc_status dc_data_quantiles(dc_comm *comm, const dc_dataset *d, int n, const dou
 {
     dc_status st = DC_OK;
     dc_selection s = {0};
-    if (dc_dataset_is_sparse(d)) return dc_sparse_quantiles(comm, d, n, p, out);
+    if (dc_dataset_is_sparse(d)) return dc_data_csr_quantiles(comm, d, n, p, out);
     DC_TRY_ALL(comm, dc_selection_take(n, d->D, &s));
     for (int64_t c = 0; c < d->D; c += s.width) {
         const int64_t width = DC_MIN(s.width, d->D - c);

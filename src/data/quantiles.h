@@ -24,8 +24,8 @@ void dc_selection_narrow(dc_selection *s, int64_t column, int shift);
 void dc_selection_finish(const dc_dataset *d, int64_t c, const double *p, const double *value, int n, double *out);
 
 /* dc_data_quantiles() for sparse data: zeros are counted, not looked at. */
-DC_CHECKED dc_status dc_sparse_quantiles(dc_comm *comm, const dc_dataset *d, int n, const double *p, double *out);
-double dc_sparse_quantiles_bytes(int64_t D, int n);
+DC_CHECKED dc_status dc_data_csr_quantiles(dc_comm *comm, const dc_dataset *d, int n, const double *p, double *out);
+double dc_data_csr_quantiles_bytes(int64_t D, int n);
 
 /* For the stored values, but zeros, in columns with slot[column] >= 0: counts as dc_data_count_bytes() does, with the
  * slots for columns. Threaded. */

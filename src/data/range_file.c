@@ -17,7 +17,7 @@ typedef struct {
     int64_t N, D, piece_rows;
     double *min, *max, *row; /* [D] each; of sparse data, row counts the stored values of each column */
     dc_data_shape shape;
-    dc_sparse_reader sparse;
+    dc_data_csr_reader sparse;
     int64_t room; /* values of sparse rows that there is room for */
 } reader;
 
@@ -33,7 +33,7 @@ static dc_status take_rows(reader *r)
     const dc_status st = dc_mem_alloc(&ptr, (size_t)r->piece_rows + 1, sizeof *ptr, "piece of rows");
     if (st != DC_OK) return st;
     r->view.csr = (dc_csr){.D = r->D, .ptr = ptr};
-    return dc_sparse_open_local(r->path, &r->shape, &r->sparse);
+    return dc_data_csr_open_local(r->path, &r->shape, &r->sparse);
 }
 
 static dc_status open_reader(reader *r, const char *path)
@@ -57,8 +57,8 @@ out:
 static void close_reader(reader *r)
 {
     (void)!dc_h5_close(&r->h5);
-    dc_sparse_close(&r->sparse);
-    dc_sparse_release(&r->view.csr);
+    dc_data_csr_close(&r->sparse);
+    dc_data_csr_release(&r->view.csr);
     dc_mem_free(&r->view.X);
     dc_mem_free(&r->min);
     dc_mem_free(&r->max);
@@ -70,7 +70,7 @@ static dc_status read_rows(reader *r, int64_t lo, int64_t n)
 {
     r->view.part.row_lo = lo;
     r->view.part.row_hi = lo + n;
-    if (r->shape.head.sparse) return dc_sparse_read_local(&r->sparse, lo, n, &r->room, &r->view.csr);
+    if (r->shape.head.sparse) return dc_data_csr_read_local(&r->sparse, lo, n, &r->room, &r->view.csr);
     return dc_data_status(dc_h5_read_rows(r->h5, r->shape.matrix, dc_data_h5_type(r->view.dtype), lo, n, r->view.X));
 }
 

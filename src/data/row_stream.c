@@ -89,7 +89,7 @@ dc_status dc_row_stream_start(dc_comm *comm, dc_row_stream *s, const dc_part *pa
     DC_TRY_ALL(comm, take_memory(s));
     if (s->head.sparse) {
         DC_TRY_ALL(comm, dc_mem_alloc(&s->reader, 1, sizeof *s->reader, "sparse rows"));
-        DC_TRY(dc_sparse_open(comm, s->source, s->shape, s->reader));
+        DC_TRY(dc_data_csr_open(comm, s->source, s->shape, s->reader));
     }
     DC_TRY(start_columns(comm, s));
 out:
@@ -152,9 +152,9 @@ static dc_status read_sparse(dc_comm *comm, dc_row_stream *s, const dc_part *pie
     dc_status st = DC_OK;
     int64_t first;
     s->csr.n = s->n;
-    DC_TRY(dc_sparse_read_pointers(comm, s->reader, piece, (int64_t *)(uintptr_t)s->csr.ptr, &first));
-    DC_TRY_ALL(comm, dc_sparse_make_room(s->csr.ptr[s->n], &s->entries, &s->csr));
-    DC_TRY(dc_sparse_read(comm, s->reader, piece, first, s->sums, &s->csr));
+    DC_TRY(dc_data_csr_read_pointers(comm, s->reader, piece, (int64_t *)(uintptr_t)s->csr.ptr, &first));
+    DC_TRY_ALL(comm, dc_data_csr_make_room(s->csr.ptr[s->n], &s->entries, &s->csr));
+    DC_TRY(dc_data_csr_read(comm, s->reader, piece, first, s->sums, &s->csr));
 out:
     return st;
 }
@@ -184,9 +184,9 @@ dc_status dc_row_stream_end(dc_comm *comm, dc_row_stream *s)
 void dc_row_stream_close(dc_row_stream *s)
 {
     dc_data_sums_destroy(&s->sums);
-    if (s->reader) dc_sparse_close(s->reader);
+    if (s->reader) dc_data_csr_close(s->reader);
     dc_mem_free(&s->reader);
-    dc_sparse_release(&s->csr);
+    dc_data_csr_release(&s->csr);
     dc_mem_free(&s->X);
     dc_mem_free(&s->y);
     dc_mem_free(&s->ids);

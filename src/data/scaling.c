@@ -255,7 +255,7 @@ void dc_dataset_set_csr(dc_dataset *d, const dc_csr *rows)
     d->csr = *rows;
     d->csr.scale = d->scale;
     d->zeros_stay = keeps_zeros(d);
-    if (d->clip_lo) dc_sparse_clip(&d->csr, d->clip_lo, d->clip_hi);
+    if (d->clip_lo) dc_data_csr_clip(&d->csr, d->clip_lo, d->clip_hi);
 }
 
 static void settle_sparse(dc_dataset *d)

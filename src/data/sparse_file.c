@@ -16,7 +16,7 @@ static dc_status check_finite(const char *path, dc_gidx first, const dc_csr *m)
     return DC_OK;
 }
 
-static dc_status check_pieces(const char *path, const dc_data_header *head, dc_sparse_reader *r)
+static dc_status check_pieces(const char *path, const dc_data_header *head, dc_data_csr_reader *r)
 {
     dc_status st = DC_OK;
     int64_t room = 0, *ptr = NULL;
@@ -25,11 +25,11 @@ static dc_status check_pieces(const char *path, const dc_data_header *head, dc_s
     DC_TRY(dc_mem_alloc(&ptr, (size_t)rows + 1, sizeof *ptr, "piece of sparse rows"));
     m.ptr = ptr;
     for (dc_gidx lo = 0; lo < head->N; lo += rows) {
-        DC_TRY(dc_sparse_read_local(r, lo, DC_MIN(rows, head->N - lo), &room, &m));
+        DC_TRY(dc_data_csr_read_local(r, lo, DC_MIN(rows, head->N - lo), &room, &m));
         DC_TRY(check_finite(path, lo, &m));
     }
 out:
-    dc_sparse_release(&m);
+    dc_data_csr_release(&m);
     return st;
 }
 
@@ -37,14 +37,14 @@ dc_status dc_dataset_check_sparse(const char *path)
 {
     dc_status st = DC_OK;
     dc_data_shape shape;
-    dc_sparse_reader r = {0};
+    dc_data_csr_reader r = {0};
     DC_TRY(dc_data_describe(&(dc_data_request){.path = path}, &shape));
     if (shape.sparse.by_columns)
         return DC_FAIL(DC_ERR_DATA, "%s: '%s' is stored by columns; first: dcmpi convert %s OUT.h5", path, shape.matrix,
                        path);
-    DC_TRY(dc_sparse_open_local(path, &shape, &r));
+    DC_TRY(dc_data_csr_open_local(path, &shape, &r));
     st = check_pieces(path, &shape.head, &r);
 out:
-    dc_sparse_close(&r);
+    dc_data_csr_close(&r);
     return st;
 }

@@ -63,7 +63,7 @@ static dc_status fail_row(const char *source, dc_gidx first, const dc_csr *m, in
                    source, (long long)(first + row), (long long)m->D - 1);
 }
 
-dc_status dc_sparse_check(const char *source, dc_gidx first, const dc_csr *m)
+dc_status dc_data_csr_check(const char *source, dc_gidx first, const dc_csr *m)
 {
     int64_t bad = m->n;
 #pragma omp parallel for schedule(dynamic, 256) reduction(min : bad)
@@ -72,7 +72,7 @@ dc_status dc_sparse_check(const char *source, dc_gidx first, const dc_csr *m)
     return bad == m->n ? DC_OK : fail_row(source, first, m, bad);
 }
 
-int64_t dc_sparse_find(const dc_csr *m, int64_t row, int64_t c)
+int64_t dc_data_csr_find(const dc_csr *m, int64_t row, int64_t c)
 {
     int64_t lo = m->ptr[row], hi = m->ptr[row + 1];
     while (lo < hi) {
@@ -85,7 +85,7 @@ int64_t dc_sparse_find(const dc_csr *m, int64_t row, int64_t c)
     return lo;
 }
 
-void dc_sparse_clip(const dc_csr *m, const double *lo, const double *hi)
+void dc_data_csr_clip(const dc_csr *m, const double *lo, const double *hi)
 {
     float *val = (float *)(uintptr_t)m->val;
 #pragma omp parallel for schedule(static)

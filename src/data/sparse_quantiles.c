@@ -101,7 +101,7 @@ static void select_block(dc_comm *comm, sparse_selection *q, int64_t used)
     }
 }
 
-dc_status dc_sparse_quantiles(dc_comm *comm, const dc_dataset *d, int n, const double *p, double *out)
+dc_status dc_data_csr_quantiles(dc_comm *comm, const dc_dataset *d, int n, const double *p, double *out)
 {
     dc_status st = DC_OK;
     sparse_selection q = {.d = d, .p = p};
@@ -121,7 +121,7 @@ out:
     return st;
 }
 
-double dc_sparse_quantiles_bytes(int64_t D, int n)
+double dc_data_csr_quantiles_bytes(int64_t D, int n)
 {
     return dc_data_quantiles_bytes(D, n) + 28.0 * (double)D;
 }

@@ -16,26 +16,26 @@ enum { PIECE_ENTRIES = 1 << 22 };
 
 /* ---- Opening ----------------------------------------------------------------------------------------------------- */
 
-dc_status dc_sparse_open_local(const char *path, const dc_data_shape *shape, dc_sparse_reader *r)
+dc_status dc_data_csr_open_local(const char *path, const dc_data_shape *shape, dc_data_csr_reader *r)
 {
-    *r = (dc_sparse_reader){.path = path, .shape = shape};
+    *r = (dc_data_csr_reader){.path = path, .shape = shape};
     snprintf(r->indptr, sizeof r->indptr, "%s/indptr", shape->matrix);
     snprintf(r->indices, sizeof r->indices, "%s/indices", shape->matrix);
     snprintf(r->data, sizeof r->data, "%s/data", shape->matrix);
     return dc_data_status(dc_h5_open(&r->h5, path, DC_H5_READ));
 }
 
-dc_status dc_sparse_open(dc_comm *comm, const char *path, const dc_data_shape *shape, dc_sparse_reader *r)
+dc_status dc_data_csr_open(dc_comm *comm, const char *path, const dc_data_shape *shape, dc_data_csr_reader *r)
 {
-    return dc_agree(comm, dc_sparse_open_local(path, shape, r));
+    return dc_agree(comm, dc_data_csr_open_local(path, shape, r));
 }
 
-void dc_sparse_close(dc_sparse_reader *r)
+void dc_data_csr_close(dc_data_csr_reader *r)
 {
     if (dc_h5_close(&r->h5) != DC_OK) dc_error_clear(); /* was only read */
 }
 
-dc_status dc_sparse_take(int64_t entries, dc_csr *out)
+dc_status dc_data_csr_take(int64_t entries, dc_csr *out)
 {
     int32_t *col = NULL;
     float *val = NULL;
@@ -52,7 +52,7 @@ dc_status dc_sparse_take(int64_t entries, dc_csr *out)
     return DC_OK;
 }
 
-void dc_sparse_release(dc_csr *m)
+void dc_data_csr_release(dc_csr *m)
 {
     dc_mem_free(&m->ptr);
     dc_mem_free(&m->col);
@@ -61,7 +61,7 @@ void dc_sparse_release(dc_csr *m)
 
 /* ---- Pointers ---------------------------------------------------------------------------------------------------- */
 
-static dc_status check_pointers(const dc_sparse_reader *r, dc_gidx row, int64_t n, const int64_t *ptr)
+static dc_status check_pointers(const dc_data_csr_reader *r, dc_gidx row, int64_t n, const int64_t *ptr)
 {
     for (int64_t i = 0; i <= n; i++) {
         const int64_t before = i > 0 ? ptr[i - 1] : 0;
@@ -74,7 +74,7 @@ static dc_status check_pointers(const dc_sparse_reader *r, dc_gidx row, int64_t 
     return DC_OK;
 }
 
-static dc_status read_pointers(dc_sparse_reader *r, dc_gidx row, int64_t n, int64_t *ptr, int64_t *first)
+static dc_status read_pointers(dc_data_csr_reader *r, dc_gidx row, int64_t n, int64_t *ptr, int64_t *first)
 {
     dc_status st = DC_OK;
     DC_TRY(dc_h5_read_rows(r->h5, r->indptr, DC_H5_I64, row, n + 1, ptr));
@@ -85,15 +85,15 @@ out:
     return dc_data_status(st);
 }
 
-dc_status dc_sparse_read_pointers(dc_comm *comm, dc_sparse_reader *r, const dc_part *piece, int64_t *ptr,
-                                  int64_t *first)
+dc_status dc_data_csr_read_pointers(dc_comm *comm, dc_data_csr_reader *r, const dc_part *piece, int64_t *ptr,
+                                    int64_t *first)
 {
     return dc_agree(comm, read_pointers(r, piece->row_lo, dc_part_rows(piece), ptr, first));
 }
 
 /* ---- Values ------------------------------------------------------------------------------------------------------ */
 
-dc_h5_type dc_sparse_read_type(dc_h5_type stored)
+dc_h5_type dc_data_csr_read_type(dc_h5_type stored)
 {
     return stored == DC_H5_OTHER ? DC_H5_F64 : stored;
 }
@@ -108,7 +108,7 @@ static int64_t narrow(const double *restrict x, int64_t n, float *restrict out)
     return first;
 }
 
-int64_t dc_sparse_to_float(dc_h5_type type, const void *stored, int64_t n, float *restrict out)
+int64_t dc_data_csr_to_float(dc_h5_type type, const void *stored, int64_t n, float *restrict out)
 {
     const uint8_t *restrict u8 = stored;
     const _Float16 *restrict f16 = stored;
@@ -146,7 +146,7 @@ static void narrow_columns(const int64_t *restrict x, int64_t n, int64_t D, int3
 }
 
 typedef struct {
-    dc_sparse_reader *r;
+    dc_data_csr_reader *r;
     const dc_csr *m;
     dc_gidx row_lo; /* global number of row 0 */
     int64_t first;  /* number of the first value in the file */
@@ -186,9 +186,9 @@ static dc_status convert_piece(const conversion *c, int64_t lo, int64_t hi)
 {
     dc_status st = DC_OK;
     const dc_csr *m = c->m;
-    dc_sparse_reader *r = c->r;
+    dc_data_csr_reader *r = c->r;
     const int64_t at = m->ptr[lo], n = m->ptr[hi] - at;
-    const dc_h5_type type = dc_sparse_read_type(r->shape->sparse.value);
+    const dc_h5_type type = dc_data_csr_read_type(r->shape->sparse.value);
     int32_t *col = (int32_t *)(uintptr_t)m->col + at;
     if (r->shape->sparse.index == DC_H5_I32) {
         DC_TRY(dc_h5_read_rows(r->h5, r->indices, DC_H5_I32, c->first + at, n, col));
@@ -199,7 +199,7 @@ static dc_status convert_piece(const conversion *c, int64_t lo, int64_t hi)
     DC_TRY(dc_h5_read_rows(r->h5, r->data, type, c->first + at, n, c->raw));
     if (c->sums)
         dc_data_sums_add_sparse(c->sums, dc_h5_type_bytes(type), c->row_lo + lo, hi - lo, m->ptr + lo, col, c->raw);
-    const int64_t bad = dc_sparse_to_float(type, c->raw, n, (float *)(uintptr_t)m->val + at);
+    const int64_t bad = dc_data_csr_to_float(type, c->raw, n, (float *)(uintptr_t)m->val + at);
     if (bad < n) st = fail_value(c, at + bad);
 out:
     return dc_data_status(st);
@@ -228,7 +228,7 @@ static dc_status read_direct(dc_comm *comm, const conversion *c)
 {
     dc_status st = DC_OK;
     const dc_csr *m = c->m;
-    const dc_sparse_reader *r = c->r;
+    const dc_data_csr_reader *r = c->r;
     dc_part entries = {.N = r->shape->head.nnz, .row_lo = c->first, .row_hi = c->first + m->ptr[m->n]};
     DC_TRY(dc_h5_read_part(comm, r->path, r->indices, DC_H5_I32, &entries, 1, (void *)(uintptr_t)m->col));
     DC_TRY(dc_h5_read_part(comm, r->path, r->data, DC_H5_F32, &entries, 1, (void *)(uintptr_t)m->val));
@@ -237,44 +237,44 @@ out:
     return dc_data_status(st);
 }
 
-dc_status dc_sparse_read(dc_comm *comm, dc_sparse_reader *r, const dc_part *piece, int64_t first, dc_data_sums *sums,
-                         const dc_csr *m)
+dc_status dc_data_csr_read(dc_comm *comm, dc_data_csr_reader *r, const dc_part *piece, int64_t first,
+                           dc_data_sums *sums, const dc_csr *m)
 {
     dc_status st = DC_OK;
     conversion c = {.r = r, .m = m, .row_lo = piece->row_lo, .first = first, .sums = sums};
-    const dc_sparse_types *t = &r->shape->sparse;
+    const dc_data_csr_types *t = &r->shape->sparse;
     DC_TRY(t->index == DC_H5_I32 && t->value == DC_H5_F32 ? read_direct(comm, &c) : convert_all(comm, &c));
-    DC_TRY_ALL(comm, dc_sparse_check(r->path, piece->row_lo, m));
+    DC_TRY_ALL(comm, dc_data_csr_check(r->path, piece->row_lo, m));
 out:
     return st;
 }
 
 /* ---- A piece by one process alone -------------------------------------------------------------------------------- */
 
-dc_status dc_sparse_make_room(int64_t entries, int64_t *room, dc_csr *m)
+dc_status dc_data_csr_make_room(int64_t entries, int64_t *room, dc_csr *m)
 {
     if (entries <= *room && m->col) return DC_OK;
     dc_mem_free(&m->col);
     dc_mem_free(&m->val);
     *room = entries;
-    return dc_sparse_take(entries, m);
+    return dc_data_csr_take(entries, m);
 }
 
-dc_status dc_sparse_read_local(dc_sparse_reader *r, dc_gidx row, int64_t n, int64_t *room, dc_csr *m)
+dc_status dc_data_csr_read_local(dc_data_csr_reader *r, dc_gidx row, int64_t n, int64_t *room, dc_csr *m)
 {
     dc_status st = DC_OK;
     conversion c = {.r = r, .m = m, .row_lo = row};
     int64_t pieces, most;
     m->n = n;
     DC_TRY(read_pointers(r, row, n, (int64_t *)(uintptr_t)m->ptr, &c.first));
-    DC_TRY(dc_sparse_make_room(m->ptr[n], room, m));
+    DC_TRY(dc_data_csr_make_room(m->ptr[n], room, m));
     count_pieces(m, &pieces, &most);
     DC_TRY(dc_mem_alloc_raw(&c.raw, (size_t)most, sizeof(int64_t), "piece of sparse rows"));
     for (int64_t lo = 0, hi; lo < n; lo = hi) {
         hi = piece_end(m, lo);
         DC_TRY(convert_piece(&c, lo, hi));
     }
-    DC_TRY(dc_sparse_check(r->path, row, m));
+    DC_TRY(dc_data_csr_check(r->path, row, m));
 out:
     dc_mem_free(&c.raw);
     return st;

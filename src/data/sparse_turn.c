@@ -10,7 +10,7 @@
 enum { PIECE_ENTRIES = 1 << 20 };
 
 typedef struct {
-    dc_sparse_reader *r;
+    dc_data_csr_reader *r;
     const dc_part *part;
     int64_t *begin; /* [D + 1] pointers of the columns */
     int64_t *row;   /* [PIECE_ENTRIES] rows of a piece of entries */
@@ -75,11 +75,11 @@ static dc_status take_entry(turning *t, int64_t entry, int64_t row, float value)
 static dc_status read_piece(turning *t, int64_t lo, int64_t n)
 {
     dc_status st = DC_OK;
-    const dc_h5_type type = dc_sparse_read_type(t->r->shape->sparse.value);
+    const dc_h5_type type = dc_data_csr_read_type(t->r->shape->sparse.value);
     DC_TRY(dc_h5_read_rows(t->r->h5, t->r->indices, DC_H5_I64, lo, n, t->row));
     if (!t->fill) goto out;
     DC_TRY(dc_h5_read_rows(t->r->h5, t->r->data, type, lo, n, t->raw));
-    const int64_t bad = dc_sparse_to_float(type, t->raw, n, t->value);
+    const int64_t bad = dc_data_csr_to_float(type, t->raw, n, t->value);
     if (bad < n)
         st =
             DC_FAIL(DC_ERR_DATA,
@@ -110,8 +110,8 @@ out:
     return st;
 }
 
-dc_status dc_sparse_turn(dc_comm *comm, dc_sparse_reader *r, const dc_part *part, dc_sparse_room room, void *ctx,
-                         dc_csr *out)
+dc_status dc_data_csr_turn(dc_comm *comm, dc_data_csr_reader *r, const dc_part *part, dc_data_csr_room room, void *ctx,
+                           dc_csr *out)
 {
     dc_status st = DC_OK;
     turning t = {.r = r, .part = part};
@@ -124,7 +124,7 @@ dc_status dc_sparse_turn(dc_comm *comm, dc_sparse_reader *r, const dc_part *part
     out->ptr = ptr;
     for (int64_t i = 0; i < out->n; i++) ptr[i + 1] = t.next[i + 1] += t.next[i];
     DC_TRY_ALL(comm, room(ctx, dc_mul_size((size_t)ptr[out->n], sizeof *out->col + sizeof *out->val)));
-    DC_TRY_ALL(comm, dc_sparse_take(ptr[out->n], out));
+    DC_TRY_ALL(comm, dc_data_csr_take(ptr[out->n], out));
     t.fill = out;
     DC_TRY(pass(comm, &t));
 out:
