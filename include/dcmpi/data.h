@@ -226,8 +226,8 @@ void dc_dataset_gather(const dc_dataset *data, const int64_t *rows, int64_t n, f
 void dc_dataset_rows(const dc_dataset *data, int64_t lo, int64_t n, float *out);
 /* These rows, for an algorithm that reads them in pieces; borrows the data. */
 dc_rows dc_rows_of_dataset(const dc_dataset *data);
-/* The rows as stored, clipped, but neither scaled nor turned into components. */
-dc_rows dc_rows_of_values(const dc_dataset *data);
+/* The rows as stored, clipped, but neither scaled nor turned into components. *stored must outlive them. */
+dc_rows dc_rows_of_values(const dc_dataset *data, dc_csr *stored);
 
 /* Whether the rows are stored in compressed form. */
 static inline bool dc_dataset_is_sparse(const dc_dataset *data)

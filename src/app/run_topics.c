@@ -112,7 +112,8 @@ static dc_status find_terms(dc_comm *comm, const dc_config *cfg, const dc_datase
                             dc_topics_result *out)
 {
     dc_status st = DC_OK;
-    const dc_rows words = dc_rows_of_values(data);
+    dc_csr stored;
+    const dc_rows words = dc_rows_of_values(data, &stored);
     out->words = "values of the data file";
     DC_TRY(dc_topics_terms(comm, &words, labels, cfg->cluster.clusters, cfg->output.top_terms, &out->topics));
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? name_terms(data, out) : DC_OK);

@@ -496,14 +496,14 @@ bool dc_convert_is_text(const dc_cli *cli)
 static dc_status probe_files(const dc_convert_config *cfg)
 {
     dc_status st = DC_OK;
-    if (!cfg->force && dc_apart_probe(DC_PROBE_OUTPUT, cfg->output, NULL, DC_ERR_FORMAT) != DC_OK) {
+    if (!cfg->force && dc_apart_probe(DC_PROBE_OUTPUT, cfg->output, DC_ERR_FORMAT) != DC_OK) {
         dc_error_clear();
         return DC_FAIL(DC_ERR_USAGE, "%s: output exists and is damaged; give another name, or --force to replace it",
                        cfg->output);
     }
     if (!cfg->vocabulary) return DC_OK;
-    DC_TRY(dc_apart_probe(DC_PROBE_DATA, cfg->vocabulary, NULL, DC_ERR_FORMAT));
-    DC_TRY(dc_apart_probe(DC_PROBE_MODEL, cfg->vocabulary, NULL, DC_ERR_FORMAT));
+    DC_TRY(dc_apart_probe_data(cfg->vocabulary, NULL, NULL));
+    DC_TRY(dc_apart_probe(DC_PROBE_MODEL, cfg->vocabulary, DC_ERR_FORMAT));
 out:
     return st;
 }

@@ -182,9 +182,15 @@ static void read_values(const void *ctx, int64_t lo, int64_t n, float *out)
         }
 }
 
-dc_rows dc_rows_of_values(const dc_dataset *data)
+dc_rows dc_rows_of_values(const dc_dataset *data, dc_csr *stored)
 {
-    return (dc_rows){.part = &data->part, .d = data->D, .rows = read_values, .ctx = data};
+    *stored = data->csr;
+    stored->scale = stored->row_scale = NULL;
+    return (dc_rows){.part = &data->part,
+                     .d = data->D,
+                     .rows = read_values,
+                     .ctx = data,
+                     .csr = dc_dataset_is_sparse(data) ? stored : NULL};
 }
 
 /* First column of a row whose value is not in [lo, hi], their number if none is. */
