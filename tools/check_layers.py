@@ -30,10 +30,11 @@ ALLOWED = {
     "graph": {"la", "dla", "state", "sum", "comm", "base"},
     "config": {"data", "graph", "nn", "la", "base"},  # for their enumerations, and the text of networks
     "sweep": {"metrics", "la", "state", "sum", "comm", "base"},
+    "topics": {"la", "sum", "comm", "base"},
     "method": {"sweep", "cluster", "graph", "nn", "dla", "la", "state", "sum", "comm", "base"},
     "step": {"data", "nn", "la", "state", "io", "sum", "comm", "base"},
-    "train": {"step", "method", "sweep", "cluster", "data", "metrics", "nn", "dla", "la", "state", "io", "sum", "comm", "base"},
-    "report": {"config", "train", "step", "method", "sweep", "cluster", "graph", "data", "metrics", "nn", "dla", "la", "state", "io", "sum", "comm", "base"},
+    "train": {"step", "method", "sweep", "topics", "cluster", "data", "metrics", "nn", "dla", "la", "state", "io", "sum", "comm", "base"},
+    "report": {"config", "train", "step", "method", "sweep", "topics", "cluster", "graph", "data", "metrics", "nn", "dla", "la", "state", "io", "sum", "comm", "base"},
 }
 ALLOWED["app"] = set(ALLOWED)
 HEADERS = {
