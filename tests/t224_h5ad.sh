@@ -63,6 +63,8 @@ with h5py.File("old.h5ad", "w") as f:
 with h5py.File("dense.h5", "w") as f:
     f["X"], f["y"], f["ids"] = X, k.astype("i4"), ids
     f.attrs["feature_names"], f.attrs["classes"] = "\n".join(genes), "\n".join(kinds)
+with h5py.File("turned.h5ad", "w") as f:
+    put(f, "X", X, kind="csc")
 with h5py.File("bad.h5ad", "w") as f:
     put(f, "X", X)
     f["X/indices"][:] = f["X/indices"][:] + 1
@@ -138,6 +140,8 @@ expect_no_file t.h5 "which leaves nothing behind"
 
 run 0 1 check a.h5ad
 expect_out "whole: data, 240 rows x 150 sparse float32 with" "check"
+run 0 1 check turned.h5ad
+expect_out "whole: data, 240 rows x 150 sparse float32 with" "check of a matrix by columns"
 run 0 1 check bad.h5ad
 expect_error 6 "has a value in a column that is not in 0 .. 149" "check finds a column out of range"
 run 0 1 info a.h5ad
