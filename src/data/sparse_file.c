@@ -47,7 +47,7 @@ static dc_status say_turned(const dc_data_shape *shape, dc_status st)
     if (st != DC_ERR_DATA) return st;
     snprintf(text, sizeof text, "%s", dc_error_text());
     dc_error_clear();
-    return DC_FAIL(DC_ERR_DATA, "%s ('%s' is stored by columns: these are its rows here)", text, shape->matrix);
+    return DC_FAIL(DC_ERR_DATA, "%s ('%s' is stored by columns; they are the rows here)", text, shape->matrix);
 }
 
 dc_status dc_dataset_check_sparse(const char *path)
