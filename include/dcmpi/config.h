@@ -33,6 +33,8 @@ typedef struct {
     struct {
         char data[DC_PATH_MAX];
         int scale;          /* dc_scale_kind */
+        int reduce;         /* dc_reduce_kind */
+        int norm;           /* dc_row_norm */
         int64_t components; /* 0: as many as hold the share `variance` */
         double variance;
         bool whiten;

@@ -71,7 +71,7 @@ static void take_loading(problem *p)
 {
     const double bytes = dc_dataset_loading_bytes(&p->head, &p->data.part, p->job->binding.threads,
                                                   (dc_scale_kind)p->cfg->input.scale, &p->clip);
-    take(p, "reading", (moment){.work = bytes, .root = dc_dataset_loading_root_bytes(&p->head)}, NULL);
+    take(p, "reading", (moment){.work = bytes, .root = dc_dataset_loading_root_bytes(&p->head, &p->data.part)}, NULL);
 }
 
 static void take_init(problem *p)
