@@ -14,7 +14,15 @@ label = np.arange(601) % 3
 x = rng.poisson(0.15 + 1.5 * (np.arange(90) % 3 == label[:, None])) * (rng.random((601, 90)) < 0.4)
 x[[5, 77]] = 0
 with h5py.File("words.h5", "w") as f:
-    f["X"], f["y"] = x.astype("f4"), label.astype("i4")'
+    f["X"], f["y"] = x.astype("f4"), label.astype("i4")
+with h5py.File("sparse.h5ad", "w") as f:
+    i, c = np.nonzero(x)
+    g = f.create_group("X")
+    g.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": np.array(x.shape)})
+    g["data"], g["indices"] = x[i, c].astype("f4"), c.astype("i4")
+    g["indptr"] = np.concatenate([[0], np.cumsum(np.bincount(i, minlength=len(x)))]).astype("i8")
+    f.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
+    f["obs/label"] = label.astype("i4")'
 
 cat >fit.yaml <<'DECK'
 run: {log_interval: 0.001s}
@@ -90,6 +98,32 @@ for how in "svd --input.components=5 --input.norm=max" "pca --input.components=5
 a, b = h5py.File("one/run.h5"), h5py.File("p.h5")
 print((a["labels"][:] == b["labels"][:]).all(), a["metrics"].attrs["acc"] > 0.9)')" "True True" "the same labels, the right ones"
 done
+# Sparse rows: the same map but for rounding, the same bits on all ranks and in predict.
+for how in "svd --input.components=5 --input.norm=l2" "pca --input.components=5" "random --input.components=40" "none --input.norm=l1"; do
+    for data in words.h5 sparse.h5ad; do
+        # shellcheck disable=SC2086  # several options
+        run 1 2 kmeans kmeans.yaml --run.output="of-$data" --run.resume=never --input.data=$data --input.reduce=$how
+        expect_exit 0 "$data, input.reduce=$how"
+    done
+    rm -rf other
+    # shellcheck disable=SC2086
+    run 5 1 kmeans kmeans.yaml --run.output=other --input.data=sparse.h5ad --input.reduce=$how
+    run 0 1 compare of-sparse.h5ad/run.h5 other/run.h5
+    expect_exit 0 "the same bits on 5 ranks"
+    is "$(py '
+a, b = h5py.File("of-words.h5/run.h5"), h5py.File("of-sparse.h5ad/run.h5")
+V = [f["scaling/components"][:] if "components" in f["scaling"] else 0 for f in (a, b)]
+print(np.allclose(V[0], V[1], atol=1e-6), abs(a.attrs["inertia"] / b.attrs["inertia"] - 1) < 1e-5)')" "True True" "dense and sparse rows agree"
+    run 2 1 predict --force --model=of-sparse.h5ad/run.h5 --input=sparse.h5ad --output=p.h5
+    is "$(py 'print((h5py.File("p.h5")["labels"][:] == h5py.File("other/run.h5")["labels"][:]).all())')" "True" "predict"
+done
+run 1 1 fit fit.yaml --input.data=sparse.h5ad --run.output=fit-sparse
+expect_exit 0 "a network on sparse rows, reduced"
+run 3 1 predict --force --model=fit-sparse/run.h5 --input=sparse.h5ad --output=p.h5
+is "$(py '
+a, b = h5py.File("fit-sparse/run.h5"), h5py.File("p.h5")
+print([a[n][:].tobytes() == b[n][:].tobytes() for n in ("labels", "confidence", "embedding")])')" "[True, True, True]" "predict gives its rows their bits"
+
 for verb in info check; do
     run 0 1 $verb good/run.h5
     expect_exit 0 "$verb"
@@ -121,4 +155,13 @@ run 1 1 fit kmeans.yaml --input.reduce=svd --input.components=12 "--model.encode
 expect_error 2 "the rows are no images any more" "layers for images"
 run 1 1 "${args[@]}" --run.output=dry --dry-run
 expect_out "^memory +about" "the dry run"
+py '
+with h5py.File("wide.h5ad", "w") as f:
+    g = f.create_group("X")
+    g.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": np.array([5000, 30000000])})
+    g["data"], g["indices"] = np.ones(5000, "f4"), np.arange(5000, dtype="i4") * 6000
+    g["indptr"] = np.arange(5001, dtype="i8")
+    f.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})'
+run 2 1 kmeans kmeans.yaml --input.data=wide.h5ad --input.reduce=svd --input.components=2000 --run.output=bad
+expect_error 8 "GiB" "directions that no memory holds are refused before the start"
 done_testing
