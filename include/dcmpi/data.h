@@ -83,6 +83,14 @@ typedef struct {
 
 enum { DC_IMAGE_DIMS_MAX = 4, DC_ID_MAX_BYTES = 1024, DC_LABEL_NAME_MAX = 256 };
 
+/* How convert made rows of documents. All arrays are owned; options is NULL if the rows are not documents. */
+typedef struct {
+    char *options; /* root attribute `vectorizer` */
+    int64_t D;
+    int64_t *df; /* [D] documents with each term, or NULL */
+    double *idf; /* [D] weights of the terms, or NULL */
+} dc_data_words;
+
 /* Outcome of the checksum of a data file. */
 typedef enum {
     DC_CHECKSUM_NO_FILE, /* the built-in problem */
@@ -111,6 +119,7 @@ typedef struct {
     char *ids;           /* [n x id_bytes] names of the rows, padded with zeros; local, owned; NULL without ids */
     size_t id_bytes;     /* 0 without ids; global */
     char *feature_names; /* one per line; rank 0, owned; NULL without names */
+    dc_data_words words; /* rank 0 */
     int n_image_dims;
     int64_t image_shape[DC_IMAGE_DIMS_MAX];
     dc_count_map counts; /* how the stored rows became those that X, csr and D describe; column is owned */
@@ -140,6 +149,7 @@ typedef struct {
     dc_dtype dtype;
     bool has_labels;
     bool has_ids;
+    bool has_names;   /* of the columns */
     size_t id_bytes;  /* of a stored id; 0: unknown until ids are read */
     int64_t C;        /* number of classes if the file states it; 0: unknown, or no labels */
     int n_image_dims; /* 0: the rows are not known to be images */
@@ -258,6 +268,8 @@ void dc_dataset_gather(const dc_dataset *data, const int64_t *rows, int64_t n, f
 void dc_dataset_rows(const dc_dataset *data, int64_t lo, int64_t n, float *out);
 /* These rows, for an algorithm that reads them in pieces; borrows the data. */
 dc_rows dc_rows_of_dataset(const dc_dataset *data);
+/* The rows as stored, clipped, but neither scaled nor turned into components. *stored must outlive them. */
+dc_rows dc_rows_of_values(const dc_dataset *data, dc_csr *stored);
 
 /* Whether the rows are stored in compressed form. */
 static inline bool dc_dataset_is_sparse(const dc_dataset *data)
@@ -304,6 +316,9 @@ void dc_count_map_release(dc_count_map *map);
 /* Gives every rank the stored (unscaled) rows with these global numbers: out[n x D] in the stored type; a negative
  * number gives a row of zeros. Collective. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_dataset_fetch(dc_comm *comm, const dc_dataset *data, const dc_gidx *rows, int64_t n, void *out);
+/* The same for the ids of rows: out[n x id_bytes]. The data have ids. */
+DC_CHECKED dc_status dc_dataset_fetch_ids(dc_comm *comm, const dc_dataset *data, const dc_gidx *rows, int64_t n,
+                                          char *out);
 
 /* ---- Rows in pieces: data of any size in bounded memory --------------------------------------------------------- */
 

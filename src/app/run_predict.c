@@ -62,6 +62,9 @@ static dc_status parse(int argc, char **argv, dc_prediction *p)
         if (!take_value(argc, argv, &i, "--model", &p->model) && !take_value(argc, argv, &i, "--input", &p->input) &&
             !take_value(argc, argv, &i, "--output", &p->output) &&
             !take_value(argc, argv, &i, "--label-dataset", &p->label_dataset) &&
+            !take_value(argc, argv, &i, "--text-column", &p->text_column) &&
+            !take_value(argc, argv, &i, "--label-column", &p->label_column) &&
+            !take_value(argc, argv, &i, "--id-column", &p->id_column) &&
             !take_value(argc, argv, &i, "--matrix", &p->matrix) &&
             !take_value(argc, argv, &i, "--rows-per-round", &rows) && !take_word(argv[i], "--force", &p->force))
             return DC_FAIL(
@@ -86,9 +89,18 @@ static dc_status claim_on_root(dc_prediction *p)
     const dc_claim_input inputs[] = {{"--model", p->model}, {"--input", p->input}};
     p->files[0] = p->model;
     p->files[1] = p->input;
-    snprintf(p->options, sizeof p->options, "%s%s%s%s%s", p->label_dataset ? "label-dataset=" : "",
-             p->label_dataset ? p->label_dataset : "", p->label_dataset && p->matrix ? " " : "",
-             p->matrix ? "matrix=" : "", p->matrix ? p->matrix : "");
+    const struct {
+        const char *name, *value;
+    } options[] = {{"label-dataset", p->label_dataset},
+                   {"matrix", p->matrix},
+                   {"text-column", p->text_column},
+                   {"label-column", p->label_column},
+                   {"id-column", p->id_column}};
+    size_t used = 0;
+    for (size_t i = 0; i < DC_COUNT_OF(options) && used < sizeof p->options; i++)
+        if (options[i].value)
+            used += (size_t)snprintf(p->options + used, sizeof p->options - used, "%s%s=%s", used ? "\n" : "",
+                                     options[i].name, options[i].value);
     p->recipe = (dc_recipe){"predict", p->files, DC_COUNT_OF(p->files), p->options};
     if (!p->force && dc_apart_probe(DC_PROBE_OUTPUT, p->output, DC_ERR_FORMAT) != DC_OK) {
         dc_error_clear();
@@ -108,15 +120,16 @@ out:
     return st;
 }
 
-static dc_status probe_files(const dc_prediction *p)
+static dc_status probe_model(const dc_prediction *p)
 {
-    dc_status st = DC_OK;
-    DC_TRY(dc_expect(DC_EXPECT_MODEL, p->model, "predict"));
-    DC_TRY(dc_apart_probe(DC_PROBE_MODEL, p->model, DC_ERR_FORMAT));
-    DC_TRY(dc_expect(DC_EXPECT_DATA, p->input, "predict"));
-    DC_TRY(dc_apart_probe_data(p->input, p->label_dataset, p->matrix));
-out:
-    return st;
+    const dc_status st = dc_expect(DC_EXPECT_MODEL, p->model, "predict");
+    return st == DC_OK ? dc_apart_probe(DC_PROBE_MODEL, p->model, DC_ERR_FORMAT) : st;
+}
+
+static dc_status probe_data(const dc_prediction *p)
+{
+    const dc_status st = dc_expect(DC_EXPECT_DATA, p->data, "predict");
+    return st == DC_OK ? dc_apart_probe_data(p->data, p->label_dataset, p->matrix) : st;
 }
 
 /* ---- Set-up ------------------------------------------------------------------------------------------------------ */
@@ -124,7 +137,7 @@ out:
 static dc_status open_input(dc_comm *comm, dc_prediction *p)
 {
     dc_status st = DC_OK;
-    DC_TRY(dc_row_stream_open(comm, p->input, p->label_dataset, p->matrix, &p->stream));
+    DC_TRY(dc_row_stream_open(comm, p->data, p->label_dataset, p->matrix, &p->stream));
     if (p->stream.head.D != dc_trained_columns(&p->trained))
         st = DC_FAIL(DC_ERR_DATA, "%s has %lld columns, the model of %s was trained on %lld", p->input,
                      (long long)p->stream.head.D, p->model, (long long)dc_trained_columns(&p->trained));
@@ -256,7 +269,9 @@ static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
     DC_TRY_ALL(comm, parse(cli->rest_argc, cli->rest_argv, p));
     DC_TRY_ALL(comm, dc_version_check_cpu());
     DC_TRY(claim_output(comm, p));
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_files(p) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_model(p) : DC_OK);
+    DC_TRY(dc_prediction_read_documents(comm, p));
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_data(p) : DC_OK);
     DC_TRY(dc_result_model_load(comm, p->model, &p->deck, &p->trained));
     DC_TRY_ALL(comm, check_method(p));
     if (p->trained.has_method) use_kernels_of(&p->trained);
@@ -317,11 +332,13 @@ static void warn_of_strange_rows(dc_comm *comm, const dc_prediction *p)
 static void print_result(const dc_prediction *p, double wall_s)
 {
     const dc_scores *s = &p->scoring.scores;
-    char acc[32] = "", scores[96] = "", unlabelled[48] = "";
+    char acc[32] = "", scores[160] = "", unlabelled[48] = "";
     int64_t used = 0;
     for (int64_t k = 0; k < p->trained.K; k++) used += p->size[k] > 0;
     if (isfinite(s->acc)) snprintf(acc, sizeof acc, " acc=%.3f", s->acc);
-    if (p->scoring.has_scores) snprintf(scores, sizeof scores, "%s nmi=%.3f ari=%.3f", acc, s->nmi, s->ari);
+    if (p->scoring.has_scores)
+        snprintf(scores, sizeof scores, "%s nmi=%.3f ari=%.3f purity=%.3f f=%.3f", acc, s->nmi, s->ari, s->purity,
+                 s->f_measure);
     if (p->stream.unlabelled)
         snprintf(unlabelled, sizeof unlabelled, " unlabelled=%lld", (long long)p->stream.unlabelled);
     dc_log("results   %s", p->output);
@@ -339,6 +356,7 @@ static void release(dc_prediction *p)
     dc_mem_free(&p->labels);
     dc_mem_free(&p->size);
     dc_scoring_release(&p->scoring);
+    dc_prediction_drop_documents(p);
     dc_claim_release(&p->claim);
 }
 

@@ -5,6 +5,7 @@
  * gathered. Sparse rows stay sparse, with float32 values. */
 #include <string.h>
 
+#include "counts.h"
 #include "data_priv.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/fault.h"
@@ -123,13 +124,9 @@ static dc_status load_sparse(dc_comm *comm, dc_dataset *d, const dc_data_shape *
     asking a = {d, dc_comm_node_size(comm)};
     const dc_status st = dc_data_csr_load(comm, d->source, s, &d->part, sums, ask_for_room, &a, &d->csr);
     if (st != DC_OK) return st;
-    dc_csr *m = &d->csr;
-    m->total = m->ptr[m->n];
-    d->bytes += (size_t)m->total * (sizeof *m->col + sizeof *m->val) + (size_t)(m->n + 1) * sizeof *m->ptr;
-    for (int64_t i = 0; i < m->n; i++) m->longest = DC_MAX(m->longest, m->ptr[i + 1] - m->ptr[i]);
-    dc_comm_sum_i64(comm, &m->total, 1);
-    dc_comm_max_i64(comm, &m->longest, 1);
-    d->nnz = m->total;
+    const dc_csr *m = &d->csr;
+    d->bytes += (size_t)m->ptr[m->n] * (sizeof *m->col + sizeof *m->val) + (size_t)(m->n + 1) * sizeof *m->ptr;
+    dc_data_measure_csr(comm, d);
     return DC_OK;
 }
 
@@ -142,6 +139,7 @@ static dc_status load_rows(dc_comm *comm, dc_dataset *d, const dc_data_shape *s)
     if (d->y) DC_TRY(load_labels(comm, d, s, sums));
     if (s->head.has_ids) DC_TRY(load_ids(comm, d, s, sums));
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_feature_names(d->source, s, &d->feature_names) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_words_load(d->source, d->D, &d->words) : DC_OK);
     DC_TRY(dc_data_sums_compare(comm, sums, d->source, &d->checksum));
 out:
     if (st != DC_OK) st = dc_data_sums_blame(comm, sums, d->source, st);
@@ -160,8 +158,8 @@ dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int sha
     dc_comm_bcast(comm, &shape, sizeof shape, 0);
     DC_TRY_ALL(comm, dc_mem_alloc(&d, 1, sizeof *d, "dataset"));
     DC_TRY_ALL(comm, dc_part_init(&d->part, shape.head.N, shards, dc_comm_size(comm), dc_comm_rank(comm)));
-    d->D = shape.head.stored_D;
-    d->dtype = shape.head.stored_dtype;
+    d->D = shape.head.D = shape.head.stored_D; /* until counts are transformed */
+    d->dtype = shape.head.dtype = shape.head.stored_dtype;
     d->scale_kind = request->scale;
     d->reduce = request->reduce;
     d->norm = request->norm;
@@ -193,6 +191,7 @@ void dc_dataset_destroy(dc_dataset **data)
     dc_mem_free(&d->classes);
     dc_mem_free(&d->ids);
     dc_mem_free(&d->feature_names);
+    dc_data_words_release(&d->words);
     dc_mem_free(&d->clip_lo);
     dc_mem_free(&d->clip_hi);
     dc_mem_free(&d->shift);
