@@ -310,10 +310,13 @@ class Run:
         return None if None in found else tuple(np.asarray(part, np.float64) for part in found)
 
     def components(self):
-        """(directions [k, D], factors [k]) if the principal components of scaled rows enter the network, or None."""
+        """(directions [k, D], factors [k], offsets [k]) if components of scaled rows enter the network, or None."""
         directions = dataset(self.h5, "scaling/components", 2)
         factors = dataset(self.h5, "scaling/component_scale", 1)
-        return None if directions is None or factors is None else (directions[:].astype(np.float64), factors[:])
+        offsets = dataset(self.h5, "scaling/component_offset", 1)
+        if directions is None or factors is None:
+            return None
+        return directions[:].astype(np.float64), factors[:], 0 if offsets is None else offsets[:].astype(np.float64)
 
     def map(self):
         """(mean [L], components [k, L], their shares of the variance [k]) of the embedding of all rows, or None."""
@@ -325,13 +328,22 @@ class Run:
         return mean[:], components[:].astype(np.float64), variance[:] / total
 
     def scaled(self, x):
-        """Rows as they enter the network: within the bounds of input.clip, shifted, scaled, as principal components."""
+        """Rows as they enter the network: within the bounds of input.clip, shifted, scaled, as components, divided by
+        their norm."""
         shift, scale = self.scaling()
         bounds = [dataset(self.h5, "scaling/clip_" + name, 1) for name in ("lo", "hi")]
         if all(part is not None and part.shape == shift.shape for part in bounds):
             x = np.clip(x, bounds[0][:], bounds[1][:])
         found = self.components()
-        return (x - shift) * scale if found is None else (x - shift) * scale @ found[0].T * found[1]
+        x = (x - shift) * scale
+        if found is not None:
+            x = x @ found[0].T * found[1] - found[2]
+        length = {"l2": lambda a: np.sqrt((a * a).sum(axis=-1)), "l1": lambda a: np.abs(a).sum(axis=-1),
+                  "max": lambda a: np.abs(a).max(axis=-1)}.get(self.attr("row_norm", "none"))
+        if length is None:
+            return x
+        norm = length(x)[..., None]
+        return x / np.where(norm > 0, norm, 1)
 
     def input_width(self):
         """Columns of the rows that enter the network; 0 if nothing is known of the scaling."""
@@ -339,12 +351,17 @@ class Run:
         return len(found[1]) if found is not None else len(scaling[0]) if scaling is not None else 0
 
     def unscaled(self, x):
-        """Rows in the data's own units, from rows as they enter the network."""
+        """Rows in the data's own units, from rows as they enter the network; with input.norm of some other length."""
         shift, scale = self.scaling()
         found = self.components()
         if found is not None:
-            x = x / np.where(found[1] != 0, found[1], np.inf) @ found[0]
+            x = (x + found[2]) / np.where(found[1] != 0, found[1], np.inf) @ found[0]
         return x / np.where(scale != 0, scale, np.inf) + shift
+
+    def can_unscale(self):
+        """Whether unscaled() means anything: not after a random projection."""
+        components = dataset(self.h5, "scaling/components", 2)
+        return components is None or as_text(components.attrs.get("reduce", "")) != "random"
 
     def points(self, rows):
         """What the clusters were formed on: the embedding; without one, the scaled rows of the data file; or None."""

@@ -33,6 +33,8 @@ typedef struct {
     struct {
         char data[DC_PATH_MAX];
         int scale;          /* dc_scale_kind */
+        int reduce;         /* dc_reduce_kind */
+        int norm;           /* dc_row_norm */
         int64_t components; /* 0: as many as hold the share `variance` */
         double variance;
         bool whiten;
@@ -40,7 +42,12 @@ typedef struct {
         char label_dataset[DC_PATH_MAX];
         char matrix[DC_PATH_MAX];
         dc_int_list image_shape;
+        double library_size; /* 0: none; DC_LIBRARY_MEDIAN */
+        bool log1p;
+        int64_t variable_columns; /* 0: all */
+        int variable_flavor;      /* dc_variable_flavor */
         dc_clip clip;
+        double clip_scaled; /* 0: none */
     } input;
     struct {
         char encoder[DC_NET_TEXT_MAX], decoder[DC_NET_TEXT_MAX];

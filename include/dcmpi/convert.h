@@ -20,7 +20,9 @@
 #ifndef DCMPI_CONVERT_H
 #define DCMPI_CONVERT_H
 
-#include "dcmpi/base.h"
+#include "dcmpi/terms.h"
+
+typedef struct dc_comm dc_comm;
 
 /* How a text table is read. Options that are NULL or 0 are decided by the rules in convert/layout.h. A column is
  * "first", "last", "none", a number from 0, or a name from line 1 (in double quotes if it could be mistaken for one of
@@ -28,6 +30,7 @@
 typedef enum { DC_HEADER_AUTO, DC_HEADER_YES, DC_HEADER_NO } dc_header;
 typedef struct {
     const char *label_column, *id_column;
+    const char *text_column;  /* holds documents (dc_convert_text()); NULL: no column does */
     const char *drop_columns; /* separated by commas; put names that contain commas in double quotes */
     dc_header header;
     char separator; /* ' ': runs of blanks and tabs */
@@ -77,6 +80,8 @@ typedef struct {
     int64_t image_shape[DC_CONVERT_IMAGE_DIMS]; /* height, width[, channels]; their product must be D */
     const char *output;
     bool force;               /* replace whatever output exists */
+    const dc_vectorizer *vectorizer; /* how documents become rows; used by dc_convert_text() only */
+    const char *vocabulary;   /* documents: file with the vocabulary and the options to use, NULL: found in the inputs */
     const char *options;      /* what determines the content besides the inputs, as in recipe.h; NULL: nothing */
     uint64_t max_input_bytes; /* refuse inputs that expand beyond this; 0: no limit */
 } dc_convert_config;
@@ -101,5 +106,16 @@ typedef struct {
  * and column) and cause; DC_ERR_IO (output, disk); DC_ERR_USAGE; DC_ERR_BUSY (another process writes this output);
  * DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_convert(const dc_convert_config *cfg, dc_convert_result *result);
+/* The same for documents: table.text_column is the column of texts, a key of JSON lines, "line" (each line is a
+ * document) or "file" (each file is one). Makes a sparse data file (h5_sparse.h) of float32 with columns df and idf in
+ * /var, and the root attribute `vectorizer`: lines of key=value with the options, and the columns of the inputs.
+ * Collective; without MPI comm is NULL. The ranks share the inputs; the file has the same bytes for any number of ranks.
+ * Memory of a rank does not grow with the inputs: at most about 0.9 GiB, and about 4 times the longest document. Errors
+ * as above, the same on all ranks; DC_ERR_MEMORY also for a vocabulary that is too large. */
+DC_CHECKED dc_status dc_convert_text(dc_comm *comm, const dc_convert_config *cfg, dc_convert_result *result);
+
+/* The columns of the documents from which a vocabulary was made, and how: the value of `key` in the attribute
+ * `vectorizer` of a data file or result, in out[cap]; "" if there is none. Serial. Errors: DC_ERR_IO, DC_ERR_FORMAT. */
+DC_CHECKED dc_status dc_vectorizer_key(const char *path, const char *key, char *out, size_t cap);
 
 #endif

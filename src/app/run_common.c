@@ -75,8 +75,13 @@ static dc_data_request request_of(const dc_config *cfg)
                          .labels = cfg->input.label_dataset,
                          .matrix = cfg->input.matrix,
                          .n_image_dims = cfg->input.image_shape.n,
+                         .counts = {cfg->input.library_size, cfg->input.log1p, cfg->input.variable_columns,
+                                    (dc_variable_flavor)cfg->input.variable_flavor},
                          .clip = cfg->input.clip,
+                         .clip_scaled = cfg->input.clip_scaled,
                          .scale = (dc_scale_kind)cfg->input.scale,
+                         .reduce = (dc_reduce_kind)cfg->input.reduce,
+                         .norm = (dc_row_norm)cfg->input.norm,
                          .pca = {{cfg->input.components, cfg->input.variance}, cfg->input.whiten}};
     for (int i = 0; i < r.n_image_dims; i++) r.image_shape[i] = cfg->input.image_shape.v[i];
     return r;

@@ -104,6 +104,54 @@ out:
     return st;
 }
 
+/* ---- Several processes ------------------------------------------------------------------------------------------- */
+
+/* Packed: two counts, then each spelling as its length in two bytes and its text. */
+enum { PACKED_HEAD = 2 * sizeof(int64_t) };
+
+dc_status dc_classes_pack(const dc_classes *c, char **packed, size_t *bytes)
+{
+    const size_t count = dc_nameset_count(c->spellings);
+    const int64_t head[2] = {c->unlabelled, c->dashes};
+    size_t n;
+    *bytes = PACKED_HEAD;
+    for (size_t i = 0; i < count; i++) {
+        (void)dc_nameset_at(c->spellings, i, &n);
+        *bytes += sizeof(uint16_t) + n;
+    }
+    const dc_status st = dc_mem_alloc(packed, *bytes, 1, "labels");
+    if (st != DC_OK) return st;
+    char *to = *packed;
+    memcpy(to, head, sizeof head);
+    to += sizeof head;
+    for (size_t i = 0; i < count; i++) {
+        const char *text = dc_nameset_at(c->spellings, i, &n);
+        const uint16_t length = (uint16_t)n;
+        memcpy(to, &length, sizeof length);
+        memcpy(to + sizeof length, text, n);
+        to += sizeof length + n;
+    }
+    return DC_OK;
+}
+
+dc_status dc_classes_merge(dc_classes *c, const char *packed, size_t bytes)
+{
+    dc_status st = DC_OK;
+    int64_t head[2];
+    uint16_t length;
+    memcpy(head, packed, sizeof head);
+    c->unlabelled += head[0];
+    c->dashes += head[1];
+    for (size_t at = sizeof head; at < bytes; at += sizeof length + length) {
+        memcpy(&length, packed + at, sizeof length);
+        DC_TRY(dc_nameset_add(c->spellings, packed + at + sizeof length, length));
+    }
+    if (dc_nameset_count(c->spellings) > DC_CONVERT_MAX_CLASSES)
+        st = DC_FAIL(DC_ERR_DATA, "more than %d different labels; is the label column right?", DC_CONVERT_MAX_CLASSES);
+out:
+    return st;
+}
+
 /* ---- Numbering --------------------------------------------------------------------------------------------------- */
 
 static int compare(const void *a, const void *b, void *ctx)

@@ -26,6 +26,12 @@ DC_CHECKED dc_status dc_classes_number(dc_classes *c);
  * changed). */
 DC_CHECKED dc_status dc_classes_code(const dc_classes *c, const char *name, const char *text, size_t n, int32_t *code);
 
+/* Between the passes, for labels that several processes read: *packed (the caller frees it with dc_mem_free()) holds
+ * all that the first pass of `c` found, in *bytes bytes; merge adds it to another set. Errors: DC_ERR_MEMORY,
+ * DC_ERR_DATA (too many classes). */
+DC_CHECKED dc_status dc_classes_pack(const dc_classes *c, char **packed, size_t *bytes);
+DC_CHECKED dc_status dc_classes_merge(dc_classes *c, const char *packed, size_t bytes);
+
 /* Number of classes after dc_classes_number(). */
 int64_t dc_classes_count(const dc_classes *c);
 /* Number of labels in the first pass that mean "no label". */

@@ -120,14 +120,18 @@ static dc_status refuse_text(const dc_stream *s, const char *p, size_t n)
                     "pandas.DataFrame(a.loadarff('%1$s')[0]).to_csv('new.csv', index=False)\"");
     const char next = after_blanks(p + 1, end);
     if (left >= 2 && *p == '{' && (next == '"' || next == '}'))
-        return fail(s, "JSON", PANDAS("read_json('%1$s', lines=True)"));
+        return DC_FAIL(DC_ERR_DATA,
+                       "%s: is JSON: if its lines are documents, say --text-column=KEY; if they hold numbers, make a "
+                       "table of them: python3 -c \"import pandas; pandas.read_json('%s', lines=True)"
+                       ".to_csv('new.csv', index=False)\"",
+                       s->name, s->name);
     if (left >= 2 && *p == '[' && (next == '[' || next == '{')) return fail(s, "JSON", PANDAS("read_json('%1$s')"));
     if (left >= 2 && *p == '<' && (p[1] == '?' || p[1] == '!' || (left >= 5 && strncasecmp(p, "<html", 5) == 0)))
         return fail(s, "XML or HTML (a web page in place of the file?)", "download it again, or save the table as CSV");
     return DC_OK;
 }
 
-dc_status dc_foreign_refuse(const dc_stream *s)
+dc_status dc_foreign_refuse_binary(const dc_stream *s)
 {
     const char *p = (const char *)dc_stream_data(s);
     const size_t n = dc_stream_available(s);
@@ -146,5 +150,11 @@ dc_status dc_foreign_refuse(const dc_stream *s)
         const signature *g = &signatures[i];
         if (n >= g->at + g->n && memcmp(p + g->at, g->magic, g->n) == 0) return fail(s, g->what, g->cure);
     }
-    return refuse_text(s, p, n);
+    return DC_OK;
+}
+
+dc_status dc_foreign_refuse(const dc_stream *s)
+{
+    const dc_status st = dc_foreign_refuse_binary(s);
+    return st == DC_OK ? refuse_text(s, (const char *)dc_stream_data(s), dc_stream_available(s)) : st;
 }

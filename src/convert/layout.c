@@ -263,9 +263,9 @@ static dc_status check_has_numbers(const dc_lines *l, const facts *first, const 
 {
     if (b->lines == 0 || !b->no_numbers || first->numbers > 0) return DC_OK;
     return DC_FAIL(DC_ERR_DATA,
-                   "%s: no line has a number among its features: it looks like raw text or categories; make vectors "
-                   "first (documents: TF-IDF, such as TfidfVectorizer of scikit-learn; categories: "
-                   "pandas.get_dummies)",
+                   "%s: no line has a number among its features: it looks like raw text or categories; for rows of "
+                   "TF-IDF from documents name their column: --text-column=last; for categories make vectors first "
+                   "(pandas.get_dummies)",
                    l->stream.name);
 }
 
@@ -369,7 +369,7 @@ out:
 dc_status dc_layout_decide(dc_layout *y, const dc_table_options *o, dc_lines *l)
 {
     memset(y, 0, sizeof *y);
-    y->label = y->id = y->unnamed_dropped = -1;
+    y->label = y->id = y->text = y->unnamed_dropped = -1;
     y->decimal_comma = o->decimal_comma;
     if (o->header == DC_HEADER_NO && dc_columns_need_names(o))
         return DC_FAIL(DC_ERR_USAGE, "--header=no leaves columns without names; give numbers, counted from 0");

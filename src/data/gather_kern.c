@@ -119,6 +119,8 @@ static void convert_piece(const dc_dataset *d, int64_t row, int64_t c, int64_t w
         memcpy(out, d->Z + row * d->pca.k + c, (size_t)width * sizeof *out);
     else
         convert_columns(d, row, c, width, out);
+    if (!d->row_scale || dc_dataset_csr(d)) return; /* the values of sparse rows have the factor already */
+    for (int64_t i = 0; i < width; i++) out[i] *= d->row_scale[row];
 }
 
 static int64_t width_of(const dc_dataset *d)

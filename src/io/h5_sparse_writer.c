@@ -51,6 +51,8 @@ dc_status dc_h5_sparse_begin(dc_h5_sparse_writer **out, const char *part, const 
     DC_TRY(dc_mem_alloc(&w->ends, PIECE_ROWS, sizeof *w->ends, "ends of rows"));
     if (w->numbered) DC_TRY(dc_mem_alloc(&w->numbers, PIECE_ROWS, w->id_bytes, "numbers of rows"));
     DC_TRY(dc_h5_slab_open(part, places->bytes, &w->fd));
+    /* The end of the row before is read back with ours, perhaps before its own writer has come so far. */
+    DC_TRY(dc_h5_slab_write(w->fd, part, places->indptr + row * (int64_t)sizeof entry, &entry, sizeof entry));
     *out = w;
     return DC_OK;
 out:

@@ -153,6 +153,7 @@ static dc_status fill_model_attributes(dc_h5 *h5, const dc_result *r)
     dc_status st = DC_OK;
     DC_TRY(put_i64(h5, "/", "shards", r->data->part.V));
     DC_TRY(dc_h5_put_attr_f64(h5, "/", "scaled_range", (double[]){r->data->scaled_min, r->data->scaled_max}, 2));
+    if (r->data->norm != DC_ROW_NORM_NONE) DC_TRY(put_str(h5, "row_norm", dc_row_norm_name(r->data->norm)));
     if (!r->method) goto out;
     DC_TRY(put_str(h5, "method", r->method));
     DC_TRY(put_i64(h5, "/", "tile_rows", dc_embed_tile_rows(&r->data->part)));
@@ -167,14 +168,32 @@ static dc_status fill_components(dc_h5 *h5, const dc_dataset *d)
     double *share = NULL;
     const dc_pca *pca = &d->pca;
     const dc_gidx k = pca->k, dims[] = {k, d->D};
+    DC_TRY(dc_h5_put(h5, "/scaling/components", DC_H5_F32, 2, dims, pca->direction));
+    if (d->reduce != DC_REDUCE_NONE)
+        DC_TRY(dc_h5_put_attr_str(h5, "/scaling/components", "reduce", dc_reduce_name(d->reduce)));
+    DC_TRY(dc_h5_put(h5, "/scaling/component_scale", DC_H5_F32, 1, &k, pca->factor));
+    if (pca->offset) DC_TRY(dc_h5_put(h5, "/scaling/component_offset", DC_H5_F32, 1, &k, pca->offset));
+    if (pca->value) DC_TRY(dc_h5_put(h5, "/scaling/singular_values", DC_H5_F64, 1, &k, pca->value));
+    if (!pca->variance) return DC_OK;
     DC_TRY(dc_mem_alloc(&share, (size_t)k, sizeof *share, "explained variance"));
     for (int64_t j = 0; j < k; j++) share[j] = pca->variance[j] / pca->total;
-    DC_TRY(dc_h5_put(h5, "/scaling/components", DC_H5_F32, 2, dims, pca->direction));
-    DC_TRY(dc_h5_put(h5, "/scaling/component_scale", DC_H5_F32, 1, &k, pca->factor));
     DC_TRY(dc_h5_put(h5, "/scaling/explained_variance", DC_H5_F64, 1, &k, pca->variance));
     DC_TRY(dc_h5_put(h5, "/scaling/explained_variance_ratio", DC_H5_F64, 1, &k, share));
 out:
     dc_mem_free(&share);
+    return st;
+}
+
+/* How counts were transformed, if they were. */
+static dc_status fill_counts(dc_h5 *h5, const dc_count_map *map)
+{
+    dc_status st = DC_OK;
+    if (!map->used) return DC_OK;
+    DC_TRY(dc_h5_put_attr_f64(h5, "/scaling", "library_size", &map->library_size, 1));
+    DC_TRY(put_i64(h5, "/scaling", "log1p", map->log1p));
+    DC_TRY(put_i64(h5, "/scaling", "columns_of", map->D));
+    if (map->column) DC_TRY(dc_h5_put(h5, "/scaling/columns", DC_H5_I32, 1, &map->kept, map->column));
+out:
     return st;
 }
 
@@ -187,6 +206,7 @@ static dc_status fill_model(dc_h5 *h5, const dc_result *r)
     DC_TRY(dc_h5_put(h5, "/scaling/scale", DC_H5_F32, 1, &D, r->data->scale));
     if (r->data->clip_lo) DC_TRY(dc_h5_put(h5, "/scaling/clip_lo", DC_H5_F64, 1, &D, r->data->clip_lo));
     if (r->data->clip_lo) DC_TRY(dc_h5_put(h5, "/scaling/clip_hi", DC_H5_F64, 1, &D, r->data->clip_hi));
+    DC_TRY(fill_counts(h5, &r->data->counts));
     if (r->data->pca.k > 0) DC_TRY(fill_components(h5, r->data));
     DC_TRY(dc_model_save(h5, r->slab, r->value));
 out:
@@ -282,12 +302,25 @@ out:
     return st;
 }
 
+/* What predict needs to make rows of documents, besides the names of the columns. */
+static dc_status fill_words(dc_h5 *h5, const dc_data_words *w)
+{
+    dc_status st = DC_OK;
+    if (!w->options) return DC_OK;
+    DC_TRY(put_str(h5, "vectorizer", w->options));
+    if (w->df) DC_TRY(dc_h5_put(h5, "/vectorizer/df", DC_H5_I64, 1, &w->D, w->df));
+    if (w->idf) DC_TRY(dc_h5_put(h5, "/vectorizer/idf", DC_H5_F64, 1, &w->D, w->idf));
+out:
+    return st;
+}
+
 /* Writes the names of the columns and the classes. */
 static dc_status fill_names(dc_h5 *h5, const dc_result *r)
 {
     dc_status st = DC_OK;
     bool stored;
     if (r->data->feature_names) DC_TRY(dc_h5_put_names(h5, "feature_names", r->data->feature_names, &stored));
+    DC_TRY(fill_words(h5, &r->data->words));
     DC_TRY(fill_labels(h5, r));
 out:
     return st;
