@@ -211,7 +211,7 @@ static void test_bytes(void)
         rows_of_rank r;
         dc_singular s = {0};
         const dc_rows rows = take_rows(&r, 700, 90, sparse != 0);
-        const double said = dc_singular_bytes(&r.part, 90, 20, sparse != 0) + dc_singular_root_bytes(20);
+        const double said = dc_singular_bytes(&r.part, 90, 20, sparse != 0) + dc_singular_root_bytes(&r.part, 90, 20);
         const double before = (double)dc_mem_current_bytes();
         CHECK_OK(dc_singular_create(comm, &rows, &(dc_singular_wanted){20, false, 1}, &s));
         const double took = (double)dc_mem_peak_bytes() - before;
@@ -220,6 +220,30 @@ static void test_bytes(void)
         dc_singular_release(&s);
         free_rows(&r);
     }
+}
+
+/* A matrix of several tiles, with columns that depend on each other; what was its span still is. */
+static void test_tiles(void)
+{
+    enum { M = 3333, L = 5 };
+    static double A[M * L], first[M];
+    for (int i = 0; i < M * L; i++) A[i] = dc_singular_gaussian(4, i / L, i % L);
+    for (int i = 0; i < M; i++) A[i * L + 3] = A[i * L] + A[i * L + 1];
+    for (int i = 0; i < M; i++) first[i] = A[i * L + 2];
+    CHECK_OK(dc_orthonormalize(M, L, A));
+    double in = 0, length = 0;
+    for (int i = 0; i < M; i++) length += first[i] * first[i];
+    for (int a = 0; a < L; a++) {
+        double dot = 0;
+        for (int b = 0; b <= a; b++) {
+            double x = a == b ? -1 : 0;
+            for (int i = 0; i < M; i++) x += A[i * L + a] * A[i * L + b];
+            CHECK_NEAR(x, 0, 1e-13);
+        }
+        for (int i = 0; i < M; i++) dot += A[i * L + a] * first[i];
+        in += dot * dot;
+    }
+    CHECK_NEAR(in / length, 1, 1e-12);
 }
 
 static void test_small_problems(void)
@@ -241,13 +265,14 @@ static void test_small_problems(void)
     dc_triangle(3, L, memcpy(B, A, sizeof A), R, work); /* fewer rows than columns */
     for (int i = 3 * L; i < L * L; i++) CHECK(R[i] == 0);
     for (int i = 0; i < M; i++) A[i * L + 4] = A[i * L + 1] - A[i * L + 2]; /* dependent */
-    dc_orthonormalize(M, L, A, work);
+    CHECK_OK(dc_orthonormalize(M, L, A));
     for (int a = 0; a < L; a++)
         for (int b = 0; b <= a; b++) {
             double x = a == b ? -1 : 0;
             for (int i = 0; i < M; i++) x += A[i * L + a] * A[i * L + b];
             CHECK_NEAR(x, 0, 1e-14);
         }
+    test_tiles();
     double S[4] = {3, 0, 4, 5}, v[2];
     CHECK_OK(dc_right_singular(2, S, v));
     CHECK_NEAR(v[0], sqrt(45), 1e-12);

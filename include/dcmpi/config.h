@@ -43,7 +43,12 @@ typedef struct {
         char label_dataset[DC_PATH_MAX];
         char matrix[DC_PATH_MAX];
         dc_int_list image_shape;
+        double library_size; /* 0: none; DC_LIBRARY_MEDIAN */
+        bool log1p;
+        int64_t variable_columns; /* 0: all */
+        int variable_flavor;      /* dc_variable_flavor */
         dc_clip clip;
+        double clip_scaled; /* 0: none */
     } input;
     struct {
         char encoder[DC_NET_TEXT_MAX], decoder[DC_NET_TEXT_MAX];

@@ -16,7 +16,8 @@ typedef enum {
     DC_SCALE_MINMAX,
     DC_SCALE_ROBUST,
     DC_SCALE_SYMMETRIC,
-    DC_SCALE_PCA
+    DC_SCALE_PCA,
+    DC_SCALE_SAMPLE
 } dc_scale_kind;
 
 /* Principal components: how many enter the network instead of the columns (moments.h), and whether each is divided by
@@ -54,7 +55,41 @@ typedef struct {
     double lo, hi; /* range: bounds for all columns; quantiles: bounds per column at quantiles lo and 1 - lo, hi is 0 */
 } dc_clip;
 
+/* Counts, such as those of words or genes, are transformed before anything else happens to them, in this order: each
+ * row is scaled to a sum (its library size), then x becomes log(1 + x), then the columns of highest dispersion are
+ * chosen. The dispersion of `seurat` is that of values before the logarithm, of `cell_ranger` that of values after it.
+ */
+enum { DC_LIBRARY_MEDIAN = -1 };
+typedef enum { DC_VARIABLE_SEURAT, DC_VARIABLE_CELL_RANGER } dc_variable_flavor;
+typedef struct {
+    double library_size; /* 0: rows keep their sums; DC_LIBRARY_MEDIAN: the median of all sums above 0 */
+    bool log1p;
+    int64_t variable_columns; /* how many columns are chosen; 0: all stay */
+    dc_variable_flavor flavor;
+} dc_count_request;
+static inline bool dc_counts_wanted(const dc_count_request *r)
+{
+    return r->library_size != 0 || r->log1p || r->variable_columns > 0;
+}
+/* The transforms with what was found out about the data: they apply to any rows of D columns. */
+typedef struct {
+    bool used;
+    double library_size; /* the sum, 0: rows keep theirs */
+    bool log1p;
+    int64_t D;       /* columns of the stored rows */
+    int64_t kept;    /* columns of the rows that they become */
+    int32_t *column; /* [kept] the chosen ones, ascending; NULL: all; owned */
+} dc_count_map;
+
 enum { DC_IMAGE_DIMS_MAX = 4, DC_ID_MAX_BYTES = 1024, DC_LABEL_NAME_MAX = 256 };
+
+/* How convert made rows of documents. All arrays are owned; options is NULL if the rows are not documents. */
+typedef struct {
+    char *options; /* root attribute `vectorizer` */
+    int64_t D;
+    int64_t *df; /* [D] documents with each term, or NULL */
+    double *idf; /* [D] weights of the terms, or NULL */
+} dc_data_words;
 
 /* Outcome of the checksum of a data file. */
 typedef enum {
@@ -84,8 +119,10 @@ typedef struct {
     char *ids;           /* [n x id_bytes] names of the rows, padded with zeros; local, owned; NULL without ids */
     size_t id_bytes;     /* 0 without ids; global */
     char *feature_names; /* one per line; rank 0, owned; NULL without names */
+    dc_data_words words; /* rank 0 */
     int n_image_dims;
     int64_t image_shape[DC_IMAGE_DIMS_MAX];
+    dc_count_map counts; /* how the stored rows became those that X, csr and D describe; column is owned */
     dc_scale_kind scale_kind;
     double *clip_lo, *clip_hi;     /* [D], global, owned: bounds for clipping; NULL: none */
     float *shift, *scale;          /* [D], global, owned: a row enters the network as (x - shift) * scale */
@@ -117,6 +154,9 @@ typedef struct {
     int64_t C;        /* number of classes if the file states it; 0: unknown, or no labels */
     int n_image_dims; /* 0: the rows are not known to be images */
     int64_t image_shape[DC_IMAGE_DIMS_MAX];
+    bool counts;           /* the stored rows are transformed (dc_count_request); D, dtype: afterwards */
+    int64_t stored_D;      /* columns of the stored rows */
+    dc_dtype stored_dtype; /* their type */
     int64_t components;    /* components that enter the network, at most; 0: the columns do */
     dc_reduce_kind reduce; /* that makes them */
     dc_row_norm norm;
@@ -155,7 +195,9 @@ typedef struct {
     const char *matrix; /* the rows of an AnnData file: "X", "raw/X", "layers/NAME"; NULL or "": X */
     int n_image_dims;   /* 0: as the file says */
     int64_t image_shape[DC_IMAGE_DIMS_MAX]; /* height, width[, channels]; their product must be D */
+    dc_count_request counts;
     dc_clip clip;
+    double clip_scaled; /* scaled values are limited to [-clip_scaled, clip_scaled]; 0: they are not */
     dc_scale_kind scale;
     dc_pca_request pca; /* used if scale is DC_SCALE_PCA; pca.wanted.components also with `reduce` */
     dc_reduce_kind reduce;
@@ -205,7 +247,7 @@ void dc_dataset_destroy(dc_dataset **data);
 /* Memory predicted from the header for the rank with this part: for the loaded data; for what loading needs in addition
  * (stored labels, per-column statistics), also on rank 0 alone (root); for the id of one row. */
 double dc_dataset_bytes(const dc_data_header *head, const dc_part *part, const dc_clip *clip);
-double dc_dataset_loading_root_bytes(const dc_data_header *head);
+double dc_dataset_loading_root_bytes(const dc_data_header *head, const dc_part *part);
 double dc_dataset_loading_bytes(const dc_data_header *head, const dc_part *part, int threads, dc_scale_kind scale,
                                 const dc_clip *clip);
 double dc_dataset_id_bytes(const dc_data_header *head);
@@ -262,6 +304,14 @@ double dc_pca_project_bytes(int64_t D, int64_t k);
 /* row_scale[n]: 1 / norm of the scaled columns of the first n local rows of data that have no row_scale, 1 for rows of
  * zeros: functions of the row alone. Local, threaded. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_dataset_norms(const dc_dataset *data, dc_row_norm norm, int64_t n, float *row_scale);
+
+/* Transforms n stored rows X[n x map->D] of this type to out[n x map->kept]; or sparse rows in place, whose ptr, col
+ * and val are not constant in truth. first: the global number of the first row; source: for messages. Local, threaded.
+ * Errors: DC_ERR_DATA (a value that is negative or not finite). */
+DC_CHECKED dc_status dc_count_map_rows(const dc_count_map *map, const char *source, dc_gidx first, dc_dtype dtype,
+                                       const void *X, int64_t n, float *out);
+DC_CHECKED dc_status dc_count_map_csr(const dc_count_map *map, const char *source, dc_gidx first, dc_csr *rows);
+void dc_count_map_release(dc_count_map *map);
 
 /* Gives every rank the stored (unscaled) rows with these global numbers: out[n x D] in the stored type; a negative
  * number gives a row of zeros. Collective. Errors: DC_ERR_MEMORY. */

@@ -70,10 +70,13 @@ void dc_orient(int64_t n, double *x);
  */
 
 /* Columns of A[m x n], row-major, m >= n, become an orthonormal basis of a space that contains their span, by
- * Householder reflections: also if they depend on each other. work[dc_qr_work(n)]. */
-void dc_orthonormalize(int64_t m, int64_t n, double *A, double *work);
+ * Householder reflections of tiles of rows, and of what these leave: also if they depend on each other. Threaded; the
+ * bits do not depend on the number of threads. Call it outside parallel regions. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_orthonormalize(int64_t m, int64_t n, double *A);
+/* Memory that it takes besides A. */
+double dc_orthonormalize_bytes(int64_t m, int64_t n);
 /* R[n x n]: the upper triangle of A = QR for A[m x n], row-major, m >= 0, which is overwritten; rows that A has too few
- * of are zeros. R may be A if there is room for n rows. Work as above. */
+ * of are zeros. R may be A if there is room for n rows. work[dc_qr_work(n)]. In the calling thread alone. */
 void dc_triangle(int64_t m, int64_t n, double *A, double *R, double *work);
 /* Doubles of workspace. */
 int64_t dc_qr_work(int64_t n);

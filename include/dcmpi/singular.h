@@ -42,7 +42,7 @@ void dc_singular_release(dc_singular *s);
 /* Memory that dc_singular_create() takes at most, on each rank with its results, and more on rank 0. sparse: the rows
  * have a csr. */
 double dc_singular_bytes(const dc_part *part, int64_t d, int64_t k, bool sparse);
-double dc_singular_root_bytes(int64_t k);
+double dc_singular_root_bytes(const dc_part *part, int64_t d, int64_t k);
 
 /* Element `component` of column `column` of a Gaussian matrix: the first directions, or a random projection. */
 double dc_singular_gaussian(uint64_t seed, int64_t column, int64_t component);

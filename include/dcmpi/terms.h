@@ -13,11 +13,12 @@ enum {
     DC_NGRAM_MAX = 8,                   /* most words of a term */
     DC_STOP_LIST_MAX_BYTES = 1 << 19,   /* own stop words, all together */
     DC_TERMS_MAX_COLUMNS = 1 << 30,     /* of --hashing */
+    DC_TERMS_MAX_COUNTED = 1 << 24,     /* with idf */
     DC_VECTORIZER_TEXT_MAX = (1 << 19) + 4096
 };
 
 typedef enum { DC_TEXT_NORM_L2, DC_TEXT_NORM_L1, DC_TEXT_NORM_NONE } dc_text_norm;
-typedef enum { DC_STOP_NONE, DC_STOP_ENGLISH, DC_STOP_LIST } dc_stop_kind;
+typedef enum { DC_STOP_WORDS_NONE, DC_STOP_WORDS_ENGLISH, DC_STOP_WORDS_LIST } dc_stop_kind;
 typedef enum { DC_DECODE_STRICT, DC_DECODE_REPLACE, DC_DECODE_IGNORE } dc_decode;
 
 /* A bound of document frequency: a number of documents, or a share of all of them. */

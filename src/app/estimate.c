@@ -26,6 +26,7 @@ typedef struct {
     const dc_job *job;
     const dc_config *cfg;
     bool has_method;     /* false for the verb kmeans */
+    dc_clip clip;        /* the deck's, or that of input.clip_scaled */
     dc_data_header head; /* its number of classes may be a guess */
     dc_dataset data;     /* without rows */
     dc_slab slab;
@@ -69,8 +70,8 @@ static void save(problem *p, double bytes)
 static void take_loading(problem *p)
 {
     const double bytes = dc_dataset_loading_bytes(&p->head, &p->data.part, p->job->binding.threads,
-                                                  (dc_scale_kind)p->cfg->input.scale, &p->cfg->input.clip);
-    take(p, "reading", (moment){.work = bytes, .root = dc_dataset_loading_root_bytes(&p->head)}, NULL);
+                                                  (dc_scale_kind)p->cfg->input.scale, &p->clip);
+    take(p, "reading", (moment){.work = bytes, .root = dc_dataset_loading_root_bytes(&p->head, &p->data.part)}, NULL);
 }
 
 static void take_init(problem *p)
@@ -229,6 +230,9 @@ static dc_status describe(const dc_comm *comm, problem *p, const dc_data_header 
 {
     dc_status st = DC_OK;
     p->head = *head;
+    p->clip = p->cfg->input.clip;
+    if (p->clip.kind == DC_CLIP_NONE && p->cfg->input.clip_scaled > 0)
+        p->clip = (dc_clip){DC_CLIP_RANGE, -INFINITY, INFINITY};
     if (!head->has_labels) p->head.C = 0;
     if (head->has_labels && head->C == 0) p->head.C = DC_MIN(head->N, CLASSES_UNKNOWN);
     p->data = (dc_dataset){.D = head->D, .dtype = head->dtype, .pca.k = head->components};
@@ -237,7 +241,7 @@ static dc_status describe(const dc_comm *comm, problem *p, const dc_data_header 
     if (head->sparse)
         p->data.csr = (dc_csr){
             .n = dc_part_rows(&p->data.part), .D = head->D, .longest = dc_header_most_nnz(head, 1), .total = head->nnz};
-    p->data.zeros_stay = dc_header_stays_sparse(head, (dc_scale_kind)p->cfg->input.scale, &p->cfg->input.clip);
+    p->data.zeros_stay = dc_header_stays_sparse(head, (dc_scale_kind)p->cfg->input.scale, &p->clip);
     p->has_method = dc_cli_has_method(p->job->cli);
     if (p->has_method)
         DC_TRY(dc_deck_slab(p->cfg, dc_header_width(head), &p->slab));
@@ -275,7 +279,7 @@ dc_status dc_job_estimate(dc_comm *comm, const dc_job *job, const dc_data_header
     problem p = {.job = job, .cfg = cfg, .ranks_here = dc_comm_node_size(comm), .out = out};
     *out = (dc_estimate){.base_bytes = job->base_bytes};
     DC_TRY_ALL(comm, describe(comm, &p, head));
-    out->data_bytes = dc_dataset_bytes(head, &p.data.part, &cfg->input.clip);
+    out->data_bytes = dc_dataset_bytes(head, &p.data.part, &p.clip);
     take_loading(&p);
     if (!p.has_method) {
         DC_TRY(take_raw_kmeans(comm, &p));

@@ -62,6 +62,9 @@ static dc_status parse(int argc, char **argv, dc_prediction *p)
         if (!take_value(argc, argv, &i, "--model", &p->model) && !take_value(argc, argv, &i, "--input", &p->input) &&
             !take_value(argc, argv, &i, "--output", &p->output) &&
             !take_value(argc, argv, &i, "--label-dataset", &p->label_dataset) &&
+            !take_value(argc, argv, &i, "--text-column", &p->text_column) &&
+            !take_value(argc, argv, &i, "--label-column", &p->label_column) &&
+            !take_value(argc, argv, &i, "--id-column", &p->id_column) &&
             !take_value(argc, argv, &i, "--matrix", &p->matrix) &&
             !take_value(argc, argv, &i, "--rows-per-round", &rows) && !take_word(argv[i], "--force", &p->force))
             return DC_FAIL(
@@ -86,9 +89,18 @@ static dc_status claim_on_root(dc_prediction *p)
     const dc_claim_input inputs[] = {{"--model", p->model}, {"--input", p->input}};
     p->files[0] = p->model;
     p->files[1] = p->input;
-    snprintf(p->options, sizeof p->options, "%s%s%s%s%s", p->label_dataset ? "label-dataset=" : "",
-             p->label_dataset ? p->label_dataset : "", p->label_dataset && p->matrix ? " " : "",
-             p->matrix ? "matrix=" : "", p->matrix ? p->matrix : "");
+    const struct {
+        const char *name, *value;
+    } options[] = {{"label-dataset", p->label_dataset},
+                   {"matrix", p->matrix},
+                   {"text-column", p->text_column},
+                   {"label-column", p->label_column},
+                   {"id-column", p->id_column}};
+    size_t used = 0;
+    for (size_t i = 0; i < DC_COUNT_OF(options) && used < sizeof p->options; i++)
+        if (options[i].value)
+            used += (size_t)snprintf(p->options + used, sizeof p->options - used, "%s%s=%s", used ? "\n" : "",
+                                     options[i].name, options[i].value);
     p->recipe = (dc_recipe){"predict", p->files, DC_COUNT_OF(p->files), p->options};
     if (!p->force && dc_apart_probe(DC_PROBE_OUTPUT, p->output, DC_ERR_FORMAT) != DC_OK) {
         dc_error_clear();
@@ -108,15 +120,16 @@ out:
     return st;
 }
 
-static dc_status probe_files(const dc_prediction *p)
+static dc_status probe_model(const dc_prediction *p)
 {
-    dc_status st = DC_OK;
-    DC_TRY(dc_expect(DC_EXPECT_MODEL, p->model, "predict"));
-    DC_TRY(dc_apart_probe(DC_PROBE_MODEL, p->model, DC_ERR_FORMAT));
-    DC_TRY(dc_expect(DC_EXPECT_DATA, p->input, "predict"));
-    DC_TRY(dc_apart_probe_data(p->input, p->label_dataset, p->matrix));
-out:
-    return st;
+    const dc_status st = dc_expect(DC_EXPECT_MODEL, p->model, "predict");
+    return st == DC_OK ? dc_apart_probe(DC_PROBE_MODEL, p->model, DC_ERR_FORMAT) : st;
+}
+
+static dc_status probe_data(const dc_prediction *p)
+{
+    const dc_status st = dc_expect(DC_EXPECT_DATA, p->data, "predict");
+    return st == DC_OK ? dc_apart_probe_data(p->data, p->label_dataset, p->matrix) : st;
 }
 
 /* ---- Set-up ------------------------------------------------------------------------------------------------------ */
@@ -124,10 +137,10 @@ out:
 static dc_status open_input(dc_comm *comm, dc_prediction *p)
 {
     dc_status st = DC_OK;
-    DC_TRY(dc_row_stream_open(comm, p->input, p->label_dataset, p->matrix, &p->stream));
-    if (p->stream.head.D != p->trained.D)
+    DC_TRY(dc_row_stream_open(comm, p->data, p->label_dataset, p->matrix, &p->stream));
+    if (p->stream.head.D != dc_trained_columns(&p->trained))
         st = DC_FAIL(DC_ERR_DATA, "%s has %lld columns, the model of %s was trained on %lld", p->input,
-                     (long long)p->stream.head.D, p->model, (long long)p->trained.D);
+                     (long long)p->stream.head.D, p->model, (long long)dc_trained_columns(&p->trained));
 out:
     return st;
 }
@@ -175,6 +188,7 @@ static double bound_bytes(const dc_prediction *p, double base, int threads)
     const double stored = head->sparse ? 8 : (double)input_row_bytes(p);
     const double row = stored + 16 + (t->has_method ? 4 * (width + K + 1) : 0);
     const double sparse = 8 * (double)dc_header_most_nnz(head, p->capacity);
+    const double counts = t->counts.used ? (head->sparse ? 4 * (double)t->counts.D : 4 * D * n) + 4 * D : 0;
     const double k = (double)t->pca.k,
                  components = k > 0 ? 4 * k * (2 * D + n) + dc_pca_project_bytes(t->D, t->pca.k) : 0;
     double widths = D;
@@ -183,7 +197,8 @@ static double bound_bytes(const dc_prediction *p, double base, int threads)
     const double norms = t->norm != DC_ROW_NORM_NONE && k == 0 ? 4 * (n + threads * D) : 0;
     const double tiles = t->has_method ? threads * (double)t->tile_rows * widths : 256 * D;
     const double model = 4 * ((double)t->slab.n + 2 * D) + components + norms;
-    return base + model + n * row + sparse + (head->sparse ? SPARSE_PIECE_BYTES : 0) + 4 * tiles + 16 * K + PIECE_BYTES;
+    return base + model + counts + n * row + sparse + (head->sparse ? SPARSE_PIECE_BYTES : 0) + 4 * tiles + 16 * K +
+           PIECE_BYTES;
 }
 
 static dc_status check_memory(dc_comm *comm, const dc_prediction *p, double base)
@@ -215,7 +230,7 @@ static void print_plan(const dc_prediction *p, int P)
     const dc_trained *t = &p->trained;
     const dc_data_header *head = &p->stream.head;
     char kind[DC_DATA_KIND_MAX];
-    dc_log("model     %s: %lld columns, %s%s, %lld clusters", p->model, (long long)t->D,
+    dc_log("model     %s: %lld columns, %s%s, %lld clusters", p->model, (long long)dc_trained_columns(t),
            t->has_method ? "method " : "k-means on the data", t->method, (long long)t->K);
     dc_log("input     %s: %lld rows of %s, %s, %s; %d rank%s", p->input, (long long)p->part.N,
            dc_data_kind_text(head->sparse, head->dtype, head->N, head->D, head->nnz, kind),
@@ -254,7 +269,9 @@ static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
     DC_TRY_ALL(comm, parse(cli->rest_argc, cli->rest_argv, p));
     DC_TRY_ALL(comm, dc_version_check_cpu());
     DC_TRY(claim_output(comm, p));
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_files(p) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_model(p) : DC_OK);
+    DC_TRY(dc_prediction_read_documents(comm, p));
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_data(p) : DC_OK);
     DC_TRY(dc_result_model_load(comm, p->model, &p->deck, &p->trained));
     DC_TRY_ALL(comm, check_method(p));
     if (p->trained.has_method) use_kernels_of(&p->trained);
@@ -339,6 +356,7 @@ static void release(dc_prediction *p)
     dc_mem_free(&p->labels);
     dc_mem_free(&p->size);
     dc_scoring_release(&p->scoring);
+    dc_prediction_drop_documents(p);
     dc_claim_release(&p->claim);
 }
 

@@ -36,13 +36,18 @@ static const dc_verb_help table[] = {
     {.name = "predict",
      .on_ranks = true,
      .arguments =
-         "--model=RUN.h5 --input=X.h5 --output=Y.h5 [--label-dataset=/PATH] [--matrix=NAME] [--rows-per-round=N] "
+         "--model=RUN.h5 --input=X.h5 --output=Y.h5 [--label-dataset=/PATH] [--matrix=NAME] [--text-column=COLUMN] "
+         "[--label-column=COLUMN] [--id-column=COLUMN] [--rows-per-round=N] "
          "[--force]",
      .summary = "labels, confidence and embedding of new rows with the model of a run",
      .details =
          "The scaling is that of the run. Labels in the input are used for the scores only.\n"
          "  --label-dataset=/PATH  labels that are not in /y, such as /obs/cell_type\n"
          "  --matrix=NAME          rows of an AnnData file: X (default), raw/X or layers/NAME\n"
+         "If the model is of documents, the input may be documents, too; they become rows as convert made them:\n"
+         "  --text-column=COLUMN   as for convert; this and the next two by default as in training\n"
+         "  --label-column=COLUMN  labels for the scores; none: none\n"
+         "  --id-column=COLUMN     ids; none: none\n"
          "  --rows-per-round=N     rows that a rank holds at a time; by default what fits into 64 MiB\n"
          "  --force                replace an output that another model or input made, or that dcmpi did not make\n"},
     {.name = "convert",

@@ -25,14 +25,18 @@ const dc_key_section dc_section_table[] = {
 };
 const int dc_section_table_n = (int)DC_COUNT_OF(dc_section_table);
 
-static const dc_key_choice scales[] = {
-    {"unit", DC_SCALE_UNIT},         {"symmetric", DC_SCALE_SYMMETRIC}, {"dec", DC_SCALE_DEC},
-    {"standard", DC_SCALE_STANDARD}, {"minmax", DC_SCALE_MINMAX},       {"robust", DC_SCALE_ROBUST},
-    {"pca", DC_SCALE_PCA},           {"none", DC_SCALE_NONE},           {NULL, 0}};
+static const dc_key_choice scales[] = {{"unit", DC_SCALE_UNIT},     {"symmetric", DC_SCALE_SYMMETRIC},
+                                       {"dec", DC_SCALE_DEC},       {"standard", DC_SCALE_STANDARD},
+                                       {"sample", DC_SCALE_SAMPLE}, {"minmax", DC_SCALE_MINMAX},
+                                       {"robust", DC_SCALE_ROBUST}, {"pca", DC_SCALE_PCA},
+                                       {"none", DC_SCALE_NONE},     {NULL, 0}};
 static const dc_key_choice reductions[] = {
     {"none", DC_REDUCE_NONE}, {"svd", DC_REDUCE_SVD}, {"pca", DC_REDUCE_PCA}, {"random", DC_REDUCE_RANDOM}, {NULL, 0}};
 static const dc_key_choice row_norms[] = {
     {"none", DC_ROW_NORM_NONE}, {"l2", DC_ROW_NORM_L2}, {"l1", DC_ROW_NORM_L1}, {"max", DC_ROW_NORM_MAX}, {NULL, 0}};
+static const dc_key_choice library_sizes[] = {{"median", DC_LIBRARY_MEDIAN}, {NULL, 0}};
+static const dc_key_choice variable_flavors[] = {
+    {"seurat", DC_VARIABLE_SEURAT}, {"cell_ranger", DC_VARIABLE_CELL_RANGER}, {NULL, 0}};
 static const dc_key_choice activations[] = {{"relu", DC_ACT_RELU},
                                             {"linear", DC_ACT_LINEAR},
                                             {"leaky_relu", DC_ACT_LEAKY_RELU},
@@ -208,7 +212,9 @@ const dc_key dc_key_table[] = {
      .result = true, .also = "scaling normalize", .source = GUO ", x/255",
      .doc = "unit: the range of the whole matrix to [0, 1] (0..255 for uint8). symmetric: to [-1, 1]. dec: times a "
             "factor that makes the mean "
-            "of |x|^2/D one. standard: each column to mean 0 and variance 1. minmax: each column to [0, 1]. robust: "
+            "of |x|^2/D one. standard: each column to mean 0 and variance 1. sample: the same with the variance of a "
+            "sample, divided by N - 1, as "
+            "scanpy and R do. minmax: each column to [0, 1]. robust: "
             "each column to median 0 and distance 1 between its quartiles, which single wild values do not move; "
             "it suits data that are not zero for the most part. none: values as they are. pca: principal components "
             "instead of the columns. They are kept in run.h5, and predict uses them."},
@@ -246,6 +252,30 @@ const dc_key dc_key_table[] = {
      .also = "winsorize outliers clip_range",
      .doc = "Move values beyond two bounds to the nearer bound before scaling. 0.001: each column's quantiles 0.001 "
             "and 0.999. [a, b]: all columns to this range. The bounds are kept in run.h5, and predict uses them."},
+    {KEY("input", "clip_scaled", DC_KEY_FLOAT, input.clip_scaled, "0"), .min = 0, .max = 1e30,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "max_value",
+     .doc = "After scaling, move values beyond this distance from 0 to it, as scanpy's scale(max_value=10) does; 0: "
+            "none. The bounds are kept in run.h5, and predict uses them."},
+    {KEY("input", "library_size", DC_KEY_FLOAT, input.library_size, "0"), .min = 0, .max = 1e30,
+     .choices = library_sizes, .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
+     .also = "normalize_total target_sum cp10k cpm size_factors",
+     .doc =
+         "For counts: multiply each row so that its values sum to this number, or to the median of the sums above 0; "
+         "0: rows stay as they are. This is scanpy's normalize_total. It comes before all else that is done to the "
+         "data; predict does the same."},
+    {KEY("input", "log1p", DC_KEY_BOOL, input.log1p, "false"), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
+     .also = "log log_transform logarithm",
+     .doc = "For counts: take log(1 + x) of each value, after input.library_size."},
+    {KEY("input", "variable_columns", DC_KEY_INT, input.variable_columns, "0"), .min = 0, .max = INT32_MAX,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_top_genes highly_variable_genes hvg",
+     .doc = "For counts: keep so many columns, those of highest normalised dispersion, as scanpy's "
+            "highly_variable_genes(n_top_genes) does; 0: all. predict takes rows with all columns."},
+    {KEY("input", "variable_flavor", DC_KEY_CHOICE, input.variable_flavor, "seurat"), .choices = variable_flavors,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "flavor hvg_flavor", .source = "scanpy",
+     .doc =
+         "How input.variable_columns compares columns. seurat: log of variance by mean of the values before log1p, in "
+         "bins of equal width of the mean. cell_ranger: variance by mean of the values after log1p, in bins between "
+         "percentiles of the mean, by median and median absolute deviation."},
     {KEY("input", "rows", DC_KEY_INT, input.rows, "0"), .min = 0, .max = MAX_COUNT, .unit = "rows",
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_samples max_rows",
      .doc = "Use only this many rows, the first ones; 0: all (of the built-in problem: 10000)."},

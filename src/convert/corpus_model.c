@@ -141,7 +141,8 @@ static dc_status take(dc_corpus *c, model *m, const char *path)
     const dc_decode decode = c->v.decode;
     dc_vectorizer_release(&c->v);
     DC_TRY(dc_vectorizer_parse(&c->v, m->options));
-    c->v.decode = decode;
+    if (decode != DC_DECODE_STRICT) c->v.decode = decode;
+    c->docs.decode = c->v.decode;
     c->fitted = m->n.fitted;
     if (c->v.hashing) {
         c->voc = (dc_vocabulary){.df = m->df, .idf = m->idf};

@@ -48,3 +48,22 @@ dc_status dc_data_set_clip(dc_comm *comm, dc_dataset *d, const dc_clip *clip)
 out:
     return st;
 }
+
+dc_status dc_data_limit(dc_comm *comm, dc_dataset *d, double limit)
+{
+    dc_status st = DC_OK;
+    if (!d->clip_lo) DC_TRY(dc_data_set_clip(comm, d, &(dc_clip){DC_CLIP_RANGE, -INFINITY, INFINITY}));
+    for (int64_t c = 0; c < d->D; c++) {
+        const double middle = (double)d->shift[c], reach = limit / (double)d->scale[c];
+        d->clip_lo[c] = fmax(d->clip_lo[c], middle - reach);
+        d->clip_hi[c] = fmin(d->clip_hi[c], middle + reach);
+    }
+    d->scaled_min = fmax(d->scaled_min, -limit);
+    d->scaled_max = fmin(d->scaled_max, limit);
+    if (!dc_dataset_is_sparse(d)) return DC_OK;
+    round_bounds(d);
+    const dc_csr rows = d->csr;
+    dc_dataset_set_csr(d, &rows);
+out:
+    return st;
+}

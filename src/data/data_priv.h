@@ -98,6 +98,8 @@ DC_CHECKED dc_status dc_data_labels_read(dc_comm *comm, dc_data_labels *labels, 
 void dc_data_labels_end(dc_data_labels **labels);
 
 /* *text = names of the columns, one per line, NULL if there are none; the caller frees it. */
+DC_CHECKED dc_status dc_data_words_load(const char *path, int64_t D, dc_data_words *words);
+void dc_data_words_release(dc_data_words *words);
 DC_CHECKED dc_status dc_data_feature_names(const char *path, const dc_data_shape *shape, char **text);
 
 /* Ids of rows (ids.c), used in the same way. */
@@ -148,6 +150,9 @@ double dc_data_range_bytes(dc_gidx N, int64_t D, int ranks);
 /* Sets data->shift, scale and scaled_min, scaled_max. Errors: DC_ERR_DATA (values or differences that float cannot
  * hold). */
 DC_CHECKED dc_status dc_data_scaling(dc_comm *comm, dc_dataset *data, const dc_data_stats *stats);
+/* Collective, after that: limits what enters the network to [-limit, limit], by bounds of the stored values. Errors:
+ * DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_data_limit(dc_comm *comm, dc_dataset *data, double limit);
 /* Warns if there are columns whose offsets are too large for float. */
 void dc_data_warn_of_offsets(int64_t lost);
 /* After that, for DC_SCALE_PCA: sets data->scale, pca, Z and scaled_min, scaled_max. Errors: DC_ERR_DATA (nothing
@@ -165,7 +170,7 @@ DC_CHECKED dc_status dc_data_project_all(dc_comm *comm, dc_dataset *data);
 DC_CHECKED dc_status dc_data_reduce(dc_comm *comm, dc_dataset *data, const dc_data_request *request, uint64_t seed);
 /* Memory that it takes at most besides what it leaves, on each rank, and more on rank 0. */
 double dc_data_reduce_bytes(const dc_data_header *head, const dc_part *part);
-double dc_data_reduce_root_bytes(const dc_data_header *head);
+double dc_data_reduce_root_bytes(const dc_data_header *head, const dc_part *part);
 /* After that: data->norm for rows without components, sets row_scale, scaled_min, scaled_max; notes rows of zeros.
  * Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_set_norm(dc_comm *comm, dc_dataset *data);

@@ -142,6 +142,7 @@ static dc_status load_rows(dc_comm *comm, dc_dataset *d, const dc_data_shape *s)
     if (d->y) DC_TRY(load_labels(comm, d, s, sums));
     if (s->head.has_ids) DC_TRY(load_ids(comm, d, s, sums));
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_feature_names(d->source, s, &d->feature_names) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_words_load(d->source, d->D, &d->words) : DC_OK);
     DC_TRY(dc_data_sums_compare(comm, sums, d->source, &d->checksum));
 out:
     if (st != DC_OK) st = dc_data_sums_blame(comm, sums, d->source, st);
@@ -160,8 +161,8 @@ dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int sha
     dc_comm_bcast(comm, &shape, sizeof shape, 0);
     DC_TRY_ALL(comm, dc_mem_alloc(&d, 1, sizeof *d, "dataset"));
     DC_TRY_ALL(comm, dc_part_init(&d->part, shape.head.N, shards, dc_comm_size(comm), dc_comm_rank(comm)));
-    d->D = shape.head.D;
-    d->dtype = shape.head.dtype;
+    d->D = shape.head.stored_D;
+    d->dtype = shape.head.stored_dtype;
     d->scale_kind = request->scale;
     d->reduce = request->reduce;
     d->norm = request->norm;
@@ -193,6 +194,7 @@ void dc_dataset_destroy(dc_dataset **data)
     dc_mem_free(&d->classes);
     dc_mem_free(&d->ids);
     dc_mem_free(&d->feature_names);
+    dc_data_words_release(&d->words);
     dc_mem_free(&d->clip_lo);
     dc_mem_free(&d->clip_hi);
     dc_mem_free(&d->shift);
@@ -200,5 +202,6 @@ void dc_dataset_destroy(dc_dataset **data)
     dc_mem_free(&d->Z);
     dc_mem_free(&d->row_scale);
     dc_pca_release(&d->pca);
+    dc_count_map_release(&d->counts);
     dc_mem_free(data);
 }

@@ -248,10 +248,30 @@ static dc_status describe_stored(const dc_data_request *r, dc_data_shape *shape)
     return strcmp(r->path, DC_BUILTIN_GLYPHS) == 0 ? describe_builtin(r->rows, shape) : describe_file(r, shape);
 }
 
+/* The shape of the rows that transforms of counts make. */
+static dc_status apply_counts(const dc_data_request *r, dc_data_shape *s)
+{
+    const int64_t M = r->counts.variable_columns;
+    dc_data_header *head = &s->head;
+    head->stored_D = head->D;
+    head->stored_dtype = head->dtype;
+    head->counts = dc_counts_wanted(&r->counts);
+    if (!head->counts) return DC_OK;
+    if (M > head->D)
+        return DC_FAIL(DC_ERR_USAGE, "%s: input.variable_columns=%lld, but there are only %lld columns", r->path,
+                       (long long)M, (long long)head->D);
+    head->dtype = DC_F32;
+    if (M == 0) return DC_OK;
+    head->D = M;
+    s->n_image_dims = 0;
+    return DC_OK;
+}
+
 /* What the deck makes of the stored data. */
 static dc_status apply(const dc_data_request *r, dc_data_shape *shape)
 {
-    const dc_status st = force_image(r, shape);
+    dc_status st = force_image(r, shape);
+    if (st == DC_OK) st = apply_counts(r, shape);
     return st == DC_OK ? dc_data_count_components(r, &shape->head) : st;
 }
 

@@ -2,6 +2,7 @@
  * at all rows; none keeps more than a few numbers per column. */
 #include <math.h>
 
+#include "counts.h"
 #include "data_priv.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/sum.h"
@@ -12,11 +13,13 @@ dc_status dc_data_examine(dc_comm *comm, dc_dataset *d, const dc_data_request *r
 {
     dc_status st = DC_OK;
     dc_data_stats stats = {0};
+    DC_TRY(dc_data_transform_counts(comm, d, &request->counts));
     DC_TRY(dc_data_set_clip(comm, d, &request->clip));
     DC_TRY(dc_data_stats_create(comm, d, &stats));
     DC_TRY(dc_data_audit(comm, d, &stats));
     DC_TRY(dc_data_check_range(comm, d, &stats));
     DC_TRY(dc_data_scaling(comm, d, &stats));
+    if (request->clip_scaled > 0) DC_TRY(dc_data_limit(comm, d, request->clip_scaled));
     if (d->scale_kind == DC_SCALE_PCA) DC_TRY(dc_data_components(comm, d, &request->pca));
     DC_TRY(dc_data_reduce(comm, d, request, seed));
     DC_TRY(dc_data_set_norm(comm, d));
@@ -58,9 +61,10 @@ static double columns_bytes(const dc_data_header *head, const dc_part *part, int
     const double pass = dc_sum_bytes(part, (size_t)D + 1) + 8 * (double)D * 3 * threads;
     const double range = dc_data_range_bytes(part->N, D, part->P);
     const double bounds = clip->kind == DC_CLIP_QUANTILES ? quantiles_bytes(D, 2) : 0;
-    const double scaling = scale == DC_SCALE_ROBUST     ? quantiles_bytes(D, 3)
-                           : scale == DC_SCALE_STANDARD ? dc_sum_bytes(part, (size_t)D) + 8 * (double)D * (threads + 2)
-                                                        : 0;
+    const double scaling = scale == DC_SCALE_ROBUST ? quantiles_bytes(D, 3)
+                           : scale == DC_SCALE_STANDARD || scale == DC_SCALE_SAMPLE
+                               ? dc_sum_bytes(part, (size_t)D) + 8 * (double)D * (threads + 2)
+                               : 0;
     return fmax(bounds, stats + fmax(pass, fmax(range, scaling)));
 }
 
@@ -98,12 +102,13 @@ double dc_dataset_loading_bytes(const dc_data_header *head, const dc_part *part,
     const double labels = head->has_labels ? sizeof(int64_t) * (double)dc_part_rows(part) : 0;
     const double components = 24 * (double)head->D + components_bytes(head, part);
     const double after = fmax(components, norm_bytes(head, threads));
-    return fmax(conversion_bytes(head, part), labels + fmax(columns_bytes(head, part, threads, scale, clip), after));
+    return fmax(fmax(conversion_bytes(head, part), dc_data_counts_bytes(head, part, threads)),
+                labels + fmax(columns_bytes(head, part, threads, scale, clip), after));
 }
 
-double dc_dataset_loading_root_bytes(const dc_data_header *head)
+double dc_dataset_loading_root_bytes(const dc_data_header *head, const dc_part *part)
 {
-    if (head->reduce != DC_REDUCE_NONE) return dc_data_reduce_root_bytes(head);
+    if (head->reduce != DC_REDUCE_NONE) return dc_data_reduce_root_bytes(head, part);
     return head->components == 0 || head->D > DC_PRINCIPAL_MAX ? 0 : dc_principal_root_bytes(head->D);
 }
 

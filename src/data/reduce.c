@@ -188,7 +188,7 @@ double dc_data_reduce_bytes(const dc_data_header *head, const dc_part *part)
     return head->reduce == DC_REDUCE_RANDOM ? 0 : dc_singular_bytes(part, head->D, head->components, head->sparse);
 }
 
-double dc_data_reduce_root_bytes(const dc_data_header *head)
+double dc_data_reduce_root_bytes(const dc_data_header *head, const dc_part *part)
 {
-    return head->reduce == DC_REDUCE_RANDOM ? 0 : dc_singular_root_bytes(head->components);
+    return head->reduce == DC_REDUCE_RANDOM ? 0 : dc_singular_root_bytes(part, head->D, head->components);
 }

@@ -5,6 +5,7 @@
  *   symmetric the same to [-1, 1]; for uint8 x / 127.5 - 1
  *   dec       one factor that makes the mean over the rows of ||x||^2 / D equal 1 (Xie et al. 2016, section 4.3)
  *   standard  each column to mean 0 and variance 1 (divided by N)
+ *   sample    the same, divided by N - 1
  *   minmax    each column's [min, max] to [0, 1]
  *   robust    each column to median 0 and distance 1 between its quartiles (scikit-learn's RobustScaler)
  *   pca       each column to mean 0; then its principal components instead of the columns (pca.c)
@@ -161,7 +162,7 @@ static dc_status scale_standard(dc_comm *comm, dc_dataset *d, const dc_data_stat
 {
     dc_status st = DC_OK;
     const size_t D = (size_t)d->D;
-    const double N = (double)d->part.N;
+    const double N = (double)d->part.N, divisor = d->scale_kind == DC_SCALE_SAMPLE ? fmax(N - 1, 1) : N;
     double *work = NULL, *mean = NULL, *variance = NULL;
     dc_sum *sum = NULL;
     DC_TRY_ALL(comm, dc_mem_alloc(&work, dc_mul_size((size_t)dc_data_threads() + 2, D), sizeof *work, "variance"));
@@ -175,7 +176,7 @@ static dc_status scale_standard(dc_comm *comm, dc_dataset *d, const dc_data_stat
     for (size_t c = 0; c < D; c++) {
         const bool constant = s->col_min[c] == s->col_max[c]; /* rounding of the mean may leave a tiny variance */
         float factor;
-        if (!factor_of(constant ? 0 : sqrt(variance[c] / N), &factor))
+        if (!factor_of(constant ? 0 : sqrt(variance[c] / divisor), &factor))
             DC_TRY(fail_range(d, (int64_t)c, s->col_min[c], s->col_max[c]));
         *lost += set_column(d, (int64_t)c, constant ? s->col_min[c] : mean[c], factor);
     }
@@ -288,6 +289,7 @@ dc_status dc_data_scaling(dc_comm *comm, dc_dataset *d, const dc_data_stats *s)
         DC_TRY(scale_dec(d, s, &lost));
         break;
     case DC_SCALE_STANDARD:
+    case DC_SCALE_SAMPLE:
         DC_TRY(scale_standard(comm, d, s, &lost));
         break;
     case DC_SCALE_MINMAX:

@@ -184,6 +184,19 @@ out:
     return st;
 }
 
+/* How counts were transformed, if they were. */
+static dc_status fill_counts(dc_h5 *h5, const dc_count_map *map)
+{
+    dc_status st = DC_OK;
+    if (!map->used) return DC_OK;
+    DC_TRY(dc_h5_put_attr_f64(h5, "/scaling", "library_size", &map->library_size, 1));
+    DC_TRY(put_i64(h5, "/scaling", "log1p", map->log1p));
+    DC_TRY(put_i64(h5, "/scaling", "columns_of", map->D));
+    if (map->column) DC_TRY(dc_h5_put(h5, "/scaling/columns", DC_H5_I32, 1, &map->kept, map->column));
+out:
+    return st;
+}
+
 static dc_status fill_model(dc_h5 *h5, const dc_result *r)
 {
     dc_status st = DC_OK;
@@ -193,6 +206,7 @@ static dc_status fill_model(dc_h5 *h5, const dc_result *r)
     DC_TRY(dc_h5_put(h5, "/scaling/scale", DC_H5_F32, 1, &D, r->data->scale));
     if (r->data->clip_lo) DC_TRY(dc_h5_put(h5, "/scaling/clip_lo", DC_H5_F64, 1, &D, r->data->clip_lo));
     if (r->data->clip_lo) DC_TRY(dc_h5_put(h5, "/scaling/clip_hi", DC_H5_F64, 1, &D, r->data->clip_hi));
+    DC_TRY(fill_counts(h5, &r->data->counts));
     if (r->data->pca.k > 0) DC_TRY(fill_components(h5, r->data));
     DC_TRY(dc_model_save(h5, r->slab, r->value));
 out:
@@ -291,12 +305,25 @@ out:
     return st;
 }
 
+/* What predict needs to make rows of documents, besides the names of the columns. */
+static dc_status fill_words(dc_h5 *h5, const dc_data_words *w)
+{
+    dc_status st = DC_OK;
+    if (!w->options) return DC_OK;
+    DC_TRY(put_str(h5, "vectorizer", w->options));
+    if (w->df) DC_TRY(dc_h5_put(h5, "/vectorizer/df", DC_H5_I64, 1, &w->D, w->df));
+    if (w->idf) DC_TRY(dc_h5_put(h5, "/vectorizer/idf", DC_H5_F64, 1, &w->D, w->idf));
+out:
+    return st;
+}
+
 /* Writes the names of the columns and the classes. */
 static dc_status fill_names(dc_h5 *h5, const dc_result *r)
 {
     dc_status st = DC_OK;
     bool stored;
     if (r->data->feature_names) DC_TRY(dc_h5_put_names(h5, "feature_names", r->data->feature_names, &stored));
+    DC_TRY(fill_words(h5, &r->data->words));
     DC_TRY(fill_labels(h5, r));
 out:
     return st;

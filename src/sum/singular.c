@@ -138,14 +138,17 @@ static void release(dc_singular_pass *p)
 /* ---- Iteration --------------------------------------------------------------------------------------------------- */
 
 /* Makes the directions orthogonal and sends them to all ranks. */
-static void spread_orthogonal(dc_comm *comm, dc_singular_pass *p)
+static dc_status spread_orthogonal(dc_comm *comm, dc_singular_pass *p)
 {
+    dc_status st = DC_OK;
     const int64_t d = p->rows->d, l = p->l;
-    if (dc_comm_rank(comm) == 0) dc_orthonormalize(d, l, p->W, p->work);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_orthonormalize(d, l, p->W) : DC_OK);
     dc_comm_bcast(comm, p->W, (size_t)(d * l) * sizeof *p->W, 0);
     for (int64_t j = 0; j < l; j++) p->offset[j] = 0;
     for (int64_t c = 0; p->mean && p->rows->csr && c < d; c++)
         for (int64_t j = 0; j < l; j++) p->offset[j] += p->mean[c] * p->W[c * l + j];
+out:
+    return st;
 }
 
 static dc_status iterate(dc_comm *comm, dc_singular_pass *p, uint64_t seed, dc_singular *out)
@@ -153,13 +156,13 @@ static dc_status iterate(dc_comm *comm, dc_singular_pass *p, uint64_t seed, dc_s
     dc_status st = DC_OK;
     const int64_t d = p->rows->d, l = p->l;
     dc_singular_fill(seed, d, l, p->W);
-    spread_orthogonal(comm, p);
+    DC_TRY(spread_orthogonal(comm, p));
     for (int i = 0; l < d && i < ITERATIONS; i++) { /* d directions are all there are */
         DC_TRY(dc_wish_poll_stop(comm));
         dc_singular_products(p);
         dc_comm_sum_i64(comm, p->G, (size_t)((d + 1) * l));
         dc_singular_next(p);
-        spread_orthogonal(comm, p);
+        DC_TRY(spread_orthogonal(comm, p));
         out->passes++;
     }
     st = dc_wish_poll_stop(comm);
@@ -286,7 +289,8 @@ double dc_singular_bytes(const dc_part *part, int64_t d, int64_t k, bool sparse)
     return 8 * (double)(d + k) + 4 * (double)k * (double)d + fmax(sums, both + Y + scratch + triangles);
 }
 
-double dc_singular_root_bytes(int64_t k)
+double dc_singular_root_bytes(const dc_part *part, int64_t d, int64_t k)
 {
-    return dc_right_singular_bytes(k + OVERSAMPLING);
+    const int64_t l = directions(part, d, k);
+    return fmax(dc_right_singular_bytes(l), dc_orthonormalize_bytes(d, l));
 }

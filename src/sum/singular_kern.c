@@ -74,11 +74,11 @@ static void multiply(const dc_singular_pass *p, int64_t lo, int64_t n, int threa
 
 /* ---- Products with columns --------------------------------------------------------------------------------------- */
 
-static void add_units(int64_t n, double per_unit, double factor, const double *restrict y, int64_t *restrict G)
+/* Adds f y, rounded; rint() would keep the compiler from using vectors. */
+static void add_units(int64_t n, double f, const double *restrict y, int64_t *restrict G)
 {
-    const double f = factor * per_unit;
 #pragma omp simd
-    for (int64_t j = 0; j < n; j++) G[j] += (int64_t)rint(f * y[j]);
+    for (int64_t j = 0; j < n; j++) G[j] += (int64_t)(f * y[j] + copysign(0.5, f * y[j]));
 }
 
 static void products_dense(dc_singular_pass *p, int64_t lo, int64_t n)
@@ -98,7 +98,7 @@ static void products_dense(dc_singular_pass *p, int64_t lo, int64_t n)
         for (int64_t c = 0; c < d; c += PANEL) {
             const int64_t width = DC_MIN((int64_t)PANEL, d - c);
             dc_gemm_f64(DC_T, DC_N, width, l, n, p->X + c, d, p->Y, l, product, l);
-            add_units(width * l, per_unit, 1, product, p->G + c * l);
+            add_units(width * l, per_unit, product, p->G + c * l);
         }
     }
 }
@@ -132,9 +132,9 @@ static void products_sparse(dc_singular_pass *p, int64_t lo, int64_t n)
             for (int64_t i = 0; i < n; i++) {
                 const double *y = p->Y + i * l;
                 const int64_t stop = m->ptr[lo + i + 1];
-                if (r == p->ranges) add_units(l, per_unit, p->one, y, p->G + m->D * l);
+                if (r == p->ranges) add_units(l, per_unit * p->one, y, p->G + m->D * l);
                 for (int64_t e = value_at(m, lo + i, first); e < stop && m->col[e] < end; e++)
-                    add_units(l, per_unit, (double)dc_csr_value(m, lo + i, e), y, p->G + (int64_t)m->col[e] * l);
+                    add_units(l, per_unit * (double)dc_csr_value(m, lo + i, e), y, p->G + (int64_t)m->col[e] * l);
             }
         }
     }

@@ -52,9 +52,9 @@ out:
 static dc_status make_stop_set(dc_terms *t)
 {
     dc_status st = DC_OK;
-    if (t->v->stop == DC_STOP_NONE) return DC_OK;
+    if (t->v->stop == DC_STOP_WORDS_NONE) return DC_OK;
     DC_TRY(dc_nameset_create(&t->stop));
-    if (t->v->stop == DC_STOP_LIST) return add_listed(t->stop, t->v->stop_list);
+    if (t->v->stop == DC_STOP_WORDS_LIST) return add_listed(t->stop, t->v->stop_list);
     for (size_t i = 0; i < DC_ENGLISH_STOP_WORDS; i++)
         DC_TRY(dc_nameset_add(t->stop, dc_english_stop_words[i], strlen(dc_english_stop_words[i])));
 out:

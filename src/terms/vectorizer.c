@@ -217,6 +217,9 @@ dc_status dc_vectorizer_check(const dc_vectorizer *v)
     if (v->hashing && v->sublinear_tf && v->alternate_sign)
         return DC_FAIL(DC_ERR_USAGE, "--sublinear-tf with --hashing needs --alternate-sign=no: counts with a sign have "
                                      "no logarithm");
+    if (v->hashing > DC_TERMS_MAX_COUNTED && v->use_idf)
+        return DC_FAIL(DC_ERR_USAGE, "--use-idf with --hashing counts documents in each column, at most %d columns",
+                       DC_TERMS_MAX_COUNTED);
     return DC_OK;
 }
 
@@ -245,7 +248,7 @@ static void print(const option *o, const dc_vectorizer *v, FILE *out)
 {
     static const char *const stops[] = {"none", "english", "list"};
     const void *at = (const char *)v + o->at;
-    if (o->kind == STOP_WORDS && v->stop != DC_STOP_LIST) return;
+    if (o->kind == STOP_WORDS && v->stop != DC_STOP_WORDS_LIST) return;
     fprintf(out, "%s=", o->name);
     switch (o->kind) {
     case YES_NO:
@@ -309,7 +312,7 @@ dc_status dc_vectorizer_parse(dc_vectorizer *v, const char *text)
         st = parse_line(v, p, n);
         p += n;
     }
-    if (st == DC_OK && v->stop == DC_STOP_LIST && !v->stop_list)
+    if (st == DC_OK && v->stop == DC_STOP_WORDS_LIST && !v->stop_list)
         st = DC_FAIL(DC_ERR_FORMAT, "the options of the vectorizer lack the stop words");
     if (st != DC_OK) {
         dc_vectorizer_release(v);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "counts_file.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/net_text.h"
@@ -268,6 +269,33 @@ out:
     return st;
 }
 
+/* Compares the transforms of counts, if there were any. */
+static dc_status compare_counts(dc_h5 *h5, const char *path, const dc_dataset *data)
+{
+    dc_status st = DC_OK;
+    dc_count_map there = {0};
+    const dc_count_map *here = &data->counts;
+    bool chosen;
+    DC_TRY(dc_counts_header(h5, path, data->D, &there, &chosen));
+    if (!there.used && !here->used) return DC_OK;
+    bool same = there.used == here->used && there.library_size == here->library_size && there.log1p == here->log1p &&
+                there.D == here->D && chosen == (here->column != NULL);
+    if (same && chosen) {
+        DC_TRY(dc_mem_alloc(&there.column, (size_t)there.kept, sizeof *there.column, "chosen columns"));
+        DC_TRY(dc_counts_columns(h5, path, &there));
+        same = memcmp(there.column, here->column, (size_t)here->kept * sizeof *here->column) == 0;
+    }
+    if (!same)
+        st = DC_FAIL(
+            DC_ERR_USAGE,
+            "%s (model.weights) was trained on counts that were transformed in another way; use the input.data, "
+            "library_size, log1p and variable_columns of that run, or train anew",
+            path);
+out:
+    dc_count_map_release(&there);
+    return st;
+}
+
 /* This and compare_depth() refuse differences that loading would silently ignore: weights that are tied in only one of
  * the two networks, and layers that the deck's network lacks. */
 static dc_status compare_ties(dc_h5 *h5, const char *path, const dc_net *net)
@@ -341,6 +369,7 @@ static dc_status check_all(dc_h5 *h5, const char *path, const dc_net *net, const
     DC_TRY(visit_slab(h5, path, &slab, NULL));
     DC_TRY(compare_depth(h5, path, net));
     DC_TRY(compare_activations(h5, path, net));
+    if (data) DC_TRY(compare_counts(h5, path, data));
     if (data) DC_TRY(compare_components(h5, path, data));
     if (data) DC_TRY(compare_norm(h5, path, data));
     if (data) DC_TRY(compare_scaling(h5, path, data));

@@ -19,6 +19,8 @@ struct dc_predictor {
     dc_embedder *embedder; /* NULL without a method */
     float *q;              /* [capacity x K], with a method */
     float *rows;           /* [256 x width] rows as they enter the network, without a method */
+    dc_dtype stored;       /* type of the rows that are given */
+    float *counts;         /* [capacity x D] transformed rows, taken when dense rows come first; NULL: none yet */
     float *Z;              /* [capacity x k] components of the rows, if these enter the network */
     float *factor;         /* [capacity] of the rows, if columns with a norm do */
     dc_timers timers;
@@ -68,8 +70,9 @@ dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_
     p->trained = t;
     p->part = *part;
     p->capacity = capacity;
+    p->stored = dtype;
     p->view = (dc_dataset){.D = t->D,
-                           .dtype = dtype,
+                           .dtype = t->counts.used ? DC_F32 : dtype,
                            .clip_lo = t->clip_lo,
                            .clip_hi = t->clip_hi,
                            .shift = t->shift,
@@ -110,6 +113,7 @@ void dc_predictor_destroy(dc_predictor **predictor)
     dc_mem_free(&p->q);
     dc_mem_free(&p->rows);
     dc_mem_free(&p->Z);
+    dc_mem_free(&p->counts);
     dc_mem_free(&p->factor);
     dc_mem_free(predictor);
 }
@@ -169,6 +173,26 @@ static dc_status check_embedding(const dc_predictor *p, const float *Z)
     return DC_OK;
 }
 
+/* Makes the given rows the rows of the view; counts are transformed first. */
+static dc_status set_rows(dc_predictor *p, const void *X, const dc_csr *rows)
+{
+    dc_status st = DC_OK;
+    const dc_count_map *map = &p->trained->counts;
+    const dc_gidx first = p->part.row_lo + p->first;
+    dc_csr sparse = rows ? *rows : (dc_csr){0};
+    if (map->used && rows) DC_TRY(dc_count_map_csr(map, p->view.source, first, &sparse));
+    if (map->used && !rows) {
+        const size_t all = dc_mul_size((size_t)p->capacity, (size_t)map->kept);
+        if (!p->counts) DC_TRY(dc_mem_alloc(&p->counts, all, sizeof *p->counts, "transformed rows"));
+        DC_TRY(dc_count_map_rows(map, p->view.source, first, p->stored, X, p->n, p->counts));
+        X = p->counts;
+    }
+    p->view.X = (void *)(uintptr_t)X;
+    if (rows) dc_dataset_set_csr(&p->view, &sparse);
+out:
+    return st;
+}
+
 /* What does not come out of a single column: components, norms. */
 static dc_status prepare_rows(dc_predictor *p)
 {
@@ -186,9 +210,9 @@ static dc_status prepare_rows(dc_predictor *p)
 dc_status dc_predictor_run(dc_predictor *p, const void *X, const dc_csr *rows, float *Z, int32_t *label,
                            float *confidence, dc_strange_rows *strange)
 {
-    p->view.X = (void *)(uintptr_t)X;
-    if (rows) dc_dataset_set_csr(&p->view, rows);
-    dc_status st = prepare_rows(p);
+    dc_status st = set_rows(p, X, rows);
+    if (st != DC_OK) return st;
+    st = prepare_rows(p);
     if (st == DC_OK) st = look_at_rows(p, strange);
     if (st != DC_OK) return st;
     if (!p->trained->has_method) {

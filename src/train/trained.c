@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "counts_file.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/net_text.h"
@@ -147,6 +148,7 @@ static dc_status read_header(dc_h5 *h5, const char *path, dc_trained *t)
     DC_TRY(float_dims(h5, path, "/scaling/shift", 1, &t->D));
     t->has_method = dc_h5_has_attr(h5, "/", "method");
     t->has_clip = dc_h5_exists(h5, "/scaling/clip_lo");
+    DC_TRY(dc_counts_header(h5, path, t->D, &t->counts, &t->chooses_columns));
     if (dc_h5_exists(h5, "/scaling/components")) DC_TRY(read_components(h5, path, t));
     DC_TRY(read_attributes(h5, path, t));
 out:
@@ -219,6 +221,7 @@ static dc_status read_arrays(dc_h5 *h5, const char *path, dc_trained *t)
     DC_TRY(dc_model_read(h5, path, &t->slab, t->value));
     DC_TRY(read_column(h5, path, "/scaling/shift", t->D, t->shift));
     DC_TRY(read_column(h5, path, "/scaling/scale", t->D, t->scale));
+    if (t->chooses_columns) DC_TRY(dc_counts_columns(h5, path, &t->counts));
     if (t->pca.k > 0) DC_TRY(read_directions(h5, path, t));
     if (t->has_clip) DC_TRY(read_bounds(h5, path, "/scaling/clip_lo", t->D, t->clip_lo));
     if (t->has_clip) DC_TRY(read_bounds(h5, path, "/scaling/clip_hi", t->D, t->clip_hi));
@@ -232,6 +235,8 @@ static dc_status take_memory(dc_trained *t)
     DC_TRY(dc_mem_alloc(&t->value, t->slab.n, sizeof *t->value, "network parameters and cluster centres"));
     DC_TRY(dc_mem_alloc(&t->shift, (size_t)t->D, sizeof *t->shift, "scaling"));
     DC_TRY(dc_mem_alloc(&t->scale, (size_t)t->D, sizeof *t->scale, "scaling"));
+    if (t->chooses_columns)
+        DC_TRY(dc_mem_alloc(&t->counts.column, (size_t)t->D, sizeof *t->counts.column, "chosen columns"));
     if (t->pca.k > 0) {
         const size_t k = (size_t)t->pca.k;
         DC_TRY(dc_mem_alloc(&t->pca.direction, dc_mul_size(k, (size_t)t->D), sizeof *t->pca.direction, "components"));
@@ -267,6 +272,7 @@ dc_status dc_trained_spread(dc_comm *comm, dc_trained *t)
     dc_comm_bcast(comm, t->value, t->slab.n * sizeof *t->value, 0);
     dc_comm_bcast(comm, t->shift, D * sizeof *t->shift, 0);
     dc_comm_bcast(comm, t->scale, D * sizeof *t->scale, 0);
+    if (t->chooses_columns) dc_comm_bcast(comm, t->counts.column, D * sizeof *t->counts.column, 0);
     if (t->pca.k > 0) {
         const size_t k = (size_t)t->pca.k;
         dc_comm_bcast(comm, t->pca.direction, k * D * sizeof *t->pca.direction, 0);
@@ -286,6 +292,7 @@ void dc_trained_release(dc_trained *t)
     dc_mem_free(&t->value);
     dc_mem_free(&t->shift);
     dc_mem_free(&t->scale);
+    dc_count_map_release(&t->counts);
     dc_pca_release(&t->pca);
     dc_mem_free(&t->clip_lo);
     dc_mem_free(&t->clip_hi);
