@@ -86,6 +86,7 @@ enum { DC_IMAGE_DIMS_MAX = 4, DC_ID_MAX_BYTES = 1024, DC_LABEL_NAME_MAX = 256 };
 /* How convert made rows of documents. All arrays are owned; options is NULL if the rows are not documents. */
 typedef struct {
     char *options; /* root attribute `vectorizer` */
+    char *terms;   /* one per line, also those whose columns are not used */
     int64_t D;
     int64_t *df; /* [D] documents with each term, or NULL */
     double *idf; /* [D] weights of the terms, or NULL */
