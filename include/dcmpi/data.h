@@ -27,14 +27,25 @@ typedef struct {
     bool whiten;
 } dc_pca_request;
 
-/* The map from scaled columns to components. All arrays are owned; without components k is 0. */
+/* input.reduce: leading singular vectors, those of the rows minus their mean, or a Gaussian matrix (reduce.c). */
+typedef enum { DC_REDUCE_NONE, DC_REDUCE_SVD, DC_REDUCE_PCA, DC_REDUCE_RANDOM } dc_reduce_kind;
+/* input.norm: rows divided by this norm, as they enter the network (norm.c). */
+typedef enum { DC_ROW_NORM_NONE, DC_ROW_NORM_L2, DC_ROW_NORM_L1, DC_ROW_NORM_MAX } dc_row_norm;
+const char *dc_reduce_name(dc_reduce_kind kind);
+const char *dc_row_norm_name(dc_row_norm norm);
+
+/* The map from scaled columns to components, of input.scale = pca or of input.reduce. All arrays are owned; without
+ * components k is 0. */
 typedef struct {
     int64_t k;
-    double total;      /* variance of all columns of the data together */
-    double *variance;  /* [k] variance of the components of the data, descending */
-    float *direction;  /* [k x D] components, as rows of length 1 */
-    float *factor;     /* [k] what a component is multiplied with */
-    float *projection; /* [D x k] directions times factors: rows times this are what enters the network */
+    double total;     /* variance of all columns of the data together; 0 with a random projection */
+    double *variance; /* [k] variance of the components of the data; NULL with a random projection */
+    double *value;    /* [k] singular values, descending; NULL unless a reduction gives them */
+    float *direction; /* [k x D] components, as rows */
+    float *factor;    /* [k] what a component is multiplied with */
+    float *offset;    /* [k] what is subtracted after that; NULL: nothing */
+    float
+        *projection; /* [D x k] directions times factors: rows times this, minus offset, are what enters the network */
 } dc_pca;
 
 /* Clipping: values outside two bounds are replaced by the nearer bound before scaling. The struct has no padding. */
@@ -117,6 +128,9 @@ typedef struct {
     double *clip_lo, *clip_hi;     /* [D], global, owned: bounds for clipping; NULL: none */
     float *shift, *scale;          /* [D], global, owned: a row enters the network as (x - shift) * scale */
     dc_pca pca;                    /* global: if k > 0, as these components of (x - shift) * scale */
+    dc_reduce_kind reduce;         /* that made them; DC_REDUCE_NONE with input.scale = pca */
+    dc_row_norm norm;              /* and then divided by this norm */
+    float *row_scale;              /* [n] 1 / norm of the scaled columns, owned; NULL without a norm, or with Z */
     float *Z;                      /* [n x k] the components of this rank's rows, owned; NULL if k is 0 */
     char source[DC_PATH_MAX];      /* path, or "builtin:glyphs" */
     uint64_t hash;                 /* global checksum of X: XXH3 of each shard's bytes, hashed in shard order */
@@ -136,14 +150,17 @@ typedef struct {
     dc_dtype dtype;
     bool has_labels;
     bool has_ids;
+    bool has_names;   /* of the columns */
     size_t id_bytes;  /* of a stored id; 0: unknown until ids are read */
     int64_t C;        /* number of classes if the file states it; 0: unknown, or no labels */
     int n_image_dims; /* 0: the rows are not known to be images */
     int64_t image_shape[DC_IMAGE_DIMS_MAX];
-    bool counts;                          /* the stored rows are transformed (dc_count_request); D, dtype: afterwards */
-    int64_t stored_D;                     /* columns of the stored rows */
-    dc_dtype stored_dtype;                /* their type */
-    int64_t components;                   /* principal components that enter the network, at most; 0: the columns do */
+    bool counts;           /* the stored rows are transformed (dc_count_request); D, dtype: afterwards */
+    int64_t stored_D;      /* columns of the stored rows */
+    dc_dtype stored_dtype; /* their type */
+    int64_t components;    /* components that enter the network, at most; 0: the columns do */
+    dc_reduce_kind reduce; /* that makes them */
+    dc_row_norm norm;
     bool sparse;                          /* the rows are stored in compressed form, and stay so in memory */
     int64_t nnz;                          /* values that sparse data store */
     int64_t nnz_before[DC_NNZ_MARKS + 1]; /* how many of them stand before row i * N / DC_NNZ_MARKS */
@@ -183,7 +200,9 @@ typedef struct {
     dc_clip clip;
     double clip_scaled; /* scaled values are limited to [-clip_scaled, clip_scaled]; 0: they are not */
     dc_scale_kind scale;
-    dc_pca_request pca; /* used if scale is DC_SCALE_PCA */
+    dc_pca_request pca; /* used if scale is DC_SCALE_PCA; pca.wanted.components also with `reduce` */
+    dc_reduce_kind reduce;
+    dc_row_norm norm;
 } dc_data_request;
 
 /* Reads the header of the file; not collective. Errors: DC_ERR_DATA for files that are not dcmpi data files (the text
@@ -215,7 +234,8 @@ DC_CHECKED dc_status dc_dataset_check_sparse(const char *path);
  * values, compares the file's checksums, audits, and computes the scaling; all arguments are global. A file that
  * changes while it is read is an error. NaN and Inf are errors (the text names the first row and column, and the
  * count); so are fewer than K distinct rows; constant columns get a NOTE and are only shifted. shift, scale, hash, min,
- * max and mean have the same bits for every number of ranks and threads. `seed` is used by the built-in problem only.
+ * max and mean have the same bits for every number of ranks and threads. `seed` is used by the built-in problem and by
+ * `reduce`.
  * *out is owned by the caller. Errors, the same on all ranks: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY, DC_ERR_USAGE (more
  * ranks than shards). */
 DC_CHECKED dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int shards, uint64_t seed,
@@ -228,7 +248,7 @@ void dc_dataset_destroy(dc_dataset **data);
 /* Memory predicted from the header for the rank with this part: for the loaded data; for what loading needs in addition
  * (stored labels, per-column statistics), also on rank 0 alone (root); for the id of one row. */
 double dc_dataset_bytes(const dc_data_header *head, const dc_part *part, const dc_clip *clip);
-double dc_dataset_loading_root_bytes(const dc_data_header *head);
+double dc_dataset_loading_root_bytes(const dc_data_header *head, const dc_part *part);
 double dc_dataset_loading_bytes(const dc_data_header *head, const dc_part *part, int threads, dc_scale_kind scale,
                                 const dc_clip *clip);
 double dc_dataset_id_bytes(const dc_data_header *head);
@@ -249,6 +269,8 @@ void dc_dataset_gather(const dc_dataset *data, const int64_t *rows, int64_t n, f
 void dc_dataset_rows(const dc_dataset *data, int64_t lo, int64_t n, float *out);
 /* These rows, for an algorithm that reads them in pieces; borrows the data. */
 dc_rows dc_rows_of_dataset(const dc_dataset *data);
+/* The rows as stored, clipped, but neither scaled nor turned into components. *stored must outlive them. */
+dc_rows dc_rows_of_values(const dc_dataset *data, dc_csr *stored);
 
 /* Whether the rows are stored in compressed form. */
 static inline bool dc_dataset_is_sparse(const dc_dataset *data)
@@ -275,10 +297,14 @@ DC_CHECKED dc_status dc_pca_prepare(dc_pca *pca, int64_t D);
 void dc_pca_release(dc_pca *pca);
 /* Share of the variance of the data that its components hold. */
 double dc_pca_share(const dc_pca *pca);
-/* Components Z[n x k] of the first n local rows of `data`, of which the first has the global number `first`: the bits
- * of a row depend on its values and its global number alone. Local, threaded. Errors: DC_ERR_MEMORY. */
+/* Components Z[n x k] of the first n local rows of `data`, divided by data->norm; the first has the global number
+ * `first`: the bits of a row depend on its values and its global number alone. Local, threaded. Errors: DC_ERR_MEMORY.
+ */
 DC_CHECKED dc_status dc_pca_project(const dc_dataset *data, dc_gidx first, int64_t n, float *Z);
 double dc_pca_project_bytes(int64_t D, int64_t k);
+/* row_scale[n]: 1 / norm of the scaled columns of the first n local rows of data that have no row_scale, 1 for rows of
+ * zeros: functions of the row alone. Local, threaded. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_dataset_norms(const dc_dataset *data, dc_row_norm norm, int64_t n, float *row_scale);
 
 /* Transforms n stored rows X[n x map->D] of this type to out[n x map->kept]; or sparse rows in place, whose ptr, col
  * and val are not constant in truth. first: the global number of the first row; source: for messages. Local, threaded.
@@ -291,6 +317,9 @@ void dc_count_map_release(dc_count_map *map);
 /* Gives every rank the stored (unscaled) rows with these global numbers: out[n x D] in the stored type; a negative
  * number gives a row of zeros. Collective. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_dataset_fetch(dc_comm *comm, const dc_dataset *data, const dc_gidx *rows, int64_t n, void *out);
+/* The same for the ids of rows: out[n x id_bytes]. The data have ids. */
+DC_CHECKED dc_status dc_dataset_fetch_ids(dc_comm *comm, const dc_dataset *data, const dc_gidx *rows, int64_t n,
+                                          char *out);
 
 /* ---- Rows in pieces: data of any size in bounded memory --------------------------------------------------------- */
 

@@ -230,7 +230,9 @@ typedef struct {
     int final;        /* as in dc_method_env; set by the caller */
     float *value;     /* [slab.n] */
     float *shift, *scale;
-    dc_pca pca;                /* k is known with the header; if it is 0, the columns enter the network */
+    dc_pca pca;      /* k is known with the header; if it is 0, the columns enter the network */
+    bool has_offset; /* pca.offset is in the file */
+    dc_row_norm norm;
     double *clip_lo, *clip_hi; /* NULL if the run did not clip */
     int64_t sparse_values;     /* if the rows entered the network sparse: values that they store, and their number; */
     dc_gidx sparse_rows;       /* both decide the bits */

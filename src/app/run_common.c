@@ -80,6 +80,8 @@ static dc_data_request request_of(const dc_config *cfg)
                          .clip = cfg->input.clip,
                          .clip_scaled = cfg->input.clip_scaled,
                          .scale = (dc_scale_kind)cfg->input.scale,
+                         .reduce = (dc_reduce_kind)cfg->input.reduce,
+                         .norm = (dc_row_norm)cfg->input.norm,
                          .pca = {{cfg->input.components, cfg->input.variance}, cfg->input.whiten}};
     for (int i = 0; i < r.n_image_dims; i++) r.image_shape[i] = cfg->input.image_shape.v[i];
     return r;
@@ -222,6 +224,7 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     dc_timer_stop(&job->timers, DC_T_LOAD, start, 0, (double)(*data)->bytes);
     const dc_dataset *d = *data;
     job->data = d;
+    DC_TRY(dc_run_topics_check(comm, cfg, d));
     DC_TRY(accept(comm, job));
     dc_log("input     %s: %lld rows x %lld %s, range [%g, %g], mean %.4g, hash %016llx, %s, %s", d->source,
            (long long)d->part.N, (long long)d->D,

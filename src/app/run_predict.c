@@ -194,8 +194,9 @@ static double bound_bytes(const dc_prediction *p, double base, int threads)
     double widths = D;
     for (int l = 0; l < t->slab.net.n_encoder; l++) widths += (double)t->slab.net.layer[l].out;
     if (t->has_method) widths += K + 1;
+    const double norms = t->norm != DC_ROW_NORM_NONE && k == 0 ? 4 * (n + threads * D) : 0;
     const double tiles = t->has_method ? threads * (double)t->tile_rows * widths : 256 * D;
-    const double model = 4 * ((double)t->slab.n + 2 * D) + components;
+    const double model = 4 * ((double)t->slab.n + 2 * D) + components + norms;
     return base + model + counts + n * row + sparse + (head->sparse ? SPARSE_PIECE_BYTES : 0) + 4 * tiles + 16 * K +
            PIECE_BYTES;
 }
@@ -331,11 +332,13 @@ static void warn_of_strange_rows(dc_comm *comm, const dc_prediction *p)
 static void print_result(const dc_prediction *p, double wall_s)
 {
     const dc_scores *s = &p->scoring.scores;
-    char acc[32] = "", scores[96] = "", unlabelled[48] = "";
+    char acc[32] = "", scores[160] = "", unlabelled[48] = "";
     int64_t used = 0;
     for (int64_t k = 0; k < p->trained.K; k++) used += p->size[k] > 0;
     if (isfinite(s->acc)) snprintf(acc, sizeof acc, " acc=%.3f", s->acc);
-    if (p->scoring.has_scores) snprintf(scores, sizeof scores, "%s nmi=%.3f ari=%.3f", acc, s->nmi, s->ari);
+    if (p->scoring.has_scores)
+        snprintf(scores, sizeof scores, "%s nmi=%.3f ari=%.3f purity=%.3f f=%.3f", acc, s->nmi, s->ari, s->purity,
+                 s->f_measure);
     if (p->stream.unlabelled)
         snprintf(unlabelled, sizeof unlabelled, " unlabelled=%lld", (long long)p->stream.unlabelled);
     dc_log("results   %s", p->output);

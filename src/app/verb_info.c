@@ -69,7 +69,7 @@ static void print_attributes(dc_h5 *h5)
 
 static void print_metrics(dc_h5 *h5)
 {
-    static const char *const names[] = {"acc", "nmi", "nmi_arithmetic", "ari"};
+    static const char *const names[] = {"acc", "nmi", "nmi_arithmetic", "ari", "purity", "f_measure", "f_pairs"};
     for (size_t i = 0; dc_h5_exists(h5, "/metrics") && i < DC_COUNT_OF(names); i++) {
         double v;
         if (dc_h5_has_attr(h5, "/metrics", names[i]) &&

@@ -33,6 +33,10 @@ static const dc_key_choice scales[] = {{"unit", DC_SCALE_UNIT},     {"symmetric"
 static const dc_key_choice library_sizes[] = {{"median", DC_LIBRARY_MEDIAN}, {NULL, 0}};
 static const dc_key_choice variable_flavors[] = {
     {"seurat", DC_VARIABLE_SEURAT}, {"cell_ranger", DC_VARIABLE_CELL_RANGER}, {NULL, 0}};
+static const dc_key_choice reductions[] = {
+    {"none", DC_REDUCE_NONE}, {"svd", DC_REDUCE_SVD}, {"pca", DC_REDUCE_PCA}, {"random", DC_REDUCE_RANDOM}, {NULL, 0}};
+static const dc_key_choice row_norms[] = {
+    {"none", DC_ROW_NORM_NONE}, {"l2", DC_ROW_NORM_L2}, {"l1", DC_ROW_NORM_L1}, {"max", DC_ROW_NORM_MAX}, {NULL, 0}};
 static const dc_key_choice activations[] = {{"relu", DC_ACT_RELU},
                                             {"linear", DC_ACT_LINEAR},
                                             {"leaky_relu", DC_ACT_LEAKY_RELU},
@@ -62,6 +66,8 @@ static const dc_key_choice optimizers[] = {{"sgd", DC_OPT_SGD},
                                            {NULL, 0}};
 static const dc_key_choice schedules[] = {
     {"constant", DC_SCHED_CONSTANT}, {"step", DC_SCHED_STEP}, {"cosine", DC_SCHED_COSINE}, {NULL, 0}};
+static const dc_key_choice topics[] = {
+    {"auto", DC_TOPICS_AUTO}, {"on", DC_TOPICS_ON}, {"off", DC_TOPICS_OFF}, {NULL, 0}};
 static const dc_key_choice ons[] = {{"embedding", DC_ON_EMBEDDING}, {"input", DC_ON_INPUT}, {NULL, 0}};
 static const dc_key_choice starts[] = {
     {"kmeans", DC_START_KMEANS}, {"spectral", DC_START_SPECTRAL}, {"gmm", DC_START_GMM}, {NULL, 0}};
@@ -212,12 +218,22 @@ const dc_key dc_key_table[] = {
             "each column to median 0 and distance 1 between its quartiles, which single wild values do not move; "
             "it suits data that are not zero for the most part. none: values as they are. pca: principal components "
             "instead of the columns. They are kept in run.h5, and predict uses them."},
+    {KEY("input", "reduce", DC_KEY_CHOICE, input.reduce, "none"), .choices = reductions,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
+     .also = "reduction svd lsa truncated_svd truncatedsvd dimensionality_reduction",
+     .doc =
+         "After the scaling, input.components dimensions instead of the columns, for any number of columns, dense or "
+         "sparse. svd: rows times the leading singular vectors (scikit-learn's TruncatedSVD; of tf-idf: latent "
+         "semantic analysis). pca: the same of the rows minus their mean. Both by a randomized range finder, "
+         "for few dimensions of many columns; input.scale = pca is exact. random: times Gaussian numbers of variance "
+         "1/components. The map is kept in run.h5, and predict uses it."},
     {KEY("input", "components", DC_KEY_INT, input.components, "0"), .min = 0, .max = DC_PRINCIPAL_MAX,
-     .verbs = DC_USE_FIT | DC_USE_KMEANS, .when = "scale", .when_is = "pca", .result = true,
-     .also = "n_components pca_components",
-     .doc = "Number of principal components, at most that of columns and of rows. 0: input.variance decides, for up to "
-            "4,096 columns. Components of more columns are computed by ScaLAPACK: their bits depend on the number of "
-            "ranks."},
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .when = "scale", .when_is = "pca", .or_when = "reduce",
+     .or_when_is = "svd pca random", .result = true, .also = "n_components pca_components",
+     .doc =
+         "Number of principal components, or of the dimensions of input.reduce; at most that of columns and of rows. "
+         "0: with input.scale = pca, input.variance decides, for up to 4,096 columns. Principal components of more "
+         "columns are computed by ScaLAPACK: their bits depend on the number of ranks."},
     {KEY("input", "variance", DC_KEY_FLOAT, input.variance, "0.95"), .min = 0, .max = 1, .range = DC_OPEN_MIN,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .when = "components", .when_is = "0", .result = true,
      .also = "explained_variance explained_variance_ratio", .source = "scikit-learn's rule",
@@ -226,6 +242,12 @@ const dc_key dc_key_table[] = {
      .when_is = "pca", .result = true, .also = "whitening sphering",
      .doc = "true: each component is divided by its standard deviation, so that all have variance 1. false: one factor "
             "makes the mean square of all components 1."},
+    {KEY("input", "norm", DC_KEY_CHOICE, input.norm, "none"), .choices = row_norms, .verbs = DC_USE_FIT | DC_USE_KMEANS,
+     .result = true, .also = "normalize normalizer row_norm",
+     .doc =
+         "Last of all, each row is divided by its norm, after the reduction if there is one. l2: the root of the sum "
+         "of squares, so that k-means goes by the cosine. l1: the sum of the absolute values. max: the largest "
+         "of them. Rows of zeros stay zeros."},
     {KEY("input", "clip", DC_KEY_CLIP, input.clip, "none"), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "winsorize outliers clip_range",
      .doc = "Move values beyond two bounds to the nearer bound before scaling. 0.001: each column's quantiles 0.001 "
@@ -475,6 +497,22 @@ const dc_key dc_key_table[] = {
     {KEY("output", "outlier_below", DC_KEY_FLOAT, output.outlier_below, "0"), .min = 0, .max = 1, .verbs = DC_USE_FIT,
      .also = "outlier_threshold min_confidence",
      .doc = "Flag rows whose confidence is below this as outliers in /outlier; 0: none. They keep their labels."},
+    {KEY("output", "topics", DC_KEY_CHOICE, output.topics, "auto"), .choices = topics,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "keywords top_words",
+     .doc = "Write to /topics what a reader of texts or genes wants of each cluster. auto: terms if columns have names "
+            "and no value is negative; nearest and furthest rows if rows have ids or columns names. on: refuse data "
+            "without terms."},
+    {KEY("output", "top_terms", DC_KEY_INT, output.top_terms, "10"), .min = 1, .max = 1000, .unit = "terms",
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .when = "topics", .when_is = "auto on",
+     .also = "top_n_words n_top_words topn", .source = "BERTopic",
+     .doc =
+         "Columns listed per cluster, by class-based TF-IDF: s_tk / n_k log(1 + A / f_t), s_tk the sum of the values "
+         "of column t in cluster k, n_k and f_t its sums over columns and clusters, A the mean n_k. Values are those "
+         "of the data, before input.scale."},
+    {KEY("output", "documents", DC_KEY_INT, output.documents, "5"), .min = 0, .max = 1000, .unit = "rows",
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .when = "topics", .when_is = "auto on", .also = "nr_repr_docs",
+     .doc = "Rows listed per cluster as nearest to its centre and as furthest from it, by their distance in the "
+            "embedding, or in what else was clustered."},
 
     {KEY("graph", "save", DC_KEY_BOOL, graph.save, "false"), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "knn_graph neighbors_graph",

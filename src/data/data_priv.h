@@ -113,7 +113,8 @@ void dc_data_ids_end(dc_data_ids **ids);
 
 /* Collective, to be called when all rows are there: sets the clipping bounds, audits, sets the scaling; refuses fewer
  * than K distinct rows. Errors: DC_ERR_DATA, DC_ERR_MEMORY. */
-DC_CHECKED dc_status dc_data_examine(dc_comm *comm, dc_dataset *data, const dc_data_request *request, int64_t K);
+DC_CHECKED dc_status dc_data_examine(dc_comm *comm, dc_dataset *data, const dc_data_request *request, uint64_t seed,
+                                     int64_t K);
 
 /* Statistics of the stored values over all ranks; equal bits for every number of ranks and threads. */
 typedef struct {
@@ -157,8 +158,22 @@ void dc_data_warn_of_offsets(int64_t lost);
 /* After that, for DC_SCALE_PCA: sets data->scale, pca, Z and scaled_min, scaled_max. Errors: DC_ERR_DATA (nothing
  * varies, or less than is to be whitened), DC_ERR_MEMORY, DC_STOPPED. */
 DC_CHECKED dc_status dc_data_components(dc_comm *comm, dc_dataset *data, const dc_pca_request *request);
-/* Sets head->components: an upper bound if their number depends on the variance. Errors: DC_ERR_USAGE. */
+/* Sets head->components for input.scale = pca, an upper bound if their number depends on the variance; and for
+ * input.reduce. Errors: DC_ERR_USAGE. */
 DC_CHECKED dc_status dc_data_count_components(const dc_data_request *request, dc_data_header *head);
+DC_CHECKED dc_status dc_data_count_reduced(const dc_data_request *request, dc_data_header *head);
+/* Sets data->Z from data->pca, and scaled_min, scaled_max. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_data_project_all(dc_comm *comm, dc_dataset *data);
+
+/* After the scaling, for request->reduce: sets data->pca and Z. Errors: DC_ERR_DATA (all rows are equal, components
+ * that float cannot hold), DC_ERR_MEMORY, DC_ERR_NUMERIC, DC_STOPPED. */
+DC_CHECKED dc_status dc_data_reduce(dc_comm *comm, dc_dataset *data, const dc_data_request *request, uint64_t seed);
+/* Memory that it takes at most besides what it leaves, on each rank, and more on rank 0. */
+double dc_data_reduce_bytes(const dc_data_header *head, const dc_part *part);
+double dc_data_reduce_root_bytes(const dc_data_header *head, const dc_part *part);
+/* After that: data->norm for rows without components, sets row_scale, scaled_min, scaled_max; notes rows of zeros.
+ * Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_data_set_norm(dc_comm *comm, dc_dataset *data);
 
 /* Refuses fewer than K distinct scaled rows. Errors: DC_ERR_DATA, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_check_distinct(dc_comm *comm, const dc_dataset *data, int64_t K);
@@ -170,6 +185,11 @@ DC_CHECKED dc_status dc_data_check_distinct(dc_comm *comm, const dc_dataset *dat
 void dc_data_scaled_row(const dc_dataset *data, int64_t row, float *out);
 /* Does the work of dc_pca_project(); x [threads x DC_ROW_TILE x D] and y [threads x DC_ROW_TILE x k] are scratch. */
 void dc_data_project(const dc_dataset *data, dc_gidx first, int64_t n, float *x, float *y, float *Z);
+/* The norm of x[n]; 0 if there is none. */
+double dc_data_norm(dc_row_norm norm, const float *x, int64_t n);
+/* Does the work of dc_dataset_norms(), and returns the number of rows of zeros; x [threads x D] is scratch. most[2]:
+ * the largest of -v and of v over the values v divided by the norms, and what was there. */
+int64_t dc_data_norms(const dc_dataset *data, dc_row_norm norm, int64_t n, float *x, float *row_scale, double most[2]);
 
 /* Values in double: out[width] = columns [c, c + width) of row `row` (local) as they are stored. */
 void dc_data_piece_f64(const dc_dataset *data, int64_t row, int64_t c, int64_t width, double *out);

@@ -9,7 +9,7 @@
 #include "pca_wide.h"
 #include "quantiles.h"
 
-dc_status dc_data_examine(dc_comm *comm, dc_dataset *d, const dc_data_request *request, int64_t K)
+dc_status dc_data_examine(dc_comm *comm, dc_dataset *d, const dc_data_request *request, uint64_t seed, int64_t K)
 {
     dc_status st = DC_OK;
     dc_data_stats stats = {0};
@@ -21,6 +21,8 @@ dc_status dc_data_examine(dc_comm *comm, dc_dataset *d, const dc_data_request *r
     DC_TRY(dc_data_scaling(comm, d, &stats));
     if (request->clip_scaled > 0) DC_TRY(dc_data_limit(comm, d, request->clip_scaled));
     if (d->scale_kind == DC_SCALE_PCA) DC_TRY(dc_data_components(comm, d, &request->pca));
+    DC_TRY(dc_data_reduce(comm, d, request, seed));
+    DC_TRY(dc_data_set_norm(comm, d));
     DC_TRY(dc_data_check_distinct(comm, d, K));
 out:
     dc_data_stats_release(&stats);
@@ -42,10 +44,11 @@ double dc_dataset_bytes(const dc_data_header *head, const dc_part *part, const d
 {
     const double D = (double)head->D, label = head->has_labels ? sizeof(int32_t) : 0;
     const double k = (double)head->components, item = (double)dc_dtype_bytes(head->dtype);
-    const double row = (head->sparse ? sizeof(int64_t) : D * item) + label + dc_dataset_id_bytes(head) + 4 * k;
+    const double factor = head->norm != DC_ROW_NORM_NONE && k == 0 ? sizeof(float) : 0;
+    const double row = (head->sparse ? sizeof(int64_t) : D * item) + factor + label + dc_dataset_id_bytes(head) + 4 * k;
     return (double)dc_part_rows(part) * row + (head->sparse ? sizeof(int64_t) : 0) +
            SPARSE_BYTES * (double)dc_header_nnz(head, part->row_lo, part->row_hi) +
-           (clip->kind == DC_CLIP_NONE ? 8 : 24) * D + 8 * k * D + 12 * k;
+           (clip->kind == DC_CLIP_NONE ? 8 : 24) * D + 8 * k * D + 24 * k;
 }
 
 static double columns_bytes(const dc_data_header *head, const dc_part *part, int threads, dc_scale_kind scale,
@@ -70,11 +73,19 @@ static double components_bytes(const dc_data_header *head, const dc_part *part)
     double bytes;
     const int64_t k = head->components;
     if (k == 0) return 0;
-    if (head->D <= DC_PRINCIPAL_MAX)
+    if (head->reduce != DC_REDUCE_NONE)
+        bytes = dc_data_reduce_bytes(head, part);
+    else if (head->D <= DC_PRINCIPAL_MAX)
         bytes = dc_principal_bytes(part, head->D, k);
     else if (dc_pca_wide_bytes(part, head->D, k, &bytes) != DC_OK)
         dc_error_clear(); /* the solver refuses it with the same words */
     return fmax(bytes, dc_pca_project_bytes(head->D, k));
+}
+
+static double norm_bytes(const dc_data_header *head, int threads)
+{
+    const bool of_columns = head->norm != DC_ROW_NORM_NONE && head->components == 0;
+    return of_columns ? (24 + sizeof(float) * (double)threads) * (double)head->D : 0;
 }
 
 /* A piece of values, or of columns, as it is stored (sparse_read.c); at least as much as turning columns into rows
@@ -89,13 +100,15 @@ double dc_dataset_loading_bytes(const dc_data_header *head, const dc_part *part,
                                 const dc_clip *clip)
 {
     const double labels = head->has_labels ? sizeof(int64_t) * (double)dc_part_rows(part) : 0;
+    const double components = 24 * (double)head->D + components_bytes(head, part);
+    const double after = fmax(components, norm_bytes(head, threads));
     return fmax(fmax(conversion_bytes(head, part), dc_data_counts_bytes(head, part, threads)),
-                labels + fmax(columns_bytes(head, part, threads, scale, clip),
-                              24 * (double)head->D + components_bytes(head, part)));
+                labels + fmax(columns_bytes(head, part, threads, scale, clip), after));
 }
 
-double dc_dataset_loading_root_bytes(const dc_data_header *head)
+double dc_dataset_loading_root_bytes(const dc_data_header *head, const dc_part *part)
 {
+    if (head->reduce != DC_REDUCE_NONE) return dc_data_reduce_root_bytes(head, part);
     return head->components == 0 || head->D > DC_PRINCIPAL_MAX ? 0 : dc_principal_root_bytes(head->D);
 }
 

@@ -201,25 +201,43 @@ static dc_status compare_components(dc_h5 *h5, const char *path, const dc_datase
     dc_status st = DC_OK;
     float *stored = NULL;
     const int64_t k = data->pca.k;
-    const float *const mine[] = {data->pca.direction, data->pca.factor};
-    const char *const name[] = {"/scaling/components", "/scaling/component_scale"};
-    const dc_slab_array array[] = {{.n_dims = 2, .dim = {k, data->D}}, {.n_dims = 1, .dim = {k}}};
-    const size_t n[] = {(size_t)(k * data->D), (size_t)k};
+    const float *const mine[] = {data->pca.direction, data->pca.factor, data->pca.offset};
+    const char *const name[] = {"/scaling/components", "/scaling/component_scale", "/scaling/component_offset"};
+    const dc_slab_array array[] = {
+        {.n_dims = 2, .dim = {k, data->D}}, {.n_dims = 1, .dim = {k}}, {.n_dims = 1, .dim = {k}}};
+    const size_t n[] = {(size_t)(k * data->D), (size_t)k, (size_t)k};
     if (dc_h5_exists(h5, name[0]) != (k > 0))
-        return DC_FAIL(DC_ERR_USAGE, "%s (model.weights) was trained with%s input.scale = pca; scale as that run did",
+        return DC_FAIL(DC_ERR_USAGE,
+                       "%s (model.weights) was trained with%s components (input.scale = pca, or input.reduce); set "
+                       "these keys as that run had them",
                        path, k > 0 ? "out" : "");
     if (k == 0) return DC_OK;
-    DC_TRY(dc_mem_alloc(&stored, n[0], sizeof *stored, "principal components"));
-    for (int i = 0; i < 2; i++) {
+    DC_TRY(dc_mem_alloc(&stored, n[0], sizeof *stored, "components"));
+    for (int i = 0; i < 3; i++) {
+        if (i == 2 && dc_h5_exists(h5, name[i]) != (mine[i] != NULL))
+            DC_TRY(DC_FAIL(DC_ERR_USAGE, "%s (model.weights) was trained with another input.reduce", path));
+        if (!mine[i]) break;
         DC_TRY(visit_array(h5, path, name[i], &array[i], stored));
         if (memcmp(stored, mine[i], n[i] * sizeof *stored) != 0)
             DC_TRY(DC_FAIL(DC_ERR_USAGE,
                            "%s (model.weights) was trained with other principal components (%s); use input.data and "
-                           "the keys of input.scale = pca of that run, or train anew",
+                           "the keys of input.scale = pca or input.reduce of that run, or train anew",
                            path, name[i]));
     }
 out:
     dc_mem_free(&stored);
+    return st;
+}
+
+static dc_status compare_norm(dc_h5 *h5, const char *path, const dc_dataset *data)
+{
+    dc_status st = DC_OK;
+    char name[32] = "none";
+    if (dc_h5_has_attr(h5, "/", "row_norm")) DC_TRY(dc_h5_get_attr_str(h5, "/", "row_norm", name, sizeof name));
+    if (strcmp(name, dc_row_norm_name(data->norm)) != 0)
+        st = DC_FAIL(DC_ERR_USAGE, "%s (model.weights) was trained with input.norm = %s; set it as that run had it",
+                     path, name);
+out:
     return st;
 }
 
@@ -353,6 +371,7 @@ static dc_status check_all(dc_h5 *h5, const char *path, const dc_net *net, const
     DC_TRY(compare_activations(h5, path, net));
     if (data) DC_TRY(compare_counts(h5, path, data));
     if (data) DC_TRY(compare_components(h5, path, data));
+    if (data) DC_TRY(compare_norm(h5, path, data));
     if (data) DC_TRY(compare_scaling(h5, path, data));
     if (data) DC_TRY(compare_clip(h5, path, data));
 out:

@@ -21,7 +21,8 @@ struct dc_predictor {
     float *rows;           /* [256 x width] rows as they enter the network, without a method */
     dc_dtype stored;       /* type of the rows that are given */
     float *counts;         /* [capacity x D] transformed rows, taken when dense rows come first; NULL: none yet */
-    float *Z;              /* [capacity x k] principal components of the rows, with pca */
+    float *Z;              /* [capacity x k] components of the rows, if these enter the network */
+    float *factor;         /* [capacity] of the rows, if columns with a norm do */
     dc_timers timers;
 };
 
@@ -76,11 +77,14 @@ dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_
                            .clip_hi = t->clip_hi,
                            .shift = t->shift,
                            .scale = t->scale,
-                           .pca = t->pca};
+                           .pca = t->pca,
+                           .norm = t->norm};
     snprintf(p->view.source, sizeof p->view.source, "%s", source);
     if (t->pca.k > 0)
         DC_TRY(dc_mem_alloc(&p->Z, dc_mul_size(rows, (size_t)t->pca.k), sizeof *p->Z, "components of the rows"));
     p->view.Z = p->Z;
+    if (t->norm != DC_ROW_NORM_NONE && !p->Z)
+        DC_TRY(dc_mem_alloc(&p->factor, rows, sizeof *p->factor, "norms of the rows"));
     p->env = (dc_method_env){.K = t->K,
                              .L = t->width,
                              .final = t->final,
@@ -109,6 +113,7 @@ void dc_predictor_destroy(dc_predictor **predictor)
     dc_mem_free(&p->q);
     dc_mem_free(&p->rows);
     dc_mem_free(&p->Z);
+    dc_mem_free(&p->factor);
     dc_mem_free(&p->counts);
     dc_mem_free(predictor);
 }
@@ -168,6 +173,20 @@ static dc_status check_embedding(const dc_predictor *p, const float *Z)
     return DC_OK;
 }
 
+/* What does not come out of a single column: components, norms. */
+static dc_status prepare_rows(dc_predictor *p)
+{
+    dc_dataset *view = &p->view;
+    if (p->Z) return dc_pca_project(view, p->part.row_lo + p->first, p->n, p->Z);
+    if (!p->factor) return DC_OK;
+    view->row_scale = NULL;
+    view->csr.row_scale = NULL;
+    const dc_status st = dc_dataset_norms(view, view->norm, p->n, p->factor);
+    view->row_scale = p->factor;
+    view->csr.row_scale = p->factor;
+    return st;
+}
+
 /* Makes the given rows the rows of the view; counts are transformed first. */
 static dc_status set_rows(dc_predictor *p, const void *X, const dc_csr *rows)
 {
@@ -192,8 +211,7 @@ dc_status dc_predictor_run(dc_predictor *p, const void *X, const dc_csr *rows, f
                            float *confidence, dc_strange_rows *strange)
 {
     dc_status st = set_rows(p, X, rows);
-    if (st != DC_OK) return st;
-    st = p->Z ? dc_pca_project(&p->view, p->part.row_lo + p->first, p->n, p->Z) : DC_OK;
+    if (st == DC_OK) st = prepare_rows(p);
     if (st == DC_OK) st = look_at_rows(p, strange);
     if (st != DC_OK) return st;
     if (!p->trained->has_method) {
