@@ -21,15 +21,17 @@ from report_labels import Labels, lines_of  # noqa: E402
 
 SEED = 1  # of every sample
 LOG_TAIL_BYTES = 1 << 22  # a log that grew over many restarts: its end is enough
+VALUES_MAX = 1 << 26  # of the rows of a sample, all columns
+KEPT = "\n\t\u200c\u200d"
 BLOCK_ROWS = 1 << 16  # rows in memory at a time
 CELLS_MAX = 1 << 23  # of a table of classes and clusters: dcmpi writes none that is larger
 
 
 def as_text(value):
-    """An HDF5 or Python string as printable text: no control characters but newline and tab."""
+    """An HDF5 or Python string as printable text: no control characters but newline, tab, and what joins letters."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
-    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in str(value))
+    return "".join(c if c.isprintable() or c in KEPT else "\ufffd" for c in str(value))
 
 
 def open_hdf5(path):
@@ -174,7 +176,7 @@ class DataFile:
             raise RunError(DATA, "%s is damaged: %s" % (path, described(error))) from error
 
     def _open(self, path, rows, labels, matrix):
-        self.path = path
+        self.path, self.matrix = path, matrix
         self.h5 = open_hdf5(path)
         self.X = rows_of(self.h5, matrix)
         if self.X is None:
@@ -193,6 +195,24 @@ class DataFile:
             return Labels(self.h5, name)
         except (KeyError, ValueError, TypeError, AttributeError):
             return None
+
+    def texts(self):
+        """The text of each row, if the file keeps it, as a dataset of strings; or None."""
+        found = self.h5.get("obs/text")
+        fits = isinstance(found, h5py.Dataset) and found.shape == self.X.shape[:1] and h5py.check_string_dtype(found.dtype)
+        return found if fits else None
+
+    def column_names(self):
+        """Names of the columns, or []."""
+        names = lines_of(self.h5, "feature_names")
+        raw = self.matrix.lstrip("/").startswith("raw")
+        var = self.h5.get("raw/var", self.h5.get("raw.var")) if raw else self.h5.get("var")
+        if not names and isinstance(var, h5py.Group):
+            index = var.get(as_text(var.attrs.get("_index", "_index")))
+            names = [as_text(name) for name in index[:]] if isinstance(index, h5py.Dataset) and index.ndim == 1 else []
+        elif not names and isinstance(var, h5py.Dataset) and var.dtype.names and "index" in var.dtype.names:
+            names = [as_text(name) for name in var["index"]]
+        return names if len(names) == self.X.shape[1] else []
 
 
 class Run:
@@ -369,6 +389,8 @@ class Run:
             return take_rows(self.embedding, rows).astype(np.float64)
         scaling = self.scaling()
         if self.data is None or scaling is None or self.data.X.shape[1] != len(scaling[0]):
+            return None
+        if len(rows) * self.data.X.shape[1] > VALUES_MAX:
             return None
         return self.scaled(take_rows(self.data.X, rows))
 

@@ -149,6 +149,7 @@ typedef struct {
     dc_dtype dtype;
     bool has_labels;
     bool has_ids;
+    bool has_names;   /* of the columns */
     size_t id_bytes;  /* of a stored id; 0: unknown until ids are read */
     int64_t C;        /* number of classes if the file states it; 0: unknown, or no labels */
     int n_image_dims; /* 0: the rows are not known to be images */
@@ -267,6 +268,8 @@ void dc_dataset_gather(const dc_dataset *data, const int64_t *rows, int64_t n, f
 void dc_dataset_rows(const dc_dataset *data, int64_t lo, int64_t n, float *out);
 /* These rows, for an algorithm that reads them in pieces; borrows the data. */
 dc_rows dc_rows_of_dataset(const dc_dataset *data);
+/* The rows as stored, clipped, but neither scaled nor turned into components. *stored must outlive them. */
+dc_rows dc_rows_of_values(const dc_dataset *data, dc_csr *stored);
 
 /* Whether the rows are stored in compressed form. */
 static inline bool dc_dataset_is_sparse(const dc_dataset *data)
@@ -313,6 +316,9 @@ void dc_count_map_release(dc_count_map *map);
 /* Gives every rank the stored (unscaled) rows with these global numbers: out[n x D] in the stored type; a negative
  * number gives a row of zeros. Collective. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_dataset_fetch(dc_comm *comm, const dc_dataset *data, const dc_gidx *rows, int64_t n, void *out);
+/* The same for the ids of rows: out[n x id_bytes]. The data have ids. */
+DC_CHECKED dc_status dc_dataset_fetch_ids(dc_comm *comm, const dc_dataset *data, const dc_gidx *rows, int64_t n,
+                                          char *out);
 
 /* ---- Rows in pieces: data of any size in bounded memory --------------------------------------------------------- */
 

@@ -79,6 +79,9 @@ DC_CHECKED dc_status dc_h5_create_dataset(dc_h5 *h5, const char *name, dc_h5_typ
 DC_CHECKED dc_status dc_h5_create_group(dc_h5 *h5, const char *name);
 /* Creates a dataset of N UTF-8 strings of `bytes` bytes, padded with zeros: type DC_H5_TEXT, one dimension. */
 DC_CHECKED dc_status dc_h5_create_text(dc_h5 *h5, const char *name, size_t bytes, dc_gidx N);
+/* Creates and writes a small table [rows x columns] of such strings; bytes >= 1. */
+DC_CHECKED dc_status dc_h5_put_table(dc_h5 *h5, const char *name, size_t bytes, dc_gidx rows, dc_gidx columns,
+                                     const char *in);
 /* Creates and writes a whole small dataset in one call. */
 DC_CHECKED dc_status dc_h5_put(dc_h5 *h5, const char *name, dc_h5_type type, int n_dims, const dc_gidx *dims,
                                const void *in);

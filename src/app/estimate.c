@@ -140,6 +140,19 @@ static double take_graph(problem *p, double model, double rows)
     return held;
 }
 
+/* Terms and documents; returns what their lists take from then on. */
+static double take_topics(problem *p, double model, double rows)
+{
+    double held;
+    const bool embeds = p->slab.net.n_layers > 0;
+    const int64_t d = embeds ? p->slab.net.L : dc_header_width(&p->head);
+    const dc_tensor *t = dc_slab_find(&p->slab, "centers");
+    const bool means = !t || t->width != d;
+    const double bytes = dc_run_topics_bytes(p->cfg, &p->head, &p->data.part, d, means, p->job->binding.threads, &held);
+    if (bytes > 0) take(p, "topics", (moment){.model = model, .work = rows + bytes}, NULL);
+    return held;
+}
+
 /* Memory for a sweep over numbers of clusters: what is clustered, the largest clustering, the sample. Then, for the
  * number that is chosen, a copy of the network. */
 static void take_sweep(problem *p, const dc_cluster_needs *n)
@@ -184,6 +197,7 @@ static dc_status take_clustering(dc_comm *comm, problem *p)
         take(p, "final_mixture", (moment){.model = model, .work = work + n.final_bytes, .root = SAVING_BYTES}, NULL);
     /* The trainer has released its memory; the parameters stay. */
     n.result_bytes += take_graph(p, model, n.result_bytes);
+    n.result_bytes += take_topics(p, model, n.result_bytes);
     take(p, "result", (moment){.model = model, .work = n.result_bytes + example_bytes(p) + PIECE_BYTES}, NULL);
     take_scoring(p, model, n.result_bytes);
 out:
@@ -199,6 +213,7 @@ static dc_status take_raw_kmeans(dc_comm *comm, problem *p)
     take(p, "kmeans", (moment){.work = n.bytes, .root = SAVING_BYTES}, NULL);
     save(p, n.saved_bytes);
     n.result_bytes += take_graph(p, 0, n.result_bytes);
+    n.result_bytes += take_topics(p, 0, n.result_bytes);
     take_scoring(p, 0, n.result_bytes);
 out:
     return st;

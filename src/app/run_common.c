@@ -224,6 +224,7 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     dc_timer_stop(&job->timers, DC_T_LOAD, start, 0, (double)(*data)->bytes);
     const dc_dataset *d = *data;
     job->data = d;
+    DC_TRY(dc_run_topics_check(comm, cfg, d));
     DC_TRY(accept(comm, job));
     dc_log("input     %s: %lld rows x %lld %s, range [%g, %g], mean %.4g, hash %016llx, %s, %s", d->source,
            (long long)d->part.N, (long long)d->D,

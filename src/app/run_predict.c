@@ -332,11 +332,13 @@ static void warn_of_strange_rows(dc_comm *comm, const dc_prediction *p)
 static void print_result(const dc_prediction *p, double wall_s)
 {
     const dc_scores *s = &p->scoring.scores;
-    char acc[32] = "", scores[96] = "", unlabelled[48] = "";
+    char acc[32] = "", scores[160] = "", unlabelled[48] = "";
     int64_t used = 0;
     for (int64_t k = 0; k < p->trained.K; k++) used += p->size[k] > 0;
     if (isfinite(s->acc)) snprintf(acc, sizeof acc, " acc=%.3f", s->acc);
-    if (p->scoring.has_scores) snprintf(scores, sizeof scores, "%s nmi=%.3f ari=%.3f", acc, s->nmi, s->ari);
+    if (p->scoring.has_scores)
+        snprintf(scores, sizeof scores, "%s nmi=%.3f ari=%.3f purity=%.3f f=%.3f", acc, s->nmi, s->ari, s->purity,
+                 s->f_measure);
     if (p->stream.unlabelled)
         snprintf(unlabelled, sizeof unlabelled, " unlabelled=%lld", (long long)p->stream.unlabelled);
     dc_log("results   %s", p->output);

@@ -30,13 +30,13 @@ static const dc_key_choice scales[] = {{"unit", DC_SCALE_UNIT},     {"symmetric"
                                        {"sample", DC_SCALE_SAMPLE}, {"minmax", DC_SCALE_MINMAX},
                                        {"robust", DC_SCALE_ROBUST}, {"pca", DC_SCALE_PCA},
                                        {"none", DC_SCALE_NONE},     {NULL, 0}};
+static const dc_key_choice library_sizes[] = {{"median", DC_LIBRARY_MEDIAN}, {NULL, 0}};
+static const dc_key_choice variable_flavors[] = {
+    {"seurat", DC_VARIABLE_SEURAT}, {"cell_ranger", DC_VARIABLE_CELL_RANGER}, {NULL, 0}};
 static const dc_key_choice reductions[] = {
     {"none", DC_REDUCE_NONE}, {"svd", DC_REDUCE_SVD}, {"pca", DC_REDUCE_PCA}, {"random", DC_REDUCE_RANDOM}, {NULL, 0}};
 static const dc_key_choice row_norms[] = {
     {"none", DC_ROW_NORM_NONE}, {"l2", DC_ROW_NORM_L2}, {"l1", DC_ROW_NORM_L1}, {"max", DC_ROW_NORM_MAX}, {NULL, 0}};
-static const dc_key_choice library_sizes[] = {{"median", DC_LIBRARY_MEDIAN}, {NULL, 0}};
-static const dc_key_choice variable_flavors[] = {
-    {"seurat", DC_VARIABLE_SEURAT}, {"cell_ranger", DC_VARIABLE_CELL_RANGER}, {NULL, 0}};
 static const dc_key_choice activations[] = {{"relu", DC_ACT_RELU},
                                             {"linear", DC_ACT_LINEAR},
                                             {"leaky_relu", DC_ACT_LEAKY_RELU},
@@ -66,6 +66,8 @@ static const dc_key_choice optimizers[] = {{"sgd", DC_OPT_SGD},
                                            {NULL, 0}};
 static const dc_key_choice schedules[] = {
     {"constant", DC_SCHED_CONSTANT}, {"step", DC_SCHED_STEP}, {"cosine", DC_SCHED_COSINE}, {NULL, 0}};
+static const dc_key_choice topics[] = {
+    {"auto", DC_TOPICS_AUTO}, {"on", DC_TOPICS_ON}, {"off", DC_TOPICS_OFF}, {NULL, 0}};
 static const dc_key_choice ons[] = {{"embedding", DC_ON_EMBEDDING}, {"input", DC_ON_INPUT}, {NULL, 0}};
 static const dc_key_choice starts[] = {
     {"kmeans", DC_START_KMEANS}, {"spectral", DC_START_SPECTRAL}, {"gmm", DC_START_GMM}, {NULL, 0}};
@@ -495,6 +497,22 @@ const dc_key dc_key_table[] = {
     {KEY("output", "outlier_below", DC_KEY_FLOAT, output.outlier_below, "0"), .min = 0, .max = 1, .verbs = DC_USE_FIT,
      .also = "outlier_threshold min_confidence",
      .doc = "Flag rows whose confidence is below this as outliers in /outlier; 0: none. They keep their labels."},
+    {KEY("output", "topics", DC_KEY_CHOICE, output.topics, "auto"), .choices = topics,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "keywords top_words",
+     .doc = "Write to /topics what a reader of texts or genes wants of each cluster. auto: terms if columns have names "
+            "and no value is negative; nearest and furthest rows if rows have ids or columns names. on: refuse data "
+            "without terms."},
+    {KEY("output", "top_terms", DC_KEY_INT, output.top_terms, "10"), .min = 1, .max = 1000, .unit = "terms",
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .when = "topics", .when_is = "auto on",
+     .also = "top_n_words n_top_words topn", .source = "BERTopic",
+     .doc =
+         "Columns listed per cluster, by class-based TF-IDF: s_tk / n_k log(1 + A / f_t), s_tk the sum of the values "
+         "of column t in cluster k, n_k and f_t its sums over columns and clusters, A the mean n_k. Values are those "
+         "of the data, before input.scale."},
+    {KEY("output", "documents", DC_KEY_INT, output.documents, "5"), .min = 0, .max = 1000, .unit = "rows",
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .when = "topics", .when_is = "auto on", .also = "nr_repr_docs",
+     .doc = "Rows listed per cluster as nearest to its centre and as furthest from it, by their distance in the "
+            "embedding, or in what else was clustered."},
 
     {KEY("graph", "save", DC_KEY_BOOL, graph.save, "false"), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "knn_graph neighbors_graph",

@@ -231,6 +231,8 @@ static dc_status describe_file(const dc_data_request *r, dc_data_shape *s)
     DC_TRY(dc_h5_is_group(h5, s->matrix) ? dc_data_describe_sparse(h5, path, r->rows, s) : describe_dense(h5, r, s));
     DC_TRY(describe_labels(h5, r, s->head.N, s));
     DC_TRY(describe_ids(h5, path, s->head.N, s));
+    s->head.has_names =
+        s->features[0] || dc_h5_has_attr(h5, "/", "feature_names") || dc_h5_exists(h5, "/feature_names");
     DC_TRY(read_promise(h5, s));
     if (r->rows > 0) s->head.N = r->rows;
 out:
@@ -269,8 +271,10 @@ static dc_status apply_counts(const dc_data_request *r, dc_data_shape *s)
 static dc_status apply(const dc_data_request *r, dc_data_shape *shape)
 {
     dc_status st = force_image(r, shape);
+    shape->head.norm = r->norm;
     if (st == DC_OK) st = apply_counts(r, shape);
-    return st == DC_OK ? dc_data_count_components(r, &shape->head) : st;
+    if (st == DC_OK) st = dc_data_count_components(r, &shape->head);
+    return st == DC_OK ? dc_data_count_reduced(r, &shape->head) : st;
 }
 
 dc_status dc_data_describe(const dc_data_request *r, dc_data_shape *shape)

@@ -168,6 +168,31 @@ static int64_t stored_outside(const dc_csr *m, int64_t row, float lo, float hi)
     return m->D;
 }
 
+static void read_values(const void *ctx, int64_t lo, int64_t n, float *out)
+{
+    enum { PIECE = 256 };
+    double x[PIECE];
+    const dc_dataset *d = ctx;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t c = 0; c < d->D; c += PIECE) {
+            const int64_t width = DC_MIN(d->D - c, (int64_t)PIECE);
+            dc_data_piece_f64(d, lo + i, c, width, x);
+            dc_data_clip_f64(d, c, width, x);
+            for (int64_t j = 0; j < width; j++) out[i * d->D + c + j] = (float)x[j];
+        }
+}
+
+dc_rows dc_rows_of_values(const dc_dataset *data, dc_csr *stored)
+{
+    *stored = data->csr;
+    stored->scale = stored->row_scale = NULL;
+    return (dc_rows){.part = &data->part,
+                     .d = data->D,
+                     .rows = read_values,
+                     .ctx = data,
+                     .csr = dc_dataset_is_sparse(data) ? stored : NULL};
+}
+
 /* First column of a row whose value is not in [lo, hi], their number if none is. */
 static int64_t column_outside(const dc_dataset *d, int64_t row, float lo, float hi)
 {

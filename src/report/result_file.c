@@ -240,6 +240,9 @@ static dc_status fill_scores(dc_h5 *h5, const dc_result *r)
     DC_TRY(put_f64(h5, "/metrics", "nmi", r->scores.nmi));
     DC_TRY(put_f64(h5, "/metrics", "nmi_arithmetic", r->scores.nmi_arithmetic));
     DC_TRY(put_f64(h5, "/metrics", "ari", r->scores.ari));
+    DC_TRY(put_f64(h5, "/metrics", "purity", r->scores.purity));
+    DC_TRY(put_f64(h5, "/metrics", "f_measure", r->scores.f_measure));
+    DC_TRY(put_f64(h5, "/metrics", "f_pairs", r->scores.f_pairs));
     if (r->confusion) DC_TRY(dc_h5_put(h5, "/confusion", DC_H5_I64, 2, (dc_gidx[]){r->data->C, r->K}, r->confusion));
 out:
     return st;
@@ -368,6 +371,7 @@ static dc_status fill(void *ctx, dc_h5 *h5)
     DC_TRY(fill_model(h5, r));
     for (int i = 0; i < r->n_histories; i++) DC_TRY(fill_history(h5, r->history[i]));
     if (r->sweep) DC_TRY(dc_sweep_write(h5, r->sweep));
+    if (r->topics) DC_TRY(dc_topics_write(h5, r->topics));
     DC_TRY(fill_scores(h5, r));
     DC_TRY(fill_graph(h5, r->graph));
     DC_TRY(fill_map(h5, r->map));
@@ -416,6 +420,16 @@ static size_t list_rows(const dc_result *r, dc_h5_rows rows[ROW_ARRAYS_MAX])
     return n;
 }
 
+/* Names of terms differ in length; this is what words have. */
+enum { TERM_BYTES = 32 };
+
+static double topics_bytes(const dc_config *cfg, const dc_data_header *head)
+{
+    const double documents = (double)cfg->output.documents * (32 + 2 * dc_dataset_id_bytes(head));
+    if (cfg->output.topics == DC_TOPICS_OFF || !(head->has_names || head->has_ids)) return 0;
+    return (double)cfg->cluster.clusters * ((24 + TERM_BYTES) * (double)cfg->output.top_terms + documents);
+}
+
 double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const dc_slab *slab, bool has_method)
 {
     const bool embeds = slab->net.n_layers > 0 && cfg->output.embedding;
@@ -427,7 +441,7 @@ double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const d
     if (cfg->graph.save) row += (sizeof(dc_gidx) + sizeof(double)) * (double)cfg->graph.neighbours + sizeof(int64_t);
     const double table = dc_counts_has_table(cfg->cluster.clusters, head->C) ? sizeof(int64_t) * K * C : 0;
     const double components = sizeof(float) * (double)head->components * (double)head->D;
-    return (double)head->N * row + sizeof(float) * (double)slab->n + table + components;
+    return (double)head->N * row + sizeof(float) * (double)slab->n + table + components + topics_bytes(cfg, head);
 }
 
 dc_status dc_result_write(dc_comm *comm, const char *path, dc_result *r, dc_timers *timers, dc_timing *timing)
@@ -454,7 +468,7 @@ out:
 
 static dc_status replace_scores(void *ctx, dc_h5 *h5)
 {
-    static const char *const scores[] = {"acc", "nmi", "nmi_arithmetic", "ari"};
+    static const char *const scores[] = {"acc", "nmi", "nmi_arithmetic", "ari", "purity", "f_measure", "f_pairs"};
     static const char *const labels[] = {"classes", "label_dataset", "unlabelled"};
     dc_status st = DC_OK;
     const dc_result *r = ctx;
