@@ -9,9 +9,9 @@ $python -c 'import h5py' 2>/dev/null || skip_test "python3-h5py is not installed
 $python - <<'EOF'
 import h5py, numpy as np
 r = np.random.default_rng(3)
-N, D, K = 240, 50, 3
+N, D, K = 240, 150, 3
 k = r.integers(0, K, N)
-X = r.poisson(0.15 + 6.0 * (np.arange(D) % K == k[:, None]) * (r.random((N, D)) < 0.4)).astype("f4")
+X = r.poisson(0.02 + 6.0 * (np.arange(D) % K == k[:, None]) * (r.random((N, D)) < 0.2)).astype("f4")
 X[5] = 0
 ids = np.array(["cell-%d" % i for i in range(N)], dtype=object)
 genes = np.array(["gene%d" % c for c in range(D)], dtype=object)
@@ -88,7 +88,7 @@ acc=$(result_value acc)
 number_between "$acc" 0.9 1 "which finds the clusters"
 km 3 1 csr a.h5ad --input.label_dataset=kind
 expect_exit 0 "X by rows, compressed chunks, 3 ranks"
-expect_out "^.*input .* 240 rows x 50 sparse float32 with [0-9]+ values \(.* %\)" "the input line tells rows, columns and values"
+expect_out "^.*input .* 240 rows x 150 sparse float32 with [0-9]+ values \(.* %\)" "the input line tells rows, columns and values"
 is "$(result_value acc)" "$acc" "labels by a bare name of obs"
 ok "labels, ids, names of columns and classes as of the dense twin" same twin csr
 km 1 2 csr1 a.h5ad --input.label_dataset=/obs/kind
@@ -100,7 +100,7 @@ for layer in wide counts turned dense; do
     ok "layers/$layer: the same labels" same twin "$layer"
 done
 km 1 1 raw a.h5ad --input.matrix=raw/X --input.label_dataset=kind
-expect_out "240 rows x 53 sparse float32" "raw/X has its own columns"
+expect_out "240 rows x 153 sparse float32" "raw/X has its own columns"
 is "$($python -c "import h5py; print(h5py.File('raw/run.h5').attrs['feature_names'].decode().split()[-1])")" z "and their names"
 km 2 1 oldraw old.h5ad --input.matrix=raw/X --input.label_dataset=kind
 ok "raw.X of an old file: the same labels" same twin oldraw
@@ -132,16 +132,16 @@ expect_error 3 "stored by columns.*dcmpi convert" "predict of a matrix by column
 expect_no_file t.h5 "which leaves nothing behind"
 
 run 0 1 check a.h5ad
-expect_out "whole: data, 240 rows x 50 sparse float32 with" "check"
+expect_out "whole: data, 240 rows x 150 sparse float32 with" "check"
 run 0 1 check bad.h5ad
-expect_error 6 "has a value in a column that is not in 0 .. 49" "check finds a column out of range"
+expect_error 6 "has a value in a column that is not in 0 .. 149" "check finds a column out of range"
 run 0 1 info a.h5ad
 expect_out "/X/indptr +int32 +241" "info"
 run 1 1 kmeans --dry-run --input.data=a.h5ad --cluster.clusters=3 --run.output=dry
-expect_out "^input .* 240 rows x 50 sparse float32 with [0-9]+ values" "the dry run tells the values"
+expect_out "^input .* 240 rows x 150 sparse float32 with [0-9]+ values" "the dry run tells the values"
 expect_exit 0 "dry run"
 km 3 1 bad bad.h5ad
-expect_error 3 "row [0-9]+ .*has a value in a column that is not in 0 .. 49" "columns out of range"
+expect_error 3 "row [0-9]+ .*has a value in a column that is not in 0 .. 149" "columns out of range"
 km 1 1 none a.h5ad --input.matrix=layers/none
 expect_error 3 "has no matrix 'layers/none' .*it has X, raw/X, layers/counts, layers/dense, layers/turned, layers/wide" \
     "a layer that is not there"

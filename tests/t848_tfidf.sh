@@ -125,6 +125,31 @@ n = b["X/indptr"][1500]
 print((a["X/data"][:n] == b["X/data"][:]).all() and (a["X/indices"][:n] == b["X/indices"][:]).all())' >told.txt
 is "$(cat told.txt)" True "with the weights of the first"
 
+# ---- predict reads documents ----------------------------------------------------------------------------------------------
+
+run 2 1 kmeans --input.data=one.h5 --input.scale=none --cluster.clusters=4 --run.output=r
+expect_exit 0 "a run on documents"
+run 2 1 predict --model=r/run.h5 --input=a.jsonl --output=p.h5
+expect_exit 0 "predict reads documents"
+expect_out 'documents a.jsonl: 4000 rows' "makes rows of them"
+expect_out '^RESULT .*rows=4000 acc=' "and takes the columns of training"
+run 0 1 convert a.jsonl a.h5 "${columns[@]:0:3}" --vocabulary=r/run.h5
+expect_exit 0 "convert with the vocabulary of the run"
+run 1 1 predict --model=r/run.h5 --input=a.h5 --output=p2.h5
+run 0 1 compare p.h5 p2.h5
+expect_exit 0 "gives the same prediction"
+printf 'Text\nw1 w2\n' >p.csv
+run 3 1 predict --model=r/run.h5 --input=p.csv --output=p3.h5 --text-column=Text --label-column=none --id-column=none
+expect_exit 0 "documents of another kind"
+run 2 1 predict --model=r/run.h5 --input=p.csv --output=p4.h5
+expect_error 2 'body: no column of line 1 has this name' "columns that are not there"
+printf '{"body": 1}\n' >bad.jsonl
+run 2 1 predict --model=r/run.h5 --input=bad.jsonl --output=p4.h5 --label-column=none --id-column=none
+expect_error 3 "bad.jsonl:1: the value of 'body' is a number" "a text that is none"
+run 2 1 predict --model=r/run.h5 --input=a.h5 --output=p4.h5 --text-column=body
+expect_error 2 'is no file of documents' "columns of a data file"
+is "$(find . -name '*.rows.h5*' -o -name 'p4.h5*')" "" "nothing is left of them"
+
 # ---- Formats --------------------------------------------------------------------------------------------------------------
 
 terms() { py "print(' '.join(x.decode() for x in h5py.File('$1')['var/_index'][:]))"; }
@@ -144,6 +169,8 @@ is "$(rows q.h5)" "0 2 2 4" "in which an empty line is an empty document"
 printf 'first, line\r\nsecond; line\r\n\r\nlast one' >l.txt
 run 0 1 convert l.txt q.h5 --text-column=line --force
 is "$rc $(terms q.h5) $(rows q.h5)" "0 first last line one second 0 2 4 4 6" "one document per line, with CR LF, the last without"
+run 5 1 convert l.txt q5.h5 --text-column=line
+is "$rc $(rows q5.h5)" "0 $(rows q.h5)" "more ranks than lines"
 iconv -t UTF-16 l.txt >wide.txt
 run 2 1 convert wide.txt w.h5 --text-column=line
 is "$rc $(terms w.h5)" "0 first last line one second" "UTF-16"

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 
-WORDS, LENGTH, PIECE = 400_000, 52, 50_000
+WORDS, LENGTH, PIECE = 400_000, 86, 50_000
 
 
 def spell(i):

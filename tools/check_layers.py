@@ -58,7 +58,7 @@ PLACES = {
     "MPI only in src/comm": (r'#\s*include\s*[<"]mpi\.h|\bMPI_[A-Z]\w+\s*\(', r"src/comm/|src/(io/h5\w*|la/dla\w*)\.c|src/la/scalapack_decl\.h"),
     "comm_mpi.h only in src/comm, io/h5, la/dla": (r'#\s*include\s*"(comm/)?comm_mpi\.h"', r"src/comm/|src/(io/h5\w*|la/dla\w*)\.[ch]"),
     "HDF5 only in src/io": (r"#\s*include\s*<hdf5|\bH5[A-Z]+[a-z_]\w*\s*\(", r"src/io/"),
-    "oneDNN, CBLAS and LAPACK only in la/gemm.c, la/blas_info.c, la/eigen.c, la/orthogonal.c, la/dla*.c": (r"#\s*include\s*<(oneapi/dnnl|dnnl|cblas|openblas)|\b(cblas|dnnl|openblas)_\w+\s*\(|\b[sd](sy|ge|po|st)[a-z0-9]{2,4}_\s*\(", r"src/la/(gemm|blas_info|eigen|orthogonal|dla\w*)\.c|src/la/scalapack_decl\.h"),
+    "oneDNN, CBLAS and LAPACK only in la/gemm.c, la/blas_info.c, la/eigen.c, la/orthogonal.c, la/one_thread.c, la/dla*.c": (r"#\s*include\s*<(oneapi/dnnl|dnnl|cblas|openblas)|\b(cblas|dnnl|openblas)_\w+\s*\(|\b[sd](sy|ge|po|st)[a-z0-9]{2,4}_\s*\(", r"src/la/(gemm|blas_info|eigen|orthogonal|one_thread|dla\w*)\.c|src/la/scalapack_decl\.h"),
     "ScaLAPACK only in la/dla*.c": (r"\b(Cblacs_\w+|Csys2blacs_handle|p[sd][a-z]{4,7}_)\s*\(", r"src/la/(dla\w*\.c|scalapack_decl\.h)"),
     "libyaml only in src/config": (r"#\s*include\s*<yaml", r"src/config/"),
     "libunistring only in terms/tokens.c": (r"#\s*include\s*<uni(case|type|str|norm)", r"src/terms/tokens\.c"),
@@ -185,7 +185,7 @@ def methods(tree):
 
 
 # Method -> files in which its name has another meaning.
-OTHER_MEANING = {"dec": r"src/data/|src/config/table\.c",  # a value of input.scale
+OTHER_MEANING = {"dec": r"src/data/|src/config/table\.c|src/app/(vectorizer_option|verb_help)\.c",  # input.scale, --preset
                  "gmm": r"src/config/table\.c|src/method/dcan\.c",  # of cluster.final, of dcan.parameters
                  # an embedding that is not the method's alone, and its keys; a value of cluster.init
                  "spectral": r"src/cluster/|src/config/|src/method/(centers\.c|methods\.h)|include/dcmpi/spectral\.h"}

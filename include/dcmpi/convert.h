@@ -79,10 +79,10 @@ typedef struct {
     int n_image_dims;          /* 0: as the inputs say */
     int64_t image_shape[DC_CONVERT_IMAGE_DIMS]; /* height, width[, channels]; their product must be D */
     const char *output;
-    bool force;               /* replace whatever output exists */
+    bool force;                      /* replace whatever output exists */
     const dc_vectorizer *vectorizer; /* how documents become rows; used by dc_convert_text() only */
-    const char *vocabulary;   /* documents: file with the vocabulary and the options to use, NULL: found in the inputs */
-    const char *options;      /* what determines the content besides the inputs, as in recipe.h; NULL: nothing */
+    const char *vocabulary; /* documents: file with the vocabulary and the options to use, NULL: found in the inputs */
+    const char *options;    /* what determines the content besides the inputs, as in recipe.h; NULL: nothing */
     uint64_t max_input_bytes; /* refuse inputs that expand beyond this; 0: no limit */
 } dc_convert_config;
 
@@ -109,9 +109,9 @@ DC_CHECKED dc_status dc_convert(const dc_convert_config *cfg, dc_convert_result 
 /* The same for documents: table.text_column is the column of texts, a key of JSON lines, "line" (each line is a
  * document) or "file" (each file is one). Makes a sparse data file (h5_sparse.h) of float32 with columns df and idf in
  * /var, and the root attribute `vectorizer`: lines of key=value with the options, and the columns of the inputs.
- * Collective; without MPI comm is NULL. The ranks share the inputs; the file has the same bytes for any number of ranks.
- * Memory of a rank does not grow with the inputs: at most about 0.9 GiB, and about 4 times the longest document. Errors
- * as above, the same on all ranks; DC_ERR_MEMORY also for a vocabulary that is too large. */
+ * Collective; without MPI comm is NULL. The ranks share the inputs; the file has the same bytes for any number of
+ * ranks. Memory of a rank does not grow with the inputs: at most about 0.9 GiB, and about 4 times the longest document.
+ * Errors as above, the same on all ranks; DC_ERR_MEMORY also for a vocabulary that is too large. */
 DC_CHECKED dc_status dc_convert_text(dc_comm *comm, const dc_convert_config *cfg, dc_convert_result *result);
 
 /* The columns of the documents from which a vocabulary was made, and how: the value of `key` in the attribute

@@ -9,11 +9,11 @@
 /* ---- Options ----------------------------------------------------------------------------------------------------- */
 
 enum {
-    DC_TERM_MAX_BYTES = 255,            /* longer terms are left out */
-    DC_NGRAM_MAX = 8,                   /* most words of a term */
-    DC_STOP_LIST_MAX_BYTES = 1 << 19,   /* own stop words, all together */
-    DC_TERMS_MAX_COLUMNS = 1 << 30,     /* of --hashing */
-    DC_TERMS_MAX_COUNTED = 1 << 24,     /* with idf */
+    DC_TERM_MAX_BYTES = 255,          /* longer terms are left out */
+    DC_NGRAM_MAX = 8,                 /* most words of a term */
+    DC_STOP_LIST_MAX_BYTES = 1 << 19, /* own stop words, all together */
+    DC_TERMS_MAX_COLUMNS = 1 << 30,   /* of --hashing */
+    DC_TERMS_MAX_COUNTED = 1 << 24,   /* with idf */
     DC_VECTORIZER_TEXT_MAX = (1 << 19) + 4096
 };
 
@@ -64,8 +64,9 @@ double dc_df_bound_count(const dc_df_bound *bound, int64_t n);
 
 /* Length of the valid UTF-8 at the start of text[n]: n if all of it is valid. */
 size_t dc_utf8_valid(const char *text, size_t n);
-/* Copies text[n] to `out`, which has room for the result (NULL: only finds its length); what is not UTF-8 becomes U+FFFD, one for each longest beginning of a character (as in
- * Python), or is left out. Returns the length; *bad counts the places. */
+/* Copies text[n] to `out`, which has room for the result (NULL: only finds its length); what is not UTF-8 becomes
+ * U+FFFD, one for each longest beginning of a character (as in Python), or is left out. Returns the length; *bad counts
+ * the places. */
 size_t dc_utf8_repair(const char *text, size_t n, bool replace, char *out, int64_t *bad);
 
 /* ---- Terms of a document ----------------------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
-/* Documents as the input of predict: convert makes a data file of them with the vocabulary of the model, beside the output,
- * from which the rows are then read. */
+/* Documents as the input of predict: convert makes a data file of them with the vocabulary of the model, beside the
+ * output, from which the rows are then read. */
 #include <string.h>
 #include <unistd.h>
 
@@ -31,7 +31,8 @@ static dc_status look(const dc_prediction *p, documents *found)
     const bool named = p->text_column || p->label_column || p->id_column;
     if (dc_h5_recognise(p->input)) {
         if (!named) return DC_OK;
-        return DC_FAIL(DC_ERR_USAGE, "%s: is no file of documents, so it has no --text-column, --label-column or --id-column",
+        return DC_FAIL(DC_ERR_USAGE,
+                       "%s: is no file of documents, so it has no --text-column, --label-column or --id-column",
                        p->input);
     }
     DC_TRY(choose(p->model, "text_column", p->text_column, found->text_column));

@@ -9,12 +9,12 @@
 #include "apart.h"
 #include "dcmpi/convert.h"
 #include "dcmpi/data.h"
-#include "dcmpi/file.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/signals.h"
 #include "dcmpi/watchdog.h"
 #include "dcmpi/wish.h"
+#include "vectorizer_option.h"
 #include "verbs.h"
 
 enum { STALL_WARNING_S = 60 };
@@ -223,40 +223,7 @@ static dc_status set_preset(command *c, const char *value)
     c->preset = value;
     c->text_option = c->text_option ? c->text_option : c->option;
     c->word_option = c->word_option ? c->word_option : c->option;
-    if (strcmp(value, "dec-2016") == 0) return DC_OK;
-    return DC_FAIL(DC_ERR_USAGE, "--preset=%s: use dec-2016", value);
-}
-
-/* Reads the words of a file into the list of stop words. */
-static dc_status read_stop_words(dc_vectorizer *v, const char *path)
-{
-    dc_status st = DC_OK;
-    unsigned char *data = NULL;
-    char *list = NULL;
-    size_t bytes, used = 0;
-    bool known;
-    DC_TRY(dc_file_read(path, DC_STOP_LIST_MAX_BYTES, &data, &bytes));
-    DC_TRY(dc_mem_alloc(&list, bytes + 1, 1, "stop words"));
-    for (size_t i = 0; i < bytes; i++) {
-        const bool blank = strchr(" \t\r\n", data[i]) != NULL; /* strchr finds zero bytes, too */
-        if (!blank || (used > 0 && list[used - 1] != ' ')) list[used++] = blank ? ' ' : (char)data[i];
-    }
-    if (dc_utf8_valid(list, used) != used) DC_TRY(DC_FAIL(DC_ERR_DATA, "--stop-words=%s: is not UTF-8", path));
-    DC_TRY(dc_vectorizer_set(v, "stop_words", "list", &known));
-    DC_TRY(dc_vectorizer_set(v, "stop_list", list, &known));
-out:
-    dc_mem_free(&data);
-    dc_mem_free(&list);
-    return st == DC_ERR_FORMAT ? DC_ERR_DATA : st;
-}
-
-/* Sets an option of the vectorizer. */
-static dc_status apply(dc_vectorizer *v, const char *option, const char *value)
-{
-    bool known;
-    const bool words = strcmp(option, "--stop-words") == 0;
-    if (words && strcmp(value, "english") != 0 && strcmp(value, "none") != 0) return read_stop_words(v, value);
-    return dc_vectorizer_set(v, option + 2, value, &known);
+    return dc_vectorizer_preset(&c->vectorizer, value);
 }
 
 /* Checks the value; dc_vectorizer options are set after a preset, wherever that stands. */
@@ -265,7 +232,7 @@ static dc_status set_vectorizer(command *c, const char *value)
     const bool decode = strcmp(c->option, "--decode-error") == 0;
     c->text_option = c->text_option ? c->text_option : c->option;
     if (!decode) c->word_option = c->word_option ? c->word_option : c->option;
-    return apply(&c->vectorizer, c->option, value);
+    return dc_vectorizer_option(&c->vectorizer, c->option, value);
 }
 
 static dc_status set_force(command *c, const char *value)
@@ -382,18 +349,15 @@ out:
 /* Sets the options of the vectorizer: those of the preset, then those that the user gave. */
 static dc_status settle_vectorizer(command *c)
 {
-    static const char *const dec_2016[][2] = {
-        {"--max-features", "2000"}, {"--sublinear-tf", "yes"}, {"--norm", "l2"}, {"--scale", "sqrt-d"}};
     dc_status st = DC_OK;
     bool hashing = false, idf = false, known;
     dc_vectorizer_release(&c->vectorizer);
     c->vectorizer = dc_vectorizer_default();
-    for (size_t i = 0; c->preset && i < DC_COUNT_OF(dec_2016); i++)
-        DC_TRY(apply(&c->vectorizer, dec_2016[i][0], dec_2016[i][1]));
+    if (c->preset) DC_TRY(dc_vectorizer_preset(&c->vectorizer, c->preset));
     for (int i = 0; i < c->n_given; i++) {
         const struct option_row *o = &options[c->given[i].row];
         if (o->set != set_vectorizer) continue;
-        DC_TRY(apply(&c->vectorizer, o->name, c->given[i].value));
+        DC_TRY(dc_vectorizer_option(&c->vectorizer, o->name, c->given[i].value));
         hashing |= strcmp(o->name, "--hashing") == 0;
         idf |= strcmp(o->name, "--use-idf") == 0;
     }
@@ -531,13 +495,14 @@ out:
 
 dc_status dc_run_convert(dc_comm *comm, const dc_cli *cli)
 {
+    static const dc_verb alone = {.name = "convert", .serial = dc_verb_convert, .apart = DC_ERR_DATA};
     dc_status st = DC_OK;
     command c = {0};
     DC_TRY(dc_comm_check_launch(comm));
     if (!dc_convert_is_text(cli)) {
         if (dc_comm_size(comm) > 1)
             dc_log_note("only documents (--text-column) are converted by all ranks; this is done by rank 0 alone");
-        return dc_agree(comm, dc_comm_rank(comm) == 0 ? dc_apart_run(dc_verb_find("convert"), cli) : DC_OK);
+        return dc_agree(comm, dc_comm_rank(comm) == 0 ? dc_apart_run(&alone, cli) : DC_OK);
     }
     DC_TRY_ALL(comm, parse_command(&c, cli->rest_argc, cli->rest_argv));
     DC_TRY(convert_on_all(comm, &c));

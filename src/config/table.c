@@ -30,13 +30,13 @@ static const dc_key_choice scales[] = {{"unit", DC_SCALE_UNIT},     {"symmetric"
                                        {"sample", DC_SCALE_SAMPLE}, {"minmax", DC_SCALE_MINMAX},
                                        {"robust", DC_SCALE_ROBUST}, {"pca", DC_SCALE_PCA},
                                        {"none", DC_SCALE_NONE},     {NULL, 0}};
+static const dc_key_choice library_sizes[] = {{"median", DC_LIBRARY_MEDIAN}, {NULL, 0}};
+static const dc_key_choice variable_flavors[] = {
+    {"seurat", DC_VARIABLE_SEURAT}, {"cell_ranger", DC_VARIABLE_CELL_RANGER}, {NULL, 0}};
 static const dc_key_choice reductions[] = {
     {"none", DC_REDUCE_NONE}, {"svd", DC_REDUCE_SVD}, {"pca", DC_REDUCE_PCA}, {"random", DC_REDUCE_RANDOM}, {NULL, 0}};
 static const dc_key_choice row_norms[] = {
     {"none", DC_ROW_NORM_NONE}, {"l2", DC_ROW_NORM_L2}, {"l1", DC_ROW_NORM_L1}, {"max", DC_ROW_NORM_MAX}, {NULL, 0}};
-static const dc_key_choice library_sizes[] = {{"median", DC_LIBRARY_MEDIAN}, {NULL, 0}};
-static const dc_key_choice variable_flavors[] = {
-    {"seurat", DC_VARIABLE_SEURAT}, {"cell_ranger", DC_VARIABLE_CELL_RANGER}, {NULL, 0}};
 static const dc_key_choice activations[] = {{"relu", DC_ACT_RELU},
                                             {"linear", DC_ACT_LINEAR},
                                             {"leaky_relu", DC_ACT_LEAKY_RELU},

@@ -33,8 +33,7 @@ static dc_span span_of(const char *text)
 bool dc_columns_need_names(const dc_table_options *o)
 {
     dc_span list = span_of(o->drop_columns), spec;
-    bool need = is_name(span_of(o->label_column)) || is_name(span_of(o->id_column)) ||
-                is_name(span_of(o->text_column));
+    bool need = is_name(span_of(o->label_column)) || is_name(span_of(o->id_column)) || is_name(span_of(o->text_column));
     while (dc_cell_next(&list, ',', &spec)) need |= is_name(spec);
     return need;
 }

@@ -11,16 +11,16 @@
 
 static dc_status check_request(const dc_convert_config *cfg)
 {
-    const char *option = cfg->n_labels > 0                             ? "--labels"
-                         : cfg->table.drop_columns                     ? "--drop-columns"
-                         : cfg->table.decimal_comma                    ? "--decimal"
-                         : cfg->missing.action != DC_MISSING_ERROR     ? "--missing"
-                         : cfg->transpose != DC_TRANSPOSE_AUTO         ? "--transpose"
-                         : cfg->dataset                                ? "--dataset"
-                         : cfg->label_dataset                          ? "--label-dataset"
-                         : cfg->id_dataset                             ? "--id-dataset"
-                         : cfg->n_image_dims > 0                       ? "--image-shape"
-                                                                       : NULL;
+    const char *option = cfg->n_labels > 0                         ? "--labels"
+                         : cfg->table.drop_columns                 ? "--drop-columns"
+                         : cfg->table.decimal_comma                ? "--decimal"
+                         : cfg->missing.action != DC_MISSING_ERROR ? "--missing"
+                         : cfg->transpose != DC_TRANSPOSE_AUTO     ? "--transpose"
+                         : cfg->dataset                            ? "--dataset"
+                         : cfg->label_dataset                      ? "--label-dataset"
+                         : cfg->id_dataset                         ? "--id-dataset"
+                         : cfg->n_image_dims > 0                   ? "--image-shape"
+                                                                   : NULL;
     if (cfg->n_inputs < 1 || !cfg->output)
         return DC_FAIL(DC_ERR_USAGE, "convert needs at least one input and an output");
     if (option) return DC_FAIL(DC_ERR_USAGE, "%s is not for documents (--text-column)", option);
@@ -53,8 +53,7 @@ static dc_status prepare(dc_corpus *c)
     if (cfg->vocabulary) c->files[cfg->n_inputs] = cfg->vocabulary;
     c->recipe = (dc_recipe){"convert", c->files, n, cfg->options ? cfg->options : ""};
     c->has_labels = dc_corpus_wants(cfg->table.label_column);
-    c->has_ids =
-        dc_corpus_wants(cfg->table.id_column) || (strcmp(column, "file") == 0 && !cfg->table.id_column);
+    c->has_ids = dc_corpus_wants(cfg->table.id_column) || (strcmp(column, "file") == 0 && !cfg->table.id_column);
     c->docs = (dc_docs_options){&cfg->table, c->v.decode, cfg->max_input_bytes};
 out:
     return st;

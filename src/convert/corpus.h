@@ -1,6 +1,6 @@
-/* The state of one conversion of documents, shared by the files corpus_*.c. Two passes: the first counts documents, labels
- * and terms; then the vocabulary is chosen; the second makes the rows, which wait in a spool until their places in the
- * output are known. Functions are collective; comm is NULL in a process without MPI (ranks.h). */
+/* The state of one conversion of documents, shared by the files corpus_*.c. Two passes: the first counts documents,
+ * labels and terms; then the vocabulary is chosen; the second makes the rows, which wait in a spool until their places
+ * in the output are known. Functions are collective; comm is NULL in a process without MPI (ranks.h). */
 #ifndef DCMPI_CONVERT_CORPUS_H
 #define DCMPI_CONVERT_CORPUS_H
 
@@ -36,8 +36,8 @@ typedef struct {
     dc_input_share *shares; /* [n_inputs] */
     const char **files;     /* [n_inputs], for the recipe */
     dc_recipe recipe;
-    dc_output out;           /* rank 0 */
-    char part[DC_PATH_MAX];  /* name of the output while it is written */
+    dc_output out;          /* rank 0 */
+    char part[DC_PATH_MAX]; /* name of the output while it is written */
     bool has_ids, has_labels;
     const char *now; /* name of the file that is read, for messages */
     /* first pass */
@@ -45,7 +45,7 @@ typedef struct {
     dc_classes *classes;
     dc_id_sink ids;
     dc_terms *terms;
-    dc_tally *counts; /* NULL: terms are not counted */
+    dc_tally *counts;   /* NULL: terms are not counted */
     int64_t *hashed_df; /* [hashing], NULL: not counted */
     int64_t n;          /* documents of this rank so far */
     int64_t first, N;   /* number of this rank's first document; of all documents */

@@ -93,7 +93,8 @@ static dc_status take_classes(dc_corpus *c)
     dc_convert_result *r = c->result;
     if (!c->has_labels) return DC_OK;
     if (c->met.labels == 0)
-        return DC_FAIL(DC_ERR_USAGE, "--label-column=%s: no document has such a key; --label-column=none if there are no labels",
+        return DC_FAIL(DC_ERR_USAGE,
+                       "--label-column=%s: no document has such a key; --label-column=none if there are no labels",
                        c->cfg->table.label_column);
     r->n_classes = dc_classes_count(c->classes);
     r->unlabelled = dc_classes_unlabelled(c->classes);

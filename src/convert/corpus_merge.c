@@ -1,7 +1,7 @@
 /* The vocabulary of all ranks. Each rank has its counts sorted by hash. In round g the ranks send all terms whose hash
- * lies in the g-th part of all hashes to the ranks that own them (a part of that part each). The owner adds up the counts
- * of a term, and keeps it if enough documents have it. In the end all ranks get what the owners kept. So a rank holds a
- * round and what is kept, never all terms. */
+ * lies in the g-th part of all hashes to the ranks that own them (a part of that part each). The owner adds up the
+ * counts of a term, and keeps it if enough documents have it. In the end all ranks get what the owners kept. So a rank
+ * holds a round and what is kept, never all terms. */
 #include <string.h>
 
 #include "convert/corpus.h"

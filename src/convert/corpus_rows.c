@@ -123,7 +123,8 @@ static dc_status put_row(dc_corpus *c, const dc_doc *doc)
     memcpy(b->col + b->entries, col, n * sizeof *col);
     memcpy(b->val + b->entries, val, n * sizeof *val);
     b->entries += (int64_t)n;
-    if (c->has_labels) DC_TRY(dc_classes_code(c->classes, c->now, doc->label.p ? doc->label.p : "", doc->label.n, &code));
+    if (c->has_labels)
+        DC_TRY(dc_classes_code(c->classes, c->now, doc->label.p ? doc->label.p : "", doc->label.n, &code));
     b->label[b->rows] = code;
     if (c->has_ids) {
         dc_id_sink sink = {.ids = b->ids + id_bytes_of(c, b->rows), .bytes = c->id_bytes};
@@ -238,7 +239,7 @@ static dc_status put_vectorizer(const dc_corpus *c, dc_h5 *h5)
     const size_t room = strlen(text) + 4 * DC_PATH_MAX;
     DC_TRY(dc_mem_alloc(&all, room, 1, "options of the vectorizer"));
     size_t used = (size_t)snprintf(all, room, "token_pattern=\\b\\w\\w+\\b\n%sdocuments=%lld\n", text,
-                                  (long long)(c->fitted ? c->fitted : c->N));
+                                   (long long)(c->fitted ? c->fitted : c->N));
     for (size_t i = 0; i < DC_COUNT_OF(columns); i++)
         if (columns[i].value && strlen(columns[i].value) < DC_PATH_MAX - 64 && !strchr(columns[i].value, '\n'))
             used += (size_t)snprintf(all + used, room - used, "%s=%s\n", columns[i].key, columns[i].value);

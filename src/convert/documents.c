@@ -39,8 +39,7 @@ static int64_t lines_before(const dc_docs *d)
 dc_status dc_docs_fail(const dc_docs *d, const char *why)
 {
     if (d->kind == DC_DOCS_FILES) return DC_FAIL(DC_ERR_DATA, "%s: %s", d->lines.stream.name, why);
-    return DC_FAIL(DC_ERR_DATA, "%s:%lld: %s", d->lines.stream.name, (long long)(lines_before(d) + d->lines.line),
-                   why);
+    return DC_FAIL(DC_ERR_DATA, "%s:%lld: %s", d->lines.stream.name, (long long)(lines_before(d) + d->lines.line), why);
 }
 
 /* ---- Opening ----------------------------------------------------------------------------------------------------- */
@@ -110,7 +109,8 @@ static dc_status open_whole(dc_docs *d)
     const dc_table_options *o = d->options->table;
     d->kind = DC_DOCS_FILES;
     if (is_wanted(o->id_column) && strcmp(o->id_column, "name") != 0)
-        return DC_FAIL(DC_ERR_USAGE, "--id-column=%s: with --text-column=file the id can only be name, that of the file",
+        return DC_FAIL(DC_ERR_USAGE,
+                       "--id-column=%s: with --text-column=file the id can only be name, that of the file",
                        o->id_column);
     if (!is_wanted(o->label_column)) return DC_OK;
     if (strcmp(o->label_column, "folder") == 0) return name_folder(d);
@@ -119,8 +119,8 @@ static dc_status open_whole(dc_docs *d)
                    o->label_column);
 }
 
-/* The separator of a table of documents, from its first line; blanks between words do not separate cells unless the user
- * says so. */
+/* The separator of a table of documents, from its first line; blanks between words do not separate cells unless the
+ * user says so. */
 static char separator_of(const dc_docs *d)
 {
     const dc_stream *s = &d->lines.stream;
@@ -222,8 +222,9 @@ dc_status dc_docs_open(dc_docs *d, const dc_docs_options *o, const char *path)
     else if (first == '{')
         DC_TRY(open_json(d));
     else if (first == '[')
-        DC_TRY(DC_FAIL(DC_ERR_DATA, "%s: begins with '[': if it is one list in JSON, make lines of it: jq -c '.[]' '%s' "
-                                    ">new.jsonl; if '[' belongs to a text, say --text-column=line",
+        DC_TRY(DC_FAIL(DC_ERR_DATA,
+                       "%s: begins with '[': if it is one list in JSON, make lines of it: jq -c '.[]' '%s' "
+                       ">new.jsonl; if '[' belongs to a text, say --text-column=line",
                        d->lines.stream.name, d->lines.stream.name));
     else {
         d->lines.separator = DC_SEPARATOR_UNKNOWN;

@@ -3,8 +3,8 @@
  *
  * JSON lines: the first character is '{'; columns are keys; empty lines are skipped. Tables: cells as in cell.h; in
  * tables with tabs a quote only opens a cell if it is closed at the end of this cell, in the same line; a line that is
- * empty is skipped, but in a table of one column it is an empty document. Line 1 holds names if an option names a column,
- * or if the user says so. */
+ * empty is skipped, but in a table of one column it is an empty document. Line 1 holds names if an option names a
+ * column, or if the user says so. */
 #ifndef DCMPI_CONVERT_DOCUMENTS_H
 #define DCMPI_CONVERT_DOCUMENTS_H
 
@@ -28,11 +28,11 @@ typedef struct {
 
 /* What was met on the way. */
 typedef struct {
-    int64_t blank_lines;  /* skipped */
-    int64_t nulls;        /* texts that are null, read as empty */
-    int64_t bad_bytes;    /* places that were not UTF-8 */
-    int64_t bad_docs;     /* lines that had such places */
-    int64_t labels;       /* documents with a column of labels */
+    int64_t blank_lines; /* skipped */
+    int64_t nulls;       /* texts that are null, read as empty */
+    int64_t bad_bytes;   /* places that were not UTF-8 */
+    int64_t bad_docs;    /* lines that had such places */
+    int64_t labels;      /* documents with a column of labels */
 } dc_docs_counts;
 
 typedef struct {
@@ -40,9 +40,9 @@ typedef struct {
     const char *path;
     dc_docs_kind kind;
     dc_lines lines;
-    dc_layout layout;      /* of a table */
-    bool by_range;         /* a part of a file */
-    uint64_t lo, hi;       /* bytes; lines that begin in [lo, hi) */
+    dc_layout layout;                    /* of a table */
+    bool by_range;                       /* a part of a file */
+    uint64_t lo, hi;                     /* bytes; lines that begin in [lo, hi) */
     char *text_key, *label_key, *id_key; /* of JSON, NULL: none; owned */
     dc_json_line json;
     char *repaired; /* owned */
@@ -63,7 +63,8 @@ DC_CHECKED dc_status dc_docs_open(dc_docs *d, const dc_docs_options *o, const ch
 DC_CHECKED dc_status dc_docs_open_empty(dc_docs *d, const dc_docs_options *o, const char *path);
 /* Whether the file may be read by ranges: lines end at line feeds, whatever is in them. */
 bool dc_docs_can_cut(const dc_docs *d);
-/* From now on gives the documents whose lines begin at bytes lo to hi - 1. Call it before the first document is read. */
+/* From now on gives the documents whose lines begin at bytes lo to hi - 1. Call it before the first document is read.
+ */
 DC_CHECKED dc_status dc_docs_range(dc_docs *d, uint64_t lo, uint64_t hi);
 void dc_docs_close(dc_docs *d);
 /* Errors: DC_ERR_DATA with file, line and cause. */

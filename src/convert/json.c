@@ -84,7 +84,8 @@ void dc_json_line_keys(const dc_json_line *j, char *out, size_t cap)
     size_t used = 0;
     int n = 0;
     snprintf(out, cap, "none");
-    json_object_foreach((json_t *)j->root, key, value) {
+    json_object_foreach((json_t *)j->root, key, value)
+    {
         (void)value;
         dc_printable(shown, sizeof shown, key, strlen(key));
         used += (size_t)snprintf(out + used, cap - used, "%s%s", n ? ", " : "", n < SHOWN ? shown : "...");

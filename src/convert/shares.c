@@ -1,5 +1,5 @@
-/* Inputs lie one after the other on a line, each with its bytes and a little for opening it; rank r of P has the r-th of
- * P equal parts. A whole file belongs to the rank that has its middle. */
+/* Inputs lie one after the other on a line, each with its bytes and a little for opening it; rank r of P has the r-th
+ * of P equal parts. A whole file belongs to the rank that has its middle. */
 #include "convert/shares.h"
 
 enum { OPENING_BYTES = 64 };

@@ -1,6 +1,6 @@
 /* Which part of the inputs each rank reads: contiguous parts, in the order of the inputs, of about equally many bytes.
- * Files that cannot be read from the middle (compressed ones, UTF-16, tables whose quoted cells may hold line ends) belong
- * to one rank as a whole. Local; the same on all ranks. */
+ * Files that cannot be read from the middle (compressed ones, UTF-16, tables whose quoted cells may hold line ends)
+ * belong to one rank as a whole. Local; the same on all ranks. */
 #ifndef DCMPI_CONVERT_SHARES_H
 #define DCMPI_CONVERT_SHARES_H
 

@@ -186,6 +186,17 @@ static void tell(const dc_dataset *d, const dc_count_request *r, const dc_count_
     dc_log("counts    transformed%s%s%s", size, map->log1p ? ", log1p" : "", columns);
 }
 
+void dc_data_measure_csr(dc_comm *comm, dc_dataset *d)
+{
+    dc_csr *m = &d->csr;
+    m->total = m->ptr[m->n];
+    m->longest = 0;
+    for (int64_t i = 0; i < m->n; i++) m->longest = DC_MAX(m->longest, m->ptr[i + 1] - m->ptr[i]);
+    dc_comm_sum_i64(comm, &m->total, 1);
+    dc_comm_max_i64(comm, &m->longest, 1);
+    d->nnz = m->total;
+}
+
 dc_status dc_data_transform_counts(dc_comm *comm, dc_dataset *d, const dc_count_request *r)
 {
     dc_status st = DC_OK;
@@ -207,10 +218,7 @@ dc_status dc_data_transform_counts(dc_comm *comm, dc_dataset *d, const dc_count_
     d->D = map->kept;
     d->dtype = DC_F32;
     if (map->column) d->n_image_dims = 0;
-    if (dc_dataset_is_sparse(d)) {
-        d->nnz = d->csr.ptr[n];
-        dc_comm_sum_i64(comm, &d->nnz, 1);
-    }
+    if (dc_dataset_is_sparse(d)) dc_data_measure_csr(comm, d);
 out:
     dc_mem_free(&sum);
     return st;

@@ -7,6 +7,8 @@
 /* Collective, when all rows are there: sets data->counts and replaces the rows, and with them D, dtype, feature_names.
  * Errors: DC_ERR_DATA (values that are negative or not finite, too few columns that vary), DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_transform_counts(dc_comm *comm, dc_dataset *data, const dc_count_request *request);
+/* Collective: sets the figures of data->csr that cover all ranks, and data->nnz. */
+void dc_data_measure_csr(dc_comm *comm, dc_dataset *data);
 /* Memory that this takes beside the rows. */
 double dc_data_counts_bytes(const dc_data_header *head, const dc_part *part, int threads);
 

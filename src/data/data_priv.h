@@ -158,8 +158,8 @@ void dc_data_warn_of_offsets(int64_t lost);
 /* After that, for DC_SCALE_PCA: sets data->scale, pca, Z and scaled_min, scaled_max. Errors: DC_ERR_DATA (nothing
  * varies, or less than is to be whitened), DC_ERR_MEMORY, DC_STOPPED. */
 DC_CHECKED dc_status dc_data_components(dc_comm *comm, dc_dataset *data, const dc_pca_request *request);
-/* Sets head->components, reduce and norm: an upper bound if their number depends on the variance. Errors: DC_ERR_USAGE.
- */
+/* Sets head->components for input.scale = pca, an upper bound if their number depends on the variance; and for
+ * input.reduce. Errors: DC_ERR_USAGE. */
 DC_CHECKED dc_status dc_data_count_components(const dc_data_request *request, dc_data_header *head);
 DC_CHECKED dc_status dc_data_count_reduced(const dc_data_request *request, dc_data_header *head);
 /* Sets data->Z from data->pca, and scaled_min, scaled_max. Errors: DC_ERR_MEMORY. */

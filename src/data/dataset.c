@@ -5,6 +5,7 @@
  * gathered. Sparse rows stay sparse, with float32 values. */
 #include <string.h>
 
+#include "counts.h"
 #include "data_priv.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/fault.h"
@@ -123,13 +124,9 @@ static dc_status load_sparse(dc_comm *comm, dc_dataset *d, const dc_data_shape *
     asking a = {d, dc_comm_node_size(comm)};
     const dc_status st = dc_data_csr_load(comm, d->source, s, &d->part, sums, ask_for_room, &a, &d->csr);
     if (st != DC_OK) return st;
-    dc_csr *m = &d->csr;
-    m->total = m->ptr[m->n];
-    d->bytes += (size_t)m->total * (sizeof *m->col + sizeof *m->val) + (size_t)(m->n + 1) * sizeof *m->ptr;
-    for (int64_t i = 0; i < m->n; i++) m->longest = DC_MAX(m->longest, m->ptr[i + 1] - m->ptr[i]);
-    dc_comm_sum_i64(comm, &m->total, 1);
-    dc_comm_max_i64(comm, &m->longest, 1);
-    d->nnz = m->total;
+    const dc_csr *m = &d->csr;
+    d->bytes += (size_t)m->ptr[m->n] * (sizeof *m->col + sizeof *m->val) + (size_t)(m->n + 1) * sizeof *m->ptr;
+    dc_data_measure_csr(comm, d);
     return DC_OK;
 }
 
@@ -161,8 +158,8 @@ dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int sha
     dc_comm_bcast(comm, &shape, sizeof shape, 0);
     DC_TRY_ALL(comm, dc_mem_alloc(&d, 1, sizeof *d, "dataset"));
     DC_TRY_ALL(comm, dc_part_init(&d->part, shape.head.N, shards, dc_comm_size(comm), dc_comm_rank(comm)));
-    d->D = shape.head.stored_D;
-    d->dtype = shape.head.stored_dtype;
+    d->D = shape.head.D = shape.head.stored_D; /* until counts are transformed */
+    d->dtype = shape.head.dtype = shape.head.stored_dtype;
     d->scale_kind = request->scale;
     d->reduce = request->reduce;
     d->norm = request->norm;

@@ -271,8 +271,10 @@ static dc_status apply_counts(const dc_data_request *r, dc_data_shape *s)
 static dc_status apply(const dc_data_request *r, dc_data_shape *shape)
 {
     dc_status st = force_image(r, shape);
+    shape->head.norm = r->norm;
     if (st == DC_OK) st = apply_counts(r, shape);
-    return st == DC_OK ? dc_data_count_components(r, &shape->head) : st;
+    if (st == DC_OK) st = dc_data_count_components(r, &shape->head);
+    return st == DC_OK ? dc_data_count_reduced(r, &shape->head) : st;
 }
 
 dc_status dc_data_describe(const dc_data_request *r, dc_data_shape *shape)

@@ -21,9 +21,6 @@
 dc_status dc_data_count_components(const dc_data_request *r, dc_data_header *head)
 {
     const int64_t most = DC_MIN(head->N, head->D), wanted = r->pca.wanted.components;
-    head->reduce = r->reduce;
-    head->norm = r->norm;
-    if (r->reduce != DC_REDUCE_NONE) return dc_data_count_reduced(r, head);
     if (r->scale != DC_SCALE_PCA) return DC_OK;
     if (head->D > DC_PRINCIPAL_MAX && wanted == 0)
         return DC_FAIL(DC_ERR_USAGE,

@@ -30,6 +30,8 @@ dc_status dc_data_count_reduced(const dc_data_request *r, dc_data_header *head)
 {
     const int64_t wanted = r->pca.wanted.components;
     const bool random = r->reduce == DC_REDUCE_RANDOM;
+    head->reduce = r->reduce;
+    if (r->reduce == DC_REDUCE_NONE) return DC_OK;
     const int64_t most = random ? head->D : DC_MIN(head->N, head->D);
     if (wanted > most || (!random && head->N < 2))
         return DC_FAIL(DC_ERR_USAGE,

@@ -5,12 +5,10 @@
  * it chose are compared with the instruction sets of the CPU. oneDNN looks at the instruction sets themselves and needs
  * no check. */
 #include <cblas.h>
-#include <omp.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <string.h>
 
 #include "dcmpi/la.h"
-#include "one_thread.h"
 
 typedef enum { ISA_SSE, ISA_AVX, ISA_AVX2, ISA_AVX512 } isa_level;
 
@@ -151,20 +149,4 @@ void dc_la_describe(char *out, size_t cap)
         snprintf(out, cap, "%s, %s", gemm, blas);
     else
         snprintf(out, cap, "%s", blas);
-}
-
-/* Setting the threads of OpenBLAS sets those of OpenMP, too. */
-dc_la_threads dc_la_use_one_thread(void)
-{
-    const dc_la_threads before = {omp_get_max_threads(), openblas_get_num_threads()};
-    if (!omp_in_parallel()) openblas_set_num_threads(1);
-    if (!omp_in_parallel()) omp_set_num_threads(1);
-    return before;
-}
-
-void dc_la_use_threads(dc_la_threads before)
-{
-    if (omp_in_parallel()) return;
-    openblas_set_num_threads(before.blas);
-    omp_set_num_threads(before.own);
 }

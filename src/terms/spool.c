@@ -38,8 +38,7 @@ dc_status dc_spool_create(dc_spool **out, const char *beside)
     snprintf(copy, sizeof copy, "%s", beside);
     snprintf(s->folder, sizeof s->folder, "%s", dirname(copy));
     s->fd = open_nameless(s->folder);
-    if (s->fd < 0)
-        DC_TRY(DC_FAIL(DC_ERR_IO, "%s: cannot create a temporary file: %s", s->folder, strerror(errno)));
+    if (s->fd < 0) DC_TRY(DC_FAIL(DC_ERR_IO, "%s: cannot create a temporary file: %s", s->folder, strerror(errno)));
     DC_TRY(dc_mem_alloc_raw(&s->buffer, BUFFER_BYTES, 1, "spool"));
 out:
     if (st != DC_OK) dc_spool_destroy(out);

@@ -12,16 +12,16 @@ enum { CAPITAL_SIGMA = 0x3A3, SIGMA = 0x3C3, FINAL_SIGMA = 0x3C2, CAPITAL_I_DOT 
 
 typedef struct {
     char text[DC_TERM_MAX_BYTES + CHAR_MAX_BYTES];
-    size_t n;     /* bytes; at most DC_TERM_MAX_BYTES are kept */
+    size_t n; /* bytes; at most DC_TERM_MAX_BYTES are kept */
     int64_t chars;
 } word;
 
 struct dc_terms {
     const dc_vectorizer *v;
-    dc_nameset *stop;      /* NULL: none */
-    char ascii[128];       /* what a word gets for the character; 0: not a word character */
+    dc_nameset *stop; /* NULL: none */
+    char ascii[128];  /* what a word gets for the character; 0: not a word character */
     int64_t too_long;
-    word now;              /* the word that is being read */
+    word now;                /* the word that is being read */
     word last[DC_NGRAM_MAX]; /* the last words, in a ring */
     int held, next;
     char joined[DC_NGRAM_MAX * (DC_TERM_MAX_BYTES + 1)];

@@ -101,8 +101,8 @@ static dc_status set_range(const option *o, const char *value, dc_vectorizer *v)
 {
     int64_t low, high;
     const char *end;
-    if (read_count(value, DC_NGRAM_MAX, &low, &end) && *end == ',' &&
-        read_count(end + 1, DC_NGRAM_MAX, &high, &end) && *end == '\0' && low <= high) {
+    if (read_count(value, DC_NGRAM_MAX, &low, &end) && *end == ',' && read_count(end + 1, DC_NGRAM_MAX, &high, &end) &&
+        *end == '\0' && low <= high) {
         v->ngram_min = (int)low;
         v->ngram_max = (int)high;
         return DC_OK;
@@ -121,9 +121,10 @@ static dc_status set_choice(const option *o, const char *value, int *out)
         }
         p += n + strspn(p + n, " ");
     }
-    return fail(o, value, strcmp(o->name, "norm") == 0    ? "l2, l1 or none"
-                          : strcmp(o->name, "scale") == 0 ? "none or sqrt-d"
-                                                          : "strict, replace or ignore");
+    return fail(o, value,
+                strcmp(o->name, "norm") == 0    ? "l2, l1 or none"
+                : strcmp(o->name, "scale") == 0 ? "none or sqrt-d"
+                                                : "strict, replace or ignore");
 }
 
 static dc_status set_list(dc_vectorizer *v, const char *words)

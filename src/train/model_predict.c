@@ -113,8 +113,8 @@ void dc_predictor_destroy(dc_predictor **predictor)
     dc_mem_free(&p->q);
     dc_mem_free(&p->rows);
     dc_mem_free(&p->Z);
-    dc_mem_free(&p->counts);
     dc_mem_free(&p->factor);
+    dc_mem_free(&p->counts);
     dc_mem_free(predictor);
 }
 
@@ -173,6 +173,20 @@ static dc_status check_embedding(const dc_predictor *p, const float *Z)
     return DC_OK;
 }
 
+/* What does not come out of a single column: components, norms. */
+static dc_status prepare_rows(dc_predictor *p)
+{
+    dc_dataset *view = &p->view;
+    if (p->Z) return dc_pca_project(view, p->part.row_lo + p->first, p->n, p->Z);
+    if (!p->factor) return DC_OK;
+    view->row_scale = NULL;
+    view->csr.row_scale = NULL;
+    const dc_status st = dc_dataset_norms(view, view->norm, p->n, p->factor);
+    view->row_scale = p->factor;
+    view->csr.row_scale = p->factor;
+    return st;
+}
+
 /* Makes the given rows the rows of the view; counts are transformed first. */
 static dc_status set_rows(dc_predictor *p, const void *X, const dc_csr *rows)
 {
@@ -193,26 +207,11 @@ out:
     return st;
 }
 
-/* What does not come out of a single column: components, norms. */
-static dc_status prepare_rows(dc_predictor *p)
-{
-    dc_dataset *view = &p->view;
-    if (p->Z) return dc_pca_project(view, p->part.row_lo + p->first, p->n, p->Z);
-    if (!p->factor) return DC_OK;
-    view->row_scale = NULL;
-    view->csr.row_scale = NULL;
-    const dc_status st = dc_dataset_norms(view, view->norm, p->n, p->factor);
-    view->row_scale = p->factor;
-    view->csr.row_scale = p->factor;
-    return st;
-}
-
 dc_status dc_predictor_run(dc_predictor *p, const void *X, const dc_csr *rows, float *Z, int32_t *label,
                            float *confidence, dc_strange_rows *strange)
 {
     dc_status st = set_rows(p, X, rows);
-    if (st != DC_OK) return st;
-    st = prepare_rows(p);
+    if (st == DC_OK) st = prepare_rows(p);
     if (st == DC_OK) st = look_at_rows(p, strange);
     if (st != DC_OK) return st;
     if (!p->trained->has_method) {
