@@ -21,6 +21,16 @@ made = report_math.Network(net).reconstruct(rows)
 centre = raw.unscaled(raw.h5['cluster_centers'][:])
 print(made.shape == rows.shape, np.abs(made - best).max() < 0.5, raw.input_width(), centre.shape, centre.min() > -60 and centre.max() < 320)
 ")" "True True 30 (10, 784) True" "reconstructions and centres are pixels"
+is "$(PYTHONPATH=$root/tools py "
+import report_data, report_math
+net, raw = report_data.Run('net'), report_data.Run('raw')
+Z = net.embedding[:].astype(float)
+xy, share = report_math.plane(net, Z)
+other, other_share = report_math.pca(Z)
+part = report_math.plane(net, Z[:50])[0]
+print(np.abs(xy - other).max() < 1e-5 * np.abs(other).max(), np.abs(share - other_share).max() < 1e-6, np.abs(part - xy[:50]).max() < 1e-9 * np.abs(xy).max(),
+      raw.map())
+")" "True True True None" "the map is on the principal components of all rows"
 for name in net raw; do
     run_cmd /usr/bin/python3 "$root/tools/report.py" $name
     expect_exit 0 "the page of $name"

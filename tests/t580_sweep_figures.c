@@ -63,7 +63,8 @@ static void check_inertia(dc_comm *comm, const problem *p)
     double inertia[CLUSTERINGS], bic[CLUSTERINGS], calinski[CLUSTERINGS], expected[CLUSTERINGS], all, streamed;
     CHECK_OK(dc_part_init(&part, N, SHARDS, dc_comm_size(comm), dc_comm_rank(comm)));
     const float *own = p->x + part.row_lo * D;
-    const dc_rows rows = {.part = &part, .d = D, .X = own}, stream = {&part, D, give_rows, own, NULL};
+    const dc_rows rows = {.part = &part, .d = D, .X = own},
+                  stream = {.part = &part, .d = D, .rows = give_rows, .ctx = own};
     CHECK_OK(dc_sweep_inertia(comm, &rows, NULL, 1, NULL, &all));
     for (int t = 0; t < CLUSTERINGS; t++) {
         int32_t label[N];

@@ -39,8 +39,10 @@ static bool same_bits(dc_comm *comm, const float *X, const uint8_t *U, int64_t N
     if (dc_part_init(&part, N, V, dc_comm_size(comm), dc_comm_rank(comm)) || dc_part_init(&all, N, V, 1, 0)) abort();
     const int64_t lo = part.row_lo;
     const bytes ctx = {U ? U + lo * d : NULL, d}, ctx_all = {U, d};
-    const dc_rows rows = U ? (dc_rows){&part, d, read_bytes, &ctx, NULL} : dc_rows_of_array(&part, X + lo * d, &d);
-    const dc_rows rows_all = U ? (dc_rows){&all, d, read_bytes, &ctx_all, NULL} : dc_rows_of_array(&all, X, &d);
+    const dc_rows rows =
+        U ? (dc_rows){.part = &part, .d = d, .rows = read_bytes, .ctx = &ctx} : dc_rows_of_array(&part, X + lo * d, &d);
+    const dc_rows rows_all =
+        U ? (dc_rows){.part = &all, .d = d, .rows = read_bytes, .ctx = &ctx_all} : dc_rows_of_array(&all, X, &d);
     const dc_status st = dc_kmeans(comm, &rows, cfg, &mine);
     const int threads = omp_get_max_threads();
     omp_set_num_threads(1);

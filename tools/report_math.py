@@ -22,16 +22,31 @@ ACTIVATIONS = {
 }
 
 
+def plane(run, points):
+    """(coordinates [n, 2], share of variance of the two axes): on the principal components of all rows, which the run
+    stored; without them, on those of these points."""
+    found = run.map()
+    if found is None or found[1].shape[1] != points.shape[1]:
+        return pca(points)
+    mean, components, share = found
+    return _two(points.shape[0], (points - mean) @ components.T, share)
+
+
+def _two(n, coordinates, share):
+    """Coordinates and shares of two axes, if there is only one."""
+    xy = np.zeros((n, 2))
+    xy[:, :coordinates.shape[1]] = coordinates
+    return xy, np.pad(share, (0, 2 - len(share)))
+
+
 def pca(points):
     """(coordinates [n, 2], share of variance of the two components). The largest entry of a component is positive."""
     centred = points - points.mean(axis=0)
     values, vectors = np.linalg.eigh(centred.T @ centred)
     top = vectors[:, ::-1][:, :2]
     top = top * np.sign(top[np.abs(top).argmax(axis=0), np.arange(top.shape[1])])
-    xy = np.zeros((len(points), 2))
-    xy[:, :top.shape[1]] = centred @ top
     share = values[::-1][:2] / max(values.sum(), np.finfo(float).tiny)
-    return xy, np.pad(share, (0, 2 - len(share)))
+    return _two(len(points), centred @ top, share)
 
 
 def silhouettes(points, labels):
@@ -93,7 +108,7 @@ class Network:
 
     def can_decode(self):
         """Is there a decoder?"""
-        return bool(self.decoder) and self.scaling is not None
+        return bool(self.decoder) and self.scaling is not None and self.run.can_unscale()
 
     def decode(self, z):
         """Rows in the data's own units, from latent rows."""

@@ -7,7 +7,7 @@ import report_charts as charts
 import report_html as page
 from report_data import SEED, take_rows
 from report_html import number, optional
-from report_math import PCA_COLUMNS_MAX, cluster_means, largest, majority, means_of, pca, silhouettes
+from report_math import PCA_COLUMNS_MAX, cluster_means, largest, majority, means_of, plane, silhouettes
 
 MAP_ROWS, SILHOUETTE_ROWS, LINES_MAX = 5000, 3000, 50
 TABLE_ROWS, TOP = 200, 50  # a table of more clusters, or of more classes than TOP, shows the largest TOP of them
@@ -45,7 +45,8 @@ def main_numbers(run):
     """Tiles."""
     scores = run.metrics()
     pairs = [(text, optional(scores[key])) for key, text in
-             (("acc", "accuracy"), ("nmi", "NMI (geometric)"), ("ari", "adjusted Rand")) if key in scores]
+             (("acc", "accuracy"), ("nmi", "NMI (geometric)"), ("ari", "adjusted Rand"), ("purity", "purity"),
+              ("f_measure", "F-measure")) if key in scores]
     pairs += [("rows", number(run.N)), ("clusters", number(run.K))]
     if "inertia" in run.h5.attrs:
         pairs.append(("inertia", "%.6g" % float(run.h5.attrs["inertia"])))
@@ -187,7 +188,8 @@ def confusion(run):
     text = "The labels were used for this comparison only, never for training. Scores: " + ", ".join(
         "%s %s" % (name, optional(scores[key], "%.4f")) for key, name in
         (("acc", "accuracy"), ("nmi", "NMI (geometric)"), ("nmi_arithmetic", "NMI (arithmetic)"),
-         ("ari", "adjusted Rand index")) if key in scores) + "."
+         ("ari", "adjusted Rand index"), ("purity", "purity"), ("f_measure", "F-measure by classes"),
+         ("f_pairs", "F-measure by pairs")) if key in scores) + "."
     return page.section("confusion", "Clusters and true classes", page.paragraph(text), page.figure(
         picture, caption, shape="wide"))
 
@@ -198,7 +200,7 @@ def embedding(run):
     points = run.points(rows)
     if points is None or len(rows) < 2 or points.shape[1] > PCA_COLUMNS_MAX or not np.isfinite(points).all():
         return ""
-    xy, share = pca(points)
+    xy, share = plane(run, points)
     axes = ["component %d (%.0f %% of the variance)" % (i + 1, 100 * s) for i, s in enumerate(share)]
     alt = "Scatter plot of %s on two principal components, coloured by %%s." % sampled(run, len(rows))
     label = take_rows(run.labels, rows)

@@ -32,6 +32,10 @@ dc_gidx dc_part_shard_begin(const dc_part *part, int s);
 /* First shard of rank r: floor(r*V/P), 0 <= r <= P. Rank r has shards [dc_part_rank_shard(r), dc_part_rank_shard(r+1)).
  */
 int dc_part_rank_shard(const dc_part *part, int r);
+/* First global row of rank r, 0 <= r <= P (P gives N). */
+dc_gidx dc_part_rank_begin(const dc_part *part, int r);
+/* Number of rows of rank r, 0 <= r < P. */
+int64_t dc_part_rank_rows(const dc_part *part, int r);
 /* The log2(V) bits of s in reverse order, 0 <= s < V. */
 unsigned dc_bitrev(unsigned s, int V);
 /* Size of the largest aligned subtree of shards that starts at shard s and ends at or before `end`. */

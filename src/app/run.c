@@ -26,8 +26,10 @@ typedef struct {
     uint8_t *outlier;
     int64_t n_outliers;
     dc_graph_result graph;
-    int64_t chosen; /* number of clusters, if the deck leaves it open; 0: not chosen yet */
-    void *found;    /* what the method found on the way */
+    dc_topics_result topics;
+    dc_principal map; /* of the embedding */
+    int64_t chosen;   /* number of clusters, if the deck leaves it open; 0: not chosen yet */
+    void *found;      /* what the method found on the way */
     dc_sweep sweep;
 } fit;
 
@@ -48,6 +50,8 @@ static dc_status release(dc_comm *comm, fit *f, dc_status st)
     dc_scoring_release(&f->scoring);
     if (f->found) dc_method_find(f->job.cfg.cluster.method)->release_found(&f->found);
     dc_graph_result_release(&f->graph);
+    dc_topics_result_release(&f->topics);
+    dc_principal_release(&f->map);
     dc_sweep_drop(f->job.state, &f->sweep);
     return dc_job_end(comm, &f->job, st);
 }
@@ -267,6 +271,27 @@ static dc_status find_graph(dc_comm *comm, fit *f)
     return dc_run_graph(comm, &f->job, &rows, embeds, &f->graph);
 }
 
+/* What was clustered: the embedding, or without a network the rows. */
+static dc_status find_topics(dc_comm *comm, fit *f)
+{
+    const dc_tensor *t = dc_slab_find(&f->slab, "centers");
+    const dc_rows rows = f->slab.net.n_layers > 0 ? dc_rows_of_array(&f->data->part, f->clusters.Z, &f->slab.net.L)
+                                                  : dc_rows_of_dataset(f->data);
+    const bool has_centers = t && t->n == f->job.cfg.cluster.clusters && t->width == rows.d;
+    const dc_run_clustered c = {.rows = &rows,
+                                .centers = has_centers ? f->model.params.value + t->at : NULL,
+                                .labels = f->clusters.labels,
+                                .size = f->size};
+    return dc_run_topics(comm, &f->job, f->data, &c, &f->topics);
+}
+
+static dc_status draw_map(dc_comm *comm, fit *f)
+{
+    if (f->slab.net.n_layers == 0) return DC_OK;
+    const dc_rows embedding = dc_rows_of_array(&f->data->part, f->clusters.Z, &f->slab.net.L);
+    return dc_run_map(comm, &f->job.cfg, &embedding, &f->map);
+}
+
 static void describe(const fit *f, dc_result *r)
 {
     const dc_config *cfg = &f->job.cfg;
@@ -291,6 +316,8 @@ static void describe(const fit *f, dc_result *r)
                      .border_rows = f->border_rows,
                      .more = &f->clusters.more,
                      .graph = cfg->graph.save ? &f->graph : NULL,
+                     .topics = dc_topics_found(&f->topics),
+                     .map = &f->map,
                      .stop = f->clusters.stop,
                      .iterations = f->clusters.iterations,
                      .sweep = f->sweep.n > 0 ? &f->sweep : NULL,
@@ -361,6 +388,8 @@ dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
     DC_TRY(pick_examples(comm, &f));
     DC_TRY(flag_outliers(comm, &f));
     DC_TRY(find_graph(comm, &f));
+    DC_TRY(find_topics(comm, &f));
+    DC_TRY(draw_map(comm, &f));
     describe(&f, &result);
     DC_TRY(dc_run_score(comm, &f.job, &result, &f.scoring));
     DC_TRY(dc_run_finish(comm, &f.job, &result, &f.clusters.last));

@@ -38,7 +38,7 @@ static void affinities(const void *ctx, dc_gidx i, int64_t n, const dc_gidx *col
 static void graph_rows(const void *ctx, int64_t lo, int64_t n, double *out)
 {
     const dc_neighbours *graph = ((const pairs *)ctx)->graph;
-    const dc_csr *g = &graph->out;
+    const dc_edges *g = &graph->out;
     const int64_t N = graph->part->N;
     memset(out, 0, (size_t)(n * N) * sizeof *out);
     for (int64_t i = 0; i < n; i++)
@@ -71,10 +71,7 @@ static dc_status gather(dc_comm *comm, const dc_part *part, const double *own, d
     dc_status st = DC_OK;
     size_t *bytes = NULL;
     DC_TRY_ALL(comm, dc_mem_alloc(&bytes, (size_t)part->P, sizeof *bytes, "rank table"));
-    for (int r = 0; r < part->P; r++)
-        bytes[r] = (size_t)(dc_part_shard_begin(part, dc_part_rank_shard(part, r + 1)) -
-                            dc_part_shard_begin(part, dc_part_rank_shard(part, r))) *
-                   sizeof *own;
+    for (int r = 0; r < part->P; r++) bytes[r] = (size_t)dc_part_rank_rows(part, r) * sizeof *own;
     dc_comm_allgatherv(comm, own, all, bytes);
 out:
     dc_mem_free(&bytes);

@@ -286,11 +286,7 @@ static dc_status gather_matrix(dc_comm *comm, const dc_lanczos_config *cfg, doub
     const int64_t n = dc_part_rows(part), N = part->N;
     size_t *bytes = NULL;
     DC_TRY_ALL(comm, dc_mem_alloc(&bytes, (size_t)part->P, sizeof *bytes, "rank table"));
-    for (int r = 0; r < part->P; r++)
-        bytes[r] = (size_t)((dc_part_shard_begin(part, dc_part_rank_shard(part, r + 1)) -
-                             dc_part_shard_begin(part, dc_part_rank_shard(part, r))) *
-                            N) *
-                   sizeof *own;
+    for (int r = 0; r < part->P; r++) bytes[r] = (size_t)(dc_part_rank_rows(part, r) * N) * sizeof *own;
     for (int64_t i = 0; i < n; i++) x[i * N + part->row_lo + i] = 1;
     DC_TRY(cfg->multiply(comm, cfg->ctx, N, x, own));
     dc_comm_allgatherv(comm, own, all, bytes);

@@ -51,8 +51,7 @@ static dc_status sample_create(const dc_dataset *d, sample *s)
     DC_TRY(dc_mem_alloc(&s->block, (size_t)(s->rows * s->width), sizeof *s->block, "sample of rows"));
     DC_TRY(dc_mem_alloc(&s->begin, P + 1, sizeof *s->begin, "sample of rows"));
     DC_TRY(dc_mem_alloc(&s->bytes, P, sizeof *s->bytes, "sample of rows"));
-    for (int r = 0; r <= d->part.P; r++)
-        s->begin[r] = rows_before(d, s->rows, dc_part_shard_begin(&d->part, dc_part_rank_shard(&d->part, r)));
+    for (int r = 0; r <= d->part.P; r++) s->begin[r] = rows_before(d, s->rows, dc_part_rank_begin(&d->part, r));
 out:
     return st;
 }

@@ -21,11 +21,6 @@ struct dc_halo {
 
 /* ---- Rows -------------------------------------------------------------------------------------------------------- */
 
-dc_gidx dc_rank_begin(const dc_part *part, int owner)
-{
-    return dc_part_shard_begin(part, dc_part_rank_shard(part, owner));
-}
-
 static int compare_rows(const void *a, const void *b)
 {
     const dc_gidx x = *(const dc_gidx *)a, y = *(const dc_gidx *)b;
@@ -105,13 +100,13 @@ dc_status dc_halo_create(dc_comm *comm, const dc_part *part, const dc_gidx *row,
 {
     dc_status st = DC_OK;
     int owner = 0;
-    dc_gidx end = dc_rank_begin(part, 1);
+    dc_gidx end = dc_part_rank_begin(part, 1);
     *out = NULL;
     DC_TRY_ALL(comm, take(out, part->P));
     dc_halo *h = *out;
     h->m = m;
     for (int64_t i = 0; i < m; i++) {
-        while (row[i] >= end) end = dc_rank_begin(part, ++owner + 1);
+        while (row[i] >= end) end = dc_part_rank_begin(part, ++owner + 1);
         h->want[owner]++;
     }
     ask_numbers(comm, h);
@@ -136,7 +131,7 @@ static bool is_here(const dc_part *part, dc_gidx row)
     return row >= part->row_lo && row < part->row_hi;
 }
 
-dc_status dc_halo_of_csr(dc_comm *comm, const dc_part *part, const dc_csr *g, int64_t *place, dc_halo **out)
+dc_status dc_halo_of_csr(dc_comm *comm, const dc_part *part, const dc_edges *g, int64_t *place, dc_halo **out)
 {
     dc_status st = DC_OK;
     dc_gidx *far = NULL;

@@ -4,8 +4,6 @@
 
 #include "dcmpi/neighbours.h"
 
-/* First global row of rank `owner`, 0 <= owner <= P. */
-dc_gidx dc_rank_begin(const dc_part *part, int owner);
 /* Sorts row[n] and drops repeats; returns how many are left. */
 int64_t dc_rows_distinct(dc_gidx *row, int64_t n);
 /* Number of `wanted` among row[n], rising, where it is. */

@@ -149,8 +149,8 @@ out:
 /* Rows of block `round` of a rank: first global row and number. */
 static int64_t rows_of(const ring *r, int owner, int64_t round, dc_gidx *first)
 {
-    const dc_gidx end = dc_rank_begin(r->rows->part, owner + 1);
-    *first = dc_rank_begin(r->rows->part, owner) + round * r->capacity;
+    const dc_gidx end = dc_part_rank_begin(r->rows->part, owner + 1);
+    *first = dc_part_rank_begin(r->rows->part, owner) + round * r->capacity;
     return DC_MAX(DC_MIN(end - *first, r->capacity), (int64_t)0);
 }
 
@@ -214,8 +214,7 @@ static int64_t rounds_of(const ring *r)
 {
     int64_t most = 0;
     const dc_part *part = r->rows->part;
-    for (int owner = 0; owner < part->P; owner++)
-        most = DC_MAX(most, dc_rank_begin(part, owner + 1) - dc_rank_begin(part, owner));
+    for (int owner = 0; owner < part->P; owner++) most = DC_MAX(most, dc_part_rank_rows(part, owner));
     return (most + r->capacity - 1) / r->capacity;
 }
 

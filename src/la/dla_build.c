@@ -34,8 +34,8 @@ static dc_status go_around(dc_comm *comm, const dc_rows *X, float *chunk, visit_
     dc_status st = DC_OK;
     const int64_t most = dc_dla_stream_rows(X->d);
     for (int owner = 0; owner < X->part->P; owner++) {
-        const dc_gidx begin = dc_part_shard_begin(X->part, dc_part_rank_shard(X->part, owner));
-        const dc_gidx end = dc_part_shard_begin(X->part, dc_part_rank_shard(X->part, owner + 1));
+        const dc_gidx begin = dc_part_rank_begin(X->part, owner);
+        const dc_gidx end = dc_part_rank_begin(X->part, owner + 1);
         for (dc_gidx first = begin; first < end; first += most) {
             const int64_t n = DC_MIN(most, end - first);
             if (owner == X->part->rank) read_rows(X, first - begin, n, chunk);

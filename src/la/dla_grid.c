@@ -20,7 +20,7 @@ static dc_status take_rows(dc_comm *comm, const dc_part *part, dc_dla_grid *grid
 {
     const int P = dc_comm_size(comm);
     const dc_status st = dc_mem_alloc(&grid->begin, (size_t)P + 1, sizeof *grid->begin, "rows of the ranks");
-    for (int r = 0; st == DC_OK && r <= P; r++) grid->begin[r] = dc_part_shard_begin(part, dc_part_rank_shard(part, r));
+    for (int r = 0; st == DC_OK && r <= P; r++) grid->begin[r] = dc_part_rank_begin(part, r);
     return st;
 }
 

@@ -338,10 +338,7 @@ static dc_status take_first(dc_comm *comm, const dc_rows *Z, tall *t)
         dc_dla_eigen_solve(comm, &A, &(dc_dla_want){.which = DC_DLA_LARGEST, .k = t->kept, .dtype = DC_F64}, &first));
     DC_TRY_ALL(comm, dc_mem_alloc(&t->V, dc_mul_size((size_t)t->d, (size_t)t->kept), sizeof *t->V, "eigenvectors"));
     DC_TRY_ALL(comm, dc_mem_alloc(&bytes, (size_t)P, sizeof *bytes, "rank table"));
-    for (int r = 0; r < P; r++)
-        bytes[r] = (size_t)(dc_part_shard_begin(&part, dc_part_rank_shard(&part, r + 1)) -
-                            dc_part_shard_begin(&part, dc_part_rank_shard(&part, r))) *
-                   (size_t)t->kept * sizeof *t->V;
+    for (int r = 0; r < P; r++) bytes[r] = (size_t)dc_part_rank_rows(&part, r) * (size_t)t->kept * sizeof *t->V;
     dc_comm_allgatherv(comm, first.vectors, t->V, bytes);
 out:
     dc_mem_free(&bytes);

@@ -59,9 +59,9 @@ static inline size_t dc_kept_counts(const dc_kept *k, int rank, size_t first, si
     const size_t size = dc_state_type_bytes(k->array.type);
     size_t at = 0;
     for (int r = 0; r < k->part.P; r++) {
-        const size_t lo = (size_t)dc_part_shard_begin(&k->part, dc_part_rank_shard(&k->part, r)) * k->array.width,
-                     hi = (size_t)dc_part_shard_begin(&k->part, dc_part_rank_shard(&k->part, r + 1)) * k->array.width,
-                     from = DC_MAX(lo, first), to = DC_MIN(hi, first + n);
+        const size_t lo = (size_t)dc_part_rank_begin(&k->part, r) * k->array.width,
+                     hi = (size_t)dc_part_rank_begin(&k->part, r + 1) * k->array.width, from = DC_MAX(lo, first),
+                     to = DC_MIN(hi, first + n);
         counts[r] = from < to ? (to - from) * size : 0;
         if (r == rank && counts[r] > 0) at = (from - lo) * size;
     }

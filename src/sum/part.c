@@ -42,6 +42,16 @@ int dc_part_rank_shard(const dc_part *part, int r)
     return (int)((int64_t)r * part->V / part->P);
 }
 
+dc_gidx dc_part_rank_begin(const dc_part *part, int r)
+{
+    return dc_part_shard_begin(part, dc_part_rank_shard(part, r));
+}
+
+int64_t dc_part_rank_rows(const dc_part *part, int r)
+{
+    return dc_part_rank_begin(part, r + 1) - dc_part_rank_begin(part, r);
+}
+
 static int64_t blocks_of(int64_t rows)
 {
     return (rows + DC_BLOCK_ROWS - 1) / DC_BLOCK_ROWS;

@@ -49,8 +49,7 @@ static int64_t place_of(const dc_sample *s, dc_gidx row)
 static void count(const dc_sample *s, const dc_part *part, size_t bytes)
 {
     for (int r = 0; r < part->P; r++) {
-        const dc_gidx lo = dc_part_shard_begin(part, dc_part_rank_shard(part, r)),
-                      hi = dc_part_shard_begin(part, dc_part_rank_shard(part, r + 1));
+        const dc_gidx lo = dc_part_rank_begin(part, r), hi = dc_part_rank_begin(part, r + 1);
         s->counts[r] = (size_t)(place_of(s, hi) - place_of(s, lo)) * bytes;
     }
 }

@@ -65,10 +65,7 @@ dc_status dc_resampling_create(dc_comm *comm, const dc_sweep_config *cfg, const 
     DC_TRY(dc_comm_split(comm, r->group, &r->own));
     DC_TRY_ALL(comm, dc_part_init(&r->part, n, V, dc_comm_size(r->own), dc_comm_rank(r->own)));
     DC_TRY_ALL(comm, make(r));
-    for (int i = 0; i < r->part.P; i++)
-        r->counts[i] = (size_t)(dc_part_shard_begin(&r->part, dc_part_rank_shard(&r->part, i + 1)) -
-                                dc_part_shard_begin(&r->part, dc_part_rank_shard(&r->part, i))) *
-                       sizeof *r->piece;
+    for (int i = 0; i < r->part.P; i++) r->counts[i] = (size_t)dc_part_rank_rows(&r->part, i) * sizeof *r->piece;
 out:
     return st;
 }
