@@ -9,11 +9,11 @@
 
 enum { SHARDS = 8, SEED = 590, N_MAX = 700 };
 
-static dc_key all[N_MAX];
+static dc_sort_key all[N_MAX];
 
 static int by_all(const void *a, const void *b)
 {
-    const dc_key *x = a, *y = b;
+    const dc_sort_key *x = a, *y = b;
     if (x->first != y->first) return x->first < y->first ? -1 : 1;
     if (x->second != y->second) return x->second < y->second ? -1 : 1;
     return (x->row > y->row) - (x->row < y->row);
@@ -29,7 +29,7 @@ static double draw(int64_t i, int what)
 static void fill_keys(int kind, int64_t N)
 {
     for (int64_t i = 0; i < N; i++) {
-        all[i] = (dc_key){.row = i};
+        all[i] = (dc_sort_key){.row = i};
         if (kind == 0) all[i].first = (int64_t)(7 * draw(i, 0)) - 3, all[i].second = draw(i, 1) - 0.5;
         if (kind == 1) all[i].first = 5; /* only the row tells them apart */
         if (kind == 2) all[i].first = -i;
@@ -49,7 +49,7 @@ static void gather_wide(const void *ctx, const int64_t *row, int64_t n, void *ou
 }
 
 /* Brings each row's number and a wide item to its place, and the places back to the rows. */
-static void check_moves(dc_comm *comm, const dc_part *part, const dc_key *sorted, int64_t width)
+static void check_moves(dc_comm *comm, const dc_part *part, const dc_sort_key *sorted, int64_t width)
 {
     const int64_t n = dc_part_rows(part);
     int64_t wrong = 0, *place = NULL, *here = NULL, *back = NULL, *items = NULL;
@@ -61,10 +61,11 @@ static void check_moves(dc_comm *comm, const dc_part *part, const dc_key *sorted
         here[i] = part->row_lo + i;
         back[i] = sorted[i].row;
     }
-    CHECK_OK(dc_move(comm, part, back, &(dc_items){sizeof *here, .array = here}, place));
+    CHECK_OK(dc_items_move(comm, part, back, &(dc_items){sizeof *here, .array = here}, place));
     for (int64_t i = 0; i < n; i++) wrong += all[place[i]].row != part->row_lo + i;
     const wide w = {part->row_lo, width};
-    CHECK_OK(dc_move(comm, part, place, &(dc_items){(size_t)width * sizeof *items, NULL, gather_wide, &w}, items));
+    CHECK_OK(
+        dc_items_move(comm, part, place, &(dc_items){(size_t)width * sizeof *items, NULL, gather_wide, &w}, items));
     for (int64_t i = 0; i < n; i++)
         for (int64_t c = 0; c < width; c++) wrong += items[i * width + c] != sorted[i].row * 1000003 + c;
     CHECK_INT(wrong, 0);
@@ -77,7 +78,7 @@ static void check_moves(dc_comm *comm, const dc_part *part, const dc_key *sorted
 static void check(dc_comm *comm, int kind, int64_t N, int64_t width)
 {
     dc_part part;
-    dc_key *key = NULL;
+    dc_sort_key *key = NULL;
     int64_t wrong = 0;
     CHECK_OK(dc_part_init(&part, N, SHARDS, dc_comm_size(comm), dc_comm_rank(comm)));
     const int64_t n = dc_part_rows(&part);

@@ -18,19 +18,20 @@ typedef struct {
 /* Brings the item of local row i to place to[i] of all N places, which the ranks own as they own rows: out[n x bytes].
  * to[n]: all ranks' together hold each place once. Goes in rounds of at most 8 MiB out and in (but at least an item
  * from and to each rank). Collective. Errors: DC_ERR_MEMORY. */
-DC_CHECKED dc_status dc_move(dc_comm *comm, const dc_part *part, const dc_gidx *to, const dc_items *items, void *out);
+DC_CHECKED dc_status dc_items_move(dc_comm *comm, const dc_part *part, const dc_gidx *to, const dc_items *items,
+                                   void *out);
 /* Memory that this takes on this rank besides its arrays. Local. */
-double dc_move_bytes(const dc_part *part, size_t bytes);
+double dc_items_move_bytes(const dc_part *part, size_t bytes);
 
 /* What rows are sorted by: first, then second, then the row. */
 typedef struct {
     int64_t first;
     double second; /* not NaN */
     dc_gidx row;   /* each row has one key */
-} dc_key;
+} dc_sort_key;
 /* key[n]: the keys of this rank's rows, on return those of its places. No rank ever holds more than n and n keys,
  * however equal these are. Collective; the same for every number of ranks. Errors: DC_ERR_MEMORY. */
-DC_CHECKED dc_status dc_order(dc_comm *comm, const dc_part *part, dc_key *key);
+DC_CHECKED dc_status dc_order(dc_comm *comm, const dc_part *part, dc_sort_key *key);
 /* Memory that this takes on this rank besides the keys. Local. */
 double dc_order_bytes(const dc_part *part);
 

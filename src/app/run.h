@@ -17,6 +17,11 @@ DC_CHECKED dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli);
  * themselves, into each number of clusters. *sweep is in the run's state (dc_sweep_keep). */
 DC_CHECKED dc_status dc_run_sweep(dc_comm *comm, dc_job *job, const dc_model *model, dc_sweep *sweep);
 
+/* Collective. `dedup`: finds near-duplicates within the clusters of a run. */
+DC_CHECKED dc_status dc_run_dedup(dc_comm *comm, const dc_cli *cli);
+
+/* The data that a deck asks for; borrows its texts. Local. */
+dc_data_request dc_run_request(const dc_config *cfg);
 /* Shared by fit and kmeans: reads the data and, if they fit the earlier state, accepts the start. */
 DC_CHECKED dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data);
 /* Computes scores and the table of counts, if there are labels. The caller owns and releases s. Errors: DC_STOPPED. */

@@ -252,8 +252,8 @@ double dc_duplicates_bytes(const dc_duplicates_config *cfg)
     const double clusters = K * (4 * sizeof(int64_t) + 2 * m * sizeof(int32_t)),
                  near = m > 0 ? K * m * sizeof(dc_gidx) + linking_bytes(cfg) : 0, result = n * 2 * sizeof(int64_t),
                  held = n * (row + 4 * sizeof(int64_t)), listed = (double)cfg->pairs_max * sizeof(dc_pair);
-    const double ordering = n * (sizeof(dc_key) + sizeof(int64_t)) + dc_order_bytes(part),
-                 moving = n * (row + 3 * sizeof(int64_t)) + dc_move_bytes(part, (size_t)row),
+    const double ordering = n * (sizeof(dc_sort_key) + sizeof(int64_t)) + dc_order_bytes(part),
+                 moving = n * (row + 3 * sizeof(int64_t)) + dc_items_move_bytes(part, (size_t)row),
                  searching = held + rows * (2 * row + 3 * sizeof(int64_t)) + 2 * edges * sizeof(dc_edge) +
                              threads * tile * (row + tile * (sizeof(float) + sizeof(dc_pairs_hit))) + listed,
                  grouping = edges * sizeof(dc_edge) + listed + n * sizeof(double) + dc_groups_bytes(part, edges),
@@ -267,15 +267,15 @@ double dc_duplicates_bytes(const dc_duplicates_config *cfg)
 static dc_status order_rows(dc_comm *comm, search *s, dc_gidx *place)
 {
     dc_status st = DC_OK;
-    dc_key *key = NULL;
+    dc_sort_key *key = NULL;
     DC_TRY_ALL(comm, dc_mem_alloc(&key, (size_t)s->n, sizeof *key, "order of rows"));
-    for (int64_t i = 0; i < s->n; i++) key[i] = (dc_key){.first = s->cfg->label[i], .row = s->part->row_lo + i};
+    for (int64_t i = 0; i < s->n; i++) key[i] = (dc_sort_key){.first = s->cfg->label[i], .row = s->part->row_lo + i};
     DC_TRY(dc_order(comm, s->part, key));
     for (int64_t i = 0; i < s->n; i++) s->row[i] = key[i].row;
     dc_mem_free(&key);
     dc_gidx *here = s->out->group; /* not used yet */
     for (int64_t i = 0; i < s->n; i++) here[i] = s->part->row_lo + i;
-    DC_TRY(dc_move(comm, s->part, s->row, &(dc_items){sizeof *here, .array = here}, place));
+    DC_TRY(dc_items_move(comm, s->part, s->row, &(dc_items){sizeof *here, .array = here}, place));
 out:
     dc_mem_free(&key);
     return st;
@@ -302,7 +302,7 @@ static dc_status bring_together(dc_comm *comm, search *s)
     DC_TRY_ALL(comm, dc_mem_alloc(&s->row, n, sizeof *s->row, "places of rows"));
     DC_TRY(order_rows(comm, s, place));
     DC_TRY_ALL(comm, dc_mem_alloc(&s->X, n, bytes, "rows by clusters"));
-    DC_TRY(dc_move(comm, s->part, place, s->cfg->items ? s->cfg->items : &floats, s->X));
+    DC_TRY(dc_items_move(comm, s->part, place, s->cfg->items ? s->cfg->items : &floats, s->X));
     DC_TRY_ALL(comm, dc_mem_alloc(&s->norm, n, sizeof *s->norm, "lengths of rows"));
     DC_TRY_ALL(comm, dc_mem_alloc(&s->tile, n + 1, sizeof *s->tile, "tiles"));
     cut_tiles(s);

@@ -130,7 +130,7 @@ out:
 
 /* Keys in order, with what the ranks before and after this one hold. */
 typedef struct {
-    const dc_key *key;
+    const dc_sort_key *key;
     int64_t n;
     int64_t before, after; /* components of the last key before and of the first key behind; -1: none */
     dc_gidx carried;       /* the row that is kept of the run that goes on here */
@@ -226,7 +226,7 @@ static int64_t decide(const runs *r, verdict *v)
 /* ---- All of it --------------------------------------------------------------------------------------------------- */
 
 typedef struct {
-    dc_key *key;
+    dc_sort_key *key;
     int64_t *component; /* [n]; afterwards the rows of the places */
     verdict *there, *here;
     summary *all;
@@ -281,13 +281,13 @@ dc_status dc_groups_find(dc_comm *comm, const dc_part *part, const dc_edge *edge
     DC_TRY_ALL(comm, dc_mem_alloc(&w.component, (size_t)n, sizeof *w.component, "groups of rows"));
     DC_TRY(find_components(comm, part, edge, n_edges, w.component));
     DC_TRY_ALL(comm, take(&w, part));
-    for (int64_t i = 0; i < n; i++) w.key[i] = (dc_key){w.component[i], second ? second[i] : 0, part->row_lo + i};
+    for (int64_t i = 0; i < n; i++) w.key[i] = (dc_sort_key){w.component[i], second ? second[i] : 0, part->row_lo + i};
     DC_TRY(dc_order(comm, part, w.key));
     runs r = {.key = w.key, .n = n};
     join_ranks(comm, part->rank, part->P, w.all, w.counts, &r);
     const int64_t largest = decide(&r, w.there);
     for (int64_t i = 0; i < n; i++) w.component[i] = w.key[i].row;
-    DC_TRY(dc_move(comm, part, w.component, &(dc_items){sizeof *w.there, .array = w.there}, w.here));
+    DC_TRY(dc_items_move(comm, part, w.component, &(dc_items){sizeof *w.there, .array = w.there}, w.here));
     take_verdicts(comm, part, w.here, &r, largest, out);
 out:
     release(&w);
@@ -299,7 +299,7 @@ double dc_groups_bytes(const dc_part *part, double n_edges)
     const double n = (double)dc_part_rows(part), both = 2 * n_edges;
     const double graph = both * 2 * sizeof(dc_edge) + (n + 1) * sizeof(int64_t) + both * sizeof(dc_gidx),
                  components = dc_neighbours_components_bytes(part, 1) + fmax(both - 2 * n, 0) * 5 * sizeof(int64_t),
-                 order = n * (sizeof(dc_key) + 2 * sizeof(verdict)) +
-                         fmax(dc_order_bytes(part), dc_move_bytes(part, sizeof(verdict)));
+                 order = n * (sizeof(dc_sort_key) + 2 * sizeof(verdict)) +
+                         fmax(dc_order_bytes(part), dc_items_move_bytes(part, sizeof(verdict)));
     return n * sizeof(int64_t) + fmax(fmax(graph, components), order) + (double)part->P * (sizeof(summary) + 64);
 }

@@ -64,7 +64,7 @@ static int64_t most_rows(const dc_part *part)
     return most;
 }
 
-double dc_move_bytes(const dc_part *part, size_t bytes)
+double dc_items_move_bytes(const dc_part *part, size_t bytes)
 {
     const double n = (double)dc_part_rows(part), slots = n + 1, item = (double)bytes + 2 * sizeof(int64_t),
                  window = (double)DC_MIN(capacity_of(part, bytes), dc_part_rows(part) + 1);
@@ -187,7 +187,7 @@ static void unpack(const mover *m, char *out)
     for (int64_t p = 0; p < n; p++) memcpy(out + (size_t)m->arrived[p] * bytes, m->received + (size_t)p * bytes, bytes);
 }
 
-dc_status dc_move(dc_comm *comm, const dc_part *part, const dc_gidx *to, const dc_items *items, void *out)
+dc_status dc_items_move(dc_comm *comm, const dc_part *part, const dc_gidx *to, const dc_items *items, void *out)
 {
     dc_status st = DC_OK;
     mover m = {.part = part, .to = to, .items = items};

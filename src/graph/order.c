@@ -16,7 +16,7 @@ typedef struct {
 
 typedef struct {
     const dc_part *part;
-    dc_key *key;
+    dc_sort_key *key;
     int64_t n;
     probe *border;           /* [P]: the first key of each rank's places */
     uint64_t *lo, *hi;       /* [P] bounds of the field that is looked for */
@@ -31,7 +31,7 @@ static uint64_t number_of(double x)
     return u >> 63 ? ~u : u | UINT64_C(1) << 63;
 }
 
-static probe probe_of(const dc_key *k)
+static probe probe_of(const dc_sort_key *k)
 {
     return (probe){{(uint64_t)k->first ^ UINT64_C(1) << 63, number_of(k->second), (uint64_t)k->row}};
 }
@@ -49,7 +49,7 @@ static int compare_keys(const void *a, const void *b)
     return compare(&x, &y);
 }
 
-static void sort(dc_key *key, int64_t n)
+static void sort(dc_sort_key *key, int64_t n)
 {
     if (n > 1) qsort(key, (size_t)n, sizeof *key, compare_keys);
 }
@@ -132,10 +132,10 @@ static void size_messages(dc_comm *comm, sorter *s)
     dc_comm_alltoallv(comm, s->to, s->one, s->from, s->one);
 }
 
-dc_status dc_order(dc_comm *comm, const dc_part *part, dc_key *key)
+dc_status dc_order(dc_comm *comm, const dc_part *part, dc_sort_key *key)
 {
     dc_status st = DC_OK;
-    dc_key *mine = NULL;
+    dc_sort_key *mine = NULL;
     sorter s = {.part = part, .key = key, .n = dc_part_rows(part)};
     sort(key, s.n);
     if (part->P == 1) return DC_OK;
@@ -155,5 +155,5 @@ out:
 /* glibc's qsort takes a copy of what it sorts, too. */
 double dc_order_bytes(const dc_part *part)
 {
-    return (double)dc_part_rows(part) * sizeof(dc_key) * (part->P > 1 ? 2 : 1) + (double)part->P * 96;
+    return (double)dc_part_rows(part) * sizeof(dc_sort_key) * (part->P > 1 ? 2 : 1) + (double)part->P * 96;
 }
