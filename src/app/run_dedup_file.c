@@ -157,6 +157,7 @@ static size_t list_arrays(const dc_dedup *d, const lists *l, dc_h5_rows rows[ARR
         rows[n].local = vectors[i].local;
         rows[n++].part = vectors[i].part;
     }
+    rows[n++] = (dc_h5_rows){.name = "/labels", .type = DC_H5_I32, .width = 1, .vector = true, .local = d->label};
     if (d->ids)
         rows[n++] = (dc_h5_rows){
             .name = "/ids", .type = DC_H5_TEXT, .width = d->from.id_bytes, .vector = true, .local = d->ids};
