@@ -26,6 +26,7 @@ typedef struct {
     uint8_t *outlier;
     int64_t n_outliers;
     dc_graph_result graph;
+    dc_standing_result standing;
     dc_principal map; /* of the embedding */
     int64_t chosen;   /* number of clusters, if the deck leaves it open; 0: not chosen yet */
     void *found;      /* what the method found on the way */
@@ -49,6 +50,7 @@ static dc_status release(dc_comm *comm, fit *f, dc_status st)
     dc_scoring_release(&f->scoring);
     if (f->found) dc_method_find(f->job.cfg.cluster.method)->release_found(&f->found);
     dc_graph_result_release(&f->graph);
+    dc_standing_result_release(&f->standing);
     dc_principal_release(&f->map);
     dc_sweep_drop(f->job.state, &f->sweep);
     return dc_job_end(comm, &f->job, st);
@@ -269,6 +271,17 @@ static dc_status find_graph(dc_comm *comm, fit *f)
     return dc_run_graph(comm, &f->job, &rows, embeds, &f->graph);
 }
 
+static dc_status find_standing(dc_comm *comm, fit *f)
+{
+    const dc_tensor *centers = dc_slab_find(&f->slab, "centers");
+    const bool embeds = f->slab.net.n_layers > 0;
+    const dc_rows rows =
+        embeds ? dc_rows_of_array(&f->data->part, f->clusters.Z, &f->slab.net.L) : dc_rows_of_dataset(f->data);
+    DC_ASSERT(centers && centers->width == rows.d);
+    return dc_run_standing(comm, &f->job.cfg, &rows, f->model.params.value + centers->at, f->clusters.labels, f->size,
+                           &f->standing);
+}
+
 static dc_status draw_map(dc_comm *comm, fit *f)
 {
     if (f->slab.net.n_layers == 0) return DC_OK;
@@ -300,6 +313,7 @@ static void describe(const fit *f, dc_result *r)
                      .border_rows = f->border_rows,
                      .more = &f->clusters.more,
                      .graph = cfg->graph.save ? &f->graph : NULL,
+                     .standing = &f->standing,
                      .map = &f->map,
                      .stop = f->clusters.stop,
                      .iterations = f->clusters.iterations,
@@ -371,6 +385,7 @@ dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
     DC_TRY(pick_examples(comm, &f));
     DC_TRY(flag_outliers(comm, &f));
     DC_TRY(find_graph(comm, &f));
+    DC_TRY(find_standing(comm, &f));
     DC_TRY(draw_map(comm, &f));
     describe(&f, &result);
     DC_TRY(dc_run_score(comm, &f.job, &result, &f.scoring));

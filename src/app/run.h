@@ -2,6 +2,7 @@
 #ifndef DCMPI_APP_RUN_H
 #define DCMPI_APP_RUN_H
 
+#include "dcmpi/standing.h"
 #include "job.h"
 #include "score.h"
 
@@ -34,6 +35,13 @@ DC_CHECKED dc_status dc_run_graph(dc_comm *comm, dc_job *job, const dc_rows *row
 void dc_graph_result_release(dc_graph_result *g);
 /* Memory that it takes on this rank for rows of d columns; *held: what remains. Local. */
 double dc_run_graph_bytes(const dc_config *cfg, const dc_part *part, int64_t d, double *held);
+/* Where the rows stand in their clusters, in the space of the centres; *out is released by the caller. Collective.
+ * Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_run_standing(dc_comm *comm, const dc_config *cfg, const dc_rows *rows, const float *centers,
+                                     const int32_t *label, const int64_t *size, dc_standing_result *out);
+void dc_standing_result_release(dc_standing_result *s);
+/* Memory that it takes on this rank for rows of d columns; *held: what remains. Local. */
+double dc_run_standing_bytes(const dc_config *cfg, const dc_part *part, int64_t d, double *held);
 /* The first two principal components of the embedding, for /map; *out is empty if output.embedding is false, or for an
  * embedding that is too wide or not finite. The caller releases it. Errors: DC_ERR_MEMORY, DC_STOPPED. */
 DC_CHECKED dc_status dc_run_map(dc_comm *comm, const dc_config *cfg, const dc_rows *embedding, dc_principal *out);

@@ -12,6 +12,7 @@ typedef struct {
     dc_kmeans_result km;
     dc_scoring scoring;
     dc_graph_result graph;
+    dc_standing_result standing;
 } raw_kmeans;
 
 static dc_status release(dc_comm *comm, raw_kmeans *r, dc_status st)
@@ -20,6 +21,7 @@ static dc_status release(dc_comm *comm, raw_kmeans *r, dc_status st)
     dc_dataset_destroy(&r->data);
     dc_scoring_release(&r->scoring);
     dc_graph_result_release(&r->graph);
+    dc_standing_result_release(&r->standing);
     return dc_job_end(comm, &r->job, st);
 }
 
@@ -40,6 +42,12 @@ static dc_status find_graph(dc_comm *comm, raw_kmeans *r)
     return dc_run_graph(comm, &r->job, &rows, false, &r->graph);
 }
 
+static dc_status find_standing(dc_comm *comm, raw_kmeans *r)
+{
+    const dc_rows rows = dc_rows_of_dataset(r->data);
+    return dc_run_standing(comm, &r->job.cfg, &rows, r->km.centers, r->km.labels, r->km.size, &r->standing);
+}
+
 static void describe(raw_kmeans *k, dc_result *r)
 {
     dc_slab_add(&k->slab, "centers", k->job.cfg.cluster.clusters, dc_dataset_width(k->data), false);
@@ -52,6 +60,7 @@ static void describe(raw_kmeans *k, dc_result *r)
                      .labels = k->km.labels,
                      .size = k->km.size,
                      .graph = k->job.cfg.graph.save ? &k->graph : NULL,
+                     .standing = &k->standing,
                      .stop = k->km.converged ? DC_STOP_CONVERGED : DC_STOP_MAX_ITER,
                      .iterations = k->km.iterations,
                      .inertia = k->km.inertia};
@@ -79,6 +88,7 @@ dc_status dc_run_kmeans(dc_comm *comm, const dc_cli *cli)
                        "with a larger value goes on from here",
                        (long long)r.job.cfg.cluster.kmeans_max_iter);
     DC_TRY(find_graph(comm, &r));
+    DC_TRY(find_standing(comm, &r));
     describe(&r, &result);
     DC_TRY(dc_run_score(comm, &r.job, &result, &r.scoring));
     DC_TRY(dc_run_finish(comm, &r.job, &result, NULL));

@@ -7,14 +7,17 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/config.h"
 #include "dcmpi/train.h"
+#include "drift.h"
 #include "score.h"
 
 typedef struct {
     const char *model, *input, *output; /* paths, borrowed */
     const char *label_dataset;          /* borrowed; NULL: use /y if the input has it */
+    bool full;                          /* --rows=full: where each row stands in its cluster */
+    double quantile;                    /* --drift-quantile */
     bool force;                         /* replace any file that has the output's name */
     const char *files[2];               /* model and input */
-    char options[DC_H5_NAME_MAX + 16];  /* other options that decide the output */
+    char options[DC_H5_NAME_MAX + 80];  /* other options that decide the output */
     dc_recipe recipe;                   /* what the output is made of: files and options */
     dc_claim claim;                     /* the claim on the output; rank 0 holds the lock */
     int64_t rows_per_round;             /* per rank; 0: as many as fit into 64 MiB */
@@ -25,12 +28,18 @@ typedef struct {
     int64_t capacity; /* rows of a round */
     dc_predictor *predictor;
     dc_h5_stream *file;
-    float *Z, *confidence; /* [capacity x L], [capacity]; NULL without layers, without a method */
-    int32_t *labels;       /* [capacity] */
-    int64_t *size;         /* [K] rows per cluster: of this rank, at the end of all ranks */
+    float *Z, *confidence;     /* [capacity x L], [capacity]; NULL without layers, without a method */
+    int32_t *labels;           /* [capacity] */
+    int64_t *size;             /* [K] rows per cluster: of this rank, at the end of all ranks */
+    double *distance, *cosine; /* [capacity] of a round; NULL: not wanted */
+    int32_t *all_labels;       /* [n] of this rank's rows so far, with --rows=full, as are the next */
+    double *all_distances;     /* [n] */
+    int64_t *rank;             /* [n] */
+    int64_t done;              /* rows so far */
+    dc_drift drift;
     dc_strange_rows strange;
     dc_scoring scoring;
-    size_t ids_array; /* index of the ids among the file's arrays */
+    size_t ids_array, rows_array; /* index among the file's arrays of the ids, and of the first of /rows */
 } dc_prediction;
 
 /* Collective. Creates the file, with labels; confidence if the model is of a method, embedding if it has a network; ids

@@ -35,12 +35,19 @@ static const dc_verb_help table[] = {
          "have no part in it. Everything else in run.h5 is the result for this K, as `fit` makes it.\n"},
     {.name = "predict",
      .on_ranks = true,
-     .arguments = "--model=RUN.h5 --input=X.h5 --output=Y.h5 [--label-dataset=/PATH] [--rows-per-round=N] [--force]",
+     .arguments =
+         "--model=RUN.h5 --input=X.h5 --output=Y.h5 [--label-dataset=/PATH] [--rows-per-round=N] [--rows=none|full] "
+         "[--drift-quantile=Q] [--force]",
      .summary = "labels, confidence and embedding of new rows with the model of a run",
      .details =
          "The scaling is that of the run. Labels in the input are used for the scores only.\n"
          "  --label-dataset=/PATH  labels that are not in /y, such as /obs/cell_type\n"
          "  --rows-per-round=N     rows that a rank holds at a time; by default what fits into 64 MiB\n"
+         "  --rows=full            distance and cosine of each row to its centre, and its rank in its cluster (0: the\n"
+         "                         nearest of these rows), in /rows; takes up to 100 bytes per row\n"
+         "  --drift-quantile=Q     how many rows are farther from their centre than this quantile of the training rows "
+         "of\n"
+         "                         their cluster: 0.5, 0.75, 0.9, 0.95, 0.99 (default), 0.999 or 1\n"
          "  --force                replace an output that another model or input made, or that dcmpi did not make\n"},
     {.name = "dedup",
      .on_ranks = true,

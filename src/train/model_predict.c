@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dcmpi/mem.h"
+#include "dcmpi/standing.h"
 #include "embed_kern.h"
 
 struct dc_predictor {
@@ -16,10 +17,11 @@ struct dc_predictor {
     dc_tile_cursor cursor;
     int64_t first, n; /* local rows of this piece: [first, first + n) */
     int64_t capacity;
-    dc_embedder *embedder; /* NULL without a method */
-    float *q;              /* [capacity x K], with a method */
-    float *rows;           /* [256 x width] rows as they enter the network, without a method */
-    float *Z;              /* [capacity x k] principal components of the rows, with pca */
+    dc_embedder *embedder;     /* NULL without a method */
+    float *q;                  /* [capacity x K], with a method */
+    float *rows;               /* [256 x width] rows as they enter the network, without a method */
+    float *Z;                  /* [capacity x k] principal components of the rows, with pca */
+    double *distance, *cosine; /* [capacity] wanted of each piece, or NULL */
     dc_timers timers;
 };
 
@@ -99,6 +101,12 @@ void dc_predictor_destroy(dc_predictor **predictor)
     dc_mem_free(predictor);
 }
 
+void dc_predictor_measure(dc_predictor *p, double *distance, double *cosine)
+{
+    p->distance = distance;
+    p->cosine = cosine;
+}
+
 int64_t dc_predictor_next(dc_predictor *p)
 {
     dc_embedder *e = p->embedder;
@@ -154,6 +162,21 @@ static dc_status check_embedding(const dc_predictor *p, const float *Z)
     return DC_OK;
 }
 
+static void rows_of_view(const void *ctx, int64_t lo, int64_t n, float *out)
+{
+    dc_dataset_rows(ctx, lo, n, out);
+}
+
+static dc_status measure(const dc_predictor *p, const float *Z, const int32_t *label)
+{
+    const dc_trained *t = p->trained;
+    const dc_part part = {.N = p->n, .row_hi = p->n};
+    const dc_rows rows = {
+        .part = &part, .d = t->width, .rows = rows_of_view, .ctx = &p->view, .X = t->slab.net.n_layers > 0 ? Z : NULL};
+    if (!p->distance || p->n == 0) return DC_OK;
+    return dc_standing_of(&rows, t->value + dc_slab_find(&t->slab, "centers")->at, label, p->distance, p->cosine);
+}
+
 dc_status dc_predictor_run(dc_predictor *p, const void *X, float *Z, int32_t *label, float *confidence,
                            dc_strange_rows *strange)
 {
@@ -163,8 +186,9 @@ dc_status dc_predictor_run(dc_predictor *p, const void *X, float *Z, int32_t *la
     if (st != DC_OK) return st;
     if (!p->trained->has_method) {
         predict_raw(p, label);
-        return DC_OK;
+        return measure(p, NULL, label);
     }
     predict_embedded(p, Z, label, confidence);
-    return check_embedding(p, Z);
+    st = check_embedding(p, Z);
+    return st == DC_OK ? measure(p, Z, label) : st;
 }
