@@ -58,7 +58,7 @@ static int wrong_sums(dc_comm *comm, dc_gidx N, int V, size_t m, size_t period, 
     double *total = malloc((m + 1) * sizeof *total);
     int wrong = 0;
     if (dc_part_init(&part, N, V, dc_comm_size(comm), dc_comm_rank(comm)) != DC_OK) abort();
-    if (dc_sum_create_limit(&sum, &part, m, gather_limit) != DC_OK) abort();
+    if (dc_sum_create_limit(&sum, &part, m, gather_limit, NULL) != DC_OK) abort();
     const uint64_t allocations = dc_mem_alloc_count();
     table t = {&part, m, period};
     for (int round = 0; round < (N > 1000 ? 1 : 3); round++) {

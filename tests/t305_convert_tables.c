@@ -206,7 +206,7 @@ static void check_refused(void)
         {"1,\"a\"b\"\n", {.id_column = "none"}, DC_ERR_DATA, "has quotes inside of quotes"},
         {"sport\tThe team won\nnews\tThe minister said no\n", {.label_column = "first"}, DC_ERR_DATA, "raw text"},
         {"1,The team won the match\n2,x\n", BY_RULE, DC_ERR_DATA, "raw text"},
-        {"1 1:0.5\n2 2:1\n", {.label_column = "first"}, DC_ERR_DATA, "svmlight, which is sparse"},
+        {"a 1:0.5\nb 2:1\n", {.label_column = "first"}, DC_ERR_DATA, "looks like svmlight, but not all"},
         {"a,b\n1,True\n", BY_RULE, DC_ERR_DATA, "is a truth value"},
         {"1,\xE9\n", {.id_column = "last"}, DC_ERR_DATA, "is not UTF-8"},
         {"1,\x01\n2,3\n", {.id_column = "last"}, DC_ERR_DATA, "0x01"},

@@ -224,7 +224,7 @@ static void check_foreign(void)
         {BYTES("{\"a\": 1}\n"), "JSON"},
         {BYTES("[[1, 2]]\n"), "JSON"},
         {BYTES("<!DOCTYPE html>"), "web page"},
-        {BYTES("%%MatrixMarket matrix coordinate\n1 1 1\n"), "sparse matrix (Matrix Market)"},
+        {BYTES("%%MatrixMarket matrix coordinate\n1 1 1\n"), "is not a kind of numbers"},
         {BYTES("version https://git-lfs.github.com/spec/v1\n"), "git lfs pull"},
         {BYTES("\x89PNG\r\n"), "picture"},
         {BYTES("\xff\xfe\0\0"

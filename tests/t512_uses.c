@@ -398,7 +398,7 @@ static void test_inference(void)
                               dc_student_kl(g, 1, rows, dc_use(g, &tensor), dc_softmax(g, rows, DC_NONE))};
         dc_output(g, "odd", odd[what]);
         CHECK_OK(dc_graph_finish(g));
-        CHECK_STATUS(dc_infer_create(&e, g, x, 16), DC_ERR_USAGE);
+        CHECK_STATUS(dc_infer_create(&e, g, x, 16, NULL, 0), DC_ERR_USAGE);
         CHECK(e == NULL);
         CHECK_TEXT_HAS(dc_error_text(), "inference cannot run");
         dc_error_clear();
@@ -416,7 +416,7 @@ static void test_only_put(void)
     dc_put(g, &table, z);
     dc_minimize(g, "loss", 1, dc_dot(g, y, dc_stop_gradient(g, z)));
     CHECK_OK(dc_graph_finish(g));
-    dc_plan_training(g, plan);
+    dc_plan_training(g, 0, plan);
     CHECK(plan->node[y.id].differentiated && !plan->node[z.id].differentiated && plan->node[z.id].live);
     dc_graph_destroy(&g);
     free(plan);

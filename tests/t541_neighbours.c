@@ -44,7 +44,7 @@ static bool is_edge(int64_t k, dc_symmetry symmetry, int64_t i, int64_t j)
 }
 
 /* Compares the rows of `g`, or of the transpose, with what `is_edge` says; returns the number of differences. */
-static int64_t compare(const dc_part *part, const dc_csr *g, int64_t k, dc_symmetry symmetry, bool transposed)
+static int64_t compare(const dc_part *part, const dc_edges *g, int64_t k, dc_symmetry symmetry, bool transposed)
 {
     int64_t wrong = 0;
     for (int64_t i = part->row_lo; i < part->row_hi; i++) {

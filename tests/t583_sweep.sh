@@ -51,7 +51,7 @@ is "$?" 0 "table, summary and result agree"
 run 1 1 fit "${common[@]}" --pretrain.epochs=3 --cluster.clusters="$suggested" --run.output=fit
 expect_exit 0 "fit with the suggested number"
 run 0 1 compare good/run.h5 fit/run.h5
-is "$(grep -c 'only in' "$out") $(grep -vc 'only in' "$out")" "12 2" "the sweep's result is that of fit, and the table" || cat "$out"
+is "$(grep -c 'only in' "$out") $(grep -vc 'only in' "$out")" "15 2" "the sweep's result is that of fit, and the table" || cat "$out"
 run_cmd "$root/tools/report.py" good
 expect_exit 0 "report"
 ok "the report has the table and its curves" grep -q 'id="sweep".*' good/report.html

@@ -79,10 +79,11 @@ static void predict(const dc_trained *t, const dc_part *part, const float *X, in
     dc_predictor *p = NULL;
     int64_t at = 0, pieces = 0;
     dc_strange_rows strange = {.row = INT64_MAX};
-    CHECK_OK(dc_predictor_create(&p, t, part, DC_F32, capacity, "rows"));
+    CHECK_OK(dc_predictor_create(&p, t, part, DC_F32, false, capacity, "rows"));
     const uint64_t allocations = dc_mem_alloc_count();
     for (int64_t n; (n = dc_predictor_next(p)) > 0; at += n, pieces++)
-        CHECK_OK(dc_predictor_run(p, X + at * D, out->Z + at * L, out->label + at, out->confidence + at, &strange));
+        CHECK_OK(
+            dc_predictor_run(p, X + at * D, NULL, out->Z + at * L, out->label + at, out->confidence + at, &strange));
     CHECK_INT(dc_mem_alloc_count(), allocations);
     CHECK_INT(at, dc_part_rows(part));
     CHECK_INT(pieces, dc_predict_pieces(t, part, capacity));
@@ -149,19 +150,19 @@ static void test_strange_rows(void)
     t.range[0] = -1, t.range[1] = 1;
     make_rows(rows, 0, N, 1, N);
     rows[7 * D + 3] = 100, rows[9 * D + 600] = -1e30F;
-    CHECK_OK(dc_predictor_create(&p, &t, &part, DC_F32, MAX_ROWS, "rows"));
+    CHECK_OK(dc_predictor_create(&p, &t, &part, DC_F32, false, MAX_ROWS, "rows"));
     CHECK_INT(dc_predictor_next(p), N);
-    CHECK_OK(dc_predictor_run(p, rows, whole.Z, whole.label, whole.confidence, &strange));
+    CHECK_OK(dc_predictor_run(p, rows, NULL, whole.Z, whole.label, whole.confidence, &strange));
     CHECK_INT(strange.count, 2);
     CHECK_INT(strange.row, 7);
     CHECK_INT(strange.column, 3);
     rows[9 * D + 600] = INFINITY;
-    CHECK_STATUS(dc_predictor_run(p, rows, whole.Z, whole.label, whole.confidence, &strange), DC_ERR_DATA);
+    CHECK_STATUS(dc_predictor_run(p, rows, NULL, whole.Z, whole.label, whole.confidence, &strange), DC_ERR_DATA);
     CHECK_TEXT_HAS(dc_error_text(), "rows: row 9, column 600");
     dc_error_clear();
     make_rows(rows, 0, N, 1, N);
     for (size_t i = 0; i < t.slab.net.n_params; i++) t.value[i] *= 1e30F;
-    CHECK_STATUS(dc_predictor_run(p, rows, whole.Z, whole.label, whole.confidence, &strange), DC_ERR_NUMERIC);
+    CHECK_STATUS(dc_predictor_run(p, rows, NULL, whole.Z, whole.label, whole.confidence, &strange), DC_ERR_NUMERIC);
     CHECK_TEXT_HAS(dc_error_text(), "rows: row 0 ");
     dc_error_clear();
     dc_predictor_destroy(&p);

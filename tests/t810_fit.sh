@@ -8,7 +8,7 @@ small=(--input.rows=1500 "${fast[@]}")
 
 run 2 1 "${small[@]}" --run.output="$tmp/p2"
 expect_exit 0 "a run without a deck on 2 ranks"
-expect_out '^RESULT  converged=(yes|no) iter=[0-9]+ delta=[0-9.]+ acc=[0-9.]+ nmi=[0-9.]+ ari=[0-9.-]+ clusters=10 empty=[0-9]+ wall=[0-9.]+s$' \
+expect_out '^RESULT  converged=(yes|no) iter=[0-9]+ delta=[0-9.]+ acc=[0-9.]+ nmi=[0-9.]+ ari=[0-9.-]+ purity=[0-9.]+ f=[0-9.]+ clusters=10 empty=[0-9]+ wall=[0-9.]+s$' \
     "the RESULT line"
 expect_out 'self-checks PASSED, 6 of 6: cluster sizes sum to N, .*rows of q sum to 1, rows of p sum to 1' "self-checks"
 expect_out '^section .*slowest' "the timing table"

@@ -75,7 +75,7 @@ for name in final blas raw; do
     own_rows $name 3 1
 done
 run 1 1 predict --force --model dec/run.h5 --input own.h5 --output p.h5
-expect_out '^RESULT  rows=1501 acc=[0-9.]+ nmi=[0-9.]+ ari=[0-9.-]+ clusters=6 used=[0-9] wall=[0-9.]+s$' "one round; the RESULT line with scores"
+expect_out '^RESULT  rows=1501 acc=[0-9.]+ nmi=[0-9.]+ ari=[0-9.-]+ purity=[0-9.]+ f=[0-9.]+ clusters=6 used=[0-9] wall=[0-9.]+s$' "one round; the RESULT line with scores"
 acc=$(result_value acc)
 is "$(same dec/run.h5 p.h5)" ok "the same bits in one round"
 run 0 1 compare dec/run.h5 p.h5

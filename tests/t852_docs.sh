@@ -33,7 +33,7 @@ if command -v mandoc >/dev/null; then
     for word in $keys; do grep -qE "^ +[a-z]+\.$word$" page.txt || missing="$missing $word"; done
     is "$missing" "" "every key has an entry"
     expect_match page.txt '^ +--full-disk=DIR$' "options of verbs have entries"
-    expect_match page.txt '^ +Value: unit, symmetric, dec, standard, minmax, robust, pca, none$' "values that can be chosen"
+    expect_match page.txt '^ +Value: unit, symmetric, dec, standard, sample, minmax, robust, pca, none$' "values that can be chosen"
     expect_match page.txt '^ +75 +Stopped early' "exit codes"
 else
     note "mandoc is not installed: the man page is not checked"
@@ -62,7 +62,7 @@ is "$(complete_words dcmpi sweep-k --sweep.sa)$(complete_words dcmpi sweep-k --c
 is "$(complete_words dcmpi --cluster.upd)" "--cluster.update_interval= " "a key without a verb"
 is "$(complete_words dcmpi kmeans deck.yaml --pretrain)" " " "k-means has no keys of pretraining"
 is "$(complete_words dcmpi fit --input.scale = m)" "minmax " "a value, the words cut at ="
-is "$(complete_words dcmpi fit --input.scale =)" "dec minmax none pca robust standard symmetric unit " "all values"
+is "$(complete_words dcmpi fit --input.scale =)" "dec minmax none pca robust sample standard symmetric unit " "all values"
 is "$(complete_words dcmpi fit --input.scale=m)" "--input.scale=minmax " "a value, the words not cut"
 is "$(complete_words dcmpi --run.seed = 1)" " " "a number has no words"
 is "$(complete_words dcmpi --output.embedding = t)" "true " "truth values"

@@ -21,7 +21,8 @@ ALLOWED = {
     "dla": {"la", "sum", "comm", "base"},
     "io": {"sum", "comm", "base"},
     "state": {"io", "sum", "comm", "base"},
-    "convert": {"io", "base"},
+    "terms": {"base"},
+    "convert": {"terms", "io", "comm", "base"},
     "data": {"io", "sum", "dla", "la", "comm", "base"},
     "nn": {"la", "base"},
     "metrics": {"sum", "comm", "base"},
@@ -29,17 +30,18 @@ ALLOWED = {
     "graph": {"la", "dla", "state", "sum", "comm", "base"},
     "config": {"data", "graph", "nn", "la", "base"},  # for their enumerations, and the text of networks
     "sweep": {"metrics", "la", "state", "sum", "comm", "base"},
+    "topics": {"la", "sum", "comm", "base"},
     "method": {"sweep", "cluster", "graph", "nn", "dla", "la", "state", "sum", "comm", "base"},
     "step": {"data", "nn", "la", "state", "io", "sum", "comm", "base"},
-    "train": {"step", "method", "sweep", "cluster", "data", "metrics", "nn", "dla", "la", "state", "io", "sum", "comm", "base"},
-    "report": {"config", "train", "step", "method", "sweep", "cluster", "graph", "data", "metrics", "nn", "dla", "la", "state", "io", "sum", "comm", "base"},
+    "train": {"step", "method", "sweep", "topics", "cluster", "data", "metrics", "nn", "dla", "la", "state", "io", "sum", "comm", "base"},
+    "report": {"config", "train", "step", "method", "sweep", "topics", "cluster", "graph", "data", "metrics", "nn", "dla", "la", "state", "io", "sum", "comm", "base"},
 }
 ALLOWED["app"] = set(ALLOWED)
 HEADERS = {
     "base": "base status mem nameset log rng clock timer threads version signals file fault lock text heartbeat queue waiting beat keys",
     "comm": "comm cores watchdog wish",
-    "sum": "part sum shard_tree outer moments",
-    "io": "h5 h5_column claim recipe",
+    "sum": "part sum csr_sum shard_tree outer moments singular",
+    "io": "h5 h5_column h5_sparse claim recipe",
     "la": "la window csr",
     "dla": "dla",
     "nn": "nn net_text optim op graph slab",
@@ -56,9 +58,11 @@ PLACES = {
     "MPI only in src/comm": (r'#\s*include\s*[<"]mpi\.h|\bMPI_[A-Z]\w+\s*\(', r"src/comm/|src/(io/h5\w*|la/dla\w*)\.c|src/la/scalapack_decl\.h"),
     "comm_mpi.h only in src/comm, io/h5, la/dla": (r'#\s*include\s*"(comm/)?comm_mpi\.h"', r"src/comm/|src/(io/h5\w*|la/dla\w*)\.[ch]"),
     "HDF5 only in src/io": (r"#\s*include\s*<hdf5|\bH5[A-Z]+[a-z_]\w*\s*\(", r"src/io/"),
-    "oneDNN, CBLAS and LAPACK only in la/gemm.c, la/blas_info.c, la/eigen.c, la/dla*.c": (r"#\s*include\s*<(oneapi/dnnl|dnnl|cblas|openblas)|\b(cblas|dnnl|openblas)_\w+\s*\(|\b[sd](sy|ge|po|st)[a-z0-9]{2,4}_\s*\(", r"src/la/(gemm|blas_info|eigen|dla\w*)\.c|src/la/scalapack_decl\.h"),
+    "oneDNN, CBLAS and LAPACK only in la/gemm.c, la/blas_info.c, la/eigen.c, la/orthogonal.c, la/one_thread.c, la/dla*.c": (r"#\s*include\s*<(oneapi/dnnl|dnnl|cblas|openblas)|\b(cblas|dnnl|openblas)_\w+\s*\(|\b[sd](sy|ge|po|st)[a-z0-9]{2,4}_\s*\(", r"src/la/(gemm|blas_info|eigen|orthogonal|one_thread|dla\w*)\.c|src/la/scalapack_decl\.h"),
     "ScaLAPACK only in la/dla*.c": (r"\b(Cblacs_\w+|Csys2blacs_handle|p[sd][a-z]{4,7}_)\s*\(", r"src/la/(dla\w*\.c|scalapack_decl\.h)"),
     "libyaml only in src/config": (r"#\s*include\s*<yaml", r"src/config/"),
+    "libunistring only in terms/tokens.c": (r"#\s*include\s*<uni(case|type|str|norm)", r"src/terms/tokens\.c"),
+    "jansson only in convert/json.c": (r"#\s*include\s*<jansson|\bjson_\w+\s*\(", r"src/convert/json\.c"),
     "zlib, liblzma, libzstd only in convert/unpack.c": (r"#\s*include\s*<(zlib|lzma|zstd)", r"src/convert/unpack\.c"),
     "OpenMP loops only in kernels, la, rng": (r"#\s*pragma\s+omp\b", r"src/\w+/\w*_kern\.[ch]|src/la/|src/base/rng\.c"),
     "memory only through dcmpi/mem.h": (r"(?<![\w.>])(malloc|calloc|realloc|aligned_alloc|posix_memalign|strn?dup|v?asprintf)\s*\(", r"src/base/mem\.c"),
@@ -181,7 +185,7 @@ def methods(tree):
 
 
 # Method -> files in which its name has another meaning.
-OTHER_MEANING = {"dec": r"src/data/|src/config/table\.c",  # a value of input.scale
+OTHER_MEANING = {"dec": r"src/data/|src/config/table\.c|src/app/(vectorizer_option|verb_help)\.c",  # input.scale, --preset
                  "gmm": r"src/config/table\.c|src/method/dcan\.c",  # of cluster.final, of dcan.parameters
                  # an embedding that is not the method's alone, and its keys; a value of cluster.init
                  "spectral": r"src/cluster/|src/config/|src/method/(centers\.c|methods\.h)|include/dcmpi/spectral\.h"}

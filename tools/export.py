@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """Embedding, labels and confidence of a run or a prediction for other programs.
 
-usage: export.py RUN.h5 OUT.{h5ad,npy,csv,txt} [--data FILE] [--force]
+usage: export.py RUN.h5 OUT.{h5ad,npy,csv,txt} [--data FILE] [--matrix] [--topics] [--force]
 
   RUN.h5         run.h5, or what `dcmpi predict` or `dcmpi dedup` wrote
   OUT.h5ad       anndata: X = embedding, obs = label, confidence, class, named by the ids of the rows; uns = centres,
-                 scores, names of the columns, provenance; with graph.save also obsp = distances (of each row to its
+                 scores, names of the columns, topics, provenance; with graph.save also obsp = distances (of each row to its
                  nearest, as the lists are), connectivities (by graph.symmetry; 1 if both rows have each other among
                  their nearest, 0.5 if only one has), obs = component, and what scanpy looks for in uns; such a run
                  needs no embedding
@@ -16,6 +16,11 @@ usage: export.py RUN.h5 OUT.{h5ad,npy,csv,txt} [--data FILE] [--force]
   of dedup: OUT.csv lists the rows that are removed: row, id, label, group, kept (the row that stays in its place), kept_id;
                  OUT.txt the rows that stay, one per line: ids, or row numbers if there are no ids
   --data FILE    the run's data file: adds the true class of each row (csv, h5ad)
+  --matrix       h5ad: X = the rows of the data file (--data), as stored, and var = their columns by name, with the cluster
+                 that has each among its terms as `topic`; the embedding is obsm["X_dcmpi"]
+  --topics       csv: instead of the rows, what output.topics found of each cluster, a line for each entry of its lists:
+                 cluster, rows, coherence, list (term, nearest, furthest), rank, index (column or row), name (term or id),
+                 value (c-TF-IDF or distance)
   --force        replace whatever OUT belongs to; without it only what is equal, or an .h5ad of the same result and data
 
 Rows and labels count from 0. Needs python3-h5py; .h5ad also python3-anndata. Exit codes are those of dcmpi: 2 usage,
@@ -26,11 +31,13 @@ import csv
 import os
 import sys
 
-from report_data import DataFile, as_text, blocks, dataset, h5py, np, open_result, own_summary, take_ids
+from report_data import (DataFile, SparseRows, as_text, blocks, dataset, h5py, np, open_result, own_summary,
+                         take_ids)
 from report_labels import lines_of
 from report_main import DATA, FORMAT, USAGE, RunError, run_tool
 from report_output import check_output, refuse_empty, whole_file
 from report_recipe import Recipe, check_h5ad, check_same
+from report_topic_lists import TopicLists
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -38,7 +45,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 class Columns:
     """What a result has per row; embedding, confidence and truth may be None."""
 
-    def __init__(self, path, data_path):
+    def __init__(self, path, data_path, matrix):
         self.h5 = open_result(path, ("dcmpi-result", "dcmpi-prediction"))
         self.labels = self.h5["labels"]
         self.N, self.K = self.labels.shape[0], self.h5["clusters/size"].shape[0]
@@ -53,8 +60,10 @@ class Columns:
             if found is None or found.shape[0] != self.N:
                 raise RunError(FORMAT, "%s: /graph/%s does not have %d rows; it is damaged" % (path, name, self.N))
         labels = as_text(self.h5.attrs.get("label_dataset", "")) or "y"
-        self.data = DataFile(data_path, self.N, labels) if data_path else None
-        if self.data and self.data.labels is None:
+        self.matrix = matrix
+        name = as_text(self.h5.attrs.get("matrix", "")) or "X"
+        self.data = DataFile(data_path, self.N, labels, name) if data_path else None
+        if self.data and self.data.labels is None and not matrix:
             raise RunError(DATA, "%s has no labels %s" % (data_path, "/y" if labels == "y" else labels))
         if self.data and self.data.X.shape[0] != self.N:
             raise RunError(DATA, "%s has %d rows, the run has %d" % (data_path, self.data.X.shape[0], self.N))
@@ -65,6 +74,10 @@ class Columns:
             raise RunError(USAGE, "%s needs an embedding, and this run has none (k-means, cluster.on: input, or "
                            "output.embedding: false); use .csv" % kind)
         return self.embedding
+
+    def has_classes(self):
+        """Whether the rows have true classes."""
+        return self.data is not None and self.data.labels is not None
 
     def classes(self, lo, hi):
         """Names of the true classes of some rows; a row without a label has an empty name."""
@@ -94,7 +107,7 @@ def write_csv(columns, path, _):
     head = ["id"] if columns.ids(0, 0) is not None else []
     head += ["row", "label"]
     head += ["confidence"] if columns.confidence is not None else []
-    head += ["class"] if columns.data else []
+    head += ["class"] if columns.has_classes() else []
     head += ["z%d" % j for j in range(columns.embedding.shape[1])] if columns.embedding is not None else []
     with open(path, "w", newline="", encoding="utf-8") as file:
         out = csv.writer(file, lineterminator="\n")
@@ -105,7 +118,7 @@ def write_csv(columns, path, _):
             parts += [range(lo, hi), columns.labels[lo:hi].tolist()]
             if columns.confidence is not None:
                 parts.append(["%.9g" % v for v in columns.confidence[lo:hi]])
-            if columns.data:
+            if columns.has_classes():
                 parts.append([as_cell(name) for name in columns.classes(lo, hi)])
             if columns.embedding is not None:
                 parts += [["%.9g" % v for v in z] for z in columns.embedding[lo:hi].T]
@@ -126,7 +139,40 @@ def provenance(columns, recipe):
     centers = dataset(columns.h5, "cluster_centers", 2)
     if centers is not None:
         out["cluster_centers"] = centers[:]
+    topics = TopicLists(columns.h5, columns.K).tables()
+    if topics:
+        out["topics"] = topics
     return out
+
+
+def write_topics(columns, path, _):
+    """A line for each entry of each list of each cluster."""
+    topics = TopicLists(columns.h5, columns.K)
+    if not topics.there():
+        raise RunError(USAGE, "this run has no topics (output.topics); leave out --topics")
+    size = columns.h5["clusters/size"][:]
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow(["cluster", "rows", "coherence", "list", "rank", "index", "name", "value"])
+        for k in range(columns.K):
+            coherence = "%.9g" % topics.coherence[k] if np.isfinite(topics.coherence[k]) else ""
+            for kind, rank, index, name, value in topics.entries(k):
+                out.writerow([k, size[k], coherence, kind, rank, index, as_cell(name), "%.9g" % value])
+
+
+def matrix_of_data(columns):
+    """The rows of the data file, sparse if they are stored so, and a table of their columns."""
+    import pandas as pd
+    X = columns.data.X
+    if isinstance(X, SparseRows):
+        from scipy import sparse
+        X = sparse.csr_matrix(tuple(X.group[name][:] for name in ("data", "indices", "indptr")), shape=X.shape)
+    names = columns.data.column_names() or ["c%d" % c for c in range(X.shape[1])]
+    var = pd.DataFrame(index=pd.Index(names, dtype=object))
+    topic = TopicLists(columns.h5, columns.K).topic_of_columns(X.shape[1])
+    if topic is not None:
+        var["topic"] = pd.Categorical.from_codes(topic, [str(k) for k in range(columns.K)])
+    return X[:columns.N], var
 
 
 def graph_of(columns):
@@ -156,7 +202,7 @@ def write_h5ad(columns, path, recipe):
         import pandas as pd
     except ImportError:
         raise RunError(USAGE, ".h5ad needs the package python3-anndata; .npy and .csv need nothing more") from None
-    if columns.embedding is None and columns.graph is not None:
+    if columns.embedding is None and (columns.graph is not None or columns.matrix):
         Z = np.empty((columns.N, 0), np.float32)
     else:
         Z = columns.need_embedding(".h5ad")[:].astype(np.float32)
@@ -165,14 +211,20 @@ def write_h5ad(columns, path, recipe):
                        index=columns.ids(0, columns.N) or [str(i) for i in range(columns.N)])
     if columns.confidence is not None:
         obs["confidence"] = columns.confidence[:]
-    if columns.data:
+    if columns.has_classes():
         obs["class"] = pd.Categorical(columns.classes(0, columns.N))
     var = pd.DataFrame(index=["z%d" % j for j in range(Z.shape[1])])
+    X, obsm = Z, {}
+    if columns.matrix:
+        X, var = matrix_of_data(columns)
+        obsm = {"X_dcmpi": Z} if columns.embedding is not None else {}
     uns, obsp = {"dcmpi": provenance(columns, recipe)}, {}
     if columns.graph is not None:
         obsp, uns["neighbors"] = graph_of(columns)
         obs["component"] = columns.graph["component"][:]
-    anndata.AnnData(X=Z, obs=obs, var=var, uns=uns, obsp=obsp, dtype=np.float32).write_h5ad(path)
+    table = anndata.AnnData(X=X, obs=obs, var=var, uns=uns, obsm=obsm, obsp=obsp)
+    table.var_names_make_unique()
+    table.write_h5ad(path)
 
 
 class Duplicates:
@@ -244,27 +296,31 @@ def is_duplicates(path):
         return False
 
 
-def export(result, output, data, force):
+def export(result, output, data, force, matrix, topics):
     """Write beside the output, then rename: a reader never sees half a file."""
-    recipe = Recipe("export", [result, data], {})
+    recipe = Recipe("export", [result, data], {"matrix": matrix})
     kind = os.path.splitext(output)[1]
+    if matrix and (kind != ".h5ad" or not data):
+        raise RunError(USAGE, "--matrix goes with .h5ad and --data FILE")
+    if topics and kind != ".csv":
+        raise RunError(USAGE, "--topics goes with .csv; an .h5ad has the topics in uns")
     refuse_empty(result=result, output=output, data=data)
     duplicates = is_duplicates(result)
     writers = DUPLICATES_WRITERS if duplicates else WRITERS
     if kind not in writers:
         raise RunError(USAGE, "%s: use %s" % (output, ".csv or .txt" if duplicates else ".h5ad, .npy or .csv"))
-    if duplicates and data:
-        raise RunError(USAGE, "--data adds nothing to a list of duplicates")
+    if duplicates and (data or topics):
+        raise RunError(USAGE, "a list of duplicates goes without --data and --topics")
     check_output(output, [result, data])
-    columns = Duplicates(result) if duplicates else Columns(result, data)
+    columns = Duplicates(result) if duplicates else Columns(result, data, matrix)
     if kind == ".h5ad" and not force:
         check_h5ad(output, recipe)
     note = own_summary(columns.h5, result)[1]
     if note:
         print("export.py: WARNING: %s" % note, file=sys.stderr)
     with whole_file(output, None if force or kind == ".h5ad" else check_same) as part:
-        writers[kind](columns, part, recipe)
-    print("wrote %s: %d rows" % (output, columns.N))
+        (write_topics if topics else writers[kind])(columns, part, recipe)
+    print("wrote %s: %s" % (output, "%d clusters" % columns.K if topics else "%d rows" % columns.N))
 
 
 def main():
@@ -273,9 +329,11 @@ def main():
     parser.add_argument("result", metavar="RUN.h5", help="result of a run, or a prediction")
     parser.add_argument("output", metavar="OUT", help="file to write: .h5ad, .npy, .csv or .txt")
     parser.add_argument("--data", metavar="FILE", help="the run's data file: adds the true classes")
+    parser.add_argument("--matrix", action="store_true", help="h5ad: X = the rows of the data file")
+    parser.add_argument("--topics", action="store_true", help="csv: terms and documents of the clusters")
     parser.add_argument("--force", action="store_true", help="replace whatever OUT belongs to")
     args = parser.parse_args()
-    run_tool(lambda: export(args.result, args.output, args.data, args.force))
+    run_tool(lambda: export(args.result, args.output, args.data, args.force, args.matrix, args.topics))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ SIZE_MAX = 5_000_000
 
 def contents(sections):
     """[(anchor, short name)] of the sections."""
-    names = {"sweep": "Number of clusters", "clusters": "Clusters", "confusion": "True classes", "map": "Map", "images": "Images",
+    names = {"sweep": "Number of clusters", "clusters": "Clusters", "confusion": "True classes", "map": "Map", "topics": "Topics", "images": "Images",
              "training": "Training", "time": "Time", "checks": "Checks", "members": "Members", "configuration": "Configuration",
              "loading": "Loading"}
     return [(anchor, names[anchor]) for anchor in sections]
@@ -39,7 +39,9 @@ def build_sections(run):
     import report_images
     import report_sections as parts
     import report_sweep
-    makers = {"sweep": report_sweep.sweep, "clusters": parts.clusters, "confusion": parts.confusion, "map": parts.embedding,
+    import report_topics
+    makers = {"sweep": report_sweep.sweep, "clusters": parts.clusters, "topics": report_topics.topics,
+              "confusion": parts.confusion, "map": parts.embedding,
               "members": parts.members, "images": report_images.images, "training": parts.training, "time": parts.timing,
               "checks": parts.checks, "configuration": parts.configuration, "loading": parts.loading}
     out = {}

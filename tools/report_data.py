@@ -21,15 +21,17 @@ from report_labels import Labels, lines_of  # noqa: E402
 
 SEED = 1  # of every sample
 LOG_TAIL_BYTES = 1 << 22  # a log that grew over many restarts: its end is enough
+VALUES_MAX = 1 << 26  # of the rows of a sample, all columns
+KEPT = "\n\t\u200c\u200d"
 BLOCK_ROWS = 1 << 16  # rows in memory at a time
 CELLS_MAX = 1 << 23  # of a table of classes and clusters: dcmpi writes none that is larger
 
 
 def as_text(value):
-    """An HDF5 or Python string as printable text: no control characters but newline and tab."""
+    """An HDF5 or Python string as printable text: no control characters but newline, tab, and what joins letters."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
-    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in str(value))
+    return "".join(c if c.isprintable() or c in KEPT else "\ufffd" for c in str(value))
 
 
 def open_hdf5(path):
@@ -138,31 +140,79 @@ def since_last_start(log):
     return log[first[-1]:] if first else log
 
 
+class SparseRows:
+    """A matrix in compressed form, as AnnData lays it out by rows; single rows are made dense."""
+
+    def __init__(self, group):
+        self.group = group
+        self.shape = tuple(int(v) for v in group.attrs.get("shape", group.attrs.get("h5sparse_shape")))
+        self.dtype = group["data"].dtype
+
+    def __getitem__(self, row):
+        lo, hi = (int(v) for v in self.group["indptr"][row:row + 2])
+        out = np.zeros(self.shape[1], self.dtype)
+        out[self.group["indices"][lo:hi]] = self.group["data"][lo:hi]
+        return out
+
+
+def rows_of(h5, matrix):
+    """The rows of a data file: a dataset, or a sparse matrix by rows; None if there are none."""
+    item = h5.get(matrix)
+    if item is None and matrix == "raw/X":
+        return rows_of(h5, "raw.X")
+    if isinstance(item, h5py.Group):
+        kind = as_text(item.attrs.get("encoding-type", item.attrs.get("h5sparse_format", "")))
+        return SparseRows(item) if kind.startswith("csr") else None
+    return dataset(h5, matrix, 2)
+
+
 class DataFile:
     """The rows a run was made from."""
 
-    def __init__(self, path, rows, labels="y"):
+    def __init__(self, path, rows, labels="y", matrix="X"):
         try:
-            self._open(path, rows, labels)
+            self._open(path, rows, labels, matrix)
         except BROKEN as error:
             raise RunError(DATA, "%s is damaged: %s" % (path, described(error))) from error
 
-    def _open(self, path, rows, labels):
-        self.path = path
+    def _open(self, path, rows, labels, matrix):
+        self.path, self.matrix = path, matrix
         self.h5 = open_hdf5(path)
-        self.X = dataset(self.h5, "X", 2)
+        self.X = rows_of(self.h5, matrix)
         if self.X is None:
-            raise RunError(DATA, "%s has no dataset /X of numbers; make one with: dcmpi convert" % path)
+            raise RunError(DATA, "%s has no dataset /%s of numbers; make one with: dcmpi convert" % (path, matrix))
         self.labels = self._labels(labels)
         if self.X.shape[0] < rows or (self.labels is not None and len(self.labels) != self.X.shape[0]):
             raise RunError(DATA, "%s has %d rows, the run has %d" % (path, self.X.shape[0], rows))
         self.classes = lines_of(self.h5, "classes")
 
     def _labels(self, name):
+        if name == "y" and name not in self.h5:
+            name = as_text(self.h5.attrs.get("label_dataset", name))
+        if "/" not in name and name not in self.h5 and "obs" in self.h5:
+            name = "obs/" + name
         try:
             return Labels(self.h5, name)
         except (KeyError, ValueError, TypeError, AttributeError):
             return None
+
+    def texts(self):
+        """The text of each row, if the file keeps it, as a dataset of strings; or None."""
+        found = self.h5.get("obs/text")
+        fits = isinstance(found, h5py.Dataset) and found.shape == self.X.shape[:1] and h5py.check_string_dtype(found.dtype)
+        return found if fits else None
+
+    def column_names(self):
+        """Names of the columns, or []."""
+        names = lines_of(self.h5, "feature_names")
+        raw = self.matrix.lstrip("/").startswith("raw")
+        var = self.h5.get("raw/var", self.h5.get("raw.var")) if raw else self.h5.get("var")
+        if not names and isinstance(var, h5py.Group):
+            index = var.get(as_text(var.attrs.get("_index", "_index")))
+            names = [as_text(name) for name in index[:]] if isinstance(index, h5py.Dataset) and index.ndim == 1 else []
+        elif not names and isinstance(var, h5py.Dataset) and var.dtype.names and "index" in var.dtype.names:
+            names = [as_text(name) for name in var["index"]]
+        return names if len(names) == self.X.shape[1] else []
 
 
 class Run:
@@ -205,16 +255,16 @@ class Run:
 
     def _find_data(self, path):
         """The data file: as given, or the run's path, relative to here, to the run's folder, or to a folder above that."""
-        labels = self.attr("label_dataset") or "y"
+        labels, matrix = self.attr("label_dataset") or "y", self.attr("matrix") or "X"
         if path:
-            return DataFile(path, self.N, labels), ""
+            return DataFile(path, self.N, labels, matrix), ""
         name = self.attr("data")
         if name.startswith("builtin:"):
             return None, "The rows of the built-in problem are computed, not stored."
         above = [os.path.join(self.folder, *[".."] * up) for up in range(4)]
         for folder in [""] + above:
             try:
-                return DataFile(os.path.join(folder, name), self.N, labels), ""
+                return DataFile(os.path.join(folder, name), self.N, labels, matrix), ""
             except (RunError, *BROKEN):
                 continue
         return None, "The data file %s was not found here; name it with --data." % name
@@ -280,10 +330,13 @@ class Run:
         return None if None in found else tuple(np.asarray(part, np.float64) for part in found)
 
     def components(self):
-        """(directions [k, D], factors [k]) if the principal components of scaled rows enter the network, or None."""
+        """(directions [k, D], factors [k], offsets [k]) if components of scaled rows enter the network, or None."""
         directions = dataset(self.h5, "scaling/components", 2)
         factors = dataset(self.h5, "scaling/component_scale", 1)
-        return None if directions is None or factors is None else (directions[:].astype(np.float64), factors[:])
+        offsets = dataset(self.h5, "scaling/component_offset", 1)
+        if directions is None or factors is None:
+            return None
+        return directions[:].astype(np.float64), factors[:], 0 if offsets is None else offsets[:].astype(np.float64)
 
     def map(self):
         """(mean [L], components [k, L], their shares of the variance [k]) of the embedding of all rows, or None."""
@@ -295,13 +348,22 @@ class Run:
         return mean[:], components[:].astype(np.float64), variance[:] / total
 
     def scaled(self, x):
-        """Rows as they enter the network: within the bounds of input.clip, shifted, scaled, as principal components."""
+        """Rows as they enter the network: within the bounds of input.clip, shifted, scaled, as components, divided by
+        their norm."""
         shift, scale = self.scaling()
         bounds = [dataset(self.h5, "scaling/clip_" + name, 1) for name in ("lo", "hi")]
         if all(part is not None and part.shape == shift.shape for part in bounds):
             x = np.clip(x, bounds[0][:], bounds[1][:])
         found = self.components()
-        return (x - shift) * scale if found is None else (x - shift) * scale @ found[0].T * found[1]
+        x = (x - shift) * scale
+        if found is not None:
+            x = x @ found[0].T * found[1] - found[2]
+        length = {"l2": lambda a: np.sqrt((a * a).sum(axis=-1)), "l1": lambda a: np.abs(a).sum(axis=-1),
+                  "max": lambda a: np.abs(a).max(axis=-1)}.get(self.attr("row_norm", "none"))
+        if length is None:
+            return x
+        norm = length(x)[..., None]
+        return x / np.where(norm > 0, norm, 1)
 
     def input_width(self):
         """Columns of the rows that enter the network; 0 if nothing is known of the scaling."""
@@ -309,12 +371,17 @@ class Run:
         return len(found[1]) if found is not None else len(scaling[0]) if scaling is not None else 0
 
     def unscaled(self, x):
-        """Rows in the data's own units, from rows as they enter the network."""
+        """Rows in the data's own units, from rows as they enter the network; with input.norm of some other length."""
         shift, scale = self.scaling()
         found = self.components()
         if found is not None:
-            x = x / np.where(found[1] != 0, found[1], np.inf) @ found[0]
+            x = (x + found[2]) / np.where(found[1] != 0, found[1], np.inf) @ found[0]
         return x / np.where(scale != 0, scale, np.inf) + shift
+
+    def can_unscale(self):
+        """Whether unscaled() means anything: not after a random projection."""
+        components = dataset(self.h5, "scaling/components", 2)
+        return components is None or as_text(components.attrs.get("reduce", "")) != "random"
 
     def points(self, rows):
         """What the clusters were formed on: the embedding; without one, the scaled rows of the data file; or None."""
@@ -322,6 +389,8 @@ class Run:
             return take_rows(self.embedding, rows).astype(np.float64)
         scaling = self.scaling()
         if self.data is None or scaling is None or self.data.X.shape[1] != len(scaling[0]):
+            return None
+        if len(rows) * self.data.X.shape[1] > VALUES_MAX:
             return None
         return self.scaled(take_rows(self.data.X, rows))
 

@@ -145,6 +145,14 @@ figcaption { margin-top: .6rem; color: var(--muted); font-size: .88rem; line-hei
 .card header p { margin: 0; }
 .card .label { margin: .5rem 0 .15rem; color: var(--muted); font-size: .8rem; }
 .card img { display: block; width: 100%; height: auto; image-rendering: pixelated; margin-top: 2px; }
+.card .none { color: var(--muted); }
+.terms { list-style: none; margin: .3rem 0 .6rem; padding: 0; columns: 2; column-gap: .9rem; font-size: .93rem; }
+.terms li { break-inside: avoid; margin: 0 0 2px; padding: 0 .35rem; overflow-wrap: anywhere; min-height: 1.5em;
+  background: linear-gradient(to right, var(--fill) var(--s), transparent 0) no-repeat left bottom / 100% 3px; }
+.documents { list-style: none; margin: 0; padding: 0; font-size: .88rem; line-height: 1.45; }
+.documents li { margin: 0 0 .35rem; overflow-wrap: anywhere; }
+.documents b { font-weight: 600; }
+.documents q { color: var(--muted); quotes: none; }
 .scroll { overflow: auto; max-height: 34rem; margin: 1rem 0; }
 .grid > figure:only-child { max-width: 36rem; }
 table { border-collapse: collapse; width: 100%; font-size: .93rem; }
@@ -170,6 +178,6 @@ footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--rule);
   th, td { padding: .3rem .45rem; } figure { padding: .7rem .6rem; } }
 @media print { :root { --page: #fff; } body { max-width: none; padding: 0; font-size: 10pt; } nav { display: none; }
   section { margin-top: 1.4rem; } h2 { break-after: avoid; } .scroll { overflow: visible; max-height: none; }
-  .bar, .tiles div, figure { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
+  .bar, .terms li, .tiles div, figure { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
   .grid { grid-template-columns: 1fr 1fr; } .cards { grid-template-columns: 1fr 1fr; } }
 """

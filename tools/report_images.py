@@ -56,7 +56,7 @@ class Sheets:
         centre = self.run.h5["cluster_centers"][k:k + 1]
         if self.network.can_decode() and centre.shape[1] == len(self.network.decoder[0][0]):
             rows = self.network.decode(centre)
-        elif centre.shape[1] == self.run.input_width():
+        elif centre.shape[1] == self.run.input_width() and self.run.can_unscale():
             rows = self.run.unscaled(centre)
         else:
             return ""

@@ -108,7 +108,7 @@ class Network:
 
     def can_decode(self):
         """Is there a decoder?"""
-        return bool(self.decoder) and self.scaling is not None
+        return bool(self.decoder) and self.scaling is not None and self.run.can_unscale()
 
     def decode(self, z):
         """Rows in the data's own units, from latent rows."""

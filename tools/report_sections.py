@@ -45,7 +45,8 @@ def main_numbers(run):
     """Tiles."""
     scores = run.metrics()
     pairs = [(text, optional(scores[key])) for key, text in
-             (("acc", "accuracy"), ("nmi", "NMI (geometric)"), ("ari", "adjusted Rand")) if key in scores]
+             (("acc", "accuracy"), ("nmi", "NMI (geometric)"), ("ari", "adjusted Rand"), ("purity", "purity"),
+              ("f_measure", "F-measure")) if key in scores]
     pairs += [("rows", number(run.N)), ("clusters", number(run.K))]
     if "inertia" in run.h5.attrs:
         pairs.append(("inertia", "%.6g" % float(run.h5.attrs["inertia"])))
@@ -187,7 +188,8 @@ def confusion(run):
     text = "The labels were used for this comparison only, never for training. Scores: " + ", ".join(
         "%s %s" % (name, optional(scores[key], "%.4f")) for key, name in
         (("acc", "accuracy"), ("nmi", "NMI (geometric)"), ("nmi_arithmetic", "NMI (arithmetic)"),
-         ("ari", "adjusted Rand index")) if key in scores) + "."
+         ("ari", "adjusted Rand index"), ("purity", "purity"), ("f_measure", "F-measure by classes"),
+         ("f_pairs", "F-measure by pairs")) if key in scores) + "."
     return page.section("confusion", "Clusters and true classes", page.paragraph(text), page.figure(
         picture, caption, shape="wide"))
 

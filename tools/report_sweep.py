@@ -10,7 +10,8 @@ from report_html import number, optional
 COLUMNS = (("inertia", "inertia", "%.6g"), ("silhouette", "silhouette", "%.4f"), ("stability", "stability", "%.3f"),
            ("stability_deviation", "its deviation", "%.3f"), ("bic", "BIC", "%.6g"),
            ("calinski_harabasz", "Calinski-Harabasz", "%.5g"), ("empty", "empty clusters", "%.0f"),
-           ("acc", "accuracy", "%.3f"), ("nmi", "NMI", "%.3f"), ("ari", "adjusted Rand", "%.3f"))
+           ("acc", "accuracy", "%.3f"), ("nmi", "NMI", "%.3f"), ("ari", "adjusted Rand", "%.3f"),
+           ("purity", "purity", "%.3f"), ("f_measure", "F-measure", "%.3f"), ("f_pairs", "F of pairs", "%.3f"))
 
 
 def table_of(run):

@@ -25,6 +25,8 @@ build inc:oneapi/dnnl/dnnl.h      libdnnl-dev             oneDNN, the network's 
 build pc:openblas                 libopenblas-openmp-dev  OpenBLAS
 build so:$SCALAPACK                libscalapack-openmpi-dev ScaLAPACK
 build inc:yaml.h                  libyaml-dev             decks
+build inc:jansson.h               libjansson-dev          documents in JSON
+build inc:unicase.h               libunistring-dev        words of documents
 build inc:zlib.h                  zlib1g-dev              .gz input
 build inc:lzma.h                  liblzma-dev             .xz input
 build inc:zstd.h                  libzstd-dev             .zst input

@@ -21,9 +21,9 @@ import sys
 from pathlib import Path
 
 # Columns of the table: key in the summary's result, format; the scores are there only if the data have labels.
-COLUMNS = {"stop_reason": "%s", "iter": "%d", "acc": "%.3f", "nmi": "%.3f", "ari": "%.3f", "inertia": "%.5g",
-           "clusters": "%d", "empty": "%d", "wall_s": "%.1f"}
-AVERAGED = ("iter", "acc", "nmi", "ari", "inertia", "wall_s")
+COLUMNS = {"stop_reason": "%s", "iter": "%d", "acc": "%.3f", "nmi": "%.3f", "ari": "%.3f", "purity": "%.3f",
+           "f_measure": "%.3f", "inertia": "%.5g", "clusters": "%d", "empty": "%d", "wall_s": "%.1f"}
+AVERAGED = ("iter", "acc", "nmi", "ari", "purity", "f_measure", "inertia", "wall_s")
 
 
 class SweepError(Exception):

@@ -51,21 +51,27 @@ typedef struct {
  * and distances in double elsewhere. Sums, counts and inertia are in double. So accuracy suffers neither from outlying
  * rows nor from the unit of measure, as long as float can hold the values.
  *
+ * Sparse rows (rows->csr, if dc_csr_pays) take time in proportion to their values: scores are sparse products, and sums
+ * are formed column by column. From the same centres an iteration gives the same labels, sums and centres as for the
+ * dense rows; only the distances while seeding, and inertias, may be rounded differently.
+ *
  * Memory of a rank: n_init*n floats while seeding; two tiles of 256 rows and their scores per thread; about (threads +
- * log2(blocks)) copies of the sums, which are K*(d+1) doubles per restart. A pass handles as many restarts as fit into
- * 32 MiB of sums (at least one), so an iteration with K*(d+1)*n_init beyond 4M takes several passes. Errors:
- * DC_ERR_DATA if K > N; DC_ERR_MEMORY. `out` needs no initial value and is empty after an error. */
+ * log2(blocks)) copies of the sums, which are K*(d+1) doubles per restart; with sparse rows instead 17 rows and the
+ * scores per thread, the values once more, the labels of the restarts of a pass, and one copy of the sums. A pass
+ * handles as many restarts as fit into 32 MiB of sums (at least one), so an iteration with K*(d+1)*n_init beyond 4M
+ * takes several passes. Errors: DC_ERR_DATA if K > N; DC_ERR_MEMORY. `out` needs no initial value and is empty after an
+ * error. */
 DC_CHECKED dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg, dc_kmeans_result *out);
 void dc_kmeans_result_release(dc_kmeans_result *r);
-/* Memory that dc_kmeans() needs for rows of d values, measured in a rehearsal (mem.h). Collective. Errors:
- * DC_ERR_MEMORY. */
+/* Memory that dc_kmeans() needs for rows of d values, measured in a rehearsal (mem.h). csr: what is known of the rows
+ * before they are read, if they are sparse, else NULL. Collective. Errors: DC_ERR_MEMORY. */
 typedef struct {
     double bytes;        /* peak on this rank, result included */
     double result_bytes; /* the result alone */
     double saved_bytes;  /* size in a checkpoint */
 } dc_kmeans_needs;
-DC_CHECKED dc_status dc_kmeans_needs_of(dc_comm *comm, const dc_part *part, int64_t d, const dc_kmeans_config *cfg,
-                                        dc_kmeans_needs *out);
+DC_CHECKED dc_status dc_kmeans_needs_of(dc_comm *comm, const dc_part *part, int64_t d, const struct dc_csr *csr,
+                                        const dc_kmeans_config *cfg, dc_kmeans_needs *out);
 
 /* label[n]: the nearest of the centres M [K x d] to each row of X [n x d], distances summed from the differences in
  * double, ties to the lowest centre. This defines a label here, in dc_kmeans and in the soft assignment. Local;

@@ -20,6 +20,7 @@ typedef enum { DC_PIN_AUTO, DC_PIN_OFF } dc_pin;
 typedef enum { DC_RESUME_AUTO, DC_RESUME_NEVER, DC_RESUME_MUST } dc_resume_mode;
 typedef enum { DC_Q_TOP1, DC_Q_FULL } dc_q_output;
 typedef enum { DC_ROWS_NONE, DC_ROWS_FULL } dc_rows_output;
+typedef enum { DC_TOPICS_AUTO, DC_TOPICS_ON, DC_TOPICS_OFF } dc_topics_output;
 
 /* Struct path = deck key: cfg.cluster.max_iter is cluster.max_iter; optimizer keys lie in .opt (cluster.lr is
  * cfg.cluster.opt.lr). Plain data: may be copied and compared byte by byte. Enums are stored as int. */
@@ -34,13 +35,21 @@ typedef struct {
     struct {
         char data[DC_PATH_MAX];
         int scale;          /* dc_scale_kind */
+        int reduce;         /* dc_reduce_kind */
+        int norm;           /* dc_row_norm */
         int64_t components; /* 0: as many as hold the share `variance` */
         double variance;
         bool whiten;
         int64_t rows; /* 0: all */
         char label_dataset[DC_PATH_MAX];
+        char matrix[DC_PATH_MAX];
         dc_int_list image_shape;
+        double library_size; /* 0: none; DC_LIBRARY_MEDIAN */
+        bool log1p;
+        int64_t variable_columns; /* 0: all */
+        int variable_flavor;      /* dc_variable_flavor */
         dc_clip clip;
+        double clip_scaled; /* 0: none */
     } input;
     struct {
         char encoder[DC_NET_TEXT_MAX], decoder[DC_NET_TEXT_MAX];
@@ -95,6 +104,8 @@ typedef struct {
         int rows;             /* dc_rows_output */
         int64_t examples;     /* m of /clusters/nearest and /clusters/border */
         double outlier_below; /* confidence */
+        int topics;           /* dc_topics_output */
+        int64_t top_terms, documents;
     } output;
     struct {
         bool save;

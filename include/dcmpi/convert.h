@@ -20,7 +20,9 @@
 #ifndef DCMPI_CONVERT_H
 #define DCMPI_CONVERT_H
 
-#include "dcmpi/base.h"
+#include "dcmpi/terms.h"
+
+typedef struct dc_comm dc_comm;
 
 /* How a text table is read. Options that are NULL or 0 are decided by the rules in convert/layout.h. A column is
  * "first", "last", "none", a number from 0, or a name from line 1 (in double quotes if it could be mistaken for one of
@@ -28,6 +30,7 @@
 typedef enum { DC_HEADER_AUTO, DC_HEADER_YES, DC_HEADER_NO } dc_header;
 typedef struct {
     const char *label_column, *id_column;
+    const char *text_column;  /* holds documents (dc_convert_text()); NULL: no column does */
     const char *drop_columns; /* separated by commas; put names that contain commas in double quotes */
     dc_header header;
     char separator; /* ' ': runs of blanks and tabs */
@@ -42,6 +45,9 @@ typedef struct {
     dc_missing_action action;
     double value;
 } dc_missing_options;
+
+/* Whether the smallest index of svmlight is 0 or 1; AUTO: 0 if any index is 0. */
+typedef enum { DC_INDEX_AUTO, DC_INDEX_ZERO, DC_INDEX_ONE } dc_index_base;
 
 /* Whether the inputs hold features in rows; AUTO: as the format says. */
 typedef enum { DC_TRANSPOSE_AUTO, DC_TRANSPOSE_YES, DC_TRANSPOSE_NO } dc_transpose_choice;
@@ -65,14 +71,18 @@ typedef struct {
     dc_table_options table; /* label_column "none" also ignores /y of an HDF5 input */
     dc_missing_options missing;
     dc_transpose_choice transpose;
+    dc_index_base index_base; /* svmlight */
+    int64_t n_features;       /* svmlight: number of columns, 0: what the largest index needs */
     const char *dataset; /* HDF5 inputs: path of the matrix, NULL: "/X" or the only dataset of 2 or more dimensions */
     const char *label_dataset; /* HDF5 inputs: column of labels (h5_column.h), NULL: /y beside /X */
     const char *id_dataset;    /* HDF5 inputs: names of the samples, NULL: by convention, "none": none */
     int n_image_dims;          /* 0: as the inputs say */
     int64_t image_shape[DC_CONVERT_IMAGE_DIMS]; /* height, width[, channels]; their product must be D */
     const char *output;
-    bool force;               /* replace whatever output exists */
-    const char *options;      /* what determines the content besides the inputs, as in recipe.h; NULL: nothing */
+    bool force;                      /* replace whatever output exists */
+    const dc_vectorizer *vectorizer; /* how documents become rows; used by dc_convert_text() only */
+    const char *vocabulary; /* documents: file with the vocabulary and the options to use, NULL: found in the inputs */
+    const char *options;    /* what determines the content besides the inputs, as in recipe.h; NULL: nothing */
     uint64_t max_input_bytes; /* refuse inputs that expand beyond this; 0: no limit */
 } dc_convert_config;
 
@@ -85,6 +95,8 @@ typedef struct {
     int64_t unlabelled; /* rows whose label means "no label": -1 in /y */
     double min, max, mean;
     uint64_t checksum;
+    bool sparse; /* the output is a sparse data file (h5_sparse.h); checksum is that of /X there */
+    int64_t nnz; /* sparse: stored values */
 } dc_convert_result;
 
 /* Writes cfg->output under a lock (claim.h), first as "<output>.part", which is removed after any error. An existing
@@ -94,5 +106,16 @@ typedef struct {
  * and column) and cause; DC_ERR_IO (output, disk); DC_ERR_USAGE; DC_ERR_BUSY (another process writes this output);
  * DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_convert(const dc_convert_config *cfg, dc_convert_result *result);
+/* The same for documents: table.text_column is the column of texts, a key of JSON lines, "line" (each line is a
+ * document) or "file" (each file is one). Makes a sparse data file (h5_sparse.h) of float32 with columns df and idf in
+ * /var, and the root attribute `vectorizer`: lines of key=value with the options, and the columns of the inputs.
+ * Collective; without MPI comm is NULL. The ranks share the inputs; the file has the same bytes for any number of
+ * ranks. Memory of a rank does not grow with the inputs: at most about 0.9 GiB, and about 4 times the longest document.
+ * Errors as above, the same on all ranks; DC_ERR_MEMORY also for a vocabulary that is too large. */
+DC_CHECKED dc_status dc_convert_text(dc_comm *comm, const dc_convert_config *cfg, dc_convert_result *result);
+
+/* The columns of the documents from which a vocabulary was made, and how: the value of `key` in the attribute
+ * `vectorizer` of a data file or result, in out[cap]; "" if there is none. Serial. Errors: DC_ERR_IO, DC_ERR_FORMAT. */
+DC_CHECKED dc_status dc_vectorizer_key(const char *path, const char *key, char *out, size_t cap);
 
 #endif

@@ -62,6 +62,7 @@ DC_CHECKED dc_status dc_h5_image_open(dc_h5 **out, const char *name, int fd, siz
 /* Offset in the file of a dataset that is stored contiguously; 0 if it has no bytes. Errors: DC_ERR_FORMAT. */
 DC_CHECKED dc_status dc_h5_place(dc_h5 *h5, const char *name, int64_t *offset);
 bool dc_h5_exists(dc_h5 *h5, const char *name); /* dataset or group reached through hard links only */
+bool dc_h5_is_group(dc_h5 *h5, const char *name);
 DC_CHECKED dc_status dc_h5_dataset_info(dc_h5 *h5, const char *name, dc_h5_info *info);
 /* *width = elements of a row, the product of all dimensions but the first; both *width and the bytes of a row fit 63
  * bits. Errors: DC_ERR_FORMAT (a row too large, which HDF5 allows only if some dimension is 0). path and name are for
@@ -78,6 +79,9 @@ DC_CHECKED dc_status dc_h5_create_dataset(dc_h5 *h5, const char *name, dc_h5_typ
 DC_CHECKED dc_status dc_h5_create_group(dc_h5 *h5, const char *name);
 /* Creates a dataset of N UTF-8 strings of `bytes` bytes, padded with zeros: type DC_H5_TEXT, one dimension. */
 DC_CHECKED dc_status dc_h5_create_text(dc_h5 *h5, const char *name, size_t bytes, dc_gidx N);
+/* Creates and writes a small table [rows x columns] of such strings; bytes >= 1. */
+DC_CHECKED dc_status dc_h5_put_table(dc_h5 *h5, const char *name, size_t bytes, dc_gidx rows, dc_gidx columns,
+                                     const char *in);
 /* Creates and writes a whole small dataset in one call. */
 DC_CHECKED dc_status dc_h5_put(dc_h5 *h5, const char *name, dc_h5_type type, int n_dims, const dc_gidx *dims,
                                const void *in);
@@ -101,6 +105,9 @@ DC_CHECKED dc_status dc_h5_get_names(dc_h5 *h5, const char *name, int64_t n, cha
 DC_CHECKED dc_status dc_h5_put_attr_str(dc_h5 *h5, const char *object, const char *attr, const char *value);
 DC_CHECKED dc_status dc_h5_put_attr_i64(dc_h5 *h5, const char *object, const char *attr, const int64_t *v, size_t n);
 DC_CHECKED dc_status dc_h5_put_attr_f64(dc_h5 *h5, const char *object, const char *attr, const double *v, size_t n);
+/* A list of n >= 0 texts. */
+DC_CHECKED dc_status dc_h5_put_attr_names(dc_h5 *h5, const char *object, const char *attr, const char *const *v,
+                                          size_t n);
 bool dc_h5_has_attr(dc_h5 *h5, const char *object, const char *attr);
 /* Numbers: reads at most cap numbers; *n (n may be NULL) gets how many the attribute has. Text of fixed or variable
  * length is cut to cap - 1 bytes. Errors: DC_ERR_FORMAT (missing, another type). */

@@ -45,17 +45,19 @@ enum { DC_OPEN_MIN = 1, DC_OPEN_MAX = 2, DC_POWER_OF_TWO = 4 };
 typedef struct {
     const char *name;
     dc_key_type type;
-    size_t offset;                /* into the struct that holds the values: dc_config, or the method's own struct */
-    const char *fallback;         /* the default, as written in a deck */
-    double min, max;              /* of numbers and list items */
-    unsigned range;               /* DC_OPEN_MIN ... */
-    const dc_key_choice *choices; /* DC_KEY_CHOICE, or words for values of DC_KEY_INT: ends with a NULL name */
-    const char *unit;             /* NULL: a plain number */
-    const char *when, *when_is;   /* used only if the value of key `when` of this section is, or contains as a word, one
-                                     of the words in when_is ("a b"); when_is "": only if that value is empty */
-    const char *also;             /* names in other programs, separated by blanks; for suggestions only */
-    const char *doc;              /* one to three sentences */
-    const char *source;           /* where the default comes from; NULL: our choice, explained in doc */
+    size_t offset;        /* into the struct that holds the values: dc_config, or the method's own struct */
+    const char *fallback; /* the default, as written in a deck */
+    double min, max;      /* of numbers and list items */
+    unsigned range;       /* DC_OPEN_MIN ... */
+    const dc_key_choice
+        *choices;     /* DC_KEY_CHOICE, or words for values of DC_KEY_INT and DC_KEY_FLOAT: ends with a NULL name */
+    const char *unit; /* NULL: a plain number */
+    const char *when, *when_is; /* used only if the value of key `when` of this section is, or contains as a word, one
+                                   of the words in when_is ("a b"); when_is "": only if that value is empty */
+    const char *or_when, *or_when_is; /* used also under this second condition */
+    const char *also;                 /* names in other programs, separated by blanks; for suggestions only */
+    const char *doc;                  /* one to three sentences */
+    const char *source;               /* where the default comes from; NULL: our choice, explained in doc */
     const char *section;
     unsigned verbs;    /* verbs that use it, as bits defined in config/ */
     const char *trait; /* NULL: all methods use it; otherwise only those with this trait. Matters only in `fit` */

@@ -29,6 +29,10 @@ dc_isa dc_la_isa_of(const char *name);
 void dc_gemm(dc_trans ta, dc_trans tb, int64_t m, int64_t n, int64_t k, float alpha, const float *A, int64_t lda,
              const float *B, int64_t ldb, float beta, float *C, int64_t ldc);
 
+/* C[m x n] = op(A)[m x k] * op(B)[k x n] in double, by CBLAS in the calling thread alone. */
+void dc_gemm_f64(dc_trans ta, dc_trans tb, int64_t m, int64_t n, int64_t k, const double *A, int64_t lda,
+                 const double *B, int64_t ldb, double *C, int64_t ldc);
+
 /* B[columns x rows] = A[rows x columns]^T, both contiguous; threaded. */
 void dc_transpose(int64_t rows, int64_t columns, const float *A, float *B);
 
@@ -61,6 +65,27 @@ double dc_eigh_bytes(int64_t n);
 /* The sign rule for vectors of which only the direction is known: changes the sign of x[n] if that makes the component
  * of largest magnitude, the first among equals, positive. */
 void dc_orient(int64_t n, double *x);
+
+/* ---- Orthogonal bases, singular values; by LAPACK in one thread, like dc_eigh() -----------------------------------
+ */
+
+/* Columns of A[m x n], row-major, m >= n, become an orthonormal basis of a space that contains their span, by
+ * Householder reflections of tiles of rows, and of what these leave: also if they depend on each other. Threaded; the
+ * bits do not depend on the number of threads. Call it outside parallel regions. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_orthonormalize(int64_t m, int64_t n, double *A);
+/* Memory that it takes besides A. */
+double dc_orthonormalize_bytes(int64_t m, int64_t n);
+/* R[n x n]: the upper triangle of A = QR for A[m x n], row-major, m >= 0, which is overwritten; rows that A has too few
+ * of are zeros. R may be A if there is room for n rows. work[dc_qr_work(n)]. In the calling thread alone. */
+void dc_triangle(int64_t m, int64_t n, double *A, double *R, double *work);
+/* Doubles of workspace. */
+int64_t dc_qr_work(int64_t n);
+/* Singular values s[n], descending, of A[n x n], row-major, which is overwritten: row i becomes the right singular
+ * vector of s[i]. Call it outside parallel regions. Errors: DC_ERR_USAGE (n > DC_EIGH_MAX / 2), DC_ERR_NUMERIC (A is
+ * not finite, no convergence), DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_right_singular(int64_t n, double *A, double *s);
+/* Memory that dc_right_singular() takes besides A and s. */
+double dc_right_singular_bytes(int64_t n);
 
 /* Everything that determines the bits of products: "oneDNN 2.6.3 (avx512_core)" or "OpenBLAS 0.3.21 (SkylakeX)". */
 void dc_la_describe_gemm(char *out, size_t cap);

@@ -54,6 +54,11 @@ typedef struct {
     double nmi; /* I / sqrt(H_k H_c); 1 for one cluster and one class; 0 if only K or only C is 1 */
     double nmi_arithmetic; /* 2 I / (H_k + H_c), the same special cases */
     double ari;            /* Hubert and Arabie 1985; identical trivial partitions (one set, or all singletons): 1 */
+    double purity;         /* share of the rows that are of the largest class of their cluster */
+    double f_measure;      /* by classes: mean over the classes, weighted by their rows, of the largest F of a cluster,
+                              2 n_ck / (n_c + n_k) (Larsen and Aone 1999) */
+    double f_pairs; /* by pairs of rows: F1 of "in one cluster" as a prediction of "in one class"; 1 without pairs
+                       of either kind */
 } dc_scores;
 /* A matching is given up after looking at this many cells, which takes minutes. */
 #define DC_SCORES_WORK_MAX (INT64_C(1) << 34)

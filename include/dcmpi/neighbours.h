@@ -11,7 +11,7 @@ typedef struct {
     dc_gidx *column; /* [start[n]] global numbers */
     double *square;  /* [start[n]] squared distance, or 1 - cos */
     uint8_t *both;   /* [start[n]] 1: each of the two rows is among the nearest of the other */
-} dc_csr;
+} dc_edges;
 
 /* Edge i-j of DIRECTED: j is among the k nearest of i. UNION: also if i is among those of j. MUTUAL: only if both hold;
  * rows without any edge are then common. */
@@ -20,8 +20,8 @@ typedef enum { DC_SYMMETRY_DIRECTED, DC_SYMMETRY_UNION, DC_SYMMETRY_MUTUAL } dc_
 typedef struct {
     const dc_part *part; /* borrowed */
     dc_symmetry symmetry;
-    dc_csr out;       /* row i: the edges from i */
-    dc_csr in;        /* the transpose, row j: the edges to j; the same arrays as `out` unless DIRECTED */
+    dc_edges out;     /* row i: the edges from i */
+    dc_edges in;      /* the transpose, row j: the edges to j; the same arrays as `out` unless DIRECTED */
     int64_t edges;    /* entries of `out` on all ranks: an edge of UNION or MUTUAL counts twice */
     int64_t isolated; /* rows, on all ranks, without any edge to or from them */
 } dc_neighbours;
@@ -55,7 +55,8 @@ typedef struct dc_halo dc_halo;
 DC_CHECKED dc_status dc_halo_create(dc_comm *comm, const dc_part *part, const dc_gidx *row, int64_t m, dc_halo **out);
 /* The plan for the columns of `g` that are rows of other ranks. place[entries of g]: where the value of each entry's
  * column lies: p < n is local row p, else number p - n of the fetched ones. Collective. Errors: DC_ERR_MEMORY. */
-DC_CHECKED dc_status dc_halo_of_csr(dc_comm *comm, const dc_part *part, const dc_csr *g, int64_t *place, dc_halo **out);
+DC_CHECKED dc_status dc_halo_of_csr(dc_comm *comm, const dc_part *part, const dc_edges *g, int64_t *place,
+                                    dc_halo **out);
 void dc_halo_destroy(dc_halo **h);
 /* Number of rows that are fetched: m of dc_halo_create(). */
 int64_t dc_halo_rows(const dc_halo *h);

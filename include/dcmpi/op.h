@@ -17,6 +17,7 @@
 #ifndef DCMPI_OP_H
 #define DCMPI_OP_H
 
+#include "dcmpi/csr.h"
 #include "dcmpi/graph.h"
 
 typedef enum { DC_REACH_ROW, DC_REACH_SUM, DC_REACH_ALL } dc_reach;
@@ -95,6 +96,7 @@ typedef struct {
     const dc_node *node;
     const dc_tile *tile;
     const float *in[DC_NODE_INPUTS];
+    dc_csr csr;                 /* ptr not NULL: the rows of the batch are sparse; in[] of that operand is then NULL */
     float *out;                 /* [n x width] */
     float *aux;                 /* [n x aux floats] what forward keeps for backward */
     float *dout;                /* gradient with respect to out; backward_all may overwrite it */
@@ -124,7 +126,8 @@ struct dc_op {
      * computes the gradient of the tile's rows from that of the value. */
     void (*add)(const dc_call *c, double *sum);
     double (*share)(const dc_tile *tile);
-    bool keyed; /* its value depends on the row number */
+    unsigned sparse; /* operands that may be the batch as sparse rows, which have a row for each row of the call */
+    bool keyed;      /* its value depends on the row number */
     /* Operands that always count as constants, bit k for operand k. */
     unsigned constant;
     unsigned gathers; /* reach ALL: row operands that it reads for all rows of the batch */
@@ -159,6 +162,14 @@ static inline const dc_node *dc_node_in(const dc_graph *g, const dc_node *x, int
 static inline int64_t dc_in_width(const dc_call *c, int k)
 {
     return dc_node_in(c->graph, c->node, k)->shape.width;
+}
+
+/* Row i of operand k, which may be the sparse batch: then it is filled up in the call's lane, until the next call. */
+static inline const float *dc_in_row(const dc_call *c, int k, int64_t i)
+{
+    if (c->in[k]) return c->in[k] + i * dc_in_width(c, k);
+    dc_csr_rows(&c->csr, i, 1, c->lane);
+    return c->lane;
 }
 
 /* Whether the gradient with respect to operand k is part of a product. */

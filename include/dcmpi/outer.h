@@ -13,6 +13,9 @@
  * Products of patches (window.h) are always formed by the tree, each over the rows that the shard has in the step: to
  * gather the patches of a batch would move many times their gradient.
  *
+ * Products with a sparse A run over its values alone: with "gather" the sparse rows of the batch go to all ranks
+ * instead of columns of A, with "tree" a shard adds to those rows of the product that its values touch.
+ *
  * Strict gives the same bits for every number of ranks and threads. Both strict ways, including the allgather of the
  * updated values (dc_outer_share), need less traffic than an allreduce. With every way, the small vectors are summed
  * over the shards in canonical order (sum.h).
@@ -22,6 +25,7 @@
 #ifndef DCMPI_OUTER_H
 #define DCMPI_OUTER_H
 
+#include "dcmpi/csr.h"
 #include "dcmpi/part.h"
 #include "dcmpi/window.h"
 
@@ -83,6 +87,10 @@ typedef struct {
     /* Not NULL: a row of A is an image and one of D has d values for each place of this window; the product is that of
      * all patches with these values. All pairs of an item or none; no rule for gaps. Borrowed. */
     const dc_window *window;
+    /* Not NULL: A is sparse, its rows are those at the places [0, used), and those in gaps have no values; `A` is NULL.
+     * csr->n and the arrays may change from step to step, D, longest and total may not. All pairs of an item or none,
+     * and the same for all items. Borrowed. */
+    const dc_csr *csr;
 } dc_outer_pair;
 
 /* grad[at ..) [a x d] = the sum of all pairs; with `bias`, the column sums [d] of D follow, summed over the pairs that

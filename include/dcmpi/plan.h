@@ -40,6 +40,7 @@ typedef struct {
     dc_node_plan node[DC_NODES_MAX];
     int n_levels;
     int batch;      /* node of the batch, -1 if there is none */
+    bool sparse;    /* the batch stays sparse: every operation that reads it can do without its zeros */
     int n_products; /* entries of product[]: tensors in the order of their first use */
     dc_plan_product product[DC_PLAN_PRODUCTS];
     size_t row_floats;    /* floats per row of all row buffers */
@@ -58,10 +59,13 @@ typedef struct {
     double flops; /* per row of a step: forward, backward and products */
 } dc_plan;
 
-/* Plans training: the nodes that a loss, a move or a put depends on, with their gradients. */
-void dc_plan_training(const dc_graph *g, dc_plan *plan);
+/* Plans training: the nodes that a loss, a move or a put depends on, with their gradients. values: how many values a
+ * row of the batch has on average, if the rows are sparse; 0: they are dense. A sparse batch is filled up for all of a
+ * step if something reads it that needs the zeros (noise on the input, a convolution), or if the weights of its layer
+ * are used by another one (tied). */
+void dc_plan_training(const dc_graph *g, double values, dc_plan *plan);
 /* Plans inference: the nodes that an output depends on. */
-void dc_plan_inference(const dc_graph *g, dc_plan *plan);
+void dc_plan_inference(const dc_graph *g, double values, dc_plan *plan);
 
 /* Number of reductions over all ranks in the passes of a step, not counting the reduction of the products. */
 int dc_plan_reductions(const dc_plan *plan);

@@ -6,6 +6,7 @@
 #include "dcmpi/h5.h"
 #include "dcmpi/metrics.h"
 #include "dcmpi/neighbours.h"
+#include "dcmpi/topics.h"
 #include "dcmpi/train.h"
 
 /* ---- Timing over ranks ------------------------------------------------------------------------------------------- */
@@ -86,6 +87,15 @@ typedef struct {
     double *quantile;          /* [K x DC_STANDING_QUANTILES]; NaN of empty clusters */
 } dc_standing_result;
 
+/* Terms and documents of the clusters, for /topics. */
+typedef struct {
+    dc_topics topics;               /* owned; without documents or terms it has no such lists */
+    char *term;                     /* [K x terms x term_bytes] names, padded with zeros; rank 0, owned */
+    char *nearest_id, *furthest_id; /* [K x documents x id_bytes]; owned; NULL without ids */
+    size_t term_bytes, id_bytes;    /* at least 1 */
+    const char *words;              /* what the words are, for people */
+} dc_topics_result;
+
 enum { DC_RESULT_HISTORIES_MAX = DC_MAX_PAIRS + 2 };
 /* Everything that is written at the end. Pointers are borrowed; NULL or 0 where a verb has no such thing. */
 typedef struct {
@@ -108,6 +118,7 @@ typedef struct {
     const void *nearest_rows, *border_rows; /* [K x examples x D] stored type, or NULL */
     const dc_graph_result *graph;           /* or NULL */
     const dc_standing_result *standing;     /* or NULL */
+    const dc_topics_result *topics;         /* or NULL */
     const dc_principal *map;                /* of the embedding, or NULL */
     const dc_history *history[DC_RESULT_HISTORIES_MAX];
     int n_histories;
@@ -150,7 +161,7 @@ DC_CHECKED dc_status dc_result_rescore(const char *path, dc_result *r);
 typedef struct {
     bool converged;
     int64_t iterations, K, empty;
-    double delta, inertia, acc, nmi, ari, wall_s;
+    double delta, inertia, acc, nmi, ari, purity, f_measure, wall_s;
     int64_t unlabelled; /* rows without a label */
     bool names_itself;  /* run.h5 has a result_hash; version 0.1.0 made none */
     uint64_t result_hash;
@@ -185,6 +196,14 @@ void dc_json_str(dc_json *j, const char *key, const char *value);
 void dc_json_num(dc_json *j, const char *key, double value); /* null if not finite */
 void dc_json_int(dc_json *j, const char *key, int64_t value);
 void dc_json_bool(dc_json *j, const char *key, bool value);
+
+/* ---- Topics ----------------------------------------------------------------------------------------------------- */
+
+/* Serial: writes /topics. */
+DC_CHECKED dc_status dc_topics_write(dc_h5 *h5, const dc_topics_result *r);
+/* Serial: the member "topics" of summary.json, if the file has topics: of the first DC_TOPICS_SUMMARY_MAX clusters. */
+enum { DC_TOPICS_SUMMARY_MAX = 200 };
+DC_CHECKED dc_status dc_topics_summary(dc_h5 *h5, dc_json *j);
 
 /* ---- Sweep ------------------------------------------------------------------------------------------------------ */
 

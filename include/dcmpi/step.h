@@ -6,6 +6,7 @@
 #ifndef DCMPI_STEP_H
 #define DCMPI_STEP_H
 
+#include "dcmpi/csr.h"
 #include "dcmpi/data.h"
 #include "dcmpi/optim.h"
 #include "dcmpi/plan.h"
@@ -14,11 +15,15 @@
 
 typedef struct dc_comm dc_comm;
 
-/* Where the rows of a batch come from: `gather` writes out[n x width of the batch] for n local row numbers. */
+/* Where the rows of a batch come from: `gather` writes out[n x width of the batch] for n local row numbers. If csr is
+ * not NULL, it holds the same rows; where all that read the batch can do without the zeros (plan.h), and few values are
+ * not zero (dc_csr_pays), the batch stays sparse and gather is not called: the first layer and the gradient of its
+ * weights then take time, memory and traffic for the stored values alone. csr may change until the first step. */
 typedef struct {
     void (*gather)(const void *from, const int64_t *rows, int64_t n, float *out);
     const void *from;
     double flops; /* floating-point operations of gather per row */
+    const dc_csr *csr;
 } dc_row_source;
 
 typedef struct {
@@ -66,15 +71,22 @@ DC_CHECKED dc_status dc_step_keep_moments(dc_comm *comm, dc_step *s, int number,
 
 /* ---- Inference ---- */
 
-/* Computes the outputs of a graph for tiles of rows, one thread per tile. Every product has tile_rows rows. Errors:
- * DC_ERR_MEMORY; DC_ERR_USAGE (an output needs the whole batch or the row number). */
+/* Computes the outputs of a graph for tiles of rows, one thread per tile. Every product has tile_rows rows. csr: NULL,
+ * or the rows, all N of which over all ranks are sparse. Errors: DC_ERR_MEMORY; DC_ERR_USAGE (an output needs the whole
+ * batch or the row number). */
 typedef struct dc_infer dc_infer;
-DC_CHECKED dc_status dc_infer_create(dc_infer **out, const dc_graph *g, const float *value, int64_t tile_rows);
+DC_CHECKED dc_status dc_infer_create(dc_infer **out, const dc_graph *g, const float *value, int64_t tile_rows,
+                                     const dc_csr *csr, dc_gidx N);
 void dc_infer_destroy(dc_infer **infer);
 /* Number of threads that may run at a time. */
 int dc_infer_threads(const dc_infer *e);
+/* Whether the input stays sparse, as in a step: then each tile is given by dc_infer_rows(), else in dc_infer_batch().
+ */
+bool dc_infer_is_sparse(const dc_infer *e);
 /* The input buffer of `thread`, [tile_rows x width], which the caller fills. */
 float *dc_infer_batch(const dc_infer *e, int thread);
+/* The rows of the next run of `thread`: at most tile_rows; those missing are zero. Borrowed until the run ends. */
+void dc_infer_rows(const dc_infer *e, int thread, const dc_csr *rows);
 /* Computes the outputs of this thread, valid until its next run. */
 void dc_infer_run(const dc_infer *e, int thread);
 /* Index of the output with this name, or -1. */

@@ -56,7 +56,7 @@ DC_CHECKED dc_status dc_sweep_agreement(const int64_t *a, const int64_t *b, int6
 /* ---- A sweep ----------------------------------------------------------------------------------------------------- */
 
 enum { DC_SWEEP_MAX = 256 };
-/* Columns of the table. The last three need labels; only these may be DC_SWEEP_UNKNOWN. */
+/* Columns of the table. The last six need labels; only these may be DC_SWEEP_UNKNOWN. */
 typedef enum {
     DC_SWEEP_INERTIA,
     DC_SWEEP_SILHOUETTE,
@@ -70,6 +70,9 @@ typedef enum {
     DC_SWEEP_ACC,
     DC_SWEEP_NMI,
     DC_SWEEP_ARI,
+    DC_SWEEP_PURITY,
+    DC_SWEEP_F_MEASURE,
+    DC_SWEEP_F_PAIRS,
     DC_SWEEP_COLUMNS
 } dc_sweep_column;
 enum { DC_SWEEP_SCORES = DC_SWEEP_ACC };
@@ -103,7 +106,7 @@ typedef struct {
     bool by_bic;
     uint64_t seed;
     dc_state *state; /* of the run, or NULL; borrowed */
-    /* Scores of the labels label[n]: value[3] as in the table; known values only. NULL: there are no labels. */
+    /* Scores of the labels label[n]: value[6] as in the table; known values only. NULL: there are no labels. */
     dc_status (*score)(dc_comm *comm, void *ctx, const int32_t *label, int64_t K, double *value);
     void *score_ctx;
 } dc_sweep_config;

@@ -212,7 +212,7 @@ DC_CHECKED dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, 
 /* What a result file says about its model, equal on all ranks. Owned: the arrays. */
 typedef struct {
     bool has_method;   /* false: k-means on the scaled data, by the verb kmeans */
-    int64_t D;         /* width of the data */
+    int64_t D;         /* width of the data, after any transforms of counts */
     int64_t K, width;  /* clusters; width of their centres, which is the width of the embedding or of the scaled data */
     int shards;        /* shards of the run's partition */
     int64_t tile_rows; /* rows of its tiles */
@@ -222,15 +222,26 @@ typedef struct {
     char written_by[80]; /* version and commit of the program */
     double range[2];     /* minimum and maximum scaled value of the training data; infinite if not stored */
     char method[32];
-    bool has_clip;    /* values are clipped before scaling */
+    bool has_clip;       /* values are clipped before scaling */
+    dc_count_map counts; /* what is done to rows before that; its columns are an array */
+    bool chooses_columns;
     dc_slab slab;     /* the run's slab: set by the caller between reading header and arrays */
     const void *keys; /* values of the method's keys, if has_method; borrowed; set by the caller */
     int final;        /* as in dc_method_env; set by the caller */
     float *value;     /* [slab.n] */
     float *shift, *scale;
-    dc_pca pca;                /* k is known with the header; if it is 0, the columns enter the network */
+    dc_pca pca;      /* k is known with the header; if it is 0, the columns enter the network */
+    bool has_offset; /* pca.offset is in the file */
+    dc_row_norm norm;
     double *clip_lo, *clip_hi; /* NULL if the run did not clip */
+    int64_t sparse_values;     /* if the rows entered the network sparse: values that they store, and their number; */
+    dc_gidx sparse_rows;       /* both decide the bits */
 } dc_trained;
+/* Columns of the rows that the model takes. */
+static inline int64_t dc_trained_columns(const dc_trained *t)
+{
+    return t->counts.used ? t->counts.D : t->D;
+}
 /* Reads all but slab, keys and arrays. Serial. Errors: DC_ERR_FORMAT (not a result, incomplete, no model in it),
  * DC_ERR_IO. */
 DC_CHECKED dc_status dc_trained_header(const char *path, dc_trained *t);
@@ -246,7 +257,7 @@ void dc_trained_release(dc_trained *t);
  * piece holds as many whole tiles as fit. source: where the rows come from, for messages. Local. */
 typedef struct dc_predictor dc_predictor;
 DC_CHECKED dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_part *part, dc_dtype dtype,
-                                         int64_t capacity, const char *source);
+                                         bool sparse, int64_t capacity, const char *source);
 void dc_predictor_destroy(dc_predictor **p);
 /* From now on each piece also gets its rows' distances to their centres and, unless it is NULL, their cosines with
  * them: arrays [capacity], borrowed. */
@@ -261,12 +272,13 @@ typedef struct {
     dc_gidx row;   /* the first of them, global; INT64_MAX if there is none */
     int64_t column;
 } dc_strange_rows;
-/* Computes embedding Z [n x L], labels and confidence [n] of the piece's rows X [n x D], given in their stored type.
- * Z may be NULL if the network has no layers, confidence without a method. Adds to *strange. Local, threaded. On the
- * same type of CPU, a row gets the same bits as in the training run. Errors: DC_ERR_DATA (a scaled value that float
- * cannot hold), DC_ERR_NUMERIC (an embedding that is not finite); they name the row. */
-DC_CHECKED dc_status dc_predictor_run(dc_predictor *p, const void *X, float *Z, int32_t *label, float *confidence,
-                                      dc_strange_rows *strange);
+/* Computes embedding Z [n x L], labels and confidence [n] of the piece's rows X [n x columns], given in their stored
+ * type; or of sparse rows, if not NULL, which are transformed and clipped in place. Z may be NULL if the network has no
+ * layers, confidence without a method. Adds to *strange. Local, threaded. On the same type of CPU, a row gets the same
+ * bits as in the training run. Errors: DC_ERR_DATA (a scaled value that float cannot hold, a value that is not a
+ * count), DC_ERR_MEMORY, DC_ERR_NUMERIC (an embedding that is not finite); they name the row. */
+DC_CHECKED dc_status dc_predictor_run(dc_predictor *p, const void *X, const dc_csr *rows, float *Z, int32_t *label,
+                                      float *confidence, dc_strange_rows *strange);
 
 /* Finds the m members of each cluster with the highest confidence (nearest) and with the lowest (border): global row
  * numbers [K x m], -1 where a cluster has fewer members. Ties go to the lowest row. Collective. */

@@ -56,9 +56,10 @@ static dc_status check_array(void *ctx, const char *name, const dc_h5_info *info
     return st == DC_ERR_IO ? st : DC_OK;
 }
 
-static void probe_model(const char *path, const char *labels)
+static void probe_model(const char *path, const char *labels, const char *matrix)
 {
     (void)labels;
+    (void)matrix;
     dc_trained t;
     dc_config config;
     dc_h5 *h5 = NULL;
@@ -70,20 +71,21 @@ static void probe_model(const char *path, const char *labels)
     (void)!dc_h5_close(&h5);
 }
 
-static void probe_data(const char *path, const char *labels)
+static void probe_data(const char *path, const char *labels, const char *matrix)
 {
-    (void)!dc_dataset_probe(&(dc_data_request){.path = path, .labels = labels});
+    (void)!dc_dataset_probe(&(dc_data_request){.path = path, .labels = labels, .matrix = matrix});
 }
 
-static void probe_output(const char *path, const char *labels)
+static void probe_output(const char *path, const char *labels, const char *matrix)
 {
     char made[256], format[32];
     (void)labels;
+    (void)matrix;
     (void)!dc_recipe_format(path, format, sizeof format);
     (void)!dc_recipe_made(&(dc_recipe){.verb = "", .options = ""}, path, made, sizeof made);
 }
 
-static void (*const probes[])(const char *path, const char *labels) = {
+static void (*const probes[])(const char *path, const char *labels, const char *matrix) = {
     [DC_PROBE_DATA] = probe_data, [DC_PROBE_MODEL] = probe_model, [DC_PROBE_OUTPUT] = probe_output};
 
 bool dc_apart_enter(int argc, char **argv)
@@ -97,7 +99,7 @@ bool dc_apart_enter(int argc, char **argv)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dc_heartbeat_start(limit_s());
     if (probe < 0) return true;
-    if (argc == 3 && (size_t)probe < DC_COUNT_OF(probes)) probes[probe](argv[1], argv[2]);
+    if (argc == 4 && (size_t)probe < DC_COUNT_OF(probes)) probes[probe](argv[1], argv[2], argv[3]);
     dc_error_clear();
     dc_apart_leave(DC_OK);
     _exit(0); /* run no exit handlers: the library may have broken what they use */
@@ -293,12 +295,23 @@ dc_status dc_apart_run(const dc_verb *verb, const dc_cli *cli)
     return started || st != DC_OK ? st : verb->serial(cli->rest_argc, cli->rest_argv);
 }
 
-dc_status dc_apart_probe(dc_probe probe, const char *path, const char *labels, dc_status code)
+static dc_status run_probe(dc_probe probe, const char *path, const char *labels, const char *matrix, dc_status code)
 {
     bool started;
     int result = 0;
-    char program[] = "dcmpi", copy[DC_PATH_MAX], name[DC_PATH_MAX];
+    char program[] = "dcmpi", copy[DC_PATH_MAX], name[DC_PATH_MAX], rows[DC_PATH_MAX];
     if (snprintf(copy, sizeof copy, "%s", path) >= DC_PATH_MAX) return DC_OK; /* the reader refuses it */
     snprintf(name, sizeof name, "%s", labels ? labels : "");
-    return run_apart((char *[]){program, copy, name, NULL}, (int)probe, -1, path, code, &started, &result);
+    snprintf(rows, sizeof rows, "%s", matrix ? matrix : "");
+    return run_apart((char *[]){program, copy, name, rows, NULL}, (int)probe, -1, path, code, &started, &result);
+}
+
+dc_status dc_apart_probe(dc_probe probe, const char *path, dc_status code)
+{
+    return run_probe(probe, path, NULL, NULL, code);
+}
+
+dc_status dc_apart_probe_data(const char *path, const char *labels, const char *matrix)
+{
+    return run_probe(DC_PROBE_DATA, path, labels, matrix, DC_ERR_DATA);
 }

@@ -21,9 +21,10 @@ void dc_apart_leave(dc_status st);
 DC_CHECKED dc_status dc_apart_run(const dc_verb *verb, const dc_cli *cli);
 
 /* Tests in a separate process whether the library survives reading a data file's header, a model, or the kind and
- * recipe of an output; call it before a process of a job reads them. labels: label dataset of a data file, or NULL.
- * Other faults of the file are ignored: the reader will report them. Errors: `code`. */
+ * recipe of an output; call it before a process of a job reads them. labels, matrix: as in dc_data_request. Other
+ * faults of the file are ignored: the reader will report them. Errors: `code`, for data DC_ERR_DATA. */
 typedef enum { DC_PROBE_DATA, DC_PROBE_MODEL, DC_PROBE_OUTPUT } dc_probe;
-DC_CHECKED dc_status dc_apart_probe(dc_probe probe, const char *path, const char *labels, dc_status code);
+DC_CHECKED dc_status dc_apart_probe(dc_probe probe, const char *path, dc_status code);
+DC_CHECKED dc_status dc_apart_probe_data(const char *path, const char *labels, const char *matrix);
 
 #endif

@@ -26,6 +26,7 @@ typedef struct {
     const dc_job *job;
     const dc_config *cfg;
     bool has_method;     /* false for the verb kmeans */
+    dc_clip clip;        /* the deck's, or that of input.clip_scaled */
     dc_data_header head; /* its number of classes may be a guess */
     dc_dataset data;     /* without rows */
     dc_slab slab;
@@ -69,8 +70,8 @@ static void save(problem *p, double bytes)
 static void take_loading(problem *p)
 {
     const double bytes = dc_dataset_loading_bytes(&p->head, &p->data.part, p->job->binding.threads,
-                                                  (dc_scale_kind)p->cfg->input.scale, &p->cfg->input.clip);
-    take(p, "reading", (moment){.work = bytes, .root = dc_dataset_loading_root_bytes(&p->head)}, NULL);
+                                                  (dc_scale_kind)p->cfg->input.scale, &p->clip);
+    take(p, "reading", (moment){.work = bytes, .root = dc_dataset_loading_root_bytes(&p->head, &p->data.part)}, NULL);
 }
 
 static void take_init(problem *p)
@@ -150,6 +151,19 @@ static double take_standing(problem *p, double model, double rows)
     return held;
 }
 
+/* Terms and documents; returns what their lists take from then on. */
+static double take_topics(problem *p, double model, double rows)
+{
+    double held;
+    const bool embeds = p->slab.net.n_layers > 0;
+    const int64_t d = embeds ? p->slab.net.L : dc_header_width(&p->head);
+    const dc_tensor *t = dc_slab_find(&p->slab, "centers");
+    const bool means = !t || t->width != d;
+    const double bytes = dc_run_topics_bytes(p->cfg, &p->head, &p->data.part, d, means, p->job->binding.threads, &held);
+    if (bytes > 0) take(p, "topics", (moment){.model = model, .work = rows + bytes}, NULL);
+    return held;
+}
+
 /* Memory for a sweep over numbers of clusters: what is clustered, the largest clustering, the sample. Then, for the
  * number that is chosen, a copy of the network. */
 static void take_sweep(problem *p, const dc_cluster_needs *n)
@@ -195,6 +209,7 @@ static dc_status take_clustering(dc_comm *comm, problem *p)
     /* The trainer has released its memory; the parameters stay. */
     n.result_bytes += take_graph(p, model, n.result_bytes);
     n.result_bytes += take_standing(p, model, n.result_bytes);
+    n.result_bytes += take_topics(p, model, n.result_bytes);
     take(p, "result", (moment){.model = model, .work = n.result_bytes + example_bytes(p) + PIECE_BYTES}, NULL);
     take_scoring(p, model, n.result_bytes);
 out:
@@ -206,11 +221,12 @@ static dc_status take_raw_kmeans(dc_comm *comm, problem *p)
     dc_status st = DC_OK;
     dc_kmeans_needs n;
     const dc_kmeans_config c = dc_setup_kmeans(p->job);
-    DC_TRY(dc_kmeans_needs_of(comm, &p->data.part, dc_header_width(&p->head), &c, &n));
+    DC_TRY(dc_kmeans_needs_of(comm, &p->data.part, dc_header_width(&p->head), dc_dataset_csr(&p->data), &c, &n));
     take(p, "kmeans", (moment){.work = n.bytes, .root = SAVING_BYTES}, NULL);
     save(p, n.saved_bytes);
     n.result_bytes += take_graph(p, 0, n.result_bytes);
     n.result_bytes += take_standing(p, 0, n.result_bytes);
+    n.result_bytes += take_topics(p, 0, n.result_bytes);
     take_scoring(p, 0, n.result_bytes);
 out:
     return st;
@@ -227,11 +243,18 @@ static dc_status describe(const dc_comm *comm, problem *p, const dc_data_header 
 {
     dc_status st = DC_OK;
     p->head = *head;
+    p->clip = p->cfg->input.clip;
+    if (p->clip.kind == DC_CLIP_NONE && p->cfg->input.clip_scaled > 0)
+        p->clip = (dc_clip){DC_CLIP_RANGE, -INFINITY, INFINITY};
     if (!head->has_labels) p->head.C = 0;
     if (head->has_labels && head->C == 0) p->head.C = DC_MIN(head->N, CLASSES_UNKNOWN);
     p->data = (dc_dataset){.D = head->D, .dtype = head->dtype, .pca.k = head->components};
     DC_TRY(
         dc_part_init(&p->data.part, head->N, dc_int(p->cfg->parallel.shards), dc_comm_size(comm), dc_comm_rank(comm)));
+    if (head->sparse)
+        p->data.csr = (dc_csr){
+            .n = dc_part_rows(&p->data.part), .D = head->D, .longest = dc_header_most_nnz(head, 1), .total = head->nnz};
+    p->data.zeros_stay = dc_header_stays_sparse(head, (dc_scale_kind)p->cfg->input.scale, &p->clip);
     p->has_method = dc_cli_has_method(p->job->cli);
     if (p->has_method)
         DC_TRY(dc_deck_slab(p->cfg, dc_header_width(head), &p->slab));
@@ -269,7 +292,7 @@ dc_status dc_job_estimate(dc_comm *comm, const dc_job *job, const dc_data_header
     problem p = {.job = job, .cfg = cfg, .ranks_here = dc_comm_node_size(comm), .out = out};
     *out = (dc_estimate){.base_bytes = job->base_bytes};
     DC_TRY_ALL(comm, describe(comm, &p, head));
-    out->data_bytes = dc_dataset_bytes(head, &p.data.part, &cfg->input.clip);
+    out->data_bytes = dc_dataset_bytes(head, &p.data.part, &p.clip);
     take_loading(&p);
     if (!p.has_method) {
         DC_TRY(take_raw_kmeans(comm, &p));

@@ -33,7 +33,7 @@ static dc_status look_into_hdf5(const char *path, finding *found)
                 {"dcmpi-checkpoint", {CHECKPOINT, "a checkpoint of a run"}}};
     *found = (finding){OTHER_HDF5, "an HDF5 file"};
     char format[32] = "";
-    if (dc_apart_probe(DC_PROBE_OUTPUT, path, NULL, DC_ERR_FORMAT) == DC_OK)
+    if (dc_apart_probe(DC_PROBE_OUTPUT, path, DC_ERR_FORMAT) == DC_OK)
         DC_TRY(dc_recipe_format(path, format, sizeof format));
     dc_error_clear();
     for (size_t i = 0; i < DC_COUNT_OF(ours); i++)

@@ -19,8 +19,7 @@
 
 enum { HEAD_BYTES = 1 << 16 };
 
-/* sign: text that each of our files of this name begins with ('#': a digit) or, with `within`, has anywhere in its
- * head. */
+/* sign: text that each of our files of this name begins with ('#': a digit) or, with `within`, has anywhere. */
 typedef struct {
     const char *name;
     const char *sign, *other_sign; /* NULL: none */
@@ -124,17 +123,32 @@ static bool has_sign(const char *head, size_t n, const char *sign)
     return sign != NULL;
 }
 
+/* Whether the file has the sign anywhere: HDF5 moves attributes far from the beginning if one of them is long, such as
+ * the names of many columns. head: its first n bytes. */
+static bool has_sign_within(int fd, char head[HEAD_BYTES], ssize_t n, const char *sign)
+{
+    const size_t length = strlen(sign), overlap = length - 1;
+    for (off_t at = 0; n > 0; n = pread(fd, head, HEAD_BYTES, at)) {
+        if (memmem(head, (size_t)n, sign, length)) return true;
+        if (n < HEAD_BYTES) return false;
+        at += HEAD_BYTES - (off_t)overlap;
+    }
+    return false;
+}
+
 /* Whether a non-empty file has our sign; a file that ends in the middle of the sign counts as ours. */
 static bool is_ours(const char *path, const run_file *f)
 {
     static char head[HEAD_BYTES];
     const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     const ssize_t got = fd >= 0 ? read(fd, head, sizeof head) : -1;
+    bool ours = false;
+    if (got >= 0 && f->within)
+        ours = has_sign_within(fd, head, got, f->sign);
+    else if (got >= 0)
+        ours = has_sign(head, (size_t)got, f->sign) || has_sign(head, (size_t)got, f->other_sign);
     if (fd >= 0) close(fd);
-    if (got < 0) return false;
-    const size_t n = (size_t)got;
-    if (f->within) return memmem(head, n, f->sign, strlen(f->sign)) != NULL;
-    return has_sign(head, n, f->sign) || has_sign(head, n, f->other_sign);
+    return ours;
 }
 
 static dc_status refuse(const char *path, const char *what)

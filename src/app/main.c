@@ -39,7 +39,7 @@ static dc_status run_under_mpi(const dc_verb *verb, const dc_cli *cli, dc_status
     const char *core;
     (void)dc_la_blas_core_is_old(&core);
     dc_waiting_prepare(cli->argv, core);
-    if (verb && verb->can_stop) dc_signals_install();
+    if (verb && dc_verb_takes_signals(verb, cli)) dc_signals_install();
     DC_TRY(dc_comm_create(&comm));
     DC_TRY(dc_cores_share(comm));
     dc_threads_init();
@@ -68,7 +68,7 @@ int main(int argc, char **argv)
     dc_status st = dc_cli_parse(argc, argv, &cli);
     if (st == DC_OK && cli.help) return dc_cli_help(&cli, stdout);
     const dc_verb *verb = st == DC_OK ? dc_verb_find(cli.verb) : NULL;
-    if (!inside && (dc_comm_is_launched() || (verb && verb->mpi)))
+    if (!inside && (dc_comm_is_launched() || (verb && verb->mpi && !verb->serial)))
         st = run_under_mpi(verb, &cli, st);
     else {
         if (verb) st = run_serial(verb, &cli, inside);

@@ -46,7 +46,7 @@ static dc_status hash_weights(dc_job *job)
         return DC_OK;
     }
     dc_status st = dc_expect(DC_EXPECT_MODEL, path, job->cli->verb);
-    if (st == DC_OK) st = dc_apart_probe(DC_PROBE_MODEL, path, NULL, DC_ERR_FORMAT);
+    if (st == DC_OK) st = dc_apart_probe(DC_PROBE_MODEL, path, DC_ERR_FORMAT);
     return st == DC_OK ? dc_model_hash_file(path, &job->from.weights_hash) : st;
 }
 

@@ -27,6 +27,7 @@ typedef struct {
     int64_t n_outliers;
     dc_graph_result graph;
     dc_standing_result standing;
+    dc_topics_result topics;
     dc_principal map; /* of the embedding */
     int64_t chosen;   /* number of clusters, if the deck leaves it open; 0: not chosen yet */
     void *found;      /* what the method found on the way */
@@ -51,6 +52,7 @@ static dc_status release(dc_comm *comm, fit *f, dc_status st)
     if (f->found) dc_method_find(f->job.cfg.cluster.method)->release_found(&f->found);
     dc_graph_result_release(&f->graph);
     dc_standing_result_release(&f->standing);
+    dc_topics_result_release(&f->topics);
     dc_principal_release(&f->map);
     dc_sweep_drop(f->job.state, &f->sweep);
     return dc_job_end(comm, &f->job, st);
@@ -277,9 +279,23 @@ static dc_status find_standing(dc_comm *comm, fit *f)
     const bool embeds = f->slab.net.n_layers > 0;
     const dc_rows rows =
         embeds ? dc_rows_of_array(&f->data->part, f->clusters.Z, &f->slab.net.L) : dc_rows_of_dataset(f->data);
-    DC_ASSERT(centers && centers->width == rows.d);
+    if (!centers || centers->n != f->job.cfg.cluster.clusters || centers->width != rows.d) return DC_OK;
     return dc_run_standing(comm, &f->job.cfg, &rows, f->model.params.value + centers->at, f->clusters.labels, f->size,
                            &f->standing);
+}
+
+/* What was clustered: the embedding, or without a network the rows. */
+static dc_status find_topics(dc_comm *comm, fit *f)
+{
+    const dc_tensor *t = dc_slab_find(&f->slab, "centers");
+    const dc_rows rows = f->slab.net.n_layers > 0 ? dc_rows_of_array(&f->data->part, f->clusters.Z, &f->slab.net.L)
+                                                  : dc_rows_of_dataset(f->data);
+    const bool has_centers = t && t->n == f->job.cfg.cluster.clusters && t->width == rows.d;
+    const dc_run_clustered c = {.rows = &rows,
+                                .centers = has_centers ? f->model.params.value + t->at : NULL,
+                                .labels = f->clusters.labels,
+                                .size = f->size};
+    return dc_run_topics(comm, &f->job, f->data, &c, &f->topics);
 }
 
 static dc_status draw_map(dc_comm *comm, fit *f)
@@ -313,7 +329,8 @@ static void describe(const fit *f, dc_result *r)
                      .border_rows = f->border_rows,
                      .more = &f->clusters.more,
                      .graph = cfg->graph.save ? &f->graph : NULL,
-                     .standing = &f->standing,
+                     .standing = f->standing.quantile ? &f->standing : NULL,
+                     .topics = dc_topics_found(&f->topics),
                      .map = &f->map,
                      .stop = f->clusters.stop,
                      .iterations = f->clusters.iterations,
@@ -386,6 +403,7 @@ dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
     DC_TRY(flag_outliers(comm, &f));
     DC_TRY(find_graph(comm, &f));
     DC_TRY(find_standing(comm, &f));
+    DC_TRY(find_topics(comm, &f));
     DC_TRY(draw_map(comm, &f));
     describe(&f, &result);
     DC_TRY(dc_run_score(comm, &f.job, &result, &f.scoring));

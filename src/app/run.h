@@ -42,6 +42,26 @@ DC_CHECKED dc_status dc_run_standing(dc_comm *comm, const dc_config *cfg, const 
 void dc_standing_result_release(dc_standing_result *s);
 /* Memory that it takes on this rank for rows of d columns; *held: what remains. Local. */
 double dc_run_standing_bytes(const dc_config *cfg, const dc_part *part, int64_t d, double *held);
+/* What output.topics needs of the data. Collective. Errors: DC_ERR_DATA, the same on all ranks. */
+DC_CHECKED dc_status dc_run_topics_check(dc_comm *comm, const dc_config *cfg, const dc_dataset *data);
+/* A clustering that has ended. */
+typedef struct {
+    const dc_rows *rows;   /* what was clustered */
+    const float *centers;  /* [K x rows->d], or NULL: the method has none */
+    const int32_t *labels; /* [n] */
+    const int64_t *size;   /* [K] */
+} dc_run_clustered;
+/* With output.topics: finds terms and documents of the clusters, as far as the data have them. The caller releases
+ * *out. Errors: DC_ERR_DATA, DC_ERR_MEMORY, DC_STOPPED. */
+DC_CHECKED dc_status dc_run_topics(dc_comm *comm, dc_job *job, const dc_dataset *data, const dc_run_clustered *c,
+                                   dc_topics_result *out);
+/* NULL if it found nothing. */
+const dc_topics_result *dc_topics_found(const dc_topics_result *r);
+void dc_topics_result_release(dc_topics_result *r);
+/* Memory that it takes on this rank; d: columns of what was clustered; means: the method has no centres; *held: what
+ * remains. Local. */
+double dc_run_topics_bytes(const dc_config *cfg, const dc_data_header *head, const dc_part *part, int64_t d, bool means,
+                           int threads, double *held);
 /* The first two principal components of the embedding, for /map; *out is empty if output.embedding is false, or for an
  * embedding that is too wide or not finite. The caller releases it. Errors: DC_ERR_MEMORY, DC_STOPPED. */
 DC_CHECKED dc_status dc_run_map(dc_comm *comm, const dc_config *cfg, const dc_rows *embedding, dc_principal *out);

@@ -64,7 +64,7 @@ static dc_status probe_data(const dc_config *cfg, const char *verb)
     const char *path = cfg->input.data;
     if (strcmp(path, DC_BUILTIN_GLYPHS) == 0) return DC_OK;
     const dc_status st = dc_expect(DC_EXPECT_DATA, path, verb);
-    return st == DC_OK ? dc_apart_probe(DC_PROBE_DATA, path, cfg->input.label_dataset, DC_ERR_DATA) : st;
+    return st == DC_OK ? dc_apart_probe_data(path, cfg->input.label_dataset, cfg->input.matrix) : st;
 }
 
 /* The data that the deck asks for. */
@@ -73,9 +73,15 @@ static dc_data_request request_of(const dc_config *cfg)
     dc_data_request r = {.path = cfg->input.data,
                          .rows = cfg->input.rows,
                          .labels = cfg->input.label_dataset,
+                         .matrix = cfg->input.matrix,
                          .n_image_dims = cfg->input.image_shape.n,
+                         .counts = {cfg->input.library_size, cfg->input.log1p, cfg->input.variable_columns,
+                                    (dc_variable_flavor)cfg->input.variable_flavor},
                          .clip = cfg->input.clip,
+                         .clip_scaled = cfg->input.clip_scaled,
                          .scale = (dc_scale_kind)cfg->input.scale,
+                         .reduce = (dc_reduce_kind)cfg->input.reduce,
+                         .norm = (dc_row_norm)cfg->input.norm,
                          .pca = {{cfg->input.components, cfg->input.variance}, cfg->input.whiten}};
     for (int i = 0; i < r.n_image_dims; i++) r.image_shape[i] = cfg->input.image_shape.v[i];
     return r;
@@ -180,7 +186,7 @@ static dc_status check_weights(const dc_job *job, int64_t D, const dc_dataset *d
     if (!dc_cli_has_method(job->cli) || !cfg->model.weights[0]) return DC_OK;
     dc_status st = dc_deck_net(cfg, D, &net);
     if (st == DC_OK && !data) st = dc_expect(DC_EXPECT_MODEL, cfg->model.weights, job->cli->verb);
-    if (st == DC_OK && !data) st = dc_apart_probe(DC_PROBE_MODEL, cfg->model.weights, NULL, DC_ERR_FORMAT);
+    if (st == DC_OK && !data) st = dc_apart_probe(DC_PROBE_MODEL, cfg->model.weights, DC_ERR_FORMAT);
     return st == DC_OK ? dc_model_check_file(cfg->model.weights, &net, data) : st;
 }
 
@@ -210,7 +216,7 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     const dc_config *cfg = &job->cfg;
     dc_data_header head;
     dc_estimate e;
-    char line[LINE_MAX_BYTES];
+    char line[LINE_MAX_BYTES], kind[DC_DATA_KIND_MAX];
     dc_beat_at("reading", 0);
     DC_TRY(estimate(comm, job, &head, &e));
     const dc_memory_need need = need_of(&e);
@@ -223,9 +229,11 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     dc_timer_stop(&job->timers, DC_T_LOAD, start, 0, (double)(*data)->bytes);
     const dc_dataset *d = *data;
     job->data = d;
+    DC_TRY(dc_run_topics_check(comm, cfg, d));
     DC_TRY(accept(comm, job));
     dc_log("input     %s: %lld rows x %lld %s, range [%g, %g], mean %.4g, hash %016llx, %s, %s", d->source,
-           (long long)d->part.N, (long long)d->D, dc_dtype_name(d->dtype), d->min, d->max, d->mean,
+           (long long)d->part.N, (long long)d->D,
+           dc_data_kind_text(dc_dataset_is_sparse(d), d->dtype, d->part.N, d->D, d->nnz, kind), d->min, d->max, d->mean,
            (unsigned long long)d->hash, d->y ? "labels for the report only" : "no labels",
            dc_checksum_text(d->checksum));
     note_unlabelled(d);
@@ -304,7 +312,7 @@ dc_status dc_run_dry(dc_comm *comm, dc_job *job)
     dc_data_header head;
     dc_estimate e;
     dc_part part;
-    char line[LINE_MAX_BYTES];
+    char line[LINE_MAX_BYTES], kind[DC_DATA_KIND_MAX];
     const int P = dc_comm_size(comm);
     DC_TRY(estimate(comm, job, &head, &e));
     if (job->cfg.input.scale != DC_SCALE_PCA || job->cfg.input.components > 0)
@@ -313,7 +321,8 @@ dc_status dc_run_dry(dc_comm *comm, dc_job *job)
     DC_TRY_ALL(comm, dc_part_init(&part, head.N, dc_int(job->cfg.parallel.shards), P, 0));
     dc_job_note_deck(job);
     dc_log_plain("input     %s: %lld rows x %lld %s, %s", job->cfg.input.data, (long long)head.N, (long long)head.D,
-                 dc_dtype_name(head.dtype), head.has_labels ? "labels" : "no labels");
+                 dc_data_kind_text(head.sparse, head.dtype, head.N, head.D, head.nnz, kind),
+                 head.has_labels ? "labels" : "no labels");
     dc_log_plain("layout    %d rank%s x %d thread%s on %d node%s; %d shards, rank 0 holds %lld rows", P,
                  P == 1 ? "" : "s", job->from.threads, job->from.threads == 1 ? "" : "s", job->from.nodes,
                  job->from.nodes == 1 ? "" : "s", part.V, (long long)dc_part_rows(&part));

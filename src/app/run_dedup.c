@@ -187,7 +187,7 @@ static dc_status read_run(const char *path, dc_dedup_run *from)
     dc_trained t;
     dc_h5 *h5 = NULL;
     DC_TRY(dc_expect(DC_EXPECT_MODEL, path, "dedup"));
-    DC_TRY(dc_apart_probe(DC_PROBE_MODEL, path, NULL, DC_ERR_FORMAT));
+    DC_TRY(dc_apart_probe(DC_PROBE_MODEL, path, DC_ERR_FORMAT));
     DC_TRY(dc_trained_header(path, &t));
     *from = (dc_dedup_run){.K = t.K, .width = t.width, .D = t.D, .shards = t.shards};
     DC_TRY(dc_h5_open(&h5, path, DC_H5_READ));
@@ -231,7 +231,7 @@ static dc_status claim_on_root(dc_dedup *d)
     snprintf(d->options, sizeof d->options, "cosine=%.17g\non=%s\nprobe=%lld\nkeep=%s\npairs=%lld", d->cosine,
              dc_dedup_on_name(d->on), (long long)d->probe, dc_dedup_keep_name(d->keep), (long long)d->pairs_max);
     d->recipe = (dc_recipe){"dedup", d->files, reads_input ? 2 : 1, d->options};
-    if (!d->force && dc_apart_probe(DC_PROBE_OUTPUT, d->output, NULL, DC_ERR_FORMAT) != DC_OK) {
+    if (!d->force && dc_apart_probe(DC_PROBE_OUTPUT, d->output, DC_ERR_FORMAT) != DC_OK) {
         dc_error_clear();
         return DC_FAIL(DC_ERR_USAGE, "%s: output exists and is damaged; give another name, or --force to replace it",
                        d->output);
@@ -350,10 +350,12 @@ static double bound_bytes(dc_comm *comm, const dc_dedup *d, const dc_data_header
     double held = n * (sizeof *d->label + (double)d->from.id_bytes), loading = 0;
     if (d->keep != DC_KEEP_FIRST) held += n * sizeof *d->distance;
     if (needs_embedding(d)) held += n * (double)d->from.L * sizeof *d->Z;
+    dc_clip clip = deck->input.clip;
+    if (clip.kind == DC_CLIP_NONE && deck->input.clip_scaled > 0) clip = (dc_clip){DC_CLIP_RANGE, -INFINITY, INFINITY};
     if (d->on == DC_ON_INPUT) {
-        held += dc_dataset_bytes(head, &d->part, &deck->input.clip);
+        held += dc_dataset_bytes(head, &d->part, &clip);
         loading = dc_dataset_loading_bytes(head, &d->part, dc_cores_binding(comm).threads,
-                                           (dc_scale_kind)deck->input.scale, &deck->input.clip);
+                                           (dc_scale_kind)deck->input.scale, &clip);
     }
     held += (double)d->from.K * (sizeof *d->size + (double)d->from.width * sizeof *d->centers);
     const double result = n * 2 * sizeof(dc_gidx);
@@ -368,7 +370,7 @@ static dc_status inspect_input(dc_comm *comm, dc_dedup *d, dc_data_header *head)
     if (d->on != DC_ON_INPUT) return DC_OK;
     if (dc_comm_rank(comm) == 0 && strcmp(request.path, DC_BUILTIN_GLYPHS) != 0) {
         st = dc_expect(DC_EXPECT_DATA, request.path, "dedup");
-        if (st == DC_OK) st = dc_apart_probe(DC_PROBE_DATA, request.path, request.labels, DC_ERR_DATA);
+        if (st == DC_OK) st = dc_apart_probe_data(request.path, request.labels, request.matrix);
     }
     if (dc_comm_rank(comm) == 0 && st == DC_OK) st = dc_dataset_inspect(&request, head);
     DC_TRY_ALL(comm, st);
@@ -411,7 +413,7 @@ static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_dedup *d)
     DC_TRY(read_centers(comm, d));
     DC_TRY(read_labels(comm, d));
     dc_memory_need need = {.rank_bytes = bound_bytes(comm, d, &head, base)};
-    if (d->on == DC_ON_INPUT) need.root_bytes = dc_dataset_loading_root_bytes(&head);
+    if (d->on == DC_ON_INPUT) need.root_bytes = dc_dataset_loading_root_bytes(&head, &d->part);
     dc_comm_max_f64(comm, &need.rank_bytes, 1);
     dc_log("memory    at most %.3f GiB per rank", need.rank_bytes / 0x1p30);
     DC_TRY(

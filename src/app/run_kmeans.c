@@ -13,6 +13,7 @@ typedef struct {
     dc_scoring scoring;
     dc_graph_result graph;
     dc_standing_result standing;
+    dc_topics_result topics;
 } raw_kmeans;
 
 static dc_status release(dc_comm *comm, raw_kmeans *r, dc_status st)
@@ -22,6 +23,7 @@ static dc_status release(dc_comm *comm, raw_kmeans *r, dc_status st)
     dc_scoring_release(&r->scoring);
     dc_graph_result_release(&r->graph);
     dc_standing_result_release(&r->standing);
+    dc_topics_result_release(&r->topics);
     return dc_job_end(comm, &r->job, st);
 }
 
@@ -48,6 +50,13 @@ static dc_status find_standing(dc_comm *comm, raw_kmeans *r)
     return dc_run_standing(comm, &r->job.cfg, &rows, r->km.centers, r->km.labels, r->km.size, &r->standing);
 }
 
+static dc_status find_topics(dc_comm *comm, raw_kmeans *r)
+{
+    const dc_rows rows = dc_rows_of_dataset(r->data);
+    const dc_run_clustered c = {.rows = &rows, .centers = r->km.centers, .labels = r->km.labels, .size = r->km.size};
+    return dc_run_topics(comm, &r->job, r->data, &c, &r->topics);
+}
+
 static void describe(raw_kmeans *k, dc_result *r)
 {
     dc_slab_add(&k->slab, "centers", k->job.cfg.cluster.clusters, dc_dataset_width(k->data), false);
@@ -61,6 +70,7 @@ static void describe(raw_kmeans *k, dc_result *r)
                      .size = k->km.size,
                      .graph = k->job.cfg.graph.save ? &k->graph : NULL,
                      .standing = &k->standing,
+                     .topics = dc_topics_found(&k->topics),
                      .stop = k->km.converged ? DC_STOP_CONVERGED : DC_STOP_MAX_ITER,
                      .iterations = k->km.iterations,
                      .inertia = k->km.inertia};
@@ -89,6 +99,7 @@ dc_status dc_run_kmeans(dc_comm *comm, const dc_cli *cli)
                        (long long)r.job.cfg.cluster.kmeans_max_iter);
     DC_TRY(find_graph(comm, &r));
     DC_TRY(find_standing(comm, &r));
+    DC_TRY(find_topics(comm, &r));
     describe(&r, &result);
     DC_TRY(dc_run_score(comm, &r.job, &result, &r.scoring));
     DC_TRY(dc_run_finish(comm, &r.job, &result, NULL));

@@ -70,6 +70,10 @@ static dc_status parse(int argc, char **argv, dc_prediction *p)
         if (!take_value(argc, argv, &i, "--model", &p->model) && !take_value(argc, argv, &i, "--input", &p->input) &&
             !take_value(argc, argv, &i, "--output", &p->output) &&
             !take_value(argc, argv, &i, "--label-dataset", &p->label_dataset) &&
+            !take_value(argc, argv, &i, "--text-column", &p->text_column) &&
+            !take_value(argc, argv, &i, "--label-column", &p->label_column) &&
+            !take_value(argc, argv, &i, "--id-column", &p->id_column) &&
+            !take_value(argc, argv, &i, "--matrix", &p->matrix) &&
             !take_value(argc, argv, &i, "--rows-per-round", &rows) && !take_value(argc, argv, &i, "--rows", &full) &&
             !take_value(argc, argv, &i, "--drift-quantile", &quantile) && !take_word(argv[i], "--force", &p->force))
             return DC_FAIL(
@@ -96,15 +100,24 @@ static dc_status claim_on_root(dc_prediction *p)
     const dc_claim_input inputs[] = {{"--model", p->model}, {"--input", p->input}};
     p->files[0] = p->model;
     p->files[1] = p->input;
-    const int used =
-        p->label_dataset ? snprintf(p->options, sizeof p->options, "label-dataset=%s", p->label_dataset) : 0;
-    const size_t left = sizeof p->options - (size_t)DC_MIN(used, (int)sizeof p->options - 1);
-    const char *break_before = used ? "\n" : "";
-    if (p->full || p->quantile != DC_DRIFT_QUANTILE) /* as in files of older versions, if these are not given */
-        snprintf(p->options + sizeof p->options - left, left, "%srows=%s\ndrift-quantile=%g", break_before,
-                 p->full ? "full" : "none", p->quantile);
+    char drift[32];
+    snprintf(drift, sizeof drift, "%g", p->quantile);
+    const struct {
+        const char *name, *value;
+    } options[] = {{"label-dataset", p->label_dataset},
+                   {"matrix", p->matrix},
+                   {"text-column", p->text_column},
+                   {"label-column", p->label_column},
+                   {"id-column", p->id_column},
+                   {"rows", p->full ? "full" : NULL},
+                   {"drift-quantile", p->quantile != DC_DRIFT_QUANTILE ? drift : NULL}};
+    size_t used = 0;
+    for (size_t i = 0; i < DC_COUNT_OF(options) && used < sizeof p->options; i++)
+        if (options[i].value)
+            used += (size_t)snprintf(p->options + used, sizeof p->options - used, "%s%s=%s", used ? "\n" : "",
+                                     options[i].name, options[i].value);
     p->recipe = (dc_recipe){"predict", p->files, DC_COUNT_OF(p->files), p->options};
-    if (!p->force && dc_apart_probe(DC_PROBE_OUTPUT, p->output, NULL, DC_ERR_FORMAT) != DC_OK) {
+    if (!p->force && dc_apart_probe(DC_PROBE_OUTPUT, p->output, DC_ERR_FORMAT) != DC_OK) {
         dc_error_clear();
         return DC_FAIL(DC_ERR_USAGE, "%s: output exists and is damaged; give another name, or --force to replace it",
                        p->output);
@@ -122,15 +135,16 @@ out:
     return st;
 }
 
-static dc_status probe_files(const dc_prediction *p)
+static dc_status probe_model(const dc_prediction *p)
 {
-    dc_status st = DC_OK;
-    DC_TRY(dc_expect(DC_EXPECT_MODEL, p->model, "predict"));
-    DC_TRY(dc_apart_probe(DC_PROBE_MODEL, p->model, NULL, DC_ERR_FORMAT));
-    DC_TRY(dc_expect(DC_EXPECT_DATA, p->input, "predict"));
-    DC_TRY(dc_apart_probe(DC_PROBE_DATA, p->input, p->label_dataset, DC_ERR_DATA));
-out:
-    return st;
+    const dc_status st = dc_expect(DC_EXPECT_MODEL, p->model, "predict");
+    return st == DC_OK ? dc_apart_probe(DC_PROBE_MODEL, p->model, DC_ERR_FORMAT) : st;
+}
+
+static dc_status probe_data(const dc_prediction *p)
+{
+    const dc_status st = dc_expect(DC_EXPECT_DATA, p->data, "predict");
+    return st == DC_OK ? dc_apart_probe_data(p->data, p->label_dataset, p->matrix) : st;
 }
 
 /* ---- Set-up ------------------------------------------------------------------------------------------------------ */
@@ -138,10 +152,10 @@ out:
 static dc_status open_input(dc_comm *comm, dc_prediction *p)
 {
     dc_status st = DC_OK;
-    DC_TRY(dc_row_stream_open(comm, p->input, p->label_dataset, &p->stream));
-    if (p->stream.head.D != p->trained.D)
+    DC_TRY(dc_row_stream_open(comm, p->data, p->label_dataset, p->matrix, &p->stream));
+    if (p->stream.head.D != dc_trained_columns(&p->trained))
         st = DC_FAIL(DC_ERR_DATA, "%s has %lld columns, the model of %s was trained on %lld", p->input,
-                     (long long)p->stream.head.D, p->model, (long long)p->trained.D);
+                     (long long)p->stream.head.D, p->model, (long long)dc_trained_columns(&p->trained));
 out:
     return st;
 }
@@ -162,12 +176,19 @@ static int64_t embedding_width(const dc_trained *t)
     return t->slab.net.n_layers > 0 ? t->width : 0;
 }
 
+/* Bytes of a row of the input; for sparse rows, of one as long as the mean. */
+static size_t input_row_bytes(const dc_prediction *p)
+{
+    const dc_data_header *head = &p->stream.head;
+    if (!head->sparse) return (size_t)head->D * dc_dtype_bytes(head->dtype);
+    return 8 + 8 * (size_t)(head->nnz / head->N + 1);
+}
+
 /* Rows of a round: as many as fit into ROUND_BYTES, at least a tile. */
 static int64_t choose_capacity(const dc_prediction *p)
 {
     const dc_trained *t = &p->trained;
-    const size_t row =
-        (size_t)t->D * dc_dtype_bytes(p->stream.head.dtype) + 4 * (size_t)(embedding_width(t) + t->K + t->pca.k + 6);
+    const size_t row = input_row_bytes(p) + 4 * (size_t)(embedding_width(t) + t->K + t->pca.k + 6);
     const int64_t fit = p->rows_per_round ? p->rows_per_round : (int64_t)(ROUND_BYTES / row);
     return DC_MAX(DC_MIN(fit, p->part.N), t->tile_rows);
 }
@@ -175,21 +196,26 @@ static int64_t choose_capacity(const dc_prediction *p)
 /* Upper bound of the memory this rank will hold; it does not grow with the file. */
 static double bound_bytes(const dc_prediction *p, double base, int threads)
 {
-    enum { PIECE_BYTES = 4 << 20 };
+    enum { PIECE_BYTES = 4 << 20, SPARSE_PIECE_BYTES = 32 << 20 };
     const dc_trained *t = &p->trained;
     const double D = (double)t->D, K = (double)t->K, width = (double)embedding_width(t), n = (double)p->capacity;
-    const double row =
-        D * (double)dc_dtype_bytes(p->stream.head.dtype) + 16 + (t->has_method ? 4 * (width + K + 1) : 0);
+    const dc_data_header *head = &p->stream.head;
+    const double stored = head->sparse ? 8 : (double)input_row_bytes(p);
+    const double row = stored + 16 + (t->has_method ? 4 * (width + K + 1) : 0);
+    const double sparse = 8 * (double)dc_header_most_nnz(head, p->capacity);
+    const double counts = t->counts.used ? (head->sparse ? 4 * (double)t->counts.D : 4 * D * n) + 4 * D : 0;
     const double k = (double)t->pca.k,
                  components = k > 0 ? 4 * k * (2 * D + n) + dc_pca_project_bytes(t->D, t->pca.k) : 0;
     double widths = D;
     for (int l = 0; l < t->slab.net.n_encoder; l++) widths += (double)t->slab.net.layer[l].out;
     if (t->has_method) widths += K + 1;
+    const double norms = t->norm != DC_ROW_NORM_NONE && k == 0 ? 4 * (n + threads * D) : 0;
     const double tiles = t->has_method ? threads * (double)t->tile_rows * widths : 256 * D;
-    const double model = 4 * ((double)t->slab.n + 2 * D) + components, mine = (double)dc_part_rows(&p->part);
+    const double model = 4 * ((double)t->slab.n + 2 * D) + components + norms, mine = (double)dc_part_rows(&p->part);
     const double standing = (p->full || p->drift.quantile ? 2 * sizeof(double) * n + 1024 * D : 0) +
                             (p->full ? 20 * mine + dc_standing_rank_bytes(&p->part, t->K) : 0) + 40 * K;
-    return standing + base + model + n * row + 4 * tiles + 16 * K + PIECE_BYTES;
+    return standing + base + model + counts + n * row + sparse + (head->sparse ? SPARSE_PIECE_BYTES : 0) + 4 * tiles +
+           16 * K + PIECE_BYTES;
 }
 
 static dc_status check_memory(dc_comm *comm, const dc_prediction *p, double base)
@@ -215,7 +241,8 @@ static dc_status take_memory(dc_prediction *p)
     dc_status st = DC_OK;
     const dc_trained *t = &p->trained;
     const size_t n = (size_t)p->capacity, K = (size_t)t->K;
-    DC_TRY(dc_predictor_create(&p->predictor, t, &p->part, p->stream.head.dtype, p->capacity, p->input));
+    DC_TRY(dc_predictor_create(&p->predictor, t, &p->part, p->stream.head.dtype, p->stream.head.sparse, p->capacity,
+                               p->input));
     DC_TRY(dc_mem_alloc(&p->labels, n, sizeof *p->labels, "labels"));
     DC_TRY(dc_mem_alloc(&p->size, K, sizeof *p->size, "cluster sizes"));
     if (p->full || p->drift.quantile) {
@@ -235,11 +262,14 @@ out:
 static void print_plan(const dc_prediction *p, int P)
 {
     const dc_trained *t = &p->trained;
-    dc_log("model     %s: %lld columns, %s%s, %lld clusters", p->model, (long long)t->D,
+    const dc_data_header *head = &p->stream.head;
+    char kind[DC_DATA_KIND_MAX];
+    dc_log("model     %s: %lld columns, %s%s, %lld clusters", p->model, (long long)dc_trained_columns(t),
            t->has_method ? "method " : "k-means on the data", t->method, (long long)t->K);
     dc_log("input     %s: %lld rows of %s, %s, %s; %d rank%s", p->input, (long long)p->part.N,
-           dc_dtype_name(p->stream.head.dtype), p->stream.C ? "labels for the scores only" : "no labels",
-           dc_checksum_text(p->stream.checksum), P, P == 1 ? "" : "s");
+           dc_data_kind_text(head->sparse, head->dtype, head->N, head->D, head->nnz, kind),
+           p->stream.C ? "labels for the scores only" : "no labels", dc_checksum_text(p->stream.checksum), P,
+           P == 1 ? "" : "s");
 }
 
 /* Uses the kernels of the training run, because they give the same bits. */
@@ -273,7 +303,9 @@ static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
     DC_TRY_ALL(comm, parse(cli->rest_argc, cli->rest_argv, p));
     DC_TRY_ALL(comm, dc_version_check_cpu());
     DC_TRY(claim_output(comm, p));
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_files(p) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_model(p) : DC_OK);
+    DC_TRY(dc_prediction_read_documents(comm, p));
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_data(p) : DC_OK);
     DC_TRY(dc_result_model_load(comm, p->model, &p->deck, &p->trained));
     DC_TRY_ALL(comm, check_method(p));
     if (p->trained.has_method) use_kernels_of(&p->trained);
@@ -313,7 +345,8 @@ static dc_status run_rounds(dc_comm *comm, dc_prediction *p)
     for (int64_t r = 0; r < rounds; r++) {
         const int64_t n = dc_predictor_next(p->predictor);
         DC_TRY(dc_row_stream_read(comm, &p->stream, n));
-        DC_TRY_ALL(comm, dc_predictor_run(p->predictor, p->stream.X, p->Z, p->labels, p->confidence, &p->strange));
+        DC_TRY_ALL(comm, dc_predictor_run(p->predictor, p->stream.X, p->stream.head.sparse ? &p->stream.csr : NULL,
+                                          p->Z, p->labels, p->confidence, &p->strange));
         count(p, n);
         DC_TRY(dc_prediction_append(comm, p, n));
         dc_log_bar("predict   %.0f%%", 100.0 * (double)(r + 1) / (double)rounds);
@@ -340,11 +373,13 @@ static void warn_of_strange_rows(dc_comm *comm, const dc_prediction *p)
 static void print_result(const dc_prediction *p, double wall_s)
 {
     const dc_scores *s = &p->scoring.scores;
-    char acc[32] = "", scores[96] = "", unlabelled[48] = "";
+    char acc[32] = "", scores[160] = "", unlabelled[48] = "";
     int64_t used = 0;
     for (int64_t k = 0; k < p->trained.K; k++) used += p->size[k] > 0;
     if (isfinite(s->acc)) snprintf(acc, sizeof acc, " acc=%.3f", s->acc);
-    if (p->scoring.has_scores) snprintf(scores, sizeof scores, "%s nmi=%.3f ari=%.3f", acc, s->nmi, s->ari);
+    if (p->scoring.has_scores)
+        snprintf(scores, sizeof scores, "%s nmi=%.3f ari=%.3f purity=%.3f f=%.3f", acc, s->nmi, s->ari, s->purity,
+                 s->f_measure);
     if (p->stream.unlabelled)
         snprintf(unlabelled, sizeof unlabelled, " unlabelled=%lld", (long long)p->stream.unlabelled);
     dc_log("results   %s", p->output);
@@ -368,6 +403,7 @@ static void release(dc_prediction *p)
     dc_mem_free(&p->labels);
     dc_mem_free(&p->size);
     dc_scoring_release(&p->scoring);
+    dc_prediction_drop_documents(p);
     dc_claim_release(&p->claim);
 }
 

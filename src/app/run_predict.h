@@ -11,16 +11,20 @@
 #include "score.h"
 
 typedef struct {
-    const char *model, *input, *output; /* paths, borrowed */
-    const char *label_dataset;          /* borrowed; NULL: use /y if the input has it */
-    bool full;                          /* --rows=full: where each row stands in its cluster */
-    double quantile;                    /* --drift-quantile */
-    bool force;                         /* replace any file that has the output's name */
-    const char *files[2];               /* model and input */
-    char options[DC_H5_NAME_MAX + 80];  /* other options that decide the output */
-    dc_recipe recipe;                   /* what the output is made of: files and options */
-    dc_claim claim;                     /* the claim on the output; rank 0 holds the lock */
-    int64_t rows_per_round;             /* per rank; 0: as many as fit into 64 MiB */
+    const char *model, *input, *output;                 /* paths, borrowed */
+    const char *text_column, *label_column, *id_column; /* of documents; borrowed; NULL: as in training */
+    const char *data;                                   /* what the rows are read from: the input, or `rows` */
+    char rows[DC_PATH_MAX];                             /* data file made of documents, removed at the end; "": none */
+    const char *label_dataset;                          /* borrowed; NULL: use /y if the input has it */
+    const char *matrix;                                 /* borrowed; NULL: X */
+    bool full;                                          /* --rows=full: where each row stands in its cluster */
+    double quantile;                                    /* --drift-quantile */
+    bool force;                                         /* replace any file that has the output's name */
+    const char *files[2];                               /* model and input */
+    char options[4 * DC_PATH_MAX];                      /* other options that decide the output */
+    dc_recipe recipe;                                   /* what the output is made of: files and options */
+    dc_claim claim;                                     /* the claim on the output; rank 0 holds the lock */
+    int64_t rows_per_round;                             /* per rank; 0: as many as fit into 64 MiB */
     dc_trained trained;
     dc_config deck; /* deck of the training run, if it has a method; holds the method's keys */
     dc_row_stream stream;
@@ -42,6 +46,10 @@ typedef struct {
     size_t ids_array, rows_array; /* index among the file's arrays of the ids, and of the first of /rows */
 } dc_prediction;
 
+/* Collective. If the input is documents, makes a data file of them; sets p->data. */
+DC_CHECKED dc_status dc_prediction_read_documents(dc_comm *comm, dc_prediction *p);
+/* Removes that file; the ranks must be done with it. */
+void dc_prediction_drop_documents(const dc_prediction *p);
 /* Collective. Creates the file, with labels; confidence if the model is of a method, embedding if it has a network; ids
  * if the input has them. */
 DC_CHECKED dc_status dc_prediction_create(dc_comm *comm, dc_prediction *p);

@@ -8,7 +8,7 @@
 
 enum { FORMAT_VERSION = 1, LABELS = 0, CONFIDENCE = 1, EMBEDDING = 2, ARRAYS = 7 };
 
-static const char *const score_names[] = {"acc", "nmi", "nmi_arithmetic", "ari"};
+static const char *const score_names[] = {"acc", "nmi", "nmi_arithmetic", "ari", "purity", "f_measure", "f_pairs"};
 
 static dc_status put_scores(dc_h5 *h5, const double *v)
 {
@@ -56,7 +56,7 @@ static dc_status fill(void *ctx, dc_h5 *h5)
     const dc_gidx table[] = {p->stream.C, p->trained.K};
     if (p->scoring.table) DC_TRY(dc_h5_put(h5, "/confusion", DC_H5_I64, 2, table, p->scoring.table));
     DC_TRY(dc_h5_create_group(h5, "/metrics"));
-    DC_TRY(put_scores(h5, (double[]){NAN, NAN, NAN, NAN}));
+    DC_TRY(put_scores(h5, (double[]){NAN, NAN, NAN, NAN, NAN, NAN, NAN}));
 out:
     return st;
 }
@@ -70,7 +70,7 @@ static dc_status finish(void *ctx, dc_h5 *h5)
     DC_TRY(dc_drift_rewrite(h5, &p->drift));
     if (p->scoring.table) DC_TRY(dc_h5_write_rows(h5, "/confusion", DC_H5_I64, 0, p->stream.C, p->scoring.table));
     if (!p->scoring.has_scores) goto out;
-    DC_TRY(put_scores(h5, (double[]){s->acc, s->nmi, s->nmi_arithmetic, s->ari}));
+    DC_TRY(put_scores(h5, (double[]){s->acc, s->nmi, s->nmi_arithmetic, s->ari, s->purity, s->f_measure, s->f_pairs}));
 out:
     return st;
 }

@@ -65,6 +65,9 @@ static dc_status score(dc_comm *comm, void *ctx, const int32_t *label, int64_t K
     if (!scoring.has_scores) goto out;
     value[DC_SWEEP_NMI - DC_SWEEP_SCORES] = scoring.scores.nmi;
     value[DC_SWEEP_ARI - DC_SWEEP_SCORES] = scoring.scores.ari;
+    value[DC_SWEEP_PURITY - DC_SWEEP_SCORES] = scoring.scores.purity;
+    value[DC_SWEEP_F_MEASURE - DC_SWEEP_SCORES] = scoring.scores.f_measure;
+    value[DC_SWEEP_F_PAIRS - DC_SWEEP_SCORES] = scoring.scores.f_pairs;
     if (scoring.scores.acc >= 0) value[DC_SWEEP_ACC - DC_SWEEP_SCORES] = scoring.scores.acc;
 out:
     dc_scoring_release(&scoring);

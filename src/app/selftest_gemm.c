@@ -191,7 +191,7 @@ typedef struct {
 static void create_infer(void *ctx)
 {
     embedding *e = ctx;
-    e->st = dc_infer_create(&e->infer, e->graph, e->params.value, TILE_ROWS);
+    e->st = dc_infer_create(&e->infer, e->graph, e->params.value, TILE_ROWS, NULL, 0);
 }
 
 static dc_status embedding_create(embedding *e, int threads)

@@ -5,7 +5,7 @@
 #include <xxhash.h>
 
 #include "dcmpi/ckpt.h"
-#include "dcmpi/h5.h"
+#include "dcmpi/h5_sparse.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/train.h"
@@ -132,10 +132,22 @@ out:
     return st;
 }
 
+static dc_status check_sparse(const check *c, const dc_data_header *head)
+{
+    dc_status st = DC_OK;
+    uint64_t found;
+    DC_TRY(dc_dataset_check_sparse(c->path));
+    if (!dc_h5_has_attr(c->h5, "/X", "xxh3")) goto out;
+    DC_TRY(dc_h5_hash_sparse_range(c->h5, "/X", 0, head->N, &found));
+    DC_TRY(compare_checksum(c, "/X", "xxh3", found));
+out:
+    return st;
+}
+
 /* Checks ids of rows and names of columns, if the file has them as datasets. */
 static dc_status check_ids(const check *c, dc_gidx N)
 {
-    static const char *const names[] = {"/ids", "/feature_names"};
+    static const char *const names[] = {"/ids", "/feature_names", "/obs/_index", "/obs/label/codes", "/var/_index"};
     dc_status st = DC_OK;
     dc_h5_info info;
     for (size_t i = 0; i < DC_COUNT_OF(names); i++)
@@ -153,14 +165,16 @@ static dc_status check_data(check *c)
 {
     dc_status st = DC_OK;
     dc_data_header head;
+    char kind[DC_DATA_KIND_MAX];
     DC_TRY(dc_dataset_header(c->path, 0, &head));
-    DC_TRY(note(c, check_rows(c, &head)));
+    DC_TRY(note(c, head.sparse ? check_sparse(c, &head) : check_rows(c, &head)));
     if (head.has_labels && dc_h5_has_attr(c->h5, "/y", "xxh3")) DC_TRY(note(c, dc_h5_check_hash(c->h5, "/y")));
     DC_TRY(note(c, check_ids(c, head.N)));
     DC_TRY(note(c, dc_h5_check_unchanged(c->h5)));
     if (c->findings) goto out;
     dc_log_plain("%s: whole: data, %lld rows x %lld %s, %s, %s", c->path, (long long)head.N, (long long)head.D,
-                 dc_dtype_name(head.dtype), head.has_labels ? "labels" : "no labels",
+                 dc_data_kind_text(head.sparse, head.dtype, head.N, head.D, head.nnz, kind),
+                 head.has_labels ? "labels" : "no labels",
                  dc_checksum_text(has_checksum(c) ? DC_CHECKSUM_AGREES : DC_CHECKSUM_NONE));
 out:
     return st;

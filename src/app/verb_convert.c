@@ -1,16 +1,23 @@
-/* `dcmpi convert`: turns the command line into a dc_convert_config, converts, and prints one line about the output. */
+/* `dcmpi convert`: turns the command line into a dc_convert_config, converts, and prints one line about the output.
+ * Documents are converted by all ranks, everything else by rank 0 alone. */
 #include <ctype.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 
 #include "advice.h"
+#include "apart.h"
 #include "dcmpi/convert.h"
 #include "dcmpi/data.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/signals.h"
+#include "dcmpi/watchdog.h"
+#include "dcmpi/wish.h"
+#include "vectorizer_option.h"
 #include "verbs.h"
+
+enum { STALL_WARNING_S = 60 };
 
 /* An option that was given: its row in the table below, and its value. */
 typedef struct {
@@ -26,6 +33,12 @@ typedef struct {
     int n_files, n_labels;
     given *given; /* [n_given], room for argc */
     int n_given;
+    const char *option;      /* the one that is read now, with its dashes */
+    const char *text_option; /* the first that is for documents only; NULL: none */
+    const char *word_option; /* the first that says how documents become rows */
+    const char *preset;
+    dc_vectorizer vectorizer; /* owned */
+    char *written;            /* the options as text, from list_options() */
     dc_convert_config cfg;
 } command;
 
@@ -155,6 +168,24 @@ static dc_status set_missing(command *c, const char *value)
     return DC_OK;
 }
 
+static dc_status set_zero_based(command *c, const char *value)
+{
+    int choice;
+    const dc_status st = choose("--zero-based", value, (const char *const[]){"yes", "no"}, 2, &choice);
+    c->cfg.index_base = choice == 0 ? DC_INDEX_ZERO : DC_INDEX_ONE;
+    return st;
+}
+
+static dc_status set_n_features(command *c, const char *value)
+{
+    char *end;
+    errno = 0;
+    c->cfg.n_features = strtoll(value, &end, 10);
+    if (errno == 0 && *end == '\0' && c->cfg.n_features >= 1 && c->cfg.n_features <= DC_CONVERT_MAX_COLUMNS)
+        return DC_OK;
+    return DC_FAIL(DC_ERR_USAGE, "--n-features=%s: use a number from 1 to %d", value, DC_CONVERT_MAX_COLUMNS);
+}
+
 static dc_status set_max_input(command *c, const char *value)
 {
     static const struct {
@@ -171,6 +202,37 @@ static dc_status set_max_input(command *c, const char *value)
         return DC_OK;
     }
     return DC_FAIL(DC_ERR_USAGE, "--max-input=%s: use a size such as 64GiB", value);
+}
+
+static dc_status set_text_column(command *c, const char *value)
+{
+    if (strcmp(value, "none") == 0) return DC_FAIL(DC_ERR_USAGE, "--text-column=none: name the column of documents");
+    c->cfg.table.text_column = value;
+    return DC_OK;
+}
+
+static dc_status set_vocabulary(command *c, const char *value)
+{
+    c->cfg.vocabulary = value;
+    c->text_option = c->text_option ? c->text_option : c->option;
+    return DC_OK;
+}
+
+static dc_status set_preset(command *c, const char *value)
+{
+    c->preset = value;
+    c->text_option = c->text_option ? c->text_option : c->option;
+    c->word_option = c->word_option ? c->word_option : c->option;
+    return dc_vectorizer_preset(&c->vectorizer, value);
+}
+
+/* Checks the value; dc_vectorizer options are set after a preset, wherever that stands. */
+static dc_status set_vectorizer(command *c, const char *value)
+{
+    const bool decode = strcmp(c->option, "--decode-error") == 0;
+    c->text_option = c->text_option ? c->text_option : c->option;
+    if (!decode) c->word_option = c->word_option ? c->word_option : c->option;
+    return dc_vectorizer_option(&c->vectorizer, c->option, value);
 }
 
 static dc_status set_force(command *c, const char *value)
@@ -194,10 +256,30 @@ static const struct option_row {
     {"--decimal", NULL, set_decimal},
     {"--missing", NULL, set_missing},
     {"--transpose", "yes", set_transpose},
+    {"--zero-based", NULL, set_zero_based},
+    {"--n-features", NULL, set_n_features},
     {"--dataset", NULL, set_dataset},
+    {"--matrix", NULL, set_dataset},
     {"--label-dataset", NULL, set_label_dataset},
     {"--id-dataset", NULL, set_id_dataset},
     {"--image-shape", NULL, set_image_shape},
+    {"--text-column", NULL, set_text_column},
+    {"--vocabulary", NULL, set_vocabulary},
+    {"--preset", NULL, set_preset},
+    {"--lowercase", "yes", set_vectorizer},
+    {"--ngram-range", NULL, set_vectorizer},
+    {"--stop-words", NULL, set_vectorizer},
+    {"--min-df", NULL, set_vectorizer},
+    {"--max-df", NULL, set_vectorizer},
+    {"--max-features", NULL, set_vectorizer},
+    {"--sublinear-tf", "yes", set_vectorizer},
+    {"--use-idf", "yes", set_vectorizer},
+    {"--smooth-idf", "yes", set_vectorizer},
+    {"--norm", NULL, set_vectorizer},
+    {"--hashing", NULL, set_vectorizer},
+    {"--alternate-sign", "yes", set_vectorizer},
+    {"--scale", NULL, set_vectorizer},
+    {"--decode-error", NULL, set_vectorizer},
     {"--max-input", NULL, set_max_input},
     {"--force", "", set_force},
 };
@@ -215,6 +297,7 @@ static dc_status parse_option(command *c, const char *arg)
         if (!value) value = c->at < c->argc ? c->argv[c->at++] : "";
         if (value != o->unsaid && value[0] == '\0') return DC_FAIL(DC_ERR_USAGE, "convert: %s needs a value", o->name);
         c->given[c->n_given++] = (given){i, value};
+        c->option = o->name;
         return o->set(c, value);
     }
     return DC_FAIL(DC_ERR_USAGE, "convert: unknown option %s; see dcmpi convert --help", arg);
@@ -263,12 +346,81 @@ out:
     return st;
 }
 
+/* Sets the options of the vectorizer: those of the preset, then those that the user gave. */
+static dc_status settle_vectorizer(command *c)
+{
+    dc_status st = DC_OK;
+    bool hashing = false, idf = false, known;
+    dc_vectorizer_release(&c->vectorizer);
+    c->vectorizer = dc_vectorizer_default();
+    if (c->preset) DC_TRY(dc_vectorizer_preset(&c->vectorizer, c->preset));
+    for (int i = 0; i < c->n_given; i++) {
+        const struct option_row *o = &options[c->given[i].row];
+        if (o->set != set_vectorizer) continue;
+        DC_TRY(dc_vectorizer_option(&c->vectorizer, o->name, c->given[i].value));
+        hashing |= strcmp(o->name, "--hashing") == 0;
+        idf |= strcmp(o->name, "--use-idf") == 0;
+    }
+    if (hashing && !idf) DC_TRY(dc_vectorizer_set(&c->vectorizer, "use_idf", "no", &known));
+    c->cfg.vectorizer = &c->vectorizer;
+out:
+    return st;
+}
+
+/* Options for documents need documents, and a vocabulary brings its own. */
+static dc_status check_text(const command *c)
+{
+    if (!c->cfg.table.text_column && c->text_option)
+        return DC_FAIL(DC_ERR_USAGE,
+                       "convert: %s is for documents: name their column with --text-column (or say line, or file)",
+                       c->text_option);
+    if (c->cfg.vocabulary && c->word_option)
+        return DC_FAIL(DC_ERR_USAGE, "convert: %s and --vocabulary exclude each other: its options are used",
+                       c->word_option);
+    return DC_OK;
+}
+
+static dc_status parse_command(command *c, int argc, char **argv)
+{
+    dc_status st = DC_OK;
+    *c = (command){.argc = argc, .at = 1, .argv = argv, .cfg = {.max_input_bytes = UINT64_C(1) << 40}};
+    c->vectorizer = dc_vectorizer_default();
+    DC_TRY(dc_mem_alloc(&c->files, (size_t)argc, sizeof *c->files, "command line"));
+    DC_TRY(dc_mem_alloc(&c->labels, (size_t)argc, sizeof *c->labels, "command line"));
+    DC_TRY(dc_mem_alloc(&c->given, (size_t)argc, sizeof *c->given, "command line"));
+    DC_TRY(parse_arguments(c));
+    DC_TRY(check_text(c));
+    DC_TRY(settle_vectorizer(c));
+    DC_TRY(list_options(c, &c->written));
+    c->cfg.options = c->written;
+    c->cfg.inputs = c->files;
+    c->cfg.n_inputs = c->n_files - 1;
+    c->cfg.output = c->files[c->n_files - 1];
+    c->cfg.labels = c->labels;
+    c->cfg.n_labels = c->n_labels;
+out:
+    return st;
+}
+
+static void release_command(command *c)
+{
+    dc_mem_free(&c->files);
+    dc_mem_free(&c->labels);
+    dc_mem_free(&c->given);
+    dc_vectorizer_release(&c->vectorizer);
+    free(c->written);
+}
+
 static void print_result(const char *output, const dc_convert_result *r)
 {
     char labels[64] = "no labels";
     if (r->has_labels) snprintf(labels, sizeof labels, "labels %lld classes", (long long)r->n_classes);
-    dc_log_plain("wrote %s: %lld x %lld %s, %s, min %.6g max %.6g mean %.6g, checksum %016llx", output, (long long)r->N,
-                 (long long)r->D, dc_dtype_name(r->dtype), labels, r->min, r->max, r->mean,
+    char stored[64] = "";
+    if (r->sparse)
+        snprintf(stored, sizeof stored, "sparse, %lld values (%.3g %%), ", (long long)r->nnz,
+                 100 * (double)r->nnz / ((double)r->N * (double)r->D));
+    dc_log_plain("wrote %s: %lld x %lld %s, %s%s, min %.6g max %.6g mean %.6g, checksum %016llx", output,
+                 (long long)r->N, (long long)r->D, dc_dtype_name(r->dtype), stored, labels, r->min, r->max, r->mean,
                  (unsigned long long)r->checksum);
     char line[512];
     dc_advise_labels(output, r->N, r->has_labels ? r->n_classes : 0, line, sizeof line);
@@ -279,32 +431,82 @@ dc_status dc_verb_convert(int argc, char **argv)
 {
     dc_status st = DC_OK;
     dc_convert_result result;
-    char *written = NULL;
-    command c = {.argc = argc, .at = 1, .argv = argv, .cfg = {.max_input_bytes = UINT64_C(1) << 40}};
-    DC_TRY(dc_mem_alloc(&c.files, (size_t)argc, sizeof *c.files, "command line"));
-    DC_TRY(dc_mem_alloc(&c.labels, (size_t)argc, sizeof *c.labels, "command line"));
-    DC_TRY(dc_mem_alloc(&c.given, (size_t)argc, sizeof *c.given, "command line"));
-    DC_TRY(parse_arguments(&c));
-    DC_TRY(list_options(&c, &written));
-    c.cfg.options = written;
+    command c;
+    DC_TRY(parse_command(&c, argc, argv));
     /* With this, a write beyond the file size limit fails with a message instead of killing the process. */
     signal(SIGXFSZ, SIG_IGN);
-    c.cfg.inputs = c.files;
-    c.cfg.n_inputs = c.n_files - 1;
-    c.cfg.output = c.files[c.n_files - 1];
-    c.cfg.labels = c.labels;
-    c.cfg.n_labels = c.n_labels;
     dc_signals_install();
-    st = dc_convert(&c.cfg, &result);
+    st = c.cfg.table.text_column ? dc_convert_text(NULL, &c.cfg, &result) : dc_convert(&c.cfg, &result);
     if (st == DC_STOPPED)
         dc_log("stopped by %s: no output is left; the same command starts anew", dc_signals_stop_name());
     if (st != DC_OK) goto out;
     print_result(c.cfg.output, &result);
-    st = dc_dataset_tell_range(c.cfg.output);
+    if (!result.sparse) st = dc_dataset_tell_range(c.cfg.output);
 out:
-    dc_mem_free(&c.files);
-    dc_mem_free(&c.labels);
-    dc_mem_free(&c.given);
-    free(written);
+    release_command(&c);
+    return st;
+}
+
+/* ---- Under mpirun ------------------------------------------------------------------------------------------------ */
+
+bool dc_convert_is_text(const dc_cli *cli)
+{
+    for (int i = 1; i < cli->rest_argc && strcmp(cli->rest_argv[i], "--") != 0; i++)
+        if (strncmp(cli->rest_argv[i], "--text-column", strlen("--text-column")) == 0) return true;
+    return false;
+}
+
+/* A file that exists as output, or holds a vocabulary, may be damaged: it is looked at in another process first. */
+static dc_status probe_files(const dc_convert_config *cfg)
+{
+    dc_status st = DC_OK;
+    if (!cfg->force && dc_apart_probe(DC_PROBE_OUTPUT, cfg->output, DC_ERR_FORMAT) != DC_OK) {
+        dc_error_clear();
+        return DC_FAIL(DC_ERR_USAGE, "%s: output exists and is damaged; give another name, or --force to replace it",
+                       cfg->output);
+    }
+    if (!cfg->vocabulary) return DC_OK;
+    DC_TRY(dc_apart_probe_data(cfg->vocabulary, NULL, NULL));
+    DC_TRY(dc_apart_probe(DC_PROBE_MODEL, cfg->vocabulary, DC_ERR_FORMAT));
+out:
+    return st;
+}
+
+static dc_status convert_on_all(dc_comm *comm, command *c)
+{
+    dc_status st = DC_OK;
+    dc_convert_result result;
+    dc_wish *wish = NULL;
+    DC_TRY(dc_wish_create(comm, &wish, &(dc_wish_config){0}));
+    dc_comm_set_wish(comm, wish);
+    DC_TRY(dc_watchdog_start(comm, STALL_WARNING_S, 0));
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_files(&c->cfg) : DC_OK);
+    st = dc_convert_text(comm, &c->cfg, &result);
+    if (st == DC_STOPPED) {
+        dc_wish_agree_on_reason(comm, wish);
+        dc_log("stopped by %s: no output is left; the same command starts anew", dc_wish_reason(wish));
+    }
+    if (st == DC_OK) print_result(c->cfg.output, &result);
+out:
+    dc_comm_set_wish(comm, NULL);
+    dc_wish_destroy(&wish);
+    return st;
+}
+
+dc_status dc_run_convert(dc_comm *comm, const dc_cli *cli)
+{
+    static const dc_verb alone = {.name = "convert", .serial = dc_verb_convert, .apart = DC_ERR_DATA};
+    dc_status st = DC_OK;
+    command c = {0};
+    DC_TRY(dc_comm_check_launch(comm));
+    if (!dc_convert_is_text(cli)) {
+        if (dc_comm_size(comm) > 1)
+            dc_log_note("only documents (--text-column) are converted by all ranks; this is done by rank 0 alone");
+        return dc_agree(comm, dc_comm_rank(comm) == 0 ? dc_apart_run(&alone, cli) : DC_OK);
+    }
+    DC_TRY_ALL(comm, parse_command(&c, cli->rest_argc, cli->rest_argv));
+    DC_TRY(convert_on_all(comm, &c));
+out:
+    release_command(&c);
     return st;
 }

@@ -36,12 +36,18 @@ static const dc_verb_help table[] = {
     {.name = "predict",
      .on_ranks = true,
      .arguments =
-         "--model=RUN.h5 --input=X.h5 --output=Y.h5 [--label-dataset=/PATH] [--rows-per-round=N] [--rows=none|full] "
-         "[--drift-quantile=Q] [--force]",
+         "--model=RUN.h5 --input=X.h5 --output=Y.h5 [--label-dataset=/PATH] [--matrix=NAME] [--text-column=COLUMN] "
+         "[--label-column=COLUMN] [--id-column=COLUMN] [--rows-per-round=N] [--rows=none|full] [--drift-quantile=Q] "
+         "[--force]",
      .summary = "labels, confidence and embedding of new rows with the model of a run",
      .details =
          "The scaling is that of the run. Labels in the input are used for the scores only.\n"
          "  --label-dataset=/PATH  labels that are not in /y, such as /obs/cell_type\n"
+         "  --matrix=NAME          rows of an AnnData file: X (default), raw/X or layers/NAME\n"
+         "If the model is of documents, the input may be documents, too; they become rows as convert made them:\n"
+         "  --text-column=COLUMN   as for convert; this and the next two by default as in training\n"
+         "  --label-column=COLUMN  labels for the scores; none: none\n"
+         "  --id-column=COLUMN     ids; none: none\n"
          "  --rows-per-round=N     rows that a rank holds at a time; by default what fits into 64 MiB\n"
          "  --rows=full            distance and cosine of each row to its centre, and its rank in its cluster (0: the\n"
          "                         nearest of these rows), in /rows; takes up to 100 bytes per row\n"
@@ -69,13 +75,20 @@ static const dc_verb_help table[] = {
          "counts.\n"
          "Rows of zeros have no cosine and stay. tools/export.py makes lists of it.\n"},
     {.name = "convert",
-     .arguments = "IN... OUT.h5 [--labels=FILE ...] [--label-column=COLUMN] [--id-column=COLUMN] [--drop-columns=LIST] "
-                  "[--header=WORD] [--separator=C] [--decimal=WORD] [--missing=ACTION] [--transpose] [--dataset=/PATH] "
-                  "[--label-dataset=/PATH] [--id-dataset=/PATH] [--image-shape=HxW[xC]] [--max-input=SIZE] [--force]",
-     .summary = "IDX, CSV, NPY, HDF5 to a data file",
+     .arguments =
+         "IN... OUT.h5 [--labels=FILE ...] [--label-column=COLUMN] [--id-column=COLUMN] [--drop-columns=LIST] "
+         "[--header=WORD] [--separator=C] [--decimal=WORD] [--missing=ACTION] [--transpose] [--zero-based=WORD] "
+         "[--n-features=N] [--matrix=PATH] [--dataset=/PATH] "
+         "[--label-dataset=/PATH] [--id-dataset=/PATH] [--image-shape=HxW[xC]] "
+         "[--text-column=COLUMN] [--vocabulary=FILE] [--preset=NAME] [--min-df=N] [--max-df=N] [--max-features=N] "
+         "[--ngram-range=N,M] [--stop-words=WORD] [--lowercase=WORD] [--sublinear-tf] [--use-idf=WORD] "
+         "[--smooth-idf=WORD] [--norm=NAME] [--scale=NAME] [--hashing=N] [--alternate-sign=WORD] "
+         "[--decode-error=WORD] [--max-input=SIZE] [--force]",
+     .summary = "IDX, CSV, NPY, HDF5, Matrix Market, svmlight, documents to a data file",
      .details =
-         "Inputs are IDX, NPY, text (UTF-8 or UTF-16; these also compressed by gzip, xz or zstd) or HDF5; several\n"
-         "are concatenated in order.\n"
+         "Inputs are IDX, NPY, text (UTF-8 or UTF-16), Matrix Market, svmlight (these also compressed by gzip, xz\n"
+         "or zstd), a folder of 10x or HDF5; several are concatenated in order. Sparse inputs make a sparse data\n"
+         "file, which anndata.read_h5ad opens.\n"
          "  --labels=FILE            labels, once per input in the same order; empty, -1, NA, ? and the like mean\n"
          "                           no label\n"
          "  --label-column=COLUMN    for text: first, last, none (default), a number from 0, or a name from line 1\n"
@@ -92,13 +105,39 @@ static const dc_verb_help table[] = {
          "                           mean (of the column's other values) or value:X\n"
          "  --transpose              features are in the rows (R, 10x); in text, line 1 then holds ids of samples\n"
          "                           and column 0 names of features; for loom and Matlab 7.3 this is known, and\n"
-         "                           --transpose=no reads them as they are\n"
-         "  --dataset=/PATH          for HDF5: the matrix; by default /X or the only matrix\n"
-         "  --label-dataset=/PATH    for HDF5: labels, numbers, texts or a categorical of AnnData; by default /y\n"
+         "                           --transpose=no reads them as they are; barcodes.tsv and features.tsv beside a\n"
+         "                           Matrix Market file tell it, too\n"
+         "  --zero-based=WORD        for svmlight: yes or no, indices count from 0 or 1; by default from 0 if one is "
+         "0\n"
+         "  --n-features=N           for svmlight: number of columns; by default what the largest index needs\n"
+         "  --dataset=/PATH          for HDF5: the matrix; by default /X or the only matrix; --matrix means the same:\n"
+         "                           raw/X, layers/counts\n"
+         "  --label-dataset=/PATH    for HDF5: labels, numbers, texts or a categorical of AnnData (its bare name will\n"
+         "                           do: cell_type); by default /y\n"
          "  --id-dataset=/PATH       for HDF5: names of the samples, or none; by default those that the format has\n"
          "  --image-shape=HxW[xC]    rows are pictures of this height, width and number of channels\n"
          "  --max-input=SIZE         refuse inputs that expand beyond this, such as 64GiB (default 1TiB)\n"
          "  --force                  replace an output that other inputs or options made, or that dcmpi did not make\n"
+         "Documents (--text-column) become rows of TF-IDF, a sparse data file; under mpirun all ranks share the work,\n"
+         "which for other inputs rank 0 does alone. Options have the names, meanings and defaults of scikit-learn's\n"
+         "TfidfVectorizer; numbers are equal to its.\n"
+         "  --text-column=COLUMN     a key of JSON lines; in tables first, last, a number or a name; line: each line\n"
+         "                           is a document; file: each file is one (--label-column=folder: its folder is the\n"
+         "                           label). --label-column and --id-column are chosen likewise\n"
+         "  --min-df=N --max-df=N    terms in at least, at most N documents; with a point a share of them: 0.5\n"
+         "  --max-features=N         only the N most frequent terms\n"
+         "  --ngram-range=N,M        terms of N to M words\n"
+         "  --stop-words=WORD        english, none (default) or a file of words\n"
+         "  --lowercase=WORD         no keeps capitals\n"
+         "  --sublinear-tf           1 + log of the count\n"
+         "  --use-idf, --smooth-idf  yes (default) or no\n"
+         "  --norm=NAME              l2 (default), l1 or none\n"
+         "  --scale=NAME             sqrt-d: rows times the square root of the number of columns\n"
+         "  --hashing=N              N columns by the signed hash of HashingVectorizer, no vocabulary, and no idf\n"
+         "                           unless --use-idf; --alternate-sign=no: without signs\n"
+         "  --preset=dec-2016        --max-features=2000 --sublinear-tf --norm=l2 --scale=sqrt-d; others may follow\n"
+         "  --vocabulary=FILE        terms, weights and options of a data file or result\n"
+         "  --decode-error=WORD      bytes that are not UTF-8: strict (default, an error), replace or ignore\n"
          "Line 1 of a table holds names if none of its features is a number; if it has one cell fewer than the\n"
          "others (R); if its numbers are in quotes and those of line 2 are not; if it counts 0, 1, 2, ... or 1, 2,\n"
          "3, ... and the others do not (with fewer than 3 features only if the others have no integers); or if it\n"

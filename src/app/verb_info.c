@@ -43,18 +43,21 @@ static void print_numbers(dc_h5 *h5, const char *name)
 static void print_attributes(dc_h5 *h5)
 {
     static const char *const text[] = {
-        "format",      "created",       "version",     "git",           "arch",         "libraries", "command_line",
-        "verb",        "inputs",        "options",     "data",          "data_hash",    "source",    "checksum",
-        "stop_reason", "classes",       "model",       "method",        "gemm",         "cpu",       "isa",
-        "phase",       "job",           "result_hash", "labels_hash",   "weights_hash", "deck_hash", "program_hash",
-        "data_type",   "feature_names", "missing",     "label_dataset", "on",           "keep",      "run_hash"};
+        "format",        "created",       "version",      "git",         "arch",
+        "libraries",     "command_line",  "verb",         "inputs",      "options",
+        "data",          "data_hash",     "source",       "checksum",    "stop_reason",
+        "classes",       "model",         "method",       "gemm",        "cpu",
+        "isa",           "phase",         "job",          "result_hash", "labels_hash",
+        "weights_hash",  "deck_hash",     "program_hash", "data_type",   "feature_names",
+        "missing",       "label_dataset", "matrix",       "id_dataset",  "feature_dataset",
+        "encoding-type", "vectorizer",    "on",           "keep",        "run_hash"};
     static const char *const number[] = {
-        "format_version", "complete",      "seed",         "ranks",         "threads", "iterations",
-        "wall_seconds",   "inertia",       "min",          "max",           "mean",    "image_shape",
-        "clusters",       "alpha",         "shards",       "tile_rows",     "step",    "rows",
-        "columns",        "parts",         "part",         "nodes",         "delta",   "outliers",
-        "warnings",       "checkpoint",    "scaled_range", "unlabelled",    "cosine",  "probe",
-        "groups",         "largest_group", "removed",      "rows_of_zeros", "pairs",   "pairs_across"};
+        "format_version", "complete",    "seed",     "ranks",    "threads",       "iterations",   "wall_seconds",
+        "inertia",        "min",         "max",      "mean",     "image_shape",   "clusters",     "alpha",
+        "shards",         "tile_rows",   "step",     "rows",     "columns",       "parts",        "part",
+        "nodes",          "delta",       "outliers", "warnings", "checkpoint",    "scaled_range", "unlabelled",
+        "sparse_values",  "cosine",      "probe",    "groups",   "largest_group", "removed",      "rows_of_zeros",
+        "pairs",          "pairs_across"};
     for (size_t i = 0; i < DC_COUNT_OF(text); i++) {
         if (dc_h5_has_attr(h5, "/", text[i])) print_text(h5, text[i]);
         dc_error_clear();
@@ -67,7 +70,7 @@ static void print_attributes(dc_h5 *h5)
 
 static void print_metrics(dc_h5 *h5)
 {
-    static const char *const names[] = {"acc", "nmi", "nmi_arithmetic", "ari"};
+    static const char *const names[] = {"acc", "nmi", "nmi_arithmetic", "ari", "purity", "f_measure", "f_pairs"};
     for (size_t i = 0; dc_h5_exists(h5, "/metrics") && i < DC_COUNT_OF(names); i++) {
         double v;
         if (dc_h5_has_attr(h5, "/metrics", names[i]) &&

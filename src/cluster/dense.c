@@ -38,7 +38,7 @@ static void affinities(const void *ctx, dc_gidx i, int64_t n, const dc_gidx *col
 static void graph_rows(const void *ctx, int64_t lo, int64_t n, double *out)
 {
     const dc_neighbours *graph = ((const pairs *)ctx)->graph;
-    const dc_csr *g = &graph->out;
+    const dc_edges *g = &graph->out;
     const int64_t N = graph->part->N;
     memset(out, 0, (size_t)(n * N) * sizeof *out);
     for (int64_t i = 0; i < n; i++)

@@ -48,6 +48,9 @@ static void kmeans_release(dc_km_restarts *a)
     dc_mem_free(&a->distance);
     dc_mem_free(&a->mass);
     dc_sum_destroy(&a->sum);
+    dc_csr_sum_destroy(&a->by_column);
+    dc_mem_free(&a->labels.label);
+    dc_mem_free(&a->labels.count);
     dc_sum_destroy(&a->sum_assign);
 }
 
@@ -98,7 +101,10 @@ static dc_status center_rows(dc_comm *comm, dc_km_restarts *a)
     dc_sum_over_blocks(comm, squares, dc_km_block_squares, &a->tiles, &a->squares);
     const double variance = a->squares / (N * (double)a->d);
     a->tol = a->cfg->tol * variance;
-    a->tiles.unit = unit_of(sqrt(variance));
+    a->rounded = a->squares;
+    for (int64_t c = 0; a->tiles.csr && c < a->d; c++)
+        a->rounded += N * (double)a->tiles.shift[c] * (double)a->tiles.shift[c];
+    a->tiles.unit = unit_of(sqrt(a->rounded / (N * (double)a->d)));
 out:
     dc_sum_destroy(&columns);
     dc_sum_destroy(&squares);
@@ -112,10 +118,10 @@ out:
 static const double INERTIA_SHARE = 1e-7;
 
 /* Inertia of slot s, from the sums of the last pass. Collective. */
-static double inertia_of(dc_comm *comm, dc_km_restarts *a, int64_t s, const double *sums, const double *counts)
+static double inertia_of(dc_comm *comm, dc_km_restarts *a, int64_t s, const dc_km_sums *sums)
 {
-    const double inertia = dc_km_inertia(a, dc_km_slot_centers(a, s), sums, counts);
-    if (inertia > INERTIA_SHARE * a->squares) return inertia;
+    const double inertia = dc_km_inertia(a, dc_km_slot_centers(a, s), sums);
+    if (inertia > INERTIA_SHARE * a->rounded) return inertia;
     dc_km_assign_pass(comm, a, s, NULL, NULL);
     return a->total_assign[0];
 }
@@ -126,11 +132,11 @@ static int64_t best_slot(dc_comm *comm, dc_km_restarts *a)
     int64_t best = -1;
     double lowest = INFINITY;
     for (int64_t s = 0; s < a->R; s += a->per_pass) {
-        const int64_t groups = DC_MIN(a->per_pass, a->R - s), Kd = a->K * a->d;
+        const int64_t groups = DC_MIN(a->per_pass, a->R - s);
         dc_km_lloyd_pass(comm, a, s, groups);
         for (int64_t g = 0; g < groups; g++) {
-            const double *sums = a->total + g * Kd, *counts = a->total + groups * Kd + g * a->K;
-            const double inertia = inertia_of(comm, a, s + g, sums, counts);
+            const dc_km_sums sums = dc_km_sums_of(a, groups, g);
+            const double inertia = inertia_of(comm, a, s + g, &sums);
             const bool first = best >= 0 && inertia == lowest && a->slots[s + g].id < a->slots[best].id;
             if (best >= 0 && !(inertia < lowest) && !first) continue;
             best = s + g;
@@ -287,11 +293,11 @@ out:
     return st;
 }
 
-dc_status dc_kmeans_needs_of(dc_comm *comm, const dc_part *part, int64_t d, const dc_kmeans_config *cfg,
-                             dc_kmeans_needs *out)
+dc_status dc_kmeans_needs_of(dc_comm *comm, const dc_part *part, int64_t d, const dc_csr *csr,
+                             const dc_kmeans_config *cfg, dc_kmeans_needs *out)
 {
     dc_status st = DC_OK;
-    const dc_rows rows = {.part = part, .d = d};
+    const dc_rows rows = {.part = part, .d = d, .csr = csr};
     const dc_state_config nowhere = {0};
     dc_km_restarts a = {0};
     dc_kmeans_result result = {0};

@@ -3,6 +3,8 @@
 #define DCMPI_CLUSTER_KMEANS_IMPL_H
 
 #include "dcmpi/cluster.h"
+#include "dcmpi/csr.h"
+#include "dcmpi/csr_sum.h"
 
 /* Rows of a tile, and how many centres are scored at once unless K is larger. Both set the shape of the GEMM and
  * hence the bits of the result, so they are constants. */
@@ -16,21 +18,28 @@ int64_t dc_km_trials(int64_t K);
 
 /* Working memory of one thread. */
 typedef struct {
-    float *x;             /* [TILE x d] rows as they are; NULL if all rows lie in an array */
-    float *u;             /* [TILE x d] (x - shift) * unit, zeros after the last row */
+    float *x;             /* [TILE x d] rows as they are; NULL if all rows lie in an array, or are sparse */
+    float *u;             /* [TILE x d] (x - shift) * unit, zeros after the last row; NULL if the rows are sparse */
     float *length;        /* [TILE] |u|, rounded */
+    float *reach;         /* [TILE] what a centre's slack is multiplied with; |u| unless the rows are sparse */
     float *score;         /* [panel x TILE] -2 c.u */
     float *best, *second; /* [TILE] */
     int32_t *label;       /* [TILE] */
     int32_t *start;       /* [K + 1] */
     int32_t *order;       /* [TILE] */
     float *doubtful;      /* [LANES x d] rows whose nearest centre is not clear from the scores */
+    /* Only for sparse rows, DC_KM_GROUP of them: */
+    int64_t *ptr;     /* [GROUP + 1] */
+    float *val;       /* [GROUP x longest row] values times unit */
+    float *row_score; /* [GROUP x panel] */
 } dc_km_scratch;
 
 /* Rows, in tiles within blocks. For products they are shifted by the mean of all rows and multiplied by a power of two
- * that brings them near 1. So rows far from zero or in unusual units neither overflow nor lose digits needlessly. */
+ * that brings them near 1. So rows far from zero or in unusual units neither overflow nor lose digits needlessly.
+ * Sparse rows are not shifted, because that would fill their zeros. */
 typedef struct {
     const dc_rows *rows; /* borrowed */
+    const dc_csr *csr;   /* the rows, if their products are to be sparse; else NULL */
     float *shift;        /* [d], owned */
     float unit;
     int64_t K, d;
@@ -45,37 +54,55 @@ void dc_km_tiles_release(dc_km_tiles *t);
 /* A piece of a block, loaded into the scratch of a thread. */
 typedef struct {
     int64_t lo, n;  /* local rows [lo, lo + n), n <= TILE */
-    const float *x; /* [n x d] as they are */
+    const float *x; /* [n x d] as they are; NULL if they are sparse */
 } dc_km_tile;
 /* Loads local rows from lo up to hi, or as many as one tile holds: sets x, u and length. */
 dc_km_tile dc_km_load(const dc_km_tiles *t, int64_t lo, int64_t hi, dc_km_scratch *s);
 /* Copies local row `row`, as it is, to out. */
 void dc_km_row(const dc_km_tiles *t, int64_t row, float *out);
-/* |x - c|^2 in double. */
+/* |x - c|^2 in double (kmeans_distance_kern.c). */
 double dc_km_distance(const float *x, const float *c, int64_t d);
 
 /* Centres, their images (after the shift and unit of the tiles), and bounds on the rounding errors of their scores
  * (set_bounds in kmeans_tiles_kern.c). */
 typedef struct {
     const float *at; /* [m x d] in the coordinates of the rows, borrowed */
-    float *image;    /* [m x d], owned */
-    float *norm;     /* [m] |image|^2, owned */
-    float *low;      /* [m] norm minus what rounding may have added to it, owned */
-    float *slack;    /* [m] slack * |u| is what rounding may have added to the product, owned */
+    int64_t m;
+    float *image;   /* [m x d], for sparse rows [d x m]; owned */
+    double *square; /* [m] |at|^2, for sparse rows; owned */
+    float *norm;    /* [m] |image|^2, owned */
+    float *low;     /* [m] norm minus what rounding may have added to it, owned */
+    float *slack;   /* [m] slack * |u| is what rounding may have added to the product, owned */
 } dc_km_centers;
 /* Makes room for m centres of width d. */
 DC_CHECKED dc_status dc_km_centers_init(dc_km_centers *c, int64_t m, int64_t d);
 void dc_km_centers_release(dc_km_centers *c);
 /* Sets the images and bounds of the m centres `at`. */
 void dc_km_project(const dc_km_tiles *t, const float *at, int64_t m, dc_km_centers *c);
-/* score[j*TILE + i] = -2 c_j . u_i for centres [first, first + m), m <= panel. */
-void dc_km_score(const dc_km_tiles *t, const dc_km_centers *c, int64_t first, int64_t m, dc_km_scratch *s);
+/* score[j*TILE + i] = -2 c_j . u_i for centres [first, first + m), m <= panel, and the rows of the tile. */
+void dc_km_score(const dc_km_tiles *t, const dc_km_centers *c, int64_t first, int64_t m, const dc_km_tile *tile,
+                 dc_km_scratch *s);
+/* |x - c|^2 of row i of the tile and centre j, in double. */
+double dc_km_distance_of(const dc_km_tiles *t, const dc_km_tile *tile, int64_t i, const dc_km_centers *c, int64_t j,
+                         const dc_km_scratch *s);
 
 /* Block kernels for sum.h; ctx is a dc_km_tiles. */
 /* leaf[d]: column sums. */
 void dc_km_block_columns(void *ctx, const dc_block *block, int thread, double *leaf);
 /* leaf[1]: sum of |x - shift|^2. */
 void dc_km_block_squares(void *ctx, const dc_block *block, int thread, double *leaf);
+
+/* ---- The same for sparse rows (kmeans_sparse_kern.c) ------------------------------------------------------------- */
+
+enum { DC_KM_GROUP = 16 };
+void dc_km_sparse_load(const dc_km_tiles *t, const dc_km_tile *tile, const dc_km_scratch *s);
+void dc_km_sparse_project(const dc_km_tiles *t, const float *at, int64_t m, dc_km_centers *c);
+void dc_km_sparse_score(const dc_km_tiles *t, const dc_km_centers *c, int64_t first, int64_t m, const dc_km_tile *tile,
+                        const dc_km_scratch *s);
+double dc_km_sparse_distance(const dc_km_tiles *t, int64_t row, const dc_km_centers *c, int64_t j,
+                             const dc_km_scratch *s);
+void dc_km_sparse_columns(const dc_km_tiles *t, const dc_block *block, double *leaf);
+void dc_km_sparse_squares(const dc_km_tiles *t, const dc_block *block, double *leaf);
 
 /* ---- Nearest centres (kmeans_kern.c) ----------------------------------------------------------------------------- */
 
@@ -87,6 +114,17 @@ typedef struct {
     int64_t groups;
 } dc_km_lloyd;
 void dc_km_block_lloyd(void *ctx, const dc_block *block, int thread, double *leaf);
+
+/* The labels of one Lloyd pass of `groups` restarts, and how many rows each cluster has. Their sums are formed column
+ * by column (csr_sum.h); dc_km_add_value is the addition. */
+typedef struct {
+    int64_t groups, K;
+    int32_t *label; /* [n x groups] local */
+    int64_t *count; /* [groups x K] of this rank */
+} dc_km_labels;
+/* Threaded. */
+void dc_km_label_rows(const dc_km_tiles *t, const dc_km_centers *centers, const dc_km_labels *out);
+void dc_km_add_value(const void *labels, int64_t column, int64_t row, float value, double *leaf);
 
 /* Finds the nearest of K centres for every row. leaf[0]: inertia, leaf[1 + k]: rows of cluster k. */
 typedef struct {
@@ -134,21 +172,31 @@ typedef struct {
     dc_km_tiles tiles;
     int64_t K, d, R;
     double squares;       /* sum over all rows of |x - shift|^2 */
+    double rounded;       /* what the rounding of an inertia is a share of: these, or for sparse rows sum |x|^2 */
     double tol;           /* limit on the squared shift of the centres of one restart */
     float *centers;       /* [R x K x d] by slot, in the coordinates of the rows */
     dc_km_centers images; /* images of the centres of one pass */
     dc_km_slot *slots;    /* [R] */
     int64_t active;
-    int64_t pass_doubles; /* most doubles in one reduction */
-    int64_t per_pass;     /* restarts in one reduction */
-    dc_sum *sum;          /* [per_pass*K*(d+1)] */
-    double *total;        /* [per_pass*K*(d+1)], at least [d] */
-    dc_sum *sum_assign;   /* [1 + K] */
-    double *total_assign; /* [1 + K] */
-    float *distance;      /* [n] distance of every row to its nearest centre; used to re-seed empty clusters */
-    double *mass;         /* [n_blocks] sums of `distance`, not used */
+    int64_t pass_doubles;  /* most doubles in one reduction */
+    int64_t per_pass;      /* restarts in one reduction */
+    dc_sum *sum;           /* [per_pass*K*(d+1)]; NULL for sparse rows */
+    dc_csr_sum *by_column; /* for sparse rows, per_pass*K sums; NULL for others */
+    dc_km_labels labels;   /* for sparse rows, of a pass */
+    double *total;         /* [per_pass*K*(d+1)], at least [d] */
+    dc_sum *sum_assign;    /* [1 + K] */
+    double *total_assign;  /* [1 + K] */
+    float *distance;       /* [n] distance of every row to its nearest centre; used to re-seed empty clusters */
+    double *mass;          /* [n_blocks] sums of `distance`, not used */
     int64_t reseeded;
 } dc_km_restarts;
+/* Sums and counts of the clusters of one restart: cluster k has sum[k*row + c*column] in column c. */
+typedef struct {
+    const double *sum, *count;
+    int64_t row, column;
+} dc_km_sums;
+/* Those of restart g of the last pass over `groups` restarts. */
+dc_km_sums dc_km_sums_of(const dc_km_restarts *a, int64_t groups, int64_t g);
 /* Centres [K x d] of slot s. */
 float *dc_km_slot_centers(const dc_km_restarts *a, int64_t s);
 /* Puts the sums and counts of slots [s, s + groups) into a->total. Collective. */
@@ -157,7 +205,7 @@ void dc_km_lloyd_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t group
  * dc_km_assign. Collective. */
 void dc_km_assign_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int32_t *label, float *distance);
 /* Inertia of one restart: sum |x|^2 - 2 sum c.S + sum n |c|^2, all relative to the shift. */
-double dc_km_inertia(const dc_km_restarts *a, const float *centers, const double *sums, const double *counts);
+double dc_km_inertia(const dc_km_restarts *a, const float *centers, const dc_km_sums *sums);
 /* Makes room for `restarts` restarts in one reduction, or for as many as fit. Local. */
 DC_CHECKED dc_status dc_km_make_pass(dc_km_restarts *a, int64_t restarts);
 /* The collective form of dc_km_make_pass(). */

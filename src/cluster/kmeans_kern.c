@@ -10,6 +10,7 @@
 #include "softassign_impl.h"
 
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
 enum { COLUMNS = 512 };
@@ -28,7 +29,7 @@ static void lowest_bounds(const race *r, const dc_km_scratch *s)
 {
     float *restrict best = s->best, *restrict second = s->second;
     int32_t *restrict label = s->label;
-    const float *restrict length = s->length;
+    const float *restrict reach = s->reach;
     for (int64_t i = 0; i < DC_KM_TILE; i++) {
         best[i] = second[i] = INFINITY;
         label[i] = 0;
@@ -37,7 +38,7 @@ static void lowest_bounds(const race *r, const dc_km_scratch *s)
         const float *restrict score = r->score + k * DC_KM_TILE;
         const float low = r->centers->low[r->first + k], slack = r->centers->slack[r->first + k];
         for (int64_t i = 0; i < DC_KM_TILE; i++) {
-            const float v = score[i] + low - length[i] * slack;
+            const float v = score[i] + low - reach[i] * slack;
             const bool closer = v < best[i];
             const float loser = closer ? best[i] : v;
             second[i] = loser < second[i] ? loser : second[i];
@@ -52,13 +53,13 @@ static float upper_bound(const race *r, const dc_km_scratch *s, int64_t i)
 {
     const dc_km_centers *c = r->centers;
     const int64_t k = r->first + s->label[i];
-    return s->best[i] + 2.02F * (c->norm[k] - c->low[k] + s->length[i] * c->slack[k]);
+    return s->best[i] + 2.02F * (c->norm[k] - c->low[k] + s->reach[i] * c->slack[k]);
 }
 
 static bool may_win(const race *r, const dc_km_scratch *s, int64_t i, int64_t k, float bound)
 {
     const dc_km_centers *c = r->centers;
-    return r->score[k * DC_KM_TILE + i] + c->low[r->first + k] - s->length[i] * c->slack[r->first + k] <= bound;
+    return r->score[k * DC_KM_TILE + i] + c->low[r->first + k] - s->reach[i] * c->slack[r->first + k] <= bound;
 }
 
 /* Labels the n <= DC_SOFT_LANES rows index[n] of the tile by their distances to all centres that may be the nearest to
@@ -70,7 +71,11 @@ static void decide(const dc_km_tiles *t, const race *r, dc_km_scratch *s, const 
     dc_soft_lane distance[1], nearest;
     float bound[DC_SOFT_LANES];
     for (int64_t l = 0; l < n; l++) {
-        memcpy(s->doubtful + l * d, tile->x + index[l] * d, (size_t)d * sizeof *s->doubtful);
+        float *x = s->doubtful + l * d;
+        if (tile->x)
+            memcpy(x, tile->x + index[l] * d, (size_t)d * sizeof *x);
+        else
+            dc_km_row(t, tile->lo + index[l], x);
         bound[l] = upper_bound(r, s, index[l]);
         nearest[l] = INFINITY;
     }
@@ -153,11 +158,51 @@ void dc_km_block_lloyd(void *ctx, const dc_block *block, int thread, double *lea
         for (int64_t g = 0; g < a->groups; g++) {
             const int64_t in_panel = g % together;
             const race r = {s->score + in_panel * K * DC_KM_TILE, a->centers, g * K, K};
-            if (in_panel == 0) dc_km_score(t, a->centers, g * K, K * DC_MIN(together, a->groups - g), s);
+            if (in_panel == 0) dc_km_score(t, a->centers, g * K, K * DC_MIN(together, a->groups - g), &tile, s);
             find_nearest(t, &r, s, &tile);
             add_tile_to_clusters(t, s, &tile, leaf + g * K * d, counts + g * K);
         }
     }
+}
+
+static void label_block(const dc_km_tiles *t, const dc_km_centers *centers, const dc_block *block, dc_km_scratch *s,
+                        const dc_km_labels *out)
+{
+    const int64_t K = t->K, groups = out->groups, together = t->panel / K;
+    for (int64_t lo = block->lo; lo < block->hi; lo += DC_KM_TILE) {
+        const dc_km_tile tile = dc_km_load(t, lo, block->hi, s);
+        for (int64_t g = 0; g < groups; g++) {
+            const int64_t in_panel = g % together;
+            const race r = {s->score + in_panel * K * DC_KM_TILE, centers, g * K, K};
+            if (in_panel == 0) dc_km_score(t, centers, g * K, K * DC_MIN(together, groups - g), &tile, s);
+            find_nearest(t, &r, s, &tile);
+            for (int64_t i = 0; i < tile.n; i++) out->label[(lo + i) * groups + g] = s->label[i];
+        }
+    }
+}
+
+void dc_km_label_rows(const dc_km_tiles *t, const dc_km_centers *centers, const dc_km_labels *out)
+{
+    const dc_part *part = t->rows->part;
+    const int64_t n = dc_part_rows(part), groups = out->groups, K = out->K;
+#pragma omp parallel for schedule(dynamic, 1)
+    for (size_t b = 0; b < part->n_blocks; b++) {
+        const dc_block block = dc_part_block(part, b);
+        label_block(t, centers, &block, &t->scratch[omp_get_thread_num()], out);
+    }
+#pragma omp parallel for schedule(dynamic, 1)
+    for (int64_t g = 0; g < groups; g++) {
+        memset(out->count + g * K, 0, (size_t)K * sizeof *out->count);
+        for (int64_t i = 0; i < n; i++) out->count[g * K + out->label[i * groups + g]]++;
+    }
+}
+
+void dc_km_add_value(const void *labels, int64_t column, int64_t row, float value, double *leaf)
+{
+    (void)column;
+    const dc_km_labels *a = labels;
+    const int32_t *label = a->label + row * a->groups;
+    for (int64_t g = 0; g < a->groups; g++) leaf[g * a->K + label[g]] += (double)value;
 }
 
 void dc_km_block_assign(void *ctx, const dc_block *block, int thread, double *leaf)
@@ -169,11 +214,11 @@ void dc_km_block_assign(void *ctx, const dc_block *block, int thread, double *le
     const double unit = (double)t->unit;
     for (int64_t lo = block->lo; lo < block->hi; lo += DC_KM_TILE) {
         const dc_km_tile tile = dc_km_load(t, lo, block->hi, s);
-        dc_km_score(t, a->centers, 0, t->K, s);
+        dc_km_score(t, a->centers, 0, t->K, &tile, s);
         find_nearest(t, &r, s, &tile);
         for (int64_t i = 0; i < tile.n; i++) {
             const int32_t k = s->label[i];
-            const double distance = dc_km_distance(tile.x + i * t->d, a->centers->at + k * t->d, t->d);
+            const double distance = dc_km_distance_of(t, &tile, i, a->centers, k, s);
             leaf[0] += distance;
             leaf[1 + k] += 1;
             if (a->label) a->label[lo + i] = k;

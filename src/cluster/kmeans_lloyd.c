@@ -10,6 +10,7 @@
 #include "kmeans_impl.h"
 
 #include "dcmpi/comm.h"
+#include "dcmpi/mem.h"
 #include "dcmpi/state.h"
 #include "dcmpi/wish.h"
 
@@ -23,9 +24,39 @@ float *dc_km_slot_centers(const dc_km_restarts *a, int64_t s)
 
 /* ---- One pass --------------------------------------------------------------------------------------------------- */
 
+dc_km_sums dc_km_sums_of(const dc_km_restarts *a, int64_t groups, int64_t g)
+{
+    const int64_t m = groups * a->K;
+    const double *count = a->total + m * a->d + g * a->K;
+    if (a->by_column) return (dc_km_sums){.sum = a->total + g * a->K, .row = 1, .column = m, .count = count};
+    return (dc_km_sums){.sum = a->total + g * a->K * a->d, .row = a->d, .column = 1, .count = count};
+}
+
+static inline double sum_at(const dc_km_sums *s, int64_t k, int64_t c)
+{
+    return s->sum[k * s->row + c * s->column];
+}
+
+/* Sparse rows are labelled first; then each column is summed, which takes neither time nor memory for zeros.
+ * Collective. */
+static void sparse_pass(dc_comm *comm, dc_km_restarts *a, int64_t groups)
+{
+    const int64_t m = groups * a->K;
+    double *count = a->total + m * a->d;
+    a->labels.groups = groups;
+    dc_km_label_rows(&a->tiles, &a->images, &a->labels);
+    dc_csr_sum_total(comm, a->by_column, (size_t)m, dc_km_add_value, &a->labels, a->total);
+    dc_comm_sum_i64(comm, a->labels.count, (size_t)m);
+    for (int64_t k = 0; k < m; k++) count[k] = (double)a->labels.count[k];
+}
+
 void dc_km_lloyd_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t groups)
 {
     dc_km_project(&a->tiles, dc_km_slot_centers(a, s), groups * a->K, &a->images);
+    if (a->by_column) {
+        sparse_pass(comm, a, groups);
+        return;
+    }
     dc_km_lloyd ctx = {&a->tiles, &a->images, groups};
     dc_sum_over_blocks(comm, a->sum, dc_km_block_lloyd, &ctx, a->total);
 }
@@ -37,27 +68,28 @@ void dc_km_assign_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int32_t *lab
     dc_sum_over_blocks(comm, a->sum_assign, dc_km_block_assign, &ctx, a->total_assign);
 }
 
-double dc_km_inertia(const dc_km_restarts *a, const float *centers, const double *sums, const double *counts)
+double dc_km_inertia(const dc_km_restarts *a, const float *centers, const dc_km_sums *sums)
 {
     double inertia = a->squares;
     for (int64_t k = 0; k < a->K; k++) {
         for (int64_t c = 0; c < a->d; c++) {
             const double shift = (double)a->tiles.shift[c], mu = (double)centers[k * a->d + c] - shift;
-            inertia += mu * (counts[k] * mu - 2 * (sums[k * a->d + c] - counts[k] * shift));
+            const double n = sums->count[k];
+            inertia += mu * (n * mu - 2 * (sum_at(sums, k, c) - n * shift));
         }
     }
     return inertia;
 }
 
 /* Moves the centre of each non-empty cluster to its mean; returns the sum of the squared shifts. */
-static double move_centers(const dc_km_restarts *a, float *centers, const double *sums, const double *counts)
+static double move_centers(const dc_km_restarts *a, float *centers, const dc_km_sums *sums)
 {
     double shift = 0;
     for (int64_t k = 0; k < a->K; k++) {
-        if (counts[k] == 0) continue;
+        if (sums->count[k] == 0) continue;
         for (int64_t c = 0; c < a->d; c++) {
             float *mu = &centers[k * a->d + c];
-            const float mean = (float)(sums[k * a->d + c] / counts[k]);
+            const float mean = (float)(sum_at(sums, k, c) / sums->count[k]);
             const double diff = (double)mean - (double)*mu;
             shift += diff * diff;
             *mu = mean;
@@ -128,10 +160,10 @@ static bool any_empty(const double *counts, int64_t K)
 
 /* ---- Iterations ------------------------------------------------------------------------------------------------- */
 
-static void update_slot(dc_comm *comm, dc_km_restarts *a, int64_t s, const double *sums, const double *counts)
+static void update_slot(dc_comm *comm, dc_km_restarts *a, int64_t s, const dc_km_sums *sums)
 {
-    const double shift = move_centers(a, dc_km_slot_centers(a, s), sums, counts);
-    const int64_t moved = any_empty(counts, a->K) ? reseed(comm, a, s, counts) : 0;
+    const double shift = move_centers(a, dc_km_slot_centers(a, s), sums);
+    const int64_t moved = any_empty(sums->count, a->K) ? reseed(comm, a, s, sums->count) : 0;
     a->reseeded += moved;
     a->slots[s].iterations++;
     a->slots[s].converged = shift <= a->tol && moved == 0;
@@ -169,20 +201,37 @@ void dc_km_wake(dc_km_restarts *a)
 static void iterate(dc_comm *comm, dc_km_restarts *a)
 {
     for (int64_t s = 0; s < a->active; s += a->per_pass) {
-        const int64_t groups = DC_MIN(a->per_pass, a->active - s), Kd = a->K * a->d;
+        const int64_t groups = DC_MIN(a->per_pass, a->active - s);
         dc_km_lloyd_pass(comm, a, s, groups);
-        for (int64_t g = 0; g < groups; g++)
-            update_slot(comm, a, s + g, a->total + g * Kd, a->total + groups * Kd + g * a->K);
+        for (int64_t g = 0; g < groups; g++) {
+            const dc_km_sums sums = dc_km_sums_of(a, groups, g);
+            update_slot(comm, a, s + g, &sums);
+        }
     }
     for (int64_t s = a->active - 1; s >= 0; s--)
         if (a->slots[s].finished) swap_slots(a, s, --a->active);
 }
 
-/* Makes room for `restarts` restarts in one reduction, or for as many as fit. Local. */
+/* Room for the labels and sums of a pass; the first pass is the largest. */
+static dc_status make_sparse_pass(dc_km_restarts *a)
+{
+    dc_status st = DC_OK;
+    const size_t m = (size_t)(a->per_pass * a->K), n = (size_t)dc_part_rows(a->tiles.rows->part);
+    if (a->by_column) return DC_OK;
+    a->labels.K = a->K;
+    DC_TRY(dc_mem_alloc_raw(&a->labels.label, dc_mul_size(n, (size_t)a->per_pass), sizeof *a->labels.label,
+                            "k-means labels of all restarts"));
+    DC_TRY(dc_mem_alloc(&a->labels.count, m, sizeof *a->labels.count, "k-means sizes"));
+    DC_TRY(dc_csr_sum_create(&a->by_column, a->tiles.rows->part, a->tiles.csr, m));
+out:
+    return st;
+}
+
 dc_status dc_km_make_pass(dc_km_restarts *a, int64_t restarts)
 {
     const int64_t doubles = a->K * (a->d + 1);
     a->per_pass = DC_MAX(1, DC_MIN(restarts, a->pass_doubles / doubles));
+    if (a->tiles.csr) return make_sparse_pass(a);
     dc_sum_destroy(&a->sum);
     return dc_sum_create(&a->sum, a->tiles.rows->part, (size_t)(a->per_pass * doubles));
 }

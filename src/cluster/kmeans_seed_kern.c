@@ -16,7 +16,7 @@ static void distances(const dc_km_tiles *t, const dc_km_tile *tile, const dc_km_
                       dc_km_scratch *s)
 {
     const float *restrict score = s->score + in_panel * DC_KM_TILE, *restrict length = s->length, norm = c->norm[j];
-    const float rounding = DOUBT * 0x1p-23F * (4 + sqrtf((float)t->d));
+    const float rounding = DOUBT * 0x1p-23F * (4 + sqrtf((float)(t->csr ? dc_csr_longest(t->csr) : t->d)));
     const double unit = (double)t->unit;
     float *restrict distance = s->best;
     int64_t doubtful = 0;
@@ -26,8 +26,7 @@ static void distances(const dc_km_tiles *t, const dc_km_tile *tile, const dc_km_
         doubtful += !(v > rounding * squares);
     }
     for (int64_t i = 0; doubtful && i < tile->n; i++)
-        if (distance[i] < 0)
-            distance[i] = (float)(dc_km_distance(tile->x + i * t->d, c->at + j * t->d, t->d) * unit * unit);
+        if (distance[i] < 0) distance[i] = (float)(dc_km_distance_of(t, tile, i, c, j, s) * unit * unit);
 }
 
 static inline double smaller(float a, float b)
@@ -57,7 +56,7 @@ void dc_km_block_potential(void *ctx, const dc_block *block, int thread, double 
         const dc_km_tile tile = dc_km_load(t, lo, block->hi, s);
         for (int64_t j = 0; j < m; j++) {
             const int64_t in_panel = j % t->panel;
-            if (in_panel == 0) dc_km_score(t, a->candidates, j, DC_MIN(t->panel, m - j), s);
+            if (in_panel == 0) dc_km_score(t, a->candidates, j, DC_MIN(t->panel, m - j), &tile, s);
             distances(t, &tile, a->candidates, j, in_panel, s);
             leaf[j] += sum_of_min(s->best, a->d_min + j / a->trials * n_local + lo, tile.n);
         }
@@ -81,7 +80,7 @@ static void lower_block(const dc_km_tiles *t, const dc_block *block, dc_km_scrat
         const dc_km_tile tile = dc_km_load(t, lo, block->hi, s);
         for (int64_t r = 0; r < restarts; r++) {
             const int64_t in_panel = r % t->panel;
-            if (in_panel == 0) dc_km_score(t, newest, r, DC_MIN(t->panel, restarts - r), s);
+            if (in_panel == 0) dc_km_score(t, newest, r, DC_MIN(t->panel, restarts - r), &tile, s);
             distances(t, &tile, newest, r, in_panel, s);
             mass[r] += lower(s->best, tile.n, d_min + r * n_local + lo);
         }

@@ -19,15 +19,36 @@ enum { LANES = 16 };
 
 /* ---- Memory ----------------------------------------------------------------------------------------------------- */
 
-static dc_status scratch_init(dc_km_scratch *s, const dc_km_tiles *t)
+static dc_status sparse_init(dc_km_scratch *s, const dc_km_tiles *t)
+{
+    dc_status st = DC_OK;
+    const size_t longest = (size_t)dc_csr_longest(t->csr);
+    DC_TRY(dc_mem_alloc(&s->reach, DC_KM_TILE, sizeof *s->reach, "k-means bounds of a tile"));
+    DC_TRY(dc_mem_alloc(&s->ptr, DC_KM_GROUP + 1, sizeof *s->ptr, "k-means tile"));
+    DC_TRY(dc_mem_alloc(&s->val, DC_KM_GROUP * longest, sizeof *s->val, "k-means tile"));
+    DC_TRY(dc_mem_alloc(&s->row_score, DC_KM_GROUP * (size_t)t->panel, sizeof *s->row_score, "k-means scores"));
+out:
+    return st;
+}
+
+static dc_status dense_init(dc_km_scratch *s, const dc_km_tiles *t)
 {
     dc_status st = DC_OK;
     const size_t d = (size_t)t->d;
     if (!t->rows->X) DC_TRY(dc_mem_alloc(&s->x, DC_KM_TILE * d, sizeof *s->x, "k-means tile"));
     DC_TRY(dc_mem_alloc(&s->u, DC_KM_TILE * d, sizeof *s->u, "k-means tile"));
-    DC_TRY(dc_mem_alloc(&s->doubtful, DC_SOFT_LANES * d, sizeof *s->doubtful, "k-means tile"));
+out:
+    return st;
+}
+
+static dc_status scratch_init(dc_km_scratch *s, const dc_km_tiles *t)
+{
+    dc_status st = DC_OK;
+    DC_TRY(t->csr ? sparse_init(s, t) : dense_init(s, t));
+    DC_TRY(dc_mem_alloc(&s->doubtful, DC_SOFT_LANES * (size_t)t->d, sizeof *s->doubtful, "k-means tile"));
     DC_TRY(dc_mem_alloc(&s->score, DC_KM_TILE * (size_t)t->panel, sizeof *s->score, "k-means scores"));
     DC_TRY(dc_mem_alloc(&s->length, DC_KM_TILE, sizeof *s->length, "k-means lengths of a tile"));
+    if (!t->csr) s->reach = s->length;
     DC_TRY(dc_mem_alloc(&s->best, DC_KM_TILE, sizeof *s->best, "k-means distances of a tile"));
     DC_TRY(dc_mem_alloc(&s->second, DC_KM_TILE, sizeof *s->second, "k-means distances of a tile"));
     DC_TRY(dc_mem_alloc(&s->label, DC_KM_TILE, sizeof *s->label, "k-means labels of a tile"));
@@ -39,6 +60,10 @@ out:
 
 static void scratch_release(dc_km_scratch *s)
 {
+    if (s->reach != s->length) dc_mem_free(&s->reach);
+    dc_mem_free(&s->ptr);
+    dc_mem_free(&s->val);
+    dc_mem_free(&s->row_score);
     dc_mem_free(&s->x);
     dc_mem_free(&s->u);
     dc_mem_free(&s->doubtful);
@@ -57,6 +82,7 @@ dc_status dc_km_tiles_init(dc_km_tiles *t, const dc_rows *rows, int64_t K, int n
     const int64_t together = DC_MAX(1, DC_MIN((int64_t)n_init, DC_KM_PANEL / K));
     *t = (dc_km_tiles){
         .rows = rows, .unit = 1, .K = K, .d = rows->d, .panel = K * together, .n_threads = omp_get_max_threads()};
+    if (rows->csr && dc_csr_pays(rows->csr, rows->part->N)) t->csr = rows->csr;
     DC_TRY(dc_mem_alloc(&t->shift, (size_t)t->d, sizeof *t->shift, "column means"));
     DC_TRY(dc_mem_alloc(&t->scratch, (size_t)t->n_threads, sizeof *t->scratch, "k-means threads"));
     for (int i = 0; i < t->n_threads; i++) DC_TRY(scratch_init(&t->scratch[i], t));
@@ -78,6 +104,7 @@ dc_status dc_km_centers_init(dc_km_centers *c, int64_t m, int64_t d)
     const size_t n = (size_t)m;
     *c = (dc_km_centers){0};
     DC_TRY(dc_mem_alloc(&c->image, dc_mul_size(n, (size_t)d), sizeof *c->image, "k-means centres of a pass"));
+    DC_TRY(dc_mem_alloc(&c->square, n, sizeof *c->square, "k-means norms"));
     DC_TRY(dc_mem_alloc(&c->norm, n, sizeof *c->norm, "k-means norms"));
     DC_TRY(dc_mem_alloc(&c->low, n, sizeof *c->low, "k-means bounds"));
     DC_TRY(dc_mem_alloc(&c->slack, n, sizeof *c->slack, "k-means bounds"));
@@ -89,35 +116,10 @@ out:
 void dc_km_centers_release(dc_km_centers *c)
 {
     dc_mem_free(&c->image);
+    dc_mem_free(&c->square);
     dc_mem_free(&c->norm);
     dc_mem_free(&c->low);
     dc_mem_free(&c->slack);
-}
-
-/* ---- Sums of squares -------------------------------------------------------------------------------------------- */
-
-/* Sums run in LANES independent lanes, which are then added in order: vector code with a fixed order. */
-static double combine(const double lane[LANES])
-{
-    double sum = 0;
-    for (int l = 0; l < LANES; l++) sum += lane[l];
-    return sum;
-}
-
-static inline double square_of_difference(float a, float b)
-{
-    const double diff = (double)a - (double)b;
-    return diff * diff;
-}
-
-double dc_km_distance(const float *restrict x, const float *restrict c, int64_t d)
-{
-    double lane[LANES] = {0};
-    int64_t i = 0;
-    for (; i + LANES <= d; i += LANES)
-        for (int l = 0; l < LANES; l++) lane[l] += square_of_difference(x[i + l], c[i + l]);
-    for (int l = 0; i + l < d; l++) lane[l] += square_of_difference(x[i + l], c[i + l]);
-    return combine(lane);
 }
 
 /* Length of a vector of floats near 1, accurate to d rounding errors. */
@@ -151,7 +153,11 @@ static const float *load_rows(const dc_km_tiles *t, int64_t lo, int64_t n, float
 dc_km_tile dc_km_load(const dc_km_tiles *t, int64_t lo, int64_t hi, dc_km_scratch *s)
 {
     const int64_t n = DC_MIN(hi - lo, (int64_t)DC_KM_TILE), d = t->d;
-    const dc_km_tile tile = {.lo = lo, .n = n, .x = load_rows(t, lo, n, s->x)};
+    const dc_km_tile tile = {.lo = lo, .n = n, .x = t->csr ? NULL : load_rows(t, lo, n, s->x)};
+    if (t->csr) {
+        dc_km_sparse_load(t, &tile, s);
+        return tile;
+    }
     for (int64_t i = 0; i < n; i++) {
         shift_row(t, tile.x + i * d, s->u + i * d);
         s->length[i] = length_of(s->u + i * d, d);
@@ -163,6 +169,10 @@ dc_km_tile dc_km_load(const dc_km_tiles *t, int64_t lo, int64_t hi, dc_km_scratc
 
 void dc_km_row(const dc_km_tiles *t, int64_t row, float *out)
 {
+    if (t->csr) {
+        dc_csr_rows(t->csr, row, 1, out);
+        return;
+    }
     const float *x = load_rows(t, row, 1, out);
     if (x != out) memcpy(out, x, (size_t)t->d * sizeof *out);
 }
@@ -187,6 +197,11 @@ void dc_km_project(const dc_km_tiles *t, const float *at, int64_t m, dc_km_cente
 {
     const int64_t d = t->d;
     c->at = at;
+    c->m = m;
+    if (t->csr) {
+        dc_km_sparse_project(t, at, m, c);
+        return;
+    }
     for (int64_t k = 0; k < m; k++) {
         double squares = 0;
         shift_row(t, at + k * d, c->image + k * d);
@@ -197,13 +212,25 @@ void dc_km_project(const dc_km_tiles *t, const float *at, int64_t m, dc_km_cente
 
 /* Runs in this thread alone, because a GEMM on several threads may split the sum over the columns. A loop over one
  * block opens no parallel region, so the GEMM must be held to one thread here. */
-void dc_km_score(const dc_km_tiles *t, const dc_km_centers *c, int64_t first, int64_t m, dc_km_scratch *s)
+void dc_km_score(const dc_km_tiles *t, const dc_km_centers *c, int64_t first, int64_t m, const dc_km_tile *tile,
+                 dc_km_scratch *s)
 {
+    if (t->csr) {
+        dc_km_sparse_score(t, c, first, m, tile, s);
+        return;
+    }
     const int threads = omp_get_max_threads();
     if (!omp_in_parallel()) omp_set_num_threads(1);
     dc_gemm(DC_N, DC_T, m, DC_KM_TILE, t->d, -2.0f, c->image + first * t->d, t->d, s->u, t->d, 0.0f, s->score,
             DC_KM_TILE);
     if (!omp_in_parallel()) omp_set_num_threads(threads);
+}
+
+double dc_km_distance_of(const dc_km_tiles *t, const dc_km_tile *tile, int64_t i, const dc_km_centers *c, int64_t j,
+                         const dc_km_scratch *s)
+{
+    return t->csr ? dc_km_sparse_distance(t, tile->lo + i, c, j, s)
+                  : dc_km_distance(tile->x + i * t->d, c->at + j * t->d, t->d);
 }
 
 /* ---- Moments ---------------------------------------------------------------------------------------------------- */
@@ -212,6 +239,10 @@ void dc_km_block_columns(void *ctx, const dc_block *block, int thread, double *l
 {
     const dc_km_tiles *t = ctx;
     dc_km_scratch *s = &t->scratch[thread];
+    if (t->csr) {
+        dc_km_sparse_columns(t, block, leaf);
+        return;
+    }
     for (int64_t lo = block->lo; lo < block->hi; lo += DC_KM_TILE) {
         const int64_t n = DC_MIN(block->hi - lo, (int64_t)DC_KM_TILE);
         const float *restrict x = load_rows(t, lo, n, s->x);
@@ -224,6 +255,10 @@ void dc_km_block_squares(void *ctx, const dc_block *block, int thread, double *l
 {
     const dc_km_tiles *t = ctx;
     dc_km_scratch *s = &t->scratch[thread];
+    if (t->csr) {
+        dc_km_sparse_squares(t, block, leaf);
+        return;
+    }
     for (int64_t lo = block->lo; lo < block->hi; lo += DC_KM_TILE) {
         const int64_t n = DC_MIN(block->hi - lo, (int64_t)DC_KM_TILE);
         const float *x = load_rows(t, lo, n, s->x);

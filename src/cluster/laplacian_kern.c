@@ -19,7 +19,7 @@ static double value_at(const dc_laplacian *l, int64_t entry, const double *own, 
 
 void dc_laplacian_weigh(dc_laplacian *l, dc_affinity affinity, const double *scales, const double *fetched)
 {
-    const dc_csr *g = &l->graph.out;
+    const dc_edges *g = &l->graph.out;
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < dc_part_rows(l->part); i++) {
         double sum = 0;
@@ -35,7 +35,7 @@ void dc_laplacian_weigh(dc_laplacian *l, dc_affinity affinity, const double *sca
 
 void dc_laplacian_normalise(dc_laplacian *l, const double *root, const double *fetched)
 {
-    const dc_csr *g = &l->graph.out;
+    const dc_edges *g = &l->graph.out;
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < dc_part_rows(l->part); i++)
         for (int64_t e = g->start[i]; e < g->start[i + 1]; e++) l->weight[e] *= root[i] * value_at(l, e, root, fetched);
@@ -43,7 +43,7 @@ void dc_laplacian_normalise(dc_laplacian *l, const double *root, const double *f
 
 void dc_laplacian_product(const dc_laplacian *l, int64_t width, const double *x, double *y)
 {
-    const dc_csr *g = &l->graph.out;
+    const dc_edges *g = &l->graph.out;
     const int64_t n = dc_part_rows(l->part);
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < n; i++) {

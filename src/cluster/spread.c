@@ -1,8 +1,10 @@
-/* Means and variances of clusters, column by column. */
+/* Means and variances of clusters, column by column. Of sparse rows the stored values are summed and counted; the
+ * others are known. */
 #include <omp.h>
 
 #include "dcmpi/cluster.h"
 #include "dcmpi/comm.h"
+#include "dcmpi/csr_sum.h"
 #include "dcmpi/mem.h"
 
 enum { TILE = 256 };
@@ -47,6 +49,46 @@ static void add_block(void *ctx, const dc_block *block, int thread, double *leaf
     }
 }
 
+/* leaf: sums [K], then how many values they are of [K]. */
+static void add_value(const void *ctx, int64_t column, int64_t row, float value, double *leaf)
+{
+    const spread *s = ctx;
+    const int64_t k = s->label[row];
+    const double at = (double)value, e = s->centers ? at - (double)s->centers[k * s->d + column] : 0;
+    leaf[k] += s->centers ? e * e : at;
+    leaf[s->K + k]++;
+}
+
+/* The sum of column c over cluster k, of which total holds that of the stored values. */
+static double with_zeros(const spread *s, const double *total, const int64_t *size, int64_t k, int64_t c)
+{
+    const double *of = total + c * 2 * s->K, center = s->centers ? (double)s->centers[k * s->d + c] : 0;
+    return of[k] + ((double)size[k] - of[s->K + k]) * center * center;
+}
+
+static dc_status sparse_mean_of(dc_comm *comm, const dc_rows *rows, const spread *s, float *out)
+{
+    dc_status st = DC_OK;
+    dc_csr_sum *sum = NULL;
+    double *total = NULL;
+    int64_t *size = NULL;
+    const size_t m = 2 * (size_t)s->K;
+    DC_TRY_ALL(comm, dc_mem_alloc(&total, dc_mul_size((size_t)s->d, m), sizeof *total, "moments of clusters"));
+    DC_TRY_ALL(comm, dc_mem_alloc(&size, (size_t)s->K, sizeof *size, "sizes of clusters"));
+    DC_TRY_ALL(comm, dc_csr_sum_create(&sum, rows->part, rows->csr, m));
+    for (int64_t i = 0; i < dc_part_rows(rows->part); i++) size[s->label[i]]++;
+    dc_comm_sum_i64(comm, size, (size_t)s->K);
+    dc_csr_sum_total(comm, sum, m, add_value, s, total);
+    for (int64_t k = 0; k < s->K; k++)
+        for (int64_t c = 0; c < s->d; c++)
+            out[k * s->d + c] = size[k] > 0 ? (float)(with_zeros(s, total, size, k, c) / (double)size[k]) : 0;
+out:
+    dc_csr_sum_destroy(&sum);
+    dc_mem_free(&total);
+    dc_mem_free(&size);
+    return st;
+}
+
 static dc_status mean_of(dc_comm *comm, const dc_rows *rows, const float *centers, const int32_t *label, int64_t K,
                          float *out)
 {
@@ -55,6 +97,7 @@ static dc_status mean_of(dc_comm *comm, const dc_rows *rows, const float *center
     double *total = NULL;
     const int64_t d = rows->d, n = K * d;
     spread s = {.rows = rows, .centers = centers, .label = label, .K = K, .d = d};
+    if (rows->csr && dc_csr_pays(rows->csr, rows->part->N)) return sparse_mean_of(comm, rows, &s, out);
     const size_t tiles = rows->rows ? (size_t)omp_get_max_threads() * TILE : 0;
     DC_TRY_ALL(comm, dc_mem_alloc(&s.tile, tiles * (size_t)d, sizeof *s.tile, "tiles of rows"));
     DC_TRY_ALL(comm, dc_mem_alloc(&total, (size_t)(n + K), sizeof *total, "moments of clusters"));

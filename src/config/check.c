@@ -47,8 +47,10 @@ static bool is_undecided(const dc_origins *from, const dc_key *key)
 {
     const bool asks_method = key->trait || dc_key_is_moved(key) || dc_method_row(key->section);
     if (asks_method && from->key[dc_key_index(dc_key_find("cluster", "method"))].failed) return true;
-    for (const dc_key *k = key; k->when; k = dc_key_find(k->section, k->when))
+    for (const dc_key *k = key; k->when; k = dc_key_find(k->section, k->when)) {
         if (from->key[dc_key_index(dc_key_find(k->section, k->when))].failed) return true;
+        if (k->or_when && from->key[dc_key_index(dc_key_find(k->section, k->or_when))].failed) return true;
+    }
     return false;
 }
 
@@ -274,13 +276,31 @@ static dc_status check_components(const dc_config *cfg, const dc_origins *from)
     char place[DC_PLACE_MAX];
     dc_net_text net;
     dc_config_net(cfg, &net);
-    if (cfg->input.scale != DC_SCALE_PCA || !dc_net_text_has_windows(&net)) return DC_OK;
-    dc_place_format(from, dc_key_find("input", "scale"), place);
+    const bool reduces = cfg->input.reduce != DC_REDUCE_NONE;
+    if ((cfg->input.scale != DC_SCALE_PCA && !reduces) || !dc_net_text_has_windows(&net)) return DC_OK;
+    dc_place_format(from, dc_key_find("input", reduces ? "reduce" : "scale"), place);
     return DC_FAIL(
         DC_ERR_USAGE,
-        "%s: with input.scale = pca the rows are no images any more, but model.encoder has layers for images; "
-        "use another scaling, or dense layers",
-        place);
+        "%s: with input.%s the rows are no images any more, but model.encoder has layers for images; use %s, "
+        "or dense layers",
+        place, reduces ? "reduce" : "scale = pca", reduces ? "no reduction" : "another scaling");
+}
+
+static dc_status check_reduction(const dc_config *cfg, const dc_origins *from)
+{
+    char place[DC_PLACE_MAX];
+    const char *kind = dc_reduce_name((dc_reduce_kind)cfg->input.reduce);
+    if (cfg->input.reduce == DC_REDUCE_NONE) return DC_OK;
+    dc_place_format(from, dc_key_find("input", "reduce"), place);
+    if (cfg->input.scale == DC_SCALE_PCA)
+        return DC_FAIL(DC_ERR_USAGE,
+                       "%s: input.reduce = %s and input.scale = pca are two reductions; choose one (input.reduce with "
+                       "another scaling, or input.scale = pca alone)",
+                       place, kind);
+    if (cfg->input.components == 0)
+        return DC_FAIL(DC_ERR_USAGE, "%s: input.reduce = %s needs input.components, the number of dimensions", place,
+                       kind);
+    return DC_OK;
 }
 
 static dc_status check_counts(const dc_config *cfg, const dc_origins *from, unsigned verb)
@@ -344,6 +364,7 @@ dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *fro
     if (has_model) DC_TRY(dc_problem_add(from, check_loss(cfg, from, verb)));
     if (has_model) DC_TRY(dc_problem_add(from, check_pairs(cfg, from)));
     if (has_model) DC_TRY(dc_problem_add(from, check_components(cfg, from)));
+    if (reads_data) DC_TRY(dc_problem_add(from, check_reduction(cfg, from)));
     if (reads_data) DC_TRY(dc_problem_add(from, check_counts(cfg, from, verb)));
     if (reads_data) DC_TRY(dc_problem_add(from, check_auto(cfg, from, verb)));
     DC_TRY(dc_problem_add(from, check_floor(cfg, from, verb, "pretrain", &cfg->pretrain.opt)));

@@ -10,6 +10,17 @@ static void describe_verbs(const dc_key *key, char *out, size_t cap)
     dc_verb_names(key->verbs & DC_USE_FIT ? key->verbs & ~(unsigned)DC_USE_SWEEP : key->verbs, out, cap);
 }
 
+/* Appends ", if scale is pca or none". */
+static void describe_condition(const char *when, const char *is, const char *joint, char *out, size_t cap)
+{
+    const size_t n = strlen(out);
+    snprintf(out + n, cap - n, "%s%s is %s", joint, when, *is ? "" : "not given");
+    for (; *is; is++) {
+        const char one[] = {*is, 0};
+        strncat(out, *is == ' ' ? " or " : one, cap - strlen(out) - 1);
+    }
+}
+
 /* Writes text like "fit, methods with training, if optimizer is adam" or "fit, method NAME". */
 static void describe_use(const dc_key *key, char *out, size_t cap)
 {
@@ -17,17 +28,10 @@ static void describe_use(const dc_key *key, char *out, size_t cap)
     describe_verbs(key, verbs, sizeof verbs);
     const bool of_method = dc_method_row(key->section) != NULL;
     const char *who = of_method ? key->section : key->trait;
-    const int n = snprintf(out, cap, "%s%s%s", verbs,
-                           of_method ? ", method "
-                           : who     ? ", methods with "
-                                     : "",
-                           who ? who : "");
+    snprintf(out, cap, "%s%s%s", verbs, of_method ? ", method " : who ? ", methods with " : "", who ? who : "");
     if (!key->when) return;
-    snprintf(out + n, cap - (size_t)n, ", if %s is %s", key->when, *key->when_is ? "" : "not given");
-    for (const char *at = key->when_is; *at; at++) {
-        const char one[] = {*at, 0};
-        strncat(out, *at == ' ' ? " or " : one, cap - strlen(out) - 1);
-    }
+    describe_condition(key->when, key->when_is, ", if ", out, cap);
+    if (key->or_when) describe_condition(key->or_when, key->or_when_is, ", or ", out, cap);
 }
 
 void dc_key_describe_value(const dc_key *key, char *out, size_t cap)

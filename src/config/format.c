@@ -117,6 +117,16 @@ static void format_int(const dc_key *key, int64_t value, char out[DC_VALUE_TEXT_
         snprintf(out, DC_VALUE_TEXT_MAX, "%lld", (long long)value);
 }
 
+static void format_float(const dc_key *key, double value, char out[DC_VALUE_TEXT_MAX])
+{
+    const dc_key_choice *c = key->choices;
+    while (c && c->name && c->value != value) c++;
+    if (c && c->name)
+        strcpy(out, c->name);
+    else
+        dc_format_double(value, out, DC_VALUE_TEXT_MAX);
+}
+
 void dc_key_format(const dc_config *cfg, const dc_key *key, char out[DC_VALUE_TEXT_MAX])
 {
     const void *from = member_const(cfg, key);
@@ -125,7 +135,7 @@ void dc_key_format(const dc_config *cfg, const dc_key *key, char out[DC_VALUE_TE
         format_int(key, *(const int64_t *)from, out);
         break;
     case DC_KEY_FLOAT:
-        dc_format_double(*(const double *)from, out, DC_VALUE_TEXT_MAX);
+        format_float(key, *(const double *)from, out);
         break;
     case DC_KEY_DURATION:
         dc_format_double(*(const double *)from, out, DC_VALUE_TEXT_MAX);

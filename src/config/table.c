@@ -25,10 +25,18 @@ const dc_key_section dc_section_table[] = {
 };
 const int dc_section_table_n = (int)DC_COUNT_OF(dc_section_table);
 
-static const dc_key_choice scales[] = {
-    {"unit", DC_SCALE_UNIT},         {"symmetric", DC_SCALE_SYMMETRIC}, {"dec", DC_SCALE_DEC},
-    {"standard", DC_SCALE_STANDARD}, {"minmax", DC_SCALE_MINMAX},       {"robust", DC_SCALE_ROBUST},
-    {"pca", DC_SCALE_PCA},           {"none", DC_SCALE_NONE},           {NULL, 0}};
+static const dc_key_choice scales[] = {{"unit", DC_SCALE_UNIT},     {"symmetric", DC_SCALE_SYMMETRIC},
+                                       {"dec", DC_SCALE_DEC},       {"standard", DC_SCALE_STANDARD},
+                                       {"sample", DC_SCALE_SAMPLE}, {"minmax", DC_SCALE_MINMAX},
+                                       {"robust", DC_SCALE_ROBUST}, {"pca", DC_SCALE_PCA},
+                                       {"none", DC_SCALE_NONE},     {NULL, 0}};
+static const dc_key_choice library_sizes[] = {{"median", DC_LIBRARY_MEDIAN}, {NULL, 0}};
+static const dc_key_choice variable_flavors[] = {
+    {"seurat", DC_VARIABLE_SEURAT}, {"cell_ranger", DC_VARIABLE_CELL_RANGER}, {NULL, 0}};
+static const dc_key_choice reductions[] = {
+    {"none", DC_REDUCE_NONE}, {"svd", DC_REDUCE_SVD}, {"pca", DC_REDUCE_PCA}, {"random", DC_REDUCE_RANDOM}, {NULL, 0}};
+static const dc_key_choice row_norms[] = {
+    {"none", DC_ROW_NORM_NONE}, {"l2", DC_ROW_NORM_L2}, {"l1", DC_ROW_NORM_L1}, {"max", DC_ROW_NORM_MAX}, {NULL, 0}};
 static const dc_key_choice activations[] = {{"relu", DC_ACT_RELU},
                                             {"linear", DC_ACT_LINEAR},
                                             {"leaky_relu", DC_ACT_LEAKY_RELU},
@@ -58,6 +66,8 @@ static const dc_key_choice optimizers[] = {{"sgd", DC_OPT_SGD},
                                            {NULL, 0}};
 static const dc_key_choice schedules[] = {
     {"constant", DC_SCHED_CONSTANT}, {"step", DC_SCHED_STEP}, {"cosine", DC_SCHED_COSINE}, {NULL, 0}};
+static const dc_key_choice topics[] = {
+    {"auto", DC_TOPICS_AUTO}, {"on", DC_TOPICS_ON}, {"off", DC_TOPICS_OFF}, {NULL, 0}};
 static const dc_key_choice ons[] = {{"embedding", DC_ON_EMBEDDING}, {"input", DC_ON_INPUT}, {NULL, 0}};
 static const dc_key_choice starts[] = {
     {"kmeans", DC_START_KMEANS}, {"spectral", DC_START_SPECTRAL}, {"gmm", DC_START_GMM}, {NULL, 0}};
@@ -195,22 +205,36 @@ const dc_key dc_key_table[] = {
 
     {KEY("input", "data", DC_KEY_PATH, input.data, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "dataset file path",
-     .doc = "HDF5 file with /X [N, D] and, if there are labels, /y [N]; `dcmpi convert` makes it from other formats. "
-            "builtin:glyphs is the built-in problem, generated in memory. Labels only score the result."},
+     .doc =
+         "HDF5 file with /X [N, D] and, if there are labels, /y [N], or an .h5ad of AnnData, sparse or dense; `dcmpi "
+         "convert` makes one from other formats. builtin:glyphs is the built-in problem, generated in memory. Labels "
+         "only score the result."},
     {KEY("input", "scale", DC_KEY_CHOICE, input.scale, "unit"), .choices = scales, .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .result = true, .also = "scaling normalize", .source = GUO ", x/255",
      .doc = "unit: the range of the whole matrix to [0, 1] (0..255 for uint8). symmetric: to [-1, 1]. dec: times a "
             "factor that makes the mean "
-            "of |x|^2/D one. standard: each column to mean 0 and variance 1. minmax: each column to [0, 1]. robust: "
+            "of |x|^2/D one. standard: each column to mean 0 and variance 1. sample: the same with the variance of a "
+            "sample, divided by N - 1, as "
+            "scanpy and R do. minmax: each column to [0, 1]. robust: "
             "each column to median 0 and distance 1 between its quartiles, which single wild values do not move; "
             "it suits data that are not zero for the most part. none: values as they are. pca: principal components "
             "instead of the columns. They are kept in run.h5, and predict uses them."},
+    {KEY("input", "reduce", DC_KEY_CHOICE, input.reduce, "none"), .choices = reductions,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
+     .also = "reduction svd lsa truncated_svd truncatedsvd dimensionality_reduction",
+     .doc =
+         "After the scaling, input.components dimensions instead of the columns, for any number of columns, dense or "
+         "sparse. svd: rows times the leading singular vectors (scikit-learn's TruncatedSVD; of tf-idf: latent "
+         "semantic analysis). pca: the same of the rows minus their mean. Both by a randomized range finder, "
+         "for few dimensions of many columns; input.scale = pca is exact. random: times Gaussian numbers of variance "
+         "1/components. The map is kept in run.h5, and predict uses it."},
     {KEY("input", "components", DC_KEY_INT, input.components, "0"), .min = 0, .max = DC_PRINCIPAL_MAX,
-     .verbs = DC_USE_FIT | DC_USE_KMEANS, .when = "scale", .when_is = "pca", .result = true,
-     .also = "n_components pca_components",
-     .doc = "Number of principal components, at most that of columns and of rows. 0: input.variance decides, for up to "
-            "4,096 columns. Components of more columns are computed by ScaLAPACK: their bits depend on the number of "
-            "ranks."},
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .when = "scale", .when_is = "pca", .or_when = "reduce",
+     .or_when_is = "svd pca random", .result = true, .also = "n_components pca_components",
+     .doc =
+         "Number of principal components, or of the dimensions of input.reduce; at most that of columns and of rows. "
+         "0: with input.scale = pca, input.variance decides, for up to 4,096 columns. Principal components of more "
+         "columns are computed by ScaLAPACK: their bits depend on the number of ranks."},
     {KEY("input", "variance", DC_KEY_FLOAT, input.variance, "0.95"), .min = 0, .max = 1, .range = DC_OPEN_MIN,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .when = "components", .when_is = "0", .result = true,
      .also = "explained_variance explained_variance_ratio", .source = "scikit-learn's rule",
@@ -219,17 +243,52 @@ const dc_key dc_key_table[] = {
      .when_is = "pca", .result = true, .also = "whitening sphering",
      .doc = "true: each component is divided by its standard deviation, so that all have variance 1. false: one factor "
             "makes the mean square of all components 1."},
+    {KEY("input", "norm", DC_KEY_CHOICE, input.norm, "none"), .choices = row_norms, .verbs = DC_USE_FIT | DC_USE_KMEANS,
+     .result = true, .also = "normalize normalizer row_norm",
+     .doc =
+         "Last of all, each row is divided by its norm, after the reduction if there is one. l2: the root of the sum "
+         "of squares, so that k-means goes by the cosine. l1: the sum of the absolute values. max: the largest "
+         "of them. Rows of zeros stay zeros."},
     {KEY("input", "clip", DC_KEY_CLIP, input.clip, "none"), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "winsorize outliers clip_range",
      .doc = "Move values beyond two bounds to the nearer bound before scaling. 0.001: each column's quantiles 0.001 "
             "and 0.999. [a, b]: all columns to this range. The bounds are kept in run.h5, and predict uses them."},
+    {KEY("input", "clip_scaled", DC_KEY_FLOAT, input.clip_scaled, "0"), .min = 0, .max = 1e30,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "max_value",
+     .doc = "After scaling, move values beyond this distance from 0 to it, as scanpy's scale(max_value=10) does; 0: "
+            "none. The bounds are kept in run.h5, and predict uses them."},
+    {KEY("input", "library_size", DC_KEY_FLOAT, input.library_size, "0"), .min = 0, .max = 1e30,
+     .choices = library_sizes, .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
+     .also = "normalize_total target_sum cp10k cpm size_factors",
+     .doc =
+         "For counts: multiply each row so that its values sum to this number, or to the median of the sums above 0; "
+         "0: rows stay as they are. This is scanpy's normalize_total. It comes before all else that is done to the "
+         "data; predict does the same."},
+    {KEY("input", "log1p", DC_KEY_BOOL, input.log1p, "false"), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
+     .also = "log log_transform logarithm",
+     .doc = "For counts: take log(1 + x) of each value, after input.library_size."},
+    {KEY("input", "variable_columns", DC_KEY_INT, input.variable_columns, "0"), .min = 0, .max = INT32_MAX,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_top_genes highly_variable_genes hvg",
+     .doc = "For counts: keep so many columns, those of highest normalised dispersion, as scanpy's "
+            "highly_variable_genes(n_top_genes) does; 0: all. predict takes rows with all columns."},
+    {KEY("input", "variable_flavor", DC_KEY_CHOICE, input.variable_flavor, "seurat"), .choices = variable_flavors,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "flavor hvg_flavor", .source = "scanpy",
+     .doc =
+         "How input.variable_columns compares columns. seurat: log of variance by mean of the values before log1p, in "
+         "bins of equal width of the mean. cell_ranger: variance by mean of the values after log1p, in bins between "
+         "percentiles of the mean, by median and median absolute deviation."},
     {KEY("input", "rows", DC_KEY_INT, input.rows, "0"), .min = 0, .max = MAX_COUNT, .unit = "rows",
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_samples max_rows",
      .doc = "Use only this many rows, the first ones; 0: all (of the built-in problem: 10000)."},
+    {KEY("input", "matrix", DC_KEY_PATH, input.matrix, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
+     .also = "layer raw use_raw layers anndata h5ad sparse csr",
+     .doc =
+         "Which matrix of an AnnData file (.h5ad) the rows are: X, raw/X, or layers/NAME, sparse or dense. None: X."},
     {KEY("input", "label_dataset", DC_KEY_PATH, input.label_dataset, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .also = "labels y label_column target obs",
      .doc = "Where the file has its labels, if not in /y: a vector of integers or names, or a categorical of AnnData, "
-            "such as /obs/cell_type. -1, NaN, an empty text, NA, None and ? mean no label: such rows are clustered and "
+            "such as /obs/cell_type, or cell_type alone. -1, NaN, an empty text, NA, None and ? mean no label: such "
+            "rows are clustered and "
             "not scored."},
     {KEY("input", "image_shape", DC_KEY_LIST, input.image_shape, "[]"), .min = 1, .max = 1 << 20,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "shape image_size height width",
@@ -443,6 +502,22 @@ const dc_key dc_key_table[] = {
     {KEY("output", "outlier_below", DC_KEY_FLOAT, output.outlier_below, "0"), .min = 0, .max = 1, .verbs = DC_USE_FIT,
      .also = "outlier_threshold min_confidence",
      .doc = "Flag rows whose confidence is below this as outliers in /outlier; 0: none. They keep their labels."},
+    {KEY("output", "topics", DC_KEY_CHOICE, output.topics, "auto"), .choices = topics,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "keywords top_words",
+     .doc = "Write to /topics what a reader of texts or genes wants of each cluster. auto: terms if columns have names "
+            "and no value is negative; nearest and furthest rows if rows have ids or columns names. on: refuse data "
+            "without terms."},
+    {KEY("output", "top_terms", DC_KEY_INT, output.top_terms, "10"), .min = 1, .max = 1000, .unit = "terms",
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .when = "topics", .when_is = "auto on",
+     .also = "top_n_words n_top_words topn", .source = "BERTopic",
+     .doc =
+         "Columns listed per cluster, by class-based TF-IDF: s_tk / n_k log(1 + A / f_t), s_tk the sum of the values "
+         "of column t in cluster k, n_k and f_t its sums over columns and clusters, A the mean n_k. Values are those "
+         "of the data, before input.scale."},
+    {KEY("output", "documents", DC_KEY_INT, output.documents, "5"), .min = 0, .max = 1000, .unit = "rows",
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .when = "topics", .when_is = "auto on", .also = "nr_repr_docs",
+     .doc = "Rows listed per cluster as nearest to its centre and as furthest from it, by their distance in the "
+            "embedding, or in what else was clustered."},
 
     {KEY("graph", "save", DC_KEY_BOOL, graph.save, "false"), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "knn_graph neighbors_graph",

@@ -80,11 +80,11 @@ static bool used_by_method(const dc_config *cfg, const dc_key *key, unsigned ver
     return false;
 }
 
-/* The key that a condition names may have a condition itself: momentum needs an optimizer, which needs pretraining. */
-static bool condition_holds(const dc_config *cfg, const dc_key *key, unsigned verb, char *why, size_t cap)
+/* Whether the value of the key `name` of this section is one of the words in `is`; if not, why[cap] says so. */
+static bool value_is(const dc_config *cfg, const dc_key *key, const char *name, const char *is, unsigned verb,
+                     char *why, size_t cap)
 {
-    if (!key->when) return true;
-    const dc_key *other = dc_key_find(key->section, key->when);
+    const dc_key *other = dc_key_find(key->section, name);
     DC_ASSERT(other);
     if (!dc_key_in_use(cfg, other, verb, why, cap)) return false;
     char value[DC_VALUE_TEXT_MAX], names[128];
@@ -92,9 +92,21 @@ static bool condition_holds(const dc_config *cfg, const dc_key *key, unsigned ve
         snprintf(value, sizeof value, "%s", (const char *)cfg + other->offset);
     else
         dc_key_format(cfg, other, value);
-    if (is_wanted(value, key->when_is)) return true;
-    format_alternatives(key->when_is, names, sizeof names);
+    if (is_wanted(value, is)) return true;
+    format_alternatives(is, names, sizeof names);
     snprintf(why, cap, *names ? "%s.%s is %.64s, not %s" : "%s.%s is given", other->section, other->name, value, names);
+    return false;
+}
+
+/* The key that a condition names may have a condition itself: momentum needs an optimizer, which needs pretraining. */
+static bool condition_holds(const dc_config *cfg, const dc_key *key, unsigned verb, char *why, size_t cap)
+{
+    if (!key->when || value_is(cfg, key, key->when, key->when_is, verb, why, cap)) return true;
+    if (!key->or_when) return false;
+    char other[256];
+    if (value_is(cfg, key, key->or_when, key->or_when_is, verb, other, sizeof other)) return true;
+    const size_t n = strlen(why);
+    snprintf(why + n, cap - n, ", and %s", other);
     return false;
 }
 

@@ -29,6 +29,14 @@ static dc_status set_number(dc_config *cfg, const dc_key *key, double v, const c
     return DC_OK;
 }
 
+/* Whether the text is a word that stands for a value of this key. */
+static const dc_key_choice *find_word(const dc_key *key, const char *text)
+{
+    for (const dc_key_choice *c = key->choices; c && c->name; c++)
+        if (strcmp(text, c->name) == 0) return c;
+    return NULL;
+}
+
 static dc_status fail_type(const dc_key *key, const char *text, const char *place)
 {
     char type[256], range[128], quoted[DC_QUOTE_MAX];
@@ -41,11 +49,11 @@ static dc_status fail_type(const dc_key *key, const char *text, const char *plac
 static dc_status set_int(int64_t *to, const dc_key *key, const char *text, const char *place)
 {
     int64_t v;
-    for (const dc_key_choice *c = key->choices; c && c->name; c++)
-        if (strcmp(text, c->name) == 0) {
-            *to = c->value;
-            return DC_OK;
-        }
+    const dc_key_choice *word = find_word(key, text);
+    if (word) {
+        *to = word->value;
+        return DC_OK;
+    }
     if (!dc_read_int(text, &v)) return fail_type(key, text, place);
     if (!in_range(key, (double)v)) {
         char range[128];
@@ -237,6 +245,15 @@ static dc_status set_clip(dc_config *cfg, const dc_key *key, const char *text, c
     return DC_OK;
 }
 
+static dc_status set_float(dc_config *cfg, const dc_key *key, const char *text, const char *place)
+{
+    double v;
+    const dc_key_choice *word = find_word(key, text);
+    if (!word) return dc_read_float(text, &v) ? set_number(cfg, key, v, text, place) : fail_type(key, text, place);
+    *(double *)member(cfg, key) = word->value;
+    return DC_OK;
+}
+
 dc_status dc_key_set(dc_config *cfg, const dc_key *key, const char *text, const char *place)
 {
     double v;
@@ -244,7 +261,7 @@ dc_status dc_key_set(dc_config *cfg, const dc_key *key, const char *text, const 
     case DC_KEY_INT:
         return set_int(member(cfg, key), key, text, place);
     case DC_KEY_FLOAT:
-        return dc_read_float(text, &v) ? set_number(cfg, key, v, text, place) : fail_type(key, text, place);
+        return set_float(cfg, key, text, place);
     case DC_KEY_DURATION:
         return dc_read_duration(text, &v) ? set_number(cfg, key, v, text, place) : fail_type(key, text, place);
     case DC_KEY_BOOL:

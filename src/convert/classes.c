@@ -28,7 +28,14 @@ struct dc_classes {
     size_t n_ordered;
     int64_t n_classes;
     bool all_integers;
+    bool numbers, minus_one; /* asked for by dc_classes_want_numbers() */
 };
+
+void dc_classes_want_numbers(dc_classes *c, bool minus_one)
+{
+    c->numbers = true;
+    c->minus_one = minus_one;
+}
 
 dc_status dc_classes_create(dc_classes **out)
 {
@@ -71,18 +78,18 @@ static bool is_dash(const char *text, size_t n)
 }
 
 /* A dash is not judged here: its meaning is known only after all labels have been read. */
-static bool is_no_label(const char *text, size_t n)
+static bool is_no_label(const dc_classes *c, const char *text, size_t n)
 {
     double v;
     if (is_dash(text, n)) return false;
-    if (dc_number_parse(text, n, &v)) return v == DC_NO_LABEL;
+    if (dc_number_parse(text, n, &v)) return v == DC_NO_LABEL && !c->minus_one;
     return dc_label_is_missing(text, n) || dc_cell_missing((dc_span){text, n}) != DC_WORD_NONE;
 }
 
 dc_status dc_classes_add(dc_classes *c, const char *name, const char *text, size_t n)
 {
     dc_status st = DC_OK;
-    if (is_no_label(text, n)) {
+    if (is_no_label(c, text, n)) {
         c->unlabelled++;
         return DC_OK;
     }
@@ -93,6 +100,54 @@ dc_status dc_classes_add(dc_classes *c, const char *name, const char *text, size
         return DC_FAIL(DC_ERR_DATA, "%s: more than %d different labels; is the label column right?", name,
                        DC_CONVERT_MAX_CLASSES);
     DC_TRY(dc_nameset_add(c->spellings, text, n));
+out:
+    return st;
+}
+
+/* ---- Several processes ------------------------------------------------------------------------------------------- */
+
+/* Packed: two counts, then each spelling as its length in two bytes and its text. */
+enum { PACKED_HEAD = 2 * sizeof(int64_t) };
+
+dc_status dc_classes_pack(const dc_classes *c, char **packed, size_t *bytes)
+{
+    const size_t count = dc_nameset_count(c->spellings);
+    const int64_t head[2] = {c->unlabelled, c->dashes};
+    size_t n;
+    *bytes = PACKED_HEAD;
+    for (size_t i = 0; i < count; i++) {
+        (void)dc_nameset_at(c->spellings, i, &n);
+        *bytes += sizeof(uint16_t) + n;
+    }
+    const dc_status st = dc_mem_alloc(packed, *bytes, 1, "labels");
+    if (st != DC_OK) return st;
+    char *to = *packed;
+    memcpy(to, head, sizeof head);
+    to += sizeof head;
+    for (size_t i = 0; i < count; i++) {
+        const char *text = dc_nameset_at(c->spellings, i, &n);
+        const uint16_t length = (uint16_t)n;
+        memcpy(to, &length, sizeof length);
+        memcpy(to + sizeof length, text, n);
+        to += sizeof length + n;
+    }
+    return DC_OK;
+}
+
+dc_status dc_classes_merge(dc_classes *c, const char *packed, size_t bytes)
+{
+    dc_status st = DC_OK;
+    int64_t head[2];
+    uint16_t length;
+    memcpy(head, packed, sizeof head);
+    c->unlabelled += head[0];
+    c->dashes += head[1];
+    for (size_t at = sizeof head; at < bytes; at += sizeof length + length) {
+        memcpy(&length, packed + at, sizeof length);
+        DC_TRY(dc_nameset_add(c->spellings, packed + at + sizeof length, length));
+    }
+    if (dc_nameset_count(c->spellings) > DC_CONVERT_MAX_CLASSES)
+        st = DC_FAIL(DC_ERR_DATA, "more than %d different labels; is the label column right?", DC_CONVERT_MAX_CLASSES);
 out:
     return st;
 }
@@ -132,7 +187,7 @@ dc_status dc_classes_number(dc_classes *c)
 {
     dc_status st = DC_OK;
     const size_t count = dc_nameset_count(c->spellings);
-    bool keep = true;
+    bool keep = !c->numbers;
     DC_TRY(dc_mem_alloc(&c->labels, count, sizeof *c->labels, "labels"));
     DC_TRY(dc_mem_alloc(&c->order, count, sizeof *c->order, "labels in order"));
     c->all_integers = true;
@@ -161,7 +216,7 @@ out:
 dc_status dc_classes_code(const dc_classes *c, const char *name, const char *text, size_t n, int32_t *code)
 {
     *code = DC_NO_LABEL;
-    if (is_no_label(text, n)) return DC_OK;
+    if (is_no_label(c, text, n)) return DC_OK;
     const int64_t found = dc_nameset_find(c->spellings, text, n);
     if (found < 0) return DC_FAIL(DC_ERR_DATA, "%s: changed while it was read; convert it again", name);
     *code = c->labels[found].code;
@@ -190,7 +245,9 @@ dc_status dc_classes_join(const dc_classes *c, size_t max_bytes, char **out)
         if (!starts_class(c, i)) continue;
         if (used > 0) text[used++] = '\n';
         const char *spelling = dc_nameset_at(c->spellings, c->order[i], &n);
-        if (c->all_integers)
+        if (c->all_integers && c->labels[c->order[i]].value == DC_NO_LABEL)
+            used += (size_t)snprintf(text + used, ROOM - 1, "-1.0"); /* "-1" would mean no label */
+        else if (c->all_integers)
             used += (size_t)snprintf(text + used, ROOM - 1, "%lld", (long long)c->labels[c->order[i]].value);
         else
             used += (size_t)snprintf(text + used, ROOM - 1, "%.*s", (int)n, spelling);

@@ -7,6 +7,9 @@
 typedef struct dc_classes dc_classes;
 
 DC_CHECKED dc_status dc_classes_create(dc_classes **out);
+/* Before the first label: codes are to be 0..C-1 whatever the labels are. minus_one: -1 is a class, whose name is
+ * "-1.0". */
+void dc_classes_want_numbers(dc_classes *c, bool minus_one);
 void dc_classes_destroy(dc_classes **c);
 
 /* Code of "no label": an empty label, -1, or a word for a missing value (cell.h). "-" counts as such a word unless "+"
@@ -22,6 +25,12 @@ DC_CHECKED dc_status dc_classes_number(dc_classes *c);
 /* Second pass: gives the code of a label. Errors: DC_ERR_DATA if the first pass did not see the label (the file
  * changed). */
 DC_CHECKED dc_status dc_classes_code(const dc_classes *c, const char *name, const char *text, size_t n, int32_t *code);
+
+/* Between the passes, for labels that several processes read: *packed (the caller frees it with dc_mem_free()) holds
+ * all that the first pass of `c` found, in *bytes bytes; merge adds it to another set. Errors: DC_ERR_MEMORY,
+ * DC_ERR_DATA (too many classes). */
+DC_CHECKED dc_status dc_classes_pack(const dc_classes *c, char **packed, size_t *bytes);
+DC_CHECKED dc_status dc_classes_merge(dc_classes *c, const char *packed, size_t bytes);
 
 /* Number of classes after dc_classes_number(). */
 int64_t dc_classes_count(const dc_classes *c);

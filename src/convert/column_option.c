@@ -33,7 +33,7 @@ static dc_span span_of(const char *text)
 bool dc_columns_need_names(const dc_table_options *o)
 {
     dc_span list = span_of(o->drop_columns), spec;
-    bool need = is_name(span_of(o->label_column)) || is_name(span_of(o->id_column));
+    bool need = is_name(span_of(o->label_column)) || is_name(span_of(o->id_column)) || is_name(span_of(o->text_column));
     while (dc_cell_next(&list, ',', &spec)) need |= is_name(spec);
     return need;
 }
@@ -105,7 +105,7 @@ static dc_status find_column(const dc_layout *y, const char *name, const char *o
 static dc_status assign(dc_layout *y, const char *name, const char *option, dc_span spec, dc_column_role role,
                         int64_t *column)
 {
-    static const char *const roles[] = {"", "--label-column", "--id-column", "--drop-columns"};
+    static const char *const roles[] = {"", "--label-column", "--id-column", "--drop-columns", "--text-column"};
     const dc_status st = find_column(y, name, option, spec, column);
     if (st != DC_OK || *column < 0) return st;
     if (y->role[*column] != DC_COLUMN_FEATURE)
@@ -120,6 +120,7 @@ dc_status dc_columns_assign(dc_layout *y, const dc_table_options *o, const char 
     dc_status st = DC_OK;
     dc_span list = span_of(o->drop_columns), spec;
     int64_t dropped;
+    DC_TRY(assign(y, name, "--text-column", span_of(o->text_column), DC_COLUMN_TEXT, &y->text));
     DC_TRY(assign(y, name, "--label-column", span_of(o->label_column), DC_COLUMN_LABEL, &y->label));
     DC_TRY(assign(y, name, "--id-column", span_of(o->id_column), DC_COLUMN_ID, &y->id));
     while (dc_cell_next(&list, ',', &spec))

@@ -6,8 +6,9 @@
 
 /* Whether one of the options needs the names of line 1. */
 bool dc_columns_need_names(const dc_table_options *o);
-/* Fills y->label, y->id and the roles of the columns that the options name; y's n_columns, first_line, header and
- * short_header must be set. name: the file's name. Errors: DC_ERR_USAGE (no such column, or two options for one). */
+/* Fills y->text, y->label, y->id and the roles of the columns that the options name; y's n_columns, first_line, header
+ * and short_header must be set. name: the file's name. Errors: DC_ERR_USAGE (no such column, or two options for one).
+ */
 DC_CHECKED dc_status dc_columns_assign(dc_layout *y, const dc_table_options *o, const char *name);
 
 #endif

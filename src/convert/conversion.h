@@ -82,7 +82,16 @@ static inline dc_source_request dc_job_labels(const dc_conversion *j, int i)
 
 /* Opens each input once to find N, D, type, classes and names; allocates the pieces. */
 DC_CHECKED dc_status dc_job_plan(dc_conversion *j);
+/* Parts of it that the plan for sparse inputs has, too. Widens the stored type if float32 cannot tell numbers apart. */
+void dc_job_plan_type(dc_conversion *j);
+/* Numbers the classes. */
+DC_CHECKED dc_status dc_job_plan_classes(dc_conversion *j);
+/* A NOTE if there are far more columns than rows. */
+void dc_job_note_orientation(const dc_conversion *j);
 /* Reads each input again and writes its rows; computes min, max, mean and checksum of the result. */
 DC_CHECKED dc_status dc_job_copy(dc_conversion *j);
+/* Both for sparse inputs: *sparse is false, and nothing is done, if the first input is dense. origin(ctx, h5) adds the
+ * attributes that tell where the data come from. */
+DC_CHECKED dc_status dc_job_sparse(dc_conversion *j, dc_h5_fill origin, bool *sparse);
 
 #endif

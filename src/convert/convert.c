@@ -42,7 +42,7 @@ static dc_status make_recipe(dc_conversion *j)
 }
 
 /* Writes the names of the inputs, one per line. */
-static dc_status put_source(dc_conversion *j)
+static dc_status put_source(dc_conversion *j, dc_h5 *h5)
 {
     dc_status st = DC_OK;
     size_t bytes = 1;
@@ -53,7 +53,7 @@ static dc_status put_source(dc_conversion *j)
         if (i > 0) strcat(text, "\n");
         strcat(text, j->cfg->inputs[i]);
     }
-    DC_TRY(dc_h5_put_attr_str(j->out.h5, "/", "source", text));
+    DC_TRY(dc_h5_put_attr_str(h5, "/", "source", text));
 out:
     dc_mem_free(&text);
     return st;
@@ -108,6 +108,18 @@ static dc_status put_missing(dc_conversion *j)
     return dc_h5_put_attr_str(j->out.h5, "/", "missing", text);
 }
 
+/* Where the data come from; ctx is the dc_conversion. */
+static dc_status put_origin(void *ctx, dc_h5 *h5)
+{
+    dc_status st = DC_OK;
+    dc_conversion *j = ctx;
+    DC_TRY(dc_h5_put_attr_str(h5, "/", "writer", dc_version()));
+    DC_TRY(put_source(j, h5));
+    DC_TRY(dc_recipe_put(h5, &j->recipe));
+out:
+    return st;
+}
+
 static dc_status put_attributes(dc_conversion *j)
 {
     dc_status st = DC_OK;
@@ -118,9 +130,7 @@ static dc_status put_attributes(dc_conversion *j)
     snprintf(checksum, sizeof checksum, "%016llx", (unsigned long long)r->checksum);
     DC_TRY(dc_h5_put_attr_str(h5, "/", "format", "dcmpi-data"));
     DC_TRY(dc_h5_put_attr_i64(h5, "/", "format_version", &version, 1));
-    DC_TRY(dc_h5_put_attr_str(h5, "/", "writer", dc_version()));
-    DC_TRY(put_source(j));
-    DC_TRY(dc_recipe_put(h5, &j->recipe));
+    DC_TRY(put_origin(j, h5));
     DC_TRY(dc_h5_put_attr_str(h5, "/", "checksum", checksum));
     DC_TRY(dc_h5_put_attr_f64(h5, "/", "min", &r->min, 1));
     DC_TRY(dc_h5_put_attr_f64(h5, "/", "max", &r->max, 1));
@@ -152,6 +162,18 @@ static void release(dc_conversion *j)
     XXH3_freeState(j->hash);
 }
 
+static dc_status convert_dense(dc_conversion *j)
+{
+    dc_status st = DC_OK;
+    const dc_convert_result *r = j->result;
+    DC_TRY(dc_job_plan(j));
+    DC_TRY(dc_output_create(&j->out, r->N, r->D, r->dtype, r->has_labels, j->id_bytes));
+    DC_TRY(dc_job_copy(j));
+    DC_TRY(put_attributes(j));
+out:
+    return st;
+}
+
 dc_status dc_convert(const dc_convert_config *cfg, dc_convert_result *result)
 {
     dc_status st = DC_OK;
@@ -162,10 +184,8 @@ dc_status dc_convert(const dc_convert_config *cfg, dc_convert_result *result)
     DC_TRY(dc_classes_create(&j.classes));
     DC_TRY(make_recipe(&j));
     DC_TRY(dc_output_begin(&j.out, cfg, &j.recipe));
-    DC_TRY(dc_job_plan(&j));
-    DC_TRY(dc_output_create(&j.out, result->N, result->D, result->dtype, result->has_labels, j.id_bytes));
-    DC_TRY(dc_job_copy(&j));
-    DC_TRY(put_attributes(&j));
+    DC_TRY(dc_job_sparse(&j, put_origin, &result->sparse));
+    if (!result->sparse) DC_TRY(convert_dense(&j));
     DC_TRY(dc_output_commit(&j.out));
 out:
     release(&j);

@@ -1,4 +1,4 @@
-/* Signatures of files that convert does not read: tables of other programs, archives, models, pictures, sparse text. A
+/* Signatures of files that convert does not read: tables of other programs, archives, models, pictures. A
  * cure tells how to make a readable file, mostly as a command, with %1$s for the name of the file. */
 #include "convert/foreign.h"
 
@@ -49,8 +49,6 @@ static const signature signatures[] = {
     {0, 4, "\xff\xfe\0\0", "text in UTF-32", "iconv -f UTF-32 -t UTF-8 '%1$s' >new.csv"},
     {0, 4, "\0\0\xfe\xff", "text in UTF-32", "iconv -f UTF-32 -t UTF-8 '%1$s' >new.csv"},
     {0, 23, "version https://git-lfs", "a Git LFS pointer, not the file itself", "git lfs pull"},
-    {0, 14, "%%MatrixMarket", "a sparse matrix (Matrix Market)",
-     SCIPY("mmread('%1$s').toarray()") " if it fits in memory; --transpose if features are in its rows"},
 };
 
 static dc_status fail(const dc_stream *s, const char *what, const char *cure)
@@ -122,18 +120,27 @@ static dc_status refuse_text(const dc_stream *s, const char *p, size_t n)
                     "pandas.DataFrame(a.loadarff('%1$s')[0]).to_csv('new.csv', index=False)\"");
     const char next = after_blanks(p + 1, end);
     if (left >= 2 && *p == '{' && (next == '"' || next == '}'))
-        return fail(s, "JSON", PANDAS("read_json('%1$s', lines=True)"));
+        return DC_FAIL(DC_ERR_DATA,
+                       "%s: is JSON: if its lines are documents, say --text-column=KEY; if they hold numbers, make a "
+                       "table of them: python3 -c \"import pandas; pandas.read_json('%s', lines=True)"
+                       ".to_csv('new.csv', index=False)\"",
+                       s->name, s->name);
     if (left >= 2 && *p == '[' && (next == '[' || next == '{')) return fail(s, "JSON", PANDAS("read_json('%1$s')"));
     if (left >= 2 && *p == '<' && (p[1] == '?' || p[1] == '!' || (left >= 5 && strncasecmp(p, "<html", 5) == 0)))
         return fail(s, "XML or HTML (a web page in place of the file?)", "download it again, or save the table as CSV");
     return DC_OK;
 }
 
-dc_status dc_foreign_refuse(const dc_stream *s)
+dc_status dc_foreign_refuse_binary(const dc_stream *s)
 {
     const char *p = (const char *)dc_stream_data(s);
     const size_t n = dc_stream_available(s);
     if (n >= 4 && memcmp(p, "PK\3\4", 4) == 0) return refuse_zip(s, p, n);
+    if (n >= 14 && strncasecmp(p, "%%MatrixMarket", 14) == 0)
+        return DC_FAIL(DC_ERR_DATA,
+                       "%s: is a sparse matrix (Matrix Market), but the first input is not: convert them to "
+                       "files of their own",
+                       s->name);
     if (is_parquet(s, p, n)) return fail(s, "a Parquet table", PANDAS("read_parquet('%1$s')"));
     if (is_pickle((const unsigned char *)p, n))
         return fail(s, "a Python pickle",
@@ -143,5 +150,11 @@ dc_status dc_foreign_refuse(const dc_stream *s)
         const signature *g = &signatures[i];
         if (n >= g->at + g->n && memcmp(p + g->at, g->magic, g->n) == 0) return fail(s, g->what, g->cure);
     }
-    return refuse_text(s, p, n);
+    return DC_OK;
+}
+
+dc_status dc_foreign_refuse(const dc_stream *s)
+{
+    const dc_status st = dc_foreign_refuse_binary(s);
+    return st == DC_OK ? refuse_text(s, (const char *)dc_stream_data(s), dc_stream_available(s)) : st;
 }

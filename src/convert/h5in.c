@@ -5,14 +5,14 @@
 #include <string.h>
 
 #include "convert/h5meaning.h"
+#include "convert/h5names.h"
 #include "dcmpi/convert.h"
 #include "dcmpi/h5_column.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/signals.h"
 
-/* Turns format and I/O errors of io/ into DC_ERR_DATA: here a bad HDF5 file is bad input. */
-static dc_status as_data_error(dc_status st)
+dc_status dc_h5in_data_error(dc_status st)
 {
     char where[128], text[DC_ERROR_TEXT_MAX];
     if (st != DC_ERR_FORMAT && st != DC_ERR_IO) return st;
@@ -219,7 +219,10 @@ static dc_status open_labels(dc_source *s, const dc_source_request *r)
 {
     dc_status st = DC_OK;
     vector_search search = {.found = 0};
-    const char *name = r->dataset ? r->dataset : dc_h5_exists(s->h5, "/y") ? "/y" : NULL;
+    char given[DC_H5_NAME_MAX];
+    const char *name = r->dataset ? given : dc_h5_exists(s->h5, "/y") ? "/y" : NULL;
+    if (r->dataset && !dc_h5_label_column(s->h5, r->dataset, given))
+        return DC_FAIL(DC_ERR_USAGE, "%s: --label-dataset is longer than %zu bytes", s->name, sizeof given - 6);
     if (!name) {
         DC_TRY(dc_h5_visit(s->h5, consider_vector, &search));
         if (search.found != 1)
@@ -245,12 +248,12 @@ dc_status dc_h5in_open(dc_source *s, const dc_source_request *r, bool *turn)
     DC_TRY(dc_h5_open(&s->h5, r->path, DC_H5_READ));
     DC_TRY(r->labels ? open_labels(s, r) : open_matrix(s, r, turn));
 out:
-    return as_data_error(st);
+    return dc_h5in_data_error(st);
 }
 
 dc_status dc_h5in_longest_id(dc_source *s, size_t *longest)
 {
-    return as_data_error(dc_h5_column_longest(s->ids, 0, s->rows, longest));
+    return dc_h5in_data_error(dc_h5_column_longest(s->ids, 0, s->rows, longest));
 }
 
 typedef struct {
@@ -279,11 +282,11 @@ dc_status dc_h5in_read(dc_source *s, size_t n, double *x, dc_row_sink *sink)
     DC_TRY(dc_h5_read_rows(s->h5, s->dataset, DC_H5_F64, s->next_row, (dc_gidx)n, x));
     if (s->ids) DC_TRY(dc_h5_column_read(s->ids, s->next_row, (dc_gidx)n, send_id, &to));
 out:
-    return as_data_error(st);
+    return dc_h5in_data_error(st);
 }
 
 dc_status dc_h5in_read_labels(dc_source *s, size_t n, dc_row_sink *sink)
 {
     sending to = {s->name, sink};
-    return as_data_error(dc_h5_column_read(s->labels, s->next_row, (dc_gidx)n, send_label, &to));
+    return dc_h5in_data_error(dc_h5_column_read(s->labels, s->next_row, (dc_gidx)n, send_label, &to));
 }

@@ -15,5 +15,7 @@ DC_CHECKED dc_status dc_h5in_read(dc_source *s, size_t n, double *x, dc_row_sink
 DC_CHECKED dc_status dc_h5in_longest_id(dc_source *s, size_t *longest);
 /* Reads n labels, starting at s->next_row, into the sink. */
 DC_CHECKED dc_status dc_h5in_read_labels(dc_source *s, size_t n, dc_row_sink *sink);
+/* Turns format and I/O errors of io/ into DC_ERR_DATA: here a bad HDF5 file is bad input. */
+DC_CHECKED dc_status dc_h5in_data_error(dc_status st);
 
 #endif

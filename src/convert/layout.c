@@ -253,20 +253,19 @@ static dc_status check_dense(const dc_lines *l, dc_span line)
     int64_t sparse = 0, cells = 0;
     for (; dc_cell_next(&line, ' ', &cell); cells++) sparse += is_sparse_cell(cell);
     if (sparse == 0 || sparse + 1 < cells) return DC_OK;
-    return DC_FAIL(
-        DC_ERR_DATA,
-        "%s:%lld: looks like svmlight, which is sparse and not supported; make it dense: python3 -c \"import "
-        "numpy, sklearn.datasets as s; numpy.save('new.npy', s.load_svmlight_file('%s')[0].toarray())\"",
-        l->stream.name, (long long)l->line, l->stream.name);
+    return DC_FAIL(DC_ERR_DATA,
+                   "%s:%lld: looks like svmlight, but not all of its first lines are a number and index:value, or the "
+                   "first input is another kind of file",
+                   l->stream.name, (long long)l->line);
 }
 
 static dc_status check_has_numbers(const dc_lines *l, const facts *first, const behind *b)
 {
     if (b->lines == 0 || !b->no_numbers || first->numbers > 0) return DC_OK;
     return DC_FAIL(DC_ERR_DATA,
-                   "%s: no line has a number among its features: it looks like raw text or categories; make vectors "
-                   "first (documents: TF-IDF, such as TfidfVectorizer of scikit-learn; categories: "
-                   "pandas.get_dummies)",
+                   "%s: no line has a number among its features: it looks like raw text or categories; for rows of "
+                   "TF-IDF from documents name their column: --text-column=last; for categories make vectors first "
+                   "(pandas.get_dummies)",
                    l->stream.name);
 }
 
@@ -370,7 +369,7 @@ out:
 dc_status dc_layout_decide(dc_layout *y, const dc_table_options *o, dc_lines *l)
 {
     memset(y, 0, sizeof *y);
-    y->label = y->id = y->unnamed_dropped = -1;
+    y->label = y->id = y->text = y->unnamed_dropped = -1;
     y->decimal_comma = o->decimal_comma;
     if (o->header == DC_HEADER_NO && dc_columns_need_names(o))
         return DC_FAIL(DC_ERR_USAGE, "--header=no leaves columns without names; give numbers, counted from 0");

@@ -23,7 +23,7 @@
 #include "convert/lines.h"
 #include "dcmpi/convert.h"
 
-typedef enum { DC_COLUMN_FEATURE, DC_COLUMN_LABEL, DC_COLUMN_ID, DC_COLUMN_DROPPED } dc_column_role;
+typedef enum { DC_COLUMN_FEATURE, DC_COLUMN_LABEL, DC_COLUMN_ID, DC_COLUMN_DROPPED, DC_COLUMN_TEXT } dc_column_role;
 
 typedef struct {
     char separator; /* as in cell.h */
@@ -31,7 +31,7 @@ typedef struct {
     bool header;       /* line 1 holds names */
     bool short_header; /* line 1 names all columns but the first */
     int64_t n_columns, n_features;
-    int64_t label, id;            /* columns from 0, -1: none */
+    int64_t label, id, text;      /* columns from 0, -1: none */
     uint8_t *role;                /* [n_columns] dc_column_role, owned */
     char *first, *next;           /* copies of line 1 and of the line after it, owned */
     dc_span first_line;           /* line 1, in `first` */

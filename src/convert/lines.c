@@ -13,6 +13,7 @@ dc_status dc_lines_open(dc_lines *l, const char *path, char separator, uint64_t 
 {
     memset(l, 0, sizeof *l);
     l->separator = separator;
+    l->longest = DC_CONVERT_MAX_LINE_BYTES;
     return dc_stream_open(&l->stream, path, limit);
 }
 
@@ -36,9 +37,9 @@ static dc_status find_end(dc_lines *l, size_t skip, dc_span *line, bool *found, 
             *last = !lf;
             return DC_OK;
         }
-        if (have > DC_CONVERT_MAX_LINE_BYTES)
-            return DC_FAIL(DC_ERR_DATA, "%s:%lld: line is longer than %d bytes%s", s->name, (long long)l->last + 1,
-                           DC_CONVERT_MAX_LINE_BYTES, skip > 0 ? " (a quote that is never closed?)" : "");
+        if (have > l->longest)
+            return DC_FAIL(DC_ERR_DATA, "%s:%lld: line is longer than %zu bytes%s", s->name, (long long)l->last + 1,
+                           l->longest, skip > 0 ? " (a quote that is never closed?)" : "");
         searched = DC_MAX(have, skip);
         const dc_status st = dc_stream_fill(s, have + LINE_STEP_BYTES);
         if (st != DC_OK) return st;
@@ -69,16 +70,16 @@ static bool is_missing_word(const dc_lines *l, dc_span line)
     return dc_cell_next(&line, separator_of(l, line), &cell) && dc_cell_missing(cell) != DC_WORD_NONE;
 }
 
-/* Takes a line from the stream, together with the following lines that its quoted cells run into. */
-static dc_status take_line(dc_lines *l, dc_span *line, bool *found)
+/* Takes a line from the stream; with `quotes`, together with the following lines that its quoted cells run into. */
+static dc_status take_line(dc_lines *l, bool quotes, dc_span *line, bool *found)
 {
     dc_status st = DC_OK;
     bool last;
     DC_TRY(find_end(l, 0, line, found, &last));
     if (!*found) return DC_OK;
     l->line = ++l->last;
-    const char separator = memchr(line->p, '"', line->n) ? separator_of(l, *line) : ' ';
-    bool open = !is_comment(*line) && dc_cell_is_open(*line, separator);
+    const char separator = quotes && memchr(line->p, '"', line->n) ? separator_of(l, *line) : ' ';
+    bool open = quotes && !is_comment(*line) && dc_cell_is_open(*line, separator);
     while (open && !last) {
         const size_t before = line->n + 1;
         DC_TRY(find_end(l, before, line, found, &last));
@@ -94,13 +95,20 @@ out:
     return st;
 }
 
+dc_status dc_lines_any(dc_lines *l, bool quotes, dc_span *line, bool *found)
+{
+    const dc_status st = take_line(l, quotes, line, found);
+    if (st != DC_OK || !*found) return st;
+    if (line->n > 0 && line->p[line->n - 1] == '\r') line->n--;
+    if (l->line == 1 && line->n >= 3 && memcmp(line->p, "\xEF\xBB\xBF", 3) == 0) line->p += 3, line->n -= 3;
+    return DC_OK;
+}
+
 dc_status dc_lines_next(dc_lines *l, dc_span *line, bool *found)
 {
     for (;;) {
-        const dc_status st = take_line(l, line, found);
+        const dc_status st = dc_lines_any(l, true, line, found);
         if (st != DC_OK || !*found) return st;
-        if (line->n > 0 && line->p[line->n - 1] == '\r') line->n--;
-        if (l->line == 1 && line->n >= 3 && memcmp(line->p, "\xEF\xBB\xBF", 3) == 0) line->p += 3, line->n -= 3;
         if (l->line == 1 && declares_separator(*line)) {
             l->declared = line->p[4];
             continue;

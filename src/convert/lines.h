@@ -16,6 +16,7 @@ typedef struct {
     int64_t last;       /* number of the line where that one ends: quoted cells may make it span several */
     int64_t blank_line; /* first empty line, 0: none so far */
     int64_t comments;   /* how many lines begin with '#' */
+    size_t longest;     /* most bytes of a line, DC_CONVERT_MAX_LINE_BYTES unless it is changed */
 } dc_lines;
 
 /* Errors: those of dc_stream_open. On an error nothing is held. */
@@ -25,5 +26,8 @@ void dc_lines_close(dc_lines *l);
  * *found is false at the end. Errors: DC_ERR_DATA (too long, an empty line between others, a quote that is not closed).
  */
 DC_CHECKED dc_status dc_lines_next(dc_lines *l, dc_span *line, bool *found);
+/* Gives the next line as it is, also if it is empty or begins with '#', without its line end; with `quotes`, together
+ * with the lines that its quoted cells run into. Errors: as above. */
+DC_CHECKED dc_status dc_lines_any(dc_lines *l, bool quotes, dc_span *line, bool *found);
 
 #endif

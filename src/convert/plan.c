@@ -253,7 +253,7 @@ out:
 
 /* Widens the stored type if it cannot hold the values that replace missing ones, or if float32 cannot tell numbers
  * apart. */
-static void plan_type(dc_conversion *j)
+void dc_job_plan_type(dc_conversion *j)
 {
     dc_convert_result *r = j->result;
     const dc_missing_options *o = &j->cfg->missing;
@@ -274,7 +274,7 @@ static void plan_type(dc_conversion *j)
 }
 
 /* A file with far more columns than rows may hold few samples, or it may have its features in the rows. */
-static void note_orientation(const dc_conversion *j)
+void dc_job_note_orientation(const dc_conversion *j)
 {
     enum { FEW_ROWS = 1000, TIMES = 10 };
     const dc_convert_result *r = j->result;
@@ -296,7 +296,7 @@ out:
     return st;
 }
 
-static dc_status plan_classes(dc_conversion *j)
+dc_status dc_job_plan_classes(dc_conversion *j)
 {
     dc_convert_result *r = j->result;
     if (!r->has_labels) return DC_OK;
@@ -336,10 +336,10 @@ dc_status dc_job_plan(dc_conversion *j)
         if (st == DC_OK && dc_job_has_label_source(j, i)) st = scan_labels(j, i);
         if (st != DC_OK) return st;
     }
-    note_orientation(j);
+    dc_job_note_orientation(j);
     DC_TRY(plan_missing(j));
-    plan_type(j);
-    DC_TRY(plan_classes(j));
+    dc_job_plan_type(j);
+    DC_TRY(dc_job_plan_classes(j));
     DC_TRY(plan_id_room(j));
 out:
     return st;

@@ -27,19 +27,21 @@ void dc_precision_destroy(dc_precision *p)
     dc_mem_free(&p->changed);
 }
 
+void dc_precision_add(dc_precision *p, int64_t c, double v)
+{
+    p->low[c] = fmin(p->low[c], v);
+    p->high[c] = fmax(p->high[c], v);
+    if ((double)(float)v == v) return;
+    const bool integer = v == trunc(v) && fabs(v) < 0x1p64;
+    p->beyond_f64 |= integer && fabs(v) > 0x1p53;
+    p->changed[c] = (uint8_t)DC_MAX((int)p->changed[c], integer ? CHANGED_INTEGER : CHANGED);
+}
+
 void dc_precision_scan(dc_precision *p, size_t n, const double *x)
 {
     for (size_t i = 0; i < n; i++, x += p->D)
-        for (int64_t c = 0; c < p->D; c++) {
-            const double v = x[c];
-            if (!isfinite(v)) continue;
-            p->low[c] = fmin(p->low[c], v);
-            p->high[c] = fmax(p->high[c], v);
-            if ((double)(float)v == v) continue;
-            const bool integer = v == trunc(v) && fabs(v) < 0x1p64;
-            p->beyond_f64 |= integer && fabs(v) > 0x1p53;
-            p->changed[c] = (uint8_t)DC_MAX((int)p->changed[c], integer ? CHANGED_INTEGER : CHANGED);
-        }
+        for (int64_t c = 0; c < p->D; c++)
+            if (isfinite(x[c])) dc_precision_add(p, c, x[c]);
 }
 
 static double step_of_f32(double v)

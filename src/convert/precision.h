@@ -22,6 +22,8 @@ DC_CHECKED dc_status dc_precision_create(dc_precision *p, int64_t D);
 void dc_precision_destroy(dc_precision *p);
 /* n rows x[n x D]; values that are not finite are ignored. */
 void dc_precision_scan(dc_precision *p, size_t n, const double *x);
+/* One finite value of column c. */
+void dc_precision_add(dc_precision *p, int64_t c, double v);
 /* First column that needs float64, or -1; *columns: how many columns need it. */
 int64_t dc_precision_find(const dc_precision *p, int64_t *columns);
 

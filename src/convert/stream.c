@@ -35,7 +35,8 @@ static dc_status open_regular(dc_stream *s, const char *path)
     struct stat info;
     if (stat(path, &info) != 0) return DC_FAIL(DC_ERR_IO, "%s: cannot open input: %s", s->name, strerror(errno));
     if (!S_ISREG(info.st_mode))
-        return DC_FAIL(DC_ERR_DATA, "%s: is %s; give a regular file", s->name, file_type(info.st_mode));
+        return DC_FAIL(DC_ERR_DATA, "%s: is %s; give a regular file%s", s->name, file_type(info.st_mode),
+                       S_ISDIR(info.st_mode) ? " (of a folder of documents its files, with --text-column=file)" : "");
     s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (s->fd < 0 || fstat(s->fd, &info) != 0)
         return DC_FAIL(DC_ERR_IO, "%s: cannot open input: %s", s->name, strerror(errno));
@@ -290,6 +291,16 @@ dc_status dc_stream_read(dc_stream *s, void *out, size_t n)
         to += take;
         n -= take;
     }
+    return DC_OK;
+}
+
+dc_status dc_stream_seek(dc_stream *s, uint64_t offset)
+{
+    if (lseek(s->fd, (off_t)offset, SEEK_SET) < 0)
+        return DC_FAIL(DC_ERR_IO, "%s: seek failed: %s", s->name, strerror(errno));
+    s->pos = s->len = 0;
+    s->offset = offset;
+    s->end = false;
     return DC_OK;
 }
 

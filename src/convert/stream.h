@@ -58,6 +58,13 @@ static inline void dc_stream_skip(dc_stream *s, size_t n)
     s->pos += n;
     s->offset += n;
 }
+/* Whether dc_stream_seek() works: the bytes of the file are those that the window shows. */
+static inline bool dc_stream_can_seek(const dc_stream *s)
+{
+    return !s->unpack && s->utf16 == DC_NOT_UTF16;
+}
+/* Goes on at byte `offset` of a plain file. Errors: DC_ERR_IO. */
+DC_CHECKED dc_status dc_stream_seek(dc_stream *s, uint64_t offset);
 /* Reads exactly n bytes. If the file is too short, DC_ERR_DATA says where it ends. */
 DC_CHECKED dc_status dc_stream_read(dc_stream *s, void *out, size_t n);
 /* Returns DC_ERR_DATA unless the stream has ended; checks the trailer of compressed data. */

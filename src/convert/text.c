@@ -96,14 +96,15 @@ static dc_status fail_number(const dc_text *t, int64_t column, dc_span cell)
         return fail_cell(t, column, cell,
                          "has a point, but --decimal=comma was given; remove the points between thousands");
     if (memchr(cell.p, ':', cell.n))
-        return fail_cell(t, column, cell, "looks like svmlight, which is sparse and not supported");
+        return fail_cell(t, column, cell,
+                         "looks like svmlight, but not all of the first lines are a number and index:value");
     if (is_truth(inner)) return fail_cell(t, column, cell, "is a truth value; write 1 or 0");
     if (count_words(inner) > 1 && dc_cell_number(dc_cell_at(inner, ' ', 0), false, &v))
         return fail_cell(t, column, cell,
                          "has blanks inside; if they separate cells, say --separator=blank (and --decimal=comma)");
     if (count_words(inner) > 2)
         return fail_cell(t, column, cell,
-                         "looks like raw text; leave it out with --drop-columns, or make vectors first");
+                         "looks like raw text; for rows of TF-IDF name the column of texts: --text-column");
     return fail_word(t, column, cell);
 }
 
@@ -190,6 +191,7 @@ static dc_status parse_row(dc_text *t, dc_span line, double *x, dc_row_sink *sin
             id = cell;
             break;
         case DC_COLUMN_DROPPED:
+        case DC_COLUMN_TEXT: /* of documents only */
             break;
         }
     }
@@ -270,7 +272,7 @@ dc_status dc_text_open_labels(dc_text *t, const char *path, dc_gidx rows, uint64
 {
     dc_status st = DC_OK;
     memset(t, 0, sizeof *t);
-    t->layout = (dc_layout){.separator = '\0', .n_columns = 1, .id = -1, .unnamed_dropped = -1};
+    t->layout = (dc_layout){.separator = '\0', .n_columns = 1, .id = -1, .text = -1, .unnamed_dropped = -1};
     DC_TRY(dc_mem_alloc(&t->layout.role, 1, 1, "roles of the columns"));
     t->layout.role[0] = DC_COLUMN_LABEL;
     DC_TRY(dc_lines_open(&t->lines, path, '\0', limit));

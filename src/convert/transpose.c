@@ -7,19 +7,15 @@
  * disk and back. */
 #include "convert/transpose.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "convert/scratch.h"
 #include "dcmpi/heartbeat.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/signals.h"
 
 struct dc_transpose {
-    char folder[DC_PATH_MAX];
-    int fd; /* temporary file, -1: all lines fit into one panel */
+    dc_scratch file; /* not made if all lines fit into one panel */
     int64_t N, D;
     int64_t panel_lines;   /* P */
     int64_t in_panel;      /* lines of the panel that is being filled */
@@ -33,23 +29,14 @@ struct dc_transpose {
     double *block;                  /* one panel after another, each [B x P] */
 };
 
-static dc_status fail_disk(const dc_transpose *t, const char *what)
-{
-    return DC_FAIL(DC_ERR_IO, "%s: cannot %s the temporary file of --transpose here: %s", t->folder, what,
-                   strerror(errno));
-}
-
 dc_status dc_transpose_create(dc_transpose **out, int64_t N, const char *beside, size_t memory)
 {
     dc_status st = DC_OK;
-    char copy[DC_PATH_MAX];
     DC_TRY(dc_mem_alloc(out, 1, sizeof **out, "transposition"));
     dc_transpose *t = *out;
-    t->fd = -1;
+    dc_scratch_init(&t->file, beside, "the temporary file of --transpose");
     t->N = N;
     t->memory = memory;
-    snprintf(copy, sizeof copy, "%s", beside);
-    snprintf(t->folder, sizeof t->folder, "%s", dirname(copy));
     t->panel_lines = DC_MAX((int64_t)1, (int64_t)(memory / sizeof(double)) / N);
     DC_TRY(dc_mem_alloc_raw(&t->panel, (size_t)(t->panel_lines * N), sizeof(double), "lines to transpose"));
 out:
@@ -60,7 +47,7 @@ out:
 void dc_transpose_destroy(dc_transpose **t)
 {
     if (!*t) return;
-    if ((*t)->fd >= 0) close((*t)->fd);
+    dc_scratch_close(&(*t)->file);
     dc_mem_free(&(*t)->panel);
     dc_mem_free(&(*t)->block);
     dc_mem_free(t);
@@ -68,51 +55,11 @@ void dc_transpose_destroy(dc_transpose **t)
 
 /* ---- The temporary file ------------------------------------------------------------------------------------------ */
 
-/* Opens a file without a name or, where the file system does not offer that, one that is unlinked at once. */
-static dc_status open_temporary(dc_transpose *t)
-{
-    char name[DC_PATH_MAX];
-    t->fd = open(t->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (t->fd >= 0) return DC_OK;
-    if ((size_t)snprintf(name, sizeof name, "%s/.dcmpi-transpose-XXXXXX", t->folder) >= sizeof name)
-        return DC_FAIL(DC_ERR_USAGE, "%s: the name of the output's directory is too long", t->folder);
-    t->fd = mkostemp(name, O_CLOEXEC);
-    if (t->fd < 0) return fail_disk(t, "make");
-    unlink(name);
-    return DC_OK;
-}
-
-static dc_status write_all(const dc_transpose *t, const void *data, size_t n, off_t at)
-{
-    const char *from = data;
-    while (n > 0) {
-        const ssize_t done = pwrite(t->fd, from, n, at);
-        if (done < 0 && errno == EINTR) continue;
-        if (done < 0) return fail_disk(t, "write");
-        from += done, at += done, n -= (size_t)done;
-    }
-    return DC_OK;
-}
-
-static dc_status read_all(const dc_transpose *t, void *data, size_t n, off_t at)
-{
-    char *to = data;
-    while (n > 0) {
-        const ssize_t done = pread(t->fd, to, n, at);
-        if (done < 0 && errno == EINTR) continue;
-        if (done == 0) errno = EIO;
-        if (done <= 0) return fail_disk(t, "read");
-        to += done, at += done, n -= (size_t)done;
-    }
-    return DC_OK;
-}
-
 static dc_status store_panel(dc_transpose *t)
 {
     dc_status st = DC_OK;
     const size_t bytes = (size_t)(t->N * t->panel_lines) * sizeof(double);
-    if (t->fd < 0) DC_TRY(open_temporary(t));
-    DC_TRY(write_all(t, t->panel, bytes, (off_t)(t->stored_panels * (int64_t)bytes)));
+    DC_TRY(dc_scratch_write(&t->file, t->panel, bytes, t->stored_panels * (int64_t)bytes));
     t->stored_panels++;
     t->in_panel = 0;
 out:
@@ -161,8 +108,8 @@ static dc_status load_block(dc_transpose *t)
     for (int64_t k = 0; k < t->stored_panels; k++) {
         if (dc_signals_stops() > 0) return DC_STOPPED;
         dc_heartbeat();
-        const off_t at = (off_t)((k * t->N + t->next_row) * t->panel_lines) * (off_t)sizeof(double);
-        const dc_status st = read_all(t, t->block + (size_t)k * stretch, stretch * sizeof(double), at);
+        const int64_t at = (k * t->N + t->next_row) * t->panel_lines * (int64_t)sizeof(double);
+        const dc_status st = dc_scratch_read(&t->file, t->block + (size_t)k * stretch, stretch * sizeof(double), at);
         if (st != DC_OK) return st;
     }
     t->block_first = t->next_row;

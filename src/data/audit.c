@@ -11,15 +11,17 @@
 #include "data_priv.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/fault.h"
+#include "dcmpi/h5_sparse.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/sum.h"
 
 /* ---- One pass over the rows -------------------------------------------------------------------------------------- */
 
-/* Scratch of one thread. Minima and maxima can be joined after the pass, because order does not matter to them. */
+/* Scratch of one thread. Minima, maxima and counts can be joined after the pass, because order does not matter to
+ * them. */
 typedef struct {
-    double *row, *min, *max; /* [D] each */
+    double *row, *min, *max; /* [D] each; of sparse data, row counts the stored values of each column */
     int64_t bad_count, bad_first, clipped;
 } scratch;
 
@@ -71,6 +73,35 @@ static void block_pass(void *ctx, const dc_block *block, int thread, double *lea
     }
 }
 
+static void note_bad_value(scratch *t, const pass *p, int64_t row, int64_t column)
+{
+    t->bad_count++;
+    t->bad_first = DC_MIN(t->bad_first, (p->data->part.row_lo + row) * p->data->D + column);
+}
+
+/* The same for sparse rows, in the same order: zeros would change neither sum. */
+static void block_sparse_pass(void *ctx, const dc_block *block, int thread, double *leaf)
+{
+    const pass *p = ctx;
+    scratch *t = &p->threads[thread];
+    const dc_csr *m = &p->data->csr;
+    for (int64_t i = block->lo; i < block->hi; i++) {
+        double lane[8] = {0};
+        for (int64_t e = m->ptr[i]; e < m->ptr[i + 1]; e++) {
+            const int64_t c = m->col[e];
+            double x = (double)m->val[e];
+            if (!(fabs(x) <= DBL_MAX)) note_bad_value(t, p, i, c);
+            t->clipped += dc_data_clip_f64(p->data, c, 1, &x);
+            leaf[c] += x;
+            t->min[c] = x < t->min[c] ? x : t->min[c];
+            t->max[c] = x > t->max[c] ? x : t->max[c];
+            t->row[c]++;
+            lane[c & 7] += x * x;
+        }
+        leaf[m->D] += ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+    }
+}
+
 static dc_status create_scratch(pass *p, int n_threads, double **slab)
 {
     dc_status st = DC_OK;
@@ -103,6 +134,27 @@ static void join_scratch(const pass *p, int n_threads, dc_data_stats *s)
     }
 }
 
+static void join_counts(const pass *p, int n_threads, double *stored)
+{
+    for (int i = 0; i < n_threads; i++)
+        for (int64_t c = 0; c < p->data->D; c++) stored[c] += p->threads[i].row[c];
+}
+
+/* What the zeros that are not stored add to the statistics: nothing, unless they are clipped. */
+static void add_zeros(const dc_dataset *d, dc_data_stats *s)
+{
+    for (int64_t c = 0; c < d->D; c++) {
+        const double zeros = (double)d->part.N - s->col_stored[c];
+        double x = 0;
+        if (zeros == 0) continue;
+        s->n_clipped += dc_data_clip_f64(d, c, 1, &x) ? (int64_t)zeros : 0;
+        s->col_min[c] = DC_MIN(s->col_min[c], x);
+        s->col_max[c] = DC_MAX(s->col_max[c], x);
+        s->col_sum[c] += zeros * x;
+        s->col_sum[d->D] += zeros * x * x;
+    }
+}
+
 static void reduce(dc_comm *comm, const dc_dataset *data, dc_data_stats *s)
 {
     const size_t D = (size_t)data->D;
@@ -112,6 +164,10 @@ static void reduce(dc_comm *comm, const dc_dataset *data, dc_data_stats *s)
     dc_comm_sum_i64(comm, &s->bad_count, 1);
     dc_comm_sum_i64(comm, &s->n_clipped, 1);
     dc_comm_min_i64(comm, &s->bad_first, 1);
+    if (s->col_stored) {
+        dc_comm_sum_f64(comm, s->col_stored, D);
+        add_zeros(data, s);
+    }
     s->sum_squares = s->col_sum[D];
     for (size_t c = 0; c < D; c++) {
         s->col_min[c] += 0.0; /* -0 becomes 0: which of the two equal zeros was kept depends on order */
@@ -133,9 +189,12 @@ dc_status dc_data_stats_create(dc_comm *comm, const dc_dataset *data, dc_data_st
     DC_TRY_ALL(comm, dc_mem_alloc(&s->col_min, D, sizeof *s->col_min, "statistics"));
     DC_TRY_ALL(comm, dc_mem_alloc(&s->col_max, D, sizeof *s->col_max, "statistics"));
     DC_TRY_ALL(comm, dc_mem_alloc(&s->col_sum, D + 1, sizeof *s->col_sum, "statistics"));
+    if (dc_dataset_is_sparse(data))
+        DC_TRY_ALL(comm, dc_mem_alloc(&s->col_stored, D, sizeof *s->col_stored, "statistics"));
     DC_TRY_ALL(comm, dc_sum_create(&sum, &data->part, D + 1));
-    dc_sum_over_blocks(comm, sum, block_pass, &p, s->col_sum);
+    dc_sum_over_blocks(comm, sum, dc_dataset_is_sparse(data) ? block_sparse_pass : block_pass, &p, s->col_sum);
     join_scratch(&p, n_threads, s);
+    if (s->col_stored) join_counts(&p, n_threads, s->col_stored);
     reduce(comm, data, s);
 out:
     dc_sum_destroy(&sum);
@@ -149,6 +208,7 @@ void dc_data_stats_release(dc_data_stats *s)
     dc_mem_free(&s->col_min);
     dc_mem_free(&s->col_max);
     dc_mem_free(&s->col_sum);
+    dc_mem_free(&s->col_stored);
 }
 
 /* ---- Judgement --------------------------------------------------------------------------------------------------- */
@@ -182,18 +242,27 @@ static void summarize(dc_dataset *d, const dc_data_stats *s)
                     (long long)d->D, d->clip_lo ? " (after input.clip)" : "");
 }
 
+/* Checksum of local rows [lo, hi). */
+static int64_t hash_rows(const dc_dataset *d, int64_t lo, int64_t hi)
+{
+    const size_t bytes = (size_t)d->D * dc_dtype_bytes(d->dtype);
+    const dc_csr *m = &d->csr;
+    if (!dc_dataset_is_sparse(d))
+        return (int64_t)XXH3_64bits((const char *)d->X + (size_t)lo * bytes, (size_t)(hi - lo) * bytes);
+    return (int64_t)dc_h5_hash_sparse(sizeof *m->val, d->part.row_lo + lo, hi - lo, m->ptr + lo, m->col + m->ptr[lo],
+                                      m->val + m->ptr[lo]);
+}
+
 static dc_status compute_hash(dc_comm *comm, dc_dataset *d)
 {
     dc_status st = DC_OK;
     const dc_part *part = &d->part;
-    const size_t bytes = (size_t)d->D * dc_dtype_bytes(d->dtype);
     int64_t *hash = NULL;
     DC_TRY_ALL(comm, dc_mem_alloc(&hash, (size_t)part->V, sizeof *hash, "shard hashes"));
     dc_gidx lo = part->row_lo;
     for (int s = part->shard_lo; s < part->shard_hi; s++) {
         const dc_gidx hi = dc_part_shard_begin(part, s + 1);
-        const char *rows = (const char *)d->X + (size_t)(lo - part->row_lo) * bytes;
-        hash[s] = (int64_t)XXH3_64bits(rows, (size_t)(hi - lo) * bytes);
+        hash[s] = hash_rows(d, lo - part->row_lo, hi - part->row_lo);
         lo = hi;
     }
     dc_comm_sum_i64(comm, hash, (size_t)part->V); /* every rank but the shard's owner adds 0 */

@@ -1,5 +1,6 @@
-/* input.clip: the bounds to which values are clipped before they are scaled. Stored rows do not change: values are
- * clipped each time they are read (gather_kern.c), in a run as well as in predict. */
+/* input.clip: the bounds to which values are clipped before they are scaled. Dense rows do not change: values are
+ * clipped each time they are read (gather_kern.c), in a run as well as in predict. Those of sparse rows are clipped
+ * once, in memory. */
 #include <math.h>
 #include <string.h>
 
@@ -21,6 +22,15 @@ out:
     return st;
 }
 
+/* Sparse rows are clipped where they stand, in single precision. */
+static void round_bounds(dc_dataset *d)
+{
+    for (int64_t c = 0; c < d->D; c++) {
+        d->clip_lo[c] = (double)(float)d->clip_lo[c];
+        d->clip_hi[c] = (double)(float)d->clip_hi[c];
+    }
+}
+
 dc_status dc_data_set_clip(dc_comm *comm, dc_dataset *d, const dc_clip *clip)
 {
     dc_status st = DC_OK;
@@ -33,7 +43,27 @@ dc_status dc_data_set_clip(dc_comm *comm, dc_dataset *d, const dc_clip *clip)
         d->clip_lo[c] = clip->kind == DC_CLIP_RANGE ? clip->lo : -INFINITY;
         d->clip_hi[c] = clip->kind == DC_CLIP_RANGE ? clip->hi : INFINITY;
     }
-    if (clip->kind == DC_CLIP_QUANTILES) st = take_quantiles(comm, d, clip->lo);
+    if (clip->kind == DC_CLIP_QUANTILES) DC_TRY(take_quantiles(comm, d, clip->lo));
+    if (dc_dataset_is_sparse(d)) round_bounds(d);
+out:
+    return st;
+}
+
+dc_status dc_data_limit(dc_comm *comm, dc_dataset *d, double limit)
+{
+    dc_status st = DC_OK;
+    if (!d->clip_lo) DC_TRY(dc_data_set_clip(comm, d, &(dc_clip){DC_CLIP_RANGE, -INFINITY, INFINITY}));
+    for (int64_t c = 0; c < d->D; c++) {
+        const double middle = (double)d->shift[c], reach = limit / (double)d->scale[c];
+        d->clip_lo[c] = fmax(d->clip_lo[c], middle - reach);
+        d->clip_hi[c] = fmin(d->clip_hi[c], middle + reach);
+    }
+    d->scaled_min = fmax(d->scaled_min, -limit);
+    d->scaled_max = fmin(d->scaled_max, limit);
+    if (!dc_dataset_is_sparse(d)) return DC_OK;
+    round_bounds(d);
+    const dc_csr rows = d->csr;
+    dc_dataset_set_csr(d, &rows);
 out:
     return st;
 }

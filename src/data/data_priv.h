@@ -13,13 +13,14 @@ typedef struct {
 } dc_stored_hash;
 typedef struct {
     dc_file_state file; /* state of the file when the header was read */
-    dc_gidx rows;       /* rows that the checksums cover */
-    dc_stored_hash X, y, ids;
+    char matrix[DC_H5_NAME_MAX], ids[DC_H5_NAME_MAX];
+    dc_gidx rows; /* rows that the checksums cover */
+    dc_stored_hash X, y, id_hash;
     dc_stored_hash whole; /* written by older versions instead of X */
 } dc_data_promise;
-/* labels: dataset of the labels, NULL: none. */
-DC_CHECKED dc_status dc_data_read_promise(dc_h5 *h5, dc_gidx rows, const char *labels, bool has_ids,
-                                          dc_data_promise *p);
+/* matrix, labels, ids: where these are; labels and ids may be NULL: none. */
+DC_CHECKED dc_status dc_data_read_promise(dc_h5 *h5, dc_gidx rows, const char *matrix, const char *labels,
+                                          const char *ids, dc_data_promise *p);
 /* What will happen to the checksums if `ranks` ranks read N rows. */
 dc_checksum dc_data_checksum_of(const dc_data_promise *p, dc_gidx N, int ranks);
 
@@ -28,6 +29,9 @@ typedef struct dc_data_sums dc_data_sums;
 DC_CHECKED dc_status dc_data_sums_create(const dc_data_promise *p, dc_gidx N, int ranks, dc_data_sums **out);
 void dc_data_sums_destroy(dc_data_sums **sums);
 void dc_data_sums_add_rows(dc_data_sums *s, size_t row_bytes, dc_gidx first, dc_gidx n, const void *rows);
+/* Sparse rows: row i has the columns col[e - ptr[0]] and stored values val[e - ptr[0]], ptr[i] <= e < ptr[i+1]. */
+void dc_data_sums_add_sparse(dc_data_sums *s, size_t value_bytes, dc_gidx first, dc_gidx n, const int64_t *ptr,
+                             const int32_t *col, const void *val);
 void dc_data_sums_add_labels(dc_data_sums *s, size_t label_bytes, dc_gidx first, dc_gidx n, const void *labels);
 void dc_data_sums_add_ids(dc_data_sums *s, size_t id_bytes, dc_gidx first, dc_gidx n, const void *ids);
 /* Collective: returns the status for all ranks after a failed read: DC_ERR_DATA if the file has changed, else st. */
@@ -36,11 +40,21 @@ DC_CHECKED dc_status dc_data_sums_blame(dc_comm *comm, const dc_data_sums *s, co
  * changed). */
 DC_CHECKED dc_status dc_data_sums_compare(dc_comm *comm, const dc_data_sums *s, const char *path, dc_checksum *outcome);
 
+/* How a file stores a sparse matrix. */
+typedef struct {
+    bool by_columns;         /* CSC */
+    dc_h5_type index, value; /* as stored; DC_H5_OTHER: the library converts */
+} dc_data_csr_types;
+
 /* What loading needs, which is more than dc_data_header tells. */
 typedef struct dc_data_shape {
     dc_data_header head;
     dc_data_promise promise; /* not set for the built-in problem */
     bool builtin;
+    char matrix[DC_H5_NAME_MAX];    /* dataset or group of the rows */
+    char ids[DC_H5_NAME_MAX];       /* column of the ids, "": none */
+    char features[DC_H5_NAME_MAX];  /* column of the names of the columns, "": see feature_names of the file */
+    dc_data_csr_types sparse;       /* for head.sparse */
     char labels[DC_LABEL_NAME_MAX]; /* dataset or group of the labels */
     dc_h5_type label_type;          /* DC_H5_OTHER: labels are read by name */
     size_t id_bytes;                /* bytes of a stored id if ids have a checksum, else 0 */
@@ -83,8 +97,10 @@ DC_CHECKED dc_status dc_data_labels_read(dc_comm *comm, dc_data_labels *labels, 
                                          dc_data_sums *sums, int32_t *y);
 void dc_data_labels_end(dc_data_labels **labels);
 
-/* *text = names of the D columns, one per line, NULL if there are none; the caller frees it. */
-DC_CHECKED dc_status dc_data_feature_names(const char *path, int64_t D, char **text);
+/* *text = names of the columns, one per line, NULL if there are none; the caller frees it. */
+DC_CHECKED dc_status dc_data_words_load(const char *path, int64_t D, dc_data_words *words);
+void dc_data_words_release(dc_data_words *words);
+DC_CHECKED dc_status dc_data_feature_names(const char *path, const dc_data_shape *shape, char **text);
 
 /* Ids of rows (ids.c), used in the same way. */
 typedef struct dc_data_ids dc_data_ids;
@@ -97,11 +113,13 @@ void dc_data_ids_end(dc_data_ids **ids);
 
 /* Collective, to be called when all rows are there: sets the clipping bounds, audits, sets the scaling; refuses fewer
  * than K distinct rows. Errors: DC_ERR_DATA, DC_ERR_MEMORY. */
-DC_CHECKED dc_status dc_data_examine(dc_comm *comm, dc_dataset *data, const dc_data_request *request, int64_t K);
+DC_CHECKED dc_status dc_data_examine(dc_comm *comm, dc_dataset *data, const dc_data_request *request, uint64_t seed,
+                                     int64_t K);
 
 /* Statistics of the stored values over all ranks; equal bits for every number of ranks and threads. */
 typedef struct {
     double *col_min, *col_max, *col_sum; /* [D], owned */
+    double *col_stored;                  /* [D] values that sparse data store, owned; NULL for dense data */
     double sum_squares;
     int64_t n_constant; /* columns with one value */
     int64_t n_clipped;  /* clipped values */
@@ -132,13 +150,30 @@ double dc_data_range_bytes(dc_gidx N, int64_t D, int ranks);
 /* Sets data->shift, scale and scaled_min, scaled_max. Errors: DC_ERR_DATA (values or differences that float cannot
  * hold). */
 DC_CHECKED dc_status dc_data_scaling(dc_comm *comm, dc_dataset *data, const dc_data_stats *stats);
+/* Collective, after that: limits what enters the network to [-limit, limit], by bounds of the stored values. Errors:
+ * DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_data_limit(dc_comm *comm, dc_dataset *data, double limit);
 /* Warns if there are columns whose offsets are too large for float. */
 void dc_data_warn_of_offsets(int64_t lost);
 /* After that, for DC_SCALE_PCA: sets data->scale, pca, Z and scaled_min, scaled_max. Errors: DC_ERR_DATA (nothing
  * varies, or less than is to be whitened), DC_ERR_MEMORY, DC_STOPPED. */
 DC_CHECKED dc_status dc_data_components(dc_comm *comm, dc_dataset *data, const dc_pca_request *request);
-/* Sets head->components: an upper bound if their number depends on the variance. Errors: DC_ERR_USAGE. */
+/* Sets head->components for input.scale = pca, an upper bound if their number depends on the variance; and for
+ * input.reduce. Errors: DC_ERR_USAGE. */
 DC_CHECKED dc_status dc_data_count_components(const dc_data_request *request, dc_data_header *head);
+DC_CHECKED dc_status dc_data_count_reduced(const dc_data_request *request, dc_data_header *head);
+/* Sets data->Z from data->pca, and scaled_min, scaled_max. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_data_project_all(dc_comm *comm, dc_dataset *data);
+
+/* After the scaling, for request->reduce: sets data->pca and Z. Errors: DC_ERR_DATA (all rows are equal, components
+ * that float cannot hold), DC_ERR_MEMORY, DC_ERR_NUMERIC, DC_STOPPED. */
+DC_CHECKED dc_status dc_data_reduce(dc_comm *comm, dc_dataset *data, const dc_data_request *request, uint64_t seed);
+/* Memory that it takes at most besides what it leaves, on each rank, and more on rank 0. */
+double dc_data_reduce_bytes(const dc_data_header *head, const dc_part *part);
+double dc_data_reduce_root_bytes(const dc_data_header *head, const dc_part *part);
+/* After that: data->norm for rows without components, sets row_scale, scaled_min, scaled_max; notes rows of zeros.
+ * Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_data_set_norm(dc_comm *comm, dc_dataset *data);
 
 /* Refuses fewer than K distinct scaled rows. Errors: DC_ERR_DATA, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_check_distinct(dc_comm *comm, const dc_dataset *data, int64_t K);
@@ -150,6 +185,11 @@ DC_CHECKED dc_status dc_data_check_distinct(dc_comm *comm, const dc_dataset *dat
 void dc_data_scaled_row(const dc_dataset *data, int64_t row, float *out);
 /* Does the work of dc_pca_project(); x [threads x DC_ROW_TILE x D] and y [threads x DC_ROW_TILE x k] are scratch. */
 void dc_data_project(const dc_dataset *data, dc_gidx first, int64_t n, float *x, float *y, float *Z);
+/* The norm of x[n]; 0 if there is none. */
+double dc_data_norm(dc_row_norm norm, const float *x, int64_t n);
+/* Does the work of dc_dataset_norms(), and returns the number of rows of zeros; x [threads x D] is scratch. most[2]:
+ * the largest of -v and of v over the values v divided by the norms, and what was there. */
+int64_t dc_data_norms(const dc_dataset *data, dc_row_norm norm, int64_t n, float *x, float *row_scale, double most[2]);
 
 /* Values in double: out[width] = columns [c, c + width) of row `row` (local) as they are stored. */
 void dc_data_piece_f64(const dc_dataset *data, int64_t row, int64_t c, int64_t width, double *out);

@@ -1,14 +1,16 @@
 /* Loads the data of a job: header, this rank's rows in their stored type, labels, audit, scaling.
  *
  * Rank 0 alone looks at the header; then all ranks read their rows together. Each step below is collective and returns
- * the same status everywhere. Rows are never converted in memory: uint8 stays uint8, and becomes float when it is
- * gathered. */
+ * the same status everywhere. Dense rows are never converted in memory: uint8 stays uint8, and becomes float when it is
+ * gathered. Sparse rows stay sparse, with float32 values. */
 #include <string.h>
 
+#include "counts.h"
 #include "data_priv.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/fault.h"
 #include "dcmpi/mem.h"
+#include "sparse.h"
 
 /* ---- Rows -------------------------------------------------------------------------------------------------------- */
 
@@ -23,18 +25,34 @@ static dc_status check_memory(const dc_dataset *d, size_t bytes, int ranks_here)
                    d->source, (double)bytes / 0x1p30, (double)available / 0x1p30);
 }
 
-static dc_status take_memory(dc_dataset *d, bool has_labels, int ranks_here)
+static dc_status take_rows(dc_dataset *d, int ranks_here)
 {
     dc_status st = DC_OK;
-    const size_t n = (size_t)dc_part_rows(&d->part), D = (size_t)d->D;
-    const size_t row_bytes = dc_mul_size(D, dc_dtype_bytes(d->dtype)), x_bytes = dc_mul_size(n, row_bytes);
+    const size_t n = (size_t)dc_part_rows(&d->part);
+    const size_t row_bytes = dc_mul_size((size_t)d->D, dc_dtype_bytes(d->dtype)), x_bytes = dc_mul_size(n, row_bytes);
     DC_TRY(check_memory(d, x_bytes, ranks_here));
     DC_TRY(dc_mem_alloc_raw(&d->X, n, row_bytes, "data X"));
     dc_data_touch(d->X, x_bytes);
+    d->bytes = x_bytes;
+out:
+    return st;
+}
+
+/* At least what loading takes for a column of sparse data: scaling, statistics of all rows and of a thread. */
+enum { COLUMN_BYTES = 2 * sizeof(float) + 8 * sizeof(double) };
+
+/* The memory of sparse rows is taken when it is known how many values this rank's rows have. */
+static dc_status take_memory(dc_dataset *d, bool sparse, bool has_labels, int ranks_here)
+{
+    dc_status st = DC_OK;
+    const size_t n = (size_t)dc_part_rows(&d->part), D = (size_t)d->D;
+    if (!sparse) DC_TRY(take_rows(d, ranks_here));
+    /* The stored values say nothing about the number of columns. */
+    if (sparse) DC_TRY(check_memory(d, dc_mul_size(D, COLUMN_BYTES), ranks_here));
     if (has_labels) DC_TRY(dc_mem_alloc(&d->y, n, sizeof *d->y, "labels"));
     DC_TRY(dc_mem_alloc(&d->shift, D, sizeof *d->shift, "scaling"));
     DC_TRY(dc_mem_alloc(&d->scale, D, sizeof *d->scale, "scaling"));
-    d->bytes = x_bytes + (has_labels ? n * sizeof *d->y : 0) + 2 * D * sizeof *d->shift;
+    d->bytes += (has_labels ? n * sizeof *d->y : 0) + 2 * D * sizeof *d->shift;
 out:
     return st;
 }
@@ -81,18 +99,47 @@ out:
     return st;
 }
 
+static dc_status load_dense(dc_comm *comm, dc_dataset *d, const dc_data_shape *s, dc_data_sums *sums)
+{
+    const size_t row_bytes = (size_t)d->D * dc_dtype_bytes(d->dtype);
+    const dc_status st = dc_data_status(
+        dc_h5_read_part(comm, d->source, s->matrix, dc_data_h5_type(d->dtype), &d->part, (size_t)d->D, d->X));
+    if (st == DC_OK) dc_data_sums_add_rows(sums, row_bytes, d->part.row_lo, dc_part_rows(&d->part), d->X);
+    return st;
+}
+
+typedef struct {
+    const dc_dataset *d;
+    int ranks_here;
+} asking;
+
+static dc_status ask_for_room(void *ctx, size_t bytes)
+{
+    const asking *a = ctx;
+    return check_memory(a->d, bytes, a->ranks_here);
+}
+
+static dc_status load_sparse(dc_comm *comm, dc_dataset *d, const dc_data_shape *s, dc_data_sums *sums)
+{
+    asking a = {d, dc_comm_node_size(comm)};
+    const dc_status st = dc_data_csr_load(comm, d->source, s, &d->part, sums, ask_for_room, &a, &d->csr);
+    if (st != DC_OK) return st;
+    const dc_csr *m = &d->csr;
+    d->bytes += (size_t)m->ptr[m->n] * (sizeof *m->col + sizeof *m->val) + (size_t)(m->n + 1) * sizeof *m->ptr;
+    dc_data_measure_csr(comm, d);
+    return DC_OK;
+}
+
 static dc_status load_rows(dc_comm *comm, dc_dataset *d, const dc_data_shape *s)
 {
     dc_status st = DC_OK;
     dc_data_sums *sums = NULL;
-    const size_t row_bytes = (size_t)d->D * dc_dtype_bytes(d->dtype);
     DC_TRY_ALL(comm, dc_data_sums_create(&s->promise, d->part.N, dc_comm_size(comm), &sums));
-    DC_TRY(dc_data_status(
-        dc_h5_read_part(comm, d->source, "/X", dc_data_h5_type(d->dtype), &d->part, (size_t)d->D, d->X)));
-    dc_data_sums_add_rows(sums, row_bytes, d->part.row_lo, dc_part_rows(&d->part), d->X);
+    DC_TRY(s->head.sparse ? load_sparse(comm, d, s, sums) : load_dense(comm, d, s, sums));
     if (d->y) DC_TRY(load_labels(comm, d, s, sums));
     if (s->head.has_ids) DC_TRY(load_ids(comm, d, s, sums));
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_feature_names(d->source, d->D, &d->feature_names) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_feature_names(d->source, s, &d->feature_names) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_words_load(d->source, d->D, &d->words) : DC_OK);
     DC_TRY(dc_data_sums_compare(comm, sums, d->source, &d->checksum));
 out:
     if (st != DC_OK) st = dc_data_sums_blame(comm, sums, d->source, st);
@@ -111,15 +158,17 @@ dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int sha
     dc_comm_bcast(comm, &shape, sizeof shape, 0);
     DC_TRY_ALL(comm, dc_mem_alloc(&d, 1, sizeof *d, "dataset"));
     DC_TRY_ALL(comm, dc_part_init(&d->part, shape.head.N, shards, dc_comm_size(comm), dc_comm_rank(comm)));
-    d->D = shape.head.D;
-    d->dtype = shape.head.dtype;
+    d->D = shape.head.D = shape.head.stored_D; /* until counts are transformed */
+    d->dtype = shape.head.dtype = shape.head.stored_dtype;
     d->scale_kind = request->scale;
+    d->reduce = request->reduce;
+    d->norm = request->norm;
     d->n_image_dims = shape.n_image_dims;
     memcpy(d->image_shape, shape.image_shape, sizeof d->image_shape);
     snprintf(d->source, sizeof d->source, "%s", request->path);
-    DC_TRY_ALL(comm, take_memory(d, shape.head.has_labels, dc_comm_node_size(comm)));
+    DC_TRY_ALL(comm, take_memory(d, shape.head.sparse, shape.head.has_labels, dc_comm_node_size(comm)));
     DC_TRY(shape.builtin ? generate_rows(comm, d, seed) : load_rows(comm, d, &shape));
-    DC_TRY(dc_data_examine(comm, d, request, K));
+    DC_TRY(dc_data_examine(comm, d, request, seed, K));
     *out = d;
 out:
     if (st != DC_OK) dc_dataset_destroy(&d);
@@ -137,15 +186,19 @@ void dc_dataset_destroy(dc_dataset **data)
     dc_dataset *d = *data;
     if (!d) return;
     dc_mem_free(&d->X);
+    dc_data_csr_release(&d->csr);
     dc_mem_free(&d->y);
     dc_mem_free(&d->classes);
     dc_mem_free(&d->ids);
     dc_mem_free(&d->feature_names);
+    dc_data_words_release(&d->words);
     dc_mem_free(&d->clip_lo);
     dc_mem_free(&d->clip_hi);
     dc_mem_free(&d->shift);
     dc_mem_free(&d->scale);
     dc_mem_free(&d->Z);
+    dc_mem_free(&d->row_scale);
     dc_pca_release(&d->pca);
+    dc_count_map_release(&d->counts);
     dc_mem_free(data);
 }

@@ -1,5 +1,6 @@
 /* Reads on one rank, before any rows, what a data file states: shape and type of /X, labels, ids, pictures, checksums.
  */
+#include <math.h>
 #include <string.h>
 
 #include "data_priv.h"
@@ -7,6 +8,7 @@
 #include "dcmpi/h5_column.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "matrix.h"
 
 static const struct {
     dc_h5_type h5;
@@ -18,16 +20,6 @@ dc_h5_type dc_data_h5_type(dc_dtype dtype)
     for (size_t i = 0; i < DC_COUNT_OF(type_pairs); i++)
         if (type_pairs[i].dtype == dtype) return type_pairs[i].h5;
     return DC_H5_OTHER;
-}
-
-dc_status dc_data_status(dc_status st)
-{
-    if (st != DC_ERR_FORMAT) return st;
-    char text[DC_ERROR_TEXT_MAX], where[256];
-    snprintf(text, sizeof text, "%s", dc_error_text());
-    snprintf(where, sizeof where, "%s", dc_error_where());
-    dc_error_set(DC_ERR_DATA, where, text);
-    return DC_ERR_DATA;
 }
 
 static dc_status describe_builtin(dc_gidx rows, dc_data_shape *s)
@@ -44,7 +36,8 @@ static dc_status describe_builtin(dc_gidx rows, dc_data_shape *s)
 static dc_status describe_rows(const char *path, const dc_h5_info *info, dc_gidx rows, dc_data_shape *s)
 {
     if (info->n_dims < 2 || dc_fault(DC_FAULT_DATA_HEADER))
-        return DC_FAIL(DC_ERR_DATA, "%s: /X has %d dimension(s); it must be [rows, columns]", path, info->n_dims);
+        return DC_FAIL(DC_ERR_DATA, "%s: %s has %d dimension(s); it must be [rows, columns]", path, s->matrix,
+                       info->n_dims);
     bool known = false;
     for (size_t i = 0; i < DC_COUNT_OF(type_pairs) && !known; i++) {
         known = info->exact && type_pairs[i].h5 == info->type;
@@ -52,18 +45,18 @@ static dc_status describe_rows(const char *path, const dc_h5_info *info, dc_gidx
     }
     if (!known)
         return DC_FAIL(DC_ERR_DATA,
-                       "%s: /X is %s; it must be uint8, float16, float32 or float64 in little-endian order; run: dcmpi "
+                       "%s: %s is %s; it must be uint8, float16, float32 or float64 in little-endian order; run: dcmpi "
                        "convert %s OUT.h5",
-                       path, info->type_name, path);
+                       path, s->matrix, info->type_name, path);
     s->head.N = info->dims[0];
-    const dc_status st = dc_data_status(dc_h5_row_width(path, "/X", info, &s->head.D));
+    const dc_status st = dc_data_status(dc_h5_row_width(path, s->matrix, info, &s->head.D));
     if (st != DC_OK) return st;
     if (s->head.N < 1 || s->head.D < 1)
-        return DC_FAIL(DC_ERR_DATA, "%s: /X is empty (%lld rows, %lld columns)", path, (long long)s->head.N,
+        return DC_FAIL(DC_ERR_DATA, "%s: %s is empty (%lld rows, %lld columns)", path, s->matrix, (long long)s->head.N,
                        (long long)s->head.D);
     if (rows > s->head.N)
-        return DC_FAIL(DC_ERR_DATA, "%s: /X has %lld rows, fewer than input.rows=%lld", path, (long long)s->head.N,
-                       (long long)rows);
+        return DC_FAIL(DC_ERR_DATA, "%s: %s has %lld rows, fewer than input.rows=%lld", path, s->matrix,
+                       (long long)s->head.N, (long long)rows);
     return DC_OK;
 }
 
@@ -73,9 +66,9 @@ static void describe_image(dc_h5 *h5, const dc_h5_info *info, dc_data_shape *s)
 {
     int64_t shape[DC_IMAGE_DIMS_MAX] = {0}, pixels = 1;
     size_t n = 0;
-    const char *owner = dc_h5_has_attr(h5, "/", "image_shape")    ? "/"
-                        : dc_h5_has_attr(h5, "/X", "image_shape") ? "/X"
-                                                                  : NULL;
+    const char *owner = dc_h5_has_attr(h5, "/", "image_shape")         ? "/"
+                        : dc_h5_has_attr(h5, s->matrix, "image_shape") ? s->matrix
+                                                                       : NULL;
     if (owner) {
         if (dc_h5_get_attr_i64(h5, owner, "image_shape", shape, DC_IMAGE_DIMS_MAX, &n) != DC_OK) {
             dc_error_clear();
@@ -169,18 +162,14 @@ static dc_status describe_labels(dc_h5 *h5, const dc_data_request *r, dc_gidx ro
     dc_h5_info info;
     dc_gidx rows = 0;
     const bool given = r->labels && r->labels[0];
-    const char *name = given ? r->labels : "/y";
     s->label_type = DC_H5_OTHER;
-    if ((size_t)snprintf(s->labels, sizeof s->labels, "%s%s", name[0] == '/' ? "" : "/", name) >= sizeof s->labels)
-        return DC_FAIL(DC_ERR_DATA, "%s: the name of the labels is longer than %zu bytes", r->path,
-                       sizeof s->labels - 1);
-    s->head.has_labels = given || dc_h5_exists(h5, "/y");
+    DC_TRY(dc_data_find_labels(h5, r->path, r->labels, s));
     if (!s->head.has_labels) return DC_OK;
     DC_TRY(count_labels(h5, s, &rows));
     if (!given) describe_classes(h5, s);
     if (rows != rows_of_X)
-        return DC_FAIL(DC_ERR_DATA, "%s: %s must hold one label for each of the %lld rows of /X, but has %lld", r->path,
-                       s->labels, (long long)rows_of_X, (long long)rows);
+        return DC_FAIL(DC_ERR_DATA, "%s: %s must hold one label for each of the %lld rows of %s, but has %lld", r->path,
+                       s->labels, (long long)rows_of_X, s->matrix, (long long)rows);
     if (dc_h5_dataset_info(h5, s->labels, &info) == DC_OK && is_our_vector(&info)) s->label_type = info.type;
     dc_error_clear();
 out:
@@ -192,15 +181,15 @@ static dc_status describe_ids(dc_h5 *h5, const char *path, dc_gidx rows_of_X, dc
     dc_status st = DC_OK;
     dc_h5_column *column = NULL;
     dc_h5_info info;
-    s->head.has_ids = dc_h5_exists(h5, "/ids");
+    s->head.has_ids = s->ids[0] != '\0';
     if (!s->head.has_ids) return DC_OK;
-    DC_TRY(dc_h5_column_open(h5, "/ids", &column));
+    DC_TRY(dc_h5_column_open(h5, s->ids, &column));
     if (dc_h5_column_rows(column) != rows_of_X)
-        DC_TRY(DC_FAIL(DC_ERR_DATA, "%s: /ids must hold one id for each of the %lld rows of /X, but has %lld", path,
-                       (long long)rows_of_X, (long long)dc_h5_column_rows(column)));
-    if (dc_h5_dataset_info(h5, "/ids", &info) == DC_OK && info.type == DC_H5_TEXT) {
+        DC_TRY(DC_FAIL(DC_ERR_DATA, "%s: %s must hold one id for each of the %lld rows of %s, but has %lld", path,
+                       s->ids, (long long)rows_of_X, s->matrix, (long long)dc_h5_column_rows(column)));
+    if (dc_h5_exists(h5, s->ids) && dc_h5_dataset_info(h5, s->ids, &info) == DC_OK && info.type == DC_H5_TEXT) {
         s->head.id_bytes = info.item_bytes;
-        if (dc_h5_has_attr(h5, "/ids", "xxh3")) s->id_bytes = info.item_bytes;
+        if (dc_h5_has_attr(h5, s->ids, "xxh3")) s->id_bytes = info.item_bytes;
     }
     dc_error_clear();
 out:
@@ -208,24 +197,43 @@ out:
     return dc_data_status(st);
 }
 
+static dc_status describe_dense(dc_h5 *h5, const dc_data_request *r, dc_data_shape *s)
+{
+    dc_status st = DC_OK;
+    dc_h5_info info;
+    DC_TRY(dc_data_status(dc_h5_dataset_info(h5, s->matrix, &info)));
+    DC_TRY(describe_rows(r->path, &info, r->rows, s));
+    describe_image(h5, &info, s);
+out:
+    return st;
+}
+
+/* Only checksums that the rows as they are read can be compared with. */
+static dc_status read_promise(dc_h5 *h5, dc_data_shape *s)
+{
+    const char *labels = s->head.has_labels && s->label_type != DC_H5_OTHER ? s->labels : NULL;
+    const dc_status st =
+        dc_data_read_promise(h5, s->head.N, s->matrix, labels, s->id_bytes > 0 ? s->ids : NULL, &s->promise);
+    const bool stored = !s->sparse.by_columns && s->sparse.value != DC_H5_OTHER && s->sparse.index == DC_H5_I32;
+    if (s->head.sparse && !stored) s->promise.X = s->promise.whole = (dc_stored_hash){0};
+    return dc_data_status(st);
+}
+
 static dc_status describe_file(const dc_data_request *r, dc_data_shape *s)
 {
     dc_status st = DC_OK;
     dc_h5 *h5 = NULL;
-    dc_h5_info info;
     const char *path = r->path;
     memset(s, 0, sizeof *s);
     DC_TRY(dc_data_status(dc_h5_open(&h5, path, DC_H5_READ)));
-    if (!dc_h5_exists(h5, "/X"))
-        DC_TRY(DC_FAIL(DC_ERR_DATA,
-                       "%s has no dataset /X [rows, columns]; make a data file with: dcmpi convert IN OUT.h5", path));
-    DC_TRY(dc_data_status(dc_h5_dataset_info(h5, "/X", &info)));
-    DC_TRY(describe_rows(path, &info, r->rows, s));
-    describe_image(h5, &info, s);
+    DC_TRY(dc_data_find_matrix(h5, path, r->matrix, s->matrix));
+    dc_data_find_names(h5, s);
+    DC_TRY(dc_h5_is_group(h5, s->matrix) ? dc_data_describe_sparse(h5, path, r->rows, s) : describe_dense(h5, r, s));
     DC_TRY(describe_labels(h5, r, s->head.N, s));
     DC_TRY(describe_ids(h5, path, s->head.N, s));
-    const char *labels = s->head.has_labels && s->label_type != DC_H5_OTHER ? s->labels : NULL;
-    DC_TRY(dc_data_status(dc_data_read_promise(h5, s->head.N, labels, s->id_bytes > 0, &s->promise)));
+    s->head.has_names =
+        s->features[0] || dc_h5_has_attr(h5, "/", "feature_names") || dc_h5_exists(h5, "/feature_names");
+    DC_TRY(read_promise(h5, s));
     if (r->rows > 0) s->head.N = r->rows;
 out:
     if (st == DC_OK)
@@ -240,11 +248,33 @@ static dc_status describe_stored(const dc_data_request *r, dc_data_shape *shape)
     return strcmp(r->path, DC_BUILTIN_GLYPHS) == 0 ? describe_builtin(r->rows, shape) : describe_file(r, shape);
 }
 
+/* The shape of the rows that transforms of counts make. */
+static dc_status apply_counts(const dc_data_request *r, dc_data_shape *s)
+{
+    const int64_t M = r->counts.variable_columns;
+    dc_data_header *head = &s->head;
+    head->stored_D = head->D;
+    head->stored_dtype = head->dtype;
+    head->counts = dc_counts_wanted(&r->counts);
+    if (!head->counts) return DC_OK;
+    if (M > head->D)
+        return DC_FAIL(DC_ERR_USAGE, "%s: input.variable_columns=%lld, but there are only %lld columns", r->path,
+                       (long long)M, (long long)head->D);
+    head->dtype = DC_F32;
+    if (M == 0) return DC_OK;
+    head->D = M;
+    s->n_image_dims = 0;
+    return DC_OK;
+}
+
 /* What the deck makes of the stored data. */
 static dc_status apply(const dc_data_request *r, dc_data_shape *shape)
 {
-    const dc_status st = force_image(r, shape);
-    return st == DC_OK ? dc_data_count_components(r, &shape->head) : st;
+    dc_status st = force_image(r, shape);
+    shape->head.norm = r->norm;
+    if (st == DC_OK) st = apply_counts(r, shape);
+    if (st == DC_OK) st = dc_data_count_components(r, &shape->head);
+    return st == DC_OK ? dc_data_count_reduced(r, &shape->head) : st;
 }
 
 dc_status dc_data_describe(const dc_data_request *r, dc_data_shape *shape)
@@ -272,13 +302,40 @@ dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_header *out)
     return dc_dataset_inspect(&(dc_data_request){.path = path, .rows = rows}, out);
 }
 
-dc_status dc_data_feature_names(const char *path, int64_t D, char **text)
+int64_t dc_header_nnz(const dc_data_header *head, dc_gidx lo, dc_gidx hi)
 {
-    dc_h5 *h5 = NULL;
-    dc_status st = dc_h5_open(&h5, path, DC_H5_READ);
-    if (st == DC_OK) st = dc_h5_get_names(h5, "feature_names", D, text);
-    const dc_status closed = dc_h5_close(&h5);
-    return dc_data_status(st == DC_OK ? closed : st);
+    if (!head->sparse || hi <= lo) return 0;
+    /* In this form nothing overflows. */
+    const double mark = (double)head->N / DC_NNZ_MARKS;
+    const int64_t from = DC_MAX((int64_t)floor((double)lo / mark) - 1, (int64_t)0);
+    const int64_t to = DC_MIN((int64_t)ceil((double)hi / mark) + 1, (int64_t)DC_NNZ_MARKS);
+    return head->nnz_before[to] - head->nnz_before[from];
+}
+
+int64_t dc_header_most_nnz(const dc_data_header *head, int64_t rows)
+{
+    int64_t most = 0;
+    const double mark = (double)head->N / DC_NNZ_MARKS;
+    for (int64_t i = 0; i < DC_NNZ_MARKS; i++) {
+        const dc_gidx lo = (dc_gidx)((double)i * mark);
+        most = DC_MAX(most, dc_header_nnz(head, lo, DC_MIN(lo + rows + (dc_gidx)mark + 1, head->N)));
+    }
+    return (double)rows * (double)head->D < (double)most ? rows * head->D : most;
+}
+
+bool dc_header_stays_sparse(const dc_data_header *head, dc_scale_kind scale, const dc_clip *clip)
+{
+    const bool clipped = clip->kind != DC_CLIP_NONE && !(clip->kind == DC_CLIP_RANGE && clip->lo <= 0 && clip->hi >= 0);
+    return head->sparse && !clipped && (scale == DC_SCALE_NONE || scale == DC_SCALE_DEC);
+}
+
+const char *dc_data_kind_text(bool sparse, dc_dtype dtype, dc_gidx N, int64_t D, int64_t nnz,
+                              char out[DC_DATA_KIND_MAX])
+{
+    if (!sparse) return dc_dtype_name(dtype);
+    snprintf(out, DC_DATA_KIND_MAX, "sparse %s with %lld values (%.3g %%)", dc_dtype_name(dtype), (long long)nnz,
+             100 * (double)nnz / ((double)N * (double)D));
+    return out;
 }
 
 /* ---- Probe of a file before the library is trusted with it ------------------------------------------------------- */
@@ -303,8 +360,8 @@ dc_status dc_dataset_probe(const dc_data_request *request)
     if (shape.builtin) goto out;
     DC_TRY(dc_h5_open(&h5, request->path, DC_H5_READ));
     if (shape.head.has_labels && shape.label_type == DC_H5_OTHER) DC_TRY(probe_column(h5, shape.labels));
-    if (shape.head.has_ids && shape.id_bytes == 0) DC_TRY(probe_column(h5, "/ids"));
-    DC_TRY(dc_h5_get_names(h5, "feature_names", shape.head.D, &names));
+    if (shape.head.has_ids && shape.id_bytes == 0) DC_TRY(probe_column(h5, shape.ids));
+    DC_TRY(dc_data_feature_names(request->path, &shape, &names));
 out:
     dc_mem_free(&names);
     if (dc_h5_close(&h5) != DC_OK) dc_error_clear(); /* the file was only read */

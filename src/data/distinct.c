@@ -1,11 +1,38 @@
 /* Are there as many distinct rows as clusters? Rows are compared as the network and k-means see them: scaled, in single
  * precision, and with -0 equal to 0. */
+#include <string.h>
 #include <xxhash.h>
 
 #include "data_priv.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
 #include "u64set.h"
+
+/* Hash of a sparse row as it enters the network; zeros do not count, stored or not. `pair` has room for all of it. */
+static uint64_t hash_sparse(const dc_csr *m, int64_t row, uint64_t *pair)
+{
+    size_t n = 0;
+    for (int64_t e = m->ptr[row]; e < m->ptr[row + 1]; e++) {
+        const float x = dc_csr_value(m, row, e);
+        uint32_t bits;
+        memcpy(&bits, &x, sizeof bits);
+        if (x != 0) pair[n++] = (uint64_t)m->col[e] << 32 | bits;
+    }
+    return XXH3_64bits(pair, n * sizeof *pair);
+}
+
+static dc_status collect_sparse(const dc_csr *m, int64_t K, dc_u64set *set)
+{
+    dc_status st = DC_OK;
+    int64_t longest = 0;
+    uint64_t *pair = NULL;
+    for (int64_t i = 0; i < m->n; i++) longest = DC_MAX(longest, m->ptr[i + 1] - m->ptr[i]);
+    DC_TRY(dc_mem_alloc(&pair, (size_t)longest, sizeof *pair, "sparse row"));
+    for (int64_t i = 0; i < m->n && (int64_t)set->count < K; i++) DC_TRY(dc_u64set_add(set, hash_sparse(m, i, pair)));
+out:
+    dc_mem_free(&pair);
+    return st;
+}
 
 /* Collects hashes of this rank's rows until K distinct ones are found. */
 static dc_status collect_rows(const dc_dataset *d, int64_t K, dc_u64set *set)
@@ -14,6 +41,7 @@ static dc_status collect_rows(const dc_dataset *d, int64_t K, dc_u64set *set)
     const int64_t n = dc_part_rows(&d->part);
     const int64_t width = dc_dataset_width(d);
     float *row = NULL;
+    if (dc_dataset_csr(d)) return collect_sparse(dc_dataset_csr(d), K, set);
     DC_TRY(dc_mem_alloc(&row, (size_t)width, sizeof *row, "scaled row"));
     for (int64_t i = 0; i < n && (int64_t)set->count < K; i++) {
         dc_dataset_rows(d, i, 1, row);

@@ -2,21 +2,27 @@
  * at all rows; none keeps more than a few numbers per column. */
 #include <math.h>
 
+#include "counts.h"
 #include "data_priv.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/sum.h"
 #include "pca_wide.h"
+#include "quantiles.h"
 
-dc_status dc_data_examine(dc_comm *comm, dc_dataset *d, const dc_data_request *request, int64_t K)
+dc_status dc_data_examine(dc_comm *comm, dc_dataset *d, const dc_data_request *request, uint64_t seed, int64_t K)
 {
     dc_status st = DC_OK;
     dc_data_stats stats = {0};
+    DC_TRY(dc_data_transform_counts(comm, d, &request->counts));
     DC_TRY(dc_data_set_clip(comm, d, &request->clip));
     DC_TRY(dc_data_stats_create(comm, d, &stats));
     DC_TRY(dc_data_audit(comm, d, &stats));
     DC_TRY(dc_data_check_range(comm, d, &stats));
     DC_TRY(dc_data_scaling(comm, d, &stats));
+    if (request->clip_scaled > 0) DC_TRY(dc_data_limit(comm, d, request->clip_scaled));
     if (d->scale_kind == DC_SCALE_PCA) DC_TRY(dc_data_components(comm, d, &request->pca));
+    DC_TRY(dc_data_reduce(comm, d, request, seed));
+    DC_TRY(dc_data_set_norm(comm, d));
     DC_TRY(dc_data_check_distinct(comm, d, K));
 out:
     dc_data_stats_release(&stats);
@@ -30,23 +36,35 @@ double dc_dataset_id_bytes(const dc_data_header *head)
     return !head->has_ids ? 0 : head->id_bytes ? (double)head->id_bytes : GUESS;
 }
 
+/* A value and its column. */
+enum { SPARSE_BYTES = sizeof(float) + sizeof(int32_t) };
+
 /* Bytes of rows, labels, ids, scaling, bounds and components together. */
 double dc_dataset_bytes(const dc_data_header *head, const dc_part *part, const dc_clip *clip)
 {
     const double D = (double)head->D, label = head->has_labels ? sizeof(int32_t) : 0;
-    const double k = (double)head->components;
-    const double row = D * (double)dc_dtype_bytes(head->dtype) + label + dc_dataset_id_bytes(head) + 4 * k;
-    return (double)dc_part_rows(part) * row + (clip->kind == DC_CLIP_NONE ? 8 : 24) * D + 8 * k * D + 12 * k;
+    const double k = (double)head->components, item = (double)dc_dtype_bytes(head->dtype);
+    const double factor = head->norm != DC_ROW_NORM_NONE && k == 0 ? sizeof(float) : 0;
+    const double row = (head->sparse ? sizeof(int64_t) : D * item) + factor + label + dc_dataset_id_bytes(head) + 4 * k;
+    return (double)dc_part_rows(part) * row + (head->sparse ? sizeof(int64_t) : 0) +
+           SPARSE_BYTES * (double)dc_header_nnz(head, part->row_lo, part->row_hi) +
+           (clip->kind == DC_CLIP_NONE ? 8 : 24) * D + 8 * k * D + 24 * k;
 }
 
-static double columns_bytes(const dc_part *part, int64_t D, int threads, dc_scale_kind scale, const dc_clip *clip)
+static double columns_bytes(const dc_data_header *head, const dc_part *part, int threads, dc_scale_kind scale,
+                            const dc_clip *clip)
 {
-    const double stats = 8 * (double)D * 3, pass = dc_sum_bytes(part, (size_t)D + 1) + 8 * (double)D * 3 * threads;
+    const int64_t D = head->D;
+    double (*const quantiles_bytes)(int64_t, int) =
+        head->sparse ? dc_data_csr_quantiles_bytes : dc_data_quantiles_bytes;
+    const double stats = 8 * (double)D * (head->sparse ? 4 : 3);
+    const double pass = dc_sum_bytes(part, (size_t)D + 1) + 8 * (double)D * 3 * threads;
     const double range = dc_data_range_bytes(part->N, D, part->P);
-    const double bounds = clip->kind == DC_CLIP_QUANTILES ? dc_data_quantiles_bytes(D, 2) : 0;
-    const double scaling = scale == DC_SCALE_ROBUST     ? dc_data_quantiles_bytes(D, 3)
-                           : scale == DC_SCALE_STANDARD ? dc_sum_bytes(part, (size_t)D) + 8 * (double)D * (threads + 2)
-                                                        : 0;
+    const double bounds = clip->kind == DC_CLIP_QUANTILES ? quantiles_bytes(D, 2) : 0;
+    const double scaling = scale == DC_SCALE_ROBUST ? quantiles_bytes(D, 3)
+                           : scale == DC_SCALE_STANDARD || scale == DC_SCALE_SAMPLE
+                               ? dc_sum_bytes(part, (size_t)D) + 8 * (double)D * (threads + 2)
+                               : 0;
     return fmax(bounds, stats + fmax(pass, fmax(range, scaling)));
 }
 
@@ -55,23 +73,42 @@ static double components_bytes(const dc_data_header *head, const dc_part *part)
     double bytes;
     const int64_t k = head->components;
     if (k == 0) return 0;
-    if (head->D <= DC_PRINCIPAL_MAX)
+    if (head->reduce != DC_REDUCE_NONE)
+        bytes = dc_data_reduce_bytes(head, part);
+    else if (head->D <= DC_PRINCIPAL_MAX)
         bytes = dc_principal_bytes(part, head->D, k);
     else if (dc_pca_wide_bytes(part, head->D, k, &bytes) != DC_OK)
         dc_error_clear(); /* the solver refuses it with the same words */
     return fmax(bytes, dc_pca_project_bytes(head->D, k));
 }
 
+static double norm_bytes(const dc_data_header *head, int threads)
+{
+    const bool of_columns = head->norm != DC_ROW_NORM_NONE && head->components == 0;
+    return of_columns ? (24 + sizeof(float) * (double)threads) * (double)head->D : 0;
+}
+
+/* A piece of values, or of columns, as it is stored (sparse_read.c); at least as much as turning columns into rows
+ * takes, apart from the pointers (sparse_turn.c). */
+static double conversion_bytes(const dc_data_header *head, const dc_part *part)
+{
+    const double piece = 8.0 * (1 << 22);
+    return head->sparse ? piece + 8 * ((double)head->D + (double)dc_part_rows(part)) : 0;
+}
+
 double dc_dataset_loading_bytes(const dc_data_header *head, const dc_part *part, int threads, dc_scale_kind scale,
                                 const dc_clip *clip)
 {
     const double labels = head->has_labels ? sizeof(int64_t) * (double)dc_part_rows(part) : 0;
-    return labels + fmax(columns_bytes(part, head->D, threads, scale, clip),
-                         24 * (double)head->D + components_bytes(head, part));
+    const double components = 24 * (double)head->D + components_bytes(head, part);
+    const double after = fmax(components, norm_bytes(head, threads));
+    return fmax(fmax(conversion_bytes(head, part), dc_data_counts_bytes(head, part, threads)),
+                labels + fmax(columns_bytes(head, part, threads, scale, clip), after));
 }
 
-double dc_dataset_loading_root_bytes(const dc_data_header *head)
+double dc_dataset_loading_root_bytes(const dc_data_header *head, const dc_part *part)
 {
+    if (head->reduce != DC_REDUCE_NONE) return dc_data_reduce_root_bytes(head, part);
     return head->components == 0 || head->D > DC_PRINCIPAL_MAX ? 0 : dc_principal_root_bytes(head->D);
 }
 

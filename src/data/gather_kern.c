@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "data_priv.h"
+#include "sparse.h"
 
 /* With fewer elements than this it is not worth waking the threads. */
 enum { THREAD_ELEMENTS = 1 << 15 };
@@ -52,10 +53,40 @@ static void convert_clipped(const dc_dataset *d, int64_t row, int64_t c, int64_t
     }
 }
 
+/* A piece of a sparse row of which zeros stay zeros. Stored values are clipped already. */
+static void scatter(const dc_dataset *d, int64_t row, int64_t c, int64_t width, float *restrict out)
+{
+    const dc_csr *m = &d->csr;
+    memset(out, 0, (size_t)width * sizeof *out);
+    for (int64_t e = dc_data_csr_find(m, row, c); e < m->ptr[row + 1] && m->col[e] < c + width; e++)
+        out[m->col[e] - c] = dc_csr_value(m, row, e);
+}
+
+/* A piece of a sparse row of which zeros become something else. */
+static void convert_sparse(const dc_dataset *d, int64_t row, int64_t c, int64_t width, float *restrict out)
+{
+    const dc_csr *m = &d->csr;
+    memset(out, 0, (size_t)width * sizeof *out);
+    for (int64_t e = dc_data_csr_find(m, row, c); e < m->ptr[row + 1] && m->col[e] < c + width; e++)
+        out[m->col[e] - c] = m->val[e];
+    for (int64_t k = 0; d->clip_lo && k < width; k++) {
+        const double x = (double)out[k], lo = d->clip_lo[c + k], hi = d->clip_hi[c + k];
+        out[k] = (float)(x < lo ? lo : x > hi ? hi : x);
+    }
+    for (int64_t k = 0; k < width; k++) out[k] = (out[k] - d->shift[c + k]) * d->scale[c + k];
+}
+
 /* Converts columns [c, c + width) of a row. */
 static void convert_columns(const dc_dataset *d, int64_t row, int64_t c, int64_t width, float *out)
 {
     const int64_t at = row * d->D + c;
+    if (dc_dataset_is_sparse(d)) {
+        if (d->zeros_stay)
+            scatter(d, row, c, width, out);
+        else
+            convert_sparse(d, row, c, width, out);
+        return;
+    }
     if (d->clip_lo) {
         convert_clipped(d, row, c, width, out);
         return;
@@ -88,6 +119,8 @@ static void convert_piece(const dc_dataset *d, int64_t row, int64_t c, int64_t w
         memcpy(out, d->Z + row * d->pca.k + c, (size_t)width * sizeof *out);
     else
         convert_columns(d, row, c, width, out);
+    if (!d->row_scale || dc_dataset_csr(d)) return; /* the values of sparse rows have the factor already */
+    for (int64_t i = 0; i < width; i++) out[i] *= d->row_scale[row];
 }
 
 static int64_t width_of(const dc_dataset *d)
@@ -121,7 +154,43 @@ static void read_rows(const void *ctx, int64_t lo, int64_t n, float *out)
 
 dc_rows dc_rows_of_dataset(const dc_dataset *data)
 {
-    return (dc_rows){.part = &data->part, .d = width_of(data), .rows = read_rows, .ctx = data};
+    return (dc_rows){
+        .part = &data->part, .d = width_of(data), .rows = read_rows, .ctx = data, .csr = dc_dataset_csr(data)};
+}
+
+/* The same for a sparse row of which zeros, inside [lo, hi], stay zeros. */
+static int64_t stored_outside(const dc_csr *m, int64_t row, float lo, float hi)
+{
+    for (int64_t e = m->ptr[row]; e < m->ptr[row + 1]; e++) {
+        const float x = dc_csr_value(m, row, e);
+        if (!(x >= lo && x <= hi)) return m->col[e];
+    }
+    return m->D;
+}
+
+static void read_values(const void *ctx, int64_t lo, int64_t n, float *out)
+{
+    enum { PIECE = 256 };
+    double x[PIECE];
+    const dc_dataset *d = ctx;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t c = 0; c < d->D; c += PIECE) {
+            const int64_t width = DC_MIN(d->D - c, (int64_t)PIECE);
+            dc_data_piece_f64(d, lo + i, c, width, x);
+            dc_data_clip_f64(d, c, width, x);
+            for (int64_t j = 0; j < width; j++) out[i * d->D + c + j] = (float)x[j];
+        }
+}
+
+dc_rows dc_rows_of_values(const dc_dataset *data, dc_csr *stored)
+{
+    *stored = data->csr;
+    stored->scale = stored->row_scale = NULL;
+    return (dc_rows){.part = &data->part,
+                     .d = data->D,
+                     .rows = read_values,
+                     .ctx = data,
+                     .csr = dc_dataset_is_sparse(data) ? stored : NULL};
 }
 
 /* First column of a row whose value is not in [lo, hi], their number if none is. */
@@ -130,6 +199,8 @@ static int64_t column_outside(const dc_dataset *d, int64_t row, float lo, float 
     enum { PIECE = 256 };
     float x[PIECE];
     const int64_t all = width_of(d);
+    const dc_csr *sparse = dc_dataset_csr(d);
+    if (sparse && lo <= 0 && hi >= 0) return stored_outside(sparse, row, lo, hi);
     for (int64_t c0 = 0; c0 < all; c0 += PIECE) {
         const int64_t width = DC_MIN(all - c0, (int64_t)PIECE);
         int32_t outside = 0;
@@ -156,8 +227,19 @@ int64_t dc_dataset_outside(const dc_dataset *data, int64_t n, float lo, float hi
     return count;
 }
 
+static void sparse_piece_f64(const dc_csr *m, int64_t row, int64_t c, int64_t width, double *restrict out)
+{
+    memset(out, 0, (size_t)width * sizeof *out);
+    for (int64_t e = dc_data_csr_find(m, row, c); e < m->ptr[row + 1] && m->col[e] < c + width; e++)
+        out[m->col[e] - c] = (double)m->val[e];
+}
+
 void dc_data_piece_f64(const dc_dataset *data, int64_t row, int64_t c, int64_t width, double *restrict out)
 {
+    if (dc_dataset_is_sparse(data)) {
+        sparse_piece_f64(&data->csr, row, c, width, out);
+        return;
+    }
     const int64_t at = row * data->D + c;
     const uint8_t *restrict u8 = (const uint8_t *)data->X + at;
     const _Float16 *restrict f16 = (const _Float16 *)data->X + at;

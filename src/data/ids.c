@@ -1,5 +1,5 @@
-/* Names of the rows: the dataset /ids of a data file. Each rank reads the names of its own rows, independently of the
- * others. They are copied to the results and play no part in the computation. */
+/* Names of the rows: the dataset /ids of a data file, or the index of obs (matrix.c). Each rank reads the names of its
+ * own rows, independently of the others. They are copied to the results and play no part in the computation. */
 #include <string.h>
 
 #include "data_priv.h"
@@ -8,7 +8,7 @@
 #include "dcmpi/mem.h"
 
 struct dc_data_ids {
-    char path[DC_PATH_MAX];
+    char path[DC_PATH_MAX], name[DC_H5_NAME_MAX];
     dc_h5 *h5;
     dc_h5_column *column;
     size_t bytes;
@@ -18,7 +18,7 @@ static dc_status open_column(dc_data_ids *ids, const dc_part *part)
 {
     dc_status st = DC_OK;
     DC_TRY(dc_h5_open(&ids->h5, ids->path, DC_H5_READ));
-    DC_TRY(dc_h5_column_open(ids->h5, "/ids", &ids->column));
+    DC_TRY(dc_h5_column_open(ids->h5, ids->name, &ids->column));
     if (ids->bytes == 0) DC_TRY(dc_h5_column_longest(ids->column, part->row_lo, dc_part_rows(part), &ids->bytes));
 out:
     return dc_data_status(st);
@@ -31,6 +31,7 @@ dc_status dc_data_ids_start(dc_comm *comm, const dc_data_shape *shape, const cha
     DC_TRY_ALL(comm, dc_mem_alloc(out, 1, sizeof **out, "ids"));
     dc_data_ids *ids = *out;
     snprintf(ids->path, sizeof ids->path, "%s", path);
+    snprintf(ids->name, sizeof ids->name, "%s", shape->ids);
     ids->bytes = shape->id_bytes;
     DC_TRY_ALL(comm, open_column(ids, part));
     int64_t longest = DC_MAX((int64_t)ids->bytes, (int64_t)1);
@@ -38,8 +39,8 @@ dc_status dc_data_ids_start(dc_comm *comm, const dc_data_shape *shape, const cha
     ids->bytes = (size_t)longest;
     if (longest > DC_ID_MAX_BYTES)
         st = DC_FAIL(DC_ERR_DATA,
-                     "%s: /ids has an id of %lld bytes, the limit is %d; rename the dataset if it holds no ids", path,
-                     (long long)longest, DC_ID_MAX_BYTES);
+                     "%s: %s has an id of %lld bytes, the limit is %d; rename the dataset if it holds no ids", path,
+                     ids->name, (long long)longest, DC_ID_MAX_BYTES);
 out:
     return st;
 }

@@ -6,7 +6,7 @@
 #include <omp.h>
 #include <string.h>
 
-#include "data_priv.h"
+#include "quantiles.h"
 
 enum { COLUMNS_AT_A_TIME = 16 };
 
@@ -91,5 +91,30 @@ void dc_data_count_bytes(const dc_dataset *data, int64_t c, int64_t width, int n
             for (int64_t k = 0; k < m; k++)
                 count_key(key[k], n, target + (lo + k) * n, shift, count + (lo + k) * n * DC_BYTE_VALUES);
         }
+    }
+}
+
+/* Threads share the rows, so several may count at one place; only integers are added. */
+static void count_shared(uint64_t key, int n, const dc_order_target *target, int shift, int64_t *count)
+{
+    for (int t = 0; t < n; t++) {
+        if (t > 0 && target[t].key == target[t - 1].key) continue;
+        if (((key ^ target[t].key) >> shift) >> 8 != 0) continue;
+        int64_t *at = &count[t * DC_BYTE_VALUES + (int)(key >> shift & 0xFF)];
+#pragma omp atomic
+        ++*at;
+    }
+}
+
+void dc_data_count_sparse_bytes(const dc_csr *m, const int32_t *slot, int n, const dc_order_target *target, int shift,
+                                int64_t *count)
+{
+#pragma omp parallel for schedule(static)
+    for (int64_t e = 0; e < m->ptr[m->n]; e++) {
+        const int64_t k = slot[m->col[e]];
+        uint32_t bits;
+        if (k < 0 || m->val[e] == 0) continue;
+        memcpy(&bits, &m->val[e], sizeof bits);
+        count_shared(order_of_bits(bits, 32), n, target + k * n, shift, count + k * n * DC_BYTE_VALUES);
     }
 }

@@ -1,4 +1,5 @@
-/* input.scale = pca: principal components of the rows instead of their columns.
+/* input.scale = pca: principal components of the rows instead of their columns; and the map that they share with
+ * input.reduce (reduce.c).
  *
  * The components are those of the columns minus their means (moments.h). Without whitening one factor makes the mean
  * square of all values 1, as input.scale = dec does; with it, each component has the variance 1. Variances are divided
@@ -49,6 +50,8 @@ dc_status dc_pca_prepare(dc_pca *pca, int64_t D)
 void dc_pca_release(dc_pca *pca)
 {
     dc_mem_free(&pca->variance);
+    dc_mem_free(&pca->value);
+    dc_mem_free(&pca->offset);
     dc_mem_free(&pca->direction);
     dc_mem_free(&pca->factor);
     dc_mem_free(&pca->projection);
@@ -137,7 +140,8 @@ dc_status dc_pca_project(const dc_dataset *data, dc_gidx first, int64_t n, float
     dc_status st = DC_OK;
     float *x = NULL, *y = NULL;
     const size_t rows = (size_t)omp_get_max_threads() * DC_ROW_TILE;
-    DC_TRY(dc_mem_alloc(&x, rows, (size_t)data->D * sizeof *x, "tiles of rows"));
+    if (!dc_dataset_is_sparse(data) || !data->zeros_stay)
+        DC_TRY(dc_mem_alloc(&x, rows, (size_t)data->D * sizeof *x, "tiles of rows"));
     DC_TRY(dc_mem_alloc(&y, rows, (size_t)data->pca.k * sizeof *y, "tiles of rows"));
     dc_data_project(data, first, n, x, y, Z);
 out:
@@ -146,7 +150,7 @@ out:
     return st;
 }
 
-static dc_status project_all(dc_dataset *d)
+static dc_status project_rows(dc_dataset *d)
 {
     dc_status st = DC_OK;
     float *Z = NULL;
@@ -168,11 +172,18 @@ static void set_range(dc_comm *comm, dc_dataset *d)
     const int64_t n = dc_part_rows(&d->part) * d->pca.k;
     for (int64_t i = 0; i < n; i++) {
         most[0] = fmax(most[0], -(double)d->Z[i]);
-        most[1] = fmax(most[1], (double)d->Z[i]);
+        most[1] = isfinite(d->Z[i]) ? fmax(most[1], (double)d->Z[i]) : INFINITY;
     }
     dc_comm_max_f64(comm, most, 2);
     d->scaled_min = -most[0];
     d->scaled_max = most[1];
+}
+
+dc_status dc_data_project_all(dc_comm *comm, dc_dataset *d)
+{
+    const dc_status st = dc_agree(comm, project_rows(d));
+    if (st == DC_OK) set_range(comm, d);
+    return st;
 }
 
 dc_status dc_data_components(dc_comm *comm, dc_dataset *d, const dc_pca_request *request)
@@ -188,8 +199,7 @@ dc_status dc_data_components(dc_comm *comm, dc_dataset *d, const dc_pca_request 
     DC_TRY_ALL(comm, take(&d->pca, &p));
     DC_TRY(set_factors(d, request->whiten));
     dc_data_warn_of_offsets(count_lost(d, &p));
-    DC_TRY_ALL(comm, project_all(d));
-    set_range(comm, d);
+    DC_TRY(dc_data_project_all(comm, d));
     dc_log("scaling   %lld columns -> %lld principal components, %.4g %% of the variance%s", (long long)d->D,
            (long long)d->pca.k, 100 * dc_pca_share(&d->pca), request->whiten ? ", whitened" : "");
 out:

@@ -2,94 +2,44 @@
  * values, keep the values whose first byte is that of the wanted value, count their second bytes, and so on. This takes
  * one pass over the rows per byte. Columns are done in blocks, so memory grows neither with the rows nor with the
  * columns. Counts are integers, so the result is the same for every number of ranks and threads. */
-#include <math.h>
 #include <string.h>
 
-#include "data_priv.h"
 #include "dcmpi/comm.h"
-#include "dcmpi/mem.h"
+#include "quantiles.h"
 
-enum { COUNTS_MAX = 1 << 20 };
-
-typedef struct {
-    dc_order_target *target; /* [width x n], n = 2 for each quantile: the values on both sides of it */
-    int64_t *count;          /* [width x n x 256] */
-    int64_t width;           /* columns of a block */
-    int n;
-} selection;
-
-static double position_of(const dc_dataset *d, double p)
-{
-    return p * (double)(d->part.N - 1);
-}
-
-static void begin(const dc_dataset *d, const double *p, int64_t width, selection *s)
+static void begin(const dc_dataset *d, const double *p, int64_t width, dc_selection *s)
 {
     for (int64_t k = 0; k < width; k++)
-        for (int t = 0; t < s->n; t++) {
-            const int64_t below = (int64_t)floor(position_of(d, p[t / 2]));
-            s->target[k * s->n + t] = (dc_order_target){.rank = DC_MIN(below + t % 2, d->part.N - 1)};
-        }
+        for (int t = 0; t < s->n; t++)
+            s->target[k * s->n + t] = (dc_order_target){.rank = dc_selection_rank(d->part.N, p, t)};
 }
 
-/* Finds the next byte of each target of one column. Targets whose bytes so far are equal share the counts of the first
- * such target. */
-static void narrow(selection *s, int64_t column, int shift)
-{
-    dc_order_target *target = s->target + column * s->n;
-    const int64_t *count = s->count + column * s->n * DC_BYTE_VALUES;
-    uint64_t before = 0;
-    for (int t = 0, from = 0; t < s->n; t++) {
-        if (t > 0 && target[t].key != before) from = t;
-        before = target[t].key;
-        int64_t rank = target[t].rank;
-        int byte = 0;
-        while (byte < DC_BYTE_VALUES - 1 && rank >= count[from * DC_BYTE_VALUES + byte])
-            rank -= count[from * DC_BYTE_VALUES + byte++];
-        target[t] = (dc_order_target){before | (uint64_t)byte << shift, rank};
-    }
-}
-
-static void select_block(dc_comm *comm, const dc_dataset *d, int64_t c, int64_t width, selection *s)
+static void select_block(dc_comm *comm, const dc_dataset *d, int64_t c, int64_t width, dc_selection *s)
 {
     const size_t counts = (size_t)(width * s->n) * DC_BYTE_VALUES;
     for (int shift = 8 * ((int)dc_dtype_bytes(d->dtype) - 1); shift >= 0; shift -= 8) {
         memset(s->count, 0, counts * sizeof *s->count);
         dc_data_count_bytes(d, c, width, s->n, s->target, shift, s->count);
         dc_comm_sum_i64(comm, s->count, counts);
-        for (int64_t k = 0; k < width; k++) narrow(s, k, shift);
+        for (int64_t k = 0; k < width; k++) dc_selection_narrow(s, k, shift);
     }
-}
-
-static double value_of(const dc_dataset *d, int64_t c, const dc_order_target *target)
-{
-    double x = dc_data_value_of_key(d->dtype, target->key) + 0.0; /* -0 becomes 0 */
-    dc_data_clip_f64(d, c, 1, &x);
-    return x;
-}
-
-/* numpy's form, exact at both ends. */
-static double between(double a, double b, double t)
-{
-    return t < 0.5 ? a + (b - a) * t : b - (b - a) * (1 - t);
 }
 
 static void finish(const dc_dataset *d, int64_t c, const double *p, const dc_order_target *target, int n, double *out)
 {
-    for (int i = 0; i < n; i++) {
-        const double at = position_of(d, p[i]), a = value_of(d, c, &target[2 * i]);
-        const double b = value_of(d, c, &target[2 * i + 1]);
-        out[i * d->D + c] = a == b ? a : between(a, b, at - floor(at));
-    }
+    enum { TARGETS_MAX = 8 };
+    double value[TARGETS_MAX];
+    DC_ASSERT(2 * n <= TARGETS_MAX);
+    for (int t = 0; t < 2 * n; t++) value[t] = dc_data_value_of_key(d->dtype, target[t].key);
+    dc_selection_finish(d, c, p, value, n, out);
 }
 
 dc_status dc_data_quantiles(dc_comm *comm, const dc_dataset *d, int n, const double *p, double *out)
 {
     dc_status st = DC_OK;
-    selection s = {.n = 2 * n, .width = DC_MIN(d->D, (int64_t)(COUNTS_MAX / (2 * n * DC_BYTE_VALUES)))};
-    const size_t targets = (size_t)(s.width * s.n);
-    DC_TRY_ALL(comm, dc_mem_alloc(&s.target, targets, sizeof *s.target, "quantiles"));
-    DC_TRY_ALL(comm, dc_mem_alloc(&s.count, targets * DC_BYTE_VALUES, sizeof *s.count, "counts of quantiles"));
+    dc_selection s = {0};
+    if (dc_dataset_is_sparse(d)) return dc_data_csr_quantiles(comm, d, n, p, out);
+    DC_TRY_ALL(comm, dc_selection_take(n, d->D, &s));
     for (int64_t c = 0; c < d->D; c += s.width) {
         const int64_t width = DC_MIN(s.width, d->D - c);
         begin(d, p, width, &s);
@@ -97,13 +47,6 @@ dc_status dc_data_quantiles(dc_comm *comm, const dc_dataset *d, int n, const dou
         for (int64_t k = 0; k < width; k++) finish(d, c + k, p, s.target + k * s.n, n, out);
     }
 out:
-    dc_mem_free(&s.target);
-    dc_mem_free(&s.count);
+    dc_selection_release(&s);
     return st;
-}
-
-double dc_data_quantiles_bytes(int64_t D, int n)
-{
-    const double targets = (double)(2 * n * DC_MIN(D, (int64_t)(COUNTS_MAX / (2 * n * DC_BYTE_VALUES))));
-    return targets * (sizeof(dc_order_target) + DC_BYTE_VALUES * sizeof(int64_t)) + 8.0 * n * (double)D;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "range.h"
+#include "sparse.h"
 
 static int ascending(const void *a, const void *b)
 {
@@ -71,20 +72,68 @@ void dc_range_describe(dc_range_sketch *s, const double *sample, int64_t rows, i
     }
 }
 
+static void add_to_tail(dc_range_tail *t, int side, double x, int64_t count, int64_t row)
+{
+    const double inmost = t->x[DC_RANGE_EXTREMES - 1].value;
+    if (t->n == DC_RANGE_EXTREMES && (side == DC_RANGE_HIGH ? x < inmost : x > inmost)) return;
+    dc_range_tail_add(t, side, (dc_range_extreme){x + 0.0, count, row});
+}
+
+static int side_of(const dc_range_suspect *s)
+{
+    return (int)(s->end % DC_RANGE_ENDS);
+}
+
+enum { SHARE = 32 };
+
+/* The tails of n <= SHARE suspects of sparse data. The zeros that are not stored are added at the end: their number,
+ * and the first row that has one. */
+static void find_sparse_tails(const dc_dataset *d, const dc_range_suspect *suspect, int n, dc_range_tail *tail)
+{
+    const dc_csr *m = &d->csr;
+    int64_t stored[SHARE] = {0}, gap[SHARE] = {0};
+    for (int64_t i = 0; i < m->n; i++) {
+        int64_t e = dc_data_csr_find(m, i, suspect[0].end / DC_RANGE_ENDS);
+        for (int k = 0; k < n; k++) {
+            const int64_t c = suspect[k].end / DC_RANGE_ENDS;
+            while (e < m->ptr[i + 1] && m->col[e] < c) e++;
+            if (e == m->ptr[i + 1] || m->col[e] > c) continue;
+            double x = (double)m->val[e];
+            dc_data_clip_f64(d, c, 1, &x);
+            add_to_tail(&tail[k], side_of(&suspect[k]), x, 1, d->part.row_lo + i);
+            stored[k]++;
+            gap[k] += gap[k] == i;
+        }
+    }
+    for (int k = 0; k < n; k++) {
+        double zero = 0;
+        dc_data_clip_f64(d, suspect[k].end / DC_RANGE_ENDS, 1, &zero);
+        if (stored[k] < m->n)
+            add_to_tail(&tail[k], side_of(&suspect[k]), zero, m->n - stored[k], d->part.row_lo + gap[k]);
+    }
+}
+
+static void sparse_tails(const dc_dataset *data, const dc_range_suspect *suspect, int n, dc_range_tail *tail)
+{
+#pragma omp parallel for schedule(dynamic, 1)
+    for (int k = 0; k < n; k += SHARE) find_sparse_tails(data, suspect + k, DC_MIN(n - k, (int)SHARE), tail + k);
+}
+
 void dc_range_tails(const dc_dataset *data, const dc_range_suspect *suspect, int n, dc_range_tail *tail)
 {
     const int64_t rows = dc_part_rows(&data->part);
+    if (dc_dataset_is_sparse(data)) {
+        sparse_tails(data, suspect, n, tail);
+        return;
+    }
 #pragma omp parallel for schedule(dynamic, 1)
     for (int k = 0; k < n; k++) {
-        const int side = (int)(suspect[k].end % DC_RANGE_ENDS);
-        dc_range_tail *t = &tail[k];
+        const int side = side_of(&suspect[k]);
         for (int64_t i = 0; i < rows; i++) {
             double x;
             dc_data_piece_f64(data, i, suspect[k].end / DC_RANGE_ENDS, 1, &x);
             dc_data_clip_f64(data, suspect[k].end / DC_RANGE_ENDS, 1, &x);
-            const double inmost = t->x[DC_RANGE_EXTREMES - 1].value;
-            if (t->n == DC_RANGE_EXTREMES && (side == DC_RANGE_HIGH ? x < inmost : x > inmost)) continue;
-            dc_range_tail_add(t, side, (dc_range_extreme){x + 0.0, 1, data->part.row_lo + i});
+            add_to_tail(&tail[k], side, x, 1, data->part.row_lo + i);
         }
     }
 }

@@ -163,7 +163,8 @@ static void format_effect(const report *r, const dc_range_finding *f, char *out,
     if (r->with->scale == DC_SCALE_MINMAX && column < SHARE_TOLD)
         snprintf(out, cap, "; input.scale=minmax then leaves %.2g %% of [0, 1] to the others of the column",
                  100 * column);
-    if (r->with->scale == DC_SCALE_STANDARD && !f->constant && share_of_variance(r, f) > SHARE_TOLD)
+    if ((r->with->scale == DC_SCALE_STANDARD || r->with->scale == DC_SCALE_SAMPLE) && !f->constant &&
+        share_of_variance(r, f) > SHARE_TOLD)
         snprintf(out, cap, "; it makes about %.4g %% of the variance that input.scale=standard divides by",
                  100 * share_of_variance(r, f));
     if (r->with->scale == DC_SCALE_PCA && !f->constant && share_of_variance(r, f) > SHARE_TOLD)

@@ -6,26 +6,32 @@
 #include "data_priv.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
+#include "sparse.h"
 
-static dc_status look_at_header(const char *path, const char *labels, dc_data_shape *shape)
+static dc_status look_at_header(const char *path, const char *labels, const char *matrix, dc_data_shape *shape)
 {
     if (strcmp(path, DC_BUILTIN_GLYPHS) == 0)
         return DC_FAIL(DC_ERR_DATA, "%s is not a file; rows are read from a data file", path);
-    return dc_data_describe(&(dc_data_request){.path = path, .labels = labels}, shape);
+    const dc_status st = dc_data_describe(&(dc_data_request){.path = path, .labels = labels, .matrix = matrix}, shape);
+    if (st != DC_OK || !shape->sparse.by_columns) return st;
+    return DC_FAIL(DC_ERR_DATA,
+                   "%s: '%s' is stored by columns, but is needed in pieces of rows; first: dcmpi convert %s "
+                   "OUT.h5",
+                   path, shape->matrix, path);
 }
 
-dc_status dc_row_stream_open(dc_comm *comm, const char *path, const char *labels, dc_row_stream *s)
+dc_status dc_row_stream_open(dc_comm *comm, const char *path, const char *labels, const char *matrix, dc_row_stream *s)
 {
     dc_status st = DC_OK;
     *s = (dc_row_stream){0};
     snprintf(s->source, sizeof s->source, "%s", path);
     DC_TRY_ALL(comm, dc_mem_alloc(&s->shape, 1, sizeof *s->shape, "header"));
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? look_at_header(path, labels, s->shape) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? look_at_header(path, labels, matrix, s->shape) : DC_OK);
     dc_comm_bcast(comm, s->shape, sizeof *s->shape, 0);
     s->head = s->shape->head;
     s->checksum = dc_data_checksum_of(&s->shape->promise, s->head.N, dc_comm_size(comm));
     DC_TRY_ALL(comm, dc_data_sums_create(&s->shape->promise, s->head.N, dc_comm_size(comm), &s->sums));
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_feature_names(path, s->head.D, &s->feature_names) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_feature_names(path, s->shape, &s->feature_names) : DC_OK);
 out:
     return st;
 }
@@ -43,7 +49,14 @@ static dc_status take_memory(dc_row_stream *s)
 {
     dc_status st = DC_OK;
     const size_t n = (size_t)s->capacity;
-    DC_TRY(dc_mem_alloc_raw(&s->X, n, dc_mul_size((size_t)s->head.D, dc_dtype_bytes(s->head.dtype)), "rows of data"));
+    const size_t row_bytes = dc_mul_size((size_t)s->head.D, dc_dtype_bytes(s->head.dtype));
+    int64_t *ptr = NULL;
+    if (s->head.sparse) {
+        DC_TRY(dc_mem_alloc(&ptr, n + 1, sizeof *ptr, "pointers of sparse rows"));
+        s->csr = (dc_csr){.D = s->head.D, .ptr = ptr};
+    } else {
+        DC_TRY(dc_mem_alloc_raw(&s->X, n, row_bytes, "rows of data"));
+    }
     if (s->head.has_labels) DC_TRY(dc_mem_alloc(&s->y, n, sizeof *s->y, "labels"));
 out:
     return st;
@@ -74,6 +87,10 @@ dc_status dc_row_stream_start(dc_comm *comm, dc_row_stream *s, const dc_part *pa
     s->part = *part;
     s->capacity = capacity;
     DC_TRY_ALL(comm, take_memory(s));
+    if (s->head.sparse) {
+        DC_TRY_ALL(comm, dc_mem_alloc(&s->reader, 1, sizeof *s->reader, "sparse rows"));
+        DC_TRY(dc_data_csr_open(comm, s->source, s->shape, s->reader));
+    }
     DC_TRY(start_columns(comm, s));
 out:
     return st;
@@ -102,10 +119,17 @@ static bool row_is_finite(const dc_row_stream *s, int64_t row)
     return ok;
 }
 
+static bool sparse_row_is_finite(const dc_csr *m, int64_t row)
+{
+    bool ok = true;
+    for (int64_t e = m->ptr[row]; e < m->ptr[row + 1]; e++) ok &= (bool)isfinite(m->val[e]);
+    return ok;
+}
+
 static dc_status check_finite(const dc_row_stream *s)
 {
     for (int64_t i = 0; s->head.dtype != DC_U8 && i < s->n; i++)
-        if (!row_is_finite(s, i))
+        if (!(s->head.sparse ? sparse_row_is_finite(&s->csr, i) : row_is_finite(s, i)))
             return DC_FAIL(
                 DC_ERR_DATA,
                 "%s: row %lld (counted from 0) has NaN or infinite values; dcmpi convert --missing leaves such rows "
@@ -114,15 +138,34 @@ static dc_status check_finite(const dc_row_stream *s)
     return DC_OK;
 }
 
+static dc_status read_dense(dc_comm *comm, dc_row_stream *s, const dc_part *piece)
+{
+    const dc_status st = dc_data_status(dc_h5_read_part(
+        comm, s->source, s->shape->matrix, dc_data_h5_type(s->head.dtype), piece, (size_t)s->head.D, s->X));
+    if (st == DC_OK)
+        dc_data_sums_add_rows(s->sums, (size_t)s->head.D * dc_dtype_bytes(s->head.dtype), piece->row_lo, s->n, s->X);
+    return st;
+}
+
+static dc_status read_sparse(dc_comm *comm, dc_row_stream *s, const dc_part *piece)
+{
+    dc_status st = DC_OK;
+    int64_t first;
+    s->csr.n = s->n;
+    DC_TRY(dc_data_csr_read_pointers(comm, s->reader, piece, (int64_t *)(uintptr_t)s->csr.ptr, &first));
+    DC_TRY_ALL(comm, dc_data_csr_make_room(s->csr.ptr[s->n], &s->entries, &s->csr));
+    DC_TRY(dc_data_csr_read(comm, s->reader, piece, first, s->sums, &s->csr));
+out:
+    return st;
+}
+
 dc_status dc_row_stream_read(dc_comm *comm, dc_row_stream *s, int64_t n)
 {
     dc_status st = DC_OK;
     DC_ASSERT(n <= s->capacity);
     const dc_part piece = piece_of(s, s->next, n);
     s->n = n;
-    DC_TRY(dc_data_status(
-        dc_h5_read_part(comm, s->source, "/X", dc_data_h5_type(s->head.dtype), &piece, (size_t)s->head.D, s->X)));
-    dc_data_sums_add_rows(s->sums, (size_t)s->head.D * dc_dtype_bytes(s->head.dtype), piece.row_lo, n, s->X);
+    DC_TRY(s->head.sparse ? read_sparse(comm, s, &piece) : read_dense(comm, s, &piece));
     DC_TRY_ALL(comm, check_finite(s));
     if (s->y) DC_TRY(dc_data_labels_read(comm, s->label_reader, &piece, s->sums, s->y));
     if (s->ids) DC_TRY(dc_data_ids_read(comm, s->id_reader, &piece, s->sums, s->ids));
@@ -141,6 +184,9 @@ dc_status dc_row_stream_end(dc_comm *comm, dc_row_stream *s)
 void dc_row_stream_close(dc_row_stream *s)
 {
     dc_data_sums_destroy(&s->sums);
+    if (s->reader) dc_data_csr_close(s->reader);
+    dc_mem_free(&s->reader);
+    dc_data_csr_release(&s->csr);
     dc_mem_free(&s->X);
     dc_mem_free(&s->y);
     dc_mem_free(&s->ids);

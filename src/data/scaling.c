@@ -5,6 +5,7 @@
  *   symmetric the same to [-1, 1]; for uint8 x / 127.5 - 1
  *   dec       one factor that makes the mean over the rows of ||x||^2 / D equal 1 (Xie et al. 2016, section 4.3)
  *   standard  each column to mean 0 and variance 1 (divided by N)
+ *   sample    the same, divided by N - 1
  *   minmax    each column's [min, max] to [0, 1]
  *   robust    each column to median 0 and distance 1 between its quartiles (scikit-learn's RobustScaler)
  *   pca       each column to mean 0; then its principal components instead of the columns (pca.c)
@@ -19,6 +20,7 @@
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/sum.h"
+#include "sparse.h"
 
 /* Smallest spread of scaled values that is accepted: 2^26 times the smallest normal float. */
 static const double LEAST_SPREAD = 0x1p-100;
@@ -133,11 +135,34 @@ static void block_variance(void *ctx, const dc_block *block, int thread, double 
     }
 }
 
+/* Of sparse rows only the stored values are added here; add_variance_of_zeros() adds the others. */
+static void block_sparse_variance(void *ctx, const dc_block *block, int thread, double *leaf)
+{
+    const variance_pass *p = ctx;
+    const dc_csr *m = &p->data->csr;
+    (void)thread;
+    for (int64_t e = m->ptr[block->lo]; e < m->ptr[block->hi]; e++) {
+        const int64_t c = m->col[e];
+        double x = (double)m->val[e];
+        dc_data_clip_f64(p->data, c, 1, &x);
+        leaf[c] += (x - p->mean[c]) * (x - p->mean[c]);
+    }
+}
+
+static void add_variance_of_zeros(const dc_dataset *d, const double *stored, const double *mean, double *variance)
+{
+    for (int64_t c = 0; c < d->D; c++) {
+        double x = 0;
+        dc_data_clip_f64(d, c, 1, &x);
+        variance[c] += ((double)d->part.N - stored[c]) * (x - mean[c]) * (x - mean[c]);
+    }
+}
+
 static dc_status scale_standard(dc_comm *comm, dc_dataset *d, const dc_data_stats *s, int64_t *lost)
 {
     dc_status st = DC_OK;
     const size_t D = (size_t)d->D;
-    const double N = (double)d->part.N;
+    const double N = (double)d->part.N, divisor = d->scale_kind == DC_SCALE_SAMPLE ? fmax(N - 1, 1) : N;
     double *work = NULL, *mean = NULL, *variance = NULL;
     dc_sum *sum = NULL;
     DC_TRY_ALL(comm, dc_mem_alloc(&work, dc_mul_size((size_t)dc_data_threads() + 2, D), sizeof *work, "variance"));
@@ -146,11 +171,12 @@ static dc_status scale_standard(dc_comm *comm, dc_dataset *d, const dc_data_stat
     variance = work + D;
     for (size_t c = 0; c < D; c++) mean[c] = s->col_sum[c] / N;
     variance_pass p = {.data = d, .mean = mean, .row = work + 2 * D};
-    dc_sum_over_blocks(comm, sum, block_variance, &p, variance);
+    dc_sum_over_blocks(comm, sum, s->col_stored ? block_sparse_variance : block_variance, &p, variance);
+    if (s->col_stored) add_variance_of_zeros(d, s->col_stored, mean, variance);
     for (size_t c = 0; c < D; c++) {
         const bool constant = s->col_min[c] == s->col_max[c]; /* rounding of the mean may leave a tiny variance */
         float factor;
-        if (!factor_of(constant ? 0 : sqrt(variance[c] / N), &factor))
+        if (!factor_of(constant ? 0 : sqrt(variance[c] / divisor), &factor))
             DC_TRY(fail_range(d, (int64_t)c, s->col_min[c], s->col_max[c]));
         *lost += set_column(d, (int64_t)c, constant ? s->col_min[c] : mean[c], factor);
     }
@@ -217,6 +243,33 @@ void dc_data_warn_of_offsets(int64_t lost)
                        (long long)lost);
 }
 
+/* Whether the zeros of sparse rows enter the network as zeros, so that the rows stay sparse. */
+static bool keeps_zeros(const dc_dataset *d)
+{
+    for (int64_t c = 0; c < d->D; c++)
+        if (d->shift[c] != 0 || (d->clip_lo && !(d->clip_lo[c] <= 0 && d->clip_hi[c] >= 0))) return false;
+    return true;
+}
+
+void dc_dataset_set_csr(dc_dataset *d, const dc_csr *rows)
+{
+    d->csr = *rows;
+    d->csr.scale = d->scale;
+    d->zeros_stay = keeps_zeros(d);
+    if (d->clip_lo) dc_data_csr_clip(&d->csr, d->clip_lo, d->clip_hi);
+}
+
+static void settle_sparse(dc_dataset *d)
+{
+    const dc_csr rows = d->csr;
+    dc_dataset_set_csr(d, &rows);
+    if (!d->zeros_stay)
+        dc_log_note(
+            "%s: the scaling moves zeros, so rows of %lld values are made dense in each step; input.scale = none "
+            "or dec keeps them sparse",
+            d->source, (long long)d->D);
+}
+
 dc_status dc_data_scaling(dc_comm *comm, dc_dataset *d, const dc_data_stats *s)
 {
     dc_status st = DC_OK;
@@ -236,6 +289,7 @@ dc_status dc_data_scaling(dc_comm *comm, dc_dataset *d, const dc_data_stats *s)
         DC_TRY(scale_dec(d, s, &lost));
         break;
     case DC_SCALE_STANDARD:
+    case DC_SCALE_SAMPLE:
         DC_TRY(scale_standard(comm, d, s, &lost));
         break;
     case DC_SCALE_MINMAX:
@@ -246,6 +300,7 @@ dc_status dc_data_scaling(dc_comm *comm, dc_dataset *d, const dc_data_stats *s)
         break;
     }
     dc_data_warn_of_offsets(lost);
+    if (dc_dataset_is_sparse(d)) settle_sparse(d);
     st = check_range(d, s);
 out:
     return st;

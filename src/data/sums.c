@@ -8,6 +8,7 @@
 
 #include "data_priv.h"
 #include "dcmpi/comm.h"
+#include "dcmpi/h5_sparse.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 
@@ -24,14 +25,17 @@ static dc_status read_hash(dc_h5 *h5, const char *object, const char *attr, dc_s
     return hash->there ? dc_h5_get_attr_hash(h5, object, attr, &hash->value) : DC_OK;
 }
 
-dc_status dc_data_read_promise(dc_h5 *h5, dc_gidx rows, const char *labels, bool has_ids, dc_data_promise *p)
+dc_status dc_data_read_promise(dc_h5 *h5, dc_gidx rows, const char *matrix, const char *labels, const char *ids,
+                               dc_data_promise *p)
 {
     dc_status st = DC_OK;
     *p = (dc_data_promise){.file = dc_h5_file_state(h5), .rows = rows};
-    DC_TRY(read_hash(h5, "/X", "xxh3", &p->X));
+    snprintf(p->matrix, sizeof p->matrix, "%s", matrix);
+    snprintf(p->ids, sizeof p->ids, "%s", ids ? ids : "");
+    DC_TRY(read_hash(h5, matrix, "xxh3", &p->X));
     if (labels) DC_TRY(read_hash(h5, labels, "xxh3", &p->y));
-    if (has_ids) DC_TRY(read_hash(h5, "/ids", "xxh3", &p->ids));
-    if (!p->X.there) DC_TRY(read_hash(h5, "/", "checksum", &p->whole));
+    if (ids) DC_TRY(read_hash(h5, ids, "xxh3", &p->id_hash));
+    if (!p->X.there && strcmp(matrix, "/X") == 0) DC_TRY(read_hash(h5, "/", "checksum", &p->whole));
 out:
     return st;
 }
@@ -84,6 +88,12 @@ void dc_data_sums_add_rows(dc_data_sums *s, size_t row_bytes, dc_gidx first, dc_
     if (s->whole && n > 0) XXH3_64bits_update(s->whole, rows, (size_t)n * row_bytes);
 }
 
+void dc_data_sums_add_sparse(dc_data_sums *s, size_t value_bytes, dc_gidx first, dc_gidx n, const int64_t *ptr,
+                             const int32_t *col, const void *val)
+{
+    if (s->N == s->promise.rows && s->promise.X.there) s->X += dc_h5_hash_sparse(value_bytes, first, n, ptr, col, val);
+}
+
 void dc_data_sums_add_labels(dc_data_sums *s, size_t label_bytes, dc_gidx first, dc_gidx n, const void *labels)
 {
     if (s->N == s->promise.rows && s->promise.y.there) s->y += dc_h5_hash_rows(label_bytes, first, n, labels);
@@ -91,7 +101,7 @@ void dc_data_sums_add_labels(dc_data_sums *s, size_t label_bytes, dc_gidx first,
 
 void dc_data_sums_add_ids(dc_data_sums *s, size_t id_bytes, dc_gidx first, dc_gidx n, const void *ids)
 {
-    if (s->N == s->promise.rows && s->promise.ids.there) s->ids += dc_h5_hash_rows(id_bytes, first, n, ids);
+    if (s->N == s->promise.rows && s->promise.id_hash.there) s->ids += dc_h5_hash_rows(id_bytes, first, n, ids);
 }
 
 static dc_status compare(const char *path, const char *name, const char *attr, dc_stored_hash stored, uint64_t found)
@@ -100,8 +110,9 @@ static dc_status compare(const char *path, const char *name, const char *attr, d
     return DC_FAIL(
         DC_ERR_DATA,
         "%s: %s is damaged: its checksum is %016llx, stored is %016llx; copy or convert the file again, or, if "
-        "it was changed on purpose, delete the attribute %s",
-        path, name, (unsigned long long)found, (unsigned long long)stored.value, attr);
+        "it was changed on purpose, delete the attribute %s of %s",
+        path, name, (unsigned long long)found, (unsigned long long)stored.value, attr,
+        strcmp(attr, "checksum") == 0 ? "the file" : name);
 }
 
 static void note_unused(const dc_data_sums *s, const char *path)
@@ -120,10 +131,10 @@ static dc_status compare_all(const dc_data_sums *s, const char *path, const uint
 {
     dc_status st = DC_OK;
     const dc_data_promise *p = &s->promise;
-    DC_TRY(compare(path, "/X", "xxh3 of /X", p->X, sum[0]));
-    if (s->whole) DC_TRY(compare(path, "/X", "checksum", p->whole, XXH3_64bits_digest(s->whole)));
-    DC_TRY(compare(path, "/y", "xxh3 of /y", p->y, sum[1]));
-    DC_TRY(compare(path, "/ids", "xxh3 of /ids", p->ids, sum[2]));
+    DC_TRY(compare(path, p->matrix, "xxh3", p->X, sum[0]));
+    if (s->whole) DC_TRY(compare(path, p->matrix, "checksum", p->whole, XXH3_64bits_digest(s->whole)));
+    DC_TRY(compare(path, "/y", "xxh3", p->y, sum[1]));
+    DC_TRY(compare(path, p->ids, "xxh3", p->id_hash, sum[2]));
 out:
     return st;
 }

@@ -11,7 +11,7 @@
 
 /* Values at the columns of a matrix. */
 typedef struct {
-    const dc_csr *g;
+    const dc_edges *g;
     int64_t *place; /* [entries] */
     dc_halo *halo;
     int64_t *far; /* [rows of the halo] */
@@ -45,7 +45,7 @@ static int64_t local(const search *s, dc_gidx row)
 
 /* ---- Memory ------------------------------------------------------------------------------------------------------ */
 
-static dc_status open_ends(dc_comm *comm, const dc_part *part, const dc_csr *g, ends *e)
+static dc_status open_ends(dc_comm *comm, const dc_part *part, const dc_edges *g, ends *e)
 {
     dc_status st = DC_OK;
     e->g = g;

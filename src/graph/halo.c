@@ -131,7 +131,7 @@ static bool is_here(const dc_part *part, dc_gidx row)
     return row >= part->row_lo && row < part->row_hi;
 }
 
-dc_status dc_halo_of_csr(dc_comm *comm, const dc_part *part, const dc_csr *g, int64_t *place, dc_halo **out)
+dc_status dc_halo_of_csr(dc_comm *comm, const dc_part *part, const dc_edges *g, int64_t *place, dc_halo **out)
 {
     dc_status st = DC_OK;
     dc_gidx *far = NULL;

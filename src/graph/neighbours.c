@@ -17,7 +17,7 @@ typedef struct {
 
 /* ---- Sparse rows ------------------------------------------------------------------------------------------------- */
 
-static dc_status take(dc_csr *g, int64_t n, int64_t entries)
+static dc_status take(dc_edges *g, int64_t n, int64_t entries)
 {
     dc_status st = DC_OK;
     const size_t m = (size_t)entries;
@@ -29,7 +29,7 @@ out:
     return st;
 }
 
-static void release(dc_csr *g)
+static void release(dc_edges *g)
 {
     dc_mem_free(&g->start);
     dc_mem_free(&g->column);
@@ -44,7 +44,7 @@ static int compare_edges(const void *a, const void *b)
 }
 
 /* Sparse rows of the lists; line[k] is scratch. */
-static void fill_out(const dc_knn *knn, int64_t n, edge *line, dc_csr *g)
+static void fill_out(const dc_knn *knn, int64_t n, edge *line, dc_edges *g)
 {
     const int64_t k = knn->k;
     for (int64_t i = 0; i < n; i++) {
@@ -58,7 +58,7 @@ static void fill_out(const dc_knn *knn, int64_t n, edge *line, dc_csr *g)
     }
 }
 
-static dc_status make_out(const dc_part *part, const dc_knn *knn, dc_csr *g)
+static dc_status make_out(const dc_part *part, const dc_knn *knn, dc_edges *g)
 {
     dc_status st = DC_OK;
     edge *line = NULL;
@@ -122,7 +122,7 @@ static int owner_of(const post *p, dc_gidx row)
 }
 
 /* Puts all edges into the order of the ranks they go to; within a rank they keep that of their rows. */
-static void pack(const dc_part *part, const dc_csr *g, post *p)
+static void pack(const dc_part *part, const dc_edges *g, post *p)
 {
     const int64_t n = dc_part_rows(part);
     size_t at = 0;
@@ -152,7 +152,7 @@ out:
 }
 
 /* Edges came in the order of their first rows, and keep it within a row. */
-static void fill_in(const dc_part *part, const post *p, dc_csr *g)
+static void fill_in(const dc_part *part, const post *p, dc_edges *g)
 {
     const int64_t n = dc_part_rows(part);
     for (int64_t e = 0; e < p->m; e++) g->start[p->received[e].row - part->row_lo + 1]++;
@@ -166,7 +166,7 @@ static void fill_in(const dc_part *part, const post *p, dc_csr *g)
     g->start[0] = 0;
 }
 
-static dc_status transpose(dc_comm *comm, const dc_part *part, const dc_csr *g, dc_csr *out)
+static dc_status transpose(dc_comm *comm, const dc_part *part, const dc_edges *g, dc_edges *out)
 {
     dc_status st = DC_OK;
     post p;
@@ -185,12 +185,12 @@ out:
 
 /* Walks through a row of both matrices, in the order of columns. */
 typedef struct {
-    const dc_csr *a, *b;
+    const dc_edges *a, *b;
     int64_t e, a_end, f, b_end;
     bool in_a, in_b; /* where the column at hand occurs */
 } walk;
 
-static walk walk_row(const dc_csr *a, const dc_csr *b, int64_t i)
+static walk walk_row(const dc_edges *a, const dc_edges *b, int64_t i)
 {
     return (walk){
         .a = a, .b = b, .e = a->start[i], .a_end = a->start[i + 1], .f = b->start[i], .b_end = b->start[i + 1]};
@@ -215,7 +215,7 @@ static bool is_taken(const walk *w, dc_symmetry symmetry)
     return symmetry == DC_SYMMETRY_UNION || (w->in_a && w->in_b);
 }
 
-static int64_t count_merged(const dc_csr *a, const dc_csr *b, int64_t n, dc_symmetry symmetry)
+static int64_t count_merged(const dc_edges *a, const dc_edges *b, int64_t n, dc_symmetry symmetry)
 {
     int64_t entries = 0;
     for (int64_t i = 0; i < n; i++)
@@ -223,7 +223,7 @@ static int64_t count_merged(const dc_csr *a, const dc_csr *b, int64_t n, dc_symm
     return entries;
 }
 
-static void merge(const dc_csr *a, const dc_csr *b, int64_t n, dc_symmetry symmetry, dc_csr *out)
+static void merge(const dc_edges *a, const dc_edges *b, int64_t n, dc_symmetry symmetry, dc_edges *out)
 {
     int64_t at = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -237,14 +237,14 @@ static void merge(const dc_csr *a, const dc_csr *b, int64_t n, dc_symmetry symme
     }
 }
 
-static void mark_both(dc_csr *a, dc_csr *b, int64_t n)
+static void mark_both(dc_edges *a, dc_edges *b, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
         for (walk w = walk_row(a, b, i); is_at_column(&w); step(&w))
             if (w.in_a && w.in_b) a->both[w.e] = b->both[w.f] = 1;
 }
 
-static dc_status make_symmetric(dc_csr *a, dc_csr *b, int64_t n, dc_symmetry symmetry, dc_csr *out)
+static dc_status make_symmetric(dc_edges *a, dc_edges *b, int64_t n, dc_symmetry symmetry, dc_edges *out)
 {
     const dc_status st = take(out, n, count_merged(a, b, n, symmetry));
     if (st == DC_OK) merge(a, b, n, symmetry, out);
@@ -266,7 +266,7 @@ dc_status dc_neighbours_create(dc_comm *comm, const dc_part *part, const dc_knn 
                                dc_neighbours *out)
 {
     dc_status st = DC_OK;
-    dc_csr a = {0}, b = {0};
+    dc_edges a = {0}, b = {0};
     const int64_t n = dc_part_rows(part);
     *out = (dc_neighbours){.part = part, .symmetry = symmetry};
     DC_TRY_ALL(comm, make_out(part, knn, &a));
@@ -275,7 +275,7 @@ dc_status dc_neighbours_create(dc_comm *comm, const dc_part *part, const dc_knn 
         mark_both(&a, &b, n);
         out->out = a;
         out->in = b;
-        a = b = (dc_csr){0};
+        a = b = (dc_edges){0};
     } else {
         DC_TRY_ALL(comm, make_symmetric(&a, &b, n, symmetry, &out->out));
         out->in = out->out;
@@ -292,7 +292,7 @@ void dc_neighbours_release(dc_neighbours *g)
 {
     if (g->symmetry == DC_SYMMETRY_DIRECTED) release(&g->in);
     release(&g->out);
-    g->in = (dc_csr){0};
+    g->in = (dc_edges){0};
 }
 
 /* The lists, their transpose, and the larger of what is between them: edges on both their ends, or the merged rows. */

@@ -130,6 +130,18 @@ bool dc_h5_exists(dc_h5 *h5, const char *name)
     return dc_h5_link_kind(h5->file, name) == 1;
 }
 
+bool dc_h5_is_group(dc_h5 *h5, const char *name)
+{
+    hid_t object = -1;
+    if (dc_h5_open_object(h5, name, &object) != DC_OK) {
+        dc_error_clear();
+        return false;
+    }
+    const bool group = H5Iget_type(object) == H5I_GROUP;
+    dc_h5_drop(object);
+    return group;
+}
+
 dc_status dc_h5_dataset_info(dc_h5 *h5, const char *name, dc_h5_info *info)
 {
     hid_t dset = -1;

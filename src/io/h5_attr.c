@@ -53,13 +53,19 @@ static dc_status put_attr(dc_h5 *h5, const char *object_name, const char *name, 
     return st;
 }
 
-dc_status dc_h5_put_attr_str(dc_h5 *h5, const char *object, const char *attr, const char *value)
+/* Strings of `bytes` bytes, padded with zeros. */
+static hid_t text_type(size_t bytes)
 {
     const hid_t type = H5Tcopy(H5T_C_S1);
-    H5Tset_size(type, DC_MAX(strlen(value), (size_t)1));
+    H5Tset_size(type, DC_MAX(bytes, (size_t)1));
     H5Tset_strpad(type, H5T_STR_NULLPAD);
     H5Tset_cset(type, H5T_CSET_UTF8);
-    return put_attr(h5, object, attr, type, H5Screate(H5S_SCALAR), value);
+    return type;
+}
+
+dc_status dc_h5_put_attr_str(dc_h5 *h5, const char *object, const char *attr, const char *value)
+{
+    return put_attr(h5, object, attr, text_type(strlen(value)), H5Screate(H5S_SCALAR), value);
 }
 
 static hid_t values_space(size_t n)
@@ -76,6 +82,20 @@ dc_status dc_h5_put_attr_i64(dc_h5 *h5, const char *object, const char *attr, co
 dc_status dc_h5_put_attr_f64(dc_h5 *h5, const char *object, const char *attr, const double *v, size_t n)
 {
     return put_attr(h5, object, attr, dc_h5_type_id(DC_H5_F64), values_space(n), v);
+}
+
+dc_status dc_h5_put_attr_names(dc_h5 *h5, const char *object, const char *attr, const char *const *v, size_t n)
+{
+    dc_status st = DC_OK;
+    char *items = NULL;
+    size_t bytes = 1;
+    for (size_t i = 0; i < n; i++) bytes = DC_MAX(bytes, strlen(v[i]));
+    DC_TRY(dc_mem_alloc(&items, DC_MAX(n, (size_t)1), bytes, "attribute"));
+    for (size_t i = 0; i < n; i++) memcpy(items + i * bytes, v[i], strlen(v[i]));
+    DC_TRY(put_attr(h5, object, attr, text_type(bytes), H5Screate_simple(1, &(hsize_t){n}, NULL), items));
+out:
+    dc_mem_free(&items);
+    return st;
 }
 
 dc_status dc_h5_remove_attr(dc_h5 *h5, const char *object_name, const char *attr)

@@ -184,18 +184,6 @@ static dc_status open_group(dc_h5_column *c, const char *name)
     return open_vector(c, first);
 }
 
-static bool is_group(dc_h5 *h5, const char *name)
-{
-    hid_t object = -1;
-    if (dc_h5_open_object(h5, name, &object) != DC_OK) {
-        dc_error_clear();
-        return false;
-    }
-    const bool group = H5Iget_type(object) == H5I_GROUP;
-    dc_h5_drop(object);
-    return group;
-}
-
 /* Whether the part of the name before its last slash, `folder` bytes, names a dataset. */
 static bool is_dataset(dc_h5 *h5, const char *name, int folder)
 {
@@ -229,7 +217,7 @@ static dc_status open_named(dc_h5_column *c, const char *name)
     char categories[DC_PATH_MAX];
     const char *leaf = strrchr(name, '/');
     const int folder = leaf ? (int)(leaf - name) : 0;
-    if (is_group(c->h5, name)) return open_group(c, name);
+    if (dc_h5_is_group(c->h5, name)) return open_group(c, name);
     if (!dc_h5_exists(c->h5, name) && leaf && is_dataset(c->h5, name, folder)) return open_field(c, name, folder);
     if ((size_t)snprintf(categories, sizeof categories, "%.*s/__categories/%s", folder, name, leaf ? leaf + 1 : name) <
             sizeof categories &&

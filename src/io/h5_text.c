@@ -10,13 +10,25 @@
 
 enum { PIECE_ROWS = 1 << 14, PIECE_BYTES = 64 << 20 };
 
-dc_status dc_h5_create_text(dc_h5 *h5, const char *name, size_t bytes, dc_gidx N)
+static hid_t type_of(size_t bytes)
 {
     const hid_t type = H5Tcopy(H5T_C_S1);
     H5Tset_size(type, DC_MAX(bytes, (size_t)1));
     H5Tset_strpad(type, H5T_STR_NULLPAD);
     H5Tset_cset(type, H5T_CSET_UTF8);
-    return dc_h5_make_dataset(h5, name, type, 1, &(hsize_t){(hsize_t)N});
+    return type;
+}
+
+dc_status dc_h5_create_text(dc_h5 *h5, const char *name, size_t bytes, dc_gidx N)
+{
+    return dc_h5_make_dataset(h5, name, type_of(bytes), 1, &(hsize_t){(hsize_t)N});
+}
+
+dc_status dc_h5_put_table(dc_h5 *h5, const char *name, size_t bytes, dc_gidx rows, dc_gidx columns, const char *in)
+{
+    const hsize_t dims[] = {(hsize_t)rows, (hsize_t)columns};
+    const dc_status st = dc_h5_make_dataset(h5, name, type_of(bytes), 2, dims);
+    return st == DC_OK ? dc_h5_write_rows(h5, name, DC_H5_TEXT, 0, rows, in) : st;
 }
 
 /* ---- Reading ----------------------------------------------------------------------------------------------------- */

@@ -46,7 +46,8 @@ out:
     return st;
 }
 
-/* Writes how the file was made: "convert of a.csv", or "fit" for a result, which names its data elsewhere. */
+/* Writes how the file was made: "convert of a.csv", "convert of a.mtx, sparse", or "fit" for a result, which names its
+ * data elsewhere. */
 static void describe(dc_h5 *h5, char *made, size_t cap)
 {
     char verb[16], inputs[128] = "", shown[128];
@@ -57,7 +58,8 @@ static void describe(dc_h5 *h5, char *made, size_t cap)
         if (*c == '\n') *c = ' ';
     dc_printable(shown, sizeof shown, inputs, strlen(inputs));
     dc_text_clean(verb, "");
-    snprintf(made, cap, "%s%s%s", verb, shown[0] ? " of " : "", shown);
+    snprintf(made, cap, "%s%s%s%s", verb, shown[0] ? " of " : "", shown,
+             dc_h5_exists(h5, "/X/indptr") ? ", sparse" : "");
 }
 
 bool dc_recipe_made(const dc_recipe *recipe, const char *path, char *made, size_t cap)

@@ -3,12 +3,11 @@
  * LAPACK's time goes into BLAS, whose threads split products by their number. So the call runs in one thread: its bits
  * depend on the matrix, the library and the kernels that the library chose for the CPU, not on the number of threads.
  */
-#include <cblas.h>
 #include <math.h>
-#include <omp.h>
 
 #include "dcmpi/la.h"
 #include "dcmpi/mem.h"
+#include "one_thread.h"
 
 /* Fortran: matrices are column-major, each text argument has its length as a hidden last argument. */
 void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const int *lda, double *w, double *work,
@@ -58,13 +57,10 @@ void dc_orient(int64_t n, double *x)
 static int solve(int64_t n, double *A, double *w, double *work, int *iwork)
 {
     const int order = dc_int(n), lwork = dc_int(work_doubles(n)), liwork = dc_int(work_ints(n));
-    const int threads = omp_get_max_threads(), blas_threads = openblas_get_num_threads();
     int info = 0;
-    omp_set_num_threads(1);
-    openblas_set_num_threads(1);
+    const dc_la_threads before = dc_la_use_one_thread();
     dsyevd_("V", "U", &order, A, &order, w, work, &lwork, iwork, &liwork, &info, 1, 1);
-    openblas_set_num_threads(blas_threads);
-    omp_set_num_threads(threads);
+    dc_la_use_threads(before);
     return info;
 }
 

@@ -1,4 +1,4 @@
-/* Row-major single-precision GEMM of one rank.
+/* Row-major GEMM of one rank.
  *
  * oneDNN's dnnl_sgemm is row-major itself and brings its own kernels for every x86-64 CPU. CBLAS (OpenBLAS) is an
  * alternative behind the same function. Both use the program's OpenMP runtime for their threads. Called inside a
@@ -8,6 +8,7 @@
 #include <oneapi/dnnl/dnnl.h>
 
 #include "dcmpi/la.h"
+#include "one_thread.h"
 
 static dc_gemm_backend backend_now = DC_GEMM_ONEDNN;
 
@@ -56,4 +57,15 @@ void dc_gemm(dc_trans ta, dc_trans tb, int64_t m, int64_t n, int64_t k, float al
         gemm_onednn(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc);
     else
         gemm_cblas(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc);
+}
+
+void dc_gemm_f64(dc_trans ta, dc_trans tb, int64_t m, int64_t n, int64_t k, const double *A, int64_t lda,
+                 const double *B, int64_t ldb, double *C, int64_t ldc)
+{
+    static const enum CBLAS_TRANSPOSE code[] = {[DC_N] = CblasNoTrans, [DC_T] = CblasTrans};
+    if (m == 0 || n == 0) return;
+    const dc_la_threads before = dc_la_use_one_thread();
+    cblas_dgemm(CblasRowMajor, code[ta], code[tb], dc_int(m), dc_int(n), dc_int(k), 1, A, dc_int(lda), B, dc_int(ldb),
+                0, C, dc_int(ldc));
+    dc_la_use_threads(before);
 }

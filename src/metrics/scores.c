@@ -1,9 +1,10 @@
-/* Computes normalised mutual information and adjusted Rand index from the counts, and accuracy from the matching.
+/* Computes normalised mutual information, adjusted Rand index, purity and F-measures from the counts, and accuracy from
+ * the matching.
  *
  * ACC: Yang et al. 2010. NMI: Strehl and Ghosh 2002 (geometric mean), and the arithmetic mean that scikit-learn uses
- * since 0.22. ARI: Hubert and Arabie 1985. Sums of logarithms and pair counts are in long double: with N = 1e8 the pair
- * counts are exact, and the rounding error of their product, about 1e31, does not show in a score. Sums go over
- * classes, clusters and cells in ascending order. */
+ * since 0.22. ARI: Hubert and Arabie 1985. F by classes: Larsen and Aone 1999. Sums of logarithms and pair counts are
+ * in long double: with N = 1e8 the pair counts are exact, and the rounding error of their product, about 1e31, does not
+ * show in a score. Sums go over classes, clusters and cells in ascending order. */
 #include "dcmpi/metrics.h"
 
 #include "dcmpi/mem.h"
@@ -31,10 +32,16 @@ static int compare_i32(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static int64_t rows_of_cluster(const margins *m, int32_t number)
+/* Place of a cluster in m->cluster. */
+static int64_t place_of_cluster(const margins *m, int32_t number)
 {
     const int32_t *found = bsearch(&number, m->number, (size_t)m->n_clusters, sizeof number, compare_i32);
-    return m->cluster[found - m->number];
+    return found - m->number;
+}
+
+static int64_t rows_of_cluster(const margins *m, int32_t number)
+{
+    return m->cluster[place_of_cluster(m, number)];
 }
 
 static void add_classes(const dc_counts *c, margins *m)
@@ -53,11 +60,7 @@ static void add_clusters(const dc_counts *c, margins *m)
     for (size_t i = 0; i < c->n; i++)
         if (m->n_clusters == 0 || m->number[i] != m->number[m->n_clusters - 1])
             m->number[m->n_clusters++] = m->number[i];
-    for (size_t i = 0; i < c->n; i++) {
-        const int32_t *found =
-            bsearch(&c->cell[i].cluster, m->number, (size_t)m->n_clusters, sizeof *m->number, compare_i32);
-        m->cluster[found - m->number] += c->cell[i].rows;
-    }
+    for (size_t i = 0; i < c->n; i++) m->cluster[place_of_cluster(m, c->cell[i].cluster)] += c->cell[i].rows;
 }
 
 static dc_status margins_sum(const dc_counts *c, margins *m)
@@ -134,14 +137,58 @@ static double score_ari(const dc_counts *c, const margins *m)
     return (double)((both - expected) / (most - expected));
 }
 
+static double score_f_pairs(const dc_counts *c, const margins *m)
+{
+    long double both = 0;
+    for (size_t i = 0; i < c->n; i++) both += pairs(c->cell[i].rows);
+    const long double in_cluster = pairs_sum(m->cluster, m->n_clusters), in_class = pairs_sum(m->class_, m->n_classes);
+    return in_cluster + in_class > 0 ? (double)(2 * both / (in_cluster + in_class)) : 1;
+}
+
+/* most[n_clusters]: the rows of the largest class of each cluster, zero on entry. */
+static double score_purity(const dc_counts *c, const margins *m, int64_t *most)
+{
+    int64_t pure = 0;
+    for (size_t i = 0; i < c->n; i++) {
+        int64_t *rows = &most[place_of_cluster(m, c->cell[i].cluster)];
+        *rows = DC_MAX(*rows, c->cell[i].rows);
+    }
+    for (int64_t k = 0; k < m->n_clusters; k++) pure += most[k];
+    return (double)((long double)pure / (long double)m->N);
+}
+
+static double score_f_measure(const dc_counts *c, const margins *m)
+{
+    long double sum = 0, best = 0;
+    int64_t k = -1;
+    for (size_t i = 0; i < c->n; i++) {
+        const dc_cell *cell = &c->cell[i];
+        if (i == 0 || cell->class_ != c->cell[i - 1].class_) {
+            k++;
+            best = 0;
+        }
+        const int64_t rows = m->class_[k] + rows_of_cluster(m, cell->cluster);
+        best = fmaxl(best, 2 * (long double)cell->rows / (long double)rows);
+        if (i + 1 == c->n || cell->class_ != c->cell[i + 1].class_) sum += (long double)m->class_[k] * best;
+    }
+    return (double)(sum / (long double)m->N);
+}
+
 dc_status dc_scores_of_pairs(const dc_counts *c, dc_scores *out)
 {
+    dc_status st = DC_OK;
     margins m = {0};
-    const dc_status st = margins_sum(c, &m);
-    if (st == DC_OK && m.N > 0) {
-        score_nmi(c, &m, out);
-        out->ari = score_ari(c, &m);
-    }
+    int64_t *most = NULL;
+    DC_TRY(margins_sum(c, &m));
+    DC_TRY(dc_mem_alloc(&most, (size_t)m.n_clusters, sizeof *most, "largest classes"));
+    if (m.N == 0) goto out;
+    score_nmi(c, &m, out);
+    out->ari = score_ari(c, &m);
+    out->purity = score_purity(c, &m, most);
+    out->f_measure = score_f_measure(c, &m);
+    out->f_pairs = score_f_pairs(c, &m);
+out:
+    dc_mem_free(&most);
     margins_release(&m);
     return st;
 }

@@ -5,6 +5,8 @@
  *   dX = dT W,  dW += dT' X,  db = column sums of dT.
  * So the gradient dX of a plain layer is computed as a tied layer without a bias, and vice versa.
  *
+ * The rows of a sparse batch are multiplied value by value; dX is not needed then.
+ *
  * In training the rows lie in fixed tiles: a row's bits depend only on its place in its tile and on the shapes, so
  * ranks and threads may divide the rows in any way. In inference each call handles one tile. */
 #include "dcmpi/la.h"
@@ -17,9 +19,22 @@ static void bias_act(const dc_call *c, int64_t n)
     if (c->node->n_in > 2) dc_dense_bias_act((dc_act)c->node->whole[0], c->in[2], n, c->node->shape.width, c->out);
 }
 
+/* The call may have more rows than the batch; those are zero. */
+static void forward_sparse(const dc_call *c, int64_t n)
+{
+    const int64_t out = c->node->shape.width, stored = DC_MIN(c->csr.n, n);
+    dc_csr_times(&c->csr, 0, stored, c->in[1], out, out, c->out);
+    dc_zero_floats(c->out + stored * out, (size_t)((n - stored) * out));
+    bias_act(c, n);
+}
+
 static void forward(const dc_call *c)
 {
     const int64_t n = c->tile->n, in = dc_in_width(c, 0), out = c->node->shape.width;
+    if (!c->in[0]) {
+        forward_sparse(c, n);
+        return;
+    }
     dc_gemm(DC_N, DC_N, n, out, in, 1, c->in[0], in, c->in[1], out, 0, c->out, out);
     bias_act(c, n);
 }
@@ -27,6 +42,10 @@ static void forward(const dc_call *c)
 static void forward_all(const dc_call *c, int64_t n)
 {
     const int64_t in = dc_in_width(c, 0), out = c->node->shape.width;
+    if (!c->in[0]) {
+        forward_sparse(c, n);
+        return;
+    }
     dc_gemm_rows(DC_ROW_TILE, n, out, in, c->in[0], in, c->in[1], out, c->out, out);
     bias_act(c, n);
 }
@@ -118,6 +137,7 @@ const dc_op dc_op_dense = {.name = "dense",
                            .forward = forward,
                            .forward_all = forward_all,
                            .backward_all = backward_all,
+                           .sparse = 1,
                            .product = DC_PRODUCT_DENSE,
                            .grad = grad,
                            .scratch = scratch,

@@ -7,7 +7,8 @@
  * This form neither overflows nor takes the logarithm of a p that was rounded to 0 or 1, and its gradient does not
  * vanish where p is saturated but wrong.
  *
- * The terms of a row are added in double and rounded to float. */
+ * The terms of a row are added in double and rounded to float. If x is a sparse batch, one row at a time is filled up.
+ */
 #include "dcmpi/op.h"
 #include "nn/act.h"
 
@@ -73,7 +74,7 @@ static void forward(const dc_call *c)
     const int64_t D = dc_in_width(c, 0);
     const double scale = row_scale(kind_of(c), D);
     for (int64_t i = 0; i < c->tile->n; i++) {
-        const float *x = c->in[0] + i * D, *xhat = c->in[1] + i * D;
+        const float *x = dc_in_row(c, 0, i), *xhat = c->in[1] + i * D;
         const dc_dvec lanes = kind_of(c) == DC_LOSS_BCE ? bce_terms(x, xhat, D) : square_terms(x, xhat, D);
         double sum = 0;
         for (int l = 0; l < DC_VEC_LANES; l++) sum += lanes[l];
@@ -93,7 +94,7 @@ static void backward(const dc_call *c)
     const bool bce = kind_of(c) == DC_LOSS_BCE, adds = c->adds[1];
     const double scale = slope_scale(kind_of(c), D);
     for (int64_t i = 0; i < c->tile->n; i++) {
-        const float *x = c->in[0] + i * D, *xhat = c->in[1] + i * D, factor = (float)((double)c->dout[i] * scale);
+        const float *x = dc_in_row(c, 0, i), *xhat = c->in[1] + i * D, factor = (float)((double)c->dout[i] * scale);
         float *d = c->din[1] + i * D;
         for (int64_t j = 0; j < D; j += DC_VEC_LANES) {
             const dc_vec y = dc_vec_load(xhat + j, D - j);
@@ -150,6 +151,7 @@ static void curve(const dc_call *c, int k, const float *t)
 
 const dc_op dc_op_recon = {.name = "recon",
                            .constant = 1,
+                           .sparse = 1,
                            .forward = forward,
                            .backward = backward,
                            .tangent = tangent,

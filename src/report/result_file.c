@@ -63,6 +63,8 @@ static dc_status fill_provenance(dc_h5 *h5, const dc_result *r)
     DC_TRY(put_str(h5, "job", r->from->job));
     DC_TRY(put_str(h5, "data", r->data->source));
     DC_TRY(put_str(h5, "data_type", dc_dtype_name(r->data->dtype)));
+    if (dc_dataset_csr(r->data)) DC_TRY(put_i64(h5, "/", "sparse_values", r->data->nnz));
+    if (r->cfg->input.matrix[0]) DC_TRY(put_str(h5, "matrix", r->cfg->input.matrix));
     DC_TRY(fill_hashes(h5, r->from, r->data));
     DC_TRY(put_i64(h5, "/", "parts", r->from->parts));
     DC_TRY(put_i64(h5, "/", "checkpoint", r->checkpoint));
@@ -163,6 +165,7 @@ static dc_status fill_model_attributes(dc_h5 *h5, const dc_result *r)
     dc_status st = DC_OK;
     DC_TRY(put_i64(h5, "/", "shards", r->data->part.V));
     DC_TRY(dc_h5_put_attr_f64(h5, "/", "scaled_range", (double[]){r->data->scaled_min, r->data->scaled_max}, 2));
+    if (r->data->norm != DC_ROW_NORM_NONE) DC_TRY(put_str(h5, "row_norm", dc_row_norm_name(r->data->norm)));
     if (!r->method) goto out;
     DC_TRY(put_str(h5, "method", r->method));
     DC_TRY(put_i64(h5, "/", "tile_rows", dc_embed_tile_rows(&r->data->part)));
@@ -177,14 +180,32 @@ static dc_status fill_components(dc_h5 *h5, const dc_dataset *d)
     double *share = NULL;
     const dc_pca *pca = &d->pca;
     const dc_gidx k = pca->k, dims[] = {k, d->D};
+    DC_TRY(dc_h5_put(h5, "/scaling/components", DC_H5_F32, 2, dims, pca->direction));
+    if (d->reduce != DC_REDUCE_NONE)
+        DC_TRY(dc_h5_put_attr_str(h5, "/scaling/components", "reduce", dc_reduce_name(d->reduce)));
+    DC_TRY(dc_h5_put(h5, "/scaling/component_scale", DC_H5_F32, 1, &k, pca->factor));
+    if (pca->offset) DC_TRY(dc_h5_put(h5, "/scaling/component_offset", DC_H5_F32, 1, &k, pca->offset));
+    if (pca->value) DC_TRY(dc_h5_put(h5, "/scaling/singular_values", DC_H5_F64, 1, &k, pca->value));
+    if (!pca->variance) return DC_OK;
     DC_TRY(dc_mem_alloc(&share, (size_t)k, sizeof *share, "explained variance"));
     for (int64_t j = 0; j < k; j++) share[j] = pca->variance[j] / pca->total;
-    DC_TRY(dc_h5_put(h5, "/scaling/components", DC_H5_F32, 2, dims, pca->direction));
-    DC_TRY(dc_h5_put(h5, "/scaling/component_scale", DC_H5_F32, 1, &k, pca->factor));
     DC_TRY(dc_h5_put(h5, "/scaling/explained_variance", DC_H5_F64, 1, &k, pca->variance));
     DC_TRY(dc_h5_put(h5, "/scaling/explained_variance_ratio", DC_H5_F64, 1, &k, share));
 out:
     dc_mem_free(&share);
+    return st;
+}
+
+/* How counts were transformed, if they were. */
+static dc_status fill_counts(dc_h5 *h5, const dc_count_map *map)
+{
+    dc_status st = DC_OK;
+    if (!map->used) return DC_OK;
+    DC_TRY(dc_h5_put_attr_f64(h5, "/scaling", "library_size", &map->library_size, 1));
+    DC_TRY(put_i64(h5, "/scaling", "log1p", map->log1p));
+    DC_TRY(put_i64(h5, "/scaling", "columns_of", map->D));
+    if (map->column) DC_TRY(dc_h5_put(h5, "/scaling/columns", DC_H5_I32, 1, &map->kept, map->column));
+out:
     return st;
 }
 
@@ -197,6 +218,7 @@ static dc_status fill_model(dc_h5 *h5, const dc_result *r)
     DC_TRY(dc_h5_put(h5, "/scaling/scale", DC_H5_F32, 1, &D, r->data->scale));
     if (r->data->clip_lo) DC_TRY(dc_h5_put(h5, "/scaling/clip_lo", DC_H5_F64, 1, &D, r->data->clip_lo));
     if (r->data->clip_lo) DC_TRY(dc_h5_put(h5, "/scaling/clip_hi", DC_H5_F64, 1, &D, r->data->clip_hi));
+    DC_TRY(fill_counts(h5, &r->data->counts));
     if (r->data->pca.k > 0) DC_TRY(fill_components(h5, r->data));
     DC_TRY(dc_model_save(h5, r->slab, r->value));
 out:
@@ -230,6 +252,9 @@ static dc_status fill_scores(dc_h5 *h5, const dc_result *r)
     DC_TRY(put_f64(h5, "/metrics", "nmi", r->scores.nmi));
     DC_TRY(put_f64(h5, "/metrics", "nmi_arithmetic", r->scores.nmi_arithmetic));
     DC_TRY(put_f64(h5, "/metrics", "ari", r->scores.ari));
+    DC_TRY(put_f64(h5, "/metrics", "purity", r->scores.purity));
+    DC_TRY(put_f64(h5, "/metrics", "f_measure", r->scores.f_measure));
+    DC_TRY(put_f64(h5, "/metrics", "f_pairs", r->scores.f_pairs));
     if (r->confusion) DC_TRY(dc_h5_put(h5, "/confusion", DC_H5_I64, 2, (dc_gidx[]){r->data->C, r->K}, r->confusion));
 out:
     return st;
@@ -292,12 +317,25 @@ out:
     return st;
 }
 
+/* What predict needs to make rows of documents, besides the names of the columns. */
+static dc_status fill_words(dc_h5 *h5, const dc_data_words *w)
+{
+    dc_status st = DC_OK;
+    if (!w->options) return DC_OK;
+    DC_TRY(put_str(h5, "vectorizer", w->options));
+    if (w->df) DC_TRY(dc_h5_put(h5, "/vectorizer/df", DC_H5_I64, 1, &w->D, w->df));
+    if (w->idf) DC_TRY(dc_h5_put(h5, "/vectorizer/idf", DC_H5_F64, 1, &w->D, w->idf));
+out:
+    return st;
+}
+
 /* Writes the names of the columns and the classes. */
 static dc_status fill_names(dc_h5 *h5, const dc_result *r)
 {
     dc_status st = DC_OK;
     bool stored;
     if (r->data->feature_names) DC_TRY(dc_h5_put_names(h5, "feature_names", r->data->feature_names, &stored));
+    DC_TRY(fill_words(h5, &r->data->words));
     DC_TRY(fill_labels(h5, r));
 out:
     return st;
@@ -345,6 +383,7 @@ static dc_status fill(void *ctx, dc_h5 *h5)
     DC_TRY(fill_model(h5, r));
     for (int i = 0; i < r->n_histories; i++) DC_TRY(fill_history(h5, r->history[i]));
     if (r->sweep) DC_TRY(dc_sweep_write(h5, r->sweep));
+    if (r->topics) DC_TRY(dc_topics_write(h5, r->topics));
     DC_TRY(fill_scores(h5, r));
     DC_TRY(fill_graph(h5, r->graph));
     DC_TRY(fill_map(h5, r->map));
@@ -404,6 +443,16 @@ static size_t list_rows(const dc_result *r, dc_h5_rows rows[ROW_ARRAYS_MAX])
     return n;
 }
 
+/* Names of terms differ in length; this is what words have. */
+enum { TERM_BYTES = 32 };
+
+static double topics_bytes(const dc_config *cfg, const dc_data_header *head)
+{
+    const double documents = (double)cfg->output.documents * (32 + 2 * dc_dataset_id_bytes(head));
+    if (cfg->output.topics == DC_TOPICS_OFF || !(head->has_names || head->has_ids)) return 0;
+    return (double)cfg->cluster.clusters * ((24 + TERM_BYTES) * (double)cfg->output.top_terms + documents);
+}
+
 double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const dc_slab *slab, bool has_method)
 {
     const bool embeds = slab->net.n_layers > 0 && cfg->output.embedding;
@@ -416,7 +465,7 @@ double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const d
     if (cfg->output.rows == DC_ROWS_FULL) row += 2 * sizeof(double) + sizeof(int64_t);
     const double table = dc_counts_has_table(cfg->cluster.clusters, head->C) ? sizeof(int64_t) * K * C : 0;
     const double components = sizeof(float) * (double)head->components * (double)head->D;
-    return (double)head->N * row + sizeof(float) * (double)slab->n + table + components +
+    return (double)head->N * row + sizeof(float) * (double)slab->n + table + components + topics_bytes(cfg, head) +
            K * DC_STANDING_QUANTILES * sizeof(double);
 }
 
@@ -444,7 +493,7 @@ out:
 
 static dc_status replace_scores(void *ctx, dc_h5 *h5)
 {
-    static const char *const scores[] = {"acc", "nmi", "nmi_arithmetic", "ari"};
+    static const char *const scores[] = {"acc", "nmi", "nmi_arithmetic", "ari", "purity", "f_measure", "f_pairs"};
     static const char *const labels[] = {"classes", "label_dataset", "unlabelled"};
     dc_status st = DC_OK;
     const dc_result *r = ctx;

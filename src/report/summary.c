@@ -58,6 +58,9 @@ static const member result_start[] = {{"stop_reason", "/", "stop_reason", TEXT, 
                                       {"nmi", "/metrics", "nmi", REAL, 0},
                                       {"nmi_arithmetic", "/metrics", "nmi_arithmetic", REAL, 0},
                                       {"ari", "/metrics", "ari", REAL, 0},
+                                      {"purity", "/metrics", "purity", REAL, 0},
+                                      {"f_measure", "/metrics", "f_measure", REAL, 0},
+                                      {"f_pairs", "/metrics", "f_pairs", REAL, 0},
                                       {"unlabelled", "/", "unlabelled", INTEGER, 0},
                                       {"inertia", "/", "inertia", REAL, 0},
                                       {"outliers", "/", "outliers", INTEGER, 0}};
@@ -123,6 +126,8 @@ static dc_status read_outcome(dc_h5 *h5, dc_outcome *o)
     DC_TRY(get_f64(h5, "/metrics", "acc", &o->acc));
     DC_TRY(get_f64(h5, "/metrics", "nmi", &o->nmi));
     DC_TRY(get_f64(h5, "/metrics", "ari", &o->ari));
+    DC_TRY(get_f64(h5, "/metrics", "purity", &o->purity));
+    DC_TRY(get_f64(h5, "/metrics", "f_measure", &o->f_measure));
     DC_TRY(count_clusters(h5, &o->K, &o->empty));
     o->converged =
         strcmp(stop, dc_stop_name(DC_STOP_CONVERGED)) == 0 || strcmp(stop, dc_stop_name(DC_STOP_ASSIGNED)) == 0;
@@ -138,6 +143,8 @@ void dc_outcome_line(const dc_outcome *o, char *out, size_t cap)
     if (isfinite(o->delta)) used += snprintf(out + used, cap - (size_t)used, " delta=%.4f", o->delta);
     if (isfinite(o->acc)) used += snprintf(out + used, cap - (size_t)used, " acc=%.3f", o->acc);
     if (isfinite(o->nmi)) used += snprintf(out + used, cap - (size_t)used, " nmi=%.3f ari=%.3f", o->nmi, o->ari);
+    if (isfinite(o->purity))
+        used += snprintf(out + used, cap - (size_t)used, " purity=%.3f f=%.3f", o->purity, o->f_measure);
     if (o->unlabelled > 0)
         used += snprintf(out + used, cap - (size_t)used, " unlabelled=%lld", (long long)o->unlabelled);
     if (isfinite(o->inertia)) used += snprintf(out + used, cap - (size_t)used, " inertia=%.9g", o->inertia);
@@ -242,6 +249,7 @@ static dc_status write_all(FILE *f, dc_h5 *h5, const dc_outcome *o)
     if (o->names_itself) dc_json_str(&j, "result_hash", hash);
     DC_TRY(write_result(&j, h5, o));
     DC_TRY(dc_sweep_summary(h5, &j));
+    DC_TRY(dc_topics_summary(h5, &j));
     DC_TRY(write_start(&j, h5));
     DC_TRY(write_timing(&j, h5));
     DC_TRY(write_checks(&j, h5));

@@ -44,6 +44,10 @@ dc_call dc_step_call(const dc_step *s, int i, int64_t at, const dc_tile *tile)
     if (x->op->aux) c.aux = dc_step_buffer(s, s->plan.node[i].aux) + at * x->op->aux(s->plan.graph, x);
     for (int k = 0; k < x->n_in; k++) {
         c.in[k] = value_of(s, x->in[k], at);
+        if (s->plan.sparse && x->in[k] == s->plan.batch) {
+            c.in[k] = NULL;
+            c.csr = dc_csr_view(&s->batch, at, s->batch.n - at);
+        }
         /* A vector operand gets its gradient here only from operations on vectors, which run one after the other. What
          * it gets from rows is a sum over all rows, formed elsewhere. */
         const bool same = s->plan.graph->node[x->in[k]].shape.space == DC_ROWS || x->shape.space == DC_ONE;

@@ -1,6 +1,7 @@
 /* One step up to its gradients: gather the rows, run the passes, sum over rows and ranks. */
 #include "exec.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "dcmpi/fault.h"
@@ -15,6 +16,8 @@ static dc_outer_pair pair_of(const dc_step *s, int i)
     const dc_node *x = dc_step_node(s, i);
     const float *in = dc_step_buffer(s, s->plan.node[x->in[0]].value),
                 *slopes = dc_step_buffer(s, s->plan.node[i].grad);
+    if (s->plan.sparse && x->in[0] == s->plan.batch)
+        return (dc_outer_pair){.csr = &s->batch, .D = slopes, .bias = x->n_in > 2};
     switch (x->op->product) {
     case DC_PRODUCT_TIED:
         return (dc_outer_pair){.A = slopes, .D = in};
@@ -68,6 +71,29 @@ out:
     return st;
 }
 
+/* Room for the sparse rows of a batch; it is filled in each step. */
+static dc_status take_sparse(dc_step *s)
+{
+    dc_status st = DC_OK;
+    const dc_csr *csr = s->cfg.source.csr;
+    const size_t rows = (size_t)s->places.max_rows;
+    if (!s->plan.sparse) return DC_OK;
+    DC_ASSERT(csr->D == dc_step_node(s, s->plan.batch)->shape.width);
+    const size_t room = (size_t)dc_csr_room(csr, s->batcher.capacity);
+    DC_TRY(dc_mem_alloc(&s->batch_ptr, rows + 1, sizeof *s->batch_ptr, "rows of a batch"));
+    DC_TRY(dc_mem_alloc(&s->batch_row, rows, sizeof *s->batch_row, "rows of a batch"));
+    DC_TRY(dc_mem_alloc_pages(&s->batch_col, room, sizeof *s->batch_col, "sparse rows of a batch"));
+    DC_TRY(dc_mem_alloc_pages(&s->batch_val, room, sizeof *s->batch_val, "sparse rows of a batch"));
+    s->batch = (dc_csr){.D = csr->D,
+                        .ptr = s->batch_ptr,
+                        .col = s->batch_col,
+                        .val = s->batch_val,
+                        .longest = csr->longest,
+                        .total = csr->total};
+out:
+    return st;
+}
+
 /* Prepares the sums within the passes; their partition has one row per shard. */
 static dc_status take_level_sum(dc_step *s)
 {
@@ -87,11 +113,14 @@ dc_status dc_step_create(dc_step **out, const dc_step_config *cfg)
     dc_step *s = NULL;
     DC_TRY(dc_mem_alloc(&s, 1, sizeof *s, "step"));
     s->cfg = *cfg;
-    dc_plan_training(cfg->graph, &s->plan);
+    const dc_csr *csr = cfg->source.csr;
+    const dc_gidx N = cfg->part->N;
+    dc_plan_training(cfg->graph, csr && dc_csr_pays(csr, N) ? fmax(dc_csr_per_row(csr, N), 1) : 0, &s->plan);
     DC_TRY(dc_batcher_init(&s->batcher, cfg->part, cfg->seed, cfg->B));
     const dc_outer_way way = dc_outer_choose(cfg->strict, cfg->gather_rows, s->batcher.B);
     DC_TRY(dc_places_init(&s->places, cfg->part, way, s->batcher.B, s->batcher.capacity));
     DC_TRY(take_buffers(s));
+    DC_TRY(take_sparse(s));
     DC_TRY(take_level_sum(s));
     list_products(s);
     const dc_outer_config outer = {.places = &s->places,
@@ -118,6 +147,10 @@ void dc_step_destroy(dc_step **step)
     dc_mem_free(&s->shard_rows);
     dc_mem_free(&s->offset);
     dc_mem_free(&s->tile);
+    dc_mem_free(&s->batch_ptr);
+    dc_mem_free(&s->batch_row);
+    dc_mem_free(&s->batch_col);
+    dc_mem_free(&s->batch_val);
     dc_mem_free(&s->slab);
     dc_mem_free(&s->ones);
     dc_mem_free(&s->leaf_of);
@@ -203,9 +236,24 @@ static void choose_rows(dc_step *s, int64_t step)
     cut_tiles(s);
 }
 
+static void copy_sparse(dc_step *s)
+{
+    s->batch.n = s->places.used;
+    for (int64_t i = 0; i < s->places.used; i++) s->batch_row[i] = -1;
+    for (int l = 0; l < s->places.n_leaves; l++) {
+        const dc_leaf *leaf = &s->places.leaf[l];
+        memcpy(s->batch_row + leaf->at, leaf->rows, (size_t)leaf->n * sizeof *s->batch_row);
+    }
+    dc_csr_copy(s->cfg.source.csr, s->batch_row, s->batch.n, s->batch_ptr, s->batch_col, s->batch_val);
+}
+
 static void gather_rows(dc_step *s)
 {
     if (s->plan.batch < 0) return;
+    if (s->plan.sparse) {
+        copy_sparse(s);
+        return;
+    }
     float *x = dc_step_buffer(s, s->plan.node[s->plan.batch].value);
     const int64_t width = dc_step_node(s, s->plan.batch)->shape.width;
     for (int l = 0; l < s->places.n_leaves; l++) {

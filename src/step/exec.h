@@ -21,15 +21,20 @@ struct dc_step {
     int64_t *shard_rows; /* [shards of this rank] */
     int64_t *offset;     /* [P + 1] */
     dc_places places;    /* of this step */
-    bool odd;            /* injected fault: the first loss of this rank becomes a NaN */
-    float *slab;         /* [places.max_rows x plan.row_floats] */
-    float *ones;         /* [plan.one_floats] */
-    float *scratch;      /* [plan.scratch] */
-    float *lanes;        /* [n_threads x plan.lane] */
-    float *spill;        /* [places.max_rows x plan.spill] */
-    float *all;          /* [rows of the largest batch x plan.all_floats] */
-    size_t *all_bytes;   /* [P] */
-    dc_step_tile *tile;  /* tiles of this step */
+    dc_csr batch;        /* the rows at these places, if plan.sparse; borrows the next three */
+    int64_t *batch_ptr;  /* [places.max_rows + 1] */
+    int32_t *batch_col;
+    float *batch_val;
+    int64_t *batch_row; /* [places.max_rows] local row at each place, -1: none */
+    bool odd;           /* injected fault: the first loss of this rank becomes a NaN */
+    float *slab;        /* [places.max_rows x plan.row_floats] */
+    float *ones;        /* [plan.one_floats] */
+    float *scratch;     /* [plan.scratch] */
+    float *lanes;       /* [n_threads x plan.lane] */
+    float *spill;       /* [places.max_rows x plan.spill] */
+    float *all;         /* [rows of the largest batch x plan.all_floats] */
+    size_t *all_bytes;  /* [P] */
+    dc_step_tile *tile; /* tiles of this step */
     int n_tiles;
     dc_outer_item *item; /* [plan.n_products] */
     dc_outer *outer;

@@ -21,6 +21,14 @@ static dc_tile tile_at(const dc_step *s, const dc_leaf *leaf, int64_t first, int
                      .at = s->places.offset[s->cfg.part->rank] + (leaf->rows - s->rows) + first};
 }
 
+/* The call of operation i for a tile at place `at`, with the lane of this thread. */
+static dc_call tile_call(const dc_step *s, int i, int64_t at, const dc_tile *tile)
+{
+    dc_call c = dc_step_call(s, i, at, tile);
+    c.lane += (size_t)omp_get_thread_num() * s->plan.lane;
+    return c;
+}
+
 dc_runs dc_step_runs(const dc_step *s, int i)
 {
     const dc_node *x = &s->plan.graph->node[i];
@@ -42,7 +50,7 @@ void dc_step_forward_tiles(const dc_step *s, int first, int last, int level)
         const dc_tile tile = tile_at(s, leaf, s->tile[t].first, s->tile[t].n);
         for (int i = first; i < last; i++) {
             if (!is_tiled(s, i, level)) continue;
-            const dc_call call = dc_step_call(s, i, leaf->at + s->tile[t].first, &tile);
+            const dc_call call = tile_call(s, i, leaf->at + s->tile[t].first, &tile);
             call.node->op->forward(&call);
         }
     }
@@ -57,7 +65,7 @@ void dc_step_backward_tiles(const dc_step *s, int first, int last, int level)
         for (int i = last - 1; i >= first; i--) {
             if (!s->plan.node[i].differentiated || !is_tiled(s, i, level)) continue;
             if (dc_step_node(s, i)->op->reach == DC_REACH_ALL) continue;
-            const dc_call call = dc_step_call(s, i, leaf->at + s->tile[t].first, &tile);
+            const dc_call call = tile_call(s, i, leaf->at + s->tile[t].first, &tile);
             call.node->op->backward(&call);
         }
     }
@@ -73,7 +81,7 @@ void dc_step_backward_batch(const dc_step *s, int level)
             const dc_node *x = &s->plan.graph->node[i];
             if (!s->plan.node[i].differentiated || x->op->reach == DC_REACH_ROW || s->plan.node[i].level != level)
                 continue;
-            const dc_call call = dc_step_call(s, i, leaf->at + s->tile[t].first, &tile);
+            const dc_call call = tile_call(s, i, leaf->at + s->tile[t].first, &tile);
             x->op->backward(&call);
         }
     }

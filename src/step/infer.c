@@ -1,4 +1,5 @@
 /* Inference. Each thread has its own buffers for one tile, so a row's bits do not depend on the number of threads. */
+#include <math.h>
 #include <string.h>
 
 #include "dcmpi/mem.h"
@@ -11,6 +12,7 @@ struct dc_infer {
     int n_threads;
     float *slab;  /* [n_threads x tile_rows x plan.row_floats] */
     float *lanes; /* [n_threads x plan.lane] */
+    dc_csr *rows; /* [n_threads] of the next run, if plan.sparse */
 };
 
 /* Refuses operations that need more than one tile, because inference sees only one. */
@@ -27,13 +29,14 @@ static dc_status check(const dc_plan *plan)
     return DC_OK;
 }
 
-dc_status dc_infer_create(dc_infer **out, const dc_graph *g, const float *value, int64_t tile_rows)
+dc_status dc_infer_create(dc_infer **out, const dc_graph *g, const float *value, int64_t tile_rows, const dc_csr *csr,
+                          dc_gidx N)
 {
     dc_status st = DC_OK;
     dc_infer *e = NULL;
     DC_ASSERT(g->n_outputs > 0);
     DC_TRY(dc_mem_alloc(&e, 1, sizeof *e, "inference"));
-    dc_plan_inference(g, &e->plan);
+    dc_plan_inference(g, csr && dc_csr_pays(csr, N) ? fmax(dc_csr_per_row(csr, N), 1) : 0, &e->plan);
     DC_TRY(check(&e->plan));
     e->value = value;
     e->tile_rows = tile_rows;
@@ -41,6 +44,7 @@ dc_status dc_infer_create(dc_infer **out, const dc_graph *g, const float *value,
     DC_TRY(dc_mem_alloc(&e->slab, (size_t)e->n_threads * (size_t)tile_rows,
                         dc_mul_size(e->plan.row_floats, sizeof *e->slab), "activations"));
     DC_TRY(dc_mem_alloc(&e->lanes, (size_t)e->n_threads, dc_mul_size(e->plan.lane, sizeof *e->lanes), "patches"));
+    DC_TRY(dc_mem_alloc(&e->rows, (size_t)e->n_threads, sizeof *e->rows, "rows of a tile"));
 out:
     if (st != DC_OK) dc_infer_destroy(&e);
     *out = e;
@@ -51,6 +55,7 @@ void dc_infer_destroy(dc_infer **infer)
 {
     if (*infer) dc_mem_free(&(*infer)->slab);
     if (*infer) dc_mem_free(&(*infer)->lanes);
+    if (*infer) dc_mem_free(&(*infer)->rows);
     dc_mem_free(infer);
 }
 
@@ -65,8 +70,20 @@ static float *buffer(const dc_infer *e, int thread, int i)
     return e->slab + ((size_t)thread * e->plan.row_floats + e->plan.node[i].value) * rows;
 }
 
+bool dc_infer_is_sparse(const dc_infer *e)
+{
+    return e->plan.sparse;
+}
+
+void dc_infer_rows(const dc_infer *e, int thread, const dc_csr *rows)
+{
+    DC_ASSERT(e->plan.sparse && rows->n <= e->tile_rows);
+    e->rows[thread] = *rows;
+}
+
 float *dc_infer_batch(const dc_infer *e, int thread)
 {
+    DC_ASSERT(!e->plan.sparse);
     return buffer(e, thread, e->plan.batch);
 }
 
@@ -86,6 +103,9 @@ void dc_infer_run(const dc_infer *e, int thread)
         for (int k = 0; k < x->n_in; k++) {
             const dc_node *in = &g->node[x->in[k]];
             call.in[k] = in->op == &dc_op_use ? e->value + in->tensor.at : buffer(e, thread, x->in[k]);
+            if (!e->plan.sparse || x->in[k] != e->plan.batch) continue;
+            call.in[k] = NULL;
+            call.csr = e->rows[thread];
         }
         x->op->forward(&call);
     }

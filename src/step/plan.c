@@ -73,6 +73,48 @@ static void order_gradients(dc_plan *p)
     }
 }
 
+static bool reads_batch(const dc_plan *p, int i, int k)
+{
+    return node_at(p, node_at(p, i)->in[k])->op == &dc_op_batch;
+}
+
+/* Whether operation i forms a product with the batch. */
+static bool multiplies_batch(const dc_plan *p, int i)
+{
+    return node_at(p, i)->op->product && reads_batch(p, i, 0);
+}
+
+static bool shares_weights(const dc_plan *p, int i)
+{
+    const size_t at = node_at(p, node_at(p, i)->in[1])->tensor.at;
+    for (int j = 0; j < p->graph->n_nodes; j++)
+        if (p->node[j].live && node_at(p, j)->op->product && !multiplies_batch(p, j) &&
+            node_at(p, node_at(p, j)->in[1])->tensor.at == at)
+            return true;
+    return false;
+}
+
+static bool is_output(const dc_plan *p, int i)
+{
+    for (int k = 0; k < p->graph->n_outputs; k++)
+        if (p->graph->output[k].node == i) return true;
+    return false;
+}
+
+/* Whether the batch can stay sparse. */
+static bool stays_sparse(const dc_plan *p)
+{
+    for (int i = 0; i < p->graph->n_nodes; i++) {
+        const dc_node *x = node_at(p, i);
+        if (!p->node[i].live) continue;
+        if (x->op == &dc_op_batch && is_output(p, i)) return false;
+        for (int k = 0; k < x->n_in; k++)
+            if (reads_batch(p, i, k) && !(x->op->sparse >> k & 1)) return false;
+        if (x->op->product && multiplies_batch(p, i) && dc_plan_wants(p, i, 1) && shares_weights(p, i)) return false;
+    }
+    return true;
+}
+
 static size_t take(size_t *floats, int64_t wanted)
 {
     const size_t at = *floats;
@@ -86,14 +128,16 @@ static void place_buffers(dc_plan *p)
         const dc_node *x = node_at(p, i);
         dc_node_plan *n = &p->node[i];
         if (!n->live || x->op == &dc_op_use) continue;
+        const bool batch = x->op == &dc_op_batch, sparse = p->sparse && multiplies_batch(p, i);
         size_t *floats = is_row(p, i) ? &p->row_floats : &p->one_floats;
-        const int64_t wanted = x->shape.n * x->shape.width;
+        const int64_t wanted = batch && p->sparse ? 0 : x->shape.n * x->shape.width;
         n->value = take(floats, wanted);
         if (n->differentiated) n->grad = take(floats, wanted);
         if (x->op->aux) n->aux = take(floats, x->op->aux(p->graph, x));
-        if (x->op->scratch) p->scratch = DC_MAX(p->scratch, x->op->scratch(p->graph, x));
+        if (x->op->scratch && !sparse) p->scratch = DC_MAX(p->scratch, x->op->scratch(p->graph, x));
         if (x->op->lane) p->lane = DC_MAX(p->lane, x->op->lane(p->graph, x));
-        if (x->op == &dc_op_batch) p->batch = i;
+        if (batch) p->batch = i;
+        if (batch && p->sparse) p->lane = DC_MAX(p->lane, (size_t)x->shape.width);
     }
 }
 
@@ -203,18 +247,20 @@ int dc_plan_reductions(const dc_plan *p)
     return n;
 }
 
-static void count_flops(dc_plan *p)
+static void count_flops(dc_plan *p, double values)
 {
     for (int i = 0; i < p->graph->n_nodes; i++) {
         const dc_node *x = node_at(p, i);
         if (!p->node[i].live || !x->op->flops) continue;
         int passes = 1;
         for (int k = 0; k < DC_MIN(x->n_in, 2); k++) passes += dc_plan_wants(p, i, k);
-        p->flops += passes * x->op->flops(p->graph, x);
+        const bool sparse = p->sparse && multiplies_batch(p, i);
+        const double share = sparse ? values / (double)dc_node_in(p->graph, x, 0)->shape.width : 1;
+        p->flops += passes * share * x->op->flops(p->graph, x);
     }
 }
 
-void dc_plan_training(const dc_graph *g, dc_plan *plan)
+void dc_plan_training(const dc_graph *g, double values, dc_plan *plan)
 {
     *plan = (dc_plan){.graph = g, .batch = -1, .n_levels = 1};
     for (int i = 0; i < g->n_losses; i++) plan->node[g->loss[i].node].live = true;
@@ -224,19 +270,21 @@ void dc_plan_training(const dc_graph *g, dc_plan *plan)
     mark_levels(plan);
     mark_differentiated(plan);
     order_gradients(plan);
+    plan->sparse = values > 0 && stays_sparse(plan);
     place_buffers(plan);
     place_gathered(plan);
     place_sums(plan);
     place_levels(plan);
-    count_flops(plan);
+    count_flops(plan, values);
 }
 
-void dc_plan_inference(const dc_graph *g, dc_plan *plan)
+void dc_plan_inference(const dc_graph *g, double values, dc_plan *plan)
 {
     *plan = (dc_plan){.graph = g, .batch = -1, .n_levels = 1};
     for (int i = 0; i < g->n_outputs; i++) plan->node[g->output[i].node].live = true;
     mark_live(plan);
     mark_levels(plan);
+    plan->sparse = values > 0 && stays_sparse(plan);
     place_buffers(plan);
-    count_flops(plan);
+    count_flops(plan, values);
 }

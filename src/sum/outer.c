@@ -50,6 +50,19 @@ static bool has_windows(const dc_outer_item *x)
     return x->pair[0].window != NULL;
 }
 
+/* The sparse A that items share; NULL: none is sparse. */
+static const dc_csr *sparse_of(const dc_outer_config *cfg)
+{
+    const dc_csr *csr = NULL;
+    for (int i = 0; i < cfg->n_items; i++) {
+        const dc_outer_item *x = &cfg->item[i];
+        for (int k = 0; k < x->n_pairs; k++) DC_ASSERT(x->pair[k].csr == x->pair[0].csr);
+        DC_ASSERT(!csr || !x->pair[0].csr || csr == x->pair[0].csr);
+        if (x->pair[0].csr) csr = x->pair[0].csr;
+    }
+    return csr;
+}
+
 static void check_items(const dc_outer_config *cfg)
 {
     for (int i = 0; i < cfg->n_items; i++) {
@@ -102,6 +115,16 @@ static dc_status take_squares(dc_outer *o)
     return dc_mem_alloc(&o->square, units, sizeof *o->square, "squares of gradients");
 }
 
+/* With "gather" and several ranks the rows of the whole batch, else this rank's. */
+static dc_status take_columns(dc_outer *o)
+{
+    const dc_places *p = o->cfg.places;
+    o->csr = sparse_of(&o->cfg);
+    if (!o->csr) return DC_OK;
+    const int64_t rows = p->way == DC_OUTER_GATHER && p->part->P > 1 ? p->B : p->capacity;
+    return dc_csc_create(&o->columns, o->csr->D, dc_csr_room(o->csr, rows));
+}
+
 static dc_status create_ways(dc_outer **out, const dc_outer_config *cfg, const dc_outer_row *row, bool windows)
 {
     dc_status st = DC_OK;
@@ -113,6 +136,7 @@ static dc_status create_ways(dc_outer **out, const dc_outer_config *cfg, const d
     DC_TRY(take_items(o, cfg, windows));
     DC_TRY(dc_owners_init(&o->owners, o->item, o->cfg.n_items, row->whole ? 1 : part->P, row->whole ? 0 : part->rank));
     DC_TRY(take_squares(o));
+    DC_TRY(take_columns(o));
     DC_TRY(row->create(o));
 out:
     if (st != DC_OK) dc_outer_destroy(&o);
@@ -146,6 +170,7 @@ void dc_outer_destroy(dc_outer **outer)
     if (o->way) o->row->release(o);
     dc_mem_free(&o->way);
     dc_owners_release(&o->owners);
+    dc_csc_release(&o->columns);
     dc_sum_destroy(&o->sum);
     dc_mem_free(&o->vector);
     dc_mem_free(&o->square);

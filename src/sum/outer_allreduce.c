@@ -55,19 +55,24 @@ void dc_outer_allreduce_release(dc_outer *o)
     dc_mem_free(&a->span);
 }
 
-static void compute_item(const dc_places *p, const dc_outer_item *x, float *grad)
+static void compute_item(const dc_outer *o, const dc_outer_item *x, float *grad)
 {
+    const dc_places *p = o->cfg.places;
     for (int k = 0; k < x->n_pairs; k++) {
         const float *D = x->pair[k].D + p->pad * x->d;
-        dc_gemm(DC_T, DC_N, x->a, x->d, p->n, 1, x->pair[k].A + p->pad * x->a, x->a, D, x->d, dc_pair_beta(k), grad,
-                x->d);
+        if (dc_item_is_sparse(x))
+            dc_csc_times(&o->columns, 0, x->a, x->pair[k].D, x->d, x->d, k > 0, grad, x->d);
+        else
+            dc_gemm(DC_T, DC_N, x->a, x->d, p->n, 1, x->pair[k].A + p->pad * x->a, x->a, D, x->d, dc_pair_beta(k), grad,
+                    x->d);
         if (x->pair[k].bias) dc_column_sums(D, p->n, x->d, dc_bias_adds(x, k), grad + dc_item_product(x));
     }
 }
 
-static void compute_products(const dc_outer *o)
+static void compute_products(dc_outer *o)
 {
-    for (int i = 0; i < o->cfg.n_items; i++) compute_item(o->cfg.places, &o->item[i], o->cfg.grad + o->item[i].at);
+    if (o->csr) dc_csc_set(&o->columns, o->csr);
+    for (int i = 0; i < o->cfg.n_items; i++) compute_item(o, &o->item[i], o->cfg.grad + o->item[i].at);
 }
 
 void dc_outer_allreduce_sync(dc_comm *comm, dc_outer *o)

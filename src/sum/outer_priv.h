@@ -37,6 +37,12 @@ static inline bool dc_bias_adds(const dc_outer_item *item, int k)
     return false;
 }
 
+/* Whether A of an item is sparse. */
+static inline bool dc_item_is_sparse(const dc_outer_item *item)
+{
+    return item->pair[0].csr != NULL;
+}
+
 static inline int64_t dc_item_panels(const dc_outer_item *item)
 {
     return (item->a + DC_PANEL_ROWS - 1) / DC_PANEL_ROWS;
@@ -96,6 +102,8 @@ struct dc_outer {
     const dc_outer_row *row;
     void *way; /* the way's own data, made by create and freed by release */
     dc_owners owners;
+    const dc_csr *csr; /* A of the sparse items; NULL: there are none */
+    dc_csc columns;    /* its rows of a step by column: this rank's, or all with "gather" */
     double product_s;
     dc_outer *patches; /* sums the items with windows, if the others are summed in another way; NULL: none */
     struct {

@@ -5,7 +5,8 @@
  * that the partial sums of a tile stay in the cache. Each rank owns a slice of the gradient: it receives this slice of
  * the roots of all ranks, and finishes the tree for this slice. A batch of B rows has at most ceil(B/V) rows in a
  * shard; a shard with fewer is padded with zeros in D, so that all products have the same shape. A product of patches
- * (outer_tree_kern.c) uses only the rows that the shard has in the step, so it needs no padding. */
+ * (outer_tree_kern.c) uses only the rows that the shard has in the step, so it needs no padding; neither does a product
+ * with a sparse A. */
 #include "outer_tree.h"
 
 #include <string.h>
@@ -193,6 +194,7 @@ void dc_outer_tree_sync(dc_comm *comm, dc_outer *o)
 {
     const dc_outer_tree *t = o->way;
     const double start = dc_clock_now_s();
+    if (o->csr) dc_csc_set(&o->columns, o->csr);
     dc_outer_tree_partials(o, t->root + t->root_of[o->owners.rank], own_roots(o));
     o->product_s = dc_clock_now_s() - start;
     if (!alone(o)) exchange(comm, o);

@@ -8,6 +8,7 @@
  * Short vectors: every rank gets all roots and adds up the top of the tree. Long vectors: slice j of all roots goes to
  * rank j, which adds up its slice, and the slices are gathered; this sends as much as a ring allreduce. Both ways do
  * the same additions. Communication and computation do not overlap. */
+#include <math.h>
 #include <omp.h>
 #include <string.h>
 
@@ -17,6 +18,11 @@
 #include "dcmpi/comm.h"
 
 enum { GATHER_LIMIT_BYTES = 1 << 16, LINE_DOUBLES = DC_MEM_ALIGN / sizeof(double) };
+
+static const dc_tree_rule *rule_of(const dc_sum *sum)
+{
+    return sum->rule.join ? &sum->rule : NULL;
+}
 
 /* Slice j of m values is [slice_begin(j), slice_begin(j+1)). */
 static size_t slice_begin(const dc_sum *sum, int j)
@@ -68,8 +74,8 @@ static dc_status take_trees(dc_sum *sum)
     const size_t vectors = (size_t)in_shard + (size_t)over_shards;
     dc_status st = DC_OK;
     DC_TRY(dc_mem_alloc_raw(&sum->slab, vectors, dc_mul_size(sum->m, sizeof *sum->slab), "sums over rows"));
-    dc_tree_init(&sum->blocks, sum->slab, in_shard, sum->m);
-    dc_tree_init(&sum->shards, sum->slab + (size_t)in_shard * sum->m, over_shards, sum->m);
+    dc_tree_init(&sum->blocks, sum->slab, in_shard, sum->m, rule_of(sum));
+    dc_tree_init(&sum->shards, sum->slab + (size_t)in_shard * sum->m, over_shards, sum->m, rule_of(sum));
 out:
     return st;
 }
@@ -79,7 +85,7 @@ static dc_status take_buffers(dc_sum *sum, size_t gather_limit_bytes)
     const size_t P = (size_t)sum->part->P, own = sum->roots[sum->part->rank], all = total_roots(sum);
     dc_status st = DC_OK;
     if (P == 1) return DC_OK;
-    sum->gathers = dc_mul_size(all, dc_mul_size(sum->m, sizeof(double))) <= gather_limit_bytes;
+    sum->gathers = rule_of(sum) || dc_mul_size(all, dc_mul_size(sum->m, sizeof(double))) <= gather_limit_bytes;
     const size_t length = sum->gathers ? sum->m : slice_length(sum, sum->part->rank);
     DC_TRY(dc_mem_alloc_raw(&sum->received, all, dc_mul_size(length, sizeof(double)), "sums of other ranks"));
     if (!sum->gathers)
@@ -88,7 +94,8 @@ out:
     return st;
 }
 
-dc_status dc_sum_create_limit(dc_sum **out, const dc_part *part, size_t m, size_t gather_limit_bytes)
+dc_status dc_sum_create_limit(dc_sum **out, const dc_part *part, size_t m, size_t gather_limit_bytes,
+                              const dc_tree_rule *rule)
 {
     const size_t P = (size_t)part->P;
     dc_sum *sum = NULL;
@@ -97,6 +104,7 @@ dc_status dc_sum_create_limit(dc_sum **out, const dc_part *part, size_t m, size_
     DC_TRY(dc_mem_alloc(&sum, 1, sizeof *sum, "sum over rows"));
     sum->part = part;
     sum->m = m;
+    if (rule) sum->rule = *rule;
     sum->threads = omp_get_max_threads();
     sum->leaf_stride = (m + LINE_DOUBLES - 1) / LINE_DOUBLES * LINE_DOUBLES;
     DC_TRY(dc_mem_alloc_raw(&sum->leaves, (size_t)sum->threads, dc_mul_size(sum->leaf_stride, sizeof(double)),
@@ -117,16 +125,26 @@ out:
 
 dc_status dc_sum_create(dc_sum **out, const dc_part *part, size_t m)
 {
-    return dc_sum_create_limit(out, part, m, GATHER_LIMIT_BYTES);
+    return dc_sum_create_limit(out, part, m, GATHER_LIMIT_BYTES, NULL);
+}
+
+static double bytes_of(const dc_part *part, size_t m, double gather_limit_bytes)
+{
+    double vectors = omp_get_max_threads() + depth_in_shard(part) + depth_over_shards(part), all = 0;
+    for (int r = 0; part->P > 1 && r < part->P; r++) all += (double)count_roots(part, r);
+    const bool gathers = all * (double)m * sizeof(double) <= gather_limit_bytes;
+    if (part->P > 1) vectors += gathers ? all : all / part->P + (double)count_roots(part, part->rank);
+    return vectors * (double)m * sizeof(double);
 }
 
 double dc_sum_bytes(const dc_part *part, size_t m)
 {
-    double vectors = omp_get_max_threads() + depth_in_shard(part) + depth_over_shards(part), all = 0;
-    for (int r = 0; part->P > 1 && r < part->P; r++) all += (double)count_roots(part, r);
-    const bool gathers = all * (double)m * sizeof(double) <= GATHER_LIMIT_BYTES;
-    if (part->P > 1) vectors += gathers ? all : all / part->P + (double)count_roots(part, part->rank);
-    return vectors * (double)m * sizeof(double);
+    return bytes_of(part, m, GATHER_LIMIT_BYTES);
+}
+
+double dc_sum_ruled_bytes(const dc_part *part, size_t m)
+{
+    return bytes_of(part, m, INFINITY);
 }
 
 double dc_sum_sent_bytes(const dc_sum *sum)
@@ -156,7 +174,7 @@ void dc_sum_reset(dc_sum *sum)
     sum->shard = sum->part->shard_lo;
     sum->shard_blocks = 0;
     sum->pushed = 0;
-    dc_tree_init(&sum->shards, sum->shards.slab, sum->shards.capacity, sum->m);
+    dc_tree_init(&sum->shards, sum->shards.slab, sum->shards.capacity, sum->m, rule_of(sum));
     dc_tree_clear(&sum->blocks);
 }
 
@@ -179,7 +197,7 @@ void dc_sum_push(dc_sum *sum, int shard, const double *leaf)
 static void combine_roots(dc_sum *sum, const double *values, size_t length)
 {
     const dc_part *part = sum->part;
-    dc_tree_init(&sum->shards, sum->shards.slab, sum->shards.capacity, length);
+    dc_tree_init(&sum->shards, sum->shards.slab, sum->shards.capacity, length, rule_of(sum));
     for (int r = 0; r < part->P; r++) {
         const int end = dc_part_rank_shard(part, r + 1);
         for (int s = dc_part_rank_shard(part, r), size; s < end; s += size) {

@@ -9,6 +9,7 @@
 struct dc_sum {
     const dc_part *part;
     size_t m;
+    dc_tree_rule rule; /* join is NULL: addition */
     int threads;
     size_t leaf_stride; /* doubles between the leaves of two threads: whole cache lines */
     double *leaves;     /* [threads * leaf_stride] */
@@ -28,7 +29,11 @@ struct dc_sum {
     double *received;   /* roots of all ranks, whole or one slice */
 };
 
-/* dc_sum_create() with another limit, in bytes, up to which the roots of all ranks are gathered whole. */
-DC_CHECKED dc_status dc_sum_create_limit(dc_sum **out, const dc_part *part, size_t m, size_t gather_limit_bytes);
+/* dc_sum_create() with another limit, in bytes, up to which the roots of all ranks are gathered whole; with a rule,
+ * that always is so. */
+DC_CHECKED dc_status dc_sum_create_limit(dc_sum **out, const dc_part *part, size_t m, size_t gather_limit_bytes,
+                                         const dc_tree_rule *rule);
+/* Memory that it would allocate with a rule. */
+double dc_sum_ruled_bytes(const dc_part *part, size_t m);
 
 #endif

@@ -4,9 +4,10 @@
 
 #include <string.h>
 
-void dc_tree_init(dc_tree *tree, double *slab, int capacity, size_t m)
+void dc_tree_init(dc_tree *tree, double *slab, int capacity, size_t m, const dc_tree_rule *rule)
 {
     DC_ASSERT(capacity <= DC_TREE_DEPTH_MAX);
+    tree->rule = rule;
     tree->slab = slab;
     tree->capacity = capacity;
     tree->m = m;
@@ -23,12 +24,16 @@ static double *vector(const dc_tree *tree, int i)
     return tree->slab + (size_t)i * tree->m;
 }
 
-/* Adds right to left and returns left; if one of them has no rows, only returns the other. */
-static const double *plus(double *left, bool left_empty, const double *right, size_t m)
+/* Adds `right` to the i-th vector and returns that; if one of them has no rows, only returns the other. */
+static const double *plus(const dc_tree *tree, int i, const double *right)
 {
-    if (left_empty) return right;
+    double *left = vector(tree, i);
+    if (tree->node[i].empty) return right;
     if (right == NULL) return left;
-    for (size_t i = 0; i < m; i++) left[i] += right[i];
+    if (tree->rule)
+        tree->rule->join(tree->rule->ctx, left, right);
+    else
+        for (size_t j = 0; j < tree->m; j++) left[j] += right[j];
     return left;
 }
 
@@ -41,7 +46,7 @@ void dc_tree_append(dc_tree *tree, int64_t first, int64_t size, const double *v)
 {
     while (tree->depth > 0 && is_other_half(&tree->node[tree->depth - 1], first, size)) {
         const int i = --tree->depth;
-        v = plus(vector(tree, i), tree->node[i].empty, v, tree->m);
+        v = plus(tree, i, v);
         first -= size;
         size *= 2;
     }
@@ -56,7 +61,7 @@ const double *dc_tree_fold(dc_tree *tree)
     const double *sum = NULL;
     while (tree->depth > 0) {
         const int i = --tree->depth;
-        sum = plus(vector(tree, i), tree->node[i].empty, sum, tree->m);
+        sum = plus(tree, i, sum);
     }
     return sum;
 }
@@ -75,7 +80,7 @@ int dc_tree_depth(int64_t lo, int64_t hi)
 {
     dc_tree probe;
     int deepest = 0;
-    dc_tree_init(&probe, NULL, DC_TREE_DEPTH_MAX, 0);
+    dc_tree_init(&probe, NULL, DC_TREE_DEPTH_MAX, 0, NULL);
     for (int64_t leaf = lo; leaf < hi; leaf++) {
         dc_tree_append(&probe, leaf, 1, NULL);
         deepest = DC_MAX(deepest, probe.depth);

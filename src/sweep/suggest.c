@@ -23,6 +23,9 @@ static const char *const names[DC_SWEEP_COLUMNS] = {
     [DC_SWEEP_ACC] = "acc",
     [DC_SWEEP_NMI] = "nmi",
     [DC_SWEEP_ARI] = "ari",
+    [DC_SWEEP_PURITY] = "purity",
+    [DC_SWEEP_F_MEASURE] = "f_measure",
+    [DC_SWEEP_F_PAIRS] = "f_pairs",
 };
 
 const char *dc_sweep_column_name(dc_sweep_column c)
@@ -117,14 +120,14 @@ void dc_sweep_print(const dc_sweep *s)
 {
     const bool scored = s->value[0][DC_SWEEP_NMI] > DC_SWEEP_UNKNOWN;
     dc_log_plain("\n%8s %14s %10s %9s %9s %14s %12s %6s%s", "clusters", "inertia", "silhouette", "stability",
-                 "deviation", "BIC", "C.-Harabasz", "empty", scored ? "    ACC    NMI    ARI" : "");
+                 "deviation", "BIC", "C.-Harabasz", "empty", scored ? "    ACC    NMI    ARI purity      F" : "");
     for (int t = 0; t < s->n; t++) {
         const double *v = s->value[t];
-        char scores[64] = "";
-        if (scored && v[DC_SWEEP_ACC] > DC_SWEEP_UNKNOWN)
-            snprintf(scores, sizeof scores, " %6.3f %6.3f %6.3f", v[DC_SWEEP_ACC], v[DC_SWEEP_NMI], v[DC_SWEEP_ARI]);
-        else if (scored && v[DC_SWEEP_NMI] > DC_SWEEP_UNKNOWN)
-            snprintf(scores, sizeof scores, " %6s %6.3f %6.3f", "-", v[DC_SWEEP_NMI], v[DC_SWEEP_ARI]);
+        char acc[32] = "-", scores[160] = "";
+        if (v[DC_SWEEP_ACC] > DC_SWEEP_UNKNOWN) snprintf(acc, sizeof acc, "%.3f", v[DC_SWEEP_ACC]);
+        if (scored && v[DC_SWEEP_NMI] > DC_SWEEP_UNKNOWN)
+            snprintf(scores, sizeof scores, " %6s %6.3f %6.3f %6.3f %6.3f", acc, v[DC_SWEEP_NMI], v[DC_SWEEP_ARI],
+                     v[DC_SWEEP_PURITY], v[DC_SWEEP_F_MEASURE]);
         dc_log_plain("%8lld %14.8g %10.4f %9.3f %9.3f %14.8g %12.5g %6.0f%s%s", (long long)s->K[t], v[DC_SWEEP_INERTIA],
                      v[DC_SWEEP_SILHOUETTE], v[DC_SWEEP_STABILITY], v[DC_SWEEP_STABILITY_SD], v[DC_SWEEP_BIC],
                      v[DC_SWEEP_CALINSKI], v[DC_SWEEP_EMPTY], scores, s->K[t] == s->suggested ? "  <- suggested" : "");

@@ -509,7 +509,7 @@ dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, const dc_cl
     DC_TRY(make(comm, &l, &r.model, cfg, &history, &result, &continues));
     dc_rehearsal_measure(&r, &l.phase, &out->phase);
     DC_TRY_ALL(comm, dc_soft_count_bytes(env->part, env->K, &out->refresh_bytes));
-    DC_TRY(dc_kmeans_needs_of(comm, env->part, env->L, &env->kmeans, &out->kmeans));
+    DC_TRY(dc_kmeans_needs_of(comm, env->part, env->L, dc_method_rows(&l.env, NULL).csr, &env->kmeans, &out->kmeans));
     out->kmeans.bytes += sizeof(int32_t) * (double)dc_part_rows(env->part); /* labels that methods copy */
     out->refit_bytes = cfg->method->refit ? out->kmeans.bytes : 0;
     out->final_bytes = env->final ? out->kmeans.bytes + dc_final_bytes(env) : 0;

@@ -55,7 +55,9 @@ dc_status dc_embedder_alloc(dc_embedder **out, const dc_method *method, const dc
     e->tile_rows = tile_rows;
     DC_TRY(dc_mem_alloc(&e->tile, max_tiles, sizeof *e->tile, "tiles"));
     DC_TRY(record(&e->graph, method, env));
-    DC_TRY(dc_infer_create(&e->infer, e->graph, env->value, tile_rows));
+    DC_TRY(dc_infer_create(&e->infer, e->graph, env->value, tile_rows, env->input.csr,
+                           env->input.part ? env->input.part->N : 0));
+    e->csr = env->input.csr;
     e->D = env->slab->net.D;
     e->Z = dc_infer_find(e->infer, "embedding");
     e->q = dc_infer_find(e->infer, "q");

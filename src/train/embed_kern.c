@@ -20,13 +20,24 @@ static void take_labels(const dc_embedder *e, const dc_embed_tile *tile, int thr
     for (int64_t i = 0; i < tile->n; i++) label[tile->lo + i] = told ? (int32_t)told[i] : largest(q + i * e->K, e->K);
 }
 
+/* Gives the tile's rows to the next run; those missing are zero. */
+static void load(const dc_embedder *e, const dc_embed_tile *tile, int thread, const dc_dataset *data)
+{
+    if (dc_infer_is_sparse(e->infer)) {
+        const dc_csr rows = dc_csr_view(e->csr, tile->lo, tile->n);
+        dc_infer_rows(e->infer, thread, &rows);
+        return;
+    }
+    float *x = dc_infer_batch(e->infer, thread);
+    dc_dataset_rows(data, tile->lo, tile->n, x);
+    memset(x + tile->n * e->D, 0, (size_t)((e->tile_rows - tile->n) * e->D) * sizeof *x);
+}
+
 static void embed_tile(const dc_embedder *e, const dc_embed_tile *tile, int thread, const dc_dataset *data,
                        const dc_embedded *out)
 {
-    float *x = dc_infer_batch(e->infer, thread);
     const size_t L = (size_t)e->L, K = (size_t)e->K, lo = (size_t)tile->lo, n = (size_t)tile->n;
-    dc_dataset_rows(data, tile->lo, tile->n, x);
-    memset(x + tile->n * e->D, 0, (size_t)((e->tile_rows - tile->n) * e->D) * sizeof *x);
+    load(e, tile, thread, data);
     dc_infer_run(e->infer, thread);
     if (e->Z >= 0) memcpy(out->Z + lo * L, dc_infer_output(e->infer, thread, e->Z), n * L * sizeof *out->Z);
     memcpy(out->q + lo * K, dc_infer_output(e->infer, thread, e->q), n * K * sizeof *out->q);

@@ -25,6 +25,7 @@ struct dc_embedder {
     dc_embed_tile *tile; /* [n_tiles], owned */
     dc_graph *graph;     /* the method's inference, owned */
     dc_infer *infer;     /* owned */
+    const dc_csr *csr;   /* the rows, if the inference reads them sparse; borrowed */
     int Z, q, label;     /* indices of its outputs; Z or label -1: there is none */
 };
 

@@ -11,7 +11,13 @@ static dc_status create_works(dc_frozen *f)
     DC_TRY(dc_graph_create(&f->graph));
     dc_output(f->graph, "features", dc_layers(f->graph, f->net, 0, f->depth, false, dc_batch(f->graph, f->net->D)));
     DC_TRY(dc_graph_finish(f->graph));
-    DC_TRY(dc_infer_create(&f->infer, f->graph, f->value, DC_FROZEN_TILE_ROWS));
+    const dc_csr *csr = dc_dataset_csr(f->data);
+    DC_TRY(dc_infer_create(&f->infer, f->graph, f->value, DC_FROZEN_TILE_ROWS, csr, f->data->part.N));
+    if (!dc_infer_is_sparse(f->infer)) return DC_OK;
+    f->room = DC_FROZEN_TILE_ROWS * dc_csr_longest(csr);
+    const size_t values = dc_mul_size((size_t)dc_infer_threads(f->infer), (size_t)f->room);
+    DC_TRY(dc_mem_alloc(&f->col, values, sizeof *f->col, "sparse rows of a tile"));
+    DC_TRY(dc_mem_alloc(&f->val, values, sizeof *f->val, "sparse rows of a tile"));
 out:
     return st;
 }
@@ -21,6 +27,8 @@ static void release_works(dc_frozen *f)
     dc_infer_destroy(&f->infer);
     dc_graph_destroy(&f->graph);
     dc_mem_free(&f->order);
+    dc_mem_free(&f->col);
+    dc_mem_free(&f->val);
 }
 
 static dc_status create_cache(dc_frozen *f)

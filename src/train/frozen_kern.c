@@ -32,21 +32,45 @@ static int32_t sort_by_place(const dc_frozen *f, const int64_t *rows, int32_t n,
     return most;
 }
 
-static void forward_tile(const dc_frozen *f, const int64_t *rows, const int32_t first[TILE + 1], int32_t k, float *out)
+/* The row at place p of tile k, -1: none. */
+static int64_t row_at(const dc_frozen *f, const int64_t *rows, const int32_t first[TILE + 1], int32_t k, int p)
 {
-    const int64_t D = f->net->D, width = dc_frozen_width(f);
-    const int thread = omp_get_thread_num();
+    return first[p] + k < first[p + 1] ? rows[f->order[first[p] + k]] : -1;
+}
+
+static void load_sparse(const dc_frozen *f, const int64_t row[TILE], int thread, int64_t ptr[TILE + 1])
+{
+    const int64_t at = thread * f->room;
+    dc_csr_copy(dc_dataset_csr(f->data), row, TILE, ptr, f->col + at, f->val + at);
+    const dc_csr tile = {.n = TILE, .D = f->net->D, .ptr = ptr, .col = f->col + at, .val = f->val + at};
+    dc_infer_rows(f->infer, thread, &tile);
+}
+
+static void load_dense(const dc_frozen *f, const int64_t row[TILE], int thread)
+{
+    const int64_t D = f->net->D;
     float *x = dc_infer_batch(f->infer, thread);
     for (int p = 0; p < TILE; p++)
-        if (first[p] + k < first[p + 1])
-            dc_dataset_gather(f->data, &rows[f->order[first[p] + k]], 1, x + p * D);
+        if (row[p] >= 0)
+            dc_dataset_gather(f->data, &row[p], 1, x + p * D);
         else
-            memset(x + p * D, 0, (size_t)D * sizeof(float));
+            memset(x + p * D, 0, (size_t)D * sizeof *x);
+}
+
+static void forward_tile(const dc_frozen *f, const int64_t *rows, const int32_t first[TILE + 1], int32_t k, float *out)
+{
+    const int64_t width = dc_frozen_width(f);
+    const int thread = omp_get_thread_num();
+    int64_t row[TILE], ptr[TILE + 1];
+    for (int p = 0; p < TILE; p++) row[p] = row_at(f, rows, first, k, p);
+    if (dc_infer_is_sparse(f->infer))
+        load_sparse(f, row, thread, ptr);
+    else
+        load_dense(f, row, thread);
     dc_infer_run(f->infer, thread);
     const float *y = dc_infer_output(f->infer, thread, 0);
     for (int p = 0; p < TILE; p++)
-        if (first[p] + k < first[p + 1])
-            memcpy(out + f->order[first[p] + k] * width, y + p * width, (size_t)width * sizeof *out);
+        if (row[p] >= 0) memcpy(out + f->order[first[p] + k] * width, y + p * width, (size_t)width * sizeof *out);
 }
 
 void dc_frozen_forward(const dc_frozen *f, const int64_t *rows, int64_t n, float *out)

@@ -13,10 +13,13 @@ typedef struct {
     const dc_net *net;
     const float *value;
     int depth;       /* layers [0, depth) are frozen; 0: the data themselves */
-    dc_graph *graph; /* the frozen layers; like the next two owned, and NULL while not needed */
+    dc_graph *graph; /* the frozen layers; like the next five owned, and NULL while not needed */
     dc_infer *infer;
     int32_t *order; /* [DC_FROZEN_CHUNK_ROWS] scratch */
-    float *cache;   /* [n x width] outputs of all local rows, owned; NULL: computed when asked for */
+    int64_t room;   /* if the layers read sparse rows: values of a tile, at most */
+    int32_t *col;   /* [threads x room] scratch, like the next */
+    float *val;
+    float *cache; /* [n x width] outputs of all local rows, owned; NULL: computed when asked for */
 } dc_frozen;
 
 /* Outputs of the frozen layers (depth > 0) for n local row numbers: out[n x width]. A row has the same bits in every

@@ -30,14 +30,24 @@ typedef struct {
     dc_infer *infer;
 } below;
 
+static void load(const below *b, int64_t lo, int64_t n, int thread)
+{
+    if (dc_infer_is_sparse(b->infer)) {
+        const dc_csr rows = dc_csr_view(dc_dataset_csr(b->data), lo, n);
+        dc_infer_rows(b->infer, thread, &rows);
+        return;
+    }
+    float *x = dc_infer_batch(b->infer, thread);
+    dc_dataset_rows(b->data, lo, n, x);
+    memset(x + n * b->in, 0, (size_t)((TILE - n) * b->in) * sizeof *x);
+}
+
 static void read_below(const void *ctx, int64_t lo, int64_t n, float *out)
 {
     const below *b = ctx;
     const int thread = omp_get_thread_num();
-    float *x = dc_infer_batch(b->infer, thread);
     DC_ASSERT(n <= TILE);
-    dc_dataset_rows(b->data, lo, n, x);
-    memset(x + n * b->in, 0, (size_t)((TILE - n) * b->in) * sizeof *x);
+    load(b, lo, n, thread);
     dc_infer_run(b->infer, thread);
     memcpy(out, dc_infer_output(b->infer, thread, 0), (size_t)(n * b->width) * sizeof *out);
 }
@@ -50,7 +60,7 @@ static dc_status open_below(below *b, const dc_model *m, int l)
     DC_TRY(dc_graph_create(&b->graph));
     dc_output(b->graph, "features", dc_layers(b->graph, m->net, 0, l, false, dc_batch(b->graph, b->in)));
     DC_TRY(dc_graph_finish(b->graph));
-    DC_TRY(dc_infer_create(&b->infer, b->graph, m->params.value, TILE));
+    DC_TRY(dc_infer_create(&b->infer, b->graph, m->params.value, TILE, dc_dataset_csr(m->data), m->data->part.N));
 out:
     return st;
 }

@@ -41,7 +41,7 @@ static void gather_data(const void *from, const int64_t *rows, int64_t n, float 
 
 dc_row_source dc_model_rows(const dc_model *m)
 {
-    return (dc_row_source){.gather = gather_data, .from = m->data};
+    return (dc_row_source){.gather = gather_data, .from = m->data, .csr = dc_dataset_csr(m->data)};
 }
 
 dc_step_config dc_model_step(dc_model *m, const dc_graph *graph, const dc_row_source *source, int64_t batch,

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "counts_file.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/net_text.h"
@@ -200,25 +201,43 @@ static dc_status compare_components(dc_h5 *h5, const char *path, const dc_datase
     dc_status st = DC_OK;
     float *stored = NULL;
     const int64_t k = data->pca.k;
-    const float *const mine[] = {data->pca.direction, data->pca.factor};
-    const char *const name[] = {"/scaling/components", "/scaling/component_scale"};
-    const dc_slab_array array[] = {{.n_dims = 2, .dim = {k, data->D}}, {.n_dims = 1, .dim = {k}}};
-    const size_t n[] = {(size_t)(k * data->D), (size_t)k};
+    const float *const mine[] = {data->pca.direction, data->pca.factor, data->pca.offset};
+    const char *const name[] = {"/scaling/components", "/scaling/component_scale", "/scaling/component_offset"};
+    const dc_slab_array array[] = {
+        {.n_dims = 2, .dim = {k, data->D}}, {.n_dims = 1, .dim = {k}}, {.n_dims = 1, .dim = {k}}};
+    const size_t n[] = {(size_t)(k * data->D), (size_t)k, (size_t)k};
     if (dc_h5_exists(h5, name[0]) != (k > 0))
-        return DC_FAIL(DC_ERR_USAGE, "%s (model.weights) was trained with%s input.scale = pca; scale as that run did",
+        return DC_FAIL(DC_ERR_USAGE,
+                       "%s (model.weights) was trained with%s components (input.scale = pca, or input.reduce); set "
+                       "these keys as that run had them",
                        path, k > 0 ? "out" : "");
     if (k == 0) return DC_OK;
-    DC_TRY(dc_mem_alloc(&stored, n[0], sizeof *stored, "principal components"));
-    for (int i = 0; i < 2; i++) {
+    DC_TRY(dc_mem_alloc(&stored, n[0], sizeof *stored, "components"));
+    for (int i = 0; i < 3; i++) {
+        if (i == 2 && dc_h5_exists(h5, name[i]) != (mine[i] != NULL))
+            DC_TRY(DC_FAIL(DC_ERR_USAGE, "%s (model.weights) was trained with another input.reduce", path));
+        if (!mine[i]) break;
         DC_TRY(visit_array(h5, path, name[i], &array[i], stored));
         if (memcmp(stored, mine[i], n[i] * sizeof *stored) != 0)
             DC_TRY(DC_FAIL(DC_ERR_USAGE,
                            "%s (model.weights) was trained with other principal components (%s); use input.data and "
-                           "the keys of input.scale = pca of that run, or train anew",
+                           "the keys of input.scale = pca or input.reduce of that run, or train anew",
                            path, name[i]));
     }
 out:
     dc_mem_free(&stored);
+    return st;
+}
+
+static dc_status compare_norm(dc_h5 *h5, const char *path, const dc_dataset *data)
+{
+    dc_status st = DC_OK;
+    char name[32] = "none";
+    if (dc_h5_has_attr(h5, "/", "row_norm")) DC_TRY(dc_h5_get_attr_str(h5, "/", "row_norm", name, sizeof name));
+    if (strcmp(name, dc_row_norm_name(data->norm)) != 0)
+        st = DC_FAIL(DC_ERR_USAGE, "%s (model.weights) was trained with input.norm = %s; set it as that run had it",
+                     path, name);
+out:
     return st;
 }
 
@@ -247,6 +266,33 @@ static dc_status compare_clip(dc_h5 *h5, const char *path, const dc_dataset *dat
     }
 out:
     dc_mem_free(&stored);
+    return st;
+}
+
+/* Compares the transforms of counts, if there were any. */
+static dc_status compare_counts(dc_h5 *h5, const char *path, const dc_dataset *data)
+{
+    dc_status st = DC_OK;
+    dc_count_map there = {0};
+    const dc_count_map *here = &data->counts;
+    bool chosen;
+    DC_TRY(dc_counts_header(h5, path, data->D, &there, &chosen));
+    if (!there.used && !here->used) return DC_OK;
+    bool same = there.used == here->used && there.library_size == here->library_size && there.log1p == here->log1p &&
+                there.D == here->D && chosen == (here->column != NULL);
+    if (same && chosen) {
+        DC_TRY(dc_mem_alloc(&there.column, (size_t)there.kept, sizeof *there.column, "chosen columns"));
+        DC_TRY(dc_counts_columns(h5, path, &there));
+        same = memcmp(there.column, here->column, (size_t)here->kept * sizeof *here->column) == 0;
+    }
+    if (!same)
+        st = DC_FAIL(
+            DC_ERR_USAGE,
+            "%s (model.weights) was trained on counts that were transformed in another way; use the input.data, "
+            "library_size, log1p and variable_columns of that run, or train anew",
+            path);
+out:
+    dc_count_map_release(&there);
     return st;
 }
 
@@ -323,7 +369,9 @@ static dc_status check_all(dc_h5 *h5, const char *path, const dc_net *net, const
     DC_TRY(visit_slab(h5, path, &slab, NULL));
     DC_TRY(compare_depth(h5, path, net));
     DC_TRY(compare_activations(h5, path, net));
+    if (data) DC_TRY(compare_counts(h5, path, data));
     if (data) DC_TRY(compare_components(h5, path, data));
+    if (data) DC_TRY(compare_norm(h5, path, data));
     if (data) DC_TRY(compare_scaling(h5, path, data));
     if (data) DC_TRY(compare_clip(h5, path, data));
 out:

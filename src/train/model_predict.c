@@ -13,14 +13,17 @@ struct dc_predictor {
     const dc_trained *trained;
     dc_dataset view; /* rows of this piece */
     dc_method_env env;
-    dc_part part;
+    dc_part part, trained_part;
     dc_tile_cursor cursor;
     int64_t first, n; /* local rows of this piece: [first, first + n) */
     int64_t capacity;
     dc_embedder *embedder;     /* NULL without a method */
     float *q;                  /* [capacity x K], with a method */
     float *rows;               /* [256 x width] rows as they enter the network, without a method */
-    float *Z;                  /* [capacity x k] principal components of the rows, with pca */
+    dc_dtype stored;           /* type of the rows that are given */
+    float *counts;             /* [capacity x D] transformed rows, taken when dense rows come first; NULL: none yet */
+    float *Z;                  /* [capacity x k] components of the rows, if these enter the network */
+    float *factor;             /* [capacity] of the rows, if columns with a norm do */
     double *distance, *cosine; /* [capacity] wanted of each piece, or NULL */
     dc_timers timers;
 };
@@ -49,7 +52,16 @@ int64_t dc_predict_pieces(const dc_trained *t, const dc_part *part, int64_t capa
     return pieces;
 }
 
-dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_part *part, dc_dtype dtype,
+/* Sparse rows go through the kernels of the training run: it decided by its own rows whether these are sparse enough.
+ */
+static void take_sparse(dc_predictor *p, const dc_trained *t)
+{
+    p->trained_part = (dc_part){.N = t->sparse_rows};
+    p->view.csr = (dc_csr){.D = t->D, .total = t->sparse_values};
+    p->env.input = (dc_rows){.part = &p->trained_part, .d = t->D, .csr = &p->view.csr};
+}
+
+dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_part *part, dc_dtype dtype, bool sparse,
                               int64_t capacity, const char *source)
 {
     dc_status st = DC_OK;
@@ -60,17 +72,21 @@ dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_
     p->trained = t;
     p->part = *part;
     p->capacity = capacity;
+    p->stored = dtype;
     p->view = (dc_dataset){.D = t->D,
-                           .dtype = dtype,
+                           .dtype = t->counts.used ? DC_F32 : dtype,
                            .clip_lo = t->clip_lo,
                            .clip_hi = t->clip_hi,
                            .shift = t->shift,
                            .scale = t->scale,
-                           .pca = t->pca};
+                           .pca = t->pca,
+                           .norm = t->norm};
     snprintf(p->view.source, sizeof p->view.source, "%s", source);
     if (t->pca.k > 0)
         DC_TRY(dc_mem_alloc(&p->Z, dc_mul_size(rows, (size_t)t->pca.k), sizeof *p->Z, "components of the rows"));
     p->view.Z = p->Z;
+    if (t->norm != DC_ROW_NORM_NONE && !p->Z)
+        DC_TRY(dc_mem_alloc(&p->factor, rows, sizeof *p->factor, "norms of the rows"));
     p->env = (dc_method_env){.K = t->K,
                              .L = t->width,
                              .final = t->final,
@@ -78,6 +94,7 @@ dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_
                              .keys = t->keys,
                              .slab = &t->slab,
                              .value = t->value};
+    if (sparse && t->sparse_rows > 0) take_sparse(p, t);
     if (t->has_method) {
         DC_TRY(dc_embedder_alloc(&p->embedder, dc_method_find(t->method), &p->env, t->tile_rows, rows));
         DC_TRY(dc_mem_alloc(&p->q, dc_mul_size(rows, (size_t)t->K), sizeof *p->q, "soft assignment"));
@@ -98,6 +115,8 @@ void dc_predictor_destroy(dc_predictor **predictor)
     dc_mem_free(&p->q);
     dc_mem_free(&p->rows);
     dc_mem_free(&p->Z);
+    dc_mem_free(&p->factor);
+    dc_mem_free(&p->counts);
     dc_mem_free(predictor);
 }
 
@@ -170,18 +189,53 @@ static void rows_of_view(const void *ctx, int64_t lo, int64_t n, float *out)
 static dc_status measure(const dc_predictor *p, const float *Z, const int32_t *label)
 {
     const dc_trained *t = p->trained;
+    const dc_tensor *centers = dc_slab_find(&t->slab, "centers");
     const dc_part part = {.N = p->n, .row_hi = p->n};
     const dc_rows rows = {
         .part = &part, .d = t->width, .rows = rows_of_view, .ctx = &p->view, .X = t->slab.net.n_layers > 0 ? Z : NULL};
     if (!p->distance || p->n == 0) return DC_OK;
-    return dc_standing_of(&rows, t->value + dc_slab_find(&t->slab, "centers")->at, label, p->distance, p->cosine);
+    return dc_standing_of(&rows, t->value + centers->at, label, p->distance, p->cosine);
 }
 
-dc_status dc_predictor_run(dc_predictor *p, const void *X, float *Z, int32_t *label, float *confidence,
-                           dc_strange_rows *strange)
+/* What does not come out of a single column: components, norms. */
+static dc_status prepare_rows(dc_predictor *p)
 {
+    dc_dataset *view = &p->view;
+    if (p->Z) return dc_pca_project(view, p->part.row_lo + p->first, p->n, p->Z);
+    if (!p->factor) return DC_OK;
+    view->row_scale = NULL;
+    view->csr.row_scale = NULL;
+    const dc_status st = dc_dataset_norms(view, view->norm, p->n, p->factor);
+    view->row_scale = p->factor;
+    view->csr.row_scale = p->factor;
+    return st;
+}
+
+/* Makes the given rows the rows of the view; counts are transformed first. */
+static dc_status set_rows(dc_predictor *p, const void *X, const dc_csr *rows)
+{
+    dc_status st = DC_OK;
+    const dc_count_map *map = &p->trained->counts;
+    const dc_gidx first = p->part.row_lo + p->first;
+    dc_csr sparse = rows ? *rows : (dc_csr){0};
+    if (map->used && rows) DC_TRY(dc_count_map_csr(map, p->view.source, first, &sparse));
+    if (map->used && !rows) {
+        const size_t all = dc_mul_size((size_t)p->capacity, (size_t)map->kept);
+        if (!p->counts) DC_TRY(dc_mem_alloc(&p->counts, all, sizeof *p->counts, "transformed rows"));
+        DC_TRY(dc_count_map_rows(map, p->view.source, first, p->stored, X, p->n, p->counts));
+        X = p->counts;
+    }
     p->view.X = (void *)(uintptr_t)X;
-    dc_status st = p->Z ? dc_pca_project(&p->view, p->part.row_lo + p->first, p->n, p->Z) : DC_OK;
+    if (rows) dc_dataset_set_csr(&p->view, &sparse);
+out:
+    return st;
+}
+
+dc_status dc_predictor_run(dc_predictor *p, const void *X, const dc_csr *rows, float *Z, int32_t *label,
+                           float *confidence, dc_strange_rows *strange)
+{
+    dc_status st = set_rows(p, X, rows);
+    if (st == DC_OK) st = prepare_rows(p);
     if (st == DC_OK) st = look_at_rows(p, strange);
     if (st != DC_OK) return st;
     if (!p->trained->has_method) {

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "counts_file.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/net_text.h"
@@ -79,6 +80,32 @@ out:
     return st;
 }
 
+static dc_status read_norm(dc_h5 *h5, const char *path, dc_trained *t)
+{
+    static const dc_row_norm all[] = {DC_ROW_NORM_L2, DC_ROW_NORM_L1, DC_ROW_NORM_MAX};
+    char name[32];
+    if (!dc_h5_has_attr(h5, "/", "row_norm")) return DC_OK;
+    const dc_status st = dc_h5_get_attr_str(h5, "/", "row_norm", name, sizeof name);
+    for (size_t i = 0; st == DC_OK && i < DC_COUNT_OF(all); i++)
+        if (strcmp(name, dc_row_norm_name(all[i])) == 0) t->norm = all[i];
+    if (st != DC_OK || t->norm != DC_ROW_NORM_NONE) return st;
+    return DC_FAIL(DC_ERR_FORMAT, "%s: attribute row_norm is unknown", path);
+}
+
+static dc_status read_sparse(dc_h5 *h5, const char *path, dc_trained *t)
+{
+    dc_status st = DC_OK;
+    dc_h5_info info;
+    DC_TRY(dc_h5_get_attr_i64(h5, "/", "sparse_values", &t->sparse_values, 1, NULL));
+    DC_TRY(dc_h5_dataset_info(h5, "/labels", &info));
+    t->sparse_rows = info.n_dims == 1 ? info.dims[0] : 0;
+    if (t->sparse_values < 0 || t->sparse_rows < 1)
+        st = DC_FAIL(DC_ERR_FORMAT, "%s: attribute sparse_values is %lld, for %lld rows", path,
+                     (long long)t->sparse_values, (long long)t->sparse_rows);
+out:
+    return st;
+}
+
 static dc_status read_attributes(dc_h5 *h5, const char *path, dc_trained *t)
 {
     dc_status st = DC_OK;
@@ -89,6 +116,8 @@ static dc_status read_attributes(dc_h5 *h5, const char *path, dc_trained *t)
     t->shards = dc_int(shards);
     t->range[0] = -INFINITY, t->range[1] = INFINITY; /* version 0.1.0 did not store it */
     if (dc_h5_has_attr(h5, "/", "scaled_range")) DC_TRY(dc_h5_get_attr_f64(h5, "/", "scaled_range", t->range, 2, NULL));
+    DC_TRY(read_norm(h5, path, t));
+    if (dc_h5_has_attr(h5, "/", "sparse_values")) DC_TRY(read_sparse(h5, path, t));
     t->tile_rows = DC_EMBED_TILE_MAX;
     if (t->has_method) DC_TRY(read_how_embedded(h5, path, t));
 out:
@@ -104,6 +133,7 @@ static dc_status read_components(dc_h5 *h5, const char *path, dc_trained *t)
         return DC_FAIL(DC_ERR_FORMAT, "%s: '/scaling/components' is %lld x %lld, the data have %lld columns", path,
                        (long long)dims[0], (long long)dims[1], (long long)t->D);
     t->pca.k = dims[0];
+    t->has_offset = dc_h5_exists(h5, "/scaling/component_offset");
     return DC_OK;
 }
 
@@ -118,6 +148,7 @@ static dc_status read_header(dc_h5 *h5, const char *path, dc_trained *t)
     DC_TRY(float_dims(h5, path, "/scaling/shift", 1, &t->D));
     t->has_method = dc_h5_has_attr(h5, "/", "method");
     t->has_clip = dc_h5_exists(h5, "/scaling/clip_lo");
+    DC_TRY(dc_counts_header(h5, path, t->D, &t->counts, &t->chooses_columns));
     if (dc_h5_exists(h5, "/scaling/components")) DC_TRY(read_components(h5, path, t));
     DC_TRY(read_attributes(h5, path, t));
 out:
@@ -179,6 +210,7 @@ static dc_status read_directions(dc_h5 *h5, const char *path, dc_trained *t)
     for (int64_t i = 0; i < t->pca.k * t->D; i++)
         if (!isfinite(t->pca.direction[i])) return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' contains NaN or Inf", path, name);
     DC_TRY(read_column(h5, path, "/scaling/component_scale", t->pca.k, t->pca.factor));
+    if (t->has_offset) DC_TRY(read_column(h5, path, "/scaling/component_offset", t->pca.k, t->pca.offset));
 out:
     return st;
 }
@@ -189,6 +221,7 @@ static dc_status read_arrays(dc_h5 *h5, const char *path, dc_trained *t)
     DC_TRY(dc_model_read(h5, path, &t->slab, t->value));
     DC_TRY(read_column(h5, path, "/scaling/shift", t->D, t->shift));
     DC_TRY(read_column(h5, path, "/scaling/scale", t->D, t->scale));
+    if (t->chooses_columns) DC_TRY(dc_counts_columns(h5, path, &t->counts));
     if (t->pca.k > 0) DC_TRY(read_directions(h5, path, t));
     if (t->has_clip) DC_TRY(read_bounds(h5, path, "/scaling/clip_lo", t->D, t->clip_lo));
     if (t->has_clip) DC_TRY(read_bounds(h5, path, "/scaling/clip_hi", t->D, t->clip_hi));
@@ -202,10 +235,13 @@ static dc_status take_memory(dc_trained *t)
     DC_TRY(dc_mem_alloc(&t->value, t->slab.n, sizeof *t->value, "network parameters and cluster centres"));
     DC_TRY(dc_mem_alloc(&t->shift, (size_t)t->D, sizeof *t->shift, "scaling"));
     DC_TRY(dc_mem_alloc(&t->scale, (size_t)t->D, sizeof *t->scale, "scaling"));
+    if (t->chooses_columns)
+        DC_TRY(dc_mem_alloc(&t->counts.column, (size_t)t->D, sizeof *t->counts.column, "chosen columns"));
     if (t->pca.k > 0) {
         const size_t k = (size_t)t->pca.k;
         DC_TRY(dc_mem_alloc(&t->pca.direction, dc_mul_size(k, (size_t)t->D), sizeof *t->pca.direction, "components"));
         DC_TRY(dc_mem_alloc(&t->pca.factor, k, sizeof *t->pca.factor, "components"));
+        if (t->has_offset) DC_TRY(dc_mem_alloc(&t->pca.offset, k, sizeof *t->pca.offset, "components"));
     }
     if (!t->has_clip) goto out;
     DC_TRY(dc_mem_alloc(&t->clip_lo, (size_t)t->D, sizeof *t->clip_lo, "bounds of input.clip"));
@@ -236,10 +272,12 @@ dc_status dc_trained_spread(dc_comm *comm, dc_trained *t)
     dc_comm_bcast(comm, t->value, t->slab.n * sizeof *t->value, 0);
     dc_comm_bcast(comm, t->shift, D * sizeof *t->shift, 0);
     dc_comm_bcast(comm, t->scale, D * sizeof *t->scale, 0);
+    if (t->chooses_columns) dc_comm_bcast(comm, t->counts.column, D * sizeof *t->counts.column, 0);
     if (t->pca.k > 0) {
         const size_t k = (size_t)t->pca.k;
         dc_comm_bcast(comm, t->pca.direction, k * D * sizeof *t->pca.direction, 0);
         dc_comm_bcast(comm, t->pca.factor, k * sizeof *t->pca.factor, 0);
+        if (t->has_offset) dc_comm_bcast(comm, t->pca.offset, k * sizeof *t->pca.offset, 0);
         DC_TRY_ALL(comm, dc_pca_prepare(&t->pca, t->D));
     }
     if (!t->has_clip) goto out;
@@ -254,6 +292,7 @@ void dc_trained_release(dc_trained *t)
     dc_mem_free(&t->value);
     dc_mem_free(&t->shift);
     dc_mem_free(&t->scale);
+    dc_count_map_release(&t->counts);
     dc_pca_release(&t->pca);
     dc_mem_free(&t->clip_lo);
     dc_mem_free(&t->clip_hi);

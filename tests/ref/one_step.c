@@ -39,9 +39,10 @@ dc_status one_step_create(dc_comm *comm, one_step *s, dc_params *params, const o
     s->params = params;
     DC_TRY(dc_part_init(&s->part, rows->N, rows->V, dc_comm_size(comm), dc_comm_rank(comm)));
     DC_TRY(dc_graph_finish(s->graph));
+    if (rows->csr) s->own = dc_csr_view(rows->csr, s->part.row_lo, dc_part_rows(&s->part));
     const dc_step_config cfg = {.graph = s->graph,
                                 .part = &s->part,
-                                .source = {.gather = gather, .from = s},
+                                .source = {.gather = gather, .from = s, .csr = rows->csr ? &s->own : NULL},
                                 .params = params,
                                 .seed = rows->seed,
                                 .B = rows->B,

@@ -13,6 +13,7 @@ typedef struct {
     int64_t B;        /* rows of a batch */
     dc_outer_way way;
     uint64_t seed;
+    const dc_csr *csr; /* the same rows if they are given as sparse ones, too; borrowed */
 } one_step_rows;
 
 typedef struct {
@@ -21,6 +22,7 @@ typedef struct {
     dc_params *params;
     dc_part part;
     one_step_rows rows;
+    dc_csr own; /* this rank's rows of rows.csr */
     dc_timers timers;
 } one_step;
 

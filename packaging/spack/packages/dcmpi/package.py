@@ -46,6 +46,8 @@ class Dcmpi(MakefilePackage):
     depends_on("openblas threads=openmp")
     depends_on("netlib-scalapack")
     depends_on("libyaml")
+    depends_on("jansson")
+    depends_on("libunistring")
     depends_on("zlib-api")
     depends_on("xz")
     depends_on("zstd")

@@ -1,0 +1,175 @@
+/* Sparse data files: whatever the number of ranks and pieces, the bytes of the file are the same; arrays, names, labels
+ * and checksums are those of the layout; nothing is left of a file that was given up. Seed: none, values follow from
+ * places. ranks: 1 2 ranks_long: 1 2 3 5 */
+#include <stdlib.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "dcmpi/h5_sparse.h"
+#include "ranks_folder.h"
+
+enum { N = 1000, D = 30, ID_BYTES = 6 };
+
+static int64_t ptr[N + 1];
+static int32_t col[N * D], label[N];
+static float val[N * D];
+static char ids[N * ID_BYTES];
+
+/* Row i has i mod 7 values; rows without any are among them. */
+static void make_rows(void)
+{
+    for (int64_t i = 0; i < N; i++) {
+        int64_t e = ptr[i];
+        for (int32_t k = 0; k < i % 7; k++) col[e] = (int32_t)(i % 3) + 4 * k, val[e++] = (float)(i * D) + (float)k / 8;
+        ptr[i + 1] = e;
+        label[i] = (int32_t)(i % 4) - 1;
+        char text[32];
+        snprintf(text, sizeof text, "r%lld", (long long)i);
+        memcpy(ids + i * ID_BYTES, text, strlen(text));
+    }
+}
+
+static dc_status fill(void *ctx, dc_h5 *h5)
+{
+    return dc_h5_put_attr_str(h5, "/", "source", ctx);
+}
+
+static dc_status finish(void *ctx, dc_h5 *h5)
+{
+    return dc_h5_put_attr_f64(h5, "/", "mean", ctx, 1);
+}
+
+static dc_status refuse(void *ctx, dc_h5 *h5)
+{
+    (void)ctx;
+    (void)h5;
+    return DC_FAIL(DC_ERR_IO, "refused");
+}
+
+static const double idf[D] = {1, 2, 3};
+static char features[16 * D];
+
+static dc_h5_sparse_spec spec_of(bool named)
+{
+    static const dc_h5_var_column var[] = {{"idf", DC_H5_F64, idf}};
+    dc_h5_sparse_spec spec = {.N = N, .D = D, .nnz = ptr[N], .dtype = DC_F32};
+    if (!named) return spec;
+    spec.id_bytes = ID_BYTES;
+    spec.has_labels = true;
+    spec.classes = "aa\nb\nccc";
+    spec.features = features;
+    spec.var = var;
+    spec.n_var = 1;
+    return spec;
+}
+
+/* Writes the file with this rank's rows in pieces of at most `step` rows. */
+static dc_status write_file(const char *name, bool named, int64_t step)
+{
+    dc_status st = DC_OK;
+    dc_h5_sparse_stream *s = NULL;
+    const dc_h5_sparse_spec spec = spec_of(named);
+    const int64_t P = dc_comm_size(comm), r = dc_comm_rank(comm), lo = N * r / P, hi = N * (r + 1) / P;
+    double mean = 0.25;
+    DC_TRY(dc_h5_sparse_stream_create(comm, &s, path_of(name), &spec, lo, ptr[lo], fill, (void *)(uintptr_t) "test"));
+    for (int64_t at = 0; at < N; at += step) { /* as many calls on all ranks */
+        const int64_t row = DC_MIN(lo + at, hi), n = DC_MIN(step, hi - row);
+        DC_TRY(dc_h5_sparse_stream_append(comm, s, n, ptr + row, col + ptr[row], val + ptr[row],
+                                          named ? label + row : NULL, named ? ids + row * ID_BYTES : NULL));
+    }
+    st = dc_h5_sparse_stream_commit(comm, &s, finish, &mean);
+out:
+    dc_h5_sparse_stream_abort(comm, &s);
+    return st;
+}
+
+static uint64_t hash_of(const char *name)
+{
+    unsigned char *data = NULL;
+    size_t bytes = 0;
+    CHECK_OK(dc_file_read(path_of(name), 1 << 24, &data, &bytes));
+    const uint64_t hash = XXH3_64bits(data, bytes);
+    dc_mem_free(&data);
+    return hash;
+}
+
+/* The checksum by its definition, row by row. */
+static uint64_t naive_hash(void)
+{
+    uint64_t sum = 0;
+    for (int64_t i = 0; i < N; i++) {
+        char row[8 * D];
+        const size_t n = (size_t)(ptr[i + 1] - ptr[i]);
+        memcpy(row, col + ptr[i], 4 * n);
+        memcpy(row + 4 * n, val + ptr[i], 4 * n);
+        sum += XXH3_64bits_withSeed(row, 8 * n, (uint64_t)i);
+    }
+    return sum;
+}
+
+static void check_content(void)
+{
+    dc_h5 *h5 = NULL;
+    int64_t ends[N + 1], shape[2];
+    static int32_t indices[N * D];
+    static float data[N * D];
+    double mean = 0, column[D];
+    uint64_t stored = 0, found = 1;
+    char text[64] = "", *names = NULL;
+    CHECK_OK(dc_h5_open(&h5, path_of("named.h5"), DC_H5_READ));
+    CHECK_OK(dc_h5_get_attr_i64(h5, "/X", "shape", shape, 2, NULL));
+    CHECK(shape[0] == N && shape[1] == D);
+    CHECK_OK(dc_h5_read_rows(h5, "/X/indptr", DC_H5_I64, 0, N + 1, ends));
+    CHECK(memcmp(ends, ptr, sizeof ends) == 0);
+    CHECK_OK(dc_h5_read_rows(h5, "/X/indices", DC_H5_I32, 0, ptr[N], indices));
+    CHECK(memcmp(indices, col, (size_t)ptr[N] * sizeof *col) == 0);
+    CHECK_OK(dc_h5_read_rows(h5, "/X/data", DC_H5_F32, 0, ptr[N], data));
+    CHECK(memcmp(data, val, (size_t)ptr[N] * sizeof *val) == 0);
+    CHECK_OK(dc_h5_get_attr_hash(h5, "/X", "xxh3", &stored));
+    CHECK(stored == naive_hash());
+    CHECK_OK(dc_h5_hash_sparse_range(h5, "/X", 0, N, &found));
+    CHECK(stored == found);
+    CHECK(stored == dc_h5_hash_sparse(sizeof *val, 0, N, ptr, col, val));
+    CHECK_OK(dc_h5_check_hash(h5, "/obs/_index"));
+    CHECK_OK(dc_h5_check_hash(h5, "/obs/label/codes"));
+    CHECK_OK(dc_h5_check_hash(h5, "/var/_index"));
+    CHECK_OK(dc_h5_get_attr_f64(h5, "/", "mean", &mean, 1, NULL));
+    CHECK_NEAR(mean, 0.25, 0);
+    CHECK_OK(dc_h5_get_attr_str(h5, "/", "source", text, sizeof text));
+    CHECK_TEXT(text, "test");
+    CHECK_OK(dc_h5_read_rows(h5, "/var/idf", DC_H5_F64, 0, D, column));
+    CHECK_ARRAY_NEAR(column, idf, D, 0);
+    CHECK_OK(dc_h5_join_text(h5, "/obs/label/categories", 3, &names));
+    CHECK_TEXT(names, "aa\nb\nccc");
+    dc_mem_free(&names);
+    CHECK_OK(dc_h5_close(&h5));
+    CHECK_OK(dc_h5_open(&h5, path_of("plain.h5"), DC_H5_READ));
+    CHECK(!dc_h5_has_attr(h5, "/", "id_dataset") && !dc_h5_has_attr(h5, "/", "label_dataset"));
+    CHECK_OK(dc_h5_join_text(h5, "/obs/_index", 12, &names));
+    CHECK_TEXT(names, "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11");
+    dc_mem_free(&names);
+    CHECK_OK(dc_h5_close(&h5));
+}
+
+int main(void)
+{
+    if (!folder_open()) return 1;
+    make_rows();
+    for (int c = 0; c < D; c++) snprintf(features + strlen(features), 16, "%sgene%d", c ? "\n" : "", c);
+    CHECK_OK(write_file("named.h5", true, 100));
+    CHECK_OK(write_file("named2.h5", true, N));
+    CHECK_OK(write_file("plain.h5", false, 300));
+    if (on_rank0()) {
+        check_content();
+        CHECK(hash_of("named.h5") == hash_of("named2.h5"));
+    }
+    dc_h5_sparse_stream *s = NULL;
+    const dc_h5_sparse_spec spec = spec_of(true);
+    CHECK_STATUS(dc_h5_sparse_stream_create(comm, &s, path_of("none.h5"), &spec, 0, 0, refuse, NULL), DC_ERR_IO);
+    dc_error_clear();
+    CHECK(!s && access(path_of("none.h5.part"), F_OK) != 0);
+    CHECK_OK(dc_h5_sparse_stream_create(comm, &s, path_of("none.h5"), &spec, 0, 0, NULL, NULL));
+    dc_h5_sparse_stream_abort(comm, &s);
+    CHECK(access(path_of("none.h5.part"), F_OK) != 0 && access(path_of("none.h5"), F_OK) != 0);
+    return folder_close();
+}
