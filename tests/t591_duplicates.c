@@ -1,13 +1,13 @@
-/* Near-duplicates against a comparison of all rows in double: pairs right at the bound, which products in float cannot
- * tell; copies, rows of zeros, one cluster of all rows, many small and empty ones, chains, neighbouring clusters,
- * several blocks of wide rows; groups and who is kept in each; a list of pairs that is too long. Fixed seed 591. ranks:
- * 1 3  ranks_long: 2 5 threads: 1 2 */
+/* Near-duplicates against a comparison of all rows in double: pairs at the bound, which products in float cannot tell;
+ * copies, zeros, one cluster of all rows, many small and empty ones, chains, neighbouring clusters, blocks of wide
+ * rows; groups and who is kept in each; a list of pairs that is too long.
+ *
+ * Fixed seed 591. ranks: 1 3  ranks_long: 2 5 threads: 1 2 */
 #include <stdlib.h>
 
 #include "check.h"
 #include "dcmpi/duplicates.h"
 #include "dcmpi/rng.h"
-#include "dcmpi/wish.h"
 
 enum { SHARDS = 8, SEED = 591, N_MAX = 720, WIDTH = 2, K_MAX = 300 };
 
