@@ -110,8 +110,9 @@ DC_CHECKED dc_status dc_convert(const dc_convert_config *cfg, dc_convert_result 
  * document) or "file" (each file is one). Makes a sparse data file (h5_sparse.h) of float32 with columns df and idf in
  * /var, and the root attribute `vectorizer`: lines of key=value with the options, and the columns of the inputs.
  * Collective; without MPI comm is NULL. The ranks share the inputs; the file has the same bytes for any number of
- * ranks. Memory of a rank does not grow with the inputs: at most about 0.9 GiB, and about 4 times the longest document.
- * Errors as above, the same on all ranks; DC_ERR_MEMORY also for a vocabulary that is too large. */
+ * ranks. Memory of a rank does not grow with the inputs: at most DC_CONVERT_TEXT_BYTES, and 4 times the longest
+ * document. Errors as above, the same on all ranks; DC_ERR_MEMORY also for a vocabulary that is too large. */
+#define DC_CONVERT_TEXT_BYTES (0.9 * 0x1p30)
 DC_CHECKED dc_status dc_convert_text(dc_comm *comm, const dc_convert_config *cfg, dc_convert_result *result);
 
 /* The columns of the documents from which a vocabulary was made, and how: the value of `key` in the attribute

@@ -86,6 +86,7 @@ enum { DC_IMAGE_DIMS_MAX = 4, DC_ID_MAX_BYTES = 1024, DC_LABEL_NAME_MAX = 256 };
 /* How convert made rows of documents. All arrays are owned; options is NULL if the rows are not documents. */
 typedef struct {
     char *options; /* root attribute `vectorizer` */
+    char *terms;   /* one per line, also those whose columns are not used */
     int64_t D;
     int64_t *df; /* [D] documents with each term, or NULL */
     double *idf; /* [D] weights of the terms, or NULL */
@@ -210,6 +211,9 @@ typedef struct {
 DC_CHECKED dc_status dc_dataset_inspect(const dc_data_request *request, dc_data_header *out);
 /* The same for a file alone, without labels, image shape or clipping from a deck. */
 DC_CHECKED dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_header *out);
+
+/* Whether the file has this matrix (dc_data_request.matrix); false also if it cannot be opened. Not collective. */
+bool dc_dataset_has_matrix(const char *path, const char *matrix);
 
 /* Reads the header and all data of variable length, such as strings, which the library may fetch from anywhere in the
  * file. Not collective. Errors: as above. */

@@ -441,7 +441,7 @@ dc_status dc_verb_convert(int argc, char **argv)
         dc_log("stopped by %s: no output is left; the same command starts anew", dc_signals_stop_name());
     if (st != DC_OK) goto out;
     print_result(c.cfg.output, &result);
-    if (!result.sparse) st = dc_dataset_tell_range(c.cfg.output);
+    st = dc_dataset_tell_range(c.cfg.output);
 out:
     release_command(&c);
     return st;
@@ -481,6 +481,7 @@ static dc_status convert_on_all(dc_comm *comm, command *c)
     dc_comm_set_wish(comm, wish);
     DC_TRY(dc_watchdog_start(comm, STALL_WARNING_S, 0));
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_files(&c->cfg) : DC_OK);
+    dc_log("memory    at most %.1f GiB per rank, and four times the longest document", DC_CONVERT_TEXT_BYTES / 0x1p30);
     st = dc_convert_text(comm, &c->cfg, &result);
     if (st == DC_STOPPED) {
         dc_wish_agree_on_reason(comm, wish);

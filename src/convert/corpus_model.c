@@ -87,7 +87,8 @@ static dc_status read_terms(dc_h5 *h5, model *m)
         DC_TRY(dc_h5_dataset_info(h5, "/var/_index", &info));
         DC_TRY(dc_h5_join_text(h5, "/var/_index", info.dims[0], &m->text));
     } else
-        DC_TRY(dc_h5_get_names(h5, "feature_names", -1, &m->text));
+        DC_TRY(dc_h5_get_names(h5, "vectorizer_terms", -1, &m->text));
+    if (!m->text) DC_TRY(dc_h5_get_names(h5, "feature_names", -1, &m->text));
     if (!m->text) return DC_OK;
     m->n.text_bytes = (int64_t)strlen(m->text) + 1;
     m->n.D = 1;

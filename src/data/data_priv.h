@@ -98,7 +98,7 @@ DC_CHECKED dc_status dc_data_labels_read(dc_comm *comm, dc_data_labels *labels, 
 void dc_data_labels_end(dc_data_labels **labels);
 
 /* *text = names of the columns, one per line, NULL if there are none; the caller frees it. */
-DC_CHECKED dc_status dc_data_words_load(const char *path, int64_t D, dc_data_words *words);
+DC_CHECKED dc_status dc_data_words_load(const char *path, int64_t D, const char *names, dc_data_words *words);
 void dc_data_words_release(dc_data_words *words);
 DC_CHECKED dc_status dc_data_feature_names(const char *path, const dc_data_shape *shape, char **text);
 

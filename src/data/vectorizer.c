@@ -9,6 +9,7 @@ enum { OPTIONS_MAX = 1 << 20 };
 void dc_data_words_release(dc_data_words *w)
 {
     dc_mem_free(&w->options);
+    dc_mem_free(&w->terms);
     dc_mem_free(&w->df);
     dc_mem_free(&w->idf);
 }
@@ -28,7 +29,7 @@ out:
     return st;
 }
 
-dc_status dc_data_words_load(const char *path, int64_t D, dc_data_words *w)
+dc_status dc_data_words_load(const char *path, int64_t D, const char *names, dc_data_words *w)
 {
     dc_status st = DC_OK;
     dc_h5 *h5 = NULL;
@@ -37,6 +38,10 @@ dc_status dc_data_words_load(const char *path, int64_t D, dc_data_words *w)
     if (!dc_h5_has_attr(h5, "/", "vectorizer")) goto out;
     DC_TRY(dc_mem_alloc(&w->options, OPTIONS_MAX, 1, "options of the vectorizer"));
     DC_TRY(dc_h5_get_attr_str(h5, "/", "vectorizer", w->options, OPTIONS_MAX));
+    if (names) {
+        DC_TRY(dc_mem_alloc_raw(&w->terms, strlen(names) + 1, 1, "words"));
+        strcpy(w->terms, names);
+    }
     DC_TRY(read_column(h5, "/var/df", DC_H5_I64, D, &w->df));
     DC_TRY(read_column(h5, "/var/idf", DC_H5_F64, D, &w->idf));
 out:

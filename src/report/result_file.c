@@ -318,10 +318,13 @@ out:
 }
 
 /* What predict needs to make rows of documents, besides the names of the columns. */
-static dc_status fill_words(dc_h5 *h5, const dc_data_words *w)
+static dc_status fill_words(dc_h5 *h5, const dc_data_words *w, const char *names)
 {
     dc_status st = DC_OK;
+    bool stored;
     if (!w->options) return DC_OK;
+    if (w->terms && (!names || strcmp(w->terms, names) != 0))
+        DC_TRY(dc_h5_put_names(h5, "vectorizer_terms", w->terms, &stored));
     DC_TRY(put_str(h5, "vectorizer", w->options));
     if (w->df) DC_TRY(dc_h5_put(h5, "/vectorizer/df", DC_H5_I64, 1, &w->D, w->df));
     if (w->idf) DC_TRY(dc_h5_put(h5, "/vectorizer/idf", DC_H5_F64, 1, &w->D, w->idf));
@@ -335,7 +338,7 @@ static dc_status fill_names(dc_h5 *h5, const dc_result *r)
     dc_status st = DC_OK;
     bool stored;
     if (r->data->feature_names) DC_TRY(dc_h5_put_names(h5, "feature_names", r->data->feature_names, &stored));
-    DC_TRY(fill_words(h5, &r->data->words));
+    DC_TRY(fill_words(h5, &r->data->words, r->data->feature_names));
     DC_TRY(fill_labels(h5, r));
 out:
     return st;
