@@ -234,6 +234,7 @@ int main(void)
 {
     static const problem problems[] = {
         {"one cluster", 720, 24, 1, 0, 100000, 0.9, 0, DC_KEEP_NEAREST},
+        {"at the bound, without a list", 601, 24, 2, 0, 0, 0.9, 0, DC_KEEP_NEAREST},
         {"five clusters", 611, 24, 5, 0, 100000, 0.95, 0, DC_KEEP_FURTHEST},
         {"many clusters, some of them empty", 611, 17, 300, 0, 100000, 0.99, 0, DC_KEEP_FIRST},
         {"many clusters and the neighbours of each", 611, 17, 40, 3, 100000, 0.9, 0, DC_KEEP_NEAREST},
