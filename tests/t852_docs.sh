@@ -68,7 +68,7 @@ is "$(complete_words dcmpi --run.seed = 1)" " " "a number has no words"
 is "$(complete_words dcmpi --output.embedding = t)" "true " "truth values"
 is "$(complete_words dcmpi --run.seed = 2 --cluster.method = de)" "dec depict " "after another key"
 touch deck.yaml data.h5
-is "$(complete_words dcmpi de)" "deck.yaml " "a deck"
+is "$(complete_words dcmpi de)" "deck.yaml dedup " "a deck, and the verb that begins like it"
 is "$(complete_words dcmpi --input.data = da)" "data.h5 " "a file as a value"
 is "$(complete_words dcmpi info da)" "data.h5 " "a file for a verb"
 is "$(complete_words dcmpi convert --lab)" "--label-column= --label-dataset= --labels= " "options of a verb"

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Embedding, labels and confidence of a run or a prediction for other programs.
 
-usage: export.py RUN.h5 OUT.{h5ad,npy,csv} [--data FILE] [--matrix] [--topics] [--force]
+usage: export.py RUN.h5 OUT.{h5ad,npy,csv,txt} [--data FILE] [--matrix] [--topics] [--force]
 
-  RUN.h5         run.h5, or what `dcmpi predict` wrote
+  RUN.h5         run.h5, or what `dcmpi predict` or `dcmpi dedup` wrote
   OUT.h5ad       anndata: X = embedding, obs = label, confidence, class, named by the ids of the rows; uns = centres,
                  scores, names of the columns, topics, provenance; with graph.save also obsp = distances (of each row to its
                  nearest, as the lists are), connectivities (by graph.symmetry; 1 if both rows have each other among
@@ -13,6 +13,8 @@ usage: export.py RUN.h5 OUT.{h5ad,npy,csv} [--data FILE] [--matrix] [--topics] [
   OUT.csv        id, row, label, confidence, class, z0, z1, ...: the columns that the run has. An id or class that begins
                  with = + - @, a tab or a carriage return gets an apostrophe in front, so that no spreadsheet takes it for
                  a formula
+  of dedup: OUT.csv lists the rows that are removed: row, id, label, group, kept (the row that stays in its place), kept_id;
+                 OUT.txt the rows that stay, one per line: ids, or row numbers if there are no ids
   --data FILE    the run's data file: adds the true class of each row (csv, h5ad)
   --matrix       h5ad: X = the rows of the data file (--data), as stored, obs with its columns, too, and var = their columns
                  by name, with the cluster
@@ -250,29 +252,99 @@ def write_h5ad(columns, path, recipe):
     table.write_h5ad(path)
 
 
+class Duplicates:
+    """What `dcmpi dedup` wrote."""
+
+    def __init__(self, path):
+        self.h5 = open_result(path, ("dcmpi-duplicates",))
+        self.N = self.h5["labels"].shape[0]
+        for name in ("kept", "removed", "kept_for", "group"):
+            found = dataset(self.h5, name, 1)
+            if found is None or (name in ("kept_for", "group") and found.shape[0] != self.N):
+                raise RunError(FORMAT, "%s: /%s is missing or has another length; it is damaged" % (path, name))
+        self.has_ids = take_ids(self.h5, slice(0, 0), self.N) is not None
+
+    def names(self, rows):
+        """Ids of rising row numbers, read in one piece."""
+        if not self.has_ids or len(rows) == 0:
+            return [""] * len(rows)
+        lo = int(rows[0])
+        piece = take_ids(self.h5, slice(lo, int(rows[-1]) + 1), self.N)
+        return [piece[int(row) - lo] for row in rows]
+
+    def names_anywhere(self, rows):
+        """Ids of row numbers in any order."""
+        different = np.unique(rows)
+        name = {}
+        for lo, hi in blocks(len(different)):
+            name.update(zip(different[lo:hi].tolist(), self.names(different[lo:hi])))
+        return [name[row] for row in rows.tolist()]
+
+
+def write_removed(duplicates, path, _):
+    """The rows that are removed, block by block."""
+    h5 = duplicates.h5
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow(["row"] + ["id"] * duplicates.has_ids + ["label", "group", "kept"] + ["kept_id"] * duplicates.has_ids)
+        for lo, hi in blocks(h5["removed"].shape[0]):
+            rows = h5["removed"][lo:hi]
+            first, last = int(rows[0]), int(rows[-1]) + 1
+            label, group, kept = (h5[name][first:last][rows - first] for name in ("labels", "group", "kept_for"))
+            parts = [rows.tolist(), label.tolist(), group.tolist(), kept.tolist()]
+            if duplicates.has_ids:
+                parts.insert(1, [as_cell(name) for name in duplicates.names(rows)])
+                parts.append([as_cell(name) for name in duplicates.names_anywhere(kept)])
+            out.writerows(zip(*parts))
+
+
+def write_kept(duplicates, path, _):
+    """The rows that stay, one per line."""
+    kept = duplicates.h5["kept"]
+    with open(path, "w", encoding="utf-8") as file:
+        for lo, hi in blocks(kept.shape[0]):
+            rows = kept[lo:hi]
+            names = duplicates.names(rows) if duplicates.has_ids else rows.tolist()
+            file.writelines("%s\n" % name for name in names)
+
+
 WRITERS = {".h5ad": write_h5ad, ".npy": write_npy, ".csv": write_csv}
+DUPLICATES_WRITERS = {".csv": write_removed, ".txt": write_kept}
+
+
+def is_duplicates(path):
+    """Whether `dcmpi dedup` wrote the file; if it is not HDF5, the reader will say so."""
+    try:
+        with h5py.File(path, "r") as h5:
+            return as_text(h5.attrs.get("format", "")) == "dcmpi-duplicates"
+    except OSError:
+        return False
 
 
 def export(result, output, data, force, matrix, topics):
     """Write beside the output, then rename: a reader never sees half a file."""
     recipe = Recipe("export", [result, data], {"matrix": matrix})
     kind = os.path.splitext(output)[1]
-    if kind not in WRITERS:
-        raise RunError(USAGE, "%s: use .h5ad, .npy or .csv" % output)
     if matrix and (kind != ".h5ad" or not data):
         raise RunError(USAGE, "--matrix goes with .h5ad and --data FILE")
     if topics and kind != ".csv":
         raise RunError(USAGE, "--topics goes with .csv; an .h5ad has the topics in uns")
     refuse_empty(result=result, output=output, data=data)
+    duplicates = is_duplicates(result)
+    writers = DUPLICATES_WRITERS if duplicates else WRITERS
+    if kind not in writers:
+        raise RunError(USAGE, "%s: use %s" % (output, ".csv or .txt" if duplicates else ".h5ad, .npy or .csv"))
+    if duplicates and (data or topics):
+        raise RunError(USAGE, "a list of duplicates goes without --data and --topics")
     check_output(output, [result, data])
-    columns = Columns(result, data, matrix)
+    columns = Duplicates(result) if duplicates else Columns(result, data, matrix)
     if kind == ".h5ad" and not force:
         check_h5ad(output, recipe)
     note = own_summary(columns.h5, result)[1]
     if note:
         print("export.py: WARNING: %s" % note, file=sys.stderr)
     with whole_file(output, None if force or kind == ".h5ad" else check_same) as part:
-        (write_topics if topics else WRITERS[kind])(columns, part, recipe)
+        (write_topics if topics else writers[kind])(columns, part, recipe)
     print("wrote %s: %s" % (output, "%d clusters" % columns.K if topics else "%d rows" % columns.N))
 
 
@@ -280,7 +352,7 @@ def main():
     """Command line."""
     parser = argparse.ArgumentParser(prog="export.py", description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("result", metavar="RUN.h5", help="result of a run, or a prediction")
-    parser.add_argument("output", metavar="OUT", help="file to write: .h5ad, .npy or .csv")
+    parser.add_argument("output", metavar="OUT", help="file to write: .h5ad, .npy, .csv or .txt")
     parser.add_argument("--data", metavar="FILE", help="the run's data file: adds the true classes")
     parser.add_argument("--matrix", action="store_true", help="h5ad: X = the rows of the data file")
     parser.add_argument("--topics", action="store_true", help="csv: terms and documents of the clusters")

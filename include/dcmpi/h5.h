@@ -141,7 +141,8 @@ typedef struct {
     size_t width; /* elements per row: dataset is [N x width], or [N] if width is 1 and vector is true; DC_H5_TEXT:
                      bytes of a string, dataset is [N] */
     bool vector;
-    const void *local; /* this rank's rows; NULL only if it has none */
+    const void *local;   /* this rank's rows; NULL only if it has none */
+    const dc_part *part; /* rows of this array, if it has others than the file: N, row_lo and row_hi; copied */
 } dc_h5_rows;
 
 /* Runs on rank 0 alone. */

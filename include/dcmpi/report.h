@@ -80,6 +80,13 @@ typedef struct {
     int64_t edges, isolated, components, largest; /* global, as in neighbours.h; largest: rows of a component */
 } dc_graph_result;
 
+/* Where rows stand in their clusters, for /rows and /clusters/distance_quantiles; owned. */
+typedef struct {
+    double *distance, *cosine; /* [n] local, or NULL */
+    int64_t *rank;             /* [n] local, or NULL */
+    double *quantile;          /* [K x DC_STANDING_QUANTILES]; NaN of empty clusters */
+} dc_standing_result;
+
 /* Terms and documents of the clusters, for /topics. */
 typedef struct {
     dc_topics topics;               /* owned; without documents or terms it has no such lists */
@@ -110,6 +117,7 @@ typedef struct {
     const int64_t *nearest, *border; /* [K x examples] or NULL */
     const void *nearest_rows, *border_rows; /* [K x examples x D] stored type, or NULL */
     const dc_graph_result *graph;           /* or NULL */
+    const dc_standing_result *standing;     /* or NULL */
     const dc_topics_result *topics;         /* or NULL */
     const dc_principal *map;                /* of the embedding, or NULL */
     const dc_history *history[DC_RESULT_HISTORIES_MAX];

@@ -260,6 +260,9 @@ typedef struct dc_predictor dc_predictor;
 DC_CHECKED dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_part *part, dc_dtype dtype,
                                          bool sparse, int64_t capacity, const char *source);
 void dc_predictor_destroy(dc_predictor **p);
+/* From now on each piece also gets its rows' distances to their centres and, unless it is NULL, their cosines with
+ * them: arrays [capacity], borrowed. */
+void dc_predictor_measure(dc_predictor *p, double *distance, double *cosine);
 /* Number of pieces for this rank's rows. */
 int64_t dc_predict_pieces(const dc_trained *t, const dc_part *part, int64_t capacity);
 /* Goes to the next piece; returns its number of rows, 0 after the last. */

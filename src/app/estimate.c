@@ -140,6 +140,17 @@ static double take_graph(problem *p, double model, double rows)
     return held;
 }
 
+/* Where rows stand in their clusters; returns what stays in memory of it. */
+static double take_standing(problem *p, double model, double rows)
+{
+    double held;
+    const dc_net *net = &p->slab.net;
+    const int64_t d = net->n_layers > 0 ? 0 : dc_header_width(&p->head); /* an embedding needs no tiles */
+    const double bytes = dc_run_standing_bytes(p->cfg, &p->data.part, d, &held);
+    take(p, "standing", (moment){.model = model, .work = rows + bytes}, NULL);
+    return held;
+}
+
 /* Terms and documents; returns what their lists take from then on. */
 static double take_topics(problem *p, double model, double rows)
 {
@@ -201,6 +212,7 @@ static dc_status take_clustering(dc_comm *comm, problem *p)
         take(p, "final_mixture", (moment){.model = model, .work = work + n.final_bytes, .root = SAVING_BYTES}, NULL);
     /* The trainer has released its memory; the parameters stay. */
     n.result_bytes += take_graph(p, model, n.result_bytes);
+    n.result_bytes += take_standing(p, model, n.result_bytes);
     n.result_bytes += take_topics(p, model, n.result_bytes);
     take(p, "result", (moment){.model = model, .work = n.result_bytes + example_bytes(p) + PIECE_BYTES}, NULL);
     take_scoring(p, model, n.result_bytes);
@@ -217,6 +229,7 @@ static dc_status take_raw_kmeans(dc_comm *comm, problem *p)
     take(p, "kmeans", (moment){.work = n.bytes, .root = SAVING_BYTES}, NULL);
     save(p, n.saved_bytes);
     n.result_bytes += take_graph(p, 0, n.result_bytes);
+    n.result_bytes += take_standing(p, 0, n.result_bytes);
     n.result_bytes += take_topics(p, 0, n.result_bytes);
     take_scoring(p, 0, n.result_bytes);
 out:

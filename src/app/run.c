@@ -26,6 +26,7 @@ typedef struct {
     uint8_t *outlier;
     int64_t n_outliers;
     dc_graph_result graph;
+    dc_standing_result standing;
     dc_topics_result topics;
     dc_principal map; /* of the embedding */
     int64_t chosen;   /* number of clusters, if the deck leaves it open; 0: not chosen yet */
@@ -50,6 +51,7 @@ static dc_status release(dc_comm *comm, fit *f, dc_status st)
     dc_scoring_release(&f->scoring);
     if (f->found) dc_method_find(f->job.cfg.cluster.method)->release_found(&f->found);
     dc_graph_result_release(&f->graph);
+    dc_standing_result_release(&f->standing);
     dc_topics_result_release(&f->topics);
     dc_principal_release(&f->map);
     dc_sweep_drop(f->job.state, &f->sweep);
@@ -271,6 +273,17 @@ static dc_status find_graph(dc_comm *comm, fit *f)
     return dc_run_graph(comm, &f->job, &rows, embeds, &f->graph);
 }
 
+static dc_status find_standing(dc_comm *comm, fit *f)
+{
+    const dc_tensor *centers = dc_slab_find(&f->slab, "centers");
+    const bool embeds = f->slab.net.n_layers > 0;
+    const dc_rows rows =
+        embeds ? dc_rows_of_array(&f->data->part, f->clusters.Z, &f->slab.net.L) : dc_rows_of_dataset(f->data);
+    if (!centers || centers->n != f->job.cfg.cluster.clusters || centers->width != rows.d) return DC_OK;
+    return dc_run_standing(comm, &f->job.cfg, &rows, f->model.params.value + centers->at, f->clusters.labels, f->size,
+                           &f->standing);
+}
+
 /* What was clustered: the embedding, or without a network the rows. */
 static dc_status find_topics(dc_comm *comm, fit *f)
 {
@@ -316,6 +329,7 @@ static void describe(const fit *f, dc_result *r)
                      .border_rows = f->border_rows,
                      .more = &f->clusters.more,
                      .graph = cfg->graph.save ? &f->graph : NULL,
+                     .standing = f->standing.quantile ? &f->standing : NULL,
                      .topics = dc_topics_found(&f->topics),
                      .map = &f->map,
                      .stop = f->clusters.stop,
@@ -388,6 +402,7 @@ dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
     DC_TRY(pick_examples(comm, &f));
     DC_TRY(flag_outliers(comm, &f));
     DC_TRY(find_graph(comm, &f));
+    DC_TRY(find_standing(comm, &f));
     DC_TRY(find_topics(comm, &f));
     DC_TRY(draw_map(comm, &f));
     describe(&f, &result);

@@ -2,6 +2,7 @@
 #ifndef DCMPI_APP_RUN_H
 #define DCMPI_APP_RUN_H
 
+#include "dcmpi/standing.h"
 #include "job.h"
 #include "score.h"
 
@@ -17,6 +18,11 @@ DC_CHECKED dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli);
  * themselves, into each number of clusters. *sweep is in the run's state (dc_sweep_keep). */
 DC_CHECKED dc_status dc_run_sweep(dc_comm *comm, dc_job *job, const dc_model *model, dc_sweep *sweep);
 
+/* Collective. `dedup`: finds near-duplicates within the clusters of a run. */
+DC_CHECKED dc_status dc_run_dedup(dc_comm *comm, const dc_cli *cli);
+
+/* The data that a deck asks for; borrows its texts. Local. */
+dc_data_request dc_run_request(const dc_config *cfg);
 /* Shared by fit and kmeans: reads the data and, if they fit the earlier state, accepts the start. */
 DC_CHECKED dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data);
 /* Computes scores and the table of counts, if there are labels. The caller owns and releases s. Errors: DC_STOPPED. */
@@ -29,6 +35,13 @@ DC_CHECKED dc_status dc_run_graph(dc_comm *comm, dc_job *job, const dc_rows *row
 void dc_graph_result_release(dc_graph_result *g);
 /* Memory that it takes on this rank for rows of d columns; *held: what remains. Local. */
 double dc_run_graph_bytes(const dc_config *cfg, const dc_part *part, int64_t d, double *held);
+/* Where the rows stand in their clusters, in the space of the centres; *out is released by the caller. Collective.
+ * Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_run_standing(dc_comm *comm, const dc_config *cfg, const dc_rows *rows, const float *centers,
+                                     const int32_t *label, const int64_t *size, dc_standing_result *out);
+void dc_standing_result_release(dc_standing_result *s);
+/* Memory that it takes on this rank for rows of d columns; *held: what remains. Local. */
+double dc_run_standing_bytes(const dc_config *cfg, const dc_part *part, int64_t d, double *held);
 /* What output.topics needs of the data. Collective. Errors: DC_ERR_DATA, the same on all ranks. */
 DC_CHECKED dc_status dc_run_topics_check(dc_comm *comm, const dc_config *cfg, const dc_dataset *data);
 /* A clustering that has ended. */

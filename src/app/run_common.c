@@ -87,6 +87,11 @@ static dc_data_request request_of(const dc_config *cfg)
     return r;
 }
 
+dc_data_request dc_run_request(const dc_config *cfg)
+{
+    return request_of(cfg);
+}
+
 /* What a method, and the one that finds its first clusters, say about memory; then the general check. */
 static dc_status check_room(dc_comm *comm, const dc_job *job, const dc_data_header *head)
 {

@@ -12,6 +12,7 @@ typedef struct {
     dc_kmeans_result km;
     dc_scoring scoring;
     dc_graph_result graph;
+    dc_standing_result standing;
     dc_topics_result topics;
 } raw_kmeans;
 
@@ -21,6 +22,7 @@ static dc_status release(dc_comm *comm, raw_kmeans *r, dc_status st)
     dc_dataset_destroy(&r->data);
     dc_scoring_release(&r->scoring);
     dc_graph_result_release(&r->graph);
+    dc_standing_result_release(&r->standing);
     dc_topics_result_release(&r->topics);
     return dc_job_end(comm, &r->job, st);
 }
@@ -42,6 +44,12 @@ static dc_status find_graph(dc_comm *comm, raw_kmeans *r)
     return dc_run_graph(comm, &r->job, &rows, false, &r->graph);
 }
 
+static dc_status find_standing(dc_comm *comm, raw_kmeans *r)
+{
+    const dc_rows rows = dc_rows_of_dataset(r->data);
+    return dc_run_standing(comm, &r->job.cfg, &rows, r->km.centers, r->km.labels, r->km.size, &r->standing);
+}
+
 static dc_status find_topics(dc_comm *comm, raw_kmeans *r)
 {
     const dc_rows rows = dc_rows_of_dataset(r->data);
@@ -61,6 +69,7 @@ static void describe(raw_kmeans *k, dc_result *r)
                      .labels = k->km.labels,
                      .size = k->km.size,
                      .graph = k->job.cfg.graph.save ? &k->graph : NULL,
+                     .standing = &k->standing,
                      .topics = dc_topics_found(&k->topics),
                      .stop = k->km.converged ? DC_STOP_CONVERGED : DC_STOP_MAX_ITER,
                      .iterations = k->km.iterations,
@@ -89,6 +98,7 @@ dc_status dc_run_kmeans(dc_comm *comm, const dc_cli *cli)
                        "with a larger value goes on from here",
                        (long long)r.job.cfg.cluster.kmeans_max_iter);
     DC_TRY(find_graph(comm, &r));
+    DC_TRY(find_standing(comm, &r));
     DC_TRY(find_topics(comm, &r));
     describe(&r, &result);
     DC_TRY(dc_run_score(comm, &r.job, &result, &r.scoring));

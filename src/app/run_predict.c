@@ -12,6 +12,7 @@
 #include "dcmpi/cores.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "dcmpi/standing.h"
 #include "dcmpi/version.h"
 #include "dcmpi/watchdog.h"
 #include "dcmpi/wish.h"
@@ -53,10 +54,17 @@ static dc_status parse_rows(const char *text, int64_t *rows)
     return DC_FAIL(DC_ERR_USAGE, "command line: --rows-per-round=%s is not a number of rows", text);
 }
 
+static dc_status parse_full(const char *text, bool *full)
+{
+    *full = strcmp(text, "full") == 0;
+    if (*full || strcmp(text, "none") == 0) return DC_OK;
+    return DC_FAIL(DC_ERR_USAGE, "command line: --rows=%.64s is neither none nor full", text);
+}
+
 static dc_status parse(int argc, char **argv, dc_prediction *p)
 {
     dc_status st = DC_OK;
-    const char *rows = NULL;
+    const char *rows = NULL, *full = NULL, *quantile = NULL;
     char quoted[DC_QUOTE_MAX];
     for (int i = 1; i < argc; i++)
         if (!take_value(argc, argv, &i, "--model", &p->model) && !take_value(argc, argv, &i, "--input", &p->input) &&
@@ -66,7 +74,8 @@ static dc_status parse(int argc, char **argv, dc_prediction *p)
             !take_value(argc, argv, &i, "--label-column", &p->label_column) &&
             !take_value(argc, argv, &i, "--id-column", &p->id_column) &&
             !take_value(argc, argv, &i, "--matrix", &p->matrix) &&
-            !take_value(argc, argv, &i, "--rows-per-round", &rows) && !take_word(argv[i], "--force", &p->force))
+            !take_value(argc, argv, &i, "--rows-per-round", &rows) && !take_value(argc, argv, &i, "--rows", &full) &&
+            !take_value(argc, argv, &i, "--drift-quantile", &quantile) && !take_word(argv[i], "--force", &p->force))
             return DC_FAIL(
                 DC_ERR_USAGE,
                 "command line: '%s' is not an option of predict, or lacks its value; see dcmpi predict --help",
@@ -79,6 +88,8 @@ static dc_status parse(int argc, char **argv, dc_prediction *p)
                        : !*p->input ? "input"
                                     : "output");
     if (rows) DC_TRY(parse_rows(rows, &p->rows_per_round));
+    if (full) DC_TRY(parse_full(full, &p->full));
+    DC_TRY(dc_drift_parse(quantile, &p->quantile));
 out:
     return st;
 }
@@ -89,13 +100,17 @@ static dc_status claim_on_root(dc_prediction *p)
     const dc_claim_input inputs[] = {{"--model", p->model}, {"--input", p->input}};
     p->files[0] = p->model;
     p->files[1] = p->input;
+    char drift[32];
+    snprintf(drift, sizeof drift, "%g", p->quantile);
     const struct {
         const char *name, *value;
     } options[] = {{"label-dataset", p->label_dataset},
                    {"matrix", p->matrix},
                    {"text-column", p->text_column},
                    {"label-column", p->label_column},
-                   {"id-column", p->id_column}};
+                   {"id-column", p->id_column},
+                   {"rows", p->full ? "full" : NULL},
+                   {"drift-quantile", p->quantile != DC_DRIFT_QUANTILE ? drift : NULL}};
     size_t used = 0;
     for (size_t i = 0; i < DC_COUNT_OF(options) && used < sizeof p->options; i++)
         if (options[i].value)
@@ -206,9 +221,11 @@ static double bound_bytes(const dc_prediction *p, double base, int threads)
     if (t->has_method) widths += K + 1;
     const double norms = t->norm != DC_ROW_NORM_NONE && k == 0 ? 4 * (n + threads * D) : 0;
     const double tiles = t->has_method ? threads * (double)t->tile_rows * widths : 256 * D;
-    const double model = 4 * ((double)t->slab.n + 2 * D) + components + norms;
-    return base + model + counts + n * row + sparse + (head->sparse ? SPARSE_PIECE_BYTES : 0) + 4 * tiles + 16 * K +
-           PIECE_BYTES;
+    const double model = 4 * ((double)t->slab.n + 2 * D) + components + norms, mine = (double)dc_part_rows(&p->part);
+    const double standing = (p->full || p->drift.quantile ? 2 * sizeof(double) * n + 1024 * D : 0) +
+                            (p->full ? 20 * mine + dc_standing_rank_bytes(&p->part, t->K) : 0) + 40 * K;
+    return standing + base + model + counts + n * row + sparse + (head->sparse ? SPARSE_PIECE_BYTES : 0) + 4 * tiles +
+           16 * K + PIECE_BYTES;
 }
 
 static dc_status check_memory(dc_comm *comm, const dc_prediction *p, double base)
@@ -216,6 +233,17 @@ static dc_status check_memory(dc_comm *comm, const dc_prediction *p, double base
     const dc_memory_need need = {.rank_bytes = bound_bytes(p, base, dc_cores_binding(comm).threads)};
     dc_log("memory    about %.3f GiB per rank, %lld rows at a time", need.rank_bytes / 0x1p30, (long long)p->capacity);
     return dc_job_check_memory(comm, &need, "a smaller --rows-per-round");
+}
+
+static dc_status take_rows(dc_prediction *p)
+{
+    dc_status st = DC_OK;
+    const size_t n = (size_t)dc_part_rows(&p->part);
+    DC_TRY(dc_mem_alloc(&p->all_labels, n, sizeof *p->all_labels, "labels"));
+    DC_TRY(dc_mem_alloc(&p->all_distances, n, sizeof *p->all_distances, "distances to centres"));
+    DC_TRY(dc_mem_alloc(&p->rank, n, sizeof *p->rank, "ranks of rows"));
+out:
+    return st;
 }
 
 static dc_status take_memory(dc_prediction *p)
@@ -227,6 +255,12 @@ static dc_status take_memory(dc_prediction *p)
                                p->input));
     DC_TRY(dc_mem_alloc(&p->labels, n, sizeof *p->labels, "labels"));
     DC_TRY(dc_mem_alloc(&p->size, K, sizeof *p->size, "cluster sizes"));
+    if (p->full || p->drift.quantile) {
+        DC_TRY(dc_mem_alloc(&p->distance, n, sizeof *p->distance, "distances to centres"));
+        if (p->full) DC_TRY(dc_mem_alloc(&p->cosine, n, sizeof *p->cosine, "cosines to centres"));
+        dc_predictor_measure(p->predictor, p->distance, p->cosine);
+    }
+    if (p->full) DC_TRY(take_rows(p));
     if (!t->has_method) goto out;
     if (embedding_width(t) > 0)
         DC_TRY(dc_mem_alloc(&p->Z, dc_mul_size(n, (size_t)t->width), sizeof *p->Z, "embedding"));
@@ -286,6 +320,7 @@ static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? choose_matrix(p) : DC_OK);
     DC_TRY_ALL(comm, check_method(p));
     if (p->trained.has_method) use_kernels_of(&p->trained);
+    DC_TRY(dc_drift_load(comm, p->model, p->trained.K, p->quantile, &p->drift));
     DC_TRY(open_input(comm, p));
     DC_TRY_ALL(comm, cut_rows(comm, p));
     p->capacity = choose_capacity(p);
@@ -304,6 +339,12 @@ out:
 static void count(dc_prediction *p, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) p->size[p->labels[i]]++;
+    dc_drift_add(&p->drift, p->labels, p->distance, n);
+    if (p->full && n > 0) {
+        memcpy(p->all_labels + p->done, p->labels, (size_t)n * sizeof *p->labels);
+        memcpy(p->all_distances + p->done, p->distance, (size_t)n * sizeof *p->distance);
+    }
+    p->done += n;
     dc_scoring_add(&p->scoring, p->labels, p->stream.y, n);
 }
 
@@ -364,6 +405,12 @@ static void release(dc_prediction *p)
     dc_trained_release(&p->trained);
     dc_mem_free(&p->Z);
     dc_mem_free(&p->confidence);
+    dc_mem_free(&p->distance);
+    dc_mem_free(&p->cosine);
+    dc_mem_free(&p->all_labels);
+    dc_mem_free(&p->all_distances);
+    dc_mem_free(&p->rank);
+    dc_drift_release(&p->drift);
     dc_mem_free(&p->labels);
     dc_mem_free(&p->size);
     dc_scoring_release(&p->scoring);
@@ -392,6 +439,7 @@ dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli)
     DC_TRY(dc_row_stream_end(comm, &p.stream));
     DC_TRY(dc_prediction_commit(comm, &p));
     warn_of_strange_rows(comm, &p);
+    dc_drift_tell(&p.drift);
     print_result(&p, dc_clock_now_s() - start);
 out:
     dc_h5_stream_abort(comm, &p.file);

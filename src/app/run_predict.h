@@ -7,6 +7,7 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/config.h"
 #include "dcmpi/train.h"
+#include "drift.h"
 #include "score.h"
 
 typedef struct {
@@ -16,6 +17,8 @@ typedef struct {
     char rows[DC_PATH_MAX];                             /* data file made of documents, removed at the end; "": none */
     const char *label_dataset;                          /* borrowed; NULL: use /y if the input has it */
     const char *matrix;                                 /* borrowed; NULL: X */
+    bool full;                                          /* --rows=full: where each row stands in its cluster */
+    double quantile;                                    /* --drift-quantile */
     bool force;                                         /* replace any file that has the output's name */
     const char *files[2];                               /* model and input */
     char options[4 * DC_PATH_MAX];                      /* other options that decide the output */
@@ -29,12 +32,18 @@ typedef struct {
     int64_t capacity; /* rows of a round */
     dc_predictor *predictor;
     dc_h5_stream *file;
-    float *Z, *confidence; /* [capacity x L], [capacity]; NULL without layers, without a method */
-    int32_t *labels;       /* [capacity] */
-    int64_t *size;         /* [K] rows per cluster: of this rank, at the end of all ranks */
+    float *Z, *confidence;     /* [capacity x L], [capacity]; NULL without layers, without a method */
+    int32_t *labels;           /* [capacity] */
+    int64_t *size;             /* [K] rows per cluster: of this rank, at the end of all ranks */
+    double *distance, *cosine; /* [capacity] of a round; NULL: not wanted */
+    int32_t *all_labels;       /* [n] of this rank's rows so far, with --rows=full, as are the next */
+    double *all_distances;     /* [n] */
+    int64_t *rank;             /* [n] */
+    int64_t done;              /* rows so far */
+    dc_drift drift;
     dc_strange_rows strange;
     dc_scoring scoring;
-    size_t ids_array; /* index of the ids among the file's arrays */
+    size_t ids_array, rows_array; /* index among the file's arrays of the ids, and of the first of /rows */
 } dc_prediction;
 
 /* Collective. If the input is documents, makes a data file of them; sets p->data. */

@@ -2,10 +2,11 @@
 #include <math.h>
 
 #include "dcmpi/clock.h"
+#include "dcmpi/standing.h"
 #include "dcmpi/version.h"
 #include "run_predict.h"
 
-enum { FORMAT_VERSION = 1, LABELS = 0, CONFIDENCE = 1, EMBEDDING = 2, ARRAYS = 4 };
+enum { FORMAT_VERSION = 1, LABELS = 0, CONFIDENCE = 1, EMBEDDING = 2, ARRAYS = 7 };
 
 static const char *const score_names[] = {"acc", "nmi", "nmi_arithmetic", "ari", "purity", "f_measure", "f_pairs"};
 
@@ -50,6 +51,7 @@ static dc_status fill(void *ctx, dc_h5 *h5)
     const dc_prediction *p = ctx;
     DC_TRY(fill_provenance(h5, p));
     DC_TRY(dc_h5_put(h5, "/clusters/size", DC_H5_I64, 1, &p->trained.K, p->size));
+    DC_TRY(dc_drift_put(h5, &p->drift));
     if (p->scoring.C == 0) goto out;
     const dc_gidx table[] = {p->stream.C, p->trained.K};
     if (p->scoring.table) DC_TRY(dc_h5_put(h5, "/confusion", DC_H5_I64, 2, table, p->scoring.table));
@@ -65,6 +67,7 @@ static dc_status finish(void *ctx, dc_h5 *h5)
     const dc_prediction *p = ctx;
     const dc_scores *s = &p->scoring.scores;
     DC_TRY(dc_h5_write_rows(h5, "/clusters/size", DC_H5_I64, 0, p->trained.K, p->size));
+    DC_TRY(dc_drift_rewrite(h5, &p->drift));
     if (p->scoring.table) DC_TRY(dc_h5_write_rows(h5, "/confusion", DC_H5_I64, 0, p->stream.C, p->scoring.table));
     if (!p->scoring.has_scores) goto out;
     DC_TRY(put_scores(h5, (double[]){s->acc, s->nmi, s->nmi_arithmetic, s->ari, s->purity, s->f_measure, s->f_pairs}));
@@ -82,6 +85,12 @@ dc_status dc_prediction_create(dc_comm *comm, dc_prediction *p)
     p->ids_array = n;
     if (p->stream.ids)
         rows[n++] = (dc_h5_rows){.name = "/ids", .type = DC_H5_TEXT, .width = p->stream.id_bytes, .vector = true};
+    p->rows_array = n;
+    if (p->full) {
+        rows[n++] = (dc_h5_rows){.name = "/rows/distance", .type = DC_H5_F64, .width = 1, .vector = true};
+        rows[n++] = (dc_h5_rows){.name = "/rows/cosine", .type = DC_H5_F64, .width = 1, .vector = true};
+        rows[n++] = (dc_h5_rows){.name = "/rows/rank", .type = DC_H5_I64, .width = 1, .vector = true};
+    }
     return dc_h5_stream_create(comm, &p->file, p->claim.path, &p->part, rows, n, fill, p);
 }
 
@@ -90,6 +99,10 @@ dc_status dc_prediction_append(dc_comm *comm, dc_prediction *p, int64_t n)
     dc_status st = DC_OK;
     DC_TRY(dc_h5_stream_append(comm, p->file, LABELS, n, p->labels));
     if (p->stream.ids) DC_TRY(dc_h5_stream_append(comm, p->file, p->ids_array, n, p->stream.ids));
+    if (p->full) {
+        DC_TRY(dc_h5_stream_append(comm, p->file, p->rows_array, n, p->distance));
+        DC_TRY(dc_h5_stream_append(comm, p->file, p->rows_array + 1, n, p->cosine));
+    }
     if (!p->trained.has_method) goto out;
     DC_TRY(dc_h5_stream_append(comm, p->file, CONFIDENCE, n, p->confidence));
     if (p->Z) DC_TRY(dc_h5_stream_append(comm, p->file, EMBEDDING, n, p->Z));
@@ -101,6 +114,11 @@ dc_status dc_prediction_commit(dc_comm *comm, dc_prediction *p)
 {
     dc_status st = DC_OK;
     dc_comm_sum_i64(comm, p->size, (size_t)p->trained.K);
+    dc_drift_finish(comm, &p->drift, p->size);
+    if (p->full) {
+        DC_TRY(dc_standing_rank(comm, &p->part, p->trained.K, p->size, p->all_labels, p->all_distances, p->rank, NULL));
+        DC_TRY(dc_h5_stream_append(comm, p->file, p->rows_array + 2, dc_part_rows(&p->part), p->rank));
+    }
     DC_TRY(dc_scoring_finish(comm, &p->scoring));
     DC_TRY_ALL(comm, dc_lock_confirm(p->claim.lock));
     DC_TRY(dc_h5_stream_commit(comm, &p->file, finish, p));

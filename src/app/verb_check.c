@@ -310,6 +310,20 @@ out:
     return st;
 }
 
+/* What `dcmpi dedup` wrote. */
+static dc_status check_duplicates(check *c)
+{
+    dc_status st = DC_OK;
+    DC_TRY(note(c, check_completion(c)));
+    DC_TRY(note(c, dc_h5_visit(c->h5, check_checksum, c)));
+    DC_TRY(note(c, dc_h5_check_content(c->h5)));
+    DC_TRY(note(c, dc_h5_check_unchanged(c->h5)));
+    if (c->findings == 0)
+        dc_log_plain("%s: whole: list of duplicates, checksums of %d datasets agree", c->path, c->datasets);
+out:
+    return st;
+}
+
 /* ---- Checkpoints ------------------------------------------------------------------------------------------------- */
 
 static dc_status check_ckpt(const char *path)
@@ -337,6 +351,7 @@ static dc_status check_content(check *c)
     if (strcmp(format, "dcmpi-checkpoint") == 0) return note(c, check_ckpt(c->path));
     if (strcmp(format, "dcmpi-result") == 0) return check_result(c, true);
     if (strcmp(format, "dcmpi-prediction") == 0) return check_result(c, false);
+    if (strcmp(format, "dcmpi-duplicates") == 0) return check_duplicates(c);
     st = FINDING("%s: unknown format '%s'", c->path, format);
 out:
     return st;

@@ -37,7 +37,7 @@ static const dc_verb_help table[] = {
      .on_ranks = true,
      .arguments =
          "--model=RUN.h5 --input=X.h5 --output=Y.h5 [--label-dataset=/PATH] [--matrix=NAME] [--text-column=COLUMN] "
-         "[--label-column=COLUMN] [--id-column=COLUMN] [--rows-per-round=N] "
+         "[--label-column=COLUMN] [--id-column=COLUMN] [--rows-per-round=N] [--rows=none|full] [--drift-quantile=Q] "
          "[--force]",
      .summary = "labels, confidence and embedding of new rows with the model of a run",
      .details =
@@ -49,7 +49,31 @@ static const dc_verb_help table[] = {
          "  --label-column=COLUMN  labels for the scores; none: none\n"
          "  --id-column=COLUMN     ids; none: none\n"
          "  --rows-per-round=N     rows that a rank holds at a time; by default what fits into 64 MiB\n"
+         "  --rows=full            distance and cosine of each row to its centre, and its rank in its cluster (0: the\n"
+         "                         nearest of these rows), in /rows; takes up to 100 bytes per row\n"
+         "  --drift-quantile=Q     how many rows are farther from their centre than this quantile of the training rows "
+         "of\n"
+         "                         their cluster: 0.5, 0.75, 0.9, 0.95, 0.99 (default), 0.999 or 1\n"
          "  --force                replace an output that another model or input made, or that dcmpi did not make\n"},
+    {.name = "dedup",
+     .on_ranks = true,
+     .arguments = "RUN.h5 [--cosine=C] [--on=input|embedding] [--probe=M] [--keep=nearest|furthest|first] [--pairs=N] "
+                  "[--output=Y.h5] [--input=X.h5] [--force]",
+     .summary = "near-duplicate rows within the clusters of a run, and which to keep",
+     .details =
+         "  --cosine=C    rows whose cosine is at least this are near-duplicates (default 0.95)\n"
+         "  --on=WORD     embedding, or input: the rows as they enter the network, scaled as in the run; by default\n"
+         "                the embedding if the run has a network\n"
+         "  --probe=M     rows are compared with those of the M nearest other clusters, too (default 0)\n"
+         "  --keep=WORD   which row of a group stays: nearest to its centre (default), furthest from it, or first\n"
+         "  --pairs=N     pairs are listed if there are at most N of them (default 1000000); they always count\n"
+         "  --output=Y.h5 by default dedup.h5 beside RUN.h5\n"
+         "  --input=X.h5  where the data of the run are now\n"
+         "  --force       replace an output that another run or other options made, or that dcmpi did not make\n"
+         "Groups are what pairs connect. /removed and /kept list rows, /kept_for has for each row the one that stays\n"
+         "in its place, /group its group or -1; /pairs/rows and /pairs/cosine the pairs, /clusters/removed the "
+         "counts.\n"
+         "Rows of zeros have no cosine and stay. tools/export.py makes lists of it.\n"},
     {.name = "convert",
      .arguments =
          "IN... OUT.h5 [--labels=FILE ...] [--label-column=COLUMN] [--id-column=COLUMN] [--drop-columns=LIST] "

@@ -50,13 +50,14 @@ static void print_attributes(dc_h5 *h5)
         "isa",           "phase",         "job",          "result_hash", "labels_hash",
         "weights_hash",  "deck_hash",     "program_hash", "data_type",   "feature_names",
         "missing",       "label_dataset", "matrix",       "id_dataset",  "feature_dataset",
-        "encoding-type", "vectorizer"};
-    static const char *const number[] = {"format_version", "complete",     "seed",       "ranks",        "threads",
-                                         "iterations",     "wall_seconds", "inertia",    "min",          "max",
-                                         "mean",           "image_shape",  "clusters",   "alpha",        "shards",
-                                         "tile_rows",      "step",         "rows",       "columns",      "parts",
-                                         "part",           "nodes",        "delta",      "outliers",     "warnings",
-                                         "checkpoint",     "scaled_range", "unlabelled", "sparse_values"};
+        "encoding-type", "vectorizer",    "on",           "keep",        "run_hash"};
+    static const char *const number[] = {
+        "format_version", "complete",    "seed",     "ranks",    "threads",       "iterations",   "wall_seconds",
+        "inertia",        "min",         "max",      "mean",     "image_shape",   "clusters",     "alpha",
+        "shards",         "tile_rows",   "step",     "rows",     "columns",       "parts",        "part",
+        "nodes",          "delta",       "outliers", "warnings", "checkpoint",    "scaled_range", "unlabelled",
+        "sparse_values",  "cosine",      "probe",    "groups",   "largest_group", "removed",      "rows_of_zeros",
+        "pairs",          "pairs_across"};
     for (size_t i = 0; i < DC_COUNT_OF(text); i++) {
         if (dc_h5_has_attr(h5, "/", text[i])) print_text(h5, text[i]);
         dc_error_clear();

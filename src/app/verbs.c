@@ -10,6 +10,7 @@ static const dc_verb table[] = {
     {.name = "kmeans", .can_stop = true, .mpi = dc_run_kmeans},
     {.name = "sweep-k", .can_stop = true, .mpi = dc_run_fit},
     {.name = "predict", .can_stop = true, .mpi = dc_run_predict},
+    {.name = "dedup", .can_stop = true, .mpi = dc_run_dedup},
     {.name = "convert", .can_stop = true, .mpi = dc_run_convert, .serial = dc_verb_convert, .apart = DC_ERR_DATA},
     {.name = "info", .serial = dc_verb_info, .apart = DC_ERR_FORMAT},
     {.name = "check", .serial = dc_verb_check, .apart = DC_ERR_FORMAT},

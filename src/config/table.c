@@ -89,6 +89,7 @@ static const dc_key_choice reproducible[] = {
     {"strict", DC_REPRODUCIBLE_STRICT}, {"off", DC_REPRODUCIBLE_OFF}, {NULL, 0}};
 static const dc_key_choice resumes[] = {
     {"auto", DC_RESUME_AUTO}, {"never", DC_RESUME_NEVER}, {"must", DC_RESUME_MUST}, {NULL, 0}};
+static const dc_key_choice row_outputs[] = {{"none", DC_ROWS_NONE}, {"full", DC_ROWS_FULL}, {NULL, 0}};
 static const dc_key_choice q_outputs[] = {{"top1", DC_Q_TOP1}, {"full", DC_Q_FULL}, {NULL, 0}};
 
 #define KEY(s, n, t, member, def) .section = s, .name = n, .type = t, .offset = AT(member), .fallback = def
@@ -492,6 +493,10 @@ const dc_key dc_key_table[] = {
      .doc = "Write the embedding of every row, float32 [N, latent]."},
     {KEY("output", "q", DC_KEY_CHOICE, output.q, "top1"), .choices = q_outputs, .verbs = DC_USE_FIT,
      .doc = "Soft assignment: top1 writes each row's largest value (confidence), full the whole [N, clusters], too."},
+    {KEY("output", "rows", DC_KEY_CHOICE, output.rows, "none"), .choices = row_outputs,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
+     .doc = "full writes where each row stands in its cluster: /rows/distance and /rows/cosine to its centre, and "
+            "/rows/rank, 0 for the nearest."},
     {KEY("output", "examples", DC_KEY_INT, output.examples, "10"), .min = 0, .max = 1000, .unit = "rows",
      .verbs = DC_USE_FIT, .doc = "Rows listed per cluster as nearest to its centre and as closest to its border."},
     {KEY("output", "outlier_below", DC_KEY_FLOAT, output.outlier_below, "0"), .min = 0, .max = 1, .verbs = DC_USE_FIT,

@@ -36,8 +36,8 @@ typedef struct {
 
 /* ---- Memory ------------------------------------------------------------------------------------------------------ */
 
-/* Equal on all ranks. A step takes seconds, not minutes, so that the run can be stopped and nobody thinks it hangs. */
-static int64_t block_rows(const dc_part *part, int64_t d)
+/* A step takes seconds, not minutes, so that the run can be stopped and nobody thinks it hangs. */
+int64_t dc_knn_block_rows(const dc_part *part, int64_t d)
 {
     const int64_t width = DC_MAX(d, (int64_t)1), mine = part->N / part->P + 1;
     const int64_t quick = DC_MAX((int64_t)(STEP_FLOP / 2 / (double)width / (double)mine), (int64_t)LEAST_ROWS);
@@ -102,7 +102,7 @@ static void release(ring *r)
 
 double dc_knn_bytes(const dc_part *part, int64_t d, int64_t k)
 {
-    const double n = (double)dc_part_rows(part), rows = (double)block_rows(part, d), width = (double)d,
+    const double n = (double)dc_part_rows(part), rows = (double)dc_knn_block_rows(part, d), width = (double)d,
                  threads = omp_get_max_threads(), blocks = part->P > 1 ? 3 : 2;
     return n * (double)k * (sizeof(dc_gidx) + sizeof(double)) +
            rows * ((blocks * width + 1) * sizeof(float) + sizeof(double)) + dc_sum_bytes(part, (size_t)d) +
@@ -274,7 +274,7 @@ dc_status dc_knn_find(dc_comm *comm, const dc_rows *rows, const dc_knn_config *c
     ring r = {.rows = rows,
               .cfg = cfg,
               .out = out,
-              .capacity = block_rows(rows->part, rows->d),
+              .capacity = dc_knn_block_rows(rows->part, rows->d),
               .threads = omp_get_max_threads()};
     *out = (dc_knn){.k = k};
     if (k < 1 || k >= N)

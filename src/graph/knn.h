@@ -37,6 +37,11 @@ typedef struct {
     float *product;   /* [DC_KNN_TILE x DC_KNN_PANEL] */
 } dc_knn_scratch;
 
+/* ---- knn.c ------------------------------------------------------------------------------------------------------- */
+
+/* Rows of a block that goes around, equal on all ranks. */
+int64_t dc_knn_block_rows(const dc_part *part, int64_t d);
+
 /* ---- knn_image_kern.c ---------------------------------------------------------------------------------------------
  */
 

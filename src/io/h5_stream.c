@@ -19,6 +19,7 @@
 
 typedef struct {
     dc_h5_rows spec;
+    dc_part rows;
     int64_t place; /* first byte in the file */
     dc_gidx done;  /* rows that this rank has written */
     uint64_t hash; /* hash of these rows; after join_hashes(), of all ranks' rows */
@@ -28,7 +29,6 @@ struct dc_h5_stream {
     char path[DC_PATH_MAX]; /* final name */
     char part[DC_PATH_MAX]; /* path.part */
     char dir[DC_PATH_MAX];
-    dc_part rows;
     array *arrays; /* [n_arrays], owned */
     size_t n_arrays;
     int64_t bytes; /* length of the file once rank 0 has made it */
@@ -98,7 +98,7 @@ static size_t row_bytes(const array *a)
 static int64_t bytes_of_rows(const dc_h5_stream *s)
 {
     double bytes = 0;
-    for (size_t i = 0; i < s->n_arrays; i++) bytes += (double)s->rows.N * (double)row_bytes(&s->arrays[i]);
+    for (size_t i = 0; i < s->n_arrays; i++) bytes += (double)s->arrays[i].rows.N * (double)row_bytes(&s->arrays[i]);
     return bytes < 0x1p62 ? (int64_t)bytes : INT64_C(1) << 62;
 }
 
@@ -135,9 +135,9 @@ static dc_status create_arrays(dc_h5 *h5, const dc_h5_stream *s)
     DC_TRY(dc_h5_put_content_hash(h5));
     for (size_t i = 0; i < s->n_arrays; i++) {
         const dc_h5_rows *a = &s->arrays[i].spec;
-        const dc_gidx dims[2] = {s->rows.N, (dc_gidx)a->width};
+        const dc_gidx N = s->arrays[i].rows.N, dims[2] = {N, (dc_gidx)a->width};
         if (a->type == DC_H5_TEXT)
-            DC_TRY(dc_h5_create_text(h5, a->name, a->width, s->rows.N));
+            DC_TRY(dc_h5_create_text(h5, a->name, a->width, N));
         else
             DC_TRY(dc_h5_create_dataset(h5, a->name, a->type, a->vector ? 1 : 2, dims));
         DC_TRY(dc_h5_put_hash(h5, a->name, 0));
@@ -248,11 +248,13 @@ static dc_status stream_alloc(dc_h5_stream **out, const char *path, const dc_par
     dc_status st = DC_OK;
     dc_h5_stream *s = NULL;
     DC_TRY(dc_mem_alloc(&s, 1, sizeof *s, "result file"));
-    s->rows = *part;
     s->fd = s->made = -1;
     s->n_arrays = n;
     DC_TRY(dc_mem_alloc(&s->arrays, n, sizeof *s->arrays, "result arrays"));
-    for (size_t i = 0; i < n; i++) s->arrays[i].spec = rows[i];
+    for (size_t i = 0; i < n; i++) {
+        s->arrays[i].spec = rows[i];
+        s->arrays[i].rows = rows[i].part ? *rows[i].part : *part;
+    }
     DC_TRY(name_files(s, path));
 out:
     if (st != DC_OK) stream_free(&s);
@@ -278,12 +280,19 @@ out:
 dc_status dc_h5_stream_append(dc_comm *comm, dc_h5_stream *s, size_t index, dc_gidx n, const void *local)
 {
     array *a = &s->arrays[index];
-    const dc_gidx row = s->rows.row_lo + a->done;
+    const dc_gidx row = a->rows.row_lo + a->done;
     const size_t each = row_bytes(a);
-    DC_ASSERT(row + n <= s->rows.row_hi);
+    DC_ASSERT(row + n <= a->rows.row_hi);
     a->hash += dc_h5_hash_rows(each, row, n, local);
     a->done += n;
     return dc_agree(comm, dc_h5_slab_write(s->fd, s->part, a->place + row * (int64_t)each, local, (size_t)n * each));
+}
+
+static bool has_rows(const dc_h5_stream *s)
+{
+    for (size_t i = 0; i < s->n_arrays; i++)
+        if (dc_part_rows(&s->arrays[i].rows) > 0) return true;
+    return false;
 }
 
 /* Checks that the file, read through the ordinary file system, holds what this rank wrote. */
@@ -291,18 +300,19 @@ static dc_status verify(const dc_h5_stream *s)
 {
     dc_status st = DC_OK;
     dc_h5 *h5 = NULL;
-    if (dc_part_rows(&s->rows) == 0 || s->n_arrays == 0) return DC_OK;
+    if (!has_rows(s)) return DC_OK;
     DC_TRY(dc_h5_open(&h5, s->part, DC_H5_READ));
     for (size_t i = 0; i < s->n_arrays; i++) {
         const array *a = &s->arrays[i];
         uint64_t hash;
-        DC_ASSERT(a->done == dc_part_rows(&s->rows));
-        DC_TRY(dc_h5_hash_range(h5, a->spec.name, s->rows.row_lo, a->done, &hash));
+        DC_ASSERT(a->done == dc_part_rows(&a->rows));
+        if (a->done == 0) continue;
+        DC_TRY(dc_h5_hash_range(h5, a->spec.name, a->rows.row_lo, a->done, &hash));
         if (hash == a->hash && !dc_fault(DC_FAULT_RESULT_VERIFY)) continue;
         st = DC_FAIL(DC_ERR_IO,
                      "%s: rows %lld to %lld of '%s' were not written although no error was reported; check the file "
                      "system",
-                     s->part, (long long)s->rows.row_lo, (long long)(s->rows.row_hi - 1), a->spec.name);
+                     s->part, (long long)a->rows.row_lo, (long long)(a->rows.row_hi - 1), a->spec.name);
         break;
     }
 out:;

@@ -6,6 +6,7 @@
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/report.h"
+#include "dcmpi/standing.h"
 #include "dcmpi/version.h"
 #include "dcmpi/wish.h"
 
@@ -134,6 +135,16 @@ out:
     return st;
 }
 
+static dc_status fill_quantiles(dc_h5 *h5, const dc_result *r)
+{
+    static const char name[] = "/clusters/distance_quantiles";
+    const dc_gidx dims[] = {r->K, DC_STANDING_QUANTILES};
+    if (!r->standing) return DC_OK;
+    const dc_status st = dc_h5_put(h5, name, DC_H5_F64, 2, dims, r->standing->quantile);
+    if (st != DC_OK) return st;
+    return dc_h5_put_attr_f64(h5, name, "quantiles", dc_standing_quantile, DC_STANDING_QUANTILES);
+}
+
 static dc_status fill_clusters(dc_h5 *h5, const dc_result *r)
 {
     dc_status st = DC_OK;
@@ -142,6 +153,7 @@ static dc_status fill_clusters(dc_h5 *h5, const dc_result *r)
     if (r->nearest) DC_TRY(dc_h5_put(h5, "/clusters/nearest", DC_H5_I64, 2, examples, r->nearest));
     if (r->border) DC_TRY(dc_h5_put(h5, "/clusters/border", DC_H5_I64, 2, examples, r->border));
     DC_TRY(fill_example_rows(h5, r));
+    DC_TRY(fill_quantiles(h5, r));
     DC_TRY(fill_more(h5, r->more));
 out:
     return st;
@@ -385,7 +397,7 @@ out:
 
 /* ---- Files ------------------------------------------------------------------------------------------------------- */
 
-enum { ROW_ARRAYS_MAX = 9 + DC_RESULTS_MAX };
+enum { ROW_ARRAYS_MAX = 12 + DC_RESULTS_MAX };
 
 static size_t list_graph_rows(const dc_graph_result *g, dc_h5_rows *rows)
 {
@@ -395,6 +407,16 @@ static size_t list_graph_rows(const dc_graph_result *g, dc_h5_rows *rows)
     rows[1] = (dc_h5_rows){.name = "/graph/distances", .type = DC_H5_F64, .width = k, .local = g->knn.square};
     rows[2] =
         (dc_h5_rows){.name = "/graph/component", .type = DC_H5_I64, .width = 1, .vector = true, .local = g->component};
+    return 3;
+}
+
+static size_t list_standing(const dc_standing_result *s, dc_h5_rows *rows)
+{
+    if (!s || !s->rank) return 0;
+    rows[0] =
+        (dc_h5_rows){.name = "/rows/distance", .type = DC_H5_F64, .width = 1, .vector = true, .local = s->distance};
+    rows[1] = (dc_h5_rows){.name = "/rows/cosine", .type = DC_H5_F64, .width = 1, .vector = true, .local = s->cosine};
+    rows[2] = (dc_h5_rows){.name = "/rows/rank", .type = DC_H5_I64, .width = 1, .vector = true, .local = s->rank};
     return 3;
 }
 
@@ -415,6 +437,7 @@ static size_t list_rows(const dc_result *r, dc_h5_rows rows[ROW_ARRAYS_MAX])
         rows[n++] = (dc_h5_rows){
             .name = "/ids", .type = DC_H5_TEXT, .width = r->data->id_bytes, .vector = true, .local = r->data->ids};
     n += list_graph_rows(r->graph, rows + n);
+    n += list_standing(r->standing, rows + n);
     for (int i = 0; r->more && i < r->more->n; i++) {
         const dc_result_array *a = &r->more->array[i];
         if (!a->of_rows) continue;
@@ -442,9 +465,11 @@ double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const d
     if (embeds) row += sizeof(float) * (double)slab->net.L;
     if (has_method && cfg->output.q == DC_Q_FULL) row += sizeof(float) * K;
     if (cfg->graph.save) row += (sizeof(dc_gidx) + sizeof(double)) * (double)cfg->graph.neighbours + sizeof(int64_t);
+    if (cfg->output.rows == DC_ROWS_FULL) row += 2 * sizeof(double) + sizeof(int64_t);
     const double table = dc_counts_has_table(cfg->cluster.clusters, head->C) ? sizeof(int64_t) * K * C : 0;
     const double components = sizeof(float) * (double)head->components * (double)head->D;
-    return (double)head->N * row + sizeof(float) * (double)slab->n + table + components + topics_bytes(cfg, head);
+    return (double)head->N * row + sizeof(float) * (double)slab->n + table + components + topics_bytes(cfg, head) +
+           K * DC_STANDING_QUANTILES * sizeof(double);
 }
 
 dc_status dc_result_write(dc_comm *comm, const char *path, dc_result *r, dc_timers *timers, dc_timing *timing)

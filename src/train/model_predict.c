@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dcmpi/mem.h"
+#include "dcmpi/standing.h"
 #include "embed_kern.h"
 
 struct dc_predictor {
@@ -16,13 +17,14 @@ struct dc_predictor {
     dc_tile_cursor cursor;
     int64_t first, n; /* local rows of this piece: [first, first + n) */
     int64_t capacity;
-    dc_embedder *embedder; /* NULL without a method */
-    float *q;              /* [capacity x K], with a method */
-    float *rows;           /* [256 x width] rows as they enter the network, without a method */
-    dc_dtype stored;       /* type of the rows that are given */
-    float *counts;         /* [capacity x D] transformed rows, taken when dense rows come first; NULL: none yet */
-    float *Z;              /* [capacity x k] components of the rows, if these enter the network */
-    float *factor;         /* [capacity] of the rows, if columns with a norm do */
+    dc_embedder *embedder;     /* NULL without a method */
+    float *q;                  /* [capacity x K], with a method */
+    float *rows;               /* [256 x width] rows as they enter the network, without a method */
+    dc_dtype stored;           /* type of the rows that are given */
+    float *counts;             /* [capacity x D] transformed rows, taken when dense rows come first; NULL: none yet */
+    float *Z;                  /* [capacity x k] components of the rows, if these enter the network */
+    float *factor;             /* [capacity] of the rows, if columns with a norm do */
+    double *distance, *cosine; /* [capacity] wanted of each piece, or NULL */
     dc_timers timers;
 };
 
@@ -118,6 +120,12 @@ void dc_predictor_destroy(dc_predictor **predictor)
     dc_mem_free(predictor);
 }
 
+void dc_predictor_measure(dc_predictor *p, double *distance, double *cosine)
+{
+    p->distance = distance;
+    p->cosine = cosine;
+}
+
 int64_t dc_predictor_next(dc_predictor *p)
 {
     dc_embedder *e = p->embedder;
@@ -173,6 +181,22 @@ static dc_status check_embedding(const dc_predictor *p, const float *Z)
     return DC_OK;
 }
 
+static void rows_of_view(const void *ctx, int64_t lo, int64_t n, float *out)
+{
+    dc_dataset_rows(ctx, lo, n, out);
+}
+
+static dc_status measure(const dc_predictor *p, const float *Z, const int32_t *label)
+{
+    const dc_trained *t = p->trained;
+    const dc_tensor *centers = dc_slab_find(&t->slab, "centers");
+    const dc_part part = {.N = p->n, .row_hi = p->n};
+    const dc_rows rows = {
+        .part = &part, .d = t->width, .rows = rows_of_view, .ctx = &p->view, .X = t->slab.net.n_layers > 0 ? Z : NULL};
+    if (!p->distance || p->n == 0) return DC_OK;
+    return dc_standing_of(&rows, t->value + centers->at, label, p->distance, p->cosine);
+}
+
 /* What does not come out of a single column: components, norms. */
 static dc_status prepare_rows(dc_predictor *p)
 {
@@ -216,8 +240,9 @@ dc_status dc_predictor_run(dc_predictor *p, const void *X, const dc_csr *rows, f
     if (st != DC_OK) return st;
     if (!p->trained->has_method) {
         predict_raw(p, label);
-        return DC_OK;
+        return measure(p, NULL, label);
     }
     predict_embedded(p, Z, label, confidence);
-    return check_embedding(p, Z);
+    st = check_embedding(p, Z);
+    return st == DC_OK ? measure(p, Z, label) : st;
 }

@@ -1,0 +1,62 @@
+/* Near-duplicates: rows of a cluster, or of neighbouring clusters, whose cosine reaches a bound. */
+#ifndef DCMPI_DUPLICATES_H
+#define DCMPI_DUPLICATES_H
+
+#include "dcmpi/order.h"
+
+typedef struct dc_comm dc_comm;
+
+/* Which row of a group stays: the one nearest to its centre, the one furthest from it, or the first; ties: the first.
+ */
+typedef enum { DC_KEEP_NEAREST, DC_KEEP_FURTHEST, DC_KEEP_FIRST } dc_keep;
+
+typedef struct {
+    const dc_rows *rows;
+    const dc_items
+        *items; /* the same rows, for those who gather them in any order; NULL: not needed, as rows->X is set */
+    int64_t K;
+    const int32_t *label; /* [n] cluster of each local row */
+    const int64_t *size;  /* [K] rows of each cluster, global */
+    double cosine;        /* the bound: 0 < cosine <= 1 */
+    int64_t probe;        /* other clusters in which the rows of each one are looked for, too: 0 <= probe < K */
+    const float *centers; /* [K x width]: whose distances say which clusters are near; used if probe > 0 */
+    int64_t width;        /* of the centres, which need not lie in the space of the rows */
+    dc_keep keep;
+    const double *distance; /* [n] of each row to its centre; NULL with DC_KEEP_FIRST */
+    int64_t pairs_max;      /* pairs are listed if there are no more than this many on all ranks */
+} dc_duplicates_config;
+
+typedef struct {
+    dc_gidx a, b; /* a < b */
+    double cosine;
+} dc_pair;
+
+/* Groups are the connected components of the pairs. Of each group one row is kept. */
+typedef struct {
+    dc_gidx *kept;  /* [n] the row that is kept for each local row: itself, or the one of its group; owned, as are all
+                       arrays */
+    int64_t *group; /* [n] number of its group, counted in the order of their first rows; -1: it has no duplicate */
+    int64_t groups, largest;        /* number of groups; rows of the largest, or 0 */
+    int64_t removed;                /* rows that are not kept */
+    int64_t zeros;                  /* rows of zeros, which have no cosine and no duplicates */
+    int64_t pairs, across;          /* pairs; of these, pairs of rows of two clusters */
+    int64_t *pairs_of, *removed_of; /* [K] pairs within each cluster, and rows of it that are not kept */
+    bool listed;                    /* whether the pairs are listed */
+    dc_pair *pair;                  /* [n_pairs] this rank's share of the list; all ranks' in rank order are sorted */
+    int64_t n_pairs;
+} dc_duplicates;
+
+/* The cosine of two rows is x.y / sqrt(x.x y.y) of the floats that rows->rows gives, by sums in double in a fixed
+ * order. Products in float decide on pairs where a bound on their error allows it, cosines in double on the others; so
+ * pairs, groups and the rest are the same on any number of ranks and threads, and those that a comparison of all rows
+ * of a cluster in double finds. Rows of equal clusters are brought together, on ranks that all hold as many rows as
+ * before, and compared block by block, so that not even one cluster of all rows needs more memory. Blocks go only where
+ * they are needed. Collective; all numbers but those of arrays [n] and [n_pairs] are global. Errors: DC_ERR_MEMORY,
+ * DC_ERR_NUMERIC (rows that are not finite), DC_STOPPED. */
+DC_CHECKED dc_status dc_duplicates_find(dc_comm *comm, const dc_duplicates_config *cfg, dc_duplicates *out);
+void dc_duplicates_release(dc_duplicates *d);
+/* Memory that dc_duplicates_find() takes at most on this rank, result included, for these clusters; of cfg, label,
+ * centers, distance and the members of rows but part and d are not used. Local. */
+double dc_duplicates_bytes(const dc_duplicates_config *cfg);
+
+#endif

@@ -1,0 +1,57 @@
+/* Private to `dcmpi dedup`: its state, and the file it writes. */
+#ifndef DCMPI_APP_RUN_DEDUP_H
+#define DCMPI_APP_RUN_DEDUP_H
+
+#include "cli.h"
+#include "dcmpi/claim.h"
+#include "dcmpi/comm.h"
+#include "dcmpi/config.h"
+#include "dcmpi/duplicates.h"
+#include "dcmpi/train.h"
+
+/* What run.h5 says; equal on all ranks. */
+typedef struct {
+    dc_config deck;
+    dc_gidx N;
+    int64_t K, width; /* clusters; width of their centres */
+    int64_t D;        /* width of the data */
+    int64_t L;        /* width of /embedding; 0: there is none */
+    bool has_network;
+    int shards;
+    size_t id_bytes; /* 0: no ids */
+    uint64_t data_hash, result_hash;
+} dc_dedup_run;
+
+typedef struct {
+    const char *run, *input; /* paths, borrowed; input NULL: the data that the run names */
+    char output[DC_PATH_MAX];
+    bool force;
+    double cosine;
+    int64_t probe, pairs_max;
+    int on; /* dc_on, or -1: not given */
+    dc_keep keep;
+    const char *files[2]; /* run and data */
+    char options[256];
+    dc_recipe recipe;
+    dc_claim claim; /* rank 0 holds the lock */
+    dc_dedup_run from;
+    dc_part part;
+    int32_t *label;   /* [n] */
+    int64_t *size;    /* [K] */
+    float *centers;   /* [K x width] */
+    float *Z;         /* [n x L] or NULL */
+    char *ids;        /* [n x id_bytes] or NULL */
+    dc_dataset *data; /* with --on=input */
+    double *distance; /* [n] or NULL */
+    dc_duplicates found;
+} dc_dedup;
+
+/* Collective. Writes the result. Errors: DC_ERR_IO, DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_dedup_write(dc_comm *comm, dc_dedup *d);
+/* Memory that this takes on this rank, at most. Local. */
+double dc_dedup_write_bytes(const dc_dedup *d);
+/* "nearest", ...; "input" or "embedding". */
+const char *dc_dedup_keep_name(dc_keep keep);
+const char *dc_dedup_on_name(int on);
+
+#endif
