@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154  # variables of lib.sh
 # For tests of reports in a real browser; read it after lib.sh.
 #     need_browser                  skips the test without Chromium, or without what report.py needs
 #     shoot PAGE.html WIDTH FILE    a screenshot of a window WIDTH pixels wide

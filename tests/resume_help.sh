@@ -58,14 +58,16 @@ list_saved() { # DIR
     sed -nE 's/.* saved +.*ckpt-0*([0-9]+)\.h5, ([a-z_0-9]+) step ([0-9]+):.*/\1 \2 \3/p' "$1/log.txt" >saved.txt
 }
 
-# Continues the run of "${args[@]}" from one checkpoint of saved.txt, with no other present, on other ranks and threads each time.
+# Continues the run of "${args[@]}" from one checkpoint of saved.txt, with no other present, on other ranks and threads each time:
+# 1 to 3 ranks, 1 or 2 threads; DCMPI_ALL=1: 1 to 4 ranks, 1 to 3 threads.
 layout=0
 continue_from() { # PHASE STEP [WHICH of those at this step]
     local number ranks threads
     number=$(awk -v p="$1" -v s="$2" '$2 == p && $3 == s { print $1 }' saved.txt | sed -n "${3:-1}p")
     [ -n "$number" ] || { is "none" "a checkpoint" "$1 step $2" && return; }
     layout=$((layout + 1))
-    ranks=$((layout % 4 + 1)) threads=$((layout % 3 + 1))
+    ranks=$((layout % 3 + 1)) threads=$((layout / 2 % 2 + 1))
+    [ -z "${DCMPI_ALL:-}" ] || ranks=$((layout % 4 + 1)) threads=$((layout % 3 + 1))
     rm -rf part
     mkdir -p part/ckpt
     cp all/log.txt all/metrics.jsonl part/
@@ -88,7 +90,7 @@ flip_bit() { # FILE OFFSET
 
 # WHAT: runs "${args[@]}" on other ranks and threads; the result must be that of good/. DCMPI_ALL=1: on more of them.
 same_bits_elsewhere() {
-    local setting settings=("5 2")
+    local setting settings=("3 2")
     [ -z "${DCMPI_ALL:-}" ] || settings=("2 2" "3 1" "5 2")
     for setting in "${settings[@]}"; do
         rm -rf other

@@ -28,19 +28,19 @@ static void loops(void)
 
 static void gets_on(void)
 {
-    work(3.5, true);
+    work(2.5, true);
 }
 
 static void waits(void)
 {
     work(0.5, false);
-    sleep(4);
+    sleep(3);
 }
 
 static void is_free(void)
 {
     dc_heartbeat_stop();
-    work(3.5, false);
+    work(2.5, false);
 }
 
 /* Starts signs of life in a new process with a limit of a second or two, does the job there, and tells how it ended. */

@@ -188,7 +188,7 @@ static void check_text(void)
         {"a,b\n", "has no rows"},
         {"\n\n", "has no rows"},
         {"# only\n", "has no rows"},
-        {"1 1:0.5 3:2\n", "svmlight"},
+        {"a 1:0.5 3:2\n", "svmlight"},
         {"1,0x10\n", "'0x10' is not a number"},
         {"1,1e999\n", "'1e999' is too large"},
         {"1,1e39\n", "bad.csv:1: column 1 (counted from 0): '1e39' is too large"},

@@ -1220,8 +1220,9 @@ static void check_table(bench *b)
             report(b, "has no gradient by a vector", k, 0, 1);
 }
 
-/* If an operation reads the whole batch, its twin goes over all of it for each difference. */
-enum { BATCH_FLOATS = 1100 };
+/* If an operation reads the whole batch, its twin goes over all of it for each difference; of a gradient, for
+ * differences of differences. */
+enum { BATCH_FLOATS = 1100, GRADIENT_FLOATS = 640 };
 
 /* Returns failures; *gradients: operands by which there are gradients as values, as bits. */
 static int check_size(const op_case *what, int variant, int by, int64_t n, int64_t w, bool all, unsigned *gradients)
@@ -1233,7 +1234,7 @@ static int check_size(const op_case *what, int variant, int by, int64_t n, int64
     for (int k = 0; k < b.node->n_in; k++)
         if (op->grad || op->tangent) *gradients |= (unsigned)has_din(&b, k) << k;
     if (b.node->shape.space != DC_ROWS) *gradients = 0;
-    if (reads_batch(&b) && n * w > BATCH_FLOATS) {
+    if (reads_batch(&b) && n * w > (by < 0 ? BATCH_FLOATS : GRADIENT_FLOATS)) {
         bench_close(&b);
         return 0;
     }

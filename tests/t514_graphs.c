@@ -2,6 +2,7 @@
  * computed from all of these, their gradients; losses, gradients, moves and puts against the twin of the whole graph in
  * double and its differences, for graphs of methods and for drawn ones, over steps of uneven batches. All of it has the
  * bits of one rank and thread, by either strict way, also of batches that leave ranks without rows; no step allocates.
+ * The twin is asked on one rank only: more ranks have its bits.
  * Fixed seed 514. ranks: 1 3  ranks_long: 2 5  threads: 2 */
 #include <omp.h>
 
@@ -717,9 +718,10 @@ static void check_case(dc_comm *comm, dc_comm *alone, const graph_case *what)
         run *single = run_case(alone, what, ways[w], B);
         omp_set_num_threads(threads);
         CHECK(same(together, single));
-        const bool twin = B == BATCH && dc_comm_rank(comm) == 0;
-        if (twin && w == 0) check_step(single, what, 0), check_step(single, what, STEPS - 2);
-        if (twin && w > 0) check_step(together, what, STEPS - 1);
+        if (B == BATCH && dc_comm_size(comm) == 1) {
+            if (w == 0) check_step(single, what, what->number % 2 ? STEPS - 2 : 0);
+            if (w > 0) check_step(together, what, STEPS - 1);
+        }
         run_free(together);
         run_free(single);
     }
@@ -888,9 +890,7 @@ int main(void)
     dc_rng_fill_uniform(x, N * D, SEED, 1, 1);
     for (size_t i = 0; i < DC_COUNT_OF(cases); i++) check_case(comm, alone, &cases[i]);
     for (int i = 0; i < DRAWN; i++) check_case(comm, alone, &(graph_case){"drawn", drawn, i});
-    test_slopes();
-    test_sum_slopes();
-    test_moved_twice();
+    if (dc_comm_size(comm) == 1) test_slopes(), test_sum_slopes(), test_moved_twice();
     test_traffic(comm);
     dc_comm_destroy(&alone);
     return check_done_all(&comm);

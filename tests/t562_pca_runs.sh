@@ -19,7 +19,7 @@ args=("${base[@]}" --input.components=7 --input.whiten=true)
 run 1 1 "${args[@]}" --run.output=good
 expect_exit 0 "a run on components"
 expect_out 'scaling +12 columns -> 7 principal components, [0-9.]+ % of the variance, whitened' "the log says what the network sees"
-for setting in "1 2" "2 1" "3 2" "5 1" "5 2"; do
+for setting in "1 2" "3 2" "5 1"; do
     read -r p t <<<"$setting"
     rm -rf other
     run "$p" "$t" "${args[@]}" --run.output=other
@@ -41,7 +41,7 @@ list_saved all
 continue_from cluster 10
 continue_from pretrain 12
 
-for p in 1 2 3; do
+for p in 1 3; do
     run "$p" 1 predict --force --model=good/run.h5 --input=blobs.h5 --output=p.h5 --rows-per-round=256
     expect_exit 0 "own rows on $p ranks"
     is "$(py '

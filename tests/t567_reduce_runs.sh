@@ -1,13 +1,12 @@
-#!/ usr / bin / env bash
-#input.reduce and input.norm in whole runs : the same bits on any number of ranks and threads, also when continued;    \
-    run.h5
-#holds the map, and predict gives the run's own rows the same bits; k-means on reduced rows, and on rows of norm 1; a
-#stop in the reduction, and the same command again; weights of another map are refused; senseless combinations; memory
-#that is known before the start.
-#limit : 600
-#shellcheck source = tests / lib.sh
+#!/usr/bin/env bash
+# input.reduce and input.norm in whole runs: the same bits on any number of ranks and threads, also when continued; run.h5
+# holds the map, and predict gives the run's own rows the same bits; k-means on reduced rows, and on rows of norm 1; a
+# stop in the reduction, and the same command again; weights of another map are refused; senseless combinations; memory
+# that is known before the start.
+# limit: 600
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
-#shellcheck source = tests / resume_help.sh
+# shellcheck source=tests/resume_help.sh
 . "$root/tests/resume_help.sh"
 py '
 rng = np.random.default_rng(567)
@@ -15,7 +14,15 @@ label = np.arange(601) % 3
 x = rng.poisson(0.15 + 1.5 * (np.arange(90) % 3 == label[:, None])) * (rng.random((601, 90)) < 0.4)
 x[[5, 77]] = 0
 with h5py.File("words.h5", "w") as f:
-    f["X"], f["y"] = x.astype("f4"), label.astype("i4")'
+    f["X"], f["y"] = x.astype("f4"), label.astype("i4")
+with h5py.File("sparse.h5ad", "w") as f:
+    i, c = np.nonzero(x)
+    g = f.create_group("X")
+    g.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": np.array(x.shape)})
+    g["data"], g["indices"] = x[i, c].astype("f4"), c.astype("i4")
+    g["indptr"] = np.concatenate([[0], np.cumsum(np.bincount(i, minlength=len(x)))]).astype("i8")
+    f.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
+    f["obs/label"] = label.astype("i4")'
 
 cat >fit.yaml <<'DECK'
 run: {log_interval: 0.001s}
@@ -47,8 +54,7 @@ print(s["components"].attrs["reduce"].decode(), f.attrs["row_norm"].decode(), f[
       np.allclose(s["singular_values"][:], v[:7], rtol=1e-2), np.allclose(s["singular_values"][:3], v[:3], rtol=1e-6), np.linalg.norm(V @ V.T - np.eye(7)) < 1e-5,
       np.allclose(s["explained_variance"][:], (X @ V.T).var(axis=0), rtol=1e-4),
       np.allclose(s["explained_variance_ratio"][:], (X @ V.T).var(axis=0) / X.var(axis=0).sum(), rtol=1e-4))')" "svd l2 True True True True True True" "run.h5: a network for 7 dimensions, singular vectors, their variance"
-for setting in "2 2" "3 1" "5 2";
-do
+for setting in "2 2" "3 1" "5 2"; do
     read -r p t <<<"$setting"
     rm -rf other
     run "$p" "$t" "${args[@]}" --run.output=other
@@ -67,8 +73,7 @@ expect_no_file stopped/run.h5 "it leaves no result"
 run 3 1 "${args[@]}" --run.output=stopped
 expect_same stopped "the same command again reduces anew"
 
-for p in 1 2 3;
-do
+for p in 1 2 3; do
     run "$p" 1 predict --force --model=good/run.h5 --input=words.h5 --output=p.h5 --rows-per-round=256
     expect_exit 0 "own rows on $p ranks"
     is "$(py '
@@ -76,15 +81,13 @@ a, b = h5py.File("good/run.h5"), h5py.File("p.h5")
 print([a[n][:].tobytes() == b[n][:].tobytes() for n in ("labels", "confidence", "embedding")])')" "[True, True, True]" "the same bits on $p ranks"
 done
 
-for how in "svd --input.components=5 --input.norm=max" "pca --input.components=5" "random --input.components=40" "none --input.norm=l2";
-do
-#shellcheck disable = SC2086 #several options
+for how in "svd --input.components=5 --input.norm=max" "pca --input.components=5" "random --input.components=40" "none --input.norm=l2"; do
+    # shellcheck disable=SC2086  # several options
     run 1 2 kmeans kmeans.yaml --run.output=one --run.resume=never --input.reduce=$how
     expect_exit 0 "k-means, input.reduce=$how"
-    for p in 3 5;
-do
+    for p in 3 5; do
         rm -rf other
-#shellcheck disable = SC2086
+        # shellcheck disable=SC2086
         run "$p" 1 kmeans kmeans.yaml --run.output=other --input.reduce=$how
         run 0 1 compare one/run.h5 other/run.h5
         expect_exit 0 "the same bits on $p ranks"
@@ -95,43 +98,70 @@ do
 a, b = h5py.File("one/run.h5"), h5py.File("p.h5")
 print((a["labels"][:] == b["labels"][:]).all(), a["metrics"].attrs["acc"] > 0.9)')" "True True" "the same labels, the right ones"
 done
-for verb in info check;
-do
-    run 0 1 $verb good / run.h5 expect_exit 0 "$verb" done
+# Sparse rows: the same map but for rounding, the same bits on all ranks and in predict.
+for how in "svd --input.components=5 --input.norm=l2" "pca --input.components=5" "random --input.components=40" "none --input.norm=l1"; do
+    for data in words.h5 sparse.h5ad; do
+        # shellcheck disable=SC2086  # several options
+        run 1 2 kmeans kmeans.yaml --run.output="of-$data" --run.resume=never --input.data=$data --input.reduce=$how
+        expect_exit 0 "$data, input.reduce=$how"
+    done
+    rm -rf other
+    # shellcheck disable=SC2086
+    run 5 1 kmeans kmeans.yaml --run.output=other --input.data=sparse.h5ad --input.reduce=$how
+    run 0 1 compare of-sparse.h5ad/run.h5 other/run.h5
+    expect_exit 0 "the same bits on 5 ranks"
+    is "$(py '
+a, b = h5py.File("of-words.h5/run.h5"), h5py.File("of-sparse.h5ad/run.h5")
+V = [f["scaling/components"][:] if "components" in f["scaling"] else 0 for f in (a, b)]
+print(np.allclose(V[0], V[1], atol=1e-6), abs(a.attrs["inertia"] / b.attrs["inertia"] - 1) < 1e-5)')" "True True" "dense and sparse rows agree"
+    run 2 1 predict --force --model=of-sparse.h5ad/run.h5 --input=sparse.h5ad --output=p.h5
+    is "$(py 'print((h5py.File("p.h5")["labels"][:] == h5py.File("other/run.h5")["labels"][:]).all())')" "True" "predict"
+done
+run 1 1 fit fit.yaml --input.data=sparse.h5ad --run.output=fit-sparse
+expect_exit 0 "a network on sparse rows, reduced"
+run 3 1 predict --force --model=fit-sparse/run.h5 --input=sparse.h5ad --output=p.h5
+is "$(py '
+a, b = h5py.File("fit-sparse/run.h5"), h5py.File("p.h5")
+print([a[n][:].tobytes() == b[n][:].tobytes() for n in ("labels", "confidence", "embedding")])')" "[True, True, True]" "predict gives its rows their bits"
 
-                         weights()
-    {
-        run 1 1 "${args[@]}" --run.output = weights-- run.resume = never-- model.weights = good / run.h5 "$@";
-    }
-weights expect_exit 0 "weights of the same map" weights-- run.seed =
-    2 expect_error 2 "good/run.h5 .model.weights. was trained with other principal components"
-                     "weights of a map from another seed" weights-- input.norm =
-        l1 expect_error 2 "was trained with input.norm = l2"
-                          "weights of rows of another norm" weights-- input.reduce =
-            pca expect_error 2 "was trained with"
-                               "weights of another reduction" run 1 1 "${args[@]}" --run.output = good-- input.norm =
-                none expect_error 6 "input.norm is none, was l2"
-                                    "another deck does not continue the run"
+for verb in info check; do
+    run 0 1 $verb good/run.h5
+    expect_exit 0 "$verb"
+done
 
-                refuse(){#REGEX WHAT OPTIONS... run 1 1 kmeans kmeans.yaml-- run.output =
-                             bad "${@:3}" expect_error 2 "$1"
-                                                         "$2"} refuse
-                "input.reduce = svd needs input.components"
-                "no number of dimensions" --input.reduce = svd refuse
-                                                           "two reductions; choose one"
-                                                           "two reductions" --input.reduce = svd-- input.components =
-                    5 --input.scale = pca refuse
-                                      "at most 90 dimensions of 601 rows of 90 columns"
-                                      "more dimensions than columns" --input.reduce = svd-- input.components =
-                        91 refuse "components is not used: input.scale is none, not pca, and input.reduce is none"
-                                  "a number for nothing" --input.components = 5 refuse "input.variance is not used"
-                                                                                       "a share" --input.reduce =
-                            pca-- input.components = 5 --input.variance = 0.5 refuse "'l3'.*l2"
-                                                                                     "an unknown norm" --input.norm =
-                                l3 run 1 1 fit kmeans.yaml-- input.reduce = svd-- input.components =
-                                    12 "--model.encoder=conv 3x3x4 relu, dense 3" --input.image_shape =
-                                        [ 9, 10 ]-- run.output =
-                                            bad expect_error 2 "the rows are no images any more"
-                                                               "layers for images" run 1 1 "${args[@]}" --run.output =
-                                                dry-- dry - run expect_out "^memory +about"
-                                                                           "the dry run" done_testing
+weights() { run 1 1 "${args[@]}" --run.output=weights --run.resume=never --model.weights=good/run.h5 "$@"; }
+weights
+expect_exit 0 "weights of the same map"
+weights --run.seed=2
+expect_error 2 "good/run.h5 .model.weights. was trained with other principal components" "weights of a map from another seed"
+weights --input.norm=l1
+expect_error 2 "was trained with input.norm = l2" "weights of rows of another norm"
+weights --input.reduce=pca
+expect_error 2 "was trained with" "weights of another reduction"
+run 1 1 "${args[@]}" --run.output=good --input.norm=none
+expect_error 6 "input.norm is none, was l2" "another deck does not continue the run"
+
+refuse() { # REGEX WHAT OPTIONS...
+    run 1 1 kmeans kmeans.yaml --run.output=bad "${@:3}"
+    expect_error 2 "$1" "$2"
+}
+refuse "input.reduce = svd needs input.components" "no number of dimensions" --input.reduce=svd
+refuse "two reductions; choose one" "two reductions" --input.reduce=svd --input.components=5 --input.scale=pca
+refuse "at most 90 dimensions of 601 rows of 90 columns" "more dimensions than columns" --input.reduce=svd --input.components=91
+refuse "components is not used: input.scale is none, not pca, and input.reduce is none" "a number for nothing" --input.components=5
+refuse "input.variance is not used" "a share" --input.reduce=pca --input.components=5 --input.variance=0.5
+refuse "'l3'.*l2" "an unknown norm" --input.norm=l3
+run 1 1 fit kmeans.yaml --input.reduce=svd --input.components=12 "--model.encoder=conv 3x3x4 relu, dense 3" --input.image_shape=[9,10] --run.output=bad
+expect_error 2 "the rows are no images any more" "layers for images"
+run 1 1 "${args[@]}" --run.output=dry --dry-run
+expect_out "^memory +about" "the dry run"
+py '
+with h5py.File("wide.h5ad", "w") as f:
+    g = f.create_group("X")
+    g.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": np.array([5000, 30000000])})
+    g["data"], g["indices"] = np.ones(5000, "f4"), np.arange(5000, dtype="i4") * 6000
+    g["indptr"] = np.arange(5001, dtype="i8")
+    f.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})'
+run 2 1 kmeans kmeans.yaml --input.data=wide.h5ad --input.reduce=svd --input.components=2000 --run.output=bad
+expect_error 8 "GiB" "directions that no memory holds are refused before the start"
+done_testing

@@ -57,18 +57,18 @@ a, b = (h5py.File(f) for f in sys.argv[1:])
 print('ok' if all(a[n][:].tobytes() == b[n][:].tobytes() for n in ('labels', 'embedding')) else 'other')" "$@"
 }
 
-check "kernels, by the tree" "2 1" "5 2" -- --model.encoder="$enc" --parallel.gather_rows=0
+check "kernels, by the tree" "3 2" -- --model.encoder="$enc" --parallel.gather_rows=0
 check "tied kernels" "3 2" -- --model.encoder="$enc" --model.decoder="tied ~encoder"
 check "pooling" "3 2" -- --model.encoder="conv 3x3x4 relu, maxpool 2x2, avgpool 2x2 /1 same, dense 5" \
     --model.decoder="dense 4x3x4 relu, deconv 3x3x1 /2"
-check "batch norm by channel" "1 2" "3 2" -- --model.encoder="conv 3x3x4 /2 bn relu, conv 3x3x6 /2 bn relu, dense 5"
+check "batch norm by channel" "3 2" -- --model.encoder="conv 3x3x4 /2 bn relu, conv 3x3x6 /2 bn relu, dense 5"
 run 2 1 predict --model=good/run.h5 --input=flat.h5 --output=normed.h5
 expect_exit 0 "predict by the running moments of channels"
 is "$(same good/run.h5 normed.h5)" ok "gives the labels and the embedding of the run"
 check "layer by layer" "2 2" -- --model.encoder="$enc" --pretrain.mode=layerwise --pretrain.layer_steps=5
 check "gamma 0" -- --model.encoder="$enc" --idec.gamma=0
 mv good/run.h5 alone.h5
-check "kernels" "1 2" "2 1" "3 2" "5 1" -- --model.encoder="$enc"
+check "kernels" "1 2" "5 1" -- --model.encoder="$enc"
 run 0 1 compare alone.h5 good/run.h5
 expect_exit 1 "the clustering loss changes the result"
 
@@ -76,7 +76,7 @@ args=("${base[@]}" --model.encoder="$enc")
 run 2 1 "${args[@]}" --run.output=all --checkpoint.every=0.000000001s --checkpoint.keep=1000
 expect_same all "saved all the time"
 list_saved all
-for step in 1 5 6 12; do continue_from cluster $step; done
+for step in 1 5 12; do continue_from cluster $step; done
 
 run 2 1 predict --model=good/run.h5 --input=flat.h5 --output=flat-labels.h5
 expect_exit 0 "predict"

@@ -29,27 +29,27 @@ expect_exit 0 "the effective deck runs"
 run 0 1 compare "$tmp/p2/run.h5" "$tmp/again/run.h5"
 expect_exit 0 "and gives the same bits on the same ranks"
 
-for p in 1 3 5; do
+for p in 1 5; do
     run $p 1 "${small[@]}" --run.output="$tmp/p$p"
     expect_exit 0 "$p ranks"
     number_between "$(result_value acc)" "$(awk "BEGIN { print $acc2 - .03 }")" "$(awk "BEGIN { print $acc2 + .03 }")" \
         "accuracy on $p ranks is that of 2 ranks"
 done
 
-for setting in "1 1" "1 2" "2 1" "3 2" "5 1"; do
+for setting in "1 1" "1 2" "3 2" "5 1"; do
     read -r p t <<<"$setting"
     run "$p" "$t" kmeans --input.rows=1500 --cluster.n_init=4 --run.resume=never --run.output="$tmp/km"
     expect_exit 0 "kmeans on $p ranks x $t threads"
+    found=$(result_value inertia)
     if [ -e "$tmp/km.h5" ]; then
         run 0 1 compare "$tmp/km.h5" "$tmp/km/run.h5"
         expect_exit 0 "labels, centres and sizes have the same bits"
+        is "$found" "$inertia" "the inertia, too"
     else
         mv "$tmp/km/run.h5" "$tmp/km.h5"
-        inertia=$(result_value inertia)
+        inertia=$found
     fi
 done
-run 5 1 kmeans --input.rows=1500 --cluster.n_init=4 --run.resume=never --run.output="$tmp/km"
-is "$(result_value inertia)" "$inertia" "the inertia, too"
 run 1 1 kmeans --input.rows=1500 --cluster.n_init=4 --run.seed=2 --run.output="$tmp/seed2"
 run 0 1 compare "$tmp/km.h5" "$tmp/seed2/run.h5"
 expect_exit 1 "another seed gives other bits"

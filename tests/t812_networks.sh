@@ -42,11 +42,11 @@ matrix() { # NAME WAY "RANKS" OPTIONS...: WAY gather or tree; one rank and other
 
 tied=("${steps[@]}" --model.encoder="$encoder" --model.decoder="tied ~encoder")
 unlike=("${steps[@]}" --model.encoder="$encoder" --model.decoder="$own")
-matrix tied gather "2 3 5" "${tied[@]}" --cluster.method=idec
-matrix tied-tree tree "2 3 5" "${tied[@]}" --cluster.method=idec
+matrix tied gather "2 5" "${tied[@]}" --cluster.method=idec
+matrix tied-tree tree "2 3" "${tied[@]}" --cluster.method=idec
 matrix tied-dkm gather 3 "${tied[@]}" --cluster.method=dkm
 matrix tied-dcn tree 2 "${tied[@]}" --cluster.method=dcn
-matrix own gather "2 5" "${unlike[@]}" --cluster.method=dec
+matrix own gather 2 "${unlike[@]}" --cluster.method=dec
 matrix own-idec tree 3 "${unlike[@]}" --cluster.method=idec
 matrix own-dcn gather 3 "${unlike[@]}" --cluster.method=dcn
 matrix own-dkm tree 2 "${unlike[@]}" --cluster.method=dkm

@@ -11,7 +11,7 @@
 base=(--input.rows=307 --parallel.shards=8 --model.hidden=[70,33] --model.latent=5 --cluster.n_init=2
     --cluster.update_interval=5 --cluster.batch=100 --pretrain.batch=64 --pretrain.epochs=2)
 steps=--cluster.max_iter=15
-some=("2 1" "3 2" "5 1")
+some=("3 2" "5 1")
 decayed=(--pretrain.optimizer=nesterov --pretrain.lr=0.1 --pretrain.clip_norm=0.005 --pretrain.weight_decay=0.01
     --pretrain.lr_factors=[encoder=0.5,decoder_0=2] --pretrain.schedule=step --pretrain.lr_step=3 --pretrain.lr_min=0.05
     --cluster.method=idec --cluster.optimizer=rmsprop --cluster.lr=0.001 --cluster.clip_norm=0.01 --cluster.lr_factors=[centers=5]

@@ -7,7 +7,10 @@
 python=/usr/bin/python3
 $python -c 'import h5py' 2>/dev/null || skip_test "python3-h5py is not installed"
 
+made=
 make_data() { # FILE EXPRESSION: X of 4 blobs of 50 rows in 8 columns, y their numbers, after the expression
+    [ "$made" != "$*" ] || return 0
+    made=$*
     $python - "$1" "$2" <<'EOF'
 import h5py, numpy as np, sys
 r = np.random.default_rng(1)
@@ -62,8 +65,8 @@ refuse() { # WHAT EXPRESSION SCALE REGEX
 }
 for scale in none unit dec standard minmax; do
     refuse "a range of 1e-39" "X = X * 1e-40" $scale "spans \\[-?[0-9.]+e-4[0-9], [0-9.]+e-(39|4[0-9])\\]"
-    refuse "values of 1e300" "X = X * 1e300" $scale "spans"
 done
+for scale in none unit dec standard minmax; do refuse "values of 1e300" "X = X * 1e300" $scale "spans"; done
 refuse "one column of tiny values" "X[:, 3] *= 1e-41" minmax "column 3 spans"
 refuse "one column of tiny values" "X[:, 5] *= 1e-41" standard "column 5 spans"
 refuse "a range of 1e-34" "X = (X * 1e-34).astype('f4')" none "the data spans"

@@ -31,7 +31,7 @@ head -c 2097152 /dev/zero | tr '\0' '\n' >lines.txt
 
 # ---- As a deck
 while IFS='|' read -r verb file regex; do
-    run 1 1 ${verb:+"$verb"} "$file"
+    run 0 1 ${verb:+"$verb"} "$file"
     expect_error 2 "$regex" "$verb $file"
 done <<'END'
 kmeans|blobs.h5|blobs.h5 is a data file, not a deck: dcmpi kmeans --input.data=blobs.h5
@@ -63,9 +63,9 @@ expect_exit 0 "the command that is named works"
 while IFS='|' read -r file regex; do
     run 1 1 deck.yaml --input.data="$file" --run.output=new
     expect_error 3 "$regex" "input.data=$file"
-    run 1 1 predict --model=run/run.h5 --input="$file" --output=new.h5
+    run 0 1 predict --model=run/run.h5 --input="$file" --output=new.h5
     expect_error 3 "$regex" "predict --input=$file"
-    run 1 1 deck.yaml --input.data="$file" --run.output=new --dry-run
+    run 0 1 deck.yaml --input.data="$file" --run.output=new --dry-run
     expect_error 3 "$regex" "a dry run of $file"
 done <<'END'
 blobs.csv|blobs.csv is a table in text, not an HDF5 file: first dcmpi convert blobs.csv OUT.h5
@@ -80,7 +80,7 @@ expect_no_file new.h5 "nothing was written"
 
 # ---- As a model
 while IFS='|' read -r file regex; do
-    run 1 1 predict --model="$file" --input=blobs.h5 --output=new.h5
+    run 0 1 predict --model="$file" --input=blobs.h5 --output=new.h5
     expect_error 6 "$regex" "predict --model=$file"
     run 1 1 deck.yaml --model.weights="$file" --run.output=new
     expect_error 6 "$regex" "model.weights=$file"
@@ -95,9 +95,9 @@ END
 # ---- Paths
 while read -r path what; do
     sed "s#data: .*}#data: '$path'}#" deck.yaml >paths.yaml
-    run 1 1 paths.yaml
+    run 0 1 paths.yaml
     expect_error 2 "paths.yaml:3:15: input.data = '.*': $what not expanded here, write the whole path" "$path in a deck"
-    run 1 1 deck.yaml --run.output="$path"
+    run 0 1 deck.yaml --run.output="$path"
     expect_error 2 "command line: --run.output: .*$what not expanded here" "$path in quotes on the command line"
 done <<'END'
 ~/blobs.h5 ~ is

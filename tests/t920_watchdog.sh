@@ -5,9 +5,10 @@
 export OMP_NUM_THREADS=1
 deck=(fit --input.rows=1000 --model.hidden=[48] --cluster.max_iter=40 --cluster.update_interval=20)
 
-# stopped RANK PAUSE OPTIONS...: a run of three ranks, of which one is stopped for a while once it trains.
+# stopped RANK PAUSE OPTIONS...: a run of three ranks, of which one is stopped for so many seconds once it trains, or until the
+# job has ended.
 stopped() {
-    local rank=$1 pause=$2 job pid
+    local rank=$1 pause=$2 job pid i
     shift 2
     rm -rf run
     # shellcheck disable=SC2086  # several options
@@ -16,7 +17,7 @@ stopped() {
     until grep -qs '"epoch": 2,' run/metrics.jsonl || ! kill -0 $job 2>/dev/null; do sleep 0.1; done
     pid=$(rank_pid "$rank" $job)
     kill -STOP "$pid"
-    sleep "$pause"
+    for ((i = 0; i < 10 * pause; i++)); do kill -0 $job 2>/dev/null && sleep 0.1; done
     kill -CONT "$pid" 2>/dev/null
     wait $job
     rc=$? ran_with=mpirun
@@ -33,7 +34,7 @@ run 3 1 "${deck[@]}" --pretrain.epochs=60 --run.output=good
 expect_exit 0 "the undisturbed run"
 expect_no_out "no progress" "no warning without a reason"
 
-for rank in 0 1 2; do
+for rank in 0 2; do # below: rank 1
     stopped $rank 5 --pretrain.epochs=60 --run.stall_warning=2s
     expect_exit 0 "rank $rank stopped for 5 s"
     is "$(grep -c "WARNING no progress .*(stopped)" "$out")" 1 "one warning"

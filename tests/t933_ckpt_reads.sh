@@ -3,13 +3,13 @@
 # Each read of the newest checkpoint at a restart fails once, with a broken disk's error, or because somebody shortens the file or
 # writes to it. If this happens while the checkpoint is checked, the one before is taken; once the run continues from it, the run
 # ends with one error line and exit 4 or 6, and the same command then gives the good result. The bits never differ.
-# DCMPI_EVERY=N: every N-th read (default 7; t934: each one).
+# DCMPI_EVERY=N: every N-th read (default 10; t934: each one).
 . "$(dirname "$0")/lib.sh"
 failio=$build/tests/failio.so
 [ -f "$failio" ] || skip_test "no $failio: make tests"
 skip_with_sanitizers "they must be loaded first, and so must what makes calls fail"
 export OMP_NUM_THREADS=1
-every=${DCMPI_EVERY:-7}
+every=${DCMPI_EVERY:-10}
 limit=60
 ranks=2
 

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/resume_help.sh"
 # shellcheck disable=SC2206  # several options
-args=(fit $small --model.hidden=[40] --pretrain.epochs=600 --cluster.max_iter=9000 --cluster.update_interval=30 --checkpoint.every=0)
+args=(fit $small --model.hidden=[40] --pretrain.epochs=400 --cluster.max_iter=6000 --cluster.update_interval=30 --checkpoint.every=0)
 run 2 1 "${args[@]}" --run.output=good
 expect_exit 0 "the undisturbed run"
 

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/resume_help.sh"
 # shellcheck disable=SC2206  # several options
-args=(fit $small --model.hidden=[40] --pretrain.epochs=600 --cluster.max_iter=3000 --cluster.update_interval=30
+args=(fit $small --model.hidden=[40] --pretrain.epochs=400 --cluster.max_iter=1500 --cluster.update_interval=30
     --checkpoint.every=0.3s)
 run 1 1 "${args[@]}" --run.output=good
 expect_exit 0 "the undisturbed run"
@@ -54,14 +54,14 @@ expect_same bad "after all of that"
 is "$(find bad -name '*.part' -o -name STOP -o -name 'LOCK*')" "" "nothing is left behind"
 
 # mpirun sends SIGCONT first: everything is saved before SIGTERM follows.
-mpirun_options="--mca odls_base_sigkill_timeout 5"
+mpirun_options="--mca odls_base_sigkill_timeout 3"
 start 2 "${args[@]}" --run.output=late
 await 'pretrain .*%'
 kill -TERM "$job"
 finish
 mpirun_options=
-note "SIGTERM to mpirun, ranks have five seconds: $(grep -c ' saved ' "$out") saved, $(sed -nE 's/.*(stopped   by.*): .*/\1/p' "$out")"
-expect_out " saved .*, (pretrain|kmeans|cluster) step " "SIGTERM to mpirun, ranks have five seconds: it was saved"
+note "SIGTERM to mpirun, ranks have three seconds: $(grep -c ' saved ' "$out") saved, $(sed -nE 's/.*(stopped   by.*): .*/\1/p' "$out")"
+expect_out " saved .*, (pretrain|kmeans|cluster) step " "SIGTERM to mpirun, ranks have three seconds: it was saved"
 run 2 1 "${args[@]}" --run.output=late
 expect_exit 0 "to its end"
 expect_same late "after SIGTERM to mpirun"

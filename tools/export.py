@@ -14,7 +14,8 @@ usage: export.py RUN.h5 OUT.{h5ad,npy,csv} [--data FILE] [--matrix] [--topics] [
                  with = + - @, a tab or a carriage return gets an apostrophe in front, so that no spreadsheet takes it for
                  a formula
   --data FILE    the run's data file: adds the true class of each row (csv, h5ad)
-  --matrix       h5ad: X = the rows of the data file (--data), as stored, and var = their columns by name, with the cluster
+  --matrix       h5ad: X = the rows of the data file (--data), as stored, obs with its columns, too, and var = their columns
+                 by name, with the cluster
                  that has each among its terms as `topic`; the embedding is obsm["X_dcmpi"]
   --topics       csv: instead of the rows, what output.topics found of each cluster, a line for each entry of its lists:
                  cluster, rows, coherence, list (term, nearest, furthest), rank, index (column or row), name (term or id),
@@ -29,7 +30,7 @@ import csv
 import os
 import sys
 
-from report_data import DataFile, SparseRows, as_text, blocks, dataset, np, open_result, own_summary, take_ids
+from report_data import DataFile, SparseRows, as_text, blocks, dataset, h5py, np, open_result, own_summary, take_ids
 from report_labels import lines_of
 from report_main import DATA, FORMAT, USAGE, RunError, run_tool
 from report_output import check_output, refuse_empty, whole_file
@@ -172,6 +173,30 @@ def matrix_of_data(columns):
     return X[:columns.N], var
 
 
+def add_obs(columns, obs):
+    """obs with what the data file's obs tells of the rows, under names that are free."""
+    import pandas as pd
+    item = columns.data.h5.get("obs")
+    if isinstance(item, h5py.Group):
+        try:
+            from anndata.io import read_elem
+        except ImportError:
+            from anndata.experimental import read_elem
+        told = read_elem(item)
+    elif item is not None and item.dtype.names is not None:  # before AnnData 0.7: a table of records
+        told = pd.DataFrame(index=range(len(item)))
+        for field in item.dtype.names:
+            values, names = item[field], columns.data.h5.get("uns/%s_categories" % field)
+            if names is not None:
+                told[field] = pd.Categorical.from_codes(values, [as_text(v) for v in names[:]])
+            elif field != "index" and values.ndim == 1:
+                told[field] = [as_text(v) for v in values] if values.dtype.kind == "S" else values
+    else:
+        return obs
+    told = told[:columns.N].set_axis(obs.index)
+    return obs.join(told[[name for name in told.columns if name not in obs.columns]])
+
+
 def graph_of(columns):
     """The graph as anndata holds it: matrices by rows, and where scanpy looks for them."""
     from scipy import sparse
@@ -214,6 +239,7 @@ def write_h5ad(columns, path, recipe):
     X, obsm = Z, {}
     if columns.matrix:
         X, var = matrix_of_data(columns)
+        obs = add_obs(columns, obs)
         obsm = {"X_dcmpi": Z} if columns.embedding is not None else {}
     uns, obsp = {"dcmpi": provenance(columns, recipe)}, {}
     if columns.graph is not None:

@@ -54,8 +54,8 @@ DC_CHECKED dc_status dc_topics_terms(dc_comm *comm, const dc_rows *words, const 
 DC_CHECKED dc_status dc_topics_documents(dc_comm *comm, const dc_rows *rows, const int32_t *label, int64_t K,
                                          const float *centers, int64_t m, dc_topics *out);
 
-/* Memory that both take on this rank, and what remains; d: columns of what was clustered; means: whether there are no
- * centres. Local. */
+/* Memory that both take on this rank, and what remains. threads: 0 for rows that are an array or sparse; d: columns of
+ * what was clustered; means: whether there are no centres. Local. */
 double dc_topics_terms_bytes(int64_t K, int64_t D, int64_t m, int threads);
 double dc_topics_documents_bytes(const dc_part *part, int64_t K, int64_t d, int64_t m, int threads, bool means);
 double dc_topics_held_bytes(int64_t K, int64_t terms, int64_t documents);

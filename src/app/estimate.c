@@ -144,11 +144,15 @@ static double take_graph(problem *p, double model, double rows)
 static double take_topics(problem *p, double model, double rows)
 {
     double held;
+    const dc_data_header *head = &p->head;
     const bool embeds = p->slab.net.n_layers > 0;
-    const int64_t d = embeds ? p->slab.net.L : dc_header_width(&p->head);
+    const bool sparse =
+        head->components == 0 && dc_header_stays_sparse(head, (dc_scale_kind)p->cfg->input.scale, &p->cfg->input.clip);
+    const int64_t d = embeds ? p->slab.net.L : dc_header_width(head);
     const dc_tensor *t = dc_slab_find(&p->slab, "centers");
-    const bool means = !t || t->width != d;
-    const double bytes = dc_run_topics_bytes(p->cfg, &p->head, &p->data.part, d, means, p->job->binding.threads, &held);
+    const dc_topics_task task = {
+        .d = d, .tiles = !embeds && !sparse, .means = !t || t->width != d, .threads = p->job->binding.threads};
+    const double bytes = dc_run_topics_bytes(p->cfg, head, &p->data.part, &task, &held);
     if (bytes > 0) take(p, "topics", (moment){.model = model, .work = rows + bytes}, NULL);
     return held;
 }

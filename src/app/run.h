@@ -45,10 +45,15 @@ DC_CHECKED dc_status dc_run_topics(dc_comm *comm, dc_job *job, const dc_dataset 
 /* NULL if it found nothing. */
 const dc_topics_result *dc_topics_found(const dc_topics_result *r);
 void dc_topics_result_release(dc_topics_result *r);
-/* Memory that it takes on this rank; d: columns of what was clustered; means: the method has no centres; *held: what
- * remains. Local. */
-double dc_run_topics_bytes(const dc_config *cfg, const dc_data_header *head, const dc_part *part, int64_t d, bool means,
-                           int threads, double *held);
+/* Memory that it takes on this rank; *held: what remains. Local. */
+typedef struct {
+    int64_t d;  /* columns of what was clustered */
+    bool tiles; /* which is neither an array nor sparse */
+    bool means; /* by a method without centres */
+    int threads;
+} dc_topics_task;
+double dc_run_topics_bytes(const dc_config *cfg, const dc_data_header *head, const dc_part *part,
+                           const dc_topics_task *task, double *held);
 /* The first two principal components of the embedding, for /map; *out is empty if output.embedding is false, or for an
  * embedding that is too wide or not finite. The caller releases it. Errors: DC_ERR_MEMORY, DC_STOPPED. */
 DC_CHECKED dc_status dc_run_map(dc_comm *comm, const dc_config *cfg, const dc_rows *embedding, dc_principal *out);

@@ -114,7 +114,7 @@ static dc_status find_terms(dc_comm *comm, const dc_config *cfg, const dc_datase
     dc_status st = DC_OK;
     dc_csr stored;
     const dc_rows words = dc_rows_of_values(data, &stored);
-    out->words = "values of the data file";
+    out->words = data->counts.used ? "values of the data after the transforms of counts" : "values of the data";
     DC_TRY(dc_topics_terms(comm, &words, labels, cfg->cluster.clusters, cfg->output.top_terms, &out->topics));
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? name_terms(data, out) : DC_OK);
 out:
@@ -185,8 +185,8 @@ static void tell(const dc_topics_result *r, const int64_t *size)
     for (int64_t k = 0; k < DC_MIN(K, (int64_t)LINES); k++) tell_cluster(r, k, size[k]);
     if (K > LINES) dc_log("topic     the terms of %lld more clusters are in run.h5", (long long)(K - LINES));
     if (isfinite(r->topics.mean_coherence))
-        dc_log("topics    mean coherence (NPMI of the first %d terms of a cluster, over %s): %.4f",
-               DC_TOPIC_COHERENCE_TERMS, "all rows", r->topics.mean_coherence);
+        dc_log("topics    mean coherence (NPMI of the first %d terms of a cluster, over all rows): %.4f",
+               DC_TOPIC_COHERENCE_TERMS, r->topics.mean_coherence);
 }
 
 /* ---- All of it --------------------------------------------------------------------------------------------------- */
@@ -226,20 +226,21 @@ void dc_topics_result_release(dc_topics_result *r)
     dc_mem_free(&r->furthest_id);
 }
 
-double dc_run_topics_bytes(const dc_config *cfg, const dc_data_header *head, const dc_part *part, int64_t d, bool means,
-                           int threads, double *held)
+double dc_run_topics_bytes(const dc_config *cfg, const dc_data_header *head, const dc_part *part,
+                           const dc_topics_task *task, double *held)
 {
     const int64_t K = cfg->cluster.clusters, m = cfg->output.top_terms, documents = cfg->output.documents;
     const plan p = plan_of(cfg, head->has_names, head->has_ids, K, head->D);
     const double ids = fmin(2.0 * (double)K * (double)documents * dc_dataset_id_bytes(head), 2 * IDS_BYTES_MAX);
+    const int readers = task->tiles ? task->threads : 0;
     double bytes = 0;
     *held = 0;
     if (p.terms) {
         *held += dc_topics_held_bytes(K, m, 0) + DC_NAME_MAX * (double)K * (double)m;
-        bytes = dc_topics_terms_bytes(K, head->D, m, threads);
+        bytes = dc_topics_terms_bytes(K, head->D, m, head->sparse ? 0 : task->threads);
     }
-    if (p.documents && (!means || means_fit(part, K, d))) {
-        bytes = fmax(bytes, *held + dc_topics_documents_bytes(part, K, d, documents, threads, means) + ids);
+    if (p.documents && (!task->means || means_fit(part, K, task->d))) {
+        bytes = fmax(bytes, *held + dc_topics_documents_bytes(part, K, task->d, documents, readers, task->means) + ids);
         *held += dc_topics_held_bytes(K, 0, documents) + ids;
     }
     return fmax(bytes, *held);

@@ -441,7 +441,7 @@ dc_status dc_verb_convert(int argc, char **argv)
         dc_log("stopped by %s: no output is left; the same command starts anew", dc_signals_stop_name());
     if (st != DC_OK) goto out;
     print_result(c.cfg.output, &result);
-    if (!result.sparse) st = dc_dataset_tell_range(c.cfg.output);
+    st = dc_dataset_tell_range(c.cfg.output);
 out:
     release_command(&c);
     return st;

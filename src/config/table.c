@@ -252,11 +252,11 @@ const dc_key dc_key_table[] = {
      .also = "winsorize outliers clip_range",
      .doc = "Move values beyond two bounds to the nearer bound before scaling. 0.001: each column's quantiles 0.001 "
             "and 0.999. [a, b]: all columns to this range. The bounds are kept in run.h5, and predict uses them."},
-    {KEY("input", "clip_scaled", DC_KEY_FLOAT, input.clip_scaled, "0"), .min = 0, .max = 1e30,
+    {KEY("input", "clip_scaled", DC_KEY_FLOAT, input.clip_scaled, "0"), .min = 0, .max = MAX_COUNT,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "max_value",
      .doc = "After scaling, move values beyond this distance from 0 to it, as scanpy's scale(max_value=10) does; 0: "
             "none. The bounds are kept in run.h5, and predict uses them."},
-    {KEY("input", "library_size", DC_KEY_FLOAT, input.library_size, "0"), .min = 0, .max = 1e30,
+    {KEY("input", "library_size", DC_KEY_FLOAT, input.library_size, "0"), .min = 0, .max = MAX_COUNT,
      .choices = library_sizes, .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "normalize_total target_sum cp10k cpm size_factors",
      .doc =
