@@ -37,16 +37,17 @@ def term_list(lists, k):
         '<li style="--s:%.0f%%">%s</li>\n' % (100 * s, isolated(name, "(no name)")) for name, s in zip(names, share)))
 
 
+def name_of(lists, kind, k, i):
+    """Id of a row of a list, or its number."""
+    name = "" if lists.ids[kind] is None else shortened(lists.ids[kind][k, i], ID_CHARACTERS)
+    return isolated(name or "row %d" % lists.rows[kind][k, i], "")
+
+
 def document(lists, texts, kind, k, i):
-    """A row of a list: its id or number, and the beginning of its text."""
+    """A row of a list with the beginning of its text."""
     row = int(lists.rows[kind][k, i])
-    name = "row %d" % row
-    if lists.ids[kind] is not None:
-        name = shortened(lists.ids[kind][k, i], ID_CHARACTERS) or name
-    text = ""
-    if texts is not None and row < texts.shape[0]:
-        text = " <q>%s</q>" % isolated(shortened(texts[row], TEXT_CHARACTERS), "(empty)")
-    return '<li><b>%s</b>%s</li>\n' % (isolated(name, ""), text)
+    text = shortened(texts[row], TEXT_CHARACTERS) if row < texts.shape[0] else ""
+    return '<li><b>%s</b> <q>%s</q></li>\n' % (name_of(lists, kind, k, i), isolated(text, "(empty)"))
 
 
 def document_lists(lists, texts, k):
@@ -55,9 +56,13 @@ def document_lists(lists, texts, k):
     for kind, most in SHOWN.items():
         rows = lists.rows[kind]
         used = 0 if rows is None else int((rows[k][:most] >= 0).sum())
-        if used:
-            out += '<p class="label">%s</p>\n<ul class="documents">\n%s</ul>\n' % (
-                TITLES[kind], "".join(document(lists, texts, kind, k, i) for i in range(used)))
+        if not used:
+            continue
+        out += '<p class="label">%s</p>\n' % TITLES[kind]
+        if texts is None:
+            out += '<p class="documents">%s</p>\n' % ", ".join(name_of(lists, kind, k, i) for i in range(used))
+        else:
+            out += '<ul class="documents">\n%s</ul>\n' % "".join(document(lists, texts, kind, k, i) for i in range(used))
     return page.Html(out)
 
 
