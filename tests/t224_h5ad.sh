@@ -36,10 +36,11 @@ def put(f, name, X, kind="csr", old=False, options={}, **types):
 def frame(f, name, index, **columns):
     g = f.create_group(name)
     g.attrs["encoding-type"], g.attrs["encoding-version"], g.attrs["_index"] = "dataframe", "0.2.0", "names"
+    g.attrs["column-order"] = np.array(list(columns), dtype=h5py.string_dtype())
     g["names"] = index
     for column, (codes, categories) in columns.items():
         c = g.create_group(column)
-        c.attrs["encoding-type"] = "categorical"
+        c.attrs["encoding-type"], c.attrs["encoding-version"], c.attrs["ordered"] = "categorical", "0.2.0", False
         c["codes"], c["categories"] = codes.astype("i1"), categories
 
 with h5py.File("a.h5ad", "w") as f:
@@ -62,6 +63,8 @@ with h5py.File("old.h5ad", "w") as f:
 with h5py.File("dense.h5", "w") as f:
     f["X"], f["y"], f["ids"] = X, k.astype("i4"), ids
     f.attrs["feature_names"], f.attrs["classes"] = "\n".join(genes), "\n".join(kinds)
+with h5py.File("turned.h5ad", "w") as f:
+    put(f, "X", X, kind="csc")
 with h5py.File("bad.h5ad", "w") as f:
     put(f, "X", X)
     f["X/indices"][:] = f["X/indices"][:] + 1
@@ -127,12 +130,18 @@ expect_no_out "^/labels" "predict of the dense twin: the same labels"
 run 1 1 predict --model=d_none/run.h5 --input=a.h5ad --matrix=layers/wide --label-dataset=kind --output=w.h5
 run 0 1 compare d_none/run.h5 w.h5
 expect_no_out "^/labels" "predict of a sparse layer by a model of dense rows: the same labels"
+run 1 1 predict --model=raw/run.h5 --input=a.h5ad --label-dataset=kind --output=r.h5
+expect_out "NOTE .*rows are those of raw/X, as in the run" "predict takes the matrix of the run"
+run 0 1 compare raw/run.h5 r.h5
+expect_exit 0 "with its bits"
 run 1 1 predict --model=csr/run.h5 --input=a.h5ad --matrix=layers/turned --output=t.h5
 expect_error 3 "stored by columns.*dcmpi convert" "predict of a matrix by columns"
 expect_no_file t.h5 "which leaves nothing behind"
 
 run 0 1 check a.h5ad
 expect_out "whole: data, 240 rows x 150 sparse float32 with" "check"
+run 0 1 check turned.h5ad
+expect_out "whole: data, 240 rows x 150 sparse float32 with" "check of a matrix by columns"
 run 0 1 check bad.h5ad
 expect_error 6 "has a value in a column that is not in 0 .. 149" "check finds a column out of range"
 run 0 1 info a.h5ad
@@ -158,6 +167,16 @@ run 2 1 predict --model=fit/run.h5 --input=a.h5ad --label-dataset=kind --output=
 run 0 1 compare fit/run.h5 f.h5
 expect_exit 0 "predict of a network gives the bits of training"
 
+if $python -c 'import anndata' 2>/dev/null; then
+    run_cmd $python "$root/tools/export.py" csr/run.h5 e.h5ad --data a.h5ad --matrix
+    ok "export keeps obs and var" $python -W ignore -c "
+import anndata
+e, a = anndata.read_h5ad('e.h5ad'), anndata.read_h5ad('a.h5ad')
+assert (e.X != a.X).nnz == 0 and list(e.obs_names) == list(a.obs_names) and list(e.var_names) == list(a.var_names)
+assert (e.obs['kind'].astype(str) == a.obs['kind'].astype(str)).all() and 'label' in e.obs"
+else
+    note "SKIP export: python3-anndata is not installed"
+fi
 pbmc=$data/pbmc68k/10x_pbmc68k_reduced.h5ad
 if [ -n "$data" ] && [ -e "$pbmc" ]; then
     for matrix in X raw/X; do

@@ -71,6 +71,9 @@ for name, samples in KINDS.items():
         n += 1
         read += rc == 0
         left = [x for x in os.listdir(".") if x.startswith("o.h5.")]
+        if "does not end" in text or "the HDF5 library crashes" in text: # that process cleans nothing up
+            for x in left: os.remove(x)
+            left = []
         lines = [x for x in text.split("\n") if "dcmpi: ERROR" in x]
         if rc not in (0, 2, 3) or left or (rc and len(lines) != 1) or "runtime error" in text or "Sanitizer" in text:
             bad += 1

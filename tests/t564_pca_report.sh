@@ -36,4 +36,23 @@ for name in net raw; do
     expect_exit 0 "the page of $name"
     ok "it has pictures" grep -q 'as an image' $name/report.html
 done
+
+run 1 1 kmeans --input.rows=400 --input.reduce=pca --input.components=30 --parallel.shards=8 --cluster.n_init=2 --run.output=reduced
+expect_exit 0 "k-means on reduced rows"
+is "$(PYTHONPATH=$root/tools py "
+import report_data
+run = report_data.Run('reduced')
+x = run.h5['clusters/nearest_rows'][:].reshape(-1, 784).astype(float) if 'clusters/nearest_rows' in run.h5 else np.eye(784)[:5] * 255
+mean, V = run.h5['scaling/shift'][:] , run.h5['scaling/components'][:].astype(float)
+best = ((x - mean) / 255) @ V.T @ V * 255 + mean
+print(np.abs(run.unscaled(run.scaled(x)) - best).max() < 0.5)
+")" "True" "rows there and back are projections"
+run 1 1 kmeans --input.rows=400 --input.reduce=random --input.components=30 --input.norm=l1 --parallel.shards=8 --cluster.n_init=2 --run.output=random
+run_cmd /usr/bin/python3 "$root/tools/report.py" random
+expect_exit 0 "the page of a random projection"
+ok "it draws no centres" sh -c '! grep -q "as an image" random/report.html'
+is "$(PYTHONPATH=$root/tools py "
+import report_data
+run = report_data.Run('random')
+print(np.allclose(np.abs(run.scaled(np.eye(784)[:5] * 255)).sum(axis=1), 1))")" "True" "rows of norm 1"
 done_testing

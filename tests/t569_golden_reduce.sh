@@ -1,19 +1,12 @@
-#!/ usr / bin / env bash
-#tests / golden / reduce.txt is what tools / golden_reduce.py makes with the scikit - learn of today.
-#long : yes
-#limit : 600
-#shellcheck source = tests / lib.sh
-."$(dirname " $0 ")/lib.sh" python = $
-{
-DCMPI_SKLEARN_PYTHON:
-    -
-}
-if
-    [-z "$python"];
-then
-{
-    python3 - m venv "$tmp/venv" && "$tmp/venv/bin/pip" install - q scikit - learn;
-} >"$tmp/pip.log" 2>&1 ||
+#!/usr/bin/env bash
+# tests/golden/reduce.txt is what tools/golden_reduce.py makes with the scikit-learn of today.
+# long: yes
+# limit: 600
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+python=${DCMPI_SKLEARN_PYTHON:-}
+if [ -z "$python" ]; then
+    { python3 -m venv "$tmp/venv" && "$tmp/venv/bin/pip" install -q scikit-learn; } >"$tmp/pip.log" 2>&1 ||
         skip_test "scikit-learn cannot be installed: $(tail -n 1 "$tmp/pip.log")"
     python=$tmp/venv/bin/python
 fi

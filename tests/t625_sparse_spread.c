@@ -1,8 +1,11 @@
-/* Means and variances of clusters of sparse rows against those of the dense rows: up to rounding of floats, and with
- * the same bits on any ranks. Mixtures, and labels by dc_mixture_labels, on rows that are filled up tile by tile. Seed
- * 625. ranks: 1 2 3 ranks_long: 5 threads: 2 */
+/* Means, variances and inertia of clusters of sparse rows against those of the dense rows: up to rounding, and with the
+ * same bits on any ranks. Seed 625.
+ * ranks: 1 2 3
+ * ranks_long: 5
+ * threads: 2 */
 #include "check.h"
 #include "dcmpi/cluster.h"
+#include "dcmpi/sweep.h"
 #include "t51_sparse.h"
 #include "t6_help.h"
 
@@ -45,6 +48,18 @@ int main(void)
     CHECK(memcmp(variances, of_one, sizeof variances) == 0);
     for (int64_t i = 0; i < (int64_t)K * D; i++) expected[i] -= variances[i], of_one[i] = 0;
     CHECK_ARRAY_NEAR(expected, of_one, K * D, 1e-6);
+
+    for (int known = 0; known < 2; known++) { /* all rows as one cluster; the clusters */
+        double inertia, alone, of_dense;
+        int64_t size[K], sizes[K];
+        const int64_t clusters = known ? K : 1;
+        CHECK_OK(dc_sweep_inertia(comm, &rows, known ? mine : NULL, clusters, size, &inertia));
+        CHECK_OK(dc_sweep_inertia(&solo, &whole, known ? label : NULL, clusters, NULL, &alone));
+        CHECK_OK(dc_sweep_inertia(&solo, &dense, known ? label : NULL, clusters, sizes, &of_dense));
+        CHECK_NEAR(inertia, alone, 0);
+        CHECK_NEAR(inertia, of_dense, 1e-12 * of_dense);
+        CHECK(memcmp(size, sizes, (size_t)clusters * sizeof *size) == 0);
+    }
     t51_free(&r);
     return check_done_all(&comm);
 }

@@ -217,10 +217,17 @@ expect_exit 0 "or repaired"
 expect_out 'WARNING .*: 2 places in 2 lines were not UTF-8 and were replaced' "with a warning"
 is "$(terms lat.h5)" "caf noir plain th" "what is left"
 
+printf '%s\n' '{"body": "half \ud83d\\ud83d whole \ud83d\ude00 end\udc00"}' >half.jsonl
+run 0 1 convert half.jsonl half.h5 --text-column=body
+expect_error 3 'half.jsonl:1: not a JSON object in one line: .*D83D' "half of a surrogate"
+run 0 1 convert half.jsonl half.h5 --text-column=body --decode-error=replace
+expect_out 'WARNING .*: 2 places in 1 lines were not UTF-8' "is replaced"
+is "$(terms half.h5)" "end half ud83d whole" "what is left"
+
 # ---- What is refused ------------------------------------------------------------------------------------------------------
 
 bad() { # TEXT REGEX WHAT [OPTION ...]
-    printf "$1" >bad.jsonl
+    printf '%b' "$1" >bad.jsonl
     for P in 0 2; do
         run $P 1 convert b.jsonl bad.jsonl bad.h5 --text-column=body "${@:4}"
         expect_error 3 "$2" "$3, $P ranks"
@@ -238,7 +245,7 @@ bad '{"body": "\xff"}\n' 'bad.jsonl:1: byte 11 .*not UTF-8' "bytes that are not 
 printf '1,2\n3,4\n' >n.csv
 run 0 1 convert n.csv no-words.h5
 while IFS='|' read -r code text regex args; do
-    printf "$text" >bad.txt
+    printf '%b' "$text" >bad.txt
     # shellcheck disable=SC2086  # several options
     run 2 1 convert bad.txt bad.h5 $args
     expect_error "$code" "$regex" "$args"
@@ -282,7 +289,7 @@ for signal in TERM KILL; do
             mpirun -q --oversubscribe -n 2 "$dcmpi" convert many.jsonl k.h5 --text-column=body >/dev/null 2>&1 &
         fi
         child=$!
-        for _ in $(seq 100); do [ -e k.h5.part ] && break || sleep 0.05; done
+        for _ in $(seq 100); do [ -e k.h5.part ] || sleep 0.05; done
         kill -$signal $child
         wait $child
         is "$(ls k.h5 2>/dev/null)" "" "SIG$signal, $P ranks: no output"

@@ -68,6 +68,27 @@ print(a["X"].attrs["xxh3"] == b["X"].attrs["xxh3"] and all((a[n][:] == b[n][:]).
 is "$(cat told.txt)" True "the same rows"
 rm -f zipf.jsonl z1.h5 z2.h5
 
+# ---- More words than the table of counts holds, on each rank --------------------------------------------------------------
+
+py "
+with open('many.jsonl', 'w') as out:
+    for i in range(0, 6000000, 1000):
+        out.write('{\"body\": \"%s\"}\n' % ' '.join('w%07x' % (j * 2654435761 % 2**28) for j in range(i, i + 1000)))"
+for P in 1 2 3; do
+    limit=900 run $P 1 convert many.jsonl m$P.h5 --text-column=body
+    expect_exit 0 "6,000,000 words on $P ranks"
+    expect_out '^wrote m.\.h5: 6000 x 6000000 float32' "all of them"
+    # The command line, which the file holds, differs: rows and words are compared.
+    py "
+a, b = h5py.File('m$P.h5'), h5py.File('m1.h5')
+print(a['X'].attrs['xxh3'] == b['X'].attrs['xxh3'] and a['var/_index'].attrs['xxh3'] == b['var/_index'].attrs['xxh3'])" >told.txt
+    is "$(cat told.txt)" True "the same rows and words on $P ranks"
+done
+limit=900 run 2 1 convert many.jsonl m4.h5 --text-column=body --ngram-range=1,3
+expect_error 8 'the vocabulary has more than .* --min-df with a larger number' "18,000,000 terms are too many, and that is said"
+expect_no_file m4.h5.part "nothing stays"
+rm -f many.jsonl m?.h5
+
 # ---- scikit-learn ---------------------------------------------------------------------------------------------------------
 
 venv=${DCMPI_VENV:-$tmp/venv}

@@ -44,7 +44,7 @@ void dc_singular_release(dc_singular *s);
 double dc_singular_bytes(const dc_part *part, int64_t d, int64_t k, bool sparse);
 double dc_singular_root_bytes(const dc_part *part, int64_t d, int64_t k);
 
-/* Element `component` of column `column` of a Gaussian matrix: the first directions, or a random projection. */
-double dc_singular_gaussian(uint64_t seed, int64_t column, int64_t component);
+/* Components 4 q .. 4 q + 3 of a column of a Gaussian matrix: the first directions, or a random projection. */
+void dc_singular_gaussian(uint64_t seed, int64_t column, int64_t q, double out[4]);
 
 #endif

@@ -126,6 +126,16 @@ static dc_status probe_model(const dc_prediction *p)
     return st == DC_OK ? dc_apart_probe(DC_PROBE_MODEL, p->model, DC_ERR_FORMAT) : st;
 }
 
+/* Takes the matrix that the run took, if the input has it and no other is asked for. */
+static dc_status choose_matrix(dc_prediction *p)
+{
+    const char *matrix = p->trained.matrix;
+    if (p->matrix || !matrix[0] || !dc_dataset_has_matrix(p->data, matrix)) return DC_OK;
+    p->matrix = matrix;
+    dc_log_note("%s: rows are those of %s, as in the run; --matrix takes others", p->data, matrix);
+    return dc_apart_probe_data(p->data, p->label_dataset, matrix);
+}
+
 static dc_status probe_data(const dc_prediction *p)
 {
     const dc_status st = dc_expect(DC_EXPECT_DATA, p->data, "predict");
@@ -273,6 +283,7 @@ static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
     DC_TRY(dc_prediction_read_documents(comm, p));
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_data(p) : DC_OK);
     DC_TRY(dc_result_model_load(comm, p->model, &p->deck, &p->trained));
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? choose_matrix(p) : DC_OK);
     DC_TRY_ALL(comm, check_method(p));
     if (p->trained.has_method) use_kernels_of(&p->trained);
     DC_TRY(open_input(comm, p));

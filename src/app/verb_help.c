@@ -43,7 +43,7 @@ static const dc_verb_help table[] = {
      .details =
          "The scaling is that of the run. Labels in the input are used for the scores only.\n"
          "  --label-dataset=/PATH  labels that are not in /y, such as /obs/cell_type\n"
-         "  --matrix=NAME          rows of an AnnData file: X (default), raw/X or layers/NAME\n"
+         "  --matrix=NAME          rows of an AnnData file: X, raw/X or layers/NAME; by default what the run took\n"
          "If the model is of documents, the input may be documents, too; they become rows as convert made them:\n"
          "  --text-column=COLUMN   as for convert; this and the next two by default as in training\n"
          "  --label-column=COLUMN  labels for the scores; none: none\n"

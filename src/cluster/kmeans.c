@@ -51,6 +51,7 @@ static void kmeans_release(dc_km_restarts *a)
     dc_csr_sum_destroy(&a->by_column);
     dc_mem_free(&a->labels.label);
     dc_mem_free(&a->labels.count);
+    dc_mem_free(&a->turned);
     dc_sum_destroy(&a->sum_assign);
 }
 

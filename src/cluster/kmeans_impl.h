@@ -102,6 +102,8 @@ void dc_km_sparse_score(const dc_km_tiles *t, const dc_km_centers *c, int64_t fi
 double dc_km_sparse_distance(const dc_km_tiles *t, int64_t row, const dc_km_centers *c, int64_t j,
                              const dc_km_scratch *s);
 void dc_km_sparse_columns(const dc_km_tiles *t, const dc_block *block, double *leaf);
+/* sum[K x d] = columns [first, first + K) of total [d x m], transposed. */
+void dc_km_sparse_turn(const double *total, int64_t d, int64_t m, int64_t first, int64_t K, double *sum);
 void dc_km_sparse_squares(const dc_km_tiles *t, const dc_block *block, double *leaf);
 
 /* ---- Nearest centres (kmeans_kern.c) ----------------------------------------------------------------------------- */
@@ -183,6 +185,7 @@ typedef struct {
     dc_sum *sum;           /* [per_pass*K*(d+1)]; NULL for sparse rows */
     dc_csr_sum *by_column; /* for sparse rows, per_pass*K sums; NULL for others */
     dc_km_labels labels;   /* for sparse rows, of a pass */
+    double *turned;        /* [K x d] for sparse rows, the sums of a restart */
     double *total;         /* [per_pass*K*(d+1)], at least [d] */
     dc_sum *sum_assign;    /* [1 + K] */
     double *total_assign;  /* [1 + K] */
@@ -190,12 +193,11 @@ typedef struct {
     double *mass;          /* [n_blocks] sums of `distance`, not used */
     int64_t reseeded;
 } dc_km_restarts;
-/* Sums and counts of the clusters of one restart: cluster k has sum[k*row + c*column] in column c. */
+/* Sums [K x d] and counts [K] of the clusters of restart g of the last pass over `groups` restarts; valid until the
+ * next call. */
 typedef struct {
     const double *sum, *count;
-    int64_t row, column;
 } dc_km_sums;
-/* Those of restart g of the last pass over `groups` restarts. */
 dc_km_sums dc_km_sums_of(const dc_km_restarts *a, int64_t groups, int64_t g);
 /* Centres [K x d] of slot s. */
 float *dc_km_slot_centers(const dc_km_restarts *a, int64_t s);

@@ -28,13 +28,9 @@ dc_km_sums dc_km_sums_of(const dc_km_restarts *a, int64_t groups, int64_t g)
 {
     const int64_t m = groups * a->K;
     const double *count = a->total + m * a->d + g * a->K;
-    if (a->by_column) return (dc_km_sums){.sum = a->total + g * a->K, .row = 1, .column = m, .count = count};
-    return (dc_km_sums){.sum = a->total + g * a->K * a->d, .row = a->d, .column = 1, .count = count};
-}
-
-static inline double sum_at(const dc_km_sums *s, int64_t k, int64_t c)
-{
-    return s->sum[k * s->row + c * s->column];
+    if (!a->by_column) return (dc_km_sums){a->total + g * a->K * a->d, count};
+    dc_km_sparse_turn(a->total, a->d, m, g * a->K, a->K, a->turned);
+    return (dc_km_sums){a->turned, count};
 }
 
 /* Sparse rows are labelled first; then each column is summed, which takes neither time nor memory for zeros.
@@ -75,7 +71,7 @@ double dc_km_inertia(const dc_km_restarts *a, const float *centers, const dc_km_
         for (int64_t c = 0; c < a->d; c++) {
             const double shift = (double)a->tiles.shift[c], mu = (double)centers[k * a->d + c] - shift;
             const double n = sums->count[k];
-            inertia += mu * (n * mu - 2 * (sum_at(sums, k, c) - n * shift));
+            inertia += mu * (n * mu - 2 * (sums->sum[k * a->d + c] - n * shift));
         }
     }
     return inertia;
@@ -89,7 +85,7 @@ static double move_centers(const dc_km_restarts *a, float *centers, const dc_km_
         if (sums->count[k] == 0) continue;
         for (int64_t c = 0; c < a->d; c++) {
             float *mu = &centers[k * a->d + c];
-            const float mean = (float)(sum_at(sums, k, c) / sums->count[k]);
+            const float mean = (float)(sums->sum[k * a->d + c] / sums->count[k]);
             const double diff = (double)mean - (double)*mu;
             shift += diff * diff;
             *mu = mean;
@@ -222,6 +218,7 @@ static dc_status make_sparse_pass(dc_km_restarts *a)
     DC_TRY(dc_mem_alloc_raw(&a->labels.label, dc_mul_size(n, (size_t)a->per_pass), sizeof *a->labels.label,
                             "k-means labels of all restarts"));
     DC_TRY(dc_mem_alloc(&a->labels.count, m, sizeof *a->labels.count, "k-means sizes"));
+    DC_TRY(dc_mem_alloc(&a->turned, (size_t)(a->K * a->d), sizeof *a->turned, "k-means sums"));
     DC_TRY(dc_csr_sum_create(&a->by_column, a->tiles.rows->part, a->tiles.csr, m));
 out:
     return st;

@@ -98,6 +98,15 @@ double dc_km_sparse_distance(const dc_km_tiles *t, int64_t row, const dc_km_cent
     return dc_km_distance(s->doubtful, center, t->d);
 }
 
+void dc_km_sparse_turn(const double *total, int64_t d, int64_t m, int64_t first, int64_t K, double *sum)
+{
+    enum { COLUMNS = 64 };
+#pragma omp parallel for schedule(static)
+    for (int64_t lo = 0; lo < d; lo += COLUMNS)
+        for (int64_t k = 0; k < K; k++)
+            for (int64_t c = lo; c < DC_MIN(lo + COLUMNS, d); c++) sum[k * d + c] = total[c * m + first + k];
+}
+
 void dc_km_sparse_columns(const dc_km_tiles *t, const dc_block *block, double *leaf)
 {
     const dc_csr *m = t->csr;

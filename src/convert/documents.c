@@ -296,6 +296,30 @@ static dc_status fail_utf8(const dc_docs *d, dc_span line, size_t at)
     return dc_docs_fail(d, why);
 }
 
+static dc_status make_room(dc_docs *d, size_t n)
+{
+    if (d->repaired && n <= d->repaired_room) return DC_OK;
+    dc_mem_free(&d->repaired);
+    d->repaired_room = n + 1;
+    return dc_mem_alloc_raw(&d->repaired, d->repaired_room, 1, "repaired text");
+}
+
+/* Replaces halves of surrogates in a line of JSON, in a copy. */
+static dc_status mend_surrogates(dc_docs *d, dc_span *line)
+{
+    if (d->options->decode == DC_DECODE_STRICT || !memchr(line->p, '\\', line->n)) return DC_OK;
+    if (line->p != d->repaired) {
+        const dc_status st = make_room(d, line->n);
+        if (st != DC_OK) return st;
+        memcpy(d->repaired, line->p, line->n);
+        line->p = d->repaired;
+    }
+    const int64_t lone = dc_json_lone_surrogates(d->repaired, line->n, true);
+    d->counts.bad_bytes += lone;
+    d->counts.bad_docs += lone > 0;
+    return DC_OK;
+}
+
 /* Makes the line UTF-8, in a copy if need be. */
 static dc_status repair(dc_docs *d, dc_span *line)
 {
@@ -305,12 +329,8 @@ static dc_status repair(dc_docs *d, dc_span *line)
     if (d->options->decode == DC_DECODE_STRICT) return fail_utf8(d, *line, good);
     const bool replace = d->options->decode == DC_DECODE_REPLACE;
     const size_t n = dc_utf8_repair(line->p, line->n, replace, NULL, &bad);
-    if (n > d->repaired_room || !d->repaired) {
-        dc_mem_free(&d->repaired);
-        d->repaired_room = n + 1;
-        const dc_status st = dc_mem_alloc_raw(&d->repaired, d->repaired_room, 1, "repaired text");
-        if (st != DC_OK) return st;
-    }
+    const dc_status st = make_room(d, n);
+    if (st != DC_OK) return st;
     line->n = dc_utf8_repair(line->p, line->n, replace, d->repaired, &bad);
     line->p = d->repaired;
     d->counts.bad_bytes += bad;
@@ -428,6 +448,7 @@ dc_status dc_docs_next(dc_docs *d, dc_doc *doc, bool *found)
         d->counts.blank_lines++;
     }
     DC_TRY(repair(d, &line));
+    if (d->kind == DC_DOCS_JSON) DC_TRY(mend_surrogates(d, &line));
     if (d->kind == DC_DOCS_JSON)
         DC_TRY(take_json(d, line, doc));
     else if (d->kind == DC_DOCS_TABLE)

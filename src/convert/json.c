@@ -2,6 +2,7 @@
 #include "convert/json.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "dcmpi/text.h"
@@ -26,6 +27,33 @@ bool dc_json_line_parse(dc_json_line *j, dc_span line, char *why, size_t cap)
     dc_printable(text, sizeof text, error.text, strlen(error.text));
     snprintf(why, cap, "not a JSON object in one line: %s (byte %d of the line)", text, error.position);
     return false;
+}
+
+/* The surrogate whose escape is at p, or 0. */
+static long surrogate_at(const char *p, const char *end)
+{
+    char digits[5] = "";
+    char *stop;
+    if (end - p < 6 || p[0] != '\\' || p[1] != 'u') return 0;
+    memcpy(digits, p + 2, 4);
+    const long code = strtol(digits, &stop, 16);
+    return *stop == '\0' && code >= 0xD800 && code < 0xE000 ? code : 0;
+}
+
+int64_t dc_json_lone_surrogates(char *line, size_t n, bool mend)
+{
+    int64_t lone = 0;
+    char *end = line + n;
+    for (char *p = line; p < end && (p = memchr(p, '\\', (size_t)(end - p)));) {
+        const long first = surrogate_at(p, end), second = first ? surrogate_at(p + 6, end) : 0;
+        const bool pair = first && first < 0xDC00 && second >= 0xDC00;
+        if (first && !pair) {
+            lone++;
+            if (mend) memcpy(p + 2, "fffd", 4);
+        }
+        p += pair ? 12 : first ? 6 : 2;
+    }
+    return lone;
 }
 
 static const char *type_of(const json_t *value)

@@ -16,6 +16,9 @@ typedef enum {
     DC_JSON_LABEL /* a string, an integer, true or false; null is no value */
 } dc_json_use;
 
+/* Number of escapes of surrogates (\ud83d) without their other half in the line, which no UTF-8 can hold; if `mend`,
+ * each of them becomes \ufffd. */
+int64_t dc_json_lone_surrogates(char *line, size_t n, bool mend);
 /* Replaces what `j` held. False if the line is not JSON, not an object, or has a key twice; why[cap] then says so. */
 bool dc_json_line_parse(dc_json_line *j, dc_span line, char *why, size_t cap);
 void dc_json_line_release(dc_json_line *j);

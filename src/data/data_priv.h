@@ -168,8 +168,8 @@ DC_CHECKED dc_status dc_data_project_all(dc_comm *comm, dc_dataset *data);
 /* After the scaling, for request->reduce: sets data->pca and Z. Errors: DC_ERR_DATA (all rows are equal, components
  * that float cannot hold), DC_ERR_MEMORY, DC_ERR_NUMERIC, DC_STOPPED. */
 DC_CHECKED dc_status dc_data_reduce(dc_comm *comm, dc_dataset *data, const dc_data_request *request, uint64_t seed);
-/* Memory that it takes at most besides what it leaves, on each rank, and more on rank 0. */
-double dc_data_reduce_bytes(const dc_data_header *head, const dc_part *part);
+/* Memory that it takes at most besides what it leaves, on each rank, and more on rank 0. sparse: the rows stay so. */
+double dc_data_reduce_bytes(const dc_data_header *head, const dc_part *part, bool sparse);
 double dc_data_reduce_root_bytes(const dc_data_header *head, const dc_part *part);
 /* After that: data->norm for rows without components, sets row_scale, scaled_min, scaled_max; notes rows of zeros.
  * Errors: DC_ERR_MEMORY. */

@@ -68,14 +68,20 @@ static double columns_bytes(const dc_data_header *head, const dc_part *part, int
     return fmax(bounds, stats + fmax(pass, fmax(range, scaling)));
 }
 
-static double components_bytes(const dc_data_header *head, const dc_part *part)
+/* Sparse rows whose zeros stay, as far as the header can tell: if no value is negative. */
+static bool stays_sparse(const dc_data_header *head, dc_scale_kind scale)
+{
+    return head->sparse && scale != DC_SCALE_STANDARD && scale != DC_SCALE_SAMPLE && scale != DC_SCALE_SYMMETRIC &&
+           scale != DC_SCALE_PCA;
+}
+
+static double components_bytes(const dc_data_header *head, const dc_part *part, dc_scale_kind scale)
 {
     double bytes;
     const int64_t k = head->components;
     if (k == 0) return 0;
-    if (head->reduce != DC_REDUCE_NONE)
-        bytes = dc_data_reduce_bytes(head, part);
-    else if (head->D <= DC_PRINCIPAL_MAX)
+    if (head->reduce != DC_REDUCE_NONE) return dc_data_reduce_bytes(head, part, stays_sparse(head, scale));
+    if (head->D <= DC_PRINCIPAL_MAX)
         bytes = dc_principal_bytes(part, head->D, k);
     else if (dc_pca_wide_bytes(part, head->D, k, &bytes) != DC_OK)
         dc_error_clear(); /* the solver refuses it with the same words */
@@ -100,7 +106,7 @@ double dc_dataset_loading_bytes(const dc_data_header *head, const dc_part *part,
                                 const dc_clip *clip)
 {
     const double labels = head->has_labels ? sizeof(int64_t) * (double)dc_part_rows(part) : 0;
-    const double components = 24 * (double)head->D + components_bytes(head, part);
+    const double components = 24 * (double)head->D + components_bytes(head, part, scale);
     const double after = fmax(components, norm_bytes(head, threads));
     return fmax(fmax(conversion_bytes(head, part), dc_data_counts_bytes(head, part, threads)),
                 labels + fmax(columns_bytes(head, part, threads, scale, clip), after));

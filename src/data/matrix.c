@@ -62,8 +62,7 @@ bool dc_dataset_has_matrix(const char *path, const char *matrix)
 {
     dc_h5 *h5 = NULL;
     char name[DC_H5_NAME_MAX];
-    const bool has =
-        dc_h5_open(&h5, path, DC_H5_READ) == DC_OK && dc_data_find_matrix(h5, path, matrix, name) == DC_OK;
+    const bool has = dc_h5_open(&h5, path, DC_H5_READ) == DC_OK && dc_data_find_matrix(h5, path, matrix, name) == DC_OK;
     (void)!dc_h5_close(&h5);
     dc_error_clear();
     return has;

@@ -66,9 +66,13 @@ out:
 static void fill_random(dc_dataset *d, uint64_t seed)
 {
     const double sigma = 1 / sqrt((double)d->pca.k);
-    for (int64_t j = 0; j < d->pca.k; j++)
-        for (int64_t c = 0; c < d->D; c++)
-            d->pca.direction[j * d->D + c] = (float)(sigma * dc_singular_gaussian(seed, c, j));
+    for (int64_t j = 0; j < d->pca.k; j += 4)
+        for (int64_t c = 0; c < d->D; c++) {
+            double v[4];
+            dc_singular_gaussian(seed, c, j / 4, v);
+            for (int64_t i = 0; i < 4 && j + i < d->pca.k; i++)
+                d->pca.direction[(j + i) * d->D + c] = (float)(sigma * v[i]);
+        }
 }
 
 /* Sums of equal values leave a variance by rounding. */
@@ -185,9 +189,11 @@ out:
     return st;
 }
 
-double dc_data_reduce_bytes(const dc_data_header *head, const dc_part *part)
+double dc_data_reduce_bytes(const dc_data_header *head, const dc_part *part, bool sparse)
 {
-    return head->reduce == DC_REDUCE_RANDOM ? 0 : dc_singular_bytes(part, head->D, head->components, head->sparse);
+    const double project = dc_pca_project_bytes(sparse ? 0 : head->D, head->components);
+    if (head->reduce == DC_REDUCE_RANDOM) return project;
+    return fmax(project, dc_singular_bytes(part, head->D, head->components, sparse));
 }
 
 double dc_data_reduce_root_bytes(const dc_data_header *head, const dc_part *part)

@@ -33,17 +33,38 @@ out:
     return st;
 }
 
+/* By columns, a matrix is its transpose by rows. */
+static void turn(dc_data_shape *shape)
+{
+    const dc_gidx rows = shape->head.N;
+    shape->head.N = shape->head.D;
+    shape->head.D = rows;
+}
+
+static dc_status say_turned(const dc_data_shape *shape, dc_status st)
+{
+    char text[DC_ERROR_TEXT_MAX];
+    if (st != DC_ERR_DATA) return st;
+    snprintf(text, sizeof text, "%s", dc_error_text());
+    dc_error_clear();
+    return DC_FAIL(DC_ERR_DATA, "%s ('%s' is stored by columns; they are the rows here)", text, shape->matrix);
+}
+
 dc_status dc_dataset_check_sparse(const char *path)
 {
     dc_status st = DC_OK;
     dc_data_shape shape;
     dc_data_csr_reader r = {0};
     DC_TRY(dc_data_describe(&(dc_data_request){.path = path}, &shape));
-    if (shape.sparse.by_columns)
-        return DC_FAIL(DC_ERR_DATA, "%s: '%s' is stored by columns; first: dcmpi convert %s OUT.h5", path, shape.matrix,
-                       path);
+    if (shape.sparse.by_columns && shape.head.N > INT32_MAX)
+        return DC_FAIL(DC_ERR_DATA,
+                       "%s: '%s' is stored by columns and has more than 2^31 - 1 rows; first: dcmpi convert "
+                       "%s OUT.h5",
+                       path, shape.matrix, path);
+    if (shape.sparse.by_columns) turn(&shape);
     DC_TRY(dc_data_csr_open_local(path, &shape, &r));
     st = check_pieces(path, &shape.head, &r);
+    if (shape.sparse.by_columns) st = say_turned(&shape, st);
 out:
     dc_data_csr_close(&r);
     return st;

@@ -165,9 +165,11 @@ dc_status dc_data_describe_sparse(dc_h5 *h5, const char *path, dc_gidx rows, dc_
     s->sparse.index = type_of(&f.indices);
     s->sparse.value = type_of(&f.data);
     s->head.dtype = s->sparse.value == DC_H5_U8 ? DC_U8 : DC_F32;
-    if (s->sparse.by_columns) { /* which rows hold the values, their indices alone say */
+    if (s->sparse.by_columns) { /* which rows hold the values, their indices alone say: evenly spread, it is assumed */
         s->head.nnz = f.data.dims[0];
-        for (int64_t i = 0; i <= DC_NNZ_MARKS; i++) s->head.nnz_before[i] = i == 0 ? 0 : s->head.nnz;
+        for (int64_t i = 0; i < DC_NNZ_MARKS; i++)
+            s->head.nnz_before[i] = (int64_t)((double)s->head.nnz * (double)i / DC_NNZ_MARKS);
+        s->head.nnz_before[DC_NNZ_MARKS] = s->head.nnz;
     } else {
         dc_data_header used = s->head;
         if (rows > 0) used.N = rows;

@@ -1,6 +1,7 @@
 /* Kernels on sparse rows. A product runs over the values of one row (or column) of the sparse matrix and adds rows of
  * the dense one, a strip of columns at a time, so that the sums stay in vector registers. The additions of an element
  * follow the order of the stored values. */
+#include <omp.h>
 #include <string.h>
 
 #include "dcmpi/csr.h"
@@ -138,7 +139,10 @@ static void row_times(const dc_csr *m, int64_t i, const float *W, int64_t ldw, i
 
 void dc_csr_times(const dc_csr *m, int64_t lo, int64_t n, const float *W, int64_t ldw, int64_t k, float *Y)
 {
-#pragma omp parallel for schedule(dynamic, 4) if (n > 1 && values_of(m, lo, n) * k >= THREAD_VALUES)
+    const bool alone = omp_in_parallel() || n < 2 || values_of(m, lo, n) * k < THREAD_VALUES;
+    for (int64_t i = 0; alone && i < n; i++) row_times(m, lo + i, W, ldw, k, Y + i * k);
+    if (alone) return; /* even a region of one thread takes time, and tiles are small */
+#pragma omp parallel for schedule(dynamic, 4)
     for (int64_t i = 0; i < n; i++) row_times(m, lo + i, W, ldw, k, Y + i * k);
 }
 

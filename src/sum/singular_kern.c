@@ -206,20 +206,12 @@ void dc_singular_turn(const dc_singular_pass *p, int64_t k, const double *V, dou
         dc_gemm_f64(DC_N, DC_T, DC_MIN((int64_t)PANEL, d - c), k, l, p->W + c * l, l, V, l, out + c * k, k);
 }
 
-/* Components 4 q .. 4 q + 3 of a column. */
-static void gaussian4(uint64_t seed, int64_t column, int64_t q, double out[4])
+void dc_singular_gaussian(uint64_t seed, int64_t column, int64_t q, double out[4])
 {
     uint32_t w[4];
     dc_rng4(seed, DC_STREAM_REDUCE, (uint64_t)q, (uint64_t)column, w);
     dc_rng_normal2(w[0], w[1], out);
     dc_rng_normal2(w[2], w[3], out + 2);
-}
-
-double dc_singular_gaussian(uint64_t seed, int64_t column, int64_t component)
-{
-    double v[4];
-    gaussian4(seed, column, component / 4, v);
-    return v[component % 4];
 }
 
 void dc_singular_fill(uint64_t seed, int64_t d, int64_t l, double *W)
@@ -228,7 +220,7 @@ void dc_singular_fill(uint64_t seed, int64_t d, int64_t l, double *W)
     for (int64_t c = 0; c < d; c++)
         for (int64_t j = 0; j < l; j += 4) {
             double v[4];
-            gaussian4(seed, c, j / 4, v);
+            dc_singular_gaussian(seed, c, j / 4, v);
             memcpy(W + c * l + j, v, (size_t)DC_MIN(l - j, (int64_t)4) * sizeof *W);
         }
 }
