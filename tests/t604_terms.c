@@ -1,13 +1,17 @@
 /* Class-based TF-IDF and coherence: those of scikit-learn and gensim's formula (tests/golden/topics.txt), of dense and
  * of sparse rows; many columns, which take several passes, against a plain computation in double; the same bits on one
- * rank; rows that no terms can be made of. ranks: 1 3  ranks_long: 2 5  threads: 1 2 */
+ * rank; rows that no terms can be made of; a stop. ranks: 1 3  ranks_long: 2 5  threads: 1 2 */
 #include "golden/golden.h"
 
+#include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "dcmpi/csr.h"
+#include "dcmpi/signals.h"
 #include "dcmpi/topics.h"
+#include "dcmpi/wish.h"
 #include "ref/topics_ref.h"
 #include "t6_help.h"
 
@@ -222,8 +226,29 @@ static void refused(void)
     CHECK(!dc_topics_fit(1 << 23, 10));
 }
 
+/* A stop that one rank wishes ends the search on all. Last: the wish stays. */
+static void stopped(void)
+{
+    const float X[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+    const int32_t label[4] = {0, 1, 0, 1};
+    dc_wish *wish = NULL;
+    dc_topics t = {0};
+    CHECK_OK(dc_wish_create(comm, &wish, &(dc_wish_config){0}));
+    dc_comm_set_wish(comm, wish);
+    const bool last = dc_comm_rank(comm) == dc_comm_size(comm) - 1;
+    if (last) kill(getpid(), SIGUSR1);
+    for (int i = 0; last && i < 5000 && dc_signals_stops() == 0; i++) usleep(1000);
+    own_rows o = own_of(comm, X, 4, 2, true);
+    CHECK_STATUS(dc_topics_terms(comm, rows_of(&o), label + o.part.row_lo, 2, 3, &t), DC_STOPPED);
+    dc_topics_release(&t);
+    own_release(&o);
+    dc_comm_set_wish(comm, NULL);
+    dc_wish_destroy(&wish);
+}
+
 int main(void)
 {
+    dc_signals_install();
     if (dc_comm_create(&comm) != DC_OK) return 1;
     check_init(dc_comm_rank(comm));
     const uint64_t live = dc_mem_live_count();
@@ -234,6 +259,7 @@ int main(void)
     plain();
     factors();
     refused();
+    stopped();
     CHECK_INT(dc_mem_live_count(), live);
     return check_done_all(&comm);
 }
