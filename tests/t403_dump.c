@@ -108,6 +108,8 @@ static void random_config(dc_config *cfg)
     if (cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE)
         CHECK_OK(dc_key_set(cfg, dc_key_find("model", "decoder"), "tied ~encoder", "mirrors"));
     if (cfg->pretrain.loss == DC_LOSS_BCE) cfg->model.output_activation = DC_ACT_SIGMOID;
+    if (cfg->input.scale == DC_SCALE_PCA) cfg->input.reduce = DC_REDUCE_NONE;
+    if (cfg->input.reduce != DC_REDUCE_NONE) cfg->input.components = DC_MAX(cfg->input.components, 1);
 }
 
 /* A later value may have changed a choice that conditions depend on. Then unused keys may differ; they do not count. */
