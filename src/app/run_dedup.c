@@ -228,7 +228,7 @@ static dc_status claim_on_root(dc_dedup *d)
     const dc_claim_input inputs[] = {{"the run", d->run}, {"--input", d->input}};
     d->files[0] = d->run;
     d->files[1] = d->input;
-    snprintf(d->options, sizeof d->options, "cosine=%.17g\non=%s\nprobe=%lld\nkeep=%s\npairs=%lld", d->cosine,
+    snprintf(d->options, sizeof d->options, "cosine=%.9g\non=%s\nprobe=%lld\nkeep=%s\npairs=%lld", d->cosine,
              dc_dedup_on_name(d->on), (long long)d->probe, dc_dedup_keep_name(d->keep), (long long)d->pairs_max);
     d->recipe = (dc_recipe){"dedup", d->files, reads_input ? 2 : 1, d->options};
     if (!d->force && dc_apart_probe(DC_PROBE_OUTPUT, d->output, DC_ERR_FORMAT) != DC_OK) {

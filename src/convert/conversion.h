@@ -25,6 +25,7 @@ typedef struct {
     dc_input_plan *plan;       /* [n_inputs] */
     const char **files;        /* all files that are read: inputs, then labels */
     dc_recipe recipe;          /* of the output */
+    dc_file_state seen;        /* the first input when its format was recognised; zeros for a folder */
     dc_classes *classes;
     char *names; /* of the features, one per line; NULL: none */
     int n_image_dims;

@@ -174,6 +174,20 @@ out:
     return st;
 }
 
+/* An input that changed after its format was recognised: that is the error, whatever the reader made of it. */
+static dc_status blame_change(const dc_conversion *j, dc_status st)
+{
+    char text[DC_ERROR_TEXT_MAX], where[256];
+    if (st != DC_OK && st != DC_ERR_DATA) return st;
+    snprintf(text, sizeof text, "%s", dc_error_text());
+    snprintf(where, sizeof where, "%s", dc_error_where());
+    dc_error_clear();
+    const dc_status changed = dc_file_unchanged(j->cfg->inputs[0], &j->seen, DC_ERR_DATA);
+    if (changed != DC_OK) return changed;
+    if (st != DC_OK) dc_error_set(st, where, text);
+    return st;
+}
+
 dc_status dc_convert(const dc_convert_config *cfg, dc_convert_result *result)
 {
     dc_status st = DC_OK;
@@ -185,7 +199,7 @@ dc_status dc_convert(const dc_convert_config *cfg, dc_convert_result *result)
     DC_TRY(make_recipe(&j));
     DC_TRY(dc_output_begin(&j.out, cfg, &j.recipe));
     DC_TRY(dc_job_sparse(&j, put_origin, &result->sparse));
-    if (!result->sparse) DC_TRY(convert_dense(&j));
+    if (!result->sparse) DC_TRY(blame_change(&j, convert_dense(&j)));
     DC_TRY(dc_output_commit(&j.out));
 out:
     release(&j);

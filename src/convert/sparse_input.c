@@ -51,16 +51,18 @@ static bool may_be_h5(const dc_stream *s, const char *path)
     return !s->unpack && dc_stream_available(s) >= 8 && dc_h5_recognise(path);
 }
 
-dc_status dc_sparse_recognise(const dc_convert_config *cfg, const char *path, dc_sparse_kind *kind)
+dc_status dc_sparse_recognise(const dc_convert_config *cfg, const char *path, dc_sparse_kind *kind, dc_file_state *seen)
 {
     dc_stream s;
     *kind = DC_SPARSE_NONE;
+    *seen = (dc_file_state){0};
     if (is_folder(path)) {
         *kind = DC_SPARSE_MTX;
         return DC_OK;
     }
     dc_status st = dc_stream_open(&s, path, cfg->max_input_bytes);
     if (st != DC_OK) return st;
+    *seen = s.state;
     const bool mtx = dc_mtx_recognise(&s), svmlight = !mtx && dc_svmlight_recognise(&s);
     const bool h5 = !mtx && !svmlight && may_be_h5(&s, path);
     dc_stream_close(&s);

@@ -33,8 +33,10 @@ typedef struct {
     dc_file_state file;
 } dc_sparse_input;
 
-/* Which kind of sparse input the path is; DC_SPARSE_NONE: another input. Errors: those of opening it. */
-DC_CHECKED dc_status dc_sparse_recognise(const dc_convert_config *cfg, const char *path, dc_sparse_kind *kind);
+/* Which kind of sparse input the path is; DC_SPARSE_NONE: another input. *seen: the file as it was looked at, zeros for
+ * a folder. Errors: those of opening it. */
+DC_CHECKED dc_status dc_sparse_recognise(const dc_convert_config *cfg, const char *path, dc_sparse_kind *kind,
+                                         dc_file_state *seen);
 /* Fills *in from the headers (svmlight: reads all lines); tells what was decided in a NOTE. Errors: DC_ERR_DATA,
  * DC_ERR_USAGE, DC_ERR_IO, DC_ERR_MEMORY; release *in in any case. */
 DC_CHECKED dc_status dc_sparse_inspect(const dc_convert_config *cfg, const char *path, dc_sparse_kind kind,

@@ -234,11 +234,13 @@ static dc_status inspect(job *b)
     dc_conversion *j = b->j;
     for (int i = 0; i < j->cfg->n_inputs; i++) {
         dc_sparse_kind kind;
-        DC_TRY(dc_sparse_recognise(j->cfg, j->cfg->inputs[i], &kind));
+        dc_file_state seen;
+        DC_TRY(dc_sparse_recognise(j->cfg, j->cfg->inputs[i], &kind, &seen));
         if (kind == DC_SPARSE_NONE)
             return DC_FAIL(DC_ERR_DATA, "%s: is not sparse, but %s is: convert them to files of their own",
                            j->cfg->inputs[i], j->cfg->inputs[0]);
         DC_TRY(dc_sparse_inspect(j->cfg, j->cfg->inputs[i], kind, &b->in[i]));
+        if (seen.inode != 0) DC_TRY(dc_file_unchanged(j->cfg->inputs[i], &seen, DC_ERR_DATA));
         if (kind != DC_SPARSE_SVMLIGHT) DC_TRY(check_claim(&b->in[i], b->in[i].count));
     }
     DC_TRY(check_options(b));
@@ -561,7 +563,7 @@ dc_status dc_job_sparse(dc_conversion *j, dc_h5_fill origin, bool *sparse)
     dc_status st = DC_OK;
     job b = {.j = j};
     dc_sparse_kind kind;
-    DC_TRY(dc_sparse_recognise(j->cfg, j->cfg->inputs[0], &kind));
+    DC_TRY(dc_sparse_recognise(j->cfg, j->cfg->inputs[0], &kind, &j->seen));
     *sparse = kind != DC_SPARSE_NONE;
     if (!*sparse) return DC_OK;
     DC_TRY(dc_mem_alloc(&b.in, (size_t)j->cfg->n_inputs, sizeof *b.in, "list of inputs"));

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "dcmpi/fault.h"
@@ -34,8 +35,9 @@ static dc_status create_file(const char *path, hid_t *file)
 
 bool dc_h5_recognise(const char *path)
 {
+    struct stat s;
     dc_h5_setup();
-    return H5Fis_hdf5(path) > 0;
+    return stat(path, &s) == 0 && S_ISREG(s.st_mode) && H5Fis_hdf5(path) > 0; /* it would wait for a pipe */
 }
 
 static dc_status open_file(const char *path, unsigned flags, hid_t *file, dc_file_state *state)
