@@ -66,7 +66,7 @@ static double distance(const dc_data_request *request, int64_t width, dc_count_m
             worst = fmax(worst, (double)fabsf(row[0][i] - row[1][i]));
         if (k == 1 && r.clip_scaled == 0) CHECK(memcmp(row[0], row[1], (size_t)(n * width) * sizeof **row) == 0);
         if (map && map->column) memcpy(map->column, d->counts.column, (size_t)width * sizeof *map->column);
-        if (map) map->library_size = d->counts.library_size;
+        if (map) map->normalize_total = d->counts.normalize_total;
         if (on_rank0() && d->counts.column) {
             char last[16];
             const char *found = strrchr(d->feature_names, '\n');
@@ -86,11 +86,11 @@ static void test_scanpy(void)
     double size, wanted[M], logs[N * D];
     dc_count_map map = {.column = NULL};
     CHECK(golden_read(file, "size", &size, 1) && golden_read(file, "median", expected, N * D));
-    CHECK(distance(&(dc_data_request){.counts.library_size = DC_LIBRARY_MEDIAN}, D, &map) < 1e-6);
-    CHECK(map.library_size == size); /* an exact number on any number of ranks */
+    CHECK(distance(&(dc_data_request){.counts.normalize_total = DC_TOTAL_MEDIAN}, D, &map) < 1e-6);
+    CHECK(map.normalize_total == size); /* an exact number on any number of ranks */
     CHECK(golden_read(file, "logs", logs, N * D));
     memcpy(expected, logs, sizeof logs);
-    CHECK(distance(&(dc_data_request){.counts = {.library_size = 1000, .log1p = true}}, D, NULL) < 1e-6);
+    CHECK(distance(&(dc_data_request){.counts = {.normalize_total = 1000, .log1p = true}}, D, NULL) < 1e-6);
     for (int k = 0; k < 2; k++) {
         CHECK(golden_read(file, names[k], wanted, M));
         for (int i = 0; i < N; i++)
@@ -117,7 +117,7 @@ static void test_definition(void)
         for (int c = 0; c < D; c++)
             expected[i * D + c] = (double)(float)log1p(x[i * D + c] * (sum > 0 ? 777 / sum : 1));
     }
-    CHECK(distance(&(dc_data_request){.counts = {.library_size = 777, .log1p = true}}, D, NULL) == 0);
+    CHECK(distance(&(dc_data_request){.counts = {.normalize_total = 777, .log1p = true}}, D, NULL) == 0);
 }
 
 /* A constant column has no dispersion; ties go to the first; a lone column of a bin gets 1. */

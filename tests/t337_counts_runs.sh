@@ -25,7 +25,7 @@ open("y.txt", "w").writelines("%d\n" % c for c in k)
 EOF
 run 0 1 convert c.mtx sparse.h5 --labels=y.txt
 expect_exit 0 "a sparse file"
-counts="--input.library_size=median --input.log1p=true --input.variable_columns=20 --input.scale=sample --input.clip_scaled=4"
+counts="--input.normalize_total=median --input.log1p=true --input.variable_columns=20 --input.scale=sample --input.clip_scaled=4"
 km() { # P T NAME FILE OPTIONS
     local p=$1 t=$2 to=$3 file=$4
     shift 4
@@ -43,7 +43,7 @@ km 2 1 c dense.h5
 is "$($python -c "
 import h5py
 a, c = h5py.File('a/run.h5'), h5py.File('c/run.h5')
-print((a['labels'][:] == c['labels'][:]).all(), (a['scaling/columns'][:] == c['scaling/columns'][:]).all(), a['scaling'].attrs['columns_of'], a['scaling'].attrs['library_size'] == c['scaling'].attrs['library_size'], len(c.attrs['feature_names'].split()))")" \
+print((a['labels'][:] == c['labels'][:]).all(), (a['scaling/columns'][:] == c['scaling/columns'][:]).all(), a['scaling'].attrs['columns_of'], a['scaling'].attrs['normalize_total'] == c['scaling'].attrs['normalize_total'], len(c.attrs['feature_names'].split()))")" \
     "True True 60 True 20" "the dense twin: the same labels, columns, sum; names of the chosen columns"
 for model in a c; do
     for file in sparse dense; do
@@ -83,10 +83,10 @@ expect_exit 0 "dry run"
 expect_out "20 .*|columns" "of the columns that are chosen"
 run 0 1 check f/run.h5
 expect_exit 0 "check of the result"
-run 1 1 kmeans --input.data=sparse.h5 --cluster.clusters=3 --input.library_size=mean --run.output=bad
-expect_error 2 "input.library_size = 'mean' is not a valid number or median" "a word that is not one"
+run 1 1 kmeans --input.data=sparse.h5 --cluster.clusters=3 --input.normalize_total=mean --run.output=bad
+expect_error 2 "input.normalize_total = 'mean' is not a valid number or median" "a word that is not one"
 run 1 1 kmeans --input.data=sparse.h5 --cluster.clusters=3 --input.variable_columns=61 --run.output=bad
 expect_error 2 "input.variable_columns=61, but there are only 60 columns" "more columns than there are"
-run 0 1 config --explain input.library_size
+run 0 1 config --explain input.normalize_total
 expect_out "median" "explain"
 done_testing

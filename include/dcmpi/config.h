@@ -44,7 +44,7 @@ typedef struct {
         char label_dataset[DC_PATH_MAX];
         char matrix[DC_PATH_MAX];
         dc_int_list image_shape;
-        double library_size; /* 0: none; DC_LIBRARY_MEDIAN */
+        double normalize_total; /* 0: none; DC_TOTAL_MEDIAN */
         bool log1p;
         int64_t variable_columns; /* 0: all */
         int variable_flavor;      /* dc_variable_flavor */

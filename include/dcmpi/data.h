@@ -59,22 +59,22 @@ typedef struct {
  * row is scaled to a sum (its library size), then x becomes log(1 + x), then the columns of highest dispersion are
  * chosen. The dispersion of `seurat` is that of values before the logarithm, of `cell_ranger` that of values after it.
  */
-enum { DC_LIBRARY_MEDIAN = -1 };
+enum { DC_TOTAL_MEDIAN = -1 };
 typedef enum { DC_VARIABLE_SEURAT, DC_VARIABLE_CELL_RANGER } dc_variable_flavor;
 typedef struct {
-    double library_size; /* 0: rows keep their sums; DC_LIBRARY_MEDIAN: the median of all sums above 0 */
+    double normalize_total; /* 0: rows keep their sums; DC_TOTAL_MEDIAN: the median of all sums above 0 */
     bool log1p;
     int64_t variable_columns; /* how many columns are chosen; 0: all stay */
     dc_variable_flavor flavor;
 } dc_count_request;
 static inline bool dc_counts_wanted(const dc_count_request *r)
 {
-    return r->library_size != 0 || r->log1p || r->variable_columns > 0;
+    return r->normalize_total != 0 || r->log1p || r->variable_columns > 0;
 }
 /* The transforms with what was found out about the data: they apply to any rows of D columns. */
 typedef struct {
     bool used;
-    double library_size; /* the sum, 0: rows keep theirs */
+    double normalize_total; /* the sum, 0: rows keep theirs */
     bool log1p;
     int64_t D;       /* columns of the stored rows */
     int64_t kept;    /* columns of the rows that they become */

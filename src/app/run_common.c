@@ -75,7 +75,7 @@ static dc_data_request request_of(const dc_config *cfg)
                          .labels = cfg->input.label_dataset,
                          .matrix = cfg->input.matrix,
                          .n_image_dims = cfg->input.image_shape.n,
-                         .counts = {cfg->input.library_size, cfg->input.log1p, cfg->input.variable_columns,
+                         .counts = {cfg->input.normalize_total, cfg->input.log1p, cfg->input.variable_columns,
                                     (dc_variable_flavor)cfg->input.variable_flavor},
                          .clip = cfg->input.clip,
                          .clip_scaled = cfg->input.clip_scaled,

@@ -30,7 +30,7 @@ static const dc_key_choice scales[] = {{"unit", DC_SCALE_UNIT},     {"symmetric"
                                        {"sample", DC_SCALE_SAMPLE}, {"minmax", DC_SCALE_MINMAX},
                                        {"robust", DC_SCALE_ROBUST}, {"pca", DC_SCALE_PCA},
                                        {"none", DC_SCALE_NONE},     {NULL, 0}};
-static const dc_key_choice library_sizes[] = {{"median", DC_LIBRARY_MEDIAN}, {NULL, 0}};
+static const dc_key_choice row_totals[] = {{"median", DC_TOTAL_MEDIAN}, {NULL, 0}};
 static const dc_key_choice variable_flavors[] = {
     {"seurat", DC_VARIABLE_SEURAT}, {"cell_ranger", DC_VARIABLE_CELL_RANGER}, {NULL, 0}};
 static const dc_key_choice reductions[] = {
@@ -257,16 +257,16 @@ const dc_key dc_key_table[] = {
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "max_value",
      .doc = "After scaling, move values beyond this distance from 0 to it, as scanpy's scale(max_value=10) does; 0: "
             "none. The bounds are kept in run.h5, and predict uses them."},
-    {KEY("input", "library_size", DC_KEY_FLOAT, input.library_size, "0"), .min = 0, .max = MAX_COUNT,
-     .choices = library_sizes, .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
-     .also = "normalize_total target_sum cp10k cpm size_factors",
-     .doc =
-         "For counts: multiply each row so that its values sum to this number, or to the median of the sums above 0; "
-         "0: rows stay as they are. This is scanpy's normalize_total. It comes before all else that is done to the "
-         "data; predict does the same."},
+    {KEY("input", "normalize_total", DC_KEY_FLOAT, input.normalize_total, "0"), .min = 0, .max = MAX_COUNT,
+     .choices = row_totals, .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
+     .also = "library_size target_sum cp10k cpm size_factors",
+     .doc = "For counts: multiply each row so that its values sum to this number, or to the median of the sums above "
+            "0; 0: "
+            "rows stay as they are. This is the library-size normalisation of scanpy (pp.normalize_total). It comes "
+            "before all else that is done to the data; predict does the same."},
     {KEY("input", "log1p", DC_KEY_BOOL, input.log1p, "false"), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "log log_transform logarithm",
-     .doc = "For counts: take log(1 + x) of each value, after input.library_size."},
+     .doc = "For counts: take log(1 + x) of each value, after input.normalize_total."},
     {KEY("input", "variable_columns", DC_KEY_INT, input.variable_columns, "0"), .min = 0, .max = INT32_MAX,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_top_genes highly_variable_genes hvg",
      .doc = "For counts: keep so many columns, those of highest normalised dispersion, as scanpy's "

@@ -169,7 +169,7 @@ static dc_status check_sums(dc_comm *comm, const dc_dataset *d, int64_t bad)
     if (first == INT64_MAX) return DC_OK;
     return DC_FAIL(
         DC_ERR_DATA,
-        "%s: row %lld, column %lld (counted from 0) is negative or not finite: input.library_size, log1p and "
+        "%s: row %lld, column %lld (counted from 0) is negative or not finite: input.normalize_total, log1p and "
         "variable_columns are for counts",
         d->source, (long long)(first / d->D), (long long)(first % d->D));
 }
@@ -177,9 +177,9 @@ static dc_status check_sums(dc_comm *comm, const dc_dataset *d, int64_t bad)
 static void tell(const dc_dataset *d, const dc_count_request *r, const dc_count_map *map)
 {
     char size[80] = "", columns[80] = "";
-    if (map->library_size > 0)
-        snprintf(size, sizeof size, ", rows to a sum of %.9g%s", map->library_size,
-                 r->library_size == DC_LIBRARY_MEDIAN ? " (the median)" : "");
+    if (map->normalize_total > 0)
+        snprintf(size, sizeof size, ", rows to a sum of %.9g%s", map->normalize_total,
+                 r->normalize_total == DC_TOTAL_MEDIAN ? " (the median)" : "");
     if (map->column)
         snprintf(columns, sizeof columns, ", %lld of %lld columns by dispersion", (long long)map->kept,
                  (long long)d->D);
@@ -207,7 +207,7 @@ dc_status dc_data_transform_counts(dc_comm *comm, dc_dataset *d, const dc_count_
     *map = (dc_count_map){.used = true, .log1p = r->log1p, .D = d->D, .kept = d->D};
     DC_TRY_ALL(comm, dc_mem_alloc_raw(&sum, (size_t)n, sizeof *sum, "sums of rows"));
     DC_TRY(check_sums(comm, d, dc_data_row_sums(d, n, sum)));
-    map->library_size = r->library_size == DC_LIBRARY_MEDIAN ? median_of_sums(comm, n, sum) : r->library_size;
+    map->normalize_total = r->normalize_total == DC_TOTAL_MEDIAN ? median_of_sums(comm, n, sum) : r->normalize_total;
     if (r->variable_columns > 0) {
         map->kept = r->variable_columns;
         DC_TRY(choose_columns(comm, d, r, sum, map));

@@ -15,7 +15,7 @@ static bool is_count(double v)
 /* What the values of a row with this sum are multiplied with; a row of zeros stays one. */
 static double factor_of(const dc_count_map *map, double sum)
 {
-    return map->library_size > 0 && sum > 0 ? map->library_size / sum : 1;
+    return map->normalize_total > 0 && sum > 0 ? map->normalize_total / sum : 1;
 }
 
 static double value_of(double x, double factor, bool logs)
@@ -96,7 +96,7 @@ static dc_status fail_count(const char *source, dc_gidx row, int64_t column)
 {
     return DC_FAIL(
         DC_ERR_DATA,
-        "%s: row %lld, column %lld (counted from 0) is negative or not finite: input.library_size, log1p and "
+        "%s: row %lld, column %lld (counted from 0) is negative or not finite: input.normalize_total, log1p and "
         "variable_columns are for counts",
         source, (long long)row, (long long)column);
 }

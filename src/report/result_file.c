@@ -201,7 +201,7 @@ static dc_status fill_counts(dc_h5 *h5, const dc_count_map *map)
 {
     dc_status st = DC_OK;
     if (!map->used) return DC_OK;
-    DC_TRY(dc_h5_put_attr_f64(h5, "/scaling", "library_size", &map->library_size, 1));
+    DC_TRY(dc_h5_put_attr_f64(h5, "/scaling", "normalize_total", &map->normalize_total, 1));
     DC_TRY(put_i64(h5, "/scaling", "log1p", map->log1p));
     DC_TRY(put_i64(h5, "/scaling", "columns_of", map->D));
     if (map->column) DC_TRY(dc_h5_put(h5, "/scaling/columns", DC_H5_I32, 1, &map->kept, map->column));

@@ -13,7 +13,7 @@ dc_status dc_counts_header(dc_h5 *h5, const char *path, int64_t kept, dc_count_m
     *map = (dc_count_map){.used = dc_h5_has_attr(h5, GROUP, "columns_of"), .kept = kept};
     *chosen = dc_h5_exists(h5, COLUMNS);
     if (!map->used) return DC_OK;
-    DC_TRY(dc_h5_get_attr_f64(h5, GROUP, "library_size", &map->library_size, 1, NULL));
+    DC_TRY(dc_h5_get_attr_f64(h5, GROUP, "normalize_total", &map->normalize_total, 1, NULL));
     DC_TRY(dc_h5_get_attr_i64(h5, GROUP, "log1p", &log1p, 1, NULL));
     DC_TRY(dc_h5_get_attr_i64(h5, GROUP, "columns_of", &map->D, 1, NULL));
     map->log1p = log1p != 0;
@@ -21,7 +21,7 @@ dc_status dc_counts_header(dc_h5 *h5, const char *path, int64_t kept, dc_count_m
     const bool fits = *chosen ? info.type == DC_H5_I32 && info.exact && info.n_dims == 1 && info.dims[0] == kept &&
                                     map->D >= kept && map->D <= INT32_MAX
                               : map->D == kept;
-    if (!fits || !(map->library_size >= 0 && isfinite(map->library_size)))
+    if (!fits || !(map->normalize_total >= 0 && isfinite(map->normalize_total)))
         st = DC_FAIL(DC_ERR_FORMAT, "%s: the transforms of counts in '%s' do not fit its %lld columns", path, GROUP,
                      (long long)kept);
 out:

@@ -278,8 +278,8 @@ static dc_status compare_counts(dc_h5 *h5, const char *path, const dc_dataset *d
     bool chosen;
     DC_TRY(dc_counts_header(h5, path, data->D, &there, &chosen));
     if (!there.used && !here->used) return DC_OK;
-    bool same = there.used == here->used && there.library_size == here->library_size && there.log1p == here->log1p &&
-                there.D == here->D && chosen == (here->column != NULL);
+    bool same = there.used == here->used && there.normalize_total == here->normalize_total &&
+                there.log1p == here->log1p && there.D == here->D && chosen == (here->column != NULL);
     if (same && chosen) {
         DC_TRY(dc_mem_alloc(&there.column, (size_t)there.kept, sizeof *there.column, "chosen columns"));
         DC_TRY(dc_counts_columns(h5, path, &there));
@@ -289,7 +289,7 @@ static dc_status compare_counts(dc_h5 *h5, const char *path, const dc_dataset *d
         st = DC_FAIL(
             DC_ERR_USAGE,
             "%s (model.weights) was trained on counts that were transformed in another way; use the input.data, "
-            "library_size, log1p and variable_columns of that run, or train anew",
+            "normalize_total, log1p and variable_columns of that run, or train anew",
             path);
 out:
     dc_count_map_release(&there);
