@@ -43,6 +43,20 @@ static inline dc_csr dc_csr_view(const dc_csr *m, int64_t lo, int64_t n)
     return v;
 }
 
+/* The first value of a row in a column >= c; m->ptr[row + 1] if there is none. */
+static inline int64_t dc_csr_find(const dc_csr *m, int64_t row, int64_t c)
+{
+    int64_t lo = m->ptr[row], hi = m->ptr[row + 1];
+    while (lo < hi) {
+        const int64_t mid = lo + (hi - lo) / 2;
+        if (m->col[mid] < c)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
 /* Most values of a row. */
 static inline int64_t dc_csr_longest(const dc_csr *m)
 {
