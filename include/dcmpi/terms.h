@@ -125,7 +125,6 @@ DC_CHECKED dc_status dc_tally_finish(dc_tally *c);
 DC_CHECKED dc_status dc_tally_next(dc_tally *c, dc_term_count *r, bool *found);
 /* Bytes that all terms take as records, an upper bound for those that dc_tally_next() gives. */
 int64_t dc_tally_bytes(const dc_tally *c);
-double dc_tally_memory(size_t room);
 
 /* ---- Vocabulary -------------------------------------------------------------------------------------------------- */
 
