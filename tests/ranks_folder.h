@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "dcmpi/h5.h"
 
 static dc_comm *comm;
 static char dir[] = "/tmp/dcmpi-test-XXXXXX";
@@ -22,6 +23,18 @@ static inline const char *path_of(const char *name)
     char *p = buffer[next++ % 4];
     snprintf(p, sizeof buffer[0], "%s/%s", dir, name);
     return p;
+}
+
+/* A file with /X [n x d]; collective. */
+static inline void write_rows(const char *path, dc_h5_type type, dc_gidx n, dc_gidx d, const void *X)
+{
+    if (on_rank0()) {
+        dc_h5 *h5 = NULL;
+        CHECK_OK(dc_h5_open(&h5, path, DC_H5_CREATE));
+        CHECK_OK(dc_h5_put(h5, "X", type, 2, (dc_gidx[]){n, d}, X));
+        CHECK_OK(dc_h5_close(&h5));
+    }
+    dc_comm_barrier(comm);
 }
 
 /* Starts the test on all ranks; false if it cannot. */

@@ -9,6 +9,7 @@
 #include "dcmpi/data.h"
 #include "dcmpi/h5.h"
 #include "dcmpi/rng.h"
+#include "digest_help.h"
 
 enum { N = 5003, D = 37, SHARDS = 16 };
 
@@ -98,20 +99,6 @@ static void make_file(const char *path)
     CHECK_OK(dc_h5_close(&h5));
 }
 
-/* The digest that P ranks of T threads print; "" if there is none. */
-static void run(const char *self, const char *path, int P, int T, char out[32])
-{
-    char command[1024], line[256];
-    const char *flags = getenv("MPIRUN_FLAGS");
-    snprintf(command, sizeof command, "OMP_NUM_THREADS=%d mpirun %s -n %d '%s' digest '%s' </dev/null 2>&1", T,
-             flags ? flags : "--oversubscribe --bind-to none", P, self, path);
-    out[0] = '\0';
-    FILE *f = popen(command, "r");
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "digest %31s", out) != 1) printf("# %s", line);
-    if (f) pclose(f);
-}
-
 int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "digest") == 0) return print_digest(argv[2]);
@@ -119,11 +106,11 @@ int main(int argc, char **argv)
     const int fd = mkstemp(path);
     CHECK(fd >= 0 && close(fd) == 0);
     make_file(path);
-    run(argv[0], path, 1, 1, first);
+    digest_under_mpirun(argv[0], path, 1, 1, first);
     CHECK(strlen(first) == 16);
     static const int P[] = {1, 2, 3, 7}, T[] = {2, 1, 2, 1};
     for (size_t i = 0; i < DC_COUNT_OF(P); i++) {
-        run(argv[0], path, P[i], T[i], other);
+        digest_under_mpirun(argv[0], path, P[i], T[i], other);
         printf("# %d ranks x %d threads: %s\n", P[i], T[i], other);
         CHECK(first[0] && strcmp(first, other) == 0);
     }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "digest_help.h"
 #include "t22_help.h"
 
 enum { N = 5003, D = 40, SHARDS = 16 };
@@ -68,20 +69,6 @@ static int print_digest(const char *path)
 
 /* ---- Parent ------------------------------------------------------------------------------------------------------ */
 
-/* The digest that P ranks of T threads print; "" if there is none. */
-static void run(const char *self, const char *path, int P, int T, char out[32])
-{
-    char command[1024], line[256];
-    const char *flags = getenv("MPIRUN_FLAGS");
-    snprintf(command, sizeof command, "OMP_NUM_THREADS=%d mpirun %s -n %d '%s' digest '%s' </dev/null 2>&1", T,
-             flags ? flags : "--oversubscribe --bind-to none", P, self, path);
-    out[0] = '\0';
-    FILE *f = popen(command, "r");
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "digest %31s", out) != 1) printf("# %s", line);
-    if (f) pclose(f);
-}
-
 int main(int argc, char **argv)
 {
     static const sparse_layout how[] = {{DC_H5_I64, DC_H5_I32, DC_H5_F32, false, false, false},
@@ -101,7 +88,7 @@ int main(int argc, char **argv)
         sparse_file(path[i], &rows, &how[i]);
     }
     for (size_t i = 0; i < DC_COUNT_OF(runs); i++) {
-        run(argv[0], path[runs[i].layout], runs[i].P, runs[i].T, other);
+        digest_under_mpirun(argv[0], path[runs[i].layout], runs[i].P, runs[i].T, other);
         printf("# %d ranks x %d threads: %s\n", runs[i].P, runs[i].T, other);
         if (i == 0) memcpy(first, other, sizeof first);
         CHECK(strlen(first) == 16 && strcmp(first, other) == 0);

@@ -5,12 +5,9 @@
 # limit: 900
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
-python=${DCMPI_SCANPY_PYTHON:-}
-if [ -z "$python" ]; then
-    { python3 -m venv "$tmp/venv" && "$tmp/venv/bin/pip" install -q scanpy scikit-learn; } >"$tmp/pip.log" 2>&1 ||
-        skip_test "scanpy cannot be installed: $(tail -n 1 "$tmp/pip.log")"
-    python=$tmp/venv/bin/python
-fi
+# shellcheck source=tests/golden_help.sh
+. "$root/tests/golden_help.sh"
+need_packages scanpy scikit-learn
 limit=600
 cat >make.py <<'EOF'
 import gzip, os
@@ -58,13 +55,5 @@ is "$("$python" see.py o.h5 2>&1 | tail -1)" "3 3 ['0', '1', '2', '3']" "svmligh
 
 run_cmd "$python" "$root/tools/golden_scanpy.py" "$tmp/scanpy.txt"
 expect_exit 0 "the numbers are made"
-is "$(py "
-def read(path):
-    found, lines = {}, [l for l in open(path) if not l.startswith('#')]
-    while lines:
-        name, rows, columns = lines.pop(0).split()
-        found[name] = np.array([lines.pop(0).split() for _ in range(int(rows))], float)
-    return found
-a, b = read('$root/tests/golden/scanpy.txt'), read('scanpy.txt')
-print(sorted(a) == sorted(b), all(np.allclose(a[n], b[n], rtol=1e-6, atol=1e-7) for n in a))")" "True True" "they are those that are stored"
+expect_stored scanpy.txt
 done_testing

@@ -12,15 +12,10 @@ static void check_rows(const t51_rows *r)
     int64_t *rows = t51_alloc(N, sizeof *rows), *ptr = t51_alloc(N + 1, sizeof *ptr);
     int32_t *col = t51_alloc(2 * N * D, sizeof *col);
     float *val = t51_alloc(2 * N * D, sizeof *val);
-    double *square = t51_alloc(N, sizeof *square);
     int64_t wrong = 0;
     memset(out, 1, (size_t)(N * D) * sizeof *out);
     dc_csr_rows(&r->csr, lo, n, out);
     CHECK(memcmp(out, r->dense + lo * D, (size_t)(n * D) * sizeof *out) == 0);
-    for (int64_t i = 0; i < N; i++) rows[i] = 7 * i % N;
-    dc_csr_gather(&r->csr, rows, N, out);
-    for (int64_t i = 0; i < N; i++) wrong += memcmp(out + i * D, r->dense + rows[i] * D, (size_t)D * sizeof *out) != 0;
-    CHECK_INT(wrong, 0);
     for (int64_t i = 0; i < N; i++) rows[i] = i % 5 == 3 ? -1 : 7 * i % N;
     dc_csr_copy(&r->csr, rows, N, ptr, col, val);
     const dc_csr copy = {.n = N, .D = D, .ptr = ptr, .col = col, .val = val};
@@ -28,14 +23,7 @@ static void check_rows(const t51_rows *r)
     for (int64_t i = 0; i < N; i++)
         for (int64_t c = 0; c < D; c++) wrong += out[i * D + c] != (rows[i] < 0 ? 0 : r->dense[rows[i] * D + c]);
     CHECK_INT(wrong, 0);
-    dc_csr_squares(&r->csr, lo, n, square);
-    for (int64_t i = 0; i < n; i++) {
-        double sum = 0;
-        for (int64_t c = 0; c < D; c++) sum += (double)r->dense[(lo + i) * D + c] * (double)r->dense[(lo + i) * D + c];
-        wrong += fabs(sum - square[i]) > 1e-14 * sum;
-    }
-    CHECK_INT(wrong, 0);
-    free(out), free(rows), free(ptr), free(col), free(val), free(square);
+    free(out), free(rows), free(ptr), free(col), free(val);
 }
 
 static void check_times(const t51_rows *r, int64_t k)

@@ -13,17 +13,6 @@ enum { N = 150, D = 17, K = 5, SHARDS = 16, WIDE_N = 700, WIDE_D = 301 };
 
 static const char file[] = "pca.txt";
 
-static void write_rows(const char *path, dc_h5_type type, dc_gidx n, dc_gidx d, const void *X)
-{
-    if (on_rank0()) {
-        dc_h5 *h5 = NULL;
-        CHECK_OK(dc_h5_open(&h5, path, DC_H5_CREATE));
-        CHECK_OK(dc_h5_put(h5, "X", type, 2, (dc_gidx[]){n, d}, X));
-        CHECK_OK(dc_h5_close(&h5));
-    }
-    dc_comm_barrier(comm);
-}
-
 static dc_status load(const char *path, int64_t components, double variance, bool whiten, dc_dataset **d)
 {
     const dc_data_request r = {.path = path, .scale = DC_SCALE_PCA, .pca = {{components, variance}, whiten}};

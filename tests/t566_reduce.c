@@ -14,17 +14,6 @@ enum { N = 60, D = 40, K = 5, SHARDS = 16, SEED = 566 };
 static const char file[] = "reduce.txt";
 static float x[N * D];
 
-static void write_rows(const char *path, dc_gidx n, dc_gidx d, const float *X)
-{
-    if (on_rank0()) {
-        dc_h5 *h5 = NULL;
-        CHECK_OK(dc_h5_open(&h5, path, DC_H5_CREATE));
-        CHECK_OK(dc_h5_put(h5, "X", DC_H5_F32, 2, (dc_gidx[]){n, d}, X));
-        CHECK_OK(dc_h5_close(&h5));
-    }
-    dc_comm_barrier(comm);
-}
-
 static dc_status load(const char *path, dc_reduce_kind reduce, int64_t k, dc_row_norm norm, dc_dataset **d)
 {
     const dc_data_request r = {.path = path, .reduce = reduce, .norm = norm, .pca = {{k, 0}, false}};
@@ -133,9 +122,9 @@ static void test_far_from_zero(void)
     static float far[N * D];
     dc_dataset *near = NULL, *d = NULL;
     for (int i = 0; i < N * D; i++) far[i] = 4096.0F * (float)(i % D) + (x[i] > 1 ? 1.0F : 0.0F);
-    write_rows(path_of("far.h5"), N, D, far);
+    write_rows(path_of("far.h5"), DC_H5_F32, N, D, far);
     for (int i = 0; i < N * D; i++) far[i] = x[i] > 1 ? 1.0F : 0.0F;
-    write_rows(path_of("near.h5"), N, D, far);
+    write_rows(path_of("near.h5"), DC_H5_F32, N, D, far);
     CHECK_OK(load(path_of("far.h5"), DC_REDUCE_PCA, K, DC_ROW_NORM_NONE, &d));
     CHECK_OK(load(path_of("near.h5"), DC_REDUCE_PCA, K, DC_ROW_NORM_NONE, &near));
     CHECK_ARRAY_NEAR(d->pca.value, near->pca.value, K, 1e-6);
@@ -179,9 +168,9 @@ static void test_refused(void)
     float one[5] = {1, 2, 3, 4, 5};
     for (int i = 0; i < 100; i++) flat[i] = 0.1F;
     for (int i = 0; i < 800; i++) big[i] = i % 41 ? 3e38F : -3e38F;
-    write_rows(path_of("flat.h5"), 20, 5, flat);
-    write_rows(path_of("one.h5"), 1, 5, one);
-    write_rows(path_of("big.h5"), 20, 40, big);
+    write_rows(path_of("flat.h5"), DC_H5_F32, 20, 5, flat);
+    write_rows(path_of("one.h5"), DC_H5_F32, 1, 5, one);
+    write_rows(path_of("big.h5"), DC_H5_F32, 20, 40, big);
     refuse("flat.h5", DC_REDUCE_SVD, 2, DC_ERR_DATA, "all rows are equal");
     refuse("flat.h5", DC_REDUCE_PCA, 2, DC_ERR_DATA, "all rows are equal");
     refuse("flat.h5", DC_REDUCE_SVD, 6, DC_ERR_USAGE, "at most 5 dimensions of 20 rows of 5 columns");
@@ -194,7 +183,7 @@ int main(void)
 {
     if (!folder_open()) return 1;
     CHECK(golden_read_f32(file, "x", x, N * D));
-    write_rows(path_of("x.h5"), N, D, x);
+    write_rows(path_of("x.h5"), DC_H5_F32, N, D, x);
     test_golden("svd", DC_REDUCE_SVD);
     test_golden("pca", DC_REDUCE_PCA);
     test_norms();

@@ -1,15 +1,6 @@
 /* Scores of tables of counts: scikit-learn's values, and every degenerate case. */
 #include "t60_help.h"
 
-static dc_scores scores_of(const int64_t *table, int64_t K, int64_t C)
-{
-    dc_scores s;
-    dc_counts c = counts_of(table, K, C);
-    CHECK_OK(dc_scores_local(&c, &s));
-    dc_counts_release(&c);
-    return s;
-}
-
 /* Expected values: scikit-learn 1.2 (normalized_mutual_info_score with average_method geometric and arithmetic,
  * adjusted_rand_score) and scipy's linear_sum_assignment on label vectors with these tables. */
 static void random_tables(void)

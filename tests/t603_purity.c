@@ -4,15 +4,6 @@
 
 enum { ROWS = 90, CASES = 3, KINDS = 3 };
 
-static dc_scores scores_of(const int64_t *table, int64_t K, int64_t C)
-{
-    dc_scores s;
-    dc_counts c = counts_of(table, K, C);
-    CHECK_OK(dc_scores_local(&c, &s));
-    dc_counts_release(&c);
-    return s;
-}
-
 static void golden(void)
 {
     double truth[CASES * ROWS], cluster[CASES * ROWS], expected[CASES * KINDS];

@@ -91,9 +91,10 @@ rm -f many.jsonl m?.h5
 
 # ---- scikit-learn ---------------------------------------------------------------------------------------------------------
 
-venv=${DCMPI_VENV:-$tmp/venv}
-if [ -n "$data" ] && { [ -x "$venv/bin/python" ] || { python3 -m venv "$venv" && "$venv/bin/pip" install -q scikit-learn h5py anndata; } >pip.log 2>&1; }; then
-    run_cmd "$venv/bin/python" "$root/tools/golden_terms.py" "$data" --output=terms.txt
+# shellcheck source=tests/golden_help.sh
+. "$root/tests/golden_help.sh"
+if [ -n "$data" ] && with_packages scikit-learn h5py anndata; then
+    run_cmd "$python" "$root/tools/golden_terms.py" "$data" --output=terms.txt
     expect_exit 0 "scikit-learn's numbers again"
     is "$(cmp terms.txt "$root/tests/golden/terms.txt" && echo same)" same "are those that are stored"
     cat >whole.py <<'END'
@@ -116,7 +117,7 @@ for number, (name, line, options) in enumerate(g.CASES):
     assert names is None or list(a.var_names) == list(names), line
     print("%s %s: worst %.1e; %.2f s, scikit-learn %.2f s" % (name, line, worst.max(), ours, theirs))
 END
-    limit=900 run_cmd "$venv/bin/python" whole.py "$dcmpi" "$root" "$data"
+    limit=900 run_cmd "$python" whole.py "$dcmpi" "$root" "$data"
     expect_exit 0 "all values to 1e-6, opened by anndata"
     while read -r line; do note "$line"; done < <(grep scikit-learn "$out")
 else

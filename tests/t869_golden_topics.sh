@@ -2,16 +2,15 @@
 # long: yes
 # limit: 1200
 # The numbers of tests/golden/topics.txt, made again by scikit-learn and compared with gensim's; an .h5ad of export.py --matrix,
-# read by anndata. In a virtual environment: DCMPI_VENV, or one that is made here.
+# read by anndata.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
-venv=${DCMPI_VENV:-$tmp/venv}
-[ -x "$venv/bin/python" ] || python3 -m venv "$venv" || skip_test "no virtual environment"
-"$venv/bin/python" -c 'import sklearn, gensim, anndata, h5py' 2>/dev/null ||
-    "$venv/bin/pip" install -q scikit-learn gensim anndata h5py >pip.log 2>&1 || skip_test "scikit-learn, gensim or anndata cannot be installed"
+# shellcheck source=tests/golden_help.sh
+. "$root/tests/golden_help.sh"
+need_packages scikit-learn gensim anndata h5py
 
 limit=300
-run_cmd "$venv/bin/python" "$root/tools/golden_topics.py" --check topics.txt
+run_cmd "$python" "$root/tools/golden_topics.py" --check topics.txt
 expect_exit 0 "golden_topics.py, and gensim's coherence is the same"
 is "$(/usr/bin/python3 - "$root/tests/golden/topics.txt" topics.txt <<'EOF2'
 import sys
@@ -26,9 +25,9 @@ run 0 1 convert docs.tsv docs.h5 --text-column=1 --label-column=0 --header=no
 expect_exit 0 "documents to TF-IDF"
 run 1 1 kmeans --input.data=docs.h5 --input.scale=none --cluster.clusters=2 --run.output=run
 expect_exit 0 "k-means"
-run_cmd "$venv/bin/python" "$root/tools/export.py" run/run.h5 a.h5ad --data docs.h5 --matrix
+run_cmd "$python" "$root/tools/export.py" run/run.h5 a.h5ad --data docs.h5 --matrix
 expect_exit 0 "export --matrix"
-is "$("$venv/bin/python" -c "
+is "$("$python" -c "
 import anndata
 a, b = anndata.read_h5ad('a.h5ad'), anndata.read_h5ad('docs.h5')
 topic = a.var['topic'].astype(str)

@@ -38,7 +38,7 @@ ALLOWED = {
 }
 ALLOWED["app"] = set(ALLOWED)
 HEADERS = {
-    "base": "base status mem nameset log rng clock timer threads version signals file fault lock text heartbeat queue waiting beat keys",
+    "base": "base status mem nameset log rng clock timer threads version signals file fault lock text heartbeat queue waiting beat keys scratch",
     "comm": "comm cores watchdog wish",
     "sum": "part sum csr_sum shard_tree outer moments singular",
     "io": "h5 h5_column h5_sparse claim recipe",

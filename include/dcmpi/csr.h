@@ -43,6 +43,20 @@ static inline dc_csr dc_csr_view(const dc_csr *m, int64_t lo, int64_t n)
     return v;
 }
 
+/* The first value of a row in a column >= c; m->ptr[row + 1] if there is none. */
+static inline int64_t dc_csr_find(const dc_csr *m, int64_t row, int64_t c)
+{
+    int64_t lo = m->ptr[row], hi = m->ptr[row + 1];
+    while (lo < hi) {
+        const int64_t mid = lo + (hi - lo) / 2;
+        if (m->col[mid] < c)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
 /* Most values of a row. */
 static inline int64_t dc_csr_longest(const dc_csr *m)
 {
@@ -74,10 +88,6 @@ static inline bool dc_csr_pays(const dc_csr *m, dc_gidx N)
 
 /* out[n x D]: rows [lo, lo + n) with their zeros. */
 void dc_csr_rows(const dc_csr *m, int64_t lo, int64_t n, float *out);
-/* The same for given rows, in any order and with repeats. */
-void dc_csr_gather(const dc_csr *m, const int64_t *rows, int64_t n, float *out);
-/* square[n]: the sums of the squares of rows [lo, lo + n), in double, added in the order of the columns. */
-void dc_csr_squares(const dc_csr *m, int64_t lo, int64_t n, double *square);
 /* Y[n x k] = rows [lo, lo + n) times W [D x k], of which rows begin ldw values apart. Each value is a sum over the
  * row's columns, in ascending order. */
 void dc_csr_times(const dc_csr *m, int64_t lo, int64_t n, const float *W, int64_t ldw, int64_t k, float *Y);

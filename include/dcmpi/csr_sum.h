@@ -16,20 +16,15 @@ typedef struct dc_csr_sum dc_csr_sum;
  * ranks (rehearsals). Local. Errors: DC_ERR_MEMORY; DC_ERR_DATA (more than INT32_MAX rows on a rank). */
 DC_CHECKED dc_status dc_csr_sum_create(dc_csr_sum **out, const dc_part *part, const dc_csr *csr, size_t m);
 void dc_csr_sum_destroy(dc_csr_sum **sum);
-/* Bytes that this rank sends to others for one total of m doubles per column, counting each byte once. */
-double dc_csr_sum_sent_bytes(const dc_csr_sum *sum, size_t m);
 
 /* Adds what `value` in this column of local row `row` gives to leaf[m], the sums of the column over a block. */
 typedef void (*dc_csr_add)(const void *ctx, int64_t column, int64_t row, float value, double *leaf);
 /* total[D x m], equal on all ranks: the sums over all rows, m at most that of creation. `add` is called for the values
  * of a column in the order of the rows, from several threads. Collective. */
 void dc_csr_sum_total(dc_comm *comm, dc_csr_sum *sum, size_t m, dc_csr_add add, const void *ctx, double *total);
-/* total[D x k] = X'Y for the matrix X of all rows and Y [n x k], this rank's rows of it. Collective. */
-void dc_csr_sum_product(dc_comm *comm, dc_csr_sum *sum, const float *Y, size_t k, double *total);
 
 #ifdef DC_HERE
 #define dc_csr_sum_total(comm, sum, m, add, ctx, total) dc_csr_sum_total(DC_HERE(comm), sum, m, add, ctx, total)
-#define dc_csr_sum_product(comm, sum, Y, k, total) dc_csr_sum_product(DC_HERE(comm), sum, Y, k, total)
 #endif
 
 #endif

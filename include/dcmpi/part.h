@@ -36,6 +36,8 @@ int dc_part_rank_shard(const dc_part *part, int r);
 dc_gidx dc_part_rank_begin(const dc_part *part, int r);
 /* Number of rows of rank r, 0 <= r < P. */
 int64_t dc_part_rank_rows(const dc_part *part, int r);
+/* Rank that has a row, 0 <= row < N; begin[P + 1]: dc_part_rank_begin() of 0..P, which would be slow for each row. */
+int dc_part_owner(const dc_part *part, const dc_gidx *begin, dc_gidx row);
 /* The log2(V) bits of s in reverse order, 0 <= s < V. */
 unsigned dc_bitrev(unsigned s, int V);
 /* Size of the largest aligned subtree of shards that starts at shard s and ends at or before `end`. */

@@ -92,9 +92,10 @@ extern const char *const dc_english_stop_words[DC_ENGLISH_STOP_WORDS];
 
 /* Bytes that are appended and later read in order, in a file without a name, which vanishes with the process. */
 typedef struct dc_spool dc_spool;
-/* The file lies in the folder of `beside`. Errors: DC_ERR_IO, DC_ERR_MEMORY. */
+/* The file lies in the folder of `beside`; it is made when the buffer of 1 MiB is full. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_spool_create(dc_spool **out, const char *beside);
 void dc_spool_destroy(dc_spool **s);
+/* Errors of this and of dc_spool_flush(): those of dc_scratch_write(). */
 DC_CHECKED dc_status dc_spool_put(dc_spool *s, const void *data, size_t bytes);
 int64_t dc_spool_bytes(const dc_spool *s);
 /* Reads data[bytes] from byte `at` on; everything must have been flushed. Errors: DC_ERR_IO. */
@@ -125,7 +126,6 @@ DC_CHECKED dc_status dc_tally_finish(dc_tally *c);
 DC_CHECKED dc_status dc_tally_next(dc_tally *c, dc_term_count *r, bool *found);
 /* Bytes that all terms take as records, an upper bound for those that dc_tally_next() gives. */
 int64_t dc_tally_bytes(const dc_tally *c);
-double dc_tally_memory(size_t room);
 
 /* ---- Vocabulary -------------------------------------------------------------------------------------------------- */
 

@@ -25,8 +25,7 @@ dc_status dc_drift_parse(const char *text, double *q)
                    text);
 }
 
-/* ---- The quantiles of the training rows ----------------------------------------------------------------------------
- */
+/* ---- The quantiles of the training rows -------------------------------------------------------------------------- */
 
 static const char NAME[] = "/clusters/distance_quantiles";
 
@@ -74,7 +73,7 @@ static dc_status read_column(dc_h5 *h5, const char *path, int64_t columns, int c
     for (int64_t k = 0; k < d->K; k++) {
         const int64_t M = size[k];
         if (M < 0 || M >= INT64_C(1) << 53)
-            return DC_FAIL(DC_ERR_FORMAT, "%s: '/clusters/size' has %lld", path, (long long)M);
+            DC_TRY(DC_FAIL(DC_ERR_FORMAT, "%s: '/clusters/size' has %lld", path, (long long)M));
         d->quantile[k] = all[k * columns + column];
         d->expected[k] = M > 0 ? (double)(M - dc_standing_place(M, d->q)) / (double)(M + 1) : NAN;
         size[k] = 0;
@@ -189,8 +188,7 @@ void dc_drift_tell(const dc_drift *d)
         dc_log_warning("far more rows than expected are far from their centres: the model may not fit these rows");
 }
 
-/* ---- In the file ---------------------------------------------------------------------------------------------------
- */
+/* ---- In the file ------------------------------------------------------------------------------------------------- */
 
 static dc_status put_totals(dc_h5 *h5, const dc_drift *d)
 {

@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-#include "convert/scratch.h"
 #include "dcmpi/heartbeat.h"
 #include "dcmpi/mem.h"
+#include "dcmpi/scratch.h"
 #include "dcmpi/signals.h"
 
 /* One sorted run while it is merged: `left` entries of the file from entry `next` on are not in the buffer yet. */

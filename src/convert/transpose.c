@@ -9,9 +9,9 @@
 
 #include <string.h>
 
-#include "convert/scratch.h"
 #include "dcmpi/heartbeat.h"
 #include "dcmpi/mem.h"
+#include "dcmpi/scratch.h"
 #include "dcmpi/signals.h"
 
 struct dc_transpose {

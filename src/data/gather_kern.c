@@ -58,7 +58,7 @@ static void scatter(const dc_dataset *d, int64_t row, int64_t c, int64_t width, 
 {
     const dc_csr *m = &d->csr;
     memset(out, 0, (size_t)width * sizeof *out);
-    for (int64_t e = dc_data_csr_find(m, row, c); e < m->ptr[row + 1] && m->col[e] < c + width; e++)
+    for (int64_t e = dc_csr_find(m, row, c); e < m->ptr[row + 1] && m->col[e] < c + width; e++)
         out[m->col[e] - c] = dc_csr_value(m, row, e);
 }
 
@@ -67,7 +67,7 @@ static void convert_sparse(const dc_dataset *d, int64_t row, int64_t c, int64_t 
 {
     const dc_csr *m = &d->csr;
     memset(out, 0, (size_t)width * sizeof *out);
-    for (int64_t e = dc_data_csr_find(m, row, c); e < m->ptr[row + 1] && m->col[e] < c + width; e++)
+    for (int64_t e = dc_csr_find(m, row, c); e < m->ptr[row + 1] && m->col[e] < c + width; e++)
         out[m->col[e] - c] = m->val[e];
     for (int64_t k = 0; d->clip_lo && k < width; k++) {
         const double x = (double)out[k], lo = d->clip_lo[c + k], hi = d->clip_hi[c + k];
@@ -230,7 +230,7 @@ int64_t dc_dataset_outside(const dc_dataset *data, int64_t n, float lo, float hi
 static void sparse_piece_f64(const dc_csr *m, int64_t row, int64_t c, int64_t width, double *restrict out)
 {
     memset(out, 0, (size_t)width * sizeof *out);
-    for (int64_t e = dc_data_csr_find(m, row, c); e < m->ptr[row + 1] && m->col[e] < c + width; e++)
+    for (int64_t e = dc_csr_find(m, row, c); e < m->ptr[row + 1] && m->col[e] < c + width; e++)
         out[m->col[e] - c] = (double)m->val[e];
 }
 

@@ -93,7 +93,7 @@ static void find_sparse_tails(const dc_dataset *d, const dc_range_suspect *suspe
     const dc_csr *m = &d->csr;
     int64_t stored[SHARE] = {0}, gap[SHARE] = {0};
     for (int64_t i = 0; i < m->n; i++) {
-        int64_t e = dc_data_csr_find(m, i, suspect[0].end / DC_RANGE_ENDS);
+        int64_t e = dc_csr_find(m, i, suspect[0].end / DC_RANGE_ENDS);
         for (int k = 0; k < n; k++) {
             const int64_t c = suspect[k].end / DC_RANGE_ENDS;
             while (e < m->ptr[i + 1] && m->col[e] < c) e++;

@@ -56,8 +56,6 @@ dc_h5_type dc_data_csr_read_type(dc_h5_type stored);
 /* Puts the columns of each row in ascending order where they are not. Fails for columns out of range or repeated;
  * first: the global number of row 0. Threaded. Errors: DC_ERR_DATA. */
 DC_CHECKED dc_status dc_data_csr_check(const char *source, dc_gidx first, const dc_csr *m);
-/* The first entry e >= m->ptr[row] of the row in a column >= c; m->ptr[row + 1] if there is none. */
-int64_t dc_data_csr_find(const dc_csr *m, int64_t row, int64_t c);
 /* Clips the stored values to the bounds. Threaded. */
 void dc_data_csr_clip(const dc_csr *m, const double *lo, const double *hi);
 

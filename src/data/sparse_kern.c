@@ -72,19 +72,6 @@ dc_status dc_data_csr_check(const char *source, dc_gidx first, const dc_csr *m)
     return bad == m->n ? DC_OK : fail_row(source, first, m, bad);
 }
 
-int64_t dc_data_csr_find(const dc_csr *m, int64_t row, int64_t c)
-{
-    int64_t lo = m->ptr[row], hi = m->ptr[row + 1];
-    while (lo < hi) {
-        const int64_t mid = lo + (hi - lo) / 2;
-        if (m->col[mid] < c)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
 void dc_data_csr_clip(const dc_csr *m, const double *lo, const double *hi)
 {
     float *val = (float *)(uintptr_t)m->val;

@@ -21,19 +21,6 @@ typedef struct {
     int64_t m;
 } post;
 
-static int owner_of(const post *p, dc_gidx row)
-{
-    int lo = 0, hi = p->part->P - 1;
-    while (lo < hi) {
-        const int middle = lo + (hi - lo + 1) / 2;
-        if (p->begin[middle] <= row)
-            lo = middle;
-        else
-            hi = middle - 1;
-    }
-    return lo;
-}
-
 static void release_post(post *p)
 {
     dc_mem_free(&p->begin);
@@ -64,8 +51,8 @@ static void pack(post *p, const dc_edge *edge, int64_t n_edges)
 {
     int64_t at = 0;
     for (int64_t e = 0; e < n_edges; e++) {
-        p->to[owner_of(p, edge[e].a)] += sizeof *edge;
-        p->to[owner_of(p, edge[e].b)] += sizeof *edge;
+        p->to[dc_part_owner(p->part, p->begin, edge[e].a)] += sizeof *edge;
+        p->to[dc_part_owner(p->part, p->begin, edge[e].b)] += sizeof *edge;
     }
     for (int r = 0; r < p->part->P; r++) {
         p->next[r] = at;
@@ -73,8 +60,8 @@ static void pack(post *p, const dc_edge *edge, int64_t n_edges)
         at += (int64_t)(p->to[r] / sizeof *edge);
     }
     for (int64_t e = 0; e < n_edges; e++) {
-        p->sent[p->next[owner_of(p, edge[e].a)]++] = edge[e];
-        p->sent[p->next[owner_of(p, edge[e].b)]++] = (dc_edge){edge[e].b, edge[e].a};
+        p->sent[p->next[dc_part_owner(p->part, p->begin, edge[e].a)]++] = edge[e];
+        p->sent[p->next[dc_part_owner(p->part, p->begin, edge[e].b)]++] = (dc_edge){edge[e].b, edge[e].a};
     }
 }
 

@@ -26,22 +26,9 @@ typedef struct {
     int64_t *next; /* [P] */
 } mover;
 
-static int owner_of(const mover *m, dc_gidx place)
-{
-    int lo = 0, hi = m->part->P - 1;
-    while (lo < hi) {
-        const int middle = lo + (hi - lo + 1) / 2;
-        if (m->begin[middle] <= place)
-            lo = middle;
-        else
-            hi = middle - 1;
-    }
-    return lo;
-}
-
 static int64_t slot_of(const mover *m, int64_t i)
 {
-    return m->to[i] - m->begin[owner_of(m, m->to[i])];
+    return m->to[i] - m->begin[dc_part_owner(m->part, m->begin, m->to[i])];
 }
 
 /* Items of a round: equal on all ranks. */
@@ -144,14 +131,15 @@ static void pack(mover *m, int64_t lo, int64_t hi)
     int64_t at = 0;
     const int P = m->part->P;
     memset(m->send, 0, (size_t)P * sizeof *m->send);
-    for (int64_t e = m->start[lo]; e < m->start[hi]; e++) m->send[owner_of(m, m->to[m->item[e]])]++;
+    for (int64_t e = m->start[lo]; e < m->start[hi]; e++)
+        m->send[dc_part_owner(m->part, m->begin, m->to[m->item[e]])]++;
     for (int r = 0; r < P; r++) {
         m->next[r] = at;
         at += (int64_t)m->send[r];
         m->get[r] = 0;
     }
     for (int64_t e = m->start[lo]; e < m->start[hi]; e++) {
-        const int64_t i = m->item[e], p = m->next[owner_of(m, m->to[i])]++;
+        const int64_t i = m->item[e], p = m->next[dc_part_owner(m->part, m->begin, m->to[i])]++;
         m->packed[p] = i;
         m->place[p] = slot_of(m, i);
     }

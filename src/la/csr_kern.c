@@ -32,25 +32,6 @@ void dc_csr_rows(const dc_csr *m, int64_t lo, int64_t n, float *out)
     for (int64_t i = 0; i < n; i++) densify(m, lo + i, out + i * m->D);
 }
 
-void dc_csr_gather(const dc_csr *m, const int64_t *rows, int64_t n, float *out)
-{
-#pragma omp parallel for schedule(static) if (n * m->D >= THREAD_VALUES)
-    for (int64_t i = 0; i < n; i++) densify(m, rows[i], out + i * m->D);
-}
-
-void dc_csr_squares(const dc_csr *m, int64_t lo, int64_t n, double *square)
-{
-#pragma omp parallel for schedule(static) if (n > 0 && values_of(m, lo, n) >= THREAD_VALUES)
-    for (int64_t i = lo; i < lo + n; i++) {
-        double sum = 0;
-        for (int64_t e = m->ptr[i]; e < m->ptr[i + 1]; e++) {
-            const double v = (double)dc_csr_value(m, i, e);
-            sum += v * v;
-        }
-        square[i - lo] = sum;
-    }
-}
-
 static void copy_row(const dc_csr *m, int64_t i, int32_t *col, float *val)
 {
     const int64_t first = m->ptr[i], n = m->ptr[i + 1] - first;

@@ -131,12 +131,6 @@ void dc_csr_sum_destroy(dc_csr_sum **sum)
     dc_mem_free(sum);
 }
 
-double dc_csr_sum_sent_bytes(const dc_csr_sum *s, size_t m)
-{
-    const double own = (double)slice_doubles(s, s->part->rank, m), all = (double)s->columns.D * (double)m;
-    return sizeof(double) * (own_roots(s) * (all - own) + own * (s->part->P - 1));
-}
-
 /* ---- Totals ------------------------------------------------------------------------------------------------------ */
 
 /* Adds the subtrees of all ranks, which wait on a stack for the rest of a larger subtree. */
@@ -184,23 +178,4 @@ void dc_csr_sum_total(dc_comm *comm, dc_csr_sum *s, size_t m, dc_csr_add add, co
     for (int k = 0; k < own_roots(s); k++)
         dc_csr_sum_root(s, &root[k], m, add, ctx, s->part->P > 1 ? s->partial + (size_t)k * doubles : total);
     if (s->part->P > 1) exchange(comm, s, m, total);
-}
-
-typedef struct {
-    const float *Y;
-    size_t k;
-} product;
-
-static void add_product(const void *ctx, int64_t column, int64_t row, float value, double *restrict leaf)
-{
-    (void)column;
-    const product *p = ctx;
-    const float *restrict y = p->Y + (size_t)row * p->k;
-    for (size_t j = 0; j < p->k; j++) leaf[j] += (double)value * (double)y[j];
-}
-
-void dc_csr_sum_product(dc_comm *comm, dc_csr_sum *s, const float *Y, size_t k, double *total)
-{
-    const product p = {Y, k};
-    dc_csr_sum_total(comm, s, k, add_product, &p, total);
 }

@@ -52,6 +52,19 @@ int64_t dc_part_rank_rows(const dc_part *part, int r)
     return dc_part_rank_begin(part, r + 1) - dc_part_rank_begin(part, r);
 }
 
+int dc_part_owner(const dc_part *part, const dc_gidx *begin, dc_gidx row)
+{
+    int lo = 0, hi = part->P - 1;
+    while (lo < hi) {
+        const int middle = lo + (hi - lo + 1) / 2;
+        if (begin[middle] <= row)
+            lo = middle;
+        else
+            hi = middle - 1;
+    }
+    return lo;
+}
+
 static int64_t blocks_of(int64_t rows)
 {
     return (rows + DC_BLOCK_ROWS - 1) / DC_BLOCK_ROWS;

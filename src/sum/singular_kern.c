@@ -103,20 +103,6 @@ static void products_dense(dc_singular_pass *p, int64_t lo, int64_t n)
     }
 }
 
-/* First value of row i in a column >= c. */
-static int64_t value_at(const dc_csr *m, int64_t i, int64_t c)
-{
-    int64_t lo = m->ptr[i], hi = m->ptr[i + 1];
-    while (lo < hi) {
-        const int64_t middle = lo + (hi - lo) / 2;
-        if (m->col[middle] < c)
-            lo = middle + 1;
-        else
-            hi = middle;
-    }
-    return lo;
-}
-
 static void products_sparse(dc_singular_pass *p, int64_t lo, int64_t n)
 {
     const dc_csr *m = p->rows->csr;
@@ -133,7 +119,7 @@ static void products_sparse(dc_singular_pass *p, int64_t lo, int64_t n)
                 const double *y = p->Y + i * l;
                 const int64_t stop = m->ptr[lo + i + 1];
                 if (r == p->ranges) add_units(l, per_unit * p->one, y, p->G + m->D * l);
-                for (int64_t e = value_at(m, lo + i, first); e < stop && m->col[e] < end; e++)
+                for (int64_t e = dc_csr_find(m, lo + i, first); e < stop && m->col[e] < end; e++)
                     add_units(l, per_unit * (double)dc_csr_value(m, lo + i, e), y, p->G + (int64_t)m->col[e] * l);
             }
         }

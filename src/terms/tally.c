@@ -54,11 +54,6 @@ int dc_term_order(const dc_term_count *a, const dc_term_count *b)
     return order != 0 ? order : (a->n > b->n) - (a->n < b->n);
 }
 
-double dc_tally_memory(size_t room)
-{
-    return (double)room * (double)(sizeof(entry) + BYTES_PER_TERM + 3 * sizeof(uint32_t) + 8);
-}
-
 static size_t slots_for(size_t room)
 {
     size_t slots = 64;

@@ -37,16 +37,7 @@ static inline double value_at(const row_view *v, int64_t e)
 /* First value whose column is at least c. */
 static int64_t first_from(const row_view *v, int64_t c)
 {
-    if (!v->col) return c;
-    int64_t lo = 0, hi = v->n;
-    while (lo < hi) {
-        const int64_t mid = lo + (hi - lo) / 2;
-        if (v->col[mid] < c)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
+    return v->csr ? dc_csr_find(v->csr, v->row, c) - v->first : c;
 }
 
 dc_words_range dc_words_range_local(const dc_words *w)

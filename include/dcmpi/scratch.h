@@ -1,6 +1,6 @@
 /* A temporary file without a name beside the output, for what does not fit into memory: nothing is ever left behind. */
-#ifndef DCMPI_CONVERT_SCRATCH_H
-#define DCMPI_CONVERT_SCRATCH_H
+#ifndef DCMPI_SCRATCH_H
+#define DCMPI_SCRATCH_H
 
 #include "dcmpi/base.h"
 

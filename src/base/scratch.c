@@ -1,4 +1,4 @@
-#include "convert/scratch.h"
+#include "dcmpi/scratch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +32,7 @@ static dc_status make(dc_scratch *s)
     char name[DC_PATH_MAX];
     s->fd = open(s->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (s->fd >= 0) return DC_OK;
-    if ((size_t)snprintf(name, sizeof name, "%s/.dcmpi-convert-XXXXXX", s->folder) >= sizeof name)
+    if ((size_t)snprintf(name, sizeof name, "%s/.dcmpi-scratch-XXXXXX", s->folder) >= sizeof name)
         return DC_FAIL(DC_ERR_USAGE, "%s: the name of the output's directory is too long", s->folder);
     s->fd = mkostemp(name, O_CLOEXEC);
     if (s->fd < 0) return fail_disk(s, "make");
