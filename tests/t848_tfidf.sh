@@ -313,4 +313,12 @@ for signal in TERM KILL; do
         is "$(find . -name 'k.h5.*' -o -name '.dcmpi*')" "" "and leaves nothing else"
     done
 done
+# A signal that one rank alone gets, while it reads.
+rm -f k.h5*
+mpirun -q --oversubscribe -n 2 "$dcmpi" convert many.jsonl k.h5 --text-column=body >one.log 2>&1 &
+child=$!
+for _ in $(seq 100); do [ -e k.h5.part ] || sleep 0.05; done
+kill -USR1 "$(pgrep -P $child | tail -n 1)"
+wait $child
+is "$? $(grep -c 'stopped by SIGUSR1 to rank 1: no output is left' one.log)" "75 1" "SIGUSR1 to one of two ranks"
 done_testing
