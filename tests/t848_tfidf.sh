@@ -111,6 +111,15 @@ assert codes[5500] == -1 and names[codes[3]] == "t3" and sum(codes < 0) == 1
 assert len(f["var/df"]) == len(f["var/idf"]) == f["X"].attrs["shape"][1] and min(f["var/df"][:]) == 2
 print("right")' >told.txt
 is "$(cat told.txt)" right "ids, labels, document frequencies"
+printf '{"body":"red green blue"}\n{"body":"red apple pie"}\n{"body":"sky is blue"}\n' >few.jsonl
+for n in 1 2; do # of 7 terms: some of the ranks own more than twice as many as are wanted, others fewer
+    run 0 1 convert few.jsonl few.h5 --text-column=body --max-features=$n --force
+    cp few.h5 few1.h5
+    for P in 2 3 5; do
+        run $P 1 convert few.jsonl few.h5 --text-column=body --max-features=$n
+        is "$rc $(cmp few.h5 few1.h5 && echo same)" "0 same" "the $n most frequent terms on $P ranks"
+    done
+done
 
 # ---- An existing vocabulary -----------------------------------------------------------------------------------------------
 
@@ -266,6 +275,7 @@ done <<'END'
 2|red\n|--min-df and --vocabulary exclude each other|--text-column=line --min-df=3 --vocabulary=one.h5
 6|red\n|has no vocabulary|--text-column=line --vocabulary=no-words.h5
 2|red\n|is not for documents|--text-column=line --transpose
+2|red\n|--n-features is not for documents|--text-column=line --n-features=8
 END
 run 0 1 convert d bad.h5 --text-column=file
 expect_error 3 'd: is a directory; give its files' "a folder"
@@ -303,4 +313,12 @@ for signal in TERM KILL; do
         is "$(find . -name 'k.h5.*' -o -name '.dcmpi*')" "" "and leaves nothing else"
     done
 done
+# A signal that one rank alone gets, while it reads.
+rm -f k.h5*
+mpirun -q --oversubscribe -n 2 "$dcmpi" convert many.jsonl k.h5 --text-column=body >one.log 2>&1 &
+child=$!
+for _ in $(seq 100); do [ -e k.h5.part ] || sleep 0.05; done
+kill -USR1 "$(pgrep -P $child | tail -n 1)"
+wait $child
+is "$? $(grep -c 'stopped by SIGUSR1 to rank 1: no output is left' one.log)" "75 1" "SIGUSR1 to one of two ranks"
 done_testing

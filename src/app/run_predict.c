@@ -444,8 +444,11 @@ dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli)
 out:
     dc_h5_stream_abort(comm, &p.file);
     if (st == DC_STOPPED && dc_agree(comm, dc_lock_beat(p.claim.lock)) != DC_OK) st = DC_ERR_BUSY; /* beat said why */
-    if (st == DC_STOPPED)
+    if (st == DC_STOPPED) {
+        (void)dc_wish_ask(wish); /* a rank that saw the signal while it read told the others only that it stops */
+        dc_wish_agree_on_reason(comm, wish);
         dc_log("stopped   by %s: no prediction is written; the same command starts anew", dc_wish_reason(wish));
+    }
     dc_comm_set_wish(comm, NULL);
     dc_wish_destroy(&wish);
     release(&p);

@@ -484,6 +484,7 @@ static dc_status convert_on_all(dc_comm *comm, command *c)
     dc_log("memory    at most %.1f GiB per rank, and four times the longest document", DC_CONVERT_TEXT_BYTES / 0x1p30);
     st = dc_convert_text(comm, &c->cfg, &result);
     if (st == DC_STOPPED) {
+        (void)dc_wish_ask(wish); /* a rank that saw the signal while it read told the others only that it stops */
         dc_wish_agree_on_reason(comm, wish);
         dc_log("stopped by %s: no output is left; the same command starts anew", dc_wish_reason(wish));
     }

@@ -16,6 +16,8 @@ static dc_status check_request(const dc_convert_config *cfg)
                          : cfg->table.decimal_comma                ? "--decimal"
                          : cfg->missing.action != DC_MISSING_ERROR ? "--missing"
                          : cfg->transpose != DC_TRANSPOSE_AUTO     ? "--transpose"
+                         : cfg->index_base != DC_INDEX_AUTO        ? "--zero-based"
+                         : cfg->n_features > 0                     ? "--n-features"
                          : cfg->dataset                            ? "--dataset"
                          : cfg->label_dataset                      ? "--label-dataset"
                          : cfg->id_dataset                         ? "--id-dataset"

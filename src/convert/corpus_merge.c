@@ -223,7 +223,8 @@ static dc_status run_rounds(dc_comm *comm, merge *m)
         DC_TRY_RANKS(comm, pack_round(m, round));
         DC_TRY(dc_ranks_exchange(comm, m->send.p, m->send_counts, &m->recv, &m->recv_room, m->recv_counts));
         DC_TRY_RANKS(comm, merge_round(m));
-        if (m->c->v.max_features > 0 && m->n_kept > 2 * m->c->v.max_features) DC_TRY_RANKS(comm, prune(m));
+        if (m->c->v.max_features > 0)
+            DC_TRY_RANKS(comm, m->n_kept > 2 * m->c->v.max_features ? prune(m) : DC_OK); /* ranks own unequal numbers */
         DC_TRY(check_room(comm, m));
         dc_heartbeat();
         DC_TRY_RANKS(comm, m->rank == 0 ? dc_lock_beat(m->c->out.claim.lock) : DC_OK);
