@@ -304,8 +304,9 @@ for signal in TERM KILL; do
         child=$!
         for _ in $(seq 100); do [ -e k.h5.part ] || sleep 0.05; done
         kill -$signal $child
+        # Ranks whose mpirun was killed may finish before they notice it; so they are killed, too.
+        [ $signal = TERM ] || pkill -KILL -f "$dcmpi convert many.jsonl k.h5"
         wait $child
-        # Ranks whose mpirun was killed notice it a moment later.
         for _ in $(seq 200); do ! pgrep -f "convert many.jsonl k.h5" >/dev/null || sleep 0.1; done
         is "$(ls k.h5 2>/dev/null)" "" "SIG$signal, $P ranks: no output"
         run $P 1 convert many.jsonl k.h5 --text-column=body
