@@ -38,6 +38,11 @@ mkdir -p "$entries" || exit 1
 summary_file=$(mktemp) || exit 1
 trap 'rm -f "$summary_file"' EXIT
 export BUILD=$build
+# Files of tests go to memory if there is room: most tests write checkpoints, and would wait for the disk.
+if [ -z "${TMPDIR:-}" ] && [ "$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)" -gt 4000000 ] 2>/dev/null &&
+    [ -w /dev/shm ]; then
+    export TMPDIR=/dev/shm
+fi
 export SLOW=${SLOW:-$("$build/tests/within" --slow)}
 slow=$SLOW
 [ -z "$wrap" ] || slow=$((10 * slow))
