@@ -368,7 +368,7 @@ static dc_status inspect_input(dc_comm *comm, dc_dedup *d, dc_data_header *head)
     dc_status st = DC_OK;
     const dc_data_request request = dc_run_request(&d->from.deck);
     if (d->on != DC_ON_INPUT) return DC_OK;
-    if (dc_comm_rank(comm) == 0 && strcmp(request.path, DC_BUILTIN_GLYPHS) != 0) {
+    if (dc_comm_rank(comm) == 0 && !dc_builtin_is(request.path)) {
         st = dc_expect(DC_EXPECT_DATA, request.path, "dedup");
         if (st == DC_OK) st = dc_apart_probe_data(request.path, request.labels, request.matrix);
     }

@@ -88,7 +88,8 @@ static const dc_verb_help table[] = {
      .details =
          "Inputs are IDX, NPY, text (UTF-8 or UTF-16), Matrix Market, svmlight (these also compressed by gzip, xz\n"
          "or zstd), a folder of 10x or HDF5; several are concatenated in order. Sparse inputs make a sparse data\n"
-         "file, which anndata.read_h5ad opens.\n"
+         "file, which anndata.read_h5ad opens. Built-in data (builtin:embeddings,rows=1000000,width=128) are written\n"
+         "as a deck's input.data would make them with run.seed: 1.\n"
          "  --labels=FILE            labels, once per input in the same order; empty, -1, NA, ? and the like mean\n"
          "                           no label\n"
          "  --label-column=COLUMN    for text: first, last, none (default), a number from 0, or a name from line 1\n"
