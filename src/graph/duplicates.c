@@ -563,6 +563,26 @@ static void count_pairs(dc_comm *comm, search *s)
     dc_comm_sum_i64(comm, s->out->pairs_of, (size_t)s->cfg->K);
 }
 
+dc_status dc_duplicates_foresee(dc_comm *comm, const dc_duplicates_config *cfg, dc_duplicates_work *work)
+{
+    dc_status st = DC_OK;
+    dc_duplicates none = {0};
+    search s = {.cfg = cfg, .part = cfg->rows->part, .out = &none};
+    *work = (dc_duplicates_work){0};
+    DC_TRY_ALL(comm, take_plan(&s));
+    DC_TRY(link_clusters(comm, &s));
+    for (int64_t k = 0; k < cfg->K; k++) {
+        const double n = (double)cfg->size[k];
+        work->within += n * (n - 1) / 2;
+        for (int64_t e = s.link_start[k]; e < s.link_start[k + 1]; e++)
+            work->across += n * (double)cfg->size[s.link[e]] / 2; /* each link is there both ways */
+    }
+out:
+    release(&s);
+    dc_duplicates_release(&none);
+    return st;
+}
+
 dc_status dc_duplicates_find(dc_comm *comm, const dc_duplicates_config *cfg, dc_duplicates *out)
 {
     dc_status st = DC_OK;
