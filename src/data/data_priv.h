@@ -179,8 +179,7 @@ DC_CHECKED dc_status dc_data_set_norm(dc_comm *comm, dc_dataset *data);
 /* Refuses fewer than K distinct scaled rows. Errors: DC_ERR_DATA, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_check_distinct(dc_comm *comm, const dc_dataset *data, int64_t K);
 
-/* ---- Kernels (data_kern.c, gather_kern.c, pca_kern.c)
- * ------------------------------------------------------------------------ */
+/* ---- Kernels (gather_kern.c, pca_kern.c, norm_kern.c) ------------------------------------------------------------ */
 
 /* The scaled columns of a local row, whatever enters the network: out[D]. */
 void dc_data_scaled_row(const dc_dataset *data, int64_t row, float *out);

@@ -261,8 +261,7 @@ double dc_duplicates_bytes(const dc_duplicates_config *cfg)
     return clusters + near + result + fmax(fmax(fmax(ordering, moving), searching), fmax(grouping, sorting));
 }
 
-/* ---- Rows in the order of clusters ---------------------------------------------------------------------------------
- */
+/* ---- Rows in the order of clusters ------------------------------------------------------------------------------- */
 
 static dc_status order_rows(dc_comm *comm, search *s, dc_gidx *place)
 {
@@ -316,8 +315,7 @@ out:
     return st;
 }
 
-/* ---- Pairs that are found ------------------------------------------------------------------------------------------
- */
+/* ---- Pairs that are found ---------------------------------------------------------------------------------------- */
 
 static int64_t root_of(int64_t *parent, int64_t i)
 {
