@@ -143,6 +143,8 @@ refuse() { # REGEX WHAT OPTIONS...
 refuse "input.reduce = svd needs input.components" "no number of dimensions" --input.reduce=svd
 refuse "two reductions; choose one" "two reductions" --input.reduce=svd --input.components=5 --input.scale=pca
 refuse "at most 90 dimensions of 601 rows of 90 columns" "more dimensions than columns" --input.reduce=svd --input.components=91
+run 1 1 kmeans kmeans.yaml --run.output=bad --input.reduce=svd --input.components=1 --input.rows=1 --cluster.clusters=1
+expect_error 3 "input.reduce = svd needs at least two rows, there is one" "one row"
 refuse "components is not used: input.scale is none, not pca, and input.reduce is none" "a number for nothing" --input.components=5
 refuse "input.variance is not used" "a share" --input.reduce=pca --input.components=5 --input.variance=0.5
 refuse "'l3'.*l2" "an unknown norm" --input.norm=l3

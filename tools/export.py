@@ -4,17 +4,18 @@
 usage: export.py RUN.h5 OUT.{h5ad,npy,csv,txt} [--data FILE] [--matrix] [--topics] [--force]
 
   RUN.h5         run.h5, or what `dcmpi predict` or `dcmpi dedup` wrote
-  OUT.h5ad       anndata: X = embedding, obs = label, confidence, class, named by the ids of the rows; uns = centres,
+  OUT.h5ad       anndata: X = embedding, obs = label, confidence, distance, cosine, rank, class, named by the ids of the rows; uns = centres,
                  scores, names of the columns, topics, provenance; with graph.save also obsp = distances (of each row to its
                  nearest, as the lists are), connectivities (by graph.symmetry; 1 if both rows have each other among
                  their nearest, 0.5 if only one has), obs = component, and what scanpy looks for in uns; such a run
                  needs no embedding
   OUT.npy        embedding [N, L], float32, in input order
-  OUT.csv        id, row, label, confidence, class, z0, z1, ...: the columns that the run has. An id or class that begins
+  OUT.csv        id, row, label, confidence, distance, cosine and rank (with output.rows), class, z0, z1, ...: what the run has. An id or class that begins
                  with = + - @, a tab or a carriage return gets an apostrophe in front, so that no spreadsheet takes it for
                  a formula
   of dedup: OUT.csv lists the rows that are removed: row, id, label, group, kept (the row that stays in its place), kept_id;
-                 OUT.txt the rows that stay, one per line: ids, or row numbers if there are no ids
+                 OUT.txt the rows that stay, one per line: ids, or row numbers if there are no ids; OUT.npy their numbers,
+                 int64, rising: np.load("X.npy", mmap_mode="r")[np.load("OUT.npy")]
   --data FILE    the run's data file: adds the true class of each row (csv, h5ad)
   --matrix       h5ad: X = the rows of the data file (--data), as stored, obs with its columns, too, and var = their columns
                  by name, with the cluster
@@ -54,6 +55,10 @@ class Columns:
         for name, found in (("embedding", self.embedding), ("confidence", self.confidence)):
             if found is not None and found.shape[0] != self.N:
                 raise RunError(FORMAT, "%s: /%s has %d rows, /labels %d; it is damaged" % (path, name, found.shape[0], self.N))
+        self.standing = {name: dataset(self.h5, "rows/" + name, 1) for name in ("distance", "cosine", "rank")}
+        if any(v is not None for v in self.standing.values()) and any(v is None or v.shape[0] != self.N
+                                                                      for v in self.standing.values()):
+            raise RunError(FORMAT, "%s: /rows does not have %d rows of distance, cosine and rank; it is damaged" % (path, self.N))
         self.graph = self.h5.get("graph")
         for name, width in (("neighbours", 2), ("distances", 2), ("component", 1)) if self.graph is not None else ():
             found = dataset(self.h5, "graph/" + name, width)
@@ -74,6 +79,10 @@ class Columns:
             raise RunError(USAGE, "%s needs an embedding, and this run has none (k-means, cluster.on: input, or "
                            "output.embedding: false); use .csv" % kind)
         return self.embedding
+
+    def has_standing(self):
+        """Whether the result says where each row stands in its cluster."""
+        return self.standing["rank"] is not None
 
     def has_classes(self):
         """Whether the rows have true classes."""
@@ -103,10 +112,11 @@ def as_cell(name):
 
 
 def write_csv(columns, path, _):
-    """Text, block by block; nine digits give a float32 back exactly."""
+    """Text, block by block; nine digits give a float32 back exactly, seventeen a float64."""
     head = ["id"] if columns.ids(0, 0) is not None else []
     head += ["row", "label"]
     head += ["confidence"] if columns.confidence is not None else []
+    head += ["distance", "cosine", "rank"] if columns.has_standing() else []
     head += ["class"] if columns.has_classes() else []
     head += ["z%d" % j for j in range(columns.embedding.shape[1])] if columns.embedding is not None else []
     with open(path, "w", newline="", encoding="utf-8") as file:
@@ -118,6 +128,9 @@ def write_csv(columns, path, _):
             parts += [range(lo, hi), columns.labels[lo:hi].tolist()]
             if columns.confidence is not None:
                 parts.append(["%.9g" % v for v in columns.confidence[lo:hi]])
+            if columns.has_standing():
+                parts += [["%.17g" % v for v in columns.standing[name][lo:hi]] for name in ("distance", "cosine")]
+                parts.append(columns.standing["rank"][lo:hi].tolist())
             if columns.has_classes():
                 parts.append([as_cell(name) for name in columns.classes(lo, hi)])
             if columns.embedding is not None:
@@ -235,6 +248,9 @@ def write_h5ad(columns, path, recipe):
                        index=columns.ids(0, columns.N) or [str(i) for i in range(columns.N)])
     if columns.confidence is not None:
         obs["confidence"] = columns.confidence[:]
+    if columns.has_standing():
+        for name, values in columns.standing.items():
+            obs[name] = values[:]
     if columns.has_classes():
         obs["class"] = pd.Categorical(columns.classes(0, columns.N))
     var = pd.DataFrame(index=["z%d" % j for j in range(Z.shape[1])])
@@ -308,8 +324,17 @@ def write_kept(duplicates, path, _):
             file.writelines("%s\n" % name for name in names)
 
 
+def write_kept_numbers(duplicates, path, _):
+    """Numbers of the rows that stay."""
+    kept = duplicates.h5["kept"]
+    out = np.lib.format.open_memmap(path, mode="w+", dtype=np.int64, shape=kept.shape)
+    for lo, hi in blocks(kept.shape[0]):
+        out[lo:hi] = kept[lo:hi]
+    out.flush()
+
+
 WRITERS = {".h5ad": write_h5ad, ".npy": write_npy, ".csv": write_csv}
-DUPLICATES_WRITERS = {".csv": write_removed, ".txt": write_kept}
+DUPLICATES_WRITERS = {".csv": write_removed, ".txt": write_kept, ".npy": write_kept_numbers}
 
 
 def is_duplicates(path):
@@ -333,7 +358,7 @@ def export(result, output, data, force, matrix, topics):
     duplicates = is_duplicates(result)
     writers = DUPLICATES_WRITERS if duplicates else WRITERS
     if kind not in writers:
-        raise RunError(USAGE, "%s: use %s" % (output, ".csv or .txt" if duplicates else ".h5ad, .npy or .csv"))
+        raise RunError(USAGE, "%s: use %s" % (output, ".csv, .txt or .npy" if duplicates else ".h5ad, .npy or .csv"))
     if duplicates and (data or topics):
         raise RunError(USAGE, "a list of duplicates goes without --data and --topics")
     check_output(output, [result, data])

@@ -1,8 +1,8 @@
-/* The data of a job in memory: this rank's rows in their stored type, labels, scaling; batches; the built-in problem.
- */
+/* The data of a job in memory: this rank's rows in their stored type, labels, scaling; batches. */
 #ifndef DCMPI_DATA_H
 #define DCMPI_DATA_H
 
+#include "dcmpi/builtin.h"
 #include "dcmpi/csr.h"
 #include "dcmpi/moments.h"
 
@@ -94,7 +94,7 @@ typedef struct {
 
 /* Outcome of the checksum of a data file. */
 typedef enum {
-    DC_CHECKSUM_NO_FILE, /* the built-in problem */
+    DC_CHECKSUM_NO_FILE, /* built-in data */
     DC_CHECKSUM_NONE,    /* the file has none */
     DC_CHECKSUM_UNUSED,  /* not all rows are read, or these ranks cannot compute this kind of checksum */
     DC_CHECKSUM_STORED,  /* to be compared when all rows are read */
@@ -132,7 +132,7 @@ typedef struct {
     dc_row_norm norm;              /* and then divided by this norm */
     float *row_scale;              /* [n] 1 / norm of the scaled columns, owned; NULL without a norm, or with Z */
     float *Z;                      /* [n x k] the components of this rank's rows, owned; NULL if k is 0 */
-    char source[DC_PATH_MAX];      /* path, or "builtin:glyphs" */
+    char source[DC_PATH_MAX];      /* path, or name of built-in data */
     uint64_t hash;                 /* global checksum of X: XXH3 of each shard's bytes, hashed in shard order */
     double min, max, mean;         /* of the values, after any clipping; global */
     double scaled_min, scaled_max; /* range of what enters the network, global */
@@ -190,7 +190,7 @@ static inline int64_t dc_header_width(const dc_data_header *head)
 /* Which data to load, and what the deck says about them. */
 typedef struct {
     const char *path;
-    dc_gidx rows;       /* use only the first `rows` rows; 0: all, or DC_GLYPH_ROWS_DEFAULT of the built-in problem */
+    dc_gidx rows;       /* use only the first `rows` rows; 0: all, of built-in data as many as builtin.h says */
     const char *labels; /* column of labels (h5_column.h), in AnnData files also the bare name of a column of obs; NULL
                            or "": what our own files say, /y if there is one */
     const char *matrix; /* the rows of an AnnData file: "X", "raw/X", "layers/NAME"; NULL or "": X */
@@ -384,14 +384,5 @@ void dc_batcher_step(const dc_batcher *b, int64_t step, int64_t *rows, int64_t *
 /* Number of rows of step `step`: on the ranks below `rank` (rank P: in the whole batch); in one shard. */
 int64_t dc_batcher_offset(const dc_batcher *b, int64_t step, int rank);
 int64_t dc_batcher_shard_rows(const dc_batcher *b, int64_t step, int shard);
-
-/* ---- Built-in problem ------------------------------------------------------------------------------------------- */
-
-enum { DC_GLYPH_SIDE = 28, DC_GLYPH_PIXELS = 784, DC_GLYPH_CLASSES = 10, DC_GLYPH_ROWS_DEFAULT = 10000 };
-#define DC_BUILTIN_GLYPHS "builtin:glyphs"
-/* One row of the built-in problem: a drawn glyph of random class, pose, pen and brightness, white on black. Depends on
- * (seed, row) alone, not on rank, thread or order of calls; safe inside parallel regions; takes about 10 us. row:
- * global, >= 0. out[784]: row-major 28 x 28 grey values. Returns the class 0..9; classes are equally likely. */
-int dc_glyph_row(uint64_t seed, dc_gidx row, uint8_t out[DC_GLYPH_PIXELS]);
 
 #endif

@@ -62,7 +62,7 @@ static dc_status estimate_most(dc_comm *comm, dc_job *job, const dc_data_header 
 static dc_status probe_data(const dc_config *cfg, const char *verb)
 {
     const char *path = cfg->input.data;
-    if (strcmp(path, DC_BUILTIN_GLYPHS) == 0) return DC_OK;
+    if (dc_builtin_is(path)) return DC_OK;
     const dc_status st = dc_expect(DC_EXPECT_DATA, path, verb);
     return st == DC_OK ? dc_apart_probe_data(path, cfg->input.label_dataset, cfg->input.matrix) : st;
 }

@@ -55,6 +55,8 @@ static dc_status split(int argc, char **argv, dc_dedup *d, words *w)
             continue;
         if (strcmp(word, "--force") == 0)
             d->force = true;
+        else if (strcmp(word, "--dry-run") == 0)
+            d->dry_run = true;
         else if (word[0] == '-' || d->run)
             return fail_option(word);
         else
@@ -314,11 +316,6 @@ out:
 
 /* ---- Set-up ------------------------------------------------------------------------------------------------------ */
 
-static int64_t width_of_rows(const dc_dedup *d, const dc_data_header *head)
-{
-    return d->on == DC_ON_EMBEDDING ? d->from.L : dc_header_width(head);
-}
-
 static dc_duplicates_config config_of(const dc_dedup *d, const dc_rows *rows)
 {
     return (dc_duplicates_config){.rows = rows,
@@ -345,7 +342,7 @@ static double bound_bytes(dc_comm *comm, const dc_dedup *d, const dc_data_header
     enum { PIECE_BYTES = 4 << 20 };
     const double n = (double)dc_part_rows(&d->part);
     const dc_config *deck = &d->from.deck;
-    const dc_rows rows = {.part = &d->part, .d = width_of_rows(d, head)};
+    const dc_rows rows = {.part = &d->part, .d = d->width};
     const dc_duplicates_config cfg = config_of(d, &rows);
     double held = n * (sizeof *d->label + (double)d->from.id_bytes), loading = 0;
     if (d->keep != DC_KEEP_FIRST) held += n * sizeof *d->distance;
@@ -368,7 +365,7 @@ static dc_status inspect_input(dc_comm *comm, dc_dedup *d, dc_data_header *head)
     dc_status st = DC_OK;
     const dc_data_request request = dc_run_request(&d->from.deck);
     if (d->on != DC_ON_INPUT) return DC_OK;
-    if (dc_comm_rank(comm) == 0 && strcmp(request.path, DC_BUILTIN_GLYPHS) != 0) {
+    if (dc_comm_rank(comm) == 0 && !dc_builtin_is(request.path)) {
         st = dc_expect(DC_EXPECT_DATA, request.path, "dedup");
         if (st == DC_OK) st = dc_apart_probe_data(request.path, request.labels, request.matrix);
     }
@@ -407,6 +404,7 @@ static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_dedup *d)
     DC_TRY(claim_output(comm, d));
     DC_TRY_ALL(comm, cut_rows(comm, d));
     DC_TRY(inspect_input(comm, d, &head));
+    d->width = d->on == DC_ON_EMBEDDING ? d->from.L : dc_header_width(&head);
     dc_log("run       %s: %lld rows, %lld clusters; cosine >= %g of the %s, within clusters%s", d->run,
            (long long)d->from.N, (long long)d->from.K, d->cosine, dc_dedup_on_name(d->on),
            d->probe ? " and the nearest others of each" : "");
@@ -515,6 +513,21 @@ static void tell(const dc_dedup *d, double wall_s)
                  (long long)f->pairs, (long long)f->groups, (long long)f->removed, share, wall_s);
 }
 
+/* Of all that prepare() could not know without looking at the clusters. */
+static dc_status tell_work(dc_comm *comm, const dc_dedup *d)
+{
+    dc_duplicates_work work;
+    const dc_rows rows = {.part = &d->part, .d = d->width};
+    const dc_duplicates_config cfg = config_of(d, &rows);
+    const dc_status st = dc_duplicates_foresee(comm, &cfg, &work);
+    if (st != DC_OK) return st;
+    dc_log("work      %.4g pairs of rows are compared within clusters, %.4g across: %.3g TFLOP", work.within,
+           work.across, 2e-12 * (double)d->width * (work.within + work.across));
+    dc_log("result    at most %.3f GiB in %s", dc_dedup_file_bytes(d) / 0x1p30, d->output);
+    dc_log_plain("dry run: run, input, output and memory are fine; nothing was written");
+    return DC_OK;
+}
+
 static void release(dc_dedup *d)
 {
     dc_duplicates_release(&d->found);
@@ -544,6 +557,10 @@ dc_status dc_run_dedup(dc_comm *comm, const dc_cli *cli)
     dc_comm_set_wish(comm, wish);
     DC_TRY(dc_watchdog_start(comm, STALL_WARNING_S, 0));
     DC_TRY(prepare(comm, cli, &d));
+    if (d.dry_run) {
+        st = tell_work(comm, &d);
+        goto out;
+    }
     DC_TRY(load_input(comm, &d));
     DC_TRY(load_embedding(comm, &d));
     DC_TRY_ALL(comm, measure_distances(&d));

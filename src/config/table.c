@@ -207,8 +207,10 @@ const dc_key dc_key_table[] = {
      .also = "dataset file path",
      .doc =
          "HDF5 file with /X [N, D] and, if there are labels, /y [N], or an .h5ad of AnnData, sparse or dense; `dcmpi "
-         "convert` makes one from other formats. builtin:glyphs is the built-in problem, generated in memory. Labels "
-         "only score the result."},
+         "convert` makes one from other formats. Built-in data are made in memory: builtin:glyphs, pictures; "
+         "builtin:embeddings,rows=N,width=D,clusters=K,duplicates=SHARE,type=float32, a mixture on the sphere with "
+         "near "
+         "duplicates (README). Labels only score the result."},
     {KEY("input", "scale", DC_KEY_CHOICE, input.scale, "unit"), .choices = scales, .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .result = true, .also = "scaling normalize", .source = GUO ", x/255",
      .doc = "unit: the range of the whole matrix to [0, 1] (0..255 for uint8). symmetric: to [-1, 1]. dec: times a "
@@ -279,7 +281,8 @@ const dc_key dc_key_table[] = {
          "percentiles of the mean, by median and median absolute deviation."},
     {KEY("input", "rows", DC_KEY_INT, input.rows, "0"), .min = 0, .max = MAX_COUNT, .unit = "rows",
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_samples max_rows",
-     .doc = "Use only this many rows, the first ones; 0: all (of the built-in problem: 10000)."},
+     .doc =
+         "Use only this many rows, the first ones; 0: all (of builtin:glyphs: 10000, of builtin:embeddings: 100000)."},
     {KEY("input", "matrix", DC_KEY_PATH, input.matrix, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "layer raw use_raw layers anndata h5ad sparse csr",
      .doc =

@@ -49,8 +49,9 @@ typedef struct {
 /* What loading needs, which is more than dc_data_header tells. */
 typedef struct dc_data_shape {
     dc_data_header head;
-    dc_data_promise promise; /* not set for the built-in problem */
-    bool builtin;
+    dc_data_promise promise; /* not set for built-in data */
+    bool is_builtin;
+    dc_builtin builtin;
     char matrix[DC_H5_NAME_MAX];    /* dataset or group of the rows */
     char ids[DC_H5_NAME_MAX];       /* column of the ids, "": none */
     char features[DC_H5_NAME_MAX];  /* column of the names of the columns, "": see feature_names of the file */
@@ -178,8 +179,7 @@ DC_CHECKED dc_status dc_data_set_norm(dc_comm *comm, dc_dataset *data);
 /* Refuses fewer than K distinct scaled rows. Errors: DC_ERR_DATA, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_check_distinct(dc_comm *comm, const dc_dataset *data, int64_t K);
 
-/* ---- Kernels (data_kern.c, gather_kern.c, pca_kern.c)
- * ------------------------------------------------------------------------ */
+/* ---- Kernels (gather_kern.c, pca_kern.c, norm_kern.c) ------------------------------------------------------------ */
 
 /* The scaled columns of a local row, whatever enters the network: out[D]. */
 void dc_data_scaled_row(const dc_dataset *data, int64_t row, float *out);
@@ -212,8 +212,6 @@ enum { DC_BYTE_VALUES = 256 };
  * as the one before it is not counted again. Threaded. */
 void dc_data_count_bytes(const dc_dataset *data, int64_t c, int64_t width, int n, const dc_order_target *target,
                          int shift, int64_t *count);
-/* Rows and classes of the built-in problem, each a function of (seed, global row); threaded. */
-void dc_data_generate(uint64_t seed, const dc_part *part, uint8_t *X, int32_t *y);
 /* Touches memory with the threads that will use it, so that it lies near them. */
 void dc_data_touch(void *memory, size_t bytes);
 /* Number of threads that a kernel may use; the block kernels need that many scratch rows. */

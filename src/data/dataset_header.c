@@ -22,14 +22,27 @@ dc_h5_type dc_data_h5_type(dc_dtype dtype)
     return DC_H5_OTHER;
 }
 
-static dc_status describe_builtin(dc_gidx rows, dc_data_shape *s)
+static dc_status describe_builtin(const dc_data_request *r, dc_data_shape *s)
 {
-    *s = (dc_data_shape){.builtin = true, .n_image_dims = 2, .image_shape = {DC_GLYPH_SIDE, DC_GLYPH_SIDE}};
-    s->head = (dc_data_header){.N = rows > 0 ? rows : DC_GLYPH_ROWS_DEFAULT,
-                               .D = DC_GLYPH_PIXELS,
-                               .dtype = DC_U8,
+    char why[DC_BUILTIN_WHY_MAX];
+    *s = (dc_data_shape){.is_builtin = true};
+    dc_builtin *b = &s->builtin;
+    if (!dc_builtin_parse(r->path, b, why)) return DC_FAIL(DC_ERR_USAGE, "%s", why);
+    if (b->sized && r->rows > b->rows)
+        return DC_FAIL(DC_ERR_DATA, "%s has fewer rows than input.rows=%lld", r->path, (long long)r->rows);
+    const dc_gidx N = r->rows > 0 ? r->rows : b->rows;
+    const size_t id_bytes = dc_builtin_id_bytes(b, N);
+    s->head = (dc_data_header){.N = N,
+                               .D = b->D,
+                               .dtype = b->dtype,
                                .has_labels = true,
-                               .C = DC_GLYPH_CLASSES};
+                               .C = b->C,
+                               .has_ids = id_bytes > 0,
+                               .id_bytes = id_bytes};
+    if (b->kind == DC_DATA_GLYPHS) {
+        s->n_image_dims = 2;
+        s->image_shape[0] = s->image_shape[1] = DC_GLYPH_SIDE;
+    }
     return DC_OK;
 }
 
@@ -245,7 +258,7 @@ out:
 
 static dc_status describe_stored(const dc_data_request *r, dc_data_shape *shape)
 {
-    return strcmp(r->path, DC_BUILTIN_GLYPHS) == 0 ? describe_builtin(r->rows, shape) : describe_file(r, shape);
+    return dc_builtin_is(r->path) ? describe_builtin(r, shape) : describe_file(r, shape);
 }
 
 /* The shape of the rows that transforms of counts make. */
@@ -357,7 +370,7 @@ dc_status dc_dataset_probe(const dc_data_request *request)
     dc_data_shape shape;
     char *names = NULL;
     DC_TRY(dc_data_describe(request, &shape));
-    if (shape.builtin) goto out;
+    if (shape.is_builtin) goto out;
     DC_TRY(dc_h5_open(&h5, request->path, DC_H5_READ));
     if (shape.head.has_labels && shape.label_type == DC_H5_OTHER) DC_TRY(probe_column(h5, shape.labels));
     if (shape.head.has_ids && shape.id_bytes == 0) DC_TRY(probe_column(h5, shape.ids));

@@ -261,8 +261,7 @@ double dc_duplicates_bytes(const dc_duplicates_config *cfg)
     return clusters + near + result + fmax(fmax(fmax(ordering, moving), searching), fmax(grouping, sorting));
 }
 
-/* ---- Rows in the order of clusters ---------------------------------------------------------------------------------
- */
+/* ---- Rows in the order of clusters ------------------------------------------------------------------------------- */
 
 static dc_status order_rows(dc_comm *comm, search *s, dc_gidx *place)
 {
@@ -316,8 +315,7 @@ out:
     return st;
 }
 
-/* ---- Pairs that are found ------------------------------------------------------------------------------------------
- */
+/* ---- Pairs that are found ---------------------------------------------------------------------------------------- */
 
 static int64_t root_of(int64_t *parent, int64_t i)
 {
@@ -561,6 +559,26 @@ static void count_pairs(dc_comm *comm, search *s)
     s->out->pairs = numbers[0];
     s->out->across = numbers[1];
     dc_comm_sum_i64(comm, s->out->pairs_of, (size_t)s->cfg->K);
+}
+
+dc_status dc_duplicates_foresee(dc_comm *comm, const dc_duplicates_config *cfg, dc_duplicates_work *work)
+{
+    dc_status st = DC_OK;
+    dc_duplicates none = {0};
+    search s = {.cfg = cfg, .part = cfg->rows->part, .out = &none};
+    *work = (dc_duplicates_work){0};
+    DC_TRY_ALL(comm, take_plan(&s));
+    DC_TRY(link_clusters(comm, &s));
+    for (int64_t k = 0; k < cfg->K; k++) {
+        const double n = (double)cfg->size[k];
+        work->within += n * (n - 1) / 2;
+        for (int64_t e = s.link_start[k]; e < s.link_start[k + 1]; e++)
+            work->across += n * (double)cfg->size[s.link[e]] / 2; /* each link is there both ways */
+    }
+out:
+    release(&s);
+    dc_duplicates_release(&none);
+    return st;
 }
 
 dc_status dc_duplicates_find(dc_comm *comm, const dc_duplicates_config *cfg, dc_duplicates *out)
