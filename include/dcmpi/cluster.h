@@ -24,6 +24,7 @@ typedef struct {
                           */
     const float *first;  /* [K x d], with n_init 1: centres to start from; NULL: seeded; borrowed */
     dc_state *state;     /* keeps the state of the iterations, under the phase's name; NULL: not kept; borrowed */
+    bool spherical;      /* rows have length 1, and centres are given length 1 after each update */
     bool quiet;          /* no line in the log */
 } dc_kmeans_config;
 
@@ -38,9 +39,9 @@ typedef struct {
     int64_t reseeded; /* empty clusters that were given a new centre, over all restarts */
 } dc_kmeans_result;
 
-/* k-means of N rows (Lloyd 1982) from n_init restarts, seeded by greedy k-means++ (Arthur and Vassilvitskii 2007, best
- * of 2 + floor(ln K) trials per centre). All restarts advance in one pass over the rows and one reduction per
- * iteration. Collective; the same bits for every number of ranks and threads.
+/* k-means of N rows (Lloyd 1982; spherical: Dhillon and Modha 2001) from n_init restarts, seeded by greedy k-means++
+ * (Arthur and Vassilvitskii 2007, best of 2 + floor(ln K) trials per centre). All restarts advance in one pass over the
+ * rows and one reduction per iteration. Collective; the same bits for every number of ranks and threads.
  *
  * The lowest inertia wins (ties: first restart). The centre of an empty cluster moves to the row farthest from its
  * nearest centre (ties: lowest row); several empty clusters take the farthest rows in order. If all rows lie on

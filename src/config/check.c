@@ -303,6 +303,19 @@ static dc_status check_reduction(const dc_config *cfg, const dc_origins *from)
     return DC_OK;
 }
 
+/* A cosine is an inner product of rows of length 1. */
+static dc_status settle_metric(dc_config *cfg, const dc_origins *from)
+{
+    char place[DC_PLACE_MAX];
+    const dc_key *norm = dc_key_find("input", "norm");
+    if (cfg->cluster.metric != DC_KMEANS_COSINE || cfg->input.norm == DC_ROW_NORM_L2) return DC_OK;
+    if (!from->key[dc_key_index(norm)].set) cfg->input.norm = DC_ROW_NORM_L2;
+    if (cfg->input.norm == DC_ROW_NORM_L2) return DC_OK;
+    dc_place_format(from, norm, place);
+    return DC_FAIL(DC_ERR_USAGE, "%s: cluster.metric = cosine needs input.norm = l2, not %s; leave it out", place,
+                   dc_row_norm_name((dc_row_norm)cfg->input.norm));
+}
+
 static dc_status check_counts(const dc_config *cfg, const dc_origins *from, unsigned verb)
 {
     char place[DC_PLACE_MAX], why[256];
@@ -365,6 +378,7 @@ dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *fro
     if (has_model) DC_TRY(dc_problem_add(from, check_pairs(cfg, from)));
     if (has_model) DC_TRY(dc_problem_add(from, check_components(cfg, from)));
     if (reads_data) DC_TRY(dc_problem_add(from, check_reduction(cfg, from)));
+    if (verb == DC_USE_KMEANS) DC_TRY(dc_problem_add(from, settle_metric(cfg, from)));
     if (reads_data) DC_TRY(dc_problem_add(from, check_counts(cfg, from, verb)));
     if (reads_data) DC_TRY(dc_problem_add(from, check_auto(cfg, from, verb)));
     DC_TRY(dc_problem_add(from, check_floor(cfg, from, verb, "pretrain", &cfg->pretrain.opt)));

@@ -37,6 +37,8 @@ static const dc_key_choice reductions[] = {
     {"none", DC_REDUCE_NONE}, {"svd", DC_REDUCE_SVD}, {"pca", DC_REDUCE_PCA}, {"random", DC_REDUCE_RANDOM}, {NULL, 0}};
 static const dc_key_choice row_norms[] = {
     {"none", DC_ROW_NORM_NONE}, {"l2", DC_ROW_NORM_L2}, {"l1", DC_ROW_NORM_L1}, {"max", DC_ROW_NORM_MAX}, {NULL, 0}};
+static const dc_key_choice kmeans_metrics[] = {
+    {"euclidean", DC_KMEANS_EUCLIDEAN}, {"cosine", DC_KMEANS_COSINE}, {NULL, 0}};
 static const dc_key_choice activations[] = {{"relu", DC_ACT_RELU},
                                             {"linear", DC_ACT_LINEAR},
                                             {"leaky_relu", DC_ACT_LEAKY_RELU},
@@ -404,6 +406,11 @@ const dc_key dc_key_table[] = {
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .source = "scikit-learn",
      .doc = "A start has converged when the squared shift of its centres is at most this value times the mean variance "
             "of a column."},
+    {KEY("cluster", "metric", DC_KEY_CHOICE, cluster.metric, "euclidean"), .choices = kmeans_metrics,
+     .verbs = DC_USE_KMEANS, .result = true, .also = "spherical distance",
+     .doc =
+         "cosine: spherical k-means (Dhillon and Modha 2001). Rows and centres have length 1 (input.norm becomes l2), "
+         "and a row belongs to the centre with the largest cosine, in predictions, too."},
     {KEY("cluster", "batch", DC_KEY_INT, cluster.batch, "256"), .min = 1, .max = 1e9, .unit = "rows",
      .verbs = DC_USE_FIT, .trait = "training", .result = true, .also = "batch_size", .source = "Xie et al. 2016",
      .doc = "Rows per step over all ranks together; at most the rows of the data."},
