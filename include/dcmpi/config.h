@@ -10,6 +10,7 @@
 #include "dcmpi/optim.h"
 
 enum { DC_CLUSTERS_AUTO = 0 }; /* cluster.clusters: auto, not chosen yet */
+enum { DC_CLUSTER_LEVELS_MAX = 4 };
 enum { DC_METHODS_MAX = 64, DC_METHODS_BYTES = 1 << 14 };
 typedef enum { DC_PRETRAIN_NONE, DC_PRETRAIN_JOINT, DC_PRETRAIN_LAYERWISE } dc_pretrain_mode;
 typedef enum { DC_FINAL_NONE, DC_FINAL_GMM, DC_FINAL_GMM_TIED, DC_FINAL_GMM_DIAGONAL, DC_FINAL_GMM_SPHERICAL } dc_final;
@@ -76,7 +77,8 @@ typedef struct {
         int64_t clusters;
         int64_t n_init, kmeans_max_iter;
         double kmeans_tol;
-        int metric; /* dc_kmeans_metric */
+        int metric;         /* dc_kmeans_metric */
+        dc_int_list levels; /* empty: one level of `clusters` */
         int64_t batch, update_interval, max_iter;
         double tol;
         bool final_kmeans;

@@ -221,7 +221,10 @@ static double bound_bytes(const dc_prediction *p, double base, int threads)
     if (t->has_method) widths += K + 1;
     const double norms = t->norm != DC_ROW_NORM_NONE && k == 0 ? 4 * (n + threads * D) : 0;
     const double tiles = t->has_method ? threads * (double)t->tile_rows * widths : 256 * D;
-    const double model = 4 * ((double)t->slab.n + 2 * D) + components + norms, mine = (double)dc_part_rows(&p->part);
+    double levels = 0;
+    for (int v = 0; v + 1 < t->levels.n; v++) levels += (double)t->levels.K[v] * (4 * (double)t->width + 16);
+    const double model = levels + 4 * ((double)t->slab.n + 2 * D) + components + norms,
+                 mine = (double)dc_part_rows(&p->part);
     const double standing = (p->full || p->drift.quantile ? 2 * sizeof(double) * n + 1024 * D : 0) +
                             (p->full ? 20 * mine + dc_standing_rank_bytes(&p->part, t->K) : 0) + 40 * K;
     return standing + base + model + counts + n * row + sparse + (head->sparse ? SPARSE_PIECE_BYTES : 0) + 4 * tiles +

@@ -50,6 +50,17 @@ dc_kmeans_config dc_setup_kmeans(const dc_job *job)
                               .state = job->state};
 }
 
+_Static_assert((int)DC_CLUSTER_LEVELS_MAX == DC_LEVELS_MAX, "levels of the deck");
+
+dc_levels_config dc_setup_levels(const dc_job *job)
+{
+    const dc_int_list *levels = &job->cfg.cluster.levels;
+    dc_levels_config c = {.n = levels->n, .kmeans = dc_setup_kmeans(job)};
+    int64_t K = 1;
+    for (int i = 0; i < c.n; i++) c.K[i] = K *= levels->v[i];
+    return c;
+}
+
 dc_cluster_config dc_setup_clustering(const dc_job *job, const dc_net *net, const dc_part *part,
                                       dc_cluster_length *before)
 {

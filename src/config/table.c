@@ -411,6 +411,11 @@ const dc_key dc_key_table[] = {
      .doc =
          "cosine: spherical k-means (Dhillon and Modha 2001). Rows and centres have length 1 (input.norm becomes l2), "
          "and a row belongs to the centre with the largest cosine, in predictions, too."},
+    {KEY("cluster", "levels", DC_KEY_LIST, cluster.levels, "[]"), .min = 1, .max = 1 << 20, .verbs = DC_USE_KMEANS,
+     .result = true, .also = "hierarchy hierarchical n_clusters_per_level",
+     .doc = "Hierarchical k-means: [1000, 100] makes 1000 clusters, then splits each by k-means of its rows, so that "
+            "there are 100,000 in all (cluster.clusters follows). A cluster gets children in proportion to its rows, "
+            "100 on average. A row belongs to the nearest child of its cluster, in predictions, too."},
     {KEY("cluster", "batch", DC_KEY_INT, cluster.batch, "256"), .min = 1, .max = 1e9, .unit = "rows",
      .verbs = DC_USE_FIT, .trait = "training", .result = true, .also = "batch_size", .source = "Xie et al. 2016",
      .doc = "Rows per step over all ranks together; at most the rows of the data."},

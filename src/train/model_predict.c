@@ -148,7 +148,10 @@ static void predict_raw(dc_predictor *p, int32_t *label)
     for (int64_t lo = 0; lo < p->n; lo += DC_EMBED_TILE_MAX) {
         const int64_t n = DC_MIN((int64_t)DC_EMBED_TILE_MAX, p->n - lo);
         dc_dataset_rows(&p->view, lo, n, p->rows);
-        dc_nearest(p->rows, t->value, n, t->K, t->width, label + lo);
+        if (t->levels.n > 0)
+            dc_levels_descend(&t->levels, t->value, p->rows, n, label + lo);
+        else
+            dc_nearest(p->rows, t->value, n, t->K, t->width, label + lo);
     }
 }
 
