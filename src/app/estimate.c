@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "dcmpi/capped.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
 #include "deck_model.h"
@@ -224,6 +225,7 @@ static dc_status take_raw_kmeans(dc_comm *comm, problem *p)
 {
     dc_status st = DC_OK;
     dc_kmeans_needs n;
+    double capping;
     const dc_part *part = &p->data.part;
     const int64_t d = dc_header_width(&p->head);
     const dc_kmeans_config c = dc_setup_kmeans(p->job);
@@ -234,6 +236,10 @@ static dc_status take_raw_kmeans(dc_comm *comm, problem *p)
         DC_TRY(dc_kmeans_needs_of(comm, part, d, dc_dataset_csr(&p->data), &c, &n));
     take(p, "kmeans", (moment){.work = n.bytes, .root = SAVING_BYTES}, NULL);
     save(p, n.saved_bytes);
+    if (p->cfg->cluster.max_size > 0) {
+        DC_TRY_ALL(comm, dc_cap_bytes(part, d, c.K, &capping));
+        take(p, "sizes", (moment){.work = n.result_bytes + capping}, NULL);
+    }
     n.result_bytes += take_graph(p, 0, n.result_bytes);
     n.result_bytes += take_standing(p, 0, n.result_bytes);
     n.result_bytes += take_topics(p, 0, n.result_bytes);

@@ -53,6 +53,13 @@ static dc_status check_rows(const dc_job *job, const dc_data_header *head)
         return DC_FAIL(DC_ERR_DATA,
                        "%s: %lld rows have no %lld other rows each; lower graph.neighbours or use more rows",
                        cfg->input.data, (long long)head->N, (long long)cfg->graph.neighbours);
+    if (cfg->cluster.max_size > 0 && cfg->cluster.max_size < (head->N - 1) / env.K + 1)
+        return DC_FAIL(
+            DC_ERR_DATA,
+            "%s: %lld clusters of at most %lld rows cannot hold %lld rows; cluster.max_size must be at least "
+            "%lld",
+            cfg->input.data, (long long)env.K, (long long)cfg->cluster.max_size, (long long)head->N,
+            (long long)((head->N - 1) / env.K + 1));
     if (!dc_cli_has_method(job->cli)) return check_dense(cfg, head);
     const dc_status st = method->check_rows ? method->check_rows(&env, head->N) : DC_OK;
     env.keys = dc_config_start_keys(cfg, &name);

@@ -1,4 +1,5 @@
 /* `dcmpi kmeans`: k-means on the scaled rows themselves, the baseline everyone asks for. */
+#include "dcmpi/capped.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "run.h"
@@ -71,6 +72,26 @@ static dc_status cluster_flat(dc_comm *comm, raw_kmeans *r)
     return dc_kmeans(comm, &rows, &c, &r->km);
 }
 
+/* cluster.max_size. */
+static dc_status cap_sizes(dc_comm *comm, raw_kmeans *r)
+{
+    dc_status st = DC_OK;
+    dc_capped capped;
+    dc_rows rows = dc_rows_of_dataset(r->data);
+    const int64_t K = r->job.cfg.cluster.clusters, most = r->job.cfg.cluster.max_size;
+    const double before = r->km.inertia, start = dc_timer_start();
+    if (most == 0) return DC_OK;
+    rows.csr = NULL;
+    DC_TRY(dc_cap_sizes(comm, &rows, K, most, &r->km, &capped));
+    dc_timer_stop(&r->job.timers, DC_T_KMEANS, start, 0, 0);
+    dc_log(
+        "sizes     at most %lld rows in a cluster: %lld of %lld rows moved in %lld rounds, inertia %.9g, before %.9g",
+        (long long)most, (long long)capped.moved, (long long)rows.part->N, (long long)capped.rounds, capped.inertia,
+        before);
+out:
+    return st;
+}
+
 static dc_status cluster(dc_comm *comm, raw_kmeans *r)
 {
     const double start = dc_timer_start();
@@ -141,6 +162,7 @@ dc_status dc_run_kmeans(dc_comm *comm, const dc_cli *cli)
                        "with a larger value %s",
                        (long long)r.job.cfg.cluster.kmeans_max_iter,
                        r.job.cfg.cluster.levels.n > 0 ? "and another run.output may do better" : "goes on from here");
+    DC_TRY(cap_sizes(comm, &r));
     DC_TRY(find_graph(comm, &r));
     DC_TRY(find_standing(comm, &r));
     DC_TRY(find_topics(comm, &r));

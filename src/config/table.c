@@ -416,6 +416,11 @@ const dc_key dc_key_table[] = {
      .doc = "Hierarchical k-means: [1000, 100] makes 1000 clusters, then splits each by k-means of its rows, so that "
             "there are 100,000 in all (cluster.clusters follows). A cluster gets children in proportion to its rows, "
             "100 on average. A row belongs to the nearest child of its cluster, in predictions, too."},
+    {KEY("cluster", "max_size", DC_KEY_INT, cluster.max_size, "0"), .min = 0, .max = MAX_COUNT, .unit = "rows",
+     .verbs = DC_USE_KMEANS, .result = true, .also = "size_max max_cluster_size balanced cap",
+     .doc = "Most rows of a cluster; 0: any number. After k-means a cluster with more keeps those nearest to its "
+            "centre, and each of the others goes to the nearest centre that has room or keeps it before a row farther "
+            "away. Centres stay; predict knows no limit."},
     {KEY("cluster", "batch", DC_KEY_INT, cluster.batch, "256"), .min = 1, .max = 1e9, .unit = "rows",
      .verbs = DC_USE_FIT, .trait = "training", .result = true, .also = "batch_size", .source = "Xie et al. 2016",
      .doc = "Rows per step over all ranks together; at most the rows of the data."},
