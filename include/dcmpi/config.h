@@ -77,9 +77,10 @@ typedef struct {
         int64_t clusters;
         int64_t n_init, kmeans_max_iter;
         double kmeans_tol;
-        int metric;         /* dc_kmeans_metric */
-        int64_t max_size;   /* 0: none */
-        dc_int_list levels; /* empty: one level of `clusters` */
+        int metric;           /* dc_kmeans_metric */
+        int64_t kmeans_batch; /* 0: all rows */
+        int64_t max_size;     /* 0: none */
+        dc_int_list levels;   /* empty: one level of `clusters` */
         int64_t batch, update_interval, max_iter;
         double tol;
         bool final_kmeans;

@@ -25,12 +25,12 @@ static dc_status check_dense(const dc_config *cfg, const dc_data_header *head)
 {
     const bool sparse =
         head->components == 0 && dc_header_stays_sparse(head, (dc_scale_kind)cfg->input.scale, &cfg->input.clip);
-    if (!sparse || cfg->cluster.levels.n == 0) return DC_OK;
+    if (!sparse || (cfg->cluster.levels.n == 0 && cfg->cluster.kmeans_batch == 0)) return DC_OK;
     return DC_FAIL(
         DC_ERR_USAGE,
-        "%s: cluster.levels needs dense rows, and these are sparse; input.reduce = svd with input.components "
-        "makes few dense columns of them",
-        cfg->input.data);
+        "%s: cluster.%s needs dense rows, and these are sparse; input.reduce = svd with input.components makes "
+        "few dense columns of them",
+        cfg->input.data, cfg->cluster.levels.n > 0 ? "levels" : "kmeans_batch");
 }
 
 /* Checks what the header already shows, before the rows are read. */
@@ -194,7 +194,10 @@ static void note_batches(const dc_job *job, int64_t N)
 {
     const dc_config *cfg = &job->cfg;
     const dc_method *method = dc_method_find(cfg->cluster.method);
-    if (!dc_cli_has_method(job->cli)) return;
+    if (!dc_cli_has_method(job->cli)) {
+        note_batch("cluster.kmeans_batch", cfg->cluster.kmeans_batch, N);
+        return;
+    }
     if (cfg->pretrain.mode != DC_PRETRAIN_NONE) note_batch("pretrain.batch", cfg->pretrain.batch, N);
     if (method && (method->flags & DC_METHOD_TRAINS)) note_batch("cluster.batch", cfg->cluster.batch, N);
 }

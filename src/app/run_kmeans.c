@@ -65,6 +65,20 @@ out:
     return st;
 }
 
+static dc_status cluster_batches(dc_comm *comm, raw_kmeans *r)
+{
+    dc_status st = DC_OK;
+    dc_batcher batcher;
+    dc_row_batches batches;
+    dc_rows rows = dc_rows_of_dataset(r->data);
+    const dc_kmeans_config c = dc_setup_kmeans(&r->job);
+    rows.csr = NULL;
+    DC_TRY_ALL(comm, dc_setup_batches(&r->job, rows.part, &batcher, &batches));
+    DC_TRY(dc_minibatch(comm, &rows, &batches, &c, &r->km));
+out:
+    return st;
+}
+
 static dc_status cluster_flat(dc_comm *comm, raw_kmeans *r)
 {
     const dc_rows rows = dc_rows_of_dataset(r->data);
@@ -96,7 +110,9 @@ static dc_status cluster(dc_comm *comm, raw_kmeans *r)
 {
     const double start = dc_timer_start();
     dc_state_at(r->job.state, "kmeans", 0);
-    const dc_status st = r->job.cfg.cluster.levels.n > 0 ? cluster_levels(comm, r) : cluster_flat(comm, r);
+    const dc_status st = r->job.cfg.cluster.levels.n > 0       ? cluster_levels(comm, r)
+                         : r->job.cfg.cluster.kmeans_batch > 0 ? cluster_batches(comm, r)
+                                                               : cluster_flat(comm, r);
     dc_timer_stop(&r->job.timers, DC_T_KMEANS, start, 0, 0);
     return st;
 }

@@ -150,7 +150,7 @@ static dc_status fill_result(dc_comm *comm, dc_km_restarts *a, dc_kmeans_result 
 {
     dc_status st = DC_OK;
     DC_TRY(dc_km_resize_pass(comm, a, a->R));
-    const int64_t s = best_slot(comm, a);
+    const int64_t s = a->R > 1 ? best_slot(comm, a) : 0;
     out->best = (int)a->slots[s].id;
     out->iterations = (int)a->slots[s].iterations;
     out->converged = a->slots[s].converged;

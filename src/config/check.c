@@ -325,6 +325,9 @@ static dc_status settle_levels(dc_config *cfg, const dc_origins *from)
     int64_t K = 1;
     if (levels->n == 0) return DC_OK;
     dc_place_format(from, dc_key_find("cluster", "levels"), place);
+    if (cfg->cluster.kmeans_batch > 0)
+        return DC_FAIL(DC_ERR_USAGE, "%s: cluster.levels and cluster.kmeans_batch are two ways to cluster; choose one",
+                       place);
     if (levels->n < 2 || levels->n > DC_CLUSTER_LEVELS_MAX)
         return DC_FAIL(DC_ERR_USAGE, "%s: cluster.levels has %d number%s: give 2 to %d, such as [1000, 100]", place,
                        levels->n, levels->n == 1 ? "" : "s", DC_CLUSTER_LEVELS_MAX);

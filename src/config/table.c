@@ -416,6 +416,11 @@ const dc_key dc_key_table[] = {
      .doc = "Hierarchical k-means: [1000, 100] makes 1000 clusters, then splits each by k-means of its rows, so that "
             "there are 100,000 in all (cluster.clusters follows). A cluster gets children in proportion to its rows, "
             "100 on average. A row belongs to the nearest child of its cluster, in predictions, too."},
+    {KEY("cluster", "kmeans_batch", DC_KEY_INT, cluster.kmeans_batch, "0"), .min = 0, .max = 1e9, .unit = "rows",
+     .verbs = DC_USE_KMEANS, .result = true, .also = "minibatch mini_batch batch_size",
+     .doc = "Mini-batch k-means (Sculley 2010): the centres move after every so many rows, over all ranks together; 0: "
+            "after all rows (Lloyd). Batches are those of training: every pass takes each row once, in a new order. "
+            "cluster.kmeans_max_iter then counts passes. Every rank holds a batch."},
     {KEY("cluster", "max_size", DC_KEY_INT, cluster.max_size, "0"), .min = 0, .max = MAX_COUNT, .unit = "rows",
      .verbs = DC_USE_KMEANS, .result = true, .also = "size_max max_cluster_size balanced cap",
      .doc = "Most rows of a cluster; 0: any number. After k-means a cluster with more keeps those nearest to its "
