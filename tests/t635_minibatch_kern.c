@@ -1,5 +1,6 @@
 /* A step of mini-batch k-means: labels are those of dc_nearest; after any number of batches a centre is the mean of all
- * rows that it got, or their direction on the sphere as the moves define it; scratch stays zero. Seed 1. threads: 1 2
+ * rows that it got, or their direction on the sphere as the moves define it; scratch stays zero. A finder of nearest
+ * centres. Seed 1. threads: 1 2
  */
 #include <math.h>
 #include <omp.h>
@@ -30,6 +31,24 @@ static void labels(const float *X, float *centers)
     dc_km_centers_release(&images);
     dc_km_tiles_release(&tiles);
     free(leaf);
+}
+
+/* A finder labels as dc_nearest does, equal centres and rows far away included. */
+static void finder(const float *X, float *centers)
+{
+    static float rows[N * D];
+    int32_t label[N], expected[N];
+    dc_finder *f;
+    memcpy(rows, X, sizeof rows);
+    memcpy(centers + 4 * D, centers + 2 * D, D * sizeof *centers);
+    for (int64_t i = 0; i < N; i += 7) rows[i * D + i % D] = ldexpf(i % 2 ? 1 : -1, (int)(i % 250) - 122);
+    memcpy(rows, centers + 4 * D, D * sizeof *rows);
+    CHECK_OK(dc_finder_create(&f, centers, K, D));
+    dc_finder_label(f, rows, N, label);
+    dc_nearest(rows, centers, N, K, D, expected);
+    CHECK(memcmp(label, expected, sizeof label) == 0);
+    CHECK_INT(label[0], 2);
+    dc_finder_destroy(&f);
 }
 
 /* Batches of 100 rows with given labels; cluster K - 1 gets none. */
@@ -69,5 +88,6 @@ int main(void)
     labels(X, centers);
     moves(X, false);
     moves(X, true);
+    finder(X, centers);
     return check_done();
 }

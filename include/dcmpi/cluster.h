@@ -79,6 +79,16 @@ DC_CHECKED dc_status dc_kmeans_needs_of(dc_comm *comm, const dc_part *part, int6
  * threaded if called outside a parallel region; a row's label does not depend on its position. */
 void dc_nearest(const float *X, const float *M, int64_t n, int64_t K, int64_t d, int32_t *label);
 
+/* The same for many rows and centres, by products as in dc_kmeans: one finder for the centres M [K x d], borrowed.
+ * Local. Errors: DC_ERR_MEMORY. */
+typedef struct dc_finder dc_finder;
+DC_CHECKED dc_status dc_finder_create(dc_finder **out, const float *M, int64_t K, int64_t d);
+void dc_finder_destroy(dc_finder **f);
+/* label[n] of X [n x d]. Threaded over tiles of 256 rows; not inside a parallel region. */
+void dc_finder_label(dc_finder *f, const float *X, int64_t n, int32_t *label);
+/* Memory of a finder. */
+double dc_finder_bytes(int64_t K, int64_t d);
+
 /* out[K x d]: mean of the squared differences from its centre over the rows of each cluster, by column; 0 for a cluster
  * without rows. centers [K x d]; label[n]. The same bits for every number of ranks and threads.
  * Collective: one reduction. Errors: DC_ERR_MEMORY. */

@@ -26,6 +26,26 @@ static int64_t cluster_at(const dc_lv_rows *r, int64_t i)
 
 /* ---- Descent ----------------------------------------------------------------------------------------------------- */
 
+/* The nearest of k centres as dc_nearest finds it, which decides where two are about as near. */
+static int32_t nearest_child(const float *x, const float *centers, int64_t k, int64_t d)
+{
+    static const double CLEAR = 1 + 1e-9; /* beyond the rounding of both sums */
+    double best = INFINITY, second = INFINITY;
+    int32_t label = 0;
+    for (int64_t j = 0; j < k; j++) {
+        const double distance = dc_km_distance(x, centers + j * d, d);
+        if (distance >= best) {
+            second = DC_MIN(second, distance);
+            continue;
+        }
+        second = best;
+        best = distance;
+        label = (int32_t)j;
+    }
+    if (second <= best * CLEAR) dc_nearest(x, centers, 1, k, d, &label);
+    return label;
+}
+
 void dc_levels_descend(const dc_levels *l, const float *leaf, const float *X, int64_t n, int32_t *label)
 {
     const int64_t d = l->d;
@@ -35,9 +55,7 @@ void dc_levels_descend(const dc_levels *l, const float *leaf, const float *X, in
 #pragma omp parallel for schedule(dynamic, 16)
         for (int64_t i = 0; i < n; i++) {
             const int64_t *first = l->first[v - 1] + label[i];
-            int32_t child;
-            dc_nearest(X + i * d, centers + first[0] * d, 1, first[1] - first[0], d, &child);
-            label[i] = (int32_t)(first[0] + child);
+            label[i] = (int32_t)first[0] + nearest_child(X + i * d, centers + first[0] * d, first[1] - first[0], d);
         }
     }
 }
