@@ -46,7 +46,7 @@ HEADERS = {
     "la": "la window csr",
     "dla": "dla",
     "nn": "nn net_text optim op graph slab",
-    "cluster": "cluster mixture spectral standing",
+    "cluster": "cluster capped levels minibatch mixture spectral standing",
     "graph": "knn neighbours order duplicates",
     "step": "step plan",
     "train": "train",

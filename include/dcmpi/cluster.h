@@ -24,6 +24,7 @@ typedef struct {
                           */
     const float *first;  /* [K x d], with n_init 1: centres to start from; NULL: seeded; borrowed */
     dc_state *state;     /* keeps the state of the iterations, under the phase's name; NULL: not kept; borrowed */
+    bool spherical;      /* rows have length 1, and centres are given length 1 after each update */
     bool quiet;          /* no line in the log */
 } dc_kmeans_config;
 
@@ -38,9 +39,9 @@ typedef struct {
     int64_t reseeded; /* empty clusters that were given a new centre, over all restarts */
 } dc_kmeans_result;
 
-/* k-means of N rows (Lloyd 1982) from n_init restarts, seeded by greedy k-means++ (Arthur and Vassilvitskii 2007, best
- * of 2 + floor(ln K) trials per centre). All restarts advance in one pass over the rows and one reduction per
- * iteration. Collective; the same bits for every number of ranks and threads.
+/* k-means of N rows (Lloyd 1982; spherical: Dhillon and Modha 2001) from n_init restarts, seeded by greedy k-means++
+ * (Arthur and Vassilvitskii 2007, best of 2 + floor(ln K) trials per centre). All restarts advance in one pass over the
+ * rows and one reduction per iteration. Collective; the same bits for every number of ranks and threads.
  *
  * The lowest inertia wins (ties: first restart). The centre of an empty cluster moves to the row farthest from its
  * nearest centre (ties: lowest row); several empty clusters take the farthest rows in order. If all rows lie on
@@ -77,6 +78,16 @@ DC_CHECKED dc_status dc_kmeans_needs_of(dc_comm *comm, const dc_part *part, int6
  * double, ties to the lowest centre. This defines a label here, in dc_kmeans and in the soft assignment. Local;
  * threaded if called outside a parallel region; a row's label does not depend on its position. */
 void dc_nearest(const float *X, const float *M, int64_t n, int64_t K, int64_t d, int32_t *label);
+
+/* The same for many rows and centres, by products as in dc_kmeans: one finder for the centres M [K x d], borrowed.
+ * Local. Errors: DC_ERR_MEMORY. */
+typedef struct dc_finder dc_finder;
+DC_CHECKED dc_status dc_finder_create(dc_finder **out, const float *M, int64_t K, int64_t d);
+void dc_finder_destroy(dc_finder **f);
+/* label[n] of X [n x d]. Threaded over tiles of 256 rows; not inside a parallel region. */
+void dc_finder_label(dc_finder *f, const float *X, int64_t n, int32_t *label);
+/* Memory of a finder. */
+double dc_finder_bytes(int64_t K, int64_t d);
 
 /* out[K x d]: mean of the squared differences from its centre over the rows of each cluster, by column; 0 for a cluster
  * without rows. centers [K x d]; label[n]. The same bits for every number of ranks and threads.

@@ -10,10 +10,13 @@
 #include "dcmpi/optim.h"
 
 enum { DC_CLUSTERS_AUTO = 0 }; /* cluster.clusters: auto, not chosen yet */
+enum { DC_CLUSTER_LEVELS_MAX = 4 };
 enum { DC_METHODS_MAX = 64, DC_METHODS_BYTES = 1 << 14 };
 typedef enum { DC_PRETRAIN_NONE, DC_PRETRAIN_JOINT, DC_PRETRAIN_LAYERWISE } dc_pretrain_mode;
 typedef enum { DC_FINAL_NONE, DC_FINAL_GMM, DC_FINAL_GMM_TIED, DC_FINAL_GMM_DIAGONAL, DC_FINAL_GMM_SPHERICAL } dc_final;
 typedef enum { DC_ON_EMBEDDING, DC_ON_INPUT } dc_on;
+/* What k-means measures: distances, or angles between rows. */
+typedef enum { DC_KMEANS_EUCLIDEAN, DC_KMEANS_COSINE } dc_kmeans_metric;
 typedef enum { DC_START_KMEANS, DC_START_SPECTRAL, DC_START_GMM } dc_start_kind;
 typedef enum { DC_REPRODUCIBLE_STRICT, DC_REPRODUCIBLE_OFF } dc_reproducible;
 typedef enum { DC_PIN_AUTO, DC_PIN_OFF } dc_pin;
@@ -74,6 +77,10 @@ typedef struct {
         int64_t clusters;
         int64_t n_init, kmeans_max_iter;
         double kmeans_tol;
+        int metric;           /* dc_kmeans_metric */
+        int64_t kmeans_batch; /* 0: all rows */
+        int64_t max_size;     /* 0: none */
+        dc_int_list levels;   /* empty: one level of `clusters` */
         int64_t batch, update_interval, max_iter;
         double tol;
         bool final_kmeans;

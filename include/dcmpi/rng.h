@@ -19,6 +19,7 @@ typedef enum {
     DC_STREAM_SWEEP = 12,   /* sweep over numbers of clusters: step = sample (0) or subsample, index 0 */
     DC_STREAM_REDUCE = 13,  /* Gaussian matrix of input.reduce: step = component / 4, index = column */
     DC_STREAM_CORPUS = 20,  /* generated embeddings: step = kind of draw and row or part, index = column / 4 */
+    DC_STREAM_LEVELS = 17,  /* seeds of hierarchical k-means: step = level, index = cluster */
     DC_STREAM_TEST = 99
 } dc_rng_stream;
 

@@ -5,6 +5,7 @@
 #include "dcmpi/data.h"
 #include "dcmpi/h5.h"
 #include "dcmpi/la.h"
+#include "dcmpi/levels.h"
 #include "dcmpi/method.h"
 #include "dcmpi/nn.h"
 #include "dcmpi/optim.h"
@@ -222,7 +223,7 @@ typedef struct {
     char written_by[80]; /* version and commit of the program */
     double range[2];     /* minimum and maximum scaled value of the training data; infinite if not stored */
     char method[32];
-    char matrix[256]; /* input.matrix of the run, "" if it was not set */
+    char matrix[256];    /* input.matrix of the run, "" if it was not set */
     bool has_clip;       /* values are clipped before scaling */
     dc_count_map counts; /* what is done to rows before that; its columns are an array */
     bool chooses_columns;
@@ -234,6 +235,7 @@ typedef struct {
     dc_pca pca;      /* k is known with the header; if it is 0, the columns enter the network */
     bool has_offset; /* pca.offset is in the file */
     dc_row_norm norm;
+    dc_levels levels;          /* above the clusters; n is 0 if there are none */
     double *clip_lo, *clip_hi; /* NULL if the run did not clip */
     int64_t sparse_values;     /* if the rows entered the network sparse: values that they store, and their number; */
     dc_gidx sparse_rows;       /* both decide the bits */

@@ -20,6 +20,19 @@ static double gib(double bytes)
     return bytes / 0x1p30;
 }
 
+/* Variants of k-means that gather rows as arrays do not take sparse ones. */
+static dc_status check_dense(const dc_config *cfg, const dc_data_header *head)
+{
+    const bool sparse =
+        head->components == 0 && dc_header_stays_sparse(head, (dc_scale_kind)cfg->input.scale, &cfg->input.clip);
+    if (!sparse || (cfg->cluster.levels.n == 0 && cfg->cluster.kmeans_batch == 0)) return DC_OK;
+    return DC_FAIL(
+        DC_ERR_USAGE,
+        "%s: cluster.%s needs dense rows, and these are sparse; input.reduce = svd with input.components makes "
+        "few dense columns of them",
+        cfg->input.data, cfg->cluster.levels.n > 0 ? "levels" : "kmeans_batch");
+}
+
 /* Checks what the header already shows, before the rows are read. */
 static dc_status check_rows(const dc_job *job, const dc_data_header *head)
 {
@@ -40,7 +53,14 @@ static dc_status check_rows(const dc_job *job, const dc_data_header *head)
         return DC_FAIL(DC_ERR_DATA,
                        "%s: %lld rows have no %lld other rows each; lower graph.neighbours or use more rows",
                        cfg->input.data, (long long)head->N, (long long)cfg->graph.neighbours);
-    if (!dc_cli_has_method(job->cli)) return DC_OK;
+    if (cfg->cluster.max_size > 0 && cfg->cluster.max_size < (head->N - 1) / env.K + 1)
+        return DC_FAIL(
+            DC_ERR_DATA,
+            "%s: %lld clusters of at most %lld rows cannot hold %lld rows; cluster.max_size must be at least "
+            "%lld",
+            cfg->input.data, (long long)env.K, (long long)cfg->cluster.max_size, (long long)head->N,
+            (long long)((head->N - 1) / env.K + 1));
+    if (!dc_cli_has_method(job->cli)) return check_dense(cfg, head);
     const dc_status st = method->check_rows ? method->check_rows(&env, head->N) : DC_OK;
     env.keys = dc_config_start_keys(cfg, &name);
     start = env.keys ? dc_method_find(name) : NULL;
@@ -174,7 +194,10 @@ static void note_batches(const dc_job *job, int64_t N)
 {
     const dc_config *cfg = &job->cfg;
     const dc_method *method = dc_method_find(cfg->cluster.method);
-    if (!dc_cli_has_method(job->cli)) return;
+    if (!dc_cli_has_method(job->cli)) {
+        note_batch("cluster.kmeans_batch", cfg->cluster.kmeans_batch, N);
+        return;
+    }
     if (cfg->pretrain.mode != DC_PRETRAIN_NONE) note_batch("pretrain.batch", cfg->pretrain.batch, N);
     if (method && (method->flags & DC_METHOD_TRAINS)) note_batch("cluster.batch", cfg->cluster.batch, N);
 }

@@ -198,7 +198,8 @@ static size_t input_row_bytes(const dc_prediction *p)
 static int64_t choose_capacity(const dc_prediction *p)
 {
     const dc_trained *t = &p->trained;
-    const size_t row = input_row_bytes(p) + 4 * (size_t)(embedding_width(t) + t->K + t->pca.k + 6);
+    const size_t row =
+        input_row_bytes(p) + 4 * (size_t)(embedding_width(t) + (t->has_method ? t->K : 0) + t->pca.k + 6);
     const int64_t fit = p->rows_per_round ? p->rows_per_round : (int64_t)(ROUND_BYTES / row);
     return DC_MAX(DC_MIN(fit, p->part.N), t->tile_rows);
 }
@@ -220,8 +221,12 @@ static double bound_bytes(const dc_prediction *p, double base, int threads)
     for (int l = 0; l < t->slab.net.n_encoder; l++) widths += (double)t->slab.net.layer[l].out;
     if (t->has_method) widths += K + 1;
     const double norms = t->norm != DC_ROW_NORM_NONE && k == 0 ? 4 * (n + threads * D) : 0;
-    const double tiles = t->has_method ? threads * (double)t->tile_rows * widths : 256 * D;
-    const double model = 4 * ((double)t->slab.n + 2 * D) + components + norms, mine = (double)dc_part_rows(&p->part);
+    const double tiles = t->has_method ? threads * (double)t->tile_rows * widths : threads * 256 * D;
+    double levels = 0;
+    for (int v = 0; v + 1 < t->levels.n; v++) levels += (double)t->levels.K[v] * (4 * (double)t->width + 16);
+    const double finder = t->has_method || t->levels.n > 0 ? 0 : dc_finder_bytes(t->K, t->width);
+    const double model = finder + levels + 4 * ((double)t->slab.n + 2 * D) + components + norms,
+                 mine = (double)dc_part_rows(&p->part);
     const double standing = (p->full || p->drift.quantile ? 2 * sizeof(double) * n + 1024 * D : 0) +
                             (p->full ? 20 * mine + dc_standing_rank_bytes(&p->part, t->K) : 0) + 40 * K;
     return standing + base + model + counts + n * row + sparse + (head->sparse ? SPARSE_PIECE_BYTES : 0) + 4 * tiles +

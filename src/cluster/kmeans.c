@@ -26,7 +26,7 @@ void dc_kmeans_result_release(dc_kmeans_result *r)
     dc_mem_free(&r->size);
 }
 
-static dc_status result_init(dc_kmeans_result *out, const dc_rows *rows, int64_t K)
+dc_status dc_km_result_init(dc_kmeans_result *out, const dc_rows *rows, int64_t K)
 {
     dc_status st = DC_OK;
     const size_t values = dc_mul_size((size_t)K, (size_t)rows->d);
@@ -79,8 +79,7 @@ out:
 
 /* ---- Mean and variance ------------------------------------------------------------------------------------------ */
 
-/* The power of two that scales `size` to near 1, as far as the exponents of float allow. */
-static float unit_of(double size)
+float dc_km_unit_of(double size)
 {
     enum { EXPONENT_MAX = 120 };
     int exponent = 0;
@@ -105,7 +104,7 @@ static dc_status center_rows(dc_comm *comm, dc_km_restarts *a)
     a->rounded = a->squares;
     for (int64_t c = 0; a->tiles.csr && c < a->d; c++)
         a->rounded += N * (double)a->tiles.shift[c] * (double)a->tiles.shift[c];
-    a->tiles.unit = unit_of(sqrt(a->rounded / (N * (double)a->d)));
+    a->tiles.unit = dc_km_unit_of(sqrt(a->rounded / (N * (double)a->d)));
 out:
     dc_sum_destroy(&columns);
     dc_sum_destroy(&squares);
@@ -151,7 +150,7 @@ static dc_status fill_result(dc_comm *comm, dc_km_restarts *a, dc_kmeans_result 
 {
     dc_status st = DC_OK;
     DC_TRY(dc_km_resize_pass(comm, a, a->R));
-    const int64_t s = best_slot(comm, a);
+    const int64_t s = a->R > 1 ? best_slot(comm, a) : 0;
     out->best = (int)a->slots[s].id;
     out->iterations = (int)a->slots[s].iterations;
     out->converged = a->slots[s].converged;
@@ -250,7 +249,7 @@ dc_status dc_kmeans_from(dc_comm *comm, const dc_rows *rows, const dc_kmeans_con
     dc_km_restarts a = {0};
     *out = (dc_kmeans_result){0};
     DC_TRY_ALL(comm, check_config(rows, cfg));
-    DC_TRY_ALL(comm, result_init(out, rows, cfg->K));
+    DC_TRY_ALL(comm, dc_km_result_init(out, rows, cfg->K));
     DC_TRY_ALL(comm, kmeans_init(&a, rows, cfg, pass_doubles));
     DC_TRY(center_rows(comm, &a));
     DC_TRY(start_centers(comm, &a, start));
@@ -283,7 +282,7 @@ static dc_status measure(dc_km_restarts *a, const dc_rows *rows, const dc_kmeans
     dc_status st = DC_OK;
     size_t seeding;
     const size_t before = dc_mem_current_bytes(), lazy = dc_mem_lazy_bytes();
-    DC_TRY(result_init(result, rows, cfg->K));
+    DC_TRY(dc_km_result_init(result, rows, cfg->K));
     out->result_bytes = (double)(dc_mem_current_bytes() - before);
     DC_TRY(kmeans_init(a, rows, cfg, DC_KM_PASS_DOUBLES));
     DC_TRY(dc_km_seed_bytes(&a->tiles, cfg, &seeding));

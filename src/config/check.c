@@ -304,6 +304,47 @@ static dc_status check_reduction(const dc_config *cfg, const dc_origins *from)
     return DC_OK;
 }
 
+/* A cosine is an inner product of rows of length 1. */
+static dc_status settle_metric(dc_config *cfg, const dc_origins *from)
+{
+    char place[DC_PLACE_MAX];
+    const dc_key *norm = dc_key_find("input", "norm");
+    if (cfg->cluster.metric != DC_KMEANS_COSINE || cfg->input.norm == DC_ROW_NORM_L2) return DC_OK;
+    if (!from->key[dc_key_index(norm)].set) cfg->input.norm = DC_ROW_NORM_L2;
+    if (cfg->input.norm == DC_ROW_NORM_L2) return DC_OK;
+    dc_place_format(from, norm, place);
+    return DC_FAIL(DC_ERR_USAGE, "%s: cluster.metric = cosine needs input.norm = l2, not %s; leave it out", place,
+                   dc_row_norm_name((dc_row_norm)cfg->input.norm));
+}
+
+/* cluster.clusters is what the levels make together. */
+static dc_status settle_levels(dc_config *cfg, const dc_origins *from)
+{
+    char place[DC_PLACE_MAX];
+    const dc_int_list *levels = &cfg->cluster.levels;
+    const dc_key *clusters = dc_key_find("cluster", "clusters");
+    int64_t K = 1;
+    if (levels->n == 0) return DC_OK;
+    dc_place_format(from, dc_key_find("cluster", "levels"), place);
+    if (cfg->cluster.kmeans_batch > 0)
+        return DC_FAIL(DC_ERR_USAGE, "%s: cluster.levels and cluster.kmeans_batch are two ways to cluster; choose one",
+                       place);
+    if (levels->n < 2 || levels->n > DC_CLUSTER_LEVELS_MAX)
+        return DC_FAIL(DC_ERR_USAGE, "%s: cluster.levels has %d number%s: give 2 to %d, such as [1000, 100]", place,
+                       levels->n, levels->n == 1 ? "" : "s", DC_CLUSTER_LEVELS_MAX);
+    for (int i = 0; i < levels->n && K <= (int64_t)clusters->max; i++) K *= levels->v[i];
+    if (K > (int64_t)clusters->max)
+        return DC_FAIL(DC_ERR_USAGE, "%s: cluster.levels make %lld clusters or more, at most %lld are possible", place,
+                       (long long)K, (long long)clusters->max);
+    if (from->key[dc_key_index(clusters)].set && cfg->cluster.clusters != K) {
+        dc_place_format(from, clusters, place);
+        return DC_FAIL(DC_ERR_USAGE, "%s: cluster.clusters = %lld, but cluster.levels make %lld; leave it out", place,
+                       (long long)cfg->cluster.clusters, (long long)K);
+    }
+    cfg->cluster.clusters = K;
+    return DC_OK;
+}
+
 static dc_status check_counts(const dc_config *cfg, const dc_origins *from, unsigned verb)
 {
     char place[DC_PLACE_MAX], why[256];
@@ -368,6 +409,8 @@ dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *fro
     if (has_model) DC_TRY(dc_problem_add(from, check_pairs(cfg, from)));
     if (has_model) DC_TRY(dc_problem_add(from, check_components(cfg, from)));
     if (reads_data) DC_TRY(dc_problem_add(from, check_reduction(cfg, from)));
+    if (verb == DC_USE_KMEANS) DC_TRY(dc_problem_add(from, settle_metric(cfg, from)));
+    if (verb == DC_USE_KMEANS) DC_TRY(dc_problem_add(from, settle_levels(cfg, from)));
     if (reads_data) DC_TRY(dc_problem_add(from, check_counts(cfg, from, verb)));
     if (reads_data) DC_TRY(dc_problem_add(from, check_auto(cfg, from, verb)));
     DC_TRY(dc_problem_add(from, check_floor(cfg, from, verb, "pretrain", &cfg->pretrain.opt)));

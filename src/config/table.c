@@ -37,6 +37,8 @@ static const dc_key_choice reductions[] = {
     {"none", DC_REDUCE_NONE}, {"svd", DC_REDUCE_SVD}, {"pca", DC_REDUCE_PCA}, {"random", DC_REDUCE_RANDOM}, {NULL, 0}};
 static const dc_key_choice row_norms[] = {
     {"none", DC_ROW_NORM_NONE}, {"l2", DC_ROW_NORM_L2}, {"l1", DC_ROW_NORM_L1}, {"max", DC_ROW_NORM_MAX}, {NULL, 0}};
+static const dc_key_choice kmeans_metrics[] = {
+    {"euclidean", DC_KMEANS_EUCLIDEAN}, {"cosine", DC_KMEANS_COSINE}, {NULL, 0}};
 static const dc_key_choice activations[] = {{"relu", DC_ACT_RELU},
                                             {"linear", DC_ACT_LINEAR},
                                             {"leaky_relu", DC_ACT_LEAKY_RELU},
@@ -407,6 +409,26 @@ const dc_key dc_key_table[] = {
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .source = "scikit-learn",
      .doc = "A start has converged when the squared shift of its centres is at most this value times the mean variance "
             "of a column."},
+    {KEY("cluster", "metric", DC_KEY_CHOICE, cluster.metric, "euclidean"), .choices = kmeans_metrics,
+     .verbs = DC_USE_KMEANS, .result = true, .also = "spherical distance",
+     .doc =
+         "cosine: spherical k-means (Dhillon and Modha 2001). Rows and centres have length 1 (input.norm becomes l2), "
+         "and a row belongs to the centre with the largest cosine, in predictions, too."},
+    {KEY("cluster", "levels", DC_KEY_LIST, cluster.levels, "[]"), .min = 1, .max = 1 << 20, .verbs = DC_USE_KMEANS,
+     .result = true, .also = "hierarchy hierarchical n_clusters_per_level",
+     .doc = "Hierarchical k-means: [1000, 100] makes 1000 clusters, then splits each by k-means of its rows, so that "
+            "there are 100,000 in all (cluster.clusters follows). A cluster gets children in proportion to its rows, "
+            "100 on average. A row belongs to the nearest child of its cluster, in predictions, too."},
+    {KEY("cluster", "kmeans_batch", DC_KEY_INT, cluster.kmeans_batch, "0"), .min = 0, .max = 1e9, .unit = "rows",
+     .verbs = DC_USE_KMEANS, .result = true, .also = "minibatch mini_batch batch_size",
+     .doc = "Mini-batch k-means (Sculley 2010): the centres move after every so many rows, over all ranks together; 0: "
+            "after all rows (Lloyd). Batches are those of training: every pass takes each row once, in a new order. "
+            "cluster.kmeans_max_iter then counts passes. Every rank holds a batch."},
+    {KEY("cluster", "max_size", DC_KEY_INT, cluster.max_size, "0"), .min = 0, .max = MAX_COUNT, .unit = "rows",
+     .verbs = DC_USE_KMEANS, .result = true, .also = "size_max max_cluster_size balanced cap",
+     .doc = "Most rows of a cluster; 0: any number. After k-means a cluster with more keeps those nearest to its "
+            "centre, and each of the others goes to the nearest centre that has room or keeps it before a row farther "
+            "away. Centres stay; predict knows no limit."},
     {KEY("cluster", "batch", DC_KEY_INT, cluster.batch, "256"), .min = 1, .max = 1e9, .unit = "rows",
      .verbs = DC_USE_FIT, .trait = "training", .result = true, .also = "batch_size", .source = "Xie et al. 2016",
      .doc = "Rows per step over all ranks together; at most the rows of the data."},

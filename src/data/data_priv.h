@@ -187,9 +187,14 @@ void dc_data_scaled_row(const dc_dataset *data, int64_t row, float *out);
 void dc_data_project(const dc_dataset *data, dc_gidx first, int64_t n, float *x, float *y, float *Z);
 /* The norm of x[n]; 0 if there is none. */
 double dc_data_norm(dc_row_norm norm, const float *x, int64_t n);
-/* Does the work of dc_dataset_norms(), and returns the number of rows of zeros; x [threads x D] is scratch. most[2]:
- * the largest of -v and of v over the values v divided by the norms, and what was there. */
-int64_t dc_data_norms(const dc_dataset *data, dc_row_norm norm, int64_t n, float *x, float *row_scale, double most[2]);
+/* Rows that hold only zeros. */
+typedef struct {
+    int64_t count, first; /* local; first is INT64_MAX if there is none */
+} dc_zero_rows;
+/* Does the work of dc_dataset_norms(), and returns which rows are zeros; x [threads x D] is scratch. most[2]: the
+ * largest of -v and of v over the values v divided by the norms, and what was there. */
+dc_zero_rows dc_data_norms(const dc_dataset *data, dc_row_norm norm, int64_t n, float *x, float *row_scale,
+                           double most[2]);
 
 /* Values in double: out[width] = columns [c, c + width) of row `row` (local) as they are stored. */
 void dc_data_piece_f64(const dc_dataset *data, int64_t row, int64_t c, int64_t width, double *out);
