@@ -41,7 +41,7 @@ HEADERS = {
     "base": "base status mem nameset log rng clock timer threads version signals file fault lock text heartbeat queue waiting beat keys scratch",
     "comm": "comm cores watchdog wish",
     "sum": "part sum csr_sum shard_tree outer moments singular",
-    "io": "h5 h5_column h5_sparse claim recipe store",
+    "io": "h5 h5_column h5_sparse claim recipe store npy",
     "la": "la window csr",
     "dla": "dla",
     "nn": "nn net_text optim op graph slab",
