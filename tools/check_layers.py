@@ -42,6 +42,7 @@ HEADERS = {
     "comm": "comm cores watchdog wish",
     "sum": "part sum csr_sum shard_tree outer moments singular",
     "io": "h5 h5_column h5_sparse claim recipe store npy",
+    "data": "data files",
     "la": "la window csr",
     "dla": "dla",
     "nn": "nn net_text optim op graph slab",

@@ -193,7 +193,7 @@ static dc_status read_files(deck_reader *r, const dc_key *key, const char *place
         DC_TRY(next_event(r));
         if (r->event.type == YAML_SEQUENCE_END_EVENT) break;
         if (r->event.type != YAML_SCALAR_EVENT) return fail_event(r, "lists hold values, not lists or sections");
-        DC_TRY(dc_files_add(names, scalar(r), where));
+        DC_TRY(dc_names_add(names, scalar(r), where));
     }
     if (!names[0]) return fail_event(r, "an empty list");
     dc_key_set_files(r->cfg, key, names);

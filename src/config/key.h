@@ -90,7 +90,7 @@ void dc_key_set_files(dc_config *cfg, const dc_key *key, const char names[DC_FIL
 /* A path that only a shell would expand would become a file or folder of that literal name. Errors: DC_ERR_USAGE. */
 DC_CHECKED dc_status dc_path_check(const char *text, const char *place);
 /* Appends a name to names[DC_FILES_TEXT_MAX]. Errors: DC_ERR_USAGE (empty, too long, not for a path). */
-DC_CHECKED dc_status dc_files_add(char *names, const char *name, const char *place);
+DC_CHECKED dc_status dc_names_add(char *names, const char *name, const char *place);
 
 /* explain.c */
 /* Type and range together, with the unit: "integer, 1..4096 steps". */

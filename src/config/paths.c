@@ -26,7 +26,7 @@ dc_status dc_path_check(const char *text, const char *place)
     return DC_OK;
 }
 
-dc_status dc_files_add(char *names, const char *name, const char *place)
+dc_status dc_names_add(char *names, const char *name, const char *place)
 {
     char quoted[DC_QUOTE_MAX];
     const size_t used = strlen(names), length = strlen(name);
@@ -72,7 +72,7 @@ static dc_status read_list(const char *text, const char *place, char *names)
         if (!take_item(&at, item))
             return DC_FAIL(DC_ERR_USAGE, "%s: '%s' is not part of a list such as [a.npy, \"b c.npy\"]", place,
                            dc_quote(quoted, from));
-        const dc_status st = dc_files_add(names, item, place);
+        const dc_status st = dc_names_add(names, item, place);
         if (st != DC_OK) return st;
     }
     return names[0] ? DC_OK : DC_FAIL(DC_ERR_USAGE, "%s is an empty list", place);
@@ -84,5 +84,5 @@ dc_status dc_config_read_files(const char *text, const char *place, char *out)
     out[0] = '\0';
     if (length == 0) return DC_OK;
     if (length >= 2 && text[0] == '[' && text[length - 1] == ']') return read_list(text, place, out);
-    return dc_files_add(out, text, place);
+    return dc_names_add(out, text, place);
 }
