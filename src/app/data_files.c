@@ -19,7 +19,7 @@ static dc_status look_at_one(const dc_files *files, const dc_files_wanted *w)
 static dc_status open_on_root(const dc_files_wanted *w, dc_files **out)
 {
     dc_status st = DC_OK;
-    DC_TRY(dc_files_find(w->names, w->matrix, w->labels, w->table, out));
+    DC_TRY(w->one ? dc_files_one(w->names, out) : dc_files_find(w->names, w->matrix, w->labels, w->table, out));
     if ((*out)->plain) return look_at_one(*out, w);
     if (dc_files_pending(*out)) DC_TRY(dc_apart_probe_files(w->names, w->labels, w->matrix, w->table));
     st = dc_files_look(*out, NULL);

@@ -9,6 +9,7 @@
  * NULL; the verb, for messages. */
 typedef struct {
     const char *names, *labels, *matrix, *table, *verb;
+    bool one; /* names is the name of one HDF5 file, which may have line breaks */
 } dc_files_wanted;
 /* Collective. Headers of HDF5 files are first read in another process (apart.h). The built-in problem is legal. Errors:
  * those of dc_files_find() and dc_files_look(); for one HDF5 file, that it is no data file, or damaged. */

@@ -145,7 +145,8 @@ static dc_status probe_model(const dc_prediction *p)
 static dc_status open_files(dc_comm *comm, dc_prediction *p, const char *matrix)
 {
     dc_status st = DC_OK;
-    const dc_files_wanted wanted = {.names = p->names, .labels = p->label_dataset, .matrix = matrix, .verb = "predict"};
+    const dc_files_wanted wanted = {
+        .names = p->names, .labels = p->label_dataset, .matrix = matrix, .verb = "predict", .one = p->one_file};
     dc_files_destroy(&p->data_files);
     DC_TRY(dc_data_files_open(comm, &wanted, &p->data_files));
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_files_refuse(p->data_files, p->claim.path) : DC_OK);

@@ -15,6 +15,7 @@ typedef struct {
     const char *model, *input, *output;                 /* paths, borrowed */
     const char *text_column, *label_column, *id_column; /* of documents; borrowed; NULL: as in training */
     char names[DC_FILES_TEXT_MAX];                      /* files of the rows, one per line: the input, or `rows` */
+    bool one_file;                                      /* names is one name, which may have line breaks */
     dc_files *data_files;                               /* these, owned */
     char rows[DC_PATH_MAX];                             /* data file made of documents, removed at the end; "": none */
     const char *label_dataset;                          /* borrowed; NULL: use /y if the input has it */
