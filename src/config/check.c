@@ -236,9 +236,10 @@ static dc_status check_input(const dc_config *cfg, const dc_origins *from)
     const char *data = cfg->input.data;
     dc_place_format(from, dc_key_find("input", "data"), place);
     if (!data[0])
-        return DC_FAIL(
-            DC_ERR_USAGE,
-            "%s: key input.data is missing: name an HDF5 file (`dcmpi convert` makes it) or " DC_BUILTIN_GLYPHS, place);
+        return DC_FAIL(DC_ERR_USAGE,
+                       "%s: key input.data is missing: name an HDF5 file (`dcmpi convert` makes it), .npy files "
+                       "or " DC_BUILTIN_GLYPHS,
+                       place);
     if (!dc_builtin_is(data)) return DC_OK;
     if (!dc_builtin_parse(data, &b, why)) return DC_FAIL(DC_ERR_USAGE, "%s: %s", place, why);
     if (!b.sized || cfg->input.rows <= b.rows) return DC_OK;

@@ -46,7 +46,7 @@ double dc_dataset_bytes(const dc_data_header *head, const dc_part *part, const d
     const double k = (double)head->components, item = (double)dc_dtype_bytes(head->dtype);
     const double factor = head->norm != DC_ROW_NORM_NONE && k == 0 ? sizeof(float) : 0;
     const double row = (head->sparse ? sizeof(int64_t) : D * item) + factor + label + dc_dataset_id_bytes(head) + 4 * k;
-    return (double)dc_part_rows(part) * row + (head->sparse ? sizeof(int64_t) : 0) +
+    return head->files_bytes + (double)dc_part_rows(part) * row + (head->sparse ? sizeof(int64_t) : 0) +
            SPARSE_BYTES * (double)dc_header_nnz(head, part->row_lo, part->row_hi) +
            (clip->kind == DC_CLIP_NONE ? 8 : 24) * D + 8 * k * D + 24 * k;
 }
