@@ -204,6 +204,8 @@ static dc_status describe_dense(dc_h5 *h5, const dc_data_request *r, dc_data_sha
     DC_TRY(dc_data_status(dc_h5_dataset_info(h5, s->matrix, &info)));
     DC_TRY(describe_rows(r->path, &info, r->rows, s));
     describe_image(h5, &info, s);
+    s->head.in_place = dc_h5_place(h5, s->matrix, &s->place) == DC_OK;
+    dc_error_clear();
 out:
     return st;
 }
@@ -267,12 +269,32 @@ static dc_status apply_counts(const dc_data_request *r, dc_data_shape *s)
     return DC_OK;
 }
 
+/* Whether the rows stay in their file. Counts are transformed in memory. */
+static dc_status apply_stream(const dc_data_request *r, dc_data_shape *s)
+{
+    dc_data_header *head = &s->head;
+    const char *why = NULL;
+    if (s->builtin)
+        why = "are made, not read";
+    else if (head->sparse)
+        why = "are sparse";
+    else if (head->counts)
+        why = "are transformed as counts (input.normalize_total, log1p, variable_columns)";
+    else if (!head->in_place)
+        why = "are stored in chunks or compressed: dcmpi convert stores them in one piece";
+    head->in_place = !why;
+    head->stream = r->stream;
+    if (!head->stream || head->in_place) return DC_OK;
+    return DC_FAIL(DC_ERR_DATA, "%s: input.residency = stream, but the rows %s", r->path, why);
+}
+
 /* What the deck makes of the stored data. */
 static dc_status apply(const dc_data_request *r, dc_data_shape *shape)
 {
     dc_status st = force_image(r, shape);
     shape->head.norm = r->norm;
     if (st == DC_OK) st = apply_counts(r, shape);
+    if (st == DC_OK) st = apply_stream(r, shape);
     if (st == DC_OK) st = dc_data_count_components(r, &shape->head);
     return st == DC_OK ? dc_data_count_reduced(r, &shape->head) : st;
 }

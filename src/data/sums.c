@@ -81,6 +81,11 @@ void dc_data_sums_destroy(dc_data_sums **sums)
     dc_mem_free(sums);
 }
 
+bool dc_data_sums_want_rows(const dc_data_sums *s)
+{
+    return s->N == s->promise.rows && (s->promise.X.there || s->whole);
+}
+
 void dc_data_sums_add_rows(dc_data_sums *s, size_t row_bytes, dc_gidx first, dc_gidx n, const void *rows)
 {
     if (s->N != s->promise.rows) return;
