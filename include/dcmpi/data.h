@@ -8,6 +8,7 @@
 
 typedef struct dc_comm dc_comm;
 typedef struct dc_data_stream dc_data_stream;
+typedef struct dc_files dc_files;
 
 typedef enum {
     DC_SCALE_NONE,
@@ -99,6 +100,7 @@ typedef enum {
     DC_CHECKSUM_NONE,    /* the file has none */
     DC_CHECKSUM_UNUSED,  /* not all rows are read, or these ranks cannot compute this kind of checksum */
     DC_CHECKSUM_STORED,  /* to be compared when all rows are read */
+    DC_CHECKSUM_PARTLY,  /* those agree that some of many files have for rows that are read */
     DC_CHECKSUM_AGREES
 } dc_checksum;
 /* Text for messages, such as "no checksum stored". */
@@ -135,7 +137,8 @@ typedef struct {
     dc_row_norm norm;              /* and then divided by this norm */
     float *row_scale;              /* [n] 1 / norm of the scaled columns, owned; NULL without a norm, or with Z */
     float *Z;                      /* [n x k] the components of this rank's rows, owned; NULL if k is 0 */
-    char source[DC_PATH_MAX];      /* path, or "builtin:glyphs" */
+    char source[DC_PATH_MAX];      /* path, "builtin:glyphs", or the title of `files` */
+    const dc_files *files;         /* borrowed; NULL: one HDF5 file, or none */
     uint64_t hash;                 /* global checksum of X: XXH3 of each shard's bytes, hashed in shard order */
     double min, max, mean;         /* of the values, after any clipping; global */
     double scaled_min, scaled_max; /* range of what enters the network, global */
@@ -169,6 +172,7 @@ typedef struct {
     bool sparse;                          /* the rows are stored in compressed form, and stay so in memory */
     int64_t nnz;                          /* values that sparse data store */
     int64_t nnz_before[DC_NNZ_MARKS + 1]; /* how many of them stand before row i * N / DC_NNZ_MARKS */
+    double files_bytes;                   /* memory for the list of many files */
 } dc_data_header;
 
 /* Upper bound of the stored values in rows [lo, hi) of sparse data; 0 for dense data. */
@@ -195,6 +199,8 @@ static inline int64_t dc_header_width(const dc_data_header *head)
 /* Which data to load, and what the deck says about them. */
 typedef struct {
     const char *path;
+    const dc_files *files; /* of many files, or of one that is NPY (files.h): path is not used; borrowed, also by what
+                              is loaded; NULL: path is a file */
     dc_gidx rows;       /* use only the first `rows` rows; 0: all, or DC_GLYPH_ROWS_DEFAULT of the built-in problem */
     const char *labels; /* column of labels (h5_column.h), in AnnData files also the bare name of a column of obs; NULL
                            or "": what our own files say, /y if there is one */
@@ -365,15 +371,15 @@ typedef struct {
     char *feature_names; /* as in dc_dataset; rank 0, owned */
     struct dc_data_shape *shape;         /* owned */
     struct dc_data_csr_reader *reader;   /* owned; NULL for dense files */
+    struct dc_rows_reader *rows_reader;  /* owned; of many files, else NULL */
     struct dc_data_labels *label_reader; /* owned; NULL without labels */
     struct dc_data_ids *id_reader;       /* owned; NULL without ids */
     dc_checksum checksum;                /* outcome of the checksum of the file */
     struct dc_data_sums *sums;           /* owned */
 } dc_row_stream;
-/* Collective: reads the header only. labels, matrix: as in dc_data_request. Errors as in dc_dataset_load; the built-in
- * problem is refused, because it is not a file. */
-DC_CHECKED dc_status dc_row_stream_open(dc_comm *comm, const char *path, const char *labels, const char *matrix,
-                                        dc_row_stream *s);
+/* Collective: reads the header only. Of the request, path, files, labels and matrix count. Errors as in
+ * dc_dataset_load; the built-in problem is refused, because it is not a file. */
+DC_CHECKED dc_status dc_row_stream_open(dc_comm *comm, const dc_data_request *request, dc_row_stream *s);
 /* Collective: allocates memory for pieces of this rank's rows of `part`, which covers all rows, and finds the classes
  * of all labels (in one pass over /y). capacity >= 1, global. */
 DC_CHECKED dc_status dc_row_stream_start(dc_comm *comm, dc_row_stream *s, const dc_part *part, int64_t capacity);

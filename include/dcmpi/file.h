@@ -70,6 +70,7 @@ typedef struct {
     uint64_t device, inode;
     int64_t bytes, changed_s, changed_ns;
 } dc_file_state;
+dc_file_state dc_file_state_from(const struct stat *s);
 /* Gets the state of an open file; false: see errno. */
 bool dc_file_look(int fd, dc_file_state *state);
 /* What has changed between two states, as the end of a message; NULL: nothing. */

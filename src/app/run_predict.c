@@ -162,7 +162,8 @@ static dc_status probe_data(const dc_prediction *p)
 static dc_status open_input(dc_comm *comm, dc_prediction *p)
 {
     dc_status st = DC_OK;
-    DC_TRY(dc_row_stream_open(comm, p->data, p->label_dataset, p->matrix, &p->stream));
+    const dc_data_request request = {.path = p->data, .labels = p->label_dataset, .matrix = p->matrix};
+    DC_TRY(dc_row_stream_open(comm, &request, &p->stream));
     if (p->stream.head.D != dc_trained_columns(&p->trained))
         st = DC_FAIL(DC_ERR_DATA, "%s has %lld columns, the model of %s was trained on %lld", p->input,
                      (long long)p->stream.head.D, p->model, (long long)dc_trained_columns(&p->trained));

@@ -146,15 +146,20 @@ dc_status dc_file_cut(const char *path, int64_t bytes)
 
 /* ---- Change while reading --------------------------------------------------------------------------------------- */
 
+dc_file_state dc_file_state_from(const struct stat *s)
+{
+    return (dc_file_state){.device = (uint64_t)s->st_dev,
+                           .inode = (uint64_t)s->st_ino,
+                           .bytes = (int64_t)s->st_size,
+                           .changed_s = (int64_t)s->st_mtim.tv_sec,
+                           .changed_ns = (int64_t)s->st_mtim.tv_nsec};
+}
+
 bool dc_file_look(int fd, dc_file_state *state)
 {
     struct stat s;
     if (fstat(fd, &s) != 0) return false;
-    *state = (dc_file_state){.device = (uint64_t)s.st_dev,
-                             .inode = (uint64_t)s.st_ino,
-                             .bytes = (int64_t)s.st_size,
-                             .changed_s = (int64_t)s.st_mtim.tv_sec,
-                             .changed_ns = (int64_t)s.st_mtim.tv_nsec};
+    *state = dc_file_state_from(&s);
     return true;
 }
 

@@ -236,9 +236,10 @@ static dc_status check_input(const dc_config *cfg, const dc_origins *from)
     const char *data = cfg->input.data;
     dc_place_format(from, dc_key_find("input", "data"), place);
     if (!data[0])
-        return DC_FAIL(
-            DC_ERR_USAGE,
-            "%s: key input.data is missing: name an HDF5 file (`dcmpi convert` makes it) or " DC_BUILTIN_GLYPHS, place);
+        return DC_FAIL(DC_ERR_USAGE,
+                       "%s: key input.data is missing: name an HDF5 file (`dcmpi convert` makes it), .npy files "
+                       "or " DC_BUILTIN_GLYPHS,
+                       place);
     if (strncmp(data, "builtin:", strlen("builtin:")) == 0 && strcmp(data, known[0]) != 0)
         return DC_FAIL(DC_ERR_USAGE, "%s: input.data = '%s' is unknown%s; the built-in problem is " DC_BUILTIN_GLYPHS,
                        place, dc_quote(quoted, data),

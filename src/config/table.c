@@ -206,12 +206,13 @@ const dc_key dc_key_table[] = {
      .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .doc = "After this long without progress, the job ends with exit code 70; 0: never."},
 
-    {KEY("input", "data", DC_KEY_PATH, input.data, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
+    {KEY("input", "data", DC_KEY_FILES, input.data, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "dataset file path",
      .doc =
          "HDF5 file with /X [N, D] and, if there are labels, /y [N], or an .h5ad of AnnData, sparse or dense; `dcmpi "
-         "convert` makes one from other formats. builtin:glyphs is the built-in problem, generated in memory. Labels "
-         "only score the result."},
+         "convert` makes one from other formats. Also an .npy file, file.h5:dataset, or many files as one data set: a "
+         "list, or a glob such as shards/*.npy, which gives the files in byte order of their names. builtin:glyphs is "
+         "the built-in problem, generated in memory. Labels only score the result."},
     {KEY("input", "scale", DC_KEY_CHOICE, input.scale, "unit"), .choices = scales, .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .result = true, .also = "scaling normalize", .source = GUO ", x/255",
      .doc = "unit: the range of the whole matrix to [0, 1] (0..255 for uint8). symmetric: to [-1, 1]. dec: times a "

@@ -3,6 +3,7 @@
 #define DCMPI_DATA_DATA_PRIV_H
 
 #include "dcmpi/data.h"
+#include "dcmpi/files.h"
 #include "dcmpi/h5.h"
 #include "dcmpi/store.h"
 #include "u64set.h"
@@ -22,12 +23,9 @@ typedef struct {
 /* matrix, labels, ids: where these are; labels and ids may be NULL: none. */
 DC_CHECKED dc_status dc_data_read_promise(dc_h5 *h5, dc_gidx rows, const char *matrix, const char *labels,
                                           const char *ids, dc_data_promise *p);
-/* What will happen to the checksums if `ranks` ranks read N rows. */
-dc_checksum dc_data_checksum_of(const dc_data_promise *p, dc_gidx N, int ranks);
 
 /* Checksums of the rows of this rank: created empty, each row added once and in order, then compared. */
 typedef struct dc_data_sums dc_data_sums;
-DC_CHECKED dc_status dc_data_sums_create(const dc_data_promise *p, dc_gidx N, int ranks, dc_data_sums **out);
 void dc_data_sums_destroy(dc_data_sums **sums);
 /* Whether there is a checksum of the rows to compare with. */
 bool dc_data_sums_want_rows(const dc_data_sums *s);
@@ -54,9 +52,11 @@ typedef struct dc_data_shape {
     dc_data_header head;
     dc_data_promise promise; /* not set for the built-in problem */
     bool builtin;
-    char matrix[DC_H5_NAME_MAX];    /* dataset or group of the rows */
-    int64_t place;                  /* byte of the first row in the file; used if head.in_place */
-    char ids[DC_H5_NAME_MAX];       /* column of the ids, "": none */
+    const dc_files *files;       /* many files: matrix, features and place are not set; NULL: one. Each rank has its own
+                                    pointer */
+    int64_t place;               /* byte of dense rows in the file; -1: they are not in one piece */
+    char matrix[DC_H5_NAME_MAX]; /* dataset or group of the rows */
+    char ids[DC_H5_NAME_MAX];    /* column of the ids, "": none */
     char features[DC_H5_NAME_MAX];  /* column of the names of the columns, "": see feature_names of the file */
     dc_data_csr_types sparse;       /* for head.sparse */
     char labels[DC_LABEL_NAME_MAX]; /* dataset or group of the labels */
@@ -66,6 +66,14 @@ typedef struct dc_data_shape {
     int64_t image_shape[DC_IMAGE_DIMS_MAX];
 } dc_data_shape;
 DC_CHECKED dc_status dc_data_describe(const dc_data_request *request, dc_data_shape *shape);
+/* The same for what the HDF5 file at request->path stores, whatever the deck makes of it. */
+DC_CHECKED dc_status dc_data_describe_file(const dc_data_request *request, dc_data_shape *shape);
+/* The request with path and matrix set if its files are a single HDF5 file: then `files` is NULL. */
+dc_data_request dc_data_request_settled(const dc_data_request *request);
+
+/* What will happen to the checksums if `ranks` ranks read N rows. */
+dc_checksum dc_data_checksum_of(const dc_data_shape *shape, int ranks);
+DC_CHECKED dc_status dc_data_sums_create(const dc_data_shape *shape, int ranks, dc_data_sums **out);
 
 dc_h5_type dc_data_h5_type(dc_dtype dtype);
 /* Turns DC_ERR_FORMAT of the HDF5 layer into DC_ERR_DATA: a damaged input file is bad data. Keeps the text. */
@@ -105,6 +113,10 @@ void dc_data_labels_end(dc_data_labels **labels);
 DC_CHECKED dc_status dc_data_words_load(const char *path, int64_t D, const char *names, dc_data_words *words);
 void dc_data_words_release(dc_data_words *words);
 DC_CHECKED dc_status dc_data_feature_names(const char *path, const dc_data_shape *shape, char **text);
+/* The same, also of many files, which have the same names. */
+DC_CHECKED dc_status dc_data_column_names(const char *path, const dc_data_shape *shape, char **text);
+/* Reads labels and ids that are texts of any length (dc_dataset_probe). */
+DC_CHECKED dc_status dc_data_probe_columns(const char *path, const dc_data_shape *shape);
 
 /* Ids of rows (ids.c), used in the same way. */
 typedef struct dc_data_ids dc_data_ids;

@@ -11,6 +11,7 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/fault.h"
 #include "dcmpi/mem.h"
+#include "rows_reader.h"
 #include "sparse.h"
 
 /* ---- Rows -------------------------------------------------------------------------------------------------------- */
@@ -47,15 +48,10 @@ static dc_status open_rows(dc_dataset *d, const dc_data_shape *s)
 {
     dc_status st = DC_OK;
     dc_store *store = NULL;
-    const size_t row_bytes = dc_mul_size((size_t)d->D, dc_dtype_bytes(d->dtype));
-    const dc_store_piece piece = {
-        .dataset = (int64_t)strlen(d->source) + 1, .offset = s->place, .rows = d->part.N, .state = s->promise.file};
-    char names[DC_PATH_MAX + DC_H5_NAME_MAX];
-    const int length = snprintf(names, sizeof names, "%s%c%s", d->source, '\0', s->matrix);
-    DC_TRY(dc_store_create(&piece, 1, names, (size_t)length + 1, row_bytes, &store));
+    DC_TRY(dc_data_store_create(s, d->source, &store));
     DC_TRY(dc_data_stream_create(store, d->part.row_lo, dc_part_rows(&d->part), &d->stream));
     store = NULL;
-    d->bytes = (size_t)dc_data_stream_bytes(row_bytes, dc_data_threads());
+    d->bytes = (size_t)dc_data_stream_bytes((size_t)d->D * dc_dtype_bytes(d->dtype), dc_data_threads());
 out:
     dc_store_destroy(&store);
     return st;
@@ -133,6 +129,18 @@ static void sum_rows(const dc_dataset *d, dc_data_sums *sums)
     }
 }
 
+static dc_status load_files(dc_comm *comm, dc_dataset *d, const dc_data_shape *s)
+{
+    dc_status st = DC_OK;
+    dc_rows_reader *reader = NULL;
+    DC_TRY_ALL(comm, dc_rows_reader_open(s, &reader));
+    DC_TRY(dc_rows_reader_read(comm, reader, &d->part, d->X));
+    DC_TRY(dc_rows_reader_check(comm, reader, &d->part));
+out:
+    dc_rows_reader_close(&reader);
+    return st;
+}
+
 static dc_status load_dense(dc_comm *comm, dc_dataset *d, const dc_data_shape *s, dc_data_sums *sums)
 {
     const size_t row_bytes = (size_t)d->D * dc_dtype_bytes(d->dtype);
@@ -140,8 +148,10 @@ static dc_status load_dense(dc_comm *comm, dc_dataset *d, const dc_data_shape *s
         if (dc_data_sums_want_rows(sums)) sum_rows(d, sums);
         return dc_agree(comm, DC_OK);
     }
-    const dc_status st = dc_data_status(
-        dc_h5_read_part(comm, d->source, s->matrix, dc_data_h5_type(d->dtype), &d->part, (size_t)d->D, d->X));
+    const dc_status st = s->files
+                             ? load_files(comm, d, s)
+                             : dc_data_status(dc_h5_read_part(comm, d->source, s->matrix, dc_data_h5_type(d->dtype),
+                                                              &d->part, (size_t)d->D, d->X));
     if (st == DC_OK) dc_data_sums_add_rows(sums, row_bytes, d->part.row_lo, dc_part_rows(&d->part), d->X);
     return st;
 }
@@ -172,13 +182,14 @@ static dc_status load_rows(dc_comm *comm, dc_dataset *d, const dc_data_shape *s)
 {
     dc_status st = DC_OK;
     dc_data_sums *sums = NULL;
-    DC_TRY_ALL(comm, dc_data_sums_create(&s->promise, d->part.N, dc_comm_size(comm), &sums));
+    DC_TRY_ALL(comm, dc_data_sums_create(s, dc_comm_size(comm), &sums));
     DC_TRY(s->head.sparse ? load_sparse(comm, d, s, sums) : load_dense(comm, d, s, sums));
     if (d->y) DC_TRY(load_labels(comm, d, s, sums));
     if (s->head.has_ids) DC_TRY(load_ids(comm, d, s, sums));
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_feature_names(d->source, s, &d->feature_names) : DC_OK);
-    DC_TRY_ALL(comm,
-               dc_comm_rank(comm) == 0 ? dc_data_words_load(d->source, d->D, d->feature_names, &d->words) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_column_names(d->source, s, &d->feature_names) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 && !s->files
+                         ? dc_data_words_load(d->source, d->D, d->feature_names, &d->words)
+                         : DC_OK);
     DC_TRY(dc_data_sums_compare(comm, sums, d->source, &d->checksum));
 out:
     if (st != DC_OK) st = dc_data_sums_blame(comm, sums, d->source, st);
@@ -192,9 +203,11 @@ dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int sha
     dc_status st = DC_OK;
     dc_dataset *d = NULL;
     dc_data_shape shape = {0};
+    const dc_data_request r = dc_data_request_settled(request);
     *out = NULL;
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_describe(request, &shape) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_describe(&r, &shape) : DC_OK);
     dc_comm_bcast(comm, &shape, sizeof shape, 0);
+    shape.files = r.files;
     DC_TRY_ALL(comm, dc_mem_alloc(&d, 1, sizeof *d, "dataset"));
     DC_TRY_ALL(comm, dc_part_init(&d->part, shape.head.N, shards, dc_comm_size(comm), dc_comm_rank(comm)));
     d->D = shape.head.D = shape.head.stored_D; /* until counts are transformed */
@@ -205,7 +218,8 @@ dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int sha
     d->norm = request->norm;
     d->n_image_dims = shape.n_image_dims;
     memcpy(d->image_shape, shape.image_shape, sizeof d->image_shape);
-    snprintf(d->source, sizeof d->source, "%s", request->path);
+    d->files = r.files;
+    snprintf(d->source, sizeof d->source, "%s", r.path);
     DC_TRY_ALL(comm, take_memory(d, &shape, dc_comm_node_size(comm)));
     DC_TRY(shape.builtin ? generate_rows(comm, d, seed) : load_rows(comm, d, &shape));
     DC_TRY(dc_data_examine(comm, d, request, seed, K));
