@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "dcmpi/clock.h"
 #include "dcmpi/heartbeat.h"
 #include "dcmpi/mem.h"
 
@@ -18,10 +19,11 @@
 enum { SLOTS_MAX = 64, SHARE_OF_LIMIT = 4 };
 
 typedef struct {
-    size_t piece;   /* that is open */
-    int fd;         /* -1: none */
-    int users;      /* threads that read it now */
-    uint64_t taken; /* when it was last taken, in takes */
+    size_t piece;    /* that is open */
+    int fd;          /* -1: none */
+    int users;       /* threads that read it now */
+    uint64_t taken;  /* when it was last taken, in takes */
+    double looked_s; /* when its file was last compared with what it was */
 } slot;
 
 typedef struct {
@@ -210,6 +212,7 @@ static void open_piece(dc_store *s, size_t i, slot *one)
     } else {
         if (then->inode == 0) then->device = now.device, then->inode = now.inode;
         const char *change = dc_file_change(then, &now);
+        one->looked_s = dc_clock_now_s();
         if (!change) return;
         keep_changed(s, i, change);
     }
@@ -233,9 +236,21 @@ static slot *take(dc_store *s, size_t i)
     return one;
 }
 
+/* Compares the open file with what it was, about once a second: a look may be a message to a server. */
+static void look_again(dc_store *s, slot *one)
+{
+    dc_file_state now;
+    const double now_s = dc_clock_now_s();
+    if (now_s < one->looked_s + 1) return;
+    one->looked_s = now_s;
+    const char *change = dc_file_look(one->fd, &now) ? dc_file_change(&s->piece[one->piece].state, &now) : NULL;
+    if (change) keep_changed(s, one->piece, change);
+}
+
 static void give_back(dc_store *s, slot *one)
 {
     pthread_mutex_lock(&s->mutex);
+    look_again(s, one);
     if (--one->users == 0) pthread_cond_broadcast(&s->freed);
     pthread_mutex_unlock(&s->mutex);
 }
