@@ -372,6 +372,7 @@ typedef struct {
     struct dc_data_shape *shape;         /* owned */
     struct dc_data_csr_reader *reader;   /* owned; NULL for dense files */
     struct dc_rows_reader *rows_reader;  /* owned; of many files, else NULL */
+    struct dc_store *ahead;              /* has the next piece read ahead; owned; NULL: rows are not in one piece */
     struct dc_data_labels *label_reader; /* owned; NULL without labels */
     struct dc_data_ids *id_reader;       /* owned; NULL without ids */
     dc_checksum checksum;                /* outcome of the checksum of the file */

@@ -18,6 +18,9 @@
  * enough for libraries and network. */
 enum { SLOTS_MAX = 64, SHARE_OF_LIMIT = 4 };
 
+/* Linux reads no more ahead for one call than the device's read-ahead, 128 KiB by default. */
+enum { ADVICE_BYTES = 128 << 10 };
+
 typedef struct {
     size_t piece;    /* that is open */
     int fd;          /* -1: none */
@@ -337,7 +340,9 @@ void dc_store_expect(dc_store *s, dc_gidx row, int64_t n)
         const stretch t = stretch_of(s, row + done, n - done, &rows);
         slot *one = s->piece[t.i].offset < 0 ? NULL : take(s, t.i);
         if (!one) return; /* the read will tell */
-        (void)posix_fadvise(one->fd, (off_t)t.at, (off_t)t.bytes, POSIX_FADV_WILLNEED);
+        for (int64_t at = 0; at < t.bytes; at += ADVICE_BYTES)
+            (void)posix_fadvise(one->fd, (off_t)(t.at + at), (off_t)DC_MIN(t.bytes - at, (int64_t)ADVICE_BYTES),
+                                POSIX_FADV_WILLNEED);
         give_back(s, one);
     }
 }
