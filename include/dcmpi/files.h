@@ -54,11 +54,14 @@ typedef struct dc_files {
  * HDF5 nor NPY, or is named twice). */
 DC_CHECKED dc_status dc_files_find(const char *names, const char *matrix, const char *labels, const char *table,
                                    dc_files **out);
+/* One HDF5 file of just this name, which may have line breaks. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_files_one(const char *path, dc_files **out);
 /* Whether there are HDF5 files that the library has to look at. */
 bool dc_files_pending(const dc_files *files);
-/* Reads the headers of those files, and compares all: one width, one type, the same names of columns. columns: also
- * reads texts of variable length, as dc_dataset_probe() does. Local. Errors: DC_ERR_DATA, DC_ERR_IO. */
-DC_CHECKED dc_status dc_files_look(dc_files *files, bool columns);
+/* Reads the headers of those files, and compares all: one width, one type, the same names of columns. probe: for a
+ * process that may not survive it; is told the path of each file before it is opened, and all is read that
+ * dc_dataset_probe() reads; NULL: only headers. Local. Errors: DC_ERR_DATA, DC_ERR_IO. */
+DC_CHECKED dc_status dc_files_look(dc_files *files, void (*probe)(const char *path));
 /* Gives the files of rank 0 to all ranks. *files is NULL on the others before. Collective. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_files_share(dc_comm *comm, dc_files **files);
 /* Accepts NULL. */

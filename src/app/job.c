@@ -195,6 +195,7 @@ dc_status dc_job_end(dc_comm *comm, dc_job *job, dc_status st)
     dc_progress_close(&job->progress);
     dc_log_close();
     dc_lock_release(&job->lock);
+    dc_files_destroy(&job->files);
     dc_mem_free(&job->deck);
     return st;
 }

@@ -2,12 +2,14 @@
 #include <string.h>
 
 #include "apart.h"
+#include "data_files.h"
 #include "dcmpi/beat.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "deck_model.h"
 #include "expect.h"
+#include "folder.h"
 #include "output.h"
 #include "resume.h"
 #include "run.h"
@@ -31,15 +33,15 @@ static dc_status check_rows(const dc_job *job, const dc_data_header *head)
     if (dc_setup_sweeps(job)) {
         const dc_sweep_config sweep = dc_setup_sweep(job);
         const dc_status st = dc_sweep_check(&sweep, head->N);
-        if (st != DC_OK) return DC_FAIL(DC_ERR_DATA, "%s: %s", cfg->input.data, dc_error_text());
+        if (st != DC_OK) return DC_FAIL(DC_ERR_DATA, "%s: %s", job->files->title, dc_error_text());
     }
     if (env.K > head->N)
         return DC_FAIL(DC_ERR_DATA, "%s: %lld rows < %lld clusters; lower cluster.clusters or use more rows",
-                       cfg->input.data, (long long)head->N, (long long)env.K);
+                       job->files->title, (long long)head->N, (long long)env.K);
     if (cfg->graph.save && cfg->graph.neighbours >= head->N)
         return DC_FAIL(DC_ERR_DATA,
                        "%s: %lld rows have no %lld other rows each; lower graph.neighbours or use more rows",
-                       cfg->input.data, (long long)head->N, (long long)cfg->graph.neighbours);
+                       job->files->title, (long long)head->N, (long long)cfg->graph.neighbours);
     if (!dc_cli_has_method(job->cli)) return DC_OK;
     const dc_status st = method->check_rows ? method->check_rows(&env, head->N) : DC_OK;
     env.keys = dc_config_start_keys(cfg, &name);
@@ -59,18 +61,42 @@ static dc_status estimate_most(dc_comm *comm, dc_job *job, const dc_data_header 
     return st;
 }
 
-static dc_status probe_data(const dc_config *cfg, const char *verb)
+/* The table of files of an earlier start in the output directory spares opening them again. */
+static dc_status open_files(dc_comm *comm, dc_job *job)
 {
-    const char *path = cfg->input.data;
-    if (strcmp(path, DC_BUILTIN_GLYPHS) == 0) return DC_OK;
-    const dc_status st = dc_expect(DC_EXPECT_DATA, path, verb);
-    return st == DC_OK ? dc_apart_probe_data(path, cfg->input.label_dataset, cfg->input.matrix) : st;
+    dc_status st = DC_OK;
+    char table[DC_PATH_MAX];
+    const dc_config *cfg = &job->cfg;
+    const dc_files_wanted wanted = {.names = cfg->input.data,
+                                    .labels = cfg->input.label_dataset,
+                                    .matrix = cfg->input.matrix,
+                                    .table = dc_output_name(job, "files.tsv", table) ? table : NULL,
+                                    .verb = job->cli->verb};
+    DC_TRY(dc_data_files_open(comm, &wanted, &job->files));
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_folder_check_data(job) : DC_OK);
+out:
+    return st;
+}
+
+/* Keeps what the headers said, for the next start. */
+static dc_status keep_files(const dc_job *job)
+{
+    char path[DC_PATH_MAX];
+    dc_output_path(job, DC_FILE_TABLE, path);
+    return job->files->plain ? DC_OK : dc_files_put_table(job->files, path);
+}
+
+static void tell_files(const dc_files *files)
+{
+    if (files->n > 1)
+        dc_log("files     %zu in this order: %s from row 0, ..., %s from row %lld", files->n, dc_files_path(files, 0),
+               dc_files_path(files, files->n - 1), (long long)(files->N - files->file[files->n - 1].piece.rows));
 }
 
 /* The data that the deck asks for. */
-static dc_data_request request_of(const dc_config *cfg)
+dc_data_request dc_run_request(const dc_config *cfg, const dc_files *files)
 {
-    dc_data_request r = {.path = cfg->input.data,
+    dc_data_request r = {.files = files,
                          .rows = cfg->input.rows,
                          .labels = cfg->input.label_dataset,
                          .matrix = cfg->input.matrix,
@@ -86,11 +112,6 @@ static dc_data_request request_of(const dc_config *cfg)
                          .stream = cfg->input.residency == DC_RESIDENCY_STREAM};
     for (int i = 0; i < r.n_image_dims; i++) r.image_shape[i] = cfg->input.image_shape.v[i];
     return r;
-}
-
-dc_data_request dc_run_request(const dc_config *cfg)
-{
-    return request_of(cfg);
 }
 
 /* What a method, and the one that finds its first clusters, say about memory; then the general check. */
@@ -150,8 +171,8 @@ static dc_status estimate(dc_comm *comm, dc_job *job, dc_data_header *head, dc_e
 {
     dc_status st = DC_OK;
     const dc_config *cfg = &job->cfg;
-    const dc_data_request request = request_of(cfg);
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_data(cfg, job->cli->verb) : DC_OK);
+    DC_TRY(open_files(comm, job));
+    const dc_data_request request = dc_run_request(cfg, job->files);
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_dataset_inspect(&request, head) : DC_OK);
     dc_comm_bcast(comm, head, sizeof *head, 0);
     DC_TRY_ALL(comm, check_rows(job, head));
@@ -233,6 +254,7 @@ static dc_status accept(dc_comm *comm, dc_job *job)
     if (!job->resume.continues)
         DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_weights(job, dc_dataset_width(job->data), job->data) : DC_OK);
     DC_TRY(dc_job_accept(comm, job));
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? keep_files(job) : DC_OK);
 out:
     return st;
 }
@@ -254,10 +276,11 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     dc_beat_at("reading", 0);
     DC_TRY(estimate(comm, job, &head, &e, why, sizeof why));
     const dc_memory_need need = need_of(&e);
+    DC_TRY(dc_resume_check_files(comm, job));
     DC_TRY_ALL(comm, check_room(comm, job, &head));
     DC_TRY(dc_job_check_memory(comm, &need, FEWER_ROWS));
     const double start = dc_timer_start();
-    const dc_data_request request = request_of(cfg);
+    const dc_data_request request = dc_run_request(cfg, job->files);
     DC_TRY(dc_dataset_open(comm, &request, dc_int(cfg->parallel.shards), (uint64_t)cfg->run.seed, cfg->cluster.clusters,
                            data));
     dc_timer_stop(&job->timers, DC_T_LOAD, start, 0, (double)(*data)->bytes);
@@ -270,6 +293,7 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
            dc_data_kind_text(dc_dataset_is_sparse(d), d->dtype, d->part.N, d->D, d->nnz, kind), d->min, d->max, d->mean,
            (unsigned long long)d->hash, d->y ? "labels for the report only" : "no labels",
            dc_checksum_text(d->checksum));
+    tell_files(job->files);
     dc_log("%s", residency_line(cfg, why, line));
     note_unlabelled(d);
     dc_scoring_announce(d->source, d->part.N, cfg->cluster.clusters, d->C);
@@ -356,7 +380,7 @@ dc_status dc_run_dry(dc_comm *comm, dc_job *job)
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_output_check(job, e.disk_bytes) : DC_OK);
     DC_TRY_ALL(comm, dc_part_init(&part, head.N, dc_int(job->cfg.parallel.shards), P, 0));
     dc_job_note_deck(job);
-    dc_log_plain("input     %s: %lld rows x %lld %s, %s", job->cfg.input.data, (long long)head.N, (long long)head.D,
+    dc_log_plain("input     %s: %lld rows x %lld %s, %s", job->files->title, (long long)head.N, (long long)head.D,
                  dc_data_kind_text(head.sparse, head.dtype, head.N, head.D, head.nnz, kind),
                  head.has_labels ? "labels" : "no labels");
     dc_log_plain("layout    %d rank%s x %d thread%s on %d node%s; %d shards, rank 0 holds %lld rows", P,

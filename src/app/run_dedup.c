@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "apart.h"
+#include "data_files.h"
 #include "dcmpi/clock.h"
 #include "dcmpi/cores.h"
 #include "dcmpi/log.h"
@@ -366,17 +367,17 @@ static double bound_bytes(dc_comm *comm, const dc_dedup *d, const dc_data_header
 static dc_status inspect_input(dc_comm *comm, dc_dedup *d, dc_data_header *head)
 {
     dc_status st = DC_OK;
-    const dc_data_request request = dc_run_request(&d->from.deck);
+    const dc_config *deck = &d->from.deck;
+    const dc_files_wanted wanted = {
+        .names = deck->input.data, .labels = deck->input.label_dataset, .matrix = deck->input.matrix, .verb = "dedup"};
     if (d->on != DC_ON_INPUT) return DC_OK;
-    if (dc_comm_rank(comm) == 0 && strcmp(request.path, DC_BUILTIN_GLYPHS) != 0) {
-        st = dc_expect(DC_EXPECT_DATA, request.path, "dedup");
-        if (st == DC_OK) st = dc_apart_probe_data(request.path, request.labels, request.matrix);
-    }
-    if (dc_comm_rank(comm) == 0 && st == DC_OK) st = dc_dataset_inspect(&request, head);
-    DC_TRY_ALL(comm, st);
+    DC_TRY(dc_data_files_open(comm, &wanted, &d->data_files));
+    const dc_data_request request = dc_run_request(deck, d->data_files);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_files_refuse(d->data_files, d->claim.path) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_dataset_inspect(&request, head) : DC_OK);
     dc_comm_bcast(comm, head, sizeof *head, 0);
     if (head->N != d->from.N || head->D != d->from.D)
-        st = DC_FAIL(DC_ERR_DATA, "%s has %lld rows x %lld, the run of %s had %lld x %lld", request.path,
+        st = DC_FAIL(DC_ERR_DATA, "%s has %lld rows x %lld, the run of %s had %lld x %lld", d->data_files->title,
                      (long long)head->N, (long long)head->D, d->run, (long long)d->from.N, (long long)d->from.D);
 out:
     return st;
@@ -403,7 +404,7 @@ static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_dedup *d)
     dc_comm_bcast(comm, &d->from, sizeof d->from, 0);
     DC_TRY_ALL(comm, choose_rows(d));
     if (d->input != d->from.deck.input.data)
-        snprintf(d->from.deck.input.data, sizeof d->from.deck.input.data, "%s", d->input);
+        DC_TRY_ALL(comm, dc_config_read_files(d->input, "command line: --input", d->from.deck.input.data));
     DC_TRY(claim_output(comm, d));
     DC_TRY_ALL(comm, cut_rows(comm, d));
     DC_TRY(inspect_input(comm, d, &head));
@@ -427,12 +428,12 @@ out:
 static dc_status load_input(dc_comm *comm, dc_dedup *d)
 {
     dc_status st = DC_OK;
-    const dc_data_request request = dc_run_request(&d->from.deck);
+    const dc_data_request request = dc_run_request(&d->from.deck, d->data_files);
     if (d->on != DC_ON_INPUT) return DC_OK;
     DC_TRY(dc_dataset_open(comm, &request, d->part.V, (uint64_t)d->from.deck.run.seed, 1, &d->data));
     if (d->part.V == d->from.shards && d->data->hash != d->from.data_hash)
-        st = DC_FAIL(DC_ERR_DATA, "%s is not what the run of %s clustered: its values have changed", request.path,
-                     d->run);
+        st = DC_FAIL(DC_ERR_DATA, "%s is not what the run of %s clustered: its values have changed",
+                     d->data_files->title, d->run);
 out:
     return st;
 }
@@ -519,6 +520,7 @@ static void release(dc_dedup *d)
 {
     dc_duplicates_release(&d->found);
     dc_dataset_destroy(&d->data);
+    dc_files_destroy(&d->data_files);
     dc_mem_free(&d->label);
     dc_mem_free(&d->size);
     dc_mem_free(&d->centers);

@@ -36,12 +36,13 @@ typedef struct {
     dc_claim claim; /* rank 0 holds the lock */
     dc_dedup_run from;
     dc_part part;
-    int32_t *label;   /* [n] */
-    int64_t *size;    /* [K] */
-    float *centers;   /* [K x width] */
-    float *Z;         /* [n x L] or NULL */
-    char *ids;        /* [n x id_bytes] or NULL */
-    dc_dataset *data; /* with --on=input */
+    int32_t *label;       /* [n] */
+    int64_t *size;        /* [K] */
+    float *centers;       /* [K x width] */
+    float *Z;             /* [n x L] or NULL */
+    char *ids;            /* [n x id_bytes] or NULL */
+    dc_files *data_files; /* with --on=input, as is the next */
+    dc_dataset *data;
     double *distance; /* [n] or NULL */
     dc_duplicates found;
 } dc_dedup;

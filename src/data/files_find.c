@@ -237,6 +237,18 @@ out:
     return st;
 }
 
+dc_status dc_files_one(const char *path, dc_files **out)
+{
+    dc_status st = DC_OK;
+    DC_TRY(dc_mem_alloc(out, 1, sizeof **out, "files of data"));
+    DC_TRY(dc_files_add(*out, path, "", &(dc_file_state){0}));
+    snprintf((*out)->title, sizeof(*out)->title, "%s", path);
+    (*out)->plain = true;
+out:
+    if (st != DC_OK) dc_files_destroy(out);
+    return st;
+}
+
 dc_status dc_files_find(const char *names, const char *matrix, const char *labels, const char *table, dc_files **out)
 {
     dc_status st = DC_OK;

@@ -22,13 +22,14 @@ static bool same_place(char *first, size_t cap, const char *here)
     return strcmp(first, here) == 0;
 }
 
-static dc_status look_at_hdf5(dc_files *files, size_t i, bool columns)
+static dc_status look_at_hdf5(dc_files *files, size_t i, void (*probe)(const char *path))
 {
     dc_status st = DC_OK;
     dc_file_facts *f = &files->file[i];
     const char *path = dc_files_path(files, i), *dataset = dc_files_dataset(files, i);
     dc_data_shape s;
     char *names = NULL;
+    if (probe) probe(path);
     DC_TRY(dc_data_describe_file(
         &(dc_data_request){.path = path, .labels = files->labels, .matrix = *dataset ? dataset : files->matrix}, &s));
     if (s.head.sparse)
@@ -36,7 +37,7 @@ static dc_status look_at_hdf5(dc_files *files, size_t i, bool columns)
                        "%s: %s holds sparse rows, which are read from one file only; dcmpi convert joins "
                        "files",
                        path, s.matrix);
-    if (columns) DC_TRY(dc_data_probe_columns(path, &s));
+    if (probe) DC_TRY(dc_data_probe_columns(path, &s));
     DC_TRY(dc_data_feature_names(path, &s, &names));
     f->piece.state = s.promise.file;
     f->piece.rows = s.head.N;
@@ -143,12 +144,12 @@ static dc_status compare_all(dc_files *files)
     return DC_OK;
 }
 
-dc_status dc_files_look(dc_files *files, bool columns)
+dc_status dc_files_look(dc_files *files, void (*probe)(const char *path))
 {
     dc_status st = DC_OK;
     if (files->plain) return DC_OK;
     for (size_t i = 0; i < files->n; i++)
-        if (!files->file[i].known) DC_TRY(look_at_hdf5(files, i, columns));
+        if (!files->file[i].known) DC_TRY(look_at_hdf5(files, i, probe));
     st = compare_all(files);
 out:
     return st;
