@@ -23,6 +23,7 @@ typedef enum { DC_PIN_AUTO, DC_PIN_OFF } dc_pin;
 typedef enum { DC_RESUME_AUTO, DC_RESUME_NEVER, DC_RESUME_MUST } dc_resume_mode;
 typedef enum { DC_Q_TOP1, DC_Q_FULL } dc_q_output;
 typedef enum { DC_ROWS_NONE, DC_ROWS_FULL } dc_rows_output;
+typedef enum { DC_RESIDENCY_AUTO, DC_RESIDENCY_MEMORY, DC_RESIDENCY_STREAM } dc_residency;
 typedef enum { DC_TOPICS_AUTO, DC_TOPICS_ON, DC_TOPICS_OFF } dc_topics_output;
 
 /* Struct path = deck key: cfg.cluster.max_iter is cluster.max_iter; optimizer keys lie in .opt (cluster.lr is
@@ -43,7 +44,8 @@ typedef struct {
         int64_t components;           /* 0: as many as hold the share `variance` */
         double variance;
         bool whiten;
-        int64_t rows; /* 0: all */
+        int64_t rows;  /* 0: all */
+        int residency; /* dc_residency */
         char label_dataset[DC_PATH_MAX];
         char matrix[DC_PATH_MAX];
         dc_int_list image_shape;

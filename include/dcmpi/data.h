@@ -7,6 +7,7 @@
 #include "dcmpi/moments.h"
 
 typedef struct dc_comm dc_comm;
+typedef struct dc_data_stream dc_data_stream;
 typedef struct dc_files dc_files;
 
 typedef enum {
@@ -109,7 +110,9 @@ typedef struct {
     dc_part part;
     int64_t D;
     dc_dtype dtype;
-    void *X;     /* [n x D] stored type, local, owned; NULL if the data are sparse */
+    void *X;                /* [n x D] stored type, local, owned; NULL if the data are sparse, or stay in their files */
+    bool streams;           /* rows stay in their file; global */
+    dc_data_stream *stream; /* these, owned; NULL: none, or a rehearsal */
     dc_csr csr;  /* sparse data: this rank's rows, with values as stored, or as clipped; ptr (from 0), col and val are
                     owned; all 0 if the data are dense. dtype: the type of rows that are made dense of them */
     int64_t nnz; /* stored values of sparse data; global */
@@ -164,6 +167,8 @@ typedef struct {
     int64_t components;    /* components that enter the network, at most; 0: the columns do */
     dc_reduce_kind reduce; /* that makes them */
     dc_row_norm norm;
+    bool in_place;                        /* the rows can stay in their file */
+    bool stream;                          /* and they do */
     bool sparse;                          /* the rows are stored in compressed form, and stay so in memory */
     int64_t nnz;                          /* values that sparse data store */
     int64_t nnz_before[DC_NNZ_MARKS + 1]; /* how many of them stand before row i * N / DC_NNZ_MARKS */
@@ -209,11 +214,13 @@ typedef struct {
     dc_pca_request pca; /* used if scale is DC_SCALE_PCA; pca.wanted.components also with `reduce` */
     dc_reduce_kind reduce;
     dc_row_norm norm;
+    bool stream; /* rows stay in their file and are read again in each pass; else they are in memory */
 } dc_data_request;
 
 /* Reads the header of the file; not collective. Errors: DC_ERR_DATA for files that are not dcmpi data files (the text
  * says what is missing), more rows asked for than there are, no rows or no columns, unusable labels, an image shape
- * that does not fit; DC_ERR_USAGE for principal components that the data do not have; DC_ERR_IO. */
+ * that does not fit, rows that cannot stay in their file though they should (`stream`); DC_ERR_USAGE for principal
+ * components that the data do not have; DC_ERR_IO. */
 DC_CHECKED dc_status dc_dataset_inspect(const dc_data_request *request, dc_data_header *out);
 /* The same for a file alone, without labels, image shape or clipping from a deck. */
 DC_CHECKED dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_header *out);
@@ -270,6 +277,13 @@ const char *dc_dataset_advice(const dc_dataset *data, const char *otherwise, cha
 /* Hash of the dense labels of all rows, the same for any number of ranks; 0 without labels. Collective. */
 uint64_t dc_dataset_hash_labels(dc_comm *comm, const dc_dataset *data);
 
+/* Collective: checks that the files of rows that stay there have not changed, for the end of their use. Errors:
+ * DC_ERR_DATA. */
+DC_CHECKED dc_status dc_dataset_check_files(dc_comm *comm, const dc_dataset *data);
+
+/* Has local rows [lo, lo + n) read ahead, if they stay in their file. */
+void dc_dataset_expect(const dc_dataset *data, int64_t lo, int64_t n);
+
 /* Rows as they enter the network, as float: out[i*D + c] = (clip(X[rows[i]][c]) - shift[c]) * scale[c], or their
  * components [n x k], for n local row numbers, in any order and with repeats. Threaded; also safe inside a parallel
  * region, without threads of its own. */
@@ -291,6 +305,12 @@ static inline bool dc_dataset_is_sparse(const dc_dataset *data)
 static inline const dc_csr *dc_dataset_csr(const dc_dataset *data)
 {
     return dc_dataset_is_sparse(data) && data->zeros_stay && !data->Z ? &data->csr : NULL;
+}
+
+/* Whether the rows that enter the network are made of rows that stay in their file. */
+static inline bool dc_dataset_streams(const dc_dataset *data)
+{
+    return data->streams && data->pca.k == 0;
 }
 
 /* Makes `rows`, as stored, the rows of a view that has the clipping and scaling of a trained model; clips their values
@@ -352,6 +372,7 @@ typedef struct {
     struct dc_data_shape *shape;         /* owned */
     struct dc_data_csr_reader *reader;   /* owned; NULL for dense files */
     struct dc_rows_reader *rows_reader;  /* owned; of many files, else NULL */
+    struct dc_store *ahead;              /* has the next piece read ahead; owned; NULL: rows are not in one piece */
     struct dc_data_labels *label_reader; /* owned; NULL without labels */
     struct dc_data_ids *id_reader;       /* owned; NULL without ids */
     dc_checksum checksum;                /* outcome of the checksum of the file */
@@ -373,6 +394,10 @@ void dc_row_stream_close(dc_row_stream *s);
 
 /* ---- Batches: which rows a step takes (the order is a function of seed, epoch, N, V, B) ------------------------- */
 
+/* Rows of a shard of more than DC_POOL_ROWS rows come in pools: so many rows from blocks of consecutive rows all over
+ * the shard, mixed with each other. So rows can be read from files a block at a time, shortly before they are used. */
+enum { DC_SHUFFLE_ROWS = 256, DC_POOL_ROWS = 8 * DC_SHUFFLE_ROWS };
+
 typedef struct {
     const dc_part *part; /* borrowed */
     uint64_t seed;
@@ -390,5 +415,11 @@ void dc_batcher_step(const dc_batcher *b, int64_t step, int64_t *rows, int64_t *
 /* Number of rows of step `step`: on the ranks below `rank` (rank P: in the whole batch); in one shard. */
 int64_t dc_batcher_offset(const dc_batcher *b, int64_t step, int rank);
 int64_t dc_batcher_shard_rows(const dc_batcher *b, int64_t step, int shard);
+
+/* Calls expect(ctx, lo, n) for the local rows [lo, lo + n) that come into use a pool after those of step `step`: every
+ * block of this rank's rows once in an epoch. all: also for those that come before these, as for the first step of a
+ * run. Local. */
+typedef void dc_rows_expect(const void *ctx, int64_t lo, int64_t n);
+void dc_batcher_ahead(const dc_batcher *b, int64_t step, bool all, dc_rows_expect *expect, const void *ctx);
 
 #endif

@@ -128,7 +128,8 @@ dc_data_request dc_run_request(const dc_config *cfg, const dc_files *files)
                          .scale = (dc_scale_kind)cfg->input.scale,
                          .reduce = (dc_reduce_kind)cfg->input.reduce,
                          .norm = (dc_row_norm)cfg->input.norm,
-                         .pca = {{cfg->input.components, cfg->input.variance}, cfg->input.whiten}};
+                         .pca = {{cfg->input.components, cfg->input.variance}, cfg->input.whiten},
+                         .stream = cfg->input.residency == DC_RESIDENCY_STREAM};
     for (int i = 0; i < r.n_image_dims; i++) r.image_shape[i] = cfg->input.image_shape.v[i];
     return r;
 }
@@ -159,8 +160,34 @@ out:
 
 static const char FEWER_ROWS[] = "fewer rows (input.rows)";
 
-/* Every rank makes the estimate itself, from the header that rank 0 read. */
-static dc_status estimate(dc_comm *comm, dc_job *job, dc_data_header *head, dc_estimate *e)
+static dc_memory_need need_of(const dc_estimate *e)
+{
+    return (dc_memory_need){
+        .rank_bytes = e->total_bytes, .root_bytes = e->root_bytes, .address_bytes = e->address_bytes};
+}
+
+/* input.residency = auto: the rows stay in their file if the job with all rows in memory does not fit, and they can.
+ * why[cap]: what is said about it. */
+static dc_status choose_residency(dc_comm *comm, dc_job *job, dc_data_header *head, dc_estimate *e, char *why,
+                                  size_t cap)
+{
+    dc_config *cfg = &job->cfg;
+    const dc_memory_need need = need_of(e);
+    const bool open = cfg->input.residency == DC_RESIDENCY_AUTO;
+    snprintf(why, cap, "as input.residency says");
+    if (!open) return DC_OK;
+    const bool fits = dc_job_check_memory(comm, &need, FEWER_ROWS) == DC_OK;
+    const char *text = dc_error_text();
+    snprintf(why, cap, "%s%.*s", fits ? "the job fits into what is free" : "with the rows in memory ",
+             (int)strcspn(text, ";"), fits ? "" : text);
+    dc_error_clear();
+    head->stream = !fits && head->in_place;
+    cfg->input.residency = head->stream ? DC_RESIDENCY_STREAM : DC_RESIDENCY_MEMORY;
+    return head->stream ? dc_job_name_limit(estimate_most(comm, job, head, e), FEWER_ROWS) : DC_OK;
+}
+
+/* Every rank makes the estimate itself, from the header that rank 0 read. why: of the residency. */
+static dc_status estimate(dc_comm *comm, dc_job *job, dc_data_header *head, dc_estimate *e, char *why, size_t cap)
 {
     dc_status st = DC_OK;
     const dc_config *cfg = &job->cfg;
@@ -172,6 +199,7 @@ static dc_status estimate(dc_comm *comm, dc_job *job, dc_data_header *head, dc_e
     if (dc_cli_has_method(job->cli)) dc_deck_take_images(&job->cfg, head);
     DC_TRY_ALL(comm, dc_job_dump_deck(job)); /* now with the shape of the images */
     DC_TRY(dc_job_name_limit(estimate_most(comm, job, head, e), FEWER_ROWS));
+    DC_TRY(choose_residency(comm, job, head, e, why, cap));
 out:
     return st;
 }
@@ -198,10 +226,12 @@ static const char *phase_line(const dc_estimate_phase *p, char out[LINE_MAX_BYTE
     return out;
 }
 
-static dc_memory_need need_of(const dc_estimate *e)
+static const char *residency_line(const dc_config *cfg, const char *why, char out[LINE_MAX_BYTES])
 {
-    return (dc_memory_need){
-        .rank_bytes = e->total_bytes, .root_bytes = e->root_bytes, .address_bytes = e->address_bytes};
+    const bool stream = cfg->input.residency == DC_RESIDENCY_STREAM;
+    snprintf(out, LINE_MAX_BYTES, "residency %s: %s", stream ? "stream, each pass reads the rows again" : "memory",
+             why);
+    return out;
 }
 
 static void note_batch(const char *key, int64_t batch, int64_t N)
@@ -221,6 +251,10 @@ static void note_batches(const dc_job *job, int64_t N)
     }
     if (cfg->pretrain.mode != DC_PRETRAIN_NONE) note_batch("pretrain.batch", cfg->pretrain.batch, N);
     if (method && (method->flags & DC_METHOD_TRAINS)) note_batch("cluster.batch", cfg->cluster.batch, N);
+    if (N > cfg->parallel.shards * DC_POOL_ROWS)
+        dc_log("order     a batch takes its rows from pools, one in each of %lld shards: %d rows, mixed, from blocks "
+               "of %d",
+               (long long)cfg->parallel.shards, DC_POOL_ROWS, DC_SHUFFLE_ROWS);
 }
 
 static dc_status check_weights(const dc_job *job, int64_t D, const dc_dataset *data)
@@ -261,9 +295,9 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     const dc_config *cfg = &job->cfg;
     dc_data_header head;
     dc_estimate e;
-    char line[LINE_MAX_BYTES], kind[DC_DATA_KIND_MAX];
+    char line[LINE_MAX_BYTES], kind[DC_DATA_KIND_MAX], why[LINE_MAX_BYTES / 2];
     dc_beat_at("reading", 0);
-    DC_TRY(estimate(comm, job, &head, &e));
+    DC_TRY(estimate(comm, job, &head, &e, why, sizeof why));
     const dc_memory_need need = need_of(&e);
     DC_TRY(dc_resume_check_files(comm, job));
     DC_TRY_ALL(comm, check_room(comm, job, &head));
@@ -283,6 +317,7 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
            (unsigned long long)d->hash, d->y ? "labels for the report only" : "no labels",
            dc_checksum_text(d->checksum));
     tell_files(job->files);
+    dc_log("%s", residency_line(cfg, why, line));
     note_unlabelled(d);
     dc_scoring_announce(d->source, d->part.N, cfg->cluster.clusters, d->C);
     note_batches(job, d->part.N);
@@ -343,6 +378,7 @@ dc_status dc_run_finish(dc_comm *comm, dc_job *job, dc_result *r, const dc_refre
     const bool root = dc_comm_rank(comm) == 0;
     warn_of_empty(r);
     dc_beat_at("writing", 0);
+    DC_TRY(dc_dataset_check_files(comm, r->data));
     DC_TRY_ALL(comm, root ? dc_lock_confirm(job->lock) : DC_OK);
     DC_TRY_ALL(comm, root ? dc_output_restore(job) : DC_OK);
     dc_output_path(job, DC_FILE_RESULT, path);
@@ -359,9 +395,9 @@ dc_status dc_run_dry(dc_comm *comm, dc_job *job)
     dc_data_header head;
     dc_estimate e;
     dc_part part;
-    char line[LINE_MAX_BYTES], kind[DC_DATA_KIND_MAX];
+    char line[LINE_MAX_BYTES], kind[DC_DATA_KIND_MAX], why[LINE_MAX_BYTES / 2];
     const int P = dc_comm_size(comm);
-    DC_TRY(estimate(comm, job, &head, &e));
+    DC_TRY(estimate(comm, job, &head, &e, why, sizeof why));
     if (job->cfg.input.scale != DC_SCALE_PCA || job->cfg.input.components > 0)
         DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_weights(job, dc_header_width(&head), NULL) : DC_OK);
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_output_check(job, e.disk_bytes) : DC_OK);
@@ -373,6 +409,7 @@ dc_status dc_run_dry(dc_comm *comm, dc_job *job)
     dc_log_plain("layout    %d rank%s x %d thread%s on %d node%s; %d shards, rank 0 holds %lld rows", P,
                  P == 1 ? "" : "s", job->from.threads, job->from.threads == 1 ? "" : "s", job->from.nodes,
                  job->from.nodes == 1 ? "" : "s", part.V, (long long)dc_part_rows(&part));
+    dc_log_plain("%s", residency_line(&job->cfg, why, line));
     dc_log_plain("%s", memory_line(&e, line));
     for (int i = 0; i < e.n_phases; i++) dc_log_plain("%s", phase_line(&e.phase[i], line));
     dc_log_plain("disk      about %.3f GiB in %s", gib(e.disk_bytes), job->cfg.run.output);

@@ -5,6 +5,7 @@
 #include "dcmpi/data.h"
 #include "dcmpi/files.h"
 #include "dcmpi/h5.h"
+#include "dcmpi/store.h"
 #include "u64set.h"
 
 /* The checksums that a data file states for its rows (sums.c). Errors: DC_ERR_FORMAT. */
@@ -26,6 +27,8 @@ DC_CHECKED dc_status dc_data_read_promise(dc_h5 *h5, dc_gidx rows, const char *m
 /* Checksums of the rows of this rank: created empty, each row added once and in order, then compared. */
 typedef struct dc_data_sums dc_data_sums;
 void dc_data_sums_destroy(dc_data_sums **sums);
+/* Whether there is a checksum of the rows to compare with. */
+bool dc_data_sums_want_rows(const dc_data_sums *s);
 void dc_data_sums_add_rows(dc_data_sums *s, size_t row_bytes, dc_gidx first, dc_gidx n, const void *rows);
 /* Sparse rows: row i has the columns col[e - ptr[0]] and stored values val[e - ptr[0]], ptr[i] <= e < ptr[i+1]. */
 void dc_data_sums_add_sparse(dc_data_sums *s, size_t value_bytes, dc_gidx first, dc_gidx n, const int64_t *ptr,
@@ -191,6 +194,47 @@ DC_CHECKED dc_status dc_data_set_norm(dc_comm *comm, dc_dataset *data);
 
 /* Refuses fewer than K distinct scaled rows. Errors: DC_ERR_DATA, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_check_distinct(dc_comm *comm, const dc_dataset *data, int64_t K);
+
+/* ---- Stored values of dense rows: in memory, or in files (stream.c) ---------------------------------------------- */
+
+/* Rows in files, as one rank's threads see them: each through a window of its own, of at most dc_data_window_rows()
+ * rows, that moves along. A thread that goes through the rows in order has the next ones read ahead. store: owned from
+ * then on; first: row of the store that is local row 0; rows: number of local rows. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_data_stream_create(dc_store *store, dc_gidx first, int64_t rows, dc_data_stream **out);
+/* Accepts NULL. */
+void dc_data_stream_destroy(dc_data_stream **stream);
+/* Memory that it takes, with this many threads. */
+double dc_data_stream_bytes(size_t row_bytes, int threads);
+/* Rows of a window: as many as fit into DC_DATA_WINDOW_BYTES, at least one. */
+enum { DC_DATA_WINDOW_BYTES = 64 << 10 };
+int64_t dc_data_window_rows(size_t row_bytes);
+/* *x = local rows lo, lo + 1 ...; returns how many these are, 1 to n. They stay there until this thread asks again.
+ * Rows that cannot be read are zeros; the next dc_agree() then fails on all ranks (dc_error_watch). Safe inside
+ * parallel regions. */
+int64_t dc_data_stream_rows(dc_data_stream *s, int64_t lo, int64_t n, const void **x);
+/* Checks that the files have not changed. Errors: DC_ERR_DATA. */
+DC_CHECKED dc_status dc_data_stream_check(dc_data_stream *s);
+/* Has local rows [lo, lo + n) read ahead. */
+void dc_data_stream_expect(dc_data_stream *s, int64_t lo, int64_t n);
+
+/* The same for dense data of either kind: all n rows at once if they are in memory. */
+static inline int64_t dc_data_stored(const dc_dataset *d, int64_t lo, int64_t n, const void **x)
+{
+    if (d->stream) return dc_data_stream_rows(d->stream, lo, n, x);
+    *x = (const char *)d->X + (size_t)lo * (size_t)d->D * dc_dtype_bytes(d->dtype);
+    return n;
+}
+static inline const void *dc_data_stored_row(const dc_dataset *d, int64_t row)
+{
+    const void *x;
+    (void)dc_data_stored(d, row, 1, &x);
+    return x;
+}
+/* Rows that a thread may go through several times before it turns to the next ones, without reading them again. */
+static inline int64_t dc_data_stored_tile(const dc_dataset *d)
+{
+    return d->stream ? dc_data_window_rows((size_t)d->D * dc_dtype_bytes(d->dtype)) : DC_BLOCK_ROWS;
+}
 
 /* ---- Kernels (gather_kern.c, pca_kern.c, norm_kern.c) ------------------------------------------------------------ */
 

@@ -331,12 +331,41 @@ static dc_status apply_counts(const dc_data_request *r, dc_data_shape *s)
     return DC_OK;
 }
 
+/* The first file whose dense rows are not in one piece, or NULL. */
+static const char *scattered(const dc_data_request *r, const dc_data_shape *s)
+{
+    if (!s->files) return s->place < 0 ? r->path : NULL;
+    for (size_t i = 0; i < s->files->n; i++)
+        if (s->files->file[i].piece.offset < 0) return dc_files_path(s->files, i);
+    return NULL;
+}
+
+/* Whether the rows stay in their files. Counts are transformed in memory. */
+static dc_status apply_stream(const dc_data_request *r, dc_data_shape *s)
+{
+    dc_data_header *head = &s->head;
+    const char *why = NULL, *path = s->is_builtin || head->sparse ? NULL : scattered(r, s);
+    if (s->is_builtin)
+        why = "are made, not read";
+    else if (head->sparse)
+        why = "are sparse";
+    else if (head->counts)
+        why = "are transformed as counts (input.normalize_total, log1p, variable_columns)";
+    else if (path)
+        why = "are stored in chunks or compressed: dcmpi convert stores them in one piece";
+    head->in_place = !why;
+    head->stream = r->stream;
+    if (!head->stream || head->in_place) return DC_OK;
+    return DC_FAIL(DC_ERR_DATA, "%s: input.residency = stream, but the rows %s", path ? path : r->path, why);
+}
+
 /* What the deck makes of the stored data. */
 static dc_status apply(const dc_data_request *r, dc_data_shape *shape)
 {
     dc_status st = force_image(r, shape);
     shape->head.norm = r->norm;
     if (st == DC_OK) st = apply_counts(r, shape);
+    if (st == DC_OK) st = apply_stream(r, shape);
     if (st == DC_OK) st = dc_data_count_components(r, &shape->head);
     return st == DC_OK ? dc_data_count_reduced(r, &shape->head) : st;
 }
