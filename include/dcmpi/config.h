@@ -73,6 +73,7 @@ typedef struct {
         int init; /* dc_start_kind */
         int64_t clusters;
         int64_t n_init, kmeans_max_iter;
+        int seeding; /* dc_seeding */
         double kmeans_tol;
         int64_t batch, update_interval, max_iter;
         double tol;
