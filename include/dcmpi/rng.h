@@ -22,6 +22,7 @@ typedef enum {
     DC_STREAM_CORPUS = 20,  /* generated embeddings: step = kind of draw and row or part, index = column / 4 */
     DC_STREAM_LEVELS = 17,  /* seeds of hierarchical k-means: step = level, index = cluster */
     DC_STREAM_BLOCKS = 21,  /* order of the blocks of a shard: step = epoch, index = shard; where they begin: + 2^32 */
+    DC_STREAM_KMEANS_ROUND = 16, /* k-means||: step = restart and round, index = global row */
     DC_STREAM_TEST = 99
 } dc_rng_stream;
 
