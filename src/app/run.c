@@ -319,7 +319,7 @@ static void describe(const fit *f, dc_result *r)
                      .labels = f->clusters.labels,
                      .confidence = f->clusters.confidence,
                      .embedding = cfg->output.embedding ? f->clusters.Z : NULL,
-                     .q = cfg->output.q == DC_Q_FULL ? f->clusters.q : NULL,
+                     .q = f->clusters.q,
                      .outlier = f->outlier,
                      .n_outliers = f->n_outliers,
                      .size = f->size,

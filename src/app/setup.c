@@ -71,6 +71,7 @@ dc_cluster_config dc_setup_clustering(const dc_job *job, const dc_net *net, cons
                                .max_iter = cfg->cluster.max_iter,
                                .tol = cfg->cluster.tol,
                                .before = job->resume.longer ? before : NULL,
+                               .gives_q = cfg->output.q == DC_Q_FULL,
                                .final_kmeans = cfg->cluster.final_kmeans,
                                .opt = dc_deck_optimizer(&cfg->cluster.opt, net)};
 }

@@ -430,7 +430,7 @@ static size_t list_rows(const dc_result *r, dc_h5_rows rows[ROW_ARRAYS_MAX])
     if (r->embedding)
         rows[n++] = (dc_h5_rows){
             .name = "/embedding", .type = DC_H5_F32, .width = (size_t)r->slab->net.L, .local = r->embedding};
-    if (r->q) rows[n++] = (dc_h5_rows){.name = "/q", .type = DC_H5_F32, .width = (size_t)r->K, .local = r->q};
+    if (r->q) rows[n++] = (dc_h5_rows){.name = "/q", .type = DC_H5_F32, .width = (size_t)r->K};
     if (r->outlier)
         rows[n++] = (dc_h5_rows){.name = "/outlier", .type = DC_H5_U8, .width = 1, .vector = true, .local = r->outlier};
     if (r->data->id_bytes)
@@ -472,6 +472,23 @@ double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const d
            K * DC_STANDING_QUANTILES * sizeof(double);
 }
 
+/* Appends /q, which nobody holds, piece by piece; ranks with fewer pieces than others append nothing at the end. */
+static dc_status append_q(dc_comm *comm, dc_h5_stream *stream, size_t array, dc_q_rows *q)
+{
+    dc_status st = DC_OK;
+    const int64_t own = dc_q_rows_pieces(q);
+    int64_t pieces = own;
+    dc_comm_max_i64(comm, &pieces, 1);
+    for (int64_t i = 0; i < pieces; i++) {
+        const float *rows = NULL;
+        const int64_t n = i < own ? dc_q_rows_get(q, i, &rows) : 0;
+        DC_TRY(dc_h5_stream_append(comm, stream, array, n, rows));
+        DC_TRY(dc_wish_poll_stop(comm));
+    }
+out:
+    return st;
+}
+
 dc_status dc_result_write(dc_comm *comm, const char *path, dc_result *r, dc_timers *timers, dc_timing *timing)
 {
     dc_status st = DC_OK;
@@ -483,6 +500,10 @@ dc_status dc_result_write(dc_comm *comm, const char *path, dc_result *r, dc_time
     DC_TRY(dc_timing_collect(comm, timers, timing));
     DC_TRY(dc_h5_stream_create(comm, &stream, path, &r->data->part, rows, n, fill, r));
     for (size_t i = 0; i < n; i++) {
+        if (r->q && strcmp(rows[i].name, "/q") == 0) {
+            DC_TRY(append_q(comm, stream, i, r->q));
+            continue;
+        }
         DC_TRY(dc_h5_stream_append(comm, stream, i, dc_part_rows(&r->data->part), rows[i].local));
         DC_TRY(dc_wish_poll_stop(comm));
     }

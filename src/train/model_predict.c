@@ -18,7 +18,6 @@ struct dc_predictor {
     int64_t first, n; /* local rows of this piece: [first, first + n) */
     int64_t capacity;
     dc_embedder *embedder;     /* NULL without a method */
-    float *q;                  /* [capacity x K], with a method */
     float *rows;               /* [256 x width] rows as they enter the network, without a method */
     dc_dtype stored;           /* type of the rows that are given */
     float *counts;             /* [capacity x D] transformed rows, taken when dense rows come first; NULL: none yet */
@@ -97,7 +96,6 @@ dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_
     if (sparse && t->sparse_rows > 0) take_sparse(p, t);
     if (t->has_method) {
         DC_TRY(dc_embedder_alloc(&p->embedder, dc_method_find(t->method), &p->env, t->tile_rows, rows));
-        DC_TRY(dc_mem_alloc(&p->q, dc_mul_size(rows, (size_t)t->K), sizeof *p->q, "soft assignment"));
     } else {
         DC_TRY(dc_mem_alloc(&p->rows, DC_EMBED_TILE_MAX, (size_t)t->width * sizeof *p->rows, "scaled rows"));
     }
@@ -112,7 +110,6 @@ void dc_predictor_destroy(dc_predictor **predictor)
     dc_predictor *p = *predictor;
     if (!p) return;
     dc_embedder_destroy(&p->embedder);
-    dc_mem_free(&p->q);
     dc_mem_free(&p->rows);
     dc_mem_free(&p->Z);
     dc_mem_free(&p->factor);
@@ -135,11 +132,21 @@ int64_t dc_predictor_next(dc_predictor *p)
     return p->n;
 }
 
+typedef struct {
+    int64_t K;
+    float *confidence; /* [n] of the piece */
+} seen;
+
+static void see(void *ctx, int64_t lo, int64_t n, float *q, int32_t *label)
+{
+    const seen *s = ctx;
+    for (int64_t i = 0; i < n; i++) s->confidence[lo + i] = q[i * s->K + label[i]];
+}
+
 static void predict_embedded(dc_predictor *p, float *Z, int32_t *label, float *confidence)
 {
-    const int64_t K = p->trained->K;
-    dc_embed(p->embedder, &p->view, &p->timers, &(dc_embedded){Z, p->q, label});
-    for (int64_t i = 0; i < p->n; i++) confidence[i] = p->q[i * K + label[i]];
+    seen s = {p->trained->K, confidence};
+    dc_embed(p->embedder, &p->view, &p->timers, &(dc_embedded){.Z = Z, .label = label, .see = see, .ctx = &s});
 }
 
 static void predict_raw(dc_predictor *p, int32_t *label)
