@@ -111,6 +111,7 @@ typedef struct {
     const float *confidence;         /* [n] local or NULL */
     const float *embedding;          /* [n x L] local or NULL */
     dc_q_rows *q;                    /* gives /q piece by piece, or NULL */
+    const dc_q_top *q_top;           /* local, or NULL */
     const uint8_t *outlier;          /* [n] local: 1 where confidence < output.outlier_below; NULL if that is 0 */
     int64_t n_outliers;              /* global */
     const int64_t *size;             /* [K] */

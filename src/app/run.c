@@ -320,6 +320,7 @@ static void describe(const fit *f, dc_result *r)
                      .confidence = f->clusters.confidence,
                      .embedding = cfg->output.embedding ? f->clusters.Z : NULL,
                      .q = f->clusters.q,
+                     .q_top = &f->clusters.top,
                      .outlier = f->outlier,
                      .n_outliers = f->n_outliers,
                      .size = f->size,

@@ -49,6 +49,11 @@ dc_kmeans_config dc_setup_kmeans(const dc_job *job)
                               .state = job->state};
 }
 
+int64_t dc_setup_q_top(const dc_config *cfg)
+{
+    return cfg->output.q == DC_Q_TOP ? DC_MIN(cfg->output.q_top, cfg->cluster.clusters) : 0;
+}
+
 dc_cluster_config dc_setup_clustering(const dc_job *job, const dc_net *net, const dc_part *part,
                                       dc_cluster_length *before)
 {
@@ -72,6 +77,7 @@ dc_cluster_config dc_setup_clustering(const dc_job *job, const dc_net *net, cons
                                .tol = cfg->cluster.tol,
                                .before = job->resume.longer ? before : NULL,
                                .gives_q = cfg->output.q == DC_Q_FULL,
+                               .q_top = dc_setup_q_top(cfg),
                                .final_kmeans = cfg->cluster.final_kmeans,
                                .opt = dc_deck_optimizer(&cfg->cluster.opt, net)};
 }

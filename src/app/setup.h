@@ -10,6 +10,8 @@
 dc_pretrain_config dc_setup_pretraining(const dc_job *job, const dc_net *net, dc_pretrain_length *before);
 dc_layerwise_config dc_setup_layers(const dc_job *job, const dc_net *net, int ranks_here, dc_pretrain_length *before);
 dc_kmeans_config dc_setup_kmeans(const dc_job *job);
+/* How many of the largest q of a row are written. */
+int64_t dc_setup_q_top(const dc_config *cfg);
 dc_cluster_config dc_setup_clustering(const dc_job *job, const dc_net *net, const dc_part *part,
                                       dc_cluster_length *before);
 /* Whether the verb is sweep-k; its settings, without what clusters. */

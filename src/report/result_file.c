@@ -397,7 +397,7 @@ out:
 
 /* ---- Files ------------------------------------------------------------------------------------------------------- */
 
-enum { ROW_ARRAYS_MAX = 12 + DC_RESULTS_MAX };
+enum { ROW_ARRAYS_MAX = 14 + DC_RESULTS_MAX };
 
 static size_t list_graph_rows(const dc_graph_result *g, dc_h5_rows *rows)
 {
@@ -431,6 +431,11 @@ static size_t list_rows(const dc_result *r, dc_h5_rows rows[ROW_ARRAYS_MAX])
         rows[n++] = (dc_h5_rows){
             .name = "/embedding", .type = DC_H5_F32, .width = (size_t)r->slab->net.L, .local = r->embedding};
     if (r->q) rows[n++] = (dc_h5_rows){.name = "/q", .type = DC_H5_F32, .width = (size_t)r->K};
+    if (r->q_top && r->q_top->M > 0) {
+        const size_t M = (size_t)r->q_top->M;
+        rows[n++] = (dc_h5_rows){.name = "/q_top", .type = DC_H5_F32, .width = M, .local = r->q_top->value};
+        rows[n++] = (dc_h5_rows){.name = "/q_top_index", .type = DC_H5_I32, .width = M, .local = r->q_top->cluster};
+    }
     if (r->outlier)
         rows[n++] = (dc_h5_rows){.name = "/outlier", .type = DC_H5_U8, .width = 1, .vector = true, .local = r->outlier};
     if (r->data->id_bytes)
@@ -464,6 +469,8 @@ double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const d
     if (has_method) row += cfg->output.outlier_below > 0 ? 5 : 4; /* confidence, outlier */
     if (embeds) row += sizeof(float) * (double)slab->net.L;
     if (has_method && cfg->output.q == DC_Q_FULL) row += sizeof(float) * K;
+    if (has_method && cfg->output.q == DC_Q_TOP)
+        row += (sizeof(float) + sizeof(int32_t)) * fmin((double)cfg->output.q_top, K);
     if (cfg->graph.save) row += (sizeof(dc_gidx) + sizeof(double)) * (double)cfg->graph.neighbours + sizeof(int64_t);
     if (cfg->output.rows == DC_ROWS_FULL) row += 2 * sizeof(double) + sizeof(int64_t);
     const double table = dc_counts_has_table(cfg->cluster.clusters, head->C) ? sizeof(int64_t) * K * C : 0;

@@ -176,13 +176,14 @@ static dc_status check_labels(dc_comm *comm, loop *l)
                    (long long)l->count[STOP]);
 }
 
-/* Sees the q of some rows: lets the method replace it, and takes the confidence of their labels. */
+/* Sees the q of some rows: lets the method replace it, and takes what the result keeps of it. */
 static void see(void *ctx, int64_t lo, int64_t n, float *q, int32_t *label)
 {
     const loop *l = ctx;
     if (l->cfg->method->assign && !l->env->finished) l->cfg->method->assign(l->state, lo, n, q, label);
     if (l->spoils && lo == 0) q[0] = NAN;
     for (int64_t i = 0; i < n; i++) l->out->confidence[lo + i] = q[i * l->env->K + label[i]];
+    dc_q_top_take(&l->out->top, lo, n, l->env->K, q, label);
 }
 
 static void count(void *ctx, int64_t lo, int64_t n, const float *q, const int32_t *label)
@@ -305,7 +306,7 @@ static dc_status run(dc_comm *comm, loop *l)
     return st;
 }
 
-static dc_status create_result(dc_cluster_result *out, const dc_model *m)
+static dc_status create_result(dc_cluster_result *out, const dc_model *m, int64_t q_top)
 {
     dc_status st = DC_OK;
     const size_t n = (size_t)dc_part_rows(&m->data->part);
@@ -313,6 +314,7 @@ static dc_status create_result(dc_cluster_result *out, const dc_model *m)
         DC_TRY(dc_mem_alloc(&out->Z, dc_mul_size(n, (size_t)m->net->L), sizeof *out->Z, "embedding"));
     DC_TRY(dc_mem_alloc(&out->labels, n, sizeof *out->labels, "labels"));
     DC_TRY(dc_mem_alloc(&out->confidence, n, sizeof *out->confidence, "confidence"));
+    DC_TRY(dc_q_top_create(&out->top, (int64_t)n, q_top));
 out:
     return st;
 }
@@ -442,7 +444,7 @@ static dc_status make(dc_comm *comm, loop *l, dc_model *m, const dc_cluster_conf
                           .ctx = l,
                           .before = cfg->method->anneal ? anneal : NULL,
                           .record = refresh};
-    DC_TRY_ALL(comm, create_result(out, m));
+    DC_TRY_ALL(comm, create_result(out, m, cfg->q_top));
     DC_TRY_ALL(comm, create(l));
     DC_TRY(keep_state(comm, l, continues));
 out:
@@ -473,11 +475,11 @@ out:
 /* ---- Needs ------------------------------------------------------------------------------------------------------- */
 
 /* Measures the memory of the result alone. Local. */
-static dc_status measure_result(const dc_model *m, double *bytes)
+static dc_status measure_result(const dc_model *m, int64_t q_top, double *bytes)
 {
     dc_cluster_result result = {0};
     const size_t before = dc_mem_current_bytes();
-    const dc_status st = create_result(&result, m);
+    const dc_status st = create_result(&result, m, q_top);
     *bytes = (double)(dc_mem_current_bytes() - before);
     dc_cluster_result_release(&result);
     return st;
@@ -514,7 +516,7 @@ dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, const dc_cl
     const dc_method_env *env = &cfg->env;
     loop l = {.model = &r.model, .phase.model = &r.model};
     DC_TRY(dc_rehearsal_begin(comm, &r, sketch));
-    DC_TRY_ALL(comm, measure_result(&r.model, &out->result_bytes));
+    DC_TRY_ALL(comm, measure_result(&r.model, cfg->q_top, &out->result_bytes));
     DC_TRY(make(comm, &l, &r.model, cfg, &history, &result, &continues));
     if (cfg->gives_q) out->result_bytes += l.inference_bytes + dc_q_rows_bytes(env->part, env->K);
     dc_rehearsal_measure(&r, &l.phase, &out->phase);
@@ -540,4 +542,5 @@ void dc_cluster_result_release(dc_cluster_result *r)
     dc_mem_free(&r->labels);
     dc_mem_free(&r->confidence);
     dc_q_rows_destroy(&r->q);
+    dc_q_top_release(&r->top);
 }

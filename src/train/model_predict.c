@@ -24,6 +24,8 @@ struct dc_predictor {
     float *Z;                  /* [capacity x k] components of the rows, if these enter the network */
     float *factor;             /* [capacity] of the rows, if columns with a norm do */
     double *distance, *cosine; /* [capacity] wanted of each piece, or NULL */
+    dc_q_top top;              /* [capacity] the same; the arrays are borrowed */
+    float *all;                /* [capacity x K] q, wanted of each piece, or NULL */
     dc_timers timers;
 };
 
@@ -123,6 +125,12 @@ void dc_predictor_measure(dc_predictor *p, double *distance, double *cosine)
     p->cosine = cosine;
 }
 
+void dc_predictor_give_q(dc_predictor *p, const dc_q_top *top, float *all)
+{
+    p->top = *top;
+    p->all = all;
+}
+
 int64_t dc_predictor_next(dc_predictor *p)
 {
     dc_embedder *e = p->embedder;
@@ -133,19 +141,23 @@ int64_t dc_predictor_next(dc_predictor *p)
 }
 
 typedef struct {
-    int64_t K;
+    const dc_predictor *predictor;
     float *confidence; /* [n] of the piece */
 } seen;
 
 static void see(void *ctx, int64_t lo, int64_t n, float *q, int32_t *label)
 {
     const seen *s = ctx;
-    for (int64_t i = 0; i < n; i++) s->confidence[lo + i] = q[i * s->K + label[i]];
+    const dc_predictor *p = s->predictor;
+    const int64_t K = p->trained->K;
+    for (int64_t i = 0; i < n; i++) s->confidence[lo + i] = q[i * K + label[i]];
+    dc_q_top_take(&p->top, lo, n, K, q, label);
+    if (p->all) memcpy(p->all + lo * K, q, (size_t)(n * K) * sizeof *q);
 }
 
 static void predict_embedded(dc_predictor *p, float *Z, int32_t *label, float *confidence)
 {
-    seen s = {p->trained->K, confidence};
+    seen s = {p, confidence};
     dc_embed(p->embedder, &p->view, &p->timers, &(dc_embedded){.Z = Z, .label = label, .see = see, .ctx = &s});
 }
 
