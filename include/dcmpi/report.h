@@ -110,7 +110,8 @@ typedef struct {
     const int32_t *labels;           /* [n] local */
     const float *confidence;         /* [n] local or NULL */
     const float *embedding;          /* [n x L] local or NULL */
-    const float *q;                  /* [n x K] local or NULL */
+    dc_q_rows *q;                    /* gives /q piece by piece, or NULL */
+    const dc_q_top *q_top;           /* local, or NULL */
     const uint8_t *outlier;          /* [n] local: 1 where confidence < output.outlier_below; NULL if that is 0 */
     int64_t n_outliers;              /* global */
     const int64_t *size;             /* [K] */

@@ -76,7 +76,9 @@ static dc_status estimate_most(dc_comm *comm, dc_job *job, const dc_data_header 
     const bool open = *K == DC_CLUSTERS_AUTO;
     const dc_method *method = dc_method_find(job->cfg.cluster.method);
     if (open) *K = DC_MIN(method->most_clusters(dc_config_method_keys(&job->cfg)), head->N - 1);
-    const dc_status st = dc_job_estimate(comm, job, head, e);
+    dc_status st = DC_OK;
+    if (dc_cli_has_method(job->cli) && job->cfg.output.q == DC_Q_FULL) st = dc_q_check("output.q", head->N, *K);
+    if (st == DC_OK) st = dc_job_estimate(comm, job, head, e);
     if (open) *K = DC_CLUSTERS_AUTO;
     return st;
 }

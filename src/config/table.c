@@ -95,7 +95,7 @@ static const dc_key_choice reproducible[] = {
 static const dc_key_choice resumes[] = {
     {"auto", DC_RESUME_AUTO}, {"never", DC_RESUME_NEVER}, {"must", DC_RESUME_MUST}, {NULL, 0}};
 static const dc_key_choice row_outputs[] = {{"none", DC_ROWS_NONE}, {"full", DC_ROWS_FULL}, {NULL, 0}};
-static const dc_key_choice q_outputs[] = {{"top1", DC_Q_TOP1}, {"full", DC_Q_FULL}, {NULL, 0}};
+static const dc_key_choice q_outputs[] = {{"top1", DC_Q_TOP1}, {"top", DC_Q_TOP}, {"full", DC_Q_FULL}, {NULL, 0}};
 
 static const dc_key_choice residencies[] = {
     {"auto", DC_RESIDENCY_AUTO}, {"memory", DC_RESIDENCY_MEMORY}, {"stream", DC_RESIDENCY_STREAM}, {NULL, 0}};
@@ -537,7 +537,12 @@ const dc_key dc_key_table[] = {
     {KEY("output", "embedding", DC_KEY_BOOL, output.embedding, "true"), .verbs = DC_USE_FIT,
      .doc = "Write the embedding of every row, float32 [N, latent]."},
     {KEY("output", "q", DC_KEY_CHOICE, output.q, "top1"), .choices = q_outputs, .verbs = DC_USE_FIT,
-     .doc = "Soft assignment: top1 writes each row's largest value (confidence), full the whole [N, clusters], too."},
+     .doc = "Soft assignment of each row. top1: its largest value (confidence). top: also the q_top largest with their "
+            "clusters, /q_top and /q_top_index. full: also all of it, /q [N, clusters]; refused if rows x clusters x 4 "
+            "bytes are more than 64 GiB."},
+    {KEY("output", "q_top", DC_KEY_INT, output.q_top, "10"), .min = 1, .max = 1000, .unit = "clusters",
+     .verbs = DC_USE_FIT, .when = "q", .when_is = "top", .also = "top_k topk",
+     .doc = "How many of a row's largest values are written; all, if there are fewer clusters."},
     {KEY("output", "rows", DC_KEY_CHOICE, output.rows, "none"), .choices = row_outputs,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .doc = "full writes where each row stands in its cluster: /rows/distance and /rows/cosine to its centre, and "
