@@ -18,7 +18,7 @@ typedef enum {
     DC_STREAM_SPECTRAL = 8, /* step = 0: landmarks; else vector of a Lanczos iteration, index = global row */
     DC_STREAM_SWEEP = 12,   /* sweep over numbers of clusters: step = sample (0) or subsample, index 0 */
     DC_STREAM_REDUCE = 13,  /* Gaussian matrix of input.reduce: step = component / 4, index = column */
-    DC_STREAM_CORPUS = 20,  /* generated embeddings: step = kind of draw and row or part, index = column / 4 */
+    DC_STREAM_CORPUS = 24,  /* generated embeddings: step = kind of draw and row or part, index = column / 4 */
     DC_STREAM_TEST = 99
 } dc_rng_stream;
 
