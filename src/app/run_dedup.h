@@ -36,14 +36,15 @@ typedef struct {
     dc_claim claim; /* rank 0 holds the lock */
     dc_dedup_run from;
     dc_part part;
-    int64_t width;    /* of the rows that are compared, at most */
-    int32_t *label;   /* [n] */
-    int64_t *size;    /* [K] */
-    float *centers;   /* [K x width] */
-    float *Z;         /* [n x L] or NULL */
-    char *ids;        /* [n x id_bytes] or NULL */
-    dc_dataset *data; /* with --on=input */
-    double *distance; /* [n] or NULL */
+    int64_t width;                                  /* of the rows that are compared, at most */
+    int32_t *label;                                 /* [n] */
+    int64_t *size;                                  /* [K] */
+    float *centers;                                 /* [K x width] */
+    float *Z;                                       /* [n x L] or NULL */
+    char *ids;                                      /* [n x id_bytes] or NULL */
+    dc_dataset *data;                               /* with --on=input */
+    double *distance;                               /* [n] or NULL */
+    double search_start_s, next_line_s, interval_s; /* of lines that tell how far the search is */
     dc_duplicates found;
 } dc_dedup;
 
