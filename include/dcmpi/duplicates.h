@@ -24,6 +24,8 @@ typedef struct {
     dc_keep keep;
     const double *distance; /* [n] of each row to its centre; NULL with DC_KEEP_FIRST */
     int64_t pairs_max;      /* pairs are listed if there are no more than this many on all ranks */
+    void (*progress)(void *ctx, int64_t done, int64_t all); /* called after each block of rows; NULL: nobody asks */
+    void *ctx;
 } dc_duplicates_config;
 
 typedef struct {

@@ -19,7 +19,7 @@
 #include "result_model.h"
 #include "run.h"
 
-enum { STALL_WARNING_S = 60, PAIRS_MAX_DEFAULT = 1000000 };
+enum { STALL_WARNING_S = 60, LINE_INTERVAL_S = 10, LINE_INTERVAL_MAX_S = 300, PAIRS_MAX_DEFAULT = 1000000 };
 static const double COSINE_DEFAULT = 0.95;
 
 /* ---- Command line ------------------------------------------------------------------------------------------------ */
@@ -482,6 +482,18 @@ static void gather_input(const void *ctx, const int64_t *row, int64_t n, void *o
     dc_dataset_gather(ctx, row, n, out);
 }
 
+/* A line after ten seconds, then ever more seldom. */
+static void tell_progress(void *ctx, int64_t done, int64_t all)
+{
+    dc_dedup *d = ctx;
+    const double now = dc_clock_now_s(), left = (now - d->search_start_s) * (double)(all - done) / (double)done;
+    if (now < d->next_line_s || done == all) return;
+    dc_log("search    %5.1f %%  %lld of %lld blocks of rows, about %.0f s left", 100 * (double)done / (double)all,
+           (long long)done, (long long)all, left);
+    d->interval_s = fmin(1.5 * d->interval_s, LINE_INTERVAL_MAX_S);
+    d->next_line_s = now + d->interval_s;
+}
+
 static dc_status search(dc_comm *comm, dc_dedup *d)
 {
     const bool on_input = d->on == DC_ON_INPUT;
@@ -489,6 +501,11 @@ static dc_status search(dc_comm *comm, dc_dedup *d)
     const dc_items items = {(size_t)rows.d * sizeof(float), NULL, gather_input, d->data};
     dc_duplicates_config cfg = config_of(d, &rows);
     if (on_input) cfg.items = &items;
+    cfg.progress = tell_progress;
+    cfg.ctx = d;
+    d->interval_s = LINE_INTERVAL_S;
+    d->search_start_s = dc_clock_now_s();
+    d->next_line_s = d->search_start_s + d->interval_s;
     return dc_duplicates_find(comm, &cfg, &d->found);
 }
 

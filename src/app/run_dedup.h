@@ -44,7 +44,8 @@ typedef struct {
     char *ids;            /* [n x id_bytes] or NULL */
     dc_files *data_files; /* with --on=input, as is the next */
     dc_dataset *data;
-    double *distance; /* [n] or NULL */
+    double *distance;                               /* [n] or NULL */
+    double search_start_s, next_line_s, interval_s; /* of lines that tell how far the search is */
     dc_duplicates found;
 } dc_dedup;
 
