@@ -65,6 +65,10 @@ run 0 1 compare p1.h5 p2.h5
 expect_exit 0 "as of one file"
 run 0 1 info p2.h5
 expect_out '^ *301 +s3.npy$' "which rows belong to which file"
+run_cmd /usr/bin/python3 "$root/tools/export.py" files/run.h5 rows.csv
+expect_exit 0 "export"
+is "$(sed -n '1p;132,133p;302,303p' rows.csv | cut -d, -f1-3 | tr '\n' ' ')" \
+    "row,file,row_in_file 130,two.h5:emb,0 131,two.h5:emb,1 300,s2.npy,0 301,one.h5:emb,0 " "says of each row in which file it is"
 run 0 1 dedup files/run.h5 --on=input
 expect_exit 0 "dedup of the files of a run"
 run 0 1 info files/dedup.h5
