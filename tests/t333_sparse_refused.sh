@@ -89,6 +89,10 @@ refused "--zero-based is for svmlight" "--zero-based" m.mtx --zero-based=yes
 refused "--n-features=0: use a number from 1 to" "--n-features" s.svm --n-features=0
 refused "--transpose is not for svmlight" "--transpose" s.svm --transpose
 refused "--label-dataset is for HDF5" "--label-dataset" s.svm --label-dataset=y
+refused "--dataset \(--matrix\) is for HDF5" "--matrix of a sparse matrix in text" m.mtx --matrix=X
+refused "t.csv: --dataset \(--matrix\) is for HDF5" "--matrix of a table" t.csv --matrix=X
+refused "t.csv: --zero-based is for svmlight" "--zero-based of a table" t.csv --zero-based=no
+refused "t.csv: --n-features is for svmlight" "--n-features of a table" t.csv --n-features=7
 code=3
 
 cat >h5.py <<'EOF'

@@ -27,7 +27,7 @@ typedef struct {
     int64_t D;
     int n_image_dims;
     int64_t image_shape[DC_IMAGE_DIMS_MAX];
-    size_t id_bytes;     /* of a stored id; 0: unknown */
+    size_t id_bytes;     /* of a stored id, if ids have a checksum; else 0 */
     uint64_t names_hash; /* of the names of the columns */
     uint64_t sum;        /* checksum of the rows, as stored (h5.h) */
 } dc_file_facts;

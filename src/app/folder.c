@@ -46,8 +46,8 @@ static const run_file files[] = {
     {.name = "config.used.yaml.new", .sign = deck_sign},
     {.name = "config.used.yaml.new.part", .sign = deck_sign, .part = true},
     {.name = "log.txt", .sign = "####-##-##T##:##:##", .other_sign = "dcmpi: ERROR: ", .in_place = true},
-    {.name = "files.tsv", .sign = "# dcmpi-files"},
-    {.name = "files.tsv.part", .sign = "# dcmpi-files", .part = true},
+    {.name = "files.tsv", .sign = "dcmpi-files "},
+    {.name = "files.tsv.part", .sign = "dcmpi-files ", .part = true},
     {.name = "ckpt/in-vain", .empty = true},
     {.name = "STOP", .of_anybody = true},
 };

@@ -41,6 +41,7 @@ static const dc_verb_help table[] = {
          "[--force]",
      .summary = "labels, confidence and embedding of new rows with the model of a run",
      .details =
+         "The input may be several files: a glob, or a list '[a.npy, b.h5, c.h5:name]', of HDF5 and .npy files.\n"
          "The scaling is that of the run. Labels in the input are used for the scores only.\n"
          "  --label-dataset=/PATH  labels that are not in /y, such as /obs/cell_type\n"
          "  --matrix=NAME          rows of an AnnData file: X, raw/X or layers/NAME; by default what the run took\n"

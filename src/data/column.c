@@ -63,9 +63,9 @@ static dc_status turn_to(dc_data_column *c, dc_gidx row, dc_gidx *end)
         *end = dc_h5_column_rows(c->column);
         return DC_OK;
     }
-    if (!c->h5 || row < c->first) c->open = 0, c->first = 0;
-    size_t i = c->open;
-    dc_gidx first = c->first;
+    const bool back = !c->h5 || row < c->first;
+    size_t i = back ? 0 : c->open;
+    dc_gidx first = back ? 0 : c->first;
     while (i + 1 < files->n && row >= first + files->file[i].piece.rows) first += files->file[i++].piece.rows;
     *end = first + files->file[i].piece.rows;
     if (c->h5 && i == c->open) return DC_OK;

@@ -247,6 +247,17 @@ out:
     return st;
 }
 
+/* Bytes of a stored id; 0: not all files tell. */
+static size_t widest_id(const dc_files *files)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < files->n; i++) {
+        if (files->file[i].id_bytes == 0) return 0;
+        most = DC_MAX(most, files->file[i].id_bytes);
+    }
+    return most;
+}
+
 /* Many files, whose headers are known. */
 static dc_status describe_files(const dc_data_request *r, dc_data_shape *s)
 {
@@ -265,8 +276,7 @@ static dc_status describe_files(const dc_data_request *r, dc_data_shape *s)
                                .has_ids = files->ids_used,
                                .has_names = files->names_used,
                                .files_bytes = dc_files_bytes(files)};
-    for (size_t i = 0; i < files->n && files->ids_used; i++)
-        s->head.id_bytes = DC_MAX(s->head.id_bytes, files->file[i].id_bytes);
+    if (files->ids_used) s->id_bytes = s->head.id_bytes = widest_id(files);
     if (files->labels_used) snprintf(s->labels, sizeof s->labels, "%s", files->label_dataset);
     if (files->ids_used) snprintf(s->ids, sizeof s->ids, "%s", files->id_dataset);
     return DC_OK;

@@ -58,6 +58,7 @@ static void note_order(const char *pattern, char **path, size_t n)
 
 static int glob_error(const char *path, int cause)
 {
+    if (cause == ENOENT || cause == ENOTDIR) return 0; /* nothing matches */
     (void)!DC_FAIL(DC_ERR_IO, "cannot read the directory %s: %s", path, strerror(cause));
     return 1;
 }
@@ -177,39 +178,39 @@ static dc_status list_names(dc_files *files, const char *names)
     return DC_OK;
 }
 
-/* Whether the file is NPY or HDF5, by its first bytes. */
-static dc_status tell_kind(const dc_files *files, size_t i, bool *npy, bool *hdf5)
+/* Opens the file; npy: whether it is NPY, by its first bytes. The caller closes *fd, which is -1 after an error. */
+static dc_status open_file(const dc_files *files, size_t i, int *fd, bool *npy)
 {
     uint8_t head[8];
     const char *path = dc_files_path(files, i);
-    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0) return DC_FAIL(DC_ERR_IO, "cannot open %s: %s; check the path", path, strerror(errno));
-    const ssize_t got = pread(fd, head, sizeof head, 0);
+    *fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (*fd < 0) return DC_FAIL(DC_ERR_IO, "cannot open %s: %s; check the path", path, strerror(errno));
+    const ssize_t got = pread(*fd, head, sizeof head, 0);
     const int cause = errno;
-    close(fd);
-    if (got < 0) return DC_FAIL(DC_ERR_IO, "cannot read %s: %s", path, strerror(cause));
-    *npy = dc_npy_recognise(head, (size_t)got);
-    *hdf5 = !*npy && dc_h5_recognise(path);
-    return DC_OK;
-}
-
-static dc_status fail_kind(const char *path)
-{
-    return DC_FAIL(DC_ERR_DATA, "%s is neither HDF5 nor NPY; first: dcmpi convert %s OUT.h5", path, path);
+    *npy = got >= 0 && dc_npy_recognise(head, (size_t)got);
+    if (got >= 0) return DC_OK;
+    close(*fd);
+    *fd = -1;
+    return DC_FAIL(DC_ERR_IO, "cannot read %s: %s", path, strerror(cause));
 }
 
 static dc_status look_at_new(dc_files *files)
 {
     dc_status st = DC_OK;
-    for (size_t i = 0; i < files->n; i++) {
+    for (size_t i = 0; i < files->n && st == DC_OK; i++) {
         dc_file_facts *f = &files->file[i];
+        const char *path = dc_files_path(files, i);
+        int fd;
         bool npy;
         if (f->known) continue;
-        DC_TRY(tell_kind(files, i, &npy, &f->hdf5));
-        if (!npy && !f->hdf5) return fail_kind(dc_files_path(files, i));
-        if (npy) DC_TRY(dc_files_look_at_npy(files, i));
+        st = open_file(files, i, &fd, &npy);
+        if (st == DC_OK && npy) st = dc_files_look_at_npy(files, i, fd);
+        if (fd >= 0) close(fd);
+        if (st != DC_OK || npy) continue;
+        f->hdf5 = dc_h5_recognise(path);
+        if (!f->hdf5)
+            st = DC_FAIL(DC_ERR_DATA, "%s is neither HDF5 nor NPY; first: dcmpi convert %s OUT.h5", path, path);
     }
-out:
     return st;
 }
 
@@ -226,9 +227,11 @@ static bool is_no_file(const char *names)
 static dc_status decide_plain(dc_files *files)
 {
     dc_status st = DC_OK;
-    bool npy, hdf5;
+    bool npy;
+    int fd;
     if (files->n != 1) return DC_OK;
-    DC_TRY(tell_kind(files, 0, &npy, &hdf5));
+    DC_TRY(open_file(files, 0, &fd, &npy));
+    close(fd);
     files->plain = !npy;
     if (files->plain && files->matrix[0] && *dc_files_dataset(files, 0))
         st = DC_FAIL(DC_ERR_USAGE, "%s names the dataset %s, and input.matrix is %s; give only one of them",

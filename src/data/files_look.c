@@ -48,7 +48,7 @@ static dc_status look_at_hdf5(dc_files *files, size_t i, void (*probe)(const cha
     memcpy(f->image_shape, s.image_shape, sizeof f->image_shape);
     f->has_labels = s.head.has_labels && same_place(files->label_dataset, sizeof files->label_dataset, s.labels);
     f->has_ids = s.head.has_ids && same_place(files->id_dataset, sizeof files->id_dataset, s.ids);
-    f->id_bytes = s.head.id_bytes;
+    f->id_bytes = s.id_bytes;
     f->has_names = names != NULL;
     f->names_hash = names ? XXH3_64bits(names, strlen(names)) : 0;
     f->has_sum = s.promise.X.there;

@@ -1,8 +1,5 @@
 /* NPY files as data: rows of numbers that can be read where they lie. */
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "dcmpi/mem.h"
 #include "dcmpi/npy.h"
@@ -93,14 +90,12 @@ out:
     return st;
 }
 
-dc_status dc_files_look_at_npy(dc_files *files, size_t i)
+dc_status dc_files_look_at_npy(dc_files *files, size_t i, int fd)
 {
     dc_status st = DC_OK;
     dc_file_facts *f = &files->file[i];
     const char *path = dc_files_path(files, i);
     dc_npy npy;
-    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0) return DC_FAIL(DC_ERR_IO, "cannot open %s: %s; check the path", path, strerror(errno));
     if (*dc_files_dataset(files, i))
         DC_TRY(DC_FAIL(DC_ERR_DATA, "%s:%s: an NPY file has no datasets", path, dc_files_dataset(files, i)));
     DC_TRY(read_header(path, fd, f, &npy));
@@ -108,6 +103,5 @@ dc_status dc_files_look_at_npy(dc_files *files, size_t i)
     DC_TRY(take_shape(path, &npy, f));
     f->known = true;
 out:
-    close(fd);
     return st;
 }

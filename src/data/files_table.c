@@ -8,7 +8,7 @@
 #include "dcmpi/mem.h"
 #include "files.h"
 
-static const char SIGN[] = "# dcmpi-files 1 ";
+static const char SIGN[] = "dcmpi-files 1 ";
 enum {
     LINE_BYTES = 2 * DC_PATH_MAX + 1024,
     TABLE_BYTES_MAX = 1 << 30,
