@@ -12,6 +12,8 @@ y = rng.integers(0, 4, 12000)
 x = rng.normal(size=(4, 16))[y] + 0.4 * rng.normal(size=(12000, 16))
 with h5py.File("rows.h5", "w") as f:
     f["X"] = x.astype(np.float16)
+for k, part in enumerate(np.split(x.astype(np.float16), [3001, 3002, 9000])):
+    np.save("part%d.npy" % k, part)
 with h5py.File("chunks.h5", "w") as f:
     f.create_dataset("X", data=x.astype(np.float16), chunks=(100, 16))
 with h5py.File("large.h5", "w") as f:
@@ -23,20 +25,21 @@ with h5py.File("holes.h5", "w") as f:
     space = h5py.h5s.create_simple((600000, 784))
     h5py.h5d.create(f.id, b"X", h5py.h5t.STD_U8LE, space, plan)'
 
-args=(fit --input.data=rows.h5 --input.scale=standard --parallel.shards=4 --cluster.clusters=4 --model.hidden=12
+args=(fit --input.scale=standard --parallel.shards=4 --cluster.clusters=4 --model.hidden=12
     --model.latent=4 --pretrain.mode=layerwise --pretrain.epochs=1 --pretrain.layer_steps=9 --pretrain.batch=500
     --cluster.batch=500 --cluster.max_iter=30 --cluster.update_interval=15 --cluster.tol=0 --cluster.n_init=2
     --run.log_interval=0.001s)
 memory=--input.residency=memory stream=--input.residency=stream
 
-run 1 2 "${args[@]}" --run.output=good $memory
-expect_exit 0 "rows in memory"
+run 1 2 "${args[@]}" --run.output=good $memory --input.data=rows.h5
+expect_exit 0 "rows of one file in memory"
+args+=("--input.data=part*.npy")
 expect_out "residency memory: as input.residency says" "the log says so"
 expect_out "order     a batch takes its rows from pools, one in each of 4 shards: 2048 rows, mixed, from blocks of 256" "the log states the order of rows"
 run 3 1 "${args[@]}" --run.output=all $stream --checkpoint.every=0.000000001s --checkpoint.keep=1000
-expect_exit 0 "rows in their file"
+expect_exit 0 "rows in four files"
 expect_out "residency stream, each pass reads the rows again: as input.residency says" "the log says that, too"
-expect_same all "rows in their file, 3 ranks"
+expect_same all "rows in four files, 3 ranks"
 list_saved all
 shorter=("${args[@]}")
 args=("${shorter[@]}" "$memory")
