@@ -162,6 +162,13 @@ out:
 
 static const char FEWER_ROWS[] = "fewer rows (input.rows)";
 
+/* What a user may do whose job needs too much memory. */
+static const char *advice_of(const dc_config *cfg, const dc_data_header *head)
+{
+    const bool may_stream = cfg->input.residency == DC_RESIDENCY_MEMORY && head->in_place;
+    return may_stream ? "input.residency = stream, fewer rows (input.rows)" : FEWER_ROWS;
+}
+
 static dc_memory_need need_of(const dc_estimate *e)
 {
     return (dc_memory_need){
@@ -303,7 +310,7 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     const dc_memory_need need = need_of(&e);
     DC_TRY(dc_resume_check_files(comm, job));
     DC_TRY_ALL(comm, check_room(comm, job, &head));
-    DC_TRY(dc_job_check_memory(comm, &need, FEWER_ROWS));
+    DC_TRY(dc_job_check_memory(comm, &need, advice_of(cfg, &head)));
     const double start = dc_timer_start();
     const dc_data_request request = dc_run_request(cfg, job->files);
     DC_TRY(dc_dataset_open(comm, &request, dc_int(cfg->parallel.shards), (uint64_t)cfg->run.seed, cfg->cluster.clusters,
@@ -417,7 +424,7 @@ dc_status dc_run_dry(dc_comm *comm, dc_job *job)
     dc_log_plain("disk      about %.3f GiB in %s", gib(e.disk_bytes), job->cfg.run.output);
     const dc_memory_need need = need_of(&e);
     DC_TRY_ALL(comm, check_room(comm, job, &head));
-    DC_TRY(dc_job_check_memory(comm, &need, FEWER_ROWS));
+    DC_TRY(dc_job_check_memory(comm, &need, advice_of(&job->cfg, &head)));
     dc_log_plain("dry run: deck, input, output directory, disk and memory are fine; nothing was written");
 out:
     return st;
