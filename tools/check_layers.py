@@ -28,7 +28,7 @@ ALLOWED = {
     "metrics": {"sum", "comm", "base"},
     "cluster": {"graph", "nn", "dla", "la", "state", "sum", "comm", "base"},
     "graph": {"la", "dla", "state", "sum", "comm", "base"},
-    "config": {"data", "graph", "nn", "la", "base"},  # for their enumerations, and the text of networks
+    "config": {"data", "graph", "cluster", "nn", "la", "base"},  # for their enumerations, and the text of networks
     "sweep": {"metrics", "la", "state", "sum", "comm", "base"},
     "topics": {"la", "sum", "comm", "base"},
     "method": {"sweep", "cluster", "graph", "nn", "dla", "la", "state", "sum", "comm", "base"},

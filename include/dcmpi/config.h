@@ -76,6 +76,7 @@ typedef struct {
         int init; /* dc_start_kind */
         int64_t clusters;
         int64_t n_init, kmeans_max_iter;
+        int seeding; /* dc_seeding */
         double kmeans_tol;
         int metric;           /* dc_kmeans_metric */
         int64_t kmeans_batch; /* 0: all rows */

@@ -227,17 +227,31 @@ static void drop_state(const dc_km_restarts *a, dc_state *state)
     for (size_t i = 0; i < DC_COUNT_OF(data); i++) dc_state_drop(state, data[i]);
 }
 
+/* Gives centres [n x d] length 1, as seeds that are means need it. */
+static void put_on_sphere(float *centers, int64_t n, int64_t d)
+{
+    for (int64_t k = 0; k < n; k++) {
+        float *c = centers + k * d;
+        double squares = 0;
+        for (int64_t i = 0; i < d; i++) squares += (double)c[i] * (double)c[i];
+        for (int64_t i = 0; squares > 0 && i < d; i++) c[i] = (float)((double)c[i] / sqrt(squares));
+    }
+}
+
 /* Collective. */
 static dc_status start_centers(dc_comm *comm, dc_km_restarts *a, const float *start)
 {
     dc_status st = DC_OK;
     bool resumed;
     DC_TRY(keep_state(comm, a, a->cfg->state, &resumed));
-    if (!start && !resumed) {
+    if (!start && dc_km_in_rounds(a->cfg, a->tiles.rows->part->N)) {
+        DC_TRY(dc_km_seed_rounds(comm, &a->tiles, a->cfg, resumed, a->centers));
+    } else if (!start && !resumed) {
         DC_TRY(dc_km_seed(comm, &a->tiles, a->cfg, a->centers));
     } else if (start && !resumed) {
         memcpy(a->centers, start, (size_t)(a->R * a->K * a->d) * sizeof *a->centers);
     }
+    if (a->cfg->spherical && !start && a->slots[0].iterations == 0) put_on_sphere(a->centers, a->R * a->K, a->d);
 out:
     return st;
 }
@@ -267,8 +281,10 @@ dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *
 {
     const dc_status st = dc_kmeans_from(comm, rows, cfg, DC_KM_PASS_DOUBLES, cfg->first, out);
     if (st == DC_OK && !cfg->first && !cfg->quiet)
-        dc_log("k-means   best of %d restarts: number %d, %d iterations, inertia %.9g, %lld empty clusters re-seeded",
-               cfg->n_init, out->best + 1, out->iterations, out->inertia, (long long)out->reseeded);
+        dc_log("k-means   best of %d restarts by %s: number %d, %d iterations, inertia %.9g, %lld empty clusters "
+               "re-seeded",
+               cfg->n_init, dc_km_in_rounds(cfg, rows->part->N) ? "k-means||" : "k-means++", out->best + 1,
+               out->iterations, out->inertia, (long long)out->reseeded);
     return st;
 }
 
@@ -281,11 +297,16 @@ static dc_status measure(dc_km_restarts *a, const dc_rows *rows, const dc_kmeans
 {
     dc_status st = DC_OK;
     size_t seeding;
+    double kept = 0;
     const size_t before = dc_mem_current_bytes(), lazy = dc_mem_lazy_bytes();
     DC_TRY(dc_km_result_init(result, rows, cfg->K));
     out->result_bytes = (double)(dc_mem_current_bytes() - before);
     DC_TRY(kmeans_init(a, rows, cfg, DC_KM_PASS_DOUBLES));
-    DC_TRY(dc_km_seed_bytes(&a->tiles, cfg, &seeding));
+    if (dc_km_in_rounds(cfg, rows->part->N))
+        DC_TRY(dc_km_seed_rounds_bytes(&a->tiles, cfg, &seeding, &kept));
+    else
+        DC_TRY(dc_km_seed_bytes(&a->tiles, cfg, &seeding));
+    out->saved_bytes = kept;
     out->bytes = (double)(dc_mem_current_bytes() - before - (dc_mem_lazy_bytes() - lazy) + seeding);
     DC_TRY(dc_km_make_pass(a, a->R));
     out->bytes = fmax(out->bytes, (double)(dc_mem_current_bytes() - before));
@@ -307,7 +328,7 @@ dc_status dc_kmeans_needs_of(dc_comm *comm, const dc_part *part, int64_t d, cons
     DC_TRY_ALL(comm, measure(&a, &rows, cfg, &result, out));
     DC_TRY(dc_state_create(comm, &state, &nowhere, NULL, 0));
     DC_TRY(keep_state(comm, &a, state, &resumed));
-    out->saved_bytes = dc_state_bytes(state);
+    out->saved_bytes += dc_state_bytes(state);
 out:
     dc_state_destroy(&state);
     dc_kmeans_result_release(&result);

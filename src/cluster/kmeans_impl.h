@@ -58,6 +58,8 @@ typedef struct {
     int64_t lo, n;  /* local rows [lo, lo + n), n <= TILE */
     const float *x; /* [n x d] as they are; NULL if they are sparse */
 } dc_km_tile;
+/* Applies shift and unit to a row x[d] with a single rounding, as both products are exact. */
+void dc_km_shift_row(const dc_km_tiles *t, const float *x, float *u);
 /* Loads local rows from lo up to hi, or as many as one tile holds: sets x, u and length. */
 dc_km_tile dc_km_load(const dc_km_tiles *t, int64_t lo, int64_t hi, dc_km_scratch *s);
 /* Copies local row `row`, as it is, to out. */
@@ -110,6 +112,11 @@ void dc_km_sparse_squares(const dc_km_tiles *t, const dc_block *block, double *l
 
 /* ---- Nearest centres (kmeans_kern.c) ----------------------------------------------------------------------------- */
 
+/* Sets s->label[n] to the nearest of the m <= panel centres [first, first + m), numbered from 0, for the rows of the
+ * tile. */
+void dc_km_find_nearest(const dc_km_tiles *t, const dc_km_centers *c, int64_t first, int64_t m, const dc_km_tile *tile,
+                        dc_km_scratch *s);
+
 /* One Lloyd pass of `groups` restarts. leaf[groups*K*d]: sums of the rows nearest to each centre, then
  * leaf[groups*K]: how many rows those are. */
 typedef struct {
@@ -139,7 +146,7 @@ typedef struct {
 } dc_km_assign;
 void dc_km_block_assign(void *ctx, const dc_block *block, int thread, double *leaf);
 
-/* ---- Seeding (kmeans_init.c, kmeans_seed_kern.c) ---------------------------------------------------------------- */
+/* ---- Seeding by k-means++ (kmeans_init.c, kmeans_seed_kern.c) ---------------------------------------------------- */
 
 /* Potentials of seeding candidates. leaf[r*trials + j] = sum over rows of min(d_min of restart r, distance to its
  * candidate j). Distances in units of the image. */
@@ -156,8 +163,75 @@ void dc_km_block_potential(void *ctx, const dc_block *block, int thread, double 
 void dc_km_lower(const dc_km_tiles *tiles, const dc_km_centers *newest, int64_t restarts, float *d_min, double *mass);
 /* Memory that dc_km_seed() itself allocates. Local. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_km_seed_bytes(const dc_km_tiles *tiles, const dc_kmeans_config *cfg, size_t *bytes);
-/* Fills centers [n_init x K x d] with the rows chosen as seeds. Collective. Errors: DC_ERR_MEMORY. */
+/* Fills centers [n_init x K x d] with the rows chosen as seeds. Collective. Errors: DC_ERR_MEMORY, DC_STOPPED. */
 DC_CHECKED dc_status dc_km_seed(dc_comm *comm, const dc_km_tiles *tiles, const dc_kmeans_config *cfg, float *centers);
+/* The random number in [0, 1) for draw j of centre c of restart r. */
+double dc_km_draw_unit(const dc_kmeans_config *cfg, int64_t r, int64_t c, int64_t j);
+/* Fills out[d x count] with the rows that are drawn uniformly as centres [c, c + count) of restart r. Collective. */
+void dc_km_draw_rows(dc_comm *comm, const dc_km_tiles *tiles, const dc_kmeans_config *cfg, int64_t r, int64_t c,
+                     int64_t count, float *out);
+
+/* ---- Seeding by k-means|| (kmeans_rounds.c, kmeans_pick.c, kmeans_pick_kern.c) ----------------------------------- */
+
+/* Returns the first index at which the running sum of mass[i*stride] exceeds *rest, and subtracts from *rest the sum
+ * before that index. If rounding leaves no such index, returns the last index with mass; -1 if there is no mass. */
+int64_t dc_km_walk(const double *mass, int64_t n, int64_t stride, double *rest);
+
+/* Whether the seeds of this configuration for N rows are found by k-means||. */
+bool dc_km_in_rounds(const dc_kmeans_config *cfg, dc_gidx N);
+/* As dc_km_seed_bytes and dc_km_seed, by k-means||. While it runs, cfg->state keeps how far it is; *state_bytes: how
+ * much that is. resumed: whether the run continues from a checkpoint. Errors: also those of state.h. */
+DC_CHECKED dc_status dc_km_seed_rounds_bytes(const dc_km_tiles *tiles, const dc_kmeans_config *cfg, size_t *bytes,
+                                             double *state_bytes);
+DC_CHECKED dc_status dc_km_seed_rounds(dc_comm *comm, const dc_km_tiles *tiles, const dc_kmeans_config *cfg,
+                                       bool resumed, float *centers);
+
+/* The nearest candidate of each row and its distance, in units of the image. leaf[0]: sum of d_min. */
+typedef struct {
+    const dc_km_tiles *tiles;
+    const dc_km_centers *candidates; /* new ones */
+    int64_t number;                  /* of the first of them */
+    float *d_min;                    /* [n] local, lowered */
+    int32_t *owner;                  /* [n] local, number of the nearest candidate (ties: lowest) */
+} dc_km_owners;
+void dc_km_block_owners(void *ctx, const dc_block *block, int thread, double *leaf);
+
+/* Greedy k-means++ among weighted candidates, which all ranks hold; many of them are shared by the ranks. */
+enum { DC_KM_PICK_BLOCK = 256 };
+typedef struct {
+    int64_t most; /* candidates there is room for */
+    int64_t d, trials;
+    int64_t share_from;         /* so many blocks are shared by the ranks */
+    int64_t n_blocks;           /* of the candidates there are */
+    int64_t block_lo, block_hi; /* those that this rank works on */
+    size_t *counts;             /* [P] */
+    float *turned;              /* [own blocks x d x BLOCK] images, column by column */
+    double *weight;             /* [own blocks x BLOCK], 0 after the last candidate */
+    float *d_min;               /* [own blocks x BLOCK] */
+    double *mass;               /* [blocks] sum of weight * d_min */
+    double *potential;          /* [blocks x trials] */
+    double *left;               /* [trials] sums of the potentials */
+    int64_t *drawn;             /* [trials] candidates */
+    float *trial;               /* [trials x d] their images */
+} dc_km_pick;
+DC_CHECKED dc_status dc_km_pick_init(dc_km_pick *p, const dc_part *part, const dc_kmeans_config *cfg, int64_t d,
+                                     int64_t most);
+void dc_km_pick_release(dc_km_pick *p);
+/* Takes m <= most candidates `at` [m x d] with their weights [m]. Local. */
+void dc_km_pick_start(dc_km_pick *p, const dc_part *part, const dc_km_tiles *tiles, const float *at,
+                      const int64_t *weight, int64_t m);
+/* Lowers d_min where candidate `chosen` is nearer. Collective. */
+void dc_km_pick_lower(dc_comm *comm, dc_km_pick *p, const dc_km_tiles *tiles, const float *at, int64_t chosen);
+/* Draws `trials` candidates for centre c of restart r and returns the one that leaves the lowest potential (ties: the
+ * first), or -1 if all candidates lie on centres. Collective. */
+int64_t dc_km_pick_next(dc_comm *comm, dc_km_pick *p, const dc_km_tiles *tiles, const float *at,
+                        const dc_kmeans_config *cfg, int64_t r, int64_t c);
+/* potential[b x trials] of this rank's blocks: the sum of weight * min(d_min, distance) for each of the trials.
+ * Threaded.
+ */
+void dc_km_pick_potentials(const dc_km_pick *p);
+/* Lowers d_min where the first of the trials is nearer, and sets the masses of this rank's blocks. Threaded. */
+void dc_km_pick_lower_blocks(const dc_km_pick *p);
 
 /* Room for the result of K clusters. Local. */
 DC_CHECKED dc_status dc_km_result_init(dc_kmeans_result *out, const dc_rows *rows, int64_t K);

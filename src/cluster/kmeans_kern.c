@@ -107,6 +107,14 @@ static void find_nearest(const dc_km_tiles *t, const race *r, dc_km_scratch *s, 
     if (n) decide(t, r, s, tile, index, n);
 }
 
+void dc_km_find_nearest(const dc_km_tiles *t, const dc_km_centers *c, int64_t first, int64_t m, const dc_km_tile *tile,
+                        dc_km_scratch *s)
+{
+    const race r = {s->score, c, first, m};
+    dc_km_score(t, c, first, m, tile, s);
+    find_nearest(t, &r, s, tile);
+}
+
 /* ---- Lloyd ------------------------------------------------------------------------------------------------------ */
 
 /* order[start[k] .. start[k+1]) = rows of the tile with label k, ascending. */
@@ -210,12 +218,10 @@ void dc_km_block_assign(void *ctx, const dc_block *block, int thread, double *le
     const dc_km_assign *a = ctx;
     const dc_km_tiles *t = a->tiles;
     dc_km_scratch *s = &t->scratch[thread];
-    const race r = {s->score, a->centers, 0, t->K};
     const double unit = (double)t->unit;
     for (int64_t lo = block->lo; lo < block->hi; lo += DC_KM_TILE) {
         const dc_km_tile tile = dc_km_load(t, lo, block->hi, s);
-        dc_km_score(t, a->centers, 0, t->K, &tile, s);
-        find_nearest(t, &r, s, &tile);
+        dc_km_find_nearest(t, a->centers, 0, t->K, &tile, s);
         for (int64_t i = 0; i < tile.n; i++) {
             const int32_t k = s->label[i];
             const double distance = dc_km_distance_of(t, &tile, i, a->centers, k, s);

@@ -136,8 +136,7 @@ static float length_of(const float *u, int64_t d)
 
 /* ---- Tiles ------------------------------------------------------------------------------------------------------ */
 
-/* Applies shift and unit with a single rounding, as both products are exact. */
-static void shift_row(const dc_km_tiles *t, const float *restrict x, float *restrict u)
+void dc_km_shift_row(const dc_km_tiles *t, const float *restrict x, float *restrict u)
 {
     const float *restrict shift = t->shift, unit = t->unit;
     for (int64_t c = 0; c < t->d; c++) u[c] = x[c] * unit - shift[c] * unit;
@@ -159,7 +158,7 @@ dc_km_tile dc_km_load(const dc_km_tiles *t, int64_t lo, int64_t hi, dc_km_scratc
         return tile;
     }
     for (int64_t i = 0; i < n; i++) {
-        shift_row(t, tile.x + i * d, s->u + i * d);
+        dc_km_shift_row(t, tile.x + i * d, s->u + i * d);
         s->length[i] = length_of(s->u + i * d, d);
     }
     memset(s->u + n * d, 0, (size_t)((DC_KM_TILE - n) * d) * sizeof *s->u);
@@ -204,7 +203,7 @@ void dc_km_project(const dc_km_tiles *t, const float *at, int64_t m, dc_km_cente
     }
     for (int64_t k = 0; k < m; k++) {
         double squares = 0;
-        shift_row(t, at + k * d, c->image + k * d);
+        dc_km_shift_row(t, at + k * d, c->image + k * d);
         for (int64_t i = 0; i < d; i++) squares += (double)c->image[k * d + i] * (double)c->image[k * d + i];
         set_bounds(c, k, squares, d);
     }

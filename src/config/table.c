@@ -4,6 +4,7 @@
  * The rows of a section stand together, in the order in which a deck shows them. Taken together, the defaults are the
  * published configuration "DEC-keras, MNIST" (Guo's re-implementation of Xie et al., ICML 2016). No parsing and no
  * checks here. */
+#include "dcmpi/cluster.h"
 #include "dcmpi/neighbours.h"
 #include "key.h"
 
@@ -73,6 +74,8 @@ static const dc_key_choice topics[] = {
 static const dc_key_choice ons[] = {{"embedding", DC_ON_EMBEDDING}, {"input", DC_ON_INPUT}, {NULL, 0}};
 static const dc_key_choice starts[] = {
     {"kmeans", DC_START_KMEANS}, {"spectral", DC_START_SPECTRAL}, {"gmm", DC_START_GMM}, {NULL, 0}};
+static const dc_key_choice seedings[] = {
+    {"auto", DC_SEEDING_AUTO}, {"k-means++", DC_SEEDING_PLUSPLUS}, {"k-means||", DC_SEEDING_PARALLEL}, {NULL, 0}};
 static const dc_key_choice autos[] = {{"auto", DC_CLUSTERS_AUTO}, {NULL, 0}};
 static const dc_key_choice finals[] = {{"none", DC_FINAL_NONE},
                                        {"gmm", DC_FINAL_GMM},
@@ -398,7 +401,13 @@ const dc_key dc_key_table[] = {
             "method spectral or gmm finds in the embedding, with the keys of its section."},
     {KEY("cluster", "n_init", DC_KEY_INT, cluster.n_init, "20"), .min = 1, .max = 10000, .unit = "restarts",
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "restarts", .source = "Xie et al. 2016",
-     .doc = "k-means++ starts, advanced together; the lowest inertia wins."},
+     .doc = "Starts of k-means, advanced together; the lowest inertia wins."},
+    {KEY("cluster", "seeding", DC_KEY_CHOICE, cluster.seeding, "auto"), .choices = seedings,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "kmeans_init init_mode seeds",
+     .doc = "First centres of a start of k-means. k-means++ (Arthur and Vassilvitskii 2007): one after another, "
+            "greedily, each a pass over the rows. k-means|| (Bahmani et al. 2012): five passes find about 2.5 "
+            "candidates per cluster, of which greedy k-means++ chooses. auto: "
+            "k-means|| from 256 clusters on, if there are at least 10 rows per cluster; the log says which."},
     {KEY("cluster", "kmeans_max_iter", DC_KEY_INT, cluster.kmeans_max_iter, "300"), .min = 1, .max = 1e9,
      .unit = "iterations", .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .source = "scikit-learn",
      .doc = "Maximum number of Lloyd iterations per start."},
