@@ -61,6 +61,25 @@ expect_same killed "after a kill"
 run 1 1 "${args[@]}" --run.output=good --cluster.kmeans_max_iter=400
 expect_error 6 'kmeans_max_iter' "more iterations are another run"
 
+# A stop while clusters are split: what was split is saved, and the rest is done later.
+py '
+X = np.random.default_rng(1).normal(size=(12000, 6))
+with h5py.File("more.h5", "w") as f:
+    f["X"] = X.astype("f4")
+'
+more=(kmeans --input.data=more.h5 --input.scale=none "--cluster.levels=[4,120]" --cluster.n_init=8 --cluster.kmeans_max_iter=60)
+run 2 1 "${more[@]}" --run.output=whole
+for ranks in 1 3; do
+    start $ranks "${more[@]}" --run.output=part$ranks --checkpoint.every=0
+    await 'k-means +best'
+    signal_rank USR1 $((ranks - 1))
+    finish
+    expect_exit 75 "stopped while $ranks ranks split clusters"
+    run $((4 - ranks)) 1 "${more[@]}" --run.output=part$ranks
+    run 0 1 compare whole/run.h5 part$ranks/run.h5
+    expect_exit 0 "the bits of the whole run"
+done
+
 py '
 import shutil
 shutil.copy("good/run.h5", "bad.h5")

@@ -232,7 +232,10 @@ static dc_status split_next(dc_comm *comm, dc_lv_builder *b, int64_t room, int32
     int64_t n = 1;
     memset(b->found, 0, sizeof b->found);
     st = is_shared(b, w, room) ? split_shared(comm, b, w) : split_round(comm, b, room, taker, &n);
-    if (st == DC_STOPPED) DC_TRY(dc_state_end_phase(comm, state));
+    if (st == DC_STOPPED) {
+        DC_TRY(dc_state_end_phase(comm, state));
+        return DC_STOPPED;
+    }
     if (st != DC_OK) return st;
     dc_comm_sum_i64(comm, b->found, DC_LV_FOUND_VALUES);
     for (int i = 0; i < DC_LV_FOUND_VALUES; i++) b->progress[i] += b->found[i];
