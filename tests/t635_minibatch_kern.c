@@ -34,21 +34,24 @@ static void labels(const float *X, float *centers)
 }
 
 /* A finder labels as dc_nearest does, equal centres and rows far away included. */
-static void finder(const float *X, float *centers)
+static void finder(int64_t k, int64_t d)
 {
-    static float rows[N * D];
+    float *rows = t6_alloc(N * d, sizeof *rows), *centers = t6_alloc(k * d, sizeof *centers);
     int32_t label[N], expected[N];
     dc_finder *f;
-    memcpy(rows, X, sizeof rows);
-    memcpy(centers + 4 * D, centers + 2 * D, D * sizeof *centers);
-    for (int64_t i = 0; i < N; i += 7) rows[i * D + i % D] = ldexpf(i % 2 ? 1 : -1, (int)(i % 250) - 122);
-    memcpy(rows, centers + 4 * D, D * sizeof *rows);
-    CHECK_OK(dc_finder_create(&f, centers, K, D));
+    t6_normal(rows, N * d, 2, 3, 1);
+    t6_normal(centers, k * d, 3, 3, 1);
+    memcpy(centers + 4 * d, centers + 2 * d, (size_t)d * sizeof *centers);
+    for (int64_t i = 0; i < N; i += 7) rows[i * d + i % d] = ldexpf(i % 2 ? 1 : -1, (int)(i % 250) - 122);
+    memcpy(rows, centers + 4 * d, (size_t)d * sizeof *rows);
+    CHECK_OK(dc_finder_create(&f, centers, k, d));
     dc_finder_label(f, rows, N, label);
-    dc_nearest(rows, centers, N, K, D, expected);
+    dc_nearest(rows, centers, N, k, d, expected);
     CHECK(memcmp(label, expected, sizeof label) == 0);
     CHECK_INT(label[0], 2);
     dc_finder_destroy(&f);
+    free(rows);
+    free(centers);
 }
 
 /* Batches of 100 rows with given labels; cluster K - 1 gets none. */
@@ -88,6 +91,7 @@ int main(void)
     labels(X, centers);
     moves(X, false);
     moves(X, true);
-    finder(X, centers);
+    finder(K, D);
+    finder(300, 40);
     return check_done();
 }

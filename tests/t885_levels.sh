@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Hierarchical k-means (cluster.levels): three levels against Python; the same bits on other ranks, and when continued from
-# checkpoints of every kind there; predict finds the leaves that rows were in; a damaged hierarchy is refused; what cannot be is
+# checkpoints of every kind and after stop requests there; predict finds the leaves that rows were in; a damaged hierarchy is refused; what cannot be is
 # refused before work.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -52,14 +52,27 @@ list_saved all
 continue_from levels 5     # within level 2, or at its end
 continue_from levels "$(awk '$2 == "levels" { s = $3 } END { print s }' saved.txt)"
 continue_from kmeans 1
-start 2 "${args[@]}" --run.output=killed --checkpoint.every=0.000000001s
-await 'levels step'
-kill -9 "$job"
-finish
-run 1 1 "${args[@]}" --run.output=killed
-expect_same killed "after a kill"
 run 1 1 "${args[@]}" --run.output=good --cluster.kmeans_max_iter=400
 expect_error 6 'kmeans_max_iter' "more iterations are another run"
+
+# A stop while clusters are split: what was split is saved, and the rest is done later.
+py '
+X = np.random.default_rng(1).normal(size=(9000, 6))
+with h5py.File("more.h5", "w") as f:
+    f["X"] = X.astype("f4")
+'
+more=(kmeans --input.data=more.h5 --input.scale=none "--cluster.levels=[4,120]" --cluster.n_init=6 --cluster.kmeans_max_iter=60)
+run 2 1 "${more[@]}" --run.output=whole
+for ranks in 1 3; do
+    start $ranks "${more[@]}" --run.output=part$ranks --checkpoint.every=0
+    await 'k-means +best'
+    signal_rank USR1 $((ranks - 1))
+    finish
+    expect_exit 75 "stopped while $ranks ranks split clusters"
+    run $((4 - ranks)) 1 "${more[@]}" --run.output=part$ranks
+    run 0 1 compare whole/run.h5 part$ranks/run.h5
+    expect_exit 0 "the bits of the whole run"
+done
 
 py '
 import shutil

@@ -32,7 +32,6 @@ is "$(py 'print(np.array_equal(h5py.File("good/run.h5")["labels"][:], h5py.File(
 run 3 1 "${args[@]}" --run.output=all --checkpoint.every=0.000000001s --checkpoint.keep=1000
 expect_same all "three ranks, saved all the time"
 list_saved all
-continue_from kmeans 20
 continue_from kmeans $((passes * 17 - 1))
 run 2 1 "${args[@]}" --run.output=longer --cluster.kmeans_max_iter=2
 expect_out 'RESULT .*converged=no iter=2 ' "two passes"

@@ -273,8 +273,8 @@ def write_h5ad(columns, path, recipe):
     obs = pd.DataFrame({"label": pd.Categorical.from_codes(columns.labels[:], names)},
                        index=columns.ids(0, columns.N) or [str(i) for i in range(columns.N)])
     if columns.files:
-        names, rows = columns.files.places(np.arange(columns.N))
-        obs["file"], obs["row_in_file"] = pd.Categorical(names), rows
+        files, rows = columns.files.places(np.arange(columns.N))
+        obs["file"], obs["row_in_file"] = pd.Categorical(files), rows
     if columns.confidence is not None:
         obs["confidence"] = columns.confidence[:]
     if columns.has_standing():

@@ -34,7 +34,7 @@ static dc_status make(dc_finder *f, int64_t K, int64_t d)
     dc_status st = DC_OK;
     f->rows = (dc_rows){.part = &f->part, .d = d, .X = f->M}; /* rows are always an array */
     DC_TRY(dc_km_tiles_init(&f->tiles, &f->rows, K, 1));
-    DC_TRY(dc_km_centers_init(&f->images, K, d));
+    DC_TRY(dc_km_runs_init(&f->images, &f->tiles, K, K));
     DC_TRY(dc_mem_alloc(&f->leaf, (size_t)f->tiles.n_threads, dc_mul_size((size_t)K + 1, sizeof *f->leaf),
                         "k-means sizes"));
 out:

@@ -65,7 +65,7 @@ static dc_status kmeans_init(dc_km_restarts *a, const dc_rows *rows, const dc_km
     const size_t one = dc_mul_size(K, d + 1), pass = DC_MAX(one, DC_MIN(dc_mul_size(R, one), (size_t)pass_doubles));
     DC_TRY(dc_km_tiles_init(&a->tiles, rows, a->K, cfg->n_init));
     DC_TRY(dc_mem_alloc(&a->centers, R * K, d * sizeof *a->centers, "k-means centres of all restarts"));
-    DC_TRY(dc_km_centers_init(&a->images, (int64_t)(pass / (d + 1)), a->d));
+    DC_TRY(dc_km_runs_init(&a->images, &a->tiles, (int64_t)(pass / (d + 1)), a->K));
     DC_TRY(dc_mem_alloc(&a->slots, R, sizeof *a->slots, "k-means restarts"));
     DC_TRY(dc_mem_alloc(&a->total, pass, sizeof *a->total, "k-means sums"));
     DC_TRY(dc_mem_alloc(&a->total_assign, 1 + K, sizeof *a->total_assign, "k-means sizes"));
@@ -227,6 +227,17 @@ static void drop_state(const dc_km_restarts *a, dc_state *state)
     for (size_t i = 0; i < DC_COUNT_OF(data); i++) dc_state_drop(state, data[i]);
 }
 
+/* Gives centres [n x d] length 1, as seeds that are means need it. */
+static void put_on_sphere(float *centers, int64_t n, int64_t d)
+{
+    for (int64_t k = 0; k < n; k++) {
+        float *c = centers + k * d;
+        double squares = 0;
+        for (int64_t i = 0; i < d; i++) squares += (double)c[i] * (double)c[i];
+        for (int64_t i = 0; squares > 0 && i < d; i++) c[i] = (float)((double)c[i] / sqrt(squares));
+    }
+}
+
 /* Collective. */
 static dc_status start_centers(dc_comm *comm, dc_km_restarts *a, const float *start)
 {
@@ -240,6 +251,7 @@ static dc_status start_centers(dc_comm *comm, dc_km_restarts *a, const float *st
     } else if (start && !resumed) {
         memcpy(a->centers, start, (size_t)(a->R * a->K * a->d) * sizeof *a->centers);
     }
+    if (a->cfg->spherical && !start && a->slots[0].iterations == 0) put_on_sphere(a->centers, a->R * a->K, a->d);
 out:
     return st;
 }

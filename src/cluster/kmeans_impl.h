@@ -14,6 +14,49 @@ enum { DC_KM_PASS_DOUBLES = 1 << 22 };
 /* Number of candidates that are drawn for each centre. */
 int64_t dc_km_trials(int64_t K);
 
+/* ---- Rough scores (kmeans_rough_kern.c) -------------------------------------------------------------------------- */
+
+enum { DC_KM_FEW = 32 };
+/* Centres as integers, in runs of `run` that are scored together, each padded. Nothing if run is 0. */
+typedef struct {
+    int64_t run, padded;
+    int64_t quads;  /* ceil(d / 4) */
+    uint8_t *level; /* [padded / 64 x quads x 64 x 4] of each run, owned */
+    float *term;    /* [padded / 16 x 5 x 16] of each run: see set_centre; owned */
+    float *most;    /* [padded / 64 x 5] of each run: the largest of these; owned */
+} dc_km_rough;
+/* The rows of a tile as integers. */
+typedef struct {
+    float twice;   /* two scales */
+    float lost;    /* |r| */
+    float length;  /* |a q| + |r| */
+    int32_t start; /* makes up for the shift of the centres' integers */
+} dc_km_rough_row;
+/* The centres that may be the nearest to a row, ascending. */
+typedef struct {
+    int n;
+    bool many;   /* they are more than FEW, and not all listed */
+    float upper; /* no score of the nearest centre is above this */
+    int32_t center[DC_KM_FEW];
+    float low[DC_KM_FEW]; /* lower bounds of their scores */
+} dc_km_few;
+typedef struct {
+    int8_t *level;        /* [TILE x 4 quads], owned */
+    dc_km_rough_row *row; /* [TILE], owned */
+    dc_km_few *few;       /* [TILE], owned */
+} dc_km_rough_rows;
+/* Whether rough scores of K centres save time on this CPU. */
+bool dc_km_rough_pays(int64_t K, int64_t d);
+/* Makes room for m centres. */
+DC_CHECKED dc_status dc_km_rough_init(dc_km_rough *r, int64_t m, int64_t run, int64_t d);
+void dc_km_rough_release(dc_km_rough *r);
+DC_CHECKED dc_status dc_km_rough_rows_init(dc_km_rough_rows *x, int64_t d);
+void dc_km_rough_rows_release(dc_km_rough_rows *x);
+/* Rounds n images u[n x d]. */
+void dc_km_rough_load(const float *u, int64_t n, int64_t d, const dc_km_rough_rows *x);
+/* Sets x->few of n rows: the centres of run number `run`, of m centres, that may be the nearest. */
+void dc_km_rough_rule_out(const dc_km_rough *c, int64_t run, int64_t m, int64_t n, const dc_km_rough_rows *x);
+
 /* ---- Rows and centres as the kernels see them (kmeans_tiles_kern.c) ---------------------------------------------- */
 
 /* Working memory of one thread. */
@@ -28,6 +71,8 @@ typedef struct {
     int32_t *start;       /* [K + 1] */
     int32_t *order;       /* [TILE] */
     float *doubtful;      /* [LANES x d] rows whose nearest centre is not clear from the scores */
+    dc_km_rough_rows rough;
+    int gives_up; /* so many tiles do without rough scores */
     /* Only for sparse rows, DC_KM_GROUP of them: */
     int64_t *ptr;     /* [GROUP + 1] */
     float *val;       /* [GROUP x longest row] values times unit */
@@ -77,10 +122,13 @@ typedef struct {
     float *norm;    /* [m] |image|^2, owned */
     float *low;     /* [m] norm minus what rounding may have added to it, owned */
     float *slack;   /* [m] slack * |u| is what rounding may have added to the product, owned */
+    dc_km_rough rough;
 } dc_km_centers;
 /* Makes room for m centres of width d. */
 DC_CHECKED dc_status dc_km_centers_init(dc_km_centers *c, int64_t m, int64_t d);
 void dc_km_centers_release(dc_km_centers *c);
+/* As dc_km_centers_init, for centres that dc_km_find_nearest() will compare in runs of `run`. */
+DC_CHECKED dc_status dc_km_runs_init(dc_km_centers *c, const dc_km_tiles *t, int64_t m, int64_t run);
 /* Sets the images and bounds of the m centres `at`. */
 void dc_km_project(const dc_km_tiles *t, const float *at, int64_t m, dc_km_centers *c);
 /* score[j*TILE + i] = -2 c_j . u_i for centres [first, first + m), m <= panel, and the rows of the tile. */
@@ -89,6 +137,9 @@ void dc_km_score(const dc_km_tiles *t, const dc_km_centers *c, int64_t first, in
 /* |x - c|^2 of row i of the tile and centre j, in double. */
 double dc_km_distance_of(const dc_km_tiles *t, const dc_km_tile *tile, int64_t i, const dc_km_centers *c, int64_t j,
                          const dc_km_scratch *s);
+
+/* Sets c->rough after the images. Threaded. */
+void dc_km_rough_project(const dc_km_tiles *t, dc_km_centers *c);
 
 /* Block kernels for sum.h; ctx is a dc_km_tiles. */
 /* leaf[d]: column sums. */
@@ -113,7 +164,7 @@ void dc_km_sparse_squares(const dc_km_tiles *t, const dc_block *block, double *l
 /* ---- Nearest centres (kmeans_kern.c) ----------------------------------------------------------------------------- */
 
 /* Sets s->label[n] to the nearest of the m <= panel centres [first, first + m), numbered from 0, for the rows of the
- * tile. */
+ * tile. If the centres are in runs, first and m are those of a run. */
 void dc_km_find_nearest(const dc_km_tiles *t, const dc_km_centers *c, int64_t first, int64_t m, const dc_km_tile *tile,
                         dc_km_scratch *s);
 

@@ -13,7 +13,7 @@
 #include <omp.h>
 #include <string.h>
 
-enum { COLUMNS = 512 };
+enum { COLUMNS = 512, PRODUCTS = 16 };
 
 /* ---- Nearest centre --------------------------------------------------------------------------------------------- */
 
@@ -107,11 +107,109 @@ static void find_nearest(const dc_km_tiles *t, const race *r, dc_km_scratch *s, 
     if (n) decide(t, r, s, tile, index, n);
 }
 
+/* Any order of summation will do for the bounds. */
+static float dot(const float *restrict a, const float *restrict b, int64_t d)
+{
+    float lane[PRODUCTS] = {0}, sum = 0;
+    int64_t i = 0;
+    for (; i + PRODUCTS <= d; i += PRODUCTS)
+        for (int l = 0; l < PRODUCTS; l++) lane[l] += a[i + l] * b[i + l];
+    for (int l = 0; i + l < d; l++) lane[l] += a[i + l] * b[i + l];
+    for (int l = 0; l < PRODUCTS; l++) sum += lane[l];
+    return sum;
+}
+
+/* Labels row i of the tile, to which only the centres of `few` may be the nearest. */
+static void decide_few(const dc_km_tiles *t, const race *r, dc_km_scratch *s, const dc_km_tile *tile, int64_t i,
+                       dc_km_few *few)
+{
+    const dc_km_centers *c = r->centers;
+    dc_soft_lane distance[1];
+    float best = INFINITY, second = INFINITY;
+    double nearest = INFINITY;
+    for (int j = 0; j < few->n; j++) {
+        const int64_t k = r->first + few->center[j];
+        const float product = dot(s->u + i * t->d, c->image + k * t->d, t->d);
+        const float v = c->low[k] - 2 * product - s->reach[i] * c->slack[k], loser = v < best ? best : v;
+        few->low[j] = v;
+        second = loser < second ? loser : second;
+        if (v < best) s->label[i] = few->center[j];
+        best = v < best ? v : best;
+    }
+    s->best[i] = best;
+    const float bound = upper_bound(r, s, i);
+    if (second > bound) return;
+    for (int j = 0; j < few->n; j++) {
+        if (few->low[j] > bound) continue;
+        dc_soft_distances(tile->x + i * t->d, 1, c->at, r->first + few->center[j], 1, t->d, distance);
+        if (!(distance[0][0] < nearest)) continue;
+        nearest = distance[0][0];
+        s->label[i] = few->center[j];
+    }
+}
+
+/* Labels the n rows index[n] of the tile by their distances to all centres. */
+static void decide_all(const dc_km_tiles *t, const race *r, dc_km_scratch *s, const dc_km_tile *tile,
+                       const int64_t *index, int64_t n)
+{
+    dc_soft_lane distance;
+    int32_t label[DC_SOFT_LANES];
+    for (int64_t l = 0; l < n; l++)
+        memcpy(s->doubtful + l * t->d, tile->x + index[l] * t->d, (size_t)t->d * sizeof *s->doubtful);
+    dc_soft_nearest(s->doubtful, n, r->centers->at + r->first * t->d, r->K, t->d, distance, label);
+    for (int64_t l = 0; l < n; l++) s->label[index[l]] = label[l];
+}
+
+/* Sets s->label by rough scores; returns false if they leave too many centres. Then the next tiles do without them. */
+static bool find_roughly(const dc_km_tiles *t, const race *r, dc_km_scratch *s, const dc_km_tile *tile)
+{
+    enum { HARD = DC_SOFT_LANES, REST = 31 };
+    const dc_km_rough *rough = &r->centers->rough;
+    int64_t hard[HARD], n_hard = 0;
+    if (s->gives_up > 0) {
+        s->gives_up--;
+        return false;
+    }
+    dc_km_rough_load(s->u, tile->n, t->d, &s->rough);
+    dc_km_rough_rule_out(rough, r->first / rough->run, r->K, tile->n, &s->rough);
+    for (int64_t i = 0; i < tile->n; i++) {
+        dc_km_few *f = &s->rough.few[i];
+        if (f->many && n_hard == HARD) {
+            s->gives_up = REST;
+            return false;
+        }
+        if (f->many)
+            hard[n_hard++] = i;
+        else if (f->n == 1)
+            s->label[i] = f->center[0];
+        else
+            decide_few(t, r, s, tile, i, f);
+    }
+    if (n_hard) decide_all(t, r, s, tile, hard, n_hard);
+    return true;
+}
+
 void dc_km_find_nearest(const dc_km_tiles *t, const dc_km_centers *c, int64_t first, int64_t m, const dc_km_tile *tile,
                         dc_km_scratch *s)
 {
     const race r = {s->score, c, first, m};
+    if (c->rough.run && find_roughly(t, &r, s, tile)) return;
     dc_km_score(t, c, first, m, tile, s);
+    find_nearest(t, &r, s, tile);
+}
+
+/* Sets s->label for restart g of `groups`; g runs from 0 on for each tile. Scores of as many restarts as fit are
+ * computed together. */
+static void find_of_group(const dc_km_tiles *t, const dc_km_centers *c, int64_t g, int64_t groups,
+                          const dc_km_tile *tile, dc_km_scratch *s)
+{
+    const int64_t K = t->K, together = t->panel / K, in_panel = g % together;
+    if (c->rough.run) {
+        dc_km_find_nearest(t, c, g * K, K, tile, s);
+        return;
+    }
+    const race r = {s->score + in_panel * K * DC_KM_TILE, c, g * K, K};
+    if (in_panel == 0) dc_km_score(t, c, g * K, K * DC_MIN(together, groups - g), tile, s);
     find_nearest(t, &r, s, tile);
 }
 
@@ -159,15 +257,12 @@ void dc_km_block_lloyd(void *ctx, const dc_block *block, int thread, double *lea
     const dc_km_lloyd *a = ctx;
     const dc_km_tiles *t = a->tiles;
     dc_km_scratch *s = &t->scratch[thread];
-    const int64_t K = t->K, d = t->d, together = t->panel / K;
+    const int64_t K = t->K, d = t->d;
     double *counts = leaf + a->groups * K * d;
     for (int64_t lo = block->lo; lo < block->hi; lo += DC_KM_TILE) {
         const dc_km_tile tile = dc_km_load(t, lo, block->hi, s);
         for (int64_t g = 0; g < a->groups; g++) {
-            const int64_t in_panel = g % together;
-            const race r = {s->score + in_panel * K * DC_KM_TILE, a->centers, g * K, K};
-            if (in_panel == 0) dc_km_score(t, a->centers, g * K, K * DC_MIN(together, a->groups - g), &tile, s);
-            find_nearest(t, &r, s, &tile);
+            find_of_group(t, a->centers, g, a->groups, &tile, s);
             add_tile_to_clusters(t, s, &tile, leaf + g * K * d, counts + g * K);
         }
     }
@@ -176,14 +271,11 @@ void dc_km_block_lloyd(void *ctx, const dc_block *block, int thread, double *lea
 static void label_block(const dc_km_tiles *t, const dc_km_centers *centers, const dc_block *block, dc_km_scratch *s,
                         const dc_km_labels *out)
 {
-    const int64_t K = t->K, groups = out->groups, together = t->panel / K;
+    const int64_t groups = out->groups;
     for (int64_t lo = block->lo; lo < block->hi; lo += DC_KM_TILE) {
         const dc_km_tile tile = dc_km_load(t, lo, block->hi, s);
         for (int64_t g = 0; g < groups; g++) {
-            const int64_t in_panel = g % together;
-            const race r = {s->score + in_panel * K * DC_KM_TILE, centers, g * K, K};
-            if (in_panel == 0) dc_km_score(t, centers, g * K, K * DC_MIN(together, groups - g), &tile, s);
-            find_nearest(t, &r, s, &tile);
+            find_of_group(t, centers, g, groups, &tile, s);
             for (int64_t i = 0; i < tile.n; i++) out->label[(lo + i) * groups + g] = s->label[i];
         }
     }

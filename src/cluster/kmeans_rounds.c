@@ -94,7 +94,7 @@ static dc_status seeding_init(seeding *s, const dc_km_tiles *tiles, const dc_kme
     DC_TRY(dc_mem_alloc(&s->row, (size_t)s->round_room, sizeof *s->row, "k-means|| draws"));
     DC_TRY(dc_mem_alloc(&s->counts, P, sizeof *s->counts, "rank table"));
     DC_TRY(dc_mem_alloc(&s->drawn, P, sizeof *s->drawn, "rank table"));
-    DC_TRY(dc_km_centers_init(&s->image, s->round_room, s->d));
+    DC_TRY(dc_km_runs_init(&s->image, tiles, s->round_room, tiles->panel));
     DC_TRY(dc_km_pick_init(&s->pick, part, cfg, s->d, s->room));
     DC_TRY(dc_sum_create(&s->sum, part, 1));
 out:

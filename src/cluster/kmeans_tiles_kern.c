@@ -35,6 +35,7 @@ static dc_status dense_init(dc_km_scratch *s, const dc_km_tiles *t)
 {
     dc_status st = DC_OK;
     const size_t d = (size_t)t->d;
+    if (dc_km_rough_pays(t->K, t->d)) DC_TRY(dc_km_rough_rows_init(&s->rough, t->d));
     if (!t->rows->X) DC_TRY(dc_mem_alloc(&s->x, DC_KM_TILE * d, sizeof *s->x, "k-means tile"));
     DC_TRY(dc_mem_alloc(&s->u, DC_KM_TILE * d, sizeof *s->u, "k-means tile"));
 out:
@@ -61,6 +62,7 @@ out:
 static void scratch_release(dc_km_scratch *s)
 {
     if (s->reach != s->length) dc_mem_free(&s->reach);
+    dc_km_rough_rows_release(&s->rough);
     dc_mem_free(&s->ptr);
     dc_mem_free(&s->val);
     dc_mem_free(&s->row_score);
@@ -113,8 +115,19 @@ out:
     return st;
 }
 
+dc_status dc_km_runs_init(dc_km_centers *c, const dc_km_tiles *t, int64_t m, int64_t run)
+{
+    dc_status st = DC_OK;
+    DC_TRY(dc_km_centers_init(c, m, t->d));
+    if (!t->csr && dc_km_rough_pays(t->K, t->d)) DC_TRY(dc_km_rough_init(&c->rough, m, run, t->d));
+out:
+    if (st != DC_OK) dc_km_centers_release(c);
+    return st;
+}
+
 void dc_km_centers_release(dc_km_centers *c)
 {
+    dc_km_rough_release(&c->rough);
     dc_mem_free(&c->image);
     dc_mem_free(&c->square);
     dc_mem_free(&c->norm);
@@ -207,6 +220,7 @@ void dc_km_project(const dc_km_tiles *t, const float *at, int64_t m, dc_km_cente
         for (int64_t i = 0; i < d; i++) squares += (double)c->image[k * d + i] * (double)c->image[k * d + i];
         set_bounds(c, k, squares, d);
     }
+    if (c->rough.run) dc_km_rough_project(t, c);
 }
 
 /* Runs in this thread alone, because a GEMM on several threads may split the sum over the columns. A loop over one

@@ -33,20 +33,12 @@ DC_CHECKED dc_status dc_lv_rows_bring(dc_comm *comm, const dc_lv_rows *r, const 
 /* Memory that this takes on a rank besides `out`. */
 double dc_lv_rows_bring_bytes(const dc_part *part, int64_t d);
 
-/* ---- Children (levels_kern.c, levels.c) -------------------------------------------------------------------------- */
+/* ---- Children (levels_kern.c) -------------------------------------------------------------------------------------
+ */
 
 /* Splits `total` >= K children over K clusters of these sizes, at least one and at most `size` to each, but one to
  * those without rows: first[K + 1], as in dc_levels. heap[K] is scratch. */
 void dc_lv_allot(const int64_t *size, int64_t K, int64_t total, int64_t *first, int64_t *heap);
-
-/* What a rank takes at most in a round: rows, work. Clusters beyond are shared, if they have shards for all ranks. */
-typedef struct {
-    int64_t room_bytes;
-    double flops;
-} dc_lv_limits;
-/* dc_levels_fit() with given limits, which change no bits. */
-DC_CHECKED dc_status dc_lv_fit(dc_comm *comm, const dc_rows *rows, const dc_levels_config *cfg,
-                               const dc_lv_limits *limits, dc_levels *levels, dc_kmeans_result *out);
 
 /* The nearest child of the cluster that each row is in. */
 typedef struct {
@@ -69,5 +61,74 @@ typedef struct {
     const int32_t *label;
 } dc_lv_inertia;
 void dc_lv_block_inertia(void *ctx, const dc_block *block, int thread, double *leaf);
+
+/* ---- The hierarchy (levels.c, levels_split.c) -------------------------------------------------------------------- */
+
+/* What a rank takes at most in a round: rows, work. Clusters beyond are shared, if they have shards for all ranks. */
+typedef struct {
+    int64_t room_bytes;
+    double flops;
+} dc_lv_limits;
+/* dc_levels_fit() with given limits, which change no bits. */
+DC_CHECKED dc_status dc_lv_fit(dc_comm *comm, const dc_rows *rows, const dc_levels_config *cfg,
+                               const dc_lv_limits *limits, dc_levels *levels, dc_kmeans_result *out);
+
+/* How many times the mean the largest cluster may hold within the memory that is announced. */
+enum { DC_LV_SKEW = 8 };
+
+/* What is kept of the progress: how many clusterings have not converged, and how many empty clusters were given new
+ * centres; the level that is being made, and how many clusters of its queue are split; iterations of the first level.
+ */
+enum {
+    DC_LV_NOT_CONVERGED,
+    DC_LV_RESEEDED,
+    DC_LV_FOUND_VALUES,
+    DC_LV_LEVEL = DC_LV_FOUND_VALUES,
+    DC_LV_DONE,
+    DC_LV_FIRST_ITERATIONS,
+    DC_LV_PROGRESS_VALUES
+};
+
+/* A cluster in the queue. */
+typedef struct {
+    int64_t rows, cluster;
+} dc_lv_waiting;
+
+typedef struct {
+    const dc_levels_config *cfg;
+    const dc_lv_limits *limits;
+    const dc_rows *rows;
+    dc_comm *alone; /* this rank; borrowed if there is no other */
+    dc_levels *levels;
+    float *centers; /* of all levels, one after the other */
+    int32_t *label; /* [n] of the last level that is finished; borrowed */
+    int64_t *size;  /* [K] rows of its clusters, over all ranks */
+    double inertia; /* of that level */
+    dc_lv_rows by_cluster;
+    dc_lv_waiting *queue;                    /* [K] its clusters, those with most rows first */
+    int64_t *heap;                           /* [K] scratch */
+    dc_lv_share *share;                      /* [P] who gets which rows next */
+    int64_t *taken;                          /* [P] rows that ranks have got in this round */
+    double *work;                            /* [P] and what there is to do with them */
+    int64_t progress[DC_LV_PROGRESS_VALUES]; /* equal on all ranks */
+    int64_t found[DC_LV_FOUND_VALUES];       /* by this rank, not yet added to progress */
+} dc_lv_builder;
+
+/* Centres of a level, [K x d]. */
+static inline float *dc_lv_centers_of(const dc_lv_builder *b, int level)
+{
+    float *centers = b->centers;
+    for (int v = 0; v < level; v++) centers += b->cfg->K[v] * b->rows->d;
+    return centers;
+}
+/* Prepares the level after one whose labels and sizes are known: how many children each cluster gets, the queue. */
+void dc_lv_plan_level(dc_lv_builder *b, int level);
+/* Splits the clusters that wait in the queue. What was split before a stop is saved. Collective. Errors: those of
+ * dc_kmeans and state.h. */
+DC_CHECKED dc_status dc_lv_split_level(dc_comm *comm, dc_lv_builder *b);
+/* Shards of a cluster of m rows; never more than those of all rows. */
+int dc_lv_shards_of(const dc_part *part, int64_t m);
+/* Rows that a rank may take in a round, if the clusters of a level are of `mean` rows. */
+int64_t dc_lv_room_of(const dc_lv_builder *b, double mean);
 
 #endif

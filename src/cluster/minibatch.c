@@ -48,7 +48,7 @@ static dc_status fitting_init(fitting *f)
     DC_TRY(dc_mem_alloc(&f->bytes, (size_t)f->rows->part->P, sizeof *f->bytes, "rank table"));
     f->own_rows = (dc_rows){.part = &f->own, .d = f->d, .X = f->X};
     DC_TRY(dc_km_tiles_init(&f->tiles, &f->own_rows, f->K, 1));
-    DC_TRY(dc_km_centers_init(&f->images, f->K, f->d));
+    DC_TRY(dc_km_runs_init(&f->images, &f->tiles, f->K, f->K));
     DC_TRY(dc_mem_alloc(&f->leaf, (size_t)f->tiles.n_threads, dc_mul_size(K + 1, sizeof *f->leaf), "k-means sizes"));
     DC_TRY(dc_mem_alloc(&f->sum, values, sizeof *f->sum, "k-means sums"));
     DC_TRY(dc_mem_alloc(&f->more, K, sizeof *f->more, "k-means sizes"));
