@@ -14,7 +14,7 @@ enum { DC_METHODS_MAX = 64, DC_METHODS_BYTES = 1 << 14 };
 typedef enum { DC_PRETRAIN_NONE, DC_PRETRAIN_JOINT, DC_PRETRAIN_LAYERWISE } dc_pretrain_mode;
 typedef enum { DC_FINAL_NONE, DC_FINAL_GMM, DC_FINAL_GMM_TIED, DC_FINAL_GMM_DIAGONAL, DC_FINAL_GMM_SPHERICAL } dc_final;
 typedef enum { DC_ON_EMBEDDING, DC_ON_INPUT } dc_on;
-typedef enum { DC_START_KMEANS, DC_START_SPECTRAL, DC_START_GMM } dc_start_kind;
+typedef enum { DC_START_KMEANS, DC_START_SPECTRAL, DC_START_GMM, DC_START_WEIGHTS } dc_start_kind;
 typedef enum { DC_REPRODUCIBLE_STRICT, DC_REPRODUCIBLE_OFF } dc_reproducible;
 typedef enum { DC_PIN_AUTO, DC_PIN_OFF } dc_pin;
 typedef enum { DC_RESUME_AUTO, DC_RESUME_NEVER, DC_RESUME_MUST } dc_resume_mode;

@@ -270,6 +270,9 @@ dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *
     if (st == DC_OK && !cfg->first && !cfg->quiet)
         dc_log("k-means   best of %d restarts: number %d, %d iterations, inertia %.9g, %lld empty clusters re-seeded",
                cfg->n_init, out->best + 1, out->iterations, out->inertia, (long long)out->reseeded);
+    if (st == DC_OK && cfg->first && !cfg->quiet)
+        dc_log("k-means   from given centres: %d iterations, inertia %.9g, %lld empty clusters re-seeded",
+               out->iterations, out->inertia, (long long)out->reseeded);
     return st;
 }
 
