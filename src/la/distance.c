@@ -25,7 +25,7 @@ __attribute__((noinline)) double dc_square_distance(const float *x, const float 
     return total(part);
 }
 
-/* The sum of dc_square_distance(), zeros included. */
+/* The sum over all columns, zeros included. */
 static double with_zeros(const dc_csr *m, int64_t i, const float *y)
 {
     double part[LANES] = {0};
