@@ -17,7 +17,7 @@ typedef enum { DC_FINAL_NONE, DC_FINAL_GMM, DC_FINAL_GMM_TIED, DC_FINAL_GMM_DIAG
 typedef enum { DC_ON_EMBEDDING, DC_ON_INPUT } dc_on;
 /* What k-means measures: distances, or angles between rows. */
 typedef enum { DC_KMEANS_EUCLIDEAN, DC_KMEANS_COSINE } dc_kmeans_metric;
-typedef enum { DC_START_KMEANS, DC_START_SPECTRAL, DC_START_GMM } dc_start_kind;
+typedef enum { DC_START_KMEANS, DC_START_SPECTRAL, DC_START_GMM, DC_START_WEIGHTS } dc_start_kind;
 typedef enum { DC_REPRODUCIBLE_STRICT, DC_REPRODUCIBLE_OFF } dc_reproducible;
 typedef enum { DC_PIN_AUTO, DC_PIN_OFF } dc_pin;
 typedef enum { DC_RESUME_AUTO, DC_RESUME_NEVER, DC_RESUME_MUST } dc_resume_mode;

@@ -61,7 +61,8 @@ typedef struct {
     int64_t parts;             /* starts of the run, this one included */
     double wall_before_s;      /* wall time of the starts before this one */
     char job[DC_JOB_NAME_MAX]; /* job number in the batch queue; "" if there is none */
-    /* labels: dc_dataset_hash_labels; weights: dc_model_hash_file of model.weights; 0: there are none */
+    /* labels: dc_dataset_hash_labels; weights: dc_model_hash_file of model.weights (all of it with cluster.init =
+     * weights); 0: there are none */
     uint64_t labels_hash, weights_hash, deck_hash, program_hash;
 } dc_provenance;
 

@@ -74,9 +74,9 @@ DC_CHECKED dc_status dc_model_read(dc_h5 *h5, const char *path, const dc_slab *s
 DC_CHECKED dc_status dc_model_load(dc_comm *comm, const char *path, dc_model *m);
 /* Local: whether `path` has weights for this network and these data (NULL: not known yet). Errors: as dc_model_load. */
 DC_CHECKED dc_status dc_model_check_file(const char *path, const dc_net *net, const dc_dataset *data);
-/* Local: hash of the names and values of all arrays under /model; 0 if there are none. Errors: DC_ERR_FORMAT,
- * DC_ERR_IO. */
-DC_CHECKED dc_status dc_model_hash_file(const char *path, uint64_t *hash);
+/* Local: hash of the names and values of all arrays under /model, and if `all` of centres and scaling; 0 if there are
+ * none. Errors: DC_ERR_FORMAT, DC_ERR_IO. */
+DC_CHECKED dc_status dc_model_hash_file(const char *path, bool all, uint64_t *hash);
 
 /* ---- Phases ----------------------------------------------------------------------------------------------------- */
 

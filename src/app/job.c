@@ -198,6 +198,7 @@ dc_status dc_job_end(dc_comm *comm, dc_job *job, dc_status st)
     dc_lock_release(&job->lock);
     dc_files_destroy(&job->files);
     dc_mem_free(&job->deck);
+    dc_mem_free(&job->first);
     return st;
 }
 

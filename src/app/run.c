@@ -128,7 +128,7 @@ static dc_status pretrain_layers(dc_comm *comm, fit *f)
 static dc_status check_same_weights(const dc_job *job)
 {
     uint64_t hash;
-    const dc_status st = dc_model_hash_file(job->cfg.model.weights, &hash);
+    const dc_status st = dc_model_hash_file(job->cfg.model.weights, job->cfg.cluster.init == DC_START_WEIGHTS, &hash);
     if (st != DC_OK || hash == job->from.weights_hash) return st;
     return DC_FAIL(DC_ERR_DATA, "%s (model.weights) was replaced while this run started; start it again",
                    job->cfg.model.weights);

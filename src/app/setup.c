@@ -41,7 +41,8 @@ dc_kmeans_config dc_setup_kmeans(const dc_job *job)
 {
     const dc_config *cfg = &job->cfg;
     return (dc_kmeans_config){.K = cfg->cluster.clusters,
-                              .n_init = dc_int(cfg->cluster.n_init),
+                              .first = job->first,
+                              .n_init = cfg->cluster.init == DC_START_WEIGHTS ? 1 : dc_int(cfg->cluster.n_init),
                               .max_iter = dc_int(cfg->cluster.kmeans_max_iter),
                               .max_iter_before = dc_int(job->resume.was.cluster.kmeans_max_iter),
                               .tol = cfg->cluster.kmeans_tol,

@@ -122,6 +122,7 @@ dc_status dc_method_kmeans_again(dc_comm *comm, const dc_method_env *env, const 
     cfg.first = dc_method_values(env, "centers");
     cfg.n_init = 1;
     cfg.state = NULL;
+    cfg.quiet = true;
     return set_centers(comm, env, &cfg, Z, label);
 }
 

@@ -383,7 +383,8 @@ static dc_status final_kmeans(dc_comm *comm, loop *l)
     dc_state_at(l->model->state, "final_kmeans", 0);
     dc_method_env env = *l->env;
     env.start_by = NULL;
-    DC_TRY(dc_method_kmeans(comm, &env, l->out->Z, NULL));
+    DC_TRY(env.kmeans.first ? dc_method_kmeans_again(comm, &env, l->out->Z, NULL)
+                            : dc_method_kmeans(comm, &env, l->out->Z, NULL));
     dc_timer_stop(l->model->timers, DC_T_KMEANS, begin, 0, 0);
     DC_TRY(infer(comm, l, false, true));
     dc_shares_renew(comm, l->env->part, l->env->K, &l->shares, &with_them);
@@ -398,6 +399,7 @@ static dc_status final_mixture(dc_comm *comm, loop *l)
     dc_refresh with_it; /* not used, as with k-means */
     const double begin = dc_timer_start();
     dc_state_at(l->model->state, "final_kmeans", 0);
+    if (l->env->kmeans.first) l->env->kmeans.first = l->env->value + dc_slab_find(l->env->slab, "centers")->at;
     DC_TRY(dc_final_fit(comm, l->env, l->out->Z));
     dc_timer_stop(l->model->timers, DC_T_KMEANS, begin, 0, 0);
     l->env->finished = true;
