@@ -60,6 +60,18 @@ static bool is_for_a_sweep(const dc_origins *from, const dc_key *key)
     return from->key[dc_key_index(key)].line > 0 && key->verbs == DC_USE_SWEEP;
 }
 
+/* Whether the deck sets a key of other verbs to its default, which changes nothing: `dcmpi config` writes all keys. */
+static bool is_idle(const dc_config *cfg, const dc_origins *from, const dc_key *key, unsigned verb)
+{
+    dc_config defaults;
+    char value[DC_VALUE_TEXT_MAX], usual[DC_VALUE_TEXT_MAX];
+    if (from->key[dc_key_index(key)].line <= 0 || (key->verbs & verb)) return false;
+    dc_config_defaults(&defaults);
+    dc_key_format(cfg, key, value);
+    dc_key_format(&defaults, key, usual);
+    return strcmp(value, usual) == 0;
+}
+
 /* True if the deck sets the key and `fit` with this deck alone would use it: then the key is meant for such a run. */
 static bool is_for_another_run(const dc_config *deck, const dc_origins *from, const dc_key *key)
 {
@@ -81,7 +93,7 @@ static dc_status check_use(const dc_config *cfg, const dc_config *deck, dc_origi
     const dc_key_origin *at = &from->key[dc_key_index(key)];
     if (!at->set || at->failed || is_undecided(from, key)) return DC_OK;
     if (dc_key_in_use(cfg, key, verb, why, sizeof why) || is_of_another_method(cfg, from, key) ||
-        is_for_a_sweep(from, key))
+        is_for_a_sweep(from, key) || is_idle(cfg, from, key, verb))
         return DC_OK;
     /* A deck with model.weights may keep its pretrain section, so that one deck serves runs with and without
      * weights. */
