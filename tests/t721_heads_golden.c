@@ -189,7 +189,7 @@ static void test_start(dc_comm *comm, const char *keys, bool square)
             sum += p[k] = square ? share * share / f[k] : share / sqrt(f[k]);
         }
         for (int64_t k = 0; k < K; k++) {
-            CHECK_NEAR(q[i * K + k], twin[i * K + k], 1e-3); /* float: logits of size 1e4 */
+            CHECK_NEAR(q[i * K + k], twin[i * K + k], 5e-3); /* float: terms of 1e5 cancel */
             CHECK_NEAR(target[i * K + k], p[k] / sum, 1e-6);
         }
     }
