@@ -237,8 +237,8 @@ static double bound_bytes(const dc_prediction *p, double base, int threads)
     const double model = 4 * ((double)t->slab.n + 2 * D) + components + norms, mine = (double)dc_part_rows(&p->part);
     const double standing = (p->full || p->drift.quantile ? 2 * sizeof(double) * n + 1024 * D : 0) +
                             (p->full ? 20 * mine + dc_standing_rank_bytes(&p->part, t->K) : 0) + 40 * K;
-    return standing + base + model + counts + n * row + sparse + (head->sparse ? SPARSE_PIECE_BYTES : 0) + 4 * tiles +
-           16 * K + PIECE_BYTES;
+    return standing + head->files_bytes + base + model + counts + n * row + sparse +
+           (head->sparse ? SPARSE_PIECE_BYTES : 0) + 4 * tiles + 16 * K + PIECE_BYTES;
 }
 
 static dc_status check_memory(dc_comm *comm, const dc_prediction *p, double base)

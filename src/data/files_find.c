@@ -252,6 +252,12 @@ out:
     return st;
 }
 
+static dc_status check_length(const char *name, const char *key, size_t cap)
+{
+    if (!name || strlen(name) < cap) return DC_OK;
+    return DC_FAIL(DC_ERR_USAGE, "%s has %zu bytes, at most %zu are allowed", key, strlen(name), cap - 1);
+}
+
 dc_status dc_files_find(const char *names, const char *matrix, const char *labels, const char *table, dc_files **out)
 {
     dc_status st = DC_OK;
@@ -268,6 +274,8 @@ dc_status dc_files_find(const char *names, const char *matrix, const char *label
         DC_TRY(decide_plain(files));
     }
     if (!files->plain) {
+        DC_TRY(check_length(matrix, "input.matrix", sizeof files->matrix));
+        DC_TRY(check_length(labels, "input.label_dataset", sizeof files->labels));
         if (table) dc_files_take_table(files, table);
         DC_TRY(look_at_new(files));
     }

@@ -50,7 +50,7 @@ dc_status dc_rows_reader_open(const dc_data_shape *shape, dc_rows_reader **out)
     DC_TRY(dc_mem_alloc(out, 1, sizeof **out, "reader of rows"));
     (*out)->files = shape->files;
     (*out)->type = dc_data_h5_type(shape->head.stored_dtype);
-    DC_TRY(dc_data_store_create(shape, shape->files->title, &(*out)->store));
+    DC_TRY(dc_data_store_create(shape, "", &(*out)->store));
 out:
     if (st != DC_OK) dc_rows_reader_close(out);
     return st;

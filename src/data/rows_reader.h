@@ -4,7 +4,7 @@
 
 #include "data_priv.h"
 
-/* The stored dense rows of the file `path`, or of shape->files, as an array of files (store.h). Local. Errors:
+/* The stored dense rows of shape->files, else of the file `path`, as an array of files (store.h). Local. Errors:
  * DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_store_create(const dc_data_shape *shape, const char *path, dc_store **out);
 

@@ -209,7 +209,7 @@ static void open_piece(dc_store *s, size_t i, slot *one)
     one->piece = i;
     one->fd = open(dc_store_path(s, i), O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe must not make us wait */
     if (one->fd < 0 && errno == ENOENT) {
-        keep_changed(s, i, "it is gone");
+        keep_changed(s, i, "it is gone, or this node does not see it");
     } else if (one->fd < 0 || !dc_file_look(one->fd, &now)) {
         keep(s, DC_ERR_IO, "cannot open %s: %s", dc_store_path(s, i), strerror(errno));
     } else {
