@@ -29,42 +29,65 @@ void dc_cap_read(const void *ctx, int64_t lo, int64_t n, float *out)
     for (int64_t i = 0; i < n; i++) read_rows(s->rows, s->index[lo + i], 1, out + i * s->rows->d);
 }
 
-/* The best centre so far of a row of the tile. */
+/* The best centres so far of the rows of a tile. */
 typedef struct {
-    double distance;
-    float bound; /* no centre with a score above this can be nearer */
-    int32_t label;
-} leader;
+    double distance[DC_KM_TILE];
+    float bound[DC_KM_TILE]; /* no centre with a score above this can be nearer; rows that are not there: -infinity */
+    int32_t label[DC_KM_TILE];
+} leaders;
+
+/* Lower bound of the score of centre k, number j of the panel. */
+static inline float lower_bound(const dc_km_centers *c, const dc_km_scratch *w, int64_t i, int64_t k, int64_t j)
+{
+    return w->score[j * DC_KM_TILE + i] + c->low[k] - w->reach[i] * c->slack[k];
+}
+
+static bool may_win_any(const dc_km_centers *c, const dc_km_scratch *w, int64_t k, int64_t j, const float *bound)
+{
+    const float *restrict score = w->score + j * DC_KM_TILE, *restrict reach = w->reach;
+    const float low = c->low[k], slack = c->slack[k];
+    int any = 0;
+    for (int64_t i = 0; i < DC_KM_TILE; i++) any |= score[i] + low - reach[i] * slack <= bound[i];
+    return any;
+}
 
 /* Lets centre k, number j of the panel, compete for row i of the tile. */
 static void compete(const dc_cap_search *s, const dc_km_scratch *w, const dc_km_tile *tile, int64_t i, int64_t k,
-                    int64_t j, leader *best)
+                    int64_t j, leaders *best)
 {
     const dc_km_centers *c = s->centers;
-    const float slack = w->reach[i] * c->slack[k], low = w->score[j * DC_KM_TILE + i] + c->low[k] - slack;
-    if (low > best->bound) return;
+    const float low = lower_bound(c, w, i, k, j);
+    if (low > best->bound[i]) return;
     const double distance = dc_km_distance(tile->x + i * s->rows->d, c->at + k * s->rows->d, s->rows->d);
     const dc_gidx row = s->rows->part->row_lo + s->index[tile->lo + i];
-    if (!(distance < best->distance) || !dc_cap_not_after((dc_cap_place){dc_cap_bits(distance), row}, s->last[k]))
-        return;
-    *best = (leader){distance, low + 2.02F * (c->norm[k] - c->low[k] + slack), (int32_t)k};
+    if (!(distance < best->distance[i])) return;
+    if (!dc_cap_not_after((dc_cap_place){dc_cap_bits(distance), row}, s->last[k])) return;
+    best->distance[i] = distance;
+    best->bound[i] = low + 2.02F * (c->norm[k] - c->low[k] + w->reach[i] * c->slack[k]);
+    best->label[i] = (int32_t)k;
 }
 
 static void find_of_tile(const dc_cap_search *s, dc_km_scratch *w, const dc_km_tile *tile)
 {
-    leader best[DC_KM_TILE];
+    leaders best;
     const int64_t K = s->centers->m, panel = s->tiles->panel;
-    for (int64_t i = 0; i < tile->n; i++) best[i] = (leader){INFINITY, INFINITY, -1};
+    for (int64_t i = 0; i < DC_KM_TILE; i++) {
+        best.distance[i] = INFINITY;
+        best.bound[i] = i < tile->n ? INFINITY : -INFINITY;
+        best.label[i] = 0;
+    }
     for (int64_t first = 0; first < K; first += panel) {
         const int64_t m = DC_MIN(panel, K - first);
         dc_km_score(s->tiles, s->centers, first, m, tile, w);
-        for (int64_t j = 0; j < m; j++)
-            for (int64_t i = 0; i < tile->n; i++) compete(s, w, tile, i, first + j, j, &best[i]);
+        for (int64_t j = 0; j < m; j++) {
+            if (!may_win_any(s->centers, w, first + j, j, best.bound)) continue;
+            for (int64_t i = 0; i < tile->n; i++) compete(s, w, tile, i, first + j, j, &best);
+        }
     }
     for (int64_t i = 0; i < tile->n; i++) {
         const int64_t row = s->index[tile->lo + i];
-        s->label[row] = best[i].label;
-        s->distance[row] = dc_cap_bits(best[i].distance);
+        s->label[row] = best.label[i];
+        s->distance[row] = dc_cap_bits(best.distance[i]);
     }
 }
 
