@@ -210,7 +210,7 @@ static void stays(int64_t n, int64_t K, int64_t d, double noise)
         if (pass == PASSES - 2)
             for (int64_t c = 0; c < d; c++) M[c] = M[(K - 1) * d + c] + 0.01F;
         dc_km_project(&tiles, M, K, &image);
-        dc_km_stay_move(&y, &tiles, M);
+        dc_km_stay_move(&y, &tiles, &image, 0);
         dc_km_stay *const all[] = {&y};
         dc_km_lloyd ctx = {&tiles, &image, 1, all};
         dc_block block = {0};

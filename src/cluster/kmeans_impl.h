@@ -16,7 +16,7 @@ int64_t dc_km_trials(int64_t K);
 
 /* ---- Rough scores (kmeans_rough_kern.c) -------------------------------------------------------------------------- */
 
-enum { DC_KM_FEW = 32 };
+enum { DC_KM_FEW = 32, DC_KM_FAST = 64 };
 /* Centres as integers, in runs of `run` that are scored together, each padded. Nothing if run is 0. */
 typedef struct {
     int64_t run, padded;
@@ -59,7 +59,7 @@ void dc_km_rough_rows_release(dc_km_rough_rows *x);
 void dc_km_rough_load(const float *u, const float *square, const int32_t *index, int64_t n, int64_t d,
                       const dc_km_rough_rows *x);
 /* Sets x->few of n rows: the centres of run number `run`, of m centres, that may be the nearest, or may be up to
- * `reach` farther than the nearest, if that is a small distance. */
+ * `reach` farther than the nearest, but at most a quarter farther. */
 void dc_km_rough_rule_out(const dc_km_rough *c, int64_t run, int64_t m, int64_t n, float reach,
                           const dc_km_rough_rows *x);
 
@@ -147,6 +147,10 @@ void dc_km_score(const dc_km_tiles *t, const dc_km_centers *c, int64_t first, in
 double dc_km_distance_of(const dc_km_tiles *t, const dc_km_tile *tile, int64_t i, const dc_km_centers *c, int64_t j,
                          const dc_km_scratch *s);
 
+/* Takes n <= DC_KM_FAST of the centres, center[n], as the only run of r. */
+void dc_km_rough_take(const dc_km_tiles *t, const dc_km_centers *c, const int64_t *center, int64_t n, dc_km_rough *r);
+/* lowest[n]: below the scores of all centres of r, which has one run of DC_KM_FAST, for n rows. */
+void dc_km_rough_lowest(const dc_km_rough *r, int64_t n, const dc_km_rough_rows *x, float *lowest);
 /* Sets c->rough after the images. Threaded. */
 void dc_km_rough_project(const dc_km_tiles *t, dc_km_centers *c);
 
@@ -178,20 +182,25 @@ void dc_km_find_nearest(const dc_km_tiles *t, const dc_km_centers *c, int64_t fi
                         dc_km_scratch *s);
 
 /* What a restart knows of each row from the pass before: the nearest centre, and a distance that all others exceed. As
- * long as no centre has moved far, this proves that the label stays (Hamerly 2010). In units of the image. */
+ * long as no centre has moved far, this proves that the label stays (Hamerly 2010). The few centres that have moved
+ * farthest do not count; rows are compared with them. In units of the image. */
 typedef struct {
-    int32_t *label; /* [n] local, owned */
-    float *beyond;  /* [n] local, owned: other centres are farther than beyond - moved */
-    float *last;    /* [K x d] centres of the last pass, owned */
-    double moved;   /* sum of the largest moves of a centre in each iteration so far */
-    float reach;    /* how far beyond the nearest centre others are looked for */
-    bool known;     /* label and beyond are set */
-    bool looked;    /* the pass before looked beyond the nearest centre */
+    int32_t *label;   /* [n] local, owned */
+    float *beyond;    /* [n] local, owned: other centres are farther than beyond - moved */
+    float *last;      /* [K x d] centres of the last pass, owned */
+    double *move;     /* [K] how far they have moved since, owned */
+    bool *is_fast;    /* [K] whether a centre is one of the few, owned */
+    int64_t n_fast;   /* how many they are */
+    dc_km_rough fast; /* the few */
+    double moved;     /* sum of the largest moves of the other centres in each iteration so far */
+    float reach;      /* how far beyond the nearest centre others are looked for */
+    bool known;       /* label and beyond are set */
+    bool looked;      /* the pass before looked beyond the nearest centre */
 } dc_km_stay;
 DC_CHECKED dc_status dc_km_stay_init(dc_km_stay *y, int64_t n, int64_t K, int64_t d);
 void dc_km_stay_release(dc_km_stay *y);
-/* Takes the centres `at` [K x d] of the next pass. Threaded. */
-void dc_km_stay_move(dc_km_stay *y, const dc_km_tiles *t, const float *at);
+/* Takes the centres [first, first + K) of the next pass. Threaded. */
+void dc_km_stay_move(dc_km_stay *y, const dc_km_tiles *t, const dc_km_centers *c, int64_t first);
 
 /* One Lloyd pass of `groups` restarts. leaf[groups*K*d]: sums of the rows nearest to each centre, then
  * leaf[groups*K]: how many rows those are. */

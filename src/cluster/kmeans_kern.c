@@ -160,27 +160,34 @@ static void decide_all(const dc_km_tiles *t, const race *r, dc_km_scratch *s, co
     for (int64_t l = 0; l < n; l++) s->label[index[l]] = label[l];
 }
 
-/* Whether the bounds of the pass before prove that row i of the tile keeps its label. */
-static bool stays(const dc_km_tiles *t, const race *r, const dc_km_scratch *s, const dc_km_tile *tile, int64_t i,
-                  const dc_km_stay *y)
+/* Whether the bounds of the pass before prove that none of the slow centres is nearer to row i of the tile than its
+ * own; s->best[i]: its own score is not above this. */
+static bool may_stay(const dc_km_tiles *t, const race *r, const dc_km_scratch *s, const dc_km_tile *tile, int64_t i,
+                     const dc_km_stay *y)
 {
     const dc_km_centers *c = r->centers;
     const int64_t row = tile->lo + i, k = r->first + y->label[row];
     const float beyond = (float)((double)y->beyond[row] - y->moved);
-    if (!(beyond > 0)) return false;
+    if (!(beyond > 0) || y->is_fast[y->label[row]]) return false;
     const float slack = s->reach[i] * c->slack[k], product = dot(s->u + i * t->d, c->image + k * t->d, t->d);
-    const float upper = c->norm[k] - 2 * product + 1.02F * (c->norm[k] - c->low[k] + slack);
-    return (s->square[i] + upper) * 1.00001F < beyond * beyond * 0.99999F;
+    s->best[i] = c->norm[k] - 2 * product + 1.02F * (c->norm[k] - c->low[k] + slack);
+    return (s->square[i] + s->best[i]) * 1.00001F < beyond * beyond * 0.99999F;
+}
+
+/* Less than the distance of row i to centres whose scores are not below `low`. */
+static float distance_beyond(const dc_km_tiles *t, const dc_km_scratch *s, int64_t i, float low)
+{
+    const float rounding = 4 * 0x1p-23F * (float)(t->d + 8), square = s->square[i] * (1 - rounding) + low;
+    return square > 0 ? 0.99999F * sqrtf(square) : 0;
 }
 
 /* Keeps what the scores prove of row i: `low` is below the scores of all centres but the nearest. */
 static void keep(const dc_km_tiles *t, const dc_km_scratch *s, const dc_km_tile *tile, int64_t i, float low,
                  dc_km_stay *y)
 {
-    const float rounding = 4 * 0x1p-23F * (float)(t->d + 8), square = s->square[i] * (1 - rounding) + low;
-    const float beyond = square > 0 ? 0.99999F * sqrtf(square) : 0;
+    const double beyond = (double)distance_beyond(t, s, i, low);
     y->label[tile->lo + i] = s->label[i];
-    y->beyond[tile->lo + i] = (float)(((double)beyond + y->moved) * (1 - 0x1p-22));
+    y->beyond[tile->lo + i] = (float)((beyond + y->moved) * (1 - 0x1p-22));
 }
 
 /* Lowest of the lower bounds of `few` but for centre `label`; their limit if there are no others. */
@@ -192,21 +199,48 @@ static float low_of_others(const dc_km_few *few, int32_t label)
     return low;
 }
 
-/* Labels the rows of the tile that keep their labels, and lists the others in s->active. */
+/* Of n rows that may stay, which are listed in s->order, lists in s->active those to which a fast centre may be nearer,
+ * and lowers what is known of the others; returns how many it lists. */
+static int64_t find_fast(const dc_km_tiles *t, dc_km_scratch *s, const dc_km_tile *tile, int64_t n, const dc_km_stay *y)
+{
+    float *lowest = s->second;
+    int64_t n_active = 0;
+    if (y->n_fast == 0) return 0;
+    dc_km_rough_load(s->u, s->square, s->order, n, t->d, &s->rough);
+    dc_km_rough_lowest(&y->fast, n, &s->rough, lowest);
+    for (int64_t a = 0; a < n; a++) {
+        const int64_t i = s->order[a];
+        const double beyond = (double)distance_beyond(t, s, i, lowest[a]);
+        float *known = &y->beyond[tile->lo + i];
+        if (!((double)(s->square[i] + s->best[i]) * 1.00001 < beyond * beyond))
+            s->active[n_active++] = (int32_t)i;
+        else if (beyond + y->moved < (double)*known)
+            *known = (float)((beyond + y->moved) * (1 - 0x1p-22));
+    }
+    return n_active;
+}
+
+/* Lists in s->active the rows of the tile whose labels may change; the others get the labels that they had. */
 static int64_t find_active(const dc_km_tiles *t, const race *r, dc_km_scratch *s, const dc_km_tile *tile,
                            const dc_km_stay *y)
 {
     const float rounding = 0x1p-23F * (float)(t->d + 8);
-    int64_t n = 0;
+    int64_t n = 0, n_active = 0;
     for (int64_t i = 0; i < tile->n; i++) {
         s->square[i] = s->length[i] * s->length[i] * (1 + rounding);
-        if (y && y->known && stays(t, r, s, tile, i, y))
-            s->label[i] = y->label[tile->lo + i];
-        else
-            s->active[n++] = (int32_t)i;
+        if (!y || !y->known || !may_stay(t, r, s, tile, i, y)) continue;
+        s->label[i] = y->label[tile->lo + i];
+        s->order[n++] = (int32_t)i;
     }
-    s->stayed += tile->n - n;
-    return n;
+    if (n) n_active = find_fast(t, s, tile, n, y);
+    s->stayed += n - n_active;
+    for (int64_t i = 0, a = 0; i < tile->n; i++) {
+        if (a < n && s->order[a] == i)
+            a++;
+        else
+            s->active[n_active++] = (int32_t)i;
+    }
+    return n_active;
 }
 
 /* Sets s->label by rough scores; returns false if they leave too many centres. Then the next tiles do without them. */

@@ -57,7 +57,7 @@ static dc_km_stay *const *stays_of(dc_km_restarts *a, int64_t s, int64_t groups)
     for (int t = 0; t < a->tiles.n_threads; t++) a->tiles.scratch[t].stayed = 0;
     for (int64_t g = 0; g < groups; g++) {
         a->stays[g] = &a->stay[a->slots[s + g].id];
-        dc_km_stay_move(a->stays[g], &a->tiles, dc_km_slot_centers(a, s + g));
+        dc_km_stay_move(a->stays[g], &a->tiles, &a->images, g * a->K);
     }
     return a->stays;
 }
@@ -66,8 +66,8 @@ static dc_km_stay *const *stays_of(dc_km_restarts *a, int64_t s, int64_t groups)
  * long a pass takes. */
 static void judge_stays(dc_km_restarts *a, int64_t groups)
 {
-    static const double WORTH = 0.1;
-    enum { RESTS = 4 };
+    static const double WORTH = 0.3;
+    enum { RESTS = 3 };
     int64_t stayed = 0, ready = 0;
     for (int t = 0; t < a->tiles.n_threads; t++) stayed += a->tiles.scratch[t].stayed;
     for (int64_t g = 0; g < groups; g++) {

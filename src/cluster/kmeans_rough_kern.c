@@ -131,9 +131,8 @@ static rounded quantize(const float *v, int64_t d, int8_t *q)
 /* The score of centre k is MID - STEP * (2 a q.p) for a row, with an error of at most LENGTH * |r| + LOST * (|a q| +
  * |r|) + ROUNDING. In LOST and ROUNDING are the bounds of set_bounds (kmeans_tiles_kern.c), which hold for the images,
  * and `more` for the rounding of the rough score itself, of about six operations. */
-static void set_centre(const dc_km_centers *c, int64_t d, int64_t k, int64_t place, int8_t *level)
+static void set_centre(const dc_km_rough *r, const dc_km_centers *c, int64_t d, int64_t k, int64_t place, int8_t *level)
 {
-    const dc_km_rough *r = &c->rough;
     const float more = 0x1p-18F, norm = c->norm[k];
     const rounded x = quantize(c->image + k * d, d, level);
     float *term = r->term + place / LANES * LANES * TERMS + place % LANES;
@@ -147,18 +146,18 @@ static void set_centre(const dc_km_centers *c, int64_t d, int64_t k, int64_t pla
     for (int64_t j = d; j < QUAD * r->quads; j++) out[j / QUAD * GROUP + j % QUAD] = SHIFT;
 }
 
-/* Sets the places of a block of centres. */
-static void set_block(const dc_km_tiles *t, const dc_km_centers *c, int64_t block, int8_t *level)
+/* Sets the places of a block of centres: center[BLOCK], -1: none. */
+static void set_block(const dc_km_rough *r, const dc_km_centers *c, int64_t d, const int64_t *center, int64_t block,
+                      int8_t *level)
 {
-    const dc_km_rough *r = &c->rough;
     float *most = r->most + block * TERMS;
     memset(most, 0, TERMS * sizeof *most);
-    for (int64_t place = block * BLOCK; place < (block + 1) * BLOCK; place++) {
-        const int64_t i = place % r->padded, k = place / r->padded * r->run + i;
+    for (int64_t i = 0; i < BLOCK; i++) {
+        const int64_t place = block * BLOCK + i;
         float *term = r->term + place / LANES * LANES * TERMS + place % LANES;
-        term[MID * LANES] = INFINITY; /* no centre: never the nearest */
-        if (i >= r->run || k >= c->m) continue;
-        set_centre(c, t->d, k, place, level);
+        term[MID * LANES] = INFINITY; /* never the nearest */
+        if (center[i] < 0) continue;
+        set_centre(r, c, d, center[i], place, level);
         for (int q = LENGTH; q <= ROUNDING; q++) most[q] = fmaxf(1.001F * term[q * LANES], most[q]);
     }
 }
@@ -168,8 +167,22 @@ void dc_km_rough_project(const dc_km_tiles *t, dc_km_centers *c)
     const dc_km_rough *r = &c->rough;
     const int64_t runs = (c->m + r->run - 1) / r->run;
 #pragma omp parallel for schedule(static)
-    for (int64_t block = 0; block < runs * r->padded / BLOCK; block++)
-        set_block(t, c, block, t->scratch[omp_get_thread_num()].rough.level);
+    for (int64_t block = 0; block < runs * r->padded / BLOCK; block++) {
+        int64_t center[BLOCK];
+        for (int64_t i = 0; i < BLOCK; i++) {
+            const int64_t at = (block * BLOCK + i) % r->padded, k = block * BLOCK / r->padded * r->run + at;
+            center[i] = at < r->run && k < c->m ? k : -1;
+        }
+        set_block(r, c, t->d, center, block, t->scratch[omp_get_thread_num()].rough.level);
+    }
+}
+
+void dc_km_rough_take(const dc_km_tiles *t, const dc_km_centers *c, const int64_t *center, int64_t n, dc_km_rough *r)
+{
+    int64_t taken[BLOCK];
+    _Static_assert((int)DC_KM_FAST == (int)BLOCK, "they fill a block");
+    for (int64_t i = 0; i < BLOCK; i++) taken[i] = i < n ? center[i] : -1;
+    set_block(r, c, t->d, taken, 0, t->scratch[0].rough.level);
 }
 
 void dc_km_rough_load(const float *u, const float *square, const int32_t *index, int64_t n, int64_t d,
@@ -231,12 +244,11 @@ static void forget(dc_km_few *f)
     f->n = n;
 }
 
-/* Lowers the limit to what the lowest upper bound asks for: distances up to `reach` farther than that. */
+/* Sets the limit to distances up to `reach`, or a quarter, farther than the nearest. */
 static void set_limit(dc_km_few *f, float square, float reach)
 {
-    enum { SHARE = 4 };
-    const float nearest = sqrtf(fmaxf(square + f->upper, 0));
-    f->limit = SHARE * reach > nearest ? f->upper : f->upper + 1.0001F * (2 * nearest + reach) * reach;
+    const float nearest = sqrtf(fmaxf(square + f->upper, 0)), more = fminf(reach, nearest / 4);
+    f->limit = f->upper + 1.0001F * (2 * nearest + more) * more;
 }
 
 static void add(dc_km_few *f, int32_t center, float low)
@@ -306,6 +318,28 @@ static void compare(const dc_km_rough *c, int64_t place, int64_t first, const in
     }
 }
 
+void dc_km_rough_lowest(const dc_km_rough *c, int64_t n, const dc_km_rough_rows *x, float *lowest)
+{
+    for (int64_t i = 0; i < n; i += ROWS) {
+        __m512i sum[ROWS][VECTORS];
+        const dc_km_rough_row *row = x->row + i;
+        multiply(c->level, x->level + i * c->quads * QUAD, row, c->quads, sum);
+#pragma GCC unroll 4
+        for (int r = 0; r < ROWS; r++) {
+            __m512 least = _mm512_set1_ps(INFINITY);
+            const float error = row[r].lost * c->most[LENGTH] + row[r].length * c->most[LOST] + c->most[ROUNDING];
+#pragma GCC unroll 4
+            for (int v = 0; v < VECTORS; v++) {
+                const float *of = c->term + v * LANES * TERMS;
+                const __m512 product = _mm512_mul_ps(_mm512_cvtepi32_ps(sum[r][v]), _mm512_load_ps(of + STEP * LANES));
+                const __m512 mid = _mm512_load_ps(of + MID * LANES);
+                least = _mm512_min_ps(_mm512_fnmadd_ps(_mm512_set1_ps(row[r].twice), product, mid), least);
+            }
+            lowest[i + r] = _mm512_reduce_min_ps(least) - error;
+        }
+    }
+}
+
 void dc_km_rough_rule_out(const dc_km_rough *c, int64_t run, int64_t m, int64_t n, float reach,
                           const dc_km_rough_rows *x)
 {
@@ -325,6 +359,16 @@ void dc_km_rough_rule_out(const dc_km_rough *c, int64_t run, int64_t m, int64_t 
 }
 
 #else
+
+void dc_km_rough_take(const dc_km_tiles *t, const dc_km_centers *c, const int64_t *center, int64_t n, dc_km_rough *r)
+{
+    (void)t, (void)c, (void)center, (void)n, (void)r;
+}
+
+void dc_km_rough_lowest(const dc_km_rough *r, int64_t n, const dc_km_rough_rows *x, float *lowest)
+{
+    (void)r, (void)n, (void)x, (void)lowest;
+}
 
 void dc_km_rough_project(const dc_km_tiles *t, dc_km_centers *c)
 {
