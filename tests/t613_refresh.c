@@ -44,7 +44,6 @@ static void run(dc_comm *comm, int64_t N, int64_t K, int64_t L, const float *Z, 
     *r = (refresh){0};
     CHECK_OK(dc_part_init(&r->part, N, 8, dc_comm_size(comm), dc_comm_rank(comm)));
     const int64_t n = dc_part_rows(&r->part), lo = r->part.row_lo;
-    const dc_rows rows = dc_rows_of_array(&r->part, Z + lo * L, &L);
     r->q = t6_alloc(n * K, sizeof *r->q), r->p = t6_alloc(n * K, sizeof *r->p),
     r->label = t6_alloc(n, sizeof *r->label);
     r->stats = (dc_soft_stats){.f = r->f, .size = r->size};
@@ -56,7 +55,7 @@ static void run(dc_comm *comm, int64_t N, int64_t K, int64_t L, const float *Z, 
     CHECK_OK(dc_target_create(&t, &r->part));
     memcpy(t.param, M, dc_target_params(&t) * sizeof *t.param);
     memcpy(t.f, r->f, (size_t)K * sizeof *t.f);
-    r->loss = dc_target_loss(comm, &t, &rows, &r->odd);
+    r->loss = dc_target_loss(comm, &t, Z + lo * L, &r->odd);
     dc_target_release(&t);
 }
 
@@ -136,8 +135,7 @@ static void count_odd_rows(dc_comm *comm)
     for (int64_t i = 0; i < dc_part_rows(&part); i++) z[i] = (part.row_lo + i) % 4 == 1 ? NAN : 0.25f;
     for (int64_t i = 0; i < N; i++) expected += i % 4 == 1;
     for (int k = 0; k < K; k++) t.f[k] = 10 + k, t.param[k] = (float)k;
-    const dc_rows rows = dc_rows_of_array(&part, z, &t.L);
-    (void)dc_target_loss(comm, &t, &rows, &odd);
+    (void)dc_target_loss(comm, &t, z, &odd);
     CHECK_INT(odd, expected);
     dc_target_release(&t);
 }

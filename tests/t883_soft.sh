@@ -52,6 +52,8 @@ run 0 1 compare top/run.h5 p-top.h5;                                            
 
 run_cmd "$root/tools/export.py" top/run.h5 top.csv;                             expect_exit 0 "export"
 is "$(head -n 1 top.csv)" "row,label,confidence,label_2,q_2,label_3,q_3,z0,z1,z2,z3" "columns of the table"
+run_cmd "$root/tools/report.py" top;                                            expect_exit 0 "report"
+ok "the report tells what there is" grep -q 'q_top_index = f\[.*# \[N, 3\], their clusters' top/report.html
 if /usr/bin/python3 -c 'import anndata' 2>/dev/null; then
     run_cmd "$root/tools/export.py" full/run.h5 full.h5ad;                      expect_exit 0 "AnnData"
     ok "q of AnnData" /usr/bin/python3 -c '

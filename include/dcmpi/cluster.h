@@ -159,9 +159,8 @@ typedef struct dc_soft_target {
     dc_gidx N;
     float *param; /* centres [K x L], or the layer's weights [L x K] and then its bias [K]; owned, set by the caller */
     double *f;    /* [K] sums of q over all N rows; owned, set by the caller */
-    float *scratch; /* of dc_target_loss(): q and rows for each thread; owned */
-    size_t scratch_floats;
-    dc_sum *sum; /* owned */
+    float *tile;  /* of dc_target_loss(): p of a few rows, for each thread; owned */
+    dc_sum *sum;  /* owned */
 } dc_soft_target;
 /* Allocates the arrays of *t, whose kind, model, alpha, K and L are set; N follows from `part`, which is borrowed.
  * Local. Errors: DC_ERR_MEMORY. */
@@ -169,9 +168,9 @@ DC_CHECKED dc_status dc_target_create(dc_soft_target *t, const dc_part *part);
 void dc_target_release(dc_soft_target *t);
 /* Floats of t->param. */
 size_t dc_target_params(const dc_soft_target *t);
-/* Mean over all rows of KL(p_i || q_i); *odd: number of rows of p, over all ranks, that do not sum to 1. rows: the
- * embedded ones, as they were when t->f was counted. Collective: one reduction. */
-double dc_target_loss(dc_comm *comm, const dc_soft_target *t, const dc_rows *rows, int64_t *odd);
+/* Mean over all rows of KL(p_i || q_i); *odd: number of rows of p, over all ranks, that do not sum to 1. Z [n x L]:
+ * the rows as they were when t->f was counted. Collective: one reduction. */
+double dc_target_loss(dc_comm *comm, const dc_soft_target *t, const float *Z, int64_t *odd);
 /* The targets p, [batch x K], of rows z [batch x L] as they were when the target was made; *t must outlive the graph.
  * Constant. */
 dc_val dc_target_of(dc_graph *g, const dc_soft_target *t, dc_val z);

@@ -48,14 +48,25 @@ static dc_status take_images(dc_h5 *h5, dc_config *deck)
     return st;
 }
 
+enum { VERB_MAX = 16 };
+
+/* Opens a result and reads the text of its deck and its verb. */
+static dc_status open_deck(const char *path, dc_h5 **h5, char **deck, char verb[VERB_MAX])
+{
+    dc_status st = DC_OK;
+    DC_TRY(dc_h5_open(h5, path, DC_H5_READ));
+    DC_TRY(dc_result_deck_text(*h5, deck));
+    DC_TRY(dc_h5_get_attr_str(*h5, "/", "verb", verb, VERB_MAX));
+out:
+    return st;
+}
+
 static dc_status read_deck(const char *path, const dc_trained *t, dc_config *out)
 {
     dc_status st = DC_OK;
     dc_h5 *h5 = NULL;
-    char *deck = NULL, verb[16];
-    DC_TRY(dc_h5_open(&h5, path, DC_H5_READ));
-    DC_TRY(dc_result_deck_text(h5, &deck));
-    DC_TRY(dc_h5_get_attr_str(h5, "/", "verb", verb, sizeof verb));
+    char *deck = NULL, verb[VERB_MAX];
+    DC_TRY(open_deck(path, &h5, &deck, verb));
     DC_TRY(parse_fit(path, t->method, verb, deck, out));
     /* The number that the run chose. */
     if (strcmp(verb, "sweep-k") == 0 || out->cluster.clusters == DC_CLUSTERS_AUTO) out->cluster.clusters = t->K;
@@ -70,10 +81,8 @@ dc_status dc_result_deck(const char *path, dc_config *out)
 {
     dc_status st = DC_OK;
     dc_h5 *h5 = NULL;
-    char *deck = NULL, verb[16];
-    DC_TRY(dc_h5_open(&h5, path, DC_H5_READ));
-    DC_TRY(dc_result_deck_text(h5, &deck));
-    DC_TRY(dc_h5_get_attr_str(h5, "/", "verb", verb, sizeof verb));
+    char *deck = NULL, verb[VERB_MAX];
+    DC_TRY(open_deck(path, &h5, &deck, verb));
     DC_TRY(parse(path, verb, deck, out));
 out:
     dc_mem_free(&deck);

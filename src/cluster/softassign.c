@@ -94,11 +94,10 @@ dc_status dc_target_create(dc_soft_target *t, const dc_part *part)
 {
     dc_status st = DC_OK;
     t->N = part->N;
-    t->scratch_floats = (size_t)DC_SOFT_LANES * ((size_t)t->K + (size_t)t->L);
     DC_TRY(dc_mem_alloc(&t->param, dc_target_params(t), sizeof *t->param, "model of the target"));
     DC_TRY(dc_mem_alloc(&t->f, (size_t)t->K, sizeof *t->f, "sums of the target"));
-    DC_TRY(dc_mem_alloc(&t->scratch, (size_t)omp_get_max_threads(), dc_mul_size(t->scratch_floats, sizeof *t->scratch),
-                        "rows of the target"));
+    DC_TRY(dc_mem_alloc(&t->tile, (size_t)omp_get_max_threads() * DC_SOFT_LANES,
+                        dc_mul_size((size_t)t->K, sizeof *t->tile), "rows of the target"));
     DC_TRY(dc_sum_create(&t->sum, part, DC_TARGET_SUMS));
 out:
     return st;
@@ -108,14 +107,14 @@ void dc_target_release(dc_soft_target *t)
 {
     dc_mem_free(&t->param);
     dc_mem_free(&t->f);
-    dc_mem_free(&t->scratch);
+    dc_mem_free(&t->tile);
     dc_sum_destroy(&t->sum);
 }
 
-double dc_target_loss(dc_comm *comm, const dc_soft_target *t, const dc_rows *rows, int64_t *odd)
+double dc_target_loss(dc_comm *comm, const dc_soft_target *t, const float *Z, int64_t *odd)
 {
     double total[DC_TARGET_SUMS];
-    dc_target_pass pass = {t, rows};
+    dc_target_pass pass = {t, Z};
     dc_sum_over_blocks(comm, t->sum, dc_target_block, &pass, total);
     *odd = (int64_t)total[1];
     return t->N > 0 ? total[0] / (double)t->N : 0;

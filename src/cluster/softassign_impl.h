@@ -39,7 +39,7 @@ void dc_target_assign(const dc_soft_target *t, const float *Z, int64_t n, float 
 /* The loss of the rows of a block is added to leaf[0], the number of odd rows to leaf[1]. */
 typedef struct {
     const dc_soft_target *target;
-    const dc_rows *rows;
+    const float *Z;
 } dc_target_pass;
 enum { DC_TARGET_SUMS = 2 };
 void dc_target_block(void *ctx, const dc_block *block, int thread, double *leaf);

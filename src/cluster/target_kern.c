@@ -107,12 +107,10 @@ void dc_target_block(void *ctx, const dc_block *block, int thread, double *leaf)
 {
     const dc_target_pass *a = ctx;
     const dc_soft_target *t = a->target;
-    float *p = t->scratch + (size_t)thread * t->scratch_floats, *tile = p + DC_SOFT_LANES * t->K;
+    float *p = t->tile + (int64_t)thread * DC_SOFT_LANES * t->K;
     for (int64_t lo = block->lo; lo < block->hi; lo += DC_SOFT_LANES) {
         const int64_t n = DC_MIN(block->hi - lo, (int64_t)DC_SOFT_LANES);
-        const float *z = a->rows->X ? a->rows->X + lo * t->L : tile;
-        if (!a->rows->X) a->rows->rows(a->rows->ctx, lo, n, tile);
-        dc_target_assign(t, z, n, p);
+        dc_target_assign(t, a->Z + lo * t->L, n, p);
         dc_target_rows(t->kind, p, t->f, n, t->K, t->N, p, &leaf[0]);
         leaf[1] += (double)dc_target_odd(p, n, t->K);
     }

@@ -141,10 +141,9 @@ static const float *model_of(const dc_method_state *s)
 dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const dc_inferred *rows, dc_refresh *out)
 {
     dc_soft_target *t = &state->target;
-    const dc_rows embedded = dc_method_rows(state->env, rows->Z);
     memcpy(t->param, model_of(state), dc_target_params(t) * sizeof *t->param);
     memcpy(t->f, rows->f, (size_t)t->K * sizeof *t->f);
-    out->loss = dc_target_loss(comm, t, &embedded, &out->odd_targets);
+    out->loss = dc_target_loss(comm, t, rows->Z, &out->odd_targets);
     return DC_OK;
 }
 
@@ -190,11 +189,9 @@ void dc_centers_reconstruct(dc_graph *g, const dc_method_env *env, dc_recon_loss
                 dc_recon(g, loss, x, dc_layers(g, net, net->n_encoder, net->n_layers, true, z)));
 }
 
-/* Without a network the rows themselves are what was embedded. */
 dc_val dc_centers_target(dc_graph *g, const dc_method_state *state)
 {
-    const dc_net *net = &state->env->slab->net;
-    return dc_target_of(g, &state->target, net->n_layers > 0 ? dc_entry(g, &state->embedded) : dc_batch(g, net->D));
+    return dc_target_of(g, &state->target, dc_entry(g, &state->embedded));
 }
 
 dc_val dc_centers_kl(dc_graph *g, const dc_method_state *state, dc_val z)

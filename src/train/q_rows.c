@@ -27,8 +27,8 @@ static size_t tiles_of_piece(int64_t tile_rows, int64_t K)
 
 double dc_q_rows_bytes(const dc_part *part, int64_t K)
 {
-    const int64_t tile_rows = dc_embed_tile_rows(part);
-    return (double)tiles_of_piece(tile_rows, K) * (double)tile_rows * (double)K * sizeof(float);
+    const int64_t tile_rows = dc_embed_tile_rows(part), piece = (int64_t)tiles_of_piece(tile_rows, K) * tile_rows;
+    return (double)DC_MIN(piece, dc_part_rows(part) + tile_rows) * (double)K * sizeof(float);
 }
 
 dc_status dc_q_rows_create(dc_q_rows **out, const dc_method *method, dc_method_env **env, dc_method_state **state,
@@ -39,7 +39,8 @@ dc_status dc_q_rows_create(dc_q_rows **out, const dc_method *method, dc_method_e
     DC_TRY(dc_mem_alloc(&q, 1, sizeof *q, "soft assignment"));
     *q = (dc_q_rows){.method = method, .env = *env, .state = *state, .embedder = *embedder, .data = data};
     *env = NULL, *state = NULL, *embedder = NULL;
-    q->tiles = tiles_of_piece(q->embedder->tile_rows, q->embedder->K);
+    const size_t most = DC_MAX(q->embedder->n_tiles, (size_t)1);
+    q->tiles = DC_MIN(tiles_of_piece(q->embedder->tile_rows, q->embedder->K), most);
     const size_t rows = dc_mul_size(q->tiles, (size_t)q->embedder->tile_rows);
     DC_TRY(dc_mem_alloc(&q->q, dc_mul_size(rows, (size_t)q->embedder->K), sizeof *q->q, "soft assignment"));
 out:

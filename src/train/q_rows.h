@@ -4,8 +4,8 @@
 
 #include "dcmpi/train.h"
 
-/* Takes environment, state and embedder of a method, and sets them to NULL; on an error, too. data: borrowed. Local.
- * Errors: DC_ERR_MEMORY. */
+/* Takes environment, state and embedder of a method, and sets what it has taken to NULL. data: borrowed. Local. Errors:
+ * DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_q_rows_create(dc_q_rows **out, const dc_method *method, dc_method_env **env,
                                       dc_method_state **state, dc_embedder **embedder, const dc_dataset *data);
 /* Memory besides what it takes. */
