@@ -93,7 +93,7 @@ static dc_status check_use(const dc_config *cfg, const dc_config *deck, dc_origi
     const dc_key_origin *at = &from->key[dc_key_index(key)];
     if (!at->set || at->failed || is_undecided(from, key)) return DC_OK;
     if (dc_key_in_use(cfg, key, verb, why, sizeof why) || is_of_another_method(cfg, from, key) ||
-        is_for_a_sweep(from, key) || is_idle(cfg, from, key, verb))
+        is_for_a_sweep(from, key))
         return DC_OK;
     /* A deck with model.weights may keep its pretrain section, so that one deck serves runs with and without
      * weights. */
@@ -104,6 +104,7 @@ static dc_status check_use(const dc_config *cfg, const dc_config *deck, dc_origi
         list_key(left_out, key, why);
         return DC_OK;
     }
+    if (is_idle(cfg, from, key, verb)) return DC_OK;
     dc_place_format(from, key, place);
     return DC_FAIL(DC_ERR_USAGE, "%s: key %s.%s is not used: %s", place, key->section, key->name, why);
 }
