@@ -12,8 +12,8 @@
 static dc_status look_at_header(const dc_data_request *r, dc_data_shape *shape)
 {
     const char *path = r->path;
-    if (strcmp(path, DC_BUILTIN_GLYPHS) == 0)
-        return DC_FAIL(DC_ERR_DATA, "%s is not a file; rows are read from a data file", path);
+    if (dc_builtin_is(path))
+        return DC_FAIL(DC_ERR_DATA, "%s is not a file; first: dcmpi convert %s OUT.h5", path, path);
     const dc_status st = dc_data_describe(r, shape);
     if (st != DC_OK || !shape->sparse.by_columns) return st;
     return DC_FAIL(DC_ERR_DATA,
@@ -94,6 +94,7 @@ dc_status dc_row_stream_start(dc_comm *comm, dc_row_stream *s, const dc_part *pa
     s->part = *part;
     s->capacity = capacity;
     DC_TRY_ALL(comm, take_memory(s));
+    if (s->head.in_place) DC_TRY_ALL(comm, dc_data_store_create(s->shape, s->source, &s->ahead));
     if (s->head.sparse) {
         DC_TRY_ALL(comm, dc_mem_alloc(&s->reader, 1, sizeof *s->reader, "sparse rows"));
         DC_TRY(dc_data_csr_open(comm, s->source, s->shape, s->reader));
@@ -169,6 +170,13 @@ out:
     return st;
 }
 
+/* The next piece, which is read while this one is used. */
+static void expect_next(dc_row_stream *s)
+{
+    const int64_t n = DC_MIN(s->capacity, dc_part_rows(&s->part) - s->next);
+    dc_store_expect(s->ahead, s->part.row_lo + s->next, n);
+}
+
 dc_status dc_row_stream_read(dc_comm *comm, dc_row_stream *s, int64_t n)
 {
     dc_status st = DC_OK;
@@ -180,6 +188,7 @@ dc_status dc_row_stream_read(dc_comm *comm, dc_row_stream *s, int64_t n)
     if (s->y) DC_TRY(dc_data_labels_read(comm, s->label_reader, &piece, s->sums, s->y));
     if (s->ids) DC_TRY(dc_data_ids_read(comm, s->id_reader, &piece, s->sums, s->ids));
     s->next += n;
+    if (s->ahead) expect_next(s);
 out:
     if (st != DC_OK) st = dc_data_sums_blame(comm, s->sums, s->source, st);
     return st;
@@ -201,6 +210,7 @@ void dc_row_stream_close(dc_row_stream *s)
     if (s->reader) dc_data_csr_close(s->reader);
     dc_mem_free(&s->reader);
     dc_rows_reader_close(&s->rows_reader);
+    dc_store_destroy(&s->ahead);
     dc_data_csr_release(&s->csr);
     dc_mem_free(&s->X);
     dc_mem_free(&s->y);

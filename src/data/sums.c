@@ -115,6 +115,12 @@ void dc_data_sums_destroy(dc_data_sums **sums)
     dc_mem_free(sums);
 }
 
+bool dc_data_sums_want_rows(const dc_data_sums *s)
+{
+    if (s->files) return s->outcome == DC_CHECKSUM_STORED || s->outcome == DC_CHECKSUM_PARTLY;
+    return s->N == s->promise.rows && (s->promise.X.there || s->whole);
+}
+
 /* The rows of each file are numbered from its own first. */
 static void add_to_files(dc_data_sums *s, size_t row_bytes, dc_gidx row, dc_gidx n, const char *rows)
 {

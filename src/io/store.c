@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "dcmpi/clock.h"
 #include "dcmpi/heartbeat.h"
 #include "dcmpi/mem.h"
 
@@ -17,11 +18,15 @@
  * enough for libraries and network. */
 enum { SLOTS_MAX = 64, SHARE_OF_LIMIT = 4 };
 
+/* Linux reads no more ahead for one call than the device's read-ahead, 128 KiB by default. */
+enum { ADVICE_BYTES = 128 << 10 };
+
 typedef struct {
-    size_t piece;   /* that is open */
-    int fd;         /* -1: none */
-    int users;      /* threads that read it now */
-    uint64_t taken; /* when it was last taken, in takes */
+    size_t piece;    /* that is open */
+    int fd;          /* -1: none */
+    int users;       /* threads that read it now */
+    uint64_t taken;  /* when it was last taken, in takes */
+    double looked_s; /* when its file was last compared with what it was */
 } slot;
 
 typedef struct {
@@ -210,6 +215,7 @@ static void open_piece(dc_store *s, size_t i, slot *one)
     } else {
         if (then->inode == 0) then->device = now.device, then->inode = now.inode;
         const char *change = dc_file_change(then, &now);
+        one->looked_s = dc_clock_now_s();
         if (!change) return;
         keep_changed(s, i, change);
     }
@@ -233,9 +239,21 @@ static slot *take(dc_store *s, size_t i)
     return one;
 }
 
+/* Compares the open file with what it was, about once a second: a look may be a message to a server. */
+static void look_again(dc_store *s, slot *one)
+{
+    dc_file_state now;
+    const double now_s = dc_clock_now_s();
+    if (now_s < one->looked_s + 1) return;
+    one->looked_s = now_s;
+    const char *change = dc_file_look(one->fd, &now) ? dc_file_change(&s->piece[one->piece].state, &now) : NULL;
+    if (change) keep_changed(s, one->piece, change);
+}
+
 static void give_back(dc_store *s, slot *one)
 {
     pthread_mutex_lock(&s->mutex);
+    look_again(s, one);
     if (--one->users == 0) pthread_cond_broadcast(&s->freed);
     pthread_mutex_unlock(&s->mutex);
 }
@@ -322,7 +340,9 @@ void dc_store_expect(dc_store *s, dc_gidx row, int64_t n)
         const stretch t = stretch_of(s, row + done, n - done, &rows);
         slot *one = s->piece[t.i].offset < 0 ? NULL : take(s, t.i);
         if (!one) return; /* the read will tell */
-        (void)posix_fadvise(one->fd, (off_t)t.at, (off_t)t.bytes, POSIX_FADV_WILLNEED);
+        for (int64_t at = 0; at < t.bytes; at += ADVICE_BYTES)
+            (void)posix_fadvise(one->fd, (off_t)(t.at + at), (off_t)DC_MIN(t.bytes - at, (int64_t)ADVICE_BYTES),
+                                POSIX_FADV_WILLNEED);
         give_back(s, one);
     }
 }
