@@ -9,7 +9,7 @@ fit=(fit --input.rows=300 --model.hidden=[8] --model.latent=2 --pretrain.epochs=
 
 run 0 1 "${fit[@]}" --run.output=good
 expect_exit 0 "a run"
-names=(log.txt metrics.jsonl config.used.yaml config.used.yaml.part summary.json summary.json.part run.h5 run.h5.part LOCK
+names=(log.txt files.tsv metrics.jsonl config.used.yaml config.used.yaml.part summary.json summary.json.part run.h5 run.h5.part LOCK
     LOCK.guard STOP ckpt ckpt/ckpt-000001.h5 ckpt/ckpt-000001.h5.part ckpt/in-vain)
 echo precious >victim
 mkdir place
