@@ -16,6 +16,10 @@ for k, part in enumerate(np.split(x.astype(np.float16), [3001, 3002, 9000])):
     np.save("part%d.npy" % k, part)
 with h5py.File("chunks.h5", "w") as f:
     f.create_dataset("X", data=x.astype(np.float16), chunks=(100, 16))
+with h5py.File("sparse.h5", "w") as f:
+    X = f.create_group("X")
+    X.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": np.array([40, 8])})
+    X["data"], X["indices"], X["indptr"] = np.ones(40, "f4"), np.arange(40, dtype="i4") % 8, np.arange(41)
 with h5py.File("large.h5", "w") as f:
     f["X"] = rng.integers(0, 256, (500000, 64), dtype=np.uint8)
 plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
@@ -86,6 +90,7 @@ refused() { # REGEX WHAT ARGS...
     expect_no_file bad/run.h5 "$2: nothing was written"
 }
 refused "are stored in chunks or compressed: dcmpi convert" "rows in chunks" --input.data=chunks.h5
+refused "are sparse" "sparse rows" --input.data=sparse.h5
 refused "are made, not read" "the built-in problem" --input.data=builtin:glyphs
 refused "are transformed as counts" "counts" --input.data=rows.h5 --input.log1p=true
 

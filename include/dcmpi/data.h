@@ -1,5 +1,5 @@
-/* The data of a job in memory: this rank's rows in their stored type, labels, scaling; batches; the built-in problem.
- */
+/* The data of a job: this rank's rows in their stored type, in memory or in their files, labels, scaling; batches; the
+ * built-in problem. */
 #ifndef DCMPI_DATA_H
 #define DCMPI_DATA_H
 
