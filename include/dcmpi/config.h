@@ -10,15 +10,18 @@
 #include "dcmpi/optim.h"
 
 enum { DC_CLUSTERS_AUTO = 0 }; /* cluster.clusters: auto, not chosen yet */
+enum { DC_CLUSTER_LEVELS_MAX = 4 };
 enum { DC_METHODS_MAX = 64, DC_METHODS_BYTES = 1 << 14 };
 typedef enum { DC_PRETRAIN_NONE, DC_PRETRAIN_JOINT, DC_PRETRAIN_LAYERWISE } dc_pretrain_mode;
 typedef enum { DC_FINAL_NONE, DC_FINAL_GMM, DC_FINAL_GMM_TIED, DC_FINAL_GMM_DIAGONAL, DC_FINAL_GMM_SPHERICAL } dc_final;
 typedef enum { DC_ON_EMBEDDING, DC_ON_INPUT } dc_on;
-typedef enum { DC_START_KMEANS, DC_START_SPECTRAL, DC_START_GMM } dc_start_kind;
+/* What k-means measures: distances, or angles between rows. */
+typedef enum { DC_KMEANS_EUCLIDEAN, DC_KMEANS_COSINE } dc_kmeans_metric;
+typedef enum { DC_START_KMEANS, DC_START_SPECTRAL, DC_START_GMM, DC_START_WEIGHTS } dc_start_kind;
 typedef enum { DC_REPRODUCIBLE_STRICT, DC_REPRODUCIBLE_OFF } dc_reproducible;
 typedef enum { DC_PIN_AUTO, DC_PIN_OFF } dc_pin;
 typedef enum { DC_RESUME_AUTO, DC_RESUME_NEVER, DC_RESUME_MUST } dc_resume_mode;
-typedef enum { DC_Q_TOP1, DC_Q_FULL } dc_q_output;
+typedef enum { DC_Q_TOP1, DC_Q_TOP, DC_Q_FULL } dc_q_output;
 typedef enum { DC_ROWS_NONE, DC_ROWS_FULL } dc_rows_output;
 typedef enum { DC_RESIDENCY_AUTO, DC_RESIDENCY_MEMORY, DC_RESIDENCY_STREAM } dc_residency;
 typedef enum { DC_TOPICS_AUTO, DC_TOPICS_ON, DC_TOPICS_OFF } dc_topics_output;
@@ -75,7 +78,12 @@ typedef struct {
         int init; /* dc_start_kind */
         int64_t clusters;
         int64_t n_init, kmeans_max_iter;
+        int seeding; /* dc_seeding */
         double kmeans_tol;
+        int metric;           /* dc_kmeans_metric */
+        int64_t kmeans_batch; /* 0: all rows */
+        int64_t max_size;     /* 0: none */
+        dc_int_list levels;   /* empty: one level of `clusters` */
         int64_t batch, update_interval, max_iter;
         double tol;
         bool final_kmeans;
@@ -102,7 +110,8 @@ typedef struct {
     } checkpoint;
     struct {
         bool embedding;
-        int q;                /* dc_q_output */
+        int q; /* dc_q_output */
+        int64_t q_top;
         int rows;             /* dc_rows_output */
         int64_t examples;     /* m of /clusters/nearest and /clusters/border */
         double outlier_below; /* confidence */

@@ -1,8 +1,8 @@
-/* The data of a job: this rank's rows in their stored type, in memory or in their files, labels, scaling; batches; the
- * built-in problem. */
+/* The data of a job: this rank's rows in their stored type, in memory or in their files, labels, scaling; batches. */
 #ifndef DCMPI_DATA_H
 #define DCMPI_DATA_H
 
+#include "dcmpi/builtin.h"
 #include "dcmpi/csr.h"
 #include "dcmpi/moments.h"
 
@@ -96,7 +96,7 @@ typedef struct {
 
 /* Outcome of the checksum of a data file. */
 typedef enum {
-    DC_CHECKSUM_NO_FILE, /* the built-in problem */
+    DC_CHECKSUM_NO_FILE, /* built-in data */
     DC_CHECKSUM_NONE,    /* the file has none */
     DC_CHECKSUM_UNUSED,  /* not all rows are read, or these ranks cannot compute this kind of checksum */
     DC_CHECKSUM_STORED,  /* to be compared when all rows are read */
@@ -137,7 +137,7 @@ typedef struct {
     dc_row_norm norm;              /* and then divided by this norm */
     float *row_scale;              /* [n] 1 / norm of the scaled columns, owned; NULL without a norm, or with Z */
     float *Z;                      /* [n x k] the components of this rank's rows, owned; NULL if k is 0 */
-    char source[DC_PATH_MAX];      /* path, "builtin:glyphs", or the title of `files` */
+    char source[DC_PATH_MAX];      /* path, name of built-in data, or the title of `files` */
     const dc_files *files;         /* borrowed; NULL: one HDF5 file, or none */
     uint64_t hash;                 /* global checksum of X: XXH3 of each shard's bytes, hashed in shard order */
     double min, max, mean;         /* of the values, after any clipping; global */
@@ -196,12 +196,21 @@ static inline int64_t dc_header_width(const dc_data_header *head)
     return head->components > 0 ? head->components : head->D;
 }
 
+/* How an earlier run made of stored rows what entered its network. A run that goes on from it takes all of this as it
+ * is instead of finding it in its own data, so that a row means the same to both. All is borrowed. */
+typedef struct {
+    const dc_count_map *counts;
+    const double *clip_lo, *clip_hi; /* [D] bounds, those of clip_scaled included; NULL: none */
+    const float *shift, *scale;      /* [D] */
+    const dc_pca *pca;               /* its direction, factor and offset; k 0: columns enter the network */
+} dc_data_given;
+
 /* Which data to load, and what the deck says about them. */
 typedef struct {
     const char *path;
     const dc_files *files; /* of many files, or of one that is NPY (files.h): path is not used; borrowed, also by what
                               is loaded; NULL: path is a file */
-    dc_gidx rows;       /* use only the first `rows` rows; 0: all, or DC_GLYPH_ROWS_DEFAULT of the built-in problem */
+    dc_gidx rows;          /* use only the first `rows` rows; 0: all, of built-in data as many as builtin.h says */
     const char *labels; /* column of labels (h5_column.h), in AnnData files also the bare name of a column of obs; NULL
                            or "": what our own files say, /y if there is one */
     const char *matrix; /* the rows of an AnnData file: "X", "raw/X", "layers/NAME"; NULL or "": X */
@@ -214,7 +223,8 @@ typedef struct {
     dc_pca_request pca; /* used if scale is DC_SCALE_PCA; pca.wanted.components also with `reduce` */
     dc_reduce_kind reduce;
     dc_row_norm norm;
-    bool stream; /* rows stay in their file and are read again in each pass; else they are in memory */
+    bool stream;                /* rows stay in their file and are read again in each pass; else they are in memory */
+    const dc_data_given *given; /* NULL: scaling, bounds and components are found in the data */
 } dc_data_request;
 
 /* Reads the header of the file; not collective. Errors: DC_ERR_DATA for files that are not dcmpi data files (the text
@@ -421,14 +431,5 @@ int64_t dc_batcher_shard_rows(const dc_batcher *b, int64_t step, int shard);
  * run. Local. */
 typedef void dc_rows_expect(const void *ctx, int64_t lo, int64_t n);
 void dc_batcher_ahead(const dc_batcher *b, int64_t step, bool all, dc_rows_expect *expect, const void *ctx);
-
-/* ---- Built-in problem ------------------------------------------------------------------------------------------- */
-
-enum { DC_GLYPH_SIDE = 28, DC_GLYPH_PIXELS = 784, DC_GLYPH_CLASSES = 10, DC_GLYPH_ROWS_DEFAULT = 10000 };
-#define DC_BUILTIN_GLYPHS "builtin:glyphs"
-/* One row of the built-in problem: a drawn glyph of random class, pose, pen and brightness, white on black. Depends on
- * (seed, row) alone, not on rank, thread or order of calls; safe inside parallel regions; takes about 10 us. row:
- * global, >= 0. out[784]: row-major 28 x 28 grey values. Returns the class 0..9; classes are equally likely. */
-int dc_glyph_row(uint64_t seed, dc_gidx row, uint8_t out[DC_GLYPH_PIXELS]);
 
 #endif

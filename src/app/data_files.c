@@ -5,13 +5,14 @@
 #include <sys/stat.h>
 
 #include "apart.h"
+#include "dcmpi/builtin.h"
 #include "expect.h"
 
 /* One file that is not NPY. */
 static dc_status look_at_one(const dc_files *files, const dc_files_wanted *w)
 {
     const char *path = dc_files_path(files, 0), *dataset = dc_files_dataset(files, 0);
-    if (strcmp(path, DC_BUILTIN_GLYPHS) == 0) return DC_OK;
+    if (dc_builtin_is(path)) return DC_OK;
     const dc_status st = dc_expect(DC_EXPECT_DATA, path, w->verb);
     return st == DC_OK ? dc_apart_probe_data(path, w->labels, *dataset ? dataset : w->matrix) : st;
 }

@@ -8,6 +8,7 @@
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "deck_model.h"
+#include "earlier.h"
 #include "expect.h"
 #include "folder.h"
 #include "output.h"
@@ -20,6 +21,19 @@
 static double gib(double bytes)
 {
     return bytes / 0x1p30;
+}
+
+/* Variants of k-means that gather rows as arrays do not take sparse ones. */
+static dc_status check_dense(const dc_config *cfg, const dc_data_header *head)
+{
+    const bool sparse =
+        head->components == 0 && dc_header_stays_sparse(head, (dc_scale_kind)cfg->input.scale, &cfg->input.clip);
+    if (!sparse || (cfg->cluster.levels.n == 0 && cfg->cluster.kmeans_batch == 0)) return DC_OK;
+    return DC_FAIL(
+        DC_ERR_USAGE,
+        "%s: cluster.%s needs dense rows, and these are sparse; input.reduce = svd with input.components makes "
+        "few dense columns of them",
+        cfg->input.data, cfg->cluster.levels.n > 0 ? "levels" : "kmeans_batch");
 }
 
 /* Checks what the header already shows, before the rows are read. */
@@ -42,7 +56,14 @@ static dc_status check_rows(const dc_job *job, const dc_data_header *head)
         return DC_FAIL(DC_ERR_DATA,
                        "%s: %lld rows have no %lld other rows each; lower graph.neighbours or use more rows",
                        job->files->title, (long long)head->N, (long long)cfg->graph.neighbours);
-    if (!dc_cli_has_method(job->cli)) return DC_OK;
+    if (cfg->cluster.max_size > 0 && cfg->cluster.max_size < (head->N - 1) / env.K + 1)
+        return DC_FAIL(
+            DC_ERR_DATA,
+            "%s: %lld clusters of at most %lld rows cannot hold %lld rows; cluster.max_size must be at least "
+            "%lld",
+            job->files->title, (long long)env.K, (long long)cfg->cluster.max_size, (long long)head->N,
+            (long long)((head->N - 1) / env.K + 1));
+    if (!dc_cli_has_method(job->cli)) return check_dense(cfg, head);
     const dc_status st = method->check_rows ? method->check_rows(&env, head->N) : DC_OK;
     env.keys = dc_config_start_keys(cfg, &name);
     start = env.keys ? dc_method_find(name) : NULL;
@@ -56,7 +77,9 @@ static dc_status estimate_most(dc_comm *comm, dc_job *job, const dc_data_header 
     const bool open = *K == DC_CLUSTERS_AUTO;
     const dc_method *method = dc_method_find(job->cfg.cluster.method);
     if (open) *K = DC_MIN(method->most_clusters(dc_config_method_keys(&job->cfg)), head->N - 1);
-    const dc_status st = dc_job_estimate(comm, job, head, e);
+    dc_status st = DC_OK;
+    if (dc_cli_has_method(job->cli) && job->cfg.output.q == DC_Q_FULL) st = dc_q_check("output.q", head->N, *K);
+    if (st == DC_OK) st = dc_job_estimate(comm, job, head, e);
     if (open) *K = DC_CLUSTERS_AUTO;
     return st;
 }
@@ -232,7 +255,10 @@ static void note_batches(const dc_job *job, int64_t N)
 {
     const dc_config *cfg = &job->cfg;
     const dc_method *method = dc_method_find(cfg->cluster.method);
-    if (!dc_cli_has_method(job->cli)) return;
+    if (!dc_cli_has_method(job->cli)) {
+        note_batch("cluster.kmeans_batch", cfg->cluster.kmeans_batch, N);
+        return;
+    }
     if (cfg->pretrain.mode != DC_PRETRAIN_NONE) note_batch("pretrain.batch", cfg->pretrain.batch, N);
     if (method && (method->flags & DC_METHOD_TRAINS)) note_batch("cluster.batch", cfg->cluster.batch, N);
     if (N > cfg->parallel.shards * DC_POOL_ROWS)
@@ -266,6 +292,40 @@ out:
     return st;
 }
 
+/* Reads the run from which this one goes on, if it does, and checks that it can. *given: its scaling. */
+static dc_status load_earlier(dc_comm *comm, const dc_job *job, const dc_data_header *head, dc_earlier *e,
+                              const dc_data_given **given)
+{
+    dc_status st = DC_OK;
+    const dc_config *cfg = &job->cfg;
+    const char *path = cfg->model.weights;
+    *given = NULL;
+    if (cfg->cluster.init != DC_START_WEIGHTS) return DC_OK;
+    if (dc_comm_rank(comm) == 0) st = dc_expect(DC_EXPECT_MODEL, path, job->cli->verb);
+    if (dc_comm_rank(comm) == 0 && st == DC_OK) st = dc_apart_probe(DC_PROBE_MODEL, path, DC_ERR_FORMAT);
+    DC_TRY_ALL(comm, st);
+    DC_TRY(dc_earlier_load(comm, path, e));
+    DC_TRY_ALL(comm, dc_earlier_check(e, cfg, head, job->cli->verb));
+    *given = &e->given;
+out:
+    return st;
+}
+
+/* Keeps what the first clustering needs of the earlier run. */
+static dc_status keep_centers(dc_comm *comm, dc_job *job, const dc_earlier *e, const dc_data_header *head)
+{
+    dc_status st = DC_OK;
+    const size_t n = dc_mul_size((size_t)e->model.K, (size_t)e->model.width);
+    DC_TRY_ALL(comm, dc_mem_alloc(&job->first, n, sizeof *job->first, "centres of the earlier run"));
+    memcpy(job->first, dc_earlier_centers(e), n * sizeof *job->first);
+    dc_log(
+        "earlier   %s, hash %016llx: its scaling, and k-means from its %lld centres; it had %lld rows, these are %lld",
+        e->path, (unsigned long long)job->from.weights_hash, (long long)e->model.K, (long long)e->rows,
+        (long long)head->N);
+out:
+    return st;
+}
+
 static void note_unlabelled(const dc_dataset *d)
 {
     if (d->unlabelled)
@@ -279,6 +339,7 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     const dc_config *cfg = &job->cfg;
     dc_data_header head;
     dc_estimate e;
+    dc_earlier earlier = {.rows = 0};
     char line[LINE_MAX_BYTES], kind[DC_DATA_KIND_MAX], why[LINE_MAX_BYTES / 2];
     dc_beat_at("reading", 0);
     DC_TRY(estimate(comm, job, &head, &e, why, sizeof why));
@@ -287,12 +348,15 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     DC_TRY_ALL(comm, check_room(comm, job, &head));
     DC_TRY(dc_job_check_memory(comm, &need, advice_of(cfg, &head)));
     const double start = dc_timer_start();
-    const dc_data_request request = dc_run_request(cfg, job->files);
+    dc_data_request request = dc_run_request(cfg, job->files);
+    DC_TRY(load_earlier(comm, job, &head, &earlier, &request.given));
+    if (request.given) DC_TRY(keep_centers(comm, job, &earlier, &head));
     DC_TRY(dc_dataset_open(comm, &request, dc_int(cfg->parallel.shards), (uint64_t)cfg->run.seed, cfg->cluster.clusters,
                            data));
     dc_timer_stop(&job->timers, DC_T_LOAD, start, 0, (double)(*data)->bytes);
     const dc_dataset *d = *data;
     job->data = d;
+    if (request.given) DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_earlier_check_names(&earlier, d) : DC_OK);
     DC_TRY(dc_run_topics_check(comm, cfg, d));
     DC_TRY(accept(comm, job));
     dc_log("input     %s: %lld rows x %lld %s, range [%g, %g], mean %.4g, hash %016llx, %s, %s", d->source,
@@ -315,6 +379,7 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     for (int i = 0; i < e.n_phases; i++)
         if (e.phase[i].step.rows > 0) dc_log("%s", phase_line(&e.phase[i], line));
 out:
+    dc_earlier_release(&earlier);
     return st;
 }
 
@@ -379,9 +444,12 @@ dc_status dc_run_dry(dc_comm *comm, dc_job *job)
     dc_data_header head;
     dc_estimate e;
     dc_part part;
+    dc_earlier earlier = {.rows = 0};
+    const dc_data_given *given;
     char line[LINE_MAX_BYTES], kind[DC_DATA_KIND_MAX], why[LINE_MAX_BYTES / 2];
     const int P = dc_comm_size(comm);
     DC_TRY(estimate(comm, job, &head, &e, why, sizeof why));
+    DC_TRY(load_earlier(comm, job, &head, &earlier, &given));
     if (job->cfg.input.scale != DC_SCALE_PCA || job->cfg.input.components > 0)
         DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_weights(job, dc_header_width(&head), NULL) : DC_OK);
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_output_check(job, e.disk_bytes) : DC_OK);
@@ -402,5 +470,6 @@ dc_status dc_run_dry(dc_comm *comm, dc_job *job)
     DC_TRY(dc_job_check_memory(comm, &need, advice_of(&job->cfg, &head)));
     dc_log_plain("dry run: deck, input, output directory, disk and memory are fine; nothing was written");
 out:
+    dc_earlier_release(&earlier);
     return st;
 }

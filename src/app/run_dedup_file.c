@@ -119,6 +119,14 @@ double dc_dedup_write_bytes(const dc_dedup *d)
            (double)d->pairs_max * (sizeof(dc_pair) + 2 * sizeof(dc_gidx) + sizeof(double));
 }
 
+double dc_dedup_file_bytes(const dc_dedup *d)
+{
+    enum { HEADER_BYTES = 1 << 16 };
+    return (double)d->from.N * (3 * sizeof(dc_gidx) + sizeof *d->label + (double)d->from.id_bytes) +
+           (double)d->pairs_max * (2 * sizeof(dc_gidx) + sizeof(double)) + (double)d->from.K * 3 * sizeof(int64_t) +
+           HEADER_BYTES;
+}
+
 static dc_status take(lists *l, const dc_dedup *d, int P)
 {
     dc_status st = DC_OK;

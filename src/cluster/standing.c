@@ -189,9 +189,9 @@ out:
     return st;
 }
 
-/* Ranks, if they are not wanted, the order, and what glibc's qsort_r takes to sort the largest cluster. */
-double dc_standing_rank_bytes(const dc_part *part, int64_t K)
+/* The order, and what glibc's qsort_r takes to sort the largest cluster; ranks, if they are not wanted. */
+double dc_standing_rank_bytes(const dc_part *part, int64_t K, bool ranks)
 {
-    return 3 * sizeof(int64_t) * (double)dc_part_rows(part) + (double)(K + 1) * sizeof(int64_t) +
+    return (ranks ? 2.0 : 3.0) * sizeof(int64_t) * (double)dc_part_rows(part) + (double)(K + 1) * sizeof(int64_t) +
            PIECE_ROWS * sizeof(passing);
 }

@@ -156,9 +156,10 @@ static void print_row(const dc_key *key, FILE *out)
     char value[512], use[256];
     dc_key_describe_value(key, value, sizeof value);
     describe_use(key, use, sizeof use);
-    fprintf(out, "| `%s` | %s | %s%s%s | %s%s | ", key->name, value, *key->fallback ? "`" : "",
-            *key->fallback ? key->fallback : "none", *key->fallback ? "`" : "", use,
-            key->result ? "" : " (not the result)");
+    fprintf(out, "| `%s` | ", key->name);
+    print_cell(out, value);
+    fprintf(out, " | %s%s%s | %s%s | ", *key->fallback ? "`" : "", *key->fallback ? key->fallback : "none",
+            *key->fallback ? "`" : "", use, key->result ? "" : " (not the result)");
     print_cell(out, key->doc);
     if (key->source) fprintf(out, " Default: %s.", key->source);
     fprintf(out, " |\n");

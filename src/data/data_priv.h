@@ -50,8 +50,9 @@ typedef struct {
 /* What loading needs, which is more than dc_data_header tells. */
 typedef struct dc_data_shape {
     dc_data_header head;
-    dc_data_promise promise; /* not set for the built-in problem */
-    bool builtin;
+    dc_data_promise promise; /* not set for built-in data */
+    bool is_builtin;
+    dc_builtin builtin;
     const dc_files *files;       /* many files: matrix, features and place are not set; NULL: one. Each rank has its own
                                     pointer */
     int64_t place;               /* byte of dense rows in the file; -1: they are not in one piece */
@@ -149,6 +150,7 @@ DC_CHECKED dc_status dc_data_audit(dc_comm *comm, dc_dataset *data, const dc_dat
 
 /* Sets data->clip_lo, clip_hi. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_set_clip(dc_comm *comm, dc_dataset *data, const dc_clip *clip);
+DC_CHECKED dc_status dc_data_take_clip(dc_comm *comm, dc_dataset *data, const dc_data_given *given);
 
 /* out[i*D + c] = quantile p[i], 0..1, of column c of all rows, clipped to data->clip_lo and clip_hi: x[k] of the sorted
  * column at k = p (N-1), interpolated linearly (numpy's default). Exact, but nothing is sorted: the values' bytes are
@@ -163,9 +165,10 @@ DC_CHECKED dc_status dc_data_check_range(dc_comm *comm, dc_dataset *data, const 
 /* Memory that dc_data_check_range() takes. */
 double dc_data_range_bytes(dc_gidx N, int64_t D, int ranks);
 
-/* Sets data->shift, scale and scaled_min, scaled_max. Errors: DC_ERR_DATA (values or differences that float cannot
- * hold). */
-DC_CHECKED dc_status dc_data_scaling(dc_comm *comm, dc_dataset *data, const dc_data_stats *stats);
+/* Sets data->shift, scale, from the data or as given, and scaled_min, scaled_max. Errors: DC_ERR_DATA (values or
+ * differences that float cannot hold). */
+DC_CHECKED dc_status dc_data_scaling(dc_comm *comm, dc_dataset *data, const dc_data_stats *stats,
+                                     const dc_data_given *given);
 /* Collective, after that: limits what enters the network to [-limit, limit], by bounds of the stored values. Errors:
  * DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_limit(dc_comm *comm, dc_dataset *data, double limit);
@@ -174,6 +177,8 @@ void dc_data_warn_of_offsets(int64_t lost);
 /* After that, for DC_SCALE_PCA: sets data->scale, pca, Z and scaled_min, scaled_max. Errors: DC_ERR_DATA (nothing
  * varies, or less than is to be whitened), DC_ERR_MEMORY, DC_STOPPED. */
 DC_CHECKED dc_status dc_data_components(dc_comm *comm, dc_dataset *data, const dc_pca_request *request);
+/* The same, and what dc_data_reduce() sets, with the given components; nothing if there are none. */
+DC_CHECKED dc_status dc_data_take_components(dc_comm *comm, dc_dataset *data, const dc_pca *from);
 /* Sets head->components for input.scale = pca, an upper bound if their number depends on the variance; and for
  * input.reduce. Errors: DC_ERR_USAGE. */
 DC_CHECKED dc_status dc_data_count_components(const dc_data_request *request, dc_data_header *head);
@@ -235,8 +240,7 @@ static inline int64_t dc_data_stored_tile(const dc_dataset *d)
     return d->stream ? dc_data_window_rows((size_t)d->D * dc_dtype_bytes(d->dtype)) : DC_BLOCK_ROWS;
 }
 
-/* ---- Kernels (data_kern.c, gather_kern.c, pca_kern.c)
- * ------------------------------------------------------------------------ */
+/* ---- Kernels (gather_kern.c, pca_kern.c, norm_kern.c) ------------------------------------------------------------ */
 
 /* The scaled columns of a local row, whatever enters the network: out[D]. */
 void dc_data_scaled_row(const dc_dataset *data, int64_t row, float *out);
@@ -244,9 +248,14 @@ void dc_data_scaled_row(const dc_dataset *data, int64_t row, float *out);
 void dc_data_project(const dc_dataset *data, dc_gidx first, int64_t n, float *x, float *y, float *Z);
 /* The norm of x[n]; 0 if there is none. */
 double dc_data_norm(dc_row_norm norm, const float *x, int64_t n);
-/* Does the work of dc_dataset_norms(), and returns the number of rows of zeros; x [threads x D] is scratch. most[2]:
- * the largest of -v and of v over the values v divided by the norms, and what was there. */
-int64_t dc_data_norms(const dc_dataset *data, dc_row_norm norm, int64_t n, float *x, float *row_scale, double most[2]);
+/* Rows that hold only zeros. */
+typedef struct {
+    int64_t count, first; /* local; first is INT64_MAX if there is none */
+} dc_zero_rows;
+/* Does the work of dc_dataset_norms(), and returns which rows are zeros; x [threads x D] is scratch. most[2]: the
+ * largest of -v and of v over the values v divided by the norms, and what was there. */
+dc_zero_rows dc_data_norms(const dc_dataset *data, dc_row_norm norm, int64_t n, float *x, float *row_scale,
+                           double most[2]);
 
 /* Values in double: out[width] = columns [c, c + width) of row `row` (local) as they are stored. */
 void dc_data_piece_f64(const dc_dataset *data, int64_t row, int64_t c, int64_t width, double *out);
@@ -269,8 +278,6 @@ enum { DC_BYTE_VALUES = 256 };
  * as the one before it is not counted again. Threaded. */
 void dc_data_count_bytes(const dc_dataset *data, int64_t c, int64_t width, int n, const dc_order_target *target,
                          int shift, int64_t *count);
-/* Rows and classes of the built-in problem, each a function of (seed, global row); threaded. */
-void dc_data_generate(uint64_t seed, const dc_part *part, uint8_t *X, int32_t *y);
 /* Touches memory with the threads that will use it, so that it lies near them. */
 void dc_data_touch(void *memory, size_t bytes);
 /* Number of threads that a kernel may use; the block kernels need that many scratch rows. */

@@ -103,13 +103,16 @@ out:
     return st;
 }
 
-static dc_status generate_rows(dc_comm *comm, dc_dataset *d, uint64_t seed)
+static dc_status make_rows(dc_comm *comm, dc_dataset *d, const dc_data_shape *s, uint64_t seed)
 {
     dc_status st = DC_OK;
     int64_t *raw = NULL;
     const int64_t n = dc_part_rows(&d->part);
     DC_TRY_ALL(comm, dc_mem_alloc(&raw, (size_t)n, sizeof *raw, "raw labels"));
-    dc_data_generate(seed, &d->part, d->X, d->y);
+    d->id_bytes = s->head.id_bytes;
+    d->bytes += d->id_bytes * (size_t)n;
+    if (d->id_bytes) DC_TRY_ALL(comm, dc_mem_alloc_raw(&d->ids, (size_t)n, d->id_bytes, "ids"));
+    DC_TRY_ALL(comm, dc_builtin_make(&s->builtin, seed, d->part.row_lo, n, d->X, d->y, d->ids, d->id_bytes));
     for (int64_t i = 0; i < n; i++) raw[i] = d->y[i];
     st = dc_data_number_labels(comm, d, raw);
 out:
@@ -221,7 +224,7 @@ dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int sha
     d->files = r.files;
     snprintf(d->source, sizeof d->source, "%s", r.path);
     DC_TRY_ALL(comm, take_memory(d, &shape, dc_comm_node_size(comm)));
-    DC_TRY(shape.builtin ? generate_rows(comm, d, seed) : load_rows(comm, d, &shape));
+    DC_TRY(shape.is_builtin ? make_rows(comm, d, &shape, seed) : load_rows(comm, d, &shape));
     DC_TRY(dc_data_examine(comm, d, request, seed, K));
     *out = d;
 out:

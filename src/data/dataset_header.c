@@ -22,14 +22,27 @@ dc_h5_type dc_data_h5_type(dc_dtype dtype)
     return DC_H5_OTHER;
 }
 
-static dc_status describe_builtin(dc_gidx rows, dc_data_shape *s)
+static dc_status describe_builtin(const dc_data_request *r, dc_data_shape *s)
 {
-    *s = (dc_data_shape){.builtin = true, .n_image_dims = 2, .image_shape = {DC_GLYPH_SIDE, DC_GLYPH_SIDE}};
-    s->head = (dc_data_header){.N = rows > 0 ? rows : DC_GLYPH_ROWS_DEFAULT,
-                               .D = DC_GLYPH_PIXELS,
-                               .dtype = DC_U8,
+    char why[DC_BUILTIN_WHY_MAX];
+    *s = (dc_data_shape){.is_builtin = true};
+    dc_builtin *b = &s->builtin;
+    if (!dc_builtin_parse(r->path, b, why)) return DC_FAIL(DC_ERR_USAGE, "%s", why);
+    if (b->sized && r->rows > b->rows)
+        return DC_FAIL(DC_ERR_DATA, "%s has fewer rows than input.rows=%lld", r->path, (long long)r->rows);
+    const dc_gidx N = r->rows > 0 ? r->rows : b->rows;
+    const size_t id_bytes = dc_builtin_id_bytes(b, N);
+    s->head = (dc_data_header){.N = N,
+                               .D = b->D,
+                               .dtype = b->dtype,
                                .has_labels = true,
-                               .C = DC_GLYPH_CLASSES};
+                               .C = b->C,
+                               .has_ids = id_bytes > 0,
+                               .id_bytes = id_bytes};
+    if (b->kind == DC_DATA_GLYPHS) {
+        s->n_image_dims = 2;
+        s->image_shape[0] = s->image_shape[1] = DC_GLYPH_SIDE;
+    }
     return DC_OK;
 }
 
@@ -285,7 +298,7 @@ static dc_status describe_files(const dc_data_request *r, dc_data_shape *s)
 static dc_status describe_stored(const dc_data_request *r, dc_data_shape *shape)
 {
     if (r->files) return describe_files(r, shape);
-    return strcmp(r->path, DC_BUILTIN_GLYPHS) == 0 ? describe_builtin(r->rows, shape) : dc_data_describe_file(r, shape);
+    return dc_builtin_is(r->path) ? describe_builtin(r, shape) : dc_data_describe_file(r, shape);
 }
 
 dc_data_request dc_data_request_settled(const dc_data_request *request)
@@ -331,8 +344,8 @@ static const char *scattered(const dc_data_request *r, const dc_data_shape *s)
 static dc_status apply_stream(const dc_data_request *r, dc_data_shape *s)
 {
     dc_data_header *head = &s->head;
-    const char *why = NULL, *path = s->builtin || head->sparse ? NULL : scattered(r, s);
-    if (s->builtin)
+    const char *why = NULL, *path = s->is_builtin || head->sparse ? NULL : scattered(r, s);
+    if (s->is_builtin)
         why = "are made, not read";
     else if (head->sparse)
         why = "are sparse";
@@ -450,7 +463,7 @@ dc_status dc_dataset_probe(const dc_data_request *request)
     dc_data_shape shape;
     char *names = NULL;
     DC_TRY(dc_data_describe(request, &shape));
-    if (shape.builtin) goto out;
+    if (shape.is_builtin) goto out;
     DC_TRY(dc_data_probe_columns(request->path, &shape));
     DC_TRY(dc_data_feature_names(request->path, &shape, &names));
 out:

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dcmpi/builtin.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/npy.h"
@@ -218,7 +219,7 @@ static dc_status look_at_new(dc_files *files)
 static bool is_no_file(const char *names)
 {
     struct stat s;
-    if (strcmp(names, DC_BUILTIN_GLYPHS) == 0) return true;
+    if (dc_builtin_is(names)) return true;
     if (stat(names, &s) == 0) return !S_ISREG(s.st_mode) || access(names, R_OK) != 0;
     return !strpbrk(names, "\n*?[:");
 }

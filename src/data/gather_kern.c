@@ -335,13 +335,6 @@ void dc_data_row_f64(const dc_dataset *data, int64_t row, double *restrict out)
     dc_data_clip_f64(data, 0, data->D, out);
 }
 
-void dc_data_generate(uint64_t seed, const dc_part *part, uint8_t *X, int32_t *y)
-{
-    const int64_t n = dc_part_rows(part);
-#pragma omp parallel for schedule(static)
-    for (int64_t i = 0; i < n; i++) y[i] = dc_glyph_row(seed, part->row_lo + i, X + i * DC_GLYPH_PIXELS);
-}
-
 void dc_data_touch(void *memory, size_t bytes)
 {
     enum { PIECE = 1 << 20 };

@@ -12,8 +12,8 @@
 static dc_status look_at_header(const dc_data_request *r, dc_data_shape *shape)
 {
     const char *path = r->path;
-    if (strcmp(path, DC_BUILTIN_GLYPHS) == 0)
-        return DC_FAIL(DC_ERR_DATA, "%s is not a file; rows are read from a data file", path);
+    if (dc_builtin_is(path))
+        return DC_FAIL(DC_ERR_DATA, "%s is not a file; first: dcmpi convert %s OUT.h5", path, path);
     const dc_status st = dc_data_describe(r, shape);
     if (st != DC_OK || !shape->sparse.by_columns) return st;
     return DC_FAIL(DC_ERR_DATA,
