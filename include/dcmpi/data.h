@@ -1,4 +1,4 @@
-/* The data of a job in memory: this rank's rows in their stored type, labels, scaling; batches. */
+/* The data of a job: this rank's rows in their stored type, in memory or in their files, labels, scaling; batches. */
 #ifndef DCMPI_DATA_H
 #define DCMPI_DATA_H
 
