@@ -157,7 +157,8 @@ expect_exit 0 "dec from landmarks"
 run 1 1 "${dec[@]}" --spectral.path=knn
 expect_error 2 'spectral.path is not used: cluster.method is dec' "keys without use"
 run 1 1 "${common[@]}" --cluster.method=gmm --cluster.init=spectral
-expect_error 2 'cluster.init is not used: cluster.method is gmm, which has no start' "a method that starts otherwise"
+expect_error 2 'cluster.init = spectral is for methods that train; cluster.method = gmm starts from kmeans or weights' \
+    "a method that starts otherwise"
 
 # ---- Refused ---------------------------------------------------------------------------------------------------------------------
 

@@ -47,6 +47,7 @@ static dc_cluster_config configure(const golden_run *run, const dc_part *part)
                                .batch = N,
                                .update_interval = run->interval,
                                .max_iter = STEPS,
+                               .gives_q = true,
                                .opt = *run->opt};
 }
 
@@ -83,17 +84,33 @@ static void check_counts(const golden_run *run, const float *counts, const int o
     for (int k = 0; k < K; k++) CHECK_NEAR(counts[order[k]], golden[k], 0);
 }
 
+/* The q of n rows, which come in pieces. */
+static void take_q(dc_q_rows *q, int64_t n, float *own)
+{
+    const float *rows;
+    int64_t at = 0;
+    for (int64_t i = 0; i < dc_q_rows_pieces(q); i++) {
+        const int64_t m = dc_q_rows_get(q, i, &rows);
+        CHECK(at + m <= n);
+        if (at + m <= n) memcpy(own + at * K, rows, (size_t)(m * K) * sizeof *own);
+        at += m;
+    }
+    CHECK_INT(at, n);
+}
+
 /* Soft assignment, labels and confidence of this rank's rows. */
 static void check_rows(const golden_run *run, const dc_part *part, const dc_cluster_result *r, const int order[K])
 {
     double q[N * K], worst = 0;
+    float own[N * K];
     bool labels = true;
     read_array(run, "q", q, N * K);
+    take_q(r->q, dc_part_rows(part), own);
     for (int64_t i = 0; i < dc_part_rows(part); i++) {
         const double *golden = q + (part->row_lo + i) * K;
         int best = 0;
         for (int k = 0; k < K; k++) {
-            worst = fmax(worst, fabs((double)r->q[i * K + order[k]] - golden[k]));
+            worst = fmax(worst, fabs((double)own[i * K + order[k]] - golden[k]));
             if (golden[k] > golden[best]) best = k;
         }
         worst = fmax(worst, fabs((double)r->confidence[i] - golden[best]));

@@ -90,6 +90,7 @@ refuse() { # REGEX WHAT OPTIONS...
     expect_error 2 "$1" "$2"
 }
 refuse 'cluster.levels has 1 number' "one level" "--cluster.levels=[5]"
+refuse 'cluster.levels begin anew' "levels from centres of a run" "--cluster.levels=[20,3]" --cluster.init=weights --model.weights=good/run.h5
 refuse 'cluster.clusters = 7, but cluster.levels make 60' "two numbers of clusters" "--cluster.levels=[20,3]" --cluster.clusters=7
 refuse 'make [0-9]+ clusters or more, at most 1048576' "too many" "--cluster.levels=[100000,100]"
 run 1 1 kmeans --input.data=data.h5 --run.output=bad "--cluster.levels=[100,100]"

@@ -8,9 +8,10 @@ usage: export.py RUN.h5 OUT.{h5ad,npy,csv,txt} [--data FILE] [--matrix] [--topic
                  scores, names of the columns, topics, provenance; with graph.save also obsp = distances (of each row to its
                  nearest, as the lists are), connectivities (by graph.symmetry; 1 if both rows have each other among
                  their nearest, 0.5 if only one has), obs = component, and what scanpy looks for in uns; such a run
-                 needs no embedding
+                 needs no embedding; with output.q obsm = q, or q_top and q_top_index
   OUT.npy        embedding [N, L], float32, in input order
-  OUT.csv        id, row, label, confidence, class, z0, z1, ...: the columns that the run has. An id or class that begins
+  OUT.csv        id, row, label, confidence, class, label_2, q_2, ... (output.q: top), q0, q1, ... (full), z0, z1, ...: the
+                 columns that the run has; label_2 is the cluster with the second largest soft assignment q_2. An id or class that begins
                  with = + - @, a tab or a carriage return gets an apostrophe in front, so that no spreadsheet takes it for
                  a formula
   of dedup: OUT.csv lists the rows that are removed: row, id, label, group, kept (the row that stays in its place), kept_id;
@@ -51,7 +52,8 @@ class Columns:
         self.N, self.K = self.labels.shape[0], self.h5["clusters/size"].shape[0]
         self.embedding = dataset(self.h5, "embedding", 2)
         self.confidence = dataset(self.h5, "confidence", 1)
-        for name, found in (("embedding", self.embedding), ("confidence", self.confidence)):
+        self.soft = {name: dataset(self.h5, name, 2) for name in ("q", "q_top", "q_top_index")}
+        for name, found in [("embedding", self.embedding), ("confidence", self.confidence)] + list(self.soft.items()):
             if found is not None and found.shape[0] != self.N:
                 raise RunError(FORMAT, "%s: /%s has %d rows, /labels %d; it is damaged" % (path, name, found.shape[0], self.N))
         self.graph = self.h5.get("graph")
@@ -74,6 +76,21 @@ class Columns:
             raise RunError(USAGE, "%s needs an embedding, and this run has none (k-means, cluster.on: input, or "
                            "output.embedding: false); use .csv" % kind)
         return self.embedding
+
+    def soft_table(self, lo, hi):
+        """What there is of the soft assignment of some rows, as columns of a table: names, texts."""
+        q, top, index = (self.soft[name] for name in ("q", "q_top", "q_top_index"))
+        names, texts = [], []
+        for m in range(1, top.shape[1]) if top is not None else ():
+            names += ["label_%d" % (m + 1), "q_%d" % (m + 1)]
+        if top is not None:
+            values, clusters = top[lo:hi], index[lo:hi]
+            for m in range(1, top.shape[1]):
+                texts += [clusters[:, m].tolist(), ["%.9g" % v for v in values[:, m]]]
+        if q is not None:
+            names += ["q%d" % k for k in range(q.shape[1])]
+            texts += [["%.9g" % v for v in column] for column in q[lo:hi].T]
+        return names, texts
 
     def has_classes(self):
         """Whether the rows have true classes."""
@@ -108,6 +125,7 @@ def write_csv(columns, path, _):
     head += ["row", "label"]
     head += ["confidence"] if columns.confidence is not None else []
     head += ["class"] if columns.has_classes() else []
+    head += columns.soft_table(0, 0)[0]
     head += ["z%d" % j for j in range(columns.embedding.shape[1])] if columns.embedding is not None else []
     with open(path, "w", newline="", encoding="utf-8") as file:
         out = csv.writer(file, lineterminator="\n")
@@ -120,6 +138,7 @@ def write_csv(columns, path, _):
                 parts.append(["%.9g" % v for v in columns.confidence[lo:hi]])
             if columns.has_classes():
                 parts.append([as_cell(name) for name in columns.classes(lo, hi)])
+            parts += columns.soft_table(lo, hi)[1]
             if columns.embedding is not None:
                 parts += [["%.9g" % v for v in z] for z in columns.embedding[lo:hi].T]
             out.writerows(zip(*parts))
@@ -243,6 +262,7 @@ def write_h5ad(columns, path, recipe):
         X, var = matrix_of_data(columns)
         obs = add_obs(columns, obs)
         obsm = {"X_dcmpi": Z} if columns.embedding is not None else {}
+    obsm.update((name, found[:]) for name, found in columns.soft.items() if found is not None)
     uns, obsp = {"dcmpi": provenance(columns, recipe)}, {}
     if columns.graph is not None:
         obsp, uns["neighbors"] = graph_of(columns)

@@ -366,6 +366,12 @@ def loading(run):
         python.append('    confidence = f["confidence"][:]  # [N], the largest soft assignment')
         r.append('confidence <- h5read("run.h5", "confidence")')
         julia.append('confidence = read(f["confidence"])')
+    for name, what in (("q", "the soft assignment"), ("q_top", "the largest of it"), ("q_top_index", "their clusters")):
+        if name not in run.h5:
+            continue
+        python.append('    %s = f["%s"][:]  # [N, %d], %s' % (name, name, run.h5[name].shape[1], what))
+        r.append('%s <- t(h5read("run.h5", "%s"))' % (name, name))
+        julia.append('%s = permutedims(read(f["%s"]))' % (name, name))
     if run.embedding is not None:
         python.append('    Z = f["embedding"][:]            # [N, %d]' % run.embedding.shape[1])
         r.append('Z <- t(h5read("run.h5", "embedding"))   # R counts columns first')

@@ -17,11 +17,11 @@ typedef enum { DC_FINAL_NONE, DC_FINAL_GMM, DC_FINAL_GMM_TIED, DC_FINAL_GMM_DIAG
 typedef enum { DC_ON_EMBEDDING, DC_ON_INPUT } dc_on;
 /* What k-means measures: distances, or angles between rows. */
 typedef enum { DC_KMEANS_EUCLIDEAN, DC_KMEANS_COSINE } dc_kmeans_metric;
-typedef enum { DC_START_KMEANS, DC_START_SPECTRAL, DC_START_GMM } dc_start_kind;
+typedef enum { DC_START_KMEANS, DC_START_SPECTRAL, DC_START_GMM, DC_START_WEIGHTS } dc_start_kind;
 typedef enum { DC_REPRODUCIBLE_STRICT, DC_REPRODUCIBLE_OFF } dc_reproducible;
 typedef enum { DC_PIN_AUTO, DC_PIN_OFF } dc_pin;
 typedef enum { DC_RESUME_AUTO, DC_RESUME_NEVER, DC_RESUME_MUST } dc_resume_mode;
-typedef enum { DC_Q_TOP1, DC_Q_FULL } dc_q_output;
+typedef enum { DC_Q_TOP1, DC_Q_TOP, DC_Q_FULL } dc_q_output;
 typedef enum { DC_ROWS_NONE, DC_ROWS_FULL } dc_rows_output;
 typedef enum { DC_TOPICS_AUTO, DC_TOPICS_ON, DC_TOPICS_OFF } dc_topics_output;
 
@@ -108,7 +108,8 @@ typedef struct {
     } checkpoint;
     struct {
         bool embedding;
-        int q;                /* dc_q_output */
+        int q; /* dc_q_output */
+        int64_t q_top;
         int rows;             /* dc_rows_output */
         int64_t examples;     /* m of /clusters/nearest and /clusters/border */
         double outlier_below; /* confidence */

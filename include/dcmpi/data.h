@@ -187,6 +187,15 @@ static inline int64_t dc_header_width(const dc_data_header *head)
     return head->components > 0 ? head->components : head->D;
 }
 
+/* How an earlier run made of stored rows what entered its network. A run that goes on from it takes all of this as it
+ * is instead of finding it in its own data, so that a row means the same to both. All is borrowed. */
+typedef struct {
+    const dc_count_map *counts;
+    const double *clip_lo, *clip_hi; /* [D] bounds, those of clip_scaled included; NULL: none */
+    const float *shift, *scale;      /* [D] */
+    const dc_pca *pca;               /* its direction, factor and offset; k 0: columns enter the network */
+} dc_data_given;
+
 /* Which data to load, and what the deck says about them. */
 typedef struct {
     const char *path;
@@ -203,6 +212,7 @@ typedef struct {
     dc_pca_request pca; /* used if scale is DC_SCALE_PCA; pca.wanted.components also with `reduce` */
     dc_reduce_kind reduce;
     dc_row_norm norm;
+    const dc_data_given *given; /* NULL: scaling, bounds and components are found in the data */
 } dc_data_request;
 
 /* Reads the header of the file; not collective. Errors: DC_ERR_DATA for files that are not dcmpi data files (the text

@@ -98,4 +98,7 @@ bool dc_la_blas_core_is_old(const char **advice);
 /* Single-precision FMA peak of this process in FLOP/s: `threads` threads, about 0.1 s of independent FMAs. */
 double dc_la_measure_peak_flops(int threads);
 
+/* |x - y|^2 of two rows of d floats: differences and sums in double, in a fixed order. */
+double dc_square_distance(const float *x, const float *y, int64_t d);
+
 #endif

@@ -61,7 +61,8 @@ typedef struct {
     int64_t parts;             /* starts of the run, this one included */
     double wall_before_s;      /* wall time of the starts before this one */
     char job[DC_JOB_NAME_MAX]; /* job number in the batch queue; "" if there is none */
-    /* labels: dc_dataset_hash_labels; weights: dc_model_hash_file of model.weights; 0: there are none */
+    /* labels: dc_dataset_hash_labels; weights: dc_model_hash_file of model.weights (all of it with cluster.init =
+     * weights); 0: there are none */
     uint64_t labels_hash, weights_hash, deck_hash, program_hash;
 } dc_provenance;
 
@@ -110,7 +111,8 @@ typedef struct {
     const int32_t *labels;           /* [n] local */
     const float *confidence;         /* [n] local or NULL */
     const float *embedding;          /* [n x L] local or NULL */
-    const float *q;                  /* [n x K] local or NULL */
+    dc_q_rows *q;                    /* gives /q piece by piece, or NULL */
+    const dc_q_top *q_top;           /* local, or NULL */
     const uint8_t *outlier;          /* [n] local: 1 where confidence < output.outlier_below; NULL if that is 0 */
     int64_t n_outliers;              /* global */
     const int64_t *size;             /* [K] */

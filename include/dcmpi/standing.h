@@ -29,7 +29,7 @@ int64_t dc_standing_place(int64_t count, double q);
  * ranks and threads. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_standing_rank(dc_comm *comm, const dc_part *part, int64_t K, const int64_t *size,
                                       const int32_t *label, const double *distance, int64_t *rank, double *quantile);
-/* Memory that this takes on this rank besides its arrays. Local. */
-double dc_standing_rank_bytes(const dc_part *part, int64_t K);
+/* Memory that this takes on this rank besides its arrays; ranks: whether `rank` is wanted. Local. */
+double dc_standing_rank_bytes(const dc_part *part, int64_t K, bool ranks);
 
 #endif

@@ -203,7 +203,6 @@ static dc_status take_clustering(dc_comm *comm, problem *p)
          (moment){.model = n.phase.params_bytes, .work = n.phase.held_bytes + n.kmeans.bytes, .root = SAVING_BYTES},
          NULL);
     save(p, n.phase.saved_bytes + n.kmeans.saved_bytes);
-    n.phase.held_bytes += n.refresh_bytes;
     take_training(p, &n.phase);
     if (n.refit_bytes > 0) take(p, "refit", (moment){.model = model, .work = work + n.refit_bytes}, NULL);
     if (c.final_kmeans)

@@ -196,6 +196,7 @@ dc_status dc_job_end(dc_comm *comm, dc_job *job, dc_status st)
     dc_log_close();
     dc_lock_release(&job->lock);
     dc_mem_free(&job->deck);
+    dc_mem_free(&job->first);
     return st;
 }
 

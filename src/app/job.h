@@ -56,6 +56,7 @@ typedef struct {
     dc_ckpt_writer *writer; /* on rank 0, while a checkpoint is written */
     double save_start_s;
     const dc_dataset *data; /* borrowed; set when it is loaded */
+    float *first;           /* centres of the earlier run, [K x width]; NULL without cluster.init = weights; owned */
 } dc_job;
 
 /* Collective. Reads the deck on rank 0, sends it to all ranks, parses it on each, and checks the launch. Errors:

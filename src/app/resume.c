@@ -35,11 +35,12 @@ static void note(dc_resume *r, const char *fmt, ...)
 }
 
 /* Weights that no longer exist cannot be compared. That is not an error: neither a checkpoint nor a result needs them
- * again. */
+ * again, unless the scaling is theirs, too. */
 static dc_status hash_weights(dc_job *job)
 {
     const char *path = job->cfg.model.weights;
-    if (!dc_cli_has_method(job->cli) || !path[0]) return DC_OK;
+    const bool all = job->cfg.cluster.init == DC_START_WEIGHTS;
+    if (!(dc_cli_has_method(job->cli) || all) || !path[0]) return DC_OK;
     if (access(path, F_OK) != 0) {
         note(&job->resume, "%s (model.weights) is not there, so it cannot be compared with what this run began with",
              path);
@@ -47,7 +48,7 @@ static dc_status hash_weights(dc_job *job)
     }
     dc_status st = dc_expect(DC_EXPECT_MODEL, path, job->cli->verb);
     if (st == DC_OK) st = dc_apart_probe(DC_PROBE_MODEL, path, DC_ERR_FORMAT);
-    return st == DC_OK ? dc_model_hash_file(path, &job->from.weights_hash) : st;
+    return st == DC_OK ? dc_model_hash_file(path, all, &job->from.weights_hash) : st;
 }
 
 /* ---- Checkpoints ------------------------------------------------------------------------------------------------ */

@@ -7,6 +7,7 @@
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "deck_model.h"
+#include "earlier.h"
 #include "expect.h"
 #include "output.h"
 #include "resume.h"
@@ -74,7 +75,9 @@ static dc_status estimate_most(dc_comm *comm, dc_job *job, const dc_data_header 
     const bool open = *K == DC_CLUSTERS_AUTO;
     const dc_method *method = dc_method_find(job->cfg.cluster.method);
     if (open) *K = DC_MIN(method->most_clusters(dc_config_method_keys(&job->cfg)), head->N - 1);
-    const dc_status st = dc_job_estimate(comm, job, head, e);
+    dc_status st = DC_OK;
+    if (dc_cli_has_method(job->cli) && job->cfg.output.q == DC_Q_FULL) st = dc_q_check("output.q", head->N, *K);
+    if (st == DC_OK) st = dc_job_estimate(comm, job, head, e);
     if (open) *K = DC_CLUSTERS_AUTO;
     return st;
 }
@@ -226,6 +229,40 @@ out:
     return st;
 }
 
+/* Reads the run from which this one goes on, if it does, and checks that it can. *given: its scaling. */
+static dc_status load_earlier(dc_comm *comm, const dc_job *job, const dc_data_header *head, dc_earlier *e,
+                              const dc_data_given **given)
+{
+    dc_status st = DC_OK;
+    const dc_config *cfg = &job->cfg;
+    const char *path = cfg->model.weights;
+    *given = NULL;
+    if (cfg->cluster.init != DC_START_WEIGHTS) return DC_OK;
+    if (dc_comm_rank(comm) == 0) st = dc_expect(DC_EXPECT_MODEL, path, job->cli->verb);
+    if (dc_comm_rank(comm) == 0 && st == DC_OK) st = dc_apart_probe(DC_PROBE_MODEL, path, DC_ERR_FORMAT);
+    DC_TRY_ALL(comm, st);
+    DC_TRY(dc_earlier_load(comm, path, e));
+    DC_TRY_ALL(comm, dc_earlier_check(e, cfg, head, job->cli->verb));
+    *given = &e->given;
+out:
+    return st;
+}
+
+/* Keeps what the first clustering needs of the earlier run. */
+static dc_status keep_centers(dc_comm *comm, dc_job *job, const dc_earlier *e, const dc_data_header *head)
+{
+    dc_status st = DC_OK;
+    const size_t n = dc_mul_size((size_t)e->model.K, (size_t)e->model.width);
+    DC_TRY_ALL(comm, dc_mem_alloc(&job->first, n, sizeof *job->first, "centres of the earlier run"));
+    memcpy(job->first, dc_earlier_centers(e), n * sizeof *job->first);
+    dc_log(
+        "earlier   %s, hash %016llx: its scaling, and k-means from its %lld centres; it had %lld rows, these are %lld",
+        e->path, (unsigned long long)job->from.weights_hash, (long long)e->model.K, (long long)e->rows,
+        (long long)head->N);
+out:
+    return st;
+}
+
 static void note_unlabelled(const dc_dataset *d)
 {
     if (d->unlabelled)
@@ -239,6 +276,7 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     const dc_config *cfg = &job->cfg;
     dc_data_header head;
     dc_estimate e;
+    dc_earlier earlier = {.rows = 0};
     char line[LINE_MAX_BYTES], kind[DC_DATA_KIND_MAX];
     dc_beat_at("reading", 0);
     DC_TRY(estimate(comm, job, &head, &e));
@@ -246,12 +284,15 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     DC_TRY_ALL(comm, check_room(comm, job, &head));
     DC_TRY(dc_job_check_memory(comm, &need, FEWER_ROWS));
     const double start = dc_timer_start();
-    const dc_data_request request = request_of(cfg);
+    dc_data_request request = request_of(cfg);
+    DC_TRY(load_earlier(comm, job, &head, &earlier, &request.given));
+    if (request.given) DC_TRY(keep_centers(comm, job, &earlier, &head));
     DC_TRY(dc_dataset_open(comm, &request, dc_int(cfg->parallel.shards), (uint64_t)cfg->run.seed, cfg->cluster.clusters,
                            data));
     dc_timer_stop(&job->timers, DC_T_LOAD, start, 0, (double)(*data)->bytes);
     const dc_dataset *d = *data;
     job->data = d;
+    if (request.given) DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_earlier_check_names(&earlier, d) : DC_OK);
     DC_TRY(dc_run_topics_check(comm, cfg, d));
     DC_TRY(accept(comm, job));
     dc_log("input     %s: %lld rows x %lld %s, range [%g, %g], mean %.4g, hash %016llx, %s, %s", d->source,
@@ -272,6 +313,7 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     for (int i = 0; i < e.n_phases; i++)
         if (e.phase[i].step.rows > 0) dc_log("%s", phase_line(&e.phase[i], line));
 out:
+    dc_earlier_release(&earlier);
     return st;
 }
 
@@ -335,9 +377,12 @@ dc_status dc_run_dry(dc_comm *comm, dc_job *job)
     dc_data_header head;
     dc_estimate e;
     dc_part part;
+    dc_earlier earlier = {.rows = 0};
+    const dc_data_given *given;
     char line[LINE_MAX_BYTES], kind[DC_DATA_KIND_MAX];
     const int P = dc_comm_size(comm);
     DC_TRY(estimate(comm, job, &head, &e));
+    DC_TRY(load_earlier(comm, job, &head, &earlier, &given));
     if (job->cfg.input.scale != DC_SCALE_PCA || job->cfg.input.components > 0)
         DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_weights(job, dc_header_width(&head), NULL) : DC_OK);
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_output_check(job, e.disk_bytes) : DC_OK);
@@ -357,5 +402,6 @@ dc_status dc_run_dry(dc_comm *comm, dc_job *job)
     DC_TRY(dc_job_check_memory(comm, &need, FEWER_ROWS));
     dc_log_plain("dry run: deck, input, output directory, disk and memory are fine; nothing was written");
 out:
+    dc_earlier_release(&earlier);
     return st;
 }

@@ -14,6 +14,7 @@
 #include "dcmpi/version.h"
 #include "dcmpi/watchdog.h"
 #include "dcmpi/wish.h"
+#include "earlier.h"
 #include "expect.h"
 #include "result_model.h"
 #include "run.h"
@@ -427,13 +428,19 @@ out:
 static dc_status load_input(dc_comm *comm, dc_dedup *d)
 {
     dc_status st = DC_OK;
-    const dc_data_request request = dc_run_request(&d->from.deck);
+    dc_earlier own = {.rows = 0}; /* a run that went on from another one did not find its scaling in these rows */
+    dc_data_request request = dc_run_request(&d->from.deck);
     if (d->on != DC_ON_INPUT) return DC_OK;
+    if (d->from.deck.cluster.init == DC_START_WEIGHTS) {
+        DC_TRY(dc_earlier_load(comm, d->run, &own));
+        request.given = &own.given;
+    }
     DC_TRY(dc_dataset_open(comm, &request, d->part.V, (uint64_t)d->from.deck.run.seed, 1, &d->data));
     if (d->part.V == d->from.shards && d->data->hash != d->from.data_hash)
         st = DC_FAIL(DC_ERR_DATA, "%s is not what the run of %s clustered: its values have changed", request.path,
                      d->run);
 out:
+    dc_earlier_release(&own);
     return st;
 }
 

@@ -41,7 +41,8 @@ dc_kmeans_config dc_setup_kmeans(const dc_job *job)
 {
     const dc_config *cfg = &job->cfg;
     return (dc_kmeans_config){.K = cfg->cluster.clusters,
-                              .n_init = dc_int(cfg->cluster.n_init),
+                              .first = job->first,
+                              .n_init = cfg->cluster.init == DC_START_WEIGHTS ? 1 : dc_int(cfg->cluster.n_init),
                               .max_iter = dc_int(cfg->cluster.kmeans_max_iter),
                               .max_iter_before = dc_int(job->resume.was.cluster.kmeans_max_iter),
                               .tol = cfg->cluster.kmeans_tol,
@@ -87,6 +88,11 @@ dc_status dc_setup_batches(const dc_job *job, const dc_part *part, dc_batcher *b
     return st;
 }
 
+int64_t dc_setup_q_top(const dc_config *cfg)
+{
+    return cfg->output.q == DC_Q_TOP ? DC_MIN(cfg->output.q_top, cfg->cluster.clusters) : 0;
+}
+
 dc_cluster_config dc_setup_clustering(const dc_job *job, const dc_net *net, const dc_part *part,
                                       dc_cluster_length *before)
 {
@@ -109,6 +115,8 @@ dc_cluster_config dc_setup_clustering(const dc_job *job, const dc_net *net, cons
                                .max_iter = cfg->cluster.max_iter,
                                .tol = cfg->cluster.tol,
                                .before = job->resume.longer ? before : NULL,
+                               .gives_q = cfg->output.q == DC_Q_FULL,
+                               .q_top = dc_setup_q_top(cfg),
                                .final_kmeans = cfg->cluster.final_kmeans,
                                .opt = dc_deck_optimizer(&cfg->cluster.opt, net)};
 }

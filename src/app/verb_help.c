@@ -37,8 +37,8 @@ static const dc_verb_help table[] = {
      .on_ranks = true,
      .arguments =
          "--model=RUN.h5 --input=X.h5 --output=Y.h5 [--label-dataset=/PATH] [--matrix=NAME] [--text-column=COLUMN] "
-         "[--label-column=COLUMN] [--id-column=COLUMN] [--rows-per-round=N] [--rows=none|full] [--drift-quantile=Q] "
-         "[--force]",
+         "[--label-column=COLUMN] [--id-column=COLUMN] [--rows-per-round=N] [--rows=none|full] "
+         "[--q=top1|top|full] [--q-top=M] [--drift-quantile=Q] [--force]",
      .summary = "labels, confidence and embedding of new rows with the model of a run",
      .details =
          "The scaling is that of the run. Labels in the input are used for the scores only.\n"
@@ -51,6 +51,10 @@ static const dc_verb_help table[] = {
          "  --rows-per-round=N     rows that a rank holds at a time; by default what fits into 64 MiB\n"
          "  --rows=full            distance and cosine of each row to its centre, and its rank in its cluster (0: the\n"
          "                         nearest of these rows), in /rows; takes up to 100 bytes per row\n"
+         "  --q=top                the largest values of the soft assignment of each row and their clusters, as "
+         "output.q\n"
+         "                         of a run; full: all values; top1 (default): only the confidence\n"
+         "  --q-top=M              how many (default 10); all, if there are fewer clusters\n"
          "  --drift-quantile=Q     how many rows are farther from their centre than this quantile of the training rows "
          "of\n"
          "                         their cluster: 0.5, 0.75, 0.9, 0.95, 0.99 (default), 0.999 or 1\n"

@@ -285,6 +285,9 @@ dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *
                "re-seeded",
                cfg->n_init, dc_km_in_rounds(cfg, rows->part->N) ? "k-means||" : "k-means++", out->best + 1,
                out->iterations, out->inertia, (long long)out->reseeded);
+    if (st == DC_OK && cfg->first && !cfg->quiet)
+        dc_log("k-means   from given centres: %d iterations, inertia %.9g, %lld empty clusters re-seeded",
+               out->iterations, out->inertia, (long long)out->reseeded);
     return st;
 }
 

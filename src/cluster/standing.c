@@ -99,9 +99,9 @@ out:
     return st;
 }
 
-double dc_standing_rank_bytes(const dc_part *part, int64_t K)
+double dc_standing_rank_bytes(const dc_part *part, int64_t K, bool ranks)
 {
     const double n = (double)dc_part_rows(part),
-                 moving = n * 2 * sizeof(int64_t) + dc_items_move_bytes(part, sizeof(int64_t));
+                 moving = ranks ? n * 2 * sizeof(int64_t) + dc_items_move_bytes(part, sizeof(int64_t)) : 0;
     return n * sizeof(dc_sort_key) + fmax(dc_order_bytes(part), moving) + (double)(K + 1) * sizeof(int64_t);
 }

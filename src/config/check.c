@@ -194,6 +194,26 @@ static dc_status check_final(const dc_config *cfg, const dc_origins *from)
     return DC_FAIL(DC_ERR_USAGE, "%s: cluster.final and cluster.final_kmeans are two final steps; choose one", place);
 }
 
+/* An earlier run gives centres; other methods give them only to those that train. */
+static dc_status check_start(const dc_config *cfg, const dc_origins *from, unsigned verb)
+{
+    char place[DC_PLACE_MAX];
+    const dc_config_method *method = dc_method_row(cfg->cluster.method);
+    const bool weights = cfg->cluster.init == DC_START_WEIGHTS;
+    const bool trains = verb != DC_USE_KMEANS && method && dc_has_word(method->traits, "training");
+    if (verb != DC_USE_KMEANS && !(method && dc_has_word(method->traits, "start"))) return DC_OK;
+    dc_place_format(from, dc_key_find("cluster", "init"), place);
+    if (weights && verb == DC_USE_SWEEP)
+        return DC_FAIL(DC_ERR_USAGE, "%s: cluster.init = weights has one number of clusters, and sweep-k many", place);
+    if (weights && !cfg->model.weights[0])
+        return DC_FAIL(DC_ERR_USAGE, "%s: cluster.init = weights needs model.weights, the run.h5 of the earlier run",
+                       place);
+    if (weights || trains || cfg->cluster.init == DC_START_KMEANS) return DC_OK;
+    return DC_FAIL(DC_ERR_USAGE, "%s: cluster.init = %s is for methods that train; %s%s starts from kmeans or weights",
+                   place, dc_start_method(cfg), verb == DC_USE_KMEANS ? "" : "cluster.method = ",
+                   verb == DC_USE_KMEANS ? "dcmpi kmeans" : cfg->cluster.method);
+}
+
 static dc_act output_act(const dc_net_text *net)
 {
     return net->kind == DC_DECODER_OWN ? net->decoder.layer[net->decoder.n - 1].act : net->output_act;
@@ -325,6 +345,11 @@ static dc_status settle_levels(dc_config *cfg, const dc_origins *from)
     int64_t K = 1;
     if (levels->n == 0) return DC_OK;
     dc_place_format(from, dc_key_find("cluster", "levels"), place);
+    if (cfg->cluster.init == DC_START_WEIGHTS)
+        return DC_FAIL(DC_ERR_USAGE,
+                       "%s: cluster.levels begin anew, and cluster.init = weights starts from a run's centres; "
+                       "choose one",
+                       place);
     if (cfg->cluster.kmeans_batch > 0)
         return DC_FAIL(DC_ERR_USAGE, "%s: cluster.levels and cluster.kmeans_batch are two ways to cluster; choose one",
                        place);
@@ -381,7 +406,9 @@ static void fill_in(dc_config *cfg, unsigned verb)
         cfg->input.rows = DC_GLYPH_ROWS_DEFAULT;
     const dc_config_method *method = dc_method_row(cfg->cluster.method);
     const bool pretrains = !method || dc_has_word(method->traits, "pretraining");
-    if (cfg->cluster.on == DC_ON_INPUT) cfg->model.weights[0] = '\0', cfg->pretrain.mode = DC_PRETRAIN_NONE;
+    const bool no_network = cfg->cluster.on == DC_ON_INPUT || verb == DC_USE_KMEANS;
+    if (no_network && cfg->cluster.init != DC_START_WEIGHTS) cfg->model.weights[0] = '\0';
+    if (cfg->cluster.on == DC_ON_INPUT) cfg->pretrain.mode = DC_PRETRAIN_NONE;
     if (cfg->model.weights[0] || !pretrains) cfg->pretrain.mode = DC_PRETRAIN_NONE;
 }
 
@@ -401,6 +428,7 @@ dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *fro
     fill_in(cfg, verb);
     if (has_model) DC_TRY(dc_problem_add(from, check_on(cfg, from)));
     if (has_model) DC_TRY(dc_problem_add(from, check_final(cfg, from)));
+    if (reads_data) DC_TRY(dc_problem_add(from, check_start(cfg, from, verb)));
     if (has_model) DC_TRY(dc_problem_add(from, check_model(cfg, from)));
     if (has_model) DC_TRY(dc_problem_add(from, check_loss(cfg, from, verb)));
     if (has_model) DC_TRY(dc_problem_add(from, check_pairs(cfg, from)));

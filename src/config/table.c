@@ -72,8 +72,11 @@ static const dc_key_choice schedules[] = {
 static const dc_key_choice topics[] = {
     {"auto", DC_TOPICS_AUTO}, {"on", DC_TOPICS_ON}, {"off", DC_TOPICS_OFF}, {NULL, 0}};
 static const dc_key_choice ons[] = {{"embedding", DC_ON_EMBEDDING}, {"input", DC_ON_INPUT}, {NULL, 0}};
-static const dc_key_choice starts[] = {
-    {"kmeans", DC_START_KMEANS}, {"spectral", DC_START_SPECTRAL}, {"gmm", DC_START_GMM}, {NULL, 0}};
+static const dc_key_choice starts[] = {{"kmeans", DC_START_KMEANS},
+                                       {"spectral", DC_START_SPECTRAL},
+                                       {"gmm", DC_START_GMM},
+                                       {"weights", DC_START_WEIGHTS},
+                                       {NULL, 0}};
 static const dc_key_choice seedings[] = {
     {"auto", DC_SEEDING_AUTO}, {"k-means++", DC_SEEDING_PLUSPLUS}, {"k-means||", DC_SEEDING_PARALLEL}, {NULL, 0}};
 static const dc_key_choice autos[] = {{"auto", DC_CLUSTERS_AUTO}, {NULL, 0}};
@@ -95,7 +98,7 @@ static const dc_key_choice reproducible[] = {
 static const dc_key_choice resumes[] = {
     {"auto", DC_RESUME_AUTO}, {"never", DC_RESUME_NEVER}, {"must", DC_RESUME_MUST}, {NULL, 0}};
 static const dc_key_choice row_outputs[] = {{"none", DC_ROWS_NONE}, {"full", DC_ROWS_FULL}, {NULL, 0}};
-static const dc_key_choice q_outputs[] = {{"top1", DC_Q_TOP1}, {"full", DC_Q_FULL}, {NULL, 0}};
+static const dc_key_choice q_outputs[] = {{"top1", DC_Q_TOP1}, {"top", DC_Q_TOP}, {"full", DC_Q_FULL}, {NULL, 0}};
 
 #define KEY(s, n, t, member, def) .section = s, .name = n, .type = t, .offset = AT(member), .fallback = def
 
@@ -339,11 +342,13 @@ const dc_key dc_key_table[] = {
          "layer, in hidden layers those of 80 % of the variance, for each direction two units of opposite signs if the "
          "activation is a rectifier; the other units as fan_in. The decoder that mirrors the encoder has the "
          "transposes, and the biases take off and add the means. Dense layers without ln, of at most 4096 inputs."},
-    {KEY("model", "weights", DC_KEY_PATH, model.weights, ""), .verbs = DC_USE_FIT, .result = true,
+    {KEY("model", "weights", DC_KEY_PATH, model.weights, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "ae_weights pretrained checkpoint",
-     .doc = "run.h5 of an earlier run with the same widths, activations and scaling: start from its autoencoder and "
-            "skip pretraining. The pretrain keys may stay in the deck; they are not used then. A run continues only "
-            "with the weights it began with: others in this file are refused."},
+     .doc =
+         "run.h5 of an earlier run with the same widths, activations and scaling: start from its autoencoder and "
+         "skip pretraining. The pretrain keys may stay in the deck; they are not used then. With cluster.init: weights "
+         "also from its scaling and centres. A run continues only with the weights it began with: others in this "
+         "file are refused."},
 
     {KEY("pretrain", "mode", DC_KEY_CHOICE, pretrain.mode, "joint"), .choices = modes, .verbs = DC_USE_FIT,
      .trait = "pretraining", .result = true, .source = GUO,
@@ -395,10 +400,14 @@ const dc_key dc_key_table[] = {
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_clusters k num_clusters", .source = "MNIST",
      .doc = "Number of clusters K. auto, for method spectral with cluster.on: input: the number of eigenvalues before "
             "their largest gap, at least 2 and at most spectral.max_clusters."},
-    {KEY("cluster", "init", DC_KEY_CHOICE, cluster.init, "kmeans"), .choices = starts, .verbs = DC_USE_FIT,
-     .trait = "start", .result = true, .also = "initialization start",
-     .doc = "What the first centres of a method that trains are: those of k-means, or the means of the clusters that "
-            "method spectral or gmm finds in the embedding, with the keys of its section."},
+    {KEY("cluster", "init", DC_KEY_CHOICE, cluster.init, "kmeans"), .choices = starts,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .trait = "start", .result = true,
+     .also = "initialization start warm_start continue",
+     .doc =
+         "What the first centres are. kmeans: those of k-means. spectral, gmm: of a method that trains, the means of "
+         "the clusters that this method finds in the embedding, with the keys of its section. weights: those of "
+         "k-means that starts once, from the centres of the run in model.weights, so that clusters keep their "
+         "numbers when data have grown; scaling, clipping, reduction and transforms of counts are then that run's."},
     {KEY("cluster", "n_init", DC_KEY_INT, cluster.n_init, "20"), .min = 1, .max = 10000, .unit = "restarts",
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "restarts", .source = "Xie et al. 2016",
      .doc = "Starts of k-means, advanced together; the lowest inertia wins."},
@@ -523,7 +532,12 @@ const dc_key dc_key_table[] = {
     {KEY("output", "embedding", DC_KEY_BOOL, output.embedding, "true"), .verbs = DC_USE_FIT,
      .doc = "Write the embedding of every row, float32 [N, latent]."},
     {KEY("output", "q", DC_KEY_CHOICE, output.q, "top1"), .choices = q_outputs, .verbs = DC_USE_FIT,
-     .doc = "Soft assignment: top1 writes each row's largest value (confidence), full the whole [N, clusters], too."},
+     .doc = "Soft assignment of each row. top1: its largest value (confidence). top: also the q_top largest with their "
+            "clusters, /q_top and /q_top_index. full: also all of it, /q [N, clusters]; refused if rows x clusters x 4 "
+            "bytes are more than 64 GiB."},
+    {KEY("output", "q_top", DC_KEY_INT, output.q_top, "10"), .min = 1, .max = 1000, .unit = "clusters",
+     .verbs = DC_USE_FIT, .when = "q", .when_is = "top", .also = "top_k topk",
+     .doc = "How many of a row's largest values are written; all, if there are fewer clusters."},
     {KEY("output", "rows", DC_KEY_CHOICE, output.rows, "none"), .choices = row_outputs,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .doc = "full writes where each row stands in its cluster: /rows/distance and /rows/cosine to its centre, and "

@@ -133,6 +133,7 @@ DC_CHECKED dc_status dc_data_audit(dc_comm *comm, dc_dataset *data, const dc_dat
 
 /* Sets data->clip_lo, clip_hi. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_set_clip(dc_comm *comm, dc_dataset *data, const dc_clip *clip);
+DC_CHECKED dc_status dc_data_take_clip(dc_comm *comm, dc_dataset *data, const dc_data_given *given);
 
 /* out[i*D + c] = quantile p[i], 0..1, of column c of all rows, clipped to data->clip_lo and clip_hi: x[k] of the sorted
  * column at k = p (N-1), interpolated linearly (numpy's default). Exact, but nothing is sorted: the values' bytes are
@@ -147,9 +148,10 @@ DC_CHECKED dc_status dc_data_check_range(dc_comm *comm, dc_dataset *data, const 
 /* Memory that dc_data_check_range() takes. */
 double dc_data_range_bytes(dc_gidx N, int64_t D, int ranks);
 
-/* Sets data->shift, scale and scaled_min, scaled_max. Errors: DC_ERR_DATA (values or differences that float cannot
- * hold). */
-DC_CHECKED dc_status dc_data_scaling(dc_comm *comm, dc_dataset *data, const dc_data_stats *stats);
+/* Sets data->shift, scale, from the data or as given, and scaled_min, scaled_max. Errors: DC_ERR_DATA (values or
+ * differences that float cannot hold). */
+DC_CHECKED dc_status dc_data_scaling(dc_comm *comm, dc_dataset *data, const dc_data_stats *stats,
+                                     const dc_data_given *given);
 /* Collective, after that: limits what enters the network to [-limit, limit], by bounds of the stored values. Errors:
  * DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_limit(dc_comm *comm, dc_dataset *data, double limit);
@@ -158,6 +160,8 @@ void dc_data_warn_of_offsets(int64_t lost);
 /* After that, for DC_SCALE_PCA: sets data->scale, pca, Z and scaled_min, scaled_max. Errors: DC_ERR_DATA (nothing
  * varies, or less than is to be whitened), DC_ERR_MEMORY, DC_STOPPED. */
 DC_CHECKED dc_status dc_data_components(dc_comm *comm, dc_dataset *data, const dc_pca_request *request);
+/* The same, and what dc_data_reduce() sets, with the given components; nothing if there are none. */
+DC_CHECKED dc_status dc_data_take_components(dc_comm *comm, dc_dataset *data, const dc_pca *from);
 /* Sets head->components for input.scale = pca, an upper bound if their number depends on the variance; and for
  * input.reduce. Errors: DC_ERR_USAGE. */
 DC_CHECKED dc_status dc_data_count_components(const dc_data_request *request, dc_data_header *head);

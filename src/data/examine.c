@@ -13,15 +13,17 @@ dc_status dc_data_examine(dc_comm *comm, dc_dataset *d, const dc_data_request *r
 {
     dc_status st = DC_OK;
     dc_data_stats stats = {0};
-    DC_TRY(dc_data_transform_counts(comm, d, &request->counts));
-    DC_TRY(dc_data_set_clip(comm, d, &request->clip));
+    const dc_data_given *given = request->given;
+    DC_TRY(dc_data_transform_counts(comm, d, &request->counts, given ? given->counts : NULL));
+    DC_TRY(given ? dc_data_take_clip(comm, d, given) : dc_data_set_clip(comm, d, &request->clip));
     DC_TRY(dc_data_stats_create(comm, d, &stats));
     DC_TRY(dc_data_audit(comm, d, &stats));
     DC_TRY(dc_data_check_range(comm, d, &stats));
-    DC_TRY(dc_data_scaling(comm, d, &stats));
+    DC_TRY(dc_data_scaling(comm, d, &stats, given));
     if (request->clip_scaled > 0) DC_TRY(dc_data_limit(comm, d, request->clip_scaled));
-    if (d->scale_kind == DC_SCALE_PCA) DC_TRY(dc_data_components(comm, d, &request->pca));
-    DC_TRY(dc_data_reduce(comm, d, request, seed));
+    if (given) DC_TRY(dc_data_take_components(comm, d, given->pca));
+    if (!given && d->scale_kind == DC_SCALE_PCA) DC_TRY(dc_data_components(comm, d, &request->pca));
+    if (!given) DC_TRY(dc_data_reduce(comm, d, request, seed));
     DC_TRY(dc_data_set_norm(comm, d));
     DC_TRY(dc_data_check_distinct(comm, d, K));
 out:
